@@ -9,18 +9,22 @@ from pathlib import Path
 import pytest
 
 from selfteach import cli
-from selfteach.config import FeedbackConfig, resolve
+from selfteach.config import FeedbackConfig, FinetuneConfig, resolve
 from selfteach.methods import estimate_cost as planning
 from selfteach.methods.estimate_cost import estimate_cost, find_plan
 from selfteach.methods.feedback.describe_rule import list_uncounted
 from selfteach.methods.feedback.plan_work import PLAN
+from selfteach.methods.finetune.split_examples import FinetuneData
 from selfteach.models.hf import HfModel
-from selfteach.records import JsonObject
+from selfteach.models.memory_account import PipelineMemory
+from selfteach.records import Example, JsonObject, make_prompt
 from selfteach.registry import BUILT_IN_NAMES, load_registered
+from selfteach.results import load_model
 from selfteach.run.display import SilentDisplay
 
 RULE = "Do not talk about the fox."
 ABSENT = "nobody/no-model"
+SMALL_RUN = PipelineMemory(1, 2, 3, 4, 5, on_cpu=True)
 
 
 def state(model: Path, target: int, *, verbose: bool = False) -> JsonObject:
@@ -139,6 +143,24 @@ def test_a_training_that_samples_nothing_has_a_cost_too(
     assert "tokens trained" in printed
     assert "memory mb: " in printed
     assert "\nrepaired rows: none\n" in printed
+
+
+def test_a_training_that_samples_nothing_is_timed_with_the_engine_s_kept_file(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("openvino_genai")
+    monkeypatch.setenv("SELFTEACH_CACHE", str(tmp_path))
+    load_model(str(tiny), gguf=tmp_path / "engine")
+    monkeypatch.setattr(planning, "measure_speed", lambda sampler: 100.0)
+    monkeypatch.delattr(planning, "load_base")
+    monkeypatch.setattr(planning, "account_unloaded", lambda *given, has_engine: SMALL_RUN)
+    config = resolve(FinetuneConfig, sets=[f"model={tiny}"]).config
+    examples = [
+        Example(str(i), "sft", make_prompt(f"What is {i}?"), f"It is {i}.") for i in range(30)
+    ]
+    stated = estimate_cost(find_plan("train"), FinetuneData(examples), config, SilentDisplay())
+    assert stated["sampled_tokens_per_second"] == 100
+    assert stated["trained_tokens"] > 0
 
 
 @pytest.mark.parametrize("command", ["tasks", "corrections"])

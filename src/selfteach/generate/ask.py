@@ -308,6 +308,8 @@ def generate_prompts_of_scopes(
     found: dict[Scope, list[GeneratedPrompt]] = {scope: [] for scope in scopes}
     for turn in range(rounds):
         lacks = {scope: count - len(kept) for scope, kept in found.items() if len(kept) < count}
+        if not lacks:
+            break
         planned = {
             scope: plan_requests(subject, scope, lack, turn, seed) for scope, lack in lacks.items()
         }

@@ -5,7 +5,7 @@ The second one needs no torch.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from selfteach.config import TrainConfig
@@ -14,6 +14,7 @@ from selfteach.models.memory_account import (
     BYTES_PER_LOGIT,
     CHUNK_POSITIONS,
     CPU_OVERHEAD_BYTES,
+    CPU_ROWS,
     OPENVINO_COPIES,
     PipelineMemory,
     count_cache_bytes,
@@ -51,6 +52,7 @@ class ModelSizes:
         sides: the sum of rows and columns of the linear layers, without the head.
         hidden: the numbers of a hidden state.
         vocabulary: the number of words.
+        position: the bytes of the keys and values of one position, in all layers.
     """
 
     weights: int
@@ -59,6 +61,7 @@ class ModelSizes:
     hidden: int
     layers: int
     vocabulary: int
+    position: int
     on_cpu: bool
 
 
@@ -68,38 +71,40 @@ def account_memory(base: HfModel, config: Any, *, has_engine: bool) -> PipelineM
     Args:
         has_engine: whether openvino samples in this process.
     """
-    from selfteach.models.decode import MAX_ROWS
-
     sizes = measure_sizes(base)
     trained, has_frozen = count_trained_bytes(base, sizes, config.train)
-    found = add_up_memory(sizes, config.train, trained, has_frozen=has_frozen)
-    if has_engine:
-        return found
-    cache = SAMPLED_POSITIONS * MAX_ROWS["cpu"] * count_cache_bytes(base.module)
-    return replace(found, engine=0, cache=cache)
+    return add_up_memory(sizes, config.train, trained, has_frozen=has_frozen, has_engine=has_engine)
 
 
-def account_files(files: LlamaFiles, itemsize: int, train: TrainConfig) -> PipelineMemory | None:
-    """Return what a run on a CPU with openvino takes of the memory; None where the adapter must
-    see the model.
+def account_files(
+    files: LlamaFiles, itemsize: int, train: TrainConfig, *, has_engine: bool
+) -> PipelineMemory | None:
+    """Return what a run on a CPU takes of the memory; None where the adapter must see the model.
 
     Args:
         itemsize: the bytes of a weight, as transformers would load it here.
+        has_engine: whether openvino samples in this process.
     """
     if train.adapter not in SMALL_ADAPTERS:
         return None
+    about = files.config
     layers = [shape for name, shape in files.shapes.items() if name.startswith("model.layers.")]
     sizes = ModelSizes(
         weights=files.num_weights * itemsize,
         itemsize=itemsize,
         sides=sum(sum(shape) for shape in layers if len(shape) > 1),
-        hidden=files.config.hidden_size,
-        layers=files.config.num_hidden_layers,
-        vocabulary=files.config.vocab_size,
+        hidden=about.hidden_size,
+        layers=about.num_hidden_layers,
+        vocabulary=about.vocab_size,
+        position=2
+        * about.num_hidden_layers
+        * about.num_key_value_heads
+        * about.head_dim
+        * itemsize,
         on_cpu=True,
     )
     trained = count_lora_bytes(sizes, train)
-    return add_up_memory(sizes, train, trained, has_frozen=True)
+    return add_up_memory(sizes, train, trained, has_frozen=True, has_engine=has_engine)
 
 
 def measure_sizes(base: HfModel) -> ModelSizes:
@@ -118,6 +123,7 @@ def measure_sizes(base: HfModel) -> ModelSizes:
         hidden=int(about.hidden_size),
         layers=int(about.num_hidden_layers),
         vocabulary=int(module.get_output_embeddings().weight.shape[0]),
+        position=count_cache_bytes(module),
         on_cpu=base.device.type == "cpu",
     )
 
@@ -143,13 +149,14 @@ def count_lora_bytes(sizes: ModelSizes, train: TrainConfig) -> int:
 
 
 def add_up_memory(
-    sizes: ModelSizes, train: TrainConfig, trained: int, *, has_frozen: bool
+    sizes: ModelSizes, train: TrainConfig, trained: int, *, has_frozen: bool, has_engine: bool
 ) -> PipelineMemory:
-    """Return the account of a model that openvino samples with.
+    """Return the account of a run.
 
     Args:
         trained: the bytes of what is trained.
         has_frozen: whether the model's own weights stay frozen.
+        has_engine: whether openvino samples in this process.
     """
     training = (
         trained
@@ -158,10 +165,11 @@ def add_up_memory(
     )
     if sizes.on_cpu and sizes.itemsize < FLOAT32_BYTES:
         training += CPU_OVERHEAD_BYTES
-    engine = round(OPENVINO_COPIES * sizes.weights)
-    return PipelineMemory(
-        sizes.weights, engine, CACHE_GB << 30, training, sizes.vocabulary, sizes.on_cpu
-    )
+    if has_engine:
+        engine, cache = round(OPENVINO_COPIES * sizes.weights), CACHE_GB << 30
+    else:
+        engine, cache = 0, SAMPLED_POSITIONS * CPU_ROWS * sizes.position
+    return PipelineMemory(sizes.weights, engine, cache, training, sizes.vocabulary, sizes.on_cpu)
 
 
 def count_activation_bytes(sizes: ModelSizes, train: TrainConfig, *, has_frozen: bool) -> int:

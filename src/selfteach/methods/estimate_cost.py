@@ -22,7 +22,7 @@ from selfteach.methods.account_memory import account_files, account_memory
 from selfteach.methods.plan_parts import Plan
 from selfteach.models import Sampler
 from selfteach.models.check_safety import read_json
-from selfteach.models.engines import RAY, URL, open_kept_sampler, open_sampler
+from selfteach.models.engines import AUTO, open_kept_sampler, open_sampler
 from selfteach.models.fetch_default_model import get_cache_folder
 from selfteach.models.kept_engine import UnloadedModel
 from selfteach.models.llama_files import read_llama_files
@@ -90,19 +90,17 @@ def estimate_cost(
         return {}  # a method of another package need not know
     display.start_stage("measure")
     described: JsonObject = {}
-    base: HfModel | UnloadedModel
-    if plan.samples:
-        sampler, base = open_model(config, earlier, display)
-        if plan.describe:
-            described = plan.describe(base, sampler, material, config, verbose=verbose)
+    engine = getattr(config, "engine", AUTO)
+    sampler, base = open_model(plan, config.model, engine, earlier, display)
+    if sampler and plan.describe:
+        described = plan.describe(base, sampler, material, config, verbose=verbose)
+    if sampler:
         sampled_per_s = measure_speed(sampler)
-        has_cache = isinstance(sampler, OpenVino)
     else:
-        base = load_base(config, earlier, display)
+        assert not isinstance(base, UnloadedModel)
         sampled_per_s = SCORED_COST * measure_reading_speed(base)
-        has_cache = False
-    is_remote = URL in getattr(config, "engine", "") or getattr(config, "engine", "") == RAY
-    memory = look_up_memory(base, config, display, has_engine=has_cache and not is_remote)
+    has_engine = plan.samples and isinstance(sampler, OpenVino)
+    memory = look_up_memory(base, config, display, has_engine=has_engine)
     if isinstance(base, UnloadedModel):
         total = read_memory_bytes()
     else:
@@ -118,27 +116,28 @@ def estimate_cost(
 
 
 def open_model(
-    config: Any, earlier: Path | None, display: Display
-) -> tuple[Sampler, HfModel | UnloadedModel]:
+    plan: Plan, name: str, engine: str, earlier: Path | None, display: Display
+) -> tuple[Sampler | None, HfModel | UnloadedModel]:
     """Open the engine of a run, from the file that an earlier command kept where there is one.
 
-    The file is kept for the next command, where the run would not go on from an adapter.
+    The file is kept for the next command, where the run would not go on from an adapter. A method
+    that samples nothing is timed with the engine too, where it needs no loaded model.
 
     Returns:
-        the sampler, and the model with its tokenizer.
+        the sampler, None for a loaded model of such a method; and the model with its tokenizer.
     """
     folder = None if earlier else get_cache_folder() / "engine"
-    if folder and (kept := open_kept_sampler(config.model, None, config.engine, folder)):
+    if folder and (kept := open_kept_sampler(name, None, engine, folder)):
         return kept, kept.unloaded
-    base = load_base(config, earlier, display)
-    return open_sampler(base, config.engine, folder), base
+    base = load_base(name, earlier, display)
+    return open_sampler(base, engine, folder) if plan.samples else None, base
 
 
-def load_base(config: Any, earlier: Path | None, display: Display) -> HfModel:
+def load_base(name: str, earlier: Path | None, display: Display) -> HfModel:
     """Load the weights of a run's base."""
     from selfteach.models.hf import HfModel
 
-    return HfModel.load(config.model, adapter=earlier, progress=display.print_line)
+    return HfModel.load(name, adapter=earlier, progress=display.print_line)
 
 
 def look_up_memory(
@@ -154,20 +153,26 @@ def look_up_memory(
     key = digest(["memory", VERSION, base.fingerprint, settings, has_engine])
     path = get_cache_folder() / "memory" / f"{key}.json"
     if isinstance(base, UnloadedModel):
-        if known := read_kept_memory(path) or account_unloaded_memory(base, config.train):
+        if known := read_kept_memory(path) or account_unloaded(
+            base, config.train, has_engine=has_engine
+        ):
             return known
-        base = load_base(config, None, display)
+        base = load_base(config.model, None, display)
     found = account_memory(base, config, has_engine=has_engine)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_text(path, json.dumps(asdict(found)) + "\n")
     return found
 
 
-def account_unloaded_memory(base: UnloadedModel, train: TrainConfig) -> PipelineMemory | None:
+def account_unloaded(
+    base: UnloadedModel, train: TrainConfig, *, has_engine: bool
+) -> PipelineMemory | None:
     """Return what a run takes, from the model's files; None where the model must be loaded."""
     itemsize = read_weight_bytes()
     files = read_llama_files(base.folder)
-    return account_files(files, itemsize, train) if files and itemsize else None
+    if files is None or itemsize is None:
+        return None
+    return account_files(files, itemsize, train, has_engine=has_engine)
 
 
 def read_kept_memory(path: Path) -> PipelineMemory | None:

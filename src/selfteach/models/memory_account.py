@@ -33,6 +33,8 @@ OPENVINO_COPIES = 2.45
 SCORED_BYTES_PER_WORD = 7_600
 """Logits of the positions that are scored at once, for each word of the vocabulary."""
 TYPICAL_VOCABULARY = 150_000
+CPU_ROWS = 64
+"""Answers that transformers samples at once on a CPU."""
 CHUNK_POSITIONS = 128
 """Answer positions whose logits exist at once in training."""
 BYTES_PER_LOGIT = 24
