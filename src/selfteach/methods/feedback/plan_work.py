@@ -49,6 +49,12 @@ TARGET_ANSWERS = 9
 """Exam answers to a target prompt: three arms, greedy and sampled, and three further forms."""
 OTHER_ANSWERS = 3
 """Exam answers to any other prompt: one of each arm."""
+CHOOSING_ANSWERS = 2
+"""Base answers by which a target prompt of the exam is chosen. The exam samples the greedy one no
+more; the other one measures nothing else."""
+MORE_EXAM_PROMPTS = 0.4
+"""Requests for more target prompts, as a share of those of the exam; half of them are answered. Two
+runs: .87 where the base broke the rule on too few prompts, and 0."""
 
 
 def plan_work(text: str, config: FeedbackConfig) -> list[PlannedStage]:
@@ -85,6 +91,9 @@ def plan_work(text: str, config: FeedbackConfig) -> list[PlannedStage]:
     exam_beside = 0 if is_everywhere else exam.near + exam.general
     exam_answers = TARGET_ANSWERS * exam.target + OTHER_ANSWERS * exam_beside
     tuned_answers = exam_answers // 3
+    base_answers = exam_answers - tuned_answers - exam.target
+    more = int(MORE_EXAM_PROMPTS * exam.target)
+    choosing = CHOOSING_ANSWERS * (exam.target + more // 2)
     exam_tokens = ANSWER_SHARE * exam.max_tokens
     learned = targets + others
     longer = LONGER_ANSWERS if is_checked else 1
@@ -99,14 +108,16 @@ def plan_work(text: str, config: FeedbackConfig) -> list[PlannedStage]:
         PlannedStage("ask", lists + asked, lists * LIST_TOKENS + asked * PROMPT_TOKENS),
         PlannedStage("base answers", probes + others + calibrated, int(probe_tokens)),
         PlannedStage("judge", explained, explained * EXPLANATION_TOKENS, read),
-        PlannedStage("probe", scored_tokens=read),
+        PlannedStage(
+            "probe", more + choosing, int(more * PROMPT_TOKENS + choosing * exam_tokens), read
+        ),
         PlannedStage(
             "search",
             SEARCH_REQUESTS * targets,
             int(longer * SEARCH_SHARE * config.search.max_tokens * targets),
             SEARCH_READ_TOKENS * targets,
         ),
-        _plan_exam("exam of the base", exam_answers - tuned_answers, exam_tokens, 0),
+        _plan_exam("exam of the base", base_answers, exam_tokens, 0),
         plan_training("train", tokens, rows, train),
         _plan_exam("exam", tuned_answers, exam_tokens, READ_TOKENS * tuned_answers),
     ]
