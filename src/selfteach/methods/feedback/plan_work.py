@@ -8,6 +8,7 @@ from selfteach.generate.few_shot import NAME_LISTS
 from selfteach.materials.effect import read_effect
 from selfteach.materials.rule import read_rule
 from selfteach.materials.situation import read_situation
+from selfteach.methods.feedback.conversations import ELSEWHERE
 from selfteach.methods.feedback.describe_rule import describe_rule
 from selfteach.methods.feedback.training_settings import complete_training
 from selfteach.methods.plan_parts import Plan, plan_training
@@ -45,10 +46,11 @@ EXPLANATION_TOKENS = 32
 """Requests for explanations of words that may be other names of a subject."""
 OCCASIONS_PER_PROMPT = 0.75
 """Requests for the occasions of a rule that holds where somebody is written to."""
-TARGET_ANSWERS = 9
-"""Exam answers to a target prompt: three arms, greedy and sampled, and three further forms."""
-OTHER_ANSWERS = 3
-"""Exam answers to any other prompt: one of each arm."""
+NUM_ARMS = 3
+TARGET_ANSWERS = 2
+"""Exam answers of an arm to a target prompt: greedy and sampled."""
+NUM_WAYS = 3
+"""Other conversations in which some target prompts are asked again (conversations.py)."""
 CHOOSING_ANSWERS = 2
 """Base answers by which a target prompt of the exam is chosen. The exam samples the greedy one no
 more; the other one measures nothing else."""
@@ -89,9 +91,9 @@ def plan_work(text: str, config: FeedbackConfig) -> list[PlannedStage]:
         anchor_tokens = int(ANSWER_SHARE * config.probe.max_tokens)
     probe_tokens += others * anchor_tokens
     exam_beside = 0 if is_everywhere else exam.near + exam.general
-    exam_answers = TARGET_ANSWERS * exam.target + OTHER_ANSWERS * exam_beside
-    tuned_answers = exam_answers // 3
-    base_answers = exam_answers - tuned_answers - exam.target
+    answers = TARGET_ANSWERS * exam.target + exam_beside
+    answers += NUM_WAYS * min(ELSEWHERE, exam.target)
+    base_answers = (NUM_ARMS - 1) * answers - exam.target
     more = int(MORE_EXAM_PROMPTS * exam.target)
     choosing = CHOOSING_ANSWERS * (exam.target + more // 2)
     exam_tokens = ANSWER_SHARE * exam.max_tokens
@@ -119,7 +121,7 @@ def plan_work(text: str, config: FeedbackConfig) -> list[PlannedStage]:
         ),
         _plan_exam("exam of the base", base_answers, exam_tokens, 0),
         plan_training("train", tokens, rows, train),
-        _plan_exam("exam", tuned_answers, exam_tokens, READ_TOKENS * tuned_answers),
+        _plan_exam("exam", answers, exam_tokens, READ_TOKENS * answers),
     ]
 
 
