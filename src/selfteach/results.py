@@ -328,7 +328,7 @@ def load_model(
     check_engine_name(engine)
     if gguf and (kept := open_kept_sampler(model, adapter, engine, gguf)):
         return AnsweringModel(
-            kept, [*kept.notes, "engine openvino: nothing is loaded beside its file"]
+            kept, [*kept.notes, "engine openvino: it has its own file, so no weights are loaded"]
         )
     from selfteach.models.hf import HfModel
 
