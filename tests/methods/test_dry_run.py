@@ -178,6 +178,25 @@ def test_a_model_that_is_not_here_is_not_fetched(
     stated = json.loads(capsys.readouterr().out)
     assert ABSENT in stated["cost"]
     assert "a_prompt" not in stated
+    assert stated["sampled_tokens"] > 0
+
+
+def test_a_rule_is_read_and_its_work_is_counted_without_the_model(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    rule = "In emails to my boss stay under 40 words."
+    words = ["feedback", rule, "--model", ABSENT, "--dry-run"]
+    assert cli.run_command([*words, "--json"]) == 0
+    stated = json.loads(capsys.readouterr().out)
+    assert (stated["when"], stated["decided_by"]) == (
+        "emails to my boss",
+        "the check max_words=39",
+    )
+    assert stated["requests"] == sum(row["requests"] for row in stated["stages"]) > 0
+    assert "minutes" not in stated, "no speed was measured"
+    assert cli.run_command(words) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.startswith("  search: ") and " tokens sampled" in line for line in lines)
 
 
 def test_a_run_that_stands_already_is_named(

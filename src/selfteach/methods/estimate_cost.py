@@ -115,6 +115,15 @@ def estimate_cost(
     }
 
 
+def describe_work(plan: Plan, material: Any, config: Any) -> JsonObject:
+    """Return how the method reads its material, and the requests and tokens of a run, without its
+    model: nothing is measured.
+    """
+    described = plan.describe_text(material, config) if plan.describe_text else {}
+    stages = plan.plan_work(material, config)
+    return {**described, **describe_stages(stages)} if stages else described
+
+
 def open_model(
     plan: Plan, name: str, engine: str, earlier: Path | None, display: Display
 ) -> tuple[Sampler | None, HfModel | UnloadedModel]:
@@ -187,26 +196,35 @@ def read_kept_memory(path: Path) -> PipelineMemory | None:
     return PipelineMemory(**facts)
 
 
-def describe_stages(stages: Sequence[PlannedStage], sampled_per_s: float) -> JsonObject:
-    """Return the work and the minutes of each stage, and their sums."""
-    rows = [
-        {
+def describe_stages(stages: Sequence[PlannedStage], sampled_per_s: float = 0.0) -> JsonObject:
+    """Return the work and the minutes of each stage, and their sums.
+
+    Args:
+        sampled_per_s: the speed of this machine; with 0 no minutes are told.
+    """
+    rows = []
+    for stage in stages:
+        if not stage.cost:
+            continue
+        row: JsonObject = {
             "stage": stage.name,
             "requests": stage.requests,
             "sampled_tokens": stage.sampled_tokens,
             "trained_tokens": stage.trained_tokens,
-            "minutes": round(stage.cost / sampled_per_s / 60, 1),
         }
-        for stage in stages
-        if stage.cost
-    ]
-    return {
+        if sampled_per_s:
+            row["minutes"] = round(stage.cost / sampled_per_s / 60, 1)
+        rows.append(row)
+    described = {
         "stages": rows,
         "requests": sum(stage.requests for stage in stages),
         "sampled_tokens": sum(stage.sampled_tokens for stage in stages),
         "trained_tokens": sum(stage.trained_tokens for stage in stages),
-        "minutes": round(sum(stage.cost for stage in stages) / sampled_per_s / 60 + 0.2, 1),
     }
+    if sampled_per_s:
+        minutes = sum(stage.cost for stage in stages) / sampled_per_s / 60
+        described["minutes"] = round(minutes + 0.2, 1)
+    return described
 
 
 def describe_memory(memory: PipelineMemory, total: int) -> str:

@@ -9,7 +9,7 @@ from selfteach.materials.effect import read_effect
 from selfteach.materials.rule import read_rule
 from selfteach.materials.situation import read_situation
 from selfteach.methods.feedback.conversations import ELSEWHERE
-from selfteach.methods.feedback.describe_rule import describe_rule
+from selfteach.methods.feedback.describe_rule import describe_rule, describe_text
 from selfteach.methods.feedback.training_settings import complete_training
 from selfteach.methods.plan_parts import Plan, plan_training
 from selfteach.run.workload import PlannedStage
@@ -129,4 +129,4 @@ def _plan_exam(name: str, answers: int, tokens: float, read: int) -> PlannedStag
     return PlannedStage(name, answers, int(answers * tokens), read)
 
 
-PLAN = Plan(plan_work, describe=describe_rule)
+PLAN = Plan(plan_work, describe=describe_rule, describe_text=describe_text)
