@@ -114,10 +114,10 @@ def teach(
 def print_tracked(folder: Path, tracker: str) -> None:
     """Send the numbers of a run to a tracker, and say so."""
     is_new = track_run(folder, tracker)
-    told = (
+    line = (
         f"{tracker} has the numbers of {folder.name}" if is_new else f"{tracker} had them already"
     )
-    print(told, file=sys.stderr)
+    print(line, file=sys.stderr)
 
 
 def show_on_screen(*, debug: bool) -> api.ShowProgress:
