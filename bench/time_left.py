@@ -55,17 +55,20 @@ def replay_stages(
     """
     clock = ReplayClock()
     work = RemainingTime(plan, clock)
-    requests = {stage.name: stage.requests for stage in plan}
+    planned = {stage.name: stage for stage in plan}
     shown = []
     for name, total in seconds.items():
         begun = clock.now
-        counted = 0
+        stage = planned.get(name, PlannedStage(name))
+        counted = sampled = 0
         work.begin_stage(name)
         for tick in range(1, TICKS + 1):
             clock.now = begun + total * tick / TICKS
-            due = requests.get(name, 0) * tick // TICKS
-            work.count_done(due - counted, tick, TICKS)
-            counted = due
+            due = stage.requests * tick // TICKS
+            tokens = stage.sampled_tokens * tick // TICKS
+            work.count_sampled(due - counted, tokens - sampled)
+            work.count_done(tick, TICKS)
+            counted, sampled = due, tokens
             if (left := work.estimate_left_s()) is not None:
                 shown.append(Estimate(clock.now, left))
         work.end_stage(name)

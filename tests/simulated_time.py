@@ -10,13 +10,10 @@ import pytest
 from selfteach.methods import runner
 from selfteach.run.workload import REQUEST_COST, PlannedStage, RemainingTime
 
-TOY_TOKENS = 8
-"""Tokens of a toy's answer."""
-
 
 class SimulatedTime(RemainingTime):
-    """Estimate as a run does, where a request takes as many seconds as it costs; note every
-    estimate with its time.
+    """Estimate as a run does, where a request and each of its tokens take as many seconds as they
+    cost; note every estimate with its time.
     """
 
     def __init__(self, stages: Iterable[PlannedStage]) -> None:
@@ -24,17 +21,17 @@ class SimulatedTime(RemainingTime):
         self.estimates: list[tuple[float, float]] = []
         super().__init__(stages, lambda: self.now)
 
-    def count_done(self, number: int, done: int, total: int) -> None:
+    def count_sampled(self, number: int, tokens: int) -> None:
         """Let the time pass that these requests take."""
-        self.now += number * (REQUEST_COST + TOY_TOKENS)
-        super().count_done(number, done, total)
+        self.now += REQUEST_COST * number + tokens
+        super().count_sampled(number, tokens)
         if (left := self.estimate_left_s()) is not None:
             self.estimates.append((self.now, left))
 
     def end_stage(self, name: str) -> None:
         """Let the time pass that scoring and training take."""
         if stage := self._planned.get(name):
-            self.now += stage.cost - stage.sampling_cost
+            self.now += stage.other_cost
         super().end_stage(name)
 
     def estimate_at(self, share: float) -> float:

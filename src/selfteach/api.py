@@ -74,7 +74,7 @@ from selfteach.results import (
 from selfteach.run import finished, processes
 from selfteach.run.display import Display, open_display
 from selfteach.run.exports import check_export
-from selfteach.run.run_folder import Run
+from selfteach.run.run_folder import Run, find_standing_run
 from selfteach.run.run_folder import open_run as open_folder
 from selfteach.students.folder import (
     describe_student,
@@ -646,17 +646,10 @@ def run_method(spec: RunSpec, show: ShowProgress) -> dict[str, Any]:
         processes.refuse_several_processes(spec.method)
     material = spec.material
     identity = identify_material(material, spec.from_run)
-    with open_folder(
-        spec.out,
-        material.name,
-        spec.method,
-        spec.resolved,
-        identity,
-        new=spec.new,
-        command=spec.command,
-    ) as run:
-        if not run.resumed:
-            require_models(spec.resolved.config)
+    wanted = (spec.out, material.name, spec.method, spec.resolved, identity)
+    if spec.new or find_standing_run(*wanted) is None:
+        require_models(spec.resolved.config)
+    with open_folder(*wanted, new=spec.new, command=spec.command) as run:
         if material.sources:
             run.ledger.set_note(finished.PATHS, material.sources)
         if material.repaired:

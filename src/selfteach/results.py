@@ -327,7 +327,9 @@ def load_model(
 
     check_engine_name(engine)
     if gguf and (kept := open_kept_sampler(model, adapter, engine, gguf)):
-        return AnsweringModel(kept, [*kept.notes, "engine openvino: its file stood already"])
+        return AnsweringModel(
+            kept, [*kept.notes, "engine openvino: it has its own file, so no weights are loaded"]
+        )
     from selfteach.models.hf import HfModel
 
     loaded = HfModel.load(model, adapter=adapter, progress=progress)

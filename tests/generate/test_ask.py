@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import pytest
 
@@ -15,15 +15,17 @@ from selfteach.generate.ask import (
     NUM_NAME_LISTS,
     NUM_SIBLING_LISTS,
     GeneratedPrompt,
+    Scope,
     Subject,
     compute_topic_probabilities,
     describe_topic,
     extract_subject,
     format_few_shot_prompts,
     generate_prompts,
+    generate_prompts_of_scopes,
     generate_similar_prompts,
 )
-from selfteach.records import Prompt, Request
+from selfteach.records import Completion, Prompt, Request
 
 SIBLINGS = ("rowing", "diving")
 SUBJECT = Subject("sailing", ("mast", "harbour"), ("rowing", "diving"))
@@ -242,6 +244,33 @@ def test_rounds_end_and_each_asks_for_what_is_missing() -> None:
     assert len({r.draw for r in model.asked}) == len(model.asked), (
         "a round repeats the samples of the one before"
     )
+
+
+def test_scopes_that_are_asked_together_give_what_each_gives_alone() -> None:
+    scopes: tuple[Scope, ...] = ("target", "near", "general")
+
+    def find_fault(text: str) -> str:
+        return "" if text[-2] in "01" else "odd"
+
+    together = writer()
+    calls = 0
+    stream = together.stream
+
+    def count(requests: Sequence[Request]) -> Iterator[Completion]:
+        nonlocal calls
+        calls += 1
+        return stream(requests)
+
+    together.stream = count  # type: ignore[method-assign]
+    found = generate_prompts_of_scopes(together, SUBJECT, scopes, 3, find_fault, 4, 0)
+    alone = [
+        prompt
+        for scope in scopes
+        for prompt, fault in generate_prompts(writer(), SUBJECT, scope, 3, find_fault, 4, 0)
+        if not fault
+    ]
+    assert found == alone
+    assert 2 <= calls <= 4, "a call for each round, whatever the number of scopes"
 
 
 def test_the_same_seed_asks_the_same_prompts_and_another_seed_does_not() -> None:

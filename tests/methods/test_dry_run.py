@@ -9,18 +9,22 @@ from pathlib import Path
 import pytest
 
 from selfteach import cli
-from selfteach.config import FeedbackConfig, resolve
+from selfteach.config import FeedbackConfig, FinetuneConfig, resolve
 from selfteach.methods import estimate_cost as planning
 from selfteach.methods.estimate_cost import estimate_cost, find_plan
 from selfteach.methods.feedback.describe_rule import list_uncounted
 from selfteach.methods.feedback.plan_work import PLAN
+from selfteach.methods.finetune.split_examples import FinetuneData
 from selfteach.models.hf import HfModel
-from selfteach.records import JsonObject
+from selfteach.models.memory_account import PipelineMemory
+from selfteach.records import Example, JsonObject, make_prompt
 from selfteach.registry import BUILT_IN_NAMES, load_registered
+from selfteach.results import load_model
 from selfteach.run.display import SilentDisplay
 
 RULE = "Do not talk about the fox."
 ABSENT = "nobody/no-model"
+SMALL_RUN = PipelineMemory(1, 2, 3, 4, 5, on_cpu=True)
 
 
 def state(model: Path, target: int, *, verbose: bool = False) -> JsonObject:
@@ -141,6 +145,24 @@ def test_a_training_that_samples_nothing_has_a_cost_too(
     assert "\nrepaired rows: none\n" in printed
 
 
+def test_a_training_that_samples_nothing_is_timed_with_the_engine_s_kept_file(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("openvino_genai")
+    monkeypatch.setenv("SELFTEACH_CACHE", str(tmp_path))
+    load_model(str(tiny), gguf=tmp_path / "engine")
+    monkeypatch.setattr(planning, "measure_speed", lambda sampler: 100.0)
+    monkeypatch.delattr(planning, "load_base")
+    monkeypatch.setattr(planning, "account_unloaded", lambda *given, has_engine: SMALL_RUN)
+    config = resolve(FinetuneConfig, sets=[f"model={tiny}"]).config
+    examples = [
+        Example(str(i), "sft", make_prompt(f"What is {i}?"), f"It is {i}.") for i in range(30)
+    ]
+    stated = estimate_cost(find_plan("train"), FinetuneData(examples), config, SilentDisplay())
+    assert stated["sampled_tokens_per_second"] == 100
+    assert stated["trained_tokens"] > 0
+
+
 @pytest.mark.parametrize("command", ["tasks", "corrections"])
 def test_a_model_that_is_not_here_is_not_fetched(
     command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -156,6 +178,25 @@ def test_a_model_that_is_not_here_is_not_fetched(
     stated = json.loads(capsys.readouterr().out)
     assert ABSENT in stated["cost"]
     assert "a_prompt" not in stated
+    assert stated["sampled_tokens"] > 0
+
+
+def test_a_rule_is_read_and_its_work_is_counted_without_the_model(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    rule = "In emails to my boss stay under 40 words."
+    words = ["feedback", rule, "--model", ABSENT, "--dry-run"]
+    assert cli.run_command([*words, "--json"]) == 0
+    stated = json.loads(capsys.readouterr().out)
+    assert (stated["when"], stated["decided_by"]) == (
+        "emails to my boss",
+        "the check max_words=39",
+    )
+    assert stated["requests"] == sum(row["requests"] for row in stated["stages"]) > 0
+    assert "minutes" not in stated, "no speed was measured"
+    assert cli.run_command(words) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.startswith("  search: ") and " tokens sampled" in line for line in lines)
 
 
 def test_a_run_that_stands_already_is_named(

@@ -32,7 +32,7 @@ def test_a_second_command_loads_no_weights_and_answers_the_same(
         second = load_model(str(tiny), gguf=tmp_path)
         assert second.answer(["Hello", "Tell me about music."], max_tokens=8) == told
     assert (second.name, second.sampler.fingerprint) == (first.name, first.sampler.fingerprint)
-    assert "its file stood already" in second.notes[-1]
+    assert "it has its own file, so no weights are loaded" in second.notes[-1]
     (file,) = tmp_path.glob("*.gguf")
     held = gguf.GGUFReader(file).fields["tokenizer.ggml.tokens"].contents()
     assert tuple(held) == ID_TOKENIZER[0], "the model's tokenizer takes 2 s to open"
@@ -59,7 +59,7 @@ from pathlib import Path
 from selfteach.results import load_model
 model = load_model(sys.argv[1], gguf=Path(sys.argv[2]))
 assert model.answer(["Hello"], max_tokens=4)
-assert "its file stood already" in model.notes[-1], model.notes
+assert "it has its own file, so no weights are loaded" in model.notes[-1], model.notes
 print("torch" in sys.modules)
 """
 

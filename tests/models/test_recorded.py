@@ -436,11 +436,15 @@ def test_a_text_that_does_not_fit_behind_its_prompt_has_no_score(ledger: Ledger)
 
 
 def test_answers_and_scores_are_counted_as_they_come(ledger: Ledger) -> None:
-    seen: list[tuple[int, bool]] = []
-    recorded = Recorded(ledger, model(), model(), lambda n, *, sampled: seen.append((n, sampled)))
-    list(recorded.stream(REQUESTS))
+    seen: list[tuple[int, bool, int]] = []
+
+    def watch(n: int, *, sampled: bool, tokens: int = 0) -> None:
+        seen.append((n, sampled, tokens))
+
+    recorded = Recorded(ledger, model(), model(), watch)
+    found = list(recorded.stream(REQUESTS))
     list(recorded.stream_scores(ITEMS))
-    assert seen == [(6, True), (4, False)]
+    assert seen == [(6, True, sum(one.tokens for one in found)), (4, False, 0)]
 
 
 def test_an_endpoint_hears_how_many_answers_there_are_already(ledger: Ledger) -> None:

@@ -380,6 +380,6 @@ def test_each_display_tells_the_rest_of_the_run_what_is_done(kind: type[Display]
     ask, train = (stage.cost for stage in stages)
     assert (read, sampled) == (None, pytest.approx(10.0 + 10 / (ask / 2) * train))
     display.work.end_stage("ask")
-    rest = (10 + 10) / (ask + train / 4) * train * 3 / 4
+    rest = (10 + 10) / (ask / 2 + train / 4) * train * 3 / 4
     assert estimate("train", display.advance) == pytest.approx(rest)
     display.finish()

@@ -35,22 +35,51 @@ def test_the_speed_so_far_gives_the_seconds_that_are_left() -> None:
     work = RemainingTime(PLAN, clock)
     work.begin_stage("ask")
     clock.now = 10.0
-    work.count_done(5, 0, 0)
+    work.count_sampled(5, 100)
     # 250 of 1100 in 10 s: 0.04 s each for the other 850.
     assert work.estimate_left_s() == pytest.approx(34.0)
     clock.now = 14.0
-    work.count_done(0, 0, 0)  # nothing more is done
+    work.count_sampled(0, 0)  # nothing more is done
     assert work.estimate_left_s() == pytest.approx(30.0), "waiting is a part of what was left"
     clock.now = 1000.0
     assert work.estimate_left_s() == pytest.approx(24.0), "what comes later does not shrink"
     clock.now = 20.0
+    work.count_sampled(5, 100)
     work.end_stage("ask")
     assert work.estimate_left_s() == pytest.approx(24.0)
     work.begin_stage("train")
     assert work.position == "3 of 3"
     clock.now = 26.0
-    work.count_done(0, 1, 4)
+    work.count_done(1, 4)
     assert work.estimate_left_s() == pytest.approx((20 + 6) / (500 + 150) * 450)
+
+
+def test_the_speed_is_that_of_the_requests_and_tokens_that_were_needed() -> None:
+    """20 requests of 5 tokens are 20 * 30 + 100 = 700 in 14 s, whatever was planned."""
+    clock = Clock()
+    work = RemainingTime(PLAN, clock)
+    work.begin_stage("ask")
+    clock.now = 7.0
+    work.count_sampled(10, 50)
+    assert work.estimate_left_s() == pytest.approx(7 / 350 * 600), "none of the ten is left"
+    clock.now = 14.0
+    work.count_sampled(10, 50)
+    work.end_stage("ask")
+    assert work.estimate_left_s() == pytest.approx(14 / 700 * 600)
+
+
+def test_a_stage_that_needed_no_request_says_nothing_about_the_speed() -> None:
+    clock = Clock()
+    plan = (PLAN[1], PlannedStage("search", 10, 200, scored_tokens=500), PLAN[2])
+    work = RemainingTime(plan, clock)
+    work.begin_stage("ask")
+    clock.now = 10.0
+    work.count_sampled(10, 200)
+    work.end_stage("ask")
+    work.begin_stage("search")
+    clock.now = 11.0
+    work.end_stage("search")
+    assert work.estimate_left_s() == pytest.approx(10 / 500 * 600)
 
 
 def test_a_resumed_stage_counts_the_seconds_of_earlier_attempts() -> None:
@@ -58,6 +87,8 @@ def test_a_resumed_stage_counts_the_seconds_of_earlier_attempts() -> None:
     work = RemainingTime(PLAN, clock)
     work.begin_stage("ask", spent_s=18.0)
     clock.now = 2.0
+    work.count_sampled(1, 20)
+    assert work.estimate_left_s() is None, "it is not known what the earlier attempts did of it"
     work.end_stage("ask")
     assert work.estimate_left_s() == pytest.approx(20 / 500 * 600)
 
@@ -67,10 +98,12 @@ def test_an_unplanned_stage_says_nothing_about_the_speed() -> None:
     work = RemainingTime(PLAN, clock)
     work.begin_stage("ask")
     clock.now = 5.0
+    work.count_sampled(10, 200)
     work.end_stage("ask")
     work.begin_stage("review")
     clock.now = 500.0
-    work.count_done(3, 3, 4)
+    work.count_sampled(3, 60)
+    work.count_done(3, 4)
     work.end_stage("review")
     assert work.estimate_left_s() == pytest.approx(6.0)
     assert work.position == "2 of 3"
@@ -81,6 +114,7 @@ def test_a_plan_is_corrected_until_the_stage_begins() -> None:
     work = RemainingTime(PLAN, clock)
     work.begin_stage("ask")
     clock.now = 5.0
+    work.count_sampled(10, 200)
     work.end_stage("ask")
     work.correct_stage(PlannedStage("train", trained_tokens=50))
     assert work.estimate_left_s() == pytest.approx(5 / 500 * 50 * TRAINED_COST)
@@ -97,7 +131,7 @@ def test_the_line_tells_answers_stage_and_minutes(capsys: pytest.CaptureFixture[
     display.work.begin_stage("search")
     display.start_stage("search", 8, "found")
     clock.now = 60.0
-    display.count_answers(20, sampled=True)
+    display.count_answers(20, sampled=True, tokens=0)
     clock.now = 62.0
     display.count_answers(5, sampled=False)
     printed = capsys.readouterr().err.splitlines()

@@ -69,7 +69,11 @@ Temperature = Annotated[float, option("--temperature", "T", "0 is greedy.", min=
 MaxTokens = Annotated[int, option("--max-tokens", "N", "The maximum length of an answer.", min=1)]
 Settings = Annotated[
     Path | None,
-    option("--config", "FILE", "A YAML file of settings, or a preset: quick, tiny, criticism."),
+    option(
+        "--config",
+        "FILE",
+        "A YAML file of settings, or a preset: quick, tiny (rules), criticism (corrections).",
+    ),
 ]
 Sets = Annotated[list[str] | None, option("--set", "A.B=C", "One setting; may be repeated.")]
 Require = Annotated[

@@ -114,10 +114,10 @@ def teach(
 def print_tracked(folder: Path, tracker: str) -> None:
     """Send the numbers of a run to a tracker, and say so."""
     is_new = track_run(folder, tracker)
-    told = (
+    line = (
         f"{tracker} has the numbers of {folder.name}" if is_new else f"{tracker} had them already"
     )
-    print(told, file=sys.stderr)
+    print(line, file=sys.stderr)
 
 
 def show_on_screen(*, debug: bool) -> api.ShowProgress:
@@ -197,7 +197,10 @@ def estimate(
 ) -> Mapping[str, Any]:
     """Return the expected cost of a run; a model that is not here is not fetched for it."""
     if not is_model_here(config.model):
-        return {"cost": f"not measured: the model {config.model} is fetched by the first run"}
+        from selfteach.methods.estimate_cost import describe_work, find_plan
+
+        cost = f"not measured: the model {config.model} is fetched by the first run"
+        return {**describe_work(find_plan(method), material.value, config), "cost": cost}
     earlier = finished.find_adapter(options.from_run) if options.from_run else None
     with open_screen(None, debug=options.debug) as screen, handle_interrupts(screen.print_line):
         screen.display.print_line("loading the model, to measure the speed of this machine")
@@ -241,7 +244,9 @@ def describe_stage(stage: Mapping[str, Any]) -> str:
         parts.append(f"{stage['sampled_tokens']:,} tokens sampled")
     if stage["trained_tokens"]:
         parts.append(f"{stage['trained_tokens']:,} tokens trained")
-    return ", ".join([f"{stage['stage']}: {stage['minutes']} min", *parts])
+    if "minutes" in stage:
+        parts.insert(0, f"{stage['minutes']} min")
+    return f"{stage['stage']}: {', '.join(parts) or 'only reads'}"
 
 
 def _indent_text(text: str) -> str:

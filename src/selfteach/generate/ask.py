@@ -292,6 +292,36 @@ def generate_prompts(
             yield prompt, fault
 
 
+def generate_prompts_of_scopes(
+    model: Sampler,
+    subject: Subject,
+    scopes: Sequence[Scope],
+    count: int,
+    fault_of: Callable[[str], str],
+    rounds: int,
+    seed: int,
+) -> list[GeneratedPrompt]:
+    """Return up to `count` good requests of each scope, as `generate_prompts` yields them.
+
+    The rounds of all scopes are sampled together: a full batch is faster than several small ones.
+    """
+    found: dict[Scope, list[GeneratedPrompt]] = {scope: [] for scope in scopes}
+    for turn in range(rounds):
+        lacks = {scope: count - len(kept) for scope, kept in found.items() if len(kept) < count}
+        if not lacks:
+            break
+        planned = {
+            scope: plan_requests(subject, scope, lack, turn, seed) for scope, lack in lacks.items()
+        }
+        texts = iter(_sample_texts(model, list(chain.from_iterable(planned.values()))))
+        for scope, requests in planned.items():
+            own = list(islice(texts, len(requests)))
+            read = _read_prompts(own, subject, scope, lacks[scope], turn, seed, few_shot.REQUESTS)
+            good = [prompt for prompt in read if not fault_of(prompt.text)]
+            found[scope] += good[: lacks[scope]]
+    return list(chain.from_iterable(found.values()))
+
+
 def _sample_prompts(
     model: Sampler,
     subject: Subject,
@@ -301,9 +331,21 @@ def _sample_prompts(
     seed: int,
     forms: PromptForms,
 ) -> Iterator[GeneratedPrompt]:
-    indices = _list_indices(lack, turn)
     requests = plan_requests(subject, scope, lack, turn, seed, forms)
-    for i, text in zip(indices, _sample_texts(model, requests), strict=True):
+    return _read_prompts(_sample_texts(model, requests), subject, scope, lack, turn, seed, forms)
+
+
+def _read_prompts(
+    texts: Sequence[str],
+    subject: Subject,
+    scope: Scope,
+    lack: int,
+    turn: int,
+    seed: int,
+    forms: PromptForms,
+) -> Iterator[GeneratedPrompt]:
+    """Yield the prompts in the texts that answer the requests of a round (`plan_requests`)."""
+    for i, text in zip(_list_indices(lack, turn), texts, strict=True):
         form, about = _choose_form_and_subject(subject, scope, i, seed, forms)
         if not about:
             about, _, text = (part.strip() for part in text.partition("\nRequest:"))

@@ -1,7 +1,8 @@
 """The cost of a run on this machine, before it starts: what `--dry-run` prints.
 
-Where the engine's file stands from an earlier command, no weights and no torch are loaded: the
-speed is measured with that file, and the memory is read from what an earlier command counted.
+Where the engine's file stands from an earlier command, or can be written from the model's own
+files, no weights and no torch are loaded: the speed is measured with that file, and the memory is
+counted from the sizes of the weights, or read from what an earlier command counted.
 """
 
 from __future__ import annotations
@@ -14,19 +15,23 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
 
+from selfteach.config import TrainConfig
 from selfteach.errors import UsageError
 from selfteach.files import write_text
+from selfteach.methods.account_memory import account_files, account_memory
 from selfteach.methods.plan_parts import Plan
 from selfteach.models import Sampler
 from selfteach.models.check_safety import read_json
-from selfteach.models.engines import RAY, URL, open_kept_sampler, open_sampler
+from selfteach.models.engines import AUTO, open_kept_sampler, open_sampler
 from selfteach.models.fetch_default_model import get_cache_folder
 from selfteach.models.kept_engine import UnloadedModel
+from selfteach.models.llama_files import read_llama_files
 from selfteach.models.memory_account import (
     PipelineMemory,
     format_bytes,
     measure_total_bytes,
     read_memory_bytes,
+    read_weight_bytes,
 )
 from selfteach.models.openvino import OpenVino
 from selfteach.records import (
@@ -85,19 +90,17 @@ def estimate_cost(
         return {}  # a method of another package need not know
     display.start_stage("measure")
     described: JsonObject = {}
-    base: HfModel | UnloadedModel
-    if plan.samples:
-        sampler, base = open_model(config, earlier, display)
-        if plan.describe:
-            described = plan.describe(base, sampler, material, config, verbose=verbose)
+    engine = getattr(config, "engine", AUTO)
+    sampler, base = open_model(plan, config.model, engine, earlier, display)
+    if sampler and plan.describe:
+        described = plan.describe(base, sampler, material, config, verbose=verbose)
+    if sampler:
         sampled_per_s = measure_speed(sampler)
-        has_cache = isinstance(sampler, OpenVino)
     else:
-        base = load_base(config, earlier, display)
+        assert not isinstance(base, UnloadedModel)
         sampled_per_s = SCORED_COST * measure_reading_speed(base)
-        has_cache = False
-    is_remote = URL in getattr(config, "engine", "") or getattr(config, "engine", "") == RAY
-    memory = look_up_memory(base, config, display, has_engine=has_cache and not is_remote)
+    has_engine = plan.samples and isinstance(sampler, OpenVino)
+    memory = look_up_memory(base, config, display, has_engine=has_engine)
     if isinstance(base, UnloadedModel):
         total = read_memory_bytes()
     else:
@@ -112,35 +115,45 @@ def estimate_cost(
     }
 
 
+def describe_work(plan: Plan, material: Any, config: Any) -> JsonObject:
+    """Return how the method reads its material, and the requests and tokens of a run, without its
+    model: nothing is measured.
+    """
+    described = plan.describe_text(material, config) if plan.describe_text else {}
+    stages = plan.plan_work(material, config)
+    return {**described, **describe_stages(stages)} if stages else described
+
+
 def open_model(
-    config: Any, earlier: Path | None, display: Display
-) -> tuple[Sampler, HfModel | UnloadedModel]:
+    plan: Plan, name: str, engine: str, earlier: Path | None, display: Display
+) -> tuple[Sampler | None, HfModel | UnloadedModel]:
     """Open the engine of a run, from the file that an earlier command kept where there is one.
 
-    The file is kept for the next command, where the run would not go on from an adapter.
+    The file is kept for the next command, where the run would not go on from an adapter. A method
+    that samples nothing is timed with the engine too, where it needs no loaded model.
 
     Returns:
-        the sampler, and the model with its tokenizer.
+        the sampler, None for a loaded model of such a method; and the model with its tokenizer.
     """
     folder = None if earlier else get_cache_folder() / "engine"
-    if folder and (kept := open_kept_sampler(config.model, None, config.engine, folder)):
+    if folder and (kept := open_kept_sampler(name, None, engine, folder)):
         return kept, kept.unloaded
-    base = load_base(config, earlier, display)
-    return open_sampler(base, config.engine, folder), base
+    base = load_base(name, earlier, display)
+    return open_sampler(base, engine, folder) if plan.samples else None, base
 
 
-def load_base(config: Any, earlier: Path | None, display: Display) -> HfModel:
+def load_base(name: str, earlier: Path | None, display: Display) -> HfModel:
     """Load the weights of a run's base."""
     from selfteach.models.hf import HfModel
 
-    return HfModel.load(config.model, adapter=earlier, progress=display.print_line)
+    return HfModel.load(name, adapter=earlier, progress=display.print_line)
 
 
 def look_up_memory(
     base: HfModel | UnloadedModel, config: Any, display: Display, *, has_engine: bool
 ) -> PipelineMemory:
-    """Return what a run takes of the memory, as an earlier command with the same base and the same
-    training counted it, or counted now.
+    """Return what a run takes of the memory: as an earlier command with the same base and the same
+    training counted it, or counted now, without the weights where possible.
 
     Args:
         has_engine: whether openvino samples in this process.
@@ -149,15 +162,26 @@ def look_up_memory(
     key = digest(["memory", VERSION, base.fingerprint, settings, has_engine])
     path = get_cache_folder() / "memory" / f"{key}.json"
     if isinstance(base, UnloadedModel):
-        if kept := read_kept_memory(path):
-            return kept
-        base = load_base(config, None, display)
-    from selfteach.methods.account_memory import account_memory
-
+        if known := read_kept_memory(path) or account_unloaded(
+            base, config.train, has_engine=has_engine
+        ):
+            return known
+        base = load_base(config.model, None, display)
     found = account_memory(base, config, has_engine=has_engine)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_text(path, json.dumps(asdict(found)) + "\n")
     return found
+
+
+def account_unloaded(
+    base: UnloadedModel, train: TrainConfig, *, has_engine: bool
+) -> PipelineMemory | None:
+    """Return what a run takes, from the model's files; None where the model must be loaded."""
+    itemsize = read_weight_bytes()
+    files = read_llama_files(base.folder)
+    if files is None or itemsize is None:
+        return None
+    return account_files(files, itemsize, train, has_engine=has_engine)
 
 
 def read_kept_memory(path: Path) -> PipelineMemory | None:
@@ -172,26 +196,35 @@ def read_kept_memory(path: Path) -> PipelineMemory | None:
     return PipelineMemory(**facts)
 
 
-def describe_stages(stages: Sequence[PlannedStage], sampled_per_s: float) -> JsonObject:
-    """Return the work and the minutes of each stage, and their sums."""
-    rows = [
-        {
+def describe_stages(stages: Sequence[PlannedStage], sampled_per_s: float = 0.0) -> JsonObject:
+    """Return the work and the minutes of each stage, and their sums.
+
+    Args:
+        sampled_per_s: the speed of this machine; with 0 no minutes are told.
+    """
+    rows = []
+    for stage in stages:
+        if not stage.cost:
+            continue
+        row: JsonObject = {
             "stage": stage.name,
             "requests": stage.requests,
             "sampled_tokens": stage.sampled_tokens,
             "trained_tokens": stage.trained_tokens,
-            "minutes": round(stage.cost / sampled_per_s / 60, 1),
         }
-        for stage in stages
-        if stage.cost
-    ]
-    return {
+        if sampled_per_s:
+            row["minutes"] = round(stage.cost / sampled_per_s / 60, 1)
+        rows.append(row)
+    described = {
         "stages": rows,
         "requests": sum(stage.requests for stage in stages),
         "sampled_tokens": sum(stage.sampled_tokens for stage in stages),
         "trained_tokens": sum(stage.trained_tokens for stage in stages),
-        "minutes": round(sum(stage.cost for stage in stages) / sampled_per_s / 60 + 0.2, 1),
     }
+    if sampled_per_s:
+        minutes = sum(stage.cost for stage in stages) / sampled_per_s / 60
+        described["minutes"] = round(minutes + 0.2, 1)
+    return described
 
 
 def describe_memory(memory: PipelineMemory, total: int) -> str:

@@ -21,11 +21,16 @@ TRAIN_SHARE = 0.8
 
 @dataclass(frozen=True)
 class Plan:
-    """Hold what `--dry-run` asks of a method. The attributes are those of `Method`."""
+    """Hold what `--dry-run` asks of a method. The attributes are those of `Method`, and one more.
+
+    Attributes:
+        describe_text: says how the material is read where the model is not here.
+    """
 
     plan_work: Callable[[Any, Any], Sequence[PlannedStage]]
     samples: bool = True
     describe: Callable[..., JsonObject] | None = None
+    describe_text: Callable[..., JsonObject] | None = None
 
 
 def count_asked(prompts: int) -> int:

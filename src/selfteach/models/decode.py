@@ -18,7 +18,7 @@ from selfteach.errors import UsageError, is_out_of_memory
 from selfteach.models.halve_batch import halve_batch
 from selfteach.models.hook_adapter import PADDING_POSITION, at_positions, get_num_virtual_tokens
 from selfteach.models.loaded_model import LoadedModel
-from selfteach.models.memory_account import count_cache_bytes, measure_free_bytes
+from selfteach.models.memory_account import CPU_ROWS, count_cache_bytes, measure_free_bytes
 from selfteach.models.pending import (
     PendingCompletion,
     make_completion_if_done,
@@ -29,7 +29,7 @@ from selfteach.records import (
     Request,
 )
 
-MAX_ROWS = {"cpu": 64, "cuda": 256}
+MAX_ROWS = {"cpu": CPU_ROWS, "cuda": 256}
 CACHE_SHARE = 0.5
 """The share of the free memory that keys and values may take: joining tensors needs as much again
 for a moment."""
@@ -55,7 +55,7 @@ def sample_pending(hf: LoadedModel, rows: Sequence[PendingCompletion]) -> Iterat
         ResourceError: one row alone does not fit into memory.
     """
     waiting = sorted(rows, key=lambda row: (-len(row.prompt_ids), row.prompt_ids, row.id))
-    width = MAX_ROWS.get(hf.device.type, 64)
+    width = MAX_ROWS.get(hf.device.type, CPU_ROWS)
     while waiting:
         batch = waiting[: min(width, count_fitting_rows(hf, waiting))]
         finished: set[str] = set()
@@ -84,7 +84,7 @@ def count_fitting_rows(hf: LoadedModel, rows: Sequence[PendingCompletion]) -> in
     free = measure_free_bytes(hf.device)
     each = count_cache_bytes(hf.module)
     longest_answer = 0
-    for count, row in enumerate(rows[: MAX_ROWS.get(hf.device.type, 64)]):
+    for count, row in enumerate(rows[: MAX_ROWS.get(hf.device.type, CPU_ROWS)]):
         longest_answer = max(longest_answer, row.limit_tokens)
         positions = len(rows[0].prompt_ids) + longest_answer
         if (count + 1) * positions * each > CACHE_SHARE * free:

@@ -99,21 +99,24 @@ def choose_sampler(
 def open_kept_sampler(
     name: str, adapter: Path | None, engine: str, folder: Path
 ) -> OpenVino | None:
-    """Return openvino with the file that an earlier command kept; None where there is none, or
-    another engine is wanted.
+    """Return openvino without a loaded model: with the file that an earlier command kept, or with
+    one that is written from the model's own files. None where neither is possible, or another
+    engine is wanted.
     """
     if engine not in (AUTO, "openvino"):
         return None
-    from selfteach.models.kept_engine import find_kept_model
+    from selfteach.models.kept_engine import find_kept_model, write_kept_model
 
     model = find_kept_model(name, adapter, folder)
-    if model is None:
+    if model is None and adapter:
         return None
     if engine == AUTO and has_accelerator():
         return None
-    from selfteach.models.openvino import OpenVino
+    from selfteach.models.openvino import OpenVino, explain_missing_openvino
 
-    return OpenVino(model, folder)
+    if model is None and not explain_missing_openvino():
+        model = write_kept_model(name, folder)
+    return OpenVino(model, folder) if model else None
 
 
 def has_accelerator() -> bool:

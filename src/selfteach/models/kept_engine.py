@@ -1,4 +1,5 @@
-"""An engine's file that stands from an earlier command: it answers without the model's weights.
+"""An engine's file that answers without a loaded model: it stands from an earlier command, or is
+written from the model's own files.
 
 Beside the GGUF stands what sampling needs to know of the model, and the file's sum.
 """
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from selfteach.errors import UsageError
 from selfteach.files import hash_file, write_text
 from selfteach.models import check_safety
+from selfteach.models.llama_files import read_llama_files
 from selfteach.models.resolve_model_path import resolve_base, resolve_model_folder
 from selfteach.models.tokens import ChatTokenizer
 from selfteach.records import JsonObject, Prompt
@@ -33,6 +35,7 @@ class UnloadedModel:
 
     Attributes:
         module: None, where a loaded model has its weights.
+        folder: of the model.
     """
 
     tokens: ChatTokenizer
@@ -40,6 +43,7 @@ class UnloadedModel:
     fingerprint: str
     context_tokens: int
     end_ids: set[int]
+    folder: Path
     notes: Sequence[str] = ()
     module: Any = None
     tokenizer: Any = field(init=False)
@@ -57,7 +61,7 @@ class UnloadedModel:
         return self.tokens.decode(ids)
 
 
-def keep_engine_file(path: Path, model: LoadedModel) -> None:
+def keep_engine_file(path: Path, model: LoadedModel | UnloadedModel) -> None:
     """Note beside a GGUF what a later command needs to know, and remove what is too old."""
     facts = {
         "format": FORMAT,
@@ -129,5 +133,42 @@ def find_kept_model(name: str, adapter: Path | None, folder: Path) -> UnloadedMo
         fingerprint,
         int(facts["context_tokens"]),
         set(facts["end_ids"]),
+        base,
         [*filter(None, notes), *tokens.notes],
     )
+
+
+def write_kept_model(name: str, folder: Path) -> UnloadedModel | None:
+    """Return a model whose engine's file is written from the model's own files, without torch;
+    None where a loaded model is needed.
+
+    Args:
+        folder: where the engine keeps its files.
+
+    Raises:
+        UsageError: no such model, or an unsafe one.
+    """
+    base = resolve_model_folder(name)
+    check_safety.check_model_folder(base)
+    from selfteach.models.load_tokenizer import (
+        PLAIN_CLASS,
+        load_chat_tokenizer,
+        names_plain_class,
+    )
+
+    files = read_llama_files(base)
+    if files is None or not names_plain_class(base):
+        return None
+    from selfteach.models.write_gguf import write_weights
+
+    tokens = load_chat_tokenizer(str(base), class_name=PLAIN_CLASS, ends=files.end_ids)
+    fingerprint = check_safety.compute_fingerprint(base)
+    context_tokens = files.config.max_position_embeddings
+    model = UnloadedModel(
+        tokens, name, fingerprint, context_tokens, tokens.end_ids, base, tokens.notes
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{fingerprint}.gguf"
+    write_weights(files.config, files.iterate_weights(), files.num_weights, path)
+    keep_engine_file(path, model)
+    return model

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,18 +21,26 @@ def load_chat_tokenizer(
     name_or_folder: str,
     progress: Callable[[str], None] | None = None,
     class_name: str = "",
+    ends: Sequence[int] = (),
 ) -> ChatTokenizer:
     """Load a model's tokenizer with its chat template, without the weights.
 
     Args:
         class_name: as in `load_tokenizer`.
+        ends: tokens that end an answer, beside those that the tokenizer names.
 
     Raises:
         UsageError: no such model, or an unsafe one.
     """
     folder = resolve_model_folder(name_or_folder, progress)
     check_safety.check_model_folder(folder)
-    return ChatTokenizer(load_tokenizer(folder, class_name))
+    return ChatTokenizer(load_tokenizer(folder, class_name), ends)
+
+
+def names_plain_class(folder: Path) -> bool:
+    """Return whether a Llama's folder itself names `PLAIN_CLASS`, which transformers then takes."""
+    path = folder / "tokenizer_config.json"
+    return path.is_file() and check_safety.read_json(path).get("tokenizer_class") == PLAIN_CLASS
 
 
 def load_tokenizer(folder: Path, class_name: str = "") -> Any:

@@ -7,6 +7,7 @@ CPU (docs/log/2026-11-speed.md).
 
 from __future__ import annotations
 
+import platform
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,9 @@ if TYPE_CHECKING:  # `doctor` runs without torch
 
 CGROUP = Path("/sys/fs/cgroup")
 CGROUP_LIMITS = (CGROUP / "memory.max", CGROUP / "memory/memory.limit_in_bytes")
+CPU_INFO = Path("/proc/cpuinfo")
+BF16_FLAGS = {"avx512_bf16", "amx_tile"}
+"""Linux's names of the instructions that multiply in bf16."""
 LIBRARIES_BYTES = 470_000_000
 """Torch, transformers and the others; about as much is the context of an accelerator."""
 MERGING_BYTES = 390_000_000
@@ -29,6 +33,18 @@ OPENVINO_COPIES = 2.45
 SCORED_BYTES_PER_WORD = 7_600
 """Logits of the positions that are scored at once, for each word of the vocabulary."""
 TYPICAL_VOCABULARY = 150_000
+CPU_ROWS = 64
+"""Answers that transformers samples at once on a CPU."""
+CHUNK_POSITIONS = 128
+"""Answer positions whose logits exist at once in training."""
+BYTES_PER_LOGIT = 24
+"""Bytes for each logit of a chunk at the same time: the logit, its float32 copy, its
+log-probability, their gradients.
+"""
+CPU_OVERHEAD_BYTES = 500_000_000
+"""Memory of oneDNN's compiled products (models/memory_allocator.py) and of fragmentation on a CPU
+in low precision: measured, docs/log/.
+"""
 
 
 @dataclass(frozen=True)
@@ -117,6 +133,16 @@ def read_memory_bytes() -> int:
     machine: int = psutil.virtual_memory().total
     limits = [path.read_text().strip() for path in CGROUP_LIMITS if path.exists()]
     return min([machine, *(int(limit) for limit in limits if limit.isdigit())])
+
+
+def read_weight_bytes() -> int | None:
+    """Return the bytes of a weight as transformers loads it on this CPU: 2 where the processor
+    multiplies in bf16, else 4; None where torch must be asked (`has_bf16_hardware`).
+    """
+    is_x86 = platform.machine().lower() in ("x86_64", "amd64")
+    if not is_x86 or not CPU_INFO.is_file():
+        return None
+    return 2 if BF16_FLAGS & set(CPU_INFO.read_text().split()) else 4
 
 
 def count_cache_bytes(module: Any) -> int:

@@ -231,13 +231,18 @@ def count_shared_tokens(prompts: Sequence[list[int]]) -> list[int]:
 
 def explain_why_not_openvino(hf: LoadedModel) -> str:
     """Return why openvino cannot sample with this model here, or an empty text."""
+    from selfteach.models.write_gguf import explain_why_not_gguf
+
+    return explain_missing_openvino() or explain_why_not_gguf(hf.module, hf.tokenizer)
+
+
+def explain_missing_openvino() -> str:
+    """Return why openvino samples with no model here, or an empty text."""
     try:
         import openvino_genai  # noqa: F401
     except (ImportError, OSError) as fault:
         return f"openvino-genai is not installed ({fault})"
-    from selfteach.models.write_gguf import explain_why_not_gguf
-
-    return explain_why_not_gguf(hf.module, hf.tokenizer)
+    return ""
 
 
 def _load_pipeline(path: Path, precision: str) -> Any:

@@ -55,7 +55,7 @@ class OtherModel(UsageError):
 
 @dataclass(frozen=True)
 class RaySettings:
-    """Hold how many actors answer (0: as many as fit), and who is told of events."""
+    """Hold how many actors answer (0: as many as fit), and what receives a line for each event."""
 
     actors: int = 0
     on_event: Callable[[str, JsonMapping], None] = lambda kind, body: None

@@ -40,12 +40,12 @@ Item = TypeVar("Item", Request, Continuations)
 class Watch(Protocol):
     """Receives how many answers a model has written or read."""
 
-    def __call__(self, n: int, *, sampled: bool) -> object:
-        """Count `n` more answers."""
+    def __call__(self, n: int, *, sampled: bool, tokens: int = 0) -> object:
+        """Count `n` more answers, and the tokens that were sampled for them."""
         ...
 
 
-def ignore_answers(n: int, *, sampled: bool) -> None:
+def ignore_answers(n: int, *, sampled: bool, tokens: int = 0) -> None:
     """Count nothing."""
 
 
@@ -54,8 +54,8 @@ class Recorded:
 
     Attributes:
         limit: shortens a completion that is too long to be used; the ledger holds it as it came.
-        watch: called with how many answers the model has written, or only read (`sampled=False`),
-            after each group of them.
+        watch: called with how many answers the model has written, and of how many tokens, or only
+            read (`sampled=False`), after each group of them.
     """
 
     def __init__(
@@ -132,9 +132,10 @@ class Recorded:
             self._count_recorded(len(known))
             for group in _group_by_time(self._stream_fitting(self._sampler.stream, missing)):
                 self.ledger.record_answers((found.id, asdict(found)) for found in group)
-                self.sampled_tokens += sum(found.tokens for found in group)
+                tokens = sum(found.tokens for found in group)
+                self.sampled_tokens += tokens
                 yield from map(self.limit, group)
-                self.watch(len(group), sampled=True)
+                self.watch(len(group), sampled=True, tokens=tokens)
 
     def sample(
         self, requests: Sequence[Request], on_sample: Callable[[int], object] = lambda count: None

@@ -7,19 +7,23 @@ rotary embedding pairs neighboring numbers, and transformers pairs the two halve
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from selfteach.errors import UsageError
 from selfteach.files import replace_file
 from selfteach.models.fetch_default_model import HUB_NAME, get_embedded_folder
-from selfteach.models.hook_adapter import get_active_hooks
 from selfteach.records import JsonObject
+
+if TYPE_CHECKING:  # an engine's file is also written without torch
+    from torch import Tensor
+
+Weight = TypeVar("Weight", "Tensor", np.ndarray)
+NamedWeights = Iterable[tuple[str, np.ndarray]]
+"""Each weight under its name in the model, float32."""
 
 FAMILIES = ("llama", "qwen2", "qwen3")
 F16_MAX = 65504.0
@@ -52,6 +56,8 @@ OUTER_NAMES = {
 
 def explain_why_not_gguf(module: Any, tokenizer: Any) -> str:
     """Return why this model cannot be written as GGUF, or an empty text."""
+    from selfteach.models.hook_adapter import get_active_hooks
+
     config = module.config
     if mine := get_active_hooks(module):
         return f'it has a "{mine.kind}" adapter, which is no change of weights'
@@ -92,19 +98,44 @@ def write_gguf(
         raise UsageError(
             f"this model cannot be written as GGUF: {reason}.", cure="Sample with `--engine hf`."
         )
+    num_weights = sum(weight.numel() for weight in module.parameters())
+    weights = _iterate_weights(module)
+    return write_weights(
+        module.config, weights, num_weights, path, quant, None if ids_only else tokenizer
+    )
+
+
+def write_weights(
+    config: Any,
+    weights: NamedWeights,
+    num_weights: int,
+    path: Path,
+    quant: str = "f16",
+    tokenizer: Any = None,
+) -> Path:
+    """Write weights as one GGUF file, whole or not at all.
+
+    Args:
+        config: of the model, as transformers has it.
+        num_weights: how many numbers they are.
+        quant: as in `write_gguf`.
+        tokenizer: None for a reader that is given token ids and no text.
+
+    Raises:
+        UsageError: a weight that the format cannot hold.
+    """
     import gguf
 
-    num_weights = sum(weight.numel() for weight in module.parameters())
     with replace_file(path, 2 * num_weights) as temporary:
-        writer = gguf.GGUFWriter(temporary, module.config.model_type)
-        _write_architecture(writer, module.config)
+        writer = gguf.GGUFWriter(temporary, config.model_type)
+        _write_architecture(writer, config)
         kinds = {"f16": gguf.LlamaFileType.MOSTLY_F16, "q8_0": gguf.LlamaFileType.MOSTLY_Q8_0}
         writer.add_file_type(kinds[quant])
-        if ids_only:
+        if tokenizer is None:
             _write_id_tokenizer(writer)
         else:
-            _write_tokenizer(writer, tokenizer, module.config.vocab_size)
-        for name, array in _iterate_tensors(module):
+            _write_tokenizer(writer, tokenizer, config.vocab_size)
+        for name, array in _convert_weights(config, weights):
             if quant == "q8_0" and array.ndim > 1 and array.shape[-1] % Q8_BLOCK == 0:
                 q8 = gguf.GGMLQuantizationType.Q8_0
                 packed = gguf.quants.quantize(array.astype(np.float32), q8)
@@ -221,38 +252,42 @@ def _get_pre_tokenizer_name(pre_tokenizer: str) -> str:
     return "qwen2" if "\\\\p{N}" in pre_tokenizer else "gpt-2"
 
 
-def _iterate_tensors(module: Any) -> Iterator[tuple[str, np.ndarray]]:
+def _iterate_weights(module: Any) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield each weight of a module, float32."""
+    import torch
+
+    for name, weight in module.state_dict().items():
+        yield name, weight.detach().to("cpu", torch.float32).numpy()
+
+
+def _convert_weights(config: Any, weights: NamedWeights) -> Iterator[tuple[str, np.ndarray]]:
     """Yield each weight under the format's name: vectors in float32, matrices in float16."""
-    config = module.config
     reordered = {}
     if config.model_type == "llama":
         reordered = {".q_proj.": config.num_attention_heads, ".k_proj.": config.num_key_value_heads}
-    for name, weight in module.state_dict().items():
+    for name, weight in weights:
         if config.tie_word_embeddings and name == "lm_head.weight":
             continue
-        values = weight.detach().to("cpu", torch.float32)
+        values = weight
         for part, heads in reordered.items():
             if part in name:
                 values = permute_rope_rows(values, heads)
-        peak = float(values.abs().max())
+        peak = float(np.abs(values).max())
         if not peak <= F16_MAX:
             raise UsageError(
                 f"the weight {name} reaches {peak:g}, which float16 cannot hold.",
                 cure="Sample with `--engine hf`.",
             )
-        yield to_gguf_name(name), (values if values.ndim == 1 else values.half()).numpy()
+        yield to_gguf_name(name), (values if values.ndim == 1 else values.astype(np.float16))
 
 
-def permute_rope_rows(weight: Tensor, heads: int) -> Tensor:
+def permute_rope_rows(weight: Weight, heads: int) -> Weight:
     """Reorder the rows of each head from (first half, second half) to neighboring pairs.
 
-    Shapes: (heads * 2 * n, D) -> the same.
+    Shapes: (heads * 2 * n, D) -> the same; of torch or numpy.
     """
-    return (
-        weight.view(heads, 2, weight.shape[0] // heads // 2, -1)
-        .transpose(1, 2)
-        .reshape(weight.shape)
-    )
+    halves = weight.reshape(heads, 2, weight.shape[0] // heads // 2, -1)
+    return halves.swapaxes(1, 2).reshape(weight.shape)
 
 
 def to_gguf_name(name: str) -> str:

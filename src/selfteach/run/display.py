@@ -64,14 +64,18 @@ class Display:
     def advance(self, n: int = 1) -> None:
         """Count `n` more things of the stage as done."""
         self._done += n
-        self.work.count_done(0, self._done, self._total)
+        self.work.count_done(self._done, self._total)
         self._show_progress()
 
-    def count_answers(self, n: int, *, sampled: bool) -> None:
-        """Count answers that a model has written, or only read, whatever the stage counts."""
+    def count_answers(self, n: int, *, sampled: bool, tokens: int = 0) -> None:
+        """Count answers that a model has written, or only read, whatever the stage counts.
+
+        Args:
+            tokens: that were sampled.
+        """
         self._answers += n
         if sampled:
-            self.work.count_done(n, 0, 0)
+            self.work.count_sampled(n, tokens)
         self._show_progress()
 
     def _show_progress(self) -> None:
@@ -174,7 +178,7 @@ class ProgressBarDisplay(Display):
     def advance(self, n: int = 1) -> None:
         """Count as `Display.advance`."""
         self._done += n
-        self.work.count_done(0, self._done, self._total)
+        self.work.count_done(self._done, self._total)
         if self._bar is not None:
             self._bar.advance(self._task, n)
         self._show_progress()
@@ -221,7 +225,7 @@ class Notebook(Display):
     def advance(self, n: int = 1) -> None:
         """Count as `Display.advance`."""
         self._done += n
-        self.work.count_done(0, self._done, self._total)
+        self.work.count_done(self._done, self._total)
         if self._bar is not None:
             self._bar.update(n)
             self._show_progress()

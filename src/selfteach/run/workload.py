@@ -2,8 +2,8 @@
 
 Work is counted in sampled tokens. A request, a scored token, a trained token and a trained row cost
 as much time as so many sampled ones, measured on a CPU with the default model (`python -m
-bench.time_left`). The speed is that of the run so far, so another machine or another model changes
-the seconds and not the plan.
+bench.time_left`). The speed is that of the run so far, from the requests and tokens that it really
+took, so another machine or another model changes the seconds and not the plan.
 """
 
 from __future__ import annotations
@@ -46,28 +46,50 @@ class PlannedStage:
         return REQUEST_COST * self.requests + self.sampled_tokens
 
     @property
+    def other_cost(self) -> float:
+        """Return the cost of what is read and trained."""
+        trained = TRAINED_COST * self.trained_tokens + ROW_COST * self.trained_rows
+        return SCORED_COST * self.scored_tokens + trained
+
+    @property
     def cost(self) -> float:
         """Return all work, in sampled tokens."""
-        scored = SCORED_COST * self.scored_tokens
-        trained = TRAINED_COST * self.trained_tokens + ROW_COST * self.trained_rows
-        return self.sampling_cost + scored + trained
+        return self.sampling_cost + self.other_cost
 
 
 @dataclass
 class _Current:
-    """Hold the stage that runs: its work, its beginning, and what is known to be done of it."""
+    """Hold the stage that runs: its work, its beginning, and what is known to be done of it.
+
+    Attributes:
+        resumed: whether earlier attempts did a part of it, and it is not known how much.
+        counted: requests.
+        tokens: sampled for them.
+    """
 
     planned: PlannedStage
     begun: float
+    resumed: bool
     counted: int = 0
+    tokens: int = 0
     done_cost: float = 0.0
     done_at: float = 0.0
+
+    @property
+    def open_cost(self) -> float:
+        """Return the cost of what is left of the stage: of each request, the planned one."""
+        planned = self.planned
+        if not planned.requests:
+            return planned.cost - self.done_cost
+        left = max(1 - self.counted / planned.requests, 0.0)
+        return left * planned.sampling_cost + planned.other_cost
 
 
 class RemainingTime:
     """Estimate the seconds that are left of a run, from its plan and its speed so far.
 
-    Stages that are not planned are left out: their seconds say nothing about the speed.
+    Stages that are not planned are left out, and those that needed none of the planned requests:
+    their seconds say nothing about the speed.
     """
 
     def __init__(
@@ -99,44 +121,53 @@ class RemainingTime:
         self._left.pop(name, None)
         self._position = 1 + list(self._planned).index(name)
         begun = self._clock() - spent_s
-        self._current = _Current(self._planned[name], begun, done_at=begun)
+        self._current = _Current(self._planned[name], begun, resumed=spent_s > 0, done_at=begun)
 
     def end_stage(self, name: str) -> None:
         """End a stage: its work is done, whatever was planned."""
         current = self._current
         if current is None or current.planned.name != name:
             return
-        if current.planned.cost:
-            self._spent_s += self._clock() - current.begun
-            self._done_cost += current.planned.cost
         self._current = None
+        planned = current.planned
+        done = planned.cost
+        if planned.requests and not current.resumed:
+            done = current.done_cost + planned.other_cost if current.counted else 0.0
+        if done:
+            self._spent_s += self._clock() - current.begun
+            self._done_cost += done
 
     def correct_stage(self, planned: PlannedStage) -> None:
         """Replace the plan of a stage that has not begun, now that more is known of it."""
         if planned.name in self._left:
             self._planned[planned.name] = planned
 
-    def count_done(self, number: int, done: int, total: int) -> None:
-        """Count things of the current stage as done.
+    def count_sampled(self, number: int, tokens: int) -> None:
+        """Count requests of the current stage as done, and the tokens that were sampled for them.
 
-        Requests are counted against the plan, because a stage may show several counts one after
-        another. Everything else is a share of what the display counts.
-
-        Args:
-            number: how many more.
-            done: how many of this count are done now.
-            total: of how many; 0 is unknown.
+        They are counted against the plan, because a stage may show several counts one after
+        another.
         """
         current = self._current
         if current is None:
             return
-        planned = current.planned
         current.counted += number
-        cost = 0.0
-        if planned.requests:
-            cost = planned.sampling_cost * min(1.0, current.counted / planned.requests)
-        elif total:
-            cost = planned.cost * min(1.0, done / total)
+        current.tokens += tokens
+        if current.planned.requests:
+            self._set_done(current, REQUEST_COST * current.counted + current.tokens)
+
+    def count_done(self, done: int, total: int) -> None:
+        """Count a share of what the display counts as done, in a stage that samples nothing.
+
+        Args:
+            done: how many of this count are done now.
+            total: of how many; 0 is unknown.
+        """
+        current = self._current
+        if current and total and not current.planned.requests:
+            self._set_done(current, current.planned.cost * min(1.0, done / total))
+
+    def _set_done(self, current: _Current, cost: float) -> None:
         if cost > current.done_cost:
             current.done_cost = cost
             current.done_at = self._clock()
@@ -148,9 +179,10 @@ class RemainingTime:
         open_cost = 0.0
         waited_s = 0.0
         if current := self._current:
-            spent_s += current.done_at - current.begun
-            done += current.done_cost
-            open_cost = current.planned.cost - current.done_cost
+            if not current.resumed:
+                spent_s += current.done_at - current.begun
+                done += current.done_cost
+            open_cost = current.open_cost
             waited_s = self._clock() - current.done_at
         if not done or done < MIN_KNOWN_SHARE * (done + open_cost + later):
             return None

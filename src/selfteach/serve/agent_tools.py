@@ -48,7 +48,7 @@ INSTRUCTIONS = (
 ENDED: tuple[JobState, ...] = ("added", "done", "refused", "failed")
 Parameters = ParamSpec("Parameters")
 Reply = dict[str, Any]
-Said = Annotated[str, Field(description="Leave it out unless this is what is taught.")]
+FeedbackText = Annotated[str, Field(description="Leave it out unless this is what is taught.")]
 Turns = Annotated[
     list[ChatTurn],
     Field(description="The conversation, which ends with the answer that the comment is about."),
@@ -58,13 +58,13 @@ ModelName = Annotated[
     str, Field(description='"base", the student\'s name, or STUDENT/LESSON; empty: the student.')
 ]
 LessonName = Annotated[str, Field(description="One lesson; empty: all of them.")]
-Again = Annotated[bool, Field(description="Sit the exams of all lessons again, as a job.")]
+ExamineAgain = Annotated[bool, Field(description="Sit the exams of all lessons again, as a job.")]
 Form = Literal["hf", "gguf", "lora-gguf", "ollama", "vllm", "inspect"]
 """Forms that stay on this disk: an agent publishes nothing."""
 
 
 def report_faults(tool: Callable[Parameters, Reply]) -> Callable[Parameters, Reply]:
-    """Return a tool whose faults are told to the agent in one line."""
+    """Return a tool that reports its faults to the agent in one line."""
 
     @wraps(tool)
     def call(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Reply:
@@ -113,19 +113,19 @@ class AgentTools:
 
     def teach(
         self,
-        rule: Said = "",
-        criticism: Said = "",
-        follow_up: Said = "",
-        edit: Said = "",
+        rule: FeedbackText = "",
+        criticism: FeedbackText = "",
+        follow_up: FeedbackText = "",
+        edit: FeedbackText = "",
         messages: Turns = [],  # noqa: B006
         confirm: Confirm = False,
     ) -> Reply:
         """Teach one thing: a rule in plain words, or a comment on an answer (criticism, follow_up),
         or a better answer in its place (edit). Without confirm it returns the plan and its cost.
         """
-        said = {"rule": rule, "criticism": criticism, "follow_up": follow_up, "edit": edit}
-        given = {name: text for name, text in said.items() if text}
-        body = FeedbackBody(messages=messages, **given)
+        fields = {"rule": rule, "criticism": criticism, "follow_up": follow_up, "edit": edit}
+        feedback = {name: text for name, text in fields.items() if text}
+        body = FeedbackBody(messages=messages, **feedback)
         job = self.teaching.make_job(body)
         if confirm:
             return self.teaching.describe_job(self.teaching.book.add(job))
@@ -151,7 +151,7 @@ class AgentTools:
         """Return the student's lessons, and how each one does after each change."""
         return self.teaching.describe_lessons()
 
-    def exam(self, lesson: LessonName = "", again: Again = False) -> Reply:
+    def exam(self, lesson: LessonName = "", again: ExamineAgain = False) -> Reply:
         """Return the verdict of each lesson alone, and its exam in the student as it is now."""
         if again:
             return self.teaching.describe_job(self.teaching.book.add(make_exam_job()))

@@ -22,10 +22,15 @@ from torch.multiprocessing.reductions import StorageWeakRef
 
 from selfteach.config import TrainConfig
 from selfteach.errors import ResourceError
-from selfteach.models.memory_account import format_bytes, measure_free_bytes
+from selfteach.models.memory_account import (
+    BYTES_PER_LOGIT,
+    CHUNK_POSITIONS,
+    CPU_OVERHEAD_BYTES,
+    format_bytes,
+    measure_free_bytes,
+)
 from selfteach.models.memory_allocator import release_freed_pages
 from selfteach.train.distributed import count_own_numbers, get_local_part
-from selfteach.train.fast.head import CHUNK_POSITIONS
 
 if TYPE_CHECKING:
     from selfteach.train.adapters.adapter import Adapter
@@ -39,14 +44,6 @@ CLEAR_REFS_FILE = Path("/proc/self/clear_refs")
 MAXRSS_UNIT_BYTES = 1 if sys.platform == "darwin" else 1024
 """Bytes in the unit of `getrusage`."""
 PAGE_BYTES = 4096
-BYTES_PER_LOGIT = 24
-"""Bytes for each logit of a chunk at the same time: the logit, its float32 copy, its
-log-probability, their gradients.
-"""
-CPU_OVERHEAD_BYTES = 500_000_000
-"""Memory of oneDNN's compiled products (models/memory_allocator.py) and of fragmentation on a CPU
-in low precision: measured, docs/log/.
-"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,8 @@ from selfteach.records import Completion, JsonObject, Message, make_prompt
 
 KeepsRule = Callable[[Sequence[str], Sequence[Completion]], list[bool]]
 """Returns which completions keep the rule, from the prompts and their completions."""
+ELSEWHERE = 20
+"""Prompts that are also answered in other conversations."""
 SYSTEM = "other_system"
 SECOND = "second_turn"
 AFTER = "after_decline"

@@ -5,10 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from selfteach.config import FeedbackConfig
-from selfteach.generate.ask import Scope, generate_prompts
+from selfteach.generate.ask import Scope, generate_prompts_of_scopes
 from selfteach.generate.situations import Occasion, build_requests, list_forms
+from selfteach.materials.effect import read_effect
 from selfteach.materials.situation import Situation
-from selfteach.methods.feedback.understand_rule import UnderstoodRule, sketch_rule
+from selfteach.methods.feedback.understand_rule import (
+    UnderstoodRule,
+    check_rule,
+    sketch_rule,
+)
 from selfteach.models import Sampler
 from selfteach.records import JsonObject, make_prompt
 from selfteach.select.prompt_format import find_format_fault
@@ -55,22 +60,34 @@ def describe_rule(
     return described
 
 
+def describe_text(text: str, config: FeedbackConfig) -> JsonObject:
+    """Return what the words of a rule say without a model: where it holds, what it demands, and
+    what decides it.
+    """
+    rule = check_rule(text, config)
+    lines: JsonObject = {"when": rule.scope, "then": rule.effect} if rule.scope else {}
+    effect = read_effect(rule.effect)
+    check = config.check or (effect.check if effect else "")
+    lines["decided_by"] = f"the check {check}" if check else "the best calibrated judge"
+    return lines
+
+
 def describe_plan(found: UnderstoodRule, config: FeedbackConfig) -> JsonObject:
-    """Return where a rule holds, what it demands, and what decides it."""
+    """Return what `describe_text` does, and what the requests are about."""
     rule = found.rule
     lines: JsonObject = {
-        "subject": found.subject.topic or "none recognized: the rule may apply to every prompt"
+        "subject": found.subject.topic
+        or rule.scope
+        or "none recognized: the rule may apply to every prompt"
     }
-    if rule.scope:
-        lines["subject"] = found.subject.topic or rule.scope
-        lines |= {"when": rule.scope, "then": rule.effect}
+    read = describe_text(rule.text, config)
+    decided = read.pop("decided_by")
+    lines |= read
     if found.subject.siblings:
         lines["neighbors"] = ", ".join(found.subject.siblings)
     if found.forbidden_topic:
         lines["other_names"] = ", ".join(config.also) or "the run finds them in the base's answers"
-    check = config.check or (found.effect.check if found.effect else "")
-    lines["decided_by"] = f"the check {check}" if check else "the best calibrated judge"
-    return lines
+    return {**lines, "decided_by": decided}
 
 
 def show_requests(found: UnderstoodRule, sampler: Sampler, seed: int) -> list[str]:
@@ -83,12 +100,10 @@ def show_requests(found: UnderstoodRule, sampler: Sampler, seed: int) -> list[st
         scopes = ("general",)
     elif not found.subject.topic:
         scopes = ("target",)
-    for scope in scopes:
-        written = generate_prompts(
-            sampler, found.subject, scope, NUM_REQUESTS, find_fault, SHOWN_ROUNDS, seed
-        )
-        shown += [f"{scope}: {prompt.text}" for prompt, fault in written if not fault]
-    return shown
+    written = generate_prompts_of_scopes(
+        sampler, found.subject, scopes, NUM_REQUESTS, find_fault, SHOWN_ROUNDS, seed
+    )
+    return [*shown, *(f"{prompt.scope}: {prompt.text}" for prompt in written)]
 
 
 def find_fault(text: str) -> str:

@@ -36,6 +36,7 @@ from selfteach.judge.decline import is_decline
 from selfteach.judge.recorded_judge import describe_judge
 from selfteach.methods.feedback.choose_exam_prompts import TARGET_STAGE
 from selfteach.methods.feedback.conversations import (
+    ELSEWHERE,
     Conversations,
     measure_conversations,
     plan_conversations,
@@ -53,8 +54,6 @@ from selfteach.records import (
     make_prompt,
 )
 
-ELSEWHERE = 20
-"""Prompts that are also answered in other conversations."""
 MAX_HARM = 0.05
 """The share of degraded, or of needlessly declining, answers above which a rule is not learned
 cleanly."""

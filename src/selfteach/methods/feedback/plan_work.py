@@ -8,7 +8,8 @@ from selfteach.generate.few_shot import NAME_LISTS
 from selfteach.materials.effect import read_effect
 from selfteach.materials.rule import read_rule
 from selfteach.materials.situation import read_situation
-from selfteach.methods.feedback.describe_rule import describe_rule
+from selfteach.methods.feedback.conversations import ELSEWHERE
+from selfteach.methods.feedback.describe_rule import describe_rule, describe_text
 from selfteach.methods.feedback.training_settings import complete_training
 from selfteach.methods.plan_parts import Plan, plan_training
 from selfteach.run.workload import PlannedStage
@@ -45,10 +46,17 @@ EXPLANATION_TOKENS = 32
 """Requests for explanations of words that may be other names of a subject."""
 OCCASIONS_PER_PROMPT = 0.75
 """Requests for the occasions of a rule that holds where somebody is written to."""
-TARGET_ANSWERS = 9
-"""Exam answers to a target prompt: three arms, greedy and sampled, and three further forms."""
-OTHER_ANSWERS = 3
-"""Exam answers to any other prompt: one of each arm."""
+NUM_ARMS = 3
+TARGET_ANSWERS = 2
+"""Exam answers of an arm to a target prompt: greedy and sampled."""
+NUM_WAYS = 3
+"""Other conversations in which some target prompts are asked again (conversations.py)."""
+CHOOSING_ANSWERS = 2
+"""Base answers by which a target prompt of the exam is chosen. The exam samples the greedy one no
+more; the other one measures nothing else."""
+MORE_EXAM_PROMPTS = 0.4
+"""Requests for more target prompts, as a share of those of the exam; half of them are answered. Two
+runs: .87 where the base broke the rule on too few prompts, and 0."""
 
 
 def plan_work(text: str, config: FeedbackConfig) -> list[PlannedStage]:
@@ -83,8 +91,11 @@ def plan_work(text: str, config: FeedbackConfig) -> list[PlannedStage]:
         anchor_tokens = int(ANSWER_SHARE * config.probe.max_tokens)
     probe_tokens += others * anchor_tokens
     exam_beside = 0 if is_everywhere else exam.near + exam.general
-    exam_answers = TARGET_ANSWERS * exam.target + OTHER_ANSWERS * exam_beside
-    tuned_answers = exam_answers // 3
+    answers = TARGET_ANSWERS * exam.target + exam_beside
+    answers += NUM_WAYS * min(ELSEWHERE, exam.target)
+    base_answers = (NUM_ARMS - 1) * answers - exam.target
+    more = int(MORE_EXAM_PROMPTS * exam.target)
+    choosing = CHOOSING_ANSWERS * (exam.target + more // 2)
     exam_tokens = ANSWER_SHARE * exam.max_tokens
     learned = targets + others
     longer = LONGER_ANSWERS if is_checked else 1
@@ -99,16 +110,18 @@ def plan_work(text: str, config: FeedbackConfig) -> list[PlannedStage]:
         PlannedStage("ask", lists + asked, lists * LIST_TOKENS + asked * PROMPT_TOKENS),
         PlannedStage("base answers", probes + others + calibrated, int(probe_tokens)),
         PlannedStage("judge", explained, explained * EXPLANATION_TOKENS, read),
-        PlannedStage("probe", scored_tokens=read),
+        PlannedStage(
+            "probe", more + choosing, int(more * PROMPT_TOKENS + choosing * exam_tokens), read
+        ),
         PlannedStage(
             "search",
             SEARCH_REQUESTS * targets,
             int(longer * SEARCH_SHARE * config.search.max_tokens * targets),
             SEARCH_READ_TOKENS * targets,
         ),
-        _plan_exam("exam of the base", exam_answers - tuned_answers, exam_tokens, 0),
+        _plan_exam("exam of the base", base_answers, exam_tokens, 0),
         plan_training("train", tokens, rows, train),
-        _plan_exam("exam", tuned_answers, exam_tokens, READ_TOKENS * tuned_answers),
+        _plan_exam("exam", answers, exam_tokens, READ_TOKENS * answers),
     ]
 
 
@@ -116,4 +129,4 @@ def _plan_exam(name: str, answers: int, tokens: float, read: int) -> PlannedStag
     return PlannedStage(name, answers, int(answers * tokens), read)
 
 
-PLAN = Plan(plan_work, describe=describe_rule)
+PLAN = Plan(plan_work, describe=describe_rule, describe_text=describe_text)

@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-CHUNK_POSITIONS = 128
+from selfteach.models.memory_account import CHUNK_POSITIONS as CHUNK_POSITIONS
+
 LogitsFunction = Callable[[Tensor, slice], Tensor]
 """A function of the logits (n, V) of a part of the positions: (n,), one number of each position's
 own logits.

@@ -1,0 +1,27 @@
+"""The time left that ten runs of the toy show, against the truth of a simulated clock."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from simulated_time import simulate_time
+from talker import feedback_command, run_json
+
+pytestmark = pytest.mark.training
+
+NUM_RUNS = 10
+ALLOWED = 0.25
+
+
+@pytest.mark.slow
+def test_at_a_tenth_of_their_time_ten_runs_know_what_is_left(talker: Path, tmp_path: Path) -> None:
+    """The clock runs with the requests, tokens and examples that the run really needs."""
+    told = []
+    for seed in range(NUM_RUNS):
+        with simulate_time() as clocks:
+            code, _ = run_json(feedback_command(talker, tmp_path / str(seed), "--seed", str(seed)))
+        assert code == 0
+        told.append(clocks[0].estimate_at(0.1))
+    assert all(abs(share - 1) < ALLOWED for share in told), told
