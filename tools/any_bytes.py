@@ -3,9 +3,9 @@
 python tools/any_bytes.py --inputs 10000 --seed 0 --reader HTML --reader Markdown
 
 Without --reader all of them are tried (`tests/faults/readers.py` holds the list), without --inputs
-each with as many inputs as in `make test-all`. Each reader has a process of its own, which may take
---memory-mb more than it has at the start. It prints one JSON object for each reader, with the
-processor time of the slowest input and the memory that was added, and exits with 1 if one was wrong.
+each with as many inputs as in `make test-all`. Each reader has a process of its own, which may
+take --memory-mb more than it has at the start. It prints one JSON object for each reader, with the
+processor time of the slowest input and the memory that was added, and exits with 1 if one is wrong.
 """
 
 from __future__ import annotations
