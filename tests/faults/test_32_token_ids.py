@@ -8,6 +8,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from method_runs import write_material
@@ -27,28 +28,25 @@ HOSTILE = (
 )
 
 
-def spoil(path: Path, fields: Sequence[str]) -> None:
-    """Add a hostile text to each of these fields, another one from row to row."""
-    rows = talker.read_rows(path)
-    for number, row in enumerate(rows):
-        for place, field in enumerate(fields):
-            if isinstance(row.get(field), str):
-                row[field] += " " + HOSTILE[(number + place) % len(HOSTILE)]
-        for instance in row.get("instances", []):
-            instance["output"] += " " + HOSTILE[number % len(HOSTILE)]
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+def spoil(value: Any, number: int) -> Any:
+    """Add a hostile text to every text of a row, however deep, another one from row to row."""
+    if isinstance(value, str):
+        return f"{value} {HOSTILE[number % len(HOSTILE)]}"
+    if isinstance(value, list):
+        return [spoil(item, number + place) for place, item in enumerate(value)]
+    if isinstance(value, dict):
+        items = enumerate(value.items())
+        return {key: spoil(item, number + place) for place, (key, item) in items}
+    return value
 
 
 def spoil_material(method: str, command: list[str]) -> list[str]:
-    """Make the material of a command hostile."""
+    """Make the material of a command hostile, in every field."""
     if method == "feedback":
         return [*command[:-1], f"{talker.RULE} {HOSTILE[0]}"]
-    fields = {
-        "corrections": ["prompt", "answer", "correction"],
-        "documents": ["text", "title"],
-        "tasks": ["instruction"],
-    }
-    spoil(Path(command[-1]), fields[method])
+    path = Path(command[-1])
+    rows = [spoil(row, number) for number, row in enumerate(talker.read_rows(path))]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return command
 
 
