@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hostile import Call, answer, hostile
 
+from selfteach.errors import TooManyFailures
 from selfteach.models.remote.endpoint import Endpoint
 from selfteach.records import Request, make_prompt
 
@@ -50,3 +51,33 @@ def test_text_without_spaces_raises_no_false_alarm() -> None:
             )
             == 1
         )
+
+
+PROSE = 'The council met on Tuesday; it asked: "When, if at all, can the work begin?" '
+CHINESE = "不要谈论大象。请用简单的话回答问题。"
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        (PROSE * 20, 310),  # 300 words, and 80 marks after words
+        ("internationalization_of_donaudampfschifffahrt " * 40, 60),
+        (CHINESE * 20, 75),  # 340 letters
+        ("x = f(a, b)\n" * 60, 300),
+        (PROSE * 45, 1024),  # as many as a context has: Ollama cuts to exactly that
+    ],
+)
+def test_a_prompt_that_was_cut_a_little_is_noticed(text: str, read: int) -> None:
+    with hostile(answer("fine", usage=(read, 3))) as server:
+        asked = [Request("ask", make_prompt(text))]
+        with pytest.raises(TooManyFailures, match=rf" {read} tokens.*its context is too short"):
+            list(Endpoint(server.address).stream(asked))
+
+
+@pytest.mark.parametrize(
+    ("text", "read"), [(PROSE * 20, 400), (CHINESE * 20, 220), ("x = f(a, b)\n" * 60, 480)]
+)
+def test_a_whole_prompt_raises_no_alarm(text: str, read: int) -> None:
+    """These are counts of a tokenizer with a large vocabulary."""
+    with hostile(answer("fine", usage=(read, 3))) as server:
+        assert len(list(Endpoint(server.address).stream([Request("ask", make_prompt(text))]))) == 1

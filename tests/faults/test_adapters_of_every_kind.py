@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "train"))
 from tiny import Tiny, make_examples
@@ -150,6 +151,26 @@ def test_24_without_a_fingerprint_other_shapes_are_refused(
         (tmp_path / file).write_bytes((adapters[name] / file).read_bytes())
     with pytest.raises(UsageError, match="does not fit the model"):
         HfModel.load(others["other shapes"], adapter=tmp_path)
+
+
+@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("damage", ["not finite", "integers", "renamed", "missing"])
+def test_24_tensors_that_no_training_writes_are_refused(
+    name: str, damage: str, adapters: dict[str, Path], tiny: Path, tmp_path: Path
+) -> None:
+    tensors = load_file(adapters[name] / "adapter_model.safetensors")
+    first = min(tensors)
+    tensors = {
+        "not finite": tensors | {first: tensors[first] / 0},
+        "integers": {key: tensor.to(torch.int8) for key, tensor in tensors.items()},
+        "renamed": {f"x.{key}" if key == first else key: t for key, t in tensors.items()},
+        "missing": {key: tensor for key, tensor in tensors.items() if key != first},
+    }[damage]
+    save_file(tensors, tmp_path / "adapter_model.safetensors")
+    settings = (adapters[name] / "adapter_config.json").read_bytes()
+    (tmp_path / "adapter_config.json").write_bytes(settings)
+    with pytest.raises(UsageError, match="does not fit the model"):
+        HfModel.load(tiny, adapter=tmp_path)
 
 
 # -------------------------------------------------------------------------------------------------

@@ -122,6 +122,12 @@ def _refuse_code(value: JsonObject, where: str) -> None:
                     "family itself, remove this key from a local copy."
                 ),
             )
+        if key == "megatron_config" and found:
+            raise UsageError(
+                'lets PEFT import a module by its name ("megatron_core").',
+                where=where,
+                cure=f'Remove "{key}" from a local copy.',
+            )
         if key.lstrip("_").startswith("attn_implementation") or key == "experts_implementation":
             for name in found.values() if isinstance(found, dict) else [found]:
                 if name is not None and name not in SAFE_ATTENTION:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -19,7 +19,7 @@ from selfteach.models.check_safety import read_json
 from selfteach.models.hook_adapter import HookAdapter
 from selfteach.models.reft import ReftHooks, convert_edit_to_low_rank
 from selfteach.models.silence import silence_libraries
-from selfteach.models.soft_prompt import TENSOR_NAME, SoftPromptHooks
+from selfteach.models.soft_prompt import SoftPromptHooks
 from selfteach.models.try_in_child import check_adapter_patterns
 from selfteach.records import JsonMapping
 
@@ -27,6 +27,8 @@ PEFT_PREFIX = "base_model.model."
 """The prefix of PEFT before the names of a model's layers."""
 KIND_KEY = "selfteach_adapter"
 """The key of adapter_config.json that names a kind which PEFT does not have."""
+CHANGED_BASES = ("corda", "loftq", "lora_ga", "olora", "pissa")
+"""Ways to start a LoRA with which PEFT changes the base's weights, also when it loads one."""
 CONFIG_FILE = "adapter_config.json"
 TENSORS_FILE = "adapter_model.safetensors"
 
@@ -34,6 +36,12 @@ TENSORS_FILE = "adapter_model.safetensors"
 def get_adapter_kind(settings: JsonMapping) -> str:
     """Return the kind of an adapter's settings: selfteach's own name of it, or PEFT's."""
     return str(settings.get(KIND_KEY) or settings.get("peft_type", "")).lower()
+
+
+def find_changed_base(settings: JsonMapping) -> str:
+    """Return how a LoRA's training started, if that changes the base, else an empty text."""
+    start = str(settings.get("init_lora_weights"))
+    return start if start.startswith(CHANGED_BASES) else ""
 
 
 def load_adapter(module: Any, folder: Path) -> Any:
@@ -45,12 +53,16 @@ def load_adapter(module: Any, folder: Path) -> Any:
     settings = read_json(folder / CONFIG_FILE)
     kind = get_adapter_kind(settings)
     with convert_adapter_errors(folder):
+        tensors = load_file(folder / TENSORS_FILE)
+        check_numbers(tensors)
         if kind == "lora":
-            _check_lora_ranks(settings, folder)
+            _check_lora_ranks(settings, tensors)
+            if start := find_changed_base(settings):
+                raise ValueError(f'it starts with "{start}", which changes the base')
             check_adapter_patterns(settings, [name for name, _ in module.named_modules()], folder)
             return _merge_lora(module, folder, bool(settings.get("lora_bias")))
-        tensors = load_file(folder / TENSORS_FILE)
         if kind in ("full", "layers"):
+            check_names(tensors.keys(), settings["tensors"])
             return _replace_weights(module, tensors)
         made = _make_hook_adapter(module, kind, settings, tensors)
         if isinstance(made, ReftHooks) and made.is_exact:
@@ -67,7 +79,7 @@ def convert_adapter_errors(folder: Path) -> Iterator[None]:
     except (
         ArithmeticError,
         AttributeError,
-        KeyError,
+        LookupError,
         RuntimeError,
         SafetensorError,
         TypeError,
@@ -97,7 +109,7 @@ def _make_hook_adapter(
 ) -> HookAdapter:
     made: HookAdapter
     if kind == "prompt_tuning":
-        made = SoftPromptHooks(module, {TENSOR_NAME: tensors[TENSOR_NAME]})
+        made = SoftPromptHooks(module, tensors)
     elif kind == "reft":
         made = ReftHooks(module, tensors, settings)
     elif kind == "bottleneck":
@@ -123,10 +135,35 @@ def _replace_weights(module: Any, tensors: Mapping[str, Tensor]) -> Any:
     return module
 
 
-def _check_lora_ranks(settings: JsonMapping, folder: Path) -> None:
+def check_numbers(tensors: Mapping[str, Tensor]) -> None:
+    """Refuse tensors that no training writes.
+
+    Raises:
+        ValueError: one holds integers or complex numbers, or a number that is not finite.
+    """
+    for name, tensor in tensors.items():
+        if not tensor.is_floating_point():
+            raise ValueError(f"its tensor {name} holds {tensor.dtype}, and no real numbers")
+        if not tensor.float().isfinite().all():
+            raise ValueError(f"its tensor {name} holds a number that is not finite")
+
+
+def check_names(held: Iterable[str], needed: Iterable[str], optional: Iterable[str] = ()) -> None:
+    """Refuse an adapter whose tensors are not those that its settings need.
+
+    Raises:
+        ValueError: one has no place, or one is missing.
+    """
+    held, needed = set(held), set(needed)
+    if unknown := sorted(held - needed - set(optional)):
+        raise ValueError(f"its tensor {unknown[0]} has no place in it")
+    if missing := sorted(needed - held):
+        raise ValueError(f"it holds no tensor {missing[0]}, and its settings need it")
+
+
+def _check_lora_ranks(settings: JsonMapping, tensors: Mapping[str, Tensor]) -> None:
     """Refuse a rank that the saved tensors lack: PEFT would allocate it for every layer first."""
-    with safe_open(folder / TENSORS_FILE, "pt") as tensors:
-        shapes = [tensors.get_slice(name).get_shape() for name in tensors.keys()]  # noqa: SIM118
+    shapes = [tensor.shape for tensor in tensors.values()]
     largest = max((min(shape) for shape in shapes if len(shape) > 1), default=0)
     for rank in (settings.get("r"), *(settings.get("rank_pattern") or {}).values()):
         if isinstance(rank, int) and rank > largest:
@@ -146,10 +183,23 @@ def _merge_lora(module: Any, folder: Path, biased: bool) -> Any:
         _add_zero_biases(module, folder)
     with silence_libraries():
         adapted = PeftModel.from_pretrained(module, folder, is_trainable=False)
+        _check_all_loaded(adapted, load_file(folder / TENSORS_FILE))
         for layer in adapted.modules():
             if isinstance(layer, BaseTunerLayer):
                 layer.merge = partial(_merge_layer_in_float32, layer, layer.merge)  # type: ignore[method-assign]
         return adapted.merge_and_unload(safe_merge=True)  # type: ignore[operator]
+
+
+def _check_all_loaded(adapted: Any, held: Iterable[str]) -> None:
+    """Refuse an adapter that PEFT loaded in part.
+
+    PEFT leaves out a tensor without a place, and keeps the start of training, which may be random,
+    where one is missing. Embeddings may be among the tensors.
+    """
+    from peft import get_peft_model_state_dict
+
+    needed = get_peft_model_state_dict(adapted, save_embedding_layers=False)
+    check_names(held, needed, get_peft_model_state_dict(adapted, save_embedding_layers=True))
 
 
 def _merge_layer_in_float32(layer: Any, merge: Callable[..., None], **how: Any) -> None:

@@ -7,6 +7,7 @@ cannot express is refused by name; no tensor is left out in silence.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,13 +21,28 @@ from selfteach.models.load_adapter import (
     CONFIG_FILE,
     PEFT_PREFIX,
     TENSORS_FILE,
+    check_numbers,
     convert_adapter_errors,
+    find_changed_base,
     get_adapter_kind,
 )
 from selfteach.models.try_in_child import check_adapter_patterns
 from selfteach.records import JsonMapping
 
-UNSUPPORTED_KEYS = ("use_dora", "lora_bias", "modules_to_save", "fan_in_fan_out", "alora_tokens")
+UNSUPPORTED_KEYS = (
+    "alora_invocation_tokens",
+    "arrow_config",
+    "fan_in_fan_out",
+    "kasa_config",
+    "layer_replication",
+    "lora_bias",
+    "modules_to_save",
+    "target_parameters",
+    "trainable_token_indices",
+    "use_bdlora",
+    "use_dora",
+    "use_qalora",
+)
 """Settings of PEFT with which the change is not a product of two matrices alone."""
 A_ENDING = ".lora_A.weight"
 B_ENDING = ".lora_B.weight"
@@ -62,13 +78,15 @@ def read_lora_layers(module: Any, folder: Path) -> dict[str, LoraLayer]:
     check_adapter_patterns(settings, [name for name, _ in module.named_modules()], folder)
     with convert_adapter_errors(folder):
         found = _read_pairs(module, folder, settings)
-    if not found:
-        raise UsageError("holds no tensor.", where=folder, cure="Train the run again.")
+        if not found:
+            raise UsageError("holds no tensor.", where=folder, cure="Train the run again.")
+        _check_targets(module, folder, found)
     return found
 
 
 def _read_pairs(module: Any, folder: Path, settings: JsonMapping) -> dict[str, LoraLayer]:
     tensors = load_file(folder / TENSORS_FILE)
+    check_numbers(tensors)
     places = {name: part for name, part in module.named_modules() if isinstance(part, nn.Linear)}
     found: dict[str, LoraLayer] = {}
     for key in sorted(tensors):
@@ -76,17 +94,32 @@ def _read_pairs(module: Any, folder: Path, settings: JsonMapping) -> dict[str, L
         if key.endswith(B_ENDING) and key.replace(B_ENDING, A_ENDING) in tensors:
             continue
         pair = tensors.get(key.replace(A_ENDING, B_ENDING))
-        if not key.endswith(A_ENDING) or pair is None or name not in places:
+        is_known = key.startswith(PEFT_PREFIX) and key.endswith(A_ENDING) and name in places
+        if not is_known or pair is None:
             raise UsageError(
                 f"its tensor {key} has no place in this model, and would be left out.",
                 where=folder,
                 cure="Give the model that it was trained on.",
             )
         _check_shapes(places[name], tensors[key], pair, key, folder)
-        found[name] = LoraLayer(
-            tensors[key], pair, compute_scale(settings, name, tensors[key].shape[0])
-        )
+        rank = tensors[key].shape[0]
+        if rank != _get_setting(settings, "r", "rank_pattern", name):
+            raise ValueError(f"its settings name another rank for {name} than {rank}")
+        found[name] = LoraLayer(tensors[key], pair, compute_scale(settings, name, rank))
     return found
+
+
+def _check_targets(module: Any, folder: Path, found: Mapping[str, LoraLayer]) -> None:
+    """Refuse tensors of other layers than those that the settings name: PEFT goes by these."""
+    from peft import LoraConfig
+    from peft.tuners.tuners_utils import check_target_module_exists
+
+    config = LoraConfig.from_pretrained(str(folder))
+    names = [name for name, _ in module.named_modules()]
+    targets = {name for name in names if check_target_module_exists(config, name)}
+    if odd := sorted(targets ^ found.keys()):
+        which = "a layer without tensors" if odd[0] in targets else "not the layer of its tensors"
+        raise ValueError(f"its settings name {which}, {odd[0]}")
 
 
 def explain_why_not_plain_lora(settings: JsonMapping) -> str:
@@ -94,17 +127,27 @@ def explain_why_not_plain_lora(settings: JsonMapping) -> str:
     kind = get_adapter_kind(settings)
     if kind != "lora":
         return f'its kind is "{kind}"'
-    return next((f'it sets "{key}"' for key in UNSUPPORTED_KEYS if settings.get(key)), "")
+    if start := find_changed_base(settings):
+        return f'it starts with "{start}", which changes the base'
+    keys = (key for key in UNSUPPORTED_KEYS if settings.get(key) not in (None, False))
+    return next((f'it sets "{key}"' for key in keys), "")
 
 
 def compute_scale(settings: JsonMapping, name: str, rank: int) -> float:
     """Return the factor of one layer's product: alpha / r, or alpha / sqrt(r) with rsLoRA."""
+    alpha = _get_setting(settings, "lora_alpha", "alpha_pattern", name)
+    if not isinstance(alpha, int | float) or not math.isfinite(alpha):
+        raise ValueError(f"its alpha is {alpha!r}, and no finite number")
+    return alpha / math.sqrt(rank) if settings.get("use_rslora") else alpha / rank
+
+
+def _get_setting(settings: JsonMapping, key: str, patterns_key: str, name: str) -> Any:
+    """Return a setting for one layer: that of the pattern which matches its name, or of all."""
     from peft.utils.other import get_pattern_key
 
-    patterns: JsonMapping = settings.get("alpha_pattern") or {}
+    patterns: JsonMapping = settings.get(patterns_key) or {}
     pattern: str = get_pattern_key(patterns, name)
-    alpha = float(patterns.get(pattern, settings["lora_alpha"]))
-    return alpha / math.sqrt(rank) if settings.get("use_rslora") else alpha / rank
+    return patterns.get(pattern, settings[key])
 
 
 def _check_shapes(linear: nn.Linear, a: Tensor, b: Tensor, key: str, folder: Path) -> None:

@@ -2,14 +2,14 @@
 
 Untrusted text never becomes a control token (invariant 8). The spelling of a control token inside a
 turn is tokenized in two pieces. The model then reads the characters, and no turn begins or ends
-there.
+there. The same holds for a spelling that becomes one when the tokenizer folds case or width.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import asdict, replace
 from itertools import pairwise
 from pathlib import Path
@@ -103,6 +103,7 @@ class ChatTokenizer:
         self._num_slow = 0
         self._control_ids = _find_control_tokens(tokenizer)
         self._control = _make_control_pattern(self._control_ids)
+        self._is_normalized = _has_normalized_control_tokens(tokenizer, self._control_ids)
         self.end_of_turn = self._find_end_of_turn()
         self.end_ids = {tokenizer.eos_token_id, self.end_of_turn, *generation_ends}
 
@@ -159,34 +160,60 @@ class ChatTokenizer:
 
     def _split_encode(self, text: str) -> list[int]:
         """Tokenize text so that no control token comes out of it."""
+        return [id for piece in self._cut(text) for id in self._tokenize(piece)]
+
+    def _cut(self, text: str) -> list[str]:
+        """Return pieces of a text that make no control token when each is tokenized alone."""
         cuts = [0, *(match.start() + 1 for match in self._control.finditer(text)), len(text)]
-        ids: list[int] = []
-        for start, stop in pairwise(cuts):
-            if stop > start:
-                ids += self._tokenize(text[start:stop])
-        return ids
+        pieces = [text[start:stop] for start, stop in pairwise(cuts) if stop > start]
+        if not self._is_normalized:
+            return pieces
+        return [half for piece in pieces for half in self._halve(piece)]
 
-    def _render(self, turns: Sequence[Message], answer_follows: bool) -> list[int]:
+    def _halve(self, text: str) -> list[str]:
+        """Cut a text in halves until none makes a control token.
+
+        A tokenizer may fold case and width, or drop characters, before it looks for these.
+        """
+        if not set(self._control_ids.values()).intersection(self._tokenize(text)):
+            return [text]
+        if len(text) == 1:
+            return ["\ufffd"]
+        middle = len(text) // 2
+        return self._halve(text[:middle]) + self._halve(text[middle:])
+
+    def _render(
+        self, turns: Sequence[Message], answer_follows: bool, before: str = ""
+    ) -> list[int]:
+        """Return the token ids of turns in the template, up to the last `before` if it is given."""
         texts = "".join(turn.content for turn in turns)
-        if not any(self._control.search(turn.content) for turn in turns):
-            return self._tokenize(self._template(turns, answer_follows))
-        # Marks replace the spellings in user text during templating; afterwards each spelling is
-        # tokenized in two pieces.
+        # Marks replace hostile texts during templating; afterwards each is tokenized in pieces.
         mark = next(c for c in map(chr, range(0xE000, 0xF8FF)) if c not in texts)
-        found: list[str] = []
+        found: list[list[str]] = []
 
-        def swap(match: re.Match[str]) -> str:
-            found.append(match.group())
+        def swap(text: str) -> str:
+            pieces = self._cut(text)
+            if pieces in ([], [text]):
+                return text
+            found.append(pieces)
             return f"{mark}{len(found) - 1}{mark}"
 
-        safe = [replace(m, content=self._control.sub(swap, m.content)) for m in turns]
+        def swap_hostile(text: str) -> str:
+            if self._is_normalized:
+                return swap(text)
+            return self._control.sub(lambda match: swap(match.group()), text)
+
+        safe = [replace(turn, content=swap_hostile(turn.content)) for turn in turns]
+        rendered = self._template(safe, answer_follows)
+        if before:
+            rendered = rendered.rpartition(before)[0]
         ids: list[int] = []
         carried = ""
-        for position, part in enumerate(self._template(safe, answer_follows).split(mark)):
+        for position, part in enumerate(rendered.split(mark)):
             if position % 2:
-                spelling = found[int(part)]
-                ids += self._tokenize(carried + spelling[:1])
-                carried = spelling[1:]
+                first, *others = found[int(part)]
+                *whole, carried = [carried + first, *others]
+                ids += [id for piece in whole for id in self._tokenize(piece)]
             else:
                 carried += part
         return ids + self._tokenize(carried)
@@ -194,8 +221,7 @@ class ChatTokenizer:
     def _user_header(self, turns: Sequence[Message]) -> list[int]:
         """Return the template's tokens before the words of the user's next turn."""
         words = "xyzzy"
-        rendered = self._template([*turns, Message("user", words)], answer_follows=False)
-        return self._tokenize(rendered.partition(words)[0])
+        return self._render([*turns, Message("user", words)], answer_follows=False, before=words)
 
     def _template(self, turns: Sequence[Message], answer_follows: bool) -> str:
         refusal = ""
@@ -284,6 +310,17 @@ def _find_control_tokens(tokenizer: Any) -> dict[str, int]:
         if token.special or re.fullmatch(r"(?s)[<\[].*[>\]]", str(token))
     }
     return named | added
+
+
+def _has_normalized_control_tokens(tokenizer: Any, control: Container[str]) -> bool:
+    """Return whether other spellings than its own may become a control token: the tokenizer
+    normalizes a text before it looks for some of them.
+    """
+    core = getattr(tokenizer, "backend_tokenizer", None)
+    if core is None or core.normalizer is None:
+        return False
+    added = tokenizer.added_tokens_decoder.values()
+    return any(token.normalized and str(token) in control for token in added)
 
 
 def _make_control_pattern(spellings: Iterable[str]) -> re.Pattern[str]:

@@ -17,6 +17,8 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 from urllib.parse import urlsplit
 
+import regex
+
 from selfteach.errors import EndpointError, TooManyFailures, UsageError
 from selfteach.models.remote.background import stream_results
 from selfteach.models.remote.http_client import ApiPath, EndpointConnection, Reply
@@ -47,7 +49,7 @@ from selfteach.records import (
     prompt_to_json,
 )
 from selfteach.registry import did_you_mean
-from selfteach.text import cut_at_stop
+from selfteach.text import UNSPACED, cut_at_stop
 
 if TYPE_CHECKING:
     import openai
@@ -55,6 +57,15 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 MAX_STOPS = 4  # what the protocol allows in one request
 MAX_LOGPROBS = 20  # the most that the protocol allows for one token
+
+CONTEXT_SIZES = frozenset(1 << power for power in range(9, 18))
+MAX_TOKEN_LETTERS = 24
+UNSPACED_LETTERS = 4
+_UNSPACED = regex.compile(UNSPACED)
+_WORD = regex.compile(rf"(?:(?!{UNSPACED})[\p{{L}}\p{{M}}\p{{N}}_'’])+")
+_MARKS_ALONE = regex.compile(
+    r"(?:[.,!?;:]|(?<!\S)[^\s\p{L}\p{M}\p{N}])[^\s\p{L}\p{M}\p{N}]*(?=\s|$)"
+)
 
 LOST = "endpoint request lost"
 LEFT_OUT = "server left out"
@@ -67,15 +78,17 @@ logging.getLogger("stamina").addHandler(logging.NullHandler())
 class Job(Generic[T]):
     """Hold one exchange: the request, and the function that converts the reply.
 
-    `words` is the least number of tokens that the prompt can have.
+    `least_tokens` is the least number of tokens that the prompt can have; `is_counted` says that it
+    is the number itself.
     """
 
     id: str
     path: ApiPath
     body: JsonMapping
-    words: int
+    least_tokens: int
     result: Callable[[Reply], T]
     empty: bool = False
+    is_counted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -362,12 +375,7 @@ class Endpoint:
                 f'has no model "{self.name}".', where=self.url, cure=did_you_mean(self.name, names)
             ) from fault
         self._check_served_model(reply, job.id, put)
-        if 0 < reply.prompt_tokens < job.words:
-            raise RequestRefused(
-                f"the server read {reply.prompt_tokens} tokens of a prompt of at least "
-                f"{job.words}: its context is too short"
-                " (Ollama: OLLAMA_CONTEXT_LENGTH; llama.cpp: --ctx-size; vLLM: --max-model-len)"
-            )
+        _refuse_cut_prompt(job, reply.prompt_tokens)
         return job.result(reply)
 
     def _check_served_model(self, reply: Reply, id: str, put: Callable[[Any], None]) -> None:
@@ -475,13 +483,36 @@ def _normalize_word(token: str) -> str:
     return token.strip(" \n\t\"'*.,:▁Ġ").casefold()
 
 
+def _refuse_cut_prompt(job: Job[Any], read: int) -> None:
+    """Refuse an answer to a part of the prompt: the server names how many tokens it read.
+
+    It read fewer than there are, or exactly a whole context: Ollama cuts to that size. A server
+    that names no number, or that of the whole prompt, is believed.
+    """
+    least = job.least_tokens
+    if 0 < read < least:
+        what = f"the server read {read} tokens of a prompt of at least {least}"
+    elif read in CONTEXT_SIZES and not job.is_counted:
+        what = f"the server read exactly {read} tokens, as a cut prompt has"
+    else:
+        return
+    raise RequestRefused(
+        f"{what}: its context is too short"
+        " (Ollama: OLLAMA_CONTEXT_LENGTH; llama.cpp: --ctx-size; vLLM: --max-model-len)"
+    )
+
+
 def _count_min_tokens(prompt: Prompt) -> int:
     """Return the least number of tokens of a prompt.
 
-    No common tokenizer joins words across white space.
+    No common tokenizer joins words across white space, or a word and the mark after it; nor is any
+    of more than 24 letters one token. Scripts without spaces have more than one for four letters.
     """
     texts = [prompt] if isinstance(prompt, str) else [m.content for m in prompt]
-    return len(" ".join(texts).split())
+    text = " ".join(texts)
+    words = [-(-len(word) // MAX_TOKEN_LETTERS) for word in _WORD.findall(text)]
+    alone = len(_MARKS_ALONE.findall(text))
+    return sum(words) + alone + len(_UNSPACED.findall(text)) // UNSPACED_LETTERS
 
 
 def _get_listed_identity(models: Sequence[JsonMapping], name: str) -> JsonObject:

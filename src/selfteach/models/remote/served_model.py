@@ -113,7 +113,8 @@ class ModelServer(Endpoint):
             finish = reply.finish if text == reply.text else "stop"
             return Completion(row.id, text, finish, reply.tokens, len(row.prompt_ids))
 
-        return Job(row.id, "completions", body, len(row.prompt_ids), result, empty=True)
+        count = len(row.prompt_ids)
+        return Job(row.id, "completions", body, count, result, empty=True, is_counted=True)
 
     def _give_up(
         self,
@@ -159,7 +160,8 @@ class ModelServer(Endpoint):
         prompts = {str(i): self._hf.encode(make_prompt(text)) for i, text in enumerate(PROBES)}
         for id, ids in prompts.items():
             body = {"prompt": ids, "max_tokens": 1, "temperature": 0.0, "logprobs": TOP}
-            jobs.append(Job(id, "completions", body, len(ids), lambda reply: reply, empty=True))
+            job: Job[Any] = Job(id, "completions", body, len(ids), lambda reply: reply, empty=True)
+            jobs.append(replace(job, is_counted=True))
 
         async def ask(put: Callable[[tuple[str, Any]], None]) -> None:
             for job in jobs:
