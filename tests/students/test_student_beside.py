@@ -6,13 +6,19 @@ import io
 import json
 import shutil
 import sys
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from lesson_runs import hash_adapter, hash_file, make_cell, script, write_lora, write_run
+from lesson_runs import (
+    hash_adapter,
+    hash_file,
+    make_cell,
+    script,
+    write_beside,
+    write_run,
+)
 from margins import assert_at_least
 from selfteach import cli
 from selfteach import open_student as open_from_python
@@ -22,25 +28,13 @@ from selfteach.records import Example, make_prompt
 from selfteach.run.display import SilentDisplay
 from selfteach.students import beside
 from selfteach.students.beside import choose_anchors, list_seen, restore_alone, retrain_beside
-from selfteach.students.folder import StudentFolder, open_student, read_student
+from selfteach.students.folder import open_student, read_student
 from selfteach.students.gate import LessonRefused
 from selfteach.students.lessons import add_lesson, begin_state, remove_lesson, switch_lessons
 from selfteach.students.state import Beside, Lesson, StudentState, Trace
 from talker import feedback_command, run_json
 
 TENSORS = "adapter/adapter_model.safetensors"
-
-
-def write_beside(
-    student: StudentFolder, others: StudentState, lesson: Lesson, **ignored: object
-) -> Lesson:
-    """Stand for the training: another random LoRA, whose name tells beside which ones it is."""
-    place = f"beside/{lesson.name}-{len(others.list_on())}/adapter"
-    with student.place_folder(place) as folder:
-        write_lora(folder, seed=40 + len(others.list_on()))
-    adapter_sum = hash_file(student.path / place / "adapter_model.safetensors")
-    seen = list_seen(lesson, others.list_on())
-    return replace(lesson, beside=Beside(place, adapter_sum, seen))
 
 
 @pytest.fixture
