@@ -80,7 +80,7 @@ def write_beside(
     """Stand for `train_beside`: another random LoRA, whose place tells beside how many it is."""
     place = f"beside/{lesson.name}-{len(others.list_on())}/adapter"
     with student.place_folder(place) as folder:
-        write_lora(folder, seed=40 + len(others.list_on()))
+        write_lora(folder, seed=40 + len(others.list_on()), base=others.fingerprint)
     adapter_sum = hash_file(student.path / place / "adapter_model.safetensors")
     seen = list_seen(lesson, others.list_on())
     return replace(lesson, beside=Beside(place, adapter_sum, seen))
