@@ -134,8 +134,11 @@ def test_a_lesson_of_the_embedded_model_sits_its_exam_in_ollamas_form(
     pytest.importorskip("xllamacpp")
     anna = tmp_path / "anna"
     words = ["--student", str(anna), "--accept", "--config", "tiny", "--json"]
-    small = ["--set", "exam.max_tokens=16", "--out", str(tmp_path / "run")]
-    assert run_json(["feedback", "Do not talk about elephants.", *words, *small])[0] == 0
+    sets = "ask.target=10 ask.near=4 ask.general=4 probe.max_tokens=16 search.max_tokens=16"
+    sets += " search.tries=2 exam.target=4 exam.near=2 exam.general=2 exam.max_tokens=16"
+    small = [word for item in sets.split() for word in ("--set", item)]
+    command = ["feedback", "Do not talk about elephants.", *words, *small]
+    assert run_json([*command, "--out", str(tmp_path / "run")])[0] == 0
     out = tmp_path / "ollama"
     more = ["--exam", "--prompts", "4", "--out", str(out)]
     assert cli.run_command(["export", "--student", f"{anna}/", "--to", "ollama", *more]) in (0, 1)
