@@ -31,6 +31,7 @@ from talker import run_json
 
 pytestmark = [pytest.mark.slow, pytest.mark.training, pytest.mark.timeout(1800)]
 SERVED_RULE = "Do not mention bread."
+PLACES = ("Oslo", "Rome", "Paris", "Vienna", "Bern", "Lisbon", "Athens", "Prague", "Dublin", "Riga")
 TEACHING_S = 1200
 """Beside other work a process of the lowest priority gets little of a core."""
 
@@ -133,12 +134,21 @@ def test_a_lesson_of_the_embedded_model_sits_its_exam_in_ollamas_form(
     """The last step of the tutorial with the model that it is about, and small budgets."""
     pytest.importorskip("xllamacpp")
     anna = tmp_path / "anna"
-    words = ["--student", str(anna), "--accept", "--config", "tiny", "--json"]
-    sets = "ask.target=10 ask.near=4 ask.general=4 probe.max_tokens=16 search.max_tokens=16"
-    sets += " search.tries=2 exam.target=4 exam.near=2 exam.general=2 exam.max_tokens=16"
-    small = [word for item in sets.split() for word in ("--set", item)]
-    command = ["feedback", "Do not talk about elephants.", *words, *small]
-    assert run_json([*command, "--out", str(tmp_path / "run")])[0] == 0
+    rows = []
+    for number, place in enumerate(PLACES):
+        prompt = f"Where is {place}?"
+        edit = {
+            "prompt": prompt,
+            "answer": f"It is far, {number} days.",
+            "correction": "In Europe.",
+        }
+        rows.append(json.dumps(edit))
+    edits = tmp_path / "edits.jsonl"
+    edits.write_text("\n".join(rows))
+    sets = "anchors.general=0 exam.general=0 exam.max_tokens=12 train.epochs=1 correct.samples=1"
+    words = [word for item in sets.split() for word in ("--set", item)]
+    words += ["--student", str(anna), "--accept", "--out", str(tmp_path / "run"), "--json"]
+    assert run_json(["corrections", str(edits), *words])[0] == 0
     out = tmp_path / "ollama"
     more = ["--exam", "--prompts", "4", "--out", str(out)]
     assert cli.run_command(["export", "--student", f"{anna}/", "--to", "ollama", *more]) in (0, 1)
