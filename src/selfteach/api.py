@@ -618,12 +618,18 @@ def add_lesson(
     from selfteach.students.examine import examine_with
     from selfteach.students.folder import open_student as open_folder_of
     from selfteach.students.lessons import add_lesson as add
-    from selfteach.students.lessons import begin_state
+    from selfteach.students.lessons import begin_state, find_lesson_of_run
 
     folder = find_student_folder(student)
     create = partial(begin_state, run)
     with open_folder_of(folder, create, display.print_line) as opened:
         examine = examine_with(display)
+        known = find_lesson_of_run(opened.state, run)
+        if known and beside and not known.beside:
+            display.print_line(
+                f"{known.name} is a lesson already, trained alone; `selfteach student retrain "
+                f"{folder} {known.name}` trains it beside the others"
+            )
         train = partial(train_beside, display=display) if beside else None
         lesson = add(
             opened,

@@ -215,6 +215,16 @@ def test_a_lesson_that_is_seen_twice_is_named_once() -> None:
     assert names == ["a", "b", "gone", "c"]
 
 
+def test_a_run_that_is_a_lesson_already_is_not_trained_again_in_silence(
+    anna: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    before = hash_adapter(anna)
+    command = ["student", "add", str(anna), str(tmp_path / "b"), "--beside"]
+    assert cli.run_command(command) == 0
+    assert "do-not-b is a lesson already, trained alone" in capfd.readouterr().err
+    assert hash_adapter(anna) == before
+
+
 def test_beside_without_a_student_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run_command(["feedback", "Do not hum.", "--beside", "--dry-run"]) == 2
     assert "--beside needs --student" in capsys.readouterr().err
