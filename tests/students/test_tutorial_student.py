@@ -154,7 +154,8 @@ def test_a_lesson_of_the_embedded_model_sits_its_exam_in_ollamas_form(
     assert cli.run_command(["export", "--student", f"{anna}/", "--to", "ollama", *more]) in (0, 1)
     report = json.loads((out / "export.json").read_text())
     assert report["check"]["engine"] == "llama.cpp"
-    assert report["check"]["prompts"] == 4
-    assert [exam["verdict"] for exam in report["exams"]] != [""]
+    assert 0 < report["check"]["prompts"] <= 4
+    (exam,) = report["exams"]
+    assert exam["verdict"], "llama.cpp sat it; that of so few questions may end otherwise"
     assert "FROM ./model.gguf" in (out / "Modelfile").read_text()
     assert (out / "model.gguf").stat().st_size > 100_000_000
