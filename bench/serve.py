@@ -3,11 +3,12 @@
     python -m bench.serve [--requests 1000] [--clients 8] [--tokens 32] [--out FILE] [RUN ...]
 
 1. Each model answers every prompt alone, greedily: what an answer has to be.
-2. Clients send requests of all models at random. An answer that is not its own model's is counted:
-   wrong if another model gives it, else different by rounding.
-3. The rate of all clients on the base, on one lesson, and on all models; and the same beside a
+2. The rate of all clients on the base, on one lesson, and on all models; and the same beside a
    process at the priority of teaching.
-4. The time to the first token after a request of the same lesson, and after one of another.
+3. The time to the first token after a request of the same lesson, and after one of another.
+4. Clients send requests of all models at random, of the prompts on which most models differ. An
+   answer that is not its own model's is counted: wrong if another model gives it, else different by
+   rounding.
 
 Without runs, the lessons are LoRAs of rank 16 with random weights. The rate is compared with that
 of the engine alone, and with the engine that teaching uses. Rates are given by the clock, and by
@@ -49,7 +50,7 @@ from selfteach.serve.served_models import ServedModels
 
 MODEL = "embedded"
 RANK = 16
-STRENGTH = 0.01
+STRENGTH = 0.03
 RATES = (
     "base",
     "one lesson",
@@ -61,6 +62,8 @@ RATES = (
 RATE_TOKENS = 32
 """The longest answer where a rate is measured; that of the other part is an option."""
 PART_REQUESTS = 50
+TELLING = 16
+"""Prompts that are asked where an answer may be that of a wrong lesson."""
 PROGRESS = 25
 """Answers between two lines of progress."""
 LOWEST_PRIORITY = 19
@@ -173,6 +176,15 @@ def answer_alone(served: ServedModels, load: Load) -> dict[str, dict[str, str]]:
         found[name] = {prompt: own.text for prompt, own in zip(load.prompts, done, strict=True)}
         say(f"{name} alone: {len(done)} answers")
     return found
+
+
+def choose_telling(prompts: Sequence[str], alone: dict[str, dict[str, str]]) -> list[str]:
+    """Return the prompts to which the models give the most different answers, at most TELLING."""
+
+    def count_different(prompt: str) -> int:
+        return len({own[prompt] for own in alone.values()})
+
+    return sorted(prompts, key=count_different, reverse=True)[:TELLING]
 
 
 def send(address: str, model: str, prompt: str, max_tokens: int) -> Answer:
@@ -306,15 +318,16 @@ def measure(served: ServedModels, load: Load, short: int, kept: PartFile) -> dic
         def rate(names: Sequence[str], wanted: Load) -> dict[str, Any]:
             return measure_rate(pool, address, names, wanted)
 
-        for name, part in split_load(load).items():  # 2
-            kept.take(name, partial(rate, served.names, part))
-        kept.take("base", lambda: rate(["base"], few))  # 3
+        kept.take("base", lambda: rate(["base"], few))  # 2
         kept.take("one lesson", lambda: rate([lesson], few))
         kept.take("first again: base", lambda: rate(["base"], few))
         kept.take("some of all models", lambda: rate(served.names, few))
         kept.take("beside a process of lowest priority", lambda: rate_beside(rate, served, few))
-        kept.take("same lesson", lambda: measure_first_token_ms(address, [lesson, lesson]))  # 4
+        kept.take("same lesson", lambda: measure_first_token_ms(address, [lesson, lesson]))  # 3
         kept.take("another lesson", lambda: measure_first_token_ms(address, [other, lesson]))
+        telling = replace(load, prompts=choose_telling(load.prompts, kept.parts["alone"]))
+        for name, part in split_load(telling).items():  # 4
+            kept.take(name, partial(rate, served.names, part))
     kept.take("engines alone", lambda: measure_sampling(few))
     return kept.parts
 
@@ -340,7 +353,7 @@ def rate_beside(rate: Callable[..., dict[str, Any]], served: ServedModels, load:
 
 
 def count_faults(answers: Sequence[Answer], alone: dict[str, dict[str, str]]) -> dict[str, int]:
-    """Return how many answers are those of another model, and how many are nobody's (step 2)."""
+    """Return how many answers are those of another model, and how many are nobody's (step 4)."""
     wrong = rounded = telling = 0
     for name, prompt, text, _ in answers:
         others = [own[prompt] for other, own in alone.items() if other != name]

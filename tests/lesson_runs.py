@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -15,11 +16,12 @@ import torch
 from selfteach.config import FeedbackConfig, resolve
 from selfteach.models.check_safety import compute_fingerprint
 from selfteach.run.run_folder import open_run
+from selfteach.students.beside import list_seen
 from selfteach.students.examine import Examine
 from selfteach.students.folder import StudentFolder, open_student
 from selfteach.students.gate import ExamScores, compare_exams
 from selfteach.students.lessons import add_lesson, begin_state
-from selfteach.students.state import Cell, StudentState
+from selfteach.students.state import Beside, Cell, Lesson, StudentState
 from selfteach.train.adapters.adapter import make_peft_lora_config, write_adapter_folder
 
 BASE = "0" * 64
@@ -70,6 +72,18 @@ def write_run(
         )
         run.ledger.set_note("result", {"run": str(folder), "adapter": "x", "report": "x"})
     return folder
+
+
+def write_beside(
+    student: StudentFolder, others: StudentState, lesson: Lesson, **ignored: object
+) -> Lesson:
+    """Stand for `train_beside`: another random LoRA, whose place tells beside how many it is."""
+    place = f"beside/{lesson.name}-{len(others.list_on())}/adapter"
+    with student.place_folder(place) as folder:
+        write_lora(folder, seed=40 + len(others.list_on()), base=others.fingerprint)
+    adapter_sum = hash_file(student.path / place / "adapter_model.safetensors")
+    seen = list_seen(lesson, others.list_on())
+    return replace(lesson, beside=Beside(place, adapter_sum, seen))
 
 
 def make_cell(right: int, drift: float = 0.01) -> Cell:

@@ -71,15 +71,21 @@ def write_scholar(folder: Path) -> Path:
     The model reads a prompt as a bag of words: its attention is the same everywhere. Its training
     therefore does not depend on rounding, and the words of a question may have any order.
     """
+    write_talker(folder, TEMPLATE, SCHOLAR_TABLE)
+    make_attention_even(folder)
+    return folder
+
+
+def make_attention_even(folder: Path) -> None:
+    """Make every token of a prompt count the same."""
     from safetensors.torch import load_file, save_file
 
-    path = write_talker(folder, TEMPLATE, SCHOLAR_TABLE) / "model.safetensors"
+    path = folder / "model.safetensors"
     weights = load_file(path)
     for name, weight in weights.items():
         if name.endswith(("q_proj.weight", "k_proj.weight")):
             weight.zero_()
     save_file(weights, path, {"format": "pt"})
-    return folder
 
 
 def write_documents(folder: Path, count: int = len(FACTS), questions: bool = True) -> Path:

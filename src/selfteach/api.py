@@ -16,6 +16,7 @@ Keywords of all functions that teach:
 - `new`: start a new run even if this one exists already; the old one is kept;
 - `student`: the name or the folder of a student, whose next lesson this run becomes (not `train`);
 - `accept`: add the lesson also where it weakens another one;
+- `beside`: train it once more beside the student's other lessons, which are on meanwhile;
 - `progress`: "auto" shows the progress in a terminal, a notebook or as lines; False hides it.
 
 The same call resumes an unfinished run, and returns the result of a finished one. The settings and
@@ -88,7 +89,7 @@ PathLike = str | Path
 RunLike = str | Path | FinishedRun
 SHARED = ("out", "config", "sets", "from_run", "new", "progress")
 """Keywords of every function that teaches, in addition to its settings."""
-OF_STUDENTS = ("student", "accept")
+OF_STUDENTS = ("student", "accept", "beside")
 """Further keywords of those whose runs can become lessons."""
 MAX_VALUE_CHARS = 2000
 """The maximum characters of a Python value in `reproduce`; the name replaces a longer one."""
@@ -137,6 +138,7 @@ class PythonCall:
     progress: Progress = "auto"
     student: PathLike | None = None
     accept: bool = False
+    beside: bool = False
 
     def resolve(self, more: Mapping[str, Any] | None = None) -> ResolvedConfig:
         """Return the configuration of the method.
@@ -188,6 +190,7 @@ class PythonCall:
             "from_run": earlier,
             "student": self.student,
             "accept": self.accept,
+            "beside": self.beside,
         }
         keywords = {**(own or {}), **self.settings, **shared}
         command = write_expression(function or self.method, arguments, keywords)
@@ -197,7 +200,14 @@ class PythonCall:
         if self.student is not None:
             display = open_display(quiet=self.progress is False)
             try:
-                add_lesson(self.student, run.path, display, material.name, accept=self.accept)
+                add_lesson(
+                    self.student,
+                    run.path,
+                    display,
+                    material.name,
+                    accept=self.accept,
+                    beside=self.beside,
+                )
             finally:
                 display.finish()
         return run
@@ -213,6 +223,7 @@ def feedback(
     new: bool = False,
     student: PathLike | None = None,
     accept: bool = False,
+    beside: bool = False,
     progress: Progress = "auto",
     **settings: Any,
 ) -> FinishedRun:
@@ -227,7 +238,7 @@ def feedback(
         UsageError: an unknown setting, or a folder that holds another run.
         DataError: the rule is empty, or a document.
     """
-    shared = (out, config, sets, from_run, new, progress, student, accept)
+    shared = (out, config, sets, from_run, new, progress, student, accept, beside)
     call = PythonCall("feedback", settings, *shared)
     resolved = call.resolve()
     found = feedback_material.read_material(rule)
@@ -248,6 +259,7 @@ def corrections(
     new: bool = False,
     student: PathLike | None = None,
     accept: bool = False,
+    beside: bool = False,
     progress: Progress = "auto",
     **settings: Any,
 ) -> FinishedRun:
@@ -264,7 +276,7 @@ def corrections(
         UsageError: an unknown setting, nothing to correct, or nobody who corrects.
         DataError: there is too little for the training and the exam.
     """
-    shared = (out, config, sets, from_run, new, progress, student, accept)
+    shared = (out, config, sets, from_run, new, progress, student, accept, beside)
     call = PythonCall("corrections", settings, *shared)
     resolved = call.resolve()
     corrections_material.check_settings(edits, prompts, resolved.config)
@@ -287,6 +299,7 @@ def documents(
     new: bool = False,
     student: PathLike | None = None,
     accept: bool = False,
+    beside: bool = False,
     progress: Progress = "auto",
     **settings: Any,
 ) -> FinishedRun:
@@ -301,7 +314,7 @@ def documents(
         UsageError: an unknown setting, or a folder that holds another run.
         DataError: nothing can be read, or there is too little for the training and the exam.
     """
-    shared = (out, config, sets, from_run, new, progress, student, accept)
+    shared = (out, config, sets, from_run, new, progress, student, accept, beside)
     call = PythonCall("documents", settings, *shared)
     resolved = call.resolve()
     found = documents_material.read_material(documents, questions=questions)
@@ -323,6 +336,7 @@ def tasks(
     new: bool = False,
     student: PathLike | None = None,
     accept: bool = False,
+    beside: bool = False,
     progress: Progress = "auto",
     **settings: Any,
 ) -> FinishedRun:
@@ -338,7 +352,7 @@ def tasks(
         UsageError: an unknown setting, or settings that do not fit together.
         DataError: too few seeds.
     """
-    shared = (out, config, sets, from_run, new, progress, student, accept)
+    shared = (out, config, sets, from_run, new, progress, student, accept, beside)
     call = PythonCall("tasks", settings, *shared)
     resolved = call.resolve()
     tasks_material.check_settings(resolved.config)
@@ -403,6 +417,7 @@ def teach(
     new: bool = False,
     student: PathLike | None = None,
     accept: bool = False,
+    beside: bool = False,
     progress: Progress = "auto",
     **settings: Any,
 ) -> FinishedRun:
@@ -417,7 +432,7 @@ def teach(
         UsageError: there is no such method or setting.
         DataError: the method cannot use the material.
     """
-    shared = (out, config, sets, from_run, new, progress, student, accept)
+    shared = (out, config, sets, from_run, new, progress, student, accept, beside)
     call = PythonCall(method, settings, *shared)
     resolved = call.resolve()
     found = read_plug_in(method, material, resolved.config)
@@ -588,23 +603,43 @@ def add_lesson(
     *,
     accept: bool = False,
     instead_of: Sequence[str] = (),
+    beside: bool = False,
 ) -> dict[str, Any]:
     """Make a finished run the next lesson of a student, which begins with it if it is new; return
     the student as JSON.
 
+    Args:
+        beside: train it beside the other lessons, on the examples of its run.
+
     Raises:
         LessonRefused: the gate refuses the lesson; the student is as before.
     """
+    from selfteach.students.beside import train_beside
     from selfteach.students.examine import examine_with
     from selfteach.students.folder import open_student as open_folder_of
     from selfteach.students.lessons import add_lesson as add
-    from selfteach.students.lessons import begin_state
+    from selfteach.students.lessons import begin_state, find_lesson_of_run
 
     folder = find_student_folder(student)
     create = partial(begin_state, run)
     with open_folder_of(folder, create, display.print_line) as opened:
         examine = examine_with(display)
-        lesson = add(opened, run, examine, title=title, accept=accept, instead_of=instead_of)
+        known = find_lesson_of_run(opened.state, run)
+        if known and beside and not known.beside:
+            display.print_line(
+                f"{known.name} is a lesson already, trained alone; `selfteach student retrain "
+                f"{folder} {known.name}` trains it beside the others"
+            )
+        train = partial(train_beside, display=display) if beside else None
+        lesson = add(
+            opened,
+            run,
+            examine,
+            title=title,
+            accept=accept,
+            instead_of=instead_of,
+            beside=train,
+        )
         return {"lesson": lesson.name, **describe_student(folder, opened.state)}
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, overload
@@ -414,19 +414,27 @@ class Student:
         """Return what `selfteach student show --json` prints, the matrix among it."""
         return describe_student(self.path, self.read())
 
-    def add(self, run: Path | str | FinishedRun, *, accept: bool = False) -> dict[str, Any]:
+    def add(
+        self, run: Path | str | FinishedRun, *, accept: bool = False, beside: bool = False
+    ) -> dict[str, Any]:
         """Make a finished run the next lesson; return the student as JSON.
+
+        Args:
+            beside: train it once more, beside the other lessons.
 
         Raises:
             LessonRefused: the gate refuses it; the student is as before.
         """
         from selfteach.run.display import open_display
+        from selfteach.students.beside import train_beside
         from selfteach.students.examine import examine_with
         from selfteach.students.lessons import add_lesson
 
         folder = run.path if isinstance(run, FinishedRun) else Path(run)
+        display = open_display(quiet=True)
+        train = partial(train_beside, display=display) if beside else None
         with open_student(self.path) as opened:
-            add_lesson(opened, folder, examine_with(open_display(quiet=True)), accept=accept)
+            add_lesson(opened, folder, examine_with(display), accept=accept, beside=train)
         return self.describe()
 
     def remove(self, lesson: str) -> None:
@@ -435,6 +443,27 @@ class Student:
 
         with open_student(self.path) as opened:
             remove_lesson(opened, lesson)
+
+    def retrain(self, lesson: str, *, alone: bool = False, accept: bool = False) -> dict[str, Any]:
+        """Train a lesson again beside the others that are on; return the student as JSON.
+
+        Args:
+            alone: take the adapter that was trained alone, and train nothing.
+
+        Raises:
+            LessonRefused: a lesson became worse by it; the student is as before.
+        """
+        from selfteach.run.display import open_display
+        from selfteach.students.beside import restore_alone, retrain_beside
+        from selfteach.students.examine import examine_with
+
+        with open_student(self.path) as opened:
+            if alone:
+                restore_alone(opened, lesson)
+            else:
+                display = open_display(quiet=True)
+                retrain_beside(opened, lesson, examine_with(display), display, accept=accept)
+        return self.describe()
 
     def switch(self, *lessons: str, on: bool) -> None:
         """Switch lessons on or off, without training."""

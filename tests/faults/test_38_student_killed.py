@@ -1,5 +1,6 @@
-"""Row 38: a process that is killed while a lesson is added, removed or switched leaves the student
-as it was, or as it was to be; the next command brings its folder in order.
+"""Row 38: a process that is killed while a lesson is added, trained beside others, removed or
+switched leaves the student as it was, or as it was to be; the next command brings its folder in
+order.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ from typing import Any
 
 import pytest
 
-from lesson_runs import hash_adapter, script, write_run
+from lesson_runs import hash_adapter, script, write_beside, write_run
 from selfteach.run.ledger import Ledger
+from selfteach.students.beside import restore_alone
 from selfteach.students.folder import StudentFolder, open_student, read_student
 from selfteach.students.lessons import add_lesson, begin_state, remove_lesson, switch_lessons
 from switches import skip_with_threads
@@ -73,19 +75,21 @@ def run_child(student: Path, work: Work, point: int) -> tuple[int, int]:
 
 
 def describe(student: Path) -> tuple[list[tuple[str, bool]], str]:
-    """Return the lessons of a student, and its adapter."""
-    lessons = [(lesson.name, lesson.on) for lesson in read_student(student).lessons]
-    return lessons, hash_adapter(student)
+    """Return the lessons of a student, and its adapter; no adapter but theirs is there."""
+    state = read_student(student)
+    beside = {Path(own.beside.folder).parent.name for own in state.lessons if own.beside}
+    assert {path.name for path in (student / "beside").glob("*")} == beside
+    return [(lesson.name, lesson.on) for lesson in state.lessons], hash_adapter(student)
 
 
 @pytest.fixture(scope="module")
 def students(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A student of two lessons, and a run that may become the third one."""
+    """A student of two lessons, the second one trained beside the first, and a run for a third."""
     folder = tmp_path_factory.mktemp("killed")
     runs = [write_run(folder / name, f"Do not {name}.", i) for i, name in enumerate("abc")]
     for run in runs[:2]:
         with open_student(folder / "anna", partial(begin_state, run)) as opened:
-            add_lesson(opened, run, script())
+            add_lesson(opened, run, script(), beside=write_beside if run is runs[1] else None)
     return folder / "anna", runs[2]
 
 
@@ -118,6 +122,10 @@ def sweep(student: Path, work: Work, root: Path, stride: int) -> int:
 
 WORKS: dict[str, Callable[[Path], Work]] = {
     "add": lambda run: lambda student: add_lesson(student, run, script()),
+    "add beside": lambda run: (
+        lambda student: add_lesson(student, run, script(), beside=write_beside)
+    ),
+    "alone again": lambda run: lambda student: restore_alone(student, "do-not-b"),
     "remove": lambda run: lambda student: remove_lesson(student, "do-not-a"),
     "off": lambda run: lambda student: switch_lessons(student, ["do-not-b"], on=False),
 }

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from lesson_runs import hash_adapter, script, write_lora, write_run
+from lesson_runs import hash_adapter, script, write_beside, write_lora, write_run
 from selfteach.errors import IntegrityError, ResourceError, UsageError
 from selfteach.run.finished import find_adapter
 from selfteach.students.examine import load_base
@@ -45,15 +45,22 @@ def test_the_second_process_is_refused_and_reading_is_not(student: Path) -> None
     assert find_student_owner(student) is None
 
 
-@pytest.mark.parametrize("call", ["copyfile", "rename", "commit"])
+@pytest.mark.parametrize("call", ["copyfile", "rename", "beside", "commit"])
 def test_a_full_disk_leaves_the_student_as_it_was(
     student: Path, monkeypatch: pytest.MonkeyPatch, call: str
 ) -> None:
     before = read_student(student), hash_adapter(student)
     run = student.parent / "b"
 
+    rename = Path.rename
+
     def fail(*arguments: object, **more: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def fail_beside(path: Path, target: Path) -> Path:
+        if "beside" in target.parts:
+            fail()
+        return rename(path, target)
 
     with open_student(student) as opened:
         with monkeypatch.context() as patched:
@@ -61,14 +68,16 @@ def test_a_full_disk_leaves_the_student_as_it_was(
                 patched.setattr(shutil, "copytree", fail)
             elif call == "rename":
                 patched.setattr(Path, "rename", fail)
+            elif call == "beside":
+                patched.setattr(Path, "rename", fail_beside)
             else:
                 patched.setattr(opened, "commit", fail)
             with pytest.raises((ResourceError, OSError)) as caught:
-                add_lesson(opened, run, script())
+                add_lesson(opened, run, script(), beside=write_beside)
         assert call == "commit" or getattr(caught.value, "exit_code", 0) == 5
     assert (read_student(student), hash_adapter(student)) == before
     with open_student(student) as opened:
-        add_lesson(opened, run, script())
+        add_lesson(opened, run, script(), beside=write_beside)
     assert len(read_student(student).lessons) == 2
 
 

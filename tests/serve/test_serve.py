@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import http.client
 import json
 import threading
@@ -13,16 +14,18 @@ from typing import Any
 
 import openai
 import pytest
+import torch
 
 from lessons import QUESTIONS, write_lesson
 from selfteach import cli
 from selfteach.errors import IntegrityError, UsageError
 from selfteach.models.hf import HfModel
-from selfteach.models.lora_layers import LoraLayer
+from selfteach.models.lora_layers import LoraLayer, read_lora_layers
+from selfteach.models.pending import prepare_request
 from selfteach.records import GREEDY, Request, make_prompt
-from selfteach.serve import model_set, server
+from selfteach.serve import model_set, prompt_prefixes, server
 from selfteach.serve.batch_engine import BatchEngine, EngineClosed, Generation, QueueFull, collect
-from selfteach.serve.lesson_rows import BASE, LessonRows
+from selfteach.serve.lesson_rows import BASE, LessonRows, read_weights
 from selfteach.serve.lessons import Lesson, read_lessons
 from selfteach.serve.served_models import ServedModels
 
@@ -101,6 +104,44 @@ def test_answers_of_many_lessons_in_one_batch_are_those_of_each_alone(
     found = [completion.text for completion in collect(asked, served.engine)]
     for number in range(len(models)):
         assert found[number::3] == expected[number]
+
+
+def test_the_first_tokens_of_the_template_are_computed_once_for_each_model(
+    tiny: Path, tiny_hf: HfModel, lessons: list[Lesson], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answers stay those of each model alone; what belongs to a lesson that is gone goes."""
+    monkeypatch.setattr(prompt_prefixes, "MIN_TOKENS", 1)
+    rows = LessonRows(tiny_hf.module)
+    prefixes = prompt_prefixes.PromptPrefixes(tiny_hf, rows)
+    like = next(tiny_hf.module.parameters())
+    one, two = (
+        read_weights(read_lora_layers(tiny_hf.module, own.adapter), like) for own in lessons
+    )
+    (row,) = (prepare_request(tiny_hf, Request("x", make_prompt("Rain?"))),)
+    with torch.inference_mode():
+        found = [prefixes.find(own, row) for own in (BASE, (one,), (two,), (one, two))]
+        assert prefixes.find((one,), row) is found[1]
+    keys = [prefix.layers[-1][0] for prefix in found if prefix is not None]
+    assert len(keys) == 4
+    for i, own in enumerate(keys):
+        for other in keys[i + 1 :]:
+            assert not torch.allclose(own, other), "the lessons are in it"
+    del one, two
+    gc.collect()
+    prefixes._forget()
+    assert list(prefixes._known) == [()]
+
+
+@pytest.mark.parametrize("shortest", [1, 1000])
+def test_answers_are_those_of_each_alone_with_and_without_prefixes(
+    shortest: int, tiny: Path, lessons: list[Lesson], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prompt_prefixes, "MIN_TOKENS", shortest)
+    found = server.open_runs(str(tiny), lessons, server.ServerOptions(), lambda line: None)
+    try:
+        test_answers_of_many_lessons_in_one_batch_are_those_of_each_alone(tiny, found, lessons)
+    finally:
+        found.engine.close()
 
 
 def test_the_openai_client_gets_answers_of_each_model(

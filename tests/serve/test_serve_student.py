@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from job_programs import PROGRAM, wait_until
-from lesson_runs import script, write_lora, write_run
+from lesson_runs import script, write_beside, write_lora, write_run
 from selfteach.errors import IntegrityError, UsageError
 from selfteach.models.check_safety import compute_fingerprint
 from selfteach.serve import server
@@ -73,6 +73,26 @@ def test_a_student_its_lessons_and_the_base_are_models(
     wait_until(lambda: "anna/do-not-b" in served.names)
     assert complete(client, "anna/do-not-a") == alone
     assert len({complete(client, name) for name in served.names}) == 4
+
+
+def test_a_lesson_that_was_trained_beside_another_answers_so_in_the_sum_alone(
+    client: Any, served: ServedModels, anna: Path, runs: list[Path]
+) -> None:
+    with open_student(anna) as opened:
+        add_lesson(opened, runs[1], script())
+    wait_until(lambda: "anna/do-not-b" in served.names)
+    summed, alone = complete(client, "anna"), complete(client, "anna/do-not-b")
+    with open_student(anna) as opened:
+        lesson = opened.state.find_lesson("do-not-b")
+        others = opened.state.switch(["do-not-b"], on=False)
+        after = opened.state.replace_lesson(write_beside(opened, others, lesson))
+        opened.commit(after, "retrained")
+    wait_until(lambda: served.teaching.student.state == after)
+    assert complete(client, "anna/do-not-b") == alone
+    assert complete(client, "anna") != summed
+    client.patch("/v1/lessons/do-not-a", json={"on": False})
+    beside = complete(client, "anna")
+    assert beside not in (alone, summed), "its own LoRA is in the sum, though it is the only one"
 
 
 def test_a_lesson_is_switched_and_taken_back_while_it_is_served(

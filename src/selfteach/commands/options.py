@@ -32,7 +32,7 @@ REQUIRE_EXAMPLE = "drift<=.05"
 """An example for the other methods."""
 OPTION_PANELS = {
     **dict.fromkeys(("model", "file", "sets", "seed", "num_seeds"), "Model and settings"),
-    **dict.fromkeys(("student", "accept"), "Student"),
+    **dict.fromkeys(("student", "accept", "beside"), "Student"),
 }
 """The headings above the shared options of commands that teach; the others are about the run."""
 MODEL_HELP = "A hub name or a folder; the default is embedded, the built-in SmolLM2-135M-Instruct."
@@ -135,6 +135,13 @@ class TeachOptions:
         bool,
         typer.Option(
             "--accept", help="With --student: add the lesson also where it weakens another one."
+        ),
+    ] = False
+    beside: Annotated[
+        bool,
+        typer.Option(
+            "--beside",
+            help="With --student: train the lesson once more, beside the student's others.",
         ),
     ] = False
     track: Annotated[

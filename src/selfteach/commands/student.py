@@ -6,6 +6,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ def show(name: str, *, as_json: bool) -> None:
         print_student(found)
 
 
-def add(name: str, run: Path, *, accept: bool, as_json: bool, debug: bool) -> None:
+def add(name: str, run: Path, *, accept: bool, beside: bool, as_json: bool, debug: bool) -> None:
     """Make a finished run the next lesson of a student.
 
     Raises:
@@ -56,20 +57,83 @@ def add(name: str, run: Path, *, accept: bool, as_json: bool, debug: bool) -> No
         LessonRefused: the gate refuses it; the message says what to type.
     """
     finished.read_exam(run)
-    found = add_lesson(name, run, "", accept=accept, as_json=as_json, debug=debug)
+    found = add_lesson(name, run, "", accept=accept, beside=beside, as_json=as_json, debug=debug)
     if as_json:
         print_json(found)
 
 
-def remove(name: str, lesson: str, *, exam: bool, as_json: bool, debug: bool) -> None:
-    """Take a lesson back; with `exam` sit the exams of the others again."""
+def remove(
+    name: str, lesson: str, *, exam: bool, retrain: bool, as_json: bool, debug: bool
+) -> None:
+    """Take a lesson back; with `exam` sit the exams of the others again; with `retrain` train those
+    again that carry traces of it. In a terminal a person is asked about these.
+    """
     from selfteach.students.lessons import remove_lesson
 
     with open_for_change(name, debug=debug) as (student, screen):
+        carriers = [own.name for own in student.state.list_carriers(lesson)]
         report_split(remove_lesson(student, lesson), name, screen)
-        if exam and student.state.list_on():
-            sit_all(student, screen)
+        report_carriers(carriers, lesson, name, screen)
+    again = retrain or (carriers and ask_to_retrain(carriers))
+    if again or exam:
+        with open_for_change(name, debug=debug) as (student, screen):
+            if again:
+                retrain_carriers(student, carriers, screen)
+            if exam and student.state.list_on():
+                sit_all(student, screen)
     print_changed(name, as_json=as_json)
+
+
+def retrain(
+    name: str, lesson: str, *, alone: bool, accept: bool, as_json: bool, debug: bool
+) -> None:
+    """Train a lesson again beside the others, or take the adapter that was trained alone."""
+    from selfteach.students.beside import restore_alone, retrain_beside
+    from selfteach.students.examine import examine_with
+
+    with open_for_change(name, debug=debug) as (student, screen):
+        if alone:
+            restore_alone(student, lesson)
+        else:
+            display = screen.display
+            retrain_beside(student, lesson, examine_with(display), display, accept=accept)
+    print_changed(name, as_json=as_json)
+
+
+def report_carriers(carriers: Sequence[str], gone: str, name: str, screen: Screen) -> None:
+    """Name the lessons that carry traces of one that was taken back, and what to type."""
+    for lesson in carriers:
+        screen.print_line(
+            f"{lesson} was trained beside {gone} and carries traces of it; `selfteach student "
+            f"retrain {name} {lesson}` trains it beside the lessons that are left, and with "
+            "--alone the adapter that was trained alone takes its place"
+        )
+
+
+def ask_to_retrain(carriers: Sequence[str]) -> bool:
+    """Return whether the person wants these lessons trained again; False without a terminal."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return False
+    print(f"Retrain {', '.join(carriers)} now? [y]es, [n]o: ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def retrain_carriers(student: StudentFolder, carriers: Sequence[str], screen: Screen) -> None:
+    """Train lessons again beside those that are left. All of them are alone first, so that none
+    learns the traces of another one; one that no other is on beside, or that is off, stays alone.
+    """
+    from selfteach.students.beside import restore_alone, retrain_beside
+    from selfteach.students.examine import examine_with
+
+    display = screen.display
+    for lesson in carriers:
+        restore_alone(student, lesson)
+    on = [own.name for own in student.state.list_on()]
+    for lesson in carriers:
+        if lesson in on and len(on) > 1:
+            retrain_beside(student, lesson, examine_with(display), display, accept=True)
+        else:
+            screen.print_line(f"{lesson} has the adapter that was trained alone")
 
 
 def switch(name: str, lessons: Sequence[str], *, on: bool, as_json: bool, debug: bool) -> None:
@@ -99,7 +163,14 @@ def consolidate(name: str, *, accept: bool, as_json: bool, debug: bool) -> None:
 
 
 def add_lesson(
-    student: str, run: Path, title: str, *, accept: bool, as_json: bool, debug: bool
+    student: str,
+    run: Path,
+    title: str,
+    *,
+    accept: bool,
+    as_json: bool,
+    debug: bool,
+    beside: bool = False,
 ) -> dict[str, Any]:
     """Make a run the next lesson of a student, and print the student.
 
@@ -108,26 +179,40 @@ def add_lesson(
     Raises:
         LessonRefused: the gate refuses it; the message says what to type.
     """
+    add = partial(add_on_screen, student, run, title, beside=beside, debug=debug)
     try:
-        found = add_on_screen(student, run, title, accept=accept, instead_of=(), debug=debug)
+        found = add(accept=accept, instead_of=())
     except LessonRefused as refusal:
         choice = ask_which_counts(refusal)
         if choice is None:
             raise
         instead_of = refusal.worse if choice == "new" else ()
-        found = add_on_screen(student, run, title, accept=True, instead_of=instead_of, debug=debug)
+        found = add(accept=True, instead_of=instead_of)
     if not as_json:
         print_student(found)
     return found
 
 
 def add_on_screen(
-    student: str, run: Path, title: str, *, accept: bool, instead_of: Sequence[str], debug: bool
+    student: str,
+    run: Path,
+    title: str,
+    *,
+    accept: bool,
+    instead_of: Sequence[str],
+    beside: bool,
+    debug: bool,
 ) -> dict[str, Any]:
     """Make a run a lesson, with the progress on the screen."""
     with open_exam_screen(debug=debug) as screen:
         return api.add_lesson(
-            student, run, screen.display, title, accept=accept, instead_of=instead_of
+            student,
+            run,
+            screen.display,
+            title,
+            accept=accept,
+            instead_of=instead_of,
+            beside=beside,
         )
 
 
@@ -215,6 +300,10 @@ def print_student(found: Mapping[str, Any]) -> None:
         state = "on " if lesson["on"] else "off"
         title = replace_control_chars(lesson["title"])[:60]
         print(f"  {state} {lesson['name']:32} {' '.join(cells)}  {title}")
+        if lesson["traces_of"]:
+            gone = ", ".join(map(replace_control_chars, lesson["traces_of"]))
+            retrain = f"selfteach student retrain {found['student']} {lesson['name']}"
+            print(f"      carries traces of {gone}: {retrain}")
     if not found["examined"] and any(lesson["on"] for lesson in found["lessons"]):
         print(f"  not examined since the last change: selfteach student exam {found['student']}")
     for job in list_open_jobs(Path(found["student"])):

@@ -61,15 +61,20 @@ def add(
     accept: Annotated[
         bool, typer.Option("--accept", help="Add it also where it weakens another lesson.")
     ] = False,
+    beside: Annotated[
+        bool, typer.Option("--beside", help="Train it once more, beside the other lessons.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Make a finished run the next lesson of a student. A new student begins with it.
 
-    Nothing is trained: the exams are sat again, and the gate decides as after `--student NAME`.
+    Nothing is trained without `--beside`: the exams are sat again, and the gate decides as after
+    `--student NAME`.
     """
     from selfteach.commands import student as body
 
-    body.add(name, run, accept=accept, as_json=json, debug=bool(context.obj))
+    debug = bool(context.obj)
+    body.add(name, run, accept=accept, beside=beside, as_json=json, debug=debug)
 
 
 @group.command()
@@ -80,14 +85,44 @@ def remove(
     exam: Annotated[
         bool, typer.Option("--exam", help="Sit the exams of the other lessons again.")
     ] = False,
+    retrain: Annotated[
+        bool,
+        typer.Option("--retrain", help="Train those again that were trained beside it."),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Take a lesson back. The student is then the same, bit for bit, as if it had never been
-    taught.
+    taught. A lesson that was trained beside it carries traces of it, and is named.
     """
     from selfteach.commands import student as body
 
-    body.remove(name, lesson, exam=exam, as_json=json, debug=bool(context.obj))
+    debug = bool(context.obj)
+    body.remove(name, lesson, exam=exam, retrain=retrain, as_json=json, debug=debug)
+
+
+@group.command()
+def retrain(
+    context: typer.Context,
+    name: Name,
+    lesson: LessonName,
+    alone: Annotated[
+        bool,
+        typer.Option("--alone", help="Take the adapter that was trained alone; train nothing."),
+    ] = False,
+    accept: Annotated[
+        bool, typer.Option("--accept", help="Keep it also where a lesson becomes worse.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Train a lesson again, beside the others that are on. It is kept only if no lesson becomes
+    worse.
+
+    The same command resumes an unfinished one.
+    """
+    from selfteach.commands import student as body
+
+    debug = bool(context.obj)
+    body.retrain(name, lesson, alone=alone, accept=accept, as_json=json, debug=debug)
 
 
 @group.command()

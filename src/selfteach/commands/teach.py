@@ -50,6 +50,8 @@ def check_before_run(
     api.refuse_no_lesson(options.student, method, resolved.config, options.from_run)
     if options.accept and options.student is None:
         raise UsageError("--accept needs --student NAME.", cure="It is about the student's gate.")
+    if options.beside and options.student is None:
+        raise UsageError("--beside needs --student NAME.", cure="It is about its other lessons.")
     return wanted
 
 
@@ -97,6 +99,7 @@ def teach(
                 Path(result["run"]),
                 material.name,
                 accept=options.accept,
+                beside=options.beside,
                 as_json=options.as_json,
                 debug=options.debug,
             )

@@ -9,6 +9,7 @@ near tie may resolve differently.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -105,6 +106,37 @@ def _sample_batch(hf: LoadedModel, rows: list[PendingCompletion]) -> Iterator[Co
         batch.advance()
 
 
+@dataclass(frozen=True, eq=False)
+class PromptPrefix:
+    """Hold the keys and values of tokens that many prompts begin with.
+
+    Attributes:
+        ids: the tokens.
+        layers: keys and values of each layer (1, heads, tokens, D).
+    """
+
+    ids: tuple[int, ...]
+    layers: Sequence[tuple[Tensor, Tensor]]
+
+    def starts(self, row: PendingCompletion) -> bool:
+        """Return whether a row's prompt begins with these tokens and goes on."""
+        count = len(self.ids)
+        return len(row.prompt_ids) > count and tuple(row.prompt_ids[:count]) == self.ids
+
+
+def read_prefix(hf: LoadedModel, ids: Sequence[int]) -> PromptPrefix | None:
+    """Run the first tokens of prompts; None where a layer does not keep the keys of all of them."""
+    from transformers import DynamicCache
+    from transformers.cache_utils import DynamicLayer
+
+    cache: Any = DynamicCache(config=hf.module.config)
+    tokens = torch.tensor([list(ids)], device=hf.device)
+    hf.module(input_ids=tokens, past_key_values=cache, use_cache=True, logits_to_keep=1)
+    if any(type(layer) is not DynamicLayer for layer in cache.layers):
+        return None
+    return PromptPrefix(tuple(ids), [(layer.keys, layer.values) for layer in cache.layers])
+
+
 class DecodingBatch:
     """Hold rows that are sampled together: each step gives every row one token.
 
@@ -135,9 +167,11 @@ class DecodingBatch:
         self.mask = torch.arange(width, device=hf.device)[None] >= (width - lengths)[:, None]
 
     @staticmethod
-    def start(hf: LoadedModel, rows: Sequence[PendingCompletion]) -> DecodingBatch:
-        """Run the prompts of the rows."""
-        return DecodingBatch(hf, rows, *_prefill(hf, rows))
+    def start(
+        hf: LoadedModel, rows: Sequence[PendingCompletion], prefix: PromptPrefix | None = None
+    ) -> DecodingBatch:
+        """Run the prompts of the rows; with a prefix, which starts all of them, what follows it."""
+        return DecodingBatch(hf, rows, *_prefill(hf, rows, prefix))
 
     def take_tokens(self) -> list[Completion | None]:
         """Append a token to every row; return the completions of those that have ended."""
@@ -209,7 +243,9 @@ def pad_left(tensor: Tensor, width: int, dim: int) -> Tensor:
     return torch.cat([tensor.new_zeros(shape), tensor], dim=dim)
 
 
-def _prefill(hf: LoadedModel, rows: Sequence[PendingCompletion]) -> tuple[Tensor, Any, Tensor]:
+def _prefill(
+    hf: LoadedModel, rows: Sequence[PendingCompletion], prefix: PromptPrefix | None
+) -> tuple[Tensor, Any, Tensor]:
     """Run the distinct prompts once; return the rows' last logits (B, V), cache and lengths.
 
     Raises:
@@ -219,14 +255,22 @@ def _prefill(hf: LoadedModel, rows: Sequence[PendingCompletion]) -> tuple[Tensor
 
     distinct = list(dict.fromkeys(tuple(row.prompt_ids) for row in rows))
     num_virtual = get_num_virtual_tokens(hf.module)
-    width = max(map(len, distinct)) + num_virtual
-    ids = torch.tensor([[0] * (width - len(p)) + list(p) for p in distinct], device=hf.device)
+    num_known = len(prefix.ids) if prefix else 0
+    width = max(map(len, distinct)) + num_virtual - num_known
+    rest = [list(p[num_known:]) for p in distinct]
+    ids = torch.tensor([[0] * (width - len(r)) + r for r in rest], device=hf.device)
     lengths = torch.tensor([len(p) + num_virtual for p in distinct], device=hf.device)
-    mask = torch.arange(width, device=hf.device)[None] >= (width - lengths)[:, None]
-    counted = torch.arange(width, device=hf.device)[None] - (width - lengths)[:, None]
+    padding = width - (lengths - num_known)
+    mine = torch.arange(width, device=hf.device)[None] >= padding[:, None]
+    mask = torch.cat([mine.new_ones(len(distinct), num_known), mine], dim=1)
+    counted = torch.arange(width, device=hf.device)[None] - padding[:, None] + num_known
     cache: Any = DynamicCache(config=hf.module.config)
+    if prefix:
+        for number, (keys, values) in enumerate(prefix.layers):
+            each = (len(distinct), -1, -1, -1)
+            cache.update(keys.expand(each), values.expand(each), number)
     with at_positions(
-        hf.module, torch.where(mask, counted, PADDING_POSITION), (lengths - num_virtual)[:, None]
+        hf.module, torch.where(mine, counted, PADDING_POSITION), (lengths - num_virtual)[:, None]
     ):
         out = hf.module(
             input_ids=ids,
@@ -244,9 +288,24 @@ def _prefill(hf: LoadedModel, rows: Sequence[PendingCompletion]) -> tuple[Tensor
             "be sampled.",
             cure="Use a model of another family (docs: reference/families).",
         )
+    if prefix:
+        _move_padding_left(cache, padding, num_known)
     index = torch.tensor([distinct.index(tuple(row.prompt_ids)) for row in rows], device=hf.device)
     cache.reorder_cache(index)
     return out.logits[:, -1][index], cache, lengths[index]
+
+
+def _move_padding_left(cache: Any, padding: Tensor, num_known: int) -> None:
+    """Move the padding that stands behind the known tokens to the left of them.
+
+    Shapes: padding (B,), the number of padded positions of each row.
+    """
+    places = torch.arange(cache.layers[0].keys.shape[2], device=padding.device)[None]
+    known = places < (padding + num_known)[:, None]
+    source = torch.where(known, (places - padding[:, None]).clamp(min=0), places)  # (B, T)
+    for layer in cache.layers:
+        layer.keys = layer.keys.gather(2, source[:, None, :, None].expand_as(layer.keys))
+        layer.values = layer.values.gather(2, source[:, None, :, None].expand_as(layer.values))
 
 
 def pick_next_tokens(logits: Tensor, rows: Sequence[PendingCompletion]) -> list[int]:

@@ -5,7 +5,7 @@ Text by people or models is in fenced blocks that it cannot close.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import yaml
@@ -35,7 +35,7 @@ def make_student_card(student: Mapping[str, Any], usage: str, library: str) -> s
     parts = [
         f"---\n{yaml.safe_dump(fields, sort_keys=False)}---",
         f"# A model with {len(taught)} lessons",
-        "It is the base with the sum of these lessons, each of which was taught alone.",
+        describe_training(taught),
     ]
     cells = student["matrix"][-1]["cells"] if student["examined"] else {}
     for number, lesson in enumerate(taught, start=1):
@@ -48,6 +48,15 @@ def make_student_card(student: Mapping[str, Any], usage: str, library: str) -> s
         "license of the base applies.",
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def describe_training(taught: Sequence[Mapping[str, Any]]) -> str:
+    """Return how the lessons were trained as a sentence."""
+    beside = [lesson["name"] for lesson in taught if lesson["beside"]]
+    if not beside:
+        return "It is the base with the sum of these lessons, each of which was taught alone."
+    names = ", ".join(map(escape_markdown, beside))
+    return f"It is the base with the sum of these lessons. Trained beside others: {names}."
 
 
 def describe_cell(cell: Mapping[str, Any] | None) -> str:

@@ -1,7 +1,8 @@
 """Continuous batching: one thread computes, and rows of all lessons join and leave at each step.
 
 A row's tokens depend on its prompt, its lesson and its seed. Other rows change them by rounding
-alone. A cancelled row leaves at the next step.
+alone. A cancelled row leaves at the next step. The tokens that the chat template puts before every
+conversation, such as a default system prompt, are computed once for each model.
 """
 
 from __future__ import annotations
@@ -18,11 +19,12 @@ import torch
 from torch import Tensor
 
 from selfteach.errors import ResourceError, SelfteachError, is_out_of_memory
-from selfteach.models.decode import DecodingBatch
+from selfteach.models.decode import DecodingBatch, PromptPrefix
 from selfteach.models.hf import HfModel
 from selfteach.models.pending import PendingCompletion, prepare_request
 from selfteach.records import Completion, Request
 from selfteach.serve.lesson_rows import BASE, LessonRows, RowLessons
+from selfteach.serve.prompt_prefixes import PromptPrefixes
 
 MAX_ROWS = 32
 MAX_PREFILL_ROWS = 8
@@ -106,6 +108,7 @@ class BatchEngine:
         self.max_waiting = max_waiting
         self.counts = EngineCounts()
         self._lessons = lessons
+        self._prefixes = PromptPrefixes(hf, lessons)
         self._waiting: deque[Generation] = deque()
         self._calls: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
         self._active: list[Generation] = []
@@ -290,16 +293,21 @@ class BatchEngine:
         """Run the prompts of new answers, those of one model together, so that equal prompts of
         different lessons stay apart.
         """
-        by_model: dict[RowLessons, list[Generation]] = {}
+        groups: dict[tuple[RowLessons, PromptPrefix | None], list[Generation]] = {}
         for generation in joining:
             generation.started_s = time.monotonic()
             self.counts.prompt_tokens += len(generation.row.prompt_ids)
-            by_model.setdefault(generation.lessons, []).append(generation)
-        for lessons, generations in by_model.items():
+            try:
+                prefix = self._prefixes.find(generation.lessons, generation.row)
+            except Exception as fault:
+                self._fail([generation], convert_fault(fault))
+                continue
+            groups.setdefault((generation.lessons, prefix), []).append(generation)
+        for (lessons, prefix), generations in groups.items():
             prompts = {tuple(generation.row.prompt_ids) for generation in generations}
             try:
                 with self._lessons.use([lessons] * len(prompts)):
-                    fresh = DecodingBatch.start(self.hf, [g.row for g in generations])
+                    fresh = DecodingBatch.start(self.hf, [g.row for g in generations], prefix)
             except Exception as fault:  # the rows that run already are not concerned
                 self._fail(generations, convert_fault(fault))
                 continue

@@ -6,7 +6,7 @@ leaves to each row the ranks of its own lessons:
     y = W x + B (m * (A x))    A: the ranks of all lessons, m: 1 at the ranks of the row's lessons
 
 A row with several lessons has their exact sum. Only the ranks from the first to the last lesson of
-a batch are computed.
+a batch are computed. The changes are computed in float32, whatever the number format of the base.
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ BASE: RowLessons = ()
 
 
 def read_weights(layers: Mapping[str, LoraLayer], like: Tensor) -> LessonWeights:
-    """Return the weights of a lesson, on the device and in the number format of `like`."""
+    """Return the weights of a lesson in float32, on the device of `like`."""
     found = {}
     for name, layer in layers.items():
-        a = layer.a.to(like.device, like.dtype)
-        b = (layer.b.float() * layer.scale).to(like.device, like.dtype)
+        a = layer.a.to(like.device, torch.float32)
+        b = layer.b.to(like.device, torch.float32) * layer.scale
         found[name] = (a, b.T.contiguous())
     return LessonWeights(found, max(a.shape[0] for a, _ in found.values()))
 
@@ -61,12 +61,14 @@ class LessonRows:
 
     def __init__(self, module: Any) -> None:
         self._module = module
-        self._like: Tensor = next(module.parameters())
+        self._device = next(module.parameters()).device
         self._places: WeakKeyDictionary[LessonWeights, slice] = WeakKeyDictionary()
         self._joined: dict[str, tuple[Tensor, Tensor]] = {}
         self._hooked: set[str] = set()
-        self._ranks: slice | None = None
+        self._ranks = slice(0, 0)
+        self._in_use: Mapping[str, tuple[Tensor, Tensor]] = {}
         self._mask: Tensor | None = None
+        self._active = False
 
     @contextmanager
     def use(self, rows: Sequence[RowLessons]) -> Iterator[None]:
@@ -75,27 +77,36 @@ class LessonRows:
         if not needed <= set(self._places):
             self._place(needed)
         if needed:
-            self._set_ranks(rows, [self._places[lesson] for lesson in needed])
+            self._choose_ranks([self._places[lesson] for lesson in needed])
+            self._mask = self._make_mask(rows)
+        self._active = bool(needed)
         try:
             yield
         finally:
-            self._ranks = self._mask = None
+            self._active = False
 
-    def _set_ranks(self, rows: Sequence[RowLessons], places: Sequence[slice]) -> None:
-        first = min(place.start for place in places)
-        last = max(place.stop for place in places)
-        self._ranks = slice(first, last)
-        mask = torch.zeros(len(rows), 1, last - first)
+    def _choose_ranks(self, places: Sequence[slice]) -> None:
+        """Choose the ranks that are computed: those from the first to the last of these places."""
+        ranks = slice(min(place.start for place in places), max(place.stop for place in places))
+        if ranks != self._ranks:
+            self._ranks = ranks
+            self._in_use = {name: (a[ranks].T, b[ranks]) for name, (a, b) in self._joined.items()}
+
+    def _make_mask(self, rows: Sequence[RowLessons]) -> Tensor | None:
+        """Return 1 at the ranks of each row's own lessons (B, 1, R); None if all of them are."""
+        first = self._ranks.start
+        mask = torch.zeros(len(rows), 1, self._ranks.stop - first)
         for i, lessons in enumerate(rows):
             for lesson in lessons:
                 place = self._places[lesson]
                 mask[i, 0, place.start - first : place.stop - first] = 1
-        self._mask = None if bool(mask.all()) else mask.to(self._like)
+        return None if bool(mask.all()) else mask.to(self._device)
 
     def _place(self, needed: set[LessonWeights]) -> None:
         """Join the lessons that are still in use with those that are needed."""
         lessons = [*self._places, *(needed - set(self._places))]
         self._joined.clear()
+        self._ranks = slice(0, 0)
         for name in sorted({name for lesson in lessons for name in lesson.layers}):
             self._joined[name] = self._join_layer(name, lessons)
             if name not in self._hooked:
@@ -111,8 +122,8 @@ class LessonRows:
         """Return the matrices of a layer, one lesson below the other; missing ranks are zero."""
         linear = self._module.get_submodule(name)
         total = sum(lesson.rank for lesson in lessons)
-        a = self._like.new_zeros(total, linear.in_features)
-        b = self._like.new_zeros(total, linear.out_features)
+        a = torch.zeros(total, linear.in_features, device=self._device)
+        b = torch.zeros(total, linear.out_features, device=self._device)
         start = 0
         for lesson in lessons:
             if name in lesson.layers:
@@ -127,16 +138,16 @@ class LessonRows:
 
         Shapes: inputs[0] (B, T, D_in), out (B, T, D_out).
         """
-        joined = self._joined.get(name)
-        if self._ranks is None or joined is None:
+        if not self._active or name not in self._in_use:
             return out
-        a, b = joined
-        inner = inputs[0] @ a[self._ranks].T  # (B, T, R)
+        a, b = self._in_use[name]
+        inner = inputs[0].float() @ a  # (B, T, R)
         if self._mask is not None:
-            inner = inner * self._mask
-        changed = torch.addmm(
-            out.reshape(-1, out.shape[-1]),
-            inner.reshape(-1, inner.shape[-1]),
-            b[self._ranks],
-        )
-        return changed.reshape(out.shape)
+            inner *= self._mask
+        inner = inner.view(-1, inner.shape[-1])
+        changed = out.view(-1, out.shape[-1])  # in place: it is the layer's own fresh output
+        if out.dtype == torch.float32:
+            changed.addmm_(inner, b)
+        else:
+            changed += inner @ b
+        return out

@@ -155,8 +155,9 @@ class ServedStudent:
             found.append(
                 Candidate(name, (weights[lesson.adapter_sum],), folder / ADAPTER_FOLDER, own)
             )
-        is_sum = len(stack) > 1 or state.consolidated is not None
-        if is_sum and not set(stack) <= set(self._weights.values()):
+        alone = {lesson.adapter_sum for lesson in state.lessons}
+        is_other = len(stack) > 1 or not alone.issuperset(state.list_part_sums())
+        if is_other and not set(stack) <= set(self._weights.values()):
             adapter = self.folder / ADAPTER_FOLDER
             asked = prompts or read_proof_prompts(self.folder)
             found.append(Candidate(self.name, stack, adapter, asked))

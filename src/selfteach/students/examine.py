@@ -64,13 +64,14 @@ def examine_with(display: Display) -> Examine:
 def examine(student: StudentFolder, state: StudentState, *, display: Display) -> dict[str, Cell]:
     """Sit the exams of all lessons that are on in a state of a student.
 
-    A student of a single part is that lesson, so its cell is the exam of the lesson's own run.
+    A student of one lesson that was trained alone is that lesson, so its cell is the exam of the
+    lesson's own run.
 
     Raises:
         IntegrityError: the base or an adapter has changed.
     """
     lessons = state.list_on()
-    if len(state.list_parts()) == 1 and len(lessons) == 1:
+    if len(lessons) == 1 and state.list_part_sums() == (lessons[0].adapter_sum,):
         return {lessons[0].name: read_alone_cell(student, lessons[0])}
     with student.compose(state) as adapter:
         models = open_models(student, state, lessons, adapter)  # 1

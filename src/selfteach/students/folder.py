@@ -4,6 +4,7 @@
       student.db      SQLite: the state, the record. One row, so that a change is whole or absent
       student.json    the same for people; read where the database is missing
       lessons/NAME/   a copy of the lesson's run folder, and its material
+      beside/ID/      the adapter of a lesson that was trained beside others
       adapter/        a PEFT adapter: the exact sum of the lessons that are on
       config.yaml, manifest.json    the base, and the sums: `--run students/anna` takes the folder
       report.html     the matrix of lessons and time
@@ -36,7 +37,13 @@ from selfteach.run.manifest import MANIFEST_FILE, read_manifest, write_manifest
 from selfteach.run.run_folder import CONFIG_FILE, EXPORTS
 from selfteach.run.signals import delay_interrupts
 from selfteach.run.sums import check_files, list_broken
-from selfteach.students.state import CONSOLIDATED_FOLDER, LESSONS_FOLDER, Part, StudentState
+from selfteach.students.state import (
+    BESIDE_FOLDER,
+    CONSOLIDATED_FOLDER,
+    LESSONS_FOLDER,
+    Part,
+    StudentState,
+)
 
 STUDENTS_FOLDER = Path("students")
 DATABASE_FILE = "student.db"
@@ -45,6 +52,8 @@ STATE_NOTE = "state"
 ADAPTER_FOLDER = "adapter"
 TENSORS_FILE = "adapter_model.safetensors"
 EXAMS_FOLDER = "exams"
+TRAINING_RUNS = "training"
+"""The folder of the trainings of a change that is not committed yet."""
 PARTS = "parts"
 """The key of manifest.json that says what adapter/ was made of."""
 DAMAGED_CURE = f"Remove student.db: the state is then read from {STATE_FILE} beside it."
@@ -194,6 +203,10 @@ class StudentFolder:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
+    def remove_training_runs(self) -> None:
+        """Remove the trainings of a change that is committed."""
+        shutil.rmtree(self.path / TRAINING_RUNS, ignore_errors=True)
+
     def _remove_leftovers(self) -> None:
         """Remove half-written files, and folders that the state does not name."""
         for path in [*self.path.glob(".*.tmp"), *self.path.glob(".*.new")]:
@@ -202,7 +215,9 @@ class StudentFolder:
         named |= {f"{EXAMS_FOLDER}/{lesson.name}" for lesson in self.state.lessons}
         if self.state.consolidated:
             named.add(str(Path(self.state.consolidated.folder).parent))
-        for below in (LESSONS_FOLDER, CONSOLIDATED_FOLDER):
+        beside = [lesson.beside for lesson in self.state.lessons if lesson.beside]
+        named |= {str(Path(trained.folder).parent) for trained in beside}
+        for below in (LESSONS_FOLDER, CONSOLIDATED_FOLDER, BESIDE_FOLDER):
             for path in (self.path / below).glob("*"):
                 if f"{below}/{path.name}" not in named:
                     shutil.rmtree(path)
@@ -350,6 +365,8 @@ def describe_student(folder: Path, state: StudentState) -> JsonObject:
             "on": lesson.on,
             "folder": str(folder / LESSONS_FOLDER / lesson.name),
             "source": lesson.source,
+            "beside": [trace.name for trace in lesson.beside.lessons] if lesson.beside else [],
+            "traces_of": state.list_traces(lesson),
         }
         lessons.append(row)
     columns = []

@@ -1,6 +1,6 @@
 """Lessons come and go: add a finished run, take a lesson back, switch it off and on.
 
-  1  copy the run into the student's folder
+  1  copy the run into the student's folder; train it beside the others, if that is wanted
   2  sit the exams of all lessons that are on, with the new one among them
   3  the gate: refuse the lesson if it weakens another one, or if the general drift is too large
   4  commit: one row of the database, and then the student's adapter
@@ -11,7 +11,7 @@ A process that is killed before step 4 leaves the student as it was.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,8 @@ from selfteach.students.state import LESSONS_FOLDER, Cell, Lesson, StudentState
 from selfteach.train.adapters.adapter import can_join
 from selfteach.train.adapters.join_loras import explain_why_not_joined
 
+TrainBeside = Callable[[StudentFolder, StudentState, Lesson], Lesson]
+"""Returns a lesson with an adapter that was trained beside the lessons of a state."""
 NAME_LENGTH = 32
 TITLE_LENGTH = 300
 NOT_COPIED = (LOCK_FILE, finished.COMPARISON_FOLDER, "checkpoints", "engine", "gguf", "damaged")
@@ -96,6 +98,7 @@ def add_lesson(
     title: str = "",
     accept: bool = False,
     instead_of: Sequence[str] = (),
+    beside: TrainBeside | None = None,
 ) -> Lesson:
     """Make a finished run a lesson, if it passes the gate. A run that is a lesson already stays it.
 
@@ -103,6 +106,7 @@ def add_lesson(
         title: what was taught, for people.
         accept: add it, whatever the gate says.
         instead_of: lessons to switch off, because this one counts in their place.
+        beside: trains it beside the others that are on; None keeps it alone.
 
     Raises:
         LessonRefused: the gate refuses it; the student is as before.
@@ -117,6 +121,8 @@ def add_lesson(
     refuse_unlearned(student, lesson, exam, accept=accept)
     copy_run(student, run, lesson)  # 1
     before = student.state.switch(instead_of, on=False)
+    if beside:
+        lesson = beside(student, before, lesson)
     after = before.add(lesson)
     cells = examine(student, after)  # 2
     check_gate(student, lesson, cells, accept=accept)  # 3
@@ -124,6 +130,7 @@ def add_lesson(
     if instead_of:
         change += f", {', '.join(instead_of)} off"
     student.commit(after.record(change, cells), change)  # 4
+    student.remove_training_runs()
     return lesson
 
 

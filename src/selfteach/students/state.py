@@ -1,6 +1,7 @@
 """The state of a student: what its database holds, and what follows from it.
 
 lesson      one run: its adapter, examples, exam, card and material, copied into the student
+beside      another adapter of a lesson, trained while other lessons were on
 sitting     the exams of all lessons that are on, after one change of the student
 part        an adapter that the student's own adapter is made of
 """
@@ -19,9 +20,31 @@ from selfteach.registry import did_you_mean
 CellState = Literal["kept", "weakened", "lost", "not examined"]
 LESSONS_FOLDER = "lessons"
 CONSOLIDATED_FOLDER = "consolidated"
+BESIDE_FOLDER = "beside"
 FOLDER_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]*")
 FORMAT = 1
 """The version of the form of a student's folder."""
+
+
+@dataclass(frozen=True)
+class Trace:
+    """Name a lesson of which an adapter may carry traces."""
+
+    name: str
+    identity: str
+
+
+@dataclass(frozen=True)
+class Beside:
+    """Name the adapter of a lesson that was trained beside other lessons.
+
+    Attributes:
+        lessons: those that were on meanwhile, and those that they carried traces of.
+    """
+
+    folder: str
+    adapter_sum: str
+    lessons: tuple[Trace, ...]
 
 
 @dataclass(frozen=True)
@@ -33,9 +56,11 @@ class Lesson:
         kind: the method that taught it.
         title: the rule, or the name of the material.
         identity: the hash of the run's settings and material.
-        adapter_sum: the SHA-256 of the adapter's tensors.
+        adapter_sum: the SHA-256 of the tensors of the adapter that was trained alone.
         source: the run folder that it was copied from.
         on: whether the student's adapter contains it.
+        beside: the adapter that counts in its place among the others, if it was trained beside
+            them.
     """
 
     name: str
@@ -45,6 +70,14 @@ class Lesson:
     adapter_sum: str
     source: str
     on: bool = True
+    beside: Beside | None = None
+
+    @property
+    def part(self) -> Part:
+        """Return its adapter among the others."""
+        if self.beside:
+            return Part(self.beside.folder, self.beside.adapter_sum)
+        return Part(f"{LESSONS_FOLDER}/{self.name}/adapter", self.adapter_sum)
 
 
 @dataclass(frozen=True)
@@ -133,7 +166,7 @@ class StudentState:
             parts.append(Part(self.consolidated.folder, self.consolidated.adapter_sum))
         for lesson in self.list_on():
             if lesson.name not in inside:
-                parts.append(Part(f"{LESSONS_FOLDER}/{lesson.name}/adapter", lesson.adapter_sum))
+                parts.append(lesson.part)
         return parts
 
     def list_part_sums(self) -> tuple[str, ...]:
@@ -169,6 +202,28 @@ class StudentState:
         gone = self.find_lesson(name)
         lessons = tuple(lesson for lesson in self.lessons if lesson is not gone)
         return self._keep_whole_consolidated(lessons)
+
+    def replace_lesson(self, lesson: Lesson) -> StudentState:
+        """Return the state with this lesson in place of the one of its name."""
+        before = self.find_lesson(lesson.name)
+        lessons = tuple(lesson if own is before else own for own in self.lessons)
+        return replace(self, lessons=lessons)
+
+    def list_carriers(self, name: str) -> list[Lesson]:
+        """Return the lessons that were trained beside this one, so they carry traces of it."""
+        identity = self.find_lesson(name).identity
+        found = []
+        for lesson in self.lessons:
+            traces = lesson.beside.lessons if lesson.beside else ()
+            if identity in [trace.identity for trace in traces]:
+                found.append(lesson)
+        return found
+
+    def list_traces(self, lesson: Lesson) -> list[str]:
+        """Return the names of lessons that are gone and of which this one carries traces."""
+        known = {own.identity for own in self.lessons}
+        traces = lesson.beside.lessons if lesson.beside else ()
+        return [trace.name for trace in traces if trace.identity not in known]
 
     def switch(self, names: Iterable[str], *, on: bool) -> StudentState:
         """Return the state with these lessons on or off."""
@@ -217,7 +272,7 @@ class StudentState:
             state = StudentState(
                 str(row["base"]),
                 str(row["fingerprint"]),
-                tuple(Lesson(**lesson) for lesson in row["lessons"]),
+                tuple(_read_lesson(lesson) for lesson in row["lessons"]),
                 tuple(_read_sitting(sitting) for sitting in row["sittings"]),
                 together,
             )
@@ -237,14 +292,25 @@ class StudentState:
         """
         names = [lesson.name for lesson in self.lessons]
         names += [lesson.identity for lesson in self.lessons]
+        folders = [(BESIDE_FOLDER, own.beside.folder) for own in self.lessons if own.beside]
         if self.consolidated:
-            top, _, rest = self.consolidated.folder.partition("/")
-            names += [rest.removesuffix("/adapter")] if top == CONSOLIDATED_FOLDER else [""]
+            folders.append((CONSOLIDATED_FOLDER, self.consolidated.folder))
+        for expected, folder in folders:
+            top, _, rest = folder.partition("/")
+            names.append(rest.removesuffix("/adapter") if top == expected else "")
         for name in names:
             if not FOLDER_NAME.fullmatch(name):
                 raise IntegrityError(
                     f"{name[:80]!r} is no name of a lesson.", cure="Do not use this student."
                 )
+
+
+def _read_lesson(row: JsonMapping) -> Lesson:
+    beside = row.get("beside")
+    if beside:
+        traces = tuple(Trace(**trace) for trace in beside["lessons"])
+        beside = Beside(**{**beside, "lessons": traces})
+    return Lesson(**{**row, "beside": beside})
 
 
 def _read_sitting(row: JsonMapping) -> Sitting:

@@ -1,0 +1,158 @@
+"""What a lesson was trained with: its examples, their objectives and its settings, read again to
+train another adapter. Such a training has a run of its own, so it goes on after an interruption.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from itertools import zip_longest
+from pathlib import Path
+
+from selfteach.config import ResolvedConfig, TrainConfig
+from selfteach.config.methods import find_settings
+from selfteach.errors import IntegrityError
+from selfteach.evaluate.drift import compute_probe_logits
+from selfteach.evaluate.exam import PROBE_PAIRS
+from selfteach.files import read_jsonl
+from selfteach.methods.finished_result import TRAINING_FOLDER
+from selfteach.methods.lesson_record import read_lesson_record
+from selfteach.methods.runner import run_training
+from selfteach.methods.session import Session
+from selfteach.models.recorded import Recorded
+from selfteach.records import Example, ObjectiveWeights
+from selfteach.run import finished
+from selfteach.run.display import Display
+from selfteach.run.run_folder import Run, open_run
+from selfteach.students.exam_models import DelayedSampler, OpenModels
+from selfteach.students.examine import (
+    ENGINE_FOLDER,
+    find_lesson_folder,
+    load_base,
+    name_lesson_source,
+)
+from selfteach.students.folder import TRAINING_RUNS, StudentFolder
+from selfteach.students.replay import open_exam_run, prepare_again
+from selfteach.students.state import Lesson
+
+EXAMPLES_FILE = "examples.jsonl"
+OpenBase = Callable[[], OpenModels]
+"""Opens the untouched base, for a lesson whose run did not record how it was trained."""
+
+
+@dataclass(frozen=True)
+class LessonExamples:
+    """Hold what an adapter is trained with: examples, the objectives of their kinds, settings.
+
+    A lesson's name stands before each kind and each id: "near" of two lessons are two kinds.
+    """
+
+    examples: Sequence[Example]
+    objectives: ObjectiveWeights
+    train: TrainConfig
+
+
+@contextmanager
+def open_training_run(
+    student: StudentFolder, kind: str, name: str, lessons: Sequence[Lesson], command: str
+) -> Iterator[Run]:
+    """Open the run of a training for a student, with the settings of the first lesson.
+
+    Args:
+        kind: what is trained, for people.
+        name: the folder below training/.
+        command: what goes on with it.
+    """
+    resolved = read_settings(student, lessons[0])
+    material = {"lessons": [lesson.identity for lesson in lessons]}
+    folder = student.path / TRAINING_RUNS / name
+    with open_run(folder, kind, kind, resolved, material, command=command) as run:
+        yield run
+
+
+def open_base(student: StudentFolder) -> OpenModels:
+    """Load the base alone, whose engine opens at the first request."""
+    base = load_base(student.state)
+    sampler = DelayedSampler(base, "auto", student.path / ENGINE_FOLDER)
+    return OpenModels(
+        base, base, sampler, sampler, compute_probe_logits(base, PROBE_PAIRS), student.path
+    )
+
+
+def train_again(run: Run, models: OpenModels, examples: LessonExamples, display: Display) -> Path:
+    """Train an adapter on the base of `models`, and return its folder."""
+    config = run.resolved.config.model_copy(update={"train": examples.train})
+    recorded = Recorded(run.ledger, models.base_sampler, models.base)
+    session = Session(run, config, display, "", models.base, recorded, models.base_logits)
+    folder = run.path / TRAINING_FOLDER
+    trained = run_training(
+        session, models.base, examples.examples, examples.objectives, folder, "train"
+    )
+    return trained.adapter
+
+
+def read_lesson_examples(
+    student: StudentFolder, lesson: Lesson, base: OpenBase, display: Display
+) -> LessonExamples:
+    """Return the examples of a lesson, with the objectives of its plan.
+
+    Raises:
+        IntegrityError: the steps of its run lead elsewhere today.
+    """
+    lesson_objectives, train = read_training(student, lesson, base, display)
+    examples = []
+    file = find_lesson_folder(student, lesson) / EXAMPLES_FILE
+    for where, row in read_jsonl(file):
+        example = Example.from_json(row, where)
+        examples.append(
+            replace(
+                example,
+                id=f"{lesson.name}/{example.id}",
+                kind=f"{lesson.name}/{example.kind}",
+            )
+        )
+    objectives = {f"{lesson.name}/{kind}": named for kind, named in lesson_objectives.items()}
+    unknown = {example.kind for example in examples} - objectives.keys()
+    own_weights = {f"{lesson.name}/{kind}": named for kind, named in train.weights.items()}
+    if unknown - own_weights.keys():
+        raise IntegrityError(
+            f'the lesson "{lesson.name}" has examples without an objective: {sorted(unknown)[0]}.',
+            where=file,
+            cure="It was taught with another version of selfteach: teach it again.",
+        )
+    shares = {f"{lesson.name}/{kind}": share for kind, share in train.min_share.items()}
+    renamed = train.model_copy(update={"weights": own_weights, "min_share": shares})
+    return LessonExamples(examples, objectives, renamed)
+
+
+def read_training(
+    student: StudentFolder, lesson: Lesson, base: OpenBase, display: Display
+) -> tuple[ObjectiveWeights, TrainConfig]:
+    """Return the objectives of a lesson and its settings of training, from the record of its run;
+    without one from its steps, taken again.
+
+    Raises:
+        IntegrityError: the steps of its run lead elsewhere today.
+    """
+    folder = find_lesson_folder(student, lesson)
+    if record := read_lesson_record(folder):
+        train: TrainConfig = read_settings(student, lesson).config.train
+        return record.objectives, train.model_copy(update=dict(record.train))
+    source = name_lesson_source(student, lesson)
+    with open_exam_run(source) as run:
+        session, plan = prepare_again(source, base(), run, display)
+        return plan.objectives, session.config.train
+
+
+def read_settings(student: StudentFolder, lesson: Lesson) -> ResolvedConfig:
+    """Return the settings of the run of a lesson."""
+    return finished.resolve_settings(
+        find_lesson_folder(student, lesson), find_settings(lesson.kind)
+    )
+
+
+def join_breadth_first(lessons: Sequence[Sequence[Example]]) -> Iterator[Example]:
+    """Yield the first example of every lesson, then the second one of every lesson, ..."""
+    for row in zip_longest(*lessons):
+        yield from (example for example in row if example is not None)
