@@ -181,7 +181,7 @@ def compare_with_alone(row: Row, alone: Row) -> Row:
     def subtract(name: str, sign: int) -> float | None:
         if row[name] is None or alone[name] is None:
             return None
-        return sign * (row[name] - alone[name])
+        return sign * (float(row[name]) - float(alone[name]))
 
     return row | {
         "of alone": row["score"] / alone["score"] if alone["score"] else None,
