@@ -40,7 +40,7 @@ def write_lora(
         f"{LAYER}.lora_B.weight": torch.randn(SIZE, rank, generator=generator),
     }
     about = {"base": "tiny", "base_fingerprint": base}
-    settings = make_peft_lora_config(rank, alpha, ["q_proj"], about)
+    settings = make_peft_lora_config(rank, alpha, ["layers.0.self_attn.q_proj"], about)
     write_adapter_folder(folder, tensors, settings, about)
 
 
