@@ -32,6 +32,7 @@ EXAMPLES = {
     "student show": "selfteach student show NAME",
     "student add": "selfteach student add NAME runs/A",
     "student remove": "selfteach student remove NAME LESSON",
+    "student retrain": "selfteach student retrain NAME LESSON",
     "student off": "selfteach student off NAME LESSON",
     "student on": "selfteach student on NAME LESSON",
     "student exam": "selfteach student exam NAME",
