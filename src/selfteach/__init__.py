@@ -3,7 +3,7 @@
     import selfteach
     run = selfteach.feedback("Do not talk about elephants.", model="Qwen/Qwen3-0.6B")
     run.verdict
-    run.model().answer("What is the largest land animal?")
+    run.model().answer("Tell me a story about an elephant.")
 
 Every name below is loaded when it is first used, so `import selfteach` is instant.
 """

@@ -4,7 +4,7 @@
     run = selfteach.feedback("Do not talk about elephants.", model="Qwen/Qwen3-0.6B")
     run.verdict                             # "taught"
     run.exam["tuned"]["target"].greedy      # Measure(value=1.0, low=0.91, high=1.0, n=40)
-    run.model().answer("What is the largest land animal?")
+    run.model().answer("Tell me a story about an elephant.")
 
 Keywords of all functions that teach:
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib.util import find_spec
 
 from selfteach.errors import UsageError
@@ -58,3 +59,11 @@ def make_missing_error(module: str) -> UsageError:
     return UsageError(
         f"this needs {package}, which is not installed.", cure=f"Run: pip install {wanted}"
     )
+
+
+def refuse_telemetry() -> None:
+    """Let openvino report nothing: with its telemetry package it tells a server of each import.
+
+    It has to be called before openvino is imported.
+    """
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]

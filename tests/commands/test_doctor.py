@@ -52,7 +52,7 @@ def test_it_says_what_is_here(monkeypatch: pytest.MonkeyPatch) -> None:
     assert code == 0
     assert rows.keys() - {"processor", "accelerator", "embedded model"} == SEEN
     assert rows["torch"]["found"] == manifest.collect_versions()["packages"]["torch"]
-    assert rows["memory"]["found"] == "8.0 GB"
+    assert rows["memory"]["found"] == "8.6 GB"
     assert not any(row["cure"] for row in found)
 
 

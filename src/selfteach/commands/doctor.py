@@ -12,6 +12,7 @@ from pathlib import Path
 
 from selfteach.commands.screen import open_screen, print_json
 from selfteach.disk import get_free_bytes
+from selfteach.extras import refuse_telemetry
 from selfteach.models.memory_account import find_largest_model, read_memory_bytes
 from selfteach.run import manifest
 
@@ -108,6 +109,7 @@ def _find_engine(version: str) -> Finding:
             "absent",
             "it makes generation on a CPU about twice as fast: pip install openvino-genai",
         )
+    refuse_telemetry()
     import openvino
 
     able = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
@@ -164,4 +166,4 @@ def _find_package_index(requirement: str) -> Finding:
 
 
 def _format_gb(count: int) -> str:
-    return f"{count / 2**30:.1f} GB"
+    return f"{count / 1e9:.1f} GB"

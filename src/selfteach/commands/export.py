@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from selfteach.commands.screen import Screen, open_screen, print_result
 from selfteach.errors import RequirementNotMet, UsageError
+from selfteach.export.forms import check_form
 from selfteach.run import finished
 from selfteach.run.signals import handle_interrupts
 from selfteach.students.folder import (
@@ -54,6 +55,7 @@ def run_export(
             "give either --run DIR or --student NAME.",
             cure="--student exports the sum of its lessons that are on.",
         )
+    check_form(form)
     folder = run if run is not None else find_student_folder(student or "")
     if student is not None:
         refuse_no_lesson(folder)
@@ -71,6 +73,7 @@ def run_export(
         handle_interrupts(screen.print_line),
         TemporaryDirectory(prefix="selfteach-") as scratch,
     ):
+        screen.display.print_line("loading the libraries and the model")
         from selfteach.export.export_run import ExportJob, export_run
 
         lessons = list_lesson_folders(folder) if student is not None else [folder]

@@ -30,6 +30,7 @@ from selfteach.errors import UsageError
 from selfteach.export import check_export, hub, merge, sit_exam
 from selfteach.export.ask_llama_cpp import ask_llama_cpp, is_llama_cpp_installed
 from selfteach.export.check_export import ExportCheck
+from selfteach.export.forms import HUB, check_form, get_family
 from selfteach.export.lora_gguf import write_lora_gguf
 from selfteach.export.ollama import write_modelfile
 from selfteach.export.output_folder import check_unused, open_atomic_folder
@@ -47,10 +48,8 @@ from selfteach.run.display import Display
 from selfteach.run.local_paths import hide_path
 from selfteach.students.exam_models import ExamSource
 
-HUB = "hub:"
 GGUF_FORMS = ("gguf", "ollama")
 ADAPTER_FORMS = ("vllm", HUB)
-FORMS = ("hf", "gguf", "lora-gguf", "ollama", "vllm", "hub:OWNER/NAME", "inspect")
 GGUF_FILE = "model.gguf"
 LORA_FILE = "adapter.gguf"
 CARD_FILE = "README.md"
@@ -132,11 +131,6 @@ def export_run(job: ExportJob, make_card: MakeCard, display: Display) -> JsonObj
     return found
 
 
-def get_family(form: str) -> str:
-    """Return the form without the name of a repository."""
-    return HUB if form.startswith(HUB) else form
-
-
 def uses_gguf(form: str) -> bool:
     """Return whether a form has merged weights as GGUF, of a chosen number format."""
     return form in GGUF_FORMS
@@ -148,10 +142,7 @@ def check_job(job: ExportJob) -> None:
     Raises:
         UsageError: an unknown form or format, no such adapter, or the place is not empty.
     """
-    if get_family(job.form) not in WRITERS:
-        raise UsageError(
-            f'there is no form "{job.form}".', where="--to", cure=did_you_mean(job.form, FORMS)
-        )
+    check_form(job.form)
     if job.quant not in QUANTS:
         raise UsageError(
             f'there is no format "{job.quant}".',

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from selfteach.errors import UsageError
+from selfteach.extras import refuse_telemetry
 from selfteach.models.fetch_default_model import get_cache_folder
 from selfteach.models.kept_engine import UnloadedModel, keep_engine_file
 from selfteach.models.memory_allocator import keep_freed_pages, release_freed_pages
@@ -33,6 +34,7 @@ from selfteach.records import Completion, Request, derive_seed
 if TYPE_CHECKING:
     from selfteach.models.loaded_model import LoadedModel
 
+refuse_telemetry()
 MAX_ROWS = 192
 MIN_ROWS = 4
 """The least number of rows of a step. A step of one row takes other kernels than a step of several

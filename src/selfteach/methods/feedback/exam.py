@@ -253,8 +253,8 @@ class RuleScorer:
             over_prompt=compare(scores.both("tuned"), scores.both("prompted")),
             start=start,
             change=(
-                f"where the base breaks the rule, it is kept in {percent['base']} of the answers "
-                f"before and {percent['tuned']} after"
+                f"where the base breaks the rule, it is kept in {percent['base']} of the "
+                f"greedy and sampled answers before and {percent['tuned']} after"
             ),
             prompted=(
                 f"the rule in the prompt is kept in {percent['prompted']} of the answers, the "
