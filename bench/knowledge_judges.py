@@ -91,7 +91,9 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
     model = HfModel.load(given.model)
     all_questions = read_people_questions(given.file, model, given.skip, given.passages)
     answered = answer_people(model, all_questions, given.samples, given.seed)
-    result = measures_to_json(measure_judges(list_usable_judges(model), answered, all_questions))
+    result: dict[str, Any] = measures_to_json(
+        measure_judges(list_usable_judges(model), answered, all_questions)
+    )
     print(json.dumps(result))
     return result
 
