@@ -27,13 +27,13 @@ from dataclasses import replace
 from functools import partial
 
 from selfteach.generate.answers import GREEDY, make_open_book_chat, make_open_book_prompt
-from selfteach.generate.listing import to_one_line
 from selfteach.generate.plain_questions import make_clause_question, make_fronted_question
 from selfteach.generate.questions import Question, make_answer_prompt
 from selfteach.generate.spans import find_answer_spans, is_latin
 from selfteach.generate.study import put_question_word
 from selfteach.judge.match import contains_answer, normalize_answer
 from selfteach.materials.documents.chunk import Chunk
+from selfteach.methods.documents.exam import put_title_first
 from selfteach.methods.session import Session
 from selfteach.models.ordered import sample_in_order
 from selfteach.records import Prompt, Request
@@ -153,7 +153,7 @@ def name_topic(question: Question) -> Question:
     title = question.chunk.title
     if not title or has_name(question.text, title):
         return question
-    return replace(question, text=f"{to_one_line(title)}: {question.text}")
+    return replace(question, text=put_title_first(question.chunk, question.text))
 
 
 def count_shared(question: Question) -> int:
