@@ -41,11 +41,18 @@ Flags = Mapping[str, Sequence[bool]]
 """For each arm, whether its answer to each question is right."""
 
 
-def read_people_questions(file: Path, model: HfModel) -> list[HeldOutQuestion]:
-    """Read people's questions, each with its chunk."""
+def read_people_questions(
+    file: Path, model: HfModel, skip: int = 0, count: int | None = None
+) -> list[HeldOutQuestion]:
+    """Read people's questions, each with its chunk.
+
+    Args:
+        skip: passages at the beginning that are left out.
+        count: passages that are read; None reads all.
+    """
     chunks: list[Chunk] = []
     questions = []
-    for passage in read_passages(file):
+    for passage in read_passages(file)[skip:][:count]:
         document = Document(str(file), passage.title, passage.text)
         chunks += split_chunks(
             document, lambda text: len(model.encode_answer(text, end=False)), CHUNK_TOKENS

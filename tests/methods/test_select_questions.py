@@ -36,6 +36,7 @@ from selfteach.methods.documents.own_questions import (
     can_be_asked,
     choose_own_questions,
     measure_answerable,
+    name_topic,
 )
 from selfteach.methods.documents.select_study_rows import MeasuredQuestions, WrittenQuestions
 from selfteach.models.recorded import Recorded
@@ -163,6 +164,26 @@ def test_the_exam_asks_what_one_of_two_readings_finds(session: Any) -> None:
     assert choose_own_questions(session, [CHUNK], asked) == [rough]
     shares = measure_answerable(session, [rough, WHEN, WHERE])
     assert list(shares.values()) == pytest.approx([1 / 2, 1, 0])
+
+
+def test_a_question_that_names_nothing_gets_the_title() -> None:
+    assert name_topic(WHEN) == WHEN
+    bare = replace(WHERE, text="Where does it all stand?")
+    assert name_topic(bare) == replace(WHERE, text="Hale Mill: Where does it all stand?")
+    year = replace(WHEN, text="what opened in 1790?")
+    assert name_topic(year) == year
+
+
+def test_the_exam_asks_no_torn_question() -> None:
+    torn = (
+        "Who restored the to a second mill?",
+        "What is the difference between and stone?",
+        "Who held the?",
+    )
+    for text in torn:
+        assert not can_be_asked(replace(WHERE, text=text))
+    for text in ("Who is the miller between the wars?", "Who held the mill in the end?"):
+        assert can_be_asked(replace(WHERE, text=text))
 
 
 def test_the_exam_repeats_little_of_a_sentence() -> None:

@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -45,7 +46,7 @@ from selfteach.methods.documents.select_study_rows import (
     find_known_sentences,
     make_study_examples,
 )
-from selfteach.records import Example, Measure, make_prompt
+from selfteach.records import Example, Measure, get_user_text, make_prompt
 from selfteach.run.ledger import OpenFunnel
 from selfteach.select.evenly import choose_evenly
 from selfteach.select.specificity import SpecificityCheck
@@ -115,6 +116,23 @@ def test_what_is_printed_of_a_long_document_counts_what_is_kept_of_it() -> None:
         f"book.txt: {len(kept)} of {len(kept) + reasons[select_study_rows.ENOUGH_ROWS]} rows of "
         "study data, 60 at most"
     )
+
+
+def test_a_title_in_front_hides_no_row_that_is_like_the_exam() -> None:
+    """A row of study data becomes the exam's question, with a long title in front."""
+    here = session()
+    title = "The very long and complete history of all the mills"
+    chunks = [replace(c, document=replace(c.document, title=title)) for c in book(6)]
+    row = next(
+        e
+        for e in write_study(collect_sentences(chunks, []), StudyConfig(), 0)
+        if e.source["form"] == "clauses"
+    )
+    text = get_user_text(row.prompt)
+    exam = [HeldOutQuestion(f"{title}: {text}", ("Ann Ames",), chunks[0], "the model")]
+    make_study_examples(here, chunks, WrittenQuestions([], []), MeasuredQuestions([], []), exam)
+    refused = [f.id for f in here.outcomes if f.reason == "like a question of the exam"]
+    assert row.id in refused
 
 
 @pytest.mark.parametrize(("limit", "least"), [(400, 4), (60, 0)])

@@ -50,6 +50,11 @@ _HANGS = re.compile(
 _POINTER = re.compile(
     r"\b(?:he|she|him|they|them|his|hers|their|theirs|it|its|this|these|those|here|her)\b", re.I
 )
+_TORN = re.compile(
+    r"\b(?:the|an?)\s+(?:and|or|of|in|on|at|to|for|by|from|with|is|are|was|were|has|have|had|did|"
+    r"does|the|an?|make)\b|\bbetween\s+(?:and|or)\b|\b(?:the|an?|between)\s*\?$",
+    re.I,
+)
 
 
 def find_context_fault(text: str, title: str) -> str:
@@ -62,12 +67,26 @@ def find_context_fault(text: str, title: str) -> str:
         return "mentions the text"
     if _HANGS.search(text):
         return "cut off"
-    said = list_content_words(text)
-    names = re.findall(r"(?<!^)(?<![.?!] )\b[^\W\d_a-z]\w*|\d{3,}", text)
-    named = bool(names) or bool(set(list_content_words(title)) & set(said))
+    named = has_name(text, title)
     if _POINTER.search(text) and not named:
         return "does not stand alone"
-    return "too vague" if len(said) < 2 and not named else ""
+    return "too vague" if len(list_content_words(text)) < 2 and not named else ""
+
+
+def has_name(text: str, title: str) -> bool:
+    """Return whether a question names something: a word with a capital letter, a long number, or a
+    word of the title.
+    """
+    names = re.findall(r"(?<!^)(?<![.?!] )\b[^\W\d_a-z]\w*|\d{3,}", text)
+    return bool(names) or bool(set(list_content_words(title)) & set(list_content_words(text)))
+
+
+def is_torn(text: str) -> bool:
+    """Return whether a word is missing after an article or after "between".
+
+    The cause is usually an answer that was cut out of its question.
+    """
+    return bool(_TORN.search(text))
 
 
 def find_answer_fault(question: Question) -> str:

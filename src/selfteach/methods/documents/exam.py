@@ -41,6 +41,7 @@ from selfteach.evaluate.knowledge import GradedAnswers
 from selfteach.evaluate.recorded_exam import Grading, PromptsByScope, Sitting
 from selfteach.evaluate.verdict import MAX_DEGRADED, Evidence
 from selfteach.generate.answers import LabelledQuestion, make_open_book_chat
+from selfteach.generate.listing import to_one_line
 from selfteach.generate.spans import find_answer_spans, replace_answer
 from selfteach.generate.study import GAP, GAPS
 from selfteach.judge import pairwise
@@ -93,6 +94,13 @@ class HeldOutQuestion:
         """Return the id of its chunk; questions of one passage go together."""
         return self.chunk.id
 
+    def list_wordings(self) -> list[str]:
+        """Return the question, and the same without the title in front, if it has one there: what
+        is like either is not learned.
+        """
+        bare = self.text.removeprefix(put_title_first(self.chunk, ""))
+        return list(dict.fromkeys([self.text, bare]))
+
 
 @dataclass(frozen=True)
 class RecordedQuestion:
@@ -101,6 +109,11 @@ class RecordedQuestion:
     text: str
     answers: tuple[str, ...]
     passage: str
+
+
+def put_title_first(chunk: Chunk, text: str) -> str:
+    """Return a text with the title of its document in front."""
+    return f"{to_one_line(chunk.title)}: {text}"
 
 
 def make_people_questions(

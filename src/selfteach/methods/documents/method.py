@@ -403,7 +403,7 @@ def hold_out_questions(
             "no question of the exam fits into the model's context with its piece.",
             cure="Lower read.chunk_tokens.",
         )
-    exam = OverlapIndex(q.text for q in held_out)
+    exam = OverlapIndex(text for q in held_out for text in q.list_wordings())
     reasons = {}
     for q in written.all:
         if find_fact(q) in aside:
@@ -573,7 +573,8 @@ def make_general_examples(
     config = session.config.anchors
     stages = session.config.stages
     max_overlap = session.config.questions.max_overlap
-    pool = OverlapIndex([*(q.text for q in questions), *(text for text, _ in COMMON_QUESTIONS)])
+    asked = [text for q in questions for text in q.list_wordings()]
+    pool = OverlapIndex([*asked, *(text for text, _ in COMMON_QUESTIONS)])
 
     def find_fault(text: str) -> str:
         fault = find_format_fault(text)

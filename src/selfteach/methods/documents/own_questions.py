@@ -33,6 +33,7 @@ from selfteach.generate.spans import find_answer_spans, is_latin
 from selfteach.generate.study import put_question_word
 from selfteach.judge.match import contains_answer, normalize_answer
 from selfteach.materials.documents.chunk import Chunk
+from selfteach.methods.documents.exam import put_title_first
 from selfteach.methods.session import Session
 from selfteach.models.ordered import sample_in_order
 from selfteach.records import Prompt, Request
@@ -42,6 +43,8 @@ from selfteach.select.question_format import (
     NO_ANSWER_BACK,
     find_answer_fault,
     find_context_fault,
+    has_name,
+    is_torn,
 )
 from selfteach.select.specificity import stem_words
 
@@ -95,7 +98,7 @@ def choose_own_questions(
         f"questions for {len(clear)} facts are clear; the exam asks {len(found)}, "
         f"{len(found) - min(len(clear), wanted)} of them clauses with a question word"
     )
-    return found
+    return [name_topic(q) for q in found]
 
 
 def list_unwritten_questions(chunks: Sequence[Chunk]) -> list[Question]:
@@ -141,7 +144,16 @@ def can_be_asked(question: Question) -> bool:
     The answer that came back from the sentence alone does not decide by itself.
     """
     is_usable = find_answer_fault(question) in ("", ANOTHER_ANSWER, NO_ANSWER_BACK)
+    is_usable = is_usable and not is_torn(question.text)
     return is_usable and (count_shared(question) <= MAX_SHARED or not is_latin(question.evidence))
+
+
+def name_topic(question: Question) -> Question:
+    """Return the question with its title in front, unless it names something itself."""
+    title = question.chunk.title
+    if not title or has_name(question.text, title):
+        return question
+    return replace(question, text=put_title_first(question.chunk, question.text))
 
 
 def count_shared(question: Question) -> int:

@@ -72,7 +72,7 @@ def make_study_examples(
     known = choose_skipped_sentences(session, measured)
     synonyms = find_similar_words(session.model, sorted(collect_vocabulary(sentences)))
     rows = make_study_data(sentences, config.study, config.seed, synonyms)
-    exam = OverlapIndex(q.text for q in held_out)
+    exam = OverlapIndex(text for q in held_out for text in q.list_wordings())
     most = config.questions.max_overlap
     reasons = {}
     for example in rows:
