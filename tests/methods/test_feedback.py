@@ -69,7 +69,6 @@ def test_at_half_of_its_time_a_run_knows_what_is_left(
     timed: tuple[Path, dict[str, Any], SimulatedTime],
 ) -> None:
     clock = timed[2]
-    assert 0.75 < clock.estimate_at(0.1) < 1.25
     assert 0.9 < clock.estimate_at(0.5) < 1.1, "the examples are known, and with them the training"
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from selfteach.methods import write_prompts
+from selfteach.methods.feedback import plan_work
 from simulated_time import simulate_time
 from talker import feedback_command, run_json
 
@@ -13,15 +15,21 @@ pytestmark = pytest.mark.training
 
 NUM_RUNS = 10
 ALLOWED = 0.25
+UNNAMED_PROMPTS = 4
+"""The toy asks for a tenth of the prompts of a real run, and for a tenth of these too."""
 
 
 @pytest.mark.slow
-def test_at_a_tenth_of_their_time_ten_runs_know_what_is_left(talker: Path, tmp_path: Path) -> None:
+def test_at_a_tenth_of_their_time_ten_runs_know_what_is_left(
+    talker: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The clock runs with the requests, tokens and examples that the run really needs."""
-    told = []
+    for module in (write_prompts, plan_work):
+        monkeypatch.setattr(module, "UNNAMED_PROMPTS", UNNAMED_PROMPTS)
+    shares = []
     for seed in range(NUM_RUNS):
         with simulate_time() as clocks:
             code, _ = run_json(feedback_command(talker, tmp_path / str(seed), "--seed", str(seed)))
         assert code == 0
-        told.append(clocks[0].estimate_at(0.1))
-    assert all(abs(share - 1) < ALLOWED for share in told), told
+        shares.append(clocks[0].estimate_at(0.1))
+    assert all(abs(share - 1) < ALLOWED for share in shares), shares

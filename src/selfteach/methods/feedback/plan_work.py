@@ -12,6 +12,7 @@ from selfteach.methods.feedback.conversations import ELSEWHERE
 from selfteach.methods.feedback.describe_rule import describe_rule, describe_text
 from selfteach.methods.feedback.training_settings import complete_training
 from selfteach.methods.plan_parts import Plan, plan_training
+from selfteach.methods.write_prompts import UNNAMED_PROMPTS
 from selfteach.run.workload import PlannedStage
 
 ASKED_PER_PROMPT = 1.6
@@ -59,6 +60,11 @@ MORE_EXAM_PROMPTS = 0.4
 runs: .87 where the base broke the rule on too few prompts, and 0."""
 
 
+UNNAMED_BROKEN = 0.2
+"""The share of prompts that ask for a forbidden subject without its name on which the base speaks
+of it: 8 of 40 (docs/log/)."""
+
+
 def plan_work(text: str, config: FeedbackConfig) -> list[PlannedStage]:
     """Return the stages of a run, from what the words of the rule say without a model.
 
@@ -81,6 +87,7 @@ def plan_work(text: str, config: FeedbackConfig) -> list[PlannedStage]:
     if is_writing or is_everywhere:
         lists = 0
     explained = EXPLANATIONS if lists and not is_checked and not rule.scope else 0
+    unnamed = UNNAMED_PROMPTS if lists and not rule.scope else 0
     targets = int(ask.target * ask.train_share)
     others = int(beside * ask.train_share)
     calibrated = 0 if is_checked else 2 * config.judge.pairs
@@ -94,12 +101,17 @@ def plan_work(text: str, config: FeedbackConfig) -> list[PlannedStage]:
     answers = TARGET_ANSWERS * exam.target + exam_beside
     answers += NUM_WAYS * min(ELSEWHERE, exam.target)
     base_answers = (NUM_ARMS - 1) * answers - exam.target
+    exam_tokens = ANSWER_SHARE * exam.max_tokens
     more = int(MORE_EXAM_PROMPTS * exam.target)
     choosing = CHOOSING_ANSWERS * (exam.target + more // 2)
-    exam_tokens = ANSWER_SHARE * exam.max_tokens
+    asked_later = more + int(ASKED_PER_PROMPT * unnamed)
+    probed_later = unnamed * config.probe.samples
+    probed_tokens = ANSWER_SHARE * probed_later * config.probe.max_tokens
+    probed_tokens += asked_later * PROMPT_TOKENS + choosing * exam_tokens
     learned = targets + others
     longer = LONGER_ANSWERS if is_checked else 1
     pairs = int(targets * (PAIRS_PER_PROMPT if is_everywhere or not is_checked else 1))
+    pairs += int(PAIRS_PER_PROMPT * UNNAMED_BROKEN * unnamed)
     tokens = int(longer * TRAINED_SHARE * config.probe.max_tokens * pairs)
     tokens += anchor_tokens * others
     rows = pairs + others
@@ -110,9 +122,7 @@ def plan_work(text: str, config: FeedbackConfig) -> list[PlannedStage]:
         PlannedStage("ask", lists + asked, lists * LIST_TOKENS + asked * PROMPT_TOKENS),
         PlannedStage("base answers", probes + others + calibrated, int(probe_tokens)),
         PlannedStage("judge", explained, explained * EXPLANATION_TOKENS, read),
-        PlannedStage(
-            "probe", more + choosing, int(more * PROMPT_TOKENS + choosing * exam_tokens), read
-        ),
+        PlannedStage("probe", asked_later + probed_later + choosing, int(probed_tokens), read),
         PlannedStage(
             "search",
             SEARCH_REQUESTS * targets,
