@@ -56,10 +56,10 @@ def test_hostile_yaml_is_refused_in_one_line(
     monkeypatch.chdir(tmp_path)
     file = tmp_path / "config.yaml"
     file.write_text(text)
-    start = time.monotonic()
+    start = time.process_time()
     with pytest.raises(UsageError, match=words):
         resolve(FeedbackConfig, file)
-    assert time.monotonic() - start < 5
+    assert time.process_time() - start < 5
     assert not (tmp_path / "canary").exists()
 
 
