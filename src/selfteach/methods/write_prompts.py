@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from selfteach.dedup.overlap import OverlapIndex
 from selfteach.errors import DataError, UsageError
 from selfteach.generate.ask import (
+    UNNAMED_PROMPTS,
     GeneratedPrompt,
     PromptForms,
     Scope,
@@ -64,7 +65,6 @@ MIN_OCCASIONS = 12
 PROMPTS_PER_NAME = 3
 INDIRECT = "indirect"
 """The form of request that asks for a subject without its name."""
-UNNAMED_PROMPTS = 40
 MAX_ASKED_NAMES = 24
 """Other names of a forbidden subject that get prompts of their own."""
 

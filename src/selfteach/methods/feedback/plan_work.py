@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from selfteach.config import FeedbackConfig
-from selfteach.generate.ask import NUM_NAME_LISTS, NUM_SIBLING_LISTS
+from selfteach.generate.ask import NUM_NAME_LISTS, NUM_SIBLING_LISTS, UNNAMED_PROMPTS
 from selfteach.generate.few_shot import NAME_LISTS
 from selfteach.materials.effect import read_effect
 from selfteach.materials.rule import read_rule
@@ -12,7 +12,6 @@ from selfteach.methods.feedback.conversations import ELSEWHERE
 from selfteach.methods.feedback.describe_rule import describe_rule, describe_text
 from selfteach.methods.feedback.training_settings import complete_training
 from selfteach.methods.plan_parts import Plan, plan_training
-from selfteach.methods.write_prompts import UNNAMED_PROMPTS
 from selfteach.run.workload import PlannedStage
 
 ASKED_PER_PROMPT = 1.6
