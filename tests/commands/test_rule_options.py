@@ -94,9 +94,12 @@ def test_a_dry_run_shows_when_then_neighbors_and_what_decides() -> None:
     found = describe_rule.describe_plan(cats, FeedbackConfig(also=("kitty",)))
     assert (found["subject"], found["neighbors"]) == ("cats", "dogs, birds")
     assert found["other_names"] == "kitty"
-    assert found["decided_by"] == "the best calibrated judge"
-    found = describe_rule.describe_plan(cats, FeedbackConfig(check='not contains "cat"'))
     assert found["decided_by"] == 'the check not contains "cat"'
+    found = describe_rule.describe_plan(cats, FeedbackConfig(check='not contains "kitty"'))
+    assert found["decided_by"] == 'the check not contains "kitty"'
+    layman = understand("Use layman's terms for medical procedures.")
+    found = describe_rule.describe_plan(layman, FeedbackConfig())
+    assert found["decided_by"] == "the best calibrated judge"
 
 
 def test_a_dry_run_shows_a_request_in_scope_and_its_neighbor() -> None:
