@@ -9,6 +9,8 @@ from selfteach.config.find_preset import find_settings_file
 from selfteach.errors import UsageError
 from selfteach.students.folder import find_student_folder
 
+LOADING = "loading the models; each lesson proves that it answers as it was trained"
+
 
 def run_serve(
     runs: list[str],
@@ -44,10 +46,12 @@ def run_serve(
                 if config:
                     find_settings_file(Path(config), "feedback")
                 folder = find_student_folder(student)
+                screen.print_line(LOADING)
                 served = server.open_student_server(folder, model, options, screen.print_line)
             else:
                 lessons = read_lessons(runs)
                 base = server.find_base(model, lessons)
+                screen.print_line(LOADING)
                 served = server.open_runs(base, lessons, options, screen.print_line)
         except BaseException:
             listener.close()

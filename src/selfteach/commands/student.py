@@ -205,6 +205,7 @@ def add_on_screen(
 ) -> dict[str, Any]:
     """Make a run a lesson, with the progress on the screen."""
     with open_exam_screen(debug=debug) as screen:
+        screen.print_line("adding the lesson: the exams of all lessons are sat")
         return api.add_lesson(
             student,
             run,
