@@ -197,27 +197,6 @@ def test_a_base_that_is_sure_of_the_forbidden_thing_has_no_other_honest_answer(
     )
 
 
-def test_prompts_that_ask_for_a_subject_without_its_name(tmp_path: Path) -> None:
-    """Only the form that asks so is used; a prompt with the name, or a known one, is left out."""
-
-    def write(request: Request) -> str:
-        where = "like cats" if request.draw % 2 else "in"
-        return f" Who purrs {where} {request.draw} rooms{request.draw}?"
-
-    model = Scripted(write)
-    session = open_session(tmp_path, base=Recorded(Ledger(tmp_path / "base.db"), model, model))
-    pool = OverlapIndex(["Who purrs in 0 rooms0?"])
-    written = write_prompts.write_unnamed_prompts(session, pool)
-    assert written
-    assert {prompt.form for prompt in written} == {"indirect"}
-    assert not any("cat" in prompt.text for prompt in written)
-    assert "Who purrs in 0 rooms0?" not in {prompt.text for prompt in written}
-    reasons = {outcome.reason for _, outcome in session.run.ledger.read_outcomes("", "dropped")}
-    assert reasons == {"names the subject", "like another prompt"}
-    session.forbidden_topic = ""
-    assert write_prompts.write_unnamed_prompts(session, pool) == []
-
-
 def test_each_prompt_gets_a_decline_or_a_repaired_answer(
     tmp_path: Path,
 ) -> None:

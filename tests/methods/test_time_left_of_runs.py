@@ -6,8 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from selfteach.methods import write_prompts
-from selfteach.methods.feedback import plan_work
 from simulated_time import simulate_time
 from talker import feedback_command, run_json
 
@@ -15,17 +13,11 @@ pytestmark = pytest.mark.training
 
 NUM_RUNS = 10
 ALLOWED = 0.25
-UNNAMED_PROMPTS = 4
-"""The toy asks for a tenth of the prompts of a real run, and for a tenth of these too."""
 
 
 @pytest.mark.slow
-def test_at_a_tenth_of_their_time_ten_runs_know_what_is_left(
-    talker: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_at_a_tenth_of_their_time_ten_runs_know_what_is_left(talker: Path, tmp_path: Path) -> None:
     """The clock runs with the requests, tokens and examples that the run really needs."""
-    for module in (write_prompts, plan_work):
-        monkeypatch.setattr(module, "UNNAMED_PROMPTS", UNNAMED_PROMPTS)
     shares = []
     for seed in range(NUM_RUNS):
         with simulate_time() as clocks:

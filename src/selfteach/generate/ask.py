@@ -67,8 +67,6 @@ MAX_SIBLING_PROBABILITY = 0.85
 MIN_ASSOCIATION_NATS = 1.0
 MIN_NAME_PROBABILITY = 0.5
 """How surely a famous name must tell the topic: p(topic | name)."""
-UNNAMED_PROMPTS = 40
-"""Prompts that ask for a forbidden subject without its name."""
 NUM_ORDERS = 3
 """Orders of the worked requests. Few, so that engines find most of a prompt in their cache."""
 

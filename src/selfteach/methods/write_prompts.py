@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from selfteach.dedup.overlap import OverlapIndex
 from selfteach.errors import DataError, UsageError
 from selfteach.generate.ask import (
-    UNNAMED_PROMPTS,
     GeneratedPrompt,
     PromptForms,
     Scope,
@@ -63,8 +62,6 @@ WORKED = frozenset(
 """The worked requests, which a small model copies where their topic is the rule's own."""
 MIN_OCCASIONS = 12
 PROMPTS_PER_NAME = 3
-INDIRECT = "indirect"
-"""The form of request that asks for a subject without its name."""
 MAX_ASKED_NAMES = 24
 """Other names of a forbidden subject that get prompts of their own."""
 
@@ -475,38 +472,6 @@ def write_name_prompts(
                 funnel.decide(prompt.id, fault, {"text": prompt.text, "name": name})
                 kept += [] if fault else [prompt]
     return kept + write_twins(session, parts, names, kept)
-
-
-def write_unnamed_prompts(session: Session, pool: OverlapIndex) -> list[GeneratedPrompt]:
-    """Let the model write training prompts that ask for a forbidden subject without its name, and
-    return them (step 4).
-
-    Lessons about named subjects do not reach such prompts: "Which land animal is the largest?"
-    """
-    names_subject = make_topic_detector(session)
-    if names_subject is None:
-        return []
-    find_fault = make_novelty_check(pool, session.config.ask.max_overlap, names_subject)
-    stage = label_stage("ask unnamed")
-    session.display.start_stage(stage, UNNAMED_PROMPTS, "prompts")
-    generated = generate_prompts(
-        session.base,
-        Subject(session.subject.topic),
-        "target",
-        UNNAMED_PROMPTS,
-        find_fault,
-        session.config.ask.rounds,
-        session.config.seed + 1,  # the first prompts asked for the same
-        {INDIRECT: SUBJECT_REQUESTS[INDIRECT]},
-    )
-    kept: list[GeneratedPrompt] = []
-    with session.run.ledger.open_funnel(stage) as funnel:
-        for prompt, fault in generated:
-            funnel.decide(prompt.id, fault, {"text": prompt.text})
-            if not fault:
-                kept.append(prompt)
-                session.display.advance()
-    return kept
 
 
 def write_prompts_like_failures(

@@ -13,7 +13,6 @@ STAGE_LABELS = {
     "ask names": "prompts about other names",
     "ask corners": "prompts like failures",
     "ask alike": "prompts like others",
-    "ask unnamed": "prompts that do not name it",
     "ask exam": "more exam prompts",
     "ask similar": "prompts like criticized ones",
     "draw": "sample answers",

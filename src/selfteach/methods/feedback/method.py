@@ -70,7 +70,6 @@ from selfteach.methods.write_prompts import (
     write_name_prompts,
     write_prompts_like_failures,
     write_rule_prompts,
-    write_unnamed_prompts,
 )
 from selfteach.models.recorded import Recorded
 from selfteach.records import Example, JsonObject, ObjectiveWeights, make_prompt
@@ -101,7 +100,6 @@ def prepare(session: Session, text: str) -> TrainingPlan:
     with run.time_stage("probe"):
         probed = probe_prompts(session, parts["train"], judges)  # 4
         probed += probe_more_prompts(session, probed, judges, pool)
-        probed += probe_prompts(session, write_unnamed_prompts(session, pool), judges)
         parts["test"] = choose_exam_prompts(session, parts["test"], judges.exam, pool)
     training = RuleTraining(session, rule, parts, pool, judges)
     with run.time_stage("search"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from selfteach.config import FeedbackConfig
-from selfteach.generate.ask import NUM_NAME_LISTS, NUM_SIBLING_LISTS, UNNAMED_PROMPTS
+from selfteach.generate.ask import NUM_NAME_LISTS, NUM_SIBLING_LISTS
 from selfteach.generate.few_shot import NAME_LISTS
 from selfteach.materials.effect import read_effect
 from selfteach.materials.rule import read_rule
@@ -59,11 +59,6 @@ MORE_EXAM_PROMPTS = 0.4
 runs: .87 where the base broke the rule on too few prompts, and 0."""
 
 
-UNNAMED_BROKEN = 0.2
-"""The share of prompts that ask for a forbidden subject without its name on which the base speaks
-of it: 8 of 40 (docs/log/)."""
-
-
 def plan_work(text: str, config: FeedbackConfig) -> list[PlannedStage]:
     """Return the stages of a run, from what the words of the rule say without a model.
 
@@ -86,7 +81,6 @@ def plan_work(text: str, config: FeedbackConfig) -> list[PlannedStage]:
     if is_writing or is_everywhere:
         lists = 0
     explained = EXPLANATIONS if lists and not is_checked and not rule.scope else 0
-    unnamed = UNNAMED_PROMPTS if lists and not rule.scope else 0
     targets = int(ask.target * ask.train_share)
     others = int(beside * ask.train_share)
     calibrated = 0 if is_checked else 2 * config.judge.pairs
@@ -103,14 +97,10 @@ def plan_work(text: str, config: FeedbackConfig) -> list[PlannedStage]:
     exam_tokens = ANSWER_SHARE * exam.max_tokens
     more = int(MORE_EXAM_PROMPTS * exam.target)
     choosing = CHOOSING_ANSWERS * (exam.target + more // 2)
-    asked_later = more + int(ASKED_PER_PROMPT * unnamed)
-    probed_later = unnamed * config.probe.samples
-    probed_tokens = ANSWER_SHARE * probed_later * config.probe.max_tokens
-    probed_tokens += asked_later * PROMPT_TOKENS + choosing * exam_tokens
+    choosing_tokens = more * PROMPT_TOKENS + choosing * exam_tokens
     learned = targets + others
     longer = LONGER_ANSWERS if is_checked else 1
     pairs = int(targets * (PAIRS_PER_PROMPT if is_everywhere or not is_checked else 1))
-    pairs += int(PAIRS_PER_PROMPT * UNNAMED_BROKEN * unnamed)
     tokens = int(longer * TRAINED_SHARE * config.probe.max_tokens * pairs)
     tokens += anchor_tokens * others
     rows = pairs + others
@@ -121,7 +111,7 @@ def plan_work(text: str, config: FeedbackConfig) -> list[PlannedStage]:
         PlannedStage("ask", lists + asked, lists * LIST_TOKENS + asked * PROMPT_TOKENS),
         PlannedStage("base answers", probes + others + calibrated, int(probe_tokens)),
         PlannedStage("judge", explained, explained * EXPLANATION_TOKENS, read),
-        PlannedStage("probe", asked_later + probed_later + choosing, int(probed_tokens), read),
+        PlannedStage("probe", more + choosing, int(choosing_tokens), read),
         PlannedStage(
             "search",
             SEARCH_REQUESTS * targets,
