@@ -20,7 +20,6 @@ import pytest
 import yaml
 
 import warm
-from conftest import CHATML
 from job_programs import wait_until
 from lesson_runs import hash_adapter
 from pupil import list_commands, write_pupil
@@ -28,6 +27,7 @@ from selfteach import cli
 from selfteach.students import jobs
 from selfteach.students.folder import read_student
 from talker import run_json
+from tiny_tokenizer import CHATML
 
 pytestmark = [pytest.mark.slow, pytest.mark.training, pytest.mark.timeout(1800)]
 SERVED_RULE = "Do not mention bread."
