@@ -284,7 +284,9 @@ def generate_prompts(
     """
     kept = 0
     for turn in range(rounds):
-        for prompt in _sample_prompts(model, subject, scope, count - kept, turn, seed, forms):
+        lack = count - kept
+        texts = _sample_texts(model, plan_requests(subject, scope, lack, turn, seed, forms))
+        for prompt in _read_prompts(texts, subject, scope, lack, turn, seed, forms):
             if kept >= count:
                 return
             fault = fault_of(prompt.text)
@@ -320,19 +322,6 @@ def generate_prompts_of_scopes(
             good = [prompt for prompt in read if not fault_of(prompt.text)]
             found[scope] += good[: lacks[scope]]
     return list(chain.from_iterable(found.values()))
-
-
-def _sample_prompts(
-    model: Sampler,
-    subject: Subject,
-    scope: Scope,
-    lack: int,
-    turn: int,
-    seed: int,
-    forms: PromptForms,
-) -> Iterator[GeneratedPrompt]:
-    requests = plan_requests(subject, scope, lack, turn, seed, forms)
-    return _read_prompts(_sample_texts(model, requests), subject, scope, lack, turn, seed, forms)
 
 
 def _read_prompts(
@@ -425,8 +414,10 @@ def plan_sibling_lists(*, forbidden: bool) -> list[ListPlan]:
 
 def rank_siblings(listed: Mapping[str, Counter[str]]) -> list[str]:
     """Return the names of `plan_sibling_lists`, the most frequent of each label first."""
-    *asked, kin = [[name for name, _ in counts.most_common()] for counts in listed.values()]
-    return list(dict.fromkeys([*chain.from_iterable(asked)][:MAX_ASKED_SIBLINGS] + kin))
+    ranked = [list(dict(counts.most_common())) for counts in listed.values()]
+    *asked, kin = ranked
+    first = list(chain.from_iterable(asked))[:MAX_ASKED_SIBLINGS]
+    return list(dict.fromkeys([*first, *kin]))
 
 
 def select_common(counts: Counter[str]) -> list[str]:

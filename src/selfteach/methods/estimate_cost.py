@@ -200,7 +200,7 @@ def describe_stages(stages: Sequence[PlannedStage], sampled_per_s: float = 0.0) 
     """Return the work and the minutes of each stage, and their sums.
 
     Args:
-        sampled_per_s: the speed of this machine; with 0 no minutes are told.
+        sampled_per_s: the speed of this machine; with 0 no minutes are given.
     """
     rows = []
     for stage in stages:
