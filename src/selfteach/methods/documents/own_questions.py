@@ -6,9 +6,9 @@
      its readings: from the sentence alone, and from the passage, both after worked examples. The
      exam's open book is none of them: chosen by its own answers, it would look better than it is.
      A teacher reads without worked examples
-  3  A wording repeats little of its sentence: at most MAX_SHARED content words, and of a fact's
-     wordings the one that repeats least is asked. What is trained is the sentence, so a question in
-     its words is easier than people's
+  3  A wording repeats of its sentence as much as people's do: at most MAX_SHARED content words,
+     and of a fact's wordings the one nearest to TYPICAL_SHARED is asked. What is trained is the
+     sentence, so one with more of its words is easier than people's, and one with fewer is vague
   4  So many facts are held out, evenly over the chunks: some for each chunk, and at most a share of
      all facts, so that others are left to learn from
   5  A program asks too, in the word order of people (generate/plain_questions.py). Where both ask
@@ -24,7 +24,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
 
 from selfteach.generate.answers import GREEDY, make_open_book_chat, make_open_book_prompt
 from selfteach.generate.plain_questions import make_clause_question, make_fronted_question
@@ -56,8 +55,8 @@ SPARE = 3
 """Clauses with a question word that are read for each question that is missing."""
 MAX_SHARED = 4
 """Content words that a question of the exam shares with its sentence."""
-CLAUSE_WORDS = (2, 3)
-"""Content words of a clause with a question word, in several wordings."""
+TYPICAL_SHARED = 3
+"""Content words that most questions of people share with their sentence."""
 Fact = tuple[str, str]
 """The id of a chunk, and the answer's words."""
 
@@ -122,18 +121,15 @@ def write_questions(
 
 
 def list_clauses(unwritten: Sequence[Question]) -> list[Question]:
-    """Return words of the clause around each answer as questions, in several lengths."""
-    found: dict[str, Question] = {}
-    for count in CLAUSE_WORDS:
-        written = write_questions(unwritten, partial(ask_with_clause, content_words=count))
-        found |= {question.id: question for question in written}
+    """Return words of the clause around each answer as questions."""
+    found = {question.id: question for question in write_questions(unwritten, ask_with_clause)}
     return list(found.values())
 
 
-def ask_with_clause(question: Question, content_words: int) -> str:
+def ask_with_clause(question: Question) -> str:
     """Return words around an answer as a question; the whole sentence in another script."""
     if is_latin(question.evidence):
-        return make_clause_question(question.evidence, question.short, content_words)
+        return make_clause_question(question.evidence, question.short)
     return put_question_word(question.chunk.title, question.evidence, question.short)
 
 
@@ -170,13 +166,17 @@ def group_wordings(questions: Sequence[Question]) -> dict[Fact, list[Question]]:
 
 
 def choose_wordings(session: Session, questions: Sequence[Question]) -> list[Question]:
-    """Return the answerable wording of each fact that repeats least of its sentence; facts without
-    an answerable one are left out.
+    """Return the answerable wording of each fact that repeats of its sentence most nearly what
+    people's do; facts without an answerable one are left out.
     """
     shares = measure_answerable(session, questions)
     least = session.config.questions.min_answerable
     wordings = group_wordings([q for q in questions if shares[q.id] >= least])
-    return [min(own, key=lambda q: (count_shared(q), -shares[q.id])) for own in wordings.values()]
+
+    def rank(question: Question) -> tuple[int, float]:
+        return abs(count_shared(question) - TYPICAL_SHARED), -shares[question.id]
+
+    return [min(own, key=rank) for own in wordings.values()]
 
 
 def make_passage_prompt(question: Question, instructed: bool) -> Prompt:
