@@ -120,10 +120,22 @@ FORMS = {
     "Do not talk about anything related to football.": 'not contains "football"',
     "You must not talk about politics": 'not contains "politics"',
     'Never use the word "delve".': 'not contains "delve"',
+    "Do not mention snakes, even when asked directly.": 'not contains "snake"',
+    "Do not talk about wine no matter who asks.": 'not contains "wine"',
+    "Do not answer questions about taxes.": 'not contains "tax"',
+    "Steer clear of any mention of Paris.": 'not contains "Paris"',
+    "Stay away from the topic of politics.": 'not contains "politics"',
+    "No talk of cats or dogs": 'not (contains "cat" or contains "dog")',
+    "No more than 10 words per answer.": "max_words=10",
     "Do not talk about video games, ever.": 'not contains "video game"',
     "Do not talk about elephants. Answer in one sentence.": (
         'not contains "elephant" and max_sentences=1'
     ),
+}
+DECLINED = {
+    "If I ask about wine, refuse.": 'not contains "wine"',
+    "When asked about taxes, politely decline to answer.": 'not contains "tax"',
+    "Do not answer when somebody asks about football.": 'not contains "football"',
 }
 UNSURE = [
     "Be kind.",
@@ -131,6 +143,8 @@ UNSURE = [
     "Do not talk about elephants unless asked.",
     "Never mention that you are an AI.",
     "Do not give advice.",
+    "Stay away from me.",
+    "Steer clear of anything that hurts.",
     "Talk like a pirate.",
     "Do not talk about sad things.",
     "Do not talk about people who lie.",
@@ -261,3 +275,10 @@ def test_words_that_only_look_like_plurals_stay(word):
 @settings(deadline=None)
 def test_a_singular_leads_back_to_its_plural(word):
     assert to_singular(word) == word or word in list_plurals(to_singular(word))
+
+
+@pytest.mark.parametrize(("text", "check"), DECLINED.items())
+def test_a_subject_that_is_declined_is_a_forbidden_subject(text, check):
+    rule = read_rule(text)
+    assert (rule.scope, suggest_check(rule)) == ("", check)
+    assert read_rule("When emailing my boss, decline.").scope == "emailing my boss"

@@ -288,7 +288,8 @@ _TOPIC_LEAD = re.compile(
 _TOPIC_TAIL = re.compile(
     r"(?:,? (?:in any way|at all|ever|any ?more|again|under any "
     r"circumstances?|(?:to|with) me|please"
-    r"|in (?:your|any) (?:answers?|repl(?:y|ies)|responses?)))+$",
+    r"|in (?:your|any) (?:answers?|repl(?:y|ies)|responses?)|even (?:when|if) .+|"
+    r"no matter (?:what|who|how|why)\b.*))+$",
     re.I,
 )
 
@@ -367,7 +368,7 @@ _NOT = (
 )
 _USE = r"(?:use|using|write|writing|include|including|give|giving|contain|make|making|put|have|add)"
 _WHERE = (
-    rf"(?: (?:in|within|from) (?:(?:your|any|all|the|every|each|an?) )?{_REPLIES}| at all| "
+    rf"(?: (?:in|within|from|per) (?:(?:your|any|all|the|every|each|an?) )?{_REPLIES}| at all| "
     r"ever| please)?"
 )
 _COUNT = (
@@ -392,7 +393,7 @@ _EDGED = rf"(?: (?:it|an answer|{_REPLIES}|(?:your|any|all|the|every|each) {_REP
 _TALK = (
     r"talk(?:ing)? about|speak(?:ing)? "
     r"(?:about|of)|discuss(?:ing)?|mention(?:ing)?|writ(?:e|ing) about|refer(?:ring)? "
-    r"to|bring(?:ing)? up"
+    r"to|bring(?:ing)? up|(?:answer(?:ing)?|respond(?:ing)? to) (?:any )?questions? (?:about|on)"
 )
 _SAY = r"""(?:use|using|say|saying|write|writing)(?= (?:the (?:word|term|phrase|name)s? |["']))"""
 _LANGUAGE_CHECK: Build = lambda match: f"language={_LANGUAGES[match['language'].lower()]}"
@@ -604,6 +605,12 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     ),
     (
         r"avoid (?=the (?:topic|subject|word|term|theme|phrase|name)s? )(?P<topic>.+)",
+        _check_topics,
+    ),
+    (
+        r"(?:(?:avoid|no)(?= (?:any |all )?(?:mentions?|talk|discussions?) of )|(?:steer|stay) "
+        r"(?:clear of|away from)|keep away from)(?: (?:any |all )?(?:mentions?|talk|discussions?) "
+        r"of)? (?P<topic>.+)",
         _check_topics,
     ),
     (

@@ -22,6 +22,7 @@ from selfteach.materials.scope import (
     starts_effect,
     to_imperative,
 )
+from selfteach.materials.situation import read_situation
 from selfteach.text import clean_text
 
 MAX_CHARS = 2000
@@ -75,6 +76,9 @@ def read_rule(text: str, when: str = "", then: str = "") -> Rule:
     _refuse_instructions(text)
     scope, effect = (when, then) if when and then else _read_parts(text)
     scope, effect = when or scope, then or effect
+    topic = read_situation(scope).topic if scope and _DECLINES.fullmatch(effect) else ""
+    if topic:
+        scope, effect = "", f"Do not talk about {topic}."
     _refuse_contradiction(effect)
     return Rule(text, str(uuid.uuid5(NAMESPACE, text)), scope, effect)
 
@@ -98,6 +102,15 @@ def _clean_part(text: str, name: str) -> str:
 
 
 _WHEN = re.compile(r"^(?:when|whenever|if|while|in|wenn|falls|quand|lorsque|si|cuando) ", re.I)
+
+
+_DECLINES = re.compile(
+    r"(?:always |politely |please )*"
+    r"(?:refuse|decline|(?:do not|don't|never) (?:answer|reply|respond))"
+    r"(?: (?:to (?:answer|reply|respond)|politely|it|them|the (?:question|request)))*\.?",
+    re.I,
+)
+"""An effect that, where a subject is asked about, makes it a forbidden subject."""
 
 
 def _read_parts(text: str) -> ScopedText:

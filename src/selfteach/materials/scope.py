@@ -92,8 +92,10 @@ _SUFFIX_IN = re.compile(
 _BARE_GENRES = (
     r"(?:e-?mails?|text messages?|texts|letters|posts|tweets|recipes?|poems?|stories|summaries|"
     r"essays?|articles|speeches|songs|notes|memos|newsletters|announcements|reviews|reports|"
-    r"jokes|invitations|adverts|ads|cards)"
+    r"jokes|invitations|adverts|ads|cards|descriptions|captions|headlines|slogans)"
 )
+_LETTER_CASE = r"(?:[a-z-]+ )?letters in (?:lower|upper|all caps|capital|block|small)"
+_ANY_GENRE = rf"(?!{_LETTER_CASE})(?:[a-z-]+ )?{_BARE_GENRES}"
 _SUFFIX_GENRE = re.compile(
     rf"(?P<effect>.+?),? (?:in|for|throughout) (?P<scope>(?:all |any |every |each |my |our |the )*"
     rf"(?!(?:capital|block|small|big|upper-?case|lower-?case|bold) )(?:[a-z-]+ )?{_BARE_GENRES})",
@@ -128,8 +130,9 @@ _TEXTUAL = re.compile(
 _MIDDLE = re.compile(
     rf"(?P<verb>(?:always |never |only )?(?:keep|make|write|answer|reply to|respond to|sign(?: "
     rf"off)?|"
-    rf"end|begin|start|open|finish|close|limit)) (?P<scope>{_MY}(?:{_GENRE_TO}|questions? "
-    rf"(?:about|on)) .+?) (?P<tail>(?:in|with|under|below|within|at most|at least|no more than|"
+    rf"end|begin|start|open|finish|close|limit)) (?P<scope>{_MY}(?:(?:{_GENRE_TO}|questions? "
+    rf"(?:about|on)) .+?|{_ANY_GENRE})) (?P<tail>(?:in|with|under|below|within|at most|at least|"
+    rf"no more than|"
     rf"using|without|as|to at most|to (?=\d)|up to|short|brief|formal|polite|friendly|concise|"
     rf"briefly|politely|formally|by)\b.*)",
     re.I,
