@@ -18,12 +18,13 @@ from selfteach.generate.ask import (
     Scope,
     Subject,
     compute_topic_probabilities,
-    describe_topic,
+    describe_asked_topic,
     extract_subject,
     format_few_shot_prompts,
     generate_prompts,
     generate_prompts_of_scopes,
     generate_similar_prompts,
+    measure_suggestion,
 )
 from selfteach.records import Completion, Prompt, Request
 
@@ -118,24 +119,50 @@ def test_the_probability_of_a_topic_is_among_siblings_and_everyday_topics() -> N
     assert compute_topic_probabilities(lost, "sailing", [], ["mast"]) == [0.0]
 
 
-def test_a_topic_where_a_rule_holds_is_not_a_forbidden_one() -> None:
-    model = teller("sailing")
-    assert describe_topic(model, model, "sailing", 0, forbidden=False).forbidden is False
-    assert subject(model).forbidden is True
-    assert Subject("").topic == ""
-
-
-def test_who_asks_about_a_topic_also_asks_about_other_things() -> None:
-    lists = {"Other topics of the same kind:": "rowing, diving,", "also ask about:": "tea, rowing,"}
+def suggest(**nats: float) -> Scripted:
+    """Writes one list for each label, and lets each word suggest sailing by so many nats."""
+    lists = {
+        "Other topics of the same kind:": "rowing, regatta, diving,",
+        "also ask about:": "tea, rowing,",
+        "Kinds of it:": "regatta, cruising, tea, sailing trips,",
+        "Words:": "mast, harbour, wind,",
+    }
 
     def script(request: Request) -> str:
         ends = [line for end, line in lists.items() if str(request.prompt).endswith(end)]
         return ends[0] if ends else ""
 
-    model = Scripted(script, score(["tea"]))
-    asked = describe_topic(model, model, "sailing", 0, forbidden=False)
-    assert asked.siblings == ("tea", "rowing", "diving")
-    assert describe_topic(model, model, "sailing", 0).siblings == ("rowing", "diving")
+    def logp(prompt: Prompt, text: str) -> float:
+        assert text == " sailing"
+        word = str(prompt).rpartition("Word: ")[2].partition("\n")[0]
+        return -20.0 + nats.get(word.replace(" ", "_"), 0.0)
+
+    return Scripted(script, logp)
+
+
+def test_kinds_of_a_topic_where_a_rule_holds_suggest_it_strongly() -> None:
+    """Regatta is listed as a sibling too, and tea as a kind: what they suggest decides. Wind is
+    neither: it suggests the topic too weakly for a kind, and harbour too strongly for a sibling.
+    """
+    model = suggest(regatta=9, cruising=7.5, mast=10, wind=6, diving=4, tea=0.5, sailing_trips=12)
+    found = describe_asked_topic(model, model, "sailing", 0)
+    assert found.words == ("mast", "regatta")
+    assert found.siblings == ("tea", "rowing", "diving")
+    assert found.forbidden is False
+    assert subject(teller("sailing")).forbidden is True
+    assert Subject("").topic == ""
+
+
+def test_a_topic_that_no_name_suggests_has_no_kinds() -> None:
+    model = suggest(regatta=3, mast=2)
+    found = describe_asked_topic(model, model, "sailing", 0)
+    assert (found.words, found.siblings) == ((), ("tea", "rowing", "diving"))
+
+
+def test_a_suggestion_is_what_a_name_adds_to_words_of_other_topics() -> None:
+    model = suggest(mast=5, violin=2)
+    added = 5 - 2 / sum(len(listed.split(", ")) for _, listed in few_shot.KINDS)
+    assert measure_suggestion(model, "sailing", ["mast"]) == pytest.approx([added])
 
 
 @pytest.mark.parametrize("named", ["none", " None.", "", "  ", "sailing boats", "the sea"])

@@ -63,7 +63,7 @@ class ProbeConfig(Section):
     max_tokens: Positive = 64
     """Longest answer, in tokens."""
 
-    anchor_tokens: Positive = 24
+    anchor_tokens: Positive = 48
     """First tokens of the greedy answer that an anchor keeps. Unless a subject is forbidden, an
     anchor keeps as many as the examples change, if that is more."""
 

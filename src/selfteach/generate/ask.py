@@ -65,6 +65,13 @@ MAX_KNOWN_NAMES = 32
 MAX_SIBLING_PROBABILITY = 0.85
 """A topic of the same kind is called by the topic's name no more often than this."""
 MIN_ASSOCIATION_NATS = 1.0
+MIN_KIND_SHARE = 0.7
+MAX_SIBLING_SHARE = 0.5
+"""How strongly a kind of a topic suggests it at least, and a sibling at most: a share of what the
+name does that suggests it most.
+"""
+MIN_KIND_NATS = 4.0
+"""A kind of a topic suggests it so much more than words of other topics do."""
 MIN_NAME_PROBABILITY = 0.5
 """How surely a famous name must tell the topic: p(topic | name)."""
 NUM_ORDERS = 3
@@ -135,16 +142,58 @@ def sketch_topic(model: Sampler, topic: str, seed: int, *, forbidden: bool = Tru
     return Subject(topic, (), tuple(siblings[:MAX_SIBLINGS]), forbidden)
 
 
-def describe_topic(
-    model: Sampler, scorer: Scorer, topic: str, seed: int, *, forbidden: bool = True
-) -> Subject:
-    """Return a topic with its words and its siblings, as the model names them.
+def describe_asked_topic(model: Sampler, scorer: Scorer, topic: str, seed: int) -> Subject:
+    """Return a topic that somebody may ask about, with kinds of it and its siblings.
 
-    People and events are asked for where the topic is forbidden: they are other names of it.
+    "surgery" is a kind of "medical procedures", and is asked about without that name. Which of the
+    listed names are kinds and which are siblings is decided by how strongly they suggest the topic
+    (`measure_suggestion`), not by the list: a small model calls a headache a sibling of "symptoms".
     """
-    of_siblings = plan_sibling_lists(forbidden=forbidden)
-    labels = few_shot.NAME_LISTS if forbidden else [few_shot.SPECIAL_WORDS]
-    worked = {"Words": few_shot.WORDS} | {name: few_shot.NAME_LISTS[name] for name in labels}
+    of_siblings = plan_sibling_lists(forbidden=False)
+    worked = {"Words": few_shot.WORDS, few_shot.SPECIAL_WORDS: few_shot.TERMS}
+    of_kinds = [ListPlan(name, own, NAME_LISTS, NUM_NAME_LISTS) for name, own in worked.items()]
+    of_kinds.append(ListPlan("Kinds of it", few_shot.KINDS, SIBLING_LISTS, NUM_SIBLING_LISTS))
+    listed = count_names(model, topic, [*of_siblings, *of_kinds], seed)
+    kin = rank_siblings({plan.label: listed[plan.label] for plan in of_siblings})[:MAX_NAMES]
+    listed_kinds = [select_common(listed[plan.label])[:MAX_NAMES] for plan in of_kinds]
+    kinds = list(dict.fromkeys(chain.from_iterable(listed_kinds)))
+    names = list(dict.fromkeys([*kinds, *kin]))
+    strength = dict(zip(names, measure_suggestion(scorer, topic, names), strict=True))
+    highest = max(strength.values(), default=0.0)
+    least = max(MIN_KIND_NATS, MIN_KIND_SHARE * highest)
+    own = [name for name in kinds if strength[name] >= least and is_new_name(name, topic, ())]
+    own.sort(key=lambda name: -strength[name])
+    most = min(least, MAX_SIBLING_SHARE * highest)
+    siblings = [name for name in kin if strength[name] < most and is_new_name(name, topic, ())]
+    return Subject(topic, tuple(own[:MAX_KNOWN_NAMES]), tuple(siblings[:MAX_SIBLINGS]), False)
+
+
+def measure_suggestion(scorer: Scorer, topic: str, names: Sequence[str]) -> list[float]:
+    """Return how much each name suggests the topic, in nats:
+
+        log p(topic | name) - mean log p(topic | a word of another topic)
+
+    The difference takes out that a topic of several words, or a rare one, is unlikely after
+    anything.
+
+    Source: domain conditional PMI (arXiv 2104.08315, equation 3). Departs: the mean over words of
+    other topics stands for the premise without a name.
+    """
+    others = [
+        word for about, listed in few_shot.KINDS if about != topic for word in listed.split(", ")
+    ]
+    logps = compute_topic_logps(scorer, [(name, [topic]) for name in (*names, *others)])
+    usual = mean(own[0] for own in logps[len(names) :])
+    return [own[0] - usual for own in logps[: len(names)]]
+
+
+def describe_topic(model: Sampler, scorer: Scorer, topic: str, seed: int) -> Subject:
+    """Return a forbidden topic with its words and its siblings, as the model names them.
+
+    People and events are asked for too: they are other names of it.
+    """
+    of_siblings = plan_sibling_lists(forbidden=True)
+    worked = {"Words": few_shot.WORDS} | few_shot.NAME_LISTS
     free = [ListPlan(name, own, NAME_LISTS, NUM_NAME_LISTS) for name, own in worked.items()]
     listed = count_names(model, topic, [*of_siblings, *free], seed)
     kin = rank_siblings({plan.label: listed.pop(plan.label) for plan in of_siblings})
@@ -154,16 +203,15 @@ def describe_topic(
     words = [word for word in common.pop("Words") if to_singular(word.lower()) not in foreign]
     associated = select_associated_words(scorer, topic, words[:MAX_WORDS], siblings)
     names = list(chain.from_iterable(own[:MAX_NAMES] for own in common.values()))
-    if forbidden:
-        rare = [name for counts in listed.values() for name, n in counts.items() if n < MIN_LISTS]
-        names += select_telling_names(scorer, topic, siblings, rare)
+    rare = [name for counts in listed.values() for name, n in counts.items() if n < MIN_LISTS]
+    names += select_telling_names(scorer, topic, siblings, rare)
     names = [name for name in dict.fromkeys(names) if is_new_name(name, topic, foreign)]
     shares = compute_topic_probabilities(scorer, topic, siblings, names)
     ranked = sorted(zip(names, shares, strict=True), key=lambda pair: -pair[1])
     known = [name for name, share in ranked if share >= MIN_NAME_PROBABILITY]
     belonging = tuple(dict.fromkeys([*associated, *known[:MAX_KNOWN_NAMES]]))
     candidates = tuple(dict.fromkeys([*words[:MAX_CANDIDATES], *aliases, *names]))
-    return Subject(topic, belonging, tuple(siblings), forbidden, candidates)
+    return Subject(topic, belonging, tuple(siblings), candidates=candidates)
 
 
 def is_new_name(name: str, topic: str, foreign: Collection[str]) -> bool:
@@ -226,18 +274,28 @@ def compute_shares_of_topics(
     scorer: Scorer, pairs: Sequence[tuple[str, Sequence[str]]]
 ) -> list[float]:
     """Return p(first topic | word) of each (word, topics), among its topics."""
+    found = []
+    for logps in compute_topic_logps(scorer, pairs):
+        highest = max(logps)
+        found.append(math.exp(logps[0] - highest) / sum(math.exp(p - highest) for p in logps))
+    return found
+
+
+def compute_topic_logps(
+    scorer: Scorer, pairs: Sequence[tuple[str, Sequence[str]]]
+) -> list[list[float]]:
+    """Return log p(topic | word) of each topic of each (word, topics), after worked examples.
+
+    Where a score is lost, the first topic has -inf and the others 0.
+    """
     known = [(word, about) for about, listed in few_shot.WORDS for word in listed.split(", ")[::3]]
     worked = format_examples("Word: {}\nTopic: {}\n\n", known)
     items = []
     for word, topics in pairs:
         ends = tuple(f" {name}" for name in topics)
         items.append(Continuations(f"{worked}Word: {word}\nTopic:", ends))
-    found = []
-    for scores in score_in_order(scorer, items):
-        logps = [one.logp for one in scores] or [-math.inf, 0.0]
-        highest = max(logps)
-        found.append(math.exp(logps[0] - highest) / sum(math.exp(p - highest) for p in logps))
-    return found
+    lost = [-math.inf, 0.0]
+    return [[one.logp for one in scores] or lost for scores in score_in_order(scorer, items)]
 
 
 def select_associated_words(

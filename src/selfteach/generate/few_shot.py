@@ -46,16 +46,20 @@ SIBLINGS: Pairs = _TABLES["siblings"]
 """(topic, other topics of the same kind): the subjects of near requests."""
 ASKED_SIBLINGS: Pairs = _TABLES["asked_siblings"]
 """(topic, what the same people ask about otherwise), for a rule that holds when somebody asks."""
+KINDS: Pairs = _TABLES["kinds"]
+"""(topic, kinds of it): subjects of requests about a topic that do not name it."""
 WORDS: Pairs = _TABLES["words"]
 """(topic, words that belong to it): the subjects of requests that do not name the topic."""
 NAMES: Pairs = _TABLES["names"]
 """(topic, famous names and special words of it): the subjects of requests that only somebody who
 knows the topic connects with it."""
+TERMS: Pairs = _TABLES["terms"]
+"""(topic, special words of it)."""
 SPECIAL_WORDS = "Special words"
 NAME_LISTS: dict[str, Pairs] = {
     "Famous names and words": NAMES,
     "Famous people": _TABLES["people"],
-    SPECIAL_WORDS: _TABLES["terms"],
+    SPECIAL_WORDS: TERMS,
     "Events": _TABLES["events"],
 }
 """Kinds of names that belong to a topic, each with (topic, names)."""

@@ -10,7 +10,7 @@ from selfteach.config import FeedbackConfig
 from selfteach.errors import DataError
 from selfteach.generate.ask import (
     Subject,
-    describe_topic,
+    describe_asked_topic,
     extract_subject,
     extract_topic,
     sketch_topic,
@@ -97,7 +97,7 @@ def understand_rule(
     situation = read_known_situation(rule.scope)
     subject = Subject("", forbidden=False)
     if topic := name_topic(situation):
-        subject = describe_topic(model, scorer, topic, config.seed, forbidden=False)
+        subject = describe_asked_topic(model, scorer, topic, config.seed)
     return UnderstoodRule(rule, situation, effect, subject)
 
 
