@@ -60,5 +60,5 @@ def test_what_is_learned_keeps_some_way_inside_a_bound_on_words() -> None:
 
 def test_one_short_answer_among_long_ones_keeps_the_bound() -> None:
     assert make_checks("too long", ["word " * n for n in (21, 80, 85, 90)]) == ("max_words=20",)
-    assert make_checks("too long", ["word " * n for n in (54, 80, 85, 90)]) == ("max_words=36",)
-    assert make_checks("too long", ["word " * 30]) == ("max_words=20",)
+    assert make_checks("too long", ["word " * n for n in (54, 80, 85, 90)]) == ("max_words=33",)
+    assert make_checks("too long", ["word " * 30]) == ("max_words=15",)

@@ -13,7 +13,7 @@ from statistics import median
 
 from selfteach.materials.rule import suggest_check
 
-SHORTER = 2 / 3
+SHORTER = 1 / 2
 LONGER = 3 / 2
 """Shares of the shortest answer that was too long, and of the longest that was too short."""
 MIDDLE = 2 / 5
