@@ -65,8 +65,8 @@ MAX_KNOWN_NAMES = 32
 MAX_SIBLING_PROBABILITY = 0.85
 """A topic of the same kind is called by the topic's name no more often than this."""
 MIN_ASSOCIATION_NATS = 1.0
-MIN_KIND_SHARE = 0.7
-MAX_SIBLING_SHARE = 0.5
+MIN_KIND_SHARE = 0.6
+MAX_SIBLING_SHARE = 0.45
 """How strongly a kind of a topic suggests it at least, and a sibling at most: a share of what the
 name does that suggests it most.
 """
@@ -150,13 +150,15 @@ def describe_asked_topic(model: Sampler, scorer: Scorer, topic: str, seed: int) 
     (`measure_suggestion`), not by the list: a small model calls a headache a sibling of "symptoms".
     """
     of_siblings = plan_sibling_lists(forbidden=False)
-    worked = {"Words": few_shot.WORDS, few_shot.SPECIAL_WORDS: few_shot.TERMS}
+    worked = {
+        "Words": few_shot.WORDS,
+        few_shot.SPECIAL_WORDS: few_shot.TERMS,
+        "Kinds of it": few_shot.KINDS,
+    }
     of_kinds = [ListPlan(name, own, NAME_LISTS, NUM_NAME_LISTS) for name, own in worked.items()]
-    of_kinds.append(ListPlan("Kinds of it", few_shot.KINDS, SIBLING_LISTS, NUM_SIBLING_LISTS))
     listed = count_names(model, topic, [*of_siblings, *of_kinds], seed)
     kin = rank_siblings({plan.label: listed[plan.label] for plan in of_siblings})[:MAX_NAMES]
-    listed_kinds = [select_common(listed[plan.label])[:MAX_NAMES] for plan in of_kinds]
-    kinds = list(dict.fromkeys(chain.from_iterable(listed_kinds)))
+    kinds = list(dict.fromkeys(chain.from_iterable(listed[plan.label] for plan in of_kinds)))
     names = list(dict.fromkeys([*kinds, *kin]))
     strength = dict(zip(names, measure_suggestion(scorer, topic, names), strict=True))
     highest = max(strength.values(), default=0.0)

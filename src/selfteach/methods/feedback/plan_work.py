@@ -36,7 +36,7 @@ PAIRS_PER_PROMPT = 1.6
 LONGER_ANSWERS = 1.2
 """The factor on the answers of a rule of form: they are whole answers, not declines."""
 LISTS_OF_NAMES = NUM_SIBLING_LISTS + NUM_NAME_LISTS * (1 + len(NAME_LISTS))
-LISTS_OF_ASKED = 3 * NUM_SIBLING_LISTS + 2 * NUM_NAME_LISTS
+LISTS_OF_ASKED = 2 * NUM_SIBLING_LISTS + 3 * NUM_NAME_LISTS
 LIST_TOKENS = 21
 """Requests for the words, the siblings and the names of a forbidden subject; of one that is asked
 about; and the tokens of each.
