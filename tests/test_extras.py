@@ -16,7 +16,7 @@ from selfteach.extras import MODULES
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-PACKAGES = {"sklearn": "scikit_learn", "docx": "python_docx", "markdown_it": "markdown_it_py"}
+PACKAGES = {"sklearn": "scikit_learn", "docx": "python_docx"}
 """The package of each module that has another name than its package."""
 RUN_WITHOUT = """
 import json, sys
@@ -57,6 +57,11 @@ def test_what_does_not_need_a_model_runs_without_its_packages(tmp_path: Path) ->
     away = [*MODULES["cpu"], *MODULES["documents"], *MODULES["bench"], "fcntl", "resource"]
     (tmp_path / "rows.jsonl").write_text('{"prompt": "Sing."}\n{"prompt": "Dance."}\n')
     (tmp_path / "notes.txt").write_text("A whale is not a fish. It breathes air.\n")
+    (tmp_path / "notes.md").write_text("# Whales\n\nA whale has **lungs**, and it sings.\n")
+    (tmp_path / "page.pdf").write_bytes(b"%PDF-1.4")
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "page.html").write_text("<p>A whale sings.</p>")
+    (tmp_path / "old.txt").write_bytes("Der Wal ist groß und schön.\n".encode("latin-1"))
     work = [
         ["status"],
         ["config", "documents"],
@@ -66,13 +71,18 @@ def test_what_does_not_need_a_model_runs_without_its_packages(tmp_path: Path) ->
         ["review", "--run", "nope"],
     ]
     lacking = [["feedback", "Hum."], ["tasks"], ["compare", "--run", "nope"], ["models"]]
-    reading = [["documents", "notes.txt"]]
+    lacking += [["documents", "notes.txt", "notes.md"]]  # both are read, and then a model is needed
+    reading = [["documents", "page.pdf"], ["documents", "more"], ["documents", "old.txt"]]
     found = run_without(away, [*work, *lacking, *reading], tmp_path)
-    assert [code for code, _ in found] == [0, 0, 0, 0, *[2] * 7]
-    for code, text in found[len(work) : -1]:
+    assert [code for code, _ in found] == [0, 0, 0, 0, *[2] * 10]
+    for code, text in found[len(work) : -len(reading)]:
         assert code == 2
         assert re.fullmatch(r'selfteach: .*Run: pip install "selfteach\[cpu\]"\n', text), text
-    assert 'pip install "selfteach[documents]"' in found[-1][1]
+    parsers = ("pypdf", "selectolax", "charset_normalizer")
+    for (_, text), package in zip(found[-len(reading) :], parsers, strict=True):
+        assert f"this needs {package}, " in text
+        assert 'pip install "selfteach[documents]"' in text
+    assert found[-3][1].startswith("selfteach: page.pdf: ")
     assert not (tmp_path / "runs").exists()
 
 

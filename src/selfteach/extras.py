@@ -23,7 +23,7 @@ MODULES = {
         "openai",
         "stamina",
     ),
-    "documents": ("pypdf", "docx", "selectolax", "markdown_it", "charset_normalizer"),
+    "documents": ("pypdf", "docx", "selectolax", "charset_normalizer"),
     "bench": ("lm_eval",),
     "export": ("xllamacpp",),
     "mcp": ("mcp",),
@@ -47,17 +47,31 @@ def require_extra(extra: str) -> None:
         UsageError: one is missing; the message holds the command that installs it.
     """
     for module in MODULES[extra]:
-        if find_spec(module) is None:
-            raise make_missing_error(module)
+        require_module(module)
 
 
-def make_missing_error(module: str) -> UsageError:
+def require_module(module: str, where: str = "") -> None:
+    """Check that a module is installed, without loading it.
+
+    Args:
+        where: what needs it.
+
+    Raises:
+        UsageError: it is missing; the message holds the command that installs it.
+    """
+    if find_spec(module) is None:
+        raise make_missing_error(module, where)
+
+
+def make_missing_error(module: str, where: str = "") -> UsageError:
     """Return the error for a module that is not installed."""
     package = module.partition(".")[0]
     extra = find_extra(module)
     wanted = f'"selfteach[{extra}]"' if extra else package
     return UsageError(
-        f"this needs {package}, which is not installed.", cure=f"Run: pip install {wanted}"
+        f"this needs {package}, which is not installed.",
+        where=where,
+        cure=f"Run: pip install {wanted}",
     )
 
 

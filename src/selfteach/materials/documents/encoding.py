@@ -5,6 +5,8 @@ from __future__ import annotations
 import codecs
 import unicodedata
 
+from selfteach.extras import require_module
+
 BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -72,6 +74,7 @@ def _guess_utf16(data: bytes) -> str:
 
 
 def _guess_encoding(data: bytes) -> tuple[str, str]:
+    require_module("charset_normalizer", "a text that is not UTF-8")
     from charset_normalizer import from_bytes
 
     found = from_bytes(data[:MAX_SAMPLED_BYTES])

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from selfteach.errors import DataError
+from selfteach.extras import require_module
 from selfteach.files import BadLine, read_jsonl, set_aside
 from selfteach.materials.documents import Document
 from selfteach.materials.documents.child import parse_in_child
@@ -47,6 +48,8 @@ SUFFIXES = {
     ".docx": "docx",
     ".jsonl": "rows",
 }
+PARSERS = {"html": "selectolax", "pdf": "pypdf", "docx": "docx"}
+"""The modules of the extra `documents` that read the other kinds."""
 MAGIC = {
     b"%PDF-": "a PDF file; rename it to .pdf",
     b"PK\x03\x04": "a packed file; if it is a DOCX, rename it to .docx",
@@ -272,7 +275,8 @@ def _read_file(file: Path, source: str, reading: ReadDocuments) -> Iterator[Docu
     if kind == "rows":
         yield from _read_rows(file, source, reading)
         return
-    if kind in ("html", "pdf", "docx"):
+    if kind in PARSERS:
+        require_module(PARSERS[kind], str(file))
         start = time.monotonic()
         try:
             title, pages, notes = parse_in_child(kind, file)

@@ -11,7 +11,6 @@ from typing import Any
 
 from selfteach.config import DocumentsConfig as Settings
 from selfteach.errors import DataError, UsageError
-from selfteach.extras import require_extra
 from selfteach.files import BadLine
 from selfteach.materials.documents import Document
 from selfteach.materials.documents.chunk import split_document_sentences
@@ -51,12 +50,10 @@ def read_material(
         forgotten: the ids of documents that are left out, though they are in the files.
 
     Raises:
-        UsageError: the packages that read documents are missing.
+        UsageError: the package that reads a document is missing.
         DataError: nothing in them can be learned from.
     """
     paths, rows = split_sources(documents)
-    if paths:
-        require_extra("documents")
     questions = require_file(questions, "questions")
     material = read_sources(paths, rows, questions, forgotten)
     identity = {
