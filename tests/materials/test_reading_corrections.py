@@ -303,12 +303,12 @@ def test_a_file_with_other_names_says_which_are_known(tmp_path: Path) -> None:
     with pytest.raises(
         DataError,
         match=(
-            r"edits.csv:2: has neither a correction nor a feedback. Known: answer, chosen, "
-            r"correction,"
+            r"edits.csv:2: has neither a correction nor a feedback. Its columns are question, "
+            r"reply, fixed. A row is prompt, answer, correction;"
         ),
     ):
         read_corrections(tmp_path / "edits.csv")
-    with pytest.raises(DataError, match=r'Did you mean "correction"\?\n'):
+    with pytest.raises(DataError, match=r'Did you mean "correction"\? Other names: '):
         read_corrections(
             write(tmp_path, {"prompt": "Tea?", "answer": "A color.", "corection": "A drink."})
         )

@@ -238,7 +238,7 @@ def _make_empty_row_error(row: JsonMapping, where: str, columns: Columns) -> Dat
     if "correction" in names:
         return DataError('"correction" is empty.', where=where)
     cure = suggest_form(names, KEYS, FORMS)
-    if cure.startswith("Known"):
+    if not set(names) <= set(KEYS):
         cure += COLUMNS_HINT
     return DataError("has neither a correction nor a feedback.", where=where, cure=cure)
 

@@ -39,6 +39,9 @@ MAX_HEAD_BYTES = 4096
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 DELIMITERS = ",;\t"
 MAX_SHOWN = 5
+MAX_NAMES = 8
+MAX_NAME_CHARS = 40
+"""How many columns of a wrong row an error names, and how much of each name."""
 CLEANED_NOTE = "unsafe characters replaced"
 _JSON_TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[\]{}]', re.DOTALL)
 _LINE = re.compile(r"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+")
@@ -346,7 +349,10 @@ def refuse_bad_rows(
     """
     if not bad or (skip and len(bad) <= max_bad_share * rows):
         return
-    lines = [f"{b.where}: {b.fault}{'' if b.fault.endswith('?') else '.'}" for b in bad[:MAX_SHOWN]]
+    if len(bad) == rows > 1 and len({b.fault for b in bad}) == 1:
+        fault = _end_sentence(bad[0].fault)
+        raise DataError(f"none of its {rows} rows can be used: {fault}", where=str(path))
+    lines = [f"{b.where}: {_end_sentence(b.fault)}" for b in bad[:MAX_SHOWN]]
     if len(bad) > MAX_SHOWN:
         lines.append(f"and {len(bad) - MAX_SHOWN} more.")
     if skip:
@@ -366,10 +372,24 @@ def refuse_bad_rows(
     )
 
 
+def _end_sentence(text: str) -> str:
+    return text if text.endswith("?") else f"{text}."
+
+
 def suggest_form(names: Iterable[str], known: Collection[str], forms: str) -> str:
-    """Return a cure for a row of no known form: the nearest key of its first unknown one."""
-    unknown = next((name for name in names if name not in known), "")
-    return did_you_mean(unknown, known) if unknown else f"A row is {forms}."
+    """Return a cure for a row of no known form: its columns, and those of the forms or the nearest
+    name of its first unknown one.
+    """
+    found = [name[:MAX_NAME_CHARS] for name in names]
+    unknown = next((name for name in found if name not in known), "")
+    if not unknown:
+        return f"A row is {forms}."
+    shown = ", ".join(found[:MAX_NAMES])
+    if len(found) > MAX_NAMES:
+        shown += f" and {len(found) - MAX_NAMES} more"
+    near = did_you_mean(unknown, known)
+    hint = near if near.startswith("Did") else f"A row is {forms}."
+    return f"Its columns are {shown}. {hint}"
 
 
 def read_text(row: JsonMapping, key: str, where: str) -> str | None:
