@@ -25,9 +25,10 @@ from selfteach.commands import (
     student_commands,
 )
 from selfteach.commands.errors import print_error, print_failure
-from selfteach.commands.groups import OrderedCommands, PanelCommand
+from selfteach.commands.groups import OrderedCommands, PanelCommand, RunCommand
 from selfteach.commands.last_run import name_last_run
 from selfteach.commands.options import (
+    ALONE,
     TEACHER_HELP,
     AnsweringModel,
     Engine,
@@ -274,7 +275,7 @@ def documents(
     body.run_documents(paths, questions, own, options)
 
 
-@app.command()
+@app.command(cls=RunCommand)
 def select(
     context: typer.Context,
     run: RunFolder,
@@ -291,7 +292,7 @@ def select(
     body.change_thresholds(run, sets or [], out, as_json=json, debug=context.obj)
 
 
-@app.command("forget-source")
+@app.command("forget-source", cls=RunCommand)
 def forget_source(
     context: typer.Context,
     source: Annotated[
@@ -314,7 +315,7 @@ def forget_source(
     body.forget_source(run, source, out, as_json=json, debug=context.obj)
 
 
-@app.command()
+@app.command(cls=RunCommand)
 def answer(
     context: typer.Context,
     prompts: Annotated[
@@ -361,7 +362,7 @@ def answer(
     body.answer_file(prompts, out, options, force=force, as_json=json)
 
 
-@app.command()
+@app.command(cls=RunCommand)
 def chat(
     context: typer.Context,
     run: OptionalRun = None,
@@ -392,7 +393,7 @@ def chat(
     )
 
 
-@app.command()
+@app.command(cls=RunCommand)
 def review(
     run: RunFolder,
     terminal: Annotated[
@@ -411,7 +412,7 @@ def review(
     body.review_answers(run, port, browser=not no_browser, terminal=terminal)
 
 
-@app.command()
+@app.command(cls=RunCommand)
 def exam(run: RunFolder, json: Json = False, require: Require = "") -> None:
     """Show the exam of a run. It compares the base, the base with the material in its prompt, and
     the tuned model.
@@ -421,7 +422,7 @@ def exam(run: RunFolder, json: Json = False, require: Require = "") -> None:
     body.show_exam(run, as_json=json, required=require)
 
 
-@app.command()
+@app.command(cls=RunCommand)
 def report(run: RunFolder, json: Json = False) -> None:
     """Write the report of a run again, and print its path."""
     from selfteach.commands import exam as body
@@ -429,7 +430,7 @@ def report(run: RunFolder, json: Json = False) -> None:
     body.rewrite_report(run, as_json=json)
 
 
-@app.command("soft-prompt")
+@app.command("soft-prompt", cls=RunCommand)
 def soft_prompt(
     context: typer.Context, run: RunFolder, adapter: OptionalAdapter = "", json: Json = False
 ) -> None:
@@ -441,11 +442,11 @@ def soft_prompt(
     body.show_soft_prompt(run, adapter, as_json=json, debug=context.obj)
 
 
-@app.command()
+@app.command(cls=RunCommand)
 def status(
-    folder: Annotated[
+    run: Annotated[
         Path | None,
-        typer.Argument(metavar="DIR", help="A run, or a folder of runs; by default runs/."),
+        option("--run", "DIR", f"A run, or a folder of runs; by default runs/. {ALONE}"),
     ] = None,
     json: Json = False,
     recover: Annotated[
@@ -456,14 +457,11 @@ def status(
     """Show the progress of runs. It lists the outcomes of the candidates, and how to resume."""
     from selfteach.commands import status as body
 
-    body.show_status(folder, as_json=json, mend=recover)
+    body.show_status(run, as_json=json, mend=recover)
 
 
-@app.command()
-def verify(
-    run: Annotated[Path, typer.Argument(help="The folder of a run.")],
-    json: Json = False,
-) -> None:
+@app.command(cls=RunCommand)
+def verify(run: RunFolder, json: Json = False) -> None:
     """Check that every file of a run is as the run wrote it. The exit code is 6 if one is missing
     or has changed.
     """

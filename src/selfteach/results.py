@@ -356,11 +356,20 @@ def open_model(
     """
     check_answering_model(run, model, adapter)
     if run is None:
-        from selfteach.models.fetch_default_model import get_cache_folder
-
-        return load_model(model or "", None, engine, get_cache_folder() / "engine", progress)
+        return load_model(model or "", None, engine, get_engine_folder(), progress)
     folder = finished.find_adapter(run, adapter)
-    return load_model(finished.read_base_name(run), folder, engine, run / "gguf", progress)
+    base = finished.read_base_name(run)
+    return load_model(base, folder, engine, get_engine_folder("tuned"), progress)
+
+
+def get_engine_folder(name: str = "engine") -> Path:
+    """Return the cache's folder of the engine's files, by the fingerprints of their weights.
+
+    Those of tuned models have a folder of their own, so that they do not push out the base's.
+    """
+    from selfteach.models.fetch_default_model import get_cache_folder
+
+    return get_cache_folder() / name
 
 
 def check_answering_model(run: Path | None, model: str | None, adapter: str = "") -> None:
@@ -499,7 +508,9 @@ class Student:
 
     def model(self, engine: str = "auto") -> AnsweringModel:
         """Load the student for answering."""
-        return load_model(self.read().base, self.adapter, engine, self.path / "gguf")
+        adapter = self.adapter
+        folder = get_engine_folder("tuned" if adapter else "engine")
+        return load_model(self.read().base, adapter, engine, folder)
 
 
 @dataclass(frozen=True)
@@ -578,7 +589,7 @@ class FinishedRun:
         key = f"{adapter} {engine}"
         if key not in self._loaded:
             folder = finished.find_adapter(self.path, adapter) if adapter else self.adapter
-            gguf = self.path / "gguf" if folder else None
+            gguf = get_engine_folder("tuned") if folder else None
             self._loaded[key] = load_model(self.base, folder, engine, gguf)
         return self._loaded[key]
 

@@ -35,6 +35,8 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("feedback last --from last", "feedback last --from runs/b"),
         ("status last", "status runs/b"),
         ("verify last", "verify runs/b"),
+        ("exam last --json", "exam runs/b --json"),
+        ("soft-prompt --adapter last --run b", "soft-prompt --adapter last --run b"),
         ("student add last last --accept", "student add last runs/b --accept"),
         ("exam --run other", "exam --run other"),
         ("feedback -- --run last", "feedback -- --run last"),

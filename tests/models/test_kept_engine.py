@@ -12,11 +12,12 @@ import gguf
 import pytest
 import transformers
 
+from selfteach import results
 from selfteach.models.engines import has_accelerator
 from selfteach.models.hf import HfModel
 from selfteach.models.kept_engine import MAX_KEPT, find_kept_model, keep_engine_file
 from selfteach.models.write_gguf import ID_TOKENIZER
-from selfteach.results import load_model
+from selfteach.results import FinishedRun, load_model
 
 pytest.importorskip("openvino_genai")
 
@@ -51,6 +52,25 @@ def test_a_folder_keeps_the_newest_files(tmp_path: Path) -> None:
     kept = sorted(path.stem for path in tmp_path.glob("*.gguf"))
     assert kept == sorted(path.stem for path in tmp_path.glob("*.json"))
     assert kept == ["2", "3", "4"]
+
+
+def test_the_file_of_a_run_is_in_the_cache_and_not_in_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folders = []
+
+    def load(model: str, adapter: Path | None, engine: str, folder: Path, *_: object) -> None:
+        folders.append(folder)
+
+    monkeypatch.setenv("SELFTEACH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(results, "load_model", load)
+    monkeypatch.setattr(results.finished, "find_adapter", lambda run, adapter: run / "adapter")
+    monkeypatch.setattr(results.finished, "read_base_name", lambda run: "base")
+    results.open_model(tmp_path / "run", None)
+    results.open_model(None, "base")
+    FinishedRun(tmp_path / "run").model("other")
+    cache = tmp_path / "cache"
+    assert folders == [cache / "tuned", cache / "engine", cache / "tuned"]
 
 
 WITHOUT_TORCH = """

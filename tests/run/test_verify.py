@@ -36,7 +36,7 @@ def run(tmp_path: Path) -> Path:
             with run.export_folder(name) as folder:
                 (folder / "adapter_config.json").write_text("{}")
                 (folder / "adapter_model.safetensors").write_bytes(bytes(100))
-        run.export("report.html", "<!doctype html>")
+        (run.path / "report.html").write_text("<!doctype html>")
         run.ledger.set_note("result", {"adapter": "adapter"})
         return run.path
 
@@ -59,7 +59,8 @@ def list_files(run: Path) -> list[Path]:
 def test_a_whole_run_is_whole(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run_command(["verify", str(run)]) == 0
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert {state for state, _ in lines} == {"whole"}
+    assert [name for state, name in lines if state == "present"] == ["report.html"]
+    assert {state for state, _ in lines} == {"whole", "present"}
     assert {name for _, name in lines} == {
         "run.db",
         "manifest.json",
@@ -100,11 +101,12 @@ def test_verify_names_what_is_not_whole(
     printed = capsys.readouterr()
     found = json.loads(printed.out)
     assert not found["whole"]
-    broken = {key for key, value in found["files"].items() if value != "whole"}
+    broken = {key for key, value in found["files"].items() if value not in ("whole", "present")}
     assert {key.partition("/")[0] for key in broken} == {name.partition("/")[0]}
     assert {found["files"][key] for key in broken} == {state}
     assert len(printed.err.strip().splitlines()) == 1
-    assert "command of this run again" in printed.err
+    cure = "selfteach report --run" if name == "report.html" else "command of this run again"
+    assert cure in printed.err
     assert list_files(run) == before
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from selfteach.commands.groups import PanelCommand
+from selfteach.commands.groups import PanelCommand, RunCommand
 from selfteach.commands.options import (
     Json,
     Model,
@@ -31,7 +31,10 @@ OBJECTIVE_HELP = (
 
 def add_commands(app: typer.Typer) -> None:
     """Add the commands to the program."""
-    for command in (train, compare, merge, export, serve, mcp):
+    app.command(cls=PanelCommand)(train)
+    for command in (compare, merge, export):
+        app.command(cls=RunCommand)(command)
+    for command in (serve, mcp):
         app.command(cls=PanelCommand)(command)
 
 

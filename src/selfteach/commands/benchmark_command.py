@@ -6,12 +6,13 @@ from typing import Annotated
 
 import typer
 
+from selfteach.commands.groups import RunCommand
 from selfteach.commands.options import Json, OptionalAdapter, RunFolder, option
 
 
 def add_commands(app: typer.Typer) -> None:
     """Add the command to the program."""
-    app.command()(benchmark)
+    app.command(cls=RunCommand)(benchmark)
 
 
 def benchmark(

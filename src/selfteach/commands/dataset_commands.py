@@ -19,7 +19,7 @@ def add_commands(app: typer.Typer) -> None:
 def inspect(
     file: Annotated[
         Path | None,
-        typer.Argument(help="A file of tasks, in any form that `tasks` reads; or give --run."),
+        typer.Argument(help="A file of tasks, in any form that `tasks` reads; or a run's folder."),
     ] = None,
     run: OptionalRun = None,
     seeds: Annotated[

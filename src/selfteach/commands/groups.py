@@ -80,6 +80,18 @@ class PanelCommand(TyperCommand):
                 formatter.write_dl(rows)
 
 
+class RunCommand(PanelCommand):
+    """Take the run as `--run DIR`, or as an argument after those that the command has."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the command line, with a lone further argument as the run."""
+        given, further, _ = self.make_parser(ctx).parse_args(list(args))
+        if further and "run" not in given:
+            args = ["--run", further[0], *args]
+            ctx.allow_extra_args = len(further) == 1
+        return super().parse_args(ctx, args)
+
+
 def find_option_panel(parameter: Any) -> str:
     """Return the heading above a parameter: its own `rich_help_panel`, if it has one."""
     own = getattr(parameter, "rich_help_panel", None)

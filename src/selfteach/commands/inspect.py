@@ -26,6 +26,8 @@ def run_inspect(
     Raises:
         UsageError: neither a run nor a file, or both; or a run that has invented nothing yet.
     """
+    if run is None and file is not None and file.is_dir():
+        run, file = file, None
     if run is not None and file is None:
         page, found = _inspect_run(run, out)
     elif file is not None and run is None:

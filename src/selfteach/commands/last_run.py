@@ -9,8 +9,23 @@ from selfteach.errors import UsageError
 
 LAST = "last"
 RUN_OPTIONS = ("--run", "--from")
-LOOKING_COMMANDS = ("status", "verify")
-"""Commands whose first argument is a run."""
+LOOKING_COMMANDS = (
+    "answer",
+    "benchmark",
+    "chat",
+    "compare",
+    "exam",
+    "export",
+    "inspect",
+    "merge",
+    "report",
+    "review",
+    "select",
+    "soft-prompt",
+    "status",
+    "verify",
+)
+"""Commands whose first argument may be a run."""
 RUNS_FOLDER = Path("runs")
 NAMING_COMMANDS = {("runs", "compare"): 2, ("student", "add"): 3}
 """The place of the first run among the words of commands that name runs."""

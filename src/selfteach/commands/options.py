@@ -44,9 +44,10 @@ AnsweringModel = Annotated[
     str | None,
     option("--model", "M", "A model instead of a run: embedded, a hub name, or a folder."),
 ]
-RunFolder = Annotated[Path, option("--run", "DIR", "The folder of a run.")]
+ALONE = "--run may be left out."
+RunFolder = Annotated[Path, option("--run", "DIR", f"The folder of a run. {ALONE}")]
 OptionalRun = Annotated[
-    Path | None, option("--run", "DIR", "The folder of a run, for its tuned model.")
+    Path | None, option("--run", "DIR", f"The folder of a run, for its tuned model. {ALONE}")
 ]
 OptionalAdapter = Annotated[
     str, option("--adapter", "NAME", "Another adapter of the run than its final one.")

@@ -8,6 +8,7 @@ from selfteach.commands.screen import print_json
 from selfteach.errors import IntegrityError
 from selfteach.run.display import replace_control_chars
 from selfteach.run.exports import RERUN_CURE
+from selfteach.run.finished import REPORT_FILE
 from selfteach.run.sums import describe_states
 from selfteach.run.verify import verify_run
 
@@ -39,4 +40,6 @@ def verify(folder: Path, *, as_json: bool) -> None:
             print(f"the command of this run: {replace_control_chars(found.command)}")
     if found.broken:
         what = " ".join([f"{describe_states(found.broken)}.", *found.faults])
-        raise IntegrityError(what, where=folder, cure=RERUN_CURE)
+        only_report = [*found.broken] == [REPORT_FILE]
+        cure = f"`selfteach report --run {folder}` writes it." if only_report else RERUN_CURE
+        raise IntegrityError(what, where=folder, cure=cure)

@@ -15,7 +15,8 @@ from typing import Any, Literal
 from selfteach.files import hash_file
 from selfteach.records import JsonObject
 
-FileState = Literal["whole", "missing", "changed", "unreadable"]
+FileState = Literal["whole", "present", "missing", "changed", "unreadable"]
+"""`present` is a file without a sum, because a command writes it anew."""
 MAX_COPY_BYTES = 64 << 20
 """The ledger keeps no copy of a larger file."""
 
@@ -55,7 +56,7 @@ def check_files(folder: Path, sums: Mapping[str, Any], below: str = "") -> dict[
 
 def list_broken(states: Mapping[str, FileState]) -> dict[str, FileState]:
     """Return the files that are not whole."""
-    return {name: state for name, state in states.items() if state != "whole"}
+    return {name: state for name, state in states.items() if state not in ("whole", "present")}
 
 
 def describe_states(states: Mapping[str, FileState]) -> str:

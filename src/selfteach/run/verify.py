@@ -78,8 +78,8 @@ def verify_run(folder: Path) -> VerifiedRun:
     if not (folder / MANIFEST_FILE).exists():
         files[MANIFEST_FILE] = "missing"
     files |= check_files(folder, sums)
-    if result and not (folder / REPORT_FILE).exists():
-        files[REPORT_FILE] = "missing"  # it has no sum, because `selfteach report` writes it anew
+    if result:  # the report has no sum, because `selfteach report` writes it anew
+        files[REPORT_FILE] = "present" if (folder / REPORT_FILE).exists() else "missing"
     comparison = folder / COMPARISON_FOLDER
     if (comparison / LEDGER_FILE).exists():
         inner = verify_run(comparison)
