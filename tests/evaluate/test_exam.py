@@ -232,8 +232,12 @@ def test_side_effects_of_all_scopes() -> None:
     assert numbers["side_effects"]["general"].value == pytest.approx(0.5)
     assert numbers["near"]["tuned"].value == 0.0
     assert found.count_intact("tuned") == "1 of 3"
-    assert found.list_degraded_scopes("tuned") == ["near", "general"]
-    assert found.measure_degraded_share("absent", "near") == 0.0
+    assert found.find_harm("absent", 0) == ("", "")
+    certain, uncertain = found.find_harm("tuned", 0)
+    assert certain == "", "one answer of two cannot tell"
+    assert uncertain == (
+        "100 % of 1 near answers are degraded and 50 % of 2 general answers are degraded"
+    )
     broken = [(r["scope"], not r["arms"]["tuned"]["ok"]) for r in found.rows()]
     assert broken == [("near", True), ("general", False), ("general", True)]
 

@@ -141,11 +141,17 @@ ALL = "+" * 20
         ((ALL, ALL, NONE), {}, "not learned", "which is no more than chance explains."),
         (
             (NONE, FEW, HALF),
-            {"degraded": 3},
+            {"degraded": 8},
             "not learned",
-            "open book 25 %, but answers to other questions are degraded.",
+            "open book 25 %, but 40 % of 20 general answers are degraded.",
         ),
-        ((NONE, FEW, HALF), {"lost": 8}, "not learned", "other questions are degraded."),
+        (
+            (NONE, FEW, HALF),
+            {"degraded": 3},
+            "not enough prompts",
+            "open book 25 %, but 15 % of 20 general answers are degraded.",
+        ),
+        ((NONE, FEW, HALF), {"lost": 8}, "not learned", "common questions are lost."),
         (
             (NONE, HALF, FEW),
             {},
@@ -178,7 +184,7 @@ def test_every_rung_of_the_verdict(
     assert found["word"] == word
     assert found["sentence"].endswith(end)
     start = "not learned cleanly" if harm and word == "not learned" else word
-    assert found["sentence"].lower().startswith(f"{start}: ")
+    assert found["sentence"].lower().startswith(start)
 
 
 def test_harm_speaks_louder_than_a_good_prompt_and_chance_louder_than_harm() -> None:

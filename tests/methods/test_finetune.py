@@ -446,6 +446,20 @@ def test_a_dry_run_says_what_is_in_the_file(pairs: Path) -> None:
     assert stated["dropped_rows"] == ["pairs.jsonl:31: repeats another row"]
 
 
+@pytest.mark.parametrize("dry", [["--dry-run"], []])
+def test_a_share_of_no_dataset_is_found_before_a_model_is_loaded(
+    dry: list[str], pairs: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    other = pairs.with_name("other.jsonl")
+    write_jsonl(other, ({"instruction": f"Say {n}", "output": "Yes."} for n in range(6)))
+    words = command(pairs, Path("nobody/absent"), "--set", "train.dataset_shares={pears: 1}", *dry)
+    assert cli.run_command([*words[:2], str(other), *words[2:]]) == 2
+    fault = capfd.readouterr().err
+    assert "train.dataset_shares: names" in fault
+    assert "Name every dataset once." in fault
+    assert not (pairs.parent / "run").exists()
+
+
 def test_several_processes_need_a_named_folder(
     pairs: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -108,11 +108,18 @@ RETAINED = changed(0.0, -0.01, 0.01)
         (alike(FAR, FAR, FAR), None, {}, "not learned", "no more than chance explains."),
         (
             alike(FAR, FAR, NEAR),
-            degraded(2),
+            degraded(6),
             RETAINED,
             "not learned",
             "Not learned cleanly: ROUGE-L to people's answers is 0.00 before and 1.00 after, "
-            "but 20% of the general answers are degraded.",
+            "but 60 % of 10 general answers are degraded.",
+        ),
+        (
+            alike(FAR, FAR, NEAR),
+            degraded(2),
+            RETAINED,
+            "not enough prompts",
+            "but 20 % of 10 general answers are degraded.",
         ),
         (
             alike(FAR, FAR, NEAR),
@@ -144,6 +151,7 @@ RETAINED = changed(0.0, -0.01, 0.01)
         "nothing",
         "chance",
         "degraded",
+        "perhaps degraded",
         "forgotten",
         "prompt is better",
         "prompt is as good",

@@ -162,6 +162,12 @@ def test_faults_and_metrics_of_teaching(client: Any, served: ServedModels, anna:
     assert "the student is in use by process" in read_fault(busy, 409)
     nothing = client.post("/v1/feedback", json={"rule": "a", "edit": "b"})
     assert "give exactly one of rule, edit, criticism, follow_up" in read_fault(nothing, 400)
+    for said in ("Be kind.", "Sei nett."):
+        manner = read_fault(client.post("/v1/feedback", json={"rule": said}), 400)
+        assert manner.startswith("rule: ")
+        assert 'send "messages" with an "edit" or a "criticism"' in manner
+        assert "--" not in manner
+    assert client.get("/v1/jobs").json()["data"] == []
     program = client.post("/v1/feedback", json={"rule": "a", "teacher": "cmd:rm"})
     assert "teacher: Extra inputs are not permitted" in read_fault(program, 400)
     assert "there is no job 'x'" in read_fault(client.get("/v1/jobs/x"), 404)

@@ -37,12 +37,11 @@ def run_train(
         examples, dev=held, skip_bad_rows=skip_bad_rows, max_bad_rows=config.max_bad_rows
     )
     check_before_run("train", resolved, options)
-    if not options.dry_run:
-        refuse_too_little(material.value, config)
-        if processes.count_processes() > 1 and options.out is None:
-            raise UsageError(
-                "several processes need one folder.", where="--out", cure="Name it: --out DIR."
-            )
+    refuse_too_little(material.value, config)
+    if not options.dry_run and processes.count_processes() > 1 and options.out is None:
+        raise UsageError(
+            "several processes need one folder.", where="--out", cure="Name it: --out DIR."
+        )
     if options.dry_run or processes.is_first_process():
         teach(
             "train",

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from selfteach import statistics
 from selfteach.dedup.overlap import OverlapIndex
 from selfteach.evaluate.sanity import is_empty, is_looping
-from selfteach.evaluate.verdict import MAX_DEGRADED
+from selfteach.evaluate.verdict import MAX_DEGRADED, is_certain
 from selfteach.records import Completion, JsonObject
 
 TARGET = "target"
@@ -66,18 +66,21 @@ class SideEffects:
             found["side_effects"] = lost
         return found
 
-    def list_degraded_scopes(self, arm: str) -> list[str]:
-        """Return the scopes in which more than MAX_DEGRADED of an arm's answers are degraded."""
-        return [
-            scope for scope in self.intact if self.measure_degraded_share(arm, scope) > MAX_DEGRADED
-        ]
+    def find_harm(self, arm: str, seed: int) -> tuple[str, str]:
+        """Return what speaks against an arm, and what too few prompts leave open; "" for nothing.
 
-    def measure_degraded_share(self, arm: str, scope: str) -> float:
-        """Return the share of degraded answers of an arm minus the base's own share."""
-        arms = self.intact.get(scope, {})
-        if arm not in arms:
-            return 0.0
-        return (sum(arms["base"]) - sum(arms[arm])) / len(arms["base"])
+        More than MAX_DEGRADED of the answers of a scope are degraded, and the base's are not.
+        """
+        certain: list[str] = []
+        uncertain: list[str] = []
+        for scope, arms in self.intact.items():
+            if arm not in arms:
+                continue
+            harm = statistics.paired_bootstrap(arms["base"], arms[arm], seed=seed)
+            if harm.value > MAX_DEGRADED:
+                finding = f"{100 * harm.value:.0f} % of {harm.n} {scope} answers are degraded"
+                (certain if is_certain(harm, MAX_DEGRADED) else uncertain).append(finding)
+        return " and ".join(certain), " and ".join(uncertain)
 
     def count_intact(self, arm: str) -> str:
         """Return "44 of 46": intact answers of an arm over all scopes."""

@@ -30,6 +30,8 @@ Word = Literal[
 ]
 MAX_DEGRADED = 0.1
 """The share of degraded answers above which the material is not learned cleanly."""
+MIN_PROMPTS = 60
+"""Prompts from which on the middle of an interval decides alone that something is harmed."""
 NO_MORE_THAN_CHANCE = "no more than chance explains"
 
 
@@ -67,6 +69,13 @@ class Evidence:
     prompt_objection: str = ""
     closing: str = ""
     worse: str = NO_MORE_THAN_CHANCE
+
+
+def is_certain(harm: Measure, limit: float) -> bool:
+    """Return whether a harm above a limit counts: there are MIN_PROMPTS prompts, or the whole
+    interval is above it.
+    """
+    return harm.n >= MIN_PROMPTS or harm.low > limit
 
 
 def reach_verdict(evidence: Evidence) -> dict[str, str]:

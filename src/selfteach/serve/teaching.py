@@ -16,7 +16,9 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from selfteach.errors import SelfteachError
+from selfteach.config import FeedbackConfig, resolve
+from selfteach.errors import DataError, SelfteachError
+from selfteach.methods.feedback.read_rule import check_settings
 from selfteach.records import JsonObject
 from selfteach.serve.model_set import ServedStudent
 from selfteach.serve.read_request import ChatTurn
@@ -41,6 +43,11 @@ from selfteach.students.lessons import remove_lesson, switch_lessons
 
 WATCH_S = 1.0
 LOG_LINES = 20
+RULE_CURE = (
+    'Say in "rule" what an answer must do and where, for instance "End emails with a thank you."; '
+    'or show it: send "messages" with an "edit" or a "criticism" of the answer.'
+)
+"""The cure in place of one that names options of the command line."""
 SAID = ("rule", "edit", "criticism", "follow_up")
 
 
@@ -126,8 +133,16 @@ class Teaching:
         return self.book.add(self.make_job(body))
 
     def make_job(self, body: FeedbackBody) -> Job:
-        """Return feedback as a job that is not recorded."""
-        return body.make_job(self._settings)
+        """Return feedback as a job that is not recorded.
+
+        Raises:
+            DataError: a text is missing or too long, there is no answer, or nothing decides
+                whether an answer keeps the rule.
+        """
+        job = body.make_job(self._settings)
+        if job.kind == "rule":
+            check_rule(job.title, self._settings)
+        return job
 
     def describe_job(self, job: Job) -> JsonObject:
         """Return what clients see of a job."""
@@ -211,6 +226,23 @@ class Teaching:
         except SelfteachError as fault:
             self.fault = str(fault)
             self._say(f"not served: {fault}")
+
+
+def check_rule(rule: str, settings: str) -> None:
+    """Refuse a rule that its command would refuse, in the words of a request.
+
+    Args:
+        settings: the preset or the file of settings of rules; empty for the defaults.
+
+    Raises:
+        DataError: see `read_rule.check_settings`.
+    """
+    config = resolve(FeedbackConfig, Path(settings) if settings else None).config
+    try:
+        check_settings(config, rule)
+    except DataError as fault:
+        cure = RULE_CURE if "--" in fault.cure else fault.cure
+        raise DataError(fault.what, where="rule", cure=cure) from None
 
 
 def _read_change_time(folder: Path) -> int:

@@ -12,9 +12,8 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from selfteach.errors import UsageError
 from selfteach.records import Example
-from selfteach.registry import did_you_mean
+from selfteach.train.dataset_shares import check_dataset_shares
 from selfteach.train.encode_and_batch import TrainingRow, shuffle_into_batches
 
 DATASET_KEY = "dataset"
@@ -59,15 +58,7 @@ class DatasetMixture:
         self.rows = list(rows)
         self.seed = seed
         self.sources = _group_rows(rows, lambda row: row.dataset)
-        lost = sorted(shares.keys() ^ self.sources.keys())
-        if shares and lost:
-            known = lost[0] in self.sources
-            what = f"no dataset {lost[0]!r}." if known else f"{lost[0]!r}, which has no rows."
-            raise UsageError(
-                f"names {what}",
-                where="train.dataset_shares",
-                cure=f"Name every dataset once. {did_you_mean(lost[0], self.sources)}",
-            )
+        check_dataset_shares(shares, self.sources)
         total = sum(shares.values())
         self.shares = {name: shares[name] / total for name in self.sources if shares}
         self.kinds = _group_rows(rows, lambda row: row.kind)

@@ -177,15 +177,12 @@ class CorrectionScorer:
         on_held_out = self.measure_held_out(state.arms).evidence(state.seed)
         evidence = on_held_out or make_evidence(state.scores.both(), state.seed, self.criticised)
         not_trained = f"{self.taught} corrections were found to learn from"
-        return replace(evidence, not_trained=not_trained, objection=self.find_objection(state))
-
-    def find_objection(self, state: ExamState) -> str:
-        """Return why the tuned model is not accepted, or ""."""
-        if state.side_effects.list_degraded_scopes("tuned"):
-            return "more than one in ten general answers is degraded"
-        if measure_broken_share(state.answers[TARGET]) > MAX_DEGRADED:
-            return "more than one in ten new answers loops or is empty"
-        return ""
+        objection, undecided = state.side_effects.find_harm("tuned", state.seed)
+        if not objection and measure_broken_share(state.answers[TARGET]) > MAX_DEGRADED:
+            objection = "more than one in ten new answers loops or is empty"
+        return replace(
+            evidence, not_trained=not_trained, objection=objection, undecided=undecided
+        )
 
     def rows(self, state: ExamState) -> list[JsonObject]:
         """Return each target question with every arm's answers and their corrections."""

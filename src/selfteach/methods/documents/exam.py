@@ -251,6 +251,9 @@ class KnowledgeScorer:
             clusters=self.list_passages(),
             seed=state.seed,
         )
+        degraded, undecided = state.side_effects.find_harm("tuned", state.seed)
+        loss: Measure = state.found["common_loss"]
+        forgets = loss.low > MAX_COMMON_LOSS
         return Evidence(
             gain=compare(graded["base"].right),
             over_prompt=compare(graded["prompted"].right),
@@ -264,20 +267,10 @@ class KnowledgeScorer:
                 f"the document in its prompt, the tuned model {scores.percent('tuned')} "
                 "without it"
             ),
-            objection="answers to other questions are degraded"
-            if self.degrades_others(state)
-            else "",
+            objection=degraded or ("answers to common questions are lost" if forgets else ""),
+            undecided=undecided,
             closing=f"; {describe_damage(state.found['damage'])}",
         )
-
-    def degrades_others(self, state: ExamState) -> bool:
-        """Return whether too many general answers are degraded, or the loss of common questions is
-        certain.
-        """
-        if state.side_effects.list_degraded_scopes("tuned"):
-            return True
-        loss: Measure = state.found["common_loss"]
-        return loss.low > MAX_COMMON_LOSS
 
     def rows(self, state: ExamState) -> list[JsonObject]:
         """Return each question with its right answers, and every arm's answer."""

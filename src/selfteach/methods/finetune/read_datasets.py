@@ -15,6 +15,7 @@ from selfteach.methods.input_sources import Source, as_file, hash_sources, requi
 from selfteach.methods.method import Material
 from selfteach.records import Example, JsonMapping
 from selfteach.run.ledger import Outcome
+from selfteach.train.dataset_shares import check_dataset_shares
 
 ExampleSource = str | Path | Sequence[str | Path] | Sequence[JsonMapping] | Sequence[Example]
 """A path, several paths, rows, or examples."""
@@ -113,8 +114,11 @@ def refuse_too_little(material: FinetuneData, config: FinetuneConfig) -> None:
 
     Raises:
         DataError: there is not.
+        UsageError: `train.dataset_shares` has other names than the datasets.
     """
-    split_dev(material, config)
+    learned, _ = split_dev(material, config)
+    datasets = {str(example.source.get("dataset", "")) for example in learned}
+    check_dataset_shares(config.train.dataset_shares, datasets)
 
 
 def parse_dev(dev: Any) -> tuple[Source, float | None]:

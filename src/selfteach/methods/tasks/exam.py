@@ -37,7 +37,7 @@ from selfteach.evaluate.exam import (
 from selfteach.evaluate.metrics import best_over, best_rouge, bleu_with_interval, report_labels
 from selfteach.evaluate.recorded_exam import Grading, PromptsByScope, Sitting
 from selfteach.evaluate.retention import is_retained, make_choices, measure_retention
-from selfteach.evaluate.verdict import MAX_DEGRADED, Evidence
+from selfteach.evaluate.verdict import Evidence
 from selfteach.judge.contrast import to_messages
 from selfteach.materials.tasks import Task
 from selfteach.methods.session import Session
@@ -188,13 +188,15 @@ class TaskScorer:
         change = f"ROUGE-L to people's answers is {before} before and {after} after"
         taught = scores.average("tuned")
         compare = partial(statistics.paired_bootstrap, taught, seed=state.seed)
+        degraded, undecided = state.side_effects.find_harm("tuned", state.seed)
         return Evidence(
             gain=compare(scores.average("base")),
             over_prompt=compare(scores.average("prompted")),
             start=start,
             change=change,
             prompted=f"{change}; with worked tasks in the prompt it is {prompted}",
-            objection=find_objection(state),
+            objection=degraded or find_loss(state),
+            undecided=undecided,
             closing=f" ({prompted} with worked tasks in the prompt)",
         )
 
@@ -229,13 +231,8 @@ def measure_loss(golds: Sequence[LogProb], seed: int) -> Measure:
     return statistics.ratio(nats, [gold.tokens for gold in golds], seed=seed)
 
 
-def find_objection(state: ExamState) -> str:
-    """Return what speaks against the tuned model, or "": degraded general answers, or a loss of
-    what everybody knows.
-    """
-    degraded = state.side_effects.measure_degraded_share("tuned", GENERAL)
-    if degraded > MAX_DEGRADED:
-        return f"{degraded:.0%} of the general answers are degraded"
+def find_loss(state: ExamState) -> str:
+    """Return the loss of what everybody knows, if it speaks against the tuned model, or ""."""
     change: Measure | None = state.found.get("retention", {}).get("change")
     if change is None or is_retained(change):
         return ""
