@@ -158,6 +158,18 @@ def test_a_preset_is_found_by_name_and_changes_settings(
     assert f"{name}.yaml" in resolved.origins.values()
 
 
+@pytest.mark.parametrize("method", ["feedback", "corrections", "documents", "tasks"])
+def test_the_quick_preset_of_a_method_asks_for_less_than_the_default(method: str) -> None:
+    schema = METHOD_CONFIGS[method]
+    resolved = resolve(schema, Path("quick"))
+    given = flatten_keys(resolved.config.model_dump())
+    usual = flatten_keys(schema().model_dump())
+    changed = [key for key, origin in resolved.origins.items() if origin == "quick.yaml"]
+    assert len(changed) >= 4
+    for key in changed:
+        assert usual[key] is None or given[key] < usual[key], key
+
+
 @pytest.mark.parametrize(
     ("method", "file", "words"),
     [

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from selfteach import cli
 from selfteach.commands.corrections import describe_material
 from selfteach.commands.teach import print_plan
 from selfteach.config import CorrectionsConfig as Settings
@@ -25,7 +26,11 @@ from selfteach.materials.corrections import (
     read_edit,
     read_prompts,
 )
-from selfteach.methods.corrections.read_corrections import read_again, read_material
+from selfteach.methods.corrections.read_corrections import (
+    read_again,
+    read_material,
+    warn_of_few,
+)
 from selfteach.records import Message, make_prompt
 
 TURN = lambda role, content: {"role": role, "content": content}
@@ -316,6 +321,30 @@ def test_a_file_with_other_names_says_which_are_known(tmp_path: Path) -> None:
         DataError, match=r"edits.jsonl: is empty. A row is prompt, answer, correction;"
     ):
         read_corrections(write(tmp_path))
+
+
+@pytest.mark.parametrize("more", [["--dry-run"], []])
+@pytest.mark.parametrize(("count", "warned"), [(2, True), (49, True), (50, False)])
+def test_few_corrections_are_warned_of_before_anything_is_paid(
+    count: int,
+    warned: bool,
+    more: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    rows = ({"prompt": f"Tea {n}?", "answer": "A color.", "correction": "A."} for n in range(count))
+    monkeypatch.setattr("selfteach.commands.corrections.teach", lambda *_, **__: None)
+    assert cli.run_command(["corrections", str(write(tmp_path, *rows)), *more]) == 0
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == warned
+    if warned:
+        assert lines[0].startswith(f"selfteach: {count} different prompts are few: 50 or more")
+
+
+def test_criticisms_bring_prompts_of_their_own(tmp_path: Path) -> None:
+    row = {"prompt": "Tea?", "answer": "A color.", "feedback": "too short"}
+    assert warn_of_few(read_corrections(write(tmp_path, row))) == ""
 
 
 def test_a_dry_run_says_what_was_understood_and_what_repeats(

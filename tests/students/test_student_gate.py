@@ -99,4 +99,22 @@ def test_only_held_out_questions_of_the_lesson_count() -> None:
     cells = {"base": {"greedy": "x", "ok": False}, "tuned": {"greedy": "x", "ok": True}}
     rows = [{"scope": scope, "arms": cells} for scope in ("target", "near", "general")]
     exam = {"answers": rows, "verdict": {"word": "taught"}}
-    assert read_exam_scores("feedback", exam) == ExamScores([0.0], [1.0], "taught", None)
+    assert read_exam_scores("feedback", exam) == ExamScores([0.0], [1.0], "taught", None, [True])
+
+
+def test_the_questions_of_the_verdict_are_those_of_the_score() -> None:
+    """A rule is kept on 2 of 4 prompts by the base; the tuned model keeps it on one more."""
+    flags = [(True, True), (True, True), (False, True), (False, False)]
+    rows = [
+        {
+            "scope": "target",
+            "counts": not base,
+            "arms": {"base": {"greedy": "x", "ok": base}, "tuned": {"greedy": "x", "ok": tuned}},
+        }
+        for base, tuned in flags
+    ]
+    scores = read_exam_scores("feedback", {"answers": rows, "verdict": {"word": "taught"}})
+    cell = compare_exams(scores, scores)
+    assert cell.score is not None
+    assert cell.gain is not None
+    assert (cell.score.value, cell.gain.value, cell.score.n) == (0.5, 0.5, 2)

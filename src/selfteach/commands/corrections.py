@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from selfteach.methods.corrections.read_corrections import (
     check_settings,
     read_material,
     refuse_too_little,
+    warn_of_few,
 )
 from selfteach.methods.input_sources import describe_dropped, describe_repaired
 
@@ -44,6 +46,8 @@ def run_corrections(
         max_bad_rows=config.max_bad_rows,
     )
     refuse_too_little(material.value, config)
+    if warning := warn_of_few(material.value):
+        print(f"selfteach: {warning}", file=sys.stderr)
     teach(
         "corrections",
         material,

@@ -73,7 +73,10 @@ Settings = Annotated[
     option(
         "--config",
         "FILE",
-        "A YAML file of settings, or a preset: quick, tiny (rules), criticism (corrections).",
+        (
+            "A YAML file of settings, or a preset: quick (a first result in minutes), tiny (rules), "
+            "criticism (corrections)."
+        ),
     ),
 ]
 Sets = Annotated[list[str] | None, option("--set", "A.B=C", "One setting; may be repeated.")]

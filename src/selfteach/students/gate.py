@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
 
 from selfteach import statistics
 from selfteach.errors import RequirementNotMet
@@ -34,28 +35,35 @@ class ExamScores:
         base, tuned: a score in [0, 1] for each held-out question, in their order.
         verdict: the word of the verdict.
         drift_nats: None where the exam has no general answers.
+        counts: whether each question counts in the verdict: of a rule those on which the base
+            breaks it. Empty if all do.
     """
 
     base: Sequence[float]
     tuned: Sequence[float]
     verdict: str
     drift_nats: float | None
+    counts: Sequence[bool] = ()
 
 
 def compare_exams(alone: ExamScores, now: ExamScores) -> Cell:
     """Return the cell of a lesson from its exam alone and its exam in the student.
 
-    Both have the same questions in the same order.
+    Both have the same questions in the same order. Those count that count alone.
     """
-    fall = statistics.paired_bootstrap(alone.tuned, now.tuned, seed=SEED)
-    gain = statistics.paired_bootstrap(now.tuned, now.base, seed=SEED)
+    counts = alone.counts or [True] * len(alone.tuned)
+    before, tuned, base = (
+        list(compress(scores, counts)) for scores in (alone.tuned, now.tuned, now.base)
+    )
+    fall = statistics.paired_bootstrap(before, tuned, seed=SEED)
+    gain = statistics.paired_bootstrap(tuned, base, seed=SEED)
     unlearned = alone.verdict in LEARNED and now.verdict not in LEARNED
     state: CellState = "kept"
     if unlearned and gain.low <= 0:
         state = "lost"
     elif unlearned or fall.value > MAX_FALL:
         state = "weakened"
-    score = statistics.mean(now.tuned, seed=SEED, limits=(0.0, 1.0))
+    score = statistics.mean(tuned, seed=SEED, limits=(0.0, 1.0))
     return Cell(state, score, fall, gain, now.drift_nats, now.verdict)
 
 
@@ -143,6 +151,7 @@ def read_exam_scores(kind: str, exam: JsonMapping) -> ExamScores:
         tuned=[score_answer(kind, row, row["arms"]["tuned"]) for row in rows],
         verdict=exam["verdict"]["word"],
         drift_nats=kl["value"] if kl else None,
+        counts=[bool(row.get("counts", True)) for row in rows],
     )
 
 

@@ -180,9 +180,7 @@ class CorrectionScorer:
         objection, undecided = state.side_effects.find_harm("tuned", state.seed)
         if not objection and measure_broken_share(state.answers[TARGET]) > MAX_DEGRADED:
             objection = "more than one in ten new answers loops or is empty"
-        return replace(
-            evidence, not_trained=not_trained, objection=objection, undecided=undecided
-        )
+        return replace(evidence, not_trained=not_trained, objection=objection, undecided=undecided)
 
     def rows(self, state: ExamState) -> list[JsonObject]:
         """Return each target question with every arm's answers and their corrections."""

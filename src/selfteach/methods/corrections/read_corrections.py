@@ -24,10 +24,12 @@ from selfteach.methods.input_sources import (
     require_file,
 )
 from selfteach.methods.method import Material
-from selfteach.records import JsonMapping, dump_canonical_json
+from selfteach.records import JsonMapping, Turns, dump_canonical_json
 
 MIN_PROMPTS = 2
 """Different prompts: one to learn from, one for the exam."""
+ADVISABLE_PROMPTS = 50
+"""A fifth of them is for the exam, so that ten prompts decide."""
 
 
 def read_material(
@@ -126,13 +128,29 @@ def check_settings(edits: Source, prompts: Source, config: Settings) -> None:
         )
 
 
+def list_prompts(material: Corrections) -> set[Turns]:
+    """Return the different prompts of corrections, approvals and prompts without an answer."""
+    return {e.prompt for e in (*material.edits, *material.approved)} | set(material.prompts)
+
+
+def warn_of_few(material: Corrections) -> str:
+    """Return a warning if there are few prompts, else "". Criticisms bring prompts of their own."""
+    count = len(list_prompts(material))
+    if material.criticisms or count >= ADVISABLE_PROMPTS:
+        return ""
+    return (
+        f"{count} different prompts are few: {ADVISABLE_PROMPTS} or more are advisable. A part of "
+        "them is for the exam, which can hardly tell what was learned."
+    )
+
+
 def refuse_too_little(material: Corrections, config: Settings) -> None:
     """Check, before any model is loaded, that there are prompts for training and for the exam.
 
     Raises:
         DataError: there are not; the message counts the rows.
     """
-    asked = {e.prompt for e in (*material.edits, *material.approved)} | set(material.prompts)
+    asked = list_prompts(material)
     teaches = bool(material.edits or config.teacher or config.review)
     if material.criticisms or (len(asked) >= MIN_PROMPTS and teaches):
         return

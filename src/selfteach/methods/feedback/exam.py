@@ -303,8 +303,11 @@ class RuleScorer:
         return Evidence(None, None, start, "", not_trained=why, could_not_train=bool(searched))
 
     def rows(self, state: ExamState) -> list[JsonObject]:
-        """Return each target question with every arm's answers and whether they keep the rule."""
+        """Return each target question with every arm's answers, whether they keep the rule, and
+        whether the question counts in the verdict.
+        """
         scores: RuleScores = state.scores
+        counted = set(chain.from_iterable(scores.groups))
         arms = state.answers[TARGET]
         rows = []
         for i, text in enumerate(arms["base"].questions):
@@ -316,7 +319,8 @@ class RuleScorer:
                     "sampled": own.sampled[i].text,
                     "sampled_ok": scores.sampled[arm][i],
                 }
-            rows.append({"scope": TARGET, "prompt": text, "arms": cells})
+            row = {"scope": TARGET, "prompt": text, "counts": i in counted, "arms": cells}
+            rows.append(row)
         return rows
 
 
