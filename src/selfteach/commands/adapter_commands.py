@@ -34,8 +34,8 @@ def add_commands(app: typer.Typer) -> None:
     app.command(cls=PanelCommand)(train)
     for command in (compare, merge, export):
         app.command(cls=RunCommand)(command)
-    for command in (serve, mcp):
-        app.command(cls=PanelCommand)(command)
+    app.command(cls=PanelCommand)(serve)
+    app.command(cls=PanelCommand)(mcp)
 
 
 @with_teach_options

@@ -74,8 +74,8 @@ Settings = Annotated[
         "--config",
         "FILE",
         (
-            "A YAML file of settings, or a preset: quick (a first result in minutes), tiny (rules), "
-            "criticism (corrections)."
+            "A YAML file of settings, or a preset: quick (a first result in minutes; not train), "
+            "tiny (rules), criticism (corrections)."
         ),
     ),
 ]
