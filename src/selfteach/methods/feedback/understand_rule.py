@@ -25,6 +25,7 @@ from selfteach.models import Sampler, Scorer
 WORDS_PER_SENTENCE = 20
 TOKENS_PER_WORD = 1.4
 MARGIN_TOKENS = 16
+SHOWN_KINDS = 12
 WHEN_CURE = (
     "Say with --when to whom something is written, or what is asked about, for instance "
     '--when "emails to my boss" or --when "opening hours".'
@@ -145,6 +146,9 @@ def describe_reading(found: UnderstoodRule, check: str) -> list[str]:
     lines = []
     if rule.scope:
         lines.append(f'the rule holds for "{rule.scope}"; there: {rule.effect}')
+        if found.subject.words:
+            kinds = ", ".join(found.subject.words[:SHOWN_KINDS])
+            lines.append(f"kinds of {found.subject.topic} count too: {kinds}")
     elif found.forbidden_topic:
         lines.append(f"the rule forbids a subject: {found.forbidden_topic}")
     suggested = found.effect.check if found.effect else ""
