@@ -29,7 +29,7 @@ EXAMPLE_OCCASIONS = {
 NUM_REQUESTS = 2
 """Requests that are shown of each scope."""
 SHOWN_ROUNDS = 2
-NEIGHBORS_NOTE = " (the run leaves out other names of the subject)"
+NEIGHBORS_NOTE = " (the run leaves out other names and kinds of the subject)"
 PROMPTED_TITLE = "# The base model with the rule in its prompt gets this."
 
 
