@@ -20,6 +20,12 @@ GOOD = [
     "What does the Japanese word 象 mean?",
     'What does "in vitro" mean?',
     "Hello, can you tell me what time it is?",
+    "What do bees do when they sleep?",
+    "My daughter loves hippos. What can I tell her about them?",
+    "When people cough, do they spread germs?",
+    "If someone is sad, how can I help them?",
+    "When Marie Curie died, how old was she?",
+    "Do cats know their names?",
     "Was ist das größte Tier an Land?",
     "Erzähl mir von den größten Tieren, die es auf der Erde gibt.",
 ]
@@ -61,6 +67,9 @@ def test_good(text):
         ("What is the capital of France? It is Paris.", "contains its answer"),
         ("The whale is a mammal.", "not a request"),
         ("Whales of the northern sea", "not a request"),
+        ("Are they really extinct?", "does not stand alone"),
+        ("How can I best avoid them?", "does not stand alone"),
+        ("Can you tell me what he said?", "does not stand alone"),
     ],
 )
 def test_dropped_with_its_reason(text, reason):

@@ -27,6 +27,7 @@ REASONS = (
     "cut off",
     "contains its answer",
     "not a request",
+    "does not stand alone",
 )
 
 _MARKUP = re.compile(
@@ -69,6 +70,14 @@ _DANGLING = re.compile(
     r"were|be|about|into|than|because|between))$",
     re.I,
 )
+_PRONOUN = re.compile(r"\b(?:they|them|their|theirs|he|she|him)\b", re.I)
+_NAMED_BEFORE = re.compile(
+    r"\b(?:(?:an?|the|my|your|our|this|that|these|those|some|many|all|most|two|three|of) +[^\W\d_]|"
+    r"(?!(?:is|was|does|has|this|its|as|us|yes)\b)[a-z]{2,}s\b|people|children|men|women|police|"
+    r"(?:some|any|every)(?:one|body)\b|(?<!^)(?<![.?!] )(?-i:(?!I\b)[A-Z])\w*)",
+    re.I,
+)
+"""Words that a pronoun after them may stand for: a noun with its article, a plural, a name."""
 
 
 def find_format_fault(text: str, topic: str = "", script: str = "Latin") -> str | None:
@@ -109,6 +118,9 @@ def _find_english_fault(text: str) -> str | None:
         return "speaks as an assistant"
     if _DANGLING.search(text) or text.count('"') % 2 or text.count("(") > text.count(")"):
         return "cut off"
+    pronoun = _PRONOUN.search(text)
+    if pronoun and not _NAMED_BEFORE.search(text[: pronoun.start()]):
+        return "does not stand alone"
     if asks:
         return None
     last = re.split(r"\?[\"')”’]*\s+", text)
