@@ -67,6 +67,7 @@ from selfteach.records import (
     Example,
     JsonMapping,
     JsonObject,
+    ObjectiveWeights,
     Request,
     SamplingParams,
     make_prompt,
@@ -78,6 +79,8 @@ OBJECTIVE_WEIGHTS = {
     "kept": {"anchor": 8.0},
     "general": {"anchor": 8.0},
 }
+WEIGHTS_BESIDE_CRITICISM = OBJECTIVE_WEIGHTS | {"general": {"anchor": 16.0}}
+"""A criticism about length changes where answers stop, and other answers soon stop early too."""
 SHOWN_METRICS = (
     "distance",
     "corrected",
@@ -154,13 +157,18 @@ class Rounds:
     best: TunedModel | None = None
     turn: int = 0
 
+    @property
+    def weights(self) -> ObjectiveWeights:
+        """Return the weights of the objectives of each kind of example."""
+        return WEIGHTS_BESIDE_CRITICISM if self.parts.criticised else OBJECTIVE_WEIGHTS
+
     def plan(self) -> TrainingPlan:
         """Return the training (step 8) and the exam (step 10)."""
         session = self.session
         shots = make_worked_turns(self.examples.worked(), session.config.exam.shots)
         return TrainingPlan(
             examples=[*self.examples.examples, *self.anchors],
-            objectives=OBJECTIVE_WEIGHTS,
+            objectives=self.weights,
             exam=build_exam(
                 session, self.parts, self.rows, self.teacher, self.examples, self.header
             ),
@@ -255,7 +263,7 @@ class Rounds:
         with session.run.time_stage("exam of a longer training"):
             plan = self.plan()
             steps = session.config.exam.longer * tuned.trained.steps
-            other = tune(session, plan.examples, OBJECTIVE_WEIGHTS, "longer", steps)
+            other = tune(session, plan.examples, self.weights, "longer", steps)
             exam["longer"] = examine_longer(session, cast(Exam, plan.exam), other)
 
 
