@@ -24,6 +24,7 @@ LONG = "Tea is a drink. " * 9  # 36 words
         ("Shorter, please!", ("max_words=9",)),
         ("I wanted a short answer.", ("max_words=9",)),
         ("You use too many exclamation marks.", ('not contains "!"',)),
+        ("No lists, please, and no exclamation marks.", ("not format=list", 'not contains "!"')),
         ("Less text and no numbered lists.", ("max_words=9", "not format=list")),
         ("Too short, tell me more.", ("min_words=55",)),
         ("Don't begin with 'Sure'.", ('not starts "Sure"',)),

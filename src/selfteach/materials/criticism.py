@@ -68,6 +68,7 @@ _TOO_MANY = re.compile(
     re.I,
 )
 
+_SAYS_NOTHING = re.compile(r"(?:please|kindly|thanks|thank you|sorry)?", re.I)
 _EDGE = re.compile(rf"(?:{_SAID} )?(?P<edge>start|begin|end)s with (?P<what>.+)", re.I)
 
 AIM_FACTOR = 2 / 3
@@ -110,8 +111,9 @@ def make_checks(feedback: str, answers: Sequence[str]) -> tuple[str, ...]:
     """
     if whole := _make_check(feedback.strip(), answers):
         return (whole,)
-    parts = [part for part in re.split(r"[,;.!\n]+|\band\b|\bbut\b", feedback) if part.strip()]
-    found = [_make_check(part.strip(), answers) for part in parts]
+    split = re.split(r"[,;.!\n]+|\band\b|\bbut\b", feedback)
+    parts = [part.strip() for part in split if not _SAYS_NOTHING.fullmatch(part.strip())]
+    found = [_make_check(part, answers) for part in parts]
     return tuple(dict.fromkeys(check for check in found if check)) if parts and all(found) else ()
 
 
