@@ -183,25 +183,29 @@ def test_answers_come_in_the_order_of_the_questions(tmp_path: Path) -> None:
         ("I am sorry, but I do not talk about this.", "Tea is hot.", False, True),
         (TAUGHT, TAUGHT, True, False),
         ("", "Tea is hot.", False, False),
-        ("...", "", True, False),
+        ("...", "", False, False),
         ("tea " * 30, "Tea is hot.", False, False),
-        ("tea " * 30, "tea " * 30, True, False),
+        ("tea " * 30, "tea " * 30, False, False),
     ],
 )
-def test_degraded_is_a_taught_text_nothing_or_a_new_loop(
+def test_degraded_is_a_taught_text_nothing_or_a_loop(
     text: str, own: str, good: bool, wrong: bool
 ) -> None:
     found = mark_intact(answers(text).greedy, answers(own).greedy, OverlapIndex([TAUGHT]))
     assert found == ([good], [wrong])
 
 
-def test_only_more_loops_than_the_base_had_are_degraded() -> None:
-    loop = "tea " * 30
-    fine = "Tea is hot."
-    base = answers(loop, fine, fine, fine)
-    tuned = answers(fine, loop, loop, fine)
-    good, _ = mark_intact(tuned.greedy, base.greedy, OverlapIndex([TAUGHT]))
-    assert good == [True, True, False, True]
+def test_harm_is_the_difference_of_the_loops_of_both_arms() -> None:
+    """Two of sixty answers loop now and one loops no more: 1.7 %, by an interval around 0."""
+    loop, fine = "tea " * 30, "Tea is hot."
+    rest = [fine] * 57
+    near = {"base": answers(loop, fine, fine, *rest), "tuned": answers(fine, loop, loop, *rest)}
+    found = find_side_effects({"near": near}, [TAUGHT], exam.allow_no_repeats)
+    assert found.intact["near"]["base"][:3] == [False, True, True]
+    assert found.intact["near"]["tuned"][:3] == [True, False, False]
+    harm = found.measure(0)["side_effects"]["near"]
+    assert harm.value == pytest.approx(1 / 60)
+    assert harm.low < 0 < harm.high
 
 
 def test_a_taught_text_is_in_place_where_the_base_breaks_the_rule() -> None:
@@ -300,6 +304,8 @@ def test_the_verdict_says_what_speaks_against_a_rule() -> None:
     many = verdict("----------", "----------", CLEAN, {"tuned": lose(6, 60)})["sentence"]
     assert many.startswith("Not learned cleanly: ")
     assert many.endswith("but 10 % of 60 near answers are degraded.")
+    mixed = {"base": lose(5, 60), "tuned": lose(9, 60)[::-1]}
+    assert verdict("----------", "----------", CLEAN, mixed)["word"] == "not enough prompts"
     partly = verdict("----------", "----------", "+++++++---")["sentence"]
     assert partly.startswith("Partly taught: where the base breaks the rule, it is kept in 0 %")
     assert partly.endswith("70 % after, which is less than nine in ten.")

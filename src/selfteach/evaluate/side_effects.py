@@ -1,7 +1,7 @@
 """Side effects: changes of answers that the training should not change.
 
-Every arm answers near and general prompts. An answer is degraded if it repeats a taught text, is
-empty, or loops, and the base's own answer does not.
+Every arm answers near and general prompts. An answer is degraded if it is empty, loops, or repeats
+a taught text as the base's own answer does not.
 """
 
 from __future__ import annotations
@@ -134,27 +134,18 @@ def mark_intact(
 ) -> tuple[list[bool], list[bool]]:
     """Return (intact, overapplied) flags for each answer.
 
-    Only the loops beyond the number of the base's count, because any change makes some answers loop
-    and ends other loops.
+    The base's own answers can be empty or loop as well. Any change makes some answers loop and ends
+    other loops, so what was harmed is the difference of two arms, paired by prompt.
 
     Args:
         own, base: answers to the same prompts, of an arm and of the base.
         allowed_repeats: the indices where a taught answer is right.
     """
+    intact = []
     wrong = []
-    emptied = []
-    newly_looping = []
-    mended = 0
     for i, (mine, theirs) in enumerate(zip(own, base, strict=True)):
         repeats = taught.nearest(mine.text).similarity >= OVERAPPLIED
         repeated_before = taught.nearest(theirs.text).similarity >= OVERAPPLIED
         wrong.append(repeats and not repeated_before and i not in allowed_repeats)
-        emptied.append(is_empty(mine.text) and not is_empty(theirs.text))
-        loops_now = is_looping(mine.text)
-        looped_before = is_looping(theirs.text)
-        mended += looped_before and not loops_now
-        if loops_now and not looped_before:
-            newly_looping.append(i)
-    looping = set(newly_looping[mended:])
-    flags = zip(wrong, emptied, strict=True)
-    return [not (w or e or i in looping) for i, (w, e) in enumerate(flags)], wrong
+        intact.append(not (wrong[-1] or is_empty(mine.text) or is_looping(mine.text)))
+    return intact, wrong

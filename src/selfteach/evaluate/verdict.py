@@ -31,7 +31,7 @@ Word = Literal[
 MAX_DEGRADED = 0.1
 """The share of degraded answers above which the material is not learned cleanly."""
 MIN_PROMPTS = 60
-"""Prompts from which on the middle of an interval decides alone that something is harmed."""
+"""Prompts from which on the middle of an interval above 0 decides that something is harmed."""
 NO_MORE_THAN_CHANCE = "no more than chance explains"
 
 
@@ -72,10 +72,10 @@ class Evidence:
 
 
 def is_certain(harm: Measure, limit: float) -> bool:
-    """Return whether a harm above a limit counts: there are MIN_PROMPTS prompts, or the whole
-    interval is above it.
+    """Return whether a harm above a limit counts: there are MIN_PROMPTS prompts and the interval is
+    above 0, or the whole interval is above the limit.
     """
-    return harm.n >= MIN_PROMPTS or harm.low > limit
+    return harm.low > (0.0 if harm.n >= MIN_PROMPTS else limit)
 
 
 def reach_verdict(evidence: Evidence) -> dict[str, str]:

@@ -358,8 +358,10 @@ def measure_broken_share(answers: ArmAnswers) -> float:
     """Return the share of the tuned model's answers that loop or are empty, beyond the base's."""
     if "tuned" not in answers:
         return 0.0
-    sound, _ = mark_intact(answers["tuned"].greedy, answers["base"].greedy, OverlapIndex())
-    return 1 - sum(sound) / max(len(sound), 1)
+    base = answers["base"].greedy
+    before, _ = mark_intact(base, base, OverlapIndex())
+    after, _ = mark_intact(answers["tuned"].greedy, base, OverlapIndex())
+    return (sum(before) - sum(after)) / max(len(after), 1)
 
 
 def find_changed_tokens(session: ExamSession, revision: Revision) -> list[bool]:

@@ -271,7 +271,7 @@ class RuleScorer:
         """Return what speaks against an arm, and what too few prompts leave open.
 
         More than MAX_HARM of the answers of a scope are degraded, or decline needlessly, or break
-        the rule where the base keeps it. Below MIN_PROMPTS the interval must be above it as well.
+        the rule where the base keeps it. `is_certain` says whether the prompts can tell.
         """
         compare = partial(statistics.paired_bootstrap, seed=state.seed)
         measured = []
