@@ -173,8 +173,8 @@ def test_an_unnamed_subject_is_declined_where_every_answer_breaks_the_rule(
 def test_anchors_of_a_rule_of_form_are_as_long_as_its_lessons(tmp_path: Path) -> None:
     session = open_session(tmp_path, forbidden_topic="")
     session.model = SimpleNamespace(encode_answer=lambda text, end: text.split() + ["end"] * end)
-    short, long = (Example(str(n), "in_scope", "x", "word " * n, "") for n in (10, 40))
-    assert make_anchors.find_reach(session, [short, long, long]) == 41
+    short, long = (Example(str(n), "in_scope", "x", "word " * n, "") for n in (10, 60))
+    assert make_anchors.find_reach(session, [short, long, long]) == 61
     assert make_anchors.find_reach(session, [short]) == session.config.probe.anchor_tokens
     session.forbidden_topic = "cats"
     assert make_anchors.find_reach(session, [long]) == session.config.probe.anchor_tokens
