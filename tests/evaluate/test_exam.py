@@ -240,7 +240,7 @@ def test_side_effects_of_all_scopes() -> None:
     certain, uncertain = found.find_harm("tuned", 0)
     assert certain == "", "one answer of two cannot tell"
     assert uncertain == (
-        "100 % of 1 near answers are degraded and 50 % of 2 general answers are degraded"
+        "100 % more of 1 near answers are degraded and 50 % more of 2 general answers are degraded"
     )
     broken = [(r["scope"], not r["arms"]["tuned"]["ok"]) for r in found.rows()]
     assert broken == [("near", True), ("general", False), ("general", True)]
@@ -300,10 +300,10 @@ def test_the_verdict_counts_the_intact_answers_of_both_arms() -> None:
 def test_the_verdict_says_what_speaks_against_a_rule() -> None:
     few = verdict("----------", "----------", CLEAN, {"tuned": lose(1, 10)})["sentence"]
     assert few.startswith("Not enough prompts to tell: ")
-    assert few.endswith("but 10 % of 10 near answers are degraded.")
+    assert few.endswith("but 10 % more of 10 near answers are degraded.")
     many = verdict("----------", "----------", CLEAN, {"tuned": lose(6, 60)})["sentence"]
     assert many.startswith("Not learned cleanly: ")
-    assert many.endswith("but 10 % of 60 near answers are degraded.")
+    assert many.endswith("but 10 % more of 60 near answers are degraded.")
     mixed = {"base": lose(5, 60), "tuned": lose(9, 60)[::-1]}
     assert verdict("----------", "----------", CLEAN, mixed)["word"] == "not enough prompts"
     partly = verdict("----------", "----------", "+++++++---")["sentence"]

@@ -81,7 +81,9 @@ def test_a_model_that_declines_everything_does_not_pass() -> None:
     near = arms("near", OTHER, base=GOOD, prompted=GOOD, tuned=DECLINE)
     found = judge(FORBIDS, target | near)
     assert found["word"] == "not learned"
-    assert "100 % of 60 other answers decline or apply the rule needlessly" in found["sentence"]
+    assert (
+        "100 % more of 60 other answers decline or apply the rule needlessly" in found["sentence"]
+    )
     fine = arms("near", OTHER, base=GOOD, prompted=GOOD, tuned=GOOD)
     assert judge(FORBIDS, target | fine)["word"] == "taught"
 

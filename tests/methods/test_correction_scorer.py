@@ -124,12 +124,12 @@ def test_harm_to_general_answers_is_not_learned_cleanly(tmp_path: Path, damaged:
     six = {"tuned": [damaged] * 6 + FINE[6:]}
     assert verdict(tmp_path, replies=arms(), general=six) == (
         "not learned",
-        f"Not learned cleanly: {CHANGED}, but 60 % of 10 general answers are degraded.",
+        f"Not learned cleanly: {CHANGED}, but 60 % more of 10 general answers are degraded.",
     )
     two = {"tuned": [damaged, damaged, *FINE[2:]]}
     assert verdict(tmp_path, replies=arms(), general=two) == (
         "not enough prompts",
-        f"Not enough prompts to tell: {CHANGED}, but 20 % of 10 general answers are degraded.",
+        f"Not enough prompts to tell: {CHANGED}, but 20 % more of 10 general answers are degraded.",
     )
     one = {"tuned": [damaged, *FINE[1:]]}
     assert verdict(tmp_path, replies=arms(), general=one)[0] == "taught"

@@ -143,13 +143,13 @@ ALL = "+" * 20
             (NONE, FEW, HALF),
             {"degraded": 8},
             "not learned",
-            "open book 25 %, but 40 % of 20 general answers are degraded.",
+            "open book 25 %, but 40 % more of 20 general answers are degraded.",
         ),
         (
             (NONE, FEW, HALF),
             {"degraded": 3},
             "not enough prompts",
-            "open book 25 %, but 15 % of 20 general answers are degraded.",
+            "open book 25 %, but 15 % more of 20 general answers are degraded.",
         ),
         ((NONE, FEW, HALF), {"lost": 8}, "not learned", "common questions are lost."),
         (

@@ -112,14 +112,14 @@ RETAINED = changed(0.0, -0.01, 0.01)
             RETAINED,
             "not learned",
             "Not learned cleanly: ROUGE-L to people's answers is 0.00 before and 1.00 after, "
-            "but 60 % of 10 general answers are degraded.",
+            "but 60 % more of 10 general answers are degraded.",
         ),
         (
             alike(FAR, FAR, NEAR),
             degraded(2),
             RETAINED,
             "not enough prompts",
-            "but 20 % of 10 general answers are degraded.",
+            "but 20 % more of 10 general answers are degraded.",
         ),
         (
             alike(FAR, FAR, NEAR),

@@ -78,7 +78,7 @@ class SideEffects:
                 continue
             harm = statistics.paired_bootstrap(arms["base"], arms[arm], seed=seed)
             if harm.value > MAX_DEGRADED:
-                finding = f"{100 * harm.value:.0f} % of {harm.n} {scope} answers are degraded"
+                finding = f"{100 * harm.value:.0f} % more of {harm.n} {scope} answers are degraded"
                 (certain if is_certain(harm, MAX_DEGRADED) else uncertain).append(finding)
         return " and ".join(certain), " and ".join(uncertain)
 

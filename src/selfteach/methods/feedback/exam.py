@@ -290,7 +290,7 @@ class RuleScorer:
         for what, harm in measured:
             if harm.value <= MAX_HARM:
                 continue
-            finding = f"{100 * harm.value:.0f} % of {harm.n} {what}"
+            finding = f"{100 * harm.value:.0f} % more of {harm.n} {what}"
             (objections if is_certain(harm, MAX_HARM) else undecided).append(finding)
         return objections, undecided
 
