@@ -3,7 +3,7 @@
 # ruff: noqa: E501
 import pytest
 import regex
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from selfteach.errors import UsageError
@@ -222,6 +222,7 @@ statements = st.sampled_from(["", "We close."])
 
 
 @given(checks, texts, statements)
+@example("max_words=0", ". A", "")
 @settings(max_examples=20, deadline=None)
 def test_whatever_the_text_a_repair_meets_the_check(check, answer, statement):
     check_repairs(check, answer, statement)

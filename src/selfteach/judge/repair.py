@@ -77,9 +77,12 @@ def repair_answer(
 
 
 def _replace_alone(goal: Goal, answer: str, replacements: Sequence[tuple[str, str]]) -> str:
-    """Return the answer with its words replaced, where that meets the goal; else ""."""
-    replaced = replace_words(drop_cut_off_end(answer), replacements)
-    return replaced if replacements and goal.meets(replaced) else ""
+    """Return the answer with its words replaced, where that has a letter and meets the goal; else
+    "".
+    """
+    replaced = replace_words(drop_cut_off_end(answer), replacements).strip()
+    is_text = bool(replacements) and _has_letter(replaced)
+    return replaced if is_text and goal.meets(replaced) else ""
 
 
 def _list_drafts(answer: str, replacements: Sequence[tuple[str, str]], statement: str) -> list[str]:
