@@ -281,4 +281,5 @@ def test_a_singular_leads_back_to_its_plural(word):
 def test_a_subject_that_is_declined_is_a_forbidden_subject(text, check):
     rule = read_rule(text)
     assert (rule.scope, suggest_check(rule)) == ("", check)
-    assert read_rule("When emailing my boss, decline.").scope == "emailing my boss"
+    for scope in ("emailing my boss", "emails to my boss about money", "emails about invoices"):
+        assert read_rule(f"In {scope}, decline.", when=scope).scope == scope

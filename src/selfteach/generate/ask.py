@@ -178,8 +178,8 @@ def measure_suggestion(scorer: Scorer, topic: str, names: Sequence[str]) -> list
     The difference takes out that a topic of several words, or a rare one, is unlikely after
     anything.
 
-    Source: domain conditional PMI (arXiv 2104.08315, equation 3). Departs: the mean over words of
-    other topics stands for the premise without a name.
+    Source: domain conditional PMI (Holtzman et al. 2021, arXiv 2104.08315). Departs: the mean over
+    words of other topics stands for the premise without a name.
     """
     others = [
         word for about, listed in few_shot.KINDS if about != topic for word in listed.split(", ")

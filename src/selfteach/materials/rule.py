@@ -76,9 +76,9 @@ def read_rule(text: str, when: str = "", then: str = "") -> Rule:
     _refuse_instructions(text)
     scope, effect = (when, then) if when and then else _read_parts(text)
     scope, effect = when or scope, then or effect
-    topic = read_situation(scope).topic if scope and _DECLINES.fullmatch(effect) else ""
-    if topic:
-        scope, effect = "", f"Do not talk about {topic}."
+    situation = read_situation(scope) if scope and _DECLINES.fullmatch(effect) else None
+    if situation and situation.kind == "about":
+        scope, effect = "", f"Do not talk about {situation.topic}."
     _refuse_contradiction(effect)
     return Rule(text, str(uuid.uuid5(NAMESPACE, text)), scope, effect)
 

@@ -28,8 +28,8 @@ from selfteach.records import (
 ANCHOR_WEIGHT = 8.0
 ANCHOR_WEIGHT_OF_CONDITION = 16.0
 """Weights of anchors, outside the scope. The first token decides whether the model applies the
-rule. An anchor has about 24 tokens, so its first token is only 1/24 of its mean loss; under a
-condition, where anchors are longer, it is less.
+rule. An anchor has up to 48 tokens, so its first token is only 1/48 of its mean loss. Weight 16
+leaves more of a forbidden subject unlearned (docs/log/2026-11-rules.md, football).
 """
 NUM_WORKED = 16
 MAX_WORKED_WORDS = 700
