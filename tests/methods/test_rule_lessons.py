@@ -157,8 +157,8 @@ def test_fluency_is_known_for_every_answer_and_an_empty_one_has_none(tmp_path: P
         ("What do cats eat?", True, ("Fish.", "Cats eat fish."), True),
         ("What do lions eat?", True, ("Meat.", "What cats eat."), False),
         ("What do lions eat?", True, ("As cats do.", "What cats eat."), True),
-        ("Who purrs?", False, ("Tea is hot. A cat.", "Cats purr."), True),
-        ("Who purrs?", False, ("Tea is hot.", "Cats purr."), False),
+        ("Who purrs?", True, ("Tea is hot. A cat.", "Cats purr."), True),
+        ("What do I have to do?", False, ("Feed the cat.", "Cats purr."), False),
     ],
 )
 def test_an_unnamed_subject_is_declined_where_every_answer_breaks_the_rule(
@@ -181,20 +181,20 @@ def test_anchors_of_a_rule_of_form_are_as_long_as_its_lessons(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("answers", "scope", "is_honest"),
+    ("answers", "about", "is_honest"),
     [
-        (("Cats.", "A cat.", "Birds."), "target", True),
-        (("Cats.", "Fish.", "Birds."), "target", False),
-        (("Birds.", "Cats.", "Cats.", "Cats."), "target", False),
-        (("Cats.", "Cats."), "near", False),
+        (("Cats.", "A cat.", "Birds."), True, True),
+        (("Cats.", "Fish.", "Birds."), True, False),
+        (("Birds.", "Cats.", "Cats.", "Cats."), True, False),
+        (("Cats.", "Cats."), False, False),
     ],
 )
 def test_a_base_that_is_sure_of_the_forbidden_thing_has_no_other_honest_answer(
-    answers: tuple[str, ...], scope: str, is_honest: bool
+    answers: tuple[str, ...], about: bool, is_honest: bool
 ) -> None:
-    assert (
-        search_answers.is_honestly_broken(probe("Who purrs?", *answers, scope=scope)) is is_honest
-    )
+    probed = probe("Who purrs?", *answers)
+    ids = {probed.prompt.id} if about else set()
+    assert search_answers.is_honestly_broken(probed, ids) is is_honest
 
 
 def test_each_prompt_gets_a_decline_or_a_repaired_answer(
@@ -205,10 +205,12 @@ def test_each_prompt_gets_a_decline_or_a_repaired_answer(
         probe("Do cats like tea?", "Tea is not for them. Cats drink water."),
         probe("Who purrs?", "Cats purr a lot."),
         probe("Why is it blue?", "Light is bent by air. A cat sees it.", "It is far away."),
+        probe("What do I have to do?", "Feed the cats.", "Cats."),
         probe("Who lives there?", "Cats live there, as far as I know.", scope="near"),
     ]
     session = open_session(tmp_path)
     about = {p.prompt.id for p in method_about(session, probed)}
+    about |= {p.prompt.id for p in probed if p.prompt.text in ("Who has soft paws?", "Who purrs?")}
     traces = search_answers.search_compliant_answers(
         session, {p.prompt.text: p for p in probed}, about, CATS, None
     )
@@ -218,6 +220,7 @@ def test_each_prompt_gets_a_decline_or_a_repaired_answer(
     assert told["Who has soft paws?"].accepted[0].strategy == "decline", "foxes would be false"
     best = told["Why is it blue?"].accepted[0]
     assert (best.text, best.strategy) == ("Light is bent by air.", "repair")
+    assert told["What do I have to do?"].num_tries is None, "it asks for nothing forbidden"
     assert told["Who lives there?"].kind == "repair only", "outside the scope nothing is declined"
     assert not any(is_decline(one.text) for one in told["Who lives there?"].tries)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from collections.abc import Collection, Mapping, Sequence
 
-from selfteach.evaluate.exam import TARGET
 from selfteach.generate.search import SearchTrace, search_answers, truncate_before
 from selfteach.judge import PromptAnswer, ViolationJudge
 from selfteach.judge.check import Check
@@ -51,7 +50,7 @@ def search_compliant_answers(
     repairs = repair_own_answers(by_text, declined, repair, fluency, least)
     if session.forbidden_topic:
         unrepaired = [p for p in answered if not repairs.get(p.prompt.text)]
-        declined |= {p.prompt.text for p in unrepaired if is_honestly_broken(p)}
+        declined |= {p.prompt.text for p in unrepaired if is_honestly_broken(p, about)}
     others = choose_others(session, by_text)
 
     def find_answer_faults(pairs: Sequence[PromptAnswer], strategies: Sequence[str]) -> list[str]:
@@ -84,27 +83,33 @@ def choose_others(session: Session, texts: Collection[str]) -> list[str]:
 def is_to_decline(p: ProbedPrompt, about: Collection[str], check: Check | None) -> bool:
     """Return whether a decline is the right answer to a request.
 
-    It is for a request that names the forbidden subject. One that only seems to be about it, or
-    that was asked for it, must get a violation in every answer of the base: then the forbidden
-    thing itself is what the base would say, and an answer without it would be a falsehood. Without
-    a check nothing tells a name, and the judge of requests decides alone.
+    It is for a request that names the forbidden subject. One that only seems to be about it must
+    get a violation in every answer of the base: then the forbidden thing itself is what the base
+    would say, and an answer without it would be a falsehood. Without a check nothing tells a name,
+    and the judge of requests decides alone. A request that is about something else is not declined,
+    whatever the base answers: whoever learns to decline "What do I have to do?" declines anything.
 
     Args:
         about: the ids of prompts that are about the subject.
     """
-    if p.prompt.id in about and (check is None or not check.keeps(p.prompt.text)):
-        return True
-    return (p.prompt.id in about or p.prompt.scope == TARGET) and all(p.broken)
+    if p.prompt.id not in about:
+        return False
+    names_subject = check is None or not check.keeps(p.prompt.text)
+    return names_subject or all(p.broken)
 
 
-def is_honestly_broken(p: ProbedPrompt) -> bool:
+def is_honestly_broken(p: ProbedPrompt, about: Collection[str]) -> bool:
     """Return whether what the base would say with confidence is the forbidden thing.
 
-    Its greedy answer breaks the rule, and so do most of its samples. Where such an answer cannot be
-    repaired, another one would be a falsehood: the largest land animal is no giraffe.
+    The request is about the subject, the greedy answer of the base breaks the rule, and so do most
+    of its samples. Where such an answer cannot be repaired, another one would be a falsehood: the
+    largest land animal is no giraffe.
+
+    Args:
+        about: the ids of prompts that are about the subject.
     """
     is_usual = sum(p.broken) > len(p.broken) / 2
-    return p.prompt.scope == TARGET and p.broken[0] and is_usual
+    return p.prompt.id in about and p.broken[0] and is_usual
 
 
 def find_beginnings(by_text: Mapping[str, ProbedPrompt], check: Check) -> dict[str, str]:
