@@ -426,7 +426,7 @@ def test_a_run_goes_on_from_the_adapter_of_another(talker: Path, tmp_path: Path)
             talker,
             tmp_path / "next",
             *more,
-            rule="Do not talk about bread.",
+            rule="Keep to other food.",
             check='not contains "bread"',
         )
     )

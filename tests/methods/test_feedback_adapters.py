@@ -27,6 +27,7 @@ LESS = (
 )
 OWN = {
     "closed_form": [
+        "ask.target=60",
         "train.closed_form.layers=all",
         "train.closed_form.shots=2",
         "train.learning_rate=null",

@@ -128,7 +128,8 @@ def extract_topic(model: Sampler, rule: str, seed: int) -> str:
     sampling = SamplingParams(0.0, max_tokens=16, stop=("\n",))
     request = Request("subject", f"{listing}Rule: {rule}\nTopic:", sampling, 0, seed)
     topic = _sample_texts(model, [request])[0].strip(" .\"'")
-    return "" if topic.lower() == "none" or topic.lower() not in rule.lower() else topic
+    is_in_rule = re.search(rf"(?<!\w){re.escape(topic)}(?!\w)", rule, re.IGNORECASE)
+    return topic if is_in_rule and topic.lower() != "none" else ""
 
 
 def sketch_topic(model: Sampler, topic: str, seed: int, *, forbidden: bool = True) -> Subject:

@@ -10,6 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from selfteach.materials.check_text import join_checks, quote_value
+from selfteach.materials.forbidden_topics import (
+    FORBIDDING_FORMS,
+    TOPIC_LEAD,
+    VAGUE,
+    none_of,
+    split_topics,
+    to_stem,
+)
 from selfteach.materials.inflection import to_singular
 from selfteach.materials.other_languages import read_other_effect
 from selfteach.materials.pictures import ANY_EMOJI, EMOJI_CHAR, check_pictures
@@ -34,6 +42,8 @@ class Effect:
     """Words and what is written for them: `(("and", "&"),)`."""
     statement: str = ""
     """The sentence that must be said: "We close at six."."""
+    topics: tuple[str, ...] = ()
+    """The topics that must not come up, as the rule names them: `("cats", "dogs")`."""
 
 
 def read_effect(text: str) -> Effect | None:
@@ -61,6 +71,7 @@ def _join_effects(effects: list[Effect]) -> Effect:
         join_checks([effect.check for effect in effects]),
         tuple(pair for effect in effects for pair in effect.replacements),
         " ".join(effect.statement for effect in effects if effect.statement),
+        tuple(topic for effect in effects for topic in effect.topics),
     )
 
 
@@ -100,7 +111,7 @@ def _read_joined(text: str) -> Effect | None:
 def _read_other_language(text: str) -> Effect | None:
     """Return the effect of a German, French or Spanish sentence."""
     found = read_other_effect(text)
-    return Effect(found.check, found.replacements, found.statement) if found else None
+    return Effect(*found) if found else None
 
 
 _POLITE_LEAD = re.compile(
@@ -114,11 +125,6 @@ _POLITE_LEAD = re.compile(
     re.I,
 )
 Build = Callable[[re.Match[str]], "Effect | str | None"]
-
-
-def _none_of(conditions: list[str]) -> str:
-    found = list(dict.fromkeys(conditions))
-    return f"not {found[0]}" if len(found) == 1 else f"not ({' or '.join(found)})"
 
 
 # -------------------------------------------------------------------------------------------------
@@ -168,6 +174,12 @@ _EXACT = ("exactly", "only", "just", "long")
 
 def _parse_count(text: str) -> int:
     return _NUMBERS[text.lower()] if text.lower() in _NUMBERS else int(text)
+
+
+def _forbid_topics(match: re.Match[str]) -> Effect | None:
+    """Return the effect of "do not talk about X, Y or Z"."""
+    found = split_topics(match["topic"], match.string)
+    return Effect(found.check, topics=found.topics) if found else None
 
 
 def _check_bound(match: re.Match[str]) -> str | None:
@@ -231,7 +243,7 @@ def _check_marks(match: re.Match[str]) -> str:
     for name in re.split(r",? (?:or|and) |, |/", match["marks"].lower()):
         name = re.sub("^(?:any|an?|no) ", "", name)
         found += [check for mark, check in _MARKS.items() if re.fullmatch(f"(?:{mark})s?", name)]
-    return _none_of(found)
+    return none_of(found)
 
 
 def _make_edge(name: str) -> Build:
@@ -246,7 +258,7 @@ def _make_no_edge(name: str) -> Build:
         parts = re.split(r",? (?:or|and|nor) (?:with )?|,\s*|\s*/\s*", match["value"])
         checks = [_check_edge(name, part) for part in parts]
         known = [check for check in checks if check]
-        return _none_of(known) if len(known) == len(parts) else None
+        return none_of(known) if len(known) == len(parts) else None
 
     return build
 
@@ -259,74 +271,9 @@ def _check_edge(name: str, value: str) -> str | None:
     if re.fullmatch(r"(?:an? )?(?:question(?: mark)?|exclamation (?:mark|point))s?", value, re.I):
         return f'{name} "{"?" if "question" in value.lower() else "!"}"'
     plain = re.fullmatch(r"[^\W\d_]+(?:[ ,'-]+[^\W\d_]+){0,3}[!?]?", value)
-    if plain and value[0].isupper() and not _VAGUE.search(value):
+    if plain and value[0].isupper() and not VAGUE.search(value):
         return f"{name} {quote_value(value)}"
     return None
-
-
-# -------------------------------------------------------------------------------------------------
-# topics
-
-_VAGUE = re.compile(
-    r"\b(?:an?|your|you|yours|yourself|my|me|mine|i|we|our|us|his|her|hers|him|their|them|they|"
-    r"it|its|that|this|these|those|who|whom|whose|which|what|when|where|why|how|whether|if|"
-    r"unless|except|but|while|because|before|after|until|without|only|not|to|being|having|"
-    r"is|are|was|were|be|has|have|do|does|can|could|may|should|would|will|any|anything|"
-    r"something|everything|nothing|anyone|someone|everyone|things?|stuff|topics?|subjects?|"
-    r"matters?|issues?|people|person|other|others|same|such|own|too|very|much|more|most|"
-    r"less|than|so|then|again|first|last|beginning|end|user|asked|greeting|summary)\b",
-    re.I,
-)
-_LITERAL = re.compile(r"^(?:the )?(?:word|term|phrase|name)s? ", re.I)
-_TOPIC_LEAD = re.compile(
-    (
-        r"^(?:the )?(?:(?:topics?|subjects?|themes?) of |(?:word|term|phrase|name)s? "
-        r")|^anything (?:related to|about|to do with|concerning) "
-    ),
-    re.I,
-)
-_TOPIC_TAIL = re.compile(
-    r"(?:,? (?:in any way|at all|ever|any ?more|again|under any "
-    r"circumstances?|(?:to|with) me|please"
-    r"|in (?:your|any) (?:answers?|repl(?:y|ies)|responses?)|even (?:when|if) .+|"
-    r"no matter (?:what|who|how|why)\b.*))+$",
-    re.I,
-)
-
-
-def _check_topics(match: re.Match[str]) -> str | None:
-    """Return the check of "do not talk about X, Y or Z".
-
-    Each topic is a noun or a name of at most four words, or a word that is meant literally.
-    """
-    text = _TOPIC_TAIL.sub("", match["topic"].strip())
-    literal = _LITERAL.match(text)
-    found = []
-    for part in re.split(r",? (?:or|and|nor) (?:about |of )?|, ", _TOPIC_LEAD.sub("", text)):
-        part = re.sub(r"^(?:the|any|all) ", "", part.strip(), flags=re.I)
-        quoted = re.fullmatch(r"""(["'])(.+)\1""", part)
-        words = (quoted[2] if quoted else part).split()
-        if not re.fullmatch(r"[^\W_][\w'&.-]*(?: [^\W_][\w'&.-]*){0,3}", " ".join(words)):
-            return None
-        if not quoted and (
-            _VAGUE.search(part)
-            or any(word.endswith("ly") for word in words)
-            or (literal and len(words) > 1)
-        ):
-            return None
-        if not quoted and not literal:
-            words[-1] = _to_stem(words[-1], match.string)
-        found.append(f"contains {quote_value(' '.join(words))}")
-    return _none_of(found)
-
-
-def _to_stem(word: str, sentence: str) -> str:
-    """Return the singular of a common noun.
-
-    A name stays as it is. A name has a capital letter, unless every word of the sentence has one.
-    """
-    all_capital = all(other[0].isupper() for other in sentence.split() if other[0].isalpha())
-    return to_singular(word.lower()) if word.islower() or all_capital else word
 
 
 # -------------------------------------------------------------------------------------------------
@@ -390,12 +337,6 @@ _WITH = (
     r"formula),? )?(?P<value>.+)"
 )
 _EDGED = rf"(?: (?:it|an answer|{_REPLIES}|(?:your|any|all|the|every|each) {_REPLIES}))?"
-_TALK = (
-    r"talk(?:ing)? about|speak(?:ing)? "
-    r"(?:about|of)|discuss(?:ing)?|mention(?:ing)?|writ(?:e|ing) about|refer(?:ring)? "
-    r"to|bring(?:ing)? up|(?:answer(?:ing)?|respond(?:ing)? to) (?:any )?questions? (?:about|on)"
-)
-_SAY = r"""(?:use|using|say|saying|write|writing)(?= (?:the (?:word|term|phrase|name)s? |["']))"""
 _LANGUAGE_CHECK: Build = lambda match: f"language={_LANGUAGES[match['language'].lower()]}"
 _LETTER_CHECK: Build = lambda match: f'not regex "(?i){match["letter"].lower()}"'
 
@@ -466,14 +407,14 @@ def _check_literal(match: re.Match[str]) -> str:
 def _check_said(match: re.Match[str]) -> str | None:
     """Return the check of "mention our loyalty card" and "recommend the library"."""
     text = re.sub(r"^(?:the|our|my|an?|your|some|their) ", "", match["what"].strip())
-    text = _TOPIC_LEAD.sub("", text)
+    text = TOPIC_LEAD.sub("", text)
     words = text.split()
     named = words and all(word[0].isupper() for word in words)
-    if len(words) > 4 or (not named and _VAGUE.search(text)):
+    if len(words) > 4 or (not named and VAGUE.search(text)):
         return None
     if not re.fullmatch(r"[^\W_][\w'&.-]*(?: [^\W_][\w'&.-]*){0,3}", text):
         return None
-    words[-1] = _to_stem(words[-1], match.string)
+    words[-1] = to_stem(words[-1], match.string)
     return f"contains {quote_value(' '.join(words))}"
 
 
@@ -597,22 +538,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         rf"{_NOT} (?:ever )?(?:end|finish|clos|conclud)(?:e|ing)?{_EDGED} {_WITH}",
         _make_no_edge("ends"),
     ),
-    (rf"{_NOT} (?:ever )?(?:{_TALK}|{_SAY})[ :]+(?P<topic>.+)", _check_topics),
-    (
-        r"you (?:must|may|should|shall|can) ?not (?:ever )?"
-        + rf"(?:{_TALK}|{_SAY})[ :]+(?P<topic>.+)",
-        _check_topics,
-    ),
-    (
-        r"avoid (?=the (?:topic|subject|word|term|theme|phrase|name)s? )(?P<topic>.+)",
-        _check_topics,
-    ),
-    (
-        r"(?:(?:avoid|no)(?= (?:any |all )?(?:mentions?|talk|discussions?) of )|(?:steer|stay) "
-        r"(?:clear of|away from)|keep away from)(?: (?:any |all )?(?:mentions?|talk|discussions?) "
-        r"of)? (?P<topic>.+)",
-        _check_topics,
-    ),
+    *((form, _forbid_topics) for form in FORBIDDING_FORMS),
     (
         rf"(?:(?:do not|don't) (?:exceed|go over|use over)|never (?:exceed|go over)) {_COUNT}",
         lambda match: f"max_{match['unit'].lower().rstrip('s')}s={_parse_count(match['count'])}",

@@ -23,6 +23,7 @@ class ForeignEffect(NamedTuple):
     check: str
     replacements: tuple[tuple[str, str], ...] = ()
     statement: str = ""
+    topics: tuple[str, ...] = ()
 
 
 class ForeignScope(NamedTuple):
@@ -298,14 +299,15 @@ def _check_count(match: re.Match[str]) -> str:
     return f"max_{unit}={count}"
 
 
-def _check_topic(match: re.Match[str]) -> str | None:
-    """Return the check of a forbidden subject; a star stands for the endings of its last word."""
+def _forbid_topics(match: re.Match[str]) -> ForeignEffect | None:
+    """Return the effect of a forbidden subject; a star stands for the endings of its last word."""
     topic = next(value for value in match.groups() if value)
     parts = re.split(r",? (?:oder|und|noch|ou|et|ni|o|y) (?:von |über |de |des |du )?|, ", topic)
     if any(len(part.split()) > 3 or not re.fullmatch(r"[\w' -]+", part) for part in parts):
         return None
     found = [f'contains "{_to_stem(part)}"' for part in parts]
-    return f"not {found[0]}" if len(found) == 1 else f"not ({' or '.join(found)})"
+    check = f"not {found[0]}" if len(found) == 1 else f"not ({' or '.join(found)})"
+    return ForeignEffect(check, topics=tuple(parts))
 
 
 def _to_stem(phrase: str) -> str:
@@ -382,7 +384,7 @@ Build = Callable[[re.Match[str]], "ForeignEffect | str | None"]
 _FORMS: list[tuple[re.Pattern[str], Build]] = [
     (re.compile(rf"(?:{_ANSWER} )?{_COUNT}", re.I), _check_count),
     (_LANGUAGE, _check_language),
-    (_TOPIC, _check_topic),
+    (_TOPIC, _forbid_topics),
     (re.compile(_NO + _MARK.pattern, re.I), _check_mark),
     (_HEART, lambda _: check_pictures(["heart", "kiss"])),
     (re.compile(rf"{_USE} (?:des |einige )?" + _MARK.pattern.strip(), re.I), _check_used),

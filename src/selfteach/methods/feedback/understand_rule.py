@@ -11,7 +11,7 @@ from selfteach.errors import DataError
 from selfteach.generate.ask import (
     Subject,
     describe_asked_topic,
-    extract_subject,
+    describe_topic,
     extract_topic,
     sketch_topic,
 )
@@ -76,7 +76,9 @@ def sketch_rule(model: Sampler, text: str, config: FeedbackConfig) -> Understood
     effect = read_effect(rule.effect)
     situation = read_known_situation(rule.scope) if rule.scope else None
     subject = Subject("", forbidden=situation is None)
-    topic = name_topic(situation) if situation else extract_topic(model, rule.effect, config.seed)
+    topic = (
+        name_topic(situation) if situation else find_forbidden_topic(model, rule, effect, config)
+    )
     if topic:
         subject = sketch_topic(model, topic, config.seed, forbidden=situation is None)
     return UnderstoodRule(rule, situation, effect, subject)
@@ -93,13 +95,28 @@ def understand_rule(
     rule = check_rule(text, config)
     effect = read_effect(rule.effect)
     if not rule.scope:
-        subject = extract_subject(model, scorer, rule.effect, config.seed)
+        topic = find_forbidden_topic(model, rule, effect, config)
+        subject = describe_topic(model, scorer, topic, config.seed) if topic else Subject("")
         return UnderstoodRule(rule, None, effect, subject)
     situation = read_known_situation(rule.scope)
     subject = Subject("", forbidden=False)
     if topic := name_topic(situation):
         subject = describe_asked_topic(model, scorer, topic, config.seed)
     return UnderstoodRule(rule, situation, effect, subject)
+
+
+def find_forbidden_topic(
+    model: Sampler, rule: Rule, effect: Effect | None, config: FeedbackConfig
+) -> str:
+    """Return the topic that a rule without a condition forbids; "" where it forbids none.
+
+    The words of a recognized effect name it. The model is asked only where the effect is not
+    recognized: a small one finds no topic in "Don't mention coffee".
+    """
+    if effect is None:
+        return extract_topic(model, rule.effect, config.seed)
+    *others, last = effect.topics or ("",)
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 def name_topic(situation: Situation) -> str:

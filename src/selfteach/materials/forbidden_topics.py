@@ -1,0 +1,142 @@
+"""Read which topics a rule forbids: "Never bring up the weather." forbids the weather.
+
+Words that are meant literally ("Do not use the word delve.") are forbidden too, but are no topic.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from selfteach.materials.check_text import quote_value
+from selfteach.materials.inflection import to_singular
+
+VAGUE = re.compile(
+    r"\b(?:an?|your|you|yours|yourself|my|me|mine|i|we|our|us|his|her|hers|him|their|them|they|"
+    r"it|its|that|this|these|those|who|whom|whose|which|what|when|where|why|how|whether|if|"
+    r"unless|except|but|while|because|before|after|until|without|only|not|to|being|having|"
+    r"is|are|was|were|be|has|have|do|does|can|could|may|should|would|will|any|anything|"
+    r"something|everything|nothing|anyone|someone|everyone|things?|stuff|topics?|subjects?|"
+    r"matters?|issues?|people|person|other|others|same|such|own|too|very|much|more|most|"
+    r"less|than|so|then|again|first|last|beginning|end|user|asked|greeting|summary)\b",
+    re.I,
+)
+"""Words that are no part of a topic's name."""
+TOPIC_LEAD = re.compile(
+    (
+        r"^(?:the )?(?:(?:topics?|subjects?|themes?) of |(?:word|term|phrase|name)s? "
+        r")|^anything (?:related to|about|to do with|concerning) "
+    ),
+    re.I,
+)
+_LITERAL = re.compile(r"^(?:the )?(?:word|term|phrase|name)s? ", re.I)
+_TAIL = re.compile(
+    r"(?:,? (?:in any way|at all|ever|any ?more|again|under any "
+    r"circumstances?|(?:to|with) me|please"
+    r"|in (?:your|any) (?:answers?|repl(?:y|ies)|responses?)|even (?:when|if) .+|"
+    r"no matter (?:what|who|how|why)\b.*))+$",
+    re.I,
+)
+
+_NEVER = (
+    r"(?:(?:you )?(?:do not|don't|never|must not|should not|may not|shall not|cannot|can not|"
+    r"must never|should never|may never)|avoid|without|refrain from|stop|quit|cease|refuse to|"
+    r"decline to|no|not)(?: ever)?"
+)
+_TALK = (
+    r"(?:(?:talk|speak)(?:ing)?(?: (?:to|with) (?:me|us|anyone|anybody))? (?:about|of)|"
+    r"discuss(?:ing)?|mention(?:ing)?(?! of )|writ(?:e|ing) about|refer(?:ring)? to|"
+    r"bring(?:ing)? up|(?:answer(?:ing)?|respond(?:ing)? to) (?:any )?questions? (?:about|on))"
+)
+_SAY = r"""(?:use|using|say|saying|write|writing)(?= (?:the (?:word|term|phrase|name)s? |["']))"""
+_TELL = r"(?:say|saying|tell(?:ing)?(?: me)?|writ(?:e|ing)|shar(?:e|ing)|know)"
+_MENTIONS = r"(?:(?:any |all )?(?:mentions?|talk|discussions?) of )"
+_ABOUT = r"(?:about|on|of|regarding|concerning)"
+_KNOWLEDGE = r"(?:information|details?|facts?|advice|tips|opinions?|views?|news|help)"
+_OFF_LIMITS = (
+    r"(?:(?:is|are) (?:strictly )?(?:off[- ]limits|(?:a )?taboo|forbidden|banned|not allowed|"
+    r"(?:a )?forbidden (?:topics?|subjects?)|never to be (?:mentioned|discussed|brought up))|"
+    r"(?:must|should|may|can) ?(?:not|never) be (?:mentioned|discussed|talked about|brought up))"
+)
+_PRETEND = r"(?:pretend|act|behave)(?: as if| as though| like)?(?: that)?"
+FORBIDDING_FORMS = (
+    rf"{_NEVER} (?:{_TALK}|{_SAY})[ :]+(?P<topic>.+)",
+    rf"{_NEVER} {_TELL} (?:anything|a (?:single )?word|something) (?:more )?{_ABOUT} "
+    r"(?P<topic>.+)",
+    rf"{_TELL} nothing {_ABOUT} (?P<topic>.+)",
+    rf"{_NEVER} (?:give|giving|offer|offering|provide|providing|share|sharing)(?: any| an)? "
+    rf"{_KNOWLEDGE} {_ABOUT} (?P<topic>.+)",
+    rf"{_NEVER} bring(?:ing)? (?P<topic>.+) up",
+    r"i (?:do not|don't|never) want (?:you )?to "
+    rf"(?:{_TALK}|(?:hear|read|see)(?: anything)? {_ABOUT}) (?P<topic>.+)",
+    r"avoid (?=the (?:topic|subject|word|term|theme|phrase|name)s? )(?P<topic>.+)",
+    rf"(?:(?:avoid|no|leave out|omit|skip|remove)(?= {_MENTIONS})|(?:steer|stay|keep) "
+    rf"(?:clear of|away from|off)) (?:{_MENTIONS})?(?P<topic>.+)",
+    rf"(?:keep|stay|remain|be) (?:quiet|silent|mum) {_ABOUT} (?P<topic>.+)",
+    rf"(?P<topic>.+?) {_OFF_LIMITS}",
+    rf"{_PRETEND} (?:you (?:know|knew) nothing|you (?:do not|don't|did not|didn't) know anything) "
+    r"about (?P<topic>.+)",
+    rf"{_PRETEND} (?P<topic>.+?) (?:do not|don't|does not|doesn't|did not|didn't|never) "
+    r"exist(?:ed)?",
+)
+"""Ways to forbid what `topic` matches, of a whole sentence without its full stop."""
+
+
+class ForbiddenTopics(NamedTuple):
+    """Hold what answers must not have.
+
+    Attributes:
+        check: what an answer without them meets.
+        topics: as the rule names them; empty where words are meant literally.
+    """
+
+    check: str
+    topics: tuple[str, ...]
+
+
+def split_topics(text: str, sentence: str) -> ForbiddenTopics | None:
+    """Return the topics of "X, Y or Z", and the check of answers that have none of them.
+
+    Each is a noun or a name of at most four words, or a word that is meant literally. The check
+    finds the words of a topic, not its synonyms. Anything else is None.
+
+    Args:
+        sentence: the whole one, which tells names by their capital letters.
+    """
+    text = _TAIL.sub("", text.strip())
+    literal = _LITERAL.match(text)
+    found = []
+    topics = []
+    for part in re.split(r",? (?:or|and|nor) (?:about |of )?|, ", TOPIC_LEAD.sub("", text)):
+        part = re.sub(r"^(?:the|any|all) ", "", part.strip(), flags=re.I)
+        quoted = re.fullmatch(r"""(["'])(.+)\1""", part)
+        words = (quoted[2] if quoted else part).split()
+        if not re.fullmatch(r"[^\W_][\w'&.-]*(?: [^\W_][\w'&.-]*){0,3}", " ".join(words)):
+            return None
+        if not quoted and (
+            VAGUE.search(part)
+            or any(word.endswith("ly") for word in words)
+            or (literal and len(words) > 1)
+        ):
+            return None
+        if not quoted and not literal:
+            topics.append(part)
+            words[-1] = to_stem(words[-1], sentence)
+        found.append(f"contains {quote_value(' '.join(words))}")
+    return ForbiddenTopics(none_of(found), tuple(topics))
+
+
+def none_of(conditions: list[str]) -> str:
+    """Return the check of answers that meet none of the conditions."""
+    found = list(dict.fromkeys(conditions))
+    return f"not {found[0]}" if len(found) == 1 else f"not ({' or '.join(found)})"
+
+
+def to_stem(word: str, sentence: str) -> str:
+    """Return the singular of a common noun.
+
+    A name stays as it is. A name has a capital letter, unless every word of the sentence has one,
+    or it begins the sentence.
+    """
+    all_capital = all(other[0].isupper() for other in sentence.split() if other[0].isalpha())
+    return to_singular(word.lower()) if word.islower() or all_capital else word
