@@ -72,6 +72,7 @@ def test_what_is_no_plain_topic_is_not_read_as_one(rule: str) -> None:
         ("Do not mention cats, dogs or birds.", "cats, dogs or birds"),
         ("Do not use exclamation marks.", ""),
         ("No politics.", "politics"),
+        ("Always talk about politics.", ""),
     ],
 )
 def test_the_model_is_asked_only_where_the_words_are_not_recognized(rule: str, topic: str) -> None:

@@ -82,6 +82,14 @@ FORBIDDING_FORMS = (
 """Ways to forbid what `topic` matches, of a whole sentence without its full stop."""
 
 
+_FORBIDDING_WORD = re.compile(
+    r"\b(?:no|not|never|avoid\w*|stop|quit|without|refuse|decline|refrain|exclude|ban|skip|omit|"
+    r"nothing|cannot|off|away|nicht|nie(?:mals)?|kein\w*|ohne|ne|pas|jamais|sans|nunca|jamás|sin|"
+    r"evita)\b|n['’]t?\b",
+    re.I,
+)
+
+
 class ForbiddenTopics(NamedTuple):
     """Hold what answers must not have.
 
@@ -92,6 +100,11 @@ class ForbiddenTopics(NamedTuple):
 
     check: str
     topics: tuple[str, ...]
+
+
+def can_forbid(text: str) -> bool:
+    """Return whether a text has a word that forbids: "Always talk about cats." has none."""
+    return _FORBIDDING_WORD.search(text) is not None
 
 
 def split_topics(text: str, sentence: str) -> ForbiddenTopics | None:

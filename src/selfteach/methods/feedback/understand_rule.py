@@ -16,6 +16,7 @@ from selfteach.generate.ask import (
     sketch_topic,
 )
 from selfteach.materials.effect import Effect, read_effect
+from selfteach.materials.forbidden_topics import can_forbid
 from selfteach.materials.rule import Rule, find_conflict, read_rule
 from selfteach.materials.situation import Situation, read_situation
 from selfteach.methods.feedback.training_settings import choose_training
@@ -111,10 +112,12 @@ def find_forbidden_topic(
     """Return the topic that a rule without a condition forbids; "" where it forbids none.
 
     The words of a recognized effect name it. The model is asked only where the effect is not
-    recognized: a small one finds no topic in "Don't mention coffee".
+    recognized, and a word forbids something: a small one finds no topic in "Don't mention coffee",
+    and one in "Always talk about cats".
     """
     if effect is None:
-        return extract_topic(model, rule.effect, config.seed)
+        can = can_forbid(rule.effect)
+        return extract_topic(model, rule.effect, config.seed) if can else ""
     *others, last = effect.topics or ("",)
     return f"{', '.join(others)} or {last}" if others else last
 
