@@ -65,6 +65,9 @@ def test_reading_raises_nothing_but_a_data_error(text):
 
 
 FORMS = {
+    "Write everything in lowercase letters.": r'not regex "\\p{Lu}"',
+    "Always end with a follow-up question.": 'ends "?"',
+    'Say "folks" instead of "people".': 'not contains "people"',
     "Answer in one sentence.": "max_sentences=1",
     "Always answer in a single sentence.": "max_sentences=1",
     "Please keep your answers to one sentence": "max_sentences=1",

@@ -268,7 +268,12 @@ def _check_edge(name: str, value: str) -> str | None:
     value = value.strip()
     if quoted := re.fullmatch(r"""(["'])(.+)\1""", value):
         return f"{name} {quote_value(quoted[2])}"
-    if re.fullmatch(r"(?:an? )?(?:question(?: mark)?|exclamation (?:mark|point))s?", value, re.I):
+    if re.fullmatch(
+        r"(?:an? )?(?:(?:(?:follow-?up|short|clarifying|related|further|friendly) )?question"
+        r"(?: mark)?|exclamation (?:mark|point))s?",
+        value,
+        re.I,
+    ):
         return f'{name} "{"?" if "question" in value.lower() else "!"}"'
     plain = re.fullmatch(r"[^\W\d_]+(?:[ ,'-]+[^\W\d_]+){0,3}[!?]?", value)
     if plain and value[0].isupper() and not VAGUE.search(value):
@@ -330,6 +335,7 @@ _JSON = rf"(?:{_ANSWER} (?:in|with|as|using)|use|output|return)"
 _SEPARATOR = r"(?:,? (?:or|and) |, |/)"
 _LOWER = r"lower[- ]?case"
 _UPPER = r"(?:upper[- ]?case|capitals?|all caps|block capitals)"
+_ALL = r"(?: (?:everything|it all|all (?:text|words|answers)))?"
 _LETTERS = r"(?: letters?| only| characters?)*"
 _LEADS_TO = rf"(?:(?:it|them|(?:your|all|all your|every|each|the) {_REPLIES}) )?(?:with|by saying) "
 _WITH = (
@@ -385,9 +391,10 @@ def _replace_words(match: re.Match[str]) -> Effect | None:
         return None
     one, one_new = to_singular(old.lower()), to_singular(new.lower())
     pairs = [(old, new)]
-    if one != old and " " not in old:
+    has_singular = one != old and " " not in old and old.lower().startswith(one[:3])
+    if has_singular:  # "person" is another word than "people"
         pairs.append((one, one_new))
-    wanted = one if one != old and " " not in old and old.islower() else old
+    wanted = one if has_singular and old.islower() else old
     return Effect(f"not contains {quote_value(wanted)}", tuple(pairs))
 
 
@@ -509,11 +516,11 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         _LANGUAGE_CHECK,
     ),
     (
-        rf"(?:(?:{_ANSWER}|use)(?: only)?(?: in| with)? )?(?:all |only )?{_LOWER}{_LETTERS}",
+        rf"(?:(?:{_ANSWER}|use)(?: only)?{_ALL}(?: in| with)? )?(?:all |only )?{_LOWER}{_LETTERS}",
         r'not regex "\\p{Lu}"',
     ),
     (
-        rf"(?:{_ANSWER}|use)(?: only)?(?: in| with)? (?:all |only )?{_UPPER}{_LETTERS}",
+        rf"(?:{_ANSWER}|use)(?: only)?{_ALL}(?: in| with)? (?:all |only )?{_UPPER}{_LETTERS}",
         r'not regex "\\p{Ll}"',
     ),
     (

@@ -110,6 +110,8 @@ _TOPIC_FORMS = [
         r"discuss|describe) (?P<topic>.+)",
         r"(?:about|regarding|concerning) (?P<topic>.+)",
         r"(?:.*\b)?ask(?:s|ed|ing)?(?: you| me| us)? for (?P<topic>.+)",
+        r"(?:.*\b)?ask(?:s|ed|ing)?(?: you| me| us)?(?: what)? (?:the|our|your) "
+        r"(?P<topic>(?!questions?\b|same\b)[a-z]+(?: [a-z]+)?)(?<! is)(?: is| are)?",
         r"(?:topics|subjects|matters|questions) (?:of|like|such as) (?P<topic>.+)",
     )
 ]
@@ -250,7 +252,28 @@ def _read_task(text: str) -> Situation | None:
     return None
 
 
+_ASKED_CLAUSES = [
+    (re.compile(rf"(?:.*\b)?ask(?:s|ed|ing)?(?: you| me| us)? {clause}", re.I), topic)
+    for clause, topic in (
+        (
+            r"where (?:(?:we|you) (?:are|live)(?: located)?|(?:our|your|the) .+ is(?: located)?)",
+            "address",
+        ),
+        (
+            r"(?:when|(?:at|until) what time|what time|how long) (?:we|you) (?:are )?"
+            r"(?:open|close)d?",
+            "opening hours",
+        ),
+        (r"(?:how much .+ (?:costs?|is|are)|what .+ costs?)", "prices"),
+    )
+]
+"""Questions that stand for a topic."""
+
+
 def _read_topic(text: str) -> Situation | None:
+    for clause, topic in _ASKED_CLAUSES:
+        if clause.fullmatch(text):
+            return Situation("about", topic=topic)
     for form in (_ASKED, *_TOPIC_FORMS):
         if match := form.fullmatch(text):
             return Situation("about", topic=match["topic"])
