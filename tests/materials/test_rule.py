@@ -65,6 +65,9 @@ def test_reading_raises_nothing_but_a_data_error(text):
 
 
 FORMS = {
+    "Use at least one exclamation mark.": 'contains "!"',
+    'Always greet me with "Hello there".': 'starts "Hello there"',
+    "Always recommend taking the train.": 'contains "train*"',
     "Write everything in lowercase letters.": r'not regex "\\p{Lu}"',
     "Always end with a follow-up question.": 'ends "?"',
     'Say "folks" instead of "people".': 'not contains "people"',

@@ -320,7 +320,8 @@ _NOT = (
 )
 _USE = r"(?:use|using|write|writing|include|including|give|giving|contain|make|making|put|have|add)"
 _WHERE = (
-    rf"(?: (?:in|within|from|per) (?:(?:your|any|all|the|every|each|an?) )?{_REPLIES}| at all| "
+    r"(?: (?:in|within|from|per|(?:to|at)(?: the end of)?) "
+    rf"(?:(?:your|any|all|the|every|each|an?) )?{_REPLIES}| at all| "
     r"ever| please)?"
 )
 _COUNT = (
@@ -426,8 +427,15 @@ def _check_said(match: re.Match[str]) -> str | None:
 
 
 def _check_recommended(match: re.Match[str]) -> str | None:
-    """Return the check of what must be recommended: its rarest words."""
-    return check_statement(match["what"]) if len(match["what"].split()) <= 6 else None
+    """Return the check of what must be recommended: "taking the train" is about the train."""
+    what = re.sub(r"^[a-z]+ing (?=\w)", "", match["what"])
+    return check_statement(what) if len(what.split()) <= 6 else None
+
+
+def _check_marked(match: re.Match[str]) -> str:
+    """Return the check of "use at least one exclamation mark"."""
+    name = match["mark"].lower()
+    return next(check for mark, check in _MARKS.items() if re.fullmatch(f"(?:{mark})s?", name))
 
 
 _WHOM = (
@@ -535,6 +543,10 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         _check_emoji,
     ),
     (rf"(?:start|begin|open) {_WITH}", _make_edge("starts")),
+    (
+        r"greet(?: (?:me|us|them|him|her|everyone|the user|people))? with (?P<value>.+)",
+        _make_edge("starts"),
+    ),
     (rf"(?:end|finish|close|conclude|sign(?: off)?) {_WITH}", _make_edge("ends")),
     (rf"sign(?: off)?(?: {_IT})? (?:as|with|using) (?P<value>.+)", _make_edge("ends")),
     (
@@ -610,8 +622,14 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     (
         r"(?:say|write|include|mention|add|use|put|insert|contain|have)(?: (?:the|a) (?:words?|"
         r"phrase|"
-        rf"hashtag|sentence|line|expression|term|name|greeting))? {_LITERALLY}(?: somewhere)?",
+        rf"hashtag|sentence|line|expression|term|name|greeting))? {_LITERALLY}(?: somewhere)?{_WHERE}",
         _check_literal,
+    ),
+    (
+        r"(?:use|include|add|put|write)(?: (?:at least (?:one|an?)|an?|one|some))? "
+        rf"(?P<mark>(?:{'|'.join(name for name in _MARKS if name.endswith(('mark', 'point)')))})s?)"
+        rf"{_WHERE}",
+        _check_marked,
     ),
     (r"say (?P<value>hello|hi|thank you|thanks|please|sorry|goodbye)", _check_called),
     (r"mention (?!that |how |why |when |if |whether )(?P<what>.+)", _check_said),

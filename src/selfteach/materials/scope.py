@@ -101,6 +101,12 @@ _SUFFIX_GENRE = re.compile(
     rf"(?!(?:capital|block|small|big|upper-?case|lower-?case|bold) )(?:[a-z-]+ )?{_BARE_GENRES})",
     re.I,
 )
+_SUFFIX_ADDED = re.compile(
+    r"(?P<effect>(?:always )?(?:add|append|attach|put) .+?),? (?:to|on|under|at the end of) "
+    rf"(?P<scope>(?:(?:all|any|every|each|my|our) )*(?:{_GENRE_TO} .+|{_ANY_GENRE})|"
+    rf"(?:(?:all|any|every|each|my|our) )+{GENRE})",
+    re.I,
+)
 _SUFFIX_WITH = re.compile(
     rf"(?P<effect>(?i:{_ADVERB}(?:{_STRONG}|{_VERBS})|no) .+?),? "
     rf"(?:with|around|towards?|in front of) (?P<scope>{PERSON})"
@@ -276,9 +282,11 @@ def _split_when(text: str) -> ScopedText | None:
 
 
 def _split_in(text: str) -> ScopedText | None:
-    """Split "EFFECT in emails to SCOPE" and "EFFECT in recipes"."""
-    match = _SUFFIX_IN.fullmatch(text) or _SUFFIX_GENRE.fullmatch(text)
-    return ScopedText(match["scope"], match["effect"]) if match else None
+    """Split "EFFECT in emails to SCOPE", "EFFECT in recipes" and "Add X to every email"."""
+    forms = (_SUFFIX_IN, _SUFFIX_GENRE, _SUFFIX_ADDED)
+    match = next((found for form in forms if (found := form.fullmatch(text))), None)
+    is_one = match is not None and _is_scope(match["scope"])
+    return ScopedText(match["scope"], match["effect"]) if match and is_one else None
 
 
 def _split_with(text: str) -> ScopedText | None:

@@ -12,7 +12,8 @@ from selfteach.materials.other_languages import read_other_scope
 _GENRE_NAMES = {
     r"e-?mail(?:s|ing)?|mails?": "email",
     r"text messages?|texts?|texting|sms(?:es)?": "text message",
-    r"(?:chat |direct |private |voice )?messages?|messaging|dms?|chats?|whatsapps?": "message",
+    r"(?:(?:chat|direct|private|voice|slack|teams|discord|telegram|signal|whatsapp|instagram) )?"
+    r"messages?|messaging|dms?|chats?|whatsapps?": "message",
     r"(?:cover |love |thank-you )?letters?": "letter",
     r"(?:blog |forum |facebook |instagram |linkedin )?posts?|posting": "post",
     r"tweets?|tweeting": "tweet",
