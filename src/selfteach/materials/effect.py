@@ -622,7 +622,8 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     (
         r"(?:say|write|include|mention|add|use|put|insert|contain|have)(?: (?:the|a) (?:words?|"
         r"phrase|"
-        rf"hashtag|sentence|line|expression|term|name|greeting))? {_LITERALLY}(?: somewhere)?{_WHERE}",
+        rf"hashtag|sentence|line|expression|term|name|greeting))? {_LITERALLY}"
+        rf"(?: somewhere)?{_WHERE}",
         _check_literal,
     ),
     (
