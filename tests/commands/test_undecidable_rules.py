@@ -13,6 +13,9 @@ from selfteach.methods.feedback.read_rule import check_settings
 @pytest.mark.parametrize(
     ("rule", "told"),
     [
+        ("Answer.", "asks for nothing"),
+        ("Please always answer the question.", "asks for nothing"),
+        ("Reply to all messages as usual.", "asks for nothing"),
         ("Be kind.", "names a manner"),
         ("Always be kind and patient.", "names a manner"),
         ("Sei freundlich.", "names a manner"),

@@ -25,6 +25,14 @@ MANNER = re.compile(
     re.I,
 )
 """A sentence that names nothing but a manner: "Be kind and patient."."""
+NOTHING = re.compile(
+    r"(?:(?:always|please|just|simply) )*(?:answer|reply|respond|speak|talk|write|say something|"
+    r"do (?:your|the) (?:job|task)|antworte|réponds?|responde)"
+    r"(?: (?:me|us|to me|the user|(?:to )?(?:all |every |any |the |my |a )*(?:questions?|prompts?|"
+    r"requests?|messages?)|as (?:usual|always|before)|normally|something|please))*[.!]?",
+    re.I,
+)
+"""A sentence that asks for what every answer does: "Answer the question."."""
 OR_DECIDE = (
     "or what decides it: --check TEXT, --teacher URL#NAME (a stronger model judges), or "
     "--set judge.name=yes_no (the base judges itself)"
@@ -66,10 +74,15 @@ def refuse_undecidable(effect: str) -> None:
     """Refuse an effect that nothing here can decide, before minutes are spent on finding that out.
 
     Raises:
-        DataError: it states a manner alone, or its language is not read.
+        DataError: it asks for nothing or states a manner alone, or its language is not read.
     """
     if read_effect(effect):
         return
+    if NOTHING.fullmatch(effect.strip()):
+        raise DataError(
+            f'"{effect.strip()}" asks for nothing: every answer does it.',
+            cure=f'Say what is to change, for instance "Answer in one sentence.", {OR_DECIDE}.',
+        )
     if MANNER.fullmatch(effect.strip()):
         raise DataError(
             f'"{effect.strip()}" names a manner, and no program can check a manner.',
