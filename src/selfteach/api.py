@@ -639,6 +639,7 @@ def add_lesson(
             accept=accept,
             instead_of=instead_of,
             beside=train,
+            say=display.print_line,
         )
         return {"lesson": lesson.name, **describe_student(folder, opened.state)}
 

@@ -172,11 +172,32 @@ def test_the_new_lesson_may_count_instead_of_the_old_one(tmp_path: Path, runs: l
     assert (student / TENSORS).read_bytes() == (runs[1] / TENSORS).read_bytes()
 
 
-def test_what_is_not_learned_is_not_added(tmp_path: Path) -> None:
-    run = write_run(tmp_path / "run", word="not learned")
-    with pytest.raises(LessonRefused, match="Not learned"):
+@pytest.mark.parametrize("word", ["not learned", "nothing to learn", "not examined"])
+def test_what_is_not_learned_is_not_added(tmp_path: Path, word: str) -> None:
+    run = write_run(tmp_path / "run", word=word)
+    with pytest.raises(LessonRefused, match=word.capitalize()):
         teach(tmp_path / "anna", [run])
     assert teach(tmp_path / "anna", [run], accept=True) == ["do-not-hum"]
+
+
+@pytest.mark.parametrize(
+    ("word", "says"),
+    [
+        ("partly taught", ["do-not-hum is added as it is. Partly taught: for a test."]),
+        ("not enough prompts", ["do-not-hum is added as it is. Not enough prompts: for a test."]),
+        ("just prompt it", []),
+        ("taught", []),
+    ],
+)
+def test_what_is_learned_in_part_is_added_with_one_note(
+    tmp_path: Path, word: str, says: list[str]
+) -> None:
+    run = write_run(tmp_path / "run", word=word)
+    notes: list[str] = []
+    with open_student(tmp_path / "anna", partial(begin_state, run)) as student:
+        add_lesson(student, run, script(), say=notes.append)
+    assert [lesson.name for lesson in read_student(tmp_path / "anna").lessons] == ["do-not-hum"]
+    assert notes == says
 
 
 def test_a_run_of_another_base_is_refused(tmp_path: Path, runs: list[Path]) -> None:

@@ -17,10 +17,12 @@ BASE = [0.0] * 20
 ALONE = ExamScores(BASE, [1.0] * 20, "taught", 0.01)
 
 
-def sit(right: int, word: str = "taught", drift: float | None = 0.01) -> Cell:
+def sit(
+    right: int, word: str = "taught", drift: float | None = 0.01, degrades: bool = False
+) -> Cell:
     """The cell of a lesson of 20 questions, of which alone it keeps all."""
-    now = ExamScores(BASE, [1.0] * right + [0.0] * (20 - right), word, drift)
-    return compare_exams(ALONE, now)
+    answers = [1.0] * right + [0.0] * (20 - right)
+    return compare_exams(ALONE, ExamScores(BASE, answers, word, drift, degrades=degrades))
 
 
 @pytest.mark.parametrize(
@@ -29,12 +31,30 @@ def sit(right: int, word: str = "taught", drift: float | None = 0.01) -> Cell:
         (20, "taught", "kept"),
         (19, "taught", "kept"),  # 5 points: not more than 5
         (18, "taught", "weakened"),
-        (20, "not learned", "weakened"),  # other answers are degraded now
+        (18, "partly taught", "weakened"),
+        (18, "not learned", "weakened"),  # still better than the base
+        (0, "partly taught", "weakened"),
         (0, "not learned", "lost"),
     ],
 )
 def test_the_state_of_a_lesson(right: int, word: str, state: str) -> None:
     assert sit(right, word).state == state
+
+
+@pytest.mark.parametrize(
+    "word", ["just prompt it", "partly taught", "not enough prompts", "not learned"]
+)
+def test_another_word_for_the_same_score_is_no_harm(word: str) -> None:
+    """One answer of 20 can change the word, and the limit is 5 points."""
+    assert (sit(19, word).state, sit(20, word).state) == ("kept", "kept")
+
+
+def test_a_lesson_whose_other_answers_are_degraded_now_is_weakened() -> None:
+    assert sit(20, "not learned", degrades=True).state == "weakened"
+    learned = {"word": "not learned", "sentence": "Not learned cleanly: better, but 12 % loop."}
+    assert read_exam_scores("feedback", {"answers": [], "verdict": learned}).degrades
+    learned["sentence"] = "Not learned: better, which is no more than chance explains."
+    assert not read_exam_scores("feedback", {"answers": [], "verdict": learned}).degrades
 
 
 def test_what_was_never_learned_is_not_lost() -> None:

@@ -33,6 +33,8 @@ MAX_DEGRADED = 0.1
 MIN_PROMPTS = 60
 """Prompts from which on the middle of an interval above 0 decides that something is harmed."""
 NO_MORE_THAN_CHANCE = "no more than chance explains"
+NOT_CLEANLY = "Not learned cleanly"
+"""How the sentence begins where other answers are degraded; the word is "not learned"."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,7 @@ def choose_verdict(evidence: Evidence) -> tuple[Word, str]:
         chance = evidence.worse if evidence.gain.high < 0 else NO_MORE_THAN_CHANCE
         return "not learned", f"Not learned: {change}, which is {chance}."
     if evidence.objection:
-        return "not learned", f"Not learned cleanly: {change}, but {evidence.objection}."
+        return "not learned", f"{NOT_CLEANLY}: {change}, but {evidence.objection}."
     if evidence.undecided:
         return "not enough prompts", (
             f"Not enough prompts to tell: {change}, but {evidence.undecided}."

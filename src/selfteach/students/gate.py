@@ -1,8 +1,11 @@
 """The gate: does a new lesson leave the others as they were?
 
 kept        the score of a lesson is at most 5 points below what it had alone
-weakened    it is further below, or its verdict no longer says that it was learned
-lost        its verdict says so no longer, and it is no better than the base
+weakened    it is further below; or other answers are degraded by now ("not learned cleanly")
+lost        it is further below, its verdict says that it is not learned, and it is no better than
+            the base
+
+A verdict that changes its word while the score stays is no harm: a word can hang on one answer.
 
 A change passes if no lesson became worse by it, if every exam could be sat, and if the general
 drift is at most .03 nats.
@@ -16,6 +19,7 @@ from itertools import compress
 
 from selfteach import statistics
 from selfteach.errors import RequirementNotMet
+from selfteach.evaluate.verdict import NOT_CLEANLY, Word
 from selfteach.records import JsonMapping
 from selfteach.students.state import Cell, CellState
 
@@ -23,7 +27,12 @@ MAX_FALL = 0.05
 """A lesson may lose so much of its score by another one."""
 MAX_DRIFT_NATS = 0.03
 """The largest general drift of a student that passes without `--accept`."""
-LEARNED = ("taught", "just prompt it")
+NOT_LEARNED: Sequence[Word] = ("not learned", "nothing to learn", "not examined")
+"""The verdicts of a lesson that is not added without `--accept`. "Not learned cleanly" has the word
+of the first one.
+"""
+IN_PART: Sequence[Word] = ("partly taught", "not enough prompts")
+"""The verdicts of a lesson that is added with a note."""
 SEED = 0
 
 
@@ -37,6 +46,7 @@ class ExamScores:
         drift_nats: None where the exam has no general answers.
         counts: whether each question counts in the verdict: of a rule those on which the base
             breaks it. Empty if all do.
+        degrades: whether the verdict objects to what became of other answers.
     """
 
     base: Sequence[float]
@@ -44,6 +54,7 @@ class ExamScores:
     verdict: str
     drift_nats: float | None
     counts: Sequence[bool] = ()
+    degrades: bool = False
 
 
 def compare_exams(alone: ExamScores, now: ExamScores) -> Cell:
@@ -57,11 +68,12 @@ def compare_exams(alone: ExamScores, now: ExamScores) -> Cell:
     )
     fall = statistics.paired_bootstrap(before, tuned, seed=SEED)
     gain = statistics.paired_bootstrap(tuned, base, seed=SEED)
-    unlearned = alone.verdict in LEARNED and now.verdict not in LEARNED
+    was_learned = alone.verdict not in NOT_LEARNED
     state: CellState = "kept"
-    if unlearned and gain.low <= 0:
-        state = "lost"
-    elif unlearned or fall.value > MAX_FALL:
+    if fall.value > MAX_FALL:
+        is_gone = was_learned and now.verdict in NOT_LEARNED and gain.low <= 0
+        state = "lost" if is_gone else "weakened"
+    elif was_learned and now.degrades:
         state = "weakened"
     score = statistics.mean(tuned, seed=SEED, limits=(0.0, 1.0))
     return Cell(state, score, fall, gain, now.drift_nats, now.verdict)
@@ -152,6 +164,7 @@ def read_exam_scores(kind: str, exam: JsonMapping) -> ExamScores:
         verdict=exam["verdict"]["word"],
         drift_nats=kl["value"] if kl else None,
         counts=[bool(row.get("counts", True)) for row in rows],
+        degrades=str(exam["verdict"].get("sentence", "")).startswith(NOT_CLEANLY),
     )
 
 

@@ -31,7 +31,13 @@ from selfteach.students.folder import (
     is_student,
     read_student,
 )
-from selfteach.students.gate import LEARNED, LessonRefused, find_worse, list_objections
+from selfteach.students.gate import (
+    IN_PART,
+    NOT_LEARNED,
+    LessonRefused,
+    find_worse,
+    list_objections,
+)
 from selfteach.students.material import keep_material
 from selfteach.students.state import LESSONS_FOLDER, Cell, Lesson, StudentState
 from selfteach.train.adapters.adapter import can_join
@@ -99,6 +105,7 @@ def add_lesson(
     accept: bool = False,
     instead_of: Sequence[str] = (),
     beside: TrainBeside | None = None,
+    say: Callable[[str], object] = lambda line: None,
 ) -> Lesson:
     """Make a finished run a lesson, if it passes the gate. A run that is a lesson already stays it.
 
@@ -107,6 +114,7 @@ def add_lesson(
         accept: add it, whatever the gate says.
         instead_of: lessons to switch off, because this one counts in their place.
         beside: trains it beside the others that are on; None keeps it alone.
+        say: receives a line about a lesson that is added although it is learned in part.
 
     Raises:
         LessonRefused: the gate refuses it; the student is as before.
@@ -131,6 +139,8 @@ def add_lesson(
         change += f", {', '.join(instead_of)} off"
     student.commit(after.record(change, cells), change)  # 4
     student.remove_training_runs()
+    if exam["verdict"]["word"] in IN_PART:
+        say(f"{lesson.name} is added as it is. {exam['verdict']['sentence']}")
     return lesson
 
 
@@ -201,7 +211,7 @@ def refuse_unlearned(
         LessonRefused: the verdict of its exam says so.
     """
     verdict = exam["verdict"]
-    if verdict["word"] not in LEARNED and not accept:
+    if verdict["word"] in NOT_LEARNED and not accept:
         raise LessonRefused(
             f'"{lesson.name}" was not added: {verdict["sentence"]}',
             where=student.path,
