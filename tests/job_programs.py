@@ -20,7 +20,15 @@ if not go.read_text():
 elif "--accept" in sys.argv or go.read_text() == "added":
     print(json.dumps({"student": {"lesson": "do-not-b"}}))
 elif go.read_text() == "refused":
-    sys.exit(print('selfteach: "b" was not added: it is lost.', file=sys.stderr) or 1)
+    what = '"b" was not added: it is lost.'
+    print("selfteach:", what, "The same command with --accept adds it.", file=sys.stderr)
+    print(json.dumps({"refused": {"what": what, "worse": ["do-not-a"], "acceptable": True}}))
+    sys.exit(1)
+elif go.read_text() == "nothing to add":
+    what = "there is nothing to add."
+    print("selfteach:", what, file=sys.stderr)
+    print(json.dumps({"refused": {"what": what, "worse": [], "acceptable": False}}))
+    sys.exit(1)
 else:
     sys.exit(go.read_text())
 """

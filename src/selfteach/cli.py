@@ -370,6 +370,14 @@ def chat(
         str | None,
         option("--student", "NAME", "A student, which the conversation teaches; it may be new."),
     ] = None,
+    config: Annotated[
+        str,
+        option(
+            "--config",
+            "FILE",
+            "With --student: settings of the rules that are taught, a file or a preset.",
+        ),
+    ] = "",
     adapter: OptionalAdapter = "",
     model: AnsweringModel = None,
     temperature: Temperature = 0.0,
@@ -390,6 +398,7 @@ def chat(
             run, model, engine, system, 1, temperature, max_tokens, seed or 0, context.obj, adapter
         ),
         student,
+        config,
     )
 
 

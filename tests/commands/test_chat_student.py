@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,13 @@ import pytest
 from test_chat_commands import Echo
 
 from lesson_runs import script, write_run
+from selfteach import cli
 from selfteach.commands import chat, chat_student
 from selfteach.commands.answer import AnswerOptions
 from selfteach.commands.screen import Screen
 from selfteach.run.display import SilentDisplay
 from selfteach.students.folder import open_student, read_student
-from selfteach.students.jobs import JobBook
+from selfteach.students.jobs import Job, JobBook, make_rule_job
 from selfteach.students.lessons import add_lesson, begin_state
 
 
@@ -41,7 +43,9 @@ def anna(tmp_path: Path) -> Path:
     return tmp_path / "anna"
 
 
-def talk(anna: Path, monkeypatch: pytest.MonkeyPatch, *lines: str) -> tuple[str, list[Path | None]]:
+def talk(
+    anna: Path, monkeypatch: pytest.MonkeyPatch, *lines: str, config: str = ""
+) -> tuple[str, list[Path | None]]:
     """Return what a conversation prints on stderr, and which models were opened for it."""
     opened: list[Path | None] = []
 
@@ -55,7 +59,7 @@ def talk(anna: Path, monkeypatch: pytest.MonkeyPatch, *lines: str) -> tuple[str,
     err = io.StringIO()
     screen = Screen(io.StringIO(), err, SilentDisplay())
     options = AnswerOptions()
-    with chat_student.open_taught_student(str(anna), options, screen) as taught:
+    with chat_student.open_taught_student(str(anna), options, screen, config) as taught:
         chat._converse(taught.sampler, options, screen, taught)
     return err.getvalue(), opened
 
@@ -94,6 +98,58 @@ def test_undo_ends_a_job_and_then_takes_the_last_lesson_back(
     assert "no lessons yet" in said
     assert read_student(anna).lessons == ()
     assert opened == [anna, None], "then the base answers"
+
+
+def test_a_rule_is_checked_at_once_and_has_the_settings_of_the_chat(
+    anna: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said, _ = talk(anna, monkeypatch, "/rule Be kind.", "/rule Be brief.", config="quick")
+    assert '"Be kind." names a manner, and no program can check a manner.' in said
+    assert "/rule End emails with a thank you." in said
+    assert "--" not in said
+    (job,) = JobBook(anna).list_jobs()
+    assert (job.title, job.settings) == ("Be brief.", "quick")
+
+
+def test_settings_without_a_student_or_that_nobody_has_are_refused(
+    anna: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run_command(["chat", "--config", "quick"]) == 2
+    assert "Give --student NAME" in capsys.readouterr().err
+    assert cli.run_command(["chat", "--student", f"{anna}/", "--config", "quik"]) == 2
+    assert 'Did you mean "quick"?' in capsys.readouterr().err
+
+
+def refuse(anna: Path, rule: str, worse: Sequence[str]) -> Job:
+    """Record a rule that the gate refused."""
+    book = JobBook(anna)
+    job = book.add(make_rule_job(rule))
+    message = f'"{rule}" was not added: it is lost.'
+    return book.update(job.id, state="refused", message=message, worse=worse)
+
+
+def test_the_lesson_that_was_refused_last_can_be_accepted(
+    anna: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = (refuse(anna, f"Do not {name}.", ["do-not-a"]) for name in "bc")
+    said, _ = talk(anna, monkeypatch, "/lessons", "/accept", "/accept later", "/accept instead")
+    assert "it is lost. /accept adds it all the same. /accept instead switches do-not-a off" in said
+    assert '"Do not c." will be added' in said
+    assert "/accept 'later' is not understood" in said
+    accepted = [JobBook(anna).find(job.id) for job in (first, second)]
+    assert [job.state for job in accepted] == ["waiting", "waiting"]
+    assert [job.instead_of for job in accepted] == [["do-not-a"], []]
+    assert "--accept" in JobBook(anna).make_command(accepted[0])
+
+
+def test_what_cannot_be_accepted_says_so(anna: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said, _ = talk(anna, monkeypatch, "/accept")
+    assert "no lesson was refused" in said
+    job = refuse(anna, "Do not b.", [])
+    said, _ = talk(anna, monkeypatch, "/accept instead")
+    assert "weakens no lesson" in said
+    assert "Type /accept." in said
+    assert JobBook(anna).find(job.id).state == "refused"
 
 
 def test_a_lesson_that_another_program_adds_answers_at_once(

@@ -116,6 +116,31 @@ def test_a_student_and_an_earlier_run_exclude_each_other(
     assert "--from and --student exclude each other" in print_of(capsys, *words, code=2)
 
 
+def test_a_lesson_counts_instead_of_another_one_on_the_command_line(
+    anna: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad = script({"do-not-a": make_cell(2)})
+    monkeypatch.setattr("selfteach.students.examine.examine_with", lambda display: bad)
+    refused = print_of(capsys, "student", "add", "anna", "b", code=1)
+    assert "The new one: the same command with --instead-of do-not-a." in refused
+    words = ("student", "add", "anna", "b", "--instead-of")
+    assert 'there is no lesson "x"' in print_of(capsys, *words, "x", code=2)
+    assert len(read_student(anna).lessons) == 1
+    print_of(capsys, *words, "do-not-a")
+    assert [lesson.on for lesson in read_student(anna).lessons] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("student", "words"),
+    [((), "--instead-of needs --student"), (("--student", "anna"), 'there is no lesson "x"')],
+)
+def test_a_lesson_that_is_not_there_is_found_before_anything_is_taught(
+    anna: Path, capsys: pytest.CaptureFixture[str], student: tuple[str, ...], words: str
+) -> None:
+    said = ("feedback", "Do not hum.", "--instead-of", "x", "--dry-run")
+    assert words in print_of(capsys, *said, *student, code=2)
+
+
 class Terminal(io.StringIO):
     """Typed words."""
 

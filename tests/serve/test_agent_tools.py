@@ -85,7 +85,10 @@ def test_an_agent_asks_and_teaches_a_student(
         (anna / "go").write_text("refused")
         book = JobBook(anna)
         wait_until(lambda: book.find(job["id"]).state == "refused")
-        assert "it is lost" in (await call(client, "status", job=job["id"]))["message"]
+        status = await call(client, "status", job=job["id"])
+        assert "it is lost" in status["message"]
+        assert "/accept in `selfteach chat --student" in status["cure"]
+        assert "--accept" not in json.dumps(status)
         lessons = await call(client, "lessons")
         assert [lesson["name"] for lesson in lessons["lessons"]] == ["do-not-a"]
 

@@ -144,6 +144,38 @@ def test_a_rule_becomes_a_job_and_then_a_lesson_that_delete_takes_back(
     assert [lesson.name for lesson in read_student(anna).lessons] == ["do-not-a"]
 
 
+def test_a_refused_lesson_names_its_address_and_counts_instead_of_what_it_weakens(
+    client: Any, anna: Path
+) -> None:
+    path = client.post("/v1/feedback", json={"rule": "Do not b."}).headers["Location"]
+    (anna / "go").write_text("refused")
+    wait_until(lambda: client.get(path).json()["state"] == "refused")
+    job = client.get(path).json()
+    assert job["worse"] == ["do-not-a"]
+    assert job["cure"].startswith(f"POST {path}/accept adds it all the same.")
+    assert '{"instead_of": ["do-not-a"]}' in job["cure"]
+    assert "--accept" not in json.dumps(job)
+    wrong = client.post(f"{path}/accept", json={"instead_of": ["do-not-c"]})
+    assert wrong.status_code == 409
+    assert "it weakens: do-not-a" in wrong.json()["error"]["message"]
+    unknown = client.post(f"{path}/accept", json={"in_place": []})
+    assert unknown.status_code == 400
+    assert client.get(path).json()["state"] == "refused"
+    (anna / "go").unlink()
+    accepted = client.post(f"{path}/accept", json={"instead_of": ["do-not-a"]})
+    assert accepted.status_code == 202
+    assert (accepted.json()["accept"], accepted.json()["instead_of"]) == (True, ["do-not-a"])
+
+
+def test_a_refused_lesson_is_accepted_without_a_body(client: Any, anna: Path) -> None:
+    path = client.post("/v1/feedback", json={"rule": "Do not b."}).headers["Location"]
+    (anna / "go").write_text("refused")
+    wait_until(lambda: client.get(path).json()["state"] == "refused")
+    (anna / "go").unlink()
+    accepted = client.post(f"{path}/accept")
+    assert (accepted.status_code, accepted.json()["instead_of"]) == (202, [])
+
+
 CONVERSATION = [
     {"role": "user", "content": "What is rain?"},
     {"role": "assistant", "content": "Water that falls from clouds."},

@@ -150,7 +150,10 @@ def test_a_lesson_that_weakens_another_one_is_refused_with_what_to_type(
         with pytest.raises(LessonRefused, match='"do-not-b" was not added: "do-not-a" is') as found:
             add_lesson(opened, runs[1], bad)
         assert found.value.worse == ["do-not-a"]
-        assert f"`selfteach student off {student} do-not-a`" in str(found.value)
+        assert "the same command with --instead-of do-not-a" in str(found.value)
+        described = found.value.describe()
+        assert described["worse"] == ["do-not-a"]
+        assert "--" not in described["what"]
         assert "--accept" in str(found.value)
         assert found.value.exit_code == 1
     assert hash_adapter(student) == before

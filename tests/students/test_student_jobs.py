@@ -58,9 +58,32 @@ def test_a_refused_lesson_says_why_and_can_be_accepted(book: JobBook, runner: Jo
     end(book, "refused")
     found = wait_for_state(book, job, "refused")
     assert found.message == '"b" was not added: it is lost.'
+    assert found.worse == ["do-not-a"]
+    with pytest.raises(UsageError, match="does not weaken 'x'; it weakens: do-not-a"):
+        book.accept(job.id, ["x"])
     book.accept(job.id)
     assert wait_for_state(book, job, "added").lesson == "do-not-b"
     with pytest.raises(UsageError, match="was not refused: it is added"):
+        book.accept(job.id)
+
+
+def test_a_refused_lesson_may_count_instead_of_what_it_weakens(
+    book: JobBook, runner: JobRunner
+) -> None:
+    job = book.add(make_rule_job("Do not b."))
+    end(book, "refused")
+    wait_for_state(book, job, "refused")
+    words = book.make_command(book.accept(job.id, ["do-not-a"]))
+    assert words[words.index("--instead-of") + 1] == "do-not-a"
+    assert words.index("--accept") < words.index("--")
+    wait_for_state(book, job, "added")
+
+
+def test_a_run_that_has_nothing_to_add_cannot_be_accepted(book: JobBook, runner: JobRunner) -> None:
+    job = book.add(make_rule_job("Do not b."))
+    end(book, "nothing to add")
+    assert wait_for_state(book, job, "failed").message == "there is nothing to add."
+    with pytest.raises(UsageError, match="was not refused: it is failed"):
         book.accept(job.id)
 
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from selfteach.commands.answer import AnswerOptions, open_model
 from selfteach.commands.screen import Screen, open_screen
+from selfteach.config.find_preset import find_settings_file
 from selfteach.errors import DataError, IntegrityError, UsageError
 from selfteach.models import Sampler
 from selfteach.records import Message, Request, SamplingParams
@@ -33,20 +35,33 @@ TEACHING_COMMANDS = {
     "/teach TEXT": "teaches what you say about the last answer: /teach shorter, please",
     "/edit TEXT": "gives a better answer in place of the last one",
     "/rule TEXT": "teaches a rule",
+    "/accept": "adds the lesson that was refused last all the same",
+    "/accept instead": "adds it, and switches off what it weakens: the new one counts",
     "/lessons": "lists the lessons, and what is being taught",
     "/undo": "ends what is being taught, or takes the last lesson back",
 }
 """The commands with --student."""
 
 
-def run_chat(options: AnswerOptions, student: str | None = None) -> None:
+def run_chat(options: AnswerOptions, student: str | None = None, config: str = "") -> None:
     """Read turns from stdin until it ends or /exit is typed.
 
+    Args:
+        config: the preset or the file of settings of the rules that are taught.
+
     Raises:
-        UsageError: a student and a run are given.
+        UsageError: a student and a run are given, or settings that nothing has or wants.
     """
     if student is not None and (options.run or options.adapter):
         raise UsageError("--student and --run exclude each other.")
+    if config and student is None:
+        raise UsageError(
+            "is about lessons that are taught in the chat.",
+            where="--config",
+            cure="Give --student NAME.",
+        )
+    if config:
+        find_settings_file(Path(config), "feedback")
     if student is None:
         check_answering_model(options.run, options.model, options.adapter)
     with open_screen(None, debug=options.debug) as screen:
@@ -58,7 +73,7 @@ def run_chat(options: AnswerOptions, student: str | None = None) -> None:
             return
         from selfteach.commands.chat_student import open_taught_student
 
-        with open_taught_student(student, options, screen) as taught:
+        with open_taught_student(student, options, screen, config) as taught:
             screen.display.print_line("/help lists the commands, Ctrl-C drops an answer")
             _converse(taught.sampler, options, screen, taught)
 
@@ -108,7 +123,7 @@ def _list_commands(
     known = {**(TEACHING_COMMANDS if taught else {}), **COMMANDS}
     for words, meaning in known.items():
         if words != ADAPTER_COMMAND or options.run:
-            screen.print_line(f"{words:14} {meaning}")
+            screen.print_line(f"{words:15} {meaning}")
 
 
 def _switch_adapter(sampler: Sampler, options: AnswerOptions, name: str, screen: Screen) -> Sampler:

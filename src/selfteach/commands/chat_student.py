@@ -13,6 +13,7 @@ from selfteach.errors import SelfteachError, UsageError
 from selfteach.models import Sampler
 from selfteach.models.fetch_default_model import EMBEDDED
 from selfteach.records import Message
+from selfteach.students.check_rule import check_rule
 from selfteach.students.folder import (
     find_student_folder,
     find_student_owner,
@@ -33,12 +34,22 @@ from selfteach.students.jobs import (
 from selfteach.students.lessons import remove_lesson
 from selfteach.students.state import StudentState
 
+INSTEAD = "instead"
+RULE_CURE = (
+    'Say what an answer must do and where, for instance "/rule End emails with a thank you."; or '
+    "show it: /edit or /teach after an answer."
+)
+"""The cure in place of one that names options of the command line."""
+
 
 @contextmanager
 def open_taught_student(
-    name: str, options: AnswerOptions, screen: Screen
+    name: str, options: AnswerOptions, screen: Screen, settings: str = ""
 ) -> Iterator[TaughtStudent]:
     """Open a student for a conversation; a new one begins here. Its jobs run inside the block.
+
+    Args:
+        settings: the preset or the file of settings of rules; empty for the defaults.
 
     Raises:
         UsageError: the model is not the student's base.
@@ -58,7 +69,7 @@ def open_taught_student(
         )
     book = JobBook(folder)
     runner = JobRunner(book, say=screen.print_line)
-    taught = TaughtStudent(folder, options, screen, book)
+    taught = TaughtStudent(folder, options, screen, book, settings)
     runner.start()
     try:
         yield taught
@@ -76,9 +87,17 @@ class TaughtStudent:
         commands: the words of the commands that teach.
     """
 
-    def __init__(self, folder: Path, options: AnswerOptions, screen: Screen, book: JobBook) -> None:
-        self.commands = ("/teach", "/edit", "/rule", "/lessons", "/undo")
+    def __init__(
+        self,
+        folder: Path,
+        options: AnswerOptions,
+        screen: Screen,
+        book: JobBook,
+        settings: str = "",
+    ) -> None:
+        self.commands = ("/teach", "/edit", "/rule", "/accept", "/lessons", "/undo")
         self._folder = folder
+        self._settings = settings
         self._options = options
         self._screen = screen
         self._book = book
@@ -113,6 +132,8 @@ class TaughtStudent:
         try:
             if word == "/lessons":
                 self._list_lessons()
+            elif word == "/accept":
+                self._accept(text)
             elif word == "/undo":
                 self._undo()
             else:
@@ -123,20 +144,41 @@ class TaughtStudent:
 
     def _add(self, word: str, text: str, turns: Sequence[Message]) -> None:
         if word == "/rule":
-            job = make_rule_job(text)
+            job = make_rule_job(text, self._settings)
+            check_rule(job.title, self._settings, RULE_CURE)
         else:
             prompt, answer = split_conversation(turns)
             make = make_edit_job if word == "/edit" else make_criticism_job
             job = make(prompt, answer, text)
-        added = self._book.add(job)
-        self._told[added.id] = added.state
-        self._screen.print_line(describe_job(added))
+        self._tell(self._book.add(job))
+
+    def _tell(self, job: Job) -> None:
+        self._told[job.id] = job.state
+        self._screen.print_line(describe_job(job))
+
+    def _accept(self, text: str) -> None:
+        if text not in ("", INSTEAD):
+            raise UsageError(
+                f"/accept {text[:40]!r} is not understood.",
+                cure=f"Type /accept, or /accept {INSTEAD}.",
+            )
+        job = self._book.find_refused()
+        if job is None:
+            raise UsageError("no lesson was refused.")
+        if text and not job.worse:
+            raise UsageError(
+                f'"{job.title[:60]}" weakens no lesson, so there is none to switch off.',
+                cure="Type /accept.",
+            )
+        self._tell(self._book.accept(job.id, job.worse if text else ()))
 
     def _list_lessons(self) -> None:
         lines = []
         for lesson in read_student(self._folder).lessons:
             lines.append(f"{'on ' if lesson.on else 'off'} {lesson.name}: {lesson.title[:60]}")
         lines += [describe_job(job) for job in self._book.list_jobs() if job.is_open]
+        if refused := self._book.find_refused():
+            lines.append(describe_job(refused))
         for line in lines or ["no lessons yet"]:
             self._screen.print_line(line)
 
@@ -159,7 +201,15 @@ class TaughtStudent:
 
 
 def describe_job(job: Job) -> str:
-    """Return a job as a line for people."""
-    words = {"waiting": "will be taught", "running": "is being taught", "collected": "is kept"}
-    state = words.get(job.state, job.state)
-    return f'"{job.title[:60]}" {state}{f": {job.message}" if job.message else ""}'
+    """Return a job as a line for people, with what they can type about a refused one."""
+    work = "added" if job.accept else "taught"
+    words = {"waiting": f"will be {work}", "running": f"is being {work}", "collected": "is kept"}
+    line = f'"{job.title[:60]}" {words.get(job.state, job.state)}'
+    if job.message:
+        line += f": {job.message}"
+    if job.state == "refused":
+        line += " /accept adds it all the same."
+        if job.worse:
+            off = ", ".join(job.worse)
+            line += f" /accept {INSTEAD} switches {off} off: the new one counts then."
+    return line

@@ -32,7 +32,7 @@ REQUIRE_EXAMPLE = "drift<=.05"
 """An example for the other methods."""
 OPTION_PANELS = {
     **dict.fromkeys(("model", "file", "sets", "seed", "num_seeds"), "Model and settings"),
-    **dict.fromkeys(("student", "accept", "beside"), "Student"),
+    **dict.fromkeys(("student", "accept", "beside", "instead_of"), "Student"),
 }
 """The headings above the shared options of commands that teach; the others are about the run."""
 MODEL_HELP = "A hub name or a folder; the default is embedded, the built-in SmolLM2-135M-Instruct."
@@ -104,6 +104,16 @@ New = Annotated[
 ]
 
 
+InsteadOf = Annotated[
+    list[str] | None,
+    option(
+        "--instead-of",
+        "LESSON",
+        "A lesson that the new one counts instead of: it is switched off. May be repeated.",
+    ),
+]
+
+
 @dataclass(frozen=True)
 class TeachOptions:
     """Hold the options of every command that teaches, without those of one method."""
@@ -148,6 +158,7 @@ class TeachOptions:
             help="With --student: train the lesson once more, beside the student's others.",
         ),
     ] = False
+    instead_of: InsteadOf = None
     track: Annotated[
         str,
         option("--track", "NAME", "Send the run's numbers to a tracker: trackio, wandb or mlflow."),

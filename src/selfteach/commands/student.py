@@ -49,7 +49,16 @@ def show(name: str, *, as_json: bool) -> None:
         print_student(found)
 
 
-def add(name: str, run: Path, *, accept: bool, beside: bool, as_json: bool, debug: bool) -> None:
+def add(
+    name: str,
+    run: Path,
+    *,
+    accept: bool,
+    beside: bool,
+    instead_of: Sequence[str],
+    as_json: bool,
+    debug: bool,
+) -> None:
     """Make a finished run the next lesson of a student.
 
     Raises:
@@ -57,7 +66,16 @@ def add(name: str, run: Path, *, accept: bool, beside: bool, as_json: bool, debu
         LessonRefused: the gate refuses it; the message says what to type.
     """
     finished.read_exam(run)
-    found = add_lesson(name, run, "", accept=accept, beside=beside, as_json=as_json, debug=debug)
+    found = add_lesson(
+        name,
+        run,
+        "",
+        accept=accept,
+        beside=beside,
+        instead_of=instead_of,
+        as_json=as_json,
+        debug=debug,
+    )
     if as_json:
         print_json(found)
 
@@ -171,6 +189,7 @@ def add_lesson(
     as_json: bool,
     debug: bool,
     beside: bool = False,
+    instead_of: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Make a run the next lesson of a student, and print the student.
 
@@ -181,13 +200,13 @@ def add_lesson(
     """
     add = partial(add_on_screen, student, run, title, beside=beside, debug=debug)
     try:
-        found = add(accept=accept, instead_of=())
+        found = add(accept=accept, instead_of=instead_of)
     except LessonRefused as refusal:
         choice = ask_which_counts(refusal)
         if choice is None:
             raise
-        instead_of = refusal.worse if choice == "new" else ()
-        found = add(accept=True, instead_of=instead_of)
+        more = refusal.worse if choice == "new" else ()
+        found = add(accept=True, instead_of=[*instead_of, *more])
     if not as_json:
         print_student(found)
     return found

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from selfteach.commands.options import Json
+from selfteach.commands.options import InsteadOf, Json
 
 Name = Annotated[
     str,
@@ -64,6 +64,7 @@ def add(
     beside: Annotated[
         bool, typer.Option("--beside", help="Train it once more, beside the other lessons.")
     ] = False,
+    instead_of: InsteadOf = None,
     json: Json = False,
 ) -> None:
     """Make a finished run the next lesson of a student. A new student begins with it.
@@ -73,8 +74,15 @@ def add(
     """
     from selfteach.commands import student as body
 
-    debug = bool(context.obj)
-    body.add(name, run, accept=accept, beside=beside, as_json=json, debug=debug)
+    body.add(
+        name,
+        run,
+        accept=accept,
+        beside=beside,
+        instead_of=instead_of or (),
+        as_json=json,
+        debug=bool(context.obj),
+    )
 
 
 @group.command()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from selfteach.run.display import Display
 from selfteach.run.processes import refuse_several_processes
 from selfteach.run.run_folder import FINISHED, Run, find_standing_run, read_notes
 from selfteach.run.signals import handle_interrupts
+from selfteach.students.folder import find_student_folder, read_student
 from selfteach.students.gate import LessonRefused
 from selfteach.text import clean_text
 
@@ -44,6 +45,7 @@ def check_before_run(
     wanted = require.parse_requirements(options.require, method)
     if options.track:
         check_tracker(options.track)
+    refuse_unknown_lessons(options.student, options.instead_of or ())
     api.refuse_unknown_models(resolved.config)
     if options.from_run:
         finished.find_adapter(options.from_run)
@@ -53,6 +55,18 @@ def check_before_run(
     if options.beside and options.student is None:
         raise UsageError("--beside needs --student NAME.", cure="It is about its other lessons.")
     return wanted
+
+
+def refuse_unknown_lessons(student: str | None, names: Sequence[str]) -> None:
+    """Refuse lessons of `--instead-of` that the student does not have.
+
+    Raises:
+        UsageError: there is such a lesson, or no student.
+    """
+    if names and student is None:
+        raise UsageError("--instead-of needs --student NAME.", cure="It is about its lessons.")
+    for name in names:
+        read_student(find_student_folder(str(student))).find_lesson(name)
 
 
 def teach(
@@ -100,12 +114,13 @@ def teach(
                 material.name,
                 accept=options.accept,
                 beside=options.beside,
+                instead_of=options.instead_of or (),
                 as_json=options.as_json,
                 debug=options.debug,
             )
-        except LessonRefused:
+        except LessonRefused as refusal:
             if options.as_json:
-                print_json(result)
+                print_json(result | {"refused": refusal.describe()})
             raise
     if options.as_json:
         print_json(result)

@@ -18,6 +18,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import asdict
 from functools import wraps
+from pathlib import Path
 from typing import Annotated, Any, Literal, ParamSpec
 
 from mcp.server.mcpserver import MCPServer
@@ -34,7 +35,7 @@ from selfteach.serve.served_models import ServedModels
 from selfteach.serve.teaching import FeedbackBody, Teaching
 from selfteach.students.folder import read_student
 from selfteach.students.job_runner import plan_job
-from selfteach.students.jobs import JobState, make_exam_job, make_export_job
+from selfteach.students.jobs import Job, JobState, make_exam_job, make_export_job
 from selfteach.students.state import LESSONS_FOLDER
 from selfteach.text import clean_text
 from selfteach.version import VERSION
@@ -145,6 +146,8 @@ class AgentTools:
         reply = self.teaching.describe_job(found)
         if found.state in ENDED:
             reply["result"] = book.read_result(found)
+        if found.state == "refused":
+            reply["cure"] = describe_cure(found, book.student)
         return reply
 
     def lessons(self) -> Reply:
@@ -195,6 +198,15 @@ class AgentTools:
         """Export the sum of the lessons for another program, as a job. Its answers are checked."""
         job = make_export_job(to, quant, exam=exam)
         return self.teaching.describe_job(self.teaching.book.add(job))
+
+
+def describe_cure(job: Job, student: Path) -> str:
+    """Return what a person can do about a refused job; an agent adds nothing that was refused."""
+    instead = f" /accept instead switches {', '.join(job.worse)} off: the new one counts then."
+    return (
+        f"A person can add it all the same: /accept in `selfteach chat --student {student}`."
+        f"{instead if job.worse else ''}"
+    )
 
 
 def make_server(tools: AgentTools) -> MCPServer[Any]:

@@ -59,6 +59,12 @@ def _check_key(request: Request, key: str) -> None:
         raise RequestFault(401, "the API key is missing or wrong.")
 
 
+def has_body(request: Request) -> bool:
+    """Return whether a request has a body, where one is optional."""
+    length = request.headers.get("content-length", "0")
+    return length != "0" or "transfer-encoding" in request.headers
+
+
 async def read_body(request: Request) -> bytes:
     if "json" not in request.headers.get("content-type", ""):
         raise RequestFault(415, "send the body with Content-Type: application/json.")

@@ -3,7 +3,8 @@
 POST   /v1/feedback            a rule, an edit, a criticism or a follow-up; answers with a job
 DELETE /v1/feedback/ID         ends the job, or takes its lesson back
 GET    /v1/jobs, /v1/jobs/ID   and /v1/jobs/ID/events: server-sent events until it is over
-POST   /v1/jobs/ID/accept      adds a lesson that the gate refused
+POST   /v1/jobs/ID/accept      adds a lesson that the gate refused; {"instead_of": [NAME]} switches
+                               lessons off that it weakens
 DELETE /v1/jobs/ID             as DELETE /v1/feedback/ID
 GET    /v1/lessons             the lessons, with their exams after each change
 PATCH  /v1/lessons/NAME        {"on": false}
@@ -21,7 +22,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from selfteach.errors import UsageError
-from selfteach.serve.handlers import Handler, read_body
+from selfteach.serve.handlers import Handler, has_body, read_body
 from selfteach.serve.read_request import RequestFault, parse_body
 from selfteach.serve.teaching import FeedbackBody, Teaching
 from selfteach.students.jobs import Job
@@ -36,6 +37,14 @@ class SwitchBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     on: bool
+
+
+class AcceptBody(BaseModel):
+    """Hold the lessons that an accepted one counts instead of."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    instead_of: list[str] = []
 
 
 def list_teach_handlers(teaching: Teaching | None) -> list[tuple[str, str, Handler]]:
@@ -97,7 +106,10 @@ async def _take_back(teaching: Teaching, request: Request) -> Response:
 
 async def _accept(teaching: Teaching, request: Request) -> Response:
     job = await _find(teaching, request)
-    accepted = await asyncio.to_thread(teaching.book.accept, job.id)
+    instead_of: list[str] = []
+    if has_body(request):
+        instead_of = parse_body(await read_body(request), AcceptBody).instead_of
+    accepted = await asyncio.to_thread(teaching.book.accept, job.id, instead_of)
     return JSONResponse(teaching.describe_job(accepted), 202)
 
 

@@ -7,6 +7,7 @@ off is not served any more. Changes that other programs make to the student are 
 
 from __future__ import annotations
 
+import json
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -16,12 +17,11 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from selfteach.config import FeedbackConfig, resolve
-from selfteach.errors import DataError, SelfteachError
-from selfteach.methods.feedback.read_rule import check_settings
+from selfteach.errors import SelfteachError
 from selfteach.records import JsonObject
 from selfteach.serve.model_set import ServedStudent
 from selfteach.serve.read_request import ChatTurn
+from selfteach.students.check_rule import check_rule
 from selfteach.students.folder import (
     STATE_FILE,
     StudentFolder,
@@ -30,7 +30,7 @@ from selfteach.students.folder import (
     open_student,
     read_student,
 )
-from selfteach.students.job_runner import PROGRAM, JobRunner
+from selfteach.students.job_runner import LINE_START, PROGRAM, JobRunner
 from selfteach.students.jobs import (
     Job,
     JobBook,
@@ -141,7 +141,7 @@ class Teaching:
         """
         job = body.make_job(self._settings)
         if job.kind == "rule":
-            check_rule(job.title, self._settings)
+            check_rule(job.title, self._settings, RULE_CURE)
         return job
 
     def describe_job(self, job: Job) -> JsonObject:
@@ -155,7 +155,11 @@ class Teaching:
             found |= {"model": name, "served": served}
             if job.state == "added" and not served:
                 found["message"] = self.fault or "it is being proven"
-        found["log"] = self.book.read_log(job)[-LOG_LINES:]
+        log = self.book.read_log(job)
+        if job.state == "refused":  # the message says it, without the words of a command line
+            log = [line for line in log if not line.startswith(LINE_START)]
+            found["cure"] = describe_cure(job)
+        found["log"] = log[-LOG_LINES:]
         return found
 
     def is_over(self, job: Job) -> bool:
@@ -209,7 +213,9 @@ class Teaching:
     def _report_end(self, job: Job) -> None:
         title = replace(job, title=job.title[:60]).title
         words = {"added": f"the lesson {job.lesson} is added"}.get(job.state, job.state)
-        self._say(f'"{title}": {words}{f": {job.message}" if job.message else ""}')
+        message = f": {job.message}" if job.message else ""
+        cure = f" {describe_cure(job)}" if job.state == "refused" else ""
+        self._say(f'"{title}": {words}{message}{cure}')
 
     def _watch(self) -> None:
         while not self._closing.wait(WATCH_S):
@@ -228,21 +234,12 @@ class Teaching:
             self._say(f"not served: {fault}")
 
 
-def check_rule(rule: str, settings: str) -> None:
-    """Refuse a rule that its command would refuse, in the words of a request.
-
-    Args:
-        settings: the preset or the file of settings of rules; empty for the defaults.
-
-    Raises:
-        DataError: see `read_rule.check_settings`.
-    """
-    config = resolve(FeedbackConfig, Path(settings) if settings else None).config
-    try:
-        check_settings(config, rule)
-    except DataError as fault:
-        cure = RULE_CURE if "--" in fault.cure else fault.cure
-        raise DataError(fault.what, where="rule", cure=cure) from None
+def describe_cure(job: Job) -> str:
+    """Return what a client of the server can do about a refused job."""
+    address = f"POST /v1/jobs/{job.id}/accept"
+    instead = json.dumps({"instead_of": job.worse})
+    counts = f" With {instead} the new lesson counts instead of what it weakens."
+    return f"{address} adds it all the same.{counts if job.worse else ''}"
 
 
 def _read_change_time(folder: Path) -> int:

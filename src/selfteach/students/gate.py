@@ -14,13 +14,13 @@ drift is at most .03 nats.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import compress
 
 from selfteach import statistics
 from selfteach.errors import RequirementNotMet
 from selfteach.evaluate.verdict import NOT_CLEANLY, Word
-from selfteach.records import JsonMapping
+from selfteach.records import JsonMapping, JsonObject
 from selfteach.students.state import Cell, CellState
 
 MAX_FALL = 0.05
@@ -130,6 +130,7 @@ class LessonRefused(RequirementNotMet):
         lesson: its name.
         worse: the lessons that it weakened.
         cells: the exams with it.
+        acceptable: whether `--accept` adds it.
     """
 
     def __init__(
@@ -141,11 +142,25 @@ class LessonRefused(RequirementNotMet):
         lesson: str,
         worse: Sequence[str] = (),
         cells: Mapping[str, Cell] | None = None,
+        acceptable: bool = True,
     ) -> None:
         super().__init__(what, where=where, cure=cure)
         self.lesson = lesson
         self.worse = list(worse)
         self.cells = dict(cells or {})
+        self.acceptable = acceptable
+
+    def describe(self) -> JsonObject:
+        """Return what `--json` prints of it: `what` is the message without the cure, which differs
+        between a command, a chat and a server.
+        """
+        return {
+            "lesson": self.lesson,
+            "what": self.what,
+            "worse": self.worse,
+            "acceptable": self.acceptable,
+            "cells": {name: asdict(cell) for name, cell in self.cells.items()},
+        }
 
 
 def read_exam_scores(kind: str, exam: JsonMapping) -> ExamScores:

@@ -164,8 +164,10 @@ class JobRunner:
             return self.book.update(job.id, state="cancelled", message="")
         if code == 0 and not job.teaches:
             return self.book.update(job.id, state="done", message="")
-        if code == REFUSED_CODE and message and job.teaches:
-            return self.book.update(job.id, state="refused", message=message)
+        refusal = read_refusal(folder / RESULT_FILE)
+        if code == REFUSED_CODE and refusal.get("acceptable"):
+            words, worse = str(refusal["what"]), list(refusal["worse"])
+            return self.book.update(job.id, state="refused", message=words, worse=worse)
         resumable = code in STOPPED_CODES or (code == 2 and IN_USE in message)
         if resumable or (code < 0 and job.attempts < MAX_ATTEMPTS):
             attempts = job.attempts - resumable
@@ -195,6 +197,12 @@ def read_lesson_name(result: Path) -> str:
     """Return the name of the lesson in the output of a command; "" where there is none."""
     student = read_result_file(result).get("student")
     return str(student.get("lesson") or "") if isinstance(student, dict) else ""
+
+
+def read_refusal(result: Path) -> JsonObject:
+    """Return why the gate refused a lesson, from the output of a command; {} if it did not."""
+    refusal = read_result_file(result).get("refused")
+    return refusal if isinstance(refusal, dict) else {}
 
 
 def plan_job(book: JobBook, job: Job, program: Sequence[str] = PLANNER) -> JsonObject:

@@ -67,10 +67,12 @@ class Job:
         title: what was said, for people.
         settings: the preset or the file of settings; empty for the defaults.
         accept: add the lesson whatever the gate says.
+        instead_of: lessons that are then switched off.
         attempts: how many processes have worked on it.
         cancel: somebody wants it to end.
         lesson: the lesson that it became.
         message: why it ended as it did, or what it waits for.
+        worse: the lessons that a refused one would have weakened.
         material: the rows of corrections; [] for other jobs.
         options: further words of the command.
     """
@@ -87,6 +89,8 @@ class Job:
     message: str = ""
     material: Sequence[JsonMapping] = ()
     options: Sequence[str] = ()
+    worse: Sequence[str] = ()
+    instead_of: Sequence[str] = ()
     created_s: float = field(default_factory=time.time)
     changed_s: float = field(default_factory=time.time)
 
@@ -319,16 +323,29 @@ class JobBook:
             return self.update(id, cancel=True)
         return job
 
-    def accept(self, id: str) -> Job:
+    def accept(self, id: str, instead_of: Sequence[str] = ()) -> Job:
         """Add the lesson of a refused job all the same; nothing is trained again.
 
+        Args:
+            instead_of: lessons that it weakens, which are switched off: the new one counts.
+
         Raises:
-            UsageError: it was not refused.
+            UsageError: it was not refused, or does not weaken such a lesson.
         """
         job = self.find(id)
         if job.state != "refused":
             raise UsageError(f"{id} was not refused: it is {job.state}.")
-        return self.update(id, state="waiting", accept=True, cancel=False)
+        for name in instead_of:
+            if name not in job.worse:
+                known = ", ".join(job.worse) or "none"
+                raise UsageError(f"{id} does not weaken {name[:80]!r}; it weakens: {known}.")
+        return self.update(
+            id, state="waiting", accept=True, instead_of=instead_of, cancel=False, message=""
+        )
+
+    def find_refused(self) -> Job | None:
+        """Return the newest job that was refused, which can be accepted; None if there is none."""
+        return next((job for job in reversed(self.list_jobs()) if job.state == "refused"), None)
 
     def find_folder(self, job: Job) -> Path:
         """Return the folder of a job."""
@@ -360,6 +377,8 @@ class JobBook:
             shared += ["--config", job.settings]
         if job.accept:
             shared.append("--accept")
+        for name in job.instead_of:
+            shared += ["--instead-of", name]
         if job.kind == "rule":
             return ["feedback", *shared, "--", job.title]
         return ["corrections", str(self.find_material(job).resolve()), *shared]

@@ -160,6 +160,7 @@ def make_lesson(state: StudentState, run: Path, title: str) -> Lesson:
             where=run,
             cure="The student is as before.",
             lesson=run.name,
+            acceptable=False,
         )
     adapter = finished.find_adapter(run)
     if reason := explain_why_not_joined(adapter):
@@ -252,11 +253,10 @@ def check_gate(
     worse = [name for name in find_worse(before, cells) if name != lesson.name]
     cure = "The same command with --accept adds it all the same."
     if worse:
-        off = " ".join(worse)
+        instead = " ".join(f"--instead-of {name}" for name in worse)
         cure = (
-            f"Which one counts? The new one: `selfteach student off {student.path} {off}`, then "
-            "the same command. Both, as they are now: the same command with --accept. The old "
-            "one: leave it."
+            f"Which one counts? The new one: the same command with {instead}. Both, as they are "
+            "now: the same command with --accept. The old one: leave it."
         )
     raise LessonRefused(
         f'"{lesson.name}" was not added: {"; ".join(objections)}.',

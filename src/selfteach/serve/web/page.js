@@ -222,10 +222,15 @@ function showJob(job) {
     addButton(acts, "cancel", () => change("DELETE", `/v1/jobs/${job.id}`));
   }
   if (job.state === "refused") {
-    addButton(acts, "add it all the same", async () => {
-      await change("POST", `/v1/jobs/${job.id}/accept`);
+    const accept = async (body) => {
+      await change("POST", `/v1/jobs/${job.id}/accept`, body);
       watch(job.id);
-    });
+    };
+    addButton(acts, "add it all the same", () => accept());
+    if (job.worse.length) {
+      const words = `let it count instead of ${job.worse.join(", ")}`;
+      addButton(acts, words, () => accept({ instead_of: job.worse }));
+    }
   }
   if (job.state === "added") {
     addButton(acts, "take back", () => change("DELETE", `/v1/jobs/${job.id}`));
@@ -236,8 +241,8 @@ function showJob(job) {
   else find("jobs").prepend(row);
 }
 
-async function change(method, path) {
-  showJob(await (await call(method, path)).json());
+async function change(method, path, body) {
+  showJob(await (await call(method, path, body)).json());
   await showLessons();
 }
 
