@@ -163,6 +163,14 @@ def test_a_wrong_option_in_a_sentence_would_be_noticed() -> None:
     assert not fault("selfteach answer", whole=False)
 
 
+def test_every_lesson_of_the_tutorial_has_the_preset_that_it_promises() -> None:
+    text = (DOCS / "tutorials/student.md").read_text("utf-8")
+    assert "All commands use the preset `quick`." in text
+    lines = [line for line in blocks(text) if line.split()[1] in {*METHOD_CONFIGS, "serve"}]
+    assert len(lines) == 7
+    assert [line for line in lines if "--config quick" not in line] == []
+
+
 @each_page
 def test_every_make_target_exists(page: Path) -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
