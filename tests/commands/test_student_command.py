@@ -5,8 +5,11 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import sys
+from dataclasses import replace
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,7 @@ import pytest
 from lesson_runs import make_cell, script, write_run
 from selfteach import cli
 from selfteach.commands import student as body
+from selfteach.records import Measure
 from selfteach.serve.presence import announce_server, list_servers
 from selfteach.students.folder import open_student, read_student
 from selfteach.students.gate import LessonRefused
@@ -77,12 +81,72 @@ def test_show_list_and_status_name_the_lessons(
     for words in (("student", "show", "anna"), ("status", str(anna))):
         shown = print_of(capsys, *words)
         assert "1 lesson, 1 on, base tiny" in shown
-        assert "on  do-not-a" in shown
-        assert "kept 100 %" in shown
+        assert re.search(r"on +do-not-a +kept 100 % +Do not a\.", shown)
     for words in (("student", "list"), ("status",), ("status", "students")):
         assert "students/anna: 1 lesson, 1 on" in print_of(capsys, *words)
     (found,) = json.loads(print_of(capsys, "status", "--json"))
     assert found["lessons"][0]["name"] == "do-not-a"
+
+
+def read_row(shown: str, title: str, lesson: str) -> dict[str, str]:
+    """Return the cells of a lesson by the headers of the printed table with this title."""
+    lines = shown[shown.index(title) :].splitlines()
+    header = next(line for line in lines[1:] if line.strip())
+    row = next(line for line in lines[1:] if line.split()[:1] == [lesson])
+    names = re.split(r"\s{2,}", header.strip())
+    places = [*(header.index(name) for name in names), len(row)]
+    cells = [row[start:end].strip() for start, end in pairwise(places)]
+    return dict(zip(names, cells, strict=True))
+
+
+SIDE = {
+    "needless_alone": Measure(0.1, 0.0, 0.3, 20),
+    "needless": Measure(0.25, 0.1, 0.4, 20),
+    "near_alone": Measure(1.0, 0.9, 1.0, 20),
+    "near": Measure(0.95, 0.8, 1.0, 20),
+}
+
+
+def test_each_exam_has_a_header_an_interval_and_the_side_effects(
+    anna: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is refused here. Of 8 answers all are kept; `do-not-b` has no such measures."""
+    cells = {"do-not-a": replace(make_cell(8), **SIDE)}
+    monkeypatch.setattr("selfteach.students.examine.examine_with", lambda display: script(cells))
+    shown = print_of(capsys, "student", "add", "anna", "b")
+    assert "2  added do-not-b" in shown
+    row = read_row(shown, "exams after 2. added do-not-b", "do-not-a")
+    assert row.pop("score").startswith("100 % [")
+    assert row.pop("points below alone").startswith("0 [")
+    assert row == {
+        "lesson": "do-not-a",
+        "exam": "kept",
+        "needless effects": "10 -> 25 %",
+        "near not degraded": "100 -> 95 %",
+        "drift, nats": "0.010",
+        "verdict": "taught",
+    }
+    assert read_row(shown, "exams after 2. added do-not-b", "do-not-b")["needless effects"] == "–"
+    page = (anna / "report.html").read_text()
+    assert "needless effects: 10\u202f% → 25\u202f%" in page
+    assert "near answers not degraded: 100\u202f% → 95\u202f%" in page
+
+
+def test_a_refused_lesson_prints_the_same_table(
+    anna: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad = script({"do-not-a": replace(make_cell(4), **SIDE)})
+    monkeypatch.setattr("selfteach.students.examine.examine_with", lambda display: bad)
+    capsys.readouterr()
+    assert cli.run_command(["student", "add", "anna", "b"]) == 1
+    row = read_row(capsys.readouterr().out, "exams with do-not-b, which is refused", "do-not-a")
+    assert row["exam"] == "weakened"
+    assert row["points below alone"].startswith("50 [")
+    assert row["needless effects"] == "10 -> 25 %"
+    assert cli.run_command(["student", "add", "anna", "b", "--json"]) == 1
+    refused = json.loads(capsys.readouterr().out)["refused"]
+    assert (refused["lesson"], refused["worse"]) == ("do-not-b", ["do-not-a"])
+    assert refused["cells"]["do-not-a"]["state"] == "weakened"
 
 
 def test_off_on_and_remove(anna: Path, capsys: pytest.CaptureFixture[str]) -> None:

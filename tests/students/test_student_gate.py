@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from selfteach.records import Measure
 from selfteach.students.gate import (
     ExamScores,
     compare_exams,
@@ -92,6 +93,35 @@ def test_many_small_falls_add_up() -> None:
         cells.append({"a": compare_exams(alone, now)})
     assert list_objections({}, cells[0]) == []
     assert len(list_objections(cells[0], cells[1])) == 1
+
+
+def test_a_refusal_for_degraded_answers_says_so() -> None:
+    (found,) = list_objections({}, {"a": sit(20, "not learned", degrades=True)})
+    assert found.startswith('"a" is weakened (0 points below alone [')
+    assert found.endswith("; not learned: other answers are degraded)")
+
+
+def test_side_effects_are_those_of_the_exam_alone_and_now() -> None:
+    """Needless effects in 3 of 20 answers alone and 6 of 20 now; no near answers were asked for."""
+    measures = {
+        name: {"value": share, "low": 0.0, "high": 0.5, "n": 20}
+        for name, share in (("base", 0.1), ("alone", 0.15), ("now", 0.3))
+    }
+    verdict = {"word": "taught"}
+    row = {"scope": "target", "arms": {"base": {"ok": False}, "tuned": {"ok": True}}}
+    exams = [
+        {"answers": [row], "verdict": verdict, "needless": {"tuned": measures[arm]}}
+        for arm in ("alone", "now")
+    ]
+    alone, now = (read_exam_scores("feedback", exam) for exam in exams)
+    cell = compare_exams(alone, now)
+    assert (cell.needless_alone, cell.needless) == (
+        Measure(0.15, 0.0, 0.5, 20),
+        Measure(0.3, 0.0, 0.5, 20),
+    )
+    assert (cell.near_alone, cell.near) == (None, None)
+    near = {"answers": [row], "verdict": verdict, "near": {"tuned": measures["now"]}}
+    assert read_exam_scores("feedback", near).near == Measure(0.3, 0.0, 0.5, 20)
 
 
 def test_drift_above_three_hundredths_is_objected_to() -> None:

@@ -68,11 +68,23 @@ def test_exams_count_for_the_student_with_the_same_parts(three: StudentState) ->
 
 def test_the_state_survives_json(three: StudentState) -> None:
     score = Measure(0.5, 0.25, 0.75, 4)
-    cells = {"a": Cell("weakened", score, score, None, 0.02, "taught"), "b": Cell("not examined")}
+    weak = Cell("weakened", score, score, None, 0.02, "taught", needless=score, near_alone=score)
+    cells = {"a": weak, "b": Cell("not examined")}
     state = replace(
         three, consolidated=Consolidated("consolidated/f/adapter", "s", ("a", "b"))
     ).record("x", cells)
     assert StudentState.from_json(json.loads(json.dumps(state.to_json()))) == state
+
+
+def test_a_student_of_the_first_format_still_opens(three: StudentState) -> None:
+    """Its cells have no needless effects and no near answers."""
+    score = Measure(0.5, 0.25, 0.75, 4)
+    state = three.record("x", {"a": Cell("kept", score, score, score, 0.02, "taught")})
+    row = json.loads(json.dumps(state.to_json()))
+    row["format"] = 1
+    for name in ("needless", "needless_alone", "near", "near_alone"):
+        del row["sittings"][0]["cells"]["a"][name]
+    assert StudentState.from_json(row) == state
 
 
 @pytest.mark.parametrize(

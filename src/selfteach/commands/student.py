@@ -11,7 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from selfteach import api
-from selfteach.commands.screen import Screen, open_screen, print_json, print_result
+from selfteach.commands.screen import (
+    Screen,
+    open_console,
+    open_screen,
+    print_json,
+    print_result,
+)
 from selfteach.errors import Interrupted
 from selfteach.run import finished
 from selfteach.run.display import replace_control_chars
@@ -28,6 +34,7 @@ from selfteach.students.folder import (
 from selfteach.students.gate import LessonRefused
 from selfteach.students.jobs import list_open_jobs
 
+WIDTH = 130
 QUESTION = "Which one counts? [n]ew, [o]ld, [b]oth: "
 
 
@@ -66,16 +73,21 @@ def add(
         LessonRefused: the gate refuses it; the message says what to type.
     """
     finished.read_exam(run)
-    found = add_lesson(
-        name,
-        run,
-        "",
-        accept=accept,
-        beside=beside,
-        instead_of=instead_of,
-        as_json=as_json,
-        debug=debug,
-    )
+    try:
+        found = add_lesson(
+            name,
+            run,
+            "",
+            accept=accept,
+            beside=beside,
+            instead_of=instead_of,
+            as_json=as_json,
+            debug=debug,
+        )
+    except LessonRefused as refusal:
+        if as_json:
+            print_json({"refused": refusal.describe()})
+        raise
     if as_json:
         print_json(found)
 
@@ -114,7 +126,8 @@ def retrain(
             restore_alone(student, lesson)
         else:
             display = screen.display
-            retrain_beside(student, lesson, examine_with(display), display, accept=accept)
+            with report_refusal(as_json=as_json):
+                retrain_beside(student, lesson, examine_with(display), display, accept=accept)
     print_changed(name, as_json=as_json)
 
 
@@ -176,7 +189,8 @@ def consolidate(name: str, *, accept: bool, as_json: bool, debug: bool) -> None:
     from selfteach.students.examine import examine_with
 
     with open_for_change(name, debug=debug) as (student, screen):
-        work(student, examine_with(screen.display), screen.display, accept=accept)
+        with report_refusal(as_json=as_json):
+            work(student, examine_with(screen.display), screen.display, accept=accept)
     print_changed(name, as_json=as_json)
 
 
@@ -202,6 +216,8 @@ def add_lesson(
     try:
         found = add(accept=accept, instead_of=instead_of)
     except LessonRefused as refusal:
+        if not as_json:
+            print_refused_exams(refusal)
         choice = ask_which_counts(refusal)
         if choice is None:
             raise
@@ -210,6 +226,33 @@ def add_lesson(
     if not as_json:
         print_student(found)
     return found
+
+
+def print_refused_exams(refusal: LessonRefused) -> None:
+    """Print the exams that the gate has refused a change for, where they were sat."""
+    from selfteach.report.student_table import make_exams_table
+
+    if refusal.cells:
+        title = f"exams with {refusal.lesson or 'the consolidated adapter'}, which is refused"
+        cells = refusal.describe()["cells"]
+        open_console(WIDTH).print(make_exams_table(title, cells))
+
+
+@contextmanager
+def report_refusal(*, as_json: bool) -> Iterator[None]:
+    """Print the exams, or JSON, where the gate refuses what the block does.
+
+    Raises:
+        LessonRefused: it does.
+    """
+    try:
+        yield
+    except LessonRefused as refusal:
+        if as_json:
+            print_json({"refused": refusal.describe()})
+        else:
+            print_refused_exams(refusal)
+        raise
 
 
 def add_on_screen(
@@ -309,35 +352,22 @@ def print_changed(name: str, *, as_json: bool) -> None:
 
 def print_student(found: Mapping[str, Any]) -> None:
     """Print a student for people."""
+    from selfteach.report.student_table import make_student_tables
+
     print(replace_control_chars(describe_in_line(found)))
     if found["consolidated"]:
         print(f"  consolidated: {', '.join(found['consolidated'])}")
-    columns = found["matrix"]
+    open_console(WIDTH).print(make_student_tables(found))
     for lesson in found["lessons"]:
-        cells = []
-        for column in columns[-6:]:
-            cells.append(format_cell(column["cells"].get(lesson["name"])))
-        state = "on " if lesson["on"] else "off"
-        title = replace_control_chars(lesson["title"])[:60]
-        print(f"  {state} {lesson['name']:32} {' '.join(cells)}  {title}")
         if lesson["traces_of"]:
             gone = ", ".join(map(replace_control_chars, lesson["traces_of"]))
             retrain = f"selfteach student retrain {found['student']} {lesson['name']}"
-            print(f"      carries traces of {gone}: {retrain}")
+            print(f"  {lesson['name']} carries traces of {gone}: {retrain}")
     if not found["examined"] and any(lesson["on"] for lesson in found["lessons"]):
         print(f"  not examined since the last change: selfteach student exam {found['student']}")
     for job in list_open_jobs(Path(found["student"])):
         print(f"  job {job.id} is {job.state}: {replace_control_chars(job.title)[:60]}")
     print(f"  report: {found['report']}")
-
-
-def format_cell(cell: Mapping[str, Any] | None) -> str:
-    """Return a cell of the matrix as text of a fixed width."""
-    text = "-"
-    if cell is not None:
-        score = f" {100 * cell['score']['value']:.0f} %" if cell["score"] else ""
-        text = cell["state"] + score
-    return f"{text:14}"
 
 
 def describe_in_line(found: Mapping[str, Any]) -> str:

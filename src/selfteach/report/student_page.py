@@ -11,6 +11,8 @@ from selfteach.report.read_run import clean_json, get_path, list_objects, read_m
 from selfteach.text import clean_text
 
 TEMPLATE = "student.j2"
+SHARES = {"needless": "needless effects", "near": "near answers not degraded"}
+"""The shares of a cell that are shown alone and in the student."""
 LOOKS = {"kept": "good", "weakened": "warn", "lost": "bad"}
 
 
@@ -50,6 +52,11 @@ def make_row(lesson: JsonMapping, columns: list[JsonObject]) -> JsonObject:
                 "fall": read_measure(cell.get("fall")),
                 "drift": read_number(cell.get("drift_nats")),
                 "reason": str(cell.get("reason") or ""),
+                "shares": [
+                    (label, read_measure(cell.get(f"{name}_alone")), read_measure(cell.get(name)))
+                    for name, label in SHARES.items()
+                    if read_measure(cell.get(name))
+                ],
             }
         )
     return {**lesson, "cells": cells}

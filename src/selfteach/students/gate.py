@@ -20,7 +20,7 @@ from itertools import compress
 from selfteach import statistics
 from selfteach.errors import RequirementNotMet
 from selfteach.evaluate.verdict import NOT_CLEANLY, Word
-from selfteach.records import JsonMapping, JsonObject
+from selfteach.records import JsonMapping, JsonObject, Measure
 from selfteach.students.state import Cell, CellState
 
 MAX_FALL = 0.05
@@ -47,6 +47,7 @@ class ExamScores:
         counts: whether each question counts in the verdict: of a rule those on which the base
             breaks it. Empty if all do.
         degrades: whether the verdict objects to what became of other answers.
+        needless, near: see `Cell`.
     """
 
     base: Sequence[float]
@@ -55,6 +56,8 @@ class ExamScores:
     drift_nats: float | None
     counts: Sequence[bool] = ()
     degrades: bool = False
+    needless: Measure | None = None
+    near: Measure | None = None
 
 
 def compare_exams(alone: ExamScores, now: ExamScores) -> Cell:
@@ -76,7 +79,18 @@ def compare_exams(alone: ExamScores, now: ExamScores) -> Cell:
     elif was_learned and now.degrades:
         state = "weakened"
     score = statistics.mean(tuned, seed=SEED, limits=(0.0, 1.0))
-    return Cell(state, score, fall, gain, now.drift_nats, now.verdict)
+    return Cell(
+        state,
+        score,
+        fall,
+        gain,
+        now.drift_nats,
+        now.verdict,
+        needless=now.needless,
+        needless_alone=alone.needless,
+        near=now.near,
+        near_alone=alone.near,
+    )
 
 
 def find_worse(before: Mapping[str, Cell], after: Mapping[str, Cell]) -> list[str]:
@@ -120,7 +134,9 @@ def describe_fall(cell: Cell) -> str:
     if cell.fall is None:
         return "no score"
     value, low, high = (100 * number for number in (cell.fall.value, cell.fall.low, cell.fall.high))
-    return f"{value:.0f} points below alone [{low:.0f}, {high:.0f}]; {cell.verdict}"
+    found = f"{value:.0f} points below alone [{low:.0f}, {high:.0f}]; {cell.verdict}"
+    is_degraded = cell.state == "weakened" and cell.fall.value <= MAX_FALL
+    return f"{found}: other answers are degraded" if is_degraded else found
 
 
 class LessonRefused(RequirementNotMet):
@@ -180,7 +196,15 @@ def read_exam_scores(kind: str, exam: JsonMapping) -> ExamScores:
         drift_nats=kl["value"] if kl else None,
         counts=[bool(row.get("counts", True)) for row in rows],
         degrades=str(exam["verdict"].get("sentence", "")).startswith(NOT_CLEANLY),
+        needless=read_tuned(exam, "needless"),
+        near=read_tuned(exam, "near"),
     )
+
+
+def read_tuned(exam: JsonMapping, name: str) -> Measure | None:
+    """Return a measurement of the tuned model; None where the exam has none of this name."""
+    found = (exam.get(name) or {}).get("tuned")
+    return Measure(**found) if found else None
 
 
 def score_answer(kind: str, row: JsonMapping, answers: JsonMapping) -> float:

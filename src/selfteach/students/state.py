@@ -22,8 +22,10 @@ LESSONS_FOLDER = "lessons"
 CONSOLIDATED_FOLDER = "consolidated"
 BESIDE_FOLDER = "beside"
 FOLDER_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]*")
-FORMAT = 1
+FORMAT = 2
 """The version of the form of a student's folder."""
+READABLE = (1, FORMAT)
+"""The versions that are read: a cell of the first one has no `needless` and `near`."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,11 @@ class Cell:
         fall: the score of the lesson alone minus this one, paired by question.
         gain: this score minus the base's, paired by question.
         drift_nats: KL(base || student) on general answers; None where the exam has no such answers.
+        needless: the share of answers that have the rule's effect where the rule does not ask for
+            it; None where the exam does not measure it.
+        needless_alone: the same of the lesson alone.
+        near: the share of answers to near prompts that are not degraded.
+        near_alone: the same of the lesson alone.
         verdict: the word of the verdict.
         reason: why the lesson was not examined, or "".
     """
@@ -100,6 +107,14 @@ class Cell:
     drift_nats: float | None = None
     verdict: str = ""
     reason: str = ""
+    needless: Measure | None = None
+    needless_alone: Measure | None = None
+    near: Measure | None = None
+    near_alone: Measure | None = None
+
+
+MEASURES = ("score", "fall", "gain", "needless", "needless_alone", "near", "near_alone")
+"""The fields of a cell that are measures."""
 
 
 @dataclass(frozen=True)
@@ -260,7 +275,7 @@ class StudentState:
             UsageError: another version of selfteach made it.
             IntegrityError: a name in it is a path, or it has another form.
         """
-        if row.get("format") != FORMAT:
+        if row.get("format") not in READABLE:
             raise UsageError(
                 "was made by another version of selfteach.",
                 cure="Use that version, or teach a new student.",
@@ -320,6 +335,7 @@ def _read_sitting(row: JsonMapping) -> Sitting:
 
 def _read_cell(row: JsonMapping) -> Cell:
     measures: dict[str, Any] = {}
-    for key in ("score", "fall", "gain"):
-        measures[key] = Measure(**row[key]) if row[key] else None
+    for key in MEASURES:
+        found = row.get(key)
+        measures[key] = Measure(**found) if found else None
     return Cell(**{**row, **measures})
