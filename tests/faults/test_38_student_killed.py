@@ -1,6 +1,6 @@
 """Row 38: a process that is killed while a lesson is added, trained beside others, removed or
-switched leaves the student as it was, or as it was to be; the next command brings its folder in
-order.
+switched, or while lessons are consolidated, leaves the student as it was, or as it was to be; the
+next command brings its folder in order.
 """
 
 from __future__ import annotations
@@ -17,9 +17,13 @@ from typing import Any
 
 import pytest
 
-from lesson_runs import hash_adapter, script, write_beside, write_run
+from lesson_runs import hash_adapter, script, write_beside, write_lora, write_run
+from selfteach.run.display import SilentDisplay
 from selfteach.run.ledger import Ledger
+from selfteach.run.run_folder import Run
+from selfteach.students import consolidate as consolidation
 from selfteach.students.beside import restore_alone
+from selfteach.students.consolidate import consolidate
 from selfteach.students.folder import StudentFolder, open_student, read_student
 from selfteach.students.lessons import add_lesson, begin_state, remove_lesson, switch_lessons
 from switches import skip_with_threads
@@ -77,6 +81,8 @@ def run_child(student: Path, work: Work, point: int) -> tuple[int, int]:
 def describe(student: Path) -> tuple[list[tuple[str, bool]], str]:
     """Return the lessons of a student, and its adapter; no adapter but theirs is there."""
     state = read_student(student)
+    folders = [Path(state.consolidated.folder).parent.name] if state.consolidated else []
+    assert [path.name for path in (student / "consolidated").glob("*")] == folders
     beside = {Path(own.beside.folder).parent.name for own in state.lessons if own.beside}
     assert {path.name for path in (student / "beside").glob("*")} == beside
     return [(lesson.name, lesson.on) for lesson in state.lessons], hash_adapter(student)
@@ -128,7 +134,15 @@ WORKS: dict[str, Callable[[Path], Work]] = {
     "alone again": lambda run: lambda student: restore_alone(student, "do-not-b"),
     "remove": lambda run: lambda student: remove_lesson(student, "do-not-a"),
     "off": lambda run: lambda student: switch_lessons(student, ["do-not-b"], on=False),
+    "on": lambda run: lambda student: switch_lessons(student, ["do-not-b"], on=True),
+    "consolidate": lambda run: lambda student: consolidate(student, script(), SilentDisplay()),
 }
+
+
+def write_together(student: StudentFolder, lessons: object, run: Run, display: object) -> Path:
+    """Stand for `train_together`: a random LoRA, without a training."""
+    write_lora(run.path / "made", seed=50)
+    return run.path / "made"
 
 
 def test_a_killed_lesson_is_whole_or_absent(tmp_path: Path, students: tuple[Path, Path]) -> None:
@@ -140,8 +154,13 @@ def test_a_killed_lesson_is_whole_or_absent(tmp_path: Path, students: tuple[Path
 @pytest.mark.slow
 @pytest.mark.parametrize("name", WORKS)
 def test_a_change_killed_at_any_point_is_whole_or_absent(
-    tmp_path: Path, students: tuple[Path, Path], name: str
+    tmp_path: Path, students: tuple[Path, Path], name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     skip_with_threads()
-    points = sweep(students[0], WORKS[name](students[1]), tmp_path, 1)
+    monkeypatch.setattr(consolidation, "train_together", write_together)
+    student = shutil.copytree(students[0], tmp_path / "begin")
+    if name == "on":
+        with open_student(student) as opened:
+            switch_lessons(opened, ["do-not-b"], on=False)
+    points = sweep(student, WORKS[name](students[1]), tmp_path, 1)
     assert points, "the sweep no longer sees the system calls"

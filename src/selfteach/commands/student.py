@@ -188,9 +188,11 @@ def consolidate(name: str, *, accept: bool, as_json: bool, debug: bool) -> None:
     from selfteach.students.consolidate import consolidate as work
     from selfteach.students.examine import examine_with
 
-    with open_for_change(name, debug=debug) as (student, screen):
-        with report_refusal(as_json=as_json):
-            work(student, examine_with(screen.display), screen.display, accept=accept)
+    with (
+        open_for_change(name, debug=debug) as (student, screen),
+        report_refusal(as_json=as_json),
+    ):
+        work(student, examine_with(screen.display), screen.display, accept=accept)
     print_changed(name, as_json=as_json)
 
 

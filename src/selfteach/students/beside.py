@@ -27,7 +27,7 @@ from selfteach.files import hash_file, read_own_json, write_text
 from selfteach.models.hf import HfModel
 from selfteach.records import HOLD, Example, digest
 from selfteach.run.display import Display
-from selfteach.select.evenly import choose_evenly
+from selfteach.select.evenly import choose_evenly, share_out
 from selfteach.students.exam_models import DelayedSampler, OpenModels
 from selfteach.students.examine import ENGINE_FOLDER, Examine
 from selfteach.students.folder import TENSORS_FILE, StudentFolder
@@ -183,9 +183,10 @@ def choose_anchors(examples: Sequence[Example], count: int) -> list[Example]:
     for example in examples:
         by_kind.setdefault(example.kind, []).append(example)
     chosen: list[Example] = []
-    for number, kind in enumerate(sorted(by_kind, key=lambda kind: len(by_kind[kind]))):
-        left = (count - len(chosen)) // (len(by_kind) - number)
-        chosen += choose_evenly(by_kind[kind], left)
+    for own, share in zip(
+        by_kind.values(), share_out([len(own) for own in by_kind.values()], count), strict=True
+    ):
+        chosen += choose_evenly(own, share)
     return [
         replace(example, kind=ANCHOR_KIND, role=HOLD, rejected=None, scores={})
         for example in chosen

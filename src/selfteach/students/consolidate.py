@@ -2,11 +2,13 @@
 lessons.
 
   1  read the objectives of each lesson's kinds of examples from the record of its run
-  2  join the examples breadth first: the first one of every lesson, then the second one, ...
+  2  choose at most EXAMPLES of them, evenly over the lessons, and join them breadth first: the first
+     one of every lesson, then the second one, ...
   3  train one adapter from the base, with the settings of the first lesson
   4  sit all exams with it; keep it only if no lesson becomes worse
 
-Rank and size stay those of one lesson, however many there are. The lessons keep their own adapters:
+Rank and size stay those of one lesson, and the time that of EXAMPLES, however many lessons there are.
+The lessons keep their own adapters:
 when one is removed or switched off, the student is their sum again.
 
 Source: 2607.11020, where retraining from the base, breadth first, kept what one growing adapter
@@ -23,9 +25,10 @@ from pathlib import Path
 from selfteach.config import TrainConfig
 from selfteach.errors import UsageError
 from selfteach.files import hash_file
-from selfteach.records import digest
+from selfteach.records import Example, digest
 from selfteach.run.display import Display
 from selfteach.run.run_folder import Run
+from selfteach.select.evenly import choose_evenly, share_out
 from selfteach.students.examine import Examine
 from selfteach.students.folder import TENSORS_FILE, StudentFolder
 from selfteach.students.gate import LessonRefused, list_objections
@@ -39,6 +42,9 @@ from selfteach.students.training import (
     read_lesson_examples,
     train_again,
 )
+
+EXAMPLES = 4096
+"""Examples of all lessons together: those of about eight rules. The time does not grow further."""
 
 
 def consolidate(
@@ -64,7 +70,7 @@ def consolidate(
     if not before:
         before = examine(student, student.state)
         student.commit(student.state.record("exams", before), "exams")
-    name = digest(["consolidated", *(lesson.adapter_sum for lesson in lessons)])[:16]
+    name = digest(["consolidated", EXAMPLES, *(lesson.adapter_sum for lesson in lessons)])[:16]
     place = f"{CONSOLIDATED_FOLDER}/{name}"
     command = f"selfteach student consolidate {student.path}"
     with open_training_run(student, "consolidate", name, lessons, command) as run:
@@ -100,12 +106,27 @@ def train_together(
     own = []
     for lesson in lessons:
         own.append(read_lesson_examples(student, lesson, lambda: models, display))  # 1
-    examples = list(join_breadth_first([part.examples for part in own]))  # 2
+    chosen = choose_examples([part.examples for part in own], EXAMPLES)  # 2
+    examples = list(join_breadth_first(chosen))
     objectives: dict[str, Mapping[str, float]] = {}
     for part in own:
         objectives |= part.objectives
     train = own[0].train.model_copy(update=merge_settings([part.train for part in own]))
     return train_again(run, models, LessonExamples(examples, objectives, train), display)  # 3
+
+
+def choose_examples(lessons: Sequence[Sequence[Example]], count: int) -> list[list[Example]]:
+    """Return at most `count` examples of all lessons together, in their order.
+
+    Each lesson has the same share; what a small one cannot give, the larger ones share. Within a
+    lesson each kind keeps its share.
+    """
+    chosen = []
+    shares = share_out([len(examples) for examples in lessons], count)
+    for examples, share in zip(lessons, shares, strict=True):
+        by_kind = sorted(range(len(examples)), key=lambda place: examples[place].kind)
+        chosen.append([examples[place] for place in sorted(choose_evenly(by_kind, share))])
+    return chosen
 
 
 def merge_settings(settings: Sequence[TrainConfig]) -> dict[str, object]:

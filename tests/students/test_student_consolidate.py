@@ -1,0 +1,128 @@
+"""One adapter for all lessons: what it is trained on, and what is kept where a lesson loses."""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from lesson_runs import QUESTIONS, hash_adapter, make_cell, script, write_lora, write_run
+from selfteach import cli
+from selfteach.records import Example, make_prompt
+from selfteach.run.display import SilentDisplay
+from selfteach.run.run_folder import Run
+from selfteach.select.evenly import share_out
+from selfteach.students import consolidate as consolidation
+from selfteach.students.consolidate import choose_examples, consolidate
+from selfteach.students.folder import StudentFolder, open_student, read_student
+from selfteach.students.gate import LessonRefused
+from selfteach.students.lessons import add_lesson, begin_state
+from selfteach.students.state import Cell, StudentState
+
+
+def write_together(student: StudentFolder, lessons: object, run: Run, display: object) -> Path:
+    """Stand for `train_together`: a random LoRA."""
+    write_lora(run.path / "made", seed=50)
+    return run.path / "made"
+
+
+@pytest.fixture
+def anna(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A student of two lessons, whose consolidation trains nothing."""
+    monkeypatch.setattr(consolidation, "train_together", write_together)
+    for seed, name in enumerate("ab"):
+        run = write_run(tmp_path / name, f"Do not {name}.", seed)
+        with open_student(tmp_path / "anna", partial(begin_state, run)) as opened:
+            add_lesson(opened, run, script())
+    return tmp_path / "anna"
+
+
+def examine_with_loss(student: StudentFolder, state: StudentState) -> dict[str, Cell]:
+    """Sit exams in which `do-not-a` loses half of its answers once it is consolidated."""
+    right = QUESTIONS // 2 if state.consolidated else QUESTIONS
+    return script({"do-not-a": make_cell(right)})(student, state)
+
+
+def test_nothing_is_kept_where_a_lesson_loses(anna: Path) -> None:
+    before, state = hash_adapter(anna), read_student(anna)
+    with open_student(anna) as opened:
+        with pytest.raises(
+            LessonRefused, match='not consolidated: "do-not-a" is weakened'
+        ) as found:
+            consolidate(opened, examine_with_loss, SilentDisplay())
+        assert found.value.cells["do-not-a"].state == "weakened"
+        assert opened.state == state
+    assert (hash_adapter(anna), read_student(anna)) == (before, state)
+    with open_student(anna) as opened:
+        assert not list((anna / "consolidated").glob("*")), "its adapter is gone with it"
+        consolidate(opened, examine_with_loss, SilentDisplay(), accept=True)
+    assert read_student(anna).consolidated is not None
+    assert hash_adapter(anna) != before
+
+
+def test_the_refusal_of_the_command_prints_the_exams(
+    anna: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(
+        "selfteach.students.examine.examine_with", lambda display: examine_with_loss
+    )
+    assert cli.run_command(["student", "consolidate", f"{anna}/"]) == 1
+    shown = capsys.readouterr()
+    assert "exams with the consolidated adapter, which is refused" in shown.out
+    assert "The same command with --accept keeps it all the same." in shown.err
+    assert read_student(anna).consolidated is None
+
+
+def test_it_is_kept_where_no_lesson_loses(anna: Path) -> None:
+    with open_student(anna) as opened:
+        cells = consolidate(opened, script(), SilentDisplay())
+    assert {cell.state for cell in cells.values()} == {"kept"}
+    consolidated = read_student(anna).consolidated
+    assert consolidated is not None
+    assert consolidated.lessons == ("do-not-a", "do-not-b")
+    assert not (anna / "training").exists()
+
+
+def make_examples(lesson: str, counts: dict[str, int]) -> list[Example]:
+    """Examples whose kinds take turns, as far as there are some left."""
+    rows = []
+    for number in range(max(counts.values())):
+        for kind, count in counts.items():
+            if number < count:
+                rows.append(Example(f"{lesson}{kind}{number}", kind, make_prompt("?"), "yes"))
+    return rows
+
+
+def test_the_examples_do_not_grow_with_the_lessons() -> None:
+    """Of 8 lessons of 1,000 examples 400 are taken, 50 of each, half of each kind."""
+    lessons = [make_examples(name, {"near": 500, "target": 500}) for name in "abcdefgh"]
+    chosen = choose_examples(lessons, 400)
+    assert [len(examples) for examples in chosen] == [50] * 8
+    assert Counter(example.kind for example in chosen[0]) == {"near": 25, "target": 25}
+    for before, after in zip(lessons, chosen, strict=True):
+        places = [before.index(example) for example in after]
+        assert places == sorted(places)
+        assert places[-1] > 900, "not only the first ones"
+
+
+def test_few_examples_are_all_taken() -> None:
+    lessons = [make_examples(name, {"near": 3, "target": 8}) for name in "ab"]
+    assert choose_examples(lessons, 400) == lessons
+
+
+@pytest.mark.parametrize(
+    ("sizes", "total", "shares"),
+    [
+        ([10, 10], 8, [4, 4]),
+        ([2, 100, 10], 30, [2, 18, 10]),  # what two cannot give, the third one does
+        ([5, 5], 100, [5, 5]),
+        ([7, 7, 7], 2, [0, 1, 1]),
+        ([], 5, []),
+    ],
+)
+def test_shares_of_groups(sizes: list[int], total: int, shares: list[int]) -> None:
+    found = share_out(sizes, total)
+    assert sum(found) <= total
+    assert found == shares
