@@ -2,14 +2,14 @@
 lessons.
 
   1  read the objectives of each lesson's kinds of examples from the record of its run
-  2  choose at most EXAMPLES of them, evenly over the lessons, and join them breadth first: the first
-     one of every lesson, then the second one, ...
+  2  choose at most EXAMPLES of them, evenly over the lessons, and join them breadth first: the
+     first one of every lesson, then the second one, ...
   3  train one adapter from the base, with the settings of the first lesson
   4  sit all exams with it; keep it only if no lesson becomes worse
 
-Rank and size stay those of one lesson, and the time that of EXAMPLES, however many lessons there are.
-The lessons keep their own adapters:
-when one is removed or switched off, the student is their sum again.
+Rank and size stay those of one lesson, and the time that of EXAMPLES, however many lessons there
+are. The lessons keep their own adapters: when one is removed or switched off, the student is their
+sum again.
 
 Source: 2607.11020, where retraining from the base, breadth first, kept what one growing adapter
 lost.
