@@ -448,7 +448,7 @@ class Student:
 
     def remove(self, lesson: str) -> None:
         """Take a lesson back, as if it had never been taught."""
-        from selfteach.students.lessons import remove_lesson
+        from selfteach.students.take_back import remove_lesson
 
         with open_student(self.path) as opened:
             remove_lesson(opened, lesson)
@@ -476,7 +476,7 @@ class Student:
 
     def switch(self, *lessons: str, on: bool) -> None:
         """Switch lessons on or off, without training."""
-        from selfteach.students.lessons import switch_lessons
+        from selfteach.students.take_back import switch_lessons
 
         with open_student(self.path) as opened:
             switch_lessons(opened, lessons, on=on)

@@ -16,8 +16,9 @@ from selfteach.export.sit_exam import ExportedExam, ExportedSampler, describe_re
 from selfteach.models.check_safety import compute_fingerprint
 from selfteach.records import GREEDY, Request, SamplingParams, make_prompt
 from selfteach.students.folder import open_student
-from selfteach.students.lessons import add_lesson, begin_state, switch_lessons
+from selfteach.students.lessons import add_lesson, begin_state
 from selfteach.students.state import Cell
+from selfteach.students.take_back import switch_lessons
 
 Learned = tuple[Path, Path, dict[str, Any]]
 

@@ -25,7 +25,8 @@ from selfteach.students import consolidate as consolidation
 from selfteach.students.beside import restore_alone
 from selfteach.students.consolidate import consolidate
 from selfteach.students.folder import StudentFolder, open_student, read_student
-from selfteach.students.lessons import add_lesson, begin_state, remove_lesson, switch_lessons
+from selfteach.students.lessons import add_lesson, begin_state
+from selfteach.students.take_back import remove_lesson, switch_lessons
 from switches import skip_with_threads
 
 POINTS = {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir"}

@@ -30,8 +30,9 @@ from selfteach.students import beside
 from selfteach.students.beside import choose_anchors, list_seen, restore_alone, retrain_beside
 from selfteach.students.folder import open_student, read_student
 from selfteach.students.gate import LessonRefused
-from selfteach.students.lessons import add_lesson, begin_state, remove_lesson, switch_lessons
+from selfteach.students.lessons import add_lesson, begin_state
 from selfteach.students.state import Beside, Lesson, StudentState, Trace
+from selfteach.students.take_back import remove_lesson, switch_lessons
 from talker import feedback_command, run_json
 
 TENSORS = "adapter/adapter_model.safetensors"

@@ -22,10 +22,9 @@ from selfteach.students.lessons import (
     begin_state,
     check_before_run,
     choose_name,
-    remove_lesson,
     sit_exams,
-    switch_lessons,
 )
+from selfteach.students.take_back import remove_lesson, switch_lessons
 
 TENSORS = "adapter/adapter_model.safetensors"
 

@@ -31,8 +31,8 @@ from selfteach.students.jobs import (
     make_rule_job,
     split_conversation,
 )
-from selfteach.students.lessons import remove_lesson
 from selfteach.students.state import StudentState
+from selfteach.students.take_back import remove_lesson
 
 INSTEAD = "instead"
 RULE_CURE = (

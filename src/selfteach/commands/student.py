@@ -98,7 +98,7 @@ def remove(
     """Take a lesson back; with `exam` sit the exams of the others again; with `retrain` train those
     again that carry traces of it. In a terminal a person is asked about these.
     """
-    from selfteach.students.lessons import remove_lesson
+    from selfteach.students.take_back import remove_lesson
 
     with open_for_change(name, debug=debug) as (student, screen):
         carriers = [own.name for own in student.state.list_carriers(lesson)]
@@ -169,7 +169,7 @@ def retrain_carriers(student: StudentFolder, carriers: Sequence[str], screen: Sc
 
 def switch(name: str, lessons: Sequence[str], *, on: bool, as_json: bool, debug: bool) -> None:
     """Switch lessons on or off."""
-    from selfteach.students.lessons import switch_lessons
+    from selfteach.students.take_back import switch_lessons
 
     with open_for_change(name, debug=debug) as (student, screen):
         report_split(switch_lessons(student, lessons, on=on), name, screen)

@@ -39,7 +39,7 @@ from selfteach.students.jobs import (
     make_rule_job,
     split_conversation,
 )
-from selfteach.students.lessons import remove_lesson, switch_lessons
+from selfteach.students.take_back import remove_lesson, switch_lessons
 
 WATCH_S = 1.0
 LOG_LINES = 20

@@ -291,12 +291,12 @@ def write_sum(student: Path, parts: list[Part], folder: Path) -> Path:
 
     One part is copied as it is, so that a student of one lesson is that lesson, bit for bit.
     """
-    from selfteach.train.adapters.join_loras import stack_loras
-
     places = [student / part.folder for part in parts]
     if len(places) == 1:
         shutil.copytree(places[0], folder, dirs_exist_ok=True)
         return folder
+    from selfteach.train.adapters.join_loras import stack_loras
+
     return stack_loras(places, folder)
 
 

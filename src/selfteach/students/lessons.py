@@ -1,4 +1,4 @@
-"""Lessons come and go: add a finished run, take a lesson back, switch it off and on.
+"""Add a finished run to a student as a lesson.
 
   1  copy the run into the student's folder; train it beside the others, if that is wanted
   2  sit the exams of all lessons that are on, with the new one among them
@@ -25,7 +25,6 @@ from selfteach.run.run_folder import make_slug
 from selfteach.students.exam_models import find_method
 from selfteach.students.examine import Examine
 from selfteach.students.folder import (
-    EXAMS_FOLDER,
     TENSORS_FILE,
     StudentFolder,
     is_student,
@@ -272,35 +271,6 @@ def find_current_cells(state: StudentState) -> Mapping[str, Cell]:
     """Return the exams of the student as it is; {} if they were not sat."""
     sitting = state.find_sitting()
     return sitting.cells if sitting else {}
-
-
-def remove_lesson(student: StudentFolder, name: str) -> list[str]:
-    """Take a lesson back: the student's adapter is then the same, bit for bit, as if the lesson had
-    never been taught. Return the lessons of a consolidated adapter that no longer counts.
-
-    Raises:
-        UsageError: there is no such lesson.
-    """
-    lesson = student.state.find_lesson(name)
-    before = student.state.consolidated
-    after = student.state.remove(name)
-    student.commit(after, f"removed {name}")
-    shutil.rmtree(student.path / EXAMS_FOLDER / lesson.identity, ignore_errors=True)
-    return list(before.lessons) if before and not after.consolidated else []
-
-
-def switch_lessons(student: StudentFolder, names: Sequence[str], *, on: bool) -> list[str]:
-    """Switch lessons on or off without training. Return the lessons of a consolidated adapter that
-    no longer counts.
-
-    Raises:
-        UsageError: there is no such lesson.
-    """
-    before = student.state.consolidated
-    after = student.state.switch(names, on=on)
-    if after != student.state:
-        student.commit(after, f"{', '.join(names)} {'on' if on else 'off'}")
-    return list(before.lessons) if before and not after.consolidated else []
 
 
 def sit_exams(student: StudentFolder, examine: Examine) -> dict[str, Cell]:

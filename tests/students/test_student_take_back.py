@@ -1,0 +1,58 @@
+"""A lesson is taken back at once: what that costs, and what is not loaded for it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from functools import partial
+from pathlib import Path
+
+from lesson_runs import hash_adapter, script, write_run
+from selfteach.students.folder import open_student, read_student
+from selfteach.students.lessons import add_lesson, begin_state
+from selfteach.students.take_back import remove_lesson
+
+MAX_CPU_S = 1.0
+"""Some thirty times of what it takes here; retraining or a model would take far longer."""
+COMMAND = """
+import sys
+from selfteach import cli
+code = cli.run_command(sys.argv[1:])
+print([name for name in ("torch", "transformers") if name in sys.modules], file=sys.stderr)
+sys.exit(code)
+"""
+
+
+def teach(student: Path, folder: Path, names: str) -> None:
+    for seed, name in enumerate(names):
+        run = write_run(folder / name, f"Do not {name}.", seed)
+        with open_student(student, partial(begin_state, run)) as opened:
+            add_lesson(opened, run, script())
+
+
+def test_a_lesson_is_taken_back_within_a_second(tmp_path: Path) -> None:
+    """Two lessons are left, so their sum is written again."""
+    student = tmp_path / "anna"
+    teach(student, tmp_path, "abc")
+    before = hash_adapter(student)
+    began = time.process_time()
+    with open_student(student) as opened:
+        remove_lesson(opened, "do-not-b")
+    assert time.process_time() - began < MAX_CPU_S
+    assert hash_adapter(student) not in ("", before)
+
+
+def test_the_command_loads_no_torch_where_one_lesson_is_left(tmp_path: Path) -> None:
+    student = tmp_path / "anna"
+    teach(student, tmp_path, "ab")
+    words = [sys.executable, "-c", COMMAND, "student", "remove", f"{student}/", "do-not-b"]
+    path = os.pathsep.join(filter(None, sys.path))
+    done = subprocess.run(
+        words, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": path}
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.splitlines()[-1] == "[]"
+    assert [lesson.name for lesson in read_student(student).lessons] == ["do-not-a"]
+    assert hash_adapter(student) == hash_adapter(tmp_path / "a")
