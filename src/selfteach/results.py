@@ -424,12 +424,18 @@ class Student:
         return describe_student(self.path, self.read())
 
     def add(
-        self, run: Path | str | FinishedRun, *, accept: bool = False, beside: bool = False
+        self,
+        run: Path | str | FinishedRun,
+        *,
+        accept: bool = False,
+        beside: bool = False,
+        instead_of: Sequence[str] = (),
     ) -> dict[str, Any]:
         """Make a finished run the next lesson; return the student as JSON.
 
         Args:
             beside: train it once more, beside the other lessons.
+            instead_of: lessons that it counts instead of, which are switched off.
 
         Raises:
             LessonRefused: the gate refuses it; the student is as before.
@@ -443,7 +449,14 @@ class Student:
         display = open_display(quiet=True)
         train = partial(train_beside, display=display) if beside else None
         with open_student(self.path) as opened:
-            add_lesson(opened, folder, examine_with(display), accept=accept, beside=train)
+            add_lesson(
+                opened,
+                folder,
+                examine_with(display),
+                accept=accept,
+                instead_of=instead_of,
+                beside=train,
+            )
         return self.describe()
 
     def remove(self, lesson: str) -> None:

@@ -133,3 +133,24 @@ def test_a_person_asks_corrects_switches_and_teaches(
     wait_until(lambda: len(read_student(anna).lessons) == 1)
     wait_until(lambda: tab.js("document.querySelectorAll('#lessons li').length") == 1)
     assert tab.text("alert") == ""
+
+
+def test_a_refused_lesson_may_count_instead_of_what_it_weakens(
+    tab: Tab, address: str, anna: Path
+) -> None:
+    tab.screen(*WIDTHS["phone"])
+    tab.goto(address)
+    tab.shows("alert", "the API key is missing or wrong")
+    write(tab, "key", "secret")
+    tab.js("document.getElementById('entry').requestSubmit()")
+    tab.shows("lessons", "Do not a.")
+    (anna / "go").write_text("refused")
+    write(tab, "rule", "Do not c.")
+    tab.js("document.getElementById('teach').requestSubmit()")
+    tab.shows("jobs", "let it count instead of do-not-a")
+    assert "--accept" not in tab.text("jobs")
+    check_width(tab, "phone-refused")
+    (anna / "go").unlink()
+    press(tab, "let it count instead of do-not-a")
+    (job,) = JobBook(anna).list_jobs()
+    wait_until(lambda: JobBook(anna).find(job.id).instead_of == ["do-not-a"])
