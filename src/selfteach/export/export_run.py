@@ -295,7 +295,7 @@ def check_answers(
     else:
         adapter = out / LORA_FOLDER if job.form == "vllm" else out
         engine = "transformers and PEFT"
-        found = check_export.answer_with_transformers(base, prompts, adapter)
+        found = check_export.answer_with_transformers(base, prompts, [adapter])
     quant = job.quant if is_gguf else "f16"
     return check_export.compare_answers(engine, prompts, expected, found, quant, reference)
 
@@ -344,7 +344,7 @@ def sit_again(
         answer = sit_exam.answer_with_folder(out)
     else:
         adapter = out / LORA_FOLDER if job.form == "vllm" else out
-        answer = sit_exam.answer_with_folder(folder, adapter)
+        answer = sit_exam.answer_with_folder(folder, [adapter])
     sampler = ExportedSampler("transformers", reference.fingerprint, answer)
     return sit_exam.sit_exams(job.exams, base, job.adapter, sampler, display)
 
