@@ -57,6 +57,10 @@ REPORT_FILE = "export.json"
 LORA_FOLDER = "adapter"
 HF_DTYPE = "float16"
 VLLM_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
+NO_VERDICT = (
+    "no verdict was reached with this export; `selfteach export --exam` lets the other program sit "
+    "the exams, which takes minutes for each"
+)
 INSTALL_CURE = "pip install 'selfteach[export]' lets llama.cpp answer with it."
 LIBRARIES = {"hf": "transformers", "gguf": "gguf", "lora-gguf": "gguf", "ollama": "gguf"}
 """The hub's names of the libraries that load a form; the adapter's own for the other forms."""
@@ -420,11 +424,12 @@ def describe_gaps(gaps_nats: Sequence[float]) -> str:
 
 
 def describe_exams(exams: Sequence[ExportedExam]) -> str:
-    """Return the section of the card on the exams that were sat again; "" without any."""
+    """Return the section of the card on the exams that were sat again."""
+    title = "\n\n## Exams sat again with this export\n"
     if not exams:
-        return ""
+        return f"{title}\nNone: {NO_VERDICT}."
     lines = [
-        "\n\n## Exams sat again with this export\n",
+        title,
         "| lesson | verdict | before |",
         "|---|---|---|",
     ]
