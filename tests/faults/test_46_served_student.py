@@ -20,7 +20,7 @@ import pytest
 import uvicorn
 
 import warm
-from job_programs import PATIENCE_S, PROGRAM, wait_until
+from job_programs import PATIENCE_S, PROGRAM, let_go, wait_until
 from lesson_runs import script, write_lora, write_run, write_student
 from selfteach.errors import IntegrityError
 from selfteach.run.lock import find_lock_owner
@@ -76,7 +76,7 @@ def test_a_killed_server_leaves_a_job_that_the_next_one_goes_on_with(tmp_path: P
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
     assert book.find(job.id).state == "running", "nobody could say otherwise"
-    (book.student / "go").write_text("added")
+    let_go(book.student, "added")
     runner = JobRunner(book, program=PROGRAM)
     runner.start()
     wait_until(lambda: book.find(job.id).state == "added")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from job_programs import PROGRAM, wait_until
+from job_programs import PROGRAM, let_go, wait_until
 from lesson_runs import write_student
 from selfteach.students.folder import open_student, read_student
 from selfteach.students.job_runner import JobRunner
@@ -28,7 +28,7 @@ def test_a_full_disk_is_told_once_and_the_job_goes_on_when_there_is_room(
     folder.parent.mkdir(exist_ok=True)
     folder.write_text("in the way")
     said: list[str] = []
-    (book.student / "go").write_text("added")
+    let_go(book.student, "added")
     runner = JobRunner(book, program=PROGRAM, say=said.append)
     runner.start()
     wait_until(lambda: said)
@@ -77,5 +77,5 @@ def test_a_disk_that_fills_while_a_job_teaches_fails_it_and_not_the_student(
     assert "the disk is full" in ended.message
     assert read_student(anna) == before
     assert [path.name for path in (anna / "lessons").iterdir()] == ["do-not-a"]
-    (book.student / "go").write_text("")
+    let_go(book.student, "")
     assert runner.run(book.add(make_rule_job("Do not b."))).state == "added"

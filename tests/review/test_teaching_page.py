@@ -14,7 +14,7 @@ import pytest
 import uvicorn
 from browser import CHROMIUM, Browser, Tab
 
-from job_programs import PROGRAM, wait_until
+from job_programs import PROGRAM, let_go, wait_until
 from lesson_runs import script, write_run, write_student
 from lessons import write_lesson
 from selfteach.models.check_safety import compute_fingerprint
@@ -133,7 +133,7 @@ def test_a_person_asks_corrects_switches_and_teaches(
     wait_until(lambda: "running" in [job.state for job in JobBook(anna).list_jobs()])
     with open_student(anna) as student:
         add_lesson(student, run, script())
-    (anna / "go").write_text("added")
+    let_go(anna, "added")
     tab.shows("lessons", "Do not b.")
     check_width(tab, f"{name}-taught")
 
