@@ -19,7 +19,7 @@ from lm_eval.models.huggingface import HFLM  # noqa: E402
 from lm_eval.tasks import TaskManager  # noqa: E402
 
 from selfteach import config  # noqa: E402
-from selfteach.commands.benchmark import BenchmarkOptions, run_benchmark  # noqa: E402
+from selfteach.commands.benchmark import BenchmarkOptions, read_benchmark, run_benchmark  # noqa: E402
 from selfteach.errors import DataError, UsageError  # noqa: E402
 from selfteach.evaluate import benchmarks  # noqa: E402
 from selfteach.evaluate.benchmarks import (  # noqa: E402
@@ -173,6 +173,7 @@ def test_a_local_task_runs_on_base_and_tuned(
     assert row["change"]["low"] <= row["change"]["value"] <= row["change"]["high"]
     assert found["missing"] == {}
     assert json.loads((run / "benchmark.json").read_text())["rows"] == found["rows"]
+    assert read_benchmark(run) is not None, "it is of this run's adapter"
     (run / "compare" / "adapters").mkdir(parents=True)
     (run / "adapter").rename(run / "compare" / "adapters" / "reft-own")
     run_benchmark(

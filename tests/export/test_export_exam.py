@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lesson_runs import script, write_run
+from lesson_runs import script, write_lora, write_run
 from selfteach import cli
+from selfteach.commands.benchmark import hash_adapter
+from selfteach.config import FeedbackConfig, resolve
 from selfteach.export import sit_exam
 from selfteach.export.sit_exam import ExportedExam, ExportedSampler, describe_request
 from selfteach.models.check_safety import compute_fingerprint
 from selfteach.records import GREEDY, Request, SamplingParams, make_prompt
+from selfteach.run.run_folder import open_run
 from selfteach.students.folder import open_student
 from selfteach.students.lessons import add_lesson, begin_state
 from selfteach.students.state import Cell
@@ -98,6 +102,15 @@ def test_a_student_is_exported_with_the_lessons_that_are_on(
     assert "give either --run DIR or --student NAME" in capfd.readouterr().err
 
 
+def drop_time(file: str) -> str:
+    """Return the name of a log behind its time. `inspect view` lists no file that has none: it
+    looks for this pattern at the start of the name.
+    """
+    folder, _, name = file.rpartition("/")
+    time = re.match(r"\d{4}-\d{2}-\d{2}T\d{2}[:-]\d{2}[:-]\d{2}\S*_selfteach-", name)
+    return f"{folder}/{name[time.end() :]}".lstrip("/") if time else file
+
+
 def test_an_exam_is_a_log_of_inspect_ai_for_each_arm(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -105,8 +118,9 @@ def test_an_exam_is_a_log_of_inspect_ai_for_each_arm(
     run = write_run(tmp_path / "a")
     words = ["export", "--run", str(run), "--to", "inspect", "--out", str(tmp_path / "o"), "--json"]
     assert cli.run_command(words) == 0
-    assert json.loads(capfd.readouterr().out)["files"] == ["base.json", "tuned.json"]
-    log = json.loads((tmp_path / "o/tuned.json").read_text())
+    files = json.loads(capfd.readouterr().out)["files"]
+    assert list(map(drop_time, files)) == ["feedback_base.json", "feedback_tuned.json"]
+    base, log = (json.loads((tmp_path / "o" / file).read_text()) for file in files)
     assert (log["version"], log["status"], log["eval"]["model"]) == (
         2,
         "success",
@@ -118,9 +132,100 @@ def test_an_exam_is_a_log_of_inspect_ai_for_each_arm(
     sample = log["samples"][0]
     assert {"id", "epoch", "input", "target"} <= sample.keys()
     assert sample["scores"]["right"] == {"value": "C", "answer": "no"}
-    base = json.loads((tmp_path / "o/base.json").read_text())
     assert base["results"]["scores"][0]["metrics"]["accuracy"]["value"] == 0.0
     assert cli.run_command(words) == 2, "nothing is written over"
+
+
+def write_benchmark(folder: Path) -> None:
+    """Write what `selfteach benchmark` would, of the adapter that is there now."""
+    row = {"task": "animals", "metric": "acc", "n": 12, "higher_is_better": True, "change": None}
+    row |= {"values": {"base": 0.5, "tuned": 0.75}, "errors": {"base": 0.1, "tuned": None}}
+    found = {"lm_eval": "0.4.9", "limit": None, "shots": 2, "rows": [row]}
+    found["adapter_sum"] = hash_adapter(folder / "adapter")
+    (folder / "benchmark.json").write_text(json.dumps(found))
+
+
+def read_metadata(log: Path) -> Any:
+    return json.loads(log.read_text())["eval"]["metadata"]
+
+
+def test_the_numbers_of_lm_eval_stand_beside_an_exam(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run = write_run(tmp_path / "a")
+    write_benchmark(run)
+    words = ["export", "--run", str(run), "--to", "inspect", "--json", "--out"]
+    assert cli.run_command([*words, str(tmp_path / "o")]) == 0
+    files = json.loads(capfd.readouterr().out)["files"]
+    logs = ["feedback_base.json", "feedback_tuned.json"]
+    assert list(map(drop_time, files)) == [*logs, "benchmark.json"]
+    copied = (tmp_path / "o/benchmark.json").read_bytes()
+    assert copied == (run / "benchmark.json").read_bytes()
+    about = {"of": "a", "lm_eval": "0.4.9", "limit": None, "shots": 2}
+    shared = {"task": "animals", "metric": "acc", "n": 12, "higher_is_better": True}
+    for file, value, error in zip(files, (0.5, 0.75), (0.1, None), strict=False):
+        rows = [{**shared, "value": value, "error": error}]
+        assert read_metadata(tmp_path / "o" / file)["lm_eval"] == {**about, "rows": rows}
+
+    write_lora(run / "other", seed=5)
+    other = json.loads(copied) | {"adapter_sum": hash_adapter(run / "other")}
+    (run / "benchmark.json").write_text(json.dumps(other))
+    assert cli.run_command([*words, str(tmp_path / "p")]) == 0
+    captured = capfd.readouterr()
+    assert "benchmark.json is not of this adapter" in captured.err
+    files = json.loads(captured.out)["files"]
+    assert list(map(drop_time, files)) == logs
+    assert "lm_eval" not in read_metadata(tmp_path / "p" / files[1])
+
+
+def test_the_numbers_of_a_student_stand_beside_the_exams_of_its_lessons(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    anna = tmp_path / "anna"
+    for seed, name in enumerate("ab"):
+        run = write_run(tmp_path / name, f"Do not {name}.", seed)
+        with open_student(anna, partial(begin_state, run)) as opened:
+            add_lesson(opened, run, script())
+    write_benchmark(anna)
+    words = ["export", "--student", f"{anna}/", "--to", "inspect", "--json", "--out"]
+    assert cli.run_command([*words, str(tmp_path / "o")]) == 0
+    files = json.loads(capfd.readouterr().out)["files"]
+    arms = ("base", "tuned")
+    lessons = [f"do-not-{name}/feedback_{arm}.json" for name in "ab" for arm in arms]
+    assert list(map(drop_time, files)) == ["benchmark.json", *lessons]
+    assert read_metadata(tmp_path / "o" / files[-1])["lm_eval"]["of"] == "anna"
+    with open_student(anna) as opened:
+        switch_lessons(opened, ["do-not-b"], on=False)
+    assert cli.run_command([*words, str(tmp_path / "p")]) == 0
+    captured = capfd.readouterr()
+    assert list(map(drop_time, json.loads(captured.out)["files"])) == lessons[:2]
+    assert "benchmark it again" in captured.err, "it was measured of both lessons"
+
+
+def test_an_exam_without_scores_has_no_log(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """That of `selfteach train` has no answers."""
+    run = write_run(tmp_path / "a")
+    resolved = resolve(FeedbackConfig, options={"model": "tiny", "seed": 0})
+    with open_run(run, "Do not hum.", "feedback", resolved, {"rule": "Do not hum."}) as opened:
+        exam = json.loads((run / "exam.json").read_text())
+        opened.export_json("exam.json", exam | {"answers": []})
+    words = ["export", "--run", str(run), "--to", "inspect", "--out", str(tmp_path / "o")]
+    assert cli.run_command(words) == 2
+    assert "Exams of rules, corrections, documents and tasks say so." in capfd.readouterr().err
+    assert not (tmp_path / "o").exists()
+
+
+def test_an_export_without_an_exam_says_that_no_verdict_was_reached(
+    tiny: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run = write_run(tmp_path / "a", base=compute_fingerprint(tiny), model=str(tiny))
+    words = ["export", "--run", str(run), "--to", "vllm", "--prompts", "2"]
+    assert cli.run_command([*words, "--out", str(tmp_path / "o")]) == 0
+    said = "no verdict was reached with this export; `selfteach export --exam`"
+    assert said in capfd.readouterr().err
+    assert said in (tmp_path / "o/README.md").read_text()
 
 
 def test_a_request_to_another_program_has_its_own_seed_and_all_of_its_settings() -> None:

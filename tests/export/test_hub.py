@@ -6,14 +6,19 @@ import base64
 import json
 import threading
 from collections.abc import Iterator
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from lesson_runs import script, write_run
 from lessons import write_lesson
 from selfteach import cli
+from selfteach.models.check_safety import compute_fingerprint
+from selfteach.students.folder import open_student
+from selfteach.students.lessons import add_lesson, begin_state, switch_lessons
 
 TOKEN = "hf_only_in_the_environment"
 
@@ -130,6 +135,38 @@ def test_the_adapter_its_card_and_its_examples_arrive(
     written = b"".join(path.read_bytes() for path in (tmp_path / "out").iterdir())
     assert TOKEN.encode() not in written
     assert TOKEN not in printed.out + printed.err
+
+
+def test_a_student_arrives_as_the_sum_of_its_lessons_with_the_examples_of_all(
+    hub: FakeHub, tiny: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The third lesson is off: neither its adapter nor its examples leave the machine."""
+    anna = tmp_path / "anna"
+    base = compute_fingerprint(tiny)
+    for seed, name in enumerate("abc"):
+        run = write_run(tmp_path / name, f"Do not {name}.", seed, base=base, model=str(tiny))
+        with open_student(anna, partial(begin_state, run)) as opened:
+            add_lesson(opened, run, script())
+        lines = [json.dumps({"id": f"{name}{number}"}) + "\n" for number in range(2)]
+        (anna / f"lessons/do-not-{name}/examples.jsonl").write_text("".join(lines))
+    with open_student(anna) as opened:
+        switch_lessons(opened, ["do-not-c"], on=False)
+    words = ["export", "--student", f"{anna}/", "--to", "hub:me/anna", "--prompts", "2", "--json"]
+    assert cli.run_command([*words, "--out", str(tmp_path / "out")]) == 0, capfd.readouterr().err
+    assert json.loads(capfd.readouterr().out)["pushed"] == [
+        f"{hub.address}/datasets/me/anna-examples",
+        f"{hub.address}/me/anna",
+    ]
+    model = hub.files["models/me/anna"]
+    whole = anna / "adapter/adapter_model.safetensors"
+    assert model["adapter_model.safetensors"] == whole.read_bytes()
+    card = model["README.md"].decode()
+    assert "Do not a" in card
+    assert "Do not b" in card
+    assert "Do not c" not in card
+    assert 'PeftModel.from_pretrained(base, "me/anna")' in card
+    data = hub.files["datasets/me/anna-examples"]["examples.jsonl"].decode().splitlines()
+    assert [json.loads(line)["id"] for line in data] == ["a0", "a1", "b0", "b1"]
 
 
 def test_a_wrong_token_is_one_line_and_leaves_no_folder(

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
+import select
 import signal
 import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import uvicorn
 
-from job_programs import PROGRAM, wait_until
+import warm
+from job_programs import PATIENCE_S, PROGRAM, let_go, wait_until
 from lesson_runs import script, write_lora, write_run, write_student
 from selfteach.errors import IntegrityError
+from selfteach.run.lock import find_lock_owner
 from selfteach.serve import server
 from selfteach.serve.served_models import ServedModels
 from selfteach.students.folder import open_student
 from selfteach.students.job_runner import JobRunner
-from selfteach.students.jobs import JobBook, make_rule_job
+from selfteach.students.jobs import JOBS_FOLDER, JobBook, make_rule_job
 from selfteach.students.lessons import add_lesson
 from selfteach.students.state import StudentState
 
@@ -70,7 +76,7 @@ def test_a_killed_server_leaves_a_job_that_the_next_one_goes_on_with(tmp_path: P
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
     assert book.find(job.id).state == "running", "nobody could say otherwise"
-    (book.student / "go").write_text("added")
+    let_go(book.student, "added")
     runner = JobRunner(book, program=PROGRAM)
     runner.start()
     wait_until(lambda: book.find(job.id).state == "added")
@@ -158,18 +164,125 @@ def test_clients_that_never_read_do_not_stop_the_others(
     wait_until(lambda: served.engine.num_active == 0)
 
 
+@contextmanager
+def stand_still(served: ServedModels) -> Iterator[None]:
+    """Let the engine compute nothing for the time of the block, so that its queue stays full."""
+    begun, go = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        begun.set()
+        go.wait()
+
+    thread = threading.Thread(target=served.engine.call, args=(wait,))
+    thread.start()
+    begun.wait()
+    try:
+        yield
+    finally:
+        go.set()
+        thread.join()
+
+
+def read_reply(connection: socket.socket) -> http.client.HTTPResponse:
+    """Return the status and the headers of a reply."""
+    connection.settimeout(PATIENCE_S)
+    reply = http.client.HTTPResponse(connection)
+    reply.begin()
+    return reply
+
+
 def test_a_flood_of_requests_is_refused_and_the_accepted_ones_are_answered(
     served: ServedModels, address: tuple[str, int]
 ) -> None:
-    body = {"model": "anna", "prompt": ["Tell me"] * 4, "n": 1, "max_tokens": 32}
-    connections = [send(address, body) for _ in range(12)]
-    statuses = []
-    for connection in connections:
-        connection.settimeout(60)
-        with suppress(TimeoutError):
-            statuses.append(connection.recv(12)[-3:])
+    """The queue holds the four answers of one request; eleven others are told to come later."""
+    body = {"model": "anna", "prompt": ["Tell me"] * 4, "n": 1, "max_tokens": 8}
+    refused: list[socket.socket] = []
+    with stand_still(served):
+        waiting = [send(address, body) for _ in range(12)]
+        while len(refused) < 11:
+            ready, _, _ = select.select(waiting, [], [], PATIENCE_S)
+            assert ready, f"{len(refused)} of 12 requests were refused"
+            refused += ready
+            waiting = [connection for connection in waiting if connection not in ready]
+        for connection in refused:
+            reply = read_reply(connection)
+            assert (reply.status, reply.headers["Retry-After"]) == (429, "1")
+            assert json.loads(reply.read())["error"]["message"] == "4 answers wait already."
+    (accepted,) = waiting
+    reply = read_reply(accepted)
+    assert reply.status == 200
+    assert len(json.loads(reply.read())["choices"]) == 4
+    assert served.requests["anna", 429] == 11
+    with closing(send(address, body)) as later:
+        assert read_reply(later).status == 200
+    for connection in (*refused, accepted):
         connection.close()
-    assert set(statuses) <= {b"200", b"429"}
-    assert len(statuses) == 12
-    assert b"200" in statuses
-    assert served.engine.is_running
+
+
+class RealServer:
+    """Run `selfteach serve --student` in a process of its own, at a port of the system's choice."""
+
+    def __init__(self, student: Path) -> None:
+        words = ["-m", "selfteach", "serve", "--student", student, "--port", "0"]
+        self.process = warm.Process(words)
+        self.address = ""
+        while not self.address:
+            said = self.process.stderr.readline()
+            assert said, "the server ended"
+            if " at http://" in said:
+                self.address = said.partition("http://")[2].partition("/")[0]
+
+    def call(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
+        """Return the status and the body of an answer."""
+        host, _, port = self.address.partition(":")
+        with closing(http.client.HTTPConnection(host, int(port), timeout=PATIENCE_S)) as line:
+            data = None if body is None else json.dumps(body)
+            line.request(method, path, data, {"Content-Type": "application/json"})
+            reply = line.getresponse()
+            return reply.status, json.loads(reply.read())
+
+    def complete(self, model: str) -> str:
+        """Return a greedy answer."""
+        body = {"model": model, "prompt": "Tell me", "temperature": 0, "max_tokens": 8}
+        status, found = self.call("POST", "/v1/completions", body)
+        assert status == 200, found
+        return str(found["choices"][0]["text"])
+
+    def switch(self, *, on: bool) -> int:
+        """Switch the lesson, and return the status."""
+        return self.call("PATCH", "/v1/lessons/do-not-a", {"on": on})[0]
+
+
+@pytest.mark.slow
+def test_two_servers_on_one_student_both_stay_right(anna: Path) -> None:
+    """Both answer, each serves what the other changes, and one of them works on the jobs; when that
+    one is killed, the other one does.
+    """
+    servers = [RealServer(anna) for _ in range(2)]
+    try:
+        one, two = servers
+        base, taught = one.complete("base"), one.complete("anna")
+        assert base != taught == two.complete("anna")
+        assert one.switch(on=False) == 200
+        assert one.complete("anna") == base
+        wait_until(lambda: two.complete("anna") == base)
+        with ThreadPoolExecutor(2) as both:
+            orders = [both.submit(servers[n % 2].switch, on=n % 3 == 0) for n in range(12)]
+        assert {order.result() for order in orders} <= {200, 409}
+        wait_until(lambda: two.switch(on=True) == 200)
+        for server in servers:
+            wait_until(lambda server=server: server.complete("anna") == taught)
+
+        turns = [{"role": "user", "content": "Rain?"}, {"role": "assistant", "content": "Yes."}]
+        status, job = two.call("POST", "/v1/feedback", {"edit": "Water.", "messages": turns})
+        assert (status, one.call("GET", f"/v1/jobs/{job['id']}")[1]["state"]) == (202, "collected")
+        worker = wait_until(lambda: find_lock_owner(anna / JOBS_FOLDER))
+        first, second = sorted(servers, key=lambda server: server.process.pid != worker)
+        assert first.process.pid == worker
+        first.process.kill()
+        wait_until(lambda: find_lock_owner(anna / JOBS_FOLDER) == second.process.pid)
+        assert second.complete("anna") == taught
+        assert second.call("GET", f"/v1/jobs/{job['id']}")[1]["state"] == "collected"
+    finally:
+        for server in servers:
+            server.process.close()

@@ -1,4 +1,4 @@
-"""The page of a served student in headless Chromium, at the widths of a desk and of a phone."""
+"""The page of a server in headless Chromium, at the widths of a desk and of a phone."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import os
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -13,10 +14,13 @@ import pytest
 import uvicorn
 from browser import CHROMIUM, Browser, Tab
 
-from job_programs import PROGRAM, wait_until
+from job_programs import PROGRAM, let_go, wait_until
 from lesson_runs import script, write_run, write_student
+from lessons import write_lesson
 from selfteach.models.check_safety import compute_fingerprint
 from selfteach.serve import server
+from selfteach.serve.lessons import read_lessons
+from selfteach.serve.served_models import ServedModels
 from selfteach.serve.teaching import Teaching
 from selfteach.students.folder import open_student, read_student
 from selfteach.students.jobs import JobBook
@@ -39,9 +43,15 @@ def anna(tiny: Path, tmp_path: Path) -> Path:
 def address(anna: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setattr(server, "Teaching", partial(Teaching, program=PROGRAM))
     monkeypatch.setenv(server.KEY_VARIABLE, "secret")
-    options = server.ServerOptions(port=0)
-    served = server.open_student_server(anna, None, options, lambda line: None)
-    listener = server.open_socket(options)
+    served = server.open_student_server(anna, None, server.ServerOptions(), lambda line: None)
+    with listen(served) as found:
+        yield found
+
+
+@contextmanager
+def listen(served: ServedModels) -> Iterator[str]:
+    """Serve at a port of the system's choice for the time of the block."""
+    listener = server.open_socket(server.ServerOptions(port=0))
     app = server.make_app(served, local=True)
     config = uvicorn.Config(
         app,
@@ -123,7 +133,7 @@ def test_a_person_asks_corrects_switches_and_teaches(
     wait_until(lambda: "running" in [job.state for job in JobBook(anna).list_jobs()])
     with open_student(anna) as student:
         add_lesson(student, run, script())
-    (anna / "go").write_text("added")
+    let_go(anna, "added")
     tab.shows("lessons", "Do not b.")
     check_width(tab, f"{name}-taught")
 
@@ -154,3 +164,42 @@ def test_a_refused_lesson_may_count_instead_of_what_it_weakens(
     press(tab, "let it count instead of do-not-a")
     (job,) = JobBook(anna).list_jobs()
     wait_until(lambda: JobBook(anna).find(job.id).instead_of == ["do-not-a"])
+
+
+@pytest.mark.parametrize("name", WIDTHS)
+def test_a_page_without_a_student_compares_and_teaches_nothing(
+    name: str, tab: Tab, tiny: Path, tmp_path: Path
+) -> None:
+    runs = [write_lesson(tiny, tmp_path / own, seed=n) for n, own in enumerate(["one", "two"])]
+    lessons = read_lessons([str(run) for run in runs])
+    served = server.open_runs(str(tiny), lessons, server.ServerOptions(), lambda line: None)
+    tab.screen(*WIDTHS[name], dark=False)
+    with listen(served) as address:
+        tab.goto(address)
+        tab.shows("student", "the models")
+        assert tab.text("alert") == ""
+        options = "[...document.querySelectorAll('#model option')].map(option => option.value)"
+        assert tab.js(options) == ["one", "two", "one+two"]
+        write(tab, "model", "one+two")
+        write(tab, "question", "Tell me about music.")
+        click(tab, "send")
+        answers = "[...document.querySelectorAll('.answer p')].map(p => p.textContent)"
+        wait_until(lambda: tab.js("document.getElementById('stop').hidden"))
+        base, taught = tab.js(answers)
+        assert base != taught
+        for hidden in ("teaching", "correct", "entry"):
+            assert tab.text(hidden) == ""
+        check_width(tab, f"{name}-untaught")
+
+
+def test_a_page_of_a_base_alone_asks_it_once(tab: Tab, tiny: Path) -> None:
+    tab.screen(*WIDTHS["desk"], dark=False)
+    served = server.open_runs(str(tiny), [], server.ServerOptions(), lambda line: None)
+    with listen(served) as address:
+        tab.goto(address)
+        tab.shows("student", "base")
+        write(tab, "question", "Tell me about music.")
+        click(tab, "send")
+        wait_until(lambda: tab.js("document.getElementById('stop').hidden"))
+        assert tab.js("document.querySelectorAll('.answer p').length") == 1
+        assert tab.js("document.querySelector('.answer p').textContent") != ""

@@ -17,7 +17,7 @@ pytest.importorskip("mcp", reason="needs the extra mcp")
 
 from mcp import Client, StdioServerParameters
 
-from job_programs import PROGRAM, wait_until
+from job_programs import PROGRAM, let_go, wait_until
 from lesson_runs import write_student
 from selfteach import cli
 from selfteach.records import Message
@@ -82,7 +82,7 @@ def test_an_agent_asks_and_teaches_a_student(
         assert (await call(client, "status"))["jobs"] == [], "nothing is taught unasked"
         job = await call(client, "teach", rule="Do not b.", confirm=True)
         assert job["state"] in ("waiting", "running")
-        (anna / "go").write_text("refused")
+        let_go(anna, "refused")
         book = JobBook(anna)
         wait_until(lambda: book.find(job["id"]).state == "refused")
         status = await call(client, "status", job=job["id"])
@@ -115,7 +115,7 @@ def test_exams_and_exports_are_jobs_that_end_as_done(tools: AgentTools, anna: Pa
             await call(client, "exam", again=True),
             await call(client, "export", to="gguf", quant="q8_0"),
         ]
-        (anna / "go").write_text("")
+        let_go(anna, "")
         book = JobBook(anna)
         for job in asked:
             wait_until(lambda: not book.find(job["id"]).is_open)  # noqa: B023

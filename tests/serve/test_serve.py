@@ -28,6 +28,7 @@ from selfteach.serve.batch_engine import BatchEngine, EngineClosed, Generation, 
 from selfteach.serve.lesson_rows import BASE, LessonRows, read_weights
 from selfteach.serve.lessons import Lesson, read_lessons
 from selfteach.serve.served_models import ServedModels
+from selfteach.train.adapters.join_loras import stack_loras
 
 TOKENS = 24
 
@@ -50,8 +51,8 @@ def served(tiny: Path, lessons: list[Lesson]) -> Iterator[ServedModels]:
     said: list[str] = []
     found = server.open_runs(str(tiny), lessons, server.ServerOptions(), said.append)
     proven = [line for line in said if line.startswith("lesson ")]
-    for name, line in zip(("one", "two"), proven, strict=True):
-        assert line.startswith(f"lesson {name}: 4 answers equal those of PEFT")
+    for name, count, line in zip(("one", "two", "one+two"), (4, 4, 2), proven, strict=True):
+        assert line.startswith(f"lesson {name}: {count} answers equal those of PEFT")
     yield found
     found.engine.close()
 
@@ -147,7 +148,7 @@ def test_answers_are_those_of_each_alone_with_and_without_prefixes(
 def test_the_openai_client_gets_answers_of_each_model(
     tiny: Path, client: openai.OpenAI, lessons: list[Lesson]
 ) -> None:
-    assert [model.id for model in client.models.list()] == ["base", "one", "two"]
+    assert [model.id for model in client.models.list()] == ["base", "one", "two", "one+two"]
     for name, adapter in (("base", None), ("two", lessons[1].adapter)):
         reply = client.chat.completions.create(
             model=name,
@@ -159,6 +160,42 @@ def test_the_openai_client_gets_answers_of_each_model(
         assert reply.usage is not None
         assert reply.usage.total_tokens == reply.usage.prompt_tokens + reply.usage.completion_tokens
         assert 0 < reply.usage.completion_tokens <= TOKENS
+
+
+def test_the_stack_of_all_runs_is_a_model_with_the_sum_of_their_adapters(
+    tiny: Path, client: openai.OpenAI, lessons: list[Lesson], tmp_path: Path
+) -> None:
+    """The other side is one adapter of both ranks, as a student has."""
+    joined = stack_loras([lesson.adapter for lesson in lessons], tmp_path / "joined")
+    expected = answer_alone(tiny, joined)
+    assert expected not in [answer_alone(tiny, lesson.adapter) for lesson in lessons]
+    found = []
+    for question in QUESTIONS:
+        turns: Any = [{"role": "user", "content": question}]
+        reply = client.chat.completions.create(
+            model="one+two", messages=turns, temperature=0, max_tokens=TOKENS
+        )
+        found.append(reply.choices[0].message.content)
+    assert found == expected
+
+
+def test_a_stack_that_is_worn_wrongly_is_refused(
+    tiny: Path, lessons: list[Lesson], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack = model_set._stack
+
+    def forget_one(candidates: Any) -> Any:
+        return replace(stack(candidates), lessons=candidates[0].lessons)
+
+    monkeypatch.setattr(model_set, "_stack", forget_one)
+    with pytest.raises(IntegrityError, match=r"lesson one\+two: answers .* otherwise than PEFT"):
+        server.open_runs(str(tiny), lessons, server.ServerOptions(), print)
+
+
+def test_one_run_has_no_stack(tiny: Path, lessons: list[Lesson]) -> None:
+    found = server.open_runs(str(tiny), lessons[:1], server.ServerOptions(), lambda line: None)
+    found.engine.close()
+    assert found.names == ["base", "one"]
 
 
 def test_a_stream_is_the_whole_answer_in_pieces(client: openai.OpenAI) -> None:
@@ -236,7 +273,7 @@ PROMPT = {"model": "base", "prompt": "Yes."}
 @pytest.mark.parametrize(
     ("body", "status", "words"),
     [
-        ({**PROMPT, "model": "three"}, 404, "there is no model 'three'; known: base, one, two."),
+        ({**PROMPT, "model": "three"}, 404, "no model 'three'; known: base, one, two, one+two."),
         ({**PROMPT, "temperature": -1}, 400, "temperature: Input should be greater than"),
         ({**PROMPT, "temperature": "hot"}, 400, "temperature: Input should be a valid number"),
         ({**PROMPT, "frequency_penalty": 0.5}, 400, "frequency_penalty is not supported"),
@@ -275,6 +312,62 @@ def test_health_and_metrics(address: str, client: openai.OpenAI) -> None:
     numbers = dict(line.rsplit(" ", 1) for line in text.splitlines() if line[0] != "#")
     assert int(numbers["selfteach_sampled_tokens_total"]) > 0
     assert int(numbers['selfteach_requests_total{model="two",status="200"}']) > 0
+
+
+def test_a_server_of_runs_has_the_page_and_teaches_nobody(address: str) -> None:
+    connection = http.client.HTTPConnection(address, timeout=30)
+    for path, kind in (("/", "text/html"), ("/page.js", "text/javascript"), ("/style.css", "text")):
+        connection.request("GET", path)
+        reply = connection.getresponse()
+        assert (reply.status, bool(reply.read())) == (200, True)
+        assert reply.headers["Content-Type"].startswith(kind)
+    connection.request("GET", "/v1/lessons")
+    reply = connection.getresponse()
+    assert reply.status == 409, "by this the page knows that it has nothing to teach"
+    connection.close()
+
+
+@pytest.fixture
+def idle(served: ServedModels) -> Any:
+    """A client of a server whose engine never computes anything, and that engine."""
+    from starlette.testclient import TestClient
+
+    models = served.models
+    engine = BatchEngine(models.hf, models.rows)
+    late = ServedModels(replace(models, engine=engine), timeout_s=0.1)
+    return TestClient(server.make_app(late, local=False)), engine
+
+
+CHAT = {"model": "one", "messages": [{"role": "user", "content": "Yes?"}]}
+
+
+@pytest.mark.parametrize(
+    ("path", "body"), [("/v1/completions", PROMPT), ("/v1/chat/completions", CHAT)]
+)
+def test_an_answer_that_takes_too_long_fails_with_504(path: str, body: Any, idle: Any) -> None:
+    client, engine = idle
+    reply = client.post(path, json={**body, "n": 2})
+    assert reply.status_code == 504
+    assert reply.json()["error"]["message"] == "the answer took longer than 0.1 s."
+    assert reply.json()["error"]["type"] == "server_error"
+    assert engine.counts.cancelled == 2, "nobody waits for them any more"
+    model = body["model"]
+    counted = f'selfteach_requests_total{{model="{model}",status="504"}} 1'
+    assert counted in client.get("/metrics").text
+
+
+@pytest.mark.parametrize(
+    ("path", "body"), [("/v1/completions", PROMPT), ("/v1/chat/completions", CHAT)]
+)
+def test_a_stream_that_takes_too_long_ends_with_the_error(path: str, body: Any, idle: Any) -> None:
+    """Its status has been sent already, so the error is its last event, and it has no [DONE]."""
+    client, engine = idle
+    with client.stream("POST", path, json={**body, "stream": True}) as reply:
+        events = [line.removeprefix("data: ") for line in reply.iter_lines() if line]
+    error = json.loads(events[-1])["error"]
+    assert (error["code"], error["type"]) == (504, "server_error")
+    assert error["message"] == "the answer took longer than 0.1 s."
+    assert engine.counts.cancelled == 1
 
 
 def test_a_key_is_asked_for_everywhere_but_for_health(served: ServedModels) -> None:

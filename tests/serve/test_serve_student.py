@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from job_programs import PROGRAM, wait_until
+from job_programs import PROGRAM, let_go, wait_until
 from lesson_runs import script, write_beside, write_lora, write_run
 from selfteach.errors import IntegrityError, UsageError
 from selfteach.models.check_safety import compute_fingerprint
@@ -133,7 +133,7 @@ def test_a_rule_becomes_a_job_and_then_a_lesson_that_delete_takes_back(
     wait_until(lambda: client.get(path).json()["log"] == ["[probe] 0/4 sampled"])
     with open_student(anna) as opened:
         add_lesson(opened, runs[1], script())
-    (anna / "go").write_text("added")
+    let_go(anna, "added")
     events = client.get(f"{path}/events").text
     assert events.endswith("event: end\ndata: {}\n\n")
     last = json.loads(events.strip().split("\n\n")[-2].partition("data: ")[2])

@@ -273,8 +273,9 @@ def serve(
     """Serve a base and its lessons to OpenAI-compatible clients.
 
     The name of the model chooses the lesson; `base` is the model without one. At start every
-    lesson must answer as PEFT does. SELFTEACH_API_KEY holds the key that clients must send. With
-    --student the address of the server is a page for people, and POST /v1/feedback teaches.
+    lesson must answer as PEFT does. Several runs are also one model, A+B: the exact sum of their
+    adapters. SELFTEACH_API_KEY holds the key that clients must send. The address of the server is a
+    page for people. With --student that page teaches, and so does POST /v1/feedback.
     """
     from selfteach.commands import serve as body
 

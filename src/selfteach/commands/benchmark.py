@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,8 +12,8 @@ from typing import TYPE_CHECKING
 from selfteach.commands.screen import Screen, open_console, open_screen, print_json
 from selfteach.errors import DataError, UsageError
 from selfteach.extras import require_extra
-from selfteach.files import write_text
-from selfteach.records import JsonMapping, JsonObject
+from selfteach.files import hash_file, read_own_json, write_text
+from selfteach.records import JsonMapping, JsonObject, digest
 from selfteach.run import finished
 from selfteach.run.signals import handle_interrupts
 
@@ -79,12 +80,37 @@ def run_benchmark(folder: Path, options: BenchmarkOptions) -> None:
         }
         rows = benchmarks.make_rows(found)
     results = make_results(rows, missing, found, options)
+    results["adapter_sum"] = hash_adapter(adapter)
     text = json.dumps(results, indent=2, ensure_ascii=False) + "\n"
     write_text(folder / options.file, text)
     if options.as_json:
         print_json({"run": str(folder), **results})
     else:
         print_table(rows, results, folder / options.file)
+
+
+def hash_adapter(adapter: Path) -> str:
+    """Return the checksum of an adapter's tensors."""
+    return digest([hash_file(file) for file in sorted(adapter.glob("*.safetensors"))])
+
+
+def read_benchmark(folder: Path) -> JsonMapping | None:
+    """Return what this command wrote of a run or of a student; None where it wrote nothing.
+
+    What was measured of another adapter, such as that of a student before its newest lesson, is
+    left out, and a line says so.
+
+    Raises:
+        IntegrityError: the file is damaged.
+    """
+    file = folder / RESULTS_FILE
+    if not file.exists():
+        return None
+    found = read_own_json(file, "Run `selfteach benchmark` again, or remove the file.")
+    if found.get("adapter_sum") != hash_adapter(finished.find_adapter(folder)):
+        print(f"left out: {file} is not of this adapter; benchmark it again", file=sys.stderr)
+        return None
+    return found
 
 
 def measure_arm(

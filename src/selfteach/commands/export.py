@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -86,17 +87,23 @@ def run_export(
 
 
 def export_exams(folder: Path, out: Path | None, *, is_one: bool, as_json: bool) -> None:
-    """Write the exam of a run, or the exams of a student's lessons, as logs of inspect_ai."""
+    """Write the exam of a run, or those of a student's lessons, as logs of inspect_ai, and beside
+    them what `selfteach benchmark` has found of the run or the student.
+    """
+    from selfteach.commands.benchmark import RESULTS_FILE, read_benchmark
     from selfteach.export.inspect_log import write_inspect_logs
     from selfteach.export.output_folder import check_unused, open_atomic_folder
 
     place = out or folder / EXPORTS_FOLDER / INSPECT
     check_unused(place)
+    benchmark = read_benchmark(folder)
     with open_atomic_folder(place) as fresh:
         for lesson in [folder] if is_one else list_lesson_folders(folder):
             own = fresh if is_one else fresh / lesson.name
             own.mkdir(parents=True)
-            write_inspect_logs(lesson, own)
+            write_inspect_logs(lesson, own, benchmark, folder.resolve().name)
+        if benchmark:
+            shutil.copy(folder / RESULTS_FILE, fresh)
     files = sorted(str(file.relative_to(place)) for file in place.rglob("*.json"))
     print_result({"out": str(place), "form": INSPECT, "files": files}, place, as_json=as_json)
 
@@ -148,7 +155,7 @@ def make_export_card(folder: Path, usage: str, library: str) -> str:
 
 def print_check(found: Mapping[str, Any], screen: Screen) -> None:
     """Print how the export answers."""
-    from selfteach.export.export_run import describe_gaps
+    from selfteach.export.export_run import NO_VERDICT, describe_gaps
 
     say = screen.display.print_line
     checked = found["check"]
@@ -161,6 +168,8 @@ def print_check(found: Mapping[str, Any], screen: Screen) -> None:
         )
         if checked["gaps_nats"]:
             say(describe_gaps(checked["gaps_nats"]))
+    if not found["exams"]:
+        say(NO_VERDICT)
     for exam in found["exams"]:
         word = exam["verdict"] or f"not examined: {exam['reason']}"
         say(f"exam of {exam['name']}: {word}; before: {exam['expected']}")

@@ -133,31 +133,30 @@ def convert_to_conversations(prompts: Sequence[Prompt]) -> list[list[JsonObject]
 
 
 def answer_with_transformers(
-    model: Path, prompts: Sequence[Prompt], adapter: Path | None = None
+    model: Path, prompts: Sequence[Prompt], adapters: Sequence[Path] = ()
 ) -> list[str]:
-    """Return the greedy answers of plain transformers, and PEFT with `adapter`, in float32."""
+    """Return the greedy answers of plain transformers, and PEFT with `adapters`, in float32."""
     asked = []
     for turns in convert_to_conversations(prompts):
         asked.append({"messages": turns, "temperature": 0, "max_tokens": CHECK_TOKENS})
-    return [answer["text"] for answer in PlainModel(model, adapter).answer(asked)]
+    return [answer["text"] for answer in PlainModel(model, adapters).answer(asked)]
 
 
 class PlainModel:
-    """Answer with plain transformers, and PEFT with `adapter`, in float32.
+    """Answer with plain transformers, and PEFT with `adapters`, in float32.
 
-    Nothing of selfteach computes: the folder's own tokenizer, template and weights do.
+    Nothing of selfteach computes: the folder's own tokenizer, template and weights do. Several
+    adapters are on at once, and PEFT adds their changes up.
     """
 
-    def __init__(self, model: Path, adapter: Path | None = None) -> None:
+    def __init__(self, model: Path, adapters: Sequence[Path] = ()) -> None:
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
         with silence_libraries():
-            self._tokenizer = AutoTokenizer.from_pretrained(adapter_tokenizer(model, adapter))
+            self._tokenizer = AutoTokenizer.from_pretrained(find_tokenizer(model, adapters))
             self._module: Any = AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32)
-            if adapter:
-                from peft import PeftModel
-
-                self._module = PeftModel.from_pretrained(self._module, adapter)
+            if adapters:
+                self._module = _wear_adapters(self._module, adapters)
             self._module.eval()
         self._tokenizer.padding_side = "left"
         self._tokenizer.pad_token = self._tokenizer.pad_token or self._tokenizer.eos_token
@@ -223,10 +222,22 @@ class PlainModel:
         return text
 
 
-def adapter_tokenizer(model: Path, adapter: Path | None) -> Path:
-    """Return the folder of the tokenizer: the adapter's where it has one, else the base's."""
-    if adapter and (adapter / "tokenizer_config.json").exists():
-        return adapter
+def _wear_adapters(module: Any, adapters: Sequence[Path]) -> Any:
+    from peft import PeftModel
+
+    names = [f"adapter{number}" for number in range(len(adapters))]
+    worn = PeftModel.from_pretrained(module, adapters[0], adapter_name=names[0])
+    for adapter, name in zip(adapters[1:], names[1:], strict=True):
+        worn.load_adapter(adapter, adapter_name=name)
+    worn.base_model.set_adapter(names)
+    return worn
+
+
+def find_tokenizer(model: Path, adapters: Sequence[Path]) -> Path:
+    """Return the folder of the tokenizer: the first adapter's that has one, else the base's."""
+    for adapter in adapters:
+        if (adapter / "tokenizer_config.json").exists():
+            return adapter
     return model
 
 

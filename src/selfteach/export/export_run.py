@@ -57,6 +57,10 @@ REPORT_FILE = "export.json"
 LORA_FOLDER = "adapter"
 HF_DTYPE = "float16"
 VLLM_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
+NO_VERDICT = (
+    "no verdict was reached with this export; `selfteach export --exam` lets the other program sit "
+    "the exams, which takes minutes for each"
+)
 INSTALL_CURE = "pip install 'selfteach[export]' lets llama.cpp answer with it."
 LIBRARIES = {"hf": "transformers", "gguf": "gguf", "lora-gguf": "gguf", "ollama": "gguf"}
 """The hub's names of the libraries that load a form; the adapter's own for the other forms."""
@@ -295,7 +299,7 @@ def check_answers(
     else:
         adapter = out / LORA_FOLDER if job.form == "vllm" else out
         engine = "transformers and PEFT"
-        found = check_export.answer_with_transformers(base, prompts, adapter)
+        found = check_export.answer_with_transformers(base, prompts, [adapter])
     quant = job.quant if is_gguf else "f16"
     return check_export.compare_answers(engine, prompts, expected, found, quant, reference)
 
@@ -344,7 +348,7 @@ def sit_again(
         answer = sit_exam.answer_with_folder(out)
     else:
         adapter = out / LORA_FOLDER if job.form == "vllm" else out
-        answer = sit_exam.answer_with_folder(folder, adapter)
+        answer = sit_exam.answer_with_folder(folder, [adapter])
     sampler = ExportedSampler("transformers", reference.fingerprint, answer)
     return sit_exam.sit_exams(job.exams, base, job.adapter, sampler, display)
 
@@ -420,11 +424,12 @@ def describe_gaps(gaps_nats: Sequence[float]) -> str:
 
 
 def describe_exams(exams: Sequence[ExportedExam]) -> str:
-    """Return the section of the card on the exams that were sat again; "" without any."""
+    """Return the section of the card on the exams that were sat again."""
+    title = "\n\n## Exams sat again with this export\n"
     if not exams:
-        return ""
+        return f"{title}\nNone: {NO_VERDICT}."
     lines = [
-        "\n\n## Exams sat again with this export\n",
+        title,
         "| lesson | verdict | before |",
         "|---|---|---|",
     ]

@@ -2,7 +2,8 @@
 
 One log for each arm: the base, the base with the material in its prompt, and the tuned model. A
 sample is one question; its scores are what the exam says of the greedy answer (`right`: it is ok
-within the target, and not degraded elsewhere). inspect_ai itself is not needed to write them.
+within the target, and not degraded elsewhere). Where lm-eval has measured the model, its numbers of
+the arm are in the log's metadata. inspect_ai itself is not needed to write the logs.
 
 Source: the JSON schema of `inspect_ai.log.EvalLog`, version 2 of the log.
 """
@@ -28,8 +29,14 @@ SCORER = "right"
 CORRECT, INCORRECT = "C", "I"
 
 
-def write_inspect_logs(run: Path, out: Path) -> list[Path]:
+def write_inspect_logs(
+    run: Path, out: Path, benchmark: JsonMapping | None = None, measured: str = ""
+) -> list[Path]:
     """Write a log for each arm of a run's exam into a folder, and return their files.
+
+    Args:
+        benchmark: what `selfteach benchmark` wrote of the base and a tuned model.
+        measured: the name of that tuned model: of the run, or of a student that has its lesson.
 
     Raises:
         UsageError: the exam says of no answer whether it is right.
@@ -37,15 +44,26 @@ def write_inspect_logs(run: Path, out: Path) -> list[Path]:
     exam = finished.read_exam(run)
     manifest = read_manifest(run)
     arms = dict.fromkeys(name for row in exam["answers"] for name in row["arms"])
+    if not arms:
+        raise make_no_scores_error()
+    created = datetime.now(UTC).isoformat(timespec="seconds")
     written = []
     for arm in arms:
         rows = [row for row in exam["answers"] if arm in row["arms"]]
         samples = [make_sample(number, row, arm) for number, row in enumerate(rows, start=1)]
-        log = make_log(run.resolve().name, exam, manifest, arm, samples)
-        file = out / f"{arm}.json"
+        log = make_log(run.resolve().name, exam, manifest, arm, samples, created)
+        if benchmark and (rows_of_arm := list_benchmark_rows(benchmark, arm)):
+            about = {key: benchmark.get(key) for key in ("lm_eval", "limit", "shots")}
+            log["eval"]["metadata"]["lm_eval"] = {"of": measured, **about, "rows": rows_of_arm}
+        file = out / make_file_name(created, log["eval"]["task"], arm)
         write_text(file, json.dumps(log, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
         written.append(file)
     return written
+
+
+def make_file_name(created: str, task: str, arm: str) -> str:
+    """Return the name of a log: `inspect view` lists files alone that begin with a time."""
+    return f"{created.replace(':', '-')}_{task}_{arm}.json"
 
 
 def make_sample(number: int, row: JsonMapping, arm: str) -> JsonObject:
@@ -71,6 +89,16 @@ def make_sample(number: int, row: JsonMapping, arm: str) -> JsonObject:
     }
 
 
+def list_benchmark_rows(benchmark: JsonMapping, arm: str) -> list[JsonObject]:
+    """Return lm-eval's numbers of one arm; none of the base with the material in its prompt."""
+    found = []
+    for row in benchmark["rows"]:
+        if arm in row["values"]:
+            shown = {key: row[key] for key in ("task", "metric", "n", "higher_is_better")}
+            found.append({**shown, "value": row["values"][arm], "error": row["errors"][arm]})
+    return found
+
+
 def make_scores(answers: JsonMapping, text: str) -> JsonObject:
     """Return the scores of one answer; none where the exam does not say whether it is right."""
     if answers.get("ok") is None:
@@ -84,9 +112,9 @@ def make_log(
     manifest: JsonMapping,
     arm: str,
     samples: Sequence[JsonMapping],
+    created: str,
 ) -> JsonObject:
     """Return the log of one arm."""
-    created = datetime.now(UTC).isoformat(timespec="seconds")
     task = f"selfteach-{exam['method']}"
     id = digest(["inspect", name, arm])
     spec = {
@@ -150,10 +178,15 @@ def make_results(samples: Sequence[JsonMapping]) -> Iterable[JsonObject]:
             "metrics": make_metrics(values),
         }
     if is_empty:
-        raise UsageError(
-            "its exam says of no answer whether it is right, so there is no log of inspect_ai.",
-            cure="Exams of rules and of documents have one.",
-        )
+        raise make_no_scores_error()
+
+
+def make_no_scores_error() -> UsageError:
+    """Return the refusal of an exam without scores, such as that of `selfteach train`."""
+    return UsageError(
+        "its exam says of no answer whether it is right, so there is no log of inspect_ai.",
+        cure="Exams of rules, corrections, documents and tasks say so.",
+    )
 
 
 def make_metrics(values: Sequence[bool]) -> Mapping[str, Any]:

@@ -97,9 +97,9 @@ def answer_with_gguf(model: Path, lora: Path | None = None) -> Answering:
     return answer
 
 
-def answer_with_folder(model: Path, adapter: Path | None = None) -> Answering:
+def answer_with_folder(model: Path, adapters: Sequence[Path] = ()) -> Answering:
     """Return what answers with a folder of safetensors, through transformers, and PEFT."""
-    program = PlainModel(model, adapter)
+    program = PlainModel(model, adapters)
 
     def answer(requests: Sequence[Request]) -> list[JsonObject]:
         return program.answer([describe_request(request) for request in requests])

@@ -2,8 +2,8 @@
 
     POST /v1/chat/completions, /v1/completions    GET /v1/models, /health, /metrics
 
-The name of the model chooses the lesson. A client that goes away cancels its answers. A server of a
-student has the addresses of teach_addresses.py as well.
+The name of the model chooses the lesson. A client that goes away cancels its answers. The address
+itself is a page for people (page.py). The addresses of teach_addresses.py answer for a student.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def make_app(served: ServedModels, *, local: bool) -> Starlette:
         ("GET", "/metrics", _make_metrics(served)),
         *list_teach_handlers(served.teaching),
     ]
-    routes = list_page_routes() if served.teaching else []
+    routes = list_page_routes()
     for method, path, handler in handlers:
         routes.append(Route(path, wrap(handler, served.key), methods=[method]))
     guards = [Middleware(TrustedHostMiddleware, allowed_hosts=list(LOCAL_HOSTS))] if local else []

@@ -12,6 +12,8 @@ from selfteach.models.resolve_model_path import resolve_base
 from selfteach.run import finished
 
 BASE_NAME = "base"
+STACK_SIGN = "+"
+"""What stands between the names of lessons in the name of their sum."""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 from selfteach.errors import IntegrityError, UsageError
@@ -19,7 +20,7 @@ from selfteach.models.lora_layers import read_lora_layers
 from selfteach.records import Prompt
 from selfteach.serve.batch_engine import BatchEngine
 from selfteach.serve.lesson_rows import BASE, LessonRows, LessonWeights, RowLessons, read_weights
-from selfteach.serve.lessons import BASE_NAME, Lesson
+from selfteach.serve.lessons import BASE_NAME, STACK_SIGN, Lesson
 from selfteach.serve.proof import Candidate, LessonProof, prove_lessons, read_proof_prompts
 from selfteach.students.folder import ADAPTER_FOLDER, TENSORS_FILE, read_student
 from selfteach.students.state import LESSONS_FOLDER, StudentState
@@ -66,7 +67,7 @@ class ModelSet:
         return read_weights(layers, next(self.hf.module.parameters()))
 
     def add_lessons(self, lessons: Sequence[Lesson]) -> list[LessonProof]:
-        """Prove lessons and offer them.
+        """Prove lessons and the sum of all of them, and offer them.
 
         Raises:
             IntegrityError: one is of another base, changes nothing, or answers wrongly.
@@ -75,7 +76,9 @@ class ModelSet:
         for lesson in lessons:
             weights = self.load_weights(lesson.adapter)
             prompts = read_proof_prompts(lesson.run)
-            candidates.append(Candidate(lesson.name, (weights,), lesson.adapter, prompts))
+            candidates.append(Candidate(lesson.name, (weights,), [lesson.adapter], prompts))
+        if len(candidates) > 1:
+            candidates.append(_stack(candidates))
         proofs = self.prove(candidates)
         own = {candidate.name: candidate.lessons for candidate in candidates}
         self.models = {**self.models, **own}
@@ -84,6 +87,15 @@ class ModelSet:
     def prove(self, candidates: Sequence[Candidate]) -> list[LessonProof]:
         """Compare lessons with PEFT."""
         return prove_lessons(self.base, candidates, self.rows, self.engine)
+
+
+def _stack(candidates: Sequence[Candidate]) -> Candidate:
+    """Return the exact sum of lessons under their names, asked a prompt of each."""
+    name = STACK_SIGN.join(candidate.name for candidate in candidates)
+    lessons = tuple(chain.from_iterable(candidate.lessons for candidate in candidates))
+    adapters = list(chain.from_iterable(candidate.adapters for candidate in candidates))
+    prompts = [candidate.prompts[0] for candidate in candidates]
+    return Candidate(name, lessons, adapters, prompts)
 
 
 class ServedStudent:
@@ -153,14 +165,14 @@ class ServedStudent:
             prompts += own[:1]
             name = f"{self.name}/{lesson.name}"
             found.append(
-                Candidate(name, (weights[lesson.adapter_sum],), folder / ADAPTER_FOLDER, own)
+                Candidate(name, (weights[lesson.adapter_sum],), [folder / ADAPTER_FOLDER], own)
             )
         alone = {lesson.adapter_sum for lesson in state.lessons}
         is_other = len(stack) > 1 or not alone.issuperset(state.list_part_sums())
         if is_other and not set(stack) <= set(self._weights.values()):
             adapter = self.folder / ADAPTER_FOLDER
             asked = prompts or read_proof_prompts(self.folder)
-            found.append(Candidate(self.name, stack, adapter, asked))
+            found.append(Candidate(self.name, stack, [adapter], asked))
         return found
 
     def _load(self, place: str, adapter_sum: str) -> LessonWeights:

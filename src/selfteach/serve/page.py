@@ -1,4 +1,7 @@
-"""The page of a served student: four files, which call the server's own addresses."""
+"""The page of a server, which calls the server's own addresses.
+
+Without a student it hides what teaches: /v1/lessons then answers 409.
+"""
 
 from __future__ import annotations
 

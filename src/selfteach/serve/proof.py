@@ -56,13 +56,13 @@ class Candidate:
 
     Attributes:
         lessons: what the server computes.
-        adapter: the folder that PEFT loads.
+        adapters: the folders that PEFT loads, all at once.
         prompts: what both are asked.
     """
 
     name: str
     lessons: RowLessons
-    adapter: Path
+    adapters: Sequence[Path]
     prompts: Sequence[Prompt]
 
 
@@ -90,7 +90,9 @@ def prove_lessons(
                 where=f"lesson {name}",
                 cure="Train the run again, or serve without it.",
             )
-        expected = check_export.answer_with_transformers(base, candidate.prompts, candidate.adapter)
+        expected = check_export.answer_with_transformers(
+            base, candidate.prompts, candidate.adapters
+        )
         for prompt, mine, theirs in zip(candidate.prompts, answers, expected, strict=True):
             assert mine.completion is not None
             if mine.completion.text.strip() != clean_text(theirs).strip():

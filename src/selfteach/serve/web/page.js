@@ -5,6 +5,9 @@
 const find = (id) => document.getElementById(id);
 const CLOSED = ["added", "refused", "failed", "cancelled", "removed"];
 const MAX_TOKENS = 256;
+const NO_STUDENT = 409;
+const BASE = "base";
+let teaches = true; // whether a student is served
 let turns = []; // [{user, base, taught}]
 let running = null; // the controller of the request that runs
 const watched = new Set();
@@ -42,7 +45,7 @@ async function call(method, path, body, signal) {
   } catch {
     // no JSON: the status says it
   }
-  throw new Error(words);
+  throw Object.assign(new Error(words), { status: response.status });
 }
 
 async function attempt(work) {
@@ -97,12 +100,18 @@ async function askModel(model, arm, turn, place, signal) {
   }
 }
 
+// The base stands beside the chosen model; where that is the base, it stands alone.
+function listArms() {
+  const chosen = find("model").value;
+  return chosen === BASE ? [["base", BASE]] : [["base", BASE], ["taught", chosen]];
+}
+
 function showTurn(turn) {
   const shown = make("article");
   shown.append(make("p", "question", turn.user));
   const answers = make("div", "answers");
   const places = {};
-  for (const [arm, title] of [["base", "base"], ["taught", find("model").value]]) {
+  for (const [arm, title] of listArms()) {
     const answer = make("div", `answer ${arm}`);
     answer.append(make("h3", "", title));
     places[arm] = make("p");
@@ -124,14 +133,13 @@ async function ask() {
   running = new AbortController();
   setBusy(true);
   try {
-    await Promise.all([
-      askModel("base", "base", turn, places.base, running.signal),
-      askModel(find("model").value, "taught", turn, places.taught, running.signal),
-    ]);
+    const { signal } = running;
+    const asked = ([arm, model]) => askModel(model, arm, turn, places[arm], signal);
+    await Promise.all(listArms().map(asked));
   } finally {
     running = null;
     setBusy(false);
-    if (turn.taught) {
+    if (turn.taught && teaches) {
       find("correct").hidden = false;
       find("edit").value = turn.taught;
     }
@@ -165,11 +173,27 @@ async function showLessons() {
   const cells = found.matrix.length ? found.matrix[found.matrix.length - 1].cells : {};
   find("none").hidden = found.lessons.length > 0;
   find("lessons").replaceChildren(...found.lessons.map((lesson) => makeLesson(lesson, cells)));
-  const before = find("model").value;
-  const names = [found.model, ...found.lessons.map((lesson) => lesson.model)];
-  find("model").replaceChildren(...names.map((name) => new Option(name, name)));
-  find("model").value = names.includes(before) ? before : found.model;
+  offerModels([found.model, ...found.lessons.map((lesson) => lesson.model)]);
   if (found.fault) throw new Error(found.fault);
+}
+
+function offerModels(names) {
+  const before = find("model").value;
+  find("model").replaceChildren(...names.map((name) => new Option(name, name)));
+  find("model").value = names.includes(before) ? before : names[0];
+}
+
+// The models of a server without a student: nothing can be taught there.
+async function showModels() {
+  const found = await (await call("GET", "/v1/models")).json();
+  const names = found.data.map((row) => row.id).filter((name) => name !== BASE);
+  offerModels(names.length ? names : [BASE]);
+  teaches = false;
+  find("teaching").hidden = true;
+  find("work").classList.add("untaught");
+  find("what").textContent = document.title = "Ask";
+  find("student").textContent = names.length > 1 ? "the models" : names[0] || BASE;
+  if (!names.length) find("question").placeholder = "Ask the model";
 }
 
 function makeLesson(lesson, cells) {
@@ -311,10 +335,15 @@ onSubmit("entry", async () => {
 });
 
 async function begin() {
-  await showLessons();
+  try {
+    await showLessons();
+  } catch (fault) {
+    if (fault.status !== NO_STUDENT) throw fault;
+    await showModels();
+  }
   find("entry").hidden = true;
   find("work").hidden = false;
-  await showJobs();
+  if (teaches) await showJobs();
 }
 
 attempt(begin);
