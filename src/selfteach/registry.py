@@ -45,8 +45,8 @@ BUILT_IN_NAMES: dict[str, dict[str, str]] = {
         "correction": "selfteach.train.objectives.correction:CorrectionObjective",
     },
     "priors": {
-        "length": "selfteach.train.length_prior:LengthPrior",
-        "start": "selfteach.train.length_prior:StartPrior",
+        "length": "selfteach.train.priors:LengthPrior",
+        "start": "selfteach.train.priors:StartPrior",
     },
     "callbacks": {
         "regmean": "selfteach.train.regmean_to_base:RegMean",

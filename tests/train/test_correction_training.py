@@ -18,7 +18,7 @@ from margins import assert_at_least, assert_at_most
 from selfteach import config
 from selfteach.models.hf import HfModel
 from selfteach.records import Continuations, Example, Prompt, make_prompt
-from selfteach.train.length_prior import LengthPrior, StartPrior
+from selfteach.train.priors import LengthPrior, StartPrior
 from selfteach.train.likelihood_displacement import DisplacementMonitor
 from selfteach.train.train import TrainingResult, train
 
