@@ -45,8 +45,9 @@ BUILT_IN_NAMES: dict[str, dict[str, str]] = {
         "correction": "selfteach.train.objectives.correction:CorrectionObjective",
     },
     "priors": {
-        "length": "selfteach.train.priors:LengthPrior",
-        "start": "selfteach.train.priors:StartPrior",
+        "length": "selfteach.train.priors.length:LengthPrior",
+        "start": "selfteach.train.priors.start:StartPrior",
+        "classifier": "selfteach.train.priors.classifier:ClassifierPrior",
     },
     "callbacks": {
         "regmean": "selfteach.train.regmean_to_base:RegMean",

@@ -327,6 +327,8 @@ def test_none_is_refused_without_the_word_for_it() -> None:
         (["bound=none", "allow_unbounded=true", "prior=length"], "adds a constant"),
         (["prior=start"], "needs the first words"),
         (["prior=length", "prior_start=Yes"], "no other prior reads them"),
+        (["prior=classifier", 'prior_for=["a"]'], "at least 8 texts"),
+        (["prior=length", 'prior_for=["a"]'], "only the prior classifier"),
         (["bound=bounded"], "bound"),
     ],
 )
