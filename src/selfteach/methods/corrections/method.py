@@ -269,7 +269,10 @@ class Rounds:
 
 def describe(session: Session, material: Corrections) -> JsonObject:
     """Return the keys of exam.json about the material and the teacher."""
-    teacher = session.config.teacher or ("a person" if session.config.review else "the file")
+    config = session.config
+    teacher = config.teacher or ("a person" if config.review else "the file")
+    if config.correct.style:
+        teacher += f', in the style "{config.correct.style}"'
     return {
         "method": "corrections",
         "teacher": teacher,
