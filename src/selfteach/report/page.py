@@ -121,6 +121,7 @@ def _render_page(run: RunData, template: str) -> str:
         edits={
             "headline": corrections_page.make_headline(exam),
             "rounds": corrections_page.plot_rounds(exam),
+            "earlier": corrections_page.list_earlier_rounds(exam),
         },
         stages=sections.list_stages(run),
         settings=sections.list_settings(run.config),
