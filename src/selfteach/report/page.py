@@ -116,6 +116,7 @@ def _render_page(run: RunData, template: str) -> str:
         need=figures.plot_data_need(notes.get("curve")),
         following={
             "plain": tasks_page.make_number_rows(exam),
+            "gains": tasks_page.list_gains(exam),
             "inspection": tasks_page.describe_inspection(notes.get("inspection")),
         },
         edits={
