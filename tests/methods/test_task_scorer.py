@@ -112,7 +112,8 @@ RETAINED = changed(0.0, -0.01, 0.01)
             RETAINED,
             "not learned",
             "Not learned cleanly: ROUGE-L to people's answers is 0.00 before and 1.00 after, on "
-            "held-out seeds +1.000 [+0.351, +1.000], but 60 % more of 10 general answers are degraded.",
+            "held-out seeds +1.000 [+0.351, +1.000], "
+            "but 60 % more of 10 general answers are degraded.",
         ),
         (
             alike(FAR, FAR, NEAR),

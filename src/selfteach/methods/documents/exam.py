@@ -418,19 +418,38 @@ def measure_pairwise(questions: Sequence[HeldOutQuestion], state: ExamState) -> 
     if state.tuned is None:
         return {}
     session = cast(Session, state.session)
-    judges = list_pairwise_judges(session)
-    judge, described = choose_pairwise_judge(judges, make_known_pairs(questions), state.seed)
+    judge, described = choose_judge_with_passage(session, questions, state.seed)
     found: JsonObject = {"pairwise_judge": described}
     if judge is None:
         session.display.print_line(f"no pairwise comparison: {described['refused']}")
         return found
     graded = state.scores.graded
     for key, arm in (("pairwise", "base"), ("against_prompted", "prompted")):
-        rows = zip(questions, graded["tuned"].answers, graded[arm].answers, strict=True)
-        pairs = [AnswerPair(add_passage(q), tuned.text, other.text) for q, tuned, other in rows]
-        verdicts = pairwise.compare_pairs(judge, pairs)
-        found[key] = {"tuned": pairwise.summarize_verdicts(pairs, verdicts, state.seed)}
+        ours, theirs = ([a.text for a in graded[one].answers] for one in ("tuned", arm))
+        found[key] = {"tuned": judge_answers(judge, questions, ours, theirs, state.seed)}
     return found
+
+
+def choose_judge_with_passage(
+    session: Session, questions: Sequence[HeldOutQuestion], seed: int
+) -> tuple[ModelPairwiseJudge | None, JsonObject]:
+    """Return the best calibrated judge of two answers, and its calibration; no judge where all are
+    at chance.
+    """
+    return choose_pairwise_judge(list_pairwise_judges(session), make_known_pairs(questions), seed)
+
+
+def judge_answers(
+    judge: ModelPairwiseJudge,
+    questions: Sequence[HeldOutQuestion],
+    ours: Sequence[str],
+    theirs: Sequence[str],
+    seed: int,
+) -> JsonObject:
+    """Return how often our answers win, judged with the passage and in both orders."""
+    rows = zip(questions, ours, theirs, strict=True)
+    pairs = [AnswerPair(add_passage(q), own, other) for q, own, other in rows]
+    return pairwise.summarize_verdicts(pairs, pairwise.compare_pairs(judge, pairs), seed)
 
 
 def make_known_pairs(questions: Sequence[HeldOutQuestion]) -> list[AnswerPair]:
