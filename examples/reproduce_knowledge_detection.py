@@ -11,9 +11,10 @@ holds here. A claim that does not hold at this size is printed as not held. Noth
 in place (no anchors, no `train.regmean`), as in the paper: what a training forgets is to be seen.
 Departs: "forgets nothing" must be shown, by an interval as narrow as that of sixty unchanged
 answers; taught is compared with the SFT model in pairs by a judge that was calibrated, in both
-orders, and not at all where every judge is at chance; labels are compared by how often they are right, not by a training on each. The size of the
-set at tau_K 0 and 1 is printed, and no claim: it can only fall. That a higher tau_K raises the win
-rate is not measured, it would take a training at each.
+orders, and not at all where every judge is at chance; labels are compared by how often they are
+right, not by a training on each. The size of the set at tau_K 0 and 1 is printed, and no claim: it
+can only fall. That a higher tau_K raises the win rate is not measured, it would take a training at
+each.
 """
 
 from __future__ import annotations

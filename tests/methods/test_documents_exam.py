@@ -30,6 +30,7 @@ from selfteach.methods.documents.exam import (
     build_arms,
     build_exam,
     compare_common,
+    doubt_own_questions,
     make_knowledge_map,
     make_known_pairs,
     measure_common,
@@ -47,7 +48,8 @@ TEXT = "Hale Mill was built in 1790 by Ann Ames. It stands at Wyle in the south.
 (CHUNK,) = split_chunks(Document("mill.txt", "Hale Mill", TEXT), lambda text: len(text.split()))
 COMMON_COUNT = 40
 RIGHT = "It was 1790."
-WRONG = "Nobody knows."
+WRONG = "Nobody knows it."
+"""As long as the right answer, so that no answer is cut."""
 
 
 def quiz(count: int) -> list[HeldOutQuestion]:
@@ -200,6 +202,40 @@ def test_one_question_fewer_than_the_open_book_is_not_taught() -> None:
     open_book = "+" * 26 + "-" * 74
     assert verdict(base, open_book, "+" * 25 + "-" * 75)["word"] == "just prompt it"
     assert verdict(base, open_book, "+" * 27 + "-" * 73)["word"] == "taught"
+
+
+def test_who_recites_until_the_answer_comes_by_is_only_partly_taught() -> None:
+    """The open book answers in three words; the tuned model's fourth word is the right one."""
+    made = state(NONE, FEW, HALF)
+    scorer = KnowledgeScorer(quiz(20))
+    reciting = [replace(c, text=f"Hale Mill was {c.text}") for c in answers(HALF).greedy]
+    graded = {**made.scores.graded, "tuned": scorer.grade(reciting)}
+    assert graded["tuned"].right == made.scores.graded["tuned"].right
+    recited = replace(made, scores=replace(made.scores, graded=graded))
+    found = reach_verdict(scorer.make_evidence(recited))
+    assert found["word"] == "partly taught"
+    assert "within the first 3 words" in found["sentence"]
+    assert "0 % before and 0 % after" in found["sentence"]
+    assert reach_verdict(scorer.make_evidence(made))["word"] == "taught"
+
+
+@pytest.mark.parametrize(
+    ("asked_by", "open_book", "doubt"),
+    [
+        ("the model", "+++++-----", "answers 5 of 10"),
+        ("the model", "++++++----", ""),
+        ("people", "----------", ""),
+    ],
+)
+def test_own_questions_that_the_open_book_cannot_answer_are_doubted(
+    asked_by: str, open_book: str, doubt: str
+) -> None:
+    lines: list[str] = []
+    made = state("-" * 10, open_book, "")
+    here: Any = SimpleNamespace(display=SimpleNamespace(print_line=lines.append))
+    found = doubt_own_questions(asked_by, replace(made, session=here))
+    assert doubt in found.get("open_book_doubt", "")
+    assert bool(found) == bool(doubt) == bool(lines)
 
 
 def test_evidence_is_paired_by_question() -> None:
