@@ -35,6 +35,7 @@ BUILT_IN_NAMES: dict[str, dict[str, str]] = {
         "prompted": "selfteach.judge.contradiction:PromptedJudge",
         "nli": "selfteach.judge.nli:NliJudge",
         "gain": "selfteach.judge.contradiction:GainJudge",
+        "entropy": "selfteach.judge.contradiction:EntropyJudge",
     },
     "objectives": {
         "sft": "selfteach.train.objectives.sft:SftObjective",

@@ -178,17 +178,28 @@ def choose_skipped_sentences(session: Session, measured: MeasuredQuestions) -> s
     best = measured.best_judge
     if best is None:
         session.display.print_line(
-            "study.known=auto: no judge tells well enough what is known (AUROC); all is taught"
+            "study.known=auto: no judge tells well enough what is known (select.min_auroc, "
+            "select.max_false_known); all is taught"
         )
         return set()
     by_best = MeasuredQuestions(measured.answered, list(best.scored))
-    found = find_known_sentences(by_best, best.tau_label, best.tau_knowledge)
+    found = find_known_sentences(by_best, best.tau_label, best.known.tau)
     asked = {_get_place(a.question) for a in measured.answered}
     session.display.print_line(
         f"study.known=auto: by {best.judge} (AUROC {best.auroc:.2f}), {len(found)} of "
-        f"{len(asked)} sentences with a question are known and left out"
+        f"{len(asked)} sentences with a question are known and left out; {describe_errors(best)}"
     )
     return found
+
+
+def describe_errors(best: BestJudge) -> str:
+    """Describe how often the judge was wrong where it said "known", in its calibration."""
+    false, right = best.known.false_known, best.known.found
+    return (
+        f"of {false.n} unknown calibration questions it calls {100 * false.value:.0f} % known "
+        f"[{100 * false.low:.0f}, {100 * false.high:.0f}], of {right.n} known ones "
+        f"{100 * right.value:.0f} %"
+    )
 
 
 def find_known_sentences(
