@@ -48,7 +48,7 @@ class SelectConfig(Section):
 
     judge: KnowledgeJudge = "match"
     """Judge of what is known: shared words (match), the model itself (prompted), an entailment
-    model (nli), the gain that the document brings (gain), disagreeing samples (entropy)."""
+    model (nli), the document's gain (gain), disagreeing samples (entropy)."""
 
     nli: str = ""
     """Entailment model of the judge `nli`: a folder or a name. Empty needs another judge."""
