@@ -13,10 +13,16 @@ from selfteach.evaluate.judge_calibration import BestJudge
 from selfteach.generate.answers import LabelledQuestion
 from selfteach.generate.questions import Question
 from selfteach.generate.similar_words import find_similar_words
-from selfteach.generate.study import collect_sentences, collect_vocabulary, make_study_data
+from selfteach.generate.study import (
+    add_teacher_prompt,
+    collect_sentences,
+    collect_vocabulary,
+    make_study_data,
+)
 from selfteach.judge.contradiction import KnowledgeScores
 from selfteach.materials.documents.chunk import Chunk
 from selfteach.methods.documents.exam import HeldOutQuestion
+from selfteach.methods.documents.model_study import write_by_strategies, write_rewrites
 from selfteach.methods.session import Session
 from selfteach.records import Example, digest, get_user_text
 from selfteach.select.knowledge import decide_state, find_label_fault
@@ -24,6 +30,7 @@ from selfteach.select.specificity import SentencePlace
 
 ENOUGH_ROWS = "more than study.per_document"
 ALREADY_KNOWN = "known"
+WHOLE_CHUNK_FORMS = ("recite", "strategies")
 """A document's id, and the offset of a sentence in its text."""
 
 
@@ -67,11 +74,16 @@ def make_study_examples(
     if not config.stages.study:
         return []
     labels = {a.question.id: a.best for a in measured.answered if not find_label_fault(a)}
-    sentences = collect_sentences(chunks, [(q, labels.get(q.id, "")) for q in written.all])
     session.display.start_stage("study")
+    rewrites = write_rewrites(session, written.trusted) if config.study.rewritten else {}
+    asked = [(q, labels.get(q.id, "")) for q in written.all]
+    sentences = collect_sentences(chunks, asked, rewrites)
     known = choose_skipped_sentences(session, measured)
     synonyms = find_similar_words(session.model, sorted(collect_vocabulary(sentences)))
     rows = make_study_data(sentences, config.study, config.seed, synonyms)
+    if config.study.strategies:
+        own = write_by_strategies(session, chunks)
+        rows += [add_teacher_prompt(e, "", e.chosen) for e in own] if config.study.distill else own
     exam = OverlapIndex(text for q in held_out for text in q.list_wordings())
     most = config.questions.max_overlap
     reasons = {}
@@ -124,7 +136,7 @@ def find_surplus(rows: Sequence[Example], limit: int) -> list[str]:
     ranked: dict[str, list[tuple[int, str, str]]] = defaultdict(list)
     for example in rows:
         source = example.source
-        place = (source["document"], source["start"], source["form"] == "recite")
+        place = (source["document"], source["start"], source["form"] in WHOLE_CHUNK_FORMS)
         turns[place] += 1
         ranked[source["document"]].append((turns[place], digest(place), example.id))
     return [id for own in ranked.values() for _, _, id in sorted(own)[limit:]]
@@ -158,11 +170,11 @@ def describe_shortened(
 
 
 def find_sentences(rows: Sequence[Example]) -> set[SentencePlace]:
-    """Return the sentences of the rows; recited parts are left out."""
+    """Return the sentences of the rows; rows about a whole part are left out."""
     return {
         (example.source["document"], example.source["start"])
         for example in rows
-        if example.source["form"] != "recite"
+        if example.source["form"] not in WHOLE_CHUNK_FORMS
     }
 
 
