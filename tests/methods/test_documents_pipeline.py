@@ -252,7 +252,8 @@ def test_every_judge_is_held_against_known_answers(
     assert [(j["judge"], j["used"]) for j in judges] == [
         ("match", True),
         ("prompted", False),
-        ("gain", False), ("entropy", False),
+        ("gain", False),
+        ("entropy", False),
     ]
     assert all(j["knowledge"]["n"] == 4 and j["label"]["n"] == 4 for j in judges), (
         "as many as select.calibrate allows"
