@@ -193,3 +193,6 @@ def test_the_corrections_of_earlier_rounds_are_scored_after_each_round(begin: An
     assert (second[0]["round"], second[0]["preferred"].value) == (1, 0.0)
     assert second[0]["change"].value == -1.0
     assert second[0]["preferred"].n == len(TRAIN)
+    assert rounds.describe_last_round()[0] == (
+        "round 2: of 2 corrections of round 1 0% are preferred, 100% when they were learned"
+    )

@@ -128,7 +128,7 @@ def test_every_example_is_the_editor_s(
     distances = [
         sum(found["value"] for found in point["distance"].values()) / 2 for point in rounds
     ]
-    assert [row["round"] for row in rounds[2]["earlier"]] == [1, 2]
+    assert rounds[2]["earlier"][0]["round"] == 1
     assert_at_most("distance after one round", distances[1], 0.8 * distances[0])
     assert [point["round"] for point in rounds if point["kept"]] == [
         1 + (rounds[2]["fall"]["value"] > 0)

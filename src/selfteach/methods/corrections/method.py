@@ -261,7 +261,9 @@ class Rounds:
         if self.turn < 2:
             return []
         lines = []
-        for row in self.earlier[-1][:-1]:
+        for row in self.earlier[-1]:
+            if row["round"] == self.turn:  # it is not an earlier one
+                continue
             now = row["preferred"]
             before = now.value - row["change"].value
             lines.append(
