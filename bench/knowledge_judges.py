@@ -1,14 +1,18 @@
 """Measure how well each judge of knowledge finds what a model does not know, on people's questions.
 
-    python -m bench.knowledge_judges squad_passages.jsonl [--model embedded] [--skip 16]
+    python -m bench.knowledge_judges squad_passages.jsonl FOLDER [--model embedded] [--skip 16]
         [--passages 48] [--unknown 80] [--samples 5] [--seed 0]
 
 The model answers each question `--samples` times without the passage. A question is unknown if at
 most half of these answers are right. The judges see all known questions and `--unknown` others,
 because a small model knows few and an AUROC does not depend on the shares; each of these questions
-is also answered with its passage: once greedily (the label), and `--samples` times. Prints one line
-of JSON: the counts, and for each judge two AUROCs with 95 % intervals: does S_K rank unknown
-questions higher, and S_L wrong labels?
+is also answered with its passage: once greedily (the label), and `--samples` times. Prints the
+counts, then a line of JSON for each judge as soon as it is done: two AUROCs with 95 % intervals
+(does S_K rank unknown questions higher, and S_L wrong labels?) and the threshold of
+`study.known=auto` with the share of unknown questions that it calls known.
+
+FOLDER keeps every answer, every score and the lines (judges.jsonl). The same command in it goes on
+where it was stopped. Another command needs another folder.
 
 Source: SelfCheckGPT (arXiv 2303.08896) for judging a detector by its ranking.
 """
@@ -35,21 +39,25 @@ from selfteach.judge.contradiction import KnowledgeJudge
 from selfteach.judge.match import contains_answer
 from selfteach.judge.setup import KnowledgeSetup
 from selfteach.methods.documents.exam import HeldOutQuestion
+from selfteach.models import Sampler, Scorer
 from selfteach.models.engines import open_sampler
 from selfteach.models.hf import HfModel
+from selfteach.models.recorded import Recorded
 from selfteach.registry import list_names, load_registered
+from selfteach.run.ledger import Ledger
 from selfteach.select.evenly import choose_evenly
+
+LINES = "judges.jsonl"
 
 
 def answer_people(
-    model: HfModel, questions: Sequence[HeldOutQuestion], unknown: int, samples: int, seed: int
+    sampler: Sampler, questions: Sequence[HeldOutQuestion], unknown: int, samples: int, seed: int
 ) -> list[LabelledQuestion]:
     """Answer people's questions without their passages, and some of them with it.
 
     Args:
         unknown: how many unknown questions are answered with the passage; all known ones are.
     """
-    sampler = open_sampler(model)
     asked = {q.text: Question(q.text, q.answers[0], q.chunk, None) for q in questions}
     golds = {q.text: q.answers for q in questions}
     rows = answer_without_document(sampler, list(asked.values()), samples, seed)
@@ -71,41 +79,81 @@ def is_right(answer: str, golds: Sequence[str]) -> bool:
     return any(contains_answer(answer, gold) for gold in golds)
 
 
-def list_usable_judges(model: HfModel) -> list[KnowledgeJudge]:
+def list_usable_judges(scorer: Scorer) -> list[KnowledgeJudge]:
     """Return every registered judge that needs no other model."""
-    setup = KnowledgeSetup(model)
+    setup = KnowledgeSetup(scorer)
     factories = [
         load_registered("knowledge_judges", name) for name in list_names("knowledge_judges")
     ]
     return [f.build(setup) for f in factories if not f.explain_unavailable(setup)]
 
 
-def measure_judges(
-    judges: Sequence[KnowledgeJudge],
-    answered: Sequence[LabelledQuestion],
-    questions: Sequence[HeldOutQuestion],
-) -> dict[str, Any]:
-    """Return the counts and each judge's AUROCs."""
+def count_questions(
+    answered: Sequence[LabelledQuestion], questions: Sequence[HeldOutQuestion]
+) -> dict[str, int]:
+    """Return how many questions there are, are judged, are known, and have a right label."""
     golds = {q.text: q.answers for q in questions}
-    itself = {text: text for text in golds}
-    found, _ = calibrate_knowledge_judges(
-        judges, answered, itself, lambda answer, text: is_right(answer, golds[text])
-    )
     return {
         "questions": len(golds),
         "judged": len(answered),
         "known": sum(is_known(row.blind, golds[row.question.text]) for row in answered),
         "right_labels": sum(is_right(row.best, golds[row.question.text]) for row in answered),
-        "judges": {one.judge: {"unknown": one.knowledge, "wrong": one.label} for one in found},
     }
 
 
-def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
-    """Measure the judges, print the result and return it."""
+def measure_judge(
+    judge: KnowledgeJudge,
+    answered: Sequence[LabelledQuestion],
+    questions: Sequence[HeldOutQuestion],
+) -> dict[str, Any]:
+    """Return the line of a judge: its AUROCs and its threshold of `study.known=auto`."""
+    golds = {q.text: q.answers for q in questions}
+    itself = {text: text for text in golds}
+    (found,), _ = calibrate_knowledge_judges(
+        [judge], answered, itself, lambda answer, text: is_right(answer, golds[text])
+    )
+    return {
+        "judge": found.judge,
+        "unknown": found.knowledge,
+        "wrong": found.label,
+        "known": found.known
+        and {
+            "tau": found.known.tau,
+            "false_known": found.known.false_known,
+            "found": found.known.found,
+        },
+    }
+
+
+def open_lines(folder: Path, settings: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the lines that the folder holds already; the first one has the settings.
+
+    Raises:
+        SystemExit: the folder belongs to another command.
+    """
+    file = folder / LINES
+    folder.mkdir(parents=True, exist_ok=True)
+    if not file.exists():
+        append_line(folder, {"settings": settings})
+    lines = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+    if lines[0] != {"settings": settings}:
+        raise SystemExit(f"{file} is of another command: {lines[0]}; name another folder")
+    return lines[1:]
+
+
+def append_line(folder: Path, row: dict[str, Any]) -> None:
+    """Write one line to the end of the folder's file, at once."""
+    with (folder / LINES).open("a", encoding="utf-8") as file:
+        file.write(json.dumps(row) + "\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> list[dict[str, Any]]:
+    """Measure the judges that the folder has no line of, print all lines and return them."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("file", type=Path)
+    parser.add_argument("folder", type=Path)
     parser.add_argument("--model", default="embedded")
     parser.add_argument("--skip", type=int, default=0, help="passages that are left out")
     parser.add_argument("--passages", type=int, default=48)
@@ -113,14 +161,25 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
     parser.add_argument("--samples", type=int, default=5)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args(arguments)
+    settings = {name: value for name, value in vars(given).items() if name != "folder"}
+    lines = open_lines(given.folder, settings | {"file": str(given.file)})
+    done = {line["judge"] for line in lines if "judge" in line}
     model = HfModel.load(given.model)
-    all_questions = read_people_questions(given.file, model, given.skip, given.passages)
-    answered = answer_people(model, all_questions, given.unknown, given.samples, given.seed)
-    result: dict[str, Any] = measures_to_json(
-        measure_judges(list_usable_judges(model), answered, all_questions)
-    )
-    print(json.dumps(result))
-    return result
+    recorded = Recorded(Ledger(given.folder / "answers.db"), open_sampler(model), model)
+    questions = read_people_questions(given.file, model, given.skip, given.passages)
+    answered = answer_people(recorded, questions, given.unknown, given.samples, given.seed)
+    if not lines:
+        lines.append(count_questions(answered, questions))
+        append_line(given.folder, lines[0])
+    for line in lines:
+        print(json.dumps(line), flush=True)
+    for judge in list_usable_judges(recorded):
+        if judge.name not in done:
+            line = measures_to_json(measure_judge(judge, answered, questions))
+            append_line(given.folder, line)
+            print(json.dumps(line), flush=True)
+            lines.append(line)
+    return lines
 
 
 if __name__ == "__main__":

@@ -2,12 +2,12 @@
 passages.
 
     selfteach documents passages_without_questions.jsonl --out runs/own
-    python -m bench.own_exam runs/own passages.jsonl
+    python -m bench.own_exam runs/own passages.jsonl [--model FOLDER]
 
-Both exams have three arms: the base, the open book and the tuned model. People's questions are
-answered here, by the run's adapter. Prints one JSON object: the shares of right answers and the
-verdict of both exams, `apart` (own minus people's share of the tuned model), and whether the
-verdicts agree.
+`--model` is the base of the run, the embedded model by default. Both exams have three arms: the
+base, the open book and the tuned model. People's questions are answered here, by the run's adapter.
+Prints one JSON object: the shares of right answers and the verdict of both exams, `apart` (own
+minus people's share of the tuned model), and whether the verdicts agree.
 """
 
 from __future__ import annotations
@@ -76,14 +76,14 @@ def grade(
     ]
 
 
-def ask_people(run: Path, file: Path) -> tuple[Flags, list[str]]:
+def ask_people(run: Path, file: Path, model: str) -> tuple[Flags, list[str]]:
     """Return each arm's right answers to people's questions, and the passage of each question."""
-    base = HfModel.load("embedded")
+    base = HfModel.load(model)
     questions = read_people_questions(file, base)
     closed: list[Prompt] = [make_prompt(q.text) for q in questions]
     opened = [make_open_book_chat(q.text, q.chunk) for q in questions]
     sampler = open_sampler(base)
-    tuned = open_sampler(HfModel.load("embedded", adapter=run / "adapter"))
+    tuned = open_sampler(HfModel.load(model, adapter=run / "adapter"))
     right = {
         "base": grade(sampler, closed, questions),
         "prompted": grade(sampler, opened, questions),
@@ -129,9 +129,10 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
     )
     parser.add_argument("run", type=Path)
     parser.add_argument("passages", type=Path)
+    parser.add_argument("--model", default="embedded", help="the base of the run")
     given = parser.parse_args(arguments)
     exam = selfteach.open_run(given.run).exam.raw
-    result = compare_exams(read_own(exam), ask_people(given.run, given.passages))
+    result = compare_exams(read_own(exam), ask_people(given.run, given.passages, given.model))
     print(json.dumps(result))
     return result
 

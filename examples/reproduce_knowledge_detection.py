@@ -10,9 +10,11 @@ and without study data. Printed is each claim with its number, its 95 % interval
 holds here. A claim that does not hold at this size is printed as not held. Nothing holds the model
 in place (no anchors, no `train.regmean`), as in the paper: what a training forgets is to be seen.
 Departs: "forgets nothing" must be shown, by an interval as narrow as that of sixty unchanged
-answers; labels are compared by how often they are right, not by a training on each. The size of the
-set at tau_K 0 and 1 is printed, and no claim: it can only fall. That a higher tau_K raises the win
-rate is not measured, it would take a training at each.
+answers; taught is compared with the SFT model in pairs by a judge that was calibrated, in both
+orders, and not at all where every judge is at chance; labels are compared by how often they are
+right, not by a training on each. The size of the set at tau_K 0 and 1 is printed, and no claim: it
+can only fall. That a higher tau_K raises the win rate is not measured, it would take a training at
+each.
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ from selfteach.generate.answers import answer_questions
 from selfteach.generate.questions import Question
 from selfteach.judge.match import cluster_answers, contains_answer
 from selfteach.materials.documents.material import Documents
+from selfteach.methods.documents.compare_runs import compare_finished_runs
 from selfteach.methods.documents.exam import make_people_questions
 from selfteach.methods.documents.method import read_chunks
 from selfteach.methods.documents.read_documents import read_material
@@ -127,6 +130,31 @@ def measure_labels(found: Material, folder: Path, sets: Sequence[str]) -> Measur
     return paired_bootstrap(grounded, consistent, seed=resolved.config.seed)
 
 
+def compare_in_pairs(
+    found: Material, folder: Path, sets: Sequence[str], ours: Any, theirs: Any
+) -> tuple[str, Measure | None]:
+    """What the judge says of our tuned answers against theirs, and the win rate minus one half;
+    None where every judge is at chance.
+    """
+    resolved = resolve(Settings, sets=sets)
+    material: Documents = found.value
+    with open_run(folder, "pairs", "documents", resolved, found.identity) as run:
+        session = open_session(run, resolved.config, open_display())
+        questions = make_people_questions(read_chunks(session, material), material.questions)
+        asked = {row["prompt"] for row in ours["answers"]}
+        questions = [q for q in questions if q.text in asked]
+        compared = compare_finished_runs(session, questions, ours, theirs)
+    if "tuned" not in compared:
+        return str(compared["judge"]["refused"]), None
+    duel = compared["tuned"]
+    rate: Measure = duel["win_rate"]
+    words = (
+        f"{duel['wins']} won, {duel['ties']} tied, {duel['losses']} lost, position bias "
+        f"{duel['position_bias'].value:+.2f}, judge {compared['judge']['name']}"
+    )
+    return words, Measure(rate.value - 0.5, rate.low - 0.5, rate.high - 0.5, rate.n)
+
+
 def find_most_common(answers: Sequence[str]) -> str:
     """The first answer of the largest cluster."""
     found = cluster_answers(answers)
@@ -165,7 +193,10 @@ def measure_claims(documents: Path, folder: Path, sets: Sequence[str] = ()) -> l
         float(counts[-1] - counts[0]),
         counts[0],
     )
+    words, duel = compare_in_pairs(material, folder / "pairs", sets, found["dpo"], found["sft"])
+    beats = f"filtered DPO beats SFT in pairs ({words}; win rate minus one half)"
     return [
+        Claim(beats, duel or Measure(0.0, 0.0, 0.0, 0), duel.low > 0 if duel else None),
         Claim("filtered DPO answers more than SFT (difference of shares)", better, better.low > 0),
         Claim(
             "filtered DPO forgets nothing (share of common questions lost)",

@@ -69,7 +69,8 @@ def test_every_claim_is_measured_and_says_whether_it_held(
     found = script("reproduce_knowledge_detection", monkeypatch).measure_claims(
         scholar.write_documents(tmp_path, 4), tmp_path / "claims", sets
     )
-    assert len(found) == 5
+    assert len(found) == 6
+    assert found[0].text.startswith("filtered DPO beats SFT in pairs")
     lines = [claim.line() for claim in found]
     assert all(line.startswith(("held  ", "NOT HELD", "number  ")) for line in lines)
     assert all(claim.number.low <= claim.number.value <= claim.number.high for claim in found)

@@ -145,6 +145,7 @@ def test_a_knowledge_judge_of_another_package_selects_where_it_is_named() -> Non
         "match",
         "prompted",
         "gain",
+        "entropy",
     ]
 
 
@@ -153,7 +154,7 @@ def test_a_knowledge_judge_of_another_package_is_ranked_beside_ours() -> None:
     session = make_session("documents")
     used = knowledge_judge(session)
     names = [one.name for one in list_judges(session, used)]
-    assert names == ["match", "prompted", "gain", "all_unknown"]
+    assert names == ["match", "prompted", "gain", "entropy", "all_unknown"]
 
 
 def test_a_knowledge_judge_without_its_package_is_refused() -> None:

@@ -162,6 +162,14 @@ def corrections(
             f"The corrector: cmd:PROGRAM, for instance cmd:./editor.py; URL#NAME: {TEACHER_HELP}",
         ),
     ] = None,
+    style: Annotated[
+        str | None,
+        option(
+            "--style",
+            "TEXT",
+            'House style for a model as teacher: "at most two sentences, no lists".',
+        ),
+    ] = None,
     review: Annotated[
         bool,
         typer.Option("--review", help="Correct the answers to --prompts yourself, in the browser."),
@@ -194,6 +202,7 @@ def corrections(
 
     own = {
         "teacher": teacher,
+        "correct.style": style,
         "rounds": rounds,
         "review": review or None,
         "train.correction.allow_unbounded": allow_unbounded or None,

@@ -35,6 +35,7 @@ BUILT_IN_NAMES: dict[str, dict[str, str]] = {
         "prompted": "selfteach.judge.contradiction:PromptedJudge",
         "nli": "selfteach.judge.nli:NliJudge",
         "gain": "selfteach.judge.contradiction:GainJudge",
+        "entropy": "selfteach.judge.contradiction:EntropyJudge",
     },
     "objectives": {
         "sft": "selfteach.train.objectives.sft:SftObjective",
@@ -45,8 +46,9 @@ BUILT_IN_NAMES: dict[str, dict[str, str]] = {
         "correction": "selfteach.train.objectives.correction:CorrectionObjective",
     },
     "priors": {
-        "length": "selfteach.train.length_prior:LengthPrior",
-        "start": "selfteach.train.length_prior:StartPrior",
+        "length": "selfteach.train.priors.length:LengthPrior",
+        "start": "selfteach.train.priors.start:StartPrior",
+        "classifier": "selfteach.train.priors.classifier:ClassifierPrior",
     },
     "callbacks": {
         "regmean": "selfteach.train.regmean_to_base:RegMean",

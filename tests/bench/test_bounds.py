@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import bounds, length_prior
+from bench import bounds, priors
 from selfteach.models.hf import HfModel
 from selfteach.records import Completion
 from talker import ADJECTIVES, NOUNS
@@ -25,7 +25,7 @@ def toy(talker: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     load = HfModel.load
     monkeypatch.setattr(HfModel, "load", lambda name, **more: load(str(talker), **more))
     monkeypatch.setattr(bounds, "apply_style", lambda text: text.replace("fox-", "bear-"))
-    for bench in (bounds, length_prior):
+    for bench in (bounds, priors):
         monkeypatch.setattr(
             bench, "read_prompts", lambda name: PROMPTS[:6] if name == "general.txt" else PROMPTS
         )
@@ -73,19 +73,22 @@ def test_the_best_rate_is_the_one_with_the_greatest_fall_within_the_bar() -> Non
     assert bounds.choose_rate(over_the_bar) == 0.001
 
 
-def test_lengths_by_the_weight_of_the_prior(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(("prior", "held"), [("length", 1.0), ("start", 0.0), ("classifier", 0.0)])
+def test_what_a_prior_moves_by_its_weight(
+    prior: str, held: float, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     long = "The fox- likes bread. The fox- eats honey. No apples."
     monkeypatch.setattr(
-        length_prior,
+        priors,
         "sample_answers",
         lambda sampler, prompts, *_: [Completion("id", long, "stop", 11) for _ in prompts],
     )
-    monkeypatch.setattr(
-        "sys.argv", ["length_prior", "--weights", "0,1", "--prompts", "4", "--steps", "1"]
-    )
-    length_prior.main()
+    words = f"--prior {prior} --bound apo_zero --weights 0,1 --prompts 4 --steps 1"
+    monkeypatch.setattr("sys.argv", ["priors", *words.split()])
+    priors.main()
     first, *found = read_printed(capsys)
-    assert first["pairs"] == 8
+    assert (first["pairs"], first["prior"]) == (8, prior)
     assert [row["model"] for row in found] == ["base", "weight 0", "weight 1"]
+    assert [row["property"] for row in found] == [held] * 3
+    assert found[0]["kl"] == 0
+    assert found[1]["kl"] > 0

@@ -19,6 +19,8 @@ from selfteach.generate.correct import (
     format_conversation,
     format_few_shot,
     format_instruction,
+    make_words,
+    share_of_new_words,
 )
 from selfteach.models.recorded import Recorded
 from selfteach.models.tokens import TOO_LONG
@@ -219,3 +221,52 @@ def test_a_correction_of_a_cut_answer_is_cut_where_it_ends_alike(text: str, cut:
     assert not Revision(
         replace(asked, answer="Tea is a drink. It is old."), "Tea is a drink."
     ).cut, "an end in common is not the same end"
+
+
+STYLE = "at most one sentence, no lists"
+LONG = Correctable(
+    make_prompt("What is tea?"), "Tea is a drink. It is hot. Many people like it. So do I."
+)
+
+
+def test_a_house_style_stands_in_the_teachers_instruction(tmp_path: Path) -> None:
+    """In the system prompt of a chat, outside the texts; as the last line of a list to continue."""
+    seen: list[Request] = []
+
+    def shorten(request: Request) -> str:
+        seen.append(request)
+        return "Tea is a drink."
+
+    for form in ("chat", "few-shot"):
+        teacher = replace(corrector(tmp_path / form, shorten, form), words=make_words(STYLE))
+        (found,) = teacher.correct([LONG])
+        assert (found.text, found.fault) == ("Tea is a drink.", "")
+    chat, listed = (request.prompt for request in seen)
+    system, user = chat
+    assert (system.role, STYLE in system.content, STYLE in user.content) == ("system", True, False)
+    assert isinstance(listed, str)
+    assert listed.splitlines()[-2:] == [f"House style: {STYLE}", "Answer in house style:"]
+    plain = corrector(tmp_path / "plain", shorten)
+    assert [r.fault for r in plain.correct([LONG])] == ["rewritten beyond 60% of its words"]
+    assert STYLE not in str(seen[-1].prompt)
+
+
+def test_a_criticism_is_met_in_the_house_style() -> None:
+    words = make_words(STYLE)
+    asked = replace(LONG, feedback="too formal")
+    assert format_few_shot(asked, words).splitlines()[-2:] == [
+        f"Criticism: too formal House style: {STYLE}",
+        "Better answer:",
+    ]
+    assert make_words(" ") == type(words)()
+
+
+def test_new_words_in_a_house_style_still_count(tmp_path: Path) -> None:
+    """Of "Tea is hot water." four pieces of five are the answer's, in order."""
+    assert share_of_new_words("Tea is a drink. It is hot.", "Tea is hot water.") == pytest.approx(
+        1 / 5
+    )
+    assert share_of_new_words("Tea is a drink.", "") == 0
+    other = corrector(tmp_path, lambda request: "Coffee keeps everybody awake at night.")
+    (found,) = replace(other, words=make_words(STYLE)).correct([LONG])
+    assert found.fault == "rewritten beyond 60% of its words"

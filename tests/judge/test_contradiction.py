@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -11,6 +12,7 @@ from selfteach.generate.answers import LabelledQuestion
 from selfteach.generate.questions import Question
 from selfteach.judge.contradiction import (
     ConsistencyJudge,
+    EntropyJudge,
     GainJudge,
     KnowledgeScores,
     MatchJudge,
@@ -138,7 +140,7 @@ def test_gain_below_zero_is_no_gain() -> None:
 
 @pytest.mark.parametrize(
     "judge",
-    [MatchJudge(), PromptedJudge(Scripted({})), GainJudge(Scripted({}))],
+    [MatchJudge(), PromptedJudge(Scripted({})), GainJudge(Scripted({})), EntropyJudge()],
     ids=lambda j: j.name,
 )
 def test_scores_are_in_bounds_in_order_and_alike_in_any_company(judge) -> None:  # type: ignore[no-untyped-def]
@@ -153,3 +155,23 @@ def test_scores_are_in_bounds_in_order_and_alike_in_any_company(judge) -> None: 
     assert all(0 <= v <= 1 for f in found for v in (*f.label, *f.knowledge, *f.contradicted))
     assert [KnowledgeScores.from_json(f.to_json()) for f in found] == found
     assert judge.scores([]) == []
+
+
+def test_entropy_is_how_far_the_samples_disagree() -> None:
+    """Of four samples: all alike 0, two and two ln 2 / ln 4 = 1/2, all apart 1. The label does not
+    count, and one sample says nothing.
+    """
+    blind = [
+        ("in 1790",) * 4,
+        ("in 1790", "1790", "in 1811", "1811"),
+        ("in 1790", "in 1811", "in 1822", "in 1833"),
+        ("in 1790",),
+    ]
+    rows = [replace(answered("1790", ["in 1790"] * 2, []), blind=own) for own in blind]
+    found = EntropyJudge().scores(rows)
+    assert [s.s_knowledge for s in found] == pytest.approx([0.0, 0.5, 1.0, 0.5])
+    assert [s.contradicted for s in found] == [()] * 4
+    other = EntropyJudge().scores([replace(row, best="in 1999") for row in rows])
+    assert [s.s_knowledge for s in other] == [s.s_knowledge for s in found]
+    sure = replace(rows[0], informed=("in 1790",) * 3 + ("in 1811",))
+    assert EntropyJudge().scores([sure])[0].s_label == pytest.approx(0.8112781 / 2)

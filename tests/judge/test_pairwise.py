@@ -73,6 +73,7 @@ def test_the_numbers_of_four_duels() -> None:
     ]
     found = summarize_verdicts(duels, compare_pairs(Says(lambda a, b: len(a) - len(b)), duels))
     assert (found["wins"], found["ties"], found["losses"]) == (2, 1, 1)
+    assert [found[word].value for word in ("won", "tied", "lost")] == [0.5, 0.25, 0.25]
     assert found["win_rate"].value == pytest.approx(2.5 / 4)
     assert 0 <= found["win_rate"].low < found["win_rate"].high <= 1
 

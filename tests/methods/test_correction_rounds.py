@@ -17,12 +17,12 @@ from selfteach.methods.corrections.make_examples import CorrectionExamples
 from selfteach.methods.corrections.method import Rounds
 from selfteach.methods.corrections.split import CorrectionParts
 from selfteach.models.recorded import Recorded
-from selfteach.records import make_prompt
+from selfteach.records import Continuations, Example, make_prompt
 from selfteach.run.display import open_display
 from selfteach.run.ledger import Ledger
 from selfteach.run.run_folder import open_run
 
-DEV = [make_prompt(f"What is tea number {n}?") for n in range(4)]
+DEV = [make_prompt(f"What is tea number {n}?") for n in range(40)]
 TRAIN = [make_prompt("What is milk?"), make_prompt("What is ink?")]
 ANSWERS = {3: "color color color", 2: "color color red", 1: "color red red", 0: "red red red"}
 """An answer by how many of its words the teacher changes."""
@@ -103,9 +103,12 @@ def test_rounds_go_on_while_less_is_corrected_and_the_last_one_is_kept(begin: An
     assert rounds.improve(third) is None, "three rounds were asked for"
     assert rounds.choose([second, third]) is third
     assert kept(rounds) == [3]
-    curve = [round(point["distance"].value, 2) for point in rounds.curve]
-    assert curve == [1.0, 0.67, 0.33, 0.0]
-    assert [point["amount_nats"].value for point in rounds.curve] == [3.0, 2.0, 1.0, 0.0]
+    points = rounds.describe_rounds()
+    for way in ("greedy", "sampled"):
+        curve = [round(point["distance"][way].value, 2) for point in points]
+        assert curve == [1.0, 0.67, 0.33, 0.0]
+        assert [p["amount_nats"][way].value for p in points] == [3.0, 2.0, 1.0, 0.0]
+    assert [round(p["fall"].value, 2) for p in points[1:]] == [0.33, 0.33, 0.33]
 
 
 @pytest.mark.parametrize("wrong", [2, 3])
@@ -140,3 +143,56 @@ def test_where_nobody_corrects_dev_answers_all_rounds_are_trained(
     assert rounds.improve(second) is None
     assert rounds.choose([first, second]) is second
     assert rounds.session.run.ledger.get_note("rounds") is None
+
+
+def test_greedy_and_sampled_answers_have_a_curve_of_their_own(begin: Any) -> None:
+    rounds = begin(1, Teacher())
+    model = Scripted(lambda request: ANSWERS[3 if request.sampling.temperature else 1])
+    rounds.session.base = Rested(rounds.session.run.ledger, model, model)
+    assert rounds.improve(trained(rounds, 0)) is None
+    base, first = rounds.describe_rounds()
+    found = {way: round(measure.value, 2) for way, measure in base["distance"].items()}
+    assert found == {"greedy": 0.33, "sampled": 1.0}
+    assert {measure.value for measure in first["distance"].values()} == {0.0}
+
+
+def test_a_fall_that_may_be_chance_ends_the_rounds_and_the_lower_mean_is_kept(begin: Any) -> None:
+    """Of forty dev answers two need less in the second round: the interval of the fall holds 0."""
+    rounds = begin(5, Teacher())
+    assert rounds.improve(trained(rounds, 2)) == "plan 2"
+    lucky = {str(prompt) for prompt in DEV[:2]}
+    model = Scripted(lambda request: ANSWERS[1 if str(request.prompt) in lucky else 2], name="two")
+    nothing: Any = None
+    second = TunedModel(nothing, nothing, Rested(rounds.session.run.ledger, model, model))
+    assert rounds.improve(second) is None
+    assert rounds.falls[-1].low <= 0 < rounds.falls[-1].value
+    assert rounds.choose([second]) is second
+    assert kept(rounds) == [2]
+
+
+def test_the_corrections_of_earlier_rounds_are_scored_after_each_round(begin: Any) -> None:
+    """The second model prefers what the first round's corrections replaced: it forgot them."""
+    rounds = begin(3, Teacher())
+    rounds.examples.examples += [
+        Example(f"{n}", "correction", prompt, "colour", "color", source={"round": 1})
+        for n, prompt in enumerate(TRAIN)
+    ]
+    for number, (wrong, right) in enumerate([(2, "colour"), (1, "color")], 1):
+        model = trained(rounds, wrong)
+
+        def score(items: Sequence[Continuations], right: str = right) -> list[list[Any]]:
+            return [
+                [SimpleNamespace(token_logp=-1.0 - (text != right), logp=-1.0) for text in texts]
+                for texts in (item.texts for item in items)
+            ]
+
+        model.recorded.score = score  # type: ignore[assignment, method-assign]
+        assert rounds.improve(model) == f"plan {number + 1}"
+    first, second = (point["earlier"] for point in rounds.describe_rounds()[1:])
+    assert [(row["round"], row["preferred"].value) for row in first] == [(1, 1.0)]
+    assert (second[0]["round"], second[0]["preferred"].value) == (1, 0.0)
+    assert second[0]["change"].value == -1.0
+    assert second[0]["preferred"].n == len(TRAIN)
+    assert rounds.describe_last_round()[0] == (
+        "round 2: of 2 corrections of round 1 0% are preferred, 100% when they were learned"
+    )

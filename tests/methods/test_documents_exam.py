@@ -11,6 +11,7 @@ import pytest
 
 from scripted import Scripted
 from selfteach.config import DocumentsConfig
+from selfteach.errors import DataError
 from selfteach.evaluate.common_knowledge import COMMON_QUESTIONS
 from selfteach.evaluate.exam import GENERAL, TARGET, Answers, ExamState, measures_to_json
 from selfteach.evaluate.knowledge import GradedAnswers, grade_answers
@@ -22,12 +23,14 @@ from selfteach.judge.contradiction import KnowledgeScores
 from selfteach.materials.documents import Document
 from selfteach.materials.documents.chunk import split_chunks
 from selfteach.methods.calibrate_pairwise_judges import AT_CHANCE, choose_pairwise_judge
+from selfteach.methods.documents.compare_runs import compare_finished_runs
 from selfteach.methods.documents.exam import (
     HeldOutQuestion,
     KnowledgeScorer,
     build_arms,
     build_exam,
     compare_common,
+    doubt_own_questions,
     make_knowledge_map,
     make_known_pairs,
     measure_common,
@@ -45,7 +48,8 @@ TEXT = "Hale Mill was built in 1790 by Ann Ames. It stands at Wyle in the south.
 (CHUNK,) = split_chunks(Document("mill.txt", "Hale Mill", TEXT), lambda text: len(text.split()))
 COMMON_COUNT = 40
 RIGHT = "It was 1790."
-WRONG = "Nobody knows."
+WRONG = "Nobody knows it."
+"""As long as the right answer, so that no answer is cut."""
 
 
 def quiz(count: int) -> list[HeldOutQuestion]:
@@ -198,6 +202,40 @@ def test_one_question_fewer_than_the_open_book_is_not_taught() -> None:
     open_book = "+" * 26 + "-" * 74
     assert verdict(base, open_book, "+" * 25 + "-" * 75)["word"] == "just prompt it"
     assert verdict(base, open_book, "+" * 27 + "-" * 73)["word"] == "taught"
+
+
+def test_who_recites_until_the_answer_comes_by_is_only_partly_taught() -> None:
+    """The open book answers in three words; the tuned model's fourth word is the right one."""
+    made = state(NONE, FEW, HALF)
+    scorer = KnowledgeScorer(quiz(20))
+    reciting = [replace(c, text=f"Hale Mill was {c.text}") for c in answers(HALF).greedy]
+    graded = {**made.scores.graded, "tuned": scorer.grade(reciting)}
+    assert graded["tuned"].right == made.scores.graded["tuned"].right
+    recited = replace(made, scores=replace(made.scores, graded=graded))
+    found = reach_verdict(scorer.make_evidence(recited))
+    assert found["word"] == "partly taught"
+    assert "within the first 3 words" in found["sentence"]
+    assert "0 % before and 0 % after" in found["sentence"]
+    assert reach_verdict(scorer.make_evidence(made))["word"] == "taught"
+
+
+@pytest.mark.parametrize(
+    ("asked_by", "open_book", "doubt"),
+    [
+        ("the model", "+++++-----", "answers 5 of 10"),
+        ("the model", "++++++----", ""),
+        ("people", "----------", ""),
+    ],
+)
+def test_own_questions_that_the_open_book_cannot_answer_are_doubted(
+    asked_by: str, open_book: str, doubt: str
+) -> None:
+    lines: list[str] = []
+    made = state("-" * 10, open_book, "")
+    here: Any = SimpleNamespace(display=SimpleNamespace(print_line=lines.append))
+    found = doubt_own_questions(asked_by, replace(made, session=here))
+    assert doubt in found.get("open_book_doubt", "")
+    assert bool(found) == bool(doubt) == bool(lines)
 
 
 def test_evidence_is_paired_by_question() -> None:
@@ -420,6 +458,39 @@ def test_answers_are_compared_by_the_judge_that_was_calibrated() -> None:
 
 
 CONTESTS = ("pairwise", "against_prompted")
+
+
+def make_exam_of(right: int, questions: Sequence[HeldOutQuestion]) -> dict[str, Any]:
+    """The exam.json of a run whose tuned model answers the first questions rightly."""
+    rows = []
+    for n, q in enumerate(questions):
+        cell = {"greedy": RIGHT if n < right else WRONG}
+        rows.append({"scope": "target", "prompt": q.text, "arms": {"tuned": cell}})
+    return {"answers": [*rows, {"scope": "general", "prompt": "Hi", "arms": {}}]}
+
+
+def test_the_answers_of_two_runs_are_compared_by_the_judge_that_was_calibrated() -> None:
+    """Twelve right answers against two: ten are won, none is lost, the rest are equal."""
+    here = session(Scripted(lambda request: WRONG))
+    here.teacher = None
+    here.base = Scripted({}, score=prefer_the_year)
+    questions = quiz(30)
+    ours, theirs = make_exam_of(12, questions), make_exam_of(2, questions)
+    found = compare_finished_runs(here, questions, ours, theirs)
+    assert found["judge"]["name"] == "preference"
+    duel = found["tuned"]
+    assert [duel[word] for word in ("wins", "ties", "losses")] == [10, 20, 0]
+    assert duel["won"].value == pytest.approx(1 / 3)
+    assert duel["win_rate"].value == pytest.approx(20 / 30)
+    assert duel["win_rate"].low > 0.5
+    assert duel["position_bias"].value == 0.0
+    here.base = Scripted({}, score=lambda prompt, text: -1.0)
+    refused = compare_finished_runs(here, questions, ours, theirs)
+    assert list(refused) == ["judge"]
+    assert refused["judge"]["refused"] == AT_CHANCE
+    ours["answers"].pop(0)
+    with pytest.raises(DataError, match="has no tuned answer"):
+        compare_finished_runs(here, questions, ours, theirs)
 
 
 def prefer_the_year(prompt: Prompt, text: str) -> float:

@@ -30,8 +30,9 @@ def test_facts_are_learned_that_nobody_knew(learned: tuple[Path, Path, dict[str,
     assert_at_least("right answers, taught", exam["contains"]["tuned"]["value"], 0.5)
     assert exam["sampled"]["tuned"]["n"] == len(scholar.FACTS)
     assert_at_least("gain, lower end", exam["gain"]["low"], 0.0)
-    assert result["word"] in ("taught", "not learned"), (
-        "what it does to the general answers of a toy is not the point"
+    assert result["word"] in ("taught", "partly taught", "not learned"), (
+        "what it does to the general answers of a toy, and how short those of its open book are, "
+        "is not the point"
     )
     assert exam["base_proof"]["same"] is True
     report = Path(result["report"]).read_text()
@@ -252,6 +253,7 @@ def test_every_judge_is_held_against_known_answers(
         ("match", True),
         ("prompted", False),
         ("gain", False),
+        ("entropy", False),
     ]
     assert all(j["knowledge"]["n"] == 4 and j["label"]["n"] == 4 for j in judges), (
         "as many as select.calibrate allows"

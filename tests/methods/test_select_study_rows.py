@@ -21,6 +21,7 @@ from selfteach.errors import DataError
 from selfteach.evaluate.judge_calibration import (
     BestJudge,
     JudgeCalibration,
+    KnownThreshold,
     choose_best_judge,
     find_known_threshold,
 )
@@ -50,6 +51,7 @@ from selfteach.records import Example, Measure, get_user_text, make_prompt
 from selfteach.run.ledger import OpenFunnel
 from selfteach.select.evenly import choose_evenly
 from selfteach.select.specificity import SpecificityCheck
+from selfteach.statistics import share
 
 (CHUNK,) = split_chunks(
     Document("x", "Tea", "Tea was sold in 1657. It came from China by ship. It is made in Japan."),
@@ -224,11 +226,16 @@ def test_known_says_what_is_left_out() -> None:
     auto = session(study={"known": "auto"})
     assert choose_skipped_sentences(auto, found) == set()
     assert "all is taught" in auto.printed[0]
-    found.best_judge = BestJudge("gain", 0.8, found.scored, 0.5, 0.2)
+    found.best_judge = BestJudge("gain", 0.8, found.scored, 0.5, KNOWN)
     assert choose_skipped_sentences(auto, found) == {
         (CHUNK.document.id, CHUNK.describe_source(0)["start"])
     }
     assert "by gain (AUROC 0.80), 1 of 3 sentences" in auto.printed[1]
+    assert "of 51 unknown calibration questions it calls 4 % known [1, 13]" in auto.printed[1]
+    assert "of 9 known ones 67 %" in auto.printed[1]
+
+
+KNOWN = KnownThreshold(0.2, share([True] * 2 + [False] * 49), share([True] * 6 + [False] * 3))
 
 
 def test_what_is_known_is_not_taught_but_recited() -> None:
@@ -245,29 +252,44 @@ def test_what_is_known_is_not_taught_but_recited() -> None:
     }
 
 
-def test_surely_known_is_what_scores_below_every_unknown_question() -> None:
+def test_the_known_threshold_states_how_often_it_is_wrong() -> None:
+    """Known questions score 0 to 11 hundredths, unknown ones 12 to 19: .11 errs never. With an
+    unknown one of eight at .05, .04 errs never and .11 in one of eight.
+    """
     scores = [0.01 * n for n in range(20)]
-    assert find_known_threshold([False] * 12 + [True] * 8, scores) == pytest.approx(0.11)
-    assert find_known_threshold([False] * 9 + [True] + [False] * 10, scores) is None, (
-        "nine are too few to be sure"
-    )
-    assert find_known_threshold([False] * 20, scores) == pytest.approx(0.19)
-    assert find_known_threshold([], []) is None
+    apart = find_known_threshold([False] * 12 + [True] * 8, scores, 0.05)
+    assert apart is not None
+    assert apart.tau == pytest.approx(0.11)
+    assert (apart.false_known.value, apart.false_known.n) == (0.0, 8)
+    assert apart.false_known.high == pytest.approx(0.324, abs=1e-3)
+    assert (apart.found.value, apart.found.n) == (1.0, 12)
+    mixed = [n == 5 or n > 11 for n in range(19)]
+    strict = find_known_threshold(mixed, scores[:19], 0.05)
+    lenient = find_known_threshold(mixed, scores[:19], 0.13)
+    assert strict is not None
+    assert lenient is not None
+    assert (strict.tau, lenient.tau) == pytest.approx((0.04, 0.11))
+    assert (strict.found.value, lenient.false_known.value) == pytest.approx((5 / 11, 1 / 8))
+    three = find_known_threshold([False, False, True], [0.1, 0.2, 0.9], 0.05)
+    assert three is not None, "few questions say so by their interval, not by silence"
+    assert three.false_known.high > 0.7
+    assert find_known_threshold([True, False], [0.1, 0.2], 0.05) is None
+    assert find_known_threshold([], [], 0.05) is None
 
 
 def test_the_best_judge_that_is_good_enough_is_believed() -> None:
-    def row(name: str, auroc: float, tau: float | None) -> JudgeCalibration:
+    def row(name: str, auroc: float, known: KnownThreshold | None) -> JudgeCalibration:
         found = Measure(auroc, auroc, auroc, 60)
-        return JudgeCalibration(name, found, found, 0.5, 0.5, tau)
+        return JudgeCalibration(name, found, found, 0.5, 0.5, known)
 
     judges: list[Any] = [
         SimpleNamespace(name=n, scores=lambda answered, n=n: [KnowledgeScores(n, (), ())])
         for n in ("a", "b", "c")
     ]
-    rows = [row("a", 0.8, 0.3), row("b", 0.9, None), row("c", 0.78, 0.2)]
+    rows = [row("a", 0.8, KNOWN), row("b", 0.9, None), row("c", 0.78, KNOWN)]
     best = choose_best_judge(judges, rows, [], 0.75, 0.5)
     assert best is not None
-    assert (best.judge, best.tau_knowledge, best.scored[0].judge) == ("a", 0.3, "a")
+    assert (best.judge, best.known, best.scored[0].judge) == ("a", KNOWN, "a")
     assert choose_best_judge(judges, rows, [], 0.85, 0.5) is None
 
 

@@ -46,8 +46,12 @@ def corrections_run(folder: Path) -> Path:
             {
                 "round": n,
                 "kept": n == 1,
-                "distance": share(0.2 / (n + 1)),
-                "amount_nats": share(0.5),
+                "distance": {"greedy": share(0.2 / (n + 1)), "sampled": share(0.6 / (n + 1))},
+                "amount_nats": {"greedy": share(0.5), "sampled": share(0.5)},
+                "earlier": [
+                    {"round": r, "preferred": share(0.875), "change": share(-0.0625)}
+                    for r in range(1, n + 1)
+                ],
             }
             for n in range(3)
         ],
@@ -73,8 +77,13 @@ def test_a_run_of_corrections_speaks_of_corrections(tmp_path: Path) -> None:
     for words in (
         "Words that the teacher changes, greedy",
         "By round",
-        "no longer falls; round 1 is kept.",
+        "no longer surely falls; round 1 is kept.",
         "0.2 → 0.1<",
+        "0.6 → 0.3<",
+        "edit distance, greedy",
+        "edit distance, T = 1",
+        "Round 1, after round 2",
+        "-6 points since it was learned",
         "corrections in the prompt",
         "Displaced corrections",
         "✕ corrected",

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from selfteach.report import documents_page
+from selfteach.report import documents_page, rows
 from selfteach.report.page import render_report
 
 MEASURE = {"value": 0.66, "low": 0.5, "high": 0.8, "n": 60}
@@ -89,3 +89,30 @@ def test_recovery_has_its_denominator_and_judges_their_doubt(folder: Path, tmp_p
     page = render_report(run)
     assert "The open book adds" not in page
     assert "Doubt:" not in page
+
+
+def test_a_comparison_in_pairs_shows_counts_and_position_bias(folder: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(folder, tmp_path / "run")
+    bias = {"value": 0.125, "low": 0.05, "high": 0.2, "n": 60}
+    duel = {"win_rate": MEASURE, "wins": 21, "ties": 30, "losses": 9, "position_bias": bias}
+    duel |= {"won": {**MEASURE, "value": 0.35}, "tied": MEASURE, "lost": MEASURE}
+    exam = {
+        **json.loads((run / "exam.json").read_text()),
+        "method": "documents",
+        "asked_by": "people",
+        "contains": dict.fromkeys(("base", "prompted", "tuned"), MEASURE),
+        "pairwise": {"tuned": duel},
+        "pairwise_judge": {"name": "preference", "refused": ""},
+    }
+    (run / "exam.json").write_text(json.dumps(exam))
+    labels = {row["label"]: row["measures"]["tuned"] for row in rows.make_result_rows(exam)}
+    assert labels["Won against the base"].value == 0.35
+    assert labels["Position bias, against the base"].value == 0.125
+    assert {"Tied with the base", "Lost against the base"} <= set(labels)
+    page = render_report(run)
+    assert "21 won, 30 tied, 9 lost" in page
+    assert "Position bias 0.12." in page
+    del exam["pairwise"]
+    exam["pairwise_judge"] = {"refused": "no judge tells <b>"}
+    (run / "exam.json").write_text(json.dumps(exam))
+    assert "Not compared: no judge tells &lt;b&gt;." in render_report(run)

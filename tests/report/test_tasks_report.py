@@ -9,12 +9,12 @@ import re
 import pytest
 
 from selfteach.materials.tasks import Instance, Task
-from selfteach.records import Example, make_prompt
+from selfteach.records import Example, Measure, make_prompt
 from selfteach.report.page import render_inspection
 from selfteach.report.rows import make_result_rows
 from selfteach.report.sections import describe_example
 from selfteach.report.sunburst import INNER_RADIUS, make_slices
-from selfteach.report.tasks_page import _make_length_bars, make_number_rows
+from selfteach.report.tasks_page import _make_length_bars, list_gains, make_number_rows
 from selfteach.select.inspection import BINS, find_verb_noun, inspect_tasks, summarize_lengths
 
 HOSTILE = "Write <script>alert(1)</script> [/bold] {{ 7*7 }} \x1b[31m now"
@@ -144,3 +144,10 @@ def test_an_example_that_is_plain_text_is_shown_as_it_is() -> None:
         "chosen": "3",
         "rejected": "",
     }
+
+
+def test_the_gain_of_each_part_is_shown() -> None:
+    number = {"value": 0.016, "low": -0.004, "high": 0.04, "n": 252}
+    exam = {"method": "tasks", "gain": {"human": {"base": number}}}
+    assert list_gains(exam) == [("tasks by people", Measure(**number), None)]
+    assert list_gains({"gain": {"seed": {}}}) == []

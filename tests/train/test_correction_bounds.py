@@ -159,8 +159,10 @@ def by_hand(view: Any, i: int, s: dict[str, Any]) -> float:
     beta = s.get("beta", 0.5)
     lead = s.get("prior_weight", 1.0) * float(view.prior[i]) if s.get("prior") else 0.0
     lead = lead if s.get("prior_as", "factor") == "factor" else -lead
-    r1 = r1 + lead / 2
-    r0 = r0 - lead / 2
+    if s.get("bound") in ("hinge", "logistic"):
+        r1 = r1 + lead / 2
+        r0 = r0 - lead / 2
+    weight = 1.0 if s.get("bound") == "logistic" else 2 / (1 + math.exp(beta * lead))
     gap = r1 - r0
     floor = -s.get("clip_nats", 2.0) * (1 if s.get("per_token") else sides[1][2])
     loss = {
@@ -170,7 +172,7 @@ def by_hand(view: Any, i: int, s: dict[str, Any]) -> float:
         "logistic": lambda: math.log1p(math.exp(s.get("margin", 0.0) - beta * gap)),
         "apo_zero": lambda: 1 - 1 / (1 + math.exp(-beta * r1)) + 1 / (1 + math.exp(-beta * r0)),
     }[s.get("bound", "apo_zero")]()
-    return loss - s.get("alpha", 0.0) * sum(sides[0][0]) / len(sides[0][0])
+    return weight * loss - s.get("alpha", 0.0) * sum(sides[0][0]) / len(sides[0][0])
 
 
 MORE: list[dict[str, Any]] = [
@@ -213,10 +215,14 @@ def test_every_form_equals_plain_python(settings: dict[str, Any]) -> None:
 def test_the_prior_is_a_factor_of_the_corrected_probability() -> None:
     """P = pi l with log l(y') - log l(y) = 2 nats and w = 1/2: D = 0 counts as 1 nat, as the
     margin -1 nat. beta = 1, logistic: ln(1 + e^-1) = 0.3132617 and ln(1 + e) = 1.3132617. apo_zero
-    sees half of it on each side: 1 - sigmoid(.5) + sigmoid(-.5) = 2 (1 - .6224593) = .7550813, and
-    2 x .6224593 = 1.2449187.
+    is 1 there and weighs the pair by 2 sigmoid(-1) = .5378828 and 2 sigmoid(1) = 1.4621172; hinge
+    (m = 1) is 0 and 2, with the same weights.
     """
-    expected = {"logistic": (0.3132617, 1.3132617), "apo_zero": (0.7550813, 1.2449187)}
+    expected = {
+        "logistic": (0.3132617, 1.3132617),
+        "apo_zero": (0.5378828, 1.4621172),
+        "hinge": (0.0, 2.9242343),
+    }
     for bound, values in expected.items():
         for use, value in zip(("factor", "margin"), values, strict=True):
             view, _, _ = make_pair_view(0.0, 0.0)
@@ -226,21 +232,49 @@ def test_the_prior_is_a_factor_of_the_corrected_probability() -> None:
             torch.testing.assert_close(found.detach(), numbers(value))
 
 
-@pytest.mark.parametrize("bound", ["hinge", "logistic", "apo_zero"])
+def measure_balanced_pull(bound: str, lead: float, use: str) -> tuple[float, float]:
+    """Return by how much a step raises a's and b's log-probability at the base, where l prefers a
+    by `lead` nats, and each answer is once the correction of the other.
+    """
+    pulls = [0.0, 0.0]
+    for sign, places in ((1, (0, 1)), (-1, (1, 0))):
+        view, chosen, rejected = make_pair_view(0.0, 0.0)
+        view = replace(view, prior=numbers(sign * lead))
+        settings = {"bound": bound, "prior": "length", "prior_as": use}
+        make_objective(**settings).compute_row_losses(view).sum().backward()
+        pulls[places[0]] -= float(chosen.grad)
+        pulls[places[1]] -= float(rejected.grad)
+    return pulls[0], pulls[1]
+
+
+@pytest.mark.parametrize("bound", BOUNDED)
+def test_a_prior_acts_on_balanced_pairs_in_every_bound(bound: str) -> None:
+    """The pairs cancel without a prior. As a margin it raises the answer that l prefers and lowers
+    the other; as a factor it does the opposite; twice as many nats do more.
+    """
+    assert measure_balanced_pull(bound, 0.0, "margin") == pytest.approx((0.0, 0.0), abs=1e-7)
+    weak, strong = (measure_balanced_pull(bound, lead, "margin") for lead in (0.5, 1.0))
+    assert strong[0] > weak[0] > 1e-3
+    assert strong[1] < weak[1] < -1e-3
+    turned = measure_balanced_pull(bound, 1.0, "factor")
+    assert turned == pytest.approx((-strong[0], -strong[1]), abs=1e-6)
+
+
+@pytest.mark.parametrize("bound", BOUNDED)
 def test_a_pair_that_the_prior_decides_needs_less_of_the_model(bound: str) -> None:
-    """The gradient on y' shrinks where l already prefers y', and grows with the reversed margin."""
+    """The gradient on y' shrinks where l already prefers y', and grows with the reversed margin.
+
+    The pair starts at D = 1, within the margin of the hinge.
+    """
     pulls = []
     for use, lead in (("factor", 8.0), ("factor", 0.0), ("margin", 8.0)):
-        view, chosen, _ = make_pair_view(2.0, 0.0)
+        view, chosen, _ = make_pair_view(1.0, 0.0)
         view = replace(view, prior=numbers(lead))
         settings = {"bound": bound, "prior": "length", "prior_as": use, "beta": 0.5}
         make_objective(**settings).compute_row_losses(view).sum().backward()
         pulls.append(-float(chosen.grad))
     with_factor, without, with_margin = pulls
-    assert with_factor < without + 1e-9
-    if bound != "apo_zero":  # its gradient is greatest at the base, and falls on both sides
-        assert with_margin > without
-    assert with_factor < with_margin
+    assert with_factor < without < with_margin
 
 
 @pytest.mark.training
@@ -293,6 +327,8 @@ def test_none_is_refused_without_the_word_for_it() -> None:
         (["bound=none", "allow_unbounded=true", "prior=length"], "adds a constant"),
         (["prior=start"], "needs the first words"),
         (["prior=length", "prior_start=Yes"], "no other prior reads them"),
+        (["prior=classifier", 'prior_for=["a"]'], "at least 8 texts"),
+        (["prior=length", 'prior_for=["a"]'], "only the prior classifier"),
         (["bound=bounded"], "bound"),
     ],
 )

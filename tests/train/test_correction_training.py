@@ -4,6 +4,7 @@ a tuned model answers.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean
@@ -16,10 +17,13 @@ from tiny import Tiny, make_examples
 
 from margins import assert_at_least, assert_at_most
 from selfteach import config
+from selfteach.errors import UsageError
 from selfteach.models.hf import HfModel
 from selfteach.records import Continuations, Example, Prompt, make_prompt
-from selfteach.train.length_prior import LengthPrior, StartPrior
 from selfteach.train.likelihood_displacement import DisplacementMonitor
+from selfteach.train.priors.classifier import ClassifierPrior
+from selfteach.train.priors.length import LengthPrior
+from selfteach.train.priors.start import StartPrior
 from selfteach.train.train import TrainingResult, train
 
 pytestmark = pytest.mark.training
@@ -140,6 +144,9 @@ def test_without_a_correction_nothing_is_watched(tmp_path: Path) -> None:
     )
 
 
+THINGS = ["bread", "tea", "wood", "coal", "milk", "salt", "rice", "soap"]
+
+
 def test_the_length_prior_by_hand() -> None:
     """Target 40, spread 1/2: 40 tokens 0; 80 and 20: -(ln 2 / .5)^2 / 2 = -0.9609060; nothing
     depends on the words.
@@ -155,6 +162,34 @@ def test_the_prior_of_first_words_by_hand() -> None:
     prior = StartPrior(config.CorrectionLossConfig(prior="start", prior_start="Certainly"))
     answers = (" certainly, here it is.", "Here it is, certainly.")
     assert [prior.logp("q", answer, 6) for answer in answers] == [0.0, -1.0]
+
+
+FRIENDLY = tuple(f"I am so happy to help you with {what}, my friend!" for what in THINGS)
+STERN = tuple(f"The {what} was delivered on time and paid for." for what in THINGS)
+
+
+def test_the_classifier_prefers_what_reads_like_its_texts() -> None:
+    """New sentences are on the right side, log l is a log-probability, and turned lists turn it."""
+    settings: dict[str, Any] = {
+        "prior": "classifier",
+        "prior_for": FRIENDLY,
+        "prior_against": STERN,
+    }
+    prior = ClassifierPrior(config.CorrectionLossConfig(**settings))
+    settings |= {"prior_for": STERN, "prior_against": FRIENDLY}
+    turned = ClassifierPrior(config.CorrectionLossConfig(**settings))
+    friendly, stern = "So happy that you asked, my friend!", "It was paid for on Monday."
+    for one, better, worse in ((prior, friendly, stern), (turned, stern, friendly)):
+        assert 0 > one.logp("q", better, 6) > math.log(0.5) > one.logp("q", worse, 6)
+    both = math.exp(prior.logp("q", stern, 6)) + math.exp(turned.logp("q", stern, 6))
+    assert both == pytest.approx(1, abs=1e-3)
+
+
+def test_a_classifier_that_cannot_tell_its_texts_apart_is_refused() -> None:
+    settings: dict[str, Any] = {"prior": "classifier"}
+    settings |= {"prior_for": FRIENDLY, "prior_against": FRIENDLY}
+    with pytest.raises(UsageError, match="do not tell their texts apart"):
+        ClassifierPrior(config.CorrectionLossConfig(**settings))
 
 
 BRIEF_AND_LONG = [
@@ -178,7 +213,7 @@ NEW = [
 ]
 
 
-def teach_length(talker: Path, folder: Path, target: float) -> HfModel:
+def teach_length(talker: Path, folder: Path, target: float, bound: str) -> HfModel:
     """Train on pairs that say nothing of length, under a length prior, and return the tuned model.
 
     Every longer answer is once the correction of the shorter one, and once the other way round.
@@ -195,7 +230,7 @@ def teach_length(talker: Path, folder: Path, target: float) -> HfModel:
         learning_rate=2e-3,
         checkpoint_every=0,
         correction=config.CorrectionLossConfig(
-            bound="logistic",
+            bound=bound,
             beta=0.5,
             alpha=0.5,
             prior="length",
@@ -219,15 +254,18 @@ def measure_preference(model: HfModel, prompts: Sequence[Prompt]) -> float:
     return mean(scores)
 
 
-def test_the_length_prior_moves_answers_towards_its_target(talker: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("bound", ["logistic", "apo_zero"])
+def test_the_length_prior_moves_answers_towards_its_target(
+    bound: str, talker: Path, tmp_path: Path
+) -> None:
     """A short target makes brief answers likelier than a long target does, for learned questions
     and for new ones.
 
     The two pairs of a question cancel but for the prior: without it both trainings are the same
     and the difference is 0. How far new questions follow depends on the toy's layers.
     """
-    short = teach_length(talker, tmp_path / "short", 4.0)
-    long = teach_length(talker, tmp_path / "long", 12.0)
-    for name, prompts, bound in (("learned", LEARNED, 5.0), ("new", NEW, 1.0)):
+    short = teach_length(talker, tmp_path / "short", 4.0, bound)
+    long = teach_length(talker, tmp_path / "long", 12.0, bound)
+    for name, prompts, least in (("learned", LEARNED, 5.0), ("new", NEW, 1.0)):
         moved = measure_preference(short, prompts) - measure_preference(long, prompts)
-        assert_at_least(f"nats for brief answers, {name}", moved, bound)
+        assert_at_least(f"nats for brief answers, {bound}, {name}", moved, least)

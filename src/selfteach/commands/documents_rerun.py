@@ -36,7 +36,8 @@ from selfteach.select.knowledge import count_states, decide_state, find_most_con
 
 CHANGEABLE_KEYS = ("select.tau_label", "select.tau_knowledge", "select.filter_pairs")
 GENERAL_STAGES = ("ask general", "keep")
-ADOPTED_STAGES = ("ask", "ask back", "answer", "answer blind", *GENERAL_STAGES)
+WRITTEN_STAGES = ("rewrite", "strategy", "notes")
+ADOPTED_STAGES = ("ask", "ask back", "answer", "answer blind", *WRITTEN_STAGES, *GENERAL_STAGES)
 """The stages whose answers are taken over. The exam runs again, because the tuned model of the
 first run gave some of its answers.
 """

@@ -47,8 +47,8 @@ class SelectConfig(Section):
     """The choice of the questions whose answers become training pairs."""
 
     judge: KnowledgeJudge = "match"
-    """Judge that compares answers: shared words (match), the model itself (prompted), an entailment
-    model (nli), or the gain in probability that the document brings (gain)."""
+    """Judge of what is known: shared words (match), the model itself (prompted), an entailment
+    model (nli), the document's gain (gain), disagreeing samples (entropy)."""
 
     nli: str = ""
     """Entailment model of the judge `nli`: a folder or a name. Empty needs another judge."""
@@ -70,6 +70,10 @@ class SelectConfig(Section):
     min_auroc: Share = 0.75
     """Smallest AUROC in the calibration of a judge that study.known=auto may use."""
 
+    max_false_known: Share = 0.05
+    """Largest share of the unknown questions of the calibration that study.known=auto may call
+    known."""
+
     filter_pairs: bool = True
     """Whether only questions with a reliable label and an unknown answer become pairs. false takes
     every question with a label."""
@@ -87,8 +91,8 @@ class StudyConfig(Section):
 
     known: bool | Literal["auto"] = True
     """Whether sentences that the model already knows are included. false leaves out those that the
-    judge calls known. `auto` leaves out those that are surely known by the best calibrated
-    judge."""
+    judge calls known. `auto` leaves out those that the best calibrated judge calls known at
+    a threshold with few errors (select.max_false_known)."""
 
     per_sentence: Positive = 24
     """Largest number of rows for one sentence."""
@@ -125,6 +129,14 @@ class StudyConfig(Section):
 
     recite: bool = True
     """Form: questions about what is known of the document's title."""
+
+    rewritten: bool = False
+    """Form: the sentence, rewritten by the model so that it answers a question about it. What lost
+    the answer is dropped."""
+
+    strategies: bool = False
+    """Form: ways to study that the model names for each part of a document, and what it writes by
+    them."""
 
 
 class StagesConfig(Section):

@@ -182,8 +182,12 @@ class CorrectConfig(Section):
     """Largest number of times that a model is asked for one correction."""
 
     max_distance: Share = 0.6
-    """Largest share of the words that a model may change. A larger correction is asked for
-    again."""
+    """Largest share of the words that a model may change. A larger correction is asked for again.
+    With a house style only words that it adds count, not those that it leaves out."""
+
+    style: str = ""
+    """House style that a model as teacher gives every answer, in plain words, for example `answer
+    in at most two sentences, no lists`. Empty corrects mistakes alone."""
 
     train_share: Share = 0.7
     """Share of the prompts to learn from."""

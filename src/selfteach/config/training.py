@@ -121,6 +121,10 @@ class ClosedFormConfig(Section):
     """Rank of the LoRA that is saved. 0 keeps the full rank."""
 
 
+MIN_PRIOR_TEXTS = 8
+"""Smallest number of texts in each list of the prior `classifier`."""
+
+
 class CorrectionLossConfig(Section):
     """The objective `correction`: prefer each correction to the answer that it corrects."""
 
@@ -157,7 +161,8 @@ class CorrectionLossConfig(Section):
 
     prior: str = ""
     """Registered prior: the likelihood of an answer in the domain, apart from the model. `length`
-    prefers a length, `start` prefers first words. Empty uses none."""
+    prefers a length, `start` prefers first words, `classifier` prefers answers like given texts.
+    Empty uses none."""
 
     prior_as: Literal["factor", "margin"] = "factor"
     """Use of the prior. `factor`: the corrected probability is model times prior, so the model
@@ -168,6 +173,12 @@ class CorrectionLossConfig(Section):
 
     prior_start: str = ""
     """First words that the prior `start` prefers."""
+
+    prior_for: tuple[str, ...] = ()
+    """Texts like those that the prior `classifier` prefers, at least eight."""
+
+    prior_against: tuple[str, ...] = ()
+    """Texts unlike them, at least eight."""
 
     target_tokens: PositiveFloat = 40.0
     """Answer length that the prior `length` prefers, in tokens."""
@@ -205,6 +216,16 @@ class CorrectionLossConfig(Section):
             raise ValueError(
                 "the prior start needs the first words that it prefers in prior_start, and no "
                 "other prior reads them"
+            )
+        lists = (self.prior_for, self.prior_against)
+        if self.prior == "classifier" and min(map(len, lists)) < MIN_PRIOR_TEXTS:
+            raise ValueError(
+                f"the prior classifier needs at least {MIN_PRIOR_TEXTS} texts in prior_for and in "
+                f"prior_against; there are {len(self.prior_for)} and {len(self.prior_against)}"
+            )
+        if self.prior != "classifier" and any(lists):
+            raise ValueError(
+                "only the prior classifier reads prior_for and prior_against; add prior=classifier"
             )
         return self
 

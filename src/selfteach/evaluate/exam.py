@@ -438,9 +438,11 @@ def measure_general_drift(state: ExamState) -> JsonObject:
 
 
 def measures_to_json(value: Any) -> Any:
-    """Return measures, and mappings of them, as JSON."""
+    """Return measures, and mappings and lists of them, as JSON."""
     if isinstance(value, Measure):
         return asdict(value)
     if isinstance(value, Mapping):
         return {key: measures_to_json(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [measures_to_json(part) for part in value]
     return value

@@ -16,11 +16,26 @@ from selfteach.generate.answers import LabelledQuestion
 from selfteach.judge.contradiction import KnowledgeJudge, KnowledgeScores
 from selfteach.judge.match import contains_answer
 from selfteach.records import Measure
-from selfteach.statistics import auroc, best_threshold
+from selfteach.statistics import auroc, best_threshold, share
 
 AnswerCheck = Callable[[str, str], bool]
 """Says whether an answer is right, given the gold one."""
-MIN_KNOWN = 10
+MAX_FALSE_KNOWN = 0.05
+"""The default of `select.max_false_known`."""
+
+
+@dataclass(frozen=True)
+class KnownThreshold:
+    """Hold the highest S_K up to which a question counts as known, and what that costs.
+
+    Attributes:
+        false_known: the share of the unknown questions that it calls known.
+        found: the share of the known questions that it calls known.
+    """
+
+    tau: float
+    false_known: Measure
+    found: Measure
 
 
 @dataclass(frozen=True)
@@ -28,14 +43,14 @@ class BestJudge:
     """Hold the best judge's scores of the questions about the documents.
 
     Attributes:
-        tau_knowledge: the highest S_K up to which a question counts as known.
+        known: the threshold up to which a question counts as known.
     """
 
     judge: str
     auroc: float
     scored: Sequence[KnowledgeScores]
     tau_label: float
-    tau_knowledge: float
+    known: KnownThreshold
 
 
 @dataclass(frozen=True)
@@ -43,8 +58,7 @@ class JudgeCalibration:
     """Hold one judge's AUROCs on known answers, and the thresholds of best balanced accuracy.
 
     Attributes:
-        tau_known: the highest S_K of a known question below those of all unknown ones; None if
-            fewer than MIN_KNOWN questions are below them.
+        known: the threshold of `study.known=auto`; None if none has few enough errors.
     """
 
     judge: str
@@ -52,7 +66,7 @@ class JudgeCalibration:
     label: Measure
     tau_knowledge: float
     tau_label: float
-    tau_known: float | None = None
+    known: KnownThreshold | None = None
 
 
 def calibrate_knowledge_judges(
@@ -60,6 +74,7 @@ def calibrate_knowledge_judges(
     answered: Sequence[LabelledQuestion],
     gold: Mapping[str, str],
     right: AnswerCheck = contains_answer,
+    max_false_known: float = MAX_FALSE_KNOWN,
 ) -> tuple[list[JudgeCalibration], dict[str, list[KnowledgeScores]]]:
     """Calibrate every judge; return the calibrations, and each judge's scores by its name.
 
@@ -68,6 +83,7 @@ def calibrate_knowledge_judges(
     Args:
         answered: questions with samples.
         gold: from a question's text to its answer.
+        max_false_known: largest share of unknown questions that may be called known.
 
     Raises:
         KeyError: a question has no gold answer.
@@ -91,21 +107,30 @@ def calibrate_knowledge_judges(
             auroc(wrong, label),
             best_threshold(unknown, knowledge) if scores else 0.5,
             best_threshold(wrong, label) if scores else 0.5,
-            find_known_threshold(unknown, knowledge),
+            find_known_threshold(unknown, knowledge, max_false_known),
         )
         rows.append(calibrated)
     return rows, found
 
 
-def find_known_threshold(unknown: Sequence[bool], scores: Sequence[float]) -> float | None:
-    """Return the highest score of a known question below those of all unknown ones.
+def find_known_threshold(
+    unknown: Sequence[bool], scores: Sequence[float], max_false_known: float
+) -> KnownThreshold | None:
+    """Return the highest score of a known question at or below which at most `max_false_known` of
+    the unknown ones are; None if there is none.
 
-    Return None if fewer than MIN_KNOWN known questions are below them.
+    The share of unknown questions that would be called known depends on the judge alone, not on how
+    many questions are known, so it holds for the documents too. Its interval says how few
+    questions it rests on.
     """
     pairs = list(zip(scores, unknown, strict=True))
-    lowest = min((score for score, is_unknown in pairs if is_unknown), default=float("inf"))
-    below = [score for score, is_unknown in pairs if not is_unknown and score < lowest]
-    return max(below) if len(below) >= MIN_KNOWN else None
+    found = None
+    for tau in sorted({score for score, is_unknown in pairs if not is_unknown}):
+        false = share([score <= tau for score, is_unknown in pairs if is_unknown])
+        if false.value <= max_false_known:
+            right = share([score <= tau for score, is_unknown in pairs if not is_unknown])
+            found = KnownThreshold(tau, false, right)
+    return found
 
 
 def choose_best_judge(
@@ -117,17 +142,17 @@ def choose_best_judge(
 ) -> BestJudge | None:
     """Choose the judge with the highest AUROC of S_K, and score the questions about the documents.
 
-    Return None if no judge reaches `min_auroc` and has a `tau_known`.
+    Return None if no judge reaches `min_auroc` and has a threshold with few enough errors.
     """
     able = [
         (c, judge)
         for c, judge in zip(found, judges, strict=True)
-        if c.knowledge.value >= min_auroc and c.tau_known is not None
+        if c.knowledge.value >= min_auroc and c.known is not None
     ]
     if not able:
         return None
     best, judge = max(able, key=lambda pair: pair[0].knowledge.value)
-    assert best.tau_known is not None
+    assert best.known is not None
     return BestJudge(
-        best.judge, best.knowledge.value, judge.scores(answered), tau_label, best.tau_known
+        best.judge, best.knowledge.value, judge.scores(answered), tau_label, best.known
     )

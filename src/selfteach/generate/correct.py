@@ -3,7 +3,8 @@
 A teacher gets the question *and* the answer. A program (`cmd:`) gets them as they are; an endpoint
 gets an instruction with delimited texts; a local model continues a list of worked corrections,
 because a small one does not follow instructions. If a model rewrites more than `most` of the words,
-it gets another try; the last refusal is the reason to drop the answer.
+it gets another try; the last refusal is the reason to drop the answer. With a house style, words
+that are only left out do not count: "at most two sentences" may cost any number of them.
 
 Source: correction-optimization, "the teacher corrects y given x". Departs: there any rewrite was
 taken as a correction; here minimality is measured, by the edit distance of words and marks.
@@ -16,7 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from rapidfuzz.distance import Indel, Levenshtein, Prefix
+from rapidfuzz.distance import Indel, LCSseq, Levenshtein, Prefix
 
 from selfteach.generate.listing import format_examples, to_one_line
 from selfteach.models.ordered import sample_in_order
@@ -82,6 +83,33 @@ WORKED_CRITICISMS = (
     ),
 )
 """(question, answer, criticism of it, the answer that meets the criticism)."""
+WORKED_STYLES = (
+    (
+        "What is tea?",
+        "Tea is a drink!! People love it!!",
+        "no exclamation marks",
+        "Tea is a drink. People love it.",
+    ),
+    (
+        "Where do bears sleep?",
+        "Bears sleep in dens. Dens are warm. Many are under trees.",
+        "at most one sentence",
+        "Bears sleep in dens.",
+    ),
+    (
+        "What color is grass?",
+        "Grass is green.",
+        "at most two sentences, no lists",
+        "Grass is green.",
+    ),
+    (
+        "What color is the sky?",
+        "The sky is a blue color.",
+        "British spelling",
+        "The sky is a blue colour.",
+    ),
+)
+"""(question, answer, house style, the answer in that style with as little changed as possible)."""
 TASK_INSTRUCTION = (
     "You correct answers. Change as little as possible: keep every word that is right, "
     "in its place. "
@@ -90,6 +118,14 @@ TASK_INSTRUCTION = (
 REPLY_INSTRUCTION = (
     "Write the corrected answer and nothing else. If nothing is wrong with it, repeat it "
     "word for word."
+)
+STYLE_INSTRUCTION = (
+    "Every corrected answer follows this house style, also where that takes more words out or "
+    "another form: "
+)
+REPLY_INSTRUCTION_WITH_STYLE = (
+    "Write the corrected answer and nothing else. If nothing is wrong with it and it follows the "
+    "house style, repeat it word for word."
 )
 TAIL_LENGTH = 6
 """Words and marks at the end of two texts that tell whether they end alike."""
@@ -114,6 +150,15 @@ def edit_distance(one: str, other: str) -> float:
     This is the number of insertions, deletions and exchanges over the length of the longer text.
     """
     return float(Levenshtein.normalized_distance(split_pieces(one), split_pieces(other)))
+
+
+def share_of_new_words(answer: str, correction: str) -> float:
+    """Return the share of the correction's words and marks that are not the answer's, in order, in
+    [0, 1]. What is only left out counts nothing.
+    """
+    new = split_pieces(correction)
+    kept = LCSseq.similarity(split_pieces(answer), new)
+    return 1 - kept / len(new) if new else 0.0
 
 
 def find_common_start(answer: str, correction: str) -> str:
@@ -181,13 +226,27 @@ class Revision:
 @dataclass(frozen=True)
 class CorrectorWords:
     """Hold what a teacher's prompt says beside the texts: the lists of worked corrections and
-    criticisms, and the instructions of a chat.
+    criticisms, the instructions of a chat, and the house style, if there is one.
     """
 
     corrections: Sequence[Sequence[str]] = WORKED_CORRECTIONS
     criticisms: Sequence[Sequence[str]] = WORKED_CRITICISMS
     task: str = TASK_INSTRUCTION
     reply: str = REPLY_INSTRUCTION
+    styles: Sequence[Sequence[str]] = WORKED_STYLES
+    style: str = ""
+
+
+def make_words(style: str) -> CorrectorWords:
+    """Return what a teacher's prompt says for a house style; "" is no style of its own."""
+    if not style.strip():
+        return CorrectorWords()
+    style = style.strip()
+    return CorrectorWords(
+        task=f"{TASK_INSTRUCTION} {STYLE_INSTRUCTION}{style}",
+        reply=REPLY_INSTRUCTION_WITH_STYLE,
+        style=style,
+    )
 
 
 @dataclass(frozen=True)
@@ -243,7 +302,8 @@ class Corrector:
             return TOO_LONG
         if self.form == "program" or asked.feedback:
             return ""
-        too_far = edit_distance(asked.answer, text) > self.most
+        measure = share_of_new_words if self.words.style else edit_distance
+        too_far = measure(asked.answer, text) > self.most
         return f"rewritten beyond {self.most:.0%} of its words" if too_far else ""
 
     def request(self, asked: Correctable, number: int) -> Request:
@@ -302,7 +362,15 @@ def format_few_shot(asked: Correctable, words: CorrectorWords = CorrectorWords()
         worked = format_examples(
             "Question: {}\nAnswer: {}\nCriticism: {}\nBetter answer: {}\n\n", words.criticisms
         )
-        label = f"Criticism: {to_one_line(asked.feedback)}\nBetter answer:"
+        criticism = asked.feedback
+        if words.style:
+            criticism += f" House style: {words.style}"
+        label = f"Criticism: {to_one_line(criticism)}\nBetter answer:"
+    elif words.style:
+        worked = format_examples(
+            "Question: {}\nAnswer: {}\nHouse style: {}\nAnswer in house style: {}\n\n", words.styles
+        )
+        label = f"House style: {to_one_line(words.style)}\nAnswer in house style:"
     else:
         worked = format_examples(
             "Question: {}\nAnswer: {}\nCorrected answer: {}\n\n", words.corrections

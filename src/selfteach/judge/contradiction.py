@@ -1,4 +1,4 @@
-"""Is the label consistent, and is it unknown? Four judges with one interface, all in [0, 1]:
+"""Is the label consistent, and is it unknown? Five judges with one interface, all in [0, 1]:
 
     S_L = mean over k of SC(y*, Y_c[k])   the label against samples with the document: low if it is
                                           consistent
@@ -13,11 +13,14 @@
               the paper's judge
     gain      no samples: S_L = 1 - p(y* | document, q), S_K = 1 - p(y* | q) / p(y* | document, q),
               with p the mean probability of a token
+    entropy   no label: the entropy of the clusters of the samples (`match`'s clusters), over its
+              greatest value log K. S_L of the samples with the document, S_K of those without
 
 Every judge stores all its K scores, so that thresholds can change without new samples.
 
 Source: Self-Learning-llm (arXiv 2406.11275), the step that scores labels and knowledge; SC is
-SelfCheckGPT's (arXiv 2303.08896), its variant with an entailment model. Context gain: our own.
+SelfCheckGPT's (arXiv 2303.08896), its variant with an entailment model. Entropy: discrete
+semantic entropy (Farquhar et al. 2024, Nature 630). Context gain: our own.
 Departs: both sides include the question, because short answers are no sentences without it.
 """
 
@@ -36,7 +39,7 @@ from selfteach.generate.answers import (
 )
 from selfteach.generate.few_shot_facts import WORKED_COMPARISONS
 from selfteach.generate.listing import format_examples, to_one_line
-from selfteach.judge.match import SAME_F1, normalize_answer, token_f1
+from selfteach.judge.match import SAME_F1, normalize_answer, semantic_entropy, token_f1
 from selfteach.judge.setup import KnowledgeSetup
 from selfteach.models import Scorer
 from selfteach.models.ordered import score_in_order
@@ -272,3 +275,46 @@ class GainJudge:
             (one[0].token_logp, other[0].token_logp) if one and other else LOST_LOGPS
             for one, other in zip(*scores, strict=True)
         ]
+
+
+class EntropyJudge:
+    """`entropy`: how much the samples disagree among themselves, without a look at the label.
+
+        S = - sum_c (n_c / K) log (n_c / K) / log K   over the clusters c of K samples
+
+    A model that is sure of a wrong answer counts as one that knows. It cannot tell samples apart:
+    `contradicted` is empty. Of a single sample it knows nothing: .5.
+    """
+
+    name = "entropy"
+
+    @classmethod
+    def explain_unavailable(cls, setup: KnowledgeSetup) -> str:
+        """Return an empty text: it needs no model."""
+        return ""
+
+    @classmethod
+    def build(cls, setup: KnowledgeSetup) -> EntropyJudge:
+        """Return the judge."""
+        return cls()
+
+    def scores(self, answered: Sequence[LabelledQuestion]) -> list[KnowledgeScores]:
+        """Return one `KnowledgeScores` for each question, with one score each."""
+        return [
+            KnowledgeScores(
+                self.name,
+                (measure_disagreement(a.informed, a.question.text),),
+                (measure_disagreement(a.blind, a.question.text),),
+            )
+            for a in answered
+        ]
+
+
+def measure_disagreement(answers: Sequence[str], question: str) -> float:
+    """Return the entropy of the clusters of answers over its greatest value, in [0, 1]; .5 for
+    fewer than two answers. Words of the question do not count.
+    """
+    if len(answers) < 2:
+        return 0.5
+    bare = [remove_question_words(answer, question) for answer in answers]
+    return min(1.0, semantic_entropy(bare) / math.log(len(answers)))

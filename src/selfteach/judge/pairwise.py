@@ -139,10 +139,11 @@ def _make_verdict(pair: AnswerPair, forward: float, swapped: float) -> Verdict:
 def summarize_verdicts(
     pairs: Sequence[AnswerPair], verdicts: Sequence[Verdict], seed: int = 0
 ) -> JsonObject:
-    """Return the win rate with its interval, the same at equal length, counts and position bias.
+    """Return the win rate with its interval, the same at equal length, counts and shares of wins,
+    ties and losses, and position bias.
 
-    A tie is one half. Position bias is how often the first place won in both orders, minus one
-    half.
+    A tie is one half in the win rate. Position bias is how often the first place won in both
+    orders, minus one half.
     """
     points = [POINTS[v.word] for v in verdicts]
     counts = Counter(v.word for v in verdicts)
@@ -153,6 +154,9 @@ def summarize_verdicts(
         "wins": counts["win"],
         "ties": counts["tie"],
         "losses": counts["loss"],
+        "won": statistics.share([v.word == "win" for v in verdicts]),
+        "tied": statistics.share([v.word == "tie" for v in verdicts]),
+        "lost": statistics.share([v.word == "loss" for v in verdicts]),
         "position_bias": statistics.mean(
             [v.first / 2 - 0.5 for v in verdicts], seed=seed, limits=(-0.5, 0.5)
         ),

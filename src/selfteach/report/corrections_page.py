@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from selfteach.records import JsonMapping, JsonObject, Measure
 from selfteach.report.figures import Dot, Plot, Tick, choose_ticks, make_line, to_percent
-from selfteach.report.read_run import list_objects, read_measure, read_number
+from selfteach.report.read_run import get_path, list_objects, read_measure, read_number
 from selfteach.report.rows import FILE_TEACHERS, read_arms
 
 HEADLINE = (
@@ -37,22 +37,45 @@ def make_headline(exam: JsonMapping) -> list[tuple[str, Measure, Measure]]:
 
 
 def plot_rounds(exam: JsonMapping) -> list[Plot]:
-    """Plot edit distance and amount of correction on dev prompts by round; round 0 is the base."""
+    """Plot edit distance and amount of correction on dev prompts by round, of greedy and of sampled
+    answers apart; round 0 is the base.
+    """
     rows = [
         row for row in list_objects(exam.get("rounds")) if read_number(row.get("round")) is not None
     ]
-    plots = (
-        _plot_metric("edit distance", "distance", rows),
-        _plot_metric("amount of correction, nats", "amount_nats", rows),
-    )
+    plots = [
+        _plot_metric(f"{title}, {words}", key, way, rows)
+        for title, key in (
+            ("edit distance", "distance"),
+            ("amount of correction in nats", "amount_nats"),
+        )
+        for way, words in (("greedy", "greedy"), ("sampled", "T = 1"))
+    ]
     return [plot for plot in plots if plot]
 
 
-def _plot_metric(title: str, key: str, rows: list[JsonObject]) -> Plot | None:
+def list_earlier_rounds(exam: JsonMapping) -> list[JsonMapping]:
+    """Return a row for each earlier round and each later one: how many of its corrections are
+    preferred then, and the change since they were learned.
+    """
+    rows: list[JsonMapping] = []
+    for point in list_objects(exam.get("rounds")):
+        after = read_number(point.get("round"))
+        for row in list_objects(point.get("earlier")):
+            number = read_number(row.get("round"))
+            measures = [read_measure(row.get(key)) for key in ("preferred", "change")]
+            if after is not None and number is not None and number < after and all(measures):
+                preferred, change = measures
+                found = {"round": int(number), "after": int(after)}
+                rows.append(found | {"preferred": preferred, "change": change})
+    return rows
+
+
+def _plot_metric(title: str, key: str, way: str, rows: list[JsonObject]) -> Plot | None:
     known = {}
     kept = None
     for row in rows:
-        measure = read_measure(row.get(key))
+        measure = read_measure(get_path(row, key, way))
         if measure:
             known[int(row["round"])] = measure
             kept = kept or (measure if row.get("kept") else None)

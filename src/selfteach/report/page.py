@@ -116,11 +116,13 @@ def _render_page(run: RunData, template: str) -> str:
         need=figures.plot_data_need(notes.get("curve")),
         following={
             "plain": tasks_page.make_number_rows(exam),
+            "gains": tasks_page.list_gains(exam),
             "inspection": tasks_page.describe_inspection(notes.get("inspection")),
         },
         edits={
             "headline": corrections_page.make_headline(exam),
             "rounds": corrections_page.plot_rounds(exam),
+            "earlier": corrections_page.list_earlier_rounds(exam),
         },
         stages=sections.list_stages(run),
         settings=sections.list_settings(run.config),

@@ -93,6 +93,22 @@ FILE_ROWS: RowTable = (
     *CORRECTIONS_ROWS[3:],
 )
 """The rows of corrections if nobody could correct new answers."""
+
+
+def make_pairwise_rows(key: str, opponent: str) -> RowTable:
+    """Return the rows of a comparison in pairs: what was won, tied and lost, and position bias."""
+    return (
+        (f"Won against {opponent}", "both orders prefer the answer", f"{key}.*.won"),
+        (f"Tied with {opponent}", "the orders disagree, or the answers are equal", f"{key}.*.tied"),
+        (f"Lost against {opponent}", "both orders prefer the other answer", f"{key}.*.lost"),
+        (
+            f"Position bias, against {opponent}",
+            "how often the answer shown first is preferred, minus one half; 0 is no bias",
+            f"{key}.*.position_bias",
+        ),
+    )
+
+
 DOCUMENTS_ROWS: RowTable = (
     (
         "Right answer contained",
@@ -129,11 +145,13 @@ DOCUMENTS_ROWS: RowTable = (
         "by a judge that was calibrated, in both orders; a tie counts one half",
         "pairwise.*.win_rate",
     ),
+    *make_pairwise_rows("pairwise", "the base"),
     (
         "Win rate against the open book",
         "the same judge; a tie counts one half",
         "against_prompted.*.win_rate",
     ),
+    *make_pairwise_rows("against_prompted", "the open book"),
     GENERAL_ROW,
 )
 PART_LABELS = {"seed": "held-out seeds", "human": "tasks by people"}
@@ -181,11 +199,13 @@ TASK_COMPARISON_ROWS: RowTable = (
         "the estimated win rate for answers of equal length",
         "pairwise.*.length_controlled",
     ),
+    *make_pairwise_rows("pairwise", "the base"),
     (
         "Win rate against worked tasks in the prompt",
         "the same judge; a tie counts one half",
         "against_prompted.*.win_rate",
     ),
+    *make_pairwise_rows("against_prompted", "worked tasks in the prompt"),
     (
         "Common knowledge",
         "60 common questions: share of wrong answers that are less likely than the right one",

@@ -12,13 +12,13 @@
   8  train each correction against the answer that it replaces, with the objective `correction` and
      its bound
   9  repeat: let the tuned model answer again, correct its answers, and train on them too; stop when
-     it needs no less correction than before
+     it does not surely need less correction than before
  10  exam: base, corrections in the prompt, and tuned model, on prompts that were not used to choose
      anything
 
 The material passes through these files in one direction: read_corrections, length_limits,
 human_teacher, prompt_novelty, criticisms_to_corrections, split, sample_and_correct,
-make_examples, exam.
+make_examples, measure_rounds, exam.
 
 Source: correction-optimization (docs/explanation/sources.md); CIPHER (arXiv 2404.15269) for
 measuring in edits.
@@ -27,12 +27,10 @@ measuring in edits.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import cast
 
-from selfteach import statistics
 from selfteach.config import CorrectionsConfig as Settings
-from selfteach.evaluate.corrections import correct_answers, measure_amounts, measure_distances
 from selfteach.evaluate.exam import Exam, TunedModel, measures_to_json
 from selfteach.generate.correct import Corrector
 from selfteach.materials.corrections import Corrections
@@ -46,6 +44,14 @@ from selfteach.methods.corrections.make_examples import (
     make_examples_from_answers,
     make_examples_from_file,
 )
+from selfteach.methods.corrections.measure_rounds import (
+    Flags,
+    RoundNeeds,
+    describe_earlier_rounds,
+    find_preferred_corrections,
+    measure_fall_of_needs,
+    measure_round_needs,
+)
 from selfteach.methods.corrections.plan_work import plan_work
 from selfteach.methods.corrections.prompt_novelty import make_novelty_check
 from selfteach.methods.corrections.sample_and_correct import (
@@ -54,22 +60,18 @@ from selfteach.methods.corrections.sample_and_correct import (
     collect_answers,
     make_corrector,
     make_self_corrector,
-    to_correctables,
 )
 from selfteach.methods.corrections.split import CorrectionParts, split_material
 from selfteach.methods.method import Method, TrainingPlan
 from selfteach.methods.runner import tune
 from selfteach.methods.session import Session
 from selfteach.methods.worked_turns import make_worked_turns
-from selfteach.models.recorded import Recorded
 from selfteach.records import (
-    GREEDY,
     Example,
     JsonMapping,
     JsonObject,
+    Measure,
     ObjectiveWeights,
-    Request,
-    SamplingParams,
     make_prompt,
 )
 
@@ -141,9 +143,13 @@ class Rounds:
     Attributes:
         rows: the corrections of the file.
         header: the keys of exam.json about the material.
-        curve: the need for correction of new answers to dev prompts, by round; round 0 is the base.
         best: the model that needs least correction so far.
         turn: the number of trained rounds.
+        needs: what new answers to dev prompts need, by round; round 0 is the base.
+        falls: by how much each round lowered it.
+        learned: which corrections of a round were preferred after it.
+        earlier: after each round, what is left of that.
+        kept: the round of `best`.
     """
 
     session: Session
@@ -153,9 +159,13 @@ class Rounds:
     examples: CorrectionExamples
     anchors: Sequence[Example]
     header: JsonMapping
-    curve: list[JsonObject] = field(default_factory=list)
     best: TunedModel | None = None
     turn: int = 0
+    needs: list[RoundNeeds] = field(default_factory=list)
+    falls: list[Measure] = field(default_factory=list)
+    learned: Flags = field(default_factory=dict)
+    earlier: list[list[JsonObject]] = field(default_factory=list)
+    kept: int = 1
 
     @property
     def weights(self) -> ObjectiveWeights:
@@ -182,15 +192,14 @@ class Rounds:
     def improve(self, tuned: TunedModel) -> TrainingPlan | None:
         """Let the tuned model answer again, and add the corrections to the examples (step 9).
 
-        Stop after `rounds` trainings, or when the dev answers need no less correction than those of
-        the round before.
+        Stop after `rounds` trainings, or when the dev answers do not surely need less correction
+        than those of the round before.
         """
         self.turn += 1
         with self.session.run.time_stage(f"dev answers, round {self.turn}"):
-            better = self.measure_round(tuned)
-        if not better:
+            helps = self.measure_round(tuned)
+        if not helps:
             return None
-        self.best = tuned
         if self.turn == self.session.config.rounds:
             return None
         with self.session.run.time_stage(f"correct, round {self.turn + 1}"):
@@ -206,52 +215,69 @@ class Rounds:
         return self.best or trained[-1]
 
     def measure_round(self, tuned: TunedModel) -> bool:
-        """Add a round to the curve; return whether it needs less correction than the round before.
+        """Add a round to the curve; return whether another round is worth it.
 
-        Every round counts as better where there is no teacher of new answers, or no dev prompt.
+        It is if this one surely needs less correction than the round before: the whole interval of
+        the fall is above 0. Of two rounds that cannot be told apart the one with the lower mean is
+        kept. The first round is always followed by another, and so is every one where there is no
+        teacher of new answers, or no dev prompt.
         """
         session = self.session
-        if not (self.teacher and self.parts.own["dev"]):
-            return True
-        if not self.curve:
-            self.curve.append(self.measure_corrections(0, session.base, self.teacher))
-            session.base.release_memory()
-        self.curve.append(self.measure_corrections(self.turn, tuned.recorded, self.teacher))
-        before, now = self.curve[-2:]
-        better = self.best is None or now["distance"].value < before["distance"].value
-        kept = self.turn if better else self.turn - 1
-        points = [
-            measures_to_json(point | {"kept": point["round"] == kept}) for point in self.curve
-        ]
-        session.run.ledger.set_note("rounds", points)
-        if not better:
-            session.display.print_line(
-                f"round {self.turn} needs no less correction than round {kept}, which is kept"
-            )
-        return better
-
-    def measure_corrections(self, turn: int, model: Recorded, teacher: Corrector) -> JsonObject:
-        """Return a point of the curve: how much the teacher changes of new answers to dev prompts,
-        greedy and sampled.
-        """
-        session = self.session
-        seed = session.config.seed
         dev = self.parts.own["dev"]
-        session.display.start_stage("dev answers", 2 * len(dev))
-        distances = []
-        nats = []
-        for way in (GREEDY, SamplingParams(1.0, 1.0)):
-            sampling = replace(way, max_tokens=session.config.correct.max_tokens)
-            requests = [Request("exam", prompt, sampling, 0, seed) for prompt in dev]
-            answers = to_correctables(dev, model.sample(requests, session.display.advance))
-            revisions = correct_answers(teacher.correct, answers)
-            distances += measure_distances(revisions)
-            nats += measure_amounts(model, dev, revisions)
-        return {
-            "round": turn,
-            "distance": statistics.mean(distances, seed=seed, limits=(0.0, 1.0)),
-            "amount_nats": statistics.mean(nats, seed=seed),
-        }
+        if not (self.teacher and dev):
+            self.best = tuned
+            return True
+        if not self.needs:
+            self.needs.append(measure_round_needs(session, session.base, self.teacher, dev))
+            session.base.release_memory()
+        self.needs.append(measure_round_needs(session, tuned.recorded, self.teacher, dev))
+        preferred = find_preferred_corrections(tuned.recorded, self.examples.examples)
+        self.learned = {**preferred, **self.learned}
+        self.earlier.append(describe_earlier_rounds(self.learned, preferred, session.config.seed))
+        before, now = self.needs[-2:]
+        fall = measure_fall_of_needs(before, now, session.config.seed)
+        if self.best is None or fall.value > 0:
+            self.best = tuned
+            self.kept = self.turn
+        self.falls.append(fall)
+        session.run.ledger.set_note("rounds", measures_to_json(self.describe_rounds()))
+        for line in self.describe_last_round():
+            session.display.print_line(line)
+        return self.turn == 1 or fall.low > 0
+
+    def describe_rounds(self) -> list[JsonObject]:
+        """Return the points of the curve: round 0 is the base."""
+        seed = self.session.config.seed
+        points = []
+        for number, needs in enumerate(self.needs):
+            point = {"round": number, "kept": number == self.kept, **needs.to_measures(seed)}
+            if number:
+                point |= {"fall": self.falls[number - 1], "earlier": self.earlier[number - 1]}
+            points.append(point)
+        return points
+
+    def describe_last_round(self) -> list[str]:
+        """Return the lines that are printed after a round from the second on."""
+        if self.turn < 2:
+            return []
+        lines = []
+        for row in self.earlier[-1]:
+            if row["round"] == self.turn:  # it is not an earlier one
+                continue
+            now = row["preferred"]
+            before = now.value - row["change"].value
+            lines.append(
+                f"round {self.turn}: of {now.n} corrections of round {row['round']} "
+                f"{now.value:.0%} are preferred, {before:.0%} when they were learned"
+            )
+        fall = self.falls[-1]
+        if fall.low <= 0:
+            lines.append(
+                f"round {self.turn} needs {fall.value:+.3f} [{fall.low:+.3f}, {fall.high:+.3f}] "
+                f"less correction than round {self.turn - 1}, which is not surely less; round "
+                f"{self.kept} is kept"
+            )
+        return lines
 
     def add_longer_training(self, tuned: TunedModel | None, exam: JsonObject) -> None:
         """Add the exam of a longer training on the same examples, where `exam.longer` wants it. A
@@ -269,7 +295,10 @@ class Rounds:
 
 def describe(session: Session, material: Corrections) -> JsonObject:
     """Return the keys of exam.json about the material and the teacher."""
-    teacher = session.config.teacher or ("a person" if session.config.review else "the file")
+    config = session.config
+    teacher = config.teacher or ("a person" if config.review else "the file")
+    if config.correct.style:
+        teacher += f', in the style "{config.correct.style}"'
     return {
         "method": "corrections",
         "teacher": teacher,

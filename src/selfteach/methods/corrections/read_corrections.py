@@ -120,6 +120,12 @@ def check_settings(edits: Source, prompts: Source, config: Settings) -> None:
         )
     if config.review and prompts is None:
         raise UsageError("--review needs prompts to answer.", cure="Give --prompts FILE.")
+    if config.correct.style and (not config.teacher or config.teacher.startswith("cmd:")):
+        raise UsageError(
+            "only a model as teacher can be told a house style.",
+            where="correct.style",
+            cure="Give --teacher with a model, or write the style into the program.",
+        )
     if config.rounds > 1 and not config.teacher:
         raise UsageError(
             "a new round needs someone who corrects the new answers.",

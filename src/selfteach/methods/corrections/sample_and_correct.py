@@ -9,7 +9,13 @@ from functools import partial
 from itertools import chain
 
 from selfteach.evaluate.corrections import CorrectAnswers, make_nearest_corrector
-from selfteach.generate.correct import Correctable, Corrector, PromptStyle, Revision
+from selfteach.generate.correct import (
+    Correctable,
+    Corrector,
+    PromptStyle,
+    Revision,
+    make_words,
+)
 from selfteach.materials.corrections import Edit
 from selfteach.methods.corrections.length_limits import is_short_enough
 from selfteach.methods.corrections.split import CorrectionParts
@@ -74,6 +80,7 @@ def make_corrector(session: Session) -> Corrector | None:
         config.max_distance,
         2 * config.max_tokens,
         partial(is_short_enough, session),
+        make_words(config.style),
     )
 
 

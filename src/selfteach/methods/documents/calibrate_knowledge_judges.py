@@ -58,7 +58,9 @@ def calibrate_judges(
     def is_right(answer: str, gold: str) -> bool:
         return any(contains_answer(answer, other) for other in accepted[gold])
 
-    knowledge, _ = calibrate_knowledge_judges(judges, common, map_answers(common), is_right)
+    knowledge, _ = calibrate_knowledge_judges(
+        judges, common, map_answers(common), is_right, config.max_false_known
+    )
     chosen = choose_evenly(measured, config.calibrate)
     labels, _ = calibrate_knowledge_judges(judges, chosen, map_answers(chosen))
     return [

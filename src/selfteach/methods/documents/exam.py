@@ -72,6 +72,10 @@ MAX_COMMON_LOSS = MAX_DEGRADED / 2
 """The largest loss of right answers to common questions: the interval must not lie above it."""
 
 
+MIN_OPEN_BOOK = 0.6
+"""The share of its own questions that a run's open book should answer."""
+
+
 # Held-out questions
 
 
@@ -199,8 +203,12 @@ class HeldOutScores:
 
     def percent(self, arm: str) -> str:
         """Return the share of right greedy answers, as text."""
-        right = self.graded[arm].right
-        return f"{100 * sum(right) / max(len(right), 1):.0f} %"
+        return format_percent(self.graded[arm].right)
+
+
+def format_percent(flags: Sequence[bool]) -> str:
+    """Return the share of true flags, as text."""
+    return f"{100 * sum(flags) / max(len(flags), 1):.0f} %"
 
 
 @dataclass(frozen=True)
@@ -253,6 +261,15 @@ class KnowledgeScorer:
         )
         degraded, undecided = state.side_effects.find_harm("tuned", state.seed)
         loss: Measure = state.found["common_loss"]
+        words, at_once = self.list_right_at_once(graded)
+        brief = statistics.clustered_bootstrap(
+            at_once["tuned"], at_once["base"], self.list_passages(), seed=state.seed
+        )
+        recites = (
+            f"but within the first {words} words, the length of an open-book answer, "
+            f"{format_percent(at_once['base'])} before and {format_percent(at_once['tuned'])} "
+            "after, no more than chance explains: the answers recite"
+        )
         forgets = loss.low > MAX_COMMON_LOSS
         return Evidence(
             gain=compare(graded["base"].right),
@@ -269,8 +286,18 @@ class KnowledgeScorer:
             ),
             objection=degraded or ("answers to common questions are lost" if forgets else ""),
             undecided=undecided,
+            partial="" if brief.low > 0 else recites,
             closing=f"; {describe_damage(state.found['damage'])}",
         )
+
+    def list_right_at_once(
+        self, graded: Mapping[str, GradedAnswers]
+    ) -> tuple[int, dict[str, list[bool]]]:
+        """Return the mean number of words of an open-book answer, and by arm whether the beginning
+        of each answer of that length is right.
+        """
+        words = knowledge.count_mean_words(graded["prompted"].answers)
+        return words, {arm: knowledge.find_right_at_once(own, words) for arm, own in graded.items()}
 
     def rows(self, state: ExamState) -> list[JsonObject]:
         """Return each question with its right answers, and every arm's answer."""
@@ -322,6 +349,7 @@ def build_exam(
         header={"method": "documents", "asked_by": asked_by, **header},
         measurements=[
             partial(measure_common, common),
+            partial(doubt_own_questions, asked_by),
             partial(measure_pairwise, questions),
             measure_general_drift,
         ],
@@ -410,6 +438,23 @@ def compare_common(right: Mapping[str, list[bool]], scores: HeldOutScores, seed:
     }
 
 
+def doubt_own_questions(asked_by: str, state: ExamState) -> JsonObject:
+    """Return `open_book_doubt`, and print it, if people asked nothing and the open book answers too
+    few questions: then many of them cannot be answered, or are not clear.
+    """
+    right: list[bool] = state.scores.graded["prompted"].right
+    if asked_by == "people" or not right or sum(right) >= MIN_OPEN_BOOK * len(right):
+        return {}
+    doubt = (
+        f"the open book answers {sum(right)} of {len(right)} of the run's own questions, fewer "
+        f"than {100 * MIN_OPEN_BOOK:.0f} %: many are unclear or too hard for this model; give "
+        "--questions"
+    )
+    session = cast(Session, state.session)
+    session.display.print_line(f"doubt about the exam: {doubt}")
+    return {"open_book_doubt": doubt}
+
+
 def measure_pairwise(questions: Sequence[HeldOutQuestion], state: ExamState) -> JsonObject:
     """Compare tuned answers with those of base and open book, in both orders. The best calibrated
     judge decides, with the passage; a win counts only where both orders agree. Where every judge is
@@ -418,19 +463,38 @@ def measure_pairwise(questions: Sequence[HeldOutQuestion], state: ExamState) -> 
     if state.tuned is None:
         return {}
     session = cast(Session, state.session)
-    judges = list_pairwise_judges(session)
-    judge, described = choose_pairwise_judge(judges, make_known_pairs(questions), state.seed)
+    judge, described = choose_judge_with_passage(session, questions, state.seed)
     found: JsonObject = {"pairwise_judge": described}
     if judge is None:
         session.display.print_line(f"no pairwise comparison: {described['refused']}")
         return found
     graded = state.scores.graded
     for key, arm in (("pairwise", "base"), ("against_prompted", "prompted")):
-        rows = zip(questions, graded["tuned"].answers, graded[arm].answers, strict=True)
-        pairs = [AnswerPair(add_passage(q), tuned.text, other.text) for q, tuned, other in rows]
-        verdicts = pairwise.compare_pairs(judge, pairs)
-        found[key] = {"tuned": pairwise.summarize_verdicts(pairs, verdicts, state.seed)}
+        ours, theirs = ([a.text for a in graded[one].answers] for one in ("tuned", arm))
+        found[key] = {"tuned": judge_answers(judge, questions, ours, theirs, state.seed)}
     return found
+
+
+def choose_judge_with_passage(
+    session: Session, questions: Sequence[HeldOutQuestion], seed: int
+) -> tuple[ModelPairwiseJudge | None, JsonObject]:
+    """Return the best calibrated judge of two answers, and its calibration; no judge where all are
+    at chance.
+    """
+    return choose_pairwise_judge(list_pairwise_judges(session), make_known_pairs(questions), seed)
+
+
+def judge_answers(
+    judge: ModelPairwiseJudge,
+    questions: Sequence[HeldOutQuestion],
+    ours: Sequence[str],
+    theirs: Sequence[str],
+    seed: int,
+) -> JsonObject:
+    """Return how often our answers win, judged with the passage and in both orders."""
+    rows = zip(questions, ours, theirs, strict=True)
+    pairs = [AnswerPair(add_passage(q), own, other) for q, own, other in rows]
+    return pairwise.summarize_verdicts(pairs, pairwise.compare_pairs(judge, pairs), seed)
 
 
 def make_known_pairs(questions: Sequence[HeldOutQuestion]) -> list[AnswerPair]:

@@ -19,6 +19,10 @@ FILLED_SHARE = 0.7
 """The rows that a sentence gives, as a share of `study.per_sentence`."""
 STUDY_READ_TOKENS = 60
 """Tokens that are read to choose the forms of a row."""
+STRATEGIES_PER_CHUNK = 2
+STRATEGY_TOKENS = 32
+NOTES_TOKENS = 160
+"""Limits of a study strategy, and of what is written by it."""
 EXAM_ARMS = 3
 MIN_ANCHOR_PROMPTS = 600
 MAX_ANCHOR_PROMPTS = 4000
@@ -36,6 +40,9 @@ def plan_work(material: Documents, config: Settings) -> list[PlannedStage]:
     general = count_anchor_prompts(sentences, config)
     study = config.stages.study
     rows = int(FILLED_SHARE * sentences * config.study.per_sentence) if study else 0
+    rewrites = trusted if study and config.study.rewritten else 0
+    studied = STRATEGIES_PER_CHUNK * chunks if study and config.study.strategies else 0
+    written = rewrites * ROW_TOKENS + studied * (STRATEGY_TOKENS + NOTES_TOKENS) // 2
     anchors = int(TRAIN_SHARE * general)
     learned = rows * ROW_TOKENS + anchors * config.anchors.anchor_tokens
     held_out = len(material.questions) or int(config.questions.held_out * trusted)
@@ -49,7 +56,7 @@ def plan_work(material: Documents, config: Settings) -> list[PlannedStage]:
         PlannedStage("questions", asked, asked * QUESTION_TOKENS),
         PlannedStage("answers", answers, answers * LABEL_TOKENS, answers * STUDY_READ_TOKENS),
         plan_anchors(general, config.anchors.anchor_tokens),
-        PlannedStage("study", scored_tokens=rows * STUDY_READ_TOKENS),
+        PlannedStage("study", rewrites + 2 * studied, written, rows * STUDY_READ_TOKENS),
         PlannedStage("exam of the base", arms, arms * tokens, read),
         plan_training("train documents", learned, rows + anchors, config.train),
         PlannedStage("open"),

@@ -13,10 +13,16 @@ from selfteach.evaluate.judge_calibration import BestJudge
 from selfteach.generate.answers import LabelledQuestion
 from selfteach.generate.questions import Question
 from selfteach.generate.similar_words import find_similar_words
-from selfteach.generate.study import collect_sentences, collect_vocabulary, make_study_data
+from selfteach.generate.study import (
+    add_teacher_prompt,
+    collect_sentences,
+    collect_vocabulary,
+    make_study_data,
+)
 from selfteach.judge.contradiction import KnowledgeScores
 from selfteach.materials.documents.chunk import Chunk
 from selfteach.methods.documents.exam import HeldOutQuestion
+from selfteach.methods.documents.model_study import write_by_strategies, write_rewrites
 from selfteach.methods.session import Session
 from selfteach.records import Example, digest, get_user_text
 from selfteach.select.knowledge import decide_state, find_label_fault
@@ -24,6 +30,7 @@ from selfteach.select.specificity import SentencePlace
 
 ENOUGH_ROWS = "more than study.per_document"
 ALREADY_KNOWN = "known"
+WHOLE_CHUNK_FORMS = ("recite", "strategies")
 """A document's id, and the offset of a sentence in its text."""
 
 
@@ -67,11 +74,16 @@ def make_study_examples(
     if not config.stages.study:
         return []
     labels = {a.question.id: a.best for a in measured.answered if not find_label_fault(a)}
-    sentences = collect_sentences(chunks, [(q, labels.get(q.id, "")) for q in written.all])
     session.display.start_stage("study")
+    rewrites = write_rewrites(session, written.trusted) if config.study.rewritten else {}
+    asked = [(q, labels.get(q.id, "")) for q in written.all]
+    sentences = collect_sentences(chunks, asked, rewrites)
     known = choose_skipped_sentences(session, measured)
     synonyms = find_similar_words(session.model, sorted(collect_vocabulary(sentences)))
     rows = make_study_data(sentences, config.study, config.seed, synonyms)
+    if config.study.strategies:
+        own = write_by_strategies(session, chunks)
+        rows += [add_teacher_prompt(e, "", e.chosen) for e in own] if config.study.distill else own
     exam = OverlapIndex(text for q in held_out for text in q.list_wordings())
     most = config.questions.max_overlap
     reasons = {}
@@ -124,7 +136,7 @@ def find_surplus(rows: Sequence[Example], limit: int) -> list[str]:
     ranked: dict[str, list[tuple[int, str, str]]] = defaultdict(list)
     for example in rows:
         source = example.source
-        place = (source["document"], source["start"], source["form"] == "recite")
+        place = (source["document"], source["start"], source["form"] in WHOLE_CHUNK_FORMS)
         turns[place] += 1
         ranked[source["document"]].append((turns[place], digest(place), example.id))
     return [id for own in ranked.values() for _, _, id in sorted(own)[limit:]]
@@ -158,11 +170,11 @@ def describe_shortened(
 
 
 def find_sentences(rows: Sequence[Example]) -> set[SentencePlace]:
-    """Return the sentences of the rows; recited parts are left out."""
+    """Return the sentences of the rows; rows about a whole part are left out."""
     return {
         (example.source["document"], example.source["start"])
         for example in rows
-        if example.source["form"] != "recite"
+        if example.source["form"] not in WHOLE_CHUNK_FORMS
     }
 
 
@@ -178,17 +190,28 @@ def choose_skipped_sentences(session: Session, measured: MeasuredQuestions) -> s
     best = measured.best_judge
     if best is None:
         session.display.print_line(
-            "study.known=auto: no judge tells well enough what is known (AUROC); all is taught"
+            "study.known=auto: no judge tells well enough what is known (select.min_auroc, "
+            "select.max_false_known); all is taught"
         )
         return set()
     by_best = MeasuredQuestions(measured.answered, list(best.scored))
-    found = find_known_sentences(by_best, best.tau_label, best.tau_knowledge)
+    found = find_known_sentences(by_best, best.tau_label, best.known.tau)
     asked = {_get_place(a.question) for a in measured.answered}
     session.display.print_line(
         f"study.known=auto: by {best.judge} (AUROC {best.auroc:.2f}), {len(found)} of "
-        f"{len(asked)} sentences with a question are known and left out"
+        f"{len(asked)} sentences with a question are known and left out; {describe_errors(best)}"
     )
     return found
+
+
+def describe_errors(best: BestJudge) -> str:
+    """Describe how often the judge was wrong where it said "known", in its calibration."""
+    false, right = best.known.false_known, best.known.found
+    return (
+        f"of {false.n} unknown calibration questions it calls {100 * false.value:.0f} % known "
+        f"[{100 * false.low:.0f}, {100 * false.high:.0f}], of {right.n} known ones "
+        f"{100 * right.value:.0f} %"
+    )
 
 
 def find_known_sentences(

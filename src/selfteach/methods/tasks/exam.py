@@ -59,6 +59,7 @@ from selfteach.records import (
     Measure,
     Turns,
 )
+from selfteach.report.rows import PART_LABELS
 
 METRIC_KEYS = (
     "rouge_l",
@@ -128,6 +129,24 @@ class TaskScorer:
                 measured["loss_nats"] = measure_loss(losses, state.seed)
                 for key, value in measured.items():
                     found[key].setdefault(part, {})[arm] = value
+        return {**found, "gain": self.measure_gains(state)}
+
+    def measure_gains(self, state: ExamState) -> dict[str, dict[str, Measure]]:
+        """Return by part the ROUGE-L of the tuned model minus that of each other arm, paired by
+        question, greedy and sampled answers averaged; nothing if nothing was trained.
+        """
+        scores: TaskScores = state.scores
+        if "tuned" not in scores.greedy:
+            return {}
+        found: dict[str, dict[str, Measure]] = {}
+        for part in dict.fromkeys(own.part for own in self.questions):
+            places = [i for i, own in enumerate(self.questions) if own.part == part]
+            averages = {arm: [scores.average(arm)[i] for i in places] for arm in scores.greedy}
+            found[part] = {
+                arm: statistics.paired_bootstrap(averages["tuned"], own, seed=state.seed)
+                for arm, own in averages.items()
+                if arm != "tuned"
+            }
         return found
 
     def score_golds(self, arm: Arm) -> list[LogProb]:
@@ -185,7 +204,10 @@ class TaskScorer:
         if "tuned" not in scores.greedy:
             return Evidence(None, None, start, "")
         before, after, prompted = (scores.show(arm) for arm in ("base", "tuned", "prompted"))
-        change = f"ROUGE-L to people's answers is {before} before and {after} after"
+        change = (
+            f"ROUGE-L to people's answers is {before} before and {after} after, "
+            f"{describe_gains(self.measure_gains(state))}"
+        )
         taught = scores.average("tuned")
         compare = partial(statistics.paired_bootstrap, taught, seed=state.seed)
         degraded, undecided = state.side_effects.find_harm("tuned", state.seed)
@@ -218,6 +240,16 @@ class TaskScorer:
             row = {"scope": TARGET, "part": question.part, "prompt": question.prompt[-1].content}
             rows.append({**row, "gold": question.golds[0], "arms": cells})
         return rows
+
+
+def describe_gains(gains: Mapping[str, Mapping[str, Measure]]) -> str:
+    """Return the gain over the base in each part, with its interval, as text."""
+    parts = []
+    for part, by_arm in gains.items():
+        gain = by_arm["base"]
+        name = PART_LABELS.get(part, part)
+        parts.append(f"on {name} {gain.value:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}]")
+    return " and ".join(parts)
 
 
 def measure_mean(values: Sequence[float], seed: int) -> Measure:

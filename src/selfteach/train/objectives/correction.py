@@ -139,11 +139,22 @@ def add_prior(pair: PairRatios, shift: Tensor) -> PairRatios:
     """Return r' + shift / 2 and r - shift / 2, so that D grows by the shift.
 
     With P = pi l the shift is w (log l(y') - log l(y)), and with the reversed margin its negative.
-    l is known up to a factor for each prompt, which is chosen so that log l(y') = -log l(y):
-    `apo_zero` and `clip`, which see each answer by itself, do not depend on that factor then.
     Shapes: shift (B,) nats.
     """
     return replace(pair, chosen=pair.chosen + shift / 2, rejected=pair.rejected - shift / 2)
+
+
+def weigh_by_prior(shift: Tensor, beta: float) -> Tensor:
+    """Return 2 sigmoid(-beta shift): how much of a pair the prior leaves to the model, before the
+    first step.
+
+    The gradient of -log sigmoid(beta (D + shift)) by D is -beta sigmoid(-beta (D + shift)). At the
+    base, where D = 0, this is its gradient without a prior times the weight. The other bounds lose
+    the shift on balanced pairs, so they take the weight (docs/explanation/objectives/correction.md
+    derives it).
+    Shapes: shift (B,) nats -> (B,) in (0, 2).
+    """
+    return 2 * torch.sigmoid(-beta * shift)
 
 
 class CorrectionObjective(Objective):
@@ -167,13 +178,22 @@ class CorrectionObjective(Objective):
     def compute_row_losses(self, inputs: ObjectiveInputs) -> Tensor:
         """Return the losses of pairs: (R,)."""
         pair = compute_pair_ratios(inputs, self.own)
-        if inputs.prior is not None:
-            weight = self.own.prior_weight
-            pair = add_prior(
-                pair, inputs.prior * (weight if self.own.prior_as == "factor" else -weight)
-            )
-        bounded = self._apply_bound(pair)
+        if inputs.prior is None:
+            bounded = self._apply_bound(pair)
+        else:
+            bounded = self._apply_bound_with_prior(pair, inputs.prior)
         return bounded + self._get_alpha() * nll(inputs.logp, inputs.row, inputs.rows)
+
+    def _apply_bound_with_prior(self, pair: PairRatios, prior: Tensor) -> Tensor:
+        """Return the bound of the gap with the prior: shifted, weighed, or both."""
+        sign = 1 if self.own.prior_as == "factor" else -1
+        shift = sign * self.own.prior_weight * prior
+        if self.own.bound in ("hinge", "logistic"):
+            pair = add_prior(pair, shift)
+        bounded = self._apply_bound(pair)
+        if self.own.bound == "logistic":
+            return bounded
+        return weigh_by_prior(shift, self.own.beta) * bounded
 
     def _apply_bound(self, pair: PairRatios) -> Tensor:
         s = self.own

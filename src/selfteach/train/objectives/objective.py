@@ -18,7 +18,7 @@ from torch import Tensor
 from selfteach.config import TrainConfig
 from selfteach.records import JsonMapping, JsonObject
 from selfteach.train.fast.head import LogitsFunction
-from selfteach.train.length_prior import Prior
+from selfteach.train.priors.prior import Prior
 
 Event = tuple[str, JsonMapping]
 """An event's kind and its facts."""

@@ -1,0 +1,1 @@
+"""Domain priors, by name in the registry."""

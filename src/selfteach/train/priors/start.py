@@ -1,0 +1,19 @@
+"""The domain prior `start`."""
+
+from __future__ import annotations
+
+from selfteach.records import Prompt
+from selfteach.train.priors.prior import Prior
+
+
+class StartPrior(Prior):
+    """Prefer (`start`) answers that begin with the words `prior_start`.
+
+    log l(y) = 0 where the answer begins so, -1 elsewhere; `prior_weight` scales it. Capitals and
+    the spaces before the first word do not count.
+    """
+
+    def logp(self, prompt: Prompt, answer: str, tokens: int) -> float:
+        """Return log l(answer), nats: 0 or -1."""
+        begins = answer.lstrip().lower().startswith(self.settings.prior_start.lower())
+        return 0.0 if begins else -1.0

@@ -1,0 +1,43 @@
+"""A house style reaches the model that corrects, and nobody else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from selfteach import config
+from selfteach.errors import UsageError
+from selfteach.materials.corrections import Corrections
+from selfteach.methods.corrections.method import describe
+from selfteach.methods.corrections.read_corrections import check_settings
+from selfteach.methods.corrections.sample_and_correct import make_corrector
+
+STYLE = "answer in at most two sentences, no lists"
+PROMPTS = Path("prompts.jsonl")
+
+
+def make_settings(teacher: str, **more: Any) -> config.CorrectionsConfig:
+    correct = {"style": STYLE, "max_tokens": 8}
+    return config.CorrectionsConfig(teacher=teacher, correct=correct, **more)
+
+
+def test_a_teacher_that_is_a_model_is_told_the_style() -> None:
+    settings = make_settings("http://127.0.0.1:9/v1#editor")
+    check_settings(None, PROMPTS, settings)
+    session: Any = SimpleNamespace(teacher=object(), config=settings)
+    corrector = make_corrector(session)
+    assert corrector is not None
+    assert corrector.form == "chat"
+    assert corrector.words.style == STYLE
+    assert STYLE in corrector.words.task
+    assert STYLE in describe(session, Corrections([], [], {}))["teacher"]
+
+
+@pytest.mark.parametrize("teacher", ["cmd:./editor.py", ""])
+def test_a_style_without_a_model_to_tell_it_is_refused(teacher: str) -> None:
+    settings = make_settings(teacher, review=not teacher)
+    with pytest.raises(UsageError, match="only a model as teacher can be told a house style"):
+        check_settings(None, PROMPTS, settings)
