@@ -41,7 +41,7 @@ def test_a_model_whose_requests_are_all_refused(
     assert run_json(command) == (3, None)
     shown = capfd.readouterr().err
     assert "only 0 usable requests" in shown
-    assert "'too short'" in shown
+    assert "(refused: {'" in shown, "no reason is named"
     assert "ask.target" in shown
     assert not (tmp_path / "run" / "adapter").exists()
 

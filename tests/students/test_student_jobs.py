@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from job_programs import PROGRAM, wait_until
+from job_programs import PROGRAM, let_go, wait_until
 from selfteach.errors import DataError, ResourceError, UsageError
 from selfteach.records import Message
 from selfteach.students import jobs
@@ -45,7 +45,7 @@ def runner(book: JobBook) -> Iterator[JobRunner]:
 
 
 def end(book: JobBook, how: str) -> None:
-    (book.student / "go").write_text(how)
+    let_go(book.student, how)
 
 
 def wait_for_state(book: JobBook, job: Job, state: str) -> Job:
