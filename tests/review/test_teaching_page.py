@@ -154,7 +154,7 @@ def test_a_refused_lesson_may_count_instead_of_what_it_weakens(
     write(tab, "key", "secret")
     tab.js("document.getElementById('entry').requestSubmit()")
     tab.shows("lessons", "Do not a.")
-    (anna / "go").write_text("refused")
+    let_go(anna, "refused")
     write(tab, "rule", "Do not c.")
     tab.js("document.getElementById('teach').requestSubmit()")
     tab.shows("jobs", "let it count instead of do-not-a")

@@ -148,7 +148,7 @@ def test_a_refused_lesson_names_its_address_and_counts_instead_of_what_it_weaken
     client: Any, anna: Path
 ) -> None:
     path = client.post("/v1/feedback", json={"rule": "Do not b."}).headers["Location"]
-    (anna / "go").write_text("refused")
+    let_go(anna, "refused")
     wait_until(lambda: client.get(path).json()["state"] == "refused")
     job = client.get(path).json()
     assert job["worse"] == ["do-not-a"]
@@ -169,7 +169,7 @@ def test_a_refused_lesson_names_its_address_and_counts_instead_of_what_it_weaken
 
 def test_a_refused_lesson_is_accepted_without_a_body(client: Any, anna: Path) -> None:
     path = client.post("/v1/feedback", json={"rule": "Do not b."}).headers["Location"]
-    (anna / "go").write_text("refused")
+    let_go(anna, "refused")
     wait_until(lambda: client.get(path).json()["state"] == "refused")
     (anna / "go").unlink()
     accepted = client.post(f"{path}/accept")
