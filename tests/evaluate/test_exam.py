@@ -269,7 +269,7 @@ def test_scores_and_rows_of_a_rule() -> None:
         ("----------", "+++++++++-", CLEAN, {}, "taught"),
         ("----------", CLEAN, CLEAN, {}, "just prompt it"),
         ("----------", CLEAN, "++++++----", {}, "just prompt it"),
-        ("-----+++++", "----------", "----++++++", {}, "not learned"),
+        ("-----+++++", "----------", "----++++++", {}, "not enough prompts"),
         (CLEAN, CLEAN, "----------", {}, "not learned"),
         ("----------", "----------", "+++++++---", {}, "partly taught"),
         ("----------", "----------", CLEAN, {"tuned": lose(2, 10)}, "not enough prompts"),
@@ -336,6 +336,11 @@ def gain(low: float, high: float) -> Measure:
             {"gain": gain(0, 0.5)},
             "not learned",
             "Not learned: C, which is no more than chance explains.",
+        ),
+        (
+            {"gain": Measure(1.0, 0.0, 1.0, 2)},
+            "not enough prompts",
+            "Not enough prompts to tell: C, on 2 prompts.",
         ),
         ({"gain": gain(-0.5, -0.1), "worse": "W"}, "not learned", "Not learned: C, which is W."),
         (

@@ -187,7 +187,7 @@ def test_two_answers_to_one_question_are_one_piece_of_evidence() -> None:
     once = statistics.paired_bootstrap(tuned, base, seed=0)
     twice = statistics.paired_bootstrap(2 * tuned, 2 * base, seed=0)
     assert once.low <= 0 < twice.low
-    assert reach_verdict(scorer.make_evidence(state))["word"] == "not learned"
+    assert reach_verdict(scorer.make_evidence(state))["word"] == "not enough prompts"
 
 
 def test_each_part_has_a_gain_of_its_own() -> None:

@@ -32,6 +32,8 @@ MAX_DEGRADED = 0.1
 """The share of degraded answers above which the material is not learned cleanly."""
 MIN_PROMPTS = 60
 """Prompts from which on the middle of an interval above 0 decides that something is harmed."""
+MIN_GAIN_PROMPTS = 10
+"""Prompts from which on a gain that chance explains is none; with fewer nothing can be told."""
 NO_MORE_THAN_CHANCE = "no more than chance explains"
 NOT_CLEANLY = "Not learned cleanly"
 """How the sentence begins where other answers are degraded; the word is "not learned"."""
@@ -101,6 +103,10 @@ def choose_verdict(evidence: Evidence) -> tuple[Word, str]:
         if evidence.could_not_train:
             return "not learned", f"Not learned: {because}"
         return "nothing to learn", f"Nothing to learn: {because}"
+    if evidence.gain.low <= 0 < evidence.gain.value and evidence.gain.n < MIN_GAIN_PROMPTS:
+        return "not enough prompts", (
+            f"Not enough prompts to tell: {change}, on {evidence.gain.n} prompts."
+        )
     if evidence.gain.low <= 0:
         chance = evidence.worse if evidence.gain.high < 0 else NO_MORE_THAN_CHANCE
         return "not learned", f"Not learned: {change}, which is {chance}."
