@@ -58,7 +58,6 @@ def record_sampling(folder: Path) -> None:
                     return
                 yield found
         finally:
-            answers.close()
             if tokens := self.sampled_tokens - before:
                 with (folder / SAMPLED).open("a", encoding="utf-8") as file:
                     file.write(json.dumps({"tokens": tokens, "seconds": seconds}) + "\n")
