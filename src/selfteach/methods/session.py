@@ -41,6 +41,9 @@ PAUSE_LINE_S = 15.0
 SERVED_MODEL_NOTE = "served"
 """The note that holds the model name that the endpoint reported; a resumed run requires it."""
 
+PADDED_TIME = "which takes 1.3 to 2.4 times as long"
+"""As measured (bench/padded.py, docs/reference/families.md)."""
+
 _checked: set[tuple[str, ...]] = set()
 """The models and settings that passed the check in this process, which may open one often."""
 
@@ -124,6 +127,8 @@ def open_session(
     for note in model.notes:
         display.print_line(note)
     check_model(model, config, samples=sampler is model)
+    if reason := explain_why_padded(model, config):
+        display.print_line(f"rows will be padded instead of packed, {PADDED_TIME}: {reason}")
     if isinstance(sampler, OpenVino):
         check_engine(model, sampler)
     base = Recorded(run.ledger, sampler, model, display.count_answers)
@@ -176,6 +181,17 @@ def check_model(model: HfModel, config: Any, *, samples: bool) -> None:
     known = check_answers(model, samples or bool(settings.on_policy))
     check_training(model, settings, known, config.seed)
     _checked.add(key)
+
+
+def explain_why_padded(model: HfModel, config: Any) -> str:
+    """Return why training cannot pack the rows of this model, or an empty text."""
+    from selfteach.train.adapters.adapter import is_solved
+    from selfteach.train.distributed import get_requested_sharding
+    from selfteach.train.fast.packed_model import explain_why_not_packed
+
+    if is_solved(config.train.adapter) or get_requested_sharding():
+        return ""
+    return explain_why_not_packed(model.module)
 
 
 def open_teacher(ledger: Ledger, config: Any, display: Display, programs: bool) -> Recorded:
