@@ -9,8 +9,9 @@ from bench import overlap, pipeline, sampling, training
 parser = argparse.ArgumentParser(description=__doc__)
 pipeline.add_arguments(parser)
 given = vars(parser.parse_args())
-_, batch = sampling.main()
+sampled, batch = sampling.main()
 trained = training.main([])
 autocast = trained["dpo"]["trl_autocast"] > trained["dpo"]["trl_bf16"]
-pipeline.main(**given, batch=batch, autocast=autocast)
+full_batch = sampled[f"selfteach, {sampling.FULL_BATCH}"]
+pipeline.main(**given, batch=batch, autocast=autocast, full_batch=full_batch)
 overlap.main()

@@ -2,7 +2,8 @@
 
     python -m bench.beside_other_work [--rounds 2]
 
-Both are measured alone and beside the other process, in turns; the best round counts.
+Both are measured alone and beside the other process, in turns; the best round counts. The number
+of threads that training took is printed: it leaves cores to the other process.
 """
 
 from __future__ import annotations
@@ -36,12 +37,20 @@ def run_busy_process() -> Iterator[None]:
 
 
 def measure(hf: HfModel) -> dict[str, float]:
-    """Return the seconds of 1,000 sampled tokens, and of STEPS training steps."""
+    """Return the seconds of 1,000 sampled tokens, and of STEPS training steps, whose threads are
+    printed where they are fewer than torch's.
+    """
     prompts = read_all_prompts()[:PROMPTS]
     rows = training.make_examples(STEPS * training.BATCH)
     with tempfile.TemporaryDirectory() as folder:
-        trained = training.measure_ours(hf, rows, "dpo", Path(folder))
+        trained = training.measure_ours(hf, rows, "dpo", Path(folder), say=print_threads)
     return {"sampling": 1e3 / sampling.measure_ours(hf, prompts, TOKENS, 1), "training": trained}
+
+
+def print_threads(line: str) -> None:
+    """Print what training says of its threads, and nothing else that it says."""
+    if "threads" in line:
+        print(line, flush=True)
 
 
 def main(rounds: int = 2) -> dict[str, float]:

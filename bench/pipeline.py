@@ -8,9 +8,10 @@ prompts, train on its examples for its epochs, and sample its exam. Each round t
 of every part, one of `--slices`, first ours, then theirs. The seconds are scaled up to the whole.
 Loading is measured whole.
 
-The last line compares the seconds of the whole command, which alone does overlap, clusters, the
-ledger and the report. It is fair only if the run was made on the same quiet machine, as it is
-without `--run`.
+The last line of the table compares the seconds of the whole command, which alone does overlap,
+clusters, the ledger and the report. It is fair only if the run was made on the same quiet machine,
+as it is without `--run`. Such a run also records its seconds of sampling: its sampled tokens
+divided by them stand beside the rate of one full batch.
 """
 
 from __future__ import annotations
@@ -180,6 +181,23 @@ def format_table(
     return lines, ratios
 
 
+def describe_sampling(sampled: tuple[int, float] | None, full_batch: float) -> str:
+    """Return the rate of a whole run beside that of one full batch.
+
+    Args:
+        sampled: the run's sampled tokens, and its seconds of sampling.
+        full_batch: sampled tokens a second.
+    """
+    if not sampled or not sampled[1]:
+        return "sampling of the whole run: not recorded; a run that this bench makes records it"
+    tokens, seconds = sampled
+    rate = tokens / seconds
+    return (
+        f"sampling of the whole run: {tokens} tokens in {seconds:.1f} s, {rate:.0f} a second; in "
+        f"one full batch {full_batch:.0f}: {rate / full_batch:.2f}x"
+    )
+
+
 def main(
     run: Path | None = None,
     rule: str = RULE,
@@ -187,8 +205,13 @@ def main(
     rounds: int = 2,
     batch: int = 0,
     autocast: bool = False,
+    full_batch: float = 0.0,
 ) -> dict[str, float]:
-    """Measure and print; return the ratios."""
+    """Measure and print; return the ratios.
+
+    Args:
+        full_batch: sampled tokens a second of our engine in one full batch; 0 measures it.
+    """
     work = read_workload(run) if run else make_own_run(rule)
     folder = str(resolve_model_folder(work.settings["model"]))
     hf = HfModel.load(folder)
@@ -218,6 +241,10 @@ def main(
     )
     lines, ratios = format_table(clocks, rounds, work)
     print("\n".join(lines), flush=True)
+    if work.sampled and not full_batch:
+        prompts = read_all_prompts()[: sampling.NUM_PROMPTS]
+        full_batch = sampling.measure_ours(hf, prompts, sampling.MAX_TOKENS, 1)
+    print(describe_sampling(work.sampled, full_batch), flush=True)
     return ratios
 
 

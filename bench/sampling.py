@@ -1,7 +1,7 @@
 """Measure sampled tokens per second: the engine of `selfteach` for this machine against `generate`
-of transformers at its best batch size, in one process.
+of transformers and its continuous batching, each at its best batch size, in one process.
 
-python -m bench.sampling [--prompts 256] [--tokens 64]
+    python -m bench.sampling [--prompts 256] [--tokens 64] [--model MODEL]
 """
 
 from __future__ import annotations
@@ -16,10 +16,18 @@ import torch
 
 from bench.prompt_files import read_all_prompts
 from selfteach.models.engines import choose_sampler
+from selfteach.models.fetch_default_model import EMBEDDED
 from selfteach.models.hf import HfModel
 from selfteach.records import Request, SamplingParams, make_prompt
 
+NUM_PROMPTS = 256
+MAX_TOKENS = 64
 BATCHES = (32, 96, 192)
+PAGE_TOKENS = 32
+"""Tokens of a page of keys and values in continuous batching."""
+STEP_TOKENS = 2048
+"""Tokens that it computes in a step."""
+FULL_BATCH = "1 sample a prompt"
 MANY = 8
 """The samples of a prompt in the second comparison."""
 
@@ -60,6 +68,7 @@ def measure_generate(hf: HfModel, prompts: Sequence[str], max_tokens: int, batch
     started = time.monotonic()
     for start in range(0, len(rows), batch):
         padded = tokenizer.pad({"input_ids": rows[start : start + batch]}, return_tensors="pt")
+        padded = padded.to(hf.device)
         module: Any = hf.module
         out = module.generate(
             **padded,
@@ -75,38 +84,86 @@ def measure_generate(hf: HfModel, prompts: Sequence[str], max_tokens: int, batch
     return num_tokens / (time.monotonic() - started)
 
 
+def measure_continuous(
+    hf: HfModel, prompts: Sequence[str], max_tokens: int, num_rows: int
+) -> float:
+    """Return the tokens per second of transformers' continuous batching at T=1.
+
+    Its cache is given as many pages as the rows can fill. By itself it takes most of the memory.
+    It computes in a thread of its own, so no mode of torch is set here.
+
+    Args:
+        num_rows: how many answers it computes at once.
+    """
+    from transformers import ContinuousBatchingConfig, GenerationConfig
+
+    rows = [hf.encode(make_prompt(prompt)) for prompt in prompts]
+    pages = -(-(max(map(len, rows)) + max_tokens) // PAGE_TOKENS) + 1
+    sampling = GenerationConfig(
+        do_sample=True,
+        temperature=1.0,
+        top_k=0,
+        max_new_tokens=max_tokens,
+        eos_token_id=sorted(hf.end_ids),
+        pad_token_id=hf.tokenizer.pad_token_id,
+    )
+    batching = ContinuousBatchingConfig(
+        page_size=PAGE_TOKENS,
+        num_blocks=num_rows * pages,
+        max_batch_tokens=STEP_TOKENS,
+        max_requests_per_batch=num_rows,
+    )
+    module: Any = hf.module
+    started = time.monotonic()
+    found = module.generate_batch(
+        rows, generation_config=sampling, continuous_batching_config=batching, warmup=False
+    )
+    seconds = time.monotonic() - started
+    if len(found) < len(rows):
+        raise RuntimeError(f"continuous batching answered {len(found)} of {len(rows)} requests")
+    answers = [answer.generated_tokens for answer in found.values()]
+    return sum(count_answer_tokens(row, hf.end_ids) for row in answers) / seconds
+
+
 def find_best_batch(speeds: Mapping[int, float]) -> int:
     """Return the batch size with the most tokens per second."""
     return max(speeds, key=lambda batch: speeds[batch])
 
 
-def main(num_prompts: int = 256, max_tokens: int = 64) -> tuple[dict[str, float], int]:
+def main(
+    num_prompts: int = NUM_PROMPTS, max_tokens: int = MAX_TOKENS, model: str = EMBEDDED
+) -> tuple[dict[str, float], int]:
     """Measure and print; return the figures and the best batch size of `generate`."""
-    hf = HfModel.load("embedded")
+    hf = HfModel.load(model)
     prompts = read_all_prompts()[:num_prompts]
     theirs = {batch: measure_generate(hf, prompts, max_tokens, batch) for batch in BATCHES}
     best = find_best_batch(theirs)
+    paged = {batch: measure_continuous(hf, prompts, max_tokens, batch) for batch in BATCHES}
     figures: dict[str, float] = {
         f"generate, batch {batch}": round(speed) for batch, speed in theirs.items()
     }
+    figures |= {f"continuous batching, {rows} rows": round(speed) for rows, speed in paged.items()}
     few = prompts[: max(num_prompts // MANY, 1)]
     repeated = [prompt for prompt in few for _ in range(MANY)]  # the same rows as ours
     theirs_many = measure_generate(hf, repeated, max_tokens, best)
     figures[f"generate, {MANY} samples a prompt"] = round(theirs_many)
     for name, num_samples, subset, other in (
-        ("1 sample a prompt", 1, prompts, theirs[best]),
+        (FULL_BATCH, 1, prompts, theirs[best]),
         (f"{MANY} samples a prompt", MANY, few, theirs_many),
     ):
         ours = measure_ours(hf, subset, max_tokens, num_samples)
         figures[f"selfteach, {name}"] = round(ours)
         figures[f"ratio, {name}"] = round(ours / other, 2)
+    ours = figures[f"selfteach, {FULL_BATCH}"]
+    figures["ratio to continuous batching"] = round(ours / max(paged.values()), 2)
     print(json.dumps({"sampling, tokens a second": figures}))
     return figures, best
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--prompts", type=int, default=256)
-    parser.add_argument("--tokens", type=int, default=64)
+    parser.add_argument("--prompts", type=int, default=NUM_PROMPTS)
+    parser.add_argument("--tokens", type=int, default=MAX_TOKENS)
+    parser.add_argument("--model", default=EMBEDDED, help="as of a command")
     given = parser.parse_args()
-    main(given.prompts, given.tokens)
+    main(given.prompts, given.tokens, given.model)

@@ -14,6 +14,7 @@ import argparse
 import random
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,13 @@ def make_examples(count: int, seed: int = 0) -> list[Example]:
     ]
 
 
-def measure_ours(model: HfModel, rows: list[Example], objective: str, folder: Path) -> float:
+def measure_ours(
+    model: HfModel,
+    rows: list[Example],
+    objective: str,
+    folder: Path,
+    say: Callable[[str], None] | None = None,
+) -> float:
     """Return the seconds of one epoch's steps."""
     lora = config.LoraConfig(rank=RANK, alpha=ALPHA)
     settings = config.TrainConfig(
@@ -65,8 +72,16 @@ def measure_ours(model: HfModel, rows: list[Example], objective: str, folder: Pa
         epochs=1,
         checkpoint_every=0,
     )
-    trained = train(model, rows, settings, folder, seed=0)
+    trained = train(model, rows, settings, folder, seed=0, say=say)
     return sum(float(row["seconds"]) for row in trained.curve)
+
+
+def wait_for_device() -> None:
+    """Wait until an accelerator has done what it was given, so that a clock counts it."""
+    import torch
+
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
 
 
 class StepClock(TrainerCallback):
@@ -76,10 +91,12 @@ class StepClock(TrainerCallback):
 
     def on_step_begin(self, *_: Any, **__: Any) -> None:
         """Start the clock."""
+        wait_for_device()
         self._started = time.perf_counter()
 
     def on_step_end(self, *_: Any, **__: Any) -> None:
         """Stop the clock."""
+        wait_for_device()
         self.seconds += time.perf_counter() - self._started
 
 
@@ -95,7 +112,7 @@ def measure_theirs(
 
     options: dict[str, Any] = {
         "output_dir": str(folder),
-        "use_cpu": True,
+        "use_cpu": not torch.cuda.is_available(),
         "bf16": autocast,
         "per_device_train_batch_size": BATCH,
         "num_train_epochs": 1,

@@ -31,6 +31,8 @@ PROMPT_STAGES = tuple(words for stage, words in STAGE_LABELS.items() if stage.st
 """The stages in which the model wrote prompts."""
 SCORED = "scored.jsonl"
 """A file in the folder of a run that `bench.record_scores` made: every text that was scored."""
+SAMPLED = "sampled.jsonl"
+"""Beside it: the tokens and the seconds of every call that sampled."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,8 @@ class Workload:
         compared: the base's own answers, on which the drift was measured.
         settings: the dotted keys of the configuration.
         seconds: of the whole command.
+        sampled: the sampled tokens, and the seconds of sampling alone; None where they were not
+            recorded.
     """
 
     requests: Mapping[str, Sequence[Request]]
@@ -55,6 +59,7 @@ class Workload:
     examples: Sequence[Example]
     settings: Mapping[str, Any]
     seconds: float
+    sampled: tuple[int, float] | None = None
 
 
 def take_slice(rows: Sequence[T], slices: int, number: int) -> list[T]:
@@ -107,9 +112,18 @@ def read_workload(folder: Path) -> Workload:
             examples=examples,
             settings=ledger.get_note("identity")["config"],
             seconds=float(result["seconds"]),
+            sampled=_read_sampled(folder / SAMPLED),
         )
     finally:
         ledger.close()
+
+
+def _read_sampled(path: Path) -> tuple[int, float] | None:
+    """Return the recorded tokens and seconds of sampling, if there are any."""
+    if not path.is_file():
+        return None
+    rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    return sum(row["tokens"] for row in rows), sum(row["seconds"] for row in rows)
 
 
 def _read_requests(path: Path) -> list[tuple[str, Request]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -14,7 +15,9 @@ from bench.workload import SCORED, read_workload, scale_seconds, take_slice
 
 from bench import pipeline, record_scores, sampling
 from selfteach.models.hf import HfModel
+from selfteach.models.recorded import Recorded
 from selfteach.records import (
+    Completion,
     Continuations,
     Example,
     Request,
@@ -23,6 +26,7 @@ from selfteach.records import (
     prompt_to_json,
 )
 from selfteach.run.ledger import Ledger, Outcome
+from talker import open_ledger
 
 BASE = "s" * 24
 
@@ -186,6 +190,44 @@ def test_record_scores_writes_the_scored_texts(
     items = [Continuations("Does it hum?", (" Yes", " No"))]
     assert len(list(tiny_hf.stream_scores(items))) == 1
     assert [item.texts for item in read_workload(folder).scored] == [(" Yes", " No")]
+
+
+def test_the_seconds_of_sampling_leave_the_caller_out(
+    folder: Path, tiny_hf: HfModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert read_workload(folder).sampled is None
+    monkeypatch.setattr(Recorded, "stream", Recorded.stream)
+    clock = [0.0]
+    monkeypatch.setattr(record_scores.time, "monotonic", lambda: clock[0])
+    record_scores.record_sampling(folder)
+
+    def answer(requests: Sequence[Request]) -> Iterator[Completion]:
+        for request in requests:
+            clock[0] += 2.0  # of the sampler
+            yield Completion(request.id(tiny_hf.fingerprint), "La.", "stop", 3, 1)
+
+    monkeypatch.setattr(tiny_hf, "stream", answer, raising=False)
+    with open_ledger(folder) as ledger:
+        model = Recorded(ledger, tiny_hf)
+        asked = [Request("s", f"Sing {n}", SamplingParams()) for n in range(4)]
+        for _ in model.stream(asked):
+            clock[0] += 50.0  # of the caller
+        assert len(model.sample(asked)) == 4  # they are recorded: nothing is sampled
+    sampled = read_workload(folder).sampled
+    assert sampled == (12, 8.0)
+    line = pipeline.describe_sampling(sampled, 3.0)
+    assert line.endswith("12 tokens in 8.0 s, 2 a second; in one full batch 3: 0.50x")
+    assert "not recorded" in pipeline.describe_sampling(None, 3.0)
+
+
+def test_every_engine_of_the_comparison_answers_all_prompts(
+    tiny: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    figures, best = sampling.main(num_prompts=8, max_tokens=4, model=str(tiny))
+    assert best in sampling.BATCHES
+    assert json.loads(capsys.readouterr().out) == {"sampling, tokens a second": figures}
+    assert all(figures[f"continuous batching, {rows} rows"] > 0 for rows in sampling.BATCHES)
+    assert figures["ratio to continuous batching"] > 0
 
 
 def test_an_unfinished_run_is_refused(tmp_path: Path) -> None:

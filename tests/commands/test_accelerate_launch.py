@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from accelerate.commands.config.config_args import load_config_from_file
 from accelerate.commands.launch import _validate_launch_command, launch_command_parser
 from safetensors.torch import load_file
 
+from selfteach.records import Example, make_prompt
 from selfteach.run.lock import RunLock
 
 pytestmark = pytest.mark.training
@@ -82,14 +84,31 @@ def write_examples(folder: Path) -> Path:
     return folder / "lessons.jsonl"
 
 
+def write_run_examples(folder: Path) -> Path:
+    """Write examples as a run has them."""
+    rows = [
+        Example(f"e{n}", "in_scope", make_prompt(f"Sing song {n}."), f"La {n}.", f"No {n}.")
+        for n in range(10)
+    ]
+    (folder / "examples.jsonl").write_text(
+        "".join(json.dumps(row.to_json()) + "\n" for row in rows)
+    )
+    return folder / "examples.jsonl"
+
+
 def train(
-    folder: Path, out: str, model: Path, adapter: str, launch: list[str]
+    folder: Path,
+    out: str,
+    model: Path,
+    adapter: str,
+    launch: list[str],
+    examples: Path | None = None,
 ) -> subprocess.CompletedProcess[str]:
     command = [
         "-m",
         "selfteach",
         "train",
-        str(write_examples(folder)),
+        str(examples or write_examples(folder)),
         "--model",
         str(model),
         "--adapter",
@@ -185,3 +204,28 @@ def test_a_run_that_somebody_works_on_is_not_joined(tiny: Path, tmp_path: Path) 
     assert done.returncode != 0
     assert f"in use by process {os.getpid()}" in done.stderr
     assert time.monotonic() - begun < 120
+
+
+@pytest.mark.slow
+def test_two_machines_train_on_the_examples_of_a_run(tiny: Path, tmp_path: Path) -> None:
+    """The command of docs/how-to/several-processes.md, once for each machine; both are this one."""
+    examples = write_run_examples(tmp_path)
+    alone = train(tmp_path, "one", tiny, "lora", [], examples)
+    assert alone.returncode == 0, alone.stderr
+    flags = launcher(LAUNCHES / "several-gpus.yaml")
+    flags += ["--num_machines", "2", "--main_process_ip", "127.0.0.1"]
+    with ThreadPoolExecutor() as pool:
+        started = [
+            pool.submit(
+                train, tmp_path, "two", tiny, "lora", [*flags, "--machine_rank", rank], examples
+            )
+            for rank in ("0", "1")
+        ]
+    for done in started:
+        assert done.result().returncode == 0, done.result().stderr
+    assert [one.result().stdout.count('{"run"') for one in started] == [1, 0]
+    losses = [
+        [json.loads(line)["loss"] for line in (tmp_path / name / "metrics.jsonl").open()]
+        for name in ("one", "two")
+    ]
+    assert losses[1] == pytest.approx(losses[0], rel=5e-3)

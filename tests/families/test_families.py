@@ -16,7 +16,14 @@ from zoo import ZOO, make_module, make_table, wrap
 
 from selfteach import config
 from selfteach.errors import UsageError
-from selfteach.models.check_family import check_answers, check_head
+from selfteach.models.check_family import (
+    ROUNDED,
+    ROUTED,
+    Limits,
+    check_answers,
+    check_head,
+    get_limits,
+)
 from selfteach.train.adapters.ridge import DownProjEditor
 from selfteach.train.check_training import check_training
 
@@ -33,6 +40,10 @@ QUICK = {
 }
 """One of each sort: plain, a window, soft-capped scores, a wrapper, a head with a multiplier,
 recurrent layers, values of another size, refused."""
+PADDED_EAGERLY = {"gemma2", "falcon_h1"}
+"""Those of QUICK whose padded rows take plain attention in 16 bits."""
+FLOAT32_ALONE = {"mamba", "mamba2", "falcon_mamba"}
+"""Those whose code in transformers mixes 16 and 32 bits on a CPU: refused in 16 bits."""
 MAX_SECONDS = 10.0
 
 every_family = pytest.mark.parametrize(
@@ -57,7 +68,45 @@ def test_losses_and_gradients_are_those_of_plain_peft(name: str, tmp_path: Path)
     if not ZOO[name].adapts:
         pytest.skip("refused: see test_a_family_is_taken_or_refused_at_once")
     hf = wrap(make_module(name), name)
-    assert naive.check_gradients(hf, tmp_path) == ZOO[name].packs
+    assert naive.check_gradients(hf, tmp_path).can_pack == ZOO[name].packs
+
+
+@pytest.mark.training
+@every_family
+def test_in_16_bits_a_family_is_right_to_rounding(name: str, tmp_path: Path) -> None:
+    hf = wrap(make_module(name).to(torch.bfloat16), name)
+    if not ZOO[name].adapts and name not in FLOAT32_ALONE:
+        pytest.skip("refused: see test_a_family_is_taken_or_refused_at_once")
+    if name in FLOAT32_ALONE:
+        assert get_cure(lambda: check_answers(hf, samples=False))
+        return
+    limits = get_limits(hf)
+    known = check_answers(hf, samples=ZOO[name].samples)
+    check_training(hf, config.TrainConfig(), known, seed=0)
+    share = 2.0 if limits == ROUTED else 0.4
+    hf = wrap(make_module(name).to(torch.bfloat16), name)
+    model = naive.check_gradients(hf, tmp_path, limits.nats, share, together=True)
+    assert model.can_pack == ZOO[name].packs
+    if name in PADDED_EAGERLY:
+        assert model.pads_eagerly
+
+
+def test_a_mixture_of_experts_may_round_to_another_expert() -> None:
+    def get_limits_in_16_bits(name: str) -> Limits:
+        return get_limits(wrap(make_module(name).to(torch.bfloat16), name))
+
+    assert {get_limits_in_16_bits(name) for name in ("llama", "gemma2", "mpt")} == {ROUNDED}
+    mixtures = ("mixtral", "qwen3_moe", "deepseek_v3", "gpt_oss", "granitemoe", "jetmoe", "olmoe")
+    assert {get_limits_in_16_bits(name) for name in mixtures} == {ROUTED}
+
+
+@pytest.mark.training
+def test_the_limits_of_16_bits_notice_a_wrong_answer() -> None:
+    """6 nats for a few tokens, which no rounding makes."""
+    hf = wrap(make_module("llama").to(torch.bfloat16), "llama")
+    known = [logp - 6.0 for logp in check_answers(hf, samples=True)]
+    with pytest.raises(UsageError, match="log-probabilities are wrong"):
+        check_training(hf, config.TrainConfig(), known, seed=0)
 
 
 @pytest.mark.training

@@ -2,13 +2,16 @@
 
 import pytest
 
+from selfteach import cli
 from selfteach.errors import UsageError
+from selfteach.models.check_family import check_engine
 from selfteach.models.engines import choose_sampler, list_models, open_sampler
 from selfteach.models.hf import HfModel
 from selfteach.models.openvino import OpenVino, count_shared_tokens
 from selfteach.models.recorded import Recorded
 from selfteach.records import Request, SamplingParams, make_prompt
 from selfteach.run.ledger import Ledger
+from talker import open_ledger
 
 pytest.importorskip("openvino_genai")
 PROMPTS = [
@@ -184,3 +187,21 @@ def test_a_prompt_larger_than_the_cache_is_set_aside(pair, monkeypatch, tmp_path
     ((id, reason),) = recorded.failures
     assert id == wide.id(openvino.fingerprint)
     assert "larger than openvino's cache of 1 GB" in reason
+
+
+def test_an_engine_that_computes_something_else_is_refused(tiny_hf, monkeypatch):
+    check_engine(tiny_hf, OpenVino(tiny_hf))
+    monkeypatch.setattr("selfteach.models.write_gguf.permute_rope_rows", lambda rows, heads: rows)
+    with pytest.raises(UsageError, match=r"sampled with openvino here: other tokens.*--engine hf"):
+        check_engine(tiny_hf, OpenVino(tiny_hf))
+
+
+def test_a_run_checks_its_engine_before_anything_is_sampled(tiny, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr("selfteach.models.write_gguf.permute_rope_rows", lambda rows, heads: -rows)
+    rule = "Do not talk about elephants."
+    run = tmp_path / "run"
+    code = cli.run_command(["feedback", rule, "--model", str(tiny), "--out", str(run)])
+    assert code == 2
+    assert "cannot be sampled with openvino here" in capsys.readouterr().err
+    with open_ledger(run) as ledger:
+        assert ledger.sum_tokens().tokens == 0

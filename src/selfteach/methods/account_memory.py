@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from selfteach.config import TrainConfig
+from selfteach.errors import ResourceError
 from selfteach.models.llama_files import LlamaFiles
 from selfteach.models.memory_account import (
     BYTES_PER_LOGIT,
@@ -18,6 +19,8 @@ from selfteach.models.memory_account import (
     OPENVINO_COPIES,
     PipelineMemory,
     count_cache_bytes,
+    format_bytes,
+    measure_usable_bytes,
 )
 from selfteach.models.openvino import CACHE_GB
 from selfteach.registry import load_registered
@@ -40,6 +43,9 @@ TRAINED_BYTES = 16
 FLOAT32_BYTES = 4
 SMALL_ADAPTERS = ("lora", "reft", "prompt", "bottleneck", "closed_form")
 """Adapters that add numbers to frozen weights. They are no larger than a LoRA."""
+
+ACCURACY = 0.1
+"""How far the account may be from the measured peak: within it no run is refused."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +80,34 @@ def account_memory(base: HfModel, config: Any, *, has_engine: bool) -> PipelineM
     sizes = measure_sizes(base)
     trained, has_frozen = count_trained_bytes(base, sizes, config.train)
     return add_up_memory(sizes, config.train, trained, has_frozen=has_frozen, has_engine=has_engine)
+
+
+def require_memory(base: HfModel, config: Any, *, has_engine: bool) -> None:
+    """Refuse a run that does not fit into the free memory, before anything is sampled.
+
+    Args:
+        has_engine: whether openvino will sample in this process.
+
+    Raises:
+        ResourceError: what the largest stage needs, and what there is.
+    """
+    account = account_memory(base, config, has_engine=has_engine)
+    usable = measure_usable_bytes(base.device)
+    if (1 - ACCURACY) * account.peak <= usable:
+        return
+    stage = max(account.stages, key=lambda name: account.stages[name])
+    cures = ["Close other programs"]
+    if stage == "exam" and has_engine:
+        cures.append("sample with `--engine hf`")
+    if stage == "training":
+        cures.append("lower train.micro_batch_tokens")
+    where = "the machine" if account.on_cpu else "the accelerator"
+    raise ResourceError(
+        f"the {stage} of this run needs about {format_bytes(account.peak)}, and {where} has "
+        f"{format_bytes(usable)} for it.",
+        where=base.name,
+        cure=f"{', '.join(cures)}, or use a smaller model.",
+    )
 
 
 def account_files(

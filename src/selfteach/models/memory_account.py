@@ -119,6 +119,17 @@ def measure_free_bytes(device: torch.device) -> int:
     return min(machine, int(limit) - int(used) + int(files.get("inactive_file", 0)))
 
 
+def measure_usable_bytes(device: torch.device) -> int:
+    """Return the free bytes, and those that this process holds already."""
+    if device.type == "cuda":
+        import torch
+
+        held = torch.cuda.memory_allocated(device) + LIBRARIES_BYTES  # and the device's context
+    else:
+        held = psutil.Process().memory_info().rss
+    return measure_free_bytes(device) + held
+
+
 def measure_total_bytes(device: torch.device) -> int:
     """Return all bytes of the accelerator, or of the machine."""
     if device.type == "cuda":

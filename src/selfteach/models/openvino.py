@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -51,6 +51,7 @@ class OpenVino:
 
     Attributes:
         failures: (id, reason) of each request without a completion.
+        precision: what it computes in, f32 or bf16.
     """
 
     def __init__(
@@ -80,7 +81,7 @@ class OpenVino:
         self.fingerprint = hf.fingerprint
         self._hf: Any = hf
         self._folder = folder
-        self._precision = precision or _choose_precision()
+        self.precision = precision or _choose_precision()
         self.failures: list[tuple[str, str]] = []
         self._opened: Any = self._open()
 
@@ -104,21 +105,21 @@ class OpenVino:
         folder = self._folder or get_cache_folder()
         folder.mkdir(parents=True, exist_ok=True)
         if self._hf.module is None:
-            return _load_pipeline(folder / f"{self.fingerprint}.gguf", self._precision)
+            return _load_pipeline(folder / f"{self.fingerprint}.gguf", self.precision)
         from selfteach.models.write_gguf import write_gguf
 
         if self._folder:
             path = folder / f"{self.fingerprint}.gguf"
             write_gguf(self._hf.module, self._hf.tokenizer, path, ids_only=True)
             keep_engine_file(path, self._hf)
-            return _load_pipeline(path, self._precision)
+            return _load_pipeline(path, self.precision)
         # Every tuned model has a file of its own, so none is kept.
         with tempfile.TemporaryDirectory(
             dir=folder, prefix=".gguf-", ignore_cleanup_errors=True
         ) as scratch:
             path = Path(scratch) / "model.gguf"
             write_gguf(self._hf.module, self._hf.tokenizer, path, ids_only=True)
-            return _load_pipeline(path, self._precision)
+            return _load_pipeline(path, self.precision)
 
     def stream(self, requests: Sequence[Request]) -> Iterator[Completion]:
         """Sample as `Sampler.stream`.
@@ -128,14 +129,24 @@ class OpenVino:
         because the engine looks into its cache when a request is added. A prompt that is larger
         than the cache goes into `failures`.
         """
-        from openvino_genai import GenerationStatus
-
         unique = {request.id(self.fingerprint): request for request in requests}
         ordered = [(r.draw, prepare_request(self._hf, r)) for r in unique.values()]
         ordered.sort(key=lambda pair: (pair[0], -len(pair[1].prompt_ids), pair[1].prompt_ids))
         rows = [row for _, row in ordered]
+        ids = [row.id for row in rows]
         shared = count_shared_tokens([row.prompt_ids for row in rows])
-        reused = {row.id: same for row, same in zip(rows, shared, strict=True)}
+        yield from self.sample_pending(rows, dict(zip(ids, shared, strict=True)))
+
+    def sample_pending(
+        self, rows: Sequence[PendingCompletion], reused: Mapping[str, int]
+    ) -> Iterator[Completion]:
+        """Yield one completion for each row; prompts and limits must fit into the context.
+
+        Args:
+            reused: how many tokens each row shares with one that goes before it, by its id.
+        """
+        from openvino_genai import GenerationStatus
+
         waiting = deque(row for row in rows if not reused[row.id])
         later = deque(row for row in rows if reused[row.id])
         active: dict[int, tuple[PendingCompletion, Any]] = {}

@@ -38,6 +38,7 @@ from selfteach.train.micro_batch_loss import count_units
 from selfteach.train.objectives.objective import Event, Objective
 from selfteach.train.on_policy import OnPolicySampler
 from selfteach.train.reference import encode_teacher_prompt
+from selfteach.train.threads import use_free_threads
 from selfteach.train.trainer import Trainer
 
 
@@ -90,6 +91,32 @@ def train(
         a loss or gradient is not finite; the last finite checkpoint is kept, nothing is exported.
         ResourceError: the parameters, or one row alone, do not fit into memory.
     """
+    with use_free_threads(next(hf.module.parameters()).device, say):
+        return _train(
+            hf,
+            examples,
+            config,
+            folder,
+            seed=seed,
+            defaults=defaults,
+            progress=progress,
+            sample_tuned=sample_tuned,
+            say=say,
+        )
+
+
+def _train(
+    hf: Any,
+    examples: Sequence[Example],
+    config: TrainConfig,
+    folder: Path,
+    *,
+    seed: int,
+    defaults: ObjectiveWeights | None,
+    progress: StepCallback | None,
+    sample_tuned: OnPolicySampler | None,
+    say: Say | None,
+) -> TrainingResult:
     weights = {**(defaults or {}), **config.weights}
     examples = with_roles(examples, weights)
     if is_solved(config.adapter):
@@ -104,13 +131,16 @@ def train(
             "max_steps": 0,
             "learning_rate": None,
         }
-        first = train(
+        first = _train(
             hf,
             examples,
             config.model_copy(update=changes),
             folder / "fast",
             seed=seed,
             defaults=defaults,
+            progress=None,
+            sample_tuned=None,
+            say=None,
         )
         weights = {kind: replace_with_distillation(named) for kind, named in weights.items()}
     objectives = make_objectives(weights, config)

@@ -150,10 +150,6 @@ class Trainer:
         account = self._fit_memory(meter, used)  # 2
         if say:
             say(str(account))
-            if self.model.obstacle:
-                say(
-                    f"rows are padded instead of packed, up to twice as slow: {self.model.obstacle}"
-                )
         self._keep_frozen_states(used)  # 3
         self.reference.say = say
         compute = partial(self._compute_reference_outputs, used)
