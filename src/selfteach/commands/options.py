@@ -31,10 +31,11 @@ REQUIRE_EXAMPLES = {
 REQUIRE_EXAMPLE = "drift<=.05"
 """An example for the other methods."""
 OPTION_PANELS = {
-    **dict.fromkeys(("model", "file", "sets", "seed", "num_seeds"), "Model and settings"),
+    **dict.fromkeys(("model", "engine", "file", "sets", "seed", "num_seeds"), "Model and settings"),
     **dict.fromkeys(("student", "accept", "beside", "instead_of"), "Student"),
 }
 """The headings above the shared options of commands that teach; the others are about the run."""
+ENGINE_HELP = "What samples the answers: auto, openvino, hf, ray, or URL#NAME of a server."
 MODEL_HELP = "A hub name or a folder; the default is embedded, the built-in SmolLM2-135M-Instruct."
 TEACHER_HELP = (
     "the URL of an OpenAI-compatible server and the model's name there; or a hub name, or a folder."
@@ -62,7 +63,7 @@ Engine = Annotated[
     option(
         "--engine",
         "NAME",
-        "Engine that generates the answers: auto, openvino, hf, ray, or URL#NAME of a server.",
+        ENGINE_HELP,
     ),
 ]
 System = Annotated[str, option("--system", "TEXT", "A system message before every prompt.")]
@@ -124,6 +125,7 @@ class TeachOptions:
         Path | None,
         option("--out", "DIR", "The run folder; by default runs/<date>-<material>."),
     ] = None
+    engine: Annotated[str | None, option("--engine", "NAME", ENGINE_HELP)] = None
     file: Settings = None
     sets: Sets = None
     seed: Seed = None
@@ -170,7 +172,12 @@ class TeachOptions:
         from selfteach.config import resolve
 
         given = {key: value for key, value in own.items() if value is not None}
-        settings = {"model": self.model, "seed": self.seed, "seeds": self.num_seeds} | given
+        settings = {
+            "model": self.model,
+            "engine": self.engine,
+            "seed": self.seed,
+            "seeds": self.num_seeds,
+        } | given
         resolved = resolve(schema, self.file, self.sets or (), settings)
         if self.student is None:
             return resolved
