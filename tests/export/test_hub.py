@@ -18,7 +18,8 @@ from lessons import write_lesson
 from selfteach import cli
 from selfteach.models.check_safety import compute_fingerprint
 from selfteach.students.folder import open_student
-from selfteach.students.lessons import add_lesson, begin_state, switch_lessons
+from selfteach.students.lessons import add_lesson, begin_state
+from selfteach.students.take_back import switch_lessons
 
 TOKEN = "hf_only_in_the_environment"
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from selfteach.config import TrainConfig
 from selfteach.errors import ResourceError
-from selfteach.models.llama_files import LlamaFiles
 from selfteach.models.memory_account import (
     BYTES_PER_LOGIT,
     CHUNK_POSITIONS,
@@ -27,6 +26,7 @@ from selfteach.registry import load_registered
 
 if TYPE_CHECKING:
     from selfteach.models.hf import HfModel
+    from selfteach.models.llama_files import LlamaFiles
 
 SAMPLED_POSITIONS = 256
 """Positions of a sampled row, prompt and answer, that are expected."""
