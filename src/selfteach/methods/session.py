@@ -19,7 +19,6 @@ from selfteach.generate.ask import Subject
 from selfteach.judge.request_judge import RequestJudge
 from selfteach.materials.effect import Effect
 from selfteach.materials.situation import Situation
-from selfteach.methods.account_memory import require_memory
 from selfteach.models import Scorer
 from selfteach.models.engines import AUTO, OPENVINO, RAY, URL, choose_engine, choose_sampler
 from selfteach.models.openvino import OpenVino
@@ -152,6 +151,7 @@ def check_memory(model: HfModel, config: Any, *, samples: bool) -> None:
         UsageError: an unknown engine.
         ResourceError: it does not fit.
     """
+    from selfteach.methods.account_memory import require_memory
     from selfteach.train.distributed import get_requested_sharding
 
     if get_requested_sharding():
