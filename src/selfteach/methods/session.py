@@ -21,7 +21,6 @@ from selfteach.materials.effect import Effect
 from selfteach.materials.situation import Situation
 from selfteach.models import Scorer
 from selfteach.models.engines import AUTO, OPENVINO, RAY, URL, choose_engine, choose_sampler
-from selfteach.models.openvino import OpenVino
 from selfteach.models.ray_actors import ACTOR_DIED, RaySettings
 from selfteach.models.recorded import Recorded
 from selfteach.models.remote.endpoint import LEFT_OUT, Endpoint, ServerSettings
@@ -110,6 +109,7 @@ def open_session(
     from selfteach.evaluate.drift import compute_probe_logits
     from selfteach.models.check_family import check_engine
     from selfteach.models.hf import HfModel
+    from selfteach.models.openvino import OpenVino
 
     display.start_stage("load", unit="loaded")
     adapter = find_starting_adapter(run.material, config)
