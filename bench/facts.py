@@ -31,6 +31,7 @@ from pathlib import Path
 from typing import Any
 
 import selfteach
+from bench.kept_lines import append_line, open_lines
 from bench.prompt_files import read_prompts, sample_answers
 from selfteach.evaluate.drift import compute_drift
 from selfteach.evaluate.sanity import is_empty, is_looping
@@ -210,30 +211,6 @@ def make_rows(line: JsonObject, phrasings: int, anchors: Sequence[Example]) -> l
     return [*rows, *(anchor.to_json() for anchor in anchors)]
 
 
-def open_lines(folder: Path, settings: JsonObject) -> list[JsonObject]:
-    """Return the lines of finished cycles; the first line of the file has the settings.
-
-    Raises:
-        SystemExit: the folder belongs to another command.
-    """
-    file = folder / LINES
-    folder.mkdir(parents=True, exist_ok=True)
-    if not file.exists():
-        append_line(folder, {"settings": settings})
-    lines: list[JsonObject] = [
-        json.loads(line) for line in file.read_text("utf-8").splitlines() if line.endswith("}")
-    ]
-    if lines[0] != {"settings": settings}:
-        raise SystemExit(f"{file} is of another command: {lines[0]}; name another folder")
-    return lines[1:]
-
-
-def append_line(folder: Path, line: JsonObject) -> None:
-    """Write one line to the end of the folder's file, at once."""
-    with (folder / LINES).open("a", encoding="utf-8") as file:
-        file.write(json.dumps(line) + "\n")
-
-
 def print_line(line: JsonObject) -> None:
     """Print a cycle without its answers."""
     shown = {key: value for key, value in line.items() if key not in ("answers", "flags")}
@@ -255,7 +232,7 @@ def main(arguments: Sequence[str] | None = None) -> list[JsonObject]:
     settings: dict[str, Any] = {
         name: getattr(given, name) for name in ("model", "phrasings", "seed", "sets")
     }
-    lines = open_lines(given.folder, settings)
+    lines = open_lines(given.folder / LINES, settings)
     for line in lines:
         print_line(line)
     if len(lines) > given.cycles:
@@ -278,7 +255,7 @@ def main(arguments: Sequence[str] | None = None) -> list[JsonObject]:
             )
             model = HfModel.load(given.model, adapter=run / "adapter")
         line = measure_cycle(number, model, check, given.phrasings, given.folder)
-        append_line(given.folder, line)
+        append_line(given.folder / LINES, line)
         print_line(line)
         lines.append(line)
     return lines

@@ -26,6 +26,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from bench.kept_lines import append_line, open_lines
 from bench.own_exam import read_people_questions
 from selfteach.evaluate.exam import measures_to_json
 from selfteach.evaluate.judge_calibration import calibrate_knowledge_judges
@@ -125,28 +126,6 @@ def measure_judge(
     }
 
 
-def open_lines(folder: Path, settings: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the lines that the folder holds already; the first one has the settings.
-
-    Raises:
-        SystemExit: the folder belongs to another command.
-    """
-    file = folder / LINES
-    folder.mkdir(parents=True, exist_ok=True)
-    if not file.exists():
-        append_line(folder, {"settings": settings})
-    lines = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
-    if lines[0] != {"settings": settings}:
-        raise SystemExit(f"{file} is of another command: {lines[0]}; name another folder")
-    return lines[1:]
-
-
-def append_line(folder: Path, row: dict[str, Any]) -> None:
-    """Write one line to the end of the folder's file, at once."""
-    with (folder / LINES).open("a", encoding="utf-8") as file:
-        file.write(json.dumps(row) + "\n")
-
-
 def main(arguments: Sequence[str] | None = None) -> list[dict[str, Any]]:
     """Measure the judges that the folder has no line of, print all lines and return them."""
     parser = argparse.ArgumentParser(
@@ -162,7 +141,7 @@ def main(arguments: Sequence[str] | None = None) -> list[dict[str, Any]]:
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args(arguments)
     settings = {name: value for name, value in vars(given).items() if name != "folder"}
-    lines = open_lines(given.folder, settings | {"file": str(given.file)})
+    lines = open_lines(given.folder / LINES, settings | {"file": str(given.file)})
     done = {line["judge"] for line in lines if "judge" in line}
     model = HfModel.load(given.model)
     recorded = Recorded(Ledger(given.folder / "answers.db"), open_sampler(model), model)
@@ -170,13 +149,13 @@ def main(arguments: Sequence[str] | None = None) -> list[dict[str, Any]]:
     answered = answer_people(recorded, questions, given.unknown, given.samples, given.seed)
     if not lines:
         lines.append(count_questions(answered, questions))
-        append_line(given.folder, lines[0])
+        append_line(given.folder / LINES, lines[0])
     for line in lines:
         print(json.dumps(line), flush=True)
     for judge in list_usable_judges(recorded):
         if judge.name not in done:
             line = measures_to_json(measure_judge(judge, answered, questions))
-            append_line(given.folder, line)
+            append_line(given.folder / LINES, line)
             print(json.dumps(line), flush=True)
             lines.append(line)
     return lines

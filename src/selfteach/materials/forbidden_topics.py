@@ -148,8 +148,7 @@ def none_of(conditions: list[str]) -> str:
 def to_stem(word: str, sentence: str) -> str:
     """Return the singular of a common noun.
 
-    A name stays as it is. A name has a capital letter, unless every word of the sentence has one,
-    or it begins the sentence.
+    A name stays as it is. A name has a capital letter, unless every word of the sentence has one.
     """
     all_capital = all(other[0].isupper() for other in sentence.split() if other[0].isalpha())
     return to_singular(word.lower()) if word.islower() or all_capital else word
