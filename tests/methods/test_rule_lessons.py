@@ -25,6 +25,7 @@ from selfteach.judge.request_judge import RequestJudge
 from selfteach.materials.effect import Effect
 from selfteach.materials.situation import read_situation
 from selfteach.methods import write_prompts
+from selfteach.methods.calibrate_rule_judges import RuleJudges
 from selfteach.methods.feedback import (
     answer_faults,
     choose_objectives,
@@ -35,7 +36,7 @@ from selfteach.methods.feedback import (
     repair_answers,
     search_answers,
 )
-from selfteach.methods.feedback.probe import ProbedPrompt
+from selfteach.methods.feedback.probe import ProbedPrompt, probe_prompts
 from selfteach.methods.write_prompts import get_check
 from selfteach.models.recorded import Recorded
 from selfteach.records import Completion, Example, Prompt, Request, get_user_text, make_prompt
@@ -230,6 +231,28 @@ def method_about(session: Any, probed: Sequence[ProbedPrompt]) -> list[ProbedPro
     ids = prompts_in_scope.find_about_subject(session, [p.prompt for p in probed])
     assert ids == {p.prompt.id for p in probed if "cats" in p.prompt.text}
     return [p for p in probed if p.prompt.id in ids]
+
+
+def test_only_the_exams_judge_decides_where_a_request_does_not_name_the_subject(
+    tmp_path: Path,
+) -> None:
+    """A judge that sees cats in other words also sees them in an answer about whales."""
+    session = open_session(tmp_path)
+    session.base = Recorded(
+        session.run.ledger, Scripted(lambda request: "It is large and grey."), Scripted({}, fluency)
+    )
+    session.model = SimpleNamespace(encode_answer=lambda text, end: text.split(), decode=" ".join)
+    suspicious = ThresholdJudge(CheckJudge('not contains "grey"'), 0.5)
+    judges = RuleJudges(CATS, suspicious)
+    texts = ["Do cats purr?", "What is a whale?"]
+    prompts = [probe(text).prompt for text in texts]
+    probed = probe_prompts(session, prompts, judges)
+    assert [bool(p.violations) for p in probed] == [True, False]
+    everything = RequestJudge(session.base, Subject("cats"), parse_check('not contains "?"'), 0.0)
+    session.request_judge = everything
+    right = [replace(p, broken=(False,) * len(p.completions)) for p in probed]
+    anchors = make_anchors.make_rule_anchors(session, right, 9)
+    assert [get_user_text(one.prompt) for one in anchors] == ["What is a whale?"]
 
 
 def test_where_nothing_is_forbidden_no_prompt_is_about_a_forbidden_subject(tmp_path: Path) -> None:

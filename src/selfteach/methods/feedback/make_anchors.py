@@ -10,7 +10,7 @@ from selfteach.evaluate.exam import GENERAL, NEAR
 from selfteach.judge.decline import is_decline
 from selfteach.methods.anchors import OwnAnswer, keep_answers, make_anchors
 from selfteach.methods.feedback.probe import ProbedPrompt, truncate_answer
-from selfteach.methods.feedback.prompts_in_scope import find_about_subject
+from selfteach.methods.feedback.prompts_in_scope import find_naming_subject
 from selfteach.methods.session import Session
 from selfteach.records import (
     Example,
@@ -22,7 +22,7 @@ from selfteach.records import (
     prompt_to_json,
 )
 
-NAMED_ANCHOR = "is about the subject, though the base kept the rule"
+NAMED_ANCHOR = "names the subject, though the base kept the rule"
 ALSO_DECLINES = "the base declines as well after a decline"
 PROMPTS_PER_LATER_TURN = 4
 """One anchor in so many is asked again after a decline."""
@@ -35,13 +35,15 @@ def make_rule_anchors(
 ) -> list[Example]:
     """Make an anchor of the base's own greedy answer where it keeps the rule (step 4).
 
-    A prompt about a forbidden subject makes none: the base may have kept the rule by chance.
+    A prompt that names a forbidden subject makes none: the base may have kept the rule by chance.
+    One that may be about it and does not name it ("What is ivory made of?") does: a decline would
+    be needless there.
 
     Args:
         reach: how many tokens of an answer to keep.
     """
     kept = [p for p in probed if not p.violations]
-    named = find_about_subject(session, [p.prompt for p in kept])
+    named = find_naming_subject(session, [p.prompt for p in kept])
     answers = []
     for p in kept:
         prompt = p.prompt

@@ -17,7 +17,11 @@ from selfteach.methods.calibrate_rule_judges import (
 )
 from selfteach.methods.feedback.prompts_in_scope import drop_strays
 from selfteach.methods.session import Session
-from selfteach.methods.write_prompts import LIST_LENGTH, write_similar_prompts
+from selfteach.methods.write_prompts import (
+    LIST_LENGTH,
+    make_topic_detector,
+    write_similar_prompts,
+)
 from selfteach.records import Completion, Request, SamplingParams, make_prompt
 
 MAX_GENERAL_ANSWERS = 120
@@ -74,12 +78,16 @@ def probe_prompts(
 
     A target prompt gets a greedy answer and samples. Any other prompt gets a greedy answer, or its
     beginning where a subject is forbidden: that is what an anchor keeps. There the exam's judge
-    alone decides: an answer that it accepts must stay as it is.
+    alone decides: an answer that it accepts must stay as it is. So it does for a target prompt that
+    does not name a forbidden subject: a judge that sees elephants in other words also sees them in
+    an answer about whales.
     """
     answered = sample_probe_answers(session, prompts)
+    names_subject = make_topic_detector(session) or (lambda text: True)
     targets = [row for row in answered if row[0].scope == TARGET]
     elsewhere = [row for row in answered if row[0].scope != TARGET]
-    probed = judge_answers(targets, judges.training)
+    probed = judge_answers([row for row in targets if names_subject(row[0].text)], judges.training)
+    probed += judge_answers([row for row in targets if not names_subject(row[0].text)], judges.exam)
     if session.situation is None:
         probed += judge_answers(elsewhere, judges.exam)
     else:  # outside a situation no answer can break the rule

@@ -177,3 +177,14 @@ def find_about_subject(session: Session, prompts: Sequence[GeneratedPrompt]) -> 
         return set()
     about = judge.find_about([prompt.text for prompt in prompts])
     return {prompt.id for prompt in compress(prompts, about)}
+
+
+def find_naming_subject(session: Session, prompts: Sequence[GeneratedPrompt]) -> set[str]:
+    """Return the ids of prompts that name a forbidden subject.
+
+    Without a check nothing tells a name, and those count that are about the subject.
+    """
+    names_subject = make_topic_detector(session)
+    if names_subject is None:
+        return find_about_subject(session, prompts)
+    return {prompt.id for prompt in prompts if names_subject(prompt.text)}
