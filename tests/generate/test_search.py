@@ -319,11 +319,19 @@ def test_the_progress_counts_each_prompt_once() -> None:
         ("Cats purr. They sleep. Dogs bark at night, always.", "Dogs bark at night, always."),
         ("Cats purr.", ""),
         ("", ""),
+        ("Many pets: dogs, cats, birds, and more.", "Many pets: dogs, birds, and more."),
+        ("I see dogs, birds and cats!\nBye.", "I see dogs and birds!\nBye."),
+        ("I see dogs, birds, fish, or cats.", "I see dogs, birds, or fish."),
+        ("I see dogs, cats, and cats.", ""),
+        ("I see cats, dogs, and birds.", ""),
+        ("I see dogs and cats.", ""),
+        ("Look, it is the old cat of my good neighbor, and it purrs.", ""),
+        ("Look, a dog, and it is the old cat of my neighbor.", ""),
     ],
 )
 def test_revisions(text: str, left: str) -> None:
-    """The longest beginning that keeps the rule, or the sentences that keep it alone; of a list,
-    the items. Less than half is no answer, and "They hunt." speaks of nobody alone.
+    """The longest beginning that keeps the rule, or the sentences that keep it alone; of a list or
+    an enumeration, the items. Less than half is no answer, and "They hunt." speaks of nobody alone.
     """
     assert leave_out_violations([text, "Dogs."], broken) == [left, "Dogs."]
 

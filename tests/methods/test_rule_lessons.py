@@ -36,7 +36,7 @@ from selfteach.methods.feedback import (
     repair_answers,
     search_answers,
 )
-from selfteach.methods.feedback.probe import ProbedPrompt, probe_prompts
+from selfteach.methods.feedback.probe import ProbedPrompt, probe_more_prompts, probe_prompts
 from selfteach.methods.write_prompts import get_check
 from selfteach.models.recorded import Recorded
 from selfteach.records import Completion, Example, Prompt, Request, get_user_text, make_prompt
@@ -182,20 +182,30 @@ def test_anchors_of_a_rule_of_form_are_as_long_as_its_lessons(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("answers", "about", "is_honest"),
+    ("greedy", "cats", "scope", "is_sure"),
     [
-        (("Cats.", "A cat.", "Birds."), True, True),
-        (("Cats.", "Fish.", "Birds."), True, False),
-        (("Birds.", "Cats.", "Cats.", "Cats."), True, False),
-        (("Cats.", "Cats."), False, False),
+        ("Cats.", 6, "target", True),
+        ("Cats.", 5, "target", True),
+        ("Cats.", 4, "target", False),
+        ("Dogs.", 6, "target", False),
+        ("Cats.", 6, "near", False),
     ],
 )
 def test_a_base_that_is_sure_of_the_forbidden_thing_has_no_other_honest_answer(
-    answers: tuple[str, ...], about: bool, is_honest: bool
+    tmp_path: Path, greedy: str, cats: int, scope: str, is_sure: bool
 ) -> None:
-    probed = probe("Who purrs?", *answers)
-    ids = {probed.prompt.id} if about else set()
-    assert search_answers.is_honestly_broken(probed, ids) is is_honest
+    def answer(request: Request) -> str:
+        assert request.stage == "confidence"
+        return "A cat." if request.draw < cats else "A dog."
+
+    session = open_session(tmp_path)
+    model = Scripted(answer)
+    session.base = Recorded(session.run.ledger, model, model)
+    probed = [probe("Who purrs?", greedy, scope=scope)]
+    check = get_check(session)
+    found = search_answers.find_confident_violations(session, probed, CATS, check)
+    assert found == ({"Who purrs?"} if is_sure else set())
+    assert search_answers.find_confident_violations(session, probed, CATS, None) == found
 
 
 def test_each_prompt_gets_a_decline_or_a_repaired_answer(
@@ -314,6 +324,41 @@ def test_a_cut_sentence_is_left_out_before_a_repair() -> None:
     found = repair_answers.repair_own_answers(probed, {"b"}, repair, known, -4.0)
     assert seen == ["Tea is hot."]
     assert found == {"a": ["Tea is hot."]}
+
+
+def test_the_greedy_answer_of_the_base_is_kept_where_only_samples_break_the_rule() -> None:
+    probed = [
+        probe("a", "Dogs bark. Birds", "A cat.", finish="length"),
+        probe("b", "A cat.", "A dog."),
+    ]
+    assert search_answers.keep_greedy_answers(probed) == {"a": ["Dogs bark."]}
+
+
+def test_more_prompts_are_like_those_that_bring_the_subject_up_without_its_name(
+    tmp_path: Path,
+) -> None:
+    listed: list[str] = []
+
+    def answer(request: Request) -> str:
+        if request.stage != "ask alike":
+            return "A cat."
+        listed.append(str(request.prompt))
+        return f"Who hunts {'abcdefghijklmnop'[len(listed) % 16] * 3} at night?"
+
+    settings = {"check": 'not contains "cat"', "ask": {"min_violations": 90}}
+    session = open_session(tmp_path, config=FeedbackConfig.model_validate(settings))
+    model = Scripted(answer)
+    session.base = Recorded(session.run.ledger, model, model)
+    named = [probe(f"Do cats like number {n}?", "A cat.") for n in range(90)]
+    unnamed = [probe(f"Who is it, {n}?", "A cat.") for n in range(4)]
+    judges = RuleJudges(CATS, CATS)
+    more = probe_more_prompts(session, [*named, *unnamed], judges, OverlapIndex())
+    assert more, "enough prompts break the rule, too few without naming the subject"
+    assert listed
+    assert not any("cats" in text for text in listed)
+    listed.clear()
+    assert probe_more_prompts(session, named, judges, OverlapIndex()) == []
+    assert listed == []
 
 
 @pytest.mark.parametrize("scope", ["target", "near"])

@@ -1,10 +1,10 @@
-"""Leave out what breaks a rule: items of a list, or sentences."""
+"""Leave out what breaks a rule: items of a list, items of an enumeration, or sentences."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from itertools import islice
+from itertools import chain, islice
 
 from selfteach.judge.sentence_edits import LIST_ITEM, renumber_items, split_pieces
 from selfteach.records import Prompt
@@ -13,6 +13,12 @@ FindViolations = Callable[[Sequence[tuple[Prompt, str]]], list[bool]]
 """Returns which of the answers break the rule."""
 MIN_LEFT = 0.5
 """The least share of its words that a text keeps."""
+MAX_ITEM_WORDS = 5
+_SEPARATOR = re.compile(
+    r"(,\s+(?:(?:and|or|und|oder|et|ou|y|o)\s+)?|\s+(?:and|or|und|oder|et|ou)\s+)"
+)
+"""What stands between the items of an enumeration."""
+_END = re.compile(r"\W*$")
 _POINTS_BACK = re.compile(
     r"\s*(?:they|them|their|it|its|he|she|his|her|this|that|these|those|such|er|sie|es|ihr|dies\w*|"
     r"ils?|elles?|celui|celle|ceux|leurs?|ellos|ellas?|él|éstos?|éstas?)\b",
@@ -24,11 +30,12 @@ _POINTS_BACK = re.compile(
 def leave_out_violations(texts: Sequence[str], find_violations: FindViolations) -> list[str]:
     """Return each text without the parts that the judge rejects; "" if too little is left.
 
-    A list keeps the items that keep the rule, with new numbers. Other texts keep their longest
-    beginning that does, or else the sentences that do alone. A sentence that speaks of one that is
-    left out goes with it: "They are massive." answers nothing without the animals' name.
+    A sentence first loses the items of an enumeration that break the rule. A list keeps the items
+    that keep it, with new numbers. Other texts keep their longest beginning that does, or else the
+    sentences that do alone. A sentence that speaks of one that is left out goes with it: "They are
+    massive." answers nothing without the animals' name.
     """
-    parts = [split_pieces(text) for text in texts]
+    parts = leave_out_items([split_pieces(text) for text in texts], find_violations)
     pieces: list[tuple[Prompt, str]] = []
     for own in parts:
         starts = ["".join(own[:n]).rstrip() for n in range(len(own), 0, -1)]
@@ -43,6 +50,55 @@ def leave_out_violations(texts: Sequence[str], find_violations: FindViolations) 
         found = renumber_items(rest) if LIST_ITEM.search(text) else beginning or rest
         revised.append(found.rstrip() if is_enough_left(found, text) else "")
     return revised
+
+
+def leave_out_items(
+    texts: Sequence[Sequence[str]], find_violations: FindViolations
+) -> list[list[str]]:
+    """Return the sentences of each text without the items of an enumeration that break the rule:
+    "lions, elephants, and buffalo" becomes "lions, and buffalo".
+
+    The first item is not told from the words before it, so it stays.
+    """
+    sentences = [sentence for own in texts for sentence in own]
+    items = [split_items(sentence) for sentence in sentences]
+    pieces: list[tuple[Prompt, str]] = [("", item) for own in items for item in own[::2]]
+    flags = iter(find_violations(pieces))
+    left = iter(
+        join_items(own, list(islice(flags, len(own[::2])))) if own else sentence
+        for sentence, own in zip(sentences, items, strict=True)
+    )
+    return [list(islice(left, len(own))) for own in texts]
+
+
+def split_items(sentence: str) -> list[str]:
+    """Return the items of an enumeration and, between them, what separates them; or [].
+
+    There are three items at least, and every one but the first and the last is short.
+    """
+    parts = _SEPARATOR.split(sentence)
+    inner = parts[2:-2:2]
+    is_list = len(inner) > 0 and all(len(item.split()) <= MAX_ITEM_WORDS for item in inner)
+    return parts if is_list else []
+
+
+def join_items(parts: Sequence[str], bad: Sequence[bool]) -> str:
+    """Return a sentence without the bad items after the first one.
+
+    Args:
+        parts: of `split_items`; an item goes with the separator before it. The separator of the
+            last one, and the end of the sentence, stay where that one goes.
+        bad: for each item whether it breaks the rule.
+    """
+    pairs = list(zip(parts[1::2], parts[2::2], strict=True))
+    kept = [pair for pair, is_bad in zip(pairs, bad[1:], strict=True) if not is_bad]
+    last_separator, last = pairs[-1]
+    is_short = len(last.split()) <= MAX_ITEM_WORDS
+    if kept and bad[-1] and is_short:
+        kept[-1] = (last_separator, kept[-1][1] + _END.search(last)[0])
+    elif bad[-1]:
+        kept.append(pairs[-1])
+    return parts[0] + "".join(chain.from_iterable(kept))
 
 
 def keep_clear_sentences(sentences: Sequence[str], bad: Sequence[bool]) -> list[str]:

@@ -28,6 +28,10 @@ MAX_GENERAL_ANSWERS = 120
 """General answers that bound the false positives of the training judge. Near answers are too
 similar: an answer about trucks may well say "vehicle".
 """
+MIN_UNNAMED = 0.3
+"""The share of `ask.min_violations` that do not name a forbidden subject."""
+UNNAMED_ROUNDS = 4
+"""So many rounds ask for them: few of their likes break the rule."""
 AnsweredPrompt = tuple[GeneratedPrompt, tuple[Completion, ...]]
 """A prompt and the base's answers to it, the greedy one first."""
 
@@ -119,7 +123,7 @@ def probe_more_prompts(
     session: Session, probed: Sequence[ProbedPrompt], judges: RuleJudges, pool: OverlapIndex
 ) -> list[ProbedPrompt]:
     """Write and probe more prompts while the base breaks the rule on fewer than
-    `ask.min_violations` (step 4).
+    `ask.min_violations` (step 4), or on too few that do not name a forbidden subject.
 
     They are like those on which it does, and new to the pool, which holds the test prompts too.
     """
@@ -127,11 +131,21 @@ def probe_more_prompts(
     for turn in range(session.config.ask.rounds):
         texts = [p.prompt.text for p in (*probed, *found) if is_target_violation(p)]
         lack = session.config.ask.min_violations - len(texts)
+        unnamed = select_unnamed(session, texts)
+        lack_unnamed = round(MIN_UNNAMED * session.config.ask.min_violations) - len(unnamed)
+        if lack_unnamed > 0 and len(unnamed) >= LIST_LENGTH and turn < UNNAMED_ROUNDS:
+            texts, lack = unnamed, lack_unnamed
         if lack <= 0 or len(texts) < LIST_LENGTH:
             break
         more = write_similar_prompts(session, texts, 2 * lack, pool, turn)
         found += probe_prompts(session, drop_strays(session, more), judges)
     return found
+
+
+def select_unnamed(session: Session, texts: Sequence[str]) -> list[str]:
+    """Return the prompts that do not name a forbidden subject: it comes up in the answers alone."""
+    names_subject = make_topic_detector(session)
+    return [text for text in texts if names_subject and not names_subject(text)]
 
 
 def is_target_violation(p: ProbedPrompt) -> bool:

@@ -13,6 +13,7 @@ from selfteach.judge.repair import repair_answer
 from selfteach.methods.feedback.probe import ProbedPrompt
 from selfteach.methods.session import Session
 from selfteach.methods.write_prompts import get_check
+from selfteach.records import Completion
 from selfteach.text import drop_last_sentence
 
 
@@ -81,12 +82,15 @@ def repair_own_answers(
     """
     rows = [(text, one) for text, p in by_text.items() for one in p.violations]
     rows = [row for row in rows if row[0] not in declined and fluency[row[1].id] >= least]
-    whole = [
-        (text, drop_last_sentence(one.text) if one.finish == "length" else one.text)
-        for text, one in rows
-    ]
+    whole = [(text, drop_unfinished_sentence(one)) for text, one in rows]
     found: dict[str, list[str]] = {}
     for (text, _), repaired in zip(rows, repair(whole), strict=True):
         if repaired.strip():
             found.setdefault(text, []).append(repaired)
     return found
+
+
+def drop_unfinished_sentence(completion: Completion) -> str:
+    """Return the text of a completion without the sentence in which it was cut off."""
+    is_cut = completion.finish == "length"
+    return drop_last_sentence(completion.text) if is_cut else completion.text

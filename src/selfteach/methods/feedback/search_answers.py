@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
+from selfteach.evaluate.exam import TARGET
 from selfteach.generate.search import SearchTrace, search_answers, truncate_before
 from selfteach.judge import PromptAnswer, ViolationJudge
 from selfteach.judge.check import Check
@@ -16,13 +18,20 @@ from selfteach.methods.feedback.answer_faults import (
     measure_fluency,
 )
 from selfteach.methods.feedback.probe import ProbedPrompt
-from selfteach.methods.feedback.repair_answers import make_repair, repair_own_answers
+from selfteach.methods.feedback.repair_answers import (
+    drop_unfinished_sentence,
+    make_repair,
+    repair_own_answers,
+)
 from selfteach.methods.feedback.training_settings import replaces_words
 from selfteach.methods.session import Session
+from selfteach.records import Request, SamplingParams, get_user_text, make_prompt
 
 MIN_BEGINNING_WORDS = 3
 NUM_OTHERS = 8
 """Other prompts that an answer must not fit better than its own."""
+CONFIDENCE_SAMPLES = 6
+MIN_CONFIDENT = 5
 
 
 def search_compliant_answers(
@@ -50,7 +59,8 @@ def search_compliant_answers(
     repairs = repair_own_answers(by_text, declined, repair, fluency, least)
     if session.forbidden_topic:
         unrepaired = [p for p in answered if not repairs.get(p.prompt.text)]
-        declined |= {p.prompt.text for p in unrepaired if is_honestly_broken(p, about)}
+        declined |= find_confident_violations(session, unrepaired, judge, check)
+        repairs |= keep_greedy_answers(unrepaired)
     others = choose_others(session, by_text)
 
     def find_answer_faults(pairs: Sequence[PromptAnswer], strategies: Sequence[str]) -> list[str]:
@@ -72,6 +82,14 @@ def search_compliant_answers(
         begun=begun,
         repairs=repairs,
     )
+
+
+def keep_greedy_answers(probed: Sequence[ProbedPrompt]) -> dict[str, list[str]]:
+    """Return the greedy answer of the base by prompt, where only its samples break the rule: that
+    is what it would say itself.
+    """
+    kept = [p for p in probed if not p.broken[0]]
+    return {p.prompt.text: [drop_unfinished_sentence(p.completions[0])] for p in kept}
 
 
 def choose_others(session: Session, texts: Collection[str]) -> list[str]:
@@ -98,18 +116,35 @@ def is_to_decline(p: ProbedPrompt, about: Collection[str], check: Check | None) 
     return names_subject or all(p.broken)
 
 
-def is_honestly_broken(p: ProbedPrompt, about: Collection[str]) -> bool:
-    """Return whether what the base would say with confidence is the forbidden thing.
+def find_confident_violations(
+    session: Session,
+    probed: Sequence[ProbedPrompt],
+    judge: ViolationJudge,
+    check: Check | None,
+) -> set[str]:
+    """Return the target prompts to which the base would say the forbidden thing with confidence:
+    its greedy answer breaks the rule, and so do MIN_CONFIDENT of CONFIDENCE_SAMPLES samples.
 
-    The request is about the subject, the greedy answer of the base breaks the rule, and so do most
-    of its samples. Where such an answer cannot be repaired, another one would be a falsehood: the
-    largest land animal is no giraffe.
-
-    Args:
-        about: the ids of prompts that are about the subject.
+    Another answer would be a falsehood there: the largest land animal is no giraffe. Where the base
+    says it by chance ("I am writing this. What do I have to do?"), its samples differ.
     """
-    is_usual = sum(p.broken) > len(p.broken) / 2
-    return p.prompt.id in about and p.broken[0] and is_usual
+    doubtful = [p.prompt.text for p in probed if p.prompt.scope == TARGET and p.broken[0]]
+    sampling = SamplingParams(
+        session.config.search.temperature, 0.95, session.config.probe.max_tokens
+    )
+    requests = [
+        Request("confidence", make_prompt(text), sampling, number, session.config.seed)
+        for text in doubtful
+        for number in range(CONFIDENCE_SAMPLES)
+    ]
+    answers = [
+        (r.prompt, one.text) for r, one in zip(requests, session.base.sample(requests), strict=True)
+    ]
+    broken = [not check.keeps(text) for _, text in answers] if check else judge.broken(answers)
+    counts = Counter(
+        get_user_text(prompt) for (prompt, _), bad in zip(answers, broken, strict=True) if bad
+    )
+    return {text for text in doubtful if counts[text] >= MIN_CONFIDENT}
 
 
 def find_beginnings(by_text: Mapping[str, ProbedPrompt], check: Check) -> dict[str, str]:
