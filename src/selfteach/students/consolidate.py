@@ -4,7 +4,8 @@ lessons.
   1  read the objectives of each lesson's kinds of examples from the record of its run
   2  choose at most EXAMPLES of them, evenly over the lessons, and join them breadth first: the
      first one of every lesson, then the second one, ...
-  3  train one adapter from the base, with the settings of the first lesson
+  3  train one adapter from the base, with the settings of the first lesson and as many epochs as
+     the lesson with the most had
   4  sit all exams with it; keep it only if no lesson becomes worse
 
 Rank and size stay those of one lesson, and the time that of EXAMPLES, however many lessons there
@@ -130,13 +131,15 @@ def choose_examples(lessons: Sequence[Sequence[Example]], count: int) -> list[li
 
 
 def merge_settings(settings: Sequence[TrainConfig]) -> dict[str, object]:
-    """Return the settings that belong to kinds of examples, of all lessons.
+    """Return the settings that belong to kinds of examples, of all lessons, and the most epochs.
 
-    A least share of a lesson's examples is a share of that lesson's part of the whole.
+    A least share of a lesson's examples is a share of that lesson's part of the whole. A rule with
+    a condition wants more epochs than others (docs/log/2026-11-rules.md).
     """
     weights: dict[str, object] = {}
     shares: dict[str, float] = {}
     for own in settings:
         weights |= own.weights
         shares |= {kind: share / len(settings) for kind, share in own.min_share.items()}
-    return {"weights": weights, "min_share": shares}
+    epochs = max(own.epochs for own in settings)
+    return {"weights": weights, "min_share": shares, "epochs": epochs}

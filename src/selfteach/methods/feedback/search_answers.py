@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
 from selfteach.evaluate.exam import TARGET
@@ -25,13 +24,14 @@ from selfteach.methods.feedback.repair_answers import (
 )
 from selfteach.methods.feedback.training_settings import replaces_words
 from selfteach.methods.session import Session
-from selfteach.records import Request, SamplingParams, get_user_text, make_prompt
+from selfteach.records import Request, SamplingParams, make_prompt
 
 MIN_BEGINNING_WORDS = 3
 NUM_OTHERS = 8
 """Other prompts that an answer must not fit better than its own."""
-CONFIDENCE_SAMPLES = 6
+NUM_SAMPLES = 6
 MIN_CONFIDENT = 5
+"""So many of the samples break the rule where the base is sure of the forbidden thing."""
 
 
 def search_compliant_answers(
@@ -59,8 +59,9 @@ def search_compliant_answers(
     repairs = repair_own_answers(by_text, declined, repair, fluency, least)
     if session.forbidden_topic:
         unrepaired = [p for p in answered if not repairs.get(p.prompt.text)]
-        declined |= find_confident_violations(session, unrepaired, judge, check)
-        repairs |= keep_greedy_answers(unrepaired)
+        again = sample_again(session, unrepaired, judge, check)
+        declined |= {p.prompt.text for p in again if sum(p.broken) >= MIN_CONFIDENT}
+        repairs |= keep_own_answers([p for p in unrepaired if not p.broken[0]] + again)
     others = choose_others(session, by_text)
 
     def find_answer_faults(pairs: Sequence[PromptAnswer], strategies: Sequence[str]) -> list[str]:
@@ -82,14 +83,6 @@ def search_compliant_answers(
         begun=begun,
         repairs=repairs,
     )
-
-
-def keep_greedy_answers(probed: Sequence[ProbedPrompt]) -> dict[str, list[str]]:
-    """Return the greedy answer of the base by prompt, where only its samples break the rule: that
-    is what it would say itself.
-    """
-    kept = [p for p in probed if not p.broken[0]]
-    return {p.prompt.text: [drop_unfinished_sentence(p.completions[0])] for p in kept}
 
 
 def choose_others(session: Session, texts: Collection[str]) -> list[str]:
@@ -116,35 +109,44 @@ def is_to_decline(p: ProbedPrompt, about: Collection[str], check: Check | None) 
     return names_subject or all(p.broken)
 
 
-def find_confident_violations(
+def sample_again(
     session: Session,
     probed: Sequence[ProbedPrompt],
     judge: ViolationJudge,
     check: Check | None,
-) -> set[str]:
-    """Return the target prompts to which the base would say the forbidden thing with confidence:
-    its greedy answer breaks the rule, and so do MIN_CONFIDENT of CONFIDENCE_SAMPLES samples.
+) -> list[ProbedPrompt]:
+    """Return the target prompts whose greedy answer breaks the rule, with NUM_SAMPLES more samples.
 
-    Another answer would be a falsehood there: the largest land animal is no giraffe. Where the base
+    Where nearly all of them break it, the forbidden thing is what the base says with confidence,
+    and another answer would be a falsehood: the largest land animal is no giraffe. Where the base
     says it by chance ("I am writing this. What do I have to do?"), its samples differ.
     """
-    doubtful = [p.prompt.text for p in probed if p.prompt.scope == TARGET and p.broken[0]]
-    sampling = SamplingParams(
-        session.config.search.temperature, 0.95, session.config.probe.max_tokens
-    )
+    doubtful = [p.prompt for p in probed if p.prompt.scope == TARGET and p.broken[0]]
+    max_tokens = session.config.probe.max_tokens
+    sampling = SamplingParams(session.config.search.temperature, 0.95, max_tokens)
     requests = [
-        Request("confidence", make_prompt(text), sampling, number, session.config.seed)
-        for text in doubtful
-        for number in range(CONFIDENCE_SAMPLES)
+        Request("confidence", make_prompt(prompt.text), sampling, number, session.config.seed)
+        for prompt in doubtful
+        for number in range(NUM_SAMPLES)
     ]
-    answers = [
-        (r.prompt, one.text) for r, one in zip(requests, session.base.sample(requests), strict=True)
-    ]
+    samples = session.base.sample(requests)
+    answers = [(r.prompt, one.text) for r, one in zip(requests, samples, strict=True)]
     broken = [not check.keeps(text) for _, text in answers] if check else judge.broken(answers)
-    counts = Counter(
-        get_user_text(prompt) for (prompt, _), bad in zip(answers, broken, strict=True) if bad
-    )
-    return {text for text in doubtful if counts[text] >= MIN_CONFIDENT}
+    found = []
+    for n, prompt in enumerate(doubtful):
+        own = slice(n * NUM_SAMPLES, (n + 1) * NUM_SAMPLES)
+        found.append(ProbedPrompt(prompt, tuple(samples[own]), tuple(broken[own])))
+    return found
+
+
+def keep_own_answers(probed: Sequence[ProbedPrompt]) -> dict[str, list[str]]:
+    """Return the first answer of the base that keeps the rule by prompt, where it gave one."""
+    found = {}
+    for p in probed:
+        kept = [one for one, bad in zip(p.completions, p.broken, strict=True) if not bad]
+        if kept:
+            found[p.prompt.text] = [drop_unfinished_sentence(kept[0])]
+    return found
 
 
 def find_beginnings(by_text: Mapping[str, ProbedPrompt], check: Check) -> dict[str, str]:
