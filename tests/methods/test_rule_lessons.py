@@ -188,7 +188,7 @@ def test_anchors_of_a_rule_of_form_are_as_long_as_its_lessons(tmp_path: Path) ->
 def test_a_base_that_says_the_forbidden_thing_is_asked_again(
     tmp_path: Path, greedy: str, scope: str, is_asked: bool
 ) -> None:
-    said = ["A cat.", "A dog. A", "A bird.", "Cats.", "Cats.", "Cats."]
+    said = ["A cat.", "A dog.", "A bird.", "Cats.", "Cats.", "Cats."]
     session = open_session(tmp_path)
     model = Scripted(lambda request: said[request.draw])
     session.base = Recorded(session.run.ledger, model, model)
@@ -197,8 +197,6 @@ def test_a_base_that_says_the_forbidden_thing_is_asked_again(
         again = search_answers.sample_again(session, probed, CATS, check)
         broken = (True, False, False, True, True, True)
         assert [p.broken for p in again] == ([broken] if is_asked else [])
-        kept = {"Who purrs?": ["A dog. A"]} if is_asked else {}
-        assert search_answers.keep_own_answers(again) == kept
 
 
 def test_each_prompt_gets_a_decline_or_a_repaired_answer(
@@ -319,13 +317,12 @@ def test_a_cut_sentence_is_left_out_before_a_repair() -> None:
     assert found == {"a": ["Tea is hot."]}
 
 
-def test_an_answer_of_the_base_that_keeps_the_rule_is_kept_without_its_cut_sentence() -> None:
+def test_the_greedy_answer_of_the_base_is_kept_where_only_samples_break_the_rule() -> None:
     probed = [
         probe("a", "Dogs bark. Birds", "A cat.", finish="length"),
         probe("b", "A cat.", "A dog."),
-        probe("c", "A cat."),
     ]
-    assert search_answers.keep_own_answers(probed) == {"a": ["Dogs bark."], "b": ["A dog."]}
+    assert search_answers.keep_greedy_answers(probed) == {"a": ["Dogs bark."]}
 
 
 def test_more_prompts_are_like_those_that_bring_the_subject_up_without_its_name(

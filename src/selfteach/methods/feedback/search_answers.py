@@ -61,7 +61,7 @@ def search_compliant_answers(
         unrepaired = [p for p in answered if not repairs.get(p.prompt.text)]
         again = sample_again(session, unrepaired, judge, check)
         declined |= {p.prompt.text for p in again if sum(p.broken) >= MIN_CONFIDENT}
-        repairs |= keep_own_answers([p for p in unrepaired if not p.broken[0]] + again)
+        repairs |= keep_greedy_answers(unrepaired)
     others = choose_others(session, by_text)
 
     def find_answer_faults(pairs: Sequence[PromptAnswer], strategies: Sequence[str]) -> list[str]:
@@ -139,14 +139,12 @@ def sample_again(
     return found
 
 
-def keep_own_answers(probed: Sequence[ProbedPrompt]) -> dict[str, list[str]]:
-    """Return the first answer of the base that keeps the rule by prompt, where it gave one."""
-    found = {}
-    for p in probed:
-        kept = [one for one, bad in zip(p.completions, p.broken, strict=True) if not bad]
-        if kept:
-            found[p.prompt.text] = [drop_unfinished_sentence(kept[0])]
-    return found
+def keep_greedy_answers(probed: Sequence[ProbedPrompt]) -> dict[str, list[str]]:
+    """Return the greedy answer of the base by prompt, where only its samples break the rule: that
+    is what it would say itself. A sample that keeps it is often about something else.
+    """
+    kept = [p for p in probed if not p.broken[0]]
+    return {p.prompt.text: [drop_unfinished_sentence(p.completions[0])] for p in kept}
 
 
 def find_beginnings(by_text: Mapping[str, ProbedPrompt], check: Check) -> dict[str, str]:
