@@ -324,6 +324,7 @@ def test_the_progress_counts_each_prompt_once() -> None:
         ("I see dogs, birds, fish, or cats.", "I see dogs, birds, or fish."),
         ("I see dogs, cats, and cats.", ""),
         ("I see cats, dogs, and birds.", ""),
+        ("The best pet is, of course, a cat.", ""),
         ("I see dogs and cats.", ""),
         ("Look, it is the old cat of my good neighbor, and it purrs.", ""),
         ("Look, a dog, and it is the old cat of my neighbor.", ""),

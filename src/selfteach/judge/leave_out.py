@@ -74,12 +74,13 @@ def leave_out_items(
 def split_items(sentence: str) -> list[str]:
     """Return the items of an enumeration and, between them, what separates them; or [].
 
-    There are three items at least, and every one but the first and the last is short.
+    There are three items at least, every one but the first and the last is short, and a word joins
+    the last one: "It is, of course, football." enumerates nothing.
     """
     parts = _SEPARATOR.split(sentence)
     inner = parts[2:-2:2]
-    is_list = len(inner) > 0 and all(len(item.split()) <= MAX_ITEM_WORDS for item in inner)
-    return parts if is_list else []
+    is_short = len(inner) > 0 and all(len(item.split()) <= MAX_ITEM_WORDS for item in inner)
+    return parts if is_short and parts[-2].strip(" ,\t\n") else []
 
 
 def join_items(parts: Sequence[str], bad: Sequence[bool]) -> str:
