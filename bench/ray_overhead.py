@@ -1,6 +1,9 @@
 """Measure what Ray adds to 1,000 requests: seconds of this process's own engine, of one actor with
 the same engine, and of an actor that answers at once.
 
+Processor seconds count this process, the actors and Ray's own processes; other work on the machine
+changes them less than seconds by the clock.
+
 python -m bench.ray_overhead [--model embedded] [--requests 1000] [--tokens 4]
 """
 
@@ -11,6 +14,8 @@ import json
 import os
 import time
 from pathlib import Path
+
+import psutil
 
 from selfteach.models import Sampler, ray_actors
 from selfteach.models.engines import choose_sampler, open_sampler
@@ -42,15 +47,25 @@ def open_one_actor(model: HfModel) -> Sampler:
     return choose_sampler(model, "ray", ray=RaySettings(1)).sampler
 
 
-def measure_seconds(sampler: Sampler, requests: list[Request]) -> float:
-    """Return the least seconds of several rounds; the first one warms up."""
-    found = []
+def read_processor_seconds() -> float:
+    """Return the processor seconds of this process and of all that it started and that still run."""
+    own = psutil.Process()
+    times = [one.cpu_times() for one in (own, *own.children(recursive=True))]
+    return sum(each.user + each.system for each in times)
+
+
+def measure_seconds(sampler: Sampler, requests: list[Request]) -> tuple[float, float]:
+    """Return the least seconds of several rounds, by the clock and of processors; the first one
+    warms up.
+    """
+    clock, processor = [], []
     for _ in range(1 + REPEATS):
-        started = time.monotonic()
+        started, used = time.monotonic(), read_processor_seconds()
         count = sum(1 for _ in sampler.stream(requests))
-        found.append(time.monotonic() - started)
+        clock.append(time.monotonic() - started)
+        processor.append(read_processor_seconds() - used)
         assert count == len(requests)
-    return min(found[1:])
+    return min(clock[1:]), min(processor[1:])
 
 
 def main() -> None:
@@ -67,12 +82,13 @@ def main() -> None:
     ]
     join_cluster(address="local", num_cpus=2)
     model = HfModel.load(given.model)
-    found = {"requests": given.requests, "tokens": given.tokens}
     seconds = {"here": measure_seconds(open_sampler(model), requests)}
     seconds["one actor"] = measure_seconds(open_one_actor(model), requests)
     ray_actors.ActorModel = make_echo(model.fingerprint)  # type: ignore[misc,assignment]
     seconds["an actor that answers at once"] = measure_seconds(open_one_actor(model), requests)
-    print(json.dumps({**found, "seconds": {name: round(s, 3) for name, s in seconds.items()}}))
+    for number, kind in enumerate(("seconds", "processor seconds")):
+        each = {name: round(found[number], 3) for name, found in seconds.items()}
+        print(json.dumps({"requests": given.requests, "tokens": given.tokens, kind: each}))
 
 
 if __name__ == "__main__":

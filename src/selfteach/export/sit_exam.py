@@ -137,7 +137,7 @@ def sit_exams(
     that of its own run, as this version grades it.
     """
     untouched = HfModel.load(base)
-    tuned = HfModel.load(base, adapter=adapter)
+    tuned = untouched.with_adapter(adapter)
     tuned.fingerprint = sampler.fingerprint  # its scores are of this exam's answers
     found = []
     with tempfile.TemporaryDirectory(prefix="selfteach-") as scratch:

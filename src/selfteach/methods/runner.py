@@ -39,9 +39,10 @@ from selfteach.methods.session import (
     make_server_settings,
     open_session,
 )
-from selfteach.models.engines import RAY, URL, choose_sampler
+from selfteach.models.engines import OPENVINO, RAY, URL, choose_engine, choose_sampler
 from selfteach.models.hf import HfModel
 from selfteach.models.recorded import Recorded
+from selfteach.models.worn_lora import explain_why_worn
 from selfteach.records import (
     Example,
     JsonMapping,
@@ -60,7 +61,7 @@ from selfteach.run.local_paths import hide_paths_of_command
 from selfteach.run.run_folder import Run
 from selfteach.run.workload import RemainingTime
 from selfteach.train.adapters.join_loras import explain_why_not_joined, join_loras
-from selfteach.train.distributed import broadcast_from_first
+from selfteach.train.distributed import broadcast_from_first, has_shards
 from selfteach.train.memory import measure_peak_mb
 from selfteach.train.on_policy import OnPolicySampler, make_on_policy_sampler
 from selfteach.train.train import TrainingResult, train
@@ -390,8 +391,8 @@ def find_pair_kinds(objectives: ObjectiveWeights) -> set[str]:
 
 
 def open_tuned(session: Session, trained: TrainingResult) -> TunedModel:
-    """Open the base with the adapter merged; it samples through the run's engine."""
-    model = HfModel.load(session.config.model, adapter=trained.adapter)
+    """Open the base with the adapter; it samples through the run's engine."""
+    model = load_tuned(session, trained.adapter)
     watch = session.display.count_answers
     if not session.samples:
         return TunedModel(trained, model, Recorded(session.run.ledger, None, model, watch))
@@ -408,6 +409,20 @@ def open_tuned(session: Session, trained: TrainingResult) -> TunedModel:
         session.display.print_line(f"the tuned model samples with {opened.engine}: {opened.reason}")
     recorded = Recorded(session.run.ledger, opened.sampler, model, watch)
     return TunedModel(trained, model, recorded)
+
+
+def load_tuned(session: Session, adapter: Path) -> HfModel:
+    """Return the base with an adapter. It shares the weights of the session's base, unless that one
+    has an earlier adapter or its weights are split over processes.
+    """
+    base, config = session.model, session.config
+    if session.run.material.get("from") or has_shards(base.module):
+        return HfModel.load(config.model, adapter=adapter)
+    merges = session.samples and choose_engine(base, config.engine)[0] == OPENVINO
+    reason = "" if merges else explain_why_worn(base.module, adapter)
+    if reason:
+        session.display.print_line(f"the LoRA is computed beside the base's weights: {reason}")
+    return base.with_adapter(adapter, worn=bool(reason))
 
 
 def publish(

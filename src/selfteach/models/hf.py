@@ -7,6 +7,7 @@ only the needed positions through the head, which is a large share of the work o
 
 from __future__ import annotations
 
+import copy
 import os
 import platform
 from collections.abc import Callable, Iterator, Sequence
@@ -32,6 +33,7 @@ from selfteach.models.resolve_model_path import resolve_base, resolve_model_fold
 from selfteach.models.score import compute_answer_logits, embed_all, score_all
 from selfteach.models.silence import silence_libraries
 from selfteach.models.tokens import ChatTokenizer
+from selfteach.models.worn_lora import wear_lora
 from selfteach.records import Completion, Continuations, ItemScores, Prompt, Request
 from selfteach.registry import did_you_mean
 
@@ -104,6 +106,22 @@ class HfModel:
         check_head(module, name)
         return HfModel(module, tokens, name, fingerprint, list(filter(None, notes)))
 
+    def with_adapter(self, adapter: Path, *, worn: bool = False) -> HfModel:
+        """Return this model with a saved adapter. Both share every weight that does not change.
+
+        Args:
+            worn: a LoRA is computed beside the weights, so that none changes (worn_lora.py).
+
+        Raises:
+            UsageError: the adapter does not fit.
+            IntegrityError: it was trained on another base.
+        """
+        note = check_safety.check_adapter(adapter, self.fingerprint)
+        module = (wear_lora if worn else load_adapter)(share_weights(self.module), adapter).eval()
+        check_head(module, self.name)
+        fingerprint = check_safety.compute_adapter_fingerprint(self.fingerprint, adapter)
+        return HfModel(module, self.tokens, self.name, fingerprint, [note] if note else [])
+
     @property
     def device(self) -> torch.device:
         """Return the device of the weights."""
@@ -160,6 +178,16 @@ class HfModel:
         Row t predicts answer token t, EOS included.
         """
         return compute_answer_logits(self, pairs)
+
+
+def share_weights(module: nn.Module) -> Any:
+    """Return a copy of a module whose weights lie in the memory of the module's own.
+
+    A weight of the copy can be replaced through its `data`; the module keeps its own then.
+    """
+    own = {id(p): nn.Parameter(p.data, requires_grad=False) for p in module.parameters()}
+    buffers = {id(buffer): buffer for buffer in module.buffers()}
+    return copy.deepcopy(module, own | buffers)
 
 
 def has_bf16_hardware() -> bool:

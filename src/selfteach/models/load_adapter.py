@@ -47,6 +47,8 @@ def find_changed_base(settings: JsonMapping) -> str:
 def load_adapter(module: Any, folder: Path) -> Any:
     """Return the module with the adapter: other weights, or a `HookAdapter` on it.
 
+    A weight that changes gets memory of its own, so that another module may share the others.
+
     Raises:
         UsageError: an unknown kind, or tensors that do not fit.
     """
@@ -65,6 +67,7 @@ def load_adapter(module: Any, folder: Path) -> Any:
             check_names(tensors.keys(), settings["tensors"])
             return _replace_weights(module, tensors)
         made = _make_hook_adapter(module, kind, settings, tensors)
+        made.to(next(module.parameters()).device)
         if isinstance(made, ReftHooks) and made.is_exact:
             return _merge_reft(module, made)
     made.attach()
@@ -123,15 +126,14 @@ def _make_hook_adapter(
 
 
 def _replace_weights(module: Any, tensors: Mapping[str, Tensor]) -> Any:
-    """Copy the changed tensors into the module; all others stay those of the base."""
+    """Put the changed tensors into the module; all others stay those of the base."""
     own = dict(module.named_parameters())
-    with torch.no_grad():
-        for name, tensor in tensors.items():
-            if own[name].shape != tensor.shape:
-                raise ValueError(
-                    f"{name} is {tuple(tensor.shape)}, the model's own {tuple(own[name].shape)}"
-                )
-            own[name].copy_(tensor)
+    for name, tensor in tensors.items():
+        if own[name].shape != tensor.shape:
+            raise ValueError(
+                f"{name} is {tuple(tensor.shape)}, the model's own {tuple(own[name].shape)}"
+            )
+        own[name].data = tensor.to(own[name], copy=True)
     return module
 
 
@@ -237,10 +239,10 @@ def _merge_reft(module: Any, made: ReftHooks) -> Any:
         a, up, shift = convert_edit_to_low_rank(
             r, w, b, weight, None if bias is None else bias.float()
         )
-        linear.weight.copy_(torch.addmm(weight, up, a))
+        linear.weight.data = torch.addmm(weight, up, a).to(linear.weight.dtype)
         shift = shift.to(linear.weight.dtype)
         if bias is not None:
-            bias.add_(shift)
+            bias.data = bias + shift
         elif shift.any():
             linear.bias = nn.Parameter(shift)
     return module

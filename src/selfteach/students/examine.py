@@ -118,7 +118,7 @@ def open_models(
 ) -> OpenModels:
     """Load the base and the student; engines open at the first request (step 1)."""
     base = load_base(state)
-    tuned = HfModel.load(state.base, adapter=adapter)
+    tuned = base.with_adapter(adapter)
     engine = _read_config(student, lessons[0]).engine
     folder = student.path / ENGINE_FOLDER
     return OpenModels(

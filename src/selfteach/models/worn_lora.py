@@ -1,0 +1,70 @@
+"""A LoRA that is worn: computed beside the base's own weights, which stay as they are.
+
+Merging is faster, but needs a second copy of every changed weight. Where memory has no room for it,
+the tuned model wears the LoRA and shares all weights with the base. The products are rounded as in
+training (train/fast/lora_linear.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from selfteach.models.check_safety import read_json
+from selfteach.models.hook_adapter import HookAdapter
+from selfteach.models.load_adapter import CONFIG_FILE
+from selfteach.models.lora_layers import LoraLayer, explain_why_not_plain_lora, read_lora_layers
+from selfteach.models.memory_account import format_bytes, measure_free_bytes
+
+MERGED_SHARE = 0.5
+"""The share of the free memory that merged weights may take; keys and values may take the rest."""
+
+
+class WornLora(HookAdapter):
+    """Add s B (A x) to the output of linear layers.
+
+    Shapes of the tensors: A^T (D_in, r), s B^T (r, D_out), in the dtype of the weights.
+    """
+
+    kind = "lora"
+
+    def __init__(self, module: Any, layers: Mapping[str, LoraLayer]) -> None:
+        self.sites = {i: module.get_submodule(name) for i, name in enumerate(layers)}
+        tensors = {}
+        for site, layer in enumerate(layers.values()):
+            like: Any = self.sites[site].weight
+            tensors[f"{site}.a"] = layer.a.to(like).T
+            tensors[f"{site}.b"] = (layer.b * layer.scale).to(like).T
+        super().__init__(module, tensors)
+
+    def _edit_output(self, site: int, part: nn.Module, inputs: Any, out: Any) -> Any:
+        if not self.active:
+            return None
+        thin = inputs[0].flatten(0, -2) @ self.tensors[f"{site}.a"]
+        out.view(-1, out.shape[-1]).addmm_(thin, self.tensors[f"{site}.b"])
+        return out  # in place: it is the layer's own fresh output
+
+
+def wear_lora(module: Any, folder: Path) -> Any:
+    """Return the module with a saved LoRA on it.
+
+    Raises:
+        UsageError: no plain LoRA, or one of another model.
+    """
+    WornLora(module, read_lora_layers(module, folder)).attach()
+    return module
+
+
+def explain_why_worn(module: Any, folder: Path) -> str:
+    """Return why a saved adapter should be worn and not merged, or an empty text."""
+    if explain_why_not_plain_lora(read_json(folder / CONFIG_FILE)):
+        return ""
+    weights = [module.get_submodule(name).weight for name in read_lora_layers(module, folder)]
+    merged = sum(weight.nbytes for weight in weights)
+    free = measure_free_bytes(weights[0].device)
+    if merged <= MERGED_SHARE * free:
+        return ""
+    return f"merged weights would take {format_bytes(merged)} of {format_bytes(free)} free memory"
