@@ -44,8 +44,13 @@ LOGP_TOLERANCE = 2e-3
 @torch.no_grad()
 def compute_logits(module: Any, ids: Sequence[int]) -> Tensor:
     """Return the logits (T, V) of one sequence, without a cache."""
-    found: Tensor = module(input_ids=torch.tensor([list(ids)]), use_cache=False).logits[0]
+    found: Tensor = module(input_ids=make_batch(module, ids), use_cache=False).logits[0]
     return found.float()
+
+
+def make_batch(module: Any, ids: Sequence[int]) -> Tensor:
+    """Return one sequence (1, T) on the device of the weights."""
+    return torch.tensor([list(ids)], device=next(module.parameters()).device)
 
 
 def check_sample(hf: HfModel) -> None:
@@ -69,7 +74,7 @@ def check_sample(hf: HfModel) -> None:
 def compute_logp(module: Any, prompt: Sequence[int], answer: Sequence[int]) -> float:
     """Return log p(answer | prompt) in nats."""
     logits = compute_logits(module, [*prompt, *answer])[len(prompt) - 1 : -1]
-    targets = torch.tensor(list(answer))[:, None]
+    targets = torch.tensor(list(answer), device=logits.device)[:, None]
     return float(torch.log_softmax(logits, -1).gather(1, targets).sum())
 
 
@@ -92,9 +97,9 @@ def check_embed(hf: HfModel) -> None:
         ids, start, stop = hf.tokens.find_user_span(prompt)
         with torch.no_grad():
             states = get_decoder(hf.module)(
-                input_ids=torch.tensor([ids]), use_cache=False
+                input_ids=make_batch(hf.module, ids), use_cache=False
             ).last_hidden_state[0]
-        wanted = states[start:stop].float().mean(0)
+        wanted = states[start:stop].float().mean(0).cpu()
         torch.testing.assert_close(torch.from_numpy(mine), wanted, atol=1e-3, rtol=1e-3)
 
 
@@ -123,7 +128,7 @@ def attach(module: Any) -> LoraAdapter:
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for parameter in adapter.parameters():
-            parameter.copy_(torch.randn(parameter.shape, generator=generator) * 0.05)
+            parameter.copy_(0.05 * torch.randn(parameter.shape, generator=generator))
     adapter.begin_step()
     return adapter
 
@@ -151,7 +156,7 @@ def check_gradients(
         batch = model.pack(rows)
         with model.use_attention():
             logp = model.token_logp(model.states(batch), batch.targets)
-            weights = torch.linspace(-1, 1, len(logp))
+            weights = torch.linspace(-1, 1, len(logp), device=logp.device)
             (logp * weights).sum().backward()
         grads = dict(zip(names, [one.grad for one in adapter.parameters()], strict=True))
     finally:
@@ -162,9 +167,9 @@ def check_gradients(
     wanted = []
     for row in rows:
         for answer in row.answers:
-            ids = torch.tensor([[*row.prompt, *answer]])
+            ids = make_batch(peft, [*row.prompt, *answer])
             logits = peft(input_ids=ids, use_cache=False).logits[0, len(row.prompt) - 1 : -1]
-            targets = torch.tensor(answer)[:, None]
+            targets = torch.tensor(answer, device=logits.device)[:, None]
             wanted.append(torch.log_softmax(logits.float(), -1).gather(1, targets)[:, 0])
     known = torch.cat(wanted)
     torch.testing.assert_close(logp, known, atol=nats, rtol=nats)
@@ -190,6 +195,7 @@ def check_train(hf: HfModel, folder: Path) -> None:
     settings = config.TrainConfig(batch_size=3, epochs=1, lora=config.LoraConfig(rank=4))
     done = train(hf, make_examples(), settings, folder, seed=0, defaults={"in_scope": {"dpo": 1.0}})
     assert done.steps == 2
+    shared = hf.with_adapter(done.adapter)
     ids = hf.encode(make_prompt(QUESTIONS[0]))
     before = compute_logits(base, ids)
     torch.testing.assert_close(compute_logits(hf.module, ids), before, msg="the base changed")
@@ -198,6 +204,10 @@ def check_train(hf: HfModel, folder: Path) -> None:
     assert (wanted - before).abs().max() > 1e-4, "nothing was learned"
     merged = load_adapter(base, done.adapter)
     torch.testing.assert_close(compute_logits(merged, ids), wanted, atol=1e-3, rtol=1e-3)
+    torch.testing.assert_close(compute_logits(shared.module, ids), compute_logits(merged, ids))
+    worn = hf.with_adapter(done.adapter, worn=True)
+    torch.testing.assert_close(compute_logits(worn.module, ids), wanted, atol=1e-3, rtol=1e-3)
+    torch.testing.assert_close(compute_logits(hf.module, ids), before, msg="the base changed")
     check_saved(wrap(merged), folder / "merged")
 
 
@@ -205,7 +215,7 @@ def check_saved(hf: HfModel, folder: Path) -> None:
     """A saved model, loaded again, is the same."""
     hf.module.save_pretrained(folder)
     hf.tokenizer.save_pretrained(folder)
-    again = HfModel.load(folder, dtype="float32", device="cpu")
+    again = HfModel.load(folder, dtype="float32", device=str(hf.device))
     ids = hf.encode(make_prompt(QUESTIONS[0]))
     torch.testing.assert_close(
         compute_logits(again.module, ids), compute_logits(hf.module, ids), atol=1e-4, rtol=1e-4

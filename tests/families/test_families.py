@@ -14,6 +14,7 @@ import pytest
 import torch
 from zoo import ZOO, make_module, make_table, wrap
 
+from devices import every_device
 from selfteach import config
 from selfteach.errors import UsageError
 from selfteach.models.check_family import (
@@ -53,8 +54,9 @@ every_family = pytest.mark.parametrize(
 
 
 @every_family
-def test_answers_are_those_of_a_naive_pass(name: str) -> None:
-    hf = wrap(make_module(name), name)
+@every_device
+def test_answers_are_those_of_a_naive_pass(name: str, device: str) -> None:
+    hf = wrap(make_module(name).to(device), name)
     check_head(hf.module, name)
     naive.check_score(hf)
     naive.check_embed(hf)
@@ -64,17 +66,21 @@ def test_answers_are_those_of_a_naive_pass(name: str) -> None:
 
 @pytest.mark.training
 @every_family
-def test_losses_and_gradients_are_those_of_plain_peft(name: str, tmp_path: Path) -> None:
+@every_device
+def test_losses_and_gradients_are_those_of_plain_peft(
+    name: str, device: str, tmp_path: Path
+) -> None:
     if not ZOO[name].adapts:
         pytest.skip("refused: see test_a_family_is_taken_or_refused_at_once")
-    hf = wrap(make_module(name), name)
+    hf = wrap(make_module(name).to(device), name)
     assert naive.check_gradients(hf, tmp_path).can_pack == ZOO[name].packs
 
 
 @pytest.mark.training
 @every_family
-def test_in_16_bits_a_family_is_right_to_rounding(name: str, tmp_path: Path) -> None:
-    hf = wrap(make_module(name).to(torch.bfloat16), name)
+@every_device
+def test_in_16_bits_a_family_is_right_to_rounding(name: str, device: str, tmp_path: Path) -> None:
+    hf = wrap(make_module(name).to(device, torch.bfloat16), name)
     if not ZOO[name].adapts and name not in FLOAT32_ALONE:
         pytest.skip("refused: see test_a_family_is_taken_or_refused_at_once")
     if name in FLOAT32_ALONE:
@@ -84,7 +90,7 @@ def test_in_16_bits_a_family_is_right_to_rounding(name: str, tmp_path: Path) -> 
     known = check_answers(hf, samples=ZOO[name].samples)
     check_training(hf, config.TrainConfig(), known, seed=0)
     share = 2.0 if limits == ROUTED else 0.4
-    hf = wrap(make_module(name).to(torch.bfloat16), name)
+    hf = wrap(make_module(name).to(device, torch.bfloat16), name)
     model = naive.check_gradients(hf, tmp_path, limits.nats, share, together=True)
     assert model.can_pack == ZOO[name].packs
     if name in PADDED_EAGERLY:
@@ -111,16 +117,18 @@ def test_the_limits_of_16_bits_notice_a_wrong_answer() -> None:
 
 @pytest.mark.training
 @every_family
-def test_a_trained_adapter_is_merged_and_saved(name: str, tmp_path: Path) -> None:
+@every_device
+def test_a_trained_adapter_is_merged_worn_and_saved(name: str, device: str, tmp_path: Path) -> None:
     if not ZOO[name].adapts:
         pytest.skip("refused: see test_a_family_is_taken_or_refused_at_once")
-    naive.check_train(wrap(make_module(name), name), tmp_path)
+    naive.check_train(wrap(make_module(name).to(device), name), tmp_path)
 
 
 @pytest.mark.training
 @every_family
-def test_a_family_is_taken_or_refused_at_once(name: str) -> None:
-    hf = wrap(make_module(name), name)
+@every_device
+def test_a_family_is_taken_or_refused_at_once(name: str, device: str) -> None:
+    hf = wrap(make_module(name).to(device), name)
     before = describe(hf.module)
     started = time.process_time()
 

@@ -111,7 +111,7 @@ REPLY = {
     ],
 }
 SERVER = {"pid": 1, "started_s": 1.0, "address": "x", "models": ["base"], "student": ""}
-MEMORY = json.dumps(vars(PipelineMemory(1, 2, 3, 4, 5, True))).encode()
+MEMORY = json.dumps(vars(PipelineMemory(1, 2, 3, 4, 5, 6, 7, True))).encode()
 LORA_SETTINGS = json.dumps(
     {"peft_type": "LORA", "r": 1, "lora_alpha": 1, "target_modules": ["q_proj"]}
 ).encode()

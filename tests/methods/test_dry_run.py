@@ -24,7 +24,7 @@ from selfteach.run.display import SilentDisplay
 
 RULE = "Do not talk about the fox."
 ABSENT = "nobody/no-model"
-SMALL_RUN = PipelineMemory(1, 2, 3, 4, 5, on_cpu=True)
+SMALL_RUN = PipelineMemory(1, 2, 3, 4, 5, 6, 7, on_cpu=True)
 
 
 def state(model: Path, target: int, *, verbose: bool = False) -> JsonObject:

@@ -14,8 +14,8 @@ from tiny import Tiny
 
 from selfteach import config
 from selfteach.errors import UsageError
-from selfteach.models.hook_adapter import parse_layers
 from selfteach.models.load_adapter import PEFT_PREFIX
+from selfteach.models.parse_layers import parse_layers
 from selfteach.train.adapters.lora import LoraAdapter
 
 IDS = torch.tensor([[5, 9, 31, 8, 40, 3, 77, 12]])

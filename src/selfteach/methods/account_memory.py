@@ -5,7 +5,8 @@ The second one needs no torch.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from selfteach.config import TrainConfig
@@ -22,6 +23,7 @@ from selfteach.models.memory_account import (
     measure_usable_bytes,
 )
 from selfteach.models.openvino import CACHE_GB
+from selfteach.models.parse_layers import parse_layers
 from selfteach.registry import load_registered
 
 if TYPE_CHECKING:
@@ -55,7 +57,8 @@ class ModelSizes:
     Attributes:
         weights: the bytes of all weights, as they are loaded.
         itemsize: the bytes of one.
-        sides: the sum of rows and columns of the linear layers, without the head.
+        linear: the bytes of the linear layers, without the head.
+        sides: the sum of their rows and columns.
         hidden: the numbers of a hidden state.
         vocabulary: the number of words.
         position: the bytes of the keys and values of one position, in all layers.
@@ -63,6 +66,7 @@ class ModelSizes:
 
     weights: int
     itemsize: int
+    linear: int
     sides: int
     hidden: int
     layers: int
@@ -71,27 +75,52 @@ class ModelSizes:
     on_cpu: bool
 
 
-def account_memory(base: HfModel, config: Any, *, has_engine: bool) -> PipelineMemory:
+@dataclass(frozen=True)
+class TrainedSizes:
+    """Hold what a training changes, in bytes.
+
+    Attributes:
+        trained: of what is trained, with gradients, AdamW's moments and the base's values.
+        tuned, worn: as in PipelineMemory; `worn` where no engine needs merged weights.
+        has_frozen: whether the model's own weights stay frozen.
+    """
+
+    trained: int
+    tuned: int
+    worn: int
+    has_frozen: bool
+
+
+def account_memory(
+    base: HfModel, config: Any, *, has_engine: bool, continued: bool = False
+) -> PipelineMemory:
     """Return what a run of a loaded model takes of the memory.
 
     Args:
         has_engine: whether openvino samples in this process.
+        continued: whether the base has the adapter of an earlier run. The tuned model is loaded
+            anew then.
     """
     sizes = measure_sizes(base)
-    trained, has_frozen = count_trained_bytes(base, sizes, config.train)
-    return add_up_memory(sizes, config.train, trained, has_frozen=has_frozen, has_engine=has_engine)
+    trained = count_trained_bytes(base, sizes, config.train)
+    if continued:
+        trained = replace(trained, tuned=sizes.weights, worn=sizes.weights)
+    return add_up_memory(sizes, config.train, trained, has_engine=has_engine)
 
 
-def require_memory(base: HfModel, config: Any, *, has_engine: bool) -> None:
+def require_memory(
+    base: HfModel, config: Any, *, has_engine: bool, continued: bool = False
+) -> None:
     """Refuse a run that does not fit into the free memory, before anything is sampled.
 
     Args:
         has_engine: whether openvino will sample in this process.
+        continued: as of `account_memory`.
 
     Raises:
         ResourceError: what the largest stage needs, and what there is.
     """
-    account = account_memory(base, config, has_engine=has_engine)
+    account = account_memory(base, config, has_engine=has_engine, continued=continued).least
     usable = measure_usable_bytes(base.device)
     if (1 - ACCURACY) * account.peak <= usable:
         return
@@ -126,6 +155,7 @@ def account_files(
     sizes = ModelSizes(
         weights=files.num_weights * itemsize,
         itemsize=itemsize,
+        linear=itemsize * sum(prod(shape) for shape in layers if len(shape) > 1),
         sides=sum(sum(shape) for shape in layers if len(shape) > 1),
         hidden=about.hidden_size,
         layers=about.num_hidden_layers,
@@ -138,7 +168,7 @@ def account_files(
         on_cpu=True,
     )
     trained = count_lora_bytes(sizes, train)
-    return add_up_memory(sizes, train, trained, has_frozen=True, has_engine=has_engine)
+    return add_up_memory(sizes, train, trained, has_engine=has_engine)
 
 
 def measure_sizes(base: HfModel) -> ModelSizes:
@@ -153,6 +183,7 @@ def measure_sizes(base: HfModel) -> ModelSizes:
     return ModelSizes(
         weights=sum(weight.nbytes for weight in module.parameters()),
         itemsize=base.dtype.itemsize,
+        linear=sum(part.weight.nbytes for part in linear),
         sides=sum(part.in_features + part.out_features for part in linear),
         hidden=int(about.hidden_size),
         layers=int(about.num_hidden_layers),
@@ -162,39 +193,45 @@ def measure_sizes(base: HfModel) -> ModelSizes:
     )
 
 
-def count_trained_bytes(base: HfModel, sizes: ModelSizes, train: TrainConfig) -> tuple[int, bool]:
-    """Return the bytes of what is trained, with gradients, AdamW's moments and the base's values;
-    and whether the model's own weights stay frozen.
+def count_trained_bytes(base: HfModel, sizes: ModelSizes, train: TrainConfig) -> TrainedSizes:
+    """Return what a training changes.
 
     An adapter that changes no weights of the model counts as a LoRA, which is no smaller.
     """
     kind = load_registered("adapters", train.adapter)
     copied = getattr(kind, "weights", None)
     if copied is None:
-        return count_lora_bytes(sizes, train), True
+        return count_lora_bytes(sizes, train)
     changed = copied(base.module, train).values()
     each = TRAINED_BYTES + sizes.itemsize
-    return sum(each * weight.numel() for weight in changed), False
+    trained = sum(each * weight.numel() for weight in changed)
+    tuned = sum(weight.nbytes for weight in changed)
+    return TrainedSizes(trained, tuned, tuned, has_frozen=False)
 
 
-def count_lora_bytes(sizes: ModelSizes, train: TrainConfig) -> int:
-    """Return the bytes of a LoRA on every linear layer, with gradients and AdamW's moments."""
-    return TRAINED_BYTES * train.lora.rank * sizes.sides
+def count_lora_bytes(sizes: ModelSizes, train: TrainConfig) -> TrainedSizes:
+    """Return what a LoRA on the linear layers of the chosen decoder layers changes."""
+    share = 1.0
+    if train.adapter == "lora":
+        chosen = parse_layers(train.lora.layers, sizes.layers, "train.lora.layers")
+        share = len(chosen) / sizes.layers
+    numbers = share * train.lora.rank * sizes.sides
+    merged = round(share * sizes.linear)
+    alone = round(sizes.itemsize * numbers) if train.adapter == "lora" else merged
+    return TrainedSizes(round(TRAINED_BYTES * numbers), merged, alone, has_frozen=True)
 
 
 def add_up_memory(
-    sizes: ModelSizes, train: TrainConfig, trained: int, *, has_frozen: bool, has_engine: bool
+    sizes: ModelSizes, train: TrainConfig, trained: TrainedSizes, *, has_engine: bool
 ) -> PipelineMemory:
     """Return the account of a run.
 
     Args:
-        trained: the bytes of what is trained.
-        has_frozen: whether the model's own weights stay frozen.
         has_engine: whether openvino samples in this process.
     """
     training = (
-        trained
-        + count_activation_bytes(sizes, train, has_frozen=has_frozen)
+        trained.trained
+        + count_activation_bytes(sizes, train, has_frozen=trained.has_frozen)
         + BYTES_PER_LOGIT * CHUNK_POSITIONS * sizes.vocabulary
     )
     if sizes.on_cpu and sizes.itemsize < FLOAT32_BYTES:
@@ -203,7 +240,17 @@ def add_up_memory(
         engine, cache = round(OPENVINO_COPIES * sizes.weights), CACHE_GB << 30
     else:
         engine, cache = 0, SAMPLED_POSITIONS * CPU_ROWS * sizes.position
-    return PipelineMemory(sizes.weights, engine, cache, training, sizes.vocabulary, sizes.on_cpu)
+    worn = trained.tuned if has_engine else trained.worn
+    return PipelineMemory(
+        sizes.weights,
+        trained.tuned,
+        worn,
+        engine,
+        cache,
+        training,
+        sizes.vocabulary,
+        sizes.on_cpu,
+    )
 
 
 def count_activation_bytes(sizes: ModelSizes, train: TrainConfig, *, has_frozen: bool) -> int:

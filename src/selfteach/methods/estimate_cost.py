@@ -100,7 +100,9 @@ def estimate_cost(
         assert not isinstance(base, UnloadedModel)
         sampled_per_s = SCORED_COST * measure_reading_speed(base)
     has_engine = plan.samples and isinstance(sampler, OpenVino)
-    memory = look_up_memory(base, config, display, has_engine=has_engine)
+    memory = look_up_memory(
+        base, config, display, has_engine=has_engine, continued=earlier is not None
+    )
     if isinstance(base, UnloadedModel):
         total = read_memory_bytes()
     else:
@@ -150,16 +152,22 @@ def load_base(name: str, earlier: Path | None, display: Display) -> HfModel:
 
 
 def look_up_memory(
-    base: HfModel | UnloadedModel, config: Any, display: Display, *, has_engine: bool
+    base: HfModel | UnloadedModel,
+    config: Any,
+    display: Display,
+    *,
+    has_engine: bool,
+    continued: bool = False,
 ) -> PipelineMemory:
     """Return what a run takes of the memory: as an earlier command with the same base and the same
     training counted it, or counted now, without the weights where possible.
 
     Args:
         has_engine: whether openvino samples in this process.
+        continued: whether the base has the adapter of an earlier run.
     """
     settings = config.train.model_dump()
-    key = digest(["memory", VERSION, base.fingerprint, settings, has_engine])
+    key = digest(["memory", VERSION, base.fingerprint, settings, has_engine, continued])
     path = get_cache_folder() / "memory" / f"{key}.json"
     if isinstance(base, UnloadedModel):
         if known := read_kept_memory(path) or account_unloaded(
@@ -167,7 +175,7 @@ def look_up_memory(
         ):
             return known
         base = load_base(config.model, None, display)
-    found = account_memory(base, config, has_engine=has_engine)
+    found = account_memory(base, config, has_engine=has_engine, continued=continued)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_text(path, json.dumps(asdict(found)) + "\n")
     return found
@@ -230,8 +238,13 @@ def describe_stages(stages: Sequence[PlannedStage], sampled_per_s: float = 0.0) 
 def describe_memory(memory: PipelineMemory, total: int) -> str:
     """Return what the stages need, and whether the machine has it."""
     stages = ", ".join(f"{name} {format_bytes(size)}" for name, size in memory.stages.items())
-    fits = "it fits" if memory.peak <= total else "it does not fit"
     where = "the machine" if memory.on_cpu else "the accelerator"
+    if memory.peak <= total:
+        fits = "it fits"
+    elif memory.least.peak <= total:
+        fits = f"it fits with the LoRA beside the weights ({format_bytes(memory.least.peak)})"
+    else:
+        fits = "it does not fit"
     return f"{stages}; {where} has {format_bytes(total)}: {fits}"
 
 

@@ -115,7 +115,7 @@ def open_session(
     adapter = find_starting_adapter(run.material, config)
     model = HfModel.load(config.model, adapter=adapter, progress=display.print_line)
     run.bind("base", model.fingerprint)
-    check_memory(model, config, samples=samples)
+    check_memory(model, config, samples=samples, continued=adapter is not None)
     sampler = None
     if samples:
         server = make_server_settings(run, config, display)
@@ -140,12 +140,13 @@ def open_session(
     return Session(run, config, display, rule, model, base, base_logits, teacher, samples=samples)
 
 
-def check_memory(model: HfModel, config: Any, *, samples: bool) -> None:
+def check_memory(model: HfModel, config: Any, *, samples: bool, continued: bool) -> None:
     """Check that the whole run fits into the free memory. Several processes that split the weights
     check their training alone.
 
     Args:
         samples: whether models answer.
+        continued: whether the model has the adapter of an earlier run.
 
     Raises:
         UsageError: an unknown engine.
@@ -157,7 +158,7 @@ def check_memory(model: HfModel, config: Any, *, samples: bool) -> None:
     if get_requested_sharding():
         return
     has_engine = samples and choose_engine(model, config.engine)[0] == OPENVINO
-    require_memory(model, config, has_engine=has_engine)
+    require_memory(model, config, has_engine=has_engine, continued=continued)
 
 
 def check_model(model: HfModel, config: Any, *, samples: bool) -> None:

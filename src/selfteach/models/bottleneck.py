@@ -14,7 +14,8 @@ from typing import Any
 from torch import Tensor, nn
 
 from selfteach.errors import UsageError
-from selfteach.models.hook_adapter import HookAdapter, Shapes, get_decoder_layers, parse_layers
+from selfteach.models.hook_adapter import HookAdapter, Shapes, get_decoder_layers
+from selfteach.models.parse_layers import parse_layers
 from selfteach.records import JsonMapping
 
 PARTS = ("down", "down_bias", "up", "up_bias")

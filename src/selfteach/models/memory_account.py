@@ -1,14 +1,14 @@
 """What a run takes of the memory, before it starts.
 
-The base stays loaded while the tuned model, a second copy of the weights, takes the exam. So a run
-needs the most either then or in training. The constants were measured with the embedded model on a
+The base stays loaded while the tuned model takes the exam, which has its own copy of every weight
+that the training changed. So a run needs the most either then or in training. The constants were measured with the embedded model on a
 CPU (docs/log/2026-11-speed.md).
 """
 
 from __future__ import annotations
 
 import platform
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +33,9 @@ OPENVINO_COPIES = 2.45
 SCORED_BYTES_PER_WORD = 7_600
 """Logits of the positions that are scored at once, for each word of the vocabulary."""
 TYPICAL_VOCABULARY = 150_000
+TYPICAL_TRAINING = 0.95
+"""Bytes that a training adds for each weight: a LoRA of rank 16, and 2,048 tokens at once. By the
+account 0.65 for Llama 3.1 8B and 0.93 for Qwen3 4B."""
 CPU_ROWS = 64
 """Answers that transformers samples at once on a CPU."""
 CHUNK_POSITIONS = 128
@@ -53,6 +56,8 @@ class PipelineMemory:
 
     Attributes:
         weights: of one copy of the model.
+        tuned: of the weights that the tuned model has for itself.
+        worn: of what it has for itself where it merges nothing; `tuned` where it must merge.
         engine: what samples beside it; 0 if the model itself does.
         cache: keys and values.
         training: everything that training adds to the weights.
@@ -61,6 +66,8 @@ class PipelineMemory:
     """
 
     weights: int
+    tuned: int
+    worn: int
     engine: int
     cache: int
     training: int
@@ -78,7 +85,7 @@ class PipelineMemory:
         """Return the bytes of the stages that need the most."""
         return {
             "training": LIBRARIES_BYTES + self.weights + self.training,
-            "exam": self.fixed + 2 * self.weights + self.engine + self.cache,
+            "exam": self.fixed + self.weights + self.tuned + self.engine + self.cache,
         }
 
     @property
@@ -86,17 +93,27 @@ class PipelineMemory:
         """Return the most bytes at once."""
         return max(self.stages.values())
 
+    @property
+    def least(self) -> PipelineMemory:
+        """Return the account where the tuned model merges nothing if it need not."""
+        return replace(self, tuned=self.worn)
+
 
 def find_largest_model(memory: int, *, on_cpu: bool, cache: int) -> float:
-    """Return how many weights in 16 bits a model may have whose exam fits, in billions.
+    """Return how many weights in 16 bits a model may have whose whole run fits, in billions: with
+    a LoRA on all layers, which openvino needs merged.
 
     Args:
         memory: all bytes of the machine or of the accelerator.
         cache: the bytes of openvino's keys and values.
     """
-    empty = PipelineMemory(0, 0, cache if on_cpu else 0, 0, TYPICAL_VOCABULARY, on_cpu)
-    copies = 2 + (OPENVINO_COPIES if on_cpu else 0)
-    return max(memory - empty.peak, 0) / (2 * copies) / 1e9
+    logits = BYTES_PER_LOGIT * CHUNK_POSITIONS * TYPICAL_VOCABULARY
+    empty = PipelineMemory(
+        0, 0, 0, 0, cache if on_cpu else 0, logits, TYPICAL_VOCABULARY, on_cpu
+    ).stages
+    copies = 2 + OPENVINO_COPIES if on_cpu else 1
+    each = {"training": 2 + TYPICAL_TRAINING, "exam": 2 * copies}
+    return min(max(memory - empty[stage], 0) / each[stage] for stage in each) / 1e9
 
 
 def measure_free_bytes(device: torch.device) -> int:

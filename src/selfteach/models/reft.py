@@ -26,8 +26,8 @@ from selfteach.models.hook_adapter import (
     Shapes,
     TokenPositions,
     get_decoder_layers,
-    parse_layers,
 )
+from selfteach.models.parse_layers import parse_layers
 from selfteach.records import JsonMapping
 
 SITES = {"stream": "", "down_proj": "mlp.down_proj"}

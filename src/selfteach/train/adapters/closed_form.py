@@ -32,7 +32,8 @@ from torch import Tensor
 from selfteach.config import ClosedFormConfig, TrainConfig
 from selfteach.errors import DataError
 from selfteach.files import write_text
-from selfteach.models.hook_adapter import get_decoder_layers, parse_layers
+from selfteach.models.hook_adapter import get_decoder_layers
+from selfteach.models.parse_layers import parse_layers
 from selfteach.records import GENERAL, LEARN, Example, JsonObject, Message
 from selfteach.train import memory
 from selfteach.train.adapters.exact_conversion import WeightUpdate, write_lora

@@ -17,8 +17,9 @@ from torch import Tensor, nn
 
 from selfteach.config import LoraConfig, TrainConfig
 from selfteach.errors import UsageError
-from selfteach.models.hook_adapter import get_decoder, get_decoder_layers, parse_layers
+from selfteach.models.hook_adapter import get_decoder, get_decoder_layers
 from selfteach.models.load_adapter import PEFT_PREFIX
+from selfteach.models.parse_layers import parse_layers
 from selfteach.records import JsonMapping
 from selfteach.train.adapters.adapter import (
     Adapter,

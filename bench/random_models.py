@@ -1,0 +1,172 @@
+"""Measure sampling and LoRA training of a Llama with random weights on an accelerator, as fractions
+of what the machine can do, beside transformers and TRL.
+
+    python -m bench.random_models --size 8b [--rows 256] [--tokens 128] [--steps 6]
+
+A sampled token cannot take less time than reading all weights once for its whole batch, and a
+trained token not less than 4 multiplications for each weight (forward, and backward to the inputs).
+Both limits are measured here: bytes copied a second, and multiplications of large matrices.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from bench.sampling import measure_continuous, measure_generate
+from bench.training import (
+    BATCH,
+    count_row_tokens,
+    make_examples,
+    measure_ours,
+    measure_theirs,
+    wait_for_device,
+)
+from selfteach.models.fetch_default_model import fetch_embedded_model
+from selfteach.models.hf import HfModel
+from selfteach.models.load_tokenizer import load_tokenizer
+from selfteach.models.tokens import ChatTokenizer
+from selfteach.records import Request, SamplingParams, make_prompt
+
+VOCABULARY = 49_152
+"""That of the embedded model, whose tokenizer writes the prompts."""
+SIZES = {
+    "1b": {
+        "hidden_size": 2048,
+        "intermediate_size": 8192,
+        "num_hidden_layers": 16,
+        "num_attention_heads": 32,
+        "num_key_value_heads": 8,
+    },
+    "8b": {
+        "hidden_size": 4096,
+        "intermediate_size": 14_336,
+        "num_hidden_layers": 32,
+        "num_attention_heads": 32,
+        "num_key_value_heads": 8,
+    },
+}
+"""The layers of Llama 3.2 1B and Llama 3.1 8B: the larger ones need 16 GB of disk for TRL."""
+FLOPS_PER_WEIGHT = 4
+"""Of a trained token: 2 forward, and 2 backward to the inputs. Frozen weights get no gradient."""
+REPEATS = 5
+
+
+@dataclass(frozen=True)
+class MachineLimits:
+    """Hold what a device can do in a second: multiply and add in 16 bits, and copy."""
+
+    flops: float
+    bytes: float
+
+
+def make_model(size: str, device: str) -> HfModel:
+    """Return a random Llama in 16 bits with the tokenizer of the embedded model."""
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    tokens = ChatTokenizer(load_tokenizer(fetch_embedded_model()))
+    config = LlamaConfig(vocab_size=VOCABULARY, max_position_embeddings=8192, **SIZES[size])
+    with torch.device(device):
+        torch.set_default_dtype(torch.bfloat16)
+        try:
+            module: Any = LlamaForCausalLM(config)
+        finally:
+            torch.set_default_dtype(torch.float32)
+    return HfModel(module.eval(), tokens, f"random {size}", f"random {size}")
+
+
+def measure_seconds(work: Callable[[], object]) -> float:
+    """Return the least seconds of several rounds; the first one warms up."""
+    found = []
+    for _ in range(1 + REPEATS):
+        wait_for_device()
+        started = time.perf_counter()
+        work()
+        wait_for_device()
+        found.append(time.perf_counter() - started)
+    return min(found[1:])
+
+
+def measure_limits(device: str, side: int) -> MachineLimits:
+    """Measure products of square matrices, and copies.
+
+    Args:
+        side: rows and columns of the matrices.
+    """
+    matrix = torch.randn(side, side, device=device, dtype=torch.bfloat16)
+    flops = 2 * side**3 / measure_seconds(lambda: matrix @ matrix)
+    moved = 2 * matrix.nbytes  # a copy reads and writes
+    target = torch.empty_like(matrix)
+    return MachineLimits(flops, moved / measure_seconds(lambda: target.copy_(matrix)))
+
+
+def count_layer_weights(module: Any) -> int:
+    """Return the weights that every token meets: all but the embeddings, which are looked up."""
+    embeddings = module.get_input_embeddings().weight
+    return sum(p.numel() for p in module.parameters() if p is not embeddings)
+
+
+def measure_sampling(hf: HfModel, rows: int, tokens: int) -> float:
+    """Return the tokens a second of one full batch at T=1."""
+    requests = [
+        Request(
+            "bench", make_prompt(f"Tell me about number {n}."), SamplingParams(1.0, 1.0, tokens)
+        )
+        for n in range(rows)
+    ]
+    started = time.perf_counter()
+    found = sum(one.tokens for one in hf.stream(requests))
+    return found / (time.perf_counter() - started)
+
+
+def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
+    """Measure and print as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--size", choices=SIZES, default="8b")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--rows", type=int, default=256)
+    parser.add_argument("--tokens", type=int, default=128)
+    parser.add_argument("--steps", type=int, default=6)
+    parser.add_argument("--side", type=int, default=8192, help="of the matrices of the limits")
+    given = parser.parse_args(arguments)
+    limits = measure_limits(given.device, given.side)
+    hf = make_model(given.size, given.device)
+    weights = count_layer_weights(hf.module)
+    found: dict[str, float] = {"weights, 10^9": weights / 1e9}
+    found["limit, TFLOP/s"] = limits.flops / 1e12
+    found["limit, GB/s"] = limits.bytes / 1e9
+    prompts = [f"Tell me about number {n}." for n in range(given.rows)]
+    measure_sampling(hf, min(given.rows, 8), 2)  # warms up
+    sampled = measure_sampling(hf, given.rows, given.tokens)
+    found["sampled tokens/s"] = sampled
+    most = given.rows / (2 * weights / limits.bytes)
+    found["sampled, of the limit"] = sampled / most
+    found["generate, tokens/s"] = measure_generate(hf, prompts, given.tokens, given.rows)
+    found["continuous batching, tokens/s"] = measure_continuous(
+        hf, prompts, given.tokens, given.rows
+    )
+    examples = make_examples(given.steps * BATCH)
+    with tempfile.TemporaryDirectory() as folder:
+        seconds = measure_ours(hf, examples, "sft", Path(folder))
+        hf.module.save_pretrained(folder)  # type: ignore[operator]
+        hf.tokenizer.save_pretrained(folder)
+        theirs = measure_theirs(folder, examples, "sft", Path(folder) / "trl", autocast=False)
+    num_trained = count_row_tokens(hf, examples, "sft")
+    found["trained tokens/s"] = num_trained / seconds
+    flops = FLOPS_PER_WEIGHT * weights * num_trained
+    found["trained, of the limit"] = flops / seconds / limits.flops
+    found["TRL, tokens/s"] = num_trained / theirs
+    print(json.dumps({name: round(number, 4) for name, number in found.items()}))
+    return found
+
+
+if __name__ == "__main__":
+    main()
