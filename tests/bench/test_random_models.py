@@ -1,4 +1,4 @@
-"""The bench of random models runs to its end on a tiny one; its model has the shape that it names."""
+"""The bench of random models runs to its end, and its models have the shapes that it names."""
 
 from __future__ import annotations
 

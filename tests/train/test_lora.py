@@ -13,10 +13,11 @@ from safetensors.torch import load_file
 from tiny import Tiny
 
 from selfteach import config
+from selfteach.config import LoraConfig
 from selfteach.errors import UsageError
 from selfteach.models.load_adapter import PEFT_PREFIX
 from selfteach.models.parse_layers import parse_layers
-from selfteach.train.adapters.lora import LoraAdapter
+from selfteach.train.adapters.lora import LoraAdapter, explain_left_out
 
 IDS = torch.tensor([[5, 9, 31, 8, 40, 3, 77, 12]])
 
@@ -134,3 +135,23 @@ def test_layers_are_named_by_number_or_share(text: str, numbers: Iterable[int]) 
 def test_layers_that_there_are_not_are_refused(text: str) -> None:
     with pytest.raises(UsageError, match=r"x: .* names (no layers|layers that)"):
         parse_layers(text, 30, "x")
+
+
+def test_the_share_of_the_weights_that_experts_keep() -> None:
+    """Two experts of 3 * 8 * 16 numbers beside linear layers of 4 * 8 * 8 and a router of 2 * 8."""
+    from transformers import LlamaConfig, LlamaForCausalLM, MixtralConfig, MixtralForCausalLM
+
+    shape = {
+        "vocab_size": 50,
+        "hidden_size": 8,
+        "intermediate_size": 16,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 2,
+    }
+    mixture = MixtralForCausalLM(MixtralConfig(**shape, num_local_experts=2, num_experts_per_tok=1))
+    linear, experts, router = 4 * 8 * 8, 2 * 3 * 8 * 16, 2 * 8
+    share = f"{linear / (linear + experts + router):.0%} of the weights of its layers"
+    for layers in ("all", "last 1"):
+        assert explain_left_out(mixture, LoraConfig(layers=layers)) == share
+        assert explain_left_out(LlamaForCausalLM(LlamaConfig(**shape)), LoraConfig()) == ""

@@ -110,6 +110,7 @@ def open_session(
     from selfteach.models.check_family import check_engine
     from selfteach.models.hf import HfModel
     from selfteach.models.openvino import OpenVino
+    from selfteach.train.adapters.lora import explain_left_out
 
     display.start_stage("load", unit="loaded")
     adapter = find_starting_adapter(run.material, config)
@@ -128,6 +129,10 @@ def open_session(
     check_model(model, config, samples=sampler is model)
     if reason := explain_why_padded(model, config):
         display.print_line(f"rows will be padded instead of packed, {PADDED_TIME}: {reason}")
+    if config.train.adapter == "lora" and (
+        share := explain_left_out(model.module, config.train.lora)
+    ):
+        display.print_line(f"the LoRA can change {share}; the rest stays that of the base")
     if isinstance(sampler, OpenVino):
         check_engine(model, sampler)
     base = Recorded(run.ledger, sampler, model, display.count_answers)

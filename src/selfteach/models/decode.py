@@ -31,6 +31,9 @@ from selfteach.records import (
 )
 
 MAX_ROWS = {"cpu": CPU_ROWS, "cuda": 256}
+NUCLEUS_TOKENS = 1024
+"""The most likely tokens, among which the nucleus is looked for first: sorting a whole vocabulary
+takes long."""
 CACHE_SHARE = 0.5
 """The share of the free memory that keys and values may take: joining tensors needs as much again
 for a moment."""
@@ -340,10 +343,32 @@ def pick_next_tokens(logits: Tensor, rows: Sequence[PendingCompletion]) -> list[
 
 
 def filter_top_p(share: Tensor, top_p: Tensor) -> Tensor:
-    """Keep only the most probable tokens whose shares first reach top_p.
+    """Keep only the most probable tokens whose shares first reach top_p; of equal ones the first.
+
+    All tokens are sorted only for the rows whose nucleus does not lie among a few.
 
     Shapes: share (B, V), top_p (B,) -> (B, V).
     """
-    ranked, order = share.sort(dim=-1, descending=True, stable=True)
-    before = ranked.cumsum(-1) - ranked
-    return torch.zeros_like(share).scatter(-1, order, ranked * (before < top_p[:, None]))
+    count = min(NUCLEUS_TOKENS, share.shape[-1])
+    few = share.topk(count, dim=-1, sorted=False).indices.sort(-1).values
+    kept, is_whole = _keep_nucleus(share, few, top_p)
+    if not bool(is_whole.all()):
+        rest = ~is_whole
+        every = torch.arange(share.shape[-1], device=share.device).expand(int(rest.sum()), -1)
+        kept[rest] = _keep_nucleus(share[rest], every, top_p[rest])[0]
+    return kept
+
+
+def _keep_nucleus(share: Tensor, tokens: Tensor, top_p: Tensor) -> tuple[Tensor, Tensor]:
+    """Keep the nucleus among some of the most probable tokens, which are given by their number.
+
+    Returns:
+        The shares of the nucleus (B, V), and whether it ends before the least of these tokens
+        (B,): then no token outside of them belongs to it.
+
+    Shapes: share (B, V), tokens (B, K), top_p (B,).
+    """
+    ranked, order = share.gather(-1, tokens).sort(dim=-1, descending=True, stable=True)
+    is_kept = ranked.cumsum(-1) - ranked < top_p[:, None]
+    found = torch.zeros_like(share).scatter(-1, tokens.gather(-1, order), ranked * is_kept)
+    return found, ~(is_kept & (ranked == ranked[:, -1:])).any(-1)

@@ -1,8 +1,8 @@
 """What a run takes of the memory, before it starts.
 
 The base stays loaded while the tuned model takes the exam, which has its own copy of every weight
-that the training changed. So a run needs the most either then or in training. The constants were measured with the embedded model on a
-CPU (docs/log/2026-11-speed.md).
+that the training changed. So a run needs the most either then or in training. The constants were
+measured with the embedded model on a CPU (docs/log/2026-11-speed.md).
 """
 
 from __future__ import annotations

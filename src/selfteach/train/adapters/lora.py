@@ -7,7 +7,7 @@ compares its loss and gradients with PEFT's.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeGuard
@@ -32,6 +32,8 @@ from selfteach.train.l2_to_base import WeightChange
 
 STATE_SPACE_FAMILIES = {"falcon_h1", "mamba", "mamba2", "falcon_mamba", "nemotron_h"}
 """Families whose `out_proj` a fused kernel reads as a weight: PEFT refuses adapters on it."""
+MOST = 0.8
+"""The share of the weights that a LoRA should reach; of a dense model it reaches nearly all."""
 
 
 class LoraAdapter(Adapter):
@@ -164,6 +166,24 @@ def _find_target_layers(module: nn.Module, settings: LoraConfig) -> dict[str, nn
         parents = {name: name.rpartition(".")[0] for name in found}
         return {n: m for n, m in found.items() if "attn" in parents[n] or "attention" in parents[n]}
     return found
+
+
+def explain_left_out(module: Any, settings: LoraConfig) -> str:
+    """Return how little of the chosen layers a LoRA on every linear layer can change, or an empty
+    text where it is most: experts that are no linear layers keep their weights.
+    """
+    every = settings.model_copy(update={"targets": "all-linear"})
+    reached = sum(part.weight.numel() for part in _find_target_layers(module, every).values())
+    if settings.layers == "all":
+        parts: Sequence[nn.Module] = [get_decoder(module)]
+    else:
+        layers = get_decoder_layers(module)
+        numbers = parse_layers(settings.layers, len(layers), "train.lora.layers")
+        parts = [layers[number] for number in numbers]
+    embeddings = module.get_input_embeddings().weight
+    weights = {p for part in parts for p in part.parameters() if p.ndim > 1 and p is not embeddings}
+    share = reached / sum(weight.numel() for weight in weights)
+    return "" if share >= MOST else f"{share:.0%} of the weights of its layers"
 
 
 @torch.no_grad()
