@@ -13,7 +13,6 @@ from safetensors.torch import load_file
 from tiny import Tiny
 
 from selfteach import config
-from selfteach.config import LoraConfig
 from selfteach.errors import UsageError
 from selfteach.models.load_adapter import PEFT_PREFIX
 from selfteach.models.parse_layers import parse_layers
@@ -153,5 +152,5 @@ def test_the_share_of_the_weights_that_experts_keep() -> None:
     linear, experts, router = 4 * 8 * 8, 2 * 3 * 8 * 16, 2 * 8
     share = f"{linear / (linear + experts + router):.0%} of the weights of its layers"
     for layers in ("all", "last 1"):
-        assert explain_left_out(mixture, LoraConfig(layers=layers)) == share
-        assert explain_left_out(LlamaForCausalLM(LlamaConfig(**shape)), LoraConfig()) == ""
+        assert explain_left_out(mixture, config.LoraConfig(layers=layers)) == share
+        assert explain_left_out(LlamaForCausalLM(LlamaConfig(**shape)), config.LoraConfig()) == ""

@@ -129,9 +129,8 @@ def open_session(
     check_model(model, config, samples=sampler is model)
     if reason := explain_why_padded(model, config):
         display.print_line(f"rows will be padded instead of packed, {PADDED_TIME}: {reason}")
-    if config.train.adapter == "lora" and (
-        share := explain_left_out(model.module, config.train.lora)
-    ):
+    lora = config.train.lora if config.train.adapter == "lora" else None
+    if lora and (share := explain_left_out(model.module, lora)):
         display.print_line(f"the LoRA can change {share}; the rest stays that of the base")
     if isinstance(sampler, OpenVino):
         check_engine(model, sampler)
