@@ -48,7 +48,7 @@ def open_one_actor(model: HfModel) -> Sampler:
 
 
 def read_processor_seconds() -> float:
-    """Return the processor seconds of this process and of all that it started and that still run."""
+    """Return the processor seconds of this process and of all running ones that it started."""
     own = psutil.Process()
     times = [one.cpu_times() for one in (own, *own.children(recursive=True))]
     return sum(each.user + each.system for each in times)

@@ -21,7 +21,7 @@ from tiny import Tiny, make_examples
 
 from selfteach import config
 from selfteach.errors import Interrupted, SelfteachError, UsageError
-from selfteach.train import regmean_to_base
+from selfteach.train import distributed, regmean_to_base
 from selfteach.train.train import train
 from switches import skip_with_threads
 
@@ -273,3 +273,20 @@ def test_launches_that_cannot_work_are_refused(
         monkeypatch.setenv(name, value)
     with pytest.raises(UsageError, match=what):
         train(Tiny(), make_examples(2), SETTINGS, tmp_path, seed=1)
+
+
+def test_a_build_that_was_cut_off_is_refused_and_one_under_way_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCH_EXTENSIONS_DIR", str(tmp_path))
+    distributed.refuse_cut_off_build()
+    for folder in (tmp_path / "deepspeed_shm_comm", tmp_path / "py311_cpu/deepspeed_shm_comm"):
+        folder.mkdir(parents=True)
+        lock = folder / "lock"
+        lock.touch()
+        distributed.refuse_cut_off_build()
+        os.utime(lock, (0, time.time() - 2 * distributed.LONGEST_BUILD_S))
+        with pytest.raises(UsageError, match="cut off") as refused:
+            distributed.refuse_cut_off_build()
+        assert str(folder) in refused.value.cure
+        lock.unlink()

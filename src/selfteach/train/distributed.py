@@ -16,8 +16,10 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
@@ -40,6 +42,9 @@ LOSS_SIGNS = (
     "timed out",
 )
 """Texts of errors that report a lost connection."""
+BUILD_LOCK = "deepspeed_shm_comm/lock"
+"""The lock of DeepSpeed's only build, below torch's folder of built extensions."""
+LONGEST_BUILD_S = 900
 GATHERING_PASS = "_selfteach_gathering_pass"
 """The attribute of a module with split weights: a function that does work within a pass."""
 
@@ -186,6 +191,25 @@ def get_requested_sharding() -> str:
     return ""
 
 
+def refuse_cut_off_build() -> None:
+    """Refuse ZeRO-3 where a build of DeepSpeed's was cut off: each process would wait without end
+    for the lock that it left.
+
+    Raises:
+        UsageError: there is such a lock, older than any build.
+    """
+    from torch.utils.cpp_extension import get_default_build_root
+
+    root = Path(os.environ.get("TORCH_EXTENSIONS_DIR") or get_default_build_root())
+    for lock in [*root.glob(BUILD_LOCK), *root.glob(f"*/{BUILD_LOCK}")]:
+        if time.time() - lock.stat().st_mtime > LONGEST_BUILD_S:
+            raise UsageError(
+                "a build of DeepSpeed's was cut off.",
+                where=lock,
+                cure=f"Remove the folder {lock.parent} and start again.",
+            )
+
+
 def splits_copies() -> bool:
     """Return whether each process keeps its part of what is trained of the weights."""
     return get_requested_sharding() in ("zero2", "zero3")
@@ -246,6 +270,7 @@ def _zero3(module: nn.Module, device: torch.device, count: int) -> nn.Module:
     its part of the module is computed. It gathers nothing ahead, because it would foresee other
     passes in each process.
     """
+    refuse_cut_off_build()
     import deepspeed
 
     layers = Layers(get_decoder_layers(module))
