@@ -290,3 +290,12 @@ def test_a_build_that_was_cut_off_is_refused_and_one_under_way_is_not(
             distributed.refuse_cut_off_build()
         assert str(folder) in refused.value.cure
         lock.unlink()
+
+
+def test_gradients_are_added_up_many_at_once() -> None:
+    """Three groups: two that fit together, one that is too large for any, the rest."""
+    shapes = [(2, 2), (4,), (3, 5), (1,), (2, 4)]
+    tensors = [torch.zeros(shape) for shape in shapes]
+    groups = [[tuple(t.shape) for t in group] for group in distributed.split_by_size(tensors, 9)]
+    assert groups == [[(2, 2), (4,)], [(3, 5)], [(1,), (2, 4)]]
+    assert list(distributed.split_by_size([], 9)) == []

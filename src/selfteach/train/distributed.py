@@ -45,6 +45,9 @@ LOSS_SIGNS = (
 BUILD_LOCK = "deepspeed_shm_comm/lock"
 """The lock of DeepSpeed's only build, below torch's folder of built extensions."""
 LONGEST_BUILD_S = 900
+BUCKET_NUMBERS = 1 << 23
+"""Numbers of gradients that the processes add up at once: a sum of each layer alone is mostly
+waiting."""
 GATHERING_PASS = "_selfteach_gathering_pass"
 """The attribute of a module with split weights: a function that does work within a pass."""
 
@@ -101,12 +104,17 @@ class ProcessGroup:
         ]
 
     def sum_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
-        """Add up the gradients of the processes. Gradients of shards are sums already."""
-        for parameter in parameters if self.count > 1 else ():
-            if is_shard(parameter):
-                continue
-            grad = parameter.grad if parameter.grad is not None else torch.zeros_like(parameter)
-            parameter.grad = self.accelerator.reduce(grad, "sum")
+        """Add up the gradients of the processes, many at once. Gradients of shards are sums
+        already.
+        """
+        if self.count == 1:
+            return
+        for bucket in split_by_size([p for p in parameters if not is_shard(p)], BUCKET_NUMBERS):
+            own = [torch.zeros_like(p) if p.grad is None else p.grad for p in bucket]
+            joined = self.accelerator.reduce(torch.cat([grad.flatten() for grad in own]), "sum")
+            sums = joined.split([grad.numel() for grad in own])
+            for parameter, found in zip(bucket, sums, strict=True):
+                parameter.grad = found.view(parameter.shape)
 
     def sum(self, numbers: Sequence[float]) -> list[float]:
         """Add up numbers over the processes."""
@@ -140,6 +148,20 @@ class ProcessGroup:
                 f"another of the {self.count} processes of this training ended.",
                 cure="The same command resumes from the last checkpoint.",
             ) from fault
+
+
+def split_by_size(parameters: Iterable[Tensor], limit: int) -> Iterator[list[Tensor]]:
+    """Yield the tensors in their order, in groups of at most so many numbers, or of one tensor."""
+    group: list[Tensor] = []
+    count = 0
+    for parameter in parameters:
+        if group and count + parameter.numel() > limit:
+            yield group
+            group, count = [], 0
+        group.append(parameter)
+        count += parameter.numel()
+    if group:
+        yield group
 
 
 def get_rank() -> int:
