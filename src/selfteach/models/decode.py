@@ -1,9 +1,9 @@
 """Sampling with transformers: batches sorted by length, one prefill for each distinct prompt.
 
-Finished rows leave the batch. The randomness of a row comes from its request's id alone, one
-uniform number for each token, so that a completion does not depend on the rest of its batch. In
-float32 that holds to rounding. In bfloat16 a product's rounding depends on the batch's shape, so a
-near tie may resolve differently.
+Finished rows leave the batch, and others join it. The randomness of a row comes from its request's
+id alone, one uniform number for each token, so that a completion does not depend on the rest of its
+batch. In float32 that holds to rounding. In bfloat16 a product's rounding depends on the batch's
+shape, so a near tie may resolve differently.
 """
 
 from __future__ import annotations
@@ -37,6 +37,9 @@ takes long."""
 CACHE_SHARE = 0.5
 """The share of the free memory that keys and values may take: joining tensors needs as much again
 for a moment."""
+FREE_SHARE = 0.25
+"""The share of a batch's places that are free before others join: joining copies the keys and
+values of all rows."""
 
 
 def sample_all(hf: LoadedModel, requests: Sequence[Request]) -> Iterator[Completion]:
@@ -61,21 +64,19 @@ def sample_pending(hf: LoadedModel, rows: Sequence[PendingCompletion]) -> Iterat
     waiting = sorted(rows, key=lambda row: (-len(row.prompt_ids), row.prompt_ids, row.id))
     width = MAX_ROWS.get(hf.device.type, CPU_ROWS)
     while waiting:
-        batch = waiting[: min(width, count_fitting_rows(hf, waiting))]
-        finished: set[str] = set()
+        active: list[PendingCompletion] = []
         try:
-            for completion in _sample_batch(hf, batch):
-                finished.add(completion.id)
-                yield completion
+            yield from _sample_batch(
+                hf, waiting, active, min(width, count_fitting_rows(hf, waiting))
+            )
         except (MemoryError, RuntimeError) as fault:
             if not is_out_of_memory(fault):
                 raise
-        left = [row for row in batch if row.id not in finished]
-        waiting[: len(batch)] = left
-        if left:
-            width = halve_batch(len(batch), "an answer")
-            for row in left:
+        if active:
+            width = halve_batch(len(active), "an answer")
+            for row in active:
                 row.ids.clear()
+            waiting[:0] = active
 
 
 def count_fitting_rows(hf: LoadedModel, rows: Sequence[PendingCompletion]) -> int:
@@ -85,28 +86,48 @@ def count_fitting_rows(hf: LoadedModel, rows: Sequence[PendingCompletion]) -> in
     Args:
         rows: the longest prompt first. All rows of a batch are padded to its length.
     """
-    free = measure_free_bytes(hf.device)
-    each = count_cache_bytes(hf.module)
-    longest_answer = 0
-    for count, row in enumerate(rows[: MAX_ROWS.get(hf.device.type, CPU_ROWS)]):
-        longest_answer = max(longest_answer, row.limit_tokens)
-        positions = len(rows[0].prompt_ids) + longest_answer
-        if (count + 1) * positions * each > CACHE_SHARE * free:
-            return max(count, 1)
-    return len(rows)
+    positions = len(rows[0].prompt_ids) + max(row.limit_tokens for row in rows)
+    each = positions * count_cache_bytes(hf.module)
+    if not each:
+        return len(rows)
+    return max(int(CACHE_SHARE * measure_free_bytes(hf.device)) // each, 1)
 
 
 @torch.inference_mode()
-def _sample_batch(hf: LoadedModel, rows: list[PendingCompletion]) -> Iterator[Completion]:
-    batch = DecodingBatch.start(hf, rows)
+def _sample_batch(
+    hf: LoadedModel, waiting: list[PendingCompletion], active: list[PendingCompletion], size: int
+) -> Iterator[Completion]:
+    """Yield completions until a batch is empty. Where the family allows it, rows join it as soon as
+    enough others have left.
+
+    Args:
+        waiting: loses the rows that are taken.
+        active: holds the rows that are taken and have not ended.
+        size: the most rows at once.
+    """
+    batch = DecodingBatch.start(hf, _take_rows(waiting, active, size))
     while True:
         finished = batch.take_tokens()
         yield from filter(None, finished)
         kept = [i for i, completion in enumerate(finished) if completion is None]
-        if not kept:
+        active[:] = [active[i] for i in kept]
+        if not active:
             return
         batch.keep(kept)
         batch.advance()
+        free = size - len(active)
+        if waiting and free >= FREE_SHARE * size and batch.can_join():
+            batch.join(DecodingBatch.start(hf, _take_rows(waiting, active, free)))
+
+
+def _take_rows(
+    waiting: list[PendingCompletion], active: list[PendingCompletion], count: int
+) -> list[PendingCompletion]:
+    """Move the first rows that wait to the active ones; return them."""
+    taken = waiting[:count]
+    del waiting[:count]
+    active += taken
+    return taken
 
 
 @dataclass(frozen=True, eq=False)
