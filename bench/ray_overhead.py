@@ -51,7 +51,7 @@ def read_processor_seconds() -> float:
     """Return the processor seconds of this process and of all running ones that it started."""
     own = psutil.Process()
     times = [one.cpu_times() for one in (own, *own.children(recursive=True))]
-    return sum(each.user + each.system for each in times)
+    return float(sum(each.user + each.system for each in times))
 
 
 def measure_seconds(sampler: Sampler, requests: list[Request]) -> tuple[float, float]:

@@ -193,7 +193,7 @@ CASES += [
     (adapter, ZERO3) for adapter in ("full", "layers", "lora", "reft", "bottleneck", "prompt")
 ]
 CASES += [("full", ZERO2), ("layers", ZERO2), ("lora", ZERO2)]
-QUICK = [("full", FULLY), ("full", ZERO2)]
+QUICK = [("full", FULLY), ("full", ZERO2), ("full", ZERO3)]
 CASES = [
     *(pytest.param(*case) for case in QUICK),
     *(pytest.param(*case, marks=pytest.mark.slow) for case in CASES if case not in QUICK),
