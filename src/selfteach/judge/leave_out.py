@@ -18,7 +18,7 @@ _SEPARATOR = re.compile(
     r"(,\s+(?:(?:and|or|und|oder|et|ou|y|o)\s+)?|\s+(?:and|or|und|oder|et|ou)\s+)"
 )
 """What stands between the items of an enumeration."""
-_END = re.compile(r"\W*$")
+_END = re.compile(r"\W+$")
 _POINTS_BACK = re.compile(
     r"\s*(?:they|them|their|it|its|he|she|his|her|this|that|these|those|such|er|sie|es|ihr|dies\w*|"
     r"ils?|elles?|celui|celle|ceux|leurs?|ellos|ellas?|él|éstos?|éstas?)\b",
@@ -96,7 +96,7 @@ def join_items(parts: Sequence[str], bad: Sequence[bool]) -> str:
     last_separator, last = pairs[-1]
     is_short = len(last.split()) <= MAX_ITEM_WORDS
     if kept and bad[-1] and is_short:
-        kept[-1] = (last_separator, kept[-1][1] + _END.search(last)[0])
+        kept[-1] = (last_separator, kept[-1][1] + last[len(_END.sub("", last)) :])
     elif bad[-1]:
         kept.append(pairs[-1])
     return parts[0] + "".join(chain.from_iterable(kept))
