@@ -96,6 +96,8 @@ def imports(tree: ast.AST, module: str) -> Iterator[str]:
     only.
     """
     for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.expr):
+            continue  # no expression holds an import
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
             continue
         if isinstance(node, ast.Import):

@@ -109,11 +109,16 @@ def test_the_objective_of_corrections_may_be_named_short() -> None:
 
 def attributes(sources: Iterable[str]) -> set[str]:
     """Every name after a dot that is not called: `config.items`, but not `row.items()`."""
-    nodes = [node for source in sources for node in ast.walk(ast.parse(source))]
-    called = {id(node.func) for node in nodes if isinstance(node, ast.Call)}
-    return {
-        node.attr for node in nodes if isinstance(node, ast.Attribute) and id(node) not in called
-    }
+    found: set[str] = set()
+    for source in sources:
+        nodes = list(ast.walk(ast.parse(source)))
+        called = {id(node.func) for node in nodes if isinstance(node, ast.Call)}
+        found |= {
+            node.attr
+            for node in nodes
+            if isinstance(node, ast.Attribute) and id(node) not in called
+        }
+    return found
 
 
 @pytest.fixture(scope="module")

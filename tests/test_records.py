@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -89,6 +89,17 @@ CHANGES = (
 )
 def test_everything_that_produces_an_answer_is_in_its_id(other: Request) -> None:
     assert other.id("model") != ONE.id("model")
+
+
+def test_no_part_of_a_request_is_left_out_above() -> None:
+    """A new field must be in the id, and among the requests that are tried above."""
+
+    def names(kind: type) -> list[str]:
+        return [field.name for field in fields(kind)]
+
+    assert {name for change in CHANGES for name in change} == set(names(SamplingParams))
+    assert names(Request) == ["stage", "prompt", "sampling", "draw", "seed"]
+    assert names(Message) == ["role", "content"]
 
 
 def test_the_model_is_in_the_id_too() -> None:

@@ -1,8 +1,8 @@
-"""Run Python programs in processes that have torch and the like loaded already.
+"""Run Python programs in processes that have torch, selfteach and the like loaded already.
 
-A fresh interpreter needs four seconds of processor time for these libraries. Here one process loads
-them and forks for each program, which then runs like `python ARGUMENTS...`: with its own
-arguments, folder, environment, output and signals, and nothing of selfteach loaded.
+A fresh interpreter needs five seconds of processor time for them. Here one process loads them and
+forks for each program, which then runs like `python ARGUMENTS...`: with its own arguments, folder,
+environment, output and signals. A test of what a program loads starts an interpreter instead.
 
     done = warm.run(["-m", "selfteach", "config"], cwd=folder)
     process = warm.Process(["-c", "import time; time.sleep(60)"])
@@ -16,6 +16,7 @@ from __future__ import annotations
 import array
 import atexit
 import contextlib
+import functools
 import gc
 import importlib
 import json
@@ -40,6 +41,9 @@ LIBRARIES = (
     "rapidfuzz.process",
     "rich.table",
     "scipy.optimize",
+    "selfteach.cli",
+    "selfteach.commands.feedback",
+    "selfteach.methods.feedback.method",
     "torch",
     "transformers.integrations.flash_attention",
     "transformers.models.llama.modeling_llama",
@@ -225,6 +229,7 @@ def _serve(address: str) -> dict[str, Any] | None:
     print("ready", flush=True)
     for name in LIBRARIES:
         importlib.import_module(name)
+    _load_language_model()
     gc.collect()
     gc.freeze()
     ended, end = os.pipe()
@@ -255,6 +260,15 @@ def _serve(address: str) -> dict[str, Any] | None:
             links[pid] = link
 
 
+def _load_language_model() -> None:
+    """Load py3langid's model: every command that reads a rule would unpack it again."""
+    from py3langid.langid import MODEL_FILE, LanguageIdentifier
+
+    load = functools.cache(LanguageIdentifier.from_model_file)
+    load(MODEL_FILE, norm_probs=True)
+    LanguageIdentifier.from_model_file = load
+
+
 def _tell_ends(links: dict[int, socket.socket]) -> None:
     """Send the exit codes of the processes that have ended."""
     while links:
@@ -283,6 +297,8 @@ def _become(request: dict[str, Any]) -> None:
         limit = request["max_file_bytes"]
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
     os.chdir(request["cwd"])
+    if request["env"].get("PYTHONPATH") != os.environ.get("PYTHONPATH"):
+        _unload_selfteach()
     os.environ.clear()
     os.environ.update(request["env"])
     first, *rest = request["arguments"]
@@ -301,6 +317,12 @@ def _become(request: dict[str, Any]) -> None:
         sys.argv = [first, *rest]
         sys.path.insert(0, str(Path(first).resolve().parent))
         runpy.run_path(first, run_name="__main__")
+
+
+def _unload_selfteach() -> None:
+    """Forget selfteach, which has read its plug-ins: on another search path there are others."""
+    for name in [name for name in sys.modules if name.partition(".")[0] == "selfteach"]:
+        del sys.modules[name]
 
 
 def _end(code: Any) -> None:

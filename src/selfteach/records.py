@@ -10,7 +10,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from selfteach.errors import DataError, UsageError
@@ -67,7 +67,9 @@ def digest(value: Any) -> str:
 
 def prompt_to_json(prompt: Prompt) -> Any:
     """Return a prompt as JSON: a string, or a list of {role, content}."""
-    return prompt if isinstance(prompt, str) else [asdict(m) for m in prompt]
+    if isinstance(prompt, str):
+        return prompt
+    return [{"role": message.role, "content": message.content} for message in prompt]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +115,10 @@ class Request:
     def id(self, fingerprint: str) -> str:
         """Return the hash of all that determines the answer (invariant 2)."""
         sampling = {
-            **asdict(self.sampling),
             "temperature": float(self.sampling.temperature),
             "top_p": float(self.sampling.top_p),
+            "max_tokens": self.sampling.max_tokens,
+            "stop": self.sampling.stop,
         }
         return digest(
             [self.stage, fingerprint, prompt_to_json(self.prompt), sampling, self.draw, self.seed]

@@ -153,7 +153,7 @@ def test_an_endless_429_ends_whatever_the_size_of_the_run(monkeypatch: pytest.Mo
         began = time.monotonic()
         with pytest.raises(EndpointError, match="answered nothing for") as over:
             list(batches)
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 60, "a patience for each batch is 300 s"
     assert over.value.exit_code == 4
     assert "run the same command again" in over.value.cure.lower()
 

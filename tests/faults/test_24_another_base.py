@@ -2,7 +2,9 @@
 shapes fit. One that does not name its base is worn whole or not at all.
 """
 
+import copy
 import json
+import shutil
 
 import pytest
 import torch
@@ -15,9 +17,15 @@ from selfteach.models.lora_layers import read_lora_layers
 from selfteach.records import make_prompt
 
 
+@pytest.fixture(scope="module")
+def whole(tiny, tmp_path_factory):
+    return make_adapter(tiny, tmp_path_factory.mktemp("whole") / "adapter")
+
+
 @pytest.fixture
-def adapter(tiny, tmp_path):
-    return make_adapter(tiny, tmp_path / "adapter")
+def adapter(whole, tmp_path):
+    """A copy of the adapter, which a test may spoil."""
+    return shutil.copytree(whole, tmp_path / "adapter")
 
 
 def make_adapter(base, folder, rank=4):
@@ -118,12 +126,12 @@ FOREIGN = {
 
 @pytest.mark.parametrize("read", [load_adapter, read_lora_layers])
 @pytest.mark.parametrize("kind", FOREIGN)
-def test_an_adapter_is_worn_whole_or_refused(kind, read, adapter, tiny):
+def test_an_adapter_is_worn_whole_or_refused(kind, read, adapter, tiny_hf):
     """PEFT leaves out tensors without a place, and fills missing ones with its random start."""
     spoil(adapter, **FOREIGN[kind])
-    base = HfModel.load(tiny, dtype="float32", device="cpu")
+    module = copy.deepcopy(tiny_hf.module)
     with pytest.raises(UsageError) as refused:
-        read(base.module, adapter)
+        read(module, adapter)
     assert str(adapter) in str(refused.value)
 
 

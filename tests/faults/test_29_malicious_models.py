@@ -153,7 +153,7 @@ def test_a_chat_template_beyond_its_bounds_is_refused_by_name(folder, template, 
     start = time.monotonic()
     with pytest.raises(UsageError, match=re.escape(f"{folder}: its chat template {words}")):
         load_chat_tokenizer(str(folder))
-    assert time.monotonic() - start < 20
+    assert time.monotonic() - start < 120
 
 
 @pytest.mark.parametrize(
@@ -257,7 +257,7 @@ def test_a_slow_pattern_of_an_adapter_is_refused_by_name(lora, change):
         UsageError, match=f'adapter_config.json: its "{key}" (needs more|is no reg)'
     ):
         load_adapter(Projections(), lora)
-    assert time.monotonic() - start < 20
+    assert time.monotonic() - start < 120
 
 
 @pytest.mark.parametrize("change", [{"r": 10**9}, {"rank_pattern": {"q_proj": 3}}])

@@ -476,18 +476,20 @@ except KeyboardInterrupt:
 
 def test_ctrl_c_ends_the_process_at_once() -> None:
     out = threading.Event()
+    over = threading.Event()
 
     def hang(call: Call) -> None:
         out.set()
-        time.sleep(20)
+        over.wait(240)
 
     with hostile(hang) as server:
         with subprocess.Popen(
             [sys.executable, "-c", READER, server.address], stdout=subprocess.PIPE, text=True
         ) as process:
-            assert out.wait(20)
+            assert out.wait(120)
             began = time.monotonic()
             process.send_signal(signal.SIGINT)
-            output, _ = process.communicate(timeout=15)
+            output, _ = process.communicate(timeout=120)
         assert (output, process.returncode) == ("interrupted\n", 0)
-        assert time.monotonic() - began < 15, "the server hangs for 20 s"
+        assert time.monotonic() - began < 120, "the server hangs for 240 s"
+        over.set()

@@ -233,7 +233,7 @@ def test_killed_and_run_again_the_weights_are_the_same(
         pytest.importorskip("deepspeed")
     begun = time.monotonic()
     assert two(make_settings("full"), tmp_path / "two", launch, die=3) == [STOPPED, -signal.SIGKILL]
-    assert time.monotonic() - begun < 60
+    assert time.monotonic() - begun < 300
     assert "resumes from the last checkpoint" in (tmp_path / "two" / "said").read_text()
     assert not (tmp_path / "two" / "adapter").exists()
     assert two(make_settings("full"), tmp_path / "two", launch) == [0, 0]
