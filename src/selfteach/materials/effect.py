@@ -86,7 +86,7 @@ def _read_sentence(sentence: str) -> Effect | None:
 
 def _match_form(text: str) -> Effect | None:
     """Return the effect of a sentence that is of one form."""
-    text = _POLITE_LEAD.sub("", text)
+    text = _POLITE_LEAD.sub("", to_demand(_POLITE_LEAD.sub("", text)))
     for pattern, build in _FORMS:
         match = pattern.fullmatch(text)
         if match is None:
@@ -114,8 +114,26 @@ def _read_other_language(text: str) -> Effect | None:
     return Effect(*found) if found else None
 
 
+_DEMAND = re.compile(
+    r"(?:(?:all|any|every|each|your|the) )+(?:of your |own )?(?:answers?|repl(?:y|ies)|responses?|"
+    r"messages?) (?:(?:must|should|shall|may|can|have to|has to|needs? to|ought to|are to|is to)"
+    r"(?: (?P<not>not|never))?|(?P<only>only|always|never)) (?:be |only |always )*(?P<rest>.+)",
+    re.I,
+)
+
+
+def to_demand(text: str) -> str:
+    """Return "each answer must start with X" as "start with X"."""
+    match = _DEMAND.fullmatch(text)
+    if not match:
+        return text
+    is_negated = match["not"] or (match["only"] or "").lower() == "never"
+    return f"do not {match['rest']}" if is_negated else match["rest"]
+
+
 _POLITE_LEAD = re.compile(
-    r"^(?:(?:please|always|(?:only )?then|just|simply|"
+    r"^(?:(?:please|kindly|always|(?:only )?then|just|simply|whatever (?:happens|you do)|"
+    r"from now on|"
     r"only (?=use|answer|reply|respond|write|speak|talk|start|end)|"
     r"try to|remember to|"
     r"you (?:must|should|shall|are to|need to|have to)(?! not)|make sure "
@@ -266,7 +284,7 @@ def _make_no_edge(name: str) -> Build:
 def _check_edge(name: str, value: str) -> str | None:
     """Return the check of X in quotes, or of a bare phrase that begins with a capital letter."""
     value = value.strip()
-    if quoted := re.fullmatch(r"""(["'])(.+)\1""", value):
+    if quoted := re.fullmatch(r"""(["'])((?:(?!\1(?!\w)).)+)\1""", value):
         return f"{name} {quote_value(quoted[2])}"
     if re.fullmatch(
         r"(?:an? )?(?:(?:(?:follow-?up|short|clarifying|related|further|friendly) )?question"
@@ -309,7 +327,7 @@ _LANGUAGES = {
 }
 _REPLIES = r"(?:answers?|repl(?:y|ies)|responses?|messages?)"
 _ANSWER = (
-    r"(?:(?:answer|reply|respond|write|speak|talk|stay|be|remain)(?: (?:me|only|always|every "
+    r"(?:(?:explain it|describe it|discuss it|present it|answer|reply|respond|write|speak|talk|stay|be|remain)(?: (?:me|only|always|every "
     r"question|all questions|questions))?"
     rf"|(?:keep|limit|make) (?:it|them|yourself|{_REPLIES}|(?:your|all|all your|every|each|the) "
     rf"{_REPLIES}))"
@@ -338,7 +356,10 @@ _LOWER = r"lower[- ]?case"
 _UPPER = r"(?:upper[- ]?case|capitals?|all caps|block capitals)"
 _ALL = r"(?: (?:everything|it all|all (?:text|words|answers)))?"
 _LETTERS = r"(?: letters?| only| characters?)*"
-_LEADS_TO = rf"(?:(?:it|them|(?:your|all|all your|every|each|the) {_REPLIES}) )?(?:with|by saying) "
+_LEADS_TO = (
+    rf"(?:(?:it|them|(?:your|all|all your|every|each|the|any) {_REPLIES}) )?(?:with|by saying|by "
+    r"writing|saying) "
+)
 _WITH = (
     rf"{_LEADS_TO}(?:the (?:words?|phrase|sentence|greeting|salutation|line|closing|question|"
     r"formula),? )?(?P<value>.+)"
@@ -404,6 +425,11 @@ def _check_called(match: re.Match[str]) -> str:
     return f"contains {quote_value(match['value'])}"
 
 
+def _check_first_word(match: re.Match[str]) -> str:
+    """Return the check of "say no"."""
+    return f"starts {quote_value(match['value'].capitalize())}"
+
+
 _LITERALLY = r"""(?:"(?P<double>[^"]+)"|'(?P<single>[^']+)')"""
 
 
@@ -438,16 +464,44 @@ def _check_marked(match: re.Match[str]) -> str:
     return next(check for mark, check in _MARKS.items() if re.fullmatch(f"(?:{mark})s?", name))
 
 
+_WHOM_TOLD = (
+    r" (?:them|him|her|me|us|people|customers|clients|guests|patients|visitors|everyone|everybody|"
+    r"the (?:user|customer|client|caller|guest|person|patient|visitor))"
+)
 _WHOM = (
     r"(?: (?:them|him|her|me|us|people|customers|clients|guests|patients|the (?:user|customer|"
     r"client|"
     r"team)|everyone|everybody|to (?:them|him|her|me|us|people|customers)))?"
 )
+_TELLING = r"(?:say|tell|answer|reply|respond|inform|write|add|state|mention)"
+_DIRECTIONS = re.compile(
+    rf"(?:tell|ask|advise|remind|encourage|invite|instruct){_WHOM_TOLD} (?P<not>not )?to "
+    r"(?P<what>.+)",
+    re.I,
+)
+_HANDED = re.compile(
+    rf"(?:give|send|offer|share|provide|show)(?:{_WHOM_TOLD})?(?: with)? (?P<what>(?:the|our|my|this) "
+    r"[a-z -]+?)[:,]? (?P<value>\S*\d\S*(?: .+)?|\S+@\S+|\S+\.\S{2,}|\"[^\"]+\")(?: to .+)?",
+    re.I,
+)
+_ASKED_FOR = re.compile(
+    rf"ask(?:{_WHOM_TOLD})? for (?:their|the|an?|his|her|your) (?P<what>[\w' -]+)", re.I
+)
+_QUOTED_ANSWER = re.compile(
+    rf"{_TELLING}{_WHOM_TOLD}?(?: back| only| just)?[:,]? (?:\"(?P<double>[^\"]+)\"|'(?P<single>.+)')",
+    re.I,
+)
+_SPOKEN = re.compile(
+    r"(?:we|there (?:is|are)|it(?:'s| is| takes| costs)|our [\w -]+ (?:is|are|can|will)|"
+    r"(?:the|all|no) (?!answer|repl|response)[\w -]+ (?:is|are|costs?|takes?)) .+",
+    re.I,
+)
 _SAY_THAT = re.compile(
     rf"(?:(?:say|tell|mention|note|point out|remind|explain|state|add|make clear|let|inform|answer|"
     rf"reply|respond|write){_WHOM}(?: know)?(?: clearly)?,? that (?P<clause>.+)|"
     rf"(?:say|tell|reply|answer|respond|inform|let){_WHOM}(?: know)?,? "
-    r"(?P<bare>(?:we|they|it is|it's|there is|there are|you can|(?:the|our) .+ (?:is|are|will|"
+    r"(?P<bare>(?:we|they|it is|it's|it (?:takes|costs)|there is|there are|"
+    r"you (?:can|are|were|have|do not|don't|cannot)|you're|(?:the|our|my) .+ (?:is|are|will|"
     r"can)) "
     r".+))",
     re.I,
@@ -459,10 +513,10 @@ def _read_statements(parts: list[str]) -> Effect | None:
     if not parts:
         return None
     first = _POLITE_LEAD.sub("", parts[0].strip().rstrip(".!;"))
-    match = _SAY_THAT.fullmatch(" ".join(first.replace("’", "'").split()))
-    if not match or any(re.match(r"(?:do|never|always|use|answer)\b", p, re.I) for p in parts[1:]):
+    said = _read_clause(" ".join(first.replace("’", "'").split()))
+    if not said or any(re.match(r"(?:do|never|always|use|answer)\b", p, re.I) for p in parts[1:]):
         return None
-    clauses = [match["clause"] or match["bare"], *parts[1:]]
+    clauses = [said, *parts[1:]]
     clauses = [clause.rstrip(" .!") for clause in clauses]
     check = check_statement(" ".join(clause[:1].lower() + clause[1:] for clause in clauses))
     if not check:
@@ -470,6 +524,42 @@ def _read_statements(parts: list[str]) -> Effect | None:
     return Effect(check, statement=" ".join(make_sentence(clause) for clause in clauses))
 
 
+def _read_clause(text: str) -> str:
+    """Return what must be said, as the model says it: "tell them to call us" -> "please call us".
+
+    The result is "" if the text asks for something else.
+    """
+    if match := _SAY_THAT.fullmatch(text):
+        return speak_as_model(match["clause"] or match["bare"])
+    if match := _DIRECTIONS.fullmatch(text):
+        return f"please {'do not ' if match['not'] else ''}{match['what']}"
+    if match := _HANDED.fullmatch(text):
+        return f"{match['what']} is {match['value']}"
+    if match := _ASKED_FOR.fullmatch(text):
+        return f"please tell me the {match['what']}"
+    if match := _QUOTED_ANSWER.fullmatch(text):
+        said = match["double"] or match["single"]
+        return said if len(said.split()) > 2 else ""
+    return text if _SPOKEN.fullmatch(text) else ""
+
+
+def speak_as_model(clause: str) -> str:
+    """Return "you are not a doctor", which a rule says to the model, as "I am not a doctor"."""
+    if not _OF_MODEL.match(clause):
+        return clause
+    _, verb, *rest = re.sub(r"^you're", "you are", clause, flags=re.I).split(" ")
+    own = " ".join([_OWN_VERBS.get(verb.lower(), verb), *rest])
+    return f"I {re.sub(r'[Yy]our(?=[ ,.]|$)', 'my', own)}"
+
+
+_OWN_VERBS = {"are": "am", "were": "was"}
+_OF_MODEL = re.compile(
+    r"you(?:(?: are|'re) (?:not |only |just |called |named |an? |the |unable |happy |made |sorry )|"
+    r" were (?:made|created|trained|built|written|developed)| (?:do not|did not|don't|cannot|have "
+    r"no|have been) )",
+    re.I,
+)
+"""What only the model can be meant by: "you can call us" is said to the user."""
 _METRIC = (
     'not (contains "mile" or contains "inch" or contains "foot" or contains "yard" or '
     'contains "pound" or contains "ounce" or contains "gallon" or contains "Fahrenheit" or '
@@ -539,7 +629,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     (
         rf"(?P<edge>start|begin|open|end|finish|close|conclude) {_LEADS_TO}(?:an? |some )*"
         rf"(?:(?P<drawn>{_PICTURES}(?:{_PICTURE_JOIN}{_PICTURES})*)(?: emojis?)?|"
-        rf"{_NAMED}(?:emojis?|emoticons?|smileys?))",
+        rf"{_NAMED}(?:emojis?|emoticons?|smileys?|smil(?:ey|ing) faces?))",
         _check_emoji,
     ),
     (rf"(?:start|begin|open) {_WITH}", _make_edge("starts")),
@@ -607,7 +697,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     ),
     (rf"substitute {_NEW} for {_OLD}", _replace_words),
     (
-        rf"(?:never|do not|don't) (?:say|write|use) {_OLD},? (?:but|say|write|use|always|rather|"
+        rf"(?:never|do not|don't) (?:say|write|use) {_OLD}[,;]? (?:but|say|write|use|always|rather|"
         rf"instead)"
         rf"(?: (?:say|write|use|always))? {_NEW}(?: instead)?",
         _replace_words,
@@ -633,7 +723,12 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         _check_marked,
     ),
     (r"say (?P<value>hello|hi|thank you|thanks|please|sorry|goodbye)", _check_called),
-    (r"mention (?!that |how |why |when |if |whether )(?P<what>.+)", _check_said),
+    (r"(?:say|answer|reply|respond)(?: with)?(?: only)? (?P<value>yes|no)", _check_first_word),
+    (
+        r"mention (?!that |how |why |when |if |whether )(?P<what>.+?)"
+        rf"(?: at the (?:end|beginning|start))?{_WHERE}",
+        _check_said,
+    ),
     (r"(?:include|name|add) (?P<what>(?:the name )?[A-ZÀ-Þ]\w+(?: [A-ZÀ-Þ]\w+)*)", _check_said),
     (r"(?:recommend|suggest|advise)(?: to)? (?P<what>.+)", _check_recommended),
     (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from selfteach.materials.other_languages import ScopedText, split_other_language
-from selfteach.materials.situation import GENRE, PERSON
+from selfteach.materials.situation import GENRE, PERSON, read_situation
 
 POLITE = re.compile(
     r"^(?:(?:please|kindly|hey|hi|hello|ok(?:ay)?|from now on|in (?:the )?future|so|also|"
@@ -14,7 +14,9 @@ POLITE = re.compile(
     r"i(?:'d| would)? (?:want|like|need|prefer|expect)(?: for)? you to|i want that you|"
     r"it is important (?:to|that you)|"
     r"you (?:must|should|shall|need to|have to|are to|ought to|may)(?! not)|"
-    r"make sure (?:to|that you|you)|be sure to|try to)[,:]? )+",
+    r"make sure (?:to|that you|you)|be sure to|try to|whatever (?:happens|you do)|"
+    r"(?:important|note|rule|reminder|nb):?(?=[,:])|"
+    r"only(?= (?:when|whenever|if|while|in (?!one |two |[a-z]+$)) ))[,:]? )+",
     re.I,
 )
 """Words before a rule that ask politely."""
@@ -157,6 +159,30 @@ _TO_PERSON = re.compile(
 )
 
 
+MAX_HEADING_WORDS = 6
+_MANNER_TAIL = (
+    r"(?:(?:like|as if|as though|in|with|using|without|simply|briefly|to (?=a |an |my )|"
+    r"step by step|only in|at most|by)\b.*)"
+)
+_EXPLAINED = re.compile(
+    r"(?P<verb>(?:always |only )?(?:explain|describe|discuss|present)) "
+    rf"(?P<scope>(?:[\w'-]+ ){{1,4}}?)(?P<tail>{_MANNER_TAIL})",
+    re.I,
+)
+_ANSWERED = re.compile(
+    r"(?P<verb>(?:always |only )?(?:answer|reply|respond))(?: to)? "
+    rf"(?P<scope>(?:[\w'-]+ ){{1,3}}?(?:questions?|requests?|complaints?)) (?P<tail>{_MANNER_TAIL})",
+    re.I,
+)
+_UNNAMED = re.compile(
+    r"\b(?:it|this|that|them|these|those|things?|everything|anything|something|stuff|yourself|"
+    r"your|you|me|me|us|people|answers?|every|all|any|each|follow-?up|yes|simple|short|what|why|"
+    r"how|when|where|topics?|concepts?|in|to|as|with)\b",
+    re.I,
+)
+"""Words of what is no topic."""
+
+
 def split_rule(sentence: str) -> ScopedText:
     """Return the scope and the effect of one sentence.
 
@@ -168,9 +194,11 @@ def split_rule(sentence: str) -> ScopedText:
     for split in (
         split_other_language,
         _split_prefix,
+        _split_colon,
         _split_subject,
         _split_when,
         _split_middle,
+        _split_explained,
         _split_in,
         _split_with,
         _split_for,
@@ -248,7 +276,7 @@ def _split_prefix(text: str) -> ScopedText | None:
     for at in commas:
         if starts_effect(rest[at + 1 :].strip()):
             return _make_prefixed(rest[:at], rest[at + 1 :].strip())
-    if commas and sure:
+    if commas and sure and not re.match(r" (?:and|or|but) ", rest[commas[-1] + 1 :]):
         return _make_prefixed(rest[: commas[-1]], rest[commas[-1] + 1 :].strip())
     for found in re.finditer(rf" (?:then )?(?={_ADVERB}(?:{_STRONG}|{_SURE_VERBS})\b)", rest, re.I):
         before = rest[: found.start()]
@@ -260,16 +288,24 @@ def _split_prefix(text: str) -> ScopedText | None:
 
 def _make_prefixed(scope: str, effect: str) -> ScopedText | None:
     effect = re.sub(r"^then,? ", "", effect, flags=re.I)
-    scope = re.sub(
-        r"^(?:(?:(?:I|you|we|someone|somebody|anyone|people|the user|users|a customer|customers|"
-        r"a guest|guests) )?(?:am |are |is |gets? )?(?:being )?ask(?:s|ed)?(?: you| me| us)?|"
-        r"(?:the )?(?:topic|subject|question) (?:is|of)) (?:about )(?=\S)",
-        "",
-        scope,
-        flags=re.I,
-    )
     said = POLITE.sub("", f"{effect} ").strip()
-    return ScopedText(scope, effect) if _is_scope(scope) and said else None
+    return ScopedText(_shorten_asked(scope), effect) if _is_scope(scope) and said else None
+
+
+_ASKED_ABOUT = re.compile(
+    r"^(?:(?:(?:I|you|we|someone|somebody|anyone|people|the user|users|a customer|customers|"
+    r"a guest|guests) )?(?:am |are |is |gets? )?(?:being )?ask(?:s|ed)?(?: you| me| us)?|"
+    r"(?:the )?(?:topic|subject|question) (?:is|of)) (?:about )(?=\S)",
+    re.I,
+)
+
+
+def _shorten_asked(scope: str) -> str:
+    """Return "asked about refunds" as "refunds"; "asked about my mother" stays as it is, because
+    "my mother" is somebody who is written to.
+    """
+    short = _ASKED_ABOUT.sub("", scope)
+    return short if read_situation(short).kind == "about" else scope
 
 
 def _split_when(text: str) -> ScopedText | None:
@@ -277,7 +313,7 @@ def _split_when(text: str) -> ScopedText | None:
     match = _SUFFIX_WHEN.fullmatch(text)
     if not match or _TELLING.fullmatch(match["effect"]) or not starts_effect(match["effect"]):
         return None
-    scope = re.sub(r"^(?:\w+ )?(?:am |are |is )?asked about ", "", match["scope"])
+    scope = _shorten_asked(match["scope"])
     return ScopedText(scope, match["effect"]) if _is_scope(scope) else None
 
 
@@ -287,6 +323,27 @@ def _split_in(text: str) -> ScopedText | None:
     match = next((found for form in forms if (found := form.fullmatch(text))), None)
     is_one = match is not None and _is_scope(match["scope"])
     return ScopedText(match["scope"], match["effect"]) if match and is_one else None
+
+
+def _split_colon(text: str) -> ScopedText | None:
+    """Split "Opening hours: say that we close at six"."""
+    scope, colon, effect = text.partition(": ")
+    is_short = len(scope.split()) <= MAX_HEADING_WORDS and '"' not in scope
+    if not colon or not is_short or starts_effect(scope) or not starts_effect(effect.strip()):
+        return None
+    is_scope = _is_scope(scope) and read_situation(scope).kind != "other"
+    return ScopedText(scope[0].lower() + scope[1:], effect) if is_scope else None
+
+
+def _split_explained(text: str) -> ScopedText | None:
+    """Split "Explain physics like I'm five" and "Answer legal questions in one sentence"."""
+    match = _EXPLAINED.fullmatch(text)
+    if match and _is_scope(match["scope"]) and not _UNNAMED.search(match["scope"]):
+        return ScopedText(match["scope"], f"{match['verb']} it {match['tail']}")
+    match = _ANSWERED.fullmatch(text)
+    if match and _is_scope(match["scope"]) and not _UNNAMED.search(match["scope"]):
+        return ScopedText(match["scope"], f"{match['verb']} {match['tail']}")
+    return None
 
 
 def _split_with(text: str) -> ScopedText | None:

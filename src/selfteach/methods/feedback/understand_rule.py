@@ -18,7 +18,7 @@ from selfteach.generate.ask import (
 from selfteach.materials.effect import Effect, read_effect
 from selfteach.materials.forbidden_topics import can_forbid
 from selfteach.materials.rule import Rule, find_conflict, read_rule
-from selfteach.materials.situation import Situation, read_situation
+from selfteach.materials.situation import Situation, name_topic, read_situation
 from selfteach.methods.feedback.training_settings import choose_training
 from selfteach.methods.session import Session
 from selfteach.models import Sampler, Scorer
@@ -120,11 +120,6 @@ def find_forbidden_topic(
         return extract_topic(model, rule.effect, config.seed) if can else ""
     *others, last = effect.topics or ("",)
     return f"{', '.join(others)} or {last}" if others else last
-
-
-def name_topic(situation: Situation) -> str:
-    """Return what the requests of a situation are about; "" where somebody is written to."""
-    return "" if situation.kind == "writing" else situation.topic or f"{situation.genre}s"
 
 
 def bind_rule(session: Session, text: str) -> Rule:
