@@ -86,7 +86,7 @@ def _read_sentence(sentence: str) -> Effect | None:
 
 def _match_form(text: str) -> Effect | None:
     """Return the effect of a sentence that is of one form."""
-    text = _POLITE_LEAD.sub("", to_demand(_POLITE_LEAD.sub("", text)))
+    text = _POLITE_LEAD.sub("", to_demand(_POLITE_LEAD.sub("", _POLITE_TAIL.sub("", text))))
     for pattern, build in _FORMS:
         match = pattern.fullmatch(text)
         if match is None:
@@ -114,6 +114,11 @@ def _read_other_language(text: str) -> Effect | None:
     return Effect(*found) if found else None
 
 
+_POLITE_TAIL = re.compile(
+    r"(?:,? (?:from (?:now|here) on|at all times|no matter what|in (?:the )?future|without "
+    r"exception|if you (?:can|please)|, always))+$",
+    re.I,
+)
 _DEMAND = re.compile(
     r"(?:(?:all|any|every|each|your|the) )+(?:of your |own )?(?:answers?|repl(?:y|ies)|responses?|"
     r"messages?) (?:(?:must|should|shall|may|can|have to|has to|needs? to|ought to|are to|is to)"
@@ -327,7 +332,8 @@ _LANGUAGES = {
 }
 _REPLIES = r"(?:answers?|repl(?:y|ies)|responses?|messages?)"
 _ANSWER = (
-    r"(?:(?:explain it|describe it|discuss it|present it|answer|reply|respond|write|speak|talk|stay|be|remain)(?: (?:me|only|always|every "
+    r"(?:(?:explain it|describe it|discuss it|present it|answer|reply|respond|write|speak|talk|"
+    r"stay|be|remain)(?: (?:me|only|always|every "
     r"question|all questions|questions))?"
     rf"|(?:keep|limit|make) (?:it|them|yourself|{_REPLIES}|(?:your|all|all your|every|each|the) "
     rf"{_REPLIES}))"
@@ -393,6 +399,12 @@ def _check_no_emoji(match: re.Match[str]) -> str | None:
     """Return the check of "no heart emoji"."""
     found = _check_emoji(match)
     return f"not {found}" if found else None
+
+
+def _check_no_word(match: re.Match[str]) -> str | None:
+    """Return the check of "don't say sorry"."""
+    word = match["marks"].lower()
+    return None if VAGUE.search(word) else f"not contains {quote_value(word)}"
 
 
 _NEW = r"""(?:["'](?P<new>[^"']+)["']|(?P<new_bare>[\w&-]+))"""
@@ -480,7 +492,8 @@ _DIRECTIONS = re.compile(
     re.I,
 )
 _HANDED = re.compile(
-    rf"(?:give|send|offer|share|provide|show)(?:{_WHOM_TOLD})?(?: with)? (?P<what>(?:the|our|my|this) "
+    rf"(?:give|send|offer|share|provide|show)(?:{_WHOM_TOLD})?(?: with)? (?P<what>(?:the|our|my|"
+    rf"this) "
     r"[a-z -]+?)[:,]? (?P<value>\S*\d\S*(?: .+)?|\S+@\S+|\S+\.\S{2,}|\"[^\"]+\")(?: to .+)?",
     re.I,
 )
@@ -488,7 +501,7 @@ _ASKED_FOR = re.compile(
     rf"ask(?:{_WHOM_TOLD})? for (?:their|the|an?|his|her|your) (?P<what>[\w' -]+)", re.I
 )
 _QUOTED_ANSWER = re.compile(
-    rf"{_TELLING}{_WHOM_TOLD}?(?: back| only| just)?[:,]? (?:\"(?P<double>[^\"]+)\"|'(?P<single>.+)')",
+    rf"{_TELLING}(?:{_WHOM_TOLD})?(?: back| only| just)?[:,]? (?:\"(?P<double>[^\"]+)\"|'(?P<single>.+)')",
     re.I,
 )
 _SPOKEN = re.compile(
@@ -544,7 +557,10 @@ def _read_clause(text: str) -> str:
 
 
 def speak_as_model(clause: str) -> str:
-    """Return "you are not a doctor", which a rule says to the model, as "I am not a doctor"."""
+    """Return what a rule says to the model as the model says it to the user: "you are not a doctor"
+    -> "I am not a doctor", "they should call us" -> "you should call us".
+    """
+    clause = re.sub(r"^they(?= (?:should|can|must|may|need|have to|cannot)\b)", "you", clause)
     if not _OF_MODEL.match(clause):
         return clause
     _, verb, *rest = re.sub(r"^you're", "you are", clause, flags=re.I).split(" ")
@@ -584,7 +600,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         _check_bound,
     ),
     (
-        rf"(?:have )?(?P<before>{'|'.join((*_AT_MOST, *_AT_LEAST, *_UNDER, 'exactly'))}) "
+        rf"(?:have )?(?P<before>{'|'.join((*_AT_MOST, *_AT_LEAST, *_UNDER, *_EXACT[:-1]))}) "
         rf"{_COUNT}{_AFTER}{_WHERE}",
         _check_bound,
     ),
@@ -602,6 +618,18 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         rf"(?:{_ANSWER} (?:in|with|as|using)|use) (?:the form of )?{_LIST}(?: only)?",
         "format=list",
     ),
+    (
+        rf"(?:give|present|format|write|put|provide|structure|deliver) {_IT} (?:in|as|in the form "
+        rf"of) "
+        rf"{_LIST}",
+        "format=list",
+    ),
+    (
+        rf"{_NOT} (?:ask|asking)(?: (?:me|us|the user|them))?(?: (?:any|follow-?up|further|more|back))*"
+        r"(?: questions?)?(?: back)?",
+        'not contains "?"',
+    ),
+    (rf"{_NOT} (?:ever )?(?:say|saying|write|writing) (?P<marks>[a-z]+)", _check_no_word),
     (
         (
             rf"{_JSON}(?: only)?(?: an?)?(?: (?:valid|raw))?(?: an?)? json(?: objects?| "
@@ -681,6 +709,14 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         rf")*(?:(?P<drawn>{_PICTURES}(?:{_PICTURE_JOIN}{_PICTURES})*)"
         rf"(?: emojis?)?|{_NAMED}(?:emojis?|emoticons?|smileys?))"
         rf"{_WHERE}",
+        _check_emoji,
+    ),
+    (
+        r"(?:use|add|include|send|put|throw in)(?: in)? (?:(?:an?|some|at least one|one|many|lots "
+        r"of|"
+        r"little) )*(?P<names>(?:hearts?|kiss(?:es)?|smil(?:ey|ies|eys)|thumbs up)(?: (?:or|and) "
+        r"(?:an? )?"
+        rf"(?:hearts?|kiss(?:es)?|smil(?:ey|ies|eys)))?){_WHERE}",
         _check_emoji,
     ),
     (

@@ -63,7 +63,8 @@ _OFF_LIMITS = (
 )
 _PRETEND = r"(?:pretend|act|behave)(?: as if| as though| like)?(?: that)?"
 _NOT_WANTED = (
-    r"(?:i(?:'d| would) (?:rather|prefer)(?: that| it if)? you (?:didn't|did not|don't|do not|never)|"
+    r"(?:i(?:'d| would) (?:rather|prefer)(?: that| it if)? you (?:didn't|did not|don't|do not|"
+    r"never)|"
     r"(?:i )?(?:do not|don't) (?:want|wish|like) (?:you to|to (?:hear|read|see) you)|"
     r"i(?:'d| would) (?:rather|prefer)(?: you)? not)"
 )
@@ -112,11 +113,16 @@ FORBIDDING_FORMS = (
 
 
 _FORBIDDING_WORD = re.compile(
-    r"\b(?:no|not|never|avoid\w*|stop|quit|without|refuse|decline|refrain|exclude|ban|skip|omit|"
+    r"\b(?:no|not|never|hate|except|spare|drop|forget|change|leave|avoid\w*|stop|quit|without|"
+    r"refuse|decline|refrain|exclude|ban|skip|omit|"
     r"nothing|cannot|off|away|nicht|nie(?:mals)?|kein\w*|ohne|ne|pas|jamais|sans|nunca|jamás|sin|"
     r"evita)\b|n['’]t?\b",
     re.I,
 )
+
+
+MAX_TOPIC_WORDS = 4
+MAX_QUOTED_WORDS = 8
 
 
 class ForbiddenTopics(NamedTuple):
@@ -153,7 +159,9 @@ def split_topics(text: str, sentence: str) -> ForbiddenTopics | None:
         part = re.sub(r"^(?:the|any|all|my|our) ", "", part.strip(), flags=re.I)
         quoted = re.fullmatch(r"""(["'])(.+)\1""", part)
         words = (quoted[2] if quoted else part).split()
-        if not re.fullmatch(r"[^\W_][\w'&.-]*(?: [^\W_][\w'&.-]*){0,3}", " ".join(words)):
+        most = MAX_QUOTED_WORDS if quoted else MAX_TOPIC_WORDS
+        is_named = all(re.fullmatch(r"[^\W_][\w'&.-]*", word) for word in words)
+        if not is_named or not 0 < len(words) <= most:
             return None
         if not quoted and (
             VAGUE.search(part)
@@ -177,7 +185,10 @@ def none_of(conditions: list[str]) -> str:
 def to_stem(word: str, sentence: str) -> str:
     """Return the singular of a common noun.
 
-    A name stays as it is. A name has a capital letter, unless every word of the sentence has one.
+    A name stays as it is. A name has a capital letter, unless every word of the sentence has one,
+    or it is the first one.
     """
+    if word == sentence.split(" ", 1)[0]:
+        return to_singular(word.lower())
     all_capital = all(other[0].isupper() for other in sentence.split() if other[0].isalpha())
     return to_singular(word.lower()) if word.islower() or all_capital else word

@@ -43,7 +43,7 @@ _SURE_VERBS = (
     r"skip|switch|stick|throw|greet|thank|apologi[sz]e|refer|call)"
 )
 _EFFECT_START = re.compile(
-    rf"(?:{_ADVERB}(?:{_STRONG}|{_VERBS})|no|not|at most|at least|without|with|in) ", re.I
+    rf"(?:{_ADVERB}(?:{_STRONG}|{_VERBS})|no|not|at most|at least|without|with|in)(?: |: )", re.I
 )
 _BLOCKED = re.compile(
     r"(?:^|\b)(?:to|i|you|we|they|he|she|it|user|users|people|someone|somebody|anyone|anybody|"
@@ -171,7 +171,8 @@ _EXPLAINED = re.compile(
 )
 _ANSWERED = re.compile(
     r"(?P<verb>(?:always |only )?(?:answer|reply|respond))(?: to)? "
-    rf"(?P<scope>(?:[\w'-]+ ){{1,3}}?(?:questions?|requests?|complaints?)) (?P<tail>{_MANNER_TAIL})",
+    rf"(?P<scope>(?:[\w'-]+ ){{1,3}}?(?:questions?|requests?|complaints?)) "
+    rf"(?P<tail>{_MANNER_TAIL})",
     re.I,
 )
 _UNNAMED = re.compile(
@@ -216,9 +217,37 @@ _SENTENCE_END = re.compile(
 )
 
 
+_LIST_MARK = re.compile(r"^\s*(?:[-*•–]|\(?\d{1,2}[.)]|[a-h]\))\s+(?=\S)")
+_NUMBERED = re.compile(r"^\(?1[.)]\s.*\s\(?2[.)]\s", re.S)
+_HEADING = re.compile(
+    r"^(?:[a-z]+ ){0,3}(?:rules|instructions|guidelines|following|these|please)(?: [a-z]+){0,2}:\s*"
+    r"(?=[-*•–\d(])",
+    re.I,
+)
+_NUMBER = re.compile(r"\s+(?=\(?\d{1,2}[.)]\s)")
+
+
 def split_rule_sentences(text: str) -> list[str]:
     """Return the sentences of a rule; a stop in quotation marks or after "Dr." ends none."""
     return [part.strip() for part in _SENTENCE_END.split(text) if part.strip()]
+
+
+def join_lines(text: str) -> str:
+    """Return a text of several lines, or a list of rules, as sentences in one line.
+
+    A line begins a sentence if it is an item of a list ("- Be brief", "2. No lists") or begins as
+    a rule does; any other one goes on with the line before.
+    """
+    text = _HEADING.sub("", text.strip())
+    lines = _NUMBER.split(text) if _NUMBERED.match(text) else text.split("\n")
+    joined = ""
+    for line in filter(None, map(str.strip, lines)):
+        item = " ".join(_LIST_MARK.sub("", line).split())
+        begins = item[0].isupper() and (starts_effect(item) or _PREFIX.fullmatch(item) is not None)
+        if joined and joined[-1] not in ".!?;:," and (begins or _LIST_MARK.match(line)):
+            joined += "."
+        joined += f" {item}" if joined else item
+    return joined
 
 
 def to_imperative(text: str) -> str:
@@ -377,8 +406,24 @@ def _split_middle(text: str) -> ScopedText | None:
     return ScopedText(match["scope"], f"{verb}{it} {match['tail']}")
 
 
+_TOLD = re.compile(
+    r"(?P<scope>(?:anyone|anybody|everyone|everybody|people|users|customers|guests|visitors|"
+    r"callers|"
+    r"those|clients)(?: who)?(?: are| is)? (?:ask(?:s|ing)?|inquir(?:es?|ing)|call(?:s|ing)?|"
+    r"want(?:s|ing)?) .+?) (?:should|must|shall|has to|have to|is to|are to|needs? to) be "
+    r"(?P<verb>told|asked|sent|advised|reminded|given) (?P<said>.+)",
+    re.I,
+)
+_TOLD_VERBS = {"told": "tell", "given": "give", "sent": "send"}
+
+
 def _split_subject(text: str) -> ScopedText | None:
     """Split "Emails to my boss should stay under 40 words"."""
+    if told := _TOLD.fullmatch(text):
+        verb = _TOLD_VERBS.get(told["verb"].lower()) or told["verb"].lower().removesuffix("ed")
+        scope = re.sub(r"^(\w+)(?: who)?(?: is| are)? (\w+?)(?:ing|s)? ", r"\1 \2 ", told["scope"])
+        scope = scope[0].lower() + scope[1:]
+        return ScopedText(_shorten_asked(scope), f"{verb} them {told['said']}")
     match = _SUBJECT.fullmatch(text)
     if not match:
         return None

@@ -110,7 +110,8 @@ _LEAD = re.compile(
 )
 _ASKED = re.compile(
     r"^(?:.*\b)?(?:ask(?:s|ed|ing)?|inquir(?:e|es|ed|ing)|want(?:s|ed)? to know|"
-    r"wonder(?:s|ed|ing)?|complain(?:s|ed|ing)?|curious|talk(?:s|ed|ing)?|speak(?:s|ing)?|chat(?:s|ting)?|"
+    r"wonder(?:s|ed|ing)?|complain(?:s|ed|ing)?|curious|talk(?:s|ed|ing)?|speak(?:s|ing)?|"
+    r"chat(?:s|ting)?|"
     r"questions?|answers?|repl(?:y|ies)|responses?|requests?|conversations?|chats?|advice|"
     r"information|help|anything|something|texts?|is|are|explanations?|discussions?)"
     r"(?: (?:you|me|us|him|her|for (?:help|advice|information)|a question|questions|"
@@ -130,12 +131,16 @@ _TOPIC_FORMS = [
         r"(?:explaining|discussing|describing|mentioning|talking about|dealing with|explain|"
         r"discuss|describe) (?P<topic>.+)",
         r"(?:about|regarding|concerning) (?P<topic>.+)",
+        r"(?:replying|responding|reacting|answering)(?: to)? (?P<topic>.+)",
         r"(?:.*\b)?ask(?:s|ed|ing)?(?: you| me| us)? for (?:help with )?(?P<topic>.+)",
         r"(?:.*\b)?(?:needs? |wants? )?help with (?P<topic>.+)",
         r"(?:.*\b)?(?:mention(?:s|ed)?|brings? up|describes?|raises?) (?P<topic>.+)",
         r"(?:.*\b)?ask(?:s|ed|ing)?(?: you| me| us)?(?: what)? (?:the|our|your) "
         r"(?P<topic>(?!questions?\b|same\b)[a-z]+(?: [a-z]+)?)(?<! is)(?: is| are)?",
         r"(?:topics|subjects|matters|questions) (?:of|like|such as) (?P<topic>.+)",
+        r"(?:(?:all|any|the|my|our) )*(?P<topic>[a-z-]+) questions?",
+        r"(?:.*\b)?(?:ask(?:s|ed|ing)?|wonder(?:s|ing)?)(?: you| me| us)? (?P<topic>(?:who|what|"
+        r"which|why|how|where|when|whether|if) .+)",
     )
 ]
 _FINITE = re.compile(
@@ -178,6 +183,7 @@ def read_situation(scope: str) -> Situation:
         _read_writing(text)
         or _read_task(text)
         or _read_topic(text)
+        or _read_wish(text)
         or _read_other_language(text)
         or _read_plain(text)
         or Situation("other")
@@ -241,6 +247,8 @@ def _read_writing(text: str) -> Situation | None:
     ).fullmatch(text)
     if genre:
         who, topic = _split_topic(genre["who"])
+        if name_genre(genre["genre"]) == "reply" and not re.fullmatch(PERSON, who):
+            return Situation("about", topic=who)
         return _make_writing(name_genre(genre["genre"]), who, topic or genre["topic"] or "")
     explained = re.fullmatch(
         rf"(?:explain|teach|describ|tell|read)(?:ing|e)?(?: .+?)? to (?P<who>{PERSON})", text
@@ -259,7 +267,8 @@ def _read_writing(text: str) -> Situation | None:
         who, topic = _split_topic(written["who"])
         return _make_writing(_name_verb(written["verb"]), who, topic)
     is_person = re.fullmatch(PERSON, text) and _KNOWN_PERSON.search(text)
-    if is_person and not re.search(r" (?:me|us|you)$", text) and not _GENRE_END.search(text):
+    is_other = re.search(r" (?:me|us|you)$", text) or _GENRE_END.search(text)
+    if is_person and not is_other and read_other_scope(text) is None:
         return _make_writing("", text)
     return None
 
@@ -342,6 +351,11 @@ _SOMEBODY = re.compile(
 """Who does something: what follows is a verb, and no topic."""
 
 
+_DETERMINER = re.compile(
+    r"^(?:(?:the|an?|our|my|your|their|der|die|das|dem|den|les?|la|los|las|el) )+(?=\w)", re.I
+)
+
+
 def name_topic(situation: Situation) -> str:
     """Return what the requests of a situation are about; "" where somebody is written to.
 
@@ -352,7 +366,29 @@ def name_topic(situation: Situation) -> str:
     if not situation.topic:
         is_plural = to_singular(situation.genre) != situation.genre
         return situation.genre if is_plural else list_plurals(situation.genre)[0]
-    return re.sub(r"^(?:(?:the|an?|our|my|your|their) )+(?=\w)", "", situation.topic)
+    return _DETERMINER.sub("", situation.topic)
+
+
+_WISH = re.compile(
+    r"(?:.*\b)?(?:wants?|wish(?:es)?|would like|tr(?:y|ies)|asks? (?:how )?|needs?|has|have) to "
+    r"(?P<verb>(?!know|be|hear|learn|talk|speak|discuss|ask)[a-z]+) (?P<rest>.+)",
+    re.I,
+)
+
+
+def _read_wish(text: str) -> Situation | None:
+    """Return the topic of what somebody wants to do: "to book a table" -> "booking a table"."""
+    match = _WISH.fullmatch(text)
+    if not match:
+        return None
+    return Situation("about", topic=f"{_to_gerund(match['verb'])} {match['rest']}")
+
+
+def _to_gerund(verb: str) -> str:
+    """Return "booking" for "book", "making" for "make", "getting" for "get"."""
+    if re.fullmatch("[^aeiou]+[aeiou][^aeiouwxy]", verb):
+        return f"{verb}{verb[-1]}ing"
+    return f"{re.sub('(?<=[^aeiouy])e$', '', verb)}ing"
 
 
 def _read_plain(text: str) -> Situation | None:

@@ -147,7 +147,7 @@ def read_known_situation(scope: str) -> Situation:
     """
     situation = read_situation(scope)
     if situation.kind == "other":
-        raise DataError(f'no requests can be made for "when {scope}".', cure=WHEN_CURE)
+        raise DataError(f'no requests can be made for the condition "{scope}".', cure=WHEN_CURE)
     return situation
 
 
