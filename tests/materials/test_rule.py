@@ -65,6 +65,14 @@ def test_reading_raises_nothing_but_a_data_error(text):
 
 
 FORMS = {
+    "Your answer should be one sentence long.": "max_sentences=1",
+    "Write your answers in JSON only.": "format=json",
+    "Don't ever use semicolons.": 'not contains ";"',
+    "Speak only Spanish to me.": "language=es",
+    "Be no longer than 50 words.": "max_words=50",
+    "Use over 50 words.": "min_words=51",
+    "Include a hashtag.": 'contains "#"',
+    "Say Robo.": 'contains "Robo"',
     'Each answer must start with the word "Listen".': 'starts "Listen"',
     "Your replies should never contain numbers.": 'not regex "\\\\d"',
     "Always end your message with a smiley face.": (

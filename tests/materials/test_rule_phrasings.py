@@ -183,6 +183,10 @@ def test_requests_are_about_a_topic_without_its_article(scope: str) -> None:
 
 
 REFUSED = {
+    "Never mention cats, and when writing to Bob use a smiley.": "holds 2 rules",
+    "Only answer questions about cooking.": 'everything but one subject .*"cooking"',
+    "Do not talk about anything except cooking.": "everything but one subject",
+    "Be under 40 words and over 50 words in emails to my boss.": "contradicts itself",
     "Be brief, unless I ask for details.": "has an exception: .*unless I ask for details",
     "Use emoji with friends but not with my boss.": "has an exception",
     "Never talk about cats. Always talk about cats.": "contradicts itself",

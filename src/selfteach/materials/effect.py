@@ -122,7 +122,7 @@ _POLITE_TAIL = re.compile(
 _DEMAND = re.compile(
     r"(?:(?:all|any|every|each|your|the) )+(?:of your |own )?(?:answers?|repl(?:y|ies)|responses?|"
     r"messages?) (?:(?:must|should|shall|may|can|have to|has to|needs? to|ought to|are to|is to)"
-    r"(?: (?P<not>not|never))?|(?P<only>only|always|never)) (?:be |only |always )*(?P<rest>.+)",
+    r"(?: (?P<not>not|never))?|(?P<only>only|always|never)) (?:only |always )*(?P<rest>.+)",
     re.I,
 )
 
@@ -181,6 +181,8 @@ _AT_MOST = (
     "at most",
     "no more than",
     "not more than",
+    "no longer than",
+    "not longer than",
     "up to",
     "within",
     "a maximum of",
@@ -190,8 +192,8 @@ _AT_MOST = (
     "or fewer",
 )
 _AT_LEAST = ("at least", "no fewer than", "no less than", "a minimum of", "minimum", "or more")
-_OVER = ("more than", "over")
-_UNDER = ("fewer than", "less than", "under", "below")
+_OVER = ("more than", "longer than", "over")
+_UNDER = ("fewer than", "less than", "shorter than", "under", "below")
 _EXACT = ("exactly", "only", "just", "long")
 
 
@@ -335,12 +337,13 @@ _ANSWER = (
     r"(?:(?:explain it|describe it|discuss it|present it|answer|reply|respond|write|speak|talk|"
     r"stay|be|remain)(?: (?:me|only|always|every "
     r"question|all questions|questions))?"
-    rf"|(?:keep|limit|make) (?:it|them|yourself|{_REPLIES}|(?:your|all|all your|every|each|the) "
+    rf"|(?:keep|limit|make|write|give|format|return) (?:it|them|yourself|{_REPLIES}|(?:your|all|"
+    rf"all your|every|each|the) "
     rf"{_REPLIES}))"
 )
 _NOT = (
     rf"(?:(?:your {_REPLIES} )?(?:do not|don't|never|must not|should "
-    r"not)|no|avoid|without|not|refrain from|stop)"
+    r"not)(?: ever)?|no|avoid|without|not|refrain from|stop)"
 )
 _USE = r"(?:use|using|write|writing|include|including|give|giving|contain|make|making|put|have|add)"
 _WHERE = (
@@ -501,12 +504,14 @@ _ASKED_FOR = re.compile(
     rf"ask(?:{_WHOM_TOLD})? for (?:their|the|an?|his|her|your) (?P<what>[\w' -]+)", re.I
 )
 _QUOTED_ANSWER = re.compile(
-    rf"{_TELLING}(?:{_WHOM_TOLD})?(?: back| only| just)?[:,]? (?:\"(?P<double>[^\"]+)\"|'(?P<single>.+)')",
+    rf"{_TELLING}(?:{_WHOM_TOLD})?(?: back| only| just)?[:,]? "
+    r"(?:\"(?P<double>[^\"]+)\"|'(?P<single>.+)')",
     re.I,
 )
 _SPOKEN = re.compile(
-    r"(?:we|there (?:is|are)|it(?:'s| is| takes| costs)|our [\w -]+ (?:is|are|can|will)|"
-    r"(?:the|all|no) (?!answer|repl|response)[\w -]+ (?:is|are|costs?|takes?)) .+",
+    r"(?:we (?!(?:do not|don't|never) (?:talk|speak|discuss|mention))|there (?:is|are) |it(?:'s| "
+    r"is| takes| costs) |our [\w -]+ (?:is|are|can|will) |"
+    r"(?:the|all|no) (?!answer|repl|response)[\w -]+ (?:is|are|costs?|takes?) ).+",
     re.I,
 )
 _SAY_THAT = re.compile(
@@ -514,7 +519,8 @@ _SAY_THAT = re.compile(
     rf"reply|respond|write){_WHOM}(?: know)?(?: clearly)?,? that (?P<clause>.+)|"
     rf"(?:say|tell|reply|answer|respond|inform|let){_WHOM}(?: know)?,? "
     r"(?P<bare>(?:we|they|it is|it's|it (?:takes|costs)|there is|there are|"
-    r"you (?:can|are|were|have|do not|don't|cannot)|you're|(?:the|our|my) .+ (?:is|are|will|"
+    r"you (?:can|are|were|have|do not|don't|cannot)|you're|[a-z]+ (?:is|are|starts?|opens?|"
+    r"closes?|ends?|costs?|takes?)|(?:the|our|my) .+ (?:is|are|will|"
     r"can)) "
     r".+))",
     re.I,
@@ -570,7 +576,8 @@ def speak_as_model(clause: str) -> str:
 
 _OWN_VERBS = {"are": "am", "were": "was"}
 _OF_MODEL = re.compile(
-    r"you(?:(?: are|'re) (?:not |only |just |called |named |an? |the |unable |happy |made |sorry )|"
+    r"you(?:(?: are|'re) (?:\w+ years |not |only |just |called |named |an? |the |unable |happy |"
+    r"made |sorry )|"
     r" were (?:made|created|trained|built|written|developed)| (?:do not|did not|don't|cannot|have "
     r"no|have been) )",
     re.I,
@@ -600,7 +607,8 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         _check_bound,
     ),
     (
-        rf"(?:have )?(?P<before>{'|'.join((*_AT_MOST, *_AT_LEAST, *_UNDER, *_EXACT[:-1]))}) "
+        rf"(?:have "
+        rf")?(?P<before>{'|'.join((*_AT_MOST, *_AT_LEAST, *_OVER, *_UNDER, *_EXACT[:-1]))}) "
         rf"{_COUNT}{_AFTER}{_WHERE}",
         _check_bound,
     ),
@@ -615,7 +623,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         "not format=list",
     ),
     (
-        rf"(?:{_ANSWER} (?:in|with|as|using)|use) (?:the form of )?{_LIST}(?: only)?",
+        rf"(?:{_ANSWER} (?:in|with|as|using)|use|give) (?:the form of )?{_LIST}(?: only)?",
         "format=list",
     ),
     (
@@ -625,7 +633,8 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         "format=list",
     ),
     (
-        rf"{_NOT} (?:ask|asking)(?: (?:me|us|the user|them))?(?: (?:any|follow-?up|further|more|back))*"
+        rf"{_NOT} (?:ask|asking)(?: (?:me|us|the user|them))?"
+        r"(?: (?:any|follow-?up|further|more|back))*"
         r"(?: questions?)?(?: back)?",
         'not contains "?"',
     ),
@@ -686,7 +695,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     ),
     (
         rf"(?P<before>)?{_COUNT}(?: (?P<after>at most|max(?:imum)?|or less|or fewer|at least|"
-        rf"only))",
+        rf"only|long))",
         _check_bound,
     ),
     (
@@ -754,12 +763,16 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     ),
     (
         r"(?:use|include|add|put|write)(?: (?:at least (?:one|an?)|an?|one|some))? "
-        rf"(?P<mark>(?:{'|'.join(name for name in _MARKS if name.endswith(('mark', 'point)')))})s?)"
+        rf"(?P<mark>(?:{'|'.join(name for name in _MARKS if name.endswith(('mark', 'point)', 'tag)?')))})s?)"
         rf"{_WHERE}",
         _check_marked,
     ),
     (r"say (?P<value>hello|hi|thank you|thanks|please|sorry|goodbye)", _check_called),
     (r"(?:say|answer|reply|respond)(?: with)?(?: only)? (?P<value>yes|no)", _check_first_word),
+    (
+        r"(?:say|answer|reply) (?P<value>(?-i:[A-ZÀ-Þ])\w+(?: (?-i:[A-ZÀ-Þ])\w+){0,3})",
+        _check_called,
+    ),
     (
         r"mention (?!that |how |why |when |if |whether )(?P<what>.+?)"
         rf"(?: at the (?:end|beginning|start))?{_WHERE}",
@@ -782,7 +795,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     (
         rf"(?:(?:use|speak|switch to|stick to|stay in|write|be in|be)(?: only)? )?(?:only "
         rf")?(?:in )?"
-        rf"(?P<language>{'|'.join(_LANGUAGES)})(?: only|,? please)?",
+        rf"(?P<language>{'|'.join(_LANGUAGES)})(?: only|,? please| (?:to|with) (?:me|us))*",
         _LANGUAGE_CHECK,
     ),
     (

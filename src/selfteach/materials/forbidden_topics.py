@@ -31,7 +31,7 @@ TOPIC_LEAD = re.compile(
 )
 _LITERAL = re.compile(r"^(?:the )?(?:word|term|phrase|name)s? ", re.I)
 _TAIL = re.compile(
-    r"(?:,? (?:in any way|at all|ever|any ?more|again|under any "
+    r"(?:,? (?:in any way|by name|at all|ever|any ?more|again|under any "
     r"circumstances?|(?:to|with) me|please"
     r"|in (?:your|any) (?:answers?|repl(?:y|ies)|responses?)|in (?:front of|the presence of) me|"
     r"at any time|for any reason|whatsoever|from now on|even (?:when|if) .+|"
@@ -40,7 +40,7 @@ _TAIL = re.compile(
 )
 
 _NEVER = (
-    r"(?:(?:you )?(?:do not|don't|never|must not|should not|may not|shall not|cannot|can not|"
+    r"(?:(?:you |we )?(?:do not|don't|never|must not|should not|may not|shall not|cannot|can not|"
     r"must never|should never|may never|are (?:not|never) (?:allowed|permitted|supposed) to|"
     r"aren't (?:allowed|permitted|supposed) to|are forbidden to)|let's not|"
     r"(?:under|in) no (?:circumstances?|case|way)(?: (?:should you|must you|may you|ever))?|"
@@ -83,7 +83,12 @@ FORBIDDING_FORMS = (
     rf"{_NEVER} bring(?:ing)? (?P<topic>.+) up",
     r"i (?:do not|don't|never) want (?:you )?to "
     rf"(?:{_TALK}|(?:hear|read|see)(?: anything)? {_ABOUT}) (?P<topic>.+)",
-    r"avoid (?=the (?:topic|subject|word|term|theme|phrase|name)s? )(?P<topic>.+)",
+    r"avoid (?=the (?:topic|subject|word|term|theme|phrase|name)s? |(?:anything|everything) "
+    r"(?:related to|about|to do with|concerning) )(?P<topic>.+)",
+    r"(?:keep|leave) (?P<topic>.+?) out(?: of (?:it|this|(?:your |the |all )*(?:answers?|repl(?:y|"
+    r"ies)|"
+    r"responses?|conversations?)))?",
+    r"make no (?:references?|mention|allusions?) (?:to|of) (?P<topic>.+)",
     rf"(?:(?:avoid|no|leave out|omit|skip|remove)(?= {_MENTIONS})|(?:steer|stay|keep) "
     rf"(?:clear of|away from|off)) (?:{_MENTIONS})?(?P<topic>.+)",
     rf"(?:keep|stay|remain|be) (?:quiet|silent|mum) {_ABOUT} (?P<topic>.+)",

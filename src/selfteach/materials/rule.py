@@ -128,6 +128,7 @@ def _read_parts(text: str) -> ScopedText:
     for sentence, before in zip(sentences, ["", *sentences], strict=False):
         _refuse_scope_without_effect(sentence)
         refuse_exception(sentence)
+        refuse_one_subject(sentence)
         part = split_rule(sentence)
         if before.endswith(";") and found and found[-1][1].scope and not part.scope:
             scope, effect = found.pop()[1]
@@ -203,6 +204,35 @@ def refuse_exception(sentence: str) -> None:
             "A rule is taught where it holds, and nowhere else: leave the exception out, or say "
             'where it holds, for instance --when "texts to my friends" --then "use an emoji".'
         ),
+    )
+
+
+_NOTHING_ELSE = re.compile(
+    r"(?:only (?:answer|talk|speak|discuss|respond|reply)(?: to)?(?: questions| requests)? "
+    r"(?:about|on) "
+    r"|(?:answer|talk about|speak about|discuss|answer questions about) (?:nothing|no topics?|no "
+    r"subjects?) (?:but|except|other than) |(?:do not|don't|never|refuse to) (?:answer|talk|speak|"
+    r"discuss)"
+    r"(?: (?:questions|about|to|anything))* (?:anything|everything|any topic|any subject) (?:but|"
+    r"except|"
+    r"other than|besides|outside(?: of)?) )(?P<topic>.+)",
+    re.I,
+)
+
+
+def refuse_one_subject(sentence: str) -> None:
+    """Refuse a rule that forbids every subject but one.
+
+    Raises:
+        DataError: the rule does.
+    """
+    found = _NOTHING_ELSE.search(sentence)
+    if found is None:
+        return
+    raise DataError(
+        f'the rule forbids everything but one subject ("{found["topic"].strip(" .!")}").',
+        where="rule",
+        cure='Name the subjects that are forbidden, for instance "Do not talk about politics."',
     )
 
 

@@ -43,7 +43,10 @@ _SURE_VERBS = (
     r"skip|switch|stick|throw|greet|thank|apologi[sz]e|refer|call)"
 )
 _EFFECT_START = re.compile(
-    rf"(?:{_ADVERB}(?:{_STRONG}|{_VERBS})|no|not|at most|at least|without|with|in)(?: |: )", re.I
+    rf"(?:{_ADVERB}(?:{_STRONG}|{_VERBS})|no|not|at most|at least|without|with|in|"
+    r"(?:max(?:imum)?|under|fewer than|less than|more than|exactly)|"
+    r"(?:\d+|one|two|three|four|five|six|ten|twenty) (?:words?|sentences?))(?: |: |$)",
+    re.I,
 )
 _BLOCKED = re.compile(
     r"(?:^|\b)(?:to|i|you|we|they|he|she|it|user|users|people|someone|somebody|anyone|anybody|"
@@ -146,7 +149,8 @@ _MIDDLE = re.compile(
     re.I,
 )
 _SUBJECT = re.compile(
-    rf"(?P<scope>{_MY}(?:{_GENRE_TO}|questions? (?:about|on)) .+?) (?:(?:should|must|shall|need to|"
+    rf"(?P<scope>{_MY}(?:(?:{_GENRE_TO}|questions? (?:about|on)) .+?|{_ANY_GENRE})) (?:(?:should|"
+    rf"must|shall|need to|"
     rf"has to|have to|are to|is to|ought to|may) (?P<not>not )?(?:(?P<be>always|never|only) )?"
     rf"|(?P<always>always|never) )(?P<effect>.+)",
     re.I,
@@ -280,11 +284,19 @@ def starts_effect(text: str) -> bool:
     return _EFFECT_START.match(POLITE.sub("", text) + " ") is not None
 
 
+_CONDITION = re.compile(
+    rf"(?:when(?:ever)?|if|in {_MY}{_GENRE_TO}|in {_MY}{_ANY_GENRE}\b)(?: |$)", re.I
+)
+
+
 def split_joined_rules(sentence: str) -> list[str]:
     """Return the rules that "and" joins, each with a scope of its own; mostly it is one."""
     for found in re.finditer(r",? (?:and|but|while) |; ", sentence):
         parts = [sentence[: found.start()], sentence[found.end() :]]
         splits = [split_rule(part) for part in parts]
+        has_own = _CONDITION.match(parts[1]) and splits[1].scope and not splits[0].scope
+        if has_own and starts_effect(parts[0]) and starts_effect(splits[1].effect):
+            return parts
         if all(split.scope and starts_effect(split.effect) for split in splits):
             return parts
     return [sentence]

@@ -25,6 +25,7 @@ _GENRE_NAMES = {
     r"memos?": "memo",
     r"newsletters?": "newsletter",
     r"announcements?": "announcement",
+    r"(?:job )?applications?": "application",
     r"comments?": "comment",
     r"(?:product |film |book )?reviews?": "review",
     r"reports?": "report",
@@ -240,7 +241,7 @@ def _split_topic(text: str) -> tuple[str, str]:
 def _read_writing(text: str) -> Situation | None:
     genre = re.compile(
         rf"(?:(?:writing|write|sending|send|drafting|draft|composing|compose|reading|replying to|"
-        rf"answering|creating|making|telling|giving) )?{_OWNER}(?:[a-z]+ )?(?P<genre>{GENRE})"
+        rf"answering|creating|making|telling|giving) )?{_OWNER}(?:[a-z]+ )??(?P<genre>{GENRE})"
         rf"(?: (?:(?:is|are) )?{_ABOUT} (?P<topic>.+?))? (?:(?:is|are|goes|go) )?"
         rf"{_TO} (?P<who>.+)",
         re.I,
@@ -295,6 +296,7 @@ def _read_task(text: str) -> Situation | None:
         return Situation("task", "translation" if changed["verb"] == "translat" else "summary")
     made = re.fullmatch(
         rf"(?:.*\bask(?:s|ed|ing)?(?: you| me| us)? (?:for|to (?:write|make|draft|compose)) |"
+        r"(?:.*\b)?(?:wants?|needs?|would like|requests?) (?=an? |some )|"
         rf"(?:writing|write|drafting|composing|making|telling|giving|creating|doing) )?"
         rf"{_OWNER}(?:[\w'-]+ )??(?P<genre>{GENRE})(?: {_ABOUT} (?P<topic>.+))?",
         text,
@@ -352,7 +354,9 @@ _SOMEBODY = re.compile(
 
 
 _DETERMINER = re.compile(
-    r"^(?:(?:the|an?|our|my|your|their|der|die|das|dem|den|les?|la|los|las|el) )+(?=\w)", re.I
+    r"^(?:(?:the|an?|our|my|your|their|every|each|any|all|der|die|das|dem|den|les?|la|los|las|el) "
+    r")+(?=\w)",
+    re.I,
 )
 
 
