@@ -65,6 +65,7 @@ def test_reading_raises_nothing_but_a_data_error(text):
 
 
 FORMS = {
+    "Answer in one sentence. Answer in one sentence.": "max_sentences=1",
     "Your answer should be one sentence long.": "max_sentences=1",
     "Write your answers in JSON only.": "format=json",
     "Don't ever use semicolons.": 'not contains ";"',

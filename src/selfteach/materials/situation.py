@@ -140,8 +140,6 @@ _TOPIC_FORMS = [
         r"(?P<topic>(?!questions?\b|same\b)[a-z]+(?: [a-z]+)?)(?<! is)(?: is| are)?",
         r"(?:topics|subjects|matters|questions) (?:of|like|such as) (?P<topic>.+)",
         r"(?:(?:all|any|the|my|our) )*(?P<topic>[a-z-]+) questions?",
-        r"(?:.*\b)?(?:ask(?:s|ed|ing)?|wonder(?:s|ing)?)(?: you| me| us)? (?P<topic>(?:who|what|"
-        r"which|why|how|where|when|whether|if) .+)",
     )
 ]
 _FINITE = re.compile(
@@ -184,7 +182,6 @@ def read_situation(scope: str) -> Situation:
         _read_writing(text)
         or _read_task(text)
         or _read_topic(text)
-        or _read_wish(text)
         or _read_other_language(text)
         or _read_plain(text)
         or Situation("other")
@@ -371,28 +368,6 @@ def name_topic(situation: Situation) -> str:
         is_plural = to_singular(situation.genre) != situation.genre
         return situation.genre if is_plural else list_plurals(situation.genre)[0]
     return _DETERMINER.sub("", situation.topic)
-
-
-_WISH = re.compile(
-    r"(?:.*\b)?(?:wants?|wish(?:es)?|would like|tr(?:y|ies)|asks? (?:how )?|needs?|has|have) to "
-    r"(?P<verb>(?!know|be|hear|learn|talk|speak|discuss|ask)[a-z]+) (?P<rest>.+)",
-    re.I,
-)
-
-
-def _read_wish(text: str) -> Situation | None:
-    """Return the topic of what somebody wants to do: "to book a table" -> "booking a table"."""
-    match = _WISH.fullmatch(text)
-    if not match:
-        return None
-    return Situation("about", topic=f"{_to_gerund(match['verb'])} {match['rest']}")
-
-
-def _to_gerund(verb: str) -> str:
-    """Return "booking" for "book", "making" for "make", "getting" for "get"."""
-    if re.fullmatch("[^aeiou]+[aeiou][^aeiouwxy]", verb):
-        return f"{verb}{verb[-1]}ing"
-    return f"{re.sub('(?<=[^aeiouy])e$', '', verb)}ing"
 
 
 def _read_plain(text: str) -> Situation | None:

@@ -28,8 +28,8 @@ TOKENS_PER_WORD = 1.4
 MARGIN_TOKENS = 16
 SHOWN_KINDS = 12
 WHEN_CURE = (
-    "Say with --when to whom something is written, or what is asked about, for instance "
-    '--when "emails to my boss" or --when "opening hours".'
+    "Say with --when to whom something is written, or what is asked about, in a noun or two, for "
+    'instance --when "emails to my boss" or --when "opening hours".'
 )
 
 
