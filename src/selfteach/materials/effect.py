@@ -262,6 +262,10 @@ _MARKS = {
 }
 
 
+_USED_MARKS = [name for name in _MARKS if name.endswith(("mark", "point)", "tag)?"))]
+"""Marks that a rule may ask for."""
+
+
 def _check_marks(match: re.Match[str]) -> str:
     """Return the check of forbidden marks: no exclamation marks; no emoji and no digits."""
     found = []
@@ -763,8 +767,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     ),
     (
         r"(?:use|include|add|put|write)(?: (?:at least (?:one|an?)|an?|one|some))? "
-        rf"(?P<mark>(?:{'|'.join(name for name in _MARKS if name.endswith(('mark', 'point)', 'tag)?')))})s?)"
-        rf"{_WHERE}",
+        rf"(?P<mark>(?:{'|'.join(_USED_MARKS)})s?){_WHERE}",
         _check_marked,
     ),
     (r"say (?P<value>hello|hi|thank you|thanks|please|sorry|goodbye)", _check_called),

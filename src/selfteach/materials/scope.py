@@ -59,7 +59,8 @@ _PRONOUN = re.compile(r"\b(?:i|you|we|they|he|she|it|who|that|to)$", re.I)
 _UNIVERSAL = re.compile(
     r"(?:(?:all |every |each |any |the |an? )?(?:of )?(?:your |my |the )?(?:own )?"
     r"(?:answers?|repl(?:y|ies)|responses?|output|questions?|requests?|conversations?|chats?|"
-    r"messages?|prompts?|topics?)(?: (?:that )?you (?:give|write|send|make))?|(?:always|everywhere|everything|anything|possible|general|short|"
+    r"messages?|prompts?|topics?)(?: (?:that )?you (?:give|write|send|make))?|(?:always|"
+    r"everywhere|everything|anything|possible|general|short|"
     r"fact|addition|particular|brief|doubt|future|now|example|once|all cases|any case|any way|"
     r"necessary|needed|appropriate|you can|emphasis|clarity|brevity|instance)|"
     r"(?:you(?: are)?|you're|i am|i)? ?(?:answer(?:ing)?|respond(?:ing)?|reply(?:ing)?|write|"
