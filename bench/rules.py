@@ -6,7 +6,8 @@
     python -m bench.rules --compare .bench/old.jsonl .bench/rules.jsonl
 
 `--rules` names files of bench/rule_files, or other files of that form; the default is all of them.
-`--code` runs the command of another checkout; its adapters are measured by this code, so both versions answer the same prompts.
+`--code` runs the command of another checkout; its adapters are measured by this code, so both
+versions answer the same prompts.
 Each finished run is a line of the file, so the same command goes on where it was stopped.
 `--table` prints the runs, each figure with its 95 % interval, the medians, and how many rules have
 the same verdict on all seeds; `--compare` prints new minus old, paired by rule and

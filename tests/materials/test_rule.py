@@ -23,6 +23,10 @@ def test_a_rule_is_stripped_and_has_the_id_of_its_text():
     assert rule.id != read_rule("Answer in two sentences.").id
 
 
+def test_a_letter_that_folds_to_several_suggests_nothing():
+    assert suggest_check("Do not use İ") is None
+
+
 @pytest.mark.parametrize("text", ["", "   ", "\n\t", "\ufeff", "\x00", "...", '""', "\ud800"])
 def test_an_empty_rule_is_refused_with_a_cure(text):
     with pytest.raises(DataError, match=r"rule: the rule is empty\. Say in plain words"):

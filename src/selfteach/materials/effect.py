@@ -266,13 +266,13 @@ _USED_MARKS = [name for name in _MARKS if name.endswith(("mark", "point)", "tag)
 """Marks that a rule may ask for."""
 
 
-def _check_marks(match: re.Match[str]) -> str:
+def _check_marks(match: re.Match[str]) -> str | None:
     """Return the check of forbidden marks: no exclamation marks; no emoji and no digits."""
     found = []
     for name in re.split(r",? (?:or|and) |, |/", match["marks"].lower()):
         name = re.sub("^(?:any|an?|no) ", "", name)
         found += [check for mark, check in _MARKS.items() if re.fullmatch(f"(?:{mark})s?", name)]
-    return none_of(found)
+    return none_of(found) if found else None
 
 
 def _make_edge(name: str) -> Build:

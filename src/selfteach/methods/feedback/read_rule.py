@@ -20,7 +20,8 @@ MAX_RULE = 2000
 MAX_SHOWN = 60
 AUTO_JUDGE = "auto"
 MANNER = re.compile(
-    r"(?!.*\b(?:lines?|paragraphs?|words?|sentences?)\b)(?:always |please )*(?:be|stay|remain|sound|sei|seid|sois|soyez|sé|sea)"
+    r"(?!.*\b(?:lines?|paragraphs?|words?|sentences?)\b)"
+    r"(?:always |please )*(?:be|stay|remain|sound|sei|seid|sois|soyez|sé|sea)"
     r"(?: (?:always|more|very|immer|sehr|toujours|très|siempre|muy|and|und|et|y))*"
     r"(?: (?!an? |the |in |on |at )[^\W\d]+,?){1,3}[.!]?",
     re.I,
