@@ -69,6 +69,13 @@ def test_reading_raises_nothing_but_a_data_error(text):
 
 
 FORMS = {
+    "Reply with no more than two short sentences.": "max_sentences=2",
+    "Answer in French, always.": "language=fr",
+    'I want every answer to end with "Over".': 'ends "Over"',
+    "Write everything as a bulleted list.": "format=list",
+    "Do not be longer than four sentences.": "max_sentences=4",
+    "Give me exactly three sentences.": "min_sentences=3 and max_sentences=3",
+    '"ok" should be written "okay".': 'not contains "ok"',
     "Answer in one sentence. Answer in one sentence.": "max_sentences=1",
     "Your answer should be one sentence long.": "max_sentences=1",
     "Write your answers in JSON only.": "format=json",

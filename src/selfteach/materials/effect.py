@@ -116,7 +116,7 @@ def _read_other_language(text: str) -> Effect | None:
 
 _POLITE_TAIL = re.compile(
     r"(?:,? (?:from (?:now|here) on|at all times|no matter what|in (?:the )?future|without "
-    r"exception|if you (?:can|please)|, always))+$",
+    r"exception|if you (?:can|please)|(?<=, )always))+$",
     re.I,
 )
 _DEMAND = re.compile(
@@ -129,6 +129,13 @@ _DEMAND = re.compile(
 
 def to_demand(text: str) -> str:
     """Return "each answer must start with X" as "start with X"."""
+    text = re.sub(
+        r"^(?:i want|i(?:'d| would) like) ((?:all |any |every |each |your )+\w+) to ",
+        r"\1 must "
+        r"",
+        text,
+        flags=re.I,
+    )
     match = _DEMAND.fullmatch(text)
     if not match:
         return text
@@ -137,7 +144,7 @@ def to_demand(text: str) -> str:
 
 
 _POLITE_LEAD = re.compile(
-    r"^(?:(?:please|kindly|always|(?:only )?then|just|simply|whatever (?:happens|you do)|"
+    r"^(?:(?:please|kindly|always|only ever|(?:only )?then|just|simply|whatever (?:happens|you do)|"
     r"from now on|"
     r"only (?=use|answer|reply|respond|write|speak|talk|start|end)|"
     r"try to|remember to|"
@@ -338,9 +345,11 @@ _LANGUAGES = {
 }
 _REPLIES = r"(?:answers?|repl(?:y|ies)|responses?|messages?)"
 _ANSWER = (
-    r"(?:(?:explain it|describe it|discuss it|present it|answer|reply|respond|write|speak|talk|"
+    r"(?:(?:give (?:me|us|them)|explain it|describe it|discuss it|present it|answer|reply|respond|"
+    r"write|speak|talk|"
     r"stay|be|remain)(?: (?:me|only|always|every "
     r"question|all questions|questions))?"
+    r"|write everything"
     rf"|(?:keep|limit|make|write|give|format|return) (?:it|them|yourself|{_REPLIES}|(?:your|all|"
     rf"all your|every|each|the) "
     rf"{_REPLIES}))"
@@ -357,7 +366,7 @@ _WHERE = (
 )
 _COUNT = (
     rf"(?P<count>\d{{1,4}}|{'|'.join(sorted(_NUMBERS, key=len, reverse=True))}) "
-    r"(?P<unit>words?|sentences?)"
+    r"(?:(?:short|brief|simple|full|complete) )?(?P<unit>words?|sentences?)"
 )
 _AFTER = rf"(?: (?P<after>{'|'.join((*_AT_MOST, *_AT_LEAST, *_EXACT))}))?"
 _MARK = rf"(?:(?:any |an? |no )?(?:{'|'.join(_MARKS)})s?)"
@@ -522,7 +531,7 @@ _SAY_THAT = re.compile(
     rf"(?:(?:say|tell|mention|note|point out|remind|explain|state|add|make clear|let|inform|answer|"
     rf"reply|respond|write){_WHOM}(?: know)?(?: clearly)?,? that (?P<clause>.+)|"
     rf"(?:say|tell|reply|answer|respond|inform|let){_WHOM}(?: know)?,? "
-    r"(?P<bare>(?:we|they|it is|it's|it (?:takes|costs)|there is|there are|"
+    r"(?P<bare>(?:we|they|it is|it's|(?:it|this|that|he|she) [a-z]+|there is|there are|"
     r"you (?:can|are|were|have|do not|don't|cannot)|you're|[a-z]+ (?:is|are|starts?|opens?|"
     r"closes?|ends?|costs?|takes?)|(?:the|our|my) .+ (?:is|are|will|"
     r"can)) "
@@ -583,7 +592,7 @@ _OF_MODEL = re.compile(
     r"you(?:(?: are|'re) (?:\w+ years |not |only |just |called |named |an? |the |unable |happy |"
     r"made |sorry )|"
     r" were (?:made|created|trained|built|written|developed)| (?:do not|did not|don't|cannot|have "
-    r"no|have been) )",
+    r"no|have been) | have none\b)",
     re.I,
 )
 """What only the model can be meant by: "you can call us" is said to the user."""
@@ -617,7 +626,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         _check_bound,
     ),
     (
-        rf"{_NOT} (?:(?:{_USE}|(?:answer|reply|respond|write|speak)(?: (?:in|with))?|go) )?"
+        rf"{_NOT} (?:(?:{_USE}|(?:answer|reply|respond|write|speak)(?: (?:in|with))?|go|be) )?"
         rf"(?P<before>{'|'.join((*_OVER, *_UNDER))}) {_COUNT}{_WHERE}",
         _check_forbidden_bound,
     ),
@@ -745,6 +754,12 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         _replace_words,
     ),
     (rf"substitute {_NEW} for {_OLD}", _replace_words),
+    (
+        rf"(?:the word )?{_OLD} (?:should|must) be (?:written|spelled|called|replaced (?:by|"
+        rf"with))(?: "
+        rf"as)? {_NEW}",
+        _replace_words,
+    ),
     (
         rf"(?:never|do not|don't) (?:say|write|use) {_OLD}[,;]? (?:but|say|write|use|always|rather|"
         rf"instead)"

@@ -40,7 +40,8 @@ _TAIL = re.compile(
 )
 
 _NEVER = (
-    r"(?:(?:you |we )?(?:do not|don't|never|must not|should not|may not|shall not|cannot|can not|"
+    r"(?:(?:you |we )?(?:don't you dare(?: to)?|do not|don't|never|must not|should not|may not|"
+    r"shall not|cannot|can not|"
     r"must never|should never|may never|are (?:not|never) (?:allowed|permitted|supposed) to|"
     r"aren't (?:allowed|permitted|supposed) to|are forbidden to)|let's not|"
     r"(?:under|in) no (?:circumstances?|case|way)(?: (?:should you|must you|may you|ever))?|"
@@ -48,6 +49,7 @@ _NEVER = (
 )
 _TALK = (
     r"(?:(?:talk|speak)(?:ing)?(?: (?:to|with) (?:me|us|anyone|anybody))? (?:about|of)|"
+    r"(?:speculat|jok|rant|gossip|argu)(?:e|ing)? (?:about|on)|"
     r"discuss(?:ing)?|mention(?:ing)?(?! of )|writ(?:e|ing) about|refer(?:ring)? to|"
     r"bring(?:ing)? up|(?:answer(?:ing)?|respond(?:ing)? to) (?:any )?questions? (?:about|on))"
 )
@@ -126,6 +128,30 @@ _FORBIDDING_WORD = re.compile(
 )
 
 
+_NOUNS_IN_LY = frozenset(
+    [
+        "family",
+        "july",
+        "italy",
+        "sicily",
+        "fly",
+        "butterfly",
+        "lily",
+        "belly",
+        "jelly",
+        "bully",
+        "assembly",
+        "supply",
+        "reply",
+        "monopoly",
+        "anomaly",
+        "rally",
+        "ally",
+        "emily",
+        "kelly",
+        "billy",
+    ]
+)
 MAX_TOPIC_WORDS = 4
 MAX_QUOTED_WORDS = 8
 
@@ -170,7 +196,7 @@ def split_topics(text: str, sentence: str) -> ForbiddenTopics | None:
             return None
         if not quoted and (
             VAGUE.search(part)
-            or any(word.endswith("ly") for word in words)
+            or any(word.endswith("ly") and word.lower() not in _NOUNS_IN_LY for word in words)
             or (literal and len(words) > 1)
         ):
             return None

@@ -98,7 +98,8 @@ _SUFFIX_IN = re.compile(
 _BARE_GENRES = (
     r"(?:e-?mails?|text messages?|texts|letters|posts|tweets|recipes?|poems?|stories|summaries|"
     r"essays?|articles|speeches|songs|notes|memos|newsletters|announcements|reviews|reports|"
-    r"jokes|invitations|adverts|ads|cards|descriptions|captions|headlines|slogans)"
+    r"jokes|invitations|toasts?|haikus?|postcards?|applications?|adverts|ads|cards|descriptions|"
+    r"captions|headlines|slogans)"
 )
 _LETTER_CASE = r"(?:[a-z-]+ )?letters in (?:lower|upper|all caps|capital|block|small)"
 _ANY_GENRE = rf"(?!{_LETTER_CASE})(?:[a-z-]+ )?{_BARE_GENRES}"
@@ -145,7 +146,8 @@ _MIDDLE = re.compile(
     rf"end|begin|start|open|finish|close|limit)) (?P<scope>{_MY}(?:(?:{_GENRE_TO}|questions? "
     rf"(?:about|on)) .+?|{_ANY_GENRE})) (?P<tail>(?:in|with|under|below|within|at most|at least|"
     rf"no more than|"
-    rf"using|without|as|to at most|to (?=\d)|up to|short|brief|formal|polite|friendly|concise|"
+    rf"using|without|as|to at most|to (?=\d|(?:one|two|three|four|five|ten|twenty)\b)|up to|short|"
+    rf"brief|formal|polite|friendly|concise|"
     rf"briefly|politely|formally|by)\b.*)",
     re.I,
 )
@@ -170,7 +172,7 @@ _MANNER_TAIL = (
     r"step by step|only in|at most|by)\b.*)"
 )
 _EXPLAINED = re.compile(
-    r"(?P<verb>(?:always |only )?(?:explain|describe|discuss|present)) "
+    r"(?P<verb>(?:always |only )?(?:explain|describe|discuss|present|(?:talk|write|speak) about)) "
     rf"(?P<scope>(?:[\w'-]+ ){{1,4}}?)(?P<tail>{_MANNER_TAIL})",
     re.I,
 )
@@ -201,6 +203,7 @@ def split_rule(sentence: str) -> ScopedText:
         split_other_language,
         _split_prefix,
         _split_colon,
+        _split_told,
         _split_subject,
         _split_when,
         _split_middle,
@@ -318,6 +321,7 @@ def _split_prefix(text: str) -> ScopedText | None:
     for at in commas:
         if starts_effect(rest[at + 1 :].strip()):
             return _make_prefixed(rest[:at], rest[at + 1 :].strip())
+    sure = sure or (bool(commas) and read_situation(rest[: commas[0]]).kind in ("writing", "task"))
     if commas and sure and not re.match(r" (?:and|or|but) ", rest[commas[-1] + 1 :]):
         return _make_prefixed(rest[: commas[-1]], rest[commas[-1] + 1 :].strip())
     for found in re.finditer(rf" (?:then )?(?={_ADVERB}(?:{_STRONG}|{_SURE_VERBS})\b)", rest, re.I):
@@ -365,6 +369,24 @@ def _split_in(text: str) -> ScopedText | None:
     match = next((found for form in forms if (found := form.fullmatch(text))), None)
     is_one = match is not None and _is_scope(match["scope"])
     return ScopedText(match["scope"], match["effect"]) if match and is_one else None
+
+
+_TELL_WHO = re.compile(
+    r"(?P<verb>tell|remind|inform|advise|ask|give|offer) (?:anyone|anybody|everyone|everybody|"
+    r"people|"
+    r"users|customers|guests|visitors|callers|those|clients) (?:who )?(?:asks?|asking|inquires?|"
+    r"inquiring) (?P<scope>(?:about|for) .+?) (?P<said>(?:that|to) .+)",
+    re.I,
+)
+
+
+def _split_told(text: str) -> ScopedText | None:
+    """Split "Tell anybody who asks about parking that it is free"."""
+    match = _TELL_WHO.fullmatch(text)
+    if not match:
+        return None
+    scope = _shorten_asked(f"asked {match['scope']}")
+    return ScopedText(scope, f"{match['verb']} them {match['said']}")
 
 
 def _split_colon(text: str) -> ScopedText | None:
