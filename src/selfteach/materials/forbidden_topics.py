@@ -129,28 +129,11 @@ _FORBIDDING_WORD = re.compile(
 
 
 _NOUNS_IN_LY = frozenset(
-    [
-        "family",
-        "july",
-        "italy",
-        "sicily",
-        "fly",
-        "butterfly",
-        "lily",
-        "belly",
-        "jelly",
-        "bully",
-        "assembly",
-        "supply",
-        "reply",
-        "monopoly",
-        "anomaly",
-        "rally",
-        "ally",
-        "emily",
-        "kelly",
-        "billy",
-    ]
+    re.findall(
+        r"\w+",
+        "family july italy sicily fly butterfly lily belly jelly bully assembly supply reply "
+        "monopoly anomaly rally ally emily kelly billy",
+    )
 )
 MAX_TOPIC_WORDS = 4
 MAX_QUOTED_WORDS = 8
