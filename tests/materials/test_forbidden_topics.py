@@ -102,7 +102,6 @@ STATEMENTS = {
     "Give them the number 555-1234.": "The number is 555-1234.",
     "Ask for their order number.": "Please tell me the order number.",
     'Say: "Returns are free within 14 days."': "Returns are free within 14 days.",
-    "We close at six.": "We close at six.",
 }
 
 

@@ -69,6 +69,8 @@ def test_reading_raises_nothing_but_a_data_error(text):
 
 
 FORMS = {
+    "Answers: at most 20 words.": "max_words=20",
+    "Note: no lists.": "not format=list",
     "Reply with no more than two short sentences.": "max_sentences=2",
     "Answer in French, always.": "language=fr",
     'I want every answer to end with "Over".': 'ends "Over"',

@@ -144,7 +144,8 @@ def to_demand(text: str) -> str:
 
 
 _POLITE_LEAD = re.compile(
-    r"^(?:(?:please|kindly|always|only ever|(?:only )?then|just|simply|whatever (?:happens|you do)|"
+    r"^(?:(?:(?:note|rule|answers?|replies|length|style|format|language):|please|kindly|always|"
+    r"only ever|(?:only )?then|just|simply|whatever (?:happens|you do)|"
     r"from now on|"
     r"only (?=use|answer|reply|respond|write|speak|talk|start|end)|"
     r"try to|remember to|"
@@ -521,12 +522,6 @@ _QUOTED_ANSWER = re.compile(
     r"(?:\"(?P<double>[^\"]+)\"|'(?P<single>.+)')",
     re.I,
 )
-_SPOKEN = re.compile(
-    r"(?:we (?!(?:do not|don't|never) (?:talk|speak|discuss|mention))|there (?:is|are) |it(?:'s| "
-    r"is| takes| costs) |our [\w -]+ (?:is|are|can|will) |"
-    r"(?:the|all|no) (?!answer|repl|response)[\w -]+ (?:is|are|costs?|takes?) ).+",
-    re.I,
-)
 _SAY_THAT = re.compile(
     rf"(?:(?:say|tell|mention|note|point out|remind|explain|state|add|make clear|let|inform|answer|"
     rf"reply|respond|write){_WHOM}(?: know)?(?: clearly)?,? that (?P<clause>.+)|"
@@ -572,7 +567,7 @@ def _read_clause(text: str) -> str:
     if match := _QUOTED_ANSWER.fullmatch(text):
         said = match["double"] or match["single"]
         return said if len(said.split()) > 2 else ""
-    return text if _SPOKEN.fullmatch(text) else ""
+    return ""
 
 
 def speak_as_model(clause: str) -> str:
@@ -651,7 +646,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         r"(?: questions?)?(?: back)?",
         'not contains "?"',
     ),
-    (rf"{_NOT} (?:ever )?(?:say|saying|write|writing) (?P<marks>[a-z]+)", _check_no_word),
+    (rf"{_NOT} (?:say|saying) (?P<marks>[a-z]+)", _check_no_word),
     (
         (
             rf"{_JSON}(?: only)?(?: an?)?(?: (?:valid|raw))?(?: an?)? json(?: objects?| "

@@ -168,7 +168,8 @@ _TO_PERSON = re.compile(
 
 MAX_HEADING_WORDS = 6
 _MANNER_TAIL = (
-    r"(?:(?:like|as if|as though|in|with|using|without|simply|briefly|to (?=a |an |my )|"
+    r"(?:(?:like|as if|as though|in(?! (?:every|all|your|each|any)\b)|with|using|without|simply|"
+    r"briefly|to (?=a |an |my )|"
     r"step by step|only in|at most|by)\b.*)"
 )
 _EXPLAINED = re.compile(
@@ -335,9 +336,20 @@ def _split_prefix(text: str) -> ScopedText | None:
 def _make_prefixed(scope: str, effect: str) -> ScopedText | None:
     effect = re.sub(r"^then,? ", "", effect, flags=re.I)
     said = POLITE.sub("", f"{effect} ").strip()
+    is_asked = read_situation(_shorten_asked(scope)).kind == "about"
+    if is_asked and _SPOKEN.match(said) and not starts_effect(said):
+        effect = f"say that {said}"
     return ScopedText(_shorten_asked(scope), effect) if _is_scope(scope) and said else None
 
 
+_SPOKEN = re.compile(
+    r"(?:we (?!(?:do not|don't|never|want|need|prefer|like|expect|hate)\b)|there (?:is|are) (?!no "
+    r"(?:need|reason))|it (?:takes|costs) |it(?: is|'s) (?!\w+ (?:to|that|if)\b)|"
+    r"our (?!answers?|repl|responses?)[\w -]+ (?:is|are|can|will) |"
+    r"(?:the|all|no) (?!answers?|repl|responses?)[\w -]+ (?:is|are|costs?|takes?) )",
+    re.I,
+)
+"""A clause that is no instruction: after "When asked about our hours" it is what must be said."""
 _ASKED_ABOUT = re.compile(
     r"^(?:(?:(?:I|you|we|someone|somebody|anyone|people|the user|users|a customer|customers|"
     r"a guest|guests) )?(?:am |are |is |gets? )?(?:being )?ask(?:s|ed)?(?: you| me| us)?|"
