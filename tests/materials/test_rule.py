@@ -69,6 +69,8 @@ def test_reading_raises_nothing_but_a_data_error(text):
 
 
 FORMS = {
+    "No more than 280 characters.": "max_characters=280",
+    "Answer in under 100 characters.": "max_characters=99",
     "Answers: at most 20 words.": "max_words=20",
     "Note: no lists.": "not format=list",
     "Reply with no more than two short sentences.": "max_sentences=2",

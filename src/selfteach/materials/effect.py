@@ -367,7 +367,7 @@ _WHERE = (
 )
 _COUNT = (
     rf"(?P<count>\d{{1,4}}|{'|'.join(sorted(_NUMBERS, key=len, reverse=True))}) "
-    r"(?:(?:short|brief|simple|full|complete) )?(?P<unit>words?|sentences?)"
+    r"(?:(?:short|brief|simple|full|complete) )?(?P<unit>words?|sentences?|characters?)"
 )
 _AFTER = rf"(?: (?P<after>{'|'.join((*_AT_MOST, *_AT_LEAST, *_EXACT))}))?"
 _MARK = rf"(?:(?:any |an? |no )?(?:{'|'.join(_MARKS)})s?)"

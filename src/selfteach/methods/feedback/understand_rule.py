@@ -23,7 +23,8 @@ from selfteach.methods.feedback.training_settings import choose_training
 from selfteach.methods.session import Session
 from selfteach.models import Sampler, Scorer
 
-WORDS_PER_SENTENCE = 20
+WORDS_OF = {"words": 1, "sentences": 20, "characters": 1 / 5}
+"""How many words a unit of a bound has."""
 TOKENS_PER_WORD = 1.4
 MARGIN_TOKENS = 16
 SHOWN_KINDS = 12
@@ -192,7 +193,7 @@ def allow_longer_answers(session: Session) -> None:
 
 def count_tokens_needed(check: str) -> int:
     """Return how many tokens an answer needs to break, or to keep, the bounds of a check."""
-    words = [0]
-    for name, bound in re.findall(r"\b(?:max|min)_(words|sentences)=(\d+)", check):
-        words.append(int(bound) * (1 if name == "words" else WORDS_PER_SENTENCE))
+    words = [0.0]
+    for name, bound in re.findall(r"\b(?:max|min)_(words|sentences|characters)=(\d+)", check):
+        words.append(int(bound) * WORDS_OF[name])
     return math.ceil(TOKENS_PER_WORD * max(words)) + MARGIN_TOKENS if max(words) else 0
