@@ -4,8 +4,8 @@
 
 Prints one JSON object with the share of answers of base and tuned model that break the rule in
 scope, greedy and at T = 1, and the shares of needless declines and effects on neighbors and general
-prompts. For a rule with a condition, `s` is the mean of adherence in scope and restraint outside
-(C3PO, arXiv 2402.10893).
+prompts, with their 95 % intervals. For a rule with a condition, `s` is the mean of adherence in
+scope and restraint outside (C3PO, arXiv 2402.10893).
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ from typing import Any
 import yaml
 
 from bench.prompt_files import sample_answers
+from selfteach import statistics
 from selfteach.judge.check import parse_check
 from selfteach.judge.decline import is_decline
 from selfteach.models.engines import open_sampler
 from selfteach.models.hf import HfModel
-from selfteach.records import Completion
+from selfteach.records import Completion, Measure
 
 FILES = Path(__file__).parent / "rule_files"
 MAX_TOKENS = 96
@@ -63,23 +64,33 @@ def measure_model(model: HfModel, spec: Spec) -> dict[str, list[Completion]]:
 def summarize(
     spec: Spec, base: dict[str, list[Completion]], tuned: dict[str, list[Completion]]
 ) -> dict[str, Any]:
-    """Return the figures of one run."""
+    """Return the figures of one run, and the intervals of the tuned model's."""
     check = parse_check(spec["broken"])
 
     def breaks(answer: Completion) -> bool:
         return not check.keeps(answer.text)
 
     result: dict[str, Any] = {}
+    measures: dict[str, Measure] = {}
     for name, answers in (("base", base), ("tuned", tuned)):
+        inside = len(answers["in_scope"])
+        greedy = statistics.share(list(map(breaks, answers["in_scope"])))
+        sampled = measure_samples(list(map(breaks, answers["sampled"])), inside)
+        measures |= {"greedy broken": greedy, "T=1 broken": sampled}
         result[name] = {
-            "greedy broken": compute_share(map(breaks, answers["in_scope"])),
-            "T=1 broken": compute_share(map(breaks, answers["sampled"])),
+            "greedy broken": round(greedy.value, 4),
+            "T=1 broken": round(sampled.value, 4),
         }
     for scope in ("neighbors", "general"):
-        result[f"needless {scope}"] = compute_share(
-            is_needless(spec, breaks, before, after)
-            for before, after in zip(base[scope], tuned[scope], strict=True)
-        )
+        pairs = zip(base[scope], tuned[scope], strict=True)
+        flags = [is_needless(spec, breaks, before, after) for before, after in pairs]
+        measures[f"needless {scope}"] = statistics.share(flags)
+        result[f"needless {scope}"] = round(statistics.share(flags).value, 4)
+    result["intervals"] = {
+        name: [round(found.low, 4), round(found.high, 4)]
+        for name, found in measures.items()
+        if found.n
+    }
     if is_conditional(spec):
         adherence = 1 - result["tuned"]["greedy broken"]
         restraint = 1 - max(result["needless neighbors"], result["needless general"])
@@ -98,10 +109,17 @@ def is_needless(
     return is_conditional(spec) and not breaks(after) and breaks(before)
 
 
-def compute_share(flags: Any) -> float:
-    """Return the share of true flags."""
-    values = list(flags)
-    return float(round(sum(values) / max(len(values), 1), 4))
+def measure_samples(flags: Sequence[bool], num_prompts: int) -> Measure:
+    """Return the share of true flags of samples, with its interval over prompts.
+
+    Samples of one prompt depend on each other, so each prompt counts as one unit.
+
+    Args:
+        flags: of each prompt's first sample, then of each prompt's second one, and so on.
+    """
+    by_prompt = [flags[i::num_prompts] for i in range(num_prompts)]
+    shares = [sum(own) / len(own) for own in by_prompt if own]
+    return statistics.mean(shares, limits=(0.0, 1.0))
 
 
 def show_answers(spec: Spec, answers: dict[str, list[Completion]]) -> None:

@@ -1,14 +1,16 @@
 """Teach development rules with several seeds, and measure each on hand-written prompts.
 
-    python -m bench.rules --out .bench/rules.jsonl [--seeds 3] [--rules football dogs] [--config C]
+    python -m bench.rules --out .bench/rules.jsonl [--seeds 3] [--rules football my.yaml]
     python -m bench.rules --table .bench/rules.jsonl
     python -m bench.rules --out .bench/old.jsonl --code CHECKOUT
     python -m bench.rules --compare .bench/old.jsonl .bench/rules.jsonl
 
-`--rules` names files of bench/rule_files; the default is all of them. `--code` runs the command of
-another checkout; its adapters are measured by this code, so both versions answer the same prompts.
+`--rules` names files of bench/rule_files, or other files of that form; the default is all of them.
+`--code` runs the command of another checkout; its adapters are measured by this code, so both
+versions answer the same prompts.
 Each finished run is a line of the file, so the same command goes on where it was stopped.
-`--table` prints the runs and the medians; `--compare` prints new minus old, paired by rule and
+`--table` prints the runs, each figure with its 95 % interval, the medians, and how many rules have
+the same verdict on all seeds; `--compare` prints new minus old, paired by rule and
 seed, with 95 % bootstrap intervals.
 """
 
@@ -48,7 +50,7 @@ Row = dict[str, Any]
 
 def measure_rule(name: str, seed: int, given: argparse.Namespace) -> Row:
     """Teach one rule with one seed, and return its figures."""
-    file = FILES / f"{name}.yaml"
+    file = find_rule_file(name)
     spec = yaml.safe_load(file.read_text("utf-8"))
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / "run"
@@ -71,15 +73,32 @@ def measure_rule(name: str, seed: int, given: argparse.Namespace) -> Row:
     return row | summarize_run(exam, measured) | {"seconds": seconds}
 
 
+def find_rule_file(name: str) -> Path:
+    """Return the file of a development rule, or of a path.
+
+    Raises:
+        SystemExit: there is none.
+    """
+    path = FILES / f"{name}.yaml" if name in RULES else Path(name)
+    if not path.is_file():
+        raise SystemExit(f"--rules: {name} is no file, and none of {', '.join(RULES)}")
+    return path.resolve()
+
+
 def summarize_run(exam: Mapping[str, Any], measured: Mapping[str, Any]) -> Row:
     """Return the figures of a run: the hand-written prompts' and those of its own exam."""
     drift = exam.get("drift") or {}
     own = exam["kept"].get("tuned") or exam["kept"].get("taught") or {}
     found = {key: measured[key] for key in ("needless neighbors", "needless general")}
     found |= {"s": measured["s"]} if "s" in measured else {}
+    intervals = dict(measured.get("intervals", {}))
+    for key, name in (("kl_nats", "kl_nats"), ("top1", "top1_agreement")):
+        if drift:
+            intervals[key] = [round(drift[name][side], 4) for side in ("low", "high")]
     return {
         **measured["tuned"],
         **found,
+        "intervals": intervals,
         "base greedy broken": measured["base"]["greedy broken"],
         "base T=1 broken": measured["base"]["T=1 broken"],
         "kl_nats": drift["kl_nats"]["value"] if drift else 0.0,
@@ -132,13 +151,27 @@ def print_table(path: Path) -> None:
     print("| rule | seed | " + " | ".join(names) + " | verdict |")
     print("|---" * (len(names) + 3) + "|")
     for row in sorted(rows, key=lambda row: (row["rule"], row["seed"])):
-        cells = [f"{row[name]:.3f}" if name in row else "" for name in names]
+        cells = [format_figure(row, name) for name in names]
         verdict = "refused" if row["refused"] else row["verdict"]
         print(f"| {row['rule']} | {row['seed']} | " + " | ".join(cells) + f" | {verdict} |")
     for name in names:
         values = [row[name] for row in rows if name in row]
         if values:
             print(f"{name}: median {median(values):.4f}, {min(values):.4f} to {max(values):.4f}")
+    words: dict[str, set[str]] = {}
+    for row in rows:
+        words.setdefault(row["rule"], set()).add("refused" if row["refused"] else row["verdict"])
+    same = sum(len(own) == 1 for own in words.values())
+    print(f"the same verdict on all seeds: {same} of {len(words)} rules")
+
+
+def format_figure(row: Row, name: str) -> str:
+    """Return a figure of a run with its interval, as far as the run has them."""
+    if name not in row:
+        return ""
+    interval = row.get("intervals", {}).get(name)
+    between = f" [{interval[0]:.3f}, {interval[1]:.3f}]" if interval else ""
+    return f"{row[name]:.3f}{between}"
 
 
 def compare(old: Path, new: Path) -> None:
@@ -171,7 +204,7 @@ if __name__ == "__main__":
     parser.add_argument("--model", default="embedded")
     parser.add_argument("--also", action="store_true", help="give the files' other names as well")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--rules", nargs="+", choices=RULES, default=RULES)
+    parser.add_argument("--rules", nargs="+", default=RULES, metavar="NAME|FILE")
     parser.add_argument("--table", type=Path)
     parser.add_argument("--compare", type=Path, nargs=2, metavar=("OLD", "NEW"))
     options = parser.parse_args()
@@ -180,4 +213,6 @@ if __name__ == "__main__":
     elif options.table:
         print_table(options.table)
     else:
+        for rule in options.rules:
+            find_rule_file(rule)
         run_rules(options)

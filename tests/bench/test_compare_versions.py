@@ -53,6 +53,38 @@ def answers(*texts: str) -> list[Completion]:
     return [Completion(str(i), text, "stop", 3) for i, text in enumerate(texts)]
 
 
+def test_the_table_has_intervals_and_counts_rules_of_one_verdict(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = []
+    for rule, seed, verdict in (("dogs", 0, "taught"), ("dogs", 1, "taught"), ("tea", 0, "taught")):
+        row = {"rule": rule, "seed": seed, "refused": False, "verdict": verdict}
+        rows.append(row | {"greedy broken": 0.1, "intervals": {"greedy broken": [0.02, 0.3]}})
+    rows.append(rows[2] | {"seed": 1, "verdict": "partly taught"})
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    rules.print_table(path)
+    printed = capsys.readouterr().out
+    assert "| dogs | 0 | 0.100 [0.020, 0.300] |" in printed
+    assert "the same verdict on all seeds: 1 of 2 rules" in printed
+
+
+def test_a_rule_is_one_of_ours_or_a_file(tmp_path: Path) -> None:
+    own = tmp_path / "own.yaml"
+    own.write_text("rule: Be brief.\n")
+    assert rules.find_rule_file(str(own)) == own
+    assert rules.find_rule_file("dogs").name == "dogs.yaml"
+    with pytest.raises(SystemExit, match="cats is no file, and none of ahoy"):
+        rules.find_rule_file("cats")
+
+
+def test_two_samples_of_a_prompt_are_one_unit() -> None:
+    always = rule_prompts.measure_samples([True, False] * 10, 2)
+    spread = rule_prompts.measure_samples([True, False, True, False], 4)
+    assert (always.value, always.n) == (spread.value, 2) == (0.5, 2)
+    assert spread.n == 4
+
+
 def test_own_prompts_count_breaches_inside_and_changes_outside() -> None:
     spec = {"kind": "form in a scope", "broken": 'contains "<3"'}
     base = {
@@ -72,3 +104,4 @@ def test_own_prompts_count_breaches_inside_and_changes_outside() -> None:
     assert found["tuned"] == {"greedy broken": 0.5, "T=1 broken": 0.0}
     assert (found["needless neighbors"], found["needless general"]) == (0.5, 0.0)
     assert found["s"] == 0.5
+    assert found["intervals"]["greedy broken"] == [0.0945, 0.9055]

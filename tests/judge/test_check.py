@@ -65,6 +65,8 @@ from selfteach.records import make_prompt
         ('regex "Ahoy"', ["Ahoy"], ["AHOY"]),
         ("max_words=3", ["one two three", "", "one - two"], ["one two three four", "一二三四"]),
         ("min_words=2", ["one two"], ["one", "- -"]),
+        ("max_characters=5", ["a b c", " abcde\n", "abcd👍🏽"], ["a b cd"]),
+        ("min_characters=3", ["a b", "♥️♥️♥️"], ["ab", "♥️"]),
         (
             "max_sentences=1",
             ["One.", "Dr. Smith, e.g. J. K. Smith, lives.", "", "It costs 3.50 dollars"],
@@ -159,7 +161,9 @@ leaves = st.one_of(
     ),
     st.builds(
         lambda name, value: (name, str(value)),
-        st.sampled_from(["max_words", "min_words", "max_sentences", "min_sentences"]),
+        st.sampled_from(
+            ["max_words", "min_words", "max_characters", "max_sentences", "min_sentences"]
+        ),
         st.integers(0, 99_999),
     ),
     st.sampled_from(

@@ -37,6 +37,7 @@ def repair(check, answer, **options):
         ("max_sentences=2", "A one. A two! A three? A fo", "A one. A two!"),
         ("max_sentences=1", "I like these:\n- apples\n- pears\n- plums", "I like these: apples, pears and plums."),
         ("not min_words=4", "It is big. It eats.", "It is big."),
+        ("max_characters=12", "It is big. It eats.", "It is big."),
         ("not min_sentences=2", "It is big. It eats.", "It is big."),
         ("max_words=8", "猫はマットの上にいます。犬は庭にいます。", None),
         ("max_sentences=1", "猫がいます。犬もいます。", "猫がいます。"),

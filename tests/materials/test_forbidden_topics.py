@@ -7,6 +7,7 @@ import pytest
 from scripted import Scripted
 from selfteach.config import FeedbackConfig
 from selfteach.generate.ask import extract_topic
+from selfteach.judge.check import parse_check
 from selfteach.materials.effect import read_effect
 from selfteach.materials.rule import read_rule
 from selfteach.methods.feedback.understand_rule import find_forbidden_topic
@@ -37,6 +38,28 @@ from selfteach.methods.feedback.understand_rule import find_forbidden_topic
         ("Religion must never be discussed.", ("Religion",)),
         ("Pretend that you know nothing about chess.", ("chess",)),
         ("Act as if elephants did not exist.", ("elephants",)),
+        ("Never talk to me about my ex-husband.", ("ex-husband",)),
+        ("You are not allowed to talk about video games.", ("video games",)),
+        ("Whatever happens, don't mention the war.", ("war",)),
+        ("Nothing about sharks, please.", ("sharks",)),
+        ("No cat content.", ("cat",)),
+        ("Spare me any talk of taxes.", ("taxes",)),
+        ("Talk about anything except football.", ("football",)),
+        ("I'd rather you didn't mention snakes.", ("snakes",)),
+        ("Let's not talk about coffee any more.", ("coffee",)),
+        ("Snakes are a no-go.", ("Snakes",)),
+        ("We do not talk about Bruno.", ("Bruno",)),
+        ("Never discuss the royal family with me.", ("royal family",)),
+        ("Don't you dare mention pineapple pizza.", ("pineapple pizza",)),
+        ("Do not speculate about the election.", ("election",)),
+        ("Keep politics out of your answers.", ("politics",)),
+        ("Make no reference to the pandemic.", ("pandemic",)),
+        ("Avoid anything to do with gambling.", ("gambling",)),
+        ("Never mention Coca-Cola by name.", ("Coca-Cola",)),
+        ("Ban the topic of dinosaurs.", ("dinosaurs",)),
+        ("Erwähne nie meinen Ex-Freund.", ("Ex-Freund",)),
+        ("Évite de parler de politique.", ("politique",)),
+        ("Evita hablar de política.", ("política",)),
         ("Sprich nicht über Fußball.", ("Fußball",)),
         ("Ne parle pas de politique.", ("politique",)),
     ],
@@ -45,6 +68,49 @@ def test_a_rule_names_the_topics_that_it_forbids(rule: str, topics: tuple[str, .
     effect = read_effect(rule)
     assert effect is not None
     assert effect.topics == topics
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "When a user mentions alcohol, politely decline.",
+        "Change the subject if I bring up alcohol.",
+    ],
+)
+def test_to_decline_where_a_topic_comes_up_forbids_it(rule: str) -> None:
+    read = read_rule(rule)
+    assert (read.scope, read.effect) == ("", "Do not talk about alcohol.")
+
+
+def test_a_noun_that_begins_the_sentence_is_no_name() -> None:
+    found = read_effect("Snakes are off limits.")
+    assert found is not None
+    assert found.check == 'not contains "snake"'
+
+
+STATEMENTS = {
+    "Say that you are not a doctor.": "I am not a doctor.",
+    "Say you were made by Acme.": "I was made by Acme.",
+    "Tell them to call us.": "Please call us.",
+    "Tell them not to wait.": "Please do not wait.",
+    "Say they should call us.": "You should call us.",
+    "Say checkout is at eleven.": "Checkout is at eleven.",
+    "Say that you are two years old.": "I am two years old.",
+    "Say you have none.": "I have none.",
+    "Tell them it lasts two years.": "It lasts two years.",
+    "Tell them you can park here.": "You can park here.",
+    "Give them the number 555-1234.": "The number is 555-1234.",
+    "Ask for their order number.": "Please tell me the order number.",
+    'Say: "Returns are free within 14 days."': "Returns are free within 14 days.",
+}
+
+
+@pytest.mark.parametrize("text", STATEMENTS)
+def test_what_must_be_said_is_said_by_the_model(text: str) -> None:
+    effect = read_effect(text)
+    assert effect is not None
+    assert effect.statement == STATEMENTS[text]
+    assert parse_check(effect.check).keeps(effect.statement)
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,10 @@ def test_a_rule_is_stripped_and_has_the_id_of_its_text():
     assert rule.id != read_rule("Answer in two sentences.").id
 
 
+def test_a_letter_that_folds_to_several_suggests_nothing():
+    assert suggest_check("Do not use İ") is None
+
+
 @pytest.mark.parametrize("text", ["", "   ", "\n\t", "\ufeff", "\x00", "...", '""', "\ud800"])
 def test_an_empty_rule_is_refused_with_a_cure(text):
     with pytest.raises(DataError, match=r"rule: the rule is empty\. Say in plain words"):
@@ -65,6 +69,44 @@ def test_reading_raises_nothing_but_a_data_error(text):
 
 
 FORMS = {
+    "No more than 280 characters.": "max_characters=280",
+    "Answer in under 100 characters.": "max_characters=99",
+    "Answers: at most 20 words.": "max_words=20",
+    "Note: no lists.": "not format=list",
+    "Reply with no more than two short sentences.": "max_sentences=2",
+    "Answer in French, always.": "language=fr",
+    'I want every answer to end with "Over".': 'ends "Over"',
+    "Write everything as a bulleted list.": "format=list",
+    "Do not be longer than four sentences.": "max_sentences=4",
+    "Give me exactly three sentences.": "min_sentences=3 and max_sentences=3",
+    '"ok" should be written "okay".': 'not contains "ok"',
+    "Answer in one sentence. Answer in one sentence.": "max_sentences=1",
+    "Your answer should be one sentence long.": "max_sentences=1",
+    "Write your answers in JSON only.": "format=json",
+    "Don't ever use semicolons.": 'not contains ";"',
+    "Speak only Spanish to me.": "language=es",
+    "Be no longer than 50 words.": "max_words=50",
+    "Use over 50 words.": "min_words=51",
+    "Include a hashtag.": 'contains "#"',
+    "Say Robo.": 'contains "Robo"',
+    'Each answer must start with the word "Listen".': 'starts "Listen"',
+    "Your replies should never contain numbers.": 'not regex "\\\\d"',
+    "Always end your message with a smiley face.": (
+        r'regex "[\\p{Emoji_Presentation}\\uFE0F]\\uFE0F?\\s*$"'
+    ),
+    "Answer in German from now on.": "language=de",
+    "Give your answer as a numbered list.": "format=list",
+    "Don't ask me questions.": 'not contains "?"',
+    "Don't say sorry.": 'not contains "sorry"',
+    'Never say "as an AI language model".': 'not contains "as an AI language model"',
+    "Mention our newsletter at the end of every answer.": 'contains "newsletter"',
+    "Say no.": 'starts "No"',
+    "Tell them to park behind the building.": 'contains "behind*" and contains "build*"',
+    "Give them the number 555-1234.": 'contains "number*" and contains "555-1234"',
+    "Beende jede Antwort mit einer Frage.": 'ends "?"',
+    "Antworte nie mit mehr als 20 Wörtern.": "max_words=20",
+    "No uses más de 30 palabras.": "max_words=30",
+    "Ne dépasse pas 20 mots.": "max_words=20",
     "Use at least one exclamation mark.": 'contains "!"',
     'Always greet me with "Hello there".': 'starts "Hello there"',
     "Always recommend taking the train.": 'contains "train*"',

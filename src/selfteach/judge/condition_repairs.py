@@ -471,6 +471,8 @@ REPAIRS: dict[str, tuple[Repair, Repair]] = {
     "ends": (end_with, drop_end),
     "max_words": (shorten, repair_nothing),
     "min_words": (repair_nothing, shorten),
+    "max_characters": (shorten, repair_nothing),
+    "min_characters": (repair_nothing, shorten),
     "max_sentences": (shorten, repair_nothing),
     "min_sentences": (repair_nothing, shorten),
     "language": (repair_nothing, repair_nothing),

@@ -113,6 +113,11 @@ def count_words(text: str) -> int:
     return len(unspaced) + sum(any(map(str.isalnum, word)) for word in rest.split())
 
 
+def count_characters(text: str) -> int:
+    """Count what a reader sees as characters, spaces too; an emoji is one."""
+    return len(regex.findall(r"\X", text.strip()))
+
+
 _ABBREVIATED = re.compile(
     r"(?:(?:^|[\s(\"'])(?:Mr|Mrs|Ms|Dr|Prof|St|Jr|Sr|vs|e\.g|i\.e|cf|approx)|"
     r"(?:^|\b[A-Z]\S*\s)[A-Z]|[A-Z]\.[A-Z])\.$"
@@ -193,6 +198,8 @@ CONDITIONS: dict[str, Callable[[str], AnswerTest]] = {
     "ends": _edge(is_end=True),
     "max_words": _bound(count_words, is_max=True),
     "min_words": _bound(count_words, is_max=False),
+    "max_characters": _bound(count_characters, is_max=True),
+    "min_characters": _bound(count_characters, is_max=False),
     "max_sentences": _bound(count_sentences, is_max=True),
     "min_sentences": _bound(count_sentences, is_max=False),
     "language": _language,
@@ -205,6 +212,8 @@ EXAMPLES = {
     "ends": 'ends "?"',
     "max_words": "max_words=20",
     "min_words": "min_words=5",
+    "max_characters": "max_characters=280",
+    "min_characters": "min_characters=20",
     "max_sentences": "max_sentences=1",
     "min_sentences": "min_sentences=2",
     "language": "language=en",

@@ -21,9 +21,10 @@ def quote_value(value: str) -> str:
 
 def join_checks(checks: Sequence[str]) -> str:
     """Return the check that all these checks must hold."""
-    if len(checks) == 1:
-        return checks[0]
-    return " and ".join(f"({check})" if " or " in check else check for check in checks)
+    different = list(dict.fromkeys(checks))
+    if len(different) == 1:
+        return different[0]
+    return " and ".join(f"({check})" if " or " in check else check for check in different)
 
 
 class Demand(NamedTuple):

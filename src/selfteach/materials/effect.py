@@ -86,7 +86,7 @@ def _read_sentence(sentence: str) -> Effect | None:
 
 def _match_form(text: str) -> Effect | None:
     """Return the effect of a sentence that is of one form."""
-    text = _POLITE_LEAD.sub("", text)
+    text = _POLITE_LEAD.sub("", to_demand(_POLITE_LEAD.sub("", _POLITE_TAIL.sub("", text))))
     for pattern, build in _FORMS:
         match = pattern.fullmatch(text)
         if match is None:
@@ -114,8 +114,39 @@ def _read_other_language(text: str) -> Effect | None:
     return Effect(*found) if found else None
 
 
+_POLITE_TAIL = re.compile(
+    r"(?:,? (?:from (?:now|here) on|at all times|no matter what|in (?:the )?future|without "
+    r"exception|if you (?:can|please)|(?<=, )always))+$",
+    re.I,
+)
+_DEMAND = re.compile(
+    r"(?:(?:all|any|every|each|your|the) )+(?:of your |own )?(?:answers?|repl(?:y|ies)|responses?|"
+    r"messages?) (?:(?:must|should|shall|may|can|have to|has to|needs? to|ought to|are to|is to)"
+    r"(?: (?P<not>not|never))?|(?P<only>only|always|never)) (?:only |always )*(?P<rest>.+)",
+    re.I,
+)
+
+
+def to_demand(text: str) -> str:
+    """Return "each answer must start with X" as "start with X"."""
+    text = re.sub(
+        r"^(?:i want|i(?:'d| would) like) ((?:all |any |every |each |your )+\w+) to ",
+        r"\1 must "
+        r"",
+        text,
+        flags=re.I,
+    )
+    match = _DEMAND.fullmatch(text)
+    if not match:
+        return text
+    is_negated = match["not"] or (match["only"] or "").lower() == "never"
+    return f"do not {match['rest']}" if is_negated else match["rest"]
+
+
 _POLITE_LEAD = re.compile(
-    r"^(?:(?:please|always|(?:only )?then|just|simply|"
+    r"^(?:(?:(?:note|rule|answers?|replies|length|style|format|language):|please|kindly|always|"
+    r"only ever|(?:only )?then|just|simply|whatever (?:happens|you do)|"
+    r"from now on|"
     r"only (?=use|answer|reply|respond|write|speak|talk|start|end)|"
     r"try to|remember to|"
     r"you (?:must|should|shall|are to|need to|have to)(?! not)|make sure "
@@ -158,6 +189,8 @@ _AT_MOST = (
     "at most",
     "no more than",
     "not more than",
+    "no longer than",
+    "not longer than",
     "up to",
     "within",
     "a maximum of",
@@ -167,8 +200,8 @@ _AT_MOST = (
     "or fewer",
 )
 _AT_LEAST = ("at least", "no fewer than", "no less than", "a minimum of", "minimum", "or more")
-_OVER = ("more than", "over")
-_UNDER = ("fewer than", "less than", "under", "below")
+_OVER = ("more than", "longer than", "over")
+_UNDER = ("fewer than", "less than", "shorter than", "under", "below")
 _EXACT = ("exactly", "only", "just", "long")
 
 
@@ -237,13 +270,17 @@ _MARKS = {
 }
 
 
-def _check_marks(match: re.Match[str]) -> str:
+_USED_MARKS = [name for name in _MARKS if name.endswith(("mark", "point)", "tag)?"))]
+"""Marks that a rule may ask for."""
+
+
+def _check_marks(match: re.Match[str]) -> str | None:
     """Return the check of forbidden marks: no exclamation marks; no emoji and no digits."""
     found = []
     for name in re.split(r",? (?:or|and) |, |/", match["marks"].lower()):
         name = re.sub("^(?:any|an?|no) ", "", name)
         found += [check for mark, check in _MARKS.items() if re.fullmatch(f"(?:{mark})s?", name)]
-    return none_of(found)
+    return none_of(found) if found else None
 
 
 def _make_edge(name: str) -> Build:
@@ -266,7 +303,7 @@ def _make_no_edge(name: str) -> Build:
 def _check_edge(name: str, value: str) -> str | None:
     """Return the check of X in quotes, or of a bare phrase that begins with a capital letter."""
     value = value.strip()
-    if quoted := re.fullmatch(r"""(["'])(.+)\1""", value):
+    if quoted := re.fullmatch(r"""(["'])((?:(?!\1(?!\w)).)+)\1""", value):
         return f"{name} {quote_value(quoted[2])}"
     if re.fullmatch(
         r"(?:an? )?(?:(?:(?:follow-?up|short|clarifying|related|further|friendly) )?question"
@@ -309,14 +346,18 @@ _LANGUAGES = {
 }
 _REPLIES = r"(?:answers?|repl(?:y|ies)|responses?|messages?)"
 _ANSWER = (
-    r"(?:(?:answer|reply|respond|write|speak|talk|stay|be|remain)(?: (?:me|only|always|every "
+    r"(?:(?:give (?:me|us|them)|explain it|describe it|discuss it|present it|answer|reply|respond|"
+    r"write|speak|talk|"
+    r"stay|be|remain)(?: (?:me|only|always|every "
     r"question|all questions|questions))?"
-    rf"|(?:keep|limit|make) (?:it|them|yourself|{_REPLIES}|(?:your|all|all your|every|each|the) "
+    r"|write everything"
+    rf"|(?:keep|limit|make|write|give|format|return) (?:it|them|yourself|{_REPLIES}|(?:your|all|"
+    rf"all your|every|each|the) "
     rf"{_REPLIES}))"
 )
 _NOT = (
     rf"(?:(?:your {_REPLIES} )?(?:do not|don't|never|must not|should "
-    r"not)|no|avoid|without|not|refrain from|stop)"
+    r"not)(?: ever)?|no|avoid|without|not|refrain from|stop)"
 )
 _USE = r"(?:use|using|write|writing|include|including|give|giving|contain|make|making|put|have|add)"
 _WHERE = (
@@ -326,7 +367,7 @@ _WHERE = (
 )
 _COUNT = (
     rf"(?P<count>\d{{1,4}}|{'|'.join(sorted(_NUMBERS, key=len, reverse=True))}) "
-    r"(?P<unit>words?|sentences?)"
+    r"(?:(?:short|brief|simple|full|complete) )?(?P<unit>words?|sentences?|characters?)"
 )
 _AFTER = rf"(?: (?P<after>{'|'.join((*_AT_MOST, *_AT_LEAST, *_EXACT))}))?"
 _MARK = rf"(?:(?:any |an? |no )?(?:{'|'.join(_MARKS)})s?)"
@@ -338,7 +379,10 @@ _LOWER = r"lower[- ]?case"
 _UPPER = r"(?:upper[- ]?case|capitals?|all caps|block capitals)"
 _ALL = r"(?: (?:everything|it all|all (?:text|words|answers)))?"
 _LETTERS = r"(?: letters?| only| characters?)*"
-_LEADS_TO = rf"(?:(?:it|them|(?:your|all|all your|every|each|the) {_REPLIES}) )?(?:with|by saying) "
+_LEADS_TO = (
+    rf"(?:(?:it|them|(?:your|all|all your|every|each|the|any) {_REPLIES}) )?(?:with|by saying|by "
+    r"writing|saying) "
+)
 _WITH = (
     rf"{_LEADS_TO}(?:the (?:words?|phrase|sentence|greeting|salutation|line|closing|question|"
     r"formula),? )?(?P<value>.+)"
@@ -374,6 +418,12 @@ def _check_no_emoji(match: re.Match[str]) -> str | None:
     return f"not {found}" if found else None
 
 
+def _check_no_word(match: re.Match[str]) -> str | None:
+    """Return the check of "don't say sorry"."""
+    word = match["marks"].lower()
+    return None if VAGUE.search(word) else f"not contains {quote_value(word)}"
+
+
 _NEW = r"""(?:["'](?P<new>[^"']+)["']|(?P<new_bare>[\w&-]+))"""
 _OLD = r"""(?:["'](?P<old>[^"']+)["']|(?P<old_bare>[\w&-]+))"""
 _ABSTRACT = re.compile(
@@ -402,6 +452,11 @@ def _replace_words(match: re.Match[str]) -> Effect | None:
 def _check_called(match: re.Match[str]) -> str:
     """Return the check of "call me Captain"."""
     return f"contains {quote_value(match['value'])}"
+
+
+def _check_first_word(match: re.Match[str]) -> str:
+    """Return the check of "say no"."""
+    return f"starts {quote_value(match['value'].capitalize())}"
 
 
 _LITERALLY = r"""(?:"(?P<double>[^"]+)"|'(?P<single>[^']+)')"""
@@ -438,16 +493,42 @@ def _check_marked(match: re.Match[str]) -> str:
     return next(check for mark, check in _MARKS.items() if re.fullmatch(f"(?:{mark})s?", name))
 
 
+_WHOM_TOLD = (
+    r" (?:them|him|her|me|us|people|customers|clients|guests|patients|visitors|everyone|everybody|"
+    r"the (?:user|customer|client|caller|guest|person|patient|visitor))"
+)
 _WHOM = (
     r"(?: (?:them|him|her|me|us|people|customers|clients|guests|patients|the (?:user|customer|"
     r"client|"
     r"team)|everyone|everybody|to (?:them|him|her|me|us|people|customers)))?"
 )
+_TELLING = r"(?:say|tell|answer|reply|respond|inform|write|add|state|mention)"
+_DIRECTIONS = re.compile(
+    rf"(?:tell|ask|advise|remind|encourage|invite|instruct){_WHOM_TOLD} (?P<not>not )?to "
+    r"(?P<what>.+)",
+    re.I,
+)
+_HANDED = re.compile(
+    rf"(?:give|send|offer|share|provide|show)(?:{_WHOM_TOLD})?(?: with)? (?P<what>(?:the|our|my|"
+    rf"this) "
+    r"[a-z -]+?)[:,]? (?P<value>\S*\d\S*(?: .+)?|\S+@\S+|\S+\.\S{2,}|\"[^\"]+\")(?: to .+)?",
+    re.I,
+)
+_ASKED_FOR = re.compile(
+    rf"ask(?:{_WHOM_TOLD})? for (?:their|the|an?|his|her|your) (?P<what>[\w' -]+)", re.I
+)
+_QUOTED_ANSWER = re.compile(
+    rf"{_TELLING}(?:{_WHOM_TOLD})?(?: back| only| just)?[:,]? "
+    r"(?:\"(?P<double>[^\"]+)\"|'(?P<single>.+)')",
+    re.I,
+)
 _SAY_THAT = re.compile(
     rf"(?:(?:say|tell|mention|note|point out|remind|explain|state|add|make clear|let|inform|answer|"
     rf"reply|respond|write){_WHOM}(?: know)?(?: clearly)?,? that (?P<clause>.+)|"
     rf"(?:say|tell|reply|answer|respond|inform|let){_WHOM}(?: know)?,? "
-    r"(?P<bare>(?:we|they|it is|it's|there is|there are|you can|(?:the|our) .+ (?:is|are|will|"
+    r"(?P<bare>(?:we|they|it is|it's|(?:it|this|that|he|she) [a-z]+|there is|there are|"
+    r"you (?:can|are|were|have|do not|don't|cannot)|you're|[a-z]+ (?:is|are|starts?|opens?|"
+    r"closes?|ends?|costs?|takes?)|(?:the|our|my) .+ (?:is|are|will|"
     r"can)) "
     r".+))",
     re.I,
@@ -459,10 +540,10 @@ def _read_statements(parts: list[str]) -> Effect | None:
     if not parts:
         return None
     first = _POLITE_LEAD.sub("", parts[0].strip().rstrip(".!;"))
-    match = _SAY_THAT.fullmatch(" ".join(first.replace("’", "'").split()))
-    if not match or any(re.match(r"(?:do|never|always|use|answer)\b", p, re.I) for p in parts[1:]):
+    said = _read_clause(" ".join(first.replace("’", "'").split()))
+    if not said or any(re.match(r"(?:do|never|always|use|answer)\b", p, re.I) for p in parts[1:]):
         return None
-    clauses = [match["clause"] or match["bare"], *parts[1:]]
+    clauses = [said, *parts[1:]]
     clauses = [clause.rstrip(" .!") for clause in clauses]
     check = check_statement(" ".join(clause[:1].lower() + clause[1:] for clause in clauses))
     if not check:
@@ -470,6 +551,46 @@ def _read_statements(parts: list[str]) -> Effect | None:
     return Effect(check, statement=" ".join(make_sentence(clause) for clause in clauses))
 
 
+def _read_clause(text: str) -> str:
+    """Return what must be said, as the model says it: "tell them to call us" -> "please call us".
+
+    The result is "" if the text asks for something else.
+    """
+    if match := _SAY_THAT.fullmatch(text):
+        return speak_as_model(match["clause"] or match["bare"])
+    if match := _DIRECTIONS.fullmatch(text):
+        return f"please {'do not ' if match['not'] else ''}{match['what']}"
+    if match := _HANDED.fullmatch(text):
+        return f"{match['what']} is {match['value']}"
+    if match := _ASKED_FOR.fullmatch(text):
+        return f"please tell me the {match['what']}"
+    if match := _QUOTED_ANSWER.fullmatch(text):
+        said = match["double"] or match["single"]
+        return said if len(said.split()) > 2 else ""
+    return ""
+
+
+def speak_as_model(clause: str) -> str:
+    """Return what a rule says to the model as the model says it to the user: "you are not a doctor"
+    -> "I am not a doctor", "they should call us" -> "you should call us".
+    """
+    clause = re.sub(r"^they(?= (?:should|can|must|may|need|have to|cannot)\b)", "you", clause)
+    if not _OF_MODEL.match(clause):
+        return clause
+    _, verb, *rest = re.sub(r"^you're", "you are", clause, flags=re.I).split(" ")
+    own = " ".join([_OWN_VERBS.get(verb.lower(), verb), *rest])
+    return f"I {re.sub(r'[Yy]our(?=[ ,.]|$)', 'my', own)}"
+
+
+_OWN_VERBS = {"are": "am", "were": "was"}
+_OF_MODEL = re.compile(
+    r"you(?:(?: are|'re) (?:\w+ years |not |only |just |called |named |an? |the |unable |happy |"
+    r"made |sorry )|"
+    r" were (?:made|created|trained|built|written|developed)| (?:do not|did not|don't|cannot|have "
+    r"no|have been) | have none\b)",
+    re.I,
+)
+"""What only the model can be meant by: "you can call us" is said to the user."""
 _METRIC = (
     'not (contains "mile" or contains "inch" or contains "foot" or contains "yard" or '
     'contains "pound" or contains "ounce" or contains "gallon" or contains "Fahrenheit" or '
@@ -494,12 +615,13 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         _check_bound,
     ),
     (
-        rf"(?:have )?(?P<before>{'|'.join((*_AT_MOST, *_AT_LEAST, *_UNDER, 'exactly'))}) "
+        rf"(?:have "
+        rf")?(?P<before>{'|'.join((*_AT_MOST, *_AT_LEAST, *_OVER, *_UNDER, *_EXACT[:-1]))}) "
         rf"{_COUNT}{_AFTER}{_WHERE}",
         _check_bound,
     ),
     (
-        rf"{_NOT} (?:(?:{_USE}|(?:answer|reply|respond|write|speak)(?: (?:in|with))?|go) )?"
+        rf"{_NOT} (?:(?:{_USE}|(?:answer|reply|respond|write|speak)(?: (?:in|with))?|go|be) )?"
         rf"(?P<before>{'|'.join((*_OVER, *_UNDER))}) {_COUNT}{_WHERE}",
         _check_forbidden_bound,
     ),
@@ -509,9 +631,22 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         "not format=list",
     ),
     (
-        rf"(?:{_ANSWER} (?:in|with|as|using)|use) (?:the form of )?{_LIST}(?: only)?",
+        rf"(?:{_ANSWER} (?:in|with|as|using)|use|give) (?:the form of )?{_LIST}(?: only)?",
         "format=list",
     ),
+    (
+        rf"(?:give|present|format|write|put|provide|structure|deliver) {_IT} (?:in|as|in the form "
+        rf"of) "
+        rf"{_LIST}",
+        "format=list",
+    ),
+    (
+        rf"{_NOT} (?:ask|asking)(?: (?:me|us|the user|them))?"
+        r"(?: (?:any|follow-?up|further|more|back))*"
+        r"(?: questions?)?(?: back)?",
+        'not contains "?"',
+    ),
+    (rf"{_NOT} (?:say|saying) (?P<marks>[a-z]+)", _check_no_word),
     (
         (
             rf"{_JSON}(?: only)?(?: an?)?(?: (?:valid|raw))?(?: an?)? json(?: objects?| "
@@ -539,7 +674,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     (
         rf"(?P<edge>start|begin|open|end|finish|close|conclude) {_LEADS_TO}(?:an? |some )*"
         rf"(?:(?P<drawn>{_PICTURES}(?:{_PICTURE_JOIN}{_PICTURES})*)(?: emojis?)?|"
-        rf"{_NAMED}(?:emojis?|emoticons?|smileys?))",
+        rf"{_NAMED}(?:emojis?|emoticons?|smileys?|smil(?:ey|ing) faces?))",
         _check_emoji,
     ),
     (rf"(?:start|begin|open) {_WITH}", _make_edge("starts")),
@@ -568,7 +703,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     ),
     (
         rf"(?P<before>)?{_COUNT}(?: (?P<after>at most|max(?:imum)?|or less|or fewer|at least|"
-        rf"only))",
+        rf"only|long))",
         _check_bound,
     ),
     (
@@ -594,6 +729,14 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         _check_emoji,
     ),
     (
+        r"(?:use|add|include|send|put|throw in)(?: in)? (?:(?:an?|some|at least one|one|many|lots "
+        r"of|"
+        r"little) )*(?P<names>(?:hearts?|kiss(?:es)?|smil(?:ey|ies|eys)|thumbs up)(?: (?:or|and) "
+        r"(?:an? )?"
+        rf"(?:hearts?|kiss(?:es)?|smil(?:ey|ies|eys)))?){_WHERE}",
+        _check_emoji,
+    ),
+    (
         rf"(?:write|say|use|put|spell)(?: the (?:words?|signs?|terms?))? {_NEW} (?:instead of|"
         rf"in place of|"
         rf"rather than|,? ?not|,? ?never|and not|for)(?: the (?:words?|signs?|terms?))? {_OLD}",
@@ -607,7 +750,13 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     ),
     (rf"substitute {_NEW} for {_OLD}", _replace_words),
     (
-        rf"(?:never|do not|don't) (?:say|write|use) {_OLD},? (?:but|say|write|use|always|rather|"
+        rf"(?:the word )?{_OLD} (?:should|must) be (?:written|spelled|called|replaced (?:by|"
+        rf"with))(?: "
+        rf"as)? {_NEW}",
+        _replace_words,
+    ),
+    (
+        rf"(?:never|do not|don't) (?:say|write|use) {_OLD}[,;]? (?:but|say|write|use|always|rather|"
         rf"instead)"
         rf"(?: (?:say|write|use|always))? {_NEW}(?: instead)?",
         _replace_words,
@@ -628,12 +777,20 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     ),
     (
         r"(?:use|include|add|put|write)(?: (?:at least (?:one|an?)|an?|one|some))? "
-        rf"(?P<mark>(?:{'|'.join(name for name in _MARKS if name.endswith(('mark', 'point)')))})s?)"
-        rf"{_WHERE}",
+        rf"(?P<mark>(?:{'|'.join(_USED_MARKS)})s?){_WHERE}",
         _check_marked,
     ),
     (r"say (?P<value>hello|hi|thank you|thanks|please|sorry|goodbye)", _check_called),
-    (r"mention (?!that |how |why |when |if |whether )(?P<what>.+)", _check_said),
+    (r"(?:say|answer|reply|respond)(?: with)?(?: only)? (?P<value>yes|no)", _check_first_word),
+    (
+        r"(?:say|answer|reply) (?P<value>(?-i:[A-ZÀ-Þ])\w+(?: (?-i:[A-ZÀ-Þ])\w+){0,3})",
+        _check_called,
+    ),
+    (
+        r"mention (?!that |how |why |when |if |whether )(?P<what>.+?)"
+        rf"(?: at the (?:end|beginning|start))?{_WHERE}",
+        _check_said,
+    ),
     (r"(?:include|name|add) (?P<what>(?:the name )?[A-ZÀ-Þ]\w+(?: [A-ZÀ-Þ]\w+)*)", _check_said),
     (r"(?:recommend|suggest|advise)(?: to)? (?P<what>.+)", _check_recommended),
     (
@@ -651,7 +808,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     (
         rf"(?:(?:use|speak|switch to|stick to|stay in|write|be in|be)(?: only)? )?(?:only "
         rf")?(?:in )?"
-        rf"(?P<language>{'|'.join(_LANGUAGES)})(?: only|,? please)?",
+        rf"(?P<language>{'|'.join(_LANGUAGES)})(?: only|,? please| (?:to|with) (?:me|us))*",
         _LANGUAGE_CHECK,
     ),
     (

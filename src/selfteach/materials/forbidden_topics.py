@@ -12,7 +12,7 @@ from selfteach.materials.check_text import quote_value
 from selfteach.materials.inflection import to_singular
 
 VAGUE = re.compile(
-    r"\b(?:an?|your|you|yours|yourself|my|me|mine|i|we|our|us|his|her|hers|him|their|them|they|"
+    r"\b(?:an?|your|you|yours|yourself|me|mine|i|we|us|his|her|hers|him|their|them|they|"
     r"it|its|that|this|these|those|who|whom|whose|which|what|when|where|why|how|whether|if|"
     r"unless|except|but|while|because|before|after|until|without|only|not|to|being|having|"
     r"is|are|was|were|be|has|have|do|does|can|could|may|should|would|will|any|anything|"
@@ -31,20 +31,25 @@ TOPIC_LEAD = re.compile(
 )
 _LITERAL = re.compile(r"^(?:the )?(?:word|term|phrase|name)s? ", re.I)
 _TAIL = re.compile(
-    r"(?:,? (?:in any way|at all|ever|any ?more|again|under any "
+    r"(?:,? (?:in any way|by name|at all|ever|any ?more|again|under any "
     r"circumstances?|(?:to|with) me|please"
-    r"|in (?:your|any) (?:answers?|repl(?:y|ies)|responses?)|even (?:when|if) .+|"
+    r"|in (?:your|any) (?:answers?|repl(?:y|ies)|responses?)|in (?:front of|the presence of) me|"
+    r"at any time|for any reason|whatsoever|from now on|even (?:when|if) .+|"
     r"no matter (?:what|who|how|why)\b.*))+$",
     re.I,
 )
 
 _NEVER = (
-    r"(?:(?:you )?(?:do not|don't|never|must not|should not|may not|shall not|cannot|can not|"
-    r"must never|should never|may never)|avoid|without|refrain from|stop|quit|cease|refuse to|"
-    r"decline to|no|not)(?: ever)?"
+    r"(?:(?:you |we )?(?:don't you dare(?: to)?|do not|don't|never|must not|should not|may not|"
+    r"shall not|cannot|can not|"
+    r"must never|should never|may never|are (?:not|never) (?:allowed|permitted|supposed) to|"
+    r"aren't (?:allowed|permitted|supposed) to|are forbidden to)|let's not|"
+    r"(?:under|in) no (?:circumstances?|case|way)(?: (?:should you|must you|may you|ever))?|"
+    r"avoid|without|refrain from|stop|quit|cease|refuse to|decline to|no|not)(?: ever)?"
 )
 _TALK = (
     r"(?:(?:talk|speak)(?:ing)?(?: (?:to|with) (?:me|us|anyone|anybody))? (?:about|of)|"
+    r"(?:speculat|jok|rant|gossip|argu)(?:e|ing)? (?:about|on)|"
     r"discuss(?:ing)?|mention(?:ing)?(?! of )|writ(?:e|ing) about|refer(?:ring)? to|"
     r"bring(?:ing)? up|(?:answer(?:ing)?|respond(?:ing)? to) (?:any )?questions? (?:about|on))"
 )
@@ -59,6 +64,17 @@ _OFF_LIMITS = (
     r"(?:must|should|may|can) ?(?:not|never) be (?:mentioned|discussed|talked about|brought up))"
 )
 _PRETEND = r"(?:pretend|act|behave)(?: as if| as though| like)?(?: that)?"
+_NOT_WANTED = (
+    r"(?:i(?:'d| would) (?:rather|prefer)(?: that| it if)? you (?:didn't|did not|don't|do not|"
+    r"never)|"
+    r"(?:i )?(?:do not|don't) (?:want|wish|like) (?:you to|to (?:hear|read|see) you)|"
+    r"i(?:'d| would) (?:rather|prefer)(?: you)? not)"
+)
+_BARRED = (
+    r"(?:(?:is|are) (?:an? )?(?:no[- ]go|strictly forbidden|out of bounds|prohibited|not (?:a "
+    r")?(?:topics?|subjects?)|not to be (?:mentioned|discussed|talked about|brought up))"
+    r"(?: (?:topics?|subjects?|areas?))?)"
+)
 FORBIDDING_FORMS = (
     rf"{_NEVER} (?:{_TALK}|{_SAY})[ :]+(?P<topic>.+)",
     rf"{_NEVER} {_TELL} (?:anything|a (?:single )?word|something) (?:more )?{_ABOUT} "
@@ -69,11 +85,32 @@ FORBIDDING_FORMS = (
     rf"{_NEVER} bring(?:ing)? (?P<topic>.+) up",
     r"i (?:do not|don't|never) want (?:you )?to "
     rf"(?:{_TALK}|(?:hear|read|see)(?: anything)? {_ABOUT}) (?P<topic>.+)",
-    r"avoid (?=the (?:topic|subject|word|term|theme|phrase|name)s? )(?P<topic>.+)",
+    r"avoid (?=the (?:topic|subject|word|term|theme|phrase|name)s? |(?:anything|everything) "
+    r"(?:related to|about|to do with|concerning) )(?P<topic>.+)",
+    r"(?:keep|leave) (?P<topic>.+?) out(?: of (?:it|this|(?:your |the |all )*(?:answers?|repl(?:y|"
+    r"ies)|"
+    r"responses?|conversations?)))?",
+    r"make no (?:references?|mention|allusions?) (?:to|of) (?P<topic>.+)",
     rf"(?:(?:avoid|no|leave out|omit|skip|remove)(?= {_MENTIONS})|(?:steer|stay|keep) "
     rf"(?:clear of|away from|off)) (?:{_MENTIONS})?(?P<topic>.+)",
     rf"(?:keep|stay|remain|be) (?:quiet|silent|mum) {_ABOUT} (?P<topic>.+)",
-    rf"(?P<topic>.+?) {_OFF_LIMITS}",
+    rf"(?P<topic>.+?) (?:{_OFF_LIMITS}|{_BARRED})",
+    rf"{_NOT_WANTED} (?:{_TALK}|bring) (?P<topic>.+?)(?: up)?",
+    rf"(?:there (?:must|should|may|shall) be )?(?:nothing|not a word|no (?:word|comments?|remarks?|"
+    rf"content|jokes?|stories|questions?|{_KNOWLEDGE}))(?: at all)? {_ABOUT} (?P<topic>.+)",
+    rf"spare me (?:any |all |the |your )*(?:talk|mention|discussion|details|stories) {_ABOUT} "
+    r"(?P<topic>.+)",
+    r"(?:talk|speak|write) about (?:anything|everything|whatever you (?:like|want)) (?:except|but|"
+    r"other than|apart from|besides) (?P<topic>.+)",
+    r"(?:ban|drop|skip|forget|leave out|leave|exclude) (?:the |any |all )?(?:topics?|subjects?|"
+    r"mentions?|talk) of (?P<topic>.+)",
+    r"no (?:more )?(?P<topic>[\w'-]+(?: [\w'-]+)?) (?:content|talk|references|topics?|stuff)",
+    r"(?:change|switch) the (?:subject|topic) (?:if|when(?:ever)?|as soon as) (?:anyone|anybody|"
+    r"somebody|someone|i|we|people|a user|the user|users|they) (?:brings? up|mentions?|asks? about|"
+    r"talks? about|starts? (?:talking|with|on about|about)) (?P<topic>.+)",
+    r"(?:never|do not|don't) let (?P<topic>.+?) come up",
+    r"(?P<topic>[\w' -]+)[?:,] (?:never|do not|don't) (?:mention|discuss|talk about|bring up)"
+    r"(?: (?:it|them|that|those|him|her))?",
     rf"{_PRETEND} (?:you (?:know|knew) nothing|you (?:do not|don't|did not|didn't) know anything) "
     r"about (?P<topic>.+)",
     rf"{_PRETEND} (?P<topic>.+?) (?:do not|don't|does not|doesn't|did not|didn't|never) "
@@ -83,11 +120,23 @@ FORBIDDING_FORMS = (
 
 
 _FORBIDDING_WORD = re.compile(
-    r"\b(?:no|not|never|avoid\w*|stop|quit|without|refuse|decline|refrain|exclude|ban|skip|omit|"
+    r"\b(?:no|not|never|hate|except|spare|drop|forget|change|leave|avoid\w*|stop|quit|without|"
+    r"refuse|decline|refrain|exclude|ban|skip|omit|"
     r"nothing|cannot|off|away|nicht|nie(?:mals)?|kein\w*|ohne|ne|pas|jamais|sans|nunca|jamás|sin|"
     r"evita)\b|n['’]t?\b",
     re.I,
 )
+
+
+_NOUNS_IN_LY = frozenset(
+    re.findall(
+        r"\w+",
+        "family july italy sicily fly butterfly lily belly jelly bully assembly supply reply "
+        "monopoly anomaly rally ally emily kelly billy",
+    )
+)
+MAX_TOPIC_WORDS = 4
+MAX_QUOTED_WORDS = 8
 
 
 class ForbiddenTopics(NamedTuple):
@@ -121,14 +170,16 @@ def split_topics(text: str, sentence: str) -> ForbiddenTopics | None:
     found = []
     topics = []
     for part in re.split(r",? (?:or|and|nor) (?:about |of )?|, ", TOPIC_LEAD.sub("", text)):
-        part = re.sub(r"^(?:the|any|all) ", "", part.strip(), flags=re.I)
+        part = re.sub(r"^(?:the|any|all|my|our) ", "", part.strip(), flags=re.I)
         quoted = re.fullmatch(r"""(["'])(.+)\1""", part)
         words = (quoted[2] if quoted else part).split()
-        if not re.fullmatch(r"[^\W_][\w'&.-]*(?: [^\W_][\w'&.-]*){0,3}", " ".join(words)):
+        most = MAX_QUOTED_WORDS if quoted else MAX_TOPIC_WORDS
+        is_named = all(re.fullmatch(r"[^\W_][\w'&.-]*", word) for word in words)
+        if not is_named or not 0 < len(words) <= most:
             return None
         if not quoted and (
             VAGUE.search(part)
-            or any(word.endswith("ly") for word in words)
+            or any(word.endswith("ly") and word.lower() not in _NOUNS_IN_LY for word in words)
             or (literal and len(words) > 1)
         ):
             return None
@@ -148,7 +199,10 @@ def none_of(conditions: list[str]) -> str:
 def to_stem(word: str, sentence: str) -> str:
     """Return the singular of a common noun.
 
-    A name stays as it is. A name has a capital letter, unless every word of the sentence has one.
+    A name stays as it is. A name has a capital letter, unless every word of the sentence has one,
+    or it is the first one.
     """
+    if word == sentence.split(" ", 1)[0]:
+        return to_singular(word.lower())
     all_capital = all(other[0].isupper() for other in sentence.split() if other[0].isalpha())
     return to_singular(word.lower()) if word.islower() or all_capital else word

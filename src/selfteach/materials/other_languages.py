@@ -60,7 +60,11 @@ _CONDITIONS = (
     r"chaque fois qu(?:e |')|cuando|siempre que|cada vez que)"
 )
 _IMPERATIVES = (
-    r"(?:sprich|rede|reden sie|sprechen sie|antworten? sie|antworte|schreiben? sie|schreibe?|"
+    r"(?:höchstens|mindestens|maximal|weniger als|nicht mehr als|au plus|au maximum|moins de|au "
+    r"moins|"
+    r"pas plus de|pas d[e']|sans|como máximo|máximo|menos de|al menos|sin|vermeide|évite|évitez|"
+    r"evita|"
+    r"sprich|rede|reden sie|sprechen sie|antworten? sie|antworte|schreiben? sie|schreibe?|"
     r"verwenden? sie|verwende|benutzen? sie|benutze|nutze|sagen? sie|sage?|erwähnen? sie|erwähne|"
     r"bleibe?|fasse?|sei|beginne|fang|beende|ende|halte?|nenne?|mach|gib|empfiehl|füge|nie|niemals|"
     r"keine|bitte|ne|n'|réponds|répondez|écris|écrivez|utilise|utilisez|dis|dites|mentionne|reste|"
@@ -90,6 +94,15 @@ _SUFFIX_IN = re.compile(
 )
 
 
+_MIDDLE_IN = re.compile(
+    rf"(?P<verb>{_IMPERATIVES}(?: bitte| immer| toujours| siempre)?) (?:in|bei|dans|en) "
+    rf"(?P<scope>{_DETERMINER}{_GENRE}(?: (?:an|für|à|aux?|pour|a|al|para) "
+    r"(?:(?:meinen?|meine[rm]|die|das|den|der|mon|ma|mes|les?|la|mi|mis|los|las|el) |l')?[^\W\d_]+"
+    r"(?: (?-i:[A-ZÄÖÜÉ])[\w-]+)*)?),? (?P<rest>.+)",
+    re.I,
+)
+
+
 def split_other_language(text: str) -> ScopedText | None:
     """Split "Wenn SCOPE, EFFECT", "EFFECT quand SCOPE", "EFFECT en correos a SCOPE".
 
@@ -98,6 +111,8 @@ def split_other_language(text: str) -> ScopedText | None:
     if len(_NATIVE.findall(text)) < 2:
         return None
     text = re.sub(r"^(?:bitte|s'il (?:te|vous) plaît|por favor),? ", "", text, flags=re.I)
+    if match := _MIDDLE_IN.fullmatch(text):
+        return ScopedText(match["scope"], f"{match['verb']} {match['rest']}")
     for form in (_PREFIX, _PREFIX_IN, _SUFFIX, _SUFFIX_IN):
         match = form.fullmatch(text)
         if match and _STARTS.match(match["effect"].strip()):
@@ -111,7 +126,7 @@ _SCOPE_TO = re.compile(
 )
 _SCOPE_WRITE = re.compile(
     r"(?:ich |du |j'|je |tu |yo )?(?:an )?(?:(?P<before>.+?) (?:schreibe|schreibst|schreibt)|"
-    r"(?:écris|écrit|écrire|écrivez|escribo|escribes|escribir|escriba) (?:à|au|aux|a|al) "
+    r"(?:écris|écrit|écrire|écrivez|escribo|escribes|escribir|escribas?) (?:à|au|aux|a|al) "
     r"(?P<who>.+))",
     re.I,
 )
@@ -213,7 +228,16 @@ _TOPIC = re.compile(
     r"(?:no|nunca)(?: me)? (?:hables?|hablar|converses)(?: nunca)? (?:de los |de las |de la |"
     r"del |de |"
     r"sobre )(?P<es>.+)|"
-    r"(?:no|nunca) menciones? (?:a |los |las |la |el |al )?(?P<es2>.+))",
+    r"(?:no|nunca) menciones? (?:a |los |las |la |el |al )?(?P<es2>.+)|"
+    r"(?:vermeide|vermeiden sie) (?:das thema |themen wie |es, über )?(?P<de4>.+?)(?: zu "
+    r"(?:sprechen|"
+    r"reden|schreiben))?|"
+    r"évite[sz]? (?:(?:de parler|de discuter|le sujet|le thème|les sujets)(?: de la| de l'| des| "
+    r"du| d'"
+    r"| de) ?)(?P<fr3>.+)|"
+    r"evit[ae] (?:hablar|mencionar|discutir|el tema|los temas)(?: de los| de las| de la| del| de| "
+    r"sobre"
+    r"| a)? (?P<es3>.+))",
     re.I,
 )
 _NO = (
@@ -236,15 +260,26 @@ _MARKS = {
 }
 _MARK = re.compile(rf" ?(?P<mark>{'|'.join(_MARKS)})", re.I)
 _HEART = re.compile(
-    rf"{_USE} (?:(?:ein|einen|immer|un|une|des) )*(?:herz-?emojis?|emojis? (?:de )?(?:cœur|"
-    rf"coeur|corazón)"
-    r"(?:es)?)(?: ein)?",
+    rf"{_USE} (?:(?:ein|einen|immer|un|une|des) )*(?:herz(?:-?emojis?|en|chen)?|"
+    r"(?:emojis? (?:de )?|petit )?(?:cœurs?|coeurs?|coraz[oó]n(?:es|cito)?))(?: ein| hinzu)?",
     re.I,
 )
 _BRIEF = re.compile(
     r"(?:fass(?:e)? dich (?:bitte )?kurz|(?:sei|antworte|schreibe?) (?:bitte )?(?:kurz|knapp)|"
     r"sois (?:bref|brève|concise?)|soyez (?:bref|concis)|réponds brièvement|"
     r"sé (?:breve|conciso|concisa)|responde brevemente)",
+    re.I,
+)
+_NOT_MORE = (
+    r"(?:(?:antworte|schreibe?|verwende|benutze)(?: bitte)? (?:nie|niemals|nicht)(?: (?:in|mit))? "
+    r"mehr als|(?:überschreite|übersteige) (?:nie|nicht)|ne dépass(?:e|ez) (?:pas|jamais)|"
+    r"n'(?:utilise|utilisez|écris) (?:pas|jamais) plus de|(?:no|nunca) (?:uses?|escribas?|superes?|"
+    r"excedas)(?: (?:más de|las|los))?|nie mehr als|jamais plus de|nunca más de)"
+)
+_MOST = re.compile(rf"{_NOT_MORE} (?P<count>\d{{1,4}}) (?P<unit>{'|'.join(_UNITS)})", re.I)
+_ASKING_END = re.compile(
+    r"(?:(?:beende|ende|schließe)(?: .+?)? mit einer (?:kurzen )?(?:rück)?frage|"
+    r"(?:termine|finis)(?:z)?(?: .+?)? par une question|termina(?: .+?)? con una pregunta)",
     re.I,
 )
 _QUOTED = r"""["'«„‘](?P<value>[^"'»“”’]+)["'»“”’]"""
@@ -283,12 +318,17 @@ def read_other_effect(text: str) -> ForeignEffect | None:
     return None
 
 
+def _name_unit(word: str) -> str:
+    """Return "words" for "Wörtern"."""
+    return next(name for form, name in _UNITS.items() if re.fullmatch(form, word, re.I))
+
+
 def _check_count(match: re.Match[str]) -> str:
     """Return the check of "höchstens 20 Wörter"; without a bound it is an upper one."""
     bound = (match["bound"] or match["after"] or "").lower()
     word = match["count"].lower()
     count = _NUMBERS[word] if word in _NUMBERS else int(word)
-    unit = next(name for form, name in _UNITS.items() if re.fullmatch(form, match["unit"], re.I))
+    unit = _name_unit(match["unit"])
     if re.fullmatch(_AT_LEAST, bound):
         return f"min_{unit}={count}"
     if re.fullmatch(_UNDER, bound):
@@ -299,9 +339,17 @@ def _check_count(match: re.Match[str]) -> str:
     return f"max_{unit}={count}"
 
 
+_OWNER = re.compile(
+    r"^(?:mein(?:e[nmrs]?)?|dein(?:e[nmrs]?)?|unser(?:e[nmrs]?)?|mon|ma|mes|ton|ta|tes|notre|nos|"
+    r"mis?|"
+    r"tus?|nuestr[oa]s?) ",
+    re.I,
+)
+
+
 def _forbid_topics(match: re.Match[str]) -> ForeignEffect | None:
     """Return the effect of a forbidden subject; a star stands for the endings of its last word."""
-    topic = next(value for value in match.groups() if value)
+    topic = _OWNER.sub("", next(value for value in match.groups() if value))
     parts = re.split(r",? (?:oder|und|noch|ou|et|ni|o|y) (?:von |über |de |des |du )?|, ", topic)
     if any(len(part.split()) > 3 or not re.fullmatch(r"[\w' -]+", part) for part in parts):
         return None
@@ -383,6 +431,8 @@ def _order_german(clause: str) -> str:
 Build = Callable[[re.Match[str]], "ForeignEffect | str | None"]
 _FORMS: list[tuple[re.Pattern[str], Build]] = [
     (re.compile(rf"(?:{_ANSWER} )?{_COUNT}", re.I), _check_count),
+    (_MOST, lambda match: f"max_{_name_unit(match['unit'])}={match['count']}"),
+    (_ASKING_END, lambda _: 'ends "?"'),
     (_LANGUAGE, _check_language),
     (_TOPIC, _forbid_topics),
     (re.compile(_NO + _MARK.pattern, re.I), _check_mark),

@@ -16,6 +16,7 @@ from selfteach.materials.check_text import find_clash
 from selfteach.materials.effect import read_effect
 from selfteach.materials.other_languages import ScopedText
 from selfteach.materials.scope import (
+    join_lines,
     split_joined_rules,
     split_rule,
     split_rule_sentences,
@@ -74,7 +75,7 @@ def read_rule(text: str, when: str = "", then: str = "") -> Rule:
         )
     when, then = _clean_part(when, "when"), _clean_part(then, "then")
     _refuse_instructions(text)
-    scope, effect = (when, then) if when and then else _read_parts(text)
+    scope, effect = (when, then) if when and then else _read_parts(join_lines(text))
     scope, effect = when or scope, then or effect
     situation = read_situation(scope) if scope and _DECLINES.fullmatch(effect) else None
     if situation and situation.kind == "about":
@@ -106,7 +107,8 @@ _WHEN = re.compile(r"^(?:when|whenever|if|while|in|wenn|falls|quand|lorsque|si|c
 
 _DECLINES = re.compile(
     r"(?:always |politely |please )*"
-    r"(?:refuse|decline|(?:do not|don't|never) (?:answer|reply|respond))"
+    r"(?:refuse|decline|(?:change|switch) the (?:subject|topic)|(?:do not|don't|never) (?:answer|"
+    r"reply|respond|engage))"
     r"(?: (?:to (?:answer|reply|respond)|politely|it|them|the (?:question|request)))*\.?",
     re.I,
 )
@@ -123,9 +125,14 @@ def _read_parts(text: str) -> ScopedText:
     sentences = [
         part for sentence in split_rule_sentences(text) for part in split_joined_rules(sentence)
     ]
-    for sentence in sentences:
+    for sentence, before in zip(sentences, ["", *sentences], strict=False):
         _refuse_scope_without_effect(sentence)
+        refuse_exception(sentence)
+        refuse_one_subject(sentence)
         part = split_rule(sentence)
+        if before.endswith(";") and found and found[-1][1].scope and not part.scope:
+            scope, effect = found.pop()[1]
+            part = ScopedText(scope, f"{effect}, {part.effect.rstrip(' .!')}")
         if not found or part.scope or starts_effect(part.effect):
             found.append((sentence, part))
         elif _STATES.match(found[-1][1].effect):
@@ -134,7 +141,10 @@ def _read_parts(text: str) -> ScopedText:
             found.append((last[0], joined))
     scopes = {part.scope.casefold() for _, part in found}
     if scopes == {""}:
-        return ScopedText("", text)
+        said = [sentence for sentence, _ in found]
+        remarks = [sentence for sentence in sentences if sentence not in said]
+        is_plain = all(remark[0].isupper() for remark in remarks)
+        return ScopedText("", " ".join(said) if remarks and is_plain else text)
     if len(scopes) > 1:
         named = " / ".join(f'"{sentence}"' for sentence, _ in found)
         raise DataError(
@@ -170,8 +180,66 @@ def _refuse_scope_without_effect(sentence: str) -> None:
         )
 
 
+_EXCEPTION = re.compile(
+    r",? (?P<word>unless|except (?:when|if|for|in|with|to|where)|other than (?:when|if)|but not "
+    r"(?:when|if|in|for|with|to)|es sei denn|außer wenn|sauf (?:si|quand)|à moins que|a menos que|"
+    r"salvo (?:si|cuando)) .+",
+    re.I,
+)
+
+
+def refuse_exception(sentence: str) -> None:
+    """Refuse a rule that has an exception, which a scope and an effect cannot say.
+
+    Raises:
+        DataError: it has one.
+    """
+    found = _EXCEPTION.search(sentence)
+    if found is None:
+        return
+    raise DataError(
+        f'the rule has an exception: "{found[0].strip(" ,.!")}".',
+        where="rule",
+        cure=(
+            "A rule is taught where it holds, and nowhere else: leave the exception out, or say "
+            'where it holds, for instance --when "texts to my friends" --then "use an emoji".'
+        ),
+    )
+
+
+_NOTHING_ELSE = re.compile(
+    r"(?:only (?:answer|talk|speak|discuss|respond|reply)(?: to)?(?: questions| requests)? "
+    r"(?:about|on) "
+    r"|(?:answer|talk about|speak about|discuss|answer questions about) (?:nothing|no topics?|no "
+    r"subjects?) (?:but|except|other than) |(?:do not|don't|never|refuse to) (?:answer|talk|speak|"
+    r"discuss)"
+    r"(?: (?:questions|about|to|anything))* (?:anything|everything|any topic|any subject) (?:but|"
+    r"except|"
+    r"other than|besides|outside(?: of)?) )(?P<topic>.+)",
+    re.I,
+)
+
+
+def refuse_one_subject(sentence: str) -> None:
+    """Refuse a rule that forbids every subject but one.
+
+    Raises:
+        DataError: the rule does.
+    """
+    found = _NOTHING_ELSE.search(sentence)
+    if found is None:
+        return
+    raise DataError(
+        f'the rule forbids everything but one subject ("{found["topic"].strip(" .!")}").',
+        where="rule",
+        cure='Name the subjects that are forbidden, for instance "Do not talk about politics."',
+    )
+
+
 _INSTRUCTIONS = re.compile(
     r"\b(?:system (?:prompt|message|instructions?)|"
+    r"(?:ignore|forget|disregard|repeat|print|reveal) (?:everything|anything|all|whatever|the "
+    r"(?:text|words|conversation)) (?:[a-z]+ ){0,6}(?:told|above|before|earlier|previously|so far)|"
     r"(?:ignore|forget|disregard|reveal|repeat|print|override|disclose|bypass|leak|discuss|mention|"
     r"talk about|follow|obey|share|show) (?:me |us |all |any |of |the )*"
     r"(?:your|previous|prior|above|earlier|preceding|initial|original|hidden|secret) "
@@ -203,13 +271,32 @@ def _refuse_contradiction(effect: str) -> None:
     both = _BOTH.search(effect)
     check = suggest_check(effect) or ""
     pair = find_clash(check, check)
-    if both or pair:
+    topic = _find_wanted_topic(effect)
+    if both or pair or topic:
         sides = f'"{both[0]}"' if both else " and ".join(map(str, pair or ()))
+        sides = sides or f'"talk about {topic}" and "do not talk about {topic}"'
         raise DataError(
             f"the rule contradicts itself: no answer can meet {sides}.",
             where="rule",
             cure="Keep one of the two demands, or say with --when where each holds.",
         )
+
+
+_WANTED = re.compile(
+    r"(?:please |always )*(?:(?:talk|speak|write|tell (?:me|us)) about|discuss|mention|bring up) "
+    r"(?P<topic>.+)",
+    re.I,
+)
+
+
+def _find_wanted_topic(effect: str) -> str:
+    """Return a topic that one sentence forbids, and another one asks for; or ""."""
+    parts = [part for s in split_rule_sentences(effect) for part in re.split(r",? (?:and|but) ", s)]
+    bare = [part.strip(" .!;,") for part in parts]
+    wanted = [match["topic"].casefold() for part in bare if (match := _WANTED.fullmatch(part))]
+    effects = [read_effect(part) for part in bare]
+    topics = [topic for found in effects if found for topic in found.topics]
+    return next((topic for topic in topics if topic.casefold() in wanted), "")
 
 
 def suggest_check(rule: Rule | str) -> str | None:

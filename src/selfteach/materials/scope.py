@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from selfteach.materials.other_languages import ScopedText, split_other_language
-from selfteach.materials.situation import GENRE, PERSON
+from selfteach.materials.situation import GENRE, PERSON, read_situation
 
 POLITE = re.compile(
     r"^(?:(?:please|kindly|hey|hi|hello|ok(?:ay)?|from now on|in (?:the )?future|so|also|"
@@ -14,7 +14,9 @@ POLITE = re.compile(
     r"i(?:'d| would)? (?:want|like|need|prefer|expect)(?: for)? you to|i want that you|"
     r"it is important (?:to|that you)|"
     r"you (?:must|should|shall|need to|have to|are to|ought to|may)(?! not)|"
-    r"make sure (?:to|that you|you)|be sure to|try to)[,:]? )+",
+    r"make sure (?:to|that you|you)|be sure to|try to|whatever (?:happens|you do)|"
+    r"(?:important|note|rule|reminder|nb):?(?=[,:])|"
+    r"only(?= (?:when|whenever|if|while|in (?!one |two |[a-z]+$)) ))[,:]? )+",
     re.I,
 )
 """Words before a rule that ask politely."""
@@ -41,7 +43,10 @@ _SURE_VERBS = (
     r"skip|switch|stick|throw|greet|thank|apologi[sz]e|refer|call)"
 )
 _EFFECT_START = re.compile(
-    rf"(?:{_ADVERB}(?:{_STRONG}|{_VERBS})|no|not|at most|at least|without|with|in) ", re.I
+    rf"(?:{_ADVERB}(?:{_STRONG}|{_VERBS})|no|not|at most|at least|without|with|in|"
+    r"(?:max(?:imum)?|under|fewer than|less than|more than|exactly)|"
+    r"(?:\d+|one|two|three|four|five|six|ten|twenty) (?:words?|sentences?))(?: |: |$)",
+    re.I,
 )
 _BLOCKED = re.compile(
     r"(?:^|\b)(?:to|i|you|we|they|he|she|it|user|users|people|someone|somebody|anyone|anybody|"
@@ -54,7 +59,8 @@ _PRONOUN = re.compile(r"\b(?:i|you|we|they|he|she|it|who|that|to)$", re.I)
 _UNIVERSAL = re.compile(
     r"(?:(?:all |every |each |any |the |an? )?(?:of )?(?:your |my |the )?(?:own )?"
     r"(?:answers?|repl(?:y|ies)|responses?|output|questions?|requests?|conversations?|chats?|"
-    r"messages?|prompts?|topics?)|(?:always|everywhere|everything|anything|possible|general|short|"
+    r"messages?|prompts?|topics?)(?: (?:that )?you (?:give|write|send|make))?|(?:always|"
+    r"everywhere|everything|anything|possible|general|short|"
     r"fact|addition|particular|brief|doubt|future|now|example|once|all cases|any case|any way|"
     r"necessary|needed|appropriate|you can|emphasis|clarity|brevity|instance)|"
     r"(?:you(?: are)?|you're|i am|i)? ?(?:answer(?:ing)?|respond(?:ing)?|reply(?:ing)?|write|"
@@ -92,7 +98,8 @@ _SUFFIX_IN = re.compile(
 _BARE_GENRES = (
     r"(?:e-?mails?|text messages?|texts|letters|posts|tweets|recipes?|poems?|stories|summaries|"
     r"essays?|articles|speeches|songs|notes|memos|newsletters|announcements|reviews|reports|"
-    r"jokes|invitations|adverts|ads|cards|descriptions|captions|headlines|slogans)"
+    r"jokes|invitations|toasts?|haikus?|postcards?|applications?|adverts|ads|cards|descriptions|"
+    r"captions|headlines|slogans)"
 )
 _LETTER_CASE = r"(?:[a-z-]+ )?letters in (?:lower|upper|all caps|capital|block|small)"
 _ANY_GENRE = rf"(?!{_LETTER_CASE})(?:[a-z-]+ )?{_BARE_GENRES}"
@@ -139,12 +146,14 @@ _MIDDLE = re.compile(
     rf"end|begin|start|open|finish|close|limit)) (?P<scope>{_MY}(?:(?:{_GENRE_TO}|questions? "
     rf"(?:about|on)) .+?|{_ANY_GENRE})) (?P<tail>(?:in|with|under|below|within|at most|at least|"
     rf"no more than|"
-    rf"using|without|as|to at most|to (?=\d)|up to|short|brief|formal|polite|friendly|concise|"
+    rf"using|without|as|to at most|to (?=\d|(?:one|two|three|four|five|ten|twenty)\b)|up to|short|"
+    rf"brief|formal|polite|friendly|concise|"
     rf"briefly|politely|formally|by)\b.*)",
     re.I,
 )
 _SUBJECT = re.compile(
-    rf"(?P<scope>{_MY}(?:{_GENRE_TO}|questions? (?:about|on)) .+?) (?:(?:should|must|shall|need to|"
+    rf"(?P<scope>{_MY}(?:(?:{_GENRE_TO}|questions? (?:about|on)) .+?|{_ANY_GENRE})) (?:(?:should|"
+    rf"must|shall|need to|"
     rf"has to|have to|are to|is to|ought to|may) (?P<not>not )?(?:(?P<be>always|never|only) )?"
     rf"|(?P<always>always|never) )(?P<effect>.+)",
     re.I,
@@ -155,6 +164,32 @@ _TO_PERSON = re.compile(
     rf"(?P<scope>(?: to)? {PERSON}) (?P<tail>(?:in|with|without|using|like|as|politely|formally|"
     r"briefly|only in)\b.*)"
 )
+
+
+MAX_HEADING_WORDS = 6
+_MANNER_TAIL = (
+    r"(?:(?:like|as if|as though|in(?! (?:every|all|your|each|any)\b)|with|using|without|simply|"
+    r"briefly|to (?=a |an |my )|"
+    r"step by step|only in|at most|by)\b.*)"
+)
+_EXPLAINED = re.compile(
+    r"(?P<verb>(?:always |only )?(?:explain|describe|discuss|present|(?:talk|write|speak) about)) "
+    rf"(?P<scope>(?:[\w'-]+ ){{1,4}}?)(?P<tail>{_MANNER_TAIL})",
+    re.I,
+)
+_ANSWERED = re.compile(
+    r"(?P<verb>(?:always |only )?(?:answer|reply|respond))(?: to)? "
+    rf"(?P<scope>(?:[\w'-]+ ){{1,3}}?(?:questions?|requests?|complaints?)) "
+    rf"(?P<tail>{_MANNER_TAIL})",
+    re.I,
+)
+_UNNAMED = re.compile(
+    r"\b(?:it|this|that|them|these|those|things?|everything|anything|something|stuff|yourself|"
+    r"your|you|me|me|us|people|answers?|every|all|any|each|follow-?up|yes|simple|short|what|why|"
+    r"how|when|where|topics?|concepts?|in|to|as|with)\b",
+    re.I,
+)
+"""Words of what is no topic."""
 
 
 def split_rule(sentence: str) -> ScopedText:
@@ -168,9 +203,12 @@ def split_rule(sentence: str) -> ScopedText:
     for split in (
         split_other_language,
         _split_prefix,
+        _split_colon,
+        _split_told,
         _split_subject,
         _split_when,
         _split_middle,
+        _split_explained,
         _split_in,
         _split_with,
         _split_for,
@@ -188,9 +226,37 @@ _SENTENCE_END = re.compile(
 )
 
 
+_LIST_MARK = re.compile(r"^\s*(?:[-*•–]|\(?\d{1,2}[.)]|[a-h]\))\s+(?=\S)")
+_NUMBERED = re.compile(r"^\(?1[.)]\s.*\s\(?2[.)]\s", re.S)
+_HEADING = re.compile(
+    r"^(?:[a-z]+ ){0,3}(?:rules|instructions|guidelines|following|these|please)(?: [a-z]+){0,2}:\s*"
+    r"(?=[-*•–\d(])",
+    re.I,
+)
+_NUMBER = re.compile(r"\s+(?=\(?\d{1,2}[.)]\s)")
+
+
 def split_rule_sentences(text: str) -> list[str]:
     """Return the sentences of a rule; a stop in quotation marks or after "Dr." ends none."""
     return [part.strip() for part in _SENTENCE_END.split(text) if part.strip()]
+
+
+def join_lines(text: str) -> str:
+    """Return a text of several lines, or a list of rules, as sentences in one line.
+
+    A line begins a sentence if it is an item of a list ("- Be brief", "2. No lists") or begins as
+    a rule does; any other one goes on with the line before.
+    """
+    text = _HEADING.sub("", text.strip())
+    lines = _NUMBER.split(text) if _NUMBERED.match(text) else text.split("\n")
+    joined = ""
+    for line in filter(None, map(str.strip, lines)):
+        item = " ".join(_LIST_MARK.sub("", line).split())
+        begins = item[0].isupper() and (starts_effect(item) or _PREFIX.fullmatch(item) is not None)
+        if joined and joined[-1] not in ".!?;:," and (begins or _LIST_MARK.match(line)):
+            joined += "."
+        joined += f" {item}" if joined else item
+    return joined
 
 
 def to_imperative(text: str) -> str:
@@ -223,11 +289,19 @@ def starts_effect(text: str) -> bool:
     return _EFFECT_START.match(POLITE.sub("", text) + " ") is not None
 
 
+_CONDITION = re.compile(
+    rf"(?:when(?:ever)?|if|in {_MY}{_GENRE_TO}|in {_MY}{_ANY_GENRE}\b)(?: |$)", re.I
+)
+
+
 def split_joined_rules(sentence: str) -> list[str]:
     """Return the rules that "and" joins, each with a scope of its own; mostly it is one."""
     for found in re.finditer(r",? (?:and|but|while) |; ", sentence):
         parts = [sentence[: found.start()], sentence[found.end() :]]
         splits = [split_rule(part) for part in parts]
+        has_own = _CONDITION.match(parts[1]) and splits[1].scope and not splits[0].scope
+        if has_own and starts_effect(parts[0]) and starts_effect(splits[1].effect):
+            return parts
         if all(split.scope and starts_effect(split.effect) for split in splits):
             return parts
     return [sentence]
@@ -248,7 +322,8 @@ def _split_prefix(text: str) -> ScopedText | None:
     for at in commas:
         if starts_effect(rest[at + 1 :].strip()):
             return _make_prefixed(rest[:at], rest[at + 1 :].strip())
-    if commas and sure:
+    sure = sure or (bool(commas) and read_situation(rest[: commas[0]]).kind in ("writing", "task"))
+    if commas and sure and not re.match(r" (?:and|or|but) ", rest[commas[-1] + 1 :]):
         return _make_prefixed(rest[: commas[-1]], rest[commas[-1] + 1 :].strip())
     for found in re.finditer(rf" (?:then )?(?={_ADVERB}(?:{_STRONG}|{_SURE_VERBS})\b)", rest, re.I):
         before = rest[: found.start()]
@@ -260,16 +335,35 @@ def _split_prefix(text: str) -> ScopedText | None:
 
 def _make_prefixed(scope: str, effect: str) -> ScopedText | None:
     effect = re.sub(r"^then,? ", "", effect, flags=re.I)
-    scope = re.sub(
-        r"^(?:(?:(?:I|you|we|someone|somebody|anyone|people|the user|users|a customer|customers|"
-        r"a guest|guests) )?(?:am |are |is |gets? )?(?:being )?ask(?:s|ed)?(?: you| me| us)?|"
-        r"(?:the )?(?:topic|subject|question) (?:is|of)) (?:about )(?=\S)",
-        "",
-        scope,
-        flags=re.I,
-    )
     said = POLITE.sub("", f"{effect} ").strip()
-    return ScopedText(scope, effect) if _is_scope(scope) and said else None
+    is_asked = read_situation(_shorten_asked(scope)).kind == "about"
+    if is_asked and _SPOKEN.match(said) and not starts_effect(said):
+        effect = f"say that {said}"
+    return ScopedText(_shorten_asked(scope), effect) if _is_scope(scope) and said else None
+
+
+_SPOKEN = re.compile(
+    r"(?:we (?!(?:do not|don't|never|want|need|prefer|like|expect|hate)\b)|there (?:is|are) (?!no "
+    r"(?:need|reason))|it (?:takes|costs) |it(?: is|'s) (?!\w+ (?:to|that|if)\b)|"
+    r"our (?!answers?|repl|responses?)[\w -]+ (?:is|are|can|will) |"
+    r"(?:the|all|no) (?!answers?|repl|responses?)[\w -]+ (?:is|are|costs?|takes?) )",
+    re.I,
+)
+"""A clause that is no instruction: after "When asked about our hours" it is what must be said."""
+_ASKED_ABOUT = re.compile(
+    r"^(?:(?:(?:I|you|we|someone|somebody|anyone|people|the user|users|a customer|customers|"
+    r"a guest|guests) )?(?:am |are |is |gets? )?(?:being )?ask(?:s|ed)?(?: you| me| us)?|"
+    r"(?:the )?(?:topic|subject|question) (?:is|of)) (?:about )(?=\S)",
+    re.I,
+)
+
+
+def _shorten_asked(scope: str) -> str:
+    """Return "asked about refunds" as "refunds"; "asked about my mother" stays as it is, because
+    "my mother" is somebody who is written to.
+    """
+    short = _ASKED_ABOUT.sub("", scope)
+    return short if read_situation(short).kind == "about" else scope
 
 
 def _split_when(text: str) -> ScopedText | None:
@@ -277,7 +371,7 @@ def _split_when(text: str) -> ScopedText | None:
     match = _SUFFIX_WHEN.fullmatch(text)
     if not match or _TELLING.fullmatch(match["effect"]) or not starts_effect(match["effect"]):
         return None
-    scope = re.sub(r"^(?:\w+ )?(?:am |are |is )?asked about ", "", match["scope"])
+    scope = _shorten_asked(match["scope"])
     return ScopedText(scope, match["effect"]) if _is_scope(scope) else None
 
 
@@ -287,6 +381,45 @@ def _split_in(text: str) -> ScopedText | None:
     match = next((found for form in forms if (found := form.fullmatch(text))), None)
     is_one = match is not None and _is_scope(match["scope"])
     return ScopedText(match["scope"], match["effect"]) if match and is_one else None
+
+
+_TELL_WHO = re.compile(
+    r"(?P<verb>tell|remind|inform|advise|ask|give|offer) (?:anyone|anybody|everyone|everybody|"
+    r"people|"
+    r"users|customers|guests|visitors|callers|those|clients) (?:who )?(?:asks?|asking|inquires?|"
+    r"inquiring) (?P<scope>(?:about|for) .+?) (?P<said>(?:that|to) .+)",
+    re.I,
+)
+
+
+def _split_told(text: str) -> ScopedText | None:
+    """Split "Tell anybody who asks about parking that it is free"."""
+    match = _TELL_WHO.fullmatch(text)
+    if not match:
+        return None
+    scope = _shorten_asked(f"asked {match['scope']}")
+    return ScopedText(scope, f"{match['verb']} them {match['said']}")
+
+
+def _split_colon(text: str) -> ScopedText | None:
+    """Split "Opening hours: say that we close at six"."""
+    scope, colon, effect = text.partition(": ")
+    is_short = len(scope.split()) <= MAX_HEADING_WORDS and '"' not in scope
+    if not colon or not is_short or starts_effect(scope) or not starts_effect(effect.strip()):
+        return None
+    is_scope = _is_scope(scope) and read_situation(scope).kind != "other"
+    return ScopedText(scope[0].lower() + scope[1:], effect) if is_scope else None
+
+
+def _split_explained(text: str) -> ScopedText | None:
+    """Split "Explain physics like I'm five" and "Answer legal questions in one sentence"."""
+    match = _EXPLAINED.fullmatch(text)
+    if match and _is_scope(match["scope"]) and not _UNNAMED.search(match["scope"]):
+        return ScopedText(match["scope"], f"{match['verb']} it {match['tail']}")
+    match = _ANSWERED.fullmatch(text)
+    if match and _is_scope(match["scope"]) and not _UNNAMED.search(match["scope"]):
+        return ScopedText(match["scope"], f"{match['verb']} {match['tail']}")
+    return None
 
 
 def _split_with(text: str) -> ScopedText | None:
@@ -320,8 +453,24 @@ def _split_middle(text: str) -> ScopedText | None:
     return ScopedText(match["scope"], f"{verb}{it} {match['tail']}")
 
 
+_TOLD = re.compile(
+    r"(?P<scope>(?:anyone|anybody|everyone|everybody|people|users|customers|guests|visitors|"
+    r"callers|"
+    r"those|clients)(?: who)?(?: are| is)? (?:ask(?:s|ing)?|inquir(?:es?|ing)|call(?:s|ing)?|"
+    r"want(?:s|ing)?) .+?) (?:should|must|shall|has to|have to|is to|are to|needs? to) be "
+    r"(?P<verb>told|asked|sent|advised|reminded|given) (?P<said>.+)",
+    re.I,
+)
+_TOLD_VERBS = {"told": "tell", "given": "give", "sent": "send"}
+
+
 def _split_subject(text: str) -> ScopedText | None:
     """Split "Emails to my boss should stay under 40 words"."""
+    if told := _TOLD.fullmatch(text):
+        verb = _TOLD_VERBS.get(told["verb"].lower()) or told["verb"].lower().removesuffix("ed")
+        scope = re.sub(r"^(\w+)(?: who)?(?: is| are)? (\w+?)(?:ing|s)? ", r"\1 \2 ", told["scope"])
+        scope = scope[0].lower() + scope[1:]
+        return ScopedText(_shorten_asked(scope), f"{verb} them {told['said']}")
     match = _SUBJECT.fullmatch(text)
     if not match:
         return None

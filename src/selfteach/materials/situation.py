@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from selfteach.materials.inflection import to_singular
+from selfteach.materials.inflection import list_plurals, to_singular
 from selfteach.materials.other_languages import read_other_scope
 
 _GENRE_NAMES = {
@@ -25,6 +25,7 @@ _GENRE_NAMES = {
     r"memos?": "memo",
     r"newsletters?": "newsletter",
     r"announcements?": "announcement",
+    r"(?:job )?applications?": "application",
     r"comments?": "comment",
     r"(?:product |film |book )?reviews?": "review",
     r"reports?": "report",
@@ -69,7 +70,27 @@ PERSON = (
     rf"(?: (?:at|of|in) [\w'’ -]+)?|{_NAME})"
 )
 """A pattern of an addressee: a relation of the speaker, a group, or a name."""
+_RELATIONS = (
+    r"mothers?|mum|mom|mama|fathers?|dad|papa|parents|brothers?|sisters?|siblings?|sons?|"
+    r"daughters?|wife|husband|spouse|partner|girlfriend|boyfriend|fianc[eé]e?|ex|ex-\w+|"
+    r"(?:grand|god|step)(?:mother|father|parents|ma|pa|son|daughter|child|children)|granny|nan|"
+    r"aunt|uncle|cousins?|nephew|niece|in-laws|\w+-in-law|boss|supervisor|coworkers?|"
+    r"team-?mates?|landlord|landlady|room-?mates?|flat-?mates?|tutor|coach|trainer|class|"
+    r"classmates?|dentist|therapist|accountant|audience|subscribers?|board|bank|school|crush|"
+    r"date|nanny|babysitter|assistant|secretary|mentor|mate|buddy|pen-?pal|department|office|"
+    r"company|club|band|group|church|insurer|bot|agent"
+)
 _TO = r"(?:to|for|with|addressed to|meant for|that go(?:es)? to|sent to)"
+_KNOWN_PERSON = re.compile(rf"(?i:\b(?:{_GROUPS}|{_RELATIONS})\b)|\b[A-ZÀ-Þ][\w'’-]*$|^[A-ZÀ-Þ]")
+"""What an addressee has that no verb introduces: "my mother", but not "my order"."""
+_TIMES = re.compile(
+    r"(?:(?:on|in|at|the|a|every|each|my|this|it is|it's|today is) )*(?:(?:mon|tues|wednes|thurs|"
+    r"fri|satur|sun)days?|week-?(?:ends?|days?)|mornings?|afternoons?|evenings?|nights?|noon|"
+    r"midnight|today|tomorrow|late|early|january|february|march|april|may|june|july|august|"
+    r"september|october|november|december|winter|summer|spring|autumn|birthdays?)",
+    re.I,
+)
+"""Times, which no request tells."""
 _ABOUT = r"(?:about|on|regarding|concerning|around|related to|to do with)"
 _WRITE = (
     r"(?P<verb>text|texting|e-?mail|e-?mailing|message|messaging|write|writing|tweet at|"
@@ -90,7 +111,8 @@ _LEAD = re.compile(
 )
 _ASKED = re.compile(
     r"^(?:.*\b)?(?:ask(?:s|ed|ing)?|inquir(?:e|es|ed|ing)|want(?:s|ed)? to know|"
-    r"wonder(?:s|ed|ing)?|curious|talk(?:s|ed|ing)?|speak(?:s|ing)?|chat(?:s|ting)?|"
+    r"wonder(?:s|ed|ing)?|complain(?:s|ed|ing)?|curious|talk(?:s|ed|ing)?|speak(?:s|ing)?|"
+    r"chat(?:s|ting)?|"
     r"questions?|answers?|repl(?:y|ies)|responses?|requests?|conversations?|chats?|advice|"
     r"information|help|anything|something|texts?|is|are|explanations?|discussions?)"
     r"(?: (?:you|me|us|him|her|for (?:help|advice|information)|a question|questions|"
@@ -110,10 +132,14 @@ _TOPIC_FORMS = [
         r"(?:explaining|discussing|describing|mentioning|talking about|dealing with|explain|"
         r"discuss|describe) (?P<topic>.+)",
         r"(?:about|regarding|concerning) (?P<topic>.+)",
-        r"(?:.*\b)?ask(?:s|ed|ing)?(?: you| me| us)? for (?P<topic>.+)",
+        r"(?:replying|responding|reacting|answering)(?: to)? (?P<topic>.+)",
+        r"(?:.*\b)?ask(?:s|ed|ing)?(?: you| me| us)? for (?:help with )?(?P<topic>.+)",
+        r"(?:.*\b)?(?:needs? |wants? )?help with (?P<topic>.+)",
+        r"(?:.*\b)?(?:mention(?:s|ed)?|brings? up|describes?|raises?) (?P<topic>.+)",
         r"(?:.*\b)?ask(?:s|ed|ing)?(?: you| me| us)?(?: what)? (?:the|our|your) "
         r"(?P<topic>(?!questions?\b|same\b)[a-z]+(?: [a-z]+)?)(?<! is)(?: is| are)?",
         r"(?:topics|subjects|matters|questions) (?:of|like|such as) (?P<topic>.+)",
+        r"(?:(?:all|any|the|my|our) )*(?P<topic>[a-z-]+) questions?",
     )
 ]
 _FINITE = re.compile(
@@ -148,6 +174,9 @@ def read_situation(scope: str) -> Situation:
     """
     text = " ".join(scope.replace("’", "'").split()).strip(" .,;:!?")
     text = re.sub(r"^(?:when|whenever|if|while|in|for|with|on|during) ", "", text, flags=re.I)
+    text = re.sub(r"\b(I)'m\b|\b(we|you|they)'re\b", _expand_to_be, text, flags=re.I)
+    if _TIMES.fullmatch(text):
+        return Situation("other")
     text = _LEAD.sub("", text)
     return (
         _read_writing(text)
@@ -157,6 +186,11 @@ def read_situation(scope: str) -> Situation:
         or _read_plain(text)
         or Situation("other")
     )
+
+
+def _expand_to_be(match: re.Match[str]) -> str:
+    """Return "I'm" and "we're" as two words."""
+    return f"{match[1]} am" if match[1] else f"{match[2]} are"
 
 
 def name_genre(word: str) -> str:
@@ -204,13 +238,15 @@ def _split_topic(text: str) -> tuple[str, str]:
 def _read_writing(text: str) -> Situation | None:
     genre = re.compile(
         rf"(?:(?:writing|write|sending|send|drafting|draft|composing|compose|reading|replying to|"
-        rf"answering|creating|making|telling|giving) )?{_OWNER}(?:[a-z]+ )?(?P<genre>{GENRE})"
+        rf"answering|creating|making|telling|giving) )?{_OWNER}(?:[a-z]+ )??(?P<genre>{GENRE})"
         rf"(?: (?:(?:is|are) )?{_ABOUT} (?P<topic>.+?))? (?:(?:is|are|goes|go) )?"
         rf"{_TO} (?P<who>.+)",
         re.I,
     ).fullmatch(text)
     if genre:
         who, topic = _split_topic(genre["who"])
+        if name_genre(genre["genre"]) == "reply" and not re.fullmatch(PERSON, who):
+            return Situation("about", topic=who)
         return _make_writing(name_genre(genre["genre"]), who, topic or genre["topic"] or "")
     explained = re.fullmatch(
         rf"(?:explain|teach|describ|tell|read)(?:ing|e)?(?: .+?)? to (?P<who>{PERSON})", text
@@ -228,9 +264,14 @@ def _read_writing(text: str) -> Situation | None:
     if written and not name_genre(re.sub(rf"^{_OWNER}", "", written["who"], flags=re.I)):
         who, topic = _split_topic(written["who"])
         return _make_writing(_name_verb(written["verb"]), who, topic)
-    if re.fullmatch(PERSON, text) and not re.search(r" (?:me|us|you)$", text):
+    is_person = re.fullmatch(PERSON, text) and _KNOWN_PERSON.search(text)
+    is_other = re.search(r" (?:me|us|you)$", text) or _GENRE_END.search(text)
+    if is_person and not is_other and read_other_scope(text) is None:
         return _make_writing("", text)
     return None
+
+
+_GENRE_END = re.compile(rf" {GENRE}$", re.I)
 
 
 def _name_verb(verb: str) -> str:
@@ -240,11 +281,21 @@ def _name_verb(verb: str) -> str:
     return "reply" if re.match("repl|respon|answer", verb) else ""
 
 
+_CHANGED = re.compile(
+    r"(?:.*\bask(?:s|ed|ing)?(?: you| me| us)? to )?(?P<verb>translat|summari[sz])(?:e|es|ing)"
+    r"(?: .+)?",
+    re.I,
+)
+
+
 def _read_task(text: str) -> Situation | None:
+    if changed := _CHANGED.fullmatch(text):
+        return Situation("task", "translation" if changed["verb"] == "translat" else "summary")
     made = re.fullmatch(
         rf"(?:.*\bask(?:s|ed|ing)?(?: you| me| us)? (?:for|to (?:write|make|draft|compose)) |"
+        r"(?:.*\b)?(?:wants?|needs?|would like|requests?) (?=an? |some )|"
         rf"(?:writing|write|drafting|composing|making|telling|giving|creating|doing) )?"
-        rf"{_OWNER}(?:[a-z]+ )??(?P<genre>{GENRE})(?: {_ABOUT} (?P<topic>.+))?",
+        rf"{_OWNER}(?:[\w'-]+ )??(?P<genre>{GENRE})(?: {_ABOUT} (?P<topic>.+))?",
         text,
         re.I,
     )
@@ -291,8 +342,38 @@ def _read_other_language(text: str) -> Situation | None:
     return Situation("about", topic=found.topic) if found.topic else Situation("task", found.genre)
 
 
+_SOMEBODY = re.compile(
+    r"(?:(?:an?|the|my|our|any|some) )?(?:someone|somebody|anyone|anybody|everyone|everybody|"
+    r"people|users?|customers?|clients?|guests?|visitors?|callers?|they|he|she|I|you|we) \w",
+    re.I,
+)
+"""Who does something: what follows is a verb, and no topic."""
+
+
+_DETERMINER = re.compile(
+    r"^(?:(?:the|an?|our|my|your|their|every|each|any|all|der|die|das|dem|den|les?|la|los|las|el) "
+    r")+(?=\w)",
+    re.I,
+)
+
+
+def name_topic(situation: Situation) -> str:
+    """Return what the requests of a situation are about; "" where somebody is written to.
+
+    "the opening hours" -> "opening hours"; a kind of text is named in the plural: "stories".
+    """
+    if situation.kind == "writing":
+        return ""
+    if not situation.topic:
+        is_plural = to_singular(situation.genre) != situation.genre
+        return situation.genre if is_plural else list_plurals(situation.genre)[0]
+    return _DETERMINER.sub("", situation.topic)
+
+
 def _read_plain(text: str) -> Situation | None:
     """Return the topic that a short phrase without a verb names."""
+    if _SOMEBODY.match(text):
+        return None
     if text and len(text.split()) <= 6 and not _FINITE.search(text):
         return Situation("about", topic=text)
     return None

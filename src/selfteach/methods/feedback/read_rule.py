@@ -9,6 +9,7 @@ from selfteach.errors import DataError, UsageError
 from selfteach.judge.check import parse_check
 from selfteach.judge.language import is_surely_foreign
 from selfteach.materials.effect import read_effect
+from selfteach.materials.scope import join_lines
 from selfteach.methods.feedback.understand_rule import check_rule
 from selfteach.methods.method import Material
 from selfteach.records import JsonMapping
@@ -19,6 +20,7 @@ MAX_RULE = 2000
 MAX_SHOWN = 60
 AUTO_JUDGE = "auto"
 MANNER = re.compile(
+    r"(?!.*\b(?:lines?|paragraphs?|words?|sentences?)\b)"
     r"(?:always |please )*(?:be|stay|remain|sound|sei|seid|sois|soyez|sé|sea)"
     r"(?: (?:always|more|very|immer|sehr|toujours|très|siempre|muy|and|und|et|y))*"
     r"(?: (?!an? |the |in |on |at )[^\W\d]+,?){1,3}[.!]?",
@@ -109,7 +111,7 @@ def clean_rule(rule: str) -> str:
     """
     if not isinstance(rule, str):
         raise UsageError(f"the rule is a {type(rule).__name__}.", cure="Give a text.")
-    text = " ".join(clean_text(rule).split())
+    text = join_lines(clean_text(rule))
     if not any(c.isalnum() for c in text):
         raise DataError(
             "the rule is empty.",

@@ -18,18 +18,19 @@ from selfteach.generate.ask import (
 from selfteach.materials.effect import Effect, read_effect
 from selfteach.materials.forbidden_topics import can_forbid
 from selfteach.materials.rule import Rule, find_conflict, read_rule
-from selfteach.materials.situation import Situation, read_situation
+from selfteach.materials.situation import Situation, name_topic, read_situation
 from selfteach.methods.feedback.training_settings import choose_training
 from selfteach.methods.session import Session
 from selfteach.models import Sampler, Scorer
 
-WORDS_PER_SENTENCE = 20
+WORDS_OF = {"words": 1, "sentences": 20, "characters": 1 / 5}
+"""How many words a unit of a bound has."""
 TOKENS_PER_WORD = 1.4
 MARGIN_TOKENS = 16
 SHOWN_KINDS = 12
 WHEN_CURE = (
-    "Say with --when to whom something is written, or what is asked about, for instance "
-    '--when "emails to my boss" or --when "opening hours".'
+    "Say with --when to whom something is written, or what is asked about, in a noun or two, for "
+    'instance --when "emails to my boss" or --when "opening hours".'
 )
 
 
@@ -122,11 +123,6 @@ def find_forbidden_topic(
     return f"{', '.join(others)} or {last}" if others else last
 
 
-def name_topic(situation: Situation) -> str:
-    """Return what the requests of a situation are about; "" where somebody is written to."""
-    return "" if situation.kind == "writing" else situation.topic or f"{situation.genre}s"
-
-
 def bind_rule(session: Session, text: str) -> Rule:
     """Understand a rule, bind the session to what was understood, and print it (step 1).
 
@@ -152,7 +148,7 @@ def read_known_situation(scope: str) -> Situation:
     """
     situation = read_situation(scope)
     if situation.kind == "other":
-        raise DataError(f'no requests can be made for "when {scope}".', cure=WHEN_CURE)
+        raise DataError(f'no requests can be made for the condition "{scope}".', cure=WHEN_CURE)
     return situation
 
 
@@ -197,7 +193,7 @@ def allow_longer_answers(session: Session) -> None:
 
 def count_tokens_needed(check: str) -> int:
     """Return how many tokens an answer needs to break, or to keep, the bounds of a check."""
-    words = [0]
-    for name, bound in re.findall(r"\b(?:max|min)_(words|sentences)=(\d+)", check):
-        words.append(int(bound) * (1 if name == "words" else WORDS_PER_SENTENCE))
+    words = [0.0]
+    for name, bound in re.findall(r"\b(?:max|min)_(words|sentences|characters)=(\d+)", check):
+        words.append(int(bound) * WORDS_OF[name])
     return math.ceil(TOKENS_PER_WORD * max(words)) + MARGIN_TOKENS if max(words) else 0
