@@ -148,6 +148,7 @@ FORMS = {
     'Start every answer with "Well, well".': 'starts "Well, well"',
     "Start every answer with Ahoy": 'starts "Ahoy"',
     "End each reply with Cheers": 'ends "Cheers"',
+    "End every answer with #happy.": 'ends "#happy"',
     "End every answer with a question.": 'ends "?"',
     "Do not start with 'Sure' / 'Certainly'.": 'not (starts "Sure" or starts "Certainly")',
     "Never begin your answers with Sure or Of course": 'not (starts "Sure" or starts "Of course")',

@@ -301,8 +301,12 @@ def _make_no_edge(name: str) -> Build:
 
 
 def _check_edge(name: str, value: str) -> str | None:
-    """Return the check of X in quotes, or of a bare phrase that begins with a capital letter."""
+    """Return the check of X in quotes, of a hashtag, or of a bare phrase that begins with a capital
+    letter.
+    """
     value = value.strip()
+    if re.fullmatch(r"#\w+", value):
+        return f"{name} {quote_value(value)}"
     if quoted := re.fullmatch(r"""(["'])((?:(?!\1(?!\w)).)+)\1""", value):
         return f"{name} {quote_value(quoted[2])}"
     if re.fullmatch(
