@@ -337,6 +337,13 @@ def test_revisions(text: str, left: str) -> None:
     assert leave_out_violations([text, "Dogs."], broken) == [left, "Dogs."]
 
 
+def test_a_sentence_that_keeps_the_rule_keeps_its_items() -> None:
+    """A judge may reject an item alone that says nothing wrong in its sentence."""
+    item = lambda pairs: [text.strip() == "birds" for _, text in pairs]
+    text = "I see dogs, birds, and fish."
+    assert leave_out_violations([text], item) == [text]
+
+
 def test_a_rule_about_the_whole_answer_is_revised_as_a_whole() -> None:
     two = lambda pairs: [text.count(".") > 2 for _, text in pairs]
     assert leave_out_violations(["One. Two. Three. Four."], two) == ["One. Two."]

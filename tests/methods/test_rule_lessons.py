@@ -182,21 +182,25 @@ def test_anchors_of_a_rule_of_form_are_as_long_as_its_lessons(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("greedy", "scope", "is_asked"),
-    [("Cats.", "target", True), ("Dogs.", "target", False), ("Cats.", "near", False)],
+    ("greedy", "cats", "scope", "is_sure"),
+    [
+        ("Cats.", 6, "target", True),
+        ("Cats.", 5, "target", True),
+        ("Cats.", 4, "target", False),
+        ("Dogs.", 6, "target", False),
+        ("Cats.", 6, "near", False),
+    ],
 )
-def test_a_base_that_says_the_forbidden_thing_is_asked_again(
-    tmp_path: Path, greedy: str, scope: str, is_asked: bool
+def test_a_base_that_is_sure_of_the_forbidden_thing_has_no_other_honest_answer(
+    tmp_path: Path, greedy: str, cats: int, scope: str, is_sure: bool
 ) -> None:
-    said = ["A cat.", "A dog.", "A bird.", "Cats.", "Cats.", "Cats."]
     session = open_session(tmp_path)
-    model = Scripted(lambda request: said[request.draw])
+    model = Scripted(lambda request: "A cat." if request.draw < cats else "A dog.")
     session.base = Recorded(session.run.ledger, model, model)
-    probed = [probe("Who purrs?", greedy, scope=scope)]
+    probed = [probe("Who barks?", "Dogs."), probe("Who purrs?", greedy, scope=scope)]
     for check in (get_check(session), None):
-        again = search_answers.sample_again(session, probed, CATS, check)
-        broken = (True, False, False, True, True, True)
-        assert [p.broken for p in again] == ([broken] if is_asked else [])
+        found = search_answers.find_confident_violations(session, probed, CATS, check)
+        assert found == ({"Who purrs?"} if is_sure else set())
 
 
 def test_each_prompt_gets_a_decline_or_a_repaired_answer(

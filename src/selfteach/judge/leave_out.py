@@ -14,6 +14,7 @@ FindViolations = Callable[[Sequence[tuple[Prompt, str]]], list[bool]]
 MIN_LEFT = 0.5
 """The least share of its words that a text keeps."""
 MAX_ITEM_WORDS = 5
+"""An item between others has at most so many words."""
 _SEPARATOR = re.compile(
     r"(,\s+(?:(?:and|or|und|oder|et|ou|y|o)\s+)?|\s+(?:and|or|und|oder|et|ou)\s+)"
 )
@@ -55,20 +56,22 @@ def leave_out_violations(texts: Sequence[str], find_violations: FindViolations) 
 def leave_out_items(
     texts: Sequence[Sequence[str]], find_violations: FindViolations
 ) -> list[list[str]]:
-    """Return the sentences of each text without the items of an enumeration that break the rule:
-    "lions, elephants, and buffalo" becomes "lions, and buffalo".
+    """Return the sentences of each text; one that breaks the rule loses the items of an enumeration
+    that do: "lions, elephants, and buffalo" becomes "lions, and buffalo".
 
     The first item is not told from the words before it, so it stays.
     """
     sentences = [sentence for own in texts for sentence in own]
-    items = [split_items(sentence) for sentence in sentences]
-    pieces: list[tuple[Prompt, str]] = [("", item) for own in items for item in own[::2]]
+    lists = {sentence: parts for sentence in sentences if (parts := split_items(sentence))}
+    pieces: list[tuple[Prompt, str]] = []
+    for sentence, parts in lists.items():
+        pieces += [("", piece) for piece in (sentence, *parts[::2])]
     flags = iter(find_violations(pieces))
-    left = iter(
-        join_items(own, list(islice(flags, len(own[::2])))) if own else sentence
-        for sentence, own in zip(sentences, items, strict=True)
-    )
-    return [list(islice(left, len(own))) for own in texts]
+    shorter = {}
+    for sentence, parts in lists.items():
+        is_bad, *bad = islice(flags, 1 + len(parts[::2]))
+        shorter[sentence] = join_items(parts, bad) if is_bad else sentence
+    return [[shorter.get(sentence, sentence) for sentence in own] for own in texts]
 
 
 def split_items(sentence: str) -> list[str]:

@@ -59,8 +59,7 @@ def search_compliant_answers(
     repairs = repair_own_answers(by_text, declined, repair, fluency, least)
     if session.forbidden_topic:
         unrepaired = [p for p in answered if not repairs.get(p.prompt.text)]
-        again = sample_again(session, unrepaired, judge, check)
-        declined |= {p.prompt.text for p in again if sum(p.broken) >= MIN_CONFIDENT}
+        declined |= find_confident_violations(session, unrepaired, judge, check)
         repairs |= keep_greedy_answers(unrepaired)
     others = choose_others(session, by_text)
 
@@ -109,34 +108,34 @@ def is_to_decline(p: ProbedPrompt, about: Collection[str], check: Check | None) 
     return names_subject or all(p.broken)
 
 
-def sample_again(
+def find_confident_violations(
     session: Session,
     probed: Sequence[ProbedPrompt],
     judge: ViolationJudge,
     check: Check | None,
-) -> list[ProbedPrompt]:
-    """Return the target prompts whose greedy answer breaks the rule, with NUM_SAMPLES more samples.
+) -> set[str]:
+    """Return the target prompts on which the base says the forbidden thing with confidence: its
+    greedy answer breaks the rule, and so do MIN_CONFIDENT of NUM_SAMPLES more samples.
 
-    Where nearly all of them break it, the forbidden thing is what the base says with confidence,
-    and another answer would be a falsehood: the largest land animal is no giraffe. Where the base
+    Another answer would be a falsehood there: the largest land animal is no giraffe. Where the base
     says it by chance ("I am writing this. What do I have to do?"), its samples differ.
     """
-    doubtful = [p.prompt for p in probed if p.prompt.scope == TARGET and p.broken[0]]
+    doubtful = [p.prompt.text for p in probed if p.prompt.scope == TARGET and p.broken[0]]
     max_tokens = session.config.probe.max_tokens
     sampling = SamplingParams(session.config.search.temperature, 0.95, max_tokens)
     requests = [
-        Request("confidence", make_prompt(prompt.text), sampling, number, session.config.seed)
-        for prompt in doubtful
+        Request("confidence", make_prompt(text), sampling, number, session.config.seed)
+        for text in doubtful
         for number in range(NUM_SAMPLES)
     ]
     samples = session.base.sample(requests)
     answers = [(r.prompt, one.text) for r, one in zip(requests, samples, strict=True)]
     broken = [not check.keeps(text) for _, text in answers] if check else judge.broken(answers)
-    found = []
-    for n, prompt in enumerate(doubtful):
-        own = slice(n * NUM_SAMPLES, (n + 1) * NUM_SAMPLES)
-        found.append(ProbedPrompt(prompt, tuple(samples[own]), tuple(broken[own])))
-    return found
+    return {
+        text
+        for n, text in enumerate(doubtful)
+        if sum(broken[n * NUM_SAMPLES : (n + 1) * NUM_SAMPLES]) >= MIN_CONFIDENT
+    }
 
 
 def keep_greedy_answers(probed: Sequence[ProbedPrompt]) -> dict[str, list[str]]:
