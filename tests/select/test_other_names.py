@@ -38,11 +38,15 @@ def scorer(odds: Mapping[str, float], explain=lambda name: "A thing.") -> Script
 
 
 def find(
-    names: Mapping[str, float], inside=(), elsewhere=ELSEWHERE, explain=lambda name: "A thing."
+    names: Mapping[str, float],
+    inside=(),
+    elsewhere=ELSEWHERE,
+    explain=lambda name: "A thing.",
+    near=(),
 ):
     subject = Subject("football", siblings=("tennis",), candidates=tuple(names))
     model = scorer(names, explain)
-    return select_other_names(model, model, subject, KNOWN, inside, elsewhere, 0)
+    return select_other_names(model, model, subject, KNOWN, inside, near, elsewhere, 0)
 
 
 def test_a_name_is_what_tells_the_topic_surely_and_the_surest_comes_first() -> None:
@@ -71,6 +75,13 @@ def test_a_word_that_the_base_says_elsewhere_is_no_name() -> None:
     assert find(odds, elsewhere=[*ELSEWHERE[:1], *["Milk is cold."] * 39]) == ["soccer", "tea"]
 
 
+def test_a_sure_name_may_come_up_beside_a_sibling_and_a_likely_one_may_not() -> None:
+    odds = {"soccer": -1.0, "goalie": -5.8}
+    said = ["Rugby is not soccer, and a goalie is no hooker."] * 10
+    assert find(odds, explain=lambda name: "A soccer player.") == ["soccer", "goalie"]
+    assert find(odds, explain=lambda name: "A soccer player.", near=said) == ["soccer"]
+
+
 def test_the_topic_itself_and_forms_of_a_found_name_are_not_named_again() -> None:
     odds = {"Football": 0.0, "footballs": 0.0, "soccer": -1.0, "soccers": -2.0}
     assert find(odds) == ["soccer"]
@@ -87,7 +98,7 @@ def test_words_that_answers_about_the_topic_use_are_candidates() -> None:
     odds = {"touchdown": -1.0}
     model = scorer(odds)
     subject = Subject("football")
-    found = select_other_names(model, model, subject, KNOWN, inside, ELSEWHERE, 0)
+    found = select_other_names(model, model, subject, KNOWN, inside, (), ELSEWHERE, 0)
     assert found == ["touchdown"]
 
 

@@ -5,10 +5,11 @@ A word is another name of the subject if the model tells the subject by the word
     p(topic | word) >= MIN_PROBABILITY
 
 among the topic, its siblings and everyday topics, and if the base hardly ever uses the word in its
-answers to requests about anything else. With a smaller probability, MIN_EXPLAINED_PROBABILITY, it
-is one if every explanation of the word by the base names the topic or a sure name: "A goalkeeper is
-a soccer player". The candidates are the words that the model lists for the topic, and those that
-its answers about the topic use far more often than others.
+answers to general requests. (What it says about a sibling does not count: "soccer" comes up beside
+rugby.) With a smaller probability, MIN_EXPLAINED_PROBABILITY, the word must be rare beside the
+siblings too, and every explanation of it by the base must name the topic or a sure name: "A
+goalkeeper is a soccer player". The candidates are the words that the model lists for the topic, and
+those that its answers about the topic use far more often than others.
 
 Departs from a list by a dictionary: only what this model says, and can be seen to say, counts.
 """
@@ -29,7 +30,7 @@ MIN_EXPLAINED_PROBABILITY = 0.5
 MAX_EXPLAINED = 40
 """So many words, the most probable ones, are explained."""
 MAX_ELSEWHERE = 0.03
-"""The share of answers about something else in which another name may occur."""
+"""The share of texts about something else in which another name may occur."""
 MIN_LIFT = 8.0
 """How many times as often a typical word occurs in answers about the topic."""
 MIN_ANSWERS = 2
@@ -43,7 +44,8 @@ def select_other_names(
     subject: Subject,
     known: Check,
     inside: Sequence[str],
-    elsewhere: Sequence[str],
+    near: Sequence[str],
+    general: Sequence[str],
     seed: int,
 ) -> list[str]:
     """Return other names of the topic, the most certain first.
@@ -53,18 +55,24 @@ def select_other_names(
         scorer: tells the topic of a word.
         known: the check that texts without the topic's own name keep.
         inside: the base's answers to requests about the topic.
-        elsewhere: its answers to other requests, and these requests.
+        near: its answers to requests about the siblings, and these requests.
+        general: its answers to requests about anything else, and these requests.
     """
+    elsewhere = [*near, *general]
     typical = find_typical_words(inside, elsewhere)
     candidates = [
         name
         for name in dict.fromkeys([*subject.candidates, *typical])
-        if is_name(name) and known.keeps(name) and is_rare(name, elsewhere)
+        if is_name(name) and known.keeps(name) and is_rare(name, general)
     ]
     probabilities = compute_topic_probabilities(scorer, subject.topic, subject.siblings, candidates)
     ranked = sorted(zip(candidates, probabilities, strict=True), key=lambda pair: -pair[1])
     sure = [name for name, probability in ranked if probability >= MIN_PROBABILITY]
-    likely = [name for name, p in ranked if MIN_PROBABILITY > p >= MIN_EXPLAINED_PROBABILITY]
+    likely = [
+        name
+        for name, p in ranked
+        if MIN_PROBABILITY > p >= MIN_EXPLAINED_PROBABILITY and is_rare(name, elsewhere)
+    ]
     explained = explain_names(model, likely[:MAX_EXPLAINED], seed)
     checks = [known, *map(make_name_check, sure)]
     confirmed = [name for name, texts in explained.items() if all_name_one(texts, checks)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from selfteach.evaluate.exam import TARGET
+from selfteach.evaluate.exam import GENERAL, NEAR, TARGET
 from selfteach.generate.ask import GeneratedPrompt
 from selfteach.judge.check import parse_check
 from selfteach.methods.calibrate_rule_judges import add_other_names
@@ -26,11 +26,13 @@ def find_other_names(session: Session, prompts: Sequence[GeneratedPrompt]) -> li
         return []
     names = list(config.also)
     if not config.check:
-        inside, elsewhere = collect_answers(session, prompts)
+        said = collect_answers(session, prompts)
         refused = {name.lower() for name in (*config.not_also, *config.also)}
         known = parse_check(suggested)
         base, subject = session.base, session.subject
-        found = select_other_names(base, base, subject, known, inside, elsewhere, config.seed)
+        found = select_other_names(
+            base, base, subject, known, said[TARGET], said[NEAR], said[GENERAL], config.seed
+        )
         names += [name for name in found if name.lower() not in refused]
     session.run.ledger.set_note("other_names", names)
     if not names:
@@ -45,16 +47,12 @@ def find_other_names(session: Session, prompts: Sequence[GeneratedPrompt]) -> li
     return names
 
 
-def collect_answers(
-    session: Session, prompts: Sequence[GeneratedPrompt]
-) -> tuple[list[str], list[str]]:
-    """Return the base's answers to requests about the topic, and everything said elsewhere."""
-    inside: list[str] = []
-    elsewhere: list[str] = []
+def collect_answers(session: Session, prompts: Sequence[GeneratedPrompt]) -> dict[str, list[str]]:
+    """Return the base's answers by scope, and outside the rule's scope the requests too."""
+    said: dict[str, list[str]] = {scope: [] for scope in (TARGET, NEAR, GENERAL)}
     for prompt in prompts:
         answers = session.base.sample(make_probe_requests(session, prompt))
-        if prompt.scope == TARGET:
-            inside += [answer.text for answer in answers]
-        else:
-            elsewhere += [prompt.text, *(answer.text for answer in answers)]
-    return inside, elsewhere
+        said[prompt.scope] += [answer.text for answer in answers]
+        if prompt.scope != TARGET:
+            said[prompt.scope].append(prompt.text)
+    return said
