@@ -28,7 +28,7 @@ SMALL_SETTINGS: dict[str, Any] = {
     "engine": "hf",
     "check": "not contains fox",
     "smoke_test": True,
-    "ask": {"target": 24, "near": 4, "general": 6, "rounds": 4},
+    "ask": {"target": 24, "near": 4, "general": 6, "more_outside": 6, "rounds": 4},
     "probe": {"samples": 1, "max_tokens": 12},
     "search": {"tries": 3, "max_tokens": 12},
     "balance": {"clusters": 2, "prompts": 4},
@@ -214,9 +214,9 @@ def feedback_command(
     check: str = 'not contains "fox"',
 ) -> list[str]:
     """Return the command line that teaches a talker in some seconds; `more` overrides it."""
-    sets = """engine=hf ask.target=28 ask.near=10 ask.general=10 ask.min_violations=0 ask.rounds=4
-        ask.max_overlap=0.7 probe.samples=2 probe.max_tokens=14 search.tries=4
-        search.max_tokens=14 balance.clusters=2 balance.rounds=1 balance.prompts=8
+    sets = """engine=hf ask.target=28 ask.near=10 ask.general=10 ask.more_outside=9
+        ask.min_violations=0 ask.rounds=4 ask.max_overlap=0.7 probe.samples=2
+        probe.max_tokens=14 search.tries=4 search.max_tokens=14 balance.clusters=2 balance.rounds=1 balance.prompts=8
         exam.target=10 exam.near=6 exam.general=6 exam.max_tokens=14 train.max_tokens=200
         train.learning_rate=0.003 train.batch_size=4 train.epochs=4 train.checkpoint_every=5"""
     command = [

@@ -19,6 +19,8 @@ SMALL = [
     "--set",
     "ask.general=4",
     "--set",
+    "ask.more_outside=0",
+    "--set",
     "exam.target=3",
     "--set",
     "exam.general=2",

@@ -51,6 +51,7 @@ SMALL = (
     "ask.target=28",
     "ask.near=12",
     "ask.general=16",
+    "ask.more_outside=0",
     "balance.rounds=0",
     "exam.target=3",
     "exam.near=3",

@@ -18,6 +18,7 @@ LESS = (
     "ask.target=28",
     "ask.near=8",
     "ask.general=10",
+    "ask.more_outside=0",
     "balance.rounds=0",
     "exam.target=3",
     "exam.near=2",

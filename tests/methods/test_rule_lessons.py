@@ -4,7 +4,9 @@ where they are right, and the base's own answer with a small change first.
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -519,6 +521,42 @@ def test_other_requests_after_a_decline_are_anchors_where_the_base_answers_them(
         assert example.turns[0].content.startswith("Cat")
         assert is_decline(example.turns[1].content)
     assert make_anchors.make_later_anchors(session, [answered], own) == []
+
+
+def test_short_anchors_are_beginnings_of_answers_to_further_prompts_outside_the_scope(
+    tmp_path: Path,
+) -> None:
+    words = itertools.count()
+    places = {}
+
+    def answer(request: Request) -> str:
+        if isinstance(request.prompt, str):  # the model writes a prompt
+            n = next(words)
+            about = (
+                "" if request.prompt.endswith("Topic: dogs\nRequest:") else f"tea {n}\nRequest: "
+            )
+            return f"{about}Why {n} {n + 1000} {n + 2000}?"
+        text = get_user_text(request.prompt)
+        places[text] = request.sampling.max_tokens
+        return "A cat did it." if len(places) == 2 else "Nobody knows."
+
+    model = Scripted(answer)
+    ask = {"more_outside": 9, "near": 4, "general": 6}
+    session = open_session(
+        tmp_path,
+        subject=Subject("cats", siblings=("dogs",)),
+        config=FeedbackConfig(check='not contains "cat"', ask=ask),
+    )
+    session.base = Recorded(session.run.ledger, model, model)
+    pool = OverlapIndex(["Why 0 1000 2000?"])
+
+    found = make_anchors.make_short_anchors(session, pool, CATS)
+    assert Counter(example.kind for example in found) == {"near": 2, "general": 6}
+    assert {example.chosen for example in found} == {"Nobody knows."}
+    assert set(places.values()) == {FeedbackConfig().probe.short_anchor_tokens}
+    assert "Why 0 1000 2000?" not in places
+    counts = {row.stage: row for row in session.run.ledger.funnel()}
+    assert counts["short anchors"].reasons == {make_anchors.BREAKS_RULE: 1}
 
 
 def test_other_names_that_few_prompts_have_get_prompts_of_their_own(tmp_path: Path) -> None:

@@ -34,6 +34,10 @@ class AskConfig(Section):
     general: Count = 280
     """Prompts on any other subject, on which the rule does not apply."""
 
+    more_outside: Count = 450
+    """Further prompts outside the scope of a forbidden subject. Of the base's answers to them only
+    the beginnings are learned, where a decline is decided."""
+
     min_violations: Count = 120
     """Smallest number of training prompts on which the base breaks the rule. If there are fewer,
     more prompts like them are asked for. 0 asks for no more."""
@@ -66,6 +70,9 @@ class ProbeConfig(Section):
     anchor_tokens: Positive = 48
     """First tokens of the greedy answer that an anchor keeps. Unless a subject is forbidden, an
     anchor keeps as many as the examples change, if that is more."""
+
+    short_anchor_tokens: Positive = 8
+    """First tokens of the base's answers that are learned for the prompts of `ask.more_outside`."""
 
     rejected_tokens: Positive = 24
     """First tokens of an answer that a rejected answer keeps, and at least up to the violation."""

@@ -333,6 +333,7 @@ def generate_prompts(
     rounds: int,
     seed: int,
     forms: PromptForms = few_shot.REQUESTS,
+    first_round: int = 0,
 ) -> Iterator[tuple[GeneratedPrompt, str]]:
     """Yield (request, fault) until there are enough good requests, or the rounds run out.
 
@@ -342,9 +343,10 @@ def generate_prompts(
             drop it.
         rounds: the greatest number of rounds.
         forms: the forms of request, which take turns.
+        first_round: the number of the first round; each number has samples of its own.
     """
     kept = 0
-    for turn in range(rounds):
+    for turn in range(first_round, first_round + rounds):
         lack = count - kept
         texts = _sample_texts(model, plan_requests(subject, scope, lack, turn, seed, forms))
         for prompt in _read_prompts(texts, subject, scope, lack, turn, seed, forms):

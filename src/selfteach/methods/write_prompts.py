@@ -262,6 +262,7 @@ def write_scope_prompts(
     rounds: int,
     find_fault: Callable[[str], str],
     forms: PromptForms = REQUESTS,
+    first_round: int = 0,
 ) -> list[GeneratedPrompt]:
     """Let the model write prompts of one scope, and count what is dropped.
 
@@ -273,7 +274,15 @@ def write_scope_prompts(
     session.display.start_stage(stage, count, "prompts")
     kept: list[GeneratedPrompt] = []
     generated = generate_prompts(
-        session.base, subject, scope, count, find_fault, rounds, session.config.seed, forms
+        session.base,
+        subject,
+        scope,
+        count,
+        find_fault,
+        rounds,
+        session.config.seed,
+        forms,
+        first_round,
     )
     with session.run.ledger.open_funnel(stage) as funnel:
         for prompt, fault in generated:
@@ -294,6 +303,32 @@ def write_general_prompts(
         session, Subject(""), "general", config.general, config.rounds, find_fault, forms
     )
     return [prompt.text for prompt in written]
+
+
+def write_more_prompts_outside(session: Session, pool: OverlapIndex) -> list[GeneratedPrompt]:
+    """Let the model write `ask.more_outside` further prompts outside the scope of a forbidden
+    subject: a third of them near, the others about anything. Every kept prompt goes into `pool`.
+    """
+    config = session.config.ask
+    find_fault = make_novelty_check(pool, config.max_overlap, make_topic_detector(session))
+    near = config.more_outside // 3
+    plans: tuple[tuple[Subject, Scope, int], ...] = (
+        (session.subject, "near", near),
+        (Subject(""), "general", config.more_outside - near),
+    )
+    kept: list[GeneratedPrompt] = []
+    for subject, scope, count in plans:
+        kept += write_scope_prompts(
+            session,
+            subject,
+            scope,
+            count,
+            config.rounds,
+            find_fault,
+            choose_forms(session, scope),
+            first_round=config.rounds,  # the earlier ones wrote the other prompts
+        )
+    return kept
 
 
 def get_check(session: Session) -> Check | None:

@@ -6,12 +6,15 @@ import random
 from collections.abc import Sequence
 from dataclasses import replace
 
+from selfteach.dedup.overlap import OverlapIndex
 from selfteach.evaluate.exam import GENERAL, NEAR
+from selfteach.judge import ThresholdJudge
 from selfteach.judge.decline import is_decline
 from selfteach.methods.anchors import OwnAnswer, keep_answers, make_anchors
 from selfteach.methods.feedback.probe import ProbedPrompt, truncate_answer
 from selfteach.methods.feedback.prompts_in_scope import find_naming_subject
 from selfteach.methods.session import Session
+from selfteach.methods.write_prompts import write_more_prompts_outside
 from selfteach.records import (
     Example,
     Message,
@@ -23,6 +26,7 @@ from selfteach.records import (
 )
 
 NAMED_ANCHOR = "names the subject, though the base kept the rule"
+BREAKS_RULE = "the base breaks the rule"
 ALSO_DECLINES = "the base declines as well after a decline"
 PROMPTS_PER_LATER_TURN = 4
 """One anchor in so many is asked again after a decline."""
@@ -54,6 +58,43 @@ def make_rule_anchors(
         turns = make_prompt(prompt.text)
         answers.append(OwnAnswer(prompt.id, turns, text, cut, kind, source, fault))
     return keep_answers(session, answers)
+
+
+def make_short_anchors(
+    session: Session, pool: OverlapIndex, judge: ThresholdJudge
+) -> list[Example]:
+    """Make anchors of how the base begins its answers to further prompts outside the scope of a
+    forbidden subject (step 4).
+
+    Whether an answer declines is decided by its first tokens. Many short anchors bound the declines
+    better than a few long ones of as many tokens (docs/log/2026-11-rules.md).
+
+    Args:
+        judge: refuses the beginnings that break the rule.
+    """
+    prompts = {
+        make_prompt(written.text): written.scope
+        for written in write_more_prompts_outside(session, pool)
+    }
+
+    def refuse_violations(answers: Sequence[OwnAnswer]) -> list[OwnAnswer]:
+        broken = judge.broken([(answer.prompt, answer.text) for answer in answers])
+        faults = [BREAKS_RULE if flag else "" for flag in broken]
+        return [replace(own, fault=fault) for own, fault in zip(answers, faults, strict=True)]
+
+    anchors: list[Example] = []
+    for kind in (NEAR, GENERAL):
+        anchors += make_anchors(
+            session,
+            [prompt for prompt, scope in prompts.items() if scope == kind],
+            SamplingParams(0.0, 1.0, session.config.probe.short_anchor_tokens),
+            lambda prompt, _: digest(["short anchor", prompt_to_json(prompt)]),
+            kind=kind,
+            source={"scope": kind},
+            stage="short anchors",
+            review=refuse_violations,
+        )
+    return anchors
 
 
 def make_later_anchors(

@@ -45,6 +45,7 @@ from selfteach.methods.feedback.make_anchors import (
     find_reach,
     make_later_anchors,
     make_rule_anchors,
+    make_short_anchors,
 )
 from selfteach.methods.feedback.make_examples import make_violation_examples
 from selfteach.methods.feedback.other_names import find_other_names
@@ -170,6 +171,8 @@ class RuleTraining:
             self.examples += found + anchors
             if self.session.forbidden_topic:
                 self.examples += make_later_anchors(self.session, found, anchors)
+            if found and self.session.forbidden_topic and not self.rounds:
+                self.examples += make_short_anchors(self.session, self.pool, self.judges.exam)
             self.traces += traces
         return bool(found)
 

@@ -77,6 +77,8 @@ def plan_work(text: str, config: FeedbackConfig) -> list[PlannedStage]:
     is_writing = bool(rule.scope) and read_situation(rule.scope).kind == "writing"
     if is_writing:
         asked = int(OCCASIONS_PER_PROMPT * ask.target + GENERAL_ASKED * ask.general)
+    forbids = not is_everywhere and not rule.scope
+    more_outside = ask.more_outside if forbids else 0
     lists = LISTS_OF_ASKED if rule.scope else LISTS_OF_NAMES
     if is_writing or is_everywhere:
         lists = 0
@@ -90,6 +92,8 @@ def plan_work(text: str, config: FeedbackConfig) -> list[PlannedStage]:
     if rule.scope:  # anchors are as long as the examples
         anchor_tokens = int(ANSWER_SHARE * config.probe.max_tokens)
     probe_tokens += others * anchor_tokens
+    short_tokens = more_outside * config.probe.short_anchor_tokens
+    asked_outside = int(GENERAL_ASKED * more_outside)
     exam_beside = 0 if is_everywhere else exam.near + exam.general
     answers = TARGET_ANSWERS * exam.target + exam_beside
     answers += NUM_WAYS * min(ELSEWHERE, exam.target)
@@ -102,8 +106,8 @@ def plan_work(text: str, config: FeedbackConfig) -> list[PlannedStage]:
     longer = LONGER_ANSWERS if is_checked else 1
     pairs = int(targets * (PAIRS_PER_PROMPT if is_everywhere or not is_checked else 1))
     tokens = int(longer * TRAINED_SHARE * config.probe.max_tokens * pairs)
-    tokens += anchor_tokens * others
-    rows = pairs + others
+    tokens += anchor_tokens * others + short_tokens
+    rows = pairs + others + more_outside
     train = complete_training(config.train, effect, has_condition=bool(rule.scope))
     read = 0 if is_checked else READ_TOKENS * learned
     return [
@@ -114,8 +118,10 @@ def plan_work(text: str, config: FeedbackConfig) -> list[PlannedStage]:
         PlannedStage("probe", more + choosing, int(choosing_tokens), read),
         PlannedStage(
             "search",
-            SEARCH_REQUESTS * targets,
-            int(longer * SEARCH_SHARE * config.search.max_tokens * targets),
+            SEARCH_REQUESTS * targets + asked_outside + more_outside,
+            int(longer * SEARCH_SHARE * config.search.max_tokens * targets)
+            + asked_outside * PROMPT_TOKENS
+            + short_tokens,
             SEARCH_READ_TOKENS * targets,
         ),
         _plan_exam("exam of the base", base_answers, exam_tokens, 0),
