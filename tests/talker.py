@@ -216,7 +216,8 @@ def feedback_command(
     """Return the command line that teaches a talker in some seconds; `more` overrides it."""
     sets = """engine=hf ask.target=28 ask.near=10 ask.general=10 ask.more_outside=9
         ask.min_violations=0 ask.rounds=4 ask.max_overlap=0.7 probe.samples=2
-        probe.max_tokens=14 search.tries=4 search.max_tokens=14 balance.clusters=2 balance.rounds=1 balance.prompts=8
+        probe.max_tokens=14 search.tries=4 search.max_tokens=14
+        balance.clusters=2 balance.rounds=1 balance.prompts=8
         exam.target=10 exam.near=6 exam.general=6 exam.max_tokens=14 train.max_tokens=200
         train.learning_rate=0.003 train.batch_size=4 train.epochs=4 train.checkpoint_every=5"""
     command = [

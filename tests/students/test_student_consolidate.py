@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from functools import partial
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from selfteach.run.display import SilentDisplay
 from selfteach.run.run_folder import Run
 from selfteach.select.evenly import share_out
 from selfteach.students import consolidate as consolidation
-from selfteach.students.consolidate import choose_examples, consolidate
+from selfteach.students.consolidate import choose_examples, consolidate, drop_repeats
 from selfteach.students.folder import StudentFolder, open_student, read_student
 from selfteach.students.gate import LessonRefused
 from selfteach.students.lessons import add_lesson, begin_state
@@ -105,6 +106,18 @@ def test_the_examples_do_not_grow_with_the_lessons() -> None:
         places = [before.index(example) for example in after]
         assert places == sorted(places)
         assert places[-1] > 900, "not only the first ones"
+
+
+def test_an_example_of_several_lessons_counts_once() -> None:
+    anchor = Example("a", "general", make_prompt("Tea?"), "Yes.")
+    first = [anchor, Example("b", "in_scope", make_prompt("Cats?"), "No.", "Yes.")]
+    second = [
+        replace(anchor, id="c"),
+        Example("d", "in_scope", make_prompt("Cats?"), "No.", "Perhaps."),
+        Example("e", "near", make_prompt("Tea?"), "Yes."),
+    ]
+    assert drop_repeats([first, second, first]) == [first, second[1:], []]
+    assert drop_repeats([[anchor, anchor]]) == [[anchor, anchor]], "repeated on purpose"
 
 
 def test_few_examples_are_all_taken() -> None:

@@ -2,11 +2,12 @@
 lessons.
 
   1  read the objectives of each lesson's kinds of examples from the record of its run
-  2  choose at most EXAMPLES of them, evenly over the lessons, and join them breadth first: the
+  2  count an example of several lessons once: lessons of equal settings have equal anchors
+  3  choose at most EXAMPLES of them, evenly over the lessons, and join them breadth first: the
      first one of every lesson, then the second one, ...
-  3  train one adapter from the base, with the settings of the first lesson and as many epochs as
+  4  train one adapter from the base, with the settings of the first lesson and as many epochs as
      the lesson with the most had
-  4  sit all exams with it; keep it only if no lesson becomes worse
+  5  sit all exams with it; keep it only if no lesson becomes worse
 
 Rank and size stay those of one lesson, and the time that of EXAMPLES, however many lessons there
 are. The lessons keep their own adapters: when one is removed or switched off, the student is their
@@ -21,12 +22,13 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import compress
 from pathlib import Path
 
 from selfteach.config import TrainConfig
 from selfteach.errors import UsageError
 from selfteach.files import hash_file
-from selfteach.records import Example, digest
+from selfteach.records import Example, Message, digest
 from selfteach.run.display import Display
 from selfteach.run.run_folder import Run
 from selfteach.select.evenly import choose_evenly, share_out
@@ -84,7 +86,7 @@ def consolidate(
         tuple(lesson.name for lesson in lessons),
     )
     after = replace(student.state, consolidated=made)
-    cells = examine(student, after)  # 4
+    cells = examine(student, after)  # 5
     objections = list_objections(before, cells)
     if objections and not accept:
         raise LessonRefused(
@@ -102,18 +104,31 @@ def consolidate(
 def train_together(
     student: StudentFolder, lessons: Sequence[Lesson], run: Run, display: Display
 ) -> Path:
-    """Train one adapter on the examples of all lessons (steps 1 to 3), and return its folder."""
+    """Train one adapter on the examples of all lessons (steps 1 to 4), and return its folder."""
     models = open_base(student)
     own = []
     for lesson in lessons:
         own.append(read_lesson_examples(student, lesson, lambda: models, display))  # 1
-    chosen = choose_examples([part.examples for part in own], EXAMPLES)  # 2
+    fresh = drop_repeats([part.examples for part in own])  # 2
+    chosen = choose_examples(fresh, EXAMPLES)  # 3
     examples = list(join_breadth_first(chosen))
     objectives: dict[str, Mapping[str, float]] = {}
     for part in own:
         objectives |= part.objectives
     train = own[0].train.model_copy(update=merge_settings([part.train for part in own]))
-    return train_again(run, models, LessonExamples(examples, objectives, train), display)  # 3
+    return train_again(run, models, LessonExamples(examples, objectives, train), display)  # 4
+
+
+def drop_repeats(lessons: Sequence[Sequence[Example]]) -> list[list[Example]]:
+    """Return the examples of each lesson without those of an earlier one."""
+    known: set[tuple[str, tuple[Message, ...], str, str | None]] = set()
+    fresh = []
+    for examples in lessons:
+        keys = [(one.kind, one.turns, one.chosen, one.rejected) for one in examples]
+        is_new = [key not in known for key in keys]
+        fresh.append(list(compress(examples, is_new)))
+        known.update(keys)
+    return fresh
 
 
 def choose_examples(lessons: Sequence[Sequence[Example]], count: int) -> list[list[Example]]:
