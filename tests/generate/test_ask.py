@@ -183,10 +183,13 @@ def test_lists_keep_short_names_the_frequent_first_without_the_topic() -> None:
             *[""] * NUM_NAME_LISTS * 2,
         ]
     )
-    model = Scripted(
-        lambda request: "sailing" if str(request.prompt).endswith("\nTopic:") else next(lists),
-        score(["pizza"]),
-    )
+
+    def answer(request: Request) -> str:
+        if request.stage == "explain":
+            return "Nobody knows."
+        return "sailing" if str(request.prompt).endswith("\nTopic:") else next(lists)
+
+    model = Scripted(answer, score(["pizza"]))
     names = ("oar", "mast", "Nelson", "the fleet", "Drake", "keel")  # pizza tells something else
     assert subject(model) == Subject("sailing", names, ("rowing",), candidates=names)
 

@@ -43,8 +43,9 @@ def find(
     elsewhere=ELSEWHERE,
     explain=lambda name: "A thing.",
     near=(),
+    kinds=(),
 ):
-    subject = Subject("football", siblings=("tennis",), candidates=tuple(names))
+    subject = Subject("football", siblings=("tennis",), candidates=tuple(names), kinds=kinds)
     model = scorer(names, explain)
     return select_other_names(model, model, subject, KNOWN, inside, near, elsewhere, 0)
 
@@ -80,6 +81,12 @@ def test_a_sure_name_may_come_up_beside_a_sibling_and_a_likely_one_may_not() -> 
     said = ["Rugby is not soccer, and a goalie is no hooker."] * 10
     assert find(odds, explain=lambda name: "A soccer player.") == ["soccer", "goalie"]
     assert find(odds, explain=lambda name: "A soccer player.", near=said) == ["soccer"]
+
+
+def test_a_kind_is_a_name_unless_everybody_uses_it() -> None:
+    odds = {"futsal": -12.0, "tea": -12.0}
+    assert find(odds, kinds=("futsal", "tea")) == ["futsal"]
+    assert find(odds) == []
 
 
 def test_the_topic_itself_and_forms_of_a_found_name_are_not_named_again() -> None:

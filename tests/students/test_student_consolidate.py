@@ -11,6 +11,7 @@ import pytest
 
 from lesson_runs import QUESTIONS, hash_adapter, make_cell, script, write_lora, write_run
 from selfteach import cli
+from selfteach.config import TrainConfig
 from selfteach.records import Example, make_prompt
 from selfteach.run.display import SilentDisplay
 from selfteach.run.run_folder import Run
@@ -21,6 +22,7 @@ from selfteach.students.folder import StudentFolder, open_student, read_student
 from selfteach.students.gate import LessonRefused
 from selfteach.students.lessons import add_lesson, begin_state
 from selfteach.students.state import Cell, StudentState
+from selfteach.students.training import LessonExamples
 
 
 def write_together(student: StudentFolder, lessons: object, run: Run, display: object) -> Path:
@@ -109,15 +111,23 @@ def test_the_examples_do_not_grow_with_the_lessons() -> None:
 
 
 def test_an_example_of_several_lessons_counts_once() -> None:
-    anchor = Example("a", "general", make_prompt("Tea?"), "Yes.")
-    first = [anchor, Example("b", "in_scope", make_prompt("Cats?"), "No.", "Yes.")]
-    second = [
-        replace(anchor, id="c"),
-        Example("d", "in_scope", make_prompt("Cats?"), "No.", "Perhaps."),
-        Example("e", "near", make_prompt("Tea?"), "Yes."),
+    anchor = Example("a", "a/general", make_prompt("Tea?"), "Yes.")
+    learned = Example("b", "a/in_scope", make_prompt("Cats?"), "No.", "Yes.")
+    others = [
+        replace(anchor, id="c", kind="b/general"),
+        replace(learned, id="d", kind="b/in_scope", rejected="Perhaps."),
+        replace(anchor, id="e", kind="b/near"),  # held twice as firmly
     ]
-    assert drop_repeats([first, second, first]) == [first, second[1:], []]
-    assert drop_repeats([[anchor, anchor]]) == [[anchor, anchor]], "repeated on purpose"
+    weights = {"general": {"anchor": 8.0}, "in_scope": {"sft": 1.0}, "near": {"anchor": 16.0}}
+
+    def make_lesson(name: str, rows: list[Example]) -> LessonExamples:
+        objectives = {f"{name}/{kind}": own for kind, own in weights.items()}
+        return LessonExamples(rows, objectives, TrainConfig())
+
+    first, second = make_lesson("a", [anchor, learned]), make_lesson("b", others)
+    assert drop_repeats([first, second, first]) == [[anchor, learned], others[1:], []]
+    twice = make_lesson("a", [anchor, anchor])
+    assert drop_repeats([twice]) == [[anchor, anchor]], "repeated on purpose"
 
 
 def test_few_examples_are_all_taken() -> None:

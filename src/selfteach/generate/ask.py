@@ -21,6 +21,7 @@ from statistics import mean
 from typing import Literal
 
 from selfteach.generate import few_shot
+from selfteach.generate.explain import split_kinds
 from selfteach.generate.listing import format_examples, to_one_line
 from selfteach.materials.inflection import to_singular
 from selfteach.models import Sampler, Scorer
@@ -88,6 +89,7 @@ class Subject:
         siblings: topics of the same kind, which near requests are about.
         forbidden: whether the rule forbids the topic; else the rule holds where it comes up.
         candidates: words that may be other names of the topic (select_other_names).
+        kinds: kinds of the topic, which are other names of it.
     """
 
     topic: str
@@ -95,6 +97,7 @@ class Subject:
     siblings: tuple[str, ...] = ()
     forbidden: bool = True
     candidates: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +196,8 @@ def measure_suggestion(scorer: Scorer, topic: str, names: Sequence[str]) -> list
 def describe_topic(model: Sampler, scorer: Scorer, topic: str, seed: int) -> Subject:
     """Return a forbidden topic with its words and its siblings, as the model names them.
 
-    People and events are asked for too: they are other names of it.
+    People and events are asked for too: they are other names of it. So are its kinds, where the
+    model lists them among the siblings.
     """
     of_siblings = plan_sibling_lists(forbidden=True)
     worked = {"Words": few_shot.WORDS} | few_shot.NAME_LISTS
@@ -201,6 +205,7 @@ def describe_topic(model: Sampler, scorer: Scorer, topic: str, seed: int) -> Sub
     listed = count_names(model, topic, [*of_siblings, *free], seed)
     kin = rank_siblings({plan.label: listed.pop(plan.label) for plan in of_siblings})
     siblings, aliases = split_siblings(scorer, topic, kin)
+    siblings, kinds = split_kinds(model, topic, siblings, seed)
     foreign = {to_singular(name.lower()) for name in siblings}
     common = {label: select_common(counts) for label, counts in listed.items()}
     words = [word for word in common.pop("Words") if to_singular(word.lower()) not in foreign]
@@ -212,9 +217,9 @@ def describe_topic(model: Sampler, scorer: Scorer, topic: str, seed: int) -> Sub
     shares = compute_topic_probabilities(scorer, topic, siblings, names)
     ranked = sorted(zip(names, shares, strict=True), key=lambda pair: -pair[1])
     known = [name for name, share in ranked if share >= MIN_NAME_PROBABILITY]
-    belonging = tuple(dict.fromkeys([*associated, *known[:MAX_KNOWN_NAMES]]))
-    candidates = tuple(dict.fromkeys([*words[:MAX_CANDIDATES], *aliases, *names]))
-    return Subject(topic, belonging, tuple(siblings), candidates=candidates)
+    belonging = tuple(dict.fromkeys([*associated, *kinds, *known[:MAX_KNOWN_NAMES]]))
+    candidates = tuple(dict.fromkeys([*words[:MAX_CANDIDATES], *aliases, *kinds, *names]))
+    return Subject(topic, belonging, tuple(siblings), candidates=candidates, kinds=tuple(kinds))
 
 
 def is_new_name(name: str, topic: str, foreign: Collection[str]) -> bool:

@@ -8,8 +8,9 @@ among the topic, its siblings and everyday topics, and if the base hardly ever u
 answers to general requests. (What it says about a sibling does not count: "soccer" comes up beside
 rugby.) With a smaller probability, MIN_EXPLAINED_PROBABILITY, the word must be rare beside the
 siblings too, and every explanation of it by the base must name the topic or a sure name: "A
-goalkeeper is a soccer player". The candidates are the words that the model lists for the topic, and
-those that its answers about the topic use far more often than others.
+goalkeeper is a soccer player". A kind of the topic (`split_kinds`) needs no probability. The
+candidates are the words that the model lists for the topic, and those that its answers about the
+topic use far more often than others.
 
 Departs from a list by a dictionary: only what this model says, and can be seen to say, counts.
 """
@@ -67,11 +68,14 @@ def select_other_names(
     ]
     probabilities = compute_topic_probabilities(scorer, subject.topic, subject.siblings, candidates)
     ranked = sorted(zip(candidates, probabilities, strict=True), key=lambda pair: -pair[1])
-    sure = [name for name, probability in ranked if probability >= MIN_PROBABILITY]
+    kinds = set(subject.kinds)
+    sure = [name for name, p in ranked if p >= MIN_PROBABILITY or name in kinds]
     likely = [
         name
         for name, p in ranked
-        if MIN_PROBABILITY > p >= MIN_EXPLAINED_PROBABILITY and is_rare(name, elsewhere)
+        if MIN_PROBABILITY > p >= MIN_EXPLAINED_PROBABILITY
+        and name not in kinds
+        and is_rare(name, elsewhere)
     ]
     explained = explain_names(model, likely[:MAX_EXPLAINED], seed)
     checks = [known, *map(make_name_check, sure)]

@@ -20,7 +20,7 @@ lost.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 from itertools import compress
 from pathlib import Path
@@ -28,7 +28,7 @@ from pathlib import Path
 from selfteach.config import TrainConfig
 from selfteach.errors import UsageError
 from selfteach.files import hash_file
-from selfteach.records import Example, Message, digest
+from selfteach.records import Example, digest
 from selfteach.run.display import Display
 from selfteach.run.run_folder import Run
 from selfteach.select.evenly import choose_evenly, share_out
@@ -109,7 +109,7 @@ def train_together(
     own = []
     for lesson in lessons:
         own.append(read_lesson_examples(student, lesson, lambda: models, display))  # 1
-    fresh = drop_repeats([part.examples for part in own])  # 2
+    fresh = drop_repeats(own)  # 2
     chosen = choose_examples(fresh, EXAMPLES)  # 3
     examples = list(join_breadth_first(chosen))
     objectives: dict[str, Mapping[str, float]] = {}
@@ -119,14 +119,19 @@ def train_together(
     return train_again(run, models, LessonExamples(examples, objectives, train), display)  # 4
 
 
-def drop_repeats(lessons: Sequence[Sequence[Example]]) -> list[list[Example]]:
-    """Return the examples of each lesson without those of an earlier one."""
-    known: set[tuple[str, tuple[Message, ...], str, str | None]] = set()
+def drop_repeats(lessons: Sequence[LessonExamples]) -> list[list[Example]]:
+    """Return the examples of each lesson without those that an earlier one has with the same
+    objectives.
+    """
+    known: set[Hashable] = set()
     fresh = []
-    for examples in lessons:
-        keys = [(one.kind, one.turns, one.chosen, one.rejected) for one in examples]
+    for lesson in lessons:
+        keys = []
+        for one in lesson.examples:
+            weights = lesson.train.weights.get(one.kind) or lesson.objectives[one.kind]
+            keys.append((frozenset(weights.items()), one.turns, one.chosen, one.rejected))
         is_new = [key not in known for key in keys]
-        fresh.append(list(compress(examples, is_new)))
+        fresh.append(list(compress(lesson.examples, is_new)))
         known.update(keys)
     return fresh
 
