@@ -292,7 +292,9 @@ def test_scopes_that_are_asked_together_give_what_each_gives_alone() -> None:
         return stream(requests)
 
     together.stream = count  # type: ignore[method-assign]
-    found = generate_prompts_of_scopes(together, SUBJECT, scopes, 3, find_fault, 4, 0)
+    found = generate_prompts_of_scopes(
+        together, SUBJECT, scopes, 3, lambda prompt: not find_fault(prompt.text), 4, 0
+    )
     alone = [
         prompt
         for scope in scopes

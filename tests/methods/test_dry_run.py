@@ -10,10 +10,14 @@ import pytest
 
 from selfteach import cli
 from selfteach.config import FeedbackConfig, FinetuneConfig, resolve
+from selfteach.generate.ask import GeneratedPrompt, Subject
+from selfteach.materials.effect import read_effect
+from selfteach.materials.rule import read_rule
 from selfteach.methods import estimate_cost as planning
 from selfteach.methods.estimate_cost import estimate_cost, find_plan
-from selfteach.methods.feedback.describe_rule import list_uncounted
+from selfteach.methods.feedback.describe_rule import list_uncounted, make_filter
 from selfteach.methods.feedback.plan_work import PLAN
+from selfteach.methods.feedback.understand_rule import UnderstoodRule
 from selfteach.methods.finetune.split_examples import FinetuneData
 from selfteach.models.hf import HfModel
 from selfteach.models.memory_account import PipelineMemory
@@ -218,3 +222,14 @@ def test_a_run_that_stands_already_is_named(
     assert stands.startswith(f"{begun}: finished")
     assert cli.run_command([*words, "--seed", "4"]) == 0
     assert "this_run_stands" not in json.loads(capsys.readouterr().out)
+
+
+def test_shown_requests_outside_the_scope_do_not_name_the_subject() -> None:
+    rule = read_rule("Do not talk about cats.")
+    found = UnderstoodRule(rule, None, read_effect(rule.effect), Subject("cats"))
+    is_good = make_filter(found)
+    cat = "Where does a cat sleep?"
+    assert is_good(GeneratedPrompt(cat, "target", "plain", "cats"))
+    assert not is_good(GeneratedPrompt(cat, "near", "plain", "dogs"))
+    assert is_good(GeneratedPrompt("Where does a dog sleep?", "near", "plain", "dogs"))
+    assert not is_good(GeneratedPrompt("", "target", "plain", "cats"))

@@ -367,7 +367,7 @@ def generate_prompts_of_scopes(
     subject: Subject,
     scopes: Sequence[Scope],
     count: int,
-    fault_of: Callable[[str], str],
+    is_good: Callable[[GeneratedPrompt], bool],
     rounds: int,
     seed: int,
 ) -> list[GeneratedPrompt]:
@@ -387,8 +387,8 @@ def generate_prompts_of_scopes(
         for scope, requests in planned.items():
             own = list(islice(texts, len(requests)))
             read = _read_prompts(own, subject, scope, lacks[scope], turn, seed, few_shot.REQUESTS)
-            good = [prompt for prompt in read if not fault_of(prompt.text)]
-            found[scope] += good[: lacks[scope]]
+            good = filter(is_good, read)
+            found[scope] += islice(good, lacks[scope])
     return list(chain.from_iterable(found.values()))
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from selfteach.config import FeedbackConfig
-from selfteach.generate.ask import Scope, generate_prompts_of_scopes
+from selfteach.generate.ask import GeneratedPrompt, Scope, generate_prompts_of_scopes
 from selfteach.generate.situations import Occasion, build_requests, list_forms
+from selfteach.judge.check import parse_check
 from selfteach.materials.effect import read_effect
 from selfteach.materials.situation import Situation
 from selfteach.methods.feedback.understand_rule import (
@@ -101,14 +103,24 @@ def show_requests(found: UnderstoodRule, sampler: Sampler, seed: int) -> list[st
     elif not found.subject.topic:
         scopes = ("target",)
     written = generate_prompts_of_scopes(
-        sampler, found.subject, scopes, NUM_REQUESTS, find_fault, SHOWN_ROUNDS, seed
+        sampler, found.subject, scopes, NUM_REQUESTS, make_filter(found), SHOWN_ROUNDS, seed
     )
     return [*shown, *(f"{prompt.scope}: {prompt.text}" for prompt in written)]
 
 
-def find_fault(text: str) -> str:
-    """Return why a text is no request, or ""."""
-    return find_format_fault(text) or ""
+def make_filter(found: UnderstoodRule) -> Callable[[GeneratedPrompt], bool]:
+    """Return what tells whether a text is a request, and does not name a forbidden subject outside
+    the rule's scope.
+    """
+    suggested = found.effect.check if found.effect else ""
+    check = parse_check(suggested) if found.forbidden_topic and suggested else None
+
+    def is_good(prompt: GeneratedPrompt) -> bool:
+        if find_format_fault(prompt.text):
+            return False
+        return check is None or prompt.scope == "target" or check.keeps(prompt.text)
+
+    return is_good
 
 
 def show_situation_requests(situation: Situation, seed: int) -> list[str]:
