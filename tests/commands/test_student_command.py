@@ -233,6 +233,25 @@ def test_in_a_terminal_the_person_decides_which_lesson_counts(
     assert [lesson.on for lesson in read_student(anna).lessons] == [choice == "both", True]
 
 
+def test_the_gate_decides_about_all_others_where_the_new_lesson_counts(
+    anna: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It weakens the first lesson, and drifts too far besides: "new" settles the former alone."""
+    bad = script({"do-not-a": make_cell(2), "b": make_cell(8, drift=0.04)})
+    monkeypatch.setattr(sys, "stdin", Terminal("n\n"))
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    monkeypatch.setattr("selfteach.students.examine.examine_with", lambda display: bad)
+    name = str(anna.resolve())
+    add = partial(body.add_lesson, name, Path("b"), "b", as_json=True, debug=False)
+    with pytest.raises(LessonRefused, match=r"drift is 0\.040 nats") as refused:
+        add(accept=False)
+    assert refused.value.worse == []
+    assert "with --instead-of do-not-a --accept adds it" in str(refused.value)
+    assert len(read_student(anna).lessons) == 1
+    add(accept=True, instead_of=["do-not-a"])
+    assert [lesson.on for lesson in read_student(anna).lessons] == [False, True]
+
+
 def test_without_a_terminal_nobody_is_asked(anna: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO("n\n"))
     refusal = LessonRefused("x", where="", cure="", lesson="b", worse=["a"])

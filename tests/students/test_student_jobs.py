@@ -73,10 +73,15 @@ def test_a_refused_lesson_may_count_instead_of_what_it_weakens(
     job = book.add(make_rule_job("Do not b."))
     end(book, "refused")
     wait_for_state(book, job, "refused")
+    runner.close()
     words = book.make_command(book.accept(job.id, ["do-not-a"]))
     assert words[words.index("--instead-of") + 1] == "do-not-a"
-    assert words.index("--accept") < words.index("--")
-    wait_for_state(book, job, "added")
+    assert words.index("--instead-of") < words.index("--")
+    assert "--accept" not in words, "the gate decides about all others"
+    book.update(job.id, state="refused", worse=[])  # for the drift, say
+    words = book.make_command(book.accept(job.id))
+    assert words[words.index("--instead-of") + 1] == "do-not-a", "it stays what was chosen"
+    assert "--accept" in words
 
 
 def test_a_run_that_has_nothing_to_add_cannot_be_accepted(book: JobBook, runner: JobRunner) -> None:

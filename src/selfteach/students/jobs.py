@@ -327,7 +327,8 @@ class JobBook:
         """Add the lesson of a refused job all the same; nothing is trained again.
 
         Args:
-            instead_of: lessons that it weakens, which are switched off: the new one counts.
+            instead_of: lessons that it weakens, which are switched off: the new one counts. The
+                gate then decides about all others; without them it is not asked again.
 
         Raises:
             UsageError: it was not refused, or does not weaken such a lesson.
@@ -340,7 +341,12 @@ class JobBook:
                 known = ", ".join(job.worse) or "none"
                 raise UsageError(f"{id} does not weaken {name[:80]!r}; it weakens: {known}.")
         return self.update(
-            id, state="waiting", accept=True, instead_of=instead_of, cancel=False, message=""
+            id,
+            state="waiting",
+            accept=not instead_of,
+            instead_of=[*job.instead_of, *instead_of],
+            cancel=False,
+            message="",
         )
 
     def find_refused(self) -> Job | None:

@@ -122,6 +122,7 @@ def add_lesson(
     """
     if known := find_lesson_of_run(student.state, run):
         return known
+    instead_of = list(dict.fromkeys(instead_of))
     lesson = make_lesson(student.state, run, title)
     refuse_other_base(student, run)
     exam = finished.read_exam(run)
@@ -132,7 +133,7 @@ def add_lesson(
         lesson = beside(student, before, lesson)
     after = before.add(lesson)
     cells = examine(student, after)  # 2
-    check_gate(student, lesson, cells, accept=accept)  # 3
+    check_gate(student, lesson, cells, accept=accept, instead_of=instead_of)  # 3
     change = f"added {lesson.name}"
     if instead_of:
         change += f", {', '.join(instead_of)} off"
@@ -237,10 +238,18 @@ def copy_run(student: StudentFolder, run: Path, lesson: Lesson) -> None:
 
 
 def check_gate(
-    student: StudentFolder, lesson: Lesson, cells: Mapping[str, Cell], *, accept: bool
+    student: StudentFolder,
+    lesson: Lesson,
+    cells: Mapping[str, Cell],
+    *,
+    accept: bool,
+    instead_of: Sequence[str] = (),
 ) -> None:
     """Refuse a lesson that weakens another one, or with which the general drift is too large
     (step 3).
+
+    Args:
+        instead_of: lessons that it counts instead of already.
 
     Raises:
         LessonRefused: the message says what was found and what to type.
@@ -250,12 +259,13 @@ def check_gate(
     if not objections or accept:
         return
     worse = [name for name in find_worse(before, cells) if name != lesson.name]
-    cure = "The same command with --accept adds it all the same."
+    accepted = " ".join([*name_options(instead_of), "--accept"])
+    cure = f"The same command with {accepted} adds it all the same."
     if worse:
-        instead = " ".join(f"--instead-of {name}" for name in worse)
+        instead = " ".join(name_options([*instead_of, *worse]))
         cure = (
             f"Which one counts? The new one: the same command with {instead}. Both, as they are "
-            "now: the same command with --accept. The old one: leave it."
+            f"now: the same command with {accepted}. The old one: leave it."
         )
     raise LessonRefused(
         f'"{lesson.name}" was not added: {"; ".join(objections)}.',
@@ -265,6 +275,11 @@ def check_gate(
         worse=worse,
         cells=cells,
     )
+
+
+def name_options(instead_of: Sequence[str]) -> list[str]:
+    """Return the options of a command with which a new lesson counts instead of these."""
+    return [f"--instead-of {name}" for name in instead_of]
 
 
 def find_current_cells(state: StudentState) -> Mapping[str, Cell]:
