@@ -88,6 +88,16 @@ def test_show_list_and_status_name_the_lessons(
     assert found["lessons"][0]["name"] == "do-not-a"
 
 
+def test_the_name_of_a_student_alone_shows_it(
+    anna: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert print_of(capsys, "student", "anna") == print_of(capsys, "student", "show", "anna")
+    shown = print_of(capsys, "student", "bob", code=2)
+    assert "no student has this name" in shown
+    assert "--student bob" in shown
+    assert "No such command 'shwo'" in print_of(capsys, "student", "shwo", "anna", code=2)
+
+
 def read_row(shown: str, title: str, lesson: str) -> dict[str, str]:
     """Return the cells of a lesson by the headers of the printed table with this title."""
     lines = shown[shown.index(title) :].splitlines()
