@@ -4,7 +4,8 @@
         [--clients 8] [--requests 48] [--tokens 32] [--pause 20]
 
 1. The runs become lessons of a student in DIR, whatever a gate would say, and it is served.
-2. Rounds without teaching: clients, which are another process, ask all models at random.
+2. Rounds without teaching: clients, which are another process, ask all models at random. The first
+   round warms up, and does not count.
 3. The rule is said to the server. A process of its own teaches it, at the lowest priority.
 4. The same round again and again until the lesson is added or refused. After each round the clients
    pause, so that the job goes on even if serving leaves it nothing, and every stage of it is met.
@@ -78,6 +79,8 @@ def measure(teaching: Teaching, rule: str, ask: Round, pause_s: float, file: Pat
         for _ in range(QUIET_ROUNDS - kept.count(stage)):
             append_line(file, {"stage": stage, "tokens/s": ask()["tokens/s"]})
 
+    if kept.count(AFTER) < QUIET_ROUNDS:
+        ask()
     measure_quiet(BEFORE)  # 2
     job = find_job(teaching, rule)  # 3
     while job.is_open:

@@ -181,15 +181,14 @@ def test_a_client_that_never_reads_loses_its_connection(served: ServedModels) ->
     """It asks for more than the buffers hold. Without a limit it would keep its place for ever."""
     options = server.ServerOptions(port=0, timeout_s=1.0)
     listener = server.open_socket(options)
-    with run_uvicorn(served, listener) as running:
-        with socket.socket() as silent:
-            silent.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            silent.connect(listener.getsockname())
-            silent.settimeout(PATIENCE_S)
-            page = b"GET /page.js HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
-            silent.sendall(page * 1000)
-            wait_until(lambda: running.server_state.connections)
-            wait_until(lambda: not running.server_state.connections)
+    with run_uvicorn(served, listener) as running, socket.socket() as silent:
+        silent.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        silent.connect(listener.getsockname())
+        silent.settimeout(PATIENCE_S)
+        page = b"GET /page.js HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+        silent.sendall(page * 1000)
+        wait_until(lambda: running.server_state.connections)
+        wait_until(lambda: not running.server_state.connections)
 
 
 @contextmanager

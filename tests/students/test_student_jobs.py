@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -159,6 +162,33 @@ def test_edits_are_collected_until_they_are_enough_for_a_lesson(book: JobBook) -
     assert (joined.kind, joined.state) == ("edits", "waiting")
     rows = [json.loads(line) for line in book.find_material(joined).open()]
     assert [row["correction"] for row in rows] == ["Water."] * EDITS_PER_LESSON
+
+
+def test_edits_that_come_at_once_are_each_taught_once(
+    book: JobBook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each one is slow between what it knows of the others and its own record."""
+    begin = threading.Barrier(2 * EDITS_PER_LESSON)
+    write = JobBook.write_material
+
+    def write_slowly(self: JobBook, job: Job) -> None:
+        time.sleep(0.02)
+        write(self, job)
+
+    monkeypatch.setattr(JobBook, "write_material", write_slowly)
+
+    def add(number: int) -> None:
+        prompt = (Message("user", f"What is {number}?"),)
+        job = make_edit_job(prompt, "A number.", f"The number {number}.")
+        begin.wait()
+        book.add(job)
+
+    with ThreadPoolExecutor(2 * EDITS_PER_LESSON) as clients:
+        list(clients.map(add, range(2 * EDITS_PER_LESSON)))
+    joined = [job for job in book.list_jobs() if job.kind == "edits"]
+    assert [len(job.material) for job in joined] == [EDITS_PER_LESSON] * 2
+    taught = {row["correction"] for job in joined for row in job.material}
+    assert len(taught) == 2 * EDITS_PER_LESSON
 
 
 def test_edits_of_one_prompt_are_not_enough(book: JobBook) -> None:

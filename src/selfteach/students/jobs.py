@@ -235,7 +235,10 @@ class JobBook:
     def list_jobs(self) -> list[Job]:
         """Return all jobs, the oldest first."""
         with self._open() as db:
-            rows = db.execute("SELECT body FROM jobs ORDER BY seq").fetchall()
+            return self._read_jobs(db)
+
+    def _read_jobs(self, db: sqlite3.Connection) -> list[Job]:
+        rows = db.execute("SELECT body FROM jobs ORDER BY seq").fetchall()
         return [_read_job(body, self.student) for (body,) in rows]
 
     def find(self, id: str) -> Job:
@@ -257,35 +260,33 @@ class JobBook:
         Raises:
             ResourceError: too many jobs are open, or the disk is full.
         """
-        known = self.list_jobs()
-        if sum(other.state in ("waiting", "running") for other in known) >= MAX_OPEN_JOBS:
-            raise ResourceError(
-                f"{MAX_OPEN_JOBS} jobs are open already.", cure="Wait until some have ended."
-            )
-        if job.kind == "edit":
-            collected = [other for other in known if other.state == "collected"] + [job]
-            prompts = {json.dumps(edit.material[0]["prompt"]) for edit in collected}
-            if len(prompts) < EDITS_PER_LESSON:
+        with self._change() as db:  # nobody else adds one between the count and the record
+            known = self._read_jobs(db)
+            if sum(other.state in ("waiting", "running") for other in known) >= MAX_OPEN_JOBS:
+                raise ResourceError(
+                    f"{MAX_OPEN_JOBS} jobs are open already.", cure="Wait until some have ended."
+                )
+            if job.kind == "edit":
+                collected = [other for other in known if other.state == "collected"] + [job]
+                prompts = {json.dumps(edit.material[0]["prompt"]) for edit in collected}
+                if len(prompts) >= EDITS_PER_LESSON:
+                    return self._join_edits(db, job, collected)
                 words = f"{len(prompts)} of {EDITS_PER_LESSON} edits; then they are taught together"
                 job = replace(job, message=words)
-            else:
-                return self._join_edits(job, collected)
-        self.write_material(job)
-        with self._change() as db:
+            self.write_material(job)
             _insert(db, job)
         return job
 
-    def _join_edits(self, last: Job, collected: Sequence[Job]) -> Job:
+    def _join_edits(self, db: sqlite3.Connection, last: Job, collected: Sequence[Job]) -> Job:
         rows = [edit.material[0] for edit in collected]
         title = f"{len(rows)} edits, the last one: {last.title}"
         joined = Job(_make_id(), "edits", title[:MAX_TEXT], "waiting", material=rows)
         self.write_material(joined)
-        with self._change() as db:
-            _insert(db, last)
-            for edit in collected:
-                words = f"taught by {joined.id}"
-                _write(db, replace(edit, state="cancelled", message=words))
-            _insert(db, joined)
+        _insert(db, last)
+        for edit in collected:
+            words = f"taught by {joined.id}"
+            _write(db, replace(edit, state="cancelled", message=words))
+        _insert(db, joined)
         return joined
 
     def update(self, id: str, **values: object) -> Job:
