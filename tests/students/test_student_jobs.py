@@ -208,6 +208,14 @@ def test_a_criticism_is_a_file_that_the_command_reads(book: JobBook) -> None:
     assert (edit.prompt, edit.answer, edit.feedback) == (PROMPT, ANSWER, "shorter, please")
 
 
+def test_a_file_of_settings_is_found_from_any_folder(
+    book: JobBook, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    asked = [make_rule_job("Do not b.", settings) for settings in ("own.yaml", "quick", "")]
+    assert [job.settings for job in asked] == [str(tmp_path / "own.yaml"), "quick", ""]
+
+
 def test_a_rule_that_looks_like_an_option_is_text(book: JobBook) -> None:
     words = book.make_command(make_rule_job("--accept"))
     assert words[-2:] == ["--", "--accept"]

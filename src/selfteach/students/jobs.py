@@ -28,6 +28,7 @@ from typing import Literal
 
 from pydantic import TypeAdapter, ValidationError
 
+from selfteach.config.find_preset import list_presets
 from selfteach.errors import DataError, IntegrityError, ResourceError, UsageError
 from selfteach.files import write_jsonl
 from selfteach.records import JsonMapping, JsonObject, Message, Turns, prompt_to_json
@@ -122,7 +123,15 @@ def make_rule_job(rule: str, settings: str = "") -> Job:
         DataError: there is no rule, or it is too long.
     """
     text = _read_text(rule, "rule")
-    return Job(_make_id(), "rule", text, "waiting", settings)
+    return Job(_make_id(), "rule", text, "waiting", _name_settings(settings))
+
+
+def _name_settings(settings: str) -> str:
+    """Return the name of a preset as it is, and a file by its whole path: the process that goes on
+    with the job may begin in another folder.
+    """
+    is_file = settings and settings not in list_presets("feedback")
+    return str(Path(settings).resolve()) if is_file else settings
 
 
 def make_criticism_job(prompt: Turns, answer: str, criticism: str) -> Job:
