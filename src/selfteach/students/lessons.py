@@ -133,7 +133,10 @@ def add_lesson(
         lesson = beside(student, before, lesson)
     after = before.add(lesson)
     cells = examine(student, after)  # 2
-    check_gate(student, lesson, cells, accept=accept, instead_of=instead_of)  # 3
+    earlier = find_current_cells(student.state)
+    if find_worse(earlier, cells) and not earlier and not accept:
+        earlier = examine(student, student.state)  # who made them worse?
+    check_gate(student, lesson, earlier, cells, accept=accept, instead_of=instead_of)  # 3
     change = f"added {lesson.name}"
     if instead_of:
         change += f", {', '.join(instead_of)} off"
@@ -240,6 +243,7 @@ def copy_run(student: StudentFolder, run: Path, lesson: Lesson) -> None:
 def check_gate(
     student: StudentFolder,
     lesson: Lesson,
+    before: Mapping[str, Cell],
     cells: Mapping[str, Cell],
     *,
     accept: bool,
@@ -249,12 +253,13 @@ def check_gate(
     (step 3).
 
     Args:
+        before: the exams without it.
+        cells: the exams with it.
         instead_of: lessons that it counts instead of already.
 
     Raises:
         LessonRefused: the message says what was found and what to type.
     """
-    before = find_current_cells(student.state)
     objections = list_objections(before, cells)
     if not objections or accept:
         return
@@ -286,6 +291,15 @@ def find_current_cells(state: StudentState) -> Mapping[str, Cell]:
     """Return the exams of the student as it is; {} if they were not sat."""
     sitting = state.find_sitting()
     return sitting.cells if sitting else {}
+
+
+def sit_missing_exams(student: StudentFolder, examine: Examine) -> Mapping[str, Cell]:
+    """Return the exams of the student as it is. They are sat where they were not.
+
+    Raises:
+        UsageError: no lesson is on.
+    """
+    return find_current_cells(student.state) or sit_exams(student, examine)
 
 
 def sit_exams(student: StudentFolder, examine: Examine) -> dict[str, Cell]:
