@@ -34,7 +34,7 @@ def teaching(tiny: Path, tmp_path: Path) -> Iterator[Teaching]:
 def test_rounds_before_while_and_after_a_lesson_is_taught(
     teaching: Teaching, tmp_path: Path
 ) -> None:
-    """The first round warms up. The job ends within the sixth one, so that does not count either."""
+    """The first round warms up. The job ends within the sixth one, which does not count either."""
     file = tmp_path / "rounds.jsonl"
     open_lines(file, {})
     rates: list[float] = []
