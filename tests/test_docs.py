@@ -19,11 +19,13 @@ from typing import Any
 import pytest
 import typer
 
-from selfteach.cli import app
+from selfteach.cli import app, run_command
 from selfteach.commands.require import parse_requirements as parse_requirement
 from selfteach.config import METHOD_CONFIGS, FeedbackConfig, flatten_keys, resolve
 from selfteach.judge.check import parse_check
 from selfteach.registry import BUILT_IN_NAMES
+from selfteach.students.lessons import choose_name
+from selfteach.students.state import StudentState
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -169,6 +171,27 @@ def test_every_lesson_of_the_tutorial_has_the_preset_that_it_promises() -> None:
     lines = [line for line in blocks(text) if line.split()[1] in {*METHOD_CONFIGS, "serve"}]
     assert len(lines) == 7
     assert [line for line in lines if "--config quick" not in line] == []
+
+
+def test_the_tutorial_reads_its_material_and_names_its_lessons(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its commands as they are typed in a clone, without the model, which is not here."""
+    monkeypatch.setenv("SELFTEACH_CACHE", str(tmp_path / "cache"))
+    for name in ("bench", "docs", "examples"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    monkeypatch.chdir(tmp_path)
+    lines = [shlex.split(line) for line in blocks((DOCS / "tutorials/student.md").read_text())]
+    teaching = [words[1:] for words in lines if words[1:2] and words[1] in METHOD_CONFIGS]
+    titles = []
+    for words in teaching:
+        assert run_command([*words, "--dry-run", "--json"]) == 0, words
+        assert "not measured" in capsys.readouterr().out
+        titles.append(words[1])
+    names = {choose_name(StudentState("embedded", ""), title) for title in titles}
+    switched = [words[4] for words in lines if words[1:3] == ["student", "off"]]
+    assert len(switched) == 1
+    assert set(switched) <= names
 
 
 @each_page

@@ -1,6 +1,9 @@
 """Soak test of the server: clients ask for a long time, and some of them are killed.
 
-python tools/soak_server.py --minutes 60 --folder DIR [--model M] [--clients 4] [RUN ...]
+python tools/soak_server.py --minutes 60 --folder DIR [--clients 4] [RUN ... | --student NAME]
+
+It serves the base with the lessons of runs, or a student with its sum and its lessons. With neither
+it serves a base alone, which --model names.
 
 A server of its own process answers several client processes. Each one asks the models at random,
 whole or as a stream. Every few seconds one of them is killed, or stops reading, and a new one takes
@@ -51,10 +54,11 @@ while True:
         if reply.status != 200:
             print("error", reply.status, flush=True)
         elif body["stream"]:
-            print("answer" if text.endswith("data: [DONE]\\n\\n") else "lost a stream", flush=True)
+            whole = text.endswith("data: [DONE]\\n\\n")
+            print(f"answer {body['model']}" if whole else "lost a stream", flush=True)
         else:
             whole = len(json.loads(text)["choices"]) == body["n"]
-            print("answer" if whole else "lost a choice", flush=True)
+            print(f"answer {body['model']}" if whole else "lost a choice", flush=True)
     except Exception as fault:
         print("lost", type(fault).__name__, flush=True)
     finally:
@@ -189,6 +193,13 @@ def start_server(words: Sequence[str], log: Path) -> tuple[subprocess.Popen[str]
     return process, address, names
 
 
+def choose_models(given: argparse.Namespace) -> list[str]:
+    """Return the options of `selfteach serve` that name what is served."""
+    if given.student:
+        return ["--student", given.student]
+    return [word for run in given.runs for word in ("--run", run)] or ["--model", given.model]
+
+
 def find_growth(samples: Sequence[dict[str, float]]) -> dict[str, float]:
     """Return how much the medians of the last third are above those of the second third."""
     third = len(samples) // 3
@@ -204,7 +215,8 @@ def main() -> int:
     """Run the soak test; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("runs", nargs="*", metavar="RUN")
-    parser.add_argument("--model", default="embedded")
+    parser.add_argument("--student", metavar="NAME", help="serve a student with its lessons")
+    parser.add_argument("--model", default="embedded", help="the base that is served alone")
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--clients", type=int, default=4)
     parser.add_argument(
@@ -213,9 +225,10 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--folder", type=Path, required=True, help="for logs; it may be new")
     given = parser.parse_args()
+    if given.student and given.runs:
+        parser.error("give runs or --student, not both")
     given.folder.mkdir(parents=True, exist_ok=True)
-    words = [word for run in given.runs for word in ("--run", run)] or ["--model", given.model]
-    process, address, names = start_server(words, given.folder / "server.txt")
+    process, address, names = start_server(choose_models(given), given.folder / "server.txt")
     choose = random.Random(given.seed)
     soak = Soak(address, names, psutil.Process(process.pid), given.folder, choose, given.life)
     try:
@@ -235,13 +248,16 @@ def main() -> int:
         code = process.wait(60)
     grown = find_growth(soak.samples)
     lost = sum(count for word, count in soak.outcomes.items() if word.startswith("lost"))
-    bad = crashed or lost or any(left.values()) or code != 0 or soak.outcomes["answer"] == 0
+    answers = {name: soak.outcomes.pop(f"answer {name}", 0) for name in names}
+    whole = sum(answers.values())
+    bad = crashed or lost or any(left.values()) or code != 0 or whole == 0
     bad = bad or grown["memory_mb"] > MAX_GROWTH_MB or grown["threads"] > MAX_GROWTH_FILES
     bad = bad or grown["open_files"] > MAX_GROWTH_FILES
     found = {
         "minutes": given.minutes,
         "models": names,
-        "outcomes": soak.outcomes,
+        "outcomes": {"answer": whole, **soak.outcomes},
+        "answers of each model": answers,
         "clients": soak.ends,
         "cancelled": cancelled,
         "left in the server": left,

@@ -88,6 +88,16 @@ def test_show_list_and_status_name_the_lessons(
     assert found["lessons"][0]["name"] == "do-not-a"
 
 
+def test_the_name_of_a_student_alone_shows_it(
+    anna: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert print_of(capsys, "student", "anna") == print_of(capsys, "student", "show", "anna")
+    shown = print_of(capsys, "student", "bob", code=2)
+    assert "no student has this name" in shown
+    assert "--student bob" in shown
+    assert "No such command 'shwo'" in print_of(capsys, "student", "shwo", "anna", code=2)
+
+
 def read_row(shown: str, title: str, lesson: str) -> dict[str, str]:
     """Return the cells of a lesson by the headers of the printed table with this title."""
     lines = shown[shown.index(title) :].splitlines()
@@ -231,6 +241,25 @@ def test_in_a_terminal_the_person_decides_which_lesson_counts(
         return
     assert add(accept=False)["lesson"] == "b"
     assert [lesson.on for lesson in read_student(anna).lessons] == [choice == "both", True]
+
+
+def test_the_gate_decides_about_all_others_where_the_new_lesson_counts(
+    anna: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It weakens the first lesson, and drifts too far besides: "new" settles the former alone."""
+    bad = script({"do-not-a": make_cell(2), "b": make_cell(8, drift=0.04)})
+    monkeypatch.setattr(sys, "stdin", Terminal("n\n"))
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    monkeypatch.setattr("selfteach.students.examine.examine_with", lambda display: bad)
+    name = str(anna.resolve())
+    add = partial(body.add_lesson, name, Path("b"), "b", as_json=True, debug=False)
+    with pytest.raises(LessonRefused, match=r"drift is 0\.040 nats") as refused:
+        add(accept=False)
+    assert refused.value.worse == []
+    assert "with --instead-of do-not-a --accept adds it" in str(refused.value)
+    assert len(read_student(anna).lessons) == 1
+    add(accept=True, instead_of=["do-not-a"])
+    assert [lesson.on for lesson in read_student(anna).lessons] == [False, True]
 
 
 def test_without_a_terminal_nobody_is_asked(anna: Path, monkeypatch: pytest.MonkeyPatch) -> None:

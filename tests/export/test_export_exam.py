@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from lesson_runs import script, write_lora, write_run
+from lesson_runs import make_cell, script, write_lora, write_run
 from selfteach import cli
 from selfteach.commands.benchmark import hash_adapter
 from selfteach.config import FeedbackConfig, resolve
@@ -71,6 +71,15 @@ def test_an_export_with_another_verdict_is_marked_as_failed(
     assert words in printed
     assert read_report(tmp_path / "out")["exams"][0]["same"] is False
     assert "**Failed.**" in (tmp_path / "out/README.md").read_text()
+
+
+def test_what_the_student_had_lost_already_is_no_fault_of_its_export() -> None:
+    """Of 8 answers the student keeps 6, 25 points below alone; two of 8 more would be a fault."""
+    assert not ExportedExam("a", "taught", make_cell(6), fall_before=0.25).is_failed
+    assert ExportedExam("a", "taught", make_cell(6)).is_failed
+    assert ExportedExam("a", "taught", make_cell(4), fall_before=0.25).is_failed
+    lost = ExportedExam("a", "not learned", make_cell(0), fall_before=1.0)
+    assert (lost.cell.state, lost.is_failed) == ("lost", False)
 
 
 def test_a_student_is_exported_with_the_lessons_that_are_on(

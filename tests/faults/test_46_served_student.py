@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 import uvicorn
+from starlette.testclient import TestClient
 
 import warm
 from job_programs import PATIENCE_S, PROGRAM, let_go, wait_until
@@ -46,18 +47,27 @@ def served(anna: Path) -> Iterator[ServedModels]:
     found.close()
 
 
-@pytest.fixture
-def address(served: ServedModels) -> Iterator[tuple[str, int]]:
-    listener = server.open_socket(server.ServerOptions(port=0))
+@contextmanager
+def run_uvicorn(served: ServedModels, listener: socket.socket) -> Iterator[uvicorn.Server]:
+    """Answer on a thread, for the time of the block."""
     app = server.make_app(served, local=True)
     config = uvicorn.Config(app, log_level="critical", lifespan="off", loop="asyncio")
     running = uvicorn.Server(config)
     thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
-    yield listener.getsockname()[:2]
-    running.should_exit = True
-    running.force_exit = True
-    thread.join()
+    try:
+        yield running
+    finally:
+        running.should_exit = True
+        running.force_exit = True
+        thread.join()
+
+
+@pytest.fixture
+def address(served: ServedModels) -> Iterator[tuple[str, int]]:
+    listener = server.open_socket(server.ServerOptions(port=0))
+    with run_uvicorn(served, listener):
+        yield listener.getsockname()[:2]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
@@ -127,6 +137,8 @@ def test_an_adapter_that_is_swapped_under_a_server_is_not_served(
     assert teaching is not None
     wait_until(lambda: "is not the adapter that was taught" in teaching.fault)
     assert served.models.models == before
+    with TestClient(server.make_app(served, local=False)) as client:
+        assert client.get("/health").json()["status"] == "a change of the student is not served"
 
 
 def test_a_base_that_changed_is_not_served(anna: Path, tiny: Path) -> None:
@@ -162,6 +174,21 @@ def test_clients_that_never_read_do_not_stop_the_others(
     for connection in (*silent, other):
         connection.close()
     wait_until(lambda: served.engine.num_active == 0)
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="only Linux tells")
+def test_a_client_that_never_reads_loses_its_connection(served: ServedModels) -> None:
+    """It asks for more than the buffers hold. Without a limit it would keep its place for ever."""
+    options = server.ServerOptions(port=0, timeout_s=1.0)
+    listener = server.open_socket(options)
+    with run_uvicorn(served, listener) as running, socket.socket() as silent:
+        silent.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        silent.connect(listener.getsockname())
+        silent.settimeout(PATIENCE_S)
+        page = b"GET /page.js HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+        silent.sendall(page * 1000)
+        wait_until(lambda: running.server_state.connections)
+        wait_until(lambda: not running.server_state.connections)
 
 
 @contextmanager

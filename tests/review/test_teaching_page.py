@@ -148,7 +148,7 @@ def test_a_person_asks_corrects_switches_and_teaches(
 def test_a_refused_lesson_may_count_instead_of_what_it_weakens(
     tab: Tab, address: str, anna: Path
 ) -> None:
-    tab.screen(*WIDTHS["phone"])
+    tab.screen(*WIDTHS["phone"], dark=False)
     tab.goto(address)
     tab.shows("alert", "the API key is missing or wrong")
     write(tab, "key", "secret")
@@ -164,6 +164,39 @@ def test_a_refused_lesson_may_count_instead_of_what_it_weakens(
     press(tab, "let it count instead of do-not-a")
     (job,) = JobBook(anna).list_jobs()
     wait_until(lambda: JobBook(anna).find(job.id).instead_of == ["do-not-a"])
+
+
+def test_many_jobs_leave_the_page_room_to_answer(tab: Tab, address: str, anna: Path) -> None:
+    """A browser opens six connections to a server: a stream for each job would take them all."""
+    tab.screen(*WIDTHS["desk"], dark=False)
+    tab.goto(address)
+    tab.shows("alert", "the API key is missing or wrong")
+    write(tab, "key", "secret")
+    tab.js("document.getElementById('entry').requestSubmit()")
+    tab.shows("lessons", "Do not a.")
+    write(tab, "question", "Tell me about music.")
+    click(tab, "send")
+    wait_until(lambda: tab.js("!document.getElementById('correct').hidden"))
+    for number, name in enumerate("bcde", start=1):
+        write(tab, "edit", f"Music is {name}.")
+        click(tab, "save")
+        tab.shows("jobs", f"Music is {name}.")
+        write(tab, "rule", f"Do not {name}.")
+        tab.js("document.getElementById('teach').requestSubmit()")
+        tab.shows("jobs", f"Do not {name}.")
+        assert len(JobBook(anna).list_jobs()) == 2 * number
+    write(tab, "question", "What is tea?")
+    click(tab, "send")
+    wait_until(lambda: tab.js("document.querySelectorAll('article').length") == 2)
+    wait_until(lambda: tab.js("document.getElementById('stop').hidden"))
+    assert all(tab.js("[...document.querySelectorAll('.answer p')].map(p => p.textContent)"))
+    tab.shows("jobs", "running")
+    let_go(anna, "nothing to add")
+    wait_until(
+        lambda: not any(job.kind == "rule" and job.is_open for job in JobBook(anna).list_jobs())
+    )
+    wait_until(lambda: tab.text("jobs").count("failed") == 4)
+    assert tab.text("alert") == ""
 
 
 @pytest.mark.parametrize("name", WIDTHS)

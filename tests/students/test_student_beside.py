@@ -30,7 +30,7 @@ from selfteach.students import beside
 from selfteach.students.beside import choose_anchors, list_seen, restore_alone, retrain_beside
 from selfteach.students.folder import open_student, read_student
 from selfteach.students.gate import LessonRefused
-from selfteach.students.lessons import add_lesson, begin_state
+from selfteach.students.lessons import add_lesson, begin_state, sit_exams
 from selfteach.students.state import Beside, Lesson, StudentState, Trace
 from selfteach.students.take_back import remove_lesson, switch_lessons
 from talker import feedback_command, run_json
@@ -153,6 +153,7 @@ def test_a_retrained_lesson_that_makes_another_worse_is_refused(anna: Path) -> N
         before = hash_adapter(anna)
         switch_lessons(opened, ["do-not-a"], on=False)
         switched = hash_adapter(anna)
+        sit_exams(opened, script())
         worse = script({"do-not-b": make_cell(2)})
         with pytest.raises(LessonRefused, match='"do-not-c" was not replaced: "do-not-b" is'):
             retrain_beside(opened, "do-not-c", worse, SilentDisplay())

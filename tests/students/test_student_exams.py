@@ -13,7 +13,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from safetensors.torch import load_file, save_file
 
+import lesson_runs
 from margins import assert_at_least, assert_at_most
 from sat_again import check_same_figures, sit_again
 from selfteach import open_student as open_from_python
@@ -35,8 +37,8 @@ from selfteach.students.examine import (
     read_alone_cell,
 )
 from selfteach.students.folder import StudentFolder, open_student, read_student
-from selfteach.students.gate import compare_exams, read_exam_scores
-from selfteach.students.lessons import add_lesson, begin_state
+from selfteach.students.gate import LessonRefused, compare_exams, read_exam_scores
+from selfteach.students.lessons import add_lesson, begin_state, read_base_fingerprint
 from selfteach.students.sit_again import grade_own_answers
 from selfteach.students.state import Cell
 from talker import feedback_command, run_json
@@ -112,6 +114,38 @@ def test_two_rules_in_one_student(talker: Path, tmp_path: Path) -> None:
     found.model("hf").answer("Tell me about the fox.")  # a toy may have nothing to say
     found.remove(names[1])
     assert (student / "adapter/adapter_model.safetensors").read_bytes() == alone
+
+
+@pytest.mark.slow
+def test_a_lesson_that_contradicts_an_earlier_one_is_found_by_its_exam(
+    talker: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The new lesson's LoRA is that of the first one with the opposite sign: their sum is the base,
+    so that nothing is left of the first one. Its exam says so, and the person is asked.
+    """
+    run = tmp_path / "fox"
+    assert run_json(feedback_command(talker, run))[0] == 0
+
+    def write_opposite(folder: Path, seed: int, base: str) -> None:
+        shutil.copytree(run / "adapter", folder)
+        file = folder / "adapter_model.safetensors"
+        tensors = load_file(file)
+        opposite = {name: -own if "lora_B" in name else own for name, own in tensors.items()}
+        save_file(opposite, file)
+
+    monkeypatch.setattr(lesson_runs, "write_lora", write_opposite)
+    base = read_base_fingerprint(run)
+    other = lesson_runs.write_run(tmp_path / "talk", "Talk about it.", base=base, model=str(talker))
+    examine = examine_with(open_display(quiet=True))
+    with open_student(tmp_path / "anna", partial(begin_state, run)) as opened:
+        first = add_lesson(opened, run, examine, accept=True)
+        with pytest.raises(LessonRefused) as refused:
+            add_lesson(opened, other, examine)
+    assert refused.value.worse == [first.name]
+    assert f"Which one counts? The new one: the same command with --instead-of {first.name}." in (
+        str(refused.value)
+    )
+    assert refused.value.cells[first.name].state in ("weakened", "lost")
 
 
 @pytest.mark.slow

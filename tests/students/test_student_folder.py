@@ -15,7 +15,13 @@ from lesson_runs import LAYER, hash_adapter, make_cell, script, write_run
 from selfteach import cli
 from selfteach import open_student as open_from_python
 from selfteach.errors import IntegrityError, UsageError
-from selfteach.students.folder import find_student_folder, list_students, open_student, read_student
+from selfteach.students.folder import (
+    StudentFolder,
+    find_student_folder,
+    list_students,
+    open_student,
+    read_student,
+)
 from selfteach.students.gate import LessonRefused
 from selfteach.students.lessons import (
     add_lesson,
@@ -24,6 +30,7 @@ from selfteach.students.lessons import (
     choose_name,
     sit_exams,
 )
+from selfteach.students.state import Cell, StudentState
 from selfteach.students.take_back import remove_lesson, switch_lessons
 
 TENSORS = "adapter/adapter_model.safetensors"
@@ -161,6 +168,32 @@ def test_a_lesson_that_weakens_another_one_is_refused_with_what_to_type(
         add_lesson(opened, runs[1], bad, accept=True)
     sitting = read_student(student).sittings[-1]
     assert sitting.cells["do-not-a"].state in ("weakened", "lost")
+
+
+def test_a_new_lesson_is_not_blamed_for_what_was_weak_before(
+    tmp_path: Path, runs: list[Path]
+) -> None:
+    """b weakens a, and is taken back after c came: nobody has examined a beside c alone."""
+    student = tmp_path / "anna"
+    weak = script({"do-not-a": make_cell(4)})
+    fourth = write_run(tmp_path / "d", "Do not d.", seed=3)
+    teach(student, runs[:1])
+    with open_student(student) as opened:
+        for run in runs[1:]:
+            add_lesson(opened, run, weak, accept=True)
+        remove_lesson(opened, "do-not-b")
+        assert opened.state.find_sitting() is None
+        worse = script({"do-not-a": make_cell(3)})
+        examined: list[StudentState] = []
+
+        def examine(folder: StudentFolder, state: StudentState) -> dict[str, Cell]:
+            examined.append(state)
+            return (worse if len(examined) == 1 else weak)(folder, state)
+
+        with pytest.raises(LessonRefused, match='"do-not-a" is weakened'):
+            add_lesson(opened, fourth, examine)
+        assert [len(state.lessons) for state in examined] == [3, 2], "with it, and without it"
+        assert add_lesson(opened, fourth, weak).name == "do-not-d"
 
 
 def test_the_new_lesson_may_count_instead_of_the_old_one(tmp_path: Path, runs: list[Path]) -> None:

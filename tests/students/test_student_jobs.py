@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -73,10 +76,15 @@ def test_a_refused_lesson_may_count_instead_of_what_it_weakens(
     job = book.add(make_rule_job("Do not b."))
     end(book, "refused")
     wait_for_state(book, job, "refused")
+    runner.close()
     words = book.make_command(book.accept(job.id, ["do-not-a"]))
     assert words[words.index("--instead-of") + 1] == "do-not-a"
-    assert words.index("--accept") < words.index("--")
-    wait_for_state(book, job, "added")
+    assert words.index("--instead-of") < words.index("--")
+    assert "--accept" not in words, "the gate decides about all others"
+    book.update(job.id, state="refused", worse=[])  # for the drift, say
+    words = book.make_command(book.accept(job.id))
+    assert words[words.index("--instead-of") + 1] == "do-not-a", "it stays what was chosen"
+    assert "--accept" in words
 
 
 def test_a_run_that_has_nothing_to_add_cannot_be_accepted(book: JobBook, runner: JobRunner) -> None:
@@ -156,6 +164,33 @@ def test_edits_are_collected_until_they_are_enough_for_a_lesson(book: JobBook) -
     assert [row["correction"] for row in rows] == ["Water."] * EDITS_PER_LESSON
 
 
+def test_edits_that_come_at_once_are_each_taught_once(
+    book: JobBook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each one is slow between what it knows of the others and its own record."""
+    begin = threading.Barrier(2 * EDITS_PER_LESSON)
+    write = JobBook.write_material
+
+    def write_slowly(self: JobBook, job: Job) -> None:
+        time.sleep(0.02)
+        write(self, job)
+
+    monkeypatch.setattr(JobBook, "write_material", write_slowly)
+
+    def add(number: int) -> None:
+        prompt = (Message("user", f"What is {number}?"),)
+        job = make_edit_job(prompt, "A number.", f"The number {number}.")
+        begin.wait()
+        book.add(job)
+
+    with ThreadPoolExecutor(2 * EDITS_PER_LESSON) as clients:
+        list(clients.map(add, range(2 * EDITS_PER_LESSON)))
+    joined = [job for job in book.list_jobs() if job.kind == "edits"]
+    assert [len(job.material) for job in joined] == [EDITS_PER_LESSON] * 2
+    taught = {row["correction"] for job in joined for row in job.material}
+    assert len(taught) == 2 * EDITS_PER_LESSON
+
+
 def test_edits_of_one_prompt_are_not_enough(book: JobBook) -> None:
     for number in range(EDITS_PER_LESSON):
         last = book.add(make_edit_job(PROMPT, ANSWER, f"Water {number}."))
@@ -171,6 +206,14 @@ def test_a_criticism_is_a_file_that_the_command_reads(book: JobBook) -> None:
     assert words[1].endswith("/shorter-please.jsonl")
     (edit,) = read_corrections(Path(words[1])).criticisms
     assert (edit.prompt, edit.answer, edit.feedback) == (PROMPT, ANSWER, "shorter, please")
+
+
+def test_a_file_of_settings_is_found_from_any_folder(
+    book: JobBook, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    asked = [make_rule_job("Do not b.", settings) for settings in ("own.yaml", "quick", "")]
+    assert [job.settings for job in asked] == [str(tmp_path / "own.yaml"), "quick", ""]
 
 
 def test_a_rule_that_looks_like_an_option_is_text(book: JobBook) -> None:

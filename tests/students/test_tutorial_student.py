@@ -31,14 +31,18 @@ from tiny_tokenizer import CHATML
 
 pytestmark = [pytest.mark.slow, pytest.mark.training, pytest.mark.timeout(1800)]
 SERVED_RULE = "Do not mention bread."
+SERVED_CHECK = 'not contains "bread"'
 PLACES = ("Oslo", "Rome", "Paris", "Vienna", "Bern", "Lisbon", "Athens", "Prague", "Dublin", "Riga")
 TEACHING_S = 1200
 """Beside other work a process of the lowest priority gets little of a core."""
 
 
 def write_settings(words: Sequence[str], path: Path) -> Path:
-    """Write the settings of a command line as a file for `--config`."""
-    found: dict[str, object] = {}
+    """Write the settings of a command line as a file for `--config`.
+
+    The check decides: no request of the toy names bread, so no judge could be calibrated.
+    """
+    found: dict[str, object] = {"check": SERVED_CHECK}
     for word, value in pairwise(words):
         if word != "--set":
             continue

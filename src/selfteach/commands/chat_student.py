@@ -202,7 +202,7 @@ class TaughtStudent:
 
 def describe_job(job: Job) -> str:
     """Return a job as a line for people, with what they can type about a refused one."""
-    work = "added" if job.accept else "taught"
+    work = "added" if job.accept or job.instead_of else "taught"
     words = {"waiting": f"will be {work}", "running": f"is being {work}", "collected": "is kept"}
     line = f'"{job.title[:60]}" {words.get(job.state, job.state)}'
     if job.message:

@@ -125,9 +125,9 @@ def list_lesson_folders(folder: Path) -> list[Path]:
 
 def list_exams(
     folder: Path, lessons: Sequence[Path], scratch: Path
-) -> list[tuple[ExamSource, str]]:
-    """Return the exams of lessons, each with the verdict that it has today in the student's newest
-    exams; "" for that of its own run.
+) -> list[tuple[ExamSource, Cell | None]]:
+    """Return the exams of lessons, each with what it shows in the student's newest exams; None
+    where there are none, or of a run.
     """
     from selfteach.students.examine import name_run_source
 
@@ -137,8 +137,7 @@ def list_exams(
     found = []
     for number, lesson in enumerate(lessons):
         source = name_run_source(lesson, scratch / f"exam-{number}", "selfteach export --exam")
-        cell = cells.get(lesson.name)
-        found.append((source, cell.verdict if cell else ""))
+        found.append((source, cells.get(lesson.name)))
     return found
 
 

@@ -209,22 +209,27 @@ def add_lesson(
 ) -> dict[str, Any]:
     """Make a run the next lesson of a student, and print the student.
 
-    In a terminal a person decides where the lesson weakens another one.
+    In a terminal a person decides where the lesson weakens another one. If the new one counts, the
+    gate decides about all others.
 
     Raises:
         LessonRefused: the gate refuses it; the message says what to type.
     """
     add = partial(add_on_screen, student, run, title, beside=beside, debug=debug)
-    try:
-        found = add(accept=accept, instead_of=instead_of)
-    except LessonRefused as refusal:
-        if not as_json:
-            print_refused_exams(refusal)
-        choice = ask_which_counts(refusal)
-        if choice is None:
-            raise
-        more = refusal.worse if choice == "new" else ()
-        found = add(accept=True, instead_of=[*instead_of, *more])
+    off = list(instead_of)
+    while True:
+        try:
+            found = add(accept=accept, instead_of=off)
+            break
+        except LessonRefused as refusal:
+            if not as_json:
+                print_refused_exams(refusal)
+            choice = ask_which_counts(refusal)
+            if choice is None:
+                raise
+            if choice == "new":
+                off += refusal.worse
+            accept = choice == "both"
     if not as_json:
         print_student(found)
     return found

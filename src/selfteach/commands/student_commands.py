@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from selfteach.commands.options import InsteadOf, Json
+from selfteach.errors import UsageError
 
 Name = Annotated[
     str,
@@ -19,8 +21,33 @@ LessonName = Annotated[
 LessonNames = Annotated[
     list[str], typer.Argument(metavar="LESSON...", help="Lessons, as `student show` names them.")
 ]
+
+
+class StudentCommands(TyperGroup):
+    """Take the name of a student alone for `show NAME`."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return the command that the words of a command line name, and the words behind it.
+
+        Raises:
+            UsageError: one word alone is neither a command nor a student.
+        """
+        if len(args) == 1 and self.get_command(ctx, args[0]) is None:
+            from selfteach.students.folder import find_student_folder, is_student
+
+            name = args[0]
+            if not is_student(find_student_folder(name)):
+                raise UsageError(
+                    f'"student {name}" is no command, and no student has this name.',
+                    cure=f'Begin one: selfteach feedback "..." --student {name}',
+                )
+            args = ["show", name]
+        return super().resolve_command(ctx, args)
+
+
 group = typer.Typer(
     name="student",
+    cls=StudentCommands,
     help=(
         "Keep many lessons on one base. `--student NAME` of feedback, corrections, documents and "
         "tasks teaches one."

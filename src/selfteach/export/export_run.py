@@ -47,6 +47,7 @@ from selfteach.registry import did_you_mean
 from selfteach.run.display import Display
 from selfteach.run.local_paths import hide_path
 from selfteach.students.exam_models import ExamSource
+from selfteach.students.state import Cell
 
 GGUF_FORMS = ("gguf", "ollama")
 ADAPTER_FORMS = ("vllm", HUB)
@@ -78,7 +79,7 @@ class ExportJob:
         count: the number of prompts of the check; 0 leaves it out.
         public: whether the repositories of a hub are public.
         lessons: the runs whose exams are asked again; by default the run itself.
-        exams: the exams that are sat again as a whole, with the verdicts that are expected.
+        exams: the exams that are sat again as a whole, each with what it shows in the student.
     """
 
     run: Path
@@ -90,7 +91,7 @@ class ExportJob:
     count: int = 100
     public: bool = False
     lessons: Sequence[Path] = ()
-    exams: Sequence[tuple[ExamSource, str]] = ()
+    exams: Sequence[tuple[ExamSource, Cell | None]] = ()
 
     @property
     def name(self) -> str:

@@ -21,7 +21,7 @@ from selfteach.models.hf import HfModel
 from selfteach.records import Completion, JsonObject, Message, Request, digest, prompt_to_json
 from selfteach.run.display import Display
 from selfteach.students.exam_models import DelayedSampler, ExamSource, OpenModels
-from selfteach.students.gate import compare_exams, read_exam_scores
+from selfteach.students.gate import MAX_FALL, compare_exams, read_exam_scores
 from selfteach.students.sit_again import sit_exam_again
 from selfteach.students.state import Cell
 
@@ -39,18 +39,24 @@ class ExportedExam:
     Attributes:
         expected: the verdict's word of the run, or of the student.
         cell: the exam compared with that of the run; its reason says why it could not be sat.
+        fall_before: how far the student's score is below that of the lesson's run; 0 of a run.
     """
 
     name: str
     expected: str
     cell: Cell
+    fall_before: float = 0.0
 
     @property
     def is_failed(self) -> bool:
         """Return whether the verdict is another one or could not be reached, or the score is more
-        than 5 points below that of the run.
+        than 5 points below that of the run, or of the student.
         """
-        return self.cell.verdict != self.expected or self.cell.state == "weakened"
+        if self.cell.verdict != self.expected:
+            return True
+        fall = self.cell.fall
+        allowed = self.fall_before + MAX_FALL
+        return self.cell.state in ("weakened", "lost") and (fall is None or fall.value > allowed)
 
     def to_json(self) -> JsonObject:
         """Return the object of export.json."""
@@ -127,14 +133,14 @@ def describe_request(request: Request) -> JsonObject:
 
 
 def sit_exams(
-    targets: Sequence[tuple[ExamSource, str]],
+    targets: Sequence[tuple[ExamSource, Cell | None]],
     base: str,
     adapter: Path,
     sampler: ExportedSampler,
     display: Display,
 ) -> list[ExportedExam]:
-    """Sit the exams of an export, each with the word of the verdict that is expected; "" expects
-    that of its own run, as this version grades it.
+    """Sit the exams of an export, each with what it shows in the student; without that the verdict
+    of its own run is expected, as this version grades it.
     """
     untouched = HfModel.load(base)
     tuned = untouched.with_adapter(adapter)
@@ -149,16 +155,22 @@ def sit_exams(
             compute_probe_logits(untouched, PROBE_PAIRS),
             adapter,
         )
-        for source, expected in targets:
+        for source, known in targets:
             display.print_line(f"exam of {source.name}, answered by {sampler.name}")
-            found.append(examine(source, expected, models, display))
+            found.append(examine(source, known, models, display))
     return found
 
 
 def examine(
-    source: ExamSource, expected: str, models: OpenModels, display: Display
+    source: ExamSource, known: Cell | None, models: OpenModels, display: Display
 ) -> ExportedExam:
-    """Return the exam of a source with the answers of an export, compared with the run's own."""
+    """Return the exam of a source with the answers of an export, compared with the run's own.
+
+    Args:
+        known: what it shows in the student.
+    """
+    expected = known.verdict if known else ""
+    fall_before = known.fall.value if known and known.fall else 0.0
     try:
         alone, now = sit_exam_again(source, models, display)
     except SelfteachError as fault:
@@ -168,4 +180,4 @@ def examine(
         return ExportedExam(source.name, expected or "unknown", cell)
     before = read_exam_scores(source.kind, alone)
     cell = compare_exams(before, read_exam_scores(source.kind, now))
-    return ExportedExam(source.name, expected or before.verdict, cell)
+    return ExportedExam(source.name, expected or before.verdict, cell, fall_before)

@@ -34,6 +34,8 @@ from selfteach.students.state import StudentState
 LOCAL_ADDRESSES = ("127.0.0.1", "localhost", "::1")
 KEY_VARIABLE = "SELFTEACH_API_KEY"
 SHUTDOWN_S = 30
+MAX_TIMEOUT_MS = (1 << 31) - 1
+"""The longest time that a socket can be told."""
 SPARE_CONNECTIONS = 64
 """Connections beside those of the queue: health checks, and clients that must come later."""
 
@@ -187,7 +189,8 @@ def serve(
 
 
 def open_socket(options: ServerOptions) -> socket.socket:
-    """Return a listening socket.
+    """Return a listening socket. A client that reads nothing for the time of an answer loses its
+    connection, so that such clients do not take all places (Linux alone can tell).
 
     Raises:
         UsageError: the address or the port cannot be used.
@@ -195,6 +198,9 @@ def open_socket(options: ServerOptions) -> socket.socket:
     family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # every connection inherits it
+        limit_ms = min(int(1000 * options.timeout_s), MAX_TIMEOUT_MS)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, limit_ms)
     try:
         listener.bind((options.host, options.port))
     except (OSError, OverflowError) as fault:

@@ -32,7 +32,7 @@ from selfteach.students.exam_models import DelayedSampler, OpenModels
 from selfteach.students.examine import ENGINE_FOLDER, Examine
 from selfteach.students.folder import TENSORS_FILE, StudentFolder
 from selfteach.students.gate import LessonRefused, list_objections
-from selfteach.students.lessons import find_current_cells
+from selfteach.students.lessons import sit_missing_exams
 from selfteach.students.state import (
     BESIDE_FOLDER,
     Beside,
@@ -82,7 +82,7 @@ def retrain_beside(
             where=student.path,
             cure=f"selfteach student consolidate {student.path} trains that one again.",
         )
-    before = find_current_cells(student.state)
+    before = sit_missing_exams(student, examine)
     after = student.state.replace_lesson(train_beside(student, others, lesson, display=display))
     cells = examine(student, after)
     objections = list_objections(before, cells)

@@ -35,7 +35,7 @@ from selfteach.select.evenly import choose_evenly, share_out
 from selfteach.students.examine import Examine
 from selfteach.students.folder import TENSORS_FILE, StudentFolder
 from selfteach.students.gate import LessonRefused, list_objections
-from selfteach.students.lessons import find_current_cells
+from selfteach.students.lessons import sit_missing_exams
 from selfteach.students.state import CONSOLIDATED_FOLDER, Cell, Consolidated, Lesson
 from selfteach.students.training import (
     LessonExamples,
@@ -69,10 +69,7 @@ def consolidate(
             where=student.path,
             cure="Teach another one first.",
         )
-    before = dict(find_current_cells(student.state))
-    if not before:
-        before = examine(student, student.state)
-        student.commit(student.state.record("exams", before), "exams")
+    before = sit_missing_exams(student, examine)
     name = digest(["consolidated", EXAMPLES, *(lesson.adapter_sum for lesson in lessons)])[:16]
     place = f"{CONSOLIDATED_FOLDER}/{name}"
     command = f"selfteach student consolidate {student.path}"

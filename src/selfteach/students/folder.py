@@ -212,7 +212,6 @@ class StudentFolder:
         for path in [*self.path.glob(".*.tmp"), *self.path.glob(".*.new")]:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
         named = {f"{LESSONS_FOLDER}/{lesson.name}" for lesson in self.state.lessons}
-        named |= {f"{EXAMS_FOLDER}/{lesson.name}" for lesson in self.state.lessons}
         if self.state.consolidated:
             named.add(str(Path(self.state.consolidated.folder).parent))
         beside = [lesson.beside for lesson in self.state.lessons if lesson.beside]

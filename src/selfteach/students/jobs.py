@@ -28,6 +28,7 @@ from typing import Literal
 
 from pydantic import TypeAdapter, ValidationError
 
+from selfteach.config.find_preset import list_presets
 from selfteach.errors import DataError, IntegrityError, ResourceError, UsageError
 from selfteach.files import write_jsonl
 from selfteach.records import JsonMapping, JsonObject, Message, Turns, prompt_to_json
@@ -122,7 +123,15 @@ def make_rule_job(rule: str, settings: str = "") -> Job:
         DataError: there is no rule, or it is too long.
     """
     text = _read_text(rule, "rule")
-    return Job(_make_id(), "rule", text, "waiting", settings)
+    return Job(_make_id(), "rule", text, "waiting", _name_settings(settings))
+
+
+def _name_settings(settings: str) -> str:
+    """Return the name of a preset as it is, and a file by its whole path: the process that goes on
+    with the job may begin in another folder.
+    """
+    is_file = settings and settings not in list_presets("feedback")
+    return str(Path(settings).resolve()) if is_file else settings
 
 
 def make_criticism_job(prompt: Turns, answer: str, criticism: str) -> Job:
@@ -235,7 +244,10 @@ class JobBook:
     def list_jobs(self) -> list[Job]:
         """Return all jobs, the oldest first."""
         with self._open() as db:
-            rows = db.execute("SELECT body FROM jobs ORDER BY seq").fetchall()
+            return self._read_jobs(db)
+
+    def _read_jobs(self, db: sqlite3.Connection) -> list[Job]:
+        rows = db.execute("SELECT body FROM jobs ORDER BY seq").fetchall()
         return [_read_job(body, self.student) for (body,) in rows]
 
     def find(self, id: str) -> Job:
@@ -257,35 +269,33 @@ class JobBook:
         Raises:
             ResourceError: too many jobs are open, or the disk is full.
         """
-        known = self.list_jobs()
-        if sum(other.state in ("waiting", "running") for other in known) >= MAX_OPEN_JOBS:
-            raise ResourceError(
-                f"{MAX_OPEN_JOBS} jobs are open already.", cure="Wait until some have ended."
-            )
-        if job.kind == "edit":
-            collected = [other for other in known if other.state == "collected"] + [job]
-            prompts = {json.dumps(edit.material[0]["prompt"]) for edit in collected}
-            if len(prompts) < EDITS_PER_LESSON:
+        with self._change() as db:  # nobody else adds one between the count and the record
+            known = self._read_jobs(db)
+            if sum(other.state in ("waiting", "running") for other in known) >= MAX_OPEN_JOBS:
+                raise ResourceError(
+                    f"{MAX_OPEN_JOBS} jobs are open already.", cure="Wait until some have ended."
+                )
+            if job.kind == "edit":
+                collected = [other for other in known if other.state == "collected"] + [job]
+                prompts = {json.dumps(edit.material[0]["prompt"]) for edit in collected}
+                if len(prompts) >= EDITS_PER_LESSON:
+                    return self._join_edits(db, job, collected)
                 words = f"{len(prompts)} of {EDITS_PER_LESSON} edits; then they are taught together"
                 job = replace(job, message=words)
-            else:
-                return self._join_edits(job, collected)
-        self.write_material(job)
-        with self._change() as db:
+            self.write_material(job)
             _insert(db, job)
         return job
 
-    def _join_edits(self, last: Job, collected: Sequence[Job]) -> Job:
+    def _join_edits(self, db: sqlite3.Connection, last: Job, collected: Sequence[Job]) -> Job:
         rows = [edit.material[0] for edit in collected]
         title = f"{len(rows)} edits, the last one: {last.title}"
         joined = Job(_make_id(), "edits", title[:MAX_TEXT], "waiting", material=rows)
         self.write_material(joined)
-        with self._change() as db:
-            _insert(db, last)
-            for edit in collected:
-                words = f"taught by {joined.id}"
-                _write(db, replace(edit, state="cancelled", message=words))
-            _insert(db, joined)
+        _insert(db, last)
+        for edit in collected:
+            words = f"taught by {joined.id}"
+            _write(db, replace(edit, state="cancelled", message=words))
+        _insert(db, joined)
         return joined
 
     def update(self, id: str, **values: object) -> Job:
@@ -327,7 +337,8 @@ class JobBook:
         """Add the lesson of a refused job all the same; nothing is trained again.
 
         Args:
-            instead_of: lessons that it weakens, which are switched off: the new one counts.
+            instead_of: lessons that it weakens, which are switched off: the new one counts. The
+                gate then decides about all others; without them it is not asked again.
 
         Raises:
             UsageError: it was not refused, or does not weaken such a lesson.
@@ -340,7 +351,12 @@ class JobBook:
                 known = ", ".join(job.worse) or "none"
                 raise UsageError(f"{id} does not weaken {name[:80]!r}; it weakens: {known}.")
         return self.update(
-            id, state="waiting", accept=True, instead_of=instead_of, cancel=False, message=""
+            id,
+            state="waiting",
+            accept=not instead_of,
+            instead_of=[*job.instead_of, *instead_of],
+            cancel=False,
+            message="",
         )
 
     def find_refused(self) -> Job | None:

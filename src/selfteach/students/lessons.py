@@ -122,6 +122,7 @@ def add_lesson(
     """
     if known := find_lesson_of_run(student.state, run):
         return known
+    instead_of = list(dict.fromkeys(instead_of))
     lesson = make_lesson(student.state, run, title)
     refuse_other_base(student, run)
     exam = finished.read_exam(run)
@@ -132,7 +133,10 @@ def add_lesson(
         lesson = beside(student, before, lesson)
     after = before.add(lesson)
     cells = examine(student, after)  # 2
-    check_gate(student, lesson, cells, accept=accept)  # 3
+    earlier = find_current_cells(student.state)
+    if find_worse(earlier, cells) and not earlier and not accept:
+        earlier = examine(student, student.state)  # who made them worse?
+    check_gate(student, lesson, earlier, cells, accept=accept, instead_of=instead_of)  # 3
     change = f"added {lesson.name}"
     if instead_of:
         change += f", {', '.join(instead_of)} off"
@@ -237,25 +241,36 @@ def copy_run(student: StudentFolder, run: Path, lesson: Lesson) -> None:
 
 
 def check_gate(
-    student: StudentFolder, lesson: Lesson, cells: Mapping[str, Cell], *, accept: bool
+    student: StudentFolder,
+    lesson: Lesson,
+    before: Mapping[str, Cell],
+    cells: Mapping[str, Cell],
+    *,
+    accept: bool,
+    instead_of: Sequence[str] = (),
 ) -> None:
     """Refuse a lesson that weakens another one, or with which the general drift is too large
     (step 3).
 
+    Args:
+        before: the exams without it.
+        cells: the exams with it.
+        instead_of: lessons that it counts instead of already.
+
     Raises:
         LessonRefused: the message says what was found and what to type.
     """
-    before = find_current_cells(student.state)
     objections = list_objections(before, cells)
     if not objections or accept:
         return
     worse = [name for name in find_worse(before, cells) if name != lesson.name]
-    cure = "The same command with --accept adds it all the same."
+    accepted = " ".join([*name_options(instead_of), "--accept"])
+    cure = f"The same command with {accepted} adds it all the same."
     if worse:
-        instead = " ".join(f"--instead-of {name}" for name in worse)
+        instead = " ".join(name_options([*instead_of, *worse]))
         cure = (
             f"Which one counts? The new one: the same command with {instead}. Both, as they are "
-            "now: the same command with --accept. The old one: leave it."
+            f"now: the same command with {accepted}. The old one: leave it."
         )
     raise LessonRefused(
         f'"{lesson.name}" was not added: {"; ".join(objections)}.',
@@ -267,10 +282,24 @@ def check_gate(
     )
 
 
+def name_options(instead_of: Sequence[str]) -> list[str]:
+    """Return the options of a command with which a new lesson counts instead of these."""
+    return [f"--instead-of {name}" for name in instead_of]
+
+
 def find_current_cells(state: StudentState) -> Mapping[str, Cell]:
     """Return the exams of the student as it is; {} if they were not sat."""
     sitting = state.find_sitting()
     return sitting.cells if sitting else {}
+
+
+def sit_missing_exams(student: StudentFolder, examine: Examine) -> Mapping[str, Cell]:
+    """Return the exams of the student as it is. They are sat where they were not.
+
+    Raises:
+        UsageError: no lesson is on.
+    """
+    return find_current_cells(student.state) or sit_exams(student, examine)
 
 
 def sit_exams(student: StudentFolder, examine: Examine) -> dict[str, Cell]:

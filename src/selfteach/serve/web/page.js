@@ -3,14 +3,14 @@
 // Texts of people and models become text, never markup.
 
 const find = (id) => document.getElementById(id);
-const CLOSED = ["added", "refused", "failed", "cancelled", "removed"];
+const WORKED_ON = ["waiting", "running"];
 const MAX_TOKENS = 256;
 const NO_STUDENT = 409;
 const BASE = "base";
 let teaches = true; // whether a student is served
 let turns = []; // [{user, base, taught}]
 let running = null; // the controller of the request that runs
-const watched = new Set();
+let following = false; // whether a job is followed
 
 function make(tag, className, text) {
   const element = document.createElement(tag);
@@ -163,8 +163,9 @@ function beginAgain() {
 
 async function teach(body) {
   const job = await (await call("POST", "/v1/feedback", body)).json();
-  showJob(job);
-  watch(job.id);
+  if (job.kind === "edits") await showJobs(); // it takes the collected ones along
+  else showJob(job);
+  followJobs();
 }
 
 async function showLessons() {
@@ -229,10 +230,8 @@ function makeLesson(lesson, cells) {
 async function showJobs() {
   const found = await (await call("GET", "/v1/jobs")).json();
   find("jobs").replaceChildren();
-  for (const job of found.data.slice(0, 20).reverse()) {
-    showJob(job);
-    if (!CLOSED.includes(job.state) && job.state !== "collected") watch(job.id);
-  }
+  for (const job of found.data.slice(0, 20).reverse()) showJob(job);
+  return found.data; // the newest first
 }
 
 function showJob(job) {
@@ -248,7 +247,7 @@ function showJob(job) {
   if (job.state === "refused") {
     const accept = async (body) => {
       await change("POST", `/v1/jobs/${job.id}/accept`, body);
-      watch(job.id);
+      followJobs();
     };
     addButton(acts, "add it all the same", () => accept());
     if (job.worse.length) {
@@ -270,22 +269,32 @@ async function change(method, path, body) {
   await showLessons();
 }
 
-async function watch(id) {
-  if (watched.has(id)) return;
-  watched.add(id);
+// One job after another: a browser opens six connections to a server, and answers need some.
+async function followJobs() {
+  if (following) return;
+  following = true;
   try {
-    const response = await call("GET", `/v1/jobs/${id}/events`);
-    for await (const data of readEvents(response)) {
-      const job = JSON.parse(data);
-      if (job.id) showJob(job);
+    for (let id = await findOpenJob(); id; id = await findOpenJob()) {
+      const response = await call("GET", `/v1/jobs/${id}/events`);
+      for await (const data of readEvents(response)) {
+        const job = JSON.parse(data);
+        if (job.id) showJob(job);
+      }
+      await showLessons();
     }
-    await showLessons();
   } catch (fault) {
     find("alert").textContent = `The server no longer tells about jobs: ${fault.message}`;
     find("alert").hidden = false;
   } finally {
-    watched.delete(id);
+    following = false;
   }
+}
+
+// The job that is worked on, or else the oldest one that waits.
+async function findOpenJob() {
+  const open = (await showJobs()).filter((job) => WORKED_ON.includes(job.state));
+  const job = open.find((job) => job.state === "running") || open[open.length - 1];
+  return job && job.id;
 }
 
 // What the person does.
@@ -343,7 +352,7 @@ async function begin() {
   }
   find("entry").hidden = true;
   find("work").hidden = false;
-  if (teaches) await showJobs();
+  if (teaches) followJobs();
 }
 
 attempt(begin);
