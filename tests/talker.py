@@ -214,7 +214,7 @@ def feedback_command(
     check: str = 'not contains "fox"',
 ) -> list[str]:
     """Return the command line that teaches a talker in some seconds; `more` overrides it."""
-    sets = """engine=hf ask.target=28 ask.near=10 ask.general=10 ask.more_outside=9
+    sets = """engine=hf ask.target=28 ask.near=10 ask.general=10 ask.more_outside=0
         ask.min_violations=0 ask.rounds=4 ask.max_overlap=0.7 probe.samples=2
         probe.max_tokens=14 search.tries=4 search.max_tokens=14
         balance.clusters=2 balance.rounds=1 balance.prompts=8
