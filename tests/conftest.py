@@ -31,7 +31,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 apply_switches()
-# nothing that is imported is garbage; pytest_collection_finish lets the collector begin
+# nothing that is imported is garbage; pytest_collection_finish lets the collector begin, except in
+# a process that only distributes tests
 gc.disable()
 
 
