@@ -31,6 +31,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 apply_switches()
+# nothing that is imported is garbage; pytest_collection_finish lets the collector begin, except in
+# a process that only distributes tests
+gc.disable()
 
 
 def write_tiny(
@@ -128,12 +131,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 def pytest_collection_finish() -> None:
-    """Exclude imported objects from garbage collection, and collect less often: a tenth of the
-    processor's time was collection.
+    """Begin garbage collection without the imported objects, and collect less often: a tenth of
+    the processor's time was collection.
     """
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000)
+    gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -172,6 +176,17 @@ def skip_certificates() -> Iterator[None]:
     """Read no certificates, 40 ms for every client: no test speaks TLS."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ssl.SSLContext, "load_verify_locations", lambda *_, **__: None)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def look_often() -> Iterator[None]:
+    """Look for the next job and for its end without long pauses, which a test would sleep."""
+    from selfteach.students import job_runner
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(job_runner, "POLL_S", 0.01)
+        patch.setattr(job_runner, "IDLE_S", 0.05)
         yield
 
 

@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Set
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -91,37 +92,52 @@ def room(module: str) -> str:
     return "commands" if part in ("__main__", "cli") else part
 
 
-def imports(tree: ast.AST, module: str) -> Iterator[str]:
-    """The modules of selfteach that a file imports, wherever in the file, except for type checkers
-    only.
+Import = ast.Import | ast.ImportFrom
+
+
+@cache
+def find_imports(source: str) -> tuple[tuple[Import, bool], ...]:
+    """Return every import, wherever in the file, and whether it is for type checkers only.
+
+    Most tests here read all files of the package, which takes seconds; so each is read once.
     """
+    return tuple(walk_imports(ast.parse(source)))
+
+
+def walk_imports(tree: ast.AST, for_checkers: bool = False) -> Iterator[tuple[Import, bool]]:
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.expr):
             continue  # no expression holds an import
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+        if isinstance(node, Import):
+            yield node, for_checkers
+        guarded = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+        yield from walk_imports(node, for_checkers or guarded)
+
+
+def imports(source: str, module: str) -> Iterator[str]:
+    """The modules of selfteach that a file imports, wherever in the file, except for type checkers
+    only.
+    """
+    for node, for_checkers in find_imports(source):
+        if for_checkers:
             continue
         if isinstance(node, ast.Import):
             yield from (
                 alias.name for alias in node.names if alias.name.split(".")[0] == "selfteach"
             )
-        elif isinstance(node, ast.ImportFrom) and node.level:
+        elif node.level:
             yield ".".join([*module.split(".")[: -node.level], *filter(None, [node.module])])
-        elif isinstance(node, ast.ImportFrom) and node.module == "selfteach":
+        elif node.module == "selfteach":
             yield from (f"selfteach.{alias.name}" for alias in node.names)
-        elif (
-            isinstance(node, ast.ImportFrom)
-            and node.module
-            and node.module.startswith("selfteach.")
-        ):
+        elif node.module and node.module.startswith("selfteach."):
             yield node.module
-        yield from imports(node, module)
 
 
 def faults(source: str, module: str) -> list[str]:
     """The imports of a file that point right, or to a neighbour that it may not know."""
     here = room(module)
     found = []
-    for target in imports(ast.parse(source), module):
+    for target in imports(source, module):
         there = room(target)
         if (here, there) in LAZY:
             continue
@@ -147,9 +163,9 @@ FILES = {
 }
 
 
-@pytest.mark.parametrize("module", FILES)
-def test_imports_point_left_only(module: str) -> None:
-    assert not faults(FILES[module].read_text("utf-8"), module)
+def test_imports_point_left_only() -> None:
+    sources = {module: path.read_text("utf-8") for module, path in FILES.items()}
+    assert [fault for module in sources for fault in faults(sources[module], module)] == []
 
 
 @pytest.mark.parametrize(
@@ -214,10 +230,10 @@ def every_import(source: str, module: str, package: bool, known: Set[str]) -> se
     parts = module.split(".")
     inside = parts if package else parts[:-1]
     found = set()
-    for node in ast.walk(ast.parse(source)):
+    for node, _ in find_imports(source):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
+        else:
             start = inside[: len(inside) - node.level + 1] if node.level else []
             target = ".".join([*start, *filter(None, [node.module])])
             submodules = {f"{target}.{alias.name}" for alias in node.names} & known
@@ -324,21 +340,21 @@ def test_saying_hello_loads_nothing_heavy(code: str) -> None:
     assert loaded(code) == set()
 
 
-@pytest.mark.parametrize(
-    "module",
-    [
-        "records",
-        "registry",
-        "config",
-        "errors",
-        "run.ledger",
-        "models",
-        "models.recorded",
-        "models.remote.endpoint",
-    ],
-)
-def test_the_floor_loads_nothing_heavy(module: str) -> None:
-    assert loaded(f"import selfteach.{module}") == set()
+FLOOR = [
+    "records",
+    "registry",
+    "config",
+    "errors",
+    "run.ledger",
+    "models",
+    "models.recorded",
+    "models.remote.endpoint",
+]
+
+
+def test_the_floor_loads_nothing_heavy() -> None:
+    code = "\n".join(f"import selfteach.{module}" for module in FLOOR)
+    assert loaded(code) == set()
 
 
 IMPORT = """
@@ -415,7 +431,7 @@ DESCRIBES_COMMANDS = {ROOT / "tools" / "reference.py"}
 
 def imports_commands(source: str) -> bool:
     """Whether a file imports the commands: what they do is in the API."""
-    found = imports(ast.parse(source), "selfteach.x")
+    found = imports(source, "selfteach.x")
     return any(name.split(".")[:2] == ["selfteach", "commands"] for name in found)
 
 

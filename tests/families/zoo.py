@@ -360,7 +360,9 @@ ZOO: dict[str, Family] = {
     "olmo_hybrid": Family("olmo_hybrid", {**GATED_DELTA, "num_hidden_layers": 4}, packs=False),
     "qwen3_5_text": Family("qwen3_5_text", {**GATED_DELTA, "num_hidden_layers": 4}, packs=False),
     "qwen3_next": Family(
-        "qwen3_next", {**GATED_DELTA, **EXPERTS, "num_hidden_layers": 4}, packs=False
+        "qwen3_next",
+        {**GATED_DELTA, **EXPERTS, "layer_types": ["linear_attention", "full_attention"]},
+        packs=False,
     ),
     "zamba2": Family(
         "zamba2",

@@ -219,7 +219,7 @@ def hostile(
 
     with Server(("127.0.0.1", 0), Handler) as http:
         server = Hostile(f"http://127.0.0.1:{http.server_address[1]}/v1", [])
-        thread = threading.Thread(target=http.serve_forever, args=(0.05,), daemon=True)
+        thread = threading.Thread(target=http.serve_forever, args=(0.005,), daemon=True)
         thread.start()
         try:
             yield server

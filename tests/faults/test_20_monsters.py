@@ -114,11 +114,11 @@ print(len(list(read_jsonl(Path(sys.argv[1]), bad))), len(bad), bad[0].fault)
 
 
 def test_a_line_without_end_is_read_in_bounded_memory(tmp_path: Path) -> None:
-    """A line of 600 MB (a sparse file) within 256 MB of address space."""
+    """A line of 300 MB (a sparse file) within 256 MB of address space."""
     path = tmp_path / "rows.jsonl"
     with path.open("wb") as handle:
         handle.write(b'{"a": 1}\n')
-        handle.truncate(600 << 20)
+        handle.truncate(300 << 20)
         handle.seek(0, 2)
         handle.write(b'\n{"a": 2}\n')
     done = subprocess.run(

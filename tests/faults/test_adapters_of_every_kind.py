@@ -77,7 +77,7 @@ def weights(trained: TrainingResult) -> bytes:
 # row 23
 
 
-@pytest.fixture(params=["no pad", "no template"])
+@pytest.fixture(scope="module", params=["no pad", "no template"])
 def odd(
     request: pytest.FixtureRequest, make_tiny: Any, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
@@ -193,8 +193,17 @@ def test_25_a_damaged_adapter_is_refused(
     assert str(tmp_path) in str(caught.value)
 
 
+@pytest.fixture(scope="module")
+def straight(tmp_path_factory: pytest.TempPathFactory) -> dict[str, TrainingResult]:
+    """A training of every kind without trouble."""
+    folder = tmp_path_factory.mktemp("straight")
+    return {name: learn(name, folder / name) for name in STEPWISE}
+
+
 @pytest.mark.parametrize("name", STEPWISE)
-def test_25_a_damaged_checkpoint_is_passed_over(name: str, tmp_path: Path) -> None:
+def test_25_a_damaged_checkpoint_is_passed_over(
+    name: str, straight: dict[str, TrainingResult], tmp_path: Path
+) -> None:
     with pytest.raises(Stop):
         learn(name, tmp_path / "stopped", stop=5)
     file = tmp_path / "stopped" / "checkpoints" / "step-000004" / "adapter.safetensors"
@@ -204,7 +213,7 @@ def test_25_a_damaged_checkpoint_is_passed_over(name: str, tmp_path: Path) -> No
         "checkpoint_passed_over",
         "resumed",
     ]
-    assert weights(resumed) == weights(learn(name, tmp_path / "straight"))
+    assert weights(resumed) == weights(straight[name])
 
 
 # -------------------------------------------------------------------------------------------------
@@ -213,9 +222,11 @@ def test_25_a_damaged_checkpoint_is_passed_over(name: str, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("name", STEPWISE)
 def test_26_with_less_memory_it_is_the_same_training(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str,
+    straight: dict[str, TrainingResult],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    large = learn(name, tmp_path / "large", checkpoint_every=0)
     whole = PackedModel.states
 
     def states(self: PackedModel, batch: Any) -> Any:
@@ -224,10 +235,10 @@ def test_26_with_less_memory_it_is_the_same_training(
         return whole(self, batch)
 
     monkeypatch.setattr(PackedModel, "states", states)
-    small = learn(name, tmp_path / "small", checkpoint_every=0)
-    assert (large.halvings, small.steps) == (0, large.steps)
+    small = learn(name, tmp_path, checkpoint_every=0)
+    assert (straight[name].halvings, small.steps) == (0, straight[name].steps)
     assert small.halvings > 0
-    for a, b in zip(large.curve, small.curve, strict=True):
+    for a, b in zip(straight[name].curve, small.curve, strict=True):
         assert b["loss"] == pytest.approx(a["loss"], rel=1e-3)
 
 

@@ -334,7 +334,7 @@ def test_nothing_is_sampled_that_the_table_does_not_show(
         (["--icl", "few"], "is no list of numbers"),
         (["--rates", "0"], "is no list of numbers"),
         (["--set", "ask.target=3"], "neither of training nor of the exam"),
-        (["--set", "exam.target=400"], "no longer lead to the prompts"),
+        (["--set", "exam.target=40"], "no longer lead to the prompts"),
     ],
 )
 def test_mistakes_are_refused(

@@ -52,6 +52,17 @@ def test_plain_text_stands_as_it_is(tokens):
     )
 
 
+def test_draws_of_a_prompt_are_encoded_once_and_do_not_share_their_ids(tokens, monkeypatch):
+    made = []
+    encode = tokens._encode
+    monkeypatch.setattr(tokens, "_encode", lambda prompt: made.append(prompt) or encode(prompt))
+    first = tokens.encode("A first draw.")
+    first.append(0)
+    assert tokens.encode("A first draw.") == first[:-1]
+    assert tokens.encode("Another prompt.") != first[:-1]
+    assert made == ["A first draw.", "Another prompt."]
+
+
 @settings(max_examples=80, deadline=None)
 @given(st.lists(st.sampled_from(NASTY), max_size=6), st.lists(st.sampled_from(NASTY), max_size=3))
 def test_user_text_never_becomes_a_control_token(tokens, parts, system):

@@ -88,13 +88,13 @@ def decided(texts: Sequence[str], threshold: float, **more) -> list[tuple[int, f
 
 
 @given(unicode_texts)
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_words_are_those_of_rouge_score(text):
     assert split_latin_words(text) == tokenize.tokenize(text, None)
 
 
 @given(unicode_texts, unicode_texts)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_a_pair_is_dropped_where_rouge_score_exceeds(one, other):
     score = ORACLE.score(one, other)["rougeL"].fmeasure
     for threshold in (0.3, 0.7):
@@ -127,7 +127,7 @@ def test_equals_brute_force(threshold, sizes, monkeypatch):
     st.sampled_from(THRESHOLDS),
     st.sampled_from([split_latin_words, split_words]),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_equals_brute_force_on_any_text(texts, threshold, words):
     assert decided(texts, threshold, words=words, workers=1) == brute(texts, threshold, words)
 
@@ -235,7 +235,7 @@ def test_beginnings_by_hand():
 
 
 @given(st.lists(st.integers(0, 40), max_size=60), st.lists(st.integers(0, 40), max_size=60))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_signatures_never_say_too_much(one, other):
     differ = (Counter(one) - Counter(other)).total() + (Counter(other) - Counter(one)).total()
     bits = compute_signatures([one, other])

@@ -4,6 +4,8 @@ right for those that count positions.
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -208,13 +210,13 @@ def test_training_learns_and_resumes_to_the_same_weights(
         weights={"in_scope": {"sft": 1.0}},
         batch_size=6,
         epochs=12,
-        checkpoint_every=3,
+        checkpoint_every=10,
         learning_rate=5e-3,
     )
     straight = train(Tiny(), make_examples(), settings, tmp_path / "a", seed=0)
 
     def halt(step: int, *_: object) -> None:
-        if step == 4:
+        if step == 13:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -231,26 +233,40 @@ def test_training_learns_and_resumes_to_the_same_weights(
 # saved and loaded again
 
 
-@pytest.fixture
-def saved(tiny: Path, tmp_path: Path):
-    """Saves a shaken adapter of a kind for the tiny model, and gives the states of the student that
-    saved it.
+Saved = Callable[[dict[str, Any]], tuple[Path, list[torch.Tensor]]]
+
+
+@pytest.fixture(scope="module")
+def saved(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Saved:
+    """Save a shaken adapter of each kind for the tiny model once; give its folder and the logits of
+    the student that saved it. The tests only read the folder.
     """
+    made: dict[str, tuple[Path, list[torch.Tensor]]] = {}
 
     def make(kind: dict[str, Any]) -> tuple[Path, list[torch.Tensor]]:
-        model = HfModel.load(tiny, dtype="float32", device="cpu")
-        adapter = shaken(attach_adapter(model, make_settings(kind), 0))
-        adapter.save(
-            tmp_path / "adapter", {"base": str(tiny), "base_fingerprint": model.fingerprint}
-        )
-        with adapter.merged():
-            found = [
-                logits for _, logits in sorted(model.answer_logits(PAIRS), key=lambda pair: pair[0])
-            ]
-        adapter.detach()
-        return tmp_path / "adapter", found
+        name = name_of(kind)
+        if name not in made:
+            made[name] = save_shaken(kind, tiny, tmp_path_factory.mktemp("saved") / "adapter")
+        return made[name]
 
     return make
+
+
+def save_shaken(kind: dict[str, Any], base: Path, folder: Path) -> tuple[Path, list[torch.Tensor]]:
+    model = HfModel.load(base, dtype="float32", device="cpu")
+    adapter = shaken(attach_adapter(model, make_settings(kind), 0))
+    adapter.save(folder, {"base": str(base), "base_fingerprint": model.fingerprint})
+    with adapter.merged():
+        found = [logits for _, logits in sorted(model.answer_logits(PAIRS), key=lambda p: p[0])]
+    return folder, found
+
+
+@pytest.fixture(scope="module")
+def other_bases(make_tiny: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Write a model of the same shape with other weights, and a narrow one."""
+    folder = tmp_path_factory.mktemp("bases")
+    other = make_tiny(folder / "other", seed=1)
+    return other, make_tiny(folder / "narrow", hidden_size=32, head_dim=8)
 
 
 PAIRS = [
@@ -262,7 +278,7 @@ PAIRS = [
 
 @each_kind
 def test_a_saved_one_is_loaded_again_and_answers_the_same(
-    kind: dict[str, Any], saved: Any, tiny: Path
+    kind: dict[str, Any], saved: Saved, tiny: Path
 ) -> None:
     folder, before = saved(kind)
     tuned, base = (
@@ -277,7 +293,7 @@ def test_a_saved_one_is_loaded_again_and_answers_the_same(
 
 @each_kind
 def test_it_samples_and_scores_what_its_logits_say(
-    kind: dict[str, Any], saved: Any, tiny: Path, monkeypatch: Any
+    kind: dict[str, Any], saved: Saved, tiny: Path, monkeypatch: Any
 ) -> None:
     folder, _ = saved(kind)
     tuned = HfModel.load(tiny, adapter=folder, dtype="float32", device="cpu")
@@ -312,21 +328,20 @@ def test_it_samples_and_scores_what_its_logits_say(
 
 @each_kind
 def test_another_base_is_refused_by_its_fingerprint(
-    kind: dict[str, Any], saved: Any, make_tiny: Any, tmp_path: Path
+    kind: dict[str, Any], saved: Saved, other_bases: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    folder, _ = saved(kind)
-    other = make_tiny(tmp_path / "other", seed=1)
+    other, narrow = other_bases
+    folder = shutil.copytree(saved(kind)[0], tmp_path / "adapter")
     with pytest.raises(IntegrityError, match="another base"):
         HfModel.load(other, adapter=folder)
     (folder / "selfteach.json").unlink()
-    narrow = make_tiny(tmp_path / "narrow", hidden_size=32, head_dim=8)
     with pytest.raises(UsageError, match="does not fit"):
         HfModel.load(narrow, adapter=folder)
 
 
 @each_kind
 def test_the_sampling_engine_is_chosen_by_what_can_be_merged(
-    kind: dict[str, Any], saved: Any, tiny: Path
+    kind: dict[str, Any], saved: Saved, tiny: Path
 ) -> None:
     pytest.importorskip("openvino_genai")
     folder, _ = saved(kind)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, astuple
+from dataclasses import astuple
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -25,6 +25,7 @@ from selfteach.records import (
     Prompt,
     Request,
     digest,
+    fields_to_json,
     get_user_text,
     prompt_to_json,
 )
@@ -121,7 +122,7 @@ class Recorded:
                 if request.stage == stage:
                     body = {
                         "prompt": prompt_to_json(request.prompt),
-                        "sampling": asdict(request.sampling),
+                        "sampling": fields_to_json(request.sampling),
                         "draw": request.draw,
                         "seed": request.seed,
                     }
@@ -131,7 +132,7 @@ class Recorded:
             assert self._sampler is not None, "this model does not sample"
             self._count_recorded(len(known))
             for group in _group_by_time(self._stream_fitting(self._sampler.stream, missing)):
-                self.ledger.record_answers((found.id, asdict(found)) for found in group)
+                self.ledger.record_answers((found.id, fields_to_json(found)) for found in group)
                 tokens = sum(found.tokens for found in group)
                 self.sampled_tokens += tokens
                 yield from map(self.limit, group)

@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import asdict, replace
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -101,6 +102,7 @@ class ChatTokenizer:
                 "counts in the loss where it ends an answer"
             )
         self._num_slow = 0
+        self._last: tuple[Prompt | None, list[int]] = (None, [])
         self._control_ids = _find_control_tokens(tokenizer)
         self._control = _make_control_pattern(self._control_ids)
         self._is_normalized = _has_normalized_control_tokens(tokenizer, self._control_ids)
@@ -113,11 +115,20 @@ class ChatTokenizer:
         Messages without a user's turn are followed by the header of that turn: the model then
         writes the request (Magpie, arXiv 2406.08464). Messages that end with the assistant's turn
         are an answer that has begun and continues.
+
+        Several draws of a prompt are encoded one after another: the last prompt's ids are kept.
         """
+        known, ids = self._last
+        if prompt != known:
+            ids = self._encode(prompt)
+            self._last = (prompt, ids)
+        return list(ids)
+
+    def _encode(self, prompt: Prompt) -> list[int]:
         if isinstance(prompt, str):
             return self._start + self._split_encode(prompt)
         if prompt and prompt[-1].role == "assistant":
-            return self.encode(prompt[:-1]) + self.encode_answer(prompt[-1].content, end=False)
+            return self._encode(prompt[:-1]) + self.encode_answer(prompt[-1].content, end=False)
         if not any(m.role == "user" for m in prompt):
             return self._user_header(prompt)
         return self._render(prompt, answer_follows=True)
@@ -149,7 +160,7 @@ class ChatTokenizer:
         )
         return (ids, start, len(ids) - tail) if len(ids) - tail > start else (ids, 0, len(ids))
 
-    @property
+    @cached_property
     def _start(self) -> list[int]:
         """Return the tokens that the tokenizer puts before plain text, if any."""
         ids = self._tokenize("a", special=True)
