@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import replace
 from functools import partial
@@ -17,7 +18,14 @@ from selfteach.run.display import SilentDisplay
 from selfteach.run.run_folder import Run
 from selfteach.select.evenly import share_out
 from selfteach.students import consolidate as consolidation
-from selfteach.students.consolidate import choose_examples, consolidate, drop_repeats
+from selfteach.students.consolidate import (
+    HELD_SHARE,
+    STEPS_PER_LESSON,
+    choose_examples,
+    consolidate,
+    drop_repeats,
+    merge_settings,
+)
 from selfteach.students.folder import StudentFolder, open_student, read_student
 from selfteach.students.gate import LessonRefused
 from selfteach.students.lessons import add_lesson, begin_state
@@ -128,6 +136,18 @@ def test_an_example_of_several_lessons_counts_once() -> None:
     assert drop_repeats([first, second, first]) == [[anchor, learned], others[1:], []]
     twice = make_lesson("a", [anchor, anchor])
     assert drop_repeats([twice]) == [[anchor, anchor]], "repeated on purpose"
+
+
+def test_each_lesson_gets_enough_steps_and_half_of_them_are_anchors() -> None:
+    held = [Example(f"a{i}", "general", make_prompt("?"), "yes") for i in range(4)]
+    learned = [Example(f"f{i}", "in_scope", make_prompt("?"), "yes") for i in range(12)]
+    own = [TrainConfig(epochs=2, batch_size=8), TrainConfig(epochs=3, batch_size=8)]
+    found = merge_settings(own, [*held, *learned])
+    assert found["min_share"] == {"general": HELD_SHARE}
+    assert found["epochs"] == math.ceil(2 * STEPS_PER_LESSON / 3), "24 rows are 3 steps"
+    many = merge_settings(own, [*held * 100, *learned * 20])
+    assert (many["min_share"], many["epochs"]) == ({}, 3)
+    assert merge_settings(own, learned)["min_share"] == {}, "nothing to repeat"
 
 
 def test_few_examples_are_all_taken() -> None:
