@@ -153,3 +153,23 @@ def test_paraphrases_count_once_and_are_kept_only_if_all_are() -> None:
     assert [list(places) for places in scores.groups] == [[0, 1], [2, 3]]
     assert scores.both("tuned") == [0.0, 1.0]
     assert scores.percent("tuned") == "50 %"
+
+
+def test_right_answers_of_the_base_are_chosen_by_others_than_those_that_are_compared() -> None:
+    """It keeps the rule greedily and in the sample that measures nothing else. In the sample that
+    is compared it breaks it twice, as often as the tuned model: that is no harm.
+    """
+    questions = [f"Do dogs like {i}?" for i in range(8)]
+
+    def say(greedy: str, sampled: Sequence[str], again: Sequence[str] = ()) -> Answers:
+        lists = [[greedy] * 8, sampled, again]
+        done = [[Completion(str(i), text, "stop", 3) for i, text in enumerate(t)] for t in lists]
+        return Answers(questions, *done)
+
+    base = say(GOOD, [BAD, BAD, *[GOOD] * 6], [GOOD] * 4 + [BAD] * 4)
+    scores = FORBIDS.score({"base": base, "tuned": say(BAD, [GOOD] * 3 + [BAD, BAD] + [GOOD] * 3)})
+    before, after = scores.list_right_before("tuned")
+    assert before == [False, False, True, True]
+    assert after == [True, True, True, False]
+    greedy = FORBIDS.score({"base": say(GOOD, []), "tuned": say(BAD, [])})
+    assert greedy.list_right_before("tuned") == ([True] * 8, [False] * 8), "without samples"

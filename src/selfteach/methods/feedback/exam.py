@@ -69,11 +69,13 @@ class RuleScores:
         groups: the places of the questions that ask the same in other words. Only those count on
             which the base breaks the rule, greedily or in a sample that measures nothing else; all
             of them if it breaks none.
+        right: the places of the questions on which the base keeps the rule in both answers.
     """
 
     greedy: Mapping[str, list[bool]]
     sampled: Mapping[str, list[bool]]
     groups: Sequence[Sequence[int]]
+    right: Sequence[int] = ()
 
     def kept(self, arm: str, flags: Mapping[str, list[bool]]) -> list[bool]:
         """Return for each group whether all of its answers keep the rule."""
@@ -86,13 +88,13 @@ class RuleScores:
         return found
 
     def list_right_before(self, arm: str) -> tuple[list[bool], list[bool]]:
-        """Return the greedy flags of the base and of an arm where the base keeps the rule in both
-        of its answers.
+        """Return the flags of the base and of an arm where the base kept the rule.
+
+        They are those of the samples: the prompts were chosen by the base's greedy answers, so
+        that it could only lose in these.
         """
-        sampled = self.sampled["base"] or self.greedy["base"]
-        pairs = zip(self.greedy["base"], sampled, strict=True)
-        right = [kept and again for kept, again in pairs]
-        return list(compress(self.greedy["base"], right)), list(compress(self.greedy[arm], right))
+        flags = self.sampled if self.sampled["base"] else self.greedy
+        return [flags["base"][i] for i in self.right], [flags[arm][i] for i in self.right]
 
     def both(self, arm: str) -> list[float]:
         """Return for each group the mean of the greedy and the sampled flag.
@@ -156,13 +158,16 @@ class RuleScorer:
         again = self.keeps(base.questions, base.again) or sampled["base"] or greedy["base"]
         groups: dict[str, list[int]] = {}
         broken = set()
+        right: list[int] = []
         for i, text in enumerate(base.questions):
             group = self.group_of.get(text, text)
             groups.setdefault(group, []).append(i)
-            if not (greedy["base"][i] and again[i]):
+            if greedy["base"][i] and again[i]:
+                right.append(i)
+            else:
                 broken.add(group)
         needed = [places for group, places in groups.items() if group in broken]
-        return RuleScores(greedy, sampled, needed or list(groups.values()))
+        return RuleScores(greedy, sampled, needed or list(groups.values()), right)
 
     def keeps(self, questions: Sequence[str], completions: Sequence[Completion]) -> list[bool]:
         """Return for each answer whether it keeps the rule."""
