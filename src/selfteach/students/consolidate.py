@@ -6,8 +6,8 @@ lessons.
   3  choose at most EXAMPLES of them, evenly over the lessons, and join them breadth first: the
      first one of every lesson, then the second one, ...
   4  train one adapter from the base, with the settings of the first lesson, as many epochs as the
-     lesson with the most had, or more where each lesson would get too few steps, and at least half
-     of each epoch anchors
+     lesson with the most had; where that gives each lesson too few steps, with more epochs, and at
+     least half of each one anchors
   5  sit all exams with it; keep it only if no lesson becomes worse
 
 Rank and size stay those of one lesson, and the time that of EXAMPLES, however many lessons there
@@ -52,7 +52,7 @@ from selfteach.students.training import (
 EXAMPLES = 4096
 """Examples of all lessons together: those of about eight rules. The time does not grow further."""
 HELD_SHARE = 0.5
-"""The least share of anchors. Each lesson alone had more: those that all have count once."""
+"""The least share of anchors where there are more epochs than any lesson had: they drift."""
 STEPS_PER_LESSON = 16
 """The least number of steps for each lesson. Twenty facts kept 81 % with 6, 97 % with 17."""
 
@@ -162,19 +162,20 @@ def merge_settings(
 
     There are as many epochs as the lesson with the most had: a rule with a condition wants more
     than others (docs/log/2026-11-rules.md). Lessons of few examples, which share their anchors,
-    need more: STEPS_PER_LESSON (docs/log/2026-11-students.md).
+    need more, and then HELD_SHARE anchors (docs/log/2026-11-students.md).
     """
     weights: dict[str, object] = {}
     for own in settings:
         weights |= own.weights
-    held = Counter(example.kind for example in examples if example.role == "hold")
-    num_held = held.total()
-    rows = len(examples)
+    epochs = max(own.epochs for own in settings)
     shares: dict[str, float] = {}
-    if 0 < num_held < HELD_SHARE * rows:
-        shares = {kind: HELD_SHARE * count / num_held for kind, count in held.items()}
-        rows = math.ceil((rows - num_held) / (1 - HELD_SHARE))
-    steps = math.ceil(rows / settings[0].batch_size)
-    least = math.ceil(STEPS_PER_LESSON * len(settings) / max(steps, 1))
-    epochs = max(least, *(own.epochs for own in settings))
+    wanted = STEPS_PER_LESSON * len(settings)
+    rows = len(examples)
+    if epochs * rows < wanted * settings[0].batch_size:
+        held = Counter(example.kind for example in examples if example.role == "hold")
+        num_held = held.total()
+        if 0 < num_held < HELD_SHARE * rows:
+            shares = {kind: HELD_SHARE * count / num_held for kind, count in held.items()}
+            rows = math.ceil((rows - num_held) / (1 - HELD_SHARE))
+        epochs = max(epochs, math.ceil(wanted / math.ceil(rows / settings[0].batch_size)))
     return {"weights": weights, "min_share": shares, "epochs": epochs}
