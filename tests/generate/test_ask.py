@@ -86,7 +86,10 @@ def fine(text: str) -> str:
 def asked(
     scope: str, count: int, subject: Subject = SUBJECT, model: Scripted | None = None, seed: int = 0
 ) -> list[GeneratedPrompt]:
-    return [a for a, _ in generate_prompts(model or writer(), subject, scope, count, fine, 5, seed)]  # type: ignore[arg-type]
+    return [
+        a
+        for a, _ in generate_prompts(model or writer(), subject, scope, count, fine, range(5), seed)
+    ]  # type: ignore[arg-type]
 
 
 def test_the_subject_with_its_words_and_siblings() -> None:
@@ -215,7 +218,8 @@ def test_other_forms_take_turns_with_their_own_worked_requests() -> None:
     )
     forms = {"a": (("tea", "Who drinks tea?"),), "b": (("ice", "Who eats ice?"),)}
     found = [
-        a.form for a, _ in generate_prompts(model, Subject(""), "general", 4, fine, 1, 0, forms)
+        a.form
+        for a, _ in generate_prompts(model, Subject(""), "general", 4, fine, range(1), 0, forms)
     ]
     assert found == ["a", "b", "a", "b"]
     assert seen[:2] == [
@@ -261,7 +265,7 @@ def test_a_rule_of_form_has_targets_about_anything() -> None:
 def test_it_stops_at_the_count_and_faults_do_not_count() -> None:
     refused = iter(["", "odd"] * 100)
     found = list(
-        generate_prompts(writer(), SUBJECT, "target", 10, lambda text: next(refused), 5, 0)
+        generate_prompts(writer(), SUBJECT, "target", 10, lambda text: next(refused), range(5), 0)
     )
     assert [fault for _, fault in found] == (["", "odd"] * 10)[: len(found)]
     assert sum(not fault for _, fault in found) == 10
@@ -269,7 +273,9 @@ def test_it_stops_at_the_count_and_faults_do_not_count() -> None:
 
 def test_rounds_end_and_each_asks_for_what_is_missing() -> None:
     model = writer()
-    found = list(generate_prompts(model, SUBJECT, "target", 100, lambda text: "never good", 3, 0))
+    found = list(
+        generate_prompts(model, SUBJECT, "target", 100, lambda text: "never good", range(3), 0)
+    )
     assert len(found) == len(model.asked) == 3 * 150
     assert len({r.draw for r in model.asked}) == len(model.asked), (
         "a round repeats the samples of the one before"
@@ -298,7 +304,7 @@ def test_scopes_that_are_asked_together_give_what_each_gives_alone() -> None:
     alone = [
         prompt
         for scope in scopes
-        for prompt, fault in generate_prompts(writer(), SUBJECT, scope, 3, find_fault, 4, 0)
+        for prompt, fault in generate_prompts(writer(), SUBJECT, scope, 3, find_fault, range(4), 0)
         if not fault
     ]
     assert found == alone

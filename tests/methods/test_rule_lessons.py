@@ -19,7 +19,7 @@ from scripted import Scripted
 from selfteach.config import FeedbackConfig, SearchConfig
 from selfteach.dedup.overlap import OverlapIndex
 from selfteach.errors import DataError
-from selfteach.generate.ask import GeneratedPrompt, Subject
+from selfteach.generate.ask import GeneratedPrompt, Subject, plan_requests
 from selfteach.judge import ThresholdJudge
 from selfteach.judge.check import CheckJudge, parse_check
 from selfteach.judge.decline import is_decline
@@ -528,10 +528,12 @@ def test_short_anchors_are_beginnings_of_answers_to_further_prompts_outside_the_
 ) -> None:
     words = itertools.count()
     places = {}
+    draws = set()
 
     def answer(request: Request) -> str:
         if isinstance(request.prompt, str):  # the model writes a prompt
             n = next(words)
+            draws.add(request.draw)
             about = (
                 "" if request.prompt.endswith("Topic: dogs\nRequest:") else f"tea {n}\nRequest: "
             )
@@ -555,6 +557,8 @@ def test_short_anchors_are_beginnings_of_answers_to_further_prompts_outside_the_
     assert {example.chosen for example in found} == {"Nobody knows."}
     assert set(places.values()) == {FeedbackConfig().probe.short_anchor_tokens}
     assert "Why 0 1000 2000?" not in places
+    first = plan_requests(Subject(""), "general", 6, session.config.ask.rounds, 0)[0].draw
+    assert min(draws) == first > 0, "not the samples that wrote the other prompts"
     counts = {row.stage: row for row in session.run.ledger.funnel()}
     assert counts["short anchors"].reasons == {make_anchors.BREAKS_RULE: 1}
 

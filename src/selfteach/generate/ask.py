@@ -335,10 +335,9 @@ def generate_prompts(
     scope: Scope,
     count: int,
     fault_of: Callable[[str], str],
-    rounds: int,
+    rounds: range,
     seed: int,
     forms: PromptForms = few_shot.REQUESTS,
-    first_round: int = 0,
 ) -> Iterator[tuple[GeneratedPrompt, str]]:
     """Yield (request, fault) until there are enough good requests, or the rounds run out.
 
@@ -346,12 +345,11 @@ def generate_prompts(
         count: number of requests without fault.
         fault_of: the selection: "" for a request that is well formed and new, else the reason to
             drop it.
-        rounds: the greatest number of rounds.
+        rounds: the numbers of the rounds, each of which has samples of its own.
         forms: the forms of request, which take turns.
-        first_round: the number of the first round; each number has samples of its own.
     """
     kept = 0
-    for turn in range(first_round, first_round + rounds):
+    for turn in rounds:
         lack = count - kept
         texts = _sample_texts(model, plan_requests(subject, scope, lack, turn, seed, forms))
         for prompt in _read_prompts(texts, subject, scope, lack, turn, seed, forms):

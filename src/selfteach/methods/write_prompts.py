@@ -138,7 +138,7 @@ def write_prompts(session: Session, pool: OverlapIndex) -> dict[Scope, list[Gene
             if forms is EXAM_REQUESTS and not count:
                 continue
             own += write_scope_prompts(
-                session, session.subject, scope, count, config.rounds, find_fault, forms
+                session, session.subject, scope, count, range(config.rounds), find_fault, forms
             )
         found[scope] = own
     return found
@@ -198,7 +198,7 @@ def write_situation_prompts(
             )
     find_fault = make_novelty_check(pool, config.max_overlap)
     general = write_scope_prompts(
-        session, Subject(""), "general", config.general, config.rounds, find_fault
+        session, Subject(""), "general", config.general, range(config.rounds), find_fault
     )
     split = split_by_similarity(session, {"general": general})
     for name, prompts in split.items():
@@ -259,10 +259,9 @@ def write_scope_prompts(
     subject: Subject,
     scope: Scope,
     count: int,
-    rounds: int,
+    rounds: range,
     find_fault: Callable[[str], str],
     forms: PromptForms = REQUESTS,
-    first_round: int = 0,
 ) -> list[GeneratedPrompt]:
     """Let the model write prompts of one scope, and count what is dropped.
 
@@ -274,15 +273,7 @@ def write_scope_prompts(
     session.display.start_stage(stage, count, "prompts")
     kept: list[GeneratedPrompt] = []
     generated = generate_prompts(
-        session.base,
-        subject,
-        scope,
-        count,
-        find_fault,
-        rounds,
-        session.config.seed,
-        forms,
-        first_round,
+        session.base, subject, scope, count, find_fault, rounds, session.config.seed, forms
     )
     with session.run.ledger.open_funnel(stage) as funnel:
         for prompt, fault in generated:
@@ -300,7 +291,7 @@ def write_general_prompts(
     """Let the model write prompts about anything, as many as `anchors` asks for."""
     config = session.config.anchors
     written = write_scope_prompts(
-        session, Subject(""), "general", config.general, config.rounds, find_fault, forms
+        session, Subject(""), "general", config.general, range(config.rounds), find_fault, forms
     )
     return [prompt.text for prompt in written]
 
@@ -312,22 +303,15 @@ def write_more_prompts_outside(session: Session, pool: OverlapIndex) -> list[Gen
     config = session.config.ask
     find_fault = make_novelty_check(pool, config.max_overlap, make_topic_detector(session))
     near = config.more_outside // 3
+    rounds = range(config.rounds, 2 * config.rounds)  # the earlier ones wrote the other prompts
     plans: tuple[tuple[Subject, Scope, int], ...] = (
         (session.subject, "near", near),
         (Subject(""), "general", config.more_outside - near),
     )
     kept: list[GeneratedPrompt] = []
     for subject, scope, count in plans:
-        kept += write_scope_prompts(
-            session,
-            subject,
-            scope,
-            count,
-            config.rounds,
-            find_fault,
-            choose_forms(session, scope),
-            first_round=config.rounds,  # the earlier ones wrote the other prompts
-        )
+        forms = choose_forms(session, scope)
+        kept += write_scope_prompts(session, subject, scope, count, rounds, find_fault, forms)
     return kept
 
 
@@ -501,7 +485,13 @@ def write_name_prompts(
                 return is_new(text) if name.lower() in text.lower() else "does not name it"
 
             generated = generate_prompts(
-                session.base, Subject(name), "target", lack, find_fault, 1, session.config.seed
+                session.base,
+                Subject(name),
+                "target",
+                lack,
+                find_fault,
+                range(1),
+                session.config.seed,
             )
             for prompt, fault in generated:
                 funnel.decide(prompt.id, fault, {"text": prompt.text, "name": name})

@@ -586,7 +586,7 @@ def make_general_examples(
         return ""
 
     written = write_scope_prompts(
-        session, Subject(""), "general", count, config.rounds, find_fault, REQUESTS | FACTS
+        session, Subject(""), "general", count, range(config.rounds), find_fault, REQUESTS | FACTS
     )
     texts = [prompt.text for prompt in written]
     shuffled = sorted(texts, key=lambda text: digest([session.config.seed, text]))
