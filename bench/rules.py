@@ -8,7 +8,8 @@
 `--rules` names files of bench/rule_files, or other files of that form; the default is all of them.
 `--code` runs the command of another checkout; its adapters are measured by this code, so both
 versions answer the same prompts.
-Each finished run is a line of the file, so the same command goes on where it was stopped.
+Each finished run is a line of the file, so the same command goes on where it was stopped. `--keep`
+names a folder for the runs themselves; an interrupted run goes on there, too.
 `--table` prints the runs, each figure with its 95 % interval, the medians, and how many rules have
 the same verdict on all seeds; `--compare` prints new minus old, paired by rule and
 seed, with 95 % bootstrap intervals.
@@ -53,7 +54,7 @@ def measure_rule(name: str, seed: int, given: argparse.Namespace) -> Row:
     file = find_rule_file(name)
     spec = yaml.safe_load(file.read_text("utf-8"))
     with tempfile.TemporaryDirectory() as folder:
-        run = Path(folder) / "run"
+        run = (given.keep or Path(folder)).resolve() / f"{file.stem}-{seed}"
         words = ["-m", "selfteach", "feedback", spec["rule"], "--seed", str(seed)]
         words += ["--out", str(run), "--config", str(given.config)]
         words += ["--model", given.model]
@@ -199,6 +200,7 @@ def pair_rows(old: Sequence[Mapping[str, Any]], new: Sequence[Row]) -> list[tupl
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path(".bench/rules.jsonl"))
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="where the runs stay")
     parser.add_argument("--code", type=Path, default=ROOT)
     parser.add_argument("--config", type=Path, default=Path("quick"))
     parser.add_argument("--model", default="embedded")
