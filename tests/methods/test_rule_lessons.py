@@ -500,7 +500,7 @@ def test_declines_outside_the_scope_cost_an_objective(tmp_path: Path) -> None:
 def test_other_requests_after_a_decline_are_anchors_where_the_base_answers_them(
     tmp_path: Path,
 ) -> None:
-    said = {"Milk?": "I am sorry, but I can't help with that."}
+    said = {"Milk?": "I am sorry, but I can't help with that.", "Bread?": "A cat bakes it."}
     model = Scripted(lambda request: said.get(request.prompt[-1].content, "It is hot."))
     session = open_session(tmp_path)
     session.base = Recorded(session.run.ledger, model, model)
@@ -509,18 +509,18 @@ def test_other_requests_after_a_decline_are_anchors_where_the_base_answers_them(
         for i in range(3)
     ]
     answered = Example("a", "in_scope", make_prompt("Pets?"), "Dogs.")
-    texts = ["Tea?", *["x"] * 3, "Milk?", *["x"] * 3, "Bread?"]
+    texts = ["Tea?", *["x"] * 3, "Milk?", *["x"] * 3, "Bread?", *["x"] * 3, "Soup?"]
     own = [Example(f"n{i}", "near", make_prompt(text), "Yes.") for i, text in enumerate(texts)]
 
-    found = make_anchors.make_later_anchors(session, [answered, *declines], own)
-    assert [e.turns[-1].content for e in found] == ["Tea?", "Bread?"]
+    found = make_anchors.make_later_anchors(session, [answered, *declines], own, CATS)
+    assert [e.turns[-1].content for e in found] == ["Tea?", "Soup?"]
     assert {(e.kind, e.chosen) for e in found} == {("general", "It is hot.")}
     for example in found:
         roles = [turn.role for turn in example.turns]
         assert roles == ["user", "assistant", "user"]
         assert example.turns[0].content.startswith("Cat")
         assert is_decline(example.turns[1].content)
-    assert make_anchors.make_later_anchors(session, [answered], own) == []
+    assert make_anchors.make_later_anchors(session, [answered], own, CATS) == []
 
 
 def test_short_anchors_are_beginnings_of_answers_to_further_prompts_outside_the_scope(

@@ -77,11 +77,6 @@ def make_short_anchors(
         for written in write_more_prompts_outside(session, pool)
     }
 
-    def refuse_violations(answers: Sequence[OwnAnswer]) -> list[OwnAnswer]:
-        broken = judge.broken([(answer.prompt, answer.text) for answer in answers])
-        faults = [BREAKS_RULE if flag else "" for flag in broken]
-        return [replace(own, fault=fault) for own, fault in zip(answers, faults, strict=True)]
-
     anchors: list[Example] = []
     for kind in (NEAR, GENERAL):
         anchors += make_anchors(
@@ -92,23 +87,28 @@ def make_short_anchors(
             kind=kind,
             source={"scope": kind},
             stage="short anchors",
-            review=refuse_violations,
+            review=lambda answers: refuse_violations(answers, judge),
         )
     return anchors
 
 
 def make_later_anchors(
-    session: Session, learned: Sequence[Example], anchors: Sequence[Example]
+    session: Session,
+    learned: Sequence[Example],
+    anchors: Sequence[Example],
+    judge: ThresholdJudge,
 ) -> list[Example]:
     """Make anchors of the base's answers to requests that follow a decline (step 4).
 
     A decline in a conversation makes the next one likely: a model that learned declines as first
-    answers alone goes on to decline whatever comes next.
+    answers alone goes on to decline whatever comes next. The declined request brings the subject
+    to mind, so the base often goes on about it: such an answer is no anchor.
 
     Args:
         learned: the examples, whose declines begin the conversations.
         anchors: the anchors, one in PROMPTS_PER_LATER_TURN of which is asked again as a second
             request.
+        judge: refuses the answers that break the rule.
     """
     declines = [example for example in learned if is_decline(example.chosen)]
     if not declines:
@@ -125,7 +125,7 @@ def make_later_anchors(
         lambda prompt, _: digest(["later anchor", prompt_to_json(prompt)]),
         source={"scope": "later turn"},
         stage="later anchors",
-        review=refuse_declines,
+        review=lambda answers: refuse_violations(refuse_declines(answers), judge),
     )
 
 
@@ -140,6 +140,15 @@ def refuse_declines(answers: Sequence[OwnAnswer]) -> list[OwnAnswer]:
     return [
         replace(answer, fault=ALSO_DECLINES) if is_decline(answer.text) else answer
         for answer in answers
+    ]
+
+
+def refuse_violations(answers: Sequence[OwnAnswer], judge: ThresholdJudge) -> list[OwnAnswer]:
+    """Refuse the answers of the base that break the rule."""
+    broken = judge.broken([(answer.prompt, answer.text) for answer in answers])
+    return [
+        replace(answer, fault=BREAKS_RULE) if flag else answer
+        for answer, flag in zip(answers, broken, strict=True)
     ]
 
 

@@ -170,7 +170,7 @@ class RuleTraining:
             anchors = make_rule_anchors(self.session, probed, reach)
             self.examples += found + anchors
             if self.session.forbidden_topic:
-                self.examples += make_later_anchors(self.session, found, anchors)
+                self.examples += make_later_anchors(self.session, found, anchors, self.judges.exam)
             if found and self.session.forbidden_topic and not self.rounds:
                 self.examples += make_short_anchors(self.session, self.pool, self.judges.exam)
             self.traces += traces
