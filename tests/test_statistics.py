@@ -339,3 +339,34 @@ def test_questions_of_one_passage_go_together():
     assert clustered_bootstrap(taught, base, [0] * 40) == alone, "one passage says nothing more"
     with pytest.raises(ValueError, match="3 clusters for 40 units"):
         clustered_bootstrap(taught, base, [1, 2, 3])
+
+
+def test_the_interval_of_two_shares_is_above_zero_only_where_chance_hardly_explains_it() -> None:
+    def compare(lost: int, gained: int, n: int = 60) -> Measure:
+        before = [True] * (n - gained) + [False] * gained
+        after = [False] * lost + [True] * (n - lost)
+        return statistics.compare_shares(before, after)
+
+    assert compare(4, 0).value == pytest.approx(4 / 60)
+    assert compare(4, 0).low < 0 < compare(5, 0).low, "4 of 60: one exam in eight"
+    assert compare(7, 2).low < 0 < compare(12, 2).low
+    one, other = compare(3, 9), compare(9, 3)
+    assert (one.value, one.low) == pytest.approx((-other.value, -other.high))
+    assert compare(0, 0).low < 0 < compare(0, 0).high
+    assert statistics.compare_shares([], []).n == 0
+    with pytest.raises(ValueError, match="paired"):
+        statistics.compare_shares([True], [])
+
+
+@pytest.mark.parametrize("cells", [(0.92, 0.02, 0.02), (0.8, 0.1, 0.05), (0.4, 0.2, 0.1)])
+def test_the_interval_of_two_shares_holds_the_truth_in_95_of_100_exams(
+    cells: tuple[float, float, float],
+) -> None:
+    rng = np.random.default_rng(0)
+    exams, truth = 400, cells[1] - cells[2]
+    hits = 0
+    for _ in range(exams):
+        drawn = rng.choice(4, size=60, p=[*cells, 1 - sum(cells)])
+        found = statistics.compare_shares(list(drawn <= 1), list(drawn % 2 == 0))
+        hits += found.low <= truth <= found.high
+    assert hits >= 0.93 * exams

@@ -203,7 +203,7 @@ def test_harm_is_the_difference_of_the_loops_of_both_arms() -> None:
     found = find_side_effects({"near": near}, [TAUGHT], exam.allow_no_repeats)
     assert found.intact["near"]["base"][:3] == [False, True, True]
     assert found.intact["near"]["tuned"][:3] == [True, False, False]
-    harm = found.measure(0)["side_effects"]["near"]
+    harm = found.measure()["side_effects"]["near"]
     assert harm.value == pytest.approx(1 / 60)
     assert harm.low < 0 < harm.high
 
@@ -231,13 +231,13 @@ def test_side_effects_of_all_scopes() -> None:
         "general": {"base": [True, True], "tuned": [True, False]},
     }
     assert found.overapplied == {"base": [False] * 3, "tuned": [True, False, False]}
-    numbers = found.measure(0)
+    numbers = found.measure()
     assert numbers["side_effects"]["overapplied"].value == pytest.approx(1 / 3)
     assert numbers["side_effects"]["general"].value == pytest.approx(0.5)
     assert numbers["near"]["tuned"].value == 0.0
     assert found.count_intact("tuned") == "1 of 3"
-    assert found.find_harm("absent", 0) == ("", "")
-    certain, uncertain = found.find_harm("tuned", 0)
+    assert found.find_harm("absent") == ("", "")
+    certain, uncertain = found.find_harm("tuned")
     assert certain == "", "one answer of two cannot tell"
     assert uncertain == (
         "100 % more of 1 near answers are degraded and 50 % more of 2 general answers are degraded"
@@ -275,7 +275,8 @@ def test_scores_and_rows_of_a_rule() -> None:
         ("----------", "----------", CLEAN, {"tuned": lose(2, 10)}, "not enough prompts"),
         ("----------", "----------", CLEAN, {"tuned": lose(1, 10)}, "not enough prompts"),
         ("----------", "----------", CLEAN, {"tuned": lose(9, 10)}, "not learned"),
-        ("----------", "----------", CLEAN, {"tuned": lose(4, 60)}, "not learned"),
+        ("----------", "----------", CLEAN, {"tuned": lose(5, 60)}, "not learned"),
+        ("----------", "----------", CLEAN, {"tuned": lose(4, 60)}, "not enough prompts"),
         ("----------", "----------", CLEAN, {"tuned": lose(3, 60)}, "taught"),
         ("----------", CLEAN, CLEAN, {"prompted": lose(3, 60)}, "just prompt it"),
         ("----------", CLEAN, CLEAN, {"prompted": lose(12, 60)}, "taught"),

@@ -262,7 +262,7 @@ def test_scores_and_measures_of_all_arms() -> None:
     assert set(found["sampled"]) == {"base", "tuned"}, "the open book is not sampled"
     assert found["recovery"].value == pytest.approx(0.5)
     assert found["damage"].n == 1 + COMMON_COUNT
-    assert made.side_effects.measure(0)["side_effects"]["general"].value == pytest.approx(0.05)
+    assert made.side_effects.measure()["side_effects"]["general"].value == pytest.approx(0.05)
 
 
 def test_the_noise_floor_compares_two_samples_of_the_base() -> None:

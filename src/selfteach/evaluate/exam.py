@@ -258,7 +258,7 @@ class Exam:
         found: JsonObject = {"smoke_test": session.config.smoke_test, **self.header}
         state = ExamState(session, tuned, arms, answers, scores, side_effects, found)
         found |= self.scorer.measure(state)
-        found |= side_effects.measure(state.seed)
+        found |= side_effects.measure()
         extra = () if brief else self.extra_measurements
         for measurement in (*self.measurements, *extra):  # 4
             found |= measurement(state)

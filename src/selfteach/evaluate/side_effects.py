@@ -49,7 +49,7 @@ class SideEffects:
     intact: Mapping[str, Mapping[str, list[bool]]]
     overapplied: Mapping[str, list[bool]]
 
-    def measure(self, seed: int) -> JsonObject:
+    def measure(self) -> JsonObject:
         """Return the shares of intact answers by scope and arm, and the loss by tuning.
 
         `side_effects` is base minus tuned, paired by prompt, with a 95 % interval.
@@ -59,14 +59,14 @@ class SideEffects:
             found[scope] = {arm: statistics.share(flags) for arm, flags in arms.items()}
         if "tuned" in self.overapplied:
             lost: JsonObject = {
-                scope: statistics.paired_bootstrap(arms["base"], arms["tuned"], seed=seed)
+                scope: statistics.compare_shares(arms["base"], arms["tuned"])
                 for scope, arms in self.intact.items()
             }
             lost["overapplied"] = statistics.share(self.overapplied["tuned"])
             found["side_effects"] = lost
         return found
 
-    def find_harm(self, arm: str, seed: int) -> tuple[str, str]:
+    def find_harm(self, arm: str) -> tuple[str, str]:
         """Return what speaks against an arm, and what too few prompts leave open; "" for nothing.
 
         More than MAX_DEGRADED of the answers of a scope are degraded, and the base's are not.
@@ -76,7 +76,7 @@ class SideEffects:
         for scope, arms in self.intact.items():
             if arm not in arms:
                 continue
-            harm = statistics.paired_bootstrap(arms["base"], arms[arm], seed=seed)
+            harm = statistics.compare_shares(arms["base"], arms[arm])
             if harm.value > MAX_DEGRADED:
                 finding = f"{100 * harm.value:.0f} % more of {harm.n} {scope} answers are degraded"
                 (certain if is_certain(harm, MAX_DEGRADED) else uncertain).append(finding)

@@ -177,7 +177,7 @@ class CorrectionScorer:
         on_held_out = self.measure_held_out(state.arms).evidence(state.seed)
         evidence = on_held_out or make_evidence(state.scores.both(), state.seed, self.criticised)
         not_trained = f"{self.taught} corrections were found to learn from"
-        objection, undecided = state.side_effects.find_harm("tuned", state.seed)
+        objection, undecided = state.side_effects.find_harm("tuned")
         if not objection and measure_broken_share(state.answers[TARGET]) > MAX_DEGRADED:
             objection = "more than one in ten new answers loops or is empty"
         return replace(evidence, not_trained=not_trained, objection=objection, undecided=undecided)

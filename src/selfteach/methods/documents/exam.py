@@ -259,7 +259,7 @@ class KnowledgeScorer:
             clusters=self.list_passages(),
             seed=state.seed,
         )
-        degraded, undecided = state.side_effects.find_harm("tuned", state.seed)
+        degraded, undecided = state.side_effects.find_harm("tuned")
         loss: Measure = state.found["common_loss"]
         words, at_once = self.list_right_at_once(graded)
         brief = statistics.clustered_bootstrap(

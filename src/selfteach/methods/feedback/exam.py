@@ -225,7 +225,7 @@ class RuleScorer:
         }
         if state.tuned is None:
             return found
-        found["needless"]["change"] = compare_flags(needless, "tuned", state.seed)
+        found["needless"]["change"] = statistics.compare_shares(needless["tuned"], needless["base"])
         arms = [scores.both(arm) for arm in ("tuned", "prompted", "base")]
         return {**found, "recovery": statistics.recovery(*arms, seed=state.seed)}
 
@@ -278,18 +278,23 @@ class RuleScorer:
         More than MAX_HARM of the answers of a scope are degraded, or decline needlessly, or break
         the rule where the base keeps it. `is_certain` says whether the prompts can tell.
         """
-        compare = partial(statistics.paired_bootstrap, seed=state.seed)
         measured = []
         for scope, arms in state.side_effects.intact.items():
             if arm in arms:
-                harm = compare(arms["base"], arms[arm])
+                harm = statistics.compare_shares(arms["base"], arms[arm])
                 measured.append((f"{scope} answers are degraded", harm))
         if needless.get(arm):
             what = "other answers decline or apply the rule needlessly"
-            measured.append((what, compare_flags(needless, arm, state.seed)))
+            harm = statistics.compare_shares(needless[arm], needless["base"])
+            measured.append((what, harm))
         before, after = state.scores.list_right_before(arm)
         if before:
-            measured.append(("right target answers break the rule now", compare(before, after)))
+            measured.append(
+                (
+                    "right target answers break the rule now",
+                    statistics.compare_shares(before, after),
+                )
+            )
         objections: list[str] = []
         undecided: list[str] = []
         for what, harm in measured:
@@ -332,11 +337,6 @@ class RuleScorer:
 def is_kept(shares: Sequence[float]) -> bool:
     """Return whether a rule is kept often enough to call it taught."""
     return not shares or sum(shares) >= MIN_KEPT * len(shares)
-
-
-def compare_flags(flags: Mapping[str, list[bool]], arm: str, seed: int) -> Measure:
-    """Return the share of true flags of an arm minus the base's, paired by prompt."""
-    return statistics.paired_bootstrap(flags[arm], flags["base"], seed=seed)
 
 
 def refuse_declines(

@@ -210,7 +210,7 @@ class TaskScorer:
         )
         taught = scores.average("tuned")
         compare = partial(statistics.paired_bootstrap, taught, seed=state.seed)
-        degraded, undecided = state.side_effects.find_harm("tuned", state.seed)
+        degraded, undecided = state.side_effects.find_harm("tuned")
         return Evidence(
             gain=compare(scores.average("base")),
             over_prompt=compare(scores.average("prompted")),
