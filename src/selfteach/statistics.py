@@ -100,7 +100,8 @@ def paired_bootstrap(
         limits: the least and greatest difference that a unit can have; (-1, 1) for shares, None
             where there is none.
 
-    Raises: ValueError: the lengths differ.
+    Raises:
+        ValueError: the lengths differ.
     """
     left, right = _to_paired_vectors(a, b)
     return mean(left - right, seed=seed, limits=limits)

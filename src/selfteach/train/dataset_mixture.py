@@ -41,8 +41,10 @@ class DatasetMixture:
     row of a large one is repeated before all have been used. The rows of an epoch depend on the
     seed and the epoch's number alone, so a resumed training has the same.
 
-    Args: shares: the share of each dataset. min_shares: the smallest share of each kind in an
-        epoch, if there are no proportions. Missing rows are repetitions.
+    Args:
+        shares: the share of each dataset, by name. They need not sum to 1.
+        min_shares: the smallest share of each kind of example in an epoch, in [0, 1]; used only
+            without proportions. Missing rows are repetitions.
 
     Raises:
         UsageError: the proportions do not name the datasets of the rows.
@@ -62,20 +64,20 @@ class DatasetMixture:
         total = sum(shares.values())
         self.shares = {name: shares[name] / total for name in self.sources if shares}
         self.kinds = _group_rows(rows, lambda row: row.kind)
-        least = {} if shares else min_shares or {}
-        counts = {kind: len(self.kinds[kind]) for kind in least if kind in self.kinds}
-        self.more = count_missing_rows(counts, len(rows), least)
+        wanted = {} if shares else min_shares or {}
+        counts = {kind: len(self.kinds[kind]) for kind in wanted if kind in self.kinds}
+        self.repetitions = count_missing_rows(counts, len(rows), wanted)
 
     @property
     def size(self) -> int:
         """Return how many rows an epoch has."""
-        return len(self.rows) + sum(self.more.values())
+        return len(self.rows) + sum(self.repetitions.values())
 
     def epoch(self, number: int) -> list[TrainingRow]:
         """Return the rows of an epoch, counted from 0."""
         if not self.shares:
             found = list(self.rows)
-            for kind, n in self.more.items():
+            for kind, n in self.repetitions.items():
                 found += self._stream(kind, self.kinds[kind], number * n, (number + 1) * n)
             return found
         starts = self._count_used(number)

@@ -35,8 +35,8 @@ from selfteach.train.distributed import count_own_numbers, get_local_part
 if TYPE_CHECKING:
     from selfteach.train.adapters.adapter import Adapter
 
-SMALLEST = str(TrainConfig.model_fields["adapter"].default)
-"""The adapter that errors recommend if another one does not fit."""
+SUGGESTED_ADAPTER = str(TrainConfig.model_fields["adapter"].default)
+"""The adapter that an error suggests if another one does not fit: the default, a LoRA."""
 NUM_OPTIMIZER_MOMENTS = 2
 """AdamW's tensors for each parameter."""
 STATUS_FILE = Path("/proc/self/status")
@@ -132,7 +132,7 @@ class MemoryEstimate:
             "set train.regmean=0": self.moments and self.least > self.free,
             "set train.checkpoint_activations=true": self.activations and not recomputes,
             "lower train.max_tokens": self.least < self.free,
-            f"use train.adapter={SMALLEST}": adapter != SMALLEST,
+            f"use train.adapter={SUGGESTED_ADAPTER}": adapter != SUGGESTED_ADAPTER,
             "several GPUs (docs/how-to/several-processes.md)": True,
         }
         what = (

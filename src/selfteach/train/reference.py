@@ -24,7 +24,9 @@ from selfteach.train.fast.packed_model import PackedModel
 from selfteach.train.fast.packing import PackedBatch
 from selfteach.train.objectives.objective import Distribution, Objective
 
-CHUNK_POSITIONS = 256
+TEACHER_CHUNK_POSITIONS = 256
+"""Positions whose teacher's logits exist at once."""
+SAY_EVERY_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +40,10 @@ class ReferenceOutputs:
     prior: Mapping[str, float] = field(default_factory=dict)
 
 
-SAY_EVERY_S = 5.0
-
-
 @dataclass
 class Reference:
-    """Evaluate the base, also with the teacher's prompt, or with the adapter in the folder
-    `distill_teacher`,
-    which was trained on the same examples before (`train.distill_from`).
+    """Evaluate the base: as it is, with the teacher's prompt, or with the adapter in the folder
+    `distill_teacher`, which was trained on the same examples before (`train.distill_from`).
 
     Attributes:
         say: receives a line about the progress every few seconds, because no step shows any.
@@ -92,8 +90,8 @@ class Reference:
         }
 
     def kept_bytes(self, rows: Sequence[TrainingRow]) -> int:
-        """Count the bytes that `learn` keeps of the teachers of these rows: V float32 a token, or K
-        with their ids in 8 bytes.
+        """Count the bytes that `compute` keeps of the teachers of these rows. A token has V
+        log-probabilities in float32, or K of them with their ids (8 bytes each).
         """
         vocabulary = int(self.model.module.get_output_embeddings().weight.shape[0])
         top_k = self.settings.top_k
@@ -130,7 +128,7 @@ class Reference:
         float32 holds ids below 2^24 exactly.
         """
         parts = []
-        for part in torch.split(hidden, CHUNK_POSITIONS):  # type: ignore[no-untyped-call]
+        for part in torch.split(hidden, TEACHER_CHUNK_POSITIONS):  # type: ignore[no-untyped-call]
             logits = self.model.logits(part).float()
             logp = torch.log_softmax(logits / self.settings.temperature, -1)
             if self.settings.top_k:

@@ -46,6 +46,7 @@ APPLY_AFTER_SHARE = 2 / 3
 NUM_ROWS = 100
 """The number of examples and of anchors that are measured, spread evenly over all of them."""
 LAM = 1e-5
+"""lam0 of the docstring above: only enough that the matrix has an inverse."""
 NO_LORA_REASON = "the adapter is no lora"
 MOMENTS_BUDGET_BYTES = 5e8
 """The limit for the moments of the layers that are solved together."""
@@ -329,14 +330,14 @@ def solve_regmean(a: Tensor, s: Tensor, s0: Tensor, mu: float, lam: float = LAM)
 
 
 def split_layers(
-    places: LoraLayers, shared_inputs: Mapping[str, str]
+    layers: LoraLayers, shared_inputs: Mapping[str, str]
 ) -> Iterator[dict[str, LowRankLayer]]:
     """Yield the layers in their order, as many at a time as the limit for moments allows, at least
     one. A shared sum counts once.
     """
     part: dict[str, LowRankLayer] = {}
     size = 0
-    for name, layer in places.items():
+    for name, layer in layers.items():
         mine = 0 if shared_inputs.get(name, name) in part else _count_moment_bytes(layer)
         if part and size + mine > MOMENTS_BUDGET_BYTES:
             yield part
@@ -348,9 +349,9 @@ def split_layers(
     yield part
 
 
-def estimate_regmean_bytes(places: LoraLayers) -> int:
+def estimate_regmean_bytes(layers: LoraLayers) -> int:
     """Return the bytes at most: the moments of a part, and what solving its widest layer takes."""
-    sizes = [_count_moment_bytes(layer) for layer in places.values()]
+    sizes = [_count_moment_bytes(layer) for layer in layers.values()]
     moments = int(min(sum(sizes), max(MOMENTS_BUDGET_BYTES, *sizes)))
     return moments + NUM_SOLVER_MATRICES * max(sizes)
 

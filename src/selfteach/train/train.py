@@ -87,8 +87,10 @@ def train(
             `config.on_policy` > 0.
         say: receives one line at a time: before the first step, the memory that the training needs.
 
-    Raises: DataError: there is nothing to train on, or most rows of a kind have a fault. Diverged:
-        a loss or gradient is not finite; the last finite checkpoint is kept, nothing is exported.
+    Raises:
+        DataError: there is nothing to train on, or most rows of a kind have a fault.
+        Diverged: a loss or gradient is not finite; the last finite checkpoint is kept, nothing is
+            exported.
         ResourceError: the parameters, or one row alone, do not fit into memory.
     """
     with use_free_threads(next(hf.module.parameters()).device, say):
@@ -123,25 +125,7 @@ def _train(
         return train_closed_form(hf, examples, config, folder, seed, progress, say)
     first = None
     if config.distill_from:  # 1
-        # All steps, the first adapter's own rate, and the given answers alone.
-        changes = {
-            "adapter": config.distill_from,
-            "distill_from": "",
-            "on_policy": 0.0,
-            "max_steps": 0,
-            "learning_rate": None,
-        }
-        first = _train(
-            hf,
-            examples,
-            config.model_copy(update=changes),
-            folder / "fast",
-            seed=seed,
-            defaults=defaults,
-            progress=None,
-            sample_tuned=None,
-            say=None,
-        )
+        first = _train_distill_teacher(hf, examples, config, folder, seed, defaults)
         weights = {kind: replace_with_distillation(named) for kind, named in weights.items()}
     objectives = make_objectives(weights, config)
     encoded = encode_for_objectives(hf, examples, weights, objectives, config)  # 2
@@ -172,22 +156,64 @@ def _train(
             )
             trainer.run(meter, progress, say)  # 5
             seconds = trainer.elapsed_seconds() + (first.seconds if first else 0.0)
-            about = {
-                "base": str(getattr(hf, "name", "")),
-                "base_fingerprint": hf.fingerprint,
-                "steps": trainer.step,
-                "seed": seed,
-                "adapter": config.adapter,
-            }
-            adapter.save(folder / "adapter", about)  # 6
-            if processes.main:
-                save_supplied_template(hf.tokenizer, folder / "adapter")
-            processes.accelerator.wait_for_everyone()
+            _save_adapter(trainer, seed)  # 6
     finally:
         adapter.detach()
+    return _make_result(trainer, encoded, seconds)
+
+
+def _train_distill_teacher(
+    hf: Any,
+    examples: Sequence[Example],
+    config: TrainConfig,
+    folder: Path,
+    seed: int,
+    defaults: ObjectiveWeights | None,
+) -> TrainingResult:
+    """Train the adapter of `train.distill_from`: all steps, its own learning rate, and the given
+    answers alone.
+    """
+    changes = {
+        "adapter": config.distill_from,
+        "distill_from": "",
+        "on_policy": 0.0,
+        "max_steps": 0,
+        "learning_rate": None,
+    }
+    return _train(
+        hf,
+        examples,
+        config.model_copy(update=changes),
+        folder / "fast",
+        seed=seed,
+        defaults=defaults,
+        progress=None,
+        sample_tuned=None,
+        say=None,
+    )
+
+
+def _save_adapter(trainer: Trainer, seed: int) -> None:
+    """Write the adapter's folder; all processes must call this."""
+    hf = trainer.hf
+    folder = trainer.folder / "adapter"
+    about = {
+        "base": str(getattr(hf, "name", "")),
+        "base_fingerprint": hf.fingerprint,
+        "steps": trainer.step,
+        "seed": seed,
+        "adapter": trainer.config.adapter,
+    }
+    trainer.adapter.save(folder, about)
+    if trainer.processes.main:
+        save_supplied_template(hf.tokenizer, folder)
+    trainer.processes.accelerator.wait_for_everyone()
+
+
+def _make_result(trainer: Trainer, encoded: EncodedRows, seconds: float) -> TrainingResult:
     curve = trainer.metrics.read()
     return TrainingResult(
-        adapter=folder / "adapter",
+        adapter=trainer.folder / "adapter",
         steps=trainer.step,
         tokens=sum(row["tokens"] for row in curve),
         seconds=seconds,

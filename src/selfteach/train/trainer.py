@@ -97,12 +97,7 @@ class Trainer:
         self.top_k_mass: float | None = None
         self.memory: MemoryEstimate | None = None
         self.micro_batch = MicroBatchSize(
-            config.micro_batch_tokens,
-            self.model,
-            processes,
-            lambda tokens: self.record_event(
-                "out_of_memory", {"step": self.step, "micro_batch_tokens": tokens}
-            ),
+            config.micro_batch_tokens, self.model, processes, self._record_halving
         )
         self.top_rate = config.learning_rate or adapter.learning_rate
         self.optimizer = torch.optim.AdamW(
@@ -119,14 +114,7 @@ class Trainer:
         self.metrics = MetricsFile(folder / "metrics.jsonl")
         self._seconds_before = 0.0
         self._begun = time.monotonic()
-        self.identity = digest(
-            [
-                config.model_dump(exclude=CHANGEABLE_SETTINGS),
-                seed,
-                hf.fingerprint,
-                [[r.prompt, r.answers, dict(r.weights), r.dataset] for r in rows],
-            ]
-        )
+        self.identity = _identify_training(config, seed, hf.fingerprint, rows)
         self.callbacks = make_callbacks(config)
         for callback in self.callbacks.values():
             callback.start(self)
@@ -350,6 +338,10 @@ class Trainer:
         """Record an event and its facts."""
         self.events.append((kind, body))
 
+    def _record_halving(self, tokens: int) -> None:
+        facts = {"step": self.step, "micro_batch_tokens": tokens}
+        self.record_event("out_of_memory", facts)
+
     def elapsed_seconds(self) -> float:
         """Return the seconds of the training so far, with those before a resumption."""
         return self._seconds_before + time.monotonic() - self._begun
@@ -414,6 +406,15 @@ class Trainer:
             self.callbacks[name].restore(state)
         for name, state in point.facts.get("objectives", {}).items():
             self.objectives[name].restore(state)
+
+
+def _identify_training(
+    config: TrainConfig, seed: int, base_fingerprint: str, rows: Sequence[TrainingRow]
+) -> str:
+    """Return the hash of all that decides on the weights: a checkpoint of another is refused."""
+    settings = config.model_dump(exclude=CHANGEABLE_SETTINGS)
+    contents = [[row.prompt, row.answers, dict(row.weights), row.dataset] for row in rows]
+    return digest([settings, seed, base_fingerprint, contents])
 
 
 def _collect_states(parts: Mapping[str, Callback] | Mapping[str, Objective]) -> JsonObject:

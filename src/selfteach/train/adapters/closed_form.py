@@ -38,7 +38,7 @@ from selfteach.records import GENERAL, LEARN, Example, JsonObject, Message
 from selfteach.train import memory
 from selfteach.train.adapters.exact_conversion import WeightUpdate, write_lora
 from selfteach.train.adapters.ridge import (
-    HEAD_ROWS,
+    KL_CHUNK_ROWS,
     MIN_NATS,
     DownProjEditor,
     LayerChanges,
@@ -50,9 +50,13 @@ from selfteach.train.encode_and_batch import TrainingRow, encode_example, trunca
 from selfteach.train.metrics_file import Curve
 
 CHECK_SHARE = 0.2
+"""The share of the rows that only check."""
 MIN_EXAMPLES = 4
+"""Rows that must be left to solve for, and to check with."""
 MU_DECAY = 2.0
+"""The weight of the anchors is divided by it after each sweep."""
 MIN_EFFECT_NATS = 1e-3
+"""A token. A context that moves the answers by less has nothing to teach."""
 FIRST_TOKEN_WEIGHT = 5.0
 """The factor on the weight of an answer's first token."""
 SCALE_MARGIN = 0.98
@@ -268,7 +272,7 @@ def estimate_memory(
         activations=most * (size * d + 4 * f),
         tokens=most,
         free=meter.free,
-        work=8 * (3 * f * f + 3 * answers * f) + 4 * 4 * HEAD_ROWS * vocabulary,
+        work=8 * (3 * f * f + 3 * answers * f) + 4 * 4 * KL_CHUNK_ROWS * vocabulary,
     )
 
 

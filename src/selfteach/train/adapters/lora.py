@@ -32,7 +32,7 @@ from selfteach.train.l2_to_base import WeightChange
 
 STATE_SPACE_FAMILIES = {"falcon_h1", "mamba", "mamba2", "falcon_mamba", "nemotron_h"}
 """Families whose `out_proj` a fused kernel reads as a weight: PEFT refuses adapters on it."""
-MOST = 0.8
+MIN_REACHED_SHARE = 0.8
 """The share of the weights that a LoRA should reach; of a dense model it reaches nearly all."""
 
 
@@ -183,7 +183,7 @@ def explain_left_out(module: Any, settings: LoraConfig) -> str:
     embeddings = module.get_input_embeddings().weight
     weights = {p for part in parts for p in part.parameters() if p.ndim > 1 and p is not embeddings}
     share = reached / sum(weight.numel() for weight in weights)
-    return "" if share >= MOST else f"{share:.0%} of the weights of its layers"
+    return "" if share >= MIN_REACHED_SHARE else f"{share:.0%} of the weights of its layers"
 
 
 @torch.no_grad()

@@ -35,10 +35,13 @@ from selfteach.train.fast.packed_model import PROBE_TOLERANCE, explain_why_not_p
 from selfteach.train.fast.packing import PackedBatch, pack_rows
 from selfteach.train.forward_hooks import HookRegistration, register_hooks
 
-HEAD_ROWS = 256
+KL_CHUNK_ROWS = 256
+"""Positions whose two rows of logits exist at once."""
 MIN_NATS = 1e-4
+"""The least weight of a token, so that no sum of weights is zero."""
 PROBE_TOKENS = 8
 ELSEWHERE_WEIGHT = 0.1
+"""The weight of an anchor's token outside its answer, as a share of the mean weight in scope."""
 LayerChanges = Mapping[int, Tensor]
 """dW (D, F) of each layer's `down_proj`, float32."""
 
@@ -254,7 +257,7 @@ class DownProjEditor:
                 k = features_here[scope]
                 k0 = features_here[anchored]
                 old = before.get(layer, torch.zeros(h.shape[-1], k.shape[1], device=k.device))
-                # of the model with the earlier layers' new changes
+                # h already holds the new changes of the layers before
                 distance = targets[layer].float() - h[0, scope].float()
                 t = distance / (len(self.layers) - self.layers.index(layer)) + k @ old.t()
                 k0k0 = k0.t() @ (k0 * heavy) / heavy.sum().clamp_min(MIN_NATS)
@@ -353,8 +356,8 @@ def r_squared(aim: Tensor, found: Tensor, weight: Tensor) -> float:
 def kl(head: Any, left: Tensor, right: Tensor) -> Tensor:
     """Return the KL of a head's distributions: (N, D), (N, D) -> (N,) float32, nats."""
     parts = []
-    for start in range(0, len(left), HEAD_ROWS):
-        part = slice(start, start + HEAD_ROWS)
+    for start in range(0, len(left), KL_CHUNK_ROWS):
+        part = slice(start, start + KL_CHUNK_ROWS)
         p, q = (torch.log_softmax(head(x).float(), -1) for x in (left[part], right[part]))
         parts.append((p.exp() * (p - q)).sum(-1).clamp_min(0))
     return torch.cat(parts)
