@@ -39,7 +39,7 @@ from selfteach.generate.questions import Question
 from selfteach.judge.contradiction import KnowledgeJudge
 from selfteach.judge.match import contains_answer
 from selfteach.judge.setup import KnowledgeSetup
-from selfteach.methods.documents.exam import HeldOutQuestion
+from selfteach.methods.documents.held_out_questions import HeldOutQuestion
 from selfteach.models import Sampler, Scorer
 from selfteach.models.engines import open_sampler
 from selfteach.models.hf import HfModel

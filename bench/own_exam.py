@@ -27,7 +27,7 @@ from selfteach.judge.match import contains_answer
 from selfteach.materials.documents import Document
 from selfteach.materials.documents.chunk import Chunk, split_chunks
 from selfteach.materials.documents.questions import PeopleQuestion
-from selfteach.methods.documents.exam import HeldOutQuestion, make_people_questions
+from selfteach.methods.documents.held_out_questions import HeldOutQuestion, make_people_questions
 from selfteach.models import Sampler
 from selfteach.models.engines import open_sampler
 from selfteach.models.hf import HfModel

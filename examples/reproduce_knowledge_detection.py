@@ -35,8 +35,8 @@ from selfteach.generate.questions import Question
 from selfteach.judge.match import cluster_answers, contains_answer
 from selfteach.materials.documents.material import Documents
 from selfteach.methods.documents.compare_runs import compare_finished_runs
-from selfteach.methods.documents.exam import make_people_questions
-from selfteach.methods.documents.method import read_chunks
+from selfteach.methods.documents.held_out_questions import make_people_questions
+from selfteach.methods.documents.read_chunks import read_chunks
 from selfteach.methods.documents.read_documents import read_material
 from selfteach.methods.method import Material
 from selfteach.methods.session import open_session

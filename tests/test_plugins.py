@@ -18,7 +18,7 @@ from selfteach.generate.ask import GeneratedPrompt, Subject
 from selfteach.materials.effect import Effect
 from selfteach.methods.calibrate_rule_judges import choose_judges
 from selfteach.methods.documents.calibrate_knowledge_judges import list_judges
-from selfteach.methods.documents.method import make_knowledge_judge as knowledge_judge
+from selfteach.methods.documents.label_questions import make_knowledge_judge as knowledge_judge
 from selfteach.models.engines import choose_sampler
 from selfteach.records import GREEDY, Request, make_prompt
 

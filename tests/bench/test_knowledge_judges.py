@@ -17,7 +17,7 @@ from selfteach.generate.questions import Question
 from selfteach.judge.contradiction import EntropyJudge, KnowledgeScores, MatchJudge
 from selfteach.materials.documents import Document
 from selfteach.materials.documents.chunk import split_chunks
-from selfteach.methods.documents.exam import HeldOutQuestion
+from selfteach.methods.documents.held_out_questions import HeldOutQuestion
 from selfteach.records import Request
 
 (CHUNK,) = split_chunks(

@@ -17,7 +17,7 @@ from selfteach.generate.ask import SIMILAR, GeneratedPrompt
 from selfteach.judge import ThresholdJudge
 from selfteach.judge.check import CheckJudge
 from selfteach.methods.feedback.choose_exam_prompts import choose_exam_prompts
-from selfteach.methods.write_prompts import compute_shares
+from selfteach.methods.feedback.write_rule_prompts import compute_shares
 from selfteach.models.recorded import Recorded
 from selfteach.records import Request, get_user_text, make_prompt
 from selfteach.run.display import SilentDisplay

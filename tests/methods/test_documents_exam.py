@@ -25,23 +25,18 @@ from selfteach.materials.documents.chunk import split_chunks
 from selfteach.methods.calibrate_pairwise_judges import AT_CHANCE, choose_pairwise_judge
 from selfteach.methods.documents.compare_runs import compare_finished_runs
 from selfteach.methods.documents.exam import (
-    HeldOutQuestion,
     KnowledgeScorer,
     build_arms,
     build_exam,
     compare_common,
     doubt_own_questions,
-    make_knowledge_map,
     make_known_pairs,
     measure_common,
     measure_pairwise,
 )
-from selfteach.records import (
-    Completion,
-    Prompt,
-    Request,
-    make_prompt,
-)
+from selfteach.methods.documents.held_out_questions import HeldOutQuestion
+from selfteach.methods.documents.knowledge_map import make_knowledge_map
+from selfteach.records import Completion, Prompt, Request, make_prompt
 from selfteach.run.display import SilentDisplay
 
 TEXT = "Hale Mill was built in 1790 by Ann Ames. It stands at Wyle in the south."

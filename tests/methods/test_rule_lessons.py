@@ -26,7 +26,6 @@ from selfteach.judge.decline import is_decline
 from selfteach.judge.request_judge import RequestJudge
 from selfteach.materials.effect import Effect
 from selfteach.materials.situation import read_situation
-from selfteach.methods import write_prompts
 from selfteach.methods.calibrate_rule_judges import RuleJudges
 from selfteach.methods.feedback import (
     answer_faults,
@@ -39,7 +38,9 @@ from selfteach.methods.feedback import (
     search_answers,
 )
 from selfteach.methods.feedback.probe import ProbedPrompt, probe_more_prompts, probe_prompts
-from selfteach.methods.write_prompts import get_check
+from selfteach.methods.feedback.rule_check import get_check
+from selfteach.methods.feedback.write_more_prompts import write_name_prompts
+from selfteach.methods.feedback.write_rule_prompts import write_twins
 from selfteach.models.recorded import Recorded
 from selfteach.records import Completion, Example, Prompt, Request, get_user_text, make_prompt
 from selfteach.run.display import SilentDisplay
@@ -575,14 +576,14 @@ def test_other_names_that_few_prompts_have_get_prompts_of_their_own(tmp_path: Pa
     known = [GeneratedPrompt(f"Is Kitty number {i} ill?", "target", "is", "cats") for i in range(4)]
     pool = OverlapIndex([prompt.text for prompt in known])
     parts = {"train": known, "test": [GeneratedPrompt("Is tea hot?", "near", "is", "tea")]}
-    found = write_prompts.write_name_prompts(session, ["Kitty", "Felix"], parts, pool)
+    found = write_name_prompts(session, ["Kitty", "Felix"], parts, pool)
     texts = ["Where is Felix today?", "Why is Felix so loud?"]
     assert [p.text for p in found] == texts, "no siblings, no twins"
     assert {(p.scope, p.subject) for p in found} == {("target", "Felix")}
     dropped = session.run.ledger.read_outcomes("prompts about other names", "dropped")
     assert {outcome.reason for _, outcome in dropped} == {"does not name it"}
-    assert write_prompts.write_name_prompts(session, ["Kitty"], parts, pool) == []
+    assert write_name_prompts(session, ["Kitty"], parts, pool) == []
     session.subject = Subject("cats", siblings=("dogs",))
-    twins = write_prompts.write_twins(session, parts, ["Kitty", "Felix"], found)
+    twins = write_twins(session, parts, ["Kitty", "Felix"], found)
     assert [p.text for p in twins] == ["Where is dogs today?", "Why is dogs so loud?"]
     assert {p.scope for p in twins} == {"near"}

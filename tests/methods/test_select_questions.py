@@ -19,19 +19,9 @@ from selfteach.judge.contradiction import MatchJudge
 from selfteach.judge.match import contains_answer
 from selfteach.materials.documents import Document
 from selfteach.materials.documents.chunk import split_chunks
-from selfteach.methods.documents import method as documents
-from selfteach.methods.documents.exam import HeldOutQuestion, make_gap_questions
-from selfteach.methods.documents.method import (
-    HELD_OUT,
-    LIKE_EXAM,
-    NO_LABEL,
-    OWN,
-    TOO_LONG,
-    drop_overlong_questions,
-    hold_out_questions,
-    label_questions,
-    select_pairs,
-)
+from selfteach.methods.documents import general_examples, read_chunks, write_questions
+from selfteach.methods.documents.held_out_questions import HeldOutQuestion, make_gap_questions
+from selfteach.methods.documents.label_questions import NO_LABEL, label_questions, select_pairs
 from selfteach.methods.documents.own_questions import (
     can_be_asked,
     choose_own_questions,
@@ -39,7 +29,15 @@ from selfteach.methods.documents.own_questions import (
     measure_answerable,
     name_topic,
 )
+from selfteach.methods.documents.read_chunks import TOO_LONG
 from selfteach.methods.documents.select_study_rows import MeasuredQuestions, WrittenQuestions
+from selfteach.methods.documents.write_questions import (
+    HELD_OUT,
+    LIKE_EXAM,
+    OWN,
+    drop_overlong_questions,
+    hold_out_questions,
+)
 from selfteach.models.recorded import Recorded
 from selfteach.records import Completion, Request, make_prompt
 from selfteach.run.display import SilentDisplay
@@ -270,7 +268,7 @@ def test_own_questions_that_the_exam_does_not_ask_are_counted(session: Any) -> N
 def test_general_prompts_that_the_exam_does_not_ask_are_counted(session: Any) -> None:
     session.config = config.DocumentsConfig(exam={"general": 2})
     prompts = [f"Question {n}?" for n in range(5)]
-    kept = documents.make_test_prompts(session, prompts)
+    kept = general_examples.make_test_prompts(session, prompts)
     assert [example.turns for example in kept] == [make_prompt(text) for text in prompts[:2]]
     (funnel,) = session.run.ledger.funnel()
     assert (funnel.stage, funnel.dropped) == ("anchors", 3)
@@ -287,15 +285,15 @@ def test_a_sentence_that_no_question_fits_is_counted(
         Document("mill.txt", "Hale Mill", f"Hale Mill was built in 1790.\n{'It ' * 60}stands."),
         lambda text: len(text.split()),
     )
-    plan = documents.QuestionPlan(chunk, 0, "1790", 0)
-    needed = len(session.model.encode(make_question_prompt(plan))) + 2 * documents.MAX_TOKENS
+    plan = read_chunks.QuestionPlan(chunk, 0, "1790", 0)
+    needed = len(session.model.encode(make_question_prompt(plan))) + 2 * read_chunks.MAX_TOKENS
     session.model.context_tokens = needed + 10
-    documents.set_aside_long_sentences(session, [CHUNK, chunk])
+    read_chunks.set_aside_long_sentences(session, [CHUNK, chunk])
     (funnel,) = session.run.ledger.funnel()
     assert (funnel.accepted, funnel.reasons) == (3, {TOO_LONG: 1})
     session.model.context_tokens = 20
     with pytest.raises(DataError, match=r"mill\.txt: a sentence of 61 tokens"):
-        documents.set_aside_long_sentences(session, [chunk])
+        read_chunks.set_aside_long_sentences(session, [chunk])
 
 
 def test_an_exam_that_does_not_fit_into_the_context_is_refused(session: Any) -> None:
@@ -312,15 +310,15 @@ def test_a_question_refused_for_one_sentence_may_fit_another(
 ) -> None:
     twice = [replace(WHEN, back="1790"), replace(WHEN, sentence=1, back="1790")]
     monkeypatch.setattr(
-        documents,
+        write_questions,
         "SpecificityCheck",
         lambda chunks: SimpleNamespace(fault=lambda q: first if q.sentence == 0 else ""),
     )
-    monkeypatch.setattr(documents, "is_off_sentence", lambda q: False)
+    monkeypatch.setattr(write_questions, "is_off_sentence", lambda q: False)
     monkeypatch.setattr(
-        documents, "generate_questions", lambda *a, **k: [(q, a[3](q)) for q in twice]
+        write_questions, "generate_questions", lambda *a, **k: [(q, a[3](q)) for q in twice]
     )
-    found = documents.write_questions(session, [CHUNK], [])
+    found = write_questions.write_questions(session, [CHUNK], [])
     assert [q.sentence for q in found.all] == [1 if first else 0]
     reasons = {fate.reason for _, fate in session.run.ledger.read_outcomes("questions", "dropped")}
     assert reasons == {first or "repeats another question"}
@@ -357,8 +355,8 @@ def test_no_answer_of_the_base_is_taught_to_a_question_of_the_exam(
         assert {"who", "when", "telling"} < forms.keys(), "questions of fact are among them"
         return [SimpleNamespace(text=text) for text in written if not fault_of(text)]
 
-    monkeypatch.setattr(documents, "write_scope_prompts", asked_for)
-    found = documents.make_general_examples(
+    monkeypatch.setattr(general_examples, "write_scope_prompts", asked_for)
+    found = general_examples.make_general_examples(
         session, [HeldOutQuestion(WHEN.text, ("1790",), CHUNK, "people")], 3
     )
     assert [e.prompt for part in found.values() for e in part] == [make_prompt(written[2])]
@@ -373,7 +371,7 @@ def test_anchors_grow_with_the_study_data() -> None:
     def count(chunks: int, **settings: Any) -> int:
         chunk: Any = SimpleNamespace(find_informative_sentences=lambda: two)
         there: Any = SimpleNamespace(config=config.DocumentsConfig(**settings))
-        return documents.count_anchors(there, [chunk] * chunks)
+        return general_examples.count_anchors(there, [chunk] * chunks)
 
     assert count(50) == 659
     assert count(150) == 1976

@@ -34,12 +34,12 @@ from selfteach.materials.documents import Document
 from selfteach.materials.documents.chunk import Chunk, split_chunks
 from selfteach.methods.documents import select_study_rows
 from selfteach.methods.documents.calibrate_knowledge_judges import describe_weak_judges
-from selfteach.methods.documents.exam import (
+from selfteach.methods.documents.held_out_questions import (
     HeldOutQuestion,
     make_gap_questions,
     make_people_questions,
 )
-from selfteach.methods.documents.method import drop_overlong_questions, mix_sft_stage, plan_stages
+from selfteach.methods.documents.plan_stages import mix_sft_stage, plan_stages
 from selfteach.methods.documents.select_study_rows import (
     MeasuredQuestions,
     WrittenQuestions,
@@ -47,6 +47,7 @@ from selfteach.methods.documents.select_study_rows import (
     find_known_sentences,
     make_study_examples,
 )
+from selfteach.methods.documents.write_questions import drop_overlong_questions
 from selfteach.records import Example, Measure, get_user_text, make_prompt
 from selfteach.run.ledger import OpenFunnel
 from selfteach.select.evenly import choose_evenly

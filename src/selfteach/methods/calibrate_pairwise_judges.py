@@ -38,14 +38,14 @@ def measure_agreements(
 
     An endpoint may give no log-probabilities, or lose too many answers.
     """
-    marks: dict[str, Measure] = {}
+    agreements: dict[str, Measure] = {}
     left_out: dict[str, str] = {}
     for judge in judges:
         try:
-            marks[judge.name] = measure_agreement(judge, pairs)
+            agreements[judge.name] = measure_agreement(judge, pairs)
         except (NoLogprobs, TooManyFailures) as fault:
             left_out[judge.name] = fault.what.rstrip(".")
-    return marks, left_out
+    return agreements, left_out
 
 
 def choose_pairwise_judge(
@@ -60,7 +60,7 @@ def choose_pairwise_judge(
         pairs: ours is the better answer.
     """
     found: JsonObject = {"agreement": {}, "position_bias": {}, "left_out": {}, "refused": ""}
-    able: dict[str, ModelPairwiseJudge] = {}
+    usable: dict[str, ModelPairwiseJudge] = {}
     for judge in judges:
         try:
             verdicts = compare_pairs(judge, pairs)
@@ -73,10 +73,10 @@ def choose_pairwise_judge(
         found["agreement"][judge.name] = agreement
         found["position_bias"][judge.name] = statistics.mean(places, seed=seed, limits=(-0.5, 0.5))
         if agreement.low > 0.5:
-            able[judge.name] = judge
-    best = max(able, key=lambda name: found["agreement"][name].value, default="")
+            usable[judge.name] = judge
+    best = max(usable, key=lambda name: found["agreement"][name].value, default="")
     found["name"] = best
     if not best:
         found["refused"] = AT_CHANCE if pairs else "there is no pair whose better answer is known"
     described: JsonObject = measures_to_json(found)
-    return able.get(best), described
+    return usable.get(best), described

@@ -15,6 +15,11 @@ ASKED_PER_PROMPT = 2
 MIN_ASKED = 8
 """The fewest requests of a round."""
 PROMPT_TOKENS = 14
+"""Tokens of a general prompt that the model writes."""
+CHARS_PER_TOKEN = 4
+"""Of English text, about, where no tokenizer is loaded."""
+EXAM_ARMS = 3
+"""Answers to a prompt of the exam: base, prompted and tuned."""
 TRAIN_SHARE = 0.8
 """The share of general prompts that are learned; the others are for the exam."""
 

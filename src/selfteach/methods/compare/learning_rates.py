@@ -18,6 +18,7 @@ from selfteach.train.adapters.adapter import is_solved
 from selfteach.train.trainer import Diverged
 
 HELD_OUT_SHARE = 0.1
+"""The share of the prompts that learning rates are chosen on."""
 
 
 @dataclass(frozen=True)

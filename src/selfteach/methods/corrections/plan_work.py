@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from selfteach.config import CorrectionsConfig as Settings
 from selfteach.materials.corrections import Corrections
-from selfteach.methods.plan_parts import Plan, count_asked, plan_anchors, plan_training
+from selfteach.methods.plan_parts import (
+    CHARS_PER_TOKEN,
+    EXAM_ARMS,
+    Plan,
+    count_asked,
+    plan_anchors,
+    plan_training,
+)
 from selfteach.run.workload import PlannedStage
 
-CHARS_PER_TOKEN = 4
 DEFAULT_TOKENS = 96
 """Tokens of an answer where neither the settings nor the file say more."""
 ANSWER_SHARE = 0.6
+"""The mean length of an answer, as a share of the longest that is allowed."""
 PROMPT_TOKENS = 11
+"""Tokens of a prompt like the criticized ones."""
 REVISIONS = 3
 """Requests for the revision of one criticized answer."""
-EXAM_ARMS = 3
-"""Answers to a prompt of the exam: base, prompted and tuned."""
 
 
 def plan_work(material: Corrections, config: Settings) -> list[PlannedStage]:

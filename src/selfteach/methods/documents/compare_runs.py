@@ -10,11 +10,8 @@ from collections.abc import Sequence
 
 from selfteach.errors import DataError
 from selfteach.evaluate.exam import TARGET
-from selfteach.methods.documents.exam import (
-    HeldOutQuestion,
-    choose_judge_with_passage,
-    judge_answers,
-)
+from selfteach.methods.documents.exam import choose_judge_with_passage, judge_answers
+from selfteach.methods.documents.held_out_questions import HeldOutQuestion
 from selfteach.methods.session import Session
 from selfteach.records import JsonMapping, JsonObject
 

@@ -7,7 +7,7 @@ common              share of right answers to questions that many people can ans
 damage              share of the base's right answers that are wrong after training
 pairwise            tuned answers against those of the other arms, by a judge with the passage that
                     was calibrated on sentences of which one answers the question
-map                 knowledge before and after: known, unknown or unsure
+map                 knowledge before and after: known, unknown or unsure (knowledge_map.py)
 
 The prompted arm is the open book: the base with the passage that answers the question.
 """
@@ -33,26 +33,22 @@ from selfteach.evaluate.exam import (
     ExamState,
     ModelRequests,
     TunedModel,
-    answer,
     make_requests,
     measure_general_drift,
 )
 from selfteach.evaluate.knowledge import GradedAnswers
 from selfteach.evaluate.recorded_exam import Grading, PromptsByScope, Sitting
 from selfteach.evaluate.verdict import MAX_DEGRADED, Evidence
-from selfteach.generate.answers import LabelledQuestion, make_open_book_chat
-from selfteach.generate.listing import to_one_line
-from selfteach.generate.spans import find_answer_spans, replace_answer
-from selfteach.generate.study import GAP, GAPS
+from selfteach.generate.answers import make_open_book_chat
 from selfteach.judge import pairwise
-from selfteach.judge.contradiction import KnowledgeScores
-from selfteach.judge.match import contains_answer, token_recall
+from selfteach.judge.match import token_recall
 from selfteach.judge.pairwise import AnswerPair, ModelPairwiseJudge
-from selfteach.materials.documents.chunk import Chunk
-from selfteach.materials.documents.questions import PeopleQuestion
-from selfteach.methods.calibrate_pairwise_judges import (
-    choose_pairwise_judge,
-    list_pairwise_judges,
+from selfteach.methods.calibrate_pairwise_judges import choose_pairwise_judge, list_pairwise_judges
+from selfteach.methods.documents.held_out_questions import (
+    HeldOutQuestion,
+    RecordedQuestion,
+    add_passage,
+    holds_answer,
 )
 from selfteach.methods.session import Session
 from selfteach.records import (
@@ -64,7 +60,6 @@ from selfteach.records import (
     digest,
     make_prompt,
 )
-from selfteach.select.knowledge import decide_state, find_label_fault
 
 NOTABLE_LOSS = 0.03
 """The verdict names damage above this share, also where it may be chance."""
@@ -74,119 +69,6 @@ MAX_COMMON_LOSS = MAX_DEGRADED / 2
 
 MIN_OPEN_BOOK = 0.6
 """The share of its own questions that a run's open book should answer."""
-
-
-# Held-out questions
-
-
-@dataclass(frozen=True)
-class HeldOutQuestion:
-    """A held-out question with its right answers.
-
-    Attributes:
-        chunk: the piece of a document that contains the answer.
-        origin: who wrote it, in words.
-    """
-
-    text: str
-    answers: tuple[str, ...]
-    chunk: Chunk
-    origin: str
-
-    @property
-    def passage(self) -> str:
-        """Return the id of its chunk; questions of one passage go together."""
-        return self.chunk.id
-
-    def list_wordings(self) -> list[str]:
-        """Return the question, and the same without the title in front, if it has one there: what
-        is like either is not learned.
-        """
-        bare = self.text.removeprefix(put_title_first(self.chunk, ""))
-        return list(dict.fromkeys([self.text, bare]))
-
-
-@dataclass(frozen=True)
-class RecordedQuestion:
-    """Hold what grading needs of a held-out question."""
-
-    text: str
-    answers: tuple[str, ...]
-    passage: str
-
-
-def put_title_first(chunk: Chunk, text: str) -> str:
-    """Return a text with the title of its document in front."""
-    return f"{to_one_line(chunk.title)}: {text}"
-
-
-def make_people_questions(
-    chunks: Sequence[Chunk], questions: Sequence[PeopleQuestion]
-) -> list[HeldOutQuestion]:
-    """Return people's questions, each with the best matching chunk of its document. A question
-    without a known document is matched with all chunks.
-    """
-    found = []
-    for q in questions:
-        own = [chunk for chunk in chunks if chunk.document.id == q.document] or chunks
-        best = max(own, key=partial(rate_chunk, q))
-        found.append(HeldOutQuestion(q.text, q.answers, best, "people"))
-    return found
-
-
-def rate_chunk(q: PeopleQuestion, chunk: Chunk) -> tuple[bool, float]:
-    """Return whether a chunk contains an answer, and the share of the question's words in it."""
-    holds_answer = any(contains_answer(chunk.passage, text) for text in q.answers)
-    return holds_answer, token_recall(q.text, chunk.passage)
-
-
-def count_held_out(count: int, share: float) -> int:
-    """Return how many of `count` to hold out: at least one, and not all."""
-    return min(max(1, round(share * count)), count - 1)
-
-
-def make_gap_questions(chunks: Sequence[Chunk], share: float, seed: int) -> list[HeldOutQuestion]:
-    """Return a share of the sentences, each with a gap in place of an answer. Return nothing where
-    fewer than two sentences offer an answer.
-
-    The sentence itself must count as right with this answer; "d'Angleterre" does not with
-    "Angleterre".
-    """
-    offers: dict[tuple[str, int], HeldOutQuestion] = {}
-    for chunk in chunks:
-        for i in chunk.find_informative_sentences():
-            text = chunk.words(i)
-            spans = find_answer_spans(text, chunk.title)
-            name = next((span for span in spans if contains_answer(text, span)), "")
-            if name:
-                gapped = replace_answer(text, name, GAP)
-                prompt = GAPS[0].format(title=chunk.title, text=gapped)
-                question = HeldOutQuestion(prompt, (name,), chunk, "gaps in its sentences")
-                offers[chunk.id, i] = question
-    if len(offers) < 2:
-        return []
-    shuffled = sorted(offers, key=lambda place: digest([seed, *place]))
-    return [offers[place] for place in shuffled[: count_held_out(len(offers), share)]]
-
-
-def has_room(session: Session, q: HeldOutQuestion) -> bool:
-    """Return whether every prompt of the exam about a question fits into the context: the open book
-    with its answer, and the passage with two answers to compare.
-    """
-    encode = session.model.encode
-    answer_tokens: int = session.config.exam.max_tokens
-    comparison = ModelPairwiseJudge(session.base).asked(add_passage(q), "", "")
-    open_book = len(encode(make_open_book_chat(q.text, q.chunk))) + answer_tokens
-    compared = len(encode(comparison)) + 2 * answer_tokens
-    return max(open_book, compared) <= session.model.context_tokens
-
-
-def add_passage(q: HeldOutQuestion) -> Prompt:
-    """Return the question after the passage that contains its answer."""
-    return make_prompt(f"{q.chunk.passage} {q.text}")
-
-
-# Scores
 
 
 @dataclass(frozen=True)
@@ -320,9 +202,6 @@ def describe_damage(damage: Measure) -> str:
     if damage.value <= NOTABLE_LOSS:
         return "what was known before is not degraded"
     return f"of what the base answered rightly {100 * damage.value:.0f} % is answered wrongly now"
-
-
-# The exam
 
 
 def build_exam(
@@ -513,90 +392,3 @@ def make_known_pairs(questions: Sequence[HeldOutQuestion]) -> list[AnswerPair]:
             other = min(wrong, key=lambda text: digest([q.text, text]))
             pairs.append(AnswerPair(add_passage(q), best, other))
     return pairs
-
-
-def holds_answer(text: str, q: HeldOutQuestion) -> bool:
-    """Return whether a text contains a right answer."""
-    return any(contains_answer(text, answer) for answer in q.answers)
-
-
-# The knowledge map
-
-
-def make_knowledge_map(
-    session: Session,
-    tuned: TunedModel,
-    chunks: Sequence[Chunk],
-    answered: Sequence[LabelledQuestion],
-    scored: Sequence[KnowledgeScores],
-    answers: Sequence[JsonMapping],
-) -> list[JsonObject]:
-    """Return the documents with their chunks, and the chunks with their questions: the state of
-    each before and after training (step 6).
-
-    A learned question: `before` is the state at selection; `after` is known where the tuned
-    answer contains the label's words. An unsure label stays unsure. A held-out question is known
-    where its answer is right.
-
-    Args:
-        answered, scored: the learned questions, in the same order.
-        answers: the rows of exam.json.
-    """
-    select = session.config.select
-    prompts = [make_prompt(a.question.text) for a in answered]
-    session.display.start_stage("knowledge map", 2 * len(prompts))
-    before = answer(session, session.base, "exam", prompts, 0.0)
-    after = answer(session, tuned.recorded, "exam", prompts, 0.0)
-    rows: dict[str, list[JsonObject]] = {chunk.id: [] for chunk in chunks}
-    for a, scores, base, own in zip(answered, scored, before, after, strict=True):
-        state = "unsure"
-        if not find_label_fault(a):
-            state = decide_state(scores, select.tau_label, select.tau_knowledge)
-        rows[a.question.chunk.id].append(describe_learned(a, state, base.text, own.text))
-    for row in answers:
-        if row["scope"] == TARGET:
-            rows[row["chunk"]].append(describe_held_out(row))
-    found: dict[str, JsonObject] = {}
-    for chunk in chunks:
-        document = chunk.document
-        top = {"document": document.id, "title": document.title, "file": document.source}
-        entry = found.setdefault(document.id, {**top, "chunks": []})
-        entry["chunks"].append({"text": chunk.text, "questions": rows[chunk.id]})
-    return list(found.values())
-
-
-def describe_learned(answered: LabelledQuestion, state: str, base: str, tuned: str) -> JsonObject:
-    """Return the map's row of a question to learn from.
-
-    Args:
-        state: at selection.
-        base, tuned: the answers of both models.
-    """
-    short = answered.question.short
-    after = "known" if contains_answer(tuned, short) else "unknown"
-    return {
-        "question": answered.question.text,
-        "label": answered.best,
-        "answer": short,
-        "held_out": False,
-        "before": state,
-        "after": "unsure" if state == "unsure" else after,
-        "base": base,
-        "tuned": tuned,
-    }
-
-
-def describe_held_out(row: JsonMapping) -> JsonObject:
-    """Return the map's row of a held-out question, from its row in exam.json."""
-    base = row["arms"]["base"]
-    tuned = row["arms"]["tuned"]
-    return {
-        "question": row["prompt"],
-        "label": "",
-        "answer": " / ".join(row["gold"]),
-        "held_out": True,
-        "before": "known" if base["ok"] else "unknown",
-        "after": "known" if tuned["ok"] else "unknown",
-        "base": base["greedy"],
-        "tuned": tuned["greedy"],
-    }

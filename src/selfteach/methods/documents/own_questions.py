@@ -32,7 +32,7 @@ from selfteach.generate.spans import find_answer_spans, is_latin
 from selfteach.generate.study import put_question_word
 from selfteach.judge.match import contains_answer, normalize_answer
 from selfteach.materials.documents.chunk import Chunk
-from selfteach.methods.documents.exam import put_title_first
+from selfteach.methods.documents.held_out_questions import put_title_first
 from selfteach.methods.session import Session
 from selfteach.models.ordered import sample_in_order
 from selfteach.records import Prompt, Request
@@ -76,7 +76,7 @@ def choose_own_questions(
     """
     config = session.config
     unwritten = list_unwritten_questions(chunks)
-    fronted = write_questions(unwritten, lambda q: make_fronted_question(q.evidence, q.short))
+    fronted = phrase_questions(unwritten, lambda q: make_fronted_question(q.evidence, q.short))
     clauses = list_clauses(unwritten)
     facts = {find_fact(q) for q in (*questions, *unwritten)}
     wanted = min(
@@ -112,7 +112,7 @@ def list_unwritten_questions(chunks: Sequence[Chunk]) -> list[Question]:
     return [question for _, question in sorted(ranked, key=lambda row: row[0])]
 
 
-def write_questions(
+def phrase_questions(
     unwritten: Sequence[Question], write: Callable[[Question], str]
 ) -> list[Question]:
     """Return the questions that `write` finds words for and that make sense without the text."""
@@ -122,7 +122,7 @@ def write_questions(
 
 def list_clauses(unwritten: Sequence[Question]) -> list[Question]:
     """Return words of the clause around each answer as questions."""
-    found = {question.id: question for question in write_questions(unwritten, ask_with_clause)}
+    found = {question.id: question for question in phrase_questions(unwritten, ask_with_clause)}
     return list(found.values())
 
 

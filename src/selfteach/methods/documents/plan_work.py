@@ -5,14 +5,21 @@ from __future__ import annotations
 from selfteach.config import DocumentsConfig as Settings
 from selfteach.materials.documents.material import Documents
 from selfteach.methods.documents.read_documents import count_sentences
-from selfteach.methods.plan_parts import TRAIN_SHARE, Plan, plan_anchors, plan_training
+from selfteach.methods.plan_parts import (
+    CHARS_PER_TOKEN,
+    EXAM_ARMS,
+    TRAIN_SHARE,
+    Plan,
+    plan_anchors,
+    plan_training,
+)
 from selfteach.run.workload import PlannedStage
 
-CHARS_PER_TOKEN = 4
 ASKED_PER_QUESTION = 2
 """Requests for one usable question, with the one that asks back for its answer."""
 QUESTION_TOKENS = 14
 LABEL_TOKENS = 8
+"""Tokens of a question, and of an answer to it."""
 ROW_TOKENS = 22
 """Trained answer tokens of a row of study data."""
 FILLED_SHARE = 0.7
@@ -23,9 +30,9 @@ STRATEGIES_PER_CHUNK = 2
 STRATEGY_TOKENS = 32
 NOTES_TOKENS = 160
 """Limits of a study strategy, and of what is written by it."""
-EXAM_ARMS = 3
 MIN_ANCHOR_PROMPTS = 600
 MAX_ANCHOR_PROMPTS = 4000
+"""Bounds on the general prompts that a run writes, where the settings leave the number open."""
 
 
 def plan_work(material: Documents, config: Settings) -> list[PlannedStage]:

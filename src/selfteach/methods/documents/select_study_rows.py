@@ -21,7 +21,7 @@ from selfteach.generate.study import (
 )
 from selfteach.judge.contradiction import KnowledgeScores
 from selfteach.materials.documents.chunk import Chunk
-from selfteach.methods.documents.exam import HeldOutQuestion
+from selfteach.methods.documents.held_out_questions import HeldOutQuestion
 from selfteach.methods.documents.model_study import write_by_strategies, write_rewrites
 from selfteach.methods.session import Session
 from selfteach.records import Example, digest, get_user_text
@@ -31,7 +31,7 @@ from selfteach.select.specificity import SentencePlace
 ENOUGH_ROWS = "more than study.per_document"
 ALREADY_KNOWN = "known"
 WHOLE_CHUNK_FORMS = ("recite", "strategies")
-"""A document's id, and the offset of a sentence in its text."""
+"""Forms of study data that are about a whole chunk, not about one sentence."""
 
 
 @dataclass

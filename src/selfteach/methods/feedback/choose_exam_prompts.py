@@ -10,8 +10,8 @@ from selfteach.evaluate.exam import TARGET, Arm, make_requests, plan_second_samp
 from selfteach.generate.ask import GeneratedPrompt
 from selfteach.judge import ThresholdJudge
 from selfteach.methods.feedback.prompts_in_scope import drop_strays
+from selfteach.methods.feedback.write_more_prompts import LIST_LENGTH, write_similar_prompts
 from selfteach.methods.session import Session
-from selfteach.methods.write_prompts import LIST_LENGTH, write_similar_prompts
 from selfteach.records import make_prompt
 
 TARGET_STAGE = "exam target"

@@ -11,11 +11,7 @@ from selfteach.generate.situations import Occasion, build_requests, list_forms
 from selfteach.judge.check import parse_check
 from selfteach.materials.effect import read_effect
 from selfteach.materials.situation import Situation
-from selfteach.methods.feedback.understand_rule import (
-    UnderstoodRule,
-    check_rule,
-    sketch_rule,
-)
+from selfteach.methods.feedback.understand_rule import UnderstoodRule, check_rule, sketch_rule
 from selfteach.models import Sampler
 from selfteach.records import JsonObject, make_prompt
 from selfteach.select.prompt_format import find_format_fault

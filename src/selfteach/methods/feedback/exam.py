@@ -152,8 +152,8 @@ class RuleScorer:
         sampled = {arm: self.keeps(own.questions, own.sampled) for arm, own in answers.items()}
         if not self.forbids:
             for arm, own in answers.items():
-                refuse_declines(greedy[arm], own.greedy, answers["base"].greedy)
-                refuse_declines(sampled[arm], own.sampled, answers["base"].sampled)
+                mark_declines_broken(greedy[arm], own.greedy, answers["base"].greedy)
+                mark_declines_broken(sampled[arm], own.sampled, answers["base"].sampled)
         base = answers["base"]
         again = self.keeps(base.questions, base.again) or sampled["base"] or greedy["base"]
         groups: dict[str, list[int]] = {}
@@ -339,7 +339,7 @@ def is_kept(shares: Sequence[float]) -> bool:
     return not shares or sum(shares) >= MIN_KEPT * len(shares)
 
 
-def refuse_declines(
+def mark_declines_broken(
     kept: list[bool], own: Sequence[Completion], base: Sequence[Completion]
 ) -> None:
     """Set the flags of declines to false where the base does not decline."""
@@ -398,7 +398,7 @@ def build_exam(
         ),
         scorer=scorer,
         taught_texts=[example.chosen for example in declined],
-        header=describe_rule(session, judge) | {"rule_id": rule_id},
+        header=make_header(session, judge) | {"rule_id": rule_id},
         measurements=[measure_rule_drift],
         extra_measurements=[partial(measure_conversations, scorer.keeps, session, asked)],
         target_stage=TARGET_STAGE,
@@ -409,7 +409,7 @@ def build_exam(
     )
 
 
-def describe_rule(session: Session, judge: ThresholdJudge) -> JsonObject:
+def make_header(session: Session, judge: ThresholdJudge) -> JsonObject:
     """Return what exam.json says of the rule and of who judges it."""
     source = "check" if judge.name == "check" else "calibrated"
     report = session.run.ledger.get_note("calibration")

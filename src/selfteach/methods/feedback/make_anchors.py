@@ -13,8 +13,8 @@ from selfteach.judge.decline import is_decline
 from selfteach.methods.anchors import OwnAnswer, keep_answers, make_anchors
 from selfteach.methods.feedback.probe import ProbedPrompt, truncate_answer
 from selfteach.methods.feedback.prompts_in_scope import find_naming_subject
+from selfteach.methods.feedback.write_more_prompts import write_more_prompts_outside
 from selfteach.methods.session import Session
-from selfteach.methods.write_prompts import write_more_prompts_outside
 from selfteach.records import (
     Example,
     Message,

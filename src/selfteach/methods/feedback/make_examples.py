@@ -11,9 +11,9 @@ from selfteach.judge.check import Check
 from selfteach.judge.violation import find_violation
 from selfteach.methods.feedback.probe import ProbedPrompt, truncate_answer
 from selfteach.methods.feedback.prompts_in_scope import find_about_subject
+from selfteach.methods.feedback.rule_check import get_check
 from selfteach.methods.feedback.search_answers import search_compliant_answers
 from selfteach.methods.session import Session
-from selfteach.methods.write_prompts import get_check
 from selfteach.records import Completion, Example, digest, make_prompt, prompt_to_json
 from selfteach.run.ledger import OpenFunnel
 

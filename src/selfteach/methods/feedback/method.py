@@ -2,18 +2,18 @@
 
   1  read the rule, and let the model name its subject (`read_rule`, `understand_rule`)
   2  ask: the model writes requests in three scopes; they are split into train, dev and test at
-     once
+     once (`write_rule_prompts`)
   3  judge: every candidate judge is calibrated before it is used; the best one decides
      (`other_names`, `prompts_in_scope`)
   4  probe: the base answers; a prompt is in scope exactly where it breaks the rule (`probe`)
   5  search: for each prompt in scope an answer that keeps the rule, verified, or none
      (`make_examples`, `search_answers`, `answer_faults`, `repair_answers`)
   6  balance: clusters of prompts; where dev answers still break the rule, more prompts like them
-     are written and learned (`dev_answers`)
+     are written and learned (`dev_answers`, `write_more_prompts`)
   7  train: in scope the found answers against the broken ones (`choose_objectives`); elsewhere
      the base's own answers hold it in place (`make_anchors`)
   8  exam: base, rule in the prompt, tuned, on prompts that were not used to choose anything
-     (`exam`)
+     (`choose_exam_prompts`, `exam`)
 
 Source: ELVF (I)-(IV); C3PO (arXiv 2402.10893) for the scopes; LLM2LLM (arXiv 2403.15042) for the
 rounds.
@@ -65,13 +65,13 @@ from selfteach.methods.feedback.prompts_in_scope import (
 from selfteach.methods.feedback.recorded_grading import read_grading
 from selfteach.methods.feedback.report_notes import note_clusters, show_arms, summarize_search
 from selfteach.methods.feedback.understand_rule import bind_rule
-from selfteach.methods.method import Method, TrainingPlan
-from selfteach.methods.session import Session
-from selfteach.methods.write_prompts import (
+from selfteach.methods.feedback.write_more_prompts import (
     write_name_prompts,
     write_prompts_like_failures,
-    write_rule_prompts,
 )
+from selfteach.methods.feedback.write_rule_prompts import write_rule_prompts
+from selfteach.methods.method import Method, TrainingPlan
+from selfteach.methods.session import Session
 from selfteach.models.recorded import Recorded
 from selfteach.records import Example, JsonObject, ObjectiveWeights, make_prompt
 from selfteach.select.clusters import PromptClusters, cluster_prompts

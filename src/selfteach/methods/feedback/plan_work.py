@@ -11,7 +11,7 @@ from selfteach.materials.situation import read_situation
 from selfteach.methods.feedback.conversations import ELSEWHERE
 from selfteach.methods.feedback.describe_rule import describe_rule, describe_text
 from selfteach.methods.feedback.training_settings import complete_training
-from selfteach.methods.plan_parts import Plan, plan_training
+from selfteach.methods.plan_parts import EXAM_ARMS, Plan, plan_training
 from selfteach.run.workload import PlannedStage
 
 ASKED_PER_PROMPT = 1.6
@@ -46,7 +46,6 @@ EXPLANATION_TOKENS = 32
 """Requests for explanations of words that may be other names of a subject."""
 OCCASIONS_PER_PROMPT = 0.75
 """Requests for the occasions of a rule that holds where somebody is written to."""
-NUM_ARMS = 3
 TARGET_ANSWERS = 2
 """Exam answers of an arm to a target prompt: greedy and sampled."""
 NUM_WAYS = 3
@@ -97,7 +96,7 @@ def plan_work(text: str, config: FeedbackConfig) -> list[PlannedStage]:
     exam_beside = 0 if is_everywhere else exam.near + exam.general
     answers = TARGET_ANSWERS * exam.target + exam_beside
     answers += NUM_WAYS * min(ELSEWHERE, exam.target)
-    base_answers = (NUM_ARMS - 1) * answers - exam.target
+    base_answers = (EXAM_ARMS - 1) * answers - exam.target
     exam_tokens = ANSWER_SHARE * exam.max_tokens
     more = int(MORE_EXAM_PROMPTS * exam.target)
     choosing = CHOOSING_ANSWERS * (exam.target + more // 2)

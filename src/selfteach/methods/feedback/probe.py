@@ -16,12 +16,9 @@ from selfteach.methods.calibrate_rule_judges import (
     plan_labelled_answers,
 )
 from selfteach.methods.feedback.prompts_in_scope import drop_strays
+from selfteach.methods.feedback.rule_check import make_topic_detector
+from selfteach.methods.feedback.write_more_prompts import LIST_LENGTH, write_similar_prompts
 from selfteach.methods.session import Session
-from selfteach.methods.write_prompts import (
-    LIST_LENGTH,
-    make_topic_detector,
-    write_similar_prompts,
-)
 from selfteach.records import Completion, Request, SamplingParams, make_prompt
 
 MAX_GENERAL_ANSWERS = 120

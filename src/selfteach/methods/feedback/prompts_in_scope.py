@@ -17,9 +17,9 @@ from selfteach.judge.request_judge import (
     find_bound,
 )
 from selfteach.materials.inflection import to_singular
+from selfteach.methods.feedback.rule_check import get_check, make_topic_detector
 from selfteach.methods.feedback.understand_rule import WHEN_CURE
 from selfteach.methods.session import Session
-from selfteach.methods.write_prompts import get_check, make_topic_detector
 from selfteach.select.other_names import quote
 
 WRONG_SIDE = "is on the other side of the condition"

@@ -11,8 +11,8 @@ from selfteach.judge.leave_out import leave_out_violations
 from selfteach.judge.occasion import names_occasion
 from selfteach.judge.repair import repair_answer
 from selfteach.methods.feedback.probe import ProbedPrompt
+from selfteach.methods.feedback.rule_check import get_check
 from selfteach.methods.session import Session
-from selfteach.methods.write_prompts import get_check
 from selfteach.records import Completion
 from selfteach.text import drop_last_sentence
 

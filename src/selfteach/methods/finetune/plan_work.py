@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from selfteach.config import FinetuneConfig
 from selfteach.methods.finetune.split_examples import FinetuneData, split_dev
-from selfteach.methods.plan_parts import Plan, plan_training
+from selfteach.methods.plan_parts import CHARS_PER_TOKEN, Plan, plan_training
 from selfteach.records import Example
 from selfteach.run.workload import PlannedStage
-
-CHARS_PER_TOKEN = 4
 
 
 def plan_work(material: FinetuneData, config: FinetuneConfig) -> list[PlannedStage]:

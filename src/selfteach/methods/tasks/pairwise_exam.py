@@ -83,14 +83,14 @@ def choose_judge(
     config = session.config.judge
     judges = list_judges(session)
     pairs = make_mismatched_pairs(known)[: config.pairs]
-    marks: dict[str, Measure] = {}
+    agreements: dict[str, Measure] = {}
     left_out: dict[str, str] = {}
     if config.name != CLOSER_JUDGE and pairs:
-        marks, left_out = measure_agreements(judges, pairs)
-    calibration = {"agreement": measures_to_json(marks), "left_out": left_out}
-    usable = [judge for judge in judges if judge.name in marks]
-    best = max(usable, key=lambda judge: marks[judge.name].value, default=None)
-    if best is not None and marks[best.name].value >= config.min_auroc:
+        agreements, left_out = measure_agreements(judges, pairs)
+    calibration = {"agreement": measures_to_json(agreements), "left_out": left_out}
+    usable = [judge for judge in judges if judge.name in agreements]
+    best = max(usable, key=lambda judge: agreements[judge.name].value, default=None)
+    if best is not None and agreements[best.name].value >= config.min_auroc:
         return best, {"name": best.name, "source": "model", **calibration}
     if config.name not in ("auto", CLOSER_JUDGE):
         poor = "it is no better than chance at telling a right answer from one to another task"

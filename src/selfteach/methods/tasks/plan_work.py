@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from selfteach.config import TasksConfig as Settings
 from selfteach.materials.tasks import Tasks
-from selfteach.methods.plan_parts import Plan, count_asked, plan_anchors, plan_training
+from selfteach.methods.plan_parts import EXAM_ARMS, Plan, count_asked, plan_anchors, plan_training
 from selfteach.run.workload import PlannedStage
 
 REQUESTS_PER_TASK = 1.5
@@ -15,7 +15,7 @@ ANSWER_SHARE = 0.5
 """The mean length of an answer, as a share of the longest that is allowed."""
 REPLY_TOKENS = {"self-instruct": 80, "alpaca": 900, "magpie": 40}
 TASKS_PER_REPLY = {"self-instruct": 1, "alpaca": 8, "magpie": 1}
-EXAM_ARMS = 3
+"""Of each mode: tokens of a reply of the writer, and usable tasks in it."""
 
 
 def plan_work(material: Tasks, config: Settings) -> list[PlannedStage]:
@@ -42,7 +42,6 @@ def plan_work(material: Tasks, config: Settings) -> list[PlannedStage]:
         PlannedStage(
             "invent",
             sampled_tokens=invented * REPLY_TOKENS[config.mode] + answers * length,
-            scored_tokens=0,
         ),
         PlannedStage("examples", own.requests - first),
         PlannedStage("exam of the base", arms, arms * tokens, arms * tokens),

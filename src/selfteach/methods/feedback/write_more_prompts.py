@@ -1,0 +1,169 @@
+"""Let the model write more prompts where there are too few: outside a forbidden subject, about its
+other names, like those on which the base or the tuned model breaks the rule (steps 3 to 6).
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Mapping, Sequence
+
+from selfteach.dedup.overlap import OverlapIndex
+from selfteach.generate.ask import (
+    GeneratedPrompt,
+    Scope,
+    Subject,
+    generate_prompts,
+    generate_similar_prompts,
+    plan_requests,
+)
+from selfteach.methods.feedback.rule_check import make_topic_detector
+from selfteach.methods.feedback.write_rule_prompts import choose_forms, write_twins
+from selfteach.methods.session import Session
+from selfteach.methods.write_prompts import group_by_scope, make_novelty_check, write_scope_prompts
+from selfteach.run.stage_labels import label_stage
+from selfteach.select.clusters import compute_quotas
+
+LIST_LENGTH = 4
+"""How many prompts the model sees before it writes another one like them."""
+PROMPTS_PER_NAME = 3
+"""A name that fewer training prompts have gets more."""
+MAX_ASKED_NAMES = 24
+"""Other names of a forbidden subject that get prompts of their own."""
+
+
+def write_more_prompts_outside(session: Session, pool: OverlapIndex) -> list[GeneratedPrompt]:
+    """Let the model write `ask.more_outside` further prompts outside the scope of a forbidden
+    subject: a third of them near, the others about anything. Every kept prompt goes into `pool`.
+    """
+    config = session.config.ask
+    find_fault = make_novelty_check(pool, config.max_overlap, make_topic_detector(session))
+    near = config.more_outside // 3
+    rounds = range(config.rounds, 2 * config.rounds)  # the earlier ones wrote the other prompts
+    plans: tuple[tuple[Subject, Scope, int], ...] = (
+        (session.subject, "near", near),
+        (Subject(""), "general", config.more_outside - near),
+    )
+    kept: list[GeneratedPrompt] = []
+    for subject, scope, count in plans:
+        forms = choose_forms(session, scope)
+        kept += write_scope_prompts(session, subject, scope, count, rounds, find_fault, forms)
+    return kept
+
+
+def write_name_prompts(
+    session: Session,
+    names: Sequence[str],
+    parts: Mapping[str, Sequence[GeneratedPrompt]],
+    pool: OverlapIndex,
+) -> list[GeneratedPrompt]:
+    """Let the model write training prompts about other names of the subject that few prompts have,
+    and return them with their twins (step 3).
+
+    Args:
+        names: the most certain ones first.
+    """
+    known = parts["train"]
+    texts = [prompt.text.lower() for prompt in known if prompt.scope == "target"]
+    lacks = {}
+    for name in names[:MAX_ASKED_NAMES]:
+        count = sum(name.lower() in text for text in texts)
+        if count < PROMPTS_PER_NAME:
+            lacks[name] = PROMPTS_PER_NAME - count
+    if not lacks:
+        return []
+    requests = []
+    for name, lack in lacks.items():
+        requests += plan_requests(Subject(name), "target", lack, 0, session.config.seed)
+    stage = label_stage("ask names")
+    session.display.start_stage(stage, len(requests), "prompts")
+    session.base.sample(requests, session.display.advance)
+    is_new = make_novelty_check(pool, session.config.ask.max_overlap)
+    kept: list[GeneratedPrompt] = []
+    with session.run.ledger.open_funnel(stage) as funnel:
+        for name, lack in lacks.items():
+
+            def find_fault(text: str, name: str = name) -> str:
+                return is_new(text) if name.lower() in text.lower() else "does not name it"
+
+            generated = generate_prompts(
+                session.base,
+                Subject(name),
+                "target",
+                lack,
+                find_fault,
+                range(1),
+                session.config.seed,
+            )
+            for prompt, fault in generated:
+                funnel.decide(prompt.id, fault, {"text": prompt.text, "name": name})
+                kept += [] if fault else [prompt]
+    return kept + write_twins(session, parts, names, kept)
+
+
+def write_prompts_like_failures(
+    session: Session,
+    cluster_of: Mapping[str, int],
+    parts: Mapping[str, list[GeneratedPrompt]],
+    failed: Mapping[str, bool],
+    pool: OverlapIndex,
+    turn: int,
+) -> list[GeneratedPrompt]:
+    """Let the model write new prompts like the dev failures, cluster by cluster."""
+    labels = sorted(set(cluster_of.values()))
+
+    def group(texts: Iterable[str]) -> dict[int, list[str]]:
+        found: dict[int, list[str]] = {label: [] for label in labels}
+        for text in texts:
+            found[cluster_of[text]].append(text)
+        return found
+
+    targets = group_by_scope(parts["train"])["target"]
+    learned = group(targets)
+    tested = group(failed)
+    broken = group(text for text, is_broken in failed.items() if is_broken)
+    sizes = [len(learned[label]) for label in labels]
+    rates = [len(broken[label]) / max(len(tested[label]), 1) for label in labels]
+    quotas = compute_quotas(sizes, rates, session.config.balance.prompts)
+    lists = []
+    for label, quota in zip(labels, quotas, strict=True):
+        similar = learned[label] or targets
+        for i in range(quota if broken[label] else 0):
+            shown = [similar[(i + k) % len(similar)] for k in range(3)]
+            lists.append([*shown, broken[label][i % len(broken[label])]])
+    return _write_from_lists(session, "ask corners", lists, pool, turn)
+
+
+def write_similar_prompts(
+    session: Session,
+    texts: Sequence[str],
+    count: int,
+    pool: OverlapIndex,
+    turn: int,
+    *,
+    stage: str = "ask alike",
+) -> list[GeneratedPrompt]:
+    """Let the model write up to `count` new prompts like the given ones.
+
+    It continues a list of some of them, another one for each.
+    """
+    dice = random.Random(f"{session.config.seed} alike {turn}")
+    lists = [dice.sample(texts, min(LIST_LENGTH, len(texts))) for _ in range(count)]
+    return _write_from_lists(session, stage, lists, pool, turn)
+
+
+def _write_from_lists(
+    session: Session, stage: str, lists: Sequence[Sequence[str]], pool: OverlapIndex, turn: int
+) -> list[GeneratedPrompt]:
+    label = label_stage(stage)
+    session.display.start_stage(label, len(lists), "prompts")
+    kept: list[GeneratedPrompt] = []
+    find_fault = make_novelty_check(pool, session.config.ask.max_overlap)
+    generated = generate_similar_prompts(
+        session.base, stage, lists, find_fault, session.config.seed, turn
+    )
+    with session.run.ledger.open_funnel(label) as funnel:
+        for prompt, fault in generated:
+            funnel.decide(prompt.id, fault, {"text": prompt.text, "like": prompt.subject})
+            kept += [] if fault else [prompt]
+            session.display.advance()
+    return kept

@@ -1,0 +1,326 @@
+"""Let the model write the prompts of a rule, and split them into train, dev and test (step 2)."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from selfteach.dedup.overlap import OverlapIndex
+from selfteach.errors import DataError, UsageError
+from selfteach.generate.ask import (
+    GeneratedPrompt,
+    PromptForms,
+    Scope,
+    Subject,
+    make_twin,
+    plan_requests,
+)
+from selfteach.generate.few_shot import ASKED_REQUESTS, EXAM_REQUESTS, REQUESTS, SUBJECT_REQUESTS
+from selfteach.generate.situations import (
+    Occasion,
+    OccasionForm,
+    build_requests,
+    find_occasion_fault,
+    list_forms,
+    write_occasions,
+)
+from selfteach.materials.situation import Situation
+from selfteach.methods.feedback.rule_check import make_topic_detector
+from selfteach.methods.session import Session
+from selfteach.methods.write_prompts import SCOPES, make_novelty_check, write_scope_prompts
+from selfteach.records import digest, make_prompt
+from selfteach.run.stage_labels import label_stage
+from selfteach.select.clusters import SPLIT_NAMES, split_prompts
+
+TWIN = "twin"
+"""The form of a near prompt that is a target prompt with a sibling in the topic's place."""
+PROMPTS_PER_EXAM_FORM = 12
+"""One prompt in so many has a form that only the exam has."""
+SPARE_FACTOR = 1.05
+"""The exam holds so many times the prompts that it asks for: names of the subject that are found
+later drop some."""
+MAX_TEST_SHARE = 0.5
+PROMPTS_PER_OCCASION = 2
+"""Requests in scope that are built of one occasion, on average."""
+MIN_OCCASIONS = 12
+"""Each part of the split gets two of them at least."""
+
+
+def write_rule_prompts(session: Session, pool: OverlapIndex) -> dict[str, list[GeneratedPrompt]]:
+    """Let the model write the prompts of a rule, and return them as train, dev and test (step 2).
+
+    Every kept prompt goes into `pool`.
+    """
+    situation = session.situation
+    if situation and situation.kind == "writing":
+        return write_situation_prompts(session, situation, pool)
+    parts = split_written_prompts(session, write_prompts(session, pool))
+    if topic := session.subject.topic:
+        targets = [prompt for prompt in parts["train"] if prompt.scope == "target"]
+        parts["train"] += write_twins(session, parts, [topic], targets)
+    return parts
+
+
+def write_prompts(session: Session, pool: OverlapIndex) -> dict[Scope, list[GeneratedPrompt]]:
+    """Let the model write prompts of every scope; every kept prompt goes into `pool`.
+
+    A rule of form may fire on every prompt, so nothing is outside its scope. About a third of the
+    exam's prompts have forms that no training prompt has.
+    """
+    found: dict[Scope, list[GeneratedPrompt]] = {}
+    config = session.config.ask
+    counts: dict[Scope, int] = {"target": config.target}
+    if session.subject.topic:
+        counts |= {"near": config.near, "general": config.general}
+    for_exam = {scope: count_exam_forms(session, scope) for scope in counts}
+    sample_first_rounds(session, counts, for_exam)
+    for scope in SCOPES:
+        is_target = scope == "target"
+        names_subject = None if is_target else make_topic_detector(session)
+        find_fault = make_novelty_check(pool, config.max_overlap, names_subject)
+        own: list[GeneratedPrompt] = []
+        for count, forms in (
+            (counts.get(scope, 0) - for_exam.get(scope, 0), choose_forms(session, scope)),
+            (for_exam.get(scope, 0), EXAM_REQUESTS),
+        ):
+            if forms is EXAM_REQUESTS and not count:
+                continue
+            own += write_scope_prompts(
+                session, session.subject, scope, count, range(config.rounds), find_fault, forms
+            )
+        found[scope] = own
+    return found
+
+
+def sample_first_rounds(
+    session: Session, counts: Mapping[Scope, int], for_exam: Mapping[Scope, int]
+) -> None:
+    """Sample the first round of every scope in one call, which fills the batches. The ledger keeps
+    the completions for `write_scope_prompts`.
+    """
+    requests = []
+    subject, seed = session.subject, session.config.seed
+    for scope, count in counts.items():
+        held_out = for_exam[scope]
+        forms = choose_forms(session, scope)
+        requests += plan_requests(subject, scope, count - held_out, 0, seed, forms)
+        if held_out:
+            requests += plan_requests(subject, scope, held_out, 0, seed, EXAM_REQUESTS)
+    session.display.start_stage("ask", len(requests), "prompts")
+    session.base.sample(requests, session.display.advance)
+
+
+def choose_forms(session: Session, scope: str) -> PromptForms:
+    """Return the forms of request that a rule trains on."""
+    if session.forbidden_topic:
+        return SUBJECT_REQUESTS
+    is_asked = session.situation is not None and session.situation.kind == "about"
+    return ASKED_REQUESTS if is_asked and scope != "general" else REQUESTS
+
+
+def count_exam_forms(session: Session, scope: str) -> int:
+    """Return how many exam prompts of a scope have forms that training never used."""
+    if scope == "general":
+        return 0
+    return int(getattr(session.config.ask, scope)) // PROMPTS_PER_EXAM_FORM
+
+
+def write_twins(
+    session: Session,
+    parts: Mapping[str, Sequence[GeneratedPrompt]],
+    names: Sequence[str],
+    targets: Sequence[GeneratedPrompt],
+) -> list[GeneratedPrompt]:
+    """Return for each target prompt with one of the names a near one with a sibling in its place.
+
+    Only the name tells the two apart, so they show the model where the rule ends. A twin like an
+    exam prompt is left out.
+
+    Args:
+        names: of the topic; the first one that a prompt has is replaced.
+    """
+    siblings = session.subject.siblings
+    if not siblings:
+        return []
+    known = {prompt.text for own in parts.values() for prompt in own}
+    tested = OverlapIndex([prompt.text for prompt in parts["test"]])
+    found = []
+    for i, prompt in enumerate(targets):
+        sibling = siblings[i % len(siblings)]
+        twins = (make_twin(prompt.text, name, sibling) for name in names)
+        text = next(filter(None, twins), "")
+        if not text or text in known:
+            continue
+        if tested.nearest(text).similarity < session.config.ask.max_overlap:
+            known.add(text)
+            found.append(GeneratedPrompt(text, "near", TWIN, sibling))
+    return found
+
+
+def write_situation_prompts(
+    session: Session, situation: Situation, pool: OverlapIndex
+) -> dict[str, list[GeneratedPrompt]]:
+    """Write the prompts of a rule that holds where somebody is written to.
+
+    There are as many neighbors as prompts in scope: each one has a twin that differs in the
+    addressee alone. The occasions are split, not the prompts, because twins have the same one. The
+    exam has its own frames and addressees too.
+    """
+    config = session.config.ask
+    parts: dict[str, list[GeneratedPrompt]] = {name: [] for name in SPLIT_NAMES}
+    occasions = split_occasions(session, write_all_occasions(session, list_forms(situation)))
+    for scope in ("target", "near"):
+        for name, share in compute_part_shares(session, scope).items():
+            count = round(share * max(config.target, getattr(config, scope)))
+            for_exam = name == "test"
+            parts[name] += build_requests(
+                situation, occasions[name], scope, count, session.config.seed, for_exam=for_exam
+            )
+    find_fault = make_novelty_check(pool, config.max_overlap)
+    general = write_scope_prompts(
+        session, Subject(""), "general", config.general, range(config.rounds), find_fault
+    )
+    split = split_by_similarity(session, {"general": general})
+    for name, prompts in split.items():
+        parts[name] += prompts
+    return parts
+
+
+def write_all_occasions(session: Session, forms: Sequence[OccasionForm]) -> list[Occasion]:
+    """Let the model write the occasions of a situation, and count what is dropped."""
+    config = session.config.ask
+    count = max(config.target // PROMPTS_PER_OCCASION, MIN_OCCASIONS)
+    known = OverlapIndex()
+
+    def find_fault(occasion: Occasion) -> str:
+        if fault := find_occasion_fault(occasion):
+            return fault
+        return "" if known.add_if_new(occasion.text, config.max_overlap)[0] else "like another"
+
+    stage = label_stage("ask occasion")
+    session.display.start_stage(stage, count, "occasions")
+    kept: list[Occasion] = []
+    written = write_occasions(
+        session.base, forms, count, find_fault, config.rounds, session.config.seed
+    )
+    with session.run.ledger.open_funnel(stage) as funnel:
+        for occasion, fault in written:
+            funnel.decide(digest(["occasion", occasion.text]), fault, {"text": occasion.text})
+            if not fault:
+                kept.append(occasion)
+                if len(kept) <= count:  # the worked occasions alone may be more
+                    session.display.advance()
+    return kept
+
+
+def split_occasions(session: Session, occasions: Sequence[Occasion]) -> dict[str, list[Occasion]]:
+    """Split occasions into train, dev and test, at random."""
+    shuffled = list(occasions)
+    random.Random(f"{session.config.seed} occasions").shuffle(shuffled)
+    found: dict[str, list[Occasion]] = {}
+    start = 0
+    for name, share in compute_part_shares(session, "target").items():
+        end = start + max(round(share * len(shuffled)), 2)
+        found[name] = shuffled[start:end]
+        start = end
+    return found
+
+
+def compute_part_shares(session: Session, scope: str) -> dict[str, float]:
+    """Return the shares of train, dev and test of one scope, as if all prompts were found."""
+    config = session.config.ask
+    counts = {scope: max(config.target, getattr(config, scope))}
+    shares = compute_shares(session, counts)[scope]
+    return dict(zip(("test", "dev", "train"), reversed(shares), strict=True))
+
+
+def split_written_prompts(
+    session: Session, found: Mapping[Scope, Sequence[GeneratedPrompt]]
+) -> dict[str, list[GeneratedPrompt]]:
+    """Split prompts into train, dev and test (step 2).
+
+    Raises:
+        DataError: too few requests to learn from and to be examined on.
+        UsageError: an objective is to be chosen on dev, and nothing is in it.
+    """
+    parts = split_by_similarity(session, found)
+    sides = {prompt.text: name for name, own in parts.items() for prompt in own}
+    with_targets = {sides[prompt.text] for prompt in found["target"]}
+    if not with_targets >= {"train", "test"}:
+        counts = session.run.ledger.funnel()
+        stage = label_stage("ask target")
+        reasons = [dict(row.reasons) for row in counts if row.stage == stage and row.reasons]
+        raise DataError(
+            (
+                f"only {len(found['target'])} usable requests to learn from and to be "
+                f"examined on (refused: {reasons[0] if reasons else 'none'})."
+            ),
+            cure="Ask for more with --set ask.target=N, or try another model.",
+        )
+    if session.config.train.objective == "auto" and "dev" not in with_targets:
+        raise UsageError(
+            "no request to try the objectives on is in the dev part.",
+            where="train.objective=auto",
+            cure=(
+                "Ask for more with --set ask.target=N or ask.dev_share=S, or name one: "
+                "--set train.objective=sft+dpo."
+            ),
+        )
+    return parts
+
+
+def split_by_similarity(
+    session: Session, found: Mapping[Scope, Sequence[GeneratedPrompt]]
+) -> dict[str, list[GeneratedPrompt]]:
+    """Split prompts so that similar ones stay together; those of the exam's own forms are in test.
+
+    No test prompt has a twin in training (invariant 5): the pool refused what is like another.
+    """
+    parts: dict[str, list[GeneratedPrompt]] = {name: [] for name in SPLIT_NAMES}
+    prompts: list[GeneratedPrompt] = []
+    for own in found.values():
+        for prompt in own:
+            (parts["test"] if prompt.form in EXAM_REQUESTS else prompts).append(prompt)
+    if not prompts:
+        return parts
+    texts = [prompt.text for prompt in prompts]
+    held_out: Counter[str] = Counter(prompt.scope for prompt in parts["test"])
+    counts: dict[str, int] = {scope: len(own) - held_out[scope] for scope, own in found.items()}
+    sides = split_prompts(
+        texts,
+        session.base.embed(list(map(make_prompt, texts))),
+        compute_shares(session, counts, held_out),
+        session.config.seed,
+        strata=[prompt.scope for prompt in prompts],
+        max_overlap=session.config.ask.max_overlap,
+    )
+    for prompt, side in zip(prompts, sides, strict=True):
+        parts[side].append(prompt)
+    return parts
+
+
+def compute_shares(
+    session: Session, counts: Mapping[str, int], held_out: Mapping[str, int] | None = None
+) -> dict[str, tuple[float, float, float]]:
+    """Return the shares of train, dev and test by scope.
+
+    The exam gets as many prompts as it asks for, and some to spare for those that turn out to be on
+    the other side of the rule; at most MAX_TEST_SHARE. If it asks for fewer, it gets the share that
+    is left by the others.
+
+    Args:
+        counts: the prompts of each scope that are split.
+        held_out: further prompts of each scope, which the exam has already.
+    """
+    config = session.config.ask
+    learned = config.train_share + config.dev_share
+    shares = {}
+    for scope, count in counts.items():
+        asked = round(SPARE_FACTOR * getattr(session.config.exam, scope))
+        missing = asked - (held_out or {}).get(scope, 0)
+        wanted = max(missing, 0) / max(count, 1)
+        test = max(1 - learned, min(MAX_TEST_SHARE, wanted))
+        scale = (1 - test) / learned
+        shares[str(scope)] = (config.train_share * scale, config.dev_share * scale, test)
+    return shares
