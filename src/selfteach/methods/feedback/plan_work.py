@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from selfteach.config import FeedbackConfig
 from selfteach.generate.ask import NUM_NAME_LISTS, NUM_SIBLING_LISTS
 from selfteach.generate.few_shot import NAME_LISTS
-from selfteach.materials.effect import read_effect
+from selfteach.materials.effect import Effect, read_effect
 from selfteach.materials.rule import read_rule
 from selfteach.materials.situation import read_situation
 from selfteach.methods.feedback.conversations import ELSEWHERE
@@ -58,71 +60,157 @@ MORE_EXAM_PROMPTS = 0.4
 runs: .87 where the base broke the rule on too few prompts, and 0."""
 
 
+@dataclass(frozen=True)
+class RuleWords:
+    """Hold what the words of a rule say without a model.
+
+    Attributes:
+        has_scope: whether the rule holds in a situation only.
+        is_writing: whether this situation is that somebody is written to.
+        is_checked: whether a check decides alone.
+        is_everywhere: whether it is a rule of form for every request. Then there are no near and no
+            general prompts.
+    """
+
+    effect: Effect | None
+    has_scope: bool
+    is_writing: bool
+    is_checked: bool
+    is_everywhere: bool
+
+
+@dataclass(frozen=True)
+class PromptCounts:
+    """Hold how many prompts there are to learn from.
+
+    Attributes:
+        targets: in scope.
+        others: outside, from the same requests.
+        more_outside: further ones outside a forbidden subject, for short anchors.
+        anchor_tokens: the tokens of an anchor of `others`.
+    """
+
+    targets: int
+    others: int
+    more_outside: int
+    anchor_tokens: int
+
+
 def plan_work(text: str, config: FeedbackConfig) -> list[PlannedStage]:
     """Return the stages of a run, from what the words of the rule say without a model.
 
     The shares are means of 10 runs of rules with the default model (`python -m bench.time_left`).
-    How many answers break the rule is known only later; the search depends on it most. A rule of
-    form that holds everywhere has no near and no general prompts.
+    How many answers break the rule is known only later; the search depends on it most.
     """
+    rule = read_words(text, config)
+    prompts = count_prompts(rule, config)
+    read = 0 if rule.is_checked else READ_TOKENS * (prompts.targets + prompts.others)
+    return [
+        PlannedStage("load"),
+        *plan_questions(rule, prompts, config, read),
+        plan_search(rule, prompts, config),
+        *plan_training_and_exams(rule, prompts, config),
+    ]
+
+
+def read_words(text: str, config: FeedbackConfig) -> RuleWords:
+    """Return what the words of a rule and the settings say without a model."""
     rule = read_rule(text, config.when, config.then)
     effect = read_effect(rule.effect)
     form = effect.check if effect else ""
-    is_checked = bool(config.check or (form and (rule.scope or "contains" not in form)))
-    is_everywhere = is_checked and not rule.scope and "contains" not in (config.check or form)
-    ask, exam = config.ask, config.exam
-    beside = 0 if is_everywhere else ask.near + ask.general
-    asked = int(ASKED_PER_PROMPT * (ask.target + beside))
-    is_writing = bool(rule.scope) and read_situation(rule.scope).kind == "writing"
-    if is_writing:
-        asked = int(OCCASIONS_PER_PROMPT * ask.target + GENERAL_ASKED * ask.general)
-    forbids = not is_everywhere and not rule.scope
-    more_outside = ask.more_outside if forbids else 0
-    lists = LISTS_OF_ASKED if rule.scope else LISTS_OF_NAMES
-    if is_writing or is_everywhere:
-        lists = 0
-    explained = EXPLANATIONS if lists and not is_checked and not rule.scope else 0
-    targets = int(ask.target * ask.train_share)
-    others = int(beside * ask.train_share)
-    calibrated = 0 if is_checked else 2 * config.judge.pairs
-    probes = targets * config.probe.samples
-    probe_tokens = ANSWER_SHARE * (probes + calibrated) * config.probe.max_tokens
+    has_scope = bool(rule.scope)
+    is_checked = bool(config.check or (form and (has_scope or "contains" not in form)))
+    return RuleWords(
+        effect,
+        has_scope,
+        is_writing=has_scope and read_situation(rule.scope).kind == "writing",
+        is_checked=is_checked,
+        is_everywhere=is_checked and not has_scope and "contains" not in (config.check or form),
+    )
+
+
+def count_prompts(rule: RuleWords, config: FeedbackConfig) -> PromptCounts:
+    """Return how many prompts there are to learn from."""
+    ask = config.ask
+    beside = 0 if rule.is_everywhere else ask.near + ask.general
+    forbids = not rule.is_everywhere and not rule.has_scope
     anchor_tokens = min(config.probe.anchor_tokens, config.probe.max_tokens)
-    if rule.scope:  # anchors are as long as the examples
+    if rule.has_scope:  # anchors are as long as the examples
         anchor_tokens = int(ANSWER_SHARE * config.probe.max_tokens)
-    probe_tokens += others * anchor_tokens
-    short_tokens = more_outside * config.probe.short_anchor_tokens
-    asked_outside = int(GENERAL_ASKED * more_outside)
-    exam_beside = 0 if is_everywhere else exam.near + exam.general
-    answers = TARGET_ANSWERS * exam.target + exam_beside
+    return PromptCounts(
+        targets=int(ask.target * ask.train_share),
+        others=int(beside * ask.train_share),
+        more_outside=ask.more_outside if forbids else 0,
+        anchor_tokens=anchor_tokens,
+    )
+
+
+def plan_questions(
+    rule: RuleWords, prompts: PromptCounts, config: FeedbackConfig, read: int
+) -> list[PlannedStage]:
+    """Return the stages up to the probe: what is asked, and what the base answers.
+
+    Args:
+        read: the tokens that a judge of answers reads.
+    """
+    ask, exam = config.ask, config.exam
+    beside = 0 if rule.is_everywhere else ask.near + ask.general
+    asked = int(ASKED_PER_PROMPT * (ask.target + beside))
+    if rule.is_writing:
+        asked = int(OCCASIONS_PER_PROMPT * ask.target + GENERAL_ASKED * ask.general)
+    lists = LISTS_OF_ASKED if rule.has_scope else LISTS_OF_NAMES
+    if rule.is_writing or rule.is_everywhere:
+        lists = 0
+    explained = EXPLANATIONS if lists and not rule.is_checked and not rule.has_scope else 0
+    calibrated = 0 if rule.is_checked else 2 * config.judge.pairs
+    probes = prompts.targets * config.probe.samples
+    probe_tokens = ANSWER_SHARE * (probes + calibrated) * config.probe.max_tokens
+    probe_tokens += prompts.others * prompts.anchor_tokens
+    more = int(MORE_EXAM_PROMPTS * exam.target)
+    choosing = CHOOSING_ANSWERS * (exam.target + more // 2)
+    choosing_tokens = more * PROMPT_TOKENS + choosing * ANSWER_SHARE * exam.max_tokens
+    return [
+        PlannedStage("ask", lists + asked, lists * LIST_TOKENS + asked * PROMPT_TOKENS),
+        PlannedStage("base answers", probes + prompts.others + calibrated, int(probe_tokens)),
+        PlannedStage("judge", explained, explained * EXPLANATION_TOKENS, read),
+        PlannedStage("probe", more + choosing, int(choosing_tokens), read),
+    ]
+
+
+def plan_search(rule: RuleWords, prompts: PromptCounts, config: FeedbackConfig) -> PlannedStage:
+    """Return the stage that searches answers, and samples the short anchors."""
+    asked_outside = int(GENERAL_ASKED * prompts.more_outside)
+    longer = LONGER_ANSWERS if rule.is_checked else 1
+    searched = int(longer * SEARCH_SHARE * config.search.max_tokens * prompts.targets)
+    return PlannedStage(
+        "search",
+        SEARCH_REQUESTS * prompts.targets + asked_outside + prompts.more_outside,
+        searched
+        + asked_outside * PROMPT_TOKENS
+        + prompts.more_outside * config.probe.short_anchor_tokens,
+        SEARCH_READ_TOKENS * prompts.targets,
+    )
+
+
+def plan_training_and_exams(
+    rule: RuleWords, prompts: PromptCounts, config: FeedbackConfig
+) -> list[PlannedStage]:
+    """Return the exam of the base, the training, and the exam of the tuned model."""
+    exam = config.exam
+    answers = TARGET_ANSWERS * exam.target
+    answers += 0 if rule.is_everywhere else exam.near + exam.general
     answers += NUM_WAYS * min(ELSEWHERE, exam.target)
     base_answers = (EXAM_ARMS - 1) * answers - exam.target
     exam_tokens = ANSWER_SHARE * exam.max_tokens
-    more = int(MORE_EXAM_PROMPTS * exam.target)
-    choosing = CHOOSING_ANSWERS * (exam.target + more // 2)
-    choosing_tokens = more * PROMPT_TOKENS + choosing * exam_tokens
-    learned = targets + others
-    longer = LONGER_ANSWERS if is_checked else 1
-    pairs = int(targets * (PAIRS_PER_PROMPT if is_everywhere or not is_checked else 1))
+    longer = LONGER_ANSWERS if rule.is_checked else 1
+    per_prompt = PAIRS_PER_PROMPT if rule.is_everywhere or not rule.is_checked else 1
+    pairs = int(prompts.targets * per_prompt)
     tokens = int(longer * TRAINED_SHARE * config.probe.max_tokens * pairs)
-    tokens += anchor_tokens * others + short_tokens
-    rows = pairs + others + more_outside
-    train = complete_training(config.train, effect, has_condition=bool(rule.scope))
-    read = 0 if is_checked else READ_TOKENS * learned
+    tokens += prompts.anchor_tokens * prompts.others
+    tokens += prompts.more_outside * config.probe.short_anchor_tokens
+    rows = pairs + prompts.others + prompts.more_outside
+    train = complete_training(config.train, rule.effect, has_condition=rule.has_scope)
     return [
-        PlannedStage("load"),
-        PlannedStage("ask", lists + asked, lists * LIST_TOKENS + asked * PROMPT_TOKENS),
-        PlannedStage("base answers", probes + others + calibrated, int(probe_tokens)),
-        PlannedStage("judge", explained, explained * EXPLANATION_TOKENS, read),
-        PlannedStage("probe", more + choosing, int(choosing_tokens), read),
-        PlannedStage(
-            "search",
-            SEARCH_REQUESTS * targets + asked_outside + more_outside,
-            int(longer * SEARCH_SHARE * config.search.max_tokens * targets)
-            + asked_outside * PROMPT_TOKENS
-            + short_tokens,
-            SEARCH_READ_TOKENS * targets,
-        ),
         _plan_exam("exam of the base", base_answers, exam_tokens, 0),
         plan_training("train", tokens, rows, train),
         _plan_exam("exam", answers, exam_tokens, READ_TOKENS * answers),
