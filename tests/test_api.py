@@ -22,7 +22,7 @@ from selfteach.methods.input_sources import hash_sources
 from selfteach.methods.tasks.read_tasks import read_material as read_tasks
 from selfteach.records import Example, Measure
 from selfteach.results import ExamResult, FinishedRun
-from selfteach.run.display import Display, Notebook, SilentDisplay, open_display
+from selfteach.run.display import Display, NotebookDisplay, SilentDisplay, open_display
 from talker import RULE, SMALL_SETTINGS
 
 
@@ -246,7 +246,7 @@ def test_progress_fits_the_place(monkeypatch: pytest.MonkeyPatch, capsys: Any) -
     monkeypatch.setitem(sys.modules, "IPython", kernel)
     assert type(open_display(quiet=True)) is SilentDisplay
     shown = open_display()
-    assert type(shown) is Notebook
+    assert type(shown) is NotebookDisplay
     shown.start_stage("probe", 3)
     shown.advance(3)
     shown.print_line("\x1b[31mhello")

@@ -13,7 +13,7 @@ import pytest
 from selfteach.run.display import (
     PLAIN_INTERVAL_S,
     Display,
-    Notebook,
+    NotebookDisplay,
     ProgressBarDisplay,
     SilentDisplay,
     open_display,
@@ -285,7 +285,7 @@ class FakeBar:
 def test_a_notebook_counts_in_a_bar_and_shows_the_rest_of_the_run_from_time_to_time() -> None:
     made: list[FakeBar] = []
     now = [100.0]
-    display = Notebook(io.StringIO())
+    display = NotebookDisplay(io.StringIO())
     display._new = lambda **settings: made.append(FakeBar(**settings)) or made[-1]
     display._clock = lambda: now[0]  # type: ignore[method-assign]
     display._shown = 100.0
@@ -310,7 +310,7 @@ def test_a_notebook_counts_in_a_bar_and_shows_the_rest_of_the_run_from_time_to_t
 
 def test_a_line_in_a_notebook_holds_no_control_characters() -> None:
     stream = io.StringIO()
-    Notebook(stream).print_line("a\x1b[2J")
+    NotebookDisplay(stream).print_line("a\x1b[2J")
     assert stream.getvalue() == "a\ufffd[2J\n"
 
 
@@ -319,7 +319,7 @@ class ZMQInteractiveShell:
 
 
 @pytest.mark.parametrize(
-    ("shell", "kind"), [(ZMQInteractiveShell, Notebook), (object, Display), (None, Display)]
+    ("shell", "kind"), [(ZMQInteractiveShell, NotebookDisplay), (object, Display), (None, Display)]
 )
 def test_bars_of_notebooks_are_for_notebooks_that_name_no_stream(
     monkeypatch: pytest.MonkeyPatch, shell: Any, kind: type[Display]

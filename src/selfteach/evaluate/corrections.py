@@ -20,6 +20,7 @@ from selfteach.models.recorded import Recorded
 from selfteach.records import Completion, Continuations, Measure, Prompt, Turns
 
 MIN_TIMES = 2
+"""Answers from which corrections must have removed a word, so that it counts as an error."""
 TOLERANCE_NATS = 0.01
 """A correction may become less likely by this many nats a token, since rounding alone lowers half
 of them. The training has the same tolerance for displacement.

@@ -15,6 +15,7 @@ from selfteach.records import Measure
 from selfteach.statistics import ratio
 
 PROOF_TOLERANCE = 1e-3
+"""The largest difference of a logit by which the base may differ from its checkpoint."""
 
 
 class LogitsModel(Protocol):

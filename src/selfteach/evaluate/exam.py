@@ -47,7 +47,6 @@ from selfteach.statistics import share
 if TYPE_CHECKING:  # torch is loaded by the functions that need it: a plug-in may import this module
     from selfteach.train.train import TrainingResult
 
-ARMS = ("base", "prompted", "tuned")
 TARGET = "target"
 NEAR = "near"
 GENERAL = "general"

@@ -144,14 +144,14 @@ def choose_best_judge(
 
     Return None if no judge reaches `min_auroc` and has a threshold with few enough errors.
     """
-    able = [
+    usable = [
         (c, judge)
         for c, judge in zip(found, judges, strict=True)
         if c.knowledge.value >= min_auroc and c.known is not None
     ]
-    if not able:
+    if not usable:
         return None
-    best, judge = max(able, key=lambda pair: pair[0].knowledge.value)
+    best, judge = max(usable, key=lambda pair: pair[0].knowledge.value)
     assert best.known is not None
     return BestJudge(
         best.judge, best.knowledge.value, judge.scores(answered), tau_label, best.known

@@ -19,6 +19,7 @@ from selfteach.models import Scorer
 from selfteach.records import Continuations, JsonObject, Measure
 
 NUM_DISTRACTORS = 9
+"""Wrong answers that each question has."""
 MIN_CHANGE = -0.03
 """The lower end of the interval of the change must be above this: three points."""
 

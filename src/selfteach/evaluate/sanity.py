@@ -10,6 +10,7 @@ from selfteach.dedup.overlap import split_words
 from selfteach.records import Completion, JsonObject
 from selfteach.statistics import mean, share
 
+# The limits of `is_looping`, which says what each one means.
 MAX_BLOCK_WORDS = 24
 MIN_REPEATS = 3
 MIN_SPAN_WORDS = 9

@@ -91,11 +91,12 @@ def refuse_unknown_tasks(names: Sequence[str]) -> None:
             text = file.read_text("utf-8", "ignore")
             missing = {name for name in missing if name not in text}
             known.update(TASK_LINE.findall(text))
-    for name in sorted(missing):
+    if missing:
+        first = min(missing)
         raise UsageError(
-            f'lm-eval has no task "{name}".',
+            f'lm-eval has no task "{first}".',
             where="--tasks",
-            cure=name_nearest(name, [*SUITES, *known]),
+            cure=name_nearest(first, [*SUITES, *known]),
         )
 
 

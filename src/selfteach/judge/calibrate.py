@@ -20,6 +20,8 @@ from selfteach.statistics import auroc, best_threshold
 
 MAX_LOST_SHARE = 0.1
 """A judge is left out if it gave no verdict on a greater share of the answers."""
+NUM_EXAMPLES = 10
+"""Answers that the report shows with the values of all judges."""
 
 
 @dataclass(frozen=True)
@@ -78,30 +80,42 @@ def calibrate_judges(
     chosen = next(
         (c for c in found if c.judge.name == readable and c.auroc.value >= min_auroc), top
     )
-    usable = chosen.auroc.value >= min_auroc
-    if not usable:
-        reason = (
-            f"no candidate reaches an AUROC of {min_auroc:.2f}; the best, {top.judge.name}, has "
-            f"{top.auroc.value:.2f}"
-        )
-    elif chosen is top:
-        reason = f"the best of {len(found)} candidates: AUROC {top.auroc.value:.2f}"
-    else:
-        reason = (
-            f"which people can read: AUROC {chosen.auroc.value:.2f}; the best, "
-            f"{top.judge.name}, has {top.auroc.value:.2f}"
-        )
-    examples = []
-    for i in _choose_spaced_indices(len(pairs), 10):
-        sure = [c for c in found if math.isfinite(c.values[i])]
-        by_judge = {c.judge.name: round(c.values[i], 3) for c in sure}
-        examples.append({"text": pairs[i][1], "label": labels[i], "values": by_judge})
+    reason = _explain_choice(chosen, top, len(found), min_auroc)
+    examples = _list_examples(found, labelled)
     report |= {"best": top.judge.name, "reason": reason, "examples": examples}
-    if not usable:
+    if chosen.auroc.value < min_auroc:
         return None, None, report
     report["chosen"] = chosen.judge.name
     deciding = ThresholdJudge(chosen.judge, chosen.threshold)
     return deciding, ThresholdJudge(top.judge, top.threshold), report
+
+
+def _explain_choice(
+    chosen: CalibratedJudge, top: CalibratedJudge, num_candidates: int, min_auroc: float
+) -> str:
+    """Return why a judge decides, or why none does."""
+    own, best = chosen.auroc.value, top.auroc.value
+    if own < min_auroc:
+        return (
+            f"no candidate reaches an AUROC of {min_auroc:.2f}; the best, {top.judge.name}, has "
+            f"{best:.2f}"
+        )
+    if chosen is top:
+        return f"the best of {num_candidates} candidates: AUROC {best:.2f}"
+    return f"which people can read: AUROC {own:.2f}; the best, {top.judge.name}, has {best:.2f}"
+
+
+def _list_examples(
+    found: Sequence[CalibratedJudge], labelled: Sequence[tuple[PromptAnswer, bool]]
+) -> list[JsonObject]:
+    """Return some answers with their labels and the values of all judges, for the report."""
+    examples: list[JsonObject] = []
+    for i in _choose_spaced_indices(len(labelled), NUM_EXAMPLES):
+        (_, text), label = labelled[i]
+        sure = [c for c in found if math.isfinite(c.values[i])]
+        by_judge = {c.judge.name: round(c.values[i], 3) for c in sure}
+        examples.append({"text": text, "label": label, "values": by_judge})
+    return examples
 
 
 def _score_answers(judge: Judge, pairs: Sequence[PromptAnswer]) -> tuple[list[float], str]:

@@ -231,7 +231,9 @@ _COLORED = {picture[0]: picture for picture in _PICTURES if picture.endswith("\u
 """Signs that are shown as emoji only with a variation selector behind them."""
 _MARKS = ("!", "?", "…", "...", ";", "—", "–", "&", ":)")
 MAX_MEMBERS = 3
+"""Emoji that take turns."""
 MAX_REPEATS = 3
+"""The longest run of one emoji that is tried."""
 
 
 def add_item(value: str, text: str, meets: Meets) -> Iterator[str]:
@@ -368,6 +370,7 @@ def _renumber(text: str) -> str:
 # formats
 
 MAX_INLINE_WORDS = 6
+"""A list is written as one sentence where no item has more words."""
 
 
 def write_format(value: str, text: str, meets: Meets) -> Iterator[str]:

@@ -18,7 +18,9 @@ from selfteach.registry import did_you_mean
 from selfteach.text import UNSPACED, split_sentences
 
 PATTERN_TIMEOUT_S = 5.0
+"""How long a regular expression may search in an answer."""
 PROBE_TIMEOUT_S = 0.5
+"""The same for each probe by which a bad expression is found when a check is read."""
 AnswerTest = Callable[[str], bool]
 """Whether an answer meets a condition."""
 

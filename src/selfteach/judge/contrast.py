@@ -29,6 +29,7 @@ from selfteach.records import (
 )
 
 MAX_WORDS = 80
+"""Words of an answer that are scored."""
 
 
 class ContrastJudge:

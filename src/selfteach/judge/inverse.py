@@ -24,6 +24,7 @@ from selfteach.models.ordered import score_in_order
 from selfteach.records import Continuations, JsonMapping, JsonObject, LogProb
 
 MAX_WORDS = 80
+"""Words of a reply that are read."""
 
 
 class InverseJudge:

@@ -23,6 +23,7 @@ import regex
 from selfteach.text import UNSPACED
 
 SAME_F1 = 0.5
+"""The token-F1 from which on two answers count as the same."""
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
 _UNSPACED = regex.compile(rf"({UNSPACED}\p{{M}}*)")

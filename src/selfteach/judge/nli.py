@@ -25,6 +25,7 @@ from selfteach.models.ordered import score_in_order
 from selfteach.records import Continuations, LogProb, Prompt, get_user_text
 
 BATCH_TOKENS = 4096
+"""Tokens that are computed at once; a token is counted as three characters."""
 
 
 class NliModel:

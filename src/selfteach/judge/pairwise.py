@@ -26,6 +26,7 @@ VerdictWord = Literal["win", "tie", "loss"]
 POINTS: dict[VerdictWord, float] = {"win": 1.0, "tie": 0.5, "loss": 0.0}
 RIDGE_WEIGHT = 1e-3
 MAX_NEWTON_STEPS = 50
+"""Of the fit of the length-controlled rate."""
 _WORKED = (
     (
         "What do bees collect?",

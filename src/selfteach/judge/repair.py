@@ -31,6 +31,7 @@ from selfteach.judge.word_edits import replace_words
 MAX_CHARS = 4000
 """A longer answer is not repaired: its repair takes seconds, and it is no training example."""
 MAX_REPAIRS = 6
+"""Texts that are returned for an answer."""
 MAX_DRAFTS = 16
 """So many drafts, the nearest to the answer, go on to the next part of a check."""
 MAX_PASSES = 3

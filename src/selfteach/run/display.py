@@ -31,7 +31,7 @@ def format_left(seconds: float) -> str:
 class Display:
     """Show plain lines: `[probe] 40/200 sampled, 12 s; stage 4 of 9, about 3 min left of the run`.
 
-    It is also the interface of `ProgressBarDisplay`, `Notebook` and `SilentDisplay`.
+    It is also the interface of `ProgressBarDisplay`, `NotebookDisplay` and `SilentDisplay`.
 
     Attributes:
         work: the plan of the run, which says how much of it is left.
@@ -204,7 +204,7 @@ class ProgressBarDisplay(Display):
         )
 
 
-class Notebook(Display):
+class NotebookDisplay(Display):
     """Show a bar of tqdm in a notebook, a widget if the notebook has some; finished stages stay."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
@@ -275,7 +275,7 @@ def open_display(stream: TextIO | None = None, *, quiet: bool = False) -> Displa
     if quiet:
         return SilentDisplay(stream)
     if stream is None and in_notebook():
-        return Notebook()
+        return NotebookDisplay()
     stream = stream or sys.stderr
     if stream.isatty() and os.environ.get("TERM") != "dumb":
         return ProgressBarDisplay(stream)

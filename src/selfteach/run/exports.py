@@ -52,14 +52,14 @@ def read_sums(folder: Path) -> JsonObject:
     Raises:
         IntegrityError: both are damaged.
     """
-    sums = get_sums(read_manifest(folder))
+    sums = get_sums(read_usable_manifest(folder))
     is_run = (folder / LEDGER_FILE).exists() and (folder / CONFIG_FILE).exists()
     if sums is None and is_run:
         (sums,) = read_notes(folder, EXPORTS)
     return sums or {}
 
 
-def read_manifest(folder: Path) -> JsonObject:
+def read_usable_manifest(folder: Path) -> JsonObject:
     """Return the manifest of a folder; empty if it is missing or damaged."""
     try:
         if not (folder / manifest.MANIFEST_FILE).is_file():  # a pipe never ends

@@ -19,6 +19,7 @@ from selfteach.run.run_folder import (
     CONFIG_FILE,
     IDENTITY,
     LEDGER_FILE,
+    MODELS,
     RUNS_FOLDER,
     check_run_format,
     read_identity,
@@ -44,8 +45,6 @@ RESULT = "result"
 """The note with the result of a finished run."""
 PATHS = "paths"
 """The note with the places of a run's material."""
-MODELS = "models"
-"""The note with the fingerprints of a run's models."""
 REPAIRED = "repaired"
 """The note with the repairs of a run's material."""
 

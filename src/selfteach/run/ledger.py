@@ -52,9 +52,11 @@ CHECKSUM_COLUMNS = {"requests": 4, "answers": 3, "candidates": 6, "notes": 2, "e
 
 SQLite notices broken pages, but not a changed letter."""
 IDS_PER_QUERY = 500
+"""SQLite bounds the number of values in a query."""
 OutcomeState = Literal["accepted", "dropped", "failed", "pending"]
-FileState = tuple[int, ...]
-_verified: dict[Path, FileState] = {}
+LedgerState = tuple[int, ...]
+"""What changes when another process writes to a ledger."""
+_verified: dict[Path, LedgerState] = {}
 """The state of the files of each ledger that this process has verified and closed."""
 _open: WeakSet[Ledger] = WeakSet()
 """The open ledgers of this process, each of which has been verified."""
@@ -195,7 +197,7 @@ class Ledger:
             self._db.close()
         if self in _open:
             _open.remove(self)
-            _verified[self._place] = _read_file_state(self._place)
+            _verified[self._place] = _read_ledger_state(self._place)
 
     def record_requests(self, stage: str, rows: Iterable[tuple[str, JsonMapping]]) -> None:
         """Record requests (id, body) before they are sent.
@@ -537,11 +539,11 @@ def _iterate_parts(ids: Sequence[str]) -> Iterator[Sequence[str]]:
 def _is_verified(path: Path) -> bool:
     """Return whether this process has verified a ledger that no other has changed since."""
     is_open = any(ledger._place == path for ledger in _open)
-    return is_open or _verified.get(path) == _read_file_state(path)
+    return is_open or _verified.get(path) == _read_ledger_state(path)
 
 
-def _read_file_state(path: Path) -> FileState:
-    """Return what changes when another process writes to a ledger: empty without a file."""
+def _read_ledger_state(path: Path) -> LedgerState:
+    """Return the state of the files of a ledger; empty without a file."""
     state: list[int] = []
     for file in (path, path.with_name(f"{path.name}-wal")):
         try:

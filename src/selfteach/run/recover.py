@@ -22,9 +22,12 @@ from selfteach.run.run_folder import LEDGER_FILE
 TABLES = ("notes", "requests", "answers", "candidates", "events", "embeddings")
 BINARY_COLUMNS = {"embeddings": 2}
 PAGE = 4096
+"""Bytes of a page of SQLite."""
 SIZE_OFFSET = 28
+"""Where the first page holds the number of pages, in 4 bytes."""
 ROWID_LIMIT = 1 << 40
 MAX_FAILURES = 4_000
+"""Ranges of rowids of a table that may fail before it is given up."""
 
 
 def recover_ledger(folder: Path) -> dict[str, int]:

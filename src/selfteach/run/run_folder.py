@@ -52,6 +52,9 @@ COMMAND = "command"
 """The note with the command that resumes a run, as it was typed."""
 FINISHED = "finished"
 EXPORTS = "exports"
+MODELS = "models"
+"""The note with the fingerprints of a run's models."""
+STAGES = "stages"
 COPY_PREFIX = "copy of "
 """The beginning of the names of notes that hold a copy of an exported file."""
 DAMAGED_FOLDER = "damaged"
@@ -142,14 +145,14 @@ class Run:
         Raises:
             IntegrityError: this run began with another model in that role.
         """
-        models = self.ledger.get_note("models") or {}
+        models = self.ledger.get_note(MODELS) or {}
         if models.setdefault(role, fingerprint) != fingerprint:
             raise IntegrityError(
                 f"this run began with another {role} ({models[role]}, now {fingerprint}).",
                 where=self.path,
                 cure="Bring that model back, or start a new run with --new.",
             )
-        self.ledger.set_note("models", models)
+        self.ledger.set_note(MODELS, models)
         self._write_manifest()
 
     def export(self, name: str, content: str | bytes) -> Path:
@@ -259,13 +262,13 @@ class Run:
     def _is_empty(self) -> bool:
         """Return whether the run has recorded nothing that a person paid for."""
         with closing(Ledger(self.path / LEDGER_FILE, readonly=True)) as ledger:
-            return not ledger.count_requests() and not ledger.get_note("models")
+            return not ledger.count_requests() and not ledger.get_note(MODELS)
 
     def _record_stage(self, name: str, state: str, seconds: float, attempts: int) -> None:
         self._stages[name] = {"state": state, "seconds": round(seconds, 3), "attempts": attempts}
         # A list keeps the order.
         stages = [{"name": stage, **facts} for stage, facts in self._stages.items()]
-        self.ledger.set_note("stages", stages)
+        self.ledger.set_note(STAGES, stages)
         self.ledger.record_event("stage", {"name": name, **self._stages[name]})
         self._write_manifest()
 
@@ -300,8 +303,8 @@ class Run:
             "created": self.ledger.get_note(CREATED),
             "seed": getattr(self.resolved.config, "seed", None),
             "base_model": hide_paths(getattr(self.resolved.config, "model", None)),
-            "models": self.ledger.get_note("models") or {},
-            "stages": self._stages,
+            MODELS: self.ledger.get_note(MODELS) or {},
+            STAGES: self._stages,
             EXPORTS: self._exports,
         }
         manifest.write_manifest(self.path / manifest.MANIFEST_FILE, facts)
@@ -359,21 +362,25 @@ def open_run(
             read_stages(ledger),
             ledger.get_note(EXPORTS) or {},
         )
-        ledger.set_note(COMMAND, run.command)
-        if not run.resumed:
-            ledger.set_note(CREATED, date.today().isoformat())
-        ledger.set_note(IDENTITY, identity)  # last: a run that has it is resumed
-        ledger.record_event(
-            "resumed" if run.resumed else "began",
-            {
-                "pid": os.getpid(),
-                "command": hide_paths_of_command(run.command),  # the report shows events
-                **manifest.collect_versions(),
-            },
-        )
+        _record_beginning(run, identity)
         run.export(CONFIG_FILE, dump_config(resolved, hide_paths))
         on_error.pop_all()
     return run
+
+
+def _record_beginning(run: Run, identity: JsonObject) -> None:
+    """Record that this process begins or resumes the run."""
+    ledger = run.ledger
+    ledger.set_note(COMMAND, run.command)
+    if not run.resumed:
+        ledger.set_note(CREATED, date.today().isoformat())
+    ledger.set_note(IDENTITY, identity)  # last: a run that has it is resumed
+    facts = {
+        "pid": os.getpid(),
+        "command": hide_paths_of_command(run.command),  # the report shows events
+        **manifest.collect_versions(),
+    }
+    ledger.record_event("resumed" if run.resumed else "began", facts)
 
 
 def make_identity(kind: str, resolved: ResolvedConfig, material: JsonMapping) -> JsonObject:
@@ -480,7 +487,7 @@ def confirm_other_settings(folder: Path, before: JsonMapping, now: JsonMapping) 
     Raises:
         UsageError: the answer is no, or nobody can be asked.
     """
-    seconds = sum(stage["seconds"] for stage in read_notes(folder, "stages")[0] or [])
+    seconds = sum(stage["seconds"] for stage in read_notes(folder, STAGES)[0] or [])
     state = "finished" if read_notes(folder, FINISHED)[0] else "unfinished"
     what = "\n  ".join(
         [
@@ -503,7 +510,7 @@ def confirm_other_settings(folder: Path, before: JsonMapping, now: JsonMapping) 
 
 def read_stages(ledger: Ledger) -> dict[str, JsonObject]:
     """Return the recorded stages, in the order in which they first began."""
-    stages = ledger.get_note("stages") or []
+    stages = ledger.get_note(STAGES) or []
     return {stage.pop("name"): stage for stage in stages}
 
 

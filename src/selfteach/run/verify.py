@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from selfteach.errors import SelfteachError
-from selfteach.run.exports import get_sums, read_manifest
+from selfteach.run.exports import get_sums, read_usable_manifest
 from selfteach.run.finished import COMPARISON_FOLDER, REPORT_FILE, RESULT, check_run_folder
 from selfteach.run.manifest import MANIFEST_FILE
 from selfteach.run.run_folder import (
@@ -56,7 +56,7 @@ def verify_run(folder: Path) -> VerifiedRun:
     Raises:
         UsageError: the folder is not a run's.
     """
-    facts = read_manifest(check_run_folder(folder))
+    facts = read_usable_manifest(check_run_folder(folder))
     written = get_sums(facts)
     noted: list[Any] = [None] * 5
     faults = []

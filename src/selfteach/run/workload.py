@@ -16,6 +16,7 @@ REQUEST_COST = 30.0
 SCORED_COST = 0.3
 TRAINED_COST = 1.8
 ROW_COST = 85.0
+"""What a request, a scored token, a trained token and a trained row take, in sampled tokens."""
 MIN_KNOWN_SHARE = 0.03
 """The share of the planned work that must be done before the rest is estimated."""
 
