@@ -5,6 +5,8 @@ settings and names exist.
 from __future__ import annotations
 
 import ast
+import contextlib
+import importlib
 import os
 import re
 import shlex
@@ -421,3 +423,65 @@ def test_every_option_of_training_is_explained() -> None:
 def test_every_python_snippet_is_python(page: Path) -> None:
     for snippet in blocks(page.read_text("utf-8"), "python"):
         assert ast.parse(snippet).body, f"a snippet without a statement: {snippet!r}"
+
+
+def resolve_name(path: str) -> Any:
+    """Return what a dotted path names; None where the package has no such name."""
+    with contextlib.suppress(ImportError):
+        return importlib.import_module(path)
+    home, _, name = path.rpartition(".")
+    return getattr(resolve_name(home), name, None) if home else None
+
+
+def find_missing_names(snippet: str) -> list[str]:
+    """Return the names of this package that a snippet imports, or reads of an imported module, and
+    that do not exist.
+    """
+    named = {}
+    missing = []
+    tree = ast.parse(snippet)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("selfteach"):
+            named |= {one.asname or one.name: f"{node.module}.{one.name}" for one in node.names}
+        elif isinstance(node, ast.Import):
+            known = [one for one in node.names if one.name.startswith("selfteach")]
+            named |= {one.asname or one.name: one.name for one in known}
+    missing += [path for path in named.values() if resolve_name(path) is None]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            path = f"{named.get(node.value.id, '')}.{node.attr}"
+            if node.value.id in named and resolve_name(path) is None:
+                missing.append(path)
+    return missing
+
+
+@each_page
+def test_every_name_of_a_python_snippet_exists(page: Path) -> None:
+    missing = []
+    for snippet in blocks(page.read_text("utf-8"), "python"):
+        missing += find_missing_names(snippet)
+    assert missing == []
+
+
+def test_a_missing_name_would_be_noticed() -> None:
+    snippet = """
+import selfteach
+from selfteach.review import queue
+from selfteach.review.serve import serve
+selfteach.feedback("x")
+selfteach.teach_everything("x")
+queue.put([])
+"""
+    assert find_missing_names(snippet) == [
+        "selfteach.review.serve.serve",
+        "selfteach.teach_everything",
+        "selfteach.review.queue.put",
+    ]
+
+
+@each_page
+def test_every_name_in_backticks_exists(page: Path) -> None:
+    named = re.findall(r"`(selfteach(?:\.\w+)+)(?:\([^`]*\))?`", page.read_text("utf-8"))
+    entry_points = {f"selfteach.{group}" for group in BUILT_IN_NAMES}
+    known = entry_points | {"selfteach.json"}
+    assert [name for name in named if name not in known and resolve_name(name) is None] == []

@@ -33,7 +33,7 @@ from selfteach.methods.compare.learning_rates import (
     hold_out_examples,
     list_rates,
 )
-from selfteach.methods.compare.prompted_model import PromptPrefix
+from selfteach.methods.compare.prompted_model import InContextPrefix
 from selfteach.methods.feedback import exam as feedback_exam
 from selfteach.methods.runner import find_pair_kinds
 from selfteach.methods.session import Session
@@ -484,13 +484,13 @@ def test_a_rate_for_pairs_is_chosen_by_the_pair_not_the_likelihood(
 
 
 def test_the_prefix_stands_between_system_message_and_question() -> None:
-    prefix = PromptPrefix("Be brief.", (Message("user", "a"), Message("assistant", "b")))
+    prefix = InContextPrefix("Be brief.", (Message("user", "a"), Message("assistant", "b")))
     assert [m.role for m in prefix(make_prompt("q"))] == ["system", "user", "assistant", "user"]
     assert prefix(make_prompt("q", system="You are kind."))[0] == Message(
         "system", "You are kind. Be brief."
     )
     assert prefix("q")[-1] == Message("user", "q")
-    assert PromptPrefix("", ())(make_prompt("q")) == make_prompt("q")
+    assert InContextPrefix("", ())(make_prompt("q")) == make_prompt("q")
 
 
 def measure(value: float) -> dict[str, float]:

@@ -215,7 +215,7 @@ def test_a_job_goes_to_any_server(tiny_hf: HfModel) -> None:
         first = ModelServer(tiny_hf, f"{server.url}#a", settings)
         second = ModelServer(tiny_hf, f"{server.url}#b", settings)
         sample(ServedModel(tiny_hf, [second], settings), ASKED[:1])
-        assert "model" not in first.make_job(ASKED[0]).body
+        assert "model" not in first.make_exchange(ASKED[0]).body
         assert server.completion_calls[-1].body["model"] == "b"
 
 

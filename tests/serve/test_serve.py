@@ -26,7 +26,7 @@ from selfteach.records import GREEDY, Request, make_prompt
 from selfteach.serve import model_set, prompt_prefixes, server
 from selfteach.serve.batch_engine import BatchEngine, EngineClosed, Generation, QueueFull, collect
 from selfteach.serve.lesson_rows import BASE, LessonRows, read_weights
-from selfteach.serve.lessons import Lesson, read_lessons
+from selfteach.serve.lessons import ServedLesson, read_lessons
 from selfteach.serve.served_models import ServedModels
 from selfteach.train.adapters.join_loras import stack_loras
 
@@ -42,12 +42,12 @@ def runs(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 @pytest.fixture(scope="module")
-def lessons(runs: list[Path]) -> list[Lesson]:
+def lessons(runs: list[Path]) -> list[ServedLesson]:
     return read_lessons([str(run) for run in runs])
 
 
 @pytest.fixture(scope="module")
-def served(tiny: Path, lessons: list[Lesson]) -> Iterator[ServedModels]:
+def served(tiny: Path, lessons: list[ServedLesson]) -> Iterator[ServedModels]:
     said: list[str] = []
     found = server.open_runs(str(tiny), lessons, server.ServerOptions(), said.append)
     proven = [line for line in said if line.startswith("lesson ")]
@@ -91,7 +91,7 @@ def answer_alone(tiny: Path, adapter: Path | None) -> list[str]:
 
 
 def test_answers_of_many_lessons_in_one_batch_are_those_of_each_alone(
-    tiny: Path, served: ServedModels, lessons: list[Lesson]
+    tiny: Path, served: ServedModels, lessons: list[ServedLesson]
 ) -> None:
     places = [None, lessons[0].adapter, lessons[1].adapter]
     expected = [answer_alone(tiny, adapter) for adapter in places]
@@ -108,7 +108,7 @@ def test_answers_of_many_lessons_in_one_batch_are_those_of_each_alone(
 
 
 def test_the_first_tokens_of_the_template_are_computed_once_for_each_model(
-    tiny: Path, tiny_hf: HfModel, lessons: list[Lesson], monkeypatch: pytest.MonkeyPatch
+    tiny: Path, tiny_hf: HfModel, lessons: list[ServedLesson], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The answers stay those of each model alone; what belongs to a lesson that is gone goes."""
     monkeypatch.setattr(prompt_prefixes, "MIN_TOKENS", 1)
@@ -135,7 +135,7 @@ def test_the_first_tokens_of_the_template_are_computed_once_for_each_model(
 
 @pytest.mark.parametrize("shortest", [1, 1000])
 def test_answers_are_those_of_each_alone_with_and_without_prefixes(
-    shortest: int, tiny: Path, lessons: list[Lesson], monkeypatch: pytest.MonkeyPatch
+    shortest: int, tiny: Path, lessons: list[ServedLesson], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(prompt_prefixes, "MIN_TOKENS", shortest)
     found = server.open_runs(str(tiny), lessons, server.ServerOptions(), lambda line: None)
@@ -146,7 +146,7 @@ def test_answers_are_those_of_each_alone_with_and_without_prefixes(
 
 
 def test_the_openai_client_gets_answers_of_each_model(
-    tiny: Path, client: openai.OpenAI, lessons: list[Lesson]
+    tiny: Path, client: openai.OpenAI, lessons: list[ServedLesson]
 ) -> None:
     assert [model.id for model in client.models.list()] == ["base", "one", "two", "one+two"]
     for name, adapter in (("base", None), ("two", lessons[1].adapter)):
@@ -163,7 +163,7 @@ def test_the_openai_client_gets_answers_of_each_model(
 
 
 def test_the_stack_of_all_runs_is_a_model_with_the_sum_of_their_adapters(
-    tiny: Path, client: openai.OpenAI, lessons: list[Lesson], tmp_path: Path
+    tiny: Path, client: openai.OpenAI, lessons: list[ServedLesson], tmp_path: Path
 ) -> None:
     """The other side is one adapter of both ranks, as a student has."""
     joined = stack_loras([lesson.adapter for lesson in lessons], tmp_path / "joined")
@@ -180,7 +180,7 @@ def test_the_stack_of_all_runs_is_a_model_with_the_sum_of_their_adapters(
 
 
 def test_a_stack_that_is_worn_wrongly_is_refused(
-    tiny: Path, lessons: list[Lesson], monkeypatch: pytest.MonkeyPatch
+    tiny: Path, lessons: list[ServedLesson], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stack = model_set._stack
 
@@ -192,7 +192,7 @@ def test_a_stack_that_is_worn_wrongly_is_refused(
         server.open_runs(str(tiny), lessons, server.ServerOptions(), print)
 
 
-def test_one_run_has_no_stack(tiny: Path, lessons: list[Lesson]) -> None:
+def test_one_run_has_no_stack(tiny: Path, lessons: list[ServedLesson]) -> None:
     found = server.open_runs(str(tiny), lessons[:1], server.ServerOptions(), lambda line: None)
     found.engine.close()
     assert found.names == ["base", "one"]
@@ -417,7 +417,7 @@ def test_a_lesson_that_changes_nothing_is_refused(tiny: Path, tmp_path: Path) ->
 
 
 def test_a_lesson_that_is_worn_wrongly_is_refused(
-    tiny: Path, lessons: list[Lesson], monkeypatch: pytest.MonkeyPatch
+    tiny: Path, lessons: list[ServedLesson], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With alpha left out, half of a lesson is lost, and it still changes something."""
 

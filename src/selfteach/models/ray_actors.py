@@ -62,7 +62,7 @@ class RaySettings:
 
 
 @dataclass
-class Chunk:
+class RequestChunk:
     """Hold requests that one actor answers together, and how many actors died on them."""
 
     requests: list[Request]
@@ -136,7 +136,7 @@ class RayActors:
         if waiting and not self.processes:
             self._open()
         idle = deque(self.processes)
-        working: dict[Any, tuple[Any, Chunk]] = {}
+        working: dict[Any, tuple[Any, RequestChunk]] = {}
         try:
             while waiting or working:
                 while waiting and idle:
@@ -174,7 +174,7 @@ class RayActors:
         noun = "actor" if number == 1 else "actors"
         return f"{number} Ray {noun} with {self.engine}"
 
-    def _split(self, requests: Sequence[Request]) -> deque[Chunk]:
+    def _split(self, requests: Sequence[Request]) -> deque[RequestChunk]:
         """Return the requests in chunks. Prompts are checked first, and in one order everywhere.
 
         Raises:
@@ -188,7 +188,7 @@ class RayActors:
         wanted = -(-len(ids) // (CHUNKS_PER_ACTOR * self._shape.count))
         size = min(max(wanted, MIN_CHUNK), MAX_CHUNK)
         ordered = [distinct[id] for id in ids]
-        return deque(Chunk(ordered[i : i + size]) for i in range(0, len(ids), size))
+        return deque(RequestChunk(ordered[i : i + size]) for i in range(0, len(ids), size))
 
     def _open(self) -> None:
         """Start all actors and wait for the first; end those of the sampler that had some."""
@@ -256,7 +256,7 @@ class RayActors:
         self.processes[actor] = process
         return actor
 
-    def _collect(self, done: Any, actor: Any, chunk: Chunk) -> list[Completion] | None:
+    def _collect(self, done: Any, actor: Any, chunk: RequestChunk) -> list[Completion] | None:
         """Return the completions of a chunk; None where the actor died. Another one is started.
 
         Raises:

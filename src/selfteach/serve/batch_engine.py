@@ -43,7 +43,7 @@ class EngineClosed(ResourceError):
 
 
 @dataclass(frozen=True)
-class TokenLogp:
+class SampledToken:
     """Hold the log-probability of a sampled token, and the most probable tokens at its place."""
 
     token: int
@@ -68,7 +68,7 @@ class Generation:
     lessons: RowLessons = BASE
     notify: Callable[[], None] = lambda: None
     num_top: int | None = None
-    logps: list[TokenLogp] = field(default_factory=list)
+    logps: list[SampledToken] = field(default_factory=list)
     completion: Completion | None = None
     fault: Exception | None = None
     cancelled: bool = False
@@ -261,7 +261,7 @@ class BatchEngine:
             best = logps.topk(generation.num_top)
             token = generation.row.ids[-1]
             top = list(zip(best.indices.tolist(), best.values.tolist(), strict=True))
-            generation.logps.append(TokenLogp(token, float(logps[token]), top))
+            generation.logps.append(SampledToken(token, float(logps[token]), top))
 
     def _leave(self) -> None:
         staying = [i for i, generation in enumerate(self._active) if not generation.cancelled]

@@ -17,7 +17,7 @@ STACK_SIGN = "+"
 
 
 @dataclass(frozen=True)
-class Lesson:
+class ServedLesson:
     """Represent one taught adapter.
 
     Attributes:
@@ -33,14 +33,14 @@ class Lesson:
     run: Path
 
 
-def read_lessons(runs: Sequence[str]) -> list[Lesson]:
+def read_lessons(runs: Sequence[str]) -> list[ServedLesson]:
     """Return the lessons of run folders: `DIR`, or `NAME=DIR` for another name than the folder's.
 
     Raises:
         UsageError: no finished run, two lessons of one name, or lessons of different bases.
         IntegrityError: an adapter is not as its run wrote it.
     """
-    found: dict[str, Lesson] = {}
+    found: dict[str, ServedLesson] = {}
     for text in runs:
         given, _, place = text.rpartition("=")
         folder = Path(place)
@@ -50,7 +50,7 @@ def read_lessons(runs: Sequence[str]) -> list[Lesson]:
                 f'the name "{name}" is taken.', where=folder, cure=f"Write NAME={folder}."
             )
         adapter = finished.find_adapter(folder)
-        found[name] = Lesson(name, finished.read_base_name(folder), adapter, folder)
+        found[name] = ServedLesson(name, finished.read_base_name(folder), adapter, folder)
     bases = {resolve_base(lesson.base, lesson.adapter) for lesson in found.values()}
     if len(bases) > 1:
         raise UsageError(

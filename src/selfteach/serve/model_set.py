@@ -20,7 +20,7 @@ from selfteach.models.lora_layers import read_lora_layers
 from selfteach.records import Prompt
 from selfteach.serve.batch_engine import BatchEngine
 from selfteach.serve.lesson_rows import BASE, LessonRows, LessonWeights, RowLessons, read_weights
-from selfteach.serve.lessons import BASE_NAME, STACK_SIGN, Lesson
+from selfteach.serve.lessons import BASE_NAME, STACK_SIGN, ServedLesson
 from selfteach.serve.proof import Candidate, LessonProof, prove_lessons, read_proof_prompts
 from selfteach.students.folder import ADAPTER_FOLDER, TENSORS_FILE, read_student
 from selfteach.students.state import LESSONS_FOLDER, StudentState
@@ -66,7 +66,7 @@ class ModelSet:
         layers = read_lora_layers(self.hf.module, adapter)
         return read_weights(layers, next(self.hf.module.parameters()))
 
-    def add_lessons(self, lessons: Sequence[Lesson]) -> list[LessonProof]:
+    def add_lessons(self, lessons: Sequence[ServedLesson]) -> list[LessonProof]:
         """Prove lessons and the sum of all of them, and offer them.
 
         Raises:

@@ -18,7 +18,7 @@ from selfteach.models.fetch_default_model import EMBEDDED
 from selfteach.models.resolve_model_path import resolve_base, resolve_model_folder
 from selfteach.run.signals import replace_handlers
 from selfteach.serve.app import make_app
-from selfteach.serve.lessons import Lesson
+from selfteach.serve.lessons import ServedLesson
 from selfteach.serve.model_set import ModelSet, ServedStudent
 from selfteach.serve.presence import announce_server
 from selfteach.serve.served_models import ServedModels
@@ -59,7 +59,7 @@ class ServerOptions:
 
 def open_runs(
     base: str,
-    lessons: Sequence[Lesson],
+    lessons: Sequence[ServedLesson],
     options: ServerOptions,
     say: Callable[[str], None],
 ) -> ServedModels:
@@ -140,7 +140,7 @@ def check_options(options: ServerOptions) -> None:
         )
 
 
-def find_base(model: str | None, lessons: Sequence[Lesson]) -> str:
+def find_base(model: str | None, lessons: Sequence[ServedLesson]) -> str:
     """Return the base to load: that of the lessons, or else the model.
 
     Raises:

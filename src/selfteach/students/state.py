@@ -118,7 +118,7 @@ MEASURES = ("score", "fall", "gain", "needless", "needless_alone", "near", "near
 
 
 @dataclass(frozen=True)
-class Sitting:
+class MatrixColumn:
     """Hold the exams after one change: a column of the matrix of lessons and time.
 
     Attributes:
@@ -162,7 +162,7 @@ class StudentState:
     base: str
     fingerprint: str
     lessons: tuple[Lesson, ...] = ()
-    sittings: tuple[Sitting, ...] = ()
+    sittings: tuple[MatrixColumn, ...] = ()
     consolidated: Consolidated | None = None
     format: int = field(default=FORMAT)
 
@@ -200,7 +200,7 @@ class StudentState:
             raise UsageError(f'there is no lesson "{name}".', cure=cure)
         return known[name]
 
-    def find_sitting(self) -> Sitting | None:
+    def find_sitting(self) -> MatrixColumn | None:
         """Return the newest exams of the student as it is now; None if they were not sat."""
         sums = self.list_part_sums()
         for sitting in reversed(self.sittings):
@@ -250,7 +250,7 @@ class StudentState:
 
     def record(self, change: str, cells: dict[str, Cell]) -> StudentState:
         """Return the state with one more sitting of the student as it is in this state."""
-        sitting = Sitting(change, self.list_part_sums(), cells)
+        sitting = MatrixColumn(change, self.list_part_sums(), cells)
         return replace(self, sittings=(*self.sittings, sitting))
 
     def _keep_whole_consolidated(self, lessons: tuple[Lesson, ...]) -> StudentState:
@@ -328,9 +328,9 @@ def _read_lesson(row: JsonMapping) -> Lesson:
     return Lesson(**{**row, "beside": beside})
 
 
-def _read_sitting(row: JsonMapping) -> Sitting:
+def _read_sitting(row: JsonMapping) -> MatrixColumn:
     cells = {name: _read_cell(cell) for name, cell in row["cells"].items()}
-    return Sitting(row["change"], tuple(row["parts"]), cells)
+    return MatrixColumn(row["change"], tuple(row["parts"]), cells)
 
 
 def _read_cell(row: JsonMapping) -> Cell:

@@ -16,7 +16,7 @@ from selfteach.materials.documents.tables import (
     MAX_ACROSS,
     MAX_CELL_CHARS,
     MAX_DOWN,
-    Cell,
+    TableCell,
     format_cells,
     format_rows,
 )
@@ -80,7 +80,7 @@ class _Table:
     """Hold the cells of a table that is being read."""
 
     def __init__(self) -> None:
-        self.rows: list[list[Cell]] = []
+        self.rows: list[list[TableCell]] = []
         self.groups: list[int] = []
         self.start: int | None = None  # number of the part with which the first cell begins
         self.cell_start = 0
@@ -213,7 +213,7 @@ class _Page:
         text = "".join(self.parts[table.cell_start :]).strip()
         across = _parse_span(node.attrs.sget("colspan"), MAX_ACROSS, 1)
         down = _parse_span(node.attrs.sget("rowspan"), MAX_DOWN, MAX_DOWN)
-        table.rows[-1].append(Cell(text, across, down, node.tag == "th"))
+        table.rows[-1].append(TableCell(text, across, down, node.tag == "th"))
 
     def _end_table(self, table: _Table) -> None:
         """Put the rows of a table of data into the place of its text."""

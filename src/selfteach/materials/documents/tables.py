@@ -20,7 +20,7 @@ TableRows = Sequence[Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Cell:
+class TableCell:
     """Hold a cell: its numbers of columns and rows, and whether it is marked as a name."""
 
     text: str
@@ -29,8 +29,8 @@ class Cell:
     names: bool = False
 
 
-_GAP = Cell("")
-Laid = list[Cell]
+_GAP = TableCell("")
+Laid = list[TableCell]
 """A row as a reader sees it: the cell of each column. A joined cell is in it several times."""
 
 
@@ -46,11 +46,11 @@ def format_rows(rows: TableRows, headed: bool | None = None) -> list[str]:
     cells = []
     for n, row in enumerate(rows):
         names = headed is True and n == 0
-        cells.append([Cell(" ".join(text.split()), names=names) for text in row])
+        cells.append([TableCell(" ".join(text.split()), names=names) for text in row])
     return list(format_cells(cells))
 
 
-def format_cells(rows: Sequence[Sequence[Cell]], groups: Sequence[int] = ()) -> Iterator[str]:
+def format_cells(rows: Sequence[Sequence[TableCell]], groups: Sequence[int] = ()) -> Iterator[str]:
     """Yield the rows of a table with joined cells as items of a list.
 
     A cell of several rows is in each of them. A cell of several columns is in the row once, under
@@ -79,10 +79,10 @@ def format_cells(rows: Sequence[Sequence[Cell]], groups: Sequence[int] = ()) -> 
             yield f"- {row[0].text}"
 
 
-def _lay_out(rows: Sequence[Sequence[Cell]], groups: frozenset[int]) -> Iterator[Laid]:
+def _lay_out(rows: Sequence[Sequence[TableCell]], groups: frozenset[int]) -> Iterator[Laid]:
     """Yield every row that has a cell of its own, with the cells that extend into it from above."""
     # for each column the cell that extends down, and the first row without it
-    above: dict[int, tuple[Cell, int]] = {}
+    above: dict[int, tuple[TableCell, int]] = {}
     for n, row in enumerate(rows):
         if n in groups:
             above = {}
@@ -148,7 +148,7 @@ def _format_row(names: Sequence[str], row: Laid) -> Iterator[str]:
 
     Without names the first text is the name of the second.
     """
-    columns: dict[Cell, list[str]] = {}
+    columns: dict[TableCell, list[str]] = {}
     for n, cell in enumerate(row):
         if cell.text:
             columns.setdefault(cell, []).extend(filter(None, names[n : n + 1]))

@@ -35,7 +35,7 @@ from selfteach.methods.compare.learning_rates import (
     hold_out_examples,
     list_rates,
 )
-from selfteach.methods.compare.prompted_model import PromptPrefix, make_in_context_model
+from selfteach.methods.compare.prompted_model import InContextPrefix, make_in_context_model
 from selfteach.methods.finetune.method import explain_misfit
 from selfteach.methods.finished_result import TRAINING_FOLDER, remove_scratch
 from selfteach.methods.method import TrainingPlan
@@ -401,7 +401,7 @@ def examine_baselines(bench: Bench, finished_run: ComparisonSource) -> JsonObjec
 
 
 def examine_model(
-    bench: Bench, tuned: TunedModel, name: str, prefix: PromptPrefix | None = None
+    bench: Bench, tuned: TunedModel, name: str, prefix: InContextPrefix | None = None
 ) -> JsonObject:
     """Return a row of the table: the exam in short, the retention of common knowledge, and the
     length of a prompt (step 4).
@@ -444,7 +444,7 @@ def summarize_arm(kind: str, exam: JsonMapping, arm: str) -> JsonObject:
 
 
 def average_prompt_tokens(
-    session: Session, tuned: TunedModel, prompts: Sequence[Prompt], prefix: PromptPrefix | None
+    session: Session, tuned: TunedModel, prompts: Sequence[Prompt], prefix: InContextPrefix | None
 ) -> float:
     """Return the mean number of tokens of a prompt, soft tokens included."""
     virtual = 0 if prefix else get_num_virtual_tokens(tuned.model.module)

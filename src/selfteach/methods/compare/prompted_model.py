@@ -37,7 +37,7 @@ T = TypeVar("T", Request, Continuations)
 
 
 @dataclass(frozen=True)
-class PromptPrefix:
+class InContextPrefix:
     """Put an instruction into the system message of every prompt, then worked turns."""
 
     instruction: str
@@ -64,7 +64,7 @@ class PrefixedModel(Recorded):
     the model itself.
     """
 
-    def __init__(self, model: Recorded, prefix: PromptPrefix) -> None:
+    def __init__(self, model: Recorded, prefix: InContextPrefix) -> None:
         self.model = model
         self.prefix = prefix
         self.ledger = model.ledger
@@ -111,7 +111,7 @@ class PrefixedModel(Recorded):
 class PrefixedLogits:
     """Give the logits of a model behind a prefix, for the drift."""
 
-    def __init__(self, hf: HfModel, prefix: PromptPrefix) -> None:
+    def __init__(self, hf: HfModel, prefix: InContextPrefix) -> None:
         self.hf = hf
         self.prefix = prefix
         self.encode_answer = hf.encode_answer
@@ -123,7 +123,7 @@ class PrefixedLogits:
 
 def make_in_context_model(
     hf: HfModel, base: Recorded, instruction: str, examples: Sequence[Example], shots: int
-) -> tuple[TunedModel, PromptPrefix]:
+) -> tuple[TunedModel, InContextPrefix]:
     """Return the base with the instruction and worked turns in its prompt, and this prefix.
 
     Args:
@@ -132,6 +132,6 @@ def make_in_context_model(
         shots: the number of examples to show: the first ones, as many as fit.
     """
     worked = make_worked_turns([(e.turns, e.chosen) for e in examples], shots)
-    prefix = PromptPrefix(instruction, worked)
+    prefix = InContextPrefix(instruction, worked)
     logits = PrefixedLogits(hf, prefix)
     return TunedModel(UNTRAINED, logits, PrefixedModel(base, prefix)), prefix

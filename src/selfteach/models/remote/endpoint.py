@@ -75,7 +75,7 @@ logging.getLogger("stamina").addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True, slots=True)
-class Job(Generic[T]):
+class Exchange(Generic[T]):
     """Hold one exchange: the request, and the function that converts the reply.
 
     `least_tokens` is the least number of tokens that the prompt can have; `is_counted` says that it
@@ -198,7 +198,7 @@ class Endpoint:
             TooManyFailures: more than `max_failures` of all requests failed.
         """
         by_id = {request.id(self.fingerprint): request for request in requests}
-        return self._run([self._make_sample_job(id, request) for id, request in by_id.items()])
+        return self._run([self._make_sample_exchange(id, request) for id, request in by_id.items()])
 
     def stream_scores(self, items: Sequence[Continuations]) -> Iterator[ItemScores]:
         """Yield as `Scorer.stream_scores`, for single words.
@@ -214,7 +214,7 @@ class Endpoint:
                 `top_logprobs` from the beginning. A single answer without them is a failure.
         """
         by_id = {item.id(self.fingerprint): item for item in items}
-        return self._run([self._make_score_job(id, item) for id, item in by_id.items()])
+        return self._run([self._make_score_exchange(id, item) for id, item in by_id.items()])
 
     def count_recorded(self, count: int, scores: bool) -> None:
         """Count answers that a run holds already: a resumed run allows the same share of failures.
@@ -225,7 +225,7 @@ class Endpoint:
         self._recorded += count
         self._scored |= scores
 
-    def _make_sample_job(self, id: str, request: Request) -> Job[Completion]:
+    def _make_sample_exchange(self, id: str, request: Request) -> Exchange[Completion]:
         path, body = self._body(request.prompt, request.sampling)
         body["seed"] = derive_seed(id) >> 32  # 31 bits: what every server's integer holds
 
@@ -234,9 +234,9 @@ class Endpoint:
             finish = reply.finish if text == reply.text else "stop"
             return Completion(id, text, finish, reply.tokens, reply.prompt_tokens)
 
-        return Job(id, path, body, _count_min_tokens(request.prompt), result)
+        return Exchange(id, path, body, _count_min_tokens(request.prompt), result)
 
-    def _make_score_job(self, id: str, item: Continuations) -> Job[ItemScores]:
+    def _make_score_exchange(self, id: str, item: Continuations) -> Exchange[ItemScores]:
         path, body = self._body(item.prompt, SamplingParams(temperature=0.0, max_tokens=1))
         body |= (
             {"logprobs": MAX_LOGPROBS}
@@ -257,7 +257,7 @@ class Endpoint:
             logps = sum_word_logprobs(reply.top_logprobs, item.texts)
             return id, tuple(LogProb(logp, 1) for logp in logps)
 
-        return Job(id, path, body, _count_min_tokens(item.prompt), result, empty=True)
+        return Exchange(id, path, body, _count_min_tokens(item.prompt), result, empty=True)
 
     def _body(self, prompt: Prompt, sampling: SamplingParams) -> tuple[ApiPath, JsonObject]:
         body: JsonObject = {"temperature": sampling.temperature, "top_p": sampling.top_p}
@@ -273,12 +273,12 @@ class Endpoint:
             limit: sampling.max_tokens,
         }
 
-    def _run(self, jobs: Sequence[Job[T]]) -> Iterator[T]:
+    def _run(self, exchanges: Sequence[Exchange[T]]) -> Iterator[T]:
         """Yield the results; keep the failures; pass the events on."""
-        self._requested += len(jobs)
-        if not jobs:
+        self._requested += len(exchanges)
+        if not exchanges:
             return
-        items: Iterator[Any] = stream_results(lambda put: self.send_all(deque(jobs), put))
+        items: Iterator[Any] = stream_results(lambda put: self.send_all(deque(exchanges), put))
         for item in items:
             if not isinstance(item, Event):
                 yield item
@@ -308,61 +308,63 @@ class Endpoint:
         if isinstance(listed, list):
             put([entry for entry in listed if isinstance(entry, dict)])
 
-    async def send_all(self, jobs: deque[Job[T]], put: Callable[[Any], None]) -> None:
-        """Send jobs until none is left, and put their results.
+    async def send_all(self, exchanges: deque[Exchange[T]], put: Callable[[Any], None]) -> None:
+        """Send exchanges until none is left, and put their results.
 
-        A job that was under way when a fault ends the work is put back, so that another server may
-        take it.
+        An exchange that was under way when a fault ends the work is put back, so that another
+        server may take it.
         """
         import asyncio
 
         guard = RequestThrottle(self.url, self._concurrency, self._max_wait_s, self._patience)
         async with self._wire.client() as client, asyncio.TaskGroup() as workers:
-            for _ in range(min(self._concurrency, len(jobs))):
-                workers.create_task(self._work(client, guard, jobs, put))
+            for _ in range(min(self._concurrency, len(exchanges))):
+                workers.create_task(self._work(client, guard, exchanges, put))
 
     async def _work(
         self,
         client: openai.AsyncOpenAI,
         guard: RequestThrottle,
-        jobs: deque[Job[T]],
+        exchanges: deque[Exchange[T]],
         put: Callable[[Any], None],
     ) -> None:
-        while jobs:
-            job = jobs.popleft()
+        while exchanges:
+            exchange = exchanges.popleft()
             failed: RequestRefused | TransientError | None = None
             try:
-                put(await guard.persist(partial(self._answer, client, job, put)))
+                put(await guard.persist(partial(self._answer, client, exchange, put)))
                 self._answered += 1
             except (RequestRefused, TransientError) as fault:
                 failed = fault
             except BaseException:
-                jobs.appendleft(job)
+                exchanges.appendleft(exchange)
                 raise
             # Outside of `except`, so that errors from here do not hold the exchange's frames.
             if failed is not None:
-                self._give_up(job, failed, jobs, put)
+                self._give_up(exchange, failed, exchanges, put)
 
     def _give_up(
         self,
-        job: Job[T],
+        exchange: Exchange[T],
         fault: RequestRefused | TransientError,
-        jobs: deque[Job[T]],
+        exchanges: deque[Exchange[T]],
         put: Callable[[Any], None],
     ) -> None:
         """Report a request that gets no answer; stop where these are too many."""
-        put(Event(LOST, {"id": job.id, "reason": str(fault)}))
+        put(Event(LOST, {"id": exchange.id, "reason": str(fault)}))
         self._count_failure(fault)
 
     async def _answer(
-        self, client: openai.AsyncOpenAI, job: Job[T], put: Callable[[Any], None]
+        self, client: openai.AsyncOpenAI, exchange: Exchange[T], put: Callable[[Any], None]
     ) -> T:
         self.asked += 1
         try:
-            value = await self._wire.send(client, job.path, {**job.body, "model": self.name})
-            reply = self._wire.parse_reply(value, empty=job.empty)
+            value = await self._wire.send(
+                client, exchange.path, {**exchange.body, "model": self.name}
+            )
+            reply = self._wire.parse_reply(value, empty=exchange.empty)
         except TransientError as fault:
-            facts = {"id": job.id, "reason": str(fault), "wait_s": fault.wait_s}
+            facts = {"id": exchange.id, "reason": str(fault), "wait_s": fault.wait_s}
             if fault.limited:
                 facts["patience_s"] = self._patience.total_s
             put(Event("endpoint attempt failed", facts))
@@ -374,9 +376,9 @@ class Endpoint:
             raise EndpointError(
                 f'has no model "{self.name}".', where=self.url, cure=did_you_mean(self.name, names)
             ) from fault
-        self._check_served_model(reply, job.id, put)
-        _refuse_cut_prompt(job, reply.prompt_tokens)
-        return job.result(reply)
+        self._check_served_model(reply, exchange.id, put)
+        _refuse_cut_prompt(exchange, reply.prompt_tokens)
+        return exchange.result(reply)
 
     def _check_served_model(self, reply: Reply, id: str, put: Callable[[Any], None]) -> None:
         """Record the model that answers; stop or report when it is another one than before."""
@@ -483,16 +485,16 @@ def _normalize_word(token: str) -> str:
     return token.strip(" \n\t\"'*.,:▁Ġ").casefold()
 
 
-def _refuse_cut_prompt(job: Job[Any], read: int) -> None:
+def _refuse_cut_prompt(exchange: Exchange[Any], read: int) -> None:
     """Refuse an answer to a part of the prompt: the server names how many tokens it read.
 
     It read fewer than there are, or exactly a whole context: Ollama cuts to that size. A server
     that names no number, or that of the whole prompt, is believed.
     """
-    least = job.least_tokens
+    least = exchange.least_tokens
     if 0 < read < least:
         what = f"the server read {read} tokens of a prompt of at least {least}"
-    elif read in CONTEXT_SIZES and not job.is_counted:
+    elif read in CONTEXT_SIZES and not exchange.is_counted:
         what = f"the server read exactly {read} tokens, as a cut prompt has"
     else:
         return

@@ -36,7 +36,7 @@ from selfteach.models.remote.endpoint import (
     MAX_STOPS,
     Endpoint,
     Event,
-    Job,
+    Exchange,
     ServerSettings,
 )
 from selfteach.models.remote.http_client import Reply
@@ -89,7 +89,7 @@ class ModelServer(Endpoint):
         self.fingerprint = hf.fingerprint
         self._hf = hf
 
-    def make_job(self, request: Request) -> Job[Completion]:
+    def make_exchange(self, request: Request) -> Exchange[Completion]:
         """Return the exchange of a request; any server of the same weights can do it.
 
         Raises:
@@ -114,16 +114,16 @@ class ModelServer(Endpoint):
             return Completion(row.id, text, finish, reply.tokens, len(row.prompt_ids))
 
         count = len(row.prompt_ids)
-        return Job(row.id, "completions", body, count, result, empty=True, is_counted=True)
+        return Exchange(row.id, "completions", body, count, result, empty=True, is_counted=True)
 
     def _give_up(
         self,
-        job: Job[Any],
+        exchange: Exchange[Any],
         fault: RequestRefused | TransientError,
-        jobs: deque[Job[Any]],
+        exchanges: deque[Exchange[Any]],
         put: Callable[[Any], None],
     ) -> None:
-        jobs.appendleft(job)
+        exchanges.appendleft(exchange)
         raise EndpointError(
             f"does not answer a request: {fault}.",
             where=self.url,
@@ -156,16 +156,18 @@ class ModelServer(Endpoint):
         Raises:
             UsageError: it serves other weights, or does not show its log-probabilities.
         """
-        jobs = []
+        exchanges = []
         prompts = {str(i): self._hf.encode(make_prompt(text)) for i, text in enumerate(PROBES)}
         for id, ids in prompts.items():
             body = {"prompt": ids, "max_tokens": 1, "temperature": 0.0, "logprobs": TOP}
-            job: Job[Any] = Job(id, "completions", body, len(ids), lambda reply: reply, empty=True)
-            jobs.append(replace(job, is_counted=True))
+            exchange: Exchange[Any] = Exchange(
+                id, "completions", body, len(ids), lambda reply: reply, empty=True
+            )
+            exchanges.append(replace(exchange, is_counted=True))
 
         async def ask(put: Callable[[tuple[str, Any]], None]) -> None:
-            for job in jobs:
-                await self.send_all(deque([job]), partial(_put_with_id, put, job.id))
+            for exchange in exchanges:
+                await self.send_all(deque([exchange]), partial(_put_with_id, put, exchange.id))
 
         try:
             replies = [pair for pair in stream_results(ask) if isinstance(pair[1], Reply)]
@@ -226,20 +228,22 @@ class ServedModel:
             EndpointError: no server is left; a later run continues from here.
         """
         unique = {request.id(self.fingerprint): request for request in requests}
-        jobs = deque(self._servers[0].make_job(request) for request in unique.values())
-        if not jobs:
+        exchanges = deque(self._servers[0].make_exchange(request) for request in unique.values())
+        if not exchanges:
             return
-        items: Iterator[Any] = stream_results(lambda put: self._share(jobs, put))
+        items: Iterator[Any] = stream_results(lambda put: self._share(exchanges, put))
         for item in items:
             if isinstance(item, Event):
                 self._on_event(item.kind, item.body)
             else:
                 yield item
 
-    async def _share(self, jobs: deque[Job[Completion]], put: Callable[[Any], None]) -> None:
+    async def _share(
+        self, exchanges: deque[Exchange[Completion]], put: Callable[[Any], None]
+    ) -> None:
         """Let the servers empty the queue together; one that fails is left out from here on."""
-        while jobs:
-            working = [server.send_all(jobs, put) for server in self._servers]
+        while exchanges:
+            working = [server.send_all(exchanges, put) for server in self._servers]
             results = await asyncio.gather(*working, return_exceptions=True)
             faults = [None if one is None else unwrap_group(one) for one in results]
             for fault in faults:
