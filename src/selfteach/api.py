@@ -61,7 +61,7 @@ from selfteach.models.resolve_model_path import (
     check_teacher_name,
     require_model,
 )
-from selfteach.records import Example
+from selfteach.records import Example, JsonMapping
 from selfteach.registry import did_you_mean
 from selfteach.results import (
     EXAMPLES,
@@ -854,13 +854,7 @@ def compare_run(
     from selfteach.methods.compare.compare_adapters import compare as work
 
     identity, sources = finished.find_material(folder)
-    kind = str(identity["kind"])
-    if kind == "train" or kind not in registry.list_names("methods"):
-        raise UsageError(
-            f"a run of `{kind}` has no exam to compare by.",
-            where=str(folder),
-            cure="Compare a run of a method.",
-        )
+    kind = find_compared_method(identity, folder)
     refuse_other_settings(sets)
     schema = find_settings(kind)
     resolved = finished.resolve_settings(folder, schema, sets)
@@ -884,7 +878,7 @@ def compare_run(
                 run.ledger.copy_answers(before, list(before.count_requests()))
                 if base := finished.read_models(folder).get("base"):
                     run.bind("base", base)
-            past = ComparisonSource(
+            source = ComparisonSource(
                 kind,
                 value,
                 [Example.from_json(row, where) for where, row in read_jsonl(examples)],
@@ -893,11 +887,30 @@ def compare_run(
             )
             with show(run) as display:
                 print_notices(run, display)
-                found = work(run, past, wanted, display)
+                found = work(run, source, wanted, display)
                 print_notices(run, display)
                 return found
     finally:
         before.close()
+
+
+def find_compared_method(identity: JsonMapping, folder: Path) -> str:
+    """Return the method of a run that can be compared.
+
+    Args:
+        identity: the run's.
+
+    Raises:
+        UsageError: it has no exam to compare by.
+    """
+    kind = str(identity["kind"])
+    if kind == "train" or kind not in registry.list_names("methods"):
+        raise UsageError(
+            f"a run of `{kind}` has no exam to compare by.",
+            where=str(folder),
+            cure="Compare a run of a method.",
+        )
+    return kind
 
 
 def refuse_other_settings(sets: Sequence[str]) -> None:

@@ -50,7 +50,6 @@ from selfteach.students.exam_models import ExamSource
 from selfteach.students.state import Cell
 
 GGUF_FORMS = ("gguf", "ollama")
-ADAPTER_FORMS = ("vllm", HUB)
 GGUF_FILE = "model.gguf"
 LORA_FILE = "adapter.gguf"
 CARD_FILE = "README.md"
