@@ -3,15 +3,15 @@
   1  read: the seeds are split at once, like with like: some are shown and learned, the others are
      for the exam alone
   2  invent: the model continues a list of 6 tasks of people and 2 of its own (or works as in
-     Alpaca, or in Magpie)
+     Alpaca, or in Magpie) (`invent`)
   3  filter: form, blacklist, ROUGE-L to every seed and every kept task; each refusal has its reason
-  4  classify: is the output one of a few labels?
-  5  instances: for a classification output first, else input first; filtered too
+  4  classify: is the output one of a few labels? (`invent`)
+  5  instances: for a classification output first, else input first; filtered too (`instances`)
   6  inspect: how near to the seeds, how diverse, how long; pages to read
   7  train: supervised, one template sampled for each example, the answer alone in the loss; the
      base's own answers hold it in place
   8  exam: base, worked tasks in the prompt, tuned, on held-out seeds and on tasks of people
-     (--test)
+     (--test) (`exam_questions`, `pairwise_exam`, `exam`)
 
 Source: Self-Instruct (arXiv 2212.10560); Alpaca; Magpie (arXiv 2406.08464).
 """
