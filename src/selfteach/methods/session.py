@@ -114,7 +114,12 @@ def open_session(
 
     display.start_stage("load", unit="loaded")
     adapter = find_starting_adapter(run.material, config)
-    model = HfModel.load(config.model, adapter=adapter, progress=display.print_line)
+    model = HfModel.load(
+        config.model,
+        adapter=adapter,
+        load_in_4bit=config.load_in_4bit,
+        progress=display.print_line,
+    )
     run.bind("base", model.fingerprint)
     check_memory(model, config, samples=samples, continued=adapter is not None)
     sampler = None

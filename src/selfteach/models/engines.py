@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, cast
 
@@ -50,11 +51,11 @@ def sample_with_actors(model: HfModel, folder: Path | None = None) -> Sampler:
     return _open_actors(model, folder, None, None).sampler
 
 
-def open_by_name(name: str, adapter: Path | None) -> OpenedEngine:
+def open_by_name(name: str, adapter: Path | None, *, load_in_4bit: bool = False) -> OpenedEngine:
     """Load a model and open the engine that `auto` chooses, as each actor does."""
     from selfteach.models.hf import HfModel
 
-    return choose_sampler(HfModel.load(name, adapter=adapter))
+    return choose_sampler(HfModel.load(name, adapter=adapter, load_in_4bit=load_in_4bit))
 
 
 def choose_sampler(
@@ -160,7 +161,8 @@ def _open_actors(
 ) -> OpenedEngine:
     """Open actors; what they cannot load from a disk is sampled with here."""
     try:
-        actors = RayActors(hf, open_by_name, adapter, settings or RaySettings())
+        open_model = partial(open_by_name, load_in_4bit=hf.load_in_4bit)
+        actors = RayActors(hf, open_model, adapter, settings or RaySettings())
     except OtherModel as fault:
         opened = choose_sampler(hf, AUTO, folder)
         return opened._replace(reason=f"{fault.what.rstrip('.')}, and {opened.reason}")

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from selfteach.config import LoraConfig, TrainConfig
 from selfteach.errors import UsageError
+from selfteach.models.four_bit import count_numbers, is_4bit
 from selfteach.models.hook_adapter import get_decoder, get_decoder_layers
 from selfteach.models.load_adapter import PEFT_PREFIX
 from selfteach.models.parse_layers import parse_layers
@@ -173,7 +174,9 @@ def explain_left_out(module: Any, settings: LoraConfig) -> str:
     text where it is most: experts that are no linear layers keep their weights.
     """
     every = settings.model_copy(update={"targets": "all-linear"})
-    reached = sum(part.weight.numel() for part in _find_target_layers(module, every).values())
+    reached = sum(
+        count_numbers(part.weight) for part in _find_target_layers(module, every).values()
+    )
     if settings.layers == "all":
         parts: Sequence[nn.Module] = [get_decoder(module)]
     else:
@@ -182,7 +185,7 @@ def explain_left_out(module: Any, settings: LoraConfig) -> str:
         parts = [layers[number] for number in numbers]
     embeddings = module.get_input_embeddings().weight
     weights = {p for part in parts for p in part.parameters() if p.ndim > 1 and p is not embeddings}
-    share = reached / sum(weight.numel() for weight in weights)
+    share = reached / sum(map(count_numbers, weights))
     return "" if share >= MOST else f"{share:.0%} of the weights of its layers"
 
 
@@ -191,6 +194,8 @@ def _is_linear(part: nn.Module) -> TypeGuard[nn.Linear]:
     """Return whether a part is a linear layer and nothing more, such as a router."""
     if not isinstance(part, nn.Linear):
         return False
+    if is_4bit(part.weight):
+        return True
     return type(part).forward is nn.Linear.forward or isinstance(part(part.weight[:1]), Tensor)
 
 
