@@ -24,8 +24,6 @@ from selfteach.extras import require_module
 from selfteach.models.check_safety import LOAD_IN_4BIT
 from selfteach.models.four_bit_files import CURE_16_BITS
 
-BITS_PER_WEIGHT = 4 + 8 / 64 + 32 / (64 * 256)
-"""Four bits, and the constants of a block: 8 bits for 64 weights, 32 for 256 such constants."""
 USE_LORA = f"Use train.adapter=lora, or the base in 16 bits (without {LOAD_IN_4BIT})."
 
 # it tells of an optional package at each import on some processors
