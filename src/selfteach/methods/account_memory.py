@@ -206,7 +206,8 @@ def count_trained_bytes(base: HfModel, sizes: ModelSizes, train: TrainConfig) ->
     kind = load_registered("adapters", train.adapter)
     copied = getattr(kind, "weights", None)
     if copied is None:
-        return count_lora_bytes(sizes, train)
+        trained = count_lora_bytes(sizes, train)
+        return add_experts(base.module, trained, train) if train.lora.experts else trained
     changed = copied(base.module, train).values()
     each = TRAINED_BYTES + sizes.itemsize
     trained = sum(each * weight.numel() for weight in changed)
@@ -228,6 +229,28 @@ def count_lora_bytes(sizes: ModelSizes, train: TrainConfig) -> TrainedSizes:
     elif train.adapter != "lora":
         alone = merged
     return TrainedSizes(round(TRAINED_BYTES * numbers), merged, alone, has_frozen=True)
+
+
+def add_experts(module: Any, trained: TrainedSizes, train: TrainConfig) -> TrainedSizes:
+    """Return what is changed with a LoRA on fused experts too: they are always merged. A pass in
+    training keeps the changed weights of every layer.
+    """
+    from selfteach.train.adapters.lora import find_target_experts
+
+    weights = [
+        getattr(part, name) for part, name in find_target_experts(module, train.lora).values()
+    ]
+    numbers = sum(
+        train.lora.rank * count * (rows + columns)
+        for count, rows, columns in (weight.shape for weight in weights)
+    )
+    merged = sum(weight.nbytes for weight in weights)
+    return replace(
+        trained,
+        trained=trained.trained + TRAINED_BYTES * numbers + merged,
+        tuned=trained.tuned + merged,
+        worn=trained.tuned + merged,
+    )
 
 
 def add_up_memory(

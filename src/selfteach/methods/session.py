@@ -327,14 +327,15 @@ def find_starting_adapter(material: JsonMapping, config: Any) -> Path | None:
     if not material.get("from"):
         return None
     from selfteach.train.adapters.adapter import can_join
-    from selfteach.train.adapters.join_loras import explain_why_not_joined
+    from selfteach.train.adapters.join_loras import EXPERTS_STAY_ALONE, explain_why_not_joined
 
     found = Path(material["from"])
-    reason = (
-        explain_why_not_joined(found)
-        if can_join(config.train.adapter)
-        else "only adapters of low rank can be joined to one file"
-    )
+    if not can_join(config.train.adapter):
+        reason = "only adapters of low rank can be joined to one file"
+    elif config.train.lora.experts:
+        reason = EXPERTS_STAY_ALONE
+    else:
+        reason = explain_why_not_joined(found)
     if reason:
         raise UsageError(
             f"cannot go on from it: {reason}.",

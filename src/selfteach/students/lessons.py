@@ -42,7 +42,7 @@ from selfteach.students.gate import (
 from selfteach.students.material import keep_material
 from selfteach.students.state import LESSONS_FOLDER, Cell, Lesson, StudentState
 from selfteach.train.adapters.adapter import can_join
-from selfteach.train.adapters.join_loras import explain_why_not_joined
+from selfteach.train.adapters.join_loras import EXPERTS_STAY_ALONE, explain_why_not_joined
 
 TrainBeside = Callable[[StudentFolder, StudentState, Lesson], Lesson]
 """Returns a lesson with an adapter that was trained beside the lessons of a state."""
@@ -72,6 +72,12 @@ def check_before_run(folder: Path, kind: str, config: Any) -> None:
             f"lessons of the adapter {adapter} cannot be stacked.",
             where="train.adapter",
             cure="Use lora, or teach without --student.",
+        )
+    if config.train.lora.experts:
+        raise UsageError(
+            f"cannot be a lesson: {EXPERTS_STAY_ALONE}.",
+            where="train.lora.experts",
+            cure="Leave it out, or teach without --student.",
         )
     if is_student(folder) and (base := read_student(folder).base) != config.model:
         raise UsageError(
