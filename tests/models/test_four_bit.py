@@ -246,7 +246,7 @@ def test_what_needs_weights_of_16_bits_is_refused(
     assert explain_why_worn(base.module, adapter) == "they are in 4 bits"
     assert choose_engine(base, "auto")[0] == "hf"
     assert "in 4 bits" in explain_why_not_gguf(base.module, base.tokenizer)
-    with pytest.raises(UsageError, match="openvino cannot sample.*in 4 bits"):
+    with pytest.raises(UsageError, match=r"openvino cannot sample.*in 4 bits"):
         open_sampler(base, "openvino")
     for name in (tiny, packed):
         with pytest.raises(UsageError, match="a base in 4 bits cannot be merged"):

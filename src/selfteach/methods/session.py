@@ -110,6 +110,7 @@ def open_session(
     from selfteach.models.check_family import check_engine
     from selfteach.models.hf import HfModel
     from selfteach.models.openvino import OpenVino
+    from selfteach.models.paged import PagedSampler
     from selfteach.train.adapters.lora import explain_left_out
 
     display.start_stage("load", unit="loaded")
@@ -137,7 +138,7 @@ def open_session(
     lora = config.train.lora if config.train.adapter == "lora" else None
     if lora and (share := explain_left_out(model.module, lora)):
         display.print_line(f"the LoRA can change {share}; the rest stays that of the base")
-    if isinstance(sampler, OpenVino):
+    if isinstance(sampler, (OpenVino, PagedSampler)):
         check_engine(model, sampler)
     base = Recorded(run.ledger, sampler, model, display.count_answers)
     teacher = None

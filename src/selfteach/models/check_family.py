@@ -24,6 +24,7 @@ from selfteach.records import Continuations, Prompt, Request, SamplingParams
 
 if TYPE_CHECKING:
     from selfteach.models.openvino import OpenVino
+    from selfteach.models.paged import PagedSampler
 
 T = TypeVar("T")
 HEAD_TOKENS = 8
@@ -195,8 +196,8 @@ def _check_samples(hf: LoadedModel, limits: Limits) -> str:
     return "" if _are_likely(hf, rows, limits) else "with a cache other tokens follow"
 
 
-def check_engine(hf: LoadedModel, engine: OpenVino) -> None:
-    """Check greedy answers of a compiled engine against plain passes of the loaded model.
+def check_engine(hf: LoadedModel, engine: OpenVino | PagedSampler) -> None:
+    """Check greedy answers of an engine of its own against plain passes of the loaded model.
 
     Raises:
         UsageError: the engine computes something else.
@@ -205,13 +206,13 @@ def check_engine(hf: LoadedModel, engine: OpenVino) -> None:
     report_fault(
         hf.module,
         hf.name,
-        "sampled with openvino",
+        f"sampled with {'openvino' if hasattr(engine, 'failures') else 'pages'}",
         lambda: _check_engine(hf, engine, EXACT if is_exact else get_rounded_limits(hf)),
         cure="Sample with `--engine hf`.",
     )
 
 
-def _check_engine(hf: LoadedModel, engine: OpenVino, limits: Limits) -> str:
+def _check_engine(hf: LoadedModel, engine: OpenVino | PagedSampler, limits: Limits) -> str:
     rows = _prepare_rows(hf, ENGINE_TOKENS)
     for _ in engine.sample_pending(rows, {row.id: 0 for row in rows}):
         pass

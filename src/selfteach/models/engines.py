@@ -23,6 +23,7 @@ AUTO = "auto"
 ACCELERATOR_FILES = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")
 """What Linux has where CUDA or ROCm can work: the devices of their drivers, and of WSL's."""
 OPENVINO = "openvino"
+PAGED = "paged"
 RAY = "ray"
 URL = "://"
 """What tells the address of a server, or several joined by commas, from the name of an engine."""
@@ -94,7 +95,12 @@ def choose_engine(hf: HfModel, engine: str) -> tuple[str, str]:
     from selfteach.models.openvino import explain_why_not_openvino
 
     if hf.device.type != "cpu":
-        return "hf", f"the model is on {hf.device.type}"
+        from selfteach.models.paged import explain_why_not_paged
+
+        reason = explain_why_not_paged(hf)
+        name = "hf" if reason or hf.device.type != "cuda" else PAGED
+        pages = f"; no pages: {reason}" if reason else ""
+        return name, f"the model is on {hf.device.type}{pages}"
     if reason := explain_why_not_openvino(hf):
         return "hf", f"openvino cannot sample with it: {reason}"
     return OPENVINO, "the model is on a CPU and openvino knows its family"
