@@ -65,7 +65,7 @@ BUILT_IN_NAMES: dict[str, dict[str, str]] = {
     "engines": {
         "openvino": "selfteach.models.openvino:OpenVino",
         "hf": "selfteach.models.engines:sample_with_transformers",
-        "paged": "selfteach.models.paged:sample_with_pages",
+        "paged": "selfteach.models.engines:sample_with_pages",
         "ray": "selfteach.models.engines:sample_with_actors",
     },
 }

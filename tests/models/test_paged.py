@@ -11,9 +11,9 @@ import pytest
 from selfteach.errors import ResourceError, UsageError
 from selfteach.models import paged
 from selfteach.models.check_family import check_engine
-from selfteach.models.engines import PAGED, choose_engine, open_sampler
+from selfteach.models.engines import PAGED, choose_engine, explain_why_not_paged, open_sampler
 from selfteach.models.hf import HfModel
-from selfteach.models.paged import PagedSampler, explain_why_not_paged
+from selfteach.models.paged import PagedSampler
 from selfteach.records import Request, SamplingParams, make_prompt
 
 PROMPTS = ("Sing.", "Tell me about cars.", "Do not talk about elephants! A rule is a rule.")
@@ -43,7 +43,7 @@ def test_answers_are_those_of_the_other_engine(
     hf = HfModel.load(folder, dtype="float32", device="cpu")
     engine = open_sampler(hf, PAGED)
     assert isinstance(engine, PagedSampler)
-    check_engine(hf, engine)
+    check_engine(hf, engine, PAGED)
     wanted = {found.id: found for found in hf.stream(REQUESTS)}
     assert {found.id: found for found in engine.stream(REQUESTS)} == wanted
     assert hf.module.config._attn_implementation == "sdpa", "the model's own is back"

@@ -20,7 +20,15 @@ from selfteach.judge.request_judge import RequestJudge
 from selfteach.materials.effect import Effect
 from selfteach.materials.situation import Situation
 from selfteach.models import Scorer
-from selfteach.models.engines import AUTO, OPENVINO, RAY, URL, choose_engine, choose_sampler
+from selfteach.models.engines import (
+    AUTO,
+    OPENVINO,
+    PAGED,
+    RAY,
+    URL,
+    choose_engine,
+    choose_sampler,
+)
 from selfteach.models.ray_actors import ACTOR_DIED, RaySettings
 from selfteach.models.recorded import Recorded
 from selfteach.models.remote.endpoint import LEFT_OUT, Endpoint, ServerSettings
@@ -109,8 +117,6 @@ def open_session(
     from selfteach.evaluate.drift import compute_probe_logits
     from selfteach.models.check_family import check_engine
     from selfteach.models.hf import HfModel
-    from selfteach.models.openvino import OpenVino
-    from selfteach.models.paged import PagedSampler
     from selfteach.train.adapters.lora import explain_left_out
 
     display.start_stage("load", unit="loaded")
@@ -138,8 +144,8 @@ def open_session(
     lora = config.train.lora if config.train.adapter == "lora" else None
     if lora and (share := explain_left_out(model.module, lora)):
         display.print_line(f"the LoRA can change {share}; the rest stays that of the base")
-    if isinstance(sampler, (OpenVino, PagedSampler)):
-        check_engine(model, sampler)
+    if samples and opened.engine in (OPENVINO, PAGED):
+        check_engine(model, cast(Any, sampler), opened.engine)
     base = Recorded(run.ledger, sampler, model, display.count_answers)
     teacher = None
     if samples and config.teacher:

@@ -196,8 +196,11 @@ def _check_samples(hf: LoadedModel, limits: Limits) -> str:
     return "" if _are_likely(hf, rows, limits) else "with a cache other tokens follow"
 
 
-def check_engine(hf: LoadedModel, engine: OpenVino | PagedSampler) -> None:
+def check_engine(hf: LoadedModel, engine: OpenVino | PagedSampler, name: str = "openvino") -> None:
     """Check greedy answers of an engine of its own against plain passes of the loaded model.
+
+    Args:
+        name: the engine's name.
 
     Raises:
         UsageError: the engine computes something else.
@@ -206,7 +209,7 @@ def check_engine(hf: LoadedModel, engine: OpenVino | PagedSampler) -> None:
     report_fault(
         hf.module,
         hf.name,
-        f"sampled with {'openvino' if hasattr(engine, 'failures') else 'pages'}",
+        f"sampled with {name}",
         lambda: _check_engine(hf, engine, EXACT if is_exact else get_rounded_limits(hf)),
         cure="Sample with `--engine hf`.",
     )

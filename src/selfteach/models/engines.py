@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from selfteach.errors import UsageError
 from selfteach.models import Sampler, fetch_default_model
@@ -24,6 +25,8 @@ ACCELERATOR_FILES = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")
 """What Linux has where CUDA or ROCm can work: the devices of their drivers, and of WSL's."""
 OPENVINO = "openvino"
 PAGED = "paged"
+PAGED_LAYERS = {"full_attention", "sliding_attention"}
+PAGES_MODULE = "transformers.generation.continuous_batching.cb_logits_processors"
 RAY = "ray"
 URL = "://"
 """What tells the address of a server, or several joined by commas, from the name of an engine."""
@@ -45,6 +48,45 @@ def open_sampler(hf: HfModel, engine: str = AUTO, folder: Path | None = None) ->
 def sample_with_transformers(model: LoadedModel, folder: Path | None = None) -> Sampler:
     """Return the engine `hf`: the loaded model, which samples with transformers itself."""
     return cast(Sampler, model)
+
+
+def sample_with_pages(model: LoadedModel, folder: Path | None = None) -> Sampler:
+    """Return the engine `paged`.
+
+    Raises:
+        UsageError: it cannot sample with this model.
+    """
+    if reason := explain_why_not_paged(model):
+        raise UsageError(
+            f"pages of keys and values cannot hold it: {reason}.",
+            where=model.name,
+            cure="Sample with `--engine hf`.",
+        )
+    from selfteach.models.paged import PagedSampler
+
+    return PagedSampler(model)
+
+
+def explain_why_not_paged(hf: LoadedModel) -> str:
+    """Return why pages cannot hold the keys and values of a model, or an empty text."""
+    from selfteach.models.hook_adapter import get_active_hooks
+
+    module: Any = hf.module
+    if find_spec(PAGES_MODULE) is None:
+        return "this version of transformers has no random numbers for each request"
+    if hf.device.type not in ("cpu", "cuda"):
+        return f"it is on {hf.device.type}"
+    hooks = get_active_hooks(module)
+    if hooks and (hooks.needs_positions or hooks.num_virtual_tokens):
+        return f'its "{hooks.kind}" adapter needs the position of each token'
+    config = module.config.get_text_config()
+    if odd := sorted({*(getattr(config, "layer_types", None) or ())} - PAGED_LAYERS):
+        return f"its layers are of another kind ({odd[0]})"
+    if getattr(module, "_is_stateful", False):
+        return "its layers have states"
+    if module.config._attn_implementation != "sdpa":
+        return f"its attention is computed otherwise ({module.config._attn_implementation})"
+    return ""
 
 
 def sample_with_actors(model: HfModel, folder: Path | None = None) -> Sampler:
@@ -95,8 +137,6 @@ def choose_engine(hf: HfModel, engine: str) -> tuple[str, str]:
     from selfteach.models.openvino import explain_why_not_openvino
 
     if hf.device.type != "cpu":
-        from selfteach.models.paged import explain_why_not_paged
-
         reason = explain_why_not_paged(hf)
         name = "hf" if reason or hf.device.type != "cuda" else PAGED
         pages = f"; no pages: {reason}" if reason else ""

@@ -21,9 +21,8 @@ from transformers.generation.continuous_batching.cb_logits_processors import (
     ContinuousBatchingLogitsProcessorList,
 )
 
-from selfteach.errors import ResourceError, UsageError
+from selfteach.errors import ResourceError
 from selfteach.models.decode import MAX_ROWS, pick_tokens
-from selfteach.models.hook_adapter import get_active_hooks
 from selfteach.models.memory_account import CPU_ROWS
 from selfteach.models.pending import (
     PendingCompletion,
@@ -34,8 +33,6 @@ from selfteach.models.silence import silence_libraries
 from selfteach.records import Completion, Request
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from selfteach.models.loaded_model import LoadedModel
 
 PAGE_TOKENS = {"cpu": 32, "cuda": 256}
@@ -43,7 +40,6 @@ STEP_TOKENS = 2048
 """Tokens of a step on a CPU, prompts and answers together."""
 CACHE_SHARE = 0.8
 """The share of the accelerator's free memory that pages may take."""
-PAGED_LAYERS = {"full_attention", "sliding_attention"}
 WAIT_S = 1.0
 
 
@@ -178,39 +174,6 @@ class OwnToken(ContinuousBatchingLogitsProcessor):  # type: ignore[misc]
             scores, self.temperature[owner], self.top_p[owner], self.uniform[place]
         )
         return torch.full_like(scores, -torch.inf).scatter_(1, chosen[:, None], 0.0)
-
-
-def sample_with_pages(model: LoadedModel, folder: Path | None = None) -> PagedSampler:
-    """Return the engine `paged`.
-
-    Raises:
-        UsageError: it cannot sample with this model.
-    """
-    if reason := explain_why_not_paged(model):
-        raise UsageError(
-            f"pages of keys and values cannot hold it: {reason}.",
-            where=model.name,
-            cure="Sample with `--engine hf`.",
-        )
-    return PagedSampler(model)
-
-
-def explain_why_not_paged(hf: LoadedModel) -> str:
-    """Return why pages cannot hold the keys and values of a model, or an empty text."""
-    module: Any = hf.module
-    if hf.device.type not in PAGE_TOKENS:
-        return f"it is on {hf.device.type}"
-    hooks = get_active_hooks(module)
-    if hooks and (hooks.needs_positions or hooks.num_virtual_tokens):
-        return f'its "{hooks.kind}" adapter needs the position of each token'
-    config = module.config.get_text_config()
-    if odd := sorted({*(getattr(config, "layer_types", None) or ())} - PAGED_LAYERS):
-        return f"its layers are of another kind ({odd[0]})"
-    if getattr(module, "_is_stateful", False):
-        return "its layers have states"
-    if module.config._attn_implementation != "sdpa":
-        return f"its attention is computed otherwise ({module.config._attn_implementation})"
-    return ""
 
 
 def _make_settings(hf: LoadedModel, rows: Sequence[PendingCompletion]) -> ContinuousBatchingConfig:
