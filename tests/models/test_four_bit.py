@@ -268,6 +268,7 @@ def test_a_training_goes_on_from_a_worn_lora(base: HfModel, tiny: Path, tmp_path
     first = train_on(base, tmp_path / "first")
     continued = HfModel.load(tiny, adapter=first, dtype="float32", device="cpu")
     between = compute_logits(continued)
+    check_training(continued, config.TrainConfig(), check_answers(continued, samples=True), seed=0)
     second = train_on(continued, tmp_path / "second")
     joined = join_loras(first, second, tmp_path / "joined")
     assert torch.equal(compute_logits(continued), between), "the first one changed"

@@ -77,12 +77,16 @@ def get_rounded_limits(hf: LoadedModel) -> Limits:
 
 @torch.inference_mode()
 def run_plainly(module: Any, ids: Sequence[int]) -> tuple[Tensor, Tensor]:
-    """Return the last hidden states (T, D) and the logits (T, V), float32, of one plain pass."""
+    """Return the last hidden states (T, D) and the logits (T, V), float32, of one plain pass.
+
+    Hooks that need the place of each token do nothing in it; a worn LoRA belongs to the weights.
+    """
     states: list[Tensor] = []
     device = module.get_input_embeddings().weight.device
     hooks = get_active_hooks(module)
+    is_placed = hooks and (hooks.needs_positions or hooks.num_virtual_tokens)
     with (
-        hooks.disable() if hooks else nullcontext(),
+        hooks.disable() if hooks and is_placed else nullcontext(),
         get_decoder(module).register_forward_hook(
             lambda _, __, out: states.append(out.last_hidden_state)
         ),

@@ -57,16 +57,18 @@ class LoraAdapter(Adapter):
         experts: Mapping[str, LoraExperts],
     ) -> None:
         trained = {}
-        for name, layer in (layers | experts).items():
+        every: Mapping[str, LoraLinear | LoraExperts] = {**layers, **experts}
+        for name, layer in every.items():
             trained[f"{PEFT_PREFIX}{name}.lora_A.weight"] = layer.a
             trained[f"{PEFT_PREFIX}{name}.lora_B.weight"] = layer.b
         super().__init__(module, trained)
         self._layers = layers
         self._experts = experts
+        self._every = list(every.values())
         self._settings = settings
         self.low_rank_layers = layers
-        for name, layer in layers.items():
-            module.set_submodule(name, layer)
+        for name, linear in layers.items():
+            module.set_submodule(name, linear)
 
     @classmethod
     def attach(
@@ -116,25 +118,23 @@ class LoraAdapter(Adapter):
         """Merge every layer into one matrix for sampling, which an attached update slows down to
         half the speed; no gradients.
         """
-        every = [*self._layers.values(), *self._experts.values()]
-        for layer in every:
+        for layer in self._every:
             layer.merge()
         try:
             yield
         finally:
-            for layer in every:
+            for layer in self._every:
                 layer.merged = None
 
     @contextmanager
     def disable(self) -> Iterator[None]:
         """Switch every layer's update off."""
-        every = [*self._layers.values(), *self._experts.values()]
-        for layer in every:
+        for layer in self._every:
             layer.active = False
         try:
             yield
         finally:
-            for layer in every:
+            for layer in self._every:
                 layer.active = True
 
     def iterate_weight_changes(self) -> Iterator[WeightChange]:
