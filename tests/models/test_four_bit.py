@@ -28,6 +28,8 @@ from selfteach.models.hf import HfModel
 from selfteach.models.worn_lora import explain_why_worn
 from selfteach.models.write_gguf import explain_why_not_gguf
 from selfteach.records import Continuations, Example, Request, SamplingParams, make_prompt
+from selfteach.report.card import _make_usage_section
+from selfteach.report.read_run import RunData
 from selfteach.students.lessons import check_before_run
 from selfteach.train.adapters.join_loras import join_loras
 from selfteach.train.adapters.lora import LoraAdapter, explain_left_out
@@ -355,3 +357,13 @@ def test_a_student_needs_a_base_in_16_bits(
     with pytest.raises(UsageError, match="a base in 4 bits cannot be sold"):
         refuse_4bit_base(str(tiny), "sold", tmp_path)
     refuse_4bit_base(str(tiny), "sold")
+
+
+@pytest.mark.parametrize("base", ["org/name", "embedded"])
+@pytest.mark.parametrize("in_4bit", [False, True])
+def test_the_card_loads_the_base_as_the_run_did(base: str, in_4bit: bool) -> None:
+    settings = f"model: {base}\nload_in_4bit: {str(in_4bit).lower()}\n"
+    run = RunData("run", manifest={"base_model": base}, config=settings)
+    code = _make_usage_section(run, "lora").partition("```python\n")[2].partition("```")[0]
+    compile(code, "card", "exec")
+    assert ("quantization_config=how" in code) is in_4bit
