@@ -8,13 +8,14 @@ export PYTHONDONTWRITEBYTECODE :=
 PARALLEL := -n logical --maxprocesses 4 --dist loadfile
 RULE ?= Do not talk about elephants.
 
-.PHONY: help setup check check-wheel test test-all test-avx2 demo bench docs clean
+.PHONY: help setup check check-wheel test test-all test-avx2 test-4bit demo bench docs clean
 
 help:
 	@echo "make demo      install and teach one rule: $(RULE)"
 	@echo "make test      the tests, without those that need the embedded model"
 	@echo "make test-all  all tests"
 	@echo "make test-avx2 the tests that train something, on the kernels of another processor"
+	@echo "make test-4bit the tests of bases in 4 bits, with bitsandbytes in a folder of its own"
 	@echo "make check     style and types"
 	@echo "make check-wheel  builds the wheel and runs it in a clean environment"
 	@echo "make bench     speed against other programs, measured in one run"
@@ -37,6 +38,9 @@ test-avx2: $(VENV)/.development
 	@case "$$(uname -m)" in x86_64|amd64) \
 	  ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 $(BIN)/python -m pytest -m "training and not slow" $(PARALLEL) ;; \
 	*) echo "make test-avx2: skipped, this machine is no x86-64" ;; esac
+
+test-4bit: $(VENV)/.development build/4bit/.installed
+	@PYTHONPATH=build/4bit $(BIN)/python -m pytest tests/models/test_four_bit.py
 
 check: $(VENV)/.development
 	@$(BIN)/ruff check .
@@ -70,6 +74,11 @@ $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$$($(PYTHON) --version) is too old: Python 3.11 or newer is needed. Name one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 2; }
 	@echo "making $(VENV)"
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "The virtual environment could not be made; Debian and Ubuntu need the package python3-venv." >&2; exit 2; }
+
+# Beside the environment: where it is installed, every import of peft takes 1.5 processor seconds more.
+build/4bit/.installed: pyproject.toml | $(BIN)/python
+	@$(PIP) install --no-deps --upgrade --target build/4bit "bitsandbytes>=0.50"
+	@touch $@
 
 $(VENV)/.installed: pyproject.toml | $(BIN)/python
 	@echo "installing selfteach and what it needs (some minutes the first time)"

@@ -528,7 +528,7 @@ def answer(
         run: a finished run or its folder.
         model: "embedded", a hub name, or a folder.
         adapter: another adapter of the run than its final one.
-        engine: auto, openvino, hf, ray, or a server that serves the model: URL#NAME.
+        engine: auto, openvino, hf, paged, ray, or a server that serves the model: URL#NAME.
         system: a system message before every question.
         temperature: 0 takes the most likely answer.
         max_tokens: the maximum length of an answer.

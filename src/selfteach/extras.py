@@ -30,6 +30,7 @@ MODULES = {
     "track": ("trackio",),
     "ray": ("ray",),
     "deepspeed": ("deepspeed",),
+    "4bit": ("bitsandbytes",),
 }
 """The modules that each extra brings. Without openvino another engine samples."""
 

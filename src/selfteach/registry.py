@@ -65,6 +65,7 @@ BUILT_IN_NAMES: dict[str, dict[str, str]] = {
     "engines": {
         "openvino": "selfteach.models.openvino:OpenVino",
         "hf": "selfteach.models.engines:sample_with_transformers",
+        "paged": "selfteach.models.engines:sample_with_pages",
         "ray": "selfteach.models.engines:sample_with_actors",
     },
 }

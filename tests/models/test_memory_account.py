@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,27 @@ def test_a_whole_run_of_4_and_of_8_billion_weights_fits_on_24_gb() -> None:
     assert eight.least.peak == eight.stages["training"], "the exam needs less"
     told = describe_memory(eight, 24 << 30)
     assert told.endswith("it fits with the LoRA beside the weights (22.16 GB)"), told
+
+
+def test_8_billion_weights_in_4_bits_take_half_of_24_gb() -> None:
+    """The linear layers take 4 bits and 8.25 for 64 weights: 3.6 GB, beside 2.1 GB of embeddings.
+    A pass unpacks one layer of 4096 x 14336 weights.
+    """
+    train = TrainConfig()
+    packed = LLAMA_8B.linear * (4 + 8.25 / 64) / 16
+    sizes = replace(
+        LLAMA_8B,
+        weights=LLAMA_8B.weights - LLAMA_8B.linear + round(packed),
+        unpacked=2 * 4096 * 14_336,
+    )
+    lora = count_lora_bytes(sizes, train)
+    assert lora.tuned == lora.worn, "nothing is merged"
+    account = add_up_memory(sizes, train, lora, has_engine=False)
+    assert account.weights == pytest.approx(5.7e9, rel=0.01)
+    assert account.stages["training"] == pytest.approx(11.93e9, rel=0.01)
+    assert account.peak < 12 << 30
+    assert describe_memory(account, 24 << 30).endswith("it fits")
+    assert 14 < find_largest_model(24 << 30, on_cpu=False, cache=0, in_4bit=True) < 16
 
 
 def test_the_account_of_the_embedded_model_is_that_of_whole_runs() -> None:

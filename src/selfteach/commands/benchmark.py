@@ -49,9 +49,11 @@ def run_benchmark(folder: Path, options: BenchmarkOptions) -> None:
         DataError: no task has its data here.
     """
     from selfteach.evaluate.suites import combine_suites, refuse_unknown_tasks
+    from selfteach.models.four_bit_files import read_adapter_setting
 
     adapter = finished.find_adapter(folder, options.adapter)
     base = finished.read_base_name(folder)
+    four = read_adapter_setting(adapter)
     if not options.tasks:
         raise UsageError("names no task.", where="--tasks", cure="For instance --tasks glue,mmlu.")
     require_extra("bench")
@@ -75,7 +77,7 @@ def run_benchmark(folder: Path, options: BenchmarkOptions) -> None:
                 ),
             )
         found = {
-            arm: measure_arm(base, path, tasks, options, arm, screen)
+            arm: measure_arm(base, path, tasks, options, arm, screen, load_in_4bit=four)
             for arm, path in zip(ARMS, (None, adapter), strict=True)
         }
         rows = benchmarks.make_rows(found)
@@ -120,13 +122,17 @@ def measure_arm(
     options: BenchmarkOptions,
     arm: str,
     screen: Screen,
+    *,
+    load_in_4bit: bool,
 ) -> JsonObject:
     """Return the results of one model, which is in memory only during this call."""
     from selfteach.evaluate.benchmarks import run_benchmarks
     from selfteach.models.hf import HfModel
 
     screen.display.start_stage(arm)
-    hf = HfModel.load(base, adapter=adapter, progress=screen.display.print_line)
+    hf = HfModel.load(
+        base, adapter=adapter, load_in_4bit=load_in_4bit, progress=screen.display.print_line
+    )
     return run_benchmarks(hf, tasks, limit=options.limit, shots=options.shots)
 
 

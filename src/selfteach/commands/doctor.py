@@ -137,12 +137,15 @@ def _find_largest_model(memory: int) -> Finding:
     on_cpu = not torch.cuda.is_available()
     if not on_cpu:
         memory = torch.cuda.get_device_properties(0).total_memory
-    billions = find_largest_model(memory, on_cpu=on_cpu, cache=ENGINE_CACHE_BYTES)
+    wide, packed = (
+        find_largest_model(memory, on_cpu=on_cpu, cache=ENGINE_CACHE_BYTES, in_4bit=in_4bit)
+        for in_4bit in (False, True)
+    )
     where = "main memory" if on_cpu else "the accelerator"
     return Finding(
         "largest model",
-        f"{billions:.1f} billion weights of 16 bits fit into {where} (LoRA, the whole run); "
-        "--dry-run says it for a model",
+        f"{wide:.1f} billion weights of 16 bits fit into {where} (LoRA, the whole run), "
+        f"{packed:.1f} billion with load_in_4bit; --dry-run says it for a model",
     )
 
 

@@ -35,7 +35,7 @@ OPTION_PANELS = {
     **dict.fromkeys(("student", "accept", "beside", "instead_of"), "Student"),
 }
 """The headings above the shared options of commands that teach; the others are about the run."""
-ENGINE_HELP = "What samples the answers: auto, openvino, hf, ray, or URL#NAME of a server."
+ENGINE_HELP = "What samples the answers: auto, openvino, hf, paged, ray, or URL#NAME of a server."
 MODEL_HELP = "A hub name or a folder; the default is embedded, the built-in SmolLM2-135M-Instruct."
 TEACHER_HELP = (
     "the URL of an OpenAI-compatible server and the model's name there; or a hub name, or a folder."

@@ -51,6 +51,7 @@ def read_soft_prompt(
 
     from selfteach.evaluate.soft_prompt import find_nearest_words, measure_read_back
     from selfteach.models.check_safety import check_adapter, read_json
+    from selfteach.models.four_bit_files import read_adapter_setting
     from selfteach.models.hf import HfModel
     from selfteach.models.resolve_model_path import resolve_base
     from selfteach.models.soft_prompt import TENSOR_NAME
@@ -61,7 +62,8 @@ def read_soft_prompt(
             where=str(adapter),
             cure="Give a run with train.adapter=prompt, or --adapter NAME.",
         )
-    hf = HfModel.load(resolve_base(base, adapter), progress=progress)
+    four = read_adapter_setting(adapter)
+    hf = HfModel.load(resolve_base(base, adapter), load_in_4bit=four, progress=progress)
     check_adapter(adapter, hf.fingerprint)
     soft = load_file(adapter / "adapter_model.safetensors")[TENSOR_NAME]
     words: Any = hf.module.get_input_embeddings()  # type: ignore[operator]

@@ -429,6 +429,10 @@ class FinetuneConfig(Section):
     model: str = "embedded"
     """Model to fine-tune: `embedded`, a folder, or a name on the Hugging Face Hub."""
 
+    load_in_4bit: bool = False
+    """Whether the model's linear layers are loaded in 4 bits (NF4, as QLoRA) and a LoRA is trained
+    beside them. It needs the extra `4bit`. A folder in bitsandbytes' 4 bits needs no setting."""
+
     seed: Seed = 0
     """Seed of all random choices."""
 

@@ -120,14 +120,19 @@ class MethodConfig(Section):
     model: str = "embedded"
     """Model to fine-tune: `embedded`, a folder, or a name on the Hugging Face Hub."""
 
+    load_in_4bit: bool = False
+    """Whether the model's linear layers are loaded in 4 bits (NF4, as QLoRA) and a LoRA is trained
+    beside them. It needs the extra `4bit`. A folder in bitsandbytes' 4 bits needs no setting."""
+
     teacher: str = ""
     """Stronger model that helps to make the training data: a URL, a program (`cmd:...`), a folder
     or a name. Empty uses the model itself."""
 
     engine: Engine = "auto"
     """Engine that samples the answers. `auto` takes OpenVINO where it is installed and can run the
-    model, else transformers (hf). `ray` lets the actors of a Ray cluster do so. A server that
-    serves the model is URL#NAME, several are joined by commas."""
+    model, else transformers (hf); on CUDA it takes transformers' continuous batching (paged).
+    `ray` lets the actors of a Ray cluster do so. A server that serves the model is URL#NAME,
+    several are joined by commas."""
 
     seed: Seed = 0
     """Seed of all random choices."""

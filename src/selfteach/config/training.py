@@ -33,6 +33,10 @@ class LoraConfig(Section):
     """Decoder layers that get an adapter: `all`, `last 4`, `last 50%` or `3,7`. Layers before the
     first one need no backward pass."""
 
+    experts: bool = False
+    """Whether the fused experts of a mixture get an adapter too, each its own (PEFT's
+    `target_parameters`). Such an adapter can be merged, but not added to another one."""
+
 
 class LayersConfig(Section):
     """The adapter `layers`: some of the model's own weights change."""

@@ -37,6 +37,7 @@ from selfteach.export.output_folder import check_unused, open_atomic_folder
 from selfteach.export.sit_exam import ExportedExam, ExportedSampler
 from selfteach.files import write_text
 from selfteach.models.check_safety import check_adapter_files, read_json
+from selfteach.models.four_bit_files import refuse_4bit_base
 from selfteach.models.hf import HfModel
 from selfteach.models.load_adapter import CONFIG_FILE
 from selfteach.models.lora_layers import explain_why_not_plain_lora
@@ -163,6 +164,7 @@ def check_job(job: ExportJob) -> None:
         hub.check_repository(job.form.removeprefix(HUB))
     check_unused(job.out)
     check_adapter_files(job.adapter)
+    refuse_4bit_base(job.base, "exported", job.adapter)
     if job.form in ("hf", *GGUF_FORMS):
         merge.check_mergeable(job.adapter)
     reason = explain_why_not_plain_lora(read_json(job.adapter / CONFIG_FILE))

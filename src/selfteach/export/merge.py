@@ -20,6 +20,7 @@ from selfteach.errors import UsageError
 from selfteach.export.output_folder import check_unused, open_atomic_folder
 from selfteach.files import write_text
 from selfteach.models.check_safety import check_adapter, read_json
+from selfteach.models.four_bit_files import refuse_4bit_base
 from selfteach.models.hf import DTYPES, HfModel
 from selfteach.models.load_adapter import CONFIG_FILE, get_adapter_kind
 from selfteach.models.reft import PromptSpans
@@ -71,6 +72,7 @@ def export_lora(
             where=adapter,
             cure="`selfteach merge` without --as writes a model.",
         )
+    refuse_4bit_base(base, "read for an exact LoRA", adapter)
     check_unused(out)
     base = resolve_base(base, adapter)
     hf = HfModel.load(base, dtype="float32", device="cpu", progress=progress)
@@ -99,6 +101,7 @@ def merge_adapter(
             is not empty.
         IntegrityError: the adapter is of another base.
     """
+    refuse_4bit_base(base, "merged with an adapter", adapter)
     check_mergeable(adapter)
     check_unused(out)
     hf = load_merged(base, adapter, "", progress)

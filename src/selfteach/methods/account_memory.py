@@ -62,6 +62,8 @@ class ModelSizes:
         hidden: the numbers of a hidden state.
         vocabulary: the number of words.
         position: the bytes of the keys and values of one position, in all layers.
+        unpacked: the bytes of the largest layer where layers in 4 bits are unpacked one by one. A
+            LoRA is then never merged.
     """
 
     weights: int
@@ -73,6 +75,7 @@ class ModelSizes:
     vocabulary: int
     position: int
     on_cpu: bool
+    unpacked: int = 0
 
 
 @dataclass(frozen=True)
@@ -175,13 +178,14 @@ def measure_sizes(base: HfModel) -> ModelSizes:
     """Return the sizes of a loaded model."""
     from torch import nn
 
+    from selfteach.models.four_bit import count_unpacked_numbers, iterate_tensors
     from selfteach.models.hook_adapter import get_decoder
 
     module: Any = base.module
     about = module.config.get_text_config()
     linear = [part for part in get_decoder(module).modules() if isinstance(part, nn.Linear)]
     return ModelSizes(
-        weights=sum(weight.nbytes for weight in module.parameters()),
+        weights=sum(tensor.nbytes for tensor in iterate_tensors(module)),
         itemsize=base.dtype.itemsize,
         linear=sum(part.weight.nbytes for part in linear),
         sides=sum(part.in_features + part.out_features for part in linear),
@@ -190,6 +194,7 @@ def measure_sizes(base: HfModel) -> ModelSizes:
         vocabulary=int(module.get_output_embeddings().weight.shape[0]),
         position=count_cache_bytes(module),
         on_cpu=base.device.type == "cpu",
+        unpacked=base.dtype.itemsize * count_unpacked_numbers(module),
     )
 
 
@@ -201,7 +206,8 @@ def count_trained_bytes(base: HfModel, sizes: ModelSizes, train: TrainConfig) ->
     kind = load_registered("adapters", train.adapter)
     copied = getattr(kind, "weights", None)
     if copied is None:
-        return count_lora_bytes(sizes, train)
+        trained = count_lora_bytes(sizes, train)
+        return add_experts(base.module, trained, train) if train.lora.experts else trained
     changed = copied(base.module, train).values()
     each = TRAINED_BYTES + sizes.itemsize
     trained = sum(each * weight.numel() for weight in changed)
@@ -217,8 +223,34 @@ def count_lora_bytes(sizes: ModelSizes, train: TrainConfig) -> TrainedSizes:
         share = len(chosen) / sizes.layers
     numbers = share * train.lora.rank * sizes.sides
     merged = round(share * sizes.linear)
-    alone = round(sizes.itemsize * numbers) if train.adapter == "lora" else merged
+    alone = round(sizes.itemsize * numbers)
+    if sizes.unpacked:
+        merged = alone
+    elif train.adapter != "lora":
+        alone = merged
     return TrainedSizes(round(TRAINED_BYTES * numbers), merged, alone, has_frozen=True)
+
+
+def add_experts(module: Any, trained: TrainedSizes, train: TrainConfig) -> TrainedSizes:
+    """Return what is changed with a LoRA on fused experts too: they are always merged. A pass in
+    training keeps the changed weights of every layer.
+    """
+    from selfteach.train.adapters.lora import find_target_experts
+
+    weights = [
+        getattr(part, name) for part, name in find_target_experts(module, train.lora).values()
+    ]
+    numbers = sum(
+        train.lora.rank * count * (rows + columns)
+        for count, rows, columns in (weight.shape for weight in weights)
+    )
+    merged = sum(weight.nbytes for weight in weights)
+    return replace(
+        trained,
+        trained=trained.trained + TRAINED_BYTES * numbers + merged,
+        tuned=trained.tuned + merged,
+        worn=trained.tuned + merged,
+    )
 
 
 def add_up_memory(
@@ -233,13 +265,14 @@ def add_up_memory(
         trained.trained
         + count_activation_bytes(sizes, train, has_frozen=trained.has_frozen)
         + BYTES_PER_LOGIT * CHUNK_POSITIONS * sizes.vocabulary
+        + sizes.unpacked
     )
     if sizes.on_cpu and sizes.itemsize < FLOAT32_BYTES:
         training += CPU_OVERHEAD_BYTES
     if has_engine:
         engine, cache = round(OPENVINO_COPIES * sizes.weights), CACHE_GB << 30
     else:
-        engine, cache = 0, SAMPLED_POSITIONS * CPU_ROWS * sizes.position
+        engine, cache = 0, SAMPLED_POSITIONS * CPU_ROWS * sizes.position + sizes.unpacked
     worn = trained.tuned if has_engine else trained.worn
     return PipelineMemory(
         sizes.weights,

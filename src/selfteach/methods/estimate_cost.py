@@ -21,7 +21,7 @@ from selfteach.files import write_text
 from selfteach.methods.account_memory import account_files, account_memory
 from selfteach.methods.plan_parts import Plan
 from selfteach.models import Sampler
-from selfteach.models.check_safety import read_json
+from selfteach.models.check_safety import LOAD_IN_4BIT, read_json
 from selfteach.models.engines import AUTO, open_kept_sampler, open_sampler
 from selfteach.models.fetch_default_model import get_cache_folder
 from selfteach.models.kept_engine import UnloadedModel
@@ -91,7 +91,8 @@ def estimate_cost(
     display.start_stage("measure")
     described: JsonObject = {}
     engine = getattr(config, "engine", AUTO)
-    sampler, base = open_model(plan, config.model, engine, earlier, display)
+    four = getattr(config, LOAD_IN_4BIT, False)
+    sampler, base = open_model(plan, config.model, engine, earlier, display, load_in_4bit=four)
     if sampler and plan.describe:
         described = plan.describe(base, sampler, material, config, verbose=verbose)
     if sampler:
@@ -127,7 +128,13 @@ def describe_work(plan: Plan, material: Any, config: Any) -> JsonObject:
 
 
 def open_model(
-    plan: Plan, name: str, engine: str, earlier: Path | None, display: Display
+    plan: Plan,
+    name: str,
+    engine: str,
+    earlier: Path | None,
+    display: Display,
+    *,
+    load_in_4bit: bool = False,
 ) -> tuple[Sampler | None, HfModel | UnloadedModel]:
     """Open the engine of a run, from the file that an earlier command kept where there is one.
 
@@ -137,18 +144,22 @@ def open_model(
     Returns:
         the sampler, None for a loaded model of such a method; and the model with its tokenizer.
     """
-    folder = None if earlier else get_cache_folder() / "engine"
+    folder = None if earlier or load_in_4bit else get_cache_folder() / "engine"
     if folder and (kept := open_kept_sampler(name, None, engine, folder)):
         return kept, kept.unloaded
-    base = load_base(name, earlier, display)
+    base = load_base(name, earlier, display, load_in_4bit=load_in_4bit)
     return open_sampler(base, engine, folder) if plan.samples else None, base
 
 
-def load_base(name: str, earlier: Path | None, display: Display) -> HfModel:
+def load_base(
+    name: str, earlier: Path | None, display: Display, *, load_in_4bit: bool = False
+) -> HfModel:
     """Load the weights of a run's base."""
     from selfteach.models.hf import HfModel
 
-    return HfModel.load(name, adapter=earlier, progress=display.print_line)
+    return HfModel.load(
+        name, adapter=earlier, load_in_4bit=load_in_4bit, progress=display.print_line
+    )
 
 
 def look_up_memory(

@@ -20,7 +20,15 @@ from selfteach.judge.request_judge import RequestJudge
 from selfteach.materials.effect import Effect
 from selfteach.materials.situation import Situation
 from selfteach.models import Scorer
-from selfteach.models.engines import AUTO, OPENVINO, RAY, URL, choose_engine, choose_sampler
+from selfteach.models.engines import (
+    AUTO,
+    OPENVINO,
+    PAGED,
+    RAY,
+    URL,
+    choose_engine,
+    choose_sampler,
+)
 from selfteach.models.ray_actors import ACTOR_DIED, RaySettings
 from selfteach.models.recorded import Recorded
 from selfteach.models.remote.endpoint import LEFT_OUT, Endpoint, ServerSettings
@@ -109,12 +117,16 @@ def open_session(
     from selfteach.evaluate.drift import compute_probe_logits
     from selfteach.models.check_family import check_engine
     from selfteach.models.hf import HfModel
-    from selfteach.models.openvino import OpenVino
     from selfteach.train.adapters.lora import explain_left_out
 
     display.start_stage("load", unit="loaded")
     adapter = find_starting_adapter(run.material, config)
-    model = HfModel.load(config.model, adapter=adapter, progress=display.print_line)
+    model = HfModel.load(
+        config.model,
+        adapter=adapter,
+        load_in_4bit=config.load_in_4bit,
+        progress=display.print_line,
+    )
     run.bind("base", model.fingerprint)
     check_memory(model, config, samples=samples, continued=adapter is not None)
     sampler = None
@@ -132,8 +144,8 @@ def open_session(
     lora = config.train.lora if config.train.adapter == "lora" else None
     if lora and (share := explain_left_out(model.module, lora)):
         display.print_line(f"the LoRA can change {share}; the rest stays that of the base")
-    if isinstance(sampler, OpenVino):
-        check_engine(model, sampler)
+    if samples and opened.engine in (OPENVINO, PAGED):
+        check_engine(model, cast(Any, sampler), opened.engine)
     base = Recorded(run.ledger, sampler, model, display.count_answers)
     teacher = None
     if samples and config.teacher:
@@ -322,14 +334,15 @@ def find_starting_adapter(material: JsonMapping, config: Any) -> Path | None:
     if not material.get("from"):
         return None
     from selfteach.train.adapters.adapter import can_join
-    from selfteach.train.adapters.join_loras import explain_why_not_joined
+    from selfteach.train.adapters.join_loras import EXPERTS_STAY_ALONE, explain_why_not_joined
 
     found = Path(material["from"])
-    reason = (
-        explain_why_not_joined(found)
-        if can_join(config.train.adapter)
-        else "only adapters of low rank can be joined to one file"
-    )
+    if not can_join(config.train.adapter):
+        reason = "only adapters of low rank can be joined to one file"
+    elif config.train.lora.experts:
+        reason = EXPERTS_STAY_ALONE
+    else:
+        reason = explain_why_not_joined(found)
     if reason:
         raise UsageError(
             f"cannot go on from it: {reason}.",

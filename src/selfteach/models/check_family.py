@@ -24,6 +24,7 @@ from selfteach.records import Continuations, Prompt, Request, SamplingParams
 
 if TYPE_CHECKING:
     from selfteach.models.openvino import OpenVino
+    from selfteach.models.paged import PagedSampler
 
 T = TypeVar("T")
 HEAD_TOKENS = 8
@@ -76,12 +77,16 @@ def get_rounded_limits(hf: LoadedModel) -> Limits:
 
 @torch.inference_mode()
 def run_plainly(module: Any, ids: Sequence[int]) -> tuple[Tensor, Tensor]:
-    """Return the last hidden states (T, D) and the logits (T, V), float32, of one plain pass."""
+    """Return the last hidden states (T, D) and the logits (T, V), float32, of one plain pass.
+
+    Hooks that need the place of each token do nothing in it; a worn LoRA belongs to the weights.
+    """
     states: list[Tensor] = []
     device = module.get_input_embeddings().weight.device
     hooks = get_active_hooks(module)
+    is_placed = hooks and (hooks.needs_positions or hooks.num_virtual_tokens)
     with (
-        hooks.disable() if hooks else nullcontext(),
+        hooks.disable() if hooks and is_placed else nullcontext(),
         get_decoder(module).register_forward_hook(
             lambda _, __, out: states.append(out.last_hidden_state)
         ),
@@ -195,8 +200,11 @@ def _check_samples(hf: LoadedModel, limits: Limits) -> str:
     return "" if _are_likely(hf, rows, limits) else "with a cache other tokens follow"
 
 
-def check_engine(hf: LoadedModel, engine: OpenVino) -> None:
-    """Check greedy answers of a compiled engine against plain passes of the loaded model.
+def check_engine(hf: LoadedModel, engine: OpenVino | PagedSampler, name: str = "openvino") -> None:
+    """Check greedy answers of an engine of its own against plain passes of the loaded model.
+
+    Args:
+        name: the engine's name.
 
     Raises:
         UsageError: the engine computes something else.
@@ -205,13 +213,13 @@ def check_engine(hf: LoadedModel, engine: OpenVino) -> None:
     report_fault(
         hf.module,
         hf.name,
-        "sampled with openvino",
+        f"sampled with {name}",
         lambda: _check_engine(hf, engine, EXACT if is_exact else get_rounded_limits(hf)),
         cure="Sample with `--engine hf`.",
     )
 
 
-def _check_engine(hf: LoadedModel, engine: OpenVino, limits: Limits) -> str:
+def _check_engine(hf: LoadedModel, engine: OpenVino | PagedSampler, limits: Limits) -> str:
     rows = _prepare_rows(hf, ENGINE_TOKENS)
     for _ in engine.sample_pending(rows, {row.id: 0 for row in rows}):
         pass

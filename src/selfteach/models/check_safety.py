@@ -33,6 +33,10 @@ MAX_PARTS = 4096
 LAYERS_KEY = re.compile(r"(?:num|n)_.*(?:layers?|blocks|experts)|(?:en|de)coder_layers")
 """Keys of config.json with a number of parts that are made one by one."""
 ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
+ABOUT_FILE = "selfteach.json"
+"""The file of an adapter's folder that names its base."""
+LOAD_IN_4BIT = "load_in_4bit"
+"""The setting of a run, and the key of ABOUT_FILE for a base that was loaded in 4 bits."""
 
 
 def check_model_folder(folder: Path) -> JsonObject:
@@ -150,11 +154,16 @@ def _iterate_keys(value: Any) -> Iterator[tuple[str, Any]]:
             stack += top
 
 
-def compute_fingerprint(folder: Path) -> str:
-    """Return the hash of a model folder: configuration, tokenizer, template and all weights."""
+def compute_fingerprint(folder: Path, *, in_4bit: bool = False) -> str:
+    """Return the hash of a model folder: configuration, tokenizer, template and all weights.
+
+    Args:
+        in_4bit: whether weights of 16 bits are loaded in 4, which makes another model.
+    """
     parts = [[name, _sha256(folder / name)] for name in IDENTITY_FILES if (folder / name).is_file()]
     parts += [[path.name, _sha256(path)] for path in sorted(folder.glob("*.safetensors"))]
-    return digest(["model", parts])
+    found = digest(["model", parts])
+    return digest([LOAD_IN_4BIT, found]) if in_4bit else found
 
 
 def compute_adapter_fingerprint(base: str, folder: Path) -> str:
@@ -190,17 +199,18 @@ def check_adapter(folder: Path, base: str) -> str:
     check_adapter_sums(folder)
     check_adapter_files(folder)
     _refuse_code(read_json(folder / "adapter_config.json"), f"{folder}/adapter_config.json")
-    if not (folder / "selfteach.json").is_file():
+    if not (folder / ABOUT_FILE).is_file():
         return f"the adapter {folder.name} does not name its base: only its shapes are checked"
-    recorded = read_json(folder / "selfteach.json").get("base_fingerprint")
+    about = read_json(folder / ABOUT_FILE)
+    recorded = about.get("base_fingerprint")
     if recorded != base:
+        in_4bit = about.get(LOAD_IN_4BIT) is True
+        kind = "a base in 4 bits" if in_4bit else "another base"
+        cure = "Give the model that it was trained on with --model."
         raise IntegrityError(
-            (
-                f"was trained on another base (fingerprint {str(recorded)[:12]}, this one "
-                f"is {base[:12]})."
-            ),
+            (f"was trained on {kind} (fingerprint {str(recorded)[:12]}, this one is {base[:12]})."),
             where=folder,
-            cure="Give the model that it was trained on with --model.",
+            cure="Use `selfteach answer --run DIR`, or train on 16 bits." if in_4bit else cure,
         )
     return ""
 

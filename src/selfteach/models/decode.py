@@ -335,32 +335,37 @@ def _move_padding_left(cache: Any, padding: Tensor, num_known: int) -> None:
 def pick_next_tokens(logits: Tensor, rows: Sequence[PendingCompletion]) -> list[int]:
     """Return the next token of each row: the most probable one at temperature 0, else a sample.
 
-    A row's uniform number selects the token by inversion of the cumulative distribution.
-
     Shapes: logits (B, V).
     """
-    chosen = logits.argmax(-1)
-    warm = [i for i, row in enumerate(rows) if row.sampling.temperature > 0]
-    if warm:
-        index = torch.tensor(warm, device=logits.device)
-        warm_rows = [rows[i] for i in warm]
-        temperature = torch.tensor(
-            [[row.sampling.temperature] for row in warm_rows], device=logits.device
-        )
-        share = torch.softmax(logits[index].float() / temperature, dim=-1)
-        top_p = torch.tensor([row.sampling.top_p for row in warm_rows], device=logits.device)
-        if bool((top_p < 1).any()):
-            share = filter_top_p(share, top_p)
-        cumulative = share.double().cumsum(-1)
-        uniform = torch.tensor(
-            [[row.uniforms[len(row.ids)]] for row in warm_rows],
-            dtype=torch.float64,
-            device=logits.device,
-        )
-        picked = torch.searchsorted(cumulative, uniform * cumulative[:, -1:], right=True)
-        chosen[index] = picked.squeeze(1).clamp(max=logits.shape[-1] - 1)
-    found: list[int] = chosen.tolist()
+    device = logits.device
+    numbers = [row.uniforms[len(row.ids)] for row in rows]
+    found: list[int] = pick_tokens(
+        logits,
+        torch.tensor([row.sampling.temperature for row in rows], device=device),
+        torch.tensor([row.sampling.top_p for row in rows], device=device),
+        torch.tensor(numbers, dtype=torch.float64, device=device),
+    ).tolist()
     return found
+
+
+def pick_tokens(logits: Tensor, temperature: Tensor, top_p: Tensor, uniform: Tensor) -> Tensor:
+    """Return the most probable token where the temperature is 0, else a sample: a row's uniform
+    number selects it by inversion of the cumulative distribution.
+
+    Shapes: logits (B, V), temperature, top_p and uniform (B,), uniform float64; returns (B,).
+    """
+    chosen = logits.argmax(-1)
+    index = temperature.nonzero()[:, 0]
+    if not len(index):
+        return chosen
+    share = torch.softmax(logits[index].float() / temperature[index, None], dim=-1)
+    if bool((top_p[index] < 1).any()):
+        share = filter_top_p(share, top_p[index])
+    cumulative = share.double().cumsum(-1)
+    aim = uniform[index, None] * cumulative[:, -1:]
+    picked = torch.searchsorted(cumulative, aim, right=True)
+    chosen[index] = picked.squeeze(1).clamp(max=logits.shape[-1] - 1)
+    return chosen
 
 
 def filter_top_p(share: Tensor, top_p: Tensor) -> Tensor:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from selfteach.errors import UsageError
 from selfteach.models import Sampler, fetch_default_model
@@ -22,6 +24,9 @@ AUTO = "auto"
 ACCELERATOR_FILES = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")
 """What Linux has where CUDA or ROCm can work: the devices of their drivers, and of WSL's."""
 OPENVINO = "openvino"
+PAGED = "paged"
+PAGED_LAYERS = {"full_attention", "sliding_attention"}
+PAGES_MODULE = "transformers.generation.continuous_batching.cb_logits_processors"
 RAY = "ray"
 URL = "://"
 """What tells the address of a server, or several joined by commas, from the name of an engine."""
@@ -45,16 +50,55 @@ def sample_with_transformers(model: LoadedModel, folder: Path | None = None) -> 
     return cast(Sampler, model)
 
 
+def sample_with_pages(model: LoadedModel, folder: Path | None = None) -> Sampler:
+    """Return the engine `paged`.
+
+    Raises:
+        UsageError: it cannot sample with this model.
+    """
+    if reason := explain_why_not_paged(model):
+        raise UsageError(
+            f"pages of keys and values cannot hold it: {reason}.",
+            where=model.name,
+            cure="Sample with `--engine hf`.",
+        )
+    from selfteach.models.paged import PagedSampler
+
+    return PagedSampler(model)
+
+
+def explain_why_not_paged(hf: LoadedModel) -> str:
+    """Return why pages cannot hold the keys and values of a model, or an empty text."""
+    from selfteach.models.hook_adapter import get_active_hooks
+
+    module: Any = hf.module
+    if find_spec(PAGES_MODULE) is None:
+        return "this version of transformers has no random numbers for each request"
+    if hf.device.type not in ("cpu", "cuda"):
+        return f"it is on {hf.device.type}"
+    hooks = get_active_hooks(module)
+    if hooks and (hooks.needs_positions or hooks.num_virtual_tokens):
+        return f'its "{hooks.kind}" adapter needs the position of each token'
+    config = module.config.get_text_config()
+    if odd := sorted({*(getattr(config, "layer_types", None) or ())} - PAGED_LAYERS):
+        return f"its layers are of another kind ({odd[0]})"
+    if getattr(module, "_is_stateful", False):
+        return "its layers have states"
+    if module.config._attn_implementation != "sdpa":
+        return f"its attention is computed otherwise ({module.config._attn_implementation})"
+    return ""
+
+
 def sample_with_actors(model: HfModel, folder: Path | None = None) -> Sampler:
     """Return the engine `ray`."""
     return _open_actors(model, folder, None, None).sampler
 
 
-def open_by_name(name: str, adapter: Path | None) -> OpenedEngine:
+def open_by_name(name: str, adapter: Path | None, *, load_in_4bit: bool = False) -> OpenedEngine:
     """Load a model and open the engine that `auto` chooses, as each actor does."""
     from selfteach.models.hf import HfModel
 
-    return choose_sampler(HfModel.load(name, adapter=adapter))
+    return choose_sampler(HfModel.load(name, adapter=adapter, load_in_4bit=load_in_4bit))
 
 
 def choose_sampler(
@@ -93,7 +137,10 @@ def choose_engine(hf: HfModel, engine: str) -> tuple[str, str]:
     from selfteach.models.openvino import explain_why_not_openvino
 
     if hf.device.type != "cpu":
-        return "hf", f"the model is on {hf.device.type}"
+        reason = explain_why_not_paged(hf)
+        name = "hf" if reason or hf.device.type != "cuda" else PAGED
+        pages = f"; no pages: {reason}" if reason else ""
+        return name, f"the model is on {hf.device.type}{pages}"
     if reason := explain_why_not_openvino(hf):
         return "hf", f"openvino cannot sample with it: {reason}"
     return OPENVINO, "the model is on a CPU and openvino knows its family"
@@ -160,7 +207,8 @@ def _open_actors(
 ) -> OpenedEngine:
     """Open actors; what they cannot load from a disk is sampled with here."""
     try:
-        actors = RayActors(hf, open_by_name, adapter, settings or RaySettings())
+        open_model = partial(open_by_name, load_in_4bit=hf.load_in_4bit)
+        actors = RayActors(hf, open_model, adapter, settings or RaySettings())
     except OtherModel as fault:
         opened = choose_sampler(hf, AUTO, folder)
         return opened._replace(reason=f"{fault.what.rstrip('.')}, and {opened.reason}")

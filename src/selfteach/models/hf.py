@@ -25,8 +25,16 @@ from selfteach.errors import ResourceError, UsageError, get_first_line
 from selfteach.models import check_safety
 from selfteach.models.check_family import check_head
 from selfteach.models.decode import sample_all
+from selfteach.models.four_bit import (
+    has_4bit,
+    is_4bit,
+    list_shared_objects,
+    make_loading_options,
+    set_compute_dtype,
+)
+from selfteach.models.four_bit_files import is_4bit_folder, read_adapter_setting
 from selfteach.models.hook_adapter import get_active_hooks, get_num_virtual_tokens
-from selfteach.models.load_adapter import load_adapter
+from selfteach.models.load_adapter import CONFIG_FILE, LORA, get_adapter_kind, load_adapter
 from selfteach.models.load_tokenizer import load_tokenizer
 from selfteach.models.memory_allocator import keep_freed_pages, limit_onednn_cache
 from selfteach.models.resolve_model_path import resolve_base, resolve_model_folder
@@ -48,6 +56,9 @@ class HfModel:
     """Represent a causal language model with its tokenizer: a `Sampler` and a `Scorer`.
 
     Device and dtype are those of `module`, which training may exchange.
+
+    Attributes:
+        load_in_4bit: whether weights of 16 bits were loaded in 4 (four_bit.py).
     """
 
     def __init__(
@@ -57,11 +68,14 @@ class HfModel:
         name: str,
         fingerprint: str,
         notes: Sequence[str] = (),
+        *,
+        load_in_4bit: bool = False,
     ) -> None:
         self.module = module
         self.tokens = tokens
         self.name = name
         self.fingerprint = fingerprint
+        self.load_in_4bit = load_in_4bit
         self.notes = [*notes, *tokens.notes]
         self.tokenizer = tokens.tokenizer
         self.end_ids = tokens.end_ids
@@ -76,51 +90,65 @@ class HfModel:
         adapter: Path | None = None,
         dtype: str = "auto",
         device: str = "auto",
+        load_in_4bit: bool = False,
         progress: Callable[[str], None] | None = None,
     ) -> HfModel:
         """Load "embedded", a folder, or a hub name; with `adapter`, merge or attach a saved one.
 
+        Args:
+            load_in_4bit: whether to quantize the linear layers (NF4). An adapter that was trained
+                on such a base always gets one.
+
         Raises:
-            UsageError: no such model, an unsafe one (remote code, pickles), a quantized one, or an
-                unknown way of computing logits.
+            UsageError: no such model, an unsafe one (remote code, pickles), one in other than 16
+                or bitsandbytes' 4 bits, or an unknown way of computing logits.
             IntegrityError: the adapter was trained on another base.
         """
         name = resolve_base(str(name_or_folder), adapter)
         folder = resolve_model_folder(name, progress)
-        check_safety.check_model_folder(folder)
+        is_packed = is_4bit_folder(check_safety.check_model_folder(folder))
+        load_in_4bit = (load_in_4bit or read_adapter_setting(adapter)) and not is_packed
         target = _choose_device(device)
         if target.type == "cpu":
             keep_freed_pages()
             limit_onednn_cache()
-        fingerprint = check_safety.compute_fingerprint(folder)
+        fingerprint = check_safety.compute_fingerprint(folder, in_4bit=load_in_4bit)
         notes = [check_safety.check_adapter(adapter, fingerprint)] if adapter else []
-        module = _load_module(folder, _choose_dtype(dtype, target))
+        number_type = _choose_dtype(dtype, target)
+        if is_packed or load_in_4bit:
+            module = _load_4bit(folder, number_type, target, is_packed=is_packed)
+        else:
+            module = _load_module(folder, number_type)
         _refuse_quantized(module, folder)
         if adapter:
-            module = load_adapter(module, adapter)
+            module = _put_adapter(module, adapter)
             fingerprint = check_safety.compute_adapter_fingerprint(fingerprint, adapter)
         tokens = ChatTokenizer(load_tokenizer(folder), _get_generation_end_ids(module))
         if mine := get_active_hooks(module):
             mine.to(target)
         module = module.to(target).eval()
         check_head(module, name)
-        return HfModel(module, tokens, name, fingerprint, list(filter(None, notes)))
+        notes = list(filter(None, notes))
+        return HfModel(module, tokens, name, fingerprint, notes, load_in_4bit=load_in_4bit)
 
     def with_adapter(self, adapter: Path, *, worn: bool = False) -> HfModel:
         """Return this model with a saved adapter. Both share every weight that does not change.
 
         Args:
-            worn: a LoRA is computed beside the weights, so that none changes (worn_lora.py).
+            worn: a LoRA is computed beside the weights, so that none changes (worn_lora.py). So it
+                is with weights in 4 bits, whatever this says.
 
         Raises:
             UsageError: the adapter does not fit.
             IntegrityError: it was trained on another base.
         """
         note = check_safety.check_adapter(adapter, self.fingerprint)
-        module = (wear_lora if worn else load_adapter)(share_weights(self.module), adapter).eval()
+        module = _put_adapter(share_weights(self.module), adapter, worn=worn).eval()
         check_head(module, self.name)
         fingerprint = check_safety.compute_adapter_fingerprint(self.fingerprint, adapter)
-        return HfModel(module, self.tokens, self.name, fingerprint, [note] if note else [])
+        notes = [note] if note else []
+        four = self.load_in_4bit
+        return HfModel(module, self.tokens, self.name, fingerprint, notes, load_in_4bit=four)
 
     @property
     def device(self) -> torch.device:
@@ -187,7 +215,14 @@ def share_weights(module: nn.Module) -> Any:
     """
     own = {id(p): nn.Parameter(p.data, requires_grad=False) for p in module.parameters()}
     buffers = {id(buffer): buffer for buffer in module.buffers()}
-    return copy.deepcopy(module, own | buffers)
+    return copy.deepcopy(module, own | buffers | list_shared_objects(module))
+
+
+def _put_adapter(module: Any, folder: Path, *, worn: bool = False) -> Any:
+    kind = get_adapter_kind(check_safety.read_json(folder / CONFIG_FILE))
+    if worn or (kind == LORA and has_4bit(module)):
+        return wear_lora(module, folder)
+    return load_adapter(module, folder)
 
 
 def has_bf16_hardware() -> bool:
@@ -237,7 +272,28 @@ def _choose_dtype(name: str, device: torch.device) -> torch.dtype:
     return DTYPES[name]
 
 
-def _load_module(folder: Path, dtype: torch.dtype) -> Any:
+def _load_4bit(folder: Path, dtype: torch.dtype, device: torch.device, *, is_packed: bool) -> Any:
+    """Load a model with linear layers in 4 bits.
+
+    Args:
+        is_packed: whether the folder holds such weights.
+
+    Raises:
+        UsageError: bitsandbytes is not installed, or several processes would split the weights.
+    """
+    if _will_shard_weights():
+        raise UsageError(
+            "weights in 4 bits cannot be split over processes.",
+            where=folder,
+            cure="Launch without FSDP and DeepSpeed, or load the model in 16 bits.",
+        )
+    module = _load_module(folder, dtype, **make_loading_options(device, dtype, packed=is_packed))
+    set_compute_dtype(module, dtype)
+    return module
+
+
+def _load_module(folder: Path, dtype: torch.dtype, **options: Any) -> Any:
+    """Load a model; `options` are further arguments of `from_pretrained`."""
     from transformers import AutoModelForCausalLM
 
     load = partial(
@@ -247,6 +303,7 @@ def _load_module(folder: Path, dtype: torch.dtype) -> Any:
         use_safetensors=True,
         trust_remote_code=False,
         local_files_only=True,
+        **options,
     )
     try:
         with silence_libraries():
@@ -295,17 +352,22 @@ def _check_size(folder: Path) -> None:
 
 
 def _refuse_quantized(module: Any, folder: Path) -> None:
-    """Refuse weights of 4 or 8 bits: adapters and merging compute with the weights themselves.
+    """Refuse weights that are neither numbers of 16 or more bits nor packed by bitsandbytes, and
+    packed embeddings.
 
     Raises:
-        UsageError: a weight is no number of at least 16 bits.
+        UsageError: the model has such a weight.
     """
+    ends = {module.get_input_embeddings(), module.get_output_embeddings()}
+    embeddings = {id(part.weight) for part in ends if part is not None}
     for name, weight in module.named_parameters():
-        if not weight.is_floating_point() or weight.element_size() < 2:
-            kind = str(weight.dtype).removeprefix("torch.")
+        if is_4bit(weight) and id(weight) not in embeddings:
+            continue
+        if not weight.is_floating_point() or weight.element_size() < 2 or is_4bit(weight):
+            kind = "in 4 bits" if is_4bit(weight) else str(weight.dtype).removeprefix("torch.")
             raise UsageError(
                 f"its weights are quantized ({name} is {kind}), and only weights of 16 or more "
-                "bits can be taught.",
+                "bits can be taught, or linear layers in bitsandbytes' 4 bits.",
                 where=folder,
                 cure="Give the model that it was made from.",
             )

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from selfteach.errors import UsageError
 from selfteach.files import hash_file, write_text
 from selfteach.models import check_safety
+from selfteach.models.four_bit_files import read_adapter_setting
 from selfteach.models.llama_files import read_llama_files
 from selfteach.models.resolve_model_path import resolve_base, resolve_model_folder
 from selfteach.models.tokens import ChatTokenizer
@@ -112,7 +113,7 @@ def find_kept_model(name: str, adapter: Path | None, folder: Path) -> UnloadedMo
         UsageError: no such model, or an unsafe one.
         IntegrityError: the adapter was trained on another base.
     """
-    if not any(folder.glob("*.gguf")):
+    if not any(folder.glob("*.gguf")) or read_adapter_setting(adapter):
         return None
     known = resolve_base(name, adapter)
     base = resolve_model_folder(known)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from selfteach.errors import UsageError, get_first_line
 from selfteach.models.bottleneck import BottleneckHooks
 from selfteach.models.check_safety import read_json
+from selfteach.models.four_bit import has_4bit, refuse_4bit
 from selfteach.models.hook_adapter import HookAdapter
 from selfteach.models.reft import ReftHooks, convert_edit_to_low_rank
 from selfteach.models.silence import silence_libraries
@@ -29,6 +30,10 @@ KIND_KEY = "selfteach_adapter"
 """The key of adapter_config.json that names a kind which PEFT does not have."""
 CHANGED_BASES = ("corda", "loftq", "lora_ga", "olora", "pissa")
 """Ways to start a LoRA with which PEFT changes the base's weights, also when it loads one."""
+LORA = "lora"
+"""PEFT's kind of low-rank adapters."""
+WHOLE_WEIGHTS = ("full", "layers")
+"""The kinds that replace weights of the base."""
 CONFIG_FILE = "adapter_config.json"
 TENSORS_FILE = "adapter_model.safetensors"
 
@@ -54,21 +59,23 @@ def load_adapter(module: Any, folder: Path) -> Any:
     """
     settings = read_json(folder / CONFIG_FILE)
     kind = get_adapter_kind(settings)
+    if kind in (LORA, *WHOLE_WEIGHTS):
+        refuse_4bit(module, folder, "changed by an adapter in its weights")
     with convert_adapter_errors(folder):
         tensors = load_file(folder / TENSORS_FILE)
         check_numbers(tensors)
-        if kind == "lora":
+        if kind == LORA:
             _check_lora_ranks(settings, tensors)
             if start := find_changed_base(settings):
                 raise ValueError(f'it starts with "{start}", which changes the base')
             check_adapter_patterns(settings, [name for name, _ in module.named_modules()], folder)
             return _merge_lora(module, folder, bool(settings.get("lora_bias")))
-        if kind in ("full", "layers"):
+        if kind in WHOLE_WEIGHTS:
             check_names(tensors.keys(), settings["tensors"])
             return _replace_weights(module, tensors)
         made = _make_hook_adapter(module, kind, settings, tensors)
         made.to(next(module.parameters()).device)
-        if isinstance(made, ReftHooks) and made.is_exact:
+        if isinstance(made, ReftHooks) and made.is_exact and not has_4bit(module):
             return _merge_reft(module, made)
     made.attach()
     return module

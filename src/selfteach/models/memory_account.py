@@ -36,6 +36,8 @@ TYPICAL_VOCABULARY = 150_000
 TYPICAL_TRAINING = 0.95
 """Bytes that a training adds for each weight: a LoRA of rank 16, and 2,048 tokens at once. By the
 account 0.65 for Llama 3.1 8B and 0.93 for Qwen3 4B."""
+TYPICAL_4BIT_BYTES = 0.71
+"""Bytes of a weight with linear layers in 4 bits and embeddings in 16: of Llama 3.1 8B."""
 CPU_ROWS = 64
 """Answers that transformers samples at once on a CPU."""
 CHUNK_POSITIONS = 128
@@ -99,20 +101,23 @@ class PipelineMemory:
         return replace(self, tuned=self.worn)
 
 
-def find_largest_model(memory: int, *, on_cpu: bool, cache: int) -> float:
-    """Return how many weights in 16 bits a model may have whose whole run fits, in billions: with
-    a LoRA on all layers, which openvino needs merged.
+def find_largest_model(memory: int, *, on_cpu: bool, cache: int, in_4bit: bool = False) -> float:
+    """Return how many weights a model may have whose whole run fits, in billions: with a LoRA on
+    all layers, which openvino needs merged.
 
     Args:
         memory: all bytes of the machine or of the accelerator.
         cache: the bytes of openvino's keys and values.
+        in_4bit: whether the linear layers are in 4 bits, else everything in 16. openvino takes no
+            part then.
     """
     logits = BYTES_PER_LOGIT * CHUNK_POSITIONS * TYPICAL_VOCABULARY
     empty = PipelineMemory(
         0, 0, 0, 0, cache if on_cpu else 0, logits, TYPICAL_VOCABULARY, on_cpu
     ).stages
-    copies = 2 + OPENVINO_COPIES if on_cpu else 1
-    each = {"training": 2 + TYPICAL_TRAINING, "exam": 2 * copies}
+    copies = 2 + OPENVINO_COPIES if on_cpu and not in_4bit else 1
+    size = TYPICAL_4BIT_BYTES if in_4bit else 2
+    each = {"training": size + TYPICAL_TRAINING, "exam": size * copies}
     return min(max(memory - empty[stage], 0) / each[stage] for stage in each) / 1e9
 
 

@@ -126,7 +126,9 @@ def resolve_base(name: str, adapter: Path | None) -> str:
     about = check_safety.read_json(adapter / "selfteach.json")
     copy = get_embedded_folder()
     if (copy / "config.json").is_file():
-        matches = about.get("base_fingerprint") == check_safety.compute_fingerprint(copy)
+        in_4bit = about.get(check_safety.LOAD_IN_4BIT) is True
+        own = check_safety.compute_fingerprint(copy, in_4bit=in_4bit)
+        matches = about.get("base_fingerprint") == own
     else:
         matches = about.get("base") == EMBEDDED
     return EMBEDDED if matches else name

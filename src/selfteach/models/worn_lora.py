@@ -11,9 +11,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from selfteach.models.check_safety import read_json
+from selfteach.models.four_bit import has_4bit, is_4bit
 from selfteach.models.hook_adapter import HookAdapter
 from selfteach.models.load_adapter import CONFIG_FILE
 from selfteach.models.lora_layers import LoraLayer, explain_why_not_plain_lora, read_lora_layers
@@ -35,7 +37,7 @@ class WornLora(HookAdapter):
         self.sites = {i: module.get_submodule(name) for i, name in enumerate(layers)}
         tensors = {}
         for site, layer in enumerate(layers.values()):
-            like: Any = self.sites[site].weight
+            like = get_compute_like(self.sites[site])
             tensors[f"{site}.a"] = layer.a.to(like).T
             tensors[f"{site}.b"] = (layer.b * layer.scale).to(like).T
         super().__init__(module, tensors)
@@ -46,6 +48,13 @@ class WornLora(HookAdapter):
         thin = inputs[0].flatten(0, -2) @ self.tensors[f"{site}.a"]
         out.view(-1, out.shape[-1]).addmm_(thin, self.tensors[f"{site}.b"])
         return out  # in place: it is the layer's own fresh output
+
+
+def get_compute_like(linear: Any) -> torch.Tensor:
+    """Return an empty tensor with the device and the dtype in which a linear layer computes."""
+    weight: torch.Tensor = linear.weight
+    dtype = linear.compute_dtype if is_4bit(weight) else weight.dtype
+    return torch.empty(0, device=weight.device, dtype=dtype)
 
 
 def wear_lora(module: Any, folder: Path) -> Any:
@@ -62,6 +71,8 @@ def explain_why_worn(module: Any, folder: Path) -> str:
     """Return why a saved adapter should be worn and not merged, or an empty text."""
     if explain_why_not_plain_lora(read_json(folder / CONFIG_FILE)):
         return ""
+    if has_4bit(module):
+        return "they are in 4 bits"
     weights = [module.get_submodule(name).weight for name in read_lora_layers(module, folder)]
     merged = sum(weight.nbytes for weight in weights)
     free = measure_free_bytes(weights[0].device)

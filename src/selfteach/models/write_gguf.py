@@ -56,9 +56,12 @@ OUTER_NAMES = {
 
 def explain_why_not_gguf(module: Any, tokenizer: Any) -> str:
     """Return why this model cannot be written as GGUF, or an empty text."""
+    from selfteach.models.four_bit import has_4bit
     from selfteach.models.hook_adapter import get_active_hooks
 
     config = module.config
+    if has_4bit(module):
+        return "its weights are in 4 bits"
     if mine := get_active_hooks(module):
         return f'it has a "{mine.kind}" adapter, which is no change of weights'
     if config.model_type not in FAMILIES:

@@ -13,6 +13,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from selfteach.models.check_safety import LOAD_IN_4BIT
 from selfteach.models.fetch_default_model import EMBEDDED, HUB_NAME, LICENSE
 from selfteach.records import Measure
 from selfteach.report import sections
@@ -31,6 +32,14 @@ from selfteach.report.result_table import SMOKE_TEST_NOTICE
 from selfteach.report.rows import ELSEWHERE_ROWS, make_result_rows, make_rows
 from selfteach.text import clean_text
 
+LINES_IN_4BIT = (
+    "from transformers import BitsAndBytesConfig",
+    "",
+    "how = BitsAndBytesConfig(",
+    '    load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True',
+    ")",
+)
+"""How plain transformers loads a base as `load_in_4bit` does."""
 PEFT_KINDS = ("lora", "prompt_tuning")
 """The kinds of adapters that plain PEFT loads."""
 TASK = "text-generation"
@@ -189,9 +198,13 @@ def _make_usage_section(run: RunData, kind: str) -> str:
     made = sections.describe_origin(run)
     is_embedded = made["base"] == EMBEDDED
     hub = made["hub"] or "BASE"
+    in_4bit = f"{LOAD_IN_4BIT}: true" in run.config.splitlines()
+    how = ", quantization_config=how" if in_4bit else ""
     if kind in PEFT_KINDS and made["hub"] and not is_embedded:
         lines = ["from peft import AutoPeftModelForCausalLM", ""]
-        lines.append('model = AutoPeftModelForCausalLM.from_pretrained("adapter")')
+        if in_4bit:
+            lines[1:] = LINES_IN_4BIT
+        lines.append(f'model = AutoPeftModelForCausalLM.from_pretrained("adapter"{how})')
         return "\n".join(("## Use\n", "```python", *lines, "```"))
     if kind in PEFT_KINDS:
         base = f'"{hub}"'
@@ -199,8 +212,10 @@ def _make_usage_section(run: RunData, kind: str) -> str:
         if is_embedded:
             base = "fetch_embedded_model()"
             lines.insert(1, "from selfteach.models.fetch_default_model import fetch_embedded_model")
+        if in_4bit:
+            lines[-1:] = LINES_IN_4BIT
         lines += [
-            f"base = AutoModelForCausalLM.from_pretrained({base})",
+            f"base = AutoModelForCausalLM.from_pretrained({base}{how})",
             'model = PeftModel.from_pretrained(base, "adapter")',
         ]
         return "\n".join(("## Use\n", "```python", *lines, "```"))

@@ -15,6 +15,7 @@ import uvicorn
 
 from selfteach.errors import UsageError
 from selfteach.models.fetch_default_model import EMBEDDED
+from selfteach.models.four_bit_files import refuse_4bit_base
 from selfteach.models.resolve_model_path import resolve_base, resolve_model_folder
 from selfteach.run.signals import replace_handlers
 from selfteach.serve.app import make_app
@@ -112,6 +113,7 @@ def open_student_server(
 def _open_base(name: str, options: ServerOptions, say: Callable[[str], None]) -> Iterator[ModelSet]:
     """Open a base for the block; a fault in the block closes it."""
     folder = resolve_model_folder(name, say)
+    refuse_4bit_base(name, "served with lessons for each row")
     models = ModelSet.open(name, folder, options.max_waiting, say)
     try:
         yield models

@@ -18,6 +18,8 @@ from typing import Any
 
 from selfteach.errors import UsageError
 from selfteach.files import hash_file
+from selfteach.models.check_safety import LOAD_IN_4BIT
+from selfteach.models.four_bit_files import refuse_4bit_base
 from selfteach.records import JsonMapping, digest
 from selfteach.run import finished
 from selfteach.run.lock import LOCK_FILE, RunLock
@@ -40,7 +42,7 @@ from selfteach.students.gate import (
 from selfteach.students.material import keep_material
 from selfteach.students.state import LESSONS_FOLDER, Cell, Lesson, StudentState
 from selfteach.train.adapters.adapter import can_join
-from selfteach.train.adapters.join_loras import explain_why_not_joined
+from selfteach.train.adapters.join_loras import EXPERTS_STAY_ALONE, explain_why_not_joined
 
 TrainBeside = Callable[[StudentFolder, StudentState, Lesson], Lesson]
 """Returns a lesson with an adapter that was trained beside the lessons of a state."""
@@ -57,12 +59,25 @@ def check_before_run(folder: Path, kind: str, config: Any) -> None:
         UsageError: another base, an adapter that cannot be stacked, or a run without an exam.
     """
     find_method(kind)
+    if getattr(config, LOAD_IN_4BIT, False):
+        raise UsageError(
+            "lessons on a base in 4 bits cannot be stacked.",
+            where=LOAD_IN_4BIT,
+            cure="Teach on the base in 16 bits, or without --student.",
+        )
+    refuse_4bit_base(config.model, "the base of a student")
     adapter = getattr(getattr(config, "train", None), "adapter", "lora")
     if not can_join(adapter):
         raise UsageError(
             f"lessons of the adapter {adapter} cannot be stacked.",
             where="train.adapter",
             cure="Use lora, or teach without --student.",
+        )
+    if config.train.lora.experts:
+        raise UsageError(
+            f"cannot be a lesson: {EXPERTS_STAY_ALONE}.",
+            where="train.lora.experts",
+            cure="Leave it out, or teach without --student.",
         )
     if is_student(folder) and (base := read_student(folder).base) != config.model:
         raise UsageError(
@@ -124,6 +139,7 @@ def add_lesson(
         return known
     instead_of = list(dict.fromkeys(instead_of))
     lesson = make_lesson(student.state, run, title)
+    refuse_4bit_base(student.state.base, "the base of a student", finished.find_adapter(run))
     refuse_other_base(student, run)
     exam = finished.read_exam(run)
     refuse_unlearned(student, lesson, exam, accept=accept)

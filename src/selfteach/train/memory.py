@@ -22,6 +22,7 @@ from torch.multiprocessing.reductions import StorageWeakRef
 
 from selfteach.config import TrainConfig
 from selfteach.errors import ResourceError
+from selfteach.models.four_bit import count_unpacked_numbers, iterate_tensors
 from selfteach.models.memory_account import (
     BYTES_PER_LOGIT,
     CHUNK_POSITIONS,
@@ -155,7 +156,7 @@ class MemoryMeter:
     def __init__(self, module: nn.Module) -> None:
         self.module = module
         self.device = next(module.parameters()).device
-        held = (*module.parameters(), *module.buffers())
+        held = tuple(iterate_tensors(module))
         self.weights = count_bytes(held)
         load_pages(held)
         release_freed_pages()
@@ -204,12 +205,17 @@ class MemoryMeter:
         return MemoryEstimate(self.weights, kept, trained, trained, optimizer, 0, 0, self.free)
 
     def _estimate_work(self) -> int:
-        """Estimate a chunk of logits with its derived tensors, and compiled products."""
+        """Estimate a chunk of logits with its derived tensors, compiled products, and a layer that
+        is unpacked from 4 bits.
+        """
         head: nn.Module = self.module.get_output_embeddings()  # type: ignore[operator]
         weight: Any = head.weight
         compiled = self.device.type == "cpu" and weight.dtype != torch.float32
-        return BYTES_PER_LOGIT * CHUNK_POSITIONS * int(weight.shape[0]) + (
-            CPU_OVERHEAD_BYTES if compiled else 0
+        unpacked: int = weight.element_size() * count_unpacked_numbers(self.module)
+        return (
+            BYTES_PER_LOGIT * CHUNK_POSITIONS * int(weight.shape[0])
+            + (CPU_OVERHEAD_BYTES if compiled else 0)
+            + unpacked
         )
 
     def finish(self, account: MemoryEstimate) -> MemoryEstimate:

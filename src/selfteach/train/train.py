@@ -23,6 +23,7 @@ from typing import Any
 from selfteach import registry
 from selfteach.config import TrainConfig
 from selfteach.errors import DataError, UsageError
+from selfteach.models.check_safety import LOAD_IN_4BIT
 from selfteach.models.memory_allocator import keep_freed_pages, release_freed_pages
 from selfteach.models.tokens import save_supplied_template
 from selfteach.records import HOLD, LEARN, Example, ExampleRole, ObjectiveWeights
@@ -203,6 +204,7 @@ def _save_adapter(trainer: Trainer, seed: int) -> None:
         "steps": trainer.step,
         "seed": seed,
         "adapter": trainer.config.adapter,
+        **({LOAD_IN_4BIT: True} if getattr(hf, LOAD_IN_4BIT, False) else {}),
     }
     trainer.adapter.save(folder, about)
     if trainer.processes.main:

@@ -253,7 +253,11 @@ def train_as_worker(
     learned, _ = split_dev(material, config)
     if not broadcast_from_first(None):
         return
-    base = HfModel.load(config.model, adapter=find_starting_adapter(run_spec, config))
+    base = HfModel.load(
+        config.model,
+        adapter=find_starting_adapter(run_spec, config),
+        load_in_4bit=config.load_in_4bit,
+    )
     train(
         base,
         learned,

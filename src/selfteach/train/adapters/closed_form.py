@@ -32,6 +32,7 @@ from torch import Tensor
 from selfteach.config import ClosedFormConfig, TrainConfig
 from selfteach.errors import DataError
 from selfteach.files import write_text
+from selfteach.models.four_bit import USE_LORA, refuse_4bit
 from selfteach.models.hook_adapter import get_decoder_layers
 from selfteach.models.parse_layers import parse_layers
 from selfteach.records import GENERAL, LEARN, Example, JsonObject, Message
@@ -175,8 +176,10 @@ def make_editor(module: Any, how: ClosedFormConfig) -> DownProjEditor:
     """Return the editor of the layers that the settings name.
 
     Raises:
-        UsageError: the module lacks them, or the regression does not describe them.
+        UsageError: the module lacks them, the regression does not describe them, or weights are in
+            4 bits.
     """
+    refuse_4bit(module, "train.adapter=closed_form", "solved for", USE_LORA)
     count = len(get_decoder_layers(module))
     editor = DownProjEditor(module, parse_layers(how.layers, count, "train.closed_form.layers"))
     editor.require_exact()

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from selfteach.config import TrainConfig
 from selfteach.errors import UsageError
+from selfteach.models.four_bit import USE_LORA, refuse_4bit
 from selfteach.models.hook_adapter import get_decoder_layers
 from selfteach.models.load_adapter import KIND_KEY
 from selfteach.models.parse_layers import parse_layers
@@ -66,7 +67,12 @@ class FullAdapter(Adapter):
 
     @classmethod
     def weights(cls, module: nn.Module, config: TrainConfig) -> dict[str, nn.Parameter]:
-        """Return the weights that will be trained, so that their copies can be counted before."""
+        """Return the weights that will be trained, so that their copies can be counted before.
+
+        Raises:
+            UsageError: weights of the module are in 4 bits.
+        """
+        refuse_4bit(module, f"train.adapter={cls.kind}", "trained itself", USE_LORA)
         return dict(module.named_parameters())
 
     @classmethod
@@ -145,7 +151,12 @@ class LayersAdapter(FullAdapter):
 
     @classmethod
     def weights(cls, module: nn.Module, config: TrainConfig) -> dict[str, nn.Parameter]:
-        """Return the weights that `train.layers.which` names."""
+        """Return the weights that `train.layers.which` names.
+
+        Raises:
+            UsageError: there are none, or weights of the module are in 4 bits.
+        """
+        refuse_4bit(module, f"train.adapter={cls.kind}", "trained itself", USE_LORA)
         return select_weights(module, config.layers.which)
 
 

@@ -20,10 +20,15 @@ A = ".lora_A.weight"
 B = ".lora_B.weight"
 
 
+EXPERTS_STAY_ALONE = "a LoRA on fused experts (train.lora.experts) cannot be added to another one"
+
+
 def explain_why_not_joined(earlier: Path) -> str:
     """Return the reason why an adapter cannot be joined with a later one, or an empty text."""
-    kind = read_json(earlier / "adapter_config.json").get("peft_type")
-    return "" if kind == "LORA" else "only adapters of low rank can be joined to one file"
+    settings = read_json(earlier / "adapter_config.json")
+    if settings.get("peft_type") != "LORA":
+        return "only adapters of low rank can be joined to one file"
+    return EXPERTS_STAY_ALONE if settings.get("target_parameters") else ""
 
 
 def join_loras(earlier: Path, later: Path, folder: Path) -> Path:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from selfteach.config import LoraConfig, TrainConfig
 from selfteach.errors import UsageError
+from selfteach.models.four_bit import count_numbers, is_4bit
 from selfteach.models.hook_adapter import get_decoder, get_decoder_layers
 from selfteach.models.load_adapter import PEFT_PREFIX
 from selfteach.models.parse_layers import parse_layers
@@ -26,6 +27,12 @@ from selfteach.train.adapters.adapter import (
     EncodeText,
     make_peft_lora_config,
     write_adapter_folder,
+)
+from selfteach.train.distributed import get_requested_sharding
+from selfteach.train.fast.lora_experts import (
+    LoraExperts,
+    find_fused_experts,
+    list_fused_weights,
 )
 from selfteach.train.fast.lora_linear import LoraLinear
 from selfteach.train.l2_to_base import WeightChange
@@ -43,18 +50,25 @@ class LoraAdapter(Adapter):
     joins = True
 
     def __init__(
-        self, module: nn.Module, layers: Mapping[str, LoraLinear], settings: LoraConfig
+        self,
+        module: nn.Module,
+        layers: Mapping[str, LoraLinear],
+        settings: LoraConfig,
+        experts: Mapping[str, LoraExperts],
     ) -> None:
         trained = {}
-        for name, layer in layers.items():
+        every: Mapping[str, LoraLinear | LoraExperts] = {**layers, **experts}
+        for name, layer in every.items():
             trained[f"{PEFT_PREFIX}{name}.lora_A.weight"] = layer.a
             trained[f"{PEFT_PREFIX}{name}.lora_B.weight"] = layer.b
         super().__init__(module, trained)
         self._layers = layers
+        self._experts = experts
+        self._every = list(every.values())
         self._settings = settings
         self.low_rank_layers = layers
-        for name, layer in layers.items():
-            module.set_submodule(name, layer)
+        for name, linear in layers.items():
+            module.set_submodule(name, linear)
 
     @classmethod
     def attach(
@@ -68,11 +82,12 @@ class LoraAdapter(Adapter):
         """Replace each target layer by one with an update that starts at zero.
 
         Raises:
-            UsageError: the module has no such layer.
+            UsageError: the module has no such layer, or experts are wanted and not to be had.
         """
         settings = config.lora
         found = _find_target_layers(module, settings)
-        if not found:
+        fused = find_target_experts(module, settings)
+        if not found and not fused:
             raise UsageError(
                 f"no linear layer to adapt for lora.targets={settings.targets}.",
                 where=type(module).__name__,
@@ -87,7 +102,11 @@ class LoraAdapter(Adapter):
             name: LoraLinear(linear, settings.rank, settings.alpha, generator)
             for name, linear in found.items()
         }
-        return cls(module, layers, settings)
+        experts = {
+            name: LoraExperts(part, weight, settings.rank, settings.alpha, generator)
+            for name, (part, weight) in fused.items()
+        }
+        return cls(module, layers, settings, experts)
 
     def begin_step(self) -> None:
         """Refresh every layer's copies of A and B."""
@@ -99,40 +118,49 @@ class LoraAdapter(Adapter):
         """Merge every layer into one matrix for sampling, which an attached update slows down to
         half the speed; no gradients.
         """
-        for layer in self._layers.values():
+        for layer in self._every:
             layer.merge()
         try:
             yield
         finally:
-            for layer in self._layers.values():
+            for layer in self._every:
                 layer.merged = None
 
     @contextmanager
     def disable(self) -> Iterator[None]:
         """Switch every layer's update off."""
-        for layer in self._layers.values():
+        for layer in self._every:
             layer.active = False
         try:
             yield
         finally:
-            for layer in self._layers.values():
+            for layer in self._every:
                 layer.active = True
 
     def iterate_weight_changes(self) -> Iterator[WeightChange]:
         """Yield the factors of s B A of each layer."""
         for layer in self._layers.values():
             yield layer.scale * layer.b, layer.a
+        for fused in self._experts.values():
+            yield from fused.iterate_factors()
 
     def save(self, folder: Path, about: JsonMapping) -> None:
         """Write adapter_config.json, adapter_model.safetensors and selfteach.json."""
         rank = self._settings.rank
         settings = make_peft_lora_config(rank, self._settings.alpha, self._names(), about)
+        if self._experts:
+            settings["target_parameters"] = [
+                f"{name.partition('.base_layer')[0]}.{fused.name}"
+                for name, fused in self._experts.items()
+            ]
         write_adapter_folder(folder, self.state(), settings, about)
 
     def detach(self) -> None:
         """Restore the base's own layers."""
         for name, layer in self._layers.items():
             self._module.set_submodule(name, layer.base)
+        for fused in self._experts.values():
+            fused.detach()
         super().detach()
 
     def _names(self) -> list[str]:
@@ -144,6 +172,35 @@ class LoraAdapter(Adapter):
         return sorted(last)
 
 
+def find_target_experts(module: Any, settings: LoraConfig) -> dict[str, tuple[Any, str]]:
+    """Return the fused experts to adapt and the names of their weights, by PEFT's names of the
+    adapters: where several weights of a part have one, that of the last stands outside.
+
+    Raises:
+        UsageError: the settings want experts, and there are none, or several processes would split
+            them.
+    """
+    if not settings.experts:
+        return {}
+    chosen = set(_list_chosen_parts(module, settings))
+    found = {}
+    for name, part in find_fused_experts(module).items():
+        if part in chosen:
+            weights = list_fused_weights(part)
+            for number, weight in enumerate(reversed(weights)):
+                found[name + number * ".base_layer"] = (part, weight)
+    reason = "" if found else "the model has no fused experts"
+    if get_requested_sharding():
+        reason = "several processes would split the experts"
+    if reason:
+        raise UsageError(
+            f"{reason}.",
+            where="train.lora.experts",
+            cure="Leave it out: every linear layer gets an adapter anyway.",
+        )
+    return found
+
+
 def _get_last_name(name: str) -> str:
     return name.rpartition(".")[2]
 
@@ -152,12 +209,7 @@ def _find_target_layers(module: nn.Module, settings: LoraConfig) -> dict[str, nn
     """Return the linear layers to adapt: those of the text decoder that PEFT can merge, never the
     head (as PEFT's `all-linear`).
     """
-    inside = set(get_decoder(module).modules())
-    if settings.layers != "all":
-        every = get_decoder_layers(module)
-        inside = set()
-        for number in parse_layers(settings.layers, len(every), "train.lora.layers"):
-            inside |= set(every[number].modules())
+    inside = set(_list_chosen_parts(module, settings))
     inside -= {getattr(module, "get_output_embeddings", lambda: None)()}
     found = {n: m for n, m in module.named_modules() if m in inside and _is_linear(m)}
     refused = _find_names_peft_refuses(module, found)
@@ -168,12 +220,26 @@ def _find_target_layers(module: nn.Module, settings: LoraConfig) -> dict[str, nn
     return found
 
 
+def _list_chosen_parts(module: Any, settings: LoraConfig) -> Iterator[nn.Module]:
+    """Yield the parts of the text decoder, or of its layers that the settings name."""
+    if settings.layers == "all":
+        yield from get_decoder(module).modules()
+        return
+    every = get_decoder_layers(module)
+    for number in parse_layers(settings.layers, len(every), "train.lora.layers"):
+        yield from every[number].modules()
+
+
 def explain_left_out(module: Any, settings: LoraConfig) -> str:
     """Return how little of the chosen layers a LoRA on every linear layer can change, or an empty
     text where it is most: experts that are no linear layers keep their weights.
     """
+    if settings.experts:
+        return ""
     every = settings.model_copy(update={"targets": "all-linear"})
-    reached = sum(part.weight.numel() for part in _find_target_layers(module, every).values())
+    reached = sum(
+        count_numbers(part.weight) for part in _find_target_layers(module, every).values()
+    )
     if settings.layers == "all":
         parts: Sequence[nn.Module] = [get_decoder(module)]
     else:
@@ -182,7 +248,7 @@ def explain_left_out(module: Any, settings: LoraConfig) -> str:
         parts = [layers[number] for number in numbers]
     embeddings = module.get_input_embeddings().weight
     weights = {p for part in parts for p in part.parameters() if p.ndim > 1 and p is not embeddings}
-    share = reached / sum(weight.numel() for weight in weights)
+    share = reached / sum(map(count_numbers, weights))
     return "" if share >= MIN_REACHED_SHARE else f"{share:.0%} of the weights of its layers"
 
 
@@ -191,6 +257,8 @@ def _is_linear(part: nn.Module) -> TypeGuard[nn.Linear]:
     """Return whether a part is a linear layer and nothing more, such as a router."""
     if not isinstance(part, nn.Linear):
         return False
+    if is_4bit(part.weight):
+        return True
     return type(part).forward is nn.Linear.forward or isinstance(part(part.weight[:1]), Tensor)
 
 

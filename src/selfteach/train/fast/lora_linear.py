@@ -13,6 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from selfteach.models.four_bit import is_4bit
+
 
 class LoraProduct(torch.autograd.Function):
     """Compute y = x W^T + b + s (x A^T) B^T with gradients for x, A and B alone.
@@ -59,7 +61,11 @@ class LoraProduct(torch.autograd.Function):
 
 
 class LoraLinear(nn.Module):
-    """Replace a frozen `nn.Linear`. A and B are kept in float32. A starts as in PEFT, B at zero."""
+    """Replace a frozen `nn.Linear`. A and B are kept in float32. A starts as in PEFT, B at zero.
+
+    Weights that cannot be read as they are (packed in 4 bits, or split by DeepSpeed) are left to
+    the layer's own pass, and the update is added to its output.
+    """
 
     def __init__(
         self, base: nn.Linear, rank: int, alpha: float, generator: torch.Generator
@@ -88,12 +94,18 @@ class LoraLinear(nn.Module):
     @torch.no_grad()
     def refresh(self) -> None:
         """Copy the present A and B in the weight's dtype."""
+        if is_4bit(self.base.weight):
+            return
         self.low_a = self.a.to(self.base.weight.dtype)
         self.low_b = (self.b * self.scale).to(self.base.weight.dtype)
 
     @torch.no_grad()
     def merge(self) -> None:
-        """Compute W + sBA in one matrix, for sampling: in float32, rounded once."""
+        """Compute W + sBA in one matrix, for sampling: in float32, rounded once. A weight in 4 bits
+        stays as it is: whole matrices would take four times its memory.
+        """
+        if is_4bit(self.base.weight):
+            return
         self.merged = torch.addmm(self.base.weight.float(), self.b, self.a, alpha=self.scale).to(
             self.base.weight.dtype
         )
@@ -104,7 +116,8 @@ class LoraLinear(nn.Module):
         if self.merged is not None:
             return nn.functional.linear(x, self.merged, self.base.bias)
         base = self.base
-        if hasattr(base.weight, "ds_id"):  # DeepSpeed gathers it only in the layer's own pass
+        # DeepSpeed gathers a weight, and bitsandbytes unpacks one, in the layer's own pass alone
+        if hasattr(base.weight, "ds_id") or is_4bit(base.weight):
             thin = nn.functional.linear(x, self.a.to(x.dtype))
             update = nn.functional.linear(thin, (self.b * self.scale).to(x.dtype))
             return base(x) + update  # type: ignore[no-any-return]
