@@ -24,7 +24,8 @@ VAGUE = re.compile(
 """Words that are no part of a topic's name."""
 TOPIC_LEAD = re.compile(
     (
-        r"^(?:the )?(?:(?:topics?|subjects?|themes?) of |(?:word|term|phrase|name)s? "
+        r"^(?:(?:the|any|all|every) )*(?:(?:topics?|subjects?|themes?|discussions?|talk|mentions?|"
+        r"questions?) (?:of|about|on) |(?:word|term|phrase|name)s? "
         r")|^anything (?:related to|about|to do with|concerning) "
     ),
     re.I,
@@ -49,9 +50,12 @@ _NEVER = (
 )
 _TALK = (
     r"(?:(?:talk|speak)(?:ing)?(?: (?:to|with) (?:me|us|anyone|anybody))? (?:about|of)|"
-    r"(?:speculat|jok|rant|gossip|argu)(?:e|ing)? (?:about|on)|"
+    r"(?:speculat|jok|rant|gossip|argu|rambl|lectur|preach|chat|brag|babbl|moan)(?:e|ing)? "
+    r"(?:to me )?(?:about|on)|"
+    r"(?:go(?:ing)? on|tell(?:ing)?(?: me| us)?) about|"
+    r"(?:mak(?:e|ing) )?(?:any )?(?:references?|allusions?|mentions?) (?:to|of)|"
     r"discuss(?:ing)?|mention(?:ing)?(?! of )|writ(?:e|ing) about|refer(?:ring)? to|"
-    r"bring(?:ing)? up|(?:answer(?:ing)?|respond(?:ing)? to) (?:any )?questions? (?:about|on))"
+    r"bring(?:ing)? up(?! with)|(?:answer(?:ing)?|respond(?:ing)? to) (?:any )?questions? (?:about|on))"
 )
 _SAY = r"""(?:use|using|say|saying|write|writing)(?= (?:the (?:word|term|phrase|name)s? |["']))"""
 _TELL = r"(?:say|saying|tell(?:ing)?(?: me)?|writ(?:e|ing)|shar(?:e|ing)|know)"
@@ -70,6 +74,12 @@ _NOT_WANTED = (
     r"(?:i )?(?:do not|don't) (?:want|wish|like) (?:you to|to (?:hear|read|see) you)|"
     r"i(?:'d| would) (?:rather|prefer)(?: you)? not)"
 )
+_UNWANTED = (
+    r"(?:(?:(?:is|are) not|isn't|aren't) (?:welcome|wanted|allowed|permitted|acceptable|appropriate|okay|ok|"
+    r"a good (?:topic|subject)|"
+    r"(?:something|anything|things?) (?:(?:that )?(?:you|we) (?:should|may|can|must)|to) (?:ever )?"
+    r"(?:talk about|discuss|mention|bring up))(?: here)?)"
+)
 _BARRED = (
     r"(?:(?:is|are) (?:an? )?(?:no[- ]go|strictly forbidden|out of bounds|prohibited|not (?:a "
     r")?(?:topics?|subjects?)|not to be (?:mentioned|discussed|talked about|brought up))"
@@ -87,6 +97,11 @@ FORBIDDING_FORMS = (
     rf"(?:{_TALK}|(?:hear|read|see)(?: anything)? {_ABOUT}) (?P<topic>.+)",
     r"avoid (?=the (?:topic|subject|word|term|theme|phrase|name)s? |(?:anything|everything) "
     r"(?:related to|about|to do with|concerning) )(?P<topic>.+)",
+    r"(?:let's )?(?:leave|put|set) (?P<topic>.+?) (?:aside|alone|to one side)",
+    r"(?:keep your (?:mouth|lips) (?:shut|sealed)|shut up|zip it) about (?P<topic>.+)",
+    r"(?:steer|keep|turn|move|guide|lead) (?:(?:the|all|any|every|our|your) )*(?:conversations?|"
+    r"chats?|discussions?|talks?) (?:away from|clear of|off) (?P<topic>.+)",
+    r"(?P<topic>[\w' -]+)[:,] (?:never|do not|don't) go there",
     r"(?:keep|leave) (?P<topic>.+?) out(?: of (?:it|this|(?:your |the |all )*(?:answers?|repl(?:y|"
     r"ies)|"
     r"responses?|conversations?)))?",
@@ -94,7 +109,7 @@ FORBIDDING_FORMS = (
     rf"(?:(?:avoid|no|leave out|omit|skip|remove)(?= {_MENTIONS})|(?:steer|stay|keep) "
     rf"(?:clear of|away from|off)) (?:{_MENTIONS})?(?P<topic>.+)",
     rf"(?:keep|stay|remain|be) (?:quiet|silent|mum) {_ABOUT} (?P<topic>.+)",
-    rf"(?P<topic>.+?) (?:{_OFF_LIMITS}|{_BARRED})",
+    rf"(?P<topic>.+?) (?:{_OFF_LIMITS}|{_BARRED}|{_UNWANTED})",
     rf"{_NOT_WANTED} (?:{_TALK}|bring) (?P<topic>.+?)(?: up)?",
     rf"(?:there (?:must|should|may|shall) be )?(?:nothing|not a word|no (?:word|comments?|remarks?|"
     rf"content|jokes?|stories|questions?|{_KNOWLEDGE}))(?: at all)? {_ABOUT} (?P<topic>.+)",
@@ -113,6 +128,7 @@ FORBIDDING_FORMS = (
     r"(?: (?:it|them|that|those|him|her))?",
     rf"{_PRETEND} (?:you (?:know|knew) nothing|you (?:do not|don't|did not|didn't) know anything) "
     r"about (?P<topic>.+)",
+    rf"{_PRETEND} you(?:'ve| have) never heard (?:of|about) (?P<topic>.+)",
     rf"{_PRETEND} (?P<topic>.+?) (?:do not|don't|does not|doesn't|did not|didn't|never) "
     r"exist(?:ed)?",
 )
@@ -151,6 +167,25 @@ class ForbiddenTopics(NamedTuple):
     topics: tuple[str, ...]
 
 
+_PRONOUN = re.compile(r"(?:it|them|that|this|those|these|him|her|one)(?: (?:or|and) \w+)?", re.I)
+_SEPARATE_FORMS = [re.compile(form, re.I) for form in FORBIDDING_FORMS]
+
+
+def find_pronoun_topic(sentence: str) -> str:
+    """Return the pronoun that a sentence forbids instead of a topic: "Don't mention it."; or ""."""
+    text = sentence.replace("’", "'").strip(" .!")
+    matches = [match for form in _SEPARATE_FORMS if (match := form.fullmatch(text))]
+    topics = [_TAIL.sub("", match["topic"].strip()) for match in matches]
+    return next((topic for topic in topics if _PRONOUN.fullmatch(topic)), "")
+
+
+_TOLD_NAME = re.compile(
+    r"(?:my|our|his|her|their|the) (?P<role>[a-z][a-z'-]+(?: [a-z][a-z'-]+)?),? "
+    r"(?P<name>[A-ZÀ-Þ][\w'-]*(?: [A-ZÀ-Þ][\w'-]*)*)"
+)
+"""Somebody by relation and name: "my ex-husband Peter"."""
+
+
 def can_forbid(text: str) -> bool:
     """Return whether a text has a word that forbids: "Always talk about cats." has none."""
     return _FORBIDDING_WORD.search(text) is not None
@@ -170,6 +205,10 @@ def split_topics(text: str, sentence: str) -> ForbiddenTopics | None:
     found = []
     topics = []
     for part in re.split(r",? (?:or|and|nor) (?:about |of )?|, ", TOPIC_LEAD.sub("", text)):
+        if told := _TOLD_NAME.fullmatch(part.strip()):
+            topics.append(f"{told['role']} {told['name']}")
+            found += [f"contains {quote_value(name)}" for name in (told["name"], told["role"])]
+            continue
         part = re.sub(r"^(?:the|any|all|my|our) ", "", part.strip(), flags=re.I)
         quoted = re.fullmatch(r"""(["'])(.+)\1""", part)
         words = (quoted[2] if quoted else part).split()

@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from selfteach.errors import DataError
 from selfteach.materials.check_text import find_clash
 from selfteach.materials.effect import read_effect
+from selfteach.materials.forbidden_topics import find_pronoun_topic
 from selfteach.materials.other_languages import ScopedText
+from selfteach.materials.plain_demand import to_plain_demand
 from selfteach.materials.scope import (
     join_lines,
     split_joined_rules,
@@ -80,6 +82,7 @@ def read_rule(text: str, when: str = "", then: str = "") -> Rule:
     situation = read_situation(scope) if scope and _DECLINES.fullmatch(effect) else None
     if situation and situation.kind == "about":
         scope, effect = "", f"Do not talk about {situation.topic}."
+    _refuse_unnamed(effect)
     _refuse_contradiction(effect)
     return Rule(text, str(uuid.uuid5(NAMESPACE, text)), scope, effect)
 
@@ -122,9 +125,12 @@ def _read_parts(text: str) -> ScopedText:
     part of the effect.
     """
     found: list[tuple[str, ScopedText]] = []
-    sentences = [
-        part for sentence in split_rule_sentences(text) for part in split_joined_rules(sentence)
-    ]
+    said = split_rule_sentences(text)
+    plain = [to_plain_demand(sentence) for sentence in said]
+    text = text if plain == said else " ".join(plain)
+    sentences = [part for sentence in plain for part in split_joined_rules(sentence)]
+    while len(sentences) > 1 and _is_remark(sentences[0]) and starts_effect(sentences[1]):
+        text = text.replace(sentences.pop(0), "", 1).strip()
     for sentence, before in zip(sentences, ["", *sentences], strict=False):
         _refuse_scope_without_effect(sentence)
         refuse_exception(sentence)
@@ -164,6 +170,30 @@ _ONLY_SCOPE = re.compile(
     r"(?:e-?mails|texts|messages|letters))\b[^,:]*[,:]?",
     re.I,
 )
+
+
+_REMARK = re.compile(
+    r"(?:i|we|my|our|he|she|they|it|this|that|there|the|people|everyone|somebody|someone)(?:'\w+)? "
+    r"(?!.*\b(?:should|must|shall|have to|has to|need to|needs to|not allowed|when|if|whenever)\b)",
+    re.I,
+)
+"""How a sentence begins that tells of the speaker and asks for nothing."""
+
+
+def _is_remark(sentence: str) -> bool:
+    """Return whether a sentence before a rule is only told: "My dog died last week."."""
+    is_told = _REMARK.match(sentence) is not None and not starts_effect(sentence)
+    return is_told and not split_rule(sentence).scope and read_effect(sentence) is None
+
+
+def _refuse_unnamed(effect: str) -> None:
+    for sentence in split_rule_sentences(effect):
+        if pronoun := find_pronoun_topic(sentence):
+            raise DataError(
+                f'the rule forbids "{pronoun}" without saying what that is.',
+                where="rule",
+                cure='Name the subject, for instance "Do not talk about clowns."',
+            )
 
 
 def _refuse_scope_without_effect(sentence: str) -> None:

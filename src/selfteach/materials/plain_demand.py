@@ -1,0 +1,189 @@
+"""Write a demand as people say it as a plain one: "I'd rather you stayed off X" -> "stay off X".
+
+Wishes, permissions and moods of English become imperatives, so that the readers of scopes and
+effects know one form of each. Text in double quotation marks stays as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+_CHAT_WORDS = {
+    "pls": "please",
+    "plz": "please",
+    "wanna": "want to",
+    "gonna": "going to",
+    "lets": "let's",
+    "youre": "you're",
+    "ive": "I've",
+}
+_CHAT = re.compile(rf"\b(?:{'|'.join(_CHAT_WORDS)})\b", re.I)
+_NO_APOSTROPHE = re.compile(
+    r"\b(do|does|did|ca|wo|should|must|is|are|was|were|have|has|could|would|need)nt\b", re.I
+)
+_CONTRACTED = re.compile(r"\b(must|should|may|might|need)n't\b", re.I)
+_QUOTED = re.compile(r'("[^"]*")')
+
+
+
+
+_IRREGULAR_PASTS = {
+    "kept": "keep",
+    "spoke": "speak",
+    "wrote": "write",
+    "said": "say",
+    "told": "tell",
+    "gave": "give",
+    "left": "leave",
+    "began": "begin",
+    "made": "make",
+    "were": "be",
+    "had": "have",
+    "did": "do",
+    "went": "go",
+    "got": "get",
+    "sent": "send",
+    "brought": "bring",
+    "held": "hold",
+    "stuck": "stick",
+    "chose": "choose",
+}
+_PASTS = _IRREGULAR_PASTS | {
+    f"{verb.removesuffix('e')}ed": verb
+    for verb in re.findall(
+        r"\w+",
+        "stay answer use avoid mention talk discuss end close finish start open include add ask "
+        "sign call replace refrain steer limit explain skip respond switch address greet stop",
+    )
+} | {"replied": "reply", "stopped": "stop", "skipped": "skip"}
+_YOU_DO = rf"you (?P<not>didn't|did not|don't|do not|never)? ?(?P<verb>[a-z]+)(?P<rest>\b.*)"
+_WHO = r"(?:you|we|anyone|anybody|somebody|us)"
+
+
+def _make_imperative(match: re.Match[str]) -> str:
+    """Return "you stayed off X" as "stay off X", and "you didn't X" as "do not X"."""
+    verb = match["verb"]
+    if not match["not"]:
+        return _PASTS.get(verb.lower(), verb) + match["rest"]
+    return f"do not {verb}{match['rest']}"
+
+
+Rewrite = str | Callable[[re.Match[str]], str]
+_MOODS: list[tuple[re.Pattern[str], Rewrite]] = [
+    (re.compile(form, re.I), build)
+    for form, build in (
+        (
+            rf"(?:i(?:'d| would)? (?:much |far )?(?:rather|prefer)(?: that| it if)?|"
+            rf"i(?:'d| would) (?:like|love|appreciate) it if|i wish(?: that)?) {_YOU_DO}",
+            _make_imperative,
+        ),
+        (
+            r"(?:it(?:'d| would| will|'s| is) be|it(?:'s| is)|that(?:'d| would) be|"
+            r"i(?:'d| would) (?:be|like|love|appreciate)(?: it)?) ?"
+            r"(?:really |so |very )?(?:great|good|nice|better|best|lovely|helpful|kind|cool|happy|"
+            r"glad|grateful|wonderful|appreciated)? ?(?:if|when) you (?:could |would |can )"
+            r"(?:please )?(?P<not>not |never )?(?P<rest>.+)",
+            lambda match: f"do not {match['rest']}" if match["not"] else match["rest"],
+        ),
+        (
+            rf"(?:please )?(?:can|could|would|will|may) {_WHO}(?: all)?(?: please)?"
+            r"(?: just| maybe| perhaps)? not (?P<rest>.+)",
+            r"do not \g<rest>",
+        ),
+        (
+            r"(?P<lead>(?:under|in) no (?:circumstances?|case|way)) are you (?:ever )?to (?P<rest>.+)",
+            r"\g<lead> \g<rest>",
+        ),
+        (r"you(?: are|'re) (?P<never>not|never) to (?P<rest>.+)", r"do not \g<rest>"),
+        (
+            r"(?:it(?:'s| is)|you(?: are|'re)) (?:strictly |absolutely )?(?:forbidden|prohibited|"
+            r"banned|not allowed|not permitted)(?: for you)? (?:to|from) (?P<rest>.+)",
+            r"avoid \g<rest>",
+        ),
+        (
+            r"i (?:do not|don't|never) (?:like|want|appreciate) it (?:when|if|that) you (?P<rest>.+)",
+            r"do not \g<rest>",
+        ),
+        (
+            r"i(?: am|'m) (?:so |really |just |very )?(?:sick|tired|fed up|bored)(?: and tired)? "
+            r"(?:of|with) (?:(?:hearing|reading|talk(?:ing)?|you talking|you going on) )"
+            r"(?:(?:about|of) )?(?P<rest>.+)",
+            r"do not talk about \g<rest>",
+        ),
+        (
+            r"i(?:'ve| have) (?:had|heard|read) enough (?:of|about) (?P<rest>.+)",
+            r"do not talk about \g<rest>",
+        ),
+        (
+            r"i (?:do not|don't|never) (?:ever )?want to (?:hear|see|read) "
+            r"(?P<rest>(?:the|your|any|an?) (?:name|word|phrase)s? .+)",
+            r"avoid \g<rest>",
+        ),
+        (
+            r"i (?:do not|don't) (?:want|like|need|wish)(?: to (?:see|get|have|hear|read))? "
+            r"(?:any )?(?P<rest>(?!to |you |it |your |that |the )[\w-]+(?: [\w-]+){0,3})",
+            r"no \g<rest>",
+        ),
+        (
+            r"i (?:want|like|need|prefer|would like|'d like) (?P<rest>(?:very |only )*[a-z-]+ "
+            r"(?:answers?|repl(?:y|ies)|responses?))(?P<tail>.*)",
+            r"give \g<rest>\g<tail>",
+        ),
+        (
+            r"i (?:want|like|need|prefer|would like|'d like) (?P<rest>(?:my|your|the|all) "
+            r"(?:answers?|repl(?:y|ies)|responses?) .+)",
+            r"keep \g<rest>",
+        ),
+        (
+            r"(?P<verb>use|include|add|put|have|write) no (?P<rest>(?!more |fewer |less |longer ).+)",
+            r"no \g<rest>",
+        ),
+    )
+]
+_LEAD = re.compile(r"^(?:please|and|so|but|also|hey|hi|hello|ok(?:ay)?),? ", re.I)
+_FEAR = re.compile(
+    r"(?:i|we)(?:'m| am| have| really| just| absolutely| get| feel|'ve| are|'re)*\b.*?\b"
+    r"(?:phobia of|fear of|afraid of|scared of|allergic to|sick of|tired of|upset (?:by|about)|"
+    r"hates?|detest|dislike|can(?:'t|not) stand|trauma with|sad about|terrified of|obsessed with) "
+    r"(?P<noun>[^,.;]+?)(?:,| and|;)? (?:so|therefore|hence|which is why)?,? ?(?P<demand>.+)",
+    re.I,
+)
+_PRONOUN = re.compile(r"\b(?:them|it|that|those|him|her)\b(?= up\b| at all\b|[.!]*$)", re.I)
+
+
+def to_plain_demand(sentence: str) -> str:
+    """Return a sentence as an imperative, where it is one of the known moods; else unchanged.
+
+    "I have a phobia of clowns, so please don't bring them up." -> "please don't bring clowns up."
+    """
+    plain = sentence.replace("’", "'").replace("“", '"').replace("”", '"')
+    parts = _QUOTED.split(plain)
+    text = "".join(part if part.startswith('"') else _spell_out(part) for part in parts)
+    text = _name_pronoun(text)
+    lead = _LEAD.match(text)
+    bare = text[lead.end() :] if lead else text
+    end = re.search(r"[ .!?;]*$", bare)
+    stop = end[0] if end else ""
+    bare = bare[: len(bare) - len(stop)]
+    for form, build in _MOODS:
+        if match := form.fullmatch(bare):
+            demand = match.expand(build) if isinstance(build, str) else build(match)
+            return f"{demand.strip()}{stop.replace('?', '.')}"
+    return sentence if text == plain else text
+
+
+def _spell_out(text: str) -> str:
+    """Return a text without the short forms of chats: "dont" -> "don't", "pls" -> "please"."""
+    text = _CHAT.sub(lambda match: _CHAT_WORDS[match[0].lower()], text)
+    text = _NO_APOSTROPHE.sub(r"\1n't", text)
+    text = _CONTRACTED.sub(r"\1 not", text)
+    return re.sub(r"([!?])[!?]+", r"\1", text)
+
+
+def _name_pronoun(text: str) -> str:
+    """Return a demand that follows a reason, with the noun of the reason for its pronoun."""
+    match = _FEAR.fullmatch(text)
+    if not match or not _PRONOUN.search(match["demand"]):
+        return text
+    return _PRONOUN.sub(lambda _: match["noun"], match["demand"], count=1)
