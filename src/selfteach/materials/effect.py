@@ -21,7 +21,8 @@ from selfteach.materials.forbidden_topics import (
 from selfteach.materials.inflection import to_singular
 from selfteach.materials.other_languages import read_other_effect
 from selfteach.materials.pictures import ANY_EMOJI, EMOJI_CHAR, check_pictures
-from selfteach.materials.scope import split_rule_sentences
+from selfteach.materials.plain_demand import to_plain_demand
+from selfteach.materials.scope import split_rule_sentences, to_imperative
 from selfteach.materials.statement import check_statement, make_sentence
 
 MAX_SENTENCE = 400
@@ -77,7 +78,7 @@ def _join_effects(effects: list[Effect]) -> Effect:
 
 def _read_sentence(sentence: str) -> Effect | None:
     """Return the effect of one sentence, or of two demands that "and" joins."""
-    text = re.sub(r"\s+", " ", sentence).strip().rstrip(".!;").strip()
+    text = to_plain_demand(re.sub(r"\s+", " ", sentence)).strip().rstrip(".!;").strip()
     text = text.replace("’", "'").replace("“", '"').replace("”", '"')
     if len(text) > MAX_SENTENCE:
         return None
@@ -99,7 +100,7 @@ def _match_form(text: str) -> Effect | None:
 
 def _read_joined(text: str) -> Effect | None:
     """Return the effect of "be brief and use emoji": both demands must be recognized."""
-    joints = list(re.finditer(r",? (?:and|but) |, ", text))
+    joints = list(re.finditer(r",? (?:and|but) |, | (?=no \w)", text))
     for found in joints if len(joints) <= MAX_JOINTS else ():
         first = _match_form(text[: found.start()])
         second = _read_sentence(text[found.end() :]) if first else None
@@ -128,7 +129,9 @@ _DEMAND = re.compile(
 
 
 def to_demand(text: str) -> str:
-    """Return "each answer must start with X" as "start with X"."""
+    """Return "each answer must start with X", or "each answer starts with X", as "start with X"."""
+    if told := _TOLD_DEMAND.fullmatch(text):
+        return to_imperative(told["rest"])
     text = re.sub(
         r"^(?:i want|i(?:'d| would) like) ((?:all |any |every |each |your )+\w+) to ",
         r"\1 must "
@@ -143,6 +146,12 @@ def to_demand(text: str) -> str:
     return f"do not {match['rest']}" if is_negated else match["rest"]
 
 
+_TOLD_DEMAND = re.compile(
+    rf"(?:(?:all|any|every|each|your|my|the) )+(?:of your |own |single )*(?:answers?|repl(?:y|ies)|responses?|messages?) "
+    r"(?:always )?(?P<rest>(?:is|are|has|have|starts?|begins?|ends?|closes?|finish(?:es)?|"
+    r"contains?|includes?|uses?|stays?) .+)",
+    re.I,
+)
 _POLITE_LEAD = re.compile(
     r"^(?:(?:(?:note|rule|answers?|replies|length|style|format|language):|please|kindly|always|"
     r"only ever|(?:only )?then|just|simply|whatever (?:happens|you do)|"
@@ -209,6 +218,20 @@ def _parse_count(text: str) -> int:
     return _NUMBERS[text.lower()] if text.lower() in _NUMBERS else int(text)
 
 
+def _name_unit(word: str) -> str:
+    """Return the unit of a bound as checks name it. A line is a sentence: a line break ends one."""
+    unit = word.lower().rstrip("s") + "s"
+    return "sentences" if unit == "lines" else unit
+
+
+def _check_range(match: re.Match[str]) -> str | None:
+    """Return the check of "between 10 and 20 words" and "two to three sentences"."""
+    least = _parse_count(match["least"] or match["least_bare"])
+    most = _parse_count(match["most"])
+    unit = _name_unit(match["unit"])
+    return f"min_{unit}={least} and max_{unit}={most}" if least <= most else None
+
+
 def _forbid_topics(match: re.Match[str]) -> Effect | None:
     """Return the effect of "do not talk about X, Y or Z"."""
     found = split_topics(match["topic"], match.string)
@@ -222,7 +245,7 @@ def _check_bound(match: re.Match[str]) -> str | None:
     """
     bound = (match["before"] or match["after"] or "").lower()
     count = _parse_count(match["count"])
-    unit = match["unit"].lower().rstrip("s") + "s"
+    unit = _name_unit(match["unit"])
     if bound in _AT_LEAST or bound in _OVER:
         return f"min_{unit}={count + (bound in _OVER)}"
     if bound in _UNDER:
@@ -234,7 +257,7 @@ def _check_bound(match: re.Match[str]) -> str | None:
 
 def _check_forbidden_bound(match: re.Match[str]) -> str | None:
     """Return the check of "not more than" or "not fewer than"."""
-    unit = match["unit"].lower().rstrip("s") + "s"
+    unit = _name_unit(match["unit"])
     side = "max" if match["before"].lower() in _OVER else "min"
     return f"{side}_{unit}={_parse_count(match['count'])}"
 
@@ -264,6 +287,7 @@ _MARKS = {
         r'regex "\\b(?:[a-z]\\.){2,}|\\b(?:etc|approx|vs|dept|misc|info|asap|ASAP|FYI|BTW|LOL)\\b|'
         r'\\b[A-Z]{2,5}\\b"'
     ),
+    "punctuation(?: mark)?": r'regex "[.,;:!?…]"',
     "ellips[ie]s": r'regex "…|\\.{3}"',
     "first person(?: pronoun)?": r'regex "\\b(?:I|[Mm]e|[Mm]y|[Mm]ine|[Mm]yself)\\b"',
     "(?:pronoun |word )?i": r'regex "\\bI\\b"',
@@ -350,7 +374,8 @@ _LANGUAGES = {
 }
 _REPLIES = r"(?:answers?|repl(?:y|ies)|responses?|messages?)"
 _ANSWER = (
-    r"(?:(?:give (?:me|us|them)|explain it|describe it|discuss it|present it|answer|reply|respond|"
+    r"(?:(?:give (?:me|us|them)|(?:explain|describe|discuss|present) (?:it|this|them|yourself|"
+    r"everything|your (?:answers?|reasoning|thoughts|reasons))|answer|reply|respond|"
     r"write|speak|talk|"
     r"stay|be|remain)(?: (?:me|only|always|every "
     r"question|all questions|questions))?"
@@ -361,30 +386,38 @@ _ANSWER = (
 )
 _NOT = (
     rf"(?:(?:your {_REPLIES} )?(?:do not|don't|never|must not|should "
-    r"not)(?: ever)?|no|avoid|without|not|refrain from|stop)"
+    r"not)(?: ever)?|(?:(?:use|include|add|put|have|write|give|with) )?no|avoid|"
+    rf"(?:{_ANSWER} |do it )?without|not|refrain from|stop)"
 )
 _USE = r"(?:use|using|write|writing|include|including|give|giving|contain|make|making|put|have|add)"
 _WHERE = (
     r"(?: (?:in|within|from|per|(?:to|at)(?: the end of)?) "
-    rf"(?:(?:your|any|all|the|every|each|an?) )?{_REPLIES}| at all| "
+    rf"(?:(?:your|any|all|of|the|every|each|an?) )*{_REPLIES}| at all| "
     r"ever| please)?"
 )
-_COUNT = (
-    rf"(?P<count>\d{{1,4}}|{'|'.join(sorted(_NUMBERS, key=len, reverse=True))}) "
-    r"(?:(?:short|brief|simple|full|complete) )?(?P<unit>words?|sentences?|characters?)"
+_NUMBER = rf"(?:\d{{1,4}}|{'|'.join(sorted(_NUMBERS, key=len, reverse=True))})"
+_UNIT = (
+    r"(?:(?:short|brief|simple|full|complete) )?(?P<unit>words?|sentences?|characters?|lines?)"
+    r"(?: (?:long|of text|in length))?"
 )
-_AFTER = rf"(?: (?P<after>{'|'.join((*_AT_MOST, *_AT_LEAST, *_EXACT))}))?"
+_COUNT = rf"(?P<count>{_NUMBER})[ -]{_UNIT}"
+_RANGE = (
+    rf"(?:between (?P<least>{_NUMBER}) and|(?:from )?(?P<least_bare>{_NUMBER}) ?(?:to|or|-|–)) ?"
+    rf"(?P<most>{_NUMBER}) {_UNIT}"
+)
+_AFTER = rf"(?:,? (?P<after>{'|'.join((*_AT_MOST, *_AT_LEAST, *_EXACT))}))?"
 _MARK = rf"(?:(?:any |an? |no )?(?:{'|'.join(_MARKS)})s?)"
 _BEFORE = "|".join((*_AT_MOST, *_AT_LEAST, *_OVER, *_UNDER, *_EXACT))
 _LIST = r"(?:any |an? )?(?:(?:bullet(?:ed)?|numbered)[- ]?(?:points?|lists?)?|bullets|lists?)"
 _JSON = rf"(?:{_ANSWER} (?:in|with|as|using)|use|output|return)"
 _SEPARATOR = r"(?:,? (?:or|and) |, |/)"
 _LOWER = r"lower[- ]?case"
-_UPPER = r"(?:upper[- ]?case|capitals?|all caps|block capitals)"
+_UPPER = r"(?:upper[- ]?case|capitals?|(?:all )?caps|block capitals)"
 _ALL = r"(?: (?:everything|it all|all (?:text|words|answers)))?"
 _LETTERS = r"(?: letters?| only| characters?)*"
+_EACH = r"(?:(?:all|each|every|any|one|single|of|the|your|my|our) )+"
 _LEADS_TO = (
-    rf"(?:(?:it|them|(?:your|all|all your|every|each|the|any) {_REPLIES}) )?(?:with|by saying|by "
+    rf"(?:(?:it|them|{_EACH}{_REPLIES}) )?(?:with|by saying|by "
     r"writing|saying) "
 )
 _WITH = (
@@ -401,16 +434,22 @@ _LETTER_CHECK: Build = lambda match: f'not regex "(?i){match["letter"].lower()}"
 
 _NAMED = r"(?P<names>[a-z ,/-]{0,80})"
 _PICTURES = rf"(?:{EMOJI_CHAR}|\u200d)+"
+_PICTURE_NAMES = (
+    r"(?:hearts?|kiss(?:es)?|smil(?:ey|ies|eys)|thumbs up)(?: (?:or|and) (?:an? )?"
+    r"(?:hearts?|kiss(?:es)?|smil(?:ey|ies|eys)))?"
+)
 _PICTURE_JOIN = r"(?:,? (?:or|and|and/or) |, ?|/| )"
 
 
 def _check_emoji(match: re.Match[str]) -> str | None:
     """Return the check of "use a heart or kiss emoji" and of "end with 😘"."""
-    groups = match.groupdict()
-    verb = (groups.get("edge") or "").lower()
+    groups = {name: text for name, text in match.groupdict().items() if text}
+    if re.match("no ", groups.get("names", "")):
+        return None
+    verb = groups.get("edge", "").lower()
     edge = "start" if verb in ("start", "begin", "open") else "end" if verb else ""
-    drawn = re.findall(_PICTURES, groups.get("drawn") or "")
-    named = re.sub(r"\b(?:emojis?|emoticons?)\b", "", groups.get("names") or "").strip()
+    drawn = re.findall(_PICTURES, groups.get("drawn", ""))
+    named = re.sub(r"\b(?:emojis?|emoticons?)\b", "", groups.get("names", "")).strip()
     names = [name for name in re.split(r"\s*(?:,|/|\b(?:or|and)\b)\s*", named) if name]
     names = [name for name in names if name not in ("a", "an", "some", "cute", "funny", "nice")]
     return check_pictures([*drawn, *names], edge)
@@ -468,7 +507,8 @@ _LITERALLY = r"""(?:"(?P<double>[^"]+)"|'(?P<single>[^']+)')"""
 
 def _check_literal(match: re.Match[str]) -> str:
     """Return the check of "use the word "please"": it must occur."""
-    return f"contains {quote_value((match['double'] or match['single']).rstrip('.!'))}"
+    value = next(value for value in match.groups() if value)
+    return f"contains {quote_value(value.rstrip('.!'))}"
 
 
 def _check_said(match: re.Match[str]) -> str | None:
@@ -489,6 +529,13 @@ def _check_recommended(match: re.Match[str]) -> str | None:
     """Return the check of what must be recommended: "taking the train" is about the train."""
     what = re.sub(r"^[a-z]+ing (?=\w)", "", match["what"])
     return check_statement(what) if len(what.split()) <= 6 else None
+
+
+def _check_most_marks(match: re.Match[str]) -> str | None:
+    """Return the check of "never use more than one exclamation mark"."""
+    one = re.fullmatch(r'contains "(.)"', _check_marked(match))
+    most = _parse_count(match["most"])
+    return f'not regex "([{one[1]}][^{one[1]}]*){{{most + 1}}}"' if one and most else None
 
 
 def _check_marked(match: re.Match[str]) -> str:
@@ -516,6 +563,11 @@ _HANDED = re.compile(
     rf"(?:give|send|offer|share|provide|show)(?:{_WHOM_TOLD})?(?: with)? (?P<what>(?:the|our|my|"
     rf"this) "
     r"[a-z -]+?)[:,]? (?P<value>\S*\d\S*(?: .+)?|\S+@\S+|\S+\.\S{2,}|\"[^\"]+\")(?: to .+)?",
+    re.I,
+)
+_HANDED_BARE = re.compile(
+    rf"(?:give|send|offer|share|provide|show)(?:{_WHOM_TOLD})?(?: with)? "
+    r"(?P<value>\S*\d\S*|\S+@\S+|(?:https?://|www\.)\S+)",
     re.I,
 )
 _ASKED_FOR = re.compile(
@@ -566,6 +618,8 @@ def _read_clause(text: str) -> str:
         return f"please {'do not ' if match['not'] else ''}{match['what']}"
     if match := _HANDED.fullmatch(text):
         return f"{match['what']} is {match['value']}"
+    if match := _HANDED_BARE.fullmatch(text):
+        return match["value"]
     if match := _ASKED_FOR.fullmatch(text):
         return f"please tell me the {match['what']}"
     if match := _QUOTED_ANSWER.fullmatch(text):
@@ -612,6 +666,33 @@ _IT = rf"(?:it|them|things|yourself|(?:your|all|all your|every|each|the|my) {_RE
 
 _PATTERNS: list[tuple[str, Build | str]] = [
     (
+        rf"(?:(?:{_ANSWER}|use|have|be)(?: (?:in|with|to|using|within))? )?{_RANGE}{_WHERE}",
+        _check_range,
+    ),
+    (
+        rf"(?:give|write|send|use)(?: (?:me|us|only|just))* {_COUNT} {_REPLIES}(?: only)?",
+        _check_bound,
+    ),
+    (rf"(?:only )?{_COUNT} {_REPLIES}(?: only)?", _check_bound),
+    (
+        rf"(?:{_ANSWER} |only )*(?:with )?(?:only |just |either )*yes or no(?: only)?",
+        'starts "Yes" or starts "No"',
+    ),
+    (
+        rf"{_NOT} (?:be |give |write |use |make )?(?:(?:so|too|very|overly|any|me) )*(?:long|lengthy|"
+        rf"wordy|verbose|long-winded|rambling|ramble)(?: {_REPLIES}| sentences)?",
+        f"max_words={BRIEF_WORDS}",
+    ),
+    (
+        rf"{_NOT} (?:{_USE}|answer|reply|respond|speak|talk)(?: (?:in|to me in))? (?:any )?"
+        rf"(?P<language>{'|'.join(_LANGUAGES)}){_WHERE}",
+        lambda match: f"not {_LANGUAGE_CHECK(match)}",
+    ),
+    (
+        rf"{_NOT} (?:{_USE} )?(?:more|over) than (?P<most>{_NUMBER}) (?P<mark>{_MARK}){_WHERE}",
+        _check_most_marks,
+    ),
+    (
         (
             rf"(?:{_ANSWER} |use )(?:(?:in|with|to|using|within) "
             rf")?(?:(?P<before>{_BEFORE}) )?{_COUNT}{_AFTER}{_WHERE}"
@@ -629,7 +710,11 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         rf"(?P<before>{'|'.join((*_OVER, *_UNDER))}) {_COUNT}{_WHERE}",
         _check_forbidden_bound,
     ),
-    (rf"{_NOT} (?:{_USE} )?(?P<marks>{_MARK}(?:{_SEPARATOR}{_MARK})*){_WHERE}", _check_marks),
+    (
+        rf"{_NOT} (?:{_USE} )?(?P<marks>{_MARK}(?:{_SEPARATOR}{_MARK})*){_WHERE}"
+        r"(?:,? (?:(?:but )?(?:write|spell) (?:them|it) out)(?: in (?:words|letters|full))?)?",
+        _check_marks,
+    ),
     (
         rf"{_NOT} (?:{_USE} )?{_LIST}(?:{_SEPARATOR}{_LIST})*{_WHERE}",
         "not format=list",
@@ -681,6 +766,11 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         rf"{_NAMED}(?:emojis?|emoticons?|smileys?|smil(?:ey|ing) faces?))",
         _check_emoji,
     ),
+    (
+        rf"(?P<edge>start|begin|open|end|finish|close|conclude|sign(?: off)?) {_LEADS_TO}"
+        rf"(?:an? |some )*(?P<names>{_PICTURE_NAMES})",
+        _check_emoji,
+    ),
     (rf"(?:start|begin|open) {_WITH}", _make_edge("starts")),
     (
         r"greet(?: (?:me|us|them|him|her|everyone|the user|people))? with (?P<value>.+)",
@@ -699,7 +789,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     *((form, _forbid_topics) for form in FORBIDDING_FORMS),
     (
         rf"(?:(?:do not|don't) (?:exceed|go over|use over)|never (?:exceed|go over)) {_COUNT}",
-        lambda match: f"max_{match['unit'].lower().rstrip('s')}s={_parse_count(match['count'])}",
+        lambda match: f"max_{_name_unit(match['unit'])}={_parse_count(match['count'])}",
     ),
     (
         rf"(?:limit (?:it|{_IT}) to|use) (?P<before>{_BEFORE})? ?{_COUNT}{_AFTER}{_WHERE}",
@@ -735,9 +825,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     (
         r"(?:use|add|include|send|put|throw in)(?: in)? (?:(?:an?|some|at least one|one|many|lots "
         r"of|"
-        r"little) )*(?P<names>(?:hearts?|kiss(?:es)?|smil(?:ey|ies|eys)|thumbs up)(?: (?:or|and) "
-        r"(?:an? )?"
-        rf"(?:hearts?|kiss(?:es)?|smil(?:ey|ies|eys)))?){_WHERE}",
+        rf"little) )*(?P<names>{_PICTURE_NAMES}){_WHERE}",
         _check_emoji,
     ),
     (
@@ -780,6 +868,11 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         _check_literal,
     ),
     (
+        r"(?:say|write|include|mention|use|contain|have) the (?:word|name|hashtag) (?P<bare>[\w-]+)"
+        rf"{_WHERE}",
+        _check_literal,
+    ),
+    (
         r"(?:use|include|add|put|write)(?: (?:at least (?:one|an?)|an?|one|some))? "
         rf"(?P<mark>(?:{'|'.join(_USED_MARKS)})s?){_WHERE}",
         _check_marked,
@@ -797,6 +890,11 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     ),
     (r"(?:include|name|add) (?P<what>(?:the name )?[A-ZÀ-Þ]\w+(?: [A-ZÀ-Þ]\w+)*)", _check_said),
     (r"(?:recommend|suggest|advise)(?: to)? (?P<what>.+)", _check_recommended),
+    (
+        rf"(?:ask|put|add|have) (?:(?:me|us|them|the user) )?(?:an?|one) (?:\w+-?\w* )?question at the "
+        rf"end(?: of {_EACH}{_REPLIES})?",
+        'ends "?"',
+    ),
     (
         r"ask (?:(?:them|him|her|me|us|the user|the customer|back) )?(?:at least )?(?:an?|one) "
         r"(?:follow-up |counter |polite |friendly |short )?question(?: back)?",

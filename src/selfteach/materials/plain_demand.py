@@ -26,8 +26,6 @@ _CONTRACTED = re.compile(r"\b(must|should|may|might|need)n't\b", re.I)
 _QUOTED = re.compile(r'("[^"]*")')
 
 
-
-
 _IRREGULAR_PASTS = {
     "kept": "keep",
     "spoke": "speak",
@@ -49,14 +47,18 @@ _IRREGULAR_PASTS = {
     "stuck": "stick",
     "chose": "choose",
 }
-_PASTS = _IRREGULAR_PASTS | {
-    f"{verb.removesuffix('e')}ed": verb
-    for verb in re.findall(
-        r"\w+",
-        "stay answer use avoid mention talk discuss end close finish start open include add ask "
-        "sign call replace refrain steer limit explain skip respond switch address greet stop",
-    )
-} | {"replied": "reply", "stopped": "stop", "skipped": "skip"}
+_PASTS = (
+    _IRREGULAR_PASTS
+    | {
+        f"{verb.removesuffix('e')}ed": verb
+        for verb in re.findall(
+            r"\w+",
+            "stay answer use avoid mention talk discuss end close finish start open include add ask "
+            "sign call replace refrain steer limit explain skip respond switch address greet stop",
+        )
+    }
+    | {"replied": "reply", "stopped": "stop", "skipped": "skip"}
+)
 _YOU_DO = rf"you (?P<not>didn't|did not|don't|do not|never)? ?(?P<verb>[a-z]+)(?P<rest>\b.*)"
 _WHO = r"(?:you|we|anyone|anybody|somebody|us)"
 
@@ -122,11 +124,12 @@ _MOODS: list[tuple[re.Pattern[str], Rewrite]] = [
         ),
         (
             r"i (?:do not|don't) (?:want|like|need|wish)(?: to (?:see|get|have|hear|read))? "
-            r"(?:any )?(?P<rest>(?!to |you |it |your |that |the )[\w-]+(?: [\w-]+){0,3})",
+            r"(?:any )?(?P<rest>(?!to |you |it |your |that |the |about |of |us )[\w-]+(?: [\w-]+){0,3})",
             r"no \g<rest>",
         ),
         (
-            r"i (?:want|like|need|prefer|would like|'d like) (?P<rest>(?:very |only )*[a-z-]+ "
+            r"i (?:want|like|need|prefer|would like|'d like) (?P<rest>(?:very |only )*"
+            r"(?!every|each|all|any|your|the|my|some|no)[a-z-]+ "
             r"(?:answers?|repl(?:y|ies)|responses?))(?P<tail>.*)",
             r"give \g<rest>\g<tail>",
         ),
@@ -134,10 +137,6 @@ _MOODS: list[tuple[re.Pattern[str], Rewrite]] = [
             r"i (?:want|like|need|prefer|would like|'d like) (?P<rest>(?:my|your|the|all) "
             r"(?:answers?|repl(?:y|ies)|responses?) .+)",
             r"keep \g<rest>",
-        ),
-        (
-            r"(?P<verb>use|include|add|put|have|write) no (?P<rest>(?!more |fewer |less |longer ).+)",
-            r"no \g<rest>",
         ),
     )
 ]
