@@ -79,6 +79,9 @@ def _split_top(check: str, word: str) -> list[str]:
     return [part.strip() for part in parts]
 
 
+_UNITS = ("characters", "words", "sentences")
+
+
 def find_clash(first: str, second: str) -> tuple[Demand, Demand] | None:
     """Return a demand of each check that no answer can meet together, or None."""
     for one in list_demands(first):
@@ -116,6 +119,9 @@ def _agree(one: Demand, other: Demand) -> bool:
 def _leave_no_room(least: Demand, most: Demand) -> bool:
     """Return whether a lower bound is above an upper bound of the same unit."""
     unit = least.name.removeprefix("min_")
-    if least.name == unit or most.name != f"max_{unit}":
+    if least.name == unit or not most.name.startswith("max_"):
         return False
-    return int(least.value) > int(most.value)
+    other = most.name.removeprefix("max_")
+    # a sentence has a word or more, and a word has a character or more
+    is_comparable = _UNITS.index(unit) >= _UNITS.index(other)
+    return is_comparable and int(least.value) > int(most.value)

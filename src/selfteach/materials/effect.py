@@ -121,7 +121,7 @@ _POLITE_TAIL = re.compile(
     re.I,
 )
 _DEMAND = re.compile(
-    r"(?:(?:all|any|every|each|your|the) )+(?:of your |own )?(?:answers?|repl(?:y|ies)|responses?|"
+    r"(?:(?:all|any|every|each|your|the) |(?=\w+s ))+(?:of your |own )?(?:answers?|repl(?:y|ies)|responses?|"
     r"messages?) (?:(?:must|should|shall|may|can|have to|has to|needs? to|ought to|are to|is to)"
     r"(?: (?P<not>not|never))?|(?P<only>only|always|never)) (?:only |always )*(?P<rest>.+)",
     re.I,

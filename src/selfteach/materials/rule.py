@@ -10,9 +10,10 @@ import re
 import unicodedata
 import uuid
 from dataclasses import dataclass
+from itertools import combinations
 
 from selfteach.errors import DataError
-from selfteach.materials.check_text import find_clash
+from selfteach.materials.check_text import Demand, find_clash
 from selfteach.materials.effect import read_effect
 from selfteach.materials.forbidden_topics import find_pronoun_topic
 from selfteach.materials.other_languages import ScopedText
@@ -76,6 +77,7 @@ def read_rule(text: str, when: str = "", then: str = "") -> Rule:
             cure="Say one thing, briefly; teach several rules one after another.",
         )
     when, then = _clean_part(when, "when"), _clean_part(then, "then")
+    _refuse_question(text)
     _refuse_instructions(text)
     scope, effect = (when, then) if when and then else _read_parts(join_lines(text))
     scope, effect = when or scope, then or effect
@@ -273,7 +275,16 @@ _INSTRUCTIONS = re.compile(
     r"(?:ignore|forget|disregard|reveal|repeat|print|override|disclose|bypass|leak|discuss|mention|"
     r"talk about|follow|obey|share|show) (?:me |us |all |any |of |the )*"
     r"(?:your|previous|prior|above|earlier|preceding|initial|original|hidden|secret) "
-    r"(?:[a-z]+ ){0,2}(?:instructions?|prompts?|guidelines))\b",
+    r"(?:[a-z]+ ){0,2}(?:instructions?|prompts?|guidelines)|"
+    r"(?:tell|ask(?:s|ed)?|asking|told)(?: (?:anyone|anybody|someone|people|users?|me|us|them|you|"
+    r"the user|about|for))* (?:your|the (?:system|hidden|secret|initial|original)) (?:own |exact )?"
+    r"(?:instructions?|prompts?|guidelines|programming)|"
+    r"(?:reveal|mention|share|show|repeat|disclose|ignore|forget|disregard|discuss|talk about|"
+    r"follow|obey|break) (?:this|these|that|your|my|the|any of these|all) "
+    r"(?:rules?|instructions?|commands?)|"
+    r"(?:ignore|forget|disregard|disobey) (?:whatever|what|everything|anything|all)"
+    r"(?: that)? (?:[a-z]+ ){1,3}(?:told|tells?|said|says?|taught|instructed|asked)(?: (?:to )?you)?)"
+    r"(?!\w)",
     re.I,
 )
 
@@ -290,6 +301,22 @@ def _refuse_instructions(text: str) -> None:
         )
 
 
+_QUESTION = re.compile(
+    r"(?:what|who|whom|whose|where|which|how|why|when (?:is|are|was|were|did|do|does|will)|is|are|"
+    r"was|were|do|does|did|has|have)\b[^.!]*\?",
+    re.I,
+)
+
+
+def _refuse_question(text: str) -> None:
+    if _QUESTION.fullmatch(text):
+        raise DataError(
+            f'this is a question, and no rule: "{text}".',
+            where="rule",
+            cure='Say what answers must do or not do, for instance "Answer in one sentence."',
+        )
+
+
 _BOTH = re.compile(
     r"\b(?:always (?:and|but|or) never|never (?:and|but|or) always|do and (?:do not|don't)|"
     r"(?:immer und nie|toujours et jamais|siempre y nunca))\b",
@@ -301,6 +328,7 @@ def _refuse_contradiction(effect: str) -> None:
     both = _BOTH.search(effect)
     check = suggest_check(effect) or ""
     pair = find_clash(check, check)
+    pair = pair or _find_clash_of_parts(effect)
     topic = _find_wanted_topic(effect)
     if both or pair or topic:
         sides = f'"{both[0]}"' if both else " and ".join(map(str, pair or ()))
@@ -319,10 +347,22 @@ _WANTED = re.compile(
 )
 
 
+def _split_parts(effect: str) -> list[str]:
+    """Return the sentences of an effect, split at "and" and "but"."""
+    parts = [part for s in split_rule_sentences(effect) for part in re.split(r",? (?:and|but) ", s)]
+    return [part.strip(" .!;,") for part in parts]
+
+
+def _find_clash_of_parts(effect: str) -> tuple[Demand, Demand] | None:
+    """Return two demands that no answer can meet, of an effect that is not recognized as a whole."""
+    checks = [found.check for part in _split_parts(effect) if (found := read_effect(part))]
+    pairs = (find_clash(one, other) for one, other in combinations(checks, 2))
+    return next((pair for pair in pairs if pair), None)
+
+
 def _find_wanted_topic(effect: str) -> str:
     """Return a topic that one sentence forbids, and another one asks for; or ""."""
-    parts = [part for s in split_rule_sentences(effect) for part in re.split(r",? (?:and|but) ", s)]
-    bare = [part.strip(" .!;,") for part in parts]
+    bare = _split_parts(effect)
     wanted = [match["topic"].casefold() for part in bare if (match := _WANTED.fullmatch(part))]
     effects = [read_effect(part) for part in bare]
     topics = [topic for found in effects if found for topic in found.topics]

@@ -170,10 +170,14 @@ def read_situation(scope: str) -> Situation:
     """Return the situation that the words of a scope mean.
 
     "texting my girlfriend Maddie" is writing, "recipes" is a task, "opening hours" is a topic.
-    What fits none of them ("the user is angry") is `other`.
+    What fits none of them ("the user is angry") is `other`, and so is a short phrase after "when"
+    ("when pigs fly"), because that is a clause.
     """
     text = " ".join(scope.replace("’", "'").split()).strip(" .,;:!?")
-    text = re.sub(r"^(?:when|whenever|if|while|in|for|with|on|during) ", "", text, flags=re.I)
+    is_clause = re.match(r"(?:when|whenever|if|while|once|as soon as) ", text, re.I) is not None
+    text = re.sub(
+        r"^(?:when|whenever|if|while|once|as soon as|in|for|with|on|during) ", "", text, flags=re.I
+    )
     text = re.sub(r"\b(I)'m\b|\b(we|you|they)'re\b", _expand_to_be, text, flags=re.I)
     if _TIMES.fullmatch(text):
         return Situation("other")
@@ -183,7 +187,7 @@ def read_situation(scope: str) -> Situation:
         or _read_task(text)
         or _read_topic(text)
         or _read_other_language(text)
-        or _read_plain(text)
+        or (None if is_clause else _read_plain(text))
         or Situation("other")
     )
 
@@ -261,6 +265,7 @@ def _read_writing(text: str) -> Situation | None:
     written = re.fullmatch(
         rf"{_WRITE}(?: back)?(?: {_TO}| with)? (?!{_ABOUT} )(?P<who>{PERSON}.*)", text
     )
+    written = written or _WRITTEN_TO.fullmatch(text)
     if written and not name_genre(re.sub(rf"^{_OWNER}", "", written["who"], flags=re.I)):
         who, topic = _split_topic(written["who"])
         return _make_writing(_name_verb(written["verb"]), who, topic)
@@ -271,6 +276,11 @@ def _read_writing(text: str) -> Situation | None:
     return None
 
 
+_WRITTEN_TO = re.compile(
+    r"(?P<verb>writ(?:e|ing)|(?:text|e-?mail)(?:ing)?|messag(?:e|ing)|talk(?:ing)?|speak(?:ing)?)"
+    r"(?: back)? to (?P<who>(?:the|an?|any|every|all) [\w'’ -]+)"
+)
+"""Whoever is written to, is somebody: "writing to the board"."""
 _GENRE_END = re.compile(rf" {GENRE}$", re.I)
 
 
@@ -322,11 +332,26 @@ _ASKED_CLAUSES = [
 """Questions that stand for a topic."""
 
 
+_ASKED_NOUN = re.compile(
+    r"(?:.*\b)?(?:ask(?:s|ed|ing)?|wonders?|wants? to know|inquires?)(?: you| me| us)? "
+    r"(?:where|what|who|which|how (?:much|big|old|long|far|many)) (?:(?:is|are) )?"
+    r"(?:the|our|your|my) (?P<topic>(?!\w+ (?:for|of|to)\b)[\w-]+(?: [\w-]+)?)(?<! is)(?<! are)"
+    r"(?: (?:is|are|costs?|means?|works?))?(?: located| called)?",
+    re.I,
+)
+_WANTED_NOUN = re.compile(
+    r"(?:.*\b)?(?:wants?|needs?|requests?|would like|is looking for|are looking for) "
+    r"(?:an?|some|their|the|our) (?P<topic>(?!.*\b(?:answer|reply|response|opinion|question|minute|"
+    r"friend|favou?r)s?\b)[a-z-]+(?: [a-z-]+)?)",
+    re.I,
+)
+
+
 def _read_topic(text: str) -> Situation | None:
     for clause, topic in _ASKED_CLAUSES:
         if clause.fullmatch(text):
             return Situation("about", topic=topic)
-    for form in (_ASKED, *_TOPIC_FORMS):
+    for form in (_ASKED, *_TOPIC_FORMS, _ASKED_NOUN, _WANTED_NOUN):
         if match := form.fullmatch(text):
             return Situation("about", topic=match["topic"])
     return None
@@ -357,17 +382,21 @@ _DETERMINER = re.compile(
 )
 
 
+_ADJECTIVE = re.compile(r"[a-z]+(?:ic|ci|ti|on|nt|eg)al", re.I)
+
+
 def name_topic(situation: Situation) -> str:
     """Return what the requests of a situation are about; "" where somebody is written to.
 
-    "the opening hours" -> "opening hours"; a kind of text is named in the plural: "stories".
+    "the opening hours" -> "opening hours", "legal" -> "legal matters"; a kind of text is named in the plural: "stories".
     """
     if situation.kind == "writing":
         return ""
     if not situation.topic:
         is_plural = to_singular(situation.genre) != situation.genre
         return situation.genre if is_plural else list_plurals(situation.genre)[0]
-    return _DETERMINER.sub("", situation.topic)
+    topic = _DETERMINER.sub("", situation.topic)
+    return f"{topic} matters" if _ADJECTIVE.fullmatch(topic) else topic
 
 
 def _read_plain(text: str) -> Situation | None:
