@@ -121,7 +121,7 @@ _POLITE_TAIL = re.compile(
     re.I,
 )
 _DEMAND = re.compile(
-    r"(?:(?:all|any|every|each|your|the) |(?=\w+s ))+(?:of your |own )?(?:answers?|repl(?:y|ies)|responses?|"
+    r"(?:(?:all|any|every|each|your|the) )*(?:of your |own )?(?:answers?|repl(?:y|ies)|responses?|"
     r"messages?) (?:(?:must|should|shall|may|can|have to|has to|needs? to|ought to|are to|is to)"
     r"(?: (?P<not>not|never))?|(?P<only>only|always|never)) (?:only |always )*(?P<rest>.+)",
     re.I,
@@ -398,7 +398,7 @@ _WHERE = (
 _NUMBER = rf"(?:\d{{1,4}}|{'|'.join(sorted(_NUMBERS, key=len, reverse=True))})"
 _UNIT = (
     r"(?:(?:short|brief|simple|full|complete) )?(?P<unit>words?|sentences?|characters?|lines?)"
-    r"(?: (?:long|of text|in length))?"
+    r"(?: (?:of text|in length))?"
 )
 _COUNT = rf"(?P<count>{_NUMBER})[ -]{_UNIT}"
 _RANGE = (

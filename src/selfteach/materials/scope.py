@@ -200,8 +200,9 @@ def split_rule(sentence: str) -> ScopedText:
     text = " ".join(sentence.replace("’", "'").replace("“", '"').replace("”", '"').split())
     text = re.sub(r",? please$", "", text.rstrip(" .!;?"), flags=re.I)
     text = POLITE.sub("", text).strip()
+    if found := split_other_language(text, starts_effect):
+        return found
     for split in (
-        split_other_language,
         _split_prefix,
         _split_colon,
         _split_told,
