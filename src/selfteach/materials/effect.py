@@ -117,7 +117,8 @@ def _read_other_language(text: str) -> Effect | None:
 
 _POLITE_TAIL = re.compile(
     r"(?:,? (?:from (?:now|here) on|at all times|no matter what|in (?:the )?future|without "
-    r"exception|if you (?:can|please)|(?<=, )always))+$",
+    r"exception|if you (?:can|please)|(?<=, )(?:always|ever)|(?:in|within|throughout|for|with) "
+    r"(?:(?:all|each|every|any|of|your|my|the) )+(?:answers?|repl(?:y|ies)|responses?)))+$",
     re.I,
 )
 _DEMAND = re.compile(
@@ -156,7 +157,7 @@ _POLITE_LEAD = re.compile(
     r"^(?:(?:(?:note|rule|answers?|replies|length|style|format|language):|please|kindly|always|"
     r"only ever|(?:only )?then|just|simply|whatever (?:happens|you do)|"
     r"from now on|"
-    r"only (?=use|answer|reply|respond|write|speak|talk|start|end)|"
+    r"only(?= (?:use|answer|reply|respond|write|speak|talk|start|end)\b)|"
     r"try to|remember to|"
     r"you (?:must|should|shall|are to|need to|have to)(?! not)|make sure "
     r"(?:to|that you)|be sure to|(?:can|could|would|will) you(?: please)?|"
@@ -243,7 +244,8 @@ def _check_bound(match: re.Match[str]) -> str | None:
 
     "in 20 words" and "in one sentence" are upper bounds.
     """
-    bound = (match["before"] or match["after"] or "").lower()
+    groups = match.groupdict()
+    bound = (groups.get("before") or groups.get("after") or "").lower()
     count = _parse_count(match["count"])
     unit = _name_unit(match["unit"])
     if bound in _AT_LEAST or bound in _OVER:
@@ -591,20 +593,31 @@ _SAY_THAT = re.compile(
 )
 
 
+_DEMANDS = re.compile(r"(?:do|don't|never|always|use|answer)\b", re.I)
+
+
 def _read_statements(parts: list[str]) -> Effect | None:
-    """Return the effect of "say that we close at six"; sentences that follow are said too."""
+    """Return the effect of "say that we close at six"; sentences that follow are said too, but for
+    those of a recognized form.
+    """
     if not parts:
         return None
     first = _POLITE_LEAD.sub("", parts[0].strip().rstrip(".!;"))
-    said = _read_clause(" ".join(first.replace("’", "'").split()))
-    if not said or any(re.match(r"(?:do|never|always|use|answer)\b", p, re.I) for p in parts[1:]):
+    first = " ".join(first.replace("’", "'").split())
+    said = _read_clause(first)
+    read = [(part, _read_sentence(part)) for part in parts[1:]]
+    demands = [effect for _, effect in read if effect]
+    others = [part for part, effect in read if not effect]
+    if not said or any(_DEMANDS.match(part) for part in others):
         return None
-    clauses = [said, *parts[1:]]
-    clauses = [clause.rstrip(" .!") for clause in clauses]
+    clauses = [clause.rstrip(" .!") for clause in (said, *others)]
     check = check_statement(" ".join(clause[:1].lower() + clause[1:] for clause in clauses))
+    if _QUOTED_ANSWER.fullmatch(first) and not others:
+        check = f"contains {quote_value(clauses[0])}"
     if not check:
         return None
-    return Effect(check, statement=" ".join(make_sentence(clause) for clause in clauses))
+    stated = Effect(check, statement=" ".join(make_sentence(clause) for clause in clauses))
+    return _join_effects([stated, *demands]) if demands else stated
 
 
 def _read_clause(text: str) -> str:
@@ -707,7 +720,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     ),
     (
         rf"{_NOT} (?:(?:{_USE}|(?:answer|reply|respond|write|speak)(?: (?:in|with))?|go|be) )?"
-        rf"(?P<before>{'|'.join((*_OVER, *_UNDER))}) {_COUNT}{_WHERE}",
+        rf"(?P<before>{'|'.join((*_OVER, *_UNDER))}) {_COUNT}(?: long)?{_WHERE}",
         _check_forbidden_bound,
     ),
     (

@@ -19,6 +19,7 @@ from selfteach.materials.forbidden_topics import find_pronoun_topic
 from selfteach.materials.other_languages import ScopedText
 from selfteach.materials.plain_demand import to_plain_demand
 from selfteach.materials.scope import (
+    SECOND_SCOPE,
     join_lines,
     split_joined_rules,
     split_rule,
@@ -113,7 +114,8 @@ _WHEN = re.compile(r"^(?:when|whenever|if|while|in|wenn|falls|quand|lorsque|si|c
 _DECLINES = re.compile(
     r"(?:always |politely |please )*"
     r"(?:refuse|decline|(?:change|switch) the (?:subject|topic)|(?:do not|don't|never) (?:answer|"
-    r"reply|respond|engage))"
+    r"reply|respond|engage|go there)|say nothing|(?:stay|keep|remain) (?:silent|quiet)|"
+    r"ignore (?:it|them|the (?:question|request)))"
     r"(?: (?:to (?:answer|reply|respond)|politely|it|them|the (?:question|request)))*\.?",
     re.I,
 )
@@ -148,6 +150,7 @@ def _read_parts(text: str) -> ScopedText:
             joined = ScopedText(last[1].scope, f"{last[1].effect}. {part.effect}".rstrip(" ."))
             found.append((last[0], joined))
     scopes = {part.scope.casefold() for _, part in found}
+    scopes |= {second[0] for _, part in found if (second := SECOND_SCOPE.search(part.scope))}
     if scopes == {""}:
         said = [sentence for sentence, _ in found]
         remarks = [sentence for sentence in sentences if sentence not in said]
@@ -156,7 +159,7 @@ def _read_parts(text: str) -> ScopedText:
     if len(scopes) > 1:
         named = " / ".join(f'"{sentence}"' for sentence, _ in found)
         raise DataError(
-            f"the text holds {len(found)} rules with different conditions: {named}.",
+            f"the text holds {max(len(found), 2)} rules with different conditions: {named}.",
             where="rule",
             cure=(
                 "Teach them one after another, each with its own command and --from the run "

@@ -114,6 +114,8 @@ _SUFFIX_ADDED = re.compile(
     rf"(?:(?:all|any|every|each|my|our) )+{GENRE})",
     re.I,
 )
+SECOND_SCOPE = re.compile(rf", .+ (?:in|for|on|when) {_MY}(?:{_GENRE_TO} .+|{_ANY_GENRE})$", re.I)
+"""A further condition in a scope: "Marie, German in emails to Hans"."""
 _SUFFIX_WITH = re.compile(
     rf"(?P<effect>(?i:{_ADVERB}(?:{_STRONG}|{_VERBS})|no) .+?),? "
     rf"(?:with|around|towards?|in front of) (?P<scope>{PERSON})"
@@ -144,7 +146,8 @@ _MIDDLE = re.compile(
     rf"(?P<verb>(?:always |never |only )?(?:keep|make|write|answer|reply to|respond to|sign(?: "
     rf"off)?|"
     rf"end|begin|start|open|finish|close|limit)) (?P<scope>{_MY}(?:(?:{_GENRE_TO}|questions? "
-    rf"(?:about|on)) .+?|{_ANY_GENRE})) (?P<tail>(?:in|with|under|below|within|at most|at least|"
+    rf"(?:about|on)) .+?|{_ANY_GENRE})) (?P<tail>(?:in|with|under|below|within|at most|at least|exactly|"
+    rf"between|longer than|shorter than|"
     rf"no more than|"
     rf"using|without|as|to at most|to (?=\d|(?:one|two|three|four|five|ten|twenty)\b)|up to|short|"
     rf"brief|formal|polite|friendly|concise|"
@@ -152,7 +155,8 @@ _MIDDLE = re.compile(
     re.I,
 )
 _SUBJECT = re.compile(
-    rf"(?P<scope>{_MY}(?:(?:{_GENRE_TO}|questions? (?:about|on)) .+?|{_ANY_GENRE})) (?:(?:should|"
+    rf"(?P<scope>(?:every|each|any) (?!(?:answer|reply|response|message|text)\b)(?:[a-z-]+ )?{GENRE}|"
+    rf"{_MY}(?:(?:{_GENRE_TO}|questions? (?:about|on)) .+?|{_ANY_GENRE})) (?:(?:should|"
     rf"must|shall|need to|"
     rf"has to|have to|are to|is to|ought to|may) (?P<not>not )?(?:(?P<be>always|never|only) )?"
     rf"|(?P<always>always|never) )(?P<effect>.+)",
@@ -325,7 +329,11 @@ def _split_prefix(text: str) -> ScopedText | None:
             return _make_prefixed(match["word"], rest[:at], rest[at + 1 :].strip())
     sure = sure or (bool(commas) and read_situation(rest[: commas[0]]).kind in ("writing", "task"))
     if commas and sure and not re.match(r" (?:and|or|but) ", rest[commas[-1] + 1 :]):
-        return _make_prefixed(match["word"], rest[: commas[-1]], rest[commas[-1] + 1 :].strip())
+        said = rest[commas[-1] + 1 :].strip()
+        scope = rest[: commas[-1]]
+        if rest[commas[-1]] == ":" and read_situation(_shorten_asked(scope)).kind == "about":
+            said = f"say that {said}"
+        return _make_prefixed(match["word"], scope, said)
     for found in re.finditer(rf" (?:then )?(?={_ADVERB}(?:{_STRONG}|{_SURE_VERBS})\b)", rest, re.I):
         before = rest[: found.start()]
         is_strong = re.match(r" (?:never|always|do not|don't|please) ", rest[found.start() :], re.I)

@@ -178,7 +178,9 @@ def read_situation(scope: str) -> Situation:
     text = re.sub(
         r"^(?:when|whenever|if|while|once|as soon as|in|for|with|on|during) ", "", text, flags=re.I
     )
-    text = re.sub(r"\b(I)'m\b|\b(we|you|they)'re\b", _expand_to_be, text, flags=re.I)
+    text = re.sub(
+        r"\b(I)'m\b|\b(we|you|they)'re\b|\b(it|this|that)'s\b", _expand_to_be, text, flags=re.I
+    )
     if _TIMES.fullmatch(text):
         return Situation("other")
     text = _LEAD.sub("", text)
@@ -193,7 +195,9 @@ def read_situation(scope: str) -> Situation:
 
 
 def _expand_to_be(match: re.Match[str]) -> str:
-    """Return "I'm" and "we're" as two words."""
+    """Return "I'm", "we're" and "it's" as two words."""
+    if match[3]:
+        return f"{match[3]} is"
     return f"{match[1]} am" if match[1] else f"{match[2]} are"
 
 
