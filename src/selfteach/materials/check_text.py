@@ -79,6 +79,8 @@ def _split_top(check: str, word: str) -> list[str]:
     return [part.strip() for part in parts]
 
 
+_LETTERS = {r"\p{Lu}", r"\p{Ll}"}
+"""A text without both has no letters."""
 _UNITS = ("characters", "words", "sentences")
 
 
@@ -95,8 +97,14 @@ def clash(one: Demand, other: Demand) -> bool:
     """Return whether no answer can meet both demands."""
     if one.name == other.name and _fold(one) == _fold(other):
         return one.negated != other.negated
-    if one.negated or other.negated:
-        return False
+    if one.negated != other.negated:
+        forbidden, wanted = (one, other) if one.negated else (other, one)
+        is_text = wanted.name in ("starts", "ends", "contains") and forbidden.name == "contains"
+        return (
+            is_text and re.search(rf"\b{re.escape(_fold(forbidden))}\b", _fold(wanted)) is not None
+        )
+    if one.negated:
+        return {one.value, other.value} == _LETTERS and one.name == other.name == "regex"
     if one.name == other.name == "format":
         return True
     if one.name == other.name and one.name in _ONE_VALUE:

@@ -149,12 +149,13 @@ def to_demand(text: str) -> str:
 
 _TOLD_DEMAND = re.compile(
     rf"(?:(?:all|any|every|each|your|my|the) )+(?:of your |own |single )*(?:answers?|repl(?:y|ies)|responses?|messages?) "
-    r"(?:always )?(?P<rest>(?:is|are|has|have|starts?|begins?|ends?|closes?|finish(?:es)?|"
+    r"(?:always )?(?P<rest>(?:is|are|has(?! to )|have(?! to )|starts?|begins?|ends?|closes?|finish(?:es)?|"
     r"contains?|includes?|uses?|stays?) .+)",
     re.I,
 )
 _POLITE_LEAD = re.compile(
-    r"^(?:(?:(?:note|rule|answers?|replies|length|style|format|language):|please|kindly|always|"
+    r"^(?:(?:(?:(?:all|your|my|the) )*(?:note|rule|answers?|repl(?:y|ies)|responses?|length|style|"
+    r"format|language):|please|kindly|always|"
     r"only ever|(?:only )?then|just|simply|whatever (?:happens|you do)|"
     r"from now on|"
     r"only(?= (?:use|answer|reply|respond|write|speak|talk|start|end)\b)|"
@@ -208,6 +209,7 @@ _AT_MOST = (
     "max",
     "or less",
     "or fewer",
+    "tops",
 )
 _AT_LEAST = ("at least", "no fewer than", "no less than", "a minimum of", "minimum", "or more")
 _OVER = ("more than", "longer than", "over")
@@ -343,7 +345,8 @@ def _check_edge(name: str, value: str) -> str | None:
     ):
         return f'{name} "{"?" if "question" in value.lower() else "!"}"'
     plain = re.fullmatch(r"[^\W\d_]+(?:[ ,'-]+[^\W\d_]+){0,3}[!?]?", value)
-    if plain and value[0].isupper() and not VAGUE.search(value):
+    is_literal = all(word[0].isupper() for word in value.split())
+    if plain and value[0].isupper() and (is_literal or not VAGUE.search(value)):
         return f"{name} {quote_value(value)}"
     return None
 
@@ -576,7 +579,7 @@ _ASKED_FOR = re.compile(
     rf"ask(?:{_WHOM_TOLD})? for (?:their|the|an?|his|her|your) (?P<what>[\w' -]+)", re.I
 )
 _QUOTED_ANSWER = re.compile(
-    rf"{_TELLING}(?:{_WHOM_TOLD})?(?: back| only| just)?[:,]? "
+    rf"{_TELLING}(?:{_WHOM_TOLD})?(?: back| only| just)*(?P<wholly> with)?[:,]? "
     r"(?:\"(?P<double>[^\"]+)\"|'(?P<single>.+)')",
     re.I,
 )
@@ -637,7 +640,7 @@ def _read_clause(text: str) -> str:
         return f"please tell me the {match['what']}"
     if match := _QUOTED_ANSWER.fullmatch(text):
         said = match["double"] or match["single"]
-        return said if len(said.split()) > 2 else ""
+        return said if len(said.split()) > 2 or match["wholly"] else ""
     return ""
 
 
@@ -743,7 +746,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         "format=list",
     ),
     (
-        rf"{_NOT} (?:ask|asking)(?: (?:me|us|the user|them))?"
+        rf"(?:{_NOT} (?:ask|asking)|ask no)(?: (?:me|us|the user|them))?"
         r"(?: (?:any|follow-?up|further|more|back))*"
         r"(?: questions?)?(?: back)?",
         'not contains "?"',
@@ -765,7 +768,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         r'not regex "\\p{Lu}"',
     ),
     (
-        rf"(?:{_ANSWER}|use)(?: only)?{_ALL}(?: in| with)? (?:all |only )?{_UPPER}{_LETTERS}",
+        rf"(?:(?:{_ANSWER}|use)(?: only)?{_ALL}(?: in| with)? )?(?:all |only )?{_UPPER}{_LETTERS}",
         r'not regex "\\p{Ll}"',
     ),
     (
@@ -809,7 +812,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         _check_bound,
     ),
     (
-        rf"(?P<before>)?{_COUNT}(?: (?P<after>at most|max(?:imum)?|or less|or fewer|at least|"
+        rf"(?P<before>)?{_COUNT}(?:,? (?P<after>at most|tops|max(?:imum)?|or less|or fewer|at least|"
         rf"only|long))",
         _check_bound,
     ),
@@ -881,7 +884,8 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         _check_literal,
     ),
     (
-        r"(?:say|write|include|mention|use|contain|have) the (?:word|name|hashtag) (?P<bare>[\w-]+)"
+        r"(?:say|write|include|mention|use|contain|have|add|put)(?: the (?:word|name|hashtag) "
+        r"(?P<bare>[\w-]+)| (?P<tag>#\w+))"
         rf"{_WHERE}",
         _check_literal,
     ),

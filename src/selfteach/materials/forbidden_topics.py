@@ -26,13 +26,14 @@ TOPIC_LEAD = re.compile(
     (
         r"^(?:(?:the|any|all|every) )*(?:(?:topics?|subjects?|themes?|discussions?|talk|mentions?|"
         r"questions?) (?:of|about|on) |(?:word|term|phrase|name)s? "
-        r")|^anything (?:related to|about|to do with|concerning) "
+        r")|^(?:anything|everything) "
+        r"(?:related to|about|to do with|that has to do with|concerning|regarding|on|around) "
     ),
     re.I,
 )
 _LITERAL = re.compile(r"^(?:the )?(?:word|term|phrase|name)s? ", re.I)
 _TAIL = re.compile(
-    r"(?:,? (?:in any way|by name|at all|ever|any ?more|again|under any "
+    r"(?:,? (?:at all costs|altogether|completely|entirely|in any way|by name|at all|ever|any ?more|again|under any "
     r"circumstances?|(?:to|with) me|please"
     r"|in (?:your|any) (?:answers?|repl(?:y|ies)|responses?)|in (?:front of|the presence of) me|"
     r"at any time|for any reason|whatsoever|from now on|even (?:when|if) .+|"
@@ -85,6 +86,20 @@ _BARRED = (
     r")?(?:topics?|subjects?)|not to be (?:mentioned|discussed|talked about|brought up))"
     r"(?: (?:topics?|subjects?|areas?))?)"
 )
+_FORBIDS = (
+    r"(?:desist|abstain|refrain|avoid|stop|do not|don't|never|must not|should not|no|not|without|cease|"
+    r"keep away|stay away|steer clear)"
+)
+_TALK_WORD = (
+    r"(?:talk(?:ing)?|speak(?:ing)?|discuss(?:ion|ions|ing)?|mention(?:s|ing)?|repl(?:y|ying|ies)|"
+    r"respond(?:ing)?|answer(?:s|ing)?|questions?|conversations?|chats?|comment(?:s|ing)?|say|saying|"
+    r"remarks?|word|words|opinions?|views?|thoughts?|statements?|anything|something|everything|"
+    r"topics?|subjects?|themes?)"
+)
+_FILLER = (
+    r"(?:any|all|the|an?|single|to|from|with|in|me|us|ever|please|further|more|your|give|giving|make|"
+    r"making|start|starting|have|having|engage|engaging|enter|entering|offer|express|share|ask)"
+)
 FORBIDDING_FORMS = (
     rf"{_NEVER} (?:{_TALK}|{_SAY})[ :]+(?P<topic>.+)",
     rf"{_NEVER} {_TELL} (?:anything|a (?:single )?word|something) (?:more )?{_ABOUT} "
@@ -126,9 +141,11 @@ FORBIDDING_FORMS = (
     r"(?:never|do not|don't) let (?P<topic>.+?) come up",
     r"(?P<topic>[\w' -]+)[?:,] (?:never|do not|don't) (?:mention|discuss|talk about|bring up)"
     r"(?: (?:it|them|that|those|him|her))?",
-    rf"{_PRETEND} (?:you (?:know|knew) nothing|you (?:do not|don't|did not|didn't) know anything) "
+    rf"(?:{_PRETEND} )?(?:you (?:know|knew) nothing|you (?:do not|don't|did not|didn't) know anything) "
     r"about (?P<topic>.+)",
     rf"{_PRETEND} you(?:'ve| have) never heard (?:of|about) (?P<topic>.+)",
+    rf"{_FORBIDS}(?: {_FILLER})*(?: {_TALK_WORD}(?: {_FILLER})*)+ (?:about|regarding|concerning|on|of|"
+    r"related to|relating to|around) (?P<topic>.+)",
     rf"{_PRETEND} (?P<topic>.+?) (?:do not|don't|does not|doesn't|did not|didn't|never) "
     r"exist(?:ed)?",
 )

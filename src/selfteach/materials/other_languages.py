@@ -87,6 +87,16 @@ _NATIVE = re.compile(
     r"[äöüßéèêàçñ¿¡ìòù]",
     re.I,
 )
+_SURELY_NATIVE = re.compile(
+    r"^[^\"'«„]*\b(?:wenn|nicht|niemals|keine?[nr]?|quand|jamais|réponds|cuando|siempre|nunca|"
+    r"rispondi|quando|sempre)\b",
+    re.I,
+)
+_EVERYWHERE = re.compile(
+    r"^(?:in|dans|en|nelle) (?:(?:allen|toutes|todas|tutte|deinen|ihren|tes|vos|tus|sus|le|tue|sue|"
+    r"las|les) )*(?:antworten|réponses|respuestas|risposte),? ",
+    re.I,
+)
 _PREFIX = re.compile(rf"{_CONDITIONS} ?(?P<scope>[^,]+(?:,[^,]+)*?), ?(?P<effect>.+)", re.I)
 _PREFIX_IN = re.compile(
     rf"(?:in|bei|mit|für|dans|pour|avec|en|para|con|nei|nelle|negli|per) (?P<scope>.+?)(?:,| "
@@ -121,9 +131,9 @@ def split_other_language(
         starts_english: tells whether a text begins as an English effect: a condition in one
             language may stand before an effect in the other.
     """
-    if len(_NATIVE.findall(text)) < 2:
+    if len(_NATIVE.findall(text)) < 2 and not _SURELY_NATIVE.search(text):
         return None
-    text = _PLEASE.sub("", text)
+    text = _EVERYWHERE.sub("", _PLEASE.sub("", text))
     if match := _MIDDLE_IN.fullmatch(text):
         return ScopedText(match["scope"], f"{match['verb']} {match['rest']}")
     for form in (_PREFIX, _PREFIX_IN, _SUFFIX, _SUFFIX_IN):
@@ -395,7 +405,7 @@ _SAY = re.compile(
 
 def read_other_effect(text: str) -> ForeignEffect | None:
     """Return the effect of a German, French, Spanish or Italian sentence of a known form, or None."""
-    text = _PLEASE.sub("", text)
+    text = _EVERYWHERE.sub("", _PLEASE.sub("", text))
     for form, build in _FORMS:
         match = form.fullmatch(text)
         if match and (found := build(match)):
@@ -453,6 +463,16 @@ def _to_stem(phrase: str) -> str:
 def _check_mark(match: re.Match[str]) -> str:
     mark = next(check for form, check in _MARKS.items() if re.fullmatch(form, match["mark"], re.I))
     return f"not {mark}"
+
+
+_REFUSES = re.compile(
+    r"(?:.*\b)?(?:kein\w*|nie|niemals|pas|jamais|sans|no|nunca|sin|non|senza|niente)\b|n'", re.I
+)
+
+
+def _check_no_mark(match: re.Match[str]) -> str | None:
+    """Return the check of a forbidden mark; a mark that is only named forbids nothing."""
+    return _check_mark(match) if _REFUSES.match(match[0]) else None
 
 
 def _check_used(match: re.Match[str]) -> str:
@@ -530,7 +550,15 @@ _FORMS: list[tuple[re.Pattern[str], Build]] = [
     (_CASE, _check_case),
     (_NO_WORD, lambda match: f"not contains {quote_value(match['value'].strip())}"),
     (_TOPIC, _forbid_topics),
-    (re.compile(_NO + _MARK.pattern, re.I), _check_mark),
+    (
+        re.compile(
+            rf"(?:ich (?:will|möchte|mag|brauche) |je ne veux |no quiero (?:ver )?|non voglio (?:vedere )?)?"
+            rf"(?:{_NO}|de |d'|pas d'|pas de )?{_MARK.pattern}(?: (?:mehr )?(?:sehen|lesen|haben|verwenden|"
+            r"benutzen))?",
+            re.I,
+        ),
+        _check_no_mark,
+    ),
     (_HEART, lambda _: check_pictures(["heart", "kiss"])),
     (re.compile(rf"{_USE} (?:des |einige )?" + _MARK.pattern.strip(), re.I), _check_used),
     (_BRIEF, lambda _: "max_words=40"),

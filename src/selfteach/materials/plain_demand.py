@@ -97,6 +97,23 @@ _MOODS: list[tuple[re.Pattern[str], Rewrite]] = [
             r"(?P<lead>(?:under|in) no (?:circumstances?|case|way)) are you (?:ever )?to (?P<rest>.+)",
             r"\g<lead> \g<rest>",
         ),
+        (
+            r"(?:please )?neither (?P<verb>mention|discuss|talk about|speak about|bring up|use|write|say) "
+            r"(?P<one>.+?) nor (?:(?:mention|discuss|talk about|speak about|bring up|use|write|say) )?"
+            r"(?P<other>.+)",
+            r"do not \g<verb> \g<one> or \g<other>",
+        ),
+        (
+            r"(?:(?:would|do) you mind|could i ask you to|i(?: would|'d)? (?:ask|beg|urge) you to|"
+            r"(?:please )?(?:be so (?:kind|good) as to|do me a favou?r and|have the kindness to))"
+            r"(?P<not> not| never)? (?P<rest>.+)",
+            lambda match: (
+                f"{'avoid' if match['rest'].split()[0].endswith('ing') else 'do not'} "
+                f"{match['rest']}"
+                if match["not"]
+                else match["rest"]
+            ),
+        ),
         (r"you(?: are|'re) (?P<never>not|never) to (?P<rest>.+)", r"do not \g<rest>"),
         (
             r"(?:it(?:'s| is)|you(?: are|'re)) (?:strictly |absolutely )?(?:forbidden|prohibited|"
@@ -142,13 +159,42 @@ _MOODS: list[tuple[re.Pattern[str], Rewrite]] = [
 ]
 _LEAD = re.compile(r"^(?:please|and|so|but|also|hey|hi|hello|ok(?:ay)?),? ", re.I)
 _FEAR = re.compile(
-    r"(?:i|we)(?:'m| am| have| really| just| absolutely| get| feel|'ve| are|'re)*\b.*?\b"
+    r"(?:i|we|my|our|he|she|they)\b[^.,;?!]*?\b"
     r"(?:phobia of|fear of|afraid of|scared of|allergic to|sick of|tired of|upset (?:by|about)|"
     r"hates?|detest|dislike|can(?:'t|not) stand|trauma with|sad about|terrified of|obsessed with) "
-    r"(?P<noun>[^,.;]+?)(?:,| and|;)? (?:so|therefore|hence|which is why)?,? ?(?P<demand>.+)",
+    r"(?P<noun>[^,.;]+?)[,;.]? (?:so|therefore|hence|which is why)?,? ?(?P<demand>.+)",
     re.I,
 )
 _PRONOUN = re.compile(r"\b(?:them|it|that|those|him|her)\b(?= up\b| at all\b|[.!]*$)", re.I)
+
+
+_ASIDE = re.compile(
+    r"(?P<who>(?:some|any)(?:body|one)|people|an? [a-z]+|the user|[a-z]+s) (?P<verb>asks?|wants?|"
+    r"mentions?|brings? up|inquires?) (?P<what>[^?.]+)\? +(?P<demand>.+)",
+    re.I,
+)
+"""A condition that is a question: "Somebody asks about parking? Say that it is free."."""
+_TITLE = re.compile(r"(?P<noun>[\w' -]{2,40})\? +(?P<demand>.+)")
+_LABEL = re.compile(
+    r"(?:(?<=^)|(?<=[.!;] ))(?:rule|instruction|point|step) (?:no\. ?|#)?\d{1,2}[:.)] ", re.I
+)
+
+
+def join_asides(text: str) -> str:
+    """Return a text in which what two sentences say together is said in one.
+
+    "I hate spiders. Don't mention them." -> "Don't mention spiders."; "Coffee? Never talk about
+    it." -> "Never talk about Coffee."; "Somebody asks our age? Say 18." -> "If somebody asks our
+    age, say 18."
+    """
+    text = _LABEL.sub("", text)
+    if match := _ASIDE.fullmatch(text):
+        demand = match["demand"][0].lower() + match["demand"][1:]
+        return f"If {match['who'].lower()} {match['verb']} {match['what']}, {demand}"
+    match = _TITLE.fullmatch(text)
+    if match and _PRONOUN.search(match["demand"]):
+        return _PRONOUN.sub(lambda _: match["noun"], match["demand"], count=1)
+    return _name_pronoun(text)
 
 
 def to_plain_demand(sentence: str) -> str:

@@ -17,7 +17,7 @@ from selfteach.materials.check_text import Demand, find_clash
 from selfteach.materials.effect import read_effect
 from selfteach.materials.forbidden_topics import find_pronoun_topic
 from selfteach.materials.other_languages import ScopedText
-from selfteach.materials.plain_demand import to_plain_demand
+from selfteach.materials.plain_demand import join_asides, to_plain_demand
 from selfteach.materials.scope import (
     SECOND_SCOPE,
     join_lines,
@@ -129,6 +129,7 @@ def _read_parts(text: str) -> ScopedText:
     part of the effect.
     """
     found: list[tuple[str, ScopedText]] = []
+    text = join_asides(text)
     said = split_rule_sentences(text)
     plain = [to_plain_demand(sentence) for sentence in said]
     text = text if plain == said else " ".join(plain)
@@ -216,7 +217,7 @@ def _refuse_scope_without_effect(sentence: str) -> None:
 
 
 _EXCEPTION = re.compile(
-    r",? (?P<word>unless|except (?:when|if|for|in|with|to|where)|other than (?:when|if)|but not "
+    r",? (?P<word>unless|except (?:when|if|for|in|with|to|where|on|at|during|after|before|by)|other than (?:when|if)|but not "
     r"(?:when|if|in|for|with|to)|es sei denn|außer wenn|sauf (?:si|quand)|à moins que|a menos que|"
     r"salvo (?:si|cuando)) .+",
     re.I,

@@ -40,7 +40,8 @@ _ADVERB = r"(?:(?:simply|just|politely|briefly|clearly|gently|also|then|kindly|f
 _SURE_VERBS = (
     r"(?:answer|reply|respond|write|use|say|stay|keep|be|include|mention|add|begin|start|end|"
     r"sign|give|tell|speak|talk|make|recommend|suggest|address|put|limit|explain|provide|replace|"
-    r"skip|switch|stick|throw|greet|thank|apologi[sz]e|refer|call)"
+    r"skip|switch|stick|throw|greet|thank|apologi[sz]e|refer|call|refuse|decline|"
+    r"change the (?:subject|topic))"
 )
 _EFFECT_START = re.compile(
     rf"(?:{_ADVERB}(?:{_STRONG}|{_VERBS})|no|not|at most|at least|without|with|in|"
@@ -73,7 +74,8 @@ _UNIVERSAL = re.compile(
 _PREFIX = re.compile(
     r"(?:and |but )?(?P<word>when(?:ever)?|if|in|for|on|while|during|as soon as|each time|every "
     r"time|"
-    r"any ?time|once|where|with|to|about|regarding|should) (?P<rest>.+)",
+    r"any ?time|once|where|with(?: (?:regard|respect) to)?|to|about|regarding|concerning|as for|as to|"
+    r"when it comes to|in case of|in terms of|should) (?P<rest>.+)",
     re.I,
 )
 _SUFFIX_WHEN = re.compile(
@@ -322,7 +324,16 @@ def _split_prefix(text: str) -> ScopedText | None:
     if not match:
         return None
     rest = match["rest"]
-    sure = match["word"].lower() not in ("in", "with", "to", "about", "on", "for", "should")
+    sure = match["word"].lower() not in (
+        "in",
+        "with",
+        "to",
+        "about",
+        "on",
+        "for",
+        "as to",
+        "should",
+    )
     commas = [found.start() for found in re.finditer(r"[,:]", rest)]
     for at in commas:
         if starts_effect(rest[at + 1 :].strip()):

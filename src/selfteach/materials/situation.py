@@ -67,7 +67,8 @@ PERSON = (
     r"(?:(?:my|our|his|her|their) (?:[\w'’-]+ ){0,3}?[\w'’-]+"
     rf"|(?:(?:the|an?|all|new|young|small|old|older|angry|other|any) )*(?:[a-z]+ "
     rf"){{0,2}}?(?:{_GROUPS})"
-    rf"(?: (?:at|of|in) [\w'’ -]+)?|{_NAME})"
+    rf"(?: (?:at|of|in) [\w'’ -]+| (?:under|over|above|aged|below|younger than|older than) "
+    rf"(?:the age of )?\d+(?: years)?)?|{_NAME})"
 )
 """A pattern of an addressee: a relation of the speaker, a group, or a name."""
 _RELATIONS = (
