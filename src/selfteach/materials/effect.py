@@ -85,7 +85,18 @@ def _read_sentence(sentence: str) -> Effect | None:
     return _match_form(text) or _read_joined(text) or _read_other_language(text)
 
 
+_TITLE = re.compile(
+    r"(?!(?:when|if|on|in|at|for|with|during|while)\b)[^:\"']{1,40}: (?P<rest>.+)", re.I
+)
+
+
 def _match_form(text: str) -> Effect | None:
+    """Return the effect of a sentence that is of one form, or of one after a heading."""
+    title = _TITLE.fullmatch(text)
+    return _match_bare_form(text) or (_match_bare_form(title["rest"]) if title else None)
+
+
+def _match_bare_form(text: str) -> Effect | None:
     """Return the effect of a sentence that is of one form."""
     text = _POLITE_LEAD.sub("", to_demand(_POLITE_LEAD.sub("", _POLITE_TAIL.sub("", text))))
     for pattern, build in _FORMS:
@@ -117,13 +128,15 @@ def _read_other_language(text: str) -> Effect | None:
 
 _POLITE_TAIL = re.compile(
     r"(?:,? (?:from (?:now|here) on|at all times|no matter what|in (?:the )?future|without "
-    r"exception|if you (?:can|please)|(?<=, )(?:always|ever)|(?:in|within|throughout|for|with) "
+    r"exception|whatsoever|of any kind|(?:at least )?once(?: or more)?|"
+    r"per (?:answer|reply|response|message)|if you (?:can|please)|(?<=, )(?:always|ever)|(?:in|within|throughout|for|with) "
     r"(?:(?:all|each|every|any|of|your|my|the) )+(?:answers?|repl(?:y|ies)|responses?)))+$",
     re.I,
 )
 _DEMAND = re.compile(
-    r"(?:(?:all|any|every|each|your|the) )*(?:of your |own )?(?:answers?|repl(?:y|ies)|responses?|"
-    r"messages?) (?:(?:must|should|shall|may|can|have to|has to|needs? to|ought to|are to|is to)"
+    r"(?:(?:(?:all|any|every|each|your|the|my|these) )*(?:of your |own )?(?:answers?|repl(?:y|ies)|"
+    r"responses?|messages?)|it|everything|(?:what|whatever) you (?:say|write)|everything you (?:say|"
+    r"write)) (?:(?:must|should|shall|may|can|have to|has to|needs? to|ought to|are to|is to)"
     r"(?: (?P<not>not|never))?|(?P<only>only|always|never)) (?:only |always )*(?P<rest>.+)",
     re.I,
 )
@@ -131,8 +144,13 @@ _DEMAND = re.compile(
 
 def to_demand(text: str) -> str:
     """Return "each answer must start with X", or "each answer starts with X", as "start with X"."""
+    if placed := _PLACED.fullmatch(text):
+        edge = placed["edge"] or placed["word_edge"]
+        verb = "start" if edge.lower() in ("start", "beginning", "top", "first") else "end"
+        return f"{verb} with {placed['what'] or placed['word']}"
     if told := _TOLD_DEMAND.fullmatch(text):
         return to_imperative(told["rest"])
+    text = re.sub(r"^(start|begin|finish|end|close) (?:off|out|up) ", r"\1 ", text, flags=re.I)
     text = re.sub(
         r"^(?:i want|i(?:'d| would) like) ((?:all |any |every |each |your )+\w+) to ",
         r"\1 must "
@@ -147,6 +165,16 @@ def to_demand(text: str) -> str:
     return f"do not {match['rest']}" if is_negated else match["rest"]
 
 
+_PLACED = re.compile(
+    r"(?:put|add|place|write|use|include|have|insert|append|say) (?P<what>.+?) at the (?:very )?"
+    r"(?P<edge>start|beginning|top|end|bottom)(?: of (?:it|them|(?:(?:all|each|every|any|of|the|your|"
+    r"my) )*(?:answers?|repl(?:y|ies)|responses?|messages?)))?|"
+    r"the (?P<word_edge>first|last) (?:word|words|thing|sentence)(?: (?:of|in) (?:(?:all|each|every|"
+    r"any|of|the|your|my) )*(?:answers?|repl(?:y|ies)|responses?|messages?))? (?:(?:must|should|has "
+    r"to|needs to) (?:always )?be|is(?: always)?) (?P<word>.+)",
+    re.I,
+)
+"""What stands at an edge of the answer: "put a star at the end of every answer"."""
 _TOLD_DEMAND = re.compile(
     rf"(?:(?:all|any|every|each|your|my|the) )+(?:of your |own |single )*(?:answers?|repl(?:y|ies)|responses?|messages?) "
     r"(?:always )?(?P<rest>(?:is|are|has(?! to )|have(?! to )|starts?|begins?|ends?|closes?|finish(?:es)?|"
@@ -161,7 +189,8 @@ _POLITE_LEAD = re.compile(
     r"only(?= (?:use|answer|reply|respond|write|speak|talk|start|end)\b)|"
     r"try to|remember to|"
     r"you (?:must|should|shall|are to|need to|have to)(?! not)|make sure "
-    r"(?:to|that you)|be sure to|(?:can|could|would|will) you(?: please)?|"
+    r"(?:to|that you)|(?:make sure|ensure|see to it)(?: that)?(?= (?:your|each|every|all|the|my|any|"
+    r"it)\b)|be sure to|(?:can|could|would|will) you(?: please)?|"
     r"i (?:want|would like) you to|(?:in|for) (?:all|every|each|any|your)(?: of)?(?: your)? "
     r"(?:answers?|repl(?:y|ies)|responses?)),? )+",
     re.I,
@@ -210,6 +239,10 @@ _AT_MOST = (
     "or less",
     "or fewer",
     "tops",
+    "no more",
+    "and no more",
+    "not more",
+    "at the most",
 )
 _AT_LEAST = ("at least", "no fewer than", "no less than", "a minimum of", "minimum", "or more")
 _OVER = ("more than", "longer than", "over")
@@ -472,8 +505,9 @@ def _check_no_word(match: re.Match[str]) -> str | None:
     return None if VAGUE.search(word) else f"not contains {quote_value(word)}"
 
 
-_NEW = r"""(?:["'](?P<new>[^"']+)["']|(?P<new_bare>[\w&-]+))"""
-_OLD = r"""(?:["'](?P<old>[^"']+)["']|(?P<old_bare>[\w&-]+))"""
+_INNER = r"""(?:[^"']|(?<=\w)'(?=\w))+"""
+_NEW = rf"""(?:["'](?P<new>{_INNER})["']|(?P<new_bare>[\w&-]+))"""
+_OLD = rf"""(?:["'](?P<old>{_INNER})["']|(?P<old_bare>[\w&-]+))"""
 _ABSTRACT = re.compile(
     r"(?:words?|digits?|numbers?|numerals?|lists?|bullets?|sentences?|paragraphs?|facts?|humou?r|"
     r"names?|emojis?|letters?|it|them|this|that|me|us|you|prose|text|jargon|examples?)",
@@ -575,6 +609,9 @@ _HANDED_BARE = re.compile(
     r"(?P<value>\S*\d\S*|\S+@\S+|(?:https?://|www\.)\S+)",
     re.I,
 )
+_REFERRED = re.compile(
+    rf"(?:direct|redirect|refer|point|send|steer)(?:{_WHOM_TOLD}) to (?P<where>.+)", re.I
+)
 _ASKED_FOR = re.compile(
     rf"ask(?:{_WHOM_TOLD})? for (?:their|the|an?|his|her|your) (?P<what>[\w' -]+)", re.I
 )
@@ -636,6 +673,8 @@ def _read_clause(text: str) -> str:
         return f"{match['what']} is {match['value']}"
     if match := _HANDED_BARE.fullmatch(text):
         return match["value"]
+    if match := _REFERRED.fullmatch(text):
+        return f"please contact {match['where']}"
     if match := _ASKED_FOR.fullmatch(text):
         return f"please tell me the {match['what']}"
     if match := _QUOTED_ANSWER.fullmatch(text):
@@ -812,7 +851,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         _check_bound,
     ),
     (
-        rf"(?P<before>)?{_COUNT}(?:,? (?P<after>at most|tops|max(?:imum)?|or less|or fewer|at least|"
+        rf"(?P<before>)?{_COUNT}(?:,? (?P<after>at most|tops|(?:and )?no more|max(?:imum)?|or less|or fewer|at least|"
         rf"only|long))",
         _check_bound,
     ),
@@ -829,7 +868,8 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         _check_no_emoji,
     ),
     (
-        rf"(?:only )?(?:{_USE}|send|sprinkle(?: in)?|insert|with|sign(?: off)? with)(?: in)? "
+        rf"(?:only )?(?:{_USE}|send|sprinkle|insert|sneak|throw|drop|slip|work|with|"
+        rf"sign(?: off)? with)(?: in)? "
         r"(?:(?:some|an?|at least (?:one|an?)|one|a few|lots of|many|plenty of|several|any|cute|"
         r"funny|"
         rf"nice|matching|fitting|suitable|the|of) "

@@ -93,7 +93,7 @@ _FORBIDS = (
 _TALK_WORD = (
     r"(?:talk(?:ing)?|speak(?:ing)?|discuss(?:ion|ions|ing)?|mention(?:s|ing)?|repl(?:y|ying|ies)|"
     r"respond(?:ing)?|answer(?:s|ing)?|questions?|conversations?|chats?|comment(?:s|ing)?|say|saying|"
-    r"remarks?|word|words|opinions?|views?|thoughts?|statements?|anything|something|everything|"
+    r"hear(?:ing)?|read(?:ing)?|remarks?|word|words|opinions?|views?|thoughts?|statements?|anything|something|everything|"
     r"topics?|subjects?|themes?)"
 )
 _FILLER = (

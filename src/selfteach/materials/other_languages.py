@@ -560,7 +560,14 @@ _FORMS: list[tuple[re.Pattern[str], Build]] = [
         _check_no_mark,
     ),
     (_HEART, lambda _: check_pictures(["heart", "kiss"])),
-    (re.compile(rf"{_USE} (?:des |einige )?" + _MARK.pattern.strip(), re.I), _check_used),
+    (
+        re.compile(
+            rf"{_USE} (?:(?:des|einige|mindestens|almeno|au moins|al menos|ein|einen|un|une|una) )*"
+            + _MARK.pattern.strip(),
+            re.I,
+        ),
+        _check_used,
+    ),
     (_BRIEF, lambda _: "max_words=40"),
     (_BEGIN, lambda match: f"starts {quote_value(match['value'].strip())}"),
     (_FINISH, lambda match: f"ends {quote_value(match['value'].strip())}"),

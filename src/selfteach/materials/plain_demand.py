@@ -114,6 +114,15 @@ _MOODS: list[tuple[re.Pattern[str], Rewrite]] = [
                 else match["rest"]
             ),
         ),
+        (
+            r"(?:please )?(?:can|could|would|will) you(?: all)?(?: please| kindly| just)? "
+            r"(?P<rest>(?!not\b|mind\b).+)",
+            r"\g<rest>",
+        ),
+        (
+            r"i(?:'d| would)? (?:prefer|rather|like|want) not (?:to )?(?P<rest>.+)",
+            r"do not \g<rest>",
+        ),
         (r"you(?: are|'re) (?P<never>not|never) to (?P<rest>.+)", r"do not \g<rest>"),
         (
             r"(?:it(?:'s| is)|you(?: are|'re)) (?:strictly |absolutely )?(?:forbidden|prohibited|"
@@ -165,6 +174,23 @@ _FEAR = re.compile(
     r"(?P<noun>[^,.;]+?)[,;.]? (?:so|therefore|hence|which is why)?,? ?(?P<demand>.+)",
     re.I,
 )
+_STORY = re.compile(
+    r"(?P<noun>(?!(?:i|we|he|she|they|it|you|this|that|there)\b)(?:(?:the|my|our) )?[\w'-]+(?: [\w'-]+)?) "
+    r"(?:is|are|was|were|makes?|upsets?|scares?|bores?|annoys?|has|have|[a-z]+ed) [^.,;:?!]+[,;.]? "
+    r"(?:and |so )*(?P<demand>(?:please |do |don't |never |avoid |stop ).+)",
+    re.I,
+)
+"""A reason whose subject is what the demand means: "The war is a sore point, don't mention it."."""
+_REASON = re.compile(
+    r"(?:i|we|my|our|he|she|they|nobody|no one|everyone)\b[^.;:?!\"]*?,? (?:so|therefore|hence) "
+    r"(?P<demand>(?:please |do |don't |never |always |avoid |stop |keep |use ).+)",
+    re.I,
+)
+_BECAUSE = re.compile(
+    r"(?P<demand>.+?),? (?:because|since (?:i|we|my|it|they|he|she)|as (?:i|we|my) (?:am|are|have|do|"
+    r"don't|can't|was)|for the sake of)\b[^\"]*",
+    re.I,
+)
 _PRONOUN = re.compile(r"\b(?:them|it|that|those|him|her)\b(?= up\b| at all\b|[.!]*$)", re.I)
 
 
@@ -205,7 +231,7 @@ def to_plain_demand(sentence: str) -> str:
     plain = sentence.replace("’", "'").replace("“", '"').replace("”", '"')
     parts = _QUOTED.split(plain)
     text = "".join(part if part.startswith('"') else _spell_out(part) for part in parts)
-    text = _name_pronoun(text)
+    text = _drop_reason(_name_pronoun(text))
     lead = _LEAD.match(text)
     bare = text[lead.end() :] if lead else text
     end = re.search(r"[ .!?;]*$", bare)
@@ -228,7 +254,13 @@ def _spell_out(text: str) -> str:
 
 def _name_pronoun(text: str) -> str:
     """Return a demand that follows a reason, with the noun of the reason for its pronoun."""
-    match = _FEAR.fullmatch(text)
+    match = _FEAR.fullmatch(text) or _STORY.fullmatch(text)
     if not match or not _PRONOUN.search(match["demand"]):
         return text
     return _PRONOUN.sub(lambda _: match["noun"], match["demand"], count=1)
+
+
+def _drop_reason(text: str) -> str:
+    """Return "never bring up X" of "I quit smoking, so never bring up X"."""
+    match = _REASON.fullmatch(text) or _BECAUSE.fullmatch(text)
+    return match["demand"] if match else text

@@ -151,7 +151,8 @@ def _read_parts(text: str) -> ScopedText:
             joined = ScopedText(last[1].scope, f"{last[1].effect}. {part.effect}".rstrip(" ."))
             found.append((last[0], joined))
     scopes = {part.scope.casefold() for _, part in found}
-    scopes |= {second[0] for _, part in found if (second := SECOND_SCOPE.search(part.scope))}
+    both = [text for _, part in found if part.scope for text in part]
+    scopes |= {second[0] for text in both if (second := SECOND_SCOPE.search(text))}
     if scopes == {""}:
         said = [sentence for sentence, _ in found]
         remarks = [sentence for sentence in sentences if sentence not in said]

@@ -46,7 +46,7 @@ _SURE_VERBS = (
 _EFFECT_START = re.compile(
     rf"(?:{_ADVERB}(?:{_STRONG}|{_VERBS})|no|not|at most|at least|without|with|in|"
     r"(?:max(?:imum)?|under|fewer than|less than|more than|exactly)|"
-    r"(?:\d+|one|two|three|four|five|six|ten|twenty) (?:words?|sentences?))(?: |: |$)",
+    r"(?:\d+|one|two|three|four|five|six|ten|twenty) (?:words?|sentences?))(?: |[:,] |$)",
     re.I,
 )
 _BLOCKED = re.compile(
@@ -116,7 +116,11 @@ _SUFFIX_ADDED = re.compile(
     rf"(?:(?:all|any|every|each|my|our) )+{GENRE})",
     re.I,
 )
-SECOND_SCOPE = re.compile(rf", .+ (?:in|for|on|when) {_MY}(?:{_GENRE_TO} .+|{_ANY_GENRE})$", re.I)
+SECOND_SCOPE = re.compile(
+    rf", (?:.+ )?(?:in|for|on|when) {_MY}(?:{_GENRE_TO} .+|{_ANY_GENRE})$|"
+    rf", {_MY}(?:e-?mails|texts|messages|letters|posts|notes|cards) (?:to|for) .+",
+    re.I,
+)
 """A further condition in a scope: "Marie, German in emails to Hans"."""
 _SUFFIX_WITH = re.compile(
     rf"(?P<effect>(?i:{_ADVERB}(?:{_STRONG}|{_VERBS})|no) .+?),? "
@@ -161,7 +165,7 @@ _SUBJECT = re.compile(
     rf"{_MY}(?:(?:{_GENRE_TO}|questions? (?:about|on)) .+?|{_ANY_GENRE})) (?:(?:should|"
     rf"must|shall|need to|"
     rf"has to|have to|are to|is to|ought to|may) (?P<not>not )?(?:(?P<be>always|never|only) )?"
-    rf"|(?P<always>always|never) )(?P<effect>.+)",
+    rf"|(?P<always>always|never) |(?=(?:needs?|starts?|begins?|ends?|stays?) ))(?P<effect>.+)",
     re.I,
 )
 _TO_PERSON = re.compile(
@@ -277,6 +281,8 @@ def to_imperative(text: str) -> str:
 
 _THIRD_PERSON = {
     "has": "have",
+    "need": "have",
+    "needs": "have",
     "is": "be",
     "replies": "reply",
     "does": "do",

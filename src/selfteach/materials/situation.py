@@ -135,7 +135,8 @@ _TOPIC_FORMS = [
         r"(?:about|regarding|concerning) (?P<topic>.+)",
         r"(?:replying|responding|reacting|answering)(?: to)? (?P<topic>.+)",
         r"(?:.*\b)?ask(?:s|ed|ing)?(?: you| me| us)? for (?:help with )?(?P<topic>.+)",
-        r"(?:.*\b)?(?:needs? |wants? )?help with (?P<topic>.+)",
+        r"(?:.*\b)?(?:needs? |wants? )?(?:help(?:ing)?|assisting|support(?:ing)?)(?: me| us| them| "
+        r"someone| people| users)? (?:with|in) (?P<topic>.+)",
         r"(?:.*\b)?(?:mention(?:s|ed)?|brings? up|describes?|raises?) (?P<topic>.+)",
         r"(?:.*\b)?ask(?:s|ed|ing)?(?: you| me| us)?(?: what)? (?:the|our|your) "
         r"(?P<topic>(?!questions?\b|same\b)[a-z]+(?: [a-z]+)?)(?<! is)(?: is| are)?",
