@@ -129,13 +129,15 @@ def _read_other_language(text: str) -> Effect | None:
 _POLITE_TAIL = re.compile(
     r"(?:,? (?:from (?:now|here) on|at all times|no matter what|in (?:the )?future|without "
     r"exception|whatsoever|of any kind|(?:at least )?once(?: or more)?|"
-    r"per (?:answer|reply|response|message)|if you (?:can|please)|(?<=, )(?:always|ever)|(?:in|within|throughout|for|with) "
+    r"per (?:answer|reply|response|message)|if you (?:can|please)|(?<=, )(?:always|ever)|(?:in|"
+    r"within|throughout|for|with) "
     r"(?:(?:all|each|every|any|of|your|my|the) )+(?:answers?|repl(?:y|ies)|responses?)))+$",
     re.I,
 )
 _DEMAND = re.compile(
     r"(?:(?:(?:all|any|every|each|your|the|my|these) )*(?:of your |own )?(?:answers?|repl(?:y|ies)|"
-    r"responses?|messages?)|it|everything|(?:what|whatever) you (?:say|write)|everything you (?:say|"
+    r"responses?|messages?)|it|everything|(?:what|whatever) you (?:say|write)|everything you "
+    r"(?:say|"
     r"write)) (?:(?:must|should|shall|may|can|have to|has to|needs? to|ought to|are to|is to)"
     r"(?: (?P<not>not|never))?|(?P<only>only|always|never)) (?:only |always )*(?P<rest>.+)",
     re.I,
@@ -167,17 +169,22 @@ def to_demand(text: str) -> str:
 
 _PLACED = re.compile(
     r"(?:put|add|place|write|use|include|have|insert|append|say) (?P<what>.+?) at the (?:very )?"
-    r"(?P<edge>start|beginning|top|end|bottom)(?: of (?:it|them|(?:(?:all|each|every|any|of|the|your|"
+    r"(?P<edge>start|beginning|top|end|bottom)(?: of (?:it|them|(?:(?:all|each|every|any|of|the|"
+    r"your|"
     r"my) )*(?:answers?|repl(?:y|ies)|responses?|messages?)))?|"
-    r"the (?P<word_edge>first|last) (?:word|words|thing|sentence)(?: (?:of|in) (?:(?:all|each|every|"
-    r"any|of|the|your|my) )*(?:answers?|repl(?:y|ies)|responses?|messages?))? (?:(?:must|should|has "
+    r"the (?P<word_edge>first|last) (?:word|words|thing|sentence)(?: (?:of|in) (?:(?:all|each|"
+    r"every|"
+    r"any|of|the|your|my) )*(?:answers?|repl(?:y|ies)|responses?|messages?))? (?:(?:must|should|"
+    r"has "
     r"to|needs to) (?:always )?be|is(?: always)?) (?P<word>.+)",
     re.I,
 )
 """What stands at an edge of the answer: "put a star at the end of every answer"."""
 _TOLD_DEMAND = re.compile(
-    rf"(?:(?:all|any|every|each|your|my|the) )+(?:of your |own |single )*(?:answers?|repl(?:y|ies)|responses?|messages?) "
-    r"(?:always )?(?P<rest>(?:is|are|has(?! to )|have(?! to )|starts?|begins?|ends?|closes?|finish(?:es)?|"
+    r"(?:(?:all|any|every|each|your|my|the) )+(?:of your |own |single )*(?:answers?|repl(?:y|"
+    r"ies)|responses?|messages?) "
+    r"(?:always )?(?P<rest>(?:is|are|has(?! to )|have(?! to )|starts?|begins?|ends?|closes?|"
+    r"finish(?:es)?|"
     r"contains?|includes?|uses?|stays?) .+)",
     re.I,
 )
@@ -189,7 +196,8 @@ _POLITE_LEAD = re.compile(
     r"only(?= (?:use|answer|reply|respond|write|speak|talk|start|end)\b)|"
     r"try to|remember to|"
     r"you (?:must|should|shall|are to|need to|have to)(?! not)|make sure "
-    r"(?:to|that you)|(?:make sure|ensure|see to it)(?: that)?(?= (?:your|each|every|all|the|my|any|"
+    r"(?:to|that you)|(?:make sure|ensure|see to it)(?: that)?(?= (?:your|each|every|all|the|my|"
+    r"any|"
     r"it)\b)|be sure to|(?:can|could|would|will) you(?: please)?|"
     r"i (?:want|would like) you to|(?:in|for) (?:all|every|each|any|your)(?: of)?(?: your)? "
     r"(?:answers?|repl(?:y|ies)|responses?)),? )+",
@@ -734,7 +742,8 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         'starts "Yes" or starts "No"',
     ),
     (
-        rf"{_NOT} (?:be |give |write |use |make )?(?:(?:so|too|very|overly|any|me) )*(?:long|lengthy|"
+        rf"{_NOT} (?:be |give |write |use |make )?(?:(?:so|too|very|overly|any|me) )*(?:long|"
+        rf"lengthy|"
         rf"wordy|verbose|long-winded|rambling|ramble)(?: {_REPLIES}| sentences)?",
         f"max_words={BRIEF_WORDS}",
     ),
@@ -851,7 +860,8 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         _check_bound,
     ),
     (
-        rf"(?P<before>)?{_COUNT}(?:,? (?P<after>at most|tops|(?:and )?no more|max(?:imum)?|or less|or fewer|at least|"
+        rf"(?P<before>)?{_COUNT}(?:,? (?P<after>at most|tops|(?:and )?no more|max(?:imum)?|or "
+        rf"less|or fewer|at least|"
         rf"only|long))",
         _check_bound,
     ),
@@ -948,7 +958,8 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     (r"(?:include|name|add) (?P<what>(?:the name )?[A-ZÀ-Þ]\w+(?: [A-ZÀ-Þ]\w+)*)", _check_said),
     (r"(?:recommend|suggest|advise)(?: to)? (?P<what>.+)", _check_recommended),
     (
-        rf"(?:ask|put|add|have) (?:(?:me|us|them|the user) )?(?:an?|one) (?:\w+-?\w* )?question at the "
+        rf"(?:ask|put|add|have) (?:(?:me|us|them|the user) )?(?:an?|one) (?:\w+-?\w* )?question "
+        rf"at the "
         rf"end(?: of {_EACH}{_REPLIES})?",
         'ends "?"',
     ),

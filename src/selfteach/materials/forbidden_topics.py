@@ -33,7 +33,8 @@ TOPIC_LEAD = re.compile(
 )
 _LITERAL = re.compile(r"^(?:the )?(?:word|term|phrase|name)s? ", re.I)
 _TAIL = re.compile(
-    r"(?:,? (?:at all costs|altogether|completely|entirely|in any way|by name|at all|ever|any ?more|again|under any "
+    r"(?:,? (?:at all costs|altogether|completely|entirely|in any way|by name|at all|ever|any "
+    r"?more|again|under any "
     r"circumstances?|(?:to|with) me|please"
     r"|in (?:your|any) (?:answers?|repl(?:y|ies)|responses?)|in (?:front of|the presence of) me|"
     r"at any time|for any reason|whatsoever|from now on|even (?:when|if) .+|"
@@ -56,7 +57,8 @@ _TALK = (
     r"(?:go(?:ing)? on|tell(?:ing)?(?: me| us)?) about|"
     r"(?:mak(?:e|ing) )?(?:any )?(?:references?|allusions?|mentions?) (?:to|of)|"
     r"discuss(?:ing)?|mention(?:ing)?(?! of )|writ(?:e|ing) about|refer(?:ring)? to|"
-    r"bring(?:ing)? up(?! with)|(?:answer(?:ing)?|respond(?:ing)? to) (?:any )?questions? (?:about|on))"
+    r"bring(?:ing)? up(?! with)|(?:answer(?:ing)?|respond(?:ing)? to) (?:any )?questions? "
+    r"(?:about|on))"
 )
 _SAY = r"""(?:use|using|say|saying|write|writing)(?= (?:the (?:word|term|phrase|name)s? |["']))"""
 _TELL = r"(?:say|saying|tell(?:ing)?(?: me)?|writ(?:e|ing)|shar(?:e|ing)|know)"
@@ -76,7 +78,8 @@ _NOT_WANTED = (
     r"i(?:'d| would) (?:rather|prefer)(?: you)? not)"
 )
 _UNWANTED = (
-    r"(?:(?:(?:is|are) not|isn't|aren't) (?:welcome|wanted|allowed|permitted|acceptable|appropriate|okay|ok|"
+    r"(?:(?:(?:is|are) not|isn't|aren't) (?:welcome|wanted|allowed|permitted|acceptable|"
+    r"appropriate|okay|ok|"
     r"a good (?:topic|subject)|"
     r"(?:something|anything|things?) (?:(?:that )?(?:you|we) (?:should|may|can|must)|to) (?:ever )?"
     r"(?:talk about|discuss|mention|bring up))(?: here)?)"
@@ -87,17 +90,21 @@ _BARRED = (
     r"(?: (?:topics?|subjects?|areas?))?)"
 )
 _FORBIDS = (
-    r"(?:desist|abstain|refrain|avoid|stop|do not|don't|never|must not|should not|no|not|without|cease|"
+    r"(?:desist|abstain|refrain|avoid|stop|do not|don't|never|must not|should not|no|not|without|"
+    r"cease|"
     r"keep away|stay away|steer clear)"
 )
 _TALK_WORD = (
     r"(?:talk(?:ing)?|speak(?:ing)?|discuss(?:ion|ions|ing)?|mention(?:s|ing)?|repl(?:y|ying|ies)|"
-    r"respond(?:ing)?|answer(?:s|ing)?|questions?|conversations?|chats?|comment(?:s|ing)?|say|saying|"
-    r"hear(?:ing)?|read(?:ing)?|remarks?|word|words|opinions?|views?|thoughts?|statements?|anything|something|everything|"
+    r"respond(?:ing)?|answer(?:s|ing)?|questions?|conversations?|chats?|comment(?:s|ing)?|say|"
+    r"saying|"
+    r"hear(?:ing)?|read(?:ing)?|remarks?|word|words|opinions?|views?|thoughts?|statements?|"
+    r"anything|something|everything|"
     r"topics?|subjects?|themes?)"
 )
 _FILLER = (
-    r"(?:any|all|the|an?|single|to|from|with|in|me|us|ever|please|further|more|your|give|giving|make|"
+    r"(?:any|all|the|an?|single|to|from|with|in|me|us|ever|please|further|more|your|give|giving|"
+    r"make|"
     r"making|start|starting|have|having|engage|engaging|enter|entering|offer|express|share|ask)"
 )
 FORBIDDING_FORMS = (
@@ -141,10 +148,12 @@ FORBIDDING_FORMS = (
     r"(?:never|do not|don't) let (?P<topic>.+?) come up",
     r"(?P<topic>[\w' -]+)[?:,] (?:never|do not|don't) (?:mention|discuss|talk about|bring up)"
     r"(?: (?:it|them|that|those|him|her))?",
-    rf"(?:{_PRETEND} )?(?:you (?:know|knew) nothing|you (?:do not|don't|did not|didn't) know anything) "
+    rf"(?:{_PRETEND} )?(?:you (?:know|knew) nothing|you (?:do not|don't|did not|didn't) know "
+    rf"anything) "
     r"about (?P<topic>.+)",
     rf"{_PRETEND} you(?:'ve| have) never heard (?:of|about) (?P<topic>.+)",
-    rf"{_FORBIDS}(?: {_FILLER})*(?: {_TALK_WORD}(?: {_FILLER})*)+ (?:about|regarding|concerning|on|of|"
+    rf"{_FORBIDS}(?: {_FILLER})*(?: {_TALK_WORD}(?: {_FILLER})*)+ (?:about|regarding|concerning|"
+    rf"on|of|"
     r"related to|relating to|around) (?P<topic>.+)",
     rf"{_PRETEND} (?P<topic>.+?) (?:do not|don't|does not|doesn't|did not|didn't|never) "
     r"exist(?:ed)?",
@@ -201,6 +210,19 @@ _TOLD_NAME = re.compile(
     r"(?P<name>[A-ZÀ-Þ][\w'-]*(?: [A-ZÀ-Þ][\w'-]*)*)"
 )
 """Somebody by relation and name: "my ex-husband Peter"."""
+
+
+_PART_OF_TEXT = re.compile(
+    r"(?:.* )?(?:answers?|repl(?:y|ies)|responses?|sentences?|words?|letters?|paragraphs?|lines?|"
+    r"lists?|characters?|spelling|punctuation|grammar|capitals?|markdown|headings?|bullets?|"
+    r"bullet points?|emojis?|questions?|language|tone|jargon|slang|preamble|filler|formatting)",
+    re.I,
+)
+
+
+def is_part_of_text(topic: str) -> bool:
+    """Return whether a topic is something that texts are made of: "complete sentences"."""
+    return _PART_OF_TEXT.fullmatch(topic) is not None
 
 
 def can_forbid(text: str) -> bool:

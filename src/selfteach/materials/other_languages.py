@@ -106,7 +106,8 @@ _PREFIX_IN = re.compile(
 )
 _SUFFIX = re.compile(rf"(?P<effect>.+?),? {_CONDITIONS} ?(?P<scope>.+)", re.I)
 _SUFFIX_IN = re.compile(
-    rf"(?P<effect>.+?),? (?:in|dans|en|nei|nelle|negli) (?P<scope>{_DETERMINER}{_GENRE}(?: {_TO} .+)?)",
+    rf"(?P<effect>.+?),? (?:in|dans|en|nei|nelle|negli) (?P<scope>{_DETERMINER}{_GENRE}(?: {_TO} "
+    rf".+)?)",
     re.I,
 )
 
@@ -239,7 +240,8 @@ _COUNT = (
     r"(?: (?:pro|par|por|per|je) (?:antwort|réponse|respuesta|risposta))?"
 )
 _ANSWER = (
-    r"(?:(?:bitte |immer |toujours |siempre |sempre )*(?:antworten? sie|antworte|schreiben? sie|schreibe?|"
+    r"(?:(?:bitte |immer |toujours |siempre |sempre )*(?:antworten? sie|antworte|schreiben? sie|"
+    r"schreibe?|"
     r"bleibe?|halte dich|verwende|verwenden sie|benutze|benutzen sie|réponds|répondez|écris|"
     r"écrivez|"
     r"utilise|utilisez|reste|emploie|responde|responda|contesta|conteste|escribe|escriba|usa|use|"
@@ -258,24 +260,31 @@ _LANGUAGE = re.compile(
     rf"(?:{_ANSWER} )?(?:auf |en )?(?P<name>{'|'.join(_LANGUAGES.values())})", re.I
 )
 _TOPIC = re.compile(
-    r"(?:(?:ich (?:möchte|will)(?: wirklich)? (?:nicht|nie),? dass (?:du|wir|sie) |(?:bitte )?(?:nicht|nie"
+    r"(?:(?:ich (?:möchte|will)(?: wirklich)? (?:nicht|nie),? dass (?:du|wir|sie) |(?:bitte "
+    r")?(?:nicht|nie"
     r"|niemals|nicht mehr) |du sollst (?:nicht|nie) |wir wollen (?:nicht|nie) )"
-    r"(?:mehr )?(?:über|von) (?:den |die |das |dem |der )?(?P<de5>.+?) (?:sprichst|redest|schreibst|sprechen|"
+    r"(?:mehr )?(?:über|von) (?:den |die |das |dem |der )?(?P<de5>.+?) (?:sprichst|redest|"
+    r"schreibst|sprechen|"
     r"reden|schreiben|diskutieren)|"
     r"(?:kein(?:e|en)? (?:wort|worte|gespräche?|bemerkung(?:en)?)|nichts(?: mehr)?)(?: mehr)? "
     r"(?:über|von|zu[rm]?) (?:den |die |das |dem |der )?(?P<de6>.+)|"
-    r"(?:on|nous) ne (?:parle|parlons|discute|discutons) (?:pas|jamais|plus) (?:de la |de l'|des |du |d'|"
+    r"(?:on|nous) ne (?:parle|parlons|discute|discutons) (?:pas|jamais|plus) (?:de la |de l'|des |"
+    r"du |d'|"
     r"de )(?P<fr4>.+?)(?: ici)?|"
     r"(?:je ne (?:veux|souhaite) (?:pas|plus) (?:que tu parles|que vous parliez|entendre parler) )"
     r"(?:de la |de l'|des |du |d'|de )(?P<fr5>.+)|"
     r"(?:plus un mot|pas un mot) sur (?:la |le |les |l')?(?P<fr6>.+)|"
-    r"no quiero (?:que hables|que menciones|oír hablar|hablar)(?: de los| de las| de la| del| de| sobre| a)?"
+    r"no quiero (?:que hables|que menciones|oír hablar|hablar)(?: de los| de las| de la| del| de| "
+    r"sobre| a)?"
     r" (?P<es4>.+)|"
-    r"non (?:parlare|parli|parlarmi|discutere|menzionare|nominare|parliamo)(?: mai| più)*(?: dei| degli| "
+    r"non (?:parlare|parli|parlarmi|discutere|menzionare|nominare|parliamo)(?: mai| più)*(?: dei| "
+    r"degli| "
     r"delle| della| del| dell'| di| d'| il| la| lo| le| i| gli)? ?(?P<it>.+)|"
-    r"evita (?:di )?(?:parlare|menzionare|discutere|nominare|l'argomento|il tema)(?: dei| degli| delle| "
+    r"evita (?:di )?(?:parlare|menzionare|discutere|nominare|l'argomento|il tema)(?: dei| degli| "
+    r"delle| "
     r"della| del| dell'| di)? ?(?P<it2>.+)|"
-    r"(?:non voglio (?:che tu parli|sentire parlare|parlare)|niente|nessuna parola)(?: dei| degli| delle| "
+    r"(?:non voglio (?:che tu parli|sentire parlare|parlare)|niente|nessuna parola)(?: dei| degli|"
+    r" delle| "
     r"della| del| dell'| di| su)? ?(?P<it3>.+)|"
     r"(?:sprich|rede|sprechen sie|reden sie|schreibe?|erzähle?)(?: bitte)? (?:nicht|nie|niemals|"
     r"nicht mehr) (?:über|von) (?:das thema |den |die |das |dem |der )?(?P<de>.+)|"
@@ -341,7 +350,8 @@ _CASE = re.compile(
 )
 _MARK = re.compile(rf" ?(?P<mark>{'|'.join(_MARKS)})", re.I)
 _HEART = re.compile(
-    rf"(?:{_USE} )?(?:(?:ein|einen|immer|bitte|toujours|siempre|sempre|un|une|des) )*(?:herz(?:-?emojis?|en|chen)?|"
+    rf"(?:{_USE} )?(?:(?:ein|einen|immer|bitte|toujours|siempre|sempre|un|une|des) "
+    rf")*(?:herz(?:-?emojis?|en|chen)?|"
     r"(?:emojis? (?:de )?|petit )?(?:cœurs?|coeurs?|coraz[oó]n(?:es|cito)?|"
     r"cuor(?:e|i|icino)))(?: ein| hinzu)?",
     re.I,
@@ -404,7 +414,7 @@ _SAY = re.compile(
 
 
 def read_other_effect(text: str) -> ForeignEffect | None:
-    """Return the effect of a German, French, Spanish or Italian sentence of a known form, or None."""
+    """Return the effect of a German, French, Spanish or Italian sentence of a known form."""
     text = _EVERYWHERE.sub("", _PLEASE.sub("", text))
     for form, build in _FORMS:
         match = form.fullmatch(text)
@@ -552,8 +562,10 @@ _FORMS: list[tuple[re.Pattern[str], Build]] = [
     (_TOPIC, _forbid_topics),
     (
         re.compile(
-            rf"(?:ich (?:will|möchte|mag|brauche) |je ne veux |no quiero (?:ver )?|non voglio (?:vedere )?)?"
-            rf"(?:{_NO}|de |d'|pas d'|pas de )?{_MARK.pattern}(?: (?:mehr )?(?:sehen|lesen|haben|verwenden|"
+            rf"(?:ich (?:will|möchte|mag|brauche) |je ne veux |no quiero (?:ver )?|non voglio "
+            rf"(?:vedere )?)?"
+            rf"(?:{_NO}|de |d'|pas d'|pas de )?{_MARK.pattern}(?: (?:mehr )?(?:sehen|lesen|haben|"
+            rf"verwenden|"
             r"benutzen))?",
             re.I,
         ),

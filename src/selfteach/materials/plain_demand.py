@@ -53,13 +53,14 @@ _PASTS = (
         f"{verb.removesuffix('e')}ed": verb
         for verb in re.findall(
             r"\w+",
-            "stay answer use avoid mention talk discuss end close finish start open include add ask "
+            "stay answer use avoid mention talk discuss end close finish start open include add "
+            "ask "
             "sign call replace refrain steer limit explain skip respond switch address greet stop",
         )
     }
     | {"replied": "reply", "stopped": "stop", "skipped": "skip"}
 )
-_YOU_DO = rf"you (?P<not>didn't|did not|don't|do not|never)? ?(?P<verb>[a-z]+)(?P<rest>\b.*)"
+_YOU_DO = r"you (?P<not>didn't|did not|don't|do not|never)? ?(?P<verb>[a-z]+)(?P<rest>\b.*)"
 _WHO = r"(?:you|we|anyone|anybody|somebody|us)"
 
 
@@ -94,12 +95,15 @@ _MOODS: list[tuple[re.Pattern[str], Rewrite]] = [
             r"do not \g<rest>",
         ),
         (
-            r"(?P<lead>(?:under|in) no (?:circumstances?|case|way)) are you (?:ever )?to (?P<rest>.+)",
+            r"(?P<lead>(?:under|in) no (?:circumstances?|case|way)) are you (?:ever )?to "
+            r"(?P<rest>.+)",
             r"\g<lead> \g<rest>",
         ),
         (
-            r"(?:please )?neither (?P<verb>mention|discuss|talk about|speak about|bring up|use|write|say) "
-            r"(?P<one>.+?) nor (?:(?:mention|discuss|talk about|speak about|bring up|use|write|say) )?"
+            r"(?:please )?neither (?P<verb>mention|discuss|talk about|speak about|bring up|use|"
+            r"write|say) "
+            r"(?P<one>.+?) nor (?:(?:mention|discuss|talk about|speak about|bring up|use|write|"
+            r"say) )?"
             r"(?P<other>.+)",
             r"do not \g<verb> \g<one> or \g<other>",
         ),
@@ -130,7 +134,8 @@ _MOODS: list[tuple[re.Pattern[str], Rewrite]] = [
             r"avoid \g<rest>",
         ),
         (
-            r"i (?:do not|don't|never) (?:like|want|appreciate) it (?:when|if|that) you (?P<rest>.+)",
+            r"i (?:do not|don't|never) (?:like|want|appreciate) it (?:when|if|that) you "
+            r"(?P<rest>.+)",
             r"do not \g<rest>",
         ),
         (
@@ -150,7 +155,8 @@ _MOODS: list[tuple[re.Pattern[str], Rewrite]] = [
         ),
         (
             r"i (?:do not|don't) (?:want|like|need|wish)(?: to (?:see|get|have|hear|read))? "
-            r"(?:any )?(?P<rest>(?!to |you |it |your |that |the |about |of |us )[\w-]+(?: [\w-]+){0,3})",
+            r"(?:any )?(?P<rest>(?!to |you |it |your |that |the |about |of |us )[\w-]+(?: "
+            r"[\w-]+){0,3})",
             r"no \g<rest>",
         ),
         (
@@ -175,7 +181,8 @@ _FEAR = re.compile(
     re.I,
 )
 _STORY = re.compile(
-    r"(?P<noun>(?!(?:i|we|he|she|they|it|you|this|that|there)\b)(?:(?:the|my|our) )?[\w'-]+(?: [\w'-]+)?) "
+    r"(?P<noun>(?!(?:i|we|he|she|they|it|you|this|that|there)\b)(?:(?:the|my|our) )?[\w'-]+(?: "
+    r"[\w'-]+)?) "
     r"(?:is|are|was|were|makes?|upsets?|scares?|bores?|annoys?|has|have|[a-z]+ed) [^.,;:?!]+[,;.]? "
     r"(?:and |so )*(?P<demand>(?:please |do |don't |never |avoid |stop ).+)",
     re.I,
@@ -187,7 +194,8 @@ _REASON = re.compile(
     re.I,
 )
 _BECAUSE = re.compile(
-    r"(?P<demand>.+?),? (?:because|since (?:i|we|my|it|they|he|she)|as (?:i|we|my) (?:am|are|have|do|"
+    r"(?P<demand>.+?),? (?:because|since (?:i|we|my|it|they|he|she)|as (?:i|we|my) (?:am|are|have|"
+    r"do|"
     r"don't|can't|was)|for the sake of)\b[^\"]*",
     re.I,
 )

@@ -218,7 +218,8 @@ def _refuse_scope_without_effect(sentence: str) -> None:
 
 
 _EXCEPTION = re.compile(
-    r",? (?P<word>unless|except (?:when|if|for|in|with|to|where|on|at|during|after|before|by)|other than (?:when|if)|but not "
+    r",? (?P<word>unless|except (?:when|if|for|in|with|to|where|on|at|during|after|before|by)|"
+    r"other than (?:when|if)|but not "
     r"(?:when|if|in|for|with|to)|es sei denn|außer wenn|sauf (?:si|quand)|à moins que|a menos que|"
     r"salvo (?:si|cuando)) .+",
     re.I,
@@ -288,7 +289,8 @@ _INSTRUCTIONS = re.compile(
     r"follow|obey|break) (?:this|these|that|your|my|the|any of these|all) "
     r"(?:rules?|instructions?|commands?)|"
     r"(?:ignore|forget|disregard|disobey) (?:whatever|what|everything|anything|all)"
-    r"(?: that)? (?:[a-z]+ ){1,3}(?:told|tells?|said|says?|taught|instructed|asked)(?: (?:to )?you)?)"
+    r"(?: that)? (?:[a-z]+ ){1,3}(?:told|tells?|said|says?|taught|instructed|asked)(?: (?:to "
+    r")?you)?)"
     r"(?!\w)",
     re.I,
 )
@@ -359,7 +361,7 @@ def _split_parts(effect: str) -> list[str]:
 
 
 def _find_clash_of_parts(effect: str) -> tuple[Demand, Demand] | None:
-    """Return two demands that no answer can meet, of an effect that is not recognized as a whole."""
+    """Return two demands of an effect's parts that no answer can meet, or None."""
     checks = [found.check for part in _split_parts(effect) if (found := read_effect(part))]
     pairs = (find_clash(one, other) for one, other in combinations(checks, 2))
     return next((pair for pair in pairs if pair), None)

@@ -74,7 +74,8 @@ _UNIVERSAL = re.compile(
 _PREFIX = re.compile(
     r"(?:and |but )?(?P<word>when(?:ever)?|if|in|for|on|while|during|as soon as|each time|every "
     r"time|"
-    r"any ?time|once|where|with(?: (?:regard|respect) to)?|to|about|regarding|concerning|as for|as to|"
+    r"any ?time|once|where|with(?: (?:regard|respect) to)?|to|about|regarding|concerning|as for|"
+    r"as to|"
     r"when it comes to|in case of|in terms of|should) (?P<rest>.+)",
     re.I,
 )
@@ -152,7 +153,8 @@ _MIDDLE = re.compile(
     rf"(?P<verb>(?:always |never |only )?(?:keep|make|write|answer|reply to|respond to|sign(?: "
     rf"off)?|"
     rf"end|begin|start|open|finish|close|limit)) (?P<scope>{_MY}(?:(?:{_GENRE_TO}|questions? "
-    rf"(?:about|on)) .+?|{_ANY_GENRE})) (?P<tail>(?:in|with|under|below|within|at most|at least|exactly|"
+    rf"(?:about|on)) .+?|{_ANY_GENRE})) (?P<tail>(?:in|with|under|below|within|at most|at least|"
+    rf"exactly|"
     rf"between|longer than|shorter than|"
     rf"no more than|"
     rf"using|without|as|to at most|to (?=\d|(?:one|two|three|four|five|ten|twenty)\b)|up to|short|"
@@ -161,7 +163,8 @@ _MIDDLE = re.compile(
     re.I,
 )
 _SUBJECT = re.compile(
-    rf"(?P<scope>(?:every|each|any) (?!(?:answer|reply|response|message|text)\b)(?:[a-z-]+ )?{GENRE}|"
+    rf"(?P<scope>(?:every|each|any) (?!(?:answer|reply|response|message|text)\b)(?:[a-z-]+ "
+    rf")?{GENRE}|"
     rf"{_MY}(?:(?:{_GENRE_TO}|questions? (?:about|on)) .+?|{_ANY_GENRE})) (?:(?:should|"
     rf"must|shall|need to|"
     rf"has to|have to|are to|is to|ought to|may) (?P<not>not )?(?:(?P<be>always|never|only) )?"
@@ -466,7 +469,8 @@ def _split_explained(text: str) -> ScopedText | None:
 
 
 _ADDRESSED = re.compile(
-    rf"(?P<verb>(?i:(?:always )?(?:address|greet))) (?P<scope>{PERSON}) (?P<tail>(?i:as|by|with) .+)"
+    rf"(?P<verb>(?i:(?:always )?(?:address|greet))) (?P<scope>{PERSON}) (?P<tail>(?i:as|by|with) "
+    rf".+)"
 )
 
 

@@ -394,7 +394,8 @@ _ADJECTIVE = re.compile(r"[a-z]+(?:ic|ci|ti|on|nt|eg)al", re.I)
 def name_topic(situation: Situation) -> str:
     """Return what the requests of a situation are about; "" where somebody is written to.
 
-    "the opening hours" -> "opening hours", "legal" -> "legal matters"; a kind of text is named in the plural: "stories".
+    "the opening hours" -> "opening hours", "legal" -> "legal matters"; a kind of text is named in
+    the plural: "stories".
     """
     if situation.kind == "writing":
         return ""

@@ -88,7 +88,7 @@ def refuse_undecidable(effect: str) -> None:
     if len(effect.split()) == 1:
         raise DataError(
             f'"{effect.strip()}" says too little: one word is no rule.',
-            cure=f'Say what an answer must do, for instance "Answer in one sentence.", {OR_DECIDE}.',
+            cure=f'Say what to do in a sentence, for instance "Answer in rhyme.", {OR_DECIDE}.',
         )
     if MANNER.fullmatch(effect.strip()):
         raise DataError(
