@@ -129,7 +129,7 @@ def _read_other_language(text: str) -> Effect | None:
 _POLITE_TAIL = re.compile(
     r"(?:,? (?:from (?:now|here) on|at all times|no matter what|in (?:the )?future|without "
     r"exception|whatsoever|of any kind|(?:at least )?once(?: or more)?|"
-    r"per (?:answer|reply|response|message)|if you (?:can|please)|(?<=, )(?:always|ever)|(?:in|"
+    r"per (?:answer|reply|response|message)|if you (?:can|please)|please|(?<=, )(?:always|ever)|(?:in|"
     r"within|throughout|for|with) "
     r"(?:(?:all|each|every|any|of|your|my|the) )+(?:answers?|repl(?:y|ies)|responses?)))+$",
     re.I,
@@ -164,7 +164,10 @@ def to_demand(text: str) -> str:
     if not match:
         return text
     is_negated = match["not"] or (match["only"] or "").lower() == "never"
-    return f"do not {match['rest']}" if is_negated else match["rest"]
+    rest = re.sub(
+        r"^be (?:written|given|answered|phrased) (?=in |as |with)", "answer ", match["rest"]
+    )
+    return f"do not {rest}" if is_negated else rest
 
 
 _PLACED = re.compile(
@@ -729,7 +732,8 @@ _IT = rf"(?:it|them|things|yourself|(?:your|all|all your|every|each|the|my) {_RE
 
 _PATTERNS: list[tuple[str, Build | str]] = [
     (
-        rf"(?:(?:{_ANSWER}|use|have|be)(?: (?:in|with|to|using|within))? )?{_RANGE}{_WHERE}",
+        rf"(?:(?:{_ANSWER}|use|have|be)(?: (?:in|with|to|using|within))? )?{_RANGE}"
+        rf"(?: long)?{_WHERE}",
         _check_range,
     ),
     (
@@ -808,7 +812,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         "format=json",
     ),
     (
-        rf"{_ANSWER} (?:only )?in (?P<language>{'|'.join(_LANGUAGES)})(?: only)?",
+        rf"(?:{_ANSWER}|{_REPLIES}) (?:only )?in (?P<language>{'|'.join(_LANGUAGES)})(?: only)?",
         _LANGUAGE_CHECK,
     ),
     (

@@ -171,7 +171,7 @@ _SCOPE_TOPIC = re.compile(
     r"| d'| les| la| le| l')+ ?(?P<fr>.+)|"
     r".*\b(?:pregunt\w+|hablen?|habla|preguntas?)(?: por| de| del| sobre| los| las| el| la)+ "
     r"(?P<es>.+)"
-    r"|(?:.*\b)?(?:chied\w+|domand\w+|parl\w+)(?: di| del| dei| della| delle| su| sui| sulle| per|"
+    r"|(?:.*\b)?(?:chied\w+|domand\w+|parl\w+)(?: di| del| dei| degli| della| delle| su| sui| sugli| sulle| per|"
     r" gli| le| la| il| lo| i| dell'| l')+ ?(?P<it>.+)"
     r"|(?:ich |jemand |du )?(?:nach) (?P<de2>.+?) frag(?:e|t|st)|(?:es )?um (?P<de3>.+?) geht"
     r"|(?:réponses?|respuestas?|antworten|fragen)(?: über| zu| sur| sobre)+ (?P<of>.+))",
@@ -370,7 +370,11 @@ _NOT_MORE = (
     r"excedas)(?: (?:más de|las|los))?|nie mehr als|jamais plus de|nunca más de|"
     r"non (?:usare|scrivere|superare|usi)(?: mai)?(?: più di| le)?|mai più di)"
 )
-_MOST = re.compile(rf"{_NOT_MORE} (?P<count>\d{{1,4}}) (?P<unit>{'|'.join(_UNITS)})", re.I)
+_MOST = re.compile(
+    rf"{_NOT_MORE} (?P<count>\d{{1,4}}|{'|'.join(sorted(_NUMBERS, key=len, reverse=True))}) "
+    rf"(?P<unit>{'|'.join(_UNITS)})",
+    re.I,
+)
 _ASKING_END = re.compile(
     r"(?:(?:beende|ende|schließe)(?: .+?)? mit einer (?:kurzen )?(?:rück)?frage|"
     r"(?:termine|finis)(?:z)?(?: .+?)? par une question|termina(?: .+?)? con una pregunta|"
@@ -428,11 +432,14 @@ def _name_unit(word: str) -> str:
     return next(name for form, name in _UNITS.items() if re.fullmatch(form, word, re.I))
 
 
+def _parse_count(word: str) -> int:
+    return _NUMBERS[word.lower()] if word.lower() in _NUMBERS else int(word)
+
+
 def _check_count(match: re.Match[str]) -> str:
     """Return the check of "höchstens 20 Wörter"; without a bound it is an upper one."""
     bound = (match["bound"] or match["after"] or "").lower()
-    word = match["count"].lower()
-    count = _NUMBERS[word] if word in _NUMBERS else int(word)
+    count = _parse_count(match["count"])
     unit = _name_unit(match["unit"])
     if re.fullmatch(_AT_LEAST, bound):
         return f"min_{unit}={count}"
@@ -554,7 +561,7 @@ def _order_german(clause: str) -> str:
 Build = Callable[[re.Match[str]], "ForeignEffect | str | None"]
 _FORMS: list[tuple[re.Pattern[str], Build]] = [
     (re.compile(rf"(?:{_ANSWER} )?{_COUNT}", re.I), _check_count),
-    (_MOST, lambda match: f"max_{_name_unit(match['unit'])}={match['count']}"),
+    (_MOST, lambda match: f"max_{_name_unit(match['unit'])}={_parse_count(match['count'])}"),
     (_ASKING_END, lambda _: 'ends "?"'),
     (_LANGUAGE, _check_language),
     (_CASE, _check_case),

@@ -77,7 +77,7 @@ _MOODS: list[tuple[re.Pattern[str], Rewrite]] = [
     (re.compile(form, re.I), build)
     for form, build in (
         (
-            rf"(?:i(?:'d| would)? (?:much |far )?(?:rather|prefer)(?: that| it if)?|"
+            rf"(?:i(?:'d| would)? (?:much |far )?(?:rather|prefer)(?: that| it if| if)?|"
             rf"i(?:'d| would) (?:like|love|appreciate) it if|i wish(?: that)?) {_YOU_DO}",
             _make_imperative,
         ),

@@ -251,7 +251,7 @@ _NOTHING_ELSE = re.compile(
     r"|(?:answer|talk about|speak about|discuss|answer questions about) (?:nothing|no topics?|no "
     r"subjects?) (?:but|except|other than) |(?:do not|don't|never|refuse to) (?:answer|talk|speak|"
     r"discuss)"
-    r"(?: (?:questions|about|to|anything))* (?:anything|everything|any topic|any subject) (?:but|"
+    r"(?: (?:questions|about|to|me|us|anything))* (?:anything|everything|any topic|any subject) (?:but|"
     r"except|"
     r"other than|besides|outside(?: of)?) )(?P<topic>.+)",
     re.I,
@@ -282,7 +282,7 @@ _INSTRUCTIONS = re.compile(
     r"talk about|follow|obey|share|show) (?:me |us |all |any |of |the )*"
     r"(?:your|previous|prior|above|earlier|preceding|initial|original|hidden|secret) "
     r"(?:[a-z]+ ){0,2}(?:instructions?|prompts?|guidelines)|"
-    r"(?:tell|ask(?:s|ed)?|asking|told)(?: (?:anyone|anybody|someone|people|users?|me|us|them|you|"
+    r"(?:tell|ask(?:s|ed)?|asking|told)(?: (?:anyone|anybody|nobody|no one|someone|people|users?|me|us|them|you|"
     r"the user|about|for))* (?:your|the (?:system|hidden|secret|initial|original)) (?:own |exact )?"
     r"(?:instructions?|prompts?|guidelines|programming)|"
     r"(?:reveal|mention|share|show|repeat|disclose|ignore|forget|disregard|discuss|talk about|"

@@ -275,7 +275,8 @@ def _read_writing(text: str) -> Situation | None:
     if written and not name_genre(re.sub(rf"^{_OWNER}", "", written["who"], flags=re.I)):
         who, topic = _split_topic(written["who"])
         return _make_writing(_name_verb(written["verb"]), who, topic)
-    is_person = re.fullmatch(PERSON, text) and _KNOWN_PERSON.search(text)
+    does = re.search(r" (?:asks?|wants?|needs?|mentions?|says?|tells?|is|are|has|have) ", text)
+    is_person = not does and re.fullmatch(PERSON, text) and _KNOWN_PERSON.search(text)
     is_other = re.search(r" (?:me|us|you)$", text) or _GENRE_END.search(text)
     if is_person and not is_other and read_other_scope(text) is None:
         return _make_writing("", text)
