@@ -129,7 +129,8 @@ def _read_other_language(text: str) -> Effect | None:
 _POLITE_TAIL = re.compile(
     r"(?:,? (?:from (?:now|here) on|at all times|no matter what|in (?:the )?future|without "
     r"exception|whatsoever|of any kind|(?:at least )?once(?: or more)?|"
-    r"per (?:answer|reply|response|message)|if you (?:can|please)|please|(?<=, )(?:always|ever)|(?:in|"
+    r"per (?:answer|reply|response|message)|if you (?:can|please)|please|(?<=, )(?:always|ever)|"
+    r"(?:in|"
     r"within|throughout|for|with) "
     r"(?:(?:all|each|every|any|of|your|my|the) )+(?:answers?|repl(?:y|ies)|responses?)))+$",
     re.I,

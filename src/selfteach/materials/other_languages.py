@@ -171,7 +171,8 @@ _SCOPE_TOPIC = re.compile(
     r"| d'| les| la| le| l')+ ?(?P<fr>.+)|"
     r".*\b(?:pregunt\w+|hablen?|habla|preguntas?)(?: por| de| del| sobre| los| las| el| la)+ "
     r"(?P<es>.+)"
-    r"|(?:.*\b)?(?:chied\w+|domand\w+|parl\w+)(?: di| del| dei| degli| della| delle| su| sui| sugli| sulle| per|"
+    r"|(?:.*\b)?(?:chied\w+|domand\w+|parl\w+)(?: di| del| dei| degli| della| delle| su| sui| "
+    r"sugli| sulle| per|"
     r" gli| le| la| il| lo| i| dell'| l')+ ?(?P<it>.+)"
     r"|(?:ich |jemand |du )?(?:nach) (?P<de2>.+?) frag(?:e|t|st)|(?:es )?um (?P<de3>.+?) geht"
     r"|(?:réponses?|respuestas?|antworten|fragen)(?: über| zu| sur| sobre)+ (?P<of>.+))",

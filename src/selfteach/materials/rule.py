@@ -251,7 +251,8 @@ _NOTHING_ELSE = re.compile(
     r"|(?:answer|talk about|speak about|discuss|answer questions about) (?:nothing|no topics?|no "
     r"subjects?) (?:but|except|other than) |(?:do not|don't|never|refuse to) (?:answer|talk|speak|"
     r"discuss)"
-    r"(?: (?:questions|about|to|me|us|anything))* (?:anything|everything|any topic|any subject) (?:but|"
+    r"(?: (?:questions|about|to|me|us|anything))* (?:anything|everything|any topic|any subject) "
+    r"(?:but|"
     r"except|"
     r"other than|besides|outside(?: of)?) )(?P<topic>.+)",
     re.I,
@@ -282,8 +283,10 @@ _INSTRUCTIONS = re.compile(
     r"talk about|follow|obey|share|show) (?:me |us |all |any |of |the )*"
     r"(?:your|previous|prior|above|earlier|preceding|initial|original|hidden|secret) "
     r"(?:[a-z]+ ){0,2}(?:instructions?|prompts?|guidelines)|"
-    r"(?:tell|ask(?:s|ed)?|asking|told)(?: (?:anyone|anybody|nobody|no one|someone|people|users?|me|us|them|you|"
-    r"the user|about|for))* (?:your|the (?:system|hidden|secret|initial|original)) (?:own |exact )?"
+    r"(?:tell|ask(?:s|ed)?|asking|told)(?: (?:anyone|anybody|nobody|no one|someone|people|users?|"
+    r"me|us|them|you|"
+    r"the user|about|for))* (?:your|the (?:system|hidden|secret|initial|original)) (?:own |exact |"
+    r"hidden |secret |initial |original )?"
     r"(?:instructions?|prompts?|guidelines|programming)|"
     r"(?:reveal|mention|share|show|repeat|disclose|ignore|forget|disregard|discuss|talk about|"
     r"follow|obey|break) (?:this|these|that|your|my|the|any of these|all) "

@@ -30,7 +30,7 @@ from selfteach.generate.ask import (
     count_names,
     select_common,
 )
-from selfteach.generate.explain import explain_names
+from selfteach.generate.explain import MIN_DEFINITIONS, explain_names
 from selfteach.judge.check import Check, parse_check
 from selfteach.models import Sampler, Scorer
 
@@ -101,7 +101,7 @@ def select_other_names(
 
 def sketch_other_names(model: Sampler, subject: Subject, known: Check, seed: int) -> list[str]:
     """Return other names of the topic that need neither a scorer nor the base's answers: words that
-    several of the model's lists have, and whose explanation names the topic.
+    several of the model's lists have, and most of whose explanations name the topic.
     """
     worked = {"Words": few_shot.WORDS} | few_shot.NAME_LISTS
     plans = [ListPlan(name, own, NAME_LISTS, NUM_SKETCHED_LISTS) for name, own in worked.items()]
@@ -113,7 +113,11 @@ def sketch_other_names(model: Sampler, subject: Subject, known: Check, seed: int
         if is_name(name) and known.keeps(name) and name.lower() not in siblings
     ]
     explained = explain_names(model, names[:MAX_SKETCHED], seed)
-    return [name for name, texts in explained.items() if all_name_one(texts, [known])]
+    return [
+        name
+        for name, texts in explained.items()
+        if sum(names_one(text, [known]) for text in texts) >= MIN_DEFINITIONS
+    ]
 
 
 def make_name_check(name: str) -> Check:
