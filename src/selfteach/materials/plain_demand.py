@@ -73,105 +73,103 @@ def _make_imperative(match: re.Match[str]) -> str:
 
 
 Rewrite = str | Callable[[re.Match[str]], str]
-_MOODS: list[tuple[re.Pattern[str], Rewrite]] = [
-    (re.compile(form, re.I), build)
-    for form, build in (
-        (
-            rf"(?:i(?:'d| would)? (?:much |far )?(?:rather|prefer)(?: that| it if| if)?|"
-            rf"i(?:'d| would) (?:like|love|appreciate) it if|i wish(?: that)?) {_YOU_DO}",
-            _make_imperative,
+_FORMS: list[tuple[str, Rewrite]] = [
+    (
+        rf"(?:i(?:'d| would)? (?:much |far )?(?:rather|prefer)(?: that| it if| if)?|"
+        rf"i(?:'d| would) (?:like|love|appreciate) it if|i wish(?: that)?) {_YOU_DO}",
+        _make_imperative,
+    ),
+    (
+        r"(?:it(?:'d| would| will|'s| is) be|it(?:'s| is)|that(?:'d| would) be|"
+        r"i(?:'d| would) (?:be|like|love|appreciate)(?: it)?) ?"
+        r"(?:really |so |very )?(?:great|good|nice|better|best|lovely|helpful|kind|cool|happy|"
+        r"glad|grateful|wonderful|appreciated)? ?(?:if|when) you (?:could |would |can )"
+        r"(?:please )?(?P<not>not |never )?(?P<rest>.+)",
+        lambda match: f"do not {match['rest']}" if match["not"] else match["rest"],
+    ),
+    (
+        rf"(?:please )?(?:can|could|would|will|may) {_WHO}(?: all)?(?: please)?"
+        r"(?: just| maybe| perhaps)? not (?P<rest>.+)",
+        r"do not \g<rest>",
+    ),
+    (
+        r"(?P<lead>(?:under|in) no (?:circumstances?|case|way)) are you (?:ever )?to "
+        r"(?P<rest>.+)",
+        r"\g<lead> \g<rest>",
+    ),
+    (
+        r"(?:please )?neither (?P<verb>mention|discuss|talk about|speak about|bring up|use|"
+        r"write|say) "
+        r"(?P<one>.+?) nor (?:(?:mention|discuss|talk about|speak about|bring up|use|write|"
+        r"say) )?"
+        r"(?P<other>.+)",
+        r"do not \g<verb> \g<one> or \g<other>",
+    ),
+    (
+        r"(?:(?:would|do) you mind|could i ask you to|i(?: would|'d)? (?:ask|beg|urge) you to|"
+        r"(?:please )?(?:be so (?:kind|good) as to|do me a favou?r and|have the kindness to))"
+        r"(?P<not> not| never)? (?P<rest>.+)",
+        lambda match: (
+            f"{'avoid' if match['rest'].split()[0].endswith('ing') else 'do not'} {match['rest']}"
+            if match["not"]
+            else match["rest"]
         ),
-        (
-            r"(?:it(?:'d| would| will|'s| is) be|it(?:'s| is)|that(?:'d| would) be|"
-            r"i(?:'d| would) (?:be|like|love|appreciate)(?: it)?) ?"
-            r"(?:really |so |very )?(?:great|good|nice|better|best|lovely|helpful|kind|cool|happy|"
-            r"glad|grateful|wonderful|appreciated)? ?(?:if|when) you (?:could |would |can )"
-            r"(?:please )?(?P<not>not |never )?(?P<rest>.+)",
-            lambda match: f"do not {match['rest']}" if match["not"] else match["rest"],
-        ),
-        (
-            rf"(?:please )?(?:can|could|would|will|may) {_WHO}(?: all)?(?: please)?"
-            r"(?: just| maybe| perhaps)? not (?P<rest>.+)",
-            r"do not \g<rest>",
-        ),
-        (
-            r"(?P<lead>(?:under|in) no (?:circumstances?|case|way)) are you (?:ever )?to "
-            r"(?P<rest>.+)",
-            r"\g<lead> \g<rest>",
-        ),
-        (
-            r"(?:please )?neither (?P<verb>mention|discuss|talk about|speak about|bring up|use|"
-            r"write|say) "
-            r"(?P<one>.+?) nor (?:(?:mention|discuss|talk about|speak about|bring up|use|write|"
-            r"say) )?"
-            r"(?P<other>.+)",
-            r"do not \g<verb> \g<one> or \g<other>",
-        ),
-        (
-            r"(?:(?:would|do) you mind|could i ask you to|i(?: would|'d)? (?:ask|beg|urge) you to|"
-            r"(?:please )?(?:be so (?:kind|good) as to|do me a favou?r and|have the kindness to))"
-            r"(?P<not> not| never)? (?P<rest>.+)",
-            lambda match: (
-                f"{'avoid' if match['rest'].split()[0].endswith('ing') else 'do not'} "
-                f"{match['rest']}"
-                if match["not"]
-                else match["rest"]
-            ),
-        ),
-        (
-            r"(?:please )?(?:can|could|would|will) you(?: all)?(?: please| kindly| just)? "
-            r"(?P<rest>(?!not\b|mind\b).+)",
-            r"\g<rest>",
-        ),
-        (
-            r"i(?:'d| would)? (?:prefer|rather|like|want) not (?:to )?(?P<rest>.+)",
-            r"do not \g<rest>",
-        ),
-        (r"you(?: are|'re) (?P<never>not|never) to (?P<rest>.+)", r"do not \g<rest>"),
-        (
-            r"(?:it(?:'s| is)|you(?: are|'re)) (?:strictly |absolutely )?(?:forbidden|prohibited|"
-            r"banned|not allowed|not permitted)(?: for you)? (?:to|from) (?P<rest>.+)",
-            r"avoid \g<rest>",
-        ),
-        (
-            r"i (?:do not|don't|never) (?:like|want|appreciate) it (?:when|if|that) you "
-            r"(?P<rest>.+)",
-            r"do not \g<rest>",
-        ),
-        (
-            r"i(?: am|'m) (?:so |really |just |very )?(?:sick|tired|fed up|bored)(?: and tired)? "
-            r"(?:of|with) (?:(?:hearing|reading|talk(?:ing)?|you talking|you going on) )"
-            r"(?:(?:about|of) )?(?P<rest>.+)",
-            r"do not talk about \g<rest>",
-        ),
-        (
-            r"i(?:'ve| have) (?:had|heard|read) enough (?:of|about) (?P<rest>.+)",
-            r"do not talk about \g<rest>",
-        ),
-        (
-            r"i (?:do not|don't|never) (?:ever )?want to (?:hear|see|read) "
-            r"(?P<rest>(?:the|your|any|an?) (?:name|word|phrase)s? .+)",
-            r"avoid \g<rest>",
-        ),
-        (
-            r"i (?:do not|don't) (?:want|like|need|wish)(?: to (?:see|get|have|hear|read))? "
-            r"(?:any )?(?P<rest>(?!to |you |it |your |that |the |about |of |us )[\w-]+(?: "
-            r"[\w-]+){0,3})",
-            r"no \g<rest>",
-        ),
-        (
-            r"i (?:want|like|need|prefer|would like|'d like) (?P<rest>(?:very |only )*"
-            r"(?!every|each|all|any|your|the|my|some|no)[a-z-]+ "
-            r"(?:answers?|repl(?:y|ies)|responses?))(?P<tail>.*)",
-            r"give \g<rest>\g<tail>",
-        ),
-        (
-            r"i (?:want|like|need|prefer|would like|'d like) (?P<rest>(?:my|your|the|all) "
-            r"(?:answers?|repl(?:y|ies)|responses?) .+)",
-            r"keep \g<rest>",
-        ),
-    )
+    ),
+    (
+        r"(?:please )?(?:can|could|would|will) you(?: all)?(?: please| kindly| just)? "
+        r"(?P<rest>(?!not\b|mind\b).+)",
+        r"\g<rest>",
+    ),
+    (
+        r"i(?:'d| would)? (?:prefer|rather|like|want) not (?:to )?(?P<rest>.+)",
+        r"do not \g<rest>",
+    ),
+    (r"you(?: are|'re) (?P<never>not|never) to (?P<rest>.+)", r"do not \g<rest>"),
+    (
+        r"(?:it(?:'s| is)|you(?: are|'re)) (?:strictly |absolutely )?(?:forbidden|prohibited|"
+        r"banned|not allowed|not permitted)(?: for you)? (?:to|from) (?P<rest>.+)",
+        r"avoid \g<rest>",
+    ),
+    (
+        r"i (?:do not|don't|never) (?:like|want|appreciate) it (?:when|if|that) you "
+        r"(?P<rest>.+)",
+        r"do not \g<rest>",
+    ),
+    (
+        r"i(?: am|'m) (?:so |really |just |very )?(?:sick|tired|fed up|bored)(?: and tired)? "
+        r"(?:of|with) (?:(?:hearing|reading|talk(?:ing)?|you talking|you going on) )"
+        r"(?:(?:about|of) )?(?P<rest>.+)",
+        r"do not talk about \g<rest>",
+    ),
+    (
+        r"i(?:'ve| have) (?:had|heard|read) enough (?:of|about) (?P<rest>.+)",
+        r"do not talk about \g<rest>",
+    ),
+    (
+        r"i (?:do not|don't|never) (?:ever )?want to (?:hear|see|read) "
+        r"(?P<rest>(?:the|your|any|an?) (?:name|word|phrase)s? .+)",
+        r"avoid \g<rest>",
+    ),
+    (
+        r"i (?:do not|don't) (?:want|like|need|wish)(?: to (?:see|get|have|hear|read))? "
+        r"(?:any )?(?P<rest>(?!to |you |it |your |that |the |about |of |us )[\w-]+(?: "
+        r"[\w-]+){0,3})",
+        r"no \g<rest>",
+    ),
+    (
+        r"i (?:want|like|need|prefer|would like|'d like) (?P<rest>(?:very |only )*"
+        r"(?!every|each|all|any|your|the|my|some|no)[a-z-]+ "
+        r"(?:answers?|repl(?:y|ies)|responses?))(?P<tail>.*)",
+        r"give \g<rest>\g<tail>",
+    ),
+    (
+        r"i (?:want|like|need|prefer|would like|'d like) (?P<rest>(?:my|your|the|all) "
+        r"(?:answers?|repl(?:y|ies)|responses?) .+)",
+        r"keep \g<rest>",
+    ),
 ]
+"""Moods, and the plain demand that each becomes."""
+_MOODS = [(re.compile(form, re.I), build) for form, build in _FORMS]
 _LEAD = re.compile(r"^(?:please|and|so|but|also|hey|hi|hello|ok(?:ay)?),? ", re.I)
 _FEAR = re.compile(
     r"(?:i|we|my|our|he|she|they)\b[^.,;?!]*?\b"
