@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
+from scripted import Scripted
 from selfteach import cli
 from selfteach.commands import teach
 from selfteach.commands.require import EXAM_NUMBERS
 from selfteach.config import FeedbackConfig
-from selfteach.generate.ask import Subject
+from selfteach.generate.ask import GeneratedPrompt, Subject
 from selfteach.materials.effect import Effect
 from selfteach.materials.rule import read_rule
 from selfteach.materials.situation import read_situation
@@ -100,6 +101,47 @@ def test_a_dry_run_shows_when_then_neighbors_and_what_decides() -> None:
     layman = understand("Use layman's terms for medical procedures.")
     found = describe_rule.describe_plan(layman, FeedbackConfig())
     assert found["decided_by"] == "the best calibrated judge"
+
+
+def test_a_dry_run_says_what_an_indirect_rule_is_read_as() -> None:
+    config = FeedbackConfig()
+    found = describe_rule.describe_text("My son hates clowns. Never mention them.", config)
+    assert found["read_as"] == "Never mention clowns."
+    assert "read_as" not in describe_rule.describe_text("Never mention clowns.", config)
+    bees = understand("Please don't bring bees up.", topic="bees")
+    assert not any("read as" in line for line in describe_reading(bees, ""))
+    bees = understand("I have a fear of bees, so please don't bring them up.", topic="bees")
+    assert "the rule is read as: please don't bring bees up." in describe_reading(bees, "")
+
+
+def test_a_dry_run_says_in_which_language_the_requests_are() -> None:
+    config = FeedbackConfig()
+    found = describe_rule.describe_text("Sprich niemals über Fußball.", config)
+    assert found["language_of_requests"].startswith("English")
+    found = describe_rule.describe_text("Never talk about football.", config)
+    assert "language_of_requests" not in found
+
+
+def test_a_previewed_request_in_scope_names_the_subject() -> None:
+    weather = understand("When I ask about the weather, be brief.", topic="the weather")
+    is_good = describe_rule.make_filter(weather)
+    asked = [GeneratedPrompt("How is the weather in May?", "target", "", "weather")]
+    asked.append(GeneratedPrompt("How do I pick a color?", "target", "", "weather"))
+    assert list(map(is_good, asked)) == [True, False]
+    assert is_good(GeneratedPrompt("How do I pick a color?", "near", "", "color"))
+
+
+def test_a_dry_run_shows_other_names_and_what_a_person_removes_or_adds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(describe_rule, "sketch_other_names", lambda *given: ["kitten", "Tom"])
+    cats = understand("Do not talk about cats.", topic="cats", check='not contains "cat"')
+    config = FeedbackConfig(also=("kitty",), not_also=("tom",))
+    model = Scripted(lambda request: "")
+    shown = describe_rule.show_other_names(cats, model, config)
+    assert shown.startswith("kitty, kitten (and what")
+    plain = FeedbackConfig(check='not contains "cat"')
+    assert "kitten" not in describe_rule.show_other_names(cats, model, plain)
 
 
 def test_a_dry_run_shows_a_request_in_scope_and_its_neighbor() -> None:

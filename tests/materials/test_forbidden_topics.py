@@ -6,6 +6,7 @@ import pytest
 
 from scripted import Scripted
 from selfteach.config import FeedbackConfig
+from selfteach.errors import DataError
 from selfteach.generate.ask import extract_topic
 from selfteach.judge.check import parse_check
 from selfteach.materials.effect import read_effect
@@ -62,12 +63,69 @@ from selfteach.methods.feedback.understand_rule import find_forbidden_topic
         ("Evita hablar de política.", ("política",)),
         ("Sprich nicht über Fußball.", ("Fußball",)),
         ("Ne parle pas de politique.", ("politique",)),
+        ("I'd rather you kept off the topic of snakes.", ("snakes",)),
+        ("It would be lovely if you could avoid mentioning work.", ("work",)),
+        ("Could you please not discuss my weight?", ("weight",)),
+        ("Would you mind not talking about taxes?", ("taxes",)),
+        ("You're forbidden from mentioning Dracula.", ("Dracula",)),
+        ("Under no circumstances are you to mention wages.", ("wages",)),
+        ("i am so tired of hearing about bitcoin", ("bitcoin",)),
+        ("Neither discuss taxes nor rent.", ("taxes", "rent")),
+        ("dont talk about aliens", ("aliens",)),
+        ("Let's put football aside.", ("football",)),
+        ("Steer all conversations away from death.", ("death",)),
+        ("Discussions of euthanasia are not welcome here.", ("euthanasia",)),
+        ("Please don't reply to anything about tanks.", ("tanks",)),
+        ("Desist from any discussion of the strike.", ("strike",)),
+        ("Don't mention anything regarding the audit.", ("audit",)),
+        ("Never discuss my brother Paul.", ("brother Paul",)),
+        ("Do not mention lottery numbers because I never win.", ("lottery numbers",)),
+        ("Ich will nicht, dass du über Katzen redest.", ("Katzen",)),
+        ("Bitte nicht über Geld sprechen.", ("Geld",)),
+        ("On ne parle pas de religion ici.", ("religion",)),
+        ("No quiero que hables de dinero.", ("dinero",)),
+        ("Non parlare mai di tasse.", ("tasse",)),
+        ("Evita di parlare di lavoro.", ("lavoro",)),
     ],
 )
 def test_a_rule_names_the_topics_that_it_forbids(rule: str, topics: tuple[str, ...]) -> None:
     effect = read_effect(rule)
     assert effect is not None
     assert effect.topics == topics
+
+
+def test_somebody_with_a_name_is_found_by_either() -> None:
+    found = read_effect("Never discuss my brother Paul.")
+    assert found is not None
+    assert found.check == 'not (contains "Paul" or contains "brother")'
+
+
+@pytest.mark.parametrize(
+    ("rule", "effect"),
+    [
+        ("I have a fear of bees, so please don't bring them up.", "please don't bring bees up."),
+        ("My son hates clowns. Never mention them.", "Never mention clowns."),
+        ("The divorce is a sore point, don't mention it.", "don't mention The divorce."),
+        ("Garlic? Never talk about it.", "Never talk about Garlic."),
+    ],
+)
+def test_a_pronoun_means_the_noun_of_the_reason(rule: str, effect: str) -> None:
+    assert read_rule(rule).effect == effect
+
+
+@pytest.mark.parametrize("rule", ["Never mention it.", "It rained. Don't talk about them."])
+def test_a_pronoun_that_nothing_explains_is_refused(rule: str) -> None:
+    with pytest.raises(DataError, match="without saying what that is") as caught:
+        read_rule(rule)
+    assert "Name the subject" in str(caught.value.cure)
+
+
+@pytest.mark.parametrize("topic", ["complete sentences", "bullet points", "jargon"])
+def test_what_texts_are_made_of_is_no_subject(topic: str) -> None:
+    rule = f"Do nothing for {topic}."
+    model = Scripted(lambda request: f" {topic}")
+    read = read_rule(rule)
+    assert find_forbidden_topic(model, read, read_effect(rule), FeedbackConfig()) == ""
 
 
 @pytest.mark.parametrize(

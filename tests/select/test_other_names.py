@@ -17,6 +17,7 @@ from selfteach.select.other_names import (
     is_name,
     quote,
     select_other_names,
+    sketch_other_names,
 )
 
 KNOWN = parse_check('not contains "football"')
@@ -48,6 +49,21 @@ def find(
     subject = Subject("football", siblings=("tennis",), candidates=tuple(names), kinds=kinds)
     model = scorer(names, explain)
     return select_other_names(model, model, subject, KNOWN, inside, near, elsewhere, 0)
+
+
+def test_names_that_need_no_answers_are_listed_often_and_explained_by_the_topic() -> None:
+    lists = {"Words": "soccer, tennis, goal, tea, ball,"}
+    said = {"soccer": "Soccer is football.", "goal": "It is a football word.", "tea": "A drink."}
+
+    def answer(request: Request) -> str:
+        prompt = str(request.prompt)
+        if request.stage == "subject":
+            return lists["Words"] if prompt.endswith("Words:") else "Rare,"
+        question = get_user_text(request.prompt)
+        return next((text for name, text in said.items() if name in question), "A thing.")
+
+    subject = Subject("football", siblings=("tennis",))
+    assert sketch_other_names(Scripted(answer), subject, KNOWN, 0) == ["soccer", "goal"]
 
 
 def test_a_name_is_what_tells_the_topic_surely_and_the_surest_comes_first() -> None:

@@ -79,6 +79,11 @@ def _split_top(check: str, word: str) -> list[str]:
     return [part.strip() for part in parts]
 
 
+_LETTERS = {r"\p{Lu}", r"\p{Ll}"}
+"""A text without both has no letters."""
+_UNITS = ("characters", "words", "sentences")
+
+
 def find_clash(first: str, second: str) -> tuple[Demand, Demand] | None:
     """Return a demand of each check that no answer can meet together, or None."""
     for one in list_demands(first):
@@ -92,8 +97,14 @@ def clash(one: Demand, other: Demand) -> bool:
     """Return whether no answer can meet both demands."""
     if one.name == other.name and _fold(one) == _fold(other):
         return one.negated != other.negated
-    if one.negated or other.negated:
-        return False
+    if one.negated != other.negated:
+        forbidden, wanted = (one, other) if one.negated else (other, one)
+        is_text = wanted.name in ("starts", "ends", "contains") and forbidden.name == "contains"
+        return (
+            is_text and re.search(rf"\b{re.escape(_fold(forbidden))}\b", _fold(wanted)) is not None
+        )
+    if one.negated:
+        return {one.value, other.value} == _LETTERS and one.name == other.name == "regex"
     if one.name == other.name == "format":
         return True
     if one.name == other.name and one.name in _ONE_VALUE:
@@ -116,6 +127,9 @@ def _agree(one: Demand, other: Demand) -> bool:
 def _leave_no_room(least: Demand, most: Demand) -> bool:
     """Return whether a lower bound is above an upper bound of the same unit."""
     unit = least.name.removeprefix("min_")
-    if least.name == unit or most.name != f"max_{unit}":
+    if least.name == unit or not most.name.startswith("max_"):
         return False
-    return int(least.value) > int(most.value)
+    other = most.name.removeprefix("max_")
+    # a sentence has a word or more, and a word has a character or more
+    is_comparable = _UNITS.index(unit) >= _UNITS.index(other)
+    return is_comparable and int(least.value) > int(most.value)

@@ -21,7 +21,8 @@ from selfteach.materials.forbidden_topics import (
 from selfteach.materials.inflection import to_singular
 from selfteach.materials.other_languages import read_other_effect
 from selfteach.materials.pictures import ANY_EMOJI, EMOJI_CHAR, check_pictures
-from selfteach.materials.scope import split_rule_sentences
+from selfteach.materials.plain_demand import to_plain_demand
+from selfteach.materials.scope import split_rule_sentences, to_imperative
 from selfteach.materials.statement import check_statement, make_sentence
 
 MAX_SENTENCE = 400
@@ -77,14 +78,25 @@ def _join_effects(effects: list[Effect]) -> Effect:
 
 def _read_sentence(sentence: str) -> Effect | None:
     """Return the effect of one sentence, or of two demands that "and" joins."""
-    text = re.sub(r"\s+", " ", sentence).strip().rstrip(".!;").strip()
+    text = to_plain_demand(re.sub(r"\s+", " ", sentence)).strip().rstrip(".!;").strip()
     text = text.replace("’", "'").replace("“", '"').replace("”", '"')
     if len(text) > MAX_SENTENCE:
         return None
     return _match_form(text) or _read_joined(text) or _read_other_language(text)
 
 
+_TITLE = re.compile(
+    r"(?!(?:when|if|on|in|at|for|with|during|while)\b)[^:\"']{1,40}: (?P<rest>.+)", re.I
+)
+
+
 def _match_form(text: str) -> Effect | None:
+    """Return the effect of a sentence that is of one form, or of one after a heading."""
+    title = _TITLE.fullmatch(text)
+    return _match_bare_form(text) or (_match_bare_form(title["rest"]) if title else None)
+
+
+def _match_bare_form(text: str) -> Effect | None:
     """Return the effect of a sentence that is of one form."""
     text = _POLITE_LEAD.sub("", to_demand(_POLITE_LEAD.sub("", _POLITE_TAIL.sub("", text))))
     for pattern, build in _FORMS:
@@ -99,7 +111,7 @@ def _match_form(text: str) -> Effect | None:
 
 def _read_joined(text: str) -> Effect | None:
     """Return the effect of "be brief and use emoji": both demands must be recognized."""
-    joints = list(re.finditer(r",? (?:and|but) |, ", text))
+    joints = list(re.finditer(r",? (?:and|but) |, | (?=no \w)", text))
     for found in joints if len(joints) <= MAX_JOINTS else ():
         first = _match_form(text[: found.start()])
         second = _read_sentence(text[found.end() :]) if first else None
@@ -116,19 +128,32 @@ def _read_other_language(text: str) -> Effect | None:
 
 _POLITE_TAIL = re.compile(
     r"(?:,? (?:from (?:now|here) on|at all times|no matter what|in (?:the )?future|without "
-    r"exception|if you (?:can|please)|(?<=, )always))+$",
+    r"exception|whatsoever|of any kind|(?:at least )?once(?: or more)?|"
+    r"per (?:answer|reply|response|message)|if you (?:can|please)|please|(?<=, )(?:always|ever)|"
+    r"(?:in|"
+    r"within|throughout|for|with) "
+    r"(?:(?:all|each|every|any|of|your|my|the) )+(?:answers?|repl(?:y|ies)|responses?)))+$",
     re.I,
 )
 _DEMAND = re.compile(
-    r"(?:(?:all|any|every|each|your|the) )+(?:of your |own )?(?:answers?|repl(?:y|ies)|responses?|"
-    r"messages?) (?:(?:must|should|shall|may|can|have to|has to|needs? to|ought to|are to|is to)"
+    r"(?:(?:(?:all|any|every|each|your|the|my|these) )*(?:of your |own )?(?:answers?|repl(?:y|ies)|"
+    r"responses?|messages?)|it|everything|(?:what|whatever) you (?:say|write)|everything you "
+    r"(?:say|"
+    r"write)) (?:(?:must|should|shall|may|can|have to|has to|needs? to|ought to|are to|is to)"
     r"(?: (?P<not>not|never))?|(?P<only>only|always|never)) (?:only |always )*(?P<rest>.+)",
     re.I,
 )
 
 
 def to_demand(text: str) -> str:
-    """Return "each answer must start with X" as "start with X"."""
+    """Return "each answer must start with X", or "each answer starts with X", as "start with X"."""
+    if placed := _PLACED.fullmatch(text):
+        edge = placed["edge"] or placed["word_edge"]
+        verb = "start" if edge.lower() in ("start", "beginning", "top", "first") else "end"
+        return f"{verb} with {placed['what'] or placed['word']}"
+    if told := _TOLD_DEMAND.fullmatch(text):
+        return to_imperative(told["rest"])
+    text = re.sub(r"^(start|begin|finish|end|close) (?:off|out|up) ", r"\1 ", text, flags=re.I)
     text = re.sub(
         r"^(?:i want|i(?:'d| would) like) ((?:all |any |every |each |your )+\w+) to ",
         r"\1 must "
@@ -140,17 +165,44 @@ def to_demand(text: str) -> str:
     if not match:
         return text
     is_negated = match["not"] or (match["only"] or "").lower() == "never"
-    return f"do not {match['rest']}" if is_negated else match["rest"]
+    rest = re.sub(
+        r"^be (?:written|given|answered|phrased) (?=in |as |with)", "answer ", match["rest"]
+    )
+    return f"do not {rest}" if is_negated else rest
 
 
+_PLACED = re.compile(
+    r"(?:put|add|place|write|use|include|have|insert|append|say) (?P<what>.+?) at the (?:very )?"
+    r"(?P<edge>start|beginning|top|end|bottom)(?: of (?:it|them|(?:(?:all|each|every|any|of|the|"
+    r"your|"
+    r"my) )*(?:answers?|repl(?:y|ies)|responses?|messages?)))?|"
+    r"the (?P<word_edge>first|last) (?:word|words|thing|sentence)(?: (?:of|in) (?:(?:all|each|"
+    r"every|"
+    r"any|of|the|your|my) )*(?:answers?|repl(?:y|ies)|responses?|messages?))? (?:(?:must|should|"
+    r"has "
+    r"to|needs to) (?:always )?be|is(?: always)?) (?P<word>.+)",
+    re.I,
+)
+"""What stands at an edge of the answer: "put a star at the end of every answer"."""
+_TOLD_DEMAND = re.compile(
+    r"(?:(?:all|any|every|each|your|my|the) )+(?:of your |own |single )*(?:answers?|repl(?:y|"
+    r"ies)|responses?|messages?) "
+    r"(?:always )?(?P<rest>(?:is|are|has(?! to )|have(?! to )|starts?|begins?|ends?|closes?|"
+    r"finish(?:es)?|"
+    r"contains?|includes?|uses?|stays?) .+)",
+    re.I,
+)
 _POLITE_LEAD = re.compile(
-    r"^(?:(?:(?:note|rule|answers?|replies|length|style|format|language):|please|kindly|always|"
+    r"^(?:(?:(?:(?:all|your|my|the) )*(?:note|rule|answers?|repl(?:y|ies)|responses?|length|style|"
+    r"format|language):|please|kindly|always|"
     r"only ever|(?:only )?then|just|simply|whatever (?:happens|you do)|"
     r"from now on|"
-    r"only (?=use|answer|reply|respond|write|speak|talk|start|end)|"
+    r"only(?= (?:use|answer|reply|respond|write|speak|talk|start|end)\b)|"
     r"try to|remember to|"
     r"you (?:must|should|shall|are to|need to|have to)(?! not)|make sure "
-    r"(?:to|that you)|be sure to|(?:can|could|would|will) you(?: please)?|"
+    r"(?:to|that you)|(?:make sure|ensure|see to it)(?: that)?(?= (?:your|each|every|all|the|my|"
+    r"any|"
+    r"it)\b)|be sure to|(?:can|could|would|will) you(?: please)?|"
     r"i (?:want|would like) you to|(?:in|for) (?:all|every|each|any|your)(?: of)?(?: your)? "
     r"(?:answers?|repl(?:y|ies)|responses?)),? )+",
     re.I,
@@ -198,6 +250,11 @@ _AT_MOST = (
     "max",
     "or less",
     "or fewer",
+    "tops",
+    "no more",
+    "and no more",
+    "not more",
+    "at the most",
 )
 _AT_LEAST = ("at least", "no fewer than", "no less than", "a minimum of", "minimum", "or more")
 _OVER = ("more than", "longer than", "over")
@@ -207,6 +264,20 @@ _EXACT = ("exactly", "only", "just", "long")
 
 def _parse_count(text: str) -> int:
     return _NUMBERS[text.lower()] if text.lower() in _NUMBERS else int(text)
+
+
+def _name_unit(word: str) -> str:
+    """Return the unit of a bound as checks name it. A line is a sentence: a line break ends one."""
+    unit = word.lower().rstrip("s") + "s"
+    return "sentences" if unit == "lines" else unit
+
+
+def _check_range(match: re.Match[str]) -> str | None:
+    """Return the check of "between 10 and 20 words" and "two to three sentences"."""
+    least = _parse_count(match["least"] or match["least_bare"])
+    most = _parse_count(match["most"])
+    unit = _name_unit(match["unit"])
+    return f"min_{unit}={least} and max_{unit}={most}" if least <= most else None
 
 
 def _forbid_topics(match: re.Match[str]) -> Effect | None:
@@ -220,9 +291,10 @@ def _check_bound(match: re.Match[str]) -> str | None:
 
     "in 20 words" and "in one sentence" are upper bounds.
     """
-    bound = (match["before"] or match["after"] or "").lower()
+    groups = match.groupdict()
+    bound = (groups.get("before") or groups.get("after") or "").lower()
     count = _parse_count(match["count"])
-    unit = match["unit"].lower().rstrip("s") + "s"
+    unit = _name_unit(match["unit"])
     if bound in _AT_LEAST or bound in _OVER:
         return f"min_{unit}={count + (bound in _OVER)}"
     if bound in _UNDER:
@@ -234,7 +306,7 @@ def _check_bound(match: re.Match[str]) -> str | None:
 
 def _check_forbidden_bound(match: re.Match[str]) -> str | None:
     """Return the check of "not more than" or "not fewer than"."""
-    unit = match["unit"].lower().rstrip("s") + "s"
+    unit = _name_unit(match["unit"])
     side = "max" if match["before"].lower() in _OVER else "min"
     return f"{side}_{unit}={_parse_count(match['count'])}"
 
@@ -264,6 +336,7 @@ _MARKS = {
         r'regex "\\b(?:[a-z]\\.){2,}|\\b(?:etc|approx|vs|dept|misc|info|asap|ASAP|FYI|BTW|LOL)\\b|'
         r'\\b[A-Z]{2,5}\\b"'
     ),
+    "punctuation(?: mark)?": r'regex "[.,;:!?…]"',
     "ellips[ie]s": r'regex "…|\\.{3}"',
     "first person(?: pronoun)?": r'regex "\\b(?:I|[Mm]e|[Mm]y|[Mm]ine|[Mm]yself)\\b"',
     "(?:pronoun |word )?i": r'regex "\\bI\\b"',
@@ -317,7 +390,8 @@ def _check_edge(name: str, value: str) -> str | None:
     ):
         return f'{name} "{"?" if "question" in value.lower() else "!"}"'
     plain = re.fullmatch(r"[^\W\d_]+(?:[ ,'-]+[^\W\d_]+){0,3}[!?]?", value)
-    if plain and value[0].isupper() and not VAGUE.search(value):
+    is_literal = all(word[0].isupper() for word in value.split())
+    if plain and value[0].isupper() and (is_literal or not VAGUE.search(value)):
         return f"{name} {quote_value(value)}"
     return None
 
@@ -350,7 +424,8 @@ _LANGUAGES = {
 }
 _REPLIES = r"(?:answers?|repl(?:y|ies)|responses?|messages?)"
 _ANSWER = (
-    r"(?:(?:give (?:me|us|them)|explain it|describe it|discuss it|present it|answer|reply|respond|"
+    r"(?:(?:give (?:me|us|them)|(?:explain|describe|discuss|present) (?:it|this|them|yourself|"
+    r"everything|your (?:answers?|reasoning|thoughts|reasons))|answer|reply|respond|"
     r"write|speak|talk|"
     r"stay|be|remain)(?: (?:me|only|always|every "
     r"question|all questions|questions))?"
@@ -361,30 +436,38 @@ _ANSWER = (
 )
 _NOT = (
     rf"(?:(?:your {_REPLIES} )?(?:do not|don't|never|must not|should "
-    r"not)(?: ever)?|no|avoid|without|not|refrain from|stop)"
+    r"not)(?: ever)?|(?:(?:use|include|add|put|have|write|give|with) )?no|avoid|"
+    rf"(?:{_ANSWER} |do it )?without|not|refrain from|stop)"
 )
 _USE = r"(?:use|using|write|writing|include|including|give|giving|contain|make|making|put|have|add)"
 _WHERE = (
     r"(?: (?:in|within|from|per|(?:to|at)(?: the end of)?) "
-    rf"(?:(?:your|any|all|the|every|each|an?) )?{_REPLIES}| at all| "
+    rf"(?:(?:your|any|all|of|the|every|each|an?) )*{_REPLIES}| at all| "
     r"ever| please)?"
 )
-_COUNT = (
-    rf"(?P<count>\d{{1,4}}|{'|'.join(sorted(_NUMBERS, key=len, reverse=True))}) "
-    r"(?:(?:short|brief|simple|full|complete) )?(?P<unit>words?|sentences?|characters?)"
+_NUMBER = rf"(?:\d{{1,4}}|{'|'.join(sorted(_NUMBERS, key=len, reverse=True))})"
+_UNIT = (
+    r"(?:(?:short|brief|simple|full|complete) )?(?P<unit>words?|sentences?|characters?|lines?)"
+    r"(?: (?:of text|in length))?"
 )
-_AFTER = rf"(?: (?P<after>{'|'.join((*_AT_MOST, *_AT_LEAST, *_EXACT))}))?"
+_COUNT = rf"(?P<count>{_NUMBER})[ -]{_UNIT}"
+_RANGE = (
+    rf"(?:between (?P<least>{_NUMBER}) and|(?:from )?(?P<least_bare>{_NUMBER}) ?(?:to|or|-|–)) ?"
+    rf"(?P<most>{_NUMBER}) {_UNIT}"
+)
+_AFTER = rf"(?:,? (?P<after>{'|'.join((*_AT_MOST, *_AT_LEAST, *_EXACT))}))?"
 _MARK = rf"(?:(?:any |an? |no )?(?:{'|'.join(_MARKS)})s?)"
 _BEFORE = "|".join((*_AT_MOST, *_AT_LEAST, *_OVER, *_UNDER, *_EXACT))
 _LIST = r"(?:any |an? )?(?:(?:bullet(?:ed)?|numbered)[- ]?(?:points?|lists?)?|bullets|lists?)"
 _JSON = rf"(?:{_ANSWER} (?:in|with|as|using)|use|output|return)"
 _SEPARATOR = r"(?:,? (?:or|and) |, |/)"
 _LOWER = r"lower[- ]?case"
-_UPPER = r"(?:upper[- ]?case|capitals?|all caps|block capitals)"
+_UPPER = r"(?:upper[- ]?case|capitals?|(?:all )?caps|block capitals)"
 _ALL = r"(?: (?:everything|it all|all (?:text|words|answers)))?"
 _LETTERS = r"(?: letters?| only| characters?)*"
+_EACH = r"(?:(?:all|each|every|any|one|single|of|the|your|my|our) )+"
 _LEADS_TO = (
-    rf"(?:(?:it|them|(?:your|all|all your|every|each|the|any) {_REPLIES}) )?(?:with|by saying|by "
+    rf"(?:(?:it|them|{_EACH}{_REPLIES}) )?(?:with|by saying|by "
     r"writing|saying) "
 )
 _WITH = (
@@ -401,16 +484,22 @@ _LETTER_CHECK: Build = lambda match: f'not regex "(?i){match["letter"].lower()}"
 
 _NAMED = r"(?P<names>[a-z ,/-]{0,80})"
 _PICTURES = rf"(?:{EMOJI_CHAR}|\u200d)+"
+_PICTURE_NAMES = (
+    r"(?:hearts?|kiss(?:es)?|smil(?:ey|ies|eys)|thumbs up)(?: (?:or|and) (?:an? )?"
+    r"(?:hearts?|kiss(?:es)?|smil(?:ey|ies|eys)))?"
+)
 _PICTURE_JOIN = r"(?:,? (?:or|and|and/or) |, ?|/| )"
 
 
 def _check_emoji(match: re.Match[str]) -> str | None:
     """Return the check of "use a heart or kiss emoji" and of "end with 😘"."""
-    groups = match.groupdict()
-    verb = (groups.get("edge") or "").lower()
+    groups = {name: text for name, text in match.groupdict().items() if text}
+    if re.match("no ", groups.get("names", "")):
+        return None
+    verb = groups.get("edge", "").lower()
     edge = "start" if verb in ("start", "begin", "open") else "end" if verb else ""
-    drawn = re.findall(_PICTURES, groups.get("drawn") or "")
-    named = re.sub(r"\b(?:emojis?|emoticons?)\b", "", groups.get("names") or "").strip()
+    drawn = re.findall(_PICTURES, groups.get("drawn", ""))
+    named = re.sub(r"\b(?:emojis?|emoticons?)\b", "", groups.get("names", "")).strip()
     names = [name for name in re.split(r"\s*(?:,|/|\b(?:or|and)\b)\s*", named) if name]
     names = [name for name in names if name not in ("a", "an", "some", "cute", "funny", "nice")]
     return check_pictures([*drawn, *names], edge)
@@ -428,8 +517,9 @@ def _check_no_word(match: re.Match[str]) -> str | None:
     return None if VAGUE.search(word) else f"not contains {quote_value(word)}"
 
 
-_NEW = r"""(?:["'](?P<new>[^"']+)["']|(?P<new_bare>[\w&-]+))"""
-_OLD = r"""(?:["'](?P<old>[^"']+)["']|(?P<old_bare>[\w&-]+))"""
+_INNER = r"""(?:[^"']|(?<=\w)'(?=\w))+"""
+_NEW = rf"""(?:["'](?P<new>{_INNER})["']|(?P<new_bare>[\w&-]+))"""
+_OLD = rf"""(?:["'](?P<old>{_INNER})["']|(?P<old_bare>[\w&-]+))"""
 _ABSTRACT = re.compile(
     r"(?:words?|digits?|numbers?|numerals?|lists?|bullets?|sentences?|paragraphs?|facts?|humou?r|"
     r"names?|emojis?|letters?|it|them|this|that|me|us|you|prose|text|jargon|examples?)",
@@ -468,7 +558,8 @@ _LITERALLY = r"""(?:"(?P<double>[^"]+)"|'(?P<single>[^']+)')"""
 
 def _check_literal(match: re.Match[str]) -> str:
     """Return the check of "use the word "please"": it must occur."""
-    return f"contains {quote_value((match['double'] or match['single']).rstrip('.!'))}"
+    value = next(value for value in match.groups() if value)
+    return f"contains {quote_value(value.rstrip('.!'))}"
 
 
 def _check_said(match: re.Match[str]) -> str | None:
@@ -489,6 +580,13 @@ def _check_recommended(match: re.Match[str]) -> str | None:
     """Return the check of what must be recommended: "taking the train" is about the train."""
     what = re.sub(r"^[a-z]+ing (?=\w)", "", match["what"])
     return check_statement(what) if len(what.split()) <= 6 else None
+
+
+def _check_most_marks(match: re.Match[str]) -> str | None:
+    """Return the check of "never use more than one exclamation mark"."""
+    one = re.fullmatch(r'contains "(.)"', _check_marked(match))
+    most = _parse_count(match["most"])
+    return f'not regex "([{one[1]}][^{one[1]}]*){{{most + 1}}}"' if one and most else None
 
 
 def _check_marked(match: re.Match[str]) -> str:
@@ -518,11 +616,19 @@ _HANDED = re.compile(
     r"[a-z -]+?)[:,]? (?P<value>\S*\d\S*(?: .+)?|\S+@\S+|\S+\.\S{2,}|\"[^\"]+\")(?: to .+)?",
     re.I,
 )
+_HANDED_BARE = re.compile(
+    rf"(?:give|send|offer|share|provide|show)(?:{_WHOM_TOLD})?(?: with)? "
+    r"(?P<value>\S*\d\S*|\S+@\S+|(?:https?://|www\.)\S+)",
+    re.I,
+)
+_REFERRED = re.compile(
+    rf"(?:direct|redirect|refer|point|send|steer)(?:{_WHOM_TOLD}) to (?P<where>.+)", re.I
+)
 _ASKED_FOR = re.compile(
     rf"ask(?:{_WHOM_TOLD})? for (?:their|the|an?|his|her|your) (?P<what>[\w' -]+)", re.I
 )
 _QUOTED_ANSWER = re.compile(
-    rf"{_TELLING}(?:{_WHOM_TOLD})?(?: back| only| just)?[:,]? "
+    rf"{_TELLING}(?:{_WHOM_TOLD})?(?: back| only| just)*(?P<wholly> with)?[:,]? "
     r"(?:\"(?P<double>[^\"]+)\"|'(?P<single>.+)')",
     re.I,
 )
@@ -539,20 +645,31 @@ _SAY_THAT = re.compile(
 )
 
 
+_DEMANDS = re.compile(r"(?:do|don't|never|always|use|answer)\b", re.I)
+
+
 def _read_statements(parts: list[str]) -> Effect | None:
-    """Return the effect of "say that we close at six"; sentences that follow are said too."""
+    """Return the effect of "say that we close at six"; sentences that follow are said too, but for
+    those of a recognized form.
+    """
     if not parts:
         return None
     first = _POLITE_LEAD.sub("", parts[0].strip().rstrip(".!;"))
-    said = _read_clause(" ".join(first.replace("’", "'").split()))
-    if not said or any(re.match(r"(?:do|never|always|use|answer)\b", p, re.I) for p in parts[1:]):
+    first = " ".join(first.replace("’", "'").split())
+    said = _read_clause(first)
+    read = [(part, _read_sentence(part)) for part in parts[1:]]
+    demands = [effect for _, effect in read if effect]
+    others = [part for part, effect in read if not effect]
+    if not said or any(_DEMANDS.match(part) for part in others):
         return None
-    clauses = [said, *parts[1:]]
-    clauses = [clause.rstrip(" .!") for clause in clauses]
+    clauses = [clause.rstrip(" .!") for clause in (said, *others)]
     check = check_statement(" ".join(clause[:1].lower() + clause[1:] for clause in clauses))
+    if _QUOTED_ANSWER.fullmatch(first) and not others:
+        check = f"contains {quote_value(clauses[0])}"
     if not check:
         return None
-    return Effect(check, statement=" ".join(make_sentence(clause) for clause in clauses))
+    stated = Effect(check, statement=" ".join(make_sentence(clause) for clause in clauses))
+    return _join_effects([stated, *demands]) if demands else stated
 
 
 def _read_clause(text: str) -> str:
@@ -566,11 +683,15 @@ def _read_clause(text: str) -> str:
         return f"please {'do not ' if match['not'] else ''}{match['what']}"
     if match := _HANDED.fullmatch(text):
         return f"{match['what']} is {match['value']}"
+    if match := _HANDED_BARE.fullmatch(text):
+        return match["value"]
+    if match := _REFERRED.fullmatch(text):
+        return f"please contact {match['where']}"
     if match := _ASKED_FOR.fullmatch(text):
         return f"please tell me the {match['what']}"
     if match := _QUOTED_ANSWER.fullmatch(text):
         said = match["double"] or match["single"]
-        return said if len(said.split()) > 2 else ""
+        return said if len(said.split()) > 2 or match["wholly"] else ""
     return ""
 
 
@@ -612,6 +733,35 @@ _IT = rf"(?:it|them|things|yourself|(?:your|all|all your|every|each|the|my) {_RE
 
 _PATTERNS: list[tuple[str, Build | str]] = [
     (
+        rf"(?:(?:{_ANSWER}|use|have|be)(?: (?:in|with|to|using|within))? )?{_RANGE}"
+        rf"(?: long)?{_WHERE}",
+        _check_range,
+    ),
+    (
+        rf"(?:give|write|send|use)(?: (?:me|us|only|just))* {_COUNT} {_REPLIES}(?: only)?",
+        _check_bound,
+    ),
+    (rf"(?:only )?{_COUNT} {_REPLIES}(?: only)?", _check_bound),
+    (
+        rf"(?:{_ANSWER} |only )*(?:with )?(?:only |just |either )*yes or no(?: only)?",
+        'starts "Yes" or starts "No"',
+    ),
+    (
+        rf"{_NOT} (?:be |give |write |use |make )?(?:(?:so|too|very|overly|any|me) )*(?:long|"
+        rf"lengthy|"
+        rf"wordy|verbose|long-winded|rambling|ramble)(?: {_REPLIES}| sentences)?",
+        f"max_words={BRIEF_WORDS}",
+    ),
+    (
+        rf"{_NOT} (?:{_USE}|answer|reply|respond|speak|talk)(?: (?:in|to me in))? (?:any )?"
+        rf"(?P<language>{'|'.join(_LANGUAGES)}){_WHERE}",
+        lambda match: f"not {_LANGUAGE_CHECK(match)}",
+    ),
+    (
+        rf"{_NOT} (?:{_USE} )?(?:more|over) than (?P<most>{_NUMBER}) (?P<mark>{_MARK}){_WHERE}",
+        _check_most_marks,
+    ),
+    (
         (
             rf"(?:{_ANSWER} |use )(?:(?:in|with|to|using|within) "
             rf")?(?:(?P<before>{_BEFORE}) )?{_COUNT}{_AFTER}{_WHERE}"
@@ -626,10 +776,14 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     ),
     (
         rf"{_NOT} (?:(?:{_USE}|(?:answer|reply|respond|write|speak)(?: (?:in|with))?|go|be) )?"
-        rf"(?P<before>{'|'.join((*_OVER, *_UNDER))}) {_COUNT}{_WHERE}",
+        rf"(?P<before>{'|'.join((*_OVER, *_UNDER))}) {_COUNT}(?: long)?{_WHERE}",
         _check_forbidden_bound,
     ),
-    (rf"{_NOT} (?:{_USE} )?(?P<marks>{_MARK}(?:{_SEPARATOR}{_MARK})*){_WHERE}", _check_marks),
+    (
+        rf"{_NOT} (?:{_USE} )?(?P<marks>{_MARK}(?:{_SEPARATOR}{_MARK})*){_WHERE}"
+        r"(?:,? (?:(?:but )?(?:write|spell) (?:them|it) out)(?: in (?:words|letters|full))?)?",
+        _check_marks,
+    ),
     (
         rf"{_NOT} (?:{_USE} )?{_LIST}(?:{_SEPARATOR}{_LIST})*{_WHERE}",
         "not format=list",
@@ -645,7 +799,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         "format=list",
     ),
     (
-        rf"{_NOT} (?:ask|asking)(?: (?:me|us|the user|them))?"
+        rf"(?:{_NOT} (?:ask|asking)|ask no)(?: (?:me|us|the user|them))?"
         r"(?: (?:any|follow-?up|further|more|back))*"
         r"(?: questions?)?(?: back)?",
         'not contains "?"',
@@ -659,7 +813,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         "format=json",
     ),
     (
-        rf"{_ANSWER} (?:only )?in (?P<language>{'|'.join(_LANGUAGES)})(?: only)?",
+        rf"(?:{_ANSWER}|{_REPLIES}) (?:only )?in (?P<language>{'|'.join(_LANGUAGES)})(?: only)?",
         _LANGUAGE_CHECK,
     ),
     (
@@ -667,7 +821,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         r'not regex "\\p{Lu}"',
     ),
     (
-        rf"(?:{_ANSWER}|use)(?: only)?{_ALL}(?: in| with)? (?:all |only )?{_UPPER}{_LETTERS}",
+        rf"(?:(?:{_ANSWER}|use)(?: only)?{_ALL}(?: in| with)? )?(?:all |only )?{_UPPER}{_LETTERS}",
         r'not regex "\\p{Ll}"',
     ),
     (
@@ -679,6 +833,11 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         rf"(?P<edge>start|begin|open|end|finish|close|conclude) {_LEADS_TO}(?:an? |some )*"
         rf"(?:(?P<drawn>{_PICTURES}(?:{_PICTURE_JOIN}{_PICTURES})*)(?: emojis?)?|"
         rf"{_NAMED}(?:emojis?|emoticons?|smileys?|smil(?:ey|ing) faces?))",
+        _check_emoji,
+    ),
+    (
+        rf"(?P<edge>start|begin|open|end|finish|close|conclude|sign(?: off)?) {_LEADS_TO}"
+        rf"(?:an? |some )*(?P<names>{_PICTURE_NAMES})",
         _check_emoji,
     ),
     (rf"(?:start|begin|open) {_WITH}", _make_edge("starts")),
@@ -699,14 +858,15 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     *((form, _forbid_topics) for form in FORBIDDING_FORMS),
     (
         rf"(?:(?:do not|don't) (?:exceed|go over|use over)|never (?:exceed|go over)) {_COUNT}",
-        lambda match: f"max_{match['unit'].lower().rstrip('s')}s={_parse_count(match['count'])}",
+        lambda match: f"max_{_name_unit(match['unit'])}={_parse_count(match['count'])}",
     ),
     (
         rf"(?:limit (?:it|{_IT}) to|use) (?P<before>{_BEFORE})? ?{_COUNT}{_AFTER}{_WHERE}",
         _check_bound,
     ),
     (
-        rf"(?P<before>)?{_COUNT}(?: (?P<after>at most|max(?:imum)?|or less|or fewer|at least|"
+        rf"(?P<before>)?{_COUNT}(?:,? (?P<after>at most|tops|(?:and )?no more|max(?:imum)?|or "
+        rf"less|or fewer|at least|"
         rf"only|long))",
         _check_bound,
     ),
@@ -723,7 +883,8 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         _check_no_emoji,
     ),
     (
-        rf"(?:only )?(?:{_USE}|send|sprinkle(?: in)?|insert|with|sign(?: off)? with)(?: in)? "
+        rf"(?:only )?(?:{_USE}|send|sprinkle|insert|sneak|throw|drop|slip|work|with|"
+        rf"sign(?: off)? with)(?: in)? "
         r"(?:(?:some|an?|at least (?:one|an?)|one|a few|lots of|many|plenty of|several|any|cute|"
         r"funny|"
         rf"nice|matching|fitting|suitable|the|of) "
@@ -735,9 +896,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     (
         r"(?:use|add|include|send|put|throw in)(?: in)? (?:(?:an?|some|at least one|one|many|lots "
         r"of|"
-        r"little) )*(?P<names>(?:hearts?|kiss(?:es)?|smil(?:ey|ies|eys)|thumbs up)(?: (?:or|and) "
-        r"(?:an? )?"
-        rf"(?:hearts?|kiss(?:es)?|smil(?:ey|ies|eys)))?){_WHERE}",
+        rf"little) )*(?P<names>{_PICTURE_NAMES}){_WHERE}",
         _check_emoji,
     ),
     (
@@ -780,6 +939,12 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         _check_literal,
     ),
     (
+        r"(?:say|write|include|mention|use|contain|have|add|put)(?: the (?:word|name|hashtag) "
+        r"(?P<bare>[\w-]+)| (?P<tag>#\w+))"
+        rf"{_WHERE}",
+        _check_literal,
+    ),
+    (
         r"(?:use|include|add|put|write)(?: (?:at least (?:one|an?)|an?|one|some))? "
         rf"(?P<mark>(?:{'|'.join(_USED_MARKS)})s?){_WHERE}",
         _check_marked,
@@ -797,6 +962,12 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     ),
     (r"(?:include|name|add) (?P<what>(?:the name )?[A-ZÀ-Þ]\w+(?: [A-ZÀ-Þ]\w+)*)", _check_said),
     (r"(?:recommend|suggest|advise)(?: to)? (?P<what>.+)", _check_recommended),
+    (
+        rf"(?:ask|put|add|have) (?:(?:me|us|them|the user) )?(?:an?|one) (?:\w+-?\w* )?question "
+        rf"at the "
+        rf"end(?: of {_EACH}{_REPLIES})?",
+        'ends "?"',
+    ),
     (
         r"ask (?:(?:them|him|her|me|us|the user|the customer|back) )?(?:at least )?(?:an?|one) "
         r"(?:follow-up |counter |polite |friendly |short )?question(?: back)?",

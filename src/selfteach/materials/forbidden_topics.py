@@ -24,14 +24,17 @@ VAGUE = re.compile(
 """Words that are no part of a topic's name."""
 TOPIC_LEAD = re.compile(
     (
-        r"^(?:the )?(?:(?:topics?|subjects?|themes?) of |(?:word|term|phrase|name)s? "
-        r")|^anything (?:related to|about|to do with|concerning) "
+        r"^(?:(?:the|any|all|every) )*(?:(?:topics?|subjects?|themes?|discussions?|talk|mentions?|"
+        r"questions?) (?:of|about|on) |(?:word|term|phrase|name)s? "
+        r")|^(?:anything|everything) "
+        r"(?:related to|about|to do with|that has to do with|concerning|regarding|on|around) "
     ),
     re.I,
 )
 _LITERAL = re.compile(r"^(?:the )?(?:word|term|phrase|name)s? ", re.I)
 _TAIL = re.compile(
-    r"(?:,? (?:in any way|by name|at all|ever|any ?more|again|under any "
+    r"(?:,? (?:at all costs|altogether|completely|entirely|in any way|by name|at all|ever|any "
+    r"?more|again|under any "
     r"circumstances?|(?:to|with) me|please"
     r"|in (?:your|any) (?:answers?|repl(?:y|ies)|responses?)|in (?:front of|the presence of) me|"
     r"at any time|for any reason|whatsoever|from now on|even (?:when|if) .+|"
@@ -49,9 +52,13 @@ _NEVER = (
 )
 _TALK = (
     r"(?:(?:talk|speak)(?:ing)?(?: (?:to|with) (?:me|us|anyone|anybody))? (?:about|of)|"
-    r"(?:speculat|jok|rant|gossip|argu)(?:e|ing)? (?:about|on)|"
+    r"(?:speculat|jok|rant|gossip|argu|rambl|lectur|preach|chat|brag|babbl|moan)(?:e|ing)? "
+    r"(?:to me )?(?:about|on)|"
+    r"(?:go(?:ing)? on|tell(?:ing)?(?: me| us)?) about|"
+    r"(?:mak(?:e|ing) )?(?:any )?(?:references?|allusions?|mentions?) (?:to|of)|"
     r"discuss(?:ing)?|mention(?:ing)?(?! of )|writ(?:e|ing) about|refer(?:ring)? to|"
-    r"bring(?:ing)? up|(?:answer(?:ing)?|respond(?:ing)? to) (?:any )?questions? (?:about|on))"
+    r"bring(?:ing)? up(?! with)|(?:answer(?:ing)?|respond(?:ing)? to) (?:any )?questions? "
+    r"(?:about|on))"
 )
 _SAY = r"""(?:use|using|say|saying|write|writing)(?= (?:the (?:word|term|phrase|name)s? |["']))"""
 _TELL = r"(?:say|saying|tell(?:ing)?(?: me)?|writ(?:e|ing)|shar(?:e|ing)|know)"
@@ -70,10 +77,35 @@ _NOT_WANTED = (
     r"(?:i )?(?:do not|don't) (?:want|wish|like) (?:you to|to (?:hear|read|see) you)|"
     r"i(?:'d| would) (?:rather|prefer)(?: you)? not)"
 )
+_UNWANTED = (
+    r"(?:(?:(?:is|are) not|isn't|aren't) (?:welcome|wanted|allowed|permitted|acceptable|"
+    r"appropriate|okay|ok|"
+    r"a good (?:topic|subject)|"
+    r"(?:something|anything|things?) (?:(?:that )?(?:you|we) (?:should|may|can|must)|to) (?:ever )?"
+    r"(?:talk about|discuss|mention|bring up))(?: here)?)"
+)
 _BARRED = (
     r"(?:(?:is|are) (?:an? )?(?:no[- ]go|strictly forbidden|out of bounds|prohibited|not (?:a "
     r")?(?:topics?|subjects?)|not to be (?:mentioned|discussed|talked about|brought up))"
     r"(?: (?:topics?|subjects?|areas?))?)"
+)
+_FORBIDS = (
+    r"(?:desist|abstain|refrain|avoid|stop|do not|don't|never|must not|should not|no|not|without|"
+    r"cease|"
+    r"keep away|stay away|steer clear)"
+)
+_TALK_WORD = (
+    r"(?:talk(?:ing)?|speak(?:ing)?|discuss(?:ion|ions|ing)?|mention(?:s|ing)?|repl(?:y|ying|ies)|"
+    r"respond(?:ing)?|answer(?:s|ing)?|questions?|conversations?|chats?|comment(?:s|ing)?|say|"
+    r"saying|"
+    r"hear(?:ing)?|read(?:ing)?|remarks?|word|words|opinions?|views?|thoughts?|statements?|"
+    r"anything|something|everything|"
+    r"topics?|subjects?|themes?)"
+)
+_FILLER = (
+    r"(?:any|all|the|an?|single|to|from|with|in|me|us|ever|please|further|more|your|give|giving|"
+    r"make|"
+    r"making|start|starting|have|having|engage|engaging|enter|entering|offer|express|share|ask)"
 )
 FORBIDDING_FORMS = (
     rf"{_NEVER} (?:{_TALK}|{_SAY})[ :]+(?P<topic>.+)",
@@ -87,6 +119,11 @@ FORBIDDING_FORMS = (
     rf"(?:{_TALK}|(?:hear|read|see)(?: anything)? {_ABOUT}) (?P<topic>.+)",
     r"avoid (?=the (?:topic|subject|word|term|theme|phrase|name)s? |(?:anything|everything) "
     r"(?:related to|about|to do with|concerning) )(?P<topic>.+)",
+    r"(?:let's )?(?:leave|put|set) (?P<topic>.+?) (?:aside|alone|to one side)",
+    r"(?:keep your (?:mouth|lips) (?:shut|sealed)|shut up|zip it) about (?P<topic>.+)",
+    r"(?:steer|keep|turn|move|guide|lead) (?:(?:the|all|any|every|our|your) )*(?:conversations?|"
+    r"chats?|discussions?|talks?) (?:away from|clear of|off) (?P<topic>.+)",
+    r"(?P<topic>[\w' -]+)[:,] (?:never|do not|don't) go there",
     r"(?:keep|leave) (?P<topic>.+?) out(?: of (?:it|this|(?:your |the |all )*(?:answers?|repl(?:y|"
     r"ies)|"
     r"responses?|conversations?)))?",
@@ -94,7 +131,7 @@ FORBIDDING_FORMS = (
     rf"(?:(?:avoid|no|leave out|omit|skip|remove)(?= {_MENTIONS})|(?:steer|stay|keep) "
     rf"(?:clear of|away from|off)) (?:{_MENTIONS})?(?P<topic>.+)",
     rf"(?:keep|stay|remain|be) (?:quiet|silent|mum) {_ABOUT} (?P<topic>.+)",
-    rf"(?P<topic>.+?) (?:{_OFF_LIMITS}|{_BARRED})",
+    rf"(?P<topic>.+?) (?:{_OFF_LIMITS}|{_BARRED}|{_UNWANTED})",
     rf"{_NOT_WANTED} (?:{_TALK}|bring) (?P<topic>.+?)(?: up)?",
     rf"(?:there (?:must|should|may|shall) be )?(?:nothing|not a word|no (?:word|comments?|remarks?|"
     rf"content|jokes?|stories|questions?|{_KNOWLEDGE}))(?: at all)? {_ABOUT} (?P<topic>.+)",
@@ -111,8 +148,13 @@ FORBIDDING_FORMS = (
     r"(?:never|do not|don't) let (?P<topic>.+?) come up",
     r"(?P<topic>[\w' -]+)[?:,] (?:never|do not|don't) (?:mention|discuss|talk about|bring up)"
     r"(?: (?:it|them|that|those|him|her))?",
-    rf"{_PRETEND} (?:you (?:know|knew) nothing|you (?:do not|don't|did not|didn't) know anything) "
+    rf"(?:{_PRETEND} )?(?:you (?:know|knew) nothing|you (?:do not|don't|did not|didn't) know "
+    rf"anything) "
     r"about (?P<topic>.+)",
+    rf"{_PRETEND} you(?:'ve| have) never heard (?:of|about) (?P<topic>.+)",
+    rf"{_FORBIDS}(?: {_FILLER})*(?: {_TALK_WORD}(?: {_FILLER})*)+ (?:about|regarding|concerning|"
+    rf"on|of|"
+    r"related to|relating to|around) (?P<topic>.+)",
     rf"{_PRETEND} (?P<topic>.+?) (?:do not|don't|does not|doesn't|did not|didn't|never) "
     r"exist(?:ed)?",
 )
@@ -151,6 +193,38 @@ class ForbiddenTopics(NamedTuple):
     topics: tuple[str, ...]
 
 
+_PRONOUN = re.compile(r"(?:it|them|that|this|those|these|him|her|one)(?: (?:or|and) \w+)?", re.I)
+_SEPARATE_FORMS = [re.compile(form, re.I) for form in FORBIDDING_FORMS]
+
+
+def find_pronoun_topic(sentence: str) -> str:
+    """Return the pronoun that a sentence forbids instead of a topic: "Don't mention it."; or ""."""
+    text = sentence.replace("’", "'").strip(" .!")
+    matches = [match for form in _SEPARATE_FORMS if (match := form.fullmatch(text))]
+    topics = [_TAIL.sub("", match["topic"].strip()) for match in matches]
+    return next((topic for topic in topics if _PRONOUN.fullmatch(topic)), "")
+
+
+_TOLD_NAME = re.compile(
+    r"(?:my|our|his|her|their|the) (?P<role>[a-z][a-z'-]+(?: [a-z][a-z'-]+)?),? "
+    r"(?P<name>[A-ZÀ-Þ][\w'-]*(?: [A-ZÀ-Þ][\w'-]*)*)"
+)
+"""Somebody by relation and name: "my ex-husband Peter"."""
+
+
+_PART_OF_TEXT = re.compile(
+    r"(?:.* )?(?:answers?|repl(?:y|ies)|responses?|sentences?|words?|letters?|paragraphs?|lines?|"
+    r"lists?|characters?|spelling|punctuation|grammar|capitals?|markdown|headings?|bullets?|"
+    r"bullet points?|emojis?|questions?|language|tone|jargon|slang|preamble|filler|formatting)",
+    re.I,
+)
+
+
+def is_part_of_text(topic: str) -> bool:
+    """Return whether a topic is something that texts are made of: "complete sentences"."""
+    return _PART_OF_TEXT.fullmatch(topic) is not None
+
+
 def can_forbid(text: str) -> bool:
     """Return whether a text has a word that forbids: "Always talk about cats." has none."""
     return _FORBIDDING_WORD.search(text) is not None
@@ -170,6 +244,10 @@ def split_topics(text: str, sentence: str) -> ForbiddenTopics | None:
     found = []
     topics = []
     for part in re.split(r",? (?:or|and|nor) (?:about |of )?|, ", TOPIC_LEAD.sub("", text)):
+        if told := _TOLD_NAME.fullmatch(part.strip()):
+            topics.append(f"{told['role']} {told['name']}")
+            found += [f"contains {quote_value(name)}" for name in (told["name"], told["role"])]
+            continue
         part = re.sub(r"^(?:the|any|all|my|our) ", "", part.strip(), flags=re.I)
         quoted = re.fullmatch(r"""(["'])(.+)\1""", part)
         words = (quoted[2] if quoted else part).split()

@@ -1,4 +1,4 @@
-"""The commonest frames of rules in German, French and Spanish."""
+"""The commonest frames of rules in German, French, Spanish and Italian."""
 
 from __future__ import annotations
 
@@ -39,25 +39,26 @@ class ForeignScope(NamedTuple):
 
 _GENRES = {
     r"e-?mails?|mails?|courriels?|correos?(?: electrónicos?)?": "email",
-    r"nachrichten|nachricht|messages?|mensajes?|whatsapps?": "message",
+    r"nachrichten|nachricht|messages?|mensajes?|whatsapps?|messagg[io]": "message",
     r"sms|textnachrichten|textos?|textnachricht": "text message",
-    r"briefen?|brief|lettres?|cartas?": "letter",
-    r"rezepten?|rezept|recettes?|recetas?": "recipe",
-    r"gedichten?|gedicht|poèmes?|poemas?": "poem",
-    r"geschichten?|histoires?|contes?|cuentos?|historias?": "story",
-    r"zusammenfassung(?:en)?|résumés?|resúmen(?:es)?|resumen": "summary",
-    r"antworten|réponses?|respuestas?": "reply",
+    r"briefen?|brief|lettres?|cartas?|letter[ae]": "letter",
+    r"rezepten?|rezept|recettes?|recetas?|ricett[ae]": "recipe",
+    r"gedichten?|gedicht|poèmes?|poemas?|poesi[ae]": "poem",
+    r"geschichten?|histoires?|contes?|cuentos?|historias?|stori[ae]|raccont[io]": "story",
+    r"zusammenfassung(?:en)?|résumés?|resúmen(?:es)?|resumen|riassunt[io]": "summary",
+    r"antworten|réponses?|respuestas?|rispost[ae]": "reply",
 }
 _GENRE = rf"(?:{'|'.join(_GENRES)})"
 _DETERMINER = (
     r"(?:(?:meinen?|meiner|den|allen?|der|die|einer|einem|les|mes|des|tous|toutes|un|une|mon|ma|"
     r"los|"
-    r"las|mis|todos|todas|una|mi|el|la|tus) )*"
+    r"las|mis|todos|todas|una|mi|el|la|tus|gli|le|i|tutti|tutte|ogni|nei|nelle|negli) )*"
 )
-_TO = r"(?:an|für|mit|zu|über|à|au|aux|pour|avec|sur|a|al|para|con|sobre)"
+_TO = r"(?:an|für|mit|zu|über|à|au|aux|pour|avec|sur|a|al|para|con|sobre|alla|ai|alle|per|su)"
 _CONDITIONS = (
-    r"(?:(?:immer |jedes mal,? )?wenn|falls|sobald|quand|lorsque?|lorsqu'|si|dès que|"
-    r"chaque fois qu(?:e |')|cuando|siempre que|cada vez que)"
+    r"(?:(?:(?:immer |jedes mal,? )?wenn|falls|sobald|quand|lorsque?|si|dès que|"
+    r"chaque fois que|cuando|siempre que|cada vez que|quando|se|ogni volta che|appena)\b|"
+    r"(?:lorsqu|chaque fois qu|dès qu)')"
 )
 _IMPERATIVES = (
     r"(?:höchstens|mindestens|maximal|weniger als|nicht mehr als|au plus|au maximum|moins de|au "
@@ -70,7 +71,10 @@ _IMPERATIVES = (
     r"keine|bitte|ne|n'|réponds|répondez|écris|écrivez|utilise|utilisez|dis|dites|mentionne|reste|"
     r"sois|soyez|commence|termine|finis|parle|parlez|emploie|ajoute|recommande|jamais|no|nunca|"
     r"responde|responda|contesta|escribe|escriba|usa|use|utiliza|di|diga|menciona|sé|empieza|"
-    r"comienza|habla|hable|añade|recomienda|mantén|siempre|toujours|immer|por favor|s'il)"
+    r"comienza|habla|hable|añade|recomienda|mantén|siempre|toujours|immer|por favor|s'il|"
+    r"rispondi|risponda|scrivi|scriva|usa|usi|utilizza|di'|dì|dica|menziona|sii|inizia|comincia|"
+    r"finisci|termina|concludi|parla|parli|aggiungi|consiglia|rimani|resta|non|mai|sempre|"
+    r"al massimo|massimo|almeno|senza|evita|chiedi|metti)"
 )
 _STARTS = re.compile(rf"{_IMPERATIVES}(?![\w-])|n'", re.I)
 _NATIVE = re.compile(
@@ -78,19 +82,33 @@ _NATIVE = re.compile(
     r"lorsque|"
     r"lorsqu'|dès|pas|jamais|dans|avec|réponds|répondez|utilise|cuando|siempre|nunca|responde|usa|"
     r"hables?|en|los|las|mis|para|mit|bei|an|auf|antworte|schreibe?|verwende|benutze|sag|pour|des|"
-    r"les|est|écris|por|escribe|di|sois|sé|sei|si)\b|[äöüßéèêàçñ¿¡]",
+    r"les|est|écris|por|escribe|di|sois|sé|sei|si|quando|non|mai|sempre|rispondi|scrivi|scrivo|"
+    r"al|alla|nei|nelle|qualcuno|che|mio|mia|massimo|ich|du|je|tu|jemand|quelqu|alguien|mon|ma)\b|"
+    r"[äöüßéèêàçñ¿¡ìòù]",
+    re.I,
+)
+_SURELY_NATIVE = re.compile(
+    r"^[^\"'«„]*\b(?:wenn|nicht|niemals|keine?[nr]?|quand|jamais|réponds|cuando|siempre|nunca|"
+    r"rispondi|quando|sempre)\b",
+    re.I,
+)
+_EVERYWHERE = re.compile(
+    r"^(?:in|dans|en|nelle) (?:(?:allen|toutes|todas|tutte|deinen|ihren|tes|vos|tus|sus|le|tue|sue|"
+    r"las|les) )*(?:antworten|réponses|respuestas|risposte),? ",
     re.I,
 )
 _PREFIX = re.compile(rf"{_CONDITIONS} ?(?P<scope>[^,]+(?:,[^,]+)*?), ?(?P<effect>.+)", re.I)
 _PREFIX_IN = re.compile(
-    rf"(?:in|bei|mit|für|dans|pour|avec|en|para|con) (?P<scope>.+?)(?:,| "
+    rf"(?:in|bei|mit|für|dans|pour|avec|en|para|con|nei|nelle|negli|per) (?P<scope>.+?)(?:,| "
     rf")\s?(?P<effect>{_IMPERATIVES}"
     r"(?![\w-]).+)",
     re.I,
 )
 _SUFFIX = re.compile(rf"(?P<effect>.+?),? {_CONDITIONS} ?(?P<scope>.+)", re.I)
 _SUFFIX_IN = re.compile(
-    rf"(?P<effect>.+?),? (?:in|dans|en) (?P<scope>{_DETERMINER}{_GENRE}(?: {_TO} .+)?)", re.I
+    rf"(?P<effect>.+?),? (?:in|dans|en|nei|nelle|negli) (?P<scope>{_DETERMINER}{_GENRE}(?: {_TO} "
+    rf".+)?)",
+    re.I,
 )
 
 
@@ -103,30 +121,45 @@ _MIDDLE_IN = re.compile(
 )
 
 
-def split_other_language(text: str) -> ScopedText | None:
+def split_other_language(
+    text: str, starts_english: Callable[[str], bool] = lambda text: False
+) -> ScopedText | None:
     """Split "Wenn SCOPE, EFFECT", "EFFECT quand SCOPE", "EFFECT en correos a SCOPE".
 
     The result is None for a sentence in another language.
+
+    Args:
+        starts_english: tells whether a text begins as an English effect: a condition in one
+            language may stand before an effect in the other.
     """
-    if len(_NATIVE.findall(text)) < 2:
+    if len(_NATIVE.findall(text)) < 2 and not _SURELY_NATIVE.search(text):
         return None
-    text = re.sub(r"^(?:bitte|s'il (?:te|vous) plaît|por favor),? ", "", text, flags=re.I)
+    text = _EVERYWHERE.sub("", _PLEASE.sub("", text))
     if match := _MIDDLE_IN.fullmatch(text):
         return ScopedText(match["scope"], f"{match['verb']} {match['rest']}")
     for form in (_PREFIX, _PREFIX_IN, _SUFFIX, _SUFFIX_IN):
         match = form.fullmatch(text)
-        if match and _STARTS.match(match["effect"].strip()):
-            effect = re.sub(r"^(?:dann|alors|entonces) ", "", match["effect"].strip())
+        if match is None:
+            continue
+        effect = re.sub(r"^(?:dann|alors|entonces|allora) ", "", match["effect"].strip())
+        is_clause = form in (_PREFIX, _SUFFIX)
+        if _STARTS.match(effect) or (is_clause and starts_english(effect)):
             return ScopedText(match["scope"].strip(), effect)
     return None
 
 
+_PLEASE = re.compile(
+    r"^(?:bitte|s'il (?:te|vous) plaît|por favor|per favore|per piacere|ti prego),? ", re.I
+)
 _SCOPE_TO = re.compile(
-    rf"{_DETERMINER}(?P<genre>{_GENRE}) (?:an|für|à|au|aux|pour|a|al|para) (?P<who>.+)", re.I
+    rf"{_DETERMINER}(?P<genre>{_GENRE}) (?:an|für|à|au|aux|pour|a|al|para|ai|alla|alle|per) "
+    r"(?P<who>.+)",
+    re.I,
 )
 _SCOPE_WRITE = re.compile(
     r"(?:ich |du |j'|je |tu |yo )?(?:an )?(?:(?P<before>.+?) (?:schreibe|schreibst|schreibt)|"
-    r"(?:écris|écrit|écrire|écrivez|escribo|escribes|escribir|escribas?) (?:à|au|aux|a|al) "
+    r"(?:écris|écrit|écrire|écrivez|escribo|escribes|escribir|escribas?|scrivo|scrivi|scrivere) "
+    r"(?:à|aux?|ad?|al(?:la|le|lo)?|ai) "
     r"(?P<who>.+))",
     re.I,
 )
@@ -138,6 +171,10 @@ _SCOPE_TOPIC = re.compile(
     r"| d'| les| la| le| l')+ ?(?P<fr>.+)|"
     r".*\b(?:pregunt\w+|hablen?|habla|preguntas?)(?: por| de| del| sobre| los| las| el| la)+ "
     r"(?P<es>.+)"
+    r"|(?:.*\b)?(?:chied\w+|domand\w+|parl\w+)(?: di| del| dei| degli| della| delle| su| sui| "
+    r"sugli| sulle| per|"
+    r" gli| le| la| il| lo| i| dell'| l')+ ?(?P<it>.+)"
+    r"|(?:ich |jemand |du )?(?:nach) (?P<de2>.+?) frag(?:e|t|st)|(?:es )?um (?P<de3>.+?) geht"
     r"|(?:réponses?|respuestas?|antworten|fragen)(?: über| zu| sur| sobre)+ (?P<of>.+))",
     re.I,
 )
@@ -148,7 +185,7 @@ def read_other_scope(scope: str) -> ForeignScope | None:
     if match := _SCOPE_TO.fullmatch(scope):
         return ForeignScope(_name_genre(match["genre"]), match["who"])
     if match := _SCOPE_TOPIC.fullmatch(scope):
-        return ForeignScope(topic=match["de"] or match["fr"] or match["es"] or match["of"])
+        return ForeignScope(topic=next(topic for topic in match.groups() if topic))
     if match := _SCOPE_WRITE.fullmatch(scope):
         return ForeignScope(addressee=match["before"] or match["who"])
     if match := re.fullmatch(rf"{_DETERMINER}(?P<genre>{_GENRE})", scope, re.I):
@@ -167,56 +204,90 @@ def _name_genre(word: str) -> str:
 _NUMBERS = {
     **dict.fromkeys(("ein", "eine", "einem", "einer", "einen", "un", "une", "una", "una sola"), 1),
     **dict.fromkeys(("einem einzigen", "einem kurzen", "une seule", "un solo"), 1),
-    **dict.fromkeys(("zwei", "deux", "dos"), 2),
-    **dict.fromkeys(("drei", "trois", "tres"), 3),
-    **dict.fromkeys(("vier", "quatre", "cuatro"), 4),
-    **dict.fromkeys(("fünf", "cinq", "cinco"), 5),
-    **dict.fromkeys(("sechs", "six", "seis"), 6),
-    **dict.fromkeys(("sieben", "sept", "siete"), 7),
-    **dict.fromkeys(("acht", "huit", "ocho"), 8),
-    **dict.fromkeys(("neun", "neuf", "nueve"), 9),
-    **dict.fromkeys(("zehn", "dix", "diez"), 10),
-    **dict.fromkeys(("zwanzig", "vingt", "veinte"), 20),
-    **dict.fromkeys(("dreißig", "trente", "treinta"), 30),
-    **dict.fromkeys(("vierzig", "quarante", "cuarenta"), 40),
-    **dict.fromkeys(("fünfzig", "cinquante", "cincuenta"), 50),
+    **dict.fromkeys(("un solo", "una", "un'", "una sola"), 1),
+    **dict.fromkeys(("zwei", "deux", "dos", "due"), 2),
+    **dict.fromkeys(("drei", "trois", "tres", "tre"), 3),
+    **dict.fromkeys(("vier", "quatre", "cuatro", "quattro"), 4),
+    **dict.fromkeys(("fünf", "cinq", "cinco", "cinque"), 5),
+    **dict.fromkeys(("sechs", "six", "seis", "sei"), 6),
+    **dict.fromkeys(("sieben", "sept", "siete", "sette"), 7),
+    **dict.fromkeys(("acht", "huit", "ocho", "otto"), 8),
+    **dict.fromkeys(("neun", "neuf", "nueve", "nove"), 9),
+    **dict.fromkeys(("zehn", "dix", "diez", "dieci"), 10),
+    **dict.fromkeys(("zwanzig", "vingt", "veinte", "venti"), 20),
+    **dict.fromkeys(("dreißig", "trente", "treinta", "trenta"), 30),
+    **dict.fromkeys(("vierzig", "quarante", "cuarenta", "quaranta"), 40),
+    **dict.fromkeys(("fünfzig", "cinquante", "cincuenta", "cinquanta"), 50),
 }
-_AT_LEAST = r"mindestens|wenigstens|au moins|au minimum|al menos|por lo menos|mínimo|como mínimo"
-_UNDER = r"weniger als|unter|moins de|sous|menos de|bajo"
-_EXACT = r"genau|exactement|exactamente"
+_AT_LEAST = (
+    r"mindestens|wenigstens|au moins|au minimum|al menos|por lo menos|mínimo|como mínimo|almeno|"
+    r"minimo"
+)
+_UNDER = r"weniger als|unter|moins de|sous|menos de|bajo|meno di|sotto le|sotto"
+_EXACT = r"genau|exactement|exactamente|esattamente"
 _AT_MOST = (
     r"höchstens|maximal|nicht mehr als|bis zu|au plus|au maximum|maximum|pas plus de|jusqu'à|"
-    r"como máximo|máximo|un máximo de|a lo sumo|no más de|hasta"
+    r"como máximo|máximo|un máximo de|a lo sumo|no más de|hasta|al massimo|massimo|non più di|"
+    r"fino a|un massimo di"
 )
 _UNITS = {
-    r"wörtern?|worten?|wort|mots?|palabras?": "words",
-    r"sätzen?|satz|phrases?|frases?|oración|oraciones": "sentences",
+    r"wörtern?|worten?|wort|mots?|palabras?|parol[ae]": "words",
+    r"sätzen?|satz|phrases?|frases?|oración|oraciones|fras[ei]": "sentences",
 }
 _COUNT = (
     rf"(?:(?P<bound>{_AT_LEAST}|{_UNDER}|{_EXACT}|{_AT_MOST}) )?(?:de )?"
     rf"(?P<count>\d{{1,4}}|{'|'.join(sorted(_NUMBERS, key=len, reverse=True))}) "
     rf"(?P<unit>{'|'.join(_UNITS)})(?: (?P<after>{_AT_LEAST}|{_AT_MOST}))?"
+    r"(?: (?:pro|par|por|per|je) (?:antwort|réponse|respuesta|risposta))?"
 )
 _ANSWER = (
-    r"(?:(?:bitte |immer |toujours |siempre )?(?:antworten? sie|antworte|schreiben? sie|schreibe?|"
+    r"(?:(?:bitte |immer |toujours |siempre |sempre )*(?:antworten? sie|antworte|schreiben? sie|"
+    r"schreibe?|"
     r"bleibe?|halte dich|verwende|verwenden sie|benutze|benutzen sie|réponds|répondez|écris|"
     r"écrivez|"
     r"utilise|utilisez|reste|emploie|responde|responda|contesta|conteste|escribe|escriba|usa|use|"
-    r"utiliza|mantente)(?: immer| bitte| nur| toujours| siempre)?(?: (?:in|mit|auf|en|avec|dans|"
-    r"con))?)"
+    r"utiliza|mantente|rispondi|risponda|scrivi|scriva|utilizza|parla|sprich|parle|habla)"
+    r"(?: (?:mir|me|mi|sie))?(?: immer| bitte| nur| toujours| siempre| sempre| solo| seulement)*"
+    r"(?: (?:in|mit|auf|en|avec|dans|con|usando|sotto))?)"
 )
 _LANGUAGES = {
-    "de": "deutsch|allemand|alemán",
-    "en": "englisch|anglais|inglés",
-    "fr": "französisch|français|francés",
-    "es": "spanisch|espagnol|español",
+    "de": "deutsch|allemand|alemán|tedesco",
+    "en": "englisch|anglais|inglés|inglese",
+    "fr": "französisch|français|francés|francese",
+    "es": "spanisch|espagnol|español|spagnolo",
     "it": "italienisch|italien|italiano",
 }
 _LANGUAGE = re.compile(
     rf"(?:{_ANSWER} )?(?:auf |en )?(?P<name>{'|'.join(_LANGUAGES.values())})", re.I
 )
 _TOPIC = re.compile(
-    r"(?:(?:sprich|rede|sprechen sie|reden sie|schreibe?|erzähle?)(?: bitte)? (?:nicht|nie|niemals|"
+    r"(?:(?:ich (?:möchte|will)(?: wirklich)? (?:nicht|nie),? dass (?:du|wir|sie) |(?:bitte "
+    r")?(?:nicht|nie"
+    r"|niemals|nicht mehr) |du sollst (?:nicht|nie) |wir wollen (?:nicht|nie) )"
+    r"(?:mehr )?(?:über|von) (?:den |die |das |dem |der )?(?P<de5>.+?) (?:sprichst|redest|"
+    r"schreibst|sprechen|"
+    r"reden|schreiben|diskutieren)|"
+    r"(?:kein(?:e|en)? (?:wort|worte|gespräche?|bemerkung(?:en)?)|nichts(?: mehr)?)(?: mehr)? "
+    r"(?:über|von|zu[rm]?) (?:den |die |das |dem |der )?(?P<de6>.+)|"
+    r"(?:on|nous) ne (?:parle|parlons|discute|discutons) (?:pas|jamais|plus) (?:de la |de l'|des |"
+    r"du |d'|"
+    r"de )(?P<fr4>.+?)(?: ici)?|"
+    r"(?:je ne (?:veux|souhaite) (?:pas|plus) (?:que tu parles|que vous parliez|entendre parler) )"
+    r"(?:de la |de l'|des |du |d'|de )(?P<fr5>.+)|"
+    r"(?:plus un mot|pas un mot) sur (?:la |le |les |l')?(?P<fr6>.+)|"
+    r"no quiero (?:que hables|que menciones|oír hablar|hablar)(?: de los| de las| de la| del| de| "
+    r"sobre| a)?"
+    r" (?P<es4>.+)|"
+    r"non (?:parlare|parli|parlarmi|discutere|menzionare|nominare|parliamo)(?: mai| più)*(?: dei| "
+    r"degli| "
+    r"delle| della| del| dell'| di| d'| il| la| lo| le| i| gli)? ?(?P<it>.+)|"
+    r"evita (?:di )?(?:parlare|menzionare|discutere|nominare|l'argomento|il tema)(?: dei| degli| "
+    r"delle| "
+    r"della| del| dell'| di)? ?(?P<it2>.+)|"
+    r"(?:non voglio (?:che tu parli|sentire parlare|parlare)|niente|nessuna parola)(?: dei| degli|"
+    r" delle| "
+    r"della| del| dell'| di| su)? ?(?P<it3>.+)|"
+    r"(?:sprich|rede|sprechen sie|reden sie|schreibe?|erzähle?)(?: bitte)? (?:nicht|nie|niemals|"
     r"nicht mehr) (?:über|von) (?:das thema |den |die |das |dem |der )?(?P<de>.+)|"
     r"(?:erwähne|erwähnen sie)(?: bitte)? (?:(?:nie|niemals|nicht|keine?n?) (?P<de2>.+)|"
     r"(?P<de3>.+) "
@@ -243,74 +314,113 @@ _TOPIC = re.compile(
 _NO = (
     r"(?:(?:(?:bitte )?(?:verwenden? sie|verwende|benutzen? sie|benutze|nutze|schreibe?) )?"
     r"(?:keinerlei|keine|nie|niemals)|n'(?:utilise|utilisez|emploie|écris) (?:pas|jamais)|sans|pas|"
-    r"(?:no|nunca) (?:uses?|utilices?|escribas?|pongas)|sin)(?: de| d'| des)?"
+    r"(?:no|nunca) (?:uses?|utilices?|escribas?|pongas)|sin|"
+    r"non (?:usare|usi|utilizzare|scrivere|mettere)(?: mai)?|senza|niente)(?: de| d'| des)?"
 )
 _USE = (
     r"(?:verwenden? sie|verwende|benutzen? sie|benutze|nutze|schreibe?|füge|utilise|utilisez|"
     r"ajoute|"
-    r"emploie|mets|usa|use|utiliza|añade|pon)(?: immer| toujours| siempre)?"
+    r"emploie|mets|usa|use|utiliza|añade|pon|utilizza|aggiungi|metti|inserisci)"
+    r"(?: immer| toujours| siempre| sempre)?"
 )
 _MARKS = {
-    r"ausrufezeichen|points? d'exclamation|signos? de (?:exclamación|admiración)": 'contains "!"',
-    r"fragezeichen|points? d'interrogation|signos? de interrogación": 'contains "?"',
-    r"kommas?|virgules?|comas?": 'contains ","',
-    r"zahlen|ziffern|chiffres|nombres|números|cifras|dígitos": r'regex "\\d"',
-    r"emojis?|emoticons?|émojis?": r'regex "[\\p{Emoji_Presentation}\\uFE0F]"',
-    r"listen|aufzählungen|stichpunkte|listes|puces|listas|viñetas": "format=list",
+    (
+        r"ausrufezeichen|points? d'exclamation|signos? de (?:exclamación|admiración)|"
+        r"punt[io] esclamativ[io]"
+    ): 'contains "!"',
+    (
+        r"fragezeichen|points? d'interrogation|signos? de interrogación|punt[io] interrogativ[io]"
+    ): 'contains "?"',
+    r"kommas?|virgules?|comas?|virgol[ae]": 'contains ","',
+    r"zahlen|ziffern|chiffres|nombres|números|cifras|dígitos|numeri|cifre": r'regex "\\d"',
+    r"emojis?|emoticons?|émojis?|faccine": r'regex "[\\p{Emoji_Presentation}\\uFE0F]"',
+    r"listen|aufzählungen|stichpunkte|listes|puces|listas|viñetas|elenchi|liste": "format=list",
 }
+_UPPER = (
+    r"großbuchstaben|groß|majuscules|lettres majuscules|mayúsculas|letras mayúsculas|maiuscol[oie]|"
+    r"lettere maiuscole"
+)
+_LOWER = (
+    r"kleinbuchstaben|klein|minuscules|lettres minuscules|minúsculas|letras minúsculas|"
+    r"minuscol[oie]|lettere minuscole"
+)
+_CASE = re.compile(
+    rf"(?:{_ANSWER} )?(?:alles |tout |todo |tutto )?(?:in |en |con |auf )?"
+    rf"(?:(?P<upper>{_UPPER})|(?P<lower>{_LOWER}))",
+    re.I,
+)
 _MARK = re.compile(rf" ?(?P<mark>{'|'.join(_MARKS)})", re.I)
 _HEART = re.compile(
-    rf"{_USE} (?:(?:ein|einen|immer|un|une|des) )*(?:herz(?:-?emojis?|en|chen)?|"
-    r"(?:emojis? (?:de )?|petit )?(?:cœurs?|coeurs?|coraz[oó]n(?:es|cito)?))(?: ein| hinzu)?",
+    rf"(?:{_USE} )?(?:(?:ein|einen|immer|bitte|toujours|siempre|sempre|un|une|des) "
+    rf")*(?:herz(?:-?emojis?|en|chen)?|"
+    r"(?:emojis? (?:de )?|petit )?(?:cœurs?|coeurs?|coraz[oó]n(?:es|cito)?|"
+    r"cuor(?:e|i|icino)))(?: ein| hinzu)?",
     re.I,
 )
 _BRIEF = re.compile(
     r"(?:fass(?:e)? dich (?:bitte )?kurz|(?:sei|antworte|schreibe?) (?:bitte )?(?:kurz|knapp)|"
     r"sois (?:bref|brève|concise?)|soyez (?:bref|concis)|réponds brièvement|"
-    r"sé (?:breve|conciso|concisa)|responde brevemente)",
+    r"sé (?:breve|conciso|concisa)|responde brevemente|sii (?:breve|conciso|concisa)|"
+    r"rispondi brevemente)",
     re.I,
 )
 _NOT_MORE = (
     r"(?:(?:antworte|schreibe?|verwende|benutze)(?: bitte)? (?:nie|niemals|nicht)(?: (?:in|mit))? "
     r"mehr als|(?:überschreite|übersteige) (?:nie|nicht)|ne dépass(?:e|ez) (?:pas|jamais)|"
     r"n'(?:utilise|utilisez|écris) (?:pas|jamais) plus de|(?:no|nunca) (?:uses?|escribas?|superes?|"
-    r"excedas)(?: (?:más de|las|los))?|nie mehr als|jamais plus de|nunca más de)"
+    r"excedas)(?: (?:más de|las|los))?|nie mehr als|jamais plus de|nunca más de|"
+    r"non (?:usare|scrivere|superare|usi)(?: mai)?(?: più di| le)?|mai più di)"
 )
-_MOST = re.compile(rf"{_NOT_MORE} (?P<count>\d{{1,4}}) (?P<unit>{'|'.join(_UNITS)})", re.I)
+_MOST = re.compile(
+    rf"{_NOT_MORE} (?P<count>\d{{1,4}}|{'|'.join(sorted(_NUMBERS, key=len, reverse=True))}) "
+    rf"(?P<unit>{'|'.join(_UNITS)})",
+    re.I,
+)
 _ASKING_END = re.compile(
     r"(?:(?:beende|ende|schließe)(?: .+?)? mit einer (?:kurzen )?(?:rück)?frage|"
-    r"(?:termine|finis)(?:z)?(?: .+?)? par une question|termina(?: .+?)? con una pregunta)",
+    r"(?:termine|finis)(?:z)?(?: .+?)? par une question|termina(?: .+?)? con una pregunta|"
+    r"(?:termina|finisci|concludi)(?: .+?)? con una domanda)",
     re.I,
 )
 _QUOTED = r"""["'«„‘](?P<value>[^"'»“”’]+)["'»“”’]"""
 _BEGIN = re.compile(
     rf"(?:(?:beginne|fange?)(?: .+?)?(?: an)? mit|commence(?:z)?(?: .+?)? par|"
-    rf"(?:empieza|comienza)(?: .+?)? con) {_QUOTED}(?: an)?",
+    rf"(?:empieza|comienza|inizia|comincia)(?: .+?)? con) {_QUOTED}(?: an)?",
     re.I,
 )
 _FINISH = re.compile(
     rf"(?:(?:beende|ende|schließe)(?: .+?)? mit|(?:termine|finis)(?:z)?(?: .+?)? par|"
-    rf"termina(?: .+?)? con) {_QUOTED}",
+    rf"(?:termina|finisci|concludi)(?: .+?)? con) {_QUOTED}",
     re.I,
 )
 _INSTEAD = re.compile(
-    r"(?:schreibe?|sage?|écris|dis|escribe|di|usa|verwende|utilise) "
+    r"(?:schreibe?|sage?|écris|dis|escribe|di'?|usa|verwende|utilise|scrivi) "
     r"""["'«„](?P<new>[^"'»“”]+)["'»“”] """
-    r"(?:statt|anstatt|anstelle von|au lieu de|en lugar de|en vez de) "
+    r"(?:statt|anstatt|anstelle von|au lieu de|en lugar de|en vez de|invece di|al posto di) "
     r"""["'«„](?P<old>[^"'»“”]+)["'»“”]""",
+    re.I,
+)
+_NO_WORD = re.compile(
+    r"(?:(?:sage?|verwende|benutze|schreibe?)(?: bitte)? (?:nie|niemals|nicht) das wort|"
+    r"(?:benutze|verwende|sage?) das wort|"
+    r"n(?:e |')(?:dis|dites|utilise|utilisez|emploie|écris) (?:jamais|pas) le mot|"
+    r"(?:no|nunca) (?:digas|uses|utilices|escribas)(?: nunca)? la palabra|"
+    r"non (?:dire|usare|scrivere)(?: mai)? la parola) "
+    rf"{_QUOTED}(?: (?:nie|niemals|nicht))?",
     re.I,
 )
 _SAY = re.compile(
     r"(?:(?:sage?|sagen sie|erwähne|antworte)(?: bitte)?,? dass (?P<de>.+)|"
     r"(?:dis|dites|réponds|mentionne)(?:-lui|-leur)? (?:que |qu')(?P<fr>.+)|"
-    r"(?:di|diga|responde|menciona)(?:les?)? que (?P<es>.+))",
+    r"(?:di|diga|responde|menciona)(?:les?)? que (?P<es>.+)|"
+    r"(?:di'|dì|dica|rispondi|menziona)(?: loro)? che (?P<it>.+))",
     re.I,
 )
 
 
 def read_other_effect(text: str) -> ForeignEffect | None:
-    """Return the effect of a German, French or Spanish sentence of a known form, or None."""
-    text = re.sub(r"^(?:bitte|s'il (?:te|vous) plaît|por favor),? ", "", text, flags=re.I)
+    """Return the effect of a German, French, Spanish or Italian sentence of a known form."""
+    text = _EVERYWHERE.sub("", _PLEASE.sub("", text))
     for form, build in _FORMS:
         match = form.fullmatch(text)
         if match and (found := build(match)):
@@ -323,11 +433,14 @@ def _name_unit(word: str) -> str:
     return next(name for form, name in _UNITS.items() if re.fullmatch(form, word, re.I))
 
 
+def _parse_count(word: str) -> int:
+    return _NUMBERS[word.lower()] if word.lower() in _NUMBERS else int(word)
+
+
 def _check_count(match: re.Match[str]) -> str:
     """Return the check of "höchstens 20 Wörter"; without a bound it is an upper one."""
     bound = (match["bound"] or match["after"] or "").lower()
-    word = match["count"].lower()
-    count = _NUMBERS[word] if word in _NUMBERS else int(word)
+    count = _parse_count(match["count"])
     unit = _name_unit(match["unit"])
     if re.fullmatch(_AT_LEAST, bound):
         return f"min_{unit}={count}"
@@ -342,7 +455,7 @@ def _check_count(match: re.Match[str]) -> str:
 _OWNER = re.compile(
     r"^(?:mein(?:e[nmrs]?)?|dein(?:e[nmrs]?)?|unser(?:e[nmrs]?)?|mon|ma|mes|ton|ta|tes|notre|nos|"
     r"mis?|"
-    r"tus?|nuestr[oa]s?) ",
+    r"tus?|nuestr[oa]s?|(?:il |la |i |le )?(?:mi[oa]|miei|mie|tu[oa]|nostr[oaie])) ",
     re.I,
 )
 
@@ -350,7 +463,9 @@ _OWNER = re.compile(
 def _forbid_topics(match: re.Match[str]) -> ForeignEffect | None:
     """Return the effect of a forbidden subject; a star stands for the endings of its last word."""
     topic = _OWNER.sub("", next(value for value in match.groups() if value))
-    parts = re.split(r",? (?:oder|und|noch|ou|et|ni|o|y) (?:von |über |de |des |du )?|, ", topic)
+    parts = re.split(
+        r",? (?:oder|und|noch|ou|et|ni|o|y|e|né) (?:von |über |de |des |du )?|, ", topic
+    )
     if any(len(part.split()) > 3 or not re.fullmatch(r"[\w' -]+", part) for part in parts):
         return None
     found = [f'contains "{_to_stem(part)}"' for part in parts]
@@ -368,6 +483,16 @@ def _check_mark(match: re.Match[str]) -> str:
     return f"not {mark}"
 
 
+_REFUSES = re.compile(
+    r"(?:.*\b)?(?:kein\w*|nie|niemals|pas|jamais|sans|no|nunca|sin|non|senza|niente)\b|n'", re.I
+)
+
+
+def _check_no_mark(match: re.Match[str]) -> str | None:
+    """Return the check of a forbidden mark; a mark that is only named forbids nothing."""
+    return _check_mark(match) if _REFUSES.match(match[0]) else None
+
+
 def _check_used(match: re.Match[str]) -> str:
     return _check_mark(match).removeprefix("not ")
 
@@ -375,6 +500,11 @@ def _check_used(match: re.Match[str]) -> str:
 def _check_language(match: re.Match[str]) -> str:
     named = [code for code, form in _LANGUAGES.items() if re.fullmatch(form, match["name"], re.I)]
     return f"language={named[0]}"
+
+
+def _check_case(match: re.Match[str]) -> str:
+    """Return the check of "in Großbuchstaben"."""
+    return r'not regex "\\p{Ll}"' if match["upper"] else r'not regex "\\p{Lu}"'
 
 
 def _replace(match: re.Match[str]) -> ForeignEffect:
@@ -389,14 +519,15 @@ _LIGHT = frozenset(
         "wir sie ist sind wird werden haben hat sein uns unser unsere nicht eine einen der die "
         "das dem den und oder für mit von nach innerhalb nous vous sont avons dans pour avec "
         "une des les est notre nos que qui pas son ses sur somos está están son estamos tenemos "
-        "para con una los las del por nuestro nuestra que sin bis um heures uhr horas las",
+        "para con una los las del por nuestro nuestra que sin bis um heures uhr horas las noi "
+        "siamo sono abbiamo nostro nostra alle alla dei delle degli della per ore",
     )
 )
 
 
 def _state(match: re.Match[str]) -> ForeignEffect | None:
     """Return the effect of what must be said: its numbers and its two longest words."""
-    clause = match["de"] or match["fr"] or match["es"]
+    clause = next(clause for clause in match.groups() if clause)
     words = re.findall(r"[^\W_]+", clause)
     numbers = [word for word in words if word.isdigit() or _is_number(word)]
     rest = [word for word in words if word not in numbers and word.lower() not in _LIGHT]
@@ -431,16 +562,35 @@ def _order_german(clause: str) -> str:
 Build = Callable[[re.Match[str]], "ForeignEffect | str | None"]
 _FORMS: list[tuple[re.Pattern[str], Build]] = [
     (re.compile(rf"(?:{_ANSWER} )?{_COUNT}", re.I), _check_count),
-    (_MOST, lambda match: f"max_{_name_unit(match['unit'])}={match['count']}"),
+    (_MOST, lambda match: f"max_{_name_unit(match['unit'])}={_parse_count(match['count'])}"),
     (_ASKING_END, lambda _: 'ends "?"'),
     (_LANGUAGE, _check_language),
+    (_CASE, _check_case),
+    (_NO_WORD, lambda match: f"not contains {quote_value(match['value'].strip())}"),
     (_TOPIC, _forbid_topics),
-    (re.compile(_NO + _MARK.pattern, re.I), _check_mark),
+    (
+        re.compile(
+            rf"(?:ich (?:will|möchte|mag|brauche) |je ne veux |no quiero (?:ver )?|non voglio "
+            rf"(?:vedere )?)?"
+            rf"(?:{_NO}|de |d'|pas d'|pas de )?{_MARK.pattern}(?: (?:mehr )?(?:sehen|lesen|haben|"
+            rf"verwenden|"
+            r"benutzen))?",
+            re.I,
+        ),
+        _check_no_mark,
+    ),
     (_HEART, lambda _: check_pictures(["heart", "kiss"])),
-    (re.compile(rf"{_USE} (?:des |einige )?" + _MARK.pattern.strip(), re.I), _check_used),
+    (
+        re.compile(
+            rf"{_USE} (?:(?:des|einige|mindestens|almeno|au moins|al menos|ein|einen|un|une|una) )*"
+            + _MARK.pattern.strip(),
+            re.I,
+        ),
+        _check_used,
+    ),
     (_BRIEF, lambda _: "max_words=40"),
-    (_BEGIN, lambda match: f"starts {quote_value(match['value'])}"),
-    (_FINISH, lambda match: f"ends {quote_value(match['value'])}"),
+    (_BEGIN, lambda match: f"starts {quote_value(match['value'].strip())}"),
+    (_FINISH, lambda match: f"ends {quote_value(match['value'].strip())}"),
     (_INSTEAD, _replace),
     (_SAY, _state),
 ]

@@ -10,12 +10,16 @@ import re
 import unicodedata
 import uuid
 from dataclasses import dataclass
+from itertools import combinations
 
 from selfteach.errors import DataError
-from selfteach.materials.check_text import find_clash
+from selfteach.materials.check_text import Demand, find_clash
 from selfteach.materials.effect import read_effect
+from selfteach.materials.forbidden_topics import find_pronoun_topic
 from selfteach.materials.other_languages import ScopedText
+from selfteach.materials.plain_demand import join_asides, to_plain_demand
 from selfteach.materials.scope import (
+    SECOND_SCOPE,
     join_lines,
     split_joined_rules,
     split_rule,
@@ -74,12 +78,14 @@ def read_rule(text: str, when: str = "", then: str = "") -> Rule:
             cure="Say one thing, briefly; teach several rules one after another.",
         )
     when, then = _clean_part(when, "when"), _clean_part(then, "then")
+    _refuse_question(text)
     _refuse_instructions(text)
     scope, effect = (when, then) if when and then else _read_parts(join_lines(text))
     scope, effect = when or scope, then or effect
     situation = read_situation(scope) if scope and _DECLINES.fullmatch(effect) else None
     if situation and situation.kind == "about":
         scope, effect = "", f"Do not talk about {situation.topic}."
+    _refuse_unnamed(effect)
     _refuse_contradiction(effect)
     return Rule(text, str(uuid.uuid5(NAMESPACE, text)), scope, effect)
 
@@ -108,7 +114,8 @@ _WHEN = re.compile(r"^(?:when|whenever|if|while|in|wenn|falls|quand|lorsque|si|c
 _DECLINES = re.compile(
     r"(?:always |politely |please )*"
     r"(?:refuse|decline|(?:change|switch) the (?:subject|topic)|(?:do not|don't|never) (?:answer|"
-    r"reply|respond|engage))"
+    r"reply|respond|engage|go there)|say nothing|(?:stay|keep|remain) (?:silent|quiet)|"
+    r"ignore (?:it|them|the (?:question|request)))"
     r"(?: (?:to (?:answer|reply|respond)|politely|it|them|the (?:question|request)))*\.?",
     re.I,
 )
@@ -122,9 +129,13 @@ def _read_parts(text: str) -> ScopedText:
     part of the effect.
     """
     found: list[tuple[str, ScopedText]] = []
-    sentences = [
-        part for sentence in split_rule_sentences(text) for part in split_joined_rules(sentence)
-    ]
+    text = join_asides(text)
+    said = split_rule_sentences(text)
+    plain = [to_plain_demand(sentence) for sentence in said]
+    text = text if plain == said else " ".join(plain)
+    sentences = [part for sentence in plain for part in split_joined_rules(sentence)]
+    while len(sentences) > 1 and _is_remark(sentences[0]) and starts_effect(sentences[1]):
+        text = text.replace(sentences.pop(0), "", 1).strip()
     for sentence, before in zip(sentences, ["", *sentences], strict=False):
         _refuse_scope_without_effect(sentence)
         refuse_exception(sentence)
@@ -140,6 +151,8 @@ def _read_parts(text: str) -> ScopedText:
             joined = ScopedText(last[1].scope, f"{last[1].effect}. {part.effect}".rstrip(" ."))
             found.append((last[0], joined))
     scopes = {part.scope.casefold() for _, part in found}
+    both = [text for _, part in found if part.scope for text in part]
+    scopes |= {second[0] for text in both if (second := SECOND_SCOPE.search(text))}
     if scopes == {""}:
         said = [sentence for sentence, _ in found]
         remarks = [sentence for sentence in sentences if sentence not in said]
@@ -148,7 +161,7 @@ def _read_parts(text: str) -> ScopedText:
     if len(scopes) > 1:
         named = " / ".join(f'"{sentence}"' for sentence, _ in found)
         raise DataError(
-            f"the text holds {len(found)} rules with different conditions: {named}.",
+            f"the text holds {max(len(found), 2)} rules with different conditions: {named}.",
             where="rule",
             cure=(
                 "Teach them one after another, each with its own command and --from the run "
@@ -166,6 +179,30 @@ _ONLY_SCOPE = re.compile(
 )
 
 
+_REMARK = re.compile(
+    r"(?:i|we|my|our|he|she|they|it|this|that|there|the|people|everyone|somebody|someone)(?:'\w+)? "
+    r"(?!.*\b(?:should|must|shall|have to|has to|need to|needs to|not allowed|when|if|whenever)\b)",
+    re.I,
+)
+"""How a sentence begins that tells of the speaker and asks for nothing."""
+
+
+def _is_remark(sentence: str) -> bool:
+    """Return whether a sentence before a rule is only told: "My dog died last week."."""
+    is_told = _REMARK.match(sentence) is not None and not starts_effect(sentence)
+    return is_told and not split_rule(sentence).scope and read_effect(sentence) is None
+
+
+def _refuse_unnamed(effect: str) -> None:
+    for sentence in split_rule_sentences(effect):
+        if pronoun := find_pronoun_topic(sentence):
+            raise DataError(
+                f'the rule forbids "{pronoun}" without saying what that is.',
+                where="rule",
+                cure='Name the subject, for instance "Do not talk about clowns."',
+            )
+
+
 def _refuse_scope_without_effect(sentence: str) -> None:
     bare = sentence.rstrip(" .!;?")
     if _ONLY_SCOPE.fullmatch(bare) and not split_rule(sentence).scope:
@@ -181,7 +218,8 @@ def _refuse_scope_without_effect(sentence: str) -> None:
 
 
 _EXCEPTION = re.compile(
-    r",? (?P<word>unless|except (?:when|if|for|in|with|to|where)|other than (?:when|if)|but not "
+    r",? (?P<word>unless|except (?:when|if|for|in|with|to|where|on|at|during|after|before|by)|"
+    r"other than (?:when|if)|but not "
     r"(?:when|if|in|for|with|to)|es sei denn|außer wenn|sauf (?:si|quand)|à moins que|a menos que|"
     r"salvo (?:si|cuando)) .+",
     re.I,
@@ -213,7 +251,8 @@ _NOTHING_ELSE = re.compile(
     r"|(?:answer|talk about|speak about|discuss|answer questions about) (?:nothing|no topics?|no "
     r"subjects?) (?:but|except|other than) |(?:do not|don't|never|refuse to) (?:answer|talk|speak|"
     r"discuss)"
-    r"(?: (?:questions|about|to|anything))* (?:anything|everything|any topic|any subject) (?:but|"
+    r"(?: (?:questions|about|to|me|us|anything))* (?:anything|everything|any topic|any subject) "
+    r"(?:but|"
     r"except|"
     r"other than|besides|outside(?: of)?) )(?P<topic>.+)",
     re.I,
@@ -243,7 +282,19 @@ _INSTRUCTIONS = re.compile(
     r"(?:ignore|forget|disregard|reveal|repeat|print|override|disclose|bypass|leak|discuss|mention|"
     r"talk about|follow|obey|share|show) (?:me |us |all |any |of |the )*"
     r"(?:your|previous|prior|above|earlier|preceding|initial|original|hidden|secret) "
-    r"(?:[a-z]+ ){0,2}(?:instructions?|prompts?|guidelines))\b",
+    r"(?:[a-z]+ ){0,2}(?:instructions?|prompts?|guidelines)|"
+    r"(?:tell|ask(?:s|ed)?|asking|told)(?: (?:anyone|anybody|nobody|no one|someone|people|users?|"
+    r"me|us|them|you|"
+    r"the user|about|for))* (?:your|the (?:system|hidden|secret|initial|original)) (?:own |exact |"
+    r"hidden |secret |initial |original )?"
+    r"(?:instructions?|prompts?|guidelines|programming)|"
+    r"(?:reveal|mention|share|show|repeat|disclose|ignore|forget|disregard|discuss|talk about|"
+    r"follow|obey|break) (?:this|these|that|your|my|the|any of these|all) "
+    r"(?:rules?|instructions?|commands?)|"
+    r"(?:ignore|forget|disregard|disobey) (?:whatever|what|everything|anything|all)"
+    r"(?: that)? (?:[a-z]+ ){1,3}(?:told|tells?|said|says?|taught|instructed|asked)(?: (?:to "
+    r")?you)?)"
+    r"(?!\w)",
     re.I,
 )
 
@@ -260,6 +311,22 @@ def _refuse_instructions(text: str) -> None:
         )
 
 
+_QUESTION = re.compile(
+    r"(?:what|who|whom|whose|where|which|how|why|when (?:is|are|was|were|did|do|does|will)|is|are|"
+    r"was|were|do|does|did|has|have)\b[^.!]*\?",
+    re.I,
+)
+
+
+def _refuse_question(text: str) -> None:
+    if _QUESTION.fullmatch(text):
+        raise DataError(
+            f'this is a question, and no rule: "{text}".',
+            where="rule",
+            cure='Say what answers must do or not do, for instance "Answer in one sentence."',
+        )
+
+
 _BOTH = re.compile(
     r"\b(?:always (?:and|but|or) never|never (?:and|but|or) always|do and (?:do not|don't)|"
     r"(?:immer und nie|toujours et jamais|siempre y nunca))\b",
@@ -271,6 +338,7 @@ def _refuse_contradiction(effect: str) -> None:
     both = _BOTH.search(effect)
     check = suggest_check(effect) or ""
     pair = find_clash(check, check)
+    pair = pair or _find_clash_of_parts(effect)
     topic = _find_wanted_topic(effect)
     if both or pair or topic:
         sides = f'"{both[0]}"' if both else " and ".join(map(str, pair or ()))
@@ -289,10 +357,22 @@ _WANTED = re.compile(
 )
 
 
+def _split_parts(effect: str) -> list[str]:
+    """Return the sentences of an effect, split at "and" and "but"."""
+    parts = [part for s in split_rule_sentences(effect) for part in re.split(r",? (?:and|but) ", s)]
+    return [part.strip(" .!;,") for part in parts]
+
+
+def _find_clash_of_parts(effect: str) -> tuple[Demand, Demand] | None:
+    """Return two demands of an effect's parts that no answer can meet, or None."""
+    checks = [found.check for part in _split_parts(effect) if (found := read_effect(part))]
+    pairs = (find_clash(one, other) for one, other in combinations(checks, 2))
+    return next((pair for pair in pairs if pair), None)
+
+
 def _find_wanted_topic(effect: str) -> str:
     """Return a topic that one sentence forbids, and another one asks for; or ""."""
-    parts = [part for s in split_rule_sentences(effect) for part in re.split(r",? (?:and|but) ", s)]
-    bare = [part.strip(" .!;,") for part in parts]
+    bare = _split_parts(effect)
     wanted = [match["topic"].casefold() for part in bare if (match := _WANTED.fullmatch(part))]
     effects = [read_effect(part) for part in bare]
     topics = [topic for found in effects if found for topic in found.topics]

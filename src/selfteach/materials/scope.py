@@ -40,12 +40,13 @@ _ADVERB = r"(?:(?:simply|just|politely|briefly|clearly|gently|also|then|kindly|f
 _SURE_VERBS = (
     r"(?:answer|reply|respond|write|use|say|stay|keep|be|include|mention|add|begin|start|end|"
     r"sign|give|tell|speak|talk|make|recommend|suggest|address|put|limit|explain|provide|replace|"
-    r"skip|switch|stick|throw|greet|thank|apologi[sz]e|refer|call)"
+    r"skip|switch|stick|throw|greet|thank|apologi[sz]e|refer|call|refuse|decline|"
+    r"change the (?:subject|topic))"
 )
 _EFFECT_START = re.compile(
     rf"(?:{_ADVERB}(?:{_STRONG}|{_VERBS})|no|not|at most|at least|without|with|in|"
     r"(?:max(?:imum)?|under|fewer than|less than|more than|exactly)|"
-    r"(?:\d+|one|two|three|four|five|six|ten|twenty) (?:words?|sentences?))(?: |: |$)",
+    r"(?:\d+|one|two|three|four|five|six|ten|twenty) (?:words?|sentences?))(?: |[:,] |$)",
     re.I,
 )
 _BLOCKED = re.compile(
@@ -73,7 +74,9 @@ _UNIVERSAL = re.compile(
 _PREFIX = re.compile(
     r"(?:and |but )?(?P<word>when(?:ever)?|if|in|for|on|while|during|as soon as|each time|every "
     r"time|"
-    r"any ?time|once|where|with|to|about|regarding|should) (?P<rest>.+)",
+    r"any ?time|once|where|with(?: (?:regard|respect) to)?|to|about|regarding|concerning|as for|"
+    r"as to|"
+    r"when it comes to|in case of|in terms of|should) (?P<rest>.+)",
     re.I,
 )
 _SUFFIX_WHEN = re.compile(
@@ -114,6 +117,12 @@ _SUFFIX_ADDED = re.compile(
     rf"(?:(?:all|any|every|each|my|our) )+{GENRE})",
     re.I,
 )
+SECOND_SCOPE = re.compile(
+    rf", (?:.+ )?(?:in|for|on|when) {_MY}(?:{_GENRE_TO} .+|{_ANY_GENRE})$|"
+    rf", {_MY}(?:e-?mails|texts|messages|letters|posts|notes|cards) (?:to|for) .+",
+    re.I,
+)
+"""A further condition in a scope: "Marie, German in emails to Hans"."""
 _SUFFIX_WITH = re.compile(
     rf"(?P<effect>(?i:{_ADVERB}(?:{_STRONG}|{_VERBS})|no) .+?),? "
     rf"(?:with|around|towards?|in front of) (?P<scope>{PERSON})"
@@ -145,6 +154,8 @@ _MIDDLE = re.compile(
     rf"off)?|"
     rf"end|begin|start|open|finish|close|limit)) (?P<scope>{_MY}(?:(?:{_GENRE_TO}|questions? "
     rf"(?:about|on)) .+?|{_ANY_GENRE})) (?P<tail>(?:in|with|under|below|within|at most|at least|"
+    rf"exactly|"
+    rf"between|longer than|shorter than|"
     rf"no more than|"
     rf"using|without|as|to at most|to (?=\d|(?:one|two|three|four|five|ten|twenty)\b)|up to|short|"
     rf"brief|formal|polite|friendly|concise|"
@@ -152,10 +163,12 @@ _MIDDLE = re.compile(
     re.I,
 )
 _SUBJECT = re.compile(
-    rf"(?P<scope>{_MY}(?:(?:{_GENRE_TO}|questions? (?:about|on)) .+?|{_ANY_GENRE})) (?:(?:should|"
+    rf"(?P<scope>(?:every|each|any) (?!(?:answer|reply|response|message|text)\b)(?:[a-z-]+ "
+    rf")?{GENRE}|"
+    rf"{_MY}(?:(?:{_GENRE_TO}|questions? (?:about|on)) .+?|{_ANY_GENRE})) (?:(?:should|"
     rf"must|shall|need to|"
     rf"has to|have to|are to|is to|ought to|may) (?P<not>not )?(?:(?P<be>always|never|only) )?"
-    rf"|(?P<always>always|never) )(?P<effect>.+)",
+    rf"|(?P<always>always|never) |(?=(?:needs?|starts?|begins?|ends?|stays?) ))(?P<effect>.+)",
     re.I,
 )
 _TO_PERSON = re.compile(
@@ -200,8 +213,9 @@ def split_rule(sentence: str) -> ScopedText:
     text = " ".join(sentence.replace("’", "'").replace("“", '"').replace("”", '"').split())
     text = re.sub(r",? please$", "", text.rstrip(" .!;?"), flags=re.I)
     text = POLITE.sub("", text).strip()
+    if found := split_other_language(text, starts_effect):
+        return found
     for split in (
-        split_other_language,
         _split_prefix,
         _split_colon,
         _split_told,
@@ -270,6 +284,8 @@ def to_imperative(text: str) -> str:
 
 _THIRD_PERSON = {
     "has": "have",
+    "need": "have",
+    "needs": "have",
     "is": "be",
     "replies": "reply",
     "does": "do",
@@ -317,29 +333,59 @@ def _split_prefix(text: str) -> ScopedText | None:
     if not match:
         return None
     rest = match["rest"]
-    sure = match["word"].lower() not in ("in", "with", "to", "about", "on", "for", "should")
+    sure = match["word"].lower() not in (
+        "in",
+        "with",
+        "to",
+        "about",
+        "on",
+        "for",
+        "as to",
+        "should",
+    )
     commas = [found.start() for found in re.finditer(r"[,:]", rest)]
     for at in commas:
         if starts_effect(rest[at + 1 :].strip()):
-            return _make_prefixed(rest[:at], rest[at + 1 :].strip())
+            return _make_prefixed(match["word"], rest[:at], rest[at + 1 :].strip())
     sure = sure or (bool(commas) and read_situation(rest[: commas[0]]).kind in ("writing", "task"))
     if commas and sure and not re.match(r" (?:and|or|but) ", rest[commas[-1] + 1 :]):
-        return _make_prefixed(rest[: commas[-1]], rest[commas[-1] + 1 :].strip())
+        said = rest[commas[-1] + 1 :].strip()
+        scope = rest[: commas[-1]]
+        if rest[commas[-1]] == ":" and read_situation(_shorten_asked(scope)).kind == "about":
+            said = f"say that {said}"
+        return _make_prefixed(match["word"], scope, said)
     for found in re.finditer(rf" (?:then )?(?={_ADVERB}(?:{_STRONG}|{_SURE_VERBS})\b)", rest, re.I):
         before = rest[: found.start()]
         is_strong = re.match(r" (?:never|always|do not|don't|please) ", rest[found.start() :], re.I)
         if not (_PRONOUN if is_strong else _BLOCKED).search(before):
-            return _make_prefixed(before, rest[found.end() :])
+            return _make_prefixed(match["word"], before, rest[found.end() :])
     return None
 
 
-def _make_prefixed(scope: str, effect: str) -> ScopedText | None:
+_CLAUSE = re.compile(r"(?:when(?:ever)?|if|while|as soon as|once)", re.I)
+
+
+def _shorten_clause(word: str, scope: str) -> str:
+    """Return a scope as `_shorten_asked` does, but with its conjunction where the clause would be
+    taken for a topic: "when pigs fly". "cooking" and "in Paris" are no clauses.
+    """
+    short = _shorten_asked(scope)
+    is_phrase = re.match(r"(?:\w+ing|in|at|on|by|near|under)\b", scope.strip(), re.I)
+    if short != scope or not _CLAUSE.fullmatch(word) or is_phrase or len(scope.split()) < 2:
+        return short
+    clause = f"{word.lower()} {scope.strip()}"
+    return scope if read_situation(clause) == read_situation(scope) else clause
+
+
+def _make_prefixed(word: str, scope: str, effect: str) -> ScopedText | None:
     effect = re.sub(r"^then,? ", "", effect, flags=re.I)
     said = POLITE.sub("", f"{effect} ").strip()
     is_asked = read_situation(_shorten_asked(scope)).kind == "about"
     if is_asked and _SPOKEN.match(said) and not starts_effect(said):
         effect = f"say that {said}"
-    return ScopedText(_shorten_asked(scope), effect) if _is_scope(scope) and said else None
+    if not _is_scope(scope) or not said:
+        return None
+    return ScopedText(_shorten_clause(word, scope), effect)
 
 
 _SPOKEN = re.compile(
@@ -371,7 +417,7 @@ def _split_when(text: str) -> ScopedText | None:
     match = _SUFFIX_WHEN.fullmatch(text)
     if not match or _TELLING.fullmatch(match["effect"]) or not starts_effect(match["effect"]):
         return None
-    scope = _shorten_asked(match["scope"])
+    scope = _shorten_clause(match["word"], match["scope"])
     return ScopedText(scope, match["effect"]) if _is_scope(scope) else None
 
 
@@ -422,11 +468,20 @@ def _split_explained(text: str) -> ScopedText | None:
     return None
 
 
+_ADDRESSED = re.compile(
+    rf"(?P<verb>(?i:(?:always )?(?:address|greet))) (?P<scope>{PERSON}) (?P<tail>(?i:as|by|with) "
+    rf".+)"
+)
+
+
 def _split_with(text: str) -> ScopedText | None:
     """Split "EFFECT with customers" and "Be polite to customers"."""
     match = _SUFFIX_WITH.fullmatch(text)
     if match and not _RELATIONAL.search(match["effect"]) and _is_scope(match["scope"]):
         return ScopedText(match["scope"], match["effect"])
+    match = _ADDRESSED.fullmatch(text)
+    if match and _is_scope(match["scope"]):
+        return ScopedText(match["scope"], f"{match['verb']} them {match['tail']}")
     match = _TO_PERSON.fullmatch(text)
     if match:
         scope = re.sub("^to ", "", match["scope"].strip())
@@ -457,20 +512,33 @@ _TOLD = re.compile(
     r"(?P<scope>(?:anyone|anybody|everyone|everybody|people|users|customers|guests|visitors|"
     r"callers|"
     r"those|clients)(?: who)?(?: are| is)? (?:ask(?:s|ing)?|inquir(?:es?|ing)|call(?:s|ing)?|"
-    r"want(?:s|ing)?) .+?) (?:should|must|shall|has to|have to|is to|are to|needs? to) be "
-    r"(?P<verb>told|asked|sent|advised|reminded|given) (?P<said>.+)",
+    r"want(?:s|ing)?) .+?) (?:should|must|shall|has to|have to|is to|are to|needs? to) "
+    r"(?:be (?P<verb>told|asked|sent|advised|reminded|given)|(?:hear|know|learn|be informed)"
+    r"(?= that)) (?P<said>.+)",
     re.I,
 )
 _TOLD_VERBS = {"told": "tell", "given": "give", "sent": "send"}
 
 
+_ANSWERED_SO = re.compile(
+    rf"(?P<scope>{_MY}(?:questions? (?:about|on) .+?|[\w-]+ questions)) (?:(?:should|must|shall|"
+    r"have to|are to|need to) (?:always )?(?:be|get)|are(?: always)?|get|always get) answered "
+    r"(?P<tail>.+)",
+    re.I,
+)
+
+
 def _split_subject(text: str) -> ScopedText | None:
     """Split "Emails to my boss should stay under 40 words"."""
     if told := _TOLD.fullmatch(text):
-        verb = _TOLD_VERBS.get(told["verb"].lower()) or told["verb"].lower().removesuffix("ed")
+        told_verb = (told["verb"] or "told").lower()
+        verb = _TOLD_VERBS.get(told_verb) or told_verb.removesuffix("ed")
         scope = re.sub(r"^(\w+)(?: who)?(?: is| are)? (\w+?)(?:ing|s)? ", r"\1 \2 ", told["scope"])
         scope = scope[0].lower() + scope[1:]
         return ScopedText(_shorten_asked(scope), f"{verb} them {told['said']}")
+    if answered := _ANSWERED_SO.fullmatch(text):
+        scope = answered["scope"][0].lower() + answered["scope"][1:]
+        return ScopedText(scope, f"answer {answered['tail']}")
     match = _SUBJECT.fullmatch(text)
     if not match:
         return None

@@ -67,7 +67,8 @@ PERSON = (
     r"(?:(?:my|our|his|her|their) (?:[\w'’-]+ ){0,3}?[\w'’-]+"
     rf"|(?:(?:the|an?|all|new|young|small|old|older|angry|other|any) )*(?:[a-z]+ "
     rf"){{0,2}}?(?:{_GROUPS})"
-    rf"(?: (?:at|of|in) [\w'’ -]+)?|{_NAME})"
+    rf"(?: (?:at|of|in) [\w'’ -]+| (?:under|over|above|aged|below|younger than|older than) "
+    rf"(?:the age of )?\d+(?: years)?)?|{_NAME})"
 )
 """A pattern of an addressee: a relation of the speaker, a group, or a name."""
 _RELATIONS = (
@@ -134,7 +135,8 @@ _TOPIC_FORMS = [
         r"(?:about|regarding|concerning) (?P<topic>.+)",
         r"(?:replying|responding|reacting|answering)(?: to)? (?P<topic>.+)",
         r"(?:.*\b)?ask(?:s|ed|ing)?(?: you| me| us)? for (?:help with )?(?P<topic>.+)",
-        r"(?:.*\b)?(?:needs? |wants? )?help with (?P<topic>.+)",
+        r"(?:.*\b)?(?:needs? |wants? )?(?:help(?:ing)?|assisting|support(?:ing)?)(?: me| us| them| "
+        r"someone| people| users)? (?:with|in) (?P<topic>.+)",
         r"(?:.*\b)?(?:mention(?:s|ed)?|brings? up|describes?|raises?) (?P<topic>.+)",
         r"(?:.*\b)?ask(?:s|ed|ing)?(?: you| me| us)?(?: what)? (?:the|our|your) "
         r"(?P<topic>(?!questions?\b|same\b)[a-z]+(?: [a-z]+)?)(?<! is)(?: is| are)?",
@@ -170,11 +172,17 @@ def read_situation(scope: str) -> Situation:
     """Return the situation that the words of a scope mean.
 
     "texting my girlfriend Maddie" is writing, "recipes" is a task, "opening hours" is a topic.
-    What fits none of them ("the user is angry") is `other`.
+    What fits none of them ("the user is angry") is `other`, and so is a short phrase after "when"
+    ("when pigs fly"), because that is a clause.
     """
     text = " ".join(scope.replace("’", "'").split()).strip(" .,;:!?")
-    text = re.sub(r"^(?:when|whenever|if|while|in|for|with|on|during) ", "", text, flags=re.I)
-    text = re.sub(r"\b(I)'m\b|\b(we|you|they)'re\b", _expand_to_be, text, flags=re.I)
+    is_clause = re.match(r"(?:when|whenever|if|while|once|as soon as) ", text, re.I) is not None
+    text = re.sub(
+        r"^(?:when|whenever|if|while|once|as soon as|in|for|with|on|during) ", "", text, flags=re.I
+    )
+    text = re.sub(
+        r"\b(I)'m\b|\b(we|you|they)'re\b|\b(it|this|that)'s\b", _expand_to_be, text, flags=re.I
+    )
     if _TIMES.fullmatch(text):
         return Situation("other")
     text = _LEAD.sub("", text)
@@ -183,13 +191,15 @@ def read_situation(scope: str) -> Situation:
         or _read_task(text)
         or _read_topic(text)
         or _read_other_language(text)
-        or _read_plain(text)
+        or (None if is_clause else _read_plain(text))
         or Situation("other")
     )
 
 
 def _expand_to_be(match: re.Match[str]) -> str:
-    """Return "I'm" and "we're" as two words."""
+    """Return "I'm", "we're" and "it's" as two words."""
+    if match[3]:
+        return f"{match[3]} is"
     return f"{match[1]} am" if match[1] else f"{match[2]} are"
 
 
@@ -261,16 +271,23 @@ def _read_writing(text: str) -> Situation | None:
     written = re.fullmatch(
         rf"{_WRITE}(?: back)?(?: {_TO}| with)? (?!{_ABOUT} )(?P<who>{PERSON}.*)", text
     )
+    written = written or _WRITTEN_TO.fullmatch(text)
     if written and not name_genre(re.sub(rf"^{_OWNER}", "", written["who"], flags=re.I)):
         who, topic = _split_topic(written["who"])
         return _make_writing(_name_verb(written["verb"]), who, topic)
-    is_person = re.fullmatch(PERSON, text) and _KNOWN_PERSON.search(text)
+    does = re.search(r" (?:asks?|wants?|needs?|mentions?|says?|tells?|is|are|has|have) ", text)
+    is_person = not does and re.fullmatch(PERSON, text) and _KNOWN_PERSON.search(text)
     is_other = re.search(r" (?:me|us|you)$", text) or _GENRE_END.search(text)
     if is_person and not is_other and read_other_scope(text) is None:
         return _make_writing("", text)
     return None
 
 
+_WRITTEN_TO = re.compile(
+    r"(?P<verb>writ(?:e|ing)|(?:text|e-?mail)(?:ing)?|messag(?:e|ing)|talk(?:ing)?|speak(?:ing)?)"
+    r"(?: back)? to (?P<who>(?:the|an?|any|every|all) [\w'’ -]+)"
+)
+"""Whoever is written to, is somebody: "writing to the board"."""
 _GENRE_END = re.compile(rf" {GENRE}$", re.I)
 
 
@@ -322,11 +339,26 @@ _ASKED_CLAUSES = [
 """Questions that stand for a topic."""
 
 
+_ASKED_NOUN = re.compile(
+    r"(?:.*\b)?(?:ask(?:s|ed|ing)?|wonders?|wants? to know|inquires?)(?: you| me| us)? "
+    r"(?:where|what|who|which|how (?:much|big|old|long|far|many)) (?:(?:is|are) )?"
+    r"(?:the|our|your|my) (?P<topic>(?!\w+ (?:for|of|to)\b)[\w-]+(?: [\w-]+)?)(?<! is)(?<! are)"
+    r"(?: (?:is|are|costs?|means?|works?))?(?: located| called)?",
+    re.I,
+)
+_WANTED_NOUN = re.compile(
+    r"(?:.*\b)?(?:wants?|needs?|requests?|would like|is looking for|are looking for) "
+    r"(?:an?|some|their|the|our) (?P<topic>(?!.*\b(?:answer|reply|response|opinion|question|minute|"
+    r"friend|favou?r)s?\b)[a-z-]+(?: [a-z-]+)?)",
+    re.I,
+)
+
+
 def _read_topic(text: str) -> Situation | None:
     for clause, topic in _ASKED_CLAUSES:
         if clause.fullmatch(text):
             return Situation("about", topic=topic)
-    for form in (_ASKED, *_TOPIC_FORMS):
+    for form in (_ASKED, *_TOPIC_FORMS, _ASKED_NOUN, _WANTED_NOUN):
         if match := form.fullmatch(text):
             return Situation("about", topic=match["topic"])
     return None
@@ -357,17 +389,22 @@ _DETERMINER = re.compile(
 )
 
 
+_ADJECTIVE = re.compile(r"[a-z]+(?:ic|ci|ti|on|nt|eg)al", re.I)
+
+
 def name_topic(situation: Situation) -> str:
     """Return what the requests of a situation are about; "" where somebody is written to.
 
-    "the opening hours" -> "opening hours"; a kind of text is named in the plural: "stories".
+    "the opening hours" -> "opening hours", "legal" -> "legal matters"; a kind of text is named in
+    the plural: "stories".
     """
     if situation.kind == "writing":
         return ""
     if not situation.topic:
         is_plural = to_singular(situation.genre) != situation.genre
         return situation.genre if is_plural else list_plurals(situation.genre)[0]
-    return _DETERMINER.sub("", situation.topic)
+    topic = _DETERMINER.sub("", situation.topic)
+    return f"{topic} matters" if _ADJECTIVE.fullmatch(topic) else topic
 
 
 def _read_plain(text: str) -> Situation | None:

@@ -21,8 +21,16 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from selfteach.generate.ask import Subject, compute_topic_probabilities
-from selfteach.generate.explain import explain_names
+from selfteach.generate import few_shot
+from selfteach.generate.ask import (
+    NAME_LISTS,
+    ListPlan,
+    Subject,
+    compute_topic_probabilities,
+    count_names,
+    select_common,
+)
+from selfteach.generate.explain import MIN_DEFINITIONS, explain_names
 from selfteach.judge.check import Check, parse_check
 from selfteach.models import Sampler, Scorer
 
@@ -37,6 +45,9 @@ MIN_LIFT = 8.0
 MIN_ANSWERS = 2
 MAX_TYPICAL = 40
 MAX_NAMES = 40
+NUM_SKETCHED_LISTS = 6
+MAX_SKETCHED = 12
+"""So many words are explained before anything else is known."""
 
 
 def select_other_names(
@@ -86,6 +97,27 @@ def select_other_names(
         if not covered and len(found) < MAX_NAMES:
             found.append(name)
     return found
+
+
+def sketch_other_names(model: Sampler, subject: Subject, known: Check, seed: int) -> list[str]:
+    """Return other names of the topic that need neither a scorer nor the base's answers: words that
+    several of the model's lists have, and most of whose explanations name the topic.
+    """
+    worked = {"Words": few_shot.WORDS} | few_shot.NAME_LISTS
+    plans = [ListPlan(name, own, NAME_LISTS, NUM_SKETCHED_LISTS) for name, own in worked.items()]
+    counts = sum(count_names(model, subject.topic, plans, seed).values(), Counter[str]())
+    siblings = {name.lower() for name in subject.siblings}
+    names = [
+        name
+        for name in select_common(counts)
+        if is_name(name) and known.keeps(name) and name.lower() not in siblings
+    ]
+    explained = explain_names(model, names[:MAX_SKETCHED], seed)
+    return [
+        name
+        for name, texts in explained.items()
+        if sum(names_one(text, [known]) for text in texts) >= MIN_DEFINITIONS
+    ]
 
 
 def make_name_check(name: str) -> Check:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -9,11 +10,19 @@ from selfteach.config import FeedbackConfig
 from selfteach.generate.ask import GeneratedPrompt, Scope, generate_prompts_of_scopes
 from selfteach.generate.situations import Occasion, build_requests, list_forms
 from selfteach.judge.check import parse_check
+from selfteach.judge.language import is_surely_foreign
 from selfteach.materials.effect import read_effect
+from selfteach.materials.inflection import to_singular
 from selfteach.materials.situation import Situation
-from selfteach.methods.feedback.understand_rule import UnderstoodRule, check_rule, sketch_rule
+from selfteach.methods.feedback.understand_rule import (
+    UnderstoodRule,
+    check_rule,
+    sketch_rule,
+    state_otherwise,
+)
 from selfteach.models import Sampler
 from selfteach.records import JsonObject, make_prompt
+from selfteach.select.other_names import sketch_other_names
 from selfteach.select.prompt_format import find_format_fault
 
 if TYPE_CHECKING:
@@ -24,9 +33,15 @@ EXAMPLE_OCCASIONS = {
     "clause": ("I will be late tomorrow", "I found the keys"),
     "topic": ("gravity", "the moon"),
 }
+MIN_TOPIC_LETTERS = 4
+MAX_STEM_LETTERS = 6
+"""A word of the topic is found by its first letters."""
+NO_TARGET = "(none of the requests that the model wrote for this preview names the subject)"
 NUM_REQUESTS = 2
 """Requests that are shown of each scope."""
 SHOWN_ROUNDS = 2
+NAMES_NOTE = "the run finds them in the base's answers"
+LANGUAGE_NOTE = "English, with the words of the rule: the model continues English examples"
 NEIGHBORS_NOTE = " (the run leaves out other names and kinds of the subject)"
 PROMPTED_TITLE = "# The base model with the rule in its prompt gets this."
 
@@ -52,6 +67,8 @@ def describe_rule(
     }
     if found.subject.siblings:
         described["neighbors"] += NEIGHBORS_NOTE
+    if found.forbidden_topic:
+        described["other_names"] = show_other_names(found, sampler, config)
     if verbose:
         ids = base.encode(make_prompt("What is a tree?", system=found.rule.text))
         described["prompts"] = [f"{PROMPTED_TITLE}\n{base.tokenizer.decode(ids)}"]
@@ -64,6 +81,10 @@ def describe_text(text: str, config: FeedbackConfig) -> JsonObject:
     """
     rule = check_rule(text, config)
     lines: JsonObject = {"when": rule.scope, "then": rule.effect} if rule.scope else {}
+    if read_as := state_otherwise(rule):
+        lines["read_as"] = read_as
+    if is_surely_foreign(rule.text):
+        lines["language_of_requests"] = LANGUAGE_NOTE
     effect = read_effect(rule.effect)
     check = config.check or (effect.check if effect else "")
     lines["decided_by"] = f"the check {check}" if check else "the best calibrated judge"
@@ -84,8 +105,19 @@ def describe_plan(found: UnderstoodRule, config: FeedbackConfig) -> JsonObject:
     if found.subject.siblings:
         lines["neighbors"] = ", ".join(found.subject.siblings)
     if found.forbidden_topic:
-        lines["other_names"] = ", ".join(config.also) or "the run finds them in the base's answers"
+        lines["other_names"] = ", ".join(config.also) or NAMES_NOTE
     return {**lines, "decided_by": decided}
+
+
+def show_other_names(found: UnderstoodRule, sampler: Sampler, config: FeedbackConfig) -> str:
+    """Return the other names of a forbidden subject that need no answers of the base."""
+    suggested = found.effect.check if found.effect else ""
+    names = list(config.also)
+    if suggested and not config.check:
+        refused = {name.lower() for name in (*config.not_also, *config.also)}
+        listed = sketch_other_names(sampler, found.subject, parse_check(suggested), config.seed)
+        names += [name for name in listed if name.lower() not in refused]
+    return f"{', '.join(names)} (and what {NAMES_NOTE})" if names else NAMES_NOTE
 
 
 def show_requests(found: UnderstoodRule, sampler: Sampler, seed: int) -> list[str]:
@@ -101,20 +133,27 @@ def show_requests(found: UnderstoodRule, sampler: Sampler, seed: int) -> list[st
     written = generate_prompts_of_scopes(
         sampler, found.subject, scopes, NUM_REQUESTS, make_filter(found), SHOWN_ROUNDS, seed
     )
+    if "target" in scopes and not any(prompt.scope == "target" for prompt in written):
+        shown.append(f"target: {NO_TARGET}")
     return [*shown, *(f"{prompt.scope}: {prompt.text}" for prompt in written)]
 
 
 def make_filter(found: UnderstoodRule) -> Callable[[GeneratedPrompt], bool]:
-    """Return what tells whether a text is a request, and does not name a forbidden subject outside
-    the rule's scope.
+    """Return what tells whether a text is a request that names the subject in the rule's scope, and
+    outside of it does not name a forbidden one.
     """
     suggested = found.effect.check if found.effect else ""
     check = parse_check(suggested) if found.forbidden_topic and suggested else None
+    words = re.findall(rf"\w{{{MIN_TOPIC_LETTERS},}}", found.subject.topic.lower())
 
     def is_good(prompt: GeneratedPrompt) -> bool:
+        text = prompt.text.lower()
         if find_format_fault(prompt.text):
             return False
-        return check is None or prompt.scope == "target" or check.keeps(prompt.text)
+        if prompt.scope == "target":
+            is_named = any(to_singular(word)[:MAX_STEM_LETTERS] in text for word in words)
+            return is_named or not words
+        return check is None or check.keeps(prompt.text)
 
     return is_good
 

@@ -85,6 +85,11 @@ def refuse_undecidable(effect: str) -> None:
             f'"{effect.strip()}" asks for nothing: every answer does it.',
             cure=f'Say what is to change, for instance "Answer in one sentence.", {OR_DECIDE}.',
         )
+    if len(effect.split()) == 1:
+        raise DataError(
+            f'"{effect.strip()}" says too little: one word is no rule.',
+            cure=f'Say what to do in a sentence, for instance "Answer in rhyme.", {OR_DECIDE}.',
+        )
     if MANNER.fullmatch(effect.strip()):
         raise DataError(
             f'"{effect.strip()}" names a manner, and no program can check a manner.',

@@ -16,7 +16,7 @@ from selfteach.generate.ask import (
     sketch_topic,
 )
 from selfteach.materials.effect import Effect, read_effect
-from selfteach.materials.forbidden_topics import can_forbid
+from selfteach.materials.forbidden_topics import can_forbid, is_part_of_text
 from selfteach.materials.rule import Rule, find_conflict, read_rule
 from selfteach.materials.situation import Situation, name_topic, read_situation
 from selfteach.methods.feedback.training_settings import choose_training
@@ -117,8 +117,8 @@ def find_forbidden_topic(
     and one in "Always talk about cats".
     """
     if effect is None:
-        can = can_forbid(rule.effect)
-        return extract_topic(model, rule.effect, config.seed) if can else ""
+        topic = extract_topic(model, rule.effect, config.seed) if can_forbid(rule.effect) else ""
+        return "" if is_part_of_text(topic) else topic
     *others, last = effect.topics or ("",)
     return f"{', '.join(others)} or {last}" if others else last
 
@@ -167,6 +167,8 @@ def describe_reading(found: UnderstoodRule, check: str) -> list[str]:
             lines.append(f"kinds of {found.subject.topic} count too: {kinds}")
     elif found.forbidden_topic:
         lines.append(f"the rule forbids a subject: {found.forbidden_topic}")
+    if read_as := state_otherwise(rule):
+        lines.append(f"the rule is read as: {read_as}")
     suggested = found.effect.check if found.effect else ""
     if check:
         if conflict := find_conflict(check, rule):
@@ -174,6 +176,11 @@ def describe_reading(found: UnderstoodRule, check: str) -> list[str]:
     elif suggested and not found.forbidden_topic:
         lines.append(f'recognized: the check is "{suggested}"')
     return lines
+
+
+def state_otherwise(rule: Rule) -> str:
+    """Return what a rule without a condition is read as, where that is not its text; or ""."""
+    return rule.effect if not rule.scope and rule.effect != rule.text else ""
 
 
 def allow_longer_answers(session: Session) -> None:

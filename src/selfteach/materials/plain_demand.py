@@ -1,0 +1,272 @@
+"""Write a demand as people say it as a plain one: "I'd rather you stayed off X" -> "stay off X".
+
+Wishes, permissions and moods of English become imperatives, so that the readers of scopes and
+effects know one form of each. Text in double quotation marks stays as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+_CHAT_WORDS = {
+    "pls": "please",
+    "plz": "please",
+    "wanna": "want to",
+    "gonna": "going to",
+    "lets": "let's",
+    "youre": "you're",
+    "ive": "I've",
+}
+_CHAT = re.compile(rf"\b(?:{'|'.join(_CHAT_WORDS)})\b", re.I)
+_NO_APOSTROPHE = re.compile(
+    r"\b(do|does|did|ca|wo|should|must|is|are|was|were|have|has|could|would|need)nt\b", re.I
+)
+_CONTRACTED = re.compile(r"\b(must|should|may|might|need)n't\b", re.I)
+_QUOTED = re.compile(r'("[^"]*")')
+
+
+_IRREGULAR_PASTS = {
+    "kept": "keep",
+    "spoke": "speak",
+    "wrote": "write",
+    "said": "say",
+    "told": "tell",
+    "gave": "give",
+    "left": "leave",
+    "began": "begin",
+    "made": "make",
+    "were": "be",
+    "had": "have",
+    "did": "do",
+    "went": "go",
+    "got": "get",
+    "sent": "send",
+    "brought": "bring",
+    "held": "hold",
+    "stuck": "stick",
+    "chose": "choose",
+}
+_PASTS = (
+    _IRREGULAR_PASTS
+    | {
+        f"{verb.removesuffix('e')}ed": verb
+        for verb in re.findall(
+            r"\w+",
+            "stay answer use avoid mention talk discuss end close finish start open include add "
+            "ask "
+            "sign call replace refrain steer limit explain skip respond switch address greet stop",
+        )
+    }
+    | {"replied": "reply", "stopped": "stop", "skipped": "skip"}
+)
+_YOU_DO = r"you (?P<not>didn't|did not|don't|do not|never)? ?(?P<verb>[a-z]+)(?P<rest>\b.*)"
+_WHO = r"(?:you|we|anyone|anybody|somebody|us)"
+
+
+def _make_imperative(match: re.Match[str]) -> str:
+    """Return "you stayed off X" as "stay off X", and "you didn't X" as "do not X"."""
+    verb = match["verb"]
+    if not match["not"]:
+        return _PASTS.get(verb.lower(), verb) + match["rest"]
+    return f"do not {verb}{match['rest']}"
+
+
+Rewrite = str | Callable[[re.Match[str]], str]
+_FORMS: list[tuple[str, Rewrite]] = [
+    (
+        rf"(?:i(?:'d| would)? (?:much |far )?(?:rather|prefer)(?: that| it if| if)?|"
+        rf"i(?:'d| would) (?:like|love|appreciate) it if|i wish(?: that)?) {_YOU_DO}",
+        _make_imperative,
+    ),
+    (
+        r"(?:it(?:'d| would| will|'s| is) be|it(?:'s| is)|that(?:'d| would) be|"
+        r"i(?:'d| would) (?:be|like|love|appreciate)(?: it)?) ?"
+        r"(?:really |so |very )?(?:great|good|nice|better|best|lovely|helpful|kind|cool|happy|"
+        r"glad|grateful|wonderful|appreciated)? ?(?:if|when) you (?:could |would |can )"
+        r"(?:please )?(?P<not>not |never )?(?P<rest>.+)",
+        lambda match: f"do not {match['rest']}" if match["not"] else match["rest"],
+    ),
+    (
+        rf"(?:please )?(?:can|could|would|will|may) {_WHO}(?: all)?(?: please)?"
+        r"(?: just| maybe| perhaps)? not (?P<rest>.+)",
+        r"do not \g<rest>",
+    ),
+    (
+        r"(?P<lead>(?:under|in) no (?:circumstances?|case|way)) are you (?:ever )?to "
+        r"(?P<rest>.+)",
+        r"\g<lead> \g<rest>",
+    ),
+    (
+        r"(?:please )?neither (?P<verb>mention|discuss|talk about|speak about|bring up|use|"
+        r"write|say) "
+        r"(?P<one>.+?) nor (?:(?:mention|discuss|talk about|speak about|bring up|use|write|"
+        r"say) )?"
+        r"(?P<other>.+)",
+        r"do not \g<verb> \g<one> or \g<other>",
+    ),
+    (
+        r"(?:(?:would|do) you mind|could i ask you to|i(?: would|'d)? (?:ask|beg|urge) you to|"
+        r"(?:please )?(?:be so (?:kind|good) as to|do me a favou?r and|have the kindness to))"
+        r"(?P<not> not| never)? (?P<rest>.+)",
+        lambda match: (
+            f"{'avoid' if match['rest'].split()[0].endswith('ing') else 'do not'} {match['rest']}"
+            if match["not"]
+            else match["rest"]
+        ),
+    ),
+    (
+        r"(?:please )?(?:can|could|would|will) you(?: all)?(?: please| kindly| just)? "
+        r"(?P<rest>(?!not\b|mind\b).+)",
+        r"\g<rest>",
+    ),
+    (
+        r"i(?:'d| would)? (?:prefer|rather|like|want) not (?:to )?(?P<rest>.+)",
+        r"do not \g<rest>",
+    ),
+    (r"you(?: are|'re) (?P<never>not|never) to (?P<rest>.+)", r"do not \g<rest>"),
+    (
+        r"(?:it(?:'s| is)|you(?: are|'re)) (?:strictly |absolutely )?(?:forbidden|prohibited|"
+        r"banned|not allowed|not permitted)(?: for you)? (?:to|from) (?P<rest>.+)",
+        r"avoid \g<rest>",
+    ),
+    (
+        r"i (?:do not|don't|never) (?:like|want|appreciate) it (?:when|if|that) you "
+        r"(?P<rest>.+)",
+        r"do not \g<rest>",
+    ),
+    (
+        r"i(?: am|'m) (?:so |really |just |very )?(?:sick|tired|fed up|bored)(?: and tired)? "
+        r"(?:of|with) (?:(?:hearing|reading|talk(?:ing)?|you talking|you going on) )"
+        r"(?:(?:about|of) )?(?P<rest>.+)",
+        r"do not talk about \g<rest>",
+    ),
+    (
+        r"i(?:'ve| have) (?:had|heard|read) enough (?:of|about) (?P<rest>.+)",
+        r"do not talk about \g<rest>",
+    ),
+    (
+        r"i (?:do not|don't|never) (?:ever )?want to (?:hear|see|read) "
+        r"(?P<rest>(?:the|your|any|an?) (?:name|word|phrase)s? .+)",
+        r"avoid \g<rest>",
+    ),
+    (
+        r"i (?:do not|don't) (?:want|like|need|wish)(?: to (?:see|get|have|hear|read))? "
+        r"(?:any )?(?P<rest>(?!to |you |it |your |that |the |about |of |us )[\w-]+(?: "
+        r"[\w-]+){0,3})",
+        r"no \g<rest>",
+    ),
+    (
+        r"i (?:want|like|need|prefer|would like|'d like) (?P<rest>(?:very |only )*"
+        r"(?!every|each|all|any|your|the|my|some|no)[a-z-]+ "
+        r"(?:answers?|repl(?:y|ies)|responses?))(?P<tail>.*)",
+        r"give \g<rest>\g<tail>",
+    ),
+    (
+        r"i (?:want|like|need|prefer|would like|'d like) (?P<rest>(?:my|your|the|all) "
+        r"(?:answers?|repl(?:y|ies)|responses?) .+)",
+        r"keep \g<rest>",
+    ),
+]
+"""Moods, and the plain demand that each becomes."""
+_MOODS = [(re.compile(form, re.I), build) for form, build in _FORMS]
+_LEAD = re.compile(r"^(?:please|and|so|but|also|hey|hi|hello|ok(?:ay)?),? ", re.I)
+_FEAR = re.compile(
+    r"(?:i|we|my|our|he|she|they)\b[^.,;?!]*?\b"
+    r"(?:phobia of|fear of|afraid of|scared of|allergic to|sick of|tired of|upset (?:by|about)|"
+    r"hates?|detest|dislike|can(?:'t|not) stand|trauma with|sad about|terrified of|obsessed with) "
+    r"(?P<noun>[^,.;]+?)[,;.]? (?:so|therefore|hence|which is why)?,? ?(?P<demand>.+)",
+    re.I,
+)
+_STORY = re.compile(
+    r"(?P<noun>(?!(?:i|we|he|she|they|it|you|this|that|there)\b)(?:(?:the|my|our) )?[\w'-]+(?: "
+    r"[\w'-]+)?) "
+    r"(?:is|are|was|were|makes?|upsets?|scares?|bores?|annoys?|has|have|[a-z]+ed) [^.,;:?!]+[,;.]? "
+    r"(?:and |so )*(?P<demand>(?:please |do |don't |never |avoid |stop ).+)",
+    re.I,
+)
+"""A reason whose subject is what the demand means: "The war is a sore point, don't mention it."."""
+_REASON = re.compile(
+    r"(?:i|we|my|our|he|she|they|nobody|no one|everyone)\b[^.;:?!\"]*?,? (?:so|therefore|hence) "
+    r"(?P<demand>(?:please |do |don't |never |always |avoid |stop |keep |use ).+)",
+    re.I,
+)
+_BECAUSE = re.compile(
+    r"(?P<demand>.+?),? (?:because|since (?:i|we|my|it|they|he|she)|as (?:i|we|my) (?:am|are|have|"
+    r"do|"
+    r"don't|can't|was)|for the sake of)\b[^\"]*",
+    re.I,
+)
+_PRONOUN = re.compile(r"\b(?:them|it|that|those|him|her)\b(?= up\b| at all\b|[.!]*$)", re.I)
+
+
+_ASIDE = re.compile(
+    r"(?P<who>(?:some|any)(?:body|one)|people|an? [a-z]+|the user|[a-z]+s) (?P<verb>asks?|wants?|"
+    r"mentions?|brings? up|inquires?) (?P<what>[^?.]+)\? +(?P<demand>.+)",
+    re.I,
+)
+"""A condition that is a question: "Somebody asks about parking? Say that it is free."."""
+_TITLE = re.compile(r"(?P<noun>[\w' -]{2,40})\? +(?P<demand>.+)")
+_LABEL = re.compile(
+    r"(?:(?<=^)|(?<=[.!;] ))(?:rule|instruction|point|step) (?:no\. ?|#)?\d{1,2}[:.)] ", re.I
+)
+
+
+def join_asides(text: str) -> str:
+    """Return a text in which what two sentences say together is said in one.
+
+    "I hate spiders. Don't mention them." -> "Don't mention spiders."; "Coffee? Never talk about
+    it." -> "Never talk about Coffee."; "Somebody asks our age? Say 18." -> "If somebody asks our
+    age, say 18."
+    """
+    text = _LABEL.sub("", text)
+    if match := _ASIDE.fullmatch(text):
+        demand = match["demand"][0].lower() + match["demand"][1:]
+        return f"If {match['who'].lower()} {match['verb']} {match['what']}, {demand}"
+    match = _TITLE.fullmatch(text)
+    if match and _PRONOUN.search(match["demand"]):
+        return _PRONOUN.sub(lambda _: match["noun"], match["demand"], count=1)
+    return _name_pronoun(text)
+
+
+def to_plain_demand(sentence: str) -> str:
+    """Return a sentence as an imperative, where it is one of the known moods; else unchanged.
+
+    "I have a phobia of clowns, so please don't bring them up." -> "please don't bring clowns up."
+    """
+    plain = sentence.replace("’", "'").replace("“", '"').replace("”", '"')
+    parts = _QUOTED.split(plain)
+    text = "".join(part if part.startswith('"') else _spell_out(part) for part in parts)
+    text = _drop_reason(_name_pronoun(text))
+    lead = _LEAD.match(text)
+    bare = text[lead.end() :] if lead else text
+    end = re.search(r"[ .!?;]*$", bare)
+    stop = end[0] if end else ""
+    bare = bare[: len(bare) - len(stop)]
+    for form, build in _MOODS:
+        if match := form.fullmatch(bare):
+            demand = match.expand(build) if isinstance(build, str) else build(match)
+            return f"{demand.strip()}{stop.replace('?', '.')}"
+    return sentence if text == plain else text
+
+
+def _spell_out(text: str) -> str:
+    """Return a text without the short forms of chats: "dont" -> "don't", "pls" -> "please"."""
+    text = _CHAT.sub(lambda match: _CHAT_WORDS[match[0].lower()], text)
+    text = _NO_APOSTROPHE.sub(r"\1n't", text)
+    text = _CONTRACTED.sub(r"\1 not", text)
+    return re.sub(r"([!?])[!?]+", r"\1", text)
+
+
+def _name_pronoun(text: str) -> str:
+    """Return a demand that follows a reason, with the noun of the reason for its pronoun."""
+    match = _FEAR.fullmatch(text) or _STORY.fullmatch(text)
+    if not match or not _PRONOUN.search(match["demand"]):
+        return text
+    return _PRONOUN.sub(lambda _: match["noun"], match["demand"], count=1)
+
+
+def _drop_reason(text: str) -> str:
+    """Return "never bring up X" of "I quit smoking, so never bring up X"."""
+    match = _REASON.fullmatch(text) or _BECAUSE.fullmatch(text)
+    return match["demand"] if match else text
