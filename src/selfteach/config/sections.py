@@ -130,9 +130,9 @@ class MethodConfig(Section):
 
     engine: Engine = "auto"
     """Engine that samples the answers. `auto` takes OpenVINO where it is installed and can run the
-    model, else transformers (hf); on CUDA it takes transformers' continuous batching (paged).
-    `ray` lets the actors of a Ray cluster do so. A server that serves the model is URL#NAME,
-    several are joined by commas."""
+    model, else transformers (hf). `paged` is transformers' continuous batching. `ray` lets the
+    actors of a Ray cluster do so. A server that serves the model is URL#NAME, several are joined by
+    commas."""
 
     seed: Seed = 0
     """Seed of all random choices."""

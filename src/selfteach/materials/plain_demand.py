@@ -66,10 +66,9 @@ _WHO = r"(?:you|we|anyone|anybody|somebody|us)"
 
 def _make_imperative(match: re.Match[str]) -> str:
     """Return "you stayed off X" as "stay off X", and "you didn't X" as "do not X"."""
-    verb = match["verb"]
-    if not match["not"]:
-        return _PASTS.get(verb.lower(), verb) + match["rest"]
-    return f"do not {verb}{match['rest']}"
+    verb = str(match["verb"])
+    plain = f"do not {verb}" if match["not"] else _PASTS.get(verb.lower(), verb)
+    return f"{plain}{match['rest']}"
 
 
 Rewrite = str | Callable[[re.Match[str]], str]

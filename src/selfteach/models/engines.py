@@ -137,10 +137,7 @@ def choose_engine(hf: HfModel, engine: str) -> tuple[str, str]:
     from selfteach.models.openvino import explain_why_not_openvino
 
     if hf.device.type != "cpu":
-        reason = explain_why_not_paged(hf)
-        name = "hf" if reason or hf.device.type != "cuda" else PAGED
-        pages = f"; no pages: {reason}" if reason else ""
-        return name, f"the model is on {hf.device.type}{pages}"
+        return "hf", f"the model is on {hf.device.type}"
     if reason := explain_why_not_openvino(hf):
         return "hf", f"openvino cannot sample with it: {reason}"
     return OPENVINO, "the model is on a CPU and openvino knows its family"
