@@ -109,12 +109,12 @@ def make_checks(feedback: str, answers: Sequence[str]) -> tuple[str, ...]:
         feedback: the criticism.
         answers: the criticized answers.
     """
-    if whole := _make_check(feedback.strip(), answers):
-        return (whole,)
     split = re.split(r"[,;.!\n]+|\band\b|\bbut\b", feedback)
     parts = [part.strip() for part in split if not _SAYS_NOTHING.fullmatch(part.strip())]
     found = [_make_check(part, answers) for part in parts]
-    return tuple(dict.fromkeys(check for check in found if check)) if parts and all(found) else ()
+    if not parts or not all(found):
+        found = [_make_check(feedback.strip(), answers)]  # "between 10 and 20 words"
+    return tuple(dict.fromkeys(check for check in found if check))
 
 
 def normalize_criticism(feedback: str) -> str:

@@ -629,7 +629,7 @@ _ASKED_FOR = re.compile(
 )
 _QUOTED_ANSWER = re.compile(
     rf"{_TELLING}(?:{_WHOM_TOLD})?(?: back| only| just)*(?P<wholly> with)?[:,]? "
-    r"(?:\"(?P<double>[^\"]+)\"|'(?P<single>.+)')",
+    r"(?:\"(?P<double>[^\"]+)\"|'(?P<single>(?:[^']|(?<=\w)'(?=\w))+)')",
     re.I,
 )
 _SAY_THAT = re.compile(
