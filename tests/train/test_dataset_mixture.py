@@ -130,6 +130,17 @@ def test_without_a_least_share_nothing_is_repeated() -> None:
     )
 
 
+def test_a_kind_that_is_seen_once_is_spread_over_the_epochs() -> None:
+    many = [replace(row, kind=row.id[:1]) for row in rows(held=21, learned=6)]
+    mixture = DatasetMixture(many, {}, 0, once=["h", "absent"], epochs=3)
+    epochs = [mixture.epoch(number) for number in range(3)]
+    assert {len(rows) for rows in epochs} == {mixture.size} == {6 + 7}
+    seen = Counter(row.id for rows in epochs for row in rows)
+    assert {seen[row.id] for row in many if row.kind == "h"} == {1}
+    assert {seen[row.id] for row in many if row.kind == "l"} == {3}
+    assert DatasetMixture(many[1:], {}, 0, once=["h"], epochs=3).size == 6 + 7, "rounded up"
+
+
 def test_every_batch_has_its_part_of_a_rare_dataset() -> None:
     batches = shuffle_into_batches(
         DatasetMixture(rows(new=45, old=5), {"new": 0.8, "old": 0.2}, 0).epoch(0), 10, 0, 0

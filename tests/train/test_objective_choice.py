@@ -46,9 +46,22 @@ def test_weights_of_a_kind_without_examples_are_refused() -> None:
 
 def test_a_rule_that_writes_words_for_others_trains_these_words() -> None:
     settings = FeedbackTrainConfig()
-    complete = partial(complete_training, has_condition=True)
+    complete = partial(complete_training, has_condition=True, forbids_subject=False)
     assert complete(settings, read_effect("Write '&' for 'and'.")).objective == "sft+correction"
     for text in ("Answer in one sentence.", "Use layman's terms."):
         assert complete(settings, read_effect(text)).objective == "sft+dpo"
     named = FeedbackTrainConfig(objective="sft")
     assert complete(named, read_effect("Write '&' for 'and'.")).objective == "sft"
+
+
+def test_the_anchors_of_a_forbidden_subject_are_seen_once() -> None:
+    def complete(forbids: bool, **given: object) -> list[str] | None:
+        settings = FeedbackTrainConfig.model_validate(given)
+        return complete_training(settings, None, has_condition=False, forbids_subject=forbids).once
+
+    assert complete(True) == ["near", "general"]
+    assert complete(False) == []
+    assert complete(True, once=["near"]) == ["near"]
+    assert complete(True, min_share={"general": 0.2}) == []
+    with pytest.raises(ValueError, match="both name general"):
+        complete(True, once=["general"], min_share={"general": 0.2})

@@ -311,6 +311,9 @@ class TrainConfig(Section):
     """Smallest share of an epoch's rows for each kind of example. Rows of a kind with fewer are
     repeated. Empty takes every row once."""
 
+    once: list[str] | None = Field(default=[])
+    """Kinds of example that are seen once in the whole training, a part of them in each epoch."""
+
     l2: NonNegativeFloat = 0.0
     """Weight of the squared distance to the base's weights. 0 leaves it out."""
 
@@ -374,6 +377,11 @@ class TrainConfig(Section):
                 f"train.min_share asks for {shares:g} of an epoch; all "
                 "its shares together must be less than 1"
             )
+        if both := self.min_share.keys() & set(self.once or ()):
+            raise ValueError(
+                f"train.once and train.min_share both name {min(both)}; "
+                "a kind that is seen once is not repeated"
+            )
         defaults = self.get_step_defaults()
         odd = [name for name, value in defaults.items() if getattr(self, name) != value]
         if self.adapter == "closed_form" and odd:
@@ -404,6 +412,10 @@ class FeedbackTrainConfig(MethodTrainConfig):
 
     epochs: Positive | None = None  # type: ignore[assignment]
     """Number of times that all examples are seen. null is 4 for a rule with a condition, else 2."""
+
+    once: list[str] | None = None
+    """Kinds of example that are seen once in the whole training, a part of them in each epoch. null
+    is the anchors (near, general) for a rule that forbids a subject, else none."""
 
     learning_rate: PositiveFloat | None = None
     """Highest learning rate. null is 2.5e-3 for lora, and any other adapter's own."""

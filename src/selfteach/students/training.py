@@ -122,7 +122,7 @@ def read_lesson_examples(
             cure="It was taught with another version of selfteach: teach it again.",
         )
     shares = {f"{lesson.name}/{kind}": share for kind, share in train.min_share.items()}
-    renamed = train.model_copy(update={"weights": own_weights, "min_share": shares})
+    renamed = train.model_copy(update={"weights": own_weights, "min_share": shares, "once": []})
     return LessonExamples(examples, objectives, renamed)
 
 

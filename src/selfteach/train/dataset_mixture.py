@@ -45,6 +45,9 @@ class DatasetMixture:
         shares: the share of each dataset, by name. They need not sum to 1.
         min_shares: the smallest share of each kind of example in an epoch, in [0, 1]; used only
             without proportions. Missing rows are repetitions.
+        once: the kinds of example that are spread over the epochs: each epoch has an equal part of
+            them, and they come around once. Used only without proportions.
+        epochs: how many epochs there will be.
 
     Raises:
         UsageError: the proportions do not name the datasets of the rows.
@@ -56,6 +59,8 @@ class DatasetMixture:
         shares: Mapping[str, float],
         seed: int,
         min_shares: Mapping[str, float] | None = None,
+        once: Sequence[str] = (),
+        epochs: int = 1,
     ) -> None:
         self.rows = list(rows)
         self.seed = seed
@@ -67,17 +72,20 @@ class DatasetMixture:
         wanted = {} if shares else min_shares or {}
         counts = {kind: len(self.kinds[kind]) for kind in wanted if kind in self.kinds}
         self.repetitions = count_missing_rows(counts, len(rows), wanted)
+        spread = [kind for kind in once if kind in self.kinds and not shares]
+        self.parts = {kind: math.ceil(len(self.kinds[kind]) / epochs) for kind in spread}
 
     @property
     def size(self) -> int:
         """Return how many rows an epoch has."""
-        return len(self.rows) + sum(self.repetitions.values())
+        spread = sum(len(self.kinds[kind]) - part for kind, part in self.parts.items())
+        return len(self.rows) - spread + sum(self.repetitions.values())
 
     def epoch(self, number: int) -> list[TrainingRow]:
         """Return the rows of an epoch, counted from 0."""
         if not self.shares:
-            found = list(self.rows)
-            for kind, n in self.repetitions.items():
+            found = [row for row in self.rows if row.kind not in self.parts]
+            for kind, n in (self.repetitions | self.parts).items():
                 found += self._stream(kind, self.kinds[kind], number * n, (number + 1) * n)
             return found
         starts = self._count_used(number)

@@ -103,7 +103,14 @@ class Trainer:
         self.optimizer = torch.optim.AdamW(
             adapter.parameters(), lr=self.top_rate, weight_decay=config.weight_decay
         )
-        mixture = DatasetMixture(rows, config.dataset_shares, seed, config.min_share)
+        mixture = DatasetMixture(
+            rows,
+            config.dataset_shares,
+            seed,
+            config.min_share,
+            config.once or (),
+            config.epochs,
+        )
         self.epochs = Epochs(mixture, config.batch_size, seed)
         self.total = config.max_steps or config.epochs * self.epochs.steps
         self.on_policy: OnPolicy | None = None

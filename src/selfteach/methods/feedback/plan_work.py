@@ -205,11 +205,19 @@ def plan_training_and_exams(
     longer = LONGER_ANSWERS if rule.is_checked else 1
     per_prompt = PAIRS_PER_PROMPT if rule.is_everywhere or not rule.is_checked else 1
     pairs = int(prompts.targets * per_prompt)
-    tokens = int(longer * TRAINED_SHARE * config.probe.max_tokens * pairs)
-    tokens += prompts.anchor_tokens * prompts.others
+    pair_tokens = int(longer * TRAINED_SHARE * config.probe.max_tokens * pairs)
+    tokens = pair_tokens + prompts.anchor_tokens * prompts.others
     tokens += prompts.more_outside * config.probe.short_anchor_tokens
     rows = pairs + prompts.others + prompts.more_outside
-    train = complete_training(config.train, rule.effect, has_condition=rule.has_scope)
+    train = complete_training(
+        config.train,
+        rule.effect,
+        has_condition=rule.has_scope,
+        forbids_subject=not rule.is_everywhere and not rule.has_scope,
+    )
+    if train.once and not train.max_steps:  # a part of the anchors in each epoch
+        tokens -= (tokens - pair_tokens) * (train.epochs - 1) // train.epochs
+        rows -= (rows - pairs) * (train.epochs - 1) // train.epochs
     return [
         _plan_exam("exam of the base", base_answers, exam_tokens, 0),
         plan_training("train", tokens, rows, train),

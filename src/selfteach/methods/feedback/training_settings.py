@@ -5,12 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from selfteach.config.training import FeedbackTrainConfig
+from selfteach.evaluate.exam import GENERAL, NEAR
 from selfteach.materials.effect import Effect
 from selfteach.methods.session import Session
 
 EPOCHS = 2
 EPOCHS_OF_CONDITION = 4
 """A condition is harder to tell than a subject: who is written to, not what about."""
+ONCE = (NEAR, GENERAL)
+"""Anchors are many and hold much the same: seen once they hold as much in .6 of the steps
+(docs/log/2026-11-rules.md).
+"""
 LORA_RATE = 2.5e-3
 OBJECTIVE = "sft+dpo"
 OBJECTIVE_OF_WORDS = "sft+correction"
@@ -20,10 +25,14 @@ OBJECTIVE_OF_WORDS = "sft+correction"
 
 
 def complete_training(
-    settings: FeedbackTrainConfig, effect: Effect | None, *, has_condition: bool
+    settings: FeedbackTrainConfig,
+    effect: Effect | None,
+    *,
+    has_condition: bool,
+    forbids_subject: bool,
 ) -> FeedbackTrainConfig:
-    """Return the settings with the epochs, the learning rate and the objective of a rule where
-    they are null.
+    """Return the settings with the epochs, the kinds that are seen once, the learning rate and the
+    objective of a rule where they are null.
 
     Args:
         effect: what the rule demands, if its form is recognized.
@@ -33,6 +42,8 @@ def complete_training(
         changes["objective"] = OBJECTIVE_OF_WORDS if replaces_words(effect) else OBJECTIVE
     if settings.epochs is None:
         changes["epochs"] = EPOCHS_OF_CONDITION if has_condition else EPOCHS
+    if settings.once is None:
+        changes["once"] = list(ONCE) if forbids_subject and not settings.min_share else []
     if settings.learning_rate is None and settings.adapter == "lora":
         changes["learning_rate"] = LORA_RATE
     return settings.model_copy(update=changes)
@@ -40,8 +51,12 @@ def complete_training(
 
 def choose_training(session: Session) -> None:
     """Complete the settings of the session's training, once the rule is understood."""
-    has_condition = session.situation is not None
-    train = complete_training(session.config.train, session.effect, has_condition=has_condition)
+    train = complete_training(
+        session.config.train,
+        session.effect,
+        has_condition=session.situation is not None,
+        forbids_subject=bool(session.forbidden_topic),
+    )
     session.config = session.config.model_copy(update={"train": train})
 
 
