@@ -70,7 +70,7 @@ def test_what_does_not_need_a_model_runs_without_its_packages(tmp_path: Path) ->
         ["exam", "--run", "nope"],
         ["review", "--run", "nope"],
     ]
-    lacking = [["feedback", "Hum."], ["tasks"], ["compare", "--run", "nope"], ["models"]]
+    lacking = [["feedback", "Hum a tune."], ["tasks"], ["compare", "--run", "nope"], ["models"]]
     lacking += [["documents", "notes.txt", "notes.md"]]  # both are read, and then a model is needed
     reading = [["documents", "page.pdf"], ["documents", "more"], ["documents", "old.txt"]]
     found = run_without(away, [*work, *lacking, *reading], tmp_path)

@@ -43,8 +43,8 @@ def test_mistakes_are_named_before_a_model_s_libraries_load(taught: Path, tmp_pa
         ["compare", "--run", str(taught), "--adapters", "lorra"],
         ["benchmark", "--run", str(taught), "--tasks", "glu3_nowhere"],
         ["train", "rows.jsonl", "--dry-run"],
-        ["feedback", "Hum.", "--model", "nobody/absent"],
-        ["feedback", "Hum.", "--teacher", "nobody/absent"],
+        ["feedback", "Hum a tune.", "--model", "nobody/absent"],
+        ["feedback", "Hum a tune.", "--teacher", "nobody/absent"],
     ]
     done = subprocess.run(
         [sys.executable, "-c", RUN_COMMANDS, json.dumps(commands)],
@@ -71,7 +71,7 @@ def test_a_run_that_recorded_nothing_is_removed_where_it_cannot_begin(
     there: bool, tmp_path: Path
 ) -> None:
     folder = tmp_path / "run"
-    run = open_run(folder, "x", "feedback", resolve(FeedbackConfig), {"rule": "Hum."})
+    run = open_run(folder, "x", "feedback", resolve(FeedbackConfig), {"rule": "Hum a tune."})
     if there:
         run.ledger.record_requests("probe", [("1", {"prompt": "Hum?"})])
     with pytest.raises(UsageError), run:
@@ -84,13 +84,13 @@ def test_a_run_that_a_defect_or_data_ended_stays(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     with (
         pytest.raises(DataError),
-        open_run(folder, "x", "feedback", resolve(FeedbackConfig), {"rule": "Hum."}),
+        open_run(folder, "x", "feedback", resolve(FeedbackConfig), {"rule": "Hum a tune."}),
     ):
         raise DataError("too little.")
     assert (folder / "run.db").exists()
 
 
-@pytest.mark.parametrize("command", [["feedback", "Hum."], ["compare", "--run", "absent"]])
+@pytest.mark.parametrize("command", [["feedback", "Hum a tune."], ["compare", "--run", "absent"]])
 def test_a_method_in_several_processes_is_refused_in_one_line(
     command: list[str], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

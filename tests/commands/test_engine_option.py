@@ -20,4 +20,4 @@ def test_an_unknown_engine_is_refused_with_those_that_are_known(
 ) -> None:
     material = [] if method == "tasks" else ["x"]
     assert cli.run_command([method, *material, "--engine", "nope", "--dry-run"]) == 2
-    assert 'no engine "nope". Known: auto, hf, openvino, ray' in capfd.readouterr().err
+    assert 'no engine "nope". Known: auto, hf, openvino, paged, ray' in capfd.readouterr().err

@@ -190,7 +190,11 @@ def test_an_adapter_is_found_by_its_name_or_refused(tmp_path: Path) -> None:
 def test_what_a_run_hides_of_its_paths_is_read_from_its_ledger(tmp_path: Path) -> None:
     """config.yaml names a local model and its teacher by their last names alone."""
     with open_run(
-        tmp_path / "run", "hum", "feedback", resolve(FeedbackConfig, sets=LOCAL), {"rule": "Hum."}
+        tmp_path / "run",
+        "hum",
+        "feedback",
+        resolve(FeedbackConfig, sets=LOCAL),
+        {"rule": "Hum a tune."},
     ) as run:
         folder = run.path
     assert "/somewhere" not in (folder / "config.yaml").read_text()

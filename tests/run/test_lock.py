@@ -115,13 +115,13 @@ def target(tmp_path: Path) -> Path:
 def run(tmp_path: Path) -> Path:
     """The folder of a run."""
     folder = tmp_path / "run"
-    open_run(folder, "x", "feedback", resolve(FeedbackConfig), {"rule": "Hum."}).close()
+    open_run(folder, "x", "feedback", resolve(FeedbackConfig), {"rule": "Hum a tune."}).close()
     return folder
 
 
 def resume(run: Path) -> int:
     """Run the run's own command."""
-    return cli.run_command(["feedback", "Hum.", "--out", str(run)])
+    return cli.run_command(["feedback", "Hum a tune.", "--out", str(run)])
 
 
 def recover(run: Path) -> int:
@@ -154,7 +154,7 @@ def test_nothing_else_of_a_run_is_written_through_a_link(
     (run / name).unlink(missing_ok=True)
     (run / name).symlink_to(target)
     with pytest.raises(UsageError, match=f"{name}: is a link"):
-        open_run(run, "x", "feedback", resolve(FeedbackConfig), {"rule": "Hum."})
+        open_run(run, "x", "feedback", resolve(FeedbackConfig), {"rule": "Hum a tune."})
     assert target.read_text() == "dear diary"
 
 
@@ -169,7 +169,7 @@ def test_a_whole_run_may_be_on_another_disk(run: Path, tmp_path: Path) -> None:
     """The cure of the message above."""
     run.rename(tmp_path / "elsewhere")
     run.symlink_to(tmp_path / "elsewhere")
-    with open_run(run, "x", "feedback", resolve(FeedbackConfig), {"rule": "Hum."}) as opened:
+    with open_run(run, "x", "feedback", resolve(FeedbackConfig), {"rule": "Hum a tune."}) as opened:
         assert opened.resumed
         opened.export("notes.txt", "kept")
     assert (tmp_path / "elsewhere" / "notes.txt").read_text() == "kept"

@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 from lesson_runs import LAYER, hash_adapter, make_cell, script, write_run
 from selfteach import cli
 from selfteach import open_student as open_from_python
+from selfteach.config import TrainConfig
 from selfteach.errors import IntegrityError, UsageError
 from selfteach.students.folder import (
     StudentFolder,
@@ -247,7 +248,7 @@ class Settings:
 
     def __init__(self, model: str = "tiny", adapter: str = "lora") -> None:
         self.model = model
-        self.train = type("Train", (), {"adapter": adapter})
+        self.train = TrainConfig(adapter=adapter)
 
 
 @pytest.mark.parametrize(

@@ -414,8 +414,8 @@ class FeedbackTrainConfig(MethodTrainConfig):
     """Number of times that all examples are seen. null is 4 for a rule with a condition, else 2."""
 
     once: list[str] | None = None
-    """Kinds of example that are seen once in the whole training, a part of them in each epoch. null
-    is the anchors (near, general) for a rule that forbids a subject, else none."""
+    """Kinds of example that are seen once in the whole training. null is near and general for a
+    rule that forbids a subject."""
 
     learning_rate: PositiveFloat | None = None
     """Highest learning rate. null is 2.5e-3 for lora, and any other adapter's own."""

@@ -12,7 +12,6 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Iterator
-from itertools import chain
 from math import prod
 from typing import Any
 
@@ -53,8 +52,8 @@ def count_unpacked_numbers(module: nn.Module) -> int:
 
 
 def iterate_tensors(module: nn.Module) -> Iterator[Tensor]:
-    """Yield the parameters and buffers of a module, and the constants of packed weights."""
-    for tensor in chain(module.parameters(), module.buffers()):
+    """Yield the parameters of a module, and the constants of packed weights."""
+    for tensor in module.parameters():
         yield tensor
         if is_4bit(tensor):
             state: Any = tensor.quant_state  # type: ignore[attr-defined]

@@ -156,7 +156,7 @@ class MemoryMeter:
     def __init__(self, module: nn.Module) -> None:
         self.module = module
         self.device = next(module.parameters()).device
-        held = tuple(iterate_tensors(module))
+        held = (*iterate_tensors(module), *module.buffers())
         self.weights = count_bytes(held)
         load_pages(held)
         release_freed_pages()

@@ -215,9 +215,9 @@ def plan_training_and_exams(
         has_condition=rule.has_scope,
         forbids_subject=not rule.is_everywhere and not rule.has_scope,
     )
-    if train.once and not train.max_steps:  # a part of the anchors in each epoch
-        tokens -= (tokens - pair_tokens) * (train.epochs - 1) // train.epochs
-        rows -= (rows - pairs) * (train.epochs - 1) // train.epochs
+    if train.once and train.epochs and not train.max_steps:  # a part of them in each epoch
+        tokens = pair_tokens + (tokens - pair_tokens) // train.epochs
+        rows = pairs + (rows - pairs) // train.epochs
     return [
         _plan_exam("exam of the base", base_answers, exam_tokens, 0),
         plan_training("train", tokens, rows, train),
