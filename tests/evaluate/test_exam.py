@@ -281,6 +281,8 @@ def test_scores_and_rows_of_a_rule() -> None:
         ("----------", CLEAN, CLEAN, {"prompted": lose(3, 60)}, "just prompt it"),
         ("----------", CLEAN, CLEAN, {"prompted": lose(12, 60)}, "taught"),
         ("-----+++++", "-----+++++", "+++++-----", {}, "not learned"),
+        (10 * "-" + CLEAN, 20 * "-", 19 * "+" + "-", {}, "taught"),
+        (10 * "-" + CLEAN, 20 * "-", 18 * "+" + "--", {}, "not enough prompts"),
     ],
 )
 def test_the_verdict_on_a_rule(

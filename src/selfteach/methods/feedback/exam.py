@@ -57,6 +57,9 @@ from selfteach.records import (
 MAX_HARM = 0.05
 """The share of degraded, or of needlessly declining, answers above which a rule is not learned
 cleanly."""
+MIN_BROKEN_NOW = 2
+"""Of the target answers that were right before: they are few, so one alone would be above MAX_HARM.
+"""
 MIN_KEPT = 0.9
 """The share of kept answers from which on a rule is taught."""
 
@@ -288,13 +291,9 @@ class RuleScorer:
             harm = statistics.compare_shares(needless[arm], needless["base"])
             measured.append((what, harm))
         before, after = state.scores.list_right_before(arm)
-        if before:
-            measured.append(
-                (
-                    "right target answers break the rule now",
-                    statistics.compare_shares(before, after),
-                )
-            )
+        if sum(before) - sum(after) >= MIN_BROKEN_NOW:
+            harm = statistics.compare_shares(before, after)
+            measured.append(("right target answers break the rule now", harm))
         objections: list[str] = []
         undecided: list[str] = []
         for what, harm in measured:
