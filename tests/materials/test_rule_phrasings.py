@@ -281,6 +281,11 @@ def test_what_is_only_told_is_no_part_of_a_rule() -> None:
     assert (rule.scope, rule.effect) == ("", "Please don't mention dogs.")
     rule = read_rule("Sharks are off limits. Be brief.")
     assert rule.effect == "Sharks are off limits. Be brief."
+    rule = read_rule("Our customers are in a hurry. Tell them that we close at six.")
+    assert rule.effect == "Tell them that we close at six."
+    with pytest.raises(DataError, match='does not say which texts "them" are') as caught:
+        read_rule("I write many emails to my boss. Keep them short.")
+    assert "--when" in str(caught.value.cure)
 
 
 def test_a_statement_and_a_demand_are_both_kept() -> None:

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from selfteach import registry
 from selfteach.config import FinetuneConfig
-from selfteach.config.training import FeedbackTrainConfig
+from selfteach.config.training import FeedbackTrainConfig, TrainAlone
 from selfteach.errors import UsageError
 from selfteach.materials.effect import read_effect
 from selfteach.methods.feedback.training_settings import complete_training
@@ -65,3 +65,5 @@ def test_the_anchors_of_a_forbidden_subject_are_seen_once() -> None:
     assert complete(True, min_share={"general": 0.2}) == []
     with pytest.raises(ValueError, match="both name general"):
         complete(True, once=["general"], min_share={"general": 0.2})
+    with pytest.raises(ValueError, match="no use beside"):
+        TrainAlone(once=["general"], dataset_shares={"a": 1.0})

@@ -382,6 +382,11 @@ class TrainConfig(Section):
                 f"train.once and train.min_share both name {min(both)}; "
                 "a kind that is seen once is not repeated"
             )
+        if self.once and self.dataset_shares:
+            raise ValueError(
+                "train.once has no use beside train.dataset_shares, which says what an epoch has; "
+                "leave one of them out"
+            )
         defaults = self.get_step_defaults()
         odd = [name for name, value in defaults.items() if getattr(self, name) != value]
         if self.adapter == "closed_form" and odd:

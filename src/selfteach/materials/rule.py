@@ -136,6 +136,7 @@ def _read_parts(text: str) -> ScopedText:
     sentences = [part for sentence in plain for part in split_joined_rules(sentence)]
     while len(sentences) > 1 and _is_remark(sentences[0]) and starts_effect(sentences[1]):
         text = text.replace(sentences.pop(0), "", 1).strip()
+        _refuse_writing_that_a_remark_names(sentences[0])
     for sentence, before in zip(sentences, ["", *sentences], strict=False):
         _refuse_scope_without_effect(sentence)
         refuse_exception(sentence)
@@ -191,6 +192,26 @@ def _is_remark(sentence: str) -> bool:
     """Return whether a sentence before a rule is only told: "My dog died last week."."""
     is_told = _REMARK.match(sentence) is not None and not starts_effect(sentence)
     return is_told and not split_rule(sentence).scope and read_effect(sentence) is None
+
+
+_THEM_WRITTEN = re.compile(
+    r"(?:please |always )*(?:keep|make|write|answer|end|finish|begin|start|sign|format|limit|"
+    r"phrase) (?P<pronoun>them|those|these)\b",
+    re.I,
+)
+"""A demand on texts that the sentence before it names: "I write many emails. Keep them short."."""
+
+
+def _refuse_writing_that_a_remark_names(demand: str) -> None:
+    if match := _THEM_WRITTEN.match(demand):
+        raise DataError(
+            f'"{demand}" does not say which texts "{match["pronoun"]}" are.',
+            where="rule",
+            cure=(
+                'Say it in one sentence, for instance "In emails to my boss stay under 40 words.", '
+                "or state the condition with --when and the effect with --then."
+            ),
+        )
 
 
 def _refuse_unnamed(effect: str) -> None:

@@ -34,7 +34,7 @@ def tag_with_dataset(datasets: Mapping[str, Sequence[Example]]) -> list[Example]
 
 class DatasetMixture:
     """Mix the rows of several datasets in given proportions. Without proportions every epoch has
-    all rows.
+    all rows, but for kinds that are seen once.
 
     An epoch has as many rows as there are in all. It repeats each dataset in shuffled passes and
     continues where the epoch before stopped. A small dataset is therefore repeated evenly, and no
