@@ -77,6 +77,10 @@ def improve_nothing(tuned: TunedModel) -> None:
     """Stop after the first training."""
 
 
+def keep_exam(exam: JsonMapping) -> None:
+    """Ask no further questions."""
+
+
 def choose_last(tuned: Sequence[TunedModel]) -> TunedModel:
     """Choose the model that was trained last."""
     return tuned[-1]
@@ -104,6 +108,8 @@ class TrainingPlan:
         improve: called with the tuned model after each training: a plan with more examples, or
             None when it is good enough.
         choose: which of the last two trained models is kept; the last one by default.
+        lengthen_exam: called with exam.json of the tuned model: an exam with more questions, where
+            these leave the verdict open, or None.
         after: called with the chosen model and exam.json; adds what the exam cannot know.
         score_on_dev: the greater the better, on the dev part alone; None where there is none.
         instruction: the text in the prompt of the prompted arm, if it is one text.
@@ -117,6 +123,7 @@ class TrainingPlan:
     stages: Sequence[TrainStage] = ()
     improve: Callable[[TunedModel], TrainingPlan | None] = improve_nothing
     choose: Callable[[Sequence[TunedModel]], TunedModel] = choose_last
+    lengthen_exam: Callable[[JsonMapping], PlannedExam | None] = keep_exam
     after: Callable[[TunedModel | None, JsonObject], None] = lambda tuned, exam: None
     score_on_dev: Callable[[Recorded], float] | None = None
     instruction: str = ""

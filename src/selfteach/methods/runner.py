@@ -92,13 +92,13 @@ def teach(run: Run, method: Method, material: Any, config: Any, display: Display
     broadcast_from_first(plan.trains)  # other processes of this command train too, or are done
     if plan.trains:
         plan, tuned = train_and_improve(session, plan)  # 4
+    plan, exam = sit_exam(session, plan, tuned)  # 5
     others: list[JsonObject] = []
     if tuned and getattr(config, "seeds", 1) > 1:
         tuned, others = train_more_seeds(session, plan, tuned)
         for line in describe_seeds(others):
             display.print_line(line)
-    with run.time_stage("exam"):
-        exam = plan.exam.run(session, tuned)  # 5
+        plan, exam = sit_exam(session, plan, tuned)
     if others:
         exam["seeds"] = others
     exam.setdefault("method", method.name)
@@ -139,6 +139,22 @@ def train_and_improve(session: Session, plan: TrainingPlan) -> tuple[TrainingPla
         del found[:-1]  # each model takes memory
         found.append(train_plan(session, plan, number))
     return plan, plan.choose(found)
+
+
+def sit_exam(
+    session: Session, plan: TrainingPlan, tuned: TunedModel | None
+) -> tuple[TrainingPlan, JsonObject]:
+    """Return what exam.json holds, and the plan with the exam that was sat: with more questions
+    where the first ones leave the verdict open.
+    """
+    with session.run.time_stage("exam"):
+        exam = plan.exam.run(session, tuned)
+    if tuned is None or (longer := plan.lengthen_exam(exam)) is None:
+        return plan, exam
+    with session.run.time_stage("longer exam"):
+        tuned.recorded.release_memory()  # base and tuned model are not in memory together
+        longer.run_baselines(session)
+        return replace(plan, exam=longer), longer.run(session, tuned)
 
 
 def train_more_seeds(

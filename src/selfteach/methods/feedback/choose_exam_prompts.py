@@ -1,4 +1,6 @@
-"""Choose the target prompts of the exam (step 8): enough of them must show what a rule changes."""
+"""Choose the prompts of the exam (step 8): enough target prompts must show what a rule changes, and
+enough others that nothing else is harmed.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +11,12 @@ from selfteach.dedup.overlap import OverlapIndex
 from selfteach.evaluate.exam import TARGET, Arm, make_requests, plan_second_sample
 from selfteach.generate.ask import GeneratedPrompt
 from selfteach.judge import ThresholdJudge
-from selfteach.methods.feedback.prompts_in_scope import drop_strays
-from selfteach.methods.feedback.write_more_prompts import LIST_LENGTH, write_similar_prompts
+from selfteach.methods.feedback.prompts_in_scope import drop_insiders, drop_strays
+from selfteach.methods.feedback.write_more_prompts import (
+    LIST_LENGTH,
+    write_exam_prompts_outside,
+    write_similar_prompts,
+)
 from selfteach.methods.session import Session
 from selfteach.records import make_prompt
 
@@ -59,6 +65,22 @@ def choose_exam_prompts(
         more = drop_strays(session, more)
         counted += compress(more, find_broken(session, more, judge))
     return [*counted[:wanted], *right, *counted[wanted:], *others]
+
+
+def add_prompts_outside(
+    session: Session, written: Sequence[GeneratedPrompt], pool: OverlapIndex
+) -> list[GeneratedPrompt]:
+    """Return the exam's prompts and up to `exam.more_outside` further near and general ones, each.
+
+    They are new to the pool, and come after the others of their scope. A rule without near and
+    general prompts gets none.
+
+    Args:
+        written: the prompts of the exam so far, of all scopes.
+    """
+    scopes = {prompt.scope for prompt in written if prompt.scope != TARGET}
+    more = write_exam_prompts_outside(session, written, scopes, pool) if scopes else []
+    return [*written, *drop_insiders(session, more)]
 
 
 def find_broken(

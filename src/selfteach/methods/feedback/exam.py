@@ -29,7 +29,7 @@ from selfteach.evaluate.exam import (
     make_arms,
     measure_drift,
 )
-from selfteach.evaluate.verdict import Evidence, is_certain
+from selfteach.evaluate.verdict import NOT_CLEANLY, Evidence, can_more_tell, is_certain
 from selfteach.generate.ask import SIMILAR, GeneratedPrompt
 from selfteach.judge import ThresholdJudge
 from selfteach.judge.decline import is_decline
@@ -46,6 +46,7 @@ from selfteach.methods.write_prompts import group_by_scope
 from selfteach.records import (
     Completion,
     Example,
+    JsonMapping,
     JsonObject,
     Measure,
     Message,
@@ -338,6 +339,23 @@ def is_kept(shares: Sequence[float]) -> bool:
     return not shares or sum(shares) >= MIN_KEPT * len(shares)
 
 
+def hangs_on_few_prompts(exam: JsonMapping) -> bool:
+    """Return whether more prompts outside the rule may change the verdict: the gain is certain, and
+    answers are harmed by more than MAX_HARM, but the interval of no harm is above it.
+
+    Args:
+        exam: what exam.json holds of the tuned model.
+    """
+    verdict = exam["verdict"]
+    word, sentence = str(verdict["word"]), str(verdict["sentence"])
+    if word != "not enough prompts" and not sentence.startswith(NOT_CLEANLY):
+        return False
+    outside = (NEAR, GENERAL)
+    harms = [harm for scope, harm in exam.get("side_effects", {}).items() if scope in outside]
+    harms.append(exam["needless"]["change"])
+    return any(can_more_tell(Measure(**harm), MAX_HARM) for harm in harms)
+
+
 def mark_declines_broken(
     kept: list[bool], own: Sequence[Completion], base: Sequence[Completion]
 ) -> None:
@@ -362,11 +380,9 @@ def build_exam(
     """
     config = session.config.exam
     prompts = group_by_scope(written)
-    if limits:
-        prompts = {scope: texts[: limits[scope]] for scope, texts in prompts.items()}
+    limits = limits or {scope: getattr(config, scope) for scope in prompts}
     questions = {
-        scope: list(map(make_prompt, texts[: getattr(config, scope)]))
-        for scope, texts in prompts.items()
+        scope: list(map(make_prompt, texts[: limits[scope]])) for scope, texts in prompts.items()
     }
     is_writing = session.situation is not None and session.situation.kind == "writing"
     judged = session.request_judge

@@ -13,7 +13,8 @@
   7  train: in scope the found answers against the broken ones (`choose_objectives`); elsewhere
      the base's own answers hold it in place (`make_anchors`)
   8  exam: base, rule in the prompt, tuned, on prompts that were not used to choose anything
-     (`choose_exam_prompts`, `exam`)
+     (`choose_exam_prompts`, `exam`); where too few prompts outside the rule leave the verdict
+     open, more are written and asked, once (`lengthen_exam`)
 
 Source: ELVF (I)-(IV); C3PO (arXiv 2402.10893) for the scopes; LLM2LLM (arXiv 2403.15042) for the
 rounds.
@@ -26,12 +27,15 @@ from dataclasses import dataclass, field
 
 from selfteach.config import FeedbackConfig
 from selfteach.dedup.overlap import OverlapIndex
-from selfteach.evaluate.exam import TARGET, Exam, TunedModel
+from selfteach.evaluate.exam import GENERAL, NEAR, TARGET, Exam, TunedModel
 from selfteach.generate.ask import GeneratedPrompt
 from selfteach.generate.search import SearchTrace
 from selfteach.materials.rule import Rule, read_rule
 from selfteach.methods.calibrate_rule_judges import RuleJudges, choose_judges
-from selfteach.methods.feedback.choose_exam_prompts import choose_exam_prompts
+from selfteach.methods.feedback.choose_exam_prompts import (
+    add_prompts_outside,
+    choose_exam_prompts,
+)
 from selfteach.methods.feedback.choose_objectives import (
     add_teacher_prompts,
     choose_objectives,
@@ -40,7 +44,7 @@ from selfteach.methods.feedback.choose_objectives import (
 from selfteach.methods.feedback.data_curve import find_n90, measure_curve
 from selfteach.methods.feedback.describe_rule import describe_rule
 from selfteach.methods.feedback.dev_answers import DEV, find_dev_failures, score_dev_exam
-from selfteach.methods.feedback.exam import build_exam
+from selfteach.methods.feedback.exam import build_exam, hangs_on_few_prompts
 from selfteach.methods.feedback.make_anchors import (
     find_reach,
     make_later_anchors,
@@ -73,7 +77,13 @@ from selfteach.methods.feedback.write_rule_prompts import write_rule_prompts
 from selfteach.methods.method import Method, TrainingPlan
 from selfteach.methods.session import Session
 from selfteach.models.recorded import Recorded
-from selfteach.records import Example, JsonObject, ObjectiveWeights, make_prompt
+from selfteach.records import (
+    Example,
+    JsonMapping,
+    JsonObject,
+    ObjectiveWeights,
+    make_prompt,
+)
 from selfteach.select.clusters import PromptClusters, cluster_prompts
 
 
@@ -122,18 +132,20 @@ class RuleTraining:
     Attributes:
         traces: the searches, for the report.
         rounds: how many balance rounds are done.
+        asked_more: whether the exam has further prompts.
         clusters: of train and dev prompts, once there are any.
     """
 
     session: Session
     rule: Rule
-    parts: Mapping[str, list[GeneratedPrompt]]
+    parts: dict[str, list[GeneratedPrompt]]
     pool: OverlapIndex
     judges: RuleJudges
     examples: list[Example] = field(default_factory=list)
     traces: list[SearchTrace] = field(default_factory=list)
     objectives: ObjectiveWeights = field(default_factory=dict)
     rounds: int = 0
+    asked_more: bool = False
     clusters: PromptClusters | None = None
 
     def plan(self) -> TrainingPlan:
@@ -145,6 +157,7 @@ class RuleTraining:
             objectives=self.objectives,
             exam=self.make_exam(self.examples),  # 8
             improve=self.improve,
+            lengthen_exam=self.lengthen_exam,
             after=self.add_data_curve,
             score_on_dev=self.score_on_dev,
             instruction=self.rule.text,
@@ -152,11 +165,34 @@ class RuleTraining:
             overhead=make_prompt("x", system=session.rule),
         )
 
-    def make_exam(self, examples: Sequence[Example]) -> Exam:
-        """Return the exam on test prompts, of a model that was trained on these examples."""
+    def make_exam(
+        self, examples: Sequence[Example], limits: Mapping[str, int] | None = None
+    ) -> Exam:
+        """Return the exam on test prompts, of a model that was trained on these examples.
+
+        Args:
+            limits: how many prompts of each scope are asked; by default the settings' numbers.
+        """
         return build_exam(
-            self.session, self.judges.exam, self.parts["test"], examples, self.rule.id
+            self.session, self.judges.exam, self.parts["test"], examples, self.rule.id, limits
         )
+
+    def lengthen_exam(self, exam: JsonMapping) -> Exam | None:
+        """Return the exam with further prompts outside the rule, where the first ones cannot tell
+        whether answers are harmed; None if they can, or after the first time.
+        """
+        config = self.session.config.exam
+        if self.asked_more or not config.more_outside or not hangs_on_few_prompts(exam):
+            return None
+        self.asked_more = True
+        count = len(self.parts["test"])
+        with self.session.run.time_stage("more exam prompts"):
+            self.parts["test"] = add_prompts_outside(self.session, self.parts["test"], self.pool)
+        if len(self.parts["test"]) == count:
+            return None
+        more = config.more_outside
+        limits = {TARGET: config.target, NEAR: config.near + more, GENERAL: config.general + more}
+        return self.make_exam(self.examples, limits)
 
     def add_examples(self, probed: Sequence[ProbedPrompt]) -> bool:
         """Add the examples and anchors of probed prompts; return whether there is more to learn.
@@ -219,8 +255,10 @@ class RuleTraining:
 
     def score_on_dev(self, model: Recorded) -> float:
         """Return how well a model does on dev prompts; a learning rate is chosen by it."""
+        settings = self.session.config.exam
+        limits = {scope: min(count, getattr(settings, scope)) for scope, count in DEV.items()}
         exam = build_exam(
-            self.session, self.judges.exam, self.parts["dev"], self.examples, self.rule.id, DEV
+            self.session, self.judges.exam, self.parts["dev"], self.examples, self.rule.id, limits
         )
         return score_dev_exam(self.session, exam, model)
 

@@ -170,6 +170,16 @@ def drop_strays(session: Session, prompts: Sequence[GeneratedPrompt]) -> list[Ge
     return list(compress(prompts, inside))
 
 
+def drop_insiders(session: Session, prompts: Sequence[GeneratedPrompt]) -> list[GeneratedPrompt]:
+    """Return the prompts that are outside the condition of a rule, of prompts written as such."""
+    judge = session.request_judge
+    if judge is None or session.forbidden_topic:
+        return list(prompts)
+    inside = judge.find_about([prompt.text for prompt in prompts])
+    record_scope(session, prompts, inside, WRONG_SIDE)
+    return [prompt for prompt, is_inside in zip(prompts, inside, strict=True) if not is_inside]
+
+
 def find_about_subject(session: Session, prompts: Sequence[GeneratedPrompt]) -> set[str]:
     """Return the ids of prompts that are about a forbidden subject."""
     judge = session.request_judge

@@ -1,11 +1,12 @@
 """Let the model write more prompts where there are too few: outside a forbidden subject, about its
-other names, like those on which the base or the tuned model breaks the rule (steps 3 to 6).
+other names, like those on which the base or the tuned model breaks the rule (steps 3 to 6), and for
+an exam that cannot tell yet (step 8).
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from selfteach.dedup.overlap import OverlapIndex
 from selfteach.generate.ask import (
@@ -16,6 +17,9 @@ from selfteach.generate.ask import (
     generate_similar_prompts,
     plan_requests,
 )
+from selfteach.generate.few_shot import EXAM_REQUESTS
+from selfteach.generate.situations import Occasion, build_requests, list_forms
+from selfteach.materials.situation import Situation
 from selfteach.methods.feedback.rule_check import make_topic_detector
 from selfteach.methods.feedback.write_rule_prompts import choose_forms, write_twins
 from selfteach.methods.session import Session
@@ -29,6 +33,8 @@ PROMPTS_PER_NAME = 3
 """A name that fewer training prompts have gets more."""
 MAX_ASKED_NAMES = 24
 """Other names of a forbidden subject that get prompts of their own."""
+EXAM_FORM_SHARE = 3
+"""One in so many of the exam's near prompts has a form that only the exam has."""
 
 
 def write_more_prompts_outside(session: Session, pool: OverlapIndex) -> list[GeneratedPrompt]:
@@ -48,6 +54,63 @@ def write_more_prompts_outside(session: Session, pool: OverlapIndex) -> list[Gen
         forms = choose_forms(session, scope)
         kept += write_scope_prompts(session, subject, scope, count, rounds, find_fault, forms)
     return kept
+
+
+def write_exam_prompts_outside(
+    session: Session,
+    written: Sequence[GeneratedPrompt],
+    scopes: Collection[Scope],
+    pool: OverlapIndex,
+) -> list[GeneratedPrompt]:
+    """Let the model write up to `exam.more_outside` further test prompts of each scope.
+
+    They are made as the first ones. Every kept prompt goes into `pool`.
+
+    Args:
+        written: the prompts of the exam so far.
+        scopes: "near" and "general", or one of them.
+    """
+    config = session.config
+    count = config.exam.more_outside
+    situation = session.situation
+    rounds = range(2 * config.ask.rounds, 3 * config.ask.rounds)  # the earlier ones are used
+    kept: list[GeneratedPrompt] = []
+    for scope in sorted(scopes):
+        if scope == "near" and situation and situation.kind == "writing":
+            kept += build_more_neighbors(session, situation, written, count)
+            continue
+        subject = session.subject if scope == "near" else Subject("")
+        find_fault = make_novelty_check(pool, config.ask.max_overlap, make_topic_detector(session))
+        of_exam = count // EXAM_FORM_SHARE if scope == "near" else 0
+        for number, forms in (
+            (count - of_exam, choose_forms(session, scope)),
+            (of_exam, EXAM_REQUESTS),
+        ):
+            kept += write_scope_prompts(session, subject, scope, number, rounds, find_fault, forms)
+    return kept
+
+
+def build_more_neighbors(
+    session: Session, situation: Situation, written: Sequence[GeneratedPrompt], count: int
+) -> list[GeneratedPrompt]:
+    """Return up to `count` further test prompts in which somebody else is written to, about the
+    occasions of the exam.
+    """
+    known = {prompt.text for prompt in written}
+    occasions = {
+        prompt.subject: Occasion(prompt.form, prompt.subject)
+        for prompt in written
+        if prompt.scope == "target" and prompt.form in list_forms(situation)
+    }
+    built = build_requests(
+        situation,
+        list(occasions.values()),
+        "near",
+        count + len(known),
+        session.config.seed,
+        for_exam=True,
+    )
+    return [prompt for prompt in built if prompt.text not in known][:count]
 
 
 def write_name_prompts(

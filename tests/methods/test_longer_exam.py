@@ -1,0 +1,220 @@
+"""An exam that cannot tell yet whether other answers are harmed asks further prompts, once."""
+
+from __future__ import annotations
+
+import json
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
+from itertools import count
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from scripted import Scripted
+from selfteach import statistics
+from selfteach.config import FeedbackConfig
+from selfteach.dedup.overlap import OverlapIndex
+from selfteach.evaluate.verdict import NOT_CLEANLY
+from selfteach.generate.ask import GeneratedPrompt, Subject
+from selfteach.generate.situations import build_requests, write_occasions
+from selfteach.materials.situation import read_situation
+from selfteach.methods import runner
+from selfteach.methods.feedback import method
+from selfteach.methods.feedback.choose_exam_prompts import add_prompts_outside
+from selfteach.methods.feedback.exam import hangs_on_few_prompts
+from selfteach.models.recorded import Recorded
+from selfteach.records import Request
+from selfteach.run.display import SilentDisplay
+from selfteach.run.ledger import Ledger
+from talker import feedback_command, open_ledger, run_json
+
+OPEN = "not enough prompts", "Not enough prompts to tell: it is kept, but 8 % more of 60 ..."
+UNCLEAN = "not learned", f"{NOT_CLEANLY}: it is kept, but 10 % more of 60 near answers ..."
+WORDS = ["sleep", "eat", "hide", "climb", "hunt", "purr", "drink", "jump", "play", "wash", "run"]
+
+
+def compare(lost: int, won: int, count: int = 60) -> dict[str, Any]:
+    """A paired difference: so many answers lost, so many won."""
+    before = [True] * lost + [False] * won + [True] * (count - lost - won)
+    after = [False] * lost + [True] * won + [True] * (count - lost - won)
+    return asdict(statistics.compare_shares(before, after))
+
+
+@pytest.mark.parametrize(
+    ("verdict", "near", "needless", "hangs"),
+    [
+        (OPEN, (6, 1), (0, 0), True),
+        (OPEN, (0, 0), (6, 1), True),
+        (OPEN, (0, 0), (0, 0), False),  # something else is open: the gain, or right target answers
+        (UNCLEAN, (8, 1), (0, 0), True),
+        (UNCLEAN, (30, 0), (0, 0), False),  # the whole interval is above the limit
+        (UNCLEAN, (30, 0), (6, 1), True),
+        (("taught", "Taught: it is kept."), (6, 1), (0, 0), False),
+        (("not learned", "Not learned: no more than chance explains."), (6, 1), (0, 0), False),
+    ],
+)
+def test_more_prompts_are_asked_only_where_they_may_change_the_verdict(
+    verdict: tuple[str, str], near: tuple[int, int], needless: tuple[int, int], hangs: bool
+) -> None:
+    exam = {
+        "verdict": {"word": verdict[0], "sentence": verdict[1]},
+        "side_effects": {"near": compare(*near), "general": compare(0, 0), "overapplied": {}},
+        "needless": {"base": {}, "tuned": {}, "change": compare(*needless)},
+    }
+    assert hangs_on_few_prompts(exam) is hangs
+
+
+def test_a_rule_without_other_prompts_asks_no_more() -> None:
+    empty = asdict(statistics.compare_shares([], []))
+    verdict = {"word": OPEN[0], "sentence": OPEN[1]}
+    assert not hangs_on_few_prompts({"verdict": verdict, "needless": {"change": empty}})
+
+
+@dataclass
+class NotedExam:
+    """An exam that notes what is asked of it."""
+
+    name: str
+    notes: list[str]
+
+    def run_baselines(self, session: Any) -> None:
+        self.notes.append(f"base sits {self.name}")
+
+    def run(self, session: Any, tuned: Any, *, brief: bool = False) -> dict[str, Any]:
+        self.notes.append(f"{tuned} sits {self.name}")
+        return {"exam": self.name}
+
+
+@dataclass
+class NotedModel:
+    """A tuned model that notes when its memory is released."""
+
+    notes: list[str]
+
+    @property
+    def recorded(self) -> Any:
+        return SimpleNamespace(release_memory=lambda: self.notes.append("released"))
+
+    def __str__(self) -> str:
+        return "tuned"
+
+
+@pytest.mark.parametrize("hangs", [True, False])
+def test_base_and_tuned_model_sit_the_longer_exam_one_after_the_other(hangs: bool) -> None:
+    notes: list[str] = []
+    longer = NotedExam("longer", notes) if hangs else None
+    plan: Any = method.TrainingPlan(
+        [], {}, NotedExam("first", notes), lengthen_exam=lambda exam: longer
+    )
+    session: Any = SimpleNamespace(run=SimpleNamespace(time_stage=lambda name: nullcontext()))
+    tuned: Any = NotedModel(notes)
+    sat, exam = runner.sit_exam(session, plan, tuned)
+    assert exam == {"exam": "longer" if hangs else "first"}
+    assert sat.exam.name == exam["exam"], "the lesson records the exam that was sat"  # type: ignore[attr-defined]
+    first = ["tuned sits first"]
+    more = ["released", "base sits longer", "tuned sits longer"]
+    assert notes == (first + more if hangs else first)
+
+
+def test_nothing_is_asked_again_where_nothing_was_trained() -> None:
+    notes: list[str] = []
+
+    def refuse(exam: Any) -> Any:
+        raise AssertionError
+
+    plan: Any = method.TrainingPlan([], {}, NotedExam("first", notes), lengthen_exam=refuse)
+    session: Any = SimpleNamespace(run=SimpleNamespace(time_stage=lambda name: nullcontext()))
+    runner.sit_exam(session, plan, None)
+    assert notes == ["None sits first"]
+
+
+def open_session(folder: Path, situation: Any = None, judge: Any = None) -> Any:
+    """A session whose model writes another request each time."""
+    numbers = count(100)
+
+    def write(request: Request) -> str:
+        n = next(numbers)
+        return f" tea\nRequest: Why did {WORDS[n % 11]}{n} {WORDS[n % 7]}{n + 1} thing{n}?"
+
+    model = Scripted(write)
+    ledger = Ledger(folder / "run.db")
+    return SimpleNamespace(
+        base=Recorded(ledger, model, model),
+        run=SimpleNamespace(ledger=ledger),
+        display=SilentDisplay(),
+        config=FeedbackConfig(exam={"more_outside": 9}),
+        subject=Subject(""),
+        situation=situation,
+        forbidden_topic="",
+        request_judge=judge,
+        effect=None,
+    )
+
+
+def test_the_further_prompts_are_new_and_outside_the_rule(tmp_path: Path) -> None:
+    class Judge:
+        def find_about(self, texts: list[str]) -> list[bool]:
+            return [int(text.rpartition("thing")[2].strip("?")) % 2 == 0 for text in texts]
+
+    session = open_session(tmp_path, judge=Judge())
+    known = [
+        GeneratedPrompt("What is a cat?", "target", "plain", "cats"),
+        GeneratedPrompt("What is a dog?", "general", "plain", "dogs"),
+    ]
+    pool = OverlapIndex([prompt.text for prompt in known])
+    found = add_prompts_outside(session, known, pool)
+    assert found[:2] == known
+    more = found[2:]
+    assert {prompt.scope for prompt in more} == {"general"}, "no near prompt was asked before"
+    assert 3 <= len(more) <= 6, "half of the nine are on the other side of the rule"
+    assert not any(Judge().find_about([prompt.text for prompt in more]))
+    assert all(pool.nearest(prompt.text).similarity == 1 for prompt in more)
+
+
+def test_a_rule_that_holds_everywhere_gets_no_further_prompts(tmp_path: Path) -> None:
+    known = [GeneratedPrompt("What is a cat?", "target", "plain", "cats")]
+    session = open_session(tmp_path)
+    assert add_prompts_outside(session, known, OverlapIndex()) == known
+    assert not session.run.ledger.funnel()
+
+
+def test_further_neighbors_of_a_letter_have_the_exam_s_occasions(tmp_path: Path) -> None:
+    situation = read_situation("emails to my boss")
+    session = open_session(tmp_path, situation)
+    occasions = [one for one, _ in write_occasions(session.base, ["clause"], 4, lambda o: "", 1, 0)]
+    targets = build_requests(situation, occasions, "target", 6, 0, for_exam=True)
+    near = build_requests(situation, occasions, "near", 6, 0, for_exam=True)
+    known = [*targets, *near]
+    more = [p for p in add_prompts_outside(session, known, OverlapIndex()) if p not in known]
+    assert len(more) == 9
+    assert {prompt.scope for prompt in more} == {"near"}
+    subjects = {occasion.text for occasion in occasions}
+    assert {prompt.subject for prompt in more} - {""} <= subjects
+    written = [prompt.text for prompt in more if prompt.subject]
+    assert written
+    assert not any("my boss" in text for text in written)
+
+
+@pytest.mark.training
+def test_the_whole_run_examines_with_them_and_records_the_longer_exam(
+    talker: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(method, "hangs_on_few_prompts", lambda exam: True)
+    out = tmp_path / "run"
+    few = ["exam.more_outside=4", "train.max_steps=2", "balance.rounds=0"]
+    sets = [word for item in few for word in ("--set", item)]
+    code, _ = run_json(feedback_command(talker, out, *sets))
+    assert code == 0
+    exam = json.loads((out / "exam.json").read_text())
+    asked = {scope: exam["side_effects"][scope]["n"] for scope in ("near", "general")}
+    assert 6 < asked["near"] <= 10
+    assert 6 < asked["general"] <= 10
+    lesson = json.loads((out / "lesson.json").read_text())
+    recorded = lesson["exam"]["questions"]
+    assert {scope: len(recorded[scope]) for scope in asked} == asked
+    texts = [row["prompt"] for row in exam["answers"]]
+    assert len(texts) == len(set(texts))
+    with open_ledger(out) as ledger:
+        assert sum(row.pending for row in ledger.funnel()) == 0
