@@ -23,6 +23,21 @@ def test_a_rule_is_stripped_and_has_the_id_of_its_text():
     assert rule.id != read_rule("Answer in two sentences.").id
 
 
+@pytest.mark.parametrize(
+    ("rule", "met", "missed"),
+    [
+        ("Use no more than two emojis.", "Hi 🐶 and 🐱!", "Hi 🐶 and 🐱 and 🐭!"),
+        ("Do not use so many emojis.", "Hi 🐶!", "Hi 🐶 and 🐱!"),
+        ("Use at most one exclamation mark.", "Hi! Yes.", "Hi! Yes!"),
+        ("Begin with a question.", "Tired, again? Try tea.", "Try tea. Tired?"),
+    ],
+)
+def test_marks_are_counted_and_a_question_opens(rule: str, met: str, missed: str) -> None:
+    check = parse_check(suggest_check(rule) or "")
+    assert check.keeps(met)
+    assert not check.keeps(missed)
+
+
 def test_a_letter_that_folds_to_several_suggests_nothing():
     assert suggest_check("Do not use İ") is None
 
@@ -110,6 +125,15 @@ FORMS = {
     '"ok" should be written "okay".': 'not contains "ok"',
     "Answer in one sentence. Answer in one sentence.": "max_sentences=1",
     "Your answer should be one sentence long.": "max_sentences=1",
+    "Use no more than two emojis.": (
+        r'not regex "([\\p{Emoji_Presentation}\\uFE0F][^\\p{Emoji_Presentation}\\uFE0F]*){3}"'
+    ),
+    "Use at most one exclamation mark.": 'not regex "([!][^!]*){2}"',
+    "Stop using so many exclamation marks.": 'not regex "([!][^!]*){2}"',
+    "Begin with a question.": r'regex "^[^.!?]*\\?"',
+    "Start with a question mark.": 'starts "?"',
+    "Have a bullet list.": "format=list",
+    "Mention the number of servings.": 'contains "serving"',
     "Write your answers in JSON only.": "format=json",
     "Don't ever use semicolons.": 'not contains ";"',
     "Speak only Spanish to me.": "language=es",

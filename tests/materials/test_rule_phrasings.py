@@ -37,7 +37,8 @@ def test_a_rule_is_read_as_scope_and_effect(row: tuple[str, ...]) -> None:
 SITUATIONS = {
     "writing to the board": Situation("writing", "", "the board", ("the board",)),
     "people ask where the toilets are": Situation("about", topic="toilets"),
-    "a guest wants a discount": Situation("about", topic="discount"),
+    "somebody wants to know our prices": Situation("about", topic="prices"),
+    "a guest needs to know about parking": Situation("about", topic="parking"),
     "it's about my kids": Situation("about", topic="my kids"),
     "helping me with Python": Situation("about", topic="Python"),
     "my kids ask about monsters": Situation("about", topic="monsters"),

@@ -388,7 +388,9 @@ def _check_edge(name: str, value: str) -> str | None:
         value,
         re.I,
     ):
-        return f'{name} "{"?" if "question" in value.lower() else "!"}"'
+        mark = "?" if "question" in value.lower() else "!"
+        opens = name == "starts" and "mark" not in value.lower()
+        return rf'regex "^[^.!?]*\\{mark}"' if opens else f'{name} "{mark}"'
     plain = re.fullmatch(r"[^\W\d_]+(?:[ ,'-]+[^\W\d_]+){0,3}[!?]?", value)
     is_literal = all(word[0].isupper() for word in value.split())
     if plain and value[0].isupper() and (is_literal or not VAGUE.search(value)):
@@ -565,6 +567,7 @@ def _check_literal(match: re.Match[str]) -> str:
 def _check_said(match: re.Match[str]) -> str | None:
     """Return the check of "mention our loyalty card" and "recommend the library"."""
     text = re.sub(r"^(?:the|our|my|an?|your|some|their) ", "", match["what"].strip())
+    text = re.sub(r"^(?:number|amount|names?) of (?:the )?", "", text)
     text = TOPIC_LEAD.sub("", text)
     words = text.split()
     named = words and all(word[0].isupper() for word in words)
@@ -583,10 +586,13 @@ def _check_recommended(match: re.Match[str]) -> str | None:
 
 
 def _check_most_marks(match: re.Match[str]) -> str | None:
-    """Return the check of "never use more than one exclamation mark"."""
-    one = re.fullmatch(r'contains "(.)"', _check_marked(match))
-    most = _parse_count(match["most"])
-    return f'not regex "([{one[1]}][^{one[1]}]*){{{most + 1}}}"' if one and most else None
+    """Return the check of "never use more than one exclamation mark", and of "not so many"."""
+    one = re.fullmatch(r'(?:contains "(.)"|regex "\[([^\]]+)\]")', _check_marked(match))
+    most = _parse_count(match.groupdict().get("most") or "one")
+    if not one or not most:
+        return None
+    mark = one[1] or one[2]
+    return f'not regex "([{mark}][^{mark}]*){{{most + 1}}}"'
 
 
 def _check_marked(match: re.Match[str]) -> str:
@@ -762,6 +768,16 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         _check_most_marks,
     ),
     (
+        rf"(?:{_USE} |have )?(?:only )?(?:{'|'.join(_AT_MOST)}) (?P<most>{_NUMBER}) "
+        rf"(?P<mark>{_MARK}){_WHERE}",
+        _check_most_marks,
+    ),
+    (
+        rf"{_NOT} (?:{_USE} )?(?:so|too|that) many "
+        rf"(?P<mark>(?:{'|'.join(_USED_MARKS)}|emoji|emoticon|smiley)s?){_WHERE}",
+        _check_most_marks,
+    ),
+    (
         (
             rf"(?:{_ANSWER} |use )(?:(?:in|with|to|using|within) "
             rf")?(?:(?P<before>{_BEFORE}) )?{_COUNT}{_AFTER}{_WHERE}"
@@ -769,8 +785,8 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         _check_bound,
     ),
     (
-        rf"(?:have "
-        rf")?(?P<before>{'|'.join((*_AT_MOST, *_AT_LEAST, *_OVER, *_UNDER, *_EXACT[:-1]))}) "
+        rf"(?:have |in |with )?"
+        rf"(?P<before>{'|'.join((*_AT_MOST, *_AT_LEAST, *_OVER, *_UNDER, *_EXACT[:-1]))}) "
         rf"{_COUNT}{_AFTER}{_WHERE}",
         _check_bound,
     ),
@@ -789,7 +805,8 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         "not format=list",
     ),
     (
-        rf"(?:{_ANSWER} (?:in|with|as|using)|use|give) (?:the form of )?{_LIST}(?: only)?",
+        rf"(?:{_ANSWER} (?:in|with|as|using)|use|give|have|contain|include) (?:the form of )?"
+        rf"{_LIST}(?: only)?",
         "format=list",
     ),
     (

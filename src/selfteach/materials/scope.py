@@ -93,9 +93,8 @@ _TELLING = re.compile(
 _GENRE_TO = rf"{GENRE}(?: (?:about|on) [^,]+?)? (?:to|for|with|about|addressed to|on|concerning)"
 _MY = r"(?:(?:all|every|each|any|my|our|the|your|an?|business|work|formal|private|personal) )*"
 _SUFFIX_IN = re.compile(
-    rf"(?P<effect>.+?),? (?:in|on|for|throughout|within) (?P<scope>(?:all |any |every |each |my "
-    rf"|our "
-    rf"|your |the )*(?:questions?|{_GENRE_TO}|{GENRE} to) .+)",
+    rf"(?P<effect>.+?),? (?:in|on|for|throughout|within) (?P<scope>(?:all |any |every |each |my |"
+    rf"our |your |the |an? )*(?:questions?|{_GENRE_TO}|{GENRE} to) .+)",
     re.I,
 )
 _BARE_GENRES = (
@@ -115,6 +114,13 @@ _SUFFIX_ADDED = re.compile(
     r"(?P<effect>(?:always )?(?:add|append|attach|put) .+?),? (?:to|on|under|at the end of) "
     rf"(?P<scope>(?:(?:all|any|every|each|my|our) )*(?:{_GENRE_TO} .+|{_ANY_GENRE})|"
     rf"(?:(?:all|any|every|each|my|our) )+{GENRE})",
+    re.I,
+)
+_SUFFIX_PLACED = re.compile(
+    r"(?:always )?(?:add|append|put|place|write) (?P<what>.+?) at the (?:very )?"
+    r"(?P<edge>start|beginning|top|end|bottom) of (?P<scope>"
+    rf"(?:(?:all|any|every|each|my|our) )*(?:{_GENRE_TO} .+|{_ANY_GENRE})|"
+    rf"(?:(?:all|any|every|each|my|our) )+(?!(?:answer|reply|response|message)s?$){GENRE})",
     re.I,
 )
 SECOND_SCOPE = re.compile(
@@ -150,8 +156,8 @@ _TEXTUAL = re.compile(
     re.I,
 )
 _MIDDLE = re.compile(
-    rf"(?P<verb>(?:always |never |only )?(?:keep|make|write|answer|reply to|respond to|sign(?: "
-    rf"off)?|"
+    rf"(?P<verb>(?:always |never |only |do not |don't )?(?:keep|make|write|answer|"
+    rf"reply to|respond to|sign(?: off)?|"
     rf"end|begin|start|open|finish|close|limit)) (?P<scope>{_MY}(?:(?:{_GENRE_TO}|questions? "
     rf"(?:about|on)) .+?|{_ANY_GENRE})) (?P<tail>(?:in|with|under|below|within|at most|at least|"
     rf"exactly|"
@@ -229,9 +235,24 @@ def split_rule(sentence: str) -> ScopedText:
     ):
         found = split(text)
         if found and found.scope:
+            if split in (_split_when, _split_in, _split_with, _split_for):
+                found = _move_second_demand(found)
             effect = to_imperative(POLITE.sub("", found.effect.strip(" ,")))
             return ScopedText(found.scope.strip(" ,"), effect)
     return ScopedText("", sentence.strip())
+
+
+_SECOND_DEMAND = re.compile(
+    rf"(?P<scope>.+?),? (?P<demand>and (?:{_STRONG}|{_SURE_VERBS}) .+)", re.I
+)
+
+
+def _move_second_demand(found: ScopedText) -> ScopedText:
+    """Return "EFFECT in texts to Anna, and sign them" with both demands in the effect."""
+    match = _SECOND_DEMAND.fullmatch(found.scope)
+    if not match or not _is_scope(match["scope"]):
+        return found
+    return ScopedText(match["scope"], f"{found.effect} {match['demand']}")
 
 
 _SENTENCE_END = re.compile(
@@ -422,7 +443,12 @@ def _split_when(text: str) -> ScopedText | None:
 
 
 def _split_in(text: str) -> ScopedText | None:
-    """Split "EFFECT in emails to SCOPE", "EFFECT in recipes" and "Add X to every email"."""
+    """Split "EFFECT in emails to SCOPE", "EFFECT in recipes", "Add X to every email" and "Put X at
+    the end of every email".
+    """
+    if placed := _SUFFIX_PLACED.fullmatch(text):
+        verb = "end" if placed["edge"].lower() in ("end", "bottom") else "start"
+        return ScopedText(placed["scope"], f"{verb} with {placed['what']}")
     forms = (_SUFFIX_IN, _SUFFIX_GENRE, _SUFFIX_ADDED)
     match = next((found for form in forms if (found := form.fullmatch(text))), None)
     is_one = match is not None and _is_scope(match["scope"])

@@ -346,6 +346,12 @@ _ASKED_NOUN = re.compile(
     r"(?: (?:is|are|costs?|means?|works?))?(?: located| called)?",
     re.I,
 )
+_KNOWN_NOUN = re.compile(
+    r"(?:.*\b)?(?:wants?|needs?|would like) to know (?:about )?(?:the |our |your |my )?"
+    r"(?P<topic>(?!(?:if|whether|how|what|when|where|who|why|which|that|more|about)\b)"
+    r"[\w-]+(?: [\w-]+){0,3})",
+    re.I,
+)
 _WANTED_NOUN = re.compile(
     r"(?:.*\b)?(?:wants?|needs?|requests?|would like|is looking for|are looking for) "
     r"(?:an?|some|their|the|our) (?P<topic>(?!.*\b(?:answer|reply|response|opinion|question|minute|"
@@ -358,7 +364,7 @@ def _read_topic(text: str) -> Situation | None:
     for clause, topic in _ASKED_CLAUSES:
         if clause.fullmatch(text):
             return Situation("about", topic=topic)
-    for form in (_ASKED, *_TOPIC_FORMS, _ASKED_NOUN, _WANTED_NOUN):
+    for form in (_ASKED, *_TOPIC_FORMS, _ASKED_NOUN, _KNOWN_NOUN, _WANTED_NOUN):
         if match := form.fullmatch(text):
             return Situation("about", topic=match["topic"])
     return None
