@@ -576,12 +576,3 @@ def make_twin(text: str, topic: str, sibling: str) -> str:
         return f"{article}{match[2]}{name}"
 
     return pattern.sub(replace_name, text)
-
-
-def format_few_shot_prompts(subject: Subject, count: int) -> list[str]:
-    """Return some of the prompts for target requests, as the model receives them."""
-    prompts = []
-    for i in range(count):
-        plan = _choose_form_and_subject(subject, "target", i, 0, few_shot.REQUESTS)
-        prompts.append(_format_few_shot(plan, i, few_shot.REQUESTS))
-    return prompts
