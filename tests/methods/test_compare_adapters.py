@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,7 +17,7 @@ import torch
 
 from scripted import Scripted
 from selfteach import cli, config, registry
-from selfteach.errors import UsageError
+from selfteach.errors import DataError, UsageError
 from selfteach.methods.compare import compare_adapters as comparing
 from selfteach.methods.compare.compare_adapters import (
     ON_POLICY,
@@ -33,12 +35,20 @@ from selfteach.methods.compare.learning_rates import (
     hold_out_examples,
     list_rates,
 )
-from selfteach.methods.compare.prompted_model import InContextPrefix
+from selfteach.methods.compare.prompted_model import InContextPrefix, PrefixedModel
 from selfteach.methods.feedback import exam as feedback_exam
 from selfteach.methods.runner import find_pair_kinds
 from selfteach.methods.session import Session
 from selfteach.models.recorded import Recorded
-from selfteach.records import Example, Message, make_prompt
+from selfteach.models.tokens import TOO_LONG, UnfitPrompt
+from selfteach.records import (
+    Completion,
+    Example,
+    Message,
+    Prompt,
+    Request,
+    make_prompt,
+)
 from selfteach.report.comparison import draw_figure
 from selfteach.run import finished
 from selfteach.run.ledger import Ledger
@@ -483,6 +493,20 @@ def test_a_rate_for_pairs_is_chosen_by_the_pair_not_the_likelihood(
     ) == {"a", "b"}
 
 
+class FullModel(Scripted):
+    """A model whose context is so many characters."""
+
+    CONTEXT = 40
+
+    def room_tokens(self, prompt: Prompt) -> float:
+        return self.CONTEXT - sum(len(turn.content) for turn in prompt if not isinstance(turn, str))
+
+    def stream(self, requests: Sequence[Request]) -> Iterator[Completion]:
+        if any(self.room_tokens(request.prompt) < 1 for request in requests):
+            raise UnfitPrompt(TOO_LONG, "it is full")
+        yield from super().stream(requests)
+
+
 def test_the_prefix_stands_between_system_message_and_question() -> None:
     prefix = InContextPrefix("Be brief.", (Message("user", "a"), Message("assistant", "b")))
     assert [m.role for m in prefix(make_prompt("q"))] == ["system", "user", "assistant", "user"]
@@ -491,6 +515,19 @@ def test_the_prefix_stands_between_system_message_and_question() -> None:
     )
     assert prefix("q")[-1] == Message("user", "q")
     assert InContextPrefix("", ())(make_prompt("q")) == make_prompt("q")
+
+
+def test_a_model_with_a_prefix_says_why_a_prompt_has_no_answer(tmp_path: Path) -> None:
+    with closing(Ledger(tmp_path / "run.db")) as ledger:
+        base = Recorded(ledger, FullModel(lambda request: "Yes."))
+        model = PrefixedModel(base, InContextPrefix("Be brief.", ()))
+        short, long = (Request("ask", make_prompt(text)) for text in ("q", "q" * 50))
+        assert model.sample([short])[0].text == "Yes."
+        assert list(model.failures) == []
+        with pytest.raises(DataError, match="prompt longer than the context"):
+            model.sample([short, long])
+        assert [id for id, _ in model.failures] == [long.id(model.fingerprint)]
+        assert model.room_tokens(short.prompt) == FullModel.CONTEXT - len("Be brief.") - 1
 
 
 def measure(value: float) -> dict[str, float]:

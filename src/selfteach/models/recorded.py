@@ -53,6 +53,9 @@ def ignore_answers(n: int, *, sampled: bool, tokens: int = 0) -> None:
 class Recorded:
     """Wrap a sampler and a scorer of one model; send them only what the ledger does not hold.
 
+    Args:
+        fingerprint: stands in the ids of the requests; by default that of the model.
+
     Attributes:
         limit: shortens a completion that is too long to be used; the ledger holds it as it came.
         watch: called with how many answers the model has written, and of how many tokens, or only
@@ -65,11 +68,13 @@ class Recorded:
         sampler: Sampler | None = None,
         scorer: Scorer | None = None,
         watch: Watch = ignore_answers,
+        *,
+        fingerprint: str = "",
     ) -> None:
         model: Any = sampler or scorer
         self.ledger = ledger
         self.name: str = model.name
-        self.fingerprint: str = model.fingerprint
+        self.fingerprint: str = fingerprint or model.fingerprint
         self.sampled_tokens = 0
         self.watch = watch
         self.limit: Callable[[Completion], Completion] = lambda completion: completion

@@ -65,47 +65,44 @@ class PrefixedModel(Recorded):
     """
 
     def __init__(self, model: Recorded, prefix: InContextPrefix) -> None:
-        self.model = model
-        self.prefix = prefix
-        self.ledger = model.ledger
-        self.name = model.name
-        self.sampled_tokens = 0
-        self._sampler = None
-        self._scorer = None
-        self._frozen_failures = {}
-        self._unfit = {}
-        self.fingerprint = digest(["told", model.fingerprint, prefix.id])
+        fingerprint = digest(["told", model.fingerprint, prefix.id])
+        super().__init__(model.ledger, model, model, fingerprint=fingerprint)
+        self._model = model
+        self._prefix = prefix
+        self._own_ids: dict[str, str] = {}
+
+    @property
+    def failures(self) -> Sequence[tuple[str, str]]:
+        """Return as `Recorded.failures`: what the model itself does not answer, with its reason."""
+        reasons = dict(self._model.failures)
+        return [(own, reasons[id]) for id, own in self._own_ids.items() if id in reasons]
+
+    def room_tokens(self, prompt: Prompt) -> float:
+        """Return as `Recorded.room_tokens`; the prefix takes its part of the context."""
+        return self._model.room_tokens(self._prefix(prompt))
 
     def stream(self, requests: Sequence[Request]) -> Iterator[Completion]:
         """Sample as `Recorded.stream` does."""
-        inner, ids = self._add_prefix(requests)
-        for completion in self.model.stream(inner):
-            yield replace(completion, id=ids[completion.id])
+        for completion in self._model.stream(self._add_prefix(requests)):
+            yield replace(completion, id=self._own_ids[completion.id])
 
     def stream_scores(
         self, items: Sequence[Continuations]
     ) -> Iterator[tuple[str, tuple[LogProb, ...]]]:
         """Score as `Recorded.stream_scores` does."""
-        inner, ids = self._add_prefix(items)
-        for id, scores in self.model.stream_scores(inner):
-            yield ids[id], scores
+        for id, scores in self._model.stream_scores(self._add_prefix(items)):
+            yield self._own_ids[id], scores
 
     def embed(self, prompts: Sequence[Prompt]) -> np.ndarray:
         """Embed as `Recorded.embed` does."""
-        return self.model.embed([self.prefix(prompt) for prompt in prompts])
+        return self._model.embed([self._prefix(prompt) for prompt in prompts])
 
-    def release_memory(self) -> None:
-        """Release memory as `Recorded.release_memory` does."""
-        self.model.release_memory()
-
-    def _add_prefix(self, items: Sequence[T]) -> tuple[list[T], dict[str, str]]:
-        """Return the items with the prefix, and the id of each original by that of its copy."""
-        inner = [replace(item, prompt=self.prefix(item.prompt)) for item in items]
-        ids = {
-            new.id(self.model.fingerprint): item.id(self.fingerprint)
-            for new, item in zip(inner, items, strict=True)
-        }
-        return inner, ids
+    def _add_prefix(self, items: Sequence[T]) -> list[T]:
+        """Return the items with the prefix, and note whose copy each is."""
+        copies = [replace(item, prompt=self._prefix(item.prompt)) for item in items]
+        for copy, item in zip(copies, items, strict=True):
+            self._own_ids[copy.id(self._model.fingerprint)] = item.id(self.fingerprint)
+        return copies
 
 
 class PrefixedLogits:
