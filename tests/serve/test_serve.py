@@ -18,7 +18,8 @@ import torch
 
 from lessons import QUESTIONS, write_lesson
 from selfteach import cli
-from selfteach.errors import IntegrityError, UsageError
+from selfteach.errors import IntegrityError, ResourceError, UsageError
+from selfteach.models.decode import DecodingBatch
 from selfteach.models.hf import HfModel
 from selfteach.models.lora_layers import LoraLayer, read_lora_layers
 from selfteach.models.pending import prepare_request
@@ -396,8 +397,6 @@ def test_a_full_queue_refuses_and_a_closed_engine_fails_what_waits(tiny_hf: HfMo
 
 
 def test_a_fault_of_one_batch_is_its_own(tiny_hf: HfModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    from selfteach.models.decode import DecodingBatch
-
     engine = BatchEngine(tiny_hf, LessonRows(tiny_hf.module))
     request = Request("serve", make_prompt("Yes."), replace(GREEDY, max_tokens=4))
     engine.start()
@@ -407,6 +406,44 @@ def test_a_fault_of_one_batch_is_its_own(tiny_hf: HfModel, monkeypatch: pytest.M
             collect([Generation(engine.prepare(request), BASE)], engine)
     assert collect([Generation(engine.prepare(request), BASE)], engine)[0].tokens > 0
     engine.close()
+
+
+def test_answers_that_join_a_batch_fail_with_it(
+    tiny_hf: HfModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever waits for an answer that no batch has taken yet is told, and does not wait on."""
+    engine = BatchEngine(tiny_hf, LessonRows(tiny_hf.module))
+    long, short = (
+        Request("serve", make_prompt("Yes."), replace(GREEDY, max_tokens=tokens))
+        for tokens in (400, 4)
+    )
+
+    def run_out(batch: DecodingBatch, other: DecodingBatch) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(DecodingBatch, "join", run_out)
+    running = Generation(engine.prepare(long), BASE)
+    engine.add([running])
+    engine.start()
+    while not running.row.ids:
+        time.sleep(0.01)
+    joining = Generation(engine.prepare(short), BASE)
+    with pytest.raises(ResourceError, match="memory ran out"):
+        collect([joining], engine)
+    assert isinstance(running.fault, ResourceError)
+    assert engine.num_active == 0
+    engine.close()
+
+
+def test_a_cancelled_answer_leaves_the_queue(tiny_hf: HfModel) -> None:
+    engine = BatchEngine(tiny_hf, LessonRows(tiny_hf.module), max_waiting=1)
+    request = Request("serve", make_prompt("Yes."), replace(GREEDY, max_tokens=4))
+    first, second = (Generation(engine.prepare(request), BASE) for _ in range(2))
+    engine.add([first])
+    engine.cancel(first)
+    assert engine.num_waiting == 0
+    engine.add([second])
+    assert engine.num_waiting == 1
 
 
 def test_a_lesson_that_changes_nothing_is_refused(tiny: Path, tmp_path: Path) -> None:

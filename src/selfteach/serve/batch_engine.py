@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
@@ -27,10 +28,9 @@ from selfteach.serve.lesson_rows import BASE, LessonRows, RowLessons
 from selfteach.serve.prompt_prefixes import PromptPrefixes
 
 MAX_ROWS = 32
+"""Rows that are computed together; further ones wait in the queue."""
 MAX_PREFILL_ROWS = 8
 """Rows that join at one step: running rows wait for them."""
-
-
 T = TypeVar("T")
 
 
@@ -112,6 +112,7 @@ class BatchEngine:
         self._waiting: deque[Generation] = deque()
         self._calls: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
         self._active: list[Generation] = []
+        self._joining: list[Generation] = []
         self._batch: DecodingBatch | None = None
         self._changed = threading.Condition()
         self._state: State = "running"
@@ -180,11 +181,13 @@ class BatchEngine:
             self._changed.notify()
 
     def cancel(self, generation: Generation) -> None:
-        """Stop computing an answer that nobody waits for."""
+        """Stop computing an answer that nobody waits for; its place in the queue is free."""
         with self._changed:
             if not generation.is_done:
                 generation.cancelled = True
                 self.counts.cancelled += 1
+            with suppress(ValueError):  # it does not wait
+                self._waiting.remove(generation)
             self._changed.notify()
 
     def close(self) -> None:
@@ -217,8 +220,8 @@ class BatchEngine:
                 with torch.inference_mode():
                     self._step()
             except Exception as fault:  # one bad batch must not end the server
-                self._fail(self._active, convert_fault(fault))
-                self._active, self._batch = [], None
+                self._fail([*self._active, *self._joining], convert_fault(fault))
+                self._active, self._joining, self._batch = [], [], None
 
     def _has_work(self) -> bool:
         return bool(self._waiting or self._active or self._calls)
@@ -227,7 +230,8 @@ class BatchEngine:
         """Let cancelled rows leave, let waiting ones join, and give every row a token."""
         begun = time.monotonic()
         self._leave()
-        self._join(self._choose_joining())
+        self._choose_joining()
+        self._join()
         batch = self._batch
         if batch is None:
             return
@@ -276,34 +280,20 @@ class BatchEngine:
         else:
             self._batch = None
 
-    def _choose_joining(self) -> list[Generation]:
-        """Return the answers that join now, and take them out of the queue."""
+    def _choose_joining(self) -> None:
+        """Take the answers that join now out of the queue."""
         if self._batch is not None and not self._batch.can_join():
-            return []
+            return
         room = min(MAX_ROWS - len(self._active), MAX_PREFILL_ROWS)
-        joining: list[Generation] = []
         with self._changed:
-            while self._waiting and len(joining) < room:
-                generation = self._waiting.popleft()
-                if not generation.cancelled:
-                    joining.append(generation)
-        return joining
+            while self._waiting and len(self._joining) < room:
+                self._joining.append(self._waiting.popleft())
 
-    def _join(self, joining: Sequence[Generation]) -> None:
+    def _join(self) -> None:
         """Run the prompts of new answers, those of one model together, so that equal prompts of
         different lessons stay apart.
         """
-        groups: dict[tuple[RowLessons, PromptPrefix | None], list[Generation]] = {}
-        for generation in joining:
-            generation.started_s = time.monotonic()
-            self.counts.prompt_tokens += len(generation.row.prompt_ids)
-            try:
-                prefix = self._prefixes.find(generation.lessons, generation.row)
-            except Exception as fault:
-                self._fail([generation], convert_fault(fault))
-                continue
-            groups.setdefault((generation.lessons, prefix), []).append(generation)
-        for (lessons, prefix), generations in groups.items():
+        for (lessons, prefix), generations in self._group_joining().items():
             prompts = {tuple(generation.row.prompt_ids) for generation in generations}
             try:
                 with self._lessons.use([lessons] * len(prompts)):
@@ -316,10 +306,31 @@ class BatchEngine:
             elif self._batch.can_join():
                 self._batch.join(fresh)
             else:
-                with self._changed:
-                    self._waiting.extendleft(reversed(generations))
+                self._put_back(generations)
                 continue
             self._active += generations
+        self._joining.clear()
+
+    def _put_back(self, generations: Sequence[Generation]) -> None:
+        """Let new answers wait again, before all others."""
+        self._joining = [own for own in self._joining if own not in generations]
+        with self._changed:
+            left = [own for own in generations if not own.cancelled]
+            self._waiting.extendleft(reversed(left))
+
+    def _group_joining(self) -> dict[tuple[RowLessons, PromptPrefix | None], list[Generation]]:
+        """Return the new answers by their lessons and the prefix of their prompts."""
+        groups: dict[tuple[RowLessons, PromptPrefix | None], list[Generation]] = {}
+        for generation in self._joining:
+            generation.started_s = time.monotonic()
+            self.counts.prompt_tokens += len(generation.row.prompt_ids)
+            try:
+                prefix = self._prefixes.find(generation.lessons, generation.row)
+            except Exception as fault:
+                self._fail([generation], convert_fault(fault))
+                continue
+            groups.setdefault((generation.lessons, prefix), []).append(generation)
+        return groups
 
     def _fail(self, generations: Sequence[Generation], fault: Exception) -> None:
         for generation in generations:
