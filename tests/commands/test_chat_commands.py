@@ -19,6 +19,7 @@ class Echo:
     """A model that repeats its question."""
 
     name = "echo"
+    fingerprint = "echo"
 
     def stream(self, requests: Sequence[Request]) -> Iterator[Completion]:
         for request in requests:

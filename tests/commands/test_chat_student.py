@@ -100,6 +100,15 @@ def test_undo_ends_a_job_and_then_takes_the_last_lesson_back(
     assert opened == [anna, None], "then the base answers"
 
 
+def test_the_base_of_a_new_student_is_loaded_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said, opened = talk(tmp_path / "new", monkeypatch, "/lessons")
+    assert "no lessons yet" in said
+    assert opened == [None]
+    assert read_student(tmp_path / "new").fingerprint == Echo().fingerprint
+
+
 def test_a_rule_is_checked_at_once_and_has_the_settings_of_the_chat(
     anna: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,6 +20,7 @@ from selfteach.serve.served_models import ServedModels
 from selfteach.serve.teaching import Teaching
 from selfteach.students.folder import open_student, read_student
 from selfteach.students.lessons import add_lesson, begin_state
+from selfteach.students.take_back import switch_lessons
 
 PRINTED = re.compile("[ -~]")
 """A character of several tokens is whole in the text alone."""
@@ -210,6 +211,22 @@ def test_faults_and_metrics_of_teaching(client: Any, served: ServedModels, anna:
     other = TestClient(server.make_app(ServedModels(served.models), local=False))
     rule = other.post("/v1/feedback", json={"rule": "Do not b."})
     assert "start it with --student NAME" in read_fault(rule, 409)
+
+
+def test_a_fault_that_nobody_expects_does_not_end_the_watching(
+    served: ServedModels, anna: Path, runs: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    teaching = served.teaching
+    assert teaching is not None
+    with monkeypatch.context() as patch:
+        patch.setattr(teaching.student, "refresh", lambda: 1 / 0)
+        with open_student(anna) as opened:
+            add_lesson(opened, runs[1], script())
+        wait_until(lambda: "ZeroDivisionError" in teaching.fault)
+    with open_student(anna) as opened:
+        switch_lessons(opened, ["do-not-a"], on=False)
+    wait_until(lambda: "anna/do-not-b" in served.names)
+    assert teaching.fault == ""
 
 
 def test_a_swapped_adapter_of_a_lesson_is_never_served(anna: Path) -> None:

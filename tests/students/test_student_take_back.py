@@ -11,6 +11,7 @@ from pathlib import Path
 
 from lesson_runs import hash_adapter, script, write_run
 from selfteach.students.folder import open_student, read_student
+from selfteach.students.jobs import JobBook, make_rule_job
 from selfteach.students.lessons import add_lesson, begin_state
 from selfteach.students.take_back import remove_lesson
 
@@ -45,6 +46,19 @@ def test_a_lesson_is_taken_back_within_a_second_and_leaves_no_bit(tmp_path: Path
         remove_lesson(opened, "do-not-b")
     assert time.process_time() - began < MAX_CPU_S
     assert hash_adapter(student) == hash_adapter(never) != ""
+
+
+def test_the_job_of_a_lesson_that_is_taken_back_is_over(tmp_path: Path) -> None:
+    """Whoever takes it back: a server would else say that the lesson is being proven."""
+    student = tmp_path / "anna"
+    teach(student, tmp_path, "ab")
+    book = JobBook(student)
+    jobs = [book.add(make_rule_job(f"Do not {name}.")) for name in "ab"]
+    for job, lesson in zip(jobs, ("do-not-a", "do-not-b"), strict=True):
+        book.update(job.id, state="added", lesson=lesson)
+    with open_student(student) as opened:
+        remove_lesson(opened, "do-not-b")
+    assert [job.state for job in book.list_jobs()] == ["added", "removed"]
 
 
 def test_the_command_loads_no_torch_where_one_lesson_is_left(tmp_path: Path) -> None:

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from selfteach.commands.answer import AnswerOptions, open_model
 from selfteach.commands.screen import Screen
 from selfteach.errors import SelfteachError, UsageError
 from selfteach.models import Sampler
-from selfteach.models.fetch_default_model import EMBEDDED
 from selfteach.records import Message
 from selfteach.students.check_rule import check_rule
 from selfteach.students.folder import (
+    choose_base,
     find_student_folder,
     find_student_owner,
     is_student,
@@ -55,21 +56,17 @@ def open_taught_student(
         UsageError: the model is not the student's base.
     """
     folder = find_student_folder(name)
+    base = choose_base(folder, options.model)
+    sampler = None
     if not is_student(folder):
-        base = options.model or EMBEDDED
         sampler = open_model(replace(options, model=base), screen)
-        with open_student(folder, lambda: StudentState(base, sampler.fingerprint)):
-            pass
-    state = read_student(folder)
-    if options.model not in (None, state.base):
-        raise UsageError(
-            f"the student's base is {state.base}, not {options.model}.",
-            where=folder,
-            cure="Leave --model out; another base needs another student.",
-        )
+        screen.display.finish()
+        with open_student(folder, partial(StudentState, base, sampler.fingerprint)):
+            pass  # the student begins
     book = JobBook(folder)
     runner = JobRunner(book, say=screen.print_line)
-    taught = TaughtStudent(folder, options, screen, book, settings)
+    taught = TaughtStudent(folder, options, screen, book, settings, sampler)
+    del sampler  # it would stay in memory for as long as the conversation
     runner.start()
     try:
         yield taught
@@ -81,6 +78,9 @@ def open_taught_student(
 
 class TaughtStudent:
     """Represent the student of a conversation.
+
+    Args:
+        sampler: answers as the base alone, where it is open already.
 
     Attributes:
         sampler: answers as the student does with the lessons that are on now.
@@ -94,6 +94,7 @@ class TaughtStudent:
         screen: Screen,
         book: JobBook,
         settings: str = "",
+        sampler: Sampler | None = None,
     ) -> None:
         self.commands = ("/teach", "/edit", "/rule", "/accept", "/lessons", "/undo")
         self._folder = folder
@@ -103,7 +104,7 @@ class TaughtStudent:
         self._book = book
         self._parts: Sequence[str] = ()
         self._told: dict[str, JobState] = {job.id: job.state for job in book.list_jobs()}
-        self.sampler = self._open()
+        self.sampler = sampler or self._open()
 
     def _open(self) -> Sampler:
         state = read_student(self._folder)
@@ -192,12 +193,13 @@ class TaughtStudent:
         lessons = read_student(self._folder).lessons
         if not lessons:
             raise UsageError("there is nothing to take back.")
+        name = lessons[-1].name
+        job = self._book.find_lesson_job(name)
         with open_student(self._folder) as student:
-            remove_lesson(student, lessons[-1].name)
-        if job := self._book.find_lesson_job(lessons[-1].name):
+            remove_lesson(student, name)
+        if job:
             self._told[job.id] = "removed"
-            self._book.update(job.id, state="removed")
-        self._screen.print_line(f'"{lessons[-1].name}" is taken back')
+        self._screen.print_line(f'"{name}" is taken back')
 
 
 def describe_job(job: Job) -> str:

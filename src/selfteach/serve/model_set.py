@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 
-from selfteach.errors import IntegrityError, UsageError
-from selfteach.files import hash_file
+from selfteach.errors import UsageError
 from selfteach.models.check_safety import check_adapter
 from selfteach.models.hf import HfModel
 from selfteach.models.lora_layers import read_lora_layers
@@ -22,8 +21,8 @@ from selfteach.serve.batch_engine import BatchEngine
 from selfteach.serve.lesson_rows import BASE, LessonRows, LessonWeights, RowLessons, read_weights
 from selfteach.serve.lessons import BASE_NAME, STACK_SIGN, ServedLesson
 from selfteach.serve.proof import Candidate, LessonProof, prove_lessons, read_proof_prompts
-from selfteach.students.folder import ADAPTER_FOLDER, TENSORS_FILE, read_student
-from selfteach.students.state import LESSONS_FOLDER, StudentState
+from selfteach.students.folder import ADAPTER_FOLDER, find_part, read_student
+from selfteach.students.state import LESSONS_FOLDER, Part, StudentState
 
 
 @dataclass
@@ -131,16 +130,11 @@ class ServedStudent:
             state = read_student(self.folder)
             if state == self.state:
                 return []
-            self._refuse_other_base(state)
-            places = {
-                f"{LESSONS_FOLDER}/{own.name}/adapter": own.adapter_sum for own in state.lessons
-            }
-            places |= {part.folder: part.adapter_sum for part in state.list_parts()}
-            weights = {}
-            for place, adapter_sum in places.items():
-                weights[adapter_sum] = self._weights.get(adapter_sum) or self._load(
-                    place, adapter_sum
-                )
+            state.check_base(self._models.hf.fingerprint, self.folder)
+            weights: dict[str, LessonWeights] = {}
+            for part in [*(lesson.alone for lesson in state.lessons), *state.list_parts()]:
+                known = weights.get(part.adapter_sum) or self._weights.get(part.adapter_sum)
+                weights[part.adapter_sum] = known or self._load(part)
             stack = tuple(weights[part.adapter_sum] for part in state.list_parts())
             proofs = self._models.prove(self._list_candidates(state, weights, stack))
             models: dict[str, RowLessons] = {BASE_NAME: BASE, self.name: stack}
@@ -175,22 +169,5 @@ class ServedStudent:
             found.append(Candidate(self.name, stack, [adapter], asked))
         return found
 
-    def _load(self, place: str, adapter_sum: str) -> LessonWeights:
-        file = self.folder / place / TENSORS_FILE
-        if not file.is_file() or hash_file(file) != adapter_sum:
-            raise IntegrityError(
-                f"{place}/{TENSORS_FILE} is not the adapter that was taught.",
-                where=self.folder,
-                cure="Bring the file back, or remove the lesson and teach it again.",
-            )
-        return self._models.load_weights(self.folder / place)
-
-    def _refuse_other_base(self, state: StudentState) -> None:
-        found = self._models.hf.fingerprint
-        if found != state.fingerprint:
-            raise IntegrityError(
-                f"the base {state.base} has changed since the student began (fingerprint "
-                f"{state.fingerprint[:12]}, now {found[:12]}).",
-                where=self.folder,
-                cure="Bring the old base back; a new base needs a new student.",
-            )
+    def _load(self, part: Part) -> LessonWeights:
+        return self._models.load_weights(find_part(self.folder, part))

@@ -14,7 +14,6 @@ from types import FrameType
 import uvicorn
 
 from selfteach.errors import UsageError
-from selfteach.models.fetch_default_model import EMBEDDED
 from selfteach.models.four_bit_files import refuse_4bit_base
 from selfteach.models.resolve_model_path import resolve_base, resolve_model_folder
 from selfteach.run.signals import replace_handlers
@@ -25,10 +24,10 @@ from selfteach.serve.presence import announce_server
 from selfteach.serve.served_models import ServedModels
 from selfteach.serve.teaching import Teaching
 from selfteach.students.folder import (
+    choose_base,
     find_student_owner,
     is_student,
     open_student,
-    read_student,
 )
 from selfteach.students.state import StudentState
 
@@ -89,13 +88,7 @@ def open_student_server(
         IntegrityError: a lesson is not the one that was taught, or answers wrongly.
     """
     known = is_student(folder)
-    name = read_student(folder).base if known else model or EMBEDDED
-    if model not in (None, name):
-        raise UsageError(
-            f"the student's base is {name}, not {model}.",
-            where=folder,
-            cure=f"Leave --model out or give --model {name}; another base needs another student.",
-        )
+    name = choose_base(folder, model)
     with _open_base(name, options, say) as models:
         student = ServedStudent(folder, models)
         create = None if known else partial(StudentState, name, models.hf.fingerprint)
@@ -178,8 +171,7 @@ def serve(
             timeout_graceful_shutdown=SHUTDOWN_S,
         )
     )
-    host, port = listener.getsockname()[:2]
-    address = f"http://{host}:{port}"
+    address = f"http://{format_address(listener)}"
     say(f"serving {', '.join(served.names)} at {address}/v1")
     student = str(served.teaching.folder.resolve()) if served.teaching else ""
     try:
@@ -214,6 +206,12 @@ def open_socket(options: ServerOptions) -> socket.socket:
         ) from fault
     listener.listen()
     return listener
+
+
+def format_address(listener: socket.socket) -> str:
+    """Return host and port as a URL has them: an address of IPv6 is in brackets."""
+    host, port = listener.getsockname()[:2]
+    return f"[{host}]:{port}" if listener.family == socket.AF_INET6 else f"{host}:{port}"
 
 
 class _Server(uvicorn.Server):

@@ -11,13 +11,12 @@ import json
 import threading
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from selfteach.errors import SelfteachError
+from selfteach.errors import SelfteachError, get_first_line
 from selfteach.records import JsonObject
 from selfteach.serve.model_set import ServedStudent
 from selfteach.serve.read_request import ChatTurn
@@ -113,7 +112,7 @@ class Teaching:
         self.program = program
         self._runner = JobRunner(self.book, self._report_end, program, say)
         self._closing = threading.Event()
-        self._seen = _read_change_time(self.folder)
+        self._seen = 0  # so the first look finds a change that came while the models were loaded
         self._watcher = threading.Thread(target=self._watch, name="student", daemon=True)
 
     def start(self) -> None:
@@ -148,11 +147,8 @@ class Teaching:
         """Return what clients see of a job."""
         found = job.to_json()
         if job.lesson:
-            name = f"{self.student.name}/{job.lesson}"
-            state = self.student.state
-            lessons = state.lessons if state else ()
-            served = any(lesson.name == job.lesson for lesson in lessons)
-            found |= {"model": name, "served": served}
+            served = self._serves(job.lesson)
+            found |= {"model": f"{self.student.name}/{job.lesson}", "served": served}
             if job.state == "added" and not served:
                 found["message"] = self.fault or "it is being proven"
         log = self.book.read_log(job)
@@ -166,7 +162,12 @@ class Teaching:
         """Return whether nothing more happens to a job unless somebody wants it to."""
         if job.state != "added":
             return not job.is_open
-        return bool(self.describe_job(job)["served"] or self.fault)
+        return self._serves(job.lesson) or bool(self.fault)
+
+    def _serves(self, lesson: str) -> bool:
+        """Return whether clients can ask a lesson."""
+        state = self.student.state
+        return state is not None and any(own.name == lesson for own in state.lessons)
 
     def describe_lessons(self) -> JsonObject:
         """Return the student with the names of its models."""
@@ -194,8 +195,6 @@ class Teaching:
             UsageError: there is no such lesson, or another process changes the student.
         """
         self._change(lambda student: remove_lesson(student, name))
-        if job := self.book.find_lesson_job(name):
-            self.book.update(job.id, state="removed")
 
     def switch_lesson(self, name: str, *, on: bool) -> None:
         """Switch a lesson on or off.
@@ -211,11 +210,10 @@ class Teaching:
         self.student.refresh()
 
     def _report_end(self, job: Job) -> None:
-        title = replace(job, title=job.title[:60]).title
-        words = {"added": f"the lesson {job.lesson} is added"}.get(job.state, job.state)
+        words = f"the lesson {job.lesson} is added" if job.state == "added" else job.state
         message = f": {job.message}" if job.message else ""
         cure = f" {describe_cure(job)}" if job.state == "refused" else ""
-        self._say(f'"{title}": {words}{message}{cure}')
+        self._say(f'"{job.title[:60]}": {words}{message}{cure}')
 
     def _watch(self) -> None:
         while not self._closing.wait(WATCH_S):
@@ -230,8 +228,13 @@ class Teaching:
                 self._say(proof.describe())
             self.fault = ""
         except SelfteachError as fault:
-            self.fault = str(fault)
-            self._say(f"not served: {fault}")
+            self._report_fault(str(fault))
+        except Exception as fault:  # what loading a lesson raises must not end the watching
+            self._report_fault(f"{type(fault).__name__}: {get_first_line(fault)}")
+
+    def _report_fault(self, fault: str) -> None:
+        self.fault = fault
+        self._say(f"not served: {fault}")
 
 
 def describe_cure(job: Job) -> str:

@@ -18,7 +18,13 @@ from pathlib import Path
 from typing import Any
 
 from selfteach.config.methods import find_settings
-from selfteach.errors import IntegrityError, SelfteachError
+from selfteach.errors import (
+    EndpointError,
+    Interrupted,
+    ResourceError,
+    SelfteachError,
+    TooManyFailures,
+)
 from selfteach.evaluate.drift import compute_probe_logits
 from selfteach.evaluate.exam import PROBE_PAIRS
 from selfteach.models.hf import HfModel
@@ -32,6 +38,8 @@ from selfteach.students.sit_again import sit_exam_again
 from selfteach.students.state import LESSONS_FOLDER, Cell, Lesson, StudentState
 
 ENGINE_FOLDER = ".engine.new"
+NOT_OF_A_LESSON = (EndpointError, Interrupted, ResourceError, TooManyFailures)
+"""Faults that belong to no lesson: they end the examination, and the same command goes on."""
 Examine = Callable[[StudentFolder, StudentState], dict[str, Cell]]
 """Sits the exams of all lessons that are on in a state of a student."""
 
@@ -104,12 +112,7 @@ def load_base(state: StudentState) -> HfModel:
         IntegrityError: it is another model now.
     """
     base = HfModel.load(state.base)
-    if base.fingerprint != state.fingerprint:
-        raise IntegrityError(
-            f"the base {state.base} has changed since the student began (fingerprint "
-            f"{state.fingerprint[:12]}, now {base.fingerprint[:12]}).",
-            cure="Bring the old base back; a new base needs a new student.",
-        )
+    state.check_base(base.fingerprint)
     return base
 
 
@@ -138,9 +141,9 @@ def examine_lesson(
     display.print_line(f"exam of {lesson.name}")
     try:
         alone, now = sit_exam_again(name_lesson_source(student, lesson), models, display)
+    except NOT_OF_A_LESSON:
+        raise
     except (SelfteachError, OSError) as fault:
-        if getattr(fault, "exit_code", 0) in (4, 5, 7, 130):
-            raise  # a disk, an endpoint: nothing that belongs to this lesson
         return Cell("not examined", reason=str(fault))
     before = read_exam_scores(lesson.kind, alone)
     return compare_exams(before, read_exam_scores(lesson.kind, now))  # 4

@@ -29,6 +29,7 @@ from typing import Any
 from selfteach.disk import convert_disk_errors
 from selfteach.errors import IntegrityError, UsageError
 from selfteach.files import hash_file, read_own_json, write_text
+from selfteach.models.fetch_default_model import EMBEDDED
 from selfteach.records import JsonMapping, JsonObject
 from selfteach.run.finished import REPORT_FILE
 from selfteach.run.ledger import Ledger
@@ -57,6 +58,7 @@ TRAINING_RUNS = "training"
 PARTS = "parts"
 """The key of manifest.json that says what adapter/ was made of."""
 DAMAGED_CURE = f"Remove student.db: the state is then read from {STATE_FILE} beside it."
+TEACH_CURE = 'Teach one: selfteach feedback "..." --student NAME'
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -99,14 +101,27 @@ def read_student(folder: Path) -> StudentState:
     found = _read_state(folder)
     if found is None:
         known = ", ".join(path.name for path in list_students())
-        raise UsageError(
-            "is no student.",
-            where=folder,
-            cure=f"Known: {known}."
-            if known
-            else 'Teach one: selfteach feedback "..." --student NAME',
-        )
+        cure = f"Known: {known}." if known else TEACH_CURE
+        raise UsageError("is no student.", where=folder, cure=cure)
     return found
+
+
+def choose_base(folder: Path, model: str | None) -> str:
+    """Return the name of a student's base; of a new student the model, by default the embedded one.
+
+    Raises:
+        UsageError: the model is not the student's base.
+    """
+    if not is_student(folder):
+        return model or EMBEDDED
+    base = read_student(folder).base
+    if model not in (None, base):
+        raise UsageError(
+            f"the student's base is {base}, not {model}.",
+            where=folder,
+            cure=f"Leave --model out or give --model {base}; another base needs another student.",
+        )
+    return base
 
 
 def _read_state(folder: Path) -> StudentState | None:
@@ -161,13 +176,7 @@ class StudentFolder:
         """
         parts = (state or self.state).list_parts()
         for part in parts:
-            file = self.path / part.folder / TENSORS_FILE
-            if not file.is_file() or hash_file(file) != part.adapter_sum:
-                raise IntegrityError(
-                    f"{part.folder}/{TENSORS_FILE} is not the adapter that was taught.",
-                    where=self.path,
-                    cure="Bring the file back, or remove the lesson and teach it again.",
-                )
+            find_part(self.path, part)
         return parts
 
     @contextmanager
@@ -275,6 +284,23 @@ class StudentFolder:
             EXPORTS: sums,
         }
         write_manifest(self.path / MANIFEST_FILE, facts)
+
+
+def find_part(student: Path, part: Part) -> Path:
+    """Return the folder of an adapter of a student.
+
+    Raises:
+        IntegrityError: it is not the one that was taught.
+    """
+    folder = student / part.folder
+    file = folder / TENSORS_FILE
+    if not file.is_file() or hash_file(file) != part.adapter_sum:
+        raise IntegrityError(
+            f"{part.folder}/{TENSORS_FILE} is not the adapter that was taught.",
+            where=student,
+            cure="Bring the file back, or remove the lesson and teach it again.",
+        )
+    return folder
 
 
 def sync_files(folder: Path) -> None:

@@ -411,6 +411,11 @@ class JobBook:
         """Return what the command of a job has printed as JSON; {} where there is nothing yet."""
         return read_result_file(self.find_folder(job) / RESULT_FILE)
 
+    def mark_removed(self, lesson: str) -> None:
+        """Let the job that became a lesson end as removed, if there is one."""
+        if job := self.find_lesson_job(lesson):
+            self.update(job.id, state="removed")
+
     def find_lesson_job(self, lesson: str) -> Job | None:
         """Return the job that became a lesson, or None."""
         for job in reversed(self.list_jobs()):

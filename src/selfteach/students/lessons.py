@@ -26,12 +26,7 @@ from selfteach.run.lock import LOCK_FILE, RunLock
 from selfteach.run.run_folder import make_slug
 from selfteach.students.exam_models import find_method
 from selfteach.students.examine import Examine
-from selfteach.students.folder import (
-    TENSORS_FILE,
-    StudentFolder,
-    is_student,
-    read_student,
-)
+from selfteach.students.folder import TENSORS_FILE, StudentFolder, choose_base
 from selfteach.students.gate import (
     IN_PART,
     NOT_LEARNED,
@@ -79,12 +74,7 @@ def check_before_run(folder: Path, kind: str, config: Any) -> None:
             where="train.lora.experts",
             cure="Leave it out, or teach without --student.",
         )
-    if is_student(folder) and (base := read_student(folder).base) != config.model:
-        raise UsageError(
-            f"the student's base is {base}, not {config.model}.",
-            where=folder,
-            cure=f"Leave --model out or give --model {base}; another base needs another student.",
-        )
+    choose_base(folder, config.model)
 
 
 def begin_state(run: Path) -> StudentState:
@@ -94,8 +84,7 @@ def begin_state(run: Path) -> StudentState:
 
 def read_base_fingerprint(run: Path) -> str:
     """Return the fingerprint of the base that a run began with."""
-    with_models: JsonMapping = finished.read_models(run)
-    return str(with_models.get("base", ""))
+    return str(finished.read_models(run).get("base", ""))
 
 
 def find_lesson_of_run(state: StudentState, run: Path) -> Lesson | None:

@@ -75,11 +75,16 @@ class Lesson:
     beside: Beside | None = None
 
     @property
+    def alone(self) -> Part:
+        """Return its adapter that was trained alone."""
+        return Part(f"{LESSONS_FOLDER}/{self.name}/adapter", self.adapter_sum)
+
+    @property
     def part(self) -> Part:
         """Return its adapter among the others."""
         if self.beside:
             return Part(self.beside.folder, self.beside.adapter_sum)
-        return Part(f"{LESSONS_FOLDER}/{self.name}/adapter", self.adapter_sum)
+        return self.alone
 
 
 @dataclass(frozen=True)
@@ -165,6 +170,20 @@ class StudentState:
     sittings: tuple[MatrixColumn, ...] = ()
     consolidated: Consolidated | None = None
     format: int = field(default=FORMAT)
+
+    def check_base(self, fingerprint: str, where: object = "") -> None:
+        """Refuse a base that is not the one that the student began with.
+
+        Raises:
+            IntegrityError: its fingerprint is another one.
+        """
+        if fingerprint != self.fingerprint:
+            raise IntegrityError(
+                f"the base {self.base} has changed since the student began (fingerprint "
+                f"{self.fingerprint[:12]}, now {fingerprint[:12]}).",
+                where=where,
+                cure="Bring the old base back; a new base needs a new student.",
+            )
 
     def list_on(self) -> list[Lesson]:
         """Return the lessons that the student's adapter contains."""

@@ -10,11 +10,15 @@ import shutil
 from collections.abc import Sequence
 
 from selfteach.students.folder import EXAMS_FOLDER, StudentFolder
+from selfteach.students.jobs import JobBook
 
 
 def remove_lesson(student: StudentFolder, name: str) -> list[str]:
     """Take a lesson back: the student's adapter is then the same, bit for bit, as if the lesson had
-    never been taught. Return the lessons of a consolidated adapter that no longer counts.
+    never been taught. The job that became the lesson ends as removed.
+
+    Returns:
+        The lessons of a consolidated adapter that no longer counts.
 
     Raises:
         UsageError: there is no such lesson.
@@ -24,6 +28,7 @@ def remove_lesson(student: StudentFolder, name: str) -> list[str]:
     after = student.state.remove(name)
     student.commit(after, f"removed {name}")
     shutil.rmtree(student.path / EXAMS_FOLDER / lesson.identity, ignore_errors=True)
+    JobBook(student.path).mark_removed(name)
     return list(before.lessons) if before and not after.consolidated else []
 
 
