@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import http.client
 import json
+import socket
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import openai
@@ -371,6 +374,30 @@ def test_a_stream_that_takes_too_long_ends_with_the_error(path: str, body: Any, 
     assert engine.counts.cancelled == 1
 
 
+def test_a_client_that_leaves_before_its_stream_begins_cancels_it(idle: Any) -> None:
+    """The events are never read then, so it is not they who see that nobody waits."""
+    client, engine = idle
+    body = json.dumps({**PROMPT, "stream": True}).encode()
+    inbox = [{"type": "http.request", "body": body}, {"type": "http.disconnect"}]
+
+    async def receive() -> Any:
+        return inbox.pop(0)
+
+    async def send(message: Any) -> None:
+        await asyncio.sleep(60)
+
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "method": "POST",
+        "path": "/v1/completions",
+        "query_string": b"",
+        "headers": [(b"content-type", b"application/json")],
+    }
+    asyncio.run(client.app(scope, receive, send))
+    assert (engine.num_waiting, engine.counts.cancelled) == (0, 1)
+
+
 def test_a_key_is_asked_for_everywhere_but_for_health(served: ServedModels) -> None:
     from starlette.testclient import TestClient
 
@@ -492,6 +519,18 @@ def test_the_network_needs_a_key(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("family", "name", "words"),
+    [
+        (socket.AF_INET, ("127.0.0.1", 8000), "127.0.0.1:8000"),
+        (socket.AF_INET6, ("::1", 8000, 0, 0), "[::1]:8000"),
+    ],
+)
+def test_the_address_of_a_server_is_one_of_a_url(family: int, name: Any, words: str) -> None:
+    listener: Any = SimpleNamespace(family=family, getsockname=lambda: name)
+    assert server.format_address(listener) == words
+
+
 def test_a_signal_stops_the_server_when_the_running_answer_is_whole(runs: list[Path]) -> None:
     import signal
 

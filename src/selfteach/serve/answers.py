@@ -90,7 +90,7 @@ class AnswerSet:
             await self._wait_for_change()
         for generation in self.generations:
             if generation.fault:
-                raise convert_fault(generation.fault)
+                raise make_request_fault(generation.fault)
 
     def to_json(self) -> JsonObject:
         """Return the body of a whole answer."""
@@ -129,7 +129,7 @@ class AnswerSet:
         }
 
     async def stream(self) -> AsyncIterator[str]:
-        """Yield the answers as server-sent events; the end of the block cancels what is left."""
+        """Yield the answers as server-sent events; whoever leaves early cancels what is left."""
         sent = [""] * len(self.generations)
         ended = [False] * len(self.generations)
         try:
@@ -142,7 +142,7 @@ class AnswerSet:
                     if ended[index]:
                         continue
                     if generation.fault:
-                        raise convert_fault(generation.fault)
+                        raise make_request_fault(generation.fault)
                     ended[index] = generation.is_done
                     text = self._read_text(generation)
                     before = sent[index]
@@ -228,7 +228,7 @@ class AnswerSet:
         return f"data: {json.dumps({**self._make_head(chunk=True), 'choices': [choice]})}\n\n"
 
 
-def convert_fault(fault: Exception) -> RequestFault:
+def make_request_fault(fault: Exception) -> RequestFault:
     """Return a fault of the engine as one that a client gets."""
     status = 503 if isinstance(fault, SelfteachError) else 500
     words = str(fault) if isinstance(fault, SelfteachError) else "the computation failed."

@@ -17,11 +17,12 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from selfteach.errors import SelfteachError
 from selfteach.serve.answers import AnswerSet, Kind
-from selfteach.serve.batch_engine import QueueFull
-from selfteach.serve.handlers import CLIENT_GONE, Handler, find_status, read_body, wrap
+from selfteach.serve.batch_engine import BatchEngine, QueueFull
+from selfteach.serve.handlers import CLIENT_GONE, Handler, find_status, guard, read_body
 from selfteach.serve.lesson_rows import RowLessons
 from selfteach.serve.page import list_page_routes
 from selfteach.serve.read_request import ChatBody, RequestFault, TextBody, parse_body
@@ -48,7 +49,7 @@ def make_app(served: ServedModels, *, local: bool) -> Starlette:
     ]
     routes = list_page_routes()
     for method, path, handler in handlers:
-        routes.append(Route(path, wrap(handler, served.key), methods=[method]))
+        routes.append(Route(path, guard(handler, served.key), methods=[method]))
     guards = [Middleware(TrustedHostMiddleware, allowed_hosts=list(LOCAL_HOSTS))] if local else []
     return Starlette(routes=routes, middleware=guards)
 
@@ -80,23 +81,11 @@ def _make_health(served: ServedModels) -> Handler:
 
 def _make_metrics(served: ServedModels) -> Handler:
     async def tell_metrics(request: Request) -> Response:
-        counts = served.engine.counts
-        numbers = {
-            "prompt_tokens_total": ("counter", counts.prompt_tokens),
-            "sampled_tokens_total": ("counter", counts.sampled_tokens),
-            "engine_steps_total": ("counter", counts.steps),
-            "engine_step_seconds_total": ("counter", round(counts.step_seconds, 6)),
-            "answers_cancelled_total": ("counter", counts.cancelled),
-            "answers_failed_total": ("counter", counts.failed),
-            "answers_active": ("gauge", served.engine.num_active),
-            "answers_waiting": ("gauge", served.engine.num_waiting),
-        }
-        lines = []
-        for name, (kind, value) in numbers.items():
-            lines += [f"# TYPE selfteach_{name} {kind}", f"selfteach_{name} {value}"]
+        lines = _list_engine_metrics(served.engine)
         if served.teaching:
             lines.append("# TYPE selfteach_jobs gauge")
-            for state, count in sorted(served.teaching.count_jobs().items()):
+            jobs = await asyncio.to_thread(served.teaching.count_jobs)
+            for state, count in sorted(jobs.items()):
                 lines.append(f'selfteach_jobs{{state="{state}"}} {count}')
         lines.append("# TYPE selfteach_requests_total counter")
         for (model, status), count in sorted(served.requests.items()):
@@ -105,6 +94,25 @@ def _make_metrics(served: ServedModels) -> Handler:
         return PlainTextResponse("\n".join(lines) + "\n")
 
     return tell_metrics
+
+
+def _list_engine_metrics(engine: BatchEngine) -> list[str]:
+    """Return what the engine has done and does, in the text format of Prometheus."""
+    counts = engine.counts
+    numbers = {
+        "prompt_tokens_total": ("counter", counts.prompt_tokens),
+        "sampled_tokens_total": ("counter", counts.sampled_tokens),
+        "engine_steps_total": ("counter", counts.steps),
+        "engine_step_seconds_total": ("counter", round(counts.step_seconds, 6)),
+        "answers_cancelled_total": ("counter", counts.cancelled),
+        "answers_failed_total": ("counter", counts.failed),
+        "answers_active": ("gauge", engine.num_active),
+        "answers_waiting": ("gauge", engine.num_waiting),
+    }
+    lines = []
+    for name, (kind, value) in numbers.items():
+        lines += [f"# TYPE selfteach_{name} {kind}", f"selfteach_{name} {value}"]
+    return lines
 
 
 def _make_answers(served: ServedModels, kind: Kind) -> Handler:
@@ -142,7 +150,7 @@ async def _answer(
     choices = AnswerSet(served, body, kind, lessons)
     choices.begin()
     if body.stream:
-        return StreamingResponse(choices.stream(), media_type="text/event-stream")
+        return AnswerStream(choices)
     gone = asyncio.create_task(_wait_until_gone(request))
     ended = asyncio.create_task(choices.wait())
     try:
@@ -157,6 +165,20 @@ async def _answer(
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await asyncio.wait({task})
+
+
+class AnswerStream(StreamingResponse):
+    """Send answers as they come; a client that goes away cancels them, also before the first."""
+
+    def __init__(self, choices: AnswerSet) -> None:
+        super().__init__(choices.stream(), media_type="text/event-stream")
+        self._choices = choices
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._choices.cancel()
 
 
 async def _wait_until_gone(request: Request) -> None:

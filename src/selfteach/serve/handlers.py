@@ -19,8 +19,12 @@ OPEN_PATHS = ("/", "/page.js", "/style.css", "/health")
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-def wrap(handler: Handler, key: str) -> Handler:
-    """Check the key, and turn faults into the answers that OpenAI's clients read."""
+def guard(handler: Handler, key: str) -> Handler:
+    """Return a handler that checks the key first, and answers faults as OpenAI's clients read them.
+
+    Args:
+        key: what clients must send; "" asks for none.
+    """
 
     async def handle(request: Request) -> Response:
         try:
@@ -66,6 +70,11 @@ def has_body(request: Request) -> bool:
 
 
 async def read_body(request: Request) -> bytes:
+    """Return the body of a request.
+
+    Raises:
+        RequestFault: it is no JSON by its header, or too long.
+    """
     if "json" not in request.headers.get("content-type", ""):
         raise RequestFault(415, "send the body with Content-Type: application/json.")
     parts = bytearray()

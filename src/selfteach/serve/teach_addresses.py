@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
 from pydantic import BaseModel, ConfigDict
 from starlette.requests import Request
@@ -28,7 +28,10 @@ from selfteach.serve.teaching import FeedbackBody, Teaching
 from selfteach.students.jobs import Job
 
 EVENT_S = 0.5
+"""How often a followed job is looked at."""
 KEEP_ALIVE_S = 15.0
+"""How long nothing is sent at most: proxies close a quiet connection after a minute."""
+TeachHandler = Callable[[Teaching, Request], Awaitable[Response]]
 
 
 class SwitchBody(BaseModel):
@@ -49,7 +52,7 @@ class AcceptBody(BaseModel):
 
 def list_teach_handlers(teaching: Teaching | None) -> list[tuple[str, str, Handler]]:
     """Return the method, the path and the handler of each address."""
-    paths = [
+    paths: list[tuple[str, str, TeachHandler]] = [
         ("POST", "/v1/feedback", _add),
         ("DELETE", "/v1/feedback/{id}", _take_back),
         ("GET", "/v1/jobs", _list_jobs),
@@ -61,15 +64,14 @@ def list_teach_handlers(teaching: Teaching | None) -> list[tuple[str, str, Handl
         ("PATCH", "/v1/lessons/{name}", _switch),
         ("DELETE", "/v1/lessons/{name}", _remove),
     ]
-    return [(method, path, _bind(make, teaching)) for method, path, make in paths]
+    return [(method, path, _bind(answer, teaching)) for method, path, answer in paths]
 
 
-def _bind(make: object, teaching: Teaching | None) -> Handler:
+def _bind(answer: TeachHandler, teaching: Teaching | None) -> Handler:
     async def handle(request: Request) -> Response:
         if teaching is None:
             raise RequestFault(409, "this server teaches nobody: start it with --student NAME.")
-        response: Response = await make(teaching, request)  # type: ignore[operator]
-        return response
+        return await answer(teaching, request)
 
     return handle
 
@@ -78,7 +80,7 @@ async def _add(teaching: Teaching, request: Request) -> Response:
     body = parse_body(await read_body(request), FeedbackBody)
     job = await asyncio.to_thread(teaching.add, body)
     where = {"Location": f"/v1/jobs/{job.id}"}
-    return JSONResponse(teaching.describe_job(job), 202, where)
+    return await _send_job(teaching, job, 202, where)
 
 
 async def _list_jobs(teaching: Teaching, request: Request) -> Response:
@@ -87,8 +89,14 @@ async def _list_jobs(teaching: Teaching, request: Request) -> Response:
 
 
 async def _show_job(teaching: Teaching, request: Request) -> Response:
-    job = await _find(teaching, request)
-    return JSONResponse(await asyncio.to_thread(teaching.describe_job, job))
+    return await _send_job(teaching, await _find(teaching, request))
+
+
+async def _send_job(
+    teaching: Teaching, job: Job, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
+    described = await asyncio.to_thread(teaching.describe_job, job)  # it reads the job's log
+    return JSONResponse(described, status, headers)
 
 
 async def _find(teaching: Teaching, request: Request) -> Job:
@@ -101,7 +109,7 @@ async def _find(teaching: Teaching, request: Request) -> Job:
 async def _take_back(teaching: Teaching, request: Request) -> Response:
     job = await _find(teaching, request)
     ended = await asyncio.to_thread(teaching.take_back, job.id)
-    return JSONResponse(teaching.describe_job(ended))
+    return await _send_job(teaching, ended)
 
 
 async def _accept(teaching: Teaching, request: Request) -> Response:
@@ -110,7 +118,7 @@ async def _accept(teaching: Teaching, request: Request) -> Response:
     if has_body(request):
         instead_of = parse_body(await read_body(request), AcceptBody).instead_of
     accepted = await asyncio.to_thread(teaching.book.accept, job.id, instead_of)
-    return JSONResponse(teaching.describe_job(accepted), 202)
+    return await _send_job(teaching, accepted, 202)
 
 
 async def _follow_job(teaching: Teaching, request: Request) -> Response:
@@ -139,6 +147,10 @@ async def _stream(teaching: Teaching, job: Job) -> AsyncIterator[str]:
 
 
 async def _list_lessons(teaching: Teaching, request: Request) -> Response:
+    return await _send_lessons(teaching)
+
+
+async def _send_lessons(teaching: Teaching) -> Response:
     return JSONResponse(await asyncio.to_thread(teaching.describe_lessons))
 
 
@@ -146,13 +158,13 @@ async def _switch(teaching: Teaching, request: Request) -> Response:
     body = parse_body(await read_body(request), SwitchBody)
     name = _check_lesson(teaching, request)
     await asyncio.to_thread(teaching.switch_lesson, name, on=body.on)
-    return JSONResponse(await asyncio.to_thread(teaching.describe_lessons))
+    return await _send_lessons(teaching)
 
 
 async def _remove(teaching: Teaching, request: Request) -> Response:
     name = _check_lesson(teaching, request)
     await asyncio.to_thread(teaching.remove_lesson, name)
-    return JSONResponse(await asyncio.to_thread(teaching.describe_lessons))
+    return await _send_lessons(teaching)
 
 
 def _check_lesson(teaching: Teaching, request: Request) -> str:
