@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from selfteach import results
-from selfteach.commands.overlap import open_atomic, refuse_existing
+from selfteach.commands.output_file import open_atomic, refuse_existing, refuse_shared_paths
 from selfteach.commands.screen import Screen, open_screen, print_result
 from selfteach.errors import DataError, UsageError
 from selfteach.files import read_jsonl, read_lines
@@ -73,10 +72,7 @@ def answer_file(
     results.check_answering_model(options.run, options.model, options.adapter)
     rows = read_prompt_rows(prompts, options.system)
     out = out or Path(f"{prompts.stem}.{name_answering_model(options)}.answers.jsonl")
-    if os.path.realpath(out) == os.path.realpath(prompts):
-        raise UsageError(
-            "is read or written twice.", where=str(out), cure="Give each file a path of its own."
-        )
+    refuse_shared_paths([out], [prompts])
     refuse_existing(out, force=force)
     with (
         open_screen(None, debug=options.debug) as screen,

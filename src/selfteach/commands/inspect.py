@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from selfteach.commands.output_file import refuse_shared_paths
 from selfteach.commands.screen import print_json
 from selfteach.errors import UsageError
-from selfteach.records import JsonObject
+from selfteach.records import JsonMapping, JsonObject
 from selfteach.run import finished
 
 PAGE_FILE = "inspection.html"
@@ -40,6 +41,12 @@ def run_inspect(
         numbers = {key: value for key, value in found.items() if key not in ("read", "twins")}
         print_json({"page": str(page)} | numbers)
         return
+    print_statistics(found)
+    print(page)
+
+
+def print_statistics(found: JsonMapping) -> None:
+    """Print the numbers of invented tasks, in a line for each kind of them."""
     near = found["nearest_seed"]
     spread = found["diversity"]
     labels = found["labels"]
@@ -59,7 +66,6 @@ def run_inspect(
         f"{labels['classification']:,} classifications, {labels['other']:,} others; "
         f"{labels['with_input']:,} instances have an input"
     )
-    print(page)
 
 
 def _inspect_run(run: Path, out: Path | None) -> tuple[Path, JsonObject]:
@@ -92,8 +98,7 @@ def _inspect_file(
     from selfteach.select.inspection import inspect_tasks
 
     path = out or Path(f"{file.stem}.{PAGE_FILE}")
-    if path.resolve() in {p.resolve() for p in (file, seeds) if p}:
-        raise UsageError("is one of the files that are read.", where="--out")
+    refuse_shared_paths([path], [place for place in (file, seeds) if place])
     tasks = read_tasks(file, skip=skip).seeds
     known = read_tasks(seeds or OWN_SEEDS, skip=skip).seeds
     found = inspect_tasks(tasks, [task.instruction for task in known])

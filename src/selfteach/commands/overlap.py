@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import json
-import os
 from array import array
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import TextIO
 
+from selfteach.commands.output_file import open_atomic, refuse_existing, refuse_shared_paths
 from selfteach.commands.screen import Screen, open_screen, print_result
 from selfteach.dedup.filter import BLOCK, OverlapFilter, SimilarText
 from selfteach.dedup.rouge import WORD_SPLITTERS
-from selfteach.disk import convert_disk_errors
 from selfteach.errors import DataError, SelfteachError, UsageError
 from selfteach.files import BadLine, read_jsonl, set_aside
 from selfteach.materials.rows import read_rows
 from selfteach.records import JsonObject, get_user_text, parse_messages
-from selfteach.run.signals import delay_interrupts, handle_interrupts
+from selfteach.run.signals import handle_interrupts
 
-MAX_BAD_SHARE = 0.1  # above this the file is probably the wrong one
+MAX_BAD_SHARE = 0.1
+"""Above this share of bad lines the file is probably the wrong one."""
 MAX_BAD_SHOWN = 5
 WHOLE_FILE_SUFFIXES = (".json", ".csv", ".tsv")
 """Endings of files that are read as a whole; every other file is read as JSONL, of any length."""
@@ -112,15 +112,9 @@ def _check_options(first: Path, second: Path | None, options: OverlapOptions) ->
             where="--words",
             cure=f"Give one of: {', '.join(WORD_SPLITTERS)}.",
         )
-    written = [path.resolve() for path in (options.out, options.dropped) if path]
-    read = [path.resolve() for path in (first, second) if path]
-    if len({*written}) < len(written) or {*written} & {*read}:
-        raise UsageError(
-            "is read or written twice.",
-            where=str(options.dropped or options.out),
-            cure="Give each file a path of its own.",
-        )
-    for path in filter(None, (options.out, options.dropped)):
+    written = [path for path in (options.out, options.dropped) if path]
+    refuse_shared_paths(written, [path for path in (first, second) if path])
+    for path in written:
         refuse_existing(path, force=options.force)
 
 
@@ -168,8 +162,9 @@ def _filter_rows(
         screen.display.advance(len(block))
     if not tally.kept + tally.dropped:
         raise DataError("holds no row.", where=str(path), cure="Give one JSON object per line.")
-    for bad in tally.bad if dropped else ():
-        _write_row(dropped, {"reason": "bad line", "where": bad.where, "fault": bad.fault})
+    if dropped:
+        for bad in tally.bad:
+            _write_row(dropped, {"reason": "bad line", "where": bad.where, "fault": bad.fault})
 
 
 def _make_dropped_row(
@@ -192,9 +187,8 @@ def _record_lines(block: list[OverlapRow], tally: OverlapCounts) -> None:
         tally.lines.append(int(row.where.rstrip("]").rpartition(separator)[2]))
 
 
-def _write_row(handle: TextIO | None, row: JsonObject) -> None:
-    if handle:
-        handle.write(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n")
+def _write_row(handle: TextIO, row: JsonObject) -> None:
+    handle.write(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def _print_warnings(tally: OverlapCounts, options: OverlapOptions, screen: Screen) -> None:
@@ -277,33 +271,3 @@ def count_lines(path: Path) -> int:
             return sum(chunk.count(b"\n") for chunk in iter(lambda: handle.read(1 << 20), b""))
     except OSError:
         return 0
-
-
-def refuse_existing(path: Path, *, force: bool) -> None:
-    """Refuse to write over a file.
-
-    Raises:
-        UsageError: the file exists, and `--force` is not given.
-    """
-    if path.is_file() and not force:
-        raise UsageError(
-            "exists already.", where=path, cure="Give another path, or --force to write over it."
-        )
-
-
-@contextmanager
-def open_atomic(path: Path) -> Iterator[TextIO]:
-    """Open a file that appears whole or not at all; an unwritable folder is an error at once."""
-    with convert_disk_errors(path):
-        if path.is_dir():
-            raise UsageError("is a folder.", where=str(path), cure="Give the path of a file.")
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        try:
-            with temporary.open("w", encoding="utf-8", errors="replace") as handle:
-                yield handle
-                handle.flush()
-                os.fsync(handle.fileno())
-            with delay_interrupts():
-                os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from selfteach.commands.overlap import refuse_existing
+from selfteach.commands.output_file import refuse_existing
 from selfteach.commands.screen import open_console, print_json
 from selfteach.files import write_text
 

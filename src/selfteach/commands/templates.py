@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from selfteach.commands.overlap import open_atomic
+from selfteach.commands.output_file import open_atomic, refuse_shared_paths
 from selfteach.commands.screen import print_json, print_result
 from selfteach.errors import DataError, UsageError
 from selfteach.files import BadLine, set_aside
@@ -140,7 +140,11 @@ def take_example_rows(path: Path) -> tuple[list[dict[str, str]], list[BadLine]]:
     for _, row in iterate_rows(path, bad):
         found.setdefault(bool(row.get("input", "").strip()), row)
     if not found:
-        raise DataError(f"holds no row that can be shown{_describe_first(bad)}.", where=str(path))
+        raise DataError(
+            f"holds no row that can be shown{_describe_first(bad)}.",
+            where=path,
+            cure="Give a dataset with named columns.",
+        )
     return list(found.values()), bad
 
 
@@ -194,8 +198,7 @@ def write_dataset(
         DataError: there are bad rows, or no template fits any row.
     """
     assert options.out is not None
-    if options.out.resolve() == data.resolve():
-        raise UsageError("is the file that is read.", where="--out", cure="Give another path.")
+    refuse_shared_paths([options.out], [data])
     forms = {template.form for template in library}
     if len(forms) > 1:
         names = dict.fromkeys(t.name for t in library if t.form == min(forms))
