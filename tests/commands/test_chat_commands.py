@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -13,6 +12,7 @@ from selfteach.commands import chat
 from selfteach.commands.answer import AnswerOptions
 from selfteach.commands.screen import Screen
 from selfteach.records import Completion, Request, get_user_text
+from selfteach.run.display import SilentDisplay
 
 
 class Echo:
@@ -43,9 +43,8 @@ def talk(
     typed.terminal = terminal
     monkeypatch.setattr("sys.stdin", typed)
     out, err = io.StringIO(), io.StringIO()
-    display: Any = None
     options = AnswerOptions(run=Path("run") if run else None)
-    chat._converse(Echo(), options, Screen(out, err, display))  # type: ignore[arg-type]
+    chat._converse(Echo(), options, Screen(out, err, SilentDisplay()))  # type: ignore[arg-type]
     return out.getvalue(), err.getvalue()
 
 

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from selfteach.commands.answer import AnswerOptions, open_model
 from selfteach.commands.screen import Screen, open_screen
-from selfteach.config.find_preset import find_settings_file
+from selfteach.commands.student_option import check_student_option
 from selfteach.errors import DataError, IntegrityError, UsageError
 from selfteach.models import Sampler
 from selfteach.records import Message, Request, SamplingParams
@@ -31,16 +30,6 @@ COMMANDS = {
     ADAPTER_COMMAND: "answers with another adapter of the run",
     "/exit, /quit": "end the chat",
 }
-TEACHING_COMMANDS = {
-    "/teach TEXT": "teaches what you say about the last answer: /teach shorter, please",
-    "/edit TEXT": "gives a better answer in place of the last one",
-    "/rule TEXT": "teaches a rule",
-    "/accept": "adds the lesson that was refused last all the same",
-    "/accept instead": "adds it, and switches off what it weakens: the new one counts",
-    "/lessons": "lists the lessons, and what is being taught",
-    "/undo": "ends what is being taught, or takes the last lesson back",
-}
-"""The commands with --student."""
 
 
 def run_chat(options: AnswerOptions, student: str | None = None, config: str = "") -> None:
@@ -52,29 +41,19 @@ def run_chat(options: AnswerOptions, student: str | None = None, config: str = "
     Raises:
         UsageError: a student and a run are given, or settings that nothing has or wants.
     """
-    if student is not None and (options.run or options.adapter):
-        raise UsageError("--student and --run exclude each other.")
-    if config and student is None:
-        raise UsageError(
-            "is about lessons that are taught in the chat.",
-            where="--config",
-            cure="Give --student NAME.",
-        )
-    if config:
-        find_settings_file(Path(config), "feedback")
+    has_run = bool(options.run or options.adapter)
+    check_student_option(student, config, "in the chat", has_run=has_run)
     if student is None:
         check_answering_model(options.run, options.model, options.adapter)
     with open_screen(None, debug=options.debug) as screen:
         if student is None:
             sampler = open_model(options, screen)
             screen.display.finish()
-            screen.display.print_line("/help lists the commands, Ctrl-C drops an answer")
-            _converse(sampler, options, screen, None)
+            _converse(sampler, options, screen)
             return
         from selfteach.commands.chat_student import open_taught_student
 
         with open_taught_student(student, options, screen, config) as taught:
-            screen.display.print_line("/help lists the commands, Ctrl-C drops an answer")
             _converse(taught.sampler, options, screen, taught)
 
 
@@ -84,6 +63,7 @@ def _converse(
     screen: Screen,
     taught: TaughtStudent | None = None,
 ) -> None:
+    screen.display.print_line("/help lists the commands, Ctrl-C drops an answer")
     opening = (Message("system", clean_text(options.system)),) if options.system else ()
     turns: tuple[Message, ...] = opening
     seed = options.seed
@@ -103,7 +83,7 @@ def _converse(
             seed += 1
         elif word == "/adapter" and options.run:
             sampler = _switch_adapter(sampler, options, rest.strip(), screen)
-        elif taught and word in taught.commands:
+        elif taught and word in taught.words:
             sampler = taught.run_command(word, rest.strip(), turns)
         elif word.startswith("/"):
             _list_commands("" if word == "/help" else word, options, screen, taught)
@@ -120,7 +100,7 @@ def _list_commands(
     """Print the commands; first the word that is none of them, if there is one."""
     if unknown:
         screen.print_line(f"there is no command {unknown}; nothing was asked.")
-    known = {**(TEACHING_COMMANDS if taught else {}), **COMMANDS}
+    known = {**(taught.commands if taught else {}), **COMMANDS}
     for words, meaning in known.items():
         if words != ADAPTER_COMMAND or options.run:
             screen.print_line(f"{words:15} {meaning}")

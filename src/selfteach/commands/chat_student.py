@@ -35,6 +35,16 @@ from selfteach.students.jobs import (
 from selfteach.students.state import StudentState
 from selfteach.students.take_back import remove_lesson
 
+TEACHING_COMMANDS = {
+    "/teach TEXT": "teaches what you say about the last answer: /teach shorter, please",
+    "/edit TEXT": "gives a better answer in place of the last one",
+    "/rule TEXT": "teaches a rule",
+    "/accept": "adds the lesson that was refused last all the same",
+    "/accept instead": "adds it, and switches off what it weakens: the new one counts",
+    "/lessons": "lists the lessons, and what is being taught",
+    "/undo": "ends what is being taught, or takes the last lesson back",
+}
+"""The commands that teach, and what each does."""
 INSTEAD = "instead"
 RULE_CURE = (
     'Say what an answer must do and where, for instance "/rule End emails with a thank you."; or '
@@ -84,7 +94,8 @@ class TaughtStudent:
 
     Attributes:
         sampler: answers as the student does with the lessons that are on now.
-        commands: the words of the commands that teach.
+        commands: the commands that teach, and what each does.
+        words: the first word of each.
     """
 
     def __init__(
@@ -96,7 +107,8 @@ class TaughtStudent:
         settings: str = "",
         sampler: Sampler | None = None,
     ) -> None:
-        self.commands = ("/teach", "/edit", "/rule", "/accept", "/lessons", "/undo")
+        self.commands = TEACHING_COMMANDS
+        self.words = {command.split()[0] for command in TEACHING_COMMANDS}
         self._folder = folder
         self._settings = settings
         self._options = options
@@ -165,7 +177,7 @@ class TaughtStudent:
             )
         job = self._book.find_refused()
         if job is None:
-            raise UsageError("no lesson was refused.")
+            raise UsageError("no lesson was refused.", cure="/lessons lists what is taught.")
         if text and not job.worse:
             raise UsageError(
                 f'"{job.title[:60]}" weakens no lesson, so there is none to switch off.',
@@ -192,7 +204,9 @@ class TaughtStudent:
             return
         lessons = read_student(self._folder).lessons
         if not lessons:
-            raise UsageError("there is nothing to take back.")
+            raise UsageError(
+                "there is nothing to take back.", cure="/rule, /teach and /edit teach something."
+            )
         name = lessons[-1].name
         job = self._book.find_lesson_job(name)
         with open_student(self._folder) as student:

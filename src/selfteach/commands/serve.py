@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from selfteach.commands.screen import open_screen
-from selfteach.config.find_preset import find_settings_file
-from selfteach.errors import UsageError
+from selfteach.commands.student_option import check_student_option
 from selfteach.students.folder import find_student_folder
 
 LOADING = "loading the models; each lesson proves that it answers as it was trained"
@@ -26,14 +25,7 @@ def run_serve(
     debug: bool,
 ) -> None:
     """Serve until a signal."""
-    if student is not None and runs:
-        raise UsageError("--student and --run exclude each other.")
-    if config and student is None:
-        raise UsageError(
-            "is about lessons that are taught while serving.",
-            where="--config",
-            cure="Give --student NAME.",
-        )
+    check_student_option(student, config, "while serving", has_run=bool(runs))
     with open_screen(log, debug=debug) as screen:
         from selfteach.serve import server
         from selfteach.serve.lessons import read_lessons
@@ -43,8 +35,6 @@ def run_serve(
         listener = server.open_socket(options)
         try:
             if student is not None:
-                if config:
-                    find_settings_file(Path(config), "feedback")
                 folder = find_student_folder(student)
                 screen.print_line(LOADING)
                 served = server.open_student_server(folder, model, options, screen.print_line)
