@@ -19,6 +19,8 @@ from selfteach.run import manifest
 MIN_MEMORY_BYTES = 4 << 30
 MIN_DISK_BYTES = 2 << 30
 ENGINE_CACHE_BYTES = 1 << 30
+INDEX_TIMEOUT_S = 120
+"""How long pip may ask a package index; it tries again several times on its own."""
 
 
 @dataclass(frozen=True)
@@ -161,7 +163,11 @@ def _find_package_index(requirement: str) -> Finding:
         "--disable-pip-version-check",
         requirement,
     ]
-    reached = subprocess.run(command, capture_output=True, timeout=120).returncode == 0
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=INDEX_TIMEOUT_S)
+        reached = done.returncode == 0
+    except subprocess.TimeoutExpired:
+        reached = False
     cure = "" if reached else "check pip's settings and the network"
     return Finding(
         "package index", f"{requirement} {'can' if reached else 'cannot'} be fetched", cure
