@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +14,12 @@ from selfteach.run import finished
 
 if TYPE_CHECKING:
     from rich.text import Text
+    from torch import Tensor
+
+    from selfteach.models.hf import HfModel
 
 MAX_ANSWERS = 40
+"""The answers on which the effect is measured."""
 NUM_NEAREST = 5
 
 
@@ -36,7 +41,7 @@ def show_soft_prompt(folder: Path, name: str, *, as_json: bool, debug: bool) -> 
 
 
 def read_soft_prompt(
-    base: str, adapter: Path, examples: list[Example], progress: Any
+    base: str, adapter: Path, examples: list[Example], progress: Callable[[str], None]
 ) -> JsonObject:
     """Return the reading as JSON.
 
@@ -47,46 +52,60 @@ def read_soft_prompt(
     Raises:
         UsageError: the adapter is no soft prompt.
     """
-    from safetensors.torch import load_file
-
     from selfteach.evaluate.soft_prompt import find_nearest_words, measure_read_back
-    from selfteach.models.check_safety import check_adapter, read_json
-    from selfteach.models.four_bit_files import read_adapter_setting
-    from selfteach.models.hf import HfModel
-    from selfteach.models.resolve_model_path import resolve_base
-    from selfteach.models.soft_prompt import TENSOR_NAME
 
-    if read_json(adapter / "adapter_config.json").get("peft_type") != "PROMPT_TUNING":
-        raise UsageError(
-            "is no soft prompt.",
-            where=str(adapter),
-            cure="Give a run with train.adapter=prompt, or --adapter NAME.",
-        )
-    four = read_adapter_setting(adapter)
-    hf = HfModel.load(resolve_base(base, adapter), load_in_4bit=four, progress=progress)
-    check_adapter(adapter, hf.fingerprint)
-    soft = load_file(adapter / "adapter_model.safetensors")[TENSOR_NAME]
+    hf, soft = load_soft_prompt(base, adapter, progress)
     words: Any = hf.module.get_input_embeddings()  # type: ignore[operator]
-    found = find_nearest_words(soft.to(hf.device), words.weight.detach(), NUM_NEAREST)
-    tokens: list[JsonObject] = [{"token": i} for i in range(len(soft))]
+    nearest = find_nearest_words(soft.to(hf.device), words.weight.detach(), NUM_NEAREST)
     pairs = [(example.prompt, example.chosen) for example in examples]
     cut = ["chosen" in example.source.get("cut", ()) for example in examples]
-    whole: JsonObject = {}
-    for measure, (ids, values) in found.items():
-        for row, near, value in zip(tokens, ids.tolist(), values.tolist(), strict=True):
+    tokens: list[JsonObject] = [{"token": number} for number in range(len(soft))]
+    read_back: JsonObject = {}
+    for measure, (ids, values) in nearest.items():
+        for row, own_ids, own_values in zip(tokens, ids.tolist(), values.tolist(), strict=True):
             row[measure] = [
-                {"word": hf.tokenizer.decode([id]), "value": v}
-                for id, v in zip(near, value, strict=True)
+                {"word": hf.tokenizer.decode([id]), "value": value}
+                for id, value in zip(own_ids, own_values, strict=True)
             ]
         back = measure_read_back(hf, soft, ids[:, 0].tolist(), pairs, cut)
-        whole[measure] = {
+        read_back[measure] = {
             "words": back.words,
             "effect_nats": back.effect,
             "left_nats": back.remaining,
             "share": back.share,
             "as_text": {"left_nats": back.remaining_as_text, "share": back.share_as_text},
         }
-    return {"tokens": tokens, "read_back": whole, "answers": len(pairs)}
+    return {"tokens": tokens, "read_back": read_back, "answers": len(pairs)}
+
+
+def load_soft_prompt(
+    base: str, adapter: Path, progress: Callable[[str], None]
+) -> tuple[HfModel, Tensor]:
+    """Return the base, and the vectors of a soft prompt (tokens, D).
+
+    Raises:
+        UsageError: the adapter is no soft prompt.
+        IntegrityError: it was trained on another base.
+    """
+    from safetensors.torch import load_file
+
+    from selfteach.models.check_safety import check_adapter, read_json
+    from selfteach.models.four_bit_files import read_adapter_setting
+    from selfteach.models.hf import HfModel
+    from selfteach.models.load_adapter import CONFIG_FILE, TENSORS_FILE
+    from selfteach.models.resolve_model_path import resolve_base
+    from selfteach.models.soft_prompt import TENSOR_NAME
+
+    if read_json(adapter / CONFIG_FILE).get("peft_type") != "PROMPT_TUNING":
+        raise UsageError(
+            "is no soft prompt.",
+            where=adapter,
+            cure="Give a run with train.adapter=prompt, or --adapter NAME.",
+        )
+    in_4bit = read_adapter_setting(adapter)
+    hf = HfModel.load(resolve_base(base, adapter), load_in_4bit=in_4bit, progress=progress)
+    check_adapter(adapter, hf.fingerprint)
+    return hf, load_file(adapter / TENSORS_FILE)[TENSOR_NAME]
 
 
 def read_taught_examples(path: Path) -> list[Example]:

@@ -111,7 +111,7 @@ def remove(
                 retrain_carriers(student, carriers, screen)
             if exam and student.state.list_on():
                 sit_all(student, screen)
-    print_changed(name, as_json=as_json)
+    show(name, as_json=as_json)
 
 
 def retrain(
@@ -128,7 +128,7 @@ def retrain(
             display = screen.display
             with report_refusal(as_json=as_json):
                 retrain_beside(student, lesson, examine_with(display), display, accept=accept)
-    print_changed(name, as_json=as_json)
+    show(name, as_json=as_json)
 
 
 def report_carriers(carriers: Sequence[str], gone: str, name: str, screen: Screen) -> None:
@@ -173,14 +173,14 @@ def switch(name: str, lessons: Sequence[str], *, on: bool, as_json: bool, debug:
 
     with open_for_change(name, debug=debug) as (student, screen):
         report_split(switch_lessons(student, lessons, on=on), name, screen)
-    print_changed(name, as_json=as_json)
+    show(name, as_json=as_json)
 
 
 def sit_exams(name: str, *, as_json: bool, debug: bool) -> None:
     """Sit the exams of all lessons that are on."""
     with open_for_change(name, debug=debug) as (student, screen):
         sit_all(student, screen)
-    print_changed(name, as_json=as_json)
+    show(name, as_json=as_json)
 
 
 def consolidate(name: str, *, accept: bool, as_json: bool, debug: bool) -> None:
@@ -193,7 +193,7 @@ def consolidate(name: str, *, accept: bool, as_json: bool, debug: bool) -> None:
         report_refusal(as_json=as_json),
     ):
         work(student, examine_with(screen.display), screen.display, accept=accept)
-    print_changed(name, as_json=as_json)
+    show(name, as_json=as_json)
 
 
 def add_lesson(
@@ -350,11 +350,6 @@ def report_split(lessons: Sequence[str], name: str, screen: Screen) -> None:
             f"the consolidated adapter held traces of it and no longer counts: {name} is the sum "
             f"of its lessons again; `selfteach student consolidate {name}` trains a new one"
         )
-
-
-def print_changed(name: str, *, as_json: bool) -> None:
-    """Print a student after a change."""
-    show(name, as_json=as_json)
 
 
 def print_student(found: Mapping[str, Any]) -> None:

@@ -76,7 +76,11 @@ def describe_material(material: FinetuneData, config: FinetuneConfig) -> Mapping
     """
     learned, dev = split_dev(material, config)
     if not learned:
-        raise DataError("there is nothing to learn from.", where=material.about)
+        raise DataError(
+            "there is nothing to learn from.",
+            where=material.about,
+            cure="Give more examples, or a smaller --dev.",
+        )
     objectives = choose_objectives(learned, config)
     counts = sorted(Counter(example.kind for example in learned).items())
     return {
