@@ -33,7 +33,7 @@ from selfteach.errors import DataError, IntegrityError, ResourceError, UsageErro
 from selfteach.files import write_jsonl
 from selfteach.records import JsonMapping, JsonObject, Message, Turns, prompt_to_json
 from selfteach.run.run_folder import make_slug
-from selfteach.students.folder import DATABASE_FILE
+from selfteach.students.folder import DATABASE_FILE, TEACH_CURE
 from selfteach.text import clean_text
 
 JOBS_FOLDER = "jobs"
@@ -173,7 +173,10 @@ def make_export_job(form: str, quant: str, *, exam: bool) -> Job:
 
 def _make_row(prompt: Turns, answer: str) -> JsonObject:
     if not prompt or prompt[-1].role != "user":
-        raise DataError("the last turn before the answer must be the user's.")
+        raise DataError(
+            "the last turn before the answer must be the user's.",
+            cure="Send the conversation with the question that was answered.",
+        )
     for turn in prompt:
         _read_text(turn.content, "prompt")
     return {"prompt": prompt_to_json(prompt), "answer": _read_text(answer, "answer")}
@@ -218,7 +221,7 @@ class JobBook:
     def _open(self) -> Iterator[sqlite3.Connection]:
         path = self.student / DATABASE_FILE
         if not path.exists():
-            raise UsageError("is no student.", where=self.student)
+            raise UsageError("is no student.", where=self.student, cure=TEACH_CURE)
         try:
             with closing(sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)) as db:
                 db.execute("PRAGMA synchronous=FULL")
@@ -258,8 +261,14 @@ class JobBook:
         """
         with self._open() as db:
             row = db.execute("SELECT body FROM jobs WHERE id = ?", (id,)).fetchone()
+        return self._read_row(id, row)
+
+    def _read_row(self, id: str, row: tuple[str] | None) -> Job:
         if row is None:
-            raise UsageError(f"there is no job {id[:80]!r}.")
+            raise UsageError(
+                f"there is no job {id[:80]!r}.",
+                cure=f"`selfteach student show {self.student}` names the open ones.",
+            )
         return _read_job(row[0], self.student)
 
     def add(self, job: Job) -> Job:
@@ -302,9 +311,7 @@ class JobBook:
         """Change some values of a job, and return it."""
         with self._change() as db:
             row = db.execute("SELECT body FROM jobs WHERE id = ?", (id,)).fetchone()
-            if row is None:
-                raise UsageError(f"there is no job {id[:80]!r}.")
-            before = _read_job(row[0], self.student)
+            before = self._read_row(id, row)
             job = replace(before, changed_s=time.time(), **values)  # type: ignore[arg-type]
             _write(db, job)
         return job
@@ -345,11 +352,17 @@ class JobBook:
         """
         job = self.find(id)
         if job.state != "refused":
-            raise UsageError(f"{id} was not refused: it is {job.state}.")
+            raise UsageError(
+                f"{id} was not refused: it is {job.state}.",
+                cure="Accept a job whose state is refused.",
+            )
         for name in instead_of:
             if name not in job.worse:
                 known = ", ".join(job.worse) or "none"
-                raise UsageError(f"{id} does not weaken {name[:80]!r}; it weakens: {known}.")
+                raise UsageError(
+                    f"{id} does not weaken {name[:80]!r}; it weakens: {known}.",
+                    cure="Name one of these.",
+                )
         return self.update(
             id,
             state="waiting",

@@ -38,7 +38,9 @@ def prepare_again(
     config = run.resolved.config
     method = find_method(source.kind)
     if getattr(config, "review", False):
-        raise UsageError("a person corrected its answers, and nobody corrects new ones.")
+        raise UsageError(
+            "a person corrected its answers, and nobody corrects new ones.", cure="Teach it again."
+        )
     identity, _ = finished.find_material(source.folder)
     material = read_again(source.kind, source.folder, identity["material"], source.sources, config)
     run.bind("base", models.base.fingerprint)

@@ -57,7 +57,10 @@ def sit_exam_again(
             session, plan = prepare_again(source, models, run, display)
             now = plan.exam.run(session, make_tuned(models, run.ledger), brief=True)
     if _list_questions(alone) != _list_questions(now):
-        raise IntegrityError("its exam has other questions now.")
+        raise IntegrityError(
+            "its exam has other questions now.",
+            cure="Sit it with the version that taught it, or teach it again.",
+        )
     return alone, now
 
 

@@ -100,30 +100,27 @@ def read_lesson_examples(
     Raises:
         IntegrityError: the steps of its run lead elsewhere today.
     """
-    lesson_objectives, train = read_training(student, lesson, base, display)
+    own_objectives, train = read_training(student, lesson, base, display)
+
+    def rename(kind: str) -> str:
+        return f"{lesson.name}/{kind}"
+
     examples = []
     file = find_lesson_folder(student, lesson) / EXAMPLES_FILE
     for where, row in read_jsonl(file):
         example = Example.from_json(row, where)
-        examples.append(
-            replace(
-                example,
-                id=f"{lesson.name}/{example.id}",
-                kind=f"{lesson.name}/{example.kind}",
-            )
-        )
-    objectives = {f"{lesson.name}/{kind}": named for kind, named in lesson_objectives.items()}
-    unknown = {example.kind for example in examples} - objectives.keys()
-    own_weights = {f"{lesson.name}/{kind}": named for kind, named in train.weights.items()}
-    if unknown - own_weights.keys():
+        examples.append(replace(example, id=rename(example.id), kind=rename(example.kind)))
+    objectives = {rename(kind): named for kind, named in own_objectives.items()}
+    weights = {rename(kind): named for kind, named in train.weights.items()}
+    shares = {rename(kind): share for kind, share in train.min_share.items()}
+    if unknown := {example.kind for example in examples} - objectives.keys() - weights.keys():
         raise IntegrityError(
-            f'the lesson "{lesson.name}" has examples without an objective: {sorted(unknown)[0]}.',
+            f'the lesson "{lesson.name}" has examples without an objective: {min(unknown)}.',
             where=file,
             cure="It was taught with another version of selfteach: teach it again.",
         )
-    shares = {f"{lesson.name}/{kind}": share for kind, share in train.min_share.items()}
-    renamed = train.model_copy(update={"weights": own_weights, "min_share": shares, "once": []})
-    return LessonExamples(examples, objectives, renamed)
+    settings = train.model_copy(update={"weights": weights, "min_share": shares, "once": []})
+    return LessonExamples(examples, objectives, settings)
 
 
 def read_training(
