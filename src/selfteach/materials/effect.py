@@ -499,7 +499,9 @@ def _check_emoji(match: re.Match[str]) -> str | None:
     if re.match("no ", groups.get("names", "")):
         return None
     verb = groups.get("edge", "").lower()
-    edge = "start" if verb in ("start", "begin", "open") else "end" if verb else ""
+    edge = ""
+    if verb:
+        edge = "start" if verb in ("start", "begin", "open") else "end"
     drawn = re.findall(_PICTURES, groups.get("drawn", ""))
     named = re.sub(r"\b(?:emojis?|emoticons?)\b", "", groups.get("names", "")).strip()
     names = [name for name in re.split(r"\s*(?:,|/|\b(?:or|and)\b)\s*", named) if name]

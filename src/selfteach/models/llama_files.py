@@ -18,6 +18,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from selfteach.models import check_safety
+from selfteach.models.tokens import list_end_ids
 from selfteach.records import JsonObject
 
 FAMILY = "llama"
@@ -63,8 +64,7 @@ class LlamaFiles:
     @property
     def end_ids(self) -> list[int]:
         """Return the tokens that end an answer, as the model's own settings name them."""
-        ends = self.config.eos_token_id
-        return [] if ends is None else [ends] if isinstance(ends, int) else list(ends)
+        return list_end_ids(self.config.eos_token_id)
 
     def iterate_weights(self) -> Iterator[tuple[str, np.ndarray]]:
         """Yield each weight, float32, in the order of a module's weights."""

@@ -96,7 +96,9 @@ def convert_adapter_errors(folder: Path) -> Iterator[None]:
         ValueError,
     ) as fault:
         raise UsageError(
-            f"the adapter does not fit the model ({get_first_line(fault)}).", where=folder
+            f"the adapter does not fit the model ({get_first_line(fault)}).",
+            where=folder,
+            cure="Give the model that it was trained on, or the whole folder that training wrote.",
         ) from fault
 
 

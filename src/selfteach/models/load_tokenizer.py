@@ -61,7 +61,9 @@ def load_tokenizer(folder: Path, class_name: str = "") -> Any:
             tokenizer("a")  # a setting of another shape may fail here alone
     except Exception as fault:  # the tokenizers library raises nothing more precise
         raise UsageError(
-            f"its tokenizer cannot be loaded ({get_first_line(fault)}).", where=folder
+            f"its tokenizer cannot be loaded ({get_first_line(fault)}).",
+            where=folder,
+            cure="Use a whole copy of the model.",
         ) from fault
     template = tokenizer.chat_template
     if isinstance(template, dict):  # one for conversations, others for tools

@@ -298,6 +298,13 @@ class ChatTokenizer:
         )
 
 
+def list_end_ids(ends: int | Sequence[int] | None) -> list[int]:
+    """Return the tokens of `eos_token_id`, which is one token, several, or none."""
+    if ends is None:
+        return []
+    return [ends] if isinstance(ends, int) else list(ends)
+
+
 def count_common_prefix(one: Sequence[int], other: Sequence[int]) -> int:
     """Return the number of tokens that two sequences begin with in common."""
     pairs = enumerate(zip(one, other, strict=False))

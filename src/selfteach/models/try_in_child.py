@@ -95,8 +95,10 @@ def check_adapter_patterns(settings: JsonMapping, names: Sequence[str], folder: 
 
 def _list_texts(value: Any) -> Iterator[str]:
     """Yield the texts of a value of adapter_config.json: a text, or the items or keys that are."""
-    items = [value] if isinstance(value, str) else value if isinstance(value, list | dict) else ()
-    yield from (item for item in items if isinstance(item, str))
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list | dict):
+        yield from (item for item in value if isinstance(item, str))
 
 
 def _try_task(task: str, given: JsonObject) -> str:

@@ -254,7 +254,9 @@ def describe_judge(note: Any, exam: JsonMapping) -> JsonMapping | None:
 
 def name_label(value: Any) -> str:
     """Return the word for a label by construction: true means that the answer breaks the rule."""
-    return "broken" if value is True else "kept" if value is False else str(value)
+    if isinstance(value, bool):
+        return "broken" if value else "kept"
+    return str(value)
 
 
 def list_settings(text: str) -> list[JsonMapping]:
