@@ -63,7 +63,7 @@ def make_cli_page() -> str:
         parts += _document_command(f"selfteach {name}", group.commands[name], "##")
     parts += [
         "## What --require knows",
-        "\n".join(f"- `{name}`: {meaning}" for name, (_, meaning) in EXAM_NUMBERS.items()),
+        "\n".join(f"- `{name}`: {number.describe()}" for name, number in EXAM_NUMBERS.items()),
     ]
     parts += [
         'Comparisons are `>=`, `<=`, `>`, `<`, joined by commas: `--require "kept>=.95,near<=.03"`.'

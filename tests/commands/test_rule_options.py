@@ -183,4 +183,4 @@ def test_answers_are_long_enough_for_the_bounds_of_a_check(check: str, tokens: i
 
 
 def test_needless_can_be_required() -> None:
-    assert EXAM_NUMBERS["needless"][0] == "needless.tuned.value"
+    assert EXAM_NUMBERS["needless"].path == "needless.tuned.value"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from selfteach.commands.options import REQUIRE_EXAMPLE, REQUIRE_EXAMPLES
@@ -14,102 +14,165 @@ from selfteach.registry import did_you_mean
 from selfteach.report.read_run import get_path, read_number
 
 OPERATORS = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}
-EXAM_NUMBERS: dict[str, tuple[str, str]] = {
-    "kept": (
+EVERY_METHOD: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ExamNumber:
+    """Hold a number of the exam that can be required.
+
+    Attributes:
+        path: its keys in exam.json, joined by dots.
+        meanings: what it means, by the methods that measure it.
+    """
+
+    path: str
+    meanings: Mapping[tuple[str, ...], str]
+
+    def is_measured_by(self, method: str) -> bool:
+        """Return whether a method's exam may have the number."""
+        return any(not methods or method in methods for methods in self.meanings)
+
+    def describe(self) -> str:
+        """Return the meanings as a line, each after its methods, unless all measure the number."""
+        parts = []
+        for methods, meaning in self.meanings.items():
+            parts.append(f"{', '.join(methods)}: {meaning}" if methods else meaning)
+        return "; ".join(parts)
+
+
+EXAM_NUMBERS = {
+    "kept": ExamNumber(
         "kept.tuned.greedy.value",
-        "feedback: share of held-out target prompts whose greedy answer keeps the rule",
+        {("feedback",): "share of held-out target prompts whose greedy answer keeps the rule"},
     ),
-    "sampled": (
+    "sampled": ExamNumber(
         "kept.tuned.sampled.value",
-        "feedback: the same for answers sampled at temperature 1",
+        {("feedback",): "the same for answers sampled at temperature 1"},
     ),
-    "distance": (
+    "distance": ExamNumber(
         "distance.tuned.greedy.value",
-        "corrections: share of the words of new answers that the teacher changes",
+        {("corrections",): "share of the words of new answers that the teacher changes"},
     ),
-    "corrected": (
+    "corrected": ExamNumber(
         "corrected.tuned.value",
-        "corrections: share of new answers that the teacher changes at all",
+        {("corrections",): "share of new answers that the teacher changes at all"},
     ),
-    "repeated": (
+    "repeated": ExamNumber(
         "repeated.tuned.value",
-        "corrections: share of new answers that repeat a corrected error",
+        {("corrections",): "share of new answers that repeat a corrected error"},
     ),
-    "preferred": (
+    "preferred": ExamNumber(
         "preferred.tuned.value",
-        (
-            "corrections: share of held-out corrections that are likelier than the original "
-            "answer; train: share of dev pairs whose chosen answer is likelier"
-        ),
+        {
+            ("corrections",): (
+                "share of held-out corrections that are likelier than the original answer"
+            ),
+            ("train",): "share of dev pairs whose chosen answer is likelier",
+        },
     ),
-    "reduction": (
+    "reduction": ExamNumber(
         "reduction.base.value",
-        (
-            "corrections: share of words that the teacher changes, base minus tuned; train: "
-            "dev loss, base minus tuned, in nats a token"
-        ),
+        {
+            ("corrections",): "share of words that the teacher changes, base minus tuned",
+            ("train",): "dev loss, base minus tuned, in nats a token",
+        },
     ),
-    "displaced": (
+    "displaced": ExamNumber(
         "displaced.value",
-        "corrections: share of held-out corrections that became less likely than under the base",
+        {
+            ("corrections",): (
+                "share of held-out corrections that became less likely than under the base"
+            ),
+        },
     ),
-    "contains": (
+    "contains": ExamNumber(
         "contains.tuned.value",
-        (
-            "documents: share of held-out questions whose greedy answer contains a right one, "
-            "without the document"
-        ),
+        {
+            ("documents",): (
+                "share of held-out questions whose greedy answer contains a right one, "
+                "without the document"
+            ),
+        },
     ),
-    "gain": ("gain.value", "documents: `contains`, tuned minus base"),
-    "damage": (
+    "gain": ExamNumber(
+        "gain.value",
+        {("documents",): "`contains`, tuned minus base"},
+    ),
+    "damage": ExamNumber(
         "damage.value",
-        "documents: share of the questions that only the base answers correctly, of those that "
-        "the base answers correctly",
+        {
+            ("documents",): (
+                "share of the questions that only the base answers correctly, of those "
+                "that the base answers correctly"
+            ),
+        },
     ),
-    "common_loss": (
+    "common_loss": ExamNumber(
         "common_loss.value",
-        "documents: share of correct answers to common questions, base minus tuned",
+        {("documents",): "share of correct answers to common questions, base minus tuned"},
     ),
-    "rouge_l": (
+    "rouge_l": ExamNumber(
         "rouge_l.seed.tuned.greedy.value",
-        "tasks: ROUGE-L of greedy answers to held-out seeds",
+        {("tasks",): "ROUGE-L of greedy answers to held-out seeds"},
     ),
-    "win_rate": (
+    "win_rate": ExamNumber(
         "pairwise.tuned.win_rate.value",
-        "documents, tasks: share of answers that are better than the base's; a tie counts one half",
+        {
+            ("documents", "tasks"): (
+                "share of answers that are better than the base's; a tie counts one half"
+            ),
+        },
     ),
-    "near": (
+    "near": ExamNumber(
         "side_effects.near.value",
-        "feedback: the loss on near prompts: share of answers that are not degraded, base minus "
-        "tuned; in exam.json `near` itself is the share that is not degraded",
+        {
+            ("feedback",): (
+                "the loss on near prompts: share of answers that are not degraded, base "
+                "minus tuned; in exam.json `near` itself is the share that is not "
+                "degraded"
+            ),
+        },
     ),
-    "general": (
+    "general": ExamNumber(
         "side_effects.general.value",
-        "the same loss on general prompts; `train` does not measure it",
+        {EVERY_METHOD: "the same loss on general prompts; `train` does not measure it"},
     ),
-    "overapplied": (
+    "overapplied": ExamNumber(
         "side_effects.overapplied.value",
-        "feedback: share of near and general prompts that got the rule's answer",
+        {("feedback",): "share of near and general prompts that got the rule's answer"},
     ),
-    "needless": (
+    "needless": ExamNumber(
         "needless.tuned.value",
-        "feedback: share of answers that decline, or apply the rule, where it asks for nothing",
+        {
+            ("feedback",): (
+                "share of answers that decline, or apply the rule, where it asks for nothing"
+            ),
+        },
     ),
-    "drift": (
+    "drift": ExamNumber(
         "drift.kl_nats.value",
-        "KL(base || tuned) in nats a token on the base's own general answers",
+        {EVERY_METHOD: "KL(base || tuned) in nats a token on the base's own general answers"},
     ),
-    "agreement": (
+    "agreement": ExamNumber(
         "drift.top1_agreement.value",
-        "share of tokens for which base and tuned model have the same most likely next token",
+        {
+            EVERY_METHOD: (
+                "share of tokens for which base and tuned model have the same most "
+                "likely next token"
+            ),
+        },
     ),
-    "looping": ("sanity.tuned.looping.value", "share of looping answers"),
-    "empty": ("sanity.tuned.empty.value", "share of empty answers"),
+    "looping": ExamNumber(
+        "sanity.tuned.looping.value",
+        {EVERY_METHOD: "share of looping answers"},
+    ),
+    "empty": ExamNumber(
+        "sanity.tuned.empty.value",
+        {EVERY_METHOD: "share of empty answers"},
+    ),
 }
-"""The numbers that can be required: the path in exam.json, and the meaning. The meaning begins with
-the methods that measure the number, unless all of them do.
-"""
-_METHOD_LIST = re.compile(r"(?:feedback|corrections|documents|tasks|train)(?:, \w+)*(?=: )")
+"""The numbers that can be required."""
 _REQUIREMENT = re.compile(
     r"\s*(\w+)\s*(>=|<=|>|<)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*"
 )
@@ -138,14 +201,8 @@ class Requirement:
 
 def find_number(exam: JsonMapping, name: str) -> float | None:
     """Return a number of an exam, which may be NaN, or None if it was not measured."""
-    value = get_path(exam, *EXAM_NUMBERS[name][0].split("."))
+    value = get_path(exam, *EXAM_NUMBERS[name].path.split("."))
     return value if isinstance(value, float) else read_number(value)
-
-
-def is_measured_by(name: str, method: str) -> bool:
-    """Return whether a method's exam may have a number."""
-    methods = ", ".join(_METHOD_LIST.findall(EXAM_NUMBERS[name][1])).split(", ")
-    return methods == [""] or method in methods
 
 
 def parse_requirements(text: str, method: str = "") -> list[Requirement]:
@@ -174,8 +231,9 @@ def parse_requirements(text: str, method: str = "") -> list[Requirement]:
                 where="--require",
                 cure=did_you_mean(name, EXAM_NUMBERS),
             )
-        if method and not is_measured_by(name, method):
-            others = ", ".join(other for other in EXAM_NUMBERS if is_measured_by(other, method))
+        if method and not EXAM_NUMBERS[name].is_measured_by(method):
+            known = EXAM_NUMBERS.items()
+            others = ", ".join(other for other, number in known if number.is_measured_by(method))
             raise UsageError(
                 f'{method} does not measure "{name}".',
                 where="--require",
