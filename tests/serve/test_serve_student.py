@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,7 +17,7 @@ from job_programs import PROGRAM, let_go, wait_until
 from lesson_runs import script, write_beside, write_lora, write_run
 from selfteach.errors import IntegrityError, UsageError
 from selfteach.models.check_safety import compute_fingerprint
-from selfteach.serve import server
+from selfteach.serve import server, teach_addresses
 from selfteach.serve.served_models import ServedModels
 from selfteach.serve.teaching import Teaching
 from selfteach.students.folder import open_student, read_student
@@ -143,6 +145,35 @@ def test_a_rule_becomes_a_job_and_then_a_lesson_that_delete_takes_back(
     assert client.delete(path).json()["state"] == "removed"
     assert served.names == ["base", "anna", "anna/do-not-a"]
     assert [lesson.name for lesson in read_student(anna).lessons] == ["do-not-a"]
+
+
+class SoonServed:
+    """A student whose new lesson is served as soon as somebody has looked at its job."""
+
+    def __init__(self) -> None:
+        self.book = self
+        self.served = False
+
+    def find(self, id: str) -> Any:
+        return SimpleNamespace(id=id)
+
+    def describe_job(self, job: Any) -> Any:
+        before, self.served = self.served, True
+        return {"served": before}
+
+    def is_over(self, job: Any) -> bool:
+        return self.served
+
+
+def test_the_last_event_of_a_job_shows_how_it_ended() -> None:
+    async def follow() -> list[str]:
+        job: Any = SimpleNamespace(id="job-1")
+        teaching: Any = SoonServed()
+        return [event async for event in teach_addresses._stream(teaching, job)]
+
+    *_, last, end = asyncio.run(follow())
+    assert last == 'event: job\ndata: {"served": true}\n\n'
+    assert end.startswith("event: end")
 
 
 def test_a_refused_lesson_names_its_address_and_counts_instead_of_what_it_weakens(

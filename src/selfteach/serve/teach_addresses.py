@@ -127,11 +127,12 @@ async def _follow_job(teaching: Teaching, request: Request) -> Response:
 
 
 async def _stream(teaching: Teaching, job: Job) -> AsyncIterator[str]:
-    """Yield an event for every change of a job, until it is over."""
+    """Yield an event for every change of a job, until it is over; the last one shows how."""
     sent = ""
     quiet_s = 0.0
     while True:
         job = await asyncio.to_thread(teaching.book.find, job.id)
+        is_over = teaching.is_over(job)  # before it is described, so the end is not missed
         text = json.dumps(await asyncio.to_thread(teaching.describe_job, job))
         if text != sent:
             sent, quiet_s = text, 0.0
@@ -139,7 +140,7 @@ async def _stream(teaching: Teaching, job: Job) -> AsyncIterator[str]:
         elif quiet_s >= KEEP_ALIVE_S:
             quiet_s = 0.0
             yield ": still here\n\n"
-        if teaching.is_over(job):
+        if is_over:
             yield "event: end\ndata: {}\n\n"
             return
         await asyncio.sleep(EVENT_S)
