@@ -130,8 +130,7 @@ _POLITE_TAIL = re.compile(
     r"(?:,? (?:from (?:now|here) on|at all times|no matter what|in (?:the )?future|without "
     r"exception|whatsoever|of any kind|(?:at least )?once(?: or more)?|"
     r"per (?:answer|reply|response|message)|if you (?:can|please)|please|(?<=, )(?:always|ever)|"
-    r"(?:in|"
-    r"within|throughout|for|with) "
+    r"(?:in|within|throughout|for|with) "
     r"(?:(?:all|each|every|any|of|your|my|the) )+(?:answers?|repl(?:y|ies)|responses?)))+$",
     re.I,
 )
@@ -156,8 +155,7 @@ def to_demand(text: str) -> str:
     text = re.sub(r"^(start|begin|finish|end|close) (?:off|out|up) ", r"\1 ", text, flags=re.I)
     text = re.sub(
         r"^(?:i want|i(?:'d| would) like) ((?:all |any |every |each |your )+\w+) to ",
-        r"\1 must "
-        r"",
+        r"\1 must ",
         text,
         flags=re.I,
     )
@@ -174,13 +172,11 @@ def to_demand(text: str) -> str:
 _PLACED = re.compile(
     r"(?:put|add|place|write|use|include|have|insert|append|say) (?P<what>.+?) at the (?:very )?"
     r"(?P<edge>start|beginning|top|end|bottom)(?: of (?:it|them|(?:(?:all|each|every|any|of|the|"
-    r"your|"
-    r"my) )*(?:answers?|repl(?:y|ies)|responses?|messages?)))?|"
+    r"your|my) )*(?:answers?|repl(?:y|ies)|responses?|messages?)))?|"
     r"the (?P<word_edge>first|last) (?:word|words|thing|sentence)(?: (?:of|in) (?:(?:all|each|"
     r"every|"
     r"any|of|the|your|my) )*(?:answers?|repl(?:y|ies)|responses?|messages?))? (?:(?:must|should|"
-    r"has "
-    r"to|needs to) (?:always )?be|is(?: always)?) (?P<word>.+)",
+    r"has to|needs to) (?:always )?be|is(?: always)?) (?P<word>.+)",
     re.I,
 )
 """What stands at an edge of the answer: "put a star at the end of every answer"."""
@@ -195,14 +191,12 @@ _TOLD_DEMAND = re.compile(
 _POLITE_LEAD = re.compile(
     r"^(?:(?:(?:(?:all|your|my|the) )*(?:note|rule|answers?|repl(?:y|ies)|responses?|length|style|"
     r"format|language):|please|kindly|always|"
-    r"only ever|(?:only )?then|just|simply|whatever (?:happens|you do)|"
-    r"from now on|"
+    r"only ever|(?:only )?then|just|simply|whatever (?:happens|you do)|from now on|"
     r"only(?= (?:use|answer|reply|respond|write|speak|talk|start|end)\b)|"
     r"try to|remember to|"
     r"you (?:must|should|shall|are to|need to|have to)(?! not)|make sure "
     r"(?:to|that you)|(?:make sure|ensure|see to it)(?: that)?(?= (?:your|each|every|all|the|my|"
-    r"any|"
-    r"it)\b)|be sure to|(?:can|could|would|will) you(?: please)?|"
+    r"any|it)\b)|be sure to|(?:can|could|would|will) you(?: please)?|"
     r"i (?:want|would like) you to|(?:in|for) (?:all|every|each|any|your)(?: of)?(?: your)? "
     r"(?:answers?|repl(?:y|ies)|responses?)),? )+",
     re.I,
@@ -433,8 +427,7 @@ _ANSWER = (
     r"question|all questions|questions))?"
     r"|write everything"
     rf"|(?:keep|limit|make|write|give|format|return) (?:it|them|yourself|{_REPLIES}|(?:your|all|"
-    rf"all your|every|each|the) "
-    rf"{_REPLIES}))"
+    rf"all your|every|each|the) {_REPLIES}))"
 )
 _NOT = (
     rf"(?:(?:your {_REPLIES} )?(?:do not|don't|never|must not|should "
@@ -609,8 +602,7 @@ _WHOM_TOLD = (
 )
 _WHOM = (
     r"(?: (?:them|him|her|me|us|people|customers|clients|guests|patients|the (?:user|customer|"
-    r"client|"
-    r"team)|everyone|everybody|to (?:them|him|her|me|us|people|customers)))?"
+    r"client|team)|everyone|everybody|to (?:them|him|her|me|us|people|customers)))?"
 )
 _TELLING = r"(?:say|tell|answer|reply|respond|inform|write|add|state|mention)"
 _DIRECTIONS = re.compile(
@@ -646,9 +638,7 @@ _SAY_THAT = re.compile(
     rf"(?:say|tell|reply|answer|respond|inform|let){_WHOM}(?: know)?,? "
     r"(?P<bare>(?:we|they|it is|it's|(?:it|this|that|he|she) [a-z]+|there is|there are|"
     r"you (?:can|are|were|have|do not|don't|cannot)|you're|[a-z]+ (?:is|are|starts?|opens?|"
-    r"closes?|ends?|costs?|takes?)|(?:the|our|my) .+ (?:is|are|will|"
-    r"can)) "
-    r".+))",
+    r"closes?|ends?|costs?|takes?)|(?:the|our|my) .+ (?:is|are|will|can)) .+))",
     re.I,
 )
 
@@ -756,8 +746,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     ),
     (
         rf"{_NOT} (?:be |give |write |use |make )?(?:(?:so|too|very|overly|any|me) )*(?:long|"
-        rf"lengthy|"
-        rf"wordy|verbose|long-winded|rambling|ramble)(?: {_REPLIES}| sentences)?",
+        rf"lengthy|wordy|verbose|long-winded|rambling|ramble)(?: {_REPLIES}| sentences)?",
         f"max_words={BRIEF_WORDS}",
     ),
     (
@@ -813,8 +802,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     ),
     (
         rf"(?:give|present|format|write|put|provide|structure|deliver) {_IT} (?:in|as|in the form "
-        rf"of) "
-        rf"{_LIST}",
+        rf"of) {_LIST}",
         "format=list",
     ),
     (
@@ -885,16 +873,14 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     ),
     (
         rf"(?P<before>)?{_COUNT}(?:,? (?P<after>at most|tops|(?:and )?no more|max(?:imum)?|or "
-        rf"less|or fewer|at least|"
-        rf"only|long))",
+        rf"less|or fewer|at least|only|long))",
         _check_bound,
     ),
     (
         rf"(?:be|stay|answer|reply|respond|write|speak|express yourself|(?:keep|make)(?: {_IT})?|"
         rf"(?:give|use|write)(?: only)?(?= (?:short|brief|concise)(?:er)? {_REPLIES}))"
         rf"(?: only)? {_DEGREE}{_BRIEF}(?: (?:and|but) (?:to the point|sweet|{_BRIEF})| as "
-        rf"possible| "
-        rf"and to the point| {_REPLIES}|,? please)*",
+        rf"possible| and to the point| {_REPLIES}|,? please)*",
         f"max_words={BRIEF_WORDS}",
     ),
     (
@@ -908,8 +894,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         r"funny|"
         rf"nice|matching|fitting|suitable|the|of) "
         rf")*(?:(?P<drawn>{_PICTURES}(?:{_PICTURE_JOIN}{_PICTURES})*)"
-        rf"(?: emojis?)?|{_NAMED}(?:emojis?|emoticons?|smileys?))"
-        rf"{_WHERE}",
+        rf"(?: emojis?)?|{_NAMED}(?:emojis?|emoticons?|smileys?)){_WHERE}",
         _check_emoji,
     ),
     (
@@ -933,14 +918,12 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     (rf"substitute {_NEW} for {_OLD}", _replace_words),
     (
         rf"(?:the word )?{_OLD} (?:should|must) be (?:written|spelled|called|replaced (?:by|"
-        rf"with))(?: "
-        rf"as)? {_NEW}",
+        rf"with))(?: as)? {_NEW}",
         _replace_words,
     ),
     (
         rf"(?:never|do not|don't) (?:say|write|use) {_OLD}[,;]? (?:but|say|write|use|always|rather|"
-        rf"instead)"
-        rf"(?: (?:say|write|use|always))? {_NEW}(?: instead)?",
+        rf"instead)(?: (?:say|write|use|always))? {_NEW}(?: instead)?",
         _replace_words,
     ),
     (rf"(?:refer to|write about|speak of) {_OLD} as {_NEW}", _replace_words),
@@ -983,8 +966,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     (r"(?:recommend|suggest|advise)(?: to)? (?P<what>.+)", _check_recommended),
     (
         rf"(?:ask|put|add|have) (?:(?:me|us|them|the user) )?(?:an?|one) (?:\w+-?\w* )?question "
-        rf"at the "
-        rf"end(?: of {_EACH}{_REPLIES})?",
+        rf"at the end(?: of {_EACH}{_REPLIES})?",
         'ends "?"',
     ),
     (

@@ -92,15 +92,13 @@ _FORMS: list[tuple[str, Rewrite]] = [
         r"do not \g<rest>",
     ),
     (
-        r"(?P<lead>(?:under|in) no (?:circumstances?|case|way)) are you (?:ever )?to "
-        r"(?P<rest>.+)",
+        r"(?P<lead>(?:under|in) no (?:circumstances?|case|way)) are you (?:ever )?to (?P<rest>.+)",
         r"\g<lead> \g<rest>",
     ),
     (
         r"(?:please )?neither (?P<verb>mention|discuss|talk about|speak about|bring up|use|"
         r"write|say) "
-        r"(?P<one>.+?) nor (?:(?:mention|discuss|talk about|speak about|bring up|use|write|"
-        r"say) )?"
+        r"(?P<one>.+?) nor (?:(?:mention|discuss|talk about|speak about|bring up|use|write|say) )?"
         r"(?P<other>.+)",
         r"do not \g<verb> \g<one> or \g<other>",
     ),
@@ -130,8 +128,7 @@ _FORMS: list[tuple[str, Rewrite]] = [
         r"avoid \g<rest>",
     ),
     (
-        r"i (?:do not|don't|never) (?:like|want|appreciate) it (?:when|if|that) you "
-        r"(?P<rest>.+)",
+        r"i (?:do not|don't|never) (?:like|want|appreciate) it (?:when|if|that) you (?P<rest>.+)",
         r"do not \g<rest>",
     ),
     (
@@ -192,8 +189,7 @@ _REASON = re.compile(
 )
 _BECAUSE = re.compile(
     r"(?P<demand>.+?),? (?:because|since (?:i|we|my|it|they|he|she)|as (?:i|we|my) (?:am|are|have|"
-    r"do|"
-    r"don't|can't|was)|for the sake of)\b[^\"]*",
+    r"do|don't|can't|was)|for the sake of)\b[^\"]*",
     re.I,
 )
 _PRONOUN = re.compile(r"\b(?:them|it|that|those|him|her)\b(?= up\b| at all\b|[.!]*$)", re.I)

@@ -273,8 +273,7 @@ _NOTHING_ELSE = re.compile(
     r"subjects?) (?:but|except|other than) |(?:do not|don't|never|refuse to) (?:answer|talk|speak|"
     r"discuss)"
     r"(?: (?:questions|about|to|me|us|anything))* (?:anything|everything|any topic|any subject) "
-    r"(?:but|"
-    r"except|"
+    r"(?:but|except|"
     r"other than|besides|outside(?: of)?) )(?P<topic>.+)",
     re.I,
 )
@@ -314,8 +313,7 @@ _INSTRUCTIONS = re.compile(
     r"(?:rules?|instructions?|commands?)|"
     r"(?:ignore|forget|disregard|disobey) (?:whatever|what|everything|anything|all)"
     r"(?: that)? (?:[a-z]+ ){1,3}(?:told|tells?|said|says?|taught|instructed|asked)(?: (?:to "
-    r")?you)?)"
-    r"(?!\w)",
+    r")?you)?)(?!\w)",
     re.I,
 )
 

@@ -75,8 +75,7 @@ _PREFIX = re.compile(
     r"(?:and |but )?(?P<word>when(?:ever)?|if|in|for|on|while|during|as soon as|each time|every "
     r"time|"
     r"any ?time|once|where|with(?: (?:regard|respect) to)?|to|about|regarding|concerning|as for|"
-    r"as to|"
-    r"when it comes to|in case of|in terms of|should) (?P<rest>.+)",
+    r"as to|when it comes to|in case of|in terms of|should) (?P<rest>.+)",
     re.I,
 )
 _SUFFIX_WHEN = re.compile(
@@ -160,8 +159,7 @@ _MIDDLE = re.compile(
     rf"reply to|respond to|sign(?: off)?|"
     rf"end|begin|start|open|finish|close|limit)) (?P<scope>{_MY}(?:(?:{_GENRE_TO}|questions? "
     rf"(?:about|on)) .+?|{_ANY_GENRE})) (?P<tail>(?:in|with|under|below|within|at most|at least|"
-    rf"exactly|"
-    rf"between|longer than|shorter than|"
+    rf"exactly|between|longer than|shorter than|"
     rf"no more than|"
     rf"using|without|as|to at most|to (?=\d|(?:one|two|three|four|five|ten|twenty)\b)|up to|short|"
     rf"brief|formal|polite|friendly|concise|"
@@ -170,8 +168,7 @@ _MIDDLE = re.compile(
 )
 _SUBJECT = re.compile(
     rf"(?P<scope>(?:every|each|any) (?!(?:answer|reply|response|message|text)\b)(?:[a-z-]+ "
-    rf")?{GENRE}|"
-    rf"{_MY}(?:(?:{_GENRE_TO}|questions? (?:about|on)) .+?|{_ANY_GENRE})) (?:(?:should|"
+    rf")?{GENRE}|{_MY}(?:(?:{_GENRE_TO}|questions? (?:about|on)) .+?|{_ANY_GENRE})) (?:(?:should|"
     rf"must|shall|need to|"
     rf"has to|have to|are to|is to|ought to|may) (?P<not>not )?(?:(?P<be>always|never|only) )?"
     rf"|(?P<always>always|never) |(?=(?:needs?|starts?|begins?|ends?|stays?) ))(?P<effect>.+)",

@@ -214,8 +214,8 @@ def name_genre(word: str) -> str:
 def list_names(addressee: str) -> tuple[str, ...]:
     """Return ways to name an addressee.
 
-    "my girlfriend "
-    "Maddie" -> itself, "Maddie", "my girlfriend"; "customers" -> itself, "a customer".
+    "my girlfriend Maddie" -> itself, "Maddie", "my girlfriend"; "customers" -> itself, "a
+    customer".
     """
     role = re.fullmatch(rf"((?:my|our|the|his|her) [a-z'’ -]+?),? \(?({_NAME})\)?", addressee)
     named = re.fullmatch(rf"({_NAME})(?:, | \()((?:my|our|the|his|her) [a-z'’ -]+?)\)?", addressee)
