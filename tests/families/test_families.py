@@ -118,7 +118,9 @@ def test_the_limits_of_16_bits_notice_a_wrong_answer() -> None:
 @pytest.mark.training
 @every_family
 @every_device
-def test_a_trained_adapter_is_merged_worn_and_saved(name: str, device: str, tmp_path: Path) -> None:
+def test_a_trained_adapter_is_merged_unmerged_and_saved(
+    name: str, device: str, tmp_path: Path
+) -> None:
     if not ZOO[name].adapts:
         pytest.skip("refused: see test_a_family_is_taken_or_refused_at_once")
     naive.check_train(wrap(make_module(name).to(device), name), tmp_path)

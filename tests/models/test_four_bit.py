@@ -25,7 +25,7 @@ from selfteach.models.engines import choose_engine, open_sampler
 from selfteach.models.four_bit import count_numbers, has_4bit, is_4bit, iterate_tensors
 from selfteach.models.four_bit_files import is_4bit_folder, refuse_4bit_base
 from selfteach.models.hf import HfModel
-from selfteach.models.worn_lora import explain_why_worn
+from selfteach.models.unmerged_lora import explain_why_unmerged
 from selfteach.models.write_gguf import explain_why_not_gguf
 from selfteach.records import Continuations, Example, Request, SamplingParams, make_prompt
 from selfteach.report.card import _make_usage_section
@@ -245,7 +245,7 @@ def test_what_needs_weights_of_16_bits_is_refused(
     base: HfModel, packed: Path, tiny: Path, tmp_path: Path
 ) -> None:
     adapter = train_on(base, tmp_path / "trained")
-    assert explain_why_worn(base.module, adapter) == "they are in 4 bits"
+    assert explain_why_unmerged(base.module, adapter) == "they are in 4 bits"
     assert choose_engine(base, "auto")[0] == "hf"
     assert "in 4 bits" in explain_why_not_gguf(base.module, base.tokenizer)
     with pytest.raises(UsageError, match=r"openvino cannot sample.*in 4 bits"):
@@ -265,7 +265,9 @@ def test_what_needs_weights_of_16_bits_is_refused(
 
 @needs_bitsandbytes
 @pytest.mark.training
-def test_a_training_goes_on_from_a_worn_lora(base: HfModel, tiny: Path, tmp_path: Path) -> None:
+def test_a_training_goes_on_from_an_unmerged_lora(
+    base: HfModel, tiny: Path, tmp_path: Path
+) -> None:
     """The second LoRA is trained on top of the first, and their sum is one adapter of the base."""
     first = train_on(base, tmp_path / "first")
     continued = HfModel.load(tiny, adapter=first, dtype="float32", device="cpu")

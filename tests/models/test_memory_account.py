@@ -95,7 +95,7 @@ def test_8_billion_weights_in_4_bits_take_half_of_24_gb() -> None:
         unpacked=2 * 4096 * 14_336,
     )
     lora = count_lora_bytes(sizes, train)
-    assert lora.tuned == lora.worn, "nothing is merged"
+    assert lora.tuned == lora.unmerged, "nothing is merged"
     account = add_up_memory(sizes, train, lora, has_engine=False)
     assert account.weights == pytest.approx(5.7e9, rel=0.01)
     assert account.stages["training"] == pytest.approx(11.93e9, rel=0.01)

@@ -1,4 +1,4 @@
-"""A tuned model that shares the weights of its base, merged or worn."""
+"""A tuned model that shares the weights of its base, merged or not."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from peft import LoraConfig, get_peft_model
 
 from selfteach import config
 from selfteach.errors import UsageError
-from selfteach.models import worn_lora
+from selfteach.models import unmerged_lora
 from selfteach.models.engines import choose_engine, open_sampler
 from selfteach.models.hf import HfModel
-from selfteach.models.worn_lora import explain_why_worn
+from selfteach.models.unmerged_lora import explain_why_unmerged
 from selfteach.records import Continuations, Example, Request, SamplingParams, make_prompt
 from selfteach.train.train import train
 
@@ -74,48 +74,52 @@ def test_only_changed_weights_get_memory_of_their_own(tiny_hf: HfModel, tmp_path
     merged = tiny_hf.with_adapter(save_lora(tiny_hf, tmp_path / "lora"))
     own = list_storages(merged.module) - list_storages(tiny_hf.module)
     assert len(own) == 2 * 2, "two layers with two linear layers each"
-    worn = tiny_hf.with_adapter(tmp_path / "lora", worn=True)
-    assert list_storages(worn.module) == list_storages(tiny_hf.module)
+    unmerged = tiny_hf.with_adapter(tmp_path / "lora", merge=False)
+    assert list_storages(unmerged.module) == list_storages(tiny_hf.module)
 
 
-def test_a_worn_lora_is_the_merged_one_to_rounding(tiny_hf: HfModel, tmp_path: Path) -> None:
+def test_an_unmerged_lora_is_the_merged_one_to_rounding(tiny_hf: HfModel, tmp_path: Path) -> None:
     base = compute_logits(tiny_hf)
     folder = save_lora(tiny_hf, tmp_path / "lora", rank_pattern={"q_proj": 3}, use_rslora=True)
-    merged, worn = (tiny_hf.with_adapter(folder, worn=worn) for worn in (False, True))
-    torch.testing.assert_close(compute_logits(worn), compute_logits(merged), atol=1e-4, rtol=1e-4)
-    assert (compute_logits(worn) - base).abs().max() > 0.1
+    merged, unmerged = (tiny_hf.with_adapter(folder, merge=merge) for merge in (True, False))
+    torch.testing.assert_close(
+        compute_logits(unmerged), compute_logits(merged), atol=1e-4, rtol=1e-4
+    )
+    assert (compute_logits(unmerged) - base).abs().max() > 0.1
     assert torch.equal(compute_logits(tiny_hf), base)
     requests = [Request("t", PROMPT, SamplingParams(0.0, 1.0, 12), n) for n in range(2)]
-    texts = [sorted(c.text for c in one.stream(requests)) for one in (worn, merged)]
+    texts = [sorted(c.text for c in one.stream(requests)) for one in (unmerged, merged)]
     assert texts[0] == texts[1]
     items = [Continuations(PROMPT, ("Yes.", "No."), end=True)]
-    (mine,), (theirs,) = ([s for _, s in one.stream_scores(items)] for one in (worn, merged))
+    (mine,), (theirs,) = ([s for _, s in one.stream_scores(items)] for one in (unmerged, merged))
     assert [s.logp for s in mine] == pytest.approx([s.logp for s in theirs], abs=1e-3)
 
 
-def test_no_other_engine_takes_a_worn_lora_for_the_base(tiny_hf: HfModel, tmp_path: Path) -> None:
+def test_no_other_engine_takes_an_unmerged_lora_for_its_base(
+    tiny_hf: HfModel, tmp_path: Path
+) -> None:
     """Its weights are those of the base, so a file of them would be the base."""
-    worn = tiny_hf.with_adapter(save_lora(tiny_hf, tmp_path / "lora"), worn=True)
-    assert choose_engine(worn, "auto")[0] == "hf"
+    unmerged = tiny_hf.with_adapter(save_lora(tiny_hf, tmp_path / "lora"), merge=False)
+    assert choose_engine(unmerged, "auto")[0] == "hf"
     with pytest.raises(UsageError, match="openvino cannot sample"):
-        open_sampler(worn, "openvino")
+        open_sampler(unmerged, "openvino")
 
 
-def test_what_is_no_plain_lora_is_not_worn(tiny_hf: HfModel, tmp_path: Path) -> None:
+def test_what_is_no_plain_lora_cannot_stay_unmerged(tiny_hf: HfModel, tmp_path: Path) -> None:
     folder = save_lora(tiny_hf, tmp_path / "dora", use_dora=True)
-    assert explain_why_worn(tiny_hf.module, folder) == ""
+    assert explain_why_unmerged(tiny_hf.module, folder) == ""
     with pytest.raises(UsageError, match="is no plain LoRA"):
-        tiny_hf.with_adapter(folder, worn=True)
+        tiny_hf.with_adapter(folder, merge=False)
 
 
-def test_a_lora_is_worn_where_its_merged_weights_do_not_fit(
+def test_a_lora_is_not_merged_where_its_weights_do_not_fit(
     tiny_hf: HfModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = save_lora(tiny_hf, tmp_path / "lora")
     changed = ("q_proj.weight", "down_proj.weight")
     parts = tiny_hf.module.named_parameters()
     merged = sum(p.nbytes for name, p in parts if name.endswith(changed))
-    monkeypatch.setattr(worn_lora, "measure_free_bytes", lambda device: 2 * merged)
-    assert explain_why_worn(tiny_hf.module, folder) == ""
-    monkeypatch.setattr(worn_lora, "measure_free_bytes", lambda device: 2 * merged - 1)
-    assert explain_why_worn(tiny_hf.module, folder).startswith("merged weights would take")
+    monkeypatch.setattr(unmerged_lora, "measure_free_bytes", lambda device: 2 * merged)
+    assert explain_why_unmerged(tiny_hf.module, folder) == ""
+    monkeypatch.setattr(unmerged_lora, "measure_free_bytes", lambda device: 2 * merged - 1)
+    assert explain_why_unmerged(tiny_hf.module, folder).startswith("merged weights would take")

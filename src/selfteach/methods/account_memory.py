@@ -84,13 +84,13 @@ class TrainedSizes:
 
     Attributes:
         trained: of what is trained, with gradients, AdamW's moments and the base's values.
-        tuned, worn: as in PipelineMemory; `worn` where no engine needs merged weights.
+        tuned, unmerged: as in PipelineMemory; `unmerged` where no engine needs merged weights.
         has_frozen: whether the model's own weights stay frozen.
     """
 
     trained: int
     tuned: int
-    worn: int
+    unmerged: int
     has_frozen: bool
 
 
@@ -107,7 +107,7 @@ def account_memory(
     sizes = measure_sizes(base)
     trained = count_trained_bytes(base, sizes, config.train)
     if continued:
-        trained = replace(trained, tuned=sizes.weights, worn=sizes.weights)
+        trained = replace(trained, tuned=sizes.weights, unmerged=sizes.weights)
     return add_up_memory(sizes, config.train, trained, has_engine=has_engine)
 
 
@@ -249,7 +249,7 @@ def add_experts(module: Any, trained: TrainedSizes, train: TrainConfig) -> Train
         trained,
         trained=trained.trained + TRAINED_BYTES * numbers + merged,
         tuned=trained.tuned + merged,
-        worn=trained.tuned + merged,
+        unmerged=trained.tuned + merged,
     )
 
 
@@ -273,11 +273,11 @@ def add_up_memory(
         engine, cache = round(OPENVINO_COPIES * sizes.weights), CACHE_GB << 30
     else:
         engine, cache = 0, SAMPLED_POSITIONS * CPU_ROWS * sizes.position + sizes.unpacked
-    worn = trained.tuned if has_engine else trained.worn
+    unmerged = trained.tuned if has_engine else trained.unmerged
     return PipelineMemory(
         sizes.weights,
         trained.tuned,
-        worn,
+        unmerged,
         engine,
         cache,
         training,

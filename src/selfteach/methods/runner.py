@@ -42,7 +42,7 @@ from selfteach.methods.session import (
 from selfteach.models.engines import OPENVINO, RAY, URL, choose_engine, choose_sampler
 from selfteach.models.hf import HfModel
 from selfteach.models.recorded import Recorded
-from selfteach.models.worn_lora import explain_why_worn
+from selfteach.models.unmerged_lora import explain_why_unmerged
 from selfteach.records import (
     Example,
     JsonMapping,
@@ -435,10 +435,10 @@ def load_tuned(session: Session, adapter: Path) -> HfModel:
     if session.run.material.get("from") or has_shards(base.module):
         return HfModel.load(config.model, adapter=adapter)
     merges = session.samples and choose_engine(base, config.engine)[0] == OPENVINO
-    reason = "" if merges else explain_why_worn(base.module, adapter)
+    reason = "" if merges else explain_why_unmerged(base.module, adapter)
     if reason:
         session.display.print_line(f"the LoRA is computed beside the base's weights: {reason}")
-    return base.with_adapter(adapter, worn=bool(reason))
+    return base.with_adapter(adapter, merge=not reason)
 
 
 def publish(

@@ -79,7 +79,8 @@ def get_rounded_limits(hf: LoadedModel) -> Limits:
 def run_plainly(module: Any, ids: Sequence[int]) -> tuple[Tensor, Tensor]:
     """Return the last hidden states (T, D) and the logits (T, V), float32, of one plain pass.
 
-    Hooks that need the place of each token do nothing in it; a worn LoRA belongs to the weights.
+    Hooks that need the place of each token do nothing in it. A LoRA that is not merged belongs to
+    the weights.
     """
     states: list[Tensor] = []
     device = module.get_input_embeddings().weight.device

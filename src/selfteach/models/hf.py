@@ -41,7 +41,7 @@ from selfteach.models.resolve_model_path import resolve_base, resolve_model_fold
 from selfteach.models.score import compute_answer_logits, embed_all, score_all
 from selfteach.models.silence import silence_libraries
 from selfteach.models.tokens import ChatTokenizer, list_end_ids
-from selfteach.models.worn_lora import wear_lora
+from selfteach.models.unmerged_lora import attach_lora
 from selfteach.records import Completion, Continuations, ItemScores, Prompt, Request
 from selfteach.registry import did_you_mean
 
@@ -131,19 +131,19 @@ class HfModel:
         notes = list(filter(None, notes))
         return HfModel(module, tokens, name, fingerprint, notes, load_in_4bit=load_in_4bit)
 
-    def with_adapter(self, adapter: Path, *, worn: bool = False) -> HfModel:
+    def with_adapter(self, adapter: Path, *, merge: bool = True) -> HfModel:
         """Return this model with a saved adapter. Both share every weight that does not change.
 
         Args:
-            worn: a LoRA is computed beside the weights, so that none changes (worn_lora.py). So it
-                is with weights in 4 bits, whatever this says.
+            merge: whether a LoRA changes the weights; else it is computed beside them
+                (unmerged_lora.py). Weights in 4 bits never change, whatever this says.
 
         Raises:
             UsageError: the adapter does not fit.
             IntegrityError: it was trained on another base.
         """
         note = check_safety.check_adapter(adapter, self.fingerprint)
-        module = _put_adapter(share_weights(self.module), adapter, worn=worn).eval()
+        module = _put_adapter(share_weights(self.module), adapter, merge=merge).eval()
         check_head(module, self.name)
         fingerprint = check_safety.compute_adapter_fingerprint(self.fingerprint, adapter)
         notes = [note] if note else []
@@ -218,10 +218,10 @@ def share_weights(module: nn.Module) -> Any:
     return copy.deepcopy(module, own | buffers | list_shared_objects(module))
 
 
-def _put_adapter(module: Any, folder: Path, *, worn: bool = False) -> Any:
+def _put_adapter(module: Any, folder: Path, *, merge: bool = True) -> Any:
     kind = get_adapter_kind(check_safety.read_json(folder / CONFIG_FILE))
-    if worn or (kind == LORA and has_4bit(module)):
-        return wear_lora(module, folder)
+    if not merge or (kind == LORA and has_4bit(module)):
+        return attach_lora(module, folder)
     return load_adapter(module, folder)
 
 

@@ -59,7 +59,7 @@ class PipelineMemory:
     Attributes:
         weights: of one copy of the model.
         tuned: of the weights that the tuned model has for itself.
-        worn: of what it has for itself where it merges nothing; `tuned` where it must merge.
+        unmerged: of what it has for itself where it merges nothing; `tuned` where it must merge.
         engine: what samples beside it; 0 if the model itself does.
         cache: keys and values.
         training: everything that training adds to the weights.
@@ -69,7 +69,7 @@ class PipelineMemory:
 
     weights: int
     tuned: int
-    worn: int
+    unmerged: int
     engine: int
     cache: int
     training: int
@@ -98,7 +98,7 @@ class PipelineMemory:
     @property
     def least(self) -> PipelineMemory:
         """Return the account where the tuned model merges nothing if it need not."""
-        return replace(self, tuned=self.worn)
+        return replace(self, tuned=self.unmerged)
 
 
 def find_largest_model(memory: int, *, on_cpu: bool, cache: int, in_4bit: bool = False) -> float:

@@ -1,8 +1,8 @@
-"""A LoRA that is worn: computed beside the base's own weights, which stay as they are.
+"""A LoRA that is not merged: computed beside the base's own weights, which stay as they are.
 
 Merging is faster, but needs a second copy of every changed weight. Where memory has no room for it,
-the tuned model wears the LoRA and shares all weights with the base. The products are rounded as in
-training (train/fast/lora_linear.py).
+the LoRA is attached as hooks, and the tuned model shares all weights with the base. The products
+are rounded as in training (train/fast/lora_linear.py).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MERGED_SHARE = 0.5
 """The share of the free memory that merged weights may take; keys and values may take the rest."""
 
 
-class WornLora(HookAdapter):
+class UnmergedLora(HookAdapter):
     """Add s B (A x) to the output of linear layers.
 
     Shapes of the tensors: A^T (D_in, r), s B^T (r, D_out), in the dtype of the weights.
@@ -57,18 +57,18 @@ def get_compute_like(linear: Any) -> torch.Tensor:
     return torch.empty(0, device=weight.device, dtype=dtype)
 
 
-def wear_lora(module: Any, folder: Path) -> Any:
+def attach_lora(module: Any, folder: Path) -> Any:
     """Return the module with a saved LoRA on it.
 
     Raises:
         UsageError: no plain LoRA, or one of another model.
     """
-    WornLora(module, read_lora_layers(module, folder)).attach()
+    UnmergedLora(module, read_lora_layers(module, folder)).attach()
     return module
 
 
-def explain_why_worn(module: Any, folder: Path) -> str:
-    """Return why a saved adapter should be worn and not merged, or an empty text."""
+def explain_why_unmerged(module: Any, folder: Path) -> str:
+    """Return why a saved adapter should not be merged, or an empty text."""
     if explain_why_not_plain_lora(read_json(folder / CONFIG_FILE)):
         return ""
     if has_4bit(module):
