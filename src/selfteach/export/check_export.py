@@ -156,7 +156,7 @@ class PlainModel:
             self._tokenizer = AutoTokenizer.from_pretrained(find_tokenizer(model, adapters))
             self._module: Any = AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32)
             if adapters:
-                self._module = _wear_adapters(self._module, adapters)
+                self._module = _load_adapters(self._module, adapters)
             self._module.eval()
         self._tokenizer.padding_side = "left"
         self._tokenizer.pad_token = self._tokenizer.pad_token or self._tokenizer.eos_token
@@ -222,15 +222,15 @@ class PlainModel:
         return text
 
 
-def _wear_adapters(module: Any, adapters: Sequence[Path]) -> Any:
+def _load_adapters(module: Any, adapters: Sequence[Path]) -> Any:
     from peft import PeftModel
 
     names = [f"adapter{number}" for number in range(len(adapters))]
-    worn = PeftModel.from_pretrained(module, adapters[0], adapter_name=names[0])
+    adapted = PeftModel.from_pretrained(module, adapters[0], adapter_name=names[0])
     for adapter, name in zip(adapters[1:], names[1:], strict=True):
-        worn.load_adapter(adapter, adapter_name=name)
-    worn.base_model.set_adapter(names)
-    return worn
+        adapted.load_adapter(adapter, adapter_name=name)
+    adapted.base_model.set_adapter(names)
+    return adapted
 
 
 def find_tokenizer(model: Path, adapters: Sequence[Path]) -> Path:
