@@ -14,7 +14,7 @@ import pytest
 from job_programs import PROGRAM, let_go, wait_until
 from selfteach.errors import DataError, ResourceError, UsageError
 from selfteach.records import Message
-from selfteach.students import jobs
+from selfteach.students import job_runner, jobs
 from selfteach.students.folder import open_student
 from selfteach.students.job_runner import JobRunner
 from selfteach.students.jobs import (
@@ -143,6 +143,23 @@ def test_of_two_runners_one_works_and_the_other_takes_over(
     runner.close()
     assert wait_for_state(book, book.add(make_rule_job("Do not c.")), "added").lesson
     other.close()
+
+
+def test_a_fault_that_nobody_expects_does_not_end_the_work(
+    book: JobBook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job_runner, "IDLE_S", 0.01)
+    said: list[str] = []
+    runner = JobRunner(book, program=PROGRAM, say=said.append)
+    with monkeypatch.context() as patch:
+        patch.setattr(book, "put_back_running", lambda: 1 / 0)
+        runner.start()
+        wait_until(lambda: said)
+    job = book.add(make_rule_job("Do not b."))
+    end(book, "added")
+    wait_for_state(book, job, "added")
+    runner.close()
+    assert said == ["the jobs wait: ZeroDivisionError: division by zero"]
 
 
 def test_a_process_that_ends_without_a_message_is_named(book: JobBook, runner: JobRunner) -> None:

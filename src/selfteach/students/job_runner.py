@@ -19,7 +19,7 @@ import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from selfteach.errors import SelfteachError, UsageError
+from selfteach.errors import SelfteachError, UsageError, get_first_line
 from selfteach.records import JsonObject
 from selfteach.run.lock import RunLock
 from selfteach.students.jobs import (
@@ -90,6 +90,8 @@ class JobRunner:
                     continue
             except (SelfteachError, OSError) as fault:  # a full disk: the jobs wait for room
                 self._report(str(fault))
+            except Exception as fault:  # whatever one job raises, the others are worked on
+                self._report(f"{type(fault).__name__}: {get_first_line(fault)}")
             self._closing.wait(IDLE_S)
         if self._lock is not None:
             self._lock.release()
