@@ -14,6 +14,8 @@ from pathlib import Path
 
 import psutil
 
+from selfteach.errors import SelfteachError
+from selfteach.files import write_text
 from selfteach.models.fetch_default_model import get_cache_folder
 from selfteach.records import JsonObject
 
@@ -32,9 +34,9 @@ def announce_server(address: str, models: Sequence[str], student: str = "") -> I
         "models": list(models),
         "student": student,
     }
-    with suppress(OSError):  # a full disk must not keep a server from answering
+    with suppress(OSError, SelfteachError):  # a full disk must not keep a server from answering
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(facts), "utf-8")
+        write_text(file, json.dumps(facts))  # whole at once: who looks removes what is not
     try:
         yield
     finally:
