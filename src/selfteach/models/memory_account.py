@@ -113,7 +113,14 @@ def find_largest_model(memory: int, *, on_cpu: bool, cache: int, in_4bit: bool =
     """
     logits = BYTES_PER_LOGIT * CHUNK_POSITIONS * TYPICAL_VOCABULARY
     empty = PipelineMemory(
-        0, 0, 0, 0, cache if on_cpu else 0, logits, TYPICAL_VOCABULARY, on_cpu
+        weights=0,
+        tuned=0,
+        unmerged=0,
+        engine=0,
+        cache=cache if on_cpu else 0,
+        training=logits,
+        vocabulary=TYPICAL_VOCABULARY,
+        on_cpu=on_cpu,
     ).stages
     copies = 2 + OPENVINO_COPIES if on_cpu and not in_4bit else 1
     size = TYPICAL_4BIT_BYTES if in_4bit else 2

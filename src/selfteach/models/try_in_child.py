@@ -123,10 +123,49 @@ def _try_task(task: str, given: JsonObject) -> str:
 def _render_template(given: JsonMapping) -> str:
     """Return the fault of a chat template. This runs in the child.
 
-    The environment is like that of transformers. A template may refuse a conversation: whoever
-    renders it names that.
+    A template may refuse a conversation: whoever renders it names that.
     """
     from jinja2 import TemplateSyntaxError
+
+    try:
+        template = _make_environment().from_string(given["template"])
+    except (TemplateSyntaxError, TypeError, AttributeError) as fault:
+        return f"cannot be read ({str(fault)[:80]})"
+    for turns, answer_follows in CONVERSATIONS:
+        try:
+            rendered = _render_bounded(template, turns, answer_follows, given["special_tokens"])
+        except MemoryError:
+            raise
+        except Exception:
+            continue
+        if len(rendered) > MAX_PROMPT_CHARS:
+            return f"makes more than {MAX_PROMPT_CHARS:,} characters of a short text"
+        if turns == [USER] and TEXT.strip() not in rendered:
+            return "leaves out or changes the words of a user"
+    return ""
+
+
+def _render_bounded(
+    template: Any, turns: Sequence[JsonMapping], answer_follows: bool, tokens: JsonMapping
+) -> str:
+    """Return a conversation in a template, or a beginning of more than MAX_PROMPT_CHARS."""
+    rendered = ""
+    for part in template.generate(
+        messages=turns,
+        tools=None,
+        documents=None,
+        add_generation_prompt=answer_follows,
+        enable_thinking=False,
+        **tokens,
+    ):
+        rendered += part
+        if len(rendered) > MAX_PROMPT_CHARS:
+            break
+    return rendered
+
+
+def _make_environment() -> Any:
+    """Return an environment of templates like that of transformers."""
     from jinja2.ext import Extension, loopcontrols
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -148,34 +187,7 @@ def _render_template(given: JsonMapping) -> str:
     environment.filters["tojson"] = lambda value, **options: json.dumps(value, **options)
     environment.globals["raise_exception"] = raise_exception
     environment.globals["strftime_now"] = lambda form: datetime.now().strftime(form)
-    try:
-        template = environment.from_string(given["template"])
-    except (TemplateSyntaxError, TypeError, AttributeError) as fault:
-        return f"cannot be read ({str(fault)[:80]})"
-    for turns, answer_follows in CONVERSATIONS:
-        length = 0
-        rendered = []
-        parts = template.generate(
-            messages=turns,
-            tools=None,
-            documents=None,
-            add_generation_prompt=answer_follows,
-            enable_thinking=False,
-            **given["special_tokens"],
-        )
-        try:
-            for part in parts:
-                rendered.append(part)
-                length += len(part)
-                if length > MAX_PROMPT_CHARS:
-                    return f"makes more than {MAX_PROMPT_CHARS:,} characters of a short text"
-        except MemoryError:
-            raise
-        except Exception:
-            continue
-        if turns == [USER] and TEXT.strip() not in "".join(rendered):
-            return "leaves out or changes the words of a user"
-    return ""
+    return environment
 
 
 def _match_patterns(given: JsonMapping) -> str:
