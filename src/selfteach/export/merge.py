@@ -38,7 +38,7 @@ def explain_why_not_merged(adapter: Path) -> str:
     settings = read_json(adapter / CONFIG_FILE)
     kind = get_adapter_kind(settings)
     if kind == "reft" and not (
-        PromptSpans.of(str(settings["positions"])).everywhere and settings["site"] != "stream"
+        PromptSpans.parse(str(settings["positions"])).everywhere and settings["site"] != "stream"
     ):
         return (
             f"reft edits {settings['site']} at {settings['positions']}, which no change of "

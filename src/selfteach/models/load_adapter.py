@@ -240,7 +240,7 @@ def _merge_reft(module: Any, made: ReftHooks) -> Any:
 
     The sum is computed in float32 and rounded once.
     """
-    for part, name in zip(made.sites.values(), made.names(), strict=True):
+    for part, name in zip(made.sites.values(), made.list_names(), strict=True):
         linear: Any = part
         r, w, b = (made.tensors[f"{name}.{which}"].float() for which in "RWb")
         bias = linear.bias

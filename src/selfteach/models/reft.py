@@ -12,7 +12,7 @@ untrained adapter changes nothing.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -61,7 +61,7 @@ class PromptSpans:
     everywhere: bool = False
 
     @staticmethod
-    def of(text: str) -> PromptSpans:
+    def parse(text: str) -> PromptSpans:
         """Parse `all`, `f1`, `l2` or `f1+l1`.
 
         Raises:
@@ -78,7 +78,7 @@ class PromptSpans:
             )
         return PromptSpans(int(found[1] or 0), int(found[3] or 0))
 
-    def parts(self, tied: bool) -> tuple[str, ...]:
+    def list_parts(self, tied: bool) -> tuple[str, ...]:
         """Return the names of the sets of R, W and b."""
         if self.everywhere or tied or not (self.first and self.last):
             return ("all",)
@@ -105,8 +105,8 @@ class ReftHooks(HookAdapter):
 
     def __init__(self, module: Any, tensors: Mapping[str, Tensor], settings: JsonMapping) -> None:
         super().__init__(module, tensors)
-        self.spans = PromptSpans.of(str(settings["positions"]))
-        self.parts = self.spans.parts(bool(settings["tied"]))
+        self.spans = PromptSpans.parse(str(settings["positions"]))
+        self.parts = self.spans.list_parts(bool(settings["tied"]))
         self.needs_positions = not self.spans.everywhere
         self.num_edited_suffix_tokens = max(1, self.spans.last)
         self.site = str(settings["site"])
@@ -120,15 +120,14 @@ class ReftHooks(HookAdapter):
         """
         return self.spans.everywhere and self.site != "stream"
 
-    def names(self) -> Iterator[str]:
-        """Yield the first part of the tensors' names, for each layer and part."""
-        for layer in self.sites:
-            yield from (f"layers.{layer}.{part}" for part in self.parts)
+    def list_names(self) -> list[str]:
+        """Return the first part of the tensors' names, for each layer and part."""
+        return [f"layers.{layer}.{part}" for layer in self.sites for part in self.parts]
 
     def get_expected_shapes(self, width: int) -> Shapes:
         """Return the shapes of R, W (r, D) and b (r,) of each layer and part."""
         found: Shapes = {}
-        for name in self.names():
+        for name in self.list_names():
             rank = len(self.tensors[f"{name}.R"])
             found |= {f"{name}.R": (rank, width), f"{name}.W": (rank, width), f"{name}.b": (rank,)}
         return found

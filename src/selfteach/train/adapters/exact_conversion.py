@@ -74,7 +74,7 @@ def convert_reft_to_lora(module: Any, reft: Path, folder: Path) -> Path:
         )
     names = {id(part): name for name, part in module.named_modules()}
     updates = {}
-    for linear, start in zip(made.sites.values(), made.names(), strict=True):
+    for linear, start in zip(made.sites.values(), made.list_names(), strict=True):
         assert isinstance(linear, nn.Linear)
         edit = (made.tensors[f"{start}.{part}"] for part in "RWb")
         updates[names[id(linear)]] = convert_output_edit(linear, *edit)

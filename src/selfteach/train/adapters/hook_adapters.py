@@ -109,7 +109,7 @@ class ReftAdapter(TrainableHookAdapter):
         """Start with random orthonormal rows R, W = R and b = 0, which changes nothing."""
         generator = torch.Generator().manual_seed(seed)
         width = _get_hidden_size(module)
-        parts = PromptSpans.of(settings.positions).parts(settings.tied)
+        parts = PromptSpans.parse(settings.positions).list_parts(settings.tied)
         sites = find_sites(module, settings.layers, settings.site)
         tensors: dict[str, Tensor] = {}
         for layer, part in itertools.product(sites, parts):
