@@ -186,7 +186,9 @@ def read_reply(path: Path) -> object:
     """Read the body of a server's answer, and what it says of log-probabilities."""
     connection = EndpointConnection("http://localhost:1/v1", "", 1.0, 1 << 20)
     with contextlib.suppress(TransientError, RequestRefused):
-        return connection.parse_reply(connection._object(path.read_bytes()), empty=True)
+        return connection.parse_reply(
+            connection._parse_object(path.read_bytes()), may_be_empty=True
+        )
     return None
 
 

@@ -160,7 +160,7 @@ anything = st.recursive(
 @given(st.dictionaries(names, anything, max_size=6), st.booleans())
 def test_any_json_gives_a_reply_or_one_of_our_faults(value: dict[str, Any], empty: bool) -> None:
     try:
-        reply = WIRE.parse_reply(value, empty=empty)
+        reply = WIRE.parse_reply(value, may_be_empty=empty)
     except (TransientError, RequestRefused):
         return
     assert isinstance(reply, Reply)
@@ -180,4 +180,4 @@ def test_any_choice_gives_a_reply_or_one_of_our_faults(choice: Any) -> None:
 @given(st.binary(max_size=200) | anything.map(lambda v: json.dumps(v).encode()))
 def test_any_body_gives_an_object_or_one_of_our_faults(data: bytes) -> None:
     with contextlib.suppress(TransientError, RequestRefused, SelfteachError):
-        assert isinstance(WIRE._object(data), dict)
+        assert isinstance(WIRE._parse_object(data), dict)

@@ -87,7 +87,7 @@ class Exchange(Generic[T]):
     body: JsonMapping
     least_tokens: int
     result: Callable[[Reply], T]
-    empty: bool = False
+    may_be_empty: bool = False
     is_counted: bool = False
 
 
@@ -226,7 +226,7 @@ class Endpoint:
         self._scored |= scores
 
     def _make_sample_exchange(self, id: str, request: Request) -> Exchange[Completion]:
-        path, body = self._body(request.prompt, request.sampling)
+        path, body = self._make_body(request.prompt, request.sampling)
         body["seed"] = derive_seed(id) >> 32  # 31 bits: what every server's integer holds
 
         def result(reply: Reply) -> Completion:
@@ -237,7 +237,7 @@ class Endpoint:
         return Exchange(id, path, body, _count_min_tokens(request.prompt), result)
 
     def _make_score_exchange(self, id: str, item: Continuations) -> Exchange[ItemScores]:
-        path, body = self._body(item.prompt, SamplingParams(temperature=0.0, max_tokens=1))
+        path, body = self._make_body(item.prompt, SamplingParams(temperature=0.0, max_tokens=1))
         body |= (
             {"logprobs": MAX_LOGPROBS}
             if path == "completions"
@@ -257,9 +257,9 @@ class Endpoint:
             logps = sum_word_logprobs(reply.top_logprobs, item.texts)
             return id, tuple(LogProb(logp, 1) for logp in logps)
 
-        return Exchange(id, path, body, _count_min_tokens(item.prompt), result, empty=True)
+        return Exchange(id, path, body, _count_min_tokens(item.prompt), result, may_be_empty=True)
 
-    def _body(self, prompt: Prompt, sampling: SamplingParams) -> tuple[ApiPath, JsonObject]:
+    def _make_body(self, prompt: Prompt, sampling: SamplingParams) -> tuple[ApiPath, JsonObject]:
         body: JsonObject = {"temperature": sampling.temperature, "top_p": sampling.top_p}
         if sampling.stop:
             body["stop"] = list(sampling.stop[:MAX_STOPS])
@@ -289,7 +289,7 @@ class Endpoint:
 
     async def _list_models(self, put: Callable[[list[JsonObject]], None]) -> None:
         guard = RequestThrottle(self.url, 1, self._max_wait_s, self._patience)
-        async with self._wire.client() as client:
+        async with self._wire.open_client() as client:
             try:
                 value = await guard.persist(
                     lambda: self._wire.send(client, "models", {}), MAX_LIST_ATTEMPTS
@@ -317,7 +317,7 @@ class Endpoint:
         import asyncio
 
         guard = RequestThrottle(self.url, self._concurrency, self._max_wait_s, self._patience)
-        async with self._wire.client() as client, asyncio.TaskGroup() as workers:
+        async with self._wire.open_client() as client, asyncio.TaskGroup() as workers:
             for _ in range(min(self._concurrency, len(exchanges))):
                 workers.create_task(self._work(client, guard, exchanges, put))
 
@@ -362,7 +362,7 @@ class Endpoint:
             value = await self._wire.send(
                 client, exchange.path, {**exchange.body, "model": self.name}
             )
-            reply = self._wire.parse_reply(value, empty=exchange.empty)
+            reply = self._wire.parse_reply(value, may_be_empty=exchange.may_be_empty)
         except TransientError as fault:
             facts = {"id": exchange.id, "reason": str(fault), "wait_s": fault.wait_s}
             if fault.limited:

@@ -86,7 +86,7 @@ class EndpointConnection:
         Raises:
             UsageError: the variable does not hold a key, or the server is remote and without TLS.
         """
-        if not (key := self._key()):
+        if not (key := self._get_key()):
             return
         if not key.isascii() or not key.isprintable() or " " in key:
             raise UsageError(
@@ -101,13 +101,13 @@ class EndpointConnection:
                 cure=f"Use https, or unset {self.key_env} where the server wants no key.",
             )
 
-    def client(self) -> openai.AsyncOpenAI:
+    def open_client(self) -> openai.AsyncOpenAI:
         """Return a client for one event loop, to be closed by `async with`."""
         import openai
 
         return openai.AsyncOpenAI(
             base_url=self.url,
-            api_key=self._key() or "none",
+            api_key=self._get_key() or "none",
             max_retries=0,
             http_client=self._open_http(),
             default_headers=PLAIN,
@@ -129,14 +129,14 @@ class EndpointConnection:
         Raises:
             TransientError, RequestRefused, EndpointError: see `retry`.
         """
-        headers = PLAIN | {"Authorization": f"Bearer {self._key() or 'none'}"}
+        headers = PLAIN | {"Authorization": f"Bearer {self._get_key() or 'none'}"}
 
         async def exchange() -> bytes:
             async with (
                 self._open_http() as http,
                 http.stream("POST", f"{self.url}/{path}", json=body, headers=headers) as response,
             ):
-                return await self._read(response.headers, response.aiter_bytes())
+                return await self._read_body(response.headers, response.aiter_bytes())
 
         await self._bound(exchange())
 
@@ -150,7 +150,7 @@ class EndpointConnection:
         """
 
         async def exchange() -> JsonObject:
-            return self._object(await self._body(client, path, body))
+            return self._parse_object(await self._request_body(client, path, body))
 
         return await self._bound(exchange())
 
@@ -173,7 +173,9 @@ class EndpointConnection:
         # Outside of `except`: the SDK's own exceptions carry the request, and with it the key.
         raise fault.with_traceback(None)
 
-    async def _body(self, client: openai.AsyncOpenAI, path: ApiPath, body: JsonMapping) -> bytes:
+    async def _request_body(
+        self, client: openai.AsyncOpenAI, path: ApiPath, body: JsonMapping
+    ) -> bytes:
         raw = client.with_streaming_response
         create: Any = {
             "models": raw.models.list,
@@ -181,7 +183,7 @@ class EndpointConnection:
             "completions": raw.completions.create,
         }[path]
         async with create(**body) as response:
-            return await self._read(response.headers, response.iter_bytes())
+            return await self._read_body(response.headers, response.iter_bytes())
 
     async def _check_response(self, response: Any) -> None:
         """Check each response before its body is read.
@@ -192,10 +194,10 @@ class EndpointConnection:
             raise TransientError("a compressed answer, which was not requested")
         if 200 <= response.status_code < 300:
             return
-        error = self._extract_error(await self._read(response.headers, response.aiter_bytes()))
-        raise self._fault(response.status_code, error, parse_retry_after_s(response.headers))
+        error = self._extract_error(await self._read_body(response.headers, response.aiter_bytes()))
+        raise self._make_fault(response.status_code, error, parse_retry_after_s(response.headers))
 
-    async def _read(self, headers: Mapping[str, str], chunks: AsyncIterator[bytes]) -> bytes:
+    async def _read_body(self, headers: Mapping[str, str], chunks: AsyncIterator[bytes]) -> bytes:
         data = bytearray()
         async for chunk in chunks:
             data += chunk
@@ -206,10 +208,10 @@ class EndpointConnection:
             raise TransientError(f"{len(data)} bytes of {promised[:18]} promised")
         return bytes(data)
 
-    def _object(self, data: bytes) -> JsonObject:
+    def _parse_object(self, data: bytes) -> JsonObject:
         try:
             received = json.loads(data)
-            value = redact_json(received, self._secret())
+            value = redact_json(received, self._get_secret())
         except (ValueError, RecursionError):
             kinds = {b"": "an empty body", b"<": "an HTML page"}
             kind = kinds.get(data.strip()[:1], "a body that is not JSON")
@@ -217,7 +219,7 @@ class EndpointConnection:
         if not isinstance(value, dict):
             raise TransientError("JSON that is not an object instead of an answer")
         if value.get("error"):
-            raise self._fault(_get_error_status(value["error"]), value["error"], 0.0)
+            raise self._make_fault(_get_error_status(value["error"]), value["error"], 0.0)
         if value.get("choices") != received.get("choices"):
             raise RequestRefused("an answer that repeats the key")
         return value
@@ -225,13 +227,13 @@ class EndpointConnection:
     def _extract_error(self, data: bytes) -> Any:
         """Return the error inside the body of a refusal, in any form."""
         try:
-            value = redact_json(json.loads(data), self._secret())
+            value = redact_json(json.loads(data), self._get_secret())
         except (ValueError, RecursionError):
             is_page = data.lstrip()[:1] == b"<"
             return "" if is_page else data.decode("utf-8", "replace")
         return value.get("error", value) if isinstance(value, dict) else ""
 
-    def _fault(self, status: int, error: Any, wait_s: float) -> Exception:
+    def _make_fault(self, status: int, error: Any, wait_s: float) -> Exception:
         error = error if isinstance(error, dict) else {"message": error}
         codes = [code for code in (error.get("code"), error.get("type")) if isinstance(code, str)]
         codes.sort(key=lambda code: code not in QUOTA_CODES)
@@ -247,18 +249,18 @@ class EndpointConnection:
     def _redact(self, words: str) -> str:
         """Return words of the server or of a library, short and without any key."""
         words = " ".join(clean_text(words).split())
-        return redact_keys(words, self._secret())[:MAX_ERROR_CHARS]
+        return redact_keys(words, self._get_secret())[:MAX_ERROR_CHARS]
 
-    def _key(self) -> str:
+    def _get_key(self) -> str:
         return os.environ.get(self.key_env, "").strip() if self.key_env else ""
 
-    def _secret(self) -> str:
+    def _get_secret(self) -> str:
         """Return the key, or "" for a word like `none`, which answers may hold."""
-        key = self._key()
+        key = self._get_key()
         return key if len(key) >= MIN_SECRET_CHARS else ""
 
-    def parse_reply(self, value: JsonMapping, *, empty: bool = False) -> Reply:
-        """Parse an answer; refuse a malformed one, and an empty one unless `empty` allows it.
+    def parse_reply(self, value: JsonMapping, *, may_be_empty: bool = False) -> Reply:
+        """Parse an answer; refuse a malformed one, and an empty one unless it may be empty.
 
         Raises:
             TransientError: a field is missing or of another kind.
@@ -282,10 +284,10 @@ class EndpointConnection:
             raise TransientError(
                 f"an answer that is not finished (finish_reason {str(finish)[:20]!r})"
             )
-        if not empty and not text.strip():
+        if not may_be_empty and not text.strip():
             raise RequestRefused("an empty answer")
         text = clean_text(text)
-        key = self._secret()
+        key = self._get_secret()
         if key and key in text:  # only cleaning made it one word
             raise RequestRefused("an answer that repeats the key")
         parts = (value.get("model"), value.get("system_fingerprint"))

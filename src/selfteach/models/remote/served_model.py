@@ -114,7 +114,9 @@ class ModelServer(Endpoint):
             return Completion(row.id, text, finish, reply.tokens, len(row.prompt_ids))
 
         count = len(row.prompt_ids)
-        return Exchange(row.id, "completions", body, count, result, empty=True, is_counted=True)
+        return Exchange(
+            row.id, "completions", body, count, result, may_be_empty=True, is_counted=True
+        )
 
     def _give_up(
         self,
@@ -161,7 +163,7 @@ class ModelServer(Endpoint):
         for id, ids in prompts.items():
             body = {"prompt": ids, "max_tokens": 1, "temperature": 0.0, "logprobs": TOP}
             exchange: Exchange[Any] = Exchange(
-                id, "completions", body, len(ids), lambda reply: reply, empty=True
+                id, "completions", body, len(ids), lambda reply: reply, may_be_empty=True
             )
             exchanges.append(replace(exchange, is_counted=True))
 
