@@ -275,8 +275,6 @@ def _prefill(
     Raises:
         UsageError: the family does not take this cache.
     """
-    from transformers import DynamicCache
-
     distinct = list(dict.fromkeys(tuple(row.prompt_ids) for row in rows))
     num_virtual = get_num_virtual_tokens(hf.module)
     num_known = len(prefix.ids) if prefix else 0
@@ -288,11 +286,7 @@ def _prefill(
     mine = torch.arange(width, device=hf.device)[None] >= padding[:, None]
     mask = torch.cat([mine.new_ones(len(distinct), num_known), mine], dim=1)
     counted = torch.arange(width, device=hf.device)[None] - padding[:, None] + num_known
-    cache: Any = DynamicCache(config=hf.module.config)
-    if prefix:
-        for number, (keys, values) in enumerate(prefix.layers):
-            each = (len(distinct), -1, -1, -1)
-            cache.update(keys.expand(each), values.expand(each), number)
+    cache = _make_cache(hf, prefix, len(distinct))
     with at_positions(
         hf.module, torch.where(mine, counted, PADDING_POSITION), (lengths - num_virtual)[:, None]
     ):
@@ -317,6 +311,17 @@ def _prefill(
     index = torch.tensor([distinct.index(tuple(row.prompt_ids)) for row in rows], device=hf.device)
     cache.reorder_cache(index)
     return out.logits[:, -1][index], cache, lengths[index]
+
+
+def _make_cache(hf: LoadedModel, prefix: PromptPrefix | None, rows: int) -> Any:
+    """Return a cache in which each of the rows has the keys and values of the prefix."""
+    from transformers import DynamicCache
+
+    cache: Any = DynamicCache(config=hf.module.config)
+    for number, (keys, values) in enumerate(prefix.layers if prefix else ()):
+        each = (rows, -1, -1, -1)
+        cache.update(keys.expand(each), values.expand(each), number)
+    return cache
 
 
 def _move_padding_left(cache: Any, padding: Tensor, num_known: int) -> None:

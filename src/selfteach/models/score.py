@@ -212,50 +212,85 @@ def compute_prefix(module: Any, ids: Sequence[int]) -> Prefix:
     return [(layer.keys, layer.values) for layer in out.past_key_values.layers]
 
 
-def _score_rows(
-    hf: LoadedModel, rows: Sequence[_ScoredItem], prefix: Prefix, shared: int
-) -> Iterator[ItemScores]:
+@dataclass
+class _TreeBatch:
+    """Hold rows of prompts and texts, padded to one width T on the right.
+
+    Attributes:
+        ids: the tokens (B, T).
+        positions: of each token in its sequence (B, T).
+        parts: the part of each token (B, T): 0 for the prompt, k for text k; padding is a part for
+            each token.
+        reads: the flat positions whose hidden states predict tokens of texts.
+        states: for each token of a text the place of its state among `reads`.
+        targets: the tokens of all texts.
+    """
+
+    ids: Tensor
+    positions: Tensor
+    parts: Tensor
+    reads: list[int]
+    states: list[int]
+    targets: list[int]
+
+
+def _lay_out_trees(rows: Sequence[_ScoredItem], shared: int) -> _TreeBatch:
+    """Return rows as one batch; `shared` tokens come before each of them."""
     width = max(row.length for row in rows)
     ids = torch.zeros(len(rows), width, dtype=torch.long)
-    positions = torch.zeros_like(ids)
-    # The part of each token: 0 for the prompt, k for text k; padding is a part for each token.
-    parts = -1 - torch.arange(width).repeat(len(rows), 1)
-    reads: list[int] = []  # flat positions whose hidden states predict tokens of texts
-    states: list[int] = []  # for each token of a text the place of its state among them
-    targets: list[int] = []
+    padding = -1 - torch.arange(width).repeat(len(rows), 1)
+    batch = _TreeBatch(ids, torch.zeros_like(ids), padding, [], [], [])
     for r, row in enumerate(rows):
         prompt_length = len(row.rest)
-        last = len(reads)  # all texts begin after the prompt's last token
-        reads.append(r * width + prompt_length - 1)
+        last = len(batch.reads)  # all texts begin after the prompt's last token
+        batch.reads.append(r * width + prompt_length - 1)
         start = 0
         for part, tokens in enumerate([row.rest, *(text[:-1] for text in row.texts)]):
             stop = start + len(tokens)
-            ids[r, start:stop] = torch.tensor(tokens, dtype=torch.long)
-            parts[r, start:stop] = part
+            batch.ids[r, start:stop] = torch.tensor(tokens, dtype=torch.long)
+            batch.parts[r, start:stop] = part
             first = shared + min(start, prompt_length)
-            positions[r, start:stop] = torch.arange(first, first + len(tokens))
+            batch.positions[r, start:stop] = torch.arange(first, first + len(tokens))
             if part and row.texts[part - 1]:
-                states += [last, *range(len(reads), len(reads) + len(tokens))]
-                reads += [r * width + p for p in range(start, stop)]
-                targets += row.texts[part - 1]
+                read = len(batch.reads)
+                batch.states += [last, *range(read, read + len(tokens))]
+                batch.reads += [r * width + place for place in range(start, stop)]
+                batch.targets += row.texts[part - 1]
             start = stop
-    # A token sees the shared prefix, its prompt, and the tokens of its own part up to itself.
+    return batch
+
+
+def _make_tree_mask(parts: Tensor, shared: int, dtype: torch.dtype) -> Tensor:
+    """Return a mask that is added to the scores, because every attention takes that form.
+
+    A token sees the shared prefix, its prompt, and the tokens of its own part up to itself.
+
+    Shapes: parts (B, T) -> (B, 1, T, P + T).
+    """
+    width = parts.shape[1]
     is_visible = (parts[:, None] == 0) | (parts[:, None] == parts[:, :, None])
     is_visible &= torch.ones(width, width, dtype=torch.bool).tril()
     seen = nn.functional.pad(is_visible, (shared, 0), value=True)[:, None]
-    # The mask is added to the scores, because every attention takes that form.
-    mask = torch.zeros(seen.shape, dtype=hf.dtype).masked_fill_(~seen, torch.finfo(hf.dtype).min)
+    return torch.zeros(seen.shape, dtype=dtype).masked_fill_(~seen, torch.finfo(dtype).min)
+
+
+def _score_rows(
+    hf: LoadedModel, rows: Sequence[_ScoredItem], prefix: Prefix, shared: int
+) -> Iterator[ItemScores]:
+    batch = _lay_out_trees(rows, shared)
     with use_tree_attention(hf.module):
         out = get_decoder(hf.module)(
-            input_ids=ids.to(hf.device),
-            position_ids=positions.to(hf.device),
-            attention_mask=mask.to(hf.device),
+            input_ids=batch.ids.to(hf.device),
+            position_ids=batch.positions.to(hf.device),
+            attention_mask=_make_tree_mask(batch.parts, shared, hf.dtype).to(hf.device),
             past_key_values=repeat_prefix(prefix, len(rows)),
             use_cache=True,
         )
-    hidden = out.last_hidden_state.flatten(0, 1)[torch.tensor(reads, device=hf.device)]
-    logps = _compute_token_logps(hf, hidden, states, targets)
-    by_text = torch.split(logps, [len(text) for row in rows for text in row.texts])
+    reads = torch.tensor(batch.reads, device=hf.device)
+    hidden = out.last_hidden_state.flatten(0, 1)[reads]
+    logps = _compute_token_logps(hf, hidden, batch.states, batch.targets)
+    lengths = [len(text) for row in rows for text in row.texts]
+    by_text = torch.split(logps, lengths)
     yield from _collect_by_row(rows, (LogProb(float(one.sum()), len(one)) for one in by_text))
 
 
