@@ -80,29 +80,31 @@ def prove_lessons(
     """
     asked = [_ask(engine, candidate) for candidate in candidates]
     collect(list(chain.from_iterable(asked)), engine)
-    found = []
+    proofs = []
     for candidate, answers in zip(candidates, asked, strict=True):
-        name = candidate.name
         change = engine.call(partial(measure_change, engine.hf, rows, candidate))
         if not change > 0:
             raise IntegrityError(
                 "changes nothing: its answers are those of the base.",
-                where=f"lesson {name}",
+                where=f"lesson {candidate.name}",
                 cure="Train the run again, or serve without it.",
             )
-        expected = check_export.answer_with_transformers(
-            base, candidate.prompts, candidate.adapters
-        )
-        for prompt, mine, theirs in zip(candidate.prompts, answers, expected, strict=True):
-            assert mine.completion is not None
-            if mine.completion.text.strip() != clean_text(theirs).strip():
-                raise IntegrityError(
-                    f"answers {get_user_text(prompt)[:60]!r} otherwise than PEFT does.",
-                    where=f"lesson {name}",
-                    cure="Export it with `selfteach export --to hf` and serve that folder.",
-                )
-        found.append(LessonProof(name, len(candidate.prompts), change))
-    return found
+        _compare_with_peft(base, candidate, answers)
+        proofs.append(LessonProof(candidate.name, len(candidate.prompts), change))
+    return proofs
+
+
+def _compare_with_peft(base: Path, candidate: Candidate, answers: Sequence[Generation]) -> None:
+    """Refuse a lesson that answers otherwise than its adapters in plain transformers and PEFT."""
+    expected = check_export.answer_with_transformers(base, candidate.prompts, candidate.adapters)
+    for prompt, mine, theirs in zip(candidate.prompts, answers, expected, strict=True):
+        assert mine.completion is not None
+        if mine.completion.text.strip() != clean_text(theirs).strip():
+            raise IntegrityError(
+                f"answers {get_user_text(prompt)[:60]!r} otherwise than PEFT does.",
+                where=f"lesson {candidate.name}",
+                cure="Export it with `selfteach export --to hf` and serve that folder.",
+            )
 
 
 def read_proof_prompts(run: Path) -> list[Prompt]:
