@@ -28,7 +28,6 @@ from selfteach.report.read_run import get_path, iterate_mappings, read_measure
 from selfteach.run import finished
 from selfteach.run.exports import check_export
 from selfteach.students.folder import (
-    ADAPTER_FOLDER,
     describe_student,
     open_student,
     read_student,
@@ -417,7 +416,7 @@ class Student:
     def adapter(self) -> Path | None:
         """Return the folder of the student's adapter; None where no lesson is on."""
         has_parts = bool(self.read().list_parts())
-        return self.path / ADAPTER_FOLDER if has_parts else None
+        return self.path / finished.ADAPTER_FOLDER if has_parts else None
 
     def describe(self) -> dict[str, Any]:
         """Return what `selfteach student show --json` prints, the matrix among it."""

@@ -121,9 +121,9 @@ def resolve_base(name: str, adapter: Path | None) -> str:
         name: the user's name of the model: "embedded", a folder, or a hub name.
         adapter: the adapter's folder; None for a model alone.
     """
-    if name != HUB_NAME or adapter is None or not (adapter / "selfteach.json").is_file():
+    if name != HUB_NAME or adapter is None or not (adapter / check_safety.ABOUT_FILE).is_file():
         return name
-    about = check_safety.read_json(adapter / "selfteach.json")
+    about = check_safety.read_json(adapter / check_safety.ABOUT_FILE)
     copy = get_embedded_folder()
     if (copy / "config.json").is_file():
         in_4bit = about.get(check_safety.LOAD_IN_4BIT) is True

@@ -17,11 +17,12 @@ from selfteach.models.check_safety import check_adapter
 from selfteach.models.hf import HfModel
 from selfteach.models.lora_layers import read_lora_layers
 from selfteach.records import Prompt
+from selfteach.run.finished import ADAPTER_FOLDER
 from selfteach.serve.batch_engine import BatchEngine
 from selfteach.serve.lesson_rows import BASE, LessonRows, LessonWeights, RowLessons, read_weights
 from selfteach.serve.lessons import BASE_NAME, STACK_SIGN, ServedLesson
 from selfteach.serve.proof import Candidate, LessonProof, prove_lessons, read_proof_prompts
-from selfteach.students.folder import ADAPTER_FOLDER, find_part, read_student
+from selfteach.students.folder import find_part, read_student
 from selfteach.students.state import LESSONS_FOLDER, Part, StudentState
 
 

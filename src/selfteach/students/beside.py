@@ -24,6 +24,7 @@ from selfteach.errors import UsageError
 from selfteach.evaluate.drift import compute_probe_logits
 from selfteach.evaluate.exam import PROBE_PAIRS
 from selfteach.files import hash_file, read_own_json, write_text
+from selfteach.models.check_safety import ABOUT_FILE
 from selfteach.models.hf import HfModel
 from selfteach.records import HOLD, Example, digest
 from selfteach.run.display import Display
@@ -55,7 +56,6 @@ ANCHORS = 256
 ANCHOR_WEIGHT = 8.0
 """That of the anchors of rules, corrections and documents."""
 ANCHOR_KIND = "other lessons"
-ABOUT_FILE = "selfteach.json"
 
 
 def retrain_beside(

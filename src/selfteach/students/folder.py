@@ -31,7 +31,7 @@ from selfteach.errors import IntegrityError, UsageError
 from selfteach.files import hash_file, read_own_json, write_text
 from selfteach.models.fetch_default_model import EMBEDDED
 from selfteach.records import JsonMapping, JsonObject
-from selfteach.run.finished import REPORT_FILE
+from selfteach.run.finished import ADAPTER_FOLDER, REPORT_FILE
 from selfteach.run.ledger import Ledger
 from selfteach.run.lock import LOCK_FILE, RunLock, find_lock_owner
 from selfteach.run.manifest import MANIFEST_FILE, read_manifest, write_manifest
@@ -50,7 +50,6 @@ STUDENTS_FOLDER = Path("students")
 DATABASE_FILE = "student.db"
 STATE_FILE = "student.json"
 STATE_NOTE = "state"
-ADAPTER_FOLDER = "adapter"
 TENSORS_FILE = "adapter_model.safetensors"
 EXAMS_FOLDER = "exams"
 TRAINING_RUNS = "training"
@@ -236,11 +235,7 @@ class StudentFolder:
         """
         state = self.state
         written = []
-        facts = _read_manifest(self.path)
-        sums = facts.get(EXPORTS) or {}
-        if facts.get(PARTS) != list(state.list_part_sums()) or list_broken(
-            check_files(self.path, sums, ADAPTER_FOLDER)
-        ):
+        if not self._has_own_adapter():
             # Without the manifest first: a killed process leaves an adapter that counts as stale.
             (self.path / MANIFEST_FILE).unlink(missing_ok=True)
             self._write_adapter()
@@ -259,6 +254,14 @@ class StudentFolder:
             write_text(self.path / STATE_FILE, text)
             self._write_manifest()
         return written
+
+    def _has_own_adapter(self) -> bool:
+        """Return whether adapter/ is whole, and the sum of the state's parts."""
+        facts = _read_manifest(self.path)
+        if facts.get(PARTS) != list(self.state.list_part_sums()):
+            return False
+        states = check_files(self.path, facts.get(EXPORTS) or {}, ADAPTER_FOLDER)
+        return not list_broken(states)
 
     def _write_adapter(self) -> None:
         target = self.path / ADAPTER_FOLDER
