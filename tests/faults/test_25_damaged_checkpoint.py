@@ -9,6 +9,7 @@ import os
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -80,12 +81,8 @@ def weights(trained: TrainingResult) -> bytes:
     return (trained.adapter / "adapter_model.safetensors").read_bytes()
 
 
-@pytest.mark.parametrize("name", FILES)
-@pytest.mark.parametrize("damage", ["truncated", "missing", "flipped"])
-def test_the_checkpoint_before_it_is_used_and_the_weights_are_the_same(
-    stopped: Path, straight: bytes, name: str, damage: str
-) -> None:
-    file = stopped / "checkpoints" / "step-000004" / name
+def damage_file(file: Path, damage: str) -> None:
+    """Cut a file in half, remove it, or change one of its bits."""
     data = file.read_bytes()
     file.unlink()
     if damage == "truncated":
@@ -93,6 +90,37 @@ def test_the_checkpoint_before_it_is_used_and_the_weights_are_the_same(
     elif damage == "flipped":
         middle = len(data) // 2
         file.write_bytes(data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :])
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("damage", ["truncated", "missing", "flipped"])
+def test_a_damaged_checkpoint_is_passed_over(stopped: Path, name: str, damage: str) -> None:
+    place = stopped / "checkpoints"
+    identity, before = checkpoint.read_checkpoint(place / "step-000002")
+    damage_file(place / "step-000004" / name, damage)
+    events: list[tuple[str, Any]] = []
+    found = checkpoint.read_newest_checkpoint(place, identity, lambda *event: events.append(event))
+    assert found is not None
+    assert (found.step, found.facts) == (2, before.facts)
+    assert [(kind, body["checkpoint"]) for kind, body in events] == [
+        ("checkpoint_passed_over", "step-000004")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        ("adapter.safetensors", "truncated"),
+        ("optimizer.safetensors", "missing"),
+        ("rng.safetensors", "flipped"),
+        ("state.json", "truncated"),
+        ("manifest.json", "missing"),
+    ],
+)
+def test_the_checkpoint_before_it_is_used_and_the_weights_are_the_same(
+    stopped: Path, straight: bytes, name: str, damage: str
+) -> None:
+    damage_file(stopped / "checkpoints" / "step-000004" / name, damage)
     trained = learn(stopped)
     assert [kind for kind, _ in trained.events] == ["checkpoint_passed_over", "resumed"]
     assert trained.events[0][1]["checkpoint"] == "step-000004"

@@ -244,7 +244,7 @@ SLOW = r"(.*\.)*(.*\.)*(.*)*!"
     "change",
     [
         {"target_modules": SLOW},
-        {"alpha_pattern": {SLOW: 1}},
+        {"alpha_pattern": {"(": 1}},
         {"modules_to_save": ["("]},
     ],
     ids=["target_modules", "alpha_pattern", "modules_to_save"],

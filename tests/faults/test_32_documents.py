@@ -110,14 +110,25 @@ def prompts(asked: Question) -> list[Prompt]:
     ]
 
 
+def find_special(hf: Any, prompt: Prompt) -> list[int]:
+    """Return the control tokens of a prompt."""
+    special = set(hf.tokenizer.all_special_ids)
+    return [token for token in hf.encode(prompt) if token in special]
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory, tiny_hf: Any) -> list[tuple[Prompt, list[int]]]:
+    """The prompts of a harmless document, with their control tokens."""
+    made = prompts(question(tmp_path_factory.mktemp("plain"), "plain"))
+    return [(prompt, find_special(tiny_hf, prompt)) for prompt in made]
+
+
 @pytest.mark.parametrize("text", STRINGS, ids=range(len(STRINGS)))
 def test_no_text_becomes_a_control_token_or_a_label(
-    tmp_path: Path, tiny_hf: Any, text: str
+    tmp_path: Path, tiny_hf: Any, plain: list[tuple[Prompt, list[int]]], text: str
 ) -> None:
-    plain = prompts(question(tmp_path, "plain"))
     found = prompts(question(tmp_path, text))
-    special = set(tiny_hf.tokenizer.all_special_ids)
-    for calm, hostile in zip(plain, found[: len(plain)], strict=True):
+    for (calm, before), hostile in zip(plain, found[: len(plain)], strict=True):
         if isinstance(calm, str):
             assert isinstance(hostile, str)
             for label in (
@@ -130,8 +141,7 @@ def test_no_text_becomes_a_control_token_or_a_label(
                 "\nDo they say the same?",
             ):
                 assert hostile.count(label) == calm.count(label), label
-        before = [i for i in tiny_hf.encode(calm) if i in special]
-        assert [i for i in tiny_hf.encode(hostile) if i in special] == before
+        assert find_special(tiny_hf, hostile) == before
 
 
 def test_what_the_model_writes_is_bound_to_its_form(tmp_path: Path) -> None:

@@ -260,7 +260,6 @@ def test_hostile_text_takes_time_in_proportion_to_its_length(
         whole = spent(40_000)
         return whole < 0.5 or whole < 3 * spent(20_000)
 
-    gc.collect()
     gc.disable()
     try:
         assert any(is_in_proportion() for _ in range(3))
