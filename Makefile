@@ -32,7 +32,7 @@ test: $(VENV)/.development
 	@$(BIN)/python -m pytest -m "not slow" $(PARALLEL)
 
 test-all: $(VENV)/.development
-	@SELFTEACH_TEST_DTYPE=auto $(BIN)/python -m pytest
+	@SELFTEACH_TEST_DTYPE=auto SELFTEACH_TEST_DRAWS=200 $(BIN)/python -m pytest
 
 test-avx2: $(VENV)/.development
 	@case "$$(uname -m)" in x86_64|amd64) \

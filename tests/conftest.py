@@ -15,11 +15,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 import warm
 from margins import every_training_is_marked as every_training_is_marked
-from switches import SEED, THREADS, apply_switches, choose_toy_dtype
+from switches import DRAWS, SEED, THREADS, apply_switches, choose_toy_dtype
 from tiny_tokenizer import CHATML, tiny_tokenizer
 
 # also against the environment: some tests fork, and a forked child inherits no pool of threads;
@@ -100,7 +101,11 @@ def pytest_configure_node(node: Any) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Use the forking process of the process that started this worker."""
+    """Choose how much hypothesis draws; use the forking process of the process that started this
+    worker.
+    """
+    hypothesis.settings.register_profile("selfteach", max_examples=DRAWS, deadline=None)
+    hypothesis.settings.load_profile("selfteach")
     if address := getattr(config, "workerinput", {}).get("warm"):
         warm.share_server(address)
 

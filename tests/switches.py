@@ -5,6 +5,8 @@ SELFTEACH_TEST_THREADS   the number of threads of torch; 1 by default
 SELFTEACH_TEST_DTYPE     float32, bf16, or auto: what a toy model computes in where a test names no
                          dtype; by default float32, which is the fastest for a toy; with auto the
                          processor decides, as it does for a user (`make test-all`)
+SELFTEACH_TEST_DRAWS     how many examples hypothesis draws for a test that names no number; 30 by
+                         default, 200 in `make test-all`
 SELFTEACH_TEST_MARGINS   a file that receives the margins of training outcomes (margins.py)
 """
 
@@ -19,6 +21,7 @@ import pytest
 
 SEED = int(os.environ.get("SELFTEACH_TEST_SEED", "0"))
 THREADS = int(os.environ.get("SELFTEACH_TEST_THREADS", "1"))
+DRAWS = int(os.environ.get("SELFTEACH_TEST_DRAWS", "30"))
 DTYPES = {"float32": "float32", "bf16": "bfloat16", "auto": "auto"}
 DTYPE = os.environ.get("SELFTEACH_TEST_DTYPE") or "float32"
 TEACHING = ("feedback", "corrections", "documents", "tasks", "train")

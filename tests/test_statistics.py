@@ -133,7 +133,7 @@ def test_recovery_by_hand():
 
 
 @given(st.lists(st.tuples(st.booleans(), st.booleans(), st.booleans()), min_size=1, max_size=30))
-@settings(max_examples=50, deadline=None)
+@settings(deadline=None)
 def test_recovery_has_finite_bounds(units):
     tuned, prompted, base = zip(*units, strict=True)
     measure = recovery(tuned, prompted, base)
@@ -145,7 +145,7 @@ def test_recovery_has_finite_bounds(units):
         st.tuples(st.booleans(), st.one_of(finite, st.integers(0, 3))), min_size=2, max_size=40
     )
 )
-@settings(max_examples=100, deadline=None)
+@settings(deadline=None)
 def test_auroc_equals_scikit_learn(items):
     labels, values = zip(*items, strict=True)
     measure = auroc(labels, values)

@@ -68,7 +68,7 @@ def test_a_file_cut_anywhere_loses_its_last_line_at_most(
     assert len(bad) <= 1
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None)
 @given(data=st.binary(max_size=300))
 def test_any_bytes_are_read_or_put_aside(
     tmp_path_factory: pytest.TempPathFactory, data: bytes

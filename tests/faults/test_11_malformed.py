@@ -156,7 +156,7 @@ anything = st.recursive(
 )
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(names, anything, max_size=6), st.booleans())
 def test_any_json_gives_a_reply_or_one_of_our_faults(value: dict[str, Any], empty: bool) -> None:
     try:
@@ -168,7 +168,7 @@ def test_any_json_gives_a_reply_or_one_of_our_faults(value: dict[str, Any], empt
     assert empty or reply.text.strip()
 
 
-@settings(max_examples=80, deadline=None)
+@settings(deadline=None)
 @given(anything)
 def test_any_choice_gives_a_reply_or_one_of_our_faults(choice: Any) -> None:
     test_any_json_gives_a_reply_or_one_of_our_faults.hypothesis.inner_test(
@@ -176,7 +176,7 @@ def test_any_choice_gives_a_reply_or_one_of_our_faults(choice: Any) -> None:
     )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(deadline=None)
 @given(st.binary(max_size=200) | anything.map(lambda v: json.dumps(v).encode()))
 def test_any_body_gives_an_object_or_one_of_our_faults(data: bytes) -> None:
     with contextlib.suppress(TransientError, RequestRefused, SelfteachError):

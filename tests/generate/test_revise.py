@@ -59,7 +59,7 @@ def test_conditions_hold_together_and_the_first_mended_stays_mended() -> None:
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(deadline=None)
 @given(
     st.text(st.sampled_from("ab !.,?🎉\n"), max_size=60),
     st.sampled_from(['not contains "!"', "max_words=3", "max_sentences=1"]),

@@ -195,7 +195,7 @@ checks = st.recursive(
 
 
 @given(checks, st.text(max_size=60))
-@settings(max_examples=100, deadline=None)
+@settings(deadline=None)
 def test_a_check_written_out_reads_back_equal_and_judges_alike(text, answer):
     try:
         check = parse_check(text)
@@ -233,7 +233,7 @@ def test_a_check_written_out_reads_back_equal_and_judges_alike(text, answer):
         ).map(" ".join),
     )
 )
-@settings(max_examples=150, deadline=None)
+@settings(deadline=None)
 def test_no_text_makes_the_parser_fail_in_another_way(text):
     try:
         check = parse_check(text)
@@ -244,7 +244,7 @@ def test_no_text_makes_the_parser_fail_in_another_way(text):
 
 
 @given(st.text(alphabet="ab(|)+*{}[]^$.?\\d1,", max_size=20))
-@settings(max_examples=150, deadline=None)
+@settings(deadline=None)
 def test_no_regular_expression_hangs(pattern):
     try:
         check = parse_check(f"regex {quoted(pattern)}")

@@ -231,7 +231,7 @@ def test_whatever_the_text_a_repair_meets_the_check(check, answer, statement):
 
 @pytest.mark.slow
 @given(checks, texts, statements)
-@settings(max_examples=200, deadline=None)
+@settings(deadline=None)
 def test_in_many_texts_a_repair_meets_the_check(check, answer, statement):
     check_repairs(check, answer, statement)
 

@@ -63,7 +63,7 @@ def test_draws_of_a_prompt_are_encoded_once_and_do_not_share_their_ids(tokens, m
     assert made == ["A first draw.", "Another prompt."]
 
 
-@settings(max_examples=80, deadline=None)
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(NASTY), max_size=6), st.lists(st.sampled_from(NASTY), max_size=3))
 def test_user_text_never_becomes_a_control_token(tokens, parts, system):
     text = "".join(parts)

@@ -101,7 +101,7 @@ def test_quotas_add_up_and_follow_need(clusters, total):
 
 
 @given(st.lists(st.integers(1, 8), min_size=15, max_size=50), st.integers(0, 5))
-@settings(max_examples=100, deadline=None)
+@settings(deadline=None)
 def test_whole_clusters_and_shares_within_a_few_percent(sizes, seed):
     labels = np.repeat(np.arange(len(sizes)), sizes)
     parts = np.array(split_clusters(labels, SHARES, seed))
@@ -151,7 +151,7 @@ WORDS = ["what", "is", "the", "a", "car", "whale", "how", "big", "tell", "me"]
     ),
     st.integers(0, 3),
 )
-@settings(max_examples=60, deadline=None)
+@settings(deadline=None)
 def test_no_text_of_one_part_is_too_like_one_of_another(texts, seed):
     embeddings = np.random.default_rng(seed).normal(size=(len(texts), 16))
     parts = split_prompts(texts, embeddings, SHARES, seed)
@@ -203,7 +203,7 @@ def connect_all_pairs(texts, min_overlap):
     st.lists(st.lists(st.sampled_from(WORDS), max_size=8).map(" ".join), min_size=1, max_size=40),
     st.sampled_from([0.0, 0.33, 0.5, 2 / 3, 0.7, 0.75, 1.0]),
 )
-@settings(max_examples=60, deadline=None)
+@settings(deadline=None)
 def test_groups_of_overlapping_texts_are_those_of_all_pairs(texts, min_overlap):
     expected = connect_all_pairs(texts, min_overlap).tolist()
     assert connect_overlapping(texts, min_overlap).tolist() == expected

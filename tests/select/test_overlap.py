@@ -18,7 +18,7 @@ ascii_texts = st.one_of(
 
 
 @given(ascii_texts, ascii_texts)
-@settings(max_examples=150, deadline=None)
+@settings(deadline=None)
 def test_equals_rouge_score_on_text_in_ascii(one, other):
     assert rouge_l(one, other) == pytest.approx(
         ORACLE.score(one, other)["rougeL"].fmeasure, abs=1e-12
@@ -30,7 +30,7 @@ def test_equals_rouge_score_on_text_in_ascii(one, other):
     st.lists(ascii_texts, max_size=6),
     st.sampled_from([0.0, 0.5, 0.7]),
 )
-@settings(max_examples=100, deadline=None)
+@settings(deadline=None)
 def test_pool_equals_pairwise(kept, asked, cutoff):
     pool = OverlapIndex(kept)
     pairs = np.array([[rouge_l(a, k) for k in kept] for a in asked]).reshape(len(asked), len(kept))
@@ -102,7 +102,7 @@ def test_kept_texts_are_pairwise_new(texts):
     ascii_texts,
     st.sampled_from([0.1, 0.3, 0.5, 2 / 3, 0.7, 0.9, 1.0]),
 )
-@settings(max_examples=100, deadline=None)
+@settings(deadline=None)
 def test_the_nearest_text_above_a_bound_is_the_nearest_of_all_or_none(kept, asked, bound):
     pool = OverlapIndex(kept)
     nearest = pool.nearest(asked)

@@ -49,7 +49,7 @@ def test_worked_examples(chosen: str, rejected: str, expected: tuple[str, str]) 
 answers = st.lists(st.integers(0, 4), max_size=14).map(lambda tokens: (*tokens, END))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(deadline=None)
 @given(answers, answers)
 def test_properties(chosen: tuple[int, ...], rejected: tuple[int, ...]) -> None:
     flags = mark_edited_tokens(chosen, rejected)
@@ -73,7 +73,7 @@ def test_properties(chosen: tuple[int, ...], rejected: tuple[int, ...]) -> None:
     assert suffix < 2 or not any(ends)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(deadline=None)
 @given(answers, st.lists(st.integers(5, 8), min_size=1, max_size=3), st.data())
 def test_a_replacement_leaves_both_its_sides_alone(
     answer: tuple[int, ...], new: list[int], data: st.DataObject

@@ -44,7 +44,7 @@ def test_a_share_of_less_than_a_row_comes_every_other_epoch() -> None:
     assert sum(row.dataset == "old" for number in range(10) for row in mixture.epoch(number)) == 5
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None)
 @given(st.integers(1, 30), st.integers(1, 30), st.floats(0.01, 0.99), st.integers(0, 5))
 def test_nothing_comes_twice_before_all_has_come_once(
     one: int, two: int, share: float, seed: int
