@@ -36,6 +36,19 @@ SMALL_SETTINGS: dict[str, Any] = {
     "exam": {"target": 4, "near": 2, "general": 2, "more_outside": 0, "max_tokens": 12},
 }
 """Settings with which a rule is taught in a second or two."""
+FEW_SETTINGS = (
+    "ask.target=12",
+    "ask.near=0",
+    "ask.general=4",
+    "ask.more_outside=0",
+    "exam.target=3",
+    "exam.general=2",
+    "train.max_steps=2",
+    "balance.rounds=0",
+    "search.tries=2",
+)
+FEW = [word for setting in FEW_SETTINGS for word in ("--set", setting)]
+"""Options for a run of which something else is tested than what it teaches."""
 WIDTH = 160
 SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 NEWLINE = "\n"

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from selfteach import cli
+from selfteach.generate import ask
 from selfteach.methods.feedback.make_examples import NOT_FOUND
-from talker import feedback_command, run_json
+from talker import FEW, feedback_command, run_json
 
 
 @pytest.mark.parametrize("rule", ["", "  \n ", "...!", "\u200b", "\x00\x07", "\ufeff", "-"])
@@ -35,9 +36,17 @@ def test_an_empty_rule_is_refused_before_anything_is_done(
 
 
 def test_a_model_whose_requests_are_all_refused(
-    tiny: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    tiny: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
-    command = feedback_command(tiny, tmp_path / "run", "--set", "ask.rounds=1")
+    for number in ("NUM_NAME_LISTS", "NUM_SIBLING_LISTS"):  # each line of it is 40 random words
+        monkeypatch.setattr(ask, number, 2)
+    few = ("ask.rounds=1", "ask.target=8")
+    command = feedback_command(
+        tiny, tmp_path / "run", *(word for name in few for word in ("--set", name))
+    )
     assert run_json(command) == (3, None)
     shown = capfd.readouterr().err
     assert "only 0 usable requests" in shown
@@ -49,10 +58,8 @@ def test_a_model_whose_requests_are_all_refused(
 def test_one_request_is_too_few_to_learn_and_to_be_examined(
     talker: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert run_json(feedback_command(talker, tmp_path / "run", "--set", "ask.target=1")) == (
-        3,
-        None,
-    )
+    one = [*FEW, "--set", "ask.target=1", "--set", "exam.target=1"]
+    assert run_json(feedback_command(talker, tmp_path / "run", *one)) == (3, None)
     assert "only 1 usable requests" in capfd.readouterr().err
 
 
@@ -65,6 +72,7 @@ def test_a_rule_that_the_base_never_breaks_is_no_failure(
     command = feedback_command(
         talker,
         tmp_path / "run",
+        *FEW,
         rule="Do not talk about volcanoes.",
         check='not contains "volcano"',
     )
@@ -87,7 +95,9 @@ def test_a_rule_that_no_answer_keeps_is_not_learned(talker: Path, tmp_path: Path
     on.
     """
     code, result = run_json(
-        feedback_command(talker, tmp_path / "run", rule="Say nothing.", check="min_words=1000")
+        feedback_command(
+            talker, tmp_path / "run", *FEW, rule="Say nothing.", check="min_words=1000"
+        )
     )
     assert code == 0
     assert (result["word"], result["adapter"]) == ("not learned", None)

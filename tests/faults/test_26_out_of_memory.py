@@ -18,7 +18,7 @@ from selfteach import cli, config
 from selfteach.errors import ResourceError
 from selfteach.records import Continuations, Request, SamplingParams, make_prompt
 from selfteach.train.fast.packed_model import PackedModel
-from selfteach.train.train import train
+from selfteach.train.train import TrainingResult, train
 
 SETTINGS = config.TrainConfig(
     weights={"in_scope": {"sft": 1.0, "dpo": 1.0}},
@@ -46,12 +46,17 @@ def shrink(monkeypatch: pytest.MonkeyPatch, tokens: int, fault: BaseException) -
     monkeypatch.setattr(PackedModel, "states", states)
 
 
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> TrainingResult:
+    """A training on a machine with memory enough."""
+    return train(Tiny(), make_examples(12), SETTINGS, tmp_path_factory.mktemp("large"), seed=1)
+
+
 @pytest.mark.training
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: type(fault).__name__)
 def test_the_result_is_that_of_a_larger_machine(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: BaseException
+    large: TrainingResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: BaseException
 ) -> None:
-    large = train(Tiny(), make_examples(12), SETTINGS, tmp_path / "large", seed=1)
     shrink(monkeypatch, 150, fault)
     small = train(Tiny(), make_examples(12), SETTINGS, tmp_path / "small", seed=1)
     assert (large.halvings, small.halvings) == (0, 2)

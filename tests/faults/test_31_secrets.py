@@ -19,7 +19,7 @@ from selfteach.models.remote.teacher_program import Program
 from selfteach.records import Message, Request, make_prompt
 from selfteach.run.ledger import Ledger
 from selfteach.run.run_folder import open_run
-from talker import feedback_command
+from talker import FEW, feedback_command
 
 CANARY = "sk-canary0123456789abcdefghijkl"
 OTHER_KEY = "AIza" + "SyCanary0123456789abcdefghijklmnopq"
@@ -124,15 +124,8 @@ def test_a_whole_run_leaves_no_trace_even_with_debug(
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", CANARY)
     with hostile(behave) as server:
-        short = ("--set", "balance.rounds=0", "--set", "train.max_steps=2")
-        assert (
-            cli.run_command(
-                feedback_command(
-                    talker, tmp_path / "run", "--debug", "--teacher", server.address, *short
-                )
-            )
-            == ends
-        )
+        more = ("--debug", "--teacher", server.address, *FEW)
+        assert cli.run_command(feedback_command(talker, tmp_path / "run", *more)) == ends
         assert any(CANARY in str(call.headers) for call in server.calls), (
             "the test must have sent the key"
         )

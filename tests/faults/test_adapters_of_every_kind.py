@@ -92,7 +92,7 @@ def test_23_an_odd_tokenizer_answers_alike_alone_and_in_a_batch(
 ) -> None:
     model = HfModel.load(odd, dtype="float32", device="cpu")
     assert model.encode_answer("Yes.")[-1] == model.tokenizer.eos_token_id
-    learned = learn(name, tmp_path, model, epochs=1)
+    learned = learn(name, tmp_path, model, epochs=1, batch_size=26)
     assert learned.tokens >= sum(len(model.encode_answer(e.chosen)) for e in make_examples(8)), (
         "the end of each answer is among the trained tokens"
     )
@@ -120,7 +120,11 @@ def adapters(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
     folder = tmp_path_factory.mktemp("adapters")
     return {
         name: learn(
-            name, folder / name, HfModel.load(tiny, dtype="float32", device="cpu"), epochs=1
+            name,
+            folder / name,
+            HfModel.load(tiny, dtype="float32", device="cpu"),
+            epochs=1,
+            batch_size=26,
         ).adapter
         for name in EVERY
     }

@@ -9,28 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from talker import feedback_command, run_json
+from talker import FEW, feedback_command, run_json
 
-SMALL = [
-    "--set",
-    "ask.target=12",
-    "--set",
-    "ask.near=0",
-    "--set",
-    "ask.general=4",
-    "--set",
-    "ask.more_outside=0",
-    "--set",
-    "exam.target=3",
-    "--set",
-    "exam.general=2",
-    "--set",
-    "train.max_steps=2",
-    "--set",
-    "balance.rounds=0",
-    "--set",
-    "search.tries=2",
-]
 RULES = [
     "Sprich nicht über Füchse.",
     "狐について話さないでください。",
@@ -54,7 +34,7 @@ def test_any_words_can_be_a_rule(
     rule: str, talker: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    code, result = run_json(feedback_command(talker, tmp_path / "run", *SMALL, rule=rule))
+    code, result = run_json(feedback_command(talker, tmp_path / "run", *FEW, rule=rule))
     assert code == 0
     assert result["adapter"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["run"]
@@ -82,7 +62,7 @@ def test_a_judge_that_cannot_be_calibrated_stops_the_run(
     trained.
     """
     assert run_json(
-        feedback_command(talker, tmp_path / "run", rule="Be a little more daring.", check="")
+        feedback_command(talker, tmp_path / "run", *FEW, rule="Be a little more daring.", check="")
     ) == (
         3,
         None,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from selfteach.methods.feedback import method as feedback
-from talker import feedback_command, open_ledger, run_json
+from talker import FEW, feedback_command, open_ledger, run_json
 
 pytestmark = pytest.mark.training
 
@@ -22,12 +22,8 @@ def test_prompts_like_the_failures_are_asked_for_in_a_stage_of_their_own(
         lambda session, model, write, dev, judge: {a.text: True for a in dev},
     )
     run = tmp_path / "run"
-    assert (
-        run_json(
-            feedback_command(talker, run, "--set", "train.max_steps=2", "--set", "exam.target=4")
-        )[0]
-        == 0
-    )
+    more = [*FEW, "--set", "balance.rounds=1", "--set", "ask.target=16"]
+    assert run_json(feedback_command(talker, run, *more))[0] == 0
     (total,) = re.findall(
         r"\[prompts like failures\] 0/(\d+) prompts", shown := capfd.readouterr().err
     )

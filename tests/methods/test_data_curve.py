@@ -11,9 +11,9 @@ import pytest
 
 from selfteach.methods.feedback.data_curve import alternate_clusters, find_n90, list_sizes
 from selfteach.run.ledger import Ledger
-from talker import feedback_command, open_ledger, run_json
+from talker import FEW, feedback_command, open_ledger, run_json
 
-SHORT = ["--set", "train.epochs=1", "--set", "balance.rounds=0", "--set", "exam.target=4"]
+SHORT = [*FEW, "--set", "ask.target=16", "--set", "exam.target=4"]
 
 
 def test_sizes_double_up_to_all():

@@ -27,7 +27,7 @@ from selfteach.run import finished
 from selfteach.run.ledger import Ledger
 from simulated_time import SimulatedTime, simulate_time
 from switches import SEED, skip_with_threads
-from talker import feedback_command, open_ledger, read_rows, run_json
+from talker import FEW, feedback_command, open_ledger, read_rows, run_json
 
 pytestmark = pytest.mark.training
 
@@ -364,17 +364,8 @@ def test_more_is_asked_where_the_base_breaks_the_rule_too_seldom(
     """New prompts are like the requests in scope; none is a twin of a test prompt."""
     with open_ledger(straight[0]) as ledger:
         assert not list(ledger.read_outcomes("prompts like others"))
-    few = [
-        "--set",
-        "balance.rounds=0",
-        "--set",
-        "train.max_steps=1",
-        "--set",
-        "ask.target=16",
-        "--set",
-        "ask.min_violations=20",
-    ]
-    assert run_json(feedback_command(talker, tmp_path / "run", *few))[0] == 0
+    more = ["--set", "ask.min_violations=16"]
+    assert run_json(feedback_command(talker, tmp_path / "run", *FEW, *more))[0] == 0
     with open_ledger(tmp_path / "run") as ledger:
         found = [
             fate.body["text"]
@@ -453,14 +444,7 @@ def test_a_teacher_writes_the_examples(talker: Path, tmp_path: Path) -> None:
     from hostile import answer, hostile
 
     with hostile(answer("The bear- eats honey.")) as server:
-        more = [
-            "--teacher",
-            server.address,
-            "--set",
-            "balance.rounds=0",
-            "--set",
-            "train.max_steps=2",
-        ]
+        more = ["--teacher", server.address, *FEW]
         assert run_json(feedback_command(talker, tmp_path / "run", *more))[0] == 0
         assert all(
             "Do not talk about the fox." in str(call.body["messages"][0])
@@ -480,7 +464,7 @@ def test_a_prompt_that_is_lost_in_the_search_stops_the_run(
 
     whole = search.search_answers
     monkeypatch.setattr(search, "search_answers", lambda *given, **more: whole(*given, **more)[1:])
-    assert run_json(feedback_command(talker, tmp_path / "run"))[0] == 6
+    assert run_json(feedback_command(talker, tmp_path / "run", *FEW))[0] == 6
     with open_ledger(tmp_path / "run") as ledger:
         assert [f.pending for f in ledger.funnel() if f.stage == "search"] == [1]
 

@@ -15,9 +15,11 @@ from talker import feedback_command, run_json, write_listener
 pytestmark = pytest.mark.training
 
 LESS = (
-    "ask.target=28",
-    "ask.near=8",
-    "ask.general=10",
+    "ask.target=16",
+    "ask.near=4",
+    "ask.general=6",
+    "probe.samples=1",
+    "search.tries=2",
     "ask.more_outside=0",
     "balance.rounds=0",
     "exam.target=3",
@@ -28,7 +30,7 @@ LESS = (
 )
 OWN = {
     "closed_form": [
-        "ask.target=60",
+        "ask.target=40",
         "train.closed_form.layers=all",
         "train.closed_form.shots=2",
         "train.learning_rate=null",

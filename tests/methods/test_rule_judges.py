@@ -26,6 +26,10 @@ SHORT = (
     "balance.rounds=0",
     "--set",
     "exam.target=10",
+    "--set",
+    "ask.general=6",
+    "--set",
+    "search.tries=2",
 )
 
 
