@@ -10,6 +10,7 @@ import pytest
 
 from selfteach import cli
 from selfteach.config import FeedbackConfig, FinetuneConfig, resolve
+from selfteach.generate import ask
 from selfteach.generate.ask import GeneratedPrompt, Subject
 from selfteach.materials.effect import read_effect
 from selfteach.materials.rule import read_rule
@@ -80,6 +81,8 @@ def test_a_second_dry_run_loads_no_weights(
     pytest.importorskip("openvino_genai")
     monkeypatch.setenv("SELFTEACH_CACHE", str(tmp_path))
     monkeypatch.setattr(planning, "measure_speed", lambda sampler: 100.0)
+    for number in ("NUM_NAME_LISTS", "NUM_SIBLING_LISTS"):  # each line of it is 40 random words
+        monkeypatch.setattr(ask, number, 2)
     config = resolve(FeedbackConfig, sets=[f"model={tiny}"]).config
     first = estimate_cost(PLAN, RULE, config, SilentDisplay(), verbose=True)
     monkeypatch.delattr(HfModel, "load")

@@ -5,6 +5,7 @@ resume.
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -57,14 +58,27 @@ def make_examples(count: int = 30, kind: str = "example") -> list[Example]:
 
 @pytest.fixture
 def pairs(tmp_path: Path) -> Path:
+    return write_pairs(tmp_path)
+
+
+def write_pairs(folder: Path) -> Path:
     write_jsonl(
-        path := tmp_path / "pairs.jsonl",
+        path := folder / "pairs.jsonl",
         (
             {"prompt": e.prompt[0].content, "chosen": e.chosen, "rejected": e.rejected}
             for e in make_examples()
         ),
     )
     return path
+
+
+@pytest.fixture(scope="module")
+def finished_run(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
+    """The pairs of a run without trouble, which is beside them, and what it printed."""
+    pairs = write_pairs(tmp_path_factory.mktemp("finished"))
+    code, result = run_json(command(pairs, tiny))
+    assert code == 0
+    return pairs, result
 
 
 def command(data: Path, model: Path, *more: str) -> list[str]:
@@ -148,19 +162,19 @@ def test_a_completion_template_is_trained_without_a_chat_template(
     ].endswith("Output:")
 
 
-def test_the_same_command_again_shows_the_result_again(pairs: Path, tiny: Path) -> None:
-    first = run_json(command(pairs, tiny))[1]
-    assert run_json(command(pairs, tiny))[1] == first
+def test_the_same_command_again_shows_the_result_again(
+    finished_run: tuple[Path, Any], tiny: Path
+) -> None:
+    pairs, first = finished_run
+    assert run_json(command(pairs, tiny)) == (0, first)
 
 
 def test_stopped_between_steps_it_ends_with_the_same_weights(
-    pairs: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch
+    finished_run: tuple[Path, Any], pairs: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = pairs.parent / "run"
+    weights = Path("run", "adapter", "adapter_model.safetensors")
+    straight = (finished_run[0].parent / weights).read_bytes()
     step = Trainer._step
-    run_json(command(pairs, tiny))
-    straight = (run / "adapter" / "adapter_model.safetensors").read_bytes()
-    run.rename(pairs.parent / "straight")
 
     def stops(self: Trainer, batch: Any) -> dict[str, Any]:
         if self.step == 5:
@@ -171,13 +185,13 @@ def test_stopped_between_steps_it_ends_with_the_same_weights(
     assert run_json(command(pairs, tiny))[0] == 130
     monkeypatch.undo()
     assert run_json(command(pairs, tiny))[0] == 0
-    assert (run / "adapter" / "adapter_model.safetensors").read_bytes() == straight
+    assert (pairs.parent / weights).read_bytes() == straight
 
 
 def test_a_changed_file_is_another_run(
-    pairs: Path, tiny: Path, capfd: pytest.CaptureFixture[str]
+    finished_run: tuple[Path, Any], tiny: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert run_json(command(pairs, tiny))[0] == 0
+    pairs = shutil.copytree(finished_run[0].parent, tmp_path / "copy") / "pairs.jsonl"
     pairs.write_text(
         pairs.read_text() + '{"prompt": "Yes?", "chosen": "No.", "rejected": "Yes."}\n'
     )

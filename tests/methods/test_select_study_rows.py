@@ -138,16 +138,16 @@ def test_a_title_in_front_hides_no_row_that_is_like_the_exam() -> None:
     assert row.id in refused
 
 
-@pytest.mark.parametrize(("limit", "least"), [(400, 4), (60, 0)])
+@pytest.mark.parametrize(("limit", "least"), [(200, 4), (30, 0)])
 def test_every_sentence_of_a_long_document_is_taught_while_there_is_room(
     limit: int, least: int
 ) -> None:
     here = session(study={"per_document": limit})
     kept = make_study_examples(
-        here, book(80), WrittenQuestions([], []), MeasuredQuestions([], []), []
+        here, book(40), WrittenQuestions([], []), MeasuredQuestions([], []), []
     )
     rows = Counter(e.source["start"] for e in kept if e.source["form"] != "recite")
-    starts = {sentence.start for chunk in book(80) for sentence in chunk.sentences}
+    starts = {sentence.start for chunk in book(40) for sentence in chunk.sentences}
     counts = sorted(rows.get(start, 0) for start in starts)
     assert len(kept) == limit
     assert counts[0] >= least
