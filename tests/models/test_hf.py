@@ -92,7 +92,7 @@ def requests(n=6, **sampling):
         Request(
             "probe",
             make_prompt(prompts[k % 3]),
-            SamplingParams(max_tokens=24, **sampling),
+            SamplingParams(max_tokens=12, **sampling),
             draw=k // 3,
         )
         for k in range(n)
@@ -100,7 +100,7 @@ def requests(n=6, **sampling):
 
 
 def test_greedy_completions_equal_generate(any_hf):
-    greedy = SamplingParams(0.0, max_tokens=24)
+    greedy = SamplingParams(0.0, max_tokens=12)
     asked = [Request("s", request.prompt, greedy) for request in requests(3)]
     found = {completion.id: completion for completion in any_hf.stream(asked)}
     for request in requests(3):
@@ -108,13 +108,11 @@ def test_greedy_completions_equal_generate(any_hf):
         out = any_hf.module.generate(
             ids,
             attention_mask=torch.ones_like(ids),
-            max_new_tokens=24,
+            max_new_tokens=12,
             do_sample=False,
             eos_token_id=list(any_hf.end_ids),
         )
-        completion = found[
-            Request("s", request.prompt, SamplingParams(0.0, max_tokens=24)).id(any_hf.fingerprint)
-        ]
+        completion = found[Request("s", request.prompt, greedy).id(any_hf.fingerprint)]
         assert completion.text == any_hf.decode(out[0, ids.shape[1] :].tolist())
         assert completion.prompt_tokens == ids.shape[1]
 

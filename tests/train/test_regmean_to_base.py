@@ -33,7 +33,7 @@ from selfteach.train.regmean_to_base import (
     solve_regmean,
     split_layers,
 )
-from selfteach.train.train import make_objectives, train
+from selfteach.train.train import TrainingResult, make_objectives, train
 from selfteach.train.trainer import Diverged, Trainer
 
 pytestmark = pytest.mark.training
@@ -50,6 +50,23 @@ def settings(**more: Any) -> config.TrainConfig:
 def mixed() -> list[Example]:
     rows = make_examples(12)
     return [*rows[:6], *(Example(f"g{e.id}", "general", e.prompt, e.chosen) for e in rows[6:])]
+
+
+@pytest.fixture(scope="module")
+def straight(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The weights of a training with RegMean that nothing stopped."""
+    folder = tmp_path_factory.mktemp("straight")
+    return read_weights(train(Tiny(), mixed(), settings(regmean=1.0), folder, seed=0))
+
+
+@pytest.fixture(scope="module")
+def free(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The weights of a training without RegMean."""
+    return read_weights(train(Tiny(), mixed(), settings(), tmp_path_factory.mktemp("free"), seed=0))
+
+
+def read_weights(trained: TrainingResult) -> bytes:
+    return (trained.adapter / "adapter_model.safetensors").read_bytes()
 
 
 def moment(x: torch.Tensor) -> torch.Tensor:
@@ -185,20 +202,16 @@ def after(adapter: Path) -> dict[str, float]:
         return compute_loss(tuned, rows, objectives, count_units(objectives, rows), known)[1]
 
 
-def test_the_same_call_gives_the_same_bytes_also_after_a_stop(tmp_path: Path) -> None:
-    def train_merged(folder: Path, every: int = 0) -> bytes:
-        trained = train(
-            Tiny(), mixed(), settings(regmean=1.0, checkpoint_every=every), folder, seed=0
-        )
-        return (trained.adapter / "adapter_model.safetensors").read_bytes()
-
-    first = train_merged(tmp_path / "first")
+def test_the_same_call_gives_the_same_bytes_also_after_a_stop(
+    straight: bytes, tmp_path: Path
+) -> None:
     for stop in (4, 6):  # before and after the update is held still, at step 5 of 8
         folder = tmp_path / f"{stop}"
-        assert first == train_merged(folder, stop)
+        stopped = settings(regmean=1.0, checkpoint_every=stop)
+        assert straight == read_weights(train(Tiny(), mixed(), stopped, folder, seed=0))
         shutil.rmtree(folder / "checkpoints" / "step-000008")
         assert [point.name for point in (folder / "checkpoints").iterdir()] == [f"step-{stop:06d}"]
-        assert first == train_merged(folder, stop)
+        assert straight == read_weights(train(Tiny(), mixed(), stopped, folder, seed=0))
 
 
 def test_memory_that_runs_out_on_the_way_gives_up_nothing_twice(
@@ -288,19 +301,17 @@ def test_a_layer_that_cannot_be_solved_stays_as_it_was(
 
 
 def test_a_solution_that_is_not_finite_is_not_taken(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    free: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(regmean_to_base, "solve_regmean", lambda a, *_: a * float("nan"))
     trained = train(Tiny(), mixed(), settings(regmean=1.0), tmp_path / "nan", seed=0)
-    free = train(Tiny(), mixed(), settings(), tmp_path / "free", seed=0)
     ((kind, body),) = trained.events
     assert (kind, body["reason"], body["layers"]) == (
         "regmean_left_out",
         "the solution is not finite",
         14,
     )
-    names = "adapter_model.safetensors"
-    assert (trained.adapter / names).read_bytes() == (free.adapter / names).read_bytes()
+    assert read_weights(trained) == free
 
 
 def test_a_layer_that_no_token_comes_to_is_left_out(tmp_path: Path) -> None:
@@ -318,12 +329,11 @@ def test_a_layer_that_no_token_comes_to_is_left_out(tmp_path: Path) -> None:
 
 
 def test_a_loss_that_is_not_finite_right_afterwards_gives_up_nothing_twice(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    straight: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """At step 6 of 8, before which the update is held still; the checkpoint that this leaves has
     the update as it is then.
     """
-    straight = train(Tiny(), mixed(), settings(regmean=1.0), tmp_path / "straight", seed=0)
     whole = micro_batch_loss.compute_loss
     poison = [True]
 
@@ -341,8 +351,7 @@ def test_a_loss_that_is_not_finite_right_afterwards_gives_up_nothing_twice(
     poison.clear()
     again = train(Tiny(), mixed(), settings(regmean=1.0), tmp_path / "again", seed=0)
     assert [kind for kind, _ in again.events] == ["regmean", "resumed"]
-    names = "adapter_model.safetensors"
-    assert (again.adapter / names).read_bytes() == (straight.adapter / names).read_bytes()
+    assert read_weights(again) == straight
 
 
 def test_the_account_counts_it_where_it_is_done(tmp_path: Path) -> None:
