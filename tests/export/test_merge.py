@@ -5,7 +5,9 @@ weights can do is refused.
 from __future__ import annotations
 
 import json
+import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +43,27 @@ MERGED: dict[str, dict[str, Any]] = {
 }
 
 
-def train_adapter(base: Path, folder: Path, settings: dict[str, Any]) -> Path:
+TrainAdapter = Callable[[Path, Path, dict[str, Any]], Path]
+
+
+@pytest.fixture(scope="module")
+def train_adapter(tmp_path_factory: pytest.TempPathFactory) -> TrainAdapter:
+    """Return a function that copies a trained adapter of some settings on a base into a folder, and
+    trains each only once.
+    """
+    made: dict[str, Path] = {}
+
+    def copy(base: Path, folder: Path, settings: dict[str, Any]) -> Path:
+        key = json.dumps([str(base), settings])
+        if key not in made:
+            made[key] = train_once(base, tmp_path_factory.mktemp("trained"), settings)
+        shutil.copytree(made[key].parent, folder)
+        return folder / made[key].name
+
+    return copy
+
+
+def train_once(base: Path, folder: Path, settings: dict[str, Any]) -> Path:
     examples = [*make_examples(16), *(e for e in make_examples(10, "general"))]
     wanted = config.TrainConfig.model_validate(
         {"weights": WEIGHTS, "learning_rate": 5e-3, "epochs": 2, "batch_size": 8, **settings}
@@ -53,7 +75,7 @@ def train_adapter(base: Path, folder: Path, settings: dict[str, Any]) -> Path:
 
 @pytest.mark.parametrize("kind", MERGED)
 def test_plain_transformers_gives_the_logits_of_the_tuned_model(
-    kind: str, tiny: Path, tmp_path: Path
+    train_adapter: TrainAdapter, kind: str, tiny: Path, tmp_path: Path
 ) -> None:
     adapter = train_adapter(tiny, tmp_path / "training", MERGED[kind])
     out = merge_adapter(str(tiny), adapter, tmp_path / "merged")
@@ -76,7 +98,7 @@ def test_plain_transformers_gives_the_logits_of_the_tuned_model(
 
 
 def test_a_reft_that_other_weights_do_becomes_a_lora_that_peft_loads(
-    tiny: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    train_adapter: TrainAdapter, tiny: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     run = tmp_path / "run"
     out = tmp_path / "lora"
@@ -115,7 +137,7 @@ def test_a_reft_that_other_weights_do_becomes_a_lora_that_peft_loads(
     ids=["lora", "full", "reft"],
 )
 def test_what_no_lora_does_exactly_is_refused(
-    settings: dict[str, Any], why: str, tiny: Path, tmp_path: Path
+    train_adapter: TrainAdapter, settings: dict[str, Any], why: str, tiny: Path, tmp_path: Path
 ) -> None:
     adapter = train_adapter(tiny, tmp_path / "run", settings)
     with pytest.raises(UsageError, match=why):
@@ -133,6 +155,7 @@ def test_what_no_lora_does_exactly_is_refused(
     ids=["prompt", "bottleneck", "reft"],
 )
 def test_what_is_no_change_of_weights_is_refused_with_what_to_do(
+    train_adapter: TrainAdapter,
     settings: dict[str, Any],
     words: str,
     tiny: Path,
@@ -151,7 +174,7 @@ def test_what_is_no_change_of_weights_is_refused_with_what_to_do(
 
 
 def test_a_family_without_a_place_for_the_bias_is_refused(
-    make_tiny: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    train_adapter: TrainAdapter, make_tiny: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     base = make_tiny(tmp_path / "qwen", family="qwen2")
     run = tmp_path / "run"
@@ -163,7 +186,7 @@ def test_a_family_without_a_place_for_the_bias_is_refused(
 
 
 def test_a_folder_that_holds_something_is_left_alone(
-    tiny: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    train_adapter: TrainAdapter, tiny: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     run = tmp_path / "run"
     out = tmp_path / "out"

@@ -25,7 +25,7 @@ PROMPTS = ("Tell me about cars.", "No.", "What do you like to eat, and why?")
 NUM_DRAWS = 4000
 MIN_EXPECTED = 5.0
 """The draws that a cell of the test must expect; rarer tokens share one."""
-NUM_TOKENS = 64
+NUM_TOKENS = 32
 TIE_NATS = {"float32": 1e-3, "bfloat16": 0.05}
 """How near to each other two tokens are a tie."""
 

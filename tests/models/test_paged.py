@@ -19,9 +19,9 @@ from selfteach.records import Request, SamplingParams, make_prompt
 PROMPTS = ("Sing.", "Tell me about cars.", "Do not talk about elephants! A rule is a rule.")
 SAMPLINGS = (
     SamplingParams(0.0, 1.0, 9),
-    SamplingParams(1.0, 1.0, 24),
+    SamplingParams(1.0, 1.0, 12),
     SamplingParams(0.7, 0.8, 5),
-    SamplingParams(1.0, 1.0, 24, stop=("a",)),
+    SamplingParams(1.0, 1.0, 12, stop=("a",)),
 )
 REQUESTS = [
     Request("t", make_prompt(text), sampling, number)

@@ -17,7 +17,7 @@ REQUESTS = [
     Request(
         "t",
         make_prompt(f"Tell me of {'it ' * (n % 5)}{n // 2}."),
-        SamplingParams(float(n % 2), 1.0, 24 if n % 4 == 0 else 2 + n % 3),
+        SamplingParams(float(n % 2), 1.0, 16 if n % 4 == 0 else 2 + n % 3),
     )
     for n in range(36)
 ]
