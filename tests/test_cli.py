@@ -32,7 +32,7 @@ def run(
     *arguments: str, cwd: Path, session: bool = False, stdin: str = ""
 ) -> subprocess.CompletedProcess[str]:
     program = [str(SCRIPTED_RUN)] if session else ["-m", "selfteach"]
-    if session and not stdin and "--dry-run" not in arguments:
+    if not stdin and "--dry-run" not in arguments:
         return warm.run([*program, *arguments], cwd=cwd)
     return subprocess.run(
         [sys.executable, *program, *arguments], cwd=cwd, capture_output=True, text=True, input=stdin

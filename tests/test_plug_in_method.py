@@ -101,7 +101,7 @@ def test_its_command_is_listed_without_loading_it(package: Path) -> None:
 
 
 def test_its_configuration_is_printed(package: Path) -> None:
-    done = call(package, "-m", "selfteach", "config", "toy", "--set", "seed=3", "--json")
+    done = call_warm(package, "-m", "selfteach", "config", "toy", "--set", "seed=3", "--json")
     rows = json.loads(done.stdout)
     assert rows["seed"] == {
         "value": 3,
@@ -114,7 +114,7 @@ def test_its_configuration_is_printed(package: Path) -> None:
 
 def test_a_dry_run_says_what_was_read(package: Path, talker: Path) -> None:
     words = ["toy", "pairs.txt", "--model", str(talker), "--dry-run", "--json"]
-    stated = json.loads(call(package, "-m", "selfteach", *words).stdout)
+    stated = json.loads(call_warm(package, "-m", "selfteach", *words).stdout)
     assert (stated["method"], stated["material"]) == ("toy", "pairs")
     assert stated["identity"][0].startswith("pairs: pairs.txt ")
 

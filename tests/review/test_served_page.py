@@ -4,17 +4,15 @@ says.
 
 from __future__ import annotations
 
-import os
 import re
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from browser import wait_until
 from service import ROWS, Page, read_corrections, serve_page, write_ledger
 
+import warm
 from selfteach.errors import ResourceError
 from selfteach.review import queue
 from selfteach.review.page import WEB_FOLDER
@@ -139,12 +137,7 @@ def test_the_files_hold_nothing_remote_and_nothing_that_writes_markup() -> None:
 
 def test_kill_9_after_save_loses_nothing(tmp_path: Path) -> None:
     path = write_ledger(tmp_path / "run")
-    program = subprocess.Popen(
-        [sys.executable, "-m", "selfteach", "review", "--run", tmp_path / "run", "--no-browser"],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert program.stdout is not None
+    program = warm.Process(["-m", "selfteach", "review", "--run", tmp_path / "run", "--no-browser"])
     try:
         found = re.search(r"http://127\.0\.0\.1:(\d+)/#(\S+)", program.stdout.readline())
         assert found
@@ -154,11 +147,9 @@ def test_kill_9_after_save_loses_nothing(tmp_path: Path) -> None:
                 "save", {"id": page.state["item"]["id"], "text": "The colour is grey."}
             )
             page.post("draft", {"id": state["item"]["id"], "text": "Three kilo"})
-            os.kill(program.pid, signal.SIGKILL)
+            program.kill()
     finally:
-        program.kill()
-        program.wait()
-        program.stdout.close()
+        program.close()
     assert [row["correction"] for row in read_corrections(path)] == ["The colour is grey."]
     with serve_page(path) as page, page.open():
         assert page.state["progress"]["done"] == 1
@@ -181,10 +172,7 @@ def test_a_signal_ends_it_in_order_with_the_tab_open(
     )
     imports = "import sys\n" + "\n".join(f"from {name}" for name in names)
     code = f"{imports}\ntry:\n    {body}\nexcept KeyboardInterrupt:\n    sys.exit(130)"
-    program = subprocess.Popen(
-        [sys.executable, "-c", code], cwd=tmp_path, stdout=subprocess.PIPE, text=True
-    )
-    assert program.stdout is not None
+    program = warm.Process(["-c", code], cwd=tmp_path)
     try:
         found = re.search(r"http://127\.0\.0\.1:(\d+)/#(\S+)", program.stdout.readline())
         assert found
@@ -194,6 +182,4 @@ def test_a_signal_ends_it_in_order_with_the_tab_open(
             assert program.wait(60) == 130
         assert "0 of 3 reviewed" in output
     finally:
-        program.kill()
-        program.wait()
-        program.stdout.close()
+        program.close()

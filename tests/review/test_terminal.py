@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from service import ROWS, read_corrections, write_ledger
 
+import warm
 from selfteach.errors import UsageError
 from selfteach.review import queue
 from selfteach.review.terminal import mark_changes, review_in_terminal
@@ -159,10 +160,6 @@ def test_the_command(tmp_path: Path) -> None:
 
 def test_a_run_without_answers_for_review_is_reported(tmp_path: Path) -> None:
     Ledger(tmp_path / "run.db").close()
-    done = subprocess.run(
-        [sys.executable, "-m", "selfteach", "review", "--run", tmp_path],
-        capture_output=True,
-        text=True,
-    )
+    done = warm.run(["-m", "selfteach", "review", "--run", tmp_path])
     assert done.returncode == 2
     assert "has no answers for review" in done.stderr

@@ -34,7 +34,7 @@ from selfteach.serve.lessons import ServedLesson, read_lessons
 from selfteach.serve.served_models import ServedModels
 from selfteach.train.adapters.join_loras import stack_loras
 
-TOKENS = 24
+TOKENS = 12
 
 
 @pytest.fixture(scope="module")
