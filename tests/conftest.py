@@ -105,7 +105,8 @@ def pytest_configure(config: pytest.Config) -> None:
     worker.
     """
     hypothesis.settings.register_profile("selfteach", max_examples=DRAWS, deadline=None)
-    hypothesis.settings.load_profile("selfteach")
+    if not config.getoption("--hypothesis-profile", None):
+        hypothesis.settings.load_profile("selfteach")
     if address := getattr(config, "workerinput", {}).get("warm"):
         warm.share_server(address)
 
