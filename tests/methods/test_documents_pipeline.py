@@ -23,6 +23,7 @@ QUICK = ("--set", "train.epochs=2", "--set", "train.batch_size=32")
 
 
 def test_facts_are_learned_that_nobody_knew(learned: tuple[Path, Path, dict[str, Any]]) -> None:
+    """The verdict is left open: what happens to the general answers of a toy is chance."""
     _, run, result = learned
     exam = json.loads((run / "exam.json").read_text())
     assert exam["asked_by"] == "people"
@@ -30,10 +31,6 @@ def test_facts_are_learned_that_nobody_knew(learned: tuple[Path, Path, dict[str,
     assert_at_least("right answers, taught", exam["contains"]["tuned"]["value"], 0.5)
     assert exam["sampled"]["tuned"]["n"] == len(scholar.FACTS)
     assert_at_least("gain, lower end", exam["gain"]["low"], 0.0)
-    assert result["word"] in ("taught", "partly taught", "not learned"), (
-        "what it does to the general answers of a toy, and how short those of its open book are, "
-        "is not the point"
-    )
     assert exam["base_proof"]["same"] is True
     report = Path(result["report"]).read_text()
     assert "What is known" in report
