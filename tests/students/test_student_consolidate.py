@@ -148,6 +148,7 @@ def test_each_lesson_gets_enough_steps_and_half_of_them_are_anchors() -> None:
     many = merge_settings(own, [*held * 100, *learned * 20])
     assert (many["min_share"], many["epochs"]) == ({}, 3)
     assert merge_settings(own, learned)["min_share"] == {}, "nothing to repeat"
+    assert found["once"] == many["once"] == [], "another lesson may need them more often"
 
 
 def test_few_examples_are_all_taken() -> None:

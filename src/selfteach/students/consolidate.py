@@ -162,7 +162,8 @@ def merge_settings(
 
     There are as many epochs as the lesson with the most had: a rule with a condition wants more
     than others (docs/log/2026-11-rules.md). Lessons of few examples, which share their anchors,
-    need more, and then HELD_SHARE anchors (docs/log/2026-11-students.md).
+    need more, and then HELD_SHARE anchors (docs/log/2026-11-students.md). Every epoch has all rows,
+    because a kind that one lesson sees once another one may need more often.
     """
     weights: dict[str, object] = {}
     for own in settings:
@@ -178,4 +179,4 @@ def merge_settings(
             shares = {kind: HELD_SHARE * count / num_held for kind, count in held.items()}
             rows = math.ceil((rows - num_held) / (1 - HELD_SHARE))
         epochs = max(epochs, math.ceil(wanted / math.ceil(rows / settings[0].batch_size)))
-    return {"weights": weights, "min_share": shares, "epochs": epochs}
+    return {"weights": weights, "min_share": shares, "once": [], "epochs": epochs}
