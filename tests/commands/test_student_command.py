@@ -19,7 +19,7 @@ from selfteach import cli
 from selfteach.commands import student as body
 from selfteach.records import Measure
 from selfteach.serve.presence import announce_server, list_servers
-from selfteach.students.folder import open_student, read_student
+from selfteach.students.folder import DATABASE_FILE, open_student, read_student
 from selfteach.students.gate import LessonRefused
 from selfteach.students.jobs import JobBook, make_rule_job
 from selfteach.students.lessons import add_lesson, begin_state
@@ -86,6 +86,18 @@ def test_show_list_and_status_name_the_lessons(
         assert "students/anna: 1 lesson, 1 on" in print_of(capsys, *words)
     (found,) = json.loads(print_of(capsys, "status", "--json"))
     assert found["lessons"][0]["name"] == "do-not-a"
+
+
+def test_a_damaged_student_hides_no_other(anna: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    broken = anna.with_name("broken")
+    broken.mkdir()
+    (broken / DATABASE_FILE).write_bytes(b"no database" * 1000)
+    shown = print_of(capsys, "student", "list")
+    assert "students/anna: 1 lesson, 1 on" in shown
+    assert re.search(r"damaged: .*students/broken", shown)
+    whole, damaged = json.loads(print_of(capsys, "student", "list", "--json"))
+    assert len(whole["lessons"]) == 1
+    assert set(damaged) == {"student", "fault"}
 
 
 def test_the_name_of_a_student_alone_shows_it(

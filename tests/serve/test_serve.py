@@ -21,7 +21,7 @@ import torch
 
 from lessons import QUESTIONS, write_lesson
 from selfteach import cli
-from selfteach.errors import IntegrityError, ResourceError, UsageError
+from selfteach.errors import DataError, IntegrityError, ResourceError, SelfteachError, UsageError
 from selfteach.models.decode import DecodingBatch
 from selfteach.models.hf import HfModel
 from selfteach.models.lora_layers import LoraLayer, read_lora_layers
@@ -29,6 +29,7 @@ from selfteach.models.pending import prepare_request
 from selfteach.records import GREEDY, Request, make_prompt
 from selfteach.serve import model_set, prompt_prefixes, server
 from selfteach.serve.batch_engine import BatchEngine, EngineClosed, Generation, QueueFull, collect
+from selfteach.serve.handlers import find_status
 from selfteach.serve.lesson_rows import BASE, LessonRows, read_weights
 from selfteach.serve.lessons import ServedLesson, read_lessons
 from selfteach.serve.served_models import ServedModels
@@ -555,3 +556,16 @@ def test_a_signal_stops_the_server_when_the_running_answer_is_whole(runs: list[P
     assert finish in ("stop", "length")
     assert process.wait(60) == 0
     process.close()
+
+
+@pytest.mark.parametrize(
+    ("fault", "status"),
+    [
+        (ResourceError("the disk is full."), 507),
+        (IntegrityError("the database is damaged."), 500),
+        (UsageError("another process uses the student."), 409),
+        (DataError("the rule is empty."), 400),
+    ],
+)
+def test_a_fault_says_whose_it_is(fault: SelfteachError, status: int) -> None:
+    assert find_status(fault) == status

@@ -18,7 +18,8 @@ from selfteach.commands.screen import (
     print_json,
     print_result,
 )
-from selfteach.errors import Interrupted
+from selfteach.errors import Interrupted, SelfteachError
+from selfteach.records import JsonObject
 from selfteach.run import finished
 from selfteach.run.display import replace_control_chars
 from selfteach.run.signals import handle_interrupts
@@ -39,9 +40,18 @@ QUESTION = "Which one counts? [n]ew, [o]ld, [b]oth: "
 
 
 def list_all(*, as_json: bool) -> None:
-    """Print every student below students/ with its lessons."""
-    found = [describe_student(path, read_student(path)) for path in list_students()]
-    lines = [describe_in_line(row) for row in found]
+    """Print every student below students/ with its lessons; a damaged one with its fault."""
+    found: list[JsonObject] = []
+    lines = []
+    for path in list_students():
+        try:
+            row = describe_student(path, read_student(path))
+        except SelfteachError as fault:
+            found.append({"student": str(path), "fault": str(fault)})
+            lines.append(f"damaged: {replace_control_chars(str(fault))}")
+        else:
+            found.append(row)
+            lines.append(replace_control_chars(describe_in_line(row)))
     none = 'no students; teach one: selfteach feedback "Answer in one sentence." --student NAME'
     print_result(found, "\n".join(lines) or none, as_json=as_json)
 

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
-from selfteach.errors import ResourceError, SelfteachError, UsageError
+from selfteach.errors import IntegrityError, ResourceError, SelfteachError, UsageError
 from selfteach.serve.batch_engine import EngineClosed, QueueFull
 from selfteach.serve.read_request import RequestFault
 
@@ -86,7 +86,11 @@ async def read_body(request: Request) -> bytes:
 
 
 def find_status(fault: SelfteachError) -> int:
-    """Return the status of a fault: of the disk, of a student in use, or of the request."""
+    """Return the status of a fault: of the disk, of damaged files, of a student in use, or of the
+    request.
+    """
     if isinstance(fault, ResourceError):
         return 507
+    if isinstance(fault, IntegrityError):
+        return 500
     return 409 if isinstance(fault, UsageError) else 400
