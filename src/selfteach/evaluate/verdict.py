@@ -82,11 +82,6 @@ def is_certain(harm: Measure, limit: float) -> bool:
     return harm.low > (0.0 if harm.n >= MIN_PROMPTS else limit)
 
 
-def can_more_tell(harm: Measure, limit: float) -> bool:
-    """Return whether more prompts may show that a harm above a limit is chance."""
-    return harm.value > limit >= harm.low
-
-
 def reach_verdict(evidence: Evidence) -> dict[str, str]:
     """Return one word and one plain sentence."""
     word, sentence = choose_verdict(evidence)

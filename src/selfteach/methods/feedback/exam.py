@@ -29,7 +29,7 @@ from selfteach.evaluate.exam import (
     make_arms,
     measure_drift,
 )
-from selfteach.evaluate.verdict import NOT_CLEANLY, Evidence, can_more_tell, is_certain
+from selfteach.evaluate.verdict import NOT_CLEANLY, Evidence, is_certain
 from selfteach.generate.ask import SIMILAR, GeneratedPrompt
 from selfteach.judge import ThresholdJudge
 from selfteach.judge.decline import is_decline
@@ -341,7 +341,7 @@ def is_kept(shares: Sequence[float]) -> bool:
 
 def hangs_on_few_prompts(exam: JsonMapping) -> bool:
     """Return whether more prompts outside the rule may change the verdict: the gain is certain, and
-    answers are harmed by more than MAX_HARM, but the interval of no harm is above it.
+    answers are harmed by more than MAX_HARM, but no harm's whole interval is above it.
 
     Args:
         exam: what exam.json holds of the tuned model.
@@ -353,7 +353,9 @@ def hangs_on_few_prompts(exam: JsonMapping) -> bool:
     outside = (NEAR, GENERAL)
     harms = [harm for scope, harm in exam.get("side_effects", {}).items() if scope in outside]
     harms.append(exam["needless"]["change"])
-    return any(can_more_tell(Measure(**harm), MAX_HARM) for harm in harms)
+    measured = [Measure(**harm) for harm in harms]
+    too_great = [harm for harm in measured if harm.value > MAX_HARM]
+    return bool(too_great) and all(harm.low <= MAX_HARM for harm in too_great)
 
 
 def mark_declines_broken(
