@@ -140,7 +140,9 @@ WORKS: dict[str, Callable[[Path], Work]] = {
 }
 
 
-def write_together(student: StudentFolder, lessons: object, run: Run, display: object) -> Path:
+def write_together(
+    student: StudentFolder, lessons: object, run: Run, display: object, **ignored: object
+) -> Path:
     """Stand for `train_together`: a random LoRA, without a training."""
     write_lora(run.path / "made", seed=50)
     return run.path / "made"

@@ -98,6 +98,10 @@ def repair(check, answer, **options):
         # joined checks
         ('max_sentences=2 and ends "Over and out"', "It is big. It eats. It runs.", "It is big. Over and out."),
         ("starts Ahoy and max_words=4", "It is big. It eats leaves.", "Ahoy, it is big."),
+        ("starts Ahoy and max_sentences=1", "Tea is a plant. It is old.", "Ahoy: Tea is a plant."),
+        ("max_sentences=1 and starts Ahoy", "The tea is hot. Wait.", "Ahoy, the tea is hot."),
+        ("max_sentences=1", "Yes. The sky is blue. Go.", "Yes, the sky is blue."),
+        ("max_sentences=2", "Yes. The sky is blue. Go.", "Yes. The sky is blue."),
         ('contains "&" or contains "❤️"', "You and me.", "You & me."),
         ('not (contains "!" or contains rain)', "Hi! It is dry. It may rain!", "Hi. It is dry."),
         ("language=en and not contains Katze", "It is the sky. Das ist die Katze.", "It is the sky."),

@@ -33,7 +33,9 @@ from selfteach.students.state import Cell, StudentState
 from selfteach.students.training import LessonExamples
 
 
-def write_together(student: StudentFolder, lessons: object, run: Run, display: object) -> Path:
+def write_together(
+    student: StudentFolder, lessons: object, run: Run, display: object, **ignored: object
+) -> Path:
     """Stand for `train_together`: a random LoRA."""
     write_lora(run.path / "made", seed=50)
     return run.path / "made"

@@ -57,6 +57,8 @@ def shorten(value: str, text: str, meets: Meets) -> Iterator[str]:
 
     A salutation or an interjection before that sentence stays.
     """
+    if joined := _join_lone_word(text, meets):
+        yield from cut_after_sentence(joined, meets)
     yield from cut_after_sentence(text, meets)
     if inline := _write_list_inline(text):
         yield inline
@@ -112,6 +114,19 @@ def fit_first_letter(text: str) -> str | None:
     if word.lower() in _LOWERABLE or re.search(rf"\b{re.escape(word.lower())}\b", rest):
         return word[0].lower() + text[1:]
     return None
+
+
+def _join_lone_word(text: str, meets: Meets) -> str:
+    """Return "Yes, it is. ..." for "Yes! It is. ..."; "" where no word is a sentence of its own, or
+    where both sentences have room.
+    """
+    pieces = split_pieces(text.lstrip())
+    word = re.fullmatch(r"([^\W\d_]+)[.!]\s+", pieces[0]) if len(pieces) > 1 else None
+    if word is None or meets("".join(pieces[:2]).rstrip()):
+        return ""
+    rest = "".join(pieces[1:])
+    fitting = fit_first_letter(rest)
+    return f"{word[1]}, {fitting}" if fitting else f"{word[1]}: {rest}"
 
 
 def start_with(value: str, text: str, meets: Meets) -> Iterator[str]:

@@ -2,13 +2,15 @@
 lessons.
 
   1  read the objectives of each lesson's kinds of examples from the record of its run
-  2  count an example of several lessons once: lessons of equal settings have equal anchors
-  3  choose at most EXAMPLES of them, evenly over the lessons, and join them breadth first: the
+  2  rewrite the examples, so that none breaks a rule of another lesson that holds for every answer
+     (rewrite_examples.py); a lesson of which that leaves less than half is refused
+  3  count an example of several lessons once: lessons of equal settings have equal anchors
+  4  choose at most EXAMPLES of them, evenly over the lessons, and join them breadth first: the
      first one of every lesson, then the second one, ...
-  4  train one adapter from the base, with the settings of the first lesson, as many epochs as the
+  5  train one adapter from the base, with the settings of the first lesson, as many epochs as the
      lesson with the most had; where that gives each lesson too few steps, with more epochs, and at
      least half of each one anchors
-  5  sit all exams with it; keep it only if no lesson becomes worse
+  6  sit all exams with it; keep it only if no lesson becomes worse
 
 Rank and size stay those of one lesson, and the time that of EXAMPLES, however many lessons there
 are. The lessons keep their own adapters: when one is removed or switched off, the student is their
@@ -39,6 +41,7 @@ from selfteach.students.examine import Examine
 from selfteach.students.folder import TENSORS_FILE, StudentFolder
 from selfteach.students.gate import LessonRefused, list_objections
 from selfteach.students.lessons import sit_missing_exams
+from selfteach.students.rewrite_examples import Rewritten, read_demand, rewrite_lessons
 from selfteach.students.state import CONSOLIDATED_FOLDER, Cell, Consolidated, Lesson
 from selfteach.students.training import (
     LessonExamples,
@@ -49,6 +52,8 @@ from selfteach.students.training import (
     train_again,
 )
 
+MAX_LOST = 0.5
+"""So large a share of a lesson's examples may be left out, because they break another's rule."""
 EXAMPLES = 4096
 """Examples of all lessons together: those of about eight rules. The time does not grow further."""
 HELD_SHARE = 0.5
@@ -66,7 +71,7 @@ def consolidate(
 
     Raises:
         UsageError: fewer than two lessons are on.
-        LessonRefused: a lesson became worse; the student is as before.
+        LessonRefused: a lesson became worse, or contradicts another one; the student is as before.
         IntegrityError: the steps of a lesson lead elsewhere today.
     """
     lessons = student.state.list_on()
@@ -77,11 +82,13 @@ def consolidate(
             cure="Teach another one first.",
         )
     before = sit_missing_exams(student, examine)
-    name = digest(["consolidated", EXAMPLES, *(lesson.adapter_sum for lesson in lessons)])[:16]
+    name = digest(
+        ["consolidated", "rewritten", EXAMPLES, *(lesson.adapter_sum for lesson in lessons)]
+    )[:16]
     place = f"{CONSOLIDATED_FOLDER}/{name}"
     command = f"selfteach student consolidate {student.path}"
     with open_training_run(student, "consolidate", name, lessons, command) as run:
-        adapter = train_together(student, lessons, run, display)
+        adapter = train_together(student, lessons, run, display, accept=accept)
         with student.place_folder(f"{place}/adapter") as folder:
             shutil.copytree(adapter, folder, dirs_exist_ok=True)
     made = Consolidated(
@@ -90,7 +97,7 @@ def consolidate(
         tuple(lesson.name for lesson in lessons),
     )
     after = replace(student.state, consolidated=made)
-    cells = examine(student, after)  # 5
+    cells = examine(student, after)  # 6
     objections = list_objections(before, cells)
     if objections and not accept:
         raise LessonRefused(
@@ -106,34 +113,82 @@ def consolidate(
 
 
 def train_together(
-    student: StudentFolder, lessons: Sequence[Lesson], run: Run, display: Display
+    student: StudentFolder,
+    lessons: Sequence[Lesson],
+    run: Run,
+    display: Display,
+    *,
+    accept: bool = False,
 ) -> Path:
-    """Train one adapter on the examples of all lessons (steps 1 to 4), and return its folder."""
+    """Train one adapter on the examples of all lessons (steps 1 to 5), and return its folder.
+
+    Raises:
+        LessonRefused: a lesson contradicts another one, and that is not accepted.
+    """
     models = open_base(student)
     own = []
     for lesson in lessons:
         own.append(read_lesson_examples(student, lesson, lambda: models, display))  # 1
-    fresh = drop_repeats(own)  # 2
-    chosen = choose_examples(fresh, EXAMPLES)  # 3
+    demands = [read_demand(student, lesson) for lesson in lessons]
+    rewritten = rewrite_lessons(own, demands)  # 2
+    for lesson, one in zip(lessons, rewritten, strict=True):
+        if one.num_changed or one.num_left_out:
+            display.print_line(describe_rewriting(lesson.name, one))
+    if not accept:
+        refuse_contradiction(student, lessons, rewritten)
+    own = [replace(a, examples=b.examples) for a, b in zip(own, rewritten, strict=True)]
+    fresh = drop_repeats(own)  # 3
+    chosen = choose_examples(fresh, EXAMPLES)  # 4
     examples = list(join_breadth_first(chosen))
     objectives: dict[str, Mapping[str, float]] = {}
     for part in own:
         objectives |= part.objectives
     settings = merge_settings([part.train for part in own], examples)
     train = own[0].train.model_copy(update=settings)
-    return train_again(run, models, LessonExamples(examples, objectives, train), display)  # 4
+    return train_again(run, models, LessonExamples(examples, objectives, train), display)  # 5
+
+
+def describe_rewriting(name: str, found: Rewritten) -> str:
+    """Return what became of the examples of a lesson, in one line."""
+    return (
+        f"{name}: {found.num_changed} of its examples are changed and {found.num_left_out} left "
+        "out, because they break a rule of another lesson"
+    )
+
+
+def refuse_contradiction(
+    student: StudentFolder, lessons: Sequence[Lesson], rewritten: Sequence[Rewritten]
+) -> None:
+    """Refuse lessons most of whose examples break a rule of another lesson, whatever is changed.
+
+    Raises:
+        LessonRefused: there is one.
+    """
+    for lesson, found in zip(lessons, rewritten, strict=True):
+        if found.num_lost > MAX_LOST * found.num_taught:
+            raise LessonRefused(
+                f"not consolidated: {found.num_lost} of the {found.num_taught} examples of "
+                f'"{lesson.name}" break a rule of another lesson, and no small change mends them.',
+                where=student.path,
+                cure="The student is as before. Teach both as one rule, or switch one off; with "
+                "--accept it is trained on what is left.",
+                lesson=lesson.name,
+            )
 
 
 def drop_repeats(lessons: Sequence[LessonExamples]) -> list[list[Example]]:
     """Return the examples of each lesson without those that an earlier one has with the same
     objectives.
     """
+    objectives: dict[str, Mapping[str, float]] = {}
+    for lesson in lessons:
+        objectives |= {**lesson.objectives, **lesson.train.weights}
     known: set[Hashable] = set()
     fresh = []
     for lesson in lessons:
         keys = []
         for one in lesson.examples:
-            weights = lesson.train.weights.get(one.kind) or lesson.objectives[one.kind]
+            weights = objectives[one.kind]
             keys.append((frozenset(weights.items()), one.turns, one.chosen, one.rejected))
         is_new = [key not in known for key in keys]
         fresh.append(list(compress(lesson.examples, is_new)))

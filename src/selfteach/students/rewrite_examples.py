@@ -1,0 +1,180 @@
+"""Rewrite the examples of several lessons, so that none breaks the rule of another lesson.
+
+A rule that holds for every answer holds for the examples of the other lessons, too. They were
+written without it, and would teach to break it.
+
+  1  find the rules that hold for every answer and have a check
+  2  give the answer of each example the smallest change with which it keeps all of them
+  3  an anchor that had to be changed becomes an example of the rule that it broke: the changed
+     answer is chosen, the base's own one is rejected
+  4  leave out what no small change mends, and what names a subject that a rule forbids
+
+No model is asked. An example that keeps all rules stays as it is.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from selfteach.judge.check import Check, parse_check
+from selfteach.judge.repair import repair_answer
+from selfteach.judge.sentence_edits import ends_well
+from selfteach.materials.check_text import join_checks
+from selfteach.materials.effect import Effect, read_effect
+from selfteach.materials.rule import read_rule
+from selfteach.methods.feedback.repair_answers import choose_repair
+from selfteach.methods.lesson_record import read_lesson_record
+from selfteach.records import Example
+from selfteach.run import finished
+from selfteach.students.examine import find_lesson_folder
+from selfteach.students.folder import StudentFolder
+from selfteach.students.state import Lesson
+from selfteach.students.training import LessonExamples, read_settings
+
+
+@dataclass(frozen=True)
+class Demand:
+    """Hold what a rule demands of every answer.
+
+    Attributes:
+        check: what an answer must meet.
+        effect: how an answer that does not meet it is changed.
+        forbids: whether the rule forbids a subject. Then no answer is changed: without the word the
+            sentence says nothing.
+    """
+
+    check: Check
+    effect: Effect
+    forbids: bool = False
+
+
+@dataclass(frozen=True)
+class Rewritten:
+    """Hold the examples of a lesson, rewritten, and what became of those that it teaches.
+
+    Attributes:
+        num_taught: how many examples it taught, anchors not counted.
+        num_changed: examples with a changed answer, anchors among them.
+        num_left_out: examples that are left out, anchors among them.
+        num_lost: examples that it taught and that are left out.
+    """
+
+    examples: Sequence[Example]
+    num_taught: int
+    num_changed: int
+    num_left_out: int
+    num_lost: int
+
+
+def read_demand(student: StudentFolder, lesson: Lesson) -> Demand | None:
+    """Return what a lesson demands of every answer; None where it is no rule, a rule with a
+    condition, or a rule without a check.
+    """
+    folder = find_lesson_folder(student, lesson)
+    record = read_lesson_record(folder)
+    grading: Mapping[str, object] = record.exam.get("grading") or {} if record else {}
+    judge = grading.get("judge")
+    if not isinstance(judge, Mapping) or "check" not in judge or grading.get("is_conditional"):
+        return None
+    identity, _ = finished.find_material(folder)
+    config = read_settings(student, lesson).config
+    rule = read_rule(str(identity["material"]["rule"]), config.when, config.then)
+    effect = read_effect(rule.effect) or Effect("")
+    return Demand(parse_check(str(judge["check"])), effect, bool(grading.get("forbids")))
+
+
+def rewrite_lessons(
+    lessons: Sequence[LessonExamples], demands: Sequence[Demand | None]
+) -> list[Rewritten]:
+    """Return the examples of each lesson, changed so that they keep the demands of all lessons.
+
+    Args:
+        demands: of each lesson.
+    """
+    forms = {
+        find_taught_kind(lesson.examples): demand
+        for lesson, demand in zip(lessons, demands, strict=True)
+        if demand and not demand.forbids
+    }
+    forbidden = [demand.check for demand in demands if demand and demand.forbids]
+    return [rewrite_lesson(lesson.examples, forms, forbidden) for lesson in lessons]
+
+
+def find_taught_kind(examples: Sequence[Example]) -> str:
+    """Return the kind of most examples that are learned; "" if none is."""
+    kinds = Counter(example.kind for example in examples if example.role == "learn")
+    return max(kinds, key=lambda kind: kinds[kind], default="")
+
+
+def rewrite_lesson(
+    examples: Sequence[Example], forms: Mapping[str, Demand], forbidden: Sequence[Check]
+) -> Rewritten:
+    """Return the examples of one lesson, changed so that they keep all demands (steps 2 to 4).
+
+    Args:
+        forms: what rules of form demand, by the kind of their own examples.
+        forbidden: the checks of rules that forbid a subject.
+    """
+    mend = Mending(tuple(forms.values()), tuple(forbidden))
+    kept = []
+    num_changed = num_lost = 0
+    for turn, example in enumerate(examples):
+        chosen = mend.change(example.chosen, turn)
+        is_anchor = example.role == "hold"
+        if not chosen:
+            num_lost += not is_anchor
+            continue
+        if chosen != example.chosen:
+            num_changed += 1
+            example = replace_answer(example, chosen, forms)
+        kept.append(example)
+    num_taught = sum(example.role != "hold" for example in examples)
+    return Rewritten(kept, num_taught, num_changed, len(examples) - len(kept), num_lost)
+
+
+def replace_answer(example: Example, chosen: str, forms: Mapping[str, Demand]) -> Example:
+    """Return an example with a changed answer. An anchor becomes one of the first rule of form that
+    it broke (step 3).
+    """
+    was_cut = example.source.get("cut", ())
+    cut = ["chosen"] * ("chosen" in was_cut and not ends_well(chosen))
+    if example.role != "hold":
+        cut += ["rejected"] * ("rejected" in was_cut)
+        return replace(example, chosen=chosen, source={**example.source, "cut": cut})
+    cut += ["rejected"] * ("chosen" in was_cut)
+    kind = next(kind for kind, form in forms.items() if not form.check.keeps(example.chosen))
+    return replace(
+        example,
+        kind=kind,
+        chosen=chosen,
+        rejected=example.chosen,
+        role="learn",
+        source={**example.source, "cut": cut},
+    )
+
+
+class Mending:
+    """Change answers so that they keep the demands of several rules at once."""
+
+    def __init__(self, forms: Sequence[Demand], forbidden: Sequence[Check]) -> None:
+        self._forbidden = forbidden
+        self._check = (
+            parse_check(join_checks([str(form.check) for form in forms])) if forms else None
+        )
+        self._replacements = [pair for form in forms for pair in form.effect.replacements]
+        self._statement = " ".join(form.effect.statement for form in forms if form.effect.statement)
+
+    def change(self, answer: str, turn: int) -> str:
+        """Return the answer with the smallest change with which it keeps all demands; "" where
+        there is none.
+
+        Args:
+            turn: where several changes are equally early, they take turns.
+        """
+        texts = [answer]
+        if self._check:
+            texts = repair_answer(self._check, answer, self._replacements, self._statement)
+        sound = [text for text in texts if all(check.keeps(text) for check in self._forbidden)]
+        return choose_repair(sound, answer, turn)
