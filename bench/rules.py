@@ -8,7 +8,8 @@
 `--rules` names files of bench/rule_files, or other files of that form; the default is all of them.
 `--code` runs the command of another checkout; its adapters are measured by this code, so both
 versions answer the same prompts.
-Each finished run is a line of the file, so the same command goes on where it was stopped. `--keep`
+Each finished run is a line of the file with its commit and processor, so the same command goes on
+where it was stopped, on another machine too: docs/log/rule_runs.jsonl grows like that. `--keep`
 names a folder for the runs themselves; an interrupted run goes on there, too.
 `--table` prints the runs, each figure with its 95 % interval, the medians, and how many rules have
 the same verdict on all seeds; `--compare` prints new minus old, paired by rule and
@@ -20,6 +21,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import platform
 import subprocess
 import sys
 import tempfile
@@ -134,10 +136,25 @@ def run_rules(given: argparse.Namespace) -> None:
         for name in given.rules:
             if (name, seed) in done:
                 continue
-            row = {"rule": name, "seed": seed, **measure_rule(name, seed, given)}
+            row: Row = {"rule": name, "seed": seed, "commit": read_commit(given.code)}
+            row |= {"processor": read_processor(), **measure_rule(name, seed, given)}
             with given.out.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(row) + "\n")
             print(json.dumps(row), flush=True)
+
+
+def read_commit(checkout: Path) -> str:
+    """Return the short name of a checkout's commit; "" where it is none."""
+    command = ["git", "-C", str(checkout), "rev-parse", "--short=8", "HEAD"]
+    return subprocess.run(command, capture_output=True, text=True).stdout.strip()
+
+
+def read_processor() -> str:
+    """Return the name of the processor, as the system tells it."""
+    cpus = Path("/proc/cpuinfo")
+    lines = cpus.read_text("utf-8").splitlines() if cpus.is_file() else []
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, platform.machine())
 
 
 def read_rows(path: Path) -> list[Row]:
@@ -149,21 +166,23 @@ def print_table(path: Path) -> None:
     """Print each run, and the median and the worst value of each figure."""
     rows = read_rows(path)
     names = [*FIGURES, "s"]
-    print("| rule | seed | " + " | ".join(names) + " | verdict |")
-    print("|---" * (len(names) + 3) + "|")
+    print("| rule | seed | commit | " + " | ".join(names) + " | verdict |")
+    print("|---" * (len(names) + 4) + "|")
     for row in sorted(rows, key=lambda row: (row["rule"], row["seed"])):
         cells = [format_figure(row, name) for name in names]
         verdict = "refused" if row["refused"] else row["verdict"]
-        print(f"| {row['rule']} | {row['seed']} | " + " | ".join(cells) + f" | {verdict} |")
+        start = f"| {row['rule']} | {row['seed']} | {row.get('commit', '')} | "
+        print(start + " | ".join(cells) + f" | {verdict} |")
     for name in names:
         values = [row[name] for row in rows if name in row]
         if values:
             print(f"{name}: median {median(values):.4f}, {min(values):.4f} to {max(values):.4f}")
-    words: dict[str, set[str]] = {}
+    words: dict[str, list[str]] = {}
     for row in rows:
-        words.setdefault(row["rule"], set()).add("refused" if row["refused"] else row["verdict"])
-    same = sum(len(own) == 1 for own in words.values())
-    print(f"the same verdict on all seeds: {same} of {len(words)} rules")
+        words.setdefault(row["rule"], []).append("refused" if row["refused"] else row["verdict"])
+    several = [own for own in words.values() if len(own) > 1]
+    same = sum(len(set(own)) == 1 for own in several)
+    print(f"the same verdict on all seeds: {same} of {len(several)} rules with several seeds")
 
 
 def format_figure(row: Row, name: str) -> str:
