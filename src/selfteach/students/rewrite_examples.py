@@ -15,7 +15,7 @@ No model is asked. An example that keeps all rules stays as it is.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from selfteach.judge.check import Check, parse_check
@@ -117,11 +117,11 @@ def rewrite_lesson(
         forms: what rules of form demand, by the kind of their own examples.
         forbidden: the checks of rules that forbid a subject.
     """
-    mend = Mending(tuple(forms.values()), tuple(forbidden))
+    repair = make_repair(list(forms.values()), forbidden)
     kept = []
     num_changed = num_lost = 0
     for turn, example in enumerate(examples):
-        chosen = mend.change(example.chosen, turn)
+        chosen = repair(example.chosen, turn)
         is_anchor = example.role == "hold"
         if not chosen:
             num_lost += not is_anchor
@@ -155,26 +155,17 @@ def replace_answer(example: Example, chosen: str, forms: Mapping[str, Demand]) -
     )
 
 
-class Mending:
-    """Change answers so that they keep the demands of several rules at once."""
+def make_repair(forms: Sequence[Demand], forbidden: Sequence[Check]) -> Callable[[str, int], str]:
+    """Return what gives an answer the smallest change with which it keeps all demands; "" where
+    there is none. Several changes that are equally early take turns.
+    """
+    check = parse_check(join_checks([str(form.check) for form in forms])) if forms else None
+    replacements = [pair for form in forms for pair in form.effect.replacements]
+    statement = " ".join(form.effect.statement for form in forms if form.effect.statement)
 
-    def __init__(self, forms: Sequence[Demand], forbidden: Sequence[Check]) -> None:
-        self._forbidden = forbidden
-        self._check = (
-            parse_check(join_checks([str(form.check) for form in forms])) if forms else None
-        )
-        self._replacements = [pair for form in forms for pair in form.effect.replacements]
-        self._statement = " ".join(form.effect.statement for form in forms if form.effect.statement)
-
-    def change(self, answer: str, turn: int) -> str:
-        """Return the answer with the smallest change with which it keeps all demands; "" where
-        there is none.
-
-        Args:
-            turn: where several changes are equally early, they take turns.
-        """
-        texts = [answer]
-        if self._check:
-            texts = repair_answer(self._check, answer, self._replacements, self._statement)
-        sound = [text for text in texts if all(check.keeps(text) for check in self._forbidden)]
+    def repair(answer: str, turn: int) -> str:
+        texts = repair_answer(check, answer, replacements, statement) if check else [answer]
+        sound = [text for text in texts if all(other.keeps(text) for other in forbidden)]
         return choose_repair(sound, answer, turn)
+
+    return repair
