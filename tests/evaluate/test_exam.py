@@ -16,6 +16,7 @@ from scripted import Scripted
 from selfteach import config
 from selfteach.dedup.overlap import OverlapIndex
 from selfteach.evaluate import exam
+from selfteach.evaluate.drift import compute_drift
 from selfteach.evaluate.exam import Answers, Arm, Exam, ExamState, TunedModel
 from selfteach.evaluate.side_effects import find_side_effects, mark_intact
 from selfteach.evaluate.verdict import Evidence, make_not_examined, reach_verdict
@@ -491,6 +492,34 @@ def test_drift_is_measured_where_nothing_should_change(
     assert seen[0]["base"].questions == ["q0", "q2"]
     assert [len(seen[0][arm].greedy) for arm in ("base", "tuned")] == [2, 2]
     assert feedback.measure_rule_drift(state({"base": "+"}, tuned=None)) == {}
+
+
+def test_answers_that_may_change_count_as_no_drift(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A student has other lessons, and some of them ask for another answer everywhere."""
+    measured: dict[str, Any] = {}
+
+    def compute(base: object, tuned: object, pairs: object, **given: Any) -> Any:
+        measured.update(given, pairs=pairs)
+        return compute_drift(Base(), Base(), [], **{**given, "cut": [], "left_out": []})
+
+    monkeypatch.setattr("selfteach.evaluate.drift.compute_drift", compute)
+    own: Any = SimpleNamespace(
+        model=Base(),
+        display=SilentDisplay(),
+        config=SimpleNamespace(seed=0),
+        may_change=lambda text: len(text) > 3,
+    )
+    tuned: Any = SimpleNamespace(model=Base())
+    arms = {"base": answers("One.", "Two", "No"), "tuned": answers("Two.", "Two", "Yes")}
+    masks = [[True], [False], [True, False]]
+    found = exam.measure_drift(own, tuned, arms, masks)
+    assert [text for _, text in measured["pairs"]] == ["Two", "No"]
+    assert (measured["left_out"], measured["cut"]) == (masks[1:], [False, False])
+    assert (found["num_left_out"], found["identical"].value) == (1, 0.5)
+    own.may_change = lambda text: True
+    assert exam.measure_drift(own, tuned, arms) == {"num_left_out": 3}
+    own.may_change = lambda text: False
+    assert "num_left_out" not in exam.measure_drift(own, tuned, arms)
 
 
 def test_a_model_that_was_taught_nothing_is_taught_in_at_most_one_run_of_twenty(

@@ -13,14 +13,13 @@ from selfteach.judge.check import parse_check
 from selfteach.materials.effect import read_effect
 from selfteach.records import Example, make_prompt
 from selfteach.students.consolidate import refuse_contradiction
+from selfteach.students.demands import Demand, breaks_any, read_demand
 from selfteach.students.folder import open_student
 from selfteach.students.gate import LessonRefused
 from selfteach.students.lessons import begin_state
 from selfteach.students.rewrite_examples import (
-    Demand,
     Rewritten,
     find_taught_kind,
-    read_demand,
     rewrite_lessons,
 )
 from selfteach.students.state import Lesson
@@ -171,6 +170,13 @@ def test_a_demand_is_read_from_the_record_of_a_run(
     if found:
         assert (str(found.check), found.forbids) == ('not contains "cat"', grading["forbids"])
         assert found.effect.replacements == ((("and", "&"),) if "&" in rule else ())
+
+
+def test_what_the_base_answers_against_a_demand_is_to_change() -> None:
+    assert breaks_any([BRIEF, NO_CATS], LONG)
+    assert breaks_any([BRIEF, NO_CATS], "Cats purr.")
+    assert not breaks_any([BRIEF, NO_CATS], "Dogs bark.")
+    assert not breaks_any([], LONG)
 
 
 def test_a_run_without_a_record_demands_nothing(tmp_path: Path) -> None:

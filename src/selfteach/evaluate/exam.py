@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from itertools import compress
 from typing import TYPE_CHECKING, Any, Protocol
 
 from selfteach.evaluate.sanity import measure_sanity_by_arm
@@ -80,6 +81,12 @@ class ExamSession(Protocol):
     model: Any
     base: Recorded
     base_logits: Any
+
+    def may_change(self, answer: str) -> bool:
+        """Return whether something else that was taught asks for another answer than this one of
+        the base.
+        """
+        ...
 
 
 @dataclass(frozen=True)
@@ -398,26 +405,33 @@ def measure_drift(
 ) -> JsonObject:
     """Measure KL(base || tuned) on the base's own answers, and the share of identical answers.
 
+    An answer that the session lets change does not count; if none is left, nothing is measured.
+
     Args:
         answers: to prompts without a system message.
         left_out: for each answer the tokens that do not count.
     """
     from selfteach.evaluate.drift import compute_drift
 
-    base = answers["base"]
-    tuned_answers = answers["tuned"].greedy
-    both = zip(base.questions, base.greedy, strict=True)
-    pairs = [(make_prompt(question), answered.text) for question, answered in both]
+    counts = [not session.may_change(own.text) for own in answers["base"].greedy]
+    if not any(counts):
+        return {"num_left_out": len(counts)}
+    questions = compress(answers["base"].questions, counts)
+    greedy = list(compress(answers["base"].greedy, counts))
+    pairs = [
+        (make_prompt(question), own.text) for question, own in zip(questions, greedy, strict=True)
+    ]
     session.display.start_stage("drift")
     found = compute_drift(
         session.model,
         tuned.model,
         pairs,
-        cut=[answered.finish == "length" for answered in base.greedy],
+        cut=[own.finish == "length" for own in greedy],
         seed=session.config.seed,
-        left_out=left_out,
+        left_out=list(compress(left_out, counts)),
     )
-    same = [x.text == y.text for x, y in zip(base.greedy, tuned_answers, strict=True)]
+    tuned_greedy = compress(answers["tuned"].greedy, counts)
+    same = [own.text == other.text for own, other in zip(greedy, tuned_greedy, strict=True)]
     return {
         "kl_nats": found.kl_nats,
         "kl_p95": found.kl_p95_nats,
@@ -425,7 +439,7 @@ def measure_drift(
         "identical": share(same),
         "base_logp": found.base_token_logp.value,
         "tuned_logp": found.tuned_token_logp.value,
-    }
+    } | ({} if all(counts) else {"num_left_out": counts.count(False)})
 
 
 def measure_general_drift(state: ExamState) -> JsonObject:

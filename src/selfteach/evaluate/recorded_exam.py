@@ -37,6 +37,11 @@ FORMAT = 1
 PromptsByScope = Mapping[str, Sequence[Prompt]]
 
 
+def change_nothing(answer: str) -> bool:
+    """Return False: nothing else was taught."""
+    return False
+
+
 @dataclass(frozen=True)
 class AnswerLimits:
     """Hold the limits of an answer."""
@@ -62,6 +67,7 @@ class Sitting:
         base: the base, with the ledger's memory.
         base_logits: logits of the base when it was loaded.
         open_teacher: opens the teacher of the run, for grading that asks it.
+        may_change: see `ExamSession`; the other lessons of a student may ask for another answer.
     """
 
     config: SittingSettings
@@ -70,6 +76,7 @@ class Sitting:
     base: Recorded
     base_logits: Any
     open_teacher: Callable[[], Recorded]
+    may_change: Callable[[str], bool] = field(default=change_nothing)
 
 
 @dataclass(frozen=True)

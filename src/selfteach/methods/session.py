@@ -89,6 +89,10 @@ class Session:
         """Return the topic that a rule forbids, or ""."""
         return self.subject.topic if self.subject.forbidden else ""
 
+    def may_change(self, answer: str) -> bool:
+        """Return False: a run teaches one thing, and its exam knows what that changes."""
+        return False
+
     def before_training(self) -> None:
         """Release memory, and freeze the losses of a teacher.
 

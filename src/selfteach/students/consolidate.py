@@ -37,11 +37,12 @@ from selfteach.records import Example, digest
 from selfteach.run.display import Display
 from selfteach.run.run_folder import Run
 from selfteach.select.evenly import choose_evenly, share_out
+from selfteach.students.demands import read_demand
 from selfteach.students.examine import Examine
 from selfteach.students.folder import TENSORS_FILE, StudentFolder
 from selfteach.students.gate import LessonRefused, list_objections
 from selfteach.students.lessons import sit_missing_exams
-from selfteach.students.rewrite_examples import Rewritten, read_demand, rewrite_lessons
+from selfteach.students.rewrite_examples import Rewritten, rewrite_lessons
 from selfteach.students.state import CONSOLIDATED_FOLDER, Cell, Consolidated, Lesson
 from selfteach.students.training import (
     LessonExamples,

@@ -2,7 +2,8 @@
 
   1  open the base, and the base with the student's adapter
   2  for each lesson: read its exam from the record of its run (lesson.json)
-  3  let the student answer it: the same questions, prompts, judge and limits
+  3  let the student answer it: the same questions, prompts, judge and limits; the drift leaves out
+     what the base answers against a rule that holds for every answer
   4  compare each score with that of the lesson alone
 
 The answers are recorded in exams/, so an exam that was stopped goes on, and the same student is
@@ -15,9 +16,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-from selfteach.config.methods import find_settings
 from selfteach.errors import (
     EndpointError,
     Interrupted,
@@ -30,12 +29,18 @@ from selfteach.evaluate.exam import PROBE_PAIRS
 from selfteach.models.hf import HfModel
 from selfteach.run import finished
 from selfteach.run.display import Display
+from selfteach.students.demands import Demand, breaks_any, list_demands
 from selfteach.students.exam_models import DelayedSampler, ExamSource, OpenModels
-from selfteach.students.folder import EXAMS_FOLDER, StudentFolder
+from selfteach.students.folder import (
+    EXAMS_FOLDER,
+    StudentFolder,
+    find_lesson_folder,
+    read_settings,
+)
 from selfteach.students.gate import compare_exams, read_exam_scores
 from selfteach.students.material import read_sources
 from selfteach.students.sit_again import sit_exam_again
-from selfteach.students.state import LESSONS_FOLDER, Cell, Lesson, StudentState
+from selfteach.students.state import Cell, Lesson, StudentState
 
 ENGINE_FOLDER = ".engine.new"
 NOT_OF_A_LESSON = (EndpointError, Interrupted, ResourceError, TooManyFailures)
@@ -85,8 +90,9 @@ def examine(student: StudentFolder, state: StudentState, *, display: Display) ->
         models = open_models(student, state, lessons, adapter)  # 1
         try:
             cells = {}
+            demands = list_demands(student, lessons)
             for lesson in lessons:
-                cells[lesson.name] = examine_lesson(student, lesson, models, display)
+                cells[lesson.name] = examine_lesson(student, lesson, models, display, demands)
         finally:
             models.base_sampler.release_memory()
             models.tuned_sampler.release_memory()
@@ -98,11 +104,6 @@ def read_alone_cell(student: StudentFolder, lesson: Lesson) -> Cell:
     """Return the cell of a lesson from the exam of its own run."""
     alone = read_exam_scores(lesson.kind, finished.read_exam(find_lesson_folder(student, lesson)))
     return compare_exams(alone, alone)
-
-
-def find_lesson_folder(student: StudentFolder, lesson: Lesson) -> Path:
-    """Return the folder of a lesson."""
-    return student.path / LESSONS_FOLDER / lesson.name
 
 
 def load_base(state: StudentState) -> HfModel:
@@ -122,7 +123,7 @@ def open_models(
     """Load the base and the student; engines open at the first request (step 1)."""
     base = load_base(state)
     tuned = base.with_adapter(adapter)
-    engine = _read_config(student, lessons[0]).engine
+    engine = read_settings(student, lessons[0]).config.engine
     folder = student.path / ENGINE_FOLDER
     return OpenModels(
         base,
@@ -135,20 +136,25 @@ def open_models(
 
 
 def examine_lesson(
-    student: StudentFolder, lesson: Lesson, models: OpenModels, display: Display
+    student: StudentFolder,
+    lesson: Lesson,
+    models: OpenModels,
+    display: Display,
+    demands: Sequence[Demand] = (),
 ) -> Cell:
-    """Sit the exam of one lesson (steps 2 to 4). A lesson whose exam cannot be sat says why."""
+    """Sit the exam of one lesson (steps 2 to 4). A lesson whose exam cannot be sat says why.
+
+    Args:
+        demands: what the rules of all lessons demand of every answer. What the base answers
+            otherwise is to change, so it counts as no drift.
+    """
     display.print_line(f"exam of {lesson.name}")
+    source = name_lesson_source(student, lesson)
     try:
-        alone, now = sit_exam_again(name_lesson_source(student, lesson), models, display)
+        alone, now = sit_exam_again(source, models, display, partial(breaks_any, demands))
     except NOT_OF_A_LESSON:
         raise
     except (SelfteachError, OSError) as fault:
         return Cell("not examined", reason=str(fault))
     before = read_exam_scores(lesson.kind, alone)
     return compare_exams(before, read_exam_scores(lesson.kind, now))  # 4
-
-
-def _read_config(student: StudentFolder, lesson: Lesson) -> Any:
-    folder = find_lesson_folder(student, lesson)
-    return finished.resolve_settings(folder, find_settings(lesson.kind)).config

@@ -26,11 +26,14 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+from selfteach.config import ResolvedConfig
+from selfteach.config.methods import find_settings
 from selfteach.disk import convert_disk_errors
 from selfteach.errors import IntegrityError, UsageError
 from selfteach.files import hash_file, read_own_json, write_text
 from selfteach.models.fetch_default_model import EMBEDDED
 from selfteach.records import JsonMapping, JsonObject
+from selfteach.run import finished
 from selfteach.run.finished import ADAPTER_FOLDER, REPORT_FILE
 from selfteach.run.ledger import Ledger
 from selfteach.run.lock import LOCK_FILE, RunLock, find_lock_owner
@@ -42,6 +45,7 @@ from selfteach.students.state import (
     BESIDE_FOLDER,
     CONSOLIDATED_FOLDER,
     LESSONS_FOLDER,
+    Lesson,
     Part,
     StudentState,
 )
@@ -287,6 +291,18 @@ class StudentFolder:
             EXPORTS: sums,
         }
         write_manifest(self.path / MANIFEST_FILE, facts)
+
+
+def find_lesson_folder(student: StudentFolder, lesson: Lesson) -> Path:
+    """Return the folder of a lesson."""
+    return student.path / LESSONS_FOLDER / lesson.name
+
+
+def read_settings(student: StudentFolder, lesson: Lesson) -> ResolvedConfig:
+    """Return the settings of the run of a lesson."""
+    return finished.resolve_settings(
+        find_lesson_folder(student, lesson), find_settings(lesson.kind)
+    )
 
 
 def find_part(student: Path, part: Part) -> Path:

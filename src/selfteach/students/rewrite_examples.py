@@ -22,32 +22,10 @@ from selfteach.judge.check import Check, parse_check
 from selfteach.judge.repair import repair_answer
 from selfteach.judge.sentence_edits import ends_well
 from selfteach.materials.check_text import join_checks
-from selfteach.materials.effect import Effect, read_effect
-from selfteach.materials.rule import read_rule
 from selfteach.methods.feedback.repair_answers import choose_repair
-from selfteach.methods.lesson_record import read_lesson_record
 from selfteach.records import Example
-from selfteach.run import finished
-from selfteach.students.examine import find_lesson_folder
-from selfteach.students.folder import StudentFolder
-from selfteach.students.state import Lesson
-from selfteach.students.training import LessonExamples, read_settings
-
-
-@dataclass(frozen=True)
-class Demand:
-    """Hold what a rule demands of every answer.
-
-    Attributes:
-        check: what an answer must meet.
-        effect: how an answer that does not meet it is changed.
-        forbids: whether the rule forbids a subject. Then no answer is changed: without the word the
-            sentence says nothing.
-    """
-
-    check: Check
-    effect: Effect
-    forbids: bool = False
+from selfteach.students.demands import Demand
+from selfteach.students.training import LessonExamples
 
 
 @dataclass(frozen=True)
@@ -66,23 +44,6 @@ class Rewritten:
     num_changed: int
     num_left_out: int
     num_lost: int
-
-
-def read_demand(student: StudentFolder, lesson: Lesson) -> Demand | None:
-    """Return what a lesson demands of every answer; None where it is no rule, a rule with a
-    condition, or a rule without a check.
-    """
-    folder = find_lesson_folder(student, lesson)
-    record = read_lesson_record(folder)
-    grading: Mapping[str, object] = record.exam.get("grading") or {} if record else {}
-    judge = grading.get("judge")
-    if not isinstance(judge, Mapping) or "check" not in judge or grading.get("is_conditional"):
-        return None
-    identity, _ = finished.find_material(folder)
-    config = read_settings(student, lesson).config
-    rule = read_rule(str(identity["material"]["rule"]), config.when, config.then)
-    effect = read_effect(rule.effect) or Effect("")
-    return Demand(parse_check(str(judge["check"])), effect, bool(grading.get("forbids")))
 
 
 def rewrite_lessons(

@@ -5,13 +5,18 @@ The answers of the run are copied from its ledger, so only the new model is aske
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from functools import cache, partial
 
 from selfteach.errors import DataError, IntegrityError
 from selfteach.evaluate.exam import Exam, TunedModel
-from selfteach.evaluate.recorded_exam import Sitting, read_exam, read_settings
+from selfteach.evaluate.recorded_exam import (
+    Sitting,
+    change_nothing,
+    read_exam,
+    read_settings,
+)
 from selfteach.files import make_folder
 from selfteach.methods.lesson_record import DAMAGED_CURE, LessonRecord, read_lesson_record
 from selfteach.methods.session import cut_long_answer, open_teacher
@@ -35,11 +40,17 @@ ANSWERS_FILE = "answers.db"
 
 
 def sit_exam_again(
-    source: ExamSource, models: OpenModels, display: Display
+    source: ExamSource,
+    models: OpenModels,
+    display: Display,
+    may_change: Callable[[str], bool] = change_nothing,
 ) -> tuple[JsonObject, JsonObject]:
     """Return the exam of a run, and the same exam sat with other answers.
 
     Both are graded by this version, with the judge of the run.
+
+    Args:
+        may_change: which answers of the base the other models may change; they count as no drift.
 
     Raises:
         SelfteachError: the exam cannot be sat again.
@@ -47,7 +58,7 @@ def sit_exam_again(
     with ExitStack() as stack:
         if record := read_lesson_record(source.folder):
             ledger = stack.enter_context(open_answers(source))
-            sitting = open_sitting(source, record, models, ledger, display)
+            sitting = open_sitting(source, record, models, ledger, display, may_change)
             exam = read_recorded_exam(source, record, sitting)
             alone = grade_own_answers(source, record, exam, sitting)
             now = exam.run(sitting, make_tuned(models, ledger))
@@ -93,6 +104,7 @@ def open_sitting(
     models: OpenModels,
     ledger: Ledger,
     display: Display,
+    may_change: Callable[[str], bool] = change_nothing,
 ) -> Sitting:
     """Return what the exam of a lesson needs, with the settings of its run.
 
@@ -122,6 +134,7 @@ def open_sitting(
         Recorded(ledger, models.base_sampler, models.base),
         models.base_logits,
         open_own_teacher,
+        may_change,
     )
 
 

@@ -10,8 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
 
-from selfteach.config import ResolvedConfig, TrainConfig
-from selfteach.config.methods import find_settings
+from selfteach.config import TrainConfig
 from selfteach.errors import IntegrityError
 from selfteach.evaluate.drift import compute_probe_logits
 from selfteach.evaluate.exam import PROBE_PAIRS
@@ -22,17 +21,20 @@ from selfteach.methods.runner import run_training
 from selfteach.methods.session import Session
 from selfteach.models.recorded import Recorded
 from selfteach.records import Example, ObjectiveWeights
-from selfteach.run import finished
 from selfteach.run.display import Display
 from selfteach.run.run_folder import Run, open_run
 from selfteach.students.exam_models import DelayedSampler, OpenModels
 from selfteach.students.examine import (
     ENGINE_FOLDER,
-    find_lesson_folder,
     load_base,
     name_lesson_source,
 )
-from selfteach.students.folder import TRAINING_RUNS, StudentFolder
+from selfteach.students.folder import (
+    TRAINING_RUNS,
+    StudentFolder,
+    find_lesson_folder,
+    read_settings,
+)
 from selfteach.students.replay import open_exam_run, prepare_again
 from selfteach.students.state import Lesson
 
@@ -140,13 +142,6 @@ def read_training(
     with open_exam_run(source) as run:
         session, plan = prepare_again(source, base(), run, display)
         return plan.objectives, session.config.train
-
-
-def read_settings(student: StudentFolder, lesson: Lesson) -> ResolvedConfig:
-    """Return the settings of the run of a lesson."""
-    return finished.resolve_settings(
-        find_lesson_folder(student, lesson), find_settings(lesson.kind)
-    )
 
 
 def join_breadth_first(lessons: Sequence[Sequence[Example]]) -> Iterator[Example]:
