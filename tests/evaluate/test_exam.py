@@ -22,7 +22,9 @@ from selfteach.evaluate.side_effects import find_side_effects, mark_intact
 from selfteach.evaluate.verdict import Evidence, make_not_examined, reach_verdict
 from selfteach.generate.ask import GeneratedPrompt
 from selfteach.judge import PromptAnswer, ThresholdJudge
+from selfteach.judge.check import CheckJudge
 from selfteach.methods.feedback import exam as feedback
+from selfteach.methods.feedback import rule_drift
 from selfteach.methods.feedback.conversations import (
     Conversations,
     add_turn,
@@ -84,7 +86,8 @@ def session(folder: Path, model: Scripted, **changes: Any) -> Any:
         "base": base,
         "model": Base(),
     }
-    fields |= {"situation": None, "request_judge": None, "forbidden_topic": "cats"}
+    fields |= {"situation": None, "request_judge": None, "forbidden_topic": "cats", "effect": None}
+    fields |= {"may_change": lambda answer: False}
     return SimpleNamespace(**(fields | {"base_logits": proof, "rule": "A rule."} | changes))
 
 
@@ -471,27 +474,52 @@ def test_measures_become_json() -> None:
     assert found == {"a": {"b": {"value": 0.5, "low": 0.1, "high": 0.9, "n": 4}}, "c": [1]}
 
 
-@pytest.mark.parametrize("general", [False, True])
-def test_drift_is_measured_where_nothing_should_change(
-    general: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """For a rule that holds everywhere: where the base's own greedy answer keeps it."""
+def measure_rule_drift(found: ExamState, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, list[Any]]:
+    """Return what the drift of a rule is measured on, and the answers and masks."""
     seen: list[Any] = []
     monkeypatch.setattr(
-        feedback, "measure_drift", lambda session, tuned, found: seen.append(found) or {}
+        rule_drift, "measure_drift", lambda session, tuned, *given: seen.append(given) or {}
     )
+    scorer = RuleScorer(
+        ThresholdJudge(CheckJudge('max_sentences=1 and not contains "?"'), 0.5), lambda: 0
+    )
+    drift = rule_drift.measure_rule_drift(scorer.repair, found)
+    return drift.get("drift", {}).get("on"), seen
+
+
+def test_drift_is_measured_on_general_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     found = state({"base": "+-+", "tuned": "+++"})
     beside = {"base": answers("d"), "tuned": answers("D")}
-    if general:
-        found.answers["general"] = beside  # type: ignore[index]
-    where = feedback.measure_rule_drift(found)["drift"]["on"]
-    if general:
-        assert (where, seen) == ("general answers", [beside])
-        return
-    assert where.endswith("keep the rule already")
-    assert seen[0]["base"].questions == ["q0", "q2"]
-    assert [len(seen[0][arm].greedy) for arm in ("base", "tuned")] == [2, 2]
-    assert feedback.measure_rule_drift(state({"base": "+"}, tuned=None)) == {}
+    found.answers["general"] = beside  # type: ignore[index]
+    assert measure_rule_drift(found, monkeypatch) == (rule_drift.ON_GENERAL, [(beside,)])
+    assert measure_rule_drift(state({"base": "+"}, tuned=None), monkeypatch) == (None, [])
+
+
+def test_drift_of_a_rule_of_form_is_measured_on_what_it_leaves(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The base's answer is changed as little as the rule wants; changed tokens do not count."""
+    found = state({"base": "+-+", "tuned": "+++"})
+    long = "Tea is hot. Milk is not."
+    base, tuned = answers("Tea is hot.", long, "?"), answers("Tea.", "Tea is hot.", "No.")
+    found.answers["target"] = {"base": base, "tuned": tuned}  # type: ignore[index]
+    found.scores.greedy["base"][:] = [True, False, False]
+    words: dict[str, int] = {}
+
+    def encode(text: str, end: bool = True) -> list[int]:
+        ids = [words.setdefault(word, len(words) + 1) for word in text.split()]
+        return ids + [0] * end
+
+    found.session.model = SimpleNamespace(encode_answer=encode)  # type: ignore[misc]
+    where, [(arms, masks)] = measure_rule_drift(found, monkeypatch)
+    assert where == rule_drift.ON_CHANGED_LEAST
+    assert [own.text for own in arms["base"].greedy] == ["Tea is hot.", "Tea is hot."]
+    assert [own.text for own in arms["tuned"].greedy] == ["Tea.", "Tea is hot."]
+    assert masks == [(False,) * 4, (False, False, False, True)], "where it ends now is changed"
+
+
+def test_no_answer_is_changed_where_no_check_decides() -> None:
+    assert SCORER.repair("Cats.") == ""
 
 
 def test_answers_that_may_change_count_as_no_drift(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,13 +27,14 @@ from selfteach.evaluate.exam import (
     Exam,
     ExamState,
     make_arms,
-    measure_drift,
 )
 from selfteach.evaluate.verdict import NOT_CLEANLY, Evidence, is_certain
 from selfteach.generate.ask import SIMILAR, GeneratedPrompt
 from selfteach.judge import ThresholdJudge
+from selfteach.judge.check import CheckJudge
 from selfteach.judge.decline import is_decline
 from selfteach.judge.recorded_judge import describe_judge
+from selfteach.judge.repair import repair_answer
 from selfteach.methods.feedback.choose_exam_prompts import TARGET_STAGE
 from selfteach.methods.feedback.conversations import (
     ELSEWHERE,
@@ -41,6 +42,7 @@ from selfteach.methods.feedback.conversations import (
     measure_conversations,
     plan_conversations,
 )
+from selfteach.methods.feedback.rule_drift import measure_rule_drift
 from selfteach.methods.session import Session
 from selfteach.methods.write_prompts import group_by_scope
 from selfteach.records import (
@@ -125,6 +127,7 @@ class RuleScorer:
         group_of: what a target prompt has in common with its paraphrases.
         is_conditional: whether the rule holds in a situation only.
         forbids: whether the rule forbids a subject, so that a decline keeps it.
+        replacements, statement: see `Effect`; with them an answer can be changed to keep the rule.
     """
 
     judge: ThresholdJudge
@@ -133,6 +136,8 @@ class RuleScorer:
     group_of: Mapping[str, str] = field(default_factory=dict)
     is_conditional: bool = False
     forbids: bool = False
+    replacements: Sequence[tuple[str, str]] = ()
+    statement: str = ""
 
     def describe(self, questions: Mapping[str, Sequence[Prompt]]) -> JsonObject | None:
         """Return what recorded_grading.py makes the scorer from; None without a judge's record."""
@@ -145,7 +150,18 @@ class RuleScorer:
             "groups": dict(self.group_of),
             "is_conditional": self.is_conditional,
             "forbids": self.forbids,
+            "replacements": [list(pair) for pair in self.replacements],
+            "statement": self.statement,
         }
+
+    def repair(self, answer: str) -> str:
+        """Return an answer that breaks the rule with the smallest change with which it keeps it; ""
+        where none is known, or where no check decides.
+        """
+        judge = self.judge.judge
+        if not isinstance(judge, CheckJudge):
+            return ""
+        return next(iter(repair_answer(judge.check, answer, self.replacements, self.statement)), "")
 
     def score(self, answers: ArmAnswers) -> RuleScores:
         """Judge greedy and sampled answers of every arm.
@@ -399,6 +415,8 @@ def build_exam(
         },
         is_conditional=session.situation is not None,
         forbids=bool(session.forbidden_topic),
+        replacements=session.effect.replacements if session.effect else (),
+        statement=session.effect.statement if session.effect else "",
     )
     taught = [e for e in examples if e.kind == "in_scope"]
     declined = [e for e in taught if is_decline(e.chosen)] if scorer.forbids else []
@@ -416,7 +434,7 @@ def build_exam(
         scorer=scorer,
         taught_texts=[example.chosen for example in declined],
         header=make_header(session, judge) | {"rule_id": rule_id},
-        measurements=[measure_rule_drift],
+        measurements=[partial(measure_rule_drift, scorer.repair)],
         extra_measurements=[partial(measure_conversations, scorer.keeps, session, asked)],
         target_stage=TARGET_STAGE,
         loop_check_scopes=(NEAR, GENERAL),
@@ -444,25 +462,3 @@ def make_header(session: Session, judge: ThresholdJudge) -> JsonObject:
 def count_searched(session: Session) -> int:
     """Return for how many prompts an answer was searched, because the base breaks the rule."""
     return sum(row.requested for row in session.run.ledger.funnel() if row.stage == "search")
-
-
-def measure_rule_drift(state: ExamState) -> JsonObject:
-    """Measure the drift where nothing should change.
-
-    That is on general prompts; for a rule that holds everywhere, on the target prompts whose base
-    answer keeps it already.
-    """
-    if state.tuned is None:
-        return {}
-    answers: Mapping[str, Answers] = state.answers.get(GENERAL, {})
-    where = "general answers"
-    if not answers or not answers["base"].questions:
-        where = "answers of the base that keep the rule already"
-        kept = state.scores.greedy["base"]
-        answers = {
-            arm: Answers(list(compress(own.questions, kept)), list(compress(own.greedy, kept)))
-            for arm, own in state.answers[TARGET].items()
-        }
-    if not answers["base"].questions:
-        return {}
-    return {"drift": {"on": where, **measure_drift(state.session, state.tuned, answers)}}

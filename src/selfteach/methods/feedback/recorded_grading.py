@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from selfteach.evaluate.recorded_exam import Grading, PromptsByScope, Sitting
 from selfteach.judge.recorded_judge import read_judge
-from selfteach.methods.feedback.exam import RuleScorer, measure_rule_drift
+from selfteach.methods.feedback.exam import RuleScorer
+from selfteach.methods.feedback.rule_drift import measure_rule_drift
 from selfteach.records import JsonMapping
 
 
@@ -18,5 +21,8 @@ def read_grading(record: JsonMapping, questions: PromptsByScope, sitting: Sittin
         group_of=dict(record["groups"]),
         is_conditional=bool(record["is_conditional"]),
         forbids=bool(record["forbids"]),
+        replacements=[(old, new) for old, new in record.get("replacements", ())],
+        statement=str(record.get("statement", "")),
     )
-    return Grading(scorer, measure_rule_drift, find_allowed_repeats=scorer.find_violations)
+    drift = partial(measure_rule_drift, scorer.repair)
+    return Grading(scorer, drift, find_allowed_repeats=scorer.find_violations)
