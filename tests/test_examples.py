@@ -86,10 +86,9 @@ def test_corrections_asks_the_house_style(talker: Path, tmp_path: Path) -> None:
     """This model says "fox-" and no word of the house style: nothing is to be learned, and it says
     so.
     """
-    assert (
-        script("house_style").apply_style("My favorite color is gray!")
-        == "My favourite colour is grey."
-    )
+    style = script("house_style").apply_style
+    assert style("My favorite color is gray!") == "My favourite colour is grey."
+    assert style("It's Tom's, and I can't see why.") == "It is Tom's and I cannot see why."
     prompts = tmp_path / "prompts.txt"
     prompts.write_text(
         "".join(

@@ -6,9 +6,15 @@ from types import SimpleNamespace
 from typing import Any
 
 from selfteach.generate.correct import Correctable, Revision
-from selfteach.methods.corrections.make_examples import FROM_FILE, make_examples, why_not_learnable
+from selfteach.methods.corrections.make_examples import (
+    FROM_FILE,
+    CorrectionExamples,
+    make_examples,
+    why_not_learnable,
+)
+from selfteach.methods.corrections.method import describe_corrected
 from selfteach.methods.runner import report_overlong
-from selfteach.records import Message, make_prompt
+from selfteach.records import Example, Message, make_prompt
 
 TEA = make_prompt("What is tea?")
 LONG = "Tea is a drink. It is made of leaves and hot water, which many people like."
@@ -101,3 +107,14 @@ def test_rows_that_are_too_long_for_the_training_are_counted_and_reported() -> N
     report_overlong(session, SimpleNamespace(overlong={"drop": 3}), "train")  # type: ignore[arg-type]
     assert events == [("overlong", {"stage": "train", "max_tokens": 512, "drop": 3})]
     assert lines == ["rows longer than train.max_tokens = 512: drop 3"]
+
+
+def test_few_corrected_answers_are_warned_of_before_the_training() -> None:
+    def describe(corrected: int, kept: int) -> str:
+        kinds = ["correction"] * corrected + ["kept"] * kept
+        rows = [Example(str(i), kind, make_prompt("?"), "Yes.") for i, kind in enumerate(kinds)]
+        return describe_corrected(CorrectionExamples(rows))
+
+    assert describe(2, 8) == "2 of 10 training answers are corrected"
+    assert describe(1, 9).startswith("1 of 10 training answers are corrected; little can be")
+    assert describe(0, 0) == "0 of 0 training answers are corrected"

@@ -83,6 +83,10 @@ OBJECTIVE_WEIGHTS = {
 }
 WEIGHTS_BESIDE_CRITICISM = OBJECTIVE_WEIGHTS | {"general": {"anchor": 16.0}}
 """A criticism about length changes where answers stop, and other answers soon stop early too."""
+FEW_CORRECTED = 0.2
+"""A smaller share of corrected answers is warned of. Where a teacher corrected one in ten, nothing
+was learned (docs/log/2026-11-students.md).
+"""
 SHOWN_METRICS = (
     "distance",
     "corrected",
@@ -119,10 +123,20 @@ def prepare(session: Session, material: Corrections) -> TrainingPlan:
         batches = collect_answers(session, session.base, parts, teacher)  # 5
         examples = make_examples_from_file(session, rows, parts)  # 6
         examples += make_examples_from_answers(session, batches)  # 6
+        session.display.print_line(describe_corrected(examples))
     with run.time_stage("anchors"):
         anchors = make_correction_anchors(session, parts, teacher, examples)  # 7
     header = describe(session, material)
     return Rounds(session, parts, rows, teacher, examples, anchors, header).plan()  # 8, 9, 10
+
+
+def describe_corrected(examples: CorrectionExamples) -> str:
+    """Return how many training answers are corrected, in one line, before anything is trained."""
+    corrected, count = len(examples.worked()), len(examples.examples)
+    line = f"{corrected} of {count} training answers are corrected"
+    if corrected < FEW_CORRECTED * count:
+        line += "; little can be learned from so few: bring prompts on which more is to correct"
+    return line
 
 
 def accept_material(session: Session, material: Corrections) -> Corrections:
