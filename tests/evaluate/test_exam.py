@@ -340,9 +340,14 @@ def gain(low: float, high: float) -> Measure:
             "Not learned: S, and N.",
         ),
         (
-            {"gain": gain(0, 0.5)},
+            {"gain": gain(0, 0.19)},
             "not learned",
             "Not learned: C, which is no more than chance explains.",
+        ),
+        (
+            {"gain": gain(-0.1, 0.5)},
+            "not enough prompts",
+            "Not enough prompts to tell: C, on 10 prompts.",
         ),
         (
             {"gain": Measure(1.0, 0.0, 1.0, 2)},

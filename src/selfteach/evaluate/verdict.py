@@ -34,6 +34,8 @@ MIN_PROMPTS = 60
 """Prompts from which on the middle of an interval above 0 decides that something is harmed."""
 MIN_GAIN_PROMPTS = 10
 """Prompts from which on a gain that chance explains is none; with fewer nothing can be told."""
+LARGE_GAIN = 0.1
+"""A gain from which on it is no sign of nothing learned that chance explains it: too few prompts."""
 NO_MORE_THAN_CHANCE = "no more than chance explains"
 NOT_CLEANLY = "Not learned cleanly"
 """How the sentence begins where other answers are degraded; the word is "not learned"."""
@@ -82,6 +84,12 @@ def is_certain(harm: Measure, limit: float) -> bool:
     return harm.low > (0.0 if harm.n >= MIN_PROMPTS else limit)
 
 
+def is_open_gain(gain: Measure) -> bool:
+    """Return whether chance explains a gain, but the prompts are too few to call it none."""
+    is_telling = gain.n >= MIN_GAIN_PROMPTS and gain.value < LARGE_GAIN
+    return gain.low <= 0 < gain.value and not is_telling
+
+
 def reach_verdict(evidence: Evidence) -> dict[str, str]:
     """Return one word and one plain sentence."""
     word, sentence = choose_verdict(evidence)
@@ -103,7 +111,7 @@ def choose_verdict(evidence: Evidence) -> tuple[Word, str]:
         if evidence.could_not_train:
             return "not learned", f"Not learned: {because}"
         return "nothing to learn", f"Nothing to learn: {because}"
-    if evidence.gain.low <= 0 < evidence.gain.value and evidence.gain.n < MIN_GAIN_PROMPTS:
+    if is_open_gain(evidence.gain):
         return "not enough prompts", (
             f"Not enough prompts to tell: {change}, on {evidence.gain.n} prompts."
         )
