@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import gc
 import http.client
 import json
@@ -86,6 +87,7 @@ def client(address: str) -> openai.OpenAI:
     return openai.OpenAI(base_url=f"http://{address}/v1", api_key="none", max_retries=0)
 
 
+@functools.cache
 def answer_alone(tiny: Path, adapter: Path | None) -> list[str]:
     """The greedy answers of one model alone, in batches of its own."""
     hf = HfModel.load(tiny, adapter=adapter, dtype="float32", device="cpu")
