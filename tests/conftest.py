@@ -85,6 +85,7 @@ TOGETHER = {
     "learned": (
         "bench/test_passages.py",
         "commands/test_forget_source.py",
+        "export/test_export_exam.py",
         "faults/test_33_poisoned_sources.py",
         "methods/test_documents_pipeline.py",
         "students/test_student_exams.py",

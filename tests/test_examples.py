@@ -193,7 +193,10 @@ def test_the_files_of_a_run_are_those_of_the_documentation(tuned_run: Path) -> N
     assert [key for key in row if f"`{key}`" not in page] == []
 
 
-@pytest.mark.parametrize("number", [0, 1], ids=["datasets", "peft"])
+@pytest.mark.parametrize(
+    "number",
+    [pytest.param(0, id="datasets", marks=pytest.mark.slow), pytest.param(1, id="peft")],
+)
 def test_the_snippets_of_formats_run(
     number: int, tuned_run: Path, talker: Path, tmp_path: Path
 ) -> None:

@@ -77,16 +77,32 @@ def weights(trained: TrainingResult) -> bytes:
 # row 23
 
 
-@pytest.fixture(scope="module", params=["no pad", "no template"])
+@pytest.fixture(scope="module")
 def odd(
     request: pytest.FixtureRequest, make_tiny: Any, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
-    """A model whose tokenizer pads with the end of a turn, or has no chat template."""
+    """A model whose tokenizer pads with the end of a turn, or has no chat template, which is
+    nothing to most adapters.
+    """
     more = {"pad": False} if request.param == "no pad" else {"chat_template": None}
     return make_tiny(tmp_path_factory.mktemp("odd"), **more)
 
 
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize(
+    ("odd", "name"),
+    [
+        *(("no pad", name) for name in EVERY),
+        *(
+            pytest.param(
+                "no template",
+                name,
+                marks=[pytest.mark.slow] * (name not in ("lora", "prompt")),
+            )
+            for name in EVERY
+        ),
+    ],
+    indirect=["odd"],
+)
 def test_23_an_odd_tokenizer_answers_alike_alone_and_in_a_batch(
     name: str, odd: Path, tmp_path: Path
 ) -> None:

@@ -91,18 +91,41 @@ def sets(items: tuple[str, ...]) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def run(talker: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def second_turns() -> Iterator[list[object]]:
+    """Receive a mark for each time that an exam measures second turns."""
+    measure = feedback_exam.measure_conversations
+    marks: list[object] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            feedback_exam,
+            "measure_conversations",
+            lambda *given: marks.append(given) or measure(*given),
+        )
+        yield marks
+
+
+@pytest.fixture
+def no_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw nothing: a picture takes a third of a small comparison."""
+    monkeypatch.setattr(comparing, "draw_figure", lambda found: "<svg/>")
+
+
+@pytest.fixture(scope="module")
+def run(talker: Path, second_turns: list[object], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run of a rule."""
     folder = tmp_path_factory.mktemp("compared") / "run"
     listener = write_listener(talker, folder.with_name("listener"))
     assert run_json(feedback_command(listener, folder, *sets(SMALL)))[0] == 0
+    assert second_turns, "the exam of a run measures them"
     return folder
 
 
 @pytest.fixture(scope="module")
-def compared(run: Path) -> dict[str, Any]:
+def compared(run: Path, second_turns: list[object]) -> dict[str, Any]:
+    second_turns.clear()
     code, found = run_json(["compare", "--run", str(run), *ASKED, *sets(LESS), "--json"])
     assert code == 0
+    found["second turns"] = len(second_turns)
     return found
 
 
@@ -180,6 +203,7 @@ def test_the_adapters_answer_by_their_names(
         )
 
 
+@pytest.mark.usefixtures("no_picture")
 def test_the_same_command_goes_on_with_the_cells_that_are_missing(
     compared: dict[str, Any], run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -213,6 +237,7 @@ def test_the_same_command_goes_on_with_the_cells_that_are_missing(
     assert {row["name"]: row for row in found["rows"] if row["name"] != "lora-dpo"} == before
 
 
+@pytest.mark.usefixtures("no_picture")
 def test_stopped_in_a_cell_it_ends_with_the_same_adapters(
     compared: dict[str, Any], run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -255,6 +280,7 @@ def test_stopped_in_a_cell_it_ends_with_the_same_adapters(
     assert ours.read_bytes() == theirs.read_bytes()
 
 
+@pytest.mark.usefixtures("no_picture")
 def test_a_damaged_adapter_of_a_comparison_is_trained_again(
     compared: dict[str, Any], run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -286,6 +312,7 @@ def test_the_run_itself_stays_as_it_is(compared: dict[str, Any], run: Path) -> N
     assert [row for row in kept if row["name"] != "lora-dpo"] == compared["rows"]
 
 
+@pytest.mark.usefixtures("no_picture")
 def test_a_fault_of_one_cell_is_reported_and_the_others_are_compared(
     run: Path, tmp_path: Path
 ) -> None:
@@ -319,21 +346,8 @@ def test_a_base_that_changed_on_disk_is_named(
     assert "this run began with another base" in capfd.readouterr().err
 
 
-def test_nothing_is_sampled_that_the_table_does_not_show(
-    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(
-        feedback_exam, "measure_conversations", lambda *_: pytest.fail("a table has no second turn")
-    )
-    asked = [
-        "--adapters",
-        "lora",
-        "--rates",
-        "1",
-        "--json",
-        *sets(("train.max_steps=1", "exam.target=2")),
-    ]
-    assert run_json(["compare", "--run", str(run), "--out", str(tmp_path / "c"), *asked])[0] == 0
+def test_nothing_is_sampled_that_the_table_does_not_show(compared: dict[str, Any]) -> None:
+    assert compared["second turns"] == 0
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,8 @@ from selfteach.train.train import train
 
 PROMPT = make_prompt("Tell me about cars.")
 KINDS = ("lora", "full", "layers", "reft", "prompt", "bottleneck")
+ROUNDED = ("lora", "full")
+"""The kinds that change the weights themselves, which 16 bits round."""
 EXAMPLES = [
     Example(f"e{i}", "in_scope", make_prompt(f"Tell me of {i}."), f"Yes, {i}.", f"No, {i}.")
     for i in range(6)
@@ -50,8 +52,16 @@ def save_lora(hf: HfModel, folder: Path, **settings: Any) -> Path:
 
 
 @pytest.mark.training
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize(
+    ("dtype", "kind"),
+    [
+        pytest.param(
+            dtype, kind, marks=[pytest.mark.slow] * (dtype == "bfloat16" and kind not in ROUNDED)
+        )
+        for dtype in ("float32", "bfloat16")
+        for kind in KINDS
+    ],
+)
 def test_it_is_the_same_model_as_one_that_is_loaded_anew(
     kind: str, dtype: str, tiny: Path, tmp_path: Path
 ) -> None:

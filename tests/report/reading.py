@@ -27,6 +27,10 @@ class Page(HTMLParser):
         self.close()
         self.unclosed += self._open
 
+    def updatepos(self, i: int, j: int) -> int:
+        """Count no lines: a quarter of the reading, and nobody asks for a place."""
+        return j
+
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         assert len({name for name, _ in attrs}) == len(attrs), f"<{tag}> has an attribute twice"
         self.elements.append((tag, {name: value or "" for name, value in attrs}))

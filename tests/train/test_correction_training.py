@@ -254,7 +254,7 @@ def measure_preference(model: HfModel, prompts: Sequence[Prompt]) -> float:
     return mean(scores)
 
 
-@pytest.mark.parametrize("bound", ["logistic", "apo_zero"])
+@pytest.mark.parametrize("bound", ["logistic", pytest.param("apo_zero", marks=pytest.mark.slow)])
 def test_the_length_prior_moves_answers_towards_its_target(
     bound: str, talker: Path, tmp_path: Path
 ) -> None:

@@ -239,6 +239,7 @@ def test_what_cannot_be_measured_is_not_invented(
     )
 
 
+@pytest.mark.slow  # a fresh interpreter loads torch
 @pytest.mark.skipif(
     not memory.CLEAR_REFS_FILE.exists(), reason="the peak is measured on Linux alone"
 )

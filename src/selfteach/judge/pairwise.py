@@ -197,10 +197,11 @@ def _fit_at_equal_length(y: np.ndarray, x: np.ndarray) -> float:
     """Return sigma(a) by Newton's method; a ridge keeps a separable fit finite."""
     design = np.stack([np.ones_like(x), x], 1)  # (N, 2)
     weights = np.zeros(2)
+    ridge = RIDGE_WEIGHT * np.eye(2)
     for _ in range(MAX_NEWTON_STEPS):
         p = 1 / (1 + np.exp(-design @ weights))
         gradient = design.T @ (y - p) - RIDGE_WEIGHT * weights
-        curvature = (design * (p * (1 - p))[:, None]).T @ design + RIDGE_WEIGHT * np.eye(2)
+        curvature = (design * (p * (1 - p))[:, None]).T @ design + ridge
         step = np.linalg.solve(curvature, gradient)
         weights += np.clip(step, -2, 2)
         if np.abs(step).max() < 1e-10:
