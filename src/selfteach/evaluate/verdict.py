@@ -35,7 +35,7 @@ MIN_PROMPTS = 60
 MIN_GAIN_PROMPTS = 10
 """Prompts from which on a gain that chance explains is none; with fewer nothing can be told."""
 LARGE_GAIN = 0.1
-"""A gain from which on it is no sign of nothing learned that chance explains it: too few prompts."""
+"""So large a gain that chance explains shows that the prompts are too few, not that it is none."""
 NO_MORE_THAN_CHANCE = "no more than chance explains"
 NOT_CLEANLY = "Not learned cleanly"
 """How the sentence begins where other answers are degraded; the word is "not learned"."""
