@@ -43,7 +43,7 @@ def test_the_table_has_every_run_and_names_a_refused_one(
     path.write_text(json.dumps(row) + "\n" + json.dumps(refused) + "\n")
     rules.print_table(path)
     printed = capsys.readouterr().out
-    assert "| dogs | 0 | 0.250 |" in printed
+    assert "| dogs | 0 |  | 0.250 |" in printed
     (line,) = [line for line in printed.splitlines() if line.startswith("| cars")]
     assert line.endswith("| refused |")
     assert "greedy broken: median 0.2500" in printed
@@ -65,8 +65,8 @@ def test_the_table_has_intervals_and_counts_rules_of_one_verdict(
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     rules.print_table(path)
     printed = capsys.readouterr().out
-    assert "| dogs | 0 | 0.100 [0.020, 0.300] |" in printed
-    assert "the same verdict on all seeds: 1 of 2 rules" in printed
+    assert "| dogs | 0 |  | 0.100 [0.020, 0.300] |" in printed
+    assert "the same verdict on all seeds: 1 of 2 rules with several seeds" in printed
 
 
 def test_a_rule_is_one_of_ours_or_a_file(tmp_path: Path) -> None:
@@ -105,3 +105,8 @@ def test_own_prompts_count_breaches_inside_and_changes_outside() -> None:
     assert (found["needless neighbors"], found["needless general"]) == (0.5, 0.0)
     assert found["s"] == 0.5
     assert found["intervals"]["greedy broken"] == [0.0945, 0.9055]
+
+
+def test_a_row_names_its_commit_and_its_processor(tmp_path: Path) -> None:
+    assert rules.read_processor()
+    assert rules.read_commit(tmp_path) == "", "no checkout"
