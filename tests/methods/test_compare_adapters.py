@@ -58,7 +58,7 @@ from talker import feedback_command, run_json, write_listener
 pytestmark = pytest.mark.training
 
 SMALL = (
-    "ask.target=28",
+    "ask.target=44",
     "ask.near=12",
     "ask.general=16",
     "ask.more_outside=0",
