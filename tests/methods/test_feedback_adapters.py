@@ -30,9 +30,9 @@ LESS = (
 )
 OWN = {
     "closed_form": [
-        "ask.target=40",
+        "ask.target=60",
         "train.closed_form.layers=all",
-        "train.closed_form.shots=2",
+        "train.closed_form.shots=1",
         "train.learning_rate=null",
     ]
 }
