@@ -17,7 +17,7 @@ from selfteach.config import FeedbackConfig, resolve
 from selfteach.export import sit_exam
 from selfteach.export.sit_exam import ExportedExam, ExportedSampler, describe_request
 from selfteach.models.check_safety import compute_fingerprint
-from selfteach.records import GREEDY, Request, SamplingParams, make_prompt
+from selfteach.records import GREEDY, Measure, Request, SamplingParams, make_prompt
 from selfteach.run.run_folder import open_run
 from selfteach.students.folder import open_student
 from selfteach.students.lessons import add_lesson, begin_state
@@ -73,13 +73,24 @@ def test_an_export_with_another_verdict_is_marked_as_failed(
     assert "**Failed.**" in (tmp_path / "out/README.md").read_text()
 
 
+def weaken(fall: float, low: float) -> Cell:
+    """Return the cell of an exam so far below that of the run, with the lower end of the interval."""
+    return Cell("weakened", fall=Measure(fall, low, 0.9, 40), verdict="taught")
+
+
 def test_what_the_student_had_lost_already_is_no_fault_of_its_export() -> None:
-    """Of 8 answers the student keeps 6, 25 points below alone; two of 8 more would be a fault."""
-    assert not ExportedExam("a", "taught", make_cell(6), fall_before=0.25).is_failed
-    assert ExportedExam("a", "taught", make_cell(6)).is_failed
-    assert ExportedExam("a", "taught", make_cell(4), fall_before=0.25).is_failed
+    assert not ExportedExam("a", "taught", weaken(0.25, 0.1), fall_before=0.25).is_failed
+    assert ExportedExam("a", "taught", weaken(0.25, 0.1)).is_failed
+    assert ExportedExam("a", "taught", weaken(0.5, 0.3), fall_before=0.25).is_failed
     lost = ExportedExam("a", "not learned", make_cell(0), fall_before=1.0)
     assert (lost.cell.state, lost.is_failed) == ("lost", False)
+
+
+def test_a_fall_that_chance_explains_is_no_fault_of_an_export() -> None:
+    """Another program samples with other random numbers."""
+    assert not ExportedExam("a", "taught", weaken(0.1, 0.0), fall_before=0.0).is_failed
+    assert not ExportedExam("a", "taught", weaken(0.1, 0.01), fall_before=0.02).is_failed
+    assert ExportedExam("a", "taught", weaken(0.1, 0.03), fall_before=0.02).is_failed
 
 
 def test_a_student_is_exported_with_the_lessons_that_are_on(

@@ -50,13 +50,18 @@ class ExportedExam:
     @property
     def is_failed(self) -> bool:
         """Return whether the verdict is another one or could not be reached, or the score is more
-        than 5 points below that of the run, or of the student.
+        than 5 points below that of the run, or of the student, by more than chance explains.
+
+        Another program samples with other random numbers, so a score moves by some points.
         """
         if self.cell.verdict != self.expected:
             return True
+        if self.cell.state not in ("weakened", "lost"):
+            return False
         fall = self.cell.fall
-        allowed = self.fall_before + MAX_FALL
-        return self.cell.state in ("weakened", "lost") and (fall is None or fall.value > allowed)
+        if fall is None:
+            return True
+        return fall.value > self.fall_before + MAX_FALL and fall.low > self.fall_before
 
     def to_json(self) -> JsonObject:
         """Return the object of export.json."""
