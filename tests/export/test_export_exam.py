@@ -74,7 +74,7 @@ def test_an_export_with_another_verdict_is_marked_as_failed(
 
 
 def weaken(fall: float, low: float) -> Cell:
-    """Return the cell of an exam so far below that of the run, with the lower end of the interval."""
+    """Return the cell of an exam so far below that of the run, at least by `low`."""
     return Cell("weakened", fall=Measure(fall, low, 0.9, 40), verdict="taught")
 
 
