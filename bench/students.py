@@ -11,7 +11,7 @@
 4. consolidated: one adapter is trained on the examples of all.
 5. After each, the exams of all lessons are sat again. Every lesson is compared with itself alone:
    the share of its score that is kept, needless effects, near answers that are not degraded, and
-   the general drift, KL(base || student). Lessons have the names of the runs' folders.
+   the general drift, KL(base || student), on answers that no lesson's rule asks to change. Lessons have the names of the runs' folders.
 
 The exams are those that the runs recorded; alone, the run's own answers are graded again. The same
 command goes on after a stop: every finished row and every answer is kept in DIR.
@@ -32,6 +32,7 @@ from selfteach.files import write_text
 from selfteach.run.display import Display, open_display
 from selfteach.students.beside import train_beside
 from selfteach.students.consolidate import consolidate
+from selfteach.students.demands import breaks_any, list_demands
 from selfteach.students.examine import name_lesson_source, open_models
 from selfteach.students.folder import StudentFolder, open_student
 from selfteach.students.gate import read_exam_scores
@@ -146,9 +147,10 @@ def measure(
         return
     with student.compose(state) as adapter:
         models = open_models(student, state, missing, adapter)
+        demands = list_demands(student, state.list_on())
         for lesson in missing:
             source = name_lesson_source(student, lesson)
-            alone, now = sit_exam_again(source, models, display)
+            alone, now = sit_exam_again(source, models, display, partial(breaks_any, demands))
             if kept.find(ALONE, lesson.name) is None:
                 kept.add(describe_exam(ALONE, lesson.name, lesson.kind, alone))
             kept.add(describe_exam(how, lesson.name, lesson.kind, now))
