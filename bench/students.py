@@ -11,7 +11,8 @@
 4. consolidated: one adapter is trained on the examples of all.
 5. After each, the exams of all lessons are sat again. Every lesson is compared with itself alone:
    the share of its score that is kept, needless effects, near answers that are not degraded, and
-   the general drift, KL(base || student), on answers that no lesson's rule asks to change. Lessons have the names of the runs' folders.
+   the general drift, KL(base || student), on answers that no lesson's rule asks to change. Lessons
+   have the names of the runs' folders.
 
 The exams are those that the runs recorded; alone, the run's own answers are graded again. The same
 command goes on after a stop: every finished row and every answer is kept in DIR.
