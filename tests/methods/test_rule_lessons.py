@@ -587,3 +587,23 @@ def test_other_names_that_few_prompts_have_get_prompts_of_their_own(tmp_path: Pa
     twins = write_twins(session, parts, ["Kitty", "Felix"], found)
     assert [p.text for p in twins] == ["Where is dogs today?", "Why is dogs so loud?"]
     assert {p.scope for p in twins} == {"near"}
+
+
+def test_what_a_rule_of_form_leaves_of_an_answer_is_held(tmp_path: Path) -> None:
+    """A subject and a condition have anchors elsewhere, and a manner changes the whole answer."""
+    brief = FeedbackConfig(check="max_sentences=1")
+    no_check = FeedbackConfig()
+    situation = SimpleNamespace(kind="about")
+    cases: list[tuple[dict[str, Any], bool]] = [
+        ({"forbidden_topic": "", "config": brief}, True),
+        ({"forbidden_topic": "", "config": no_check, "effect": Effect("max_words=9")}, True),
+        ({"forbidden_topic": "", "config": no_check}, False),
+        ({"forbidden_topic": "", "config": brief, "situation": situation}, False),
+        ({}, False),
+    ]
+    for number, (changes, held) in enumerate(cases):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        weights = choose_objectives.choose_weights(open_session(folder, **changes), "sft+dpo")
+        assert ("hold" in weights["in_scope"]) is held, changes
+        assert weights["in_scope"].items() >= {"sft": 1.0, "dpo": 1.0}.items()

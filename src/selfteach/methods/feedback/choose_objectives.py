@@ -10,6 +10,7 @@ from selfteach.evaluate.exam import GENERAL, NEAR, TARGET
 from selfteach.generate.ask import GeneratedPrompt
 from selfteach.judge import ViolationJudge
 from selfteach.methods.feedback.dev_answers import find_dev_failures, measure_needless
+from selfteach.methods.feedback.rule_check import get_check
 from selfteach.methods.feedback.training_settings import OBJECTIVE
 from selfteach.methods.runner import tune
 from selfteach.methods.session import Session
@@ -61,10 +62,12 @@ def choose_objectives(
 
 def choose_weights(session: Session, choice: str) -> ObjectiveWeights:
     """Return the weights of a choice for the rule of a session."""
+    has_condition = session.situation is not None
+    is_everywhere = not has_condition and not session.forbidden_topic
     return parse_objective_weights(
         choice,
-        has_condition=session.situation is not None,
-        is_form=session.situation is None and not session.forbidden_topic,
+        has_condition=has_condition,
+        is_form=is_everywhere and get_check(session) is not None,
     )
 
 
@@ -75,8 +78,9 @@ def parse_objective_weights(
 
     Args:
         has_condition: whether the rule holds in a situation only.
-        is_form: whether it holds for every answer. Then there is no elsewhere, and what the rule
-            leaves of an answer is held.
+        is_form: whether it holds for every answer, and a check decides it. Then there is no
+            elsewhere, and what the rule leaves of an answer is held. A manner ("Be kind.") changes
+            all of it.
     """
     weight = ANCHOR_WEIGHT_OF_CONDITION if has_condition else ANCHOR_WEIGHT
     anchors = {kind: {"anchor": weight} for kind in (NEAR, GENERAL)}
