@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 from lesson_runs import write_run
 from selfteach.config import TrainConfig
+from selfteach.errors import IntegrityError
 from selfteach.judge.check import parse_check
 from selfteach.materials.effect import read_effect
 from selfteach.records import Example, make_prompt
 from selfteach.students.consolidate import refuse_contradiction
-from selfteach.students.demands import Demand, breaks_any, read_demand
+from selfteach.students.demands import Demand, breaks_any, list_demands, read_demand
 from selfteach.students.folder import open_student
 from selfteach.students.gate import LessonRefused
 from selfteach.students.lessons import begin_state
@@ -177,6 +179,20 @@ def test_what_the_base_answers_against_a_demand_is_to_change() -> None:
     assert breaks_any([BRIEF, NO_CATS], "Cats purr.")
     assert not breaks_any([BRIEF, NO_CATS], "Dogs bark.")
     assert not breaks_any([], LONG)
+
+
+def test_a_damaged_record_does_not_keep_the_other_lessons_from_their_exams(tmp_path: Path) -> None:
+    write_record(write_run(tmp_path / "run", "Do not talk about cats."), "not contains cat")
+    with open_student(tmp_path / "anna", lambda: begin_state(tmp_path / "run")) as anna:
+        lessons = anna.path / "lessons"
+        lessons.mkdir(exist_ok=True)
+        shutil.copytree(tmp_path / "run", lessons / "one")
+        shutil.copytree(tmp_path / "run", lessons / "two")
+        (lessons / "two" / "lesson.json").write_text("{")
+        taught = [Lesson(name, "feedback", name, name, "s", "r") for name in ("one", "two")]
+        assert len(list_demands(anna, taught)) == 1
+        with pytest.raises(IntegrityError):
+            read_demand(anna, taught[1])
 
 
 def test_a_run_without_a_record_demands_nothing(tmp_path: Path) -> None:

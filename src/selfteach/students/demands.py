@@ -7,8 +7,10 @@ examples have to keep it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
+from selfteach.errors import SelfteachError
 from selfteach.judge.check import Check, parse_check
 from selfteach.materials.effect import Effect, read_effect
 from selfteach.materials.rule import read_rule
@@ -35,14 +37,24 @@ class Demand:
 
 
 def list_demands(student: StudentFolder, lessons: Sequence[Lesson]) -> list[Demand]:
-    """Return what the lessons demand of every answer."""
-    found = (read_demand(student, lesson) for lesson in lessons)
+    """Return what the lessons demand of every answer.
+
+    A lesson whose record cannot be read is left out: its own exam says why it is not examined.
+    """
+    found = []
+    for lesson in lessons:
+        with suppress(SelfteachError, OSError):
+            found.append(read_demand(student, lesson))
     return [demand for demand in found if demand]
 
 
 def read_demand(student: StudentFolder, lesson: Lesson) -> Demand | None:
     """Return what a lesson demands of every answer; None where it is no rule, a rule with a
     condition, or a rule without a check.
+
+    Raises:
+        IntegrityError: the record of the lesson is damaged.
+        DataError: this version does not read the rule.
     """
     folder = find_lesson_folder(student, lesson)
     record = read_lesson_record(folder)
@@ -51,8 +63,11 @@ def read_demand(student: StudentFolder, lesson: Lesson) -> Demand | None:
     if not isinstance(judge, Mapping) or "check" not in judge or grading.get("is_conditional"):
         return None
     identity, _ = finished.find_material(folder)
+    text = identity["material"].get("rule")
+    if not text:
+        return None
     config = read_settings(student, lesson).config
-    rule = read_rule(str(identity["material"]["rule"]), config.when, config.then)
+    rule = read_rule(str(text), config.when, config.then)
     effect = read_effect(rule.effect) or Effect("")
     return Demand(parse_check(str(judge["check"])), effect, bool(grading.get("forbids")))
 
