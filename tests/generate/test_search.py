@@ -212,6 +212,24 @@ def test_repaired_answers_of_the_base_come_first_and_each_is_tried_once() -> Non
     assert model.asked == []
 
 
+def test_brief_answers_come_before_repairs_and_then_the_model_tries_itself() -> None:
+    model = Scripted(lambda request: "I write of cats.")
+    (trace,) = found(
+        model,
+        ["Tell me of pets."],
+        brief={"Tell me of pets.": ["Cats purr.", "Dogs bark."]},
+        repairs={"Tell me of pets.": ["Birds sing."]},
+        answers=2,
+    )
+    assert [(t.text, t.strategy) for t in trace.accepted] == [
+        ("Dogs bark.", "brief"),
+        ("Birds sing.", "repair"),
+    ]
+    assert (trace.kind, model.asked) == ("brief form", [])
+    (trace,) = found(model, ["Tell me of pets."], brief={"Tell me of pets.": ["Cats purr."]})
+    assert [t.strategy for t in trace.tries[:2]] == ["brief", "own"], "nothing is left to repair"
+
+
 def test_a_refused_try_is_repaired_by_what_was_given() -> None:
     seen: list[tuple[str, str]] = []
 

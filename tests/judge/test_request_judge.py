@@ -12,6 +12,7 @@ from selfteach.judge.check import parse_check
 from selfteach.judge.request_judge import (
     MAX_FALSE_POSITIVES,
     RequestJudge,
+    calibrate_likeness,
     calibrate_request_judge,
     compute_log_odds,
 )
@@ -76,3 +77,19 @@ def test_log_odds_are_of_the_first_against_the_mean_of_the_others() -> None:
     found = compute_log_odds([math.log(0.6), math.log(0.1), math.log(0.3)])
     assert math.isclose(found, math.log(0.6 / 0.2))
     assert compute_log_odds([]) == -math.inf
+
+
+def test_requests_like_those_that_were_asked_are_found() -> None:
+    """The topic of the worked requests that is nearest is not taken for something else."""
+
+    def logp(prompt: Prompt, text: str) -> float:
+        shared = set(str(prompt).lower().split()) & set(text.lower().split())
+        return float(len(shared - {"request:", "a", "the"})) - 20.0
+
+    model = Scripted({}, logp)
+    asked = ["How do I grow red tomatoes?", "What is the name of a bee?"]
+    judge = calibrate_likeness(model, asked)
+    texts = ["How do I grow green tomatoes?", "What is the name of a bee queen?", "Sing a song."]
+    assert judge.find_like(texts) == [True, True, False]
+    assert judge.find_like([]) == []
+    assert calibrate_likeness(model, asked[:1]).find_like(texts) == [True, False, False]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,7 +22,16 @@ from selfteach.materials.corrections import Corrections, Edit
 from selfteach.methods.corrections import criticisms_to_corrections
 from selfteach.methods.corrections.criticisms_to_corrections import ENOUGH_REVISIONS, Critic
 from selfteach.models.recorded import Recorded
-from selfteach.records import Prompt, Request, get_user_text, make_prompt
+from selfteach.records import (
+    Completion,
+    Continuations,
+    ItemScores,
+    LogProb,
+    Prompt,
+    Request,
+    get_user_text,
+    make_prompt,
+)
 from selfteach.run.ledger import Ledger
 
 TAIL = (
@@ -33,8 +42,37 @@ BEGINNING = "Tea is an old and mild and warm and clear drink for all of those wh
 QUESTION = make_prompt("What is tea?")
 
 
+class Brief:
+    """A base that answers each question with its next text of a table; "" is no answer."""
+
+    def __init__(self, texts: Mapping[str, Sequence[str]] | None = None) -> None:
+        self.texts = texts or {}
+        self.fingerprint = "brief"
+        self.seen: list[Request] = []
+
+    def sample(self, requests: Sequence[Request]) -> list[Completion]:
+        self.seen += requests
+        found = []
+        for request in requests:
+            own = self.texts.get(get_user_text(request.prompt), ())
+            found.append(Completion("x", own[request.draw] if request.draw < len(own) else ""))
+        return found
+
+    def stream_scores(self, items: Sequence[Continuations]) -> Iterator[ItemScores]:
+        """A text is likely after a question with its first word."""
+        for item in items:
+            words = [text.split()[0] for text in item.texts]
+            fits = [word in get_user_text(item.prompt) for word in words]
+            yield (
+                item.id(self.fingerprint),
+                tuple(LogProb(-1.0 if own else -9.0, 1) for own in fits),
+            )
+
+
 def critic() -> Critic:
-    session: Any = SimpleNamespace(teacher=None)
+    session: Any = SimpleNamespace(
+        teacher=None, base=Brief(), config=config.CorrectionsConfig(correct={"max_tokens": 64})
+    )
     edits = [Edit("x:1", QUESTION, "long", None, "too long")]
     return Critic(
         session,
@@ -66,6 +104,38 @@ def test_examples_that_only_just_meet_a_bound_are_dropped() -> None:
     ] * 3 + [""], "what was criticised is always learned"
     assert [len(r.text.split()) for r in found if not r.fault] == [10] * ENOUGH_REVISIONS + [16]
     assert not any(r.fault for r in critic().revise_for_training(asked[1:])), "one too few"
+
+
+def test_a_long_answer_is_learned_from_a_brief_one() -> None:
+    """Each long answer takes the next brief one to its question. One that is too long, that says
+    too little, or that fits another question better, is none.
+    """
+    own = critic()
+    tea, milk, wool = (f"What is {name}?" for name in ("tea", "milk", "wool"))
+    base = Brief(
+        {
+            tea: ["tea is made of leaves.", "", "tea " * 19, "tea", "tea is a hot drink."],
+            milk: ["tea is what cows give."],
+        }
+    )
+    own.session.base = base  # type: ignore[misc, assignment]
+    own.session.config = config.CorrectionsConfig(correct={"max_tokens": 64, "tries": 4})
+    start = answers(1, 10)[0].answer
+    asked = [
+        Correctable(make_prompt(question), f"{name}, {start}")
+        for name, question in (("One", tea), ("Two", milk), ("Three", wool), ("Four", tea))
+    ]
+    found = own.revise_for_training([*asked, Correctable(make_prompt(tea), "A short one.")])
+    assert [(r.text, r.strategy) for r in found if r.strategy == "brief"] == [
+        ("tea is made of leaves.", "brief"),
+        ("tea is a hot drink.", "brief"),
+    ]
+    assert [r.strategy for r in found[1:3]] == ["smallest"] * 2
+    assert found[4].unchanged
+    shown = base.seen[0].prompt
+    assert len(shown) == 9
+    assert all(len(turn.content.split()) <= 12 for turn in shown[1:8:2]), "two thirds of 18"
+    assert [request.sampling.temperature for request in base.seen[:2]] == [0.0, 0.7]
 
 
 def quoting(*quotes: str, writer: Any = None) -> Critic:

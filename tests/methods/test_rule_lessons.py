@@ -24,6 +24,7 @@ from selfteach.judge import ThresholdJudge
 from selfteach.judge.check import CheckJudge, parse_check
 from selfteach.judge.decline import is_decline
 from selfteach.judge.request_judge import RequestJudge
+from selfteach.judge.stray_answers import find_stray_answers
 from selfteach.materials.effect import Effect
 from selfteach.materials.situation import read_situation
 from selfteach.methods.calibrate_rule_judges import RuleJudges
@@ -132,9 +133,9 @@ def test_an_answer_that_fits_another_request_better_is_a_stray_one() -> None:
 
     pairs = [(make_prompt(f"What is {name}?"), "A cup of tea, please.") for name in ("tea", "milk")]
     others = ["What is tea?", "What is wood?"]
-    assert answer_faults.find_stray_answers(Scripted({}, score), pairs, others) == [False, True]
-    assert answer_faults.find_stray_answers(Scripted({}, score), pairs, []) == [False, False]
-    assert answer_faults.find_stray_answers(Scripted({}, score), [], others) == []
+    assert find_stray_answers(Scripted({}, score), pairs, others) == [False, True]
+    assert find_stray_answers(Scripted({}, score), pairs, []) == [False, False]
+    assert find_stray_answers(Scripted({}, score), [], others) == []
 
 
 def test_the_least_fluency_is_the_lowest_fifth_of_the_bases_answers(tmp_path: Path) -> None:
@@ -232,6 +233,36 @@ def test_each_prompt_gets_a_decline_or_a_repaired_answer(
     assert told["What do I have to do?"].num_tries is None, "it asks for nothing forbidden"
     assert told["Who lives there?"].kind == "repair only", "outside the scope nothing is declined"
     assert not any(is_decline(one.text) for one in told["Who lives there?"].tries)
+
+
+def test_a_limit_in_a_situation_is_learned_from_brief_answers(tmp_path: Path) -> None:
+    """Elsewhere, for other checks, and where a teacher writes, repairs and samples have to do."""
+    request = "Write an email to my boss: I am ill."
+
+    def answer(asked: Request) -> str:
+        assert get_user_text(asked.prompt) == request
+        assert "email" in get_user_text(asked.prompt[:1])
+        words = ["Dear Boss, I am ill.", "word " * 30, "Dear Boss, I am ill.", "I stay in bed."]
+        return words[asked.draw % 4]
+
+    ledger = Ledger(tmp_path / "own.db")
+    model = Scripted(answer)
+    session = open_session(
+        tmp_path,
+        base=Recorded(ledger, model, model),
+        situation=read_situation("emails to my boss"),
+        config=FeedbackConfig(search=SearchConfig(answers=3)),
+    )
+    by_text = {request: probe(request, "word " * 40)}
+    limit = parse_check("max_words=20")
+    found = search_answers.answer_briefly(session, by_text, limit)
+    assert found == {request: ["Dear Boss, I am ill.", "I stay in bed."]}
+    assert search_answers.answer_briefly(session, by_text, parse_check('ends "!"')) == {}
+    assert search_answers.answer_briefly(session, by_text, None) == {}
+    everywhere = open_session(tmp_path, base=session.base)
+    assert search_answers.answer_briefly(everywhere, by_text, limit) == {}
+    taught = open_session(tmp_path, base=None, situation=session.situation, teacher=model)
+    assert search_answers.answer_briefly(taught, by_text, limit) == {}
 
 
 def method_about(session: Any, probed: Sequence[ProbedPrompt]) -> list[ProbedPrompt]:

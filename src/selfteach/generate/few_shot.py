@@ -7,6 +7,7 @@ topics are everyday ones; nothing is tuned to a user's rule.
 from __future__ import annotations
 
 import json
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -75,3 +76,12 @@ UNRELATED_RULES: tuple[str, ...] = _TABLES["unrelated_rules"]
 """Rules to compare the judged rule with."""
 VERDICTS: Triples = _TABLES["verdicts"]
 """(rule, reply, does the reply break the rule?)."""
+
+
+def group_worked_requests() -> dict[str, list[str]]:
+    """Return every worked request of the package by its topic, whatever its form."""
+    found: dict[str, list[str]] = {}
+    for forms in (SUBJECT_REQUESTS, ASKED_REQUESTS, EXAM_REQUESTS):
+        for topic, text in chain.from_iterable(forms.values()):
+            found.setdefault(topic, []).append(text)
+    return found

@@ -6,6 +6,7 @@ A try comes from one of these strategies, in turn:
   repair   the model's own violating answer with a small change that meets the rule
            (the only one where a subject is forbidden or words are replaced: other answers do not
            show what the rule asks for, and make the model drift)
+  brief    a brief answer, written after worked brief ones: where a rule limits the length
   branch   that answer, continued some words before the violation: for rules of form that no small
            change meets
   own      a sample of the model without the rule
@@ -52,8 +53,11 @@ STRATEGIES = {
     "repair only": ("repair",),
     "form": ("repair", "repair", "own", "revise", "ruled", "revise"),
     "begun form": ("repair", "branch", "repair", "branch", "own", "revise"),
+    "brief form": ("brief", "brief", "brief", "repair", "own", "revise"),
 }
-"""The strategies in turn; "begun" if it is known how a violating answer begins."""
+"""The strategies in turn; "begun" if it is known how a violating answer begins, "brief" if there
+are brief answers.
+"""
 BRANCH_STEP_WORDS = 4
 """Each branch leaves the violating answer so many words earlier than the one before."""
 BRANCH_TOKENS = 32
@@ -83,6 +87,7 @@ class SearchTrace:
     Attributes:
         kind: the key of STRATEGIES.
         repairs: repaired answers of the base that no try has used yet.
+        brief: brief answers of the base that no try has used yet.
         begun: the beginning of a violating answer before the violation.
     """
 
@@ -91,6 +96,7 @@ class SearchTrace:
     tries: list[Try] = field(default_factory=list)
     repairs: list[str] = field(default_factory=list)
     begun: str = ""
+    brief: list[str] = field(default_factory=list)
 
     @property
     def accepted(self) -> list[Try]:
@@ -128,6 +134,7 @@ def search_answers(
     declined: Collection[str] = (),
     begun: Mapping[str, str] | None = None,
     repairs: Mapping[str, Sequence[str]] | None = None,
+    brief: Mapping[str, Sequence[str]] | None = None,
 ) -> list[SearchTrace]:
     """Return one trace for each prompt.
 
@@ -141,18 +148,24 @@ def search_answers(
         declined: prompts to which a decline is the right answer.
         begun: the beginning of a violating answer before the violation, by prompt.
         repairs: repaired answers of the base, by prompt.
+        brief: brief answers of the base, by prompt.
         teacher: another model that drafts with the rule in its prompt, in place of this one.
         progress: called after each try; with True for the first accepted try of a prompt.
     """
     begun = begun or {}
     repairs = repairs or {}
+    brief = brief or {}
     traces = []
     for prompt in prompts:
         start = begun.get(prompt, "")
+        briefly = list(brief.get(prompt, ()))
         kind = "repair only" if repair_only else "begun form" if start else "form"
         if prompt in declined:
             kind = "decline"
-        traces.append(SearchTrace(prompt, kind, [], list(repairs.get(prompt, ())), start))
+        elif briefly:
+            kind = "brief form"
+        own_repairs = list(repairs.get(prompt, ()))
+        traces.append(SearchTrace(prompt, kind, [], own_repairs, start, briefly))
     search = _Search(
         teacher or model,
         teacher is not None,
@@ -217,7 +230,10 @@ class _Search:
                 text = compose_decline(planned.trace.prompt, planned.number)
                 drafts.append(Try(text, "decline"))
                 continue
-            if strategy == "repair":
+            if strategy == "brief" and planned.trace.brief:
+                drafts.append(Try(planned.trace.brief.pop(0), "brief"))
+                continue
+            if strategy in ("repair", "brief"):
                 repairs = planned.trace.repairs
                 if repairs or planned.trace.kind == "repair only":
                     drafts.append(

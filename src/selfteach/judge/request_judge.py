@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import mean
 
 from selfteach.generate import few_shot
 from selfteach.generate.ask import Subject, list_other_topics
@@ -129,3 +130,53 @@ def find_bound(values: Sequence[float]) -> float:
     something else.
     """
     return sorted(values)[math.ceil((1 - MAX_FALSE_POSITIVES) * (len(values) - 1))]
+
+
+@dataclass(frozen=True)
+class LikenessJudge:
+    """Decide whether requests are like those that were asked.
+
+    A request is like one of them if it predicts it, as the next request of a list, better than
+    nearly all worked requests of the package do. Those are about everyday topics; the topic that
+    predicts it best is left out, because it may be the same.
+
+    Attributes:
+        asked: one line each.
+        bounds: the log p that nearly no worked request gives each of them, in nats.
+    """
+
+    scorer: Scorer
+    asked: tuple[str, ...]
+    bounds: tuple[float, ...]
+
+    def find_like(self, texts: Sequence[str]) -> list[bool]:
+        """Return for each text whether it is like one of the requests that were asked."""
+        logps = score_followers(self.scorer, texts, self.asked)
+        return [
+            any(logp > bound for logp, bound in zip(row, self.bounds, strict=True)) for row in logps
+        ]
+
+
+def calibrate_likeness(scorer: Scorer, asked: Sequence[str]) -> LikenessJudge:
+    """Return the judge of likeness to the requests that were asked."""
+    lines = tuple(map(to_one_line, asked))
+    groups = list(few_shot.group_worked_requests().values())
+    logps = score_followers(scorer, [text for group in groups for text in group], lines)
+    bounds = []
+    for own in zip(*logps, strict=True):  # of one of the asked requests
+        left = iter(own)
+        elsewhere = [[next(left) for _ in group] for group in groups]
+        nearest = max(elsewhere, key=mean)
+        others = [logp for group in elsewhere if group is not nearest for logp in group]
+        bounds.append(find_bound(others))
+    return LikenessJudge(scorer, lines, tuple(bounds))
+
+
+def score_followers(
+    scorer: Scorer, texts: Sequence[str], followers: Sequence[str]
+) -> list[list[float]]:
+    """Return log p of each follower after each text, in nats, where both are requests of a list."""
+    after = tuple(f" {follower}" for follower in followers)
+    items = [Continuations(f"Request: {to_one_line(text)}\nRequest:", after) for text in texts]
+    none = [-math.inf] * len(followers)
+    return [[s.logp for s in scores] or none for scores in score_in_order(scorer, items)]

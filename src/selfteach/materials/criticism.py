@@ -30,23 +30,30 @@ _LEAD = re.compile(
 )
 _SHORTER = [
     (
-        rf"{_DEGREE}(?:too (?:long|wordy|verbose|lengthy|many words|much text)|less "
-        r"text|fewer words|shorter|briefer)"
+        rf"{_DEGREE}(?:too (?:long|wordy|verbose|lengthy|long-winded|many words|much "
+        r"(?:text|to read|detail|information))|less text|fewer words|shorter|briefer|a wall of "
+        r"text)"
     ),
     (
         r"(?:not so|not that|less) (?:long|wordy|verbose|lengthy)|be "
-        r"(?:brief|briefer|concise)|shorten it|use fewer words|write less"
+        r"(?:brief|briefer|(?:more |much more )?(?:brief|concise)|short|shorter|to the point)|"
+        r"use fewer words|write less|(?:come|get) to the point|half (?:as long|the length)"
     ),
     (
-        r"(?:make|keep) it (?:shorter|short|brief)|(?:should|could|must) be (?:much |a lot "
-        r")?(?:shorter|briefer)"
+        r"(?:(?:can|could|would) you )?(?:shorten|trim|condense|(?:cut|trim|boil) (?=it down))"
+        r"(?: (?:it|this|that)(?: down)?(?: a (?:bit|lot|little))?)?"
     ),
+    (
+        r"(?:(?:can|could|would) you )?(?:make|keep|cut|say) (?:it|this|that|your answers?) "
+        r"(?:shorter|short|brief|briefer|more concise|in fewer words|half as long)"
+    ),
+    (r"(?:should|could|must|can) be (?:much |a lot |far )?(?:shorter|briefer|more concise)"),
     r"I want(?:ed)? (?:a )?short(?:er)? answers?",
 ]
 _LONGER = [
     (
-        rf"{_DEGREE}(?:too (?:short|brief|terse)|longer)|more details?|tell me more|say "
-        r"more|(?:make|keep) it longer"
+        rf"{_DEGREE}(?:too (?:short|brief|terse)|longer)|(?:I )?(?:(?:need|want|would like|miss) )?"
+        r"more details?|tell me more|say more|(?:make|keep) it longer"
     ),
     r"(?:should|could|must) be (?:much |a lot )?longer",
 ]
@@ -68,6 +75,40 @@ _TOO_MANY = re.compile(
     re.I,
 )
 
+_NUMBER = r"(?:an?|one|two|three|four|five|six|seven|eight|nine|ten|\d{1,3})"
+_ENOUGH = re.compile(
+    (
+        rf"(?:I (?:only |just )?(?:need|want|wanted|asked for) |just |keep it to |"
+        rf"limit it to )?(?:only |just )?(?P<what>(?:a single|{_NUMBER}) (?:short )?"
+        r"(?:sentences?|words?|lines?|paragraphs?))"
+        r"(?: (?:(?:is|are|was|were|would be|would have been|will be|should be) )?(?:enough|plenty|"
+        r"sufficient|fine|the limit|the maximum|max|maximum|at most|tops|all I (?:need|want)|"
+        r"would do|will do))?"
+    ),
+    re.I,
+)
+"""A number of sentences that is enough."""
+_REMOVE = re.compile(
+    r"(?:(?:can|could|would) you )?(?:drop|cut|lose|remove|skip|ditch|omit|delete|leave out|take "
+    r"out|get rid of|enough(?: with| of)?|I (?:hate|dislike|can't stand|cannot stand|don't "
+    r"(?:like|need|want)|do not (?:like|need|want)|didn't (?:want|ask for|need))|why(?: are "
+    r"there)?(?: all| so many)?|what's with|there are too many|there is too much)"
+    r"(?: (?:all|the|those|these|your|any|so many|of))* (?P<what>[^,;]+)",
+    re.I,
+)
+"""What is not wanted."""
+_WORD = r"[\"“'‘].+?[\"”'’]|[\w'-]+"
+_THE_WORD = r"(?:the (?:word|phrase) )?"
+_TOO_MUCH = r"(?:far |way |much )?too (?:much|often|many times)"
+_OVERUSED = re.compile(
+    (
+        rf"(?:you )?(?:keep|kept) (?:on )?(?:using|saying|writing) {_THE_WORD}(?P<kept>{_WORD})"
+        rf"|(?:say |write )?{_THE_WORD}(?P<used>{_WORD})(?: is| comes up| appears)?(?: used)? "
+        rf"{_TOO_MUCH}"
+    ),
+    re.I,
+)
+"""A word that comes up too often."""
 _SAYS_NOTHING = re.compile(r"(?:please|kindly|thanks|thank you|sorry)?", re.I)
 _EDGE = re.compile(rf"(?:{_SAID} )?(?P<edge>start|begin|end)s with (?P<what>.+)", re.I)
 
@@ -109,7 +150,7 @@ def make_checks(feedback: str, answers: Sequence[str]) -> tuple[str, ...]:
         feedback: the criticism.
         answers: the criticized answers.
     """
-    split = re.split(r"[,;.!\n]+|\band\b|\bbut\b", feedback)
+    split = re.split(r"[,;.!?\n]+|\band\b|\bbut\b", feedback)
     parts = [part.strip() for part in split if not _SAYS_NOTHING.fullmatch(part.strip())]
     found = [_make_check(part, answers) for part in parts]
     if not parts or not all(found):
@@ -128,10 +169,17 @@ def normalize_criticism(feedback: str) -> str:
 
 
 def _make_check(part: str, answers: Sequence[str]) -> str | None:
-    text = re.sub(r",? please$", "", _LEAD.sub("", part).strip(" .!"), flags=re.I)
+    text = re.sub(r",? please$", "", _LEAD.sub("", part).strip(" .!?"), flags=re.I)
     for pattern, build in _RELATIVE:
         if pattern.fullmatch(text):
             return build(answers)
+    if enough := _ENOUGH.fullmatch(text):
+        return suggest_check(f"at most {re.sub('(a single|an?) ', 'one ', enough['what'])}")
+    if unwanted := _REMOVE.fullmatch(text):
+        return suggest_check(f"no {unwanted['what']}")
+    if overused := _OVERUSED.fullmatch(text):
+        word = (overused["kept"] or overused["used"]).strip("\"“”'‘’")
+        return suggest_check(f'never say "{word}"')
     if check := suggest_check(text):
         return check
     if many := _TOO_MANY.fullmatch(text):

@@ -5,21 +5,17 @@ prompts of a rule are in feedback/write_rule_prompts.py.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import chain
 
 from selfteach.dedup.overlap import OverlapIndex
 from selfteach.generate.ask import GeneratedPrompt, PromptForms, Scope, Subject, generate_prompts
-from selfteach.generate.few_shot import ASKED_REQUESTS, EXAM_REQUESTS, REQUESTS, SUBJECT_REQUESTS
+from selfteach.generate.few_shot import REQUESTS, group_worked_requests
 from selfteach.methods.session import Session
 from selfteach.run.stage_labels import label_stage
 from selfteach.select.prompt_format import find_format_fault
 
 SCOPES: tuple[Scope, ...] = ("target", "near", "general")
-WORKED = frozenset(
-    text
-    for forms in (SUBJECT_REQUESTS, ASKED_REQUESTS, EXAM_REQUESTS)
-    for pairs in forms.values()
-    for _, text in pairs
-)
+WORKED = frozenset(chain.from_iterable(group_worked_requests().values()))
 """The worked requests, which a small model copies where their topic is the rule's own."""
 
 

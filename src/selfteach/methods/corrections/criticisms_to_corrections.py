@@ -34,9 +34,12 @@ from selfteach.judge import PromptAnswer, ThresholdJudge, ViolationJudge
 from selfteach.judge.calibrate import calibrate_judges
 from selfteach.judge.check import CheckJudge, parse_check
 from selfteach.judge.contrast import append_words
+from selfteach.judge.request_judge import LikenessJudge, calibrate_likeness
 from selfteach.judge.setup import JudgeSetup, find_judges
+from selfteach.judge.stray_answers import find_stray_answers
 from selfteach.materials.corrections import Corrections, Edit
 from selfteach.materials.criticism import make_checks, tighten_checks
+from selfteach.methods.brief_answers import limits_length, sample_brief_answers
 from selfteach.methods.calibrate_rule_judges import choose_judges
 from selfteach.methods.corrections.prompt_novelty import NoveltyCheck
 from selfteach.methods.session import Session
@@ -54,12 +57,19 @@ from selfteach.records import (
 from selfteach.run.stage_labels import label_stage
 
 SIMILAR_STAGE = "ask similar"
+NOT_LIKE = "is not like what was criticized"
+MIN_LIKE = 0.25
+"""The least share of prompts that were written to be like the criticized ones, and are found to be:
+the judge of likeness tells nothing below it.
+"""
 MIN_WORDS = 3
 LIST_LENGTH = 3
 MIN_SIMILAR = 24
 """The least number of prompts written for each criticism, where many criticisms share
 `criticism.similar`: some to learn from, some for the exam.
 """
+NUM_OTHERS = 8
+"""Other prompts, which an answer must not fit better than its own."""
 ENOUGH_REVISIONS = 32
 """With so many revisions clearly within a bound, those that barely meet it are dropped."""
 
@@ -97,7 +107,7 @@ class Critic:
         """Return whether the criticism limits the length. An answer that was cut at its token limit
         is longer than its text.
         """
-        return any("max_" in check for check in self.checks)
+        return any(map(limits_length, self.checks))
 
     def broken(self, answers: Sequence[Correctable]) -> list[bool]:
         """Return whether the criticism applies to each answer."""
@@ -140,9 +150,15 @@ class Critic:
     def revise_for_training(self, answers: Sequence[Correctable]) -> list[Revision]:
         """Return revisions to learn from, which keep clear of a bound on length. Where there are
         enough of them, drop those of similar prompts that barely meet the bound.
+
+        The model answers briefly by itself where it can: the beginning of a long answer is the
+        smaller revision, but often says nothing yet.
         """
         checks = tighten_checks(self.checks)
-        found = self.correct(answers, checks=checks)
+        brief = self._answer_briefly(answers)
+        rest = [a for a in answers if a.id not in brief]
+        corrected = dict(zip((a.id for a in rest), self.correct(rest, checks=checks), strict=True))
+        found = [(brief | corrected)[a.id] for a in answers]
         criticised = {e.prompt for e in self.edits}
         close = [not (r.unchanged or r.fault or passes(checks, r.text)) for r in found]
         clear = [
@@ -156,6 +172,38 @@ class Critic:
             similar = r.asked.prompt not in criticised
             kept.append(replace(r, fault=fault) if is_close and similar else r)
         return kept
+
+    def _answer_briefly(self, answers: Sequence[Correctable]) -> dict[str, Revision]:
+        """Return brief answers of the model in the place of those that are criticized as too long,
+        by their ids. None fits another prompt better than its own. A teacher revises by itself.
+        """
+        if self.session.teacher or not self.has_length_limit:
+            return {}
+        quoted = {e.prompt for e in self.edits if e.quote}
+        flags = self.broken(answers)
+        asked = [a for a, bad in zip(answers, flags, strict=True) if bad and a.prompt not in quoted]
+        prompts = list(dict.fromkeys(a.prompt for a in asked))
+        config = self.session.config
+        sampled = sample_brief_answers(
+            self.session.base,
+            prompts,
+            self.checks,
+            config.correct.max_tokens,
+            1 + config.correct.tries,
+            config.seed,
+        )
+        left = {p: iter(t for t in texts if not find_text_fault(t)) for p, texts in sampled.items()}
+        brief = {a.id: (a.prompt, text) for a in asked if (text := next(left[a.prompt], ""))}
+        others = prompts[:: max(len(prompts) // NUM_OTHERS, 1)][:NUM_OTHERS]
+        strays = find_stray_answers(
+            self.session.base, list(brief.values()), [get_user_text(p) for p in others]
+        )
+        by_id = {a.id: replace(a, feedback=self.feedback) for a in asked}
+        return {
+            id: Revision(by_id[id], text, strategy="brief")
+            for (id, (_, text)), is_stray in zip(brief.items(), strays, strict=True)
+            if not is_stray
+        }
 
     def _revise_parts(
         self, quoted: Sequence[tuple[Correctable, str]], checks: Sequence[str]
@@ -367,16 +415,28 @@ def write_criticism_prompts(
     label = label_stage(SIMILAR_STAGE)
     session.display.start_stage(label, count, "prompts")
     found: list[Turns] = []
+    judge: LikenessJudge | None = calibrate_likeness(session.base, criticised)
     with session.run.ledger.open_funnel(f"{label} {turn + 1}") as funnel:
         for number in range(turn * rounds, (turn + 1) * rounds):
-            lists = [rotate(criticised, i) for i in range(2 * (count - len(found)))]
-            for prompt, fault in generate_similar_prompts(
-                session.base, SIMILAR_STAGE, lists, newness, session.config.seed, number
-            ):
+            missing = count - len(found)
+            lists = [rotate(criticised, i) for i in range(2 * missing)]
+            written = list(
+                generate_similar_prompts(
+                    session.base, SIMILAR_STAGE, lists, newness, session.config.seed, number
+                )
+            )
+            usable = [prompt.text for prompt, fault in written if not fault]
+            like = judge.find_like(usable) if judge else [True] * len(usable)
+            if judge and sum(like) < MIN_LIKE * len(usable) and not found:
+                judge = None  # it finds nearly nothing alike, so its scores tell nothing
+                like = [True] * len(usable)
+            by_text = dict(zip(usable, like, strict=True))
+            for prompt, fault in written:
                 if len(found) == count:
                     break
-                funnel.decide(prompt.id, fault, {"text": prompt.text})
-                if not fault:
+                reason = fault or ("" if by_text[prompt.text] else NOT_LIKE)
+                funnel.decide(prompt.id, reason, {"text": prompt.text})
+                if not reason:
                     found.append(make_prompt(prompt.text))
                     session.display.advance()
     return found

@@ -11,9 +11,9 @@ from selfteach.evaluate.sanity import is_looping
 from selfteach.judge import PromptAnswer
 from selfteach.judge.decline import is_decline
 from selfteach.judge.occasion import names_occasion
+from selfteach.judge.stray_answers import find_stray_answers
 from selfteach.methods.feedback.probe import ProbedPrompt
 from selfteach.methods.session import Session
-from selfteach.models import Scorer
 from selfteach.models.ordered import score_in_order
 from selfteach.models.tokens import TOO_LONG_WITH_TEXT
 from selfteach.records import Continuations, LogProb, get_user_text, make_prompt
@@ -23,11 +23,11 @@ NEEDLESS_DECLINE = "declines where an answer is possible"
 TELLS_NOTHING = "says nothing of what the message is about"
 STRAY_ANSWER = "fits another request better"
 SAMPLED = ("own", "ruled")
-"""The strategies whose answers must be as fluent as the base's, and fit their own request best."""
+"""The strategies whose answers must be as fluent as the base's."""
+OWN_REQUEST_FIRST = (*SAMPLED, "brief")
+"""The strategies whose answers must fit their own request best."""
 MIN_NAMED = 0.25
 """The least share of the base's messages that name their occasion, for examples to need it."""
-STRAY_WORDS = 12
-"""Words of an answer that are compared."""
 FLUENCY_QUANTILE = 0.2
 MIN_FLUENCY_ANSWERS = 20
 
@@ -47,7 +47,8 @@ def find_faults(
 
     Args:
         min_token_logp: the least fluency of answers that the base samples, in nats per token.
-            Repaired ones and a teacher's need search.min_token_logp only, and declines none.
+            Repaired ones, brief ones and a teacher's need search.min_token_logp only, and declines
+            none.
         others: other prompts, which an answer must not fit better.
         occasions: what a message is about, by request.
     """
@@ -63,7 +64,7 @@ def find_faults(
         occasion = occasions.get(get_user_text(pair[0]), "")
         score = scores.get(pair, ())
         reasons.append(find_fault(pair[1], strategy, score, least, occasion))
-    left = [i for i, strategy in enumerate(strategies) if not reasons[i] and strategy in SAMPLED]
+    left = [i for i, (_, way) in enumerate(rows) if not reasons[i] and way in OWN_REQUEST_FIRST]
     strays = find_stray_answers(session.base, [pairs[i] for i in left], others)
     for i in compress(left, strays):
         reasons[i] = STRAY_ANSWER
@@ -93,29 +94,6 @@ def find_fault(
     if strategy != "teacher" and is_decline(answer):
         return NEEDLESS_DECLINE
     return "" if names_occasion(answer, occasion) else TELLS_NOTHING
-
-
-def find_stray_answers(
-    scorer: Scorer, pairs: Sequence[PromptAnswer], others: Sequence[str]
-) -> list[bool]:
-    """Return for each answer whether another request predicts its beginning better than its own.
-
-    A noisy channel: log p(answer | its prompt) is the greatest among nine.
-    """
-    starts = [" ".join(answer.split()[:STRAY_WORDS]) for _, answer in pairs]
-    own = [
-        Continuations(prompt, (start,)) for (prompt, _), start in zip(pairs, starts, strict=True)
-    ]
-    found = [False] * len(pairs)
-    if not pairs:
-        return found
-    best = [scores[0].logp if scores else -math.inf for scores in score_in_order(scorer, own)]
-    items = [Continuations(make_prompt(text), tuple(starts)) for text in others]
-    for text, scores in zip(others, score_in_order(scorer, items), strict=True):
-        for i, score in enumerate(scores):
-            if get_user_text(pairs[i][0]) != text and score.logp > best[i]:
-                found[i] = True
-    return found
 
 
 def measure_fluency(session: Session, probed: Sequence[ProbedPrompt]) -> dict[str, float]:

@@ -10,6 +10,7 @@ from selfteach.generate.search import SearchTrace, search_answers, truncate_befo
 from selfteach.judge import PromptAnswer, ViolationJudge
 from selfteach.judge.check import Check
 from selfteach.judge.violation import find_violation
+from selfteach.methods.brief_answers import limits_length, sample_brief_answers
 from selfteach.methods.feedback.answer_faults import (
     find_faults,
     find_least_fluency,
@@ -57,6 +58,7 @@ def search_compliant_answers(
     fluency = measure_fluency(session, answered)
     least = find_least_fluency(session, fluency)
     repairs = repair_own_answers(by_text, declined, repair, fluency, least)
+    brief = answer_briefly(session, by_text, check)
     if session.forbidden_topic:
         unrepaired = [p for p in answered if not repairs.get(p.prompt.text)]
         declined |= find_confident_violations(session, unrepaired, judge, check)
@@ -81,7 +83,32 @@ def search_compliant_answers(
         declined=declined,
         begun=begun,
         repairs=repairs,
+        brief=brief,
     )
+
+
+def answer_briefly(
+    session: Session, by_text: Mapping[str, ProbedPrompt], check: Check | None
+) -> dict[str, list[str]]:
+    """Return brief answers by prompt, where a rule limits the length of some answers only.
+
+    What is left of a long email after its first sentence says nothing. A limit on all answers keeps
+    to repairs: the less they change, the less such a model drifts.
+    """
+    situation = session.situation
+    if check is None or situation is None or session.teacher or not limits_length(str(check)):
+        return {}
+    prompts = {text: make_prompt(text) for text in by_text}
+    sampled = sample_brief_answers(
+        session.base,
+        list(prompts.values()),
+        [str(check)],
+        session.config.probe.max_tokens,
+        1 + session.config.search.answers,
+        session.config.seed,
+        situation.genre or ("message" if situation.kind == "writing" else ""),
+    )
+    return {text: sampled[prompt] for text, prompt in prompts.items() if sampled[prompt]}
 
 
 def choose_others(session: Session, texts: Collection[str]) -> list[str]:

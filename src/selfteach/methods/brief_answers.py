@@ -1,0 +1,65 @@
+"""Let the base answer briefly, where a rule or a criticism limits the length of answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from selfteach.generate.brief import make_brief_turns
+from selfteach.judge.check import parse_check
+from selfteach.materials.criticism import tighten_checks
+from selfteach.methods.worked_turns import add_worked_turns
+from selfteach.models.recorded import Recorded
+from selfteach.records import GREEDY, Request, SamplingParams, Turns
+
+STAGE = "answer briefly"
+OTHER_SAMPLING = SamplingParams(0.7, 0.95)
+"""The sampling of all answers to a prompt but the first, which is greedy."""
+
+
+def limits_length(check: str) -> bool:
+    """Return whether a check limits the length of answers."""
+    return "max_" in check
+
+
+def sample_brief_answers(
+    base: Recorded,
+    prompts: Sequence[Turns],
+    checks: Sequence[str],
+    max_tokens: int,
+    count: int,
+    seed: int,
+    genre: str = "",
+) -> dict[Turns, list[str]]:
+    """Return those of `count` answers to each prompt that end by themselves and pass the checks;
+    the greedy one comes first.
+
+    The base answers after worked answers that pass them too, if possible with room to a limit.
+    There are none where no worked answers pass.
+
+    Args:
+        genre: what the prompts ask to write; "" where they ask a question.
+    """
+    found: dict[Turns, list[str]] = {prompt: [] for prompt in prompts}
+    keeps = make_test(checks)
+    worked = make_brief_turns(make_test(tighten_checks(checks)), genre)
+    worked = worked or make_brief_turns(keeps, genre)
+    if not worked:
+        return found
+    asked = [(prompt, k) for prompt in prompts for k in range(count)]
+    requests = []
+    for prompt, k in asked:
+        sampling = replace(OTHER_SAMPLING if k else GREEDY, max_tokens=max_tokens)
+        requests.append(Request(STAGE, add_worked_turns(worked, prompt), sampling, k, seed))
+    for (prompt, _), answer in zip(asked, base.sample(requests), strict=True):
+        text = answer.text.strip()
+        is_whole = text and answer.finish == "stop" and text not in found[prompt]
+        if is_whole and keeps(text):
+            found[prompt].append(text)
+    return found
+
+
+def make_test(checks: Sequence[str]) -> Callable[[str], bool]:
+    """Return whether a text passes all checks, as a function."""
+    parsed = [parse_check(check) for check in checks]
+    return lambda text: all(check.keeps(text) for check in parsed)
