@@ -20,7 +20,7 @@ from selfteach.judge import ThresholdJudge
 from selfteach.judge.check import CheckJudge
 from selfteach.materials.corrections import Corrections, Edit
 from selfteach.methods.corrections import criticisms_to_corrections
-from selfteach.methods.corrections.criticisms_to_corrections import ENOUGH_REVISIONS, Critic
+from selfteach.methods.corrections.critic import ENOUGH_REVISIONS, Critic, find_text_fault
 from selfteach.models.recorded import Recorded
 from selfteach.records import (
     Completion,
@@ -315,7 +315,7 @@ def test_each_of_many_criticisms_has_enough_prompts_to_learn_from_some(spoken: A
     [("Tea is.", "too short"), ("Tea is good.", ""), ("茶很好", ""), ("tea " * 30, "loops")],
 )
 def test_what_makes_no_sense(text: str, fault: str) -> None:
-    assert criticisms_to_corrections.find_text_fault(text) == fault
+    assert find_text_fault(text) == fault
 
 
 @dataclass

@@ -2,25 +2,17 @@
 
   1  recognize: turn the criticism's words into checks; where they name no check, calibrate a judge
   2  extend: let the model write prompts like the criticized ones, and answer them
-  3  revise: where the criticism applies, find the smallest revision that meets it. First remove
-     the parts that violate a check. Then ask the teacher. Without a teacher, sample other answers
-     of the model (with the criticism in its prompt, where there is no check), then let it revise
-     by worked examples. Judge each revision, and drop those that do not meet the criticism. Where
-     the criticism quotes a part of the answer, that part alone is revised
+  3  revise: a critic finds what meets the criticism (`critic`)
 
-Our own. The criticism in the prompt is the context of `distill`'s teacher.
+Our own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import partial
-from typing import Any, Protocol
+from collections.abc import Sequence
+from dataclasses import replace
 
-from selfteach.dedup.overlap import split_words
 from selfteach.errors import DataError
-from selfteach.evaluate.sanity import is_looping
 from selfteach.generate.ask import (
     SIMILAR,
     GeneratedPrompt,
@@ -28,26 +20,22 @@ from selfteach.generate.ask import (
     extract_subject,
     generate_similar_prompts,
 )
-from selfteach.generate.correct import Correctable, Corrector, Revision, edit_distance
-from selfteach.generate.revise import find_smallest_revision, trim_to_sentence
-from selfteach.judge import PromptAnswer, ThresholdJudge, ViolationJudge
+from selfteach.generate.correct import Corrector
+from selfteach.judge import PromptAnswer, ThresholdJudge
 from selfteach.judge.calibrate import calibrate_judges
-from selfteach.judge.check import CheckJudge, parse_check
+from selfteach.judge.check import CheckJudge
 from selfteach.judge.contrast import append_words
 from selfteach.judge.request_judge import LikenessJudge, calibrate_likeness
 from selfteach.judge.setup import JudgeSetup, find_judges
-from selfteach.judge.stray_answers import find_stray_answers
-from selfteach.materials.corrections import Corrections, Edit
-from selfteach.materials.criticism import make_checks, tighten_checks
-from selfteach.methods.brief_answers import limits_length, sample_brief_answers
+from selfteach.materials.corrections import Corrections
+from selfteach.materials.criticism import make_checks
 from selfteach.methods.calibrate_rule_judges import choose_judges
+from selfteach.methods.corrections.critic import Critic
 from selfteach.methods.corrections.prompt_novelty import NoveltyCheck
 from selfteach.methods.session import Session
-from selfteach.models.ordered import sample_in_order, score_in_order
+from selfteach.models.ordered import sample_in_order
 from selfteach.models.recorded import Recorded
 from selfteach.records import (
-    Completion,
-    Continuations,
     Request,
     SamplingParams,
     Turns,
@@ -62,315 +50,11 @@ MIN_LIKE = 0.25
 """The least share of prompts that were written to be like the criticized ones, and are found to be:
 the judge of likeness tells nothing below it.
 """
-MIN_WORDS = 3
 LIST_LENGTH = 3
 MIN_SIMILAR = 24
 """The least number of prompts written for each criticism, where many criticisms share
 `criticism.similar`: some to learn from, some for the exam.
 """
-NUM_OTHERS = 8
-"""Other prompts, which an answer must not fit better than its own."""
-ENOUGH_REVISIONS = 32
-"""With so many revisions clearly within a bound, those that barely meet it are dropped."""
-
-
-class CriticSession(Protocol):
-    """Define the part of a session that a critic needs."""
-
-    config: Any
-    base: Recorded
-    teacher: Recorded | None
-
-
-@dataclass
-class Critic:
-    """Correct answers by one criticism, as a teacher does.
-
-    Attributes:
-        edits: the criticized answers.
-        writer: the model that revises.
-        checks: the checks that the criticism's words ask for.
-        judge: decides whether the criticism applies to an answer.
-        similar: prompts like the criticized ones.
-    """
-
-    session: CriticSession
-    feedback: str
-    edits: list[Edit]
-    writer: Corrector
-    checks: tuple[str, ...] = ()
-    judge: ViolationJudge | None = None
-    similar: list[Turns] = field(default_factory=list)
-
-    @property
-    def has_length_limit(self) -> bool:
-        """Return whether the criticism limits the length. An answer that was cut at its token limit
-        is longer than its text.
-        """
-        return any(map(limits_length, self.checks))
-
-    def broken(self, answers: Sequence[Correctable]) -> list[bool]:
-        """Return whether the criticism applies to each answer."""
-        assert self.judge is not None
-        flags = self.judge.broken([(a.prompt, a.answer) for a in answers])
-        return [
-            flag or (a.cut and self.has_length_limit)
-            for a, flag in zip(answers, flags, strict=True)
-        ]
-
-    def correct(
-        self,
-        answers: Sequence[Correctable],
-        progress: Callable[[int], None] = lambda n: None,
-        checks: Sequence[str] = (),
-    ) -> list[Revision]:
-        """Return one revision of each answer, in order: the answer itself where the criticism does
-        not apply (step 3).
-
-        Args:
-            progress: receives the number of finished answers.
-            checks: further checks on revisions that no teacher wrote.
-        """
-        found = {a.id: Revision(a, a.answer) for a in answers}
-        quoted = [(a, e.quote) for a in answers for e in self.edits if is_quoted(a, e)]
-        found |= self._revise_parts(quoted, checks)
-        flags = self.broken(answers)
-        left = {
-            a.id: replace(a, feedback=self.feedback)
-            for a, applies in zip(answers, flags, strict=True)
-            if applies and a not in dict(quoted)
-        }
-        for revise in (self._remove_violations, self._sample_others, self._ask_writer):
-            revised = revise(left, checks) if left else {}
-            found |= revised
-            left = {id: a for id, a in left.items() if id not in revised}
-        progress(len(answers))
-        return [found[a.id] for a in answers]
-
-    def revise_for_training(self, answers: Sequence[Correctable]) -> list[Revision]:
-        """Return revisions to learn from, which keep clear of a bound on length. Where there are
-        enough of them, drop those of similar prompts that barely meet the bound.
-
-        The model answers briefly by itself where it can: the beginning of a long answer is the
-        smaller revision, but often says nothing yet.
-        """
-        checks = tighten_checks(self.checks)
-        brief = self._answer_briefly(answers)
-        rest = [a for a in answers if a.id not in brief]
-        corrected = dict(zip((a.id for a in rest), self.correct(rest, checks=checks), strict=True))
-        found = [(brief | corrected)[a.id] for a in answers]
-        criticised = {e.prompt for e in self.edits}
-        close = [not (r.unchanged or r.fault or passes(checks, r.text)) for r in found]
-        clear = [
-            r for r, bad in zip(found, close, strict=True) if not (bad or r.unchanged or r.fault)
-        ]
-        if len(clear) < ENOUGH_REVISIONS:
-            return found
-        kept = []
-        for r, is_close in zip(found, close, strict=True):
-            fault = "meets the criticism only just"
-            similar = r.asked.prompt not in criticised
-            kept.append(replace(r, fault=fault) if is_close and similar else r)
-        return kept
-
-    def _answer_briefly(self, answers: Sequence[Correctable]) -> dict[str, Revision]:
-        """Return brief answers of the model in the place of those that are criticized as too long,
-        by their ids. None fits another prompt better than its own. A teacher revises by itself.
-        """
-        if self.session.teacher or not self.has_length_limit:
-            return {}
-        quoted = {e.prompt for e in self.edits if e.quote}
-        flags = self.broken(answers)
-        asked = [a for a, bad in zip(answers, flags, strict=True) if bad and a.prompt not in quoted]
-        prompts = list(dict.fromkeys(a.prompt for a in asked))
-        config = self.session.config
-        sampled = sample_brief_answers(
-            self.session.base,
-            prompts,
-            self.checks,
-            config.correct.max_tokens,
-            1 + config.correct.tries,
-            config.seed,
-        )
-        left = {p: iter(t for t in texts if not find_text_fault(t)) for p, texts in sampled.items()}
-        brief = {a.id: (a.prompt, text) for a in asked if (text := next(left[a.prompt], ""))}
-        others = prompts[:: max(len(prompts) // NUM_OTHERS, 1)][:NUM_OTHERS]
-        strays = find_stray_answers(
-            self.session.base, list(brief.values()), [get_user_text(p) for p in others]
-        )
-        by_id = {a.id: replace(a, feedback=self.feedback) for a in asked}
-        return {
-            id: Revision(by_id[id], text, strategy="brief")
-            for (id, (_, text)), is_stray in zip(brief.items(), strays, strict=True)
-            if not is_stray
-        }
-
-    def _revise_parts(
-        self, quoted: Sequence[tuple[Correctable, str]], checks: Sequence[str]
-    ) -> dict[str, Revision]:
-        """Revise the quoted parts of answers, and leave the rest as it is. The criticism applies to
-        the part, whatever the judge says of the answer.
-
-        Args:
-            quoted: an answer with a part of it; an answer may have several.
-
-        Returns:
-            The revisions of the whole answers, by the id of the answer.
-        """
-        parts = []
-        for a, quote in quoted:
-            parts.append(replace(a, answer=quote, feedback=self.feedback, cut=False))
-        smallest = []
-        for part in parts:
-            text = self._revise_minimally(part, checks)
-            smallest.append("" if text == part.answer else text)
-        left = [part for part, text in zip(parts, smallest, strict=True) if not text]
-        written = self._judge_parts(self.writer.correct(left)) if left else []
-        rest = iter(written)
-        found: dict[str, Revision] = {}
-        for (a, quote), part, text in zip(quoted, parts, smallest, strict=True):
-            revised = Revision(part, text, strategy="smallest") if text else next(rest)
-            before = found.get(a.id, Revision(a, a.answer))
-            joined = before.text.replace(quote, revised.text, 1)
-            fault = before.fault or revised.fault or find_text_fault(joined)
-            asked = replace(a, feedback=self.feedback)
-            found[a.id] = replace(revised, asked=asked, text=joined, fault=fault)
-        return found
-
-    def _judge_parts(self, revisions: Sequence[Revision]) -> list[Revision]:
-        """Return a teacher's revisions of parts, with a fault where they do not meet the criticism,
-        change nothing, or make no sense.
-        """
-        flags = self.broken([replace(r.asked, answer=r.text) for r in revisions])
-        gibberish = find_gibberish(self.session, revisions)
-        judged = []
-        for r, applies, odd in zip(revisions, flags, gibberish, strict=True):
-            fault = "does not meet the criticism" if applies or r.unchanged else ""
-            fault = fault or ("makes no sense" if odd else "")
-            judged.append(replace(r, fault=r.fault or fault))
-        return judged
-
-    def _remove_violations(
-        self, answers: Mapping[str, Correctable], checks: Sequence[str]
-    ) -> dict[str, Revision]:
-        """Remove the parts that violate a check, where that is enough."""
-        texts = {id: self._revise_minimally(a, checks) for id, a in answers.items()}
-        return {
-            id: Revision(answers[id], text, strategy="smallest")
-            for id, text in texts.items()
-            if text
-        }
-
-    def _ask_writer(
-        self, answers: Mapping[str, Correctable], checks: Sequence[str]
-    ) -> dict[str, Revision]:
-        """Let the teacher revise, or the model with worked examples; judge each revision."""
-        revisions = self._judge_revisions(self.writer.correct(list(answers.values())))
-        return dict(zip(answers, revisions, strict=True))
-
-    def _revise_minimally(self, answered: Correctable, checks: Sequence[str]) -> str:
-        """Return the answer without the parts that violate a check; "" where that is not enough, or
-        nothing is left.
-        """
-        cut = answered.cut and self.has_length_limit
-        answer = trim_to_sentence(answered.answer) if cut else answered.answer
-        for wanted in dict.fromkeys((tuple(checks), self.checks)):
-            keeps = [parse_check(check).keeps for check in wanted]
-            for parts in (False, True):
-                text = find_smallest_revision(answer, keeps, parts) if keeps else None
-                if text is not None and not find_text_fault(text):
-                    return text
-        return ""
-
-    def _sample_others(
-        self, answers: Mapping[str, Correctable], checks: Sequence[str]
-    ) -> dict[str, Revision]:
-        """Sample other answers of the model, and choose the one most like the answer among those
-        that meet the criticism. Do nothing where there is a teacher.
-
-        Checks remove parts of the samples too. Without a check, the prompt contains the criticism,
-        and a sample may reach its token limit as the criticized answer may.
-        """
-        if self.session.teacher:
-            return {}
-        found = {}
-        samples = self._answer_again(answers.values())
-        for (id, a), completions in zip(answers.items(), samples, strict=True):
-            texts: dict[str, bool] = {}
-            for completion in completions:
-                cut = completion.finish == "length"
-                if self.checks:
-                    other = replace(a, answer=completion.text, cut=cut)
-                    texts[self._revise_minimally(other, checks)] = False
-                else:
-                    texts[completion.text] = cut
-            sound = [
-                replace(a, answer=text, cut=False) for text in texts if not find_text_fault(text)
-            ]
-            flags = self.broken(sound)
-            good = [other.answer for other, bad in zip(sound, flags, strict=True) if not bad]
-            if good:
-                best = min(good, key=partial(edit_distance, a.answer))
-                found[id] = Revision(a, best, strategy="own", is_truncated=texts[best])
-        return found
-
-    def _answer_again(self, answers: Iterable[Correctable]) -> list[list[Completion]]:
-        """Return other answers of the model to each prompt."""
-        config = self.session.config.correct
-        seed = self.session.config.seed
-        sampling = SamplingParams(0.8, 0.95, config.max_tokens)
-        prompts = [
-            a.prompt if self.checks else append_words(a.prompt, self.feedback) for a in answers
-        ]
-        requests = [
-            Request("revise own", prompt, sampling, k, seed)
-            for prompt in prompts
-            for k in range(config.tries)
-        ]
-        sampled = self.session.base.sample(requests)
-        return [sampled[i : i + config.tries] for i in range(0, len(sampled), config.tries)]
-
-    def _judge_revisions(self, revisions: Sequence[Revision]) -> list[Revision]:
-        """Return a teacher's revisions, with a fault where they do not meet the criticism, or make
-        no sense.
-        """
-        good = [r for r in revisions if not r.fault]
-        flags = self.broken([replace(r.asked, answer=r.text, cut=False) for r in good])
-        gibberish = find_gibberish(self.session, good)
-        judged = []
-        for r, applies, odd in zip(good, flags, gibberish, strict=True):
-            fault = find_text_fault(r.text) or ("makes no sense" if odd else "")
-            judged.append(replace(r, fault="does not meet the criticism" if applies else fault))
-        rest = iter(judged)
-        return [r if r.fault else next(rest) for r in revisions]
-
-
-def is_quoted(answered: Correctable, edit: Edit) -> bool:
-    """Return whether a criticism is about a part of this answer."""
-    same = (answered.prompt, answered.answer) == (edit.prompt, edit.answer)
-    return same and bool(edit.quote)
-
-
-def passes(checks: Sequence[str], text: str) -> bool:
-    """Return whether a text passes all checks."""
-    return all(parse_check(check).keeps(text) for check in checks)
-
-
-def find_text_fault(text: str) -> str:
-    """Return why a text cannot be an answer: it has too few words, or it loops; else ""."""
-    if len(split_words(text)) < MIN_WORDS:
-        return "too short"
-    return "loops" if is_looping(text) else ""
-
-
-def find_gibberish(session: CriticSession, revisions: Sequence[Revision]) -> list[bool]:
-    """Return whether the base finds each revision too unlikely, by the mean over its tokens, or
-    cannot score it.
-    """
-    items = [Continuations(r.asked.prompt, (r.text,), end=True) for r in revisions]
-    least = session.config.criticism.min_token_logp
-    scores = score_in_order(session.base, items)
-    return [not score or score[0].token_logp < least for score in scores]
 
 
 def make_critics(

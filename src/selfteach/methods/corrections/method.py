@@ -3,7 +3,7 @@
   1  read: corrections, approvals, criticisms and prompts; drop rows that exceed the context
   2  review: where a person is the teacher, let them correct the base's answers to the prompts
   3  criticize: find what decides whether a criticism applies, and extend it to prompts like the
-     criticized ones (criticisms_to_corrections.py)
+     criticized ones (criticisms_to_corrections.py, critic.py)
   4  split all prompts into train, dev and test at once
   5  sample: let the base answer the prompts whose answer is missing
   6  correct: let the teacher (a program, a model, a criticism or the file itself) make the smallest
@@ -17,7 +17,7 @@
      anything
 
 The material passes through these files in one direction: read_corrections, length_limits,
-human_teacher, prompt_novelty, criticisms_to_corrections, split, sample_and_correct,
+human_teacher, prompt_novelty, critic, criticisms_to_corrections, split, sample_and_correct,
 make_examples, measure_rounds, exam.
 
 Source: correction-optimization (docs/explanation/sources.md); CIPHER (arXiv 2404.15269) for

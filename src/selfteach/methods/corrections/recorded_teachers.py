@@ -15,7 +15,7 @@ from selfteach.judge import ThresholdJudge
 from selfteach.judge.contrast import to_messages
 from selfteach.judge.recorded_judge import describe_judge, read_judge
 from selfteach.materials.corrections import Edit
-from selfteach.methods.corrections.criticisms_to_corrections import Critic
+from selfteach.methods.corrections.critic import Critic
 from selfteach.methods.corrections.length_limits import is_short_enough
 from selfteach.methods.corrections.sample_and_correct import FileRow, route_answers
 from selfteach.methods.corrections.split import CorrectionParts

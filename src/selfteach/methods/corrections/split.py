@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from selfteach.errors import DataError
 from selfteach.materials.corrections import Corrections, Edit
-from selfteach.methods.corrections.criticisms_to_corrections import Critic
+from selfteach.methods.corrections.critic import Critic
 from selfteach.methods.corrections.prompt_novelty import NoveltyCheck, join_turns
 from selfteach.methods.session import Session
 from selfteach.methods.write_prompts import write_general_prompts
