@@ -18,6 +18,7 @@ from selfteach.methods.corrections.length_limits import (
     set_answer_lengths,
 )
 from selfteach.methods.corrections.prompt_novelty import join_turns, make_novelty_check
+from selfteach.methods.corrections.split import drop_like_criticized
 from selfteach.models.tokens import TOO_LONG
 from selfteach.records import Message, get_user_text, make_prompt
 from selfteach.run.ledger import Ledger
@@ -142,3 +143,14 @@ def test_a_prompt_is_new_once_and_only_where_the_material_has_none_like_it(sessi
     new = "Why is the sea salty and blue?"
     assert [fault(new), fault(new)] == ["", "like another prompt"]
     assert fault("") not in ("", "like another prompt"), "its form is wrong"
+
+
+def test_what_is_like_a_criticized_prompt_is_not_held_as_it_is() -> None:
+    def like(word: str) -> Any:
+        return SimpleNamespace(
+            likeness=SimpleNamespace(find_like=lambda texts: [word in text for text in texts])
+        )
+
+    texts = ["Grow beans.", "Bake bread.", "What is tea?"]
+    assert drop_like_criticized(texts, [like("bean"), like("tea")]) == ["Bake bread."]
+    assert drop_like_criticized(texts, [SimpleNamespace(likeness=None)]) == texts  # type: ignore[list-item]

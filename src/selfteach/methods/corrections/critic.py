@@ -24,6 +24,7 @@ from selfteach.generate.revise import find_smallest_revision, trim_to_sentence
 from selfteach.judge import ViolationJudge
 from selfteach.judge.check import parse_check
 from selfteach.judge.contrast import append_words
+from selfteach.judge.request_judge import LikenessJudge
 from selfteach.judge.stray_answers import find_stray_answers
 from selfteach.materials.corrections import Edit
 from selfteach.materials.criticism import tighten_checks
@@ -64,6 +65,7 @@ class Critic:
         checks: the checks that the criticism's words ask for.
         judge: decides whether the criticism applies to an answer.
         similar: prompts like the criticized ones.
+        likeness: tells them from others; None if nothing does.
     """
 
     session: CriticSession
@@ -73,6 +75,7 @@ class Critic:
     checks: tuple[str, ...] = ()
     judge: ViolationJudge | None = None
     similar: list[Turns] = field(default_factory=list)
+    likeness: LikenessJudge | None = None
 
     @property
     def has_length_limit(self) -> bool:

@@ -25,7 +25,7 @@ from selfteach.judge import PromptAnswer, ThresholdJudge
 from selfteach.judge.calibrate import calibrate_judges
 from selfteach.judge.check import CheckJudge
 from selfteach.judge.contrast import append_words
-from selfteach.judge.request_judge import LikenessJudge, calibrate_likeness
+from selfteach.judge.request_judge import calibrate_likeness
 from selfteach.judge.setup import JudgeSetup, find_judges
 from selfteach.materials.corrections import Corrections
 from selfteach.materials.criticism import make_checks
@@ -93,13 +93,15 @@ def make_critics(
 def write_criticism_prompts(
     session: Session, critic: Critic, newness: NoveltyCheck, turn: int, count: int
 ) -> list[Turns]:
-    """Return `count` new prompts like the criticized ones (step 2)."""
+    """Return `count` new prompts like the criticized ones (step 2); the critic gets the judge that
+    tells them from others.
+    """
     rounds = session.config.criticism.rounds
     criticised = [" ".join(get_user_text(e.prompt).split()) for e in critic.edits]
     label = label_stage(SIMILAR_STAGE)
     session.display.start_stage(label, count, "prompts")
     found: list[Turns] = []
-    judge: LikenessJudge | None = calibrate_likeness(session.base, criticised)
+    judge = critic.likeness = calibrate_likeness(session.base, criticised)
     with session.run.ledger.open_funnel(f"{label} {turn + 1}") as funnel:
         for number in range(turn * rounds, (turn + 1) * rounds):
             missing = count - len(found)
@@ -110,9 +112,10 @@ def write_criticism_prompts(
                 )
             )
             usable = [prompt.text for prompt, fault in written if not fault]
-            like = judge.find_like(usable) if judge else [True] * len(usable)
-            if judge and sum(like) < MIN_LIKE * len(usable) and not found:
-                judge = None  # it finds nearly nothing alike, so its scores tell nothing
+            like = judge.find_like(usable)
+            if not found and sum(like) < MIN_LIKE * len(usable):
+                critic.likeness = None  # it finds nearly nothing alike, so its scores tell nothing
+            if critic.likeness is None:
                 like = [True] * len(usable)
             by_text = dict(zip(usable, like, strict=True))
             for prompt, fault in written:

@@ -58,7 +58,8 @@ def split_material(
     """
     edits = [*material.edits, *material.approved]
     groups = {"own": list(dict.fromkeys([*(e.prompt for e in edits), *material.prompts]))}
-    groups["general"] = list(map(make_prompt, write_general_prompts(session, newness)))
+    written = write_general_prompts(session, newness)
+    groups["general"] = list(map(make_prompt, drop_like_criticized(written, critics)))
     for i, critic in enumerate(critics):
         groups[f"criticism {i}"] = critic.similar
     found = split_groups(session, groups)
@@ -74,6 +75,18 @@ def split_material(
             ),
         )
     return parts
+
+
+def drop_like_criticized(texts: Sequence[str], critics: Sequence[Critic]) -> list[str]:
+    """Return the general prompts to which no criticism applies: what is like a criticized prompt
+    must not be held as it is.
+    """
+    left = list(texts)
+    for critic in critics:
+        if critic.likeness:
+            like = critic.likeness.find_like(left)
+            left = [text for text, is_like in zip(left, like, strict=True) if not is_like]
+    return left
 
 
 def split_groups(session: Session, groups: dict[str, list[Turns]]) -> dict[str, PromptsByPart]:
