@@ -11,6 +11,8 @@ import pytest
 from scripted import Scripted
 from selfteach.generate import situations
 from selfteach.generate.situations import (
+    OTHER_GENRE,
+    OTHER_GENRES,
     QUESTION,
     Occasion,
     build_requests,
@@ -28,7 +30,7 @@ CLAUSES = [Occasion("clause", text) for text in TABLES["clause"]]
 
 def build(scope: str, for_exam: bool, count: int = 40, situation: Situation = BOSS) -> list[str]:
     built = build_requests(situation, CLAUSES, scope, count, 0, for_exam=for_exam)  # type: ignore[arg-type]
-    return [prompt.text for prompt in built if prompt.form != QUESTION]
+    return [prompt.text for prompt in built if prompt.form not in (QUESTION, OTHER_GENRE)]
 
 
 @pytest.mark.parametrize("for_exam", [False, True])
@@ -36,7 +38,7 @@ def test_a_request_in_scope_names_the_addressee_and_a_neighbor_another_one(for_e
     inside = build("target", for_exam)
     beside = build("near", for_exam)
     assert len(inside) == 40
-    assert len(beside) == 34 + for_exam
+    assert len(beside) == 28 + for_exam
     assert all("my boss" in text.lower() for text in inside)
     assert not any("boss" in text.lower() for text in beside)
     others = list_other_addressees(BOSS, for_exam=for_exam)
@@ -52,6 +54,26 @@ def test_some_neighbors_only_ask_about_the_addressee(for_exam: bool) -> None:
     assert len(set(asked)) == 10
     assert all("Maddie" in text or "girlfriend" in text for text in asked)
     assert not any("text" in text for text in asked)
+
+
+@pytest.mark.parametrize("for_exam", [False, True])
+def test_some_neighbors_ask_for_something_else_to_the_addressee(for_exam: bool) -> None:
+    built = build_requests(BOSS, CLAUSES, "near", 60, 0, for_exam=for_exam)
+    texts = [prompt.text for prompt in built if prompt.form == OTHER_GENRE]
+    assert len(set(texts)) == 10
+    assert all("my boss" in text.lower() and "mail" not in text.lower() for text in texts)
+    genres = OTHER_GENRES[for_exam]
+    assert all(any(genre in text.lower() for genre in genres) for text in texts)
+    assert not any(genre in text.lower() for text in texts for genre in OTHER_GENRES[not for_exam])
+
+
+def test_whoever_is_written_to_anything_has_no_other_texts() -> None:
+    anything = read_situation("when writing to my boss")
+    built = build_requests(anything, CLAUSES, "near", 60, 0, for_exam=False)
+    assert not any(prompt.form == OTHER_GENRE for prompt in built)
+    speeches = read_situation("in speeches for my boss")
+    built = build_requests(speeches, CLAUSES, "near", 60, 0, for_exam=False)
+    assert not any("speech" in prompt.text for prompt in built if prompt.form == OTHER_GENRE)
 
 
 @pytest.mark.parametrize("part", ["clause", "purpose", "topic"])

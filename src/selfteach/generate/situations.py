@@ -38,8 +38,13 @@ NUM_SHOWN = 8
 OVERSAMPLING = 2
 MAX_OCCASION_WORDS = 12
 QUESTION = "question about the addressee"
+OTHER_GENRE = "another text to the addressee"
 NEAR_PER_QUESTION = 6
-"""One of so many near requests asks about the addressee."""
+"""One of so many near requests asks about the addressee, and one for something else that is written
+to the addressee.
+"""
+OTHER_GENRES = (("speech", "poem", "song", "story"), ("toast", "report", "haiku"))
+"""What is written to the addressee beside the rule's genre: in training, and in the exam."""
 _TABLES = read_tables("situations.json")
 
 
@@ -190,7 +195,7 @@ def build_requests(
 
     The requests of both scopes have the same frames and occasions, in the same order: only the
     addressee tells them apart. Some near ones ask about the rule's own addressee, and nothing is
-    written.
+    written, or for something else that is written to this addressee.
 
     Args:
         scope: "target" names the addressee of the rule, "near" another one.
@@ -201,8 +206,10 @@ def build_requests(
     others = list_other_addressees(situation, for_exam=for_exam)
     found: dict[str, GeneratedPrompt] = {}
     if scope == "near":
-        questions = build_questions_about(situation, count // NEAR_PER_QUESTION, for_exam=for_exam)
-        found = {question.text: question for question in questions}
+        some = count // NEAR_PER_QUESTION
+        own_addressee = build_questions_about(situation, some, for_exam=for_exam)
+        own_addressee += build_other_genres(situation, occasions, some, for_exam=for_exam)
+        found = {prompt.text: prompt for prompt in own_addressee}
     places = {form: dice.randrange(len(frames[form])) for form in frames}
     for turn in range(8):
         for i, occasion in enumerate(occasions):
@@ -230,6 +237,28 @@ def build_questions_about(
         for i, frame in enumerate(frames)
     ]
     return [GeneratedPrompt(text, "near", QUESTION, "") for text in texts[:count]]
+
+
+def build_other_genres(
+    situation: Situation, occasions: Sequence[Occasion], count: int, *, for_exam: bool
+) -> list[GeneratedPrompt]:
+    """Return up to `count` requests to write something else to the rule's addressee: a speech is no
+    email. There are none where the rule is about all that is written to somebody.
+    """
+    genres = [genre for genre in OTHER_GENRES[for_exam] if genre != situation.genre]
+    names = list(filter(None, situation.names))
+    if not (situation.genre and names):
+        return []
+    frames = _TABLES["exam_frames" if for_exam else "frames"]
+    found: dict[str, GeneratedPrompt] = {}
+    for i, occasion in enumerate(occasions):
+        # A frame without its piece names what is written by a verb: "Email my boss ...".
+        own = [frame for frame in frames[occasion.form] if "piece}" in frame.lower()]
+        if own and len(found) < count:
+            genre = genres[i % len(genres)]
+            text = fill_frame(own[i % len(own)], genre, names[i % len(names)], occasion)
+            found.setdefault(text, GeneratedPrompt(text, "near", OTHER_GENRE, occasion.text))
+    return list(found.values())
 
 
 def list_other_addressees(situation: Situation, *, for_exam: bool) -> list[str]:
