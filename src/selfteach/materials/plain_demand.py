@@ -71,8 +71,22 @@ def _make_imperative(match: re.Match[str]) -> str:
     return f"{plain}{match['rest']}"
 
 
+_SIGNS = (
+    r"(?:emojis?|emoticons?|smileys?|exclamation (?:marks?|points?)|question marks?|semi-?colons?|"
+    r"colons?|commas?|(?:em |en )?dashes|hyphens?|brackets?|parenthes[ei]s|quotation marks?|"
+    r"bullets?|bullet points?|(?:numbered |bulleted )?lists?|hashtags?|capital letters|capitals)"
+)
+_LEFT_OUT = (
+    r"(?:(?:drop|skip|lose|cut|ditch|omit|remove|delete|hold|leave out|take out|get rid of|lay off|"
+    r"spare me|no more|enough (?:with|of)|quit using|cut out|do without|"
+    r"i (?:hate|dislike|detest|can't stand|cannot stand|don't need|have no use for))"
+    rf"(?: (?:all|any|the|those|these|your|of|such))* (?P<signs>{_SIGNS}"
+    rf"(?:,? (?:and|or) (?:the )?{_SIGNS})?))"
+)
+"""Signs that are not wanted; of a subject ("Skip the politics.") it says less."""
 Rewrite = str | Callable[[re.Match[str]], str]
 _FORMS: list[tuple[str, Rewrite]] = [
+    (_LEFT_OUT, r"no \g<signs>"),
     (
         rf"(?:i(?:'d| would)? (?:much |far )?(?:rather|prefer)(?: that| it if| if)?|"
         rf"i(?:'d| would) (?:like|love|appreciate) it if|i wish(?: that)?) {_YOU_DO}",
