@@ -107,15 +107,16 @@ def test_examples_that_only_just_meet_a_bound_are_dropped() -> None:
 
 
 def test_a_long_answer_is_learned_from_a_brief_one() -> None:
-    """Each long answer takes the next brief one to its question. One that is too long, that says
-    too little, or that fits another question better, is none.
+    """Every second long answer takes the next brief one to its question. One that is too long, that
+    says too little, or that fits another question better, is none.
     """
     own = critic()
     tea, milk, wool = (f"What is {name}?" for name in ("tea", "milk", "wool"))
     base = Brief(
         {
             tea: ["tea is made of leaves.", "", "tea " * 19, "tea", "tea is a hot drink."],
-            milk: ["tea is what cows give."],
+            milk: ["milk is what cows give."],
+            wool: ["tea is not wool at all."],
         }
     )
     own.session.base = base  # type: ignore[misc, assignment]
@@ -123,15 +124,21 @@ def test_a_long_answer_is_learned_from_a_brief_one() -> None:
     start = answers(1, 10)[0].answer
     asked = [
         Correctable(make_prompt(question), f"{name}, {start}")
-        for name, question in (("One", tea), ("Two", milk), ("Three", wool), ("Four", tea))
+        for name, question in (
+            ("One", tea),
+            ("Two", milk),
+            ("Three", tea),
+            ("Four", wool),
+            ("Five", wool),
+        )
     ]
     found = own.revise_for_training([*asked, Correctable(make_prompt(tea), "A short one.")])
     assert [(r.text, r.strategy) for r in found if r.strategy == "brief"] == [
         ("tea is made of leaves.", "brief"),
         ("tea is a hot drink.", "brief"),
     ]
-    assert [r.strategy for r in found[1:3]] == ["smallest"] * 2
-    assert found[4].unchanged
+    assert [r.strategy for r in found[:5]] == ["brief", "smallest", "brief", *["smallest"] * 2]
+    assert found[5].unchanged
     shown = base.seen[0].prompt
     assert len(shown) == 9
     assert all(len(turn.content.split()) <= 12 for turn in shown[1:8:2]), "two thirds of 18"

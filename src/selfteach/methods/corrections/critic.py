@@ -149,14 +149,19 @@ class Critic:
         return kept
 
     def _answer_briefly(self, answers: Sequence[Correctable]) -> dict[str, Revision]:
-        """Return brief answers of the model in the place of those that are criticized as too long,
-        by their ids. None fits another prompt better than its own. A teacher revises by itself.
+        """Return brief answers of the model in the place of every second one that is criticized as
+        too long, by their ids. None fits another prompt better than its own. A teacher revises by
+        itself.
+
+        A brief answer begins in another way than a long one. What is left of the others, their
+        beginnings, teaches where to stop after such a beginning.
         """
         if self.session.teacher or not self.has_length_limit:
             return {}
         quoted = {e.prompt for e in self.edits if e.quote}
         flags = self.broken(answers)
-        asked = [a for a, bad in zip(answers, flags, strict=True) if bad and a.prompt not in quoted]
+        long = [a for a, bad in zip(answers, flags, strict=True) if bad and a.prompt not in quoted]
+        asked = long[::2]
         prompts = list(dict.fromkeys(a.prompt for a in asked))
         config = self.session.config
         sampled = sample_brief_answers(
