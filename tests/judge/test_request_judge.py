@@ -10,6 +10,7 @@ from scripted import Scripted
 from selfteach.generate.ask import Subject
 from selfteach.judge.check import parse_check
 from selfteach.judge.request_judge import (
+    MAX_ASKED,
     MAX_FALSE_POSITIVES,
     RequestJudge,
     calibrate_likeness,
@@ -92,4 +93,5 @@ def test_requests_like_those_that_were_asked_are_found() -> None:
     texts = ["How do I grow green tomatoes?", "What is the name of a bee queen?", "Sing a song."]
     assert judge.find_like(texts) == [True, True, False]
     assert judge.find_like([]) == []
+    assert len(calibrate_likeness(model, asked * 10).asked) <= MAX_ASKED
     assert calibrate_likeness(model, asked[:1]).find_like(texts) == [True, False, False]

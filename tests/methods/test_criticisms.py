@@ -360,3 +360,22 @@ def test_a_criticism_about_a_subject_is_judged_as_a_rule(monkeypatch: pytest.Mon
         ("What is tea?", "general"),
     ]
     assert not asked.get("elsewhere")
+
+
+def test_a_criticism_that_cannot_be_judged_is_refused_in_its_own_words(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(criticisms_to_corrections, "extract_subject", lambda *given: Subject("tea"))
+
+    def choose_judges(*given: Any) -> Any:
+        raise DataError("all answers carry one label.", cure="Give a check, for instance --check.")
+
+    monkeypatch.setattr(criticisms_to_corrections, "choose_judges", choose_judges)
+    session: Any = FakeSession(config.CorrectionsConfig())
+    one = Critic(session, "too stiff", [], SimpleNamespace(form="completion"))  # type: ignore[arg-type]
+    with pytest.raises(DataError) as caught:
+        criticisms_to_corrections.choose_judge(session, one)
+    assert caught.value.what == (
+        'no judge can tell whether "too stiff" applies to an answer: all answers carry one label.'
+    )
+    assert "--set check" in str(caught.value.cure)

@@ -31,6 +31,8 @@ MAX_FALSE_POSITIVES = 0.05
 """The share of requests about something else that the judge may take for the topic's."""
 MIN_AUROC = 0.75
 """A judge below it decides nothing: then only the names of the topic count."""
+MAX_ASKED = 8
+"""Requests that others are compared with: each costs a score of every one of them."""
 
 
 def compare_topics(scorer: Scorer, subject: Subject, texts: Sequence[str]) -> list[float]:
@@ -164,8 +166,11 @@ class LikenessJudge:
 
 
 def calibrate_likeness(scorer: Scorer, asked: Sequence[str]) -> LikenessJudge:
-    """Return the judge of likeness to the requests that were asked."""
-    lines = tuple(map(to_one_line, asked))
+    """Return the judge of likeness to the requests that were asked, of many to MAX_ASKED that are
+    spread evenly over them.
+    """
+    step = math.ceil(len(asked) / MAX_ASKED)
+    lines = tuple(map(to_one_line, asked[:: max(step, 1)]))
     groups = list(few_shot.group_worked_requests().values())
     logps = score_followers(scorer, [text for group in groups for text in group], lines)
     bounds = []

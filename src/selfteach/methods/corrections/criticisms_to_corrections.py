@@ -21,7 +21,7 @@ from selfteach.generate.ask import (
     generate_similar_prompts,
 )
 from selfteach.generate.correct import Corrector
-from selfteach.judge import PromptAnswer, ThresholdJudge
+from selfteach.judge import PromptAnswer, ThresholdJudge, ViolationJudge
 from selfteach.judge.calibrate import calibrate_judges
 from selfteach.judge.check import CheckJudge
 from selfteach.judge.contrast import append_words
@@ -158,11 +158,30 @@ def choose_judge(session: Session, critic: Critic) -> None:
             f'"{critic.feedback}" is checked with {" and ".join(critic.checks)}'
         )
         return
+    try:
+        critic.judge = calibrate_judge(session, critic)
+    except DataError as fault:
+        reason = fault.what.removesuffix(".")
+        raise DataError(
+            f'no judge can tell whether "{critic.feedback}" applies to an answer: {reason}.',
+            cure=(
+                'Say how to check it, for instance --set check="max_words=50", or write '
+                "some corrections."
+            ),
+        ) from fault
+
+
+def calibrate_judge(session: Session, critic: Critic) -> ViolationJudge:
+    """Return the best judge of a criticism whose words name no check. One about a subject is judged
+    as a rule is.
+
+    Raises:
+        DataError: no judge is good enough.
+    """
     subject = extract_subject(session.base, session.base, critic.feedback, session.config.seed)
     teacher = session.teacher if critic.writer.form == "chat" else None
     if not subject.topic:
-        critic.judge = calibrate_criticism_judge(session, critic, teacher)
-        return
+        return calibrate_criticism_judge(session, critic, teacher)
     scopes: tuple[Scope, ...] = ("target", "general")
     prompts = [
         GeneratedPrompt(get_user_text(prompt), scope, SIMILAR, "")
@@ -170,7 +189,7 @@ def choose_judge(session: Session, critic: Critic) -> None:
         for prompt in critic.similar
     ]
     of_rule = replace(session, rule=critic.feedback, subject=subject, teacher=teacher)
-    critic.judge = choose_judges(of_rule, prompts).exam
+    return choose_judges(of_rule, prompts).exam
 
 
 def calibrate_criticism_judge(
@@ -200,13 +219,7 @@ def calibrate_criticism_judge(
     judge, _, report = calibrate_judges(candidates, labelled, session.config.judge.min_auroc)
     session.run.ledger.set_note("calibration", report)
     if judge is None:
-        raise DataError(
-            f'no judge can tell whether "{words}" applies to an answer: {report["reason"]}.',
-            cure=(
-                'Say how to check it, for instance --set check="max_words=50", or write '
-                "some corrections."
-            ),
-        )
+        raise DataError(f"{report['reason']}.")
     session.display.print_line(f'"{words}" is judged by {judge.name}, {report["reason"]}')
     return judge
 
