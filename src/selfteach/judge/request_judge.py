@@ -151,18 +151,12 @@ class LikenessJudge:
     asked: tuple[str, ...]
     bounds: tuple[float, ...]
 
-    def measure_likeness(self, texts: Sequence[str]) -> list[float]:
-        """Return by how many nats each text exceeds a bound: the most of all requests that were
-        asked. It is like one of them if that is above 0.
-        """
-        logps = score_followers(self.scorer, texts, self.asked)
-        return [
-            max(logp - bound for logp, bound in zip(row, self.bounds, strict=True)) for row in logps
-        ]
-
     def find_like(self, texts: Sequence[str]) -> list[bool]:
         """Return for each text whether it is like one of the requests that were asked."""
-        return [likeness > 0 for likeness in self.measure_likeness(texts)]
+        logps = score_followers(self.scorer, texts, self.asked)
+        return [
+            any(logp > bound for logp, bound in zip(row, self.bounds, strict=True)) for row in logps
+        ]
 
 
 def calibrate_likeness(scorer: Scorer, asked: Sequence[str]) -> LikenessJudge:

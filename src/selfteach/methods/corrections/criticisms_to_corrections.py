@@ -46,11 +46,6 @@ from selfteach.run.stage_labels import label_stage
 
 SIMILAR_STAGE = "ask similar"
 NOT_LIKE = "is not like what was criticized"
-LESS_LIKE = "is less like what was criticized than others"
-OVERSAMPLING = 2
-"""Of so many prompts for each one that is asked for, those that are most like the criticized ones
-are kept.
-"""
 MIN_LIKE = 0.25
 """The least share of prompts that were written to be like the criticized ones, and are found to be:
 the judge of likeness tells nothing below it.
@@ -105,35 +100,32 @@ def write_criticism_prompts(
     criticised = [" ".join(get_user_text(e.prompt).split()) for e in critic.edits]
     label = label_stage(SIMILAR_STAGE)
     session.display.start_stage(label, count, "prompts")
-    found: dict[GeneratedPrompt, float] = {}
+    found: list[Turns] = []
     judge = critic.likeness = calibrate_likeness(session.base, criticised)
     with session.run.ledger.open_funnel(f"{label} {turn + 1}") as funnel:
         for number in range(turn * rounds, (turn + 1) * rounds):
-            lists = [rotate(criticised, i) for i in range(2 * (OVERSAMPLING * count - len(found)))]
+            lists = [rotate(criticised, i) for i in range(2 * (count - len(found)))]
             written = list(
                 generate_similar_prompts(
                     session.base, SIMILAR_STAGE, lists, newness, session.config.seed, number
                 )
             )
-            usable = [prompt for prompt, fault in written if not fault]
-            likeness = judge.measure_likeness([prompt.text for prompt in usable])
-            if not found and sum(one > 0 for one in likeness) < MIN_LIKE * len(usable):
+            usable = [prompt.text for prompt, fault in written if not fault]
+            like = judge.find_like(usable)
+            if not found and sum(like) < MIN_LIKE * len(usable):
                 critic.likeness = None  # it finds nearly nothing alike, so its scores tell nothing
+            if critic.likeness is None:
+                like = [True] * len(usable)
+            by_text = dict(zip(usable, like, strict=True))
             for prompt, fault in written:
-                if fault:
-                    funnel.decide(prompt.id, fault, {"text": prompt.text})
-            for prompt, one in zip(usable, likeness, strict=True):
-                is_like = critic.likeness is None or one > 0
-                if not is_like:
-                    funnel.decide(prompt.id, NOT_LIKE, {"text": prompt.text})
-                elif len(found) < OVERSAMPLING * count:
-                    found[prompt] = one if critic.likeness else 0.0
-        chosen = sorted(found, key=lambda prompt: -found[prompt])[:count]
-        for prompt in found:
-            reason = "" if prompt in chosen else LESS_LIKE
-            funnel.decide(prompt.id, reason, {"text": prompt.text})
-            session.display.advance(int(not reason))
-    return [make_prompt(prompt.text) for prompt in found if prompt in chosen]
+                if len(found) == count:
+                    break
+                reason = fault or ("" if by_text[prompt.text] else NOT_LIKE)
+                funnel.decide(prompt.id, reason, {"text": prompt.text})
+                if not reason:
+                    found.append(make_prompt(prompt.text))
+                    session.display.advance()
+    return found
 
 
 def rotate(texts: Sequence[str], start: int) -> list[str]:
