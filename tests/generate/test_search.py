@@ -19,6 +19,7 @@ from selfteach.generate.search import (
     SearchTrace,
     Try,
     compose_decline,
+    plan_search,
     search_answers,
     truncate_before,
 )
@@ -29,6 +30,7 @@ from selfteach.text import split_sentences
 
 RULE = "Do not talk about cats."
 MAX_TOKENS = SearchConfig().max_tokens
+PLANNED = ("declined", "begun", "repairs", "brief")
 
 
 def broken(pairs: Sequence[tuple[Prompt, str]]) -> list[bool]:
@@ -50,10 +52,13 @@ def found(
     max_tokens: int = MAX_TOKENS,
     **more: Any,
 ) -> list[SearchTrace]:
-    """Search with the judge of cats; `more` goes to `search_answers` as it is."""
+    """Search with the judge of cats; `more` goes to `plan_search` and `search_answers`."""
     config = SearchConfig(tries=tries, answers=answers, max_tokens=max_tokens)
     more.setdefault("repair", leave_out_cats)
-    return search_answers(model, prompts, RULE, repair_only, broken, faults, config, 0, **more)
+    planned = {key: more.pop(key) for key in PLANNED if key in more}
+    traces = plan_search(prompts, repair_only, **planned)
+    search_answers(model, traces, RULE, broken, faults, config, 0, **more)
+    return traces
 
 
 def leave_out_cats(pairs: Sequence[tuple[str, str]]) -> list[str]:
@@ -228,6 +233,8 @@ def test_brief_answers_come_before_repairs_and_then_the_model_tries_itself() -> 
     assert (trace.kind, model.asked) == ("brief form", [])
     (trace,) = found(model, ["Tell me of pets."], brief={"Tell me of pets.": ["Cats purr."]})
     assert [t.strategy for t in trace.tries[:2]] == ["brief", "own"], "nothing is left to repair"
+    (trace,) = found(model, ["Tell me of pets."], True, brief={"Tell me of pets.": ["Dogs bark."]})
+    assert (trace.kind, trace.accepted) == ("repair only", [])
 
 
 def test_a_refused_try_is_repaired_by_what_was_given() -> None:

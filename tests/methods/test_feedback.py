@@ -462,8 +462,8 @@ def test_a_prompt_that_is_lost_in_the_search_stops_the_run(
 ) -> None:
     from selfteach.methods.feedback import search_answers as search
 
-    whole = search.search_answers
-    monkeypatch.setattr(search, "search_answers", lambda *given, **more: whole(*given, **more)[1:])
+    whole = search.plan_search
+    monkeypatch.setattr(search, "plan_search", lambda *given, **more: whole(*given, **more)[1:])
     assert run_json(feedback_command(talker, tmp_path / "run", *FEW))[0] == 6
     with open_ledger(tmp_path / "run") as ledger:
         assert [f.pending for f in ledger.funnel() if f.stage == "search"] == [1]

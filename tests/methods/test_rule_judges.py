@@ -84,6 +84,7 @@ def yes_or_no(lost: int) -> Behave:
         scored = answer(
             words[0],
             finish="length",
+            usage=None,
             logprobs={"content": [{"token": words[0], "top_logprobs": top}]},
         )
         (scored if call.body.get("logprobs") else answer("The bear- eats honey."))(call)

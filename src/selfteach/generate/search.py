@@ -119,11 +119,45 @@ class PlannedTry:
     strategy: str
 
 
+def plan_search(
+    prompts: Sequence[str],
+    repair_only: bool,
+    *,
+    declined: Collection[str] = (),
+    begun: Mapping[str, str] | None = None,
+    repairs: Mapping[str, Sequence[str]] | None = None,
+    brief: Mapping[str, Sequence[str]] | None = None,
+) -> list[SearchTrace]:
+    """Return one trace without tries for each prompt.
+
+    Args:
+        repair_only: whether no strategy but `decline` and `repair` is tried.
+        declined: prompts to which a decline is the right answer.
+        begun: the beginning of a violating answer before the violation, by prompt.
+        repairs: repaired answers of the base, by prompt.
+        brief: brief answers of the base, by prompt.
+    """
+    traces = []
+    for prompt in prompts:
+        start = (begun or {}).get(prompt, "")
+        own_repairs = list((repairs or {}).get(prompt, ()))
+        briefly = list((brief or {}).get(prompt, ()))
+        if prompt in declined:
+            kind = "decline"
+        elif repair_only:
+            kind = "repair only"
+        elif briefly:
+            kind = "brief form"
+        else:
+            kind = "begun form" if start else "form"
+        traces.append(SearchTrace(prompt, kind, [], own_repairs, start, briefly))
+    return traces
+
+
 def search_answers(
     model: Sampler,
-    prompts: Sequence[str],
+    traces: Sequence[SearchTrace],
     rule: str,
-    repair_only: bool,
     find_violations: FindViolations,
     fault_of: FindFaults,
     config: SearchConfig,
@@ -131,41 +165,16 @@ def search_answers(
     repair: RepairTexts,
     teacher: Sampler | None = None,
     progress: Callable[[int], None] = lambda n: None,
-    declined: Collection[str] = (),
-    begun: Mapping[str, str] | None = None,
-    repairs: Mapping[str, Sequence[str]] | None = None,
-    brief: Mapping[str, Sequence[str]] | None = None,
-) -> list[SearchTrace]:
-    """Return one trace for each prompt.
-
-    Tries go on until `config.answers` are accepted or `config.tries` are spent.
+) -> None:
+    """Add tries to each trace until `config.answers` are accepted or `config.tries` are spent.
 
     Args:
-        repair_only: whether no strategy but `decline` and `repair` is tried.
         fault_of: why answers do not answer, or make no sense ("" = they do); called only with
             answers that keep the rule.
         repair: repairs a refused try.
-        declined: prompts to which a decline is the right answer.
-        begun: the beginning of a violating answer before the violation, by prompt.
-        repairs: repaired answers of the base, by prompt.
-        brief: brief answers of the base, by prompt.
         teacher: another model that drafts with the rule in its prompt, in place of this one.
         progress: called after each try; with True for the first accepted try of a prompt.
     """
-    begun = begun or {}
-    repairs = repairs or {}
-    brief = brief or {}
-    traces = []
-    for prompt in prompts:
-        start = begun.get(prompt, "")
-        briefly = list(brief.get(prompt, ()))
-        kind = "repair only" if repair_only else "begun form" if start else "form"
-        if prompt in declined:
-            kind = "decline"
-        elif briefly:
-            kind = "brief form"
-        own_repairs = list(repairs.get(prompt, ()))
-        traces.append(SearchTrace(prompt, kind, [], own_repairs, start, briefly))
     search = _Search(
         teacher or model,
         teacher is not None,
@@ -181,7 +190,6 @@ def search_answers(
             first = planned.trace.num_tries is None
             planned.trace.tries.append(found)
             progress(first and not found.fault)
-    return traces
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,10 @@ Source: the noisy channel of Min et al. 2022 (arXiv 2108.04106).
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from statistics import mean
 
 from selfteach.generate import few_shot
@@ -154,9 +156,7 @@ class LikenessJudge:
     def find_like(self, texts: Sequence[str]) -> list[bool]:
         """Return for each text whether it is like one of the requests that were asked."""
         logps = score_followers(self.scorer, texts, self.asked)
-        return [
-            any(logp > bound for logp, bound in zip(row, self.bounds, strict=True)) for row in logps
-        ]
+        return [any(map(operator.gt, row, self.bounds)) for row in logps]
 
 
 def calibrate_likeness(scorer: Scorer, asked: Sequence[str]) -> LikenessJudge:
@@ -165,15 +165,13 @@ def calibrate_likeness(scorer: Scorer, asked: Sequence[str]) -> LikenessJudge:
     """
     step = math.ceil(len(asked) / MAX_ASKED)
     lines = tuple(map(to_one_line, asked[:: max(step, 1)]))
-    groups = list(few_shot.group_worked_requests().values())
-    logps = score_followers(scorer, [text for group in groups for text in group], lines)
+    groups = few_shot.group_worked_requests()
+    by_topic = {name: score_followers(scorer, texts, lines) for name, texts in groups.items()}
     bounds = []
-    for own in zip(*logps, strict=True):  # of one of the asked requests
-        left = iter(own)
-        elsewhere = [[next(left) for _ in group] for group in groups]
-        nearest = max(elsewhere, key=mean)
-        others = [logp for group in elsewhere if group is not nearest for logp in group]
-        bounds.append(find_bound(others))
+    for number in range(len(lines)):
+        logps = {name: [row[number] for row in rows] for name, rows in by_topic.items()}
+        del logps[max(logps, key=lambda name: mean(logps[name]))]
+        bounds.append(find_bound(list(chain.from_iterable(logps.values()))))
     return LikenessJudge(scorer, lines, tuple(bounds))
 
 
@@ -183,5 +181,7 @@ def score_followers(
     """Return log p of each follower after each text, in nats, where both are requests of a list."""
     after = tuple(f" {follower}" for follower in followers)
     items = [Continuations(f"Request: {to_one_line(text)}\nRequest:", after) for text in texts]
-    none = [-math.inf] * len(followers)
-    return [[s.logp for s in scores] or none for scores in score_in_order(scorer, items)]
+    found = []
+    for scores in score_in_order(scorer, items):
+        found.append([score.logp for score in scores] or [-math.inf] * len(followers))
+    return found

@@ -28,7 +28,7 @@ from selfteach.judge.request_judge import LikenessJudge
 from selfteach.judge.stray_answers import find_stray_answers
 from selfteach.materials.corrections import Edit
 from selfteach.materials.criticism import tighten_checks
-from selfteach.methods.brief_answers import limits_length, sample_brief_answers
+from selfteach.methods.brief_answers import limits_length, make_test, sample_brief_answers
 from selfteach.models.ordered import score_in_order
 from selfteach.models.recorded import Recorded
 from selfteach.records import (
@@ -135,7 +135,8 @@ class Critic:
         corrected = dict(zip((a.id for a in rest), self.correct(rest, checks=checks), strict=True))
         found = [(brief | corrected)[a.id] for a in answers]
         criticised = {e.prompt for e in self.edits}
-        close = [not (r.unchanged or r.fault or passes(checks, r.text)) for r in found]
+        keeps = make_test(checks)
+        close = [not (r.unchanged or r.fault or keeps(r.text)) for r in found]
         clear = [
             r for r, bad in zip(found, close, strict=True) if not (bad or r.unchanged or r.fault)
         ]
@@ -172,18 +173,20 @@ class Critic:
             1 + config.correct.tries,
             config.seed,
         )
-        left = {p: iter(t for t in texts if not find_text_fault(t)) for p, texts in sampled.items()}
-        brief = {a.id: (a.prompt, text) for a in asked if (text := next(left[a.prompt], ""))}
-        others = prompts[:: max(len(prompts) // NUM_OTHERS, 1)][:NUM_OTHERS]
-        strays = find_stray_answers(
-            self.session.base, list(brief.values()), [get_user_text(p) for p in others]
-        )
-        by_id = {a.id: replace(a, feedback=self.feedback) for a in asked}
-        return {
-            id: Revision(by_id[id], text, strategy="brief")
-            for (id, (_, text)), is_stray in zip(brief.items(), strays, strict=True)
-            if not is_stray
-        }
+        brief: dict[Correctable, str] = {}
+        for a in asked:
+            left = [text for text in sampled[a.prompt] if not find_text_fault(text)]
+            if text := next((text for text in left if text not in brief.values()), ""):
+                brief[a] = text
+        others = [get_user_text(p) for p in prompts[:: max(len(prompts) // NUM_OTHERS, 1)]]
+        pairs = [(a.prompt, text) for a, text in brief.items()]
+        strays = find_stray_answers(self.session.base, pairs, others[:NUM_OTHERS])
+        found = {}
+        for (a, text), is_stray in zip(brief.items(), strays, strict=True):
+            if not is_stray:
+                asked_again = replace(a, feedback=self.feedback)
+                found[a.id] = Revision(asked_again, text, strategy="brief")
+        return found
 
     def _revise_parts(
         self, quoted: Sequence[tuple[Correctable, str]], checks: Sequence[str]
@@ -329,11 +332,6 @@ def is_quoted(answered: Correctable, edit: Edit) -> bool:
     """Return whether a criticism is about a part of this answer."""
     same = (answered.prompt, answered.answer) == (edit.prompt, edit.answer)
     return same and bool(edit.quote)
-
-
-def passes(checks: Sequence[str], text: str) -> bool:
-    """Return whether a text passes all checks."""
-    return all(parse_check(check).keeps(text) for check in checks)
 
 
 def find_text_fault(text: str) -> str:

@@ -6,7 +6,7 @@ import random
 from collections.abc import Collection, Mapping, Sequence
 
 from selfteach.evaluate.exam import TARGET
-from selfteach.generate.search import SearchTrace, search_answers, truncate_before
+from selfteach.generate.search import SearchTrace, plan_search, search_answers, truncate_before
 from selfteach.judge import PromptAnswer, ViolationJudge
 from selfteach.judge.check import Check
 from selfteach.judge.violation import find_violation
@@ -68,11 +68,18 @@ def search_compliant_answers(
     def find_answer_faults(pairs: Sequence[PromptAnswer], strategies: Sequence[str]) -> list[str]:
         return find_faults(session, pairs, strategies, least, others, occasions)
 
-    return search_answers(
-        session.base,
+    traces = plan_search(
         list(by_text),
-        session.rule,
         bool(session.forbidden_topic) or replaces_words(session.effect),
+        declined=declined,
+        begun=begun,
+        repairs=repairs,
+        brief=brief,
+    )
+    search_answers(
+        session.base,
+        traces,
+        session.rule,
         judge.broken,
         find_answer_faults,
         session.config.search,
@@ -80,11 +87,8 @@ def search_compliant_answers(
         repair,
         session.teacher,
         session.display.advance,
-        declined=declined,
-        begun=begun,
-        repairs=repairs,
-        brief=brief,
     )
+    return traces
 
 
 def answer_briefly(
