@@ -8,7 +8,7 @@ export PYTHONDONTWRITEBYTECODE :=
 PARALLEL := -n logical --maxprocesses 4 --dist loadfile
 RULE ?= Do not talk about elephants.
 
-.PHONY: help setup check check-wheel test test-all test-avx2 test-4bit demo bench docs clean
+.PHONY: help setup check check-wheel test test-all test-avx2 test-4bit test-deepspeed demo bench docs clean
 
 help:
 	@echo "make demo      install and teach one rule: $(RULE)"
@@ -16,6 +16,7 @@ help:
 	@echo "make test-all  all tests"
 	@echo "make test-avx2 the tests that train something, on the kernels of another processor"
 	@echo "make test-4bit the tests of bases in 4 bits, with bitsandbytes in a folder of its own"
+	@echo "make test-deepspeed  trainings of two processes with DeepSpeed, in a folder of its own"
 	@echo "make check     style and types"
 	@echo "make check-wheel  builds the wheel and runs it in a clean environment"
 	@echo "make bench     speed against other programs, measured in one run"
@@ -41,6 +42,13 @@ test-avx2: $(VENV)/.development
 
 test-4bit: $(VENV)/.development build/4bit/.installed
 	@PYTHONPATH=build/4bit $(BIN)/python -m pytest tests/models/test_four_bit.py
+
+# DeepSpeed builds a part of its own at the first training; TORCH_EXTENSIONS_DIR keeps it.
+test-deepspeed: $(VENV)/.development
+	@if command -v g++ >/dev/null; then $(MAKE) --no-print-directory build/deepspeed/.installed \
+	  && PYTHONPATH=build/deepspeed PATH="$(BIN):$$PATH" TORCH_EXTENSIONS_DIR="$(CURDIR)/build/torch_extensions" \
+	    $(BIN)/python -m pytest -m "not slow" -k "zero2 or zero3" tests/train/test_train_processes.py; \
+	else echo "make test-deepspeed: skipped, DeepSpeed is built by a C++ compiler (g++)"; fi
 
 check: $(VENV)/.development
 	@$(BIN)/ruff check .
@@ -78,6 +86,12 @@ $(BIN)/python:
 # Beside the environment: where it is installed, every import of peft takes 1.5 processor seconds more.
 build/4bit/.installed: pyproject.toml | $(BIN)/python
 	@$(PIP) install --no-deps --upgrade --target build/4bit "bitsandbytes>=0.50"
+	@touch $@
+
+# Without what the environment has: torch, numpy, pydantic, psutil, tqdm.
+build/deepspeed/.installed: pyproject.toml | $(BIN)/python
+	@$(PIP) install --upgrade --target build/deepspeed --no-deps einops hjson msgpack ninja py-cpuinfo setuptools wheel
+	@PYTHONPATH=build/deepspeed $(PIP) install --upgrade --target build/deepspeed --no-deps --no-build-isolation "deepspeed>=0.18"
 	@touch $@
 
 $(VENV)/.installed: pyproject.toml | $(BIN)/python
