@@ -1,38 +1,46 @@
-"""Worked brief answers."""
+"""Prompts that get brief answers."""
 
 from __future__ import annotations
 
 import pytest
 
-from selfteach.generate.brief import WORKED_ANSWERS, WORKED_TEXTS, make_brief_turns
+from selfteach.generate.brief import (
+    WORKED_TEXTS,
+    add_instruction,
+    choose_instructions,
+    make_brief_turns,
+)
 from selfteach.judge.check import parse_check
+from selfteach.records import Message
 
 
 @pytest.mark.parametrize(
-    ("check", "words"),
+    ("check", "numbers"),
     [
-        ("max_words=8", range(4, 9)),
-        ("max_words=17", range(10, 16)),
-        ("max_words=30", range(18, 27)),
-        ("max_words=200", range(32, 41)),
-        ("max_sentences=1", range(10, 16)),
-        ("max_sentences=2", range(18, 27)),
-        ("max_characters=60", range(4, 9)),
+        ("max_words=5", ["five"]),
+        ("max_words=13", ["one", "five"]),
+        ("max_words=40", ["two", "one"]),
+        ("max_sentences=1", ["one", "five"]),
+        ("max_sentences=3", ["two", "one"]),
+        ("max_words=3", []),
+        ('max_words=40 and contains "xyzzy"', []),
     ],
 )
-def test_the_longest_answers_that_pass_are_shown(check: str, words: range) -> None:
-    keeps = parse_check(check).keeps
-    turns = make_brief_turns(keeps)
-    assert [turn.role for turn in turns] == ["user", "assistant"] * 4
-    assert all(keeps(turn.content) for turn in turns[1::2])
-    assert all(len(turn.content.split()) in words for turn in turns[1::2])
+def test_the_loosest_instructions_that_fit_a_check_are_given(
+    check: str, numbers: list[str]
+) -> None:
+    chosen = choose_instructions(parse_check(check).keeps)
+    assert [instruction.split()[2] for instruction in chosen] == numbers
 
 
-@pytest.mark.parametrize(
-    "check", ["max_words=3", 'contains "xyzzy"', "max_words=20 and format=list"]
-)
-def test_nothing_is_shown_where_no_answers_pass(check: str) -> None:
-    assert make_brief_turns(parse_check(check).keeps) == ()
+def test_an_instruction_stands_right_before_the_last_message() -> None:
+    earlier = (
+        Message("system", "Be kind."),
+        Message("user", "Hi."),
+        Message("assistant", "Hello."),
+    )
+    asked = add_instruction((*earlier, Message("user", "Why?")), "Answer in one sentence.")
+    assert asked == (*earlier, Message("user", "Answer in one sentence.\n\nWhy?"))
 
 
 def test_what_is_to_be_written_is_shown() -> None:
@@ -48,7 +56,7 @@ def test_what_is_to_be_written_is_shown() -> None:
 
 
 def test_longer_classes_have_longer_answers() -> None:
-    for rows in (WORKED_ANSWERS, *WORKED_TEXTS.values()):
+    for rows in WORKED_TEXTS.values():
         for _, *answers in rows:
             counts = [len(answer.split()) for answer in answers]
             assert counts == sorted(set(counts))

@@ -43,7 +43,9 @@ QUESTION = make_prompt("What is tea?")
 
 
 class Brief:
-    """A base that answers each question with its next text of a table; "" is no answer."""
+    """A base that answers each question, after whatever instruction, with its next text of a table;
+    "" is no answer.
+    """
 
     def __init__(self, texts: Mapping[str, Sequence[str]] | None = None) -> None:
         self.texts = texts or {}
@@ -54,7 +56,7 @@ class Brief:
         self.seen += requests
         found = []
         for request in requests:
-            own = self.texts.get(get_user_text(request.prompt), ())
+            own = self.texts.get(get_user_text(request.prompt).splitlines()[-1], ())
             found.append(Completion("x", own[request.draw] if request.draw < len(own) else ""))
         return found
 
@@ -139,10 +141,11 @@ def test_a_long_answer_is_learned_from_a_brief_one() -> None:
     ]
     assert [r.strategy for r in found[:5]] == ["brief", "smallest", "brief", *["smallest"] * 2]
     assert found[5].unchanged
-    shown = base.seen[0].prompt
-    assert len(shown) == 9
-    assert all(len(turn.content.split()) <= 12 for turn in shown[1:8:2]), "two thirds of 18"
-    assert [request.sampling.temperature for request in base.seen[:2]] == [0.0, 0.7]
+    first = base.seen[:3]
+    one, few = "Answer in one sentence.", "Answer in five words."
+    asked_for = [get_user_text(request.prompt).splitlines()[0] for request in first]
+    assert asked_for == [one, few, one], "two sentences have more words than two thirds of 18"
+    assert [request.sampling.temperature for request in first] == [0.0, 0.0, 0.7]
 
 
 def quoting(*quotes: str, writer: Any = None) -> Critic:

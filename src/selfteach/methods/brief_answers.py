@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
-from selfteach.generate.brief import make_brief_turns
+from selfteach.generate.brief import add_instruction, choose_instructions, make_brief_turns
 from selfteach.judge.check import parse_check
 from selfteach.materials.criticism import tighten_checks
 from selfteach.methods.worked_turns import add_worked_turns
@@ -14,7 +15,7 @@ from selfteach.records import GREEDY, Request, SamplingParams, Turns
 
 STAGE = "answer briefly"
 OTHER_SAMPLING = SamplingParams(0.7, 0.95)
-"""The sampling of all answers to a prompt but the first, which is greedy."""
+"""The sampling of the answers to a prompt after the greedy ones."""
 
 
 def limits_length(check: str) -> bool:
@@ -32,31 +33,42 @@ def sample_brief_answers(
     genre: str = "",
 ) -> dict[Turns, list[str]]:
     """Return those of `count` answers to each prompt that end by themselves and pass the checks;
-    the greedy one comes first.
+    the greedy ones come first.
 
-    The base answers after worked answers that pass them too, if possible with room to a limit.
-    There are none where no worked answers pass.
+    There are none where the checks leave no form of a prompt that gets brief answers.
 
     Args:
         genre: what the prompts ask to write; "" where they ask a question.
     """
     found: dict[Turns, list[str]] = {prompt: [] for prompt in prompts}
     keeps = make_test(checks)
-    worked = make_brief_turns(make_test(tighten_checks(checks)), genre)
-    worked = worked or make_brief_turns(keeps, genre)
-    if not worked:
+    forms = list_brief_forms(make_test(tighten_checks(checks)), genre)
+    forms = forms or list_brief_forms(keeps, genre)
+    if not forms:
         return found
     asked = [(prompt, k) for prompt in prompts for k in range(count)]
     requests = []
     for prompt, k in asked:
-        sampling = replace(OTHER_SAMPLING if k else GREEDY, max_tokens=max_tokens)
-        requests.append(Request(STAGE, add_worked_turns(worked, prompt), sampling, k, seed))
+        sampling = replace(OTHER_SAMPLING if k >= len(forms) else GREEDY, max_tokens=max_tokens)
+        requests.append(Request(STAGE, forms[k % len(forms)](prompt), sampling, k, seed))
     for (prompt, _), answer in zip(asked, base.sample(requests), strict=True):
         text = answer.text.strip()
         is_whole = text and answer.finish == "stop" and text not in found[prompt]
         if is_whole and keeps(text):
             found[prompt].append(text)
     return found
+
+
+def list_brief_forms(
+    keeps: Callable[[str], bool], genre: str = ""
+) -> list[Callable[[Turns], Turns]]:
+    """Return what makes a prompt of one that gets brief answers: an instruction before a question,
+    or worked texts before a request to write one. All that they ask for or show passes the check.
+    """
+    if genre:
+        worked = make_brief_turns(keeps, genre)
+        return [partial(add_worked_turns, worked)] if worked else []
+    return [partial(add_instruction, instruction=i) for i in choose_instructions(keeps)]
 
 
 def make_test(checks: Sequence[str]) -> Callable[[str], bool]:
