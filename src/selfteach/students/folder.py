@@ -23,6 +23,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -398,7 +399,10 @@ def find_student_owner(folder: Path) -> int | None:
 
 
 def describe_student(folder: Path, state: StudentState) -> JsonObject:
-    """Return what `--json` prints of a student, and what its page shows."""
+    """Return what `--json` prints of a student, and what its page shows.
+
+    `exams` is the column of `matrix` for the lessons that are on now; None if none is.
+    """
     sitting = state.find_sitting()
     lessons = []
     for lesson in state.lessons:
@@ -414,8 +418,12 @@ def describe_student(folder: Path, state: StudentState) -> JsonObject:
         }
         lessons.append(row)
     columns = []
-    for past in state.to_json()["sittings"]:
-        columns.append({"change": past["change"], "cells": past["cells"]})
+    exams = None
+    for number, past in enumerate(state.sittings, start=1):
+        cells = {name: asdict(cell) for name, cell in past.cells.items()}
+        columns.append({"change": past.change, "cells": cells})
+        if past is sitting:
+            exams = {"number": number, **columns[-1]}
     has_parts = bool(state.list_parts())
     return {
         "student": str(folder),
@@ -423,7 +431,8 @@ def describe_student(folder: Path, state: StudentState) -> JsonObject:
         "adapter": str(folder / ADAPTER_FOLDER) if has_parts else None,
         "lessons": lessons,
         "consolidated": list(state.consolidated.lessons) if state.consolidated else [],
-        "examined": sitting is not None,
+        "examined": exams is not None,
+        "exams": exams,
         "matrix": columns,
         "report": str(folder / REPORT_FILE),
     }
