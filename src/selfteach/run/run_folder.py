@@ -30,7 +30,12 @@ from selfteach.files import hash_file, make_folder, sync_folder, write_bytes
 from selfteach.records import JsonMapping, JsonObject, dump_canonical_json
 from selfteach.run import manifest
 from selfteach.run.ledger import Ledger
-from selfteach.run.local_paths import hide_paths, hide_paths_of_command
+from selfteach.run.local_paths import (
+    hide_path_setting,
+    hide_paths,
+    hide_paths_of_command,
+    list_free_texts,
+)
 from selfteach.run.lock import LOCK_FILE, RunLock
 from selfteach.run.signals import delay_interrupts
 from selfteach.run.sums import (
@@ -296,10 +301,16 @@ class Run:
         self.ledger.record_event("set aside", {"name": name, "place": inside})
         self.notices.append(f"{name} had changed since the run wrote it; it is kept as {place}")
 
+    @property
+    def shown_command(self) -> str:
+        """Return the command without paths of this machine."""
+        free_texts = list_free_texts(flatten_keys(self.resolved.config.model_dump()))
+        return hide_paths_of_command(self.command, [str(self.material.get("rule")), *free_texts])
+
     def _write_manifest(self) -> None:
         facts = {
             "kind": self.kind,
-            "command": hide_paths_of_command(self.command),
+            "command": self.shown_command,
             "created": self.ledger.get_note(CREATED),
             "seed": getattr(self.resolved.config, "seed", None),
             "base_model": hide_paths(getattr(self.resolved.config, "model", None)),
@@ -363,7 +374,7 @@ def open_run(
             ledger.get_note(EXPORTS) or {},
         )
         _record_beginning(run, identity)
-        run.export(CONFIG_FILE, dump_config(resolved, hide_paths))
+        run.export(CONFIG_FILE, dump_config(resolved, hide_path_setting))
         on_error.pop_all()
     return run
 
@@ -377,7 +388,7 @@ def _record_beginning(run: Run, identity: JsonObject) -> None:
     ledger.set_note(IDENTITY, identity)  # last: a run that has it is resumed
     facts = {
         "pid": os.getpid(),
-        "command": hide_paths_of_command(run.command),  # the report shows events
+        "command": run.shown_command,  # the report shows events
         **manifest.collect_versions(),
     }
     ledger.record_event("resumed" if run.resumed else "began", facts)
