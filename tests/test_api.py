@@ -206,6 +206,9 @@ def test_a_call_is_written_as_python() -> None:
     keywords = {"dev": 0.2, "skip_bad_rows": False, "out": "o", "config": None, "sets": []}
     call = write_expression("train", [[Path("a.jsonl")]], keywords)
     assert call == "selfteach.train(['a.jsonl'], dev=0.2, out='o')"
+    settings = {"smoke_test": False, "check": "", "also": [], "seed": None}
+    call = write_expression("feedback", ["Hum."], {"out": "o", "accept": False}, settings)
+    assert call == "selfteach.feedback('Hum.', out='o', smoke_test=False, check='', also=[])"
     long = write_expression("corrections", [["x" * 3000]], {})
     assert long == "selfteach.corrections(material)"
 

@@ -192,8 +192,8 @@ class PythonCall:
             "accept": self.accept,
             "beside": self.beside,
         }
-        keywords = {**(own or {}), **self.settings, **shared}
-        command = write_expression(function or self.method, arguments, keywords)
+        keywords = {**(own or {}), **shared}
+        command = write_expression(function or self.method, arguments, keywords, self.settings)
         spec = RunSpec(self.method, material, resolved, folder, earlier, self.new, command)
         refuse_no_lesson(self.student, self.method, resolved.config, earlier)
         run = teach_run(spec, self.progress)
@@ -744,10 +744,18 @@ def show_in_python(progress: Progress) -> ShowProgress:
     return show
 
 
-def write_expression(function: str, arguments: Sequence[Any], keywords: Mapping[str, Any]) -> str:
+def write_expression(
+    function: str,
+    arguments: Sequence[Any],
+    keywords: Mapping[str, Any],
+    settings: Mapping[str, Any] | None = None,
+) -> str:
     """Return `selfteach.function(...)`, without empty keywords.
 
     The name of the keyword replaces a long value.
+
+    Args:
+        settings: further keywords; an empty value of one says something, so that it stays.
     """
     parts = []
     for value in arguments:
@@ -757,6 +765,9 @@ def write_expression(function: str, arguments: Sequence[Any], keywords: Mapping[
         if value is None or value is False or (isinstance(value, str | list) and not value):
             continue
         parts.append(f"{name}={write_value(value, name)}")
+    for name, value in (settings or {}).items():
+        if value is not None:
+            parts.append(f"{name}={write_value(value, name)}")
     return f"selfteach.{function}({', '.join(parts)})"
 
 
