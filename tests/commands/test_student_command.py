@@ -24,6 +24,7 @@ from selfteach.students.folder import DATABASE_FILE, describe_student, open_stud
 from selfteach.students.gate import LessonRefused
 from selfteach.students.jobs import JobBook, make_rule_job
 from selfteach.students.lessons import add_lesson, begin_state
+from selfteach.students.state import Lesson, StudentState
 from selfteach.students.take_back import switch_lessons
 
 
@@ -129,6 +130,30 @@ SIDE = {
     "near_alone": Measure(1.0, 0.9, 1.0, 20),
     "near": Measure(0.95, 0.8, 1.0, 20),
 }
+
+
+def test_a_stop_after_a_removal_says_what_goes_on(
+    anna: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("selfteach.students.examine.examine_with", lambda display: script())
+    print_of(capsys, "student", "add", "anna", "b")
+
+    def stop(*given: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("selfteach.commands.student.sit_all", stop)
+    shown = print_of(capsys, "student", "remove", "anna", "do-not-b", "--exam", code=130)
+    assert "stopped; do-not-b is removed. `selfteach student exam anna` sits" in shown
+    monkeypatch.setattr(StudentState, "list_carriers", lambda *given: [find_lesson(anna)])
+    monkeypatch.setattr("selfteach.commands.student.retrain_carriers", stop)
+    print_of(capsys, "student", "add", "anna", "b")
+    shown = print_of(capsys, "student", "remove", "anna", "do-not-b", "--retrain", code=130)
+    assert "is removed. `selfteach student retrain anna do-not-a` trains again" in shown
+
+
+def find_lesson(student: Path) -> Lesson:
+    """The first lesson of a student."""
+    return read_student(student).lessons[0]
 
 
 def test_the_exams_shown_are_those_of_the_lessons_that_are_on(
