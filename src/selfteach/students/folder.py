@@ -30,7 +30,7 @@ from typing import Any
 from selfteach.config import ResolvedConfig
 from selfteach.config.methods import find_settings
 from selfteach.disk import convert_disk_errors
-from selfteach.errors import IntegrityError, UsageError
+from selfteach.errors import IntegrityError, SelfteachError, UsageError
 from selfteach.files import hash_file, read_own_json, write_text
 from selfteach.models.fetch_default_model import EMBEDDED
 from selfteach.records import JsonMapping, JsonObject
@@ -91,8 +91,13 @@ def list_students(below: Path = STUDENTS_FOLDER) -> list[Path]:
 
 
 def is_student(folder: Path) -> bool:
-    """Return whether a folder holds a student."""
-    return (folder / DATABASE_FILE).exists() or (folder / STATE_FILE).exists()
+    """Return whether a folder holds a student. One whose state cannot be read is one, too: what
+    reads it names the damage.
+    """
+    try:
+        return _read_state(folder) is not None
+    except SelfteachError:
+        return True
 
 
 def read_student(folder: Path) -> StudentState:
@@ -374,11 +379,11 @@ def open_student(
             lock = RunLock(path, "student")
         stack.callback(lock.release)
         state = _read_state(path)
-        ledger = Ledger(path / DATABASE_FILE, cure=DAMAGED_CURE)
-        stack.callback(ledger.close)
         if state is None:
             assert create is not None
             state = create()
+        ledger = Ledger(path / DATABASE_FILE, cure=DAMAGED_CURE)
+        stack.callback(ledger.close)
         student = StudentFolder(path, state, ledger)
         if ledger.get_note(STATE_NOTE) is None:
             student.commit(state, "began")
