@@ -50,6 +50,7 @@ def save_supplied_template(tokenizer: Any, adapter: Path) -> None:
 
 
 TOO_LONG = "prompt longer than the context"
+NO_TOKENS = "prompt without tokens"
 TOO_SLOW = "the model's chat template takes too long on this conversation"
 MAX_TEMPLATE_S = 5.0
 """Processor time that a template may take on one conversation."""
