@@ -176,7 +176,7 @@ def _parse_assignment(schema: type[BaseModel], item: str) -> tuple[str, Any]:
         )
     field = find_field(schema, _expand_key(schema, key))
     is_text = field is not None and field.annotation is str
-    return key, text if is_text else parse_yaml(text, f"--set {key}")
+    return key, text.strip() if is_text else parse_yaml(text, f"--set {key}")
 
 
 def _expand_key(schema: type[BaseModel], key: str) -> str:
