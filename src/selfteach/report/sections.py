@@ -35,7 +35,8 @@ VERDICT_LOOKS = {
     "not enough prompts": "warn",
     "not learned": "bad",
 }
-CONFIG_LINE = re.compile(r"^(?P<line>.*?)\s+# (?P<origin>option|Python|--set|[\w.-]+\.ya?ml)$")
+ORIGIN = r"(?:option|Python|--set|[^'\"#]+\.ya?ml)(?:; its path is in run\.db)?"
+CONFIG_LINE = re.compile(rf"^(?P<line>.*?)\s+# (?P<origin>{ORIGIN})$")
 NUM_OPEN = {"target": 3, "near": 1, "general": 1}
 HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 NUM_SHOWN = {"target": 10, "near": 4, "general": 4}

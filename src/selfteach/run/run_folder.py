@@ -26,7 +26,13 @@ from typing import Any
 from selfteach.config import ResolvedConfig, dump_config, flatten_keys
 from selfteach.disk import convert_disk_errors
 from selfteach.errors import IntegrityError, UsageError
-from selfteach.files import hash_file, make_folder, sync_folder, write_bytes
+from selfteach.files import (
+    hash_file,
+    make_folder,
+    refuse_current_folder,
+    sync_folder,
+    write_bytes,
+)
 from selfteach.records import JsonMapping, JsonObject, dump_canonical_json
 from selfteach.run import manifest
 from selfteach.run.ledger import Ledger
@@ -455,6 +461,8 @@ def _check_named_folder(out: Path, identity: JsonObject, new: bool) -> Path:
 
 def _rename_old_run(out: Path) -> None:
     """Rename a finished or stopped run; nothing is deleted."""
+    refuse_current_folder(out)
+    out = out.resolve()
     lock = RunLock(out)
     names = (out.with_name(f"{out.name}.before-{number}") for number in count(1))
     with convert_disk_errors(out):
@@ -504,7 +512,7 @@ def confirm_other_settings(folder: Path, before: JsonMapping, now: JsonMapping) 
         [
             f"there is a run of this material with other settings; it is {state} and has taken "
             f"{max(1, round(seconds / 60))} min:",
-            *list_changes(before, now),
+            *_write_changes(before, now),
         ]
     )
     if sys.stdin and sys.stdin.isatty() and sys.stderr.isatty():
@@ -565,7 +573,7 @@ def _make_changed_error(folder: Path, before: JsonMapping, now: JsonMapping) -> 
     if before.get("format") != RUN_FORMAT:
         return make_old_run_error(folder)
     return UsageError(
-        "\n  ".join(["this run began with another configuration:", *list_changes(before, now)]),
+        "\n  ".join(["this run began with another configuration:", *_write_changes(before, now)]),
         where=folder,
         cure=(
             "\nGive the old values to continue it, or another --out. If the command has --new, "
@@ -574,12 +582,20 @@ def _make_changed_error(folder: Path, before: JsonMapping, now: JsonMapping) -> 
     )
 
 
-def list_changes(before: JsonMapping, now: JsonMapping) -> list[str]:
-    """Return one line for each setting that differs between two runs."""
+def list_changes(before: JsonMapping, now: JsonMapping) -> list[tuple[str, str, str]]:
+    """Return the key and both values, as texts, of each setting that differs between two runs."""
     old = _flatten_identity(before)
     new = _flatten_identity(now)
-    changed = sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key))
-    return [f"{key}: {_format_value(old, key)} -> {_format_value(new, key)}" for key in changed]
+    found = []
+    for key in sorted(old.keys() | new.keys()):
+        if (key in old) != (key in new) or old[key] != new[key]:
+            found.append((key, _format_value(old, key), _format_value(new, key)))
+    return found
+
+
+def _write_changes(before: JsonMapping, now: JsonMapping) -> list[str]:
+    """Return `list_changes` as lines for people."""
+    return [f"{key}: {old} -> {new}" for key, old, new in list_changes(before, now)]
 
 
 def _flatten_identity(identity: JsonMapping) -> JsonObject:
