@@ -118,7 +118,7 @@ class ChatTokenizer:
         writes the request (Magpie, arXiv 2406.08464). Messages that end with the assistant's turn
         are an answer that has begun and continues.
 
-        Several draws of a prompt are encoded one after another: the last prompt's ids are kept.
+        Several samples of a prompt are encoded one after another: the last prompt's ids are kept.
         """
         known, ids = self._last
         if prompt != known:
