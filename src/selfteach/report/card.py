@@ -13,7 +13,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from selfteach.models.check_safety import LOAD_IN_4BIT
+from selfteach.models.check_safety import ADAPTER_CONFIG_FILE, LOAD_IN_4BIT
 from selfteach.models.fetch_default_model import EMBEDDED, HUB_NAME, LICENSE
 from selfteach.records import Measure
 from selfteach.report import sections
@@ -98,7 +98,7 @@ def make_adapter_card(folder: Path, adapter: Path, heading: str) -> str:
 def read_adapter_kind(adapter: Path) -> str:
     """Return the kind of an adapter as its configuration names it, or an empty text."""
     try:
-        settings = json.loads((adapter / "adapter_config.json").read_text("utf-8"))
+        settings = json.loads((adapter / ADAPTER_CONFIG_FILE).read_text("utf-8"))
     except (OSError, ValueError):
         return ""
     kind = get_path(settings, "selfteach_adapter") or get_path(settings, "peft_type") or ""
