@@ -202,10 +202,31 @@ def test_examples_from_python() -> None:
         parse_dev(2)
 
 
+@pytest.mark.parametrize(
+    ("keywords", "words"),
+    [
+        ({"adapters": "lroa"}, 'there is no "lroa"'),
+        ({"objectives": "dop"}, 'there is no "dop"'),
+        ({"shots": ["a"]}, "--icl: .* is no list of numbers"),
+        ({"shots": [0.5]}, "--icl: .* is no list of numbers"),
+        ({"rates": "abc"}, "--rates: .* is no list of numbers"),
+        ({"rates": []}, "--rates: .* is no list of numbers"),
+    ],
+)
+def test_a_wrong_word_of_compare_is_named(
+    keywords: dict[str, Any], words: str, tmp_path: Path
+) -> None:
+    with pytest.raises(selfteach.errors.UsageError, match=words):
+        selfteach.compare(tmp_path, **keywords)
+
+
 def test_a_call_is_written_as_python() -> None:
     keywords = {"dev": 0.2, "skip_bad_rows": False, "out": "o", "config": None, "sets": []}
     call = write_expression("train", [[Path("a.jsonl")]], keywords)
     assert call == "selfteach.train(['a.jsonl'], dev=0.2, out='o')"
+    settings = {"smoke_test": False, "check": "", "also": [], "seed": None}
+    call = write_expression("feedback", ["Hum."], {"out": "o", "accept": False}, settings)
+    assert call == "selfteach.feedback('Hum.', out='o', smoke_test=False, check='', also=[])"
     long = write_expression("corrections", [["x" * 3000]], {})
     assert long == "selfteach.corrections(material)"
 

@@ -30,6 +30,29 @@ from selfteach.errors import UsageError
 SOURCE = Path(selfteach.__file__).parent
 
 
+@pytest.mark.parametrize(
+    ("item", "words"),
+    [
+        ("train.epochs=true", "is not a number"),
+        ("train.epochs=017", "is not a number"),
+        ("train.learning_rate='1'", "is not a number"),
+        ("curve=on", "is not true or false"),
+        ("curve=1", "is not true or false"),
+        ("train.weights={near: {anchor: -1}}", "greater than or equal to 0"),
+    ],
+)
+def test_a_value_of_another_kind_is_refused(item: str, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        resolve(FeedbackConfig, None, [item])
+
+
+def test_values_that_say_what_they_are_stay() -> None:
+    items = ["curve=true", "train.learning_rate=1e-4", "train.beta=1", "model = embedded"]
+    config = resolve(FeedbackConfig, None, items).config
+    assert (config.curve, config.train.learning_rate) == (True, 1e-4)
+    assert (config.train.beta, config.model) == (1.0, "embedded")
+
+
 def test_later_layers_win_and_leave_their_origin(tmp_path: Path) -> None:
     file = tmp_path / "mine.yaml"
     file.write_text("seed: 1\nmodel: a\nask:\n  target: 5\n  near: 6\n")

@@ -192,8 +192,8 @@ class PythonCall:
             "accept": self.accept,
             "beside": self.beside,
         }
-        keywords = {**(own or {}), **self.settings, **shared}
-        command = write_expression(function or self.method, arguments, keywords)
+        keywords = {**(own or {}), **shared}
+        command = write_expression(function or self.method, arguments, keywords, self.settings)
         spec = RunSpec(self.method, material, resolved, folder, earlier, self.new, command)
         refuse_no_lesson(self.student, self.method, resolved.config, earlier)
         run = teach_run(spec, self.progress)
@@ -470,8 +470,8 @@ def compare(
     """
     path = get_run_path(run)
     given: dict[str, Any] = {
-        "adapters": list(adapters),
-        "objectives": list(objectives),
+        "adapters": [adapters] if isinstance(adapters, str) else list(adapters),
+        "objectives": [objectives] if isinstance(objectives, str) else list(objectives),
         "shots": list(shots),
         "rates": list(rates),
     }
@@ -744,10 +744,18 @@ def show_in_python(progress: Progress) -> ShowProgress:
     return show
 
 
-def write_expression(function: str, arguments: Sequence[Any], keywords: Mapping[str, Any]) -> str:
+def write_expression(
+    function: str,
+    arguments: Sequence[Any],
+    keywords: Mapping[str, Any],
+    settings: Mapping[str, Any] | None = None,
+) -> str:
     """Return `selfteach.function(...)`, without empty keywords.
 
     The name of the keyword replaces a long value.
+
+    Args:
+        settings: further keywords; an empty value of one says something, so that it stays.
     """
     parts = []
     for value in arguments:
@@ -757,6 +765,9 @@ def write_expression(function: str, arguments: Sequence[Any], keywords: Mapping[
         if value is None or value is False or (isinstance(value, str | list) and not value):
             continue
         parts.append(f"{name}={write_value(value, name)}")
+    for name, value in (settings or {}).items():
+        if value is not None:
+            parts.append(f"{name}={write_value(value, name)}")
     return f"selfteach.{function}({', '.join(parts)})"
 
 
@@ -794,8 +805,8 @@ def choose_cells(
             [*COMPARED_OBJECTIVES, *registry.list_names("objectives")],
             "--objectives",
         ),
-        check_numbers(rates, bool(rates) and all(0 < rate < 1e6 for rate in rates), "--rates"),
-        check_numbers(shots, all(count >= 0 for count in shots), "--icl"),
+        check_numbers(rates, lambda rate: 0 < rate < 1e6, "--rates", needed=True),
+        check_numbers(shots, lambda count: isinstance(count, int) and count >= 0, "--icl"),
     )
 
 
@@ -818,13 +829,19 @@ def choose_names(names: Sequence[str], known: Sequence[str], where: str) -> list
     return found
 
 
-def check_numbers(numbers: Sequence[Any], fit: bool, where: str) -> list[Any]:
+def check_numbers(
+    numbers: Sequence[Any], fits: Callable[[Any], bool], where: str, *, needed: bool = False
+) -> list[Any]:
     """Return numbers that fit; else refuse them.
 
+    Args:
+        needed: whether there must be one.
+
     Raises:
-        UsageError: they do not fit.
+        UsageError: one is no number or does not fit, or there is none.
     """
-    if not fit:
+    good = [isinstance(number, int | float) and fits(number) for number in numbers]
+    if not all(good) or (needed and not good):
         raise UsageError(
             f"{list(numbers)} is no list of numbers.", where=where, cure='Write it like "0,1,4".'
         )

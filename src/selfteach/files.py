@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from selfteach.disk import convert_disk_errors, open_file
-from selfteach.errors import DataError, IntegrityError
+from selfteach.errors import DataError, IntegrityError, UsageError
 from selfteach.text import clean_text
 
 MAX_LINE_BYTES = 8 * 1024 * 1024
@@ -256,6 +256,20 @@ def write_bytes(path: Path, data: bytes) -> None:
         handle.write(data)
         handle.flush()
         os.fsync(handle.fileno())
+
+
+def refuse_current_folder(path: Path) -> None:
+    """Refuse to put another folder in the place of the one that this process works in.
+
+    Raises:
+        UsageError: the path is the current folder, or one around it.
+    """
+    if Path.cwd().is_relative_to(path.resolve()):
+        raise UsageError(
+            "is the current folder, which stays as it is.",
+            where=path,
+            cure="Give another folder, or work from another one.",
+        )
 
 
 @contextmanager

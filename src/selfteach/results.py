@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from selfteach.errors import UsageError
 from selfteach.files import read_jsonl
+from selfteach.models.ordered import sample_each
 from selfteach.records import (
     Example,
     Measure,
@@ -270,7 +271,8 @@ class AnsweringModel:
             seed: the seed of the sampling.
 
         Raises:
-            DataError: a conversation is of another form, or too long for the model.
+            DataError: a conversation is of another form, or too long for the model, or the
+                model gave no answer.
         """
         is_one = isinstance(questions, str)
         given: Sequence[Question] = [questions] if isinstance(questions, str) else questions
@@ -279,10 +281,8 @@ class AnsweringModel:
             Request("answer", read_question(question, system, number), sampling, 0, seed)
             for number, question in enumerate(given, start=1)
         ]
-        unique = {request.id(self.sampler.fingerprint): request for request in requests}
-        completions = self.sampler.stream(list(unique.values()))
-        texts = {completion.id: completion.text for completion in completions}
-        found = [texts[request.id(self.sampler.fingerprint)] for request in requests]
+        names = [f"question {number}" for number in range(1, len(given) + 1)]
+        found = [done.text for done in sample_each(self.sampler, requests, names)]
         return found[0] if is_one else found
 
     def __repr__(self) -> str:

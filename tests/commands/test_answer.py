@@ -6,15 +6,16 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from selfteach import cli
+from selfteach import cli, results
 from selfteach.commands import answer
 from selfteach.errors import DataError
+from selfteach.models.hf import HfModel
 from selfteach.records import Completion, Message, Request
 from selfteach.run.run_folder import make_slug
 
@@ -123,8 +124,6 @@ def test_completions_follow_the_seed_and_not_the_company(
 
 
 def test_a_run_answers_with_its_adapter(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from selfteach.models.hf import HfModel
-
     Path("run/adapter").mkdir(parents=True)
     Path("run/adapter/adapter_config.json").write_text("{}")
     Path("run/config.yaml").write_text(f"model: {tiny}\nseed: 0\n")
@@ -225,8 +224,6 @@ def test_contradictions_are_refused_and_leave_no_file(
 def test_a_broken_engine_leaves_the_old_answers(
     tiny: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from selfteach.models.hf import HfModel
-
     Path("p.txt").write_text("Yes?\nNo?\n")
     Path("out.jsonl").write_text("old")
     stream = HfModel.stream
@@ -261,11 +258,52 @@ def test_a_broken_engine_leaves_the_old_answers(
     ]
 
 
+@pytest.mark.parametrize(
+    ("samples", "words"),
+    [(1, 'no answer came to prompt "2" (lost it).'), (7, "(lost it), and 2 more.")],
+)
+def test_a_lost_request_is_an_error_that_names_its_row(
+    samples: int,
+    words: str,
+    tiny: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    lose_requests(monkeypatch, "Lost?")
+    Path("p.txt").write_text("Yes?\n" + "Lost?\n" * samples + "No?\n")
+    line = ["answer", "--model", str(tiny), "--in", "p.txt", "--out", "o", "--max-tokens", "3"]
+    assert cli.run_command([*line, "--engine", "hf"]) == 3
+    assert words in capfd.readouterr().err
+    assert not Path("o").exists()
+
+
+def test_a_lost_answer_is_named_in_python_and_in_a_chat(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    lose_requests(monkeypatch, "Lost?")
+    model = results.open_model(None, str(tiny), engine="hf")
+    with pytest.raises(DataError, match=r"no answer came to question 2 \(lost it\)"):
+        model.answer(["Yes?", "Lost?"], max_tokens=3)
+    monkeypatch.setattr("sys.stdin", io.StringIO("Lost?\nYes?\n"))
+    assert cli.run_command(["chat", "--model", str(tiny), "--engine", "hf"]) == 0
+    assert "no answer came to the conversation (lost it)." in capfd.readouterr().err
+
+
+def lose_requests(monkeypatch: pytest.MonkeyPatch, question: str) -> None:
+    """Let the model lose each request for a question, as an engine with a full cache does."""
+    stream = HfModel.stream
+
+    def lose(self: HfModel, requests: Sequence[Request]) -> Iterator[Completion]:
+        asked = [request for request in requests if request.prompt[-1].content == question]
+        self.failures = [(request.id(self.fingerprint), "lost it") for request in asked]
+        yield from stream(self, [request for request in requests if request not in asked])
+
+    monkeypatch.setattr(HfModel, "stream", lose)
+
+
 def test_a_chat_remembers_forgets_and_ends(
     tiny: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    from selfteach.models.hf import HfModel
-
     asked: list[tuple[Message, ...]] = []
     stream = HfModel.stream
     monkeypatch.setattr(
@@ -302,8 +340,6 @@ def test_a_chat_remembers_forgets_and_ends(
 def test_ctrl_c_drops_one_answer_with_its_question(
     tiny: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    from selfteach.models.hf import HfModel
-
     asked: list[tuple[Message, ...]] = []
     stream = HfModel.stream
 

@@ -23,7 +23,12 @@ class Echo:
 
     def stream(self, requests: Sequence[Request]) -> Iterator[Completion]:
         for request in requests:
-            yield Completion(request.id, f"You said: {get_user_text(request.prompt)}", "stop", 3)
+            yield Completion(
+                request.id(self.fingerprint),
+                f"You said: {get_user_text(request.prompt)}",
+                "stop",
+                3,
+            )
 
 
 class Typed(io.StringIO):

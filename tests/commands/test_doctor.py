@@ -70,6 +70,7 @@ def test_it_survives_an_absent_torch_and_says_the_cure(
         "what": "torch",
         "found": "absent",
         "cure": 'pip install "selfteach[cpu]" installs it',
+        "required": True,
     }
     assert "pip install openvino-genai" in rows["openvino"]["cure"]
     assert not {"processor", "accelerator"} & rows.keys(), "nobody can be asked"
@@ -78,6 +79,15 @@ def test_it_survives_an_absent_torch_and_says_the_cure(
         '!!  torch            absent\n    pip install "selfteach[cpu]" installs it'
         in capsys.readouterr().out
     )
+
+
+def test_an_absent_openvino_is_no_fault(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plenty(monkeypatch)
+    without(monkeypatch, "openvino-genai")
+    assert cli.run_command(["doctor"]) == 0
+    assert "--  openvino         absent\n    it makes generation" in capsys.readouterr().out
 
 
 def test_too_little_memory_or_disk_has_a_cure(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,11 +18,14 @@ from lesson_runs import make_cell, script, write_run
 from selfteach import cli
 from selfteach.commands import student as body
 from selfteach.records import Measure
+from selfteach.report.student_card import make_student_card
 from selfteach.serve.presence import announce_server, list_servers
-from selfteach.students.folder import DATABASE_FILE, open_student, read_student
+from selfteach.students.folder import DATABASE_FILE, describe_student, open_student, read_student
 from selfteach.students.gate import LessonRefused
 from selfteach.students.jobs import JobBook, make_rule_job
 from selfteach.students.lessons import add_lesson, begin_state
+from selfteach.students.state import Lesson, StudentState
+from selfteach.students.take_back import switch_lessons
 
 
 @pytest.fixture
@@ -127,6 +130,69 @@ SIDE = {
     "near_alone": Measure(1.0, 0.9, 1.0, 20),
     "near": Measure(0.95, 0.8, 1.0, 20),
 }
+
+
+def test_a_stop_after_a_removal_says_what_goes_on(
+    anna: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("selfteach.students.examine.examine_with", lambda display: script())
+    print_of(capsys, "student", "add", "anna", "b")
+
+    def stop(*given: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("selfteach.commands.student.sit_all", stop)
+    shown = print_of(capsys, "student", "remove", "anna", "do-not-b", "--exam", code=130)
+    assert "stopped; do-not-b is removed. `selfteach student exam anna` sits" in shown
+    monkeypatch.setattr(StudentState, "list_carriers", lambda *given: [find_lesson(anna)])
+    monkeypatch.setattr("selfteach.commands.student.retrain_carriers", stop)
+    print_of(capsys, "student", "add", "anna", "b")
+    shown = print_of(capsys, "student", "remove", "anna", "do-not-b", "--retrain", code=130)
+    assert "is removed. `selfteach student retrain anna do-not-a` trains again" in shown
+
+
+def find_lesson(student: Path) -> Lesson:
+    """The first lesson of a student."""
+    return read_student(student).lessons[0]
+
+
+def test_the_exams_shown_are_those_of_the_lessons_that_are_on(
+    anna: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those after the second lesson are of another model once that lesson is off."""
+    cells = {"do-not-a": make_cell(7)}
+    monkeypatch.setattr("selfteach.students.examine.examine_with", lambda display: script(cells))
+    print_of(capsys, "student", "add", "anna", "b", "--accept")
+    with open_student(anna) as opened:
+        switch_lessons(opened, ["do-not-b"], on=False)
+        found = describe_student(anna, opened.state)
+    assert (found["exams"]["number"], found["exams"]["change"]) == (1, "added do-not-a")
+    assert "exams after 1. added do-not-a" in print_of(capsys, "student", "show", "anna")
+    assert "score 100 %" in make_student_card(found, "", "")
+    with open_student(anna) as opened:
+        switch_lessons(opened, ["do-not-b"], on=True)
+        switch_lessons(opened, ["do-not-a"], on=False)
+        found = describe_student(anna, opened.state)
+    assert found["exams"] is None
+    shown = print_of(capsys, "student", "show", "anna")
+    assert "exams after" not in shown
+    assert "not examined since the last change" in shown
+    assert "Its exam was not sat among the others." in make_student_card(found, "", "")
+
+
+@pytest.mark.parametrize(
+    ("base", "words"),
+    [
+        ("Qwen/Qwen3-0.6B", ["base_model: Qwen/Qwen3-0.6B", "`Qwen/Qwen3-0.6B`."]),
+        ("embedded", ["license: ", "weights packed to four bits"]),
+        ("/home/ann/mine", ["## Base\n\na model in a local folder."]),
+    ],
+)
+def test_the_card_of_a_student_names_its_base(base: str, words: list[str], anna: Path) -> None:
+    found = describe_student(anna, read_student(anna)) | {"base": base}
+    card = make_student_card(found, "", "")
+    assert all(word in card for word in words)
+    assert "ann/mine" not in card
 
 
 def test_each_exam_has_a_header_an_interval_and_the_side_effects(

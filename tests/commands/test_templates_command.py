@@ -136,6 +136,26 @@ def test_what_cannot_be_done_is_reported(
     assert not (words.parent / "o.jsonl").exists()
 
 
+@pytest.mark.parametrize(
+    "command", [["templates", "d.jsonl", "--template", "output"], ["inspect", "d.jsonl"]]
+)
+def test_out_is_written_over_no_file_without_force(
+    command: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    task = {"instruction": "Add.", "instances": [{"input": "1 2", "output": "3"}]}
+    Path("d.jsonl").write_text(json.dumps(task))
+    Path("old").write_text("mine")
+    assert cli.run_command([*command, "--out", "old"]) == 2
+    assert "old: exists already." in capfd.readouterr().err
+    assert Path("old").read_text() == "mine"
+    assert cli.run_command([*command, "--out", "old", "--force"]) == 0
+    assert Path("old").read_text() != "mine"
+
+
 def test_a_file_is_inspected_without_a_run(tmp_path: Path) -> None:
     from selfteach.materials.tasks import OWN_SEEDS
 
@@ -182,6 +202,7 @@ def test_rows_that_cannot_be_read_are_counted_and_the_first_is_named(
             "--out",
             "o.jsonl",
             "--skip-bad-rows",
+            "--force",
             "--json",
         ]
     )

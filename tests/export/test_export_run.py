@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -12,11 +13,17 @@ import gguf
 import pytest
 import torch
 
-from lessons import write_lesson
+from lessons import QUESTIONS, write_lesson
 from selfteach import cli
 from selfteach.errors import UsageError
 from selfteach.export import export_run
-from selfteach.export.check_export import ExportCheck, compare_answers, measure_gap_nats
+from selfteach.export.check_export import (
+    ExportCheck,
+    PlainModel,
+    answer_with_transformers,
+    compare_answers,
+    measure_gap_nats,
+)
 from selfteach.export.export_run import describe_check
 from selfteach.export.ollama import find_template_parts
 from selfteach.models.hf import HfModel
@@ -48,6 +55,28 @@ def test_plain_programs_answer_as_the_run_does(
     assert (checked["prompts"], checked["equal"], checked["passed"]) == (6, 6, True)
     assert "gave 6 of 6 greedy answers" in (tmp_path / "out" / "README.md").read_text()
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_the_base_decides_no_setting_of_a_plain_answer(
+    lesson: Path, tiny: Path, tmp_path: Path
+) -> None:
+    """Its generation_config.json may hold a penalty, which the run's own answers never have."""
+    penalized = Path(shutil.copytree(tiny, tmp_path / "base"))
+    config = json.loads((tiny / "generation_config.json").read_text())
+    config |= {"repetition_penalty": 1.5, "do_sample": True, "top_k": 3, "top_p": 0.5}
+    (penalized / "generation_config.json").write_text(json.dumps(config))
+    prompts = [make_prompt(question) for question in QUESTIONS]
+    adapters = [lesson / "adapter"]
+    expected = answer_with_transformers(tiny, prompts, adapters)
+    assert answer_with_transformers(penalized, prompts, adapters) == expected
+
+
+def test_a_plain_answer_is_sampled_from_the_most_probable_tokens_asked_for(tiny: Path) -> None:
+    """A tiny `top_p` leaves the most probable token alone, as temperature 0 does."""
+    body = {"prompt": "A rule is", "temperature": 0, "top_p": 1.0, "max_tokens": 8, "seed": 0}
+    asked = [body, body | {"temperature": 5.0, "top_p": 1e-6}]
+    greedy, narrow = PlainModel(tiny).answer(asked)
+    assert narrow["text"] == greedy["text"]
 
 
 @pytest.mark.parametrize("form", ["lora-gguf", pytest.param("gguf", marks=pytest.mark.slow)])

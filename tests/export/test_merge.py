@@ -22,6 +22,7 @@ from tiny import make_examples
 from selfteach import cli, config
 from selfteach.errors import UsageError
 from selfteach.export.merge import explain_why_not_merged, export_lora, merge_adapter
+from selfteach.export.output_folder import check_unused, open_atomic_folder
 from selfteach.models.hf import HfModel
 from selfteach.records import make_prompt
 from selfteach.train.train import train
@@ -183,6 +184,19 @@ def test_a_family_without_a_place_for_the_bias_is_refused(
     assert cli.run_command(["merge", "--run", str(run), "--out", str(tmp_path / "merged")]) == 2
     assert "has no place for model.layers.0.mlp.down_proj.bias" in capfd.readouterr().err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["qwen", "run"]
+
+
+def test_the_current_folder_is_no_place_for_a_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for place in (Path(), tmp_path):
+        with pytest.raises(UsageError, match="is the current folder"):
+            check_unused(place)
+    (tmp_path / "a").mkdir()
+    with open_atomic_folder(Path("a/..") / "b") as fresh:
+        fresh.mkdir()
+    assert (tmp_path / "b").is_dir()
 
 
 def test_a_folder_that_holds_something_is_left_alone(

@@ -19,6 +19,16 @@ from selfteach.export.track import check_tracker, find_measures, read_tracked_ru
 from selfteach.run.ledger import Ledger
 from selfteach.run.run_folder import IDENTITY, LEDGER_FILE, RUN_FORMAT
 
+TEXT_SETTINGS = (
+    "check",
+    "when",
+    "correct.style",
+    "exam.system",
+    "train.prompt.text",
+    "train.correction.prior_start",
+    "plug_in.words",
+)
+SETTINGS = {"model": "embedded", "seed": 3, "smoke_test": False, "train.adapter": "lora"}
 MEASURE = {"value": 0.5, "low": 0.2, "high": 0.8, "n": 4}
 EXAM = {
     "rule": "Do not hum.",
@@ -40,7 +50,10 @@ def run(tmp_path: Path) -> Path:
     ledger = Ledger(folder / LEDGER_FILE)
     ledger.set_note(IDENTITY, {"format": RUN_FORMAT, "kind": "feedback"})
     ledger.close()
-    (folder / "config.yaml").write_text("model: embedded\ncheck: not contains SECRET\nseed: 3\n")
+    secrets = "".join(f"{key}: SECRET\n" for key in TEXT_SETTINGS)
+    lists = "train.correction.prior_for: [SECRET]\nalso: [SECRET]\n"
+    named = "model: embedded\nseed: 3\nsmoke_test: false\ntrain.adapter: lora\n"
+    (folder / "config.yaml").write_text(named + secrets + lists)
     (folder / "exam.json").write_text(json.dumps(EXAM))
     (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in STEPS))
     return folder
@@ -48,7 +61,7 @@ def run(tmp_path: Path) -> Path:
 
 def test_no_text_of_the_user_is_sent(run: Path) -> None:
     found = read_tracked_run(run)
-    assert found.settings == {"model": "embedded", "seed": 3}
+    assert found.settings == SETTINGS
     assert found.steps[1] == SENT
     assert found.results == {"exam/kept/tuned/greedy": 0.5}
     assert found.last_step == 2
@@ -119,7 +132,7 @@ def test_mlflow_gets_parameters_and_metrics(run: Path, monkeypatch: pytest.Monke
     install(monkeypatch, "mlflow", fake)
     assert track_run(run, "mlflow")
     names = sorted(SENT)
-    parameters = {"model": "embedded", "seed": 3}
+    parameters = SETTINGS
     assert told == [
         "selfteach",
         parameters,

@@ -18,7 +18,7 @@ from scripted import Scripted
 from selfteach import registry
 from selfteach.errors import IntegrityError
 from selfteach.evaluate.exam import TunedModel
-from selfteach.evaluate.recorded_exam import Sitting, read_exam, read_settings
+from selfteach.evaluate.recorded_exam import ExamSetup, read_exam, read_settings
 from selfteach.evaluate.verdict import Word
 from selfteach.models.recorded import Recorded
 from selfteach.records import Prompt, Request, get_user_text
@@ -71,7 +71,7 @@ def sit(case: dict[str, Any], folder: Path) -> Any:
     ledger = Ledger(folder / "run.db")
     base = Scripted(script(case["base"]), judge_foxes)
     teacher = Scripted(correct, name="teacher")
-    sitting = Sitting(
+    sitting = ExamSetup(
         read_settings(case["record"]),
         SilentDisplay(),
         Weights(),

@@ -172,3 +172,11 @@ def test_the_card_shows_the_same_answers_with_the_reason(tmp_path: Path) -> None
 def test_a_run_that_trained_nothing_says_so(show: Any, tmp_path: Path) -> None:
     text = show(lambda exam: exam["cost"].update(adapter_mb=0.0))
     assert "Nothing recorded" not in text
+
+
+@pytest.mark.parametrize(
+    "origin", ["option", "--set", "my settings.yaml", "option; its path is in run.db"]
+)
+def test_a_setting_is_shown_without_its_origin(origin: str) -> None:
+    (row,) = sections.list_settings(f"check: 'has # and: more'   # {origin}")
+    assert row == {"key": "check", "value": "'has # and: more'", "origin": origin}

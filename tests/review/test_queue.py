@@ -4,6 +4,7 @@ kept but the ledger.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -147,14 +148,17 @@ def test_skipped_answers_come_again(book: Ledger) -> None:
     assert [item.id for item in queue.list_waiting(book)] == ids
 
 
-def test_a_draft_is_kept_and_goes_with_the_decision(book: Ledger) -> None:
-    [id] = queue.add_answers(book, ROWS[:1])
-    queue.save_draft(book, id, "The colour")
-    assert queue.list_waiting(book)[0].draft == "The colour"
-    queue.accept_answer(book, id)
-    item = queue.undo_decision(book)
-    assert item is not None
-    assert item.draft == ""
+@pytest.mark.parametrize("decide", [queue.skip_answer, queue.accept_answer])
+def test_a_decision_taken_back_brings_the_draft_back(
+    book: Ledger, decide: Callable[[Ledger, str], None]
+) -> None:
+    ids = queue.add_answers(book, ROWS)
+    queue.save_draft(book, ids[0], "The colour")
+    decide(book, ids[0])
+    assert queue.undo_decision(book) == queue.read_item(book, ids[0])
+    assert queue.read_item(book, ids[0]).draft == "The colour"
+    queue.save_draft(book, ids[0], ROWS[0]["answer"] + "\n")
+    assert queue.read_item(book, ids[0]).draft == "", "the answer itself is no edit"
 
 
 def test_texts_are_made_safe(book: Ledger) -> None:

@@ -85,7 +85,10 @@ def test_an_edit_can_be_gone_on_with_or_discarded(
         "kept: it was neither saved nor discarded"
     )
     editor("text = 'The color is gray!'")
-    assert "nothing is changed" in work(book, "e", "q")
+    shown = work(book, "e", "q")
+    assert "nothing is changed" in shown
+    assert shown.count("your edit") == 1, "the first showing alone has it"
+    assert queue.list_waiting(book)[0].draft == ""
     editor("text = ' '")
     assert "the correction is empty" in work(book, "e", "", "d", "q")
 
@@ -97,6 +100,9 @@ def test_an_editor_that_fails_or_is_missing_is_reported(
     monkeypatch.delenv("VISUAL", raising=False)
     monkeypatch.setenv("EDITOR", "false")
     with pytest.raises(UsageError, match="the editor failed"):
+        work(book, "e")
+    monkeypatch.setenv("EDITOR", 'vim "')
+    with pytest.raises(UsageError, match="is no command line"):
         work(book, "e")
     monkeypatch.delenv("EDITOR")
     monkeypatch.setenv("PATH", "")

@@ -161,7 +161,8 @@ def test_a_character_that_could_steer_a_terminal_is_marked(char: str) -> None:
 
 
 def test_white_space_stays_and_carriage_returns_go() -> None:
-    assert replace_control_chars("a\r\nb\u00a0c\u2003d\u2029e") == "a\nb\u00a0c\u2003d\u2029e"
+    assert replace_control_chars("a\r\nb\u00a0c\u2003d") == "a\nb\u00a0c\u2003d"
+    assert replace_control_chars("a\x0bb\x0cc\x85d\u2029e") == "a\ufffdb\ufffdc\ufffdd\ufffde"
 
 
 def test_names_and_units_of_bars_are_no_markup() -> None:

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
+from pathlib import Path
+
 import pytest
 
+from selfteach.config import FeedbackConfig, resolve
+from selfteach.config.safe_yaml import load_yaml
+from selfteach.run.finished import resolve_settings
 from selfteach.run.local_paths import hide_path, hide_paths_of_command
+from selfteach.run.manifest import read_manifest
+from selfteach.run.run_folder import open_run
 
 
 @pytest.mark.parametrize(
@@ -43,3 +51,27 @@ def test_only_the_last_name_of_an_absolute_path_is_left(text: str, shown: str) -
 )
 def test_a_command_keeps_all_but_the_paths(command: str, shown: str) -> None:
     assert hide_paths_of_command(command) == shown
+
+
+def test_a_text_that_begins_with_a_slash_is_no_path(tmp_path: Path) -> None:
+    rule = "/no_think must not be written, nor /think"
+    also = ["/r/elephants", "~/notes"]
+    options = {"also": also, "model": "/home/ann/mine", "seed": 0}
+    resolved = resolve(FeedbackConfig, options=options)
+    for number, command in enumerate(
+        (
+            shlex.join(
+                ["selfteach", "feedback", rule, "--also", also[0], "--model", "/home/ann/mine"]
+            ),
+            f"selfteach.feedback({rule!r}, also={also!r}, model='/home/ann/mine')",
+        )
+    ):
+        folder = tmp_path / str(number)
+        with open_run(folder, rule, "feedback", resolved, {"rule": rule}, command=command):
+            pass
+        shown = read_manifest(folder)["command"]
+        assert shown == command.replace("/home/ann/mine", "mine")
+    config = load_yaml(folder / "config.yaml")
+    assert (config["also"], config["model"]) == (also, "mine")
+    restored = resolve_settings(folder, FeedbackConfig).config
+    assert (list(restored.also), restored.model) == (also, "/home/ann/mine")

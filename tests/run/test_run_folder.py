@@ -21,7 +21,14 @@ from selfteach.run import manifest, signals
 from selfteach.run.ledger import Ledger, Outcome
 from selfteach.run.lock import find_lock_owner
 from selfteach.run.progress import list_runs, read_status
-from selfteach.run.run_folder import Run, find_standing_run, make_slug, open_run, read_identity
+from selfteach.run.run_folder import (
+    Run,
+    find_standing_run,
+    list_changes,
+    make_slug,
+    open_run,
+    read_identity,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -89,6 +96,15 @@ def test_a_changed_configuration_is_refused_with_its_differences() -> None:
     assert caught.value.exit_code == 2
 
 
+def test_changes_hold_whole_values_and_see_a_key_that_one_run_lacks() -> None:
+    before = {"kind": "feedback", "config": {}, "material": {"rule": "Write a -> b: c."}}
+    now = before | {"config": {"teacher": None}, "material": {"rule": "Hum."}}
+    assert list_changes(before, now) == [
+        ("material.rule", '"Write a -> b: c."', '"Hum."'),
+        ("teacher", "(absent)", "null"),
+    ]
+
+
 def test_new_sets_the_old_run_aside_and_deletes_nothing() -> None:
     with opened("mine") as run:
         run.export("exam.json", "{}")
@@ -98,6 +114,14 @@ def test_new_sets_the_old_run_aside_and_deletes_nothing() -> None:
     assert Path("mine.before-1/exam.json").read_text() == "{}"
     close(opened("mine", ("seed=4",), new=True))
     assert Path("mine.before-2/run.db").exists()
+
+
+def test_the_current_folder_is_not_set_aside(monkeypatch: pytest.MonkeyPatch) -> None:
+    close(opened("mine"))
+    monkeypatch.chdir("mine")
+    with pytest.raises(UsageError, match="is the current folder"):
+        opened(".", ("seed=3",), new=True)
+    assert Path("run.db").exists()
 
 
 def test_origins_do_not_make_it_another_run(tmp_path: Path) -> None:

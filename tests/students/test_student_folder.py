@@ -18,7 +18,9 @@ from selfteach.config import TrainConfig
 from selfteach.errors import IntegrityError, UsageError
 from selfteach.students.folder import (
     StudentFolder,
+    choose_base,
     find_student_folder,
+    is_student,
     list_students,
     open_student,
     read_student,
@@ -325,6 +327,25 @@ def test_a_student_whose_first_process_died_at_once_is_begun_again(
     student.mkdir()
     (student / "student.db").write_bytes(b"")
     assert teach(student, runs[:1]) == ["do-not-a"]
+
+
+def test_a_student_whose_creation_fails_leaves_its_name_free(
+    tmp_path: Path, runs: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    anna = find_student_folder("anna")
+
+    def fail() -> StudentState:
+        raise UsageError("there is no such model.")
+
+    with pytest.raises(UsageError, match="no such model"), open_student(anna, fail):
+        pass
+    assert not is_student(anna)
+    assert list_students() == []
+    assert choose_base(anna, "other") == "other"
+    assert teach(anna, runs[:1]) == ["do-not-a"]
+    (anna / "student.db").write_bytes(b"no database" * 500)
+    assert is_student(anna), "a damaged one is named by what reads it"
 
 
 def test_a_deleted_page_is_written_again(tmp_path: Path, runs: list[Path]) -> None:

@@ -153,8 +153,8 @@ def test_every_batch_has_its_part_of_a_rare_dataset() -> None:
 @pytest.mark.parametrize(
     ("shares", "words"),
     [
-        ({"a": 1.0}, "names no dataset 'b'"),
-        ({"a": 1, "b": 1, "old": 1}, "'old', which has no rows"),
+        ({"a": 1.0}, 'has no share for the dataset "b". Name every dataset once.$'),
+        ({"a": 1, "b": 1, "old": 1}, '"old", which has no rows'),
     ],
 )
 def test_shares_must_name_the_datasets_that_are_there(shares: dict[str, float], words: str) -> None:

@@ -15,7 +15,7 @@ from selfteach.commands.screen import Screen, open_screen, print_result
 from selfteach.errors import DataError, UsageError
 from selfteach.files import read_jsonl, read_lines
 from selfteach.models import Sampler
-from selfteach.models.ordered import stream_in_order
+from selfteach.models.ordered import sample_each
 from selfteach.records import (
     Message,
     Prompt,
@@ -102,19 +102,25 @@ def name_answering_model(options: AnswerOptions) -> str:
 
 def answer_rows(
     sampler: Sampler, rows: list[PromptRow], options: AnswerOptions, screen: Screen
-) -> Iterator[tuple[PromptRow, list[str]]]:
-    """Yield the rows in the order of the file, each once it and all before it are answered."""
+) -> list[tuple[PromptRow, list[str]]]:
+    """Return the rows in the order of the file with their answers.
+
+    Raises:
+        DataError: a row got no answer.
+    """
     sampling = SamplingParams(temperature=options.temperature, max_tokens=options.max_tokens)
     requests = [
         Request("answer", row.prompt, sampling, number, options.seed)
         for row in rows
         for number in range(options.samples)
     ]
-    answers = stream_in_order(sampler, requests, screen.display.advance)
+    names = [f'prompt "{row.id}"' for row in rows for _ in range(options.samples)]
+    completions = iter(sample_each(sampler, requests, names, screen.display.advance))
+    answered = []
     for row in rows:
-        texts = [answer.text for answer in islice(answers, options.samples)]
-        if len(texts) == options.samples:
-            yield row, texts
+        texts = [completion.text for completion in islice(completions, options.samples)]
+        answered.append((row, texts))
+    return answered
 
 
 def open_model(options: AnswerOptions, screen: Screen) -> Sampler:

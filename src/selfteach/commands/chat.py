@@ -15,6 +15,7 @@ from selfteach.commands.screen import Screen, open_screen
 from selfteach.commands.student_option import check_student_option
 from selfteach.errors import DataError, IntegrityError, UsageError
 from selfteach.models import Sampler
+from selfteach.models.ordered import sample_each
 from selfteach.records import Message, Request, SamplingParams
 from selfteach.results import check_answering_model
 from selfteach.run.display import replace_control_chars
@@ -126,7 +127,7 @@ def _print_answer(
     sampling = SamplingParams(temperature=options.temperature, max_tokens=options.max_tokens)
     request = Request("chat", turns, sampling, 0, options.seed)
     try:
-        completion = next(iter(sampler.stream([request])))
+        (completion,) = sample_each(sampler, [request], ["the conversation"])
     except DataError as fault:  # the conversation no longer fits
         screen.print_line(f"{fault} /reset begins a new one.")
         return None

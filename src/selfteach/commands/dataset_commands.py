@@ -27,6 +27,7 @@ def inspect(
         option("--seeds", "FILE", "The seeds to compare FILE with; by default selfteach's own."),
     ] = None,
     out: Annotated[Path | None, option("--out", "FILE", "The path of the page.")] = None,
+    force: Force = False,
     skip_bad_rows: SkipBadRows = False,
     json: Json = False,
 ) -> None:
@@ -35,7 +36,7 @@ def inspect(
     """
     from selfteach.commands import inspect as body
 
-    body.run_inspect(run, file, seeds, out, skip=skip_bad_rows, as_json=json)
+    body.run_inspect(run, file, seeds, out, force=force, skip=skip_bad_rows, as_json=json)
 
 
 def templates(
@@ -65,6 +66,7 @@ def templates(
     out: Annotated[
         Path | None, option("--out", "FILE", "Write the whole dataset as prompt and completion.")
     ] = None,
+    force: Force = False,
     seed: Seed = None,
     skip_bad_rows: SkipBadRows = False,
     json: Json = False,
@@ -75,7 +77,7 @@ def templates(
     from selfteach.commands import templates as body
 
     options = body.TemplateOptions(
-        names or (), prompt, answer, form, model, out, seed or 0, skip_bad_rows
+        names or (), prompt, answer, form, model, out, seed or 0, skip_bad_rows, force
     )
     body.run_templates(data, options, as_json=json)
 

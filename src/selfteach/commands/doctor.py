@@ -25,11 +25,21 @@ INDEX_TIMEOUT_S = 120
 
 @dataclass(frozen=True)
 class Finding:
-    """Hold one line: `what` is `found`; a `cure` is there if that is not enough."""
+    """Hold one line: `what` is `found`; a `cure` is there if that is not enough.
+
+    Attributes:
+        required: whether training needs it; what is not required makes work faster.
+    """
 
     what: str
     found: str
     cure: str = ""
+    required: bool = True
+
+    @property
+    def is_fault(self) -> bool:
+        """Return whether training lacks it."""
+        return self.required and bool(self.cure)
 
 
 def run_doctor(*, as_json: bool, network: bool) -> int:
@@ -40,10 +50,11 @@ def run_doctor(*, as_json: bool, network: bool) -> int:
         print_json([asdict(finding) for finding in found])
     else:
         for finding in found:
-            print(f"{'!!' if finding.cure else 'ok'}  {finding.what:16} {finding.found}")
+            mark = "ok" if not finding.cure else "!!" if finding.is_fault else "--"
+            print(f"{mark}  {finding.what:16} {finding.found}")
             if finding.cure:
                 print(f"    {finding.cure}")
-    return 5 if any(finding.cure for finding in found) else 0
+    return 5 if any(finding.is_fault for finding in found) else 0
 
 
 def print_models(*, as_json: bool) -> None:
@@ -110,6 +121,7 @@ def _find_engine(version: str) -> Finding:
             "openvino",
             "absent",
             "it makes generation on a CPU about twice as fast: pip install openvino-genai",
+            required=False,
         )
     refuse_telemetry()
     import openvino

@@ -136,7 +136,8 @@ def forget_source(
     resolved = finished.resolve_settings(folder, Settings)
     gone = find_document(source, list_learned_documents(folder), folder)
     left = read_noted(sources, forget=gone.id, missing=True)
-    target = out or folder.with_name(f"{folder.resolve().name}-without-{make_slug(source)}")
+    place = folder.resolve() if folder.name in ("", "..") else folder
+    target = out or place.with_name(f"{place.name}-without-{make_slug(source)}")
     options = TeachOptions(out=target, as_json=as_json, debug=debug)
     rerun(folder, resolved, left, options, forgotten=gone, whole=read_whole(sources))
 

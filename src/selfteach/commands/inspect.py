@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from selfteach.commands.output_file import refuse_shared_paths
+from selfteach.commands.output_file import refuse_existing, refuse_shared_paths
 from selfteach.commands.screen import print_json
 from selfteach.errors import UsageError
 from selfteach.records import JsonMapping, JsonObject
@@ -19,14 +19,18 @@ def run_inspect(
     seeds: Path | None,
     out: Path | None,
     *,
+    force: bool = False,
     skip: bool = False,
     as_json: bool,
 ) -> None:
     """Write the page and print the numbers.
 
     Raises:
-        UsageError: neither a run nor a file, or both; or a run that has invented nothing yet.
+        UsageError: neither a run nor a file, or both; a run that has invented nothing yet; or the
+            file of the page exists, and `--force` is not given.
     """
+    if out is not None:
+        refuse_existing(out, force=force)
     if run is None and file is not None and file.is_dir():
         run, file = file, None
     if run is not None and file is None:

@@ -26,10 +26,8 @@ LOOKING_COMMANDS = (
     "verify",
 )
 """Commands whose first argument may be a run."""
-RUNS_FOLDER = Path("runs")
 NAMING_COMMANDS = {("runs", "compare"): 2, ("student", "add"): 3}
 """The place of the first run among the words of commands that name runs."""
-MANIFEST_FILE = "manifest.json"
 
 
 def name_last_run(arguments: Sequence[str]) -> list[str]:
@@ -59,6 +57,9 @@ def find_last_run() -> Path:
     Raises:
         UsageError: there is none.
     """
+    from selfteach.run.manifest import MANIFEST_FILE
+    from selfteach.run.run_folder import RUNS_FOLDER
+
     if Path(LAST).is_dir():
         return Path(LAST)
     manifests = list(RUNS_FOLDER.glob(f"*/{MANIFEST_FILE}"))

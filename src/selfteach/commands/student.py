@@ -36,6 +36,8 @@ from selfteach.students.gate import LessonRefused
 from selfteach.students.jobs import list_open_jobs
 
 WIDTH = 130
+AS_BEFORE = ("stopped; the student is as before.", "The same command goes on.")
+"""What an interrupt says, and its cure."""
 QUESTION = "Which one counts? [n]ew, [o]ld, [b]oth: "
 
 
@@ -116,7 +118,12 @@ def remove(
         report_carriers(carriers, lesson, name, screen)
     again = retrain or (carriers and ask_to_retrain(carriers))
     if again or exam:
-        with open_for_change(name, debug=debug) as (student, screen):
+        words = f"stopped; {lesson} is removed."
+        cure = f"`selfteach student exam {name}` sits the exams."
+        if again:
+            lines = (f"`selfteach student retrain {name} {own}`" for own in carriers)
+            cure = f"{' and '.join(lines)} trains again what carried traces of it."
+        with open_for_change(name, debug=debug, stopped=(words, cure)) as (student, screen):
             if again:
                 retrain_carriers(student, carriers, screen)
             if exam and student.state.list_on():
@@ -316,8 +323,11 @@ def ask_which_counts(refusal: LessonRefused) -> str | None:
 
 
 @contextmanager
-def open_exam_screen(*, debug: bool) -> Iterator[Screen]:
+def open_exam_screen(*, debug: bool, stopped: tuple[str, str] = AS_BEFORE) -> Iterator[Screen]:
     """Show the progress of exams.
+
+    Args:
+        stopped: what an interrupt says, and its cure.
 
     Raises:
         Interrupted: the user or the system stopped them.
@@ -329,17 +339,18 @@ def open_exam_screen(*, debug: bool) -> Iterator[Screen]:
         try:
             yield screen
         except KeyboardInterrupt as stop:
-            raise Interrupted(
-                "stopped; the student is as before.", cure="The same command goes on."
-            ) from stop
+            what, cure = stopped
+            raise Interrupted(what, cure=cure) from stop
 
 
 @contextmanager
-def open_for_change(name: str, *, debug: bool) -> Iterator[tuple[StudentFolder, Screen]]:
-    """Open a student for changes, with a screen."""
+def open_for_change(
+    name: str, *, debug: bool, stopped: tuple[str, str] = AS_BEFORE
+) -> Iterator[tuple[StudentFolder, Screen]]:
+    """Open a student for changes, with a screen; `stopped` as of `open_exam_screen`."""
     folder = find_student_folder(name)
     with (
-        open_exam_screen(debug=debug) as screen,
+        open_exam_screen(debug=debug, stopped=stopped) as screen,
         open_student(folder, say=screen.print_line) as student,
     ):
         yield student, screen

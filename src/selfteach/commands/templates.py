@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from selfteach.commands.output_file import open_atomic, refuse_shared_paths
+from selfteach.commands.output_file import open_atomic, refuse_existing, refuse_shared_paths
 from selfteach.commands.screen import print_json, print_result
 from selfteach.errors import DataError, UsageError
 from selfteach.files import BadLine, set_aside
@@ -41,6 +41,7 @@ class TemplateOptions:
     out: Path | None = None
     seed: int = 0
     skip_bad_rows: bool = False
+    force: bool = False
 
     def choose_templates(self) -> tuple[Template, ...]:
         """Return the user's own template, the named ones, or the whole library.
@@ -194,11 +195,12 @@ def write_dataset(
         the number of written rows, the number of rows that no template fits, and the bad rows.
 
     Raises:
-        UsageError: the dataset would overwrite itself, or mix chat and completion.
+        UsageError: the dataset would overwrite itself or another file, or mix chat and completion.
         DataError: there are bad rows, or no template fits any row.
     """
     assert options.out is not None
     refuse_shared_paths([options.out], [data])
+    refuse_existing(options.out, force=options.force)
     forms = {template.form for template in library}
     if len(forms) > 1:
         names = dict.fromkeys(t.name for t in library if t.form == min(forms))

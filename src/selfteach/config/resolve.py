@@ -140,16 +140,16 @@ def flatten_keys(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def dump_config(
-    resolved: ResolvedConfig, change: Callable[[Any], Any] = lambda value: value
+    resolved: ResolvedConfig, change: Callable[[str, Any], Any] = lambda key, value: value
 ) -> str:
     """Return the configuration as YAML, with the origin of each value unless it is the default.
 
     Args:
-        change: returns the value that is written in place of another one.
+        change: returns the value that is written in place of that of a key.
     """
     lines = []
     for key, value in flatten_keys(resolved.config.model_dump()).items():
-        written = change(value)
+        written = change(key, value)
         line = f"{key}: {_format_value(written)}"
         origin = resolved.origins[key]
         if written != value:
@@ -176,7 +176,7 @@ def _parse_assignment(schema: type[BaseModel], item: str) -> tuple[str, Any]:
         )
     field = find_field(schema, _expand_key(schema, key))
     is_text = field is not None and field.annotation is str
-    return key, text if is_text else parse_yaml(text, f"--set {key}")
+    return key, text.strip() if is_text else parse_yaml(text, f"--set {key}")
 
 
 def _expand_key(schema: type[BaseModel], key: str) -> str:

@@ -12,6 +12,7 @@ import yaml
 from selfteach.disk import open_file
 from selfteach.errors import UsageError
 
+OPTION_CURE = "Check the path given to --config."
 MAX_CONFIG_BYTES = 1 << 20
 
 
@@ -88,13 +89,16 @@ def parse_yaml(text: str, where: str) -> Any:
     return value
 
 
-def load_yaml(path: Path) -> dict[str, Any]:
+def load_yaml(path: Path, cure: str = OPTION_CURE) -> dict[str, Any]:
     """Read a configuration file as nested mappings.
+
+    Args:
+        cure: of a file that cannot be read.
 
     Raises:
         UsageError: missing, a pipe or a device, too large, not UTF-8, not YAML, or not a mapping.
     """
-    with open_file(path, error=UsageError, cure="Check the path given to --config.") as handle:
+    with open_file(path, error=UsageError, cure=cure) as handle:
         data = handle.read(MAX_CONFIG_BYTES + 1)
     try:
         text = data.decode("utf-8-sig")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar
+from types import UnionType
+from typing import Annotated, Any, ClassVar, Union, get_args, get_origin
 
 from pydantic import (
     AfterValidator,
@@ -13,6 +14,8 @@ from pydantic import (
     Field,
     NonNegativeFloat,
     PositiveFloat,
+    ValidationInfo,
+    field_validator,
 )
 
 from selfteach.registry import describe_group, did_you_mean, list_names
@@ -22,6 +25,7 @@ Count = Annotated[int, Field(ge=0, lt=1 << 31)]
 Positive = Annotated[int, Field(ge=1, lt=1 << 31)]
 Seed = Annotated[int, Field(ge=0, lt=1 << 32)]
 """A seed that every library takes: scikit-learn refuses more than 32 bits."""
+PLAIN_KINDS = {bool, int, float}
 TopP = Annotated[float, Field(gt=0, le=1)]
 
 
@@ -69,6 +73,16 @@ Engine = Annotated[str, make_name_validator("engines", "auto", addresses=True)]
 KnowledgeJudge = Annotated[str, make_name_validator("knowledge_judges")]
 
 
+def list_plain_kinds(annotation: Any) -> set[Any]:
+    """Return the types that a field takes, None left out; those of `int | None` are {int}."""
+    if get_origin(annotation) is Annotated:
+        return list_plain_kinds(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, UnionType):
+        found = [list_plain_kinds(part) for part in get_args(annotation)]
+        return set().union(*found)
+    return set() if annotation is type(None) else {annotation}
+
+
 class Section(BaseModel):
     """A frozen group of settings that refuses unknown keys, infinity and NaN.
 
@@ -83,6 +97,21 @@ class Section(BaseModel):
         hide_input_in_errors=True,
         use_attribute_docstrings=True,
     )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def refuse_other_kinds(cls, value: Any, info: ValidationInfo) -> Any:
+        """Refuse a text or yes and no where a number belongs, and a number or a text where yes or
+        no does. Pydantic would turn 017 into 17 and true into 1.
+        """
+        kinds = list_plain_kinds(cls.model_fields[str(info.field_name)].annotation)
+        if value is None or not kinds or not kinds <= PLAIN_KINDS:
+            return value
+        if bool in kinds and not isinstance(value, bool):
+            raise ValueError("is not true or false")
+        if bool not in kinds and isinstance(value, bool | str):
+            raise ValueError("is not a number")
+        return value
 
 
 class EndpointConfig(Section):

@@ -265,7 +265,7 @@ class TrainConfig(Section):
     """Adapter that is trained first, in seconds, and then distilled into `adapter`. Empty trains
     `adapter` directly."""
 
-    weights: dict[str, dict[ObjectiveName, float]] = Field(default={})
+    weights: dict[str, dict[ObjectiveName, NonNegativeFloat]] = Field(default={})
     """Weights of the objectives for a kind of example, in place of the method's own, for example
     `{near: {anchor: 2.0}}`."""
 

@@ -59,7 +59,7 @@ class SittingSettings:
 
 
 @dataclass
-class Sitting:
+class ExamSetup:
     """Hold what an exam that is sat again needs: an `ExamSession` without a run.
 
     Attributes:
@@ -96,7 +96,7 @@ class Grading:
     )
 
 
-ReadGrading = Callable[[JsonMapping, PromptsByScope, Sitting], Grading]
+ReadGrading = Callable[[JsonMapping, PromptsByScope, ExamSetup], Grading]
 """Makes the grading again, from what `Exam.describe_grading` returned and the questions."""
 
 
@@ -142,7 +142,7 @@ def read_settings(record: JsonMapping) -> SittingSettings:
     return SittingSettings(int(found["seed"]), bool(found["smoke_test"]), limits)
 
 
-def read_exam(record: JsonMapping, sitting: Sitting, read_grading: ReadGrading) -> Exam:
+def read_exam(record: JsonMapping, sitting: ExamSetup, read_grading: ReadGrading) -> Exam:
     """Return the exam of a record.
 
     Raises:

@@ -19,6 +19,7 @@ import torch
 from selfteach.files import read_jsonl, read_own_json
 from selfteach.models.hf import HfModel
 from selfteach.models.silence import silence_libraries
+from selfteach.models.tokens import list_end_ids
 from selfteach.records import (
     GREEDY,
     JsonMapping,
@@ -138,7 +139,9 @@ def answer_with_transformers(
     """Return the greedy answers of plain transformers, and PEFT with `adapters`, in float32."""
     asked = []
     for turns in convert_to_conversations(prompts):
-        asked.append({"messages": turns, "temperature": 0, "max_tokens": CHECK_TOKENS})
+        asked.append(
+            {"messages": turns, "temperature": 0, "top_p": 1.0, "max_tokens": CHECK_TOKENS}
+        )
     return [answer["text"] for answer in PlainModel(model, adapters).answer(asked)]
 
 
@@ -150,11 +153,14 @@ class PlainModel:
     """
 
     def __init__(self, model: Path, adapters: Sequence[Path] = ()) -> None:
-        from transformers import AutoModelForCausalLM, AutoTokenizer
+        from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
         with silence_libraries():
             self._tokenizer = AutoTokenizer.from_pretrained(find_tokenizer(model, adapters))
             self._module: Any = AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32)
+            self._end_ids = list_end_ids(self._module.generation_config.eos_token_id)
+            # Not the folder's generation_config.json: it may hold a penalty or a top_k.
+            self._module.generation_config = GenerationConfig(eos_token_id=self._end_ids or None)
             if adapters:
                 self._module = _load_adapters(self._module, adapters)
             self._module.eval()
@@ -167,20 +173,21 @@ class PlainModel:
         Args:
             asked: bodies of chat completions in OpenAI's form, without stop texts.
         """
-        groups: dict[tuple[float, int], list[int]] = {}
+        groups: dict[tuple[float, float, int], list[int]] = {}
         for i, body in enumerate(asked):
-            groups.setdefault((body["temperature"], body["max_tokens"]), []).append(i)
+            how = (body["temperature"], body["top_p"], body["max_tokens"])
+            groups.setdefault(how, []).append(i)
         found: dict[int, JsonObject] = {}
-        for (temperature, max_tokens), places in groups.items():
+        for how, places in groups.items():
             for start in range(0, len(places), BATCH_ROWS):
                 part = places[start : start + BATCH_ROWS]
                 rows = [asked[i] for i in part]
-                found |= zip(part, self._generate(rows, temperature, max_tokens), strict=True)
+                found |= zip(part, self._generate(rows, *how), strict=True)
         return [found[i] for i in range(len(asked))]
 
     @torch.inference_mode()
     def _generate(
-        self, rows: Sequence[JsonMapping], temperature: float, max_tokens: int
+        self, rows: Sequence[JsonMapping], temperature: float, top_p: float, max_tokens: int
     ) -> list[JsonObject]:
         tokenizer = self._tokenizer
         texts = []
@@ -191,7 +198,7 @@ class PlainModel:
             how: JsonObject = {"do_sample": False}
             if temperature > 0:
                 torch.manual_seed(rows[0]["seed"])
-                how = {"do_sample": True, "temperature": temperature, "top_k": 0}
+                how = {"do_sample": True, "temperature": temperature, "top_p": top_p, "top_k": 0}
             out = self._module.generate(
                 **given, **how, max_new_tokens=max_tokens, pad_token_id=tokenizer.pad_token_id
             )
@@ -209,11 +216,6 @@ class PlainModel:
                 }
             )
         return found
-
-    @property
-    def _end_ids(self) -> Sequence[int]:
-        ends = self._module.generation_config.eos_token_id
-        return ends if isinstance(ends, list) else [ends]
 
     def _render(self, turns: Sequence[JsonMapping]) -> str:
         text: str = self._tokenizer.apply_chat_template(

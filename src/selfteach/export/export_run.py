@@ -36,10 +36,9 @@ from selfteach.export.ollama import write_modelfile
 from selfteach.export.output_folder import check_unused, open_atomic_folder
 from selfteach.export.sit_exam import ExportedExam, ExportedSampler
 from selfteach.files import write_text
-from selfteach.models.check_safety import check_adapter_files, read_json
+from selfteach.models.check_safety import ADAPTER_CONFIG_FILE, check_adapter_files, read_json
 from selfteach.models.four_bit_files import refuse_4bit_base
 from selfteach.models.hf import HfModel
-from selfteach.models.load_adapter import CONFIG_FILE
 from selfteach.models.lora_layers import explain_why_not_plain_lora
 from selfteach.models.resolve_model_path import resolve_base, resolve_model_folder
 from selfteach.models.write_gguf import QUANTS, explain_why_not_gguf, write_gguf
@@ -54,7 +53,7 @@ GGUF_FORMS = ("gguf", "ollama")
 GGUF_FILE = "model.gguf"
 LORA_FILE = "adapter.gguf"
 CARD_FILE = "README.md"
-REPORT_FILE = "export.json"
+EXPORT_REPORT_FILE = "export.json"
 LORA_FOLDER = "adapter"
 HF_DTYPE = "float16"
 VLLM_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
@@ -125,7 +124,9 @@ def export_run(job: ExportJob, make_card: MakeCard, display: Display) -> JsonObj
         found |= {"quant": job.quant if uses_gguf(job.form) else None, "check": checked.to_json()}
         exams = sit_again(job, base, folder, reference, fresh, display)
         found["exams"] = [exam.to_json() for exam in exams]
-        write_text(fresh / REPORT_FILE, json.dumps(found, indent=2, ensure_ascii=False) + "\n")
+        write_text(
+            fresh / EXPORT_REPORT_FILE, json.dumps(found, indent=2, ensure_ascii=False) + "\n"
+        )
         usage = f"{describe_use(job)}\n\n{describe_check(checked)}{describe_exams(exams)}"
         write_text(fresh / CARD_FILE, make_card(usage, LIBRARIES.get(job.form, "")))
         is_failed = checked.is_failed or any(exam.is_failed for exam in exams)
@@ -167,7 +168,7 @@ def check_job(job: ExportJob) -> None:
     refuse_4bit_base(job.base, "exported", job.adapter)
     if job.form in ("hf", *GGUF_FORMS):
         merge.check_mergeable(job.adapter)
-    reason = explain_why_not_plain_lora(read_json(job.adapter / CONFIG_FILE))
+    reason = explain_why_not_plain_lora(read_json(job.adapter / ADAPTER_CONFIG_FILE))
     if reason and job.form in ("lora-gguf", "vllm"):
         raise UsageError(
             f"--to {job.form} takes a LoRA alone, and {reason}.",
@@ -254,7 +255,7 @@ def write_vllm(job: ExportJob, base: str, folder: Path, reference: HfModel, out:
 
 def list_ranks(adapter: Path) -> Sequence[int]:
     """Return the ranks of a LoRA's layers as its settings name them."""
-    settings = read_json(adapter / CONFIG_FILE)
+    settings = read_json(adapter / ADAPTER_CONFIG_FILE)
     return [int(settings["r"]), *(settings.get("rank_pattern") or {}).values()]
 
 
@@ -290,7 +291,7 @@ def check_answers(
     if is_gguf and not is_llama_cpp_installed():
         return ExportCheck("", reason=f"llama.cpp is not installed: {INSTALL_CURE}")
     if job.form.startswith(HUB) and explain_why_not_plain_lora(
-        read_json(job.adapter / CONFIG_FILE)
+        read_json(job.adapter / ADAPTER_CONFIG_FILE)
     ):
         return ExportCheck("", reason="plain PEFT does not know this kind of adapter")
     expected = check_export.answer_with_run(reference, prompts)
@@ -411,7 +412,7 @@ def describe_check(checked: ExportCheck) -> str:
     if checked.ties:
         counted += f" {checked.ties} others part at a tie, which is rounding and no fault."
     word = "**Failed.** Do not use it. " if checked.is_failed else "Passed. "
-    where = f" `{REPORT_FILE}` lists where it differs." if checked.differences else ""
+    where = f" `{EXPORT_REPORT_FILE}` lists where it differs." if checked.differences else ""
     gaps = f" {describe_gaps(checked.gaps_nats)}" if checked.gaps_nats else ""
     return f"## Check of this export\n\n{word}{counted}{gaps}{where}"
 

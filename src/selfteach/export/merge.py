@@ -19,10 +19,10 @@ from torch import nn
 from selfteach.errors import UsageError
 from selfteach.export.output_folder import check_unused, open_atomic_folder
 from selfteach.files import write_text
-from selfteach.models.check_safety import check_adapter, read_json
+from selfteach.models.check_safety import ABOUT_FILE, ADAPTER_CONFIG_FILE, check_adapter, read_json
 from selfteach.models.four_bit_files import refuse_4bit_base
 from selfteach.models.hf import DTYPES, HfModel
-from selfteach.models.load_adapter import CONFIG_FILE, get_adapter_kind
+from selfteach.models.load_adapter import get_adapter_kind
 from selfteach.models.reft import PromptSpans
 from selfteach.models.resolve_model_path import resolve_base, resolve_model_folder
 from selfteach.models.silence import silence_libraries
@@ -35,7 +35,7 @@ NOT_MERGEABLE = {
 
 def explain_why_not_merged(adapter: Path) -> str:
     """Return why an adapter is no change of weights, or an empty text."""
-    settings = read_json(adapter / CONFIG_FILE)
+    settings = read_json(adapter / ADAPTER_CONFIG_FILE)
     kind = get_adapter_kind(settings)
     if kind == "reft" and not (
         PromptSpans.parse(str(settings["positions"])).everywhere and settings["site"] != "stream"
@@ -85,7 +85,7 @@ def export_lora(
 
 def read_adapter_kind(adapter: Path) -> str:
     """Return the kind of the adapter in a folder: selfteach's own name of it, or PEFT's."""
-    return get_adapter_kind(read_json(adapter / CONFIG_FILE))
+    return get_adapter_kind(read_json(adapter / ADAPTER_CONFIG_FILE))
 
 
 def merge_adapter(
@@ -163,9 +163,9 @@ def save_merged(hf: HfModel, adapter: Path, folder: Path) -> None:
         hf.module.save_pretrained(folder)  # type: ignore[operator]
         hf.tokenizer.save_pretrained(folder)
     _check_loadable(hf.module, folder)
-    about = adapter / "selfteach.json"
+    about = adapter / ABOUT_FILE
     facts = {**(read_json(about) if about.exists() else {}), "merged": True}
-    write_text(folder / "selfteach.json", json.dumps(facts, indent=2, sort_keys=True) + "\n")
+    write_text(folder / ABOUT_FILE, json.dumps(facts, indent=2, sort_keys=True) + "\n")
 
 
 def _fill_biases(module: Any) -> None:

@@ -10,14 +10,16 @@ from pathlib import Path
 
 from selfteach.disk import convert_disk_errors
 from selfteach.errors import UsageError
+from selfteach.files import refuse_current_folder
 
 
 def check_unused(out: Path) -> None:
     """Refuse a place that is not empty.
 
     Raises:
-        UsageError: it is not.
+        UsageError: it is not, or it is the current folder.
     """
+    refuse_current_folder(out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(
             "exists already.", where=out, cure="Give a new or an empty folder to --out."
@@ -31,6 +33,7 @@ def open_atomic_folder(out: Path, needed: int = 0) -> Iterator[Path]:
     Args:
         needed: the bytes that will be written, where they are known.
     """
+    out = out.resolve()
     fresh = out.with_name(f".{out.name}.{os.getpid()}.new")
     with convert_disk_errors(out, needed):
         out.parent.mkdir(parents=True, exist_ok=True)

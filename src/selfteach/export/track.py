@@ -32,8 +32,26 @@ PROJECT = "selfteach"
 METRICS_FILE = "metrics.jsonl"
 TRACKED = "tracked"
 """The note with the trackers that have the numbers of a run."""
-TEXT_SETTINGS = ("check", "when", "then", "also", "not_also")
-"""Settings that hold the user's own words, which are not sent."""
+NAMED_SETTINGS = (
+    "model",
+    "engine",
+    "mode",
+    "judge.name",
+    "select.judge",
+    "study.label",
+    "train.adapter",
+    "train.anchor",
+    "train.correction.bound",
+    "train.correction.prior_as",
+    "train.distill_from",
+    "train.divergence",
+    "train.objective",
+    "train.overlong",
+    "train.prompt.start",
+    "train.reft.site",
+    "train.schedule",
+)
+"""Settings whose text is a name of selfteach or of a model. Another text may be the user's own."""
 SEPARATOR = "/"
 
 
@@ -107,10 +125,15 @@ def read_tracked_run(folder: Path) -> TrackedRun:
     return TrackedRun(
         os.environ.get("SELFTEACH_TRACK_PROJECT") or PROJECT,
         folder.resolve().name,
-        {key: value for key, value in settings.items() if key not in TEXT_SETTINGS},
+        {key: value for key, value in settings.items() if can_be_sent(key, value)},
         {int(row["step"]): list_step_numbers(row) for row in rows},
         {f"exam{SEPARATOR}{name}": value for name, value in find_measures(exam)},
     )
+
+
+def can_be_sent(key: str, value: Any) -> bool:
+    """Return whether a setting holds no text of the user: a number, yes or no, or a known name."""
+    return isinstance(value, int | float) or key in NAMED_SETTINGS
 
 
 def list_step_numbers(row: JsonMapping) -> dict[str, float]:

@@ -57,7 +57,6 @@ from selfteach.report.card import make_adapter_card, make_card
 from selfteach.report.page import write_report
 from selfteach.run.display import Display
 from selfteach.run.finished import COST_FILE, EXAM_FILE, LESSON_FILE, RESULT, add_cost
-from selfteach.run.local_paths import hide_paths_of_command
 from selfteach.run.run_folder import Run
 from selfteach.run.workload import RemainingTime
 from selfteach.train.adapters.join_loras import explain_why_not_joined, join_loras
@@ -457,7 +456,7 @@ def publish(
     run.export_jsonl("dropped.jsonl", list_dropped(run))
     exam |= {
         "cost": count_cost(session, tuned, plan.overhead),
-        "reproduce": [hide_paths_of_command(run.command)],
+        "reproduce": [run.shown_command],
     }
     run.export_json(EXAM_FILE, exam)
     cost = measure_cost(session, tuned)

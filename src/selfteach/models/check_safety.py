@@ -33,7 +33,8 @@ MAX_JSON_BYTES = 64 << 20
 MAX_PARTS = 4096
 LAYERS_KEY = re.compile(r"(?:num|n)_.*(?:layers?|blocks|experts)|(?:en|de)coder_layers")
 """Keys of config.json with a number of parts that are made one by one."""
-ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
+ADAPTER_CONFIG_FILE = "adapter_config.json"
+ADAPTER_FILES = (ADAPTER_CONFIG_FILE, "adapter_model.safetensors")
 ABOUT_FILE = "selfteach.json"
 """The file of an adapter's folder that names its base."""
 LOAD_IN_4BIT = "load_in_4bit"
@@ -201,7 +202,7 @@ def check_adapter(folder: Path, base: str) -> str:
     """
     check_adapter_sums(folder)
     check_adapter_files(folder)
-    _refuse_code(read_json(folder / "adapter_config.json"), f"{folder}/adapter_config.json")
+    _refuse_code(read_json(folder / ADAPTER_CONFIG_FILE), f"{folder}/{ADAPTER_CONFIG_FILE}")
     if not (folder / ABOUT_FILE).is_file():
         return f"the adapter {folder.name} does not name its base: only its shapes are checked"
     about = read_json(folder / ABOUT_FILE)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from selfteach.errors import UsageError, get_first_line
 from selfteach.models.bottleneck import BottleneckHooks
-from selfteach.models.check_safety import read_json
+from selfteach.models.check_safety import ADAPTER_CONFIG_FILE, read_json
 from selfteach.models.four_bit import has_4bit, refuse_4bit
 from selfteach.models.hook_adapter import HookAdapter
 from selfteach.models.reft import ReftHooks, convert_edit_to_low_rank
@@ -34,7 +34,6 @@ LORA = "lora"
 """PEFT's kind of low-rank adapters."""
 WHOLE_WEIGHTS = ("full", "layers")
 """The kinds that replace weights of the base."""
-CONFIG_FILE = "adapter_config.json"
 TENSORS_FILE = "adapter_model.safetensors"
 
 
@@ -57,7 +56,7 @@ def load_adapter(module: Any, folder: Path) -> Any:
     Raises:
         UsageError: an unknown kind, or tensors that do not fit.
     """
-    settings = read_json(folder / CONFIG_FILE)
+    settings = read_json(folder / ADAPTER_CONFIG_FILE)
     kind = get_adapter_kind(settings)
     if kind in (LORA, *WHOLE_WEIGHTS):
         refuse_4bit(module, folder, "changed by an adapter in its weights")
@@ -105,7 +104,7 @@ def convert_adapter_errors(folder: Path) -> Iterator[None]:
 @contextmanager
 def use_adapter(module: Any, folder: Path) -> Iterator[None]:
     """Attach a saved hook adapter to the module inside the block."""
-    settings = read_json(folder / CONFIG_FILE)
+    settings = read_json(folder / ADAPTER_CONFIG_FILE)
     tensors = load_file(folder / TENSORS_FILE)
     made = _make_hook_adapter(module, get_adapter_kind(settings), settings, tensors)
     made.to(next(module.parameters()).device)

@@ -16,9 +16,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from selfteach.errors import UsageError
-from selfteach.models.check_safety import check_adapter_files, read_json
+from selfteach.models.check_safety import ADAPTER_CONFIG_FILE, check_adapter_files, read_json
 from selfteach.models.load_adapter import (
-    CONFIG_FILE,
     PEFT_PREFIX,
     TENSORS_FILE,
     check_numbers,
@@ -68,7 +67,7 @@ def read_lora_layers(module: Any, folder: Path) -> dict[str, LoraLayer]:
             this module.
     """
     check_adapter_files(folder)
-    settings = read_json(folder / CONFIG_FILE)
+    settings = read_json(folder / ADAPTER_CONFIG_FILE)
     if reason := explain_why_not_plain_lora(settings):
         raise UsageError(
             f"is no plain LoRA: {reason}.",

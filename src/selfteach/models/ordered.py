@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import NoReturn
 
+from selfteach.errors import DataError
 from selfteach.models import Sampler, Scorer
 from selfteach.records import Completion, Continuations, LogProb, Request
+
+MAX_NAMES = 5
+"""Lost requests that an error names."""
+NO_REASON = "the model gave no reason"
 
 
 def sample_in_order(
@@ -25,27 +31,42 @@ def sample_in_order(
     return [found.get(request.id(model.fingerprint)) for request in requests]
 
 
-def stream_in_order(
-    model: Sampler, requests: Sequence[Request], progress: Callable[[int], object] = lambda n: None
-) -> Iterator[Completion]:
-    """Yield a completion for each request, once it and all before it are there.
-
-    Equal requests are sent once. After a lost request nothing is yielded.
+def sample_each(
+    model: Sampler,
+    requests: Sequence[Request],
+    names: Sequence[str],
+    progress: Callable[[int], object] = lambda n: None,
+) -> list[Completion]:
+    """Sample one completion for each request. Equal requests are sent once.
 
     Args:
+        names: what people call each request.
         progress: called with the number of finished requests, as they arrive.
+
+    Raises:
+        DataError: requests were lost. The message names them with their reasons.
     """
     ids = [request.id(model.fingerprint) for request in requests]
     unique = dict(zip(ids, requests, strict=True))
     progress(len(ids) - len(unique))
-    found: dict[str, Completion] = {}
-    place = 0
-    for completion in model.stream(list(unique.values())):
-        found[completion.id] = completion
-        progress(1)
-        while place < len(ids) and ids[place] in found:
-            yield found[ids[place]]
-            place += 1
+    answers = sample_in_order(model, list(unique.values()), progress)
+    found = {done.id: done for done in answers if done is not None}
+    if len(found) < len(unique):
+        lost = {name: id for name, id in zip(names, ids, strict=True) if id not in found}
+        _refuse_lost(lost, dict(getattr(model, "failures", ())))
+    return [found[id] for id in ids]
+
+
+def _refuse_lost(lost: Mapping[str, str], reasons: Mapping[str, str]) -> NoReturn:
+    """Raise a DataError with the names of lost requests, each with its reason."""
+    shown = []
+    for name, id in list(lost.items())[:MAX_NAMES]:
+        shown.append(f"{name} ({reasons.get(id, NO_REASON)})")
+    more = f", and {len(lost) - MAX_NAMES} more" if len(lost) > MAX_NAMES else ""
+    raise DataError(
+        f"no answer came to {', '.join(shown)}{more}.",
+        cure="Shorten what is named, or take another engine or model.",
+    )
 
 
 def score_in_order(scorer: Scorer, items: Sequence[Continuations]) -> list[tuple[LogProb, ...]]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from selfteach.models.tokens import TOO_LONG, UnfitPrompt
+from selfteach.models.tokens import NO_TOKENS, TOO_LONG, UnfitPrompt
 from selfteach.records import (
     Completion,
     Request,
@@ -44,9 +44,13 @@ def prepare_request(hf: LoadedModel, request: Request) -> PendingCompletion:
     """Return a request with its tokens, its limit within the context and its random numbers.
 
     Raises:
-        UnfitPrompt: the prompt leaves no room for an answer.
+        UnfitPrompt: the prompt is empty, or leaves no room for an answer.
     """
     ids = hf.encode(request.prompt)
+    if not ids:
+        raise UnfitPrompt(
+            NO_TOKENS, "the model has nothing to go on from", cure="Give a prompt with a word."
+        )
     room = hf.context_tokens - len(ids)
     if room < 1:
         raise UnfitPrompt(

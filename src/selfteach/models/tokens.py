@@ -50,6 +50,7 @@ def save_supplied_template(tokenizer: Any, adapter: Path) -> None:
 
 
 TOO_LONG = "prompt longer than the context"
+NO_TOKENS = "prompt without tokens"
 TOO_SLOW = "the model's chat template takes too long on this conversation"
 MAX_TEMPLATE_S = 5.0
 """Processor time that a template may take on one conversation."""
@@ -117,7 +118,7 @@ class ChatTokenizer:
         writes the request (Magpie, arXiv 2406.08464). Messages that end with the assistant's turn
         are an answer that has begun and continues.
 
-        Several draws of a prompt are encoded one after another: the last prompt's ids are kept.
+        Several samples of a prompt are encoded one after another: the last prompt's ids are kept.
         """
         known, ids = self._last
         if prompt != known:

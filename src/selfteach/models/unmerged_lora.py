@@ -14,10 +14,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from selfteach.models.check_safety import read_json
+from selfteach.models.check_safety import ADAPTER_CONFIG_FILE, read_json
 from selfteach.models.four_bit import has_4bit, is_4bit
 from selfteach.models.hook_adapter import HookAdapter
-from selfteach.models.load_adapter import CONFIG_FILE
 from selfteach.models.lora_layers import LoraLayer, explain_why_not_plain_lora, read_lora_layers
 from selfteach.models.memory_account import format_bytes, measure_free_bytes
 
@@ -69,7 +68,7 @@ def attach_lora(module: Any, folder: Path) -> Any:
 
 def explain_why_unmerged(module: Any, folder: Path) -> str:
     """Return why a saved adapter should not be merged, or an empty text."""
-    if explain_why_not_plain_lora(read_json(folder / CONFIG_FILE)):
+    if explain_why_not_plain_lora(read_json(folder / ADAPTER_CONFIG_FILE)):
         return ""
     if has_4bit(module):
         return "they are in 4 bits"

@@ -13,7 +13,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from selfteach.models.check_safety import LOAD_IN_4BIT
+from selfteach.models.check_safety import ADAPTER_CONFIG_FILE, LOAD_IN_4BIT
 from selfteach.models.fetch_default_model import EMBEDDED, HUB_NAME, LICENSE
 from selfteach.records import Measure
 from selfteach.report import sections
@@ -98,7 +98,7 @@ def make_adapter_card(folder: Path, adapter: Path, heading: str) -> str:
 def read_adapter_kind(adapter: Path) -> str:
     """Return the kind of an adapter as its configuration names it, or an empty text."""
     try:
-        settings = json.loads((adapter / "adapter_config.json").read_text("utf-8"))
+        settings = json.loads((adapter / ADAPTER_CONFIG_FILE).read_text("utf-8"))
     except (OSError, ValueError):
         return ""
     kind = get_path(settings, "selfteach_adapter") or get_path(settings, "peft_type") or ""
@@ -174,10 +174,6 @@ def _make_base_section(run: RunData) -> str:
     if not run.manifest:
         return ""
     made = sections.describe_origin(run)
-    name = f"`{made['hub']}`" if made["hub"] else "a model in a local folder"
-    packed = ""
-    if made["base"] == EMBEDDED:
-        packed = f", as selfteach's `{EMBEDDED}`: its weights packed to four bits and unpacked"
     versions = ", ".join(
         f"{escape_markdown(package, 40)} {escape_markdown(version, 40)}"
         for package, version in made["versions"].items()
@@ -186,9 +182,17 @@ def _make_base_section(run: RunData) -> str:
         escape_markdown(made[key], 80) for key in ("fingerprint", "day", "seed", "platform")
     )
     return (
-        f"## Base\n\n{name}{packed}. Its fingerprint: {fingerprint}.\nMade on {day} with "
-        f"seed {seed}, on {platform}: {versions}."
+        f"## Base\n\n{name_base(made['base'])}. Its fingerprint: {fingerprint}.\n"
+        f"Made on {day} with seed {seed}, on {platform}: {versions}."
     )
+
+
+def name_base(base: Any) -> str:
+    """Return the name of a base in Markdown."""
+    hub = sections.find_hub_name(base)
+    if base == EMBEDDED:
+        return f"`{hub}`, as selfteach's `{EMBEDDED}`: its weights packed to four bits and unpacked"
+    return f"`{hub}`" if hub else "a model in a local folder"
 
 
 def _make_usage_section(run: RunData, kind: str) -> str:

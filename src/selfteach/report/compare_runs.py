@@ -51,7 +51,10 @@ def compare_runs(first: Path, second: Path) -> JsonObject:
     identities = [read_identity(folder) or {} for folder in (first, second)]
     return {
         "runs": [describe_run(*pair) for pair in zip(names, exams, strict=True)],
-        "settings": [describe_change(line) for line in list_changes(*identities)],
+        "settings": [
+            {"key": key, "first": first_value, "second": second_value}
+            for key, first_value, second_value in list_changes(*identities)
+        ],
         "rows": pair_rows(*exams),
         "paired": pair_answers(*exams),
     }
@@ -66,13 +69,6 @@ def describe_run(name: str, exam: JsonMapping) -> JsonObject:
         "seconds": get_path(exam, "cost", "seconds"),
         "trained_tokens": get_path(exam, "cost", "trained_tokens"),
     }
-
-
-def describe_change(line: str) -> JsonObject:
-    """Return a line "key: old -> new" as JSON."""
-    key, _, values = line.partition(": ")
-    old, _, new = values.partition(" -> ")
-    return {"key": key, "first": old, "second": new}
 
 
 def pair_rows(first: JsonMapping, second: JsonMapping) -> list[JsonObject]:

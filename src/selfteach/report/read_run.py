@@ -20,6 +20,8 @@ from selfteach.records import JsonMapping, JsonObject, Measure
 from selfteach.run.exports import read_sums
 from selfteach.run.finished import COST_FILE, EXAM_FILE, add_cost
 from selfteach.run.ledger import Funnel, Ledger
+from selfteach.run.manifest import MANIFEST_FILE
+from selfteach.run.run_folder import CONFIG_FILE, LEDGER_FILE
 from selfteach.run.sums import check_files, list_broken
 from selfteach.text import clean_text
 
@@ -53,12 +55,12 @@ def read_run(folder: Path) -> RunData:
     run = RunData(name=clean_text(folder.resolve().name))
     cost = _read_object(folder / COST_FILE, run.faults)
     run.exam = add_cost(_read_object(folder / EXAM_FILE, run.faults), cost)
-    run.manifest = _read_object(folder / "manifest.json", run.faults)
-    run.config = _read_text(folder / "config.yaml", run.faults)
+    run.manifest = _read_object(folder / MANIFEST_FILE, run.faults)
+    run.config = _read_text(folder / CONFIG_FILE, run.faults)
     run.metrics = _read_rows(folder / "metrics.jsonl", run.faults)
     _read_examples(folder / "examples.jsonl", run)
     _read_dropped(folder / "dropped.jsonl", run)
-    _read_ledger(folder / "run.db", run)
+    _read_ledger(folder / LEDGER_FILE, run)
     run.faults += _list_changed_files(folder)
     return run
 

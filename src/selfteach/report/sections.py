@@ -35,7 +35,8 @@ VERDICT_LOOKS = {
     "not enough prompts": "warn",
     "not learned": "bad",
 }
-CONFIG_LINE = re.compile(r"^(?P<line>.*?)\s+# (?P<origin>option|Python|--set|[\w.-]+\.ya?ml)$")
+ORIGIN = r"(?:option|Python|--set|[^'\"#]+\.ya?ml)(?:; its path is in run\.db)?"
+CONFIG_LINE = re.compile(rf"^(?P<line>.*?)\s+# (?P<origin>{ORIGIN})$")
 NUM_OPEN = {"target": 3, "near": 1, "general": 1}
 HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 NUM_SHOWN = {"target": 10, "near": 4, "general": 4}
@@ -291,6 +292,12 @@ def list_stages(run: RunData) -> list[JsonMapping]:
     ]
 
 
+def find_hub_name(base: Any) -> str:
+    """Return the name of a base on the hub; "" for a folder of this machine."""
+    name = fetch_default_model.HUB_NAME if base == fetch_default_model.EMBEDDED else base
+    return name if isinstance(name, str) and HUB_NAME.fullmatch(name) else ""
+
+
 def describe_origin(run: RunData) -> JsonMapping:
     """Return the origin of a run from its manifest.
 
@@ -302,10 +309,9 @@ def describe_origin(run: RunData) -> JsonMapping:
         packages if isinstance(packages, dict) else {}
     )
     base = run.manifest.get("base_model")
-    hub = fetch_default_model.HUB_NAME if base == fetch_default_model.EMBEDDED else base
     return {
         "base": base,
-        "hub": hub if isinstance(hub, str) and HUB_NAME.fullmatch(hub) else "",
+        "hub": find_hub_name(base),
         "fingerprint": get_path(run.manifest, "models", "base"),
         "day": run.manifest.get("created"),
         "seed": run.manifest.get("seed"),

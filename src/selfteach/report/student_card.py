@@ -10,9 +10,10 @@ from typing import Any
 
 import yaml
 
-from selfteach.models.fetch_default_model import EMBEDDED, HUB_NAME, LICENSE
+from selfteach.models.fetch_default_model import HUB_NAME, LICENSE
 from selfteach.records import JsonObject
-from selfteach.report.card import escape_markdown, fence_text
+from selfteach.report.card import escape_markdown, fence_text, name_base
+from selfteach.report.sections import find_hub_name
 
 
 def make_student_card(student: Mapping[str, Any], usage: str, library: str) -> str:
@@ -23,21 +24,25 @@ def make_student_card(student: Mapping[str, Any], usage: str, library: str) -> s
         usage: the section on loading.
         library: the hub's name of the library that loads it.
     """
-    base = HUB_NAME if student["base"] == EMBEDDED else student["base"]
+    base = find_hub_name(student["base"])
     fields: JsonObject = {
         "library_name": library or "peft",
         "pipeline_tag": "text-generation",
         "tags": ["selfteach", "lora"],
     }
+    if base:
+        fields["base_model"] = base
     if base == HUB_NAME:
-        fields |= {"base_model": base, "license": LICENSE}
+        fields["license"] = LICENSE
     taught = [lesson for lesson in student["lessons"] if lesson["on"]]
     parts = [
         f"---\n{yaml.safe_dump(fields, sort_keys=False)}---",
         f"# A model with {len(taught)} lessons",
         describe_training(taught),
+        f"## Base\n\n{name_base(student['base'])}.",
     ]
-    cells = student["matrix"][-1]["cells"] if student["examined"] else {}
+    exams = student["exams"]
+    cells = exams["cells"] if exams else {}
     for number, lesson in enumerate(taught, start=1):
         parts.append(f"## Lesson {number}: {escape_markdown(lesson['name'])}")
         parts.append(fence_text(lesson["title"]))

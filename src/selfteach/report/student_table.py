@@ -31,7 +31,7 @@ EXAM_HEADERS = (
 
 
 def make_student_tables(student: JsonMapping) -> Group:
-    """Return the lessons with the matrix, and the exams after the newest change.
+    """Return the lessons with the matrix, and the exams of the lessons that are on now.
 
     Args:
         student: what `selfteach student show --json` prints.
@@ -43,10 +43,9 @@ def make_student_tables(student: JsonMapping) -> Group:
     first = max(len(columns) - MAX_COLUMNS, 0)
     for number, column in enumerate(columns[first:], start=first + 1):
         parts.append(Text(f"{number}  {strip_controls(column['change'], 100)}", "dim"))
-    if columns:
-        newest = columns[-1]
-        title = f"exams after {len(columns)}. {strip_controls(newest['change'], 100)}"
-        parts += ["", make_exams_table(title, newest["cells"])]
+    if exams := student["exams"]:
+        title = f"exams after {exams['number']}. {strip_controls(exams['change'], 100)}"
+        parts += ["", make_exams_table(title, exams["cells"])]
     return Group(*parts)
 
 

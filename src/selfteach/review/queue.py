@@ -26,6 +26,8 @@ STAGE = "review"
 EDITED = "edited"
 UNCHANGED = "accepted as it is"
 SKIPPED = "skipped in review"
+NOT_WAITING = "this answer does not wait any more."
+NOT_WAITING_CURE = "Go on with the next one, or take the last decision back."
 
 
 class ReviewedCorrection(TypedDict):
@@ -152,6 +154,18 @@ def list_waiting(ledger: Ledger) -> list[ReviewItem]:
     ]
 
 
+def read_item(ledger: Ledger, id: str) -> ReviewItem:
+    """Return an answer that waits, as it is now.
+
+    Raises:
+        NotWaitingError: the answer has a decision already.
+    """
+    for item in list_waiting(ledger):
+        if item.id == id:
+            return item
+    raise NotWaitingError(NOT_WAITING, cure=NOT_WAITING_CURE)
+
+
 def list_corrections(
     ledger: Ledger, ids: Collection[str] | None = None
 ) -> list[ReviewedCorrection]:
@@ -192,6 +206,7 @@ def save_correction(ledger: Ledger, id: str, correction: str) -> None:
     if not text:
         raise DataError("the correction is empty.", cure="Skip an answer that has no good form.")
     body = _get_waiting_body(ledger, id)
+    body.pop("draft", None)
     if text == body["answer"].rstrip():
         _accept(ledger, id, UNCHANGED, body, body["answer"])
     else:
@@ -223,10 +238,14 @@ def skip_answer(ledger: Ledger, id: str) -> None:
 def save_draft(ledger: Ledger, id: str, text: str) -> None:
     """Record an edit that is not finished, so that a crash does not lose it.
 
+    The answer itself is no edit: it clears the draft.
+
     Raises:
         NotWaitingError: the answer has a decision already.
     """
     body = {**_get_waiting_body(ledger, id), "draft": _clean_text(text)}
+    if body["draft"].rstrip() == body["answer"].rstrip():
+        del body["draft"]
     ledger.record_outcomes(STAGE, [Outcome(id, "pending", "", body)])
 
 
@@ -239,7 +258,7 @@ def undo_decision(ledger: Ledger) -> ReviewItem | None:
     if last is None or not last.turn:
         return None
     _requeue(ledger, [last])
-    return next(item for item in list_waiting(ledger) if item.id == last.id)
+    return read_item(ledger, last.id)
 
 
 def requeue_skipped(ledger: Ledger) -> int:
@@ -260,11 +279,8 @@ def _list_entries(ledger: Ledger, state: str = "") -> list[_Entry]:
 def _get_waiting_body(ledger: Ledger, id: str) -> JsonObject:
     for entry in _list_entries(ledger, "pending"):
         if entry.id == id:
-            return entry.copy_body("draft")
-    raise NotWaitingError(
-        "this answer does not wait any more.",
-        cure="Go on with the next one, or take the last decision back.",
-    )
+            return entry.copy_body()
+    raise NotWaitingError(NOT_WAITING, cure=NOT_WAITING_CURE)
 
 
 def _accept(ledger: Ledger, id: str, reason: str, body: JsonMapping, correction: str) -> None:

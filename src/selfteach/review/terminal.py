@@ -92,9 +92,9 @@ class _TerminalReview:
                         return before
                     self.write("nothing to take back")
                 case "e":
-                    if self._edit(item):
+                    if self._edit(queue.read_item(self.ledger, item.id)):
                         return self._report("saved")
-                    self._show(item)
+                    self._show(queue.read_item(self.ledger, item.id))
                 case _:
                     self.write("e, a, s, u or q")
 
@@ -124,10 +124,10 @@ class _TerminalReview:
         text = item.draft or item.answer
         while True:
             text = clean_text(_edit_text(text)).rstrip()
+            queue.save_draft(self.ledger, item.id, text)
             if text == item.answer.rstrip():
                 self.write("nothing is changed")
                 return False
-            queue.save_draft(self.ledger, item.id, text)
             self.write(
                 _indent_text("what changed", mark_changes(item.answer, text, colour=self.colour))
             )
@@ -212,7 +212,12 @@ def _edit_text(text: str) -> str:
 
 def _find_editor() -> list[str]:
     if named := os.environ.get("VISUAL") or os.environ.get("EDITOR"):
-        return shlex.split(named)
+        try:
+            return shlex.split(named)
+        except ValueError as fault:
+            raise UsageError(
+                f"is no command line ({fault}).", where=named, cure="Set EDITOR to another one."
+            ) from fault
     for editor in EDITORS:
         if found := shutil.which(editor):
             return [found]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+import unicodedata
 from collections.abc import Callable
 from typing import Any, TextIO
 
@@ -257,14 +258,14 @@ def in_notebook() -> bool:
 def replace_control_chars(text: str) -> str:
     """Return text without terminal control sequences.
 
-    Every control character but newline and tab becomes a visible mark.
+    Every character but newline, tab, spaces and those that print becomes a visible mark.
     """
-    return "".join(
-        c
-        if c in "\n\t" or (c.isprintable() and not "\u202a" <= c <= "\u202e") or c.isspace()
-        else "\ufffd"
-        for c in text.replace("\r", "")
-    )
+    return "".join(c if is_harmless(c) else "\ufffd" for c in text.replace("\r", ""))
+
+
+def is_harmless(char: str) -> bool:
+    """Return whether a character moves no cursor and turns no text around."""
+    return char in "\n\t" or char.isprintable() or unicodedata.category(char) == "Zs"
 
 
 def open_display(stream: TextIO | None = None, *, quiet: bool = False) -> Display:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from selfteach.config import ResolvedConfig, load_yaml, resolve
 from selfteach.config.sections import MethodConfig, Section
@@ -14,7 +15,7 @@ from selfteach.records import JsonMapping, JsonObject
 from selfteach.registry import did_you_mean
 from selfteach.run.exports import RERUN_CURE, check_adapter_sums, check_export
 from selfteach.run.ledger import Ledger
-from selfteach.run.local_paths import hide_path
+from selfteach.run.local_paths import hide_paths
 from selfteach.run.run_folder import (
     CONFIG_FILE,
     IDENTITY,
@@ -120,15 +121,19 @@ def resolve_settings(
         IntegrityError: config.yaml is not as the run wrote it.
     """
     check_export(folder, CONFIG_FILE)
-    paths = [f"{key}={value}" for key, value in read_hidden_paths(folder).items()]
+    paths = [f"{key}={write_setting(value)}" for key, value in read_hidden_paths(folder).items()]
     return resolve(schema, folder / CONFIG_FILE, [*paths, *sets])
 
 
-def read_hidden_paths(folder: Path) -> dict[str, str]:
-    """Return the settings that hold a path of this machine, which config.yaml leaves out."""
+def write_setting(value: Any) -> str:
+    """Return a value as `--set` takes it."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def read_hidden_paths(folder: Path) -> JsonObject:
+    """Return the settings that look like a path of this machine; config.yaml may lack it."""
     config = (read_identity(folder) or {}).get("config", {})
-    texts = {key: value for key, value in config.items() if isinstance(value, str)}
-    return {key: value for key, value in texts.items() if hide_path(value) != value}
+    return {key: value for key, value in config.items() if hide_paths(value) != value}
 
 
 def read_base_name(folder: Path) -> str:
@@ -139,12 +144,12 @@ def read_base_name(folder: Path) -> str:
         IntegrityError: they name no model.
     """
     path = check_run_folder(folder) / CONFIG_FILE
-    name = load_yaml(path).get("model")
+    name = load_yaml(path, RERUN_CURE).get("model")
     if not isinstance(name, str):
         raise IntegrityError("names no model.", where=path, cure=RERUN_CURE)
     if "/" in name or name == MethodConfig.model_fields["model"].default:
         return name
-    return read_hidden_paths(folder).get("model", name)
+    return str(read_hidden_paths(folder).get("model", name))
 
 
 def read_models(folder: Path) -> JsonObject:

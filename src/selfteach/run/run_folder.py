@@ -26,11 +26,22 @@ from typing import Any
 from selfteach.config import ResolvedConfig, dump_config, flatten_keys
 from selfteach.disk import convert_disk_errors
 from selfteach.errors import IntegrityError, UsageError
-from selfteach.files import hash_file, make_folder, sync_folder, write_bytes
+from selfteach.files import (
+    hash_file,
+    make_folder,
+    refuse_current_folder,
+    sync_folder,
+    write_bytes,
+)
 from selfteach.records import JsonMapping, JsonObject, dump_canonical_json
 from selfteach.run import manifest
 from selfteach.run.ledger import Ledger
-from selfteach.run.local_paths import hide_paths, hide_paths_of_command
+from selfteach.run.local_paths import (
+    hide_path_setting,
+    hide_paths,
+    hide_paths_of_command,
+    list_free_texts,
+)
 from selfteach.run.lock import LOCK_FILE, RunLock
 from selfteach.run.signals import delay_interrupts
 from selfteach.run.sums import (
@@ -296,10 +307,16 @@ class Run:
         self.ledger.record_event("set aside", {"name": name, "place": inside})
         self.notices.append(f"{name} had changed since the run wrote it; it is kept as {place}")
 
+    @property
+    def shown_command(self) -> str:
+        """Return the command without paths of this machine."""
+        free_texts = list_free_texts(flatten_keys(self.resolved.config.model_dump()))
+        return hide_paths_of_command(self.command, [str(self.material.get("rule")), *free_texts])
+
     def _write_manifest(self) -> None:
         facts = {
             "kind": self.kind,
-            "command": hide_paths_of_command(self.command),
+            "command": self.shown_command,
             "created": self.ledger.get_note(CREATED),
             "seed": getattr(self.resolved.config, "seed", None),
             "base_model": hide_paths(getattr(self.resolved.config, "model", None)),
@@ -363,7 +380,7 @@ def open_run(
             ledger.get_note(EXPORTS) or {},
         )
         _record_beginning(run, identity)
-        run.export(CONFIG_FILE, dump_config(resolved, hide_paths))
+        run.export(CONFIG_FILE, dump_config(resolved, hide_path_setting))
         on_error.pop_all()
     return run
 
@@ -377,7 +394,7 @@ def _record_beginning(run: Run, identity: JsonObject) -> None:
     ledger.set_note(IDENTITY, identity)  # last: a run that has it is resumed
     facts = {
         "pid": os.getpid(),
-        "command": hide_paths_of_command(run.command),  # the report shows events
+        "command": run.shown_command,  # the report shows events
         **manifest.collect_versions(),
     }
     ledger.record_event("resumed" if run.resumed else "began", facts)
@@ -444,6 +461,8 @@ def _check_named_folder(out: Path, identity: JsonObject, new: bool) -> Path:
 
 def _rename_old_run(out: Path) -> None:
     """Rename a finished or stopped run; nothing is deleted."""
+    refuse_current_folder(out)
+    out = out.resolve()
     lock = RunLock(out)
     names = (out.with_name(f"{out.name}.before-{number}") for number in count(1))
     with convert_disk_errors(out):
@@ -493,7 +512,7 @@ def confirm_other_settings(folder: Path, before: JsonMapping, now: JsonMapping) 
         [
             f"there is a run of this material with other settings; it is {state} and has taken "
             f"{max(1, round(seconds / 60))} min:",
-            *list_changes(before, now),
+            *_write_changes(before, now),
         ]
     )
     if sys.stdin and sys.stdin.isatty() and sys.stderr.isatty():
@@ -554,7 +573,7 @@ def _make_changed_error(folder: Path, before: JsonMapping, now: JsonMapping) -> 
     if before.get("format") != RUN_FORMAT:
         return make_old_run_error(folder)
     return UsageError(
-        "\n  ".join(["this run began with another configuration:", *list_changes(before, now)]),
+        "\n  ".join(["this run began with another configuration:", *_write_changes(before, now)]),
         where=folder,
         cure=(
             "\nGive the old values to continue it, or another --out. If the command has --new, "
@@ -563,12 +582,20 @@ def _make_changed_error(folder: Path, before: JsonMapping, now: JsonMapping) -> 
     )
 
 
-def list_changes(before: JsonMapping, now: JsonMapping) -> list[str]:
-    """Return one line for each setting that differs between two runs."""
+def list_changes(before: JsonMapping, now: JsonMapping) -> list[tuple[str, str, str]]:
+    """Return the key and both values, as texts, of each setting that differs between two runs."""
     old = _flatten_identity(before)
     new = _flatten_identity(now)
-    changed = sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key))
-    return [f"{key}: {_format_value(old, key)} -> {_format_value(new, key)}" for key in changed]
+    found = []
+    for key in sorted(old.keys() | new.keys()):
+        if (key in old) != (key in new) or old[key] != new[key]:
+            found.append((key, _format_value(old, key), _format_value(new, key)))
+    return found
+
+
+def _write_changes(before: JsonMapping, now: JsonMapping) -> list[str]:
+    """Return `list_changes` as lines for people."""
+    return [f"{key}: {old} -> {new}" for key, old, new in list_changes(before, now)]
 
 
 def _flatten_identity(identity: JsonMapping) -> JsonObject:

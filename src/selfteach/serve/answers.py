@@ -43,8 +43,8 @@ class AnswerSet:
         seed = body.choose_seed()
         self.generations: list[Generation] = []
         for prompt in body.list_prompts():
-            for draw in range(body.n or 1):
-                asked = records.Request("serve", prompt, sampling, draw, seed)
+            for sample in range(body.n or 1):
+                asked = records.Request("serve", prompt, sampling, sample, seed)
                 row = served.engine.prepare(asked)
                 made = Generation(row, lessons, self._notify, body.num_top)
                 self.generations.append(made)

@@ -28,6 +28,13 @@ NEUTRAL: dict[str, tuple[Any, ...]] = {
     "best_of": (None, 1),
     "suffix": (None, ""),
     "echo": (None, False),
+    "top_k": (None, 0, -1),
+    "min_p": (None, 0),
+    "repetition_penalty": (None, 1),
+    "repeat_penalty": (None, 1),
+    "min_tokens": (None, 0),
+    "chat_template_kwargs": (None, {}, {"enable_thinking": False}),
+    "tool_choice": (None, "none", "auto"),
 }
 """Keys that would change the answer, with the values that do not."""
 

@@ -23,13 +23,14 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from selfteach.config import ResolvedConfig
 from selfteach.config.methods import find_settings
 from selfteach.disk import convert_disk_errors
-from selfteach.errors import IntegrityError, UsageError
+from selfteach.errors import IntegrityError, SelfteachError, UsageError
 from selfteach.files import hash_file, read_own_json, write_text
 from selfteach.models.fetch_default_model import EMBEDDED
 from selfteach.records import JsonMapping, JsonObject
@@ -90,8 +91,13 @@ def list_students(below: Path = STUDENTS_FOLDER) -> list[Path]:
 
 
 def is_student(folder: Path) -> bool:
-    """Return whether a folder holds a student."""
-    return (folder / DATABASE_FILE).exists() or (folder / STATE_FILE).exists()
+    """Return whether a folder holds a student. One whose state cannot be read is one, too: what
+    reads it names the damage.
+    """
+    try:
+        return _read_state(folder) is not None
+    except SelfteachError:
+        return True
 
 
 def read_student(folder: Path) -> StudentState:
@@ -373,11 +379,11 @@ def open_student(
             lock = RunLock(path, "student")
         stack.callback(lock.release)
         state = _read_state(path)
-        ledger = Ledger(path / DATABASE_FILE, cure=DAMAGED_CURE)
-        stack.callback(ledger.close)
         if state is None:
             assert create is not None
             state = create()
+        ledger = Ledger(path / DATABASE_FILE, cure=DAMAGED_CURE)
+        stack.callback(ledger.close)
         student = StudentFolder(path, state, ledger)
         if ledger.get_note(STATE_NOTE) is None:
             student.commit(state, "began")
@@ -398,7 +404,10 @@ def find_student_owner(folder: Path) -> int | None:
 
 
 def describe_student(folder: Path, state: StudentState) -> JsonObject:
-    """Return what `--json` prints of a student, and what its page shows."""
+    """Return what `--json` prints of a student, and what its page shows.
+
+    `exams` is the column of `matrix` for the lessons that are on now; None if none is.
+    """
     sitting = state.find_sitting()
     lessons = []
     for lesson in state.lessons:
@@ -414,8 +423,12 @@ def describe_student(folder: Path, state: StudentState) -> JsonObject:
         }
         lessons.append(row)
     columns = []
-    for past in state.to_json()["sittings"]:
-        columns.append({"change": past["change"], "cells": past["cells"]})
+    exams = None
+    for number, past in enumerate(state.sittings, start=1):
+        cells = {name: asdict(cell) for name, cell in past.cells.items()}
+        columns.append({"change": past.change, "cells": cells})
+        if past is sitting:
+            exams = {"number": number, **columns[-1]}
     has_parts = bool(state.list_parts())
     return {
         "student": str(folder),
@@ -423,7 +436,8 @@ def describe_student(folder: Path, state: StudentState) -> JsonObject:
         "adapter": str(folder / ADAPTER_FOLDER) if has_parts else None,
         "lessons": lessons,
         "consolidated": list(state.consolidated.lessons) if state.consolidated else [],
-        "examined": sitting is not None,
+        "examined": exams is not None,
+        "exams": exams,
         "matrix": columns,
         "report": str(folder / REPORT_FILE),
     }

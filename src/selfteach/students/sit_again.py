@@ -12,7 +12,7 @@ from functools import cache, partial
 from selfteach.errors import DataError, IntegrityError
 from selfteach.evaluate.exam import Exam, TunedModel
 from selfteach.evaluate.recorded_exam import (
-    Sitting,
+    ExamSetup,
     change_nothing,
     read_exam,
     read_settings,
@@ -75,7 +75,7 @@ def sit_exam_again(
     return alone, now
 
 
-def read_recorded_exam(source: ExamSource, record: LessonRecord, sitting: Sitting) -> Exam:
+def read_recorded_exam(source: ExamSource, record: LessonRecord, sitting: ExamSetup) -> Exam:
     """Return the exam of a lesson from its record.
 
     Raises:
@@ -105,7 +105,7 @@ def open_sitting(
     ledger: Ledger,
     display: Display,
     may_change: Callable[[str], bool] = change_nothing,
-) -> Sitting:
+) -> ExamSetup:
     """Return what the exam of a lesson needs, with the settings of its run.
 
     Raises:
@@ -127,7 +127,7 @@ def open_sitting(
         teacher.limit = partial(cut_long_answer, models.base)
         return teacher
 
-    return Sitting(
+    return ExamSetup(
         read_settings(record.exam),
         display,
         models.base,
@@ -153,7 +153,7 @@ def open_answers(source: ExamSource) -> Iterator[Ledger]:
 
 
 def grade_own_answers(
-    source: ExamSource, record: LessonRecord, exam: Exam, sitting: Sitting
+    source: ExamSource, record: LessonRecord, exam: Exam, sitting: ExamSetup
 ) -> JsonObject:
     """Return the exam of a run with the run's own answers, graded by this version.
 

@@ -16,10 +16,10 @@ def check_dataset_shares(shares: Mapping[str, float], datasets: Collection[str])
     """
     lost = sorted(shares.keys() ^ set(datasets))
     if shares and lost:
-        known = lost[0] in datasets
-        what = f"no dataset {lost[0]!r}." if known else f"{lost[0]!r}, which has no rows."
-        raise UsageError(
-            f"names {what}",
-            where="train.dataset_shares",
-            cure=f"Name every dataset once. {did_you_mean(lost[0], datasets)}",
-        )
+        name = lost[0]
+        what = f'names "{name}", which has no rows.'
+        cure = f"Name every dataset once. {did_you_mean(name, datasets)}"
+        if name in datasets:
+            what = f'has no share for the dataset "{name}".'
+            cure = "Name every dataset once."
+        raise UsageError(what, where="train.dataset_shares", cure=cure)

@@ -55,7 +55,7 @@ from selfteach.records import (
 from selfteach.report.comparison import draw_figure, find_score
 from selfteach.report.read_run import get_path
 from selfteach.run.display import Display
-from selfteach.run.local_paths import hide_path, hide_paths_of_command
+from selfteach.run.local_paths import hide_path
 from selfteach.run.run_folder import Run
 from selfteach.run.sums import check_files, describe_states, list_broken
 from selfteach.train.adapters.adapter import can_join, is_solved
@@ -489,7 +489,7 @@ def write_comparison(
         "base": base,
         "rows": list(rows.values()),
         "left_out": dict(left_out),
-        "command": hide_paths_of_command(run.command),
+        "command": run.shown_command,
     }
     run.export("compare.svg", draw_figure(found))
     run.export_json("compare.json", found)

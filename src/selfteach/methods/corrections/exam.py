@@ -46,7 +46,7 @@ from selfteach.evaluate.held_out_corrections import (
     HeldOutCorrection,
     measure_held_out_amounts,
 )
-from selfteach.evaluate.recorded_exam import Grading, PromptsByScope, Sitting, read_prompt
+from selfteach.evaluate.recorded_exam import ExamSetup, Grading, PromptsByScope, read_prompt
 from selfteach.evaluate.side_effects import mark_intact
 from selfteach.evaluate.verdict import MAX_DEGRADED, Evidence
 from selfteach.generate.correct import Corrector, Revision
@@ -300,7 +300,7 @@ def describe_grading(
     }
 
 
-def read_grading(record: JsonMapping, questions: PromptsByScope, sitting: Sitting) -> Grading:
+def read_grading(record: JsonMapping, questions: PromptsByScope, sitting: ExamSetup) -> Grading:
     """Return how answers are graded, from the record of a run."""
     prompts = [to_messages(prompt) for prompt in questions[TARGET]]
     held = []

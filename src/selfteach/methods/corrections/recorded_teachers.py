@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from selfteach.evaluate.corrections import CorrectAnswers, make_nearest_corrector
-from selfteach.evaluate.recorded_exam import Sitting, read_prompt
+from selfteach.evaluate.recorded_exam import ExamSetup, read_prompt
 from selfteach.generate.correct import Corrector, CorrectorWords
 from selfteach.judge import ThresholdJudge
 from selfteach.judge.contrast import to_messages
@@ -87,7 +87,7 @@ def describe_corrector(corrector: Corrector) -> JsonObject:
     return found | {"words": asdict(corrector.words)}
 
 
-def read_teachers(record: JsonMapping, sitting: Sitting) -> CorrectAnswers:
+def read_teachers(record: JsonMapping, sitting: ExamSetup) -> CorrectAnswers:
     """Return who corrects answers, from its record."""
     known = {to_messages(read_prompt(prompt)): texts for prompt, texts in record["references"]}
     correct = make_nearest_corrector(known)
@@ -100,7 +100,7 @@ def read_teachers(record: JsonMapping, sitting: Sitting) -> CorrectAnswers:
     return route_answers(critics, correct)
 
 
-def read_critic(record: JsonMapping, sitting: Sitting) -> Critic:
+def read_critic(record: JsonMapping, sitting: ExamSetup) -> Critic:
     """Return a criticism from its record."""
     teacher = sitting.open_teacher() if record["has_teacher"] else None
     config = SimpleNamespace(
@@ -123,7 +123,7 @@ def read_critic(record: JsonMapping, sitting: Sitting) -> Critic:
     )
 
 
-def read_corrector(record: JsonMapping, model: Recorded, sitting: Sitting) -> Corrector:
+def read_corrector(record: JsonMapping, model: Recorded, sitting: ExamSetup) -> Corrector:
     """Return a teacher of new answers from its record."""
     return Corrector(
         model,

@@ -37,7 +37,7 @@ from selfteach.evaluate.exam import (
     measure_general_drift,
 )
 from selfteach.evaluate.knowledge import GradedAnswers
-from selfteach.evaluate.recorded_exam import Grading, PromptsByScope, Sitting
+from selfteach.evaluate.recorded_exam import ExamSetup, Grading, PromptsByScope
 from selfteach.evaluate.verdict import MAX_DEGRADED, Evidence
 from selfteach.generate.answers import make_open_book_chat
 from selfteach.judge import pairwise
@@ -268,7 +268,7 @@ def describe_grading(
     return {"questions": graded, "common": list(common)}
 
 
-def read_grading(record: JsonMapping, questions: PromptsByScope, sitting: Sitting) -> Grading:
+def read_grading(record: JsonMapping, questions: PromptsByScope, sitting: ExamSetup) -> Grading:
     """Return how answers are graded, from the record of a run. No judge compares two answers, since
     the verdict does not rest on it.
     """

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from functools import partial
 
-from selfteach.evaluate.recorded_exam import Grading, PromptsByScope, Sitting
+from selfteach.evaluate.recorded_exam import ExamSetup, Grading, PromptsByScope
 from selfteach.judge.recorded_judge import read_judge
 from selfteach.methods.feedback.exam import RuleScorer
 from selfteach.methods.feedback.rule_drift import measure_rule_drift
 from selfteach.records import JsonMapping
 
 
-def read_grading(record: JsonMapping, questions: PromptsByScope, sitting: Sitting) -> Grading:
+def read_grading(record: JsonMapping, questions: PromptsByScope, sitting: ExamSetup) -> Grading:
     """Return the scorer of a rule, with the judge that the run calibrated."""
     about = set(record["about"])
     scorer = RuleScorer(

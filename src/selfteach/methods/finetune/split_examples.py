@@ -96,10 +96,11 @@ def choose_objectives(examples: Sequence[Example], config: FinetuneConfig) -> Ob
     learned = dict.fromkeys(choice.split("+"), 1.0)
     taught_kinds = {example.kind for example in taught}
     kinds = sorted({example.kind for example in examples})
-    if unknown := sorted(set(config.train.weights) - set(kinds)):
-        raise UsageError(
-            f"no example is of the kind {', '.join(unknown)}.",
-            where="train.weights",
-            cure=f"Kinds of these examples: {', '.join(kinds)}.",
-        )
+    for key in ("weights", "min_share", "once"):
+        if unknown := sorted(set(getattr(config.train, key) or ()) - set(kinds)):
+            raise UsageError(
+                f"no example is of the kind {', '.join(unknown)}.",
+                where=f"train.{key}",
+                cure=f"Kinds of these examples: {', '.join(kinds)}.",
+            )
     return {kind: learned if kind in taught_kinds else {"anchor": ANCHOR_WEIGHT} for kind in kinds}

@@ -35,7 +35,7 @@ from selfteach.evaluate.exam import (
     measure_general_drift,
 )
 from selfteach.evaluate.metrics import best_over, best_rouge, bleu_with_interval, report_labels
-from selfteach.evaluate.recorded_exam import Grading, PromptsByScope, Sitting
+from selfteach.evaluate.recorded_exam import ExamSetup, Grading, PromptsByScope
 from selfteach.evaluate.retention import is_retained, make_choices, measure_retention
 from selfteach.evaluate.verdict import Evidence
 from selfteach.judge.contrast import to_messages
@@ -332,7 +332,7 @@ def describe_grading(scorer: TaskScorer, choices: Sequence[Continuations]) -> Js
     }
 
 
-def read_grading(record: JsonMapping, questions: PromptsByScope, sitting: Sitting) -> Grading:
+def read_grading(record: JsonMapping, questions: PromptsByScope, sitting: ExamSetup) -> Grading:
     """Return how answers are graded, from the record of a run. No judge compares two answers, since
     the verdict does not rest on it.
     """

@@ -27,8 +27,8 @@ import torch
 
 from selfteach.errors import EndpointError, UsageError
 from selfteach.models.check_family import run_plainly
-from selfteach.models.check_safety import read_json
-from selfteach.models.load_adapter import CONFIG_FILE, get_adapter_kind
+from selfteach.models.check_safety import ADAPTER_CONFIG_FILE, read_json
+from selfteach.models.load_adapter import get_adapter_kind
 from selfteach.models.pending import prepare_request
 from selfteach.models.remote.background import stream_results, unwrap_group
 from selfteach.models.remote.endpoint import (
@@ -291,6 +291,6 @@ def explain_why_not_served(adapter: Path | None) -> str:
         return ""
     return (
         ""
-        if get_adapter_kind(read_json(adapter / CONFIG_FILE)) == "lora"
+        if get_adapter_kind(read_json(adapter / ADAPTER_CONFIG_FILE)) == "lora"
         else "servers load LoRA adapters only"
     )

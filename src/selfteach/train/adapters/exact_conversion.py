@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from selfteach.errors import UsageError
-from selfteach.models.check_safety import read_json
+from selfteach.models.check_safety import ABOUT_FILE, ADAPTER_CONFIG_FILE, read_json
 from selfteach.models.load_adapter import KIND_KEY, PEFT_PREFIX
 from selfteach.models.reft import ReftHooks, convert_edit_to_low_rank
 from selfteach.records import JsonMapping
@@ -55,7 +55,7 @@ def convert_reft_to_lora(module: Any, reft: Path, folder: Path) -> Path:
     Raises:
         UsageError: it is no ReFT adapter, or it is no change of weights.
     """
-    settings = read_json(reft / "adapter_config.json")
+    settings = read_json(reft / ADAPTER_CONFIG_FILE)
     if settings.get(KIND_KEY) != "reft":
         raise UsageError(
             "is no reft adapter.",
@@ -78,7 +78,7 @@ def convert_reft_to_lora(module: Any, reft: Path, folder: Path) -> Path:
         assert isinstance(linear, nn.Linear)
         edit = (made.tensors[f"{start}.{part}"] for part in "RWb")
         updates[names[id(linear)]] = convert_output_edit(linear, *edit)
-    return write_lora(folder, updates, read_json(reft / "selfteach.json"))
+    return write_lora(folder, updates, read_json(reft / ABOUT_FILE))
 
 
 def write_lora(folder: Path, updates: Mapping[str, WeightUpdate], about: JsonMapping) -> Path:

@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from selfteach.models.check_safety import read_json
+from selfteach.models.check_safety import ABOUT_FILE, ADAPTER_CONFIG_FILE, read_json
 from selfteach.models.load_adapter import PEFT_PREFIX
 from selfteach.train.adapters.adapter import write_adapter_folder
 
@@ -25,7 +25,7 @@ EXPERTS_STAY_ALONE = "a LoRA on fused experts (train.lora.experts) cannot be add
 
 def explain_why_not_joined(earlier: Path) -> str:
     """Return the reason why an adapter cannot be joined with a later one, or an empty text."""
-    settings = read_json(earlier / "adapter_config.json")
+    settings = read_json(earlier / ADAPTER_CONFIG_FILE)
     if settings.get("peft_type") != "LORA":
         return "only adapters of low rank can be joined to one file"
     return EXPERTS_STAY_ALONE if settings.get("target_parameters") else ""
@@ -44,7 +44,7 @@ def stack_loras(adapters: Sequence[Path], folder: Path) -> Path:
     for it. The same adapters in the same order give the same bytes. Other files, such as a
     tokenizer, are those of the last one.
     """
-    configs = [read_json(path / "adapter_config.json") for path in adapters]
+    configs = [read_json(path / ADAPTER_CONFIG_FILE) for path in adapters]
     tensors = [load_file(path / "adapter_model.safetensors") for path in adapters]
     ranks = [int(config["r"]) for config in configs]
     names = {name for part in tensors for name in part}
@@ -65,8 +65,8 @@ def stack_loras(adapters: Sequence[Path], folder: Path) -> Path:
     if any(config["target_modules"] != targets for config in configs):
         targets = [layer.removeprefix(PEFT_PREFIX) for layer in layers]
     config = last | {"r": sum(ranks), "lora_alpha": sum(ranks), "target_modules": targets}
-    about = read_json(adapters[-1] / "selfteach.json") | {
-        "base_fingerprint": read_json(adapters[0] / "selfteach.json").get("base_fingerprint", "")
+    about = read_json(adapters[-1] / ABOUT_FILE) | {
+        "base_fingerprint": read_json(adapters[0] / ABOUT_FILE).get("base_fingerprint", "")
     }
     shutil.copytree(adapters[-1], folder, dirs_exist_ok=True)
     write_adapter_folder(folder, joined, config, about)

@@ -245,9 +245,9 @@ class CorrectionObjective(Objective):
 
     def state(self) -> JsonObject:
         """Return the monitor's state."""
-        return {"below": sorted(self.monitor.displaced_rows), "barked": self.monitor.tripped}
+        return {"below": sorted(self.monitor.displaced_rows), "tripped": self.monitor.tripped}
 
     def restore(self, state: JsonMapping) -> None:
         """Restore the monitor's state."""
         self.monitor.displaced_rows = set(state["below"])
-        self.monitor.tripped = state["barked"]
+        self.monitor.tripped = state["tripped"]
