@@ -18,6 +18,8 @@ from selfteach import statistics
 from selfteach.dedup.overlap import OverlapIndex
 from selfteach.evaluate.corrections import (
     CorrectAnswers,
+    RevisionsByWay,
+    average_by_prompt,
     correct_answers,
     find_displaced,
     find_errors,
@@ -86,9 +88,9 @@ class CorrectionScores:
     greedy: Mapping[str, Revisions]
     sampled: Mapping[str, Revisions]
 
-    def both(self) -> dict[str, Revisions]:
-        """Return the revisions of greedy answers and then of sampled ones, by arm."""
-        return {arm: [*own, *self.sampled[arm]] for arm, own in self.greedy.items()}
+    def both(self) -> dict[str, RevisionsByWay]:
+        """Return the revisions of greedy answers and of sampled ones, by arm."""
+        return {arm: (own, self.sampled[arm]) for arm, own in self.greedy.items()}
 
 
 @dataclass(frozen=True)
@@ -144,11 +146,12 @@ class CorrectionScorer:
             found["amount_nats"][arm] = statistics.mean(amounts, seed=seed)
             found["length_tokens"][arm] = statistics.mean(lengths, seed=seed)
             if self.known:
-                repeats = find_repeats([*answers.greedy, *answers.sampled], self.known)
-                found["repeated"][arm] = statistics.share(repeats)
-            met = find_met([*greedy, *sampled], self.criticised)
+                ways = (answers.greedy, answers.sampled)
+                repeats = average_by_prompt(find_repeats(way, self.known) for way in ways)
+                found["repeated"][arm] = statistics.mean(repeats, seed=seed, limits=UNIT)
+            met = average_by_prompt(find_met(way, self.criticised) for way in (greedy, sampled))
             if met:
-                found["met"][arm] = statistics.share(met)
+                found["met"][arm] = statistics.mean(met, seed=seed, limits=UNIT)
         held = self.measure_held_out(state.arms)
         return {
             **found,
