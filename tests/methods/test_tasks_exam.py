@@ -16,10 +16,12 @@ from selfteach.config import TasksConfig
 from selfteach.errors import UsageError
 from selfteach.evaluate.exam import GENERAL, TARGET, make_arms
 from selfteach.judge.pairwise import ReferencePairwiseJudge
-from selfteach.materials.tasks import Instance, Task
+from selfteach.materials.tasks import OWN_SEEDS, Instance, Task
 from selfteach.methods.tasks.exam import build_exam, fit_worked_turns
 from selfteach.methods.tasks.exam_questions import make_question, make_questions
+from selfteach.methods.tasks.method import LIKE_TEST, drop_like_tests
 from selfteach.methods.tasks.pairwise_exam import choose_judge, make_mismatched_pairs
+from selfteach.methods.tasks.read_tasks import read_material
 from selfteach.methods.worked_turns import add_worked_turns
 from selfteach.models.recorded import Recorded
 from selfteach.records import Example, Message, Prompt, make_prompt
@@ -62,6 +64,19 @@ def session(folder: Path, score: Any = None, room: int = 1000, **settings: Any) 
         teacher=None,
         model=base,
     )
+
+
+def test_a_seed_like_a_task_of_the_exam_is_not_learned(tmp_path: Path) -> None:
+    there = session(tmp_path)
+    near = Task("t:1", "Please say the word apple", (Instance("", "apple"),))
+    assert drop_like_tests(there, TASKS, [near, TASKS[3]]) == []
+    there.config = TasksConfig(filter={"max_overlap": 0.85})
+    found = read_material(OWN_SEEDS, test=OWN_SEEDS).value
+    assert len(found.outcomes) == 2 * len(read_material(OWN_SEEDS).value.outcomes)
+    assert drop_like_tests(there, found.seeds, found.test) == []
+    assert drop_like_tests(there, TASKS, [near, TASKS[3]]) == TASKS[1:3]
+    reasons = [f.reasons for f in there.run.ledger.funnel() if f.stage == "seeds to learn from"]
+    assert reasons == [{LIKE_TEST: len(found.seeds) + 2}]
 
 
 def test_a_question_without_room_for_an_answer_is_left_out_and_counted(tmp_path: Path) -> None:

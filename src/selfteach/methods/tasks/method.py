@@ -55,6 +55,7 @@ from selfteach.select.inspection import inspect_tasks
 
 OBJECTIVE_WEIGHTS = {"task": {"sft": 1.0}, "seed": {"sft": 1.0}, "general": {"anchor": 1.0}}
 NO_TEMPLATE = "no template fits"
+LIKE_TEST = "like a task of --test"
 
 
 @dataclass
@@ -110,7 +111,8 @@ def prepare(session: Session, material: Tasks) -> TrainingPlan:
 def split_seeds(session: Session, material: Tasks) -> TaskParts:
     """Split the seeds, like with like (step 1).
 
-    No held-out seed is like one that is shown (invariant 5); nor is a general prompt like a task.
+    No task of the exam is like one that is shown (invariant 5); nor is a general prompt like a
+    task.
 
     Raises:
         DataError: nothing is left to show, or to be examined on.
@@ -127,17 +129,37 @@ def split_seeds(session: Session, material: Tasks) -> TaskParts:
         max_overlap=session.config.filter.max_overlap,
     )
     train = [task for task, side in zip(seeds, sides, strict=True) if side == "train"]
+    train = drop_like_tests(session, train, material.test)
     test = [task for task, side in zip(seeds, sides, strict=True) if side == "test"]
     if not train or not (test or material.test):
         raise DataError(
             (
-                f"{len(seeds)} seeds are too few, or too much alike, to show some and to be "
-                "examined on others."
+                f"{len(seeds)} seeds are too few, or too much alike or like the tasks of the exam, "
+                "to show some and to be examined on others."
             ),
             cure="Bring more seeds, or tasks for the exam with --test FILE.",
         )
     texts += [task.instruction for task in material.test]
     return TaskParts(train, test, split_general_prompts(session, texts))
+
+
+def drop_like_tests(session: Session, train: Sequence[Task], tests: Sequence[Task]) -> list[Task]:
+    """Return the seeds that are not like a task that a person gave for the exam; drop the others
+    with their reason.
+    """
+    pool = OverlapIndex(task.instruction for task in tests)
+    max_overlap = session.config.filter.max_overlap
+    left = []
+    with session.run.ledger.open_funnel("seeds to learn from") as funnel:
+        for task in train:
+            near = pool.nearest(task.instruction, max_overlap)
+            body = {"instruction": task.instruction, "test": near.text}
+            funnel.decide(task.id, LIKE_TEST if near.text else "", body)
+            left += [] if near.text else [task]
+    if len(left) < len(train):
+        line = f"seeds left out, because they are {LIKE_TEST}: {len(train) - len(left)}"
+        session.display.print_line(line)
+    return left
 
 
 def split_general_prompts(session: Session, texts: Sequence[str]) -> dict[str, list[Turns]]:
