@@ -28,14 +28,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import cast
+from functools import partial
 
 from selfteach.config import CorrectionsConfig as Settings
 from selfteach.evaluate.exam import Exam, TunedModel, measures_to_json
 from selfteach.generate.correct import Corrector
 from selfteach.materials.corrections import Corrections
 from selfteach.methods.corrections.criticisms_to_corrections import make_critics
-from selfteach.methods.corrections.exam import build_exam, examine_longer, read_grading
+from selfteach.methods.corrections.exam import (
+    build_exam,
+    choose_shots,
+    examine_longer,
+    find_held_out,
+    read_grading,
+)
 from selfteach.methods.corrections.human_teacher import review_answers
 from selfteach.methods.corrections.length_limits import drop_overlong_rows, set_answer_lengths
 from selfteach.methods.corrections.make_examples import (
@@ -62,10 +68,10 @@ from selfteach.methods.corrections.sample_and_correct import (
     make_self_corrector,
 )
 from selfteach.methods.corrections.split import CorrectionParts, split_material
-from selfteach.methods.method import Method, TrainingPlan
+from selfteach.methods.method import Method, TrainedPlan, TrainingPlan
 from selfteach.methods.runner import tune
 from selfteach.methods.session import Session
-from selfteach.methods.worked_turns import make_worked_turns
+from selfteach.methods.worked_turns import add_worked_turns
 from selfteach.records import (
     Example,
     JsonMapping,
@@ -189,18 +195,28 @@ class Rounds:
     def plan(self) -> TrainingPlan:
         """Return the training (step 8) and the exam (step 10)."""
         session = self.session
-        shots = make_worked_turns(self.examples.worked(), session.config.exam.shots)
+        held = [] if self.teacher else find_held_out(self.rows, set(self.parts.own["test"]))
+        shots = choose_shots(session, self.examples, self.parts.get_test_prompts(), held)
+        examples = [*self.examples.examples, *self.anchors]
+        exam = build_exam(
+            session,
+            self.parts,
+            self.rows,
+            self.teacher,
+            self.examples,
+            held=held,
+            shots=shots,
+            header=self.header,
+        )
         return TrainingPlan(
-            examples=[*self.examples.examples, *self.anchors],
+            examples=examples,
             objectives=self.weights,
-            exam=build_exam(
-                session, self.parts, self.rows, self.teacher, self.examples, self.header
-            ),
+            exam=exam,
             improve=self.improve,
             choose=self.choose,
-            after=self.add_longer_training,
+            after=partial(self.add_longer_training, examples, exam),
             shown=show_arms,
-            overhead=(*shots, *make_prompt("x")),
+            overhead=add_worked_turns(shots, make_prompt("x")),
         )
 
     def improve(self, tuned: TunedModel) -> TrainingPlan | None:
@@ -224,9 +240,9 @@ class Rounds:
         tuned.recorded.release_memory()
         return self.plan()
 
-    def choose(self, trained: Sequence[TunedModel]) -> TunedModel:
-        """Choose the model that needs least correction of its dev answers."""
-        return self.best or trained[-1]
+    def choose(self, trained: Sequence[TrainedPlan]) -> TrainedPlan:
+        """Choose the model that needs least correction of its dev answers, with its plan."""
+        return next((own for own in trained if own.tuned is self.best), trained[-1])
 
     def measure_round(self, tuned: TunedModel) -> bool:
         """Add a round to the curve; return whether another round is worth it.
@@ -293,18 +309,27 @@ class Rounds:
             )
         return lines
 
-    def add_longer_training(self, tuned: TunedModel | None, exam: JsonObject) -> None:
+    def add_longer_training(
+        self,
+        examples: Sequence[Example],
+        exam: Exam,
+        tuned: TunedModel | None,
+        found: JsonObject,
+    ) -> None:
         """Add the exam of a longer training on the same examples, where `exam.longer` wants it. A
         loss without a bound would fail there.
+
+        Args:
+            examples, exam: of the plan that is kept.
+            found: what exam.json holds.
         """
         session = self.session
         if tuned is None or not session.config.exam.longer:
             return
         with session.run.time_stage("exam of a longer training"):
-            plan = self.plan()
             steps = session.config.exam.longer * tuned.trained.steps
-            other = tune(session, plan.examples, self.weights, "longer", steps)
-            exam["longer"] = examine_longer(session, cast(Exam, plan.exam), other)
+            other = tune(session, examples, self.weights, "longer", steps)
+            found["longer"] = examine_longer(session, exam, other)
 
 
 def describe(session: Session, material: Corrections) -> JsonObject:

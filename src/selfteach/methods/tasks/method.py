@@ -32,12 +32,12 @@ from selfteach.materials.templates import get_templates, sample_template
 from selfteach.methods.anchors import make_anchors
 from selfteach.methods.method import Method, TrainingPlan
 from selfteach.methods.session import Session
-from selfteach.methods.tasks.exam import build_exam, read_grading
-from selfteach.methods.tasks.exam_questions import list_worked, make_row
+from selfteach.methods.tasks.exam import build_exam, choose_shots, read_grading
+from selfteach.methods.tasks.exam_questions import make_questions, make_row
 from selfteach.methods.tasks.instances import KeptTask, describe_similarity
 from selfteach.methods.tasks.invent import invent_tasks
 from selfteach.methods.tasks.plan_work import plan_work
-from selfteach.methods.worked_turns import add_worked_turns, make_worked_turns
+from selfteach.methods.worked_turns import add_worked_turns
 from selfteach.methods.write_prompts import make_novelty_check, write_general_prompts
 from selfteach.records import (
     GREEDY,
@@ -96,15 +96,15 @@ def prepare(session: Session, material: Tasks) -> TrainingPlan:
     description = (
         f"{len(material.seeds)} seed tasks; {len(found)} more invented by the {config.mode} way"
     )
-    held_out = {"seed": parts.held_out, "human": material.test}
+    held_out = make_questions(session, {"seed": parts.held_out, "human": material.test})
     general = parts.general["test"]
-    shown = make_worked_turns(list_worked(examples), config.exam.shots)
+    shots = choose_shots(session, examples, held_out)
     return TrainingPlan(
         examples=examples,
         objectives=OBJECTIVE_WEIGHTS,  # 7
-        exam=build_exam(session, held_out, parts.train, general, examples, description),  # 8
+        exam=build_exam(session, held_out, parts.train, general, examples, shots, description),  # 8
         shown=show_arms,
-        overhead=add_worked_turns(shown, make_prompt("x")),
+        overhead=add_worked_turns(shots, make_prompt("x")),
     )
 
 
