@@ -45,16 +45,21 @@ EXTRA_WORDS = 6
 
 @dataclass
 class CorrectionExamples:
-    """Hold examples, and the pairs (answer, correction) behind them."""
+    """Hold examples, each of them once."""
 
     examples: list[Example] = field(default_factory=list)
-    pairs: list[tuple[str, str]] = field(default_factory=list)
 
     def __iadd__(self, other: CorrectionExamples) -> CorrectionExamples:
         known = {e.id for e in self.examples}
         self.examples += [e for e in other.examples if e.id not in known]
-        self.pairs += other.pairs
         return self
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """Return (answer, correction) of every small correction. What a criticism cuts off is no
+        error.
+        """
+        return [(e.rejected or "", e.chosen) for e in self.examples if e.kind == "correction"]
 
     def worked(self) -> list[tuple[Turns, str]]:
         """Return (prompt, correction) of every example whose answer was changed."""
@@ -132,11 +137,11 @@ def make_examples(revision: Revision, source: str, round_number: int) -> Correct
     small = revision.distance <= MAX_EDIT_DISTANCE and not a.answer.startswith(revision.text)
     if not a.feedback or small or revision.strategy == FROM_FILE:
         found = Example(id, "correction", a.prompt, revision.text, a.answer, scores, origin)
-        return CorrectionExamples([found], [(a.answer, revision.text)])
+        return CorrectionExamples([found])
     rejected = take_words(a.answer, len(revision.text.split()) + EXTRA_WORDS)
     origin["cut"] = ["chosen"] * revision.cut + ["rejected"] * (a.cut or rejected != a.answer)
     found = Example(id, "criticised", a.prompt, revision.text, rejected, scores, origin)
-    return CorrectionExamples([found])  # the removed words are not errors, so there is no pair
+    return CorrectionExamples([found])
 
 
 def add_criticism(prompt: Turns, feedback: str) -> Turns:

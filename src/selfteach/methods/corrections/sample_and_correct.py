@@ -24,6 +24,8 @@ from selfteach.models.recorded import Recorded
 from selfteach.records import GREEDY, Completion, Request, SamplingParams, Turns
 from selfteach.run.stage_labels import label_stage
 
+MAX_GROWTH = 2
+"""A correction has at most so many times the tokens of the longest answer."""
 EMPTY_ANSWER = "the model's own answer is empty"
 WARM_SAMPLING = SamplingParams(1.0, 1.0)
 """The sampling of all answers but the first, which is greedy."""
@@ -78,7 +80,7 @@ def make_corrector(session: Session) -> Corrector | None:
         session.config.seed,
         config.tries,
         config.max_distance,
-        2 * config.max_tokens,
+        MAX_GROWTH * config.max_tokens,
         partial(is_short_enough, session),
         make_words(config.style),
     )
@@ -91,6 +93,7 @@ def make_self_corrector(session: Session) -> Corrector:
         "few-shot",
         session.config.seed,
         session.config.correct.tries,
+        max_tokens=MAX_GROWTH * session.config.correct.max_tokens,
         fits=partial(is_short_enough, session),
     )
 
