@@ -273,7 +273,8 @@ def test_a_criticism_that_no_judge_can_tell_stops_the_run_and_says_so(
     )
     assert code == 3
     with open_ledger(tmp_path / "run") as ledger:
-        names = [c["name"] for c in ledger.get_note("calibration")["candidates"]]
+        (report,) = ledger.get_note("calibration")
+    names = [c["name"] for c in report["candidates"]]
     assert names == ["contrast", "yes_no", "yes_no (chat)"]
 
 

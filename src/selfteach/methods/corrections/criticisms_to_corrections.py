@@ -29,7 +29,7 @@ from selfteach.judge.request_judge import calibrate_likeness
 from selfteach.judge.setup import JudgeSetup, find_judges
 from selfteach.materials.corrections import Corrections
 from selfteach.materials.criticism import make_checks
-from selfteach.methods.calibrate_rule_judges import choose_judges
+from selfteach.methods.calibrate_rule_judges import choose_judges, note_calibration
 from selfteach.methods.corrections.critic import Critic
 from selfteach.methods.corrections.prompt_novelty import NoveltyCheck
 from selfteach.methods.session import Session
@@ -209,7 +209,7 @@ def calibrate_criticism_judge(
     candidates = find_judges(JudgeSetup(session.base, words, "criticism", teacher=teacher))
     session.display.start_stage("judge")
     judge, _, report = calibrate_judges(candidates, labelled, session.config.judge.min_auroc)
-    session.run.ledger.set_note("calibration", report)
+    note_calibration(session, words, report)
     if judge is None:
         raise DataError(f"{report['reason']}.")
     session.display.print_line(f'"{words}" is judged by {judge.name}, {report["reason"]}')
