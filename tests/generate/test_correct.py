@@ -62,7 +62,8 @@ def test_a_rewrite_is_asked_again_and_then_dropped_with_the_reason(tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    ("answer", "fault"), [("", "no correction came"), ("word " * 900, "the correction was cut off")]
+    ("answer", "fault"),
+    [("", "the correction is empty"), ("word " * 900, "the correction was cut off")],
 )
 def test_what_is_no_correction_is_dropped(tmp_path: Path, answer: str, fault: str) -> None:
     assert [r.fault for r in corrector(tmp_path, lambda request: answer).correct([TEA])] == [fault]

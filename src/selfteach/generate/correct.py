@@ -127,6 +127,8 @@ REPLY_INSTRUCTION_WITH_STYLE = (
     "Write the corrected answer and nothing else. If nothing is wrong with it and it follows the "
     "house style, repeat it word for word."
 )
+NO_CORRECTION = "no correction came"
+"""The fault of a request that an endpoint lost."""
 TAIL_LENGTH = 6
 """Words and marks at the end of two texts that tell whether they end alike."""
 _CJK = "\u3040-\u30ff\u3400-\u9fff"
@@ -288,8 +290,10 @@ class Corrector:
         self, asked: Correctable, completion: Completion | None, tries: int
     ) -> Revision:
         text = clean_reply(completion.text, asked, self.form) if completion else ""
-        if not completion or not text:
-            fault = "no correction came"
+        if not completion:
+            fault = NO_CORRECTION
+        elif not text:
+            fault = "the correction is empty"
         elif completion.finish != "stop":
             fault = "the correction was cut off"
         else:

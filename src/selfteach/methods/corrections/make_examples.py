@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from selfteach.evaluate.corrections import find_errors
 from selfteach.generate.correct import (
+    NO_CORRECTION,
     Correctable,
     Corrector,
     Revision,
@@ -39,6 +40,7 @@ MAX_EDIT_DISTANCE = 0.3
 """The greatest distance of a revision by criticism that is learned as a correction; a new end, or
 another answer, is learned like an example of a rule.
 """
+WOULD_CORRECT = "the teacher would correct it"
 EXTRA_WORDS = 6
 """The rejected answer is the criticized one, cut to the length of its revision plus these words."""
 
@@ -102,7 +104,8 @@ def make_examples_from_answers(session: Session, batches: Sequence[Batch]) -> Co
                 fault = revision.fault or why_not_learnable(session, revision)
                 body = {"prompt": get_user_text(answered.prompt), "answer": answered.answer}
                 body["last"] = revision.text
-                funnel.decide(answered.id, fault, body if fault else None)
+                lost = fault == NO_CORRECTION
+                funnel.decide(answered.id, fault, body if fault else None, failed=lost)
                 if not fault:
                     found += make_examples(revision, batch.source, batch.turn)
     return found
@@ -179,11 +182,11 @@ def make_correction_anchors(
         starts = find_accepted_starts([a for a in asked if a.answer.strip()], teacher, examples)
         found = []
         for a in answers:
-            start = starts.get(a.id, "")
-            reason = "the teacher would correct it" if a.text.strip() else EMPTY_ANSWER
-            fault = "" if start else reason
+            start, fault = starts.get(a.id, ("", EMPTY_ANSWER))
             cut = a.cut or start != a.text
-            found.append(replace(a, text=start, cut=cut, fault=fault, body={"answer": a.text}))
+            body = {"answer": a.text}
+            failed = fault == NO_CORRECTION
+            found.append(replace(a, text=start, cut=cut, fault=fault, failed=failed, body=body))
         return found
 
     return make_anchors(
@@ -198,14 +201,20 @@ def make_correction_anchors(
 
 def find_accepted_starts(
     answers: Sequence[Correctable], teacher: Corrector | None, examples: CorrectionExamples
-) -> dict[str, str]:
-    """Return the words of each answer before the first one that the teacher would change, by id.
+) -> dict[str, tuple[str, str]]:
+    """Return the words of each answer before the first one that the teacher would change, and the
+    reason where there are none, by id.
 
-    Without a teacher an answer counts as a whole; it is "" where it makes an error that the
+    Without a teacher an answer counts as a whole, or not at all where it makes an error that the
     corrections remove.
     """
-    if teacher:
-        revisions = teacher.correct(answers)
-        return {r.asked.id: find_common_start(r.asked.answer, r.text) for r in revisions}
+    found = {}
     errors = find_errors(examples.pairs)
-    return {a.id: "" if errors & set(split_pieces(a.answer)) else a.answer for a in answers}
+    revisions = teacher.correct(answers) if teacher else [Revision(a, a.answer) for a in answers]
+    for revision in revisions:
+        answer = revision.asked.answer
+        start = find_common_start(answer, revision.text)
+        if not teacher and errors & set(split_pieces(answer)):
+            start = ""
+        found[revision.asked.id] = (start, "" if start else revision.fault or WOULD_CORRECT)
+    return found
