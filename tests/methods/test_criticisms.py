@@ -17,8 +17,9 @@ from selfteach.errors import DataError
 from selfteach.generate.ask import GeneratedPrompt, Subject
 from selfteach.generate.correct import Correctable, Revision
 from selfteach.judge import ThresholdJudge
-from selfteach.judge.check import CheckJudge
+from selfteach.judge.check import CheckJudge, parse_check
 from selfteach.materials.corrections import Corrections, Edit
+from selfteach.methods.brief_answers import limits_length
 from selfteach.methods.corrections import criticisms_to_corrections
 from selfteach.methods.corrections.critic import ENOUGH_REVISIONS, Critic, find_text_fault
 from selfteach.models.recorded import Recorded
@@ -196,6 +197,28 @@ def test_the_teacher_sees_the_quoted_parts_alone() -> None:
     assert (found.text, found.fault) == ("Good day! Tea is made of leaves. Yours, I.", "")
     stubborn = quoting(greeting, writer=Shortening({greeting: greeting}))
     assert stubborn.correct([asked])[0].fault == "does not meet the criticism"
+
+
+def test_of_quotes_that_overlap_the_second_is_not_revised_in_silence() -> None:
+    greeting, part = "Good day to you, dear Sir and Madam.", "you, dear Sir and Madam."
+    own = quoting(greeting, part, writer=Shortening({greeting: "Good day!", part: "you."}))
+    (found,) = own.correct([Correctable(QUESTION, str(own.edits[0].answer))])
+    assert found.fault == "another revision changed the quoted words"
+
+
+@pytest.mark.parametrize(
+    ("check", "limits"),
+    [
+        ("max_words=5", True),
+        ("contains tea and (max_sentences=1 or ends '?')", True),
+        ("not min_words=9", True),
+        ("not max_words=9", False),
+        ("min_words=9", False),
+        ('not contains "max_depth"', False),
+    ],
+)
+def test_a_check_limits_the_length_by_what_it_means(check: str, limits: bool) -> None:
+    assert limits_length(parse_check(check)) is limits
 
 
 def test_the_exam_corrects_as_little_as_it_can() -> None:

@@ -82,7 +82,7 @@ class Critic:
         """Return whether the criticism limits the length. An answer that was cut at its token limit
         is longer than its text.
         """
-        return any(map(limits_length, self.checks))
+        return any(limits_length(parse_check(check)) for check in self.checks)
 
     def broken(self, answers: Sequence[Correctable]) -> list[bool]:
         """Return whether the criticism applies to each answer."""
@@ -216,6 +216,8 @@ class Critic:
             before = found.get(a.id, Revision(a, a.answer))
             joined = before.text.replace(quote, revised.text, 1)
             fault = before.fault or revised.fault or find_text_fault(joined)
+            if quote not in before.text:
+                fault = fault or "another revision changed the quoted words"
             asked = replace(a, feedback=self.feedback)
             found[a.id] = replace(revised, asked=asked, text=joined, fault=fault)
         return found
