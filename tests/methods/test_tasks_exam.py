@@ -191,6 +191,16 @@ def test_else_the_answer_nearer_to_a_person_s_wins(tmp_path: Path) -> None:
     assert {mark["value"] for mark in report["agreement"].values()} == {0.5}
 
 
+def test_a_judge_below_the_bar_is_named_with_the_bar(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    there = session(tmp_path, lambda prompt, text: 0.0, judge={"name": "preference"})
+    assert choose_judge(there, TASKS, [])[1]["name"] == "closer"
+    shown = capsys.readouterr()
+    assert "preference is not used: it tells a right answer" in shown.out + shown.err
+    assert "less often than judge.min_auroc" in shown.out + shown.err
+
+
 def test_a_judge_that_there_is_not_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"no judge \"closest\""):
         choose_judge(session(tmp_path, judge={"name": "closest"}), TASKS, [])

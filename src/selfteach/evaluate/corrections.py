@@ -109,7 +109,8 @@ def measure_amounts(
 def find_displaced(base: Recorded, tuned: Recorded, revisions: Sequence[Revision]) -> list[bool]:
     """Return whether training lowered the likelihood of each held-out correction.
 
-    The corrections are those of the base's own answers: log pi(y') < log pi0(y').
+    The corrections are those of the base's own answers: log pi(y') / |y'| is below
+    log pi0(y') / |y'| by more than TOLERANCE_NATS, in nats a token.
 
     Args:
         revisions: of greedy answers. A sample of the base at T = 1 is on average less likely under

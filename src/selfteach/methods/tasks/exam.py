@@ -12,7 +12,7 @@ retention    what the model still knows of what everybody knows
 The arms are the base, the base with worked tasks in its prompt, and the tuned model. The verdict
 rests on ROUGE-L.
 
-Departs: ROUGE compares words of every script here (`overlap.tokens`), where rouge_score finds none
+Departs: ROUGE compares words of every script here (`split_words`), where rouge_score finds none
 outside a-z and 0-9.
 """
 
