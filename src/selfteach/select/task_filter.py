@@ -242,7 +242,8 @@ class InstanceFilter:
         return LIKE_OUTPUT if long and self._overlaps(case.output, self._outputs) else ""
 
     def _overlaps(self, text: str, kept: OverlapIndex) -> bool:
-        return kept.nearest(text).similarity > self._threshold + ROUNDING
+        near = kept.nearest(text, self._threshold)  # much faster with a bound
+        return near.similarity > self._threshold + ROUNDING
 
     def _overlaps_in_both(self, case: Instance) -> bool:
         """Return whether one kept instance overlaps with both the input and the output.

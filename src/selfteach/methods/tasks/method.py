@@ -87,8 +87,8 @@ def prepare(session: Session, material: Tasks) -> TrainingPlan:
         parts = split_seeds(session, material)  # 1
     with run.time_stage("invent"):
         known = [task.instruction for task in (*material.seeds, *material.test)]
-        after_round = partial(record_inspection, session, material.seeds)  # 6
-        found = invent_tasks(session, parts.train, known, after_round)  # 2, 3, 4, 5
+        found = invent_tasks(session, parts.train, known, partial(write_tasks, session))  # 2 to 5
+        record_inspection(session, material.seeds, found)  # 6
     with run.time_stage("examples"):
         seeds = parts.train if config.learn_seeds else []
         examples = make_task_examples(session, seeds, found, templates)  # 7
@@ -175,12 +175,14 @@ def split_general_prompts(session: Session, texts: Sequence[str]) -> dict[str, l
     return {"test": found[:held_out], "train": found[held_out:]}
 
 
-def record_inspection(session: Session, seeds: Sequence[Task], found: Sequence[KeptTask]) -> None:
-    """Write tasks.jsonl after every round, and note the inspection for the report and for
-    `selfteach inspect` (step 6).
-    """
+def write_tasks(session: Session, found: Sequence[KeptTask]) -> None:
+    """Write the tasks that are kept so far."""
     rows = [one.task.to_json() | describe_similarity(one.near) for one in found]
     session.run.export_jsonl("tasks.jsonl", rows)
+
+
+def record_inspection(session: Session, seeds: Sequence[Task], found: Sequence[KeptTask]) -> None:
+    """Note the inspection for the report and for `selfteach inspect` (step 6)."""
     tasks = [one.task for one in found]
     instructions = [task.instruction for task in seeds]
     inspection = inspect_tasks(tasks, instructions, session.config.seed)
