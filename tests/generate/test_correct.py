@@ -72,6 +72,13 @@ def test_what_is_no_correction_is_dropped(tmp_path: Path, answer: str, fault: st
 LIST = Correctable(make_prompt("List tea."), "Teas:\n\n- black tea\n- green tea\n    of color")
 
 
+def test_progress_counts_every_answer_once(tmp_path: Path) -> None:
+    """Also those that need several tries, and whatever becomes of them."""
+    counts: list[int] = []
+    corrector(tmp_path, lambda request: "").correct([TEA, LIST], counts.append)
+    assert sum(counts) == 2
+
+
 @pytest.mark.parametrize(
     ("reply", "text"),
     [

@@ -60,7 +60,7 @@ def test_a_correction_that_stops_before_the_limit_teaches_its_end(
 class Teacher:
     """Loses the requests of short answers, and rewrites all others."""
 
-    def correct(self, asked: Sequence[Correctable]) -> list[Revision]:
+    def correct(self, asked: Sequence[Correctable], progress: Any = None) -> list[Revision]:
         return [
             Revision(
                 a, "" if len(a.answer) < 9 else "Red.", NO_CORRECTION if len(a.answer) < 9 else ""

@@ -35,7 +35,7 @@ ANSWERS = {3: "color color color", 2: "color color red", 1: "color red red", 0: 
 class Teacher:
     """Writes British English."""
 
-    def correct(self, asked: Sequence[Correctable]) -> list[Revision]:
+    def correct(self, asked: Sequence[Correctable], progress: Any = None) -> list[Revision]:
         return [Revision(a, a.answer.replace("color", "colour")) for a in asked]
 
 
@@ -55,7 +55,7 @@ def make_model(ledger: Ledger, name: str, wrong: int) -> Rested:
 
 @pytest.fixture
 def begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setattr(Rounds, "plan", lambda self: f"plan {self.turn + 1}")
+    monkeypatch.setattr(Rounds, "plan", lambda self: f"plan {self.round_number + 1}")
     runs = []
 
     def begun(rounds: int, teacher: Any, dev: Sequence[Any] = DEV) -> Rounds:
@@ -83,7 +83,7 @@ def begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def trained(rounds: Rounds, wrong: int) -> TunedModel:
     ledger = rounds.session.run.ledger
-    model: Any = make_model(ledger, f"round {rounds.turn + 1}", wrong)
+    model: Any = make_model(ledger, f"round {rounds.round_number + 1}", wrong)
     nothing: Any = None
     return TunedModel(nothing, nothing, model)
 

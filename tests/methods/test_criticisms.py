@@ -193,8 +193,10 @@ def test_the_teacher_sees_the_quoted_parts_alone() -> None:
     table = {greeting: "Good day!", farewell: "Yours"}
     own = quoting(greeting, farewell, writer=Shortening(table))
     asked = Correctable(QUESTION, str(own.edits[0].answer))
-    (found,) = own.correct([asked])
+    counts: list[int] = []
+    (found,) = own.revise_for_training([asked], counts.append)
     assert (found.text, found.fault) == ("Good day! Tea is made of leaves. Yours, I.", "")
+    assert sum(counts) == 1
     stubborn = quoting(greeting, writer=Shortening({greeting: greeting}))
     assert stubborn.correct([asked])[0].fault == "does not meet the criticism"
 

@@ -198,7 +198,7 @@ def make_evidence(
         does = "the criticism applies to"
         of = "answers"
     after = share.get("tuned", "")
-    return describe_gains(
+    return describe_evidence(
         measure_fall(revisions, seed, criticised),
         start=f"{does} {share['base']} of the base's {of}",
         change=f"{does} {share['base']} of the {of} before and {after} after",
@@ -206,7 +206,7 @@ def make_evidence(
     )
 
 
-def describe_gains(
+def describe_evidence(
     gains: Mapping[str, Measure], *, start: str, change: str, prompted: str
 ) -> Evidence:
     """Return the evidence for a verdict on corrections.

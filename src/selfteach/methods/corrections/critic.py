@@ -96,14 +96,14 @@ class Critic:
     def correct(
         self,
         answers: Sequence[Correctable],
-        progress: Callable[[int], None] = lambda n: None,
+        progress: Callable[[int], object] = lambda n: None,
         checks: Sequence[str] = (),
     ) -> list[Revision]:
         """Return one revision of each answer, in order: the answer itself where the criticism does
         not apply (step 3).
 
         Args:
-            progress: receives the number of finished answers.
+            progress: called with the numbers of finished answers.
             checks: further checks on revisions that no teacher wrote.
         """
         found = {a.id: Revision(a, a.answer) for a in answers}
@@ -115,14 +115,19 @@ class Critic:
             for a, applies in zip(answers, flags, strict=True)
             if applies and a not in dict(quoted)
         }
+        progress(len(answers) - len(left))
         for revise in (self._remove_violations, self._sample_others, self._ask_writer):
             revised = revise(left, checks) if left else {}
+            progress(len(revised))
             found |= revised
             left = {id: a for id, a in left.items() if id not in revised}
-        progress(len(answers))
         return [found[a.id] for a in answers]
 
-    def revise_for_training(self, answers: Sequence[Correctable]) -> list[Revision]:
+    def revise_for_training(
+        self,
+        answers: Sequence[Correctable],
+        progress: Callable[[int], object] = lambda n: None,
+    ) -> list[Revision]:
         """Return revisions to learn from, which keep clear of a bound on length. Where there are
         enough of them, drop those of similar prompts that barely meet the bound.
 
@@ -131,8 +136,10 @@ class Critic:
         """
         checks = tighten_checks(self.checks)
         brief = self._answer_briefly(answers)
+        progress(len(brief))
         rest = [a for a in answers if a.id not in brief]
-        corrected = dict(zip((a.id for a in rest), self.correct(rest, checks=checks), strict=True))
+        revised = self.correct(rest, progress, checks)
+        corrected = {a.id: r for a, r in zip(rest, revised, strict=True)}
         found = [(brief | corrected)[a.id] for a in answers]
         criticised = {e.prompt for e in self.edits}
         keeps = make_test(checks)

@@ -97,17 +97,16 @@ def make_examples_from_answers(session: Session, batches: Sequence[Batch]) -> Co
         session.display.start_stage("correct", len(batch.answers))
         ids = [answered.id for answered in batch.answers]
         with session.run.ledger.open_funnel(batch.stage, ids) as funnel:
-            revisions = batch.correct(batch.answers)
+            revisions = batch.correct(batch.answers, session.display.advance)
             # The revisions of a criticism are of answers with the criticism, which have other ids.
             for answered, revision in zip(batch.answers, revisions, strict=True):
-                session.display.advance()
                 fault = revision.fault or why_not_learnable(session, revision)
                 body = {"prompt": get_user_text(answered.prompt), "answer": answered.answer}
                 body["last"] = revision.text
                 lost = fault == NO_CORRECTION
                 funnel.decide(answered.id, fault, body if fault else None, failed=lost)
                 if not fault:
-                    found += make_examples(revision, batch.source, batch.turn)
+                    found += make_examples(revision, batch.source, batch.round_number)
     return found
 
 

@@ -164,7 +164,7 @@ class Rounds:
         rows: the corrections of the file.
         header: the keys of exam.json about the material.
         best: the model that needs least correction so far.
-        turn: the number of trained rounds.
+        round_number: the number of trained rounds.
         needs: what new answers to dev prompts need, by round; round 0 is the base.
         falls: by how much each round lowered it.
         learned: which corrections of a round were preferred after it.
@@ -180,7 +180,7 @@ class Rounds:
     anchors: Sequence[Example]
     header: JsonMapping
     best: TunedModel | None = None
-    turn: int = 0
+    round_number: int = 0
     needs: list[RoundNeeds] = field(default_factory=list)
     falls: list[Measure] = field(default_factory=list)
     learned: Flags = field(default_factory=dict)
@@ -225,16 +225,16 @@ class Rounds:
         Stop after `rounds` trainings, or when the dev answers do not surely need less correction
         than those of the round before.
         """
-        self.turn += 1
-        with self.session.run.time_stage(f"dev answers, round {self.turn}"):
+        self.round_number += 1
+        with self.session.run.time_stage(f"dev answers, round {self.round_number}"):
             helps = self.measure_round(tuned)
         if not helps:
             return None
-        if self.turn == self.session.config.rounds:
+        if self.round_number == self.session.config.rounds:
             return None
-        with self.session.run.time_stage(f"correct, round {self.turn + 1}"):
+        with self.session.run.time_stage(f"correct, round {self.round_number + 1}"):
             batches = collect_answers(
-                self.session, tuned.recorded, self.parts, self.teacher, self.turn + 1
+                self.session, tuned.recorded, self.parts, self.teacher, self.round_number + 1
             )
             self.examples += make_examples_from_answers(self.session, batches)
         tuned.recorded.release_memory()
@@ -268,12 +268,12 @@ class Rounds:
         fall = measure_fall_of_needs(before, now, session.config.seed)
         if self.best is None or fall.value > 0:
             self.best = tuned
-            self.kept = self.turn
+            self.kept = self.round_number
         self.falls.append(fall)
         session.run.ledger.set_note("rounds", measures_to_json(self.describe_rounds()))
         for line in self.describe_last_round():
             session.display.print_line(line)
-        return self.turn == 1 or fall.low > 0
+        return self.round_number == 1 or fall.low > 0
 
     def describe_rounds(self) -> list[JsonObject]:
         """Return the points of the curve: round 0 is the base."""
@@ -288,24 +288,24 @@ class Rounds:
 
     def describe_last_round(self) -> list[str]:
         """Return the lines that are printed after a round from the second on."""
-        if self.turn < 2:
+        if self.round_number < 2:
             return []
         lines = []
         for row in self.earlier[-1]:
-            if row["round"] == self.turn:  # it is not an earlier one
+            if row["round"] == self.round_number:  # it is not an earlier one
                 continue
             now = row["preferred"]
             before = now.value - row["change"].value
             lines.append(
-                f"round {self.turn}: of {now.n} corrections of round {row['round']} "
+                f"round {self.round_number}: of {now.n} corrections of round {row['round']} "
                 f"{now.value:.0%} are preferred, {before:.0%} when they were learned"
             )
         fall = self.falls[-1]
         if fall.low <= 0:
             lines.append(
-                f"round {self.turn} needs {fall.value:+.3f} [{fall.low:+.3f}, {fall.high:+.3f}] "
-                f"less correction than round {self.turn - 1}, which is not surely less; round "
-                f"{self.kept} is kept"
+                f"round {self.round_number} needs {fall.value:+.3f} "
+                f"[{fall.low:+.3f}, {fall.high:+.3f}] less correction than round "
+                f"{self.round_number - 1}, which is not surely less; round {self.kept} is kept"
             )
         return lines
 

@@ -212,7 +212,7 @@ class TaskScorer:
             start=start,
             change=change,
             prompted=f"{change}; with worked tasks in the prompt it is {prompted}",
-            objection=degraded or find_loss(state),
+            objection=degraded or find_forgetting(state),
             undecided=undecided,
             closing=f" ({prompted} with worked tasks in the prompt)",
         )
@@ -258,7 +258,7 @@ def measure_loss(golds: Sequence[LogProb], seed: int) -> Measure:
     return statistics.ratio(nats, [gold.tokens for gold in golds], seed=seed)
 
 
-def find_loss(state: ExamState) -> str:
+def find_forgetting(state: ExamState) -> str:
     """Return the loss of what everybody knows, if it speaks against the tuned model, or ""."""
     change: Measure | None = state.found.get("retention", {}).get("change")
     if change is None or is_retained(change):
