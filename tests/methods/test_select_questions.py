@@ -38,8 +38,8 @@ from selfteach.methods.documents.write_questions import (
     drop_overlong_questions,
     hold_out_questions,
 )
-from selfteach.models.recorded import Recorded
 from selfteach.methods.write_prompts import WORKED
+from selfteach.models.recorded import Recorded
 from selfteach.records import Completion, Request, make_prompt
 from selfteach.run.display import SilentDisplay
 from selfteach.run.ledger import Ledger, Outcome

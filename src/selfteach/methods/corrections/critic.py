@@ -207,27 +207,24 @@ class Critic:
         Returns:
             The revisions of the whole answers, by the id of the answer.
         """
-        parts = []
-        for a, quote in quoted:
-            parts.append(replace(a, answer=quote, feedback=self.feedback, cut=False))
-        smallest = []
+        parts = [replace(a, answer=quote, feedback=self.feedback, cut=False) for a, quote in quoted]
+        found: dict[str, Revision] = {}
+        for (a, quote), part in zip(quoted, self._revise_each(parts, checks), strict=True):
+            before = found.get(a.id, Revision(replace(a, feedback=self.feedback), a.answer))
+            found[a.id] = insert_part(before, quote, part)
+        return found
+
+    def _revise_each(self, parts: Sequence[Correctable], checks: Sequence[str]) -> list[Revision]:
+        """Return a revision of each part: the smallest one, or else the writer's."""
+        found: dict[str, Revision] = {}
         for part in parts:
             text = self._revise_minimally(part, checks)
-            smallest.append("" if text == part.answer else text)
-        left = [part for part, text in zip(parts, smallest, strict=True) if not text]
+            if text not in ("", part.answer):
+                found[part.id] = Revision(part, text, strategy="smallest")
+        left = [part for part in parts if part.id not in found]
         written = self._judge_parts(self.writer.correct(left)) if left else []
-        rest = iter(written)
-        found: dict[str, Revision] = {}
-        for (a, quote), part, text in zip(quoted, parts, smallest, strict=True):
-            revised = Revision(part, text, strategy="smallest") if text else next(rest)
-            before = found.get(a.id, Revision(a, a.answer))
-            joined = before.text.replace(quote, revised.text, 1)
-            fault = before.fault or revised.fault or find_text_fault(joined)
-            if quote not in before.text:
-                fault = fault or "another revision changed the quoted words"
-            asked = replace(a, feedback=self.feedback)
-            found[a.id] = replace(revised, asked=asked, text=joined, fault=fault)
-        return found
+        found |= {revision.asked.id: revision for revision in written}
+        return [found[part.id] for part in parts]
 
     def _judge_parts(self, revisions: Sequence[Revision]) -> list[Revision]:
         """Return a teacher's revisions of parts, with a fault where they do not meet the criticism,
@@ -341,6 +338,15 @@ def is_quoted(answered: Correctable, edit: Edit) -> bool:
     """Return whether a criticism is about a part of this answer."""
     same = (answered.prompt, answered.answer) == (edit.prompt, edit.answer)
     return same and bool(edit.quote)
+
+
+def insert_part(before: Revision, quote: str, part: Revision) -> Revision:
+    """Return the revision of a whole answer with the revision of one of its parts in it."""
+    joined = before.text.replace(quote, part.text, 1)
+    fault = before.fault or part.fault or find_text_fault(joined)
+    if quote not in before.text:
+        fault = fault or "another revision changed the quoted words"
+    return replace(part, asked=before.asked, text=joined, fault=fault)
 
 
 def find_text_fault(text: str) -> str:
