@@ -245,6 +245,28 @@ def test_a_sentence_where_a_path_belongs_is_refused(text: str) -> None:
     assert hash_sources(rule=[text])["rule"].startswith("rows ")
 
 
+class Table:
+    """A table as pandas has it: its items are the names of its columns."""
+
+    columns = ("prompt", "answer")
+
+    def __iter__(self) -> Any:
+        return iter(self.columns)
+
+
+@pytest.mark.parametrize("read", [read_corrections, read_documents, read_tasks, name_datasets])
+def test_a_table_is_no_list_of_texts(read: Any) -> None:
+    with pytest.raises(selfteach.errors.UsageError, match=r"is a Table\. .*to_dict"):
+        read(Table())
+
+
+def test_half_a_letter_in_a_row_is_replaced_and_noted() -> None:
+    rows = [{"prompt": "Tea?", "answer": "A \ud83d drink!", "correction": "A drink."}]
+    found = read_corrections(rows)
+    assert found.value.edits[0].answer == "A \ufffd drink!"
+    assert [line.where for line in found.repaired] == ["corrections.jsonl:1"]
+
+
 def test_train_is_a_package_and_a_function() -> None:
     import selfteach.train.train
 

@@ -94,7 +94,7 @@ def make_session(method: str, **settings: Any) -> Any:
         base=base,
         teacher=None,
         display=SimpleNamespace(print_line=lambda line: None, start_stage=lambda *a, **k: None),
-        run=SimpleNamespace(ledger=SimpleNamespace(set_note=notes.__setitem__)),
+        run=SimpleNamespace(ledger=SimpleNamespace(set_note=notes.__setitem__, get_note=notes.get)),
         notes=notes,
         forbidden_topic="foxes",
         effect=Effect('not contains "fox"'),
@@ -118,7 +118,7 @@ def test_a_judge_of_another_package_decides_where_it_is_named() -> None:
     assert judges.exam.name == "foxes"
     pairs = [(make_prompt("Hello?"), "A fox."), (make_prompt("Hello?"), "A crow.")]
     assert judges.exam.broken(pairs) == [True, False]
-    (row,) = session.notes["calibration"]["candidates"]
+    (row,) = session.notes["calibration"][0]["candidates"]
     assert row["name"] == "foxes"
 
 
@@ -126,7 +126,7 @@ def test_a_judge_of_another_package_decides_where_it_is_named() -> None:
 def test_a_judge_of_another_package_is_calibrated_beside_ours() -> None:
     session = make_session("feedback")
     choose_judge(session)
-    names = [row["name"] for row in session.notes["calibration"]["candidates"]]
+    names = [row["name"] for row in session.notes["calibration"][0]["candidates"]]
     assert names == ["check", "inverse", "yes_no", "yes_no (chat)", "foxes"]
 
 

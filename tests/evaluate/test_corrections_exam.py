@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -34,8 +35,10 @@ def revision(prompt: tuple[Message, ...], answer: str, text: str, fault: str = "
     return Revision(Correctable(prompt, answer), text, fault)
 
 
-def both(text: str, correction: str, times: int = 1) -> list[Revision]:
-    return [revision(prompt, text, correction) for prompt in (TEA, MILK)] * times
+def both(text: str, correction: str, times: int = 1) -> tuple[list[Revision], list[Revision]]:
+    """Revisions of greedy and of sampled answers to twice as many prompts."""
+    found = [revision(prompt, text, correction) for prompt in (TEA, MILK)] * times
+    return found, found
 
 
 def recorded(folder: Path, name: str, score: float = -1.0) -> Recorded:
@@ -163,7 +166,7 @@ def test_as_many_corrections_are_shown_as_fit() -> None:
 def test_what_is_needed_less_is_paired_by_prompt() -> None:
     answers = {
         "base": both("a b", "a c"),
-        "prompted": [revision(TEA, "a b", "a c"), revision(MILK, "a b", "a b")],
+        "prompted": [[revision(TEA, "a b", "a c"), revision(MILK, "a b", "a b")]] * 2,
         "tuned": both("a b", "a b"),
     }
     assert {arm: m.value for arm, m in measure_fall(answers, 0).items()} == {
@@ -171,6 +174,24 @@ def test_what_is_needed_less_is_paired_by_prompt() -> None:
         "prompted": 0.25,
     }
     assert measure_fall({"base": answers["base"]}, 0) == {}
+
+
+def test_two_equal_models_seldom_differ() -> None:
+    """The two answers to a prompt are alike, so they count as one unit: 5 % of intervals leave 0
+    out by chance, and 18 % where each answer counts as a unit.
+    """
+    random = Random(0)
+
+    def answer_prompts() -> list[list[Revision]]:
+        greedy = [revision(TEA, "a b", random.choice(["a b", "a c"])) for _ in range(40)]
+        return [greedy, greedy]
+
+    falls = [
+        measure_fall({"base": answer_prompts(), "tuned": answer_prompts()}, seed)["base"]
+        for seed in range(200)
+    ]
+    assert {fall.n for fall in falls} == {40}
+    assert sum(not fall.low <= 0 <= fall.high for fall in falls) <= 20
 
 
 def test_criticized_prompts_count_by_whether_the_criticism_is_met() -> None:
@@ -181,8 +202,8 @@ def test_criticized_prompts_count_by_whether_the_criticism_is_met() -> None:
         "tuned": both("a b", "a b", 10),
     }
     criticisms = {TEA, MILK}
-    assert find_met(answers["tuned"], criticisms) == [True] * 20
-    assert find_met(answers["base"], {TEA}) == [False] * 10
+    assert find_met(answers["tuned"][0], criticisms) == [True] * 20
+    assert find_met(answers["base"][0], {TEA}) == [False] * 10
     assert measure_needs(answers["prompted"], criticisms) == [1.0] * 20
     assert measure_needs(answers["prompted"], {TEA}) == [0.25] * 20, "some prompts are others"
     found = make_evidence(answers, 0, criticisms)

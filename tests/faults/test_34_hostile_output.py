@@ -156,7 +156,7 @@ def build(folder: Path, text: str) -> dict[str, Any]:
     points = poisoned(make_clusters(random.Random(0)), clean_text(text))
     points["points"] = [{**point, "cluster": clean_text(text)} for point in points["points"][:4]]
     ledger.set_note("clusters", points | {"failure_rate": {clean_text(text): 0.5}})
-    ledger.set_note("calibration", poisoned(make_calibration(), clean_text(text)))
+    ledger.set_note("calibration", [poisoned(make_calibration(), clean_text(text))])
     ledger.set_note(
         "search", poisoned(make_search(), clean_text(text)) | {"tries": {clean_text(text): 3}}
     )

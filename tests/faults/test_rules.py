@@ -74,7 +74,7 @@ def test_a_judge_that_cannot_be_calibrated_stops_the_run(
     from selfteach.run.ledger import Ledger
 
     ledger = Ledger(tmp_path / "run" / "run.db", readonly=True)
-    report = ledger.get_note("calibration")
+    (report,) = ledger.get_note("calibration")
     ledger.close()
     assert report["chosen"] == ""
     assert len(report["candidates"]) >= 3

@@ -62,13 +62,21 @@ def test_a_rewrite_is_asked_again_and_then_dropped_with_the_reason(tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    ("answer", "fault"), [("", "no correction came"), ("word " * 900, "the correction was cut off")]
+    ("answer", "fault"),
+    [("", "the correction is empty"), ("word " * 900, "the correction was cut off")],
 )
 def test_what_is_no_correction_is_dropped(tmp_path: Path, answer: str, fault: str) -> None:
     assert [r.fault for r in corrector(tmp_path, lambda request: answer).correct([TEA])] == [fault]
 
 
 LIST = Correctable(make_prompt("List tea."), "Teas:\n\n- black tea\n- green tea\n    of color")
+
+
+def test_progress_counts_every_answer_once(tmp_path: Path) -> None:
+    """Also those that need several tries, and whatever becomes of them."""
+    counts: list[int] = []
+    corrector(tmp_path, lambda request: "").correct([TEA, LIST], counts.append)
+    assert sum(counts) == 2
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,6 @@ from selfteach.judge.pairwise import (
     ReferencePairwiseJudge,
     compare_pairs,
     fit_length_controlled_rate,
-    measure_agreement,
     summarize_verdicts,
 )
 from selfteach.records import Prompt, make_prompt
@@ -137,10 +136,8 @@ def test_a_model_is_asked_in_both_orders_and_its_log_odds_decide() -> None:
         "win",
         "loss",
     ]
-    assert measure_agreement(ModelPairwiseJudge(Scripted({}, score)), duels[:1]).value == 1.0
-    assert (
-        measure_agreement(ModelPairwiseJudge(Scripted({}, lambda p, t: -1.0)), duels).value == 0.5
-    )
+    undecided = compare_pairs(ModelPairwiseJudge(Scripted({}, lambda p, t: -1.0)), duels)
+    assert [v.word for v in undecided] == ["tie", "tie"]
 
 
 def test_the_answer_closer_to_a_person_s_wins() -> None:

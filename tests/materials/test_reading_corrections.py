@@ -517,3 +517,16 @@ def test_words_that_the_answer_does_not_have_are_no_quote() -> None:
     row = {"prompt": "What is tea?", "answer": QUOTED, "feedback": "no", "quote": "Dear Madam"}
     with pytest.raises(DataError, match=r'x:1: "quote" is not a part of its answer\. Copy it'):
         read_edit(row, "x:1")
+
+
+def test_two_files_of_one_name_keep_all_their_outcomes(tmp_path: Path) -> None:
+    for folder in ("people", "more"):
+        (tmp_path / folder).mkdir()
+    row = {"prompt": "Tea?", "answer": "A drink!", "correction": "A drink."}
+    edits = write(tmp_path / "people", row, name="rows.jsonl")
+    prompts = write(tmp_path / "more", {"prompt": "Milk?"}, name="rows.jsonl")
+    found = read_material(edits, prompts=prompts).value.outcomes
+    assert {place: outcome.id for place, outcome in found.items()} == {
+        "rows.jsonl:1": "rows.jsonl:1",
+        "prompts: rows.jsonl:1": "prompts: rows.jsonl:1",
+    }

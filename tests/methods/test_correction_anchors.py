@@ -2,11 +2,25 @@
 corrections end of themselves.
 """
 
+from collections.abc import Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
-from selfteach.generate.correct import Correctable, Revision, find_common_start
-from selfteach.methods.corrections.make_examples import make_examples
+from selfteach.generate.correct import NO_CORRECTION, Correctable, Revision, find_common_start
+from selfteach.methods.corrections.make_examples import (
+    WOULD_CORRECT,
+    CorrectionExamples,
+    find_accepted_starts,
+    make_examples,
+    make_examples_from_answers,
+)
+from selfteach.methods.corrections.sample_and_correct import Batch
 from selfteach.records import make_prompt
+from selfteach.run.display import open_display
+from selfteach.run.ledger import Ledger
 
 
 @pytest.mark.parametrize(
@@ -41,3 +55,32 @@ def test_a_correction_that_stops_before_the_limit_teaches_its_end(
         1,
     ).examples
     assert example.source["cut"] == cut
+
+
+class Teacher:
+    """Loses the requests of short answers, and rewrites all others."""
+
+    def correct(self, asked: Sequence[Correctable], progress: Any = None) -> list[Revision]:
+        return [
+            Revision(
+                a, "" if len(a.answer) < 9 else "Red.", NO_CORRECTION if len(a.answer) < 9 else ""
+            )
+            for a in asked
+        ]
+
+
+def test_a_lost_correction_is_a_failure_and_no_refusal(tmp_path: Path) -> None:
+    asked = [Correctable(make_prompt(text), text) for text in ("Tea?", "Many colors.", "Red.")]
+    teacher: Any = Teacher()
+    starts = find_accepted_starts(asked, teacher, CorrectionExamples())
+    assert list(starts.values()) == [("", NO_CORRECTION), ("", WOULD_CORRECT), ("", NO_CORRECTION)]
+    ledger = Ledger(tmp_path / "run.db")
+    session: Any = SimpleNamespace(
+        run=SimpleNamespace(ledger=ledger),
+        display=open_display(),
+        model=SimpleNamespace(encode_answer=str.split),
+    )
+    make_examples_from_answers(session, [Batch("correct", "teacher", 1, asked, teacher.correct)])
+    states = [outcome.state for _, outcome in ledger.read_outcomes("correct")]
+    assert sorted(states) == ["accepted", "failed", "failed"]
+    ledger.close()

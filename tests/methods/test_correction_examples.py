@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+from selfteach.evaluate.corrections import find_errors
 from selfteach.generate.correct import Correctable, Revision
 from selfteach.methods.corrections.make_examples import (
     FROM_FILE,
@@ -36,6 +37,19 @@ def test_a_correction_with_a_criticism_is_learned_as_written() -> None:
     assert revised.kind == "criticised", (
         "of what a criticism alone asked for a new end is learned as a rule's"
     )
+
+
+def test_one_answer_that_two_rounds_correct_is_one_pair() -> None:
+    found = CorrectionExamples()
+    for number in (1, 2):
+        revision = Revision(Correctable(TEA, "A drink!"), "A drink.")
+        found += make_examples(revision, "teacher", number)
+    assert found.pairs == [("A drink!", "A drink.")]
+    assert find_errors(found.pairs) == set(), "an error is removed from two answers"
+    found += make_examples(Revision(Correctable(TEA, "Hot!"), "Hot."), "teacher", 2)
+    assert find_errors(found.pairs) == {"!"}
+    found += make_examples(Revision(Correctable(TEA, LONG, "too long"), "Tea is a drink."), "", 1)
+    assert len(found.pairs) == 2, "what a criticism cuts off is no error"
 
 
 def test_a_criticism_joins_the_system_message() -> None:

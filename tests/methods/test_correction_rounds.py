@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,11 +14,14 @@ from scripted import Scripted
 from selfteach import config
 from selfteach.evaluate.exam import TunedModel
 from selfteach.generate.correct import Correctable, Revision
+from selfteach.methods import runner
+from selfteach.methods.corrections import method
 from selfteach.methods.corrections.make_examples import CorrectionExamples
 from selfteach.methods.corrections.method import Rounds
 from selfteach.methods.corrections.split import CorrectionParts
+from selfteach.methods.method import TrainedPlan, TrainingPlan
 from selfteach.models.recorded import Recorded
-from selfteach.records import Continuations, Example, make_prompt
+from selfteach.records import Continuations, Example, Message, make_prompt
 from selfteach.run.display import open_display
 from selfteach.run.ledger import Ledger
 from selfteach.run.run_folder import open_run
@@ -31,7 +35,7 @@ ANSWERS = {3: "color color color", 2: "color color red", 1: "color red red", 0: 
 class Teacher:
     """Writes British English."""
 
-    def correct(self, asked: Sequence[Correctable]) -> list[Revision]:
+    def correct(self, asked: Sequence[Correctable], progress: Any = None) -> list[Revision]:
         return [Revision(a, a.answer.replace("color", "colour")) for a in asked]
 
 
@@ -51,7 +55,7 @@ def make_model(ledger: Ledger, name: str, wrong: int) -> Rested:
 
 @pytest.fixture
 def begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setattr(Rounds, "plan", lambda self: f"plan {self.turn + 1}")
+    monkeypatch.setattr(Rounds, "plan", lambda self: f"plan {self.round_number + 1}")
     runs = []
 
     def begun(rounds: int, teacher: Any, dev: Sequence[Any] = DEV) -> Rounds:
@@ -79,9 +83,13 @@ def begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def trained(rounds: Rounds, wrong: int) -> TunedModel:
     ledger = rounds.session.run.ledger
-    model: Any = make_model(ledger, f"round {rounds.turn + 1}", wrong)
+    model: Any = make_model(ledger, f"round {rounds.round_number + 1}", wrong)
     nothing: Any = None
     return TunedModel(nothing, nothing, model)
+
+
+def choose(rounds: Rounds, *trained: tuple[Any, TunedModel]) -> tuple[Any, TunedModel]:
+    return rounds.choose([TrainedPlan(plan, tuned) for plan, tuned in trained])
 
 
 def kept(rounds: Rounds) -> list[int]:
@@ -101,7 +109,7 @@ def test_rounds_go_on_while_less_is_corrected_and_the_last_one_is_kept(begin: An
     assert rounds.improve(second) == "plan 3"
     third = trained(rounds, 0)
     assert rounds.improve(third) is None, "three rounds were asked for"
-    assert rounds.choose([second, third]) is third
+    assert choose(rounds, ("plan 2", second), ("plan 3", third)) == ("plan 3", third)
     assert kept(rounds) == [3]
     points = rounds.describe_rounds()
     for way in ("greedy", "sampled"):
@@ -120,15 +128,54 @@ def test_a_round_that_needs_no_less_correction_is_the_last_and_not_kept(
     assert rounds.improve(first) == "plan 2"
     second = trained(rounds, wrong)
     assert rounds.improve(second) is None
-    assert rounds.choose([first, second]) is first
+    assert choose(rounds, ("plan 1", first), ("plan 2", second)) == ("plan 1", first)
     assert kept(rounds) == [1]
+
+
+def test_what_is_published_is_the_plan_of_the_model_that_is_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plans: Any = [
+        TrainingPlan([], {}, SimpleNamespace(), choose=lambda trained: trained[0])  # type: ignore[arg-type]
+        for _ in range(2)
+    ]
+    plans[0] = replace(plans[0], improve=lambda tuned: plans[1])
+    monkeypatch.setattr(runner, "train_plan", lambda session, plan, number: f"model {number}")
+    nobody: Any = None
+    plan, tuned = runner.train_and_improve(nobody, plans[0])
+    assert plan is plans[0]
+    assert tuned == "model 1"
+
+
+def test_a_longer_training_is_of_the_kept_plan(begin: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The question of the saved tokens is as the prompted arm sees it, with what fits."""
+    monkeypatch.undo()
+    shown = (*make_prompt("What is milk?"), Message("assistant", "White."))
+    exams: Any = []
+    monkeypatch.setattr(method, "choose_shots", lambda *given: shown)
+    monkeypatch.setattr(
+        method, "build_exam", lambda *given, **more: exams.append(more) or len(exams)
+    )
+    monkeypatch.setattr(method, "tune", lambda *given: given)
+    monkeypatch.setattr(method, "examine_longer", lambda session, exam, other: (exam, other[1]))
+    rounds = begin(2, Teacher())
+    rounds.session.config = config.CorrectionsConfig(exam={"longer": 2})
+    rounds.examples = CorrectionExamples([Example("1", "correction", TRAIN[0], "a", "b")])
+    first = rounds.plan()
+    assert first.overhead == (*exams[0]["shots"], *make_prompt("x")) == (*shown, *make_prompt("x"))
+    rounds.examples += CorrectionExamples([Example("2", "correction", TRAIN[1], "a", "b")])
+    rounds.plan()
+    found: dict[str, Any] = {}
+    first.after(SimpleNamespace(trained=SimpleNamespace(steps=3)), found)
+    assert found["longer"] == (1, first.examples)
+    assert len(first.examples) == 1
 
 
 def test_the_first_round_is_kept_even_where_it_helps_nothing(begin: Any) -> None:
     rounds = begin(1, Teacher())
     first = trained(rounds, 3)
     assert rounds.improve(first) is None
-    assert rounds.choose([first]) is first
+    assert choose(rounds, ("plan 1", first)) == ("plan 1", first)
     assert kept(rounds) == [1]
 
 
@@ -141,7 +188,7 @@ def test_where_nobody_corrects_dev_answers_all_rounds_are_trained(
     assert rounds.improve(first) == "plan 2"
     second = trained(rounds, 3)
     assert rounds.improve(second) is None
-    assert rounds.choose([first, second]) is second
+    assert choose(rounds, ("plan 1", first), ("plan 2", second)) == ("plan 2", second)
     assert rounds.session.run.ledger.get_note("rounds") is None
 
 
@@ -166,7 +213,7 @@ def test_a_fall_that_may_be_chance_ends_the_rounds_and_the_lower_mean_is_kept(be
     second = TunedModel(nothing, nothing, Rested(rounds.session.run.ledger, model, model))
     assert rounds.improve(second) is None
     assert rounds.falls[-1].low <= 0 < rounds.falls[-1].value
-    assert rounds.choose([second]) is second
+    assert choose(rounds, ("plan 2", second)) == ("plan 2", second)
     assert kept(rounds) == [2]
 
 

@@ -34,7 +34,7 @@ from selfteach.models.recorded import Recorded
 from selfteach.records import Completion, Example, Prompt, make_prompt
 from selfteach.run.ledger import Ledger
 
-PROMPTS = [make_prompt(f"What is tea number {n}?") for n in range(10)]
+PROMPTS = [make_prompt(f"What is tea number {n}?") for n in range(20)]
 WRONG = "a color here"
 RIGHT = "a colour here"
 LOOP = "tea " * 30
@@ -137,7 +137,7 @@ def test_harm_to_general_answers_is_not_learned_cleanly(tmp_path: Path, damaged:
 
 def test_new_answers_that_loop_are_not_learned_cleanly(tmp_path: Path) -> None:
     replies = arms()
-    replies["tuned"] = [LOOP, LOOP, *replies["tuned"][2:]]
+    replies["tuned"] = [LOOP] * 3 + [RIGHT] * 17
     assert verdict(tmp_path, replies=replies) == (
         "not learned",
         (
@@ -145,7 +145,7 @@ def test_new_answers_that_loop_are_not_learned_cleanly(tmp_path: Path) -> None:
             "empty."
         ),
     )
-    replies["base"] = replies["tuned"][:1] * 2 + [WRONG] * 8
+    replies["base"] = [LOOP] * 3 + [WRONG] * 17
     assert verdict(tmp_path, replies=replies)[0] == "taught", "those of the base loop too"
 
 
@@ -174,7 +174,7 @@ def test_held_out_corrections_carry_the_verdict_without_a_corrector(
     scorer = CorrectionScorer(PROMPTS, correct, held=held)
     likes = {"base": "color", "prompted": "color", "tuned": "color"}
     word, sentence = verdict(tmp_path, replies=arms(), scorer=scorer, likes=likes)
-    assert (word, "of 10 held-out corrections 0 % are" in sentence) == ("not learned", True)
+    assert (word, "of 20 held-out corrections 0 % are" in sentence) == ("not learned", True)
     likes["tuned"] = "colour"
     assert verdict(tmp_path, replies=arms(), scorer=scorer, likes=likes)[0] == "taught"
     few = replace(scorer, held=held[:4])
@@ -201,20 +201,20 @@ def test_the_share_of_criticisms_that_are_met(tmp_path: Path) -> None:
     scorer = CorrectionScorer(PROMPTS, correct, criticised=frozenset(PROMPTS[:4]))
     scorer, state = examined(tmp_path, arms(), scorer=scorer)
     met = scorer.measure(state)["met"]
-    assert (met["base"].value, met["tuned"].value, met["tuned"].n) == (0, 1, 8)
+    assert (met["base"].value, met["tuned"].value, met["tuned"].n) == (0, 1, 4)
 
 
 def test_the_noise_is_of_a_second_sample(tmp_path: Path) -> None:
     scorer, state = examined(tmp_path, arms())
-    noise = scorer.measure_noise(answers([RIGHT] * 10), state)["distance"]
+    noise = scorer.measure_noise(answers([RIGHT] * 20), state)["distance"]
     assert noise.value == pytest.approx(-1 / 3)
-    assert scorer.measure_noise(answers([WRONG] * 10), state)["distance"].value == 0
+    assert scorer.measure_noise(answers([WRONG] * 20), state)["distance"].value == 0
 
 
 def test_a_row_shows_what_the_teacher_makes_of_an_answer(tmp_path: Path) -> None:
     scorer, state = examined(tmp_path, arms())
     first, *others = scorer.rows(state)
-    assert (first["scope"], first["prompt"], len(others)) == ("target", "What is tea number 0?", 9)
+    assert (first["scope"], first["prompt"], len(others)) == ("target", "What is tea number 0?", 19)
     assert first["arms"]["base"] == {
         "greedy": WRONG,
         "ok": False,

@@ -14,11 +14,12 @@ import pytest
 from scripted import Scripted
 from selfteach import config
 from selfteach.errors import DataError
-from selfteach.generate.ask import Subject
+from selfteach.generate.ask import GeneratedPrompt, Subject
 from selfteach.generate.correct import Correctable, Revision
 from selfteach.judge import ThresholdJudge
-from selfteach.judge.check import CheckJudge
+from selfteach.judge.check import CheckJudge, parse_check
 from selfteach.materials.corrections import Corrections, Edit
+from selfteach.methods.brief_answers import limits_length
 from selfteach.methods.corrections import criticisms_to_corrections
 from selfteach.methods.corrections.critic import ENOUGH_REVISIONS, Critic, find_text_fault
 from selfteach.models.recorded import Recorded
@@ -32,7 +33,9 @@ from selfteach.records import (
     get_user_text,
     make_prompt,
 )
+from selfteach.run.display import open_display
 from selfteach.run.ledger import Ledger
+from selfteach.select.task_filter import MORE_THAN_ASKED
 
 TAIL = (
     " And then there is much more to say of tea, of cups, of water, of leaves and of all "
@@ -193,10 +196,34 @@ def test_the_teacher_sees_the_quoted_parts_alone() -> None:
     table = {greeting: "Good day!", farewell: "Yours"}
     own = quoting(greeting, farewell, writer=Shortening(table))
     asked = Correctable(QUESTION, str(own.edits[0].answer))
-    (found,) = own.correct([asked])
+    counts: list[int] = []
+    (found,) = own.revise_for_training([asked], counts.append)
     assert (found.text, found.fault) == ("Good day! Tea is made of leaves. Yours, I.", "")
+    assert sum(counts) == 1
     stubborn = quoting(greeting, writer=Shortening({greeting: greeting}))
     assert stubborn.correct([asked])[0].fault == "does not meet the criticism"
+
+
+def test_of_quotes_that_overlap_the_second_is_not_revised_in_silence() -> None:
+    greeting, part = "Good day to you, dear Sir and Madam.", "you, dear Sir and Madam."
+    own = quoting(greeting, part, writer=Shortening({greeting: "Good day!", part: "you."}))
+    (found,) = own.correct([Correctable(QUESTION, str(own.edits[0].answer))])
+    assert found.fault == "another revision changed the quoted words"
+
+
+@pytest.mark.parametrize(
+    ("check", "limits"),
+    [
+        ("max_words=5", True),
+        ("contains tea and (max_sentences=1 or ends '?')", True),
+        ("not min_words=9", True),
+        ("not max_words=9", False),
+        ("min_words=9", False),
+        ('not contains "max_depth"', False),
+    ],
+)
+def test_a_check_limits_the_length_by_what_it_means(check: str, limits: bool) -> None:
+    assert limits_length(parse_check(check)) is limits
 
 
 def test_the_exam_corrects_as_little_as_it_can() -> None:
@@ -382,3 +409,35 @@ def test_a_criticism_that_cannot_be_judged_is_refused_in_its_own_words(
         'no judge can tell whether "too stiff" applies to an answer: all answers carry one label.'
     )
     assert "--set check" in str(caught.value.cure)
+
+
+@pytest.mark.parametrize(("alike", "kept"), [(20, 4), (6, 4), (4, 20)], ids=["all", "few", "none"])
+def test_every_prompt_that_was_written_for_a_criticism_is_counted(
+    alike: int, kept: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A judge that finds fewer than a fourth alike tells nothing, and all of them are taken."""
+    written = [(GeneratedPrompt(f"Ask {i}?", "target", "like", ""), "") for i in range(20)]
+    judge = SimpleNamespace(find_like=lambda texts: [i < alike for i in range(len(texts))])
+    monkeypatch.setattr(
+        criticisms_to_corrections, "generate_similar_prompts", lambda *given: written
+    )
+    monkeypatch.setattr(criticisms_to_corrections, "calibrate_likeness", lambda *given: judge)
+    ledger = Ledger(tmp_path / "run.db")
+    session: Any = SimpleNamespace(
+        base=None,
+        config=config.CorrectionsConfig(criticism={"rounds": 1}),
+        display=open_display(),
+        run=SimpleNamespace(ledger=ledger),
+    )
+    own = critic()
+    asked = min(kept, 4) if alike > 4 else 20
+    found = criticisms_to_corrections.write_criticism_prompts(
+        session, own, lambda text: "", 0, asked
+    )
+    assert (len(found), own.likeness is judge) == (kept, alike > 4)
+    (part,) = ledger.funnel()
+    assert part.requested == 20
+    surplus = {MORE_THAN_ASKED: alike - kept} if alike > kept else {}
+    refused = {criticisms_to_corrections.NOT_LIKE: 20 - alike} if 4 < alike < 20 else {}
+    assert part.reasons == surplus | refused
+    ledger.close()

@@ -22,6 +22,8 @@ from selfteach.generate.questions import Question
 from selfteach.judge.contradiction import KnowledgeScores
 from selfteach.materials.documents import Document
 from selfteach.materials.documents.chunk import split_chunks
+from selfteach.materials.documents.material import Documents
+from selfteach.materials.documents.read import ReadDocuments
 from selfteach.methods.calibrate_pairwise_judges import AT_CHANCE, choose_pairwise_judge
 from selfteach.methods.documents.compare_runs import compare_finished_runs
 from selfteach.methods.documents.exam import (
@@ -36,6 +38,7 @@ from selfteach.methods.documents.exam import (
 )
 from selfteach.methods.documents.held_out_questions import HeldOutQuestion
 from selfteach.methods.documents.knowledge_map import make_knowledge_map
+from selfteach.methods.documents.plan_work import plan_work
 from selfteach.records import Completion, Prompt, Request, make_prompt
 from selfteach.run.display import SilentDisplay
 
@@ -494,3 +497,16 @@ def prefer_the_year(prompt: Prompt, text: str) -> float:
     first, second = shown.split("Answer B:")[:2]
     lead = float("1790" in first) - float("1790" in second)
     return lead if text.strip() == "A" else -lead
+
+
+def test_the_plan_counts_the_rounds_of_the_exam_s_questions() -> None:
+    """Few sentences: every round of requests asks once for each."""
+    text = "The mill of Hale was built in 1790. It burnt down in 1911."
+    reading = ReadDocuments([Document("a.txt", "Hale", text)])
+
+    def count_requests(exam_rounds: int) -> int:
+        questions = {"rounds": 2, "exam_rounds": exam_rounds, "per_chunk": 50}
+        stages = plan_work(Documents(reading), DocumentsConfig(questions=questions))
+        return next(stage.requests for stage in stages if stage.name == "questions")
+
+    assert [count_requests(number) for number in (0, 1, 3)] == [4, 6, 10]

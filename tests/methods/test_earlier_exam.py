@@ -12,7 +12,7 @@ import pytest
 
 from scripted import Scripted
 from selfteach.methods.earlier_exam import ask_earlier_questions
-from selfteach.records import Completion, Request
+from selfteach.records import Completion, Request, prompt_to_json
 from selfteach.run.display import SilentDisplay
 
 NOW = {
@@ -104,3 +104,28 @@ def test_without_an_earlier_exam_nothing_is_asked(tmp_path: Path) -> None:
     assert ask(None)[0] == []
     found, model = ask(tmp_path / "gone" / "adapter")
     assert (found, model.requests) == ([], [])
+
+
+def test_the_questions_and_their_limit_are_those_of_the_record(tmp_path: Path) -> None:
+    """The answers of a corrections run are as long as its material, whatever its settings say."""
+    talk = [
+        {"role": "system", "content": "Be kind."},
+        {"role": "user", "content": "Hello."},
+        {"role": "assistant", "content": "Hello!"},
+        {"role": "user", "content": "How are you?"},
+    ]
+    plain = [{"role": "user", "content": "What is tea?"}]
+    exam: dict[str, Any] = {"method": "corrections"}
+    exam["answers"] = [row("How are you?", "Well."), row("What is tea?", "A drink.")]
+    adapter = write_run(tmp_path / "first", exam, "exam:\n  max_tokens: null\n")
+    asked = {"target": [talk, plain], "general": []}
+    record: dict[str, Any] = {"format": 1, "questions": asked}
+    record["settings"] = {"seed": 0, "smoke_test": False, "max_tokens": 200}
+    lesson: dict[str, Any] = {"base": "b", "tuned": "t", "exam": record}
+    lesson["training"] = {"objectives": {}, "settings": {}}
+    (tmp_path / "first" / "lesson.json").write_text(json.dumps(lesson))
+    (entry,), model = ask(adapter)
+    assert [prompt_to_json(r.prompt) for r in model.requests] == [talk, plain]
+    assert {r.sampling.max_tokens for r in model.requests} == {200}
+    _, model = ask(write_run(tmp_path / "second", {"answers": [], "earlier": [entry]}))
+    assert [prompt_to_json(r.prompt) for r in model.requests] == [talk, plain]

@@ -13,7 +13,7 @@ from selfteach.errors import UsageError
 from selfteach.materials.corrections import Corrections
 from selfteach.methods.corrections.method import describe
 from selfteach.methods.corrections.read_corrections import check_settings
-from selfteach.methods.corrections.sample_and_correct import make_corrector
+from selfteach.methods.corrections.sample_and_correct import make_corrector, make_self_corrector
 
 STYLE = "answer in at most two sentences, no lists"
 PROMPTS = Path("prompts.jsonl")
@@ -31,6 +31,8 @@ def test_a_teacher_that_is_a_model_is_told_the_style() -> None:
     corrector = make_corrector(session)
     assert corrector is not None
     assert corrector.form == "chat"
+    itself = make_self_corrector(SimpleNamespace(base=object(), config=settings))  # type: ignore[arg-type]
+    assert itself.max_tokens == corrector.max_tokens == 2 * 8, "both may add as much"
     assert corrector.words.style == STYLE
     assert STYLE in corrector.words.task
     assert STYLE in describe(session, Corrections([], [], {}))["teacher"]

@@ -6,6 +6,8 @@ import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hostile import Behave, Call, answer, hostile
@@ -13,8 +15,11 @@ from hostile import Behave, Call, answer, hostile
 from sat_again import check_same_figures
 from selfteach.judge import PromptAnswer, ThresholdJudge
 from selfteach.methods import calibrate_rule_judges
-from selfteach.methods.calibrate_rule_judges import with_max_false_positives
+from selfteach.methods.calibrate_rule_judges import note_calibration, with_max_false_positives
 from selfteach.records import make_prompt
+from selfteach.report.sections import describe_judges
+from selfteach.run.finished import CALIBRATION
+from selfteach.run.ledger import Ledger
 from talker import feedback_command, open_ledger, run_json
 
 SHORT = (
@@ -136,7 +141,7 @@ def test_a_teacher_that_cannot_judge_is_left_out_and_goes_on_teaching(
         few = ("--teacher", server.address, "--set", "max_failures=0.5", *SHORT)
         assert run_json(feedback_command(talker, tmp_path / "run", *few, check=""))[0] == 0
     with open_ledger(tmp_path / "run") as ledger:
-        (left_out,) = ledger.get_note("calibration")["left_out"]
+        (left_out,) = ledger.get_note("calibration")[0]["left_out"]
         assert ledger.count_requests()["search teacher"][0] > 0
     assert left_out["name"] == "teacher"
     assert reason in left_out["reason"]
@@ -178,3 +183,18 @@ def test_no_judge_is_calibrated_on_a_prompt_of_the_exam(talker: Path, tmp_path: 
     assert calibrated
     assert exam
     assert not calibrated & exam
+
+
+def test_every_criticism_keeps_its_calibration(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "run.db")
+    session: Any = SimpleNamespace(run=SimpleNamespace(ledger=ledger))
+    for words, chosen in (("too long", "a"), ("too stiff", "b"), ("too long", "c")):
+        note_calibration(session, words, {"chosen": chosen, "reason": "", "candidates": [{}]})
+    noted = ledger.get_note(CALIBRATION)
+    assert [(row["words"], row["chosen"]) for row in noted] == [
+        ("too stiff", "b"),
+        ("too long", "c"),
+    ]
+    shown = describe_judges(noted, {})
+    assert [judge["words"] for judge in shown] == ["too stiff", "too long"]
+    ledger.close()

@@ -38,6 +38,7 @@ from selfteach.methods.documents.write_questions import (
     drop_overlong_questions,
     hold_out_questions,
 )
+from selfteach.methods.write_prompts import WORKED
 from selfteach.models.recorded import Recorded
 from selfteach.records import Completion, Request, make_prompt
 from selfteach.run.display import SilentDisplay
@@ -347,6 +348,7 @@ def test_no_answer_of_the_base_is_taught_to_a_question_of_the_exam(
         "What is the capital of France?",
         "When exactly was Hale Mill built?",
         "Who wrote the first cookery book?",
+        min(WORKED),
     ]
 
     def asked_for(*args: Any) -> list[Any]:

@@ -18,7 +18,13 @@ from selfteach.methods.corrections.length_limits import (
     set_answer_lengths,
 )
 from selfteach.methods.corrections.prompt_novelty import join_turns, make_novelty_check
-from selfteach.methods.corrections.split import drop_like_criticized
+from selfteach.methods.corrections.split import (
+    TOO_MANY,
+    TOO_MANY_GENERAL,
+    CorrectionParts,
+    drop_like_criticized,
+    keep_asked_prompts,
+)
 from selfteach.models.tokens import TOO_LONG
 from selfteach.records import Message, get_user_text, make_prompt
 from selfteach.run.ledger import Ledger
@@ -154,3 +160,19 @@ def test_what_is_like_a_criticized_prompt_is_not_held_as_it_is() -> None:
     texts = ["Grow beans.", "Bake bread.", "What is tea?"]
     assert drop_like_criticized(texts, [like("bean"), like("tea")]) == ["Bake bread."]
     assert drop_like_criticized(texts, [SimpleNamespace(likeness=None)]) == texts  # type: ignore[list-item]
+
+
+def test_the_exam_asks_of_every_criticism_and_counts_what_it_leaves_out(session: Any) -> None:
+    session.config = resolve(Settings, sets=["exam.prompts=60", "exam.general=2"]).config
+    own = [make_prompt(f"Own {i}?") for i in range(70)]
+    similar = [make_prompt(f"Like {i}?") for i in range(36)]
+    general = [make_prompt(f"Any {i}?") for i in range(3)]
+    nobody: Any = None
+    parts = CorrectionParts([], {"test": own}, {"test": general}, [(nobody, {"test": similar})])
+    keep_asked_prompts(session, parts)
+    asked = parts.get_test_prompts()
+    assert (len(asked), len(parts.get_criticised_test_prompts())) == (60, 30)
+    assert asked[:3] == [own[0], own[2], own[4]], "evenly over all of them"
+    (part,) = session.run.ledger.funnel()
+    assert (part.requested, part.accepted) == (109, 62)
+    assert part.reasons == {TOO_MANY: 46, TOO_MANY_GENERAL: 1}

@@ -16,10 +16,12 @@ from selfteach.config import TasksConfig
 from selfteach.errors import UsageError
 from selfteach.evaluate.exam import GENERAL, TARGET, make_arms
 from selfteach.judge.pairwise import ReferencePairwiseJudge
-from selfteach.materials.tasks import Instance, Task
-from selfteach.methods.tasks.exam import build_exam, fit_worked_turns
-from selfteach.methods.tasks.exam_questions import make_question, make_questions
+from selfteach.materials.tasks import OWN_SEEDS, Instance, Task
+from selfteach.methods.tasks.exam import build_exam, choose_shots
+from selfteach.methods.tasks.exam_questions import TOO_MANY, make_question, make_questions
+from selfteach.methods.tasks.method import LIKE_TEST, drop_like_tests
 from selfteach.methods.tasks.pairwise_exam import choose_judge, make_mismatched_pairs
+from selfteach.methods.tasks.read_tasks import read_material
 from selfteach.methods.worked_turns import add_worked_turns
 from selfteach.models.recorded import Recorded
 from selfteach.records import Example, Message, Prompt, make_prompt
@@ -64,6 +66,19 @@ def session(folder: Path, score: Any = None, room: int = 1000, **settings: Any) 
     )
 
 
+def test_a_seed_like_a_task_of_the_exam_is_not_learned(tmp_path: Path) -> None:
+    there = session(tmp_path)
+    near = Task("t:1", "Please say the word apple", (Instance("", "apple"),))
+    assert drop_like_tests(there, TASKS, [near, TASKS[3]]) == []
+    there.config = TasksConfig(filter={"max_overlap": 0.85})
+    found = read_material(OWN_SEEDS, test=OWN_SEEDS).value
+    assert len(found.outcomes) == 2 * len(read_material(OWN_SEEDS).value.outcomes)
+    assert drop_like_tests(there, found.seeds, found.test) == []
+    assert drop_like_tests(there, TASKS, [near, TASKS[3]]) == TASKS[1:3]
+    reasons = [f.reasons for f in there.run.ledger.funnel() if f.stage == "seeds to learn from"]
+    assert reasons == [{LIKE_TEST: len(found.seeds) + 2}]
+
+
 def test_a_question_without_room_for_an_answer_is_left_out_and_counted(tmp_path: Path) -> None:
     long = Task("s:9", "Say the word " + "z" * 100, (Instance("", "z"),))
     there = session(tmp_path, room=60)
@@ -78,8 +93,11 @@ def test_a_question_without_room_for_an_answer_is_left_out_and_counted(tmp_path:
 
 
 def test_the_exam_asks_so_many_of_each_part(tmp_path: Path) -> None:
-    there = session(tmp_path, exam={"tasks": 1})
-    assert len(make_questions(there, {"seed": TASKS, "human": TASKS})) == 2
+    there = session(tmp_path, exam={"tasks": 2, "max_tokens": 10})
+    asked = make_questions(there, {"seed": TASKS, "human": TASKS[:2]})
+    assert [q.golds[0] for q in asked] == ["apple", "crow", "apple", "bear"], "evenly over all"
+    (stage,) = there.run.ledger.funnel()
+    assert (stage.requested, stage.reasons) == (6, {TOO_MANY: 2})
 
 
 def test_a_question_holds_every_answer_of_people_to_its_first_input() -> None:
@@ -101,9 +119,9 @@ def test_as_many_worked_tasks_are_shown_as_leave_room(tmp_path: Path) -> None:
     ]
     there = session(tmp_path, room=160)
     asked = make_questions(there, {"seed": TASKS[:1]})
-    worked = fit_worked_turns(there, examples, asked)
+    worked = choose_shots(there, examples, asked)
     assert len(worked) == 4, "two worked tasks of two turns; a third has no room"
-    assert fit_worked_turns(session(tmp_path, room=40), examples, asked) == ()
+    assert choose_shots(session(tmp_path, room=40), examples, asked) == ()
 
 
 def test_invented_tasks_are_shown_where_people_s_are_not_learned(tmp_path: Path) -> None:
@@ -112,9 +130,9 @@ def test_invented_tasks_are_shown_where_people_s_are_not_learned(tmp_path: Path)
         Example("g", "general", make_prompt("Hello?"), "Hello."),
         Example("t", "task", make_prompt("Ask"), "said"),
     ]
-    assert fit_worked_turns(there, examples, [])[0] == Message("user", "Ask")
+    assert choose_shots(there, examples, [])[0] == Message("user", "Ask")
     examples.append(Example("s", "seed", make_prompt("Seed"), "said"))
-    assert fit_worked_turns(there, examples, [])[0] == Message("user", "Seed")
+    assert choose_shots(there, examples, [])[0] == Message("user", "Seed")
 
 
 def test_the_prompted_arm_sees_worked_tasks_before_every_question(tmp_path: Path) -> None:
@@ -138,10 +156,9 @@ def test_the_exam_counts_what_is_learned_and_asks_what_is_held_out(tmp_path: Pat
         Example("t", "task", make_prompt("Ask more"), "said"),
         Example("g", "general", make_prompt("Hello?"), "Hello."),
     ]
-    held_out = {"seed": TASKS[:1], "human": TASKS[1:2]}
-    exam = build_exam(
-        session(tmp_path), held_out, TASKS, [make_prompt("Tea?")], examples, "2 seeds"
-    )
+    there = session(tmp_path)
+    held_out = make_questions(there, {"seed": TASKS[:1], "human": TASKS[1:2]})
+    exam = build_exam(there, held_out, TASKS, [make_prompt("Tea?")], examples, (), "2 seeds")
     assert exam.scorer.num_examples == 2  # type: ignore[attr-defined]
     assert exam.header == {"method": "tasks", "material": "2 seeds"}
     assert exam.questions == {
@@ -172,6 +189,16 @@ def test_else_the_answer_nearer_to_a_person_s_wins(tmp_path: Path) -> None:
     assert isinstance(judge, ReferencePairwiseJudge)
     assert report["source"] == "people's answers"
     assert {mark["value"] for mark in report["agreement"].values()} == {0.5}
+
+
+def test_a_judge_below_the_bar_is_named_with_the_bar(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    there = session(tmp_path, lambda prompt, text: 0.0, judge={"name": "preference"})
+    assert choose_judge(there, TASKS, [])[1]["name"] == "closer"
+    shown = capsys.readouterr()
+    assert "preference is not used: it tells a right answer" in shown.out + shown.err
+    assert "less often than judge.min_auroc" in shown.out + shown.err
 
 
 def test_a_judge_that_there_is_not_is_refused(tmp_path: Path) -> None:

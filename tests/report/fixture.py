@@ -257,6 +257,7 @@ def make_calibration() -> dict[str, Any]:
         "note": note,
     }
     return {
+        "words": "Do not talk about elephants.",
         "chosen": "inverse",
         "reason": "It has the highest AUROC of the candidates that reach 0.75.",
         "candidates": [
@@ -469,7 +470,7 @@ def _write_ledger(path: Path, rng: random.Random) -> None:
     for id, stage, reason, body in DROPS:
         ledger.record_outcomes(stage, [Outcome(id, "dropped", reason, body)])
     for key, value in (
-        ("calibration", make_calibration()),
+        ("calibration", [make_calibration()]),
         ("clusters", make_clusters(rng)),
         ("search", make_search()),
         ("curve", make_curve()),

@@ -5,9 +5,11 @@ active.
 from __future__ import annotations
 
 import re
+from random import Random
 
 import pytest
 
+from selfteach.dedup.overlap import OverlapIndex
 from selfteach.materials.tasks import Instance, Task
 from selfteach.records import Example, Measure, make_prompt
 from selfteach.report.page import render_inspection
@@ -15,7 +17,14 @@ from selfteach.report.rows import make_result_rows
 from selfteach.report.sections import describe_example
 from selfteach.report.sunburst import INNER_RADIUS, make_slices
 from selfteach.report.tasks_page import _make_length_bars, list_gains, make_number_rows
-from selfteach.select.inspection import BINS, find_verb_noun, inspect_tasks, summarize_lengths
+from selfteach.select.inspection import (
+    BINS,
+    MAX_TWINS,
+    find_twins,
+    find_verb_noun,
+    inspect_tasks,
+    summarize_lengths,
+)
 
 HOSTILE = "Write <script>alert(1)</script> [/bold] {{ 7*7 }} \x1b[31m now"
 
@@ -69,6 +78,19 @@ def test_the_numbers_of_an_inspection() -> None:
         ("seed", 0.6667),
     ]
     assert inspect_tasks([], [])["tasks"] == 0
+
+
+def test_twins_of_many_texts_are_those_of_all_pairs() -> None:
+    """Several blocks, with many pairs of one similarity: the earliest of them are shown."""
+    words = [f"w{number}" for number in range(40)]
+    chance = Random(0)
+    texts = [" ".join(chance.sample(words, 6)) for _ in range(600)]
+    everything = ["Name w1", *texts]
+    alike = OverlapIndex(everything).matrix(texts)
+    pairs = sorted((-alike[i, j], i, j) for i in range(600) for j in range(i + 1))
+    assert [(twin["text"], twin["like"]) for twin in find_twins(texts, everything[:1])] == [
+        (texts[i], everything[j]) for _, i, j in pairs[:MAX_TWINS]
+    ]
 
 
 @pytest.mark.parametrize(

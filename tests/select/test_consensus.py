@@ -24,3 +24,4 @@ def test_two_that_are_the_same_agree_and_one_alone_does() -> None:
 
 def test_answers_without_words_agree_with_nothing() -> None:
     assert score_agreement(["!", "?", "tea"]) == [0.0, 0.0, 0.0]
+    assert score_agreement(["+", "+", "-"]) == [0.5, 0.5, 0.0], "but with their equals"

@@ -61,7 +61,7 @@ def test_the_example_is_the_label_against_the_most_contradictory_sample() -> Non
     assert (example.chosen, example.rejected, example.kind) == (
         "Ann built it.",
         "Carl was it.",
-        "unknown",
+        "pair",
     )
     assert example.scores == {"label": 0.1, "knowledge": pytest.approx(0.6)}
     source = example.source

@@ -123,6 +123,11 @@ def test_instances() -> None:
         task_filter.TWO_OUTPUTS,
         "",
     ]
+    assert reasons(pool, "Pick", ("s", "4"), ("s", ""), ("s", "s")) == [
+        "",
+        task_filter.EMPTY,
+        task_filter.ECHO,
+    ], "what is no instance is no second output"
     assert reasons(pool, "Say", ("", "one"), ("", "two")) == ["", ""], (
         "without an input two outputs are two answers"
     )

@@ -86,9 +86,12 @@ def _inspect_run(run: Path, out: Path | None) -> tuple[Path, JsonObject]:
     found = read_run(finished.check_readable(run)).notes.get("inspection")
     if not found:
         raise UsageError(
-            "has finished no round of invention yet.",
+            "is not done with its invention.",
             where=str(run),
-            cure=f"`selfteach status {run}` shows its progress.",
+            cure=(
+                f"`selfteach status {run}` shows its progress, and `selfteach inspect "
+                f"{run / 'tasks.jsonl'}` its tasks so far."
+            ),
         )
     return write_report(run, "inspect.j2", out or run / PAGE_FILE), found
 

@@ -27,6 +27,8 @@ of them. The training has the same tolerance for displacement.
 """
 CorrectAnswers = Callable[[Sequence[Correctable]], list[Revision]]
 """Corrects answers: one revision for each, in their order."""
+RevisionsByWay = Sequence[Sequence[Revision]]
+"""Revisions of greedy answers and of sampled ones, each in the order of the prompts."""
 
 
 def correct_answers(correct: CorrectAnswers, items: Sequence[Correctable]) -> list[Revision]:
@@ -107,7 +109,8 @@ def measure_amounts(
 def find_displaced(base: Recorded, tuned: Recorded, revisions: Sequence[Revision]) -> list[bool]:
     """Return whether training lowered the likelihood of each held-out correction.
 
-    The corrections are those of the base's own answers: log pi(y') < log pi0(y').
+    The corrections are those of the base's own answers: log pi(y') / |y'| is below
+    log pi0(y') / |y'| by more than TOLERANCE_NATS, in nats a token.
 
     Args:
         revisions: of greedy answers. A sample of the base at T = 1 is on average less likely under
@@ -131,31 +134,39 @@ def find_met(revisions: Iterable[Revision], criticised: Set[Turns]) -> list[bool
     return [r.unchanged and not r.fault for r in revisions if r.asked.prompt in criticised]
 
 
-def all_criticised(revisions: Iterable[Revision], criticised: Set[Turns]) -> bool:
+def average_by_prompt(values: Iterable[Sequence[float]]) -> list[float]:
+    """Return the mean of each prompt's values: its answers are not independent of each other.
+
+    Args:
+        values: of greedy answers and of sampled ones, each in the order of the prompts.
+    """
+    return [sum(own) / len(own) for own in zip(*values, strict=True)]
+
+
+def all_criticised(revisions: RevisionsByWay, criticised: Set[Turns]) -> bool:
     """Return whether all prompts are like criticized ones."""
-    return all(r.asked.prompt in criticised for r in revisions)
+    return all(r.asked.prompt in criticised for way in revisions for r in way)
 
 
-def measure_needs(
-    revisions: Sequence[Revision], criticised: Set[Turns] = frozenset()
-) -> list[float]:
-    """Return how much correction each answer still needs, in [0, 1].
+def measure_needs(revisions: RevisionsByWay, criticised: Set[Turns] = frozenset()) -> list[float]:
+    """Return how much correction the answers to each prompt still need, in [0, 1].
 
     This is the share that the teacher changes. If all prompts are like criticized ones, it is 1
     where the criticism applies and 0 elsewhere.
     """
     if all_criticised(revisions, criticised):
-        return [float(not met) for met in find_met(revisions, criticised)]
-    return measure_distances(revisions)
+        met = average_by_prompt(find_met(way, criticised) for way in revisions)
+        return [1 - share for share in met]
+    return average_by_prompt(map(measure_distances, revisions))
 
 
 def measure_fall(
-    revisions: Mapping[str, Sequence[Revision]], seed: int, criticised: Set[Turns] = frozenset()
+    revisions: Mapping[str, RevisionsByWay], seed: int, criticised: Set[Turns] = frozenset()
 ) -> dict[str, Measure]:
     """Return the needs of each other arm minus those of the tuned model, paired by prompt.
 
     Args:
-        revisions: of every arm, greedy and sampled answers together.
+        revisions: of every arm.
     """
     if "tuned" not in revisions:
         return {}
@@ -168,12 +179,12 @@ def measure_fall(
 
 
 def make_evidence(
-    revisions: Mapping[str, Sequence[Revision]], seed: int, criticised: Set[Turns] = frozenset()
+    revisions: Mapping[str, RevisionsByWay], seed: int, criticised: Set[Turns] = frozenset()
 ) -> Evidence:
     """Return the evidence of new answers and their revisions.
 
     Args:
-        revisions: of every arm, greedy and sampled answers together.
+        revisions: of every arm.
         criticised: prompts like the criticized ones. If there are no others, the evidence is
             whether the criticism is met.
     """
@@ -187,7 +198,7 @@ def make_evidence(
         does = "the criticism applies to"
         of = "answers"
     after = share.get("tuned", "")
-    return describe_gains(
+    return describe_evidence(
         measure_fall(revisions, seed, criticised),
         start=f"{does} {share['base']} of the base's {of}",
         change=f"{does} {share['base']} of the {of} before and {after} after",
@@ -195,7 +206,7 @@ def make_evidence(
     )
 
 
-def describe_gains(
+def describe_evidence(
     gains: Mapping[str, Measure], *, start: str, change: str, prompted: str
 ) -> Evidence:
     """Return the evidence for a verdict on corrections.

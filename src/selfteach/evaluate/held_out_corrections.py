@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from selfteach import statistics
-from selfteach.evaluate.corrections import describe_gains
+from selfteach.evaluate.corrections import describe_evidence
 from selfteach.evaluate.verdict import Evidence
 from selfteach.models.recorded import Recorded
 from selfteach.records import Continuations, Measure, Prompt, Turns
@@ -102,11 +102,11 @@ class HeldOutAmounts:
             f"of {count} held-out corrections the base prefers {share['base']} to what they correct"
         )
         if "tuned" not in self.amounts:
-            return describe_gains({}, start=start, change="", prompted="")
+            return describe_evidence({}, start=start, change="", prompted="")
         change = (
             f"of {count} held-out corrections {share['base']} are preferred to what "
             f"they correct before and {share['tuned']} after, "
             f"at an amount of correction of {mean['base']} and {mean['tuned']} nats a token"
         )
         prompted = f"{share['prompted']}, {mean['prompted']} nats"
-        return describe_gains(self.gains(seed), start=start, change=change, prompted=prompted)
+        return describe_evidence(self.gains(seed), start=start, change=change, prompted=prompted)

@@ -1,12 +1,16 @@
 """The verdict: one ladder for every method.
 
     nothing to learn   nothing was trained, because the base already does it
-    not learned        nothing could be trained; or the gain is no more than chance; or other
-                       answers are degraded ("not learned cleanly")
-    just prompt it     the base with the material in its prompt does as well, and degrades no more
+    not learned        something was there to learn, but nothing could be trained
+    not enough prompts chance explains the gain, but it is large, or the prompts are very few
+    not learned        the gain is no more than chance
+    not learned        other answers are degraded ("not learned cleanly")
     not enough prompts something speaks against it, and too few prompts decide whether it is chance
+    just prompt it     the base with the material in its prompt does as well, and degrades no more
     partly taught      it is better than before, but not as often as the method asks for
     taught             everything else
+
+The verdict is the first that applies.
 
 "Not examined" is a separate word: there was nothing to measure on. A method describes its
 measurements in its own words; this module alone chooses the verdict.

@@ -127,6 +127,8 @@ REPLY_INSTRUCTION_WITH_STYLE = (
     "Write the corrected answer and nothing else. If nothing is wrong with it and it follows the "
     "house style, repeat it word for word."
 )
+NO_CORRECTION = "no correction came"
+"""The fault of a request that an endpoint lost."""
 TAIL_LENGTH = 6
 """Words and marks at the end of two texts that tell whether they end alike."""
 _CJK = "\u3040-\u30ff\u3400-\u9fff"
@@ -266,21 +268,26 @@ class Corrector:
     words: CorrectorWords = CorrectorWords()
 
     def correct(
-        self, asked: Sequence[Correctable], progress: Callable[[int], None] = lambda n: None
+        self, asked: Sequence[Correctable], progress: Callable[[int], object] = lambda n: None
     ) -> list[Revision]:
-        """Return one revision for each answer, in order."""
+        """Return one revision for each answer, in order.
+
+        Args:
+            progress: called with the number of answers whose first try has arrived.
+        """
         waiting = {one.id: one for one in asked}
         found = {}
         for id, one in waiting.items():
             if self.sampler.room_tokens(self.request(one, 0).prompt) < 1:
                 found[id] = Revision(one, "", TOO_LONG)
         waiting = {id: one for id, one in waiting.items() if id not in found}
+        progress(len(found))
         for number in range(1 if self.form == "program" else self.tries):
             requests = [self.request(one, number) for one in waiting.values()]
-            completions = sample_in_order(self.sampler, requests)
+            report = progress if number == 0 else lambda count: None
+            completions = sample_in_order(self.sampler, requests, report)
             for (id, one), completion in zip(waiting.items(), completions, strict=True):
                 found[id] = self._make_revision(one, completion, number + 1)
-            progress(sum(not found[id].fault for id in waiting))
             waiting = {id: one for id, one in waiting.items() if found[id].fault}
         return [found[one.id] for one in asked]
 
@@ -288,8 +295,10 @@ class Corrector:
         self, asked: Correctable, completion: Completion | None, tries: int
     ) -> Revision:
         text = clean_reply(completion.text, asked, self.form) if completion else ""
-        if not completion or not text:
-            fault = "no correction came"
+        if not completion:
+            fault = NO_CORRECTION
+        elif not text:
+            fault = "the correction is empty"
         elif completion.finish != "stop":
             fault = "the correction was cut off"
         else:

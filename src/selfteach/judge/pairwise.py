@@ -207,11 +207,3 @@ def _fit_at_equal_length(y: np.ndarray, x: np.ndarray) -> float:
         if np.abs(step).max() < 1e-10:
             break
     return float(1 / (1 + np.exp(-weights[0])))
-
-
-def measure_agreement(judge: PairwiseJudge, pairs: Sequence[AnswerPair]) -> Measure:
-    """Return how often a judge prefers ours, if ours is the better one by construction.
-
-    A tie counts one half, so a random judge has 0.5.
-    """
-    return statistics.mean([POINTS[v.word] for v in compare_pairs(judge, pairs)], limits=(0.0, 1.0))

@@ -26,6 +26,7 @@ from selfteach.materials.criticism import normalize_criticism
 from selfteach.materials.rows import (
     CLEANED_NOTE,
     convert_rows,
+    join_outcomes,
     read_required_text,
     read_rows,
     read_text,
@@ -432,15 +433,19 @@ def _read_lines(
                 yield where, {"prompt": safe}
 
 
-def join_corrections(parts: Sequence[Corrections]) -> Corrections:
-    """Return several files as one material. A prompt that several files have is in it once."""
+def join_corrections(parts: Mapping[str, Corrections]) -> Corrections:
+    """Return several files as one material. A prompt that several files have is in it once.
+
+    Args:
+        parts: by what the file is called in places, where several files have the same name.
+    """
     whole = Corrections()
-    for part in parts:
+    for name, part in parts.items():
         whole.edits += part.edits
         whole.approved += part.approved
         whole.criticisms += part.criticisms
         whole.prompts += part.prompts
-        whole.outcomes |= part.outcomes
+        whole.outcomes = join_outcomes(whole.outcomes, part.outcomes, name)
         whole.cleaned_rows += part.cleaned_rows
     whole.prompts = list(dict.fromkeys(whole.prompts))
     return whole

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -337,6 +338,18 @@ def convert_rows(
         b.where: Outcome(b.where, "dropped", "cannot be read", {"where": b.where, "fault": b.fault})
         for b in bad
     }
+
+
+def join_outcomes(
+    one: Mapping[str, Outcome], other: Mapping[str, Outcome], name: str
+) -> dict[str, Outcome]:
+    """Return the outcomes of two files by their place. If the files have the same name, the places
+    of the second one begin with `name`.
+    """
+    if not one.keys() & other.keys():
+        return {**one, **other}
+    named = [replace(outcome, id=f"{name}: {outcome.id}") for outcome in other.values()]
+    return {**one, **{outcome.id: outcome for outcome in named}}
 
 
 def refuse_bad_rows(

@@ -38,6 +38,7 @@ class OwnAnswer:
         kind: the kind of the example.
         source: the origin of the example; `cut` is added to it.
         fault: the reason not to learn it, or "".
+        failed: whether a request was lost that would have decided.
         body: what the ledger holds in addition to the prompt.
     """
 
@@ -48,6 +49,7 @@ class OwnAnswer:
     kind: str = "general"
     source: JsonMapping = field(default_factory=dict)
     fault: str = ""
+    failed: bool = False
     body: JsonMapping = field(default_factory=dict)
 
 
@@ -102,7 +104,7 @@ def keep_answers(
         for answer in review(answers):
             reason = answer.fault or ("" if answer.text.strip() else EMPTY)
             body = {"prompt": get_user_text(answer.prompt), **answer.body}
-            funnel.decide(answer.id, reason, body)
+            funnel.decide(answer.id, reason, body, failed=answer.failed)
             if not reason:
                 source = {**answer.source, "cut": ["chosen"] if answer.cut else []}
                 example = Example(answer.id, answer.kind, answer.prompt, answer.text, source=source)

@@ -5,9 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Literal
 
 from selfteach.generate.brief import add_instruction, choose_instructions, make_brief_turns
-from selfteach.judge.check import parse_check
+from selfteach.judge.check import (
+    Check,
+    Condition,
+    JoinedChecks,
+    NegatedCheck,
+    WholeCheck,
+    parse_check,
+)
 from selfteach.materials.criticism import tighten_checks
 from selfteach.methods.worked_turns import add_worked_turns
 from selfteach.models.recorded import Recorded
@@ -18,9 +26,20 @@ OTHER_SAMPLING = SamplingParams(0.7, 0.95)
 """The sampling of the answers to a prompt after the greedy ones."""
 
 
-def limits_length(check: str) -> bool:
+def limits_length(check: Check) -> bool:
     """Return whether a check limits the length of answers."""
-    return "max_" in check
+    return has_bound(check, "max_")
+
+
+def has_bound(check: Check, kind: Literal["min_", "max_"]) -> bool:
+    """Return whether a check has a condition of a kind, or its opposite negated."""
+    if isinstance(check, WholeCheck):
+        return has_bound(check.check, kind)
+    if isinstance(check, NegatedCheck):
+        return has_bound(check.check, "min_" if kind == "max_" else "max_")
+    if isinstance(check, JoinedChecks):
+        return any(has_bound(part, kind) for part in check.checks)
+    return isinstance(check, Condition) and check.name.startswith(kind)
 
 
 def sample_brief_answers(

@@ -14,13 +14,13 @@ from selfteach.judge.pairwise import (
     AnswerPair,
     ModelPairwiseJudge,
     compare_pairs,
-    measure_agreement,
 )
 from selfteach.methods.session import Session
 from selfteach.models.remote.retry import NoLogprobs
-from selfteach.records import JsonObject, Measure
+from selfteach.records import JsonObject
 
 AT_CHANCE = "no judge tells the better answer from the worse one more often than by chance"
+TOO_FEW_RIGHT = "it tells a right answer from one to another task less often than judge.min_auroc"
 
 
 def list_pairwise_judges(session: Session) -> list[ModelPairwiseJudge]:
@@ -31,33 +31,21 @@ def list_pairwise_judges(session: Session) -> list[ModelPairwiseJudge]:
     return judges
 
 
-def measure_agreements(
-    judges: Sequence[ModelPairwiseJudge], pairs: Sequence[AnswerPair]
-) -> tuple[dict[str, Measure], dict[str, str]]:
-    """Return how good each judge is, and why others cannot judge.
-
-    An endpoint may give no log-probabilities, or lose too many answers.
-    """
-    agreements: dict[str, Measure] = {}
-    left_out: dict[str, str] = {}
-    for judge in judges:
-        try:
-            agreements[judge.name] = measure_agreement(judge, pairs)
-        except (NoLogprobs, TooManyFailures) as fault:
-            left_out[judge.name] = fault.what.rstrip(".")
-    return agreements, left_out
-
-
 def choose_pairwise_judge(
-    judges: Sequence[ModelPairwiseJudge], pairs: Sequence[AnswerPair], seed: int
+    judges: Sequence[ModelPairwiseJudge],
+    pairs: Sequence[AnswerPair],
+    seed: int,
+    min_agreement: float | None = None,
 ) -> tuple[ModelPairwiseJudge | None, JsonObject]:
-    """Return the best judge, and its calibration as JSON; no judge where all are at chance.
+    """Return the best judge, and its calibration as JSON; no judge where none is good enough.
 
-    A judge is better than chance if the interval of its agreement lies above one half. A judge
-    that always prefers the same place agrees in one half, because its verdicts are ties.
+    A judge that always prefers the same place agrees in one half, because its verdicts are ties.
+    An endpoint that gives no log-probabilities, or loses too many answers, is left out.
 
     Args:
         pairs: ours is the better answer.
+        min_agreement: the least agreement of a usable judge; None: the interval of its agreement
+            lies above one half, so that it is better than chance.
     """
     found: JsonObject = {"agreement": {}, "position_bias": {}, "left_out": {}, "refused": ""}
     usable: dict[str, ModelPairwiseJudge] = {}
@@ -72,11 +60,16 @@ def choose_pairwise_judge(
         places = [verdict.first / 2 - 0.5 for verdict in verdicts]
         found["agreement"][judge.name] = agreement
         found["position_bias"][judge.name] = statistics.mean(places, seed=seed, limits=(-0.5, 0.5))
-        if agreement.low > 0.5:
+        is_usable = agreement.low > 0.5
+        if min_agreement is not None:
+            is_usable = agreement.value >= min_agreement
+        if is_usable:
             usable[judge.name] = judge
     best = max(usable, key=lambda name: found["agreement"][name].value, default="")
     found["name"] = best
     if not best:
-        found["refused"] = AT_CHANCE if pairs else "there is no pair whose better answer is known"
+        found["refused"] = AT_CHANCE if min_agreement is None else TOO_FEW_RIGHT
+        if not pairs:
+            found["refused"] = "there is no pair whose better answer is known"
     described: JsonObject = measures_to_json(found)
     return usable.get(best), described

@@ -19,8 +19,9 @@ from selfteach.judge.check import CheckJudge
 from selfteach.judge.setup import JudgeSetup, find_judges
 from selfteach.methods.session import Session
 from selfteach.methods.write_prompts import group_by_scope
-from selfteach.records import Request, SamplingParams, make_prompt
+from selfteach.records import JsonMapping, Request, SamplingParams, make_prompt
 from selfteach.registry import did_you_mean
+from selfteach.run.finished import CALIBRATION
 from selfteach.select.other_names import quote
 
 MAX_FALSE_POSITIVES = 0.05
@@ -144,7 +145,7 @@ def choose_judges(
     verdicts, best, report = calibrate_judges(
         candidates, labelled, session.config.judge.min_auroc, "check"
     )
-    session.run.ledger.set_note("calibration", report)
+    note_calibration(session, session.rule, report)
     for row in report["left_out"]:
         session.display.print_line(f"judge {row['name']} is left out: {row['reason']}")
     if verdicts is None or best is None:
@@ -157,6 +158,13 @@ def choose_judges(
     if best.name == verdicts.name:
         return RuleJudges(verdicts, strict)
     return RuleJudges(verdicts, AnyJudge((verdicts, strict)))
+
+
+def note_calibration(session: Session, words: str, report: JsonMapping) -> None:
+    """Note how the judges of a rule or of a criticism were calibrated, beside those of others."""
+    noted = session.run.ledger.get_note(CALIBRATION) or []
+    others = [row for row in noted if row["words"] != words]
+    session.run.ledger.set_note(CALIBRATION, [*others, {"words": words, **report}])
 
 
 def with_max_false_positives(

@@ -10,12 +10,16 @@ tells what a right answer is, both answers are graded:
 
 Of every method: ROUGE-L of the new answer to the earlier one. The questions that the earlier run
 asked again itself are asked again too.
+
+The questions and their limit are those of lesson.json. A run without it has the words of its
+questions in exam.json, and perhaps a limit in its settings.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import zip_longest
 from pathlib import Path
 
 from selfteach import statistics
@@ -24,18 +28,28 @@ from selfteach.dedup.overlap import rouge_l
 from selfteach.errors import IntegrityError, SelfteachError
 from selfteach.evaluate.exam import TARGET, TunedModel, measures_to_json
 from selfteach.evaluate.metrics import best_rouge
+from selfteach.evaluate.recorded_exam import read_prompt, read_prompts, read_settings
 from selfteach.files import read_own_json
 from selfteach.judge.check import parse_check
 from selfteach.judge.match import contains_answer
+from selfteach.methods.lesson_record import read_lesson_record
 from selfteach.methods.session import Session
-from selfteach.records import GREEDY, JsonMapping, JsonObject, Request, make_prompt
+from selfteach.records import (
+    GREEDY,
+    JsonMapping,
+    JsonObject,
+    Prompt,
+    Request,
+    make_prompt,
+    prompt_to_json,
+)
 from selfteach.run.finished import EXAM_FILE
 from selfteach.run.run_folder import CONFIG_FILE
 
 EARLIER_KEY = "earlier"
 """The key of exam.json."""
 MAX_TOKENS = 80
-"""Longest new answer, if the earlier run's settings name no limit."""
+"""Longest new answer, if the earlier run has no lesson.json, and its settings name no limit."""
 Grade = Callable[[str], float]
 """Returns how right an answer is, in [0, 1]."""
 
@@ -70,8 +84,13 @@ def list_entries(folder: Path) -> list[JsonObject]:
     """
     exam = read_own_json(folder / EXAM_FILE, "Without it only the new exam is held.")
     try:
-        max_tokens, check = read_settings(folder)
-        entries = [make_entry(folder.name, exam, check, max_tokens)]
+        settings = load_yaml(folder / CONFIG_FILE)
+        max_tokens = settings.get("exam", {}).get("max_tokens") or MAX_TOKENS
+        prompts: Sequence[Prompt] = ()
+        if record := read_lesson_record(folder):
+            max_tokens = read_settings(record.exam).exam.max_tokens
+            prompts = read_prompts(record.exam["questions"])[TARGET]
+        entries = [make_entry(folder.name, exam, settings.get("check") or "", max_tokens, prompts)]
         return entries + [entry for entry in exam.get(EARLIER_KEY, []) if entry.get("questions")]
     except (AttributeError, KeyError, TypeError) as fault:
         raise IntegrityError(
@@ -79,20 +98,25 @@ def list_entries(folder: Path) -> list[JsonObject]:
         ) from fault
 
 
-def read_settings(folder: Path) -> tuple[int, str]:
-    """Return the token limit of a run's exam, and its check of answers or ""."""
-    settings = load_yaml(folder / CONFIG_FILE)
-    limit = settings.get("exam", {}).get("max_tokens")
-    return limit or MAX_TOKENS, settings.get("check") or ""
+def make_entry(
+    name: str, exam: JsonMapping, check: str, max_tokens: int, prompts: Sequence[Prompt] = ()
+) -> JsonObject:
+    """Return what must be known to ask the target questions of an exam again.
 
-
-def make_entry(name: str, exam: JsonMapping, check: str, max_tokens: int) -> JsonObject:
-    """Return what must be known to ask the target questions of an exam again."""
+    Args:
+        check: what an answer must satisfy, or "".
+        prompts: the target questions with their earlier turns, in their order, if they are known.
+    """
     questions = []
-    for row in exam.get("answers", []):
+    rows = [row for row in exam.get("answers", []) if row.get("scope") == TARGET]
+    for row, prompt in zip_longest(rows, prompts):
         answer = row.get("arms", {}).get("tuned", {}).get("greedy")
-        if row.get("scope") == TARGET and answer is not None:
-            questions.append({"prompt": row["prompt"], "gold": row.get("gold"), "first": answer})
+        if answer is None:
+            continue
+        question = {"prompt": row["prompt"], "gold": row.get("gold"), "first": answer}
+        if prompt is not None and prompt != make_prompt(row["prompt"]):
+            question["turns"] = prompt_to_json(prompt)
+        questions.append(question)
     return {
         "run": name,
         "method": str(exam.get("method", "")),
@@ -108,7 +132,7 @@ def ask_again(session: Session, tuned: TunedModel, entry: JsonMapping) -> JsonOb
     sampling = replace(GREEDY, max_tokens=entry["max_tokens"])
     seed = session.config.seed
     questions = entry["questions"]
-    requests = [Request("exam", make_prompt(q["prompt"]), sampling, 0, seed) for q in questions]
+    requests = [Request("exam", get_prompt(q), sampling, 0, seed) for q in questions]
     session.display.start_stage("earlier exam", len(requests))
     answers = [a.text for a in tuned.recorded.sample(requests, session.display.advance)]
     rows = [{**q, "now": text} for q, text in zip(questions, answers, strict=True)]
@@ -126,6 +150,13 @@ def ask_again(session: Session, tuned: TunedModel, entry: JsonMapping) -> JsonOb
         found["change"] = statistics.paired_bootstrap(now, first, seed=seed)
     written: JsonObject = measures_to_json(found)
     return written
+
+
+def get_prompt(question: JsonMapping) -> Prompt:
+    """Return the prompt of a question of an entry."""
+    return (
+        read_prompt(question["turns"]) if "turns" in question else make_prompt(question["prompt"])
+    )
 
 
 def make_grade(entry: JsonMapping, row: JsonMapping) -> Grade | None:

@@ -40,10 +40,11 @@ def require_file(source: Any, name: str) -> Source:
     """
     if source is None or isinstance(source, str | Path):
         return source
-    if isinstance(source, Iterable) and not isinstance(source, Mapping | bytes):
-        rows = list(source)
-        if all(isinstance(row, str) for row in rows) or all(isinstance(r, Mapping) for r in rows):
-            return rows
+    rows = list_items(source, name)
+    if rows is not None and any(
+        all(isinstance(row, kind) for row in rows) for kind in (str, Mapping)
+    ):
+        return rows
     raise UsageError(
         f"{name} is a {type(source).__name__}.",
         where=name,
@@ -51,8 +52,24 @@ def require_file(source: Any, name: str) -> Source:
     )
 
 
+def list_items(source: Any, name: str) -> list[Any] | None:
+    """Return the items of a list or of something like it; None for anything else, a single mapping
+    for instance.
+
+    Raises:
+        UsageError: it is a table of pandas or polars, whose items are no rows.
+    """
+    if hasattr(source, "columns"):
+        cure = 'Give its rows: df.to_dict("records") with pandas, df.to_dicts() with polars.'
+        raise UsageError(f"{name} is a {type(source).__name__}.", where=name, cure=cure)
+    if isinstance(source, Iterable) and not isinstance(source, Mapping | bytes):
+        return list(source)
+    return None
+
+
 def write_rows(rows: Rows) -> bytes:
-    """Return rows as JSONL; a text becomes a row with a prompt.
+    """Return rows as JSONL; a text becomes a row with a prompt. A lone surrogate is written as its
+    escape, so that the reader replaces and notes it.
 
     Raises:
         UsageError: a value that JSON cannot hold.
@@ -66,7 +83,7 @@ def write_rows(rows: Rows) -> bytes:
             raise UsageError(
                 f"cannot be written as JSON ({fault}).", where=f"row {number}"
             ) from fault
-    return "".join(lines).encode("utf-8", "replace")
+    return "".join(lines).encode("utf-8", "backslashreplace")
 
 
 @contextmanager

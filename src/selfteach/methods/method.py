@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from selfteach.files import BadLine
 from selfteach.records import (
@@ -81,9 +81,9 @@ def keep_exam(exam: JsonMapping) -> None:
     """Ask no further questions."""
 
 
-def choose_last(tuned: Sequence[TunedModel]) -> TunedModel:
+def choose_last(trained: Sequence[TrainedPlan]) -> TrainedPlan:
     """Choose the model that was trained last."""
-    return tuned[-1]
+    return trained[-1]
 
 
 def show_nothing(exam: JsonMapping) -> JsonObject:
@@ -107,7 +107,7 @@ class TrainingPlan:
         stages: trainings that follow one another; by default one on all examples.
         improve: called with the tuned model after each training: a plan with more examples, or
             None when it is good enough.
-        choose: which of the last two trained models is kept; the last one by default.
+        choose: which of the last two trained plans is kept with its model; the last by default.
         lengthen_exam: called with exam.json of the tuned model: an exam with more questions, where
             these leave the verdict open, or None.
         after: called with the chosen model and exam.json; adds what the exam cannot know.
@@ -122,7 +122,7 @@ class TrainingPlan:
     exam: PlannedExam
     stages: Sequence[TrainStage] = ()
     improve: Callable[[TunedModel], TrainingPlan | None] = improve_nothing
-    choose: Callable[[Sequence[TunedModel]], TunedModel] = choose_last
+    choose: Callable[[Sequence[TrainedPlan]], TrainedPlan] = choose_last
     lengthen_exam: Callable[[JsonMapping], PlannedExam | None] = keep_exam
     after: Callable[[TunedModel | None, JsonObject], None] = lambda tuned, exam: None
     score_on_dev: Callable[[Recorded], float] | None = None
@@ -134,6 +134,13 @@ class TrainingPlan:
     def trains(self) -> bool:
         """Return whether there is anything to learn: anchors alone teach nothing."""
         return any(example.role == "learn" for example in self.examples)
+
+
+class TrainedPlan(NamedTuple):
+    """Hold a plan, and the model that was trained on its examples."""
+
+    plan: TrainingPlan
+    tuned: TunedModel
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ from selfteach.methods.finished_result import (
     remove_scratch,
 )
 from selfteach.methods.lesson_record import describe_lesson
-from selfteach.methods.method import Method, TrainingPlan, TrainStage
+from selfteach.methods.method import Method, TrainedPlan, TrainingPlan, TrainStage
 from selfteach.methods.plan_parts import plan_training
 from selfteach.methods.session import (
     Session,
@@ -127,17 +127,19 @@ def count_answer_tokens(model: HfModel, example: Example) -> int:
 
 
 def train_and_improve(session: Session, plan: TrainingPlan) -> tuple[TrainingPlan, TunedModel]:
-    """Train a plan, and every better plan that it asks for; return the last plan and the model
-    that it chooses.
+    """Train a plan, and every better plan that it asks for; return the plan that is chosen in the
+    end, and its model.
     """
-    found = [train_plan(session, plan, 1)]
+    tuned = train_plan(session, plan, 1)
+    found = [TrainedPlan(plan, tuned)]
     number = 1
-    while (more := plan.improve(found[-1])) is not None:
+    while (more := plan.improve(tuned)) is not None:
         plan = more
         number += 1
         del found[:-1]  # each model takes memory
-        found.append(train_plan(session, plan, number))
-    return plan, plan.choose(found)
+        tuned = train_plan(session, plan, number)
+        found.append(TrainedPlan(plan, tuned))
+    return plan.choose(found)
 
 
 def sit_exam(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from selfteach.records import Message, Turns
 
@@ -26,6 +26,21 @@ def make_worked_turns(
             break
         turns += [*shown, Message("assistant", answer)]
     return tuple(turns)
+
+
+def fit_worked_turns(
+    pairs: Sequence[tuple[Turns, str]], count: int, fits: Callable[[Turns], bool]
+) -> Turns:
+    """Return as many worked examples as fit, at most `count`.
+
+    Args:
+        fits: whether worked turns leave room for everything else.
+    """
+    for number in range(count, 0, -1):
+        worked = make_worked_turns(pairs, number)
+        if fits(worked):
+            return worked
+    return ()
 
 
 def add_worked_turns(worked: Turns, prompt: Turns) -> Turns:

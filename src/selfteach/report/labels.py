@@ -71,7 +71,7 @@ CORRECTIONS = MethodLabels(
         "kept": "right now",
         "broken": "corrected now",
     },
-    hidden=frozenset({"map", "search", "judge"}),
+    hidden=frozenset({"map", "search"}),
 )
 TASKS = MethodLabels(
     name="tasks",

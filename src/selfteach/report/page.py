@@ -37,6 +37,7 @@ from selfteach.report.read_run import (
     read_number,
     read_run,
 )
+from selfteach.run.finished import CALIBRATION
 from selfteach.text import clean_text
 
 TEMPLATES_FOLDER = Path(__file__).parent / "templates"
@@ -80,7 +81,7 @@ def _render_page(run: RunData, template: str) -> str:
     recorded = {
         "map": figures.map_prompts(notes.get("clusters")),
         "search": figures.make_bars(get_path(search, "tries")),
-        "judge": sections.describe_judge(notes.get("calibration"), exam),
+        "judge": sections.describe_judges(notes.get(CALIBRATION), exam),
     }
     return render_template(
         template,
@@ -111,7 +112,7 @@ def _render_page(run: RunData, template: str) -> str:
         no_clusters=figures.find_missing_clusters(notes.get("clusters")),
         tries=recorded["search"],
         traces=list_objects(get_path(search, "traces"))[:20],
-        judge=recorded["judge"],
+        judges=recorded["judge"],
         losses=figures.plot_losses(run.metrics),
         need=figures.plot_data_need(notes.get("curve")),
         following={

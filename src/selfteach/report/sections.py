@@ -226,7 +226,13 @@ def _list_body(row: JsonMapping) -> list[tuple[str, str]]:
     return found
 
 
-def describe_judge(note: Any, exam: JsonMapping) -> JsonMapping | None:
+def describe_judges(notes: Any, exam: JsonMapping) -> list[JsonMapping]:
+    """Return the judges of a rule, or those of each criticism."""
+    found = [describe_judge(note, exam) for note in list_objects(notes) or [{}]]
+    return [judge for judge in found if judge is not None]
+
+
+def describe_judge(note: JsonMapping, exam: JsonMapping) -> JsonMapping | None:
     """Return the candidates with their AUROC, the choice with its reason, and labeled answers."""
     candidates = [
         {**row, "auroc": read_measure(row.get("auroc"))}
@@ -242,6 +248,7 @@ def describe_judge(note: Any, exam: JsonMapping) -> JsonMapping | None:
         label = name_label(row.get("label"))
         examples.append({"text": shorten(row.get("text"), 600), "label": label, "values": values})
     return {
+        "words": shorten(get_path(note, "words"), 200),
         "named": named,
         "auroc": read_measure(get_path(named, "auroc")),
         "chosen": str(get_path(note, "chosen") or get_path(named, "name") or ""),

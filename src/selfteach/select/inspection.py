@@ -26,7 +26,7 @@ MAX_TWINS = 12
 MAX_VERBS = 20
 MAX_NOUNS = 4
 MIN_TWIN_OVERLAP = 0.4
-_BLOCK = 2048
+_BLOCK = 256
 _BEFORE = frozenset(
     """
     a an the this that these those my your his her its our their some any each every all both
@@ -173,12 +173,20 @@ def find_twins(texts: Sequence[str], seeds: Sequence[str]) -> list[JsonObject]:
     """Return the most similar pairs of a task and an earlier one (or a seed)."""
     everything = OverlapIndex([*seeds, *texts])
     first = len(seeds)
-    found: list[tuple[float, int, int]] = []
+    best: list[tuple[float, int, int]] = []
+    least = 0.0
     for start in range(0, len(texts), _BLOCK):
-        alike = everything.matrix(texts[start : start + _BLOCK], cutoff=MIN_TWIN_OVERLAP)
-        for row, column in zip(*np.nonzero(alike), strict=True):
-            if column < first + start + row:
-                found.append((-float(alike[row, column]), start + int(row), int(column)))
+        block = texts[start : start + _BLOCK]
+        alike = everything.matrix(block, cutoff=max(least, MIN_TWIN_OVERLAP))
+        own = np.arange(first + start, first + start + len(block))
+        alike[np.arange(len(everything)) >= own[:, None]] = 0.0  # the text itself, and later ones
+        rows, columns = np.nonzero(alike > least)
+        order = np.argsort(-alike[rows, columns], kind="stable")[:MAX_TWINS]
+        for row, column in zip(rows[order], columns[order], strict=True):
+            best.append((-float(alike[row, column]), start + int(row), int(column)))
+        best = sorted(best)[:MAX_TWINS]
+        if len(best) == MAX_TWINS:
+            least = -best[-1][0]  # a later pair must be more similar
     return [
         {
             "text": texts[i],
@@ -186,5 +194,5 @@ def find_twins(texts: Sequence[str], seeds: Sequence[str]) -> list[JsonObject]:
             "of": "seed" if j < first else "task",
             "similarity": round(-value, 4),
         }
-        for value, i, j in sorted(found)[:MAX_TWINS]
+        for value, i, j in best
     ]

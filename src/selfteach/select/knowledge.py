@@ -79,20 +79,19 @@ def find_most_contradictory(answered: LabelledQuestion, scored: KnowledgeScores)
     return max(candidates, key=lambda pair: pair[0])[1] if candidates else None
 
 
-def make_example(
-    answered: LabelledQuestion, scored: KnowledgeScores, kind: str = "unknown"
-) -> Example:
-    """Return the training example of one question.
+def make_example(answered: LabelledQuestion, scored: KnowledgeScores) -> Example:
+    """Return the training example of one question: a pair, or without a wrong answer the label.
 
     Chosen is the label, rejected the most contradictory blind sample, source the sentence.
     """
     question = answered.question
+    rejected = find_most_contradictory(answered, scored)
     return Example(
         digest(["lesson", question.id, answered.best]),
-        kind,
+        "pair" if rejected else "unknown",
         make_prompt(question.text),
         answered.best,
-        find_most_contradictory(answered, scored),
+        rejected,
         scores={"label": scored.s_label, "knowledge": scored.s_knowledge},
         source={
             **question.chunk.describe_source(question.sentence),

@@ -189,15 +189,19 @@ class InstanceFilter:
 
         At most `max_instances` without a reason are kept.
         """
+        faults = {case: self._find_form_fault(instruction, case) for case in found}
         outputs: dict[str, set[str]] = {}
-        for case in found:
-            outputs.setdefault(case.input, set()).add(case.output)
+        for case, fault in faults.items():
+            if not fault:
+                outputs.setdefault(case.input, set()).add(case.output)
         judged: list[tuple[Instance, str]] = []
         for case in found:
             full = sum(not reason for _, reason in judged) >= max_instances
-            reason = self._fault(instruction, case, len(outputs[case.input]) > 1) or (
-                MORE_THAN_ASKED if full else ""
+            reason = faults[case] or self._find_repeat(
+                instruction, case, len(outputs[case.input]) > 1
             )
+            if not reason and full:
+                reason = MORE_THAN_ASKED
             if not reason:
                 self._known.add((instruction, case.input, case.output))
                 self._inputs.add(case.input)
@@ -205,18 +209,28 @@ class InstanceFilter:
             judged.append((case, reason))
         return judged
 
-    def _fault(self, instruction: str, case: Instance, disputed: bool) -> str:
+    def _find_form_fault(self, instruction: str, case: Instance) -> str:
+        """Return what is wrong with an instance by itself, or ""."""
         faults = {
             EMPTY: not case.output.strip(),
             ECHO: bool(case.input) and case.input == case.output,
             COLON: case.input.rstrip().endswith((":", "："))
             or case.output.rstrip().endswith((":", "：")),
-            TWO_OUTPUTS: bool(case.input) and disputed,
-            REPEATED: (instruction, case.input, case.output) in self._known,
             REPEATS_INSTRUCTION: rouge_l(instruction, case.output) > self._threshold + ROUNDING,
         }
-        reason = next((reason for reason, found in faults.items() if found), "")
-        return reason or self._find_overlap(case)
+        return next((reason for reason, found in faults.items() if found), "")
+
+    def _find_repeat(self, instruction: str, case: Instance, disputed: bool) -> str:
+        """Return what is wrong with a usable instance beside others, or "".
+
+        Args:
+            disputed: whether another usable instance has the same input and another output.
+        """
+        if case.input and disputed:
+            return TWO_OUTPUTS
+        if (instruction, case.input, case.output) in self._known:
+            return REPEATED
+        return self._find_overlap(case)
 
     def _find_overlap(self, case: Instance) -> str:
         """Return what of an instance overlaps too much with a kept one, or ""."""
@@ -228,7 +242,8 @@ class InstanceFilter:
         return LIKE_OUTPUT if long and self._overlaps(case.output, self._outputs) else ""
 
     def _overlaps(self, text: str, kept: OverlapIndex) -> bool:
-        return kept.nearest(text).similarity > self._threshold + ROUNDING
+        near = kept.nearest(text, self._threshold)  # much faster with a bound
+        return near.similarity > self._threshold + ROUNDING
 
     def _overlaps_in_both(self, case: Instance) -> bool:
         """Return whether one kept instance overlaps with both the input and the output.

@@ -82,7 +82,7 @@ class Critic:
         """Return whether the criticism limits the length. An answer that was cut at its token limit
         is longer than its text.
         """
-        return any(map(limits_length, self.checks))
+        return any(limits_length(parse_check(check)) for check in self.checks)
 
     def broken(self, answers: Sequence[Correctable]) -> list[bool]:
         """Return whether the criticism applies to each answer."""
@@ -96,14 +96,14 @@ class Critic:
     def correct(
         self,
         answers: Sequence[Correctable],
-        progress: Callable[[int], None] = lambda n: None,
+        progress: Callable[[int], object] = lambda n: None,
         checks: Sequence[str] = (),
     ) -> list[Revision]:
         """Return one revision of each answer, in order: the answer itself where the criticism does
         not apply (step 3).
 
         Args:
-            progress: receives the number of finished answers.
+            progress: called with the numbers of finished answers.
             checks: further checks on revisions that no teacher wrote.
         """
         found = {a.id: Revision(a, a.answer) for a in answers}
@@ -115,14 +115,19 @@ class Critic:
             for a, applies in zip(answers, flags, strict=True)
             if applies and a not in dict(quoted)
         }
+        progress(len(answers) - len(left))
         for revise in (self._remove_violations, self._sample_others, self._ask_writer):
             revised = revise(left, checks) if left else {}
+            progress(len(revised))
             found |= revised
             left = {id: a for id, a in left.items() if id not in revised}
-        progress(len(answers))
         return [found[a.id] for a in answers]
 
-    def revise_for_training(self, answers: Sequence[Correctable]) -> list[Revision]:
+    def revise_for_training(
+        self,
+        answers: Sequence[Correctable],
+        progress: Callable[[int], object] = lambda n: None,
+    ) -> list[Revision]:
         """Return revisions to learn from, which keep clear of a bound on length. Where there are
         enough of them, drop those of similar prompts that barely meet the bound.
 
@@ -131,8 +136,10 @@ class Critic:
         """
         checks = tighten_checks(self.checks)
         brief = self._answer_briefly(answers)
+        progress(len(brief))
         rest = [a for a in answers if a.id not in brief]
-        corrected = dict(zip((a.id for a in rest), self.correct(rest, checks=checks), strict=True))
+        revised = self.correct(rest, progress, checks)
+        corrected = {a.id: r for a, r in zip(rest, revised, strict=True)}
         found = [(brief | corrected)[a.id] for a in answers]
         criticised = {e.prompt for e in self.edits}
         keeps = make_test(checks)
@@ -200,25 +207,24 @@ class Critic:
         Returns:
             The revisions of the whole answers, by the id of the answer.
         """
-        parts = []
-        for a, quote in quoted:
-            parts.append(replace(a, answer=quote, feedback=self.feedback, cut=False))
-        smallest = []
+        parts = [replace(a, answer=quote, feedback=self.feedback, cut=False) for a, quote in quoted]
+        found: dict[str, Revision] = {}
+        for (a, quote), part in zip(quoted, self._revise_each(parts, checks), strict=True):
+            before = found.get(a.id, Revision(replace(a, feedback=self.feedback), a.answer))
+            found[a.id] = insert_part(before, quote, part)
+        return found
+
+    def _revise_each(self, parts: Sequence[Correctable], checks: Sequence[str]) -> list[Revision]:
+        """Return a revision of each part: the smallest one, or else the writer's."""
+        found: dict[str, Revision] = {}
         for part in parts:
             text = self._revise_minimally(part, checks)
-            smallest.append("" if text == part.answer else text)
-        left = [part for part, text in zip(parts, smallest, strict=True) if not text]
+            if text not in ("", part.answer):
+                found[part.id] = Revision(part, text, strategy="smallest")
+        left = [part for part in parts if part.id not in found]
         written = self._judge_parts(self.writer.correct(left)) if left else []
-        rest = iter(written)
-        found: dict[str, Revision] = {}
-        for (a, quote), part, text in zip(quoted, parts, smallest, strict=True):
-            revised = Revision(part, text, strategy="smallest") if text else next(rest)
-            before = found.get(a.id, Revision(a, a.answer))
-            joined = before.text.replace(quote, revised.text, 1)
-            fault = before.fault or revised.fault or find_text_fault(joined)
-            asked = replace(a, feedback=self.feedback)
-            found[a.id] = replace(revised, asked=asked, text=joined, fault=fault)
-        return found
+        found |= {revision.asked.id: revision for revision in written}
+        return [found[part.id] for part in parts]
 
     def _judge_parts(self, revisions: Sequence[Revision]) -> list[Revision]:
         """Return a teacher's revisions of parts, with a fault where they do not meet the criticism,
@@ -332,6 +338,15 @@ def is_quoted(answered: Correctable, edit: Edit) -> bool:
     """Return whether a criticism is about a part of this answer."""
     same = (answered.prompt, answered.answer) == (edit.prompt, edit.answer)
     return same and bool(edit.quote)
+
+
+def insert_part(before: Revision, quote: str, part: Revision) -> Revision:
+    """Return the revision of a whole answer with the revision of one of its parts in it."""
+    joined = before.text.replace(quote, part.text, 1)
+    fault = before.fault or part.fault or find_text_fault(joined)
+    if quote not in before.text:
+        fault = fault or "another revision changed the quoted words"
+    return replace(part, asked=before.asked, text=joined, fault=fault)
 
 
 def find_text_fault(text: str) -> str:

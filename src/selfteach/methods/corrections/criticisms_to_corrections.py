@@ -25,11 +25,11 @@ from selfteach.judge import PromptAnswer, ThresholdJudge, ViolationJudge
 from selfteach.judge.calibrate import calibrate_judges
 from selfteach.judge.check import CheckJudge
 from selfteach.judge.contrast import append_words
-from selfteach.judge.request_judge import calibrate_likeness
+from selfteach.judge.request_judge import LikenessJudge, calibrate_likeness
 from selfteach.judge.setup import JudgeSetup, find_judges
 from selfteach.materials.corrections import Corrections
 from selfteach.materials.criticism import make_checks
-from selfteach.methods.calibrate_rule_judges import choose_judges
+from selfteach.methods.calibrate_rule_judges import choose_judges, note_calibration
 from selfteach.methods.corrections.critic import Critic
 from selfteach.methods.corrections.prompt_novelty import NoveltyCheck
 from selfteach.methods.session import Session
@@ -43,6 +43,7 @@ from selfteach.records import (
     make_prompt,
 )
 from selfteach.run.stage_labels import label_stage
+from selfteach.select.task_filter import MORE_THAN_ASKED
 
 SIMILAR_STAGE = "ask similar"
 NOT_LIKE = "is not like what was criticized"
@@ -72,15 +73,15 @@ def make_critics(
     other_material = material.edits or (session.teacher and material.prompts)
     found = []
     with session.run.ledger.open_funnel("criticisms") as funnel:
-        for turn, edits in enumerate(groups):
+        for number, edits in enumerate(groups):
             critic = Critic(session, edits[0].feedback, edits, writer)
-            critic.similar = write_criticism_prompts(session, critic, newness, turn, share)
+            critic.similar = write_criticism_prompts(session, critic, newness, number, share)
             reason = ""
             try:
                 choose_judge(session, critic)
                 found.append(critic)
             except DataError as fault:
-                is_last = turn + 1 == len(groups)
+                is_last = number + 1 == len(groups)
                 if is_last and not (found or other_material):
                     raise
                 reason = "no judge can tell whether it applies"
@@ -91,19 +92,23 @@ def make_critics(
 
 
 def write_criticism_prompts(
-    session: Session, critic: Critic, newness: NoveltyCheck, turn: int, count: int
+    session: Session, critic: Critic, newness: NoveltyCheck, criticism_number: int, count: int
 ) -> list[Turns]:
     """Return `count` new prompts like the criticized ones (step 2); the critic gets the judge that
-    tells them from others.
+    tells them from others, if it tells anything.
+
+    Args:
+        criticism_number: from 0; each criticism has rounds of its own.
     """
     rounds = session.config.criticism.rounds
     criticised = [" ".join(get_user_text(e.prompt).split()) for e in critic.edits]
     label = label_stage(SIMILAR_STAGE)
     session.display.start_stage(label, count, "prompts")
     found: list[Turns] = []
-    judge = critic.likeness = calibrate_likeness(session.base, criticised)
-    with session.run.ledger.open_funnel(f"{label} {turn + 1}") as funnel:
-        for number in range(turn * rounds, (turn + 1) * rounds):
+    judge: LikenessJudge | None = calibrate_likeness(session.base, criticised)
+    first = criticism_number * rounds
+    with session.run.ledger.open_funnel(f"{label} {criticism_number + 1}") as funnel:
+        for number in range(first, first + rounds):
             lists = [rotate(criticised, i) for i in range(2 * (count - len(found)))]
             written = list(
                 generate_similar_prompts(
@@ -111,21 +116,26 @@ def write_criticism_prompts(
                 )
             )
             usable = [prompt.text for prompt, fault in written if not fault]
-            like = judge.find_like(usable)
-            if not found and sum(like) < MIN_LIKE * len(usable):
-                critic.likeness = None  # it finds nearly nothing alike, so its scores tell nothing
-            if critic.likeness is None:
-                like = [True] * len(usable)
-            by_text = dict(zip(usable, like, strict=True))
+            alike = find_alike(judge, usable)
+            if not found and len(alike) < MIN_LIKE * len(usable):
+                judge = None  # it finds nearly nothing alike, so its scores tell nothing
+                alike = find_alike(judge, usable)
             for prompt, fault in written:
-                if len(found) == count:
-                    break
-                reason = fault or ("" if by_text[prompt.text] else NOT_LIKE)
+                reason = fault or ("" if prompt.text in alike else NOT_LIKE)
+                if not reason and len(found) == count:
+                    reason = MORE_THAN_ASKED
                 funnel.decide(prompt.id, reason, {"text": prompt.text})
                 if not reason:
                     found.append(make_prompt(prompt.text))
                     session.display.advance()
+    critic.likeness = judge
     return found
+
+
+def find_alike(judge: LikenessJudge | None, texts: Sequence[str]) -> set[str]:
+    """Return the texts that are like the criticized prompts; without a judge all of them."""
+    flags = judge.find_like(texts) if judge else [True] * len(texts)
+    return {text for text, is_like in zip(texts, flags, strict=True) if is_like}
 
 
 def rotate(texts: Sequence[str], start: int) -> list[str]:
@@ -209,7 +219,7 @@ def calibrate_criticism_judge(
     candidates = find_judges(JudgeSetup(session.base, words, "criticism", teacher=teacher))
     session.display.start_stage("judge")
     judge, _, report = calibrate_judges(candidates, labelled, session.config.judge.min_auroc)
-    session.run.ledger.set_note("calibration", report)
+    note_calibration(session, words, report)
     if judge is None:
         raise DataError(f"{report['reason']}.")
     session.display.print_line(f'"{words}" is judged by {judge.name}, {report["reason"]}')

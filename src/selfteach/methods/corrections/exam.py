@@ -18,6 +18,8 @@ from selfteach import statistics
 from selfteach.dedup.overlap import OverlapIndex
 from selfteach.evaluate.corrections import (
     CorrectAnswers,
+    RevisionsByWay,
+    average_by_prompt,
     correct_answers,
     find_displaced,
     find_errors,
@@ -62,7 +64,7 @@ from selfteach.methods.corrections.sample_and_correct import (
 )
 from selfteach.methods.corrections.split import CorrectionParts
 from selfteach.methods.session import Session
-from selfteach.methods.worked_turns import add_worked_turns, make_worked_turns
+from selfteach.methods.worked_turns import add_worked_turns, fit_worked_turns
 from selfteach.records import (
     Completion,
     JsonMapping,
@@ -86,9 +88,9 @@ class CorrectionScores:
     greedy: Mapping[str, Revisions]
     sampled: Mapping[str, Revisions]
 
-    def both(self) -> dict[str, Revisions]:
-        """Return the revisions of greedy answers and then of sampled ones, by arm."""
-        return {arm: [*own, *self.sampled[arm]] for arm, own in self.greedy.items()}
+    def both(self) -> dict[str, RevisionsByWay]:
+        """Return the revisions of greedy answers and of sampled ones, by arm."""
+        return {arm: (own, self.sampled[arm]) for arm, own in self.greedy.items()}
 
 
 @dataclass(frozen=True)
@@ -144,11 +146,12 @@ class CorrectionScorer:
             found["amount_nats"][arm] = statistics.mean(amounts, seed=seed)
             found["length_tokens"][arm] = statistics.mean(lengths, seed=seed)
             if self.known:
-                repeats = find_repeats([*answers.greedy, *answers.sampled], self.known)
-                found["repeated"][arm] = statistics.share(repeats)
-            met = find_met([*greedy, *sampled], self.criticised)
+                ways = (answers.greedy, answers.sampled)
+                repeats = average_by_prompt(find_repeats(way, self.known) for way in ways)
+                found["repeated"][arm] = statistics.mean(repeats, seed=seed, limits=UNIT)
+            met = average_by_prompt(find_met(way, self.criticised) for way in (greedy, sampled))
             if met:
-                found["met"][arm] = statistics.share(met)
+                found["met"][arm] = statistics.mean(met, seed=seed, limits=UNIT)
         held = self.measure_held_out(state.arms)
         return {
             **found,
@@ -247,25 +250,29 @@ def build_exam(
     rows: Sequence[FileRow],
     teacher: Corrector | None,
     examples: CorrectionExamples,
+    *,
+    held: Sequence[HeldOutCorrection],
+    shots: Turns,
     header: JsonMapping,
 ) -> Exam:
-    """Build the exam of corrections from the test prompts."""
-    config = session.config.exam
-    questions = {
-        TARGET: parts.get_test_prompts()[: config.prompts],
-        GENERAL: parts.general["test"][: config.general],
-    }
+    """Build the exam of corrections from the test prompts.
+
+    Args:
+        held: a person's corrections of held-out answers, where nobody corrects new ones.
+        shots: the worked turns of the prompted arm.
+        header: the keys of exam.json about the material.
+    """
+    questions = {TARGET: parts.get_test_prompts(), GENERAL: parts.general["test"]}
     worked = examples.worked()
     scorer = CorrectionScorer(
         prompts=questions[TARGET],
         correct=route_by_prompt(parts, teacher.correct if teacher else make_file_teacher(rows)),
         general=questions[GENERAL],
         criticised=parts.get_criticised_test_prompts(),
-        held=[] if teacher else find_held_out(rows, set(parts.own["test"]) & {*questions[TARGET]}),
+        held=held,
         known=find_errors(examples.pairs),
         taught=len(worked),
     )
-    shots = choose_shots(session, examples, questions[TARGET], scorer.held)
     return Exam(
         questions=questions,
         arms=partial(make_arms, session, questions, partial(add_worked_turns, shots)),
@@ -346,12 +353,12 @@ def choose_shots(
     texts = [text for pair in held for text in (pair.answer, pair.correction)]
     lengths = [len(model.encode_answer(text)) for text in texts]
     needed = max([get_max_correction_tokens(session), *lengths])
-    for count in range(session.config.exam.shots, 0, -1):
-        turns = make_worked_turns(examples.worked(), count)
+
+    def fits(turns: Turns) -> bool:
         shown = [add_worked_turns(turns, prompt) for prompt in prompts]
-        if all(model.room_tokens(prompt) > needed for prompt in shown):
-            return turns
-    return ()
+        return all(model.room_tokens(prompt) > needed for prompt in shown)
+
+    return fit_worked_turns(examples.worked(), session.config.exam.shots, fits)
 
 
 def measure_broken_share(answers: ArmAnswers) -> float:

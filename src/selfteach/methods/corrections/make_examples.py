@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from selfteach.evaluate.corrections import find_errors
 from selfteach.generate.correct import (
+    NO_CORRECTION,
     Correctable,
     Corrector,
     Revision,
@@ -39,22 +40,28 @@ MAX_EDIT_DISTANCE = 0.3
 """The greatest distance of a revision by criticism that is learned as a correction; a new end, or
 another answer, is learned like an example of a rule.
 """
+WOULD_CORRECT = "the teacher would correct it"
 EXTRA_WORDS = 6
 """The rejected answer is the criticized one, cut to the length of its revision plus these words."""
 
 
 @dataclass
 class CorrectionExamples:
-    """Hold examples, and the pairs (answer, correction) behind them."""
+    """Hold examples, each of them once."""
 
     examples: list[Example] = field(default_factory=list)
-    pairs: list[tuple[str, str]] = field(default_factory=list)
 
     def __iadd__(self, other: CorrectionExamples) -> CorrectionExamples:
         known = {e.id for e in self.examples}
         self.examples += [e for e in other.examples if e.id not in known]
-        self.pairs += other.pairs
         return self
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """Return (answer, correction) of every small correction. What a criticism cuts off is no
+        error.
+        """
+        return [(e.rejected or "", e.chosen) for e in self.examples if e.kind == "correction"]
 
     def worked(self) -> list[tuple[Turns, str]]:
         """Return (prompt, correction) of every example whose answer was changed."""
@@ -90,16 +97,16 @@ def make_examples_from_answers(session: Session, batches: Sequence[Batch]) -> Co
         session.display.start_stage("correct", len(batch.answers))
         ids = [answered.id for answered in batch.answers]
         with session.run.ledger.open_funnel(batch.stage, ids) as funnel:
-            revisions = batch.correct(batch.answers)
+            revisions = batch.correct(batch.answers, session.display.advance)
             # The revisions of a criticism are of answers with the criticism, which have other ids.
             for answered, revision in zip(batch.answers, revisions, strict=True):
-                session.display.advance()
                 fault = revision.fault or why_not_learnable(session, revision)
                 body = {"prompt": get_user_text(answered.prompt), "answer": answered.answer}
                 body["last"] = revision.text
-                funnel.decide(answered.id, fault, body if fault else None)
+                lost = fault == NO_CORRECTION
+                funnel.decide(answered.id, fault, body if fault else None, failed=lost)
                 if not fault:
-                    found += make_examples(revision, batch.source, batch.turn)
+                    found += make_examples(revision, batch.source, batch.round_number)
     return found
 
 
@@ -132,11 +139,11 @@ def make_examples(revision: Revision, source: str, round_number: int) -> Correct
     small = revision.distance <= MAX_EDIT_DISTANCE and not a.answer.startswith(revision.text)
     if not a.feedback or small or revision.strategy == FROM_FILE:
         found = Example(id, "correction", a.prompt, revision.text, a.answer, scores, origin)
-        return CorrectionExamples([found], [(a.answer, revision.text)])
+        return CorrectionExamples([found])
     rejected = take_words(a.answer, len(revision.text.split()) + EXTRA_WORDS)
     origin["cut"] = ["chosen"] * revision.cut + ["rejected"] * (a.cut or rejected != a.answer)
     found = Example(id, "criticised", a.prompt, revision.text, rejected, scores, origin)
-    return CorrectionExamples([found])  # the removed words are not errors, so there is no pair
+    return CorrectionExamples([found])
 
 
 def add_criticism(prompt: Turns, feedback: str) -> Turns:
@@ -174,11 +181,11 @@ def make_correction_anchors(
         starts = find_accepted_starts([a for a in asked if a.answer.strip()], teacher, examples)
         found = []
         for a in answers:
-            start = starts.get(a.id, "")
-            reason = "the teacher would correct it" if a.text.strip() else EMPTY_ANSWER
-            fault = "" if start else reason
+            start, fault = starts.get(a.id, ("", EMPTY_ANSWER))
             cut = a.cut or start != a.text
-            found.append(replace(a, text=start, cut=cut, fault=fault, body={"answer": a.text}))
+            body = {"answer": a.text}
+            failed = fault == NO_CORRECTION
+            found.append(replace(a, text=start, cut=cut, fault=fault, failed=failed, body=body))
         return found
 
     return make_anchors(
@@ -193,14 +200,20 @@ def make_correction_anchors(
 
 def find_accepted_starts(
     answers: Sequence[Correctable], teacher: Corrector | None, examples: CorrectionExamples
-) -> dict[str, str]:
-    """Return the words of each answer before the first one that the teacher would change, by id.
+) -> dict[str, tuple[str, str]]:
+    """Return the words of each answer before the first one that the teacher would change, and the
+    reason where there are none, by id.
 
-    Without a teacher an answer counts as a whole; it is "" where it makes an error that the
+    Without a teacher an answer counts as a whole, or not at all where it makes an error that the
     corrections remove.
     """
-    if teacher:
-        revisions = teacher.correct(answers)
-        return {r.asked.id: find_common_start(r.asked.answer, r.text) for r in revisions}
+    found = {}
     errors = find_errors(examples.pairs)
-    return {a.id: "" if errors & set(split_pieces(a.answer)) else a.answer for a in answers}
+    revisions = teacher.correct(answers) if teacher else [Revision(a, a.answer) for a in answers]
+    for revision in revisions:
+        answer = revision.asked.answer
+        start = find_common_start(answer, revision.text)
+        if not teacher and errors & set(split_pieces(answer)):
+            start = ""
+        found[revision.asked.id] = (start, "" if start else revision.fault or WOULD_CORRECT)
+    return found

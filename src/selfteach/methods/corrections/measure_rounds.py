@@ -11,7 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from selfteach import statistics
-from selfteach.evaluate.corrections import correct_answers, measure_amounts, measure_distances
+from selfteach.evaluate.corrections import (
+    average_by_prompt,
+    correct_answers,
+    measure_amounts,
+    measure_distances,
+)
 from selfteach.generate.correct import Corrector
 from selfteach.methods.corrections.make_examples import CORRECTED_KINDS
 from selfteach.methods.corrections.sample_and_correct import to_correctables
@@ -50,7 +55,7 @@ class RoundNeeds:
 
     def average(self) -> list[float]:
         """Return the mean of the greedy and the sampled answer's distance, by prompt."""
-        return [sum(pair) / len(pair) for pair in zip(*self.distances.values(), strict=True)]
+        return average_by_prompt(self.distances.values())
 
     def to_measures(self, seed: int) -> JsonObject:
         """Return the keys of a point of the curve."""

@@ -28,14 +28,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import cast
+from functools import partial
 
 from selfteach.config import CorrectionsConfig as Settings
 from selfteach.evaluate.exam import Exam, TunedModel, measures_to_json
 from selfteach.generate.correct import Corrector
 from selfteach.materials.corrections import Corrections
 from selfteach.methods.corrections.criticisms_to_corrections import make_critics
-from selfteach.methods.corrections.exam import build_exam, examine_longer, read_grading
+from selfteach.methods.corrections.exam import (
+    build_exam,
+    choose_shots,
+    examine_longer,
+    find_held_out,
+    read_grading,
+)
 from selfteach.methods.corrections.human_teacher import review_answers
 from selfteach.methods.corrections.length_limits import drop_overlong_rows, set_answer_lengths
 from selfteach.methods.corrections.make_examples import (
@@ -62,10 +68,10 @@ from selfteach.methods.corrections.sample_and_correct import (
     make_self_corrector,
 )
 from selfteach.methods.corrections.split import CorrectionParts, split_material
-from selfteach.methods.method import Method, TrainingPlan
+from selfteach.methods.method import Method, TrainedPlan, TrainingPlan
 from selfteach.methods.runner import tune
 from selfteach.methods.session import Session
-from selfteach.methods.worked_turns import make_worked_turns
+from selfteach.methods.worked_turns import add_worked_turns
 from selfteach.records import (
     Example,
     JsonMapping,
@@ -158,7 +164,7 @@ class Rounds:
         rows: the corrections of the file.
         header: the keys of exam.json about the material.
         best: the model that needs least correction so far.
-        turn: the number of trained rounds.
+        round_number: the number of trained rounds.
         needs: what new answers to dev prompts need, by round; round 0 is the base.
         falls: by how much each round lowered it.
         learned: which corrections of a round were preferred after it.
@@ -174,7 +180,7 @@ class Rounds:
     anchors: Sequence[Example]
     header: JsonMapping
     best: TunedModel | None = None
-    turn: int = 0
+    round_number: int = 0
     needs: list[RoundNeeds] = field(default_factory=list)
     falls: list[Measure] = field(default_factory=list)
     learned: Flags = field(default_factory=dict)
@@ -189,18 +195,28 @@ class Rounds:
     def plan(self) -> TrainingPlan:
         """Return the training (step 8) and the exam (step 10)."""
         session = self.session
-        shots = make_worked_turns(self.examples.worked(), session.config.exam.shots)
+        held = [] if self.teacher else find_held_out(self.rows, set(self.parts.own["test"]))
+        shots = choose_shots(session, self.examples, self.parts.get_test_prompts(), held)
+        examples = [*self.examples.examples, *self.anchors]
+        exam = build_exam(
+            session,
+            self.parts,
+            self.rows,
+            self.teacher,
+            self.examples,
+            held=held,
+            shots=shots,
+            header=self.header,
+        )
         return TrainingPlan(
-            examples=[*self.examples.examples, *self.anchors],
+            examples=examples,
             objectives=self.weights,
-            exam=build_exam(
-                session, self.parts, self.rows, self.teacher, self.examples, self.header
-            ),
+            exam=exam,
             improve=self.improve,
             choose=self.choose,
-            after=self.add_longer_training,
+            after=partial(self.add_longer_training, examples, exam),
             shown=show_arms,
-            overhead=(*shots, *make_prompt("x")),
+            overhead=add_worked_turns(shots, make_prompt("x")),
         )
 
     def improve(self, tuned: TunedModel) -> TrainingPlan | None:
@@ -209,24 +225,24 @@ class Rounds:
         Stop after `rounds` trainings, or when the dev answers do not surely need less correction
         than those of the round before.
         """
-        self.turn += 1
-        with self.session.run.time_stage(f"dev answers, round {self.turn}"):
+        self.round_number += 1
+        with self.session.run.time_stage(f"dev answers, round {self.round_number}"):
             helps = self.measure_round(tuned)
         if not helps:
             return None
-        if self.turn == self.session.config.rounds:
+        if self.round_number == self.session.config.rounds:
             return None
-        with self.session.run.time_stage(f"correct, round {self.turn + 1}"):
+        with self.session.run.time_stage(f"correct, round {self.round_number + 1}"):
             batches = collect_answers(
-                self.session, tuned.recorded, self.parts, self.teacher, self.turn + 1
+                self.session, tuned.recorded, self.parts, self.teacher, self.round_number + 1
             )
             self.examples += make_examples_from_answers(self.session, batches)
         tuned.recorded.release_memory()
         return self.plan()
 
-    def choose(self, trained: Sequence[TunedModel]) -> TunedModel:
-        """Choose the model that needs least correction of its dev answers."""
-        return self.best or trained[-1]
+    def choose(self, trained: Sequence[TrainedPlan]) -> TrainedPlan:
+        """Choose the model that needs least correction of its dev answers, with its plan."""
+        return next((own for own in trained if own.tuned is self.best), trained[-1])
 
     def measure_round(self, tuned: TunedModel) -> bool:
         """Add a round to the curve; return whether another round is worth it.
@@ -252,12 +268,12 @@ class Rounds:
         fall = measure_fall_of_needs(before, now, session.config.seed)
         if self.best is None or fall.value > 0:
             self.best = tuned
-            self.kept = self.turn
+            self.kept = self.round_number
         self.falls.append(fall)
         session.run.ledger.set_note("rounds", measures_to_json(self.describe_rounds()))
         for line in self.describe_last_round():
             session.display.print_line(line)
-        return self.turn == 1 or fall.low > 0
+        return self.round_number == 1 or fall.low > 0
 
     def describe_rounds(self) -> list[JsonObject]:
         """Return the points of the curve: round 0 is the base."""
@@ -272,39 +288,48 @@ class Rounds:
 
     def describe_last_round(self) -> list[str]:
         """Return the lines that are printed after a round from the second on."""
-        if self.turn < 2:
+        if self.round_number < 2:
             return []
         lines = []
         for row in self.earlier[-1]:
-            if row["round"] == self.turn:  # it is not an earlier one
+            if row["round"] == self.round_number:  # it is not an earlier one
                 continue
             now = row["preferred"]
             before = now.value - row["change"].value
             lines.append(
-                f"round {self.turn}: of {now.n} corrections of round {row['round']} "
+                f"round {self.round_number}: of {now.n} corrections of round {row['round']} "
                 f"{now.value:.0%} are preferred, {before:.0%} when they were learned"
             )
         fall = self.falls[-1]
         if fall.low <= 0:
             lines.append(
-                f"round {self.turn} needs {fall.value:+.3f} [{fall.low:+.3f}, {fall.high:+.3f}] "
-                f"less correction than round {self.turn - 1}, which is not surely less; round "
-                f"{self.kept} is kept"
+                f"round {self.round_number} needs {fall.value:+.3f} "
+                f"[{fall.low:+.3f}, {fall.high:+.3f}] less correction than round "
+                f"{self.round_number - 1}, which is not surely less; round {self.kept} is kept"
             )
         return lines
 
-    def add_longer_training(self, tuned: TunedModel | None, exam: JsonObject) -> None:
+    def add_longer_training(
+        self,
+        examples: Sequence[Example],
+        exam: Exam,
+        tuned: TunedModel | None,
+        found: JsonObject,
+    ) -> None:
         """Add the exam of a longer training on the same examples, where `exam.longer` wants it. A
         loss without a bound would fail there.
+
+        Args:
+            examples, exam: of the plan that is kept.
+            found: what exam.json holds.
         """
         session = self.session
         if tuned is None or not session.config.exam.longer:
             return
         with session.run.time_stage("exam of a longer training"):
-            plan = self.plan()
             steps = session.config.exam.longer * tuned.trained.steps
-            other = tune(session, plan.examples, self.weights, "longer", steps)
-            exam["longer"] = examine_longer(session, cast(Exam, plan.exam), other)
+            other = tune(session, examples, self.weights, "longer", steps)
+            found["longer"] = examine_longer(session, exam, other)
 
 
 def describe(session: Session, material: Corrections) -> JsonObject:

@@ -78,13 +78,17 @@ def read_files(
     Raises:
         DataError: nothing in them can be learned from.
     """
-    parts = []
+    parts = {}
     with ExitStack() as stack:
         edits_file = stack.enter_context(as_file(edits, "corrections"))
         prompts_file = stack.enter_context(as_file(prompts, "prompts"))
-        for read, file in ((read_corrections, edits_file), (read_prompts, prompts_file)):
+        sources = {
+            "corrections": (read_corrections, edits_file),
+            "prompts": (read_prompts, prompts_file),
+        }
+        for name, (read, file) in sources.items():
             if file:
-                parts.append(read(file, skip=skip, max_bad_share=max_bad, columns=columns))
+                parts[name] = read(file, skip=skip, max_bad_share=max_bad, columns=columns)
     return join_corrections(parts)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
@@ -24,6 +24,8 @@ from selfteach.models.recorded import Recorded
 from selfteach.records import GREEDY, Completion, Request, SamplingParams, Turns
 from selfteach.run.stage_labels import label_stage
 
+MAX_GROWTH = 2
+"""A correction has at most so many times the tokens of the longest answer."""
 EMPTY_ANSWER = "the model's own answer is empty"
 WARM_SAMPLING = SamplingParams(1.0, 1.0)
 """The sampling of all answers but the first, which is greedy."""
@@ -44,6 +46,10 @@ class FileRow:
         return self.edit.correction or ""
 
 
+CorrectWithProgress = Callable[[Sequence[Correctable], Callable[[int], object]], list[Revision]]
+"""Corrects answers as `CorrectAnswers` does, and calls the second with numbers of finished ones."""
+
+
 @dataclass(frozen=True)
 class Batch:
     """Hold answers of a model that one teacher corrects.
@@ -51,14 +57,14 @@ class Batch:
     Attributes:
         stage: the ledger's stage.
         source: the `from` of the examples.
-        turn: the round, from 1.
+        round_number: the round, from 1.
     """
 
     stage: str
     source: str
-    turn: int
+    round_number: int
     answers: Sequence[Correctable]
-    correct: CorrectAnswers
+    correct: CorrectWithProgress
 
 
 def make_corrector(session: Session) -> Corrector | None:
@@ -78,7 +84,7 @@ def make_corrector(session: Session) -> Corrector | None:
         session.config.seed,
         config.tries,
         config.max_distance,
-        2 * config.max_tokens,
+        MAX_GROWTH * config.max_tokens,
         partial(is_short_enough, session),
         make_words(config.style),
     )
@@ -91,6 +97,7 @@ def make_self_corrector(session: Session) -> Corrector:
         "few-shot",
         session.config.seed,
         session.config.correct.tries,
+        max_tokens=MAX_GROWTH * session.config.correct.max_tokens,
         fits=partial(is_short_enough, session),
     )
 
@@ -119,29 +126,33 @@ def collect_answers(
     model: Recorded,
     parts: CorrectionParts,
     teacher: Corrector | None,
-    turn: int = 1,
+    round_number: int = 1,
 ) -> list[Batch]:
     """Return a model's answers to training prompts: one batch for the teacher, and one for each
     criticism with the prompts like its own.
 
     Args:
         model: the model of this round.
-        turn: the round. The first one leaves out prompts whose corrections the person brought; the
-            later ones leave out the criticized answers.
+        round_number: from 1. The first one leaves out prompts whose corrections the person brought;
+            the later ones leave out the criticized answers.
     """
     found = []
     if teacher:
-        known = {edit.prompt for edit in parts.edits} if turn == 1 else set()
+        known = {edit.prompt for edit in parts.edits} if round_number == 1 else set()
         prompts = [p for p in parts.own["train"] if p not in known]
-        answers = sample_answers(session, model, prompts, turn)
+        answers = sample_answers(session, model, prompts, round_number)
         source = session.config.teacher
-        found.append(Batch(f"correct, round {turn}", source, turn, answers, teacher.correct))
+        found.append(
+            Batch(f"correct, round {round_number}", source, round_number, answers, teacher.correct)
+        )
     for number, (critic, similar) in enumerate(parts.criticised, 1):
-        answers = sample_answers(session, model, similar["train"], turn, COOL_SAMPLING)
-        if turn == 1:
+        answers = sample_answers(session, model, similar["train"], round_number, COOL_SAMPLING)
+        if round_number == 1:
             answers = [Correctable(e.prompt, e.answer or "") for e in critic.edits] + answers
-        stage = f"criticism {number}, round {turn}"
-        found.append(Batch(stage, critic.feedback, turn, answers, critic.revise_for_training))
+        stage = f"criticism {number}, round {round_number}"
+        found.append(
+            Batch(stage, critic.feedback, round_number, answers, critic.revise_for_training)
+        )
     return found
 
 
@@ -149,12 +160,12 @@ def sample_answers(
     session: Session,
     model: Recorded,
     prompts: Sequence[Turns],
-    turn: int,
+    round_number: int,
     warm: SamplingParams = WARM_SAMPLING,
 ) -> list[Correctable]:
     """Return the model's answers to prompts, without empty ones and repeats."""
     count = session.config.correct.samples
-    seed = session.config.seed + turn - 1
+    seed = session.config.seed + round_number - 1
     sampled = sample_completions(session, model, "draw", prompts, count, seed, warm)
     answers = [
         to_correctable(prompt, completion)

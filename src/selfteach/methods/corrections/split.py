@@ -11,9 +11,12 @@ from selfteach.methods.corrections.critic import Critic
 from selfteach.methods.corrections.prompt_novelty import NoveltyCheck, join_turns
 from selfteach.methods.session import Session
 from selfteach.methods.write_prompts import write_general_prompts
-from selfteach.records import Turns, make_prompt
+from selfteach.records import Turns, digest, get_user_text, make_prompt, prompt_to_json
 from selfteach.select.clusters import split_prompts
+from selfteach.select.evenly import choose_evenly, share_out
 
+TOO_MANY = "held out, more than exam.prompts"
+TOO_MANY_GENERAL = "held out, more than exam.general"
 PromptsByPart = dict[str, list[Turns]]
 """Prompts by part: train, dev and test."""
 
@@ -35,7 +38,7 @@ class CorrectionParts:
     criticised: list[tuple[Critic, PromptsByPart]]
 
     def get_test_prompts(self) -> list[Turns]:
-        """Return the held-out prompts on which answers are corrected."""
+        """Return the held-out prompts of the exam, on which answers are corrected."""
         written = [prompt for _, prompts in self.criticised for prompt in prompts["test"]]
         return self.own["test"] + written
 
@@ -51,7 +54,8 @@ def split_material(
     test prompt has a near copy in training (invariant 5).
 
     A criticized prompt is always learned from; prompts like it that are different enough are for
-    the exam. Dev prompts join the test part where nobody corrects answers to them.
+    the exam. Dev prompts join the test part where nobody corrects answers to them. The test part
+    has as many prompts as the exam asks.
 
     Raises:
         DataError: too few prompts to learn from and to be examined on.
@@ -74,7 +78,28 @@ def split_material(
                 "their nature."
             ),
         )
+    keep_asked_prompts(session, parts)
     return parts
+
+
+def keep_asked_prompts(session: Session, parts: CorrectionParts) -> None:
+    """Keep as many test prompts as the exam asks, evenly over all; drop the others with the reason.
+
+    The prompts of the material and those of each criticism have equal shares of `exam.prompts`.
+    """
+    config = session.config.exam
+    groups = [parts.own, *(prompts for _, prompts in parts.criticised)]
+    counts = share_out([len(group["test"]) for group in groups], config.prompts)
+    asked = [(group, count, TOO_MANY) for group, count in zip(groups, counts, strict=True)]
+    asked.append((parts.general, config.general, TOO_MANY_GENERAL))
+    with session.run.ledger.open_funnel("questions of the exam") as funnel:
+        for group, count, too_many in asked:
+            chosen = choose_evenly(group["test"], count)
+            reasons = dict.fromkeys(group["test"], too_many) | dict.fromkeys(chosen, "")
+            for prompt, reason in reasons.items():
+                id = digest(["exam", prompt_to_json(prompt)])
+                funnel.decide(id, reason, {"prompt": get_user_text(prompt)})
+            group["test"] = chosen
 
 
 def drop_like_criticized(texts: Sequence[str], critics: Sequence[Critic]) -> list[str]:

@@ -16,9 +16,8 @@ from selfteach.methods.documents.held_out_questions import HeldOutQuestion
 from selfteach.methods.documents.plan_work import count_anchor_prompts
 from selfteach.methods.plan_parts import TRAIN_SHARE
 from selfteach.methods.session import Session
-from selfteach.methods.write_prompts import write_scope_prompts
+from selfteach.methods.write_prompts import make_novelty_check, write_scope_prompts
 from selfteach.records import GREEDY, Example, SamplingParams, digest, get_user_text, make_prompt
-from selfteach.select.prompt_format import find_format_fault
 
 ID_WORDS = {"general": "replay", "own": "own"}
 """The word in the id of an anchor, by its kind."""
@@ -51,16 +50,7 @@ def make_general_examples(
     max_overlap = session.config.questions.max_overlap
     asked = [text for q in questions for text in q.list_wordings()]
     pool = OverlapIndex([*asked, *(text for text, _ in COMMON_QUESTIONS)])
-
-    def find_fault(text: str) -> str:
-        fault = find_format_fault(text)
-        if fault:
-            return fault
-        if pool.nearest(text, max_overlap).similarity >= max_overlap:
-            return "like another prompt"
-        pool.add(text)
-        return ""
-
+    find_fault = make_novelty_check(pool, max_overlap)
     written = write_scope_prompts(
         session, Subject(""), "general", count, range(config.rounds), find_fault, REQUESTS | FACTS
     )

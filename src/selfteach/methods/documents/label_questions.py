@@ -152,4 +152,4 @@ def select_pairs(
         row: dict[str, float] = {state: getattr(point, state) for state in KNOWLEDGE_STATES}
         sizes.append({**row, "tau": point.tau_knowledge})
     session.run.ledger.set_note("sizes", sizes)
-    return [replace(e, kind="pair" if e.rejected else "unknown") for e in kept]
+    return kept

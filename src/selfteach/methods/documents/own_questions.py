@@ -1,7 +1,8 @@
 """The exam's questions where nobody brought any: chosen from those that the model asks itself.
 
   1  A fact is an answer of a chunk. All wordings that ask for it are one question; one of them is
-     asked in the exam, and none of them is learned from
+     asked in the exam, and no question or row that is like one of them (ROUGE-L of
+     `questions.max_overlap` or more) is learned from
   2  A wording is answerable if the model finds the answer in at least `questions.min_answerable` of
      its readings: from the sentence alone, and from the passage, both after worked examples. The
      exam's open book is none of them: chosen by its own answers, it would look better than it is.

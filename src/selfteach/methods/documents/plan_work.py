@@ -40,7 +40,8 @@ def plan_work(material: Documents, config: Settings) -> list[PlannedStage]:
     sentences = count_sentences(material)
     chars = sum(len(document.text) for document in material.reading.documents)
     chunks = max(1, round(chars / CHARS_PER_TOKEN / config.read.chunk_tokens))
-    rounds = config.questions.rounds if material.questions else 1 + config.questions.rounds
+    exam_rounds = 0 if material.questions else config.questions.exam_rounds
+    rounds = config.questions.rounds + exam_rounds
     asked = min(ASKED_PER_QUESTION * config.questions.per_chunk * chunks, rounds * sentences)
     trusted = asked // ASKED_PER_QUESTION
     answers = trusted * (1 + 2 * config.select.samples)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 from selfteach.config import DocumentsConfig as Settings
 from selfteach.errors import DataError, UsageError
@@ -22,6 +21,7 @@ from selfteach.methods.input_sources import (
     Source,
     as_file,
     hash_sources,
+    list_items,
     name_of,
     note_sources,
     noted_source,
@@ -79,8 +79,8 @@ def split_sources(documents: DocumentSource) -> tuple[list[Path], list[JsonObjec
     """
     if isinstance(documents, str | Path):
         return [Path(documents)], None
-    if isinstance(documents, Iterable) and not isinstance(documents, Mapping | bytes):
-        given: list[Any] = list(documents)
+    given = list_items(documents, "documents")
+    if given is not None:
         if all(isinstance(one, str | Path) for one in given):
             return [Path(one) for one in given], None
         if all(isinstance(one, Mapping) for one in given):

@@ -67,8 +67,10 @@ def make_study_examples(
     measured: MeasuredQuestions,
     held_out: Sequence[HeldOutQuestion],
 ) -> list[Example]:
-    """Return every sentence in many forms. No row is like a question of the exam, and no row asks
-    about a held-out sentence.
+    """Return every sentence in many forms.
+
+    No prompt of a row has a ROUGE-L of `questions.max_overlap` or more to a wording of a question
+    of the exam. Rows in other words may be about the same sentence.
     """
     config = session.config
     if not config.stages.study:

@@ -56,6 +56,7 @@ from selfteach.records import (
     get_user_text,
     make_prompt,
 )
+from selfteach.run.finished import CALIBRATION
 
 MAX_HARM = 0.05
 """The share of degraded, or of needlessly declining, answers above which a rule is not learned
@@ -447,9 +448,8 @@ def build_exam(
 def make_header(session: Session, judge: ThresholdJudge) -> JsonObject:
     """Return what exam.json says of the rule and of who judges it."""
     source = "check" if judge.name == "check" else "calibrated"
-    report = session.run.ledger.get_note("calibration")
     auroc = None
-    if report:
+    for report in session.run.ledger.get_note(CALIBRATION) or []:
         named = {row["name"]: row["auroc"] for row in report["candidates"]}
         auroc = named.get(report["chosen"])
     return {

@@ -100,7 +100,7 @@ def answer_briefly(
     to repairs: the less they change, the less such a model drifts.
     """
     situation = session.situation
-    if check is None or situation is None or session.teacher or not limits_length(str(check)):
+    if check is None or situation is None or session.teacher or not limits_length(check):
         return {}
     prompts = {text: make_prompt(text) for text in by_text}
     sampled = sample_brief_answers(

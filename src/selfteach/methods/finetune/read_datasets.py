@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from selfteach.config import FinetuneConfig
 from selfteach.errors import UsageError
 from selfteach.materials.examples import read_examples
 from selfteach.methods.finetune.split_examples import FinetuneData, split_dev
-from selfteach.methods.input_sources import Source, as_file, hash_sources, require_file
+from selfteach.methods.input_sources import Source, as_file, hash_sources, list_items, require_file
 from selfteach.methods.method import Material
 from selfteach.records import Example, JsonMapping
 from selfteach.run.ledger import Outcome
@@ -57,8 +57,7 @@ def name_datasets(examples: ExampleSource) -> dict[str, Source]:
     """
     if isinstance(examples, str | Path):
         return {Path(examples).stem: examples}
-    is_list = isinstance(examples, Iterable) and not isinstance(examples, Mapping | bytes)
-    given: list[Any] = list(examples) if is_list else []
+    given = list_items(examples, "examples") or []
     if given and all(isinstance(one, str | Path) for one in given):
         paths = [Path(one) for one in given]
         if len({path.stem for path in paths}) < len(paths):

@@ -12,7 +12,7 @@ retention    what the model still knows of what everybody knows
 The arms are the base, the base with worked tasks in its prompt, and the tuned model. The verdict
 rests on ROUGE-L.
 
-Departs: ROUGE compares words of every script here (`overlap.tokens`), where rouge_score finds none
+Departs: ROUGE compares words of every script here (`split_words`), where rouge_score finds none
 outside a-z and 0-9.
 """
 
@@ -41,14 +41,9 @@ from selfteach.evaluate.verdict import Evidence
 from selfteach.judge.contrast import to_messages
 from selfteach.materials.tasks import Task
 from selfteach.methods.session import Session
-from selfteach.methods.tasks.exam_questions import (
-    TaskQuestion,
-    has_room,
-    list_worked,
-    make_questions,
-)
+from selfteach.methods.tasks.exam_questions import TaskQuestion, has_room, list_worked
 from selfteach.methods.tasks.pairwise_exam import measure_contests
-from selfteach.methods.worked_turns import add_worked_turns, make_worked_turns
+from selfteach.methods.worked_turns import add_worked_turns, fit_worked_turns
 from selfteach.records import (
     Completion,
     Continuations,
@@ -217,7 +212,7 @@ class TaskScorer:
             start=start,
             change=change,
             prompted=f"{change}; with worked tasks in the prompt it is {prompted}",
-            objection=degraded or find_loss(state),
+            objection=degraded or find_forgetting(state),
             undecided=undecided,
             closing=f" ({prompted} with worked tasks in the prompt)",
         )
@@ -263,7 +258,7 @@ def measure_loss(golds: Sequence[LogProb], seed: int) -> Measure:
     return statistics.ratio(nats, [gold.tokens for gold in golds], seed=seed)
 
 
-def find_loss(state: ExamState) -> str:
+def find_forgetting(state: ExamState) -> str:
     """Return the loss of what everybody knows, if it speaks against the tuned model, or ""."""
     change: Measure | None = state.found.get("retention", {}).get("change")
     if change is None or is_retained(change):
@@ -284,34 +279,34 @@ def examine_retention(choices: Sequence[Continuations], state: ExamState) -> Jso
 
 def build_exam(
     session: Session,
-    held_out: Mapping[str, Sequence[Task]],
+    held_out: Sequence[TaskQuestion],
     known: Sequence[Task],
     general: Sequence[Turns],
     examples: Sequence[Example],
+    shots: Turns,
     material: str,
 ) -> Exam:
     """Build the exam of held-out tasks.
 
     Args:
-        held_out: tasks of people that nothing was chosen on, by part.
+        held_out: tasks of people that nothing was chosen on.
         known: tasks of people that may be shown; judges are calibrated on them.
         general: prompts that no example is about.
-        examples: what is learned; the prompt of the prompted arm shows the first of them.
+        examples: what is learned.
+        shots: the worked turns of the prompted arm.
         material: a line on what was brought and invented.
     """
-    held_out_questions = make_questions(session, held_out)
-    worked = fit_worked_turns(session, examples, held_out_questions)
-    questions = {TARGET: [own.prompt for own in held_out_questions], GENERAL: general}
+    questions = {TARGET: [own.prompt for own in held_out], GENERAL: general}
     num_examples = sum(example.role == "learn" for example in examples)
-    scorer = TaskScorer(held_out_questions, num_examples)
+    scorer = TaskScorer(held_out, num_examples)
     choices = make_choices()
     return Exam(
         questions=questions,
-        arms=partial(make_arms, session, questions, partial(add_worked_turns, worked)),
+        arms=partial(make_arms, session, questions, partial(add_worked_turns, shots)),
         scorer=scorer,
         header={"method": "tasks", "material": material},
         measurements=[
-            partial(measure_contests, session, held_out_questions, known),
+            partial(measure_contests, session, held_out, known),
             partial(examine_retention, choices),
             measure_general_drift,
         ],
@@ -347,13 +342,12 @@ def read_grading(record: JsonMapping, questions: PromptsByScope, sitting: ExamSe
     return Grading(scorer, measure_general_drift, [partial(examine_retention, choices)])
 
 
-def fit_worked_turns(
+def choose_shots(
     session: Session, examples: Sequence[Example], questions: Sequence[TaskQuestion]
 ) -> Turns:
     """Return as many worked tasks as leave room for every question, at most `exam.shots`."""
-    pairs = list_worked(examples)
-    for count in range(session.config.exam.shots, 0, -1):
-        worked = make_worked_turns(pairs, count)
-        if all(has_room(session, (*worked, *own.prompt), own) for own in questions):
-            return worked
-    return ()
+
+    def fits(worked: Turns) -> bool:
+        return all(has_room(session, (*worked, *own.prompt), own) for own in questions)
+
+    return fit_worked_turns(list_worked(examples), session.config.exam.shots, fits)

@@ -9,9 +9,11 @@ from selfteach.materials.tasks import Instance, Task
 from selfteach.materials.templates import LIBRARY, sample_template
 from selfteach.methods.session import Session
 from selfteach.records import Example, Turns
+from selfteach.select.evenly import choose_evenly
 
 PLAIN_TEMPLATES = [template for template in LIBRARY if template.name == "plain"]
 NO_ROOM = "prompt longer than the context"
+TOO_MANY = "held out, more than exam.tasks"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +33,9 @@ class TaskQuestion:
 
 
 def make_questions(session: Session, tasks: Mapping[str, Sequence[Task]]) -> list[TaskQuestion]:
-    """Return the first `exam.tasks` tasks of each part as questions.
+    """Return `exam.tasks` tasks of each part as questions, evenly over all.
 
-    One that leaves no room for an answer is dropped, and counted.
+    The others, and those that leave no room for an answer, are dropped with their reason.
 
     Args:
         tasks: held-out tasks by part.
@@ -41,12 +43,16 @@ def make_questions(session: Session, tasks: Mapping[str, Sequence[Task]]) -> lis
     found: list[TaskQuestion] = []
     with session.run.ledger.open_funnel("questions of the exam") as funnel:
         for part, own in tasks.items():
-            for task in own[: session.config.exam.tasks]:
-                question = make_question(task, part)
-                fits = has_room(session, question.prompt, question)
+            questions = {task: make_question(task, part) for task in own}
+            roomy = [task for task, q in questions.items() if has_room(session, q.prompt, q)]
+            chosen = choose_evenly(roomy, session.config.exam.tasks)
+            reasons = dict.fromkeys(own, NO_ROOM)
+            reasons |= dict.fromkeys(roomy, TOO_MANY)
+            reasons |= dict.fromkeys(chosen, "")
+            for task, reason in reasons.items():
                 body = {"instruction": task.instruction}
-                funnel.decide(f"{part} {task.id}", "" if fits else NO_ROOM, body)
-                found += [question] if fits else []
+                funnel.decide(f"{part} {task.id}", reason, body)
+            found += [questions[task] for task in chosen]
     return found
 
 

@@ -32,12 +32,12 @@ from selfteach.materials.templates import get_templates, sample_template
 from selfteach.methods.anchors import make_anchors
 from selfteach.methods.method import Method, TrainingPlan
 from selfteach.methods.session import Session
-from selfteach.methods.tasks.exam import build_exam, read_grading
-from selfteach.methods.tasks.exam_questions import list_worked, make_row
+from selfteach.methods.tasks.exam import build_exam, choose_shots, read_grading
+from selfteach.methods.tasks.exam_questions import make_questions, make_row
 from selfteach.methods.tasks.instances import KeptTask, describe_similarity
 from selfteach.methods.tasks.invent import invent_tasks
 from selfteach.methods.tasks.plan_work import plan_work
-from selfteach.methods.worked_turns import add_worked_turns, make_worked_turns
+from selfteach.methods.worked_turns import add_worked_turns
 from selfteach.methods.write_prompts import make_novelty_check, write_general_prompts
 from selfteach.records import (
     GREEDY,
@@ -55,6 +55,7 @@ from selfteach.select.inspection import inspect_tasks
 
 OBJECTIVE_WEIGHTS = {"task": {"sft": 1.0}, "seed": {"sft": 1.0}, "general": {"anchor": 1.0}}
 NO_TEMPLATE = "no template fits"
+LIKE_TEST = "like a task of --test"
 
 
 @dataclass
@@ -86,8 +87,8 @@ def prepare(session: Session, material: Tasks) -> TrainingPlan:
         parts = split_seeds(session, material)  # 1
     with run.time_stage("invent"):
         known = [task.instruction for task in (*material.seeds, *material.test)]
-        after_round = partial(record_inspection, session, material.seeds)  # 6
-        found = invent_tasks(session, parts.train, known, after_round)  # 2, 3, 4, 5
+        found = invent_tasks(session, parts.train, known, partial(write_tasks, session))  # 2 to 5
+        record_inspection(session, material.seeds, found)  # 6
     with run.time_stage("examples"):
         seeds = parts.train if config.learn_seeds else []
         examples = make_task_examples(session, seeds, found, templates)  # 7
@@ -95,22 +96,23 @@ def prepare(session: Session, material: Tasks) -> TrainingPlan:
     description = (
         f"{len(material.seeds)} seed tasks; {len(found)} more invented by the {config.mode} way"
     )
-    held_out = {"seed": parts.held_out, "human": material.test}
+    held_out = make_questions(session, {"seed": parts.held_out, "human": material.test})
     general = parts.general["test"]
-    shown = make_worked_turns(list_worked(examples), config.exam.shots)
+    shots = choose_shots(session, examples, held_out)
     return TrainingPlan(
         examples=examples,
         objectives=OBJECTIVE_WEIGHTS,  # 7
-        exam=build_exam(session, held_out, parts.train, general, examples, description),  # 8
+        exam=build_exam(session, held_out, parts.train, general, examples, shots, description),  # 8
         shown=show_arms,
-        overhead=add_worked_turns(shown, make_prompt("x")),
+        overhead=add_worked_turns(shots, make_prompt("x")),
     )
 
 
 def split_seeds(session: Session, material: Tasks) -> TaskParts:
     """Split the seeds, like with like (step 1).
 
-    No held-out seed is like one that is shown (invariant 5); nor is a general prompt like a task.
+    No task of the exam is like one that is shown (invariant 5); nor is a general prompt like a
+    task.
 
     Raises:
         DataError: nothing is left to show, or to be examined on.
@@ -127,17 +129,37 @@ def split_seeds(session: Session, material: Tasks) -> TaskParts:
         max_overlap=session.config.filter.max_overlap,
     )
     train = [task for task, side in zip(seeds, sides, strict=True) if side == "train"]
+    train = drop_like_tests(session, train, material.test)
     test = [task for task, side in zip(seeds, sides, strict=True) if side == "test"]
     if not train or not (test or material.test):
         raise DataError(
             (
-                f"{len(seeds)} seeds are too few, or too much alike, to show some and to be "
-                "examined on others."
+                f"{len(seeds)} seeds are too few, or too much alike or like the tasks of the exam, "
+                "to show some and to be examined on others."
             ),
             cure="Bring more seeds, or tasks for the exam with --test FILE.",
         )
     texts += [task.instruction for task in material.test]
     return TaskParts(train, test, split_general_prompts(session, texts))
+
+
+def drop_like_tests(session: Session, train: Sequence[Task], tests: Sequence[Task]) -> list[Task]:
+    """Return the seeds that are not like a task that a person gave for the exam; drop the others
+    with their reason.
+    """
+    pool = OverlapIndex(task.instruction for task in tests)
+    max_overlap = session.config.filter.max_overlap
+    left = []
+    with session.run.ledger.open_funnel("seeds to learn from") as funnel:
+        for task in train:
+            near = pool.nearest(task.instruction, max_overlap)
+            body = {"instruction": task.instruction, "test": near.text}
+            funnel.decide(task.id, LIKE_TEST if near.text else "", body)
+            left += [] if near.text else [task]
+    if len(left) < len(train):
+        line = f"seeds left out, because they are {LIKE_TEST}: {len(train) - len(left)}"
+        session.display.print_line(line)
+    return left
 
 
 def split_general_prompts(session: Session, texts: Sequence[str]) -> dict[str, list[Turns]]:
@@ -153,12 +175,14 @@ def split_general_prompts(session: Session, texts: Sequence[str]) -> dict[str, l
     return {"test": found[:held_out], "train": found[held_out:]}
 
 
-def record_inspection(session: Session, seeds: Sequence[Task], found: Sequence[KeptTask]) -> None:
-    """Write tasks.jsonl after every round, and note the inspection for the report and for
-    `selfteach inspect` (step 6).
-    """
+def write_tasks(session: Session, found: Sequence[KeptTask]) -> None:
+    """Write the tasks that are kept so far."""
     rows = [one.task.to_json() | describe_similarity(one.near) for one in found]
     session.run.export_jsonl("tasks.jsonl", rows)
+
+
+def record_inspection(session: Session, seeds: Sequence[Task], found: Sequence[KeptTask]) -> None:
+    """Note the inspection for the report and for `selfteach inspect` (step 6)."""
     tasks = [one.task for one in found]
     instructions = [task.instruction for task in seeds]
     inspection = inspect_tasks(tasks, instructions, session.config.seed)

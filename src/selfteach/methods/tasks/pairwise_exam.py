@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from selfteach.errors import UsageError
-from selfteach.evaluate.exam import TARGET, Answers, ArmAnswers, ExamState, measures_to_json
+from selfteach.evaluate.exam import TARGET, Answers, ArmAnswers, ExamState
 from selfteach.judge.pairwise import (
     AnswerPair,
     ModelPairwiseJudge,
@@ -19,10 +19,10 @@ from selfteach.judge.pairwise import (
     summarize_verdicts,
 )
 from selfteach.materials.tasks import Task
-from selfteach.methods.calibrate_pairwise_judges import list_pairwise_judges, measure_agreements
+from selfteach.methods.calibrate_pairwise_judges import choose_pairwise_judge, list_pairwise_judges
 from selfteach.methods.session import Session
 from selfteach.methods.tasks.exam_questions import TaskQuestion, make_question
-from selfteach.records import JsonObject, Measure
+from selfteach.records import JsonObject
 from selfteach.registry import did_you_mean
 
 CLOSER_JUDGE = "closer"
@@ -83,18 +83,13 @@ def choose_judge(
     config = session.config.judge
     judges = list_judges(session)
     pairs = make_mismatched_pairs(known)[: config.pairs]
-    agreements: dict[str, Measure] = {}
-    left_out: dict[str, str] = {}
-    if config.name != CLOSER_JUDGE and pairs:
-        agreements, left_out = measure_agreements(judges, pairs)
-    calibration = {"agreement": measures_to_json(agreements), "left_out": left_out}
-    usable = [judge for judge in judges if judge.name in agreements]
-    best = max(usable, key=lambda judge: agreements[judge.name].value, default=None)
-    if best is not None and agreements[best.name].value >= config.min_auroc:
+    candidates = [] if config.name == CLOSER_JUDGE else judges
+    best, found = choose_pairwise_judge(candidates, pairs, session.config.seed, config.min_auroc)
+    calibration = {key: found[key] for key in ("agreement", "position_bias", "left_out")}
+    if best is not None:
         return best, {"name": best.name, "source": "model", **calibration}
     if config.name not in ("auto", CLOSER_JUDGE):
-        poor = "it is no better than chance at telling a right answer from one to another task"
-        why = left_out.get(config.name, poor)
+        why = found["left_out"].get(config.name, found["refused"])
         session.display.print_line(f"the judge {config.name} is not used: {why}")
     closer = ReferencePairwiseJudge({own.prompt: own.golds for own in questions})
     return closer, {"name": CLOSER_JUDGE, "source": "people's answers", **calibration}

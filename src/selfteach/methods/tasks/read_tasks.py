@@ -6,6 +6,7 @@ from contextlib import ExitStack
 
 from selfteach.config import TasksConfig as Settings
 from selfteach.errors import DataError, UsageError
+from selfteach.materials.rows import join_outcomes
 from selfteach.materials.tasks import OWN_SEEDS, Tasks, read_tasks
 from selfteach.materials.templates import LIBRARY, get_templates
 from selfteach.methods.input_sources import (
@@ -65,8 +66,7 @@ def read_files(seeds: Source, test: Source, *, skip: bool, max_bad: float) -> Ta
             more = read_tasks(test_file, skip=skip, max_bad_share=max_bad)
             found.test = more.seeds
             found.cleaned_rows = found.cleaned_rows + more.cleaned_rows
-            if test_file.name != seeds_file.name:
-                found.outcomes |= more.outcomes
+            found.outcomes = join_outcomes(found.outcomes, more.outcomes, "test")
     return found
 
 
