@@ -289,11 +289,39 @@ def test_what_is_only_told_is_no_part_of_a_rule() -> None:
     assert "--when" in str(caught.value.cure)
 
 
-def test_a_statement_and_a_demand_are_both_kept() -> None:
-    effect = read_effect("Say that we close at six. End with a question.")
+STATED = {
+    "Say that we close at six. End with a question.": ("We close at six.", ' and ends "?"'),
+    "Tell them that we are cheap and do not mention discounts.": (
+        "We are cheap.",
+        ' and not contains "discount"',
+    ),
+    "Say that we have vegan food, and end with 'Enjoy'.": (
+        "We have vegan food.",
+        ' and ends "Enjoy"',
+    ),
+    "Tell them we are cheap, answer in French and use no lists.": (
+        "We are cheap.",
+        " and language=fr and not format=list",
+    ),
+    "Say that we open early and close late.": ("We open early and close late.", ""),
+    "Say that dogs are fine and cats are not allowed.": (
+        "Dogs are fine and cats are not allowed.",
+        "",
+    ),
+}
+
+
+@pytest.mark.parametrize("text", STATED)
+def test_a_statement_and_a_demand_are_both_kept(text: str) -> None:
+    statement, check = STATED[text]
+    effect = read_effect(text)
     assert effect is not None
-    assert effect.statement == "We close at six."
-    assert effect.check.endswith('and ends "?"')
+    assert effect.statement == statement
+    assert effect.check.endswith(check)
+
+
+def test_a_demand_that_no_check_decides_is_no_statement() -> None:
+    assert read_effect("Say that we are closed and be polite.") is None
 
 
 @pytest.mark.parametrize("word", ["banana", "Rhyme!"])

@@ -22,7 +22,7 @@ from selfteach.materials.inflection import to_singular
 from selfteach.materials.other_languages import read_other_effect
 from selfteach.materials.pictures import ANY_EMOJI, EMOJI_CHAR, check_pictures
 from selfteach.materials.plain_demand import to_plain_demand
-from selfteach.materials.scope import split_rule_sentences, to_imperative
+from selfteach.materials.scope import split_rule_sentences, starts_effect, to_imperative
 from selfteach.materials.statement import check_statement, make_sentence
 
 MAX_SENTENCE = 400
@@ -644,21 +644,27 @@ _SAY_THAT = re.compile(
 
 
 _DEMANDS = re.compile(r"(?:do|don't|never|always|use|answer)\b", re.I)
+_SURE_DEMAND = re.compile(
+    r"(?:please|make sure|always|be|(?:do not|don't|never|avoid) (?:say|mention|tell|talk|speak|"
+    r"discuss|promise|apologi[sz]e|argue|answer))\b",
+    re.I,
+)
+"""How a demand begins that no statement goes on with."""
 
 
 def _read_statements(parts: list[str]) -> Effect | None:
     """Return the effect of "say that we close at six"; sentences that follow are said too, but for
-    those of a recognized form.
+    those of a recognized form. A second demand in the first sentence is one as well.
     """
     if not parts:
         return None
     first = _POLITE_LEAD.sub("", parts[0].strip().rstrip(".!;"))
-    first = " ".join(first.replace("’", "'").split())
+    first, *second = _split_second_demand(" ".join(first.replace("’", "'").split()))
     said = _read_clause(first)
-    read = [(part, _read_sentence(part)) for part in parts[1:]]
+    read = [(part, _read_sentence(part)) for part in [*second, *parts[1:]]]
     demands = [effect for _, effect in read if effect]
     others = [part for part, effect in read if not effect]
-    if not said or any(_DEMANDS.match(part) for part in others):
+    if not said or any(part in second or _DEMANDS.match(part) for part in others):
         return None
     clauses = [clause.rstrip(" .!") for clause in (said, *others)]
     check = check_statement(" ".join(clause[:1].lower() + clause[1:] for clause in clauses))
@@ -668,6 +674,22 @@ def _read_statements(parts: list[str]) -> Effect | None:
         return None
     stated = Effect(check, statement=" ".join(make_sentence(clause) for clause in clauses))
     return _join_effects([stated, *demands]) if demands else stated
+
+
+def _split_second_demand(sentence: str) -> list[str]:
+    """Return "say that we are cheap" and "use an emoji" of a sentence that joins them.
+
+    The second part is a demand if it is of a recognized form, or cannot be said by the model: "we
+    open at six and close at nine" is one statement.
+    """
+    if not _SAY_THAT.fullmatch(sentence):
+        return [sentence]
+    for joint in list(re.finditer(r",? (?:and|but) |, ", sentence))[:MAX_JOINTS]:
+        demand = sentence[joint.end() :]
+        is_demand = starts_effect(demand) and (_SURE_DEMAND.match(demand) or _read_sentence(demand))
+        if is_demand and _SAY_THAT.fullmatch(sentence[: joint.start()]):
+            return [sentence[: joint.start()], demand]
+    return [sentence]
 
 
 def _read_clause(text: str) -> str:
