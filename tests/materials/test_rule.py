@@ -84,6 +84,7 @@ def test_reading_raises_nothing_but_a_data_error(text):
 
 
 FORMS = {
+    "Do not use the word because.": 'not contains "because"',
     "Replies should have between 5 and 15 words.": "min_words=5 and max_words=15",
     "one to two sentences please": "min_sentences=1 and max_sentences=2",
     "i like short answers, three sentences tops": "max_words=40 and max_sentences=3",

@@ -256,7 +256,7 @@ def split_topics(text: str, sentence: str) -> ForbiddenTopics | None:
         if not is_named or not 0 < len(words) <= most:
             return None
         if not quoted and (
-            VAGUE.search(part)
+            (VAGUE.search(part) and not literal)
             or any(word.endswith("ly") and word.lower() not in _NOUNS_IN_LY for word in words)
             or (literal and len(words) > 1)
         ):
