@@ -96,7 +96,11 @@ from selfteach.records import make_prompt
         ('ends "over and out"', ["x. Over and  out.", "Over and out"], ["Over and out, he said"]),
         ('ends "?"', ["Why?", "Why? "], ["Why?!"]),
         ("starts I", ["I am.", "I'm here", "I"], ["It is.", "Indeed."]),
-        ("starts No or starts Yes", ["No.", "Yes, it is"], ["Normally, yes", "Nothing", "Yesterday"]),
+        (
+            "starts No or starts Yes",
+            ["No.", "Yes, it is"],
+            ["Normally, yes", "Nothing", "Yesterday"],
+        ),
         ("ends Anna", ["Love, Anna.", "Anna"], ["I like Hanna."]),
         ("starts 猫 or ends 猫", ["猫がいます", "小さな猫"], ["犬"]),
         ('starts "#" or ends "-x"', ["#tag", "a-x"], ["tag"]),

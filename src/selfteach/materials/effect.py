@@ -515,21 +515,30 @@ def _check_no_word(match: re.Match[str]) -> str | None:
 
 
 _INNER = r"""(?:[^"']|(?<=\w)'(?=\w))+"""
-_NEW = rf"""(?:["'](?P<new>{_INNER})["']|(?P<new_bare>[\w&-]+))"""
-_OLD = rf"""(?:["'](?P<old>{_INNER})["']|(?P<old_bare>[\w&-]+))"""
+_BARE = r"(?:exclamation|question|quotation) (?:marks|points)|full stops|em[- ]dashes|[\w&-]+"
+_NEW = rf"""(?:["'](?P<new>{_INNER})["']|(?P<new_bare>{_BARE}))"""
+_OLD = rf"""(?:["'](?P<old>{_INNER})["']|(?P<old_bare>{_BARE}))"""
+_THE_WORD = r"(?: the (?:words?|signs?|terms?))?"
 _ABSTRACT = re.compile(
     r"(?:words?|digits?|numbers?|numerals?|lists?|bullets?|sentences?|paragraphs?|facts?|humou?r|"
-    r"names?|emojis?|letters?|it|them|this|that|me|us|you|prose|text|jargon|examples?)",
+    r"names?|emojis?|letters?|it|them|this|that|me|us|you|prose|text|jargon|examples?|"
+    r"(?:em[- ])?dash(?:es)?|hyphens?|full stops?|periods?|apostrophes?|slash(?:es)?|spaces?)",
     re.I,
 )
+_CALL = r"(?:call|address)(?: me| us| him| her| them| the user)(?: as| by)?"
+_NO_NAME = r"(?:\w+ly|back|first|last|later|again|now|soon|today|tomorrow|anytime|names?)\b"
+"""A word after "call" that is no other name."""
 
 
 def _replace_words(match: re.Match[str]) -> Effect | None:
     """Return the effect of "Write '&' for 'and'" and "say colleagues instead of employees"."""
     new = match["new"] or match["new_bare"]
     old = match["old"] or match["old_bare"]
+    if match["old_bare"] and (mark := _find_mark(old)):
+        return _replace_mark(mark, _find_mark(new) if match["new_bare"] else "")
     bare = [word for word in (match["new_bare"], match["old_bare"]) if word]
-    if any(_ABSTRACT.fullmatch(word) for word in bare) or old.lower() == new.lower():
+    is_unclear = any(_ABSTRACT.fullmatch(word) or _find_mark(word) for word in bare)
+    if is_unclear or old.lower() == new.lower():
         return None
     one, one_new = to_singular(old.lower()), to_singular(new.lower())
     pairs = [(old, new)]
@@ -538,6 +547,18 @@ def _replace_words(match: re.Match[str]) -> Effect | None:
         pairs.append((one, one_new))
     wanted = one if has_singular and old.islower() else old
     return Effect(f"not contains {quote_value(wanted)}", tuple(pairs))
+
+
+def _find_mark(name: str) -> str:
+    """Return the check that finds marks of a name in the plural ("commas"); "" for other words."""
+    found = (check for mark, check in _MARKS.items() if re.fullmatch(f"(?:{mark})s?", name, re.I))
+    return next(found, "") if name.endswith("s") else ""
+
+
+def _replace_mark(old: str, new: str) -> Effect:
+    """Return the effect of "use semicolons instead of commas", of the checks that find them."""
+    signs = [found[1] for check in (old, new) if (found := re.fullmatch('contains "(.)"', check))]
+    return Effect(f"not {old}", (tuple(signs),) if len(signs) == 2 else ())
 
 
 def _check_called(match: re.Match[str]) -> str:
@@ -926,11 +947,16 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         _check_emoji,
     ),
     (
-        rf"(?:write|say|use|put|spell)(?: the (?:words?|signs?|terms?))? {_NEW} (?:instead of|"
-        rf"in place of|"
-        rf"rather than|,? ?not|,? ?never|and not|for)(?: the (?:words?|signs?|terms?))? {_OLD}",
+        rf"(?:write|say|use|put|spell){_THE_WORD} {_NEW} (?:instead of|in place of|rather than|,? ?"
+        rf"not|,? ?never|and not){_THE_WORD} {_OLD}",
         _replace_words,
     ),
+    (
+        rf"(?:write|say|spell)(?! (?:sorry|thanks|thank|hello|hi|yes|no)\b){_THE_WORD} {_NEW} "
+        rf"for{_THE_WORD} {_OLD}",
+        _replace_words,
+    ),
+    (rf"(?:use|put){_THE_WORD} (?=[\"']){_NEW} for{_THE_WORD} (?=[\"']){_OLD}", _replace_words),
     (rf"instead of(?: the (?:word|term))? {_OLD},? (?:say|write|use|put) {_NEW}", _replace_words),
     (
         rf"(?:replace|swap|exchange)(?: the (?:word|term))? {_OLD} (?:by|with|for)(?: the "
@@ -949,12 +975,12 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         _replace_words,
     ),
     (rf"(?:refer to|write about|speak of) {_OLD} as {_NEW}", _replace_words),
+    (rf"{_CALL} [\"'](?P<value>[^\"']+)[\"']", _check_called),
     (
-        r"(?:call|address)(?: me| us| him| her| them| the user)(?: as| by)? "
-        r"[\"']?(?P<value>[A-Z][\w' ]*?)[\"']?",
+        rf"{_CALL} (?P<value>(?-i:[A-ZÀ-Þ])[\w' ]*|(?!{_NO_NAME})[\w-]+)",
         _check_called,
     ),
-    (rf"call (?!me|us|him|her|them|it){_OLD} {_NEW}", _replace_words),
+    (rf"call (?!me|us|him|her|them|it){_OLD} (?!{_NO_NAME}){_NEW}", _replace_words),
     (
         r"(?:say|write|include|mention|add|use|put|insert|contain|have)(?: (?:the|a) (?:words?|"
         r"phrase|"
@@ -984,7 +1010,10 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         rf"(?: at the (?:end|beginning|start))?{_WHERE}",
         _check_said,
     ),
-    (r"(?:include|name|add) (?P<what>(?:the name )?[A-ZÀ-Þ]\w+(?: [A-ZÀ-Þ]\w+)*)", _check_said),
+    (
+        r"(?:include|name|add) (?P<what>(?:the name )?(?-i:[A-ZÀ-Þ])\w+(?: (?-i:[A-ZÀ-Þ])\w+)*)",
+        _check_said,
+    ),
     (r"(?:recommend|suggest|advise)(?: to)? (?P<what>.+)", _check_recommended),
     (
         rf"(?:ask|put|add|have) (?:(?:me|us|them|the user) )?(?:an?|one) (?:\w+-?\w* )?question "
