@@ -87,7 +87,7 @@ def test_reading_raises_nothing_but_a_data_error(text):
 FORMS = {
     "call me captain": 'contains "captain"',
     "Call me 'the boss'.": 'contains "the boss"',
-    "Include Maria.": 'contains "Maria"',
+    "Always include Maria.": 'contains "Maria"',
     "Use full stops instead of exclamation marks.": 'not contains "!"',
     "Use words instead of digits.": r'not regex "\\d"',
     "Do not use the word because.": 'not contains "because"',

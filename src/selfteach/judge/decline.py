@@ -18,8 +18,8 @@ _CANNOT = (
     r"prefer not|do not|don['’]?t|must not|leave (?:that|this))"
 )
 _SUBJECT_VERBS = (
-    r"(?:help(?! but\b)|assist|talk|speak|discuss|answer|write|say|tell|give(?! up\b)|provide|comment|"
-    r"cover|go into|address|advise|share|describe|explain|get into|respond|reply|do (?:that|this))"
+    r"(?:help(?! but\b)|assist|talk|speak|discuss|answer|write|say|tell|give(?! up\b)|provide|"
+    r"comment|cover|go into|address|advise|share|describe|explain|get into|respond|reply|do (?:that|this))"
 )
 _TO = (
     r"(?:(?:be able|want|wish|like|feel able|feel comfortable|know how|know enough|have anything|"

@@ -162,7 +162,10 @@ def change_case(text: str, meets: Meets) -> Iterator[str]:
 
 
 def drop_from_enumeration(sentence: str, meets: Meets) -> Iterator[str]:
-    """Yield a sentence that lacks one word of an enumeration: "lions, cars and cats"."""
+    """Yield a sentence that lacks one word of an enumeration: "lions, cars and cats".
+
+    A first item is not told from the words before it, so it stays where there are any.
+    """
     words = dict.fromkeys(re.findall(r"\w[\w'’-]*", sentence))
     for word in [word for word in words if not meets(word)]:
         item = rf"(?:[\w-]+ ){{0,2}}?\**{re.escape(word)}\**"
@@ -172,7 +175,7 @@ def drop_from_enumeration(sentence: str, meets: Meets) -> Iterator[str]:
             (rf"(\w), (\w[\w -]*), (and|or) {item}\b", r"\1 \3 \2"),
             (rf"(\w), (\w[\w -]*) (and|or) {item}\b", r"\1 \3 \2"),
             (rf",? (?:and|or|as well as) (?:the |a |an )?{item}(?=[.!?,;])", ""),
-            (rf"\b{item}, (?=\w[\w -]*(?:,| and | or ))", ""),
+            (rf"^\**{re.escape(word)}\**, (?=\w[\w -]*(?:,| and | or ))", ""),
             (rf"\b(\w+s) (?:and|or) {re.escape(word)}(?= \w)", r"\1"),
             (rf"\b{re.escape(word)} (?:and|or) (\w+s)\b", r"\1"),
         ):
