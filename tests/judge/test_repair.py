@@ -174,6 +174,25 @@ def test_a_search_that_takes_too_long_gives_no_repair(monkeypatch):
     assert repair_answer(NegatedCheck(slow), "a" * 5000 + "!") == []
 
 
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        ("5kg", "five kg"), ("the 1990s", "the nineteen nineties"), ("$5 million", "five million dollars"),
+        ("H2O", "H two O"), ("555-1234", "five five five one two three four"), ("(3-4)", "(three to four)"),
+        ("1995-1998", "nineteen ninety-five to nineteen ninety-eight"), ("the 80s", "the eighties"),
+        ("the 4th-grade", "the fourth-grade"), ("2.5 %", "two point five percent"),
+    ],
+)  # fmt: skip
+def test_a_number_is_spelled_with_what_stands_next_to_it(number, words):
+    found = repair(r'not regex "\d"', f"I think that it is {number} for you and me.")
+    assert found[0] == f"I think that it is {words} for you and me."
+
+
+def test_marks_that_are_left_out_leave_the_space_between_words():
+    assert repair('not contains "#"', "# Use C# and #fun.")[0] == "Use C and fun."
+    assert repair('not contains "$"', "It is $5 million.")[0] == "It is 5 million dollars."
+
+
 def test_numbers_in_words():
     assert [spell_number(number) for number in (0, 42, 105, 1_000_001)] == [
         "zero", "forty-two", "one hundred five", "one million one",

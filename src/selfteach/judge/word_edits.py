@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 import regex
 
 from selfteach.judge.language import detect_languages
-from selfteach.judge.number_words import spell_numbers
+from selfteach.judge.number_words import DOLLARS, spell_numbers
 from selfteach.judge.sentence_edits import PICTURE
 from selfteach.materials.inflection import list_plurals
 
@@ -92,10 +92,10 @@ _MARK_EDITS: tuple[tuple[str, str, str | Callable[[re.Match[str]], str]], ...] =
     ("*", r"\*+", ""),
     ("-", r"^\s*-\s+", ""),
     ("-", r"(?<=\w)-(?=\w)", " "),
-    ("#", r"#+ ?", ""),
+    ("#", r"^#+ |#+", ""),
     ("&", r"&", "and"),
     ("%", r"\s?%", " percent"),
-    ("$", r"\$(\d[\d,.]*\d|\d)", r"\1 dollars"),
+    ("$", DOLLARS, r"\1\2 dollars"),
     ("/", r"(?<=[^\W\d])/(?=[^\W\d])", " or "),
     ("_", r"_+", " "),
     ("`", r"`+", ""),
@@ -123,7 +123,10 @@ def rewrite_marks(text: str, meets: Meets) -> str:
 
 
 _PICTURE = regex.compile(rf"[ \t]*({PICTURE})")
-_NUMBER = re.compile(r"[$]?\d(?:[\d,.:]*\d)?(?:st|nd|rd|th)?(?:\s?%)?")
+_NUMBER = re.compile(
+    r"(?<!\S)(?!\S*(?:://|@|www\.))\S*\d\S*(?:\s%)?(?:(?<=\d) (?:thousand|million|billion|trillion)\b)?"
+)
+"""A number with what is written next to it: "$5 million", "1990s", "(555-1234)."."""
 
 
 def _drop_pictures(text: str, meets: Meets) -> str:
