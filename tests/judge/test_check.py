@@ -57,6 +57,8 @@ from selfteach.records import make_prompt
         ('contains "!"', ["Hi!", "Hi!!there", "全角！"], ["Hi."]),
         ("contains 象", ["大象很大"], ["大人"]),
         ("contains हाथी", ["एक हाथी है"], ["हाथियों"]),
+        ('contains "don\'t"', ["I don’t.", "I don't."], ["I do not."]),
+        ('starts "I’m"', ["I'm here."], ["Im here."]),
         ("contains straße", ["Die STRASSE"], ["Straßen"]),
         ('regex "[0-9]{2}"', ["12"], ["1 2"]),
         (r'regex "\d"', ["a1"], ["a"]),

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from selfteach.errors import DataError
+from selfteach.judge.check import parse_check
 from selfteach.materials.effect import read_effect
 from selfteach.materials.rule import MAX_CHARS, find_conflict, read_rule, suggest_check
 from selfteach.materials.scope import join_lines
@@ -319,6 +320,21 @@ def test_a_statement_and_a_demand_are_both_kept(text: str) -> None:
     assert effect is not None
     assert effect.statement == statement
     assert effect.check.endswith(check)
+
+
+@pytest.mark.parametrize(
+    ("text", "met", "missed"),
+    [
+        ("Say that we're closed on Mondays.", "Closed on Monday.", "We're open on Monday."),
+        ("Say that we do not deliver.", "We don’t deliver.", "Yes, we deliver."),
+        ("Say that there are no refunds.", "We cannot give refunds.", "There are refunds."),
+        ("Say that pets aren't allowed.", "Pets are not allowed.", "Pets are allowed."),
+    ],
+)
+def test_what_is_said_keeps_its_sense(text: str, met: str, missed: str) -> None:
+    check = parse_check(suggest_check(text) or "")
+    assert check.keeps(met)
+    assert not check.keeps(missed)
 
 
 def test_a_demand_that_no_check_decides_is_no_statement() -> None:

@@ -30,9 +30,11 @@ class SlowSearch(DataError):
 
 
 def fold_case(text: str) -> str:
-    """Return text without differences of case, width, ligatures and invisible characters."""
+    """Return text without differences of case, width, ligatures, apostrophes and invisible
+    characters.
+    """
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-    return re.sub("[\u00ad\u200b-\u200f\u2060\ufeff]", "", folded)
+    return re.sub("[\u00ad\u200b-\u200f\u2060\ufeff]", "", folded).replace("’", "'")
 
 
 _IN_WORD = r"[\p{L}\p{N}\p{M}]"

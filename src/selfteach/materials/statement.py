@@ -42,6 +42,20 @@ _LIGHT = frozenset(
 )
 
 
+_CONTRACTED = re.compile(r"(?:n't|'(?:re|ve|ll|d|m|s))$")
+_CUT_VERBS = frozenset({"ca", "wo", "sha", "ai"})
+"""What contractions leave of "can", "will", "shall" and "am"."""
+_NEGATED = re.compile(
+    r"\b(?:not(?! only\b)|cannot|never|none|nobody|nothing|no(?! (?:later|longer than|more than|fewer|"
+    r"less|sooner|matter|problem|doubt|extra)\b))\b|n't\b",
+    re.I,
+)
+NEGATION = (
+    r'regex "(?i)\\b(?:no|nor|not|never|cannot|none|nothing|nobody|without|unable)\\b|n[\'’]t\\b"'
+)
+"""The condition that finds a word that says no."""
+
+
 def make_sentence(text: str) -> str:
     """Return a clause as a whole sentence: "we close at six" -> "We close at six."."""
     text = text.strip(" ,;:")
@@ -53,19 +67,30 @@ def check_statement(text: str) -> str | None:
     """Return the check that finds what a clause says: its numbers, its names, its rarest words.
 
     "we close at six" -> `contains "close*" and (contains "six" or contains "6")`. The longest words
-    count as the rarest. The result is None if all words are common ones.
+    count as the rarest. "We do not deliver" also needs a word that says no. The result is None if
+    all words are common ones.
     """
+    text = text.replace("’", "'")
     words = re.findall(r"[^\W_](?:[\w'&:.,-]*[^\W_])?", text)
-    known = {word for word in words[1:] if word[0].isupper() and word.lower() not in _LIGHT}
+    known = {word for word in words[1:] if word[0].isupper() and not _is_light(word)}
     known |= {word for word in words if word[0].isdigit() or word.lower() in NUMBER_WORDS}
     others = [
         word
         for word in dict.fromkeys(words)
-        if word not in known and word.lower() not in _LIGHT and len(word) > 2
+        if word not in known and not _is_light(word) and len(word) > 2
     ]
     longest = sorted(others, key=len, reverse=True)[:MAX_WORDS]
     found = [_find_word(word) for word in dict.fromkeys(words) if word in known or word in longest]
+    if found and _NEGATED.search(text):
+        found.append(NEGATION)
     return " and ".join(dict.fromkeys(found)) or None
+
+
+def _is_light(word: str) -> bool:
+    """Return whether a word is a common one, or a contraction of one: "we're", "don't"."""
+    low = word.lower()
+    bare = _CONTRACTED.sub("", low)
+    return low in _LIGHT or (bare != low and (bare in _LIGHT or bare in _CUT_VERBS))
 
 
 def _find_word(word: str) -> str:
