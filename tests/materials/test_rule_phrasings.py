@@ -305,6 +305,13 @@ STATED = {
         "We are cheap.",
         " and language=fr and not format=list",
     ),
+    "Say that you are Max.": ("I am Max.", 'contains "Max"'),
+    "Tell them you're Max and use no lists.": ("I am Max.", " and not format=list"),
+    "Say that you come from Mars.": ("I come from Mars.", ""),
+    "Say your name is Max.": ("My name is Max.", 'contains "Max"'),
+    "Say that you are no expert.": ("I am no expert.", ""),
+    "Say that you can call us.": ("You can call us.", ""),
+    "Say that your order is late.": ("Your order is late.", ""),
     "Say that we open early and close late.": ("We open early and close late.", ""),
     "Say that dogs are fine and cats are not allowed.": (
         "Dogs are fine and cats are not allowed.",

@@ -19,7 +19,8 @@ _CANNOT = (
 )
 _SUBJECT_VERBS = (
     r"(?:help(?! but\b)|assist|talk|speak|discuss|answer|write|say|tell|give(?! up\b)|provide|"
-    r"comment|cover|go into|address|advise|share|describe|explain|get into|respond|reply|do (?:that|this))"
+    r"comment|cover|go into|address|advise|share|describe|explain|get into|respond|reply|"
+    r"do (?:that|this))"
 )
 _TO = (
     r"(?:(?:be able|want|wish|like|feel able|feel comfortable|know how|know enough|have anything|"

@@ -124,7 +124,8 @@ def rewrite_marks(text: str, meets: Meets) -> str:
 
 _PICTURE = regex.compile(rf"[ \t]*({PICTURE})")
 _NUMBER = re.compile(
-    r"(?<!\S)(?!\S*(?:://|@|www\.))\S*\d\S*(?:\s%)?(?:(?<=\d) (?:thousand|million|billion|trillion)\b)?"
+    r"(?<!\S)(?!\S*(?:://|@|www\.))\S*\d\S*(?:\s%)?"
+    r"(?:(?<=\d) (?:thousand|million|billion|trillion)\b)?"
 )
 """A number with what is written next to it: "$5 million", "1990s", "(555-1234)."."""
 

@@ -558,7 +558,7 @@ def _find_mark(name: str) -> str:
 def _replace_mark(old: str, new: str) -> Effect:
     """Return the effect of "use semicolons instead of commas", of the checks that find them."""
     signs = [found[1] for check in (old, new) if (found := re.fullmatch('contains "(.)"', check))]
-    return Effect(f"not {old}", (tuple(signs),) if len(signs) == 2 else ())
+    return Effect(f"not {old}", ((signs[0], signs[1]),) if len(signs) == 2 else ())
 
 
 def _check_called(match: re.Match[str]) -> str:
@@ -659,7 +659,7 @@ _SAY_THAT = re.compile(
     rf"(?:say|tell|reply|answer|respond|inform|let){_WHOM}(?: know)?,? "
     r"(?P<bare>(?:we|they|it is|it's|(?:it|this|that|he|she) [a-z]+|there is|there are|"
     r"you (?:can|are|were|have|do not|don't|cannot)|you're|[a-z]+ (?:is|are|starts?|opens?|"
-    r"closes?|ends?|costs?|takes?)|(?:the|our|my) .+ (?:is|are|will|can)) .+))",
+    r"closes?|ends?|costs?|takes?)|(?:the|our|my|your) .+ (?:is|are|will|can)) .+))",
     re.I,
 )
 
@@ -741,19 +741,21 @@ def speak_as_model(clause: str) -> str:
     -> "I am not a doctor", "they should call us" -> "you should call us".
     """
     clause = re.sub(r"^they(?= (?:should|can|must|may|need|have to|cannot)\b)", "you", clause)
-    if not _OF_MODEL.match(clause):
+    if _OF_MODEL.match(clause):
+        _, verb, *rest = re.sub(r"^you're", "you are", clause, flags=re.I).split(" ")
+        clause = " ".join(["I", _OWN_VERBS.get(verb.lower(), verb), *rest])
+    elif not _NAME_OF_MODEL.match(clause):
         return clause
-    _, verb, *rest = re.sub(r"^you're", "you are", clause, flags=re.I).split(" ")
-    own = " ".join([_OWN_VERBS.get(verb.lower(), verb), *rest])
-    return f"I {re.sub(r'[Yy]our(?=[ ,.]|$)', 'my', own)}"
+    return re.sub(r"[Yy]our(?=[ ,.]|$)", "my", clause)
 
 
 _OWN_VERBS = {"are": "am", "were": "was"}
+_NAME_OF_MODEL = re.compile(r"your (?:own |real |full |first |last )?name (?:is|was)\b", re.I)
 _OF_MODEL = re.compile(
-    r"you(?:(?: are|'re) (?:\w+ years |not |only |just |called |named |an? |the |unable |happy |"
-    r"made |sorry )|"
+    r"you(?:(?: are|'re) (?:\w+ years |not |no |only |just |called |named |an? |the |unable |"
+    r"happy |made |sorry |from |(?-i:[A-ZÀ-Þ]))|"
     r" were (?:made|created|trained|built|written|developed)| (?:do not|did not|don't|cannot|have "
-    r"no|have been) | have none\b)",
+    r"no|have been|come from|live in) | have none\b)",
     re.I,
 )
 """What only the model can be meant by: "you can call us" is said to the user."""

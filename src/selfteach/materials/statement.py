@@ -37,7 +37,7 @@ _LIGHT = frozenset(
         "gets got offer offers go goes went possible available please people someone anyone "
         "everyone thing things something anything way kind pm am o'clock clock as well both "
         "either neither much many few like need needs want wants use uses used come comes "
-        "seeing going using trying doing getting having let lets put know says said tell",
+        "seeing going using trying doing getting having let lets put know says said tell name",
     )
 )
 
@@ -46,8 +46,8 @@ _CONTRACTED = re.compile(r"(?:n't|'(?:re|ve|ll|d|m|s))$")
 _CUT_VERBS = frozenset({"ca", "wo", "sha", "ai"})
 """What contractions leave of "can", "will", "shall" and "am"."""
 _NEGATED = re.compile(
-    r"\b(?:not(?! only\b)|cannot|never|none|nobody|nothing|no(?! (?:later|longer than|more than|fewer|"
-    r"less|sooner|matter|problem|doubt|extra)\b))\b|n't\b",
+    r"\b(?:not(?! only\b)|cannot|never|none|nobody|nothing|no(?! (?:later|longer than|more than|"
+    r"fewer|less|sooner|matter|problem|doubt|extra)\b))\b|n't\b",
     re.I,
 )
 NEGATION = (
