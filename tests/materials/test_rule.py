@@ -85,6 +85,8 @@ def test_reading_raises_nothing_but_a_data_error(text):
 
 
 FORMS = {
+    'Include "!".': 'contains "!"',
+    'Use the phrase "...".': 'contains "..."',
     "call me captain": 'contains "captain"',
     "Call me 'the boss'.": 'contains "the boss"',
     "Always include Maria.": 'contains "Maria"',
@@ -275,6 +277,8 @@ UNSURE = [
     "Do not say it.",
     "Address the user formally.",
     "Address me by my name.",
+    "Include '   '.",
+    "Call me '*'.",
     "Call me back.",
     "Add context.",
     "Include examples.",

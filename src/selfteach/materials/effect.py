@@ -104,9 +104,14 @@ def _match_bare_form(text: str) -> Effect | None:
         if match is None:
             continue
         found = build if isinstance(build, str) else build(match)
-        if found:
-            return Effect(found) if isinstance(found, str) else found
+        effect = Effect(found) if isinstance(found, str) else found
+        if effect and not _NO_VALUE.search(effect.check):
+            return effect
     return None
+
+
+_NO_VALUE = re.compile(r'\bcontains "[\s*]*"|\b(?:starts|ends) "\s*"')
+"""A condition that has nothing to look for."""
 
 
 def _read_joined(text: str) -> Effect | None:
@@ -577,7 +582,8 @@ _LITERALLY = r"""(?:"(?P<double>[^"]+)"|'(?P<single>[^']+)')"""
 def _check_literal(match: re.Match[str]) -> str:
     """Return the check of "use the word "please"": it must occur."""
     value = next(value for value in match.groups() if value)
-    return f"contains {quote_value(value.rstrip('.!'))}"
+    has_word = re.search(r"[^\W_]", value)
+    return f"contains {quote_value(value.rstrip('.!') if has_word else value)}"
 
 
 def _check_said(match: re.Match[str]) -> str | None:

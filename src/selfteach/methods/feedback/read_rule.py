@@ -9,6 +9,7 @@ from selfteach.errors import DataError, UsageError
 from selfteach.judge.check import parse_check
 from selfteach.judge.language import is_surely_foreign
 from selfteach.materials.effect import read_effect
+from selfteach.materials.rule import suggest_check
 from selfteach.materials.scope import join_lines
 from selfteach.methods.feedback.understand_rule import check_rule
 from selfteach.methods.method import Material
@@ -68,6 +69,8 @@ def check_settings(config: FeedbackConfig, rule: str) -> None:
     if config.check:
         parse_check(config.check)
     effect = check_rule(rule, config).effect
+    if not config.check and (suggested := suggest_check(effect)):
+        parse_check(suggested)
     if not config.check and not config.teacher and config.judge.name == AUTO_JUDGE:
         refuse_undecidable(effect)
 
