@@ -21,6 +21,7 @@ MIDDLE = 2 / 5
 bound.
 """
 MIN_WORDS = 5
+"""The least bound on words, where the criticized answers have more."""
 SAMPLE_ANSWER = "word " * 30
 _DEGREE = r"(?:much |far |way |a (?:bit|little) |rather |still |just )*"
 _SAID = r"(?:it|this|that|you|the answer|the reply|the response|your answers?)"
@@ -69,8 +70,8 @@ _RELATIVE: list[tuple[re.Pattern[str], Callable[[Sequence[str]], str]]] = [
 ]
 _TOO_MANY = re.compile(
     (
-        rf"{_DEGREE}(?:too many|so many|full of|stop "
-        r"(?:using|with)|fewer|less|uses?|has|with) (?P<what>.+)"
+        rf"(?:with )?{_DEGREE}(?:too many|so many|full of|stop (?:using|with)|fewer|less|uses?|has) "
+        r"(?:(?:all|the|those|these) )*(?P<what>.+)"
     ),
     re.I,
 )
@@ -135,9 +136,9 @@ def count_plain_words(text: str) -> int:
 
 def _choose_max_words(counts: Sequence[int]) -> int:
     """Return a bound on words that each of these too long answers exceeds."""
-    return max(
-        MIN_WORDS, int(SHORTER * min(counts)), min(int(MIDDLE * median(counts)), min(counts) - 1)
-    )
+    below_all = min(counts) - 1
+    floor = max(1, min(MIN_WORDS, below_all))
+    return max(floor, int(SHORTER * min(counts)), min(int(MIDDLE * median(counts)), below_all))
 
 
 def make_checks(feedback: str, answers: Sequence[str]) -> tuple[str, ...]:
@@ -184,5 +185,7 @@ def _make_check(part: str, answers: Sequence[str]) -> str | None:
         return check
     if many := _TOO_MANY.fullmatch(text):
         return suggest_check(f"no {many['what']}")
+    if wanted := re.fullmatch(r"with (?P<what>.+)", text, re.I):
+        return suggest_check(f"use {wanted['what']}")
     edge = _EDGE.fullmatch(text)
     return suggest_check(f"do not {edge['edge']} with {edge['what']}") if edge else None
