@@ -93,6 +93,8 @@ def test_one_short_answer_among_long_ones_keeps_the_bound() -> None:
     assert make_checks("too long", ["word " * 30]) == ("max_words=15",)
 
 
-@pytest.mark.parametrize(("answer", "check"), [("Yes it is so.", "max_words=3"), ("No.", "max_words=1")])
+@pytest.mark.parametrize(
+    ("answer", "check"), [("Yes it is so.", "max_words=3"), ("No.", "max_words=1")]
+)
 def test_a_short_answer_that_is_too_long_does_not_meet_its_bound(answer: str, check: str) -> None:
     assert make_checks("too long", [answer]) == (check,)

@@ -6,14 +6,18 @@ import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hostile import Behave, Call, answer, hostile
 
 from sat_again import check_same_figures
+from selfteach.config import FeedbackConfig
 from selfteach.judge import PromptAnswer, ThresholdJudge
+from selfteach.materials.effect import read_effect
 from selfteach.methods import calibrate_rule_judges
-from selfteach.methods.calibrate_rule_judges import with_max_false_positives
+from selfteach.methods.calibrate_rule_judges import get_deciding_check, with_max_false_positives
 from selfteach.records import make_prompt
 from talker import feedback_command, open_ledger, run_json
 
@@ -38,6 +42,26 @@ class Length:
 
     def values(self, pairs: Sequence[PromptAnswer]) -> list[float]:
         return [float(len(text)) for _, text in pairs]
+
+
+@pytest.mark.parametrize(
+    ("settings", "check"),
+    [
+        ({}, "max_sentences=1"),
+        ({"judge": {"name": "check"}}, "max_sentences=1"),
+        ({"judge": {"name": "yes_no"}}, ""),
+        ({"check": "max_words=9"}, "max_words=9"),
+    ],
+)
+def test_a_check_of_the_form_decides_unless_another_judge_is_named(
+    settings: dict[str, Any], check: str
+) -> None:
+    session: Any = SimpleNamespace(
+        config=FeedbackConfig.model_validate(settings),
+        forbidden_topic="",
+        effect=read_effect("Answer in one sentence."),
+    )
+    assert get_deciding_check(session) == check
 
 
 @pytest.mark.parametrize(("threshold", "expected"), [(2.5, 19.0), (30.0, 30.0)])

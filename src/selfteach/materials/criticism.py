@@ -70,8 +70,8 @@ _RELATIVE: list[tuple[re.Pattern[str], Callable[[Sequence[str]], str]]] = [
 ]
 _TOO_MANY = re.compile(
     (
-        rf"(?:with )?{_DEGREE}(?:too many|so many|full of|stop (?:using|with)|fewer|less|uses?|has) "
-        r"(?:(?:all|the|those|these) )*(?P<what>.+)"
+        rf"(?:with )?{_DEGREE}(?:too many|so many|full of|stop (?:using|with)|fewer|less|uses?|has)"
+        r" (?:(?:all|the|those|these) )*(?P<what>.+)"
     ),
     re.I,
 )

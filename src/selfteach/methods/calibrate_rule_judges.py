@@ -15,7 +15,7 @@ from selfteach.errors import DataError, UsageError
 from selfteach.generate.ask import GeneratedPrompt
 from selfteach.judge import AnyJudge, PromptAnswer, ThresholdJudge, ViolationJudge
 from selfteach.judge.calibrate import calibrate_judges
-from selfteach.judge.check import CheckJudge
+from selfteach.judge.check import NAMES_OF_CHECK, CheckJudge
 from selfteach.judge.setup import JudgeSetup, find_judges
 from selfteach.methods.session import Session
 from selfteach.methods.write_prompts import group_by_scope
@@ -89,9 +89,10 @@ def make_labelled_answers(
 
 def get_deciding_check(session: Session) -> str:
     """Return the check that decides alone, or "": the person gave it, or a rule of form suggests
-    it.
+    it and no other judge is named.
     """
-    if session.config.check or session.forbidden_topic:
+    is_other_named = session.config.judge.name not in NAMES_OF_CHECK
+    if session.config.check or session.forbidden_topic or is_other_named:
         return str(session.config.check)
     return session.effect.check if session.effect else ""
 

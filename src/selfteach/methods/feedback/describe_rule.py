@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from selfteach.config import FeedbackConfig
 from selfteach.generate.ask import GeneratedPrompt, Scope, generate_prompts_of_scopes
 from selfteach.generate.situations import Occasion, build_requests, list_forms
-from selfteach.judge.check import parse_check
+from selfteach.judge.check import NAMES_OF_CHECK, parse_check
 from selfteach.judge.language import is_surely_foreign
 from selfteach.materials.effect import read_effect
 from selfteach.materials.inflection import to_singular
@@ -87,7 +87,10 @@ def describe_text(text: str, config: FeedbackConfig) -> JsonObject:
         lines["language_of_requests"] = LANGUAGE_NOTE
     effect = read_effect(rule.effect)
     check = config.check or (effect.check if effect else "")
-    lines["decided_by"] = f"the check {check}" if check else "the best calibrated judge"
+    if config.judge.name not in NAMES_OF_CHECK:
+        lines["decided_by"] = f"the judge {config.judge.name}"
+    else:
+        lines["decided_by"] = f"the check {check}" if check else "the best calibrated judge"
     return lines
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from selfteach.config import FeedbackConfig
 from selfteach.generate.ask import NUM_NAME_LISTS, NUM_SIBLING_LISTS
 from selfteach.generate.few_shot import NAME_LISTS
+from selfteach.judge.check import NAMES_OF_CHECK
 from selfteach.materials.effect import Effect, read_effect
 from selfteach.materials.forbidden_topics import can_forbid
 from selfteach.materials.rule import read_rule
@@ -121,7 +122,8 @@ def read_words(text: str, config: FeedbackConfig) -> RuleWords:
     form = effect.check if effect else ""
     has_scope = bool(rule.scope)
     forbids = bool(effect.topics if effect else can_forbid(rule.effect)) and not has_scope
-    is_checked = bool(config.check or (form and not forbids))
+    is_auto = config.judge.name in NAMES_OF_CHECK
+    is_checked = bool(config.check or (form and not forbids and is_auto))
     return RuleWords(
         effect,
         has_scope,

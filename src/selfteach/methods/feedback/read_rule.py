@@ -6,7 +6,7 @@ import re
 
 from selfteach.config import FeedbackConfig
 from selfteach.errors import DataError, UsageError
-from selfteach.judge.check import parse_check
+from selfteach.judge.check import NAMES_OF_CHECK, parse_check
 from selfteach.judge.language import is_surely_foreign
 from selfteach.materials.effect import read_effect
 from selfteach.materials.rule import suggest_check
@@ -63,16 +63,31 @@ def check_settings(config: FeedbackConfig, rule: str) -> None:
     """Refuse a check or a rule that cannot be read, before any work is done.
 
     Raises:
-        UsageError: see `selfteach.judge.check.parse_check`.
+        UsageError: see `selfteach.judge.check.parse_check` and `refuse_judge_beside_check`.
         DataError: see `check_rule` and `refuse_undecidable`.
     """
     if config.check:
         parse_check(config.check)
+        refuse_judge_beside_check(config.judge.name)
     effect = check_rule(rule, config).effect
     if not config.check and (suggested := suggest_check(effect)):
         parse_check(suggested)
     if not config.check and not config.teacher and config.judge.name == AUTO_JUDGE:
         refuse_undecidable(effect)
+
+
+def refuse_judge_beside_check(name: str) -> None:
+    """Refuse a judge by name where a check decides alone.
+
+    Raises:
+        UsageError: the name is that of another judge.
+    """
+    if name not in NAMES_OF_CHECK:
+        raise UsageError(
+            f"--check decides alone, so the judge {name} would never be asked.",
+            where="judge.name",
+            cure="Leave out one of the two.",
+        )
 
 
 def refuse_undecidable(effect: str) -> None:
