@@ -126,7 +126,7 @@ def _read_joined(text: str) -> Effect | None:
 
 
 def _read_other_language(text: str) -> Effect | None:
-    """Return the effect of a German, French or Spanish sentence."""
+    """Return the effect of a German, French, Spanish or Italian sentence."""
     found = read_other_effect(text)
     return Effect(*found) if found else None
 
