@@ -10,10 +10,16 @@ from selfteach.errors import UsageError
 from selfteach.judge.check import Condition, NegatedCheck, parse_check
 from selfteach.judge.condition_repairs import REPAIRS
 from selfteach.judge.conditions import CONDITIONS, _search
-from selfteach.judge.number_words import spell_number, spell_ordinal, spell_year, write_digits
 from selfteach.judge.repair import MAX_REPAIRS, MAX_STEPS, repair_answer
 from selfteach.judge.sentence_edits import drop_cut_off_end, split_pieces
 from selfteach.judge.word_edits import replace_words
+from selfteach.number_words import (
+    parse_number,
+    spell_number,
+    spell_ordinal,
+    spell_year,
+    write_digits,
+)
 
 LETTER = "Hi Jared,\n\nThe report is done. I will send it today.\n\nBest,\nTom"
 LIONS = "Lions and elephants live in Africa. Elephants are big. Lions eat meat."
@@ -195,6 +201,12 @@ def test_a_number_is_spelled_with_what_stands_next_to_it(number, words):
 def test_marks_that_are_left_out_leave_the_space_between_words():
     assert repair('not contains "#"', "# Use C# and #fun.")[0] == "Use C and fun."
     assert repair('not contains "$"', "It is $5 million.")[0] == "It is 5 million dollars."
+
+
+def test_a_number_in_words_is_read_back():
+    numbers = [0, 7, 13, 25, 60, 99, 100, 110, 125, 999]
+    assert [parse_number(spell_number(number)) for number in numbers] == numbers
+    assert [parse_number(text) for text in ("40", "a hundred and ten", "Sixty")] == [40, 110, 60]
 
 
 def test_numbers_in_words():

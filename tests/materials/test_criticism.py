@@ -48,6 +48,7 @@ LONG = "Tea is a drink. " * 9  # 36 words
         ("with a list", ("format=list",)),
         ("Better with bullets.", ()),
         ("with numbers", ()),
+        ("Twelve words are enough.", ("max_words=12",)),
         ("with too many lists", ("not format=list",)),
         ("stop with the lists", ("not format=list",)),
         ("Use the word tea.", ('contains "tea"',)),

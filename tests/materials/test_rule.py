@@ -87,6 +87,10 @@ def test_reading_raises_nothing_but_a_data_error(text):
 FORMS = {
     'Include "!".': 'contains "!"',
     'Use the phrase "...".': 'contains "..."',
+    "Use at most sixty words.": "max_words=60",
+    "Answer in thirteen words or less.": "max_words=13",
+    "twenty-five words or less": "max_words=25",
+    "No more than a hundred and fifty words.": "max_words=150",
     "call me captain": 'contains "captain"',
     "Call me 'the boss'.": 'contains "the boss"',
     "Always include Maria.": 'contains "Maria"',

@@ -14,7 +14,7 @@ from selfteach.materials.effect import read_effect
 from selfteach.materials.rule import MAX_CHARS, find_conflict, read_rule, suggest_check
 from selfteach.materials.scope import join_lines
 from selfteach.materials.situation import Situation, name_topic, read_situation
-from selfteach.methods.feedback.read_rule import clean_rule, refuse_undecidable
+from selfteach.methods.feedback.read_rule import read_material, refuse_undecidable
 
 ROWS = [
     tuple(line.split(" | "))
@@ -177,7 +177,7 @@ LISTS = {
 @pytest.mark.parametrize("text", LISTS)
 def test_a_list_of_rules_is_read_as_sentences(text: str) -> None:
     assert join_lines(text) == LISTS[text]
-    assert read_rule(text).effect == LISTS[text] == read_rule(clean_rule(text)).effect
+    assert read_rule(text).effect == LISTS[text] == read_rule(read_material(text).name).effect
 
 
 TOPICS = {
@@ -346,6 +346,11 @@ def test_what_is_said_keeps_its_sense(text: str, met: str, missed: str) -> None:
 
 def test_a_demand_that_no_check_decides_is_no_statement() -> None:
     assert read_effect("Say that we are closed and be polite.") is None
+
+
+@pytest.mark.parametrize("text", ["❤", "Use ❤."])
+def test_a_picture_is_no_empty_rule(text: str) -> None:
+    assert read_material(text).name == text
 
 
 @pytest.mark.parametrize("word", ["banana", "Rhyme!"])

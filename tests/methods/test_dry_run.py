@@ -257,3 +257,4 @@ def test_shown_requests_outside_the_scope_do_not_name_the_subject() -> None:
     assert not is_good(GeneratedPrompt(cat, "near", "plain", "dogs"))
     assert is_good(GeneratedPrompt("Where does a dog sleep?", "near", "plain", "dogs"))
     assert not is_good(GeneratedPrompt("", "target", "plain", "cats"))
+    assert not is_good(GeneratedPrompt("What is a concatenation?", "target", "plain", "cats"))

@@ -74,6 +74,12 @@ def test_a_loose_threshold_is_raised_to_one_false_alarm_in_twenty(
     assert sum(found.broken(elsewhere)) <= 1
 
 
+def test_of_ten_answers_elsewhere_none_is_refused() -> None:
+    elsewhere = [("", "x" * n) for n in range(1, 11)]
+    found = with_max_false_positives(ThresholdJudge(Length(), 2.5), elsewhere)
+    assert found.broken(elsewhere) == [False] * 10
+
+
 def test_what_nobody_judged_raises_no_threshold() -> None:
     class Lost(Length):
         def values(self, pairs: Sequence[PromptAnswer]) -> list[float]:
@@ -83,7 +89,7 @@ def test_what_nobody_judged_raises_no_threshold() -> None:
         with_max_false_positives(
             ThresholdJudge(Lost(), 2.5), [("", "x" * n) for n in range(1, 21)]
         ).threshold
-        == 11.0
+        == 12.0
     )
 
 

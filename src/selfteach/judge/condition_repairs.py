@@ -15,7 +15,6 @@ from functools import partial
 import regex
 
 from selfteach.judge.language import detect_languages
-from selfteach.judge.number_words import write_digits
 from selfteach.judge.sentence_edits import (
     LIST_ITEM,
     PICTURE,
@@ -36,6 +35,7 @@ from selfteach.judge.word_edits import (
     drop_from_enumeration,
     rewrite_marks,
 )
+from selfteach.number_words import write_digits
 
 Repair = Callable[[str, str, Meets], Iterator[str]]
 

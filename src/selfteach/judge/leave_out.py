@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import chain, islice
 
 from selfteach.judge.sentence_edits import LIST_ITEM, renumber_items, split_pieces
-from selfteach.records import Prompt
+from selfteach.records import FindViolations, Prompt
 
-FindViolations = Callable[[Sequence[tuple[Prompt, str]]], list[bool]]
-"""Returns which of the answers break the rule."""
 MIN_LEFT = 0.5
 """The least share of its words that a text keeps."""
 MAX_ITEM_WORDS = 5

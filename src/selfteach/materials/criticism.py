@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from statistics import median
 
 from selfteach.materials.rule import suggest_check
+from selfteach.number_words import NUMBER
 
 SHORTER = 1 / 2
 LONGER = 3 / 2
@@ -76,11 +77,10 @@ _TOO_MANY = re.compile(
     re.I,
 )
 
-_NUMBER = r"(?:an?|one|two|three|four|five|six|seven|eight|nine|ten|\d{1,3})"
 _ENOUGH = re.compile(
     (
         rf"(?:I (?:only |just )?(?:need|want|wanted|asked for) |just |keep it to |"
-        rf"limit it to )?(?:only |just )?(?P<what>(?:a single|{_NUMBER}) (?:short )?"
+        rf"limit it to )?(?:only |just )?(?P<what>(?:a single|an?|{NUMBER}) (?:short )?"
         r"(?:sentences?|words?|lines?|paragraphs?))"
         r"(?: (?:(?:is|are|was|were|would be|would have been|will be|should be) )?(?:enough|plenty|"
         r"sufficient|fine|the limit|the maximum|max|maximum|at most|tops|all I (?:need|want)|"

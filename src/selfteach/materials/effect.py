@@ -24,6 +24,7 @@ from selfteach.materials.pictures import ANY_EMOJI, EMOJI_CHAR, check_pictures
 from selfteach.materials.plain_demand import to_plain_demand
 from selfteach.materials.scope import split_rule_sentences, starts_effect, to_imperative
 from selfteach.materials.statement import check_statement, make_sentence
+from selfteach.number_words import NUMBER, parse_number
 
 MAX_SENTENCE = 400
 """Characters; no form has a longer sentence."""
@@ -212,30 +213,7 @@ Build = Callable[[re.Match[str]], "Effect | str | None"]
 # -------------------------------------------------------------------------------------------------
 # numbers of words and sentences
 
-_SMALL = [
-    "zero",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-]
-_NUMBERS = {word: count for count, word in enumerate(_SMALL)} | {
-    "a": 1,
-    "an": 1,
-    "a single": 1,
-    "single": 1,
-    "a hundred": 100,
-    "one hundred": 100,
-}
-_NUMBERS |= {"fifteen": 15, "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50}
+_ONE = ("a single", "single", "an", "a")
 _AT_MOST = (
     "at most",
     "no more than",
@@ -262,7 +240,7 @@ _EXACT = ("exactly", "only", "just", "long")
 
 
 def _parse_count(text: str) -> int:
-    return _NUMBERS[text.lower()] if text.lower() in _NUMBERS else int(text)
+    return 1 if text.lower() in _ONE else parse_number(text)
 
 
 def _name_unit(word: str) -> str:
@@ -445,7 +423,7 @@ _WHERE = (
     rf"(?:(?:your|any|all|of|the|every|each|an?) )*{_REPLIES}| at all| "
     r"ever| please)?"
 )
-_NUMBER = rf"(?:\d{{1,4}}|{'|'.join(sorted(_NUMBERS, key=len, reverse=True))})"
+_NUMBER = rf"(?:{NUMBER}|{'|'.join(_ONE)})"
 _UNIT = (
     r"(?:(?:short|brief|simple|full|complete) )?(?P<unit>words?|sentences?|characters?|lines?)"
     r"(?: (?:of text|in length))?"

@@ -62,6 +62,26 @@ def read_rule(text: str, when: str = "", then: str = "") -> Rule:
         DataError: the rule has no words, more than MAX_CHARS characters, a scope without an effect,
             or several rules; or it contradicts itself, or is about the model's instructions.
     """
+    text = clean_rule(text)
+    when, then = _clean_part(when, "when"), _clean_part(then, "then")
+    _refuse_question(text)
+    _refuse_instructions(text)
+    scope, effect = (when, then) if when and then else _read_parts(join_lines(text))
+    scope, effect = when or scope, then or effect
+    situation = read_situation(scope) if scope and _DECLINES.fullmatch(effect) else None
+    if situation and situation.kind == "about":
+        scope, effect = "", f"Do not talk about {situation.topic}."
+    _refuse_unnamed(effect)
+    _refuse_contradiction(effect)
+    return Rule(text, str(uuid.uuid5(NAMESPACE, text)), scope, effect)
+
+
+def clean_rule(text: str) -> str:
+    """Return a rule without what breaks tokenizers and pages, and without the space around it.
+
+    Raises:
+        DataError: it has no words, or more than MAX_CHARS characters.
+    """
     text = clean_text(text).strip()
     if not _says_something(text):
         raise DataError(
@@ -77,17 +97,7 @@ def read_rule(text: str, when: str = "", then: str = "") -> Rule:
             where="rule",
             cure="Say one thing, briefly; teach several rules one after another.",
         )
-    when, then = _clean_part(when, "when"), _clean_part(then, "then")
-    _refuse_question(text)
-    _refuse_instructions(text)
-    scope, effect = (when, then) if when and then else _read_parts(join_lines(text))
-    scope, effect = when or scope, then or effect
-    situation = read_situation(scope) if scope and _DECLINES.fullmatch(effect) else None
-    if situation and situation.kind == "about":
-        scope, effect = "", f"Do not talk about {situation.topic}."
-    _refuse_unnamed(effect)
-    _refuse_contradiction(effect)
-    return Rule(text, str(uuid.uuid5(NAMESPACE, text)), scope, effect)
+    return text
 
 
 def _says_something(text: str) -> bool:

@@ -6,6 +6,7 @@ import re
 
 from selfteach.materials.other_languages import ScopedText, split_other_language
 from selfteach.materials.situation import GENRE, PERSON, read_situation
+from selfteach.number_words import NUMBER
 
 POLITE = re.compile(
     r"^(?:(?:please|kindly|hey|hi|hello|ok(?:ay)?|from now on|in (?:the )?future|so|also|"
@@ -46,7 +47,7 @@ _SURE_VERBS = (
 _EFFECT_START = re.compile(
     rf"(?:{_ADVERB}(?:{_STRONG}|{_VERBS})|no|not|at most|at least|without|with|in|"
     r"(?:max(?:imum)?|under|fewer than|less than|more than|exactly)|"
-    r"(?:\d+|one|two|three|four|five|six|ten|twenty) (?:words?|sentences?))(?: |[:,] |$)",
+    rf"{NUMBER} (?:words?|sentences?))(?: |[:,] |$)",
     re.I,
 )
 _BLOCKED = re.compile(
@@ -161,7 +162,7 @@ _MIDDLE = re.compile(
     rf"(?:about|on)) .+?|{_ANY_GENRE})) (?P<tail>(?:in|with|under|below|within|at most|at least|"
     rf"exactly|between|longer than|shorter than|"
     rf"no more than|"
-    rf"using|without|as|to at most|to (?=\d|(?:one|two|three|four|five|ten|twenty)\b)|up to|short|"
+    rf"using|without|as|to at most|to (?={NUMBER}\b)|up to|short|"
     rf"brief|formal|polite|friendly|concise|"
     rf"briefly|politely|formally|by)\b.*)",
     re.I,

@@ -5,25 +5,13 @@ from __future__ import annotations
 import re
 
 from selfteach.materials.inflection import to_singular
+from selfteach.number_words import NUMBER, parse_number, spell_number
 
 MAX_WORDS = 2
 """So many words, beside numbers and names, must be found."""
-_ONES = re.findall(
-    r"\S+",
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
-    "fifteen sixteen seventeen eighteen nineteen twenty",
-)
-NUMBER_WORDS = {word: str(count) for count, word in enumerate(_ONES)} | {
-    "thirty": "30",
-    "forty": "40",
-    "fifty": "50",
-    "sixty": "60",
-    "seventy": "70",
-    "eighty": "80",
-    "ninety": "90",
-    "hundred": "100",
-}
-_DIGITS = {digits: word for word, digits in NUMBER_WORDS.items()}
+_NUMBER = re.compile(NUMBER, re.I)
+MAX_SPELLED = 100
+"""Numbers up to it are found in words as well as in digits."""
 _LIGHT = frozenset(
     re.findall(
         r"\S+",
@@ -73,7 +61,7 @@ def check_statement(text: str) -> str | None:
     text = text.replace("’", "'")
     words = re.findall(r"[^\W_](?:[\w'&:.,-]*[^\W_])?", text)
     known = {word for word in words[1:] if word[0].isupper() and not _is_light(word)}
-    known |= {word for word in words if word[0].isdigit() or word.lower() in NUMBER_WORDS}
+    known |= {word for word in words if word[0].isdigit() or _NUMBER.fullmatch(word)}
     others = [
         word
         for word in dict.fromkeys(words)
@@ -96,8 +84,9 @@ def _is_light(word: str) -> bool:
 def _find_word(word: str) -> str:
     """Return the condition that finds a word, a name or a number."""
     low = word.lower()
-    other = NUMBER_WORDS.get(low) or _DIGITS.get(low)
-    if other:
+    if _NUMBER.fullmatch(word) and (number := parse_number(word)) <= MAX_SPELLED:
+        in_words = "hundred" if number == MAX_SPELLED else spell_number(number)
+        other = in_words if word.isdecimal() else str(number)
         return f'(contains "{low}" or contains "{other}")'
     if low.endswith("days"):
         word = word[:-1]

@@ -14,7 +14,7 @@ from itertools import chain, zip_longest
 from selfteach.errors import DataError, UsageError
 from selfteach.generate.ask import GeneratedPrompt
 from selfteach.judge import AnyJudge, PromptAnswer, ThresholdJudge, ViolationJudge
-from selfteach.judge.calibrate import calibrate_judges
+from selfteach.judge.calibrate import calibrate_judges, find_bound
 from selfteach.judge.check import NAMES_OF_CHECK, CheckJudge
 from selfteach.judge.setup import JudgeSetup, find_judges
 from selfteach.methods.session import Session
@@ -22,8 +22,6 @@ from selfteach.methods.write_prompts import group_by_scope
 from selfteach.records import Request, SamplingParams, make_prompt
 from selfteach.registry import did_you_mean
 from selfteach.select.other_names import quote
-
-MAX_FALSE_POSITIVES = 0.05
 
 
 @dataclass(frozen=True)
@@ -169,8 +167,7 @@ def with_max_false_positives(
     Calibration has few answers, so its threshold can be too low: the model would then learn to
     decline harmless requests.
     """
-    values = sorted(value for value in judge.judge.values(elsewhere) if math.isfinite(value))
+    values = [value for value in judge.judge.values(elsewhere) if math.isfinite(value)]
     if not values:
         return judge
-    bound = values[int((1 - MAX_FALSE_POSITIVES) * (len(values) - 1))]
-    return ThresholdJudge(judge.judge, max(judge.threshold, bound))
+    return ThresholdJudge(judge.judge, max(judge.threshold, find_bound(values)))

@@ -27,6 +27,28 @@ _NUMBER = re.compile(
     r"(?P<whole>\d{1,3}(?:,\d{3})+|\d+)(?:\.(?P<part>\d+))?(?P<th>(?:st|nd|rd|th)\b)?"
 )
 MAX_NUMBER = 10**12
+_VALUES = {word: number for number, word in enumerate(_SMALL)} | {
+    word: 10 * number for number, word in enumerate(_TENS) if number > 1
+}
+_ONE_TO_NINE = "|".join(_SMALL[1:10])
+_BELOW_100 = rf"(?:(?:{'|'.join(_TENS[2:])})(?:[- ](?:{_ONE_TO_NINE}))?|{'|'.join(_SMALL[::-1])})"
+NUMBER = (
+    rf"(?:\d{{1,4}}|(?:(?:an?|{_ONE_TO_NINE}) )?hundred(?: (?:and )?{_BELOW_100})?|{_BELOW_100})"
+)
+"""A pattern of numbers that `parse_number` reads: in digits, or in words below a thousand."""
+
+
+def parse_number(text: str) -> int:
+    """Return a number that NUMBER matches: "40", "twenty-five", "a hundred and ten"."""
+    if text.isdecimal():
+        return int(text)
+    number = 0
+    for word in re.split("[- ]", text.lower()):
+        if word == "hundred":
+            number = 100 * max(number, 1)
+        elif word not in ("a", "an", "and"):
+            number += _VALUES[word]
+    return number
 
 
 def spell_number(number: int) -> str:
