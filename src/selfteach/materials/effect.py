@@ -16,7 +16,7 @@ from selfteach.materials.forbidden_topics import (
     VAGUE,
     none_of,
     split_topics,
-    to_stem,
+    to_check_noun,
 )
 from selfteach.materials.inflection import to_singular
 from selfteach.materials.other_languages import read_other_effect
@@ -575,7 +575,7 @@ def _check_said(match: re.Match[str]) -> str | None:
         return None
     if not re.fullmatch(r"[^\W_][\w'&.-]*(?: [^\W_][\w'&.-]*){0,3}", text):
         return None
-    words[-1] = to_stem(words[-1], match.string)
+    words[-1] = to_check_noun(words[-1], match.string)
     return f"contains {quote_value(' '.join(words))}"
 
 

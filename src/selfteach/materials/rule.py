@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from selfteach.errors import DataError
-from selfteach.materials.check_text import Demand, find_clash
+from selfteach.materials.check_text import CheckDemand, find_clash
 from selfteach.materials.effect import read_effect
 from selfteach.materials.forbidden_topics import find_pronoun_topic
 from selfteach.materials.other_languages import ScopedText
@@ -392,7 +392,7 @@ def _split_parts(effect: str) -> list[str]:
     return [part.strip(" .!;,") for part in parts]
 
 
-def _find_clash_of_parts(effect: str) -> tuple[Demand, Demand] | None:
+def _find_clash_of_parts(effect: str) -> tuple[CheckDemand, CheckDemand] | None:
     """Return two demands of an effect's parts that no answer can meet, or None."""
     checks = [found.check for part in _split_parts(effect) if (found := read_effect(part))]
     pairs = (find_clash(one, other) for one, other in combinations(checks, 2))

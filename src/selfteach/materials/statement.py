@@ -92,10 +92,10 @@ def _find_word(word: str) -> str:
         word = word[:-1]
     if word[0].isupper() or not word.isalpha():
         return f'contains "{word}"'
-    return f'contains "{to_stem(low)}"'
+    return f'contains "{make_wildcard(low)}"'
 
 
-def to_stem(word: str) -> str:
+def make_wildcard(word: str) -> str:
     """Return what a lower-case word and its other forms begin with: "closes" -> "close*"."""
     stem = to_singular(word)
     cut = re.sub(r"(?:ing|ed)$", "", stem)

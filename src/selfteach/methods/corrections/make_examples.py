@@ -13,7 +13,7 @@ from selfteach.generate.correct import (
     Revision,
     edit_distance,
     find_common_start,
-    split_pieces,
+    split_edit_units,
 )
 from selfteach.judge.contrast import to_messages
 from selfteach.methods.anchors import OwnAnswer, make_anchors
@@ -203,4 +203,4 @@ def find_accepted_starts(
         revisions = teacher.correct(answers)
         return {r.asked.id: find_common_start(r.asked.answer, r.text) for r in revisions}
     errors = find_errors(examples.pairs)
-    return {a.id: "" if errors & set(split_pieces(a.answer)) else a.answer for a in answers}
+    return {a.id: "" if errors & set(split_edit_units(a.answer)) else a.answer for a in answers}
