@@ -138,15 +138,38 @@ def _read_parts(text: str) -> ScopedText:
     Sentences of one scope are joined. A sentence that asks for nothing ("She likes them.") is no
     part of the effect.
     """
-    found: list[tuple[str, ScopedText]] = []
     text = join_asides(text)
     said = split_rule_sentences(text)
     plain = [to_plain_demand(sentence) for sentence in said]
     text = text if plain == said else " ".join(plain)
     sentences = [part for sentence in plain for part in split_joined_rules(sentence)]
+    text, sentences = _drop_remarks(text, sentences)
+    found = _merge_followers(sentences)
+    _refuse_several_scopes(found)
+    if scope := found[0][1].scope:
+        return ScopedText(scope, ". ".join(part.effect for _, part in found))
+    kept = [sentence for sentence, _ in found]
+    remarks = [sentence for sentence in sentences if sentence not in kept]
+    is_plain = all(remark[0].isupper() for remark in remarks)
+    return ScopedText("", " ".join(kept) if remarks and is_plain else text)
+
+
+def _drop_remarks(text: str, sentences: list[str]) -> tuple[str, list[str]]:
+    """Return a text and its sentences without those before the rule that are only told."""
     while len(sentences) > 1 and _is_remark(sentences[0]) and starts_effect(sentences[1]):
-        text = text.replace(sentences.pop(0), "", 1).strip()
+        remark, *sentences = sentences
+        text = text.replace(remark, "", 1).strip()
         _refuse_writing_that_a_remark_names(sentences[0])
+    return text, sentences
+
+
+def _merge_followers(sentences: list[str]) -> list[tuple[str, ScopedText]]:
+    """Return the sentences that ask for something, each with its scope and effect.
+
+    A part after a semicolon, and what follows something that must be said, belong to the one
+    before.
+    """
+    found: list[tuple[str, ScopedText]] = []
     for sentence, before in zip(sentences, ["", *sentences], strict=False):
         _refuse_scope_without_effect(sentence)
         refuse_exception(sentence)
@@ -158,17 +181,16 @@ def _read_parts(text: str) -> ScopedText:
         if not found or part.scope or starts_effect(part.effect):
             found.append((sentence, part))
         elif _STATES.match(found[-1][1].effect):
-            last = found.pop()
-            joined = ScopedText(last[1].scope, f"{last[1].effect}. {part.effect}".rstrip(" ."))
-            found.append((last[0], joined))
+            first, last = found.pop()
+            joined = ScopedText(last.scope, f"{last.effect}. {part.effect}".rstrip(" ."))
+            found.append((first, joined))
+    return found
+
+
+def _refuse_several_scopes(found: list[tuple[str, ScopedText]]) -> None:
     scopes = {part.scope.casefold() for _, part in found}
     both = [text for _, part in found if part.scope for text in part]
     scopes |= {second[0] for text in both if (second := SECOND_SCOPE.search(text))}
-    if scopes == {""}:
-        said = [sentence for sentence, _ in found]
-        remarks = [sentence for sentence in sentences if sentence not in said]
-        is_plain = all(remark[0].isupper() for remark in remarks)
-        return ScopedText("", " ".join(said) if remarks and is_plain else text)
     if len(scopes) > 1:
         named = " / ".join(f'"{sentence}"' for sentence, _ in found)
         raise DataError(
@@ -179,7 +201,6 @@ def _read_parts(text: str) -> ScopedText:
                 "before, or state the one condition with --when and the effect with --then."
             ),
         )
-    return ScopedText(found[0][1].scope, ". ".join(part.effect for _, part in found))
 
 
 _STATES = re.compile(r"(?:say|tell|mention|explain)\b", re.I)
