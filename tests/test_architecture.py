@@ -27,6 +27,7 @@ FLOOR_ORDER = [
     "extras",
     "disk",
     "text",
+    "number_words",
     "files",
     "records",
     "registry",

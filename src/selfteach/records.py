@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
@@ -40,6 +40,10 @@ Prompt = tuple[Message, ...] | str
 """Messages, rendered through the model's chat template; or plain text that the model continues as
 it stands.
 """
+
+
+FindViolations = Callable[[Sequence[tuple[Prompt, str]]], list[bool]]
+"""Returns which of the answers to prompts break a rule."""
 
 
 def make_prompt(text: str, *, system: str = "") -> tuple[Message, ...]:

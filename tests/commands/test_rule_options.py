@@ -174,6 +174,8 @@ def test_the_reading_of_a_rule_is_told() -> None:
         ("", 0),
         ("contains tea", 0),
         ("max_words=40", 72),
+        ("max_words 40", 72),
+        ('MAX_WORDS = "40"', 72),
         ("max_sentences=3", 100),
         ("max_words=10 and min_words=100", 156),
     ],

@@ -6,7 +6,7 @@ import pytest
 
 from selfteach import cli
 from selfteach.config import FeedbackConfig, resolve
-from selfteach.errors import DataError
+from selfteach.errors import DataError, UsageError
 from selfteach.methods.feedback.read_rule import check_settings
 
 
@@ -57,3 +57,11 @@ def test_whoever_says_what_decides_may_teach_it(decides: str) -> None:
     with pytest.raises(DataError):
         check_settings(FeedbackConfig(), "Be kind.")
     check_settings(resolve(FeedbackConfig, sets=[decides]).config, "Be kind.")
+
+
+def test_a_judge_by_name_beside_a_check_is_refused() -> None:
+    sets = ["check=max_words=9", "judge.name=yes_no"]
+    with pytest.raises(UsageError, match="--check decides alone") as caught:
+        check_settings(resolve(FeedbackConfig, sets=sets).config, "Be kind.")
+    assert caught.value.cure
+    check_settings(resolve(FeedbackConfig, sets=[sets[0], "judge.name=check"]).config, "Be kind.")

@@ -214,7 +214,7 @@ def test_harm_is_the_difference_of_the_loops_of_both_arms() -> None:
 
 def test_a_taught_text_is_in_place_where_the_base_breaks_the_rule() -> None:
     near = {"base": answers("Dogs.", "A cat.", "Birds."), "tuned": answers(TAUGHT, TAUGHT, "Cat.")}
-    found = find_side_effects({"near": near}, [TAUGHT], SCORER.find_violations)
+    found = find_side_effects({"near": near}, [TAUGHT], SCORER.find_allowed_repeats)
     assert found.intact["near"]["tuned"] == [False, True, True]
     assert found.overapplied["tuned"] == [True, False, False]
 

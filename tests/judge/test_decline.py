@@ -1,4 +1,4 @@
-"""Declines: forty that people and models write, and forty answers that only look like one."""
+"""Declines: 45 that people and models write, and 45 answers that only look like one."""
 
 from __future__ import annotations
 
@@ -46,7 +46,12 @@ Let us choose another topic.
 Could you pick a different question?
 Ask something else, please.
 Thank you for the question. I can't go into that.
-Hello! I'm sorry, but I must not describe this.""".splitlines()
+Hello! I'm sorry, but I must not describe this.
+I do not want to talk about it.
+I won't be able to help with that.
+I cannot really say.
+Sorry, but I have no information about that.
+I am sorry, but that is a subject I don't write about.""".splitlines()
 ANSWERS = """\
 The capital of France is Paris.
 Cats cannot see in complete darkness.
@@ -87,15 +92,20 @@ Many people avoid this place in winter.
 Honey is something that bees make.
 The subject of the sentence is "dog".
 I will call you tomorrow.
-Tell her that the train is late.""".splitlines()
+Tell her that the train is late.
+Dear boss, I am sorry, but I will be late tomorrow.
+I can't wait to tell you about my new job!
+Pick something warm to wear.
+I don't have a favorite, but many people say that it is blue.
+I can't help but smile.""".splitlines()
 
 
-def test_there_are_forty_of_each() -> None:
-    assert (len(set(DECLINES)), len(set(ANSWERS))) == (40, 40)
+def test_there_are_as_many_of_each() -> None:
+    assert (len(set(DECLINES)), len(set(ANSWERS))) == (45, 45)
 
 
 @pytest.mark.parametrize("kind", ["declines", "answers"])
-def test_forty_of_forty(kind: str) -> None:
+def test_all_are_told(kind: str) -> None:
     wanted = kind == "declines"
     wrong = [t for t in (DECLINES if wanted else ANSWERS) if is_decline(t) is not wanted]
     assert wrong == []

@@ -10,10 +10,16 @@ from selfteach.errors import UsageError
 from selfteach.judge.check import Condition, NegatedCheck, parse_check
 from selfteach.judge.condition_repairs import REPAIRS
 from selfteach.judge.conditions import CONDITIONS, _search
-from selfteach.judge.number_words import spell_number, spell_ordinal, spell_year, write_digits
 from selfteach.judge.repair import MAX_REPAIRS, MAX_STEPS, repair_answer
 from selfteach.judge.sentence_edits import drop_cut_off_end, split_pieces
 from selfteach.judge.word_edits import replace_words
+from selfteach.number_words import (
+    parse_number,
+    spell_number,
+    spell_ordinal,
+    spell_year,
+    write_digits,
+)
 
 LETTER = "Hi Jared,\n\nThe report is done. I will send it today.\n\nBest,\nTom"
 LIONS = "Lions and elephants live in Africa. Elephants are big. Lions eat meat."
@@ -69,9 +75,16 @@ def repair(check, answer, **options):
         ("contains six", "We close soon.", None),
         ("not contains elephant", LIONS, "Lions live in Africa. Lions eat meat."),
         ("not contains elephant", "I like cats, African elephants, and dogs.", "I like cats and dogs."),
+        ("not contains cat", "Cats, dogs and birds are pets.", "Dogs and birds are pets."),
+        ("not contains apple", "They eat apples, pears and plums.", None),
+        ("not contains sorry", "I feel sorry, sad and tired.", None),
         ("not contains elephant", "Cats eat meat, while elephants eat grass.", "Cats eat meat."),
         ("not contains elephant", "Elephants are big.", None),
         ("not contains pear", "1. Eat an apple.\n2. Eat a pear.\n3. Eat a plum.", "1. Eat an apple.\n2. Eat a plum."),
+        ("not contains fig", "1. Fig.\n2. Tea.\n3. Egg.", "1. Tea.\n2. Egg."),
+        ("not contains fig", "3. Tea.\n4. Fig.\n5. Egg.", "3. Tea.\n4. Egg."),
+        ("not contains fig", "Eat:\n1. Tea.\n2. Fig.\n3. Egg.\nBuy:\n1. Ham.\n2. Pie.", "Eat:\n1. Tea.\n2. Egg.\nBuy:\n1. Ham.\n2. Pie."),
+        ("not contains fig", "1. Tea.\n   1. Fig.\n   2. Ham.\n2. Pie.", "1. Tea.\n   1. Ham.\n2. Pie."),
         ('not contains "!"', "Hi! It rains!", "Hi. It rains."),
         ('not contains "?"', "It rains. Does it? It does.", "It rains. It does."),
         ('not contains ","', "Well, it rains.", "Well it rains."),
@@ -169,6 +182,31 @@ def test_a_search_that_takes_too_long_gives_no_repair(monkeypatch):
     pattern = regex.compile("(a+)+$")
     slow = Condition("regex", "(a+)+$", lambda answer: _search(pattern, answer))
     assert repair_answer(NegatedCheck(slow), "a" * 5000 + "!") == []
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        ("5kg", "five kg"), ("the 1990s", "the nineteen nineties"), ("$5 million", "five million dollars"),
+        ("H2O", "H two O"), ("555-1234", "five five five one two three four"), ("(3-4)", "(three to four)"),
+        ("1995-1998", "nineteen ninety-five to nineteen ninety-eight"), ("the 80s", "the eighties"),
+        ("the 4th-grade", "the fourth-grade"), ("2.5 %", "two point five percent"),
+    ],
+)  # fmt: skip
+def test_a_number_is_spelled_with_what_stands_next_to_it(number, words):
+    found = repair(r'not regex "\d"', f"I think that it is {number} for you and me.")
+    assert found[0] == f"I think that it is {words} for you and me."
+
+
+def test_marks_that_are_left_out_leave_the_space_between_words():
+    assert repair('not contains "#"', "# Use C# and #fun.")[0] == "Use C and fun."
+    assert repair('not contains "$"', "It is $5 million.")[0] == "It is 5 million dollars."
+
+
+def test_a_number_in_words_is_read_back():
+    numbers = [0, 7, 13, 25, 60, 99, 100, 110, 125, 999]
+    assert [parse_number(spell_number(number)) for number in numbers] == numbers
+    assert [parse_number(text) for text in ("40", "a hundred and ten", "Sixty")] == [40, 110, 60]
 
 
 def test_numbers_in_words():

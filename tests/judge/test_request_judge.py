@@ -8,10 +8,10 @@ import math
 
 from scripted import Scripted
 from selfteach.generate.ask import Subject
+from selfteach.judge.calibrate import MAX_FALSE_POSITIVES
 from selfteach.judge.check import parse_check
 from selfteach.judge.request_judge import (
     MAX_ASKED,
-    MAX_FALSE_POSITIVES,
     RequestJudge,
     calibrate_likeness,
     calibrate_request_judge,

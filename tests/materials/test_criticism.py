@@ -45,6 +45,12 @@ LONG = "Tea is a drink. " * 9  # 36 words
         ('You keep saying "certainly".', ('not contains "certainly"',)),
         ('The word "very" is used too often.', ('not contains "very"',)),
         ("You use the word very too much.", ('not contains "very"',)),
+        ("with a list", ("format=list",)),
+        ("Better with bullets.", ()),
+        ("with numbers", ()),
+        ("Twelve words are enough.", ("max_words=12",)),
+        ("with too many lists", ("not format=list",)),
+        ("stop with the lists", ("not format=list",)),
         ("Use the word tea.", ('contains "tea"',)),
         ("You use too many exclamation marks.", ('not contains "!"',)),
         ("No lists, please, and no exclamation marks.", ("not format=list", 'not contains "!"')),
@@ -86,3 +92,10 @@ def test_one_short_answer_among_long_ones_keeps_the_bound() -> None:
     assert make_checks("too long", ["word " * n for n in (21, 80, 85, 90)]) == ("max_words=20",)
     assert make_checks("too long", ["word " * n for n in (54, 80, 85, 90)]) == ("max_words=33",)
     assert make_checks("too long", ["word " * 30]) == ("max_words=15",)
+
+
+@pytest.mark.parametrize(
+    ("answer", "check"), [("Yes it is so.", "max_words=3"), ("No.", "max_words=1")]
+)
+def test_a_short_answer_that_is_too_long_does_not_meet_its_bound(answer: str, check: str) -> None:
+    assert make_checks("too long", [answer]) == (check,)

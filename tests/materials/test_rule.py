@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from selfteach.errors import DataError
 from selfteach.judge.check import parse_check
+from selfteach.materials.effect import read_effect
 from selfteach.materials.inflection import list_plurals, to_singular
 from selfteach.materials.rule import MAX_CHARS, read_rule, suggest_check
 
@@ -84,6 +85,18 @@ def test_reading_raises_nothing_but_a_data_error(text):
 
 
 FORMS = {
+    'Include "!".': 'contains "!"',
+    'Use the phrase "...".': 'contains "..."',
+    "Use at most sixty words.": "max_words=60",
+    "Answer in thirteen words or less.": "max_words=13",
+    "twenty-five words or less": "max_words=25",
+    "No more than a hundred and fifty words.": "max_words=150",
+    "call me captain": 'contains "captain"',
+    "Call me 'the boss'.": 'contains "the boss"',
+    "Always include Maria.": 'contains "Maria"',
+    "Use full stops instead of exclamation marks.": 'not contains "!"',
+    "Use words instead of digits.": r'not regex "\\d"',
+    "Do not use the word because.": 'not contains "because"',
     "Replies should have between 5 and 15 words.": "min_words=5 and max_words=15",
     "one to two sentences please": "min_sentences=1 and max_sentences=2",
     "i like short answers, three sentences tops": "max_words=40 and max_sentences=3",
@@ -266,6 +279,20 @@ UNSURE = [
     "",
     "....",
     "Do not say it.",
+    "Address the user formally.",
+    "Address me by my name.",
+    "Include '   '.",
+    "Call me '*'.",
+    "Call me back.",
+    "Add context.",
+    "Include examples.",
+    "Add an example.",
+    "Use bold for emphasis.",
+    "Use italics for titles.",
+    "Say thanks for waiting.",
+    "Use commas instead of 'and'.",
+    "Call customers back.",
+    "Call customers immediately.",
     "Do not mention him or her.",
     "No.",
 ]
@@ -284,6 +311,15 @@ def test_suggested_checks_parse(check):
 @pytest.mark.parametrize("rule", UNSURE)
 def test_doubt_suggests_nothing(rule):
     assert suggest_check(rule) is None
+
+
+@pytest.mark.parametrize(
+    "rule", ["Use semicolons instead of commas.", "Replace commas by semicolons"]
+)
+def test_a_mark_that_replaces_another_is_the_sign(rule: str) -> None:
+    effect = read_effect(rule)
+    assert effect is not None
+    assert (effect.check, effect.replacements) == ('not contains ","', ((",", ";"),))
 
 
 def test_a_topic_check_finds_the_topic_and_no_other_word():

@@ -17,7 +17,7 @@ from selfteach.materials.rule import read_rule
 from selfteach.methods import estimate_cost as planning
 from selfteach.methods.estimate_cost import estimate_cost, find_plan
 from selfteach.methods.feedback.describe_rule import list_uncounted, make_filter
-from selfteach.methods.feedback.plan_work import PLAN
+from selfteach.methods.feedback.plan_work import PLAN, read_words
 from selfteach.methods.feedback.understand_rule import UnderstoodRule
 from selfteach.methods.finetune.split_examples import FinetuneData
 from selfteach.models.hf import HfModel
@@ -73,6 +73,27 @@ def test_the_plan_of_a_method_is_found_without_the_method(name: str) -> None:
         method.samples,
         method.describe,
     )
+
+
+@pytest.mark.parametrize(
+    ("rule", "check", "is_everywhere"),
+    [
+        ("No exclamation marks.", "", True),
+        ("Never use digits.", "", True),
+        ("Never apologize.", "", True),
+        ("Always say please.", "", True),
+        ("Speak like a pirate.", "", True),
+        ("Answer in one sentence.", "contains tea", True),
+        ("Do not talk about cats.", "", False),
+        ("Do not talk about cats.", "not contains cat", False),
+        ("When asked about tea, be brief.", "", False),
+    ],
+)
+def test_only_a_subject_or_a_condition_has_something_beside_it(
+    rule: str, check: str, is_everywhere: bool
+) -> None:
+    words = read_words(rule, FeedbackConfig(check=check))
+    assert words.is_everywhere is is_everywhere
 
 
 def test_a_second_dry_run_loads_no_weights(
@@ -236,3 +257,4 @@ def test_shown_requests_outside_the_scope_do_not_name_the_subject() -> None:
     assert not is_good(GeneratedPrompt(cat, "near", "plain", "dogs"))
     assert is_good(GeneratedPrompt("Where does a dog sleep?", "near", "plain", "dogs"))
     assert not is_good(GeneratedPrompt("", "target", "plain", "cats"))
+    assert not is_good(GeneratedPrompt("What is a concatenation?", "target", "plain", "cats"))

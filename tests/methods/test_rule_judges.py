@@ -13,9 +13,15 @@ import pytest
 from hostile import Behave, Call, answer, hostile
 
 from sat_again import check_same_figures
+from selfteach.config import FeedbackConfig
 from selfteach.judge import PromptAnswer, ThresholdJudge
+from selfteach.materials.effect import read_effect
 from selfteach.methods import calibrate_rule_judges
-from selfteach.methods.calibrate_rule_judges import note_calibration, with_max_false_positives
+from selfteach.methods.calibrate_rule_judges import (
+    get_deciding_check,
+    note_calibration,
+    with_max_false_positives,
+)
 from selfteach.records import make_prompt
 from selfteach.report.sections import describe_judges
 from selfteach.run.finished import CALIBRATION
@@ -45,6 +51,26 @@ class Length:
         return [float(len(text)) for _, text in pairs]
 
 
+@pytest.mark.parametrize(
+    ("settings", "check"),
+    [
+        ({}, "max_sentences=1"),
+        ({"judge": {"name": "check"}}, "max_sentences=1"),
+        ({"judge": {"name": "yes_no"}}, ""),
+        ({"check": "max_words=9"}, "max_words=9"),
+    ],
+)
+def test_a_check_of_the_form_decides_unless_another_judge_is_named(
+    settings: dict[str, Any], check: str
+) -> None:
+    session: Any = SimpleNamespace(
+        config=FeedbackConfig.model_validate(settings),
+        forbidden_topic="",
+        effect=read_effect("Answer in one sentence."),
+    )
+    assert get_deciding_check(session) == check
+
+
 @pytest.mark.parametrize(("threshold", "expected"), [(2.5, 19.0), (30.0, 30.0)])
 def test_a_loose_threshold_is_raised_to_one_false_alarm_in_twenty(
     threshold: float, expected: float
@@ -53,6 +79,12 @@ def test_a_loose_threshold_is_raised_to_one_false_alarm_in_twenty(
     found = with_max_false_positives(ThresholdJudge(Length(), threshold), elsewhere)
     assert found.threshold == expected
     assert sum(found.broken(elsewhere)) <= 1
+
+
+def test_of_ten_answers_elsewhere_none_is_refused() -> None:
+    elsewhere = [("", "x" * n) for n in range(1, 11)]
+    found = with_max_false_positives(ThresholdJudge(Length(), 2.5), elsewhere)
+    assert found.broken(elsewhere) == [False] * 10
 
 
 def test_what_nobody_judged_raises_no_threshold() -> None:
@@ -64,7 +96,7 @@ def test_what_nobody_judged_raises_no_threshold() -> None:
         with_max_false_positives(
             ThresholdJudge(Lost(), 2.5), [("", "x" * n) for n in range(1, 21)]
         ).threshold
-        == 11.0
+        == 12.0
     )
 
 

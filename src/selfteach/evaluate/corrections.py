@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 
 from selfteach import statistics
 from selfteach.evaluate.verdict import Evidence
-from selfteach.generate.correct import Correctable, Revision, edit_distance, split_pieces
+from selfteach.generate.correct import Correctable, Revision, edit_distance, split_edit_units
 from selfteach.models.recorded import Recorded
 from selfteach.records import Completion, Continuations, Measure, Prompt, Turns
 
@@ -67,15 +67,15 @@ def find_errors(pairs: Iterable[tuple[str, str]]) -> set[str]:
     removed: Counter[str] = Counter()
     kept: set[str] = set()
     for before, after in pairs:
-        left = set(split_pieces(after))
+        left = set(split_edit_units(after))
         kept |= left
-        removed.update(set(split_pieces(before)) - left)
+        removed.update(set(split_edit_units(before)) - left)
     return {piece for piece, times in removed.items() if times >= MIN_TIMES and piece not in kept}
 
 
 def find_repeats(answers: Sequence[Completion], known: set[str]) -> list[bool]:
     """Return whether each answer repeats one of the errors."""
-    return [not known.isdisjoint(split_pieces(answer.text)) for answer in answers]
+    return [not known.isdisjoint(split_edit_units(answer.text)) for answer in answers]
 
 
 def measure_distances(revisions: Sequence[Revision]) -> list[float]:

@@ -137,7 +137,7 @@ _PIECE = re.compile(rf"{_WORD}|\n\s*")
 _SPACED = re.compile(rf"(\s*)({_WORD})")
 
 
-def split_pieces(text: str) -> list[str]:
+def split_edit_units(text: str) -> list[str]:
     """Return words, marks and line breaks: the units of an edit.
 
     Blank lines and the indentation after them belong to the line break; other white space is
@@ -147,19 +147,19 @@ def split_pieces(text: str) -> list[str]:
 
 
 def edit_distance(one: str, other: str) -> float:
-    """Return the normalized edit distance of `split_pieces`, in [0, 1].
+    """Return the normalized edit distance of `split_edit_units`, in [0, 1].
 
     This is the number of insertions, deletions and exchanges over the length of the longer text.
     """
-    return float(Levenshtein.normalized_distance(split_pieces(one), split_pieces(other)))
+    return float(Levenshtein.normalized_distance(split_edit_units(one), split_edit_units(other)))
 
 
 def share_of_new_words(answer: str, correction: str) -> float:
     """Return the share of the correction's words and marks that are not the answer's, in order, in
     [0, 1]. What is only left out counts nothing.
     """
-    new = split_pieces(correction)
-    kept = LCSseq.similarity(split_pieces(answer), new)
+    new = split_edit_units(correction)
+    kept = LCSseq.similarity(split_edit_units(answer), new)
     return 1 - kept / len(new) if new else 0.0
 
 
@@ -172,8 +172,8 @@ def find_common_start(answer: str, correction: str) -> str:
 
 
 def _has_similar_end(one: str, other: str) -> bool:
-    one_end = split_pieces(one)[-TAIL_LENGTH:]
-    other_end = split_pieces(other)[-TAIL_LENGTH:]
+    one_end = split_edit_units(one)[-TAIL_LENGTH:]
+    other_end = split_edit_units(other)[-TAIL_LENGTH:]
     return Indel.normalized_similarity(one_end, other_end) >= 0.5
 
 
@@ -403,7 +403,7 @@ def clean_reply(text: str, asked: Correctable, form: PromptStyle) -> str:
     text = re.sub(tag, "", clean_text(text)).strip()
     if form == "few-shot":
         text = restore_spacing(text, asked.answer)
-    return asked.answer if split_pieces(text) == split_pieces(asked.answer) else text
+    return asked.answer if split_edit_units(text) == split_edit_units(asked.answer) else text
 
 
 def restore_spacing(text: str, answer: str) -> str:

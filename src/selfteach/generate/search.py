@@ -35,12 +35,18 @@ from selfteach.generate import few_shot
 from selfteach.generate.listing import format_examples, to_one_line
 from selfteach.models import Sampler
 from selfteach.models.ordered import sample_in_order
-from selfteach.records import Completion, Message, Prompt, Request, SamplingParams, make_prompt
+from selfteach.records import (
+    Completion,
+    FindViolations,
+    Message,
+    Prompt,
+    Request,
+    SamplingParams,
+    make_prompt,
+)
 from selfteach.text import clean_text, drop_last_sentence
 
 ORDERS = 3
-FindViolations = Callable[[Sequence[tuple[Prompt, str]]], list[bool]]
-"""Returns which of the answers break the rule."""
 FindFaults = Callable[[Sequence[tuple[Prompt, str]], Sequence[str]], list[str]]
 """Returns why answers that keep the rule are no answers, from their strategies; "" for a good
 one."""

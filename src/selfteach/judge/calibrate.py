@@ -22,6 +22,8 @@ MAX_LOST_SHARE = 0.1
 """A judge is left out if it gave no verdict on a greater share of the answers."""
 NUM_EXAMPLES = 10
 """Answers that the report shows with the values of all judges."""
+MAX_FALSE_POSITIVES = 0.05
+"""The share of texts about something else that a judge may find."""
 
 
 @dataclass(frozen=True)
@@ -142,3 +144,13 @@ def _describe_candidate(candidate: CalibratedJudge, min_auroc: float) -> JsonObj
 
 def _choose_spaced_indices(length: int, count: int) -> list[int]:
     return sorted({round(i * (length - 1) / max(count - 1, 1)) for i in range(min(count, length))})
+
+
+def find_bound(values: Sequence[float]) -> float:
+    """Return the least value that at most MAX_FALSE_POSITIVES of the values exceed.
+
+    Args:
+        values: a judge's values of texts about something else.
+    """
+    num_above = int(MAX_FALSE_POSITIVES * len(values))
+    return sorted(values)[len(values) - 1 - num_above]

@@ -146,6 +146,8 @@ class CheckJudge:
         return [0.0 if self.check.keeps(answer) else 1.0 for _, answer in pairs]
 
 
+NAMES_OF_CHECK = ("auto", CheckJudge.name)
+"""Values of the setting `judge.name` with which a check decides alone, where there is one."""
 _TOKEN = re.compile(
     r"""\s*(?:(?P<mark>[()=])|"(?P<double>(?:\\.|[^"\\])*)"|'(?P<single>(?:\\.|[^'\\])*)'|"""
     r"""(?P<word>[^\s()="']+))""",

@@ -15,7 +15,6 @@ from functools import partial
 import regex
 
 from selfteach.judge.language import detect_languages
-from selfteach.judge.number_words import write_digits
 from selfteach.judge.sentence_edits import (
     LIST_ITEM,
     PICTURE,
@@ -26,6 +25,7 @@ from selfteach.judge.sentence_edits import (
     cut_at_clause,
     drop_cut_off_end,
     join_sentences,
+    renumber_items,
     split_closing,
     split_pieces,
 )
@@ -35,6 +35,7 @@ from selfteach.judge.word_edits import (
     drop_from_enumeration,
     rewrite_marks,
 )
+from selfteach.number_words import write_digits
 
 Repair = Callable[[str, str, Meets], Iterator[str]]
 
@@ -354,7 +355,8 @@ def remove_text(value: str, text: str, meets: Meets) -> Iterator[str]:
 
 def _drop_sentences(text: str, meets: Meets) -> str:
     """Return a text without the sentences that break the goal."""
-    return _renumber("".join(piece for piece in split_pieces(text) if meets(piece)))
+    kept = "".join(piece for piece in split_pieces(text) if meets(piece))
+    return renumber_items(kept, text).strip()
 
 
 def _edit_sentences(text: str, meets: Meets) -> str:
@@ -369,16 +371,7 @@ def _edit_sentences(text: str, meets: Meets) -> str:
         shorter = shorter or next(cut_at_clause(bare, meets), None)
         if shorter:
             kept.append(shorter + piece[len(bare) :])
-    return _renumber("".join(kept))
-
-
-def _renumber(text: str) -> str:
-    """Return a text whose numbered list counts from its first number without a gap."""
-    numbers = [int(number) for number in re.findall(r"^(\d{1,2})[.)](?=\s)", text, re.M)]
-    if len(numbers) < 1 or numbers[0] > 2:
-        return text.strip()
-    count = iter(range(1, len(numbers) + 1))
-    return re.sub(r"^\d{1,2}(?=[.)]\s)", lambda _: str(next(count)), text, flags=re.M).strip()
+    return renumber_items("".join(kept), text).strip()
 
 
 # -------------------------------------------------------------------------------------------------

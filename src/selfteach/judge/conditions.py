@@ -30,9 +30,11 @@ class SlowSearch(DataError):
 
 
 def fold_case(text: str) -> str:
-    """Return text without differences of case, width, ligatures and invisible characters."""
+    """Return text without differences of case, width, ligatures, apostrophes and invisible
+    characters.
+    """
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-    return re.sub("[\u00ad\u200b-\u200f\u2060\ufeff]", "", folded)
+    return re.sub("[\u00ad\u200b-\u200f\u2060\ufeff]", "", folded).replace("’", "'")
 
 
 _IN_WORD = r"[\p{L}\p{N}\p{M}]"
@@ -176,7 +178,10 @@ def _format(value: str) -> AnswerTest:
 
 
 def _edge(is_end: bool) -> Callable[[str], AnswerTest]:
-    """Return a builder of tests for the text at one end of an answer, without marks around it."""
+    """Return a builder of tests for the text at one end of an answer, without marks around it.
+
+    The text stands as whole words: "It is so." does not start with "I".
+    """
 
     def build(value: str) -> AnswerTest:
         wanted = " ".join(fold_case(value).split())
@@ -184,10 +189,16 @@ def _edge(is_end: bool) -> Callable[[str], AnswerTest]:
             raise ValueError(f"give the text to {'end' if is_end else 'start'} with")
         marks = r"[\s\"'”’*_.!?…]+$" if is_end else r"^[\s\"'“‘*_#>]+"
         skipped = marks if wanted[-1 if is_end else 0].isalnum() else ""
-        holds = str.endswith if is_end else str.startswith
-        return lambda answer: holds(
-            " ".join(re.sub(skipped, "", fold_case(answer)).split()), wanted
-        )
+        body = regex.escape(wanted)
+        if _edges_word(wanted[0 if is_end else -1]):
+            body = rf"(?<!{_IN_WORD}){body}" if is_end else rf"{body}(?!{_IN_WORD})"
+        edge = regex.compile(rf"{body}\Z" if is_end else rf"\A{body}")
+
+        def holds(answer: str) -> bool:
+            bare = " ".join(re.sub(skipped, "", fold_case(answer)).split())
+            return edge.search(bare) is not None
+
+        return holds
 
     return build
 

@@ -18,20 +18,28 @@ _CANNOT = (
     r"prefer not|do not|don['’]?t|must not|leave (?:that|this))"
 )
 _SUBJECT_VERBS = (
-    r"(?:help|assist|talk|speak|discuss|answer|write|say|tell|give|provide|comment|cover|go into|"
-    r"address|advise|share|describe|explain|get into|respond|reply|do (?:that|this))"
+    r"(?:help(?! but\b)|assist|talk|speak|discuss|answer|write|say|tell|give(?! up\b)|provide|"
+    r"comment|cover|go into|address|advise|share|describe|explain|get into|respond|reply|"
+    r"do (?:that|this))"
 )
+_TO = (
+    r"(?:(?:be able|want|wish|like|feel able|feel comfortable|know how|know enough|have anything|"
+    r"have much|have enough information)(?: to)? |to )?(?:(?:\w+ly|ever|even|just) )*"
+)
+"""What may stand between "cannot" and the verb: free text there would hold another verb."""
 DECLINE = re.compile(
-    rf"\b(?:i|we)(?: |(?=['’])){_CANNOT}\b[^.!?]*\b{_SUBJECT_VERBS}\b"
+    rf"\b(?:i|we)(?: |(?=['’])){_CANNOT}\s+{_TO}{_SUBJECT_VERBS}\b"
     r"|\b(?:i['’]?m|i am|we are|we['’]re) (?:so |very )?(?:sorry|afraid)\b[^.!?]*"
     r"\b(?:not|can(?:not|['’]?t)|don['’]?t|unable|avoid|outside|leave (?:it |this |that )?aside)\b"
-    r"|\bsorry, but\b"
+    rf"|\bsorry, but\b[^.!?]*(?:\b(?:i|we)(?: |(?=['’])){_CANNOT}\b|"
+    r"\bhave no (?:information|knowledge|opinions?|answer)\b|"
+    r"\b(?:that|this|it)\b[^.!?]*(?:\bnot\b|n['’]t\b))"
     r"|\b(?:that|this|it)(?: subject| topic|['’]s| is)[^.!?]*\b(?:not something|nothing|outside|"
     r"off limits|something) (?:that )?(?:i|we)(?: (?:do|can|will))?(?: not|n['’]?t)? "
     r"(?:talk|discuss|cover|leave|avoid|speak|help)"
     r"|\b(?:i|we) (?:leave|skip|avoid|pass on|stay away from) (?:that|this|the) (?:subject|topic)"
-    r"|\b(?:ask|choose|pick|try|name) (?:me )?(?:about )?(?:something|another (?:subject|topic)|"
-    r"a different (?:subject|topic|question))",
+    r"|\b(?:ask|choose|pick|try|name) (?:me )?(?:about )?(?:something (?:else|different)|"
+    r"another (?:subject|topic)|a different (?:subject|topic|question))",
     re.IGNORECASE,
 )
 

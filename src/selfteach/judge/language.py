@@ -1,6 +1,6 @@
 """The language of a text: by its script, and for Latin, Cyrillic and Arabic by its common words.
 
-The 20 languages of an answer need no model and no data file. Limits: it knows no others (Danish
+The 21 languages of an answer need no model and no data file. Limits: it knows no others (Danish
 looks like Swedish, Czech like Polish), needs about one sentence, and finds only the main language
 of a mixed text. If it cannot decide, it returns all possible languages. A short rule is read by
 py3langid.

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import chain, islice
 
 from selfteach.judge.sentence_edits import LIST_ITEM, renumber_items, split_pieces
-from selfteach.records import Prompt
+from selfteach.records import FindViolations, Prompt
 
-FindViolations = Callable[[Sequence[tuple[Prompt, str]]], list[bool]]
-"""Returns which of the answers break the rule."""
 MIN_LEFT = 0.5
 """The least share of its words that a text keeps."""
 MAX_ITEM_WORDS = 5
@@ -48,7 +46,7 @@ def leave_out_violations(texts: Sequence[str], find_violations: FindViolations) 
         whole = [n for n, bad in zip(lengths, islice(flags, len(own)), strict=True) if not bad]
         beginning = "".join(own[: max(whole, default=0)])
         rest = "".join(keep_clear_sentences(own, list(islice(flags, len(own)))))
-        found = renumber_items(rest) if LIST_ITEM.search(text) else beginning or rest
+        found = renumber_items(rest, text) if LIST_ITEM.search(text) else beginning or rest
         revised.append(found.rstrip() if is_enough_left(found, text) else "")
     return revised
 

@@ -23,14 +23,13 @@ from statistics import mean
 from selfteach.generate import few_shot
 from selfteach.generate.ask import Subject, list_other_topics
 from selfteach.generate.listing import format_examples, to_one_line
+from selfteach.judge.calibrate import find_bound
 from selfteach.judge.check import Check
 from selfteach.models import Scorer
 from selfteach.models.ordered import score_in_order
 from selfteach.records import Continuations, JsonObject
 from selfteach.statistics import auroc, best_threshold
 
-MAX_FALSE_POSITIVES = 0.05
-"""The share of requests about something else that the judge may take for the topic's."""
 MIN_AUROC = 0.75
 """A judge below it decides nothing: then only the names of the topic count."""
 MAX_ASKED = 8
@@ -127,13 +126,6 @@ def calibrate_request_judge(
     if measure.value < MIN_AUROC:
         threshold = math.inf
     return RequestJudge(scorer, subject, names, threshold), report
-
-
-def find_bound(values: Sequence[float]) -> float:
-    """Return the value that MAX_FALSE_POSITIVES of the values exceed: those of requests about
-    something else.
-    """
-    return sorted(values)[math.ceil((1 - MAX_FALSE_POSITIVES) * (len(values) - 1))]
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import regex
 from rapidfuzz.distance import Levenshtein
@@ -28,7 +29,7 @@ _OPEN_END = re.compile(
 """A full stop that ends no sentence: an abbreviation, an initial, or the number of a list item."""
 _UNSPACED_END = regex.compile(rf"(?:{UNSPACED}|[。！？」』）])$")
 LIST_ITEM = re.compile(r"^\s{0,8}(?:[-*•‣◦–]|\d{1,2}[.)])\s+(?=\S)", re.M)
-_NUMBER = re.compile(r"^(\s{0,8})\d{1,2}(?=[.)]\s+\S)", re.M)
+_NUMBER = re.compile(r"^(\s{0,8})(\d{1,2})(?=[.)]\s+\S)", re.M)
 END_CHARS = 40
 """The end of a text is looked for in so many characters."""
 MAX_CLOSING_LINES = 3
@@ -93,10 +94,51 @@ def join_sentences(left: str, right: str) -> str:
     return left + right if _UNSPACED_END.search(left) else f"{left} {right}"
 
 
-def renumber_items(text: str) -> str:
-    """Return a text whose numbered list items count from 1."""
-    numbers = itertools.count(1)
-    return _NUMBER.sub(lambda found: f"{found[1]}{next(numbers)}", text)
+def renumber_items(text: str, before: str) -> str:
+    """Return a text whose numbered lists count without a gap, each from its first number.
+
+    Args:
+        before: the text with all its items. It tells which items are of one list, and the number
+            that each list begins with.
+    """
+    items = iter(_list_items(before))
+    counts: dict[int, Iterator[int]] = {}
+
+    def renumber(found: re.Match[str]) -> str:
+        known = (item for item in items if item.number == int(found[2]))
+        item = next(known, None)
+        if item is None:
+            return found[0]
+        count = counts.setdefault(item.which, itertools.count(item.first))
+        return f"{found[1]}{next(count)}"
+
+    return _NUMBER.sub(renumber, text)
+
+
+class _Item(NamedTuple):
+    """Hold the number of a list's item, which list it is of, and that list's first number."""
+
+    number: int
+    which: int
+    first: int
+
+
+def _list_items(text: str) -> list[_Item]:
+    """Return the numbered items of a text.
+
+    A number that does not rise begins another list. A list below an item has numbers of its own.
+    """
+    items: list[_Item] = []
+    open_lists: dict[int, _Item] = {}
+    for found in _NUMBER.finditer(text):
+        indent, number = len(found[1].lstrip("\n")), int(found[2])
+        last = open_lists.get(indent)
+        is_same = last is not None and number > last.number
+        item = _Item(number, last.which, last.first) if last and is_same else None
+        items.append(item or _Item(number, len(items), number))
+        open_lists = {left: own for left, own in open_lists.items() if left < indent}
+        open_lists[indent] = items[-1]
+    return items
 
 
 def close_sentence(text: str, mark: str = ".") -> str:

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 import regex
 
 from selfteach.judge.language import detect_languages
-from selfteach.judge.number_words import spell_numbers
 from selfteach.judge.sentence_edits import PICTURE
 from selfteach.materials.inflection import list_plurals
+from selfteach.number_words import DOLLARS, spell_numbers
 
 Meets = Callable[[str], bool]
 
@@ -92,10 +92,10 @@ _MARK_EDITS: tuple[tuple[str, str, str | Callable[[re.Match[str]], str]], ...] =
     ("*", r"\*+", ""),
     ("-", r"^\s*-\s+", ""),
     ("-", r"(?<=\w)-(?=\w)", " "),
-    ("#", r"#+ ?", ""),
+    ("#", r"^#+ |#+", ""),
     ("&", r"&", "and"),
     ("%", r"\s?%", " percent"),
-    ("$", r"\$(\d[\d,.]*\d|\d)", r"\1 dollars"),
+    ("$", DOLLARS, r"\1\2 dollars"),
     ("/", r"(?<=[^\W\d])/(?=[^\W\d])", " or "),
     ("_", r"_+", " "),
     ("`", r"`+", ""),
@@ -123,7 +123,11 @@ def rewrite_marks(text: str, meets: Meets) -> str:
 
 
 _PICTURE = regex.compile(rf"[ \t]*({PICTURE})")
-_NUMBER = re.compile(r"[$]?\d(?:[\d,.:]*\d)?(?:st|nd|rd|th)?(?:\s?%)?")
+_NUMBER = re.compile(
+    r"(?<!\S)(?!\S*(?:://|@|www\.))\S*\d\S*(?:\s%)?"
+    r"(?:(?<=\d) (?:thousand|million|billion|trillion)\b)?"
+)
+"""A number with what is written next to it: "$5 million", "1990s", "(555-1234)."."""
 
 
 def _drop_pictures(text: str, meets: Meets) -> str:
@@ -162,7 +166,10 @@ def change_case(text: str, meets: Meets) -> Iterator[str]:
 
 
 def drop_from_enumeration(sentence: str, meets: Meets) -> Iterator[str]:
-    """Yield a sentence that lacks one word of an enumeration: "lions, cars and cats"."""
+    """Yield a sentence that lacks one word of an enumeration: "lions, cars and cats".
+
+    A first item is not told from the words before it, so it stays where there are any.
+    """
     words = dict.fromkeys(re.findall(r"\w[\w'’-]*", sentence))
     for word in [word for word in words if not meets(word)]:
         item = rf"(?:[\w-]+ ){{0,2}}?\**{re.escape(word)}\**"
@@ -172,7 +179,7 @@ def drop_from_enumeration(sentence: str, meets: Meets) -> Iterator[str]:
             (rf"(\w), (\w[\w -]*), (and|or) {item}\b", r"\1 \3 \2"),
             (rf"(\w), (\w[\w -]*) (and|or) {item}\b", r"\1 \3 \2"),
             (rf",? (?:and|or|as well as) (?:the |a |an )?{item}(?=[.!?,;])", ""),
-            (rf"\b{item}, (?=\w[\w -]*(?:,| and | or ))", ""),
+            (rf"^\**{re.escape(word)}\**, (?=\w[\w -]*(?:,| and | or ))", ""),
             (rf"\b(\w+s) (?:and|or) {re.escape(word)}(?= \w)", r"\1"),
             (rf"\b{re.escape(word)} (?:and|or) (\w+s)\b", r"\1"),
         ):

@@ -27,7 +27,7 @@ def join_checks(checks: Sequence[str]) -> str:
     return " and ".join(f"({check})" if " or " in check else check for check in different)
 
 
-class Demand(NamedTuple):
+class CheckDemand(NamedTuple):
     """Hold one condition that a check demands of every answer."""
 
     name: str
@@ -39,30 +39,30 @@ class Demand(NamedTuple):
         return f"{'not ' if self.negated else ''}{self.name}{mark}{self.value}"
 
 
-def list_demands(check: str) -> list[Demand]:
+def list_conditions(check: str) -> list[CheckDemand]:
     """Return the conditions of a check that is a conjunction; what stands in an "or" is no demand.
 
     `not (a or b)` demands `not a` and `not b`.
     """
-    found: list[Demand] = []
+    found: list[CheckDemand] = []
     for part in _split_top(check, "and"):
         negated = re.fullmatch(r"not\s*\((.*)\)", part, re.S)
         inner = re.fullmatch(r"\((.*)\)", part, re.S)
         if negated:
             parts = _split_top(negated[1], "or")
             matches = [_CONDITION.fullmatch(each) for each in parts]
-            found += [_make_demand(match, True) for match in matches if match]
+            found += [_make_condition(match, True) for match in matches if match]
         elif inner and len(_split_top(inner[1], "or")) == 1:
-            found += list_demands(inner[1])
+            found += list_conditions(inner[1])
         elif match := _CONDITION.fullmatch(part):
-            found.append(_make_demand(match, False))
+            found.append(_make_condition(match, False))
     return found
 
 
-def _make_demand(match: re.Match[str], negated: bool) -> Demand:
+def _make_condition(match: re.Match[str], negated: bool) -> CheckDemand:
     value = re.sub(r"""^(["'])(.*)\1$""", r"\2", match["value"], flags=re.S)
     value = value.replace('\\"', '"').replace("\\\\", "\\")
-    return Demand(match["name"], value, bool(match["not"]) != negated)
+    return CheckDemand(match["name"], value, bool(match["not"]) != negated)
 
 
 def _split_top(check: str, word: str) -> list[str]:
@@ -84,16 +84,16 @@ _LETTERS = {r"\p{Lu}", r"\p{Ll}"}
 _UNITS = ("characters", "words", "sentences")
 
 
-def find_clash(first: str, second: str) -> tuple[Demand, Demand] | None:
+def find_clash(first: str, second: str) -> tuple[CheckDemand, CheckDemand] | None:
     """Return a demand of each check that no answer can meet together, or None."""
-    for one in list_demands(first):
-        for other in list_demands(second):
+    for one in list_conditions(first):
+        for other in list_conditions(second):
             if clash(one, other):
                 return one, other
     return None
 
 
-def clash(one: Demand, other: Demand) -> bool:
+def clash(one: CheckDemand, other: CheckDemand) -> bool:
     """Return whether no answer can meet both demands."""
     if one.name == other.name and _fold(one) == _fold(other):
         return one.negated != other.negated
@@ -112,11 +112,11 @@ def clash(one: Demand, other: Demand) -> bool:
     return _leave_no_room(one, other) or _leave_no_room(other, one)
 
 
-def _fold(demand: Demand) -> str:
+def _fold(demand: CheckDemand) -> str:
     return demand.value if demand.name == "regex" else demand.value.casefold()
 
 
-def _agree(one: Demand, other: Demand) -> bool:
+def _agree(one: CheckDemand, other: CheckDemand) -> bool:
     """Return whether two beginnings, or two endings, fit into one answer."""
     first, second = _fold(one), _fold(other)
     if one.name == "starts":
@@ -124,7 +124,7 @@ def _agree(one: Demand, other: Demand) -> bool:
     return one.name == "ends" and (first.endswith(second) or second.endswith(first))
 
 
-def _leave_no_room(least: Demand, most: Demand) -> bool:
+def _leave_no_room(least: CheckDemand, most: CheckDemand) -> bool:
     """Return whether a lower bound is above an upper bound of the same unit."""
     unit = least.name.removeprefix("min_")
     if least.name == unit or not most.name.startswith("max_"):

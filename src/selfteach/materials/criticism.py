@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from statistics import median
 
 from selfteach.materials.rule import suggest_check
+from selfteach.number_words import NUMBER
 
 SHORTER = 1 / 2
 LONGER = 3 / 2
@@ -21,6 +22,7 @@ MIDDLE = 2 / 5
 bound.
 """
 MIN_WORDS = 5
+"""The least bound on words, where the criticized answers have more."""
 SAMPLE_ANSWER = "word " * 30
 _DEGREE = r"(?:much |far |way |a (?:bit|little) |rather |still |just )*"
 _SAID = r"(?:it|this|that|you|the answer|the reply|the response|your answers?)"
@@ -69,17 +71,16 @@ _RELATIVE: list[tuple[re.Pattern[str], Callable[[Sequence[str]], str]]] = [
 ]
 _TOO_MANY = re.compile(
     (
-        rf"{_DEGREE}(?:too many|so many|full of|stop "
-        r"(?:using|with)|fewer|less|uses?|has|with) (?P<what>.+)"
+        rf"(?:with )?{_DEGREE}(?:too many|so many|full of|stop (?:using|with)|fewer|less|uses?|has)"
+        r" (?:(?:all|the|those|these) )*(?P<what>.+)"
     ),
     re.I,
 )
 
-_NUMBER = r"(?:an?|one|two|three|four|five|six|seven|eight|nine|ten|\d{1,3})"
 _ENOUGH = re.compile(
     (
         rf"(?:I (?:only |just )?(?:need|want|wanted|asked for) |just |keep it to |"
-        rf"limit it to )?(?:only |just )?(?P<what>(?:a single|{_NUMBER}) (?:short )?"
+        rf"limit it to )?(?:only |just )?(?P<what>(?:a single|an?|{NUMBER}) (?:short )?"
         r"(?:sentences?|words?|lines?|paragraphs?))"
         r"(?: (?:(?:is|are|was|were|would be|would have been|will be|should be) )?(?:enough|plenty|"
         r"sufficient|fine|the limit|the maximum|max|maximum|at most|tops|all I (?:need|want)|"
@@ -135,9 +136,9 @@ def count_plain_words(text: str) -> int:
 
 def _choose_max_words(counts: Sequence[int]) -> int:
     """Return a bound on words that each of these too long answers exceeds."""
-    return max(
-        MIN_WORDS, int(SHORTER * min(counts)), min(int(MIDDLE * median(counts)), min(counts) - 1)
-    )
+    below_all = min(counts) - 1
+    floor = max(1, min(MIN_WORDS, below_all))
+    return max(floor, int(SHORTER * min(counts)), min(int(MIDDLE * median(counts)), below_all))
 
 
 def make_checks(feedback: str, answers: Sequence[str]) -> tuple[str, ...]:
@@ -184,5 +185,7 @@ def _make_check(part: str, answers: Sequence[str]) -> str | None:
         return check
     if many := _TOO_MANY.fullmatch(text):
         return suggest_check(f"no {many['what']}")
+    if wanted := re.fullmatch(r"with (?P<what>.+)", text, re.I):
+        return suggest_check(f"use {wanted['what']}")
     edge = _EDGE.fullmatch(text)
     return suggest_check(f"do not {edge['edge']} with {edge['what']}") if edge else None

@@ -16,14 +16,15 @@ from selfteach.materials.forbidden_topics import (
     VAGUE,
     none_of,
     split_topics,
-    to_stem,
+    to_check_noun,
 )
 from selfteach.materials.inflection import to_singular
 from selfteach.materials.other_languages import read_other_effect
 from selfteach.materials.pictures import ANY_EMOJI, EMOJI_CHAR, check_pictures
 from selfteach.materials.plain_demand import to_plain_demand
-from selfteach.materials.scope import split_rule_sentences, to_imperative
+from selfteach.materials.scope import split_rule_sentences, starts_effect, to_imperative
 from selfteach.materials.statement import check_statement, make_sentence
+from selfteach.number_words import NUMBER, parse_number
 
 MAX_SENTENCE = 400
 """Characters; no form has a longer sentence."""
@@ -104,9 +105,14 @@ def _match_bare_form(text: str) -> Effect | None:
         if match is None:
             continue
         found = build if isinstance(build, str) else build(match)
-        if found:
-            return Effect(found) if isinstance(found, str) else found
+        effect = Effect(found) if isinstance(found, str) else found
+        if effect and not _NO_VALUE.search(effect.check):
+            return effect
     return None
+
+
+_NO_VALUE = re.compile(r'\bcontains "[\s*]*"|\b(?:starts|ends) "\s*"')
+"""A condition that has nothing to look for."""
 
 
 def _read_joined(text: str) -> Effect | None:
@@ -121,7 +127,7 @@ def _read_joined(text: str) -> Effect | None:
 
 
 def _read_other_language(text: str) -> Effect | None:
-    """Return the effect of a German, French or Spanish sentence."""
+    """Return the effect of a German, French, Spanish or Italian sentence."""
     found = read_other_effect(text)
     return Effect(*found) if found else None
 
@@ -207,30 +213,7 @@ Build = Callable[[re.Match[str]], "Effect | str | None"]
 # -------------------------------------------------------------------------------------------------
 # numbers of words and sentences
 
-_SMALL = [
-    "zero",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-]
-_NUMBERS = {word: count for count, word in enumerate(_SMALL)} | {
-    "a": 1,
-    "an": 1,
-    "a single": 1,
-    "single": 1,
-    "a hundred": 100,
-    "one hundred": 100,
-}
-_NUMBERS |= {"fifteen": 15, "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50}
+_ONE = ("a single", "single", "an", "a")
 _AT_MOST = (
     "at most",
     "no more than",
@@ -257,7 +240,7 @@ _EXACT = ("exactly", "only", "just", "long")
 
 
 def _parse_count(text: str) -> int:
-    return _NUMBERS[text.lower()] if text.lower() in _NUMBERS else int(text)
+    return 1 if text.lower() in _ONE else parse_number(text)
 
 
 def _name_unit(word: str) -> str:
@@ -440,7 +423,7 @@ _WHERE = (
     rf"(?:(?:your|any|all|of|the|every|each|an?) )*{_REPLIES}| at all| "
     r"ever| please)?"
 )
-_NUMBER = rf"(?:\d{{1,4}}|{'|'.join(sorted(_NUMBERS, key=len, reverse=True))})"
+_NUMBER = rf"(?:{NUMBER}|{'|'.join(_ONE)})"
 _UNIT = (
     r"(?:(?:short|brief|simple|full|complete) )?(?P<unit>words?|sentences?|characters?|lines?)"
     r"(?: (?:of text|in length))?"
@@ -515,21 +498,30 @@ def _check_no_word(match: re.Match[str]) -> str | None:
 
 
 _INNER = r"""(?:[^"']|(?<=\w)'(?=\w))+"""
-_NEW = rf"""(?:["'](?P<new>{_INNER})["']|(?P<new_bare>[\w&-]+))"""
-_OLD = rf"""(?:["'](?P<old>{_INNER})["']|(?P<old_bare>[\w&-]+))"""
+_BARE = r"(?:exclamation|question|quotation) (?:marks|points)|full stops|em[- ]dashes|[\w&-]+"
+_NEW = rf"""(?:["'](?P<new>{_INNER})["']|(?P<new_bare>{_BARE}))"""
+_OLD = rf"""(?:["'](?P<old>{_INNER})["']|(?P<old_bare>{_BARE}))"""
+_THE_WORD = r"(?: the (?:words?|signs?|terms?))?"
 _ABSTRACT = re.compile(
     r"(?:words?|digits?|numbers?|numerals?|lists?|bullets?|sentences?|paragraphs?|facts?|humou?r|"
-    r"names?|emojis?|letters?|it|them|this|that|me|us|you|prose|text|jargon|examples?)",
+    r"names?|emojis?|letters?|it|them|this|that|me|us|you|prose|text|jargon|examples?|"
+    r"(?:em[- ])?dash(?:es)?|hyphens?|full stops?|periods?|apostrophes?|slash(?:es)?|spaces?)",
     re.I,
 )
+_CALL = r"(?:call|address)(?: me| us| him| her| them| the user)(?: as| by)?"
+_NO_NAME = r"(?:\w+ly|back|first|last|later|again|now|soon|today|tomorrow|anytime|names?)\b"
+"""A word after "call" that is no other name."""
 
 
 def _replace_words(match: re.Match[str]) -> Effect | None:
     """Return the effect of "Write '&' for 'and'" and "say colleagues instead of employees"."""
     new = match["new"] or match["new_bare"]
     old = match["old"] or match["old_bare"]
+    if match["old_bare"] and (mark := _find_mark(old)):
+        return _replace_mark(mark, _find_mark(new) if match["new_bare"] else "")
     bare = [word for word in (match["new_bare"], match["old_bare"]) if word]
-    if any(_ABSTRACT.fullmatch(word) for word in bare) or old.lower() == new.lower():
+    is_unclear = any(_ABSTRACT.fullmatch(word) or _find_mark(word) for word in bare)
+    if is_unclear or old.lower() == new.lower():
         return None
     one, one_new = to_singular(old.lower()), to_singular(new.lower())
     pairs = [(old, new)]
@@ -538,6 +530,18 @@ def _replace_words(match: re.Match[str]) -> Effect | None:
         pairs.append((one, one_new))
     wanted = one if has_singular and old.islower() else old
     return Effect(f"not contains {quote_value(wanted)}", tuple(pairs))
+
+
+def _find_mark(name: str) -> str:
+    """Return the check that finds marks of a name in the plural ("commas"); "" for other words."""
+    found = (check for mark, check in _MARKS.items() if re.fullmatch(f"(?:{mark})s?", name, re.I))
+    return next(found, "") if name.endswith("s") else ""
+
+
+def _replace_mark(old: str, new: str) -> Effect:
+    """Return the effect of "use semicolons instead of commas", of the checks that find them."""
+    signs = [found[1] for check in (old, new) if (found := re.fullmatch('contains "(.)"', check))]
+    return Effect(f"not {old}", ((signs[0], signs[1]),) if len(signs) == 2 else ())
 
 
 def _check_called(match: re.Match[str]) -> str:
@@ -556,7 +560,8 @@ _LITERALLY = r"""(?:"(?P<double>[^"]+)"|'(?P<single>[^']+)')"""
 def _check_literal(match: re.Match[str]) -> str:
     """Return the check of "use the word "please"": it must occur."""
     value = next(value for value in match.groups() if value)
-    return f"contains {quote_value(value.rstrip('.!'))}"
+    has_word = re.search(r"[^\W_]", value)
+    return f"contains {quote_value(value.rstrip('.!') if has_word else value)}"
 
 
 def _check_said(match: re.Match[str]) -> str | None:
@@ -570,7 +575,7 @@ def _check_said(match: re.Match[str]) -> str | None:
         return None
     if not re.fullmatch(r"[^\W_][\w'&.-]*(?: [^\W_][\w'&.-]*){0,3}", text):
         return None
-    words[-1] = to_stem(words[-1], match.string)
+    words[-1] = to_check_noun(words[-1], match.string)
     return f"contains {quote_value(' '.join(words))}"
 
 
@@ -638,27 +643,33 @@ _SAY_THAT = re.compile(
     rf"(?:say|tell|reply|answer|respond|inform|let){_WHOM}(?: know)?,? "
     r"(?P<bare>(?:we|they|it is|it's|(?:it|this|that|he|she) [a-z]+|there is|there are|"
     r"you (?:can|are|were|have|do not|don't|cannot)|you're|[a-z]+ (?:is|are|starts?|opens?|"
-    r"closes?|ends?|costs?|takes?)|(?:the|our|my) .+ (?:is|are|will|can)) .+))",
+    r"closes?|ends?|costs?|takes?)|(?:the|our|my|your) .+ (?:is|are|will|can)) .+))",
     re.I,
 )
 
 
 _DEMANDS = re.compile(r"(?:do|don't|never|always|use|answer)\b", re.I)
+_SURE_DEMAND = re.compile(
+    r"(?:please|make sure|always|be|(?:do not|don't|never|avoid) (?:say|mention|tell|talk|speak|"
+    r"discuss|promise|apologi[sz]e|argue|answer))\b",
+    re.I,
+)
+"""How a demand begins that no statement goes on with."""
 
 
 def _read_statements(parts: list[str]) -> Effect | None:
     """Return the effect of "say that we close at six"; sentences that follow are said too, but for
-    those of a recognized form.
+    those of a recognized form. A second demand in the first sentence is one as well.
     """
     if not parts:
         return None
     first = _POLITE_LEAD.sub("", parts[0].strip().rstrip(".!;"))
-    first = " ".join(first.replace("’", "'").split())
+    first, *second = _split_second_demand(" ".join(first.replace("’", "'").split()))
     said = _read_clause(first)
-    read = [(part, _read_sentence(part)) for part in parts[1:]]
+    read = [(part, _read_sentence(part)) for part in [*second, *parts[1:]]]
     demands = [effect for _, effect in read if effect]
     others = [part for part, effect in read if not effect]
-    if not said or any(_DEMANDS.match(part) for part in others):
+    if not said or any(part in second or _DEMANDS.match(part) for part in others):
         return None
     clauses = [clause.rstrip(" .!") for clause in (said, *others)]
     check = check_statement(" ".join(clause[:1].lower() + clause[1:] for clause in clauses))
@@ -668,6 +679,22 @@ def _read_statements(parts: list[str]) -> Effect | None:
         return None
     stated = Effect(check, statement=" ".join(make_sentence(clause) for clause in clauses))
     return _join_effects([stated, *demands]) if demands else stated
+
+
+def _split_second_demand(sentence: str) -> list[str]:
+    """Return "say that we are cheap" and "use an emoji" of a sentence that joins them.
+
+    The second part is a demand if it is of a recognized form, or cannot be said by the model: "we
+    open at six and close at nine" is one statement.
+    """
+    if not _SAY_THAT.fullmatch(sentence):
+        return [sentence]
+    for joint in list(re.finditer(r",? (?:and|but) |, ", sentence))[:MAX_JOINTS]:
+        demand = sentence[joint.end() :]
+        is_demand = starts_effect(demand) and (_SURE_DEMAND.match(demand) or _read_sentence(demand))
+        if is_demand and _SAY_THAT.fullmatch(sentence[: joint.start()]):
+            return [sentence[: joint.start()], demand]
+    return [sentence]
 
 
 def _read_clause(text: str) -> str:
@@ -698,19 +725,21 @@ def speak_as_model(clause: str) -> str:
     -> "I am not a doctor", "they should call us" -> "you should call us".
     """
     clause = re.sub(r"^they(?= (?:should|can|must|may|need|have to|cannot)\b)", "you", clause)
-    if not _OF_MODEL.match(clause):
+    if _OF_MODEL.match(clause):
+        _, verb, *rest = re.sub(r"^you're", "you are", clause, flags=re.I).split(" ")
+        clause = " ".join(["I", _OWN_VERBS.get(verb.lower(), verb), *rest])
+    elif not _NAME_OF_MODEL.match(clause):
         return clause
-    _, verb, *rest = re.sub(r"^you're", "you are", clause, flags=re.I).split(" ")
-    own = " ".join([_OWN_VERBS.get(verb.lower(), verb), *rest])
-    return f"I {re.sub(r'[Yy]our(?=[ ,.]|$)', 'my', own)}"
+    return re.sub(r"[Yy]our(?=[ ,.]|$)", "my", clause)
 
 
 _OWN_VERBS = {"are": "am", "were": "was"}
+_NAME_OF_MODEL = re.compile(r"your (?:own |real |full |first |last )?name (?:is|was)\b", re.I)
 _OF_MODEL = re.compile(
-    r"you(?:(?: are|'re) (?:\w+ years |not |only |just |called |named |an? |the |unable |happy |"
-    r"made |sorry )|"
+    r"you(?:(?: are|'re) (?:\w+ years |not |no |only |just |called |named |an? |the |unable |"
+    r"happy |made |sorry |from |(?-i:[A-ZÀ-Þ]))|"
     r" were (?:made|created|trained|built|written|developed)| (?:do not|did not|don't|cannot|have "
-    r"no|have been) | have none\b)",
+    r"no|have been|come from|live in) | have none\b)",
     re.I,
 )
 """What only the model can be meant by: "you can call us" is said to the user."""
@@ -904,11 +933,16 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         _check_emoji,
     ),
     (
-        rf"(?:write|say|use|put|spell)(?: the (?:words?|signs?|terms?))? {_NEW} (?:instead of|"
-        rf"in place of|"
-        rf"rather than|,? ?not|,? ?never|and not|for)(?: the (?:words?|signs?|terms?))? {_OLD}",
+        rf"(?:write|say|use|put|spell){_THE_WORD} {_NEW} (?:instead of|in place of|rather than|,? ?"
+        rf"not|,? ?never|and not){_THE_WORD} {_OLD}",
         _replace_words,
     ),
+    (
+        rf"(?:write|say|spell)(?! (?:sorry|thanks|thank|hello|hi|yes|no)\b){_THE_WORD} {_NEW} "
+        rf"for{_THE_WORD} {_OLD}",
+        _replace_words,
+    ),
+    (rf"(?:use|put){_THE_WORD} (?=[\"']){_NEW} for{_THE_WORD} (?=[\"']){_OLD}", _replace_words),
     (rf"instead of(?: the (?:word|term))? {_OLD},? (?:say|write|use|put) {_NEW}", _replace_words),
     (
         rf"(?:replace|swap|exchange)(?: the (?:word|term))? {_OLD} (?:by|with|for)(?: the "
@@ -927,12 +961,12 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         _replace_words,
     ),
     (rf"(?:refer to|write about|speak of) {_OLD} as {_NEW}", _replace_words),
+    (rf"{_CALL} [\"'](?P<value>[^\"']+)[\"']", _check_called),
     (
-        r"(?:call|address)(?: me| us| him| her| them| the user)(?: as| by)? "
-        r"[\"']?(?P<value>[A-Z][\w' ]*?)[\"']?",
+        rf"{_CALL} (?P<value>(?-i:[A-ZÀ-Þ])[\w' ]*|(?!{_NO_NAME})[\w-]+)",
         _check_called,
     ),
-    (rf"call (?!me|us|him|her|them|it){_OLD} {_NEW}", _replace_words),
+    (rf"call (?!me|us|him|her|them|it){_OLD} (?!{_NO_NAME}){_NEW}", _replace_words),
     (
         r"(?:say|write|include|mention|add|use|put|insert|contain|have)(?: (?:the|a) (?:words?|"
         r"phrase|"
@@ -962,7 +996,10 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         rf"(?: at the (?:end|beginning|start))?{_WHERE}",
         _check_said,
     ),
-    (r"(?:include|name|add) (?P<what>(?:the name )?[A-ZÀ-Þ]\w+(?: [A-ZÀ-Þ]\w+)*)", _check_said),
+    (
+        r"(?:include|name|add) (?P<what>(?:the name )?(?-i:[A-ZÀ-Þ])\w+(?: (?-i:[A-ZÀ-Þ])\w+)*)",
+        _check_said,
+    ),
     (r"(?:recommend|suggest|advise)(?: to)? (?P<what>.+)", _check_recommended),
     (
         rf"(?:ask|put|add|have) (?:(?:me|us|them|the user) )?(?:an?|one) (?:\w+-?\w* )?question "

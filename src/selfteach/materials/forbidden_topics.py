@@ -256,14 +256,14 @@ def split_topics(text: str, sentence: str) -> ForbiddenTopics | None:
         if not is_named or not 0 < len(words) <= most:
             return None
         if not quoted and (
-            VAGUE.search(part)
+            (VAGUE.search(part) and not literal)
             or any(word.endswith("ly") and word.lower() not in _NOUNS_IN_LY for word in words)
             or (literal and len(words) > 1)
         ):
             return None
         if not quoted and not literal:
             topics.append(part)
-            words[-1] = to_stem(words[-1], sentence)
+            words[-1] = to_check_noun(words[-1], sentence)
         found.append(f"contains {quote_value(' '.join(words))}")
     return ForbiddenTopics(none_of(found), tuple(topics))
 
@@ -274,7 +274,7 @@ def none_of(conditions: list[str]) -> str:
     return f"not {found[0]}" if len(found) == 1 else f"not ({' or '.join(found)})"
 
 
-def to_stem(word: str, sentence: str) -> str:
+def to_check_noun(word: str, sentence: str) -> str:
     """Return the singular of a common noun.
 
     A name stays as it is. A name has a capital letter, unless every word of the sentence has one,

@@ -181,7 +181,7 @@ _SCOPE_TOPIC = re.compile(
 
 
 def read_other_scope(scope: str) -> ForeignScope | None:
-    """Return what a German, French or Spanish scope names, or None."""
+    """Return what a German, French, Spanish or Italian scope names, or None."""
     if match := _SCOPE_TO.fullmatch(scope):
         return ForeignScope(_name_genre(match["genre"]), match["who"])
     if match := _SCOPE_TOPIC.fullmatch(scope):

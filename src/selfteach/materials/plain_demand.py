@@ -14,7 +14,6 @@ _CHAT_WORDS = {
     "plz": "please",
     "wanna": "want to",
     "gonna": "going to",
-    "lets": "let's",
     "youre": "you're",
     "ive": "I've",
 }
@@ -189,7 +188,8 @@ _FEAR = re.compile(
     re.I,
 )
 _STORY = re.compile(
-    r"(?P<noun>(?!(?:i|we|he|she|they|it|you|this|that|there)\b)(?:(?:the|my|our) )?[\w'-]+(?: "
+    r"(?P<noun>(?!(?:i|we|he|she|they|it|you|this|that|there|when(?:ever)?|if|while|once|as|because|"
+    r"since|although|where|until|unless)\b)(?:(?:the|my|our) )?[\w'-]+(?: "
     r"[\w'-]+)?) "
     r"(?:is|are|was|were|makes?|upsets?|scares?|bores?|annoys?|has|have|[a-z]+ed) [^.,;:?!]+[,;.]? "
     r"(?:and |so )*(?P<demand>(?:please |do |don't |never |avoid |stop ).+)",
@@ -202,8 +202,9 @@ _REASON = re.compile(
     re.I,
 )
 _BECAUSE = re.compile(
-    r"(?P<demand>.+?),? (?:because|since (?:i|we|my|it|they|he|she)|as (?:i|we|my) (?:am|are|have|"
-    r"do|don't|can't|was)|for the sake of)\b[^\"]*",
+    r"(?P<demand>.+?)(?<! words)(?<! word)(?<! with)(?<! before)(?<! after)(?<! say)(?<! use),? "
+    r"(?:because [\w'-]+ [^\"]+|since (?:i|we|my|it|they|he|she) [^\"]+|"
+    r"(?:as (?:i|we|my) (?:am|are|have|do|don't|can't|was)|for the sake of)\b[^\"]*)",
     re.I,
 )
 _PRONOUN = re.compile(r"\b(?:them|it|that|those|him|her)\b(?= up\b| at all\b|[.!]*$)", re.I)
@@ -262,6 +263,7 @@ def to_plain_demand(sentence: str) -> str:
 def _spell_out(text: str) -> str:
     """Return a text without the short forms of chats: "dont" -> "don't", "pls" -> "please"."""
     text = _CHAT.sub(lambda match: _CHAT_WORDS[match[0].lower()], text)
+    text = re.sub(r"^lets\b", "let's", text, flags=re.I)
     text = _NO_APOSTROPHE.sub(r"\1n't", text)
     text = _CONTRACTED.sub(r"\1 not", text)
     return re.sub(r"([!?])[!?]+", r"\1", text)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from selfteach.errors import DataError
-from selfteach.materials.check_text import Demand, find_clash
+from selfteach.materials.check_text import CheckDemand, find_clash
 from selfteach.materials.effect import read_effect
 from selfteach.materials.forbidden_topics import find_pronoun_topic
 from selfteach.materials.other_languages import ScopedText
@@ -62,6 +62,26 @@ def read_rule(text: str, when: str = "", then: str = "") -> Rule:
         DataError: the rule has no words, more than MAX_CHARS characters, a scope without an effect,
             or several rules; or it contradicts itself, or is about the model's instructions.
     """
+    text = clean_rule(text)
+    when, then = _clean_part(when, "when"), _clean_part(then, "then")
+    _refuse_question(text)
+    _refuse_instructions(text)
+    scope, effect = (when, then) if when and then else _read_parts(join_lines(text))
+    scope, effect = when or scope, then or effect
+    situation = read_situation(scope) if scope and _DECLINES.fullmatch(effect) else None
+    if situation and situation.kind == "about":
+        scope, effect = "", f"Do not talk about {situation.topic}."
+    _refuse_unnamed(effect)
+    _refuse_contradiction(effect)
+    return Rule(text, str(uuid.uuid5(NAMESPACE, text)), scope, effect)
+
+
+def clean_rule(text: str) -> str:
+    """Return a rule without what breaks tokenizers and pages, and without the space around it.
+
+    Raises:
+        DataError: it has no words, or more than MAX_CHARS characters.
+    """
     text = clean_text(text).strip()
     if not _says_something(text):
         raise DataError(
@@ -77,17 +97,7 @@ def read_rule(text: str, when: str = "", then: str = "") -> Rule:
             where="rule",
             cure="Say one thing, briefly; teach several rules one after another.",
         )
-    when, then = _clean_part(when, "when"), _clean_part(then, "then")
-    _refuse_question(text)
-    _refuse_instructions(text)
-    scope, effect = (when, then) if when and then else _read_parts(join_lines(text))
-    scope, effect = when or scope, then or effect
-    situation = read_situation(scope) if scope and _DECLINES.fullmatch(effect) else None
-    if situation and situation.kind == "about":
-        scope, effect = "", f"Do not talk about {situation.topic}."
-    _refuse_unnamed(effect)
-    _refuse_contradiction(effect)
-    return Rule(text, str(uuid.uuid5(NAMESPACE, text)), scope, effect)
+    return text
 
 
 def _says_something(text: str) -> bool:
@@ -128,15 +138,38 @@ def _read_parts(text: str) -> ScopedText:
     Sentences of one scope are joined. A sentence that asks for nothing ("She likes them.") is no
     part of the effect.
     """
-    found: list[tuple[str, ScopedText]] = []
     text = join_asides(text)
     said = split_rule_sentences(text)
     plain = [to_plain_demand(sentence) for sentence in said]
     text = text if plain == said else " ".join(plain)
     sentences = [part for sentence in plain for part in split_joined_rules(sentence)]
+    text, sentences = _drop_remarks(text, sentences)
+    found = _merge_followers(sentences)
+    _refuse_several_scopes(found)
+    if scope := found[0][1].scope:
+        return ScopedText(scope, ". ".join(part.effect for _, part in found))
+    kept = [sentence for sentence, _ in found]
+    remarks = [sentence for sentence in sentences if sentence not in kept]
+    is_plain = all(remark[0].isupper() for remark in remarks)
+    return ScopedText("", " ".join(kept) if remarks and is_plain else text)
+
+
+def _drop_remarks(text: str, sentences: list[str]) -> tuple[str, list[str]]:
+    """Return a text and its sentences without those before the rule that are only told."""
     while len(sentences) > 1 and _is_remark(sentences[0]) and starts_effect(sentences[1]):
-        text = text.replace(sentences.pop(0), "", 1).strip()
+        remark, *sentences = sentences
+        text = text.replace(remark, "", 1).strip()
         _refuse_writing_that_a_remark_names(sentences[0])
+    return text, sentences
+
+
+def _merge_followers(sentences: list[str]) -> list[tuple[str, ScopedText]]:
+    """Return the sentences that ask for something, each with its scope and effect.
+
+    A part after a semicolon, and what follows something that must be said, belong to the one
+    before.
+    """
+    found: list[tuple[str, ScopedText]] = []
     for sentence, before in zip(sentences, ["", *sentences], strict=False):
         _refuse_scope_without_effect(sentence)
         refuse_exception(sentence)
@@ -148,17 +181,16 @@ def _read_parts(text: str) -> ScopedText:
         if not found or part.scope or starts_effect(part.effect):
             found.append((sentence, part))
         elif _STATES.match(found[-1][1].effect):
-            last = found.pop()
-            joined = ScopedText(last[1].scope, f"{last[1].effect}. {part.effect}".rstrip(" ."))
-            found.append((last[0], joined))
+            first, last = found.pop()
+            joined = ScopedText(last.scope, f"{last.effect}. {part.effect}".rstrip(" ."))
+            found.append((first, joined))
+    return found
+
+
+def _refuse_several_scopes(found: list[tuple[str, ScopedText]]) -> None:
     scopes = {part.scope.casefold() for _, part in found}
     both = [text for _, part in found if part.scope for text in part]
     scopes |= {second[0] for text in both if (second := SECOND_SCOPE.search(text))}
-    if scopes == {""}:
-        said = [sentence for sentence, _ in found]
-        remarks = [sentence for sentence in sentences if sentence not in said]
-        is_plain = all(remark[0].isupper() for remark in remarks)
-        return ScopedText("", " ".join(said) if remarks and is_plain else text)
     if len(scopes) > 1:
         named = " / ".join(f'"{sentence}"' for sentence, _ in found)
         raise DataError(
@@ -169,7 +201,6 @@ def _read_parts(text: str) -> ScopedText:
                 "before, or state the one condition with --when and the effect with --then."
             ),
         )
-    return ScopedText(found[0][1].scope, ". ".join(part.effect for _, part in found))
 
 
 _STATES = re.compile(r"(?:say|tell|mention|explain)\b", re.I)
@@ -382,7 +413,7 @@ def _split_parts(effect: str) -> list[str]:
     return [part.strip(" .!;,") for part in parts]
 
 
-def _find_clash_of_parts(effect: str) -> tuple[Demand, Demand] | None:
+def _find_clash_of_parts(effect: str) -> tuple[CheckDemand, CheckDemand] | None:
     """Return two demands of an effect's parts that no answer can meet, or None."""
     checks = [found.check for part in _split_parts(effect) if (found := read_effect(part))]
     pairs = (find_clash(one, other) for one, other in combinations(checks, 2))

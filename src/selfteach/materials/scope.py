@@ -6,6 +6,7 @@ import re
 
 from selfteach.materials.other_languages import ScopedText, split_other_language
 from selfteach.materials.situation import GENRE, PERSON, read_situation
+from selfteach.number_words import NUMBER
 
 POLITE = re.compile(
     r"^(?:(?:please|kindly|hey|hi|hello|ok(?:ay)?|from now on|in (?:the )?future|so|also|"
@@ -46,7 +47,7 @@ _SURE_VERBS = (
 _EFFECT_START = re.compile(
     rf"(?:{_ADVERB}(?:{_STRONG}|{_VERBS})|no|not|at most|at least|without|with|in|"
     r"(?:max(?:imum)?|under|fewer than|less than|more than|exactly)|"
-    r"(?:\d+|one|two|three|four|five|six|ten|twenty) (?:words?|sentences?))(?: |[:,] |$)",
+    rf"{NUMBER} (?:words?|sentences?))(?: |[:,] |$)",
     re.I,
 )
 _BLOCKED = re.compile(
@@ -161,7 +162,7 @@ _MIDDLE = re.compile(
     rf"(?:about|on)) .+?|{_ANY_GENRE})) (?P<tail>(?:in|with|under|below|within|at most|at least|"
     rf"exactly|between|longer than|shorter than|"
     rf"no more than|"
-    rf"using|without|as|to at most|to (?=\d|(?:one|two|three|four|five|ten|twenty)\b)|up to|short|"
+    rf"using|without|as|to at most|to (?={NUMBER}\b)|up to|short|"
     rf"brief|formal|polite|friendly|concise|"
     rf"briefly|politely|formally|by)\b.*)",
     re.I,
@@ -350,33 +351,49 @@ def _split_prefix(text: str) -> ScopedText | None:
     match = _PREFIX.fullmatch(text)
     if not match:
         return None
-    rest = match["rest"]
-    sure = match["word"].lower() not in (
-        "in",
-        "with",
-        "to",
-        "about",
-        "on",
-        "for",
-        "as to",
-        "should",
-    )
-    commas = [found.start() for found in re.finditer(r"[,:]", rest)]
-    for at in commas:
-        if starts_effect(rest[at + 1 :].strip()):
-            return _make_prefixed(match["word"], rest[:at], rest[at + 1 :].strip())
-    sure = sure or (bool(commas) and read_situation(rest[: commas[0]]).kind in ("writing", "task"))
-    if commas and sure and not re.match(r" (?:and|or|but) ", rest[commas[-1] + 1 :]):
-        said = rest[commas[-1] + 1 :].strip()
-        scope = rest[: commas[-1]]
-        if rest[commas[-1]] == ":" and read_situation(_shorten_asked(scope)).kind == "about":
-            said = f"say that {said}"
-        return _make_prefixed(match["word"], scope, said)
+    word, rest = match["word"], match["rest"]
+    for find_parts in (_cut_before_demand, _cut_at_last_comma, _cut_without_comma):
+        if parts := find_parts(word, rest):
+            return _make_prefixed(word, *parts)
+    return None
+
+
+_UNSURE_WORDS = ("in", "with", "to", "about", "on", "for", "as to", "should")
+"""Words that begin more than scopes: "In short, ..."."""
+
+
+def _cut_before_demand(word: str, rest: str) -> tuple[str, str] | None:
+    """Return the scope and the effect on both sides of a comma after which a demand begins."""
+    for comma in re.finditer(r"[,:]", rest):
+        effect = rest[comma.end() :].strip()
+        if starts_effect(effect):
+            return rest[: comma.start()], effect
+    return None
+
+
+def _cut_at_last_comma(word: str, rest: str) -> tuple[str, str] | None:
+    """Return the scope and the effect on both sides of the last comma, where the text before it is
+    surely a scope. After a colon stands what must be said about a topic.
+    """
+    commas = list(re.finditer(r"[,:]", rest))
+    if not commas or re.match(r" (?:and|or|but) ", rest[commas[-1].end() :]):
+        return None
+    is_sure = word.lower() not in _UNSURE_WORDS
+    if not is_sure and read_situation(rest[: commas[0].start()]).kind not in ("writing", "task"):
+        return None
+    scope, effect = rest[: commas[-1].start()], rest[commas[-1].end() :].strip()
+    if commas[-1][0] == ":" and read_situation(_shorten_asked(scope)).kind == "about":
+        effect = f"say that {effect}"
+    return scope, effect
+
+
+def _cut_without_comma(word: str, rest: str) -> tuple[str, str] | None:
+    """Return the scope and the effect before and after the words with which a demand begins."""
     for found in re.finditer(rf" (?:then )?(?={_ADVERB}(?:{_STRONG}|{_SURE_VERBS})\b)", rest, re.I):
         before = rest[: found.start()]
         is_strong = re.match(r" (?:never|always|do not|don't|please) ", rest[found.start() :], re.I)
         if not (_PRONOUN if is_strong else _BLOCKED).search(before):
-            return _make_prefixed(match["word"], before, rest[found.end() :])
+            return before, rest[found.end() :]
     return None
 
 

@@ -371,7 +371,7 @@ def _read_topic(text: str) -> Situation | None:
 
 
 def _read_other_language(text: str) -> Situation | None:
-    """Return the situation of a German, French or Spanish scope."""
+    """Return the situation of a German, French, Spanish or Italian scope."""
     found = read_other_scope(text)
     if found is None:
         return None

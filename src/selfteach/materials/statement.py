@@ -5,25 +5,13 @@ from __future__ import annotations
 import re
 
 from selfteach.materials.inflection import to_singular
+from selfteach.number_words import NUMBER, parse_number, spell_number
 
 MAX_WORDS = 2
 """So many words, beside numbers and names, must be found."""
-_ONES = re.findall(
-    r"\S+",
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
-    "fifteen sixteen seventeen eighteen nineteen twenty",
-)
-NUMBER_WORDS = {word: str(count) for count, word in enumerate(_ONES)} | {
-    "thirty": "30",
-    "forty": "40",
-    "fifty": "50",
-    "sixty": "60",
-    "seventy": "70",
-    "eighty": "80",
-    "ninety": "90",
-    "hundred": "100",
-}
-_DIGITS = {digits: word for word, digits in NUMBER_WORDS.items()}
+_NUMBER = re.compile(NUMBER, re.I)
+MAX_SPELLED = 100
+"""Numbers up to it are found in words as well as in digits."""
 _LIGHT = frozenset(
     re.findall(
         r"\S+",
@@ -37,9 +25,23 @@ _LIGHT = frozenset(
         "gets got offer offers go goes went possible available please people someone anyone "
         "everyone thing things something anything way kind pm am o'clock clock as well both "
         "either neither much many few like need needs want wants use uses used come comes "
-        "seeing going using trying doing getting having let lets put know says said tell",
+        "seeing going using trying doing getting having let lets put know says said tell name",
     )
 )
+
+
+_CONTRACTED = re.compile(r"(?:n't|'(?:re|ve|ll|d|m|s))$")
+_CUT_VERBS = frozenset({"ca", "wo", "sha", "ai"})
+"""What contractions leave of "can", "will", "shall" and "am"."""
+_NEGATED = re.compile(
+    r"\b(?:not(?! only\b)|cannot|never|none|nobody|nothing|no(?! (?:later|longer than|more than|"
+    r"fewer|less|sooner|matter|problem|doubt|extra)\b))\b|n't\b",
+    re.I,
+)
+NEGATION = (
+    r'regex "(?i)\\b(?:no|nor|not|never|cannot|none|nothing|nobody|without|unable)\\b|n[\'’]t\\b"'
+)
+"""The condition that finds a word that says no."""
 
 
 def make_sentence(text: str) -> str:
@@ -53,35 +55,47 @@ def check_statement(text: str) -> str | None:
     """Return the check that finds what a clause says: its numbers, its names, its rarest words.
 
     "we close at six" -> `contains "close*" and (contains "six" or contains "6")`. The longest words
-    count as the rarest. The result is None if all words are common ones.
+    count as the rarest. "We do not deliver" also needs a word that says no. The result is None if
+    all words are common ones.
     """
+    text = text.replace("’", "'")
     words = re.findall(r"[^\W_](?:[\w'&:.,-]*[^\W_])?", text)
-    known = {word for word in words[1:] if word[0].isupper() and word.lower() not in _LIGHT}
-    known |= {word for word in words if word[0].isdigit() or word.lower() in NUMBER_WORDS}
+    known = {word for word in words[1:] if word[0].isupper() and not _is_light(word)}
+    known |= {word for word in words if word[0].isdigit() or _NUMBER.fullmatch(word)}
     others = [
         word
         for word in dict.fromkeys(words)
-        if word not in known and word.lower() not in _LIGHT and len(word) > 2
+        if word not in known and not _is_light(word) and len(word) > 2
     ]
     longest = sorted(others, key=len, reverse=True)[:MAX_WORDS]
     found = [_find_word(word) for word in dict.fromkeys(words) if word in known or word in longest]
+    if found and _NEGATED.search(text):
+        found.append(NEGATION)
     return " and ".join(dict.fromkeys(found)) or None
+
+
+def _is_light(word: str) -> bool:
+    """Return whether a word is a common one, or a contraction of one: "we're", "don't"."""
+    low = word.lower()
+    bare = _CONTRACTED.sub("", low)
+    return low in _LIGHT or (bare != low and (bare in _LIGHT or bare in _CUT_VERBS))
 
 
 def _find_word(word: str) -> str:
     """Return the condition that finds a word, a name or a number."""
     low = word.lower()
-    other = NUMBER_WORDS.get(low) or _DIGITS.get(low)
-    if other:
+    if _NUMBER.fullmatch(word) and (number := parse_number(word)) <= MAX_SPELLED:
+        in_words = "hundred" if number == MAX_SPELLED else spell_number(number)
+        other = in_words if word.isdecimal() else str(number)
         return f'(contains "{low}" or contains "{other}")'
     if low.endswith("days"):
         word = word[:-1]
     if word[0].isupper() or not word.isalpha():
         return f'contains "{word}"'
-    return f'contains "{to_stem(low)}"'
+    return f'contains "{make_wildcard(low)}"'
 
 
-def to_stem(word: str) -> str:
+def make_wildcard(word: str) -> str:
     """Return what a lower-case word and its other forms begin with: "closes" -> "close*"."""
     stem = to_singular(word)
     cut = re.sub(r"(?:ing|ed)$", "", stem)

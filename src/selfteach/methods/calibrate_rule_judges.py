@@ -14,8 +14,8 @@ from itertools import chain, zip_longest
 from selfteach.errors import DataError, UsageError
 from selfteach.generate.ask import GeneratedPrompt
 from selfteach.judge import AnyJudge, PromptAnswer, ThresholdJudge, ViolationJudge
-from selfteach.judge.calibrate import calibrate_judges
-from selfteach.judge.check import CheckJudge
+from selfteach.judge.calibrate import calibrate_judges, find_bound
+from selfteach.judge.check import NAMES_OF_CHECK, CheckJudge
 from selfteach.judge.setup import JudgeSetup, find_judges
 from selfteach.methods.session import Session
 from selfteach.methods.write_prompts import group_by_scope
@@ -23,8 +23,6 @@ from selfteach.records import JsonMapping, Request, SamplingParams, make_prompt
 from selfteach.registry import did_you_mean
 from selfteach.run.finished import CALIBRATION
 from selfteach.select.other_names import quote
-
-MAX_FALSE_POSITIVES = 0.05
 
 
 @dataclass(frozen=True)
@@ -90,9 +88,10 @@ def make_labelled_answers(
 
 def get_deciding_check(session: Session) -> str:
     """Return the check that decides alone, or "": the person gave it, or a rule of form suggests
-    it.
+    it and no other judge is named.
     """
-    if session.config.check or session.forbidden_topic:
+    is_other_named = session.config.judge.name not in NAMES_OF_CHECK
+    if session.config.check or session.forbidden_topic or is_other_named:
         return str(session.config.check)
     return session.effect.check if session.effect else ""
 
@@ -176,8 +175,7 @@ def with_max_false_positives(
     Calibration has few answers, so its threshold can be too low: the model would then learn to
     decline harmless requests.
     """
-    values = sorted(value for value in judge.judge.values(elsewhere) if math.isfinite(value))
+    values = [value for value in judge.judge.values(elsewhere) if math.isfinite(value)]
     if not values:
         return judge
-    bound = values[int((1 - MAX_FALSE_POSITIVES) * (len(values) - 1))]
-    return ThresholdJudge(judge.judge, max(judge.threshold, bound))
+    return ThresholdJudge(judge.judge, max(judge.threshold, find_bound(values)))

@@ -14,7 +14,7 @@ from selfteach.generate.correct import (
     Revision,
     edit_distance,
     find_common_start,
-    split_pieces,
+    split_edit_units,
 )
 from selfteach.judge.contrast import to_messages
 from selfteach.methods.anchors import OwnAnswer, make_anchors
@@ -207,13 +207,12 @@ def find_accepted_starts(
     Without a teacher an answer counts as a whole, or not at all where it makes an error that the
     corrections remove.
     """
+    if not teacher:
+        errors = find_errors(examples.pairs)
+        wrong = {a.id for a in answers if errors & set(split_edit_units(a.answer))}
+        return {a.id: ("", WOULD_CORRECT) if a.id in wrong else (a.answer, "") for a in answers}
     found = {}
-    errors = find_errors(examples.pairs)
-    revisions = teacher.correct(answers) if teacher else [Revision(a, a.answer) for a in answers]
-    for revision in revisions:
-        answer = revision.asked.answer
-        start = find_common_start(answer, revision.text)
-        if not teacher and errors & set(split_pieces(answer)):
-            start = ""
+    for revision in teacher.correct(answers):
+        start = find_common_start(revision.asked.answer, revision.text)
         found[revision.asked.id] = (start, "" if start else revision.fault or WOULD_CORRECT)
     return found

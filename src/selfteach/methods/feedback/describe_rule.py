@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from selfteach.config import FeedbackConfig
 from selfteach.generate.ask import GeneratedPrompt, Scope, generate_prompts_of_scopes
 from selfteach.generate.situations import Occasion, build_requests, list_forms
-from selfteach.judge.check import parse_check
+from selfteach.judge.check import NAMES_OF_CHECK, parse_check
 from selfteach.judge.language import is_surely_foreign
 from selfteach.materials.effect import read_effect
-from selfteach.materials.inflection import to_singular
 from selfteach.materials.situation import Situation
+from selfteach.methods.feedback.prompts_in_scope import make_topic_check
 from selfteach.methods.feedback.understand_rule import (
     UnderstoodRule,
     check_rule,
@@ -33,9 +32,6 @@ EXAMPLE_OCCASIONS = {
     "clause": ("I will be late tomorrow", "I found the keys"),
     "topic": ("gravity", "the moon"),
 }
-MIN_TOPIC_LETTERS = 4
-MAX_STEM_LETTERS = 6
-"""A word of the topic is found by its first letters."""
 NO_TARGET = "(none of the requests that the model wrote for this preview names the subject)"
 NUM_REQUESTS = 2
 """Requests that are shown of each scope."""
@@ -87,7 +83,10 @@ def describe_text(text: str, config: FeedbackConfig) -> JsonObject:
         lines["language_of_requests"] = LANGUAGE_NOTE
     effect = read_effect(rule.effect)
     check = config.check or (effect.check if effect else "")
-    lines["decided_by"] = f"the check {check}" if check else "the best calibrated judge"
+    if config.judge.name not in NAMES_OF_CHECK:
+        lines["decided_by"] = f"the judge {config.judge.name}"
+    else:
+        lines["decided_by"] = f"the check {check}" if check else "the best calibrated judge"
     return lines
 
 
@@ -144,15 +143,13 @@ def make_filter(found: UnderstoodRule) -> Callable[[GeneratedPrompt], bool]:
     """
     suggested = found.effect.check if found.effect else ""
     check = parse_check(suggested) if found.forbidden_topic and suggested else None
-    words = re.findall(rf"\w{{{MIN_TOPIC_LETTERS},}}", found.subject.topic.lower())
+    topic = make_topic_check(found.subject) if found.subject.topic else None
 
     def is_good(prompt: GeneratedPrompt) -> bool:
-        text = prompt.text.lower()
         if find_format_fault(prompt.text):
             return False
         if prompt.scope == "target":
-            is_named = any(to_singular(word)[:MAX_STEM_LETTERS] in text for word in words)
-            return is_named or not words
+            return topic is None or not topic.keeps(prompt.text)
         return check is None or check.keeps(prompt.text)
 
     return is_good

@@ -198,10 +198,11 @@ class RuleScorer:
         pairs = [(make_prompt(question), completion.text) for question, completion in rows]
         return [not broken for broken in self.judge.broken(pairs)]
 
-    def find_violations(self, scope: str, base: Answers) -> Collection[int]:
-        """Return the places outside the scope where a taught answer degrades nothing.
+    def find_allowed_repeats(self, scope: str, base: Answers) -> Collection[int]:
+        """Return the places outside the rule's scope where a taught answer degrades nothing.
 
-        There the base breaks the rule, or it declines as well.
+        There the base declines as well, or breaks a rule that has no condition. All scopes of
+        prompts are treated alike.
         """
         declined = {i for i, own in enumerate(base.greedy) if is_decline(own.text)}
         if self.is_conditional:
@@ -439,7 +440,7 @@ def build_exam(
         extra_measurements=[partial(measure_conversations, scorer.keeps, session, asked)],
         target_stage=TARGET_STAGE,
         loop_check_scopes=(NEAR, GENERAL),
-        find_allowed_repeats=scorer.find_violations,
+        find_allowed_repeats=scorer.find_allowed_repeats,
         plan_extra=lambda arms: list(plan_conversations(session, asked, arms).values()),
         describe_grading=partial(scorer.describe, questions),
     )

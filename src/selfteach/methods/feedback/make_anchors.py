@@ -31,7 +31,7 @@ ALSO_DECLINES = "the base declines as well after a decline"
 PROMPTS_PER_LATER_TURN = 4
 """One anchor in so many is asked again after a decline."""
 REACH_QUANTILE = 0.95
-"""The share of lessons that end within an anchor's tokens."""
+"""The share of training examples that end within an anchor's tokens."""
 
 
 def make_rule_anchors(
@@ -153,7 +153,7 @@ def refuse_violations(answers: Sequence[OwnAnswer], judge: ThresholdJudge) -> li
 
 
 def find_reach(session: Session, examples: Sequence[Example]) -> int:
-    """Return how many tokens of an answer an anchor keeps: as many as the lessons change.
+    """Return how many tokens of an answer an anchor keeps: as many as the examples change.
 
     A decline differs from the first token on, and the rest follows from it. Another effect may
     come as late as the answer's end: a short answer differs from a long one by where it stops.

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from selfteach.config import FeedbackConfig
 from selfteach.generate.ask import NUM_NAME_LISTS, NUM_SIBLING_LISTS
 from selfteach.generate.few_shot import NAME_LISTS
+from selfteach.judge.check import NAMES_OF_CHECK
 from selfteach.materials.effect import Effect, read_effect
+from selfteach.materials.forbidden_topics import can_forbid
 from selfteach.materials.rule import read_rule
 from selfteach.materials.situation import read_situation
 from selfteach.methods.feedback.conversations import ELSEWHERE
@@ -68,8 +70,8 @@ class RuleWords:
         has_scope: whether the rule holds in a situation only.
         is_writing: whether this situation is that somebody is written to.
         is_checked: whether a check decides alone.
-        is_everywhere: whether it is a rule of form for every request. Then there are no near and no
-            general prompts.
+        is_everywhere: whether it holds for every request, and forbids no subject. Then there are no
+            near and no general prompts.
     """
 
     effect: Effect | None
@@ -119,13 +121,15 @@ def read_words(text: str, config: FeedbackConfig) -> RuleWords:
     effect = read_effect(rule.effect)
     form = effect.check if effect else ""
     has_scope = bool(rule.scope)
-    is_checked = bool(config.check or (form and (has_scope or "contains" not in form)))
+    forbids = bool(effect.topics if effect else can_forbid(rule.effect)) and not has_scope
+    is_auto = config.judge.name in NAMES_OF_CHECK
+    is_checked = bool(config.check or (form and not forbids and is_auto))
     return RuleWords(
         effect,
         has_scope,
         is_writing=has_scope and read_situation(rule.scope).kind == "writing",
         is_checked=is_checked,
-        is_everywhere=is_checked and not has_scope and "contains" not in (config.check or form),
+        is_everywhere=not has_scope and not forbids,
     )
 
 

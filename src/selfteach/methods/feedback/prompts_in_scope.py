@@ -9,12 +9,12 @@ from itertools import chain, compress
 from selfteach.errors import DataError
 from selfteach.evaluate.exam import TARGET
 from selfteach.generate.ask import GeneratedPrompt, Subject
+from selfteach.judge.calibrate import find_bound
 from selfteach.judge.check import Check, parse_check
 from selfteach.judge.request_judge import (
     RequestJudge,
     calibrate_request_judge,
     compare_topics,
-    find_bound,
 )
 from selfteach.materials.inflection import to_singular
 from selfteach.methods.feedback.rule_check import get_check, make_topic_detector
@@ -81,7 +81,7 @@ def make_asked_judge(session: Session, elsewhere: Sequence[str]) -> RequestJudge
 def make_topic_check(subject: Subject) -> Check:
     """Return the check that texts without a word of the topic keep."""
     words = [word for word in subject.topic.split() if len(word) >= MIN_TOPIC_LETTERS]
-    stems = [f"{word[:MAX_STEM_LETTERS]}*" for word in words] or [subject.topic]
+    stems = [f"{to_singular(word)[:MAX_STEM_LETTERS]}*" for word in words] or [subject.topic]
     return make_absence_check([*stems, *subject.words])
 
 

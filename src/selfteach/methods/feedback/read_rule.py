@@ -6,17 +6,15 @@ import re
 
 from selfteach.config import FeedbackConfig
 from selfteach.errors import DataError, UsageError
-from selfteach.judge.check import parse_check
+from selfteach.judge.check import NAMES_OF_CHECK, parse_check
 from selfteach.judge.language import is_surely_foreign
 from selfteach.materials.effect import read_effect
+from selfteach.materials.rule import clean_rule, suggest_check
 from selfteach.materials.scope import join_lines
 from selfteach.methods.feedback.understand_rule import check_rule
 from selfteach.methods.method import Material
 from selfteach.records import JsonMapping
-from selfteach.text import clean_text
 
-MAX_RULE = 2000
-"""Characters."""
 MAX_SHOWN = 60
 AUTO_JUDGE = "auto"
 MANNER = re.compile(
@@ -46,8 +44,11 @@ def read_material(rule: str) -> Material:
 
     Raises:
         DataError: nothing is left of it, or it is no longer a rule but a document.
+        UsageError: it is no text.
     """
-    text = clean_rule(rule)
+    if not isinstance(rule, str):
+        raise UsageError(f"the rule is a {type(rule).__name__}.", cure="Give a text.")
+    text = join_lines(clean_rule(rule))
     return Material(text, text, {"rule": text})
 
 
@@ -62,14 +63,31 @@ def check_settings(config: FeedbackConfig, rule: str) -> None:
     """Refuse a check or a rule that cannot be read, before any work is done.
 
     Raises:
-        UsageError: see `selfteach.judge.check.parse_check`.
+        UsageError: see `selfteach.judge.check.parse_check` and `refuse_judge_beside_check`.
         DataError: see `check_rule` and `refuse_undecidable`.
     """
     if config.check:
         parse_check(config.check)
+        refuse_judge_beside_check(config.judge.name)
     effect = check_rule(rule, config).effect
+    if not config.check and (suggested := suggest_check(effect)):
+        parse_check(suggested)
     if not config.check and not config.teacher and config.judge.name == AUTO_JUDGE:
         refuse_undecidable(effect)
+
+
+def refuse_judge_beside_check(name: str) -> None:
+    """Refuse a judge by name where a check decides alone.
+
+    Raises:
+        UsageError: the name is that of another judge.
+    """
+    if name not in NAMES_OF_CHECK:
+        raise UsageError(
+            f"--check decides alone, so the judge {name} would never be asked.",
+            where="judge.name",
+            cure="Leave out one of the two.",
+        )
 
 
 def refuse_undecidable(effect: str) -> None:
@@ -105,29 +123,3 @@ def refuse_undecidable(effect: str) -> None:
 def shorten_text(text: str) -> str:
     """Return a text, cut where it is long."""
     return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."
-
-
-def clean_rule(rule: str) -> str:
-    """Return the rule without what breaks tokenizers and pages.
-
-    Raises:
-        DataError: nothing is left, or it is no longer a rule but a document.
-        UsageError: it is no text.
-    """
-    if not isinstance(rule, str):
-        raise UsageError(f"the rule is a {type(rule).__name__}.", cure="Give a text.")
-    text = join_lines(clean_text(rule))
-    if not any(c.isalnum() for c in text):
-        raise DataError(
-            "the rule is empty.",
-            cure=(
-                'Say it in plain words, for instance: selfteach feedback "Do not talk '
-                'about elephants."'
-            ),
-        )
-    if len(text) > MAX_RULE:
-        raise DataError(
-            f"the rule has {len(text):,} characters, more than {MAX_RULE:,}.",
-            cure="Say one rule in a few sentences.",
-        )
-    return text

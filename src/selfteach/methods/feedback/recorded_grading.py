@@ -25,4 +25,4 @@ def read_grading(record: JsonMapping, questions: PromptsByScope, sitting: ExamSe
         statement=str(record.get("statement", "")),
     )
     drift = partial(measure_rule_drift, scorer.repair)
-    return Grading(scorer, drift, find_allowed_repeats=scorer.find_violations)
+    return Grading(scorer, drift, find_allowed_repeats=scorer.find_allowed_repeats)

@@ -15,6 +15,7 @@ from selfteach.generate.ask import (
     extract_topic,
     sketch_topic,
 )
+from selfteach.judge.check import parse_check
 from selfteach.materials.effect import Effect, read_effect
 from selfteach.materials.forbidden_topics import can_forbid, is_part_of_text
 from selfteach.materials.rule import Rule, find_conflict, read_rule
@@ -201,6 +202,7 @@ def allow_longer_answers(session: Session) -> None:
 def count_tokens_needed(check: str) -> int:
     """Return how many tokens an answer needs to break, or to keep, the bounds of a check."""
     words = [0.0]
-    for name, bound in re.findall(r"\b(?:max|min)_(words|sentences|characters)=(\d+)", check):
+    written = str(parse_check(check)) if check else ""
+    for name, bound in re.findall(r"\b(?:max|min)_(words|sentences|characters)=(\d+)", written):
         words.append(int(bound) * WORDS_OF[name])
     return math.ceil(TOKENS_PER_WORD * max(words)) + MARGIN_TOKENS if max(words) else 0

@@ -27,6 +27,28 @@ _NUMBER = re.compile(
     r"(?P<whole>\d{1,3}(?:,\d{3})+|\d+)(?:\.(?P<part>\d+))?(?P<th>(?:st|nd|rd|th)\b)?"
 )
 MAX_NUMBER = 10**12
+_VALUES = {word: number for number, word in enumerate(_SMALL)} | {
+    word: 10 * number for number, word in enumerate(_TENS) if number > 1
+}
+_ONE_TO_NINE = "|".join(_SMALL[1:10])
+_BELOW_100 = rf"(?:(?:{'|'.join(_TENS[2:])})(?:[- ](?:{_ONE_TO_NINE}))?|{'|'.join(_SMALL[::-1])})"
+NUMBER = (
+    rf"(?:\d{{1,4}}|(?:(?:an?|{_ONE_TO_NINE}) )?hundred(?: (?:and )?{_BELOW_100})?|{_BELOW_100})"
+)
+"""A pattern of numbers that `parse_number` reads: in digits, or in words below a thousand."""
+
+
+def parse_number(text: str) -> int:
+    """Return a number that NUMBER matches: "40", "twenty-five", "a hundred and ten"."""
+    if text.isdecimal():
+        return int(text)
+    number = 0
+    for word in re.split("[- ]", text.lower()):
+        if word == "hundred":
+            number = 100 * max(number, 1)
+        elif word not in ("a", "an", "and"):
+            number += _VALUES[word]
+    return number
 
 
 def spell_number(number: int) -> str:
@@ -60,14 +82,35 @@ def spell_ordinal(number: int) -> str:
     return words.removesuffix(last) + _ORDINALS.get(last, ending)
 
 
+_PHONE = re.compile(r"(?<![\d-])(?!\d{4}-\d{4}(?!-))(?:\d{1,4}-)+\d{4}(?![\d-])")
+"""Digits that are read one by one: "555-1234"; not the years "1995-1998"."""
+_DECADE = re.compile(r"(?<![\d.,])(\d{1,3}0)s\b")
+DOLLARS = r"[$](\d[\d,.]*\d|\d)( (?:thousand|million|billion|trillion)\b)?"
+"""A sum of money, and its scale: "$5 million"."""
+_SPAN = re.compile(r"(?<![\d-])(\d[\d,.]*)\s?[-–]\s?(?=\d[\d,.]*(?![\d-]))")
+
+
 def spell_numbers(text: str) -> str:
     """Return a text with its numbers in words; numbers of more than twelve digits stay."""
-    text = re.sub(r"[$](\d[\d,.]*\d|\d)", r"\1 dollars", text)
+    text = re.sub(DOLLARS, r"\1\2 dollars", text)
+    text = _PHONE.sub(_spell_digits, text)
+    text = _DECADE.sub(_spell_decade, text)
     text = re.sub(r"(?<=\d)\s?%", " percent", text)
     text = re.sub(r"(?<=\d)(?=(?!st\b|nd\b|rd\b|th\b)[A-Za-z])|(?<=[A-Za-z])(?=\d)", " ", text)
-    text = re.sub(r"(?<=\d)\s?[-–]\s?(?=\d)", " to ", text)
-    text = re.sub(r"(?<=\d):(?=\d)", " ", text)
+    text = _SPAN.sub(r"\1 to ", text)
+    text = re.sub(r"(?<=\d)[:–-](?=\d)", " ", text)
     return _NUMBER.sub(_spell_match, text)
+
+
+def _spell_digits(found: re.Match[str]) -> str:
+    return " ".join(_SMALL[int(digit)] for digit in found[0] if digit != "-")
+
+
+def _spell_decade(found: re.Match[str]) -> str:
+    """Return a decade in words: "1990s" -> "nineteen nineties"."""
+    number = int(found[1])
+    words = spell_year(number) if 1100 <= number < 2100 else spell_number(number)
+    return f"{words[:-1]}ies" if words.endswith("y") else f"{words}s"
 
 
 def _spell_match(found: re.Match[str]) -> str:
