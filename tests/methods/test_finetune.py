@@ -469,7 +469,7 @@ def test_a_share_of_no_dataset_is_found_before_a_model_is_loaded(
     words = command(pairs, Path("nobody/absent"), "--set", "train.dataset_shares={pears: 1}", *dry)
     assert cli.run_command([*words[:2], str(other), *words[2:]]) == 2
     fault = capfd.readouterr().err
-    assert "train.dataset_shares: names" in fault
+    assert "train.dataset_shares: has no share for the dataset" in fault
     assert "Name every dataset once." in fault
     assert not (pairs.parent / "run").exists()
 

@@ -87,9 +87,7 @@ def clean_rule(text: str) -> str:
         raise DataError(
             "the rule is empty.",
             where="rule",
-            cure=(
-                'Say in plain words what to do or not to do, for instance "Answer in one sentence."'
-            ),
+            cure='Say in plain words what is wanted: "Do not talk about elephants."',
         )
     if len(text) > MAX_CHARS:
         raise DataError(

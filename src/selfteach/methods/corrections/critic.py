@@ -170,6 +170,8 @@ class Critic:
         flags = self.broken(answers)
         long = [a for a, bad in zip(answers, flags, strict=True) if bad and a.prompt not in quoted]
         asked = long[::2]
+        if not asked:
+            return {}
         prompts = list(dict.fromkeys(a.prompt for a in asked))
         config = self.session.config
         sampled = sample_brief_answers(
