@@ -158,11 +158,11 @@ class Critic:
 
     def _answer_briefly(self, answers: Sequence[Correctable]) -> dict[str, Revision]:
         """Return brief answers of the model in the place of every second one that is criticized as
-        too long, by their ids. None fits another prompt better than its own. A teacher revises by
-        itself.
+        too long, by their ids: the first that keeps clear of the bound, if there is one. None fits
+        another prompt better than its own. A teacher revises by itself.
 
-        A brief answer begins in another way than a long one. What is left of the others, their
-        beginnings, teaches where to stop after such a beginning.
+        A brief answer says something whole. What is left of the others, their beginnings, teaches
+        where to stop after what the model says first.
         """
         if self.session.teacher or not self.has_length_limit:
             return {}
@@ -182,9 +182,11 @@ class Critic:
             1 + config.correct.tries,
             config.seed,
         )
+        keeps_clear = make_test(tighten_checks(self.checks))
         brief: dict[Correctable, str] = {}
         for a in asked:
             left = [text for text in sampled[a.prompt] if not find_text_fault(text)]
+            left.sort(key=keeps_clear, reverse=True)
             if text := next((text for text in left if text not in brief.values()), ""):
                 brief[a] = text
         others = [get_user_text(p) for p in prompts[:: max(len(prompts) // NUM_OTHERS, 1)]]
