@@ -111,6 +111,17 @@ def test_examples_that_only_just_meet_a_bound_are_dropped() -> None:
     assert not any(r.fault for r in critic().revise_for_training(asked[1:])), "one too few"
 
 
+def test_a_promise_is_not_what_is_left_of_a_long_answer() -> None:
+    promise = "Sure, I'd be happy to help with that."
+    (long,) = answers(1, 16)
+    promised = Correctable(QUESTION, f"{promise} {long.answer}")
+    own = replace(critic(), writer=Shortening({promised.answer: "tea is made of leaves."}))
+    (found,) = own.correct([promised])
+    assert (found.fault, found.text) == ("", "tea is made of leaves.")
+    (found,) = critic().correct([Correctable(QUESTION, long.answer)])
+    assert (found.fault, found.strategy) == ("", "smallest")
+
+
 def test_a_long_answer_is_learned_from_a_brief_one() -> None:
     """Every second long answer takes the next brief one to its question. One that is too long, that
     says too little, or that fits another question better, is none.

@@ -24,6 +24,7 @@ from selfteach.generate.revise import find_smallest_revision, trim_to_sentence
 from selfteach.judge import ViolationJudge
 from selfteach.judge.check import parse_check
 from selfteach.judge.contrast import append_words
+from selfteach.judge.promise import ONLY_PROMISES, only_promises
 from selfteach.judge.request_judge import LikenessJudge
 from selfteach.judge.stray_answers import find_stray_answers
 from selfteach.materials.corrections import Edit
@@ -83,6 +84,11 @@ class Critic:
         is longer than its text.
         """
         return any(limits_length(parse_check(check)) for check in self.checks)
+
+    def find_answer_fault(self, text: str) -> str:
+        """Return why a text cannot be an answer, or ""."""
+        promises = self.has_length_limit and only_promises(text)
+        return find_text_fault(text) or (ONLY_PROMISES if promises else "")
 
     def broken(self, answers: Sequence[Correctable]) -> list[bool]:
         """Return whether the criticism applies to each answer."""
@@ -185,7 +191,7 @@ class Critic:
         keeps_clear = make_test(tighten_checks(self.checks))
         brief: dict[Correctable, str] = {}
         for a in asked:
-            left = [text for text in sampled[a.prompt] if not find_text_fault(text)]
+            left = [text for text in sampled[a.prompt] if not self.find_answer_fault(text)]
             left.sort(key=keeps_clear, reverse=True)
             if text := next((text for text in left if text not in brief.values()), ""):
                 brief[a] = text
@@ -271,7 +277,7 @@ class Critic:
             keeps = [parse_check(check).keeps for check in wanted]
             for parts in (False, True):
                 text = find_smallest_revision(answer, keeps, parts) if keeps else None
-                if text is not None and not find_text_fault(text):
+                if text is not None and not self.find_answer_fault(text):
                     return text
         return ""
 
@@ -298,7 +304,9 @@ class Critic:
                 else:
                     texts[completion.text] = cut
             sound = [
-                replace(a, answer=text, cut=False) for text in texts if not find_text_fault(text)
+                replace(a, answer=text, cut=False)
+                for text in texts
+                if not self.find_answer_fault(text)
             ]
             flags = self.broken(sound)
             good = [other.answer for other, bad in zip(sound, flags, strict=True) if not bad]
@@ -332,7 +340,7 @@ class Critic:
         gibberish = find_gibberish(self.session, good)
         judged = []
         for r, applies, odd in zip(good, flags, gibberish, strict=True):
-            fault = find_text_fault(r.text) or ("makes no sense" if odd else "")
+            fault = self.find_answer_fault(r.text) or ("makes no sense" if odd else "")
             judged.append(replace(r, fault="does not meet the criticism" if applies else fault))
         rest = iter(judged)
         return [r if r.fault else next(rest) for r in revisions]

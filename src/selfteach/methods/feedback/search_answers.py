@@ -9,6 +9,7 @@ from selfteach.evaluate.exam import TARGET
 from selfteach.generate.search import SearchTrace, plan_search, search_answers, truncate_before
 from selfteach.judge import PromptAnswer, ViolationJudge
 from selfteach.judge.check import Check
+from selfteach.judge.promise import ONLY_PROMISES, only_promises
 from selfteach.judge.violation import find_violation
 from selfteach.methods.brief_answers import limits_length, sample_brief_answers
 from selfteach.methods.feedback.answer_faults import (
@@ -66,7 +67,13 @@ def search_compliant_answers(
     others = choose_others(session, by_text)
 
     def find_answer_faults(pairs: Sequence[PromptAnswer], strategies: Sequence[str]) -> list[str]:
-        return find_faults(session, pairs, strategies, least, others, occasions)
+        faults = find_faults(session, pairs, strategies, least, others, occasions)
+        if check is None or not limits_length(check):
+            return faults
+        return [
+            fault or (ONLY_PROMISES if only_promises(text) else "")
+            for fault, (_, text) in zip(faults, pairs, strict=True)
+        ]
 
     traces = plan_search(
         list(by_text),

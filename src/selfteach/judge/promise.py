@@ -1,0 +1,30 @@
+"""Answers that only promise an answer: "Sure, I'd be happy to help with that."
+
+They are how a small model begins a long answer. Where the length is limited, such a beginning keeps
+the limit and says nothing.
+"""
+
+from __future__ import annotations
+
+import re
+
+ONLY_PROMISES = "only promises an answer"
+_YES = r"(?:sure(?: thing)?|of course|absolutely|certainly|definitely|yes|no problem|okay|ok)"
+_I_AM = r"(?:i['’](?:d|ll|m)|i (?:would|will|am|can)|we['’](?:d|ll|re)|we (?:would|will|are|can))"
+_PROMISE = re.compile(
+    rf"(?:{_YES}|hello|hi)"
+    rf"|(?:{_YES}[,.:]? )?{_I_AM} (?:(?:be|so|very|more than|always|really|just) )*"
+    r"(?:here|happy|glad|delighted|pleased|ready|able|going)?"
+    r" ?(?:to )?(?:help|assist|explain|provide|answer|discuss|share|tell|give|guide)\b[^.!?]*"
+    rf"|{_I_AM} (?:so |very )?(?:happy|glad|delighted|excited) "
+    r"(?:(?:that )?you['’]?(?:re| are| asked| want| chose)|to hear)\b[^.!?]*"
+    r"|(?:how|what) (?:can|may) i (?:help|assist|do)\b[^.!?]*",
+    re.IGNORECASE,
+)
+
+
+def only_promises(answer: str) -> bool:
+    """Return whether every sentence of an answer promises one, and nothing else."""
+    sentences = [part.strip() for part in re.split(r"[.!?]+(?:\s+|$)", answer)]
+    said = [sentence for sentence in sentences if sentence]
+    return bool(said) and all(_PROMISE.fullmatch(sentence) for sentence in said)
