@@ -48,14 +48,14 @@ def apply_switches() -> None:
 
 
 @contextmanager
-def choose_toy_dtype() -> Iterator[None]:
-    """Let models of which nobody names the dtype compute in that of the environment."""
+def choose_toy_dtype(dtype: str = DTYPES.get(DTYPE, DTYPE)) -> Iterator[None]:
+    """Let models of which nobody names the dtype compute in another, that of the environment."""
     from selfteach.models import hf
 
     choose = hf._choose_dtype
 
     def choose_for_toy(name: str, device: Any) -> Any:
-        return choose(DTYPES[DTYPE] if name == "auto" else name, device)
+        return choose(dtype if name == "auto" else name, device)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(hf, "_choose_dtype", choose_for_toy)

@@ -7,6 +7,9 @@ copy is what a kill leaves there. The same command goes on from each copy until 
 fault, at a change chosen by lot. Given again, it must end with the same bytes.
 
 Every run is a fork of a process that has done the same run before, so that nothing is loaded twice.
+
+The toys compute in float32. Prompts that are left after a kill are drawn in other batches, and in
+bfloat16 a batch decides a near tie between two tokens.
 """
 
 from __future__ import annotations
@@ -38,6 +41,7 @@ from selfteach import cli
 from selfteach.models import memory_allocator, recorded
 from selfteach.run.finished import COST_FILE
 from selfteach.run.ledger import Ledger
+from switches import choose_toy_dtype
 
 FAULTS = ("torn", "failing", "broken", "full")
 MAX_DISTANCE = 160
@@ -223,7 +227,9 @@ def sweep(method: str, root: Path, stride: int, start: int = 1) -> dict[str, Any
 def main(words: Sequence[str]) -> None:
     """Run the command line."""
     method, root, stride, *more = words
-    print(json.dumps(sweep(method, Path(root).resolve(), int(stride), *map(int, more))))
+    with choose_toy_dtype("float32"):
+        found = sweep(method, Path(root).resolve(), int(stride), *map(int, more))
+    print(json.dumps(found))
 
 
 if __name__ == "__main__":

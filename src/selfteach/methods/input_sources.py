@@ -41,15 +41,18 @@ def require_file(source: Any, name: str) -> Source:
     if source is None or isinstance(source, str | Path):
         return source
     rows = list_items(source, name)
-    if rows is not None and any(
-        all(isinstance(row, kind) for row in rows) for kind in (str, Mapping)
-    ):
+    if rows is not None and (holds_only(rows, str) or holds_only(rows, Mapping)):
         return rows
     raise UsageError(
         f"{name} is a {type(source).__name__}.",
         where=name,
         cure="Give a path, or a list of mappings or of texts.",
     )
+
+
+def holds_only(rows: Sequence[Any], kind: type) -> bool:
+    """Return whether every row is of a kind."""
+    return all(isinstance(row, kind) for row in rows)
 
 
 def list_items(source: Any, name: str) -> list[Any] | None:

@@ -353,7 +353,8 @@ def measure_pairwise(questions: Sequence[HeldOutQuestion], state: ExamState) -> 
         return found
     graded = state.scores.graded
     for key, arm in (("pairwise", "base"), ("against_prompted", "prompted")):
-        ours, theirs = ([a.text for a in graded[one].answers] for one in ("tuned", arm))
+        ours = [answer.text for answer in graded["tuned"].answers]
+        theirs = [answer.text for answer in graded[arm].answers]
         found[key] = {"tuned": judge_answers(judge, questions, ours, theirs, state.seed)}
     return found
 
