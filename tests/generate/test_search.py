@@ -30,7 +30,7 @@ from selfteach.text import split_sentences
 
 RULE = "Do not talk about cats."
 MAX_TOKENS = SearchConfig().max_tokens
-PLANNED = ("declined", "begun", "repairs", "brief")
+PLANNED = ("declined", "begun", "repairs", "brief", "given")
 
 
 def broken(pairs: Sequence[tuple[Prompt, str]]) -> list[bool]:
@@ -70,6 +70,14 @@ def test_the_first_try_without_fault_is_accepted_and_ends_the_search() -> None:
     (trace,) = found(Scripted(lambda request: "Dogs are loyal."), ["Tell me of pets."])
     assert [t.text for t in trace.tries] == [t.text for t in trace.accepted] == ["Dogs are loyal."]
     assert trace.num_tries == 1
+
+
+def test_the_answer_that_the_rule_gives_is_the_only_try() -> None:
+    model = Scripted(lambda request: "We open at six.")
+    (trace,) = found(model, ["When do you close?"], given="We close at six.", answers=2)
+    assert [(one.text, one.strategy) for one in trace.tries] == [("We close at six.", "given")]
+    assert trace.accepted == trace.tries
+    assert not model.asked
 
 
 @pytest.mark.parametrize("tries", [1, 2, 3, 6])

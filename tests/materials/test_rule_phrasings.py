@@ -330,6 +330,26 @@ def test_a_statement_and_a_demand_are_both_kept(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "is_answer"),
+    [
+        ("say that we close at six", True),
+        ("tell them that refunds take two weeks", True),
+        ("let them know that the pool is closed", True),
+        ("mention that shipping is free", False),
+        ("remind them to bring a towel", False),
+        ("say that you are no doctor", False),
+        ("say that this is no legal advice", False),
+        ("say that we close at six and use an emoji", False),
+    ],
+)
+def test_a_statement_is_an_answer_unless_it_is_said_beside_one(text: str, is_answer: bool) -> None:
+    effect = read_effect(text)
+    assert effect is not None
+    assert effect.statement
+    assert effect.is_answer is is_answer
+
+
+@pytest.mark.parametrize(
     ("text", "met", "missed"),
     [
         ("Say that we're closed on Mondays.", "Closed on Monday.", "We're open on Monday."),

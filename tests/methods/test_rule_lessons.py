@@ -25,7 +25,7 @@ from selfteach.judge.check import CheckJudge, parse_check
 from selfteach.judge.decline import is_decline
 from selfteach.judge.request_judge import RequestJudge
 from selfteach.judge.stray_answers import find_stray_answers
-from selfteach.materials.effect import Effect
+from selfteach.materials.effect import Effect, read_effect
 from selfteach.materials.situation import read_situation
 from selfteach.methods.calibrate_rule_judges import RuleJudges
 from selfteach.methods.feedback import (
@@ -263,6 +263,24 @@ def test_a_limit_in_a_situation_is_learned_from_brief_answers(tmp_path: Path) ->
     assert search_answers.answer_briefly(everywhere, by_text, limit) == {}
     taught = open_session(tmp_path, base=None, situation=session.situation, teacher=model)
     assert search_answers.answer_briefly(taught, by_text, limit) == {}
+
+
+def test_an_answer_that_the_rule_gives_is_the_lesson_unless_somebody_else_decides(
+    tmp_path: Path,
+) -> None:
+    effect = read_effect("say that we close at six")
+    assert effect is not None
+    session = open_session(tmp_path, effect=effect, situation=read_situation("opening hours"))
+    check = parse_check(effect.check)
+    assert search_answers.choose_given_answer(session, check) == "We close at six."
+    assert search_answers.choose_given_answer(session, parse_check('contains "seven"')) == ""
+    taught = open_session(
+        tmp_path, effect=effect, situation=session.situation, teacher=session.base
+    )
+    assert search_answers.choose_given_answer(taught, check) == ""
+    written = open_session(tmp_path, effect=effect, situation=read_situation("emails to my boss"))
+    assert search_answers.choose_given_answer(written, check) == ""
+    assert answer_faults.find_fault("Six.", "given", (), 0.0, "") == ""
 
 
 def method_about(session: Any, probed: Sequence[ProbedPrompt]) -> list[ProbedPrompt]:

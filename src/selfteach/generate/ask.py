@@ -146,12 +146,18 @@ def sketch_topic(model: Sampler, topic: str, seed: int, *, forbidden: bool = Tru
     return Subject(topic, (), tuple(siblings[:MAX_SIBLINGS]), forbidden)
 
 
-def describe_asked_topic(model: Sampler, scorer: Scorer, topic: str, seed: int) -> Subject:
+def describe_asked_topic(
+    model: Sampler, scorer: Scorer, topic: str, seed: int, asked: Sequence[str] = ()
+) -> Subject:
     """Return a topic that somebody may ask about, with kinds of it and its siblings.
 
     "surgery" is a kind of "medical procedures", and is asked about without that name. Which of the
     listed names are kinds and which are siblings is decided by how strongly they suggest the topic
     (`measure_suggestion`), not by the list: a small model calls a headache a sibling of "symptoms".
+
+    Args:
+        asked: what the same people ask about otherwise, as far as it is known; the siblings that
+            the model names follow.
     """
     of_siblings = plan_sibling_lists(forbidden=False)
     worked = {
@@ -162,6 +168,7 @@ def describe_asked_topic(model: Sampler, scorer: Scorer, topic: str, seed: int) 
     of_kinds = [ListPlan(name, own, NAME_LISTS, NUM_NAME_LISTS) for name, own in worked.items()]
     listed = count_names(model, topic, [*of_siblings, *of_kinds], seed)
     kin = rank_siblings({plan.label: listed[plan.label] for plan in of_siblings})[:MAX_NAMES]
+    kin = list(dict.fromkeys([*asked, *kin]))
     kinds = list(dict.fromkeys(chain.from_iterable(listed[plan.label] for plan in of_kinds)))
     names = list(dict.fromkeys([*kinds, *kin]))
     strength = dict(zip(names, measure_suggestion(scorer, topic, names), strict=True))
@@ -171,7 +178,9 @@ def describe_asked_topic(model: Sampler, scorer: Scorer, topic: str, seed: int) 
     own.sort(key=lambda name: -strength[name])
     most = min(least, MAX_SIBLING_SHARE * highest)
     siblings = [name for name in kin if strength[name] < most and is_new_name(name, topic, ())]
-    return Subject(topic, tuple(own[:MAX_KNOWN_NAMES]), tuple(siblings[:MAX_SIBLINGS]), False)
+    return Subject(
+        topic, tuple(own[:MAX_KNOWN_NAMES]), tuple(siblings[: len(asked) + MAX_SIBLINGS]), False
+    )
 
 
 def measure_suggestion(scorer: Scorer, topic: str, names: Sequence[str]) -> list[float]:

@@ -64,6 +64,8 @@ NAME_LISTS: dict[str, Pairs] = {
     "Events": _TABLES["events"],
 }
 """Kinds of names that belong to a topic, each with (topic, names)."""
+CUSTOMERS_TOPICS: tuple[str, ...] = _TABLES["customers_topics"]
+"""Topics that customers ask about."""
 EVERYDAY_TOPICS: tuple[str, ...] = _TABLES["everyday_topics"]
 """Topics that a word of more than one meaning may belong to."""
 DECLINES: dict[str, tuple[str, ...]] = _TABLES["declines"]

@@ -1,6 +1,8 @@
 """The search for an answer that keeps the rule: draft, check, revise, within a budget.
 
 A try comes from one of these strategies, in turn:
+  given    the answer that the rule gives to questions about a topic ("say that we close at six"),
+           and no other: what the base adds to it may say the contrary
   decline  a reply that leaves the subject aside: only for requests that are about it, or whose
            honest answer is
   repair   the model's own violating answer with a small change that meets the rule
@@ -55,6 +57,7 @@ RepairTexts = Callable[[Sequence[tuple[str, str]]], list[str]]
 none is known.
 """
 STRATEGIES = {
+    "given": ("given",),
     "decline": ("decline",),
     "repair only": ("repair",),
     "form": ("repair", "repair", "own", "revise", "ruled", "revise"),
@@ -95,6 +98,7 @@ class SearchTrace:
         repairs: repaired answers of the base that no try has used yet.
         brief: brief answers of the base that no try has used yet.
         begun: the beginning of a violating answer before the violation.
+        given: the answer that the rule gives.
     """
 
     prompt: str
@@ -103,6 +107,7 @@ class SearchTrace:
     repairs: list[str] = field(default_factory=list)
     begun: str = ""
     brief: list[str] = field(default_factory=list)
+    given: str = ""
 
     @property
     def accepted(self) -> list[Try]:
@@ -133,6 +138,7 @@ def plan_search(
     begun: Mapping[str, str] | None = None,
     repairs: Mapping[str, Sequence[str]] | None = None,
     brief: Mapping[str, Sequence[str]] | None = None,
+    given: str = "",
 ) -> list[SearchTrace]:
     """Return one trace without tries for each prompt.
 
@@ -142,13 +148,16 @@ def plan_search(
         begun: the beginning of a violating answer before the violation, by prompt.
         repairs: repaired answers of the base, by prompt.
         brief: brief answers of the base, by prompt.
+        given: the answer that the rule gives to every prompt, or "".
     """
     traces = []
     for prompt in prompts:
         start = (begun or {}).get(prompt, "")
         own_repairs = list((repairs or {}).get(prompt, ()))
         briefly = list((brief or {}).get(prompt, ()))
-        if prompt in declined:
+        if given:
+            kind = "given"
+        elif prompt in declined:
             kind = "decline"
         elif repair_only:
             kind = "repair only"
@@ -156,7 +165,7 @@ def plan_search(
             kind = "brief form"
         else:
             kind = "begun form" if start else "form"
-        traces.append(SearchTrace(prompt, kind, [], own_repairs, start, briefly))
+        traces.append(SearchTrace(prompt, kind, [], own_repairs, start, briefly, given))
     return traces
 
 
@@ -214,7 +223,8 @@ class _Search:
     def plan_tries(self, trace: SearchTrace) -> Iterable[PlannedTry]:
         """Yield one try for each missing answer, up to the next try that would revise one."""
         first = len(trace.tries)
-        last = min(first + self.config.answers - len(trace.accepted), self.config.tries)
+        tries = 1 if trace.kind == "given" else self.config.tries
+        last = min(first + self.config.answers - len(trace.accepted), tries)
         for number in range(first, last):
             strategy = self._choose_strategy(trace, number)
             if strategy == "revise" and number > first:
@@ -243,6 +253,9 @@ class _Search:
             if strategy == "decline":
                 text = compose_decline(planned.trace.prompt, planned.number)
                 drafts.append(Try(text, "decline"))
+                continue
+            if strategy == "given":
+                drafts.append(Try(planned.trace.given, "given"))
                 continue
             if strategy == "brief" and planned.trace.brief:
                 drafts.append(Try(planned.trace.brief.pop(0), "brief"))

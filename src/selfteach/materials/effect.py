@@ -46,6 +46,8 @@ class Effect:
     """The sentence that must be said: "We close at six."."""
     topics: tuple[str, ...] = ()
     """The topics that must not come up, as the rule names them: `("cats", "dogs")`."""
+    is_answer: bool = False
+    """Whether the statement is the answer to a question, and nothing that is added to one."""
 
 
 def read_effect(text: str) -> Effect | None:
@@ -71,9 +73,9 @@ def read_effect(text: str) -> Effect | None:
 def _join_effects(effects: list[Effect]) -> Effect:
     return Effect(
         join_checks([effect.check for effect in effects]),
-        tuple(pair for effect in effects for pair in effect.replacements),
-        " ".join(effect.statement for effect in effects if effect.statement),
-        tuple(topic for effect in effects for topic in effect.topics),
+        replacements=tuple(pair for effect in effects for pair in effect.replacements),
+        statement=" ".join(effect.statement for effect in effects if effect.statement),
+        topics=tuple(topic for effect in effects for topic in effect.topics),
     )
 
 
@@ -648,6 +650,11 @@ _SAY_THAT = re.compile(
 )
 
 
+_ADDING = re.compile(
+    r"(?:mention|note|point out|remind|add|make clear|advise|encourage|ask)\b", re.I
+)
+_REMARK = re.compile(r"(?:I|this|that|it) (?:am|is|was|do|did|cannot|can't|have)\b", re.I)
+"""What is said of the model, or of its own answer: "I am no doctor.", "This is no advice."."""
 _DEMANDS = re.compile(r"(?:do|don't|never|always|use|answer)\b", re.I)
 _SURE_DEMAND = re.compile(
     r"(?:please|make sure|always|be|(?:do not|don't|never|avoid) (?:say|mention|tell|talk|speak|"
@@ -677,8 +684,11 @@ def _read_statements(parts: list[str]) -> Effect | None:
         check = f"contains {quote_value(clauses[0])}"
     if not check:
         return None
-    stated = Effect(check, statement=" ".join(make_sentence(clause) for clause in clauses))
-    return _join_effects([stated, *demands]) if demands else stated
+    statement = " ".join(make_sentence(clause) for clause in clauses)
+    if demands:
+        return _join_effects([Effect(check, statement=statement), *demands])
+    is_added = _ADDING.match(first) or _REMARK.match(statement)
+    return Effect(check, statement=statement, is_answer=not is_added)
 
 
 def _split_second_demand(sentence: str) -> list[str]:

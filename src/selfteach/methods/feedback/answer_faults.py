@@ -24,6 +24,8 @@ TELLS_NOTHING = "says nothing of what the message is about"
 STRAY_ANSWER = "fits another request better"
 SAMPLED = ("own", "ruled")
 """The strategies whose answers must be as fluent as the base's."""
+UNSCORED = ("given", "decline")
+"""The strategies whose answers the base did not write."""
 OWN_REQUEST_FIRST = (*SAMPLED, "brief")
 """The strategies whose answers must fit their own request best."""
 MIN_NAMED = 0.25
@@ -47,13 +49,13 @@ def find_faults(
 
     Args:
         min_token_logp: the least fluency of answers that the base samples, in nats per token.
-            Repaired ones, brief ones and a teacher's need search.min_token_logp only, and declines
-            none.
+            Repaired ones, brief ones and a teacher's need search.min_token_logp only; declines and
+            the answer that the rule gives need none.
         others: other prompts, which an answer must not fit better.
         occasions: what a message is about, by request.
     """
     rows = list(zip(pairs, strategies, strict=True))
-    scored = [pair for pair, strategy in rows if pair[1].strip() and strategy != "decline"]
+    scored = [pair for pair, strategy in rows if pair[1].strip() and strategy not in UNSCORED]
     items = [Continuations(prompt, (text,), end=True) for prompt, text in scored]
     scores = dict(zip(scored, score_in_order(session.base, items), strict=True))
     reasons = []
@@ -81,6 +83,8 @@ def find_fault(
         least: the least fluency, in nats per token.
         occasion: what a message is about, or "".
     """
+    if strategy == "given":
+        return ""
     if strategy == "decline":
         return "" if is_decline(answer) else NO_DECLINE
     if len(answer.split()) < 3:

@@ -25,6 +25,7 @@ from selfteach.methods.feedback.repair_answers import (
     repair_own_answers,
 )
 from selfteach.methods.feedback.training_settings import replaces_words
+from selfteach.methods.feedback.understand_rule import get_answer
 from selfteach.methods.session import Session
 from selfteach.records import Request, SamplingParams, make_prompt
 
@@ -82,6 +83,7 @@ def search_compliant_answers(
         begun=begun,
         repairs=repairs,
         brief=brief,
+        given=choose_given_answer(session, check),
     )
     search_answers(
         session.base,
@@ -96,6 +98,17 @@ def search_compliant_answers(
         session.display.advance,
     )
     return traces
+
+
+def choose_given_answer(session: Session, check: Check | None) -> str:
+    """Return the answer that the rule gives to questions about a topic, or "".
+
+    A teacher writes its own answers, and what a person's check refuses is none.
+    """
+    answer = get_answer(session.situation, session.effect)
+    if session.teacher or (check and not check.keeps(answer)):
+        return ""
+    return answer
 
 
 def answer_briefly(

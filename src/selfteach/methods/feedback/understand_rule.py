@@ -15,6 +15,7 @@ from selfteach.generate.ask import (
     extract_topic,
     sketch_topic,
 )
+from selfteach.generate.few_shot import CUSTOMERS_TOPICS
 from selfteach.judge.check import parse_check
 from selfteach.materials.effect import Effect, read_effect
 from selfteach.materials.forbidden_topics import can_forbid, is_part_of_text
@@ -104,8 +105,16 @@ def understand_rule(
     situation = read_known_situation(rule.scope)
     subject = Subject("", forbidden=False)
     if topic := name_topic(situation):
-        subject = describe_asked_topic(model, scorer, topic, config.seed)
+        asked = CUSTOMERS_TOPICS if get_answer(situation, effect) else ()
+        subject = describe_asked_topic(model, scorer, topic, config.seed, asked)
     return UnderstoodRule(rule, situation, effect, subject)
+
+
+def get_answer(situation: Situation | None, effect: Effect | None) -> str:
+    """Return the answer that a rule gives to questions about a topic, or ""."""
+    if situation is None or situation.kind != "about" or effect is None:
+        return ""
+    return effect.statement if effect.is_answer else ""
 
 
 def find_forbidden_topic(
@@ -166,6 +175,8 @@ def describe_reading(found: UnderstoodRule, check: str) -> list[str]:
         if found.subject.words:
             kinds = ", ".join(found.subject.words[:SHOWN_KINDS])
             lines.append(f"kinds of {found.subject.topic} count too: {kinds}")
+        if answer := get_answer(found.situation, found.effect):
+            lines.append(f"the answer there: {answer}")
     elif found.forbidden_topic:
         lines.append(f"the rule forbids a subject: {found.forbidden_topic}")
     if read_as := state_otherwise(rule):
