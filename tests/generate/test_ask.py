@@ -25,6 +25,7 @@ from selfteach.generate.ask import (
     generate_similar_prompts,
     measure_suggestion,
 )
+from selfteach.generate.topic_breadth import is_broad_topic
 from selfteach.records import Completion, Prompt, Request
 
 SIBLINGS = ("rowing", "diving")
@@ -159,6 +160,44 @@ def test_a_topic_that_no_name_suggests_has_no_kinds() -> None:
     model = suggest(regatta=3, mast=2)
     found = describe_asked_topic(model, model, "sailing", 0)
     assert (found.words, found.siblings) == ((), ("tea", "rowing", "diving"))
+
+
+def test_parts_of_a_broad_topic_suggest_it_and_its_siblings_do_not() -> None:
+    """The model lists fleets and docks among the siblings: the one is a part, the other neither."""
+    nats = {"regatta": 10.0, "harbour": 4.5, "wind": 3.5, "fleets": 7.0, "docks": 5.0}
+    lists = {"Words:": "regatta, harbour, wind,", "kind:": "fleets, docks, rowing, yachts,"}
+
+    def script(request: Request) -> str:
+        text = str(request.prompt)
+        if "yachts" in text:
+            return "Yachts are a part of sailing."
+        if text.endswith("\nTopic:"):
+            return "sailing"
+        return next((line for end, line in lists.items() if text.endswith(end)), "")
+
+    def logp(prompt: Prompt, text: str) -> float:
+        if text in (" broad", " narrow"):
+            return -float(text == " narrow")
+        word = str(prompt).rpartition("Word: ")[2].partition("\n")[0]
+        return -20.0 + nats.get(word, 0.0) * (text == " sailing")
+
+    found = subject(Scripted(script, logp))
+    assert found.words == found.kinds == ("yachts", "regatta", "fleets", "harbour")
+    assert found.siblings[0] == "rowing"
+    assert len(found.siblings) == 12
+    assert {"docks", "wind", "yachts"}.isdisjoint(found.siblings)
+
+
+@pytest.mark.parametrize("broad", [True, False])
+def test_a_topic_is_broad_where_the_model_says_so(broad: bool) -> None:
+    def logp(prompt: Prompt, text: str) -> float:
+        assert str(prompt).endswith("\npolitics:")
+        return -1.0 if (text == " broad") is broad else -2.0
+
+    assert is_broad_topic(Scripted({}, logp), "Politics") is broad
+    lost = Scripted({})
+    lost.stream_scores = lambda items: ((item.id(lost.fingerprint), ()) for item in items)  # type: ignore[method-assign]
+    assert not is_broad_topic(lost, "politics")
 
 
 def test_a_suggestion_is_what_a_name_adds_to_words_of_other_topics() -> None:

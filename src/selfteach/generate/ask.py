@@ -23,6 +23,7 @@ from typing import Literal
 from selfteach.generate import few_shot
 from selfteach.generate.explain import split_kinds
 from selfteach.generate.listing import format_examples, to_one_line
+from selfteach.generate.topic_breadth import is_broad_topic
 from selfteach.materials.inflection import to_singular
 from selfteach.models import Sampler, Scorer
 from selfteach.models.ordered import sample_in_order, score_in_order
@@ -73,6 +74,9 @@ name does that suggests it most.
 """
 MIN_KIND_NATS = 4.0
 """A kind of a topic suggests it so much more than words of other topics do."""
+MIN_PART_NATS = 4.0
+MAX_SIBLING_NATS = 3.0
+"""How strongly a part of a broad topic suggests it at least, and a sibling of one at most."""
 MIN_NAME_PROBABILITY = 0.5
 """How surely a famous name must tell the topic: p(topic | name)."""
 NUM_ORDERS = 3
@@ -206,13 +210,16 @@ def describe_topic(model: Sampler, scorer: Scorer, topic: str, seed: int) -> Sub
     """Return a forbidden topic with its words and its siblings, as the model names them.
 
     People and events are asked for too: they are other names of it. So are its kinds, where the
-    model lists them among the siblings.
+    model lists them among the siblings, and the parts of a broad topic (`describe_broad_topic`).
     """
     of_siblings = plan_sibling_lists(forbidden=True)
     worked = {"Words": few_shot.WORDS} | few_shot.NAME_LISTS
     free = [ListPlan(name, own, NAME_LISTS, NUM_NAME_LISTS) for name, own in worked.items()]
     listed = count_names(model, topic, [*of_siblings, *free], seed)
     kin = rank_siblings({plan.label: listed.pop(plan.label) for plan in of_siblings})
+    if is_broad_topic(scorer, topic):
+        belonging_lists = sum(listed.values(), Counter[str]())
+        return describe_broad_topic(model, scorer, topic, belonging_lists, kin, seed)
     siblings, aliases = split_siblings(scorer, topic, kin)
     siblings, kinds = split_kinds(model, topic, siblings, seed)
     foreign = {to_singular(name.lower()) for name in siblings}
@@ -229,6 +236,42 @@ def describe_topic(model: Sampler, scorer: Scorer, topic: str, seed: int) -> Sub
     belonging = tuple(dict.fromkeys([*associated, *kinds, *known[:MAX_KNOWN_NAMES]]))
     candidates = tuple(dict.fromkeys([*words[:MAX_CANDIDATES], *aliases, *kinds, *names]))
     return Subject(topic, belonging, tuple(siblings), candidates=candidates, kinds=tuple(kinds))
+
+
+def describe_broad_topic(
+    model: Sampler,
+    scorer: Scorer,
+    topic: str,
+    listed: Counter[str],
+    kin: Sequence[str],
+    seed: int,
+) -> Subject:
+    """Return a broad forbidden topic with its parts and its siblings.
+
+    What suggests the topic is a part of it (`measure_suggestion`): "election" and "parliament" for
+    politics. The model lists parts among the siblings as well: government beside politics. So one
+    that suggests the topic is no sibling, and a part only if it is a kind of the topic or suggests
+    it nearly as strongly as the strongest part does. Everyday topics fill the siblings up.
+
+    Args:
+        listed: in how many of the model's lists each name is that belongs to the topic.
+        kin: the siblings that the model lists.
+    """
+    own = [name for name in select_common(listed) if is_new_name(name, topic, ())]
+    kin = [name for name in kin if is_new_name(name, topic, ())]
+    everyday = [name for name in few_shot.EVERYDAY_TOPICS if is_new_name(name, topic, ())]
+    names = list(dict.fromkeys([*own, *kin, *everyday]))
+    strength = dict(zip(names, measure_suggestion(scorer, topic, names), strict=True))
+    weak = [n for n in dict.fromkeys([*kin, *everyday]) if strength[n] < MAX_SIBLING_NATS]
+    siblings, kinds = split_kinds(model, topic, weak[: 2 * MAX_SIBLINGS], seed)
+    foreign = {*kin, *everyday}
+    parts = [n for n in own if n not in foreign and strength[n] >= MIN_PART_NATS]
+    least = max(MIN_PART_NATS, MIN_KIND_SHARE * max(strength.values(), default=0.0))
+    parts += [name for name in kin if strength[name] >= least]
+    parts = [*kinds, *sorted(dict.fromkeys(parts), key=lambda name: -strength[name])]
+    words = tuple(parts[:MAX_KNOWN_NAMES])
+    kept = tuple(siblings[:MAX_SIBLINGS])
+    return Subject(topic, words, kept, candidates=tuple(parts), kinds=tuple(parts))
 
 
 def is_new_name(name: str, topic: str, foreign: Collection[str]) -> bool:

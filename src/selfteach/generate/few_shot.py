@@ -64,6 +64,8 @@ NAME_LISTS: dict[str, Pairs] = {
     "Events": _TABLES["events"],
 }
 """Kinds of names that belong to a topic, each with (topic, names)."""
+TOPIC_BREADTHS: Pairs = _TABLES["topic_breadths"]
+"""Topics, each "narrow" or "broad"."""
 CUSTOMERS_TOPICS: tuple[str, ...] = _TABLES["customers_topics"]
 """Topics that customers ask about."""
 EVERYDAY_TOPICS: tuple[str, ...] = _TABLES["everyday_topics"]
