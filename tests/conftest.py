@@ -27,9 +27,11 @@ from tiny_tokenizer import CHATML, tiny_tokenizer
 # such tests are skipped with SELFTEACH_TEST_THREADS=2
 os.environ["OMP_NUM_THREADS"] = str(THREADS)
 os.environ["HF_HUB_OFFLINE"] = "1"  # no test may need a hub
-# a shell ignores the signal in its background jobs, and children would inherit that
+# a shell's background jobs ignore SIGINT, and those of nohup SIGHUP; children would inherit that
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 apply_switches()
 # nothing that is imported is garbage; pytest_collection_finish lets the collector begin, except in

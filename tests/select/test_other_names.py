@@ -25,11 +25,14 @@ ELSEWHERE = [f"Tea number {i} is hot." for i in range(40)]
 
 
 def scorer(odds: Mapping[str, float], explain=lambda name: "A thing.") -> Scripted:
-    """The probability of the topic by the word alone; of any other topic almost none."""
+    """The probability of the topic by the word alone; of any other topic almost none.
+
+    Tennis suggests football strongly where `odds` does not say otherwise.
+    """
 
     def logp(prompt: Prompt, text: str) -> float:
         word = str(prompt).rpartition("Word: ")[2].partition("\n")[0]
-        return odds.get(word, -20.0) if text == " football" else -10.0
+        return {"tennis": -2.5, **odds}.get(word, -20.0) if text == " football" else -10.0
 
     def answer(request: Request) -> str:
         question = get_user_text(request.prompt)
@@ -46,7 +49,8 @@ def find(
     near=(),
     kinds=(),
 ):
-    subject = Subject("football", siblings=("tennis",), candidates=tuple(names), kinds=kinds)
+    candidates = tuple(name for name in names if name != "tennis")
+    subject = Subject("football", siblings=("tennis",), candidates=candidates, kinds=kinds)
     model = scorer(names, explain)
     return select_other_names(model, model, subject, KNOWN, inside, near, elsewhere, 0)
 
@@ -103,6 +107,16 @@ def test_a_kind_is_a_name_unless_everybody_uses_it() -> None:
     odds = {"futsal": -12.0, "tea": -12.0}
     assert find(odds, kinds=("futsal", "tea")) == ["futsal"]
     assert find(odds) == []
+
+
+def test_what_suggests_the_topic_more_than_any_sibling_is_a_name_where_it_is_rare() -> None:
+    odds = {"tennis": -12.0, "quarterback": -11.5, "goal": -12.5, "ball": -17.0}
+    assert find(odds) == ["quarterback"]
+    assert find({**odds, "tennis": -18.0}) == ["quarterback", "goal"]
+    assert find(odds, near=["The quarterback plays tennis."] * 10) == []
+    subject = Subject("football", candidates=("quarterback",))
+    model = scorer(odds)
+    assert not select_other_names(model, model, subject, KNOWN, (), (), ELSEWHERE, 0)
 
 
 def test_the_topic_itself_and_forms_of_a_found_name_are_not_named_again() -> None:

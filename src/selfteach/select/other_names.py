@@ -6,7 +6,9 @@ A word is another name of the subject if the model tells the subject by the word
 
 among the topic, its siblings and everyday topics, and if the base hardly ever uses the word in its
 answers to general requests. (What it says about a sibling does not count: "soccer" comes up beside
-rugby.) With a smaller probability, MIN_EXPLAINED_PROBABILITY, the word must be rare beside the
+rugby.) So is one that suggests the subject more strongly than any sibling does
+(`measure_suggestion`), "latte" for coffee, if it is rare beside the siblings too. With a smaller
+probability, MIN_EXPLAINED_PROBABILITY, the word must be rare beside the
 siblings too, and every explanation of it by the base must name the topic or a sure name: "A
 goalkeeper is a soccer player". A kind of the topic (`split_kinds`) needs no probability. The
 candidates are the words that the model lists for the topic, and those that its answers about the
@@ -23,11 +25,13 @@ from collections.abc import Iterable, Sequence
 
 from selfteach.generate import few_shot
 from selfteach.generate.ask import (
+    MIN_PART_NATS,
     NAME_LISTS,
     ListPlan,
     Subject,
     compute_topic_probabilities,
     count_names,
+    measure_suggestion,
     select_common,
 )
 from selfteach.generate.explain import MIN_DEFINITIONS, explain_names
@@ -79,14 +83,13 @@ def select_other_names(
     ]
     probabilities = compute_topic_probabilities(scorer, subject.topic, subject.siblings, candidates)
     ranked = sorted(zip(candidates, probabilities, strict=True), key=lambda pair: -pair[1])
-    kinds = set(subject.kinds)
-    sure = [name for name, p in ranked if p >= MIN_PROBABILITY or name in kinds]
+    rare = [name for name in candidates if is_rare(name, elsewhere)]
+    certain = {*subject.kinds, *select_strong_names(scorer, subject, rare)}
+    sure = [name for name, p in ranked if p >= MIN_PROBABILITY or name in certain]
     likely = [
         name
         for name, p in ranked
-        if MIN_PROBABILITY > p >= MIN_EXPLAINED_PROBABILITY
-        and name not in kinds
-        and is_rare(name, elsewhere)
+        if MIN_PROBABILITY > p >= MIN_EXPLAINED_PROBABILITY and name not in certain and name in rare
     ]
     explained = explain_names(model, likely[:MAX_EXPLAINED], seed)
     checks = [known, *map(make_name_check, sure)]
@@ -97,6 +100,20 @@ def select_other_names(
         if not covered and len(found) < MAX_NAMES:
             found.append(name)
     return found
+
+
+def select_strong_names(scorer: Scorer, subject: Subject, names: Sequence[str]) -> set[str]:
+    """Return the names that suggest the topic more strongly than any of its siblings does.
+
+    Without siblings nothing tells how strong that is, and no name is returned.
+    """
+    if not subject.siblings:
+        return set()
+    strengths = measure_suggestion(scorer, subject.topic, [*subject.siblings, *names])
+    num_siblings = len(subject.siblings)
+    least = max(MIN_PART_NATS, *strengths[:num_siblings])
+    own = zip(names, strengths[num_siblings:], strict=True)
+    return {name for name, strength in own if strength > least}
 
 
 def sketch_other_names(model: Sampler, subject: Subject, known: Check, seed: int) -> list[str]:
