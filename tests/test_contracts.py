@@ -253,6 +253,11 @@ IN_ONE_PROCESS = sorted(registry.list_names("engines").keys() - {"ray"})
 def engine(request: pytest.FixtureRequest, tiny_hf: Any, tmp_path: Path) -> Iterator[Any]:
     if request.param == "openvino":
         pytest.importorskip("openvino_genai")
+        from selfteach.models.openvino import OpenVino
+
+        # bf16 rounds otherwise where the cache already holds the beginning of a prompt.
+        yield OpenVino(tiny_hf, tmp_path, precision="f32")
+        return
     if request.param != "ray":
         yield open_sampler(tiny_hf, request.param, tmp_path)
         return

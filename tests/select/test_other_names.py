@@ -24,7 +24,7 @@ KNOWN = parse_check('not contains "football"')
 ELSEWHERE = [f"Tea number {i} is hot." for i in range(40)]
 
 
-def scorer(odds: Mapping[str, float], explain=lambda name: "A thing.") -> Scripted:
+def scorer(odds: Mapping[str, float], explain=lambda name: "A thing of football.") -> Scripted:
     """The probability of the topic by the word alone; of any other topic almost none.
 
     Tennis suggests football strongly where `odds` does not say otherwise.
@@ -45,7 +45,7 @@ def find(
     names: Mapping[str, float],
     inside=(),
     elsewhere=ELSEWHERE,
-    explain=lambda name: "A thing.",
+    explain=lambda name: "A thing of football.",
     near=(),
     kinds=(),
 ):
@@ -78,16 +78,28 @@ def test_a_name_is_what_tells_the_topic_surely_and_the_surest_comes_first() -> N
 def test_a_likely_name_needs_explanations_that_all_name_the_topic_or_a_sure_name() -> None:
     odds = {"soccer": -1.0, "goalkeeper": -5.8, "Messi": -5.9, "ball": -5.8, "tea": -9.0}
     said = {
+        "soccer": "It is football.",
         "goalkeeper": "A Soccer player.",
         "Messi": "He plays football.",
         "ball": "A round thing.",
         "tea": "Football fans drink it.",
     }
     assert find(odds, explain=lambda name: said[name]) == ["soccer", "goalkeeper", "Messi"]
-    turns = itertools.cycle(["A soccer player.", "A person."])
-    assert find({"soccer": -1.0, "goalkeeper": -5.8}, explain=lambda name: next(turns)) == [
-        "soccer"
-    ]
+    turns = {
+        "soccer": itertools.cycle(["It is football."]),
+        "goalkeeper": itertools.cycle(["A soccer player.", "A person."]),
+    }
+    odds = {"soccer": -1.0, "goalkeeper": -5.8}
+    assert find(odds, explain=lambda name: next(turns[name])) == ["soccer"]
+
+
+def test_a_word_that_the_model_made_up_is_no_name_however_surely_it_tells_the_topic() -> None:
+    said = {"goalkeeper": "A Quarterback.", "quarterback": "A man in football.", "footard": "Tea."}
+    odds = {"goalkeeper": -1.0, "footard": -1.0, "quarterback": -1.0}
+    assert find(odds, explain=lambda name: said[name]) == ["goalkeeper", "quarterback"]
+    turns = itertools.cycle(["A man.", "A coat.", "A man in football."])
+    assert find({"quarterback": -1.0}, explain=lambda _: next(turns)) == ["quarterback"]
+    assert find({"footers": -1.0}, explain=lambda _: "Footers is a word.") == []
 
 
 def test_a_word_that_the_base_says_elsewhere_is_no_name() -> None:
@@ -99,8 +111,8 @@ def test_a_word_that_the_base_says_elsewhere_is_no_name() -> None:
 def test_a_sure_name_may_come_up_beside_a_sibling_and_a_likely_one_may_not() -> None:
     odds = {"soccer": -1.0, "goalie": -5.8}
     said = ["Rugby is not soccer, and a goalie is no hooker."] * 10
-    assert find(odds, explain=lambda name: "A soccer player.") == ["soccer", "goalie"]
-    assert find(odds, explain=lambda name: "A soccer player.", near=said) == ["soccer"]
+    assert find(odds, explain=lambda name: "Soccer, that is football.") == ["soccer", "goalie"]
+    assert find(odds, explain=lambda name: "Soccer, that is football.", near=said) == ["soccer"]
 
 
 def test_a_kind_is_a_name_unless_everybody_uses_it() -> None:

@@ -7,12 +7,12 @@ A word is another name of the subject if the model tells the subject by the word
 among the topic, its siblings and everyday topics, and if the base hardly ever uses the word in its
 answers to general requests. (What it says about a sibling does not count: "soccer" comes up beside
 rugby.) So is one that suggests the subject more strongly than any sibling does
-(`measure_suggestion`), "latte" for coffee, if it is rare beside the siblings too. With a smaller
-probability, MIN_EXPLAINED_PROBABILITY, the word must be rare beside the
-siblings too, and every explanation of it by the base must name the topic or a sure name: "A
-goalkeeper is a soccer player". A kind of the topic (`split_kinds`) needs no probability. The
-candidates are the words that the model lists for the topic, and those that its answers about the
-topic use far more often than others.
+(`measure_suggestion`), "latte" for coffee, if it is rare beside the siblings too. A kind of the
+topic (`split_kinds`) needs no probability. Of all these the base gives explanations, and one at
+least must name the topic or another name: a made-up word has none that does. With a smaller
+probability, MIN_EXPLAINED_PROBABILITY, the word must be rare beside the siblings too, and every
+explanation must: "A goalkeeper is a soccer player". The candidates are the words that the model
+lists for the topic, and those that its answers about the topic use far more often than others.
 
 Departs from a list by a dictionary: only what this model says, and can be seen to say, counts.
 """
@@ -40,8 +40,9 @@ from selfteach.models import Sampler, Scorer
 
 MIN_PROBABILITY = 0.9
 MIN_EXPLAINED_PROBABILITY = 0.5
+MAX_SURE = 80
 MAX_EXPLAINED = 40
-"""So many words, the most probable ones, are explained."""
+"""So many sure words and likely ones, the most probable ones, are explained."""
 MAX_ELSEWHERE = 0.03
 """The share of texts about something else in which another name may occur."""
 MIN_LIFT = 8.0
@@ -86,6 +87,9 @@ def select_other_names(
     rare = [name for name in candidates if is_rare(name, elsewhere)]
     certain = {*subject.kinds, *select_strong_names(scorer, subject, rare)}
     sure = [name for name, p in ranked if p >= MIN_PROBABILITY or name in certain]
+    sure = sure[:MAX_SURE]
+    explained = explain_names(model, sure, seed)
+    sure = [name for name in sure if is_borne_out(name, explained[name], known, sure)]
     likely = [
         name
         for name, p in ranked
@@ -100,6 +104,20 @@ def select_other_names(
         if not covered and len(found) < MAX_NAMES:
             found.append(name)
     return found
+
+
+def is_borne_out(
+    name: str, explanations: Sequence[str], known: Check, others: Sequence[str]
+) -> bool:
+    """Return whether an explanation of a name has the topic's own name or another name of it.
+
+    A word that the model made up ("tuskadu") resembles one that belongs to the topic, and so tells
+    the topic; asked what it means, the model says something else.
+    """
+    own = make_name_check(name)
+    distinct = [make_name_check(one) for one in others if own.keeps(one)]
+    checks = [known, *(check for check in distinct if check.keeps(name))]
+    return any(names_one(text, checks) for text in explanations)
 
 
 def select_strong_names(scorer: Scorer, subject: Subject, names: Sequence[str]) -> set[str]:
