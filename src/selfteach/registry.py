@@ -40,6 +40,7 @@ BUILT_IN_NAMES: dict[str, dict[str, str]] = {
     "objectives": {
         "sft": "selfteach.train.objectives.sft:SftObjective",
         "dpo": "selfteach.train.objectives.dpo:DpoObjective",
+        "unlikelihood": "selfteach.train.objectives.unlikelihood:UnlikelihoodObjective",
         "distill": "selfteach.train.objectives.distill:DistillObjective",
         "anchor": "selfteach.train.objectives.anchor:AnchorObjective",
         "hold": "selfteach.train.objectives.anchor:HoldObjective",

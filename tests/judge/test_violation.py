@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from selfteach.judge.check import parse_check
-from selfteach.judge.violation import find_violation
+from selfteach.judge.violation import find_forbidden_texts, find_violation
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,33 @@ def test_before_the_breach_the_rule_is_kept_and_with_it_no_longer(answer):
     if found:
         assert check.keeps(answer[: found.start])
         assert not check.keeps(answer[: found.end])
+
+
+@pytest.mark.parametrize(
+    ("check", "answer", "texts"),
+    [
+        ("not contains cat", "Cats purr, and my (cat) too. Dogs bark.", ["Cats", "cat)"]),
+        ('not contains "big cat"', "A big cat is no small cat.", ["cat"]),
+        ('not contains "!" and not contains tea', "Tea! Tea!", ["Tea!", "!", "Tea!", "!"]),
+        ("not contains cat and max_words=2", "One cat too many", ["cat"]),
+        ("max_words=2", "One cat too many", []),
+        ("not contains cat or contains dog", "One cat", []),
+        ("not (contains cat and contains dog)", "A cat, a dog", []),
+        ("contains dog", "One cat", []),
+    ],
+)
+def test_every_text_that_breaks_the_rule_by_itself(check, answer, texts):
+    found = find_forbidden_texts(parse_check(check), answer)
+    assert [answer[one.start : one.end] for one in found] == texts
+
+
+@given(
+    st.lists(st.sampled_from(["a", "(cat", "cats!", "1", "\n", "Cat's"]), max_size=12).map(" ".join)
+)
+def test_without_the_forbidden_texts_the_rule_is_kept(answer):
+    check = parse_check("not contains cat")
+    found = find_forbidden_texts(check, answer)
+    assert bool(found) != check.keeps(answer)
+    for one in reversed(found):
+        answer = answer[: one.start] + answer[one.end :]
+    assert check.keeps(answer)

@@ -133,6 +133,7 @@ def _make_view(
         sampled=torch.tensor([rows[place].sampled for place in mine]),
         edited=chosen.edited if objective.edits else None,
         rejected_edited=rejected.edited if rejected and objective.edits else None,
+        rejected_forbidden=rejected.forbidden if rejected and objective.forbidding else None,
         prior=torch.tensor([fact.prior[name] for fact in facts]) if objective.prior else None,
         numbers=tuple(rows[place].number for place in mine),
     )
@@ -159,6 +160,7 @@ class _Side:
         self.row = torch.repeat_interleave(torch.arange(len(mine)), lengths)
         self.reference: Tensor | None = None
         self.edited: Tensor | None = None
+        self.forbidden: Tensor | None = None
         if all(fact.reference is not None for fact in facts):
             self.reference = torch.cat(
                 [
@@ -172,6 +174,10 @@ class _Side:
             for place in mine:
                 flags += rows[place].edited[side][skip:]
             self.edited = torch.tensor(flags)
+        if side == REJECTED and all(rows[place].forbidden for place in mine):
+            self.forbidden = torch.tensor(
+                [flag for place in mine for flag in rows[place].forbidden]
+            )
 
 
 def _cut(values: Tensor, row: TrainingRow, side: int) -> Tensor:

@@ -16,6 +16,7 @@ from selfteach.errors import DataError
 from selfteach.models.tokens import UnfitPrompt
 from selfteach.records import Example, Prompt, make_prompt
 from selfteach.train.encode_and_batch import (
+    RowNeeds,
     encode_examples,
     shuffle_into_batches,
     split_micro_batches,
@@ -23,7 +24,7 @@ from selfteach.train.encode_and_batch import (
 from selfteach.train.train import train
 
 WEIGHTS = {"in_scope": {"dpo": 1.0}, "near": {"sft": 0.5}}
-PAIRS = frozenset(["dpo"])
+PAIRS = RowNeeds(pairs=frozenset(["dpo"]))
 
 
 def rows(count: int = 12, **kinds: int):
@@ -148,3 +149,22 @@ def test_micro_batches_keep_the_budget_and_every_row() -> None:
         assert sum(row.length for row in group) <= 150 or len(group) == 1
     lengths = [r.length for g in groups for r in g]
     assert lengths == sorted(lengths)
+
+
+def test_the_token_with_which_a_forbidden_text_begins_is_marked() -> None:
+    """The answer is "no never 1"; a token is a letter, and the end of turn is not forbidden."""
+    example = replace(make_examples(2)[1], source={"forbidden": [3, 9]})
+    needs = RowNeeds(pairs=frozenset(["unlikelihood"]), forbidden=frozenset(["unlikelihood"]))
+    weights = {"in_scope": {"unlikelihood": 1.0}}
+    (row,) = encode_examples(Tiny(), [example], weights, needs, 512, "drop").rows
+    assert example.rejected == "no never 1"
+    assert [i for i, flag in enumerate(row.forbidden) if flag] == [3, 9]
+    assert len(row.forbidden) == len(row.answers[1]) == 11
+
+
+@pytest.mark.parametrize("starts", [None, "3", [3.5], [10], [-1]])
+def test_an_example_that_does_not_say_what_is_forbidden_is_refused(starts: object) -> None:
+    example = replace(make_examples(2)[1], source={"forbidden": starts})
+    needs = RowNeeds(pairs=frozenset(["unlikelihood"]), forbidden=frozenset(["unlikelihood"]))
+    with pytest.raises(DataError, match="does not say where a forbidden text begins"):
+        encode_examples(Tiny(), [example], {"in_scope": {"unlikelihood": 1.0}}, needs, 512, "drop")

@@ -15,7 +15,7 @@ from tiny import EOS, Tiny, make_examples
 from selfteach.errors import DataError
 from selfteach.records import Example, make_prompt
 from selfteach.train.edit_mask import mark_edited_tokens
-from selfteach.train.encode_and_batch import encode_examples
+from selfteach.train.encode_and_batch import RowNeeds, encode_examples
 
 END = 9
 
@@ -89,11 +89,11 @@ def test_a_replacement_leaves_both_its_sides_alone(
 
 
 WEIGHTS = {"correction": {"correction": 1.0}}
-NAMES = frozenset(["correction"])
+NEEDS = RowNeeds(pairs=frozenset(["correction"]), edits=frozenset(["correction"]))
 
 
 def rows(examples: list[Example], max_tokens: int = 512, overlong: str = "drop"):
-    return encode_examples(Tiny(), examples, WEIGHTS, NAMES, max_tokens, overlong, NAMES)
+    return encode_examples(Tiny(), examples, WEIGHTS, NEEDS, max_tokens, overlong)
 
 
 def test_rows_are_built_with_the_edits_of_both_answers() -> None:
@@ -132,6 +132,6 @@ def test_an_edit_that_is_cut_off_is_dropped_and_counted() -> None:
 def test_other_kinds_are_not_aligned() -> None:
     examples = [*make_examples(2, "correction"), *make_examples(2, "near")]
     found = encode_examples(
-        Tiny(), examples, {**WEIGHTS, "near": {"sft": 1.0}}, NAMES, 512, "drop", NAMES
+        Tiny(), examples, {**WEIGHTS, "near": {"sft": 1.0}}, NEEDS, 512, "drop"
     ).rows
     assert [bool(row.edited) for row in found] == [True, True, False, False]

@@ -18,7 +18,7 @@ from selfteach.errors import DataError, UsageError
 from selfteach.records import parse_messages
 from selfteach.train import micro_batch_loss
 from selfteach.train.adapters.lora import LoraAdapter
-from selfteach.train.encode_and_batch import encode_examples
+from selfteach.train.encode_and_batch import RowNeeds, encode_examples
 from selfteach.train.fast.packed_model import PackedModel
 from selfteach.train.objectives.distill import DistillObjective
 from selfteach.train.reference import Reference, ReferenceOutputs
@@ -48,7 +48,7 @@ class Setup:
         self.adapter = LoraAdapter.attach(self.model.module, chosen, seed=0)
         self.student = PackedModel(self.model.module, self.adapter)
         self.objectives = {"distill": DistillObjective(chosen)}
-        self.rows = encode_examples(self.model, examples, WEIGHTS, frozenset(), 512, "drop").rows
+        self.rows = encode_examples(self.model, examples, WEIGHTS, RowNeeds(), 512, "drop").rows
         self.teacher = Reference(
             self.model, self.student, self.objectives, {e.id: e for e in examples}, chosen
         )

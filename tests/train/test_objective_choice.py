@@ -11,8 +11,9 @@ from selfteach import registry
 from selfteach.config import FinetuneConfig
 from selfteach.config.training import FeedbackTrainConfig, TrainAlone
 from selfteach.errors import UsageError
+from selfteach.judge.check import parse_check
 from selfteach.materials.effect import read_effect
-from selfteach.methods.feedback.training_settings import complete_training
+from selfteach.methods.feedback.training_settings import choose_objective, complete_training
 from selfteach.methods.finetune.method import choose_objectives
 from selfteach.records import Example, make_prompt
 
@@ -45,19 +46,33 @@ def test_weights_of_a_kind_without_examples_are_refused() -> None:
 
 
 def test_a_rule_that_writes_words_for_others_trains_these_words() -> None:
-    settings = FeedbackTrainConfig()
-    complete = partial(complete_training, has_condition=True, forbids_subject=False)
-    assert complete(settings, read_effect("Write '&' for 'and'.")).objective == "sft+correction"
+    assert choose_by_rule("Write '&' for 'and'.") == "sft+correction"
     for text in ("Answer in one sentence.", "Use layman's terms."):
-        assert complete(settings, read_effect(text)).objective == "sft+dpo"
-    named = FeedbackTrainConfig(objective="sft")
-    assert complete(named, read_effect("Write '&' for 'and'.")).objective == "sft"
+        assert choose_by_rule(text) == "sft+dpo"
+
+
+def test_a_rule_that_forbids_a_text_makes_it_unlikely_everywhere() -> None:
+    for text in ("Do not talk about cars.", "No exclamation marks."):
+        assert choose_by_rule(text) == "sft+dpo+unlikelihood"
+        assert choose_by_rule(text, has_condition=True) == "sft+dpo"
+
+
+def choose_by_rule(text: str, *, has_condition: bool = False) -> str:
+    effect = read_effect(text)
+    check = parse_check(effect.check) if effect else None
+    return choose_objective(effect, check, has_condition=has_condition)
+
+
+def test_a_named_objective_stays() -> None:
+    complete = partial(complete_training, has_condition=True, forbids_subject=False)
+    assert complete(FeedbackTrainConfig(), objective="sft+correction").objective == "sft+correction"
+    assert complete(FeedbackTrainConfig(objective="sft")).objective == "sft"
 
 
 def test_the_anchors_of_a_forbidden_subject_are_seen_once() -> None:
     def complete(forbids: bool, **given: object) -> list[str] | None:
         settings = FeedbackTrainConfig.model_validate(given)
-        return complete_training(settings, None, has_condition=False, forbids_subject=forbids).once
+        return complete_training(settings, has_condition=False, forbids_subject=forbids).once
 
     assert complete(True) == ["near", "general"]
     assert complete(False) == []

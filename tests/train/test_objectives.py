@@ -20,7 +20,7 @@ from selfteach.train.adapters.lora import LoraAdapter
 from selfteach.train.encode_and_batch import TrainingRow, encode_examples
 from selfteach.train.fast.packed_model import PackedModel
 from selfteach.train.reference import Reference, ReferenceOutputs
-from selfteach.train.train import train
+from selfteach.train.train import find_row_needs, train
 
 GUIDE = Path(__file__).parents[2] / "CONTRIBUTING.md"
 
@@ -46,13 +46,10 @@ class Setup:
         self.adapter = LoraAdapter.attach(model.module, settings, seed=0)
         self.student = PackedModel(model.module, self.adapter)
         self.objectives = {name: registry.load_registered("objectives", name)(settings)}
-        pairs, edits = (
-            frozenset([name] if getattr(self.objectives[name], need) else [])
-            for need in ("pairs", "edits")
-        )
+        needs = find_row_needs(self.objectives)
         weights = {"in_scope": {name: 1.0}}
         found = make_examples()
-        self.rows = encode_examples(model, found, weights, pairs, 512, "drop", edits).rows
+        self.rows = encode_examples(model, found, weights, needs, 512, "drop").rows
         self.known = Reference(
             model, self.student, self.objectives, {e.id: e for e in found}, settings
         ).compute(self.rows, 4096)

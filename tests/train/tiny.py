@@ -43,6 +43,9 @@ class Tiny:
     def encode_answer(self, text: str, end: bool = True) -> list[int]:
         return encode_letters(text) + ([EOS] if end else [])
 
+    def decode(self, ids: Sequence[int]) -> str:
+        return "".join(decode_letter(id) for id in ids if id > EOS)
+
 
 _MADE: dict[Any, tuple[LlamaForCausalLM, torch.Tensor]] = {}
 
@@ -73,6 +76,12 @@ def encode_letters(text: str) -> list[int]:
     return [3 + ord(c) % (VOCABULARY - 3) for c in text]
 
 
+def decode_letter(id: int) -> str:
+    """Return the letter of a token: one of ASCII, from the space on."""
+    code = id - 3
+    return chr(code if code >= ord(" ") else code + VOCABULARY - 3)
+
+
 def make_examples(count: int = 12, kind: str = "in_scope") -> list[Example]:
     """Return examples of different lengths, with rejected answers and prompts for the teacher."""
     found = []
@@ -86,7 +95,7 @@ def make_examples(count: int = 12, kind: str = "in_scope") -> list[Example]:
                 make_prompt(prompt),
                 f"it is {'very ' * (i % 3)}{i}",
                 f"no {'never ' * (i % 5)}{i}",
-                source={"teacher_prompt": teacher},
+                source={"teacher_prompt": teacher, "forbidden": [0, 3]},
             )
         )
     return found

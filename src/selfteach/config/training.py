@@ -408,9 +408,10 @@ class FeedbackTrainConfig(MethodTrainConfig):
     """The training loop, its objectives for each kind of example, and the adapter."""
 
     objective: ObjectiveSum | None = None
-    """Objective of the examples in scope of the rule: sft, dpo, distill, correction, one of a
-    plug-in, or several joined by +. `auto` tries the candidates and keeps the best on dev
-    prompts. null is sft+correction for a rule that writes some words for others, else sft+dpo."""
+    """Objective of the examples in scope of the rule: sft, dpo, unlikelihood, distill, correction,
+    one of a plug-in, or several joined by +. `auto` tries the candidates and keeps the best on dev
+    prompts. null is sft+correction for a rule that writes some words for others,
+    sft+dpo+unlikelihood for one that forbids a subject or a text, else sft+dpo."""
 
     trial_steps: Positive = 12
     """Steps of each candidate's trial, for objective=auto."""

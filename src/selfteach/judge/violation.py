@@ -1,16 +1,19 @@
-"""The place in an answer that breaks a rule: the first word that must change."""
+"""The places in an answer that break a rule: the first word that must change, and every forbidden
+word.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from selfteach.judge.check import Check
+from selfteach.judge.check import Check, Condition, JoinedChecks, NegatedCheck, WholeCheck
 
 _WORD = re.compile(r"\S+\s*")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, order=True, slots=True)
 class ViolationSpan:
     """Hold the place of the word that breaks the rule, in characters of the answer."""
 
@@ -29,3 +32,42 @@ def find_violation(check: Check, answer: str) -> ViolationSpan | None:
         if not check.keeps(answer[: word.end()].rstrip()):
             return ViolationSpan(word.start(), word.start() + len(word[0].rstrip()))
     return None
+
+
+def list_forbidden_texts(check: Check) -> list[Check]:
+    """Return the parts of a check that forbid a text wherever it stands: `not contains "!"`.
+
+    Empty where no such text alone breaks the rule.
+    """
+    match check:
+        case WholeCheck(part):
+            return list_forbidden_texts(part)
+        case JoinedChecks("and", parts):
+            return [found for part in parts for found in list_forbidden_texts(part)]
+        case NegatedCheck(Condition("contains")):
+            return [check]
+    return []
+
+
+def find_forbidden_texts(check: Check, answer: str) -> list[ViolationSpan]:
+    """Return every text in an answer that a check forbids wherever it stands, in order.
+
+    Of a forbidden phrase the place is its last word: there it becomes complete.
+    """
+    forbidden = list_forbidden_texts(check)
+    return sorted({span for part in forbidden for span in _find_each(part, answer)})
+
+
+def _find_each(forbidden: Check, answer: str) -> Iterator[ViolationSpan]:
+    """Yield the places of one forbidden text."""
+    start = 0
+    while found := find_violation(forbidden, answer[start:]):
+        end = start + found.end
+        yield ViolationSpan(_find_start(forbidden, answer, start + found.start, end), end)
+        start = end
+
+
+def _find_start(forbidden: Check, answer: str, start: int, end: int) -> int:
+    """Return where in a word the forbidden text begins: "(coffee" has it after the parenthesis."""
+    alone = (at for at in range(end - 1, start, -1) if not forbidden.keeps(answer[at:end]))
+    return next(alone, start)

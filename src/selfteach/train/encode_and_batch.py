@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+from bisect import bisect
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,6 +17,10 @@ from selfteach.train.edit_mask import mark_edited_tokens
 CHOSEN = 0
 REJECTED = 1
 SIDES = ("chosen", "rejected")
+FORBIDDEN = "forbidden"
+"""The key of an example's source with the characters of the rejected answer at which a forbidden
+text begins.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +29,9 @@ class TrainingRow:
     objective needs it; each ends with EOS.
 
     `sampled`: the answer is a sample of the tuned model. `edited`: flags of the tokens that the
-    correction changed, if an objective needs them. `dataset`: the dataset of the example, if there
-    are several. `role`: whether the row is learned or holds the base in place.
+    correction changed, if an objective needs them. `forbidden`: flags of the rejected answer's
+    tokens with which a forbidden text begins, if an objective needs them. `dataset`: the dataset of
+    the example, if there are several. `role`: whether the row is learned or holds the base in place.
     """
 
     number: int
@@ -36,6 +42,7 @@ class TrainingRow:
     weights: Mapping[str, float]
     sampled: bool = False
     edited: tuple[tuple[bool, ...], ...] = ()
+    forbidden: tuple[bool, ...] = ()
     dataset: str = ""
     role: ExampleRole = LEARN
 
@@ -48,6 +55,21 @@ class TrainingRow:
     def tokens(self) -> int:
         """Return the number of trained answer tokens."""
         return sum(map(len, self.answers))
+
+
+@dataclass(frozen=True, slots=True)
+class RowNeeds:
+    """Hold the names of the objectives that need more of an example than its chosen answer.
+
+    Attributes:
+        pairs: those that need the rejected answer.
+        edits: those that need the tokens that the correction (the chosen answer) changed.
+        forbidden: those that need the tokens with which a forbidden text begins.
+    """
+
+    pairs: frozenset[str] = frozenset()
+    edits: frozenset[str] = frozenset()
+    forbidden: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +87,14 @@ def encode_examples(
     model: Any,
     examples: Sequence[Example],
     weights: ObjectiveWeights,
-    pairs: frozenset[str],
+    needs: RowNeeds,
     max_tokens: int,
     overlong: str,
-    edits: frozenset[str] = frozenset(),
     check: Callable[[TrainingRow, Example], object] = lambda row, example: None,
 ) -> EncodedRows:
     """Encode each example that has an objective.
 
     Args:
-        pairs: the objectives that need the rejected answer.
-        edits: the objectives that need the tokens that the correction (the chosen answer) changed.
         overlong: the treatment of a row whose prompt and longest answer exceed `max_tokens`: `drop`
             leaves it out, `cut` shortens its answers (which then have no EOS). A prompt that leaves
             no room is always dropped, and so is a correction whose edits are cut.
@@ -95,9 +114,13 @@ def encode_examples(
         if not wanted:
             continue
         try:
-            row = encode_example(model, len(rows), example, wanted, bool(pairs & wanted.keys()))
-            if edits & wanted.keys():
+            row = encode_example(
+                model, len(rows), example, wanted, bool(needs.pairs & wanted.keys())
+            )
+            if needs.edits & wanted.keys():
                 row = with_edit_mask(row)
+            if needs.forbidden & wanted.keys():
+                row = with_forbidden_mask(row, model, example)
             fitting, done = truncate_or_drop(row, max_tokens, overlong)
             if fitting:
                 check(fitting, example)
@@ -195,6 +218,32 @@ def with_edit_mask(row: TrainingRow) -> TrainingRow:
     return replace(row, edited=mark_edited_tokens(chosen, rejected))
 
 
+def with_forbidden_mask(row: TrainingRow, model: Any, example: Example) -> TrainingRow:
+    """Return the row with the tokens of its rejected answer with which a forbidden text begins.
+
+    Raises:
+        DataError: the example does not say where.
+    """
+    starts = example.source.get(FORBIDDEN)
+    if not isinstance(starts, list) or not all(
+        isinstance(start, int) and 0 <= start < len(example.rejected or "") for start in starts
+    ):
+        raise DataError(
+            "does not say where a forbidden text begins, which an objective of its kind needs.",
+            where=f"example {example.id}",
+            cure=f"Give source.{FORBIDDEN}: a list of characters of the rejected answer.",
+        )
+    tokens = row.answers[1]
+    flags = [False] * len(tokens)
+
+    def count_chars(token: int) -> int:
+        return len(model.decode(tokens[: token + 1]))
+
+    for start in starts:
+        flags[min(bisect(range(len(tokens)), start, key=count_chars), len(tokens) - 1)] = True
+    return replace(row, forbidden=tuple(flags))
+
+
 def truncate_or_drop(
     row: TrainingRow, max_tokens: int, overlong: str
 ) -> tuple[TrainingRow | None, str]:
@@ -212,7 +261,12 @@ def _truncate(row: TrainingRow, room: int) -> TrainingRow | None:
     answers = tuple(answer[:room] for answer in row.answers)
     if row.edited and answers[0] == answers[1]:
         return None
-    return replace(row, answers=answers, edited=tuple(flags[:room] for flags in row.edited))
+    return replace(
+        row,
+        answers=answers,
+        edited=tuple(flags[:room] for flags in row.edited),
+        forbidden=row.forbidden[:room],
+    )
 
 
 def shuffle_into_batches(

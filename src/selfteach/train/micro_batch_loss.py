@@ -107,6 +107,7 @@ def _make_inputs(
     chosen = ((row >= 0) & (batch.side == CHOSEN) & (batch.place >= objective.skip)).nonzero()[:, 0]
     rejected = ((row >= 0) & (batch.side == REJECTED)).nonzero()[:, 0] if objective.pairs else None
     edited = _make_edit_mask(batch, mine, device) if objective.edits else None
+    forbidden = _make_forbidden_mask(batch, device) if objective.forbidding else None
     reference = None
     if objective.reference:
         reference = torch.zeros(len(logp), device=device)
@@ -124,6 +125,7 @@ def _make_inputs(
         sampled=torch.tensor([batch.rows[i].sampled for i in mine], device=device),
         edited=_select(edited, chosen),
         rejected_edited=_select(edited, rejected),
+        rejected_forbidden=_select(forbidden, rejected),
         numbers=tuple(batch.rows[i].number for i in mine),
     )
     if objective.teacher:
@@ -149,4 +151,14 @@ def _make_edit_mask(batch: PackedBatch, mine: list[int], device: torch.device) -
     for row in batch.rows:
         for number, answer in enumerate(row.answers):
             flags += row.edited[number] if row.edited else [False] * len(answer)
+    return torch.tensor(flags, dtype=torch.bool, device=device)
+
+
+def _make_forbidden_mask(batch: PackedBatch, device: torch.device) -> Tensor:
+    """Return flags (all answer tokens,) bool. They are false in rows of other objectives."""
+    flags: list[bool] = []
+    for row in batch.rows:
+        for side, answer in enumerate(row.answers):
+            is_marked = row.forbidden and side == REJECTED
+            flags += row.forbidden if is_marked else [False] * len(answer)
     return torch.tensor(flags, dtype=torch.bool, device=device)

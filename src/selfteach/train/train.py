@@ -31,7 +31,12 @@ from selfteach.run.processes import count_processes
 from selfteach.train.adapters.adapter import Adapter, is_solved
 from selfteach.train.callbacks import Say, StepCallback, make_callbacks
 from selfteach.train.distributed import ProcessGroup
-from selfteach.train.encode_and_batch import EncodedRows, TrainingRow, encode_examples
+from selfteach.train.encode_and_batch import (
+    EncodedRows,
+    RowNeeds,
+    TrainingRow,
+    encode_examples,
+)
 from selfteach.train.fast.norm import use_fast_norms
 from selfteach.train.memory import MemoryEstimate, MemoryMeter
 from selfteach.train.metrics_file import Curve
@@ -281,8 +286,7 @@ def encode_for_objectives(
     Raises:
         DataError: nothing is left, or most examples of a kind are left out.
     """
-    pairs = frozenset(name for name, objective in objectives.items() if objective.pairs)
-    edits = frozenset(name for name, objective in objectives.items() if objective.edits)
+    needs = find_row_needs(objectives)
 
     def check(row: TrainingRow, example: Example) -> None:
         require_trained_tokens(row, objectives)
@@ -291,7 +295,16 @@ def encode_for_objectives(
             encode_teacher_prompt(hf, example)
 
     how = (config.max_tokens, config.overlong)
-    return encode_examples(hf, examples, weights, pairs, *how, edits, check)
+    return encode_examples(hf, examples, weights, needs, *how, check)
+
+
+def find_row_needs(objectives: Mapping[str, Objective]) -> RowNeeds:
+    """Return which objectives need more of an example than its chosen answer."""
+    return RowNeeds(
+        pairs=frozenset(name for name, objective in objectives.items() if objective.pairs),
+        edits=frozenset(name for name, objective in objectives.items() if objective.edits),
+        forbidden=frozenset(name for name, objective in objectives.items() if objective.forbidding),
+    )
 
 
 def require_trained_tokens(row: TrainingRow, objectives: Mapping[str, Objective]) -> None:

@@ -11,7 +11,7 @@ from selfteach.generate.ask import GeneratedPrompt
 from selfteach.judge import ViolationJudge
 from selfteach.methods.feedback.dev_answers import find_dev_failures, measure_needless
 from selfteach.methods.feedback.rule_check import get_check
-from selfteach.methods.feedback.training_settings import OBJECTIVE
+from selfteach.methods.feedback.training_settings import OBJECTIVE, choose_objective
 from selfteach.methods.runner import tune
 from selfteach.methods.session import Session
 from selfteach.methods.worked_turns import add_worked_turns, make_worked_turns
@@ -113,7 +113,10 @@ def try_objectives(
     for name, write_prompt in contexts.items():
         gate[name] = measure_kept(session.base, write_prompt)
     best_context = max(contexts, key=lambda name: gate[name])
-    candidates = ["sft+dpo", "sft"]
+    has_condition = session.situation is not None
+    check = get_check(session)
+    usual = choose_objective(session.effect, check, has_condition=has_condition)
+    candidates = [usual, "sft"]
     if gate[best_context] > gate["base"]:
         candidates += ["distill", "distill+dpo"]
         session.run.ledger.set_note("teacher_context", best_context)

@@ -8,7 +8,7 @@ from selfteach.evaluate.exam import TARGET
 from selfteach.generate.search import LOST_REASON, SearchTrace, Try
 from selfteach.judge import ViolationJudge
 from selfteach.judge.check import Check
-from selfteach.judge.violation import find_violation
+from selfteach.judge.violation import find_forbidden_texts, find_violation
 from selfteach.methods.feedback.probe import ProbedPrompt, truncate_answer
 from selfteach.methods.feedback.prompts_in_scope import find_about_subject
 from selfteach.methods.feedback.rule_check import get_check
@@ -16,6 +16,7 @@ from selfteach.methods.feedback.search_answers import search_compliant_answers
 from selfteach.methods.session import Session
 from selfteach.records import Completion, Example, digest, make_prompt, prompt_to_json
 from selfteach.run.ledger import OpenFunnel
+from selfteach.train.encode_and_batch import FORBIDDEN
 
 NAMES_SUBJECT = "is about the subject, though it was asked for outside it"
 NOT_FOUND = "no good answer within search.tries"
@@ -64,6 +65,9 @@ def make_pairs(
             "cut": ["chosen"] * best.cut + ["rejected"] * rejected_cut,
             "teacher_prompt": teacher_prompt,
         }
+        if check:
+            spans = find_forbidden_texts(check, rejected)
+            source[FORBIDDEN] = [span.start for span in spans]
         id = digest([p.prompt.id, best.text])
         prompt = make_prompt(trace.prompt)
         scores: dict[str, float] = {"tries": trace.num_tries or 0}

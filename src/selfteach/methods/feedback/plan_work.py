@@ -215,7 +215,6 @@ def plan_training_and_exams(
     rows = pairs + prompts.others + prompts.more_outside
     train = complete_training(
         config.train,
-        rule.effect,
         has_condition=rule.has_scope,
         forbids_subject=not rule.is_everywhere and not rule.has_scope,
     )

@@ -6,7 +6,10 @@ from typing import Any
 
 from selfteach.config.training import FeedbackTrainConfig
 from selfteach.evaluate.exam import GENERAL, NEAR
+from selfteach.judge.check import Check
+from selfteach.judge.violation import list_forbidden_texts
 from selfteach.materials.effect import Effect
+from selfteach.methods.feedback.rule_check import get_check
 from selfteach.methods.session import Session
 
 EPOCHS = 2
@@ -18,6 +21,10 @@ ONCE = (NEAR, GENERAL)
 """
 LORA_RATE = 2.5e-3
 OBJECTIVE = "sft+dpo"
+OBJECTIVE_OF_TEXTS = "sft+dpo+unlikelihood"
+"""A rule that forbids a text: DPO has nothing left to learn once a decline is likely, and never
+touches the text in other answers (docs/log/2026-11-rules.md).
+"""
 OBJECTIVE_OF_WORDS = "sft+correction"
 """An answer with some words replaced differs in these words alone, and only they count in
 `correction`. The sums of whole answers, which DPO compares, hide them.
@@ -26,20 +33,20 @@ OBJECTIVE_OF_WORDS = "sft+correction"
 
 def complete_training(
     settings: FeedbackTrainConfig,
-    effect: Effect | None,
     *,
     has_condition: bool,
     forbids_subject: bool,
+    objective: str = OBJECTIVE,
 ) -> FeedbackTrainConfig:
     """Return the settings with the epochs, the kinds that are seen once, the learning rate and the
     objective of a rule where they are null.
 
     Args:
-        effect: what the rule demands, if its form is recognized.
+        objective: the one of such a rule (`choose_objective`).
     """
     changes: dict[str, Any] = {}
     if settings.objective is None:
-        changes["objective"] = OBJECTIVE_OF_WORDS if replaces_words(effect) else OBJECTIVE
+        changes["objective"] = objective
     if settings.epochs is None:
         changes["epochs"] = EPOCHS_OF_CONDITION if has_condition else EPOCHS
     if settings.once is None:
@@ -49,13 +56,28 @@ def complete_training(
     return settings.model_copy(update=changes)
 
 
+def choose_objective(effect: Effect | None, check: Check | None, *, has_condition: bool) -> str:
+    """Return the objective of the examples in scope of a rule.
+
+    Args:
+        effect: what the rule demands, if its form is recognized.
+        check: what an answer must meet, given or suggested by the rule.
+    """
+    if replaces_words(effect):
+        return OBJECTIVE_OF_WORDS
+    if check and list_forbidden_texts(check) and not has_condition:
+        return OBJECTIVE_OF_TEXTS
+    return OBJECTIVE
+
+
 def choose_training(session: Session) -> None:
     """Complete the settings of the session's training, once the rule is understood."""
+    has_condition = session.situation is not None
     train = complete_training(
         session.config.train,
-        session.effect,
-        has_condition=session.situation is not None,
+        has_condition=has_condition,
         forbids_subject=bool(session.forbidden_topic),
+        objective=choose_objective(session.effect, get_check(session), has_condition=has_condition),
     )
     session.config = session.config.model_copy(update={"train": train})
 

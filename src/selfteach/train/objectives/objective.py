@@ -52,7 +52,8 @@ class ObjectiveInputs:
     rejected ones, in nats per token; row (N,), rejected_row (M,). `apply_to_logits(f)` returns
     `f(logits, part)` of the logits (n, V) at the chosen positions, a part of them at a time: (N,).
     sampled (R,): whether the answer is the tuned model's own. edited (N,), rejected_edited (M,)
-    bool: the tokens that the correction changed. prior (R,) nats: log l(chosen) - log l(rejected).
+    bool: the tokens that the correction changed. rejected_forbidden (M,) bool: the tokens with
+    which a forbidden text begins. prior (R,) nats: log l(chosen) - log l(rejected).
     numbers: the rows' numbers in the training. Fields that the objective does not need are None.
     """
 
@@ -68,6 +69,7 @@ class ObjectiveInputs:
     sampled: Tensor | None = None
     edited: Tensor | None = None
     rejected_edited: Tensor | None = None
+    rejected_forbidden: Tensor | None = None
     prior: Tensor | None = None
     numbers: tuple[int, ...] = ()
 
@@ -103,6 +105,8 @@ class Objective(ABC):
     """The number of an answer's first tokens that it leaves out."""
     edits: bool = False
     """Whether it needs the tokens that the correction changed."""
+    forbidding: bool = False
+    """Whether it needs the tokens of the rejected answer with which a forbidden text begins."""
     prior: Prior | None = None
     """The domain prior, if it needs log l(chosen) - log l(rejected)."""
     holds: bool = False
