@@ -4,6 +4,7 @@ import pytest
 
 from selfteach import cli
 from selfteach.errors import UsageError
+from selfteach.models import openvino
 from selfteach.models.check_family import check_engine
 from selfteach.models.engines import choose_sampler, list_models, open_sampler
 from selfteach.models.hf import HfModel
@@ -205,3 +206,9 @@ def test_a_run_checks_its_engine_before_anything_is_sampled(tiny, monkeypatch, t
     assert "cannot be sampled with openvino here" in capsys.readouterr().err
     with open_ledger(run) as ledger:
         assert ledger.sum_tokens().tokens == 0
+
+
+def test_one_core_computes_in_float32(monkeypatch):
+    """In bf16 openvino ends the process where it may use one core of a processor with AMX."""
+    monkeypatch.setattr(openvino, "get_cores", lambda: [3])
+    assert openvino._choose_precision() == "f32"

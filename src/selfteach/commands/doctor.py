@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from selfteach.disk import get_free_bytes
 from selfteach.extras import refuse_telemetry
 from selfteach.models.memory_account import find_largest_model, read_memory_bytes
 from selfteach.run import manifest
+from selfteach.run.processes import get_cores
 
 MIN_MEMORY_BYTES = 4 << 30
 MIN_DISK_BYTES = 2 << 30
@@ -95,7 +95,7 @@ def inspect_machine(network: bool) -> Iterator[Finding]:
         yield _find_processor()
     yield Finding(
         "cores",
-        str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()),
+        str(len(get_cores())),
     )
     memory = read_memory_bytes()
     cure = f"{_format_gb(MIN_MEMORY_BYTES)} are needed for the embedded model"

@@ -14,7 +14,6 @@ sequential loop, and the result does not depend on the sizes of block and leaf o
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ import numpy as np
 
 from selfteach.dedup.pool import EncodedTexts, Ints, TextEncoder, TextPool
 from selfteach.dedup.rouge import WORD_SPLITTERS, SplitWords, to_exact_fraction
+from selfteach.run.processes import get_cores
 
 BLOCK = 8192
 LEAF = 1024
@@ -56,7 +56,7 @@ class OverlapFilter:
     ) -> None:
         self._threshold = to_exact_fraction(threshold)
         self._words = words
-        self._threads = ThreadPoolExecutor(workers or _count_cores())
+        self._threads = ThreadPoolExecutor(workers or len(get_cores()))
         self._coder = TextEncoder()
         self._pool = TextPool(self._threshold, self._threads)
         self._first: dict[str, int] = {}
@@ -144,7 +144,3 @@ class _NearestKept:
 def _iterate_pairs(pairs: Ints) -> Iterator[tuple[int, int, float]]:
     for number, other, common, total in pairs.tolist():
         yield number, other, 2 * common / total
-
-
-def _count_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

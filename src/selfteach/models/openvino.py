@@ -30,6 +30,7 @@ from selfteach.models.pending import (
 )
 from selfteach.models.tokens import count_common_prefix
 from selfteach.records import Completion, Request, derive_seed
+from selfteach.run.processes import get_cores
 
 if TYPE_CHECKING:
     from selfteach.models.loaded_model import LoadedModel
@@ -276,8 +277,14 @@ def _load_pipeline(path: Path, precision: str) -> Any:
 
 
 def _choose_precision() -> str:
-    """Return bf16 where the processor has it, else f32."""
+    """Return bf16 where the processor has it, else f32.
+
+    openvino 2026.4 divides by zero (SIGFPE) in bf16 on a processor with AMX of which this process
+    may use one core only.
+    """
     import openvino
 
+    if len(get_cores()) == 1:
+        return "f32"
     capabilities = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     return "bf16" if "BF16" in capabilities else "f32"

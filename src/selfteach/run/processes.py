@@ -1,4 +1,5 @@
-"""Several processes of one command, as `accelerate launch` and `torchrun` start them.
+"""The cores that this process may use, and several processes of one command, as `accelerate launch`
+and `torchrun` start them.
 
 The first one owns the run folder.
 """
@@ -8,6 +9,13 @@ from __future__ import annotations
 import os
 
 from selfteach.errors import UsageError
+
+
+def get_cores() -> list[int]:
+    """Return the numbers of the cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return sorted(os.sched_getaffinity(0))
+    return list(range(os.cpu_count() or 1))
 
 
 def count_processes() -> int:

@@ -31,7 +31,8 @@ class TrainingRow:
     `sampled`: the answer is a sample of the tuned model. `edited`: flags of the tokens that the
     correction changed, if an objective needs them. `forbidden`: flags of the rejected answer's
     tokens with which a forbidden text begins, if an objective needs them. `dataset`: the dataset of
-    the example, if there are several. `role`: whether the row is learned or holds the base in place.
+    the example, if there are several. `role`: whether the row is learned or holds the base in
+    place.
     """
 
     number: int

@@ -13,18 +13,11 @@ from contextlib import contextmanager
 import psutil
 import torch
 
-from selfteach.run.processes import count_processes
+from selfteach.run.processes import count_processes, get_cores
 
 LOOK_S = 0.3
 """How long the other work is watched."""
 CHOSEN_BY_USER = "OMP_NUM_THREADS"
-
-
-def get_cores() -> list[int]:
-    """Return the numbers of the cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return sorted(os.sched_getaffinity(0))
-    return list(range(os.cpu_count() or 1))
 
 
 def measure_busy_cores() -> float:
