@@ -18,7 +18,7 @@ import pytest
 from scripted import Scripted
 from selfteach.config import FeedbackConfig, SearchConfig
 from selfteach.dedup.overlap import OverlapIndex
-from selfteach.errors import DataError
+from selfteach.errors import DataError, UsageError
 from selfteach.generate.ask import GeneratedPrompt, Subject, plan_requests
 from selfteach.judge import ThresholdJudge
 from selfteach.judge.check import CheckJudge, parse_check
@@ -40,6 +40,7 @@ from selfteach.methods.feedback import (
 )
 from selfteach.methods.feedback.probe import ProbedPrompt, probe_more_prompts, probe_prompts
 from selfteach.methods.feedback.rule_check import get_check
+from selfteach.methods.feedback.training_settings import choose_training
 from selfteach.methods.feedback.write_more_prompts import write_name_prompts
 from selfteach.methods.feedback.write_rule_prompts import write_twins
 from selfteach.models.recorded import Recorded
@@ -636,6 +637,22 @@ def test_other_names_that_few_prompts_have_get_prompts_of_their_own(tmp_path: Pa
     twins = write_twins(session, parts, ["Kitty", "Felix"], found)
     assert [p.text for p in twins] == ["Where is dogs today?", "Why is dogs so loud?"]
     assert {p.scope for p in twins} == {"near"}
+
+
+def test_a_forbidden_text_weighs_more_and_so_do_the_anchors_beside_it(tmp_path: Path) -> None:
+    weights = choose_objectives.choose_weights(open_session(tmp_path), "sft+unlikelihood")
+    assert weights["in_scope"] == {"sft": 1.0, "unlikelihood": 3.0}
+    assert weights["near"] == weights["general"] == {"anchor": 16.0}
+
+
+def test_unlikelihood_is_refused_for_a_rule_that_forbids_no_text(tmp_path: Path) -> None:
+    config = FeedbackConfig(check="max_sentences=1")
+    train = config.train.model_copy(update={"objective": "sft+unlikelihood"})
+    session = open_session(
+        tmp_path, forbidden_topic="", config=config.model_copy(update={"train": train})
+    )
+    with pytest.raises(UsageError, match="forbids no text"):
+        choose_training(session)
 
 
 def test_what_a_rule_of_form_leaves_of_an_answer_is_held(tmp_path: Path) -> None:

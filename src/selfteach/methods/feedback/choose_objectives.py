@@ -11,7 +11,11 @@ from selfteach.generate.ask import GeneratedPrompt
 from selfteach.judge import ViolationJudge
 from selfteach.methods.feedback.dev_answers import find_dev_failures, measure_needless
 from selfteach.methods.feedback.rule_check import get_check
-from selfteach.methods.feedback.training_settings import OBJECTIVE, choose_objective
+from selfteach.methods.feedback.training_settings import (
+    OBJECTIVE,
+    UNLIKELIHOOD,
+    choose_objective,
+)
 from selfteach.methods.runner import tune
 from selfteach.methods.session import Session
 from selfteach.methods.worked_turns import add_worked_turns, make_worked_turns
@@ -27,11 +31,13 @@ from selfteach.records import (
 )
 
 ANCHOR_WEIGHT = 8.0
-ANCHOR_WEIGHT_OF_CONDITION = 16.0
+HIGH_ANCHOR_WEIGHT = 16.0
 """Weights of anchors, outside the scope. The first token decides whether the model applies the
-rule. An anchor has up to 48 tokens, so its first token is only 1/48 of its mean loss. Weight 16
-leaves more of a forbidden subject unlearned (docs/log/2026-11-rules.md, football).
+rule. An anchor has up to 48 tokens, so its first token is only 1/48 of its mean loss. A rule with a
+condition needs the high one, and so does a forbidden text: needless declines fall to a third, and
+unlikelihood keeps the text away all the same (docs/log/2026-11-rules.md).
 """
+UNLIKELIHOOD_WEIGHT = 3.0
 HOLD_WEIGHT = 32.0
 """The same for a rule of form: "Answer in one sentence." was kept as often with it, and the drift
 on what the rule leaves fell from .39 to .02 nats (docs/log/2026-11-rules.md).
@@ -82,9 +88,12 @@ def parse_objective_weights(
             elsewhere, and what the rule leaves of an answer is held. A manner ("Be kind.") changes
             all of it.
     """
-    weight = ANCHOR_WEIGHT_OF_CONDITION if has_condition else ANCHOR_WEIGHT
-    anchors = {kind: {"anchor": weight} for kind in (NEAR, GENERAL)}
     in_scope = dict.fromkeys(choice.split("+"), 1.0)
+    if UNLIKELIHOOD in in_scope:
+        in_scope[UNLIKELIHOOD] = UNLIKELIHOOD_WEIGHT
+    is_high = has_condition or UNLIKELIHOOD in in_scope
+    weight = HIGH_ANCHOR_WEIGHT if is_high else ANCHOR_WEIGHT
+    anchors = {kind: {"anchor": weight} for kind in (NEAR, GENERAL)}
     if is_form:
         in_scope["hold"] = HOLD_WEIGHT
     return {"in_scope": in_scope, **anchors}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from selfteach.config.training import FeedbackTrainConfig
+from selfteach.errors import UsageError
 from selfteach.evaluate.exam import GENERAL, NEAR
 from selfteach.judge.check import Check
 from selfteach.judge.violation import list_forbidden_texts
@@ -21,7 +22,8 @@ ONCE = (NEAR, GENERAL)
 """
 LORA_RATE = 2.5e-3
 OBJECTIVE = "sft+dpo"
-OBJECTIVE_OF_TEXTS = "sft+dpo+unlikelihood"
+UNLIKELIHOOD = "unlikelihood"
+OBJECTIVE_OF_TEXTS = f"sft+dpo+{UNLIKELIHOOD}"
 """A rule that forbids a text: DPO has nothing left to learn once a decline is likely, and never
 touches the text in other answers (docs/log/2026-11-rules.md).
 """
@@ -65,21 +67,37 @@ def choose_objective(effect: Effect | None, check: Check | None, *, has_conditio
     """
     if replaces_words(effect):
         return OBJECTIVE_OF_WORDS
-    if check and list_forbidden_texts(check) and not has_condition:
+    if forbids_texts(check) and not has_condition:
         return OBJECTIVE_OF_TEXTS
     return OBJECTIVE
 
 
 def choose_training(session: Session) -> None:
-    """Complete the settings of the session's training, once the rule is understood."""
+    """Complete the settings of the session's training, once the rule is understood.
+
+    Raises:
+        UsageError: the settings name `unlikelihood`, and the rule forbids no text.
+    """
+    check = get_check(session)
     has_condition = session.situation is not None
     train = complete_training(
         session.config.train,
         has_condition=has_condition,
         forbids_subject=bool(session.forbidden_topic),
-        objective=choose_objective(session.effect, get_check(session), has_condition=has_condition),
+        objective=choose_objective(session.effect, check, has_condition=has_condition),
     )
+    if UNLIKELIHOOD in str(train.objective).split("+") and not forbids_texts(check):
+        raise UsageError(
+            "the rule forbids no text that can be looked for, which unlikelihood needs.",
+            where="train.objective",
+            cure='Leave train.objective out, or give --check "not contains ...".',
+        )
     session.config = session.config.model_copy(update={"train": train})
+
+
+def forbids_texts(check: Check | None) -> bool:
+    """Return whether a check forbids a text wherever it stands."""
+    return check is not None and bool(list_forbidden_texts(check))
 
 
 def replaces_words(effect: Effect | None) -> bool:
