@@ -49,13 +49,15 @@ def list_forbidden_texts(check: Check) -> list[Check]:
     return []
 
 
-def find_forbidden_texts(check: Check, answer: str) -> list[ViolationSpan]:
-    """Return every text in an answer that a check forbids wherever it stands, in order.
-
-    Of a forbidden phrase the place is its last word: there it becomes complete.
-    """
-    forbidden = list_forbidden_texts(check)
-    return sorted({span for part in forbidden for span in _find_each(part, answer)})
+def find_forbidden_words(check: Check, answer: str) -> list[ViolationSpan]:
+    """Return every word of an answer that belongs to a text which a check forbids, in order."""
+    spans = {span for part in list_forbidden_texts(check) for span in _find_each(part, answer)}
+    words = {
+        ViolationSpan(span.start + word.start(), span.start + word.end())
+        for span in spans
+        for word in re.finditer(r"\S+", answer[span.start : span.end])
+    }
+    return sorted(words)
 
 
 def _find_each(forbidden: Check, answer: str) -> Iterator[ViolationSpan]:
@@ -63,11 +65,10 @@ def _find_each(forbidden: Check, answer: str) -> Iterator[ViolationSpan]:
     start = 0
     while found := find_violation(forbidden, answer[start:]):
         end = start + found.end
-        yield ViolationSpan(_find_start(forbidden, answer, start + found.start, end), end)
+        yield ViolationSpan(_find_start(forbidden, answer, start, end), end)
         start = end
 
 
 def _find_start(forbidden: Check, answer: str, start: int, end: int) -> int:
-    """Return where in a word the forbidden text begins: "(coffee" has it after the parenthesis."""
-    alone = (at for at in range(end - 1, start, -1) if not forbidden.keeps(answer[at:end]))
-    return next(alone, start)
+    """Return where the forbidden text begins that ends here: in "(coffee" after the parenthesis."""
+    return next(at for at in range(end - 1, start - 1, -1) if not forbidden.keeps(answer[at:end]))

@@ -8,7 +8,7 @@ from selfteach.evaluate.exam import TARGET
 from selfteach.generate.search import LOST_REASON, SearchTrace, Try
 from selfteach.judge import ViolationJudge
 from selfteach.judge.check import Check
-from selfteach.judge.violation import find_forbidden_texts, find_violation
+from selfteach.judge.violation import find_forbidden_words, find_violation
 from selfteach.methods.feedback.probe import ProbedPrompt, truncate_answer
 from selfteach.methods.feedback.prompts_in_scope import find_about_subject
 from selfteach.methods.feedback.rule_check import get_check
@@ -66,8 +66,7 @@ def make_pairs(
             "teacher_prompt": teacher_prompt,
         }
         if check:
-            spans = find_forbidden_texts(check, rejected)
-            source[FORBIDDEN] = [span.start for span in spans]
+            source[FORBIDDEN] = [word.start for word in find_forbidden_words(check, rejected)]
         id = digest([p.prompt.id, best.text])
         prompt = make_prompt(trace.prompt)
         scores: dict[str, float] = {"tries": trace.num_tries or 0}
