@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import sys
@@ -237,6 +238,9 @@ def test_every_lesson_passes_the_judge_and_every_rejected_answer_fails_it(
     assert examples
     assert set(judge.values(chosen)) == {0.0}
     assert set(judge.values(rejected)) == {1.0}
+    for row, (_, text) in zip(examples, rejected, strict=True):
+        foxes = re.finditer(r"\bfox(es)?\b", text.lower())
+        assert row["source"]["forbidden"] == [fox.start() for fox in foxes]
     anchors = [
         row for row in read_rows(straight[0] / "examples.jsonl") if row["kind"] != "in_scope"
     ]

@@ -20,6 +20,7 @@ from selfteach.config import FeedbackConfig, SearchConfig
 from selfteach.dedup.overlap import OverlapIndex
 from selfteach.errors import DataError, UsageError
 from selfteach.generate.ask import GeneratedPrompt, Subject, plan_requests
+from selfteach.generate.search import SearchTrace, Try
 from selfteach.judge import ThresholdJudge
 from selfteach.judge.check import CheckJudge, parse_check
 from selfteach.judge.decline import is_decline
@@ -33,6 +34,7 @@ from selfteach.methods.feedback import (
     choose_objectives,
     dev_answers,
     make_anchors,
+    make_examples,
     other_names,
     prompts_in_scope,
     repair_answers,
@@ -637,6 +639,25 @@ def test_other_names_that_few_prompts_have_get_prompts_of_their_own(tmp_path: Pa
     twins = write_twins(session, parts, ["Kitty", "Felix"], found)
     assert [p.text for p in twins] == ["Where is dogs today?", "Why is dogs so loud?"]
     assert {p.scope for p in twins} == {"near"}
+
+
+@pytest.mark.parametrize("check", ['not contains "cat"', "max_words=1"])
+def test_the_first_rejected_answer_is_whole_where_a_text_is_forbidden(
+    tmp_path: Path, check: str
+) -> None:
+    words = SimpleNamespace(encode_answer=lambda text, end: text.split(), decode=" ".join)
+    config = FeedbackConfig.model_validate({"check": check, "probe": {"rejected_tokens": 2}})
+    session = open_session(tmp_path, model=words, config=config)
+    probed = probe("Tell me.", "A cat and a dog and (cats).")
+    trace = SearchTrace("Tell me.", "forbidden", [Try("No.", "own"), Try("Never.", "own")])
+    whole, short = make_examples.make_pairs(session, probed, trace, parse_check(check))
+    if check == "max_words=1":
+        assert (whole.rejected, short.rejected) == ("A cat", "A cat")
+        assert whole.source["forbidden"] == []
+    else:
+        assert (whole.rejected, short.rejected) == ("A cat and a dog and (cats).", "A cat")
+        assert whole.source["forbidden"] == [2, 21]
+        assert (whole.source["cut"], short.source["cut"]) == ([], ["rejected"])
 
 
 def test_a_forbidden_text_weighs_more_and_so_do_the_anchors_beside_it(tmp_path: Path) -> None:

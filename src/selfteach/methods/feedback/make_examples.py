@@ -13,6 +13,7 @@ from selfteach.methods.feedback.probe import ProbedPrompt, truncate_answer
 from selfteach.methods.feedback.prompts_in_scope import find_about_subject
 from selfteach.methods.feedback.rule_check import get_check
 from selfteach.methods.feedback.search_answers import search_compliant_answers
+from selfteach.methods.feedback.training_settings import forbids_texts
 from selfteach.methods.session import Session
 from selfteach.records import Completion, Example, digest, make_prompt, prompt_to_json
 from selfteach.run.ledger import OpenFunnel
@@ -53,12 +54,21 @@ def make_violation_examples(
 def make_pairs(
     session: Session, p: ProbedPrompt, trace: SearchTrace, check: Check | None
 ) -> list[Example]:
-    """Make an example of each accepted answer to one prompt."""
+    """Make an example of each accepted answer to one prompt.
+
+    The first rejected answer of a rule that forbids a text is whole: unlikelihood needs every place
+    of the text. The others hold what DPO needs.
+    """
     examples = []
+    is_forbidden = session.situation is None and forbids_texts(check)
     teacher_prompt = prompt_to_json(make_prompt(trace.prompt, system=session.rule))
     for number, best in enumerate(trace.accepted):
         place = 0 if best.strategy == "branch" else number % len(p.violations)
-        rejected, rejected_cut = make_rejected(session, p.violations[place], check, best)
+        violation = p.violations[place]
+        if is_forbidden and number == 0 and best.strategy != "branch":
+            rejected, rejected_cut = violation.text, violation.finish == "length"
+        else:
+            rejected, rejected_cut = make_rejected(session, violation, check, best)
         source = {
             "strategy": best.strategy,
             "scope": p.prompt.scope,
