@@ -121,6 +121,7 @@ def _make_inputs(
         rejected_row=_select(row, rejected),
         reference=_select(reference, chosen),
         rejected_reference=_select(reference, rejected),
+        token_logps=lambda ids: model.token_logps(hidden.index_select(0, chosen), ids),
         apply_to_logits=lambda work: model.apply_to_logits(hidden.index_select(0, chosen), work),
         sampled=torch.tensor([batch.rows[i].sampled for i in mine], device=device),
         edited=_select(edited, chosen),

@@ -47,9 +47,9 @@ from selfteach.train.reference import Reference, ReferenceOutputs, compute_top_k
 
 CHANGEABLE_SETTINGS = {"checkpoint_every", "micro_batch_tokens", "checkpoint_activations"}
 """Settings that change no result. A training may be resumed with other values."""
-FREE_MEMORY_EVERY = 2
+FREE_MEMORY_EVERY = 16
 """Steps between two returns of freed memory to the system, because rows of many lengths fragment
-it.
+it. A return costs .1 s or more, a tenth of a step: the next step takes the pages anew, zeroed.
 """
 
 

@@ -8,63 +8,71 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from selfteach.models.memory_account import CHUNK_POSITIONS as CHUNK_POSITIONS
 
+CHUNK_WORDS = 1024
+"""Words of the vocabulary whose logits exist at once."""
 LogitsFunction = Callable[[Tensor, slice], Tensor]
 """A function of the logits (n, V) of a part of the positions: (n,), one number of each position's
 own logits.
 """
 
 
-class SlopeFunction(torch.autograd.Function):
-    """Take the gradient of the states from the slope that the forward pass saved."""
+class TokenLogps(torch.autograd.Function):
+    """Compute log softmax(h W^T)[id] for some tokens at each state, and what their gradients need.
 
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        """Return the states' gradient (N, D): that of each number (N,) times its slope."""
-        slope: Tensor = ctx.saved_tensors[0]
-        return (grads[0][:, None] * slope.float()).to(slope.dtype), None, None
-
-
-class TokenLogp(SlopeFunction):
-    """Compute log softmax(h W^T)[target] for each state, and its gradient in the same pass.
-
-    d logp / d h = W[target] - softmax(h W^T) W does not depend on the later use of logp. It is
-    computed from a chunk's logits at once, so neither logits nor probabilities are kept.
-    Shapes: hidden (N, D), weight (V, D) frozen, targets (N,); returns (N,) float32, nats.
+    d logp[id] / d h = W[id] - softmax(h W^T) W. The mean of W does not depend on the tokens or on
+    the later use of logp. It is computed with the logits, for a chunk of the vocabulary at a time,
+    so that each weight is read once and a chunk stays in the processor's cache.
+    Source: the sum over chunks is the online softmax of Milakov and Gimelshein 2018
+    (arXiv 1805.02867). Shapes: hidden (N, D), weight (V, D) frozen, ids (N, K); returns (N, K)
+    float32, nats.
     """
 
     @staticmethod
-    def forward(ctx: Any, hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
-        count = hidden.shape[0]
-        vocabulary = weight.shape[0]
-        logp = torch.empty(count, dtype=torch.float32, device=hidden.device)
-        slope = torch.empty_like(hidden) if ctx.needs_input_grad[0] else None
-        # reused: fresh memory for each chunk costs more than the softmax
-        logits = hidden.new_empty(min(count, CHUNK_POSITIONS), vocabulary)
-        wide = torch.empty(logits.shape, dtype=torch.float32, device=hidden.device)
-        log_probs = torch.empty_like(wide)
-        for start in range(0, count, CHUNK_POSITIONS):
-            part = slice(start, min(start + CHUNK_POSITIONS, count))
-            n = part.stop - start
-            torch.mm(hidden[part], weight.t(), out=logits[:n])
-            torch._log_softmax(wide[:n].copy_(logits[:n]), -1, False, out=log_probs[:n])
-            logp[part] = log_probs[:n].gather(1, targets[part, None])[:, 0]
-            if slope is not None:
-                probabilities = torch.softmax(logits[:n], -1)
-                slope[part] = weight.index_select(0, targets[part]) - probabilities @ weight
-        if slope is not None:
-            ctx.save_for_backward(slope)
-        return logp
+    def forward(ctx: Any, hidden: Tensor, weight: Tensor, ids: Tensor) -> Tensor:
+        highest = torch.full((len(hidden), 1), -torch.inf, device=hidden.device)
+        mass = torch.zeros_like(highest)  # sum of exp(logit - highest) so far
+        chosen = torch.zeros(ids.shape, device=hidden.device)
+        mean = None
+        if ctx.needs_input_grad[0]:
+            mean = torch.zeros(hidden.shape, device=hidden.device)
+        for start in range(0, len(weight), CHUNK_WORDS):
+            words = weight[start : start + CHUNK_WORDS]
+            logits = (hidden @ words.t()).float()  # (N, CHUNK_WORDS)
+            places = ids - start
+            inside = (places >= 0) & (places < len(words))
+            found = logits.gather(1, places.clamp_(0, len(words) - 1))
+            chosen = torch.where(inside, found, chosen)
+            before = highest
+            highest = torch.maximum(before, logits.amax(1, keepdim=True))
+            shrink = torch.exp(before - highest)
+            shares = logits.sub_(highest).exp_()
+            mass.mul_(shrink).add_(shares.sum(1, keepdim=True))
+            if mean is not None:
+                mean.mul_(shrink).add_(shares.to(hidden.dtype) @ words)
+        if mean is not None:
+            ctx.save_for_backward(mean.div_(mass), weight, ids)
+        return chosen - (highest + mass.log_())
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        """Return the states' gradient (N, D): that of each number (N, K) times its slope."""
+        mean, weight, ids = ctx.saved_tensors
+        (grad,) = grads
+        chosen = nn.functional.embedding_bag(
+            ids, weight, per_sample_weights=grad.to(weight.dtype), mode="sum"
+        )
+        return (chosen - grad.sum(1, keepdim=True) * mean).to(weight.dtype), None, None
 
 
-class LogitsFunctionInChunks(SlopeFunction):
+class LogitsFunctionInChunks(torch.autograd.Function):
     """Compute f(h W^T) for each state, and its gradient in the same pass.
 
     Each number depends on its own state alone, so d f / d h = (d f / d logits) W can be computed
-    from a chunk's logits at once, as in `TokenLogp`.
+    from a chunk's logits at once. Neither logits nor their gradient are kept.
     Shapes: hidden (N, D), weight (V, D) frozen; returns (N,) float32.
     """
 
@@ -87,6 +95,12 @@ class LogitsFunctionInChunks(SlopeFunction):
             ctx.save_for_backward(slope)
         return values
 
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        """Return the states' gradient (N, D): that of each number (N,) times its slope."""
+        slope: Tensor = ctx.saved_tensors[0]
+        return (grads[0][:, None] * slope.float()).to(slope.dtype), None, None
+
 
 def _keep_tensor(tensor: Tensor) -> Tensor:
     """Return the tensor. Tensors saved within a chunk are released with it, so outer hooks must not
@@ -95,11 +109,11 @@ def _keep_tensor(tensor: Tensor) -> Tensor:
     return tensor
 
 
-def token_logp(hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
-    """Return the log-probability of each target. Shapes: (N, D), (V, D), (N,) -> (N,) float32,
+def compute_token_logps(hidden: Tensor, weight: Tensor, ids: Tensor) -> Tensor:
+    """Return the log-probabilities of tokens. Shapes: (N, D), (V, D), (N, K) -> (N, K) float32,
     nats.
     """
-    return TokenLogp.apply(hidden, weight, targets)  # type: ignore[no-any-return,no-untyped-call]
+    return TokenLogps.apply(hidden, weight, ids)  # type: ignore[no-any-return,no-untyped-call]
 
 
 def apply_to_logits(hidden: Tensor, weight: Tensor, work: LogitsFunction) -> Tensor:

@@ -24,7 +24,7 @@ from selfteach.train.adapters.full import FullAdapter
 from selfteach.train.distributed import run_in_module
 from selfteach.train.encode_and_batch import TrainingRow, split_micro_batches
 from selfteach.train.fast.frozen_layers import FrozenLayers, list_layers, watch_gradients
-from selfteach.train.fast.head import LogitsFunction, apply_to_logits, token_logp
+from selfteach.train.fast.head import LogitsFunction, apply_to_logits, compute_token_logps
 from selfteach.train.fast.packed_attention import (
     PackingUnsupported,
     use_attention,
@@ -253,11 +253,17 @@ class PackedModel:
 
     def token_logp(self, hidden: Tensor, targets: Tensor) -> Tensor:
         """Return nats per answer token: (N,) float32."""
+        return self.token_logps(hidden, targets[:, None])[:, 0]
+
+    def token_logps(self, hidden: Tensor, ids: Tensor) -> Tensor:
+        """Return the log-probabilities of tokens in nats: (N, D), (N, K) -> (N, K) float32."""
         if self.has_plain_head:
-            return token_logp(hidden, self.module.get_output_embeddings().weight, targets)
-        compute = self.head.token_logps
-        found = [self.run_piece(compute, hidden[p], targets[p]) for p in _split_rows(hidden)]
-        return torch.cat(found)
+            return compute_token_logps(hidden, self.module.get_output_embeddings().weight, ids)
+
+        def piece(states: Tensor, tokens: Tensor) -> Tensor:
+            return torch.log_softmax(self.head(states).float(), -1).gather(1, tokens)
+
+        return torch.cat([self.run_piece(piece, hidden[p], ids[p]) for p in _split_rows(hidden)])
 
     def apply_to_logits(self, hidden: Tensor, work: LogitsFunction) -> Tensor:
         """Return `work` of the logits of all states: (N, D) -> (N,) float32. It takes some

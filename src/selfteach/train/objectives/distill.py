@@ -45,14 +45,13 @@ def jsd(p: Tensor, q: Tensor, beta: float) -> Tensor:
     return beta * kl(p, m) + (1 - beta) * kl(q, m)
 
 
-def coarsen(logp: Tensor, ids: Tensor) -> Tensor:
-    """Return the probabilities of the given tokens, and of all others together: (N, V), (N, K) ->
+def add_tail(top: Tensor) -> Tensor:
+    """Return the log-probabilities of the K likeliest tokens, and of all others together: (N, K) ->
     (N, K+1), nats.
 
     The tail bucket makes the divergence of the two coarse distributions a lower bound of the full
     one (data processing inequality); renormalising the K tokens alone would be biased.
     """
-    top = logp.gather(1, ids)
     return torch.cat([top, log_tail_mass(top)], -1)
 
 
@@ -76,10 +75,17 @@ def divergence(
     Shapes: teacher (N, K), logits (N, V) -> (N,).
     """
     q = torch.log_softmax(logits.float() / temperature, -1)
+    return compare(teacher, q if teacher.full else q.gather(1, teacher.ids), form, beta)
+
+
+def compare(teacher: Distribution, q: Tensor, form: DivergenceForm, beta: float) -> Tensor:
+    """Return D(teacher || model) from the model's log-probabilities of the teacher's tokens.
+
+    Shapes: teacher (N, K), q (N, K) -> (N,).
+    """
     p = teacher.logp.detach()
     if not teacher.full:
-        p = torch.cat([p, log_tail_mass(p)], -1)
-        q = coarsen(q, teacher.ids)
+        p, q = add_tail(p), add_tail(q)
     if form == "forward":
         return kl(p, q)
     return kl(q, p) if form == "reverse" else jsd(p, q, beta)
@@ -91,6 +97,8 @@ def compute_divergence(
     """Return D(teacher || model) at each chosen position, nats: (N,)."""
     teacher = inputs.teacher
     assert teacher is not None
+    if inputs.token_logps and not teacher.full and temperature == 1:
+        return compare(teacher, inputs.token_logps(teacher.ids), form, beta)
     assert inputs.apply_to_logits is not None
     return inputs.apply_to_logits(
         lambda logits, part: divergence(teacher.at(part), logits, form, beta, temperature)

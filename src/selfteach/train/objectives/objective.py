@@ -49,8 +49,9 @@ class ObjectiveInputs:
     """Hold an objective's own rows of a batch, numbered 0..R-1.
 
     Shapes: logp, reference (N,) of the chosen tokens, and rejected, rejected_reference (M,) of the
-    rejected ones, in nats per token; row (N,), rejected_row (M,). `apply_to_logits(f)` returns
-    `f(logits, part)` of the logits (n, V) at the chosen positions, a part of them at a time: (N,).
+    rejected ones, in nats per token; row (N,), rejected_row (M,). `token_logps(ids)` returns the
+    log-probabilities of other tokens (N, K) at the chosen positions: (N, K). `apply_to_logits(f)`
+    returns `f(logits, part)` of the logits (n, V) there, a part of them at a time: (N,).
     sampled (R,): whether the answer is the tuned model's own. edited (N,), rejected_edited (M,)
     bool: the tokens that the correction changed. rejected_forbidden (M,) bool: the tokens with
     which a forbidden text begins. prior (R,) nats: log l(chosen) - log l(rejected).
@@ -65,6 +66,7 @@ class ObjectiveInputs:
     reference: Tensor | None = None
     rejected_reference: Tensor | None = None
     teacher: Distribution | None = None
+    token_logps: Callable[[Tensor], Tensor] | None = None
     apply_to_logits: Callable[[LogitsFunction], Tensor] | None = None
     sampled: Tensor | None = None
     edited: Tensor | None = None
