@@ -130,7 +130,9 @@ class Reference:
         parts = []
         for part in torch.split(hidden, TEACHER_CHUNK_POSITIONS):  # type: ignore[no-untyped-call]
             logits = self.model.logits(part).float()
-            logp = torch.log_softmax(logits / self.settings.temperature, -1)
+            if self.settings.temperature != 1:
+                logits /= self.settings.temperature
+            logp = torch.log_softmax(logits, -1)
             if self.settings.top_k:
                 best = logp.topk(min(self.settings.top_k, logp.shape[-1]))
                 parts.append(torch.stack([best.values, best.indices.float()], 1))

@@ -101,7 +101,7 @@ class Trainer:
         )
         self.top_rate = config.learning_rate or adapter.learning_rate
         self.optimizer = torch.optim.AdamW(
-            adapter.parameters(), lr=self.top_rate, weight_decay=config.weight_decay
+            adapter.parameters(), lr=self.top_rate, weight_decay=config.weight_decay, fused=True
         )
         mixture = DatasetMixture(
             rows,

@@ -24,11 +24,12 @@ class RmsNorm(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, eps: float) -> Tensor:
         size = x.shape[-1]
-        norm = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=torch.float32)
+        # one wide copy for both: products of two types take a slow loop, six times as long
+        wide = x.to(torch.float32, copy=True)
+        norm = torch.linalg.vector_norm(wide, dim=-1, keepdim=True)
         scale = (norm.square_().div_(size)).add_(eps).rsqrt_()
         ctx.save_for_backward(x, scale, weight)
-        # a product of two types would take a slow loop, six times as long
-        normed: Tensor = (x.float() * scale).to(x.dtype)
+        normed: Tensor = wide.mul_(scale).to(x.dtype)
         return normed.mul_(weight)
 
     @staticmethod
