@@ -209,6 +209,9 @@ def view_for(
         rejected_edited=torch.ones(len(REJECTED_ROW), dtype=torch.bool)
         if objective.edits
         else None,
+        rejected_forbidden=torch.ones(len(REJECTED_ROW), dtype=torch.bool)
+        if objective.forbidding
+        else None,
         prior=torch.zeros(3) if objective.prior else None,
         numbers=(0, 1, 2),
     ), tuned

@@ -410,8 +410,8 @@ class FeedbackTrainConfig(MethodTrainConfig):
     objective: ObjectiveSum | None = None
     """Objective of the examples in scope of the rule: sft, dpo, unlikelihood, distill, correction,
     one of a plug-in, or several joined by +. `auto` tries the candidates and keeps the best on dev
-    prompts. null is sft+correction for a rule that writes some words for others,
-    sft+dpo+unlikelihood for one that forbids a subject or a text, else sft+dpo."""
+    prompts. null is sft+dpo. A rule that forbids a subject or a text adds unlikelihood. One that
+    writes some words for others has sft+correction."""
 
     trial_steps: Positive = 12
     """Steps of each candidate's trial, for objective=auto."""
