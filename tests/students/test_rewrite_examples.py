@@ -92,6 +92,14 @@ def test_an_anchor_that_breaks_a_rule_of_form_becomes_its_example() -> None:
     assert (found[1].num_changed, found[1].num_taught) == (1, 0)
 
 
+def test_an_anchor_that_becomes_an_example_says_where_a_forbidden_text_is() -> None:
+    calm = make_lesson("calm", ("in_scope", "Tea is a plant.", "Tea is a plant!"))
+    facts = make_lesson("facts", ("general", "Tea is a plant! It grows on hills!", None))
+    _, found = rewrite([calm, facts], make_demand("Do not use exclamation marks."), None)
+    (changed,) = found[1].examples
+    assert changed.source["forbidden"] == [14, 33]
+
+
 def test_what_names_a_forbidden_subject_is_left_out() -> None:
     lessons = [
         make_lesson("cats", ("in_scope", "I do not talk about that.", "Cats purr.")),

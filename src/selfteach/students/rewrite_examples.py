@@ -21,11 +21,13 @@ from dataclasses import dataclass, replace
 from selfteach.judge.check import Check, parse_check
 from selfteach.judge.repair import repair_answer
 from selfteach.judge.sentence_edits import ends_well
+from selfteach.judge.violation import find_forbidden_words
 from selfteach.materials.check_text import join_checks
 from selfteach.methods.feedback.repair_answers import choose_repair
 from selfteach.records import Example
 from selfteach.students.demands import Demand
 from selfteach.students.training import LessonExamples
+from selfteach.train.encode_and_batch import FORBIDDEN
 
 
 @dataclass(frozen=True)
@@ -106,13 +108,14 @@ def replace_answer(example: Example, chosen: str, forms: Mapping[str, Demand]) -
         return replace(example, chosen=chosen, source={**example.source, "cut": cut})
     cut += ["rejected"] * ("chosen" in was_cut)
     kind = next(kind for kind, form in forms.items() if not form.check.keeps(example.chosen))
+    words = find_forbidden_words(forms[kind].check, example.chosen)
     return replace(
         example,
         kind=kind,
         chosen=chosen,
         rejected=example.chosen,
         role="learn",
-        source={**example.source, "cut": cut},
+        source={**example.source, "cut": cut, FORBIDDEN: [word.start for word in words]},
     )
 
 
