@@ -41,30 +41,36 @@ def test_before_the_breach_the_rule_is_kept_and_with_it_no_longer(answer):
 
 
 @pytest.mark.parametrize(
-    ("check", "answer", "texts"),
+    ("check", "answer", "words"),
     [
         ("not contains cat", "Cats purr, and my (cat) too. Dogs bark.", ["Cats", "cat)"]),
-        ('not contains "big cat"', "A (big cat) is no small cat.", ["big", "cat)"]),
-        ('not contains "!" and not contains tea', "Tea! Tea!", ["Tea!", "!", "Tea!", "!"]),
+        ("not contains cat", "A catalog, cat/cat and con-cat, concat.", ["cat/", "cat ", "cat,"]),
+        ('not contains "Super Bowl"', "The (super bowl)! Super!", ["super", "bowl)"]),
+        ('not contains "as an AI"', "As an AI I am glad.", ["AI"]),
+        ('not contains "!" and not contains tea', "Tea!Tea! No", ["Tea!", "!Tea", "Tea! ", "! "]),
+        ('not contains "—"', "one—two—three", ["—two", "—three"]),
+        ("not contains 大象", "大象大象很大", ["大象大", "大象很"]),
+        ('not contains "fine"', "It is ﬁne, fine.", ["ﬁne", "fine."]),
         ("not contains cat and max_words=2", "One cat too many", ["cat"]),
+        ("not (contains cat or contains dog)", "A cat, a dog", ["cat,", "dog"]),
+        ("not (not (not contains cat))", "A cat", ["cat"]),
         ("max_words=2", "One cat too many", []),
         ("not contains cat or contains dog", "One cat", []),
         ("not (contains cat and contains dog)", "A cat, a dog", []),
         ("contains dog", "One cat", []),
     ],
 )
-def test_every_word_that_breaks_the_rule_by_itself(check, answer, texts):
+def test_the_words_of_every_text_that_breaks_the_rule_by_itself(check, answer, words):
     found = find_forbidden_words(parse_check(check), answer)
-    assert [answer[one.start : one.end] for one in found] == texts
+    assert len(found) == len(words)
+    for start, word in zip(found, words, strict=True):
+        assert answer[start:].startswith(word.rstrip()), answer[start:]
 
 
-@given(
-    st.lists(st.sampled_from(["a", "(cat", "cats!", "1", "\n", "Cat's"]), max_size=12).map(" ".join)
-)
-def test_without_the_forbidden_texts_the_rule_is_kept(answer):
+@given(st.lists(st.sampled_from(["a", "(cat", "cats!", "cat/cat", "concat", "Cat's"]), max_size=12))
+def test_a_word_is_found_wherever_the_rule_is_broken(words):
     check = parse_check("not contains cat")
-    found = find_forbidden_words(check, answer)
-    assert bool(found) != check.keeps(answer)
-    for one in reversed(found):
-        answer = answer[: one.start] + answer[one.end :]
-    assert check.keeps(answer)
+    for answer in (" ".join(words), "\n".join(words)):
+        found = find_forbidden_words(check, answer)
+        assert bool(found) != check.keeps(answer)
+        assert all(answer[start : start + 3].lower() == "cat" for start in found)

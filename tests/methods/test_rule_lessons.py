@@ -646,7 +646,8 @@ def test_the_first_rejected_answer_is_whole_where_a_text_is_forbidden(
     tmp_path: Path, check: str
 ) -> None:
     words = SimpleNamespace(encode_answer=lambda text, end: text.split(), decode=" ".join)
-    config = FeedbackConfig.model_validate({"check": check, "probe": {"rejected_tokens": 2}})
+    given = {"check": check, "probe": {"rejected_tokens": 2}}
+    config = FeedbackConfig.model_validate(given | {"train": {"objective": "sft+unlikelihood"}})
     session = open_session(tmp_path, model=words, config=config)
     probed = probe("Tell me.", "A cat and a dog and (cats).")
     trace = SearchTrace("Tell me.", "forbidden", [Try("No.", "own"), Try("Never.", "own")])

@@ -97,6 +97,9 @@ def test_a_word_that_the_model_made_up_is_no_name_however_surely_it_tells_the_to
     said = {"goalkeeper": "A Quarterback.", "quarterback": "A man in football.", "footard": "Tea."}
     odds = {"goalkeeper": -1.0, "footard": -1.0, "quarterback": -1.0}
     assert find(odds, explain=lambda name: said[name]) == ["goalkeeper", "quarterback"]
+    said = {"tuskadu": "A tuskadi.", "tuskadi": "A tuskadu.", "goals": "Decisions."}
+    odds = dict.fromkeys([*said, "decisions"], -1.0)
+    assert find(odds, explain=lambda name: said.get(name, "A choice.")) == []
     turns = itertools.cycle(["A man.", "A coat.", "A man in football."])
     assert find({"quarterback": -1.0}, explain=lambda _: next(turns)) == ["quarterback"]
     assert find({"footers": -1.0}, explain=lambda _: "Footers is a word.") == []

@@ -151,7 +151,7 @@ def test_micro_batches_keep_the_budget_and_every_row() -> None:
     assert lengths == sorted(lengths)
 
 
-def test_the_token_with_which_a_forbidden_text_begins_is_marked() -> None:
+def test_the_token_with_which_a_forbidden_word_begins_is_marked() -> None:
     """The answer is "no never 1"; a token is a letter, and the end of turn is not forbidden."""
     example = replace(make_examples(2)[1], source={"forbidden": [3, 9]})
     needs = RowNeeds(pairs=frozenset(["unlikelihood"]), forbidden=frozenset(["unlikelihood"]))
@@ -166,5 +166,5 @@ def test_the_token_with_which_a_forbidden_text_begins_is_marked() -> None:
 def test_an_example_that_does_not_say_what_is_forbidden_is_refused(starts: object) -> None:
     example = replace(make_examples(2)[1], source={"forbidden": starts})
     needs = RowNeeds(pairs=frozenset(["unlikelihood"]), forbidden=frozenset(["unlikelihood"]))
-    with pytest.raises(DataError, match="does not say where a forbidden text begins"):
+    with pytest.raises(DataError, match="does not say where a forbidden word begins"):
         encode_examples(Tiny(), [example], {"in_scope": {"unlikelihood": 1.0}}, needs, 512, "drop")

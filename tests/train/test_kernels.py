@@ -50,6 +50,23 @@ def test_token_logps_in_bf16_are_as_exact_as_the_logits() -> None:
     assert (found - plain).norm() < 0.01 * plain.norm()
 
 
+def test_a_sure_token_in_bf16_has_the_small_gradient_that_is_left() -> None:
+    """p is .89 to 1, so that W[id] - mean is a small difference. A gradient of .0123 is no number
+    of bf16: rounded for W[id] alone it would be a push along W[id], each time the same.
+    """
+    torch.manual_seed(0)
+    weight = (0.3 * torch.randn(3000, 64)).bfloat16()
+    ids = torch.arange(0, 3000, 100)[:, None]
+    hidden = (2.6 * weight[ids[:, 0]]).bfloat16().requires_grad_()
+    probabilities = (hidden @ weight.t()).float().softmax(-1)
+    p = probabilities.gather(1, ids)[:, 0]
+    assert p.median() > 0.9
+    found = torch.autograd.grad(0.0123 * compute_token_logps(hidden, weight, ids).sum(), hidden)[0]
+    plain = 0.0123 * (weight[ids[:, 0]].float() - probabilities @ weight.float())
+    along = (found.float() * weight[ids[:, 0]]).sum(-1) / (plain * weight[ids[:, 0]]).sum(-1)
+    assert abs(float(along.mean()) - 1) < 0.15
+
+
 @pytest.mark.parametrize("count", [1, CHUNK_POSITIONS, 2 * CHUNK_POSITIONS + 5])
 def test_what_is_made_of_logits_and_its_gradient_equal_the_plain_way(count: int) -> None:
     torch.manual_seed(0)

@@ -52,7 +52,12 @@ def test_a_rule_that_writes_words_for_others_trains_these_words() -> None:
 
 
 def test_a_rule_that_forbids_a_text_makes_it_unlikely_everywhere() -> None:
-    for text in ("Do not talk about cars.", "No exclamation marks."):
+    for text in (
+        "Do not talk about cars.",
+        "Do not talk about cars or bikes.",
+        "No exclamation marks.",
+        "No commas or semicolons.",
+    ):
         assert choose_by_rule(text) == "sft+dpo+unlikelihood"
         assert choose_by_rule(text, has_condition=True) == "sft+dpo"
 

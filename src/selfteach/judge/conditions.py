@@ -42,7 +42,29 @@ _UNSPACED = regex.compile(UNSPACED)
 
 
 def _contains(value: str) -> AnswerTest:
-    """Return a test for a phrase as whole words, with its last word also in the plural.
+    """Return a test for a phrase (`_compile_phrase`)."""
+    found = _compile_phrase(value)
+    return lambda answer: found.search(fold_case(answer)) is not None
+
+
+def find_phrase(value: str, answer: str) -> list[tuple[int, int]]:
+    """Return where the phrase of a condition `contains` stands in an answer: start and end, in
+    characters.
+    """
+    folded = ""
+    places: list[int] = []  # of each folded character in the answer
+    for cluster in regex.finditer(r"\X", answer):
+        piece = fold_case(cluster[0])
+        folded += piece
+        places += [cluster.start()] * len(piece)
+    places.append(len(answer))
+    matches = _compile_phrase(value).finditer(folded)
+    return [(places[match.start()], places[match.end()]) for match in matches]
+
+
+def _compile_phrase(value: str) -> regex.Pattern[str]:
+    """Return what finds a phrase as whole words in folded text, with its last word also in the
+    plural.
 
     `*` at an end stands for any beginning or ending.
     """
@@ -55,8 +77,7 @@ def _contains(value: str) -> AnswerTest:
         body = body[: len(body) - len(regex.escape(words[-1]))] + f"(?:{last})"
     before = "" if value.startswith("*") or not _edges_word(words[0][0]) else rf"(?<!{_IN_WORD})"
     after = "" if value.endswith("*") or not _edges_word(words[-1][-1]) else rf"(?!{_IN_WORD})"
-    found = regex.compile(before + body + after)
-    return lambda answer: found.search(fold_case(answer)) is not None
+    return regex.compile(before + body + after)
 
 
 def _edges_word(char: str) -> bool:

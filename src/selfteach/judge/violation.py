@@ -5,15 +5,16 @@ word.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 from selfteach.judge.check import Check, Condition, JoinedChecks, NegatedCheck, WholeCheck
+from selfteach.judge.conditions import find_phrase
 
 _WORD = re.compile(r"\S+\s*")
 
 
-@dataclass(frozen=True, order=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class ViolationSpan:
     """Hold the place of the word that breaks the rule, in characters of the answer."""
 
@@ -34,41 +35,35 @@ def find_violation(check: Check, answer: str) -> ViolationSpan | None:
     return None
 
 
-def list_forbidden_texts(check: Check) -> list[Check]:
-    """Return the parts of a check that forbid a text wherever it stands: `not contains "!"`.
+def list_forbidden_texts(check: Check, *, is_negated: bool = False) -> list[str]:
+    """Return the texts that a check forbids wherever they stand: "!" of `not contains "!"`.
 
-    Empty where no such text alone breaks the rule.
+    Empty where no text alone breaks the rule.
     """
     match check:
         case WholeCheck(part):
-            return list_forbidden_texts(part)
-        case JoinedChecks("and", parts):
-            return [found for part in parts for found in list_forbidden_texts(part)]
-        case NegatedCheck(Condition("contains")):
-            return [check]
+            return list_forbidden_texts(part, is_negated=is_negated)
+        case NegatedCheck(part):
+            return list_forbidden_texts(part, is_negated=not is_negated)
+        case JoinedChecks(word, parts) if (word == "or") == is_negated:
+            found = [list_forbidden_texts(part, is_negated=is_negated) for part in parts]
+            return list(chain.from_iterable(found))
+        case Condition("contains", text) if is_negated:
+            return [text]
     return []
 
 
-def find_forbidden_words(check: Check, answer: str) -> list[ViolationSpan]:
-    """Return every word of an answer that belongs to a text which a check forbids, in order."""
-    spans = {span for part in list_forbidden_texts(check) for span in _find_each(part, answer)}
-    words = {
-        ViolationSpan(span.start + word.start(), span.start + word.end())
-        for span in spans
-        for word in re.finditer(r"\S+", answer[span.start : span.end])
-    }
-    return sorted(words)
+def find_forbidden_words(check: Check, answer: str) -> list[int]:
+    """Return where words of the texts begin that a check forbids, in characters of the answer.
 
-
-def _find_each(forbidden: Check, answer: str) -> Iterator[ViolationSpan]:
-    """Yield the places of one forbidden text."""
-    start = 0
-    while found := find_violation(forbidden, answer[start:]):
-        end = start + found.end
-        yield ViolationSpan(_find_start(forbidden, answer, start, end), end)
-        start = end
-
-
-def _find_start(forbidden: Check, answer: str, start: int, end: int) -> int:
-    """Return where the forbidden text begins that ends here: in "(coffee" after the parenthesis."""
-    return next(at for at in range(end - 1, start - 1, -1) if not forbidden.keeps(answer[at:end]))
+    Of a phrase these are the last word, with which it is complete, and its names: both words of
+    "Super Bowl", one of "as an AI". What is common must stay likely.
+    """
+    found: set[int] = set()
+    for text in list_forbidden_texts(check):
+        for start, end in find_phrase(text, answer):
+            words = [start + word.start() for word in re.finditer(r"\S+", answer[start:end])]
+            named = [word[0].isupper() for word in text.split()]
+            found |= {word for word, is_name in zip(words, named, strict=False) if is_name}
+            found.add(words[-1])
+    return sorted(found)

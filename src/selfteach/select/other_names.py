@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from selfteach.generate import few_shot
 from selfteach.generate.ask import (
@@ -88,8 +88,7 @@ def select_other_names(
     certain = {*subject.kinds, *select_strong_names(scorer, subject, rare)}
     sure = [name for name, p in ranked if p >= MIN_PROBABILITY or name in certain]
     sure = sure[:MAX_SURE]
-    explained = explain_names(model, sure, seed)
-    sure = [name for name in sure if is_borne_out(name, explained[name], known, sure)]
+    sure = select_borne_out(explain_names(model, sure, seed), known)
     likely = [
         name
         for name, p in ranked
@@ -106,14 +105,31 @@ def select_other_names(
     return found
 
 
-def is_borne_out(
-    name: str, explanations: Sequence[str], known: Check, others: Sequence[str]
-) -> bool:
-    """Return whether an explanation of a name has the topic's own name or another name of it.
+def select_borne_out(explained: Mapping[str, Sequence[str]], known: Check) -> list[str]:
+    """Return the names of which an explanation has the topic's own name, or a name that was found
+    so before: two made-up words that explain each other are none.
 
     A word that the model made up ("tuskadu") resembles one that belongs to the topic, and so tells
     the topic; asked what it means, the model says something else.
+
+    Args:
+        explained: the explanations of each name.
+        known: the check that texts without the topic's own name keep.
     """
+    found: list[str] = []
+    while more := [
+        name
+        for name, texts in explained.items()
+        if name not in found and is_borne_out(name, texts, known, found)
+    ]:
+        found += more
+    return [name for name in explained if name in found]
+
+
+def is_borne_out(
+    name: str, explanations: Sequence[str], known: Check, others: Sequence[str]
+) -> bool:
+    """Return whether an explanation of a name has the topic's own name or another name of it."""
     own = make_name_check(name)
     distinct = [make_name_check(one) for one in others if own.keeps(one)]
     checks = [known, *(check for check in distinct if check.keeps(name))]

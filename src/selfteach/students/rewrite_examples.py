@@ -115,7 +115,7 @@ def replace_answer(example: Example, chosen: str, forms: Mapping[str, Demand]) -
         chosen=chosen,
         rejected=example.chosen,
         role="learn",
-        source={**example.source, "cut": cut, FORBIDDEN: [word.start for word in words]},
+        source={**example.source, "cut": cut, FORBIDDEN: words},
     )
 
 

@@ -19,7 +19,7 @@ REJECTED = 1
 SIDES = ("chosen", "rejected")
 FORBIDDEN = "forbidden"
 """The key of an example's source with the characters of the rejected answer at which a forbidden
-text begins.
+word begins.
 """
 
 
@@ -30,7 +30,7 @@ class TrainingRow:
 
     `sampled`: the answer is a sample of the tuned model. `edited`: flags of the tokens that the
     correction changed, if an objective needs them. `forbidden`: flags of the rejected answer's
-    tokens with which a forbidden text begins, if an objective needs them. `dataset`: the dataset of
+    tokens with which a forbidden word begins, if an objective needs them. `dataset`: the dataset of
     the example, if there are several. `role`: whether the row is learned or holds the base in
     place.
     """
@@ -65,7 +65,7 @@ class RowNeeds:
     Attributes:
         pairs: those that need the rejected answer.
         edits: those that need the tokens that the correction (the chosen answer) changed.
-        forbidden: those that need the tokens with which a forbidden text begins.
+        forbidden: those that need the tokens with which a forbidden word begins.
     """
 
     pairs: frozenset[str] = frozenset()
@@ -220,7 +220,9 @@ def with_edit_mask(row: TrainingRow) -> TrainingRow:
 
 
 def with_forbidden_mask(row: TrainingRow, model: Any, example: Example) -> TrainingRow:
-    """Return the row with the tokens of its rejected answer with which a forbidden text begins.
+    """Return the row with the tokens of its rejected answer with which a forbidden word begins.
+
+    A token stands where the text of the tokens before it ends.
 
     Raises:
         DataError: the example does not say where.
@@ -230,7 +232,7 @@ def with_forbidden_mask(row: TrainingRow, model: Any, example: Example) -> Train
         isinstance(start, int) and 0 <= start < len(example.rejected or "") for start in starts
     ):
         raise DataError(
-            "does not say where a forbidden text begins, which an objective of its kind needs.",
+            "does not say where a forbidden word begins, which an objective of its kind needs.",
             where=f"example {example.id}",
             cure=f"Give source.{FORBIDDEN}: a list of characters of the rejected answer.",
         )

@@ -101,7 +101,7 @@ class Trainer:
         )
         self.top_rate = config.learning_rate or adapter.learning_rate
         self.optimizer = torch.optim.AdamW(
-            adapter.parameters(), lr=self.top_rate, weight_decay=config.weight_decay, fused=True
+            adapter.parameters(), lr=self.top_rate, weight_decay=config.weight_decay
         )
         mixture = DatasetMixture(
             rows,
@@ -420,7 +420,10 @@ def _identify_training(
 ) -> str:
     """Return the hash of all that decides on the weights: a checkpoint of another is refused."""
     settings = config.model_dump(exclude=CHANGEABLE_SETTINGS)
-    contents = [[row.prompt, row.answers, dict(row.weights), row.dataset] for row in rows]
+    contents = [
+        [row.prompt, row.answers, dict(row.weights), row.dataset, *filter(None, [row.forbidden])]
+        for row in rows
+    ]
     return digest([settings, seed, base_fingerprint, contents])
 
 

@@ -59,6 +59,7 @@ from selfteach.run.local_paths import hide_path
 from selfteach.run.run_folder import Run
 from selfteach.run.sums import check_files, describe_states, list_broken
 from selfteach.train.adapters.adapter import can_join, is_solved
+from selfteach.train.encode_and_batch import FORBIDDEN
 from selfteach.train.memory import MemoryMeter
 from selfteach.train.train import TrainingResult
 from selfteach.train.trainer import Diverged
@@ -235,15 +236,18 @@ def list_cells(
 
 def why_not_trainable(objective: str, examples: Sequence[Example]) -> str:
     """Return why an objective cannot be trained on these examples, or ""."""
-    missing = 0
-    part = "rejected answer"
     added = [registry.load_registered("objectives", name) for name in list_objectives(objective)]
+    missing: dict[str, int] = {}
     if any(one.pairs for one in added):
-        missing = sum(e.rejected is None for e in examples)
-    elif any(one.teacher == "prompted" for one in added):
-        missing = sum(not e.source.get("teacher_prompt") for e in examples)
-        part = "prompt for a teacher"
-    return f"{missing} of {len(examples)} training examples have no {part}" if missing else ""
+        missing["rejected answer"] = sum(e.rejected is None for e in examples)
+    if any(one.teacher == "prompted" for one in added):
+        missing["prompt for a teacher"] = sum(not e.source.get("teacher_prompt") for e in examples)
+    if any(one.forbidding for one in added):
+        missing["forbidden text"] = sum(FORBIDDEN not in e.source for e in examples)
+    for part, count in missing.items():
+        if count:
+            return f"{count} of {len(examples)} training examples have no {part}"
+    return ""
 
 
 def list_objectives(objective: str) -> list[str]:

@@ -13,7 +13,7 @@ from selfteach.methods.feedback.probe import ProbedPrompt, truncate_answer
 from selfteach.methods.feedback.prompts_in_scope import find_about_subject
 from selfteach.methods.feedback.rule_check import get_check
 from selfteach.methods.feedback.search_answers import search_compliant_answers
-from selfteach.methods.feedback.training_settings import forbids_texts
+from selfteach.methods.feedback.training_settings import forbids_texts, may_train_unlikelihood
 from selfteach.methods.session import Session
 from selfteach.records import Completion, Example, digest, make_prompt, prompt_to_json
 from selfteach.run.ledger import OpenFunnel
@@ -56,11 +56,11 @@ def make_pairs(
 ) -> list[Example]:
     """Make an example of each accepted answer to one prompt.
 
-    The first rejected answer of a rule that forbids a text is whole: unlikelihood needs every place
-    of the text. The others hold what DPO needs.
+    The first rejected answer is whole where unlikelihood is trained, which needs every place of a
+    forbidden text. The others hold what DPO needs.
     """
     examples = []
-    is_forbidden = session.situation is None and forbids_texts(check)
+    is_forbidden = forbids_texts(check) and may_train_unlikelihood(session.config.train)
     teacher_prompt = prompt_to_json(make_prompt(trace.prompt, system=session.rule))
     for number, best in enumerate(trace.accepted):
         place = 0 if best.strategy == "branch" else number % len(p.violations)
@@ -76,7 +76,7 @@ def make_pairs(
             "teacher_prompt": teacher_prompt,
         }
         if check:
-            source[FORBIDDEN] = [word.start for word in find_forbidden_words(check, rejected)]
+            source[FORBIDDEN] = find_forbidden_words(check, rejected)
         id = digest([p.prompt.id, best.text])
         prompt = make_prompt(trace.prompt)
         scores: dict[str, float] = {"tries": trace.num_tries or 0}

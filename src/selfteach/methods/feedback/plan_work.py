@@ -45,7 +45,7 @@ LIST_TOKENS = 21
 """Requests for the words, the siblings and the names of a forbidden subject; of one that is asked
 about; and the tokens of each.
 """
-EXPLANATIONS = 60
+EXPLANATIONS = 120
 EXPLANATION_TOKENS = 32
 """Requests for explanations of words that may be other names of a subject."""
 OCCASIONS_PER_PROMPT = 0.75

@@ -86,7 +86,8 @@ def choose_training(session: Session) -> None:
         forbids_subject=bool(session.forbidden_topic),
         objective=choose_objective(session.effect, check, has_condition=has_condition),
     )
-    if UNLIKELIHOOD in str(train.objective).split("+") and not forbids_texts(check):
+    is_named = UNLIKELIHOOD in str(train.objective).split("+")
+    if is_named and not forbids_texts(check):
         raise UsageError(
             "the rule forbids no text that can be looked for, which unlikelihood needs.",
             where="train.objective",
@@ -98,6 +99,11 @@ def choose_training(session: Session) -> None:
 def forbids_texts(check: Check | None) -> bool:
     """Return whether a check forbids a text wherever it stands."""
     return check is not None and bool(list_forbidden_texts(check))
+
+
+def may_train_unlikelihood(settings: FeedbackTrainConfig) -> bool:
+    """Return whether `unlikelihood` is an objective, or a candidate of `auto`."""
+    return not {UNLIKELIHOOD, "auto"}.isdisjoint(str(settings.objective).split("+"))
 
 
 def replaces_words(effect: Effect | None) -> bool:

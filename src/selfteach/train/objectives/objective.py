@@ -54,7 +54,7 @@ class ObjectiveInputs:
     returns `f(logits, part)` of the logits (n, V) there, a part of them at a time: (N,).
     sampled (R,): whether the answer is the tuned model's own. edited (N,), rejected_edited (M,)
     bool: the tokens that the correction changed. rejected_forbidden (M,) bool: the tokens with
-    which a forbidden text begins. prior (R,) nats: log l(chosen) - log l(rejected).
+    which a forbidden word begins. prior (R,) nats: log l(chosen) - log l(rejected).
     numbers: the rows' numbers in the training. Fields that the objective does not need are None.
     """
 
@@ -108,7 +108,7 @@ class Objective(ABC):
     edits: bool = False
     """Whether it needs the tokens that the correction changed."""
     forbidding: bool = False
-    """Whether it needs the tokens of the rejected answer with which a forbidden text begins."""
+    """Whether it needs the tokens of the rejected answer with which a forbidden word begins."""
     prior: Prior | None = None
     """The domain prior, if it needs log l(chosen) - log l(rejected)."""
     holds: bool = False

@@ -15,8 +15,8 @@ def unlikelihood(token_logp: Tensor, forbidden: Tensor, row: Tensor, rows: int) 
     """Return L = - sum_t log(1 - pi(y_t | x, y_<t)) for each row, over the forbidden tokens.
 
     Source: Welleck et al. 2020 (arXiv 1908.04319), section 5, the token-level loss. Departs: the
-    paper forbids tokens that an answer repeats; here the first token of each text that a rule
-    forbids, in answers that break the rule.
+    paper forbids tokens that an answer repeats; here the first tokens of words that a rule forbids,
+    in answers that break the rule.
     Shapes: token_logp (M,) nats, forbidden (M,) bool, row (M,) -> (R,) nats, at least 0.
     """
     log_rest = torch.log(-torch.expm1(token_logp.clamp(max=MAX_LOGP)))
