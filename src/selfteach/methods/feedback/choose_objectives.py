@@ -34,7 +34,7 @@ ANCHOR_WEIGHT = 8.0
 HIGH_ANCHOR_WEIGHT = 16.0
 """Weights of anchors, outside the scope. The first token decides whether the model applies the
 rule. An anchor has up to 48 tokens, so its first token is only 1/48 of its mean loss. A rule with a
-condition needs the high one, and so does a forbidden text: needless declines fall to a third, and
+condition needs the high one, and so does a forbidden text: needless declines fall by half, and
 unlikelihood keeps the text away all the same (docs/log/2026-11-rules.md).
 """
 UNLIKELIHOOD_WEIGHT = 3.0
