@@ -1,11 +1,11 @@
-"""An exam that cannot tell yet whether other answers are harmed asks further prompts, once."""
+"""An exam that cannot tell yet whether other answers are harmed asks further prompts."""
 
 from __future__ import annotations
 
 import json
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -23,7 +23,7 @@ from selfteach.materials.situation import read_situation
 from selfteach.methods import runner
 from selfteach.methods.feedback import method
 from selfteach.methods.feedback.choose_exam_prompts import add_prompts_outside
-from selfteach.methods.feedback.exam import hangs_on_few_prompts
+from selfteach.methods.feedback.exam import find_open_scopes
 from selfteach.models.recorded import Recorded
 from selfteach.records import Request
 from selfteach.run.display import SilentDisplay
@@ -43,33 +43,34 @@ def compare(lost: int, won: int, count: int = 60) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("verdict", "near", "needless", "hangs"),
+    ("verdict", "near", "needless", "scopes"),
     [
-        (OPEN, (6, 1), (0, 0), True),
-        (OPEN, (0, 0), (6, 1), True),
-        (OPEN, (0, 0), (0, 0), False),  # something else is open: the gain, or right target answers
-        (UNCLEAN, (8, 1), (0, 0), True),
-        (UNCLEAN, (30, 0), (0, 0), False),  # the whole interval is above the limit
-        (UNCLEAN, (30, 0), (6, 1), False),  # near answers decide, whatever is needless
-        (("taught", "Taught: it is kept."), (6, 1), (0, 0), False),
-        (("not learned", "Not learned: no more than chance explains."), (6, 1), (0, 0), False),
+        (OPEN, (6, 1), (0, 0), ["near"]),
+        (OPEN, (0, 0), (6, 1), ["near", "general"]),
+        (OPEN, (6, 1), (6, 1), ["near", "general"]),
+        (OPEN, (0, 0), (0, 0), []),  # something else is open: the gain, or right target answers
+        (UNCLEAN, (8, 1), (0, 0), ["near"]),
+        (UNCLEAN, (30, 0), (0, 0), []),  # the whole interval is above the limit
+        (UNCLEAN, (30, 0), (6, 1), []),  # near answers decide, whatever is needless
+        (("taught", "Taught: it is kept."), (6, 1), (0, 0), []),
+        (("not learned", "Not learned: no more than chance explains."), (6, 1), (0, 0), []),
     ],
 )
 def test_more_prompts_are_asked_only_where_they_may_change_the_verdict(
-    verdict: tuple[str, str], near: tuple[int, int], needless: tuple[int, int], hangs: bool
+    verdict: tuple[str, str], near: tuple[int, int], needless: tuple[int, int], scopes: list[str]
 ) -> None:
     exam = {
         "verdict": {"word": verdict[0], "sentence": verdict[1]},
         "side_effects": {"near": compare(*near), "general": compare(0, 0), "overapplied": {}},
         "needless": {"base": {}, "tuned": {}, "change": compare(*needless)},
     }
-    assert hangs_on_few_prompts(exam) is hangs
+    assert find_open_scopes(exam) == scopes
 
 
 def test_a_rule_without_other_prompts_asks_no_more() -> None:
     empty = asdict(statistics.compare_shares([], []))
     verdict = {"word": OPEN[0], "sentence": OPEN[1]}
-    assert not hangs_on_few_prompts({"verdict": verdict, "needless": {"change": empty}})
+    assert not find_open_scopes({"verdict": verdict, "needless": {"change": empty}})
 
 
 @dataclass
@@ -101,21 +102,24 @@ class NotedModel:
         return "tuned"
 
 
-@pytest.mark.parametrize("hangs", [True, False])
-def test_base_and_tuned_model_sit_the_longer_exam_one_after_the_other(hangs: bool) -> None:
+@pytest.mark.parametrize("names", [[], ["longer"], ["longer", "longest"]])
+def test_base_and_tuned_model_sit_each_longer_exam_one_after_the_other(names: list[str]) -> None:
     notes: list[str] = []
-    longer = NotedExam("longer", notes) if hangs else None
+    waiting = list(names)
     plan: Any = method.TrainingPlan(
-        [], {}, NotedExam("first", notes), lengthen_exam=lambda exam: longer
+        [],
+        {},
+        NotedExam("first", notes),
+        lengthen_exam=lambda exam: NotedExam(waiting.pop(0), notes) if waiting else None,  # type: ignore[arg-type, return-value]
     )
     session: Any = SimpleNamespace(run=SimpleNamespace(time_stage=lambda name: nullcontext()))
     tuned: Any = NotedModel(notes)
     sat, exam = runner.sit_exam(session, plan, tuned)
-    assert exam == {"exam": "longer" if hangs else "first"}
+    assert exam == {"exam": ["first", *names][-1]}
     assert sat.exam.name == exam["exam"], "the lesson records the exam that was sat"  # type: ignore[attr-defined]
-    first = ["tuned sits first"]
-    more = ["released", "base sits longer", "tuned sits longer"]
-    assert notes == (first + more if hangs else first)
+    assert notes[0] == "tuned sits first"
+    more = [["released", f"base sits {name}", f"tuned sits {name}"] for name in names]
+    assert notes[1:] == list(chain.from_iterable(more))
 
 
 def test_nothing_is_asked_again_where_nothing_was_trained() -> None:
@@ -164,19 +168,22 @@ def test_the_further_prompts_are_new_and_outside_the_rule(tmp_path: Path) -> Non
         GeneratedPrompt("What is a dog?", "general", "plain", "dogs"),
     ]
     pool = OverlapIndex([prompt.text for prompt in known])
-    found = add_prompts_outside(session, known, pool)
+    found = add_prompts_outside(session, known, pool, ["near", "general"], 1)
     assert found[:2] == known
     more = found[2:]
     assert {prompt.scope for prompt in more} == {"general"}, "no near prompt was asked before"
     assert 3 <= len(more) <= 6, "half of the nine are on the other side of the rule"
     assert not any(Judge().find_about([prompt.text for prompt in more]))
     assert all(pool.nearest(prompt.text).similarity == 1 for prompt in more)
+    again = add_prompts_outside(session, found, pool, ["general"], 2)[len(found) :]
+    assert again, "another turn writes others"
+    assert not {prompt.text for prompt in again} & {prompt.text for prompt in found}
 
 
 def test_a_rule_that_holds_everywhere_gets_no_further_prompts(tmp_path: Path) -> None:
     known = [GeneratedPrompt("What is a cat?", "target", "plain", "cats")]
     session = open_session(tmp_path)
-    assert add_prompts_outside(session, known, OverlapIndex()) == known
+    assert add_prompts_outside(session, known, OverlapIndex(), ["near", "general"], 1) == known
     assert not session.run.ledger.funnel()
 
 
@@ -187,7 +194,8 @@ def test_further_neighbors_of_a_letter_have_the_exam_s_occasions(tmp_path: Path)
     targets = build_requests(situation, occasions, "target", 6, 0, for_exam=True)
     near = build_requests(situation, occasions, "near", 6, 0, for_exam=True)
     known = [*targets, *near]
-    more = [p for p in add_prompts_outside(session, known, OverlapIndex()) if p not in known]
+    found = add_prompts_outside(session, known, OverlapIndex(), ["near"], 1)
+    more = [p for p in found if p not in known]
     assert len(more) == 9
     assert {prompt.scope for prompt in more} == {"near"}
     subjects = {occasion.text for occasion in occasions}
@@ -201,7 +209,7 @@ def test_further_neighbors_of_a_letter_have_the_exam_s_occasions(tmp_path: Path)
 def test_the_whole_run_examines_with_them_and_records_the_longer_exam(
     talker: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(method, "hangs_on_few_prompts", lambda exam: True)
+    monkeypatch.setattr(method, "find_open_scopes", lambda exam: ["near", "general"])
     out = tmp_path / "run"
     few = ["exam.more_outside=4", "train.max_steps=2", "balance.rounds=0"]
     sets = [word for item in few for word in ("--set", item)]
@@ -209,8 +217,8 @@ def test_the_whole_run_examines_with_them_and_records_the_longer_exam(
     assert code == 0
     exam = json.loads((out / "exam.json").read_text())
     asked = {scope: exam["side_effects"][scope]["n"] for scope in ("near", "general")}
-    assert 6 < asked["near"] <= 10
-    assert 6 < asked["general"] <= 10
+    assert 6 < asked["near"] <= 6 + 4 * method.MAX_EXAM_ROUNDS
+    assert 6 < asked["general"] <= 6 + 4 * method.MAX_EXAM_ROUNDS
     lesson = json.loads((out / "lesson.json").read_text())
     recorded = lesson["exam"]["questions"]
     assert {scope: len(recorded[scope]) for scope in asked} == asked

@@ -136,8 +136,8 @@ class FeedbackExamConfig(Section):
     """Largest number of prompts on any other subject. 0 asks none."""
 
     more_outside: Count = 120
-    """Further near and general prompts, so many of each, that are asked only where the first ones
-    cannot tell whether other answers are harmed. 0 asks none."""
+    """Further near or general prompts of one round. They are asked only where those so far cannot
+    tell whether such answers are harmed. 0 asks none."""
 
     max_tokens: Positive = 80
     """Longest answer, in tokens."""

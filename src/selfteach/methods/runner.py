@@ -150,12 +150,12 @@ def sit_exam(
     """
     with session.run.time_stage("exam"):
         exam = plan.exam.run(session, tuned)
-    if tuned is None or (longer := plan.lengthen_exam(exam)) is None:
-        return plan, exam
-    with session.run.time_stage("longer exam"):
-        tuned.recorded.release_memory()  # base and tuned model are not in memory together
-        longer.run_baselines(session)
-        return replace(plan, exam=longer), longer.run(session, tuned)
+    while tuned and (longer := plan.lengthen_exam(exam)):
+        with session.run.time_stage("longer exam"):
+            tuned.recorded.release_memory()  # base and tuned model are not in memory together
+            longer.run_baselines(session)
+            plan, exam = replace(plan, exam=longer), longer.run(session, tuned)
+    return plan, exam
 
 
 def train_more_seeds(

@@ -4,12 +4,12 @@ enough others that nothing else is harmed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import compress
 
 from selfteach.dedup.overlap import OverlapIndex
 from selfteach.evaluate.exam import TARGET, Arm, make_requests, plan_second_sample
-from selfteach.generate.ask import GeneratedPrompt
+from selfteach.generate.ask import GeneratedPrompt, Scope
 from selfteach.judge import ThresholdJudge
 from selfteach.methods.feedback.prompts_in_scope import drop_insiders, drop_strays
 from selfteach.methods.feedback.write_more_prompts import (
@@ -68,18 +68,25 @@ def choose_exam_prompts(
 
 
 def add_prompts_outside(
-    session: Session, written: Sequence[GeneratedPrompt], pool: OverlapIndex
+    session: Session,
+    written: Sequence[GeneratedPrompt],
+    pool: OverlapIndex,
+    scopes: Collection[Scope],
+    turn: int,
 ) -> list[GeneratedPrompt]:
-    """Return the exam's prompts and up to `exam.more_outside` further near and general ones, each.
+    """Return the exam's prompts and up to `exam.more_outside` further ones of each of the scopes
+    outside the rule.
 
-    They are new to the pool, and come after the others of their scope. A rule without near and
-    general prompts gets none.
+    They are new to the pool, and come after the others of their scope. A scope without prompts gets
+    none.
 
     Args:
         written: the prompts of the exam so far, of all scopes.
+        turn: 1, 2, ... in each call of a run.
     """
-    scopes = {prompt.scope for prompt in written if prompt.scope != TARGET}
-    more = write_exam_prompts_outside(session, written, scopes, pool) if scopes else []
+    known = {prompt.scope for prompt in written}
+    asked = [scope for scope in scopes if scope in known]
+    more = write_exam_prompts_outside(session, written, asked, pool, turn) if asked else []
     return [*written, *drop_insiders(session, more)]
 
 

@@ -29,7 +29,7 @@ from selfteach.evaluate.exam import (
     make_arms,
 )
 from selfteach.evaluate.verdict import NOT_CLEANLY, Evidence, is_certain
-from selfteach.generate.ask import SIMILAR, GeneratedPrompt
+from selfteach.generate.ask import SIMILAR, GeneratedPrompt, Scope
 from selfteach.judge import ThresholdJudge
 from selfteach.judge.check import CheckJudge
 from selfteach.judge.decline import is_decline
@@ -357,9 +357,11 @@ def is_kept(shares: Sequence[float]) -> bool:
     return not shares or sum(shares) >= MIN_KEPT * len(shares)
 
 
-def hangs_on_few_prompts(exam: JsonMapping) -> bool:
-    """Return whether more prompts outside the rule may change the verdict: the gain is certain, and
-    answers are harmed by more than MAX_HARM, but no harm's whole interval is above it.
+def find_open_scopes(exam: JsonMapping) -> list[Scope]:
+    """Return the scopes outside the rule in which more prompts may change the verdict: the gain is
+    certain, and answers are harmed by more than MAX_HARM, but no harm's whole interval is above it.
+
+    Needless declines are counted over near and general prompts, so they open both.
 
     Args:
         exam: what exam.json holds of the tuned model.
@@ -367,13 +369,16 @@ def hangs_on_few_prompts(exam: JsonMapping) -> bool:
     verdict = exam["verdict"]
     word, sentence = str(verdict["word"]), str(verdict["sentence"])
     if word != "not enough prompts" and not sentence.startswith(NOT_CLEANLY):
-        return False
-    outside = (NEAR, GENERAL)
-    harms = [harm for scope, harm in exam.get("side_effects", {}).items() if scope in outside]
-    harms.append(exam["needless"]["change"])
-    measured = [Measure(**harm) for harm in harms]
-    too_great = [harm for harm in measured if harm.value > MAX_HARM]
-    return bool(too_great) and all(harm.low <= MAX_HARM for harm in too_great)
+        return []
+    outside: Sequence[Scope] = ("near", "general")
+    effects = exam.get("side_effects", {})
+    harms = [([scope], Measure(**effects[scope])) for scope in outside if scope in effects]
+    harms.append((list(outside), Measure(**exam["needless"]["change"])))
+    too_great = [(scopes, harm) for scopes, harm in harms if harm.value > MAX_HARM]
+    if any(harm.low > MAX_HARM for _, harm in too_great):
+        return []
+    found = set(chain.from_iterable(scopes for scopes, _ in too_great))
+    return [scope for scope in outside if scope in found]
 
 
 def mark_declines_broken(

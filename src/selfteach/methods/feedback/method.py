@@ -14,7 +14,7 @@
      the base's own answers hold it in place (`make_anchors`)
   8  exam: base, rule in the prompt, tuned, on prompts that were not used to choose anything
      (`choose_exam_prompts`, `exam`); where too few prompts outside the rule leave the verdict
-     open, more are written and asked, once (`lengthen_exam`)
+     open, more are written and asked (`lengthen_exam`)
 
 Source: ELVF (I)-(IV); C3PO (arXiv 2402.10893) for the scopes; LLM2LLM (arXiv 2403.15042) for the
 rounds.
@@ -44,7 +44,7 @@ from selfteach.methods.feedback.choose_objectives import (
 from selfteach.methods.feedback.data_curve import find_n90, measure_curve
 from selfteach.methods.feedback.describe_rule import describe_rule
 from selfteach.methods.feedback.dev_answers import DEV, find_dev_failures, score_dev_exam
-from selfteach.methods.feedback.exam import build_exam, hangs_on_few_prompts
+from selfteach.methods.feedback.exam import build_exam, find_open_scopes
 from selfteach.methods.feedback.make_anchors import (
     find_reach,
     make_later_anchors,
@@ -85,6 +85,9 @@ from selfteach.records import (
     make_prompt,
 )
 from selfteach.select.clusters import PromptClusters, cluster_prompts
+
+MAX_EXAM_ROUNDS = 3
+"""How often further prompts are written for an exam that cannot tell."""
 
 
 def prepare(session: Session, text: str) -> TrainingPlan:
@@ -132,7 +135,8 @@ class RuleTraining:
     Attributes:
         traces: the searches, for the report.
         rounds: how many balance rounds are done.
-        asked_more: whether the exam has further prompts.
+        exam_limits: how many prompts of each scope the exam asks, if it has further prompts.
+        exam_rounds: how often further prompts were written for it.
         clusters: of train and dev prompts, once there are any.
     """
 
@@ -145,7 +149,8 @@ class RuleTraining:
     traces: list[SearchTrace] = field(default_factory=list)
     objectives: ObjectiveWeights = field(default_factory=dict)
     rounds: int = 0
-    asked_more: bool = False
+    exam_limits: dict[str, int] = field(default_factory=dict)
+    exam_rounds: int = 0
     clusters: PromptClusters | None = None
 
     def plan(self) -> TrainingPlan:
@@ -178,21 +183,26 @@ class RuleTraining:
         )
 
     def lengthen_exam(self, exam: JsonMapping) -> Exam | None:
-        """Return the exam with further prompts outside the rule, where the first ones cannot tell
-        whether answers are harmed; None if they can, or after the first time.
+        """Return the exam with further prompts of the scopes that leave the verdict open; None if
+        there are no such scopes, no new prompts, or no rounds left.
         """
         config = self.session.config.exam
-        if self.asked_more or not config.more_outside or not hangs_on_few_prompts(exam):
+        scopes = find_open_scopes(exam)
+        if self.exam_rounds >= MAX_EXAM_ROUNDS or not config.more_outside or not scopes:
             return None
-        self.asked_more = True
+        self.exam_rounds += 1
         count = len(self.parts["test"])
-        with self.session.run.time_stage("more exam prompts"):
-            self.parts["test"] = add_prompts_outside(self.session, self.parts["test"], self.pool)
+        with self.session.run.time_stage(f"more exam prompts {self.exam_rounds}"):
+            self.parts["test"] = add_prompts_outside(
+                self.session, self.parts["test"], self.pool, scopes, self.exam_rounds
+            )
         if len(self.parts["test"]) == count:
             return None
-        more = config.more_outside
-        limits = {TARGET: config.target, NEAR: config.near + more, GENERAL: config.general + more}
-        return self.make_exam(self.examples, limits)
+        limits = {TARGET: config.target, NEAR: config.near, GENERAL: config.general}
+        self.exam_limits = limits | self.exam_limits
+        for scope in scopes:
+            self.exam_limits[scope] += config.more_outside
+        return self.make_exam(self.examples, self.exam_limits)
 
     def add_examples(self, probed: Sequence[ProbedPrompt]) -> bool:
         """Add the examples and anchors of probed prompts; return whether there is more to learn.

@@ -61,6 +61,7 @@ def write_exam_prompts_outside(
     written: Sequence[GeneratedPrompt],
     scopes: Collection[Scope],
     pool: OverlapIndex,
+    turn: int,
 ) -> list[GeneratedPrompt]:
     """Let the model write up to `exam.more_outside` further test prompts of each scope.
 
@@ -69,11 +70,13 @@ def write_exam_prompts_outside(
     Args:
         written: the prompts of the exam so far.
         scopes: "near" and "general", or one of them.
+        turn: 1, 2, ... in each call of a run.
     """
     config = session.config
     count = config.exam.more_outside
     situation = session.situation
-    rounds = range(2 * config.ask.rounds, 3 * config.ask.rounds)  # the earlier ones are used
+    first = (1 + turn) * config.ask.rounds  # the earlier ones are used
+    rounds = range(first, first + config.ask.rounds)
     kept: list[GeneratedPrompt] = []
     for scope in sorted(scopes):
         if scope == "near" and situation and situation.kind == "writing":
