@@ -11,6 +11,7 @@ import pytest
 from fixture import make_exam, write_run
 from reading import Page
 
+from selfteach.evaluate.verdict import NOT_CLEANLY
 from selfteach.report import sections
 from selfteach.report.card import make_card
 from selfteach.report.figures import find_missing_clusters, plot_losses
@@ -115,6 +116,12 @@ def test_the_numbers_of_the_verdict_are_marked(word: str, marked: int, show: Any
     exam = make_exam() | {"verdict": {"word": word, "sentence": ""}}
     deciding = [row["label"] for row in make_result_rows(exam) if row["decides"]]
     assert deciding == ["Rule kept, greedy", "Rule kept, T = 1"][:marked]
+
+
+def test_where_harm_decides_no_other_number_is_marked() -> None:
+    sentence = f"{NOT_CLEANLY}: it is kept, but 8 % more of 180 near answers are degraded."
+    exam = make_exam() | {"verdict": {"word": "not learned", "sentence": sentence}}
+    assert not any(row["decides"] for row in make_result_rows(exam))
 
 
 def make_row(prompt: str, scope: str, before: bool, after: bool) -> Exam:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from selfteach.evaluate.verdict import NOT_CLEANLY
 from selfteach.records import JsonMapping, JsonObject
 from selfteach.report.labels import find_plug_in
 from selfteach.report.read_run import get_path, iterate_mappings, read_measure
@@ -274,10 +275,14 @@ def read_arms(exam: JsonMapping, path: str) -> JsonObject:
 
 
 def make_rows(exam: JsonMapping, table: RowTable) -> list[JsonMapping]:
-    """Return the rows of a table that were measured, with the measures of each arm."""
+    """Return the rows of a table that were measured, with the measures of each arm.
+
+    A row decides if the verdict compares it. Where harm decides, the verdict's sentence names it.
+    """
     rows: list[JsonMapping] = []
     deciding = DECIDING_PATHS.get(str(exam.get("method") or "feedback"), ())
-    decided = get_path(exam, "verdict", "word") in DECIDED_WORDS
+    harms = str(get_path(exam, "verdict", "sentence")).startswith(NOT_CLEANLY)
+    decided = get_path(exam, "verdict", "word") in DECIDED_WORDS and not harms
     for label, meaning, path in table:
         decides = decided and path.startswith(deciding) if deciding else False
         measures = {arm: read_measure(value) for arm, value in read_arms(exam, path).items()}
