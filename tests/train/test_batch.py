@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from selfteach.train.encode_and_batch import (
     shuffle_into_batches,
     split_micro_batches,
 )
-from selfteach.train.train import train
+from selfteach.train.train import encode_for_objectives, make_objectives, train
 
 WEIGHTS = {"in_scope": {"dpo": 1.0}, "near": {"sft": 0.5}}
 PAIRS = RowNeeds(pairs=frozenset(["dpo"]))
@@ -168,3 +169,19 @@ def test_an_example_that_does_not_say_what_is_forbidden_is_refused(starts: objec
     needs = RowNeeds(pairs=frozenset(["unlikelihood"]), forbidden=frozenset(["unlikelihood"]))
     with pytest.raises(DataError, match="does not say where a forbidden word begins"):
         encode_examples(Tiny(), [example], {"in_scope": {"unlikelihood": 1.0}}, needs, 512, "drop")
+
+
+@pytest.mark.parametrize(("marked", "refused"), [([], True), ([3], False)])
+def test_unlikelihood_without_any_forbidden_word_is_refused(
+    marked: list[int], refused: bool
+) -> None:
+    plain, other = make_examples(2)
+    examples = [
+        replace(plain, source={"forbidden": []}),
+        replace(other, source={"forbidden": marked}),
+    ]
+    weights = {"in_scope": {"unlikelihood": 1.0}}
+    settings = config.TrainConfig()
+    objectives = make_objectives(weights, settings)
+    with pytest.raises(DataError, match="no word to make unlikely") if refused else nullcontext():
+        encode_for_objectives(Tiny(), examples, weights, objectives, settings)

@@ -32,6 +32,7 @@ from selfteach.train.adapters.adapter import Adapter, is_solved
 from selfteach.train.callbacks import Say, StepCallback, make_callbacks
 from selfteach.train.distributed import ProcessGroup
 from selfteach.train.encode_and_batch import (
+    FORBIDDEN,
     EncodedRows,
     RowNeeds,
     TrainingRow,
@@ -295,7 +296,9 @@ def encode_for_objectives(
             encode_teacher_prompt(hf, example)
 
     how = (config.max_tokens, config.overlong)
-    return encode_examples(hf, examples, weights, needs, *how, check)
+    encoded = encode_examples(hf, examples, weights, needs, *how, check)
+    require_forbidden_words(encoded.rows, needs)
+    return encoded
 
 
 def find_row_needs(objectives: Mapping[str, Objective]) -> RowNeeds:
@@ -319,6 +322,25 @@ def require_trained_tokens(row: TrainingRow, objectives: Mapping[str, Objective]
                 f"trains no token by {name}: all {len(row.answers[0])} of its answer are left out.",
                 where=f"example {row.id}",
                 cure="Lower train.skip_tokens, or remove the row.",
+            )
+
+
+def require_forbidden_words(rows: Sequence[TrainingRow], needs: RowNeeds) -> None:
+    """Check that an objective that makes words unlikely has a word in some row.
+
+    A row without one is right: its rejected answer breaks the rule otherwise.
+
+    Raises:
+        DataError: there are such rows, and none has a forbidden word.
+    """
+    for name in sorted(needs.forbidden):
+        own = [row for row in rows if name in row.weights]
+        if own and not any(any(row.forbidden) for row in own):
+            raise DataError(
+                f"{name} has no word to make unlikely in any of {len(own)} rows.",
+                where=f"source.{FORBIDDEN}",
+                cure="List the characters at which forbidden words begin, or leave it out of "
+                "train.objective.",
             )
 
 
