@@ -12,13 +12,16 @@ from selfteach.train.fast.norm import FrozenNorm, RmsNorm, use_fast_norms
 from selfteach.train.memory import ActivationCounter
 
 
-@pytest.mark.parametrize("num_words", [7, 50, 1024])
+@pytest.mark.parametrize(("num_words", "num_positions"), [(7, 99), (50, 99), (1024, 20), (7, 6)])
 @pytest.mark.parametrize("num_ids", [1, 3])
 def test_token_logps_and_their_gradient_equal_log_softmax(
-    num_words: int, num_ids: int, monkeypatch: pytest.MonkeyPatch
+    num_words: int, num_positions: int, num_ids: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In one chunk of the vocabulary or several; a token may be asked for twice."""
+    """In one chunk of the vocabulary, or of the positions, or several; a token may be asked for
+    twice.
+    """
     monkeypatch.setattr(head, "CHUNK_WORDS", num_words)
+    monkeypatch.setattr(head, "MAX_POSITIONS", num_positions)
     torch.manual_seed(0)
     hidden = (5 * torch.randn(20, 16)).requires_grad_()
     weight = torch.randn(50, 16)

@@ -14,6 +14,10 @@ from selfteach.models.memory_account import CHUNK_POSITIONS as CHUNK_POSITIONS
 
 CHUNK_WORDS = 1024
 """Words of the vocabulary whose logits exist at once."""
+MAX_POSITIONS = 8192
+"""Positions that read the vocabulary together: their logits of CHUNK_WORDS need no more memory than
+all logits of CHUNK_POSITIONS, which the account of memory counts.
+"""
 LogitsFunction = Callable[[Tensor, slice], Tensor]
 """A function of the logits (n, V) of a part of the positions: (n,), one number of each position's
 own logits.
@@ -117,7 +121,9 @@ def compute_token_logps(hidden: Tensor, weight: Tensor, ids: Tensor) -> Tensor:
     """Return the log-probabilities of tokens. Shapes: (N, D), (V, D), (N, K) -> (N, K) float32,
     nats.
     """
-    return TokenLogps.apply(hidden, weight, ids)  # type: ignore[no-any-return,no-untyped-call]
+    parts = zip(hidden.split(MAX_POSITIONS), ids.split(MAX_POSITIONS), strict=True)  # type: ignore[no-untyped-call]
+    found: list[Tensor] = [TokenLogps.apply(states, weight, own) for states, own in parts]  # type: ignore[no-untyped-call]
+    return found[0] if len(found) == 1 else torch.cat(found)
 
 
 def apply_to_logits(hidden: Tensor, weight: Tensor, work: LogitsFunction) -> Tensor:
