@@ -86,7 +86,7 @@ from selfteach.records import (
 )
 from selfteach.select.clusters import PromptClusters, cluster_prompts
 
-MAX_EXAM_ROUNDS = 3
+MAX_EXAM_ROUNDS = 2
 """How often further prompts are written for an exam that cannot tell."""
 
 
