@@ -50,7 +50,7 @@ def make_session(script: Callable[[Request], str], *, teacher: bool = False, **s
         base=None if teacher else model,
         teacher=model if teacher else None,
         scripted=model,
-        model=None,
+        model=SimpleNamespace(encode_answer=lambda text, end: text.split(), decode=" ".join),
         display=display,
         reasons=reasons,
     )
@@ -135,7 +135,7 @@ def test_both_forms_are_off_unless_the_settings_ask_for_them(
     written = WrittenQuestions([WHEN], [WHEN])
     forms = {}
     for name, study in (("off", {}), ("on", {"rewritten": True, "strategies": True})):
-        here = make_session(write, **study)
+        here = make_session(write, whole_rows=1, first_tokens=2, **study)
         rows = make_study_examples(here, [CHUNK], written, MeasuredQuestions([], []), [])
         forms[name] = {row.source["form"]: row for row in rows}
         assert bool(here.scripted.asked) == bool(study)
@@ -144,6 +144,7 @@ def test_both_forms_are_off_unless_the_settings_ask_for_them(
     assert (get_user_text(rewritten.prompt), rewritten.chosen) == (WHEN.text, REWRITE)
     assert rewritten.source["sentence"] == 0
     assert forms["on"]["strategies"].chosen == NOTES
+    assert any(len(row.chosen.split()) == 2 for row in forms["on"].values())
     distilled = make_session(write, strategies=True, distill=True)
     rows = make_study_examples(distilled, [CHUNK], written, MeasuredQuestions([], []), [])
     assert all("teacher_prompt" in row.source for row in rows)

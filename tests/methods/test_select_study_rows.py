@@ -61,7 +61,9 @@ from selfteach.statistics import share
 
 
 def session(**settings: Any) -> Any:
-    """A session without models; `printed` has its lines, `outcomes` what became of the rows."""
+    """A session whose model only counts words as tokens; `printed` has its lines, `outcomes` what
+    became of the rows.
+    """
     printed: list[str] = []
     fates: list[Any] = []
 
@@ -76,7 +78,7 @@ def session(**settings: Any) -> Any:
     return SimpleNamespace(
         config=DocumentsConfig.model_validate(settings),
         run=run,
-        model=None,
+        model=SimpleNamespace(encode_answer=lambda text, end: text.split(), decode=" ".join),
         display=display,
         printed=printed,
         outcomes=fates,
@@ -161,12 +163,45 @@ def test_every_sentence_of_a_long_document_is_taught_while_there_is_room(
 
 
 def test_a_short_document_is_taught_whole_and_in_its_order() -> None:
-    here = session()
+    here = session(study={"whole_rows": 100})
     kept = make_study_examples(
         here, book(6), WrittenQuestions([], []), MeasuredQuestions([], []), []
     )
     assert kept == write_study(collect_sentences(book(6), []), StudyConfig(), 0)
     assert here.printed == []
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_some_rows_of_a_sentence_keep_their_whole_answer_and_the_others_how_it_begins(
+    seed: int,
+) -> None:
+    here = session(study={"whole_rows": 3, "first_tokens": 5}, seed=seed)
+    kept = make_study_examples(
+        here, book(4), WrittenQuestions([], []), MeasuredQuestions([], []), []
+    )
+    before = write_study(collect_sentences(book(4), []), StudyConfig(), seed)
+    assert [(e.id, e.prompt) for e in kept] == [(e.id, e.prompt) for e in before]
+    whole: Counter[int] = Counter()
+    for example, full in zip(kept, before, strict=True):
+        if example == full:
+            whole[example.source["start"]] += example.source["form"] != "recite"
+            continue
+        assert example.chosen.split() == full.chosen.split()[:5]
+        assert example.source == {**full.source, "cut": ["chosen"]}, "its end of turn is unknown"
+        assert example.source["form"] != "recite", "what is recited stays whole"
+    assert set(whole.values()) == {3}
+    again = session(study={"whole_rows": 3, "first_tokens": 5}, seed=seed)
+    written, measured = WrittenQuestions([], []), MeasuredQuestions([], [])
+    assert make_study_examples(again, book(4), written, measured, []) == kept
+
+
+def test_an_answer_that_is_no_longer_is_not_cut() -> None:
+    here = session(study={"whole_rows": 1, "first_tokens": 11})
+    kept = make_study_examples(
+        here, book(1), WrittenQuestions([], []), MeasuredQuestions([], []), []
+    )
+    assert kept
+    assert not any("cut" in example.source for example in kept)
 
 
 def test_two_thousand_sentences_take_no_time(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -97,6 +97,13 @@ class StudyConfig(Section):
     per_sentence: Positive = 24
     """Largest number of rows for one sentence."""
 
+    whole_rows: Positive = 6
+    """Rows of a sentence with the whole answer. The others hold its first tokens, which say what
+    answers the question."""
+
+    first_tokens: Positive = 8
+    """First tokens of an answer in the other rows."""
+
     per_document: Positive = 4000
     """Largest number of rows for one document. A long document gets fewer rows a sentence."""
 

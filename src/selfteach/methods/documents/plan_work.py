@@ -21,7 +21,7 @@ QUESTION_TOKENS = 14
 LABEL_TOKENS = 8
 """Tokens of a question, and of an answer to it."""
 ROW_TOKENS = 22
-"""Trained answer tokens of a row of study data."""
+"""Trained answer tokens of a row of study data with its whole answer."""
 FILLED_SHARE = 0.7
 """The rows that a sentence gives, as a share of `study.per_sentence`."""
 STUDY_READ_TOKENS = 60
@@ -52,7 +52,7 @@ def plan_work(material: Documents, config: Settings) -> list[PlannedStage]:
     studied = STRATEGIES_PER_CHUNK * chunks if study and config.study.strategies else 0
     written = rewrites * ROW_TOKENS + studied * (STRATEGY_TOKENS + NOTES_TOKENS) // 2
     anchors = int(TRAIN_SHARE * general)
-    learned = rows * ROW_TOKENS + anchors * config.anchors.anchor_tokens
+    learned = int(rows * estimate_row_tokens(config)) + anchors * config.anchors.anchor_tokens
     held_out = len(material.questions) or int(config.questions.held_out * trusted)
     questions = min(config.exam.questions, max(held_out, 1)) + config.exam.general
     arms = (EXAM_ARMS - 1) * questions
@@ -71,6 +71,13 @@ def plan_work(material: Documents, config: Settings) -> list[PlannedStage]:
         PlannedStage("exam", questions, questions * tokens, read),
         PlannedStage("knowledge map", scored_tokens=2 * trusted * STUDY_READ_TOKENS),
     ]
+
+
+def estimate_row_tokens(config: Settings) -> float:
+    """Return the mean trained tokens of a row: a part of the rows keeps its whole answer."""
+    rows = FILLED_SHARE * config.study.per_sentence
+    whole = min(config.study.whole_rows / rows, 1.0)
+    return whole * ROW_TOKENS + (1 - whole) * min(config.study.first_tokens, ROW_TOKENS)
 
 
 def count_anchor_prompts(sentences: int, config: Settings) -> int:

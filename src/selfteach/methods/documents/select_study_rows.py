@@ -1,12 +1,13 @@
 """Step 5 of documents: choose the rows of study data to learn from, limit the rows of one document,
-and leave out sentences that the model knows.
+leave out sentences that the model knows, and keep the whole answer in a part of the rows.
 """
 
 from __future__ import annotations
 
+import random
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from selfteach.dedup.overlap import OverlapIndex
 from selfteach.evaluate.judge_calibration import BestJudge
@@ -24,6 +25,7 @@ from selfteach.materials.documents.chunk import Chunk
 from selfteach.methods.documents.held_out_questions import HeldOutQuestion
 from selfteach.methods.documents.model_study import write_by_strategies, write_rewrites
 from selfteach.methods.session import Session
+from selfteach.models.hf import HfModel
 from selfteach.records import Example, digest, get_user_text
 from selfteach.select.knowledge import decide_state, find_label_fault
 from selfteach.select.specificity import SentencePlace
@@ -32,6 +34,8 @@ ENOUGH_ROWS = "more than study.per_document"
 ALREADY_KNOWN = "known"
 WHOLE_CHUNK_FORMS = ("recite", "strategies")
 """Forms of study data that are about a whole chunk, not about one sentence."""
+OTHER_ANSWERS = (*WHOLE_CHUNK_FORMS, "rewritten", "backwards")
+"""Forms whose answer does not begin with the sentence that other rows repeat."""
 
 
 @dataclass
@@ -105,7 +109,43 @@ def make_study_examples(
             funnel.decide(example.id, reasons.get(example.id, ""), body)
     for line in describe_shortened(rows, reasons, limit):
         session.display.print_line(line)
-    return [example for example in rows if example.id not in reasons]
+    return shorten_rows(session, [example for example in rows if example.id not in reasons])
+
+
+def shorten_rows(session: Session, rows: Sequence[Example]) -> list[Example]:
+    """Return the rows; of each sentence `study.whole_rows` keep their whole answer, and the others
+    its first `study.first_tokens`.
+
+    What a question asks for is decided by the first tokens: they say which sentence answers it. The
+    rest of a sentence is the same in every row, and learned after a few of them
+    (docs/log/2026-11-documents.md).
+    """
+    settings = session.config.study
+    by_sentence: dict[SentencePlace, list[Example]] = defaultdict(list)
+    for example in rows:
+        if example.source["form"] not in OTHER_ANSWERS:
+            place = example.source["document"], example.source["start"]
+            by_sentence[place].append(example)
+    shortened: set[str] = set()
+    for place, own in by_sentence.items():
+        dice = random.Random(f"{session.config.seed} whole rows {place}")
+        shuffled = dice.sample(own, len(own))
+        shortened |= {example.id for example in shuffled[settings.whole_rows :]}
+    return [
+        keep_first_tokens(session.model, example, settings.first_tokens)
+        if example.id in shortened
+        else example
+        for example in rows
+    ]
+
+
+def keep_first_tokens(model: HfModel, example: Example, count: int) -> Example:
+    """Return an example with the first tokens of its answer, if it has more."""
+    tokens = model.encode_answer(example.chosen, end=False)
+    if len(tokens) <= count:
+        return example
+    source = {**example.source, "cut": ["chosen"]}
+    return replace(example, chosen=model.decode(tokens[:count]), source=source)
 
 
 def describe_left_out(rows: Sequence[Example], reasons: Mapping[str, str]) -> str:
