@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 UNSPACED = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]"
 """A pattern of the package `regex`: a letter of a script that does not space its words."""
+REPLACEMENT = "\ufffd"
+"""The sign in the place of bytes that are no character."""
 _UNSAFE = re.compile(
     "[\ud800-\udfff\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufeff\u2028\u2029\u202a-\u202e\u2066-\u2069]"
 )
@@ -28,7 +30,7 @@ def _replace_unsafe(match: re.Match[str]) -> str:
         return "\n"
     if char == "\ufeff" or "\u202a" <= char <= "\u202e" or "\u2066" <= char <= "\u2069":
         return ""
-    return "\ufffd"
+    return REPLACEMENT
 
 
 _SENTENCE_END = re.compile(r"([.!?][\"'”’)\]]*)\s+|([。！？][」』”’）]*)")

@@ -45,6 +45,7 @@ from selfteach.methods.documents.select_study_rows import (
     WrittenQuestions,
     choose_skipped_sentences,
     find_known_sentences,
+    keep_first_tokens,
     make_study_examples,
 )
 from selfteach.methods.documents.write_questions import drop_overlong_questions
@@ -202,6 +203,18 @@ def test_an_answer_that_is_no_longer_is_not_cut() -> None:
     )
     assert kept
     assert not any("cut" in example.source for example in kept)
+
+
+def test_a_character_that_is_torn_by_the_cut_is_left_out() -> None:
+    """A token is a byte here."""
+    model: Any = SimpleNamespace(
+        encode_answer=lambda text, end: list(text.encode()),
+        decode=lambda ids: bytes(ids).decode(errors="replace"),
+    )
+    example = Example("a", "study", make_prompt("大象?"), "大象是陆地上最大的动物。", None, {}, {})
+    assert keep_first_tokens(model, example, 7).chosen == "大象"
+    assert keep_first_tokens(model, example, 2) == example, "nothing whole would be left"
+    assert keep_first_tokens(model, example, 100) == example
 
 
 def test_two_thousand_sentences_take_no_time(monkeypatch: pytest.MonkeyPatch) -> None:

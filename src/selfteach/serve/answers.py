@@ -18,10 +18,9 @@ from selfteach.serve.batch_engine import Generation
 from selfteach.serve.lesson_rows import RowLessons
 from selfteach.serve.read_request import ChatBody, RequestFault, TextBody
 from selfteach.serve.served_models import ServedModels
-from selfteach.text import cut_at_stop
+from selfteach.text import REPLACEMENT, cut_at_stop
 
 DEFAULT_MAX_TOKENS = 512
-REPLACEMENT = "\ufffd"
 Kind = Literal["chat", "text"]
 
 

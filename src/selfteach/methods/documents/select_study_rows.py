@@ -29,6 +29,7 @@ from selfteach.models.hf import HfModel
 from selfteach.records import Example, digest, get_user_text
 from selfteach.select.knowledge import decide_state, find_label_fault
 from selfteach.select.specificity import SentencePlace
+from selfteach.text import REPLACEMENT
 
 ENOUGH_ROWS = "more than study.per_document"
 ALREADY_KNOWN = "known"
@@ -140,12 +141,16 @@ def shorten_rows(session: Session, rows: Sequence[Example]) -> list[Example]:
 
 
 def keep_first_tokens(model: HfModel, example: Example, count: int) -> Example:
-    """Return an example with the first tokens of its answer, if it has more."""
+    """Return an example with the first tokens of its answer, if it has more.
+
+    A token may be a part of a character; a torn one at the end is left out.
+    """
     tokens = model.encode_answer(example.chosen, end=False)
-    if len(tokens) <= count:
+    beginning = model.decode(tokens[:count]).rstrip(REPLACEMENT)
+    if len(tokens) <= count or not beginning:
         return example
     source = {**example.source, "cut": ["chosen"]}
-    return replace(example, chosen=model.decode(tokens[:count]), source=source)
+    return replace(example, chosen=beginning, source=source)
 
 
 def describe_left_out(rows: Sequence[Example], reasons: Mapping[str, str]) -> str:

@@ -20,6 +20,7 @@ from selfteach.methods.feedback.rule_check import make_topic_detector
 from selfteach.methods.feedback.write_more_prompts import LIST_LENGTH, write_similar_prompts
 from selfteach.methods.session import Session
 from selfteach.records import Completion, Request, SamplingParams, make_prompt
+from selfteach.text import REPLACEMENT
 
 MAX_GENERAL_ANSWERS = 120
 """General answers that bound the false positives of the training judge. Near answers are too
@@ -165,8 +166,8 @@ def make_probe_requests(session: Session, prompt: GeneratedPrompt) -> list[Reque
 
 
 def truncate_answer(session: Session, completion: Completion, tokens: int) -> tuple[str, bool]:
-    """Return the first tokens of an answer, and whether more follow."""
+    """Return the first tokens of an answer without a torn character, and whether more follow."""
     ids = session.model.encode_answer(completion.text, end=False)
     if len(ids) <= tokens:
         return completion.text, completion.finish == "length"
-    return session.model.decode(ids[:tokens]), True
+    return session.model.decode(ids[:tokens]).rstrip(REPLACEMENT), True
