@@ -49,7 +49,8 @@ MIN_LIFT = 8.0
 """How many times as often a typical word occurs in answers about the topic."""
 MIN_ANSWERS = 2
 MAX_TYPICAL = 40
-MAX_NAMES = 40
+MAX_NAMES = 80
+"""A broad subject ("religion") has 55 that are borne out."""
 NUM_SKETCHED_LISTS = 6
 MAX_SKETCHED = 12
 """So many words are explained before anything else is known."""
