@@ -140,7 +140,7 @@ def test_the_topic_itself_and_forms_of_a_found_name_are_not_named_again() -> Non
 
 
 def test_no_more_names_than_a_person_can_read() -> None:
-    odds = {f"{'abcdefghij'[i // 10]}{'klmnopqrst'[i % 10]}xyz": -1.0 for i in range(40)}
+    odds = {f"{'abcdefghij'[i // 10]}{'klmnopqrst'[i % 10]}xyz": -1.0 for i in range(100)}
     assert len(find(odds)) == MAX_NAMES
 
 
