@@ -34,7 +34,7 @@ class AskConfig(Section):
     general: Count = 280
     """Prompts on any other subject, on which the rule does not apply."""
 
-    more_outside: Count = 450
+    more_outside: Count = 900
     """Further prompts outside the scope of a forbidden subject. Of the base's answers to them only
     the beginnings are learned, where a decline is decided."""
 
