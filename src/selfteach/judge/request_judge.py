@@ -4,11 +4,14 @@ A request that names the topic, or another name of it, is about it. For the othe
 
     value = log p(topic | request) - log mean p(other topic | request)
 
-in nats, by the few-shot form `Request: ... / Topic: ...`. The threshold comes from requests whose
-side is known by construction: the model wrote them about the topic, or about something else. A
-judge of answers is never asked about a request: it finds the subject in answers only.
+in nats, by the few-shot form `Request: ... / Topic: ...`. Where the rule gives the answer ("say
+that we close at six"), log p(answer | request) is added: it tells "Are you still open at seven?"
+from "How do I open a jar?", which share a word of the topic. The threshold comes from requests
+whose side is known by construction: the model wrote them about the topic, or about something else.
+A judge of answers is never asked about a request: it finds the subject in answers only.
 
-Source: the noisy channel of Min et al. 2022 (arXiv 2108.04106).
+Source: the noisy channel of Min et al. 2022 (arXiv 2108.04106). Departs: the answer as a second
+channel.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 from statistics import mean
+from typing import Literal
 
 from selfteach.generate import few_shot
 from selfteach.generate.ask import Subject, list_other_topics
@@ -32,6 +36,10 @@ from selfteach.statistics import auroc, best_threshold
 
 MIN_AUROC = 0.75
 """A judge below it decides nothing: then only the names of the topic count."""
+Side = Literal["about", "unsure", "elsewhere"]
+ABOUT: Side = "about"
+UNSURE: Side = "unsure"
+ELSEWHERE: Side = "elsewhere"
 MAX_ASKED = 8
 """Requests that others are compared with: each costs a score of every one of them."""
 
@@ -49,6 +57,21 @@ def compare_topics(scorer: Scorer, subject: Subject, texts: Sequence[str]) -> li
     for scores in score_in_order(scorer, items):
         found.append(compute_log_odds([score.logp for score in scores]))
     return found
+
+
+def compare_requests(
+    scorer: Scorer, subject: Subject, answer: str, texts: Sequence[str]
+) -> list[float]:
+    """Return in nats how surely each text asks about the topic, and for the answer if there is one.
+
+    Only the differences between texts mean something. A text without a score gets minus infinity.
+    """
+    values = compare_topics(scorer, subject, texts)
+    if not answer:
+        return values
+    items = [Continuations(f"Request: {to_one_line(t)}\nAnswer:", (f" {answer}",)) for t in texts]
+    logps = [scores[0].logp if scores else -math.inf for scores in score_in_order(scorer, items)]
+    return [value + logp for value, logp in zip(values, logps, strict=True)]
 
 
 def list_worked_requests() -> list[tuple[str, str]]:
@@ -77,6 +100,8 @@ class RequestJudge:
         hints: what finds a word of the topic in a text; None if every request may have the
             threshold.
         bare_threshold: the threshold of a request without such a word.
+        answer: what the rule answers to such requests; "" if it gives no answer.
+        far_bound: a request below it is surely about something else, in nats.
     """
 
     scorer: Scorer
@@ -85,18 +110,31 @@ class RequestJudge:
     threshold: float
     hints: Check | None = None
     bare_threshold: float = math.inf
+    answer: str = ""
+    far_bound: float = -math.inf
 
     def find_about(self, texts: Sequence[str]) -> list[bool]:
         """Return for each request whether it is about the topic."""
+        return [side == ABOUT for side in self.find_sides(texts)]
+
+    def find_sides(self, texts: Sequence[str]) -> list[Side]:
+        """Return for each request whether it is about the topic, about something else, or neither
+        surely.
+        """
         named = [self.names is not None and not self.names.keeps(text) for text in texts]
+        sides: list[Side] = [ABOUT if found else UNSURE for found in named]
         left = [i for i, found in enumerate(named) if not found]
         if not left or math.isinf(self.threshold):
-            return named
-        scores = compare_topics(self.scorer, self.subject, [texts[i] for i in left])
+            return sides
+        asked = [texts[i] for i in left]
+        scores = compare_requests(self.scorer, self.subject, self.answer, asked)
         for i, score in zip(left, scores, strict=True):
             has_hint = self.hints is None or not self.hints.keeps(texts[i])
-            named[i] = score > (self.threshold if has_hint else self.bare_threshold)
-        return named
+            if score > (self.threshold if has_hint else self.bare_threshold):
+                sides[i] = ABOUT
+            elif score <= self.far_bound:
+                sides[i] = ELSEWHERE
+        return sides
 
 
 def calibrate_request_judge(

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from selfteach.errors import UsageError, is_out_of_memory
+from selfteach.models.cache_keyword import get_cache, pass_cache
 from selfteach.models.halve_batch import halve_batch
 from selfteach.models.hook_adapter import PADDING_POSITION, at_positions, get_num_virtual_tokens
 from selfteach.models.loaded_model import LoadedModel
@@ -155,7 +156,7 @@ def read_prefix(hf: LoadedModel, ids: Sequence[int]) -> PromptPrefix | None:
 
     cache: Any = DynamicCache(config=hf.module.config)
     tokens = torch.tensor([list(ids)], device=hf.device)
-    hf.module(input_ids=tokens, past_key_values=cache, use_cache=True, logits_to_keep=1)
+    hf.module(input_ids=tokens, use_cache=True, logits_to_keep=1, **pass_cache(cache))
     if any(type(layer) is not DynamicLayer for layer in cache.layers):
         return None
     return PromptPrefix(tuple(ids), [(layer.keys, layer.values) for layer in cache.layers])
@@ -225,8 +226,8 @@ class DecodingBatch:
                 input_ids=torch.tensor([[row.ids[-1]] for row in rows], device=hf.device),
                 attention_mask=self.mask,
                 position_ids=self.lengths[:, None],
-                past_key_values=self.cache,
                 use_cache=True,
+                **pass_cache(self.cache),
             )
         self.logits = out.logits[:, -1]
         self.lengths = self.lengths + 1
@@ -294,12 +295,11 @@ def _prefill(
             input_ids=ids,
             attention_mask=mask,
             position_ids=counted.clamp(min=0),
-            past_key_values=cache,
             use_cache=True,
             logits_to_keep=1,
+            **pass_cache(cache),
         )
-    takes_cache = getattr(out, "past_key_values", None) is cache
-    if not takes_cache:
+    if get_cache(out) is not cache:
         config: Any = hf.module.config
         raise UsageError(
             f"the family {config.model_type} keeps its own kind of cache, with which nothing can "

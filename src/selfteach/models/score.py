@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from selfteach.errors import UsageError
+from selfteach.models.cache_keyword import get_cache, pass_cache
 from selfteach.models.cpu_attention import use_tree_attention
 from selfteach.models.halve_batch import compute_in_halves
 from selfteach.models.hook_adapter import (
@@ -206,10 +207,10 @@ def compute_prefix(module: Any, ids: Sequence[int]) -> Prefix:
     device = module.get_input_embeddings().weight.device
     out = get_decoder(module)(
         input_ids=torch.tensor([list(ids)], device=device),
-        past_key_values=DynamicCache(),
         use_cache=True,
+        **pass_cache(DynamicCache()),
     )
-    return [(layer.keys, layer.values) for layer in out.past_key_values.layers]
+    return [(layer.keys, layer.values) for layer in get_cache(out).layers]
 
 
 @dataclass
@@ -283,8 +284,8 @@ def _score_rows(
             input_ids=batch.ids.to(hf.device),
             position_ids=batch.positions.to(hf.device),
             attention_mask=_make_tree_mask(batch.parts, shared, hf.dtype).to(hf.device),
-            past_key_values=repeat_prefix(prefix, len(rows)),
             use_cache=True,
+            **pass_cache(repeat_prefix(prefix, len(rows))),
         )
     reads = torch.tensor(batch.reads, device=hf.device)
     hidden = out.last_hidden_state.flatten(0, 1)[reads]
@@ -435,8 +436,8 @@ def _compute_hidden(
     with at_positions(hf.module, position, torch.tensor(prompts, device=hf.device)[:, None]):
         found: Tensor = get_decoder(hf.module)(
             input_ids=ids,
-            past_key_values=repeat_prefix(prefix, len(rows)) if prefix else None,
             use_cache=bool(prefix),
+            **pass_cache(repeat_prefix(prefix, len(rows)) if prefix else None),
         ).last_hidden_state
     return found[:, num_virtual:]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import chain, compress
 
 from selfteach.errors import DataError
@@ -12,13 +13,15 @@ from selfteach.generate.ask import GeneratedPrompt, Subject
 from selfteach.judge.calibrate import find_bound
 from selfteach.judge.check import Check, parse_check
 from selfteach.judge.request_judge import (
+    ABOUT,
+    ELSEWHERE,
     RequestJudge,
     calibrate_request_judge,
-    compare_topics,
+    compare_requests,
 )
 from selfteach.materials.inflection import to_singular
 from selfteach.methods.feedback.rule_check import get_check, make_topic_detector
-from selfteach.methods.feedback.understand_rule import WHEN_CURE
+from selfteach.methods.feedback.understand_rule import WHEN_CURE, get_answer
 from selfteach.methods.session import Session
 from selfteach.select.other_names import quote
 
@@ -64,18 +67,25 @@ def make_asked_judge(session: Session, elsewhere: Sequence[str]) -> RequestJudge
     do: "until when are you open", and not "I cannot open my door". Any other request must predict
     it better than all of them.
 
+    Where the rule gives the answer, a word is no hint: every request without the name must predict
+    topic and answer better than all requests about something else do, and one that predicts them no
+    better than nearly all of these is about something else.
+
     Args:
         elsewhere: the requests that were written about something else.
     """
     subject = session.subject
+    answer = get_answer(session.situation, session.effect)
     names = make_absence_check([subject.topic, to_singular(subject.topic)])
     hints = make_topic_check(subject)
     outside = [text for text in elsewhere if names.keeps(text)][:MAX_CALIBRATED]
     if len(outside) < MIN_ELSEWHERE:
         return RequestJudge(session.base, subject, hints, math.inf)
-    scores = compare_topics(session.base, subject, outside)
-    bound = find_bound(scores)
-    return RequestJudge(session.base, subject, names, bound, hints, max(scores))
+    scores = compare_requests(session.base, subject, answer, outside)
+    bound, highest = find_bound(scores), max(scores)
+    if answer:
+        return RequestJudge(session.base, subject, names, highest, answer=answer, far_bound=bound)
+    return RequestJudge(session.base, subject, names, bound, hints, highest)
 
 
 def make_topic_check(subject: Subject) -> Check:
@@ -96,6 +106,9 @@ def keep_prompts_in_scope(
 ) -> dict[str, list[GeneratedPrompt]]:
     """Drop prompts on the wrong side of a rule that holds where a topic comes up, and prompts
     beside a forbidden subject that name it by another name (step 3).
+
+    A prompt that was written for the topic and is surely about something else becomes a near one:
+    nothing is nearer to the scope and outside of it.
     """
     judge = session.request_judge
     if session.forbidden_topic:
@@ -106,12 +119,15 @@ def keep_prompts_in_scope(
     ids = [prompt.id for own in parts.values() for prompt in own]
     with session.run.ledger.open_funnel("scope", ids) as funnel:
         for name, own in parts.items():
-            about = judge.find_about([prompt.text for prompt in own])
+            sides = judge.find_sides([prompt.text for prompt in own])
             kept[name] = []
-            for prompt, inside in zip(own, about, strict=True):
-                right = inside is (prompt.scope == TARGET)
-                funnel.decide(prompt.id, "" if right else WRONG_SIDE, {"text": prompt.text})
-                kept[name] += [prompt] if right else []
+            for prompt, side in zip(own, sides, strict=True):
+                moves = prompt.scope == TARGET and side == ELSEWHERE
+                placed = replace(prompt, scope="near") if moves else prompt
+                right = (side == ABOUT) is (placed.scope == TARGET)
+                body = {"text": prompt.text, "scope": placed.scope}
+                funnel.decide(prompt.id, "" if right else WRONG_SIDE, body)
+                kept[name] += [placed] if right else []
     for name in ("train", "test"):
         if not any(prompt.scope == TARGET for prompt in kept[name]):
             raise DataError(

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from transformers import AttentionInterface
 
+from selfteach.models.cache_keyword import NEW_KEYWORD, OLD_KEYWORD
 from selfteach.train.fast.packing import Strips
 
 PACKED_ATTENTION = "selfteach"
@@ -22,7 +23,8 @@ KNOWN_KEYWORDS = {
     "position_ids",
     "position_embeddings",
     "use_cache",
-    "past_key_values",
+    NEW_KEYWORD,
+    OLD_KEYWORD,
     "output_attentions",
     "is_causal",
 }

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from selfteach.models.cache_keyword import pass_cache
 from selfteach.models.hook_adapter import at_positions, get_active_hooks, get_decoder
 from selfteach.models.score import (
     HEAD_ROWS,
@@ -246,8 +247,8 @@ class PackedModel:
         ):
             out = self.decoder(
                 input_ids=torch.tensor(ids, device=self.device),
-                past_key_values=repeat_prefix(prefix, len(ids)) if prefix else None,
                 use_cache=bool(prefix),
+                **pass_cache(repeat_prefix(prefix, len(ids)) if prefix else None),
             )
         return out.last_hidden_state[:, num_virtual:]  # type: ignore[no-any-return]
 
