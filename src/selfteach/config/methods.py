@@ -35,9 +35,8 @@ class AskConfig(Section):
     """Prompts on any other subject, on which the rule does not apply."""
 
     more_outside: Count = 900
-    """Further prompts outside the scope of a forbidden subject, or of a rule that gives the answer.
-    Of the base's answers to them only the beginnings are learned. There it is decided what an
-    answer becomes."""
+    """Further prompts outside the scope of a forbidden subject. Of the base's answers to them only
+    the beginnings are learned, where a decline is decided."""
 
     min_violations: Count = 120
     """Smallest number of training prompts on which the base breaks the rule. If there are fewer,

@@ -12,8 +12,7 @@ from selfteach.judge import ThresholdJudge
 from selfteach.judge.decline import is_decline
 from selfteach.methods.anchors import OwnAnswer, keep_answers, make_anchors
 from selfteach.methods.feedback.probe import ProbedPrompt, truncate_answer
-from selfteach.methods.feedback.prompts_in_scope import drop_insiders, find_naming_subject
-from selfteach.methods.feedback.understand_rule import get_answer
+from selfteach.methods.feedback.prompts_in_scope import find_naming_subject
 from selfteach.methods.feedback.write_more_prompts import write_more_prompts_outside
 from selfteach.methods.session import Session
 from selfteach.records import (
@@ -65,22 +64,19 @@ def make_short_anchors(
     session: Session, pool: OverlapIndex, judge: ThresholdJudge
 ) -> list[Example]:
     """Make anchors of how the base begins its answers to further prompts outside the scope of a
-    rule that is decided at once (step 4).
+    forbidden subject (step 4).
 
-    Whether an answer declines, or is the one that the rule gives, is decided by its first tokens.
-    Many short anchors bound such answers better than a few long ones of as many tokens
-    (docs/log/2026-11-rules.md).
+    Whether an answer declines is decided by its first tokens. Many short anchors bound the declines
+    better than a few long ones of as many tokens (docs/log/2026-11-rules.md).
 
     Args:
-        judge: refuses the beginnings that name a forbidden subject. An answer that the rule gives
-            is asked for in scope alone, so nothing is refused there.
+        judge: refuses the beginnings that break the rule.
     """
+    prompts = {
+        make_prompt(written.text): written.scope
+        for written in write_more_prompts_outside(session, pool)
+    }
 
-    def review(answers: Sequence[OwnAnswer]) -> list[OwnAnswer]:
-        return refuse_violations(answers, judge) if session.forbidden_topic else list(answers)
-
-    written = drop_insiders(session, write_more_prompts_outside(session, pool))
-    prompts = {make_prompt(prompt.text): prompt.scope for prompt in written}
     anchors: list[Example] = []
     for kind in (NEAR, GENERAL):
         anchors += make_anchors(
@@ -91,16 +87,9 @@ def make_short_anchors(
             kind=kind,
             source={"scope": kind},
             stage="short anchors",
-            review=review,
+            review=lambda answers: refuse_violations(answers, judge),
         )
     return anchors
-
-
-def is_decided_at_once(session: Session) -> bool:
-    """Return whether the first tokens of an answer decide if it follows the rule: it declines, or
-    it is the answer that the rule gives.
-    """
-    return bool(session.forbidden_topic or get_answer(session.situation, session.effect))
 
 
 def make_later_anchors(

@@ -47,7 +47,6 @@ from selfteach.methods.feedback.dev_answers import DEV, find_dev_failures, score
 from selfteach.methods.feedback.exam import build_exam, find_open_scopes
 from selfteach.methods.feedback.make_anchors import (
     find_reach,
-    is_decided_at_once,
     make_later_anchors,
     make_rule_anchors,
     make_short_anchors,
@@ -218,7 +217,7 @@ class RuleTraining:
             self.examples += found + anchors
             if self.session.forbidden_topic:
                 self.examples += make_later_anchors(self.session, found, anchors, self.judges.exam)
-            if found and is_decided_at_once(self.session) and not self.rounds:
+            if found and self.session.forbidden_topic and not self.rounds:
                 self.examples += make_short_anchors(self.session, self.pool, self.judges.exam)
             self.traces += traces
         return bool(found)

@@ -15,7 +15,6 @@ from selfteach.materials.situation import read_situation
 from selfteach.methods.feedback.conversations import ELSEWHERE
 from selfteach.methods.feedback.describe_rule import describe_rule, describe_text
 from selfteach.methods.feedback.training_settings import complete_training
-from selfteach.methods.feedback.understand_rule import get_answer
 from selfteach.methods.plan_parts import EXAM_ARMS, Plan, plan_training
 from selfteach.run.workload import PlannedStage
 
@@ -73,7 +72,6 @@ class RuleWords:
         is_checked: whether a check decides alone.
         is_everywhere: whether it holds for every request, and forbids no subject. Then there are no
             near and no general prompts.
-        gives_answer: whether the rule gives the answer to questions about a topic.
     """
 
     effect: Effect | None
@@ -81,7 +79,6 @@ class RuleWords:
     is_writing: bool
     is_checked: bool
     is_everywhere: bool
-    gives_answer: bool
 
 
 @dataclass(frozen=True)
@@ -91,7 +88,7 @@ class PromptCounts:
     Attributes:
         targets: in scope.
         others: outside, from the same requests.
-        more_outside: further ones outside the scope, for short anchors.
+        more_outside: further ones outside a forbidden subject, for short anchors.
         anchor_tokens: the tokens of an anchor of `others`.
     """
 
@@ -127,14 +124,12 @@ def read_words(text: str, config: FeedbackConfig) -> RuleWords:
     forbids = bool(effect.topics if effect else can_forbid(rule.effect)) and not has_scope
     is_auto = config.judge.name in NAMES_OF_CHECK
     is_checked = bool(config.check or (form and not forbids and is_auto))
-    situation = read_situation(rule.scope) if has_scope else None
     return RuleWords(
         effect,
         has_scope,
-        is_writing=situation is not None and situation.kind == "writing",
+        is_writing=has_scope and read_situation(rule.scope).kind == "writing",
         is_checked=is_checked,
         is_everywhere=not has_scope and not forbids,
-        gives_answer=bool(get_answer(situation, effect)),
     )
 
 
@@ -149,7 +144,7 @@ def count_prompts(rule: RuleWords, config: FeedbackConfig) -> PromptCounts:
     return PromptCounts(
         targets=int(ask.target * ask.train_share),
         others=int(beside * ask.train_share),
-        more_outside=ask.more_outside if forbids or rule.gives_answer else 0,
+        more_outside=ask.more_outside if forbids else 0,
         anchor_tokens=anchor_tokens,
     )
 
