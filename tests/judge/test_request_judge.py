@@ -5,6 +5,7 @@ side; where scores tell nothing, names alone count.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from scripted import Scripted
 from selfteach.generate.ask import Subject
@@ -72,6 +73,21 @@ def test_nothing_is_scored_where_every_request_is_named() -> None:
     judge = RequestJudge(Scripted({}, fail), CATS, NAMES, 0.0)
     assert judge.find_about(["A cat?", "Two cats?"]) == [True, True]
     assert judge.find_about([]) == []
+
+
+def test_the_answer_tells_apart_what_shares_the_topic() -> None:
+    """Both requests call cats to mind; only one of them is answered by the rule's answer."""
+
+    def logp(prompt: Prompt, text: str) -> float:
+        if str(prompt).endswith("Answer:"):
+            return -2.0 if "When" in str(prompt) else -9.0
+        return -1.0 if text == " cats" else -6.0
+
+    judge = RequestJudge(Scripted({}, logp), CATS, NAMES, 0.0, answer="At six.", far_bound=-3.0)
+    texts = ["When do they purr?", "Why do they purr?", "A cat?"]
+    assert judge.find_sides(texts) == ["about", "elsewhere", "about"]
+    assert replace(judge, far_bound=-5.0).find_sides(texts) == ["about", "unsure", "about"]
+    assert replace(judge, answer="").find_sides(texts) == ["about"] * 3
 
 
 def test_log_odds_are_of_the_first_against_the_mean_of_the_others() -> None:

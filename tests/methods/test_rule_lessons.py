@@ -473,6 +473,35 @@ def test_a_word_of_the_topic_is_no_proof_that_a_request_is_about_it(tmp_path: Pa
     assert few.find_about(texts) == [True, True, True, True, False]
 
 
+def test_what_was_written_for_the_topic_and_is_about_something_else_is_near(
+    tmp_path: Path,
+) -> None:
+    session = open_session(tmp_path, forbidden_topic="")
+    session.subject = Subject("opening hours", forbidden=False)
+    session.situation = read_situation("asked about opening hours")
+    session.effect = read_effect("Say that we close at six.")
+    value = {"Are you open?": 3.0, "Is it noon?": -1.0, "Is tea 0 hot?": 0.0, "Open a jar.": -8.0}
+
+    def score(prompt: Prompt, text: str) -> float:
+        request = str(prompt).rpartition("Request: ")[2].partition("\n")[0]
+        told = text == " We close at six."
+        return value.get(request, -5.0) if told else 0.0
+
+    session.base = Scripted({}, score)
+    others = [f"Is tea {i} hot?" for i in range(2 * prompts_in_scope.MIN_ELSEWHERE)]
+    session.request_judge = prompts_in_scope.make_asked_judge(session, others)
+    own = [GeneratedPrompt(text, "target", "plain", "") for text in value]
+    own[2] = replace(own[2], scope="near")
+    kept = prompts_in_scope.keep_prompts_in_scope(session, {"train": own, "dev": [], "test": own})
+    assert [(p.text, p.scope) for p in kept["train"]] == [
+        ("Are you open?", "target"),
+        ("Is tea 0 hot?", "near"),
+        ("Open a jar.", "near"),
+    ]
+    (row,) = session.run.ledger.read_outcomes("scope", "dropped")
+    assert row[1].reason == prompts_in_scope.WRONG_SIDE, "unsure"
+
+
 def test_a_condition_that_no_request_meets_is_told_with_a_cure(tmp_path: Path) -> None:
     session = open_session(tmp_path, forbidden_topic="")
     outside = [GeneratedPrompt("Is tea hot?", "target", "plain", "")]

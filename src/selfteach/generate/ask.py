@@ -72,6 +72,11 @@ MAX_SIBLING_SHARE = 0.45
 """How strongly a kind of a topic suggests it at least, and a sibling at most: a share of what the
 name does that suggests it most.
 """
+MAX_ASKED_SHARE = 0.55
+"""How strongly what the same people ask about otherwise suggests a topic at most: a share of what
+its own name does. "reimbursement" has .73 of "refunds", "business hours" .6 of "opening hours",
+payment .54, discounts .54, returns .46.
+"""
 MIN_KIND_NATS = 4.0
 """A kind of a topic suggests it so much more than words of other topics do."""
 MIN_PART_NATS = 4.0
@@ -160,8 +165,9 @@ def describe_asked_topic(
     (`measure_suggestion`), not by the list: a small model calls a headache a sibling of "symptoms".
 
     Args:
-        asked: what the same people ask about otherwise, as far as it is known; the siblings that
-            the model names follow.
+        asked: what the same people ask about otherwise, as far as it is known. One of them is a
+            sibling unless it suggests the topic nearly as strongly as a synonym does: payment is no
+            refund. The siblings that the model names follow.
     """
     of_siblings = plan_sibling_lists(forbidden=False)
     worked = {
@@ -176,12 +182,15 @@ def describe_asked_topic(
     kinds = list(dict.fromkeys(chain.from_iterable(listed[plan.label] for plan in of_kinds)))
     names = list(dict.fromkeys([*kinds, *kin]))
     strength = dict(zip(names, measure_suggestion(scorer, topic, names), strict=True))
+    (of_itself,) = measure_suggestion(scorer, topic, [topic]) if asked else (0.0,)
     highest = max(strength.values(), default=0.0)
     least = max(MIN_KIND_NATS, MIN_KIND_SHARE * highest)
     own = [name for name in kinds if strength[name] >= least and is_new_name(name, topic, ())]
     own.sort(key=lambda name: -strength[name])
     most = min(least, MAX_SIBLING_SHARE * highest)
-    siblings = [name for name in kin if strength[name] < most and is_new_name(name, topic, ())]
+    bounds = dict.fromkeys(kin, most) | dict.fromkeys(asked, MAX_ASKED_SHARE * of_itself)
+    siblings = [n for n in kin if strength[n] < bounds[n] and is_new_name(n, topic, ())]
+    own = [name for name in own if name not in siblings]
     return Subject(
         topic, tuple(own[:MAX_KNOWN_NAMES]), tuple(siblings[: len(asked) + MAX_SIBLINGS]), False
     )
