@@ -16,7 +16,7 @@ from selfteach.evaluate.exam import TunedModel
 from selfteach.generate.correct import Correctable, Revision
 from selfteach.methods import runner
 from selfteach.methods.corrections import method
-from selfteach.methods.corrections.make_examples import CorrectionExamples
+from selfteach.methods.corrections.make_examples import ALREADY_LEARNED, CorrectionExamples
 from selfteach.methods.corrections.method import Rounds
 from selfteach.methods.corrections.split import CorrectionParts
 from selfteach.methods.method import TrainedPlan, TrainingPlan
@@ -215,6 +215,22 @@ def test_a_fall_that_may_be_chance_ends_the_rounds_and_the_lower_mean_is_kept(be
     assert rounds.falls[-1].low <= 0 < rounds.falls[-1].value
     assert choose(rounds, ("plan 2", second)) == ("plan 2", second)
     assert kept(rounds) == [2]
+
+
+def test_a_later_round_holds_nothing_to_the_base_that_an_earlier_one_taught(begin: Any) -> None:
+    """What the tuned model answers rightly is no anchor, and no text around an edit is held."""
+    rounds = begin(2, Teacher())
+    texts = dict(zip(map(str, TRAIN), ("colour", "colour color"), strict=True))
+    model = Scripted(lambda request: texts.get(str(request.prompt), ANSWERS[2]), name="one")
+    nothing: Any = None
+    first = TunedModel(nothing, nothing, Rested(rounds.session.run.ledger, model, model))
+    assert rounds.improve(first) == "plan 2"
+    (example,) = rounds.examples.examples
+    assert (example.chosen, example.rejected) == ("colour colour", "colour color")
+    assert rounds.weights[example.kind] == {"correction": 1.0}
+    assert rounds.examples.pairs == [("colour color", "colour colour")]
+    dropped = rounds.session.run.ledger.read_outcomes("correct, round 2", "dropped")
+    assert [outcome.reason for _, outcome in dropped] == [ALREADY_LEARNED]
 
 
 def test_the_corrections_of_earlier_rounds_are_scored_after_each_round(begin: Any) -> None:

@@ -32,8 +32,17 @@ from selfteach.records import (
     prompt_to_json,
 )
 
-CORRECTED_KINDS = ("correction", "criticised")
+LATER_CORRECTION = "later_correction"
+"""The kind of a correction of an answer that a tuned model gave. The text around its edits shows
+what earlier rounds taught, so the base holds nothing there.
+"""
+SMALL_KINDS = ("correction", LATER_CORRECTION)
+CORRECTED_KINDS = (*SMALL_KINDS, "criticised")
 """The kinds of examples whose chosen answer is a correction."""
+ALREADY_LEARNED = "the tuned model answers so already"
+"""Why an answer that needs no correction is no example of a later round: held to the base there,
+the model would forget the earlier rounds (docs/log/2026-11-corrections.md).
+"""
 FROM_FILE = "file"
 """The strategy of a correction that a person wrote."""
 MAX_EDIT_DISTANCE = 0.3
@@ -61,7 +70,7 @@ class CorrectionExamples:
         """Return (answer, correction) of every small correction. What a criticism cuts off is no
         error.
         """
-        return [(e.rejected or "", e.chosen) for e in self.examples if e.kind == "correction"]
+        return [(e.rejected or "", e.chosen) for e in self.examples if e.kind in SMALL_KINDS]
 
     def worked(self) -> list[tuple[Turns, str]]:
         """Return (prompt, correction) of every example whose answer was changed."""
@@ -101,6 +110,8 @@ def make_examples_from_answers(session: Session, batches: Sequence[Batch]) -> Co
             # The revisions of a criticism are of answers with the criticism, which have other ids.
             for answered, revision in zip(batch.answers, revisions, strict=True):
                 fault = revision.fault or why_not_learnable(session, revision)
+                if not fault and revision.unchanged and batch.round_number > 1:
+                    fault = ALREADY_LEARNED
                 body = {"prompt": get_user_text(answered.prompt), "answer": answered.answer}
                 body["last"] = revision.text
                 lost = fault == NO_CORRECTION
@@ -138,7 +149,8 @@ def make_examples(revision: Revision, source: str, round_number: int) -> Correct
     scores = {"distance": edit_distance(a.answer, revision.text), "tries": float(revision.tries)}
     small = revision.distance <= MAX_EDIT_DISTANCE and not a.answer.startswith(revision.text)
     if not a.feedback or small or revision.strategy == FROM_FILE:
-        found = Example(id, "correction", a.prompt, revision.text, a.answer, scores, origin)
+        kind = LATER_CORRECTION if round_number > 1 else "correction"
+        found = Example(id, kind, a.prompt, revision.text, a.answer, scores, origin)
         return CorrectionExamples([found])
     rejected = take_words(a.answer, len(revision.text.split()) + EXTRA_WORDS)
     origin["cut"] = ["chosen"] * revision.cut + ["rejected"] * (a.cut or rejected != a.answer)

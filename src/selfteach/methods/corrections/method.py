@@ -45,6 +45,7 @@ from selfteach.methods.corrections.exam import (
 from selfteach.methods.corrections.human_teacher import review_answers
 from selfteach.methods.corrections.length_limits import drop_overlong_rows, set_answer_lengths
 from selfteach.methods.corrections.make_examples import (
+    LATER_CORRECTION,
     CorrectionExamples,
     make_correction_anchors,
     make_examples_from_answers,
@@ -83,6 +84,7 @@ from selfteach.records import (
 
 OBJECTIVE_WEIGHTS = {
     "correction": {"correction": 1.0, "hold": 8.0},
+    LATER_CORRECTION: {"correction": 1.0},
     "criticised": {"sft": 1.0, "dpo": 1.0},
     "kept": {"anchor": 8.0},
     "general": {"anchor": 8.0},
