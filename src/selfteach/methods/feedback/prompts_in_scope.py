@@ -78,7 +78,9 @@ def make_asked_judge(session: Session, elsewhere: Sequence[str]) -> RequestJudge
     answer = get_answer(session.situation, session.effect)
     names = make_absence_check([subject.topic, to_singular(subject.topic)])
     hints = make_topic_check(subject)
-    outside = [text for text in elsewhere if names.keeps(text)][:MAX_CALIBRATED]
+    outside = [text for text in elsewhere if names.keeps(text)]
+    if not answer:
+        outside = outside[:MAX_CALIBRATED]
     if len(outside) < MIN_ELSEWHERE:
         return RequestJudge(session.base, subject, hints, math.inf)
     scores = compare_requests(session.base, subject, answer, outside)
