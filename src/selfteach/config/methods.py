@@ -111,7 +111,7 @@ class SearchConfig(Section):
 
 
 class BalanceConfig(Section):
-    """More prompts in places where tuned answers to dev prompts still break the rule."""
+    """More prompts in places where the tuned model still fails."""
 
     clusters: Annotated[int, Field(ge=2)] = 6
     """Number of clusters of similar prompts."""
@@ -121,6 +121,11 @@ class BalanceConfig(Section):
 
     prompts: Positive = 24
     """Prompts that a round adds."""
+
+    outside: Count = 360
+    """Further prompts outside the condition of a rule on which the tuned model is tried. Where it
+    shows the effect needlessly, the base's answers become anchors, and it is trained again. 0
+    trains once."""
 
 
 class FeedbackExamConfig(Section):

@@ -52,8 +52,13 @@ from selfteach.methods.feedback.make_anchors import (
     make_short_anchors,
 )
 from selfteach.methods.feedback.make_examples import make_violation_examples
+from selfteach.methods.feedback.needless_effects import (
+    MIN_NEEDLESS_SHARE,
+    find_needless_effects,
+    make_needless_anchors,
+)
 from selfteach.methods.feedback.other_names import find_other_names
-from selfteach.methods.feedback.plan_work import plan_work
+from selfteach.methods.feedback.plan_work import NEEDLESS_STAGE, plan_work
 from selfteach.methods.feedback.probe import (
     ProbedPrompt,
     probe_more_prompts,
@@ -63,6 +68,7 @@ from selfteach.methods.feedback.probe import (
 )
 from selfteach.methods.feedback.prompts_in_scope import (
     choose_request_judge,
+    drop_insiders,
     drop_strays,
     keep_prompts_in_scope,
 )
@@ -72,6 +78,7 @@ from selfteach.methods.feedback.understand_rule import bind_rule
 from selfteach.methods.feedback.write_more_prompts import (
     write_name_prompts,
     write_prompts_like_failures,
+    write_prompts_to_try,
 )
 from selfteach.methods.feedback.write_rule_prompts import write_rule_prompts
 from selfteach.methods.method import Method, TrainingPlan
@@ -137,6 +144,7 @@ class RuleTraining:
         rounds: how many balance rounds are done.
         exam_limits: how many prompts of each scope the exam asks, if it has further prompts.
         exam_rounds: how often further prompts were written for it.
+        is_tried_outside: whether the tuned model was tried outside the condition.
         clusters: of train and dev prompts, once there are any.
     """
 
@@ -151,6 +159,7 @@ class RuleTraining:
     rounds: int = 0
     exam_limits: dict[str, int] = field(default_factory=dict)
     exam_rounds: int = 0
+    is_tried_outside: bool = False
     clusters: PromptClusters | None = None
 
     def plan(self) -> TrainingPlan:
@@ -231,7 +240,34 @@ class RuleTraining:
         """
         with self.session.run.time_stage("balance"):
             grown = self.balance(tuned)
+        if self.session.situation and not self.is_tried_outside:
+            self.is_tried_outside = True
+            with self.session.run.time_stage(NEEDLESS_STAGE):
+                grown = self.hold_outside(tuned) or grown
         return self.plan() if grown else None
+
+    def hold_outside(self, tuned: TunedModel) -> bool:
+        """Add anchors where the tuned model shows the effect outside the condition; return whether
+        it is to be trained again (step 7).
+        """
+        session = self.session
+        if not session.config.balance.outside:
+            return False
+        written = write_prompts_to_try(session, self.parts["train"], self.pool)
+        prompts = drop_insiders(session, written)
+        found = find_needless_effects(session, tuned.recorded, prompts, self.judges.training)
+        share = len(found) / max(len(prompts), 1)
+        is_more = share >= MIN_NEEDLESS_SHARE
+        then = "trained again with the base's answers there" if is_more else "few enough"
+        session.display.print_line(
+            f"{len(found)} of {len(prompts)} further answers outside the condition show the effect "
+            f"or decline: {then}"
+        )
+        if is_more:
+            taught = [example for example in self.examples if example.kind == "in_scope"]
+            reach = find_reach(session, taught)
+            self.examples += make_needless_anchors(session, found, reach)
+        return is_more
 
     def balance(self, tuned: TunedModel) -> bool:
         """Add the examples of one balance round; return whether there are any."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from selfteach.config import FeedbackConfig
 from selfteach.generate.ask import NUM_NAME_LISTS, NUM_SIBLING_LISTS
@@ -60,6 +60,11 @@ more; the other one measures nothing else."""
 MORE_EXAM_PROMPTS = 0.4
 """Requests for more target prompts, as a share of those of the exam; half of them are answered. Two
 runs: .87 where the base broke the rule on too few prompts, and 0."""
+
+NEEDLESS_STAGE = "needless effects"
+"""The stage in which the tuned model is tried outside the condition of a rule."""
+NEEDLESS_SHARE = 0.1
+"""The share of further prompts outside a condition that become anchors. One rule: .095."""
 
 
 @dataclass(frozen=True)
@@ -221,10 +226,34 @@ def plan_training_and_exams(
     if train.once and train.epochs and not train.max_steps:  # a part of them in each epoch
         tokens = pair_tokens + (tokens - pair_tokens) // train.epochs
         rows = pairs + (rows - pairs) // train.epochs
+    training = [plan_training("train", tokens, rows, train)]
+    if rule.has_scope and config.balance.outside:
+        training += plan_second_training(training[0], prompts, config)
     return [
         _plan_exam("exam of the base", base_answers, exam_tokens, 0),
-        plan_training("train", tokens, rows, train),
+        *training,
         _plan_exam("exam", answers, exam_tokens, READ_TOKENS * answers),
+    ]
+
+
+def plan_second_training(
+    first: PlannedStage, prompts: PromptCounts, config: FeedbackConfig
+) -> list[PlannedStage]:
+    """Return the stages in which the tuned model is tried outside the condition of a rule, and
+    trained again.
+    """
+    tried = config.balance.outside
+    asked = int(GENERAL_ASKED * tried)
+    tokens = asked * PROMPT_TOKENS + int(2 * ANSWER_SHARE * tried * config.probe.max_tokens)
+    more = 1 + NEEDLESS_SHARE * tried / max(prompts.targets + prompts.others, 1)
+    return [
+        PlannedStage(NEEDLESS_STAGE, asked + 2 * tried, tokens, READ_TOKENS * 2 * tried),
+        replace(
+            first,
+            name="train 2",
+            trained_tokens=int(more * first.trained_tokens),
+            trained_rows=int(more * first.trained_rows),
+        ),
     ]
 
 

@@ -1,6 +1,6 @@
 """Let the model write more prompts where there are too few: outside a forbidden subject, about its
-other names, like those on which the base or the tuned model breaks the rule (steps 3 to 6), and for
-an exam that cannot tell yet (step 8).
+other names, like those on which the base or the tuned model breaks the rule (steps 3 to 6), outside
+a condition (step 7), and for an exam that cannot tell yet (step 8).
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def write_exam_prompts_outside(
     kept: list[GeneratedPrompt] = []
     for scope in sorted(scopes):
         if scope == "near" and situation and situation.kind == "writing":
-            kept += build_more_neighbors(session, situation, written, count)
+            kept += build_more_neighbors(session, situation, written, count, for_exam=True)
             continue
         subject = session.subject if scope == "near" else Subject("")
         find_fault = make_novelty_check(pool, config.ask.max_overlap, make_topic_detector(session))
@@ -93,11 +93,46 @@ def write_exam_prompts_outside(
     return kept
 
 
-def build_more_neighbors(
-    session: Session, situation: Situation, written: Sequence[GeneratedPrompt], count: int
+def write_prompts_to_try(
+    session: Session, written: Sequence[GeneratedPrompt], pool: OverlapIndex
 ) -> list[GeneratedPrompt]:
-    """Return up to `count` further test prompts in which somebody else is written to, about the
-    occasions of the exam.
+    """Let the model write `balance.outside` further prompts outside the condition of a rule, half
+    of them near, as it wrote those to learn from. Every kept prompt goes into `pool`.
+
+    Args:
+        written: the training prompts.
+    """
+    config = session.config
+    num_near = config.balance.outside // 2
+    rounds = range(config.ask.rounds, 2 * config.ask.rounds)  # the exam's come after them
+    find_fault = make_novelty_check(pool, config.ask.max_overlap)
+    kept: list[GeneratedPrompt] = []
+    situation = session.situation
+    if situation and situation.kind == "writing":
+        kept += build_more_neighbors(session, situation, written, num_near, for_exam=False)
+    else:
+        forms = choose_forms(session, "near")
+        kept += write_scope_prompts(
+            session, session.subject, "near", num_near, rounds, find_fault, forms
+        )
+    num_general = config.balance.outside - num_near
+    forms = choose_forms(session, "general")
+    kept += write_scope_prompts(
+        session, Subject(""), "general", num_general, rounds, find_fault, forms
+    )
+    return kept
+
+
+def build_more_neighbors(
+    session: Session,
+    situation: Situation,
+    written: Sequence[GeneratedPrompt],
+    count: int,
+    *,
+    for_exam: bool,
+) -> list[GeneratedPrompt]:
+    """Return up to `count` further prompts in which somebody else is written to, about the
+    occasions of those that are written.
     """
     known = {prompt.text for prompt in written}
     occasions = {
@@ -111,7 +146,7 @@ def build_more_neighbors(
         "near",
         count + len(known),
         session.config.seed,
-        for_exam=True,
+        for_exam=for_exam,
     )
     return [prompt for prompt in built if prompt.text not in known][:count]
 

@@ -1,0 +1,87 @@
+"""Find where the tuned model shows a rule's effect outside its condition, and hold the base's
+answers there (step 7).
+
+A small model learns a condition from the prompts that it was shown, and other prompts like them
+reach too far: "We close at six." to "Do you sell gift cards?". Further prompts of the same kind
+would mostly be answered well, so only those are learned on which the tuned model fails.
+
+Source: hard negative mining (Shrivastava et al. 2016, arXiv 1604.03540), as balance rounds do for
+prompts in scope. Departs: once, and the label is the base's own answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from selfteach.evaluate.exam import NEAR
+from selfteach.generate.ask import GeneratedPrompt
+from selfteach.judge import ViolationJudge
+from selfteach.judge.decline import is_decline
+from selfteach.methods.anchors import OwnAnswer, keep_answers
+from selfteach.methods.feedback.plan_work import NEEDLESS_STAGE
+from selfteach.methods.feedback.probe import truncate_answer
+from selfteach.methods.session import Session
+from selfteach.models.recorded import Recorded
+from selfteach.records import (
+    Completion,
+    Example,
+    Request,
+    SamplingParams,
+    digest,
+    make_prompt,
+    prompt_to_json,
+)
+
+MIN_NEEDLESS_SHARE = 0.02
+"""With a smaller share of needless effects nothing is trained again."""
+
+
+@dataclass(frozen=True)
+class NeedlessEffect:
+    """Hold a prompt on which the tuned model shows the effect, and what the base answers."""
+
+    prompt: GeneratedPrompt
+    answer: Completion
+
+
+def find_needless_effects(
+    session: Session, model: Recorded, prompts: Sequence[GeneratedPrompt], judge: ViolationJudge
+) -> list[NeedlessEffect]:
+    """Return the prompts outside the scope whose greedy answer shows the effect, or declines, and
+    the base's answer does not.
+    """
+    turns = [make_prompt(prompt.text) for prompt in prompts]
+    sampling = SamplingParams(0.0, 1.0, session.config.probe.max_tokens)
+    requests = [Request("dev", one, sampling, 0, session.config.seed) for one in turns]
+    session.display.start_stage(NEEDLESS_STAGE, 2 * len(requests))
+    after = model.sample(requests, session.display.advance)
+    model.release_memory()  # base and tuned model are not in memory together
+    before = session.base.sample(requests, session.display.advance)
+    broken_after = judge.broken([(t, a.text) for t, a in zip(turns, after, strict=True)])
+    broken_before = judge.broken([(t, a.text) for t, a in zip(turns, before, strict=True)])
+    found = []
+    for i, prompt in enumerate(prompts):
+        shows_effect = broken_before[i] and not broken_after[i]
+        declines = is_decline(after[i].text) and not is_decline(before[i].text)
+        if shows_effect or declines:
+            found.append(NeedlessEffect(prompt, before[i]))
+    return found
+
+
+def make_needless_anchors(
+    session: Session, found: Sequence[NeedlessEffect], reach: int
+) -> list[Example]:
+    """Make an anchor of the base's answer to each prompt with a needless effect.
+
+    Args:
+        reach: how many tokens of an answer to keep.
+    """
+    answers = []
+    for one in found:
+        text, cut = truncate_answer(session, one.answer, reach)
+        turns = make_prompt(one.prompt.text)
+        kind = NEAR if one.prompt.scope == NEAR else "general"
+        id = digest(["needless effect", prompt_to_json(turns)])
+        answers.append(OwnAnswer(id, turns, text, cut, kind, {"scope": one.prompt.scope}))
+    return keep_answers(session, answers, NEEDLESS_STAGE)
