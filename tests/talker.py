@@ -31,7 +31,7 @@ SMALL_SETTINGS: dict[str, Any] = {
     "ask": {"target": 24, "near": 4, "general": 6, "more_outside": 6, "rounds": 4},
     "probe": {"samples": 1, "max_tokens": 12},
     "search": {"tries": 3, "max_tokens": 12},
-    "balance": {"clusters": 2, "prompts": 4},
+    "balance": {"clusters": 2, "prompts": 4, "outside": 0},
     "train": {"epochs": 2, "max_tokens": 200},
     "exam": {"target": 4, "near": 2, "general": 2, "more_outside": 0, "max_tokens": 12},
 }
@@ -230,7 +230,7 @@ def feedback_command(
     sets = """engine=hf ask.target=28 ask.near=10 ask.general=10 ask.more_outside=0
         ask.min_violations=0 ask.rounds=4 ask.max_overlap=0.7 probe.samples=2
         probe.max_tokens=14 search.tries=4 search.max_tokens=14
-        balance.clusters=2 balance.rounds=1 balance.prompts=8
+        balance.clusters=2 balance.rounds=1 balance.prompts=8 balance.outside=0
         exam.target=10 exam.near=6 exam.general=6 exam.more_outside=0 exam.max_tokens=14
         train.max_tokens=200
         train.learning_rate=0.003 train.batch_size=4 train.epochs=4 train.checkpoint_every=5"""

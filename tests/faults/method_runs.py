@@ -19,7 +19,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
         """engine=hf ask.target=12 ask.near=2 ask.general=2 ask.more_outside=0 ask.min_violations=0
         ask.rounds=2
         probe.samples=1 probe.max_tokens=8 search.tries=2 search.max_tokens=8 balance.clusters=2
-        balance.rounds=0 balance.prompts=4 exam.target=3 exam.near=1 exam.general=1
+        balance.rounds=0 balance.outside=0 balance.prompts=4
+        exam.target=3 exam.near=1 exam.general=1
         exam.max_tokens=8 smoke_test=true train.max_steps=2 train.batch_size=2
         train.max_tokens=200 train.checkpoint_every=1""",
     ),

@@ -12,7 +12,14 @@ from talker import feedback_command, open_ledger, read_rows, run_json
 
 pytestmark = pytest.mark.training
 
-FEW = ["train.max_steps=2", "balance.rounds=0", "ask.target=20", "exam.target=8", "ask.general=6"]
+FEW = [
+    "train.max_steps=2",
+    "balance.rounds=0",
+    "balance.outside=8",
+    "ask.target=20",
+    "exam.target=8",
+    "ask.general=6",
+]
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +57,14 @@ def test_the_exam_asks_about_other_occasions_and_counts_what_is_needless(run: Pa
     target = [row for row in exam["answers"] if row["scope"] == "target"]
     assert exam["target_prompts"] == len(target)
     assert exam["kept"]["base"]["greedy"]["n"] <= len(target)
+
+
+def test_the_tuned_model_is_tried_outside_the_condition_once(run: Path) -> None:
+    stages = json.loads((run / "manifest.json").read_text())["stages"]
+    assert stages["needless effects"]["attempts"] == 1
+    with open_ledger(run) as ledger:
+        asked = ledger.count_requests()
+    assert "dev" in asked
 
 
 def test_every_prompt_and_answer_is_accounted_for(run: Path) -> None:

@@ -1,0 +1,153 @@
+"""The tuned model is tried outside the condition of a rule; where it shows the effect, the base's
+answers are held.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from scripted import Scripted
+from selfteach.config import FeedbackConfig
+from selfteach.dedup.overlap import OverlapIndex
+from selfteach.evaluate.exam import TunedModel
+from selfteach.generate.ask import GeneratedPrompt, Subject
+from selfteach.judge import ThresholdJudge
+from selfteach.judge.check import CheckJudge
+from selfteach.materials.situation import read_situation
+from selfteach.methods.calibrate_rule_judges import RuleJudges
+from selfteach.methods.feedback import method
+from selfteach.methods.feedback.method import RuleTraining
+from selfteach.methods.feedback.needless_effects import find_needless_effects
+from selfteach.methods.feedback.write_more_prompts import (
+    write_exam_prompts_outside,
+    write_prompts_to_try,
+)
+from selfteach.models.recorded import Recorded
+from selfteach.records import Request, get_user_text
+from selfteach.run.display import SilentDisplay
+from selfteach.run.ledger import Ledger
+
+SIX = ThresholdJudge(CheckJudge('contains "six"'), 0.5)
+DECLINE = "I am sorry, but I cannot help you with this."
+BASE = {"Cards?": "We take cards.", "Parking?": "Six places.", "Gifts?": "A book.", "Tea?": "Yes."}
+TUNED = {"Cards?": "At six.", "Parking?": "At six.", "Gifts?": DECLINE, "Tea?": "Yes."}
+
+
+def open_session(folder: Path, base: Scripted, **changes: Any) -> Any:
+    ledger = Ledger(folder / "run.db")
+    fields: dict[str, Any] = {
+        "base": Recorded(ledger, base, base),
+        "model": SimpleNamespace(
+            encode_answer=lambda text, end=False: text.split(), decode=" ".join
+        ),
+        "run": SimpleNamespace(ledger=ledger),
+        "display": SilentDisplay(),
+        "config": FeedbackConfig(),
+        "subject": Subject("opening hours", siblings=("parking",), forbidden=False),
+        "forbidden_topic": "",
+        "effect": None,
+        "situation": read_situation("asked about opening hours"),
+        "request_judge": None,
+    }
+    return SimpleNamespace(**(fields | changes))
+
+
+def answer_from(table: dict[str, str], name: str) -> Scripted:
+    return Scripted(lambda request: table[get_user_text(request.prompt)], name=name)
+
+
+def list_prompts(texts: Sequence[str], scope: Any = "near") -> list[GeneratedPrompt]:
+    return [GeneratedPrompt(text, scope, "plain", "") for text in texts]
+
+
+def test_an_effect_or_a_decline_is_needless_where_the_base_has_neither(tmp_path: Path) -> None:
+    session = open_session(tmp_path, answer_from(BASE, "base"))
+    model = answer_from(TUNED, "tuned")
+    tuned = Recorded(session.run.ledger, model, model)
+    found = find_needless_effects(session, tuned, list_prompts(list(BASE)), SIX)
+    assert [(one.prompt.text, one.answer.text) for one in found] == [
+        ("Cards?", "We take cards."),
+        ("Gifts?", "A book."),
+    ]
+
+
+@pytest.fixture
+def training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Return what trains a rule, and the model that was trained; prompts are not written."""
+    session = open_session(tmp_path, answer_from(BASE, "base"))
+    monkeypatch.setattr(method, "write_prompts_to_try", lambda *given: list_prompts(list(BASE)))
+    rule: Any = SimpleNamespace(text="", id="")
+    judges = RuleJudges(SIX, SIX)
+    made = RuleTraining(session, rule, {"train": [], "test": []}, OverlapIndex(), judges)
+    model = answer_from(TUNED, "tuned")
+    nothing: Any = None
+    return made, TunedModel(nothing, nothing, Recorded(session.run.ledger, model, model))
+
+
+def test_what_is_needless_becomes_an_anchor(training: Any) -> None:
+    made, tuned = training
+    assert made.hold_outside(tuned)
+    rows = {get_user_text(e.prompt): (e.kind, e.chosen) for e in made.examples}
+    assert rows == {"Cards?": ("near", "We take cards."), "Gifts?": ("near", "A book.")}
+
+
+def test_a_few_needless_effects_train_nothing_again(
+    training: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, tuned = training
+    monkeypatch.setattr(method, "MIN_NEEDLESS_SHARE", 0.6)
+    assert not made.hold_outside(tuned)
+    assert not made.examples
+
+
+def test_without_prompts_to_try_nothing_is_asked(training: Any) -> None:
+    made, tuned = training
+    made.session.config = FeedbackConfig(balance={"outside": 0})
+    assert not made.hold_outside(tuned)
+
+
+@pytest.mark.parametrize(
+    "situation",
+    ["asked about opening hours", "writing emails to my boss"],
+    ids=["asked", "writing"],
+)
+def test_what_is_tried_is_new_and_outside(tmp_path: Path, situation: str) -> None:
+    numbers = itertools.count()
+    draws: list[int] = []
+
+    def write(request: Request) -> str:
+        draws.append(request.draw)
+        n = next(numbers)
+        about = "" if str(request.prompt).endswith("parking\nRequest:") else f"tea {n}\nRequest: "
+        return f"{about}Why {n} {n + 1000} {n + 2000}?"
+
+    ask = {"rounds": 3}
+    session = open_session(
+        tmp_path,
+        Scripted(write),
+        situation=read_situation(situation),
+        config=FeedbackConfig(balance={"outside": 8}, ask=ask, exam={"more_outside": 6}),
+    )
+    known = [
+        GeneratedPrompt("Write an email to my boss: I am ill.", "target", "email", "I am ill"),
+        GeneratedPrompt("Email Anna that I am ill.", "near", "email", "I am ill"),
+    ]
+    pool = OverlapIndex([prompt.text for prompt in known])
+    found = write_prompts_to_try(session, known, pool)
+    counts = Counter(prompt.scope for prompt in found)
+    assert counts["general"] == 4
+    assert 0 < counts["near"] <= 4
+    assert not {prompt.text for prompt in found} & {prompt.text for prompt in known}
+    mails = [prompt.text for prompt in found if "mail" in prompt.text.lower()]
+    assert not any("my boss" in text for text in mails)
+    tried = set(draws)
+    draws.clear()
+    write_exam_prompts_outside(session, [], ["general"], pool, 1)
+    assert not tried & set(draws), "the exam's prompts are other samples"
