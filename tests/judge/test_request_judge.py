@@ -83,11 +83,10 @@ def test_the_answer_tells_apart_what_shares_the_topic() -> None:
             return -2.0 if "When" in str(prompt) else -9.0
         return -1.0 if text == " cats" else -6.0
 
-    judge = RequestJudge(Scripted({}, logp), CATS, NAMES, 0.0, answer="At six.", far_bound=-3.0)
+    judge = RequestJudge(Scripted({}, logp), CATS, NAMES, 0.0, "At six.")
     texts = ["When do they purr?", "Why do they purr?", "A cat?"]
-    assert judge.find_sides(texts) == ["about", "elsewhere", "about"]
-    assert replace(judge, far_bound=-5.0).find_sides(texts) == ["about", "unsure", "about"]
-    assert replace(judge, answer="").find_sides(texts) == ["about"] * 3
+    assert judge.find_about(texts) == [True, False, True]
+    assert replace(judge, answer="").find_about(texts) == [True] * 3
 
 
 def test_log_odds_are_of_the_first_against_the_mean_of_the_others() -> None:

@@ -456,50 +456,38 @@ def test_later_prompts_that_leave_the_condition_are_dropped(tmp_path: Path) -> N
 def test_a_word_of_the_topic_is_no_proof_that_a_request_is_about_it(tmp_path: Path) -> None:
     session = open_session(tmp_path, forbidden_topic="")
     session.subject = Subject("opening hours", forbidden=False)
-    sure = "Until when are you open today?"
 
     def score(prompt: Prompt, text: str) -> float:
-        named = {sure: 0.0, "Until when?": 0.0, others[0]: -1.0}
+        named = {"Until when?": 0.0, others[0]: -1.0}
         found = [value for words, value in named.items() if f"Request: {words}" in str(prompt)]
         return found[-1] if found and text == " opening hours" else -5.0
 
     session.base = Scripted({}, score)
     others = [f"Is tea {i} hot?" for i in range(prompts_in_scope.MIN_ELSEWHERE)]
     judge = prompts_in_scope.make_asked_judge(session, others)
-    texts = ["The opening hours?", "One opening hour", sure, "I cannot open my door.", others[0]]
-    assert judge.find_about(texts) == [True, True, True, False, False]
-    assert judge.find_about(["Until when?"]) == [True], "it tells the topic better than any other"
+    texts = ["The opening hours?", "One opening hour", "Until when?", "I cannot open my door."]
+    assert judge.find_about(texts) == [True, True, True, False]
     few = prompts_in_scope.make_asked_judge(session, others[1:])
-    assert few.find_about(texts) == [True, True, True, True, False]
+    assert few.find_about(texts) == [True, True, False, False]
 
 
-def test_what_was_written_for_the_topic_and_is_about_something_else_is_near(
-    tmp_path: Path,
-) -> None:
+def test_where_the_rule_gives_the_answer_a_request_must_lead_to_it(tmp_path: Path) -> None:
     session = open_session(tmp_path, forbidden_topic="")
     session.subject = Subject("opening hours", forbidden=False)
     session.situation = read_situation("asked about opening hours")
     session.effect = read_effect("Say that we close at six.")
-    value = {"Are you open?": 3.0, "Is it noon?": -1.0, "Is tea 0 hot?": 0.0, "Open a jar.": -8.0}
 
     def score(prompt: Prompt, text: str) -> float:
-        request = str(prompt).rpartition("Request: ")[2].partition("\n")[0]
-        told = text == " We close at six."
-        return value.get(request, -5.0) if told else 0.0
+        is_answer = text == " We close at six."
+        return 3.0 if is_answer and "Request: Are you open?" in str(prompt) else 0.0
 
     session.base = Scripted({}, score)
-    others = [f"Is tea {i} hot?" for i in range(2 * prompts_in_scope.MIN_ELSEWHERE)]
-    session.request_judge = prompts_in_scope.make_asked_judge(session, others)
-    own = [GeneratedPrompt(text, "target", "plain", "") for text in value]
-    own[2] = replace(own[2], scope="near")
-    kept = prompts_in_scope.keep_prompts_in_scope(session, {"train": own, "dev": [], "test": own})
-    assert [(p.text, p.scope) for p in kept["train"]] == [
-        ("Are you open?", "target"),
-        ("Is tea 0 hot?", "near"),
-        ("Open a jar.", "near"),
-    ]
-    (row,) = session.run.ledger.read_outcomes("scope", "dropped")
-    assert row[1].reason == prompts_in_scope.WRONG_SIDE, "unsure"
+    others = [f"Is tea {i} hot?" for i in range(prompts_in_scope.MIN_ELSEWHERE)]
+    judge = prompts_in_scope.make_asked_judge(session, others)
+    assert judge.find_about(["Are you open?", "Open a jar."]) == [True, False]
+    session.effect = None
+    judge = prompts_in_scope.make_asked_judge(session, others)
+    assert judge.find_about(["Are you open?", "Open a jar."]) == [False, False]
 
 
 def test_a_condition_that_no_request_meets_is_told_with_a_cure(tmp_path: Path) -> None:

@@ -22,7 +22,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 from statistics import mean
-from typing import Literal
 
 from selfteach.generate import few_shot
 from selfteach.generate.ask import Subject, list_other_topics
@@ -36,10 +35,6 @@ from selfteach.statistics import auroc, best_threshold
 
 MIN_AUROC = 0.75
 """A judge below it decides nothing: then only the names of the topic count."""
-Side = Literal["about", "unsure", "elsewhere"]
-ABOUT: Side = "about"
-UNSURE: Side = "unsure"
-ELSEWHERE: Side = "elsewhere"
 MAX_ASKED = 8
 """Requests that others are compared with: each costs a score of every one of them."""
 
@@ -97,44 +92,26 @@ class RequestJudge:
     Attributes:
         names: what finds the topic, and its other names, in a text; None if nothing does.
         threshold: in nats; infinity if the scores decide nothing.
-        hints: what finds a word of the topic in a text; None if every request may have the
-            threshold.
-        bare_threshold: the threshold of a request without such a word.
         answer: what the rule answers to such requests; "" if it gives no answer.
-        far_bound: a request below it is surely about something else, in nats.
     """
 
     scorer: Scorer
     subject: Subject
     names: Check | None
     threshold: float
-    hints: Check | None = None
-    bare_threshold: float = math.inf
     answer: str = ""
-    far_bound: float = -math.inf
 
     def find_about(self, texts: Sequence[str]) -> list[bool]:
         """Return for each request whether it is about the topic."""
-        return [side == ABOUT for side in self.find_sides(texts)]
-
-    def find_sides(self, texts: Sequence[str]) -> list[Side]:
-        """Return for each request whether it is about the topic, about something else, or neither
-        surely.
-        """
         named = [self.names is not None and not self.names.keeps(text) for text in texts]
-        sides: list[Side] = [ABOUT if found else UNSURE for found in named]
         left = [i for i, found in enumerate(named) if not found]
         if not left or math.isinf(self.threshold):
-            return sides
+            return named
         asked = [texts[i] for i in left]
         scores = compare_requests(self.scorer, self.subject, self.answer, asked)
         for i, score in zip(left, scores, strict=True):
-            has_hint = self.hints is None or not self.hints.keeps(texts[i])
-            if score > (self.threshold if has_hint else self.bare_threshold):
-                sides[i] = ABOUT
-            elif score <= self.far_bound:
-                sides[i] = ELSEWHERE
-        return sides
+            named[i] = score > self.threshold
+        return named
 
 
 def calibrate_request_judge(

@@ -143,7 +143,7 @@ def make_filter(found: UnderstoodRule) -> Callable[[GeneratedPrompt], bool]:
     """
     suggested = found.effect.check if found.effect else ""
     check = parse_check(suggested) if found.forbidden_topic and suggested else None
-    topic = make_topic_check(found.subject) if found.subject.topic else None
+    topic = check or (make_topic_check(found.subject) if found.subject.topic else None)
 
     def is_good(prompt: GeneratedPrompt) -> bool:
         if find_format_fault(prompt.text):

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from itertools import chain, compress
+
+import numpy as np
 
 from selfteach.errors import DataError
 from selfteach.evaluate.exam import TARGET
 from selfteach.generate.ask import GeneratedPrompt, Subject
-from selfteach.judge.calibrate import find_bound
 from selfteach.judge.check import Check, parse_check
 from selfteach.judge.request_judge import (
-    ABOUT,
-    ELSEWHERE,
     RequestJudge,
     calibrate_request_judge,
     compare_requests,
@@ -30,10 +28,12 @@ OTHER_NAME = "names the subject by another name"
 MAX_CALIBRATED = 80
 """Requests of each side on which the judge of requests is calibrated."""
 MIN_ELSEWHERE = 20
-"""Requests about something else, for a threshold; with fewer every word of the topic counts."""
-MIN_TOPIC_LETTERS = 4
-MAX_STEM_LETTERS = 4
-"""A word of the topic is found by its first letters: "open*" for "opening"."""
+"""Requests about something else, for a threshold; with fewer only the topic's name counts."""
+ELSEWHERE_QUANTILE = 0.98
+"""The share of requests about something else that a request without the topic's name must beat. At
+.95 a third of the lessons of "Use bullet points in recipes." were about something else ("How can I
+make my own craft?").
+"""
 
 
 def choose_request_judge(
@@ -62,39 +62,27 @@ def choose_request_judge(
 def make_asked_judge(session: Session, elsewhere: Sequence[str]) -> RequestJudge:
     """Return the judge of requests that ask about a topic.
 
-    A request that names the topic is about it. One with only a word of the topic, or one that
-    belongs to it, is if it predicts the topic better than nearly all requests about something else
-    do: "until when are you open", and not "I cannot open my door". Any other request must predict
-    it better than all of them.
-
-    Where the rule gives the answer, a word is no hint: every request without the name must predict
-    topic and answer better than all requests about something else do, and one that predicts them no
-    better than nearly all of these is about something else.
+    A request that names the topic is about it. Any other one must predict the topic, and the answer
+    where the rule gives one, better than nearly all requests about something else do: "Until when
+    are you open?", and not "I cannot open my door.".
 
     Args:
         elsewhere: the requests that were written about something else.
     """
     subject = session.subject
     answer = get_answer(session.situation, session.effect)
-    names = make_absence_check([subject.topic, to_singular(subject.topic)])
-    hints = make_topic_check(subject)
+    names = make_topic_check(subject)
     outside = [text for text in elsewhere if names.keeps(text)]
-    if not answer:
-        outside = outside[:MAX_CALIBRATED]
     if len(outside) < MIN_ELSEWHERE:
-        return RequestJudge(session.base, subject, hints, math.inf)
+        return RequestJudge(session.base, subject, names, math.inf)
     scores = compare_requests(session.base, subject, answer, outside)
-    bound, highest = find_bound(scores), max(scores)
-    if answer:
-        return RequestJudge(session.base, subject, names, highest, answer=answer, far_bound=bound)
-    return RequestJudge(session.base, subject, names, bound, hints, highest)
+    threshold = float(np.quantile(scores, ELSEWHERE_QUANTILE))
+    return RequestJudge(session.base, subject, names, threshold, answer)
 
 
 def make_topic_check(subject: Subject) -> Check:
-    """Return the check that texts without a word of the topic keep."""
-    words = [word for word in subject.topic.split() if len(word) >= MIN_TOPIC_LETTERS]
-    stems = [f"{to_singular(word)[:MAX_STEM_LETTERS]}*" for word in words] or [subject.topic]
-    return make_absence_check([*stems, *subject.words])
+    """Return the check that texts without the topic's name keep."""
+    return make_absence_check([subject.topic, to_singular(subject.topic)])
 
 
 def make_absence_check(names: Sequence[str]) -> Check:
@@ -108,9 +96,6 @@ def keep_prompts_in_scope(
 ) -> dict[str, list[GeneratedPrompt]]:
     """Drop prompts on the wrong side of a rule that holds where a topic comes up, and prompts
     beside a forbidden subject that name it by another name (step 3).
-
-    A prompt that was written for the topic and is surely about something else becomes a near one:
-    nothing is nearer to the scope and outside of it.
     """
     judge = session.request_judge
     if session.forbidden_topic:
@@ -121,15 +106,12 @@ def keep_prompts_in_scope(
     ids = [prompt.id for own in parts.values() for prompt in own]
     with session.run.ledger.open_funnel("scope", ids) as funnel:
         for name, own in parts.items():
-            sides = judge.find_sides([prompt.text for prompt in own])
+            about = judge.find_about([prompt.text for prompt in own])
             kept[name] = []
-            for prompt, side in zip(own, sides, strict=True):
-                moves = prompt.scope == TARGET and side == ELSEWHERE
-                placed = replace(prompt, scope="near") if moves else prompt
-                right = (side == ABOUT) is (placed.scope == TARGET)
-                body = {"text": prompt.text, "scope": placed.scope}
-                funnel.decide(prompt.id, "" if right else WRONG_SIDE, body)
-                kept[name] += [placed] if right else []
+            for prompt, inside in zip(own, about, strict=True):
+                right = inside is (prompt.scope == TARGET)
+                funnel.decide(prompt.id, "" if right else WRONG_SIDE, {"text": prompt.text})
+                kept[name] += [prompt] if right else []
     for name in ("train", "test"):
         if not any(prompt.scope == TARGET for prompt in kept[name]):
             raise DataError(
