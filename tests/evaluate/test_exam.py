@@ -354,6 +354,16 @@ def gain(low: float, high: float) -> Measure:
             "not enough prompts",
             "Not enough prompts to tell: C, on 2 prompts.",
         ),
+        (
+            {"gain": Measure(0.0, 0.0, 0.0, 1)},
+            "not enough prompts",
+            "Not enough prompts to tell: C, on one prompt.",
+        ),
+        (
+            {"gain": Measure(0.0, 0.0, 0.0, 8)},
+            "not learned",
+            "Not learned: C, which is no more than chance explains.",
+        ),
         ({"gain": gain(-0.5, -0.1), "worse": "W"}, "not learned", "Not learned: C, which is W."),
         (
             {"gain": gain(-0.5, 0.1), "worse": "W"},

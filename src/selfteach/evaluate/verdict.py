@@ -38,6 +38,8 @@ MIN_PROMPTS = 60
 """Prompts from which on the middle of an interval above 0 decides that something is harmed."""
 MIN_GAIN_PROMPTS = 10
 """Prompts from which on a gain that chance explains is none; with fewer nothing can be told."""
+MIN_ANY_PROMPTS = 5
+"""Prompts with fewer of which nothing can be told, not even that nothing was learned."""
 LARGE_GAIN = 0.1
 """So large a gain that chance explains shows that the prompts are too few, not that it is none."""
 NO_MORE_THAN_CHANCE = "no more than chance explains"
@@ -91,7 +93,8 @@ def is_certain(harm: Measure, limit: float) -> bool:
 def is_open_gain(gain: Measure) -> bool:
     """Return whether chance explains a gain, but the prompts are too few to call it none."""
     is_telling = gain.n >= MIN_GAIN_PROMPTS and gain.value < LARGE_GAIN
-    return gain.low <= 0 < gain.value and not is_telling
+    is_gain = gain.low <= 0 < gain.value
+    return (is_gain and not is_telling) or (gain.n < MIN_ANY_PROMPTS and gain.low <= 0 <= gain.high)
 
 
 def reach_verdict(evidence: Evidence) -> dict[str, str]:
@@ -116,9 +119,8 @@ def choose_verdict(evidence: Evidence) -> tuple[Word, str]:
             return "not learned", f"Not learned: {because}"
         return "nothing to learn", f"Nothing to learn: {because}"
     if is_open_gain(evidence.gain):
-        return "not enough prompts", (
-            f"Not enough prompts to tell: {change}, on {evidence.gain.n} prompts."
-        )
+        asked = "one prompt" if evidence.gain.n == 1 else f"{evidence.gain.n} prompts"
+        return "not enough prompts", f"Not enough prompts to tell: {change}, on {asked}."
     if evidence.gain.low <= 0:
         chance = evidence.worse if evidence.gain.high < 0 else NO_MORE_THAN_CHANCE
         return "not learned", f"Not learned: {change}, which is {chance}."
