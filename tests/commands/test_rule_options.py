@@ -165,7 +165,7 @@ def test_the_reading_of_a_rule_is_told() -> None:
     cats = understand("Do not talk about cats.", topic="cats", check='not contains "cat"')
     assert describe_reading(cats, "") == ["the rule forbids a subject: cats"]
     tea = understand("When asked about tea, be brief.", topic="tea", words=("oolong", "matcha"))
-    assert "kinds of tea count too: oolong, matcha" in describe_reading(tea, "")
+    assert "kinds of tea are asked about, too: oolong, matcha" in describe_reading(tea, "")
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,7 @@ def make_asked_judge(session: Session, elsewhere: Sequence[str]) -> RequestJudge
     if len(outside) < MIN_ELSEWHERE:
         return RequestJudge(session.base, subject, names, math.inf)
     scores = compare_requests(session.base, subject, answer, outside)
-    threshold = float(np.quantile(scores, ELSEWHERE_QUANTILE))
+    threshold = float(np.quantile(scores, ELSEWHERE_QUANTILE, method="higher"))
     return RequestJudge(session.base, subject, names, threshold, answer)
 
 

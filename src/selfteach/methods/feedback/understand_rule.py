@@ -174,7 +174,7 @@ def describe_reading(found: UnderstoodRule, check: str) -> list[str]:
         lines.append(f'the rule holds for "{rule.scope}"; there: {rule.effect}')
         if found.subject.words:
             kinds = ", ".join(found.subject.words[:SHOWN_KINDS])
-            lines.append(f"kinds of {found.subject.topic} count too: {kinds}")
+            lines.append(f"kinds of {found.subject.topic} are asked about, too: {kinds}")
         if answer := get_answer(found.situation, found.effect):
             lines.append(f"the answer there: {answer}")
     elif found.forbidden_topic:
