@@ -156,6 +156,16 @@ def test_kinds_of_a_topic_where_a_rule_holds_suggest_it_strongly() -> None:
     assert Subject("").topic == ""
 
 
+def test_what_the_same_people_ask_about_is_a_sibling_unless_it_is_nearly_a_synonym() -> None:
+    """The topic's own name suggests it by 20 nats: mast, at 10, has half of that, and regatta is
+    nearly a synonym. What the model lists as a kind is none if the same people ask about it.
+    """
+    model = suggest(sailing=20, mast=10, regatta=14, wind=9, diving=4)
+    found = describe_asked_topic(model, model, "sailing", 0, ("mast", "regatta"))
+    assert found.siblings == ("mast", "tea", "rowing", "diving")
+    assert found.words == ("regatta", "wind")
+
+
 def test_a_topic_that_no_name_suggests_has_no_kinds() -> None:
     model = suggest(regatta=3, mast=2)
     found = describe_asked_topic(model, model, "sailing", 0)
