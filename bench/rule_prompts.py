@@ -81,9 +81,14 @@ def summarize(
             "greedy broken": round(greedy.value, 4),
             "T=1 broken": round(sampled.value, 4),
         }
+    effect = parse_check(spec.get("effect", spec["broken"]))
+
+    def shows_effect(answer: Completion) -> bool:
+        return effect.keeps(answer.text)
+
     for scope in ("neighbors", "general"):
         pairs = zip(base[scope], tuned[scope], strict=True)
-        flags = [is_needless(spec, breaks, before, after) for before, after in pairs]
+        flags = [is_needless(spec, shows_effect, before, after) for before, after in pairs]
         measures[f"needless {scope}"] = statistics.share(flags)
         result[f"needless {scope}"] = round(statistics.share(flags).value, 4)
     result["intervals"] = {
@@ -99,14 +104,14 @@ def summarize(
 
 
 def is_needless(
-    spec: Spec, breaks: Callable[[Completion], bool], before: Completion, after: Completion
+    spec: Spec, shows_effect: Callable[[Completion], bool], before: Completion, after: Completion
 ) -> bool:
     """Return whether an answer outside the scope declines, or shows the effect, and the base's
     does not.
     """
     if is_decline(after.text) and not is_decline(before.text):
         return True
-    return is_conditional(spec) and not breaks(after) and breaks(before)
+    return is_conditional(spec) and shows_effect(after) and not shows_effect(before)
 
 
 def measure_samples(flags: Sequence[bool], num_prompts: int) -> Measure:

@@ -107,6 +107,20 @@ def test_own_prompts_count_breaches_inside_and_changes_outside() -> None:
     assert found["intervals"]["greedy broken"] == [0.0945, 0.9055]
 
 
+def test_wording_is_needless_where_it_was_written_not_where_a_word_is_missing() -> None:
+    spec = {
+        "kind": "wording in a scope",
+        "broken": 'not contains "and"',
+        "effect": "regex '&'",
+        "in_scope": [],
+    }
+    base = {"in_scope": [], "sampled": [], "neighbors": answers("Tea and ink.", "Tea and ink.")}
+    tuned = {"in_scope": [], "sampled": [], "neighbors": answers("Tea & ink.", "Tea.")}
+    both = {"general": answers("Tea.")}
+    found = rule_prompts.summarize(spec, base | both, tuned | both)
+    assert (found["needless neighbors"], found["needless general"]) == (0.5, 0.0)
+
+
 def test_a_row_names_its_commit_and_its_processor(tmp_path: Path) -> None:
     assert rules.read_processor()
     assert rules.read_commit(tmp_path) == "", "no checkout"
