@@ -37,7 +37,7 @@ QUICK = {
     "falcon_h1",
     "qwen3_next",
     "deepseek_v3",
-    "mamba2",
+    "mamba",
 }
 """One of each sort: plain, a window, soft-capped scores, a wrapper, a head with a multiplier,
 recurrent layers, values of another size, refused."""

@@ -230,7 +230,7 @@ ZOO: dict[str, Family] = {
     ),
     # attention of its own: rows are padded
     "bloom": Family("bloom", {"n_layer": 2, "n_head": 4}, packs=False),
-    "codegen": Family("codegen", {**OLD_NAMES, "rotary_dim": 4, "n_ctx": 512}, packs=False),
+    "codegen": Family("codegen", {**OLD_NAMES, "rotary_dim": 4, "n_ctx": 512}),
     "deepseek_v2": Family("deepseek_v2", {**EXPERTS, **LATENT}, packs=False),
     "deepseek_v3": Family("deepseek_v3", {**EXPERTS, **LATENT}, packs=False),
     "doge": Family("doge", {"num_experts": 4}, packs=False),
@@ -257,7 +257,7 @@ ZOO: dict[str, Family] = {
         packs=False,
     ),
     "gpt_oss": Family("gpt_oss", {**EXPERTS, **WINDOWED}, packs=False),
-    "gptj": Family("gptj", {**OLD_NAMES, "rotary_dim": 4}, packs=False),
+    "gptj": Family("gptj", {**OLD_NAMES, "rotary_dim": 4}),
     "llama4_text": Family(
         "llama4_text",
         {
@@ -344,6 +344,11 @@ ZOO: dict[str, Family] = {
         },
         packs=False,
     ),
+    "mamba2": Family(
+        "mamba2",
+        {"num_heads": 8, "head_dim": 8, "n_groups": 1, "state_size": 8, "chunk_size": 16},
+        packs=False,
+    ),
     "nemotron_h": Family(
         "nemotron_h",
         {
@@ -386,12 +391,6 @@ ZOO: dict[str, Family] = {
     "falcon_mamba": Family("falcon_mamba", {"state_size": 8}, samples=False, packs=False),
     "gpt2": Family("gpt2", OLD_NAMES, adapts=False),
     "mamba": Family("mamba", {"state_size": 8}, samples=False, packs=False),
-    "mamba2": Family(
-        "mamba2",
-        {"num_heads": 8, "head_dim": 8, "n_groups": 1, "state_size": 8, "chunk_size": 16},
-        samples=False,
-        packs=False,
-    ),
     "minimax": Family("minimax", {**EXPERTS, "block_size": 16}, samples=False, packs=False),
     "recurrent_gemma": Family(
         "recurrent_gemma",

@@ -212,11 +212,14 @@ class HfModel:
 def share_weights(module: nn.Module) -> Any:
     """Return a copy of a module whose weights lie in the memory of the module's own.
 
-    A weight of the copy can be replaced through its `data`; the module keeps its own then.
+    A weight of the copy can be replaced through its `data`; the module keeps its own then. States
+    that a recurrent family leaves in the module after a pass are shared too, without their graph.
     """
     own = {id(p): nn.Parameter(p.data, requires_grad=False) for p in module.parameters()}
     buffers = {id(buffer): buffer for buffer in module.buffers()}
-    return copy.deepcopy(module, own | buffers | list_shared_objects(module))
+    values = [value for part in module.modules() for value in vars(part).values()]
+    states = {id(value): value.detach() for value in values if isinstance(value, torch.Tensor)}
+    return copy.deepcopy(module, states | own | buffers | list_shared_objects(module))
 
 
 def _put_adapter(module: Any, folder: Path, *, merge: bool = True) -> Any:
