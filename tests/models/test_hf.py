@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from selfteach.errors import DataError, UsageError
-from selfteach.models.hf import HfModel
+from selfteach.models.hf import HfModel, share_weights
 from selfteach.records import GREEDY, Continuations, Message, Request, SamplingParams, make_prompt
 
 SHOTS = "Question: What do you like to eat? Answer: I like bread. "
@@ -317,3 +317,11 @@ def test_a_lora_of_nothing_in_bfloat16_is_the_base_to_the_bit(tiny, tmp_path):
         name: b.dtype for name, b in before.items()
     }
     assert {p.dtype for p in merged.module.parameters()} == {torch.bfloat16}
+
+
+def test_a_state_that_a_pass_leaves_in_a_module_is_shared_without_its_graph() -> None:
+    module = torch.nn.Linear(2, 2)
+    module.state = module(torch.ones(1, 2))
+    copied = share_weights(module)
+    assert not copied.state.requires_grad
+    assert torch.equal(copied.state, module.state)

@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from selfteach.evaluate.exam import NEAR
 from selfteach.generate.ask import GeneratedPrompt
 from selfteach.judge import ViolationJudge
 from selfteach.judge.decline import is_decline
@@ -81,7 +80,7 @@ def make_needless_anchors(
     for one in found:
         text, cut = truncate_answer(session, one.answer, reach)
         turns = make_prompt(one.prompt.text)
-        kind = NEAR if one.prompt.scope == NEAR else "general"
+        scope = one.prompt.scope
         id = digest(["needless effect", prompt_to_json(turns)])
-        answers.append(OwnAnswer(id, turns, text, cut, kind, {"scope": one.prompt.scope}))
+        answers.append(OwnAnswer(id, turns, text, cut, kind=scope, source={"scope": scope}))
     return keep_answers(session, answers, NEEDLESS_STAGE)

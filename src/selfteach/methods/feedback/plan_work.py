@@ -63,9 +63,8 @@ runs: .87 where the base broke the rule on too few prompts, and 0."""
 
 NEEDLESS_STAGE = "needless effects"
 """The stage in which the tuned model is tried outside the condition of a rule."""
-NEEDLESS_SHARE = 0.1
-"""The share of further prompts outside a condition that become anchors. Three
-rules: .10, .16, .18."""
+NEEDLESS_SHARE = 0.12
+"""The share of further prompts outside a condition that become anchors. Six rules: .02 to .16."""
 
 
 @dataclass(frozen=True)
