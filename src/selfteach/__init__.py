@@ -36,9 +36,13 @@ __all__ = [
     "train",
 ]
 
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-"""Threads that wait for each other sleep. Spinning ones make a training step beside other work five
-times as long. This has an effect only before torch is loaded (docs/log/2026-11-speed.md).
+if "OMP_WAIT_POLICY" not in os.environ:
+    os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
+    os.environ.setdefault("GOMP_SPINCOUNT", "3000")
+"""Threads that wait for each other sleep, those of GNU's OpenMP after a tenth of a millisecond.
+Spinning ones make a training step beside other work up to ten times as long, and on a virtual
+machine waking a thread that sleeps costs a third of a step. This has an effect only before torch is
+loaded (docs/log/2026-11-speed.md).
 """
 
 if TYPE_CHECKING:
