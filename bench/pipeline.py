@@ -102,7 +102,7 @@ def make_ours(
 
 
 def make_other(
-    hf: HfModel, folder: str, settings: Mapping[str, Any], batch: int, autocast: bool
+    hf: HfModel, folder: str, settings: FeedbackTrainConfig, batch: int, autocast: bool
 ) -> Pipeline:
     """Return the pipeline from transformers, PEFT and TRL.
 
@@ -224,7 +224,7 @@ def main(
     settings = settings.model_copy(update={"once": []})  # both sides train all rows in every epoch
     sides = {
         "ours": make_ours(hf, choose_sampler(hf).sampler, settings, folder),
-        "theirs": make_other(hf, folder, work.settings, batch, autocast),
+        "theirs": make_other(hf, folder, settings, batch, autocast),
     }
     clocks = {name: PartClock() for name in sides}
     for number in range(rounds):

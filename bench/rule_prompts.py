@@ -81,7 +81,7 @@ def summarize(
             "greedy broken": round(greedy.value, 4),
             "T=1 broken": round(sampled.value, 4),
         }
-    effect = parse_check(spec.get("effect", spec["broken"]))
+    effect = parse_check(spec.get("effect") or spec["broken"])
 
     def shows_effect(answer: Completion) -> bool:
         return effect.keeps(answer.text)

@@ -15,8 +15,9 @@ import torch
 from transformers import StoppingCriteria, StoppingCriteriaList
 
 from bench.sampling import count_answer_tokens
-from bench.training import ALPHA, RANK
+from selfteach.config.training import FeedbackTrainConfig
 from selfteach.models.hf import HfModel
+from selfteach.models.parse_layers import parse_layers
 from selfteach.models.pending import STOP_WINDOW_TOKENS
 from selfteach.records import Continuations, Example, Prompt, Request
 
@@ -153,11 +154,18 @@ def measure_kl(
 
 
 def train_model(
-    model: Any, rows: Sequence[Example], settings: Any, folder: Path, autocast: bool
+    model: Any,
+    rows: Sequence[Example],
+    settings: FeedbackTrainConfig,
+    folder: Path,
+    autocast: bool,
 ) -> Any:
     """Train with TRL and return the merged model.
 
     Pairs: DPO with its SFT term. Anchors: SFT, which is cheaper than the KL of the run.
+
+    Args:
+        settings: completed ones: epochs are given.
     """
     from datasets import Dataset
     from peft import LoraConfig
@@ -168,20 +176,23 @@ def train_model(
         "output_dir": str(folder),
         "use_cpu": True,
         "bf16": autocast,
-        "per_device_train_batch_size": settings["train.batch_size"],
-        "num_train_epochs": settings["train.epochs"],
+        "per_device_train_batch_size": settings.batch_size,
+        "num_train_epochs": settings.epochs,
         "learning_rate": 5e-4,
         "save_strategy": "no",
         "report_to": "none",
         "logging_strategy": "no",
         "disable_tqdm": True,
         "gradient_checkpointing": False,
-        "max_length": settings["train.max_tokens"],
+        "max_length": settings.max_tokens,
     }
     lora = LoraConfig(
-        r=settings.get("train.lora.rank", RANK),
-        lora_alpha=settings.get("train.lora.alpha", ALPHA),
-        target_modules="all-linear",
+        r=settings.lora.rank,
+        lora_alpha=settings.lora.alpha,
+        target_modules=_list_linears(model),
+        layers_to_transform=parse_layers(
+            settings.lora.layers, model.config.num_hidden_layers, "train.lora.layers"
+        ),
         task_type="CAUSAL_LM",
     )
     tokenizer = AutoTokenizer.from_pretrained(model.name_or_path)
@@ -224,3 +235,11 @@ def train_model(
         )
         trainer.train()
     return trainer.model.merge_and_unload().eval()
+
+
+def _list_linears(model: Any) -> list[str]:
+    """Return the names of the linear layers, as `all-linear` takes them: PEFT wants names where the
+    layers of the model are chosen.
+    """
+    linears = {n for n, part in model.named_modules() if isinstance(part, torch.nn.Linear)}
+    return sorted({name.rsplit(".", 1)[-1] for name in linears} - {"lm_head"})

@@ -10,8 +10,11 @@ import torch
 pytest.importorskip("trl")
 
 from bench import transformers_pipeline as theirs
+from selfteach.config.training import FeedbackTrainConfig, LoraConfig
 from selfteach.models.hf import HfModel
 from selfteach.records import Continuations, Example, Request, SamplingParams, make_prompt
+
+LAST_LAYER = LoraConfig(layers="last 1")
 
 
 @pytest.fixture
@@ -67,8 +70,11 @@ def test_pairs_and_anchors_are_trained(tiny: Path, tmp_path: Path) -> None:
         Example(str(n), "general", make_prompt("What do you like?"), "I like bread.")
         for n in range(2)
     ]
-    settings = {"train.batch_size": 2, "train.epochs": 2, "train.max_tokens": 128}
+    settings = FeedbackTrainConfig(batch_size=2, epochs=2, max_tokens=128, lora=LAST_LAYER)
     before = theirs.load_model(str(tiny))
     tuned = theirs.train_model(theirs.load_model(str(tiny)), rows, settings, tmp_path, False)
     pairs = zip(before.state_dict().items(), tuned.state_dict().items(), strict=True)
-    assert any(not torch.equal(a, b) for (_, a), (_, b) in pairs)
+    changed = {name for (name, a), (_, b) in pairs if not torch.equal(a, b)}
+    last = before.config.num_hidden_layers - 1
+    assert changed
+    assert all(f"layers.{last}." in name for name in changed)
