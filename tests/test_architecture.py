@@ -374,7 +374,7 @@ def test_import_selfteach_loads_next_to_nothing() -> None:
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        ({}, "PASSIVE 3000"),
+        ({}, "PASSIVE 5000"),
         ({"GOMP_SPINCOUNT": "0"}, "PASSIVE 0"),
         ({"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE None"),
     ],

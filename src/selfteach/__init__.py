@@ -38,11 +38,11 @@ __all__ = [
 
 if "OMP_WAIT_POLICY" not in os.environ:
     os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
-    os.environ.setdefault("GOMP_SPINCOUNT", "3000")
-"""Threads that wait for each other sleep, those of GNU's OpenMP after a tenth of a millisecond.
-Spinning ones make a training step beside other work up to ten times as long, and on a virtual
-machine waking a thread that sleeps costs a third of a step. This has an effect only before torch is
-loaded (docs/log/2026-11-speed.md).
+    os.environ.setdefault("GOMP_SPINCOUNT", "5000")
+"""Threads that wait for each other sleep, those of GNU's OpenMP after a fraction of a millisecond.
+Without end, spinning makes a training step beside other work up to ten times as long. Without any
+spinning, a step on a quiet virtual machine takes a half more, because waking a thread is slow there.
+This has an effect only before torch is loaded (docs/log/2026-11-speed.md).
 """
 
 if TYPE_CHECKING:
