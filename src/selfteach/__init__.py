@@ -41,7 +41,7 @@ if "OMP_WAIT_POLICY" not in os.environ:
     os.environ.setdefault("GOMP_SPINCOUNT", "5000")
 """Threads that wait for each other sleep, those of GNU's OpenMP after a fraction of a millisecond.
 Without end, spinning makes a training step beside other work up to ten times as long. Without any
-spinning, a step on a quiet virtual machine takes a half more, because waking a thread is slow there.
+spinning, a step on a quiet virtual machine takes two thirds more: waking a thread is slow there.
 This has an effect only before torch is loaded (docs/log/2026-11-speed.md).
 """
 
