@@ -162,10 +162,11 @@ def train_model(
 ) -> Any:
     """Train with TRL and return the merged model.
 
-    Pairs: DPO with its SFT term. Anchors: SFT, which is cheaper than the KL of the run.
+    Pairs: DPO with its SFT term. Anchors: SFT, which is cheaper than the KL of the run. An anchor
+    of a kind in `settings.once` is trained once, as the run does.
 
     Args:
-        settings: completed ones: epochs are given.
+        settings: completed ones: epochs and `once` are given.
     """
     from datasets import Dataset
     from peft import LoraConfig
@@ -204,8 +205,7 @@ def train_model(
     ]
     anchors = [
         {"prompt": row["prompt"], "completion": row["chosen"]}
-        for row in table
-        if not row["rejected"]
+        for row in repeat_anchors(table, settings.epochs or 1, settings.once or [])
     ]
     trainer: Any = None
     if pairs:
@@ -228,13 +228,21 @@ def train_model(
         if trainer:
             start = {"model": trainer.model}
         trainer = SFTTrainer(
-            args=SFTConfig(**options),
+            args=SFTConfig(**options | {"num_train_epochs": 1}),
             train_dataset=Dataset.from_list(anchors),
             processing_class=tokenizer,
             **start,
         )
         trainer.train()
     return trainer.model.merge_and_unload().eval()
+
+
+def repeat_anchors(
+    table: Sequence[dict[str, Any]], epochs: int, once: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Return the anchors of all epochs. Those of the kinds in `once` are returned once."""
+    anchors = [row for row in table if not row["rejected"]]
+    return [row for row in anchors for _ in range(1 if row["kind"] in once else epochs)]
 
 
 def _list_linears(model: Any) -> list[str]:

@@ -46,6 +46,7 @@ class Workload:
         embedded: prompts that were embedded.
         compared: the base's own answers, on which the drift was measured.
         settings: the dotted keys of the configuration.
+        forbids_subject: whether the rule forbids a subject. Such a run notes its other names.
         seconds: of the whole command.
         sampled: the sampled tokens, and the seconds of sampling alone; None where they were not
             recorded.
@@ -58,6 +59,7 @@ class Workload:
     compared: Sequence[tuple[Prompt, str]]
     examples: Sequence[Example]
     settings: Mapping[str, Any]
+    forbids_subject: bool
     seconds: float
     sampled: tuple[int, float] | None = None
 
@@ -111,6 +113,7 @@ def read_workload(folder: Path) -> Workload:
             compared=_find_general_answers(rows, answers, fingerprint),
             examples=examples,
             settings=ledger.get_note("identity")["config"],
+            forbids_subject=ledger.get_note("other_names") is not None,
             seconds=float(result["seconds"]),
             sampled=_read_sampled(folder / SAMPLED),
         )

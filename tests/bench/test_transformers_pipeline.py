@@ -60,6 +60,16 @@ def test_batches_hold_every_row_once_longest_first() -> None:
     assert list(theirs.make_batches("abcde", [1, 5, 2, 4, 3], 2)) == [["b", "d"], ["e", "c"], ["a"]]
 
 
+def test_anchors_seen_once_are_not_repeated() -> None:
+    table = [
+        {"kind": "in_scope", "chosen": "a", "rejected": "b"},
+        {"kind": "near", "chosen": "c", "rejected": ""},
+        {"kind": "tidy", "chosen": "d", "rejected": ""},
+    ]
+    repeated = theirs.repeat_anchors(table, 3, ["near"])
+    assert [row["chosen"] for row in repeated] == ["c", "d", "d", "d"]
+
+
 @pytest.mark.training
 def test_pairs_and_anchors_are_trained(tiny: Path, tmp_path: Path) -> None:
     rows = [
