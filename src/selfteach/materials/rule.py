@@ -28,6 +28,7 @@ from selfteach.materials.scope import (
     to_imperative,
 )
 from selfteach.materials.situation import read_situation
+from selfteach.materials.told_person import find_untold_person, name_told_person
 from selfteach.text import clean_text
 
 MAX_CHARS = 2000
@@ -66,12 +67,15 @@ def read_rule(text: str, when: str = "", then: str = "") -> Rule:
     when, then = _clean_part(when, "when"), _clean_part(then, "then")
     _refuse_question(text)
     _refuse_instructions(text)
-    scope, effect = (when, then) if when and then else _read_parts(join_lines(text))
+    scope, effect = (
+        (when, then) if when and then else _read_parts(name_told_person(join_lines(text)))
+    )
     scope, effect = when or scope, then or effect
     situation = read_situation(scope) if scope and _DECLINES.fullmatch(effect) else None
     if situation and situation.kind == "about":
         scope, effect = "", f"Do not talk about {situation.topic}."
     _refuse_unnamed(effect)
+    _refuse_unnamed_person(scope)
     _refuse_contradiction(effect)
     return Rule(text, str(uuid.uuid5(NAMESPACE, text)), scope, effect)
 
@@ -253,6 +257,15 @@ def _refuse_unnamed(effect: str) -> None:
             )
 
 
+def _refuse_unnamed_person(scope: str) -> None:
+    if pronoun := find_untold_person(scope):
+        raise DataError(
+            f'the rule does not say who "{pronoun}" is.',
+            where="rule",
+            cure='Name the person, for instance "In emails to my boss stay under 40 words."',
+        )
+
+
 def _refuse_scope_without_effect(sentence: str) -> None:
     bare = sentence.rstrip(" .!;?")
     if _ONLY_SCOPE.fullmatch(bare) and not split_rule(sentence).scope:
@@ -269,11 +282,17 @@ def _refuse_scope_without_effect(sentence: str) -> None:
 
 _EXCEPTION = re.compile(
     r",? (?P<word>unless|except (?:when|if|for|in|with|to|where|on|at|during|after|before|by)|"
-    r"other than (?:when|if)|but not "
+    r"other than (?:when|if)|but (?:not|do(?: so)?|don't|do not) "
     r"(?:when|if|in|for|with|to)|es sei denn|außer wenn|sauf (?:si|quand)|à moins que|a menos que|"
     r"salvo (?:si|cuando)) .+",
     re.I,
 )
+_EXCEPTION_FIRST = re.compile(
+    r"(?:please )?(?:except(?:ing)?|apart from|aside from|other than|outside(?: of)?|"
+    r"with the exception of|außer|sauf|hormis|excepto|salvo) (?!th(?:at|is|ese)\b)[^,]+(?=, )",
+    re.I,
+)
+"""An exception before the demand: "Except for emails to my mother, never use emojis."."""
 
 
 def refuse_exception(sentence: str) -> None:
@@ -282,7 +301,7 @@ def refuse_exception(sentence: str) -> None:
     Raises:
         DataError: it has one.
     """
-    found = _EXCEPTION.search(sentence)
+    found = _EXCEPTION_FIRST.match(sentence) or _EXCEPTION.search(sentence)
     if found is None:
         return
     raise DataError(

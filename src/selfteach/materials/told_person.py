@@ -1,0 +1,69 @@
+"""Find who "him", "her" or "them" is in a rule that tells of the person first.
+
+"My boss hates long emails, so keep emails to him under 40 words." -> "keep emails to my boss under
+40 words."
+"""
+
+from __future__ import annotations
+
+import re
+
+_NAME = r"[A-ZÀ-Þ][\w'’-]*(?: [A-ZÀ-Þ][\w'’-]*)*"
+_RELATION = r"(?:my|our) [a-z][a-z'’-]+(?: [a-z][a-z'’-]+)??"
+_TELLS = (
+    r"(?:(?:love|like|hate|prefer|want|need|enjoy|dislike|get)s?|is|are|has|have|can't stand|"
+    r"cannot stand)"
+)
+_CALLED = re.compile(
+    rf"(?P<who>(?i:{_RELATION}))(?:'s name)? is(?: called| named)? (?P<name>{_NAME})"
+)
+_IS = re.compile(rf"(?P<name>{_NAME}) is (?P<who>{_RELATION})")
+_HAVE = re.compile(
+    rf"I(?: have|'ve got) an? (?P<role>[a-z][a-z'-]+)(?: [a-z]+)?? (?:named|called) "
+    rf"(?P<name>{_NAME})"
+)
+_DOES = re.compile(rf"(?P<person>(?i:{_RELATION})(?: {_NAME})?|{_NAME}) {_TELLS} ")
+_ASIDE = re.compile(r"(?:[.;!]|,? (?:so|and)(?=,? )|,) ")
+"""What parts the sentence about the person from the demand."""
+_WRITES_TO = (
+    r"\b(?:(?:to|with|for)|text(?:ing)?|e-?mail(?:ing)?|messag(?:e|ing)|answer(?:ing)?|"
+    r"writ(?:e|ing)|call(?:ing)?|greet(?:ing)?)"
+)
+_AFTER = (
+    r"(?=$|[.,;:!]| (?:should|must|have|has|need|are|is|always|never|in|at|under|below|with|"
+    r"about|when|short|brief|polite|formal|friendly|please|use|keep|be|add|write|say)\b)"
+)
+_PRONOUN = re.compile(rf"(?P<before>{_WRITES_TO}) (?P<pronoun>him|her|them){_AFTER}", re.I)
+
+
+def name_told_person(text: str) -> str:
+    """Return a rule with the person that it tells of in the place of a pronoun, and without the
+    part that only tells; any other text as it is.
+    """
+    for parting in _ASIDE.finditer(text):
+        person = _find_person(text[: parting.start()])
+        demand = text[parting.end() :].strip(" ,")
+        if person and _PRONOUN.search(demand):
+            return _PRONOUN.sub(rf"\g<before> {person}", demand)
+    return text
+
+
+def _find_person(told: str) -> str:
+    """Return who a sentence tells of: "Jared is my boss" -> "my boss Jared"; or ""."""
+    if found := _CALLED.fullmatch(told) or _IS.fullmatch(told):
+        return f"{_to_lower_start(found['who'])} {found['name']}"
+    if found := _HAVE.fullmatch(told):
+        return f"my {found['role']} {found['name']}"
+    found = _DOES.match(told)
+    return _to_lower_start(found["person"]) if found else ""
+
+
+def _to_lower_start(person: str) -> str:
+    """Return "My boss" as "my boss"; a name stays."""
+    return re.sub(r"^(?:My|Our)\b", lambda found: found[0].lower(), person)
+
+
+def find_untold_person(scope: str) -> str:
+    """Return the pronoun that a scope writes to instead of a person: "emails to him"; or ""."""
+    found = re.search(rf"{_WRITES_TO} (?P<pronoun>him|her|them)$", scope, re.I)
+    return found["pronoun"] if found else ""
