@@ -27,7 +27,8 @@ SAMPLE_ANSWER = "word " * 30
 _DEGREE = r"(?:much |far |way |a (?:bit|little) |rather |still |just )*"
 _SAID = r"(?:it|this|that|you|the answer|the reply|the response|your answers?)"
 _LEAD = re.compile(
-    rf"^(?:{_SAID}(?:'s| is| was| are| has| have| uses?| contains?)? |please |but |also |and )+",
+    rf"^(?:{_SAID}(?:'s| is| was| are| has| have| uses?| contains?)? |please |but |also |and |"
+    r"ok(?:ay)? |well |(?:nice|good|fine|great) (?=but )|thanks |sorry )+",
     re.I,
 )
 _SHORTER = [
@@ -51,6 +52,7 @@ _SHORTER = [
     ),
     (r"(?:should|could|must|can) be (?:much |a lot |far )?(?:shorter|briefer|more concise)"),
     r"I want(?:ed)? (?:a )?short(?:er)? answers?",
+    r"(?:very |quite |so )?(?:wordy|verbose|lengthy|long-winded|chatty|rambling)|(?:you )?rambles?",
 ]
 _LONGER = [
     (
@@ -98,6 +100,32 @@ _REMOVE = re.compile(
     re.I,
 )
 """What is not wanted."""
+_WANTED = re.compile(
+    r"(?:more|add(?: some| more)?|where (?:is|are)(?: the)?|I miss(?: the)?|missing) "
+    r"(?P<what>[^,;]+)",
+    re.I,
+)
+"""What is missing."""
+_SILLY = re.compile(
+    r"(?:the|those|these|all the) (?P<what>.+?) (?:is|are|was|were|feels?|looks?|seems?) (?:so |"
+    r"very |really |a bit |rather |quite )?(?:silly|childish|annoying|unnecessary|needless|useless|"
+    r"pointless|superfluous|distracting|ugly|unprofessional|over the top|not needed|not necessary)",
+    re.I,
+)
+"""What is not wanted, in other words."""
+_LANGUAGE = re.compile(
+    r"(?:(?:I(?:'d| would) (?:like|want|prefer)|I want(?:ed)?|write|say|answer) (?:it|this|that|"
+    r"answers?|you) )?in (?P<language>\w+)(?: instead)?",
+    re.I,
+)
+_SAYS = re.compile(
+    r"(?:stop|quit|no more) (?:saying|writing|using) (?P<stop>.+)|"
+    r"(?:never|do not|don't) (?:say|write) (?P<never>.+)|"
+    r"no need (?:for|to say|to write) (?:the )?(?P<need>.+?)(?: (?:part|bit|line|phrase))?|"
+    r"(?:never|do not|don't|stop) call(?:ing)? me (?P<name>.+)",
+    re.I,
+)
+"""Words that an answer says, and should not."""
 _WORD = r"[\"“'‘].+?[\"”'’]|[\w'-]+"
 _THE_WORD = r"(?:the (?:word|phrase) )?"
 _TOO_MUCH = r"(?:far |way |much )?too (?:much|often|many times)"
@@ -110,7 +138,9 @@ _OVERUSED = re.compile(
     re.I,
 )
 """A word that comes up too often."""
-_SAYS_NOTHING = re.compile(r"(?:please|kindly|thanks|thank you|sorry)?", re.I)
+_SAYS_NOTHING = re.compile(
+    r"(?:please|kindly|thanks|thank you|sorry|ok(?:ay)?|well|nice|good|fine|great)?", re.I
+)
 _EDGE = re.compile(rf"(?:{_SAID} )?(?P<edge>start|begin|end)s with (?P<what>.+)", re.I)
 
 AIM_FACTOR = 2 / 3
@@ -151,6 +181,7 @@ def make_checks(feedback: str, answers: Sequence[str]) -> tuple[str, ...]:
         feedback: the criticism.
         answers: the criticized answers.
     """
+    feedback = re.sub(r"\btl;? ?dr\b", "too long", feedback, flags=re.I)
     split = re.split(r"[,;.!?\n]+|\band\b|\bbut\b", feedback)
     parts = [part.strip() for part in split if not _SAYS_NOTHING.fullmatch(part.strip())]
     found = [_make_check(part, answers) for part in parts]
@@ -181,11 +212,27 @@ def _make_check(part: str, answers: Sequence[str]) -> str | None:
     if overused := _OVERUSED.fullmatch(text):
         word = (overused["kept"] or overused["used"]).strip("\"“”'‘’")
         return suggest_check(f'never say "{word}"')
+    if (said := _SAYS.fullmatch(text)) and (
+        words := _find_said(said[said.lastgroup or 0], answers)
+    ):
+        return suggest_check(f'never say "{words}"')
     if check := suggest_check(text):
         return check
+    if silly := _SILLY.fullmatch(text):
+        return suggest_check(f"no {silly['what']}")
+    if missing := _WANTED.fullmatch(text):
+        return suggest_check(f"use {missing['what']}")
+    if language := _LANGUAGE.fullmatch(text):
+        return suggest_check(f"answer in {language['language']}")
     if many := _TOO_MANY.fullmatch(text):
         return suggest_check(f"no {many['what']}")
     if wanted := re.fullmatch(r"with (?P<what>.+)", text, re.I):
         return suggest_check(f"use {wanted['what']}")
     edge = _EDGE.fullmatch(text)
     return suggest_check(f"do not {edge['edge']} with {edge['what']}") if edge else None
+
+
+def _find_said(words: str, answers: Sequence[str]) -> str:
+    """Return words without their quotation marks, if a criticized answer says them; or ""."""
+    bare = words.strip(" \"“”'‘’")
+    return bare if any(bare.lower() in answer.lower() for answer in answers) else ""

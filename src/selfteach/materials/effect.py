@@ -511,6 +511,10 @@ _ABSTRACT = re.compile(
     re.I,
 )
 _CALL = r"(?:call|address)(?: me| us| him| her| them| the user)(?: as| by)?"
+_NO_CALL = (
+    r"(?:never|do not|don't|avoid|stop|no) (?:call|address)(?:ing)?(?: me| us| him| her| them| "
+    r"the user| people| customers)(?: as| by)?"
+)
 _NO_NAME = r"(?:\w+ly|back|first|last|later|again|now|soon|today|tomorrow|anytime|names?)\b"
 """A word after "call" that is no other name."""
 
@@ -549,6 +553,11 @@ def _replace_mark(old: str, new: str) -> Effect:
 def _check_called(match: re.Match[str]) -> str:
     """Return the check of "call me Captain"."""
     return f"contains {quote_value(match['value'])}"
+
+
+def _check_not_called(match: re.Match[str]) -> str:
+    """Return the check of "don't call me buddy"."""
+    return f"not contains {quote_value(match['value'] or match['bare'])}"
 
 
 def _check_first_word(match: re.Match[str]) -> str:
@@ -971,6 +980,10 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         _replace_words,
     ),
     (rf"(?:refer to|write about|speak of) {_OLD} as {_NEW}", _replace_words),
+    (
+        rf"{_NO_CALL} (?:[\"'](?P<value>[^\"']+)[\"']|(?P<bare>(?!{_NO_NAME})[\w-]+))",
+        _check_not_called,
+    ),
     (rf"{_CALL} [\"'](?P<value>[^\"']+)[\"']", _check_called),
     (
         rf"{_CALL} (?P<value>(?-i:[A-ZÀ-Þ])[\w' ]*|(?!{_NO_NAME})[\w-]+)",
