@@ -19,11 +19,13 @@ from selfteach.generate.ask import (
     Subject,
     compute_topic_probabilities,
     describe_asked_topic,
+    describe_self_topic,
     extract_subject,
     generate_prompts,
     generate_prompts_of_scopes,
     generate_similar_prompts,
     measure_suggestion,
+    plan_requests,
 )
 from selfteach.generate.topic_breadth import is_broad_topic
 from selfteach.records import Completion, Prompt, Request
@@ -389,3 +391,17 @@ def test_corners_continue_the_lists_that_they_are_given() -> None:
         "Request: a?\nRequest: b?\nRequest:",
         "Request: c?\nRequest:",
     ]
+
+
+def test_what_the_model_is_asked_about_itself_has_the_other_such_topics_beside_it() -> None:
+    subject = describe_self_topic("your name")
+    assert not subject.forbidden
+    assert set(subject.siblings) == {*few_shot.SELF_TOPICS} - {"your name"}
+
+
+def test_a_worked_request_about_the_topic_itself_is_not_shown() -> None:
+    subject = describe_self_topic("your name")
+    requests = plan_requests(subject, "target", 8, 0, 0, few_shot.SELF_REQUESTS)
+    prompts = [str(request.prompt) for request in requests]
+    assert all(prompt.endswith("Topic: your name\nRequest:") for prompt in prompts)
+    assert not any("What is your name?" in prompt for prompt in prompts)

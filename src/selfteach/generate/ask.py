@@ -155,6 +155,12 @@ def sketch_topic(model: Sampler, topic: str, seed: int, *, forbidden: bool = Tru
     return Subject(topic, (), tuple(siblings[:MAX_SIBLINGS]), forbidden)
 
 
+def describe_self_topic(topic: str) -> Subject:
+    """Return a topic that the model is asked about itself; the others of them are its siblings."""
+    siblings = tuple(name for name in few_shot.SELF_TOPICS if name != topic)
+    return Subject(topic, siblings=siblings, forbidden=False)
+
+
 def describe_asked_topic(
     model: Sampler, scorer: Scorer, topic: str, seed: int, asked: Sequence[str] = ()
 ) -> Subject:
@@ -510,7 +516,7 @@ def _choose_form_and_subject(
 
 def _format_few_shot(plan: tuple[str, str], sample_index: int, forms: PromptForms) -> str:
     form, about = plan
-    worked = list(forms[form])
+    worked = [row for row in forms[form] if row[0] != about]  # a worked one would be copied
     random.Random(f"{form} {sample_index // len(forms) % NUM_ORDERS}").shuffle(worked)
     listing = format_examples("Topic: {}\nRequest: {}\n\n", worked)
     return listing + (f"Topic: {about}\nRequest:" if about else "Topic:")

@@ -744,6 +744,7 @@ def speak_as_model(clause: str) -> str:
     -> "I am not a doctor", "they should call us" -> "you should call us".
     """
     clause = re.sub(r"^they(?= (?:should|can|must|may|need|have to|cannot)\b)", "you", clause)
+    clause = _MADE_MODEL.sub(r"\1 me", clause)
     if _OF_MODEL.match(clause):
         _, verb, *rest = re.sub(r"^you're", "you are", clause, flags=re.I).split(" ")
         clause = " ".join(["I", _OWN_VERBS.get(verb.lower(), verb), *rest])
@@ -752,6 +753,9 @@ def speak_as_model(clause: str) -> str:
     return re.sub(r"[Yy]our(?=[ ,.]|$)", "my", clause)
 
 
+_MADE_MODEL = re.compile(
+    r"\b(made|created|built|trained|developed|designed|programmed|invented) you\b", re.I
+)
 _OWN_VERBS = {"are": "am", "were": "was"}
 _NAME_OF_MODEL = re.compile(r"your (?:own |real |full |first |last )?name (?:is|was)\b", re.I)
 _OF_MODEL = re.compile(

@@ -87,6 +87,12 @@ Rewrite = str | Callable[[re.Match[str]], str]
 _FORMS: list[tuple[str, Rewrite]] = [
     (_LEFT_OUT, r"no \g<signs>"),
     (
+        r"(?:your name (?:is|shall be|should be|must be)|you(?: are|'re)(?: called| named)?|call "
+        r"yourself|introduce yourself as) (?P<name>(?-i:[A-ZÀ-Þ])[\w'-]*(?: "
+        r"(?-i:[A-ZÀ-Þ])[\w'-]*){0,2})",
+        r"When asked for your name, say that your name is \g<name>",
+    ),
+    (
         rf"(?:i(?:'d| would)? (?:much |far )?(?:rather|prefer)(?: that| it if| if)?|"
         rf"i(?:'d| would) (?:like|love|appreciate) it if|i wish(?: that)?) {_YOU_DO}",
         _make_imperative,

@@ -339,6 +339,34 @@ _ASKED_CLAUSES = [
 """Questions that stand for a topic."""
 
 
+_ASK = r"(?:.*\b)?(?:ask(?:s|ed|ing)?|want(?:s|ed)? to know|wonder(?:s|ed|ing)?)(?: you)?"
+_SELF_CLAUSES = [
+    (re.compile(rf"{_ASK} (?:{clause})", re.I), topic)
+    for clause, topic in (
+        (
+            r"(?:who|what) (?:you are(?: called| named)?|your name is)|how you are called|"
+            r"(?:(?:for|about) )?your name|to introduce yourself",
+            "your name",
+        ),
+        (
+            r"(?:who|which company|what company) (?:has |had )?(?:made|created|built|developed|"
+            r"trained|designed|programmed|invented) you|who your (?:maker|creator|developer)s? "
+            r"(?:is|are)|about your (?:maker|creator|developer|origin)s?|"
+            r"(?:where|who) you (?:come|are) from|by whom you were (?:made|created|built|trained)",
+            "your maker",
+        ),
+        (
+            r"how old you are|(?:(?:for|about) )?your age|when you were (?:born|made|created|built|"
+            r"trained)|when your birthday is|about your birthday",
+            "your age",
+        ),
+    )
+]
+"""Questions to the model about itself, each with its topic."""
+
+
+_SELF_TOPICS = frozenset(topic for _, topic in _SELF_CLAUSES)
+"""What a rule may say of the model itself."""
 _ASKED_NOUN = re.compile(
     r"(?:.*\b)?(?:ask(?:s|ed|ing)?|wonders?|wants? to know|inquires?)(?: you| me| us)? "
     r"(?:where|what|who|which|how (?:much|big|old|long|far|many)) (?:(?:is|are) )?"
@@ -361,7 +389,7 @@ _WANTED_NOUN = re.compile(
 
 
 def _read_topic(text: str) -> Situation | None:
-    for clause, topic in _ASKED_CLAUSES:
+    for clause, topic in (*_SELF_CLAUSES, *_ASKED_CLAUSES):
         if clause.fullmatch(text):
             return Situation("about", topic=topic)
     for form in (_ASKED, *_TOPIC_FORMS, _ASKED_NOUN, _KNOWN_NOUN, _WANTED_NOUN):
@@ -402,13 +430,15 @@ def name_topic(situation: Situation) -> str:
     """Return what the requests of a situation are about; "" where somebody is written to.
 
     "the opening hours" -> "opening hours", "legal" -> "legal matters"; a kind of text is named in
-    the plural: "stories".
+    the plural: "stories". What the model is asked about itself keeps its "your".
     """
     if situation.kind == "writing":
         return ""
     if not situation.topic:
         is_plural = to_singular(situation.genre) != situation.genre
         return situation.genre if is_plural else list_plurals(situation.genre)[0]
+    if situation.topic in _SELF_TOPICS:
+        return situation.topic
     topic = _DETERMINER.sub("", situation.topic)
     return f"{topic} matters" if _ADJECTIVE.fullmatch(topic) else topic
 

@@ -11,11 +11,12 @@ from selfteach.errors import DataError
 from selfteach.generate.ask import (
     Subject,
     describe_asked_topic,
+    describe_self_topic,
     describe_topic,
     extract_topic,
     sketch_topic,
 )
-from selfteach.generate.few_shot import CUSTOMERS_TOPICS
+from selfteach.generate.few_shot import CUSTOMERS_TOPICS, SELF_TOPICS
 from selfteach.judge.check import parse_check
 from selfteach.materials.effect import Effect, read_effect
 from selfteach.materials.forbidden_topics import can_forbid, is_part_of_text
@@ -83,7 +84,9 @@ def sketch_rule(model: Sampler, text: str, config: FeedbackConfig) -> Understood
     topic = (
         name_topic(situation) if situation else find_forbidden_topic(model, rule, effect, config)
     )
-    if topic:
+    if topic in SELF_TOPICS:
+        subject = describe_self_topic(topic)
+    elif topic:
         subject = sketch_topic(model, topic, config.seed, forbidden=situation is None)
     return UnderstoodRule(rule, situation, effect, subject)
 
@@ -104,7 +107,10 @@ def understand_rule(
         return UnderstoodRule(rule, None, effect, subject)
     situation = read_known_situation(rule.scope)
     subject = Subject("", forbidden=False)
-    if topic := name_topic(situation):
+    topic = name_topic(situation)
+    if topic in SELF_TOPICS:
+        subject = describe_self_topic(topic)
+    elif topic:
         asked = CUSTOMERS_TOPICS if get_answer(situation, effect) else ()
         subject = describe_asked_topic(model, scorer, topic, config.seed, asked)
     return UnderstoodRule(rule, situation, effect, subject)

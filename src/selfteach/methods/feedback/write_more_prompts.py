@@ -21,7 +21,11 @@ from selfteach.generate.few_shot import EXAM_REQUESTS
 from selfteach.generate.situations import Occasion, build_requests, list_forms
 from selfteach.materials.situation import Situation
 from selfteach.methods.feedback.rule_check import make_topic_detector
-from selfteach.methods.feedback.write_rule_prompts import choose_forms, write_twins
+from selfteach.methods.feedback.write_rule_prompts import (
+    choose_forms,
+    count_exam_forms,
+    write_twins,
+)
 from selfteach.methods.session import Session
 from selfteach.methods.write_prompts import group_by_scope, make_novelty_check, write_scope_prompts
 from selfteach.run.stage_labels import label_stage
@@ -84,7 +88,8 @@ def write_exam_prompts_outside(
             continue
         subject = session.subject if scope == "near" else Subject("")
         find_fault = make_novelty_check(pool, config.ask.max_overlap, make_topic_detector(session))
-        of_exam = count // EXAM_FORM_SHARE if scope == "near" else 0
+        has_exam_forms = scope == "near" and count_exam_forms(session, scope) > 0
+        of_exam = count // EXAM_FORM_SHARE if has_exam_forms else 0
         for number, forms in (
             (count - of_exam, choose_forms(session, scope)),
             (of_exam, EXAM_REQUESTS),

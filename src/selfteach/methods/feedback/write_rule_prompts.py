@@ -16,7 +16,14 @@ from selfteach.generate.ask import (
     make_twin,
     plan_requests,
 )
-from selfteach.generate.few_shot import ASKED_REQUESTS, EXAM_REQUESTS, REQUESTS, SUBJECT_REQUESTS
+from selfteach.generate.few_shot import (
+    ASKED_REQUESTS,
+    EXAM_REQUESTS,
+    REQUESTS,
+    SELF_REQUESTS,
+    SELF_TOPICS,
+    SUBJECT_REQUESTS,
+)
 from selfteach.generate.situations import (
     Occasion,
     OccasionForm,
@@ -115,13 +122,17 @@ def choose_forms(session: Session, scope: str) -> PromptForms:
     """Return the forms of request that a rule trains on."""
     if session.forbidden_topic:
         return SUBJECT_REQUESTS
+    if session.subject.topic in SELF_TOPICS and scope != "general":
+        return SELF_REQUESTS
     is_asked = session.situation is not None and session.situation.kind == "about"
     return ASKED_REQUESTS if is_asked and scope != "general" else REQUESTS
 
 
 def count_exam_forms(session: Session, scope: str) -> int:
-    """Return how many exam prompts of a scope have forms that training never used."""
-    if scope == "general":
+    """Return how many exam prompts of a scope have forms that training never used. The model itself
+    is asked about in few ways, and has none.
+    """
+    if scope == "general" or session.subject.topic in SELF_TOPICS:
         return 0
     return int(getattr(session.config.ask, scope)) // PROMPTS_PER_EXAM_FORM
 
