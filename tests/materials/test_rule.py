@@ -96,6 +96,16 @@ FORMS = {
     "Don't call me 'my friend'.": 'not contains "my friend"',
     "Do not address customers as 'guys'.": 'not contains "guys"',
     "Don't call me back.": None,
+    'Prefer "folks" to "guys".': 'not contains "guy"',
+    "No longer than a tweet.": "max_characters=280",
+    "Speak to me in Spanish.": "language=es",
+    "Translate your answers to German.": "language=de",
+    "Use Celsius, not Fahrenheit.": 'not (contains "Fahrenheit" or contains "°F")',
+    "Spell out numbers.": r'not regex "\\d"',
+    "Use a table.": r'regex "(?m)^ *\\|.*\\|"',
+    "Put key words in bold.": r'regex "\\*\\*[^*]+\\*\\*"',
+    "Use code blocks.": 'contains "```"',
+    "Include the number 12/345.": 'contains "12/345"',
     "Call me 'the boss'.": 'contains "the boss"',
     "Always include Maria.": 'contains "Maria"',
     "Use full stops instead of exclamation marks.": 'not contains "!"',
@@ -429,3 +439,19 @@ def test_a_subject_that_is_declined_is_a_forbidden_subject(text, check):
     assert (rule.scope, suggest_check(rule)) == ("", check)
     for scope in ("emailing my boss", "emails to my boss about money", "emails about invoices"):
         assert read_rule(f"In {scope}, decline.", when=scope).scope == scope
+
+
+@pytest.mark.parametrize(
+    ("rule", "kept", "broken"),
+    [
+        ("No markdown.", "Tea is 3 * 2 - 1 cents.", "- tea\n- milk"),
+        ("No markdown.", "Tea", "**Tea** is a drink."),
+        ("Don't use tables.", "a | b", "| a | b |"),
+        ("Do not use bold text or headings.", "#1 of all", "## Tea\nis a drink"),
+        ("Answer in a single paragraph.", "Tea.\nMilk.", "Tea.\n\nMilk."),
+        ('Never start a sentence with "So".', "It is so. Sodium is salty.", "Well. So it is."),
+    ],
+)
+def test_the_check_of_a_layout_decides(rule: str, kept: str, broken: str) -> None:
+    check = parse_check(suggest_check(rule) or "")
+    assert [check.keeps(kept), check.keeps(broken)] == [True, False]

@@ -320,9 +320,24 @@ _MARKS = {
     "first person(?: pronoun)?": r'regex "\\b(?:I|[Mm]e|[Mm]y|[Mm]ine|[Mm]yself)\\b"',
     "(?:pronoun |word )?i": r'regex "\\bI\\b"',
 }
-
-
-_USED_MARKS = [name for name in _MARKS if name.endswith(("mark", "point)", "tag)?"))]
+_BOLD = r'regex "\\*\\*[^*]+\\*\\*"'
+_MARKUP = {
+    "(?:markdown )?table": r'regex "(?m)^ *\\|.*\\|"',
+    "(?:markdown |section )?(?:heading|header)": r'regex "(?m)^#{1,6} "',
+    "bold(?: (?:text|type|print|letter|word|font|face))?": _BOLD,
+    "(?:fenced )?code block": 'contains "```"',
+    "(?:web ?)?link|url": r'regex "https?://|www\\."',
+}
+"""Markup that a rule may ask for or forbid."""
+_MARKS |= _MARKUP | {
+    "markdown(?: formatting| syntax| markup)?": (
+        r'regex "(?m)^#{1,6} |^ *[-*+] |^ *\\d+\\. |\\*\\*[^*]+\\*\\*|`|^ *\\|.*\\|"'
+    ),
+}
+_USED_MARKS = [
+    *(name for name in _MARKS if name.endswith(("mark", "point)", "tag)?"))),
+    *_MARKUP,
+]
 """Marks that a rule may ask for."""
 
 
@@ -553,6 +568,17 @@ def _replace_mark(old: str, new: str) -> Effect:
 def _check_called(match: re.Match[str]) -> str:
     """Return the check of "call me Captain"."""
     return f"contains {quote_value(match['value'])}"
+
+
+def _check_no_sentence_start(match: re.Match[str]) -> str:
+    """Return the check of "do not start sentences with I"."""
+    return rf'not regex "(?:^|[.!?\\n]\\s*)\\b{re.escape(match["word"])}\\b"'
+
+
+def _check_literal_or_number(match: re.Match[str]) -> str:
+    """Return the check of "include the number 12/345"."""
+    value = match["double"] or match["single"] or match["bare"]
+    return f"contains {quote_value(value)}"
 
 
 def _check_not_called(match: re.Match[str]) -> str:
@@ -1058,6 +1084,52 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         _METRIC,
     ),
     (rf"{_NOT} (?:{_USE} )?imperial units?", _METRIC),
+    (
+        rf"(?:put|write|set|print|mark)(?: (?:the|all|your))? [a-z -]+ in bold{_WHERE}",
+        _BOLD,
+    ),
+    (
+        rf"(?:{_ANSWER} )?(?:no longer than|not longer than|at most as long as|as short as|in the "
+        r"length of) a tweet",
+        "max_characters=280",
+    ),
+    (
+        rf"(?:(?:{_ANSWER}|use|write)(?: (?:in|with))? )?(?:only |just )?(?:one|a single|1) "
+        r"paragraph(?: only)?",
+        r'not regex "\\n\\s*\\n\\s*\\S"',
+    ),
+    (
+        r"(?:write|spell|give|express)(?: out)? (?:all |the )?(?:numbers|numerals|digits)"
+        r"(?: out)?(?: (?:as|in|with) (?:words|letters|full))?",
+        r'not regex "\\d"',
+    ),
+    (
+        r"(?:always )?(?:use|give|prefer|write)(?: (?:temperatures )?in)? (?:degrees )?Celsius"
+        r"(?:,? (?:and )?(?:not|never|instead of|rather than) Fahrenheit)?",
+        'not (contains "Fahrenheit" or contains "°F")',
+    ),
+    (rf"prefer(?: the word)? {_NEW} (?:to|over|instead of){_THE_WORD} {_OLD}", _replace_words),
+    (
+        rf"(?:translate|convert|put)(?: all| every)?(?: (?:of )?your)? {_REPLIES} (?:in)?to "
+        rf"(?P<language>{'|'.join(_LANGUAGES)})",
+        _LANGUAGE_CHECK,
+    ),
+    (
+        r"(?:speak|talk|write|respond|reply)(?: (?:to|with))? (?:me|us) (?:only )?in "
+        rf"(?P<language>{'|'.join(_LANGUAGES)})(?: only)?",
+        _LANGUAGE_CHECK,
+    ),
+    (
+        rf"{_NOT} (?:start|begin)(?:ning|ing)? (?:any |a |your |new )?sentences? with "
+        r"(?:the word )?[\"']?(?P<word>[\w'-]+)[\"']?",
+        _check_no_sentence_start,
+    ),
+    (
+        r"(?:include|mention|give|add|state|use) the "
+        r"(?:number|code|title|date|phrase|term|name|id) "
+        r"(?:\"(?P<double>[^\"]+)\"|'(?P<single>[^']+)'|(?P<bare>[\w./-]*\d[\w./-]*))",
+        _check_literal_or_number,
+    ),
     (rf"{_NOT} (?:ever )?apologi[sz](?:e|ing)", 'not (contains "sorry" or contains "apolog*")'),
 ]
 _FORMS = [(re.compile(pattern, re.I), build) for pattern, build in _PATTERNS]
