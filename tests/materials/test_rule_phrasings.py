@@ -171,6 +171,7 @@ LISTS = {
     "- Don't use lists\n- be brief": "Don't use lists. be brief",
     "Use no lists\nBe brief": "Use no lists. Be brief",
     "Do not talk about\nelephants.": "Do not talk about elephants.",
+    "Max. 3 sentences.": "Max 3 sentences.",
     "Answer\nin one sentence": "Answer in one sentence",
     "Use 3. or 4. as a label.": "Use 3. or 4. as a label.",
 }

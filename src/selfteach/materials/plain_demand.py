@@ -270,7 +270,6 @@ def _spell_out(text: str) -> str:
     """Return a text without the short forms of chats: "dont" -> "don't", "pls" -> "please"."""
     text = _CHAT.sub(lambda match: _CHAT_WORDS[match[0].lower()], text)
     text = re.sub(r"^lets\b", "let's", text, flags=re.I)
-    text = re.sub(r"\b(max|min)\. ?(?=\d)", r"\1 ", text, flags=re.I)
     text = _NO_APOSTROPHE.sub(r"\1n't", text)
     text = _CONTRACTED.sub(r"\1 not", text)
     return re.sub(r"([!?])[!?]+", r"\1", text)

@@ -274,13 +274,17 @@ def split_rule_sentences(text: str) -> list[str]:
     return [part.strip() for part in _SENTENCE_END.split(text) if part.strip()]
 
 
+_BOUND_WORD = re.compile(r"\b(max|min)\. ?(?=\d)", re.I)
+"""Its stop ends no sentence: "Max. 3 sentences."."""
+
+
 def join_lines(text: str) -> str:
     """Return a text of several lines, or a list of rules, as sentences in one line.
 
     A line begins a sentence if it is an item of a list ("- Be brief", "2. No lists") or begins as
     a rule does; any other one goes on with the line before.
     """
-    text = _HEADING.sub("", text.strip())
+    text = _BOUND_WORD.sub(r"\1 ", _HEADING.sub("", text.strip()))
     lines = _NUMBER.split(text) if _NUMBERED.match(text) else text.split("\n")
     joined = ""
     for line in filter(None, map(str.strip, lines)):
