@@ -88,8 +88,8 @@ _FORMS: list[tuple[str, Rewrite]] = [
     (_LEFT_OUT, r"no \g<signs>"),
     (
         r"(?:your name (?:is|shall be|should be|must be)|you(?: are|'re) (?:called|named)|call "
-        r"yourself|introduce yourself as|you(?: are|'re)(?= (?!AI\b|\w+(?:an|ish|ese|ch|ss|ek|ic|im|"
-        r"ist)\b))) (?P<name>(?-i:[A-ZÀ-Þ])[\w'-]*(?: "
+        r"yourself|introduce yourself as|you(?: are|'re)(?= (?!AI\b|\w+"
+        r"(?:an|ish|ese|ch|ss|ek|ic|im|ist)\b))) (?P<name>(?-i:[A-ZÀ-Þ])[\w'-]*(?: "
         r"(?-i:[A-ZÀ-Þ])[\w'-]*){0,2})",
         r"When asked for your name, say that your name is \g<name>",
     ),
