@@ -15,7 +15,7 @@ from selfteach import config, registry
 from selfteach.commands.answer import AnswerOptions, answer_file
 from selfteach.errors import UsageError
 from selfteach.generate.ask import GeneratedPrompt, Subject
-from selfteach.materials.effect import Effect
+from selfteach.materials.effect_checks import Effect
 from selfteach.methods.calibrate_rule_judges import choose_judges
 from selfteach.methods.documents.calibrate_knowledge_judges import list_judges
 from selfteach.methods.documents.label_questions import make_knowledge_judge as knowledge_judge

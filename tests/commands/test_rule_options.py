@@ -14,7 +14,7 @@ from selfteach.commands import teach
 from selfteach.commands.require import EXAM_NUMBERS
 from selfteach.config import FeedbackConfig
 from selfteach.generate.ask import GeneratedPrompt, Subject
-from selfteach.materials.effect import Effect
+from selfteach.materials.effect_checks import Effect
 from selfteach.materials.rule import read_rule
 from selfteach.materials.situation import read_situation
 from selfteach.methods.feedback import describe_rule

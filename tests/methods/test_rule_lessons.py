@@ -26,7 +26,8 @@ from selfteach.judge.check import CheckJudge, parse_check
 from selfteach.judge.decline import is_decline
 from selfteach.judge.request_judge import RequestJudge
 from selfteach.judge.stray_answers import find_stray_answers
-from selfteach.materials.effect import Effect, read_effect
+from selfteach.materials.effect import read_effect
+from selfteach.materials.effect_checks import Effect
 from selfteach.materials.situation import read_situation
 from selfteach.methods.calibrate_rule_judges import RuleJudges
 from selfteach.methods.feedback import (

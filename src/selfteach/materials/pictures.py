@@ -41,6 +41,8 @@ _MEANT = {
 _ANIMALS = (range(0x1F400, 0x1F440), range(0x1F980, 0x1F9AB))
 EMOJI_CHAR = "[\u2600-\u27bf\U0001f300-\U0001f64f\U0001f680-\U0001f6ff\U0001f900-\U0001faff]\ufe0f?"
 """A pattern of one picture."""
+PICTURES = rf"(?:{EMOJI_CHAR}|\u200d)+"
+"""A pattern of pictures that stand together."""
 
 
 @cache

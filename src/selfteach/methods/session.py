@@ -17,7 +17,7 @@ from selfteach.errors import UsageError
 from selfteach.evaluate.exam import PROBE_PAIRS
 from selfteach.generate.ask import Subject
 from selfteach.judge.request_judge import RequestJudge
-from selfteach.materials.effect import Effect
+from selfteach.materials.effect_checks import Effect
 from selfteach.materials.situation import Situation
 from selfteach.models import Scorer
 from selfteach.models.engines import (

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from selfteach.errors import SelfteachError
 from selfteach.judge.check import Check, parse_check
-from selfteach.materials.effect import Effect, read_effect
+from selfteach.materials.effect import read_effect
+from selfteach.materials.effect_checks import Effect
 from selfteach.materials.rule import read_rule
 from selfteach.methods.lesson_record import read_lesson_record
 from selfteach.run import finished

@@ -8,7 +8,8 @@ from selfteach.config import FeedbackConfig
 from selfteach.generate.ask import NUM_NAME_LISTS, NUM_SIBLING_LISTS
 from selfteach.generate.few_shot import NAME_LISTS
 from selfteach.judge.check import NAMES_OF_CHECK
-from selfteach.materials.effect import Effect, read_effect
+from selfteach.materials.effect import read_effect
+from selfteach.materials.effect_checks import Effect
 from selfteach.materials.forbidden_topics import can_forbid
 from selfteach.materials.rule import read_rule
 from selfteach.materials.situation import read_situation

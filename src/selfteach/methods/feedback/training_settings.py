@@ -9,7 +9,7 @@ from selfteach.errors import UsageError
 from selfteach.evaluate.exam import GENERAL, NEAR
 from selfteach.judge.check import Check
 from selfteach.judge.violation import list_forbidden_texts
-from selfteach.materials.effect import Effect
+from selfteach.materials.effect_checks import Effect
 from selfteach.methods.feedback.rule_check import get_check
 from selfteach.methods.session import Session
 

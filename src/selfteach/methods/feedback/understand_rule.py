@@ -18,7 +18,8 @@ from selfteach.generate.ask import (
 )
 from selfteach.generate.few_shot import CUSTOMERS_TOPICS, SELF_TOPICS
 from selfteach.judge.check import parse_check
-from selfteach.materials.effect import Effect, read_effect
+from selfteach.materials.effect import read_effect
+from selfteach.materials.effect_checks import Effect
 from selfteach.materials.forbidden_topics import can_forbid, is_part_of_text
 from selfteach.materials.rule import Rule, find_conflict, read_rule
 from selfteach.materials.situation import Situation, name_topic, read_situation

@@ -1,0 +1,390 @@
+"""Hold an effect, and build its check (docs/reference/checks.md) from a form that was found."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from selfteach.materials.check_text import quote_value
+from selfteach.materials.forbidden_topics import (
+    TOPIC_LEAD,
+    VAGUE,
+    none_of,
+    split_topics,
+    to_check_noun,
+)
+from selfteach.materials.inflection import to_singular
+from selfteach.materials.pictures import ANY_EMOJI, PICTURES, check_pictures
+from selfteach.materials.statement import check_statement
+from selfteach.number_words import parse_number
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """Hold what an answer must do, as a check, and what repairs an answer that does not."""
+
+    check: str
+    """What an answer must meet."""
+    replacements: tuple[tuple[str, str], ...] = ()
+    """Words and what is written for them: `(("and", "&"),)`."""
+    statement: str = ""
+    """The sentence that must be said: "We close at six."."""
+    topics: tuple[str, ...] = ()
+    """The topics that must not come up, as the rule names them: `("cats", "dogs")`."""
+    is_answer: bool = False
+    """Whether the statement is the answer to a question, and nothing that is added to one."""
+
+
+Build = Callable[[re.Match[str]], "Effect | str | None"]
+
+# -------------------------------------------------------------------------------------------------
+# numbers of words and sentences
+
+ONE = ("a single", "single", "an", "a")
+AT_MOST = (
+    "at most",
+    "no more than",
+    "not more than",
+    "no longer than",
+    "not longer than",
+    "up to",
+    "within",
+    "a maximum of",
+    "maximum",
+    "max",
+    "or less",
+    "or fewer",
+    "tops",
+    "no more",
+    "and no more",
+    "not more",
+    "at the most",
+)
+AT_LEAST = ("at least", "no fewer than", "no less than", "a minimum of", "minimum", "or more")
+OVER = ("more than", "longer than", "over")
+UNDER = ("fewer than", "less than", "shorter than", "under", "below")
+EXACT = ("exactly", "only", "just", "long")
+
+
+def parse_count(text: str) -> int:
+    return 1 if text.lower() in ONE else parse_number(text)
+
+
+def name_unit(word: str) -> str:
+    """Return the unit of a bound as checks name it. A line is a sentence: a line break ends one."""
+    unit = word.lower().rstrip("s") + "s"
+    return "sentences" if unit == "lines" else unit
+
+
+def check_range(match: re.Match[str]) -> str | None:
+    """Return the check of "between 10 and 20 words" and "two to three sentences"."""
+    least = parse_count(match["least"] or match["least_bare"])
+    most = parse_count(match["most"])
+    unit = name_unit(match["unit"])
+    return f"min_{unit}={least} and max_{unit}={most}" if least <= most else None
+
+
+def forbid_topics(match: re.Match[str]) -> Effect | None:
+    """Return the effect of "do not talk about X, Y or Z"."""
+    found = split_topics(match["topic"], match.string)
+    return Effect(found.check, topics=found.topics) if found else None
+
+
+def check_bound(match: re.Match[str]) -> str | None:
+    """Return the check of a bound: at most, at least, more than, fewer than, exactly.
+
+    "in 20 words" and "in one sentence" are upper bounds.
+    """
+    groups = match.groupdict()
+    bound = (groups.get("before") or groups.get("after") or "").lower()
+    count = parse_count(match["count"])
+    unit = name_unit(match["unit"])
+    if bound in AT_LEAST or bound in OVER:
+        return f"min_{unit}={count + (bound in OVER)}"
+    if bound in UNDER:
+        return f"max_{unit}={count - 1}" if count > 1 else None
+    if count > 1 and (bound == "exactly" or (unit == "sentences" and bound not in AT_MOST)):
+        return f"min_{unit}={count} and max_{unit}={count}"
+    return f"max_{unit}={count}" if count else None
+
+
+def check_forbidden_bound(match: re.Match[str]) -> str | None:
+    """Return the check of "not more than" or "not fewer than"."""
+    unit = name_unit(match["unit"])
+    side = "max" if match["before"].lower() in OVER else "min"
+    return f"{side}_{unit}={parse_count(match['count'])}"
+
+
+# -------------------------------------------------------------------------------------------------
+# marks, first and last words
+
+MARKS = {
+    "exclamation (?:mark|point)": 'contains "!"',
+    "question mark": 'contains "?"',
+    "comma": 'contains ","',
+    "semi-?colon": 'contains ";"',
+    "colon": 'contains ":"',
+    "em[- ]dash(?:e)?": 'contains "—"',
+    "asterisk": r'regex "\\*"',
+    "hash(?:tag)?": 'contains "#"',
+    "ampersand": 'contains "&"',
+    "quotation mark": r'regex "[\"“”]"',
+    "parenthes[ie]s|bracket": r'regex "[()\\[\\]]"',
+    "digit|number|numeral|figure": r'regex "\\d"',
+    "emoji|emoticon|smiley": ANY_EMOJI,
+    "contraction": (
+        r'regex "(?i)\\b\\w+n[\'’]t\\b|\\b\\w+[\'’](?:re|ve|ll|d|m)\\b|'
+        r'\\b(?:it|that|what|he|she|there|here|let|who|where|how)[\'’]s\\b"'
+    ),
+    "abbreviation": (
+        r'regex "\\b(?:[a-z]\\.){2,}|\\b(?:etc|approx|vs|dept|misc|info|asap|ASAP|FYI|BTW|LOL)\\b|'
+        r'\\b[A-Z]{2,5}\\b"'
+    ),
+    "punctuation(?: mark)?": r'regex "[.,;:!?…]"',
+    "ellips[ie]s": r'regex "…|\\.{3}"',
+    "first person(?: pronoun)?": r'regex "\\b(?:I|[Mm]e|[Mm]y|[Mm]ine|[Mm]yself)\\b"',
+    "(?:pronoun |word )?i": r'regex "\\bI\\b"',
+}
+BOLD = r'regex "\\*\\*[^*]+\\*\\*"'
+_MARKUP = {
+    "(?:markdown )?table": r'regex "(?m)^ *\\|.*\\|"',
+    "(?:markdown |section )?(?:heading|header)": r'regex "(?m)^#{1,6} "',
+    "bold(?: (?:text|type|print|letter|word|font|face))?": BOLD,
+    "(?:fenced )?code block": 'contains "```"',
+    "(?:web ?)?link|url": r'regex "https?://|www\\."',
+}
+"""Markup that a rule may ask for or forbid."""
+MARKS |= _MARKUP | {
+    "markdown(?: formatting| syntax| markup)?": (
+        r'regex "(?m)^#{1,6} |^ *[-*+] |^ *\\d+\\. |\\*\\*[^*]+\\*\\*|`|^ *\\|.*\\|"'
+    ),
+}
+USED_MARKS = [
+    *(name for name in MARKS if name.endswith(("mark", "point)", "tag)?"))),
+    *_MARKUP,
+]
+"""Marks that a rule may ask for."""
+
+
+def check_marks(match: re.Match[str]) -> str | None:
+    """Return the check of forbidden marks: no exclamation marks; no emoji and no digits."""
+    found = []
+    for name in re.split(r",? (?:or|and) |, |/", match["marks"].lower()):
+        name = re.sub("^(?:any|an?|no) ", "", name)
+        found += [check for mark, check in MARKS.items() if re.fullmatch(f"(?:{mark})s?", name)]
+    return none_of(found) if found else None
+
+
+def make_edge(name: str) -> Build:
+    """Return the builder of "start with X" or "end with X"."""
+    return lambda match: _check_edge(name, match["value"])
+
+
+def make_no_edge(name: str) -> Build:
+    """Return the builder of "do not start with X, Y or Z"."""
+
+    def build(match: re.Match[str]) -> str | None:
+        parts = re.split(r",? (?:or|and|nor) (?:with )?|,\s*|\s*/\s*", match["value"])
+        checks = [_check_edge(name, part) for part in parts]
+        known = [check for check in checks if check]
+        return none_of(known) if len(known) == len(parts) else None
+
+    return build
+
+
+def _check_edge(name: str, value: str) -> str | None:
+    """Return the check of X in quotes, of a hashtag, or of a bare phrase that begins with a capital
+    letter.
+    """
+    value = value.strip()
+    if re.fullmatch(r"#\w+", value):
+        return f"{name} {quote_value(value)}"
+    if quoted := re.fullmatch(r"""(["'])((?:(?!\1(?!\w)).)+)\1""", value):
+        return f"{name} {quote_value(quoted[2])}"
+    if re.fullmatch(
+        r"(?:an? )?(?:(?:(?:follow-?up|short|clarifying|related|further|friendly) )?question"
+        r"(?: mark)?|exclamation (?:mark|point))s?",
+        value,
+        re.I,
+    ):
+        mark = "?" if "question" in value.lower() else "!"
+        opens = name == "starts" and "mark" not in value.lower()
+        return rf'regex "^[^.!?]*\\{mark}"' if opens else f'{name} "{mark}"'
+    plain = re.fullmatch(r"[^\W\d_]+(?:[ ,'-]+[^\W\d_]+){0,3}[!?]?", value)
+    is_literal = all(word[0].isupper() for word in value.split())
+    if plain and value[0].isupper() and (is_literal or not VAGUE.search(value)):
+        return f"{name} {quote_value(value)}"
+    return None
+
+
+LANGUAGES = {
+    "english": "en",
+    "german": "de",
+    "french": "fr",
+    "spanish": "es",
+    "italian": "it",
+    "portuguese": "pt",
+    "dutch": "nl",
+    "swedish": "sv",
+    "polish": "pl",
+    "turkish": "tr",
+    "russian": "ru",
+    "ukrainian": "uk",
+    "greek": "el",
+    "arabic": "ar",
+    "persian": "fa",
+    "hebrew": "he",
+    "hindi": "hi",
+    "chinese": "zh",
+    "japanese": "ja",
+    "korean": "ko",
+    "thai": "th",
+}
+
+LANGUAGE_CHECK: Build = lambda match: f"language={LANGUAGES[match['language'].lower()]}"
+LETTER_CHECK: Build = lambda match: f'not regex "(?i){match["letter"].lower()}"'
+
+
+def check_emoji(match: re.Match[str]) -> str | None:
+    """Return the check of "use a heart or kiss emoji" and of "end with 😘"."""
+    groups = {name: text for name, text in match.groupdict().items() if text}
+    if re.match("no ", groups.get("names", "")):
+        return None
+    verb = groups.get("edge", "").lower()
+    edge = ""
+    if verb:
+        edge = "start" if verb in ("start", "begin", "open") else "end"
+    drawn = re.findall(PICTURES, groups.get("drawn", ""))
+    named = re.sub(r"\b(?:emojis?|emoticons?)\b", "", groups.get("names", "")).strip()
+    names = [name for name in re.split(r"\s*(?:,|/|\b(?:or|and)\b)\s*", named) if name]
+    names = [name for name in names if name not in ("a", "an", "some", "cute", "funny", "nice")]
+    return check_pictures([*drawn, *names], edge)
+
+
+def check_no_emoji(match: re.Match[str]) -> str | None:
+    """Return the check of "no heart emoji"."""
+    found = check_emoji(match)
+    return f"not {found}" if found else None
+
+
+def check_no_word(match: re.Match[str]) -> str | None:
+    """Return the check of "don't say sorry"."""
+    word = match["marks"].lower()
+    return None if VAGUE.search(word) else f"not contains {quote_value(word)}"
+
+
+_ABSTRACT = re.compile(
+    r"(?:words?|digits?|numbers?|numerals?|lists?|bullets?|sentences?|paragraphs?|facts?|humou?r|"
+    r"names?|emojis?|letters?|it|them|this|that|me|us|you|prose|text|jargon|examples?|"
+    r"(?:em[- ])?dash(?:es)?|hyphens?|full stops?|periods?|apostrophes?|slash(?:es)?|spaces?)",
+    re.I,
+)
+
+
+def replace_words(match: re.Match[str]) -> Effect | None:
+    """Return the effect of "Write '&' for 'and'" and "say colleagues instead of employees"."""
+    new = match["new"] or match["new_bare"]
+    old = match["old"] or match["old_bare"]
+    if match["old_bare"] and (mark := _find_mark(old)):
+        return _replace_mark(mark, _find_mark(new) if match["new_bare"] else "")
+    bare = [word for word in (match["new_bare"], match["old_bare"]) if word]
+    is_unclear = any(_ABSTRACT.fullmatch(word) or _find_mark(word) for word in bare)
+    if is_unclear or old.lower() == new.lower():
+        return None
+    one, one_new = to_singular(old.lower()), to_singular(new.lower())
+    pairs = [(old, new)]
+    has_singular = one != old and " " not in old and old.lower().startswith(one[:3])
+    if has_singular:  # "person" is another word than "people"
+        pairs.append((one, one_new))
+    wanted = one if has_singular and old.islower() else old
+    return Effect(f"not contains {quote_value(wanted)}", tuple(pairs))
+
+
+def _find_mark(name: str) -> str:
+    """Return the check that finds marks of a name in the plural ("commas"); "" for other words."""
+    found = (check for mark, check in MARKS.items() if re.fullmatch(f"(?:{mark})s?", name, re.I))
+    return next(found, "") if name.endswith("s") else ""
+
+
+def _replace_mark(old: str, new: str) -> Effect:
+    """Return the effect of "use semicolons instead of commas", of the checks that find them."""
+    signs = [found[1] for check in (old, new) if (found := re.fullmatch('contains "(.)"', check))]
+    return Effect(f"not {old}", ((signs[0], signs[1]),) if len(signs) == 2 else ())
+
+
+def check_called(match: re.Match[str]) -> str:
+    """Return the check of "call me Captain"."""
+    return f"contains {quote_value(match['value'])}"
+
+
+def check_no_sentence_start(match: re.Match[str]) -> str:
+    """Return the check of "do not start sentences with I"."""
+    return rf'not regex "(?:^|[.!?\\n]\\s*)\\b{re.escape(match["word"])}\\b"'
+
+
+def check_literal_or_number(match: re.Match[str]) -> str:
+    """Return the check of "include the number 12/345"."""
+    value = match["double"] or match["single"] or match["bare"]
+    return f"contains {quote_value(value)}"
+
+
+def check_not_called(match: re.Match[str]) -> str:
+    """Return the check of "don't call me buddy"."""
+    return f"not contains {quote_value(match['value'] or match['bare'])}"
+
+
+def check_first_word(match: re.Match[str]) -> str:
+    """Return the check of "say no"."""
+    return f"starts {quote_value(match['value'].capitalize())}"
+
+
+def check_literal(match: re.Match[str]) -> str:
+    """Return the check of "use the word "please"": it must occur."""
+    value = next(value for value in match.groups() if value)
+    has_word = re.search(r"[^\W_]", value)
+    return f"contains {quote_value(value.rstrip('.!') if has_word else value)}"
+
+
+def check_said(match: re.Match[str]) -> str | None:
+    """Return the check of "mention our loyalty card" and "recommend the library"."""
+    text = re.sub(r"^(?:the|our|my|an?|your|some|their) ", "", match["what"].strip())
+    text = re.sub(r"^(?:number|amount|names?) of (?:the )?", "", text)
+    text = TOPIC_LEAD.sub("", text)
+    words = text.split()
+    named = words and all(word[0].isupper() for word in words)
+    if len(words) > 4 or (not named and VAGUE.search(text)):
+        return None
+    if not re.fullmatch(r"[^\W_][\w'&.-]*(?: [^\W_][\w'&.-]*){0,3}", text):
+        return None
+    words[-1] = to_check_noun(words[-1], match.string)
+    return f"contains {quote_value(' '.join(words))}"
+
+
+def check_recommended(match: re.Match[str]) -> str | None:
+    """Return the check of what must be recommended: "taking the train" is about the train."""
+    what = re.sub(r"^[a-z]+ing (?=\w)", "", match["what"])
+    return check_statement(what) if len(what.split()) <= 6 else None
+
+
+def check_most_marks(match: re.Match[str]) -> str | None:
+    """Return the check of "never use more than one exclamation mark", and of "not so many"."""
+    one = re.fullmatch(r'(?:contains "(.)"|regex "\[([^\]]+)\]")', check_marked(match))
+    most = parse_count(match.groupdict().get("most") or "one")
+    if not one or not most:
+        return None
+    mark = one[1] or one[2]
+    return f'not regex "([{mark}][^{mark}]*){{{most + 1}}}"'
+
+
+def check_marked(match: re.Match[str]) -> str:
+    """Return the check of "use at least one exclamation mark"."""
+    name = match["mark"].lower()
+    return next(check for mark, check in MARKS.items() if re.fullmatch(f"(?:{mark})s?", name))
+
+
+METRIC = (
+    'not (contains "mile" or contains "inch" or contains "foot" or contains "yard" or '
+    'contains "pound" or contains "ounce" or contains "gallon" or contains "Fahrenheit" or '
+    'contains "°F" or contains "cup" or contains "mph")'
+)

@@ -1,0 +1,463 @@
+"""The forms in which people state an effect, each with what builds its check."""
+
+from __future__ import annotations
+
+import re
+
+from selfteach.materials.effect_checks import (
+    AT_LEAST,
+    AT_MOST,
+    BOLD,
+    EXACT,
+    LANGUAGE_CHECK,
+    LANGUAGES,
+    LETTER_CHECK,
+    MARKS,
+    METRIC,
+    ONE,
+    OVER,
+    UNDER,
+    USED_MARKS,
+    Build,
+    check_bound,
+    check_called,
+    check_emoji,
+    check_first_word,
+    check_forbidden_bound,
+    check_literal,
+    check_literal_or_number,
+    check_marked,
+    check_marks,
+    check_most_marks,
+    check_no_emoji,
+    check_no_sentence_start,
+    check_no_word,
+    check_not_called,
+    check_range,
+    check_recommended,
+    check_said,
+    forbid_topics,
+    make_edge,
+    make_no_edge,
+    name_unit,
+    parse_count,
+    replace_words,
+)
+from selfteach.materials.forbidden_topics import FORBIDDING_FORMS
+from selfteach.materials.pictures import PICTURES
+from selfteach.number_words import NUMBER
+
+_REPLIES = r"(?:answers?|repl(?:y|ies)|responses?|messages?)"
+_ANSWER = (
+    r"(?:(?:give (?:me|us|them)|(?:explain|describe|discuss|present) (?:it|this|them|yourself|"
+    r"everything|your (?:answers?|reasoning|thoughts|reasons))|answer|reply|respond|"
+    r"write|speak|talk|"
+    r"stay|be|remain)(?: (?:me|only|always|every "
+    r"question|all questions|questions))?"
+    r"|write everything"
+    rf"|(?:keep|limit|make|write|give|format|return) (?:it|them|yourself|{_REPLIES}|(?:your|all|"
+    rf"all your|every|each|the) {_REPLIES}))"
+)
+_NOT = (
+    rf"(?:(?:your {_REPLIES} )?(?:do not|don't|never|must not|should "
+    r"not)(?: ever)?|(?:(?:use|include|add|put|have|write|give|with) )?no|avoid|"
+    rf"(?:{_ANSWER} |do it )?without|not|refrain from|stop)"
+)
+_USE = r"(?:use|using|write|writing|include|including|give|giving|contain|make|making|put|have|add)"
+_WHERE = (
+    r"(?: (?:in|within|from|per|(?:to|at)(?: the end of)?) "
+    rf"(?:(?:your|any|all|of|the|every|each|an?) )*{_REPLIES}| at all| "
+    r"ever| please)?"
+)
+_NUMBER = rf"(?:{NUMBER}|{'|'.join(ONE)})"
+_UNIT = (
+    r"(?:(?:short|brief|simple|full|complete) )?(?P<unit>words?|sentences?|characters?|lines?)"
+    r"(?: (?:of text|in length))?"
+)
+_COUNT = rf"(?P<count>{_NUMBER})[ -]{_UNIT}"
+_RANGE = (
+    rf"(?:between (?P<least>{_NUMBER}) and|(?:from )?(?P<least_bare>{_NUMBER}) ?(?:to|or|-|–)) ?"
+    rf"(?P<most>{_NUMBER}) {_UNIT}"
+)
+_AFTER = rf"(?:,? (?P<after>{'|'.join((*AT_MOST, *AT_LEAST, *EXACT))}))?"
+_MARK = rf"(?:(?:any |an? |no )?(?:{'|'.join(MARKS)})s?)"
+_BEFORE = "|".join((*AT_MOST, *AT_LEAST, *OVER, *UNDER, *EXACT))
+_LIST = r"(?:any |an? )?(?:(?:bullet(?:ed)?|numbered)[- ]?(?:points?|lists?)?|bullets|lists?)"
+_JSON = rf"(?:{_ANSWER} (?:in|with|as|using)|use|output|return)"
+_SEPARATOR = r"(?:,? (?:or|and) |, |/)"
+_LOWER = r"lower[- ]?case"
+_UPPER = r"(?:upper[- ]?case|capitals?|(?:all )?caps|block capitals)"
+_ALL = r"(?: (?:everything|it all|all (?:text|words|answers)))?"
+_LETTERS = r"(?: letters?| only| characters?)*"
+_EACH = r"(?:(?:all|each|every|any|one|single|of|the|your|my|our) )+"
+_LEADS_TO = (
+    rf"(?:(?:it|them|{_EACH}{_REPLIES}) )?(?:with|by saying|by "
+    r"writing|saying) "
+)
+_WITH = (
+    rf"{_LEADS_TO}(?:the (?:words?|phrase|sentence|greeting|salutation|line|closing|question|"
+    r"formula),? )?(?P<value>.+)"
+)
+_EDGED = rf"(?: (?:it|an answer|{_REPLIES}|(?:your|any|all|the|every|each) {_REPLIES}))?"
+
+_NAMED = r"(?P<names>[a-z ,/-]{0,80})"
+
+_PICTURE_NAMES = (
+    r"(?:hearts?|kiss(?:es)?|smil(?:ey|ies|eys)|thumbs up)(?: (?:or|and) (?:an? )?"
+    r"(?:hearts?|kiss(?:es)?|smil(?:ey|ies|eys)))?"
+)
+_PICTURE_JOIN = r"(?:,? (?:or|and|and/or) |, ?|/| )"
+
+_INNER = r"""(?:[^"']|(?<=\w)'(?=\w))+"""
+_BARE = r"(?:exclamation|question|quotation) (?:marks|points)|full stops|em[- ]dashes|[\w&-]+"
+_NEW = rf"""(?:["'](?P<new>{_INNER})["']|(?P<new_bare>{_BARE}))"""
+_OLD = rf"""(?:["'](?P<old>{_INNER})["']|(?P<old_bare>{_BARE}))"""
+_THE_WORD = r"(?: the (?:words?|signs?|terms?))?"
+
+_CALL = r"(?:call|address)(?: me| us| him| her| them| the user)(?: as| by)?"
+_NO_CALL = (
+    r"(?:never|do not|don't|avoid|stop|no) (?:call|address)(?:ing)?(?: me| us| him| her| them| "
+    r"the user| people| customers)(?: as| by)?"
+)
+_NO_NAME = r"(?:\w+ly|back|first|last|later|again|now|soon|today|tomorrow|anytime|names?)\b"
+"""A word after "call" that is no other name."""
+
+_LITERALLY = r"""(?:"(?P<double>[^"]+)"|'(?P<single>[^']+)')"""
+
+BRIEF_WORDS = 40
+"""The most words of a brief answer."""
+_DEGREE = r"(?:(?:more|very|as|rather|really|a bit|a little|much|extra|always|too|quite) )*"
+_BRIEF = r"(?:brief(?:er|ly)?|concise(?:ly)?|short(?:er|ly)?|succinct(?:ly)?|terse(?:ly)?|crisp)"
+_IT = rf"(?:it|them|things|yourself|(?:your|all|all your|every|each|the|my) {_REPLIES}|{_REPLIES})"
+
+
+# -------------------------------------------------------------------------------------------------
+# the forms
+
+_PATTERNS: list[tuple[str, Build | str]] = [
+    (
+        rf"(?:(?:{_ANSWER}|use|have|be)(?: (?:in|with|to|using|within))? )?{_RANGE}"
+        rf"(?: long)?{_WHERE}",
+        check_range,
+    ),
+    (
+        rf"(?:give|write|send|use)(?: (?:me|us|only|just))* {_COUNT} {_REPLIES}(?: only)?",
+        check_bound,
+    ),
+    (rf"(?:only )?{_COUNT} {_REPLIES}(?: only)?", check_bound),
+    (
+        rf"(?:{_ANSWER} |only )*(?:with )?(?:only |just |either )*yes or no(?: only)?",
+        'starts "Yes" or starts "No"',
+    ),
+    (
+        rf"{_NOT} (?:be |give |write |use |make )?(?:(?:so|too|very|overly|any|me) )*(?:long|"
+        rf"lengthy|wordy|verbose|long-winded|rambling|ramble)(?: {_REPLIES}| sentences)?",
+        f"max_words={BRIEF_WORDS}",
+    ),
+    (
+        rf"{_NOT} (?:{_USE}|answer|reply|respond|speak|talk)(?: (?:in|to me in))? (?:any )?"
+        rf"(?P<language>{'|'.join(LANGUAGES)}){_WHERE}",
+        lambda match: f"not {LANGUAGE_CHECK(match)}",
+    ),
+    (
+        rf"{_NOT} (?:{_USE} )?(?:more|over) than (?P<most>{_NUMBER}) (?P<mark>{_MARK}){_WHERE}",
+        check_most_marks,
+    ),
+    (
+        rf"(?:{_USE} |have )?(?:only )?(?:{'|'.join(AT_MOST)}) (?P<most>{_NUMBER}) "
+        rf"(?P<mark>{_MARK}){_WHERE}",
+        check_most_marks,
+    ),
+    (
+        rf"{_NOT} (?:{_USE} )?(?:so|too|that) many "
+        rf"(?P<mark>(?:{'|'.join(USED_MARKS)}|emoji|emoticon|smiley)s?){_WHERE}",
+        check_most_marks,
+    ),
+    (
+        (
+            rf"(?:{_ANSWER} |use )(?:(?:in|with|to|using|within) "
+            rf")?(?:(?P<before>{_BEFORE}) )?{_COUNT}{_AFTER}{_WHERE}"
+        ),
+        check_bound,
+    ),
+    (
+        rf"(?:have |in |with )?"
+        rf"(?P<before>{'|'.join((*AT_MOST, *AT_LEAST, *OVER, *UNDER, *EXACT[:-1]))}) "
+        rf"{_COUNT}{_AFTER}{_WHERE}",
+        check_bound,
+    ),
+    (
+        rf"{_NOT} (?:(?:{_USE}|(?:answer|reply|respond|write|speak)(?: (?:in|with))?|go|be) )?"
+        rf"(?P<before>{'|'.join((*OVER, *UNDER))}) {_COUNT}(?: long)?{_WHERE}",
+        check_forbidden_bound,
+    ),
+    (
+        rf"{_NOT} (?:{_USE} )?(?P<marks>{_MARK}(?:{_SEPARATOR}{_MARK})*){_WHERE}"
+        r"(?:,? (?:(?:but )?(?:write|spell) (?:them|it) out)(?: in (?:words|letters|full))?)?",
+        check_marks,
+    ),
+    (
+        rf"{_NOT} (?:{_USE} )?{_LIST}(?:{_SEPARATOR}{_LIST})*{_WHERE}",
+        "not format=list",
+    ),
+    (
+        rf"(?:{_ANSWER} (?:in|with|as|using)|use|give|have|contain|include) (?:the form of )?"
+        rf"{_LIST}(?: only)?",
+        "format=list",
+    ),
+    (
+        rf"(?:give|present|format|write|put|provide|structure|deliver) {_IT} (?:in|as|in the form "
+        rf"of) {_LIST}",
+        "format=list",
+    ),
+    (
+        rf"(?:{_NOT} (?:ask|asking)|ask no)(?: (?:me|us|the user|them))?"
+        r"(?: (?:any|follow-?up|further|more|back))*"
+        r"(?: questions?)?(?: back)?",
+        'not contains "?"',
+    ),
+    (rf"{_NOT} (?:say|saying) (?P<marks>[a-z]+)", check_no_word),
+    (
+        (
+            rf"{_JSON}(?: only)?(?: an?)?(?: (?:valid|raw))?(?: an?)? json(?: objects?| "
+            r"format| only)*"
+        ),
+        "format=json",
+    ),
+    (
+        rf"(?:{_ANSWER}|{_REPLIES}) (?:only )?in (?P<language>{'|'.join(LANGUAGES)})(?: only)?",
+        LANGUAGE_CHECK,
+    ),
+    (
+        rf"(?:(?:{_ANSWER}|use)(?: only)?{_ALL}(?: in| with)? )?(?:all |only )?{_LOWER}{_LETTERS}",
+        r'not regex "\\p{Lu}"',
+    ),
+    (
+        rf"(?:(?:{_ANSWER}|use)(?: only)?{_ALL}(?: in| with)? )?(?:all |only )?{_UPPER}{_LETTERS}",
+        r'not regex "\\p{Ll}"',
+    ),
+    (
+        rf"{_NOT} (?:{_USE} )?(?:any )?{_UPPER}(?: letters?)?{_WHERE}",
+        r'not regex "\\p{Lu}"',
+    ),
+    (rf"""{_NOT} (?:{_USE} )?the letter ["']?(?P<letter>[a-z])["']?{_WHERE}""", LETTER_CHECK),
+    (
+        rf"(?P<edge>start|begin|open|end|finish|close|conclude) {_LEADS_TO}(?:an? |some )*"
+        rf"(?:(?P<drawn>{PICTURES}(?:{_PICTURE_JOIN}{PICTURES})*)(?: emojis?)?|"
+        rf"{_NAMED}(?:emojis?|emoticons?|smileys?|smil(?:ey|ing) faces?))",
+        check_emoji,
+    ),
+    (
+        rf"(?P<edge>start|begin|open|end|finish|close|conclude|sign(?: off)?) {_LEADS_TO}"
+        rf"(?:an? |some )*(?P<names>{_PICTURE_NAMES})",
+        check_emoji,
+    ),
+    (rf"(?:start|begin|open) {_WITH}", make_edge("starts")),
+    (
+        r"greet(?: (?:me|us|them|him|her|everyone|the user|people))? with (?P<value>.+)",
+        make_edge("starts"),
+    ),
+    (rf"(?:end|finish|close|conclude|sign(?: off)?) {_WITH}", make_edge("ends")),
+    (rf"sign(?: off)?(?: {_IT})? (?:as|with|using) (?P<value>.+)", make_edge("ends")),
+    (
+        rf"{_NOT} (?:ever )?(?:start|begin|open)(?:ing)?{_EDGED} {_WITH}",
+        make_no_edge("starts"),
+    ),
+    (
+        rf"{_NOT} (?:ever )?(?:end|finish|clos|conclud)(?:e|ing)?{_EDGED} {_WITH}",
+        make_no_edge("ends"),
+    ),
+    *((form, forbid_topics) for form in FORBIDDING_FORMS),
+    (
+        rf"(?:(?:do not|don't) (?:exceed|go over|use over)|never (?:exceed|go over)) {_COUNT}",
+        lambda match: f"max_{name_unit(match['unit'])}={parse_count(match['count'])}",
+    ),
+    (
+        rf"(?:limit (?:it|{_IT}) to|use) (?P<before>{_BEFORE})? ?{_COUNT}{_AFTER}{_WHERE}",
+        check_bound,
+    ),
+    (
+        rf"(?P<before>)?{_COUNT}(?:,? (?P<after>at most|tops|(?:and )?no more|max(?:imum)?|or "
+        rf"less|or fewer|at least|only|long))",
+        check_bound,
+    ),
+    (
+        rf"(?:be|stay|answer|reply|respond|write|speak|express yourself|(?:keep|make)(?: {_IT})?|"
+        rf"(?:give|use|write)(?: only)?(?= (?:short|brief|concise)(?:er)? {_REPLIES}))"
+        rf"(?: only)? {_DEGREE}{_BRIEF}(?: (?:and|but) (?:to the point|sweet|{_BRIEF})| as "
+        rf"possible| and to the point| {_REPLIES}|,? please)*",
+        f"max_words={BRIEF_WORDS}",
+    ),
+    (
+        rf"{_NOT} (?:{_USE} )?{_NAMED} (?:emojis?|emoticons?){_WHERE}",
+        check_no_emoji,
+    ),
+    (
+        rf"(?:only )?(?:{_USE}|send|sprinkle|insert|sneak|throw|drop|slip|work|with|"
+        rf"sign(?: off)? with)(?: in)? "
+        r"(?:(?:some|an?|at least (?:one|an?)|one|a few|lots of|many|plenty of|several|any|cute|"
+        r"funny|"
+        rf"nice|matching|fitting|suitable|the|of) "
+        rf")*(?:(?P<drawn>{PICTURES}(?:{_PICTURE_JOIN}{PICTURES})*)"
+        rf"(?: emojis?)?|{_NAMED}(?:emojis?|emoticons?|smileys?)){_WHERE}",
+        check_emoji,
+    ),
+    (
+        r"(?:use|add|include|send|put|throw in)(?: in)? (?:(?:an?|some|at least one|one|many|lots "
+        r"of|"
+        rf"little) )*(?P<names>{_PICTURE_NAMES}){_WHERE}",
+        check_emoji,
+    ),
+    (
+        rf"(?:write|say|use|put|spell){_THE_WORD} {_NEW} (?:instead of|in place of|rather than|,? ?"
+        rf"not|,? ?never|and not){_THE_WORD} {_OLD}",
+        replace_words,
+    ),
+    (
+        rf"(?:write|say|spell)(?! (?:sorry|thanks|thank|hello|hi|yes|no)\b){_THE_WORD} {_NEW} "
+        rf"for{_THE_WORD} {_OLD}",
+        replace_words,
+    ),
+    (rf"(?:use|put){_THE_WORD} (?=[\"']){_NEW} for{_THE_WORD} (?=[\"']){_OLD}", replace_words),
+    (rf"instead of(?: the (?:word|term))? {_OLD},? (?:say|write|use|put) {_NEW}", replace_words),
+    (
+        rf"(?:replace|swap|exchange)(?: the (?:word|term))? {_OLD} (?:by|with|for)(?: the "
+        rf"(?:word|term))? {_NEW}",
+        replace_words,
+    ),
+    (rf"substitute {_NEW} for {_OLD}", replace_words),
+    (
+        rf"(?:the word )?{_OLD} (?:should|must) be (?:written|spelled|called|replaced (?:by|"
+        rf"with))(?: as)? {_NEW}",
+        replace_words,
+    ),
+    (
+        rf"(?:never|do not|don't) (?:say|write|use) {_OLD}[,;]? (?:but|say|write|use|always|rather|"
+        rf"instead)(?: (?:say|write|use|always))? {_NEW}(?: instead)?",
+        replace_words,
+    ),
+    (rf"(?:refer to|write about|speak of) {_OLD} as {_NEW}", replace_words),
+    (
+        rf"{_NO_CALL} (?:[\"'](?P<value>[^\"']+)[\"']|(?P<bare>(?!{_NO_NAME})[\w-]+))",
+        check_not_called,
+    ),
+    (rf"{_CALL} [\"'](?P<value>[^\"']+)[\"']", check_called),
+    (
+        rf"{_CALL} (?P<value>(?-i:[A-ZÀ-Þ])[\w' ]*|(?!{_NO_NAME})[\w-]+)",
+        check_called,
+    ),
+    (rf"call (?!me|us|him|her|them|it){_OLD} (?!{_NO_NAME}){_NEW}", replace_words),
+    (
+        r"(?:say|write|include|mention|add|use|put|insert|contain|have)(?: (?:the|a) (?:words?|"
+        r"phrase|"
+        rf"hashtag|sentence|line|expression|term|name|greeting))? {_LITERALLY}"
+        rf"(?: somewhere)?{_WHERE}",
+        check_literal,
+    ),
+    (
+        r"(?:say|write|include|mention|use|contain|have|add|put)(?: the (?:word|name|hashtag) "
+        r"(?P<bare>[\w-]+)| (?P<tag>#\w+))"
+        rf"{_WHERE}",
+        check_literal,
+    ),
+    (
+        r"(?:use|include|add|put|write)(?: (?:at least (?:one|an?)|an?|one|some))? "
+        rf"(?P<mark>(?:{'|'.join(USED_MARKS)})s?){_WHERE}",
+        check_marked,
+    ),
+    (r"say (?P<value>hello|hi|thank you|thanks|please|sorry|goodbye)", check_called),
+    (r"(?:say|answer|reply|respond)(?: with)?(?: only)? (?P<value>yes|no)", check_first_word),
+    (
+        r"(?:say|answer|reply) (?P<value>(?-i:[A-ZÀ-Þ])\w+(?: (?-i:[A-ZÀ-Þ])\w+){0,3})",
+        check_called,
+    ),
+    (
+        r"mention (?!that |how |why |when |if |whether )(?P<what>.+?)"
+        rf"(?: at the (?:end|beginning|start))?{_WHERE}",
+        check_said,
+    ),
+    (
+        r"(?:include|name|add) (?P<what>(?:the name )?(?-i:[A-ZÀ-Þ])\w+(?: (?-i:[A-ZÀ-Þ])\w+)*)",
+        check_said,
+    ),
+    (r"(?:recommend|suggest|advise)(?: to)? (?P<what>.+)", check_recommended),
+    (
+        rf"(?:ask|put|add|have) (?:(?:me|us|them|the user) )?(?:an?|one) (?:\w+-?\w* )?question "
+        rf"at the end(?: of {_EACH}{_REPLIES})?",
+        'ends "?"',
+    ),
+    (
+        r"ask (?:(?:them|him|her|me|us|the user|the customer|back) )?(?:at least )?(?:an?|one) "
+        r"(?:follow-up |counter |polite |friendly |short )?question(?: back)?",
+        'contains "?"',
+    ),
+    (
+        rf"(?:(?:{_ANSWER}(?: in)?|use|give|make|number|write) )?(?:the )?(?:numbered steps|"
+        rf"steps in a "
+        r"numbered list|a numbered list of steps)",
+        "format=list",
+    ),
+    (r"number (?:the|all|your) steps", "format=list"),
+    (
+        rf"(?:(?:use|speak|switch to|stick to|stay in|write|be in|be)(?: only)? )?(?:only "
+        rf")?(?:in )?"
+        rf"(?P<language>{'|'.join(LANGUAGES)})(?: only|,? please| (?:to|with) (?:me|us))*",
+        LANGUAGE_CHECK,
+    ),
+    (
+        rf"(?:(?:use|give|prefer|stick to|convert (?:everything |all )?to|write in|measure in|"
+        rf"{_ANSWER} in)"
+        r"(?: only)? )?(?:the )?metric(?: (?:units?|system|measure\w*|measurements?))+(?: only)?",
+        METRIC,
+    ),
+    (rf"{_NOT} (?:{_USE} )?imperial units?", METRIC),
+    (
+        rf"(?:put|write|set|print|mark)(?: (?:the|all|your))? [a-z -]+ in bold{_WHERE}",
+        BOLD,
+    ),
+    (
+        rf"(?:{_ANSWER} )?(?:no longer than|not longer than|at most as long as|as short as|in the "
+        r"length of) a tweet",
+        "max_characters=280",
+    ),
+    (
+        rf"(?:(?:{_ANSWER}|use|write)(?: (?:in|with))? )?(?:only |just )?(?:one|a single|1) "
+        r"paragraph(?: only)?",
+        r'not regex "\\n\\s*\\n\\s*\\S"',
+    ),
+    (
+        r"(?:write|spell|give|express)(?: out)? (?:all |the )?(?:numbers|numerals|digits)"
+        r"(?: out)?(?: (?:as|in|with) (?:words|letters|full))?",
+        r'not regex "\\d"',
+    ),
+    (
+        r"(?:always )?(?:use|give|prefer|write)(?: (?:temperatures )?in)? (?:degrees )?Celsius"
+        r"(?:,? (?:and )?(?:not|never|instead of|rather than) Fahrenheit)?",
+        'not (contains "Fahrenheit" or contains "°F")',
+    ),
+    (rf"prefer(?: the word)? {_NEW} (?:to|over|instead of){_THE_WORD} {_OLD}", replace_words),
+    (
+        rf"(?:translate|convert|put)(?: all| every)?(?: (?:of )?your)? {_REPLIES} (?:in)?to "
+        rf"(?P<language>{'|'.join(LANGUAGES)})",
+        LANGUAGE_CHECK,
+    ),
+    (
+        r"(?:speak|talk|write|respond|reply)(?: (?:to|with))? (?:me|us) (?:only )?in "
+        rf"(?P<language>{'|'.join(LANGUAGES)})(?: only)?",
+        LANGUAGE_CHECK,
+    ),
+    (
+        rf"{_NOT} (?:start|begin)(?:ning|ing)? (?:any |a |your |new )?sentences? with "
+        r"(?:the word )?[\"']?(?P<word>[\w'-]+)[\"']?",
+        check_no_sentence_start,
+    ),
+    (
+        r"(?:include|mention|give|add|state|use) the "
+        r"(?:number|code|title|date|phrase|term|name|id) "
+        r"(?:\"(?P<double>[^\"]+)\"|'(?P<single>[^']+)'|(?P<bare>[\w./-]*\d[\w./-]*))",
+        check_literal_or_number,
+    ),
+    (rf"{_NOT} (?:ever )?apologi[sz](?:e|ing)", 'not (contains "sorry" or contains "apolog*")'),
+]
+FORMS = [(re.compile(pattern, re.I), build) for pattern, build in _PATTERNS]
+"""(form, its check or what builds it), in the order in which they are tried."""
