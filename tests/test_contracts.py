@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,8 @@ from selfteach.judge.setup import JudgeSetup, KnowledgeSetup, find_judges
 from selfteach.materials.documents import Document
 from selfteach.materials.documents.chunk import split_chunks
 from selfteach.methods.method import Method
-from selfteach.models.engines import open_sampler
+from selfteach.models.engines import open_by_name, open_sampler
+from selfteach.models.ray_actors import RayActors, RaySettings
 from selfteach.records import GREEDY, Prompt, Request, SamplingParams, make_prompt
 from selfteach.train.objectives.objective import Distribution, ObjectiveInputs
 
@@ -265,7 +267,8 @@ def engine(request: pytest.FixtureRequest, tiny_hf: Any, tmp_path: Path) -> Iter
         yield open_sampler(tiny_hf, request.param, tmp_path)
         return
     ray = pytest.importorskip("ray", reason="Ray is not installed")
-    yield open_sampler(tiny_hf, "ray")
+    # Their openvino would compute in bf16, see above.
+    yield RayActors(tiny_hf, partial(open_by_name, engine="hf"), None, RaySettings())
     ray.shutdown()
 
 

@@ -94,11 +94,13 @@ def sample_with_actors(model: HfModel, folder: Path | None = None) -> Sampler:
     return _open_actors(model, folder, None, None).sampler
 
 
-def open_by_name(name: str, adapter: Path | None, *, load_in_4bit: bool = False) -> OpenedEngine:
-    """Load a model and open the engine that `auto` chooses, as each actor does."""
+def open_by_name(
+    name: str, adapter: Path | None, *, engine: str = AUTO, load_in_4bit: bool = False
+) -> OpenedEngine:
+    """Load a model and open an engine, by default the one that `auto` chooses, as actors do."""
     from selfteach.models.hf import HfModel
 
-    return choose_sampler(HfModel.load(name, adapter=adapter, load_in_4bit=load_in_4bit))
+    return choose_sampler(HfModel.load(name, adapter=adapter, load_in_4bit=load_in_4bit), engine)
 
 
 def choose_sampler(
