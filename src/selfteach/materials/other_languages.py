@@ -401,12 +401,21 @@ _INSTEAD = re.compile(
     re.I,
 )
 _NO_WORD = re.compile(
-    r"(?:(?:sage?|verwende|benutze|schreibe?)(?: bitte)? (?:nie|niemals|nicht) das wort|"
-    r"(?:benutze|verwende|sage?) das wort|"
-    r"n(?:e |')(?:dis|dites|utilise|utilisez|emploie|écris) (?:jamais|pas) le mot|"
-    r"(?:no|nunca) (?:digas|uses|utilices|escribas)(?: nunca)? la palabra|"
-    r"non (?:dire|usare|scrivere)(?: mai)? la parola) "
-    rf"{_QUOTED}(?: (?:nie|niemals|nicht))?",
+    r"(?:(?:sage?|verwende|benutze|schreibe?)(?: bitte)? (?:nie|niemals|nicht)(?: das wort)?|"
+    r"n(?:e |')(?:dis|dites|utilise|utilisez|emploie|écris) (?:jamais|pas)(?: le mot)?|"
+    r"(?:no|nunca) (?:digas|uses|utilices|escribas)(?: nunca)?(?: la palabra)?|"
+    rf"non (?:dire|usare|scrivere)(?: mai)?(?: la parola)?) {_QUOTED}",
+    re.I,
+)
+_NO_WORD_IN_GERMAN = re.compile(
+    rf"(?:benutze|verwende|sage?|schreibe?) das wort {_QUOTED} (?:nie|niemals|nicht)", re.I
+)
+"""The word that says no comes last: 'Benutze das Wort "leider" nicht.'."""
+_WORD = re.compile(
+    r"(?:(?:benutze|verwende|sage?|schreibe?|erwähne|nenne)(?: immer| stets)? das wort|"
+    r"(?:utilise|utilisez|dis|dites|emploie|écris|mentionne)(?: toujours)? le mot|"
+    r"(?:usa|utiliza|di|escribe|menciona)(?: siempre)? la palabra|"
+    rf"(?:usa|di'|dì|scrivi|menziona)(?: sempre)? la parola) {_QUOTED}",
     re.I,
 )
 _SAY = re.compile(
@@ -550,6 +559,11 @@ def _find_word(word: str) -> str:
     return f'contains "{word}"' if word.isdigit() else f'contains "{_to_stem(word.lower())}"'
 
 
+def _check_no_word(match: re.Match[str]) -> str:
+    """Return the check of 'Sag nicht "leider".'."""
+    return f"not contains {quote_value(match['value'].strip())}"
+
+
 def _order_german(clause: str) -> str:
     """Return "wir um sechs schließen" as a main clause: its verb follows its subject."""
     words = clause.split()
@@ -566,7 +580,9 @@ _FORMS: list[tuple[re.Pattern[str], Build]] = [
     (_ASKING_END, lambda _: 'ends "?"'),
     (_LANGUAGE, _check_language),
     (_CASE, _check_case),
-    (_NO_WORD, lambda match: f"not contains {quote_value(match['value'].strip())}"),
+    (_NO_WORD, _check_no_word),
+    (_NO_WORD_IN_GERMAN, _check_no_word),
+    (_WORD, lambda match: f"contains {quote_value(match['value'].strip())}"),
     (_TOPIC, _forbid_topics),
     (
         re.compile(
