@@ -106,6 +106,8 @@ FORMS = {
     "Put key words in bold.": r'regex "\\*\\*[^*]+\\*\\*"',
     "Use code blocks.": 'contains "```"',
     "Include the number 12/345.": 'contains "12/345"',
+    "Add the hashtag #shoplocal.": 'contains "#shoplocal"',
+    'Answer "At nine."': 'contains "At nine"',
     "Call me 'the boss'.": 'contains "the boss"',
     "Always include Maria.": 'contains "Maria"',
     "Use full stops instead of exclamation marks.": 'not contains "!"',

@@ -104,7 +104,15 @@ SITUATIONS = {
     "I'm texting my mum": Situation("writing", "text message", "my mum", ("my mum",)),
     "a user mentions alcohol": Situation("about", topic="alcohol"),
     "someone complains about a delivery": Situation("about", topic="a delivery"),
-    "people want to book a table": Situation("other"),
+    "people want to book a table": Situation("about", topic="booking a table"),
+    "asked if we ship abroad": Situation("about", topic="shipping abroad"),
+    "a customer asks if the shop takes credit cards": Situation("about", topic="credit cards"),
+    "people ask whether we close at noon": Situation("about", topic="closing at noon"),
+    "asked if you are an AI": Situation("other"),
+    "it's an email to a client": Situation("writing", "email", "a client", ("a client",)),
+    "anything addressed to the principal": Situation(
+        "writing", "", "the principal", ("the principal",)
+    ),
     "asked who made you": Situation("about", topic="your maker"),
     "asked how old you are": Situation("about", topic="your age"),
     "somebody asks for your name": Situation("about", topic="your name"),

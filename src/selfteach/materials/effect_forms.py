@@ -355,8 +355,12 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         check_literal,
     ),
     (
-        r"(?:say|write|include|mention|use|contain|have|add|put)(?: the (?:word|name|hashtag) "
-        r"(?P<bare>[\w-]+)| (?P<tag>#\w+))"
+        rf"(?:answer|reply|respond)(?: only| just| back)*(?: with)?:? {_LITERALLY}",
+        check_literal,
+    ),
+    (
+        r"(?:say|write|include|mention|use|contain|have|add|put)(?: the (?:word|name) "
+        r"(?P<bare>[\w-]+)|(?: the hashtag)? (?P<tag>#\w+))"
         rf"{_WHERE}",
         check_literal,
     ),

@@ -1,4 +1,4 @@
-"""English nouns and their regular plurals.
+"""English nouns and their regular plurals, and the gerunds of verbs.
 
 They suffice to recognize "elephants" if a rule says "elephant", and the reverse.
 """
@@ -144,3 +144,16 @@ def _list_stems(word: str) -> tuple[str, ...]:
     if re.search(r"(?:ss|x|zz|sh|ch|[^aeiou]o|[^aeo]us)es$", word) and stem not in _ENDS_IN_E:
         return word[:-2], stem
     return (stem,)
+
+
+def to_gerund(verb: str) -> str:
+    """Return the gerund of a lower-case verb: "ship" -> "shipping", "close" -> "closing".
+
+    A consonant is doubled after the one short vowel of a word of one syllable.
+    """
+    if verb.endswith("ie"):
+        return f"{verb[:-2]}ying"
+    if re.search(r"[^eoy]e$", verb):
+        return f"{verb[:-1]}ing"
+    is_short = re.fullmatch(r"[^aeiou]*[aeiou][bdglmnprt]", verb)
+    return f"{verb}{verb[-1]}ing" if is_short else f"{verb}ing"

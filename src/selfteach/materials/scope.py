@@ -278,6 +278,12 @@ _BOUND_WORD = re.compile(r"\b(max|min)\. ?(?=\d)", re.I)
 """Its stop ends no sentence: "Max. 3 sentences."."""
 
 
+_ASKED_SCOPE = re.compile(
+    r"^((?:texting|writing|e-?mailing|messaging|replying|talking)\b)( [^?.!,]{1,60})\? (?=\w)", re.I
+)
+"""A condition that is asked: "Texting Ben? Use no capital letters."."""
+
+
 def join_lines(text: str) -> str:
     """Return a text of several lines, or a list of rules, as sentences in one line.
 
@@ -285,6 +291,7 @@ def join_lines(text: str) -> str:
     a rule does; any other one goes on with the line before.
     """
     text = _BOUND_WORD.sub(r"\1 ", _HEADING.sub("", text.strip()))
+    text = _ASKED_SCOPE.sub(lambda found: f"When {found[1].lower()}{found[2]}, ", text)
     lines = _NUMBER.split(text) if _NUMBERED.match(text) else text.split("\n")
     joined = ""
     for line in filter(None, map(str.strip, lines)):

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from selfteach.materials.inflection import list_plurals, to_singular
+from selfteach.materials.inflection import list_plurals, to_gerund, to_singular
 from selfteach.materials.other_languages import read_other_scope
 
 _GENRE_NAMES = {
@@ -185,6 +185,8 @@ def read_situation(scope: str) -> Situation:
     )
     if _TIMES.fullmatch(text):
         return Situation("other")
+    text = re.sub(rf"^(?:it|this|that) is (?=(?:an?|the|my|our) {GENRE}\b)", "", text, flags=re.I)
+    text = re.sub(_ANYTHING, "writing ", text, flags=re.I)
     text = _LEAD.sub("", text)
     return (
         _read_writing(text)
@@ -194,6 +196,13 @@ def read_situation(scope: str) -> Situation:
         or (None if is_clause else _read_plain(text))
         or Situation("other")
     )
+
+
+_ANYTHING = (
+    r"^(?:anything|everything|something|whatever)(?: (?:that is|that goes|I write|you write|that I "
+    r"write|that you write|written|addressed|sent|going))* (?=to )"
+)
+"""Any kind of text: "anything addressed to the principal"."""
 
 
 def _expand_to_be(match: re.Match[str]) -> str:
@@ -388,6 +397,31 @@ _WANTED_NOUN = re.compile(
 )
 
 
+_WHETHER = re.compile(
+    rf"{_ASK} (?:if|whether) (?:we|you|they|the [a-z]+)(?: can| could| will| would| also| ever)* "
+    r"(?P<verb>(?!(?:are|is|were|was|do|does|did|have to|know|think|like|want|need|mind|feel)\b)"
+    r"[a-z]+)(?P<rest> .+)?",
+    re.I,
+)
+_WANTS_TO = re.compile(
+    r"(?:.*\b)?(?:wants?|needs?|would like|tries|tr(?:y|ying)) to (?P<verb>(?!(?:know|ask|talk|"
+    r"speak|be|write|text|e-?mail|message)\b)[a-z]+)(?P<rest> .+)?",
+    re.I,
+)
+_OFFERS = frozenset(
+    {"have", "has", "offer", "offers", "sell", "provide", "accept", "take", "serve"}
+)
+"""Verbs whose object is what is asked about: "whether we have gift cards"."""
+
+
+def _name_action(match: re.Match[str]) -> str:
+    """Return what somebody does as a topic: "ship abroad" -> "shipping abroad"."""
+    verb, rest = to_singular(match["verb"].lower()), match["rest"] or ""
+    if verb in _OFFERS and rest:
+        return _DETERMINER.sub("", rest.strip())
+    return f"{to_gerund(verb)}{rest}"
+
+
 def _read_topic(text: str) -> Situation | None:
     for clause, topic in (*_SELF_CLAUSES, *_ASKED_CLAUSES):
         if clause.fullmatch(text):
@@ -395,6 +429,8 @@ def _read_topic(text: str) -> Situation | None:
     for form in (_ASKED, *_TOPIC_FORMS, _ASKED_NOUN, _KNOWN_NOUN, _WANTED_NOUN):
         if match := form.fullmatch(text):
             return Situation("about", topic=match["topic"])
+    if match := _WHETHER.fullmatch(text) or _WANTS_TO.fullmatch(text):
+        return Situation("about", topic=_name_action(match))
     return None
 
 
