@@ -201,6 +201,8 @@ TOPICS = {
     "nach den Öffnungszeiten gefragt wird": "Öffnungszeiten",
     "stories": "stories",
     "instructions": "instructions",
+    "poems about cats": "poems about cats",
+    "tweets about our shop": "tweets about our shop",
     "texts to Tom": "",
 }
 

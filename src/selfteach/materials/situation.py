@@ -466,13 +466,16 @@ def name_topic(situation: Situation) -> str:
     """Return what the requests of a situation are about; "" where somebody is written to.
 
     "the opening hours" -> "opening hours", "legal" -> "legal matters"; a kind of text is named in
-    the plural: "stories". What the model is asked about itself keeps its "your".
+    the plural: "stories", "poems about cats". What the model is asked about itself keeps its
+    "your".
     """
     if situation.kind == "writing":
         return ""
-    if not situation.topic:
-        is_plural = to_singular(situation.genre) != situation.genre
-        return situation.genre if is_plural else list_plurals(situation.genre)[0]
+    genre = situation.genre
+    if genre and to_singular(genre) == genre:
+        genre = list_plurals(genre)[0]
+    if genre:
+        return f"{genre} about {situation.topic}" if situation.topic else genre
     if situation.topic in _SELF_TOPICS:
         return situation.topic
     topic = _DETERMINER.sub("", situation.topic)
