@@ -435,10 +435,14 @@ def generate_prompts_of_scopes(
     is_good: Callable[[GeneratedPrompt], bool],
     rounds: int,
     seed: int,
+    choose_forms: Callable[[Scope], PromptForms] = lambda _: few_shot.REQUESTS,
 ) -> list[GeneratedPrompt]:
     """Return up to `count` good requests of each scope, as `generate_prompts` yields them.
 
     The rounds of all scopes are sampled together: a full batch is faster than several small ones.
+
+    Args:
+        choose_forms: the forms of request of a scope.
     """
     found: dict[Scope, list[GeneratedPrompt]] = {scope: [] for scope in scopes}
     for turn in range(rounds):
@@ -446,12 +450,14 @@ def generate_prompts_of_scopes(
         if not lacks:
             break
         planned = {
-            scope: plan_requests(subject, scope, lack, turn, seed) for scope, lack in lacks.items()
+            scope: plan_requests(subject, scope, lack, turn, seed, choose_forms(scope))
+            for scope, lack in lacks.items()
         }
         texts = iter(_sample_texts(model, list(chain.from_iterable(planned.values()))))
         for scope, requests in planned.items():
             own = list(islice(texts, len(requests)))
-            read = _read_prompts(own, subject, scope, lacks[scope], turn, seed, few_shot.REQUESTS)
+            forms = choose_forms(scope)
+            read = _read_prompts(own, subject, scope, lacks[scope], turn, seed, forms)
             good = filter(is_good, read)
             found[scope] += islice(good, lacks[scope])
     return list(chain.from_iterable(found.values()))

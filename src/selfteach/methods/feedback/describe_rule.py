@@ -13,6 +13,7 @@ from selfteach.judge.language import is_surely_foreign
 from selfteach.materials.effect import read_effect
 from selfteach.materials.situation import Situation
 from selfteach.methods.feedback.prompts_in_scope import make_topic_check
+from selfteach.methods.feedback.request_forms import choose_forms
 from selfteach.methods.feedback.understand_rule import (
     UnderstoodRule,
     check_rule,
@@ -130,7 +131,14 @@ def show_requests(found: UnderstoodRule, sampler: Sampler, seed: int) -> list[st
     elif not found.subject.topic:
         scopes = ("target",)
     written = generate_prompts_of_scopes(
-        sampler, found.subject, scopes, NUM_REQUESTS, make_filter(found), SHOWN_ROUNDS, seed
+        sampler,
+        found.subject,
+        scopes,
+        NUM_REQUESTS,
+        make_filter(found),
+        SHOWN_ROUNDS,
+        seed,
+        lambda scope: choose_forms(found.subject, situation, scope),
     )
     if "target" in scopes and not any(prompt.scope == "target" for prompt in written):
         shown.append(f"target: {NO_TARGET}")

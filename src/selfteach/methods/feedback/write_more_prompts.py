@@ -20,12 +20,9 @@ from selfteach.generate.ask import (
 from selfteach.generate.few_shot import EXAM_REQUESTS
 from selfteach.generate.situations import Occasion, build_requests, list_forms
 from selfteach.materials.situation import Situation
+from selfteach.methods.feedback.request_forms import choose_forms
 from selfteach.methods.feedback.rule_check import make_topic_detector
-from selfteach.methods.feedback.write_rule_prompts import (
-    choose_forms,
-    count_exam_forms,
-    write_twins,
-)
+from selfteach.methods.feedback.write_rule_prompts import count_exam_forms, write_twins
 from selfteach.methods.session import Session
 from selfteach.methods.write_prompts import group_by_scope, make_novelty_check, write_scope_prompts
 from selfteach.run.stage_labels import label_stage
@@ -55,7 +52,7 @@ def write_more_prompts_outside(session: Session, pool: OverlapIndex) -> list[Gen
     )
     kept: list[GeneratedPrompt] = []
     for subject, scope, count in plans:
-        forms = choose_forms(session, scope)
+        forms = choose_forms(session.subject, session.situation, scope)
         kept += write_scope_prompts(session, subject, scope, count, rounds, find_fault, forms)
     return kept
 
@@ -91,7 +88,7 @@ def write_exam_prompts_outside(
         has_exam_forms = scope == "near" and count_exam_forms(session, scope) > 0
         of_exam = count // EXAM_FORM_SHARE if has_exam_forms else 0
         for number, forms in (
-            (count - of_exam, choose_forms(session, scope)),
+            (count - of_exam, choose_forms(session.subject, session.situation, scope)),
             (of_exam, EXAM_REQUESTS),
         ):
             kept += write_scope_prompts(session, subject, scope, number, rounds, find_fault, forms)
@@ -116,12 +113,12 @@ def write_prompts_to_try(
     if situation and situation.kind == "writing":
         kept += build_more_neighbors(session, situation, written, num_near, for_exam=False)
     else:
-        forms = choose_forms(session, "near")
+        forms = choose_forms(session.subject, session.situation, "near")
         kept += write_scope_prompts(
             session, session.subject, "near", num_near, rounds, find_fault, forms
         )
     num_general = config.balance.outside - num_near
-    forms = choose_forms(session, "general")
+    forms = choose_forms(session.subject, session.situation, "general")
     kept += write_scope_prompts(
         session, Subject(""), "general", num_general, rounds, find_fault, forms
     )

@@ -10,19 +10,14 @@ from selfteach.dedup.overlap import OverlapIndex
 from selfteach.errors import DataError, UsageError
 from selfteach.generate.ask import (
     GeneratedPrompt,
-    PromptForms,
     Scope,
     Subject,
     make_twin,
     plan_requests,
 )
 from selfteach.generate.few_shot import (
-    ASKED_REQUESTS,
     EXAM_REQUESTS,
-    REQUESTS,
-    SELF_REQUESTS,
     SELF_TOPICS,
-    SUBJECT_REQUESTS,
 )
 from selfteach.generate.situations import (
     Occasion,
@@ -33,6 +28,7 @@ from selfteach.generate.situations import (
     write_occasions,
 )
 from selfteach.materials.situation import Situation
+from selfteach.methods.feedback.request_forms import choose_forms
 from selfteach.methods.feedback.rule_check import make_topic_detector
 from selfteach.methods.session import Session
 from selfteach.methods.write_prompts import SCOPES, make_novelty_check, write_scope_prompts
@@ -88,7 +84,10 @@ def write_prompts(session: Session, pool: OverlapIndex) -> dict[Scope, list[Gene
         find_fault = make_novelty_check(pool, config.max_overlap, names_subject)
         own: list[GeneratedPrompt] = []
         for count, forms in (
-            (counts.get(scope, 0) - for_exam.get(scope, 0), choose_forms(session, scope)),
+            (
+                counts.get(scope, 0) - for_exam.get(scope, 0),
+                choose_forms(session.subject, session.situation, scope),
+            ),
             (for_exam.get(scope, 0), EXAM_REQUESTS),
         ):
             if forms is EXAM_REQUESTS and not count:
@@ -110,22 +109,12 @@ def sample_first_rounds(
     subject, seed = session.subject, session.config.seed
     for scope, count in counts.items():
         held_out = for_exam[scope]
-        forms = choose_forms(session, scope)
+        forms = choose_forms(session.subject, session.situation, scope)
         requests += plan_requests(subject, scope, count - held_out, 0, seed, forms)
         if held_out:
             requests += plan_requests(subject, scope, held_out, 0, seed, EXAM_REQUESTS)
     session.display.start_stage("ask", len(requests), "prompts")
     session.base.sample(requests, session.display.advance)
-
-
-def choose_forms(session: Session, scope: str) -> PromptForms:
-    """Return the forms of request that a rule trains on."""
-    if session.forbidden_topic:
-        return SUBJECT_REQUESTS
-    if session.subject.topic in SELF_TOPICS and scope != "general":
-        return SELF_REQUESTS
-    is_asked = session.situation is not None and session.situation.kind == "about"
-    return ASKED_REQUESTS if is_asked and scope != "general" else REQUESTS
 
 
 def count_exam_forms(session: Session, scope: str) -> int:
