@@ -1,7 +1,7 @@
 """Find who "him", "her" or "them" is in a rule that tells of the person first.
 
 "My boss hates long emails, so keep emails to him under 40 words." -> "keep emails to my boss under
-40 words."
+40 words.". What the person likes in texts is a demand, too: "My boss hates long emails."
 """
 
 from __future__ import annotations
@@ -23,6 +23,26 @@ _HAVE = re.compile(
     rf"(?P<name>{_NAME})"
 )
 _DOES = re.compile(rf"(?P<person>(?i:{_RELATION})(?: {_NAME})?|{_NAME}) {_TELLS} ")
+_TEXTS = r"(?P<texts>e-?mails|mails|texts|messages|letters|notes|replies)"
+_PERSON = rf"(?P<person>(?i:{_RELATION})(?: {_NAME})?|{_NAME})"
+_LIKES = r"(?:wants|likes|prefers|expects|loves|needs|appreciates|insists on)"
+_HATES = r"(?:hates|dislikes|can't stand|cannot stand|doesn't like|does not like|doesn't want)"
+_WISHES = [
+    (
+        re.compile(rf"{_PERSON} {form} (?:(?:all|every|his|her|their|my) )*{_TEXTS}[.!]?"),
+        demand,
+    )
+    for form, demand in (
+        (rf"{_LIKES} (?P<what>[^.,;!?]+?) in", r"Use \g<what> in \g<texts> to {person}."),
+        (rf"{_HATES} (?P<what>[^.,;!?]+?) in", r"Use no \g<what> in \g<texts> to {person}."),
+        (
+            rf"{_LIKES} (?P<what>short|brief|concise|formal|informal|friendly|polite)",
+            r"Keep \g<texts> to {person} \g<what>.",
+        ),
+        (rf"{_HATES} (?:long|wordy|lengthy)", r"Keep \g<texts> to {person} short."),
+    )
+]
+"""What somebody likes or hates in texts, and the demand that it makes."""
 _ASIDE = re.compile(r"(?:[.;!]|,? (?:so|and)(?=,? )|,) ")
 """What parts the sentence about the person from the demand."""
 _WRITES_TO = (
@@ -38,13 +58,21 @@ _PRONOUN = re.compile(rf"(?P<before>{_WRITES_TO}) (?P<pronoun>him|her|them){_AFT
 
 def name_told_person(text: str) -> str:
     """Return a rule with the person that it tells of in the place of a pronoun, and without the
-    part that only tells; any other text as it is.
+    part that only tells. What a person likes in texts becomes a demand; others stay as they are.
     """
     for parting in _ASIDE.finditer(text):
         person = _find_person(text[: parting.start()])
         demand = text[parting.end() :].strip(" ,")
         if person and _PRONOUN.search(demand):
             return _PRONOUN.sub(rf"\g<before> {person}", demand)
+    return _read_wish(text)
+
+
+def _read_wish(text: str) -> str:
+    """Return "My boss hates long emails." as "Keep emails to my boss short."."""
+    for form, demand in _WISHES:
+        if found := form.fullmatch(text):
+            return found.expand(demand.format(person=_to_lower_start(found["person"])))
     return text
 
 
