@@ -70,7 +70,9 @@ _TITLE = re.compile(
 def _match_form(text: str) -> Effect | None:
     """Return the effect of a sentence that is of one form, or of one after a heading."""
     title = _TITLE.fullmatch(text)
-    return _match_bare_form(text) or (_match_bare_form(title["rest"]) if title else None)
+    if found := _match_bare_form(text) or (title and _match_bare_form(title["rest"])):
+        return found
+    return _match_bare_form(text.removesuffix(" only")) if text.endswith(" only") else None
 
 
 def _match_bare_form(text: str) -> Effect | None:

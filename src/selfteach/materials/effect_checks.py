@@ -104,9 +104,15 @@ def check_bound(match: re.Match[str]) -> str | None:
         return f"min_{unit}={count + (bound in OVER)}"
     if bound in UNDER:
         return f"max_{unit}={count - 1}" if count > 1 else None
+    if bound in AT_MOST or _LIMITS.match(match.string):
+        return f"max_{unit}={count}"
     if count > 1 and (bound == "exactly" or (unit == "sentences" and bound not in AT_MOST)):
         return f"min_{unit}={count} and max_{unit}={count}"
     return f"max_{unit}={count}" if count else None
+
+
+_LIMITS = re.compile(r"(?:keep|limit|cut|shorten|restrict)\b.* to ", re.I)
+"""How a demand begins whose number is the most: "keep it to two sentences"."""
 
 
 def check_forbidden_bound(match: re.Match[str]) -> str | None:
@@ -344,6 +350,11 @@ def check_literal(match: re.Match[str]) -> str:
     value = next(value for value in match.groups() if value)
     has_word = re.search(r"[^\W_]", value)
     return f"contains {quote_value(value.rstrip('.!') if has_word else value)}"
+
+
+def check_no_literal(match: re.Match[str]) -> str:
+    """Return the check of 'the word "problem" must not appear'."""
+    return f"not {check_literal(match)}"
 
 
 def check_said(match: re.Match[str]) -> str | None:

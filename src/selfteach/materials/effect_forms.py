@@ -30,6 +30,7 @@ from selfteach.materials.effect_checks import (
     check_marks,
     check_most_marks,
     check_no_emoji,
+    check_no_literal,
     check_no_sentence_start,
     check_no_word,
     check_not_called,
@@ -181,7 +182,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         check_bound,
     ),
     (
-        rf"(?:have |in |with )?"
+        rf"(?:have |contain |in |with )?"
         rf"(?P<before>{'|'.join((*AT_MOST, *AT_LEAST, *OVER, *UNDER, *EXACT[:-1]))}) "
         rf"{_COUNT}{_AFTER}{_WHERE}",
         check_bound,
@@ -438,6 +439,11 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         r"(?:always )?(?:use|give|prefer|write)(?: (?:temperatures )?in)? (?:degrees )?Celsius"
         r"(?:,? (?:and )?(?:not|never|instead of|rather than) Fahrenheit)?",
         'not (contains "Fahrenheit" or contains "°F")',
+    ),
+    (
+        rf"the (?:word|phrase|term|name) {_LITERALLY} (?:(?:must|should|may|can) (?:not|never)|"
+        r"(?:must|should|may)n't|cannot|can't) (?:appear|occur|be (?:used|said|written|mentioned))",
+        check_no_literal,
     ),
     (rf"prefer(?: the word)? {_NEW} (?:to|over|instead of){_THE_WORD} {_OLD}", replace_words),
     (

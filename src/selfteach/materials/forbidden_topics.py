@@ -36,6 +36,8 @@ _TAIL = re.compile(
     r"(?:,? (?:at all costs|altogether|completely|entirely|in any way|by name|at all|ever|any "
     r"?more|again|under any "
     r"circumstances?|(?:to|with) me|please"
+    r"|(?-i:here|already|today|tonight|now|right now|for now|lol)|etc\.?|thanks|thank you|thx|"
+    r"ok(?:ay)?|around (?:me|here)"
     r"|in (?:your|any) (?:answers?|repl(?:y|ies)|responses?)|in (?:front of|the presence of) me|"
     r"at any time|for any reason|whatsoever|from now on|even (?:when|if) .+|"
     r"no matter (?:what|who|how|why)\b.*))+$",
@@ -193,6 +195,10 @@ class ForbiddenTopics(NamedTuple):
     topics: tuple[str, ...]
 
 
+_DEMAND = re.compile(
+    r"(?:do not|don't|never|always|please|avoid|stop|use|write|answer|keep|be|say|no) ", re.I
+)
+"""How the next demand begins, which is no topic."""
 _PRONOUN = re.compile(r"(?:it|them|that|this|those|these|him|her|one)(?: (?:or|and) \w+)?", re.I)
 _SEPARATE_FORMS = [re.compile(form, re.I) for form in FORBIDDING_FORMS]
 
@@ -249,6 +255,8 @@ def split_topics(text: str, sentence: str) -> ForbiddenTopics | None:
             found += [f"contains {quote_value(name)}" for name in (told["name"], told["role"])]
             continue
         part = re.sub(r"^(?:the|any|all|my|our) ", "", part.strip(), flags=re.I)
+        if _DEMAND.match(part):
+            return None  # "don't mention cats and don't use emojis"
         quoted = re.fullmatch(r"""(["'])(.+)\1""", part)
         words = (quoted[2] if quoted else part).split()
         most = MAX_QUOTED_WORDS if quoted else MAX_TOPIC_WORDS

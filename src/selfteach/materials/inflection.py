@@ -29,6 +29,11 @@ IRREGULAR_PLURALS = {
     "elf": "elves",
     "quiz": "quizzes",
     "ox": "oxen",
+    "analysis": "analyses",
+    "diagnosis": "diagnoses",
+    "crisis": "crises",
+    "thesis": "theses",
+    "hypothesis": "hypotheses",
 }
 _SINGULARS = {plural: word for word, plural in IRREGULAR_PLURALS.items()}
 _SAME = {

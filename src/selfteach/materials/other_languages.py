@@ -50,7 +50,7 @@ _GENRES = {
 }
 _GENRE = rf"(?:{'|'.join(_GENRES)})"
 _DETERMINER = (
-    r"(?:(?:meinen?|meiner|den|allen?|der|die|einer|einem|les|mes|des|tous|toutes|un|une|mon|ma|"
+    r"(?:(?:meinen?|meiner|jede[nrs]?|chaque|cada|den|allen?|der|die|einer|einem|les|mes|des|tous|toutes|un|une|mon|ma|"
     r"los|"
     r"las|mis|todos|todas|una|mi|el|la|tus|gli|le|i|tutti|tutte|ogni|nei|nelle|negli) )*"
 )
@@ -112,6 +112,14 @@ _SUFFIX_IN = re.compile(
 )
 
 
+_EDGED_TEXTS = re.compile(
+    r"(?P<verb>beginne|beende|commencez?|termine[zr]?|finis|empieza|comienza|termina|inizia|"
+    r"comincia|finisci) "
+    rf"(?P<scope>(?:(?:jede[nrs]?|alle|meine|chaque|toutes?|tous|les|mes|cada|todos|todas|los|las|"
+    rf"mis|ogni|tutte|le) )*{_GENRE} {_TO} .+?) (?P<rest>(?:mit|par|con) [\"'«„].+)",
+    re.I,
+)
+"""Texts that begin or end with something: 'Beende jede SMS an Lukas mit "Bis bald".'."""
 _MIDDLE_IN = re.compile(
     rf"(?P<verb>{_IMPERATIVES}(?: bitte| immer| toujours| siempre)?) (?:in|bei|dans|en) "
     rf"(?P<scope>{_DETERMINER}{_GENRE}(?: (?:an|für|à|aux?|pour|a|al|para) "
@@ -132,6 +140,8 @@ def split_other_language(
         starts_english: tells whether a text begins as an English effect: a condition in one
             language may stand before an effect in the other.
     """
+    if match := _EDGED_TEXTS.fullmatch(_PLEASE.sub("", text)):
+        return ScopedText(match["scope"], f"{match['verb']} {match['rest']}")
     if len(_NATIVE.findall(text)) < 2 and not _SURELY_NATIVE.search(text):
         return None
     text = _EVERYWHERE.sub("", _PLEASE.sub("", text))
@@ -482,8 +492,14 @@ def _forbid_topics(match: re.Match[str]) -> ForeignEffect | None:
     return ForeignEffect(check, topics=tuple(parts))
 
 
+MAX_WHOLE = 3
+"""Letters of a word that is looked for as it is: "ex" is no beginning of "excelente"."""
+
+
 def _to_stem(phrase: str) -> str:
     cut = re.sub(r"(?:en|es|e|n|s)$", "", phrase)
+    if len(phrase) <= MAX_WHOLE:
+        return phrase
     return f"{cut if len(cut) >= 4 else phrase}*"
 
 

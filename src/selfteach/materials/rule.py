@@ -27,7 +27,7 @@ from selfteach.materials.scope import (
     starts_effect,
     to_imperative,
 )
-from selfteach.materials.situation import read_situation
+from selfteach.materials.situation import GENRE, read_situation
 from selfteach.materials.told_person import find_untold_person, name_told_person
 from selfteach.text import clean_text
 
@@ -192,6 +192,8 @@ def _merge_followers(sentences: list[str]) -> list[tuple[str, ScopedText]]:
 def _refuse_several_scopes(found: list[tuple[str, ScopedText]]) -> None:
     scopes = {part.scope.casefold() for _, part in found}
     both = [text for _, part in found if part.scope for text in part]
+    inner = [split_rule(part.effect).scope for _, part in found if _AS_SCOPE.match(part.effect)]
+    scopes |= {scope.casefold() for scope in inner if scope}
     scopes |= {second[0] for text in both if (second := SECOND_SCOPE.search(text))}
     if len(scopes) > 1:
         named = " / ".join(f'"{sentence}"' for sentence, _ in found)
@@ -205,6 +207,8 @@ def _refuse_several_scopes(found: list[tuple[str, ScopedText]]) -> None:
         )
 
 
+_AS_SCOPE = re.compile(rf"(?:in|for|with) (?:(?:my|our|the|all|any) )*{GENRE} (?:to|for) ", re.I)
+"""An effect that begins as a scope: "in texts to Tom be informal"."""
 _STATES = re.compile(r"(?:say|tell|mention|explain)\b", re.I)
 _ONLY_SCOPE = re.compile(
     r"(?:please )?(?:when(?:ever)?|if|while|during|wenn|falls|quand|lorsque|cuando|in "
@@ -289,10 +293,20 @@ _EXCEPTION = re.compile(
 )
 _EXCEPTION_FIRST = re.compile(
     r"(?:please )?(?:except(?:ing)?|apart from|aside from|other than|outside(?: of)?|"
-    r"with the exception of|außer|sauf|hormis|excepto|salvo) (?!th(?:at|is|ese)\b)[^,]+(?=, )",
+    r"with the exception of|unless|everywhere (?:but|except)|außer|sauf|hormis|excepto|salvo) "
+    r"(?!th(?:at|is|ese)\b)[^,]+(?=, )",
     re.I,
 )
 """An exception before the demand: "Except for emails to my mother, never use emojis."."""
+
+
+_ONLY_THERE = re.compile(
+    r".+ (?:is|are) only (?:allowed|permitted|okay|ok|fine|welcome) (?:in|with|on|for|when|if) .+|"
+    r"(?:never|do not|don't) [^\"]+ until (?:i|you|we|they|someone|somebody|the [a-z]+) (?:ask|say|"
+    r"tell|mention).*",
+    re.I,
+)
+"""What holds there, and its contrary elsewhere: "Emojis are only allowed in texts to Zoe."."""
 
 
 def refuse_exception(sentence: str) -> None:
@@ -301,7 +315,11 @@ def refuse_exception(sentence: str) -> None:
     Raises:
         DataError: it has one.
     """
-    found = _EXCEPTION_FIRST.match(sentence) or _EXCEPTION.search(sentence)
+    found = (
+        _EXCEPTION_FIRST.match(sentence)
+        or _EXCEPTION.search(sentence)
+        or _ONLY_THERE.fullmatch(sentence)
+    )
     if found is None:
         return
     raise DataError(

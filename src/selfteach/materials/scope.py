@@ -171,7 +171,7 @@ _SUBJECT = re.compile(
     rf"(?P<scope>(?:every|each|any) (?!(?:answer|reply|response|message|text)\b)(?:[a-z-]+ "
     rf")?{GENRE}|{_MY}(?:(?:{_GENRE_TO}|questions? (?:about|on)) .+?|{_ANY_GENRE})) (?:(?:should|"
     rf"must|shall|need to|"
-    rf"has to|have to|are to|is to|ought to|may) (?P<not>not )?(?:(?P<be>always|never|only) )?"
+    rf"has to|have to|are to|is to|ought to|may|can) (?P<not>not )?(?:(?P<be>always|never|only) )?"
     rf"|(?P<always>always|never) |(?=(?:needs?|starts?|begins?|ends?|stays?) ))(?P<effect>.+)",
     re.I,
 )
@@ -278,6 +278,17 @@ _BOUND_WORD = re.compile(r"\b(max|min)\. ?(?=\d)", re.I)
 """Its stop ends no sentence: "Max. 3 sentences."."""
 
 
+_INTERJECTION = re.compile(
+    r"^(?:(?:for (?:the love of [a-z]+|(?:god|heaven|christ|pete|goodness)'?s sake|crying out loud|"
+    r"once|the (?:last|second|third|tenth|hundredth|thousandth|millionth) time)|seriously|honestly|"
+    r"ugh|omg),? )+",
+    re.I,
+)
+"""What is no condition: "For the love of god stop talking about crypto."."""
+_BANNED_WORD = re.compile(
+    rf"^(in {_MY}{GENRE} (?:to|for) [^,\"']+?) (?=the (?:word|phrase|term)s? [\"'])", re.I
+)
+"""A condition before a banned word: 'In emails to Kim the word "problem" is banned.'."""
 _ASKED_SCOPE = re.compile(
     r"^((?:texting|writing|e-?mailing|messaging|replying|talking)\b)( [^?.!,]{1,60})\? (?=\w)", re.I
 )
@@ -291,6 +302,8 @@ def join_lines(text: str) -> str:
     a rule does; any other one goes on with the line before.
     """
     text = _BOUND_WORD.sub(r"\1 ", _HEADING.sub("", text.strip()))
+    text = _INTERJECTION.sub("", text)
+    text = _BANNED_WORD.sub(r"\1, ", text)
     text = _ASKED_SCOPE.sub(lambda found: f"When {found[1].lower()}{found[2]}, ", text)
     lines = _NUMBER.split(text) if _NUMBERED.match(text) else text.split("\n")
     joined = ""

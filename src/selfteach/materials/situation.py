@@ -47,6 +47,13 @@ _GENRE_NAMES = {
     r"slogans?": "slogan",
     r"explanations?": "explanation",
     r"instructions?": "instructions",
+    r"commit messages?": "commit message",
+    r"press releases?": "press release",
+    r"invoices?": "invoice",
+    r"proposals?": "proposal",
+    r"abstracts?": "abstract",
+    r"contracts?": "contract",
+    r"agendas?": "agenda",
     r"answers?|repl(?:y|ies)|responses?": "reply",
 }
 GENRE = rf"(?:{'|'.join(_GENRE_NAMES)})"
@@ -326,7 +333,9 @@ def _read_task(text: str) -> Situation | None:
         re.I,
     )
     if made and name_genre(made["genre"]) != "reply":
-        return Situation("task", name_genre(made["genre"]), topic=made["topic"] or "")
+        name = made["genre"]
+        genre = to_singular(name) if " " in name else name_genre(name)
+        return Situation("task", genre, topic=made["topic"] or "")
     return None
 
 

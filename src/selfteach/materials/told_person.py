@@ -11,8 +11,8 @@ import re
 _NAME = r"[A-ZÀ-Þ][\w'’-]*(?: [A-ZÀ-Þ][\w'’-]*)*"
 _RELATION = r"(?:my|our) [a-z][a-z'’-]+(?: [a-z][a-z'’-]+)??"
 _TELLS = (
-    r"(?:(?:love|like|hate|prefer|want|need|enjoy|dislike|get)s?|is|are|has|have|can't stand|"
-    r"cannot stand)"
+    r"(?:(?:only |just )?(?:speaks?|understands?|reads?)|(?:love|like|hate|prefer|want|need|enjoy|"
+    r"dislike|get)s?|is|are|has|have|can't stand|cannot stand)"
 )
 _CALLED = re.compile(
     rf"(?P<who>(?i:{_RELATION}))(?:'s name)? is(?: called| named)? (?P<name>{_NAME})"
