@@ -81,7 +81,7 @@ SITUATIONS = {
     "I ask for a recipe": Situation("task", "recipe"),
     "writing poems": Situation("task", "poem"),
     "writing a short story": Situation("task", "story"),
-    "business emails": Situation("task", "email"),
+    "business emails": Situation("task", "business email"),
     "emails about invoices": Situation("task", "email", topic="invoices"),
     "opening hours": Situation("about", topic="opening hours"),
     "asked about opening hours": Situation("about", topic="opening hours"),

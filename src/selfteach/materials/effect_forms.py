@@ -61,7 +61,7 @@ _ANSWER = (
 )
 _NOT = (
     rf"(?:(?:your {_REPLIES} )?(?:do not|don't|never|must not|should "
-    r"not)(?: ever)?|(?:(?:use|include|add|put|have|write|give|with) )?no|avoid|"
+    r"not)(?: ever)?|(?:(?:use|include|add|put|have|write|give|with|contain) )?no|avoid|"
     rf"(?:{_ANSWER} |do it )?without|not|refrain from|stop)"
 )
 _USE = r"(?:use|using|write|writing|include|including|give|giving|contain|make|making|put|have|add)"

@@ -53,7 +53,8 @@ _NEVER = (
     r"avoid|without|refrain from|stop|quit|cease|refuse to|decline to|no|not)(?: ever)?"
 )
 _TALK = (
-    r"(?:(?:talk|speak)(?:ing)?(?: (?:to|with) (?:me|us|anyone|anybody))? (?:about|of)|"
+    r"(?:comment(?:ing)? on|"
+    r"(?:talk|speak)(?:ing?|in)?(?: (?:to|with) (?:me|us|anyone|anybody))? (?:about|of)|"
     r"(?:speculat|jok|rant|gossip|argu|rambl|lectur|preach|chat|brag|babbl|moan)(?:e|ing)? "
     r"(?:to me )?(?:about|on)|"
     r"(?:go(?:ing)? on|tell(?:ing)?(?: me| us)?) about|"
@@ -255,6 +256,8 @@ def split_topics(text: str, sentence: str) -> ForbiddenTopics | None:
             found += [f"contains {quote_value(name)}" for name in (told["name"], told["role"])]
             continue
         part = re.sub(r"^(?:the|any|all|my|our) ", "", part.strip(), flags=re.I)
+        if re.match(r"[a-z-]+['’]s? ", part):
+            return None  # "the patient's name" is said in other words
         if _DEMAND.match(part):
             return None  # "don't mention cats and don't use emojis"
         quoted = re.fullmatch(r"""(["'])(.+)\1""", part)

@@ -59,7 +59,8 @@ def read_clause(text: str) -> str:
     if match := SAY_THAT.fullmatch(text):
         return speak_as_model(match["clause"] or match["bare"])
     if match := _DIRECTIONS.fullmatch(text):
-        return f"please {'do not ' if match['not'] else ''}{match['what']}"
+        what = re.sub(r"\btheir\b", "your", match["what"])
+        return f"please {'do not ' if match['not'] else ''}{what}"
     if match := _HANDED.fullmatch(text):
         return f"{match['what']} is {match['value']}"
     if match := _HANDED_BARE.fullmatch(text):

@@ -15,7 +15,8 @@ POLITE = re.compile(
     r"i(?:'d| would)? (?:want|like|need|prefer|expect)(?: for)? you to|i want that you|"
     r"it is important (?:to|that you)|"
     r"you (?:must|should|shall|need to|have to|are to|ought to|may)(?! not)|"
-    r"make sure (?:to|that you|you)|be sure to|try to|whatever (?:happens|you do)|"
+    r"make sure (?:to|that you|you)|(?:make sure(?: that)?|see to it that)"
+    r"(?= (?:every|each|all|any|the|my) )|be sure to|try to|whatever (?:happens|you do)|"
     r"(?:important|note|rule|reminder|nb):?(?=[,:])|"
     r"only(?= (?:when|whenever|if|while|in (?!one |two |[a-z]+$)) ))[,:]? )+",
     re.I,

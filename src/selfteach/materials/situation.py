@@ -194,6 +194,9 @@ def read_situation(scope: str) -> Situation:
         return Situation("other")
     text = re.sub(rf"^(?:it|this|that) is (?=(?:an?|the|my|our) {GENRE}\b)", "", text, flags=re.I)
     text = re.sub(_ANYTHING, "writing ", text, flags=re.I)
+    text = re.sub(r"^to (?=\w)", "writing to ", text, flags=re.I)
+    text = re.sub(rf"^{GENRE} (?:and|or) {GENRE} (?=(?:to|for) )", "writing ", text, flags=re.I)
+    text = re.sub(rf"\b({GENRE}) on ({_PLATFORMS})\b", r"\2 \1", text, flags=re.I)
     text = _LEAD.sub("", text)
     return (
         _read_writing(text)
@@ -205,6 +208,10 @@ def read_situation(scope: str) -> Situation:
     )
 
 
+_PLATFORMS = (
+    r"Instagram|Facebook|Twitter|X|LinkedIn|TikTok|Slack|WhatsApp|Telegram|Reddit|YouTube|Threads|"
+    r"Mastodon|Bluesky|Discord|Signal"
+)
 _ANYTHING = (
     r"^(?:anything|everything|something|whatever)(?: (?:that is|that goes|I write|you write|that I "
     r"write|that you write|written|addressed|sent|going))* (?=to )"
@@ -328,12 +335,12 @@ def _read_task(text: str) -> Situation | None:
         rf"(?:.*\bask(?:s|ed|ing)?(?: you| me| us)? (?:for|to (?:write|make|draft|compose)) |"
         r"(?:.*\b)?(?:wants?|needs?|would like|requests?) (?=an? |some )|"
         rf"(?:writing|write|drafting|composing|making|telling|giving|creating|doing) )?"
-        rf"{_OWNER}(?:[\w'-]+ )??(?P<genre>{GENRE})(?: {_ABOUT} (?P<topic>.+))?",
+        rf"{_OWNER}(?:(?P<kind>[\w'-]+) )??(?P<genre>{GENRE})(?: {_ABOUT} (?P<topic>.+))?",
         text,
         re.I,
     )
     if made and name_genre(made["genre"]) != "reply":
-        name = made["genre"]
+        name = f"{made['kind']} {made['genre']}" if made["kind"] else made["genre"]
         genre = to_singular(name) if " " in name else name_genre(name)
         return Situation("task", genre, topic=made["topic"] or "")
     return None
