@@ -12,7 +12,7 @@ from selfteach.errors import DataError
 from selfteach.judge.check import parse_check
 from selfteach.materials.effect import read_effect
 from selfteach.materials.rule import MAX_CHARS, find_conflict, read_rule, suggest_check
-from selfteach.materials.scope import join_lines
+from selfteach.materials.scope import join_lines, to_plain_conditions
 from selfteach.materials.situation import Situation, name_topic, read_situation
 from selfteach.methods.feedback.read_rule import read_material, refuse_undecidable
 
@@ -179,9 +179,6 @@ LISTS = {
     "- Don't use lists\n- be brief": "Don't use lists. be brief",
     "Use no lists\nBe brief": "Use no lists. Be brief",
     "Do not talk about\nelephants.": "Do not talk about elephants.",
-    "Max. 3 sentences.": "Max 3 sentences.",
-    "For the last time, don't mention Kevin.": "don't mention Kevin.",
-    "For god's sake stop mentioning astrology.": "stop mentioning astrology.",
     "Answer\nin one sentence": "Answer in one sentence",
     "Use 3. or 4. as a label.": "Use 3. or 4. as a label.",
 }
@@ -191,6 +188,19 @@ LISTS = {
 def test_a_list_of_rules_is_read_as_sentences(text: str) -> None:
     assert join_lines(text) == LISTS[text]
     assert read_rule(text).effect == LISTS[text] == read_rule(read_material(text).name).effect
+
+
+PLAIN = {
+    "Max. 3 sentences.": "Max 3 sentences.",
+    "For the last time, don't mention Kevin.": "don't mention Kevin.",
+    "For god's sake stop mentioning astrology.": "stop mentioning astrology.",
+    "For texts to Ben: no emoji.": "For texts to Ben: no emoji.",
+}
+
+
+@pytest.mark.parametrize("text", PLAIN)
+def test_an_interjection_is_no_condition(text: str) -> None:
+    assert to_plain_conditions(text) == PLAIN[text]
 
 
 TOPICS = {
@@ -237,6 +247,7 @@ REFUSED = {
     "Use emoji with friends but not with my boss.": "has an exception",
     "Except for emails to my mother, never use emojis.": 'exception: "Except for emails',
     "Outside of emails to my boss, use emojis.": "has an exception",
+    "My boss is ill. When texting Maddie, use a heart emoji for her.": "2 rules with different",
     "Unless asked, never mention prices.": 'exception: "Unless asked"',
     "Never mention prices until the customer asks.": "has an exception",
     "Emojis are only allowed in texts to Zoe.": "has an exception",

@@ -119,10 +119,10 @@ _LANGUAGE = re.compile(
     re.I,
 )
 _SAYS = re.compile(
-    r"(?:stop|quit|no more) (?:saying|writing|using) (?P<stop>.+)|"
-    r"(?:never|do not|don't) (?:say|write) (?P<never>.+)|"
-    r"no need (?:for|to say|to write) (?:the )?(?P<need>.+?)(?: (?:part|bit|line|phrase))?|"
-    r"(?:never|do not|don't|stop) call(?:ing)? me (?P<name>.+)",
+    r"(?:stop|quit|no more) (?:saying|writing|using) (.+)|"
+    r"(?:never|do not|don't) (?:say|write) (.+)|"
+    r"no need (?:for|to say|to write) (?:the )?(.+?)(?: (?:part|bit|line|phrase))?|"
+    r"(?:never|do not|don't|stop) call(?:ing)? me (.+)",
     re.I,
 )
 """Words that an answer says, and should not."""
@@ -212,9 +212,8 @@ def _make_check(part: str, answers: Sequence[str]) -> str | None:
     if overused := _OVERUSED.fullmatch(text):
         word = (overused["kept"] or overused["used"]).strip("\"“”'‘’")
         return suggest_check(f'never say "{word}"')
-    if (said := _SAYS.fullmatch(text)) and (
-        words := _find_said(said[said.lastgroup or 0], answers)
-    ):
+    said = _SAYS.fullmatch(text)
+    if said and (words := _find_said(next(filter(None, said.groups())), answers)):
         return suggest_check(f'never say "{words}"')
     if check := suggest_check(text):
         return check

@@ -104,9 +104,8 @@ def check_bound(match: re.Match[str]) -> str | None:
         return f"min_{unit}={count + (bound in OVER)}"
     if bound in UNDER:
         return f"max_{unit}={count - 1}" if count > 1 else None
-    if bound in AT_MOST or _LIMITS.match(match.string):
-        return f"max_{unit}={count}"
-    if count > 1 and (bound == "exactly" or (unit == "sentences" and bound not in AT_MOST)):
+    is_most = bound in AT_MOST or _LIMITS.match(match.string) is not None
+    if count > 1 and (bound == "exactly" or (unit == "sentences" and not is_most)):
         return f"min_{unit}={count} and max_{unit}={count}"
     return f"max_{unit}={count}" if count else None
 

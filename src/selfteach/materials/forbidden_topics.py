@@ -199,7 +199,13 @@ class ForbiddenTopics(NamedTuple):
 _DEMAND = re.compile(
     r"(?:do not|don't|never|always|please|avoid|stop|use|write|answer|keep|be|say|no) ", re.I
 )
-"""How the next demand begins, which is no topic."""
+"""How the next demand begins, which is no topic: "don't mention cats and don't use emojis"."""
+_OF_SOMEBODY = re.compile(
+    r"[a-z-]+['’]s? (?:(?:real|full|first|last|phone|private|home) )*(?:names?|surnames?|age|"
+    r"address|numbers?|birthday|salary|identity|passwords?|diagnos[ie]s|data|details)",
+    re.I,
+)
+"""What no answer calls so: "the patient's name"."""
 _PRONOUN = re.compile(r"(?:it|them|that|this|those|these|him|her|one)(?: (?:or|and) \w+)?", re.I)
 _SEPARATE_FORMS = [re.compile(form, re.I) for form in FORBIDDING_FORMS]
 
@@ -256,10 +262,8 @@ def split_topics(text: str, sentence: str) -> ForbiddenTopics | None:
             found += [f"contains {quote_value(name)}" for name in (told["name"], told["role"])]
             continue
         part = re.sub(r"^(?:the|any|all|my|our) ", "", part.strip(), flags=re.I)
-        if re.match(r"[a-z-]+['’]s? ", part):
-            return None  # "the patient's name" is said in other words
-        if _DEMAND.match(part):
-            return None  # "don't mention cats and don't use emojis"
+        if _OF_SOMEBODY.fullmatch(part) or (found and _DEMAND.match(part)):
+            return None
         quoted = re.fullmatch(r"""(["'])(.+)\1""", part)
         words = (quoted[2] if quoted else part).split()
         most = MAX_QUOTED_WORDS if quoted else MAX_TOPIC_WORDS

@@ -50,8 +50,8 @@ _GENRES = {
 }
 _GENRE = rf"(?:{'|'.join(_GENRES)})"
 _DETERMINER = (
-    r"(?:(?:meinen?|meiner|jede[nrs]?|chaque|cada|den|allen?|der|die|einer|einem|les|mes|des|tous|toutes|un|une|mon|ma|"
-    r"los|"
+    r"(?:(?:meinen?|meiner|jede[nrs]?|chaque|cada|den|allen?|der|die|einer|einem|les|mes|des|"
+    r"tous|toutes|un|une|mon|ma|los|"
     r"las|mis|todos|todas|una|mi|el|la|tus|gli|le|i|tutti|tutte|ogni|nei|nelle|negli) )*"
 )
 _TO = r"(?:an|für|mit|zu|über|à|au|aux|pour|avec|sur|a|al|para|con|sobre|alla|ai|alle|per|su)"
@@ -115,8 +115,7 @@ _SUFFIX_IN = re.compile(
 _EDGED_TEXTS = re.compile(
     r"(?P<verb>beginne|beende|commencez?|termine[zr]?|finis|empieza|comienza|termina|inizia|"
     r"comincia|finisci) "
-    rf"(?P<scope>(?:(?:jede[nrs]?|alle|meine|chaque|toutes?|tous|les|mes|cada|todos|todas|los|las|"
-    rf"mis|ogni|tutte|le) )*{_GENRE} {_TO} .+?) (?P<rest>(?:mit|par|con) [\"'«„].+)",
+    rf"(?P<scope>{_DETERMINER}{_GENRE} {_TO} .+?) (?P<rest>(?:mit|par|con) [\"'«„].+)",
     re.I,
 )
 """Texts that begin or end with something: 'Beende jede SMS an Lukas mit "Bis bald".'."""

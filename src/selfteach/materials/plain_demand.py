@@ -84,16 +84,17 @@ _LEFT_OUT = (
 )
 """Signs that are not wanted; of a subject ("Skip the politics.") it says less."""
 Rewrite = str | Callable[[re.Match[str]], str]
-_TEXTS = r"(?:e-?mails|mails|texts|messages|letters|notes|cards|replies|posts)"
+TEXTS = r"(?:e-?mails|mails|texts|messages|letters|notes|cards|replies|posts)"
+"""Texts that somebody gets."""
 _BARE_TEXTS = (
     r"(?!.*\b(?:should|must|shall|has|have|needs?|always|never|can|will|are|is|stay|use|write)\b)"
-    rf"(?P<what>{_TEXTS} (?:to|for) [\w'’. -]+?),?"
+    rf"(?P<what>{TEXTS} (?:to|for) [\w'’. -]+?),?"
 )
 """Texts that no verb follows: "Emails to Paul in French"."""
 _FORMS: list[tuple[str, Rewrite]] = [
     (_LEFT_OUT, r"no \g<signs>"),
     (
-        rf"i (?:want|need|prefer|expect|would like|'d like)(?: all| my)? (?P<what>{_TEXTS} "
+        rf"i (?:want|need|prefer|expect|would like|'d like)(?: all| my)? (?P<what>{TEXTS} "
         r"(?:to|for) .+?) to (?P<do>.+)",
         r"\g<what> should \g<do>",
     ),

@@ -18,6 +18,7 @@ from selfteach.materials.effect import read_effect
 from selfteach.materials.forbidden_topics import find_pronoun_topic
 from selfteach.materials.other_languages import ScopedText
 from selfteach.materials.plain_demand import join_asides, to_plain_demand
+from selfteach.materials.resolve_pronouns import find_unresolved_pronoun, resolve_pronoun
 from selfteach.materials.scope import (
     SECOND_SCOPE,
     join_lines,
@@ -26,9 +27,9 @@ from selfteach.materials.scope import (
     split_rule_sentences,
     starts_effect,
     to_imperative,
+    to_plain_conditions,
 )
 from selfteach.materials.situation import GENRE, read_situation
-from selfteach.materials.told_person import find_untold_person, name_told_person
 from selfteach.text import clean_text
 
 MAX_CHARS = 2000
@@ -67,9 +68,8 @@ def read_rule(text: str, when: str = "", then: str = "") -> Rule:
     when, then = _clean_part(when, "when"), _clean_part(then, "then")
     _refuse_question(text)
     _refuse_instructions(text)
-    scope, effect = (
-        (when, then) if when and then else _read_parts(name_told_person(join_lines(text)))
-    )
+    said = resolve_pronoun(join_lines(to_plain_conditions(text)))
+    scope, effect = (when, then) if when and then else _read_parts(said)
     scope, effect = when or scope, then or effect
     situation = read_situation(scope) if scope and _DECLINES.fullmatch(effect) else None
     if situation and situation.kind == "about":
@@ -262,7 +262,7 @@ def _refuse_unnamed(effect: str) -> None:
 
 
 def _refuse_unnamed_person(scope: str) -> None:
-    if pronoun := find_untold_person(scope):
+    if pronoun := find_unresolved_pronoun(scope):
         raise DataError(
             f'the rule does not say who "{pronoun}" is.',
             where="rule",

@@ -287,7 +287,9 @@ _INTERJECTION = re.compile(
 )
 """What is no condition: "For the love of god stop talking about crypto."."""
 _BANNED_WORD = re.compile(
-    rf"^(in {_MY}{GENRE} (?:to|for) [^,\"']+?) (?=the (?:word|phrase|term)s? [\"'])", re.I
+    rf"^(in {_MY}{GENRE} (?:to|for) [^,\"']+?) (?=the (?:word|phrase|term)s? ([\"'])[^\"']+\2 "
+    r"(?:is|are|must|should|may|can)\b)",
+    re.I,
 )
 """A condition before a banned word: 'In emails to Kim the word "problem" is banned.'."""
 _ASKED_SCOPE = re.compile(
@@ -296,16 +298,23 @@ _ASKED_SCOPE = re.compile(
 """A condition that is asked: "Texting Ben? Use no capital letters."."""
 
 
+def to_plain_conditions(text: str) -> str:
+    """Return a text whose condition is marked as one, and what looks like one is left out.
+
+    "Texting Ben? Use no capitals." -> "When texting Ben, Use no capitals."
+    """
+    text = _INTERJECTION.sub("", _BOUND_WORD.sub(r"\1 ", text.strip()))
+    text = _BANNED_WORD.sub(r"\1, ", text)
+    return _ASKED_SCOPE.sub(lambda found: f"When {found[1].lower()}{found[2]}, ", text)
+
+
 def join_lines(text: str) -> str:
     """Return a text of several lines, or a list of rules, as sentences in one line.
 
     A line begins a sentence if it is an item of a list ("- Be brief", "2. No lists") or begins as
     a rule does; any other one goes on with the line before.
     """
-    text = _BOUND_WORD.sub(r"\1 ", _HEADING.sub("", text.strip()))
-    text = _INTERJECTION.sub("", text)
-    text = _BANNED_WORD.sub(r"\1, ", text)
-    text = _ASKED_SCOPE.sub(lambda found: f"When {found[1].lower()}{found[2]}, ", text)
+    text = _HEADING.sub("", text.strip())
     lines = _NUMBER.split(text) if _NUMBERED.match(text) else text.split("\n")
     joined = ""
     for line in filter(None, map(str.strip, lines)):

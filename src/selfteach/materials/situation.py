@@ -424,9 +424,7 @@ _WANTS_TO = re.compile(
     r"speak|be|write|text|e-?mail|message)\b)[a-z]+)(?P<rest> .+)?",
     re.I,
 )
-_OFFERS = frozenset(
-    {"have", "has", "offer", "offers", "sell", "provide", "accept", "take", "serve"}
-)
+_OFFERS = frozenset({"have", "has", "offer", "sell", "provide", "accept", "take", "serve"})
 """Verbs whose object is what is asked about: "whether we have gift cards"."""
 
 

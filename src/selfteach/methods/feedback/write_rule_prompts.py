@@ -15,10 +15,7 @@ from selfteach.generate.ask import (
     make_twin,
     plan_requests,
 )
-from selfteach.generate.few_shot import (
-    EXAM_REQUESTS,
-    SELF_TOPICS,
-)
+from selfteach.generate.few_shot import EXAM_REQUESTS, SELF_TOPICS
 from selfteach.generate.situations import (
     Occasion,
     OccasionForm,

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from selfteach.materials.plain_demand import TEXTS
+
 _NAME = r"[A-ZÀ-Þ][\w'’-]*(?: [A-ZÀ-Þ][\w'’-]*)*"
 _RELATION = r"(?:my|our) [a-z][a-z'’-]+(?: [a-z][a-z'’-]+)??"
 _TELLS = (
@@ -22,14 +24,16 @@ _HAVE = re.compile(
     rf"I(?: have|'ve got) an? (?P<role>[a-z][a-z'-]+)(?: [a-z]+)?? (?:named|called) "
     rf"(?P<name>{_NAME})"
 )
-_DOES = re.compile(rf"(?P<person>(?i:{_RELATION})(?: {_NAME})?|{_NAME}) {_TELLS} ")
-_TEXTS = r"(?P<texts>e-?mails|mails|texts|messages|letters|notes|replies)"
 _PERSON = rf"(?P<person>(?i:{_RELATION})(?: {_NAME})?|{_NAME})"
+_DOES = re.compile(rf"{_PERSON} {_TELLS} ")
+_ANY_TEXTS = rf"(?P<texts>{TEXTS})"
 _LIKES = r"(?:wants|likes|prefers|expects|loves|needs|appreciates|insists on)"
 _HATES = r"(?:hates|dislikes|can't stand|cannot stand|doesn't like|does not like|doesn't want)"
 _WISHES = [
     (
-        re.compile(rf"{_PERSON} {form} (?:(?:all|every|his|her|their|my) )*{_TEXTS}[.!]?"),
+        re.compile(
+            rf"{_PERSON} {form} (?:(?:all|every|his|her|their|my) )*(?P<texts>{TEXTS})[.!]?"
+        ),
         demand,
     )
     for form, demand in (
@@ -54,17 +58,30 @@ _AFTER = (
     r"about|when|short|brief|polite|formal|friendly|please|use|keep|be|add|write|say)\b)"
 )
 _PRONOUN = re.compile(rf"(?P<before>{_WRITES_TO}) (?P<pronoun>him|her|them){_AFTER}", re.I)
+_SOMEBODY_ELSE = re.compile(r"\b(?:my|our) [a-z]|(?<=[a-z] )[A-ZÀ-Þ][\w'’-]+")
+_UNRESOLVED = re.compile(
+    r"(?:\S+ ){0,3}(?:to|text(?:ing)?|e-?mail(?:ing)?|messag(?:e|ing)|call(?:ing)?|answer(?:ing)?) "
+    r"(?P<pronoun>him|her|them)",
+    re.I,
+)
 
 
-def name_told_person(text: str) -> str:
-    """Return a rule with the person that it tells of in the place of a pronoun, and without the
-    part that only tells. What a person likes in texts becomes a demand; others stay as they are.
+def resolve_pronoun(text: str) -> str:
+    """Return a rule with the person in the place of a pronoun, and without the part that only
+    tells of the person. What a person likes in texts becomes a demand.
+
+    Other rules stay as they are, and so does a pronoun after somebody else: "My boss is ill. When
+    texting Maddie, send her a heart.".
     """
     for parting in _ASIDE.finditer(text):
         person = _find_person(text[: parting.start()])
+        if not person:
+            continue
         demand = text[parting.end() :].strip(" ,")
-        if person and _PRONOUN.search(demand):
+        pronoun = _PRONOUN.search(demand)
+        if pronoun and not _SOMEBODY_ELSE.search(demand[: pronoun.start()]):
             return _PRONOUN.sub(rf"\g<before> {person}", demand)
+        break
     return _read_wish(text)
 
 
@@ -76,13 +93,13 @@ def _read_wish(text: str) -> str:
     return text
 
 
-def _find_person(told: str) -> str:
+def _find_person(sentence: str) -> str:
     """Return who a sentence tells of: "Jared is my boss" -> "my boss Jared"; or ""."""
-    if found := _CALLED.fullmatch(told) or _IS.fullmatch(told):
+    if found := _CALLED.fullmatch(sentence) or _IS.fullmatch(sentence):
         return f"{_to_lower_start(found['who'])} {found['name']}"
-    if found := _HAVE.fullmatch(told):
+    if found := _HAVE.fullmatch(sentence):
         return f"my {found['role']} {found['name']}"
-    found = _DOES.match(told)
+    found = _DOES.match(sentence)
     return _to_lower_start(found["person"]) if found else ""
 
 
@@ -91,7 +108,7 @@ def _to_lower_start(person: str) -> str:
     return re.sub(r"^(?:My|Our)\b", lambda found: found[0].lower(), person)
 
 
-def find_untold_person(scope: str) -> str:
+def find_unresolved_pronoun(scope: str) -> str:
     """Return the pronoun that a scope writes to instead of a person: "emails to him"; or ""."""
-    found = re.search(rf"{_WRITES_TO} (?P<pronoun>him|her|them)$", scope, re.I)
+    found = _UNRESOLVED.fullmatch(scope)
     return found["pronoun"] if found else ""
