@@ -272,6 +272,19 @@ def test_weights_that_are_read_lazily_are_no_growth(
     assert peak - meter.weights < meter.weights / 2
 
 
+@pytest.mark.skipif(
+    not memory.CLEAR_REFS_FILE.exists(), reason="the peak is measured on Linux alone"
+)
+def test_memory_that_others_free_does_not_hide_the_weights() -> None:
+    freed_later = torch.ones(50_000_000)
+    outer = MemoryMeter(nn.Linear(8, 8))
+    del freed_later
+    MemoryMeter(nn.Linear(8, 8))  # a training within begins a new peak
+    peak = outer.peak()
+    assert peak is not None
+    assert peak >= outer.weights == 4 * (64 + 8)
+
+
 PEAK = """
 import sys; sys.path[:0] = ["tests", "tests/train"]
 import torch; torch.set_num_threads(1)

@@ -224,7 +224,8 @@ class MemoryMeter:
 
     def peak(self) -> int | None:
         """Return the peak since the meter was made, as if only the weights had been there before;
-        None if it cannot be measured.
+        None if it cannot be measured. Where memory from before was freed, the weights are the
+        least that it can be.
         """
         if not self._resets:
             return None
@@ -233,7 +234,7 @@ class MemoryMeter:
             if self.device.type == "cuda"
             else _read_status_bytes("VmHWM")
         )
-        return self.weights + peak - self._before
+        return self.weights + max(0, peak - self._before)
 
     def _reset(self) -> bool:
         """Begin a new peak. Return whether this machine can."""
