@@ -15,6 +15,11 @@ from selfteach.generate.ask import GeneratedPrompt, Subject
 from selfteach.materials.effect import read_effect
 from selfteach.materials.rule import read_rule
 from selfteach.methods import estimate_cost as planning
+from selfteach.methods.documents.describe_size import (
+    HELD_SENTENCES,
+    SMALL_MODEL_WEIGHTS,
+    doubt_size,
+)
 from selfteach.methods.estimate_cost import estimate_cost, find_plan
 from selfteach.methods.feedback.describe_rule import list_uncounted, make_filter
 from selfteach.methods.feedback.plan_work import PLAN, read_words
@@ -258,3 +263,24 @@ def test_shown_requests_outside_the_scope_do_not_name_the_subject() -> None:
     assert is_good(GeneratedPrompt("Where does a dog sleep?", "near", "plain", "dogs"))
     assert not is_good(GeneratedPrompt("", "target", "plain", "cats"))
     assert not is_good(GeneratedPrompt("What is a concatenation?", "target", "plain", "cats"))
+
+
+def test_more_sentences_than_a_small_model_held_are_doubted_before_they_cost_anything(
+    talker: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def print_dry_run(sentences: int) -> JsonObject:
+        text = " ".join(f"Mill {n} was built at Wyle in {1000 + n}." for n in range(sentences))
+        (tmp_path / "a.md").write_text(text)
+        words = ["documents", str(tmp_path / "a.md"), "--model", str(talker), "--dry-run", "--json"]
+        assert cli.run_command(words) == 0
+        found: JsonObject = json.loads(capsys.readouterr().out)
+        return found
+
+    assert "doubt" not in print_dry_run(HELD_SENTENCES)
+    assert print_dry_run(HELD_SENTENCES + 1)["doubt"].startswith(f"{HELD_SENTENCES + 1} sentences")
+
+
+def test_no_doubt_is_raised_about_a_larger_model_or_one_of_unknown_size() -> None:
+    assert doubt_size(10_000, SMALL_MODEL_WEIGHTS)
+    assert not doubt_size(10_000, SMALL_MODEL_WEIGHTS + 1)
+    assert not doubt_size(10_000, 0)

@@ -33,6 +33,7 @@ from selfteach.evaluate.exam import TunedModel
 from selfteach.generate.answers import LabelledQuestion
 from selfteach.materials.documents.chunk import Chunk
 from selfteach.materials.documents.material import Documents
+from selfteach.methods.documents.describe_size import count_weights, describe_size, doubt_size
 from selfteach.methods.documents.exam import build_exam, read_grading
 from selfteach.methods.documents.general_examples import count_anchors, make_general_examples
 from selfteach.methods.documents.knowledge_map import make_knowledge_map
@@ -44,6 +45,7 @@ from selfteach.methods.documents.label_questions import (
 from selfteach.methods.documents.plan_stages import plan_stages
 from selfteach.methods.documents.plan_work import plan_work
 from selfteach.methods.documents.read_chunks import read_chunks
+from selfteach.methods.documents.read_documents import count_sentences
 from selfteach.methods.documents.select_study_rows import make_study_examples
 from selfteach.methods.documents.write_questions import split_questions
 from selfteach.methods.method import Method, TrainingPlan
@@ -73,6 +75,9 @@ def prepare(session: Session, material: Documents) -> TrainingPlan:
     config = session.config
     with run.time_stage("read"):
         chunks = read_chunks(session, material)  # 1
+        doubt = doubt_size(count_sentences(material), count_weights(session.model))
+        if doubt:
+            session.display.print_line(doubt)
         knowledge_judge = make_knowledge_judge(session)
     with run.time_stage("questions"):
         held_out, written = split_questions(session, chunks, material.questions)  # 1, 2
@@ -146,6 +151,7 @@ METHOD = Method(
     settings=Settings,
     prepare=prepare,
     plan_work=plan_work,
+    describe=describe_size,
     read_grading=read_grading,
 )
 """`selfteach documents`."""

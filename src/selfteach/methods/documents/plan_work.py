@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from selfteach.config import DocumentsConfig as Settings
 from selfteach.materials.documents.material import Documents
+from selfteach.methods.documents.describe_size import describe_size
 from selfteach.methods.documents.read_documents import count_sentences
 from selfteach.methods.plan_parts import (
     CHARS_PER_TOKEN,
@@ -95,4 +96,4 @@ def count_anchor_prompts(sentences: int, config: Settings) -> int:
     return max(MIN_ANCHOR_PROMPTS, min(MAX_ANCHOR_PROMPTS, round(anchors / TRAIN_SHARE)))
 
 
-PLAN = Plan(plan_work)
+PLAN = Plan(plan_work, describe=describe_size)
