@@ -46,14 +46,16 @@ def measure_curve(
     place = {point["prompt"]: point["cluster"] for point in clusters}
     shuffled = random.Random(session.config.seed).sample(prompts, len(prompts))
     points = []
+    measured: dict[frozenset[str], JsonObject] = {}
     for order, ranked in (("balanced", alternate_clusters(prompts, place)), ("random", shuffled)):
         for n in list_sizes(len(prompts)):
-            left_out = set(ranked[n:])
-            subset = [e for e in examples if get_user_text(e.prompt) not in left_out]
-            exam = make_exam(subset)
-            tuned = tune(session, subset, objectives, f"curve-{order}-{n}")
-            shares = measure_point(session, tuned, exam)
-            points.append({"examples": n, "order": order, **shares})
+            left_out = frozenset(ranked[n:])
+            if left_out not in measured:  # both orders end with all prompts
+                subset = [e for e in examples if get_user_text(e.prompt) not in left_out]
+                exam = make_exam(subset)
+                tuned = tune(session, subset, objectives, f"curve-{order}-{n}")
+                measured[left_out] = measure_point(session, tuned, exam)
+            points.append({"examples": n, "order": order, **measured[left_out]})
     return list(map(measures_to_json, points))
 
 
