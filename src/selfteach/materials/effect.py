@@ -59,7 +59,12 @@ def _read_sentence(sentence: str) -> Effect | None:
     text = text.replace("’", "'").replace("“", '"').replace("”", '"')
     if len(text) > MAX_SENTENCE:
         return None
-    return _match_form(text) or _read_joined(text) or _read_other_language(text)
+    return (
+        _match_form(text)
+        or _read_joined(text)
+        or _read_before_remark(text)
+        or _read_other_language(text)
+    )
 
 
 _TITLE = re.compile(
@@ -102,6 +107,39 @@ def _read_joined(text: str) -> Effect | None:
         if first and second:
             return _join_effects([first, second])
     return None
+
+
+_FINITE = re.compile(
+    r"\b(?:is|are|am|was|were|has|have|had|do|does|did|can|can't|cannot|could|will|would|[a-z]+"
+    r"(?:[^s]s|n't))\b|'(?:s|m|re|ve)\b",
+    re.I,
+)
+
+
+def _read_before_remark(text: str) -> Effect | None:
+    """Return the effect of "no emojis, they look childish": what follows only tells of something.
+
+    What is told has a verb, and does not begin as a demand.
+    """
+    for joint in re.finditer(r"(?:,| [-–—]) ", text):
+        remark = text[joint.end() :]
+        is_told = _PRONOUN_REMARK.match(remark) or (
+            _REMARK_START.match(remark) and _FINITE.search(remark)
+        )
+        if starts_effect(remark) or not is_told:
+            continue
+        if found := _match_form(text[: joint.start()]):
+            return found
+    return None
+
+
+_PRONOUN_REMARK = re.compile(r"(?:I|we|he|she|they|it|there)(?:['’]| \w)", re.I)
+_REMARK_START = re.compile(
+    r"(?:this|that|my|our|his|her|their|the|those|these|some|many|most|nobody|no one|everyone|"
+    r"people|[a-z]+s) \w|that['’]",
+    re.I,
+)
+"""How a sentence begins that tells of something."""
 
 
 def _read_other_language(text: str) -> Effect | None:
@@ -198,6 +236,12 @@ _SURE_DEMAND = re.compile(
     re.I,
 )
 """How a demand begins that no statement goes on with."""
+_TO_USER = re.compile(
+    r"please (?:use|call|see|visit|contact|try|come|go|e-?mail|check|bring|wait|book|order|ring|"
+    r"phone|park|pay|ask (?:at|for|your|our|the)|take|fill|send|read|follow|look)\b",
+    re.I,
+)
+"""What is said to the user: "there is no parking, please use the garage"."""
 
 
 def _read_statements(parts: list[str]) -> Effect | None:
@@ -237,7 +281,8 @@ def _split_second_demand(sentence: str) -> list[str]:
         return [sentence]
     for joint in list(re.finditer(r",? (?:and|but) |, ", sentence))[:MAX_JOINTS]:
         demand = sentence[joint.end() :]
-        is_demand = starts_effect(demand) and (_SURE_DEMAND.match(demand) or _read_sentence(demand))
+        is_sure = _SURE_DEMAND.match(demand) and not _TO_USER.match(demand)
+        is_demand = starts_effect(demand) and (is_sure or _read_sentence(demand))
         if is_demand and SAY_THAT.fullmatch(sentence[: joint.start()]):
             return [sentence[: joint.start()], demand]
     return [sentence]

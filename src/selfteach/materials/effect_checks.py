@@ -10,6 +10,7 @@ from selfteach.materials.check_text import quote_value
 from selfteach.materials.forbidden_topics import (
     TOPIC_LEAD,
     VAGUE,
+    is_part_of_text,
     none_of,
     split_topics,
     to_check_noun,
@@ -17,7 +18,7 @@ from selfteach.materials.forbidden_topics import (
 from selfteach.materials.inflection import to_singular
 from selfteach.materials.pictures import ANY_EMOJI, PICTURES, check_pictures
 from selfteach.materials.statement import check_statement
-from selfteach.number_words import parse_number
+from selfteach.number_words import NUMBER, parse_number
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +87,20 @@ def check_range(match: re.Match[str]) -> str | None:
 
 
 def forbid_topics(match: re.Match[str]) -> Effect | None:
-    """Return the effect of "do not talk about X, Y or Z"."""
+    """Return the effect of "do not talk about X, Y or Z"; "Long answers are off limits." names no
+    topic.
+    """
+    if is_part_of_text(match["topic"]) and not _TALKS.search(match.string):
+        return None
     found = split_topics(match["topic"], match.string)
     return Effect(found.check, topics=found.topics) if found else None
+
+
+_TALKS = re.compile(
+    r"\b(?:talk|speak|discuss|mention|bring|topic|subject|say|use|write|word|hear|know|tell|avoid|"
+    r"refer|question|name)",
+    re.I,
+)
 
 
 def check_bound(match: re.Match[str]) -> str | None:
@@ -151,6 +163,8 @@ MARKS = {
     "first person(?: pronoun)?": r'regex "\\b(?:I|[Mm]e|[Mm]y|[Mm]ine|[Mm]yself)\\b"',
     "(?:pronoun |word )?i": r'regex "\\bI\\b"',
 }
+SHOUTED = r'regex "\\b\\p{Lu}{2,}(?:[ ,]+\\p{Lu}{2,})+\\b|\\b\\p{Lu}{6,}\\b"'
+"""Words in capitals: two in a row, or a long one, which no abbreviation is."""
 BOLD = r'regex "\\*\\*[^*]+\\*\\*"'
 _MARKUP = {
     "(?:markdown )?table": r'regex "(?m)^ *\\|.*\\|"',
@@ -182,8 +196,20 @@ def check_marks(match: re.Match[str]) -> str | None:
 
 
 def make_edge(name: str) -> Build:
-    """Return the builder of "start with X" or "end with X"."""
-    return lambda match: _check_edge(name, match["value"])
+    """Return the builder of "start with X", "start with X or Y" and "end with X"."""
+
+    def build(match: re.Match[str]) -> str | None:
+        parts = _ALTERNATIVES.split(match["value"])
+        checks = [_check_edge(name, part) for part in parts]
+        if len(parts) > 1 and all(checks):
+            return " or ".join(str(check) for check in checks)
+        return _check_edge(name, match["value"])
+
+    return build
+
+
+_ALTERNATIVES = re.compile(r"(?<=[\"'\w]),? or (?=[\"']|[A-ZÀ-Þ])")
+"""What parts values of which one is enough: "Yes or No"."""
 
 
 def make_no_edge(name: str) -> Build:
@@ -263,8 +289,13 @@ def check_emoji(match: re.Match[str]) -> str | None:
     drawn = re.findall(PICTURES, groups.get("drawn", ""))
     named = re.sub(r"\b(?:emojis?|emoticons?)\b", "", groups.get("names", "")).strip()
     names = [name for name in re.split(r"\s*(?:,|/|\b(?:or|and)\b)\s*", named) if name]
-    names = [name for name in names if name not in ("a", "an", "some", "cute", "funny", "nice")]
+    names = [name for name in names if name not in _ANY_PICTURE and not _COUNTED.fullmatch(name)]
     return check_pictures([*drawn, *names], edge)
+
+
+_ANY_PICTURE = ("a", "an", "some", "cute", "funny", "nice", "single", "a single", "few", "more")
+_COUNTED = re.compile(rf"(?:exactly |just |only )?{NUMBER}(?: more)?", re.I)
+"""What a number says of an emoji names no picture."""
 
 
 def check_no_emoji(match: re.Match[str]) -> str | None:
@@ -363,7 +394,7 @@ def check_said(match: re.Match[str]) -> str | None:
     text = TOPIC_LEAD.sub("", text)
     words = text.split()
     named = words and all(word[0].isupper() for word in words)
-    if len(words) > 4 or (not named and VAGUE.search(text)):
+    if len(words) > 4 or (not named and (VAGUE.search(text) or " in " in text)):
         return None
     if not re.fullmatch(r"[^\W_][\w'&.-]*(?: [^\W_][\w'&.-]*){0,3}", text):
         return None

@@ -16,6 +16,7 @@ from selfteach.materials.effect_checks import (
     METRIC,
     ONE,
     OVER,
+    SHOUTED,
     UNDER,
     USED_MARKS,
     Build,
@@ -238,6 +239,12 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         r'not regex "\\p{Ll}"',
     ),
     (
+        rf"(?:{_NOT} (?:{_USE} )?(?:any )?(?:all[- ]caps|block capitals|caps lock)|{_NOT} shout)"
+        rf"(?: words)?{_WHERE}",
+        f"not {SHOUTED}",
+    ),
+    (rf"{_NOT} (?:put|write|set|make) (?:anything|words) in bold{_WHERE}", f"not {BOLD}"),
+    (
         rf"{_NOT} (?:{_USE} )?(?:any )?{_UPPER}(?: letters?)?{_WHERE}",
         r'not regex "\\p{Lu}"',
     ),
@@ -377,7 +384,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         check_called,
     ),
     (
-        r"mention (?!that |how |why |when |if |whether )(?P<what>.+?)"
+        r"mention (?!that |how |why |when |if |whether |both |all |some |two )(?P<what>.+?)"
         rf"(?: at the (?:end|beginning|start))?{_WHERE}",
         check_said,
     ),
@@ -385,7 +392,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         r"(?:include|name|add) (?P<what>(?:the name )?(?-i:[A-ZÀ-Þ])\w+(?: (?-i:[A-ZÀ-Þ])\w+)*)",
         check_said,
     ),
-    (r"(?:recommend|suggest|advise)(?: to)? (?P<what>.+)", check_recommended),
+    (r"(?:recommend|suggest|advise)(?: to)? (?!against )(?P<what>.+)", check_recommended),
     (
         rf"(?:ask|put|add|have) (?:(?:me|us|them|the user) )?(?:an?|one) (?:\w+-?\w* )?question "
         rf"at the end(?: of {_EACH}{_REPLIES})?",
@@ -417,7 +424,8 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     ),
     (rf"{_NOT} (?:{_USE} )?imperial units?", METRIC),
     (
-        rf"(?:put|write|set|print|mark)(?: (?:the|all|your))? [a-z -]+ in bold{_WHERE}",
+        r"(?:put|write|set|print|mark)(?: (?:the|all|your))? "
+        rf"(?!(?:nothing|no|not|everything|it)\b)[a-z -]+ in bold{_WHERE}",
         BOLD,
     ),
     (
@@ -431,8 +439,9 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         r'not regex "\\n\\s*\\n\\s*\\S"',
     ),
     (
-        r"(?:write|spell|give|express)(?: out)? (?:all |the )?(?:numbers|numerals|digits)"
-        r"(?: out)?(?: (?:as|in|with) (?:words|letters|full))?",
+        r"(?:(?:write|spell) out (?:all |the )?(?:numbers|numerals|digits)|(?:write|spell|give|"
+        r"express) (?:all |the )?(?:numbers|numerals|digits) (?:out|(?:out )?(?:as|in|with) "
+        r"(?:words|letters|full)))(?: (?:as|in|with) (?:words|letters|full))?",
         r'not regex "\\d"',
     ),
     (
@@ -445,7 +454,10 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         r"(?:must|should|may)n't|cannot|can't) (?:appear|occur|be (?:used|said|written|mentioned))",
         check_no_literal,
     ),
-    (rf"prefer(?: the word)? {_NEW} (?:to|over|instead of){_THE_WORD} {_OLD}", replace_words),
+    (
+        rf"prefer(?: the word)? (?=[\"']){_NEW} (?:to|over|instead of){_THE_WORD} {_OLD}",
+        replace_words,
+    ),
     (
         rf"(?:translate|convert|put)(?: all| every)?(?: (?:of )?your)? {_REPLIES} (?:in)?to "
         rf"(?P<language>{'|'.join(LANGUAGES)})",

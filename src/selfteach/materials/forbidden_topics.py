@@ -39,6 +39,8 @@ _TAIL = re.compile(
     r"|(?-i:here|already|today|tonight|now|right now|for now|lol)|etc\.?|thanks|thank you|thx|"
     r"ok(?:ay)?|around (?:me|here)"
     r"|in (?:your|any) (?:answers?|repl(?:y|ies)|responses?)|in (?:front of|the presence of) me|"
+    r"at (?:work|home|the table|school|dinner|lunch|all)|in (?:detail|public|class|general|depth|"
+    r"any (?:form|way))|"
     r"at any time|for any reason|whatsoever|from now on|even (?:when|if) .+|"
     r"no matter (?:what|who|how|why)\b.*))+$",
     re.I,
@@ -144,11 +146,14 @@ FORBIDDING_FORMS = (
     r"other than|apart from|besides) (?P<topic>.+)",
     r"(?:ban|drop|skip|forget|leave out|leave|exclude) (?:the |any |all )?(?:topics?|subjects?|"
     r"mentions?|talk) of (?P<topic>.+)",
-    r"no (?:more )?(?P<topic>[\w'-]+(?: [\w'-]+)?) (?:content|talk|references|topics?|stuff)",
+    r"no (?:more )?(?P<topic>(?!(?:small|baby|pep|trash|sweet|straight|double|fast|tough|pillow)\b)"
+    r"[\w'-]+(?: [\w'-]+)?) (?:content|talk|references|topics?|stuff)",
     r"(?:change|switch) the (?:subject|topic) (?:if|when(?:ever)?|as soon as) (?:anyone|anybody|"
     r"somebody|someone|i|we|people|a user|the user|users|they) (?:brings? up|mentions?|asks? about|"
     r"talks? about|starts? (?:talking|with|on about|about)) (?P<topic>.+)",
     r"(?:never|do not|don't) let (?P<topic>.+?) come up",
+    r"(?!(?:remember|in short|please|also|important|note|seriously|again|sorry|hey|look|listen|"
+    r"and|so|well|ok|okay)\b)"
     r"(?P<topic>[\w' -]+)[?:,] (?:never|do not|don't) (?:mention|discuss|talk about|bring up)"
     r"(?: (?:it|them|that|those|him|her))?",
     rf"(?:{_PRETEND} )?(?:you (?:know|knew) nothing|you (?:do not|don't|did not|didn't) know "
@@ -157,7 +162,9 @@ FORBIDDING_FORMS = (
     rf"{_PRETEND} you(?:'ve| have) never heard (?:of|about) (?P<topic>.+)",
     rf"{_FORBIDS}(?: {_FILLER})*(?: {_TALK_WORD}(?: {_FILLER})*)+ (?:about|regarding|concerning|"
     rf"on|of|"
-    r"related to|relating to|around) (?P<topic>.+)",
+    r"related to|relating to|around) (?P<topic>(?!(?:(?:my|our|your|the|his|her) )?behalf\b|"
+    r"(?:week(?:ends?|days?)|holidays?|time|duty|call|air|(?:mon|tues|wednes|thurs|fri|satur|sun)"
+    r"days?)$).+)",
     rf"{_PRETEND} (?P<topic>.+?) (?:do not|don't|does not|doesn't|did not|didn't|never) "
     r"exist(?:ed)?",
 )
@@ -262,6 +269,8 @@ def split_topics(text: str, sentence: str) -> ForbiddenTopics | None:
             found += [f"contains {quote_value(name)}" for name in (told["name"], told["role"])]
             continue
         part = re.sub(r"^(?:the|any|all|my|our) ", "", part.strip(), flags=re.I)
+        if " as " in part and not literal:
+            return None
         if _OF_SOMEBODY.fullmatch(part) or (found and _DEMAND.match(part)):
             return None
         quoted = re.fullmatch(r"""(["'])(.+)\1""", part)

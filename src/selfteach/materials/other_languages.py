@@ -92,6 +92,14 @@ _SURELY_NATIVE = re.compile(
     r"rispondi|quando|sempre)\b",
     re.I,
 )
+_ENGLISH = re.compile(
+    r"\b(?:the|an|to|do not|don't|not|never|always|when|if|use (?:an?|no)|with|and|of|is|are|my|"
+    r"our|your|please|answer|write|keep|start|end|every|all|should|must|in (?:e-?mails|texts|"
+    r"messages|letters|an?|the|my|our)|emails|texts|letters)\b",
+    re.I,
+)
+"""Words of an English rule; some of them are words elsewhere too."""
+_QUOTATION = re.compile(r"\"[^\"]*\"|«[^»]*»|„[^“”]*[“”]")
 _EVERYWHERE = re.compile(
     r"^(?:in|dans|en|nelle) (?:(?:allen|toutes|todas|tutte|deinen|ihren|tes|vos|tus|sus|le|tue|sue|"
     r"las|les) )*(?:antworten|réponses|respuestas|risposte),? ",
@@ -141,7 +149,11 @@ def split_other_language(
     """
     if match := _EDGED_TEXTS.fullmatch(_PLEASE.sub("", text)):
         return ScopedText(match["scope"], f"{match['verb']} {match['rest']}")
-    if len(_NATIVE.findall(text)) < 2 and not _SURELY_NATIVE.search(text):
+    said = _QUOTATION.sub("", text)
+    native = len(_NATIVE.findall(said))
+    if native < 2 and not _SURELY_NATIVE.search(text):
+        return None
+    if len(_ENGLISH.findall(said)) > native:
         return None
     text = _EVERYWHERE.sub("", _PLEASE.sub("", text))
     if match := _MIDDLE_IN.fullmatch(text):
@@ -177,7 +189,7 @@ _SCOPE_TOPIC = re.compile(
     r"gesprochen wird|spreche|rede)|"
     r".*\b(?:demande|demandent|demandé|parle|parlent|interroge|question|questions)(?: sur| de| "
     r"du| des"
-    r"| d'| les| la| le| l')+ ?(?P<fr>.+)|"
+    r"| d'| les| la| le| l')+(?:(?<=')| )(?P<fr>.+)|"
     r".*\b(?:pregunt\w+|hablen?|habla|preguntas?)(?: por| de| del| sobre| los| las| el| la)+ "
     r"(?P<es>.+)"
     r"|(?:.*\b)?(?:chied\w+|domand\w+|parl\w+)(?: di| del| dei| degli| della| delle| su| sui| "

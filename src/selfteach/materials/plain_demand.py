@@ -16,7 +16,19 @@ _CHAT_WORDS = {
     "gonna": "going to",
     "youre": "you're",
     "ive": "I've",
+    "anwser": "answer",
+    "anwsers": "answers",
+    "awnser": "answer",
+    "awnsers": "answers",
+    "sentance": "sentence",
+    "sentances": "sentences",
+    "recepies": "recipes",
+    "emojies": "emojis",
+    "exclaimation": "exclamation",
+    "excalmation": "exclamation",
+    "punctation": "punctuation",
 }
+"""Short forms of chats, and frequent slips."""
 _CHAT = re.compile(rf"\b(?:{'|'.join(_CHAT_WORDS)})\b", re.I)
 _NO_APOSTROPHE = re.compile(
     r"\b(do|does|did|ca|wo|should|must|is|are|was|were|have|has|could|would|need)nt\b", re.I
@@ -92,7 +104,38 @@ _BARE_TEXTS = (
 )
 """Texts that no verb follows: "Emails to Paul in French"."""
 _FORMS: list[tuple[str, Rewrite]] = [
+    (
+        rf"no (?P<what>{TEXTS}(?: (?:to|for) [\w'’ -]+?)?) (?P<how>longer than|over|with) "
+        r"(?P<rest>.+?)(?: in (?:them|it))?",
+        lambda match: (
+            f"in {match['what']} use no {match['rest']}"
+            if match["how"].lower() == "with"
+            else f"in {match['what']} stay within {match['rest']}"
+        ),
+    ),
+    (
+        r"(?:all |any )?questions? about (?P<topic>[^:,]+): "
+        r"(?P<said>(?:there|it|they|we|the|our|that)\b.+)",
+        r"When asked about \g<topic>, say that \g<said>",
+    ),
+    (
+        r"(?P<topic>(?:our|my|the) [\w' -]+?) (?P<said>(?:is|are) [^,;.]+)[,;:.] (?:please )?(?:say|"
+        r"tell (?:them|him|her|people|everyone)|answer) (?:that|so|it) (?:when(?:ever)?|if) "
+        r"(?:(?:someone|anyone|they|people|customers|you are|you're) )?ask(?:ed|s)?",
+        lambda match: (
+            f"When asked about {match['topic']}, say that "
+            f"{'they' if match['said'].startswith('are') else 'it'} {match['said']}"
+        ),
+    ),
     (_LEFT_OUT, r"no \g<signs>"),
+    (
+        rf"(?P<what>{_SIGNS}|(?:(?:all|block|small) )?capitals|(?:very |overly |too )?(?:long|wordy|"
+        r"lengthy) (?:answers?|replies|responses)|markdown|contractions|abbreviations|tables|"
+        r"headings|links|bold text) (?:is|are)(?: strictly)? (?:not (?:allowed|permitted|okay|ok|"
+        r"acceptable|welcome|wanted)|forbidden|prohibited|banned|off[- ]limits|unwanted|taboo|a "
+        r"no-go)",
+        r"no \g<what>",
+    ),
     (
         rf"i (?:want|need|prefer|expect|would like|'d like)(?: all| my)? (?P<what>{TEXTS} "
         r"(?:to|for) .+?) to (?P<do>.+)",

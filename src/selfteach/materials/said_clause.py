@@ -24,6 +24,13 @@ _HANDED = re.compile(
     r"[a-z -]+?)[:,]? (?P<value>\S*\d\S*(?: .+)?|\S+@\S+|\S+\.\S{2,}|\"[^\"]+\")(?: to .+)?",
     re.I,
 )
+_MEASURED = re.compile(
+    r"\S+ (?:words?|sentences?|lines?|points?|options?|items?|steps?|examples?|bullets?|"
+    r"paragraphs?|characters?|reasons?|facts?|tips|ideas|things|parts|ways)\b",
+    re.I,
+)
+"""How much an answer has, which is no value: "give the answer in 3 words"."""
+_UNFINISHED = re.compile(r" (?:in|at|to|with|of|for|as|within|top|first|last|next|best)$", re.I)
 _HANDED_BARE = re.compile(
     rf"(?:give|send|offer|share|provide|show)(?:{_WHOM_TOLD})?(?: with)? "
     r"(?P<value>\S*\d\S*|\S+@\S+|(?:https?://|www\.)\S+)",
@@ -45,7 +52,8 @@ SAY_THAT = re.compile(
     rf"reply|respond|write){_WHOM}(?: know)?(?: clearly)?,? that (?P<clause>.+)|"
     rf"(?:say|tell|reply|answer|respond|inform|let){_WHOM}(?: know)?,? "
     r"(?P<bare>(?:we|they|it is|it's|(?:it|this|that|he|she) [a-z]+|there is|there are|"
-    r"you (?:can|are|were|have|do not|don't|cannot)|you're|[a-z]+ (?:is|are|starts?|opens?|"
+    r"you (?:can|are|were|have|do not|don't|cannot)|you're|"
+    r"(?!(?:who|what|which|where|when|why|how|whether|if)\b)[a-z]+ (?:is|are|starts?|opens?|"
     r"closes?|ends?|costs?|takes?)|(?:the|our|my|your) .+ (?:is|are|will|can)) .+))",
     re.I,
 )
@@ -61,7 +69,8 @@ def read_clause(text: str) -> str:
     if match := _DIRECTIONS.fullmatch(text):
         what = re.sub(r"\btheir\b", "your", match["what"])
         return f"please {'do not ' if match['not'] else ''}{what}"
-    if match := _HANDED.fullmatch(text):
+    match = _HANDED.fullmatch(text)
+    if match and not _MEASURED.match(match["value"]) and not _UNFINISHED.search(match["what"]):
         return f"{match['what']} is {match['value']}"
     if match := _HANDED_BARE.fullmatch(text):
         return match["value"]
