@@ -55,7 +55,7 @@ def _join_effects(effects: list[Effect]) -> Effect:
 
 def _read_sentence(sentence: str) -> Effect | None:
     """Return the effect of one sentence, or of two demands that "and" joins."""
-    text = to_plain_demand(re.sub(r"\s+", " ", sentence)).strip().rstrip(".!;").strip()
+    text = to_plain_demand(re.sub(r"\s+", " ", sentence)).strip().rstrip(".!;?").strip()
     text = text.replace("’", "'").replace("“", '"').replace("”", '"')
     if len(text) > MAX_SENTENCE:
         return None
@@ -150,7 +150,10 @@ def _read_other_language(text: str) -> Effect | None:
 
 _POLITE_TAIL = re.compile(
     r"(?:,? (?:from (?:now|here) on|at all times|no matter what|in (?:the )?future|without "
-    r"exception|whatsoever|of any kind|(?:at least )?once(?: or more)?|"
+    r"exception|whatsoever|of any kind|(?:okay|ok|alright|got it|understood|right)|"
+    r"(?:in|with) (?:anything|everything|whatever|all)(?: that)? you (?:write|say|send|give|tell)"
+    r"(?: (?:for|to))?(?: me| us)?|(?:(?:just|only|but) )?(?:(?:plain|simple|normal|flowing) )+"
+    r"(?:prose|text|sentences|paragraphs|words)|(?:at least )?once(?: or more)?|"
     r"per (?:answer|reply|response|message)|if you (?:can|please)|please|(?<=, )(?:always|ever)|"
     r"(?:in|within|throughout|for|with) "
     r"(?:(?:all|each|every|any|of|your|my|the) )+(?:answers?|repl(?:y|ies)|responses?)))+$",
@@ -160,8 +163,8 @@ _DEMAND = re.compile(
     r"(?:(?:(?:all|any|every|each|your|the|my|these) )*(?:of your |own )?(?:answers?|repl(?:y|ies)|"
     r"responses?|messages?)|it|everything|(?:what|whatever) you (?:say|write)|everything you "
     r"(?:say|"
-    r"write)) (?:(?:must|should|shall|may|can|have to|has to|needs? to|ought to|are to|is to)"
-    r"(?: (?P<not>not|never))?|(?P<only>only|always|never)) (?:only |always )*(?P<rest>.+)",
+    r"write)) (?:(?:must|should|shall|have to|has to|needs? to|ought to|are to|is to|"
+    r"(?:may|can)(?= not| never| only))(?: (?P<not>not|never))?|(?P<only>only|always|never)) (?:only |always )*(?P<rest>.+)",
     re.I,
 )
 
@@ -170,8 +173,10 @@ def to_demand(text: str) -> str:
     """Return "each answer must start with X", or "each answer starts with X", as "start with X"."""
     if placed := _PLACED.fullmatch(text):
         edge = placed["edge"] or placed["word_edge"]
-        verb = "start" if edge.lower() in ("start", "beginning", "top", "first") else "end"
+        verb = "end" if edge.lower() in ("end", "bottom", "last") else "start"
         return f"{verb} with {placed['what'] or placed['word']}"
+    if first := _SAID_FIRST.fullmatch(text):
+        return f"start with {first['what'].capitalize()}"
     if told := _TOLD_DEMAND.fullmatch(text):
         return to_imperative(told["rest"])
     text = re.sub(r"^(start|begin|finish|end|close) (?:off|out|up) ", r"\1 ", text, flags=re.I)
@@ -193,7 +198,7 @@ def to_demand(text: str) -> str:
 
 _PLACED = re.compile(
     r"(?:put|add|place|write|use|include|have|insert|append|say) (?P<what>.+?) at the (?:very )?"
-    r"(?P<edge>start|beginning|top|end|bottom)(?: of (?:it|them|(?:(?:all|each|every|any|of|the|"
+    r"(?P<edge>start|beginning|begin|top|end|bottom)(?: of (?:it|them|(?:(?:all|each|every|any|of|the|"
     r"your|my) )*(?:answers?|repl(?:y|ies)|responses?|messages?)))?|"
     r"the (?P<word_edge>first|last) (?:word|words|thing|sentence)(?: (?:of|in) (?:(?:all|each|"
     r"every|"
@@ -202,6 +207,10 @@ _PLACED = re.compile(
     re.I,
 )
 """What stands at an edge of the answer: "put a star at the end of every answer"."""
+_SAID_FIRST = re.compile(
+    r"(?:always )?say (?P<what>hello|hi|thank you|thanks|sorry|good (?:morning|day|evening)) first",
+    re.I,
+)
 _TOLD_DEMAND = re.compile(
     r"(?:(?:all|any|every|each|your|my|the) )+(?:of your |own |single )*(?:answers?|repl(?:y|"
     r"ies)|responses?|messages?) "
@@ -211,7 +220,12 @@ _TOLD_DEMAND = re.compile(
     re.I,
 )
 _POLITE_LEAD = re.compile(
-    r"^(?:(?:(?:(?:all|your|my|the) )*(?:note|rule|answers?|repl(?:y|ies)|responses?|length|style|"
+    r"^(?:(?:(?:for (?:reasons|the sake) of [a-z ]+|for [a-z]+ reasons|for (?:simplicity|consistency|"
+    r"convenience|readability|accessibility|safety|clarity|brevity)|in (?:other words|short|a "
+    r"nutshell|the interest of [a-z]+)|with (?:that|this) in mind|to (?!my\b|our\b|the\b)[a-z]+ "
+    r"[a-z ]+?)(?=, )|"
+    r"(?:also|and|plus|additionally|furthermore|besides|moreover|finally|lastly|next)|"
+    r"(?:(?:all|your|my|the) )*(?:note|rule|answers?|repl(?:y|ies)|responses?|length|style|"
     r"format|language):|please|kindly|always|"
     r"only ever|(?:only )?then|just|simply|whatever (?:happens|you do)|from now on|"
     r"only(?= (?:use|answer|reply|respond|write|speak|talk|start|end)\b)|"

@@ -18,7 +18,7 @@ from selfteach.materials.forbidden_topics import (
 from selfteach.materials.inflection import to_singular
 from selfteach.materials.pictures import ANY_EMOJI, PICTURES, check_pictures
 from selfteach.materials.statement import check_statement
-from selfteach.number_words import NUMBER, parse_number
+from selfteach.number_words import NUMBER, parse_number, spell_number
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ def forbid_topics(match: re.Match[str]) -> Effect | None:
 
 _TALKS = re.compile(
     r"\b(?:talk|speak|discuss|mention|bring|topic|subject|say|use|write|word|hear|know|tell|avoid|"
-    r"refer|question|name)",
+    r"comment|refer|question|name)",
     re.I,
 )
 
@@ -293,7 +293,7 @@ def check_emoji(match: re.Match[str]) -> str | None:
     return check_pictures([*drawn, *names], edge)
 
 
-_ANY_PICTURE = ("a", "an", "some", "cute", "funny", "nice", "single", "a single", "few", "more")
+_ANY_PICTURE = ("a", "an", "some", "cute", "funny", "nice", "single", "a single", "more")
 _COUNTED = re.compile(rf"(?:exactly |just |only )?{NUMBER}(?: more)?", re.I)
 """What a number says of an emoji names no picture."""
 
@@ -325,7 +325,9 @@ def replace_words(match: re.Match[str]) -> Effect | None:
     if match["old_bare"] and (mark := _find_mark(old)):
         return _replace_mark(mark, _find_mark(new) if match["new_bare"] else "")
     bare = [word for word in (match["new_bare"], match["old_bare"]) if word]
-    is_unclear = any(_ABSTRACT.fullmatch(word) or _find_mark(word) for word in bare)
+    is_unclear = any(_ABSTRACT.fullmatch(word) or _find_mark(word) for word in bare) or any(
+        word.endswith("ly") for word in bare
+    )
     if is_unclear or old.lower() == new.lower():
         return None
     one, one_new = to_singular(old.lower()), to_singular(new.lower())
@@ -335,6 +337,12 @@ def replace_words(match: re.Match[str]) -> Effect | None:
         pairs.append((one, one_new))
     wanted = one if has_singular and old.islower() else old
     return Effect(f"not contains {quote_value(wanted)}", tuple(pairs))
+
+
+def replace_phrases(match: re.Match[str]) -> Effect | None:
+    """Return the effect of "say autistic person, not person with autism"."""
+    new, old = match["new_many"], match["old_many"]
+    return Effect(f"not contains {quote_value(old)}", ((old, new),))
 
 
 def _find_mark(name: str) -> str:
@@ -424,8 +432,14 @@ def check_marked(match: re.Match[str]) -> str:
     return next(check for mark, check in MARKS.items() if re.fullmatch(f"(?:{mark})s?", name))
 
 
+CELSIUS = r'not regex "(?i)\\bFahrenheit\\b|\\d ?°? ?F\\b|\\d degrees F\\b"'
+_COUNT_OF = "|".join(("\\d", "half an?", *map(spell_number, range(1, 13))))
+_GROCERIES = "flour|sugar|milk|water|butter|oil|rice|cream|broth|stock|oats|nuts|cheese|juice|salt"
 METRIC = (
-    'not (contains "mile" or contains "inch" or contains "foot" or contains "yard" or '
-    'contains "pound" or contains "ounce" or contains "gallon" or contains "Fahrenheit" or '
-    'contains "°F" or contains "cup" or contains "mph")'
+    r'not regex "(?i)\\b(?:miles?|inch(?:es)?|ounces?|gallons?|mph|Fahrenheit)\\b|'
+    r"\\d ?(?:°? ?F|ft|lbs?|oz|yd|qt)\\b|\\d degrees F\\b|"
+    rf"(?:{_COUNT_OF})[ -](?:feet|foot|yards?|cups?|pints?|quarts?|pounds? of)\\b|"
+    rf"\\b(?:cups?|pounds?|pints?) of (?:[a-z-]+ )?(?:{_GROCERIES})\\b"
+    '"'
 )
+"""Pounds may be money, and cups hold tea: they count beside a number or food alone."""

@@ -8,6 +8,7 @@ from selfteach.materials.effect_checks import (
     AT_LEAST,
     AT_MOST,
     BOLD,
+    CELSIUS,
     EXACT,
     LANGUAGE_CHECK,
     LANGUAGES,
@@ -43,6 +44,7 @@ from selfteach.materials.effect_checks import (
     make_no_edge,
     name_unit,
     parse_count,
+    replace_phrases,
     replace_words,
 )
 from selfteach.materials.forbidden_topics import FORBIDDING_FORMS
@@ -301,6 +303,20 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         check_no_emoji,
     ),
     (
+        rf"{_NOT} (?:{_USE}|send) (?:any |an? )?(?P<names>{_PICTURE_NAMES}){_WHERE}",
+        check_no_emoji,
+    ),
+    (
+        rf"(?:all |the |every )*letters? (?:must|should|shall|have to) (?:always )?be (?:in |written "
+        rf"in )?(?:{_LOWER}|small).*",
+        r'not regex "\\p{Lu}"',
+    ),
+    (
+        rf"(?:all |the |every )*letters? (?:must|should|shall|have to) (?:always )?be (?:in |written "
+        rf"in )?(?:{_UPPER}).*",
+        r'not regex "\\p{Ll}"',
+    ),
+    (
         rf"(?:only )?(?:{_USE}|send|sprinkle|insert|sneak|throw|drop|slip|work|with|"
         rf"sign(?: off)? with)(?: in)? "
         r"(?:(?:some|an?|at least (?:one|an?)|one|a few|lots of|many|plenty of|several|any|cute|"
@@ -317,9 +333,24 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         check_emoji,
     ),
     (
-        rf"(?:write|say|use|put|spell){_THE_WORD} {_NEW} (?:instead of|in place of|rather than|,? ?"
-        rf"not|,? ?never|and not){_THE_WORD} {_OLD}",
+        r"(?:always )?(?:use|give|prefer|write|answer|reply)(?: (?:(?:the |all )?temperatures )?in)? (?:degrees )?Celsius"
+        r"(?:,? (?:and )?(?:not|never|instead of|rather than) Fahrenheit)?",
+        CELSIUS,
+    ),
+    (
+        rf"(?:write|say|use|put|spell){_THE_WORD} {_NEW}(?: instead of| in place of| rather than"
+        rf"(?=(?: the word)? [\"'])|,? not|,? never|,? and not){_THE_WORD} {_OLD}",
         replace_words,
+    ),
+    (
+        rf"call (?:it|them|this|that) {_NEW}(?: instead of| rather than|,? not|,? never|,? and "
+        rf"not){_THE_WORD} {_OLD}",
+        replace_words,
+    ),
+    (
+        r"say (?P<new_many>[\w'-]+(?: [\w'-]+){1,3})(?: instead of|,? not|,? never) (?!in |that )"
+        r"(?P<old_many>[\w'-]+(?: [\w'-]+){1,3})",
+        replace_phrases,
     ),
     (
         rf"(?:write|say|spell)(?! (?:sorry|thanks|thank|hello|hi|yes|no)\b){_THE_WORD} {_NEW} "
@@ -419,7 +450,9 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     (
         rf"(?:(?:use|give|prefer|stick to|convert (?:everything |all )?to|write in|measure in|"
         rf"{_ANSWER} in)"
-        r"(?: only)? )?(?:the )?metric(?: (?:units?|system|measure\w*|measurements?))+(?: only)?",
+        r"(?: only)? )?(?:the )?metric(?: (?:units?|system|measure\w*|measurements?))+(?: only)?"
+        r"(?: for (?:all |any )?(?:measurements?|distances?|weights?|temperatures?|quantities|"
+        r"lengths?|everything))?",
         METRIC,
     ),
     (rf"{_NOT} (?:{_USE} )?imperial units?", METRIC),
@@ -443,11 +476,6 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         r"express) (?:all |the )?(?:numbers|numerals|digits) (?:out|(?:out )?(?:as|in|with) "
         r"(?:words|letters|full)))(?: (?:as|in|with) (?:words|letters|full))?",
         r'not regex "\\d"',
-    ),
-    (
-        r"(?:always )?(?:use|give|prefer|write)(?: (?:temperatures )?in)? (?:degrees )?Celsius"
-        r"(?:,? (?:and )?(?:not|never|instead of|rather than) Fahrenheit)?",
-        'not (contains "Fahrenheit" or contains "°F")',
     ),
     (
         rf"the (?:word|phrase|term|name) {_LITERALLY} (?:(?:must|should|may|can) (?:not|never)|"

@@ -154,11 +154,17 @@ def _list_stems(word: str) -> tuple[str, ...]:
 def to_gerund(verb: str) -> str:
     """Return the gerund of a lower-case verb: "ship" -> "shipping", "close" -> "closing".
 
-    A consonant is doubled after the one short vowel of a word of one syllable.
+    A consonant is doubled after the one short vowel of a stressed last syllable.
     """
     if verb.endswith("ie"):
         return f"{verb[:-2]}ying"
     if re.search(r"[^eoy]e$", verb):
         return f"{verb[:-1]}ing"
-    is_short = re.fullmatch(r"[^aeiou]*[aeiou][bdglmnprt]", verb)
-    return f"{verb}{verb[-1]}ing" if is_short else f"{verb}ing"
+    is_short = re.fullmatch(r"(?:[^aeiou]|qu)*[aeiou][bdglmnprt]", verb)
+    is_stressed_late = re.fullmatch(r".*(?:mit|fer|cur|gin|pel|bel|get|set|cel|lot)", verb)
+    doubled = is_short or (is_stressed_late and verb not in _STRESSED_FIRST)
+    return f"{verb}{verb[-1]}ing" if doubled else f"{verb}ing"
+
+
+_STRESSED_FIRST = frozenset({"offer", "suffer", "differ", "target", "label", "budget", "cancel"})
+"""Verbs of two syllables whose last one is not stressed."""

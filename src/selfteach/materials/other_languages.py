@@ -150,7 +150,7 @@ def split_other_language(
     if match := _EDGED_TEXTS.fullmatch(_PLEASE.sub("", text)):
         return ScopedText(match["scope"], f"{match['verb']} {match['rest']}")
     said = _QUOTATION.sub("", text)
-    native = len(_NATIVE.findall(said))
+    native = len(_NATIVE.findall(text))
     if native < 2 and not _SURELY_NATIVE.search(text):
         return None
     if len(_ENGLISH.findall(said)) > native:

@@ -71,7 +71,10 @@ _PASTS = (
     }
     | {"replied": "reply", "stopped": "stop", "skipped": "skip"}
 )
-_YOU_DO = r"you (?P<not>didn't|did not|don't|do not|never)? ?(?P<verb>[a-z]+)(?P<rest>\b.*)"
+_YOU_DO = (
+    r"you (?:(?:could|would|can|will)(?: please)? )?(?P<not>didn't|did not|don't|do not|never|not)? "
+    r"?(?P<often>(?:(?:always|only|please|just|also) )*)(?P<verb>[a-z]+)(?P<rest>\b.*)"
+)
 _WHO = r"(?:you|we|anyone|anybody|somebody|us)"
 
 
@@ -79,7 +82,7 @@ def _make_imperative(match: re.Match[str]) -> str:
     """Return "you stayed off X" as "stay off X", and "you didn't X" as "do not X"."""
     verb = str(match["verb"])
     plain = f"do not {verb}" if match["not"] else _PASTS.get(verb.lower(), verb)
-    return f"{plain}{match['rest']}"
+    return f"{match['often']}{plain}{match['rest']}"
 
 
 _SIGNS = (
@@ -265,6 +268,12 @@ _REASON = re.compile(
     r"(?P<demand>(?:please |do |don't |never |always |avoid |stop |keep |use ).+)",
     re.I,
 )
+_SAID = re.compile(
+    r"\b(?:say|tell (?:them|him|her|people|me|us|[a-z]+s)|explain|mention|answer|reply),? (?:that|we)"
+    r"\b",
+    re.I,
+)
+"""What must be said, with its own reason."""
 _BECAUSE = re.compile(
     r"(?P<demand>.+?)(?<! words)(?<! word)(?<! with)(?<! before)(?<! after)(?<! say)(?<! use),? "
     r"(?:because [\w'-]+ [^\"]+|since (?:i|we|my|it|they|he|she) [^\"]+|"
@@ -343,5 +352,7 @@ def _name_pronoun(text: str) -> str:
 
 def _drop_reason(text: str) -> str:
     """Return "never bring up X" of "I quit smoking, so never bring up X"."""
-    match = _REASON.fullmatch(text) or _BECAUSE.fullmatch(text)
+    match = _REASON.fullmatch(text)
+    if not match and not _SAID.search(text):
+        match = _BECAUSE.fullmatch(text)
     return match["demand"] if match else text

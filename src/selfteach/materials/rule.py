@@ -309,16 +309,23 @@ _ONLY_THERE = re.compile(
 """What holds there, and its contrary elsewhere: "Emojis are only allowed in texts to Zoe."."""
 
 
+_SAID = re.compile(
+    r"\b(?:say|tell (?:them|him|her|people|me|us|customers|clients|guests|everyone)|explain|mention|"
+    r"answer|reply|state)(?:,? that|:| (?=we\b)) .*",
+    re.I,
+)
+"""What must be said; an exception in it is none of the rule."""
+
+
 def refuse_exception(sentence: str) -> None:
     """Refuse a rule that has an exception, which a scope and an effect cannot say.
 
     Raises:
         DataError: it has one.
     """
+    bare = _SAID.sub("", _QUOTED.sub("", sentence))
     found = (
-        _EXCEPTION_FIRST.match(sentence)
-        or _EXCEPTION.search(sentence)
-        or _ONLY_THERE.fullmatch(sentence)
+        _EXCEPTION_FIRST.match(bare) or _EXCEPTION.search(bare) or _ONLY_THERE.fullmatch(sentence)
     )
     if found is None:
         return
@@ -375,8 +382,10 @@ _INSTRUCTIONS = re.compile(
     r"hidden |secret |initial |original )?"
     r"(?:instructions?|prompts?|guidelines|programming)|"
     r"(?:reveal|mention|share|show|repeat|disclose|ignore|forget|disregard|discuss|talk about|"
-    r"follow|obey|break) (?:this|these|that|your|my|the|any of these|all) "
+    r"follow|obey|break) (?:this|these|that|your|my|any of these) "
     r"(?:rules?|instructions?|commands?)|"
+    r"(?:reveal|disclose|ignore|forget|disregard|break) (?:the|all|all the) (?:rules?|instructions?|"
+    r"commands?)|"
     r"(?:ignore|forget|disregard|disobey) (?:whatever|what|everything|anything|all)"
     r"(?: that)? (?:[a-z]+ ){1,3}(?:told|tells?|said|says?|taught|instructed|asked)(?: (?:to "
     r")?you)?)(?!\w)",
@@ -398,7 +407,8 @@ def _refuse_instructions(text: str) -> None:
 
 _QUESTION = re.compile(
     r"(?:what|who|whom|whose|where|which|how|why|when (?:is|are|was|were|did|do|does|will)|is|are|"
-    r"was|were|do|does|did|has|have)\b[^.!]*\?",
+    r"was|were|do(?! not\b)|does|did|has|have)\b(?!['’]t)[^.!]*(?<!okay)(?<!ok)(?<!right)"
+    r"(?<!please)\?",
     re.I,
 )
 
@@ -412,6 +422,9 @@ def _refuse_question(text: str) -> None:
         )
 
 
+_QUOTED = re.compile(r'"[^"]*"')
+_WORDS_NAMED = re.compile(r"\bwords? \w+(?:,? (?:and|or|but) \w+)+", re.I)
+"""Words that a rule names: "the words always and never"."""
 _BOTH = re.compile(
     r"\b(?:always (?:and|but|or) never|never (?:and|but|or) always|do and (?:do not|don't)|"
     r"(?:immer und nie|toujours et jamais|siempre y nunca))\b",
@@ -420,7 +433,7 @@ _BOTH = re.compile(
 
 
 def _refuse_contradiction(effect: str) -> None:
-    both = _BOTH.search(effect)
+    both = _BOTH.search(_QUOTED.sub("", _WORDS_NAMED.sub("", effect)))
     check = suggest_check(effect) or ""
     pair = find_clash(check, check)
     pair = pair or _find_clash_of_parts(effect)

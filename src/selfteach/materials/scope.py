@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from selfteach.materials.other_languages import ScopedText, split_other_language
-from selfteach.materials.situation import GENRE, PERSON, read_situation
+from selfteach.materials.situation import GENRE, PERSON, names_no_person, read_situation
 from selfteach.number_words import NUMBER
 
 POLITE = re.compile(
@@ -14,7 +14,7 @@ POLITE = re.compile(
     r"(?:can|could|would|will) you(?: please)?|"
     r"i(?:'d| would)? (?:want|like|need|prefer|expect)(?: for)? you to|i want that you|"
     r"it is important (?:to|that you)|"
-    r"you (?:must|should|shall|need to|have to|are to|ought to|may)(?! not)|"
+    r"you (?:must|should|shall|need to|have to|are to|ought to)(?! not)|"
     r"make sure (?:to|that you|you)|(?:make sure(?: that)?|see to it that)"
     r"(?= (?:every|each|all|any|the|my) )|be sure to|try to|whatever (?:happens|you do)|"
     r"(?:important|note|rule|reminder|nb):?(?=[,:])|"
@@ -83,11 +83,12 @@ _PREFIX = re.compile(
 _SUFFIX_WHEN = re.compile(
     r"(?P<effect>.+?),? (?<!about )(?<!as )(?<!even )(?<!how or )(?<!know "
     r")(?P<word>when(?:ever)?|if|while|each time|"
-    r"every time|any ?time|as soon as) (?P<scope>(?!to |possible|necessary|needed|you can\b).+)",
+    r"every time|any ?time|as soon as) (?P<scope>(?!(?:being|keeping|staying|avoiding|using|"
+    r"remaining|maintaining|making|ensuring|not|still)\b)(?!to |possible|necessary|needed|you can\b).+)",
     re.I,
 )
 _TELLING = re.compile(
-    r"(?:say|tell|ask|explain|mention|state|know|check|see|decide|describe|note|admit|wonder|"
+    r"(?:never |always |do not |don't |please |just |also )*(?:say|tell|ask|explain|mention|state|know|check|see|decide|describe|note|admit|wonder|"
     r"learn|find out|show)(?: (?:me|us|the user|him|her|them|people))?",
     re.I,
 )
@@ -135,7 +136,10 @@ _SUFFIX_WITH = re.compile(
     rf"(?:with|around|towards?|in front of) (?P<scope>{PERSON})"
 )
 _RELATIONAL = re.compile(
-    r"(?:relation(?:ship)?s?|problems?|wars?|fights?|conflicts?|deals?|meetings?|conversations?|"
+    r"(?:(?:.*\b)?(?:replace|compare|confuse|mix|mistake|associate|pair|combine|equate|conflate|"
+    r"swap|substitute|exchange) .+|(?:.*\b)?(?:start|begin|open|end|finish|close|sign|greet)"
+    r"(?: (?:off|it|with|each|every|all|your|my|the|an?|any|(?:answer|repl|respons|message)"
+    r"(?:s|y|ies|e|es)?))*|relation(?:ship)?s?|problems?|wars?|fights?|conflicts?|deals?|meetings?|conversations?|"
     r"interviews?|experiences?|life|work|working|dealing|contacts?|affairs?|living|date|dates|"
     r"start|begin|open|end|finish|close|answer|reply|sign|together|arguments?|issues?|agreement)$",
     re.I,
@@ -152,7 +156,8 @@ _SUFFIX_FOR = re.compile(
 )
 _TEXTUAL = re.compile(
     r"[\"']|\b(?:emphasis|numbers?|titles?|names?|headings?|keywords?|words?|dates?|times?|units?|"
-    r"currency|currencies|quotes|quotations?|lists?|code|terms?|sentences?|paragraphs?|steps?|"
+    r"measurements?|readability|clarity|consistency|simplicity|safety|convenience|effect|variety|"
+    r"fun|reference|currency|currencies|quotes|quotations?|lists?|code|terms?|sentences?|paragraphs?|steps?|"
     r"items?|examples?|every|each|all|me|us|minute|moment|now|this|that|it|them|good|sure|you)\b",
     re.I,
 )
@@ -179,7 +184,8 @@ _SUBJECT = re.compile(
 _TO_PERSON = re.compile(
     r"(?P<verb>(?i:(?:always |only )?(?:reply|write|speak|talk|respond|answer|"
     r"explain (?:things|it|everything|this))))"
-    rf"(?P<scope>(?: to)? {PERSON}) (?P<tail>(?:in|with|without|using|like|as|politely|formally|"
+    rf"(?P<scope>(?: to)? {PERSON}) (?P<tail>(?:in|with|without|using|like|as(?= (?:an?|if|though|"
+    rf"my|our|the|you)\b)|politely|formally|"
     r"briefly|only in)\b.*)"
 )
 
@@ -220,6 +226,37 @@ def split_rule(sentence: str) -> ScopedText:
     text = POLITE.sub("", text).strip()
     if found := split_other_language(text, starts_effect):
         return found
+    hidden, quotes = _hide_quotes(text)
+    found = _split_english(hidden)
+    if found is None:
+        return ScopedText("", sentence.strip())
+    return ScopedText(*(_show_quotes(part, quotes) for part in found))
+
+
+_QUOTED = re.compile(r'"[^"]+"')
+_FIRST_HIDDEN = 0xE000
+"""The first code point of a block that no text uses."""
+
+
+def _hide_quotes(text: str) -> tuple[str, list[str]]:
+    """Return a text whose quotations are a sign each, and the quotations: a condition in one of
+    them is none of the rule.
+    """
+    quotes = _QUOTED.findall(text)
+    for number, quote in enumerate(quotes):
+        text = text.replace(quote, f'"{chr(_FIRST_HIDDEN + number)}"', 1)
+    return text, quotes
+
+
+def _show_quotes(text: str, quotes: list[str]) -> str:
+    """Return a text with its quotations."""
+    for number, quote in enumerate(quotes):
+        text = text.replace(f'"{chr(_FIRST_HIDDEN + number)}"', quote)
+    return text
+
+
+def _split_english(text: str) -> ScopedText | None:
+    """Return the scope and the effect of an English sentence; None if it names no scope."""
     for split in (
         _split_prefix,
         _split_colon,
@@ -238,7 +275,7 @@ def split_rule(sentence: str) -> ScopedText:
                 found = _move_second_demand(found)
             effect = to_imperative(POLITE.sub("", found.effect.strip(" ,")))
             return ScopedText(found.scope.strip(" ,"), effect)
-    return ScopedText("", sentence.strip())
+    return None
 
 
 _SECOND_DEMAND = re.compile(
@@ -286,6 +323,12 @@ _INTERJECTION = re.compile(
     re.I,
 )
 """What is no condition: "For the love of god stop talking about crypto."."""
+_LABEL = re.compile(
+    r"^(?:(?:general |my |the |new )?(?:tone|style|length|language|format|formatting|voice|output|"
+    r"rule|instruction|constraint|important|request|preference|reminder|note)s?): (?=\S)",
+    re.I,
+)
+"""A heading that names no condition: "Tone: be friendly."."""
 _BANNED_WORD = re.compile(
     rf"^(in {_MY}{GENRE} (?:to|for) [^,\"']+?) (?=the (?:word|phrase|term)s? ([\"'])[^\"']+\2 "
     r"(?:is|are|must|should|may|can)\b)",
@@ -304,6 +347,7 @@ def to_plain_conditions(text: str) -> str:
     "Texting Ben? Use no capitals." -> "When texting Ben, Use no capitals."
     """
     text = _INTERJECTION.sub("", _BOUND_WORD.sub(r"\1 ", text.strip()))
+    text = _LABEL.sub("", text)
     text = _BANNED_WORD.sub(r"\1, ", text)
     return _ASKED_SCOPE.sub(lambda found: f"When {found[1].lower()}{found[2]}, ", text)
 
@@ -446,7 +490,27 @@ def _shorten_clause(word: str, scope: str) -> str:
     return scope if read_situation(clause) == read_situation(scope) else clause
 
 
+_PURPOSE = re.compile(
+    rf"(?!{PERSON}$)(?!(?:the|a|an|my|our|all|any|every|each)\b)(?:write|reply|respond|answer|talk|"
+    r"speak|text|e-?mail|message|people|users|whom|someone|anyone|everyone)?\b[a-z]+\b.*",
+    re.I,
+)
+_MANNER_SCOPE = re.compile(
+    rf"(?:(?:(?:only |just |at most |exactly )*(?:{NUMBER}|a single|a few|an?))(?: short| brief)? "
+    r"(?:words?|sentences?|lines?|paragraphs?|bullets?|bullet points?)|(?:an? |the )?(?:[a-z-]+ )?"
+    r"(?:tone|voice|style|manner|way|font|format)|(?:plain|simple) (?:english|words|language)|"
+    r"bullet points|json|markdown|(?:upper|lower)[- ]?case|other words|conclusion|(?:that|this) in "
+    r"mind|care|a nutshell|order to .+|the interest of .+|(?:the sake|reasons) of .+|.+ reasons|"
+    r"(?:simplicity|consistency|convenience|readability|accessibility|safety|clarity))",
+    re.I,
+)
+"""How answers are, or why: no condition."""
+
+
 def _make_prefixed(word: str, scope: str, effect: str) -> ScopedText | None:
+    is_purpose = word.lower() == "to" and not _WRITES.match(scope) and _PURPOSE.fullmatch(scope)
+    if is_purpose or (word.lower() in ("in", "with", "for") and _MANNER_SCOPE.fullmatch(scope)):
+        return None
     effect = re.sub(r"^then,? ", "", effect, flags=re.I)
     said = POLITE.sub("", f"{effect} ").strip()
     is_asked = read_situation(_shorten_asked(scope)).kind == "about"
@@ -454,7 +518,18 @@ def _make_prefixed(word: str, scope: str, effect: str) -> ScopedText | None:
         effect = f"say that {said}"
     if not _is_scope(scope) or not said:
         return None
-    return ScopedText(_shorten_clause(word, scope), effect)
+    return ScopedText(_name_topic_word(word, _shorten_clause(word, scope)), effect)
+
+
+_WRITES = re.compile(r"(?:write|reply|respond|answer|talk|speak|text|e-?mail|message)\b", re.I)
+_TOPIC_WORDS = ("about", "regarding", "concerning", "on", "as for", "as to")
+
+
+def _name_topic_word(word: str, scope: str) -> str:
+    """Return a topic with "about", where it would be taken for somebody: "About Bitcoin: ..."."""
+    if word.lower() not in _TOPIC_WORDS or read_situation(scope).kind != "writing":
+        return scope
+    return f"about {scope}"
 
 
 _SPOKEN = re.compile(
@@ -499,8 +574,15 @@ def _split_in(text: str) -> ScopedText | None:
         return ScopedText(placed["scope"], f"{verb} with {placed['what']}")
     forms = (_SUFFIX_IN, _SUFFIX_GENRE, _SUFFIX_ADDED)
     match = next((found for form in forms if (found := form.fullmatch(text))), None)
-    is_one = match is not None and _is_scope(match["scope"])
-    return ScopedText(match["scope"], match["effect"]) if match and is_one else None
+    if match is None or not _is_scope(match["scope"]) or _BARE_VERB.fullmatch(match["effect"]):
+        return None
+    return ScopedText(match["scope"], match["effect"])
+
+
+_BARE_VERB = re.compile(
+    r"(?:always |only |please )*(?:answer|reply|respond|write|speak|talk|be)(?: me| us| only)*", re.I
+)
+"""What is no effect alone: "Answer in haikus."."""
 
 
 _TELL_WHO = re.compile(
@@ -548,20 +630,27 @@ _ADDRESSED = re.compile(
 )
 
 
+_LINKED = re.compile(r"\b(?:links?|references?|pointers?|translations?|attention|thanks)$", re.I)
+
+
 def _split_with(text: str) -> ScopedText | None:
     """Split "EFFECT with customers" and "Be polite to customers"."""
     match = _SUFFIX_WITH.fullmatch(text)
+    if match and names_no_person(match["scope"]):
+        return None
     if match and not _RELATIONAL.search(match["effect"]) and _is_scope(match["scope"]):
         return ScopedText(match["scope"], match["effect"])
     match = _ADDRESSED.fullmatch(text)
     if match and _is_scope(match["scope"]):
         return ScopedText(match["scope"], f"{match['verb']} them {match['tail']}")
     match = _TO_PERSON.fullmatch(text)
-    if match:
+    if match and not names_no_person(re.sub("^ to ", "", match["scope"])):
         scope = re.sub("^to ", "", match["scope"].strip())
         return ScopedText(scope, f"{match['verb']} {match['tail']}")
     match = _SUFFIX_TO.fullmatch(text)
-    return ScopedText(match["scope"], match["effect"]) if match else None
+    if match is None or names_no_person(match["scope"]) or _LINKED.search(match["effect"]):
+        return None
+    return ScopedText(match["scope"], match["effect"])
 
 
 def _split_for(text: str) -> ScopedText | None:
@@ -602,6 +691,14 @@ _ANSWERED_SO = re.compile(
 )
 
 
+_LETTER_CASES = re.compile(
+    r"(?:all |the |every )*letters? (?:must|should|shall|have to) (?:always )?be (?:in |written in )?"
+    r"(?:lower|upper|capital|small|block|caps).*",
+    re.I,
+)
+"""What is said of letters of the alphabet."""
+
+
 def _split_subject(text: str) -> ScopedText | None:
     """Split "Emails to my boss should stay under 40 words"."""
     if told := _TOLD.fullmatch(text):
@@ -614,7 +711,7 @@ def _split_subject(text: str) -> ScopedText | None:
         scope = answered["scope"][0].lower() + answered["scope"][1:]
         return ScopedText(scope, f"answer {answered['tail']}")
     match = _SUBJECT.fullmatch(text)
-    if not match:
+    if not match or _LETTER_CASES.fullmatch(text):
         return None
     negated = "do not" if match["not"] else ""
     often = match["be"] or match["always"] or ""

@@ -89,8 +89,29 @@ _RELATIONS = (
     r"company|club|band|group|church|insurer|bot|agent"
 )
 _TO = r"(?:to|for|with|addressed to|meant for|that go(?:es)? to|sent to)"
-_KNOWN_PERSON = re.compile(rf"(?i:\b(?:{_GROUPS}|{_RELATIONS})\b)|\b[A-ZÀ-Þ][\w'’-]*$|^[A-ZÀ-Þ]")
+_KNOWN_PERSON = re.compile(
+    rf"(?i:\b(?:{_GROUPS}|{_RELATIONS})(?=$|,|'s$| (?:of|at|in|from|with|under|over|above|aged|"
+    r"below|younger|older|who|on|and|or|whose|named|called|writes|texts|calls|messages|replies)\b))|\b[A-ZÀ-Þ][\w'’-]*$|^[A-ZÀ-Þ]|"
+    rf"(?i:\b(?:{_GROUPS}|{_RELATIONS})) [A-ZÀ-Þ]"
+)
 """What an addressee has that no verb introduces: "my mother", but not "my order"."""
+_NO_PERSON = re.compile(
+    r"(?:English|German|French|Spanish|Italian|Portuguese|Dutch|Swedish|Danish|Norwegian|Finnish|"
+    r"Polish|Czech|Turkish|Russian|Ukrainian|Greek|Arabic|Persian|Hebrew|Hindi|Chinese|Japanese|"
+    r"Korean|Thai|Latin|Python|Java|JavaScript|TypeScript|Kotlin|Swift|Rust|Ruby|Perl|Bash|HTML|CSS|"
+    r"SQL|PHP|JSON|YAML|XML|Markdown|LaTeX|Git|GitHub|Docker|Kubernetes|Linux|Windows|Excel|"
+    r"PowerPoint|Photoshop|Wikipedia|Google|Twitter|Facebook|Instagram|YouTube|LinkedIn|Reddit|"
+    r"Slack|Bitcoin|Ethereum|Brexit|Christmas|Easter|Ramadan|Halloween|X)"
+    r"(?: (?:code|scripts?|queries|programs?|functions?|files|classes|text|texts))?"
+)
+"""What is capitalized and nobody: languages, programs, sites."""
+
+
+def names_no_person(text: str) -> bool:
+    """Return whether a capitalized word names a language, a program or a site."""
+    return _NO_PERSON.fullmatch(text.strip()) is not None
+
+
 _TIMES = re.compile(
     r"(?:(?:on|in|at|the|a|every|each|my|this|it is|it's|today is) )*(?:(?:mon|tues|wednes|thurs|"
     r"fri|satur|sun)days?|week-?(?:ends?|days?)|mornings?|afternoons?|evenings?|nights?|noon|"
@@ -122,7 +143,8 @@ _ASKED = re.compile(
     r"wonder(?:s|ed|ing)?|complain(?:s|ed|ing)?|curious|talk(?:s|ed|ing)?|speak(?:s|ing)?|"
     r"chat(?:s|ting)?|"
     r"questions?|answers?|repl(?:y|ies)|responses?|requests?|conversations?|chats?|advice|"
-    r"information|help|anything|something|texts?|is|are|explanations?|discussions?)"
+    r"information|help|anything|something|texts?|explanations?|discussions?|"
+    r"(?:it|this|that|question|request|topic|conversation|message)s? (?:is|are))"
     r"(?: (?:you|me|us|him|her|for (?:help|advice|information)|a question|questions|"
     r"something|anything))*"
     rf" {_ABOUT} (?P<topic>.+)$",
@@ -140,7 +162,7 @@ _TOPIC_FORMS = [
         r"(?:explaining|discussing|describing|mentioning|talking about|dealing with|explain|"
         r"discuss|describe) (?P<topic>.+)",
         r"(?:about|regarding|concerning) (?P<topic>.+)",
-        r"(?:replying|responding|reacting|answering)(?: to)? (?P<topic>.+)",
+        r"(?:replying|responding|reacting|answering)(?: to)? (?P<topic>(?![a-z]+ly$).+)",
         r"(?:.*\b)?ask(?:s|ed|ing)?(?: you| me| us)? for (?:help with )?(?P<topic>.+)",
         r"(?:.*\b)?(?:needs? |wants? )?(?:help(?:ing)?|assisting|support(?:ing)?)(?: me| us| them| "
         r"someone| people| users)? (?:with|in) (?P<topic>.+)",
@@ -148,7 +170,10 @@ _TOPIC_FORMS = [
         r"(?:.*\b)?ask(?:s|ed|ing)?(?: you| me| us)?(?: what)? (?:the|our|your) "
         r"(?P<topic>(?!questions?\b|same\b)[a-z]+(?: [a-z]+)?)(?<! is)(?: is| are)?",
         r"(?:topics|subjects|matters|questions) (?:of|like|such as) (?P<topic>.+)",
-        r"(?:(?:all|any|the|my|our) )*(?P<topic>[a-z-]+) questions?",
+        r"(?:(?:all|any|the|my|our) )*(?P<topic>(?!(?:simple|easy|difficult|hard|short|long|"
+        r"complex|complicated|basic|quick|other|open|more|tough|tricky|general|nobody|somebody|someone|"
+        r"anyone|anybody|everyone|everybody|he|she|it|they|who|no|one)\b)[a-z-]+) "
+        r"(?:questions?|answers?)",
     )
 ]
 _FINITE = re.compile(
@@ -198,6 +223,8 @@ def read_situation(scope: str) -> Situation:
     text = re.sub(rf"^{GENRE} (?:and|or) {GENRE} (?=(?:to|for) )", "writing ", text, flags=re.I)
     text = re.sub(rf"\b({GENRE}) on ({_PLATFORMS})\b", r"\2 \1", text, flags=re.I)
     text = _LEAD.sub("", text)
+    if platform := re.fullmatch(_PLATFORMS, text):
+        return Situation("task", _PLATFORM_TEXTS.get(platform[0], f"{platform[0]} post"))
     return (
         _read_writing(text)
         or _read_task(text)
@@ -212,6 +239,10 @@ _PLATFORMS = (
     r"Instagram|Facebook|Twitter|X|LinkedIn|TikTok|Slack|WhatsApp|Telegram|Reddit|YouTube|Threads|"
     r"Mastodon|Bluesky|Discord|Signal"
 )
+_PLATFORM_TEXTS = {"Twitter": "tweet", "X": "tweet", "YouTube": "YouTube description"} | {
+    name: f"{name} message" for name in ("Slack", "WhatsApp", "Telegram", "Discord", "Signal")
+}
+"""What is written on a platform, where it is no post."""
 _ANYTHING = (
     r"^(?:anything|everything|something|whatever)(?: (?:that is|that goes|I write|you write|that I "
     r"write|that you write|written|addressed|sent|going))* (?=to )"
@@ -295,12 +326,15 @@ def _read_writing(text: str) -> Situation | None:
         rf"{_WRITE}(?: back)?(?: {_TO}| with)? (?!{_ABOUT} )(?P<who>{PERSON}.*)", text
     )
     written = written or _WRITTEN_TO.fullmatch(text)
+    if written and names_no_person(written["who"]):
+        return Situation("about", topic=written["who"])
     if written and not name_genre(re.sub(rf"^{_OWNER}", "", written["who"], flags=re.I)):
         who, topic = _split_topic(written["who"])
         return _make_writing(_name_verb(written["verb"]), who, topic)
     does = re.search(r" (?:asks?|wants?|needs?|mentions?|says?|tells?|is|are|has|have) ", text)
     is_person = not does and re.fullmatch(PERSON, text) and _KNOWN_PERSON.search(text)
     is_other = re.search(r" (?:me|us|you)$", text) or _GENRE_END.search(text)
+    is_other = is_other or names_no_person(text)
     if is_person and not is_other and read_other_scope(text) is None:
         return _make_writing("", text)
     return None

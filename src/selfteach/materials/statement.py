@@ -24,7 +24,7 @@ _LIGHT = frozenset(
         "again there here now today one's give gives given make makes made take takes taken get "
         "gets got offer offers go goes went possible available please people someone anyone "
         "everyone thing things something anything way kind pm am o'clock clock as well both "
-        "either neither much many few like need needs want wants use uses used come comes "
+        "none nothing nobody either neither much many few like need needs want wants use uses used come comes "
         "seeing going using trying doing getting having let lets put know says said tell name",
     )
 )
@@ -69,7 +69,7 @@ def check_statement(text: str) -> str | None:
     ]
     longest = sorted(others, key=len, reverse=True)[:MAX_WORDS]
     found = [_find_word(word) for word in dict.fromkeys(words) if word in known or word in longest]
-    if found and _NEGATED.search(text):
+    if _NEGATED.search(text):
         found.append(NEGATION)
     return " and ".join(dict.fromkeys(found)) or None
 
