@@ -100,6 +100,9 @@ def repair(check, answer, **options):
         (r'not regex "(?i)\bcar\b"', "I have a car. It is red.", "It is red."),
         # formats and languages
         ("format=list", "Mix it. Eat it.", "- Mix it.\n- Eat it."),
+        ("format=numbered", "Mix it. Eat it.", "1. Mix it.\n2. Eat it."),
+        ("format=numbered", "Do:\n- mix\n- eat", "Do:\n1. mix\n2. eat"),
+        ("not format=numbered", "I like:\n1. cats\n2. dogs", "I like: cats and dogs."),
         ('format="no list"', "Do this:\n1. Mix it well.\n2. Eat it.", "Do this. Mix it well. Eat it."),
         ("not format=list", "I like:\n- cats\n- dogs", "I like: cats and dogs."),
         ("format=json", 'He said "hi".', '{"answer": "He said \\"hi\\"."}'),

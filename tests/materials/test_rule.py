@@ -100,7 +100,9 @@ FORMS = {
     "No longer than a tweet.": "max_characters=280",
     "Speak to me in Spanish.": "language=es",
     "Translate your answers to German.": "language=de",
-    "Use Celsius, not Fahrenheit.": r'not regex "(?i)\\bFahrenheit\\b|\\d ?°? ?F\\b|\\d degrees F\\b"',
+    "Use Celsius, not Fahrenheit.": (
+        r'not regex "(?i)\\bFahrenheit\\b|\\d ?°? ?F\\b|\\d degrees F\\b"'
+    ),
     "Spell out numbers.": r'not regex "\\d"',
     "Use a table.": r'regex "(?m)^ *\\|.*\\|"',
     "Put key words in bold.": r'regex "\\*\\*[^*]+\\*\\*"',

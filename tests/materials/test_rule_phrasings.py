@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -118,7 +119,9 @@ SITUATIONS = {
     "somebody asks for your name": Situation("about", topic="your name"),
     "somebody asks whether we are open on Sundays": Situation("other"),
     "replying to complaints": Situation("about", topic="complaints"),
-    "replies to complaints": Situation("about", topic="complaints"),
+    "replies to complaints": Situation(
+        "writing", "reply", "complaints", ("complaints", "a complaint")
+    ),
     "summarising an article": Situation("task", "summary"),
     "I ask you to translate something": Situation("task", "translation"),
     "weekends": Situation("other"),
@@ -468,3 +471,19 @@ def test_a_long_rule_is_read_in_little_time(part: str) -> None:
     with contextlib.suppress(DataError):
         suggest_check(read_rule(text))
     assert time.process_time() - started < 2.0
+
+
+def read_answer_table() -> Iterator[tuple[str, str, bool]]:
+    """Yield each rule with one answer and whether it keeps the rule."""
+    table = (Path(__file__).parent / "rule_answers.txt").read_text("utf-8")
+    for block in table.split("\n\n"):
+        rule, *answers = [line for line in block.splitlines() if not line.startswith("#")]
+        for answer in answers:
+            yield rule, answer[2:].replace("\\n", "\n"), answer.startswith("+")
+
+
+@pytest.mark.parametrize(("rule", "answer", "keeps"), list(read_answer_table()))
+def test_the_check_of_a_rule_decides_as_people_do(rule: str, answer: str, keeps: bool) -> None:
+    check = suggest_check(read_rule(rule))
+    assert check is not None
+    assert parse_check(check).keeps(answer) is keeps

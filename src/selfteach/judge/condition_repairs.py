@@ -382,9 +382,11 @@ MAX_INLINE_WORDS = 6
 
 
 def write_format(value: str, text: str, meets: Meets) -> Iterator[str]:
-    """Yield a text as a list, without a list, or as a JSON object."""
+    """Yield a text as a list, a numbered list, without a list, or as a JSON object."""
     if value == "list":
         yield _write_list(text)
+    elif value == "numbered":
+        yield _number_items(text if LIST_ITEM.search(text) else _write_list(text))
     elif value == "no list":
         yield _write_list_inline(text) or ""
         yield _write_sentences(text)
@@ -394,7 +396,7 @@ def write_format(value: str, text: str, meets: Meets) -> Iterator[str]:
 
 def write_other_format(value: str, text: str, meets: Meets) -> Iterator[str]:
     """Yield a text without the format: a list becomes sentences, a JSON object its texts."""
-    if value == "list":
+    if value in ("list", "numbered"):
         yield from write_format("no list", text, meets)
     elif value == "no list":
         yield from write_format("list", text, meets)
@@ -411,6 +413,17 @@ def _write_list(text: str) -> str:
         is_plain = not any(map(str.isalnum, sentence)) or sentence.endswith(":")
         lines.append(sentence if is_plain else f"- {sentence}")
     return "\n".join(lines) + closing
+
+
+def _number_items(text: str) -> str:
+    """Return a text whose list items are numbered, from 1 on."""
+    lines = []
+    count = 0
+    for line in text.splitlines():
+        is_item = LIST_ITEM.match(line) is not None
+        count += is_item
+        lines.append(f"{count}. {LIST_ITEM.sub('', line, count=1)}" if is_item else line)
+    return "\n".join(lines)
 
 
 def _write_sentences(text: str) -> str:

@@ -184,9 +184,13 @@ def _is_json(answer: str) -> bool:
         return False
 
 
+_NUMBERED_ITEM = re.compile(r"^\s{0,8}\d{1,2}[.)]\s+\S", re.M)
+
+
 FORMATS: dict[str, AnswerTest] = {
     "json": _is_json,
     "list": lambda answer: _LIST_ITEM.search(answer) is not None,
+    "numbered": lambda answer: _NUMBERED_ITEM.search(answer) is not None,
     "no list": lambda answer: _LIST_ITEM.search(answer) is None,
 }
 

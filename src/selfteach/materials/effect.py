@@ -103,7 +103,9 @@ def _read_joined(text: str) -> Effect | None:
     joints = list(re.finditer(r",? (?:and|but) |, | (?=no \w)", text))
     for found in joints if len(joints) <= MAX_JOINTS else ():
         first = _match_form(text[: found.start()])
-        second = _read_sentence(text[found.end() :]) if first else None
+        rest = text[found.end() :]
+        verb = text.partition(" ")[0]
+        second = (_read_sentence(rest) or _match_form(f"{verb} {rest}")) if first else None
         if first and second:
             return _join_effects([first, second])
     return None
@@ -164,7 +166,8 @@ _DEMAND = re.compile(
     r"responses?|messages?)|it|everything|(?:what|whatever) you (?:say|write)|everything you "
     r"(?:say|"
     r"write)) (?:(?:must|should|shall|have to|has to|needs? to|ought to|are to|is to|"
-    r"(?:may|can)(?= not| never| only))(?: (?P<not>not|never))?|(?P<only>only|always|never)) (?:only |always )*(?P<rest>.+)",
+    r"(?:may|can)(?= not| never| only))(?: (?P<not>not|never))?|(?P<only>only|always|never)) "
+    r"(?:only |always )*(?P<rest>.+)",
     re.I,
 )
 
@@ -197,8 +200,10 @@ def to_demand(text: str) -> str:
 
 
 _PLACED = re.compile(
-    r"(?:put|add|place|write|use|include|have|insert|append|say) (?P<what>.+?) at the (?:very )?"
-    r"(?P<edge>start|beginning|begin|top|end|bottom)(?: of (?:it|them|(?:(?:all|each|every|any|of|the|"
+    r"(?:put|add|place|write|use|include|have|insert|append|say) (?P<what>.+?) (?:at|in) the "
+    r"(?:very )?"
+    r"(?P<edge>start|beginning|begin|top|end|bottom)(?: of (?:it|them|(?:(?:all|each|every|any|"
+    r"of|the|"
     r"your|my) )*(?:answers?|repl(?:y|ies)|responses?|messages?)))?|"
     r"the (?P<word_edge>first|last) (?:word|words|thing|sentence)(?: (?:of|in) (?:(?:all|each|"
     r"every|"
@@ -220,7 +225,8 @@ _TOLD_DEMAND = re.compile(
     re.I,
 )
 _POLITE_LEAD = re.compile(
-    r"^(?:(?:(?:for (?:reasons|the sake) of [a-z ]+|for [a-z]+ reasons|for (?:simplicity|consistency|"
+    r"^(?:(?:(?:for (?:reasons|the sake) of [a-z ]+|for [a-z]+ reasons|for (?:simplicity|"
+    r"consistency|"
     r"convenience|readability|accessibility|safety|clarity|brevity)|in (?:other words|short|a "
     r"nutshell|the interest of [a-z]+)|with (?:that|this) in mind|to (?!my\b|our\b|the\b)[a-z]+ "
     r"[a-z ]+?)(?=, )|"
@@ -245,11 +251,14 @@ _REMARK = re.compile(r"(?:I|this|that|it) (?:am|is|was|do|did|cannot|can't|have)
 """What is said of the model, or of its own answer: "I am no doctor.", "This is no advice."."""
 _DEMANDS = re.compile(r"(?:do|don't|never|always|use|answer)\b", re.I)
 _SURE_DEMAND = re.compile(
-    r"(?:please|make sure|always|be|(?:do not|don't|never|avoid) (?:say|mention|tell|talk|speak|"
+    r"(?:please|(?:refer|direct|point|send) (?:them|him|her|people|customers|users|guests) to|"
+    r"make sure|always|be|(?:do not|don't|never|avoid) (?:say|mention|tell|talk|speak|"
     r"discuss|promise|apologi[sz]e|argue|answer))\b",
     re.I,
 )
 """How a demand begins that no statement goes on with."""
+_IT_SAID = re.compile(r" that (?:it|the|our|this)\b", re.I)
+"""A statement about a thing, which refers nobody to anything."""
 _TO_USER = re.compile(
     r"please (?:use|call|see|visit|contact|try|come|go|e-?mail|check|bring|wait|book|order|ring|"
     r"phone|park|pay|ask (?:at|for|your|our|the)|take|fill|send|read|follow|look)\b",
@@ -296,6 +305,8 @@ def _split_second_demand(sentence: str) -> list[str]:
     for joint in list(re.finditer(r",? (?:and|but) |, ", sentence))[:MAX_JOINTS]:
         demand = sentence[joint.end() :]
         is_sure = _SURE_DEMAND.match(demand) and not _TO_USER.match(demand)
+        if _IT_SAID.search(sentence[: joint.start()]) and demand.lower().startswith("refer to "):
+            is_sure = True
         is_demand = starts_effect(demand) and (is_sure or _read_sentence(demand))
         if is_demand and SAY_THAT.fullmatch(sentence[: joint.start()]):
             return [sentence[: joint.start()], demand]

@@ -18,7 +18,7 @@ from selfteach.materials.forbidden_topics import (
 from selfteach.materials.inflection import to_singular
 from selfteach.materials.pictures import ANY_EMOJI, PICTURES, check_pictures
 from selfteach.materials.statement import check_statement
-from selfteach.number_words import NUMBER, parse_number, spell_number
+from selfteach.number_words import NUMBER, parse_number
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +120,25 @@ def check_bound(match: re.Match[str]) -> str | None:
     if count > 1 and (bound == "exactly" or (unit == "sentences" and not is_most)):
         return f"min_{unit}={count} and max_{unit}={count}"
     return f"max_{unit}={count}" if count else None
+
+
+MAX_LINES = 20
+_LINE = "[^\\\\n]+"
+
+
+def check_lines(match: re.Match[str]) -> str | None:
+    """Return the check of "have four lines": those of a poem, not the sentences of an answer."""
+    bound = (match["before"] or "").lower()
+    count = parse_count(match["count"]) - (bound in UNDER) + (bound in OVER)
+    if not 0 < count <= MAX_LINES:
+        return None
+    lines = "\\\\n+".join([_LINE] * count)
+    if bound in AT_LEAST or bound in OVER:
+        return f'regex "{lines}"'
+    if bound in AT_MOST or bound in UNDER:
+        more = "\\\\n+".join([_LINE] * (count + 1))
+        return f'not regex "{more}"'
+    return f'regex "^\\\\s*{lines}\\\\s*$"'
 
 
 _LIMITS = re.compile(r"(?:keep|limit|cut|shorten|restrict)\b.* to ", re.I)
@@ -341,7 +360,7 @@ def replace_words(match: re.Match[str]) -> Effect | None:
 
 def replace_phrases(match: re.Match[str]) -> Effect | None:
     """Return the effect of "say autistic person, not person with autism"."""
-    new, old = match["new_many"], match["old_many"]
+    new, old = match["new_many"].strip("\"'"), to_singular(match["old_many"])
     return Effect(f"not contains {quote_value(old)}", ((old, new),))
 
 
@@ -373,6 +392,13 @@ def check_literal_or_number(match: re.Match[str]) -> str:
     return f"contains {quote_value(value)}"
 
 
+def check_two_words(match: re.Match[str]) -> Effect:
+    """Return the effect of "write Web site as two words"."""
+    apart = match["value"]
+    joined = apart.replace(" ", "")
+    return Effect(f"not contains {quote_value(joined)}", ((joined, apart),))
+
+
 def check_not_called(match: re.Match[str]) -> str:
     """Return the check of "don't call me buddy"."""
     return f"not contains {quote_value(match['value'] or match['bare'])}"
@@ -395,10 +421,19 @@ def check_no_literal(match: re.Match[str]) -> str:
     return f"not {check_literal(match)}"
 
 
+_CODE = re.compile(
+    r"(?:[a-z]+ ){1,3}(?P<code>\+?\d[\d ()/-]{3,}\d|[A-Z]+[\w-]*\d[\w-]*|\S+@\S+|www\.\S+|"
+    r"https?://\S+)"
+)
+"""A number or code that has a name: "hotline 0800 123456" """
+
+
 def check_said(match: re.Match[str]) -> str | None:
     """Return the check of "mention our loyalty card" and "recommend the library"."""
     text = re.sub(r"^(?:the|our|my|an?|your|some|their) ", "", match["what"].strip())
     text = re.sub(r"^(?:number|amount|names?) of (?:the )?", "", text)
+    if code := _CODE.fullmatch(text):
+        return f"contains {quote_value(code['code'])}"
     text = TOPIC_LEAD.sub("", text)
     words = text.split()
     named = words and all(word[0].isupper() for word in words)
@@ -430,16 +465,3 @@ def check_marked(match: re.Match[str]) -> str:
     """Return the check of "use at least one exclamation mark"."""
     name = match["mark"].lower()
     return next(check for mark, check in MARKS.items() if re.fullmatch(f"(?:{mark})s?", name))
-
-
-CELSIUS = r'not regex "(?i)\\bFahrenheit\\b|\\d ?°? ?F\\b|\\d degrees F\\b"'
-_COUNT_OF = "|".join(("\\d", "half an?", *map(spell_number, range(1, 13))))
-_GROCERIES = "flour|sugar|milk|water|butter|oil|rice|cream|broth|stock|oats|nuts|cheese|juice|salt"
-METRIC = (
-    r'not regex "(?i)\\b(?:miles?|inch(?:es)?|ounces?|gallons?|mph|Fahrenheit)\\b|'
-    r"\\d ?(?:°? ?F|ft|lbs?|oz|yd|qt)\\b|\\d degrees F\\b|"
-    rf"(?:{_COUNT_OF})[ -](?:feet|foot|yards?|cups?|pints?|quarts?|pounds? of)\\b|"
-    rf"\\b(?:cups?|pounds?|pints?) of (?:[a-z-]+ )?(?:{_GROCERIES})\\b"
-    '"'
-)
-"""Pounds may be money, and cups hold tea: they count beside a number or food alone."""

@@ -8,13 +8,11 @@ from selfteach.materials.effect_checks import (
     AT_LEAST,
     AT_MOST,
     BOLD,
-    CELSIUS,
     EXACT,
     LANGUAGE_CHECK,
     LANGUAGES,
     LETTER_CHECK,
     MARKS,
-    METRIC,
     ONE,
     OVER,
     SHOUTED,
@@ -26,6 +24,7 @@ from selfteach.materials.effect_checks import (
     check_emoji,
     check_first_word,
     check_forbidden_bound,
+    check_lines,
     check_literal,
     check_literal_or_number,
     check_marked,
@@ -39,6 +38,7 @@ from selfteach.materials.effect_checks import (
     check_range,
     check_recommended,
     check_said,
+    check_two_words,
     forbid_topics,
     make_edge,
     make_no_edge,
@@ -48,6 +48,7 @@ from selfteach.materials.effect_checks import (
     replace_words,
 )
 from selfteach.materials.forbidden_topics import FORBIDDING_FORMS
+from selfteach.materials.notation_forms import NOTATION_FORMS
 from selfteach.materials.pictures import PICTURES
 from selfteach.number_words import NUMBER
 
@@ -150,7 +151,8 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     ),
     (rf"(?:only )?{_COUNT} {_REPLIES}(?: only)?", check_bound),
     (
-        rf"(?:{_ANSWER} |only )*(?:with )?(?:only |just |either )*yes or no(?: only)?",
+        rf"(?:{_ANSWER} |say |start with |only )*(?:with )?(?:only |just |either )*yes or no"
+        r"(?: only| first)?(?:,? (?:and |before )?then .+)?",
         'starts "Yes" or starts "No"',
     ),
     (
@@ -184,6 +186,11 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         ),
         check_bound,
     ),
+    (rf"(?:in|with|within) (?:only |just )?{_COUNT}", check_bound),
+    (
+        rf"(?:have|contain|consist of) (?:(?P<before>{_BEFORE}) )?(?P<count>{NUMBER}) lines?",
+        check_lines,
+    ),
     (
         rf"(?:have |contain |in |with )?"
         rf"(?P<before>{'|'.join((*AT_MOST, *AT_LEAST, *OVER, *UNDER, *EXACT[:-1]))}) "
@@ -205,7 +212,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         "not format=list",
     ),
     (
-        rf"(?:{_ANSWER} (?:in|with|as|using)|use|give|have|contain|include) (?:the form of )?"
+        rf"(?:{_ANSWER} (?:in|with|as|using)|use|give|be|have|contain|include) (?:the form of )?"
         rf"{_LIST}(?: only)?",
         "format=list",
     ),
@@ -220,6 +227,11 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         r"(?: questions?)?(?: back)?",
         'not contains "?"',
     ),
+    (
+        rf"(?:{_NOT} (?:ask|asking)|ask no)(?: (?:me|us|the user|them))?(?: (?:any|follow-?up|"
+        r"further|more))* questions? (?:at the|in the) end",
+        'not ends "?"',
+    ),
     (rf"{_NOT} (?:say|saying) (?P<marks>[a-z]+)", check_no_word),
     (
         (
@@ -229,7 +241,8 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         "format=json",
     ),
     (
-        rf"(?:{_ANSWER}|{_REPLIES}) (?:only )?in (?P<language>{'|'.join(LANGUAGES)})(?: only)?",
+        rf"(?:{_ANSWER}|{_REPLIES})(?: (?:me|us|always|only))* in "
+        rf"(?P<language>{'|'.join(LANGUAGES)})(?: only| language)?",
         LANGUAGE_CHECK,
     ),
     (
@@ -268,7 +281,10 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         make_edge("starts"),
     ),
     (rf"(?:end|finish|close|conclude|sign(?: off)?) {_WITH}", make_edge("ends")),
-    (rf"sign(?: off)?(?: {_IT})? (?:as|with|using) (?P<value>.+)", make_edge("ends")),
+    (
+        rf"sign(?: off)?(?: {_IT})?(?: (?:as|with|using)|:?(?= [\"'])) (?P<value>.+)",
+        make_edge("ends"),
+    ),
     (
         rf"{_NOT} (?:ever )?(?:start|begin|open)(?:ing)?{_EDGED} {_WITH}",
         make_no_edge("starts"),
@@ -277,6 +293,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         rf"{_NOT} (?:ever )?(?:end|finish|clos|conclud)(?:e|ing)?{_EDGED} {_WITH}",
         make_no_edge("ends"),
     ),
+    *NOTATION_FORMS,
     *((form, forbid_topics) for form in FORBIDDING_FORMS),
     (
         rf"(?:(?:do not|don't) (?:exceed|go over|use over)|never (?:exceed|go over)) {_COUNT}",
@@ -307,12 +324,14 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         check_no_emoji,
     ),
     (
-        rf"(?:all |the |every )*letters? (?:must|should|shall|have to) (?:always )?be (?:in |written "
+        r"(?:all |the |every )*letters? (?:must|should|shall|have to) (?:always )?be (?:in |"
+        r"written "
         rf"in )?(?:{_LOWER}|small).*",
         r'not regex "\\p{Lu}"',
     ),
     (
-        rf"(?:all |the |every )*letters? (?:must|should|shall|have to) (?:always )?be (?:in |written "
+        r"(?:all |the |every )*letters? (?:must|should|shall|have to) (?:always )?be (?:in |"
+        r"written "
         rf"in )?(?:{_UPPER}).*",
         r'not regex "\\p{Ll}"',
     ),
@@ -331,11 +350,6 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         r"of|"
         rf"little) )*(?P<names>{_PICTURE_NAMES}){_WHERE}",
         check_emoji,
-    ),
-    (
-        r"(?:always )?(?:use|give|prefer|write|answer|reply)(?: (?:(?:the |all )?temperatures )?in)? (?:degrees )?Celsius"
-        r"(?:,? (?:and )?(?:not|never|instead of|rather than) Fahrenheit)?",
-        CELSIUS,
     ),
     (
         rf"(?:write|say|use|put|spell){_THE_WORD} {_NEW}(?: instead of| in place of| rather than"
@@ -382,6 +396,42 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     ),
     (rf"{_CALL} [\"'](?P<value>[^\"']+)[\"']", check_called),
     (
+        r"(?:greet|welcome)(?: me| us| him| her| them| the user) as "
+        r"(?P<value>(?-i:[A-ZÀ-Þ])[\w' ]*)",
+        check_called,
+    ),
+    (
+        r"(?:refer to|speak of|call) (?P<old_many>(?:the|my|our) [\w' -]+?) (?:as )?"
+        r"(?=[\"'])[\"'](?P<new_many>[^\"']+)[\"']",
+        replace_phrases,
+    ),
+    (
+        r"(?:never|do not|don't|avoid) (?:refer(?:ring)? to|call(?:ing)?) yourself (?:as )?"
+        r"[\"']?I[\"']?",
+        r'not regex "\\bI\\b"',
+    ),
+    (
+        r"(?:never|do not|don't) (?:abbreviate|shorten) (?P<new_many>(?=[\"'])[\"'][^\"']+[\"']|"
+        r"[\w ]+?) (?:to|as|with|by) [\"']?(?P<old_many>[\w.&]+)[\"']?",
+        replace_phrases,
+    ),
+    (
+        r"(?:write|spell) [\"']?(?P<value>\w+ \w+)[\"']? as two words",
+        check_two_words,
+    ),
+    (
+        r"(?:never|do not|don't) call (?:the |our |my )?(?P<new_many>[a-z]+) (?P<old_many>(?!by\b|"
+        r"me\b|us\b|it\b)[a-z]+s)",
+        replace_phrases,
+    ),
+    (
+        r"(?:have|include|add|use|write|contain) (?:a|an|one|the) (?:section|heading|part|"
+        r"paragraph|"
+        r"chapter|line) (?:called|named|titled|headed|with the (?:title|heading)) [\"']"
+        r"(?P<value>[^\"']+)[\"']",
+        check_called,
+    ),
+    (
         rf"{_CALL} (?P<value>(?-i:[A-ZÀ-Þ])[\w' ]*|(?!{_NO_NAME})[\w-]+)",
         check_called,
     ),
@@ -404,7 +454,8 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         check_literal,
     ),
     (
-        r"(?:use|include|add|put|write)(?: (?:at least (?:one|an?)|an?|one|some))? "
+        r"(?:use|include|add|put|write|contain|have|answer with|reply with|give|show)"
+        r"(?: (?:at least (?:one|an?)|an?|one|some))? "
         rf"(?P<mark>(?:{'|'.join(USED_MARKS)})s?){_WHERE}",
         check_marked,
     ),
@@ -423,6 +474,11 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         r"(?:include|name|add) (?P<what>(?:the name )?(?-i:[A-ZÀ-Þ])\w+(?: (?-i:[A-ZÀ-Þ])\w+)*)",
         check_said,
     ),
+    (
+        r"(?:refer|point|direct|send)(?: (?:them|him|her|me|us|people|customers|users|guests))? to "
+        r"(?P<what>.+)",
+        check_said,
+    ),
     (r"(?:recommend|suggest|advise)(?: to)? (?!against )(?P<what>.+)", check_recommended),
     (
         rf"(?:ask|put|add|have) (?:(?:me|us|them|the user) )?(?:an?|one) (?:\w+-?\w* )?question "
@@ -435,27 +491,11 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         'contains "?"',
     ),
     (
-        rf"(?:(?:{_ANSWER}(?: in)?|use|give|make|number|write) )?(?:the )?(?:numbered steps|"
-        rf"steps in a "
-        r"numbered list|a numbered list of steps)",
-        "format=list",
-    ),
-    (r"number (?:the|all|your) steps", "format=list"),
-    (
         rf"(?:(?:use|speak|switch to|stick to|stay in|write|be in|be)(?: only)? )?(?:only "
         rf")?(?:in )?"
         rf"(?P<language>{'|'.join(LANGUAGES)})(?: only|,? please| (?:to|with) (?:me|us))*",
         LANGUAGE_CHECK,
     ),
-    (
-        rf"(?:(?:use|give|prefer|stick to|convert (?:everything |all )?to|write in|measure in|"
-        rf"{_ANSWER} in)"
-        r"(?: only)? )?(?:the )?metric(?: (?:units?|system|measure\w*|measurements?))+(?: only)?"
-        r"(?: for (?:all |any )?(?:measurements?|distances?|weights?|temperatures?|quantities|"
-        r"lengths?|everything))?",
-        METRIC,
-    ),
-    (rf"{_NOT} (?:{_USE} )?imperial units?", METRIC),
     (
         r"(?:put|write|set|print|mark)(?: (?:the|all|your))? "
         rf"(?!(?:nothing|no|not|everything|it)\b)[a-z -]+ in bold{_WHERE}",
@@ -470,12 +510,6 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         rf"(?:(?:{_ANSWER}|use|write)(?: (?:in|with))? )?(?:only |just )?(?:one|a single|1) "
         r"paragraph(?: only)?",
         r'not regex "\\n\\s*\\n\\s*\\S"',
-    ),
-    (
-        r"(?:(?:write|spell) out (?:all |the )?(?:numbers|numerals|digits)|(?:write|spell|give|"
-        r"express) (?:all |the )?(?:numbers|numerals|digits) (?:out|(?:out )?(?:as|in|with) "
-        r"(?:words|letters|full)))(?: (?:as|in|with) (?:words|letters|full))?",
-        r'not regex "\\d"',
     ),
     (
         rf"the (?:word|phrase|term|name) {_LITERALLY} (?:(?:must|should|may|can) (?:not|never)|"

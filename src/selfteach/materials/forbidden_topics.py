@@ -112,6 +112,15 @@ _FILLER = (
     r"make|"
     r"making|start|starting|have|having|engage|engaging|enter|entering|offer|express|share|ask)"
 )
+_SUBJECTS = (
+    r"(?:politics|religion|sex|sexuality|race|racism|war|wars|violence|death|suicide|drugs|alcohol|"
+    r"money|salar(?:y|ies)|diets?|dieting|illness(?:es)?|diseases?|cancer|abortion|guns?|gambling|"
+    r"crimes?|divorce|sports?|football|soccer|cricket|baseball|the weather|weather|gossip|"
+    r"celebrit(?:y|ies)|elections?|immigration|vaccin(?:es|ation)|covid(?:-19)?|crypto(?:currency|"
+    r"currencies)?|bitcoin|taxes|climate change|conspiracy theories|astrology|nudity|"
+    r"porn(?:ography)?)"
+)
+"""Subjects that "avoid" is enough for; other things that are avoided are mostly manners."""
 FORBIDDING_FORMS = (
     rf"{_NEVER} (?:{_TALK}|{_SAY})[ :]+(?P<topic>.+)",
     rf"{_NEVER} {_TELL} (?:anything|a (?:single )?word|something) (?:more )?{_ABOUT} "
@@ -124,6 +133,7 @@ FORBIDDING_FORMS = (
     rf"(?:{_TALK}|(?:hear|read|see)(?: anything)? {_ABOUT}) (?P<topic>.+)",
     r"avoid (?=the (?:topic|subject|word|term|theme|phrase|name)s? |(?:anything|everything) "
     r"(?:related to|about|to do with|concerning) )(?P<topic>.+)",
+    rf"(?:avoid|skip|no) (?P<topic>{_SUBJECTS}(?:(?:,| and| or|, and|, or) (?:the )?{_SUBJECTS})*)",
     r"(?:let's )?(?:leave|put|set) (?P<topic>.+?) (?:aside|alone|to one side)",
     r"(?:keep your (?:mouth|lips) (?:shut|sealed)|shut up|zip it) about (?P<topic>.+)",
     r"(?:steer|keep|turn|move|guide|lead) (?:(?:the|all|any|every|our|your) )*(?:conversations?|"
@@ -225,6 +235,11 @@ def find_pronoun_topic(sentence: str) -> str:
     return next((topic for topic in topics if _PRONOUN.fullmatch(topic)), "")
 
 
+_TOLD_NAMES = re.compile(
+    r"\b(?:my|our|his|her|their|the) (?P<role>[a-z][a-z'-]+s) (?P<names>(?:[A-ZÀ-Þ][\w'&.-]*"
+    r"(?: [A-ZÀ-Þ][\w'&.-]*)*(?:, | and | or |, and |, or )?)+)$"
+)
+"""Several by name: "our competitors Zalando and About You"."""
 _TOLD_NAME = re.compile(
     r"(?:my|our|his|her|their|the) (?P<role>[a-z][a-z'-]+(?: [a-z][a-z'-]+)?),? "
     r"(?P<name>[A-ZÀ-Þ][\w'-]*(?: [A-ZÀ-Þ][\w'-]*)*)"
@@ -260,6 +275,7 @@ def split_topics(text: str, sentence: str) -> ForbiddenTopics | None:
         sentence: the whole one, which tells names by their capital letters.
     """
     text = _TAIL.sub("", text.strip())
+    text = _TOLD_NAMES.sub(lambda match: match["names"], text)
     literal = _LITERAL.match(text)
     found = []
     topics = []
@@ -279,6 +295,11 @@ def split_topics(text: str, sentence: str) -> ForbiddenTopics | None:
         is_named = all(re.fullmatch(r"[^\W_][\w'&.-]*", word) for word in words)
         if not is_named or not 0 < len(words) <= most:
             return None
+        is_name = len(words) > 1 and all(word[0].isupper() for word in words)
+        if is_name and not quoted and VAGUE.search(part):
+            topics.append(part)
+            found.append(f"regex {quote_value(chr(92) + 'b' + ' '.join(words) + chr(92) + 'b')}")
+            continue
         if not quoted and (
             (VAGUE.search(part) and not literal)
             or any(word.endswith("ly") and word.lower() not in _NOUNS_IN_LY for word in words)

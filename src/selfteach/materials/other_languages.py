@@ -136,6 +136,57 @@ _MIDDLE_IN = re.compile(
 )
 
 
+_SHOULD = re.compile(
+    rf"(?P<scope>{_DETERMINER}{_GENRE}(?: {_TO} .+?)?)(?: ne)? (?:soll(?:en|te|ten)?|müssen|muss|"
+    r"dürfen|"
+    r"darf|"
+    r"doivent|doit|devraient|devrait|deben|debe|deberían|tienen que|tiene que|devono|deve|"
+    r"dovrebbero) "
+    r"(?:immer |toujours |siempre |sempre )?(?P<rest>.+?)(?: (?P<verb>enden|beginnen|anfangen|sein|"
+    r"haben|bleiben|enthalten))?",
+    re.I,
+)
+"""Texts that should be something: 'E-Mails an Kunden sollen mit "Gruß" enden.'."""
+_BARE_TEXTS = re.compile(
+    rf"(?P<scope>{_DETERMINER}{_GENRE}(?: (?:an|für|à|aux?|pour|a|para|per) .+?)?) (?:bitte "
+    r")?(?:nur |"
+    r"immer |toujours |siempre |sempre )?(?P<rest>(?:mit|ohne|auf|in|avec|sans|en|con|sin|senza) "
+    r".+)",
+    re.I,
+)
+_AT_MOST_FR = re.compile(r"^pas (?:dépasser|faire plus de|contenir plus de|avoir plus de) ", re.I)
+_INFINITIVES = {
+    "enden": "beende",
+    "beginnen": "beginne",
+    "anfangen": "beginne",
+    "sein": "sei",
+    "haben": "verwende",
+    "enthalten": "verwende",
+    "bleiben": "bleibe",
+    "commencer par": "commence par",
+    "finir par": "termine par",
+    "terminer par": "termine par",
+    "se terminer par": "termine par",
+    "être": "sois",
+    "empezar con": "empieza con",
+    "comenzar con": "comienza con",
+    "terminar con": "termina con",
+    "ser": "sé",
+    "iniziare con": "inizia con",
+    "finire con": "finisci con",
+    "terminare con": "termina con",
+    "essere": "sii",
+}
+
+
+def to_native_imperative(text: str) -> str:
+    """Return a demand that begins with an infinitive as an imperative."""
+    for infinitive, imperative in _INFINITIVES.items():
+        if text.lower().startswith(f"{infinitive} "):
+            return imperative + text[len(infinitive) :]
+    return text
+
+
 def split_other_language(
     text: str, starts_english: Callable[[str], bool] = lambda text: False
 ) -> ScopedText | None:
@@ -156,6 +207,11 @@ def split_other_language(
     if len(_ENGLISH.findall(said)) > native:
         return None
     text = _EVERYWHERE.sub("", _PLEASE.sub("", text))
+    if match := _SHOULD.fullmatch(text):
+        effect = f"{match['verb'] or ''} {_AT_MOST_FR.sub('au plus ', match['rest'])}".strip()
+        return ScopedText(match["scope"], to_native_imperative(effect))
+    if match := _BARE_TEXTS.fullmatch(text):
+        return ScopedText(match["scope"], match["rest"])
     if match := _MIDDLE_IN.fullmatch(text):
         return ScopedText(match["scope"], f"{match['verb']} {match['rest']}")
     for form in (_PREFIX, _PREFIX_IN, _SUFFIX, _SUFFIX_IN):
@@ -170,7 +226,10 @@ def split_other_language(
 
 
 _PLEASE = re.compile(
-    r"^(?:bitte|s'il (?:te|vous) plaît|por favor|per favore|per piacere|ti prego),? ", re.I
+    r"^(?:bitte|s'il (?:te|vous) plaît|por favor|per favore|per piacere|ti prego),? |"
+    r",? (?:bitte|danke|s'il (?:te|vous) pla[iî]t|merci|por favor|gracias|per favore|per piacere|"
+    r"grazie)$",
+    re.I,
 )
 _SCOPE_TO = re.compile(
     rf"{_DETERMINER}(?P<genre>{_GENRE}) (?:an|für|à|au|aux|pour|a|al|para|ai|alla|alle|per) "

@@ -72,7 +72,8 @@ _PASTS = (
     | {"replied": "reply", "stopped": "stop", "skipped": "skip"}
 )
 _YOU_DO = (
-    r"you (?:(?:could|would|can|will)(?: please)? )?(?P<not>didn't|did not|don't|do not|never|not)? "
+    r"you (?:(?:could|would|can|will)(?: please)? )?(?P<not>didn't|did not|don't|do not|never|"
+    r"not)? "
     r"?(?P<often>(?:(?:always|only|please|just|also) )*)(?P<verb>[a-z]+)(?P<rest>\b.*)"
 )
 _WHO = r"(?:you|we|anyone|anybody|somebody|us)"
@@ -122,7 +123,8 @@ _FORMS: list[tuple[str, Rewrite]] = [
         r"When asked about \g<topic>, say that \g<said>",
     ),
     (
-        r"(?P<topic>(?:our|my|the) [\w' -]+?) (?P<said>(?:is|are) [^,;.]+)[,;:.] (?:please )?(?:say|"
+        r"(?P<topic>(?:our|my|the) [\w' -]+?) (?P<said>(?:is|are) [^,;.]+)[,;:.] (?:please "
+        r")?(?:say|"
         r"tell (?:them|him|her|people|everyone)|answer) (?:that|so|it) (?:when(?:ever)?|if) "
         r"(?:(?:someone|anyone|they|people|customers|you are|you're) )?ask(?:ed|s)?",
         lambda match: (
@@ -132,7 +134,8 @@ _FORMS: list[tuple[str, Rewrite]] = [
     ),
     (_LEFT_OUT, r"no \g<signs>"),
     (
-        rf"(?P<what>{_SIGNS}|(?:(?:all|block|small) )?capitals|(?:very |overly |too )?(?:long|wordy|"
+        rf"(?P<what>{_SIGNS}|(?:(?:all|block|small) )?capitals|(?:very |overly |too )?(?:long|"
+        r"wordy|"
         r"lengthy) (?:answers?|replies|responses)|markdown|contractions|abbreviations|tables|"
         r"headings|links|bold text) (?:is|are)(?: strictly)? (?:not (?:allowed|permitted|okay|ok|"
         r"acceptable|welcome|wanted)|forbidden|prohibited|banned|off[- ]limits|unwanted|taboo|a "
@@ -255,7 +258,8 @@ _FEAR = re.compile(
     re.I,
 )
 _STORY = re.compile(
-    r"(?P<noun>(?!(?:i|we|he|she|they|it|you|this|that|there|when(?:ever)?|if|while|once|as|because|"
+    r"(?P<noun>(?!(?:i|we|he|she|they|it|you|this|that|there|when(?:ever)?|if|while|once|as|"
+    r"because|"
     r"since|although|where|until|unless)\b)(?:(?:the|my|our) )?[\w'-]+(?: "
     r"[\w'-]+)?) "
     r"(?:is|are|was|were|makes?|upsets?|scares?|bores?|annoys?|has|have|[a-z]+ed) [^.,;:?!]+[,;.]? "
@@ -269,7 +273,8 @@ _REASON = re.compile(
     re.I,
 )
 _SAID = re.compile(
-    r"\b(?:say|tell (?:them|him|her|people|me|us|[a-z]+s)|explain|mention|answer|reply),? (?:that|we)"
+    r"\b(?:say|tell (?:them|him|her|people|me|us|[a-z]+s)|explain|mention|answer|reply),? "
+    r"(?:that|we)"
     r"\b",
     re.I,
 )

@@ -152,7 +152,7 @@ def _read_parts(text: str) -> ScopedText:
         return ScopedText(scope, ". ".join(part.effect for _, part in found))
     kept = [sentence for sentence, _ in found]
     remarks = [sentence for sentence in sentences if sentence not in kept]
-    is_plain = all(remark[0].isupper() for remark in remarks)
+    is_plain = all(remark[0].isupper() or _REMARK.match(remark) for remark in remarks)
     return ScopedText("", " ".join(kept) if remarks and is_plain else text)
 
 
@@ -196,7 +196,7 @@ def _refuse_several_scopes(found: list[tuple[str, ScopedText]]) -> None:
     scopes |= {scope.casefold() for scope in inner if scope}
     scopes |= {second[0] for text in both if (second := SECOND_SCOPE.search(text))}
     if len(scopes) > 1:
-        named = " / ".join(f'"{sentence}"' for sentence, _ in found)
+        named = " / ".join(f'"{sentence.rstrip(" .")}"' for sentence, _ in found)
         raise DataError(
             f"the text holds {max(len(found), 2)} rules with different conditions: {named}.",
             where="rule",
@@ -310,7 +310,8 @@ _ONLY_THERE = re.compile(
 
 
 _SAID = re.compile(
-    r"\b(?:say|tell (?:them|him|her|people|me|us|customers|clients|guests|everyone)|explain|mention|"
+    r"\b(?:say|tell (?:them|him|her|people|me|us|customers|clients|guests|everyone)|explain|"
+    r"mention|"
     r"answer|reply|state)(?:,? that|:| (?=we\b)) .*",
     re.I,
 )
@@ -384,7 +385,8 @@ _INSTRUCTIONS = re.compile(
     r"(?:reveal|mention|share|show|repeat|disclose|ignore|forget|disregard|discuss|talk about|"
     r"follow|obey|break) (?:this|these|that|your|my|any of these) "
     r"(?:rules?|instructions?|commands?)|"
-    r"(?:reveal|disclose|ignore|forget|disregard|break) (?:the|all|all the) (?:rules?|instructions?|"
+    r"(?:reveal|disclose|ignore|forget|disregard|break) (?:the|all|all the) (?:rules?|"
+    r"instructions?|"
     r"commands?)|"
     r"(?:ignore|forget|disregard|disobey) (?:whatever|what|everything|anything|all)"
     r"(?: that)? (?:[a-z]+ ){1,3}(?:told|tells?|said|says?|taught|instructed|asked)(?: (?:to "

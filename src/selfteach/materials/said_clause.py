@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import re
 
-_WHOM_TOLD = (
-    r" (?:them|him|her|me|us|people|customers|clients|guests|patients|visitors|everyone|everybody|"
-    r"the (?:user|customer|client|caller|guest|person|patient|visitor))"
+_AUDIENCE = (
+    r"(?:people|customers|clients|guests|patients|visitors|callers|users|students|parents|members|"
+    r"everyone|everybody|the (?:user|customer|client|caller|guest|person|patient|visitor|team|"
+    r"student|parent|member)s?)"
 )
-_WHOM = (
-    r"(?: (?:them|him|her|me|us|people|customers|clients|guests|patients|the (?:user|customer|"
-    r"client|team)|everyone|everybody|to (?:them|him|her|me|us|people|customers)))?"
-)
+_WHOM_TOLD = rf" (?:them|him|her|me|us|{_AUDIENCE})"
+_WHOM = rf"(?: (?:to )?(?:them|him|her|me|us|{_AUDIENCE}))?"
 _TELLING = r"(?:say|tell|answer|reply|respond|inform|write|add|state|mention)"
 _DIRECTIONS = re.compile(
-    rf"(?:tell|ask|advise|remind|encourage|invite|instruct){_WHOM_TOLD} (?P<not>not )?to "
+    rf"(?:tell|ask|advise|remind|encourage|invite|instruct)(?P<whom>{_WHOM_TOLD}) (?P<not>not )?to "
     r"(?P<what>.+)",
     re.I,
 )
@@ -51,7 +50,8 @@ SAY_THAT = re.compile(
     rf"(?:(?:say|tell|mention|note|point out|remind|explain|state|add|make clear|let|inform|answer|"
     rf"reply|respond|write){_WHOM}(?: know)?(?: clearly)?,? that (?P<clause>.+)|"
     rf"(?:say|tell|reply|answer|respond|inform|let){_WHOM}(?: know)?,? "
-    r"(?P<bare>(?:we|they|it is|it's|(?:it|this|that|he|she) [a-z]+|there is|there are|"
+    r"(?P<bare>(?:(?:we|you|they|it|there)['’](?:re|s|ve|ll)|we|they|it is|it's|(?:it|this|that|"
+    r"he|she) [a-z]+|there is|there are|"
     r"you (?:can|are|were|have|do not|don't|cannot)|you're|"
     r"(?!(?:who|what|which|where|when|why|how|whether|if)\b)[a-z]+ (?:is|are|starts?|opens?|"
     r"closes?|ends?|costs?|takes?)|(?:the|our|my|your) .+ (?:is|are|will|can)) .+))",
@@ -65,9 +65,14 @@ def read_clause(text: str) -> str:
     The result is "" if the text asks for something else.
     """
     if match := SAY_THAT.fullmatch(text):
-        return speak_as_model(match["clause"] or match["bare"])
+        clause = match["clause"] or match["bare"]
+        return speak_as_model(_speak_to_user(clause) if _TELLS_THEM.match(text) else clause)
+    if match := _IT_IS.fullmatch(text):
+        return match[0]
     if match := _DIRECTIONS.fullmatch(text):
         what = re.sub(r"\btheir\b", "your", match["what"])
+        if match["whom"].strip().lower() in ("me", "us"):
+            what = re.sub(r"\b(?:my|our)\b", "your", what)
         return f"please {'do not ' if match['not'] else ''}{what}"
     match = _HANDED.fullmatch(text)
     if match and not _MEASURED.match(match["value"]) and not _UNFINISHED.search(match["what"]):
@@ -82,6 +87,34 @@ def read_clause(text: str) -> str:
         said = match["double"] or match["single"]
         return said if len(said.split()) > 2 or match["wholly"] else ""
     return ""
+
+
+_TELLS_THEM = re.compile(rf"(?:tell|inform|let|remind) (?:them|him|her|{_AUDIENCE})\b", re.I)
+_IT_IS = re.compile(r"(?:it|that|this)(?:'s| is) (?!\w+ (?:to|that|if)\b).+", re.I)
+
+
+_THEY = re.compile(
+    r"(?:they|he|she)(?P<verb>(?:'re| are| is)(?= (?:allowed|entitled|welcome|able|covered|free "
+    r"to)\b)|"
+    r"(?:'ve| has| have| needs?| can| must| should| gets?| will| may| could| don't| cannot)\b)",
+    re.I,
+)
+"""What is said of those who ask."""
+
+
+def _speak_to_user(clause: str) -> str:
+    """Return "they have 30 days" as it is said to them: "you have 30 days"."""
+    match = _THEY.match(clause)
+    if not match:
+        return clause
+    verb = {"'re": " are", "is": " are", "'ve": " have", " has": " have"}.get(match["verb"])
+    rest = clause[match.end() :]
+    return re.sub(r"\b(?:their|his|her)\b", "your", f"you{verb or _to_plural(match['verb'])}{rest}")
+
+
+def _to_plural(verb: str) -> str:
+    """Return "needs" as "need"."""
+    return re.sub("^( need| get)s$", r"\1", verb)
 
 
 def speak_as_model(clause: str) -> str:

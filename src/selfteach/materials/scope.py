@@ -84,11 +84,13 @@ _SUFFIX_WHEN = re.compile(
     r"(?P<effect>.+?),? (?<!about )(?<!as )(?<!even )(?<!how or )(?<!know "
     r")(?P<word>when(?:ever)?|if|while|each time|"
     r"every time|any ?time|as soon as) (?P<scope>(?!(?:being|keeping|staying|avoiding|using|"
-    r"remaining|maintaining|making|ensuring|not|still)\b)(?!to |possible|necessary|needed|you can\b).+)",
+    r"remaining|maintaining|making|ensuring|not|still)\b)(?!to |possible|necessary|needed|you "
+    r"can\b).+)",
     re.I,
 )
 _TELLING = re.compile(
-    r"(?:never |always |do not |don't |please |just |also )*(?:say|tell|ask|explain|mention|state|know|check|see|decide|describe|note|admit|wonder|"
+    r"(?:never |always |do not |don't |please |just |also )*(?:say|tell|ask|explain|mention|"
+    r"state|know|check|see|decide|describe|note|admit|wonder|"
     r"learn|find out|show)(?: (?:me|us|the user|him|her|them|people))?",
     re.I,
 )
@@ -102,6 +104,9 @@ _SUFFIX_IN = re.compile(
 _BARE_GENRES = (
     r"(?:e-?mails?|text messages?|texts|letters|posts|tweets|recipes?|poems?|stories|summaries|"
     r"essays?|articles|speeches|songs|notes|memos|newsletters|announcements|reviews|reports|"
+    r"(?:commit|error|status|thank-you|welcome) messages|(?:lesson|business|project|meal|training|"
+    r"study) plans|hand-?overs|drafts|captions|bug reports|release notes|user stories|"
+    r"(?:shopping|to-?do|packing) lists|(?:python|java|javascript|sql|html|css|c|rust|go) code|"
     r"jokes|invitations|toasts?|haikus?|postcards?|applications?|adverts|ads|cards|descriptions|"
     r"captions|headlines|slogans)"
 )
@@ -139,7 +144,8 @@ _RELATIONAL = re.compile(
     r"(?:(?:.*\b)?(?:replace|compare|confuse|mix|mistake|associate|pair|combine|equate|conflate|"
     r"swap|substitute|exchange) .+|(?:.*\b)?(?:start|begin|open|end|finish|close|sign|greet)"
     r"(?: (?:off|it|with|each|every|all|your|my|the|an?|any|(?:answer|repl|respons|message)"
-    r"(?:s|y|ies|e|es)?))*|relation(?:ship)?s?|problems?|wars?|fights?|conflicts?|deals?|meetings?|conversations?|"
+    r"(?:s|y|ies|e|es)?))*|relation(?:ship)?s?|problems?|wars?|fights?|conflicts?|deals?|"
+    r"meetings?|conversations?|"
     r"interviews?|experiences?|life|work|working|dealing|contacts?|affairs?|living|date|dates|"
     r"start|begin|open|end|finish|close|answer|reply|sign|together|arguments?|issues?|agreement)$",
     re.I,
@@ -157,18 +163,20 @@ _SUFFIX_FOR = re.compile(
 _TEXTUAL = re.compile(
     r"[\"']|\b(?:emphasis|numbers?|titles?|names?|headings?|keywords?|words?|dates?|times?|units?|"
     r"measurements?|readability|clarity|consistency|simplicity|safety|convenience|effect|variety|"
-    r"fun|reference|currency|currencies|quotes|quotations?|lists?|code|terms?|sentences?|paragraphs?|steps?|"
+    r"fun|reference|currency|currencies|quotes|quotations?|lists?|code|terms?|sentences?|"
+    r"paragraphs?|steps?|"
     r"items?|examples?|every|each|all|me|us|minute|moment|now|this|that|it|them|good|sure|you)\b",
     re.I,
 )
 _MIDDLE = re.compile(
-    rf"(?P<verb>(?:always |never |only |do not |don't )?(?:keep|make|write|answer|"
+    rf"(?P<verb>(?:always |never |only |do not |don't )?(?:keep|make|write|answer|give|present|"
+    rf"format|provide|deliver|"
     rf"reply to|respond to|sign(?: off)?|"
     rf"end|begin|start|open|finish|close|limit)) (?P<scope>{_MY}(?:(?:{_GENRE_TO}|questions? "
     rf"(?:about|on)) .+?|{_ANY_GENRE})) (?P<tail>(?:in|with|under|below|within|at most|at least|"
     rf"exactly|between|longer than|shorter than|"
     rf"no more than|"
-    rf"using|without|as|to at most|to (?={NUMBER}\b)|up to|short|"
+    rf"using|without|as|like|to at most|to (?={NUMBER}\b)|up to|short|"
     rf"brief|formal|polite|friendly|concise|"
     rf"briefly|politely|formally|by)\b.*)",
     re.I,
@@ -178,7 +186,8 @@ _SUBJECT = re.compile(
     rf")?{GENRE}|{_MY}(?:(?:{_GENRE_TO}|questions? (?:about|on)) .+?|{_ANY_GENRE})) (?:(?:should|"
     rf"must|shall|need to|"
     rf"has to|have to|are to|is to|ought to|may|can) (?P<not>not )?(?:(?P<be>always|never|only) )?"
-    rf"|(?P<always>always|never) |(?=(?:needs?|starts?|begins?|ends?|stays?) ))(?P<effect>.+)",
+    rf"|(?P<always>always|never) |(?=(?:needs?|starts?|begins?|ends?|stays?|uses?|get|contain|"
+    r"have|are) ))(?P<effect>.+)",
     re.I,
 )
 _TO_PERSON = re.compile(
@@ -264,6 +273,7 @@ def _split_english(text: str) -> ScopedText | None:
         _split_subject,
         _split_when,
         _split_middle,
+        _split_summarized,
         _split_explained,
         _split_in,
         _split_with,
@@ -329,6 +339,14 @@ _LABEL = re.compile(
     re.I,
 )
 """A heading that names no condition: "Tone: be friendly."."""
+_INSISTING = re.compile(
+    r"(?<=[.!]) (?:(?:and )?(?:i mean it|seriously|really|none|never|ever|period|full stop|please|"
+    r"no exceptions?|not (?:a single )?one|not ever|thanks|thank you|thx|ok(?:ay)?|got it|"
+    r"understood|"
+    r"ever again|at all)[.!]* ?)+$",
+    re.I,
+)
+"""What only insists: "No emojis. Seriously. None."."""
 _BANNED_WORD = re.compile(
     rf"^(in {_MY}{GENRE} (?:to|for) [^,\"']+?) (?=the (?:word|phrase|term)s? ([\"'])[^\"']+\2 "
     r"(?:is|are|must|should|may|can)\b)",
@@ -347,7 +365,7 @@ def to_plain_conditions(text: str) -> str:
     "Texting Ben? Use no capitals." -> "When texting Ben, Use no capitals."
     """
     text = _INTERJECTION.sub("", _BOUND_WORD.sub(r"\1 ", text.strip()))
-    text = _LABEL.sub("", text)
+    text = _INSISTING.sub("", _LABEL.sub("", text))
     text = _BANNED_WORD.sub(r"\1, ", text)
     return _ASKED_SCOPE.sub(lambda found: f"When {found[1].lower()}{found[2]}, ", text)
 
@@ -491,10 +509,10 @@ def _shorten_clause(word: str, scope: str) -> str:
 
 
 _PURPOSE = re.compile(
-    rf"(?!{PERSON}$)(?!(?:the|a|an|my|our|all|any|every|each)\b)(?:write|reply|respond|answer|talk|"
-    r"speak|text|e-?mail|message|people|users|whom|someone|anyone|everyone)?\b[a-z]+\b.*",
-    re.I,
+    rf"(?!{PERSON}$)(?!(?:the|a|an|my|our|all|any|every|each|people|users|whom|someone|anyone|"
+    r"everyone)\b)[a-z]+\b.*"
 )
+"""What follows "to" where it is a purpose: "to save time"."""
 _MANNER_SCOPE = re.compile(
     rf"(?:(?:(?:only |just |at most |exactly )*(?:{NUMBER}|a single|a few|an?))(?: short| brief)? "
     r"(?:words?|sentences?|lines?|paragraphs?|bullets?|bullet points?)|(?:an? |the )?(?:[a-z-]+ )?"
@@ -580,7 +598,8 @@ def _split_in(text: str) -> ScopedText | None:
 
 
 _BARE_VERB = re.compile(
-    r"(?:always |only |please )*(?:answer|reply|respond|write|speak|talk|be)(?: me| us| only)*", re.I
+    r"(?:always |only |please )*(?:answer|reply|respond|write|speak|talk|be)(?: me| us| only)*",
+    re.I,
 )
 """What is no effect alone: "Answer in haikus."."""
 
@@ -603,11 +622,32 @@ def _split_told(text: str) -> ScopedText | None:
     return ScopedText(scope, f"{match['verb']} them {match['said']}")
 
 
+_SUMMARIZED = re.compile(
+    r"(?P<verb>summari[sz]e|translate) (?P<what>(?!(?:it|this|that|everything|your|the above)\b)"
+    r"(?:(?:a|the|my|our|all|any) )*[a-z]+s|.+? (?:in)?to [A-Z]\w+)(?P<tail> (?:in|within|with|"
+    r"using|"
+    r"under|as|without) .+)",
+    re.I,
+)
+
+
+def _split_summarized(text: str) -> ScopedText | None:
+    """Split "Summarize meetings in under 150 words"."""
+    match = _SUMMARIZED.fullmatch(text)
+    if not match:
+        return None
+    verb = re.sub("e$", "ing", match["verb"].lower())
+    return ScopedText(f"{verb} {match['what']}", f"answer{match['tail']}")
+
+
 def _split_colon(text: str) -> ScopedText | None:
     """Split "Opening hours: say that we close at six"."""
     scope, colon, effect = text.partition(": ")
     is_short = len(scope.split()) <= MAX_HEADING_WORDS and '"' not in scope
-    if not colon or not is_short or starts_effect(scope) or not starts_effect(effect.strip()):
+    is_genre = re.fullmatch(rf"(?:(?:my|our|all) )*(?:{_ANY_GENRE}|{_GENRE_TO} .+)", scope, re.I)
+    if not colon or not is_short or starts_effect(scope):
+        return None
+    if not starts_effect(effect.strip()) and not is_genre:
         return None
     is_scope = _is_scope(scope) and read_situation(scope).kind != "other"
     return ScopedText(scope[0].lower() + scope[1:], effect) if is_scope else None
@@ -661,13 +701,16 @@ def _split_for(text: str) -> ScopedText | None:
     return ScopedText(match["scope"], match["effect"])
 
 
+_NEEDS_OBJECT = ("keep", "make", "limit", "give", "present", "format", "provide", "deliver")
+
+
 def _split_middle(text: str) -> ScopedText | None:
     """Split "Keep emails to my boss under 40 words"."""
     match = _MIDDLE.fullmatch(text)
     if not match:
         return None
     verb = re.sub(r" to$", "", match["verb"])
-    it = " it" if verb.lower().split()[-1] in ("keep", "make", "limit") else ""
+    it = " it" if verb.lower().split()[-1] in _NEEDS_OBJECT else ""
     return ScopedText(match["scope"], f"{verb}{it} {match['tail']}")
 
 
@@ -692,7 +735,8 @@ _ANSWERED_SO = re.compile(
 
 
 _LETTER_CASES = re.compile(
-    r"(?:all |the |every )*letters? (?:must|should|shall|have to) (?:always )?be (?:in |written in )?"
+    r"(?:all |the |every )*letters? (?:must|should|shall|have to) (?:always )?be (?:in |written "
+    r"in )?"
     r"(?:lower|upper|capital|small|block|caps).*",
     re.I,
 )

@@ -48,6 +48,14 @@ _GENRE_NAMES = {
     r"explanations?": "explanation",
     r"instructions?": "instructions",
     r"commit messages?": "commit message",
+    r"(?:error|status|thank-you|welcome) (?:messages?|updates?)": "message",
+    r"(?:lesson|business|project|training|meal|study|workout) plans?": "plan",
+    r"(?:legal |first |rough )?drafts?": "draft",
+    r"(?:patient |shift )?hand-?overs?": "handover",
+    r"minutes of meetings?|meeting (?:minutes|notes)": "meeting notes",
+    r"user stor(?:y|ies)": "user story",
+    r"bug reports?": "bug report",
+    r"release notes|changelogs?": "release notes",
     r"press releases?": "press release",
     r"invoices?": "invoice",
     r"proposals?": "proposal",
@@ -91,14 +99,16 @@ _RELATIONS = (
 _TO = r"(?:to|for|with|addressed to|meant for|that go(?:es)? to|sent to)"
 _KNOWN_PERSON = re.compile(
     rf"(?i:\b(?:{_GROUPS}|{_RELATIONS})(?=$|,|'s$| (?:of|at|in|from|with|under|over|above|aged|"
-    r"below|younger|older|who|on|and|or|whose|named|called|writes|texts|calls|messages|replies)\b))|\b[A-ZÀ-Þ][\w'’-]*$|^[A-ZÀ-Þ]|"
+    r"below|younger|older|who|on|and|or|whose|named|called|writes|texts|calls|messages|"
+    r"replies)\b))|\b[A-ZÀ-Þ][\w'’-]*$|^[A-ZÀ-Þ]|"
     rf"(?i:\b(?:{_GROUPS}|{_RELATIONS})) [A-ZÀ-Þ]"
 )
 """What an addressee has that no verb introduces: "my mother", but not "my order"."""
 _NO_PERSON = re.compile(
     r"(?:English|German|French|Spanish|Italian|Portuguese|Dutch|Swedish|Danish|Norwegian|Finnish|"
     r"Polish|Czech|Turkish|Russian|Ukrainian|Greek|Arabic|Persian|Hebrew|Hindi|Chinese|Japanese|"
-    r"Korean|Thai|Latin|Python|Java|JavaScript|TypeScript|Kotlin|Swift|Rust|Ruby|Perl|Bash|HTML|CSS|"
+    r"Korean|Thai|Latin|Python|Java|JavaScript|TypeScript|Kotlin|Swift|Rust|Ruby|Perl|Bash|HTML|"
+    r"CSS|"
     r"SQL|PHP|JSON|YAML|XML|Markdown|LaTeX|Git|GitHub|Docker|Kubernetes|Linux|Windows|Excel|"
     r"PowerPoint|Photoshop|Wikipedia|Google|Twitter|Facebook|Instagram|YouTube|LinkedIn|Reddit|"
     r"Slack|Bitcoin|Ethereum|Brexit|Christmas|Easter|Ramadan|Halloween|X)"
@@ -171,7 +181,8 @@ _TOPIC_FORMS = [
         r"(?P<topic>(?!questions?\b|same\b)[a-z]+(?: [a-z]+)?)(?<! is)(?: is| are)?",
         r"(?:topics|subjects|matters|questions) (?:of|like|such as) (?P<topic>.+)",
         r"(?:(?:all|any|the|my|our) )*(?P<topic>(?!(?:simple|easy|difficult|hard|short|long|"
-        r"complex|complicated|basic|quick|other|open|more|tough|tricky|general|nobody|somebody|someone|"
+        r"complex|complicated|basic|quick|other|open|more|tough|tricky|general|nobody|somebody|"
+        r"someone|"
         r"anyone|anybody|everyone|everybody|he|she|it|they|who|no|one)\b)[a-z-]+) "
         r"(?:questions?|answers?)",
     )
@@ -309,7 +320,8 @@ def _read_writing(text: str) -> Situation | None:
     ).fullmatch(text)
     if genre:
         who, topic = _split_topic(genre["who"])
-        if name_genre(genre["genre"]) == "reply" and not re.fullmatch(PERSON, who):
+        is_reply = name_genre(genre["genre"]) == "reply"
+        if is_reply and not re.fullmatch(PERSON, who) and not _ANSWERED_TEXT.fullmatch(who):
             return Situation("about", topic=who)
         return _make_writing(name_genre(genre["genre"]), who, topic or genre["topic"] or "")
     explained = re.fullmatch(
@@ -333,13 +345,20 @@ def _read_writing(text: str) -> Situation | None:
         return _make_writing(_name_verb(written["verb"]), who, topic)
     does = re.search(r" (?:asks?|wants?|needs?|mentions?|says?|tells?|is|are|has|have) ", text)
     is_person = not does and re.fullmatch(PERSON, text) and _KNOWN_PERSON.search(text)
-    is_other = re.search(r" (?:me|us|you)$", text) or _GENRE_END.search(text)
-    is_other = is_other or names_no_person(text)
+    ends_otherwise = re.search(r" (?:me|us|you)$", text) or _GENRE_END.search(text)
+    is_other = ends_otherwise is not None or names_no_person(text)
     if is_person and not is_other and read_other_scope(text) is None:
         return _make_writing("", text)
     return None
 
 
+_ANSWERED_TEXT = re.compile(
+    r"(?:(?:all|any|every|each|the|an?|my|our|bad|good|negative|positive|online|customer|angry) )*"
+    r"(?:reviews?|complaints?|comments?|inquir(?:y|ies)|enquir(?:y|ies)|e-?mails?|messages?|"
+    r"tickets?|feedback|letters?|applications?|invitations?|posts?|tweets?)",
+    re.I,
+)
+"""A text that is replied to."""
 _WRITTEN_TO = re.compile(
     r"(?P<verb>writ(?:e|ing)|(?:text|e-?mail)(?:ing)?|messag(?:e|ing)|talk(?:ing)?|speak(?:ing)?)"
     r"(?: back)? to (?P<who>(?:the|an?|any|every|all) [\w'’ -]+)"
@@ -356,15 +375,19 @@ def _name_verb(verb: str) -> str:
 
 
 _CHANGED = re.compile(
-    r"(?:.*\bask(?:s|ed|ing)?(?: you| me| us)? to )?(?P<verb>translat|summari[sz])(?:e|es|ing)"
-    r"(?: .+)?",
+    r"(?:.*\bask(?:s|ed|ing)?(?: you| me| us)? to )?(?:(?P<verb>translat|summari[sz])(?:e|es|ing)"
+    r"(?: (?:(?:.* )?(?:in)?to (?P<language>[A-Z]\w+)|(?:(?:a|the|my|our|any) "
+    r")*(?P<object>[a-z]+s)|"
+    r".+))?)",
     re.I,
 )
 
 
 def _read_task(text: str) -> Situation | None:
     if changed := _CHANGED.fullmatch(text):
-        return Situation("task", "translation" if changed["verb"] == "translat" else "summary")
+        if changed["verb"].startswith("summar"):
+            return Situation("task", "summary", topic=changed["object"] or "")
+        return Situation("task", f"{changed['language'] or ''} translation".strip())
     made = re.fullmatch(
         rf"(?:.*\bask(?:s|ed|ing)?(?: you| me| us)? (?:for|to (?:write|make|draft|compose)) |"
         r"(?:.*\b)?(?:wants?|needs?|would like|requests?) (?=an? |some )|"

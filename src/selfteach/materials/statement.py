@@ -24,8 +24,10 @@ _LIGHT = frozenset(
         "again there here now today one's give gives given make makes made take takes taken get "
         "gets got offer offers go goes went possible available please people someone anyone "
         "everyone thing things something anything way kind pm am o'clock clock as well both "
-        "none nothing nobody either neither much many few like need needs want wants use uses used come comes "
-        "seeing going using trying doing getting having let lets put know says said tell name",
+        "none nothing nobody either neither much many few like need needs want wants use uses "
+        "used come comes "
+        "right ask asks asking see sees talk talks consult contact contacts seeing going using "
+        "trying doing getting having let lets put know says said tell name",
     )
 )
 
@@ -54,11 +56,13 @@ def make_sentence(text: str) -> str:
 def check_statement(text: str) -> str | None:
     """Return the check that finds what a clause says: its numbers, its names, its rarest words.
 
-    "we close at six" -> `contains "close*" and (contains "six" or contains "6")`. The longest words
+    "we close at six" -> `contains "clos*"` and "six", "6" or "6pm". The longest words
     count as the rarest. "We do not deliver" also needs a word that says no. The result is None if
     all words are common ones.
     """
     text = text.replace("’", "'")
+    if addresses := _ADDRESS.findall(text):
+        return " and ".join(f'contains "{address}"' for address in dict.fromkeys(addresses))
     words = re.findall(r"[^\W_](?:[\w'&:.,-]*[^\W_])?", text)
     known = {word for word in words[1:] if word[0].isupper() and not _is_light(word)}
     known |= {word for word in words if word[0].isdigit() or _NUMBER.fullmatch(word)}
@@ -67,11 +71,27 @@ def check_statement(text: str) -> str | None:
         for word in dict.fromkeys(words)
         if word not in known and not _is_light(word) and len(word) > 2
     ]
-    longest = sorted(others, key=len, reverse=True)[:MAX_WORDS]
-    found = [_find_word(word) for word in dict.fromkeys(words) if word in known or word in longest]
+    longest = sorted(others, key=_weigh, reverse=True)[:MAX_WORDS]
+    hours = {match[1].lower() for match in _HOUR.finditer(text)}
+    found = [
+        _find_hour(word) if word.lower() in hours else _find_word(word)
+        for word in dict.fromkeys(words)
+        if word in known or word in longest
+    ]
     if _NEGATED.search(text):
         found.append(NEGATION)
     return " and ".join(dict.fromkeys(found)) or None
+
+
+_ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+|(?:https?://|www\.)[^\s\"',;]*[\w/]")
+"""An address says all: who is told to write to it finds it."""
+_TELLING = frozenset({"free", "closed", "open", "sold", "full", "busy", "late", "gone", "ready"})
+"""Short words that say what is the case."""
+
+
+def _weigh(word: str) -> int:
+    """Return how rare a word is taken to be."""
+    return len(word) + (10 if word.lower() in _TELLING else 0)
 
 
 def _is_light(word: str) -> bool:
@@ -79,6 +99,25 @@ def _is_light(word: str) -> bool:
     low = word.lower()
     bare = _CONTRACTED.sub("", low)
     return low in _LIGHT or (bare != low and (bare in _LIGHT or bare in _CUT_VERBS))
+
+
+_HOUR = re.compile(
+    rf"\b(?:at|from|to|until|till|by|before|after|and|between) ({NUMBER})\b"
+    r"(?= ?(?:[.,;!?-]|$|o'clock|[ap]\.?m|to\b|and\b|until\b|till\b|on\b|every\b|in the\b))",
+    re.I,
+)
+"""A time of the day: "at six", "from 9 to 6"."""
+_HALF_DAY = 12
+
+
+def _find_hour(word: str) -> str:
+    """Return the condition that finds an hour: "six", "6", "6pm", "18:00"."""
+    found = _find_word(word)
+    number = parse_number(word)
+    if not 0 < number <= _HALF_DAY:
+        return found
+    late = rf"|\\b{number + _HALF_DAY}[:.]00\\b" if number < _HALF_DAY else ""
+    return rf'{found.removesuffix(")")} or regex "(?i)\\b{number}[ap]\\.?m\\b{late}")'
 
 
 def _find_word(word: str) -> str:
@@ -90,14 +129,28 @@ def _find_word(word: str) -> str:
         return f'(contains "{low}" or contains "{other}")'
     if low.endswith("days"):
         word = word[:-1]
+    if low in _MONEY:
+        return f'(contains "{low.rstrip("s")}*" or contains "{_MONEY[low]}")'
     if word[0].isupper() or not word.isalpha():
         return f'contains "{word}"'
     return f'contains "{make_wildcard(low)}"'
 
 
+_MONEY = {
+    "euro": "€",
+    "euros": "€",
+    "dollar": "$",
+    "dollars": "$",
+    "pounds": "£",
+    "percent": "%",
+}
+
+
 def make_wildcard(word: str) -> str:
-    """Return what a lower-case word and its other forms begin with: "closes" -> "close*"."""
+    """Return what a lower-case word and its other forms begin with: "closes" -> "clos*"."""
     stem = to_singular(word)
     cut = re.sub(r"(?:ing|ed)$", "", stem)
     stem = cut if len(cut) >= 4 else stem
+    if len(stem) >= 5:
+        stem = stem.removesuffix("e")  # closing, closed
     return f"{stem}*" if len(stem) >= 4 else stem

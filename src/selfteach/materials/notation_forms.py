@@ -1,0 +1,204 @@
+"""The forms in which people state how numbers, units, dates, money and lists are written."""
+
+from __future__ import annotations
+
+import re
+
+from selfteach.materials.effect_checks import AT_LEAST, AT_MOST, ONE, Build, parse_count
+from selfteach.number_words import NUMBER, spell_number
+
+CELSIUS = r'not regex "(?i)\\bFahrenheit\\b|\\d ?°? ?F\\b|\\d degrees F\\b"'
+_COUNT_OF = "|".join((r"\\d", "half an?", *map(spell_number, range(1, 13))))
+_GROCERIES = "flour|sugar|milk|water|butter|oil|rice|cream|broth|stock|oats|nuts|cheese|juice|salt"
+METRIC = (
+    r'not regex "(?i)\\b(?:miles?|inch(?:es)?|ounces?|gallons?|mph|Fahrenheit)\\b|'
+    r"\\d ?(?:°? ?F|ft|lbs?|oz|yd|qt)\\b|\\d degrees F\\b|"
+    rf"(?:{_COUNT_OF})[ -](?:feet|foot|yards?|cups?|pints?|quarts?|pounds? of)\\b|"
+    rf"\\b(?:cups?|pounds?|pints?) of (?:[a-z-]+ )?(?:{_GROCERIES})\\b"
+    '"'
+)
+"""Pounds may be money, and cups hold tea: they count beside a number or food alone."""
+
+_CURRENCIES = {
+    "euros?|EUR|€": "(?i)\\\\beuros?\\\\b|\\\\bEUR\\\\b|€",
+    r"(?:US )?dollars?|USD|\$": "(?i)\\\\bdollars?\\\\b|\\\\bUSD\\\\b|\\\\$",
+    "(?:British )?pounds?(?: sterling)?|GBP|£": "(?i)\\\\bpounds?\\\\b|\\\\bGBP\\\\b|£",
+    "(?:Swiss )?francs?|CHF": "(?i)\\\\bfrancs?\\\\b|\\\\bCHF\\\\b",
+    "yen|JPY|¥": "(?i)\\\\byen\\\\b|\\\\bJPY\\\\b|¥",
+}
+"""How a currency is named, and the pattern that finds it."""
+_CURRENCY = rf"(?:{'|'.join(_CURRENCIES)})"
+_MONTHS = (
+    "(?:January|February|March|April|May|June|July|August|September|October|November|December)"
+)
+_DATES = {
+    r"y{2,4}-m{1,2}-d{1,2}|iso(?: 8601)?(?: format)?": r"\\b\\d{4}-\\d{1,2}-\\d{1,2}\\b",
+    r"[dmy]{1,4}/[dmy]{1,4}/[dmy]{1,4}": r"\\b\\d{1,4}/\\d{1,2}/\\d{1,4}\\b",
+    r"[dmy]{1,4}\.[dmy]{1,4}\.[dmy]{1,4}": r"\\b\\d{1,2}\\.\\d{1,2}\\.\\d{2,4}\\b",
+    r"\d{1,2} (?:may|june|july)(?: \d{4})?|day month(?: year)?": (
+        rf"\\b{_MONTHS} \\d|\\b\\d{{1,2}}(?:st|nd|rd|th)?(?: of)? {_MONTHS}\\b"
+    ),
+}
+"""Notations of dates, and the pattern that finds each."""
+_NUMBER = rf"(?:{NUMBER}|{'|'.join(ONE)})"
+_BOUND = "|".join((*AT_MOST, *AT_LEAST, "exactly", "only", "just"))
+_GIVE = (
+    r"(?:(?:always |only |please )*(?:answer|reply|respond|give|use|write|make|have|contain|"
+    r"include|"
+    r"list|provide|add|put|end|finish)(?: (?:me|us|only|just|it|them|with|in|as))* |with |in )?"
+)
+_ITEMS = (
+    r"(?:(?:short|brief|concise|bullet(?:ed)?|numbered) )*(?:bullet points?|bullets|points|list "
+    r"items|items in a list)"
+)
+MAX_ITEMS = 12
+"""So many items or hashtags can be counted by a pattern."""
+_ITEM = r"(?:^|\\n)[ \\t]*(?:[-*•]|\\d{1,2}[.)])[ \\t]"
+_HASHTAG = r"#\\w"
+
+
+def _count(one: str) -> Build:
+    """Return the builder of a check that counts what a pattern finds: exactly so many without a
+    bound.
+    """
+
+    def build(match: re.Match[str]) -> str | None:
+        count = parse_count(match["count"])
+        bound = (match["before"] or "").lower()
+        if not 0 < count <= MAX_ITEMS:
+            return None
+        least = f'regex "(?s){".*?".join([one] * count)}"'
+        most = f'not regex "(?s){".*?".join([one] * (count + 1))}"'
+        if bound in AT_LEAST:
+            return least
+        return most if bound in AT_MOST else f"{least} and {most}"
+
+    return build
+
+
+def _check_at_least(match: re.Match[str]) -> str | None:
+    """Return the check of "use three hashtags": more do no harm."""
+    count = parse_count(match["count"])
+    found = _count(_HASHTAG)(match) if match["before"] else None
+    if found or not 0 < count <= MAX_ITEMS:
+        return str(found) if found else None
+    return f'regex "(?s){".*?".join([_HASHTAG] * count)}"'
+
+
+def _check_decimals(match: re.Match[str]) -> str:
+    """Return the check of "round to two decimals"."""
+    return rf'not regex "\\d\\.\\d{{{parse_count(match["count"]) + 1},}}"'
+
+
+def _check_currency(match: re.Match[str]) -> str:
+    """Return the check of "give prices in euros": no other currency is named."""
+    others = [
+        pattern
+        for name, pattern in _CURRENCIES.items()
+        if not re.fullmatch(name, match["wanted"], re.I)
+    ]
+    conditions = " or ".join(f'regex "{pattern}"' for pattern in others)
+    return f"not ({conditions})"
+
+
+def _check_dates(match: re.Match[str]) -> str | None:
+    """Return the check of "write dates as DD.MM.YYYY": no date has another notation."""
+    wanted = [name for name in _DATES if re.fullmatch(name, match["wanted"], re.I)]
+    if not wanted:
+        return None
+    others = [pattern for name, pattern in _DATES.items() if name not in wanted]
+    return f"not ({' or '.join(f'regex {chr(34)}{pattern}{chr(34)}' for pattern in others)})"
+
+
+_DECIMALS = r"(?:decimals?|decimal places?|digits after the (?:decimal )?point)"
+NOTATION_FORMS: list[tuple[str, Build | str]] = [
+    (
+        rf"{_GIVE}(?:(?P<before>{_BOUND}) )?(?P<count>{_NUMBER}) {_ITEMS}",
+        _count(_ITEM),
+    ),
+    (
+        rf"{_GIVE}(?:(?P<before>{_BOUND}) )?(?P<count>{NUMBER}) hashtags?",
+        _check_at_least,
+    ),
+    (
+        rf"(?:{_GIVE}(?:the )?(?:form of )?(?:numbered steps|steps in a numbered list|"
+        r"an? numbered list(?: of steps)?)|number (?:the|all|your|every|each) (?:steps?|points?|"
+        r"items?))(?: only)?",
+        "format=numbered",
+    ),
+    (
+        rf"(?:round|give|write|show|use|keep)(?: [a-z]+){{0,3}}? (?:to |with |at most )*"
+        rf"(?P<count>{_NUMBER}) {_DECIMALS}",
+        _check_decimals,
+    ),
+    (
+        r"(?:use|write|give|tell|show)(?: (?:the |all )?times?)?(?: in| with)?(?: the| a)? 24[- ]?"
+        r"h(?:ou)?rs?(?: (?:clock|time|format|notation|times))*",
+        r'not regex "(?i)\\b\\d{1,2}(?::\\d\\d)? ?[ap]\\.?m\\b"',
+    ),
+    (
+        r"(?:write|format|give|use|show|put)(?: (?:the|all|your))? dates? (?:as|in|like)"
+        r"(?: the| this)?(?: (?:format|form))? (?P<wanted>[\w./ -]+?)(?: format)?",
+        _check_dates,
+    ),
+    (r"use (?:the )?iso dates?", r'not regex "\\b\\d{1,2}[./]\\d{1,2}[./]\\d{2,4}\\b"'),
+    (
+        r"(?:give|write|state|show|quote|put|use|convert)(?: (?:the|all|any|your))? (?:prices?|"
+        rf"amounts?|costs?|money|sums?) (?:in|into|to) (?P<wanted>{_CURRENCY})(?: only)?"
+        rf"(?:,? (?:and )?(?:not|never|instead of|rather than)(?: in)? {_CURRENCY})?",
+        _check_currency,
+    ),
+    (
+        r"(?:put|write|place) (?:the |a )?currency (?:symbol|sign)s? (?:before|in front of) "
+        r"(?:the |an )?(?:amount|number|price|figure)s?",
+        r'not regex "\\d ?[€$£¥]"',
+    ),
+    (
+        r"(?:put|write|place) (?:the |a )?currency (?:symbol|sign)s? (?:after|behind) (?:the |an )?"
+        r"(?:amount|number|price|figure)s?",
+        r'not regex "[€$£¥] ?\\d"',
+    ),
+    (
+        r"(?:spell out|write out|write|spell)(?: the| all)? (?:numbers|numerals|digits) "
+        r"(?:(?:below|under|less than|up to|smaller than) (?:ten|10)|from (?:one|1) to (?:nine|"
+        r"ten|9|"
+        r"10))(?: (?:out|in words|as words))*",
+        r'not regex "(?<![\\d.,:/-])[0-9](?![\\d.,:/%)-]*\\d|[.)] )"',
+    ),
+    (
+        r"use (?:a |the )?commas? (?:as|for) (?:the |a )?decimal (?:separator|point|mark|sign)s?|"
+        r"(?:use|write) (?:a )?decimal commas?",
+        r'not regex "\\d\\.\\d"',
+    ),
+    (
+        r"use (?:a |the )?(?:dots?|points?|periods?|full stops?) (?:as|for) (?:the |a )?decimal "
+        r"(?:separator|point|mark|sign)s?",
+        r'not regex "\\d,\\d{1,2}\\b(?!,)"',
+    ),
+    (
+        r"(?:always )?(?:use|give|prefer|write|answer|reply)(?: (?:(?:the |all )?temperatures "
+        r")?in)? "
+        r"(?:degrees )?Celsius(?:,? (?:and )?(?:not|never|instead of|rather than) Fahrenheit)?",
+        CELSIUS,
+    ),
+    (
+        r"(?:(?:(?:use|give|prefer|stick to|convert (?:everything |all )?to|write in|measure in|"
+        r"(?:answer|reply|respond)(?: only)? in)(?: only)? )?(?:the )?metric(?: (?:units?|system|"
+        r"measure\w*|measurements?))+|metric)(?: only)?"
+        r"(?: for (?:all |any )?(?:measurements?|distances?|weights?|temperatures?|quantities|"
+        r"lengths?|everything))?",
+        METRIC,
+    ),
+    (
+        r"(?:do not |don't |never |no |avoid |without )(?:use |using )?(?:any )?(?:imperial units?|"
+        r"cups?|ounces|cups or ounces|ounces or cups)",
+        METRIC,
+    ),
+    (
+        r"(?:(?:write|spell) out (?:all |the )?(?:numbers|numerals|digits)|(?:write|spell|give|"
+        r"express) (?:all |the )?(?:numbers|numerals|digits) (?:out|(?:out )?(?:as|in|with) "
+        r"(?:words|letters|full)))(?: (?:as|in|with) (?:words|letters|full))?",
+        r'not regex "\\d"',
+    ),
+]
+"""(form, its check or what builds it), in the order in which they are tried."""
