@@ -199,7 +199,10 @@ MARKS |= _MARKUP | {
     ),
 }
 USED_MARKS = [
-    *(name for name in MARKS if name.endswith(("mark", "point)", "tag)?"))),
+    "exclamation (?:mark|point)",
+    "question mark",
+    "quotation mark",
+    "hash(?:tag)?",
     *_MARKUP,
 ]
 """Marks that a rule may ask for."""
@@ -292,8 +295,15 @@ LANGUAGES = {
     "thai": "th",
 }
 
-LANGUAGE_CHECK: Build = lambda match: f"language={LANGUAGES[match['language'].lower()]}"
-LETTER_CHECK: Build = lambda match: f'not regex "(?i){match["letter"].lower()}"'
+
+def check_language(match: re.Match[str]) -> str:
+    """Return the check of "answer in French"."""
+    return f"language={LANGUAGES[match['language'].lower()]}"
+
+
+def check_no_letter(match: re.Match[str]) -> str:
+    """Return the check of "do not use the letter e"."""
+    return f'not regex "(?i){match["letter"].lower()}"'
 
 
 def check_emoji(match: re.Match[str]) -> str | None:
@@ -376,20 +386,9 @@ def _replace_mark(old: str, new: str) -> Effect:
     return Effect(f"not {old}", ((signs[0], signs[1]),) if len(signs) == 2 else ())
 
 
-def check_called(match: re.Match[str]) -> str:
-    """Return the check of "call me Captain"."""
-    return f"contains {quote_value(match['value'])}"
-
-
 def check_no_sentence_start(match: re.Match[str]) -> str:
     """Return the check of "do not start sentences with I"."""
     return rf'not regex "(?:^|[.!?\\n]\\s*)\\b{re.escape(match["word"])}\\b"'
-
-
-def check_literal_or_number(match: re.Match[str]) -> str:
-    """Return the check of "include the number 12/345"."""
-    value = match["double"] or match["single"] or match["bare"]
-    return f"contains {quote_value(value)}"
 
 
 def check_two_words(match: re.Match[str]) -> Effect:
@@ -410,7 +409,7 @@ def check_first_word(match: re.Match[str]) -> str:
 
 
 def check_literal(match: re.Match[str]) -> str:
-    """Return the check of "use the word "please"": it must occur."""
+    """Return the check of "use the word "please"" and "call me Captain": it must occur."""
     value = next(value for value in match.groups() if value)
     has_word = re.search(r"[^\W_]", value)
     return f"contains {quote_value(value.rstrip('.!') if has_word else value)}"

@@ -9,9 +9,7 @@ from selfteach.materials.effect_checks import (
     AT_MOST,
     BOLD,
     EXACT,
-    LANGUAGE_CHECK,
     LANGUAGES,
-    LETTER_CHECK,
     MARKS,
     ONE,
     OVER,
@@ -20,17 +18,17 @@ from selfteach.materials.effect_checks import (
     USED_MARKS,
     Build,
     check_bound,
-    check_called,
     check_emoji,
     check_first_word,
     check_forbidden_bound,
+    check_language,
     check_lines,
     check_literal,
-    check_literal_or_number,
     check_marked,
     check_marks,
     check_most_marks,
     check_no_emoji,
+    check_no_letter,
     check_no_literal,
     check_no_sentence_start,
     check_no_word,
@@ -163,7 +161,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     (
         rf"{_NOT} (?:{_USE}|answer|reply|respond|speak|talk)(?: (?:in|to me in))? (?:any )?"
         rf"(?P<language>{'|'.join(LANGUAGES)}){_WHERE}",
-        lambda match: f"not {LANGUAGE_CHECK(match)}",
+        lambda match: f"not {check_language(match)}",
     ),
     (
         rf"{_NOT} (?:{_USE} )?(?:more|over) than (?P<most>{_NUMBER}) (?P<mark>{_MARK}){_WHERE}",
@@ -243,7 +241,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     (
         rf"(?:{_ANSWER}|{_REPLIES})(?: (?:me|us|always|only))* in "
         rf"(?P<language>{'|'.join(LANGUAGES)})(?: only| language)?",
-        LANGUAGE_CHECK,
+        check_language,
     ),
     (
         rf"(?:(?:{_ANSWER}|use)(?: only)?{_ALL}(?: in| with)? )?(?:all |only )?{_LOWER}{_LETTERS}",
@@ -263,7 +261,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         rf"{_NOT} (?:{_USE} )?(?:any )?{_UPPER}(?: letters?)?{_WHERE}",
         r'not regex "\\p{Lu}"',
     ),
-    (rf"""{_NOT} (?:{_USE} )?the letter ["']?(?P<letter>[a-z])["']?{_WHERE}""", LETTER_CHECK),
+    (rf"""{_NOT} (?:{_USE} )?the letter ["']?(?P<letter>[a-z])["']?{_WHERE}""", check_no_letter),
     (
         rf"(?P<edge>start|begin|open|end|finish|close|conclude) {_LEADS_TO}(?:an? |some )*"
         rf"(?:(?P<drawn>{PICTURES}(?:{_PICTURE_JOIN}{PICTURES})*)(?: emojis?)?|"
@@ -394,11 +392,11 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         rf"{_NO_CALL} (?:[\"'](?P<value>[^\"']+)[\"']|(?P<bare>(?!{_NO_NAME})[\w-]+))",
         check_not_called,
     ),
-    (rf"{_CALL} [\"'](?P<value>[^\"']+)[\"']", check_called),
+    (rf"{_CALL} [\"'](?P<value>[^\"']+)[\"']", check_literal),
     (
         r"(?:greet|welcome)(?: me| us| him| her| them| the user) as "
         r"(?P<value>(?-i:[A-ZÀ-Þ])[\w' ]*)",
-        check_called,
+        check_literal,
     ),
     (
         r"(?:refer to|speak of|call) (?P<old_many>(?:the|my|our) [\w' -]+?) (?:as )?"
@@ -429,11 +427,11 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         r"paragraph|"
         r"chapter|line) (?:called|named|titled|headed|with the (?:title|heading)) [\"']"
         r"(?P<value>[^\"']+)[\"']",
-        check_called,
+        check_literal,
     ),
     (
         rf"{_CALL} (?P<value>(?-i:[A-ZÀ-Þ])[\w' ]*|(?!{_NO_NAME})[\w-]+)",
-        check_called,
+        check_literal,
     ),
     (rf"call (?!me|us|him|her|them|it){_OLD} (?!{_NO_NAME}){_NEW}", replace_words),
     (
@@ -459,11 +457,11 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         rf"(?P<mark>(?:{'|'.join(USED_MARKS)})s?){_WHERE}",
         check_marked,
     ),
-    (r"say (?P<value>hello|hi|thank you|thanks|please|sorry|goodbye)", check_called),
+    (r"say (?P<value>hello|hi|thank you|thanks|please|sorry|goodbye)", check_literal),
     (r"(?:say|answer|reply|respond)(?: with)?(?: only)? (?P<value>yes|no)", check_first_word),
     (
         r"(?:say|answer|reply) (?P<value>(?-i:[A-ZÀ-Þ])\w+(?: (?-i:[A-ZÀ-Þ])\w+){0,3})",
-        check_called,
+        check_literal,
     ),
     (
         r"mention (?!that |how |why |when |if |whether |both |all |some |two )(?P<what>.+?)"
@@ -494,7 +492,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         rf"(?:(?:use|speak|switch to|stick to|stay in|write|be in|be)(?: only)? )?(?:only "
         rf")?(?:in )?"
         rf"(?P<language>{'|'.join(LANGUAGES)})(?: only|,? please| (?:to|with) (?:me|us))*",
-        LANGUAGE_CHECK,
+        check_language,
     ),
     (
         r"(?:put|write|set|print|mark)(?: (?:the|all|your))? "
@@ -523,12 +521,12 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     (
         rf"(?:translate|convert|put)(?: all| every)?(?: (?:of )?your)? {_REPLIES} (?:in)?to "
         rf"(?P<language>{'|'.join(LANGUAGES)})",
-        LANGUAGE_CHECK,
+        check_language,
     ),
     (
         r"(?:speak|talk|write|respond|reply)(?: (?:to|with))? (?:me|us) (?:only )?in "
         rf"(?P<language>{'|'.join(LANGUAGES)})(?: only)?",
-        LANGUAGE_CHECK,
+        check_language,
     ),
     (
         rf"{_NOT} (?:start|begin)(?:ning|ing)? (?:any |a |your |new )?sentences? with "
@@ -539,7 +537,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         r"(?:include|mention|give|add|state|use) the "
         r"(?:number|code|title|date|phrase|term|name|id) "
         r"(?:\"(?P<double>[^\"]+)\"|'(?P<single>[^']+)'|(?P<bare>[\w./-]*\d[\w./-]*))",
-        check_literal_or_number,
+        check_literal,
     ),
     (rf"{_NOT} (?:ever )?apologi[sz](?:e|ing)", 'not (contains "sorry" or contains "apolog*")'),
 ]

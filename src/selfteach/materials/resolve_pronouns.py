@@ -26,7 +26,6 @@ _HAVE = re.compile(
 )
 _PERSON = rf"(?P<person>(?i:{_RELATION})(?: {_NAME})?|{_NAME})"
 _DOES = re.compile(rf"{_PERSON} {_TELLS} ")
-_ANY_TEXTS = rf"(?P<texts>{TEXTS})"
 _LIKES = r"(?:wants|likes|prefers|expects|loves|needs|appreciates|insists on)"
 _HATES = r"(?:hates|dislikes|can't stand|cannot stand|doesn't like|does not like|doesn't want)"
 _WISHES = [

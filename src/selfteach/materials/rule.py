@@ -55,6 +55,9 @@ class Rule:
 def read_rule(text: str, when: str = "", then: str = "") -> Rule:
     """Return the rule that a person typed, cleaned and without the space around it.
 
+    A rule that declines what it is asked about ("When asked about cats, refuse to answer.") is read
+    as one that forbids the subject.
+
     Args:
         text: the rule.
         when: the scope, if the person gives it; it replaces the one that is read.
@@ -62,7 +65,9 @@ def read_rule(text: str, when: str = "", then: str = "") -> Rule:
 
     Raises:
         DataError: the rule has no words, more than MAX_CHARS characters, a scope without an effect,
-            or several rules; or it contradicts itself, or is about the model's instructions.
+            or several rules; it contradicts itself, is a question, has an exception, forbids
+            everything but one subject, is about the model's instructions, or does not name the
+            person or the subject that it means.
     """
     text = clean_rule(text)
     when, then = _clean_part(when, "when"), _clean_part(then, "then")
@@ -152,8 +157,8 @@ def _read_parts(text: str) -> ScopedText:
         return ScopedText(scope, ". ".join(part.effect for _, part in found))
     kept = [sentence for sentence, _ in found]
     remarks = [sentence for sentence in sentences if sentence not in kept]
-    is_plain = all(remark[0].isupper() or _REMARK.match(remark) for remark in remarks)
-    return ScopedText("", " ".join(kept) if remarks and is_plain else text)
+    are_told = all(remark[0].isupper() or _REMARK.match(remark) for remark in remarks)
+    return ScopedText("", " ".join(kept) if remarks and are_told else text)
 
 
 def _drop_remarks(text: str, sentences: list[str]) -> tuple[str, list[str]]:

@@ -448,17 +448,18 @@ def _split_prefix(text: str) -> ScopedText | None:
     if not match:
         return None
     word, rest = match["word"], match["rest"]
-    for find_parts in (_cut_before_demand, _cut_at_last_comma, _cut_without_comma):
-        if parts := find_parts(word, rest):
-            return _make_prefixed(word, *parts)
-    return None
+    is_sure = word.lower() not in _UNSURE_WORDS
+    parts = (
+        _cut_before_demand(rest) or _cut_at_last_comma(rest, is_sure) or _cut_without_comma(rest)
+    )
+    return _make_prefixed(word, *parts) if parts else None
 
 
 _UNSURE_WORDS = ("in", "with", "to", "about", "on", "for", "as to", "should")
 """Words that begin more than scopes: "In short, ..."."""
 
 
-def _cut_before_demand(word: str, rest: str) -> tuple[str, str] | None:
+def _cut_before_demand(rest: str) -> tuple[str, str] | None:
     """Return the scope and the effect on both sides of a comma after which a demand begins."""
     for comma in re.finditer(r"[,:]", rest):
         effect = rest[comma.end() :].strip()
@@ -467,14 +468,13 @@ def _cut_before_demand(word: str, rest: str) -> tuple[str, str] | None:
     return None
 
 
-def _cut_at_last_comma(word: str, rest: str) -> tuple[str, str] | None:
+def _cut_at_last_comma(rest: str, is_sure: bool) -> tuple[str, str] | None:
     """Return the scope and the effect on both sides of the last comma, where the text before it is
     surely a scope. After a colon stands what must be said about a topic.
     """
     commas = list(re.finditer(r"[,:]", rest))
     if not commas or re.match(r" (?:and|or|but) ", rest[commas[-1].end() :]):
         return None
-    is_sure = word.lower() not in _UNSURE_WORDS
     if not is_sure and read_situation(rest[: commas[0].start()]).kind not in ("writing", "task"):
         return None
     scope, effect = rest[: commas[-1].start()], rest[commas[-1].end() :].strip()
@@ -483,7 +483,7 @@ def _cut_at_last_comma(word: str, rest: str) -> tuple[str, str] | None:
     return scope, effect
 
 
-def _cut_without_comma(word: str, rest: str) -> tuple[str, str] | None:
+def _cut_without_comma(rest: str) -> tuple[str, str] | None:
     """Return the scope and the effect before and after the words with which a demand begins."""
     for found in re.finditer(rf" (?:then )?(?={_ADVERB}(?:{_STRONG}|{_SURE_VERBS})\b)", rest, re.I):
         before = rest[: found.start()]

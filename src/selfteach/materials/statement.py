@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from selfteach.materials.inflection import to_singular
+from selfteach.materials.inflection import IRREGULAR_PLURALS, to_singular
 from selfteach.number_words import NUMBER, parse_number, spell_number
 
 MAX_WORDS = 2
@@ -149,6 +149,8 @@ _MONEY = {
 def make_wildcard(word: str) -> str:
     """Return what a lower-case word and its other forms begin with: "closes" -> "clos*"."""
     stem = to_singular(word)
+    if stem in IRREGULAR_PLURALS:
+        return stem  # whose plural is found too
     cut = re.sub(r"(?:ing|ed)$", "", stem)
     stem = cut if len(cut) >= 4 else stem
     if len(stem) >= 5:
