@@ -11,6 +11,7 @@ from selfteach.materials.check_text import join_checks, quote_value
 from selfteach.materials.effect_checks import Effect
 from selfteach.materials.effect_forms import FORMS
 from selfteach.materials.other_languages import read_other_effect
+from selfteach.materials.phrases import REPLIES, THEM
 from selfteach.materials.plain_demand import to_plain_demand
 from selfteach.materials.said_clause import QUOTED_ANSWER, SAY_THAT, read_clause
 from selfteach.materials.scope import split_rule_sentences, starts_effect, to_imperative
@@ -199,15 +200,13 @@ def to_demand(text: str) -> str:
     return f"do not {rest}" if is_negated else rest
 
 
+_EACH = r"(?:(?:all|each|every|any|of|the|your|my) )*"
 _PLACED = re.compile(
     r"(?:put|add|place|write|use|include|have|insert|append|say) (?P<what>.+?) (?:at|in) the "
     r"(?:very )?"
-    r"(?P<edge>start|beginning|begin|top|end|bottom)(?: of (?:it|them|(?:(?:all|each|every|any|"
-    r"of|the|"
-    r"your|my) )*(?:answers?|repl(?:y|ies)|responses?|messages?)))?|"
-    r"the (?P<word_edge>first|last) (?:word|words|thing|sentence)(?: (?:of|in) (?:(?:all|each|"
-    r"every|"
-    r"any|of|the|your|my) )*(?:answers?|repl(?:y|ies)|responses?|messages?))? (?:(?:must|should|"
+    rf"(?P<edge>start|beginning|begin|top|end|bottom)(?: of (?:it|them|{_EACH}{REPLIES}))?|"
+    r"the (?P<word_edge>first|last) (?:word|words|thing|sentence)"
+    rf"(?: (?:of|in) {_EACH}{REPLIES})? (?:(?:must|should|"
     r"has to|needs to) (?:always )?be|is(?: always)?) (?P<word>.+)",
     re.I,
 )
@@ -217,8 +216,8 @@ _SAID_FIRST = re.compile(
     re.I,
 )
 _TOLD_DEMAND = re.compile(
-    r"(?:(?:all|any|every|each|your|my|the) )+(?:of your |own |single )*(?:answers?|repl(?:y|"
-    r"ies)|responses?|messages?) "
+    r"(?:(?:all|any|every|each|your|my|the) )+(?:of your |own |single )*"
+    rf"{REPLIES} "
     r"(?:always )?(?P<rest>(?:is|are|has(?! to )|have(?! to )|starts?|begins?|ends?|closes?|"
     r"finish(?:es)?|"
     r"contains?|includes?|uses?|stays?) .+)",
@@ -251,7 +250,7 @@ _REMARK = re.compile(r"(?:I|this|that|it) (?:am|is|was|do|did|cannot|can't|have)
 """What is said of the model, or of its own answer: "I am no doctor.", "This is no advice."."""
 _DEMANDS = re.compile(r"(?:do|don't|never|always|use|answer)\b", re.I)
 _SURE_DEMAND = re.compile(
-    r"(?:please|(?:refer|direct|point|send) (?:them|him|her|people|customers|users|guests) to|"
+    rf"(?:please|(?:refer|direct|point|send) {THEM} to|"
     r"make sure|always|be|(?:do not|don't|never|avoid) (?:say|mention|tell|talk|speak|"
     r"discuss|promise|apologi[sz]e|argue|answer))\b",
     re.I,

@@ -47,10 +47,10 @@ from selfteach.materials.effect_checks import (
 )
 from selfteach.materials.forbidden_topics import FORBIDDING_FORMS
 from selfteach.materials.notation_forms import NOTATION_FORMS
+from selfteach.materials.phrases import REPLIES, THEM
 from selfteach.materials.pictures import PICTURES
 from selfteach.number_words import NUMBER
 
-_REPLIES = r"(?:answers?|repl(?:y|ies)|responses?|messages?)"
 _ANSWER = (
     r"(?:(?:give (?:me|us|them)|(?:explain|describe|discuss|present) (?:it|this|them|yourself|"
     r"everything|your (?:answers?|reasoning|thoughts|reasons))|answer|reply|respond|"
@@ -58,18 +58,18 @@ _ANSWER = (
     r"stay|be|remain)(?: (?:me|only|always|every "
     r"question|all questions|questions))?"
     r"|write everything"
-    rf"|(?:keep|limit|make|write|give|format|return) (?:it|them|yourself|{_REPLIES}|(?:your|all|"
-    rf"all your|every|each|the) {_REPLIES}))"
+    rf"|(?:keep|limit|make|write|give|format|return) (?:it|them|yourself|{REPLIES}|(?:your|all|"
+    rf"all your|every|each|the) {REPLIES}))"
 )
 _NOT = (
-    rf"(?:(?:your {_REPLIES} )?(?:do not|don't|never|must not|should "
+    rf"(?:(?:your {REPLIES} )?(?:do not|don't|never|must not|should "
     r"not)(?: ever)?|(?:(?:use|include|add|put|have|write|give|with|contain) )?no|avoid|"
     rf"(?:{_ANSWER} |do it )?without|not|refrain from|stop)"
 )
 _USE = r"(?:use|using|write|writing|include|including|give|giving|contain|make|making|put|have|add)"
 _WHERE = (
     r"(?: (?:in|within|from|per|(?:to|at)(?: the end of)?) "
-    rf"(?:(?:your|any|all|of|the|every|each|an?) )*{_REPLIES}| at all| "
+    rf"(?:(?:your|any|all|of|the|every|each|an?) )*{REPLIES}| at all| "
     r"ever| please)?"
 )
 _NUMBER = rf"(?:{NUMBER}|{'|'.join(ONE)})"
@@ -94,14 +94,14 @@ _ALL = r"(?: (?:everything|it all|all (?:text|words|answers)))?"
 _LETTERS = r"(?: letters?| only| characters?)*"
 _EACH = r"(?:(?:all|each|every|any|one|single|of|the|your|my|our) )+"
 _LEADS_TO = (
-    rf"(?:(?:it|them|{_EACH}{_REPLIES}) )?(?:with|by saying|by "
+    rf"(?:(?:it|them|{_EACH}{REPLIES}) )?(?:with|by saying|by "
     r"writing|saying) "
 )
 _WITH = (
     rf"{_LEADS_TO}(?:the (?:words?|phrase|sentence|greeting|salutation|line|closing|question|"
     r"formula),? )?(?P<value>.+)"
 )
-_EDGED = rf"(?: (?:it|an answer|{_REPLIES}|(?:your|any|all|the|every|each) {_REPLIES}))?"
+_EDGED = rf"(?: (?:it|an answer|{REPLIES}|(?:your|any|all|the|every|each) {REPLIES}))?"
 
 _NAMED = r"(?P<names>[a-z ,/-]{0,80})"
 
@@ -131,7 +131,7 @@ BRIEF_WORDS = 40
 """The most words of a brief answer."""
 _DEGREE = r"(?:(?:more|very|as|rather|really|a bit|a little|much|extra|always|too|quite) )*"
 _BRIEF = r"(?:brief(?:er|ly)?|concise(?:ly)?|short(?:er|ly)?|succinct(?:ly)?|terse(?:ly)?|crisp)"
-_IT = rf"(?:it|them|things|yourself|(?:your|all|all your|every|each|the|my) {_REPLIES}|{_REPLIES})"
+_IT = rf"(?:it|them|things|yourself|(?:your|all|all your|every|each|the|my) {REPLIES}|{REPLIES})"
 
 
 # -------------------------------------------------------------------------------------------------
@@ -144,10 +144,10 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         check_range,
     ),
     (
-        rf"(?:give|write|send|use)(?: (?:me|us|only|just))* {_COUNT} {_REPLIES}(?: only)?",
+        rf"(?:give|write|send|use)(?: (?:me|us|only|just))* {_COUNT} {REPLIES}(?: only)?",
         check_bound,
     ),
-    (rf"(?:only )?{_COUNT} {_REPLIES}(?: only)?", check_bound),
+    (rf"(?:only )?{_COUNT} {REPLIES}(?: only)?", check_bound),
     (
         rf"(?:{_ANSWER} |say |start with |only )*(?:with )?(?:only |just |either )*yes or no"
         r"(?: only| first)?(?:,? (?:and |before )?then .+)?",
@@ -155,7 +155,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     ),
     (
         rf"{_NOT} (?:be |give |write |use |make )?(?:(?:so|too|very|overly|any|me) )*(?:long|"
-        rf"lengthy|wordy|verbose|long-winded|rambling|ramble)(?: {_REPLIES}| sentences)?",
+        rf"lengthy|wordy|verbose|long-winded|rambling|ramble)(?: {REPLIES}| sentences)?",
         f"max_words={BRIEF_WORDS}",
     ),
     (
@@ -239,7 +239,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         "format=json",
     ),
     (
-        rf"(?:{_ANSWER}|{_REPLIES})(?: (?:me|us|always|only))* in "
+        rf"(?:{_ANSWER}|{REPLIES})(?: (?:me|us|always|only))* in "
         rf"(?P<language>{'|'.join(LANGUAGES)})(?: only| language)?",
         check_language,
     ),
@@ -308,9 +308,9 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     ),
     (
         rf"(?:be|stay|answer|reply|respond|write|speak|express yourself|(?:keep|make)(?: {_IT})?|"
-        rf"(?:give|use|write)(?: only)?(?= (?:short|brief|concise)(?:er)? {_REPLIES}))"
+        rf"(?:give|use|write)(?: only)?(?= (?:short|brief|concise)(?:er)? {REPLIES}))"
         rf"(?: only)? {_DEGREE}{_BRIEF}(?: (?:and|but) (?:to the point|sweet|{_BRIEF})| as "
-        rf"possible| and to the point| {_REPLIES}|,? please)*",
+        rf"possible| and to the point| {REPLIES}|,? please)*",
         f"max_words={BRIEF_WORDS}",
     ),
     (
@@ -473,14 +473,14 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         check_said,
     ),
     (
-        r"(?:refer|point|direct|send)(?: (?:them|him|her|me|us|people|customers|users|guests))? to "
+        rf"(?:refer|point|direct|send)(?: {THEM})? to "
         r"(?P<what>.+)",
         check_said,
     ),
     (r"(?:recommend|suggest|advise)(?: to)? (?!against )(?P<what>.+)", check_recommended),
     (
         rf"(?:ask|put|add|have) (?:(?:me|us|them|the user) )?(?:an?|one) (?:\w+-?\w* )?question "
-        rf"at the end(?: of {_EACH}{_REPLIES})?",
+        rf"at the end(?: of {_EACH}{REPLIES})?",
         'ends "?"',
     ),
     (
@@ -519,7 +519,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         replace_words,
     ),
     (
-        rf"(?:translate|convert|put)(?: all| every)?(?: (?:of )?your)? {_REPLIES} (?:in)?to "
+        rf"(?:translate|convert|put)(?: all| every)?(?: (?:of )?your)? {REPLIES} (?:in)?to "
         rf"(?P<language>{'|'.join(LANGUAGES)})",
         check_language,
     ),

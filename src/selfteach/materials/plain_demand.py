@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from selfteach.materials.phrases import AUDIENCE, THEM
+
 _CHAT_WORDS = {
     "pls": "please",
     "plz": "please",
@@ -125,8 +127,8 @@ _FORMS: list[tuple[str, Rewrite]] = [
     (
         r"(?P<topic>(?:our|my|the) [\w' -]+?) (?P<said>(?:is|are) [^,;.]+)[,;:.] (?:please "
         r")?(?:say|"
-        r"tell (?:them|him|her|people|everyone)|answer) (?:that|so|it) (?:when(?:ever)?|if) "
-        r"(?:(?:someone|anyone|they|people|customers|you are|you're) )?ask(?:ed|s)?",
+        rf"tell {THEM}|answer) (?:that|so|it) (?:when(?:ever)?|if) "
+        rf"(?:(?:someone|somebody|they|{AUDIENCE}|you are|you're) )?ask(?:ed|s)?",
         lambda match: (
             f"When asked about {match['topic']}, say that "
             f"{'they' if match['said'].startswith('are') else 'it'} {match['said']}"
@@ -273,7 +275,7 @@ _REASON = re.compile(
     re.I,
 )
 _SAID = re.compile(
-    r"\b(?:say|tell (?:them|him|her|people|me|us|[a-z]+s)|explain|mention|answer|reply),? "
+    rf"\b(?:say|tell (?:{THEM}|[a-z]+s)|explain|mention|answer|reply),? "
     r"(?:that|we)"
     r"\b",
     re.I,

@@ -17,6 +17,7 @@ from selfteach.materials.check_text import CheckDemand, find_clash
 from selfteach.materials.effect import read_effect
 from selfteach.materials.forbidden_topics import find_pronoun_topic
 from selfteach.materials.other_languages import ScopedText
+from selfteach.materials.phrases import THEM
 from selfteach.materials.plain_demand import join_asides, to_plain_demand
 from selfteach.materials.resolve_pronouns import find_unresolved_pronoun, resolve_pronoun
 from selfteach.materials.scope import (
@@ -315,7 +316,7 @@ _ONLY_THERE = re.compile(
 
 
 _SAID = re.compile(
-    r"\b(?:say|tell (?:them|him|her|people|me|us|customers|clients|guests|everyone)|explain|"
+    rf"\b(?:say|tell {THEM}|explain|"
     r"mention|"
     r"answer|reply|state)(?:,? that|:| (?=we\b)) .*",
     re.I,

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import re
 
-_AUDIENCE = (
-    r"(?:people|customers|clients|guests|patients|visitors|callers|users|students|parents|members|"
-    r"everyone|everybody|the (?:user|customer|client|caller|guest|person|patient|visitor|team|"
-    r"student|parent|member)s?)"
-)
-_WHOM_TOLD = rf" (?:them|him|her|me|us|{_AUDIENCE})"
-_WHOM = rf"(?: (?:to )?(?:them|him|her|me|us|{_AUDIENCE}))?"
+from selfteach.materials.phrases import AUDIENCE, THEM
+
+_WHOM_TOLD = rf" {THEM}"
+_WHOM = rf"(?: (?:to )?{THEM})?"
 _TELLING = r"(?:say|tell|answer|reply|respond|inform|write|add|state|mention)"
 _DIRECTIONS = re.compile(
     rf"(?:tell|ask|advise|remind|encourage|invite|instruct)(?P<whom>{_WHOM_TOLD}) (?P<not>not )?to "
@@ -89,7 +86,7 @@ def read_clause(text: str) -> str:
     return ""
 
 
-_TELLS_THEM = re.compile(rf"(?:tell|inform|let|remind) (?:them|him|her|{_AUDIENCE})\b", re.I)
+_TELLS_THEM = re.compile(rf"(?:tell|inform|let|remind) (?:them|him|her|{AUDIENCE})\b", re.I)
 _IT_IS = re.compile(r"(?:it|that|this)(?:'s| is) (?!\w+ (?:to|that|if)\b).+", re.I)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from selfteach.materials.other_languages import ScopedText, split_other_language
+from selfteach.materials.phrases import AUDIENCE
 from selfteach.materials.situation import GENRE, PERSON, names_no_person, read_situation
 from selfteach.number_words import NUMBER
 
@@ -559,8 +560,8 @@ _SPOKEN = re.compile(
 )
 """A clause that is no instruction: after "When asked about our hours" it is what must be said."""
 _ASKED_ABOUT = re.compile(
-    r"^(?:(?:(?:I|you|we|someone|somebody|anyone|people|the user|users|a customer|customers|"
-    r"a guest|guests) )?(?:am |are |is |gets? )?(?:being )?ask(?:s|ed)?(?: you| me| us)?|"
+    rf"^(?:(?:(?:I|you|we|someone|somebody|{AUDIENCE}) )?(?:am |are |is |gets? )?(?:being "
+    r")?ask(?:s|ed)?(?: you| me| us)?|"
     r"(?:the )?(?:topic|subject|question) (?:is|of)) (?:about )(?=\S)",
     re.I,
 )
@@ -605,9 +606,8 @@ _BARE_VERB = re.compile(
 
 
 _TELL_WHO = re.compile(
-    r"(?P<verb>tell|remind|inform|advise|ask|give|offer) (?:anyone|anybody|everyone|everybody|"
-    r"people|"
-    r"users|customers|guests|visitors|callers|those|clients) (?:who )?(?:asks?|asking|inquires?|"
+    rf"(?P<verb>tell|remind|inform|advise|ask|give|offer) (?:those|{AUDIENCE}) (?:who )?(?:asks?|"
+    r"asking|inquires?|"
     r"inquiring) (?P<scope>(?:about|for) .+?) (?P<said>(?:that|to) .+)",
     re.I,
 )
@@ -715,9 +715,8 @@ def _split_middle(text: str) -> ScopedText | None:
 
 
 _TOLD = re.compile(
-    r"(?P<scope>(?:anyone|anybody|everyone|everybody|people|users|customers|guests|visitors|"
-    r"callers|"
-    r"those|clients)(?: who)?(?: are| is)? (?:ask(?:s|ing)?|inquir(?:es?|ing)|call(?:s|ing)?|"
+    rf"(?P<scope>(?:those|{AUDIENCE})(?: who)?(?: are| is)? (?:ask(?:s|ing)?|inquir(?:es?|ing)|"
+    r"call(?:s|ing)?|"
     r"want(?:s|ing)?) .+?) (?:should|must|shall|has to|have to|is to|are to|needs? to) "
     r"(?:be (?P<verb>told|asked|sent|advised|reminded|given)|(?:hear|know|learn|be informed)"
     r"(?= that)) (?P<said>.+)",
