@@ -202,14 +202,16 @@ FORMS = {
         r'regex "[\\p{Emoji_Presentation}\\uFE0F]\\uFE0F?\\s*$"'
     ),
     "Answer in German from now on.": "language=de",
-    "Give your answer as a numbered list.": "format=list",
+    "Give your answer as a numbered list.": "format=numbered",
     "Don't ask me questions.": 'not contains "?"',
     "Don't say sorry.": 'not contains "sorry"',
     'Never say "as an AI language model".': 'not contains "as an AI language model"',
     "Mention our newsletter at the end of every answer.": 'contains "newsletter"',
     "Say no.": 'starts "No"',
-    "Tell them to park behind the building.": 'contains "behind*" and contains "build*"',
-    "Give them the number 555-1234.": 'contains "number*" and contains "555-1234"',
+    "Tell them to park behind the building.": (
+        'contains "park*" and contains "behind*" and contains "build*"'
+    ),
+    "Give them the number 555-1234.": 'contains "555-1234"',
     "Beende jede Antwort mit einer Frage.": 'ends "?"',
     "Antworte nie mit mehr als 20 Wörtern.": "max_words=20",
     "No uses más de 30 palabras.": "max_words=30",

@@ -212,7 +212,7 @@ def _edge(is_end: bool) -> Callable[[str], AnswerTest]:
         wanted = " ".join(fold_case(value).split())
         if not wanted:
             raise ValueError(f"give the text to {'end' if is_end else 'start'} with")
-        marks = r"[\s\"'”’*_.!?…]+$" if is_end else r"^[\s\"'“‘*_#>]+"
+        marks = r"[\s\"'”’*_.,!?…]+$" if is_end else r"^[\s\"'“‘*_#>]+"
         skipped = marks if wanted[-1 if is_end else 0].isalnum() else ""
         body = regex.escape(wanted)
         if _edges_word(wanted[0 if is_end else -1]):

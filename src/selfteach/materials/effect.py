@@ -153,7 +153,8 @@ def _read_other_language(text: str) -> Effect | None:
 
 _POLITE_TAIL = re.compile(
     r"(?:,? (?:from (?:now|here) on|at all times|no matter what|in (?:the )?future|without "
-    r"exception|whatsoever|of any kind|(?:okay|ok|alright|got it|understood|right)|"
+    r"exception|whatsoever|of any kind|everywhere|all the time|every (?:single )?time|(?:okay|ok|"
+    r"alright|got it|understood|right)|"
     r"(?:in|with) (?:anything|everything|whatever|all)(?: that)? you (?:write|say|send|give|tell)"
     r"(?: (?:for|to))?(?: me| us)?|(?:(?:just|only|but) )?(?:(?:plain|simple|normal|flowing) )+"
     r"(?:prose|text|sentences|paragraphs|words)|(?:at least )?once(?: or more)?|"

@@ -174,8 +174,10 @@ MARKS = {
         r'\\b(?:it|that|what|he|she|there|here|let|who|where|how)[\'’]s\\b"'
     ),
     "abbreviation": (
-        r'regex "\\b(?:[a-z]\\.){2,}|\\b(?:etc|approx|vs|dept|misc|info|asap|ASAP|FYI|BTW|LOL)\\b|'
-        r'\\b[A-Z]{2,5}\\b"'
+        r'regex "\\b(?:[a-z]\\.){2,}|'
+        r"\\b(?:etc|approx|vs|dept|misc|info|asap|pls|plz|tmrw|brb|thx|idk|omg|btw|fyi|lol|u|r|"
+        r"ur)\\b|"
+        r'\\b(?!(?:OK|TV|PC|CD|DVD|PS|AM|PM|US|UK|EU|UN)\\b)[A-Z]{2,5}\\b"'
     ),
     "punctuation(?: mark)?": r'regex "[.,;:!?…]"',
     "ellips[ie]s": r'regex "…|\\.{3}"',
@@ -195,7 +197,9 @@ _MARKUP = {
 """Markup that a rule may ask for or forbid."""
 MARKS |= _MARKUP | {
     "markdown(?: formatting| syntax| markup)?": (
-        r'regex "(?m)^#{1,6} |^ *[-*+] |^ *\\d+\\. |\\*\\*[^*]+\\*\\*|`|^ *\\|.*\\|"'
+        r'regex "(?m)^#{1,6} |^ *[-*+•>] |^ *\\d+[.)] |\\*\\*[^*]+\\*\\*|`|^ *\\|.*\\||'
+        r"(?<!\\w)[*_][^*_\\s][^*_\\n]*[*_](?!\\w)|\\]\\(|^ *(?:\\*{3,}|-{3,}) *$"
+        '"'
     ),
 }
 USED_MARKS = [

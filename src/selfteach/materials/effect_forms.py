@@ -99,7 +99,7 @@ _LEADS_TO = (
 )
 _WITH = (
     rf"{_LEADS_TO}(?:the (?:words?|phrase|sentence|greeting|salutation|line|closing|question|"
-    r"formula),? )?(?P<value>.+)"
+    r"formula|hashtag|tag|name|signature),? )?(?P<value>.+)"
 )
 _EDGED = rf"(?: (?:it|an answer|{REPLIES}|(?:your|any|all|the|every|each) {REPLIES}))?"
 
@@ -117,7 +117,7 @@ _NEW = rf"""(?:["'](?P<new>{_INNER})["']|(?P<new_bare>{_BARE}))"""
 _OLD = rf"""(?:["'](?P<old>{_INNER})["']|(?P<old_bare>{_BARE}))"""
 _THE_WORD = r"(?: the (?:words?|signs?|terms?))?"
 
-_CALL = r"(?:call|address)(?: me| us| him| her| them| the user)(?: as| by)?"
+_CALL = r"(?:call|address)(?: me| us| him| her| them| the (?:user|reader)s?| readers)(?: as| by)?"
 _NO_CALL = (
     r"(?:never|do not|don't|avoid|stop|no) (?:call|address)(?:ing)?(?: me| us| him| her| them| "
     r"the user| people| customers)(?: as| by)?"
@@ -210,12 +210,14 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         "not format=list",
     ),
     (
-        rf"(?:{_ANSWER} (?:in|with|as|using)|use|give|be|have|contain|include) (?:the form of )?"
+        rf"(?!.*\bnumbered\b)(?:{_ANSWER} (?:in|with|as|using)|use|give|be|have|contain|include) "
+        r"(?:the form of )?"
         rf"{_LIST}(?: only)?",
         "format=list",
     ),
     (
-        rf"(?:give|present|format|write|put|provide|structure|deliver) {_IT} (?:in|as|in the form "
+        rf"(?!.*\bnumbered\b)(?:give|present|format|write|put|provide|structure|deliver) {_IT} "
+        r"(?:in|as|in the form "
         rf"of) {_LIST}",
         "format=list",
     ),
@@ -350,12 +352,14 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         check_emoji,
     ),
     (
-        rf"(?:write|say|use|put|spell){_THE_WORD} {_NEW}(?: instead of| in place of| rather than"
+        rf"(?:write|say|use|put|spell){_THE_WORD} {_NEW}(?: with(?:out)? an? \w+)?(?: instead of|"
+        r" in place of| rather than"
         rf"(?=(?: the word)? [\"'])|,? not|,? never|,? and not){_THE_WORD} {_OLD}",
         replace_words,
     ),
     (
-        rf"call (?:it|them|this|that) {_NEW}(?: instead of| rather than|,? not|,? never|,? and "
+        rf"call (?:it|them|this|that|(?:our|the|my) [\w ]+?) {_NEW}(?: instead of| rather than|"
+        r",? not|,? never|,? and "
         rf"not){_THE_WORD} {_OLD}",
         replace_words,
     ),
@@ -457,7 +461,11 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         rf"(?P<mark>(?:{'|'.join(USED_MARKS)})s?){_WHERE}",
         check_marked,
     ),
-    (r"say (?P<value>hello|hi|thank you|thanks|please|sorry|goodbye)", check_literal),
+    (
+        r"say (?P<value>hello|hi|thank you|thanks|please|sorry|goodbye|no comment|not yet|maybe|of "
+        r"course|cheers|good luck|congratulations)",
+        check_literal,
+    ),
     (r"(?:say|answer|reply|respond)(?: with)?(?: only)? (?P<value>yes|no)", check_first_word),
     (
         r"(?:say|answer|reply) (?P<value>(?-i:[A-ZÀ-Þ])\w+(?: (?-i:[A-ZÀ-Þ])\w+){0,3})",
@@ -508,6 +516,16 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         rf"(?:(?:{_ANSWER}|use|write)(?: (?:in|with))? )?(?:only |just )?(?:one|a single|1) "
         r"paragraph(?: only)?",
         r'not regex "\\n\\s*\\n\\s*\\S"',
+    ),
+    (
+        rf"{_NOT} (?:contain|include|have|use|mention|say)(?: the (?:words?|phrase|term|name))? "
+        rf"{_LITERALLY}",
+        check_no_literal,
+    ),
+    (
+        rf"{_NOT} (?:{_USE} |put )?(?:any |a )?(?:full stops?|periods?|dots?) (?:at the end|to "
+        r"end)",
+        r'not regex "\\.[\\s*\"]*$"',
     ),
     (
         rf"the (?:word|phrase|term|name) {_LITERALLY} (?:(?:must|should|may|can) (?:not|never)|"

@@ -194,7 +194,9 @@ _NOUNS_IN_LY = frozenset(
     re.findall(
         r"\w+",
         "family july italy sicily fly butterfly lily belly jelly bully assembly supply reply "
-        "monopoly anomaly rally ally emily kelly billy",
+        "monopoly anomaly rally ally emily kelly billy daily weekly monthly yearly quarterly "
+        "elderly "
+        "friendly early",
     )
 )
 MAX_TOPIC_WORDS = 4
@@ -240,6 +242,14 @@ _TOLD_NAMES = re.compile(
     r"(?: [A-ZÀ-Þ][\w'&.-]*)*(?:, | and | or |, and |, or )?)+)$"
 )
 """Several by name: "our competitors Zalando and About You"."""
+_COMPANY = re.compile(
+    r"(?:(?:main|old|biggest|local|former) )?(?:competitor|rival|company|product|brand|client|"
+    r"customer|"
+    r"partner|supplier|project|city|town|country|film|movie|book|song|game|app|website|site|club|"
+    r"team)",
+    re.I,
+)
+"""Roles of many, which forbid the one with the name alone."""
 _TOLD_NAME = re.compile(
     r"(?:my|our|his|her|their|the) (?P<role>[a-z][a-z'-]+(?: [a-z][a-z'-]+)?),? "
     r"(?P<name>[A-ZÀ-Þ][\w'-]*(?: [A-ZÀ-Þ][\w'-]*)*)"
@@ -280,7 +290,12 @@ def split_topics(text: str, sentence: str) -> ForbiddenTopics | None:
     found = []
     topics = []
     for part in re.split(r",? (?:or|and|nor) (?:about |of )?|, ", TOPIC_LEAD.sub("", text)):
-        if told := _TOLD_NAME.fullmatch(part.strip()):
+        told = _TOLD_NAME.fullmatch(part.strip())
+        if told and _COMPANY.fullmatch(told["role"]):
+            topics.append(told["name"])
+            found.append(f"contains {quote_value(told['name'])}")
+            continue
+        if told:
             topics.append(f"{told['role']} {told['name']}")
             found += [f"contains {quote_value(name)}" for name in (told["name"], told["role"])]
             continue

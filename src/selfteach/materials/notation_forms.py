@@ -45,7 +45,9 @@ _BOUND = "|".join((*AT_MOST, *AT_LEAST, "exactly", "only", "just"))
 _GIVE = (
     r"(?:(?:always |only |please )*(?:answer|reply|respond|give|use|write|make|have|contain|"
     r"include|"
-    r"list|provide|add|put|end|finish)(?: (?:me|us|only|just|it|them|with|in|as))* |with |in )?"
+    r"list|provide|add|put|end|finish)(?: (?:me|us|only|just|it|them|with|in|as|(?:your|the|all|"
+    r"each|every) (?:answers?|"
+    r"replies|reply)))* |with |in )?"
 )
 _ITEMS = (
     r"(?:(?:short|brief|concise|bullet(?:ed)?|numbered) )*(?:bullet points?|bullets|points|list "
@@ -121,8 +123,12 @@ NOTATION_FORMS: list[tuple[str, Build | str]] = [
         _check_at_least,
     ),
     (
-        rf"(?:{_GIVE}(?:the )?(?:form of )?(?:numbered steps|steps in a numbered list|"
-        r"an? numbered list(?: of steps)?)|number (?:the|all|your|every|each) (?:steps?|points?|"
+        rf"(?:{_GIVE}(?:the )?(?:form of )?(?:(?:always |be )*(?:as |in )?(?:numbered steps|"
+        r"steps in a "
+        r"numbered list|numbered lists?|an? numbered list(?: of steps)?))(?: instead of "
+        r"(?:bullet points|"
+        r"bullets|bulleted lists))?|(?:always |be )*numbered|number (?:the|all|your|every|each) "
+        r"(?:steps?|points?|"
         r"items?))(?: only)?",
         "format=numbered",
     ),
@@ -163,7 +169,7 @@ NOTATION_FORMS: list[tuple[str, Build | str]] = [
         r"(?:(?:below|under|less than|up to|smaller than) (?:ten|10)|from (?:one|1) to (?:nine|"
         r"ten|9|"
         r"10))(?: (?:out|in words|as words))*",
-        r'not regex "(?<![\\d.,:/-])[0-9](?![\\d.,:/%)-]*\\d|[.)] )"',
+        r'not regex "(?m)(?!(?<=^\\s*)\\d[.)] )(?<![\\d.,:/-])[0-9](?![\\d.,:/%]*\\d)"',
     ),
     (
         r"use (?:a |the )?commas? (?:as|for) (?:the |a )?decimal (?:separator|point|mark|sign)s?|"

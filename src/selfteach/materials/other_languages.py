@@ -47,6 +47,9 @@ _GENRES = {
     r"geschichten?|histoires?|contes?|cuentos?|historias?|stori[ae]|raccont[io]": "story",
     r"zusammenfassung(?:en)?|résumés?|resúmen(?:es)?|resumen|riassunt[io]": "summary",
     r"antworten|réponses?|respuestas?|rispost[ae]": "reply",
+    r"produktbeschreibung(?:en)?|descriptions? de produits?|descripci(?:ón|ones) de productos?": (
+        "product description"
+    ),
 }
 _GENRE = rf"(?:{'|'.join(_GENRES)})"
 _DETERMINER = (
@@ -78,7 +81,8 @@ _IMPERATIVES = (
 )
 _STARTS = re.compile(rf"{_IMPERATIVES}(?![\w-])|n'", re.I)
 _NATIVE = re.compile(
-    r"\b(?:wenn|falls|sobald|nicht|keine?|niemals|über|und|ist|wird|meinen?|meine[rm]|quand|"
+    r"\b(?:nie|das|dass|der|die|wort|wenn|falls|sobald|nicht|keine?|niemals|über|und|ist|wird|"
+    r"meinen?|meine[rm]|quand|"
     r"lorsque|"
     r"lorsqu'|dès|pas|jamais|dans|avec|réponds|répondez|utilise|cuando|siempre|nunca|responde|usa|"
     r"hables?|en|los|las|mis|para|mit|bei|an|auf|antworte|schreibe?|verwende|benutze|sag|pour|des|"
@@ -123,10 +127,13 @@ _SUFFIX_IN = re.compile(
 _EDGED_TEXTS = re.compile(
     r"(?P<verb>beginne|beende|commencez?|termine[zr]?|finis|empieza|comienza|termina|inizia|"
     r"comincia|finisci) "
-    rf"(?P<scope>{_DETERMINER}{_GENRE} {_TO} .+?) (?P<rest>(?:mit|par|con) [\"'«„].+)",
+    rf"(?P<scope>{_DETERMINER}{_GENRE}(?: {_TO} .+?)?) (?P<rest>(?:mit|par|con) [\"'«„].+)",
     re.I,
 )
 """Texts that begin or end with something: 'Beende jede SMS an Lukas mit "Bis bald".'."""
+_EVERY_ANSWER = re.compile(
+    rf"{_DETERMINER}(?:antwort(?:en)?|réponses?|respuestas?|rispost[ae]|nachrichten?)", re.I
+)
 _MIDDLE_IN = re.compile(
     rf"(?P<verb>{_IMPERATIVES}(?: bitte| immer| toujours| siempre)?) (?:in|bei|dans|en) "
     rf"(?P<scope>{_DETERMINER}{_GENRE}(?: (?:an|für|à|aux?|pour|a|al|para) "
@@ -198,7 +205,8 @@ def split_other_language(
         starts_english: tells whether a text begins as an English effect: a condition in one
             language may stand before an effect in the other.
     """
-    if match := _EDGED_TEXTS.fullmatch(_PLEASE.sub("", text)):
+    match = _EDGED_TEXTS.fullmatch(_PLEASE.sub("", text))
+    if match and not _EVERY_ANSWER.fullmatch(match["scope"]):
         return ScopedText(match["scope"], f"{match['verb']} {match['rest']}")
     said = _QUOTATION.sub("", text)
     native = len(_NATIVE.findall(text))
@@ -206,7 +214,7 @@ def split_other_language(
         return None
     if len(_ENGLISH.findall(said)) > native:
         return None
-    text = _EVERYWHERE.sub("", _PLEASE.sub("", text))
+    text = _EVEN_IF.sub("", _EVERYWHERE.sub("", _PLEASE.sub("", text)))
     if match := _SHOULD.fullmatch(text):
         effect = f"{match['verb'] or ''} {_AT_MOST_FR.sub('au plus ', match['rest'])}".strip()
         return ScopedText(match["scope"], to_native_imperative(effect))
@@ -225,6 +233,13 @@ def split_other_language(
     return None
 
 
+_EVEN_IF = re.compile(
+    r",? (?:auch|selbst|sogar) wenn .+|,? même (?:si|quand) .+|,? (?:aunque|incluso (?:si|"
+    r"cuando)) .+|"
+    r",? anche (?:se|quando) .+",
+    re.I,
+)
+"""What changes nothing: "auch wenn ich Englisch schreibe"."""
 _PLEASE = re.compile(
     r"^(?:bitte|s'il (?:te|vous) plaît|por favor|per favore|per piacere|ti prego),? |"
     r",? (?:bitte|danke|s'il (?:te|vous) pla[iî]t|merci|por favor|gracias|per favore|per piacere|"
@@ -509,7 +524,7 @@ _SAY = re.compile(
 
 def read_other_effect(text: str) -> ForeignEffect | None:
     """Return the effect of a German, French, Spanish or Italian sentence of a known form."""
-    text = _EVERYWHERE.sub("", _PLEASE.sub("", text))
+    text = _EVEN_IF.sub("", _EVERYWHERE.sub("", _PLEASE.sub("", text)))
     for form, build in _FORMS:
         match = form.fullmatch(text)
         if match and (found := build(match)):

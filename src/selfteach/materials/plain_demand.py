@@ -124,17 +124,20 @@ _FORMS: list[tuple[str, Rewrite]] = [
         r"(?P<said>(?:there|it|they|we|the|our|that)\b.+)",
         r"When asked about \g<topic>, say that \g<said>",
     ),
-    (
-        r"(?P<topic>(?:our|my|the) [\w' -]+?) (?P<said>(?:is|are) [^,;.]+)[,;:.] (?:please "
-        r")?(?:say|"
-        rf"tell {THEM}|answer) (?:that|so|it) (?:when(?:ever)?|if) "
-        rf"(?:(?:someone|somebody|they|{AUDIENCE}|you are|you're) )?ask(?:ed|s)?",
-        lambda match: (
-            f"When asked about {match['topic']}, say that "
-            f"{'they' if match['said'].startswith('are') else 'it'} {match['said']}"
-        ),
-    ),
     (_LEFT_OUT, r"no \g<signs>"),
+    (
+        r"(?:nobody|no one) (?:should|must|may) (?:ever )?(?:hear|know|learn|read)(?: anything)? "
+        r"about "
+        r"(?P<topic>.+?)(?: from you)?(?:,? (?:so|and) .+)?",
+        r"do not talk about \g<topic>",
+    ),
+    (r"(?:please )?(?:do not|don't|never) forget to (?P<rest>.+)", r"\g<rest>"),
+    (
+        r"(?:please )?(?:skip|avoid|drop|omit|leave out) (?:the )?(?P<what>(?:phrase|word|term|"
+        r"sentence|"
+        r"expression) [\"'].+)",
+        r"do not use the \g<what>",
+    ),
     (
         rf"(?P<what>{_SIGNS}|(?:(?:all|block|small) )?capitals|(?:very |overly |too )?(?:long|"
         r"wordy|"
@@ -256,7 +259,8 @@ _FEAR = re.compile(
     r"(?:i|we|my|our|he|she|they)\b[^.,;?!]*?\b"
     r"(?:phobia of|fear of|afraid of|scared of|allergic to|sick of|tired of|upset (?:by|about)|"
     r"hates?|detest|dislike|can(?:'t|not) stand|trauma with|sad about|terrified of|obsessed with) "
-    r"(?P<noun>[^,.;]+?)[,;.]? (?:so|therefore|hence|which is why)?,? ?(?P<demand>.+)",
+    r"(?P<noun>[^,.;]+?)(?:[,;.](?: (?:so|therefore|hence|which is why))?| (?:so|therefore|hence|"
+    r"which is why)),? (?P<demand>.+)",
     re.I,
 )
 _STORY = re.compile(
@@ -271,7 +275,10 @@ _STORY = re.compile(
 """A reason whose subject is what the demand means: "The war is a sore point, don't mention it."."""
 _REASON = re.compile(
     r"(?:i|we|my|our|he|she|they|nobody|no one|everyone)\b[^.;:?!\"]*?,? (?:so|therefore|hence) "
-    r"(?P<demand>(?:please |do |don't |never |always |avoid |stop |keep |use ).+)",
+    r"(?P<demand>(?:please |do |don't |never |always |avoid |stop |keep |use |be |answer |write |"
+    r"reply |give |make |limit |stick |(?:only |just )?(?:one|two|three|a few|at most|no|short|"
+    r"brief|"
+    r"\d+)\b).+)",
     re.I,
 )
 _SAID = re.compile(
@@ -283,13 +290,33 @@ _SAID = re.compile(
 """What must be said, with its own reason."""
 _BECAUSE = re.compile(
     r"(?P<demand>.+?)(?<! words)(?<! word)(?<! with)(?<! before)(?<! after)(?<! say)(?<! use),? "
-    r"(?:because [\w'-]+ [^\"]+|since (?:i|we|my|it|they|he|she) [^\"]+|"
+    r"(?:because [\w'-]+ [^\"]+|(?:so that|in order to) [^\"]+|since (?:i|we|my|it|they|he|she) "
+    r"[^\"]+|"
     r"(?:as (?:i|we|my) (?:am|are|have|do|don't|can't|was)|for the sake of)\b[^\"]*)",
     re.I,
 )
 _PRONOUN = re.compile(r"\b(?:them|it|that|those|him|her)\b(?= up\b| at all\b|[.!]*$)", re.I)
 
 
+_FACT = re.compile(
+    r"(?P<topic>(?:our|my|the) [\w' -]+?) (?P<said>(?:is|are|costs?|opens?|closes?|starts?|ends?|"
+    r"takes?|"
+    r"begins?) [^;.]+?)[,;:.] (?:please )?(?:say|tell|answer|mention|let) "
+    rf"(?:(?:{THEM}|everyone) )?(?:that|so|it|this|know)?(?: ?(?:to )?(?:who asks|anyone who asks|"
+    rf"(?:when(?:ever)?|if) (?:(?:someone|somebody|they|{AUDIENCE}|you are|you're) )?ask(?:ed|s)?)"
+    r"(?: about (?:it|this|that|(?P<about>.+?)))?)[.!]?",
+    re.I,
+)
+"""A fact, and when it is said: "Our return policy is 14 days, say that when asked."."""
+_OTHER_WORD = re.compile(
+    r"(?:.*\b)?(?:do not|don't|didn't|never|avoid) (?:say|write|use|saying|using)(?: the "
+    r"(?:words?|term|"
+    r"phrase))? (?P<old>[\"'][^\"']+[\"'])[;.,] (?:please )?(?:say|use|write) "
+    r"(?P<new>[\"'][^\"']+[\"'])"
+    r"(?: instead)?[.!]?",
+    re.I,
+)
+"""A word in the place of another: 'Don't use the term "user"; say "customer" instead.'."""
 _ASIDE = re.compile(
     r"(?P<who>(?:some|any)(?:body|one)|people|an? [a-z]+|the user|[a-z]+s) (?P<verb>asks?|wants?|"
     r"mentions?|brings? up|inquires?) (?P<what>[^?.]+)\? +(?P<demand>.+)",
@@ -302,6 +329,10 @@ _LABEL = re.compile(
 )
 
 
+def _to_lower(match: re.Match[str]) -> str:
+    return match[0].lower()
+
+
 def join_asides(text: str) -> str:
     """Return a text in which what two sentences say together is said in one.
 
@@ -310,6 +341,15 @@ def join_asides(text: str) -> str:
     age, say 18."
     """
     text = _LABEL.sub("", text)
+    if match := _FACT.fullmatch(text):
+        topic = match["about"] or re.sub("^(?:Our|My|The) ", _to_lower, match["topic"])
+        fact = match["topic"][0].lower() + match["topic"][1:]
+        if not match["about"]:
+            fact = "they" if match["said"].startswith("are ") else "it"
+        said = re.sub(r",? not [^,]+$", "", match["said"])
+        return f"When asked about {topic}, say that {fact} {said}"
+    if match := _OTHER_WORD.fullmatch(text):
+        return f"say {match['new']} instead of {match['old']}"
     if match := _ASIDE.fullmatch(text):
         demand = match["demand"][0].lower() + match["demand"][1:]
         return f"If {match['who'].lower()} {match['verb']} {match['what']}, {demand}"

@@ -22,6 +22,7 @@ from selfteach.materials.plain_demand import join_asides, to_plain_demand
 from selfteach.materials.resolve_pronouns import find_unresolved_pronoun, resolve_pronoun
 from selfteach.materials.scope import (
     SECOND_SCOPE,
+    drop_told_tail,
     join_lines,
     split_joined_rules,
     split_rule,
@@ -148,7 +149,7 @@ def _read_parts(text: str) -> ScopedText:
     """
     text = join_asides(text)
     said = split_rule_sentences(text)
-    plain = [to_plain_demand(sentence) for sentence in said]
+    plain = [drop_told_tail(to_plain_demand(sentence)) for sentence in said]
     text = text if plain == said else " ".join(plain)
     sentences = [part for sentence in plain for part in split_joined_rules(sentence)]
     text, sentences = _drop_remarks(text, sentences)

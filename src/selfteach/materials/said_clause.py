@@ -56,6 +56,15 @@ SAY_THAT = re.compile(
 )
 
 
+_REACHED = re.compile(
+    r"@|\d|\b(?:team|desk|office|department|support|sales|manager|reception|doctor|nurse|hotline|"
+    r"helpline|lawyer|service|staff|colleagues?|boss|owner|secretary|assistant|specialist|expert|"
+    r"clinic|pharmacy|police|bank|embassy|agency|someone|person)\b|^(?:(?-i:[A-Z])|my )",
+    re.I,
+)
+"""Somebody who can be contacted; anything else is looked at."""
+
+
 def read_clause(text: str) -> str:
     """Return what must be said, as the model says it: "tell them to call us" -> "please call us".
 
@@ -77,7 +86,8 @@ def read_clause(text: str) -> str:
     if match := _HANDED_BARE.fullmatch(text):
         return match["value"]
     if match := _REFERRED.fullmatch(text):
-        return f"please contact {match['where']}"
+        verb = "contact" if _REACHED.search(match["where"]) else "see"
+        return f"please {verb} {match['where']}"
     if match := _ASKED_FOR.fullmatch(text):
         return f"please tell me the {match['what']}"
     if match := QUOTED_ANSWER.fullmatch(text):
@@ -118,7 +128,11 @@ def speak_as_model(clause: str) -> str:
     """Return what a rule says to the model as the model says it to the user: "you are not a doctor"
     -> "I am not a doctor", "they should call us" -> "you should call us".
     """
-    clause = re.sub(r"^they(?= (?:should|can|must|may|need|have to|cannot)\b)", "you", clause)
+    clause = re.sub(
+        r"\band that (?=(?:we|the|it|you|they|an?|our|there|this|all)\b)", "and ", clause
+    )
+    if re.match(r"they (?:should|can|must|may|need|have to|cannot)\b", clause):
+        clause = re.sub(r"\btheir\b", "your", f"you{clause[4:]}")
     clause = _MADE_MODEL.sub(r"\1 me", clause)
     if _OF_MODEL.match(clause):
         _, verb, *rest = re.sub(r"^you're", "you are", clause, flags=re.I).split(" ")
@@ -136,7 +150,11 @@ _NAME_OF_MODEL = re.compile(r"your (?:own |real |full |first |last )?name (?:is|
 _OF_MODEL = re.compile(
     r"you(?:(?: are|'re) (?:\w+ years |not |no |only |just |called |named |an? |the |unable |"
     r"happy |made |sorry |from |(?-i:[A-ZÀ-Þ]))|"
-    r" were (?:made|created|trained|built|written|developed)| (?:do not|did not|don't|cannot|have "
+    r" were (?:made|created|trained|built|written|developed)| (?:can't|cannot|can not) "
+    r"(?:replace|help|"
+    r"give|provide|answer|discuss|diagnose|prescribe|promise|guarantee|access|book|process|check|"
+    r"know|"
+    r"recommend|say)\b| (?:do not|did not|don't|cannot|have "
     r"no|have been|come from|live in) | have none\b)",
     re.I,
 )

@@ -108,6 +108,7 @@ _BARE_GENRES = (
     r"(?:commit|error|status|thank-you|welcome) messages|(?:lesson|business|project|meal|training|"
     r"study) plans|hand-?overs|drafts|captions|bug reports|release notes|user stories|"
     r"(?:shopping|to-?do|packing) lists|(?:python|java|javascript|sql|html|css|c|rust|go) code|"
+    r"sql queries|queries|dialogues?|(?:chapter )?outlines|abstracts|agendas|"
     r"jokes|invitations|toasts?|haikus?|postcards?|applications?|adverts|ads|cards|descriptions|"
     r"captions|headlines|slogans)"
 )
@@ -116,6 +117,12 @@ _ANY_GENRE = rf"(?!{_LETTER_CASE})(?:[a-z-]+ )?{_BARE_GENRES}"
 _SUFFIX_GENRE = re.compile(
     rf"(?P<effect>.+?),? (?:in|for|throughout) (?P<scope>(?:all |any |every |each |my |our |the )*"
     rf"(?!(?:capital|block|small|big|upper-?case|lower-?case|bold) )(?:[a-z-]+ )?{_BARE_GENRES})",
+    re.I,
+)
+_SUFFIX_PROBLEMS = re.compile(
+    r"(?P<effect>.+?),? (?:in|on|for|with) (?P<scope>(?!(?:all|any|every|each|your|my|the|these|"
+    r"other|"
+    r"follow-?up)\b)[a-z]+ (?:questions|problems|topics|matters|issues|tasks))",
     re.I,
 )
 _SUFFIX_ADDED = re.compile(
@@ -389,6 +396,42 @@ def join_lines(text: str) -> str:
     return joined
 
 
+_TOLD_TAIL = re.compile(
+    r"(?!(?:I'm|I am|my name is|we are|we're) (?-i:[A-ZÀ-Þ]))(?:(?:it|they|he|she|I|we|"
+    r"there)(?:['’](?:s|re|m|ve|ll))? |(?:my|our|his|her|their|the|"
+    r"that|this|"
+    r"some|many|most) [a-z]+ (?:[a-z]+ ){0,2}?(?:is|are|was|were|has|have|gets?|hates?|feels?|"
+    r"needs?|"
+    r"likes?|looks?|sounds?|makes?|upsets?|shows?|reads?|forbids?|can't|cannot|doesn't|don't)\b|"
+    r"[a-z]+s (?:are|get|hate|feel|need|like|look|sound|make|can't|cannot|don't|"
+    r"find)\b)(?!.*\b(?:must|"
+    r"should|has to|have to|needs? to|please|never|always|may|instead)\b).*",
+    re.I,
+)
+"""What is told after a demand: "it only leads to trouble", "guests get nervous"."""
+
+
+def drop_told_tail(sentence: str) -> str:
+    """Return "Don't bring up the fire, guests get nervous." without what is only told.
+
+    What must be said stays whole.
+    """
+    hidden, quotes = _hide_quotes(sentence)
+    for joint in re.finditer(r"(?:,| [-–—]) ", hidden):
+        demand, tail = hidden[: joint.start()], hidden[joint.end() :]
+        is_told = _TOLD_TAIL.fullmatch(tail) and not starts_effect(tail)
+        if is_told and starts_effect(demand) and not _SPEAKS.search(demand):
+            return _show_quotes(demand, quotes)
+    return sentence
+
+
+_SPEAKS = re.compile(
+    r"\b(?:say|tell|mention|explain|answer|reply|state|note|inform|remind|that|when|if|asks?|"
+    r"asked)\b",
+    re.I,
+)
+
+
 def to_imperative(text: str) -> str:
     """Return "has an emoji" as "have an emoji", as it is said after "then"."""
     often = re.match(r"(?:always|never|only) ", text, re.I)
@@ -439,6 +482,11 @@ def split_joined_rules(sentence: str) -> list[str]:
     return [sentence]
 
 
+def _lower_first(scope: str) -> str:
+    """Return "Emails to Tom" as "emails to Tom"; "SQL queries" stays."""
+    return scope if scope[1:2].isupper() else scope[0].lower() + scope[1:]
+
+
 def _is_scope(scope: str) -> bool:
     return bool(scope.strip(" ,.")) and not _UNIVERSAL.fullmatch(scope.strip(" ,."))
 
@@ -464,7 +512,7 @@ def _cut_before_demand(rest: str) -> tuple[str, str] | None:
     """Return the scope and the effect on both sides of a comma after which a demand begins."""
     for comma in re.finditer(r"[,:]", rest):
         effect = rest[comma.end() :].strip()
-        if starts_effect(effect):
+        if starts_effect(effect) or effect.startswith("the answer is "):
             return rest[: comma.start()], effect
     return None
 
@@ -474,6 +522,9 @@ def _cut_at_last_comma(rest: str, is_sure: bool) -> tuple[str, str] | None:
     surely a scope. After a colon stands what must be said about a topic.
     """
     commas = list(re.finditer(r"[,:]", rest))
+    for comma in commas:
+        if _SPOKEN.match(rest[comma.end() :].strip()):
+            return rest[: comma.start()], rest[comma.end() :].strip()
     if not commas or re.match(r" (?:and|or|but) ", rest[commas[-1].end() :]):
         return None
     if not is_sure and read_situation(rest[: commas[0].start()]).kind not in ("writing", "task"):
@@ -533,6 +584,7 @@ def _make_prefixed(word: str, scope: str, effect: str) -> ScopedText | None:
     effect = re.sub(r"^then,? ", "", effect, flags=re.I)
     said = POLITE.sub("", f"{effect} ").strip()
     is_asked = read_situation(_shorten_asked(scope)).kind == "about"
+    is_asked = is_asked or said.startswith("the answer is ")
     if is_asked and _SPOKEN.match(said) and not starts_effect(said):
         effect = f"say that {said}"
     if not _is_scope(scope) or not said:
@@ -552,7 +604,8 @@ def _name_topic_word(word: str, scope: str) -> str:
 
 
 _SPOKEN = re.compile(
-    r"(?:we (?!(?:do not|don't|never|want|need|prefer|like|expect|hate)\b)|there (?:is|are) (?!no "
+    r"(?:the answer is |they (?:need|should|must|can|have) |we (?!(?:do not|don't|never|want|"
+    r"need|prefer|like|expect|hate)\b)|there (?:is|are) (?!no "
     r"(?:need|reason))|it (?:takes|costs) |it(?: is|'s) (?!\w+ (?:to|that|if)\b)|"
     r"our (?!answers?|repl|responses?)[\w -]+ (?:is|are|can|will) |"
     r"(?:the|all|no) (?!answers?|repl|responses?)[\w -]+ (?:is|are|costs?|takes?) )",
@@ -572,6 +625,8 @@ def _shorten_asked(scope: str) -> str:
     "my mother" is somebody who is written to.
     """
     short = _ASKED_ABOUT.sub("", scope)
+    if short != scope and re.fullmatch(r"[a-z]+s", short):
+        return short if read_situation(short).kind == "about" else f"about {short}"
     return short if read_situation(short).kind == "about" else scope
 
 
@@ -591,7 +646,7 @@ def _split_in(text: str) -> ScopedText | None:
     if placed := _SUFFIX_PLACED.fullmatch(text):
         verb = "end" if placed["edge"].lower() in ("end", "bottom") else "start"
         return ScopedText(placed["scope"], f"{verb} with {placed['what']}")
-    forms = (_SUFFIX_IN, _SUFFIX_GENRE, _SUFFIX_ADDED)
+    forms = (_SUFFIX_IN, _SUFFIX_GENRE, _SUFFIX_ADDED, _SUFFIX_PROBLEMS)
     match = next((found for form in forms if (found := form.fullmatch(text))), None)
     if match is None or not _is_scope(match["scope"]) or _BARE_VERB.fullmatch(match["effect"]):
         return None
@@ -650,7 +705,7 @@ def _split_colon(text: str) -> ScopedText | None:
     if not starts_effect(effect.strip()) and not is_genre:
         return None
     is_scope = _is_scope(scope) and read_situation(scope).kind != "other"
-    return ScopedText(scope[0].lower() + scope[1:], effect) if is_scope else None
+    return ScopedText(_lower_first(scope), effect) if is_scope else None
 
 
 def _split_explained(text: str) -> ScopedText | None:
@@ -715,7 +770,8 @@ def _split_middle(text: str) -> ScopedText | None:
 
 
 _TOLD = re.compile(
-    rf"(?P<scope>(?:those|{AUDIENCE})(?: who)?(?: are| is)? (?:ask(?:s|ing)?|inquir(?:es?|ing)|"
+    rf"(?P<scope>(?:those|{AUDIENCE})(?: who| that)?(?: are| is)? (?:ask(?:s|ing)?|inquir(?:es?|"
+    r"ing)|"
     r"call(?:s|ing)?|"
     r"want(?:s|ing)?) .+?) (?:should|must|shall|has to|have to|is to|are to|needs? to) "
     r"(?:be (?P<verb>told|asked|sent|advised|reminded|given)|(?:hear|know|learn|be informed)"
@@ -733,6 +789,15 @@ _ANSWERED_SO = re.compile(
 )
 
 
+_KIND_OF_ANSWERS = re.compile(
+    r"(?P<scope>(?!(?:all|any|every|each|your|my|the|these|those|long|short|final|good|bad|brief|"
+    r"full|"
+    r"simple|new|other|no|such|written|spoken|most|some|both|of|or|and)\b)[a-z]+ "
+    r"(?:answers|questions|replies)) (?:(?:should|must|shall|need to|have to) (?:always )?|"
+    r"always )(?P<effect>.+)",
+    re.I,
+)
+"""Answers about something: "Weather answers should always include an emoji."."""
 _LETTER_CASES = re.compile(
     r"(?:all |the |every )*letters? (?:must|should|shall|have to) (?:always )?be (?:in |written "
     r"in )?"
@@ -748,15 +813,17 @@ def _split_subject(text: str) -> ScopedText | None:
         told_verb = (told["verb"] or "told").lower()
         verb = _TOLD_VERBS.get(told_verb) or told_verb.removesuffix("ed")
         scope = re.sub(r"^(\w+)(?: who)?(?: is| are)? (\w+?)(?:ing|s)? ", r"\1 \2 ", told["scope"])
-        scope = scope[0].lower() + scope[1:]
+        scope = _lower_first(scope)
         return ScopedText(_shorten_asked(scope), f"{verb} them {told['said']}")
     if answered := _ANSWERED_SO.fullmatch(text):
-        scope = answered["scope"][0].lower() + answered["scope"][1:]
+        scope = _lower_first(answered["scope"])
         return ScopedText(scope, f"answer {answered['tail']}")
+    if about := _KIND_OF_ANSWERS.fullmatch(text):
+        return ScopedText(_lower_first(about["scope"]), about["effect"])
     match = _SUBJECT.fullmatch(text)
     if not match or _LETTER_CASES.fullmatch(text):
         return None
     negated = "do not" if match["not"] else ""
     often = match["be"] or match["always"] or ""
-    scope = match["scope"][0].lower() + match["scope"][1:]
+    scope = _lower_first(match["scope"])
     return ScopedText(scope, " ".join(f"{negated} {often} {match['effect']}".split()))

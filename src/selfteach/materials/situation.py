@@ -56,6 +56,9 @@ _GENRE_NAMES = {
     r"user stor(?:y|ies)": "user story",
     r"bug reports?": "bug report",
     r"release notes|changelogs?": "release notes",
+    r"dialogues?|dialogs?": "dialogue",
+    r"(?:chapter )?outlines?": "outline",
+    r"sql queries|sql query": "SQL query",
     r"press releases?": "press release",
     r"invoices?": "invoice",
     r"proposals?": "proposal",
@@ -343,6 +346,8 @@ def _read_writing(text: str) -> Situation | None:
     if written and not name_genre(re.sub(rf"^{_OWNER}", "", written["who"], flags=re.I)):
         who, topic = _split_topic(written["who"])
         return _make_writing(_name_verb(written["verb"]), who, topic)
+    if re.match(r"(?:ask(?:s|ed|ing)?|about|regarding|concerning)\b", text):
+        return None
     does = re.search(r" (?:asks?|wants?|needs?|mentions?|says?|tells?|is|are|has|have) ", text)
     is_person = not does and re.fullmatch(PERSON, text) and _KNOWN_PERSON.search(text)
     ends_otherwise = re.search(r" (?:me|us|you)$", text) or _GENRE_END.search(text)
@@ -383,6 +388,12 @@ _CHANGED = re.compile(
 )
 
 
+_FOREIGN = frozenset(
+    re.findall(r"\w+", "jede jeder jedes jeden alle allen meine meinen chaque mes cada mis ogni")
+)
+"""Words before a kind of text that has the same name in English."""
+
+
 def _read_task(text: str) -> Situation | None:
     if changed := _CHANGED.fullmatch(text):
         if changed["verb"].startswith("summar"):
@@ -396,6 +407,8 @@ def _read_task(text: str) -> Situation | None:
         text,
         re.I,
     )
+    if made and (made["kind"] or "").lower() in _FOREIGN:
+        return None
     if made and name_genre(made["genre"]) != "reply":
         name = f"{made['kind']} {made['genre']}" if made["kind"] else made["genre"]
         genre = to_singular(name) if " " in name else name_genre(name)
@@ -456,6 +469,11 @@ _ASKED_NOUN = re.compile(
     r"(?: (?:is|are|costs?|means?|works?))?(?: located| called)?",
     re.I,
 )
+_ASKED_FACT = re.compile(
+    r"(?:.*\b)?(?:ask(?:s|ed|ing)?|wonders?|wants? to know)(?: you| me| us)? "
+    r"(?P<topic>(?:who|when|why|how|where|what) [a-z]+(?:ed|s) (?:the|our|your|this) .+)",
+    re.I,
+)
 _KNOWN_NOUN = re.compile(
     r"(?:.*\b)?(?:wants?|needs?|would like) to know (?:about )?(?:the |our |your |my )?"
     r"(?P<topic>(?!(?:if|whether|how|what|when|where|who|why|which|that|more|about)\b)"
@@ -497,7 +515,7 @@ def _read_topic(text: str) -> Situation | None:
     for clause, topic in (*_SELF_CLAUSES, *_ASKED_CLAUSES):
         if clause.fullmatch(text):
             return Situation("about", topic=topic)
-    for form in (_ASKED, *_TOPIC_FORMS, _ASKED_NOUN, _KNOWN_NOUN, _WANTED_NOUN):
+    for form in (_ASKED, *_TOPIC_FORMS, _ASKED_NOUN, _ASKED_FACT, _KNOWN_NOUN, _WANTED_NOUN):
         if match := form.fullmatch(text):
             return Situation("about", topic=match["topic"])
     if match := _WHETHER.fullmatch(text) or _WANTS_TO.fullmatch(text):

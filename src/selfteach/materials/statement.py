@@ -7,7 +7,7 @@ import re
 from selfteach.materials.inflection import IRREGULAR_PLURALS, to_singular
 from selfteach.number_words import NUMBER, parse_number, spell_number
 
-MAX_WORDS = 2
+MAX_WORDS = 3
 """So many words, beside numbers and names, must be found."""
 _NUMBER = re.compile(NUMBER, re.I)
 MAX_SPELLED = 100
@@ -24,7 +24,8 @@ _LIGHT = frozenset(
         "again there here now today one's give gives given make makes made take takes taken get "
         "gets got offer offers go goes went possible available please people someone anyone "
         "everyone thing things something anything way kind pm am o'clock clock as well both "
-        "none nothing nobody either neither much many few like need needs want wants use uses "
+        "answer number code line phone contain contains include includes cost costs none nothing "
+        "nobody either neither much many few like need needs want wants use uses "
         "used come comes "
         "right ask asks asking see sees talk talks consult contact contacts seeing going using "
         "trying doing getting having let lets put know says said tell name",
@@ -63,6 +64,8 @@ def check_statement(text: str) -> str | None:
     text = text.replace("’", "'")
     if addresses := _ADDRESS.findall(text):
         return " and ".join(f'contains "{address}"' for address in dict.fromkeys(addresses))
+    if codes := [match["code"] for match in _CODE.finditer(text)]:
+        return " and ".join(f'contains "{code}"' for code in dict.fromkeys(codes))
     words = re.findall(r"[^\W_](?:[\w'&:.,-]*[^\W_])?", text)
     known = {word for word in words[1:] if word[0].isupper() and not _is_light(word)}
     known |= {word for word in words if word[0].isdigit() or _NUMBER.fullmatch(word)}
@@ -85,6 +88,11 @@ def check_statement(text: str) -> str | None:
 
 _ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+|(?:https?://|www\.)[^\s\"',;]*[\w/]")
 """An address says all: who is told to write to it finds it."""
+_CODE = re.compile(
+    r"\b(?:numbers?|codes?|line|hotline|phone|call|dial|ring|voucher|coupon|PIN|extension)\b"
+    r"[^.\d\"]{0,20}?[ :](?P<code>\+?\d[\d ()/-]*\d{2,}|[A-Z]+\d+\w*)"
+)
+"""A number that is called, and a code, say all as well."""
 _TELLING = frozenset({"free", "closed", "open", "sold", "full", "busy", "late", "gone", "ready"})
 """Short words that say what is the case."""
 
@@ -108,6 +116,7 @@ _HOUR = re.compile(
 )
 """A time of the day: "at six", "from 9 to 6"."""
 _HALF_DAY = 12
+MIN_TWO_DIGITS = 10
 
 
 def _find_hour(word: str) -> str:
@@ -116,7 +125,8 @@ def _find_hour(word: str) -> str:
     number = parse_number(word)
     if not 0 < number <= _HALF_DAY:
         return found
-    late = rf"|\\b{number + _HALF_DAY}[:.]00\\b" if number < _HALF_DAY else ""
+    late = rf"|\\b0{number}[:.]00\\b" if number < MIN_TWO_DIGITS else ""
+    late += rf"|\\b{number + _HALF_DAY}[:.]00\\b" if number < _HALF_DAY else ""
     return rf'{found.removesuffix(")")} or regex "(?i)\\b{number}[ap]\\.?m\\b{late}")'
 
 
@@ -127,11 +137,13 @@ def _find_word(word: str) -> str:
         in_words = "hundred" if number == MAX_SPELLED else spell_number(number)
         other = in_words if word.isdecimal() else str(number)
         return f'(contains "{low}" or contains "{other}")'
+    word, low = word.removesuffix("'s"), low.removesuffix("'s")
     if low.endswith("days"):
         word = word[:-1]
     if low in _MONEY:
         return f'(contains "{low.rstrip("s")}*" or contains "{_MONEY[low]}")'
     if word[0].isupper() or not word.isalpha():
+        word = word.replace("-", " ")  # which finds both spellings
         return f'contains "{word}"'
     return f'contains "{make_wildcard(low)}"'
 
@@ -149,7 +161,7 @@ _MONEY = {
 def make_wildcard(word: str) -> str:
     """Return what a lower-case word and its other forms begin with: "closes" -> "clos*"."""
     stem = to_singular(word)
-    if stem in IRREGULAR_PLURALS:
+    if stem in IRREGULAR_PLURALS or stem.endswith("y"):
         return stem  # whose plural is found too
     cut = re.sub(r"(?:ing|ed)$", "", stem)
     stem = cut if len(cut) >= 4 else stem
