@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from selfteach.judge.check import parse_check
+from selfteach.judge.check import keeps_check, parse_check
 from selfteach.materials.criticism import make_checks, tighten_checks
 
 SHORT = "Tea is a drink. " * 3  # 12 words
@@ -108,3 +108,48 @@ def test_one_short_answer_among_long_ones_keeps_the_bound() -> None:
 )
 def test_a_short_answer_that_is_too_long_does_not_meet_its_bound(answer: str, check: str) -> None:
     assert make_checks("too long", [answer]) == (check,)
+
+
+ENGLISH = "The store opens at nine, and parking is free behind the house."
+HELLO = "Hello! 😀 The store opens at nine."
+
+
+@pytest.mark.parametrize(
+    ("feedback", "answer", "checks"),
+    [
+        ("It's in English.", ENGLISH, ("not language=en",)),
+        ("Just one sentence?!", "At nine.", ("min_sentences=2",)),
+        ("it has more than 5 words", ENGLISH, ("max_words=5",)),
+        ("You start with Hello.", HELLO, ('not starts "Hello"',)),
+        ("You should start with Hello.", ENGLISH, ('starts "Hello"',)),
+        ("You don't mention lunch.", ENGLISH, ('contains "lunch"',)),
+        ("It has no bullet points.", ENGLISH, ("format=list",)),
+        ("no bullet points", ENGLISH, ("not format=list",)),
+        ("You use bullet points.", "- a\n- b", ("not format=list",)),
+        ("Drop the 'Hello!'", HELLO, ('not contains "Hello"',)),
+        ("I hate 'Hello' and 'nine'.", HELLO, 2),
+        ("It says 'store', say 'shop'", ENGLISH, ('not contains "store"',)),
+        ("Doesn't end with our signature 'Your Team'.", ENGLISH, ('ends "Your Team"',)),
+        ("the closing question is useless", "Nine. Is that fine?", ('not ends "?"',)),
+        ("an emoji would have been nice", ENGLISH, 1),
+        ("wayy to long!!!", "word " * 40, ("max_words=20",)),
+        ("Viel zu lang und zu viele Emojis", HELLO + " word" * 40, 2),
+        ("demasiado corto", "Sí.", ("min_words=2",)),
+        ("I asked in German, answer in German!", ENGLISH, ("language=de",)),
+        (
+            "stop saying 'Hello, and welcome!'",
+            "Hello, and welcome! Nine.",
+            ('not contains "Hello, and welcome"',),
+        ),
+    ],
+)
+def test_a_description_asks_for_its_contrary(
+    feedback: str, answer: str, checks: tuple[str, ...] | int
+) -> None:
+    found = make_checks(feedback, [answer], keeps_check)
+    if isinstance(checks, int):
+        conditions = [part for check in found for part in check.split(" and ")]
+        assert len(conditions) == checks
+    else:
+        assert found == checks
+    assert feedback == "no bullet points" or not any(keeps_check(one, answer) for one in found)

@@ -104,8 +104,8 @@ FORMS = {
         r'not regex "(?i)\\bFahrenheit\\b|\\d ?°? ?F\\b|\\d degrees F\\b"'
     ),
     "Spell out numbers.": r'not regex "\\d"',
-    "Use a table.": r'regex "(?m)^ *\\|.*\\|"',
-    "Put key words in bold.": r'regex "\\*\\*[^*]+\\*\\*"',
+    "Use a table.": r'regex "(?m)^ *\\|.*\\||^[ :|]*-{3,}[ :]*\\|"',
+    "Put key words in bold.": r'regex "\\*\\*[^*\\s][^*]*\\*\\*|__[^_\\s][^_]*__|<b>"',
     "Use code blocks.": 'contains "```"',
     "Include the number 12/345.": 'contains "12/345"',
     "Don't mention dogs, don't mention cats.": 'not contains "dog" and not contains "cat"',

@@ -10,6 +10,7 @@ from typing import Any
 from selfteach.commands.options import TeachOptions
 from selfteach.commands.teach import teach
 from selfteach.config import CorrectionsConfig as Settings
+from selfteach.judge.check import keeps_check
 from selfteach.materials.corrections import Corrections, Edit
 from selfteach.materials.criticism import make_checks
 from selfteach.methods.corrections.read_corrections import (
@@ -79,5 +80,6 @@ def describe_checks(edits: Sequence[Edit], config: Settings) -> str:
     """Return the checks that a criticism asks for, or say that it needs a judge."""
     checks: Sequence[str] = (config.check,)
     if not config.check:
-        checks = make_checks(edits[0].feedback, [edit.answer or "" for edit in edits])
+        answers = [edit.answer or "" for edit in edits]
+        checks = make_checks(edits[0].feedback, answers, keeps_check)
     return " and ".join(checks) or "its form is not recognized, so a judge will be calibrated"

@@ -185,6 +185,15 @@ def parse_check(text: str) -> Check:
     return check
 
 
+def keeps_check(text: str, answer: str) -> bool:
+    """Return whether an answer meets the check that a text states.
+
+    Raises:
+        UsageError: the text is no check.
+    """
+    return parse_check(text).keeps(answer)
+
+
 def _tokenize(text: str) -> list[_Token]:
     found = []
     end = 0

@@ -2,7 +2,8 @@
 
 "too long, and no emoji" -> `max_words=40`, `not regex "..."`. A criticism is about one answer ("too
 long"), a rule about all of them ("Answer in at most 40 words."). A relative criticism therefore
-becomes a bound that none of the criticized answers meets.
+becomes a bound that none of the criticized answers meets. What only describes the answers ("you
+start with Hello") asks for the contrary.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import re
 from collections.abc import Callable, Sequence
 from statistics import median
 
+from selfteach.materials.check_text import quote_value
 from selfteach.materials.rule import suggest_check
 from selfteach.number_words import NUMBER
 
@@ -24,11 +26,16 @@ bound.
 MIN_WORDS = 5
 """The least bound on words, where the criticized answers have more."""
 SAMPLE_ANSWER = "word " * 30
-_DEGREE = r"(?:much |far |way |a (?:bit|little) |rather |still |just )*"
+_DEGREE = (
+    r"(?:much |far |way |a (?:(?:little |tiny )?bit|little|tad) |rather |still |just |slightly |"
+    r"both |"
+    r"all |nice |simply )*"
+)
+_QUITE = r"(?:(?:very|quite|so|really|pretty|rather|a (?:little )?bit|a little|a tad|slightly) )*"
 _SAID = r"(?:it|this|that|you|the answer|the reply|the response|your answers?)"
 _LEAD = re.compile(
     rf"^(?:{_SAID}(?:'s| is| was| are| has| have| uses?| contains?)? |please |but |also |and |"
-    r"ok(?:ay)? |well |(?:nice|good|fine|great) (?=but )|thanks |sorry )+",
+    r"ok(?:ay)? |well |(?:nice|good|fine|great) (?=but )|thanks |sorry |bitte |wrong language )+",
     re.I,
 )
 _SHORTER = [
@@ -52,7 +59,12 @@ _SHORTER = [
     ),
     (r"(?:should|could|must|can) be (?:much |a lot |far )?(?:shorter|briefer|more concise)"),
     r"I want(?:ed)? (?:a )?short(?:er)? answers?",
-    r"(?:very |quite |so )?(?:wordy|verbose|lengthy|long-winded|chatty|rambling)|(?:you )?rambles?",
+    rf"{_QUITE}(?:wordy|verbose|lengthy|long-winded|chatty|rambling)|(?:you )?rambles?",
+    rf"{_QUITE}(?:long|shorter)(?: (?:please|text))?|not (?:short|brief|concise) enough",
+    r"(?:viel |etwas |ein bisschen )?zu (?:lang|ausführlich|wortreich)|(?:viel |etwas )?kürzer|"
+    r"(?:beaucoup |bien )?trop longu?e?s?|plus courte?|(?:demasiado|muy|muy muy) larg[oa]|más "
+    r"cort[oa]|"
+    r"troppo lung[oa]|più cort[oa]",
 ]
 _LONGER = [
     (
@@ -60,6 +72,9 @@ _LONGER = [
         r"more details?|tell me more|say more|(?:make|keep) it longer"
     ),
     r"(?:should|could|must) be (?:much |a lot )?longer",
+    r"not long enough",
+    r"(?:viel |etwas )?zu kurz|(?:viel |etwas )?(?:länger|ausführlicher)|(?:beaucoup |bien )?trop "
+    r"courte?s?|plus longue?|(?:demasiado|muy) cort[oa]|más larg[oa]|troppo cort[oa]|più lung[oa]",
 ]
 _RELATIVE: list[tuple[re.Pattern[str], Callable[[Sequence[str]], str]]] = [
     (
@@ -73,7 +88,8 @@ _RELATIVE: list[tuple[re.Pattern[str], Callable[[Sequence[str]], str]]] = [
 ]
 _TOO_MANY = re.compile(
     (
-        rf"(?:with )?{_DEGREE}(?:too many|so many|full of|stop (?:using|with)|fewer|less|uses?|has)"
+        rf"(?:with )?{_DEGREE}(?:too many|so many|full of|stop (?:using|with)|fewer|less|uses?|has|"
+        r"contains?|includes?|zu viele|trop de|demasiad[oa]s|troppi)"
         r" (?:(?:all|the|those|these) )*(?P<what>.+)"
     ),
     re.I,
@@ -83,8 +99,11 @@ _ENOUGH = re.compile(
     (
         rf"(?:I (?:only |just )?(?:need|want|wanted|asked for) |just |keep it to |"
         rf"limit it to )?(?:only |just )?(?P<what>(?:a single|an?|{NUMBER}) (?:short )?"
-        r"(?:sentences?|words?|lines?|paragraphs?))"
-        r"(?: (?:(?:is|are|was|were|would be|would have been|will be|should be) )?(?:enough|plenty|"
+        r"(?:sentences?|words?|lines?|paragraphs?|emojis?|exclamation marks?|question marks?|"
+        r"bullet "
+        r"points?|bullets|hashtags?))"
+        r"(?: (?:(?:is|are|was|were|would be|would have been|will be|should be|would have done) )?"
+        r"(?:enough|plenty|it|done it|"
         r"sufficient|fine|the limit|the maximum|max|maximum|at most|tops|all I (?:need|want)|"
         r"would do|will do))?"
     ),
@@ -101,7 +120,14 @@ _REMOVE = re.compile(
 )
 """What is not wanted."""
 _WANTED = re.compile(
-    r"(?:more|add(?: some| more)?|where (?:is|are)(?: the)?|I miss(?: the)?|missing) "
+    r"(?:more|add(?: some| more)?|where (?:is|are)(?: the)?|I miss(?: the)?|missing|why (?:is "
+    r"there |are "
+    r"there |do you use )?no) (?P<what>[^,;]+)",
+    re.I,
+)
+_FORGOTTEN = re.compile(
+    r"(?:(?:you )?forgot(?: to (?:mention|add|include))?|(?:should|must) (?:have "
+    r")?mention(?:ed)?)(?: the)? "
     r"(?P<what>[^,;]+)",
     re.I,
 )
@@ -115,7 +141,10 @@ _SILLY = re.compile(
 """What is not wanted, in other words."""
 _LANGUAGE = re.compile(
     r"(?:(?:I(?:'d| would) (?:like|want|prefer)|I want(?:ed)?|write|say|answer) (?:it|this|that|"
-    r"answers?|you) )?in (?P<language>\w+)(?: instead)?",
+    r"answers?|you) |I (?:asked|wrote|write)(?: you)? )?in (?P<language>\w+)(?: instead)?|"
+    r"I (?:want|wanted|need|would like|'d like|prefer) (?P<wanted>English|German|French|Spanish|"
+    r"Italian|"
+    r"Portuguese|Dutch|Polish)",
     re.I,
 )
 _SAYS = re.compile(
@@ -126,6 +155,59 @@ _SAYS = re.compile(
     re.I,
 )
 """Words that an answer says, and should not."""
+_QUOTATION = r"(?:\"[^\"]+\"|“[^”]+”|(?<!\w)'[^']+'(?!\w)|‘[^’]+’)"
+_NOT_THIS = re.compile(
+    r"(?:(?:drop|cut|lose|remove|skip|delete|leave out|get rid of|stop (?:saying|using|writing|"
+    r"with)|"
+    r"avoid|no|kein(?:e|en)?|(?:I )?(?:hate|dislike|can't stand)|enough(?: with)?|don't say|"
+    r"never say)"
+    rf"(?: (?:the|your|all|of|that|these|those))* (?P<first>{_QUOTATION})"
+    rf"(?:(?:,| and| or)* (?P<second>{_QUOTATION}))?(?: (?:part|bit|line|phrase|opening|please|"
+    r"again))*|"
+    rf"(?:it says |you say |you said |the )?(?P<named>{_QUOTATION})(?: (?:is|sounds|feels) .*| "
+    r"*(?:->|=>|→) "
+    r"*(?:delete|remove|out|away|nothing)|(?:,| -)? (?:never(?: use it)?|no|please no|out|gone)))",
+    re.I,
+)
+"""Words in quotation marks that are not wanted: "Drop the 'Great question!'"."""
+_OTHER_WORD = re.compile(
+    rf"(?:(?:(?:it |you )?(?:says?|said|writes?|wrote)|instead of) )?(?P<old>{_QUOTATION})(?: "
+    r"should "
+    r"(?:be|read)|"
+    rf" *(?:->|=>|→)|,? (?:say|use|write|better:?|rather)|:)? (?P<new>{_QUOTATION})(?: instead)?",
+    re.I,
+)
+"""A word for another one: "It says 'utilize', say 'use'"."""
+_DEMANDED = re.compile(
+    r"(?:(?:should|must|ought to|needs? to|has to|have to|could) (?:always )?)(?P<what>.+)", re.I
+)
+_NICE = re.compile(
+    r"(?:an? |some )?(?P<what>.+?) would (?:have been|be) (?:nice|good|great|better|helpful)",
+    re.I,
+)
+_I_WANTED = re.compile(
+    r"I (?:want|wanted|need|needed|asked for|expected) (?:an? )?(?P<what>.+)", re.I
+)
+_PROSE = re.compile(
+    r"(?:write|use|i want|just|bitte|in)? ?(?:normal|full|complete|plain|whole|flowing|ordinary|"
+    r"real) "
+    r"(?:sentences|prose|text|paragraphs)|(?:bitte )?(?:fließtext|ganze sätze)|statements only",
+    re.I,
+)
+_TELLS = (
+    r"(?:is|was|are|were|has|have|uses?|contains?|starts?|begins?|ends?|mentions?|says?|writes?|"
+    r"wrote|"
+    r"keeps?|never|always|only|(?:do|does|did)(?:n['’]t| not)?)"
+)
+_DEMANDING = r"\b(?:should|must|need|have to|has to|please)\b"
+_DESCRIBES = re.compile(
+    rf"{_SAID}(?:['’]s|['’]re| {_TELLS})\b(?!.*{_DEMANDING})|"
+    r"(?:has|uses|contains|starts|begins|ends|is|was|(?:does|did)(?:n['’]t| not))\b|"
+    r"(?:only|just) (?:one|two|three|an?|\d+)\b(?!.* (?:please|max|enough|at most))|"
+    r"(?:more|fewer|less) than|over \d",
+    re.I,
+)
+"""What tells of the answers, where it could be taken for a demand: "you start with Hello"."""
 _WORD = r"[\"“'‘].+?[\"”'’]|[\w'-]+"
 _THE_WORD = r"(?:the (?:word|phrase) )?"
 _TOO_MUCH = r"(?:far |way |much )?too (?:much|often|many times)"
@@ -171,7 +253,13 @@ def _choose_max_words(counts: Sequence[int]) -> int:
     return max(floor, int(SHORTER * min(counts)), min(int(MIDDLE * median(counts)), below_all))
 
 
-def make_checks(feedback: str, answers: Sequence[str]) -> tuple[str, ...]:
+Keeps = Callable[[str, str], bool]
+"""Returns whether a check is met by an answer."""
+
+
+def make_checks(
+    feedback: str, answers: Sequence[str], keeps: Keeps | None = None
+) -> tuple[str, ...]:
     """Return the checks (docs/reference/checks.md) that a revision must pass.
 
     Each criticized point has one check. The result is empty if any part of the criticism is not
@@ -180,14 +268,63 @@ def make_checks(feedback: str, answers: Sequence[str]) -> tuple[str, ...]:
     Args:
         feedback: the criticism.
         answers: the criticized answers.
+        keeps: applies a check. A description that all criticized answers meet ("it's in English")
+            becomes its contrary.
     """
-    feedback = re.sub(r"\btl;? ?dr\b", "too long", feedback, flags=re.I)
-    split = re.split(r"[,;.!?\n]+|\band\b|\bbut\b", feedback)
-    parts = [part.strip() for part in split if not _SAYS_NOTHING.fullmatch(part.strip())]
-    found = [_make_check(part, answers) for part in parts]
+    feedback = _normalize(feedback)
+    parts = [part for part in _split_points(feedback) if not _SAYS_NOTHING.fullmatch(part)]
+    found = [_make_fitting_check(part, answers, keeps) for part in parts]
     if not parts or not all(found):
-        found = [_make_check(feedback.strip(), answers)]  # "between 10 and 20 words"
+        found = [_make_fitting_check(feedback.strip(), answers, keeps)]  # "between 10 and 20 words"
     return tuple(dict.fromkeys(check for check in found if check))
+
+
+def _normalize(feedback: str) -> str:
+    """Return a criticism without slips: "wayy to long" -> "way too long"."""
+    text = re.sub(r"\btl;? ?dr\b", "too long", feedback, flags=re.I)
+    text = re.sub(r"\bwa+y+\b", "way", text, flags=re.I)
+    text = re.sub(r"\b(lo)o+(ng)\b", r"\1\2", text, flags=re.I)
+    text = re.sub(r"\bto (?=(?:short|long|wordy|brief)\b)", "too ", text, flags=re.I)
+    return re.sub(r"\b(do|does|did)nt\b", r"\1n't", text, flags=re.I)
+
+
+def _split_points(feedback: str) -> list[str]:
+    """Return the points of a criticism; what stands in quotation marks is not split."""
+    quotes = re.findall(_QUOTATION, feedback)
+    hidden = feedback
+    for number, quote in enumerate(quotes):
+        hidden = hidden.replace(quote, f'"{chr(_FIRST_HIDDEN + number)}"', 1)
+    joined = re.sub(r'(?<="), (?=(?:say|use|write)\b)|(?<=") and (?=")', " ", hidden)
+    parts = re.split(r"[,;.!?\n]+(?!\d)|\b(?:and|but|und|aber|et|mais|y|pero)\b", joined)
+    for number, quote in enumerate(quotes):
+        sign = f'"{chr(_FIRST_HIDDEN + number)}"'
+        parts = [part.replace(sign, quote) for part in parts]
+    return [part.strip() for part in parts]
+
+
+_FIRST_HIDDEN = 0xE000
+"""The first code point of a block that no text uses."""
+
+
+def _make_fitting_check(part: str, answers: Sequence[str], keeps: Keeps | None) -> str | None:
+    """Return the check of one point; of a description that all answers meet, the contrary."""
+    check = _make_check(part, answers)
+    if not check or not keeps or not _DESCRIBES.match(part):
+        return check
+    if not all(keeps(check, answer) for answer in answers):
+        return check
+    other = _negate(check)
+    return None if not other or all(keeps(other, answer) for answer in answers) else other
+
+
+def _negate(check: str) -> str | None:
+    """Return the check of answers that do not meet one; None of several joined demands."""
+    if bound := re.fullmatch(r"(max|min)_(\w+)=(\d+)", check):
+        count = int(bound[3])
+        return f"min_{bound[2]}={count + 1}" if bound[1] == "max" else f"max_{bound[2]}={count - 1}"
+    if check.startswith("not "):
+        return check.removeprefix("not ")
+    return None if " and " in check or " or " in check else f"not {check}"
 
 
 def normalize_criticism(feedback: str) -> str:
@@ -201,34 +338,69 @@ def normalize_criticism(feedback: str) -> str:
 
 
 def _make_check(part: str, answers: Sequence[str]) -> str | None:
-    text = re.sub(r",? please$", "", _LEAD.sub("", part).strip(" .!?"), flags=re.I)
+    text = re.sub(r"(?<!word),? please$", "", _LEAD.sub("", part).strip(" .!?"), flags=re.I)
+    text = re.sub(r"^(?:doesn['’]t|does not|didn['’]t|did not) ", "don't ", text, flags=re.I)
     for pattern, build in _RELATIVE:
         if pattern.fullmatch(text):
             return build(answers)
     if enough := _ENOUGH.fullmatch(text):
-        return suggest_check(f"at most {re.sub('(a single|an?) ', 'one ', enough['what'])}")
-    if unwanted := _REMOVE.fullmatch(text):
-        return suggest_check(f"no {unwanted['what']}")
+        return suggest_check(f"use at most {re.sub('(a single|an?) ', 'one ', enough['what'])}")
+    if (words := _OTHER_WORD.fullmatch(text)) or (words := _NOT_THIS.fullmatch(text)):
+        return _forbid_words(words)
+    if _PROSE.fullmatch(text):
+        return 'format="no list"' if "statements" not in text else 'not contains "?"'
+    for form, demand in _DEMANDS:
+        match = form.fullmatch(text)
+        if match and (check := suggest_check(match.expand(demand))):
+            return check
     if overused := _OVERUSED.fullmatch(text):
         word = (overused["kept"] or overused["used"]).strip("\"“”'‘’")
-        return suggest_check(f'never say "{word}"')
+        return suggest_check(f"no {word}") or suggest_check(f'never say "{word}"')
     said = _SAYS.fullmatch(text)
-    if said and (words := _find_said(next(filter(None, said.groups())), answers)):
-        return suggest_check(f'never say "{words}"')
+    if said and (words_said := _find_said(next(filter(None, said.groups())), answers)):
+        return suggest_check(f'never say "{words_said}"')
     if check := suggest_check(text):
         return check
-    if silly := _SILLY.fullmatch(text):
-        return suggest_check(f"no {silly['what']}")
-    if missing := _WANTED.fullmatch(text):
-        return suggest_check(f"use {missing['what']}")
     if language := _LANGUAGE.fullmatch(text):
-        return suggest_check(f"answer in {language['language']}")
-    if many := _TOO_MANY.fullmatch(text):
-        return suggest_check(f"no {many['what']}")
-    if wanted := re.fullmatch(r"with (?P<what>.+)", text, re.I):
-        return suggest_check(f"use {wanted['what']}")
-    edge = _EDGE.fullmatch(text)
-    return suggest_check(f"do not {edge['edge']} with {edge['what']}") if edge else None
+        return suggest_check(f"answer in {language['language'] or language['wanted']}")
+    return next(filter(None, (_read_form(form, text, demand) for form, demand in _LESS_SURE)), None)
+
+
+_DEMANDS = [
+    (_REMOVE, r"no \g<what>"),
+    (_NICE, r"use \g<what>"),
+    (_DEMANDED, r"\g<what>"),
+]
+"""Forms of criticisms, and the rule that each asks for."""
+_LESS_SURE = [
+    (_SILLY, r"no \g<what>"),
+    (_WANTED, r"use \g<what>"),
+    (_FORGOTTEN, r"use \g<what>"),
+    (_FORGOTTEN, r"mention \g<what>"),
+    (_TOO_MANY, r"no \g<what>"),
+    (re.compile(r"with (?P<what>.+)", re.I), r"use \g<what>"),
+    (_EDGE, r"do not \g<edge> with \g<what>"),
+    (_I_WANTED, r"use \g<what>"),
+    (re.compile(r"(?P<what>in .+)", re.I), r"answer \g<what>"),
+    (
+        re.compile(r"(?P<what>emojis?|emoticons|smileys?|bullet points|bullets|headings)", re.I),
+        r"no \g<what>",
+    ),
+]
+"""The same, where the words are no rule themselves."""
+
+
+def _read_form(form: re.Pattern[str], text: str, demand: str) -> str | None:
+    match = form.fullmatch(text)
+    return suggest_check(match.expand(demand)) if match else None
+
+
+def _forbid_words(match: re.Match[str]) -> str:
+    """Return the check of words that are not wanted."""
+    groups = match.groupdict()
+    named = [groups.get(name) for name in ("old", "first", "second", "named")]
+    bare = [quote[1:-1].strip().rstrip(".!,") for quote in named if quote]
+    return " and ".join(f"not contains {quote_value(words)}" for words in bare)
 
 
 def _find_said(words: str, answers: Sequence[str]) -> str:

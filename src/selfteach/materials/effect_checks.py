@@ -184,11 +184,11 @@ MARKS = {
     "first person(?: pronoun)?": r'regex "\\b(?:I|[Mm]e|[Mm]y|[Mm]ine|[Mm]yself)\\b"',
     "(?:pronoun |word )?i": r'regex "\\bI\\b"',
 }
-SHOUTED = r'regex "\\b\\p{Lu}{2,}(?:[ ,]+\\p{Lu}{2,})+\\b|\\b\\p{Lu}{6,}\\b"'
+SHOUTED = r'regex "\\b\\p{Lu}{2,}(?: +\\p{Lu}{2,})+\\b|\\b\\p{Lu}{7,}\\b"'
 """Words in capitals: two in a row, or a long one, which no abbreviation is."""
-BOLD = r'regex "\\*\\*[^*]+\\*\\*"'
+BOLD = r'regex "\\*\\*[^*\\s][^*]*\\*\\*|__[^_\\s][^_]*__|<b>"'
 _MARKUP = {
-    "(?:markdown )?table": r'regex "(?m)^ *\\|.*\\|"',
+    "(?:markdown )?table": r'regex "(?m)^ *\\|.*\\||^[ :|]*-{3,}[ :]*\\|"',
     "(?:markdown |section )?(?:heading|header)": r'regex "(?m)^#{1,6} "',
     "bold(?: (?:text|type|print|letter|word|font|face))?": BOLD,
     "(?:fenced )?code block": 'contains "```"',

@@ -98,7 +98,8 @@ _LEADS_TO = (
     r"writing|saying) "
 )
 _WITH = (
-    rf"{_LEADS_TO}(?:the (?:words?|phrase|sentence|greeting|salutation|line|closing|question|"
+    rf"{_LEADS_TO}(?:(?:the|our|my|your) (?:words?|phrase|sentence|greeting|salutation|line|"
+    r"closing|question|"
     r"formula|hashtag|tag|name|signature),? )?(?P<value>.+)"
 )
 _EDGED = rf"(?: (?:it|an answer|{REPLIES}|(?:your|any|all|the|every|each) {REPLIES}))?"
@@ -228,8 +229,9 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         'not contains "?"',
     ),
     (
-        rf"(?:{_NOT} (?:ask|asking)|ask no)(?: (?:me|us|the user|them))?(?: (?:any|follow-?up|"
-        r"further|more))* questions? (?:at the|in the) end",
+        rf"(?:{_NOT} (?:ask|asking)|ask no)(?: (?:me|us|the user|them))?(?: (?:any|an?|another|"
+        r"follow-?up|further|more))* questions? (?:at the|in the) end|"
+        rf"{_NOT} (?:closing|final|last) questions?|{_NOT} questions? at the end",
         'not ends "?"',
     ),
     (rf"{_NOT} (?:say|saying) (?P<marks>[a-z]+)", check_no_word),

@@ -23,7 +23,7 @@ from selfteach.generate.ask import (
 from selfteach.generate.correct import Corrector
 from selfteach.judge import PromptAnswer, ThresholdJudge, ViolationJudge
 from selfteach.judge.calibrate import calibrate_judges
-from selfteach.judge.check import CheckJudge
+from selfteach.judge.check import CheckJudge, keeps_check
 from selfteach.judge.contrast import append_words
 from selfteach.judge.request_judge import LikenessJudge, calibrate_likeness
 from selfteach.judge.setup import JudgeSetup, find_judges
@@ -150,9 +150,8 @@ def choose_judge(session: Session, critic: Critic) -> None:
         DataError: its words name no check, and no judge is good enough.
     """
     check = session.config.check
-    critic.checks = (
-        (check,) if check else make_checks(critic.feedback, [e.answer or "" for e in critic.edits])
-    )
+    answers = [edit.answer or "" for edit in critic.edits]
+    critic.checks = (check,) if check else make_checks(critic.feedback, answers, keeps_check)
     if critic.checks:
         joined = check or " and ".join(f"({one})" for one in critic.checks)
         critic.judge = ThresholdJudge(CheckJudge(joined), 0.5)
