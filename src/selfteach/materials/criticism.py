@@ -28,8 +28,7 @@ MIN_WORDS = 5
 SAMPLE_ANSWER = "word " * 30
 _DEGREE = (
     r"(?:much |far |way |a (?:(?:little |tiny )?bit|little|tad) |rather |still |just |slightly |"
-    r"both |"
-    r"all |nice |simply )*"
+    r"both |all |nice |simply )*"
 )
 _QUITE = r"(?:(?:very|quite|so|really|pretty|rather|a (?:little )?bit|a little|a tad|slightly) )*"
 _SAID = r"(?:it|this|that|you|the answer|the reply|the response|your answers?)"
@@ -63,8 +62,7 @@ _SHORTER = [
     rf"{_QUITE}(?:long|shorter)(?: (?:please|text))?|not (?:short|brief|concise) enough",
     r"(?:viel |etwas |ein bisschen )?zu (?:lang|ausführlich|wortreich)|(?:viel |etwas )?kürzer|"
     r"(?:beaucoup |bien )?trop longu?e?s?|plus courte?|(?:demasiado|muy|muy muy) larg[oa]|más "
-    r"cort[oa]|"
-    r"troppo lung[oa]|più cort[oa]",
+    r"cort[oa]|troppo lung[oa]|più cort[oa]",
 ]
 _LONGER = [
     (
@@ -100,8 +98,7 @@ _ENOUGH = re.compile(
         rf"(?:I (?:only |just )?(?:need|want|wanted|asked for) |just |keep it to |"
         rf"limit it to )?(?:only |just )?(?P<what>(?:a single|an?|{NUMBER}) (?:short )?"
         r"(?:sentences?|words?|lines?|paragraphs?|emojis?|exclamation marks?|question marks?|"
-        r"bullet "
-        r"points?|bullets|hashtags?))"
+        r"bullet points?|bullets|hashtags?))"
         r"(?: (?:(?:is|are|was|were|would be|would have been|will be|should be|would have done) )?"
         r"(?:enough|plenty|it|done it|"
         r"sufficient|fine|the limit|the maximum|max|maximum|at most|tops|all I (?:need|want)|"
@@ -121,14 +118,12 @@ _REMOVE = re.compile(
 """What is not wanted."""
 _WANTED = re.compile(
     r"(?:more|add(?: some| more)?|where (?:is|are)(?: the)?|I miss(?: the)?|missing|why (?:is "
-    r"there |are "
-    r"there |do you use )?no) (?P<what>[^,;]+)",
+    r"there |are there |do you use )?no) (?P<what>[^,;]+)",
     re.I,
 )
 _FORGOTTEN = re.compile(
     r"(?:(?:you )?forgot(?: to (?:mention|add|include))?|(?:should|must) (?:have "
-    r")?mention(?:ed)?)(?: the)? "
-    r"(?P<what>[^,;]+)",
+    r")?mention(?:ed)?)(?: the)? (?P<what>[^,;]+)",
     re.I,
 )
 """What is missing."""
@@ -143,8 +138,7 @@ _LANGUAGE = re.compile(
     r"(?:(?:I(?:'d| would) (?:like|want|prefer)|I want(?:ed)?|write|say|answer) (?:it|this|that|"
     r"answers?|you) |I (?:asked|wrote|write)(?: you)? )?in (?P<language>\w+)(?: instead)?|"
     r"I (?:want|wanted|need|would like|'d like|prefer) (?P<wanted>English|German|French|Spanish|"
-    r"Italian|"
-    r"Portuguese|Dutch|Polish)",
+    r"Italian|Portuguese|Dutch|Polish)",
     re.I,
 )
 _SAYS = re.compile(
@@ -158,10 +152,8 @@ _SAYS = re.compile(
 _QUOTATION = r"(?:\"[^\"]+\"|“[^”]+”|(?<!\w)'[^']+'(?!\w)|‘[^’]+’)"
 _NOT_THIS = re.compile(
     r"(?:(?:drop|cut|lose|remove|skip|delete|leave out|get rid of|stop (?:saying|using|writing|"
-    r"with)|"
-    r"avoid|no|kein(?:e|en)?|(?:I )?(?:hate|dislike|can't stand)|enough(?: with)?|don't say|"
-    r"never say)"
-    rf"(?: (?:the|your|all|of|that|these|those))* (?P<first>{_QUOTATION})"
+    r"with)|avoid|no|kein(?:e|en)?|(?:I )?(?:hate|dislike|can't stand)|enough(?: with)?|don't say|"
+    rf"never say)(?: (?:the|your|all|of|that|these|those))* (?P<first>{_QUOTATION})"
     rf"(?:(?:,| and| or)* (?P<second>{_QUOTATION}))?(?: (?:part|bit|line|phrase|opening|please|"
     r"again))*|"
     rf"(?:it says |you say |you said |the )?(?P<named>{_QUOTATION})(?: (?:is|sounds|feels) .*| "
@@ -172,8 +164,7 @@ _NOT_THIS = re.compile(
 """Words in quotation marks that are not wanted: "Drop the 'Great question!'"."""
 _OTHER_WORD = re.compile(
     rf"(?:(?:(?:it |you )?(?:says?|said|writes?|wrote)|instead of) )?(?P<old>{_QUOTATION})(?: "
-    r"should "
-    r"(?:be|read)|"
+    r"should (?:be|read)|"
     rf" *(?:->|=>|→)|,? (?:say|use|write|better:?|rather)|:)? (?P<new>{_QUOTATION})(?: instead)?",
     re.I,
 )
@@ -196,8 +187,7 @@ _PROSE = re.compile(
 )
 _TELLS = (
     r"(?:is|was|are|were|has|have|uses?|contains?|starts?|begins?|ends?|mentions?|says?|writes?|"
-    r"wrote|"
-    r"keeps?|never|always|only|(?:do|does|did)(?:n['’]t| not)?)"
+    r"wrote|keeps?|never|always|only|(?:do|does|did)(?:n['’]t| not)?)"
 )
 _DEMANDING = r"\b(?:should|must|need|have to|has to|please)\b"
 _DESCRIBES = re.compile(

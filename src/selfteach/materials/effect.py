@@ -166,8 +166,7 @@ _POLITE_TAIL = re.compile(
 _DEMAND = re.compile(
     r"(?:(?:(?:all|any|every|each|your|the|my|these) )*(?:of your |own )?(?:answers?|repl(?:y|ies)|"
     r"responses?|messages?)|it|everything|(?:what|whatever) you (?:say|write)|everything you "
-    r"(?:say|"
-    r"write)) (?:(?:must|should|shall|have to|has to|needs? to|ought to|are to|is to|"
+    r"(?:say|write)) (?:(?:must|should|shall|have to|has to|needs? to|ought to|are to|is to|"
     r"(?:may|can)(?= not| never| only))(?: (?P<not>not|never))?|(?P<only>only|always|never)) "
     r"(?:only |always )*(?P<rest>.+)",
     re.I,
@@ -217,11 +216,9 @@ _SAID_FIRST = re.compile(
     re.I,
 )
 _TOLD_DEMAND = re.compile(
-    r"(?:(?:all|any|every|each|your|my|the) )+(?:of your |own |single )*"
-    rf"{REPLIES} "
+    rf"(?:(?:all|any|every|each|your|my|the) )+(?:of your |own |single )*{REPLIES} "
     r"(?:always )?(?P<rest>(?:is|are|has(?! to )|have(?! to )|starts?|begins?|ends?|closes?|"
-    r"finish(?:es)?|"
-    r"contains?|includes?|uses?|stays?) .+)",
+    r"finish(?:es)?|contains?|includes?|uses?|stays?) .+)",
     re.I,
 )
 _POLITE_LEAD = re.compile(
@@ -234,8 +231,7 @@ _POLITE_LEAD = re.compile(
     r"(?:(?:all|your|my|the) )*(?:note|rule|answers?|repl(?:y|ies)|responses?|length|style|"
     r"format|language):|please|kindly|always|"
     r"only ever|(?:only )?then|just|simply|whatever (?:happens|you do)|from now on|"
-    r"only(?= (?:use|answer|reply|respond|write|speak|talk|start|end)\b)|"
-    r"try to|remember to|"
+    r"only(?= (?:use|answer|reply|respond|write|speak|talk|start|end)\b)|try to|remember to|"
     r"you (?:must|should|shall|are to|need to|have to)(?! not)|make sure "
     r"(?:to|that you)|(?:make sure|ensure|see to it)(?: that)?(?= (?:your|each|every|all|the|my|"
     r"any|it)\b)|be sure to|(?:can|could|would|will) you(?: please)?|"

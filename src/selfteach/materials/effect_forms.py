@@ -54,10 +54,8 @@ from selfteach.number_words import NUMBER
 _ANSWER = (
     r"(?:(?:give (?:me|us|them)|(?:explain|describe|discuss|present) (?:it|this|them|yourself|"
     r"everything|your (?:answers?|reasoning|thoughts|reasons))|answer|reply|respond|"
-    r"write|speak|talk|"
-    r"stay|be|remain)(?: (?:me|only|always|every "
-    r"question|all questions|questions))?"
-    r"|write everything"
+    r"write|speak|talk|stay|be|remain)(?: (?:me|only|always|every "
+    r"question|all questions|questions))?|write everything"
     rf"|(?:keep|limit|make|write|give|format|return) (?:it|them|yourself|{REPLIES}|(?:your|all|"
     rf"all your|every|each|the) {REPLIES}))"
 )
@@ -69,8 +67,7 @@ _NOT = (
 _USE = r"(?:use|using|write|writing|include|including|give|giving|contain|make|making|put|have|add)"
 _WHERE = (
     r"(?: (?:in|within|from|per|(?:to|at)(?: the end of)?) "
-    rf"(?:(?:your|any|all|of|the|every|each|an?) )*{REPLIES}| at all| "
-    r"ever| please)?"
+    rf"(?:(?:your|any|all|of|the|every|each|an?) )*{REPLIES}| at all| ever| please)?"
 )
 _NUMBER = rf"(?:{NUMBER}|{'|'.join(ONE)})"
 _UNIT = (
@@ -93,14 +90,10 @@ _UPPER = r"(?:upper[- ]?case|capitals?|(?:all )?caps|block capitals)"
 _ALL = r"(?: (?:everything|it all|all (?:text|words|answers)))?"
 _LETTERS = r"(?: letters?| only| characters?)*"
 _EACH = r"(?:(?:all|each|every|any|one|single|of|the|your|my|our) )+"
-_LEADS_TO = (
-    rf"(?:(?:it|them|{_EACH}{REPLIES}) )?(?:with|by saying|by "
-    r"writing|saying) "
-)
+_LEADS_TO = rf"(?:(?:it|them|{_EACH}{REPLIES}) )?(?:with|by saying|by writing|saying) "
 _WITH = (
     rf"{_LEADS_TO}(?:(?:the|our|my|your) (?:words?|phrase|sentence|greeting|salutation|line|"
-    r"closing|question|"
-    r"formula|hashtag|tag|name|signature),? )?(?P<value>.+)"
+    r"closing|question|formula|hashtag|tag|name|signature),? )?(?P<value>.+)"
 )
 _EDGED = rf"(?: (?:it|an answer|{REPLIES}|(?:your|any|all|the|every|each) {REPLIES}))?"
 
@@ -212,20 +205,17 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     ),
     (
         rf"(?!.*\bnumbered\b)(?:{_ANSWER} (?:in|with|as|using)|use|give|be|have|contain|include) "
-        r"(?:the form of )?"
-        rf"{_LIST}(?: only)?",
+        rf"(?:the form of )?{_LIST}(?: only)?",
         "format=list",
     ),
     (
         rf"(?!.*\bnumbered\b)(?:give|present|format|write|put|provide|structure|deliver) {_IT} "
-        r"(?:in|as|in the form "
-        rf"of) {_LIST}",
+        rf"(?:in|as|in the form of) {_LIST}",
         "format=list",
     ),
     (
         rf"(?:{_NOT} (?:ask|asking)|ask no)(?: (?:me|us|the user|them))?"
-        r"(?: (?:any|follow-?up|further|more|back))*"
-        r"(?: questions?)?(?: back)?",
+        r"(?: (?:any|follow-?up|further|more|back))*(?: questions?)?(?: back)?",
         'not contains "?"',
     ),
     (
@@ -327,30 +317,26 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     ),
     (
         r"(?:all |the |every )*letters? (?:must|should|shall|have to) (?:always )?be (?:in |"
-        r"written "
-        rf"in )?(?:{_LOWER}|small).*",
+        rf"written in )?(?:{_LOWER}|small).*",
         r'not regex "\\p{Lu}"',
     ),
     (
         r"(?:all |the |every )*letters? (?:must|should|shall|have to) (?:always )?be (?:in |"
-        r"written "
-        rf"in )?(?:{_UPPER}).*",
+        rf"written in )?(?:{_UPPER}).*",
         r'not regex "\\p{Ll}"',
     ),
     (
         rf"(?:only )?(?:{_USE}|send|sprinkle|insert|sneak|throw|drop|slip|work|with|"
         rf"sign(?: off)? with)(?: in)? "
         r"(?:(?:some|an?|at least (?:one|an?)|one|a few|lots of|many|plenty of|several|any|cute|"
-        r"funny|"
-        rf"nice|matching|fitting|suitable|the|of) "
+        rf"funny|nice|matching|fitting|suitable|the|of) "
         rf")*(?:(?P<drawn>{PICTURES}(?:{_PICTURE_JOIN}{PICTURES})*)"
         rf"(?: emojis?)?|{_NAMED}(?:emojis?|emoticons?|smileys?)){_WHERE}",
         check_emoji,
     ),
     (
         r"(?:use|add|include|send|put|throw in)(?: in)? (?:(?:an?|some|at least one|one|many|lots "
-        r"of|"
-        rf"little) )*(?P<names>{_PICTURE_NAMES}){_WHERE}",
+        rf"of|little) )*(?P<names>{_PICTURE_NAMES}){_WHERE}",
         check_emoji,
     ),
     (
@@ -361,8 +347,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     ),
     (
         rf"call (?:it|them|this|that|(?:our|the|my) [\w ]+?) {_NEW}(?: instead of| rather than|"
-        r",? not|,? never|,? and "
-        rf"not){_THE_WORD} {_OLD}",
+        rf",? not|,? never|,? and not){_THE_WORD} {_OLD}",
         replace_words,
     ),
     (
@@ -430,8 +415,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     ),
     (
         r"(?:have|include|add|use|write|contain) (?:a|an|one|the) (?:section|heading|part|"
-        r"paragraph|"
-        r"chapter|line) (?:called|named|titled|headed|with the (?:title|heading)) [\"']"
+        r"paragraph|chapter|line) (?:called|named|titled|headed|with the (?:title|heading)) [\"']"
         r"(?P<value>[^\"']+)[\"']",
         check_literal,
     ),
@@ -442,8 +426,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     (rf"call (?!me|us|him|her|them|it){_OLD} (?!{_NO_NAME}){_NEW}", replace_words),
     (
         r"(?:say|write|include|mention|add|use|put|insert|contain|have)(?: (?:the|a) (?:words?|"
-        r"phrase|"
-        rf"hashtag|sentence|line|expression|term|name|greeting))? {_LITERALLY}"
+        rf"phrase|hashtag|sentence|line|expression|term|name|greeting))? {_LITERALLY}"
         rf"(?: somewhere)?{_WHERE}",
         check_literal,
     ),
@@ -453,8 +436,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     ),
     (
         r"(?:say|write|include|mention|use|contain|have|add|put)(?: the (?:word|name) "
-        r"(?P<bare>[\w-]+)|(?: the hashtag)? (?P<tag>#\w+))"
-        rf"{_WHERE}",
+        rf"(?P<bare>[\w-]+)|(?: the hashtag)? (?P<tag>#\w+)){_WHERE}",
         check_literal,
     ),
     (
@@ -483,8 +465,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         check_said,
     ),
     (
-        rf"(?:refer|point|direct|send)(?: {THEM})? to "
-        r"(?P<what>.+)",
+        rf"(?:refer|point|direct|send)(?: {THEM})? to (?P<what>.+)",
         check_said,
     ),
     (r"(?:recommend|suggest|advise)(?: to)? (?!against )(?P<what>.+)", check_recommended),

@@ -25,8 +25,7 @@ VAGUE = re.compile(
 TOPIC_LEAD = re.compile(
     (
         r"^(?:(?:the|any|all|every) )*(?:(?:topics?|subjects?|themes?|discussions?|talk|mentions?|"
-        r"questions?) (?:of|about|on) |(?:word|term|phrase|name)s? "
-        r")|^(?:anything|everything) "
+        r"questions?) (?:of|about|on) |(?:word|term|phrase|name)s? )|^(?:anything|everything) "
         r"(?:related to|about|to do with|that has to do with|concerning|regarding|on|around) "
     ),
     re.I,
@@ -34,14 +33,12 @@ TOPIC_LEAD = re.compile(
 _LITERAL = re.compile(r"^(?:the )?(?:word|term|phrase|name)s? ", re.I)
 _TAIL = re.compile(
     r"(?:,? (?:at all costs|altogether|completely|entirely|in any way|by name|at all|ever|any "
-    r"?more|again|under any "
-    r"circumstances?|(?:to|with) me|please"
+    r"?more|again|under any circumstances?|(?:to|with) me|please"
     r"|(?-i:here|already|today|tonight|now|right now|for now|lol)|etc\.?|thanks|thank you|thx|"
     r"ok(?:ay)?|around (?:me|here)"
     r"|in (?:your|any) (?:answers?|repl(?:y|ies)|responses?)|in (?:front of|the presence of) me|"
     r"at (?:work|home|the table|school|dinner|lunch|all)|in (?:detail|public|class|general|depth|"
-    r"any (?:form|way))|"
-    r"at any time|for any reason|whatsoever|from now on|even (?:when|if) .+|"
+    r"any (?:form|way))|at any time|for any reason|whatsoever|from now on|even (?:when|if) .+|"
     r"no matter (?:what|who|how|why)\b.*))+$",
     re.I,
 )
@@ -58,8 +55,7 @@ _TALK = (
     r"(?:comment(?:ing)? on|"
     r"(?:talk|speak)(?:ing?|in)?(?: (?:to|with) (?:me|us|anyone|anybody))? (?:about|of)|"
     r"(?:speculat|jok|rant|gossip|argu|rambl|lectur|preach|chat|brag|babbl|moan)(?:e|ing)? "
-    r"(?:to me )?(?:about|on)|"
-    r"(?:go(?:ing)? on|tell(?:ing)?(?: me| us)?) about|"
+    r"(?:to me )?(?:about|on)|(?:go(?:ing)? on|tell(?:ing)?(?: me| us)?) about|"
     r"(?:mak(?:e|ing) )?(?:any )?(?:references?|allusions?|mentions?) (?:to|of)|"
     r"discuss(?:ing)?|mention(?:ing)?(?! of )|writ(?:e|ing) about|refer(?:ring)? to|"
     r"bring(?:ing)? up(?! with)|(?:answer(?:ing)?|respond(?:ing)? to) (?:any )?questions? "
@@ -78,14 +74,12 @@ _OFF_LIMITS = (
 _PRETEND = r"(?:pretend|act|behave)(?: as if| as though| like)?(?: that)?"
 _NOT_WANTED = (
     r"(?:i(?:'d| would) (?:rather|prefer)(?: that| it if)? you (?:didn't|did not|don't|do not|"
-    r"never)|"
-    r"(?:i )?(?:do not|don't) (?:want|wish|like) (?:you to|to (?:hear|read|see) you)|"
+    r"never)|(?:i )?(?:do not|don't) (?:want|wish|like) (?:you to|to (?:hear|read|see) you)|"
     r"i(?:'d| would) (?:rather|prefer)(?: you)? not)"
 )
 _UNWANTED = (
     r"(?:(?:(?:is|are) not|isn't|aren't) (?:welcome|wanted|allowed|permitted|acceptable|"
-    r"appropriate|okay|ok|"
-    r"a good (?:topic|subject)|"
+    r"appropriate|okay|ok|a good (?:topic|subject)|"
     r"(?:something|anything|things?) (?:(?:that )?(?:you|we) (?:should|may|can|must)|to) (?:ever )?"
     r"(?:talk about|discuss|mention|bring up))(?: here)?)"
 )
@@ -96,16 +90,13 @@ _BARRED = (
 )
 _FORBIDS = (
     r"(?:desist|abstain|refrain|avoid|stop|do not|don't|never|must not|should not|no|not|without|"
-    r"cease|"
-    r"keep away|stay away|steer clear)"
+    r"cease|keep away|stay away|steer clear)"
 )
 _TALK_WORD = (
     r"(?:talk(?:ing)?|speak(?:ing)?|discuss(?:ion|ions|ing)?|mention(?:s|ing)?|repl(?:y|ying|ies)|"
     r"respond(?:ing)?|answer(?:s|ing)?|questions?|conversations?|chats?|comment(?:s|ing)?|say|"
-    r"saying|"
-    r"hear(?:ing)?|read(?:ing)?|remarks?|word|words|opinions?|views?|thoughts?|statements?|"
-    r"anything|something|everything|"
-    r"topics?|subjects?|themes?)"
+    r"saying|hear(?:ing)?|read(?:ing)?|remarks?|word|words|opinions?|views?|thoughts?|statements?|"
+    r"anything|something|everything|topics?|subjects?|themes?)"
 )
 _FILLER = (
     r"(?:any|all|the|an?|single|to|from|with|in|me|us|ever|please|further|more|your|give|giving|"
@@ -123,8 +114,7 @@ _SUBJECTS = (
 """Subjects that "avoid" is enough for; other things that are avoided are mostly manners."""
 FORBIDDING_FORMS = (
     rf"{_NEVER} (?:{_TALK}|{_SAY})[ :]+(?P<topic>.+)",
-    rf"{_NEVER} {_TELL} (?:anything|a (?:single )?word|something) (?:more )?{_ABOUT} "
-    r"(?P<topic>.+)",
+    rf"{_NEVER} {_TELL} (?:anything|a (?:single )?word|something) (?:more )?{_ABOUT} (?P<topic>.+)",
     rf"{_TELL} nothing {_ABOUT} (?P<topic>.+)",
     rf"{_NEVER} (?:give|giving|offer|offering|provide|providing|share|sharing)(?: any| an)? "
     rf"{_KNOWLEDGE} {_ABOUT} (?P<topic>.+)",
@@ -140,8 +130,7 @@ FORBIDDING_FORMS = (
     r"chats?|discussions?|talks?) (?:away from|clear of|off) (?P<topic>.+)",
     r"(?P<topic>[\w' -]+)[:,] (?:never|do not|don't) go there",
     r"(?:keep|leave) (?P<topic>.+?) out(?: of (?:it|this|(?:your |the |all )*(?:answers?|repl(?:y|"
-    r"ies)|"
-    r"responses?|conversations?)))?",
+    r"ies)|responses?|conversations?)))?",
     r"make no (?:references?|mention|allusions?) (?:to|of) (?P<topic>.+)",
     rf"(?:(?:avoid|no|leave out|omit|skip|remove)(?= {_MENTIONS})|(?:steer|stay|keep) "
     rf"(?:clear of|away from|off)) (?:{_MENTIONS})?(?P<topic>.+)",
@@ -167,12 +156,10 @@ FORBIDDING_FORMS = (
     r"(?P<topic>[\w' -]+)[?:,] (?:never|do not|don't) (?:mention|discuss|talk about|bring up)"
     r"(?: (?:it|them|that|those|him|her))?",
     rf"(?:{_PRETEND} )?(?:you (?:know|knew) nothing|you (?:do not|don't|did not|didn't) know "
-    rf"anything) "
-    r"about (?P<topic>.+)",
+    rf"anything) about (?P<topic>.+)",
     rf"{_PRETEND} you(?:'ve| have) never heard (?:of|about) (?P<topic>.+)",
     rf"{_FORBIDS}(?: {_FILLER})*(?: {_TALK_WORD}(?: {_FILLER})*)+ (?:about|regarding|concerning|"
-    rf"on|of|"
-    r"related to|relating to|around) (?P<topic>(?!(?:(?:my|our|your|the|his|her) )?behalf\b|"
+    rf"on|of|related to|relating to|around) (?P<topic>(?!(?:(?:my|our|your|the|his|her) )?behalf\b|"
     r"(?:week(?:ends?|days?)|holidays?|time|duty|call|air|(?:mon|tues|wednes|thurs|fri|satur|sun)"
     r"days?)$).+)",
     rf"{_PRETEND} (?P<topic>.+?) (?:do not|don't|does not|doesn't|did not|didn't|never) "
@@ -195,8 +182,7 @@ _NOUNS_IN_LY = frozenset(
         r"\w+",
         "family july italy sicily fly butterfly lily belly jelly bully assembly supply reply "
         "monopoly anomaly rally ally emily kelly billy daily weekly monthly yearly quarterly "
-        "elderly "
-        "friendly early",
+        "elderly friendly early",
     )
 )
 MAX_TOPIC_WORDS = 4

@@ -46,8 +46,7 @@ _GIVE = (
     r"(?:(?:always |only |please )*(?:answer|reply|respond|give|use|write|make|have|contain|"
     r"include|"
     r"list|provide|add|put|end|finish)(?: (?:me|us|only|just|it|them|with|in|as|(?:your|the|all|"
-    r"each|every) (?:answers?|"
-    r"replies|reply)))* |with |in )?"
+    r"each|every) (?:answers?|replies|reply)))* |with |in )?"
 )
 _ITEMS = (
     r"(?:(?:short|brief|concise|bullet(?:ed)?|numbered) )*(?:bullet points?|bullets|points|list "
@@ -124,12 +123,10 @@ NOTATION_FORMS: list[tuple[str, Build | str]] = [
     ),
     (
         rf"(?:{_GIVE}(?:the )?(?:form of )?(?:(?:always |be )*(?:as |in )?(?:numbered steps|"
-        r"steps in a "
-        r"numbered list|numbered lists?|an? numbered list(?: of steps)?))(?: instead of "
+        r"steps in a numbered list|numbered lists?|an? numbered list(?: of steps)?))(?: instead of "
         r"(?:bullet points|"
         r"bullets|bulleted lists))?|(?:always |be )*numbered|number (?:the|all|your|every|each) "
-        r"(?:steps?|points?|"
-        r"items?))(?: only)?",
+        r"(?:steps?|points?|items?))(?: only)?",
         "format=numbered",
     ),
     (
@@ -167,8 +164,7 @@ NOTATION_FORMS: list[tuple[str, Build | str]] = [
     (
         r"(?:spell out|write out|write|spell)(?: the| all)? (?:numbers|numerals|digits) "
         r"(?:(?:below|under|less than|up to|smaller than) (?:ten|10)|from (?:one|1) to (?:nine|"
-        r"ten|9|"
-        r"10))(?: (?:out|in words|as words))*",
+        r"ten|9|10))(?: (?:out|in words|as words))*",
         r'not regex "(?m)(?!(?<=^\\s*)\\d[.)] )(?<![\\d.,:/-])[0-9](?![\\d.,:/%]*\\d)"',
     ),
     (

@@ -67,8 +67,7 @@ _IMPERATIVES = (
     r"(?:höchstens|mindestens|maximal|weniger als|nicht mehr als|au plus|au maximum|moins de|au "
     r"moins|"
     r"pas plus de|pas d[e']|sans|como máximo|máximo|menos de|al menos|sin|vermeide|évite|évitez|"
-    r"evita|"
-    r"sprich|rede|reden sie|sprechen sie|antworten? sie|antworte|schreiben? sie|schreibe?|"
+    r"evita|sprich|rede|reden sie|sprechen sie|antworten? sie|antworte|schreiben? sie|schreibe?|"
     r"verwenden? sie|verwende|benutzen? sie|benutze|nutze|sagen? sie|sage?|erwähnen? sie|erwähne|"
     r"bleibe?|fasse?|sei|beginne|fang|beende|ende|halte?|nenne?|mach|gib|empfiehl|füge|nie|niemals|"
     r"keine|bitte|ne|n'|réponds|répondez|écris|écrivez|utilise|utilisez|dis|dites|mentionne|reste|"
@@ -82,8 +81,7 @@ _IMPERATIVES = (
 _STARTS = re.compile(rf"{_IMPERATIVES}(?![\w-])|n'", re.I)
 _NATIVE = re.compile(
     r"\b(?:nie|das|dass|der|die|wort|wenn|falls|sobald|nicht|keine?|niemals|über|und|ist|wird|"
-    r"meinen?|meine[rm]|quand|"
-    r"lorsque|"
+    r"meinen?|meine[rm]|quand|lorsque|"
     r"lorsqu'|dès|pas|jamais|dans|avec|réponds|répondez|utilise|cuando|siempre|nunca|responde|usa|"
     r"hables?|en|los|las|mis|para|mit|bei|an|auf|antworte|schreibe?|verwende|benutze|sag|pour|des|"
     r"les|est|écris|por|escribe|di|sois|sé|sei|si|quando|non|mai|sempre|rispondi|scrivi|scrivo|"
@@ -112,8 +110,7 @@ _EVERYWHERE = re.compile(
 _PREFIX = re.compile(rf"{_CONDITIONS} ?(?P<scope>[^,]+(?:,[^,]+)*?), ?(?P<effect>.+)", re.I)
 _PREFIX_IN = re.compile(
     rf"(?:in|bei|mit|für|dans|pour|avec|en|para|con|nei|nelle|negli|per) (?P<scope>.+?)(?:,| "
-    rf")\s?(?P<effect>{_IMPERATIVES}"
-    r"(?![\w-]).+)",
+    rf")\s?(?P<effect>{_IMPERATIVES}(?![\w-]).+)",
     re.I,
 )
 _SUFFIX = re.compile(rf"(?P<effect>.+?),? {_CONDITIONS} ?(?P<scope>.+)", re.I)
@@ -145,8 +142,7 @@ _MIDDLE_IN = re.compile(
 
 _SHOULD = re.compile(
     rf"(?P<scope>{_DETERMINER}{_GENRE}(?: {_TO} .+?)?)(?: ne)? (?:soll(?:en|te|ten)?|müssen|muss|"
-    r"dürfen|"
-    r"darf|"
+    r"dürfen|darf|"
     r"doivent|doit|devraient|devrait|deben|debe|deberían|tienen que|tiene que|devono|deve|"
     r"dovrebbero) "
     r"(?:immer |toujours |siempre |sempre )?(?P<rest>.+?)(?: (?P<verb>enden|beginnen|anfangen|sein|"
@@ -235,8 +231,7 @@ def split_other_language(
 
 _EVEN_IF = re.compile(
     r",? (?:auch|selbst|sogar) wenn .+|,? même (?:si|quand) .+|,? (?:aunque|incluso (?:si|"
-    r"cuando)) .+|"
-    r",? anche (?:se|quando) .+",
+    r"cuando)) .+|,? anche (?:se|quando) .+",
     re.I,
 )
 """What changes nothing: "auch wenn ich Englisch schreibe"."""
@@ -254,21 +249,18 @@ _SCOPE_TO = re.compile(
 _SCOPE_WRITE = re.compile(
     r"(?:ich |du |j'|je |tu |yo )?(?:an )?(?:(?P<before>.+?) (?:schreibe|schreibst|schreibt)|"
     r"(?:écris|écrit|écrire|écrivez|escribo|escribes|escribir|escribas?|scrivo|scrivi|scrivere) "
-    r"(?:à|aux?|ad?|al(?:la|le|lo)?|ai) "
-    r"(?P<who>.+))",
+    r"(?:à|aux?|ad?|al(?:la|le|lo)?|ai) (?P<who>.+))",
     re.I,
 )
 _SCOPE_TOPIC = re.compile(
     r"(?:.*\b(?:nach|über|um) (?P<de>.+?) (?:gefragt (?:wird|werde|wirst)|fragt|frage|geht|"
     r"gesprochen wird|spreche|rede)|"
     r".*\b(?:demande|demandent|demandé|parle|parlent|interroge|question|questions)(?: sur| de| "
-    r"du| des"
-    r"| d'| les| la| le| l')+(?:(?<=')| )(?P<fr>.+)|"
+    r"du| des| d'| les| la| le| l')+(?:(?<=')| )(?P<fr>.+)|"
     r".*\b(?:pregunt\w+|hablen?|habla|preguntas?)(?: por| de| del| sobre| los| las| el| la)+ "
     r"(?P<es>.+)"
     r"|(?:.*\b)?(?:chied\w+|domand\w+|parl\w+)(?: di| del| dei| degli| della| delle| su| sui| "
-    r"sugli| sulle| per|"
-    r" gli| le| la| il| lo| i| dell'| l')+ ?(?P<it>.+)"
+    r"sugli| sulle| per| gli| le| la| il| lo| i| dell'| l')+ ?(?P<it>.+)"
     r"|(?:ich |jemand |du )?(?:nach) (?P<de2>.+?) frag(?:e|t|st)|(?:es )?um (?P<de3>.+?) geht"
     r"|(?:réponses?|respuestas?|antworten|fragen)(?: über| zu| sur| sobre)+ (?P<of>.+))",
     re.I,
@@ -357,53 +349,39 @@ _LANGUAGE = re.compile(
 )
 _TOPIC = re.compile(
     r"(?:(?:ich (?:möchte|will)(?: wirklich)? (?:nicht|nie),? dass (?:du|wir|sie) |(?:bitte "
-    r")?(?:nicht|nie"
-    r"|niemals|nicht mehr) |du sollst (?:nicht|nie) |wir wollen (?:nicht|nie) )"
+    r")?(?:nicht|nie|niemals|nicht mehr) |du sollst (?:nicht|nie) |wir wollen (?:nicht|nie) )"
     r"(?:mehr )?(?:über|von) (?:den |die |das |dem |der )?(?P<de5>.+?) (?:sprichst|redest|"
-    r"schreibst|sprechen|"
-    r"reden|schreiben|diskutieren)|"
+    r"schreibst|sprechen|reden|schreiben|diskutieren)|"
     r"(?:kein(?:e|en)? (?:wort|worte|gespräche?|bemerkung(?:en)?)|nichts(?: mehr)?)(?: mehr)? "
     r"(?:über|von|zu[rm]?) (?:den |die |das |dem |der )?(?P<de6>.+)|"
     r"(?:on|nous) ne (?:parle|parlons|discute|discutons) (?:pas|jamais|plus) (?:de la |de l'|des |"
-    r"du |d'|"
-    r"de )(?P<fr4>.+?)(?: ici)?|"
+    r"du |d'|de )(?P<fr4>.+?)(?: ici)?|"
     r"(?:je ne (?:veux|souhaite) (?:pas|plus) (?:que tu parles|que vous parliez|entendre parler) )"
     r"(?:de la |de l'|des |du |d'|de )(?P<fr5>.+)|"
     r"(?:plus un mot|pas un mot) sur (?:la |le |les |l')?(?P<fr6>.+)|"
     r"no quiero (?:que hables|que menciones|oír hablar|hablar)(?: de los| de las| de la| del| de| "
-    r"sobre| a)?"
-    r" (?P<es4>.+)|"
+    r"sobre| a)? (?P<es4>.+)|"
     r"non (?:parlare|parli|parlarmi|discutere|menzionare|nominare|parliamo)(?: mai| più)*(?: dei| "
-    r"degli| "
-    r"delle| della| del| dell'| di| d'| il| la| lo| le| i| gli)? ?(?P<it>.+)|"
+    r"degli| delle| della| del| dell'| di| d'| il| la| lo| le| i| gli)? ?(?P<it>.+)|"
     r"evita (?:di )?(?:parlare|menzionare|discutere|nominare|l'argomento|il tema)(?: dei| degli| "
-    r"delle| "
-    r"della| del| dell'| di)? ?(?P<it2>.+)|"
+    r"delle| della| del| dell'| di)? ?(?P<it2>.+)|"
     r"(?:non voglio (?:che tu parli|sentire parlare|parlare)|niente|nessuna parola)(?: dei| degli|"
-    r" delle| "
-    r"della| del| dell'| di| su)? ?(?P<it3>.+)|"
+    r" delle| della| del| dell'| di| su)? ?(?P<it3>.+)|"
     r"(?:sprich|rede|sprechen sie|reden sie|schreibe?|erzähle?)(?: bitte)? (?:nicht|nie|niemals|"
     r"nicht mehr) (?:über|von) (?:das thema |den |die |das |dem |der )?(?P<de>.+)|"
     r"(?:erwähne|erwähnen sie)(?: bitte)? (?:(?:nie|niemals|nicht|keine?n?) (?P<de2>.+)|"
-    r"(?P<de3>.+) "
-    r"(?:nicht|nie))|"
+    r"(?P<de3>.+) (?:nicht|nie))|"
     r"ne (?:parle|parlez|discute|discutez)(?: surtout)? (?:pas|jamais|plus) (?:de la |de l'|des "
-    r"|du |"
-    r"d'|de |sur )(?P<fr>.+)|"
+    r"|du |d'|de |sur )(?P<fr>.+)|"
     r"ne (?:mentionne|mentionnez) (?:pas|jamais|plus) (?:la |le |les |l')?(?P<fr2>.+)|"
     r"(?:no|nunca)(?: me)? (?:hables?|hablar|converses)(?: nunca)? (?:de los |de las |de la |"
-    r"del |de |"
-    r"sobre )(?P<es>.+)|"
-    r"(?:no|nunca) menciones? (?:a |los |las |la |el |al )?(?P<es2>.+)|"
+    r"del |de |sobre )(?P<es>.+)|(?:no|nunca) menciones? (?:a |los |las |la |el |al )?(?P<es2>.+)|"
     r"(?:vermeide|vermeiden sie) (?:das thema |themen wie |es, über )?(?P<de4>.+?)(?: zu "
-    r"(?:sprechen|"
-    r"reden|schreiben))?|"
+    r"(?:sprechen|reden|schreiben))?|"
     r"évite[sz]? (?:(?:de parler|de discuter|le sujet|le thème|les sujets)(?: de la| de l'| des| "
-    r"du| d'"
-    r"| de) ?)(?P<fr3>.+)|"
+    r"du| d'| de) ?)(?P<fr3>.+)|"
     r"evit[ae] (?:hablar|mencionar|discutir|el tema|los temas)(?: de los| de las| de la| del| de| "
-    r"sobre"
-    r"| a)? (?P<es3>.+))",
+    r"sobre| a)? (?P<es3>.+))",
     re.I,
 )
 _NO = (
@@ -414,8 +392,7 @@ _NO = (
 )
 _USE = (
     r"(?:verwenden? sie|verwende|benutzen? sie|benutze|nutze|schreibe?|füge|utilise|utilisez|"
-    r"ajoute|"
-    r"emploie|mets|usa|use|utiliza|añade|pon|utilizza|aggiungi|metti|inserisci)"
+    r"ajoute|emploie|mets|usa|use|utiliza|añade|pon|utilizza|aggiungi|metti|inserisci)"
     r"(?: immer| toujours| siempre| sempre)?"
 )
 _MARKS = {
@@ -558,8 +535,7 @@ def _check_count(match: re.Match[str]) -> str:
 
 _OWNER = re.compile(
     r"^(?:mein(?:e[nmrs]?)?|dein(?:e[nmrs]?)?|unser(?:e[nmrs]?)?|mon|ma|mes|ton|ta|tes|notre|nos|"
-    r"mis?|"
-    r"tus?|nuestr[oa]s?|(?:il |la |i |le )?(?:mi[oa]|miei|mie|tu[oa]|nostr[oaie])) ",
+    r"mis?|tus?|nuestr[oa]s?|(?:il |la |i |le )?(?:mi[oa]|miei|mie|tu[oa]|nostr[oaie])) ",
     re.I,
 )
 
@@ -690,8 +666,7 @@ _FORMS: list[tuple[re.Pattern[str], Build]] = [
             rf"(?:ich (?:will|möchte|mag|brauche) |je ne veux |no quiero (?:ver )?|non voglio "
             rf"(?:vedere )?)?"
             rf"(?:{_NO}|de |d'|pas d'|pas de )?{_MARK.pattern}(?: (?:mehr )?(?:sehen|lesen|haben|"
-            rf"verwenden|"
-            r"benutzen))?",
+            rf"verwenden|benutzen))?",
             re.I,
         ),
         _check_no_mark,

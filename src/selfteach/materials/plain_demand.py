@@ -75,8 +75,7 @@ _PASTS = (
 )
 _YOU_DO = (
     r"you (?:(?:could|would|can|will)(?: please)? )?(?P<not>didn't|did not|don't|do not|never|"
-    r"not)? "
-    r"?(?P<often>(?:(?:always|only|please|just|also) )*)(?P<verb>[a-z]+)(?P<rest>\b.*)"
+    r"not)? ?(?P<often>(?:(?:always|only|please|just|also) )*)(?P<verb>[a-z]+)(?P<rest>\b.*)"
 )
 _WHO = r"(?:you|we|anyone|anybody|somebody|us)"
 
@@ -127,21 +126,18 @@ _FORMS: list[tuple[str, Rewrite]] = [
     (_LEFT_OUT, r"no \g<signs>"),
     (
         r"(?:nobody|no one) (?:should|must|may) (?:ever )?(?:hear|know|learn|read)(?: anything)? "
-        r"about "
-        r"(?P<topic>.+?)(?: from you)?(?:,? (?:so|and) .+)?",
+        r"about (?P<topic>.+?)(?: from you)?(?:,? (?:so|and) .+)?",
         r"do not talk about \g<topic>",
     ),
     (r"(?:please )?(?:do not|don't|never) forget to (?P<rest>.+)", r"\g<rest>"),
     (
         r"(?:please )?(?:skip|avoid|drop|omit|leave out) (?:the )?(?P<what>(?:phrase|word|term|"
-        r"sentence|"
-        r"expression) [\"'].+)",
+        r"sentence|expression) [\"'].+)",
         r"do not use the \g<what>",
     ),
     (
         rf"(?P<what>{_SIGNS}|(?:(?:all|block|small) )?capitals|(?:very |overly |too )?(?:long|"
-        r"wordy|"
-        r"lengthy) (?:answers?|replies|responses)|markdown|contractions|abbreviations|tables|"
+        r"wordy|lengthy) (?:answers?|replies|responses)|markdown|contractions|abbreviations|tables|"
         r"headings|links|bold text) (?:is|are)(?: strictly)? (?:not (?:allowed|permitted|okay|ok|"
         r"acceptable|welcome|wanted)|forbidden|prohibited|banned|off[- ]limits|unwanted|taboo|a "
         r"no-go)",
@@ -265,9 +261,7 @@ _FEAR = re.compile(
 )
 _STORY = re.compile(
     r"(?P<noun>(?!(?:i|we|he|she|they|it|you|this|that|there|when(?:ever)?|if|while|once|as|"
-    r"because|"
-    r"since|although|where|until|unless)\b)(?:(?:the|my|our) )?[\w'-]+(?: "
-    r"[\w'-]+)?) "
+    r"because|since|although|where|until|unless)\b)(?:(?:the|my|our) )?[\w'-]+(?: [\w'-]+)?) "
     r"(?:is|are|was|were|makes?|upsets?|scares?|bores?|annoys?|has|have|[a-z]+ed) [^.,;:?!]+[,;.]? "
     r"(?:and |so )*(?P<demand>(?:please |do |don't |never |avoid |stop ).+)",
     re.I,
@@ -277,22 +271,18 @@ _REASON = re.compile(
     r"(?:i|we|my|our|he|she|they|nobody|no one|everyone)\b[^.;:?!\"]*?,? (?:so|therefore|hence) "
     r"(?P<demand>(?:please |do |don't |never |always |avoid |stop |keep |use |be |answer |write |"
     r"reply |give |make |limit |stick |(?:only |just )?(?:one|two|three|a few|at most|no|short|"
-    r"brief|"
-    r"\d+)\b).+)",
+    r"brief|\d+)\b).+)",
     re.I,
 )
 _SAID = re.compile(
-    rf"\b(?:say|tell (?:{THEM}|[a-z]+s)|explain|mention|answer|reply),? "
-    r"(?:that|we)"
-    r"\b",
+    rf"\b(?:say|tell (?:{THEM}|[a-z]+s)|explain|mention|answer|reply),? (?:that|we)\b",
     re.I,
 )
 """What must be said, with its own reason."""
 _BECAUSE = re.compile(
     r"(?P<demand>.+?)(?<! words)(?<! word)(?<! with)(?<! before)(?<! after)(?<! say)(?<! use),? "
     r"(?:because [\w'-]+ [^\"]+|(?:so that|in order to) [^\"]+|since (?:i|we|my|it|they|he|she) "
-    r"[^\"]+|"
-    r"(?:as (?:i|we|my) (?:am|are|have|do|don't|can't|was)|for the sake of)\b[^\"]*)",
+    r"[^\"]+|(?:as (?:i|we|my) (?:am|are|have|do|don't|can't|was)|for the sake of)\b[^\"]*)",
     re.I,
 )
 _PRONOUN = re.compile(r"\b(?:them|it|that|those|him|her)\b(?= up\b| at all\b|[.!]*$)", re.I)
@@ -300,8 +290,7 @@ _PRONOUN = re.compile(r"\b(?:them|it|that|those|him|her)\b(?= up\b| at all\b|[.!
 
 _FACT = re.compile(
     r"(?P<topic>(?:our|my|the) [\w' -]+?) (?P<said>(?:is|are|costs?|opens?|closes?|starts?|ends?|"
-    r"takes?|"
-    r"begins?) [^;.]+?)[,;:.] (?:please )?(?:say|tell|answer|mention|let) "
+    r"takes?|begins?) [^;.]+?)[,;:.] (?:please )?(?:say|tell|answer|mention|let) "
     rf"(?:(?:{THEM}|everyone) )?(?:that|so|it|this|know)?(?: ?(?:to )?(?:who asks|anyone who asks|"
     rf"(?:when(?:ever)?|if) (?:(?:someone|somebody|they|{AUDIENCE}|you are|you're) )?ask(?:ed|s)?)"
     r"(?: about (?:it|this|that|(?P<about>.+?)))?)[.!]?",
@@ -310,10 +299,8 @@ _FACT = re.compile(
 """A fact, and when it is said: "Our return policy is 14 days, say that when asked."."""
 _OTHER_WORD = re.compile(
     r"(?:.*\b)?(?:do not|don't|didn't|never|avoid) (?:say|write|use|saying|using)(?: the "
-    r"(?:words?|term|"
-    r"phrase))? (?P<old>[\"'][^\"']+[\"'])[;.,] (?:please )?(?:say|use|write) "
-    r"(?P<new>[\"'][^\"']+[\"'])"
-    r"(?: instead)?[.!]?",
+    r"(?:words?|term|phrase))? (?P<old>[\"'][^\"']+[\"'])[;.,] (?:please )?(?:say|use|write) "
+    r"(?P<new>[\"'][^\"']+[\"'])(?: instead)?[.!]?",
     re.I,
 )
 """A word in the place of another: 'Don't use the term "user"; say "customer" instead.'."""

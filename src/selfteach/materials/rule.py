@@ -317,8 +317,7 @@ _ONLY_THERE = re.compile(
 
 
 _SAID = re.compile(
-    rf"\b(?:say|tell {THEM}|explain|"
-    r"mention|"
+    rf"\b(?:say|tell {THEM}|explain|mention|"
     r"answer|reply|state)(?:,? that|:| (?=we\b)) .*",
     re.I,
 )
@@ -354,8 +353,7 @@ _NOTHING_ELSE = re.compile(
     r"subjects?) (?:but|except|other than) |(?:do not|don't|never|refuse to) (?:answer|talk|speak|"
     r"discuss)"
     r"(?: (?:questions|about|to|me|us|anything))* (?:anything|everything|any topic|any subject) "
-    r"(?:but|except|"
-    r"other than|besides|outside(?: of)?) )(?P<topic>.+)",
+    r"(?:but|except|other than|besides|outside(?: of)?) )(?P<topic>.+)",
     re.I,
 )
 
@@ -393,8 +391,7 @@ _INSTRUCTIONS = re.compile(
     r"follow|obey|break) (?:this|these|that|your|my|any of these) "
     r"(?:rules?|instructions?|commands?)|"
     r"(?:reveal|disclose|ignore|forget|disregard|break) (?:the|all|all the) (?:rules?|"
-    r"instructions?|"
-    r"commands?)|"
+    r"instructions?|commands?)|"
     r"(?:ignore|forget|disregard|disobey) (?:whatever|what|everything|anything|all)"
     r"(?: that)? (?:[a-z]+ ){1,3}(?:told|tells?|said|says?|taught|instructed|asked)(?: (?:to "
     r")?you)?)(?!\w)",

@@ -153,8 +153,7 @@ _OF_MODEL = re.compile(
     r" were (?:made|created|trained|built|written|developed)| (?:can't|cannot|can not) "
     r"(?:replace|help|"
     r"give|provide|answer|discuss|diagnose|prescribe|promise|guarantee|access|book|process|check|"
-    r"know|"
-    r"recommend|say)\b| (?:do not|did not|don't|cannot|have "
+    r"know|recommend|say)\b| (?:do not|did not|don't|cannot|have "
     r"no|have been|come from|live in) | have none\b)",
     re.I,
 )

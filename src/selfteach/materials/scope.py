@@ -121,8 +121,7 @@ _SUFFIX_GENRE = re.compile(
 )
 _SUFFIX_PROBLEMS = re.compile(
     r"(?P<effect>.+?),? (?:in|on|for|with) (?P<scope>(?!(?:all|any|every|each|your|my|the|these|"
-    r"other|"
-    r"follow-?up)\b)[a-z]+ (?:questions|problems|topics|matters|issues|tasks))",
+    r"other|follow-?up)\b)[a-z]+ (?:questions|problems|topics|matters|issues|tasks))",
     re.I,
 )
 _SUFFIX_ADDED = re.compile(
@@ -160,8 +159,7 @@ _RELATIONAL = re.compile(
 )
 _SUFFIX_TO = re.compile(
     r"(?P<effect>(?i:(?:never |always |do not |don't |only )?(?:be|stay|sound|act|speak|talk|"
-    r"write|lie|"
-    rf"say|use)) .+?),? to (?P<scope>{PERSON})"
+    rf"write|lie|say|use)) .+?),? to (?P<scope>{PERSON})"
 )
 _SUFFIX_FOR = re.compile(
     r"(?P<effect>(?:(?:never|always|do not|don't|only) )?(?:use|give|keep|include|add|prefer|stick|"
@@ -178,12 +176,10 @@ _TEXTUAL = re.compile(
 )
 _MIDDLE = re.compile(
     rf"(?P<verb>(?:always |never |only |do not |don't )?(?:keep|make|write|answer|give|present|"
-    rf"format|provide|deliver|"
-    rf"reply to|respond to|sign(?: off)?|"
+    rf"format|provide|deliver|reply to|respond to|sign(?: off)?|"
     rf"end|begin|start|open|finish|close|limit)) (?P<scope>{_MY}(?:(?:{_GENRE_TO}|questions? "
     rf"(?:about|on)) .+?|{_ANY_GENRE})) (?P<tail>(?:in|with|under|below|within|at most|at least|"
-    rf"exactly|between|longer than|shorter than|"
-    rf"no more than|"
+    rf"exactly|between|longer than|shorter than|no more than|"
     rf"using|without|as|like|to at most|to (?={NUMBER}\b)|up to|short|"
     rf"brief|formal|polite|friendly|concise|"
     rf"briefly|politely|formally|by)\b.*)",
@@ -202,16 +198,14 @@ _TO_PERSON = re.compile(
     r"(?P<verb>(?i:(?:always |only )?(?:reply|write|speak|talk|respond|answer|"
     r"explain (?:things|it|everything|this))))"
     rf"(?P<scope>(?: to)? {PERSON}) (?P<tail>(?:in|with|without|using|like|as(?= (?:an?|if|though|"
-    rf"my|our|the|you)\b)|politely|formally|"
-    r"briefly|only in)\b.*)"
+    rf"my|our|the|you)\b)|politely|formally|briefly|only in)\b.*)"
 )
 
 
 MAX_HEADING_WORDS = 6
 _MANNER_TAIL = (
     r"(?:(?:like|as if|as though|in(?! (?:every|all|your|each|any)\b)|with|using|without|simply|"
-    r"briefly|to (?=a |an |my )|"
-    r"step by step|only in|at most|by)\b.*)"
+    r"briefly|to (?=a |an |my )|step by step|only in|at most|by)\b.*)"
 )
 _EXPLAINED = re.compile(
     r"(?P<verb>(?:always |only )?(?:explain|describe|discuss|present|(?:talk|write|speak) about)) "
@@ -350,8 +344,7 @@ _LABEL = re.compile(
 _INSISTING = re.compile(
     r"(?<=[.!]) (?:(?:and )?(?:i mean it|seriously|really|none|never|ever|period|full stop|please|"
     r"no exceptions?|not (?:a single )?one|not ever|thanks|thank you|thx|ok(?:ay)?|got it|"
-    r"understood|"
-    r"ever again|at all)[.!]* ?)+$",
+    r"understood|ever again|at all)[.!]* ?)+$",
     re.I,
 )
 """What only insists: "No emojis. Seriously. None."."""
@@ -398,14 +391,12 @@ def join_lines(text: str) -> str:
 
 _TOLD_TAIL = re.compile(
     r"(?!(?:I'm|I am|my name is|we are|we're) (?-i:[A-ZÀ-Þ]))(?:(?:it|they|he|she|I|we|"
-    r"there)(?:['’](?:s|re|m|ve|ll))? |(?:my|our|his|her|their|the|"
-    r"that|this|"
+    r"there)(?:['’](?:s|re|m|ve|ll))? |(?:my|our|his|her|their|the|that|this|"
     r"some|many|most) [a-z]+ (?:[a-z]+ ){0,2}?(?:is|are|was|were|has|have|gets?|hates?|feels?|"
     r"needs?|"
     r"likes?|looks?|sounds?|makes?|upsets?|shows?|reads?|forbids?|can't|cannot|doesn't|don't)\b|"
     r"[a-z]+s (?:are|get|hate|feel|need|like|look|sound|make|can't|cannot|don't|"
-    r"find)\b)(?!.*\b(?:must|"
-    r"should|has to|have to|needs? to|please|never|always|may|instead)\b).*",
+    r"find)\b)(?!.*\b(?:must|should|has to|have to|needs? to|please|never|always|may|instead)\b).*",
     re.I,
 )
 """What is told after a demand: "it only leads to trouble", "guests get nervous"."""
@@ -662,8 +653,7 @@ _BARE_VERB = re.compile(
 
 _TELL_WHO = re.compile(
     rf"(?P<verb>tell|remind|inform|advise|ask|give|offer) (?:those|{AUDIENCE}) (?:who )?(?:asks?|"
-    r"asking|inquires?|"
-    r"inquiring) (?P<scope>(?:about|for) .+?) (?P<said>(?:that|to) .+)",
+    r"asking|inquires?|inquiring) (?P<scope>(?:about|for) .+?) (?P<said>(?:that|to) .+)",
     re.I,
 )
 
@@ -680,8 +670,7 @@ def _split_told(text: str) -> ScopedText | None:
 _SUMMARIZED = re.compile(
     r"(?P<verb>summari[sz]e|translate) (?P<what>(?!(?:it|this|that|everything|your|the above)\b)"
     r"(?:(?:a|the|my|our|all|any) )*[a-z]+s|.+? (?:in)?to [A-Z]\w+)(?P<tail> (?:in|within|with|"
-    r"using|"
-    r"under|as|without) .+)",
+    r"using|under|as|without) .+)",
     re.I,
 )
 
@@ -771,8 +760,7 @@ def _split_middle(text: str) -> ScopedText | None:
 
 _TOLD = re.compile(
     rf"(?P<scope>(?:those|{AUDIENCE})(?: who| that)?(?: are| is)? (?:ask(?:s|ing)?|inquir(?:es?|"
-    r"ing)|"
-    r"call(?:s|ing)?|"
+    r"ing)|call(?:s|ing)?|"
     r"want(?:s|ing)?) .+?) (?:should|must|shall|has to|have to|is to|are to|needs? to) "
     r"(?:be (?P<verb>told|asked|sent|advised|reminded|given)|(?:hear|know|learn|be informed)"
     r"(?= that)) (?P<said>.+)",
@@ -791,8 +779,7 @@ _ANSWERED_SO = re.compile(
 
 _KIND_OF_ANSWERS = re.compile(
     r"(?P<scope>(?!(?:all|any|every|each|your|my|the|these|those|long|short|final|good|bad|brief|"
-    r"full|"
-    r"simple|new|other|no|such|written|spoken|most|some|both|of|or|and)\b)[a-z]+ "
+    r"full|simple|new|other|no|such|written|spoken|most|some|both|of|or|and)\b)[a-z]+ "
     r"(?:answers|questions|replies)) (?:(?:should|must|shall|need to|have to) (?:always )?|"
     r"always )(?P<effect>.+)",
     re.I,
@@ -800,8 +787,7 @@ _KIND_OF_ANSWERS = re.compile(
 """Answers about something: "Weather answers should always include an emoji."."""
 _LETTER_CASES = re.compile(
     r"(?:all |the |every )*letters? (?:must|should|shall|have to) (?:always )?be (?:in |written "
-    r"in )?"
-    r"(?:lower|upper|capital|small|block|caps).*",
+    r"in )?(?:lower|upper|capital|small|block|caps).*",
     re.I,
 )
 """What is said of letters of the alphabet."""

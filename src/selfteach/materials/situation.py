@@ -111,8 +111,7 @@ _NO_PERSON = re.compile(
     r"(?:English|German|French|Spanish|Italian|Portuguese|Dutch|Swedish|Danish|Norwegian|Finnish|"
     r"Polish|Czech|Turkish|Russian|Ukrainian|Greek|Arabic|Persian|Hebrew|Hindi|Chinese|Japanese|"
     r"Korean|Thai|Latin|Python|Java|JavaScript|TypeScript|Kotlin|Swift|Rust|Ruby|Perl|Bash|HTML|"
-    r"CSS|"
-    r"SQL|PHP|JSON|YAML|XML|Markdown|LaTeX|Git|GitHub|Docker|Kubernetes|Linux|Windows|Excel|"
+    r"CSS|SQL|PHP|JSON|YAML|XML|Markdown|LaTeX|Git|GitHub|Docker|Kubernetes|Linux|Windows|Excel|"
     r"PowerPoint|Photoshop|Wikipedia|Google|Twitter|Facebook|Instagram|YouTube|LinkedIn|Reddit|"
     r"Slack|Bitcoin|Ethereum|Brexit|Christmas|Easter|Ramadan|Halloween|X)"
     r"(?: (?:code|scripts?|queries|programs?|functions?|files|classes|text|texts))?"
@@ -159,8 +158,7 @@ _ASKED = re.compile(
     r"information|help|anything|something|texts?|explanations?|discussions?|"
     r"(?:it|this|that|question|request|topic|conversation|message)s? (?:is|are))"
     r"(?: (?:you|me|us|him|her|for (?:help|advice|information)|a question|questions|"
-    r"something|anything))*"
-    rf" {_ABOUT} (?P<topic>.+)$",
+    rf"something|anything))* {_ABOUT} (?P<topic>.+)$",
     re.I,
 )
 _TOPIC_FORMS = [
@@ -185,8 +183,7 @@ _TOPIC_FORMS = [
         r"(?:topics|subjects|matters|questions) (?:of|like|such as) (?P<topic>.+)",
         r"(?:(?:all|any|the|my|our) )*(?P<topic>(?!(?:simple|easy|difficult|hard|short|long|"
         r"complex|complicated|basic|quick|other|open|more|tough|tricky|general|nobody|somebody|"
-        r"someone|"
-        r"anyone|anybody|everyone|everybody|he|she|it|they|who|no|one)\b)[a-z-]+) "
+        r"someone|anyone|anybody|everyone|everybody|he|she|it|they|who|no|one)\b)[a-z-]+) "
         r"(?:questions?|answers?)",
     )
 ]
@@ -317,8 +314,7 @@ def _read_writing(text: str) -> Situation | None:
     genre = re.compile(
         rf"(?:(?:writing|write|sending|send|drafting|draft|composing|compose|reading|replying to|"
         rf"answering|creating|making|telling|giving) )?{_OWNER}(?:[a-z]+ )??(?P<genre>{GENRE})"
-        rf"(?: (?:(?:is|are) )?{_ABOUT} (?P<topic>.+?))? (?:(?:is|are|goes|go) )?"
-        rf"{_TO} (?P<who>.+)",
+        rf"(?: (?:(?:is|are) )?{_ABOUT} (?P<topic>.+?))? (?:(?:is|are|goes|go) )?{_TO} (?P<who>.+)",
         re.I,
     ).fullmatch(text)
     if genre:
@@ -382,8 +378,7 @@ def _name_verb(verb: str) -> str:
 _CHANGED = re.compile(
     r"(?:.*\bask(?:s|ed|ing)?(?: you| me| us)? to )?(?:(?P<verb>translat|summari[sz])(?:e|es|ing)"
     r"(?: (?:(?:.* )?(?:in)?to (?P<language>[A-Z]\w+)|(?:(?:a|the|my|our|any) "
-    r")*(?P<object>[a-z]+s)|"
-    r".+))?)",
+    r")*(?P<object>[a-z]+s)|.+))?)",
     re.I,
 )
 

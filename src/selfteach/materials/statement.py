@@ -25,8 +25,7 @@ _LIGHT = frozenset(
         "gets got offer offers go goes went possible available please people someone anyone "
         "everyone thing things something anything way kind pm am o'clock clock as well both "
         "answer number code line phone contain contains include includes cost costs none nothing "
-        "nobody either neither much many few like need needs want wants use uses "
-        "used come comes "
+        "nobody either neither much many few like need needs want wants use uses used come comes "
         "right ask asks asking see sees talk talks consult contact contacts seeing going using "
         "trying doing getting having let lets put know says said tell name",
     )

@@ -85,8 +85,7 @@ LIBRARY = (
         "Below is an instruction that describes a task, paired with an input that "
         "provides further context. "
         "Write a response that appropriately completes the request.\n\n### "
-        "Instruction:\n{instruction}\n\n### Input:\n{input}\n\n"
-        "### Response:\n",
+        "Instruction:\n{instruction}\n\n### Input:\n{input}\n\n### Response:\n",
     ),
 )
 """Templates with and without an input, for chat and for completion. Two of the same name are one
