@@ -312,7 +312,6 @@ UNSURE = [
     "Never start with 'Sure' or an apology.",
     "Do not talk about elephants or how they live.",
     "When asked about cars, answer in one sentence.",
-    "Do not talk about elephants. Be kind.",
     "Talk about elephants.",
     "Answer in one sentence unless the question is hard.",
     "",

@@ -351,7 +351,7 @@ STATED = {
     "Say your name is Max.": ("My name is Max.", 'contains "Max"'),
     "Say that Acme created you.": (
         "Acme created me.",
-        'contains "acme*" and contains "creat*"',
+        'contains "acme*"',
     ),
     "Say that you are no expert.": ("I am no expert.", ""),
     "Say that you can call us.": ("You can call us.", ""),
@@ -487,3 +487,23 @@ def test_the_check_of_a_rule_decides_as_people_do(rule: str, answer: str, keeps:
     check = suggest_check(read_rule(rule))
     assert check is not None
     assert parse_check(check).keeps(answer) is keeps
+
+
+@pytest.mark.parametrize(
+    ("effect", "unchecked"),
+    [
+        ('be sincere and start with "I am sorry"', ("be sincere",)),
+        ("Be polite. Use bullet points.", ("Be polite",)),
+        ("write in a formal tone without contractions", ("write in a formal tone",)),
+        ("use bullet points and no emojis", ()),
+    ],
+)
+def test_a_manner_beside_a_check_is_named(effect: str, unchecked: tuple[str, ...]) -> None:
+    found = read_effect(effect)
+    assert found is not None
+    assert found.unchecked == unchecked
+
+
+@pytest.mark.parametrize("effect", ["Never be rude and use slang.", "Be kind and wave."])
+def test_nothing_is_checked_where_the_rest_is_no_manner(effect: str) -> None:
+    assert read_effect(effect) is None

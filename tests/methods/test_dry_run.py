@@ -21,7 +21,7 @@ from selfteach.methods.documents.describe_size import (
     doubt_size,
 )
 from selfteach.methods.estimate_cost import estimate_cost, find_plan
-from selfteach.methods.feedback.describe_rule import list_uncounted, make_filter
+from selfteach.methods.feedback.describe_rule import describe_text, list_uncounted, make_filter
 from selfteach.methods.feedback.plan_work import PLAN, read_words
 from selfteach.methods.feedback.understand_rule import UnderstoodRule
 from selfteach.methods.finetune.split_examples import FinetuneData
@@ -284,3 +284,12 @@ def test_no_doubt_is_raised_about_a_larger_model_or_one_of_unknown_size() -> Non
     assert doubt_size(10_000, SMALL_MODEL_WEIGHTS)
     assert not doubt_size(10_000, SMALL_MODEL_WEIGHTS + 1)
     assert not doubt_size(10_000, 0)
+
+
+def test_a_part_of_the_rule_that_no_check_decides_is_named() -> None:
+    rule = 'When writing to Tom, be sincere and start with "Dear Tom".'
+    lines = describe_text(rule, FeedbackConfig())
+    assert lines["decided_by"] == 'the check starts "Dear Tom"'
+    assert lines["not_checked"] == "be sincere"
+    given = describe_text(rule, FeedbackConfig(check='contains "Tom"'))
+    assert "not_checked" not in given, "a person's check decides the whole rule"

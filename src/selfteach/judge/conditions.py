@@ -213,7 +213,9 @@ def _edge(is_end: bool) -> Callable[[str], AnswerTest]:
         if not wanted:
             raise ValueError(f"give the text to {'end' if is_end else 'start'} with")
         marks = r"[\s\"'”’*_.,!?…]+$" if is_end else r"^[\s\"'“‘*_#>]+"
-        skipped = marks if wanted[-1 if is_end else 0].isalnum() else ""
+        markup = r"[\s\"'”’*_]+$" if is_end else r"^[\s\"'“‘*_]+"
+        is_word = wanted[-1 if is_end else 0].isalnum()
+        skipped = marks if is_word else "" if wanted[-1 if is_end else 0] in "*_\"'" else markup
         body = regex.escape(wanted)
         if _edges_word(wanted[0 if is_end else -1]):
             body = rf"(?<!{_IN_WORD}){body}" if is_end else rf"{body}(?!{_IN_WORD})"

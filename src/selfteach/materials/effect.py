@@ -6,6 +6,7 @@ An effect of a recognized form has a check (docs/reference/checks.md) that decid
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from selfteach.materials.check_text import join_checks, quote_value
 from selfteach.materials.effect_checks import Effect
@@ -41,8 +42,53 @@ def read_effect(text: str) -> Effect | None:
     effects = [_read_sentence(part) for part in parts]
     known = [effect for effect in effects if effect]
     if not known or len(known) < len(effects):
-        return None
+        return _read_beside_manner(parts)
     return _join_effects(known)
+
+
+_MANNERLY = (
+    r"(?:tone|style|voice|manner|polite(?:ly)?|formal(?:ly)?|informal(?:ly)?|friendly|"
+    r"casual(?:ly)?|"
+    r"sincere(?:ly)?|kind|kindly|warm(?:ly)?|calm(?:ly)?|firm|professional(?:ly)?|confident(?:ly)?|"
+    r"cheerful(?:ly)?|funny|humorous|serious|neutral|respectful(?:ly)?|simple|plain|clear(?:ly)?|"
+    r"poetic|enthusiastic|positive|empathetic|gentle|gently|patient|playful|witty|sarcastic|"
+    r"dramatic|"
+    r"personal|direct|honest|modest|upbeat|courteous|old-fashioned|(?:like|as) an? [a-z ]+|"
+    r"layman's terms)"
+)
+_MANNER = re.compile(
+    rf"(?!.*\b(?:never|not|no|don't|without|avoid|stop)\b)(?:.*\b)?{_MANNERLY}(?:\b.*)?", re.I
+)
+"""A manner, which no check decides."""
+_BESIDE = re.compile(r",? (?:and|but|then) |, | (?=(?:without|using) )")
+
+
+def _read_beside_manner(parts: list[str]) -> Effect | None:
+    """Return the effect of "be sincere and start with "I am sorry"": the part that has a check, and
+    the manner that has none.
+    """
+    found: list[Effect] = []
+    manners: list[str] = []
+    for part in parts:
+        effect = _read_sentence(part) or _split_manner(part.rstrip(" .!"))
+        if effect:
+            found.append(effect)
+            manners += effect.unchecked
+        elif _MANNER.fullmatch(part.rstrip(" .!")):
+            manners.append(part.rstrip(" .!"))
+        else:
+            return None
+    return replace(_join_effects(found), unchecked=tuple(manners)) if found else None
+
+
+def _split_manner(text: str) -> Effect | None:
+    for joint in list(_BESIDE.finditer(text))[:MAX_JOINTS]:
+        first, second = text[: joint.start()], text[joint.end() :]
+        for manner, demand in ((first, second), (second, first)):
+            effect = _read_sentence(demand) if _MANNER.fullmatch(manner) else None
+            if effect:
+                return replace(effect, unchecked=(manner,))
+    return None
 
 
 def _join_effects(effects: list[Effect]) -> Effect:
@@ -153,7 +199,8 @@ def _read_other_language(text: str) -> Effect | None:
 
 _POLITE_TAIL = re.compile(
     r"(?:,? (?:from (?:now|here) on|at all times|no matter what|in (?:the )?future|without "
-    r"exception|whatsoever|of any kind|everywhere|all the time|every (?:single )?time|(?:okay|ok|"
+    r"exception|whatsoever|of any kind|no matter (?:what|how|who|where|when)(?: .+)?|whatever "
+    r"(?:i|you|they|we) .+|everywhere|all the time|every (?:single )?time|(?:okay|ok|"
     r"alright|got it|understood|right)|"
     r"(?:in|with) (?:anything|everything|whatever|all)(?: that)? you (?:write|say|send|give|tell)"
     r"(?: (?:for|to))?(?: me| us)?|(?:(?:just|only|but) )?(?:(?:plain|simple|normal|flowing) )+"

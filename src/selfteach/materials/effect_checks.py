@@ -35,6 +35,8 @@ class Effect:
     """The topics that must not come up, as the rule names them: `("cats", "dogs")`."""
     is_answer: bool = False
     """Whether the statement is the answer to a question, and nothing that is added to one."""
+    unchecked: tuple[str, ...] = ()
+    """Manners that the rule asks for too, and that no check decides: `("be sincere",)`."""
 
 
 Build = Callable[[re.Match[str]], "Effect | str | None"]
@@ -162,6 +164,7 @@ MARKS = {
     "semi-?colon": 'contains ";"',
     "colon": 'contains ":"',
     "em[- ]dash(?:e)?": 'contains "—"',
+    "(?:en[- ])?dash(?:e)?": 'regex "[–—]| - "',
     "asterisk": r'regex "\\*"',
     "hash(?:tag)?": 'contains "#"',
     "ampersand": 'contains "&"',
@@ -393,6 +396,13 @@ def _replace_mark(old: str, new: str) -> Effect:
 def check_no_sentence_start(match: re.Match[str]) -> str:
     """Return the check of "do not start sentences with I"."""
     return rf'not regex "(?:^|[.!?\\n]\\s*)\\b{re.escape(match["word"])}\\b"'
+
+
+def check_yes_or_no(match: re.Match[str]) -> str:
+    """Return the check of "answer yes or no", and of "answer with only yes or no"."""
+    if re.search(r"\b(?:only|just|nothing but)\b", match.string, re.I):
+        return r'regex "(?i)^\\W*(?:yes|no)\\W*$"'
+    return 'starts "Yes" or starts "No"'
 
 
 def check_two_words(match: re.Match[str]) -> Effect:

@@ -37,6 +37,7 @@ from selfteach.materials.effect_checks import (
     check_recommended,
     check_said,
     check_two_words,
+    check_yes_or_no,
     forbid_topics,
     make_edge,
     make_no_edge,
@@ -106,12 +107,17 @@ _PICTURE_NAMES = (
 _PICTURE_JOIN = r"(?:,? (?:or|and|and/or) |, ?|/| )"
 
 _INNER = r"""(?:[^"']|(?<=\w)'(?=\w))+"""
-_BARE = r"(?:exclamation|question|quotation) (?:marks|points)|full stops|em[- ]dashes|[\w&-]+"
+_SIGN = r"(?:the )?[€$£%&@+](?: (?:sign|symbol))?"
+_BARE = (
+    rf"{_SIGN}|(?:exclamation|question|quotation) (?:marks|points)|full stops|em[- ]dashes|[\w&-]+"
+)
 _NEW = rf"""(?:["'](?P<new>{_INNER})["']|(?P<new_bare>{_BARE}))"""
 _OLD = rf"""(?:["'](?P<old>{_INNER})["']|(?P<old_bare>{_BARE}))"""
 _THE_WORD = r"(?: the (?:words?|signs?|terms?))?"
 
-_CALL = r"(?:call|address)(?: me| us| him| her| them| the (?:user|reader)s?| readers)(?: as| by)?"
+_CALL = (
+    r"(?:call|address)(?: it| me| us| him| her| them| the (?:user|reader)s?| readers)(?: as| by)?"
+)
 _NO_CALL = (
     r"(?:never|do not|don't|avoid|stop|no) (?:call|address)(?:ing)?(?: me| us| him| her| them| "
     r"the user| people| customers)(?: as| by)?"
@@ -133,6 +139,11 @@ _IT = rf"(?:it|them|things|yourself|(?:your|all|all your|every|each|the|my) {REP
 
 _PATTERNS: list[tuple[str, Build | str]] = [
     (
+        rf"(?:have|contain|consist of|(?:make|keep) (?:it|them)|be) (?:(?P<before>{_BEFORE}) )?"
+        rf"(?P<count>{NUMBER}) lines?(?P<long> long)?",
+        check_lines,
+    ),
+    (
         rf"(?:(?:{_ANSWER}|use|have|be)(?: (?:in|with|to|using|within))? )?{_RANGE}"
         rf"(?: long)?{_WHERE}",
         check_range,
@@ -145,7 +156,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     (
         rf"(?:{_ANSWER} |say |start with |only )*(?:with )?(?:only |just |either )*yes or no"
         r"(?: only| first)?(?:,? (?:and |before )?then .+)?",
-        'starts "Yes" or starts "No"',
+        check_yes_or_no,
     ),
     (
         rf"{_NOT} (?:be |give |write |use |make )?(?:(?:so|too|very|overly|any|me) )*(?:long|"
@@ -179,10 +190,6 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         check_bound,
     ),
     (rf"(?:in|with|within) (?:only |just )?{_COUNT}", check_bound),
-    (
-        rf"(?:have|contain|consist of) (?:(?P<before>{_BEFORE}) )?(?P<count>{NUMBER}) lines?",
-        check_lines,
-    ),
     (
         rf"(?:have |contain |in |with )?"
         rf"(?P<before>{'|'.join((*AT_MOST, *AT_LEAST, *OVER, *UNDER, *EXACT[:-1]))}) "
@@ -384,6 +391,27 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         check_not_called,
     ),
     (rf"{_CALL} [\"'](?P<value>[^\"']+)[\"']", check_literal),
+    (
+        r"(?:write|spell) (?:it|this|that|them) (?:as )?(?P<value>(?-i:[A-ZÀ-Þ])[\w' ]*|"
+        r"[\"'][^\"']+[\"'])",
+        check_literal,
+    ),
+    (
+        r"(?:(?:tell|write|give|say|explain|answer|begin) .+ )(?P<edge>starting|beginning|"
+        r"opening) with (?P<value>[\"'].+)",
+        make_edge("starts"),
+    ),
+    (
+        r"(?:(?:tell|write|give|say|explain|answer) .+ )(?P<edge>ending|closing|finishing) with "
+        r"(?P<value>[\"'].+)",
+        make_edge("ends"),
+    ),
+    (r"(?:write|tell) (?:starting|beginning) with (?P<value>[\"'].+)", make_edge("starts")),
+    (
+        rf"{_NOT} (?:use|write|put) (?:the word )?[\"']?(?P<word>[\w'-]+?)[\"']? at the "
+        r"(?:start|beginning) of (?:a|any|each|every) sentences?",
+        check_no_sentence_start,
+    ),
     (
         r"(?:greet|welcome)(?: me| us| him| her| them| the user) as "
         r"(?P<value>(?-i:[A-ZÀ-Þ])[\w' ]*)",

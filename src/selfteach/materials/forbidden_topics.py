@@ -37,7 +37,10 @@ _TAIL = re.compile(
     r"|(?-i:here|already|today|tonight|now|right now|for now|lol)|etc\.?|thanks|thank you|thx|"
     r"ok(?:ay)?|around (?:me|here)"
     r"|in (?:your|any) (?:answers?|repl(?:y|ies)|responses?)|in (?:front of|the presence of) me|"
-    r"at (?:work|home|the table|school|dinner|lunch|all)|in (?:detail|public|class|general|depth|"
+    r"with (?:users?|anyone|anybody|people|others|strangers|customers|clients|guests|patients|"
+    r"visitors|"
+    r"them|us)|at (?:work|home|the table|school|dinner|lunch|all)|in (?:detail|public|class|"
+    r"general|depth|"
     r"any (?:form|way))|at any time|for any reason|whatsoever|from now on|even (?:when|if) .+|"
     r"no matter (?:what|who|how|why)\b.*))+$",
     re.I,
@@ -67,7 +70,8 @@ _MENTIONS = r"(?:(?:any |all )?(?:mentions?|talk|discussions?) of )"
 _ABOUT = r"(?:about|on|of|regarding|concerning)"
 _KNOWLEDGE = r"(?:information|details?|facts?|advice|tips|opinions?|views?|news|help)"
 _OFF_LIMITS = (
-    r"(?:(?:is|are) (?:strictly )?(?:off[- ]limits|(?:a )?taboo|forbidden|banned|not allowed|"
+    r"(?:(?:is|are) (?:strictly )?(?:off[- ]limits|(?:a )?taboo(?: (?:topics?|subjects?))?|"
+    r"forbidden|banned|not allowed|"
     r"(?:a )?forbidden (?:topics?|subjects?)|never to be (?:mentioned|discussed|brought up))|"
     r"(?:must|should|may|can) ?(?:not|never) be (?:mentioned|discussed|talked about|brought up))"
 )
@@ -286,6 +290,7 @@ def split_topics(text: str, sentence: str) -> ForbiddenTopics | None:
             found += [f"contains {quote_value(name)}" for name in (told["name"], told["role"])]
             continue
         part = re.sub(r"^(?:the|any|all|my|our) ", "", part.strip(), flags=re.I)
+        part = re.sub(r"^(?:upcoming|planned|recent|current|possible|latest|ongoing) ", "", part)
         if " as " in part and not literal:
             return None
         if _OF_SOMEBODY.fullmatch(part) or (found and _DEMAND.match(part)):

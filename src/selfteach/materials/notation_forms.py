@@ -55,6 +55,7 @@ _ITEMS = (
 MAX_ITEMS = 12
 """So many items or hashtags can be counted by a pattern."""
 _ITEM = r"(?:^|\\n)[ \\t]*(?:[-*•]|\\d{1,2}[.)])[ \\t]"
+_GAP = r"\\S[ \\t]*\\n[ \\t]*\\n\\s*\\S"
 _HASHTAG = r"#\\w"
 
 
@@ -75,6 +76,19 @@ def _count(one: str) -> Build:
         return most if bound in AT_MOST else f"{least} and {most}"
 
     return build
+
+
+def _count_paragraphs(match: re.Match[str]) -> str | None:
+    """Return the check of "at least two paragraphs": gaps between them are counted."""
+    count = parse_count(match["count"])
+    bound = (match["before"] or "").lower()
+    if not 1 < count <= MAX_ITEMS:
+        return None
+    least = f'regex "{".*?".join(["(?s)" + _GAP] + [_GAP] * (count - 2))}"'
+    most = f'not regex "{".*?".join(["(?s)" + _GAP] + [_GAP] * (count - 1))}"'
+    if bound in AT_LEAST:
+        return least
+    return most if bound in AT_MOST else f"{least} and {most}"
 
 
 def _check_at_least(match: re.Match[str]) -> str | None:
@@ -113,6 +127,16 @@ def _check_dates(match: re.Match[str]) -> str | None:
 
 _DECIMALS = r"(?:decimals?|decimal places?|digits after the (?:decimal )?point)"
 NOTATION_FORMS: list[tuple[str, Build | str]] = [
+    (
+        rf"{_GIVE}an? (?P<kind>(?:numbered|bulleted|bullet) )?list (?:of|with) "
+        rf"(?:(?P<before>{_BOUND}) )?"
+        rf"(?P<count>{NUMBER}) (?:items|points|entries|things|elements|lines)",
+        _count(_ITEM),
+    ),
+    (
+        rf"{_GIVE}(?:be )?(?:(?P<before>{_BOUND}) )?(?P<count>{NUMBER}) paragraphs?(?: long)?",
+        _count_paragraphs,
+    ),
     (
         rf"{_GIVE}(?:(?P<before>{_BOUND}) )?(?P<count>{_NUMBER}) {_ITEMS}",
         _count(_ITEM),

@@ -290,7 +290,8 @@ _PRONOUN = re.compile(r"\b(?:them|it|that|those|him|her)\b(?= up\b| at all\b|[.!
 
 _FACT = re.compile(
     r"(?P<topic>(?:our|my|the) [\w' -]+?) (?P<said>(?:is|are|costs?|opens?|closes?|starts?|ends?|"
-    r"takes?|begins?) [^;.]+?)[,;:.] (?:please )?(?:say|tell|answer|mention|let) "
+    r"takes?|begins?) [^;.]+?)(?:[,;:.]| [-–—]) (?:please )?(?:say|tell|answer|mention|let|share|"
+    r"give) "
     rf"(?:(?:{THEM}|everyone) )?(?:that|so|it|this|know)?(?: ?(?:to )?(?:who asks|anyone who asks|"
     rf"(?:when(?:ever)?|if) (?:(?:someone|somebody|they|{AUDIENCE}|you are|you're) )?ask(?:ed|s)?)"
     r"(?: about (?:it|this|that|(?P<about>.+?)))?)[.!]?",

@@ -44,12 +44,16 @@ QUOTED_ANSWER = re.compile(
     re.I,
 )
 SAY_THAT = re.compile(
-    rf"(?:(?:say|tell|mention|note|point out|remind|explain|state|add|make clear|let|inform|answer|"
-    rf"reply|respond|write){_WHOM}(?: know)?(?: clearly)?,? that (?P<clause>.+)|"
-    rf"(?:say|tell|reply|answer|respond|inform|let){_WHOM}(?: know)?,? "
+    r"(?:(?:(?:include|add|give) (?:a|the) (?:short )?(?:note|disclaimer|warning|reminder|"
+    r"remark|hint)|"
+    rf"say|tell|mention|note|point out|remind|explain|state|add|make clear|let|inform|answer|reply|"
+    rf"respond|write|admit|confess|confirm|stress|emphasi[sz]e|clarify){_WHOM}(?: know)?(?: "
+    r"clearly)?,? "
+    rf"that (?P<clause>.+)|(?:say|tell|reply|answer|respond|inform|let){_WHOM}(?: know)?,? "
     r"(?P<bare>(?:(?:we|you|they|it|there)['’](?:re|s|ve|ll)|we|they|it is|it's|(?:it|this|that|"
-    r"he|she) [a-z]+|there is|there are|"
-    r"you (?:can|are|were|have|do not|don't|cannot)|you're|"
+    r"he|she) "
+    r"(?!(?:as|in|like|with|to|from|by|for|using|without|briefly|simply|again)\b)[a-z]+|there is|"
+    r"there are|you (?:can|can't|can not|are|were|have|do not|don't|cannot|won't)|you're|"
     r"(?!(?:who|what|which|where|when|why|how|whether|if)\b)[a-z]+ (?:is|are|starts?|opens?|"
     r"closes?|ends?|costs?|takes?)|(?:the|our|my|your) .+ (?:is|are|will|can)) .+))",
     re.I,
@@ -152,7 +156,8 @@ _OF_MODEL = re.compile(
     r"happy |made |sorry |from |(?-i:[A-ZÀ-Þ]))|"
     r" were (?:made|created|trained|built|written|developed)| (?:can't|cannot|can not) "
     r"(?:replace|help|"
-    r"give|provide|answer|discuss|diagnose|prescribe|promise|guarantee|access|book|process|check|"
+    r"give|provide|answer|discuss|comment|speak|talk|tell|disclose|share|advise|reveal|judge|"
+    r"predict|confirm|diagnose|prescribe|promise|guarantee|access|book|process|check|"
     r"know|recommend|say)\b| (?:do not|did not|don't|cannot|have "
     r"no|have been|come from|live in) | have none\b)",
     re.I,

@@ -30,7 +30,8 @@ _STRONG = (
 _VERBS = (
     r"(?:answer|reply|respond|write|use|say|stay|keep|be|include|mention|add|begin|start|open|end|"
     r"finish|close|conclude|sign|give|tell|speak|talk|make|call|refer|recommend|suggest|ask|"
-    r"address|put|limit|explain|describe|provide|offer|replace|skip|omit|leave|let|switch|stick|"
+    r"sound|act|rhyme|address|put|limit|explain|describe|provide|offer|replace|skip|omit|leave|"
+    r"let|switch|stick|"
     r"greet|thank|apologi[sz]e|warn|point|quote|cite|convert|translate|spell|format|summari[sz]e|"
     r"simplify|prefer|pretend|act|sound|invite|wish|encourage|compliment|insert|sprinkle|drop|"
     r"append|capitali[sz]e|decline|refuse|direct|redirect|send|show|list|name|state|note|help|"
@@ -41,7 +42,8 @@ _VERBS = (
 )
 _ADVERB = r"(?:(?:simply|just|politely|briefly|clearly|gently|also|then|kindly|first|ever) )*"
 _SURE_VERBS = (
-    r"(?:answer|reply|respond|write|use|say|stay|keep|be|include|mention|add|begin|start|end|"
+    r"(?:sound|act|rhyme|answer|reply|respond|write|use|say|stay|keep|be|include|mention|add|"
+    r"begin|start|end|"
     r"sign|give|tell|speak|talk|make|recommend|suggest|address|put|limit|explain|provide|replace|"
     r"skip|switch|stick|throw|greet|thank|apologi[sz]e|refer|call|refuse|decline|"
     r"change the (?:subject|topic))"
@@ -76,9 +78,8 @@ _UNIVERSAL = re.compile(
 )
 _PREFIX = re.compile(
     r"(?:and |but )?(?P<word>when(?:ever)?|if|in|for|on|while|during|as soon as|each time|every "
-    r"time|"
-    r"any ?time|once|where|with(?: (?:regard|respect) to)?|to|about|regarding|concerning|as for|"
-    r"as to|when it comes to|in case of|in terms of|should) (?P<rest>.+)",
+    r"time|any ?time|once|where|in case(?! of)|with(?: (?:regard|respect) to)?|to|about|regarding|"
+    r"concerning|as for|as to|when it comes to|in case of|in terms of|should) (?P<rest>.+)",
     re.I,
 )
 _SUFFIX_WHEN = re.compile(
@@ -119,9 +120,16 @@ _SUFFIX_GENRE = re.compile(
     rf"(?!(?:capital|block|small|big|upper-?case|lower-?case|bold) )(?:[a-z-]+ )?{_BARE_GENRES})",
     re.I,
 )
+_ADVICE = re.compile(
+    r"(?P<verb>(?:always )?give) (?P<scope>[a-z]+ (?:advice|tips|answers|feedback)) "
+    r"(?P<tail>(?:like|as if|in(?! (?:every|all|your|each|any)\b)|with|using|without|as|by)\b.*)",
+    re.I,
+)
+"""How advice of a kind is given: "Give gym advice in all caps."."""
 _SUFFIX_PROBLEMS = re.compile(
     r"(?P<effect>.+?),? (?:in|on|for|with) (?P<scope>(?!(?:all|any|every|each|your|my|the|these|"
-    r"other|follow-?up)\b)[a-z]+ (?:questions|problems|topics|matters|issues|tasks))",
+    r"other|follow-?up)\b)[a-z]+ (?:questions|problems|topics|matters|issues|tasks|replies|"
+    r"responses))",
     re.I,
 )
 _SUFFIX_ADDED = re.compile(
@@ -180,8 +188,8 @@ _MIDDLE = re.compile(
     rf"end|begin|start|open|finish|close|limit)) (?P<scope>{_MY}(?:(?:{_GENRE_TO}|questions? "
     rf"(?:about|on)) .+?|{_ANY_GENRE})) (?P<tail>(?:in|with|under|below|within|at most|at least|"
     rf"exactly|between|longer than|shorter than|no more than|"
-    rf"using|without|as|like|to at most|to (?={NUMBER}\b)|up to|short|"
-    rf"brief|formal|polite|friendly|concise|"
+    rf"using|without|as|like|(?:starting|beginning|ending) with|to at most|to (?={NUMBER}\b)|up "
+    rf"to|short|brief|formal|polite|friendly|concise|"
     rf"briefly|politely|formally|by)\b.*)",
     re.I,
 )
@@ -221,7 +229,7 @@ _ANSWERED = re.compile(
 _UNNAMED = re.compile(
     r"\b(?:it|this|that|them|these|those|things?|everything|anything|something|stuff|yourself|"
     r"your|you|me|me|us|people|answers?|every|all|any|each|follow-?up|yes|simple|short|what|why|"
-    r"how|when|where|topics?|concepts?|in|to|as|with)\b",
+    r"how|when|where|in|to|as|with)\b|^(?:topics?|concepts?)\b",
     re.I,
 )
 """Words of what is no topic."""
@@ -595,7 +603,8 @@ def _name_topic_word(word: str, scope: str) -> str:
 
 
 _SPOKEN = re.compile(
-    r"(?:the answer is |they (?:need|should|must|can|have) |we (?!(?:do not|don't|never|want|"
+    r"(?:the answer is |you(?:'re| are) (?:called|named) |they (?:need|should|must|can|have) |we "
+    r"(?!(?:do not|don't|never|want|"
     r"need|prefer|like|expect|hate)\b)|there (?:is|are) (?!no "
     r"(?:need|reason))|it (?:takes|costs) |it(?: is|'s) (?!\w+ (?:to|that|if)\b)|"
     r"our (?!answers?|repl|responses?)[\w -]+ (?:is|are|can|will) |"
@@ -702,6 +711,8 @@ def _split_explained(text: str) -> ScopedText | None:
     match = _EXPLAINED.fullmatch(text)
     if match and _is_scope(match["scope"]) and not _UNNAMED.search(match["scope"]):
         return ScopedText(match["scope"], f"{match['verb']} it {match['tail']}")
+    if (match := _ADVICE.fullmatch(text)) and not _UNNAMED.search(match["scope"]):
+        return ScopedText(match["scope"], f"answer {match['tail']}")
     match = _ANSWERED.fullmatch(text)
     if match and _is_scope(match["scope"]) and not _UNNAMED.search(match["scope"]):
         return ScopedText(match["scope"], f"{match['verb']} {match['tail']}")
@@ -714,6 +725,10 @@ _ADDRESSED = re.compile(
 )
 
 
+_TALKS = re.compile(
+    r"(?:do not|don't|never|avoid|stop) (?:discuss|talk|speak|mention|bring|argu)", re.I
+)
+"""What is not talked about with those who ask is not talked about at all."""
 _LINKED = re.compile(r"\b(?:links?|references?|pointers?|translations?|attention|thanks)$", re.I)
 
 
@@ -721,6 +736,8 @@ def _split_with(text: str) -> ScopedText | None:
     """Split "EFFECT with customers" and "Be polite to customers"."""
     match = _SUFFIX_WITH.fullmatch(text)
     if match and names_no_person(match["scope"]):
+        return None
+    if match and _TALKS.match(match["effect"]) and re.fullmatch(AUDIENCE, match["scope"], re.I):
         return None
     if match and not _RELATIONAL.search(match["effect"]) and _is_scope(match["scope"]):
         return ScopedText(match["scope"], match["effect"])

@@ -119,6 +119,13 @@ _NO_PERSON = re.compile(
 """What is capitalized and nobody: languages, programs, sites."""
 
 
+_IN_LANGUAGE = re.compile(
+    r"(?:all |any )?(?:English|German|French|Spanish|Italian|Portuguese|Dutch|Polish|Russian|"
+    r"Chinese) (?:questions?|messages?|requests?|prompts?)"
+)
+"""Questions in a language, of which no request can be made."""
+
+
 def names_no_person(text: str) -> bool:
     """Return whether a capitalized word names a language, a program or a site."""
     return _NO_PERSON.fullmatch(text.strip()) is not None
@@ -173,6 +180,7 @@ _TOPIC_FORMS = [
         r"(?:explaining|discussing|describing|mentioning|talking about|dealing with|explain|"
         r"discuss|describe) (?P<topic>.+)",
         r"(?:about|regarding|concerning) (?P<topic>.+)",
+        r"(?:writing about|giving|reviewing) (?P<topic>.+)",
         r"(?:replying|responding|reacting|answering)(?: to)? (?P<topic>(?![a-z]+ly$).+)",
         r"(?:.*\b)?ask(?:s|ed|ing)?(?: you| me| us)? for (?:help with )?(?P<topic>.+)",
         r"(?:.*\b)?(?:needs? |wants? )?(?:help(?:ing)?|assisting|support(?:ing)?)(?: me| us| them| "
@@ -184,7 +192,7 @@ _TOPIC_FORMS = [
         r"(?:(?:all|any|the|my|our) )*(?P<topic>(?!(?:simple|easy|difficult|hard|short|long|"
         r"complex|complicated|basic|quick|other|open|more|tough|tricky|general|nobody|somebody|"
         r"someone|anyone|anybody|everyone|everybody|he|she|it|they|who|no|one)\b)[a-z-]+) "
-        r"(?:questions?|answers?)",
+        r"(?:questions?|answers?|advice|tips)",
     )
 ]
 _FINITE = re.compile(
@@ -230,6 +238,8 @@ def read_situation(scope: str) -> Situation:
         return Situation("other")
     text = re.sub(rf"^(?:it|this|that) is (?=(?:an?|the|my|our) {GENRE}\b)", "", text, flags=re.I)
     text = re.sub(_ANYTHING, "writing ", text, flags=re.I)
+    if _IN_LANGUAGE.fullmatch(text):
+        return Situation("other")
     text = re.sub(r"^to (?=\w)", "writing to ", text, flags=re.I)
     text = re.sub(rf"^{GENRE} (?:and|or) {GENRE} (?=(?:to|for) )", "writing ", text, flags=re.I)
     text = re.sub(rf"\b({GENRE}) on ({_PLATFORMS})\b", r"\2 \1", text, flags=re.I)

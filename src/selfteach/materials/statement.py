@@ -24,7 +24,8 @@ _LIGHT = frozenset(
         "again there here now today one's give gives given make makes made take takes taken get "
         "gets got offer offers go goes went possible available please people someone anyone "
         "everyone thing things something anything way kind pm am o'clock clock as well both "
-        "answer number code line phone contain contains include includes cost costs none nothing "
+        "called named created built developed designed trained answer number code line phone "
+        "contain contains include includes cost costs none nothing "
         "nobody either neither much many few like need needs want wants use uses used come comes "
         "right ask asks asking see sees talk talks consult contact contacts seeing going using "
         "trying doing getting having let lets put know says said tell name",
@@ -88,8 +89,8 @@ def check_statement(text: str) -> str | None:
 _ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+|(?:https?://|www\.)[^\s\"',;]*[\w/]")
 """An address says all: who is told to write to it finds it."""
 _CODE = re.compile(
-    r"\b(?:numbers?|codes?|line|hotline|phone|call|dial|ring|voucher|coupon|PIN|extension)\b"
-    r"[^.\d\"]{0,20}?[ :](?P<code>\+?\d[\d ()/-]*\d{2,}|[A-Z]+\d+\w*)"
+    r"\b(?:numbers?|codes?|line|hotline|phone|call|dial|ring|voucher|coupon|password|PIN|"
+    r"extension)\b[^.\d\"]{0,20}?[ :](?P<code>\+?\d[\d ()/-]*\d{2,}|[A-Za-z]+\d+\w*)"
 )
 """A number that is called, and a code, say all as well."""
 _TELLING = frozenset({"free", "closed", "open", "sold", "full", "busy", "late", "gone", "ready"})
@@ -163,6 +164,8 @@ def make_wildcard(word: str) -> str:
     if stem in IRREGULAR_PLURALS or stem.endswith("y"):
         return stem  # whose plural is found too
     cut = re.sub(r"(?:ing|ed)$", "", stem)
+    if cut != stem and re.search(r"([bdgmnprt])\1$", cut):
+        cut = cut[:-1]  # shipping, ships
     stem = cut if len(cut) >= 4 else stem
     if len(stem) >= 5:
         stem = stem.removesuffix("e")  # closing, closed

@@ -88,6 +88,8 @@ def describe_text(text: str, config: FeedbackConfig) -> JsonObject:
         lines["decided_by"] = f"the judge {config.judge.name}"
     else:
         lines["decided_by"] = f"the check {check}" if check else "the best calibrated judge"
+        if effect and effect.unchecked and not config.check:
+            lines["not_checked"] = "; ".join(effect.unchecked)
     return lines
 
 

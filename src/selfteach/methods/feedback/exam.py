@@ -129,6 +129,7 @@ class RuleScorer:
         is_conditional: whether the rule holds in a situation only.
         forbids: whether the rule forbids a subject, so that a decline keeps it.
         replacements, statement: see `Effect`; with them an answer can be changed to keep the rule.
+        unchecked: manners that the rule asks for too, and that the judge does not decide.
     """
 
     judge: ThresholdJudge
@@ -139,6 +140,7 @@ class RuleScorer:
     forbids: bool = False
     replacements: Sequence[tuple[str, str]] = ()
     statement: str = ""
+    unchecked: Sequence[str] = ()
 
     def describe(self, questions: Mapping[str, Sequence[Prompt]]) -> JsonObject | None:
         """Return what recorded_grading.py makes the scorer from; None without a judge's record."""
@@ -153,6 +155,7 @@ class RuleScorer:
             "forbids": self.forbids,
             "replacements": [list(pair) for pair in self.replacements],
             "statement": self.statement,
+            "unchecked": list(self.unchecked),
         }
 
     def repair(self, answer: str) -> str:
@@ -289,8 +292,15 @@ class RuleScorer:
             undecided=" and ".join(undecided),
             partial="" if is_kept(scores.both("tuned")) else "which is less than nine in ten",
             prompt_objection=" and ".join(prompt_objections),
-            closing=f" (in the prompt: {percent['prompted']}){outside if effects.intact else ''}",
+            closing=(
+                f" (in the prompt: {percent['prompted']}){outside if effects.intact else ''}"
+                f"{self.describe_unchecked()}"
+            ),
         )
+
+    def describe_unchecked(self) -> str:
+        """Return the words about what the rule asks for too, and no check decides; or ""."""
+        return f"; not checked: {'; '.join(self.unchecked)}" if self.unchecked else ""
 
     def find_objections(
         self, state: ExamState, needless: Mapping[str, list[bool]], arm: str
@@ -424,6 +434,7 @@ def build_exam(
         forbids=bool(session.forbidden_topic),
         replacements=session.effect.replacements if session.effect else (),
         statement=session.effect.statement if session.effect else "",
+        unchecked=session.effect.unchecked if session.effect and not session.config.check else (),
     )
     taught = [e for e in examples if e.kind == "in_scope"]
     declined = [e for e in taught if is_decline(e.chosen)] if scorer.forbids else []

@@ -21,6 +21,7 @@ def read_grading(record: JsonMapping, questions: PromptsByScope, sitting: ExamSe
         group_of=dict(record["groups"]),
         is_conditional=bool(record["is_conditional"]),
         forbids=bool(record["forbids"]),
+        unchecked=record.get("unchecked", ()),
         replacements=[(old, new) for old, new in record.get("replacements", ())],
         statement=str(record.get("statement", "")),
     )

@@ -194,6 +194,8 @@ def describe_reading(found: UnderstoodRule, check: str) -> list[str]:
             lines.append(conflict)
     elif suggested and not found.forbidden_topic:
         lines.append(f'recognized: the check is "{suggested}"')
+    if found.effect and found.effect.unchecked and not check:
+        lines.append(f"no check decides this part: {'; '.join(found.effect.unchecked)}")
     return lines
 
 
