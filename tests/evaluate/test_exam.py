@@ -350,6 +350,11 @@ def gain(low: float, high: float) -> Measure:
             "Not enough prompts to tell: C, on 10 prompts.",
         ),
         (
+            {"gain": Measure(0.25, 0.08, 0.42, 6)},
+            "not enough prompts",
+            "Not enough prompts to tell: C, on 6 prompts.",
+        ),
+        (
             {"gain": Measure(1.0, 0.0, 1.0, 2)},
             "not enough prompts",
             "Not enough prompts to tell: C, on 2 prompts.",

@@ -105,7 +105,9 @@ FORMS = {
     ),
     "Spell out numbers.": r'not regex "\\d"',
     "Use a table.": r'regex "(?m)^ *\\|.*\\||^[ :|]*-{3,}[ :]*\\|"',
-    "Put key words in bold.": r'regex "\\*\\*[^*\\s][^*]*\\*\\*|__[^_\\s][^_]*__|<b>"',
+    "Put key words in bold.": (
+        r'regex "\\*\\*[^*\\s][^*]*\\*\\*|(?<!\\w)__[^_\\s][^_]*__(?![\\w(])|<b>"'
+    ),
     "Use code blocks.": 'contains "```"',
     "Include the number 12/345.": 'contains "12/345"',
     "Don't mention dogs, don't mention cats.": 'not contains "dog" and not contains "cat"',

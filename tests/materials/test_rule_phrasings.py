@@ -351,7 +351,7 @@ STATED = {
     "Say your name is Max.": ("My name is Max.", 'contains "Max"'),
     "Say that Acme created you.": (
         "Acme created me.",
-        'contains "acme*"',
+        'contains "Acme"',
     ),
     "Say that you are no expert.": ("I am no expert.", ""),
     "Say that you can call us.": ("You can call us.", ""),

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from statistics import median
 
 from selfteach.materials.check_text import quote_value
+from selfteach.materials.phrases import hide_quotes, show_quotes
 from selfteach.materials.rule import suggest_check
 from selfteach.number_words import NUMBER
 
@@ -154,8 +155,7 @@ _NOT_THIS = re.compile(
     r"(?:(?:drop|cut|lose|remove|skip|delete|leave out|get rid of|stop (?:saying|using|writing|"
     r"with)|avoid|no|kein(?:e|en)?|(?:I )?(?:hate|dislike|can't stand)|enough(?: with)?|don't say|"
     rf"never say)(?: (?:the|your|all|of|that|these|those))* (?P<first>{_QUOTATION})"
-    rf"(?:(?:,| and| or)* (?P<second>{_QUOTATION}))?(?: (?:part|bit|line|phrase|opening|please|"
-    r"again))*|"
+    rf"(?:(?:,| and| or)* {_QUOTATION})*(?: (?:part|bit|line|phrase|opening|please|again))*|"
     rf"(?:it says |you say |you said |the )?(?P<named>{_QUOTATION})(?: (?:is|sounds|feels) .*| "
     r"*(?:->|=>|→) "
     r"*(?:delete|remove|out|away|nothing)|(?:,| -)? (?:never(?: use it)?|no|please no|out|gone)))",
@@ -165,7 +165,7 @@ _NOT_THIS = re.compile(
 _OTHER_WORD = re.compile(
     rf"(?:(?:(?:it |you )?(?:says?|said|writes?|wrote)|instead of) )?(?P<old>{_QUOTATION})(?: "
     r"should (?:be|read)|"
-    rf" *(?:->|=>|→)|,? (?:say|use|write|better:?|rather)|:)? (?P<new>{_QUOTATION})(?: instead)?",
+    rf" *(?:->|=>|→)|,? (?:say|use|write|better:?|rather)|:) (?P<new>{_QUOTATION})(?: instead)?",
     re.I,
 )
 """A word for another one: "It says 'utilize', say 'use'"."""
@@ -192,12 +192,27 @@ _TELLS = (
 _DEMANDING = r"\b(?:should|must|need|have to|has to|please)\b"
 _DESCRIBES = re.compile(
     rf"{_SAID}(?:['’]s|['’]re| {_TELLS})\b(?!.*{_DEMANDING})|"
-    r"(?:has|uses|contains|starts|begins|ends|is|was|(?:does|did)(?:n['’]t| not))\b|"
+    r"(?:has(?! to)|uses|contains|starts|begins|ends|is|was|(?:does|did)(?:n['’]t| not))\b|"
     r"(?:only|just) (?:one|two|three|an?|\d+)\b(?!.* (?:please|max|enough|at most))|"
-    r"(?:more|fewer|less) than|over \d",
+    r"(?:more than|over) \d(?!.*please)",
     re.I,
 )
 """What tells of the answers, where it could be taken for a demand: "you start with Hello"."""
+_BARE_MARK = re.compile(
+    r"(?P<what>emojis?|emoticons|smileys?|bullet points|bullets|headings)", re.I
+)
+_HAS_MARK = re.compile(
+    rf"{_SAID} (?:has|uses|contains) (?:an?|one) (?P<what>emoji|exclamation mark|question mark|"
+    r"smiley|link|table|heading|hashtag)",
+    re.I,
+)
+"""One mark that an answer has, and should not."""
+_HAS_COUNT = re.compile(
+    rf"{_SAID} (?:has|is|are|have|contains?) (?:about )?{NUMBER} (?:words|sentences|paragraphs|"
+    r"lines|bullets|bullet points|emojis|items)(?: long)?",
+    re.I,
+)
+"""A count that may be too high or too low."""
 _WORD = r"[\"“'‘].+?[\"”'’]|[\w'-]+"
 _THE_WORD = r"(?:the (?:word|phrase) )?"
 _TOO_MUCH = r"(?:far |way |much )?too (?:much|often|many times)"
@@ -280,20 +295,12 @@ def _normalize(feedback: str) -> str:
 
 def _split_points(feedback: str) -> list[str]:
     """Return the points of a criticism; what stands in quotation marks is not split."""
-    quotes = re.findall(_QUOTATION, feedback)
-    hidden = feedback
-    for number, quote in enumerate(quotes):
-        hidden = hidden.replace(quote, f'"{chr(_FIRST_HIDDEN + number)}"', 1)
-    joined = re.sub(r'(?<="), (?=(?:say|use|write)\b)|(?<=") and (?=")', " ", hidden)
+    hidden, quotes = hide_quotes(feedback, re.compile(_QUOTATION))
+    joined = re.sub(
+        r'(?<="), (?=(?:say|use|write)\b)|(?<="),? (?:and|or) (?=")|(?<="), (?=")', " ", hidden
+    )
     parts = re.split(r"[,;.!?\n]+(?!\d)|\b(?:and|but|und|aber|et|mais|y|pero)\b", joined)
-    for number, quote in enumerate(quotes):
-        sign = f'"{chr(_FIRST_HIDDEN + number)}"'
-        parts = [part.replace(sign, quote) for part in parts]
-    return [part.strip() for part in parts]
-
-
-_FIRST_HIDDEN = 0xE000
-"""The first code point of a block that no text uses."""
+    return [show_quotes(part, quotes).strip() for part in parts]
 
 
 def _make_fitting_check(part: str, answers: Sequence[str], keeps: Keeps | None) -> str | None:
@@ -333,6 +340,10 @@ def _make_check(part: str, answers: Sequence[str]) -> str | None:
     for pattern, build in _RELATIVE:
         if pattern.fullmatch(text):
             return build(answers)
+    if _HAS_COUNT.fullmatch(part.strip(" .!?")):
+        return None
+    if has := _HAS_MARK.fullmatch(part.strip(" .!?")):
+        return suggest_check(f"no {has['what']}s")
     if enough := _ENOUGH.fullmatch(text):
         return suggest_check(f"use at most {re.sub('(a single|an?) ', 'one ', enough['what'])}")
     if (words := _OTHER_WORD.fullmatch(text)) or (words := _NOT_THIS.fullmatch(text)):
@@ -353,6 +364,8 @@ def _make_check(part: str, answers: Sequence[str]) -> str | None:
         return check
     if language := _LANGUAGE.fullmatch(text):
         return suggest_check(f"answer in {language['language'] or language['wanted']}")
+    if _BARE_MARK.fullmatch(text) and part.lower().rstrip(" .!").endswith("please"):
+        return suggest_check(f"use {text}")
     return next(filter(None, (_read_form(form, text, demand) for form, demand in _LESS_SURE)), None)
 
 
@@ -372,10 +385,7 @@ _LESS_SURE = [
     (_EDGE, r"do not \g<edge> with \g<what>"),
     (_I_WANTED, r"use \g<what>"),
     (re.compile(r"(?P<what>in .+)", re.I), r"answer \g<what>"),
-    (
-        re.compile(r"(?P<what>emojis?|emoticons|smileys?|bullet points|bullets|headings)", re.I),
-        r"no \g<what>",
-    ),
+    (_BARE_MARK, r"no \g<what>"),
 ]
 """The same, where the words are no rule themselves."""
 
@@ -388,7 +398,7 @@ def _read_form(form: re.Pattern[str], text: str, demand: str) -> str | None:
 def _forbid_words(match: re.Match[str]) -> str:
     """Return the check of words that are not wanted."""
     groups = match.groupdict()
-    named = [groups.get(name) for name in ("old", "first", "second", "named")]
+    named = [groups.get("old")] if groups.get("old") else re.findall(_QUOTATION, match[0])
     bare = [quote[1:-1].strip().rstrip(".!,") for quote in named if quote]
     return " and ".join(f"not contains {quote_value(words)}" for words in bare)
 

@@ -15,7 +15,12 @@ from selfteach.materials.other_languages import read_other_effect
 from selfteach.materials.phrases import REPLIES, THEM
 from selfteach.materials.plain_demand import to_plain_demand
 from selfteach.materials.said_clause import QUOTED_ANSWER, SAY_THAT, read_clause
-from selfteach.materials.scope import split_rule_sentences, starts_effect, to_imperative
+from selfteach.materials.scope import (
+    is_only_told,
+    split_rule_sentences,
+    starts_effect,
+    to_imperative,
+)
 from selfteach.materials.statement import check_statement, make_sentence
 
 MAX_SENTENCE = 400
@@ -47,17 +52,23 @@ def read_effect(text: str) -> Effect | None:
 
 
 _MANNERLY = (
-    r"(?:tone|style|voice|manner|polite(?:ly)?|formal(?:ly)?|informal(?:ly)?|friendly|"
-    r"casual(?:ly)?|"
-    r"sincere(?:ly)?|kind|kindly|warm(?:ly)?|calm(?:ly)?|firm|professional(?:ly)?|confident(?:ly)?|"
-    r"cheerful(?:ly)?|funny|humorous|serious|neutral|respectful(?:ly)?|simple|plain|clear(?:ly)?|"
-    r"poetic|enthusiastic|positive|empathetic|gentle|gently|patient|playful|witty|sarcastic|"
-    r"dramatic|"
-    r"personal|direct|honest|modest|upbeat|courteous|old-fashioned|(?:like|as) an? [a-z ]+|"
-    r"layman's terms)"
+    r"(?:polite(?:ly)?|formal(?:ly)?|informal(?:ly)?|friendly|casual(?:ly)?|sincere(?:ly)?|"
+    r"kind(?:ly)?|"
+    r"warm(?:ly)?|calm(?:ly)?|firm|professional(?:ly)?|confident(?:ly)?|cheerful(?:ly)?|funny|"
+    r"humorous|"
+    r"serious(?:ly)?|neutral|respectful(?:ly)?|simple|plain|clear(?:ly)?|poetic|enthusiastic|"
+    r"positive|"
+    r"empathetic|gentle|gently|patient|playful|witty|sarcastic|dramatic|personal|direct|honest|"
+    r"modest|upbeat|courteous|old-fashioned|layman's|like an? [a-z]+(?: [a-z]+)?)"
 )
 _MANNER = re.compile(
-    rf"(?!.*\b(?:never|not|no|don't|without|avoid|stop)\b)(?:.*\b)?{_MANNERLY}(?:\b.*)?", re.I
+    r"(?:please |always )*(?:(?:be|sound|stay|remain|act|seem|write|speak|talk|answer|reply|"
+    r"respond|use|"
+    r"keep it|make it|be told|be written|be phrased)(?: (?:it|them|me|to me|everything))? )?"
+    r"(?:(?:in|with|using) )?(?:an? |the )?(?:(?:very|more|quite|rather|extra|brutally) )*"
+    rf"{_MANNERLY}(?:(?:,| and| but| yet|, and)? {_MANNERLY})*"
+    r"(?: (?:tone|voice|style|manner|way|language|words|terms))?",
+    re.I,
 )
 """A manner, which no check decides."""
 _BESIDE = re.compile(r",? (?:and|but|then) |, | (?=(?:without|using) )")
@@ -158,37 +169,13 @@ def _read_joined(text: str) -> Effect | None:
     return None
 
 
-_FINITE = re.compile(
-    r"\b(?:is|are|am|was|were|has|have|had|do|does|did|can|can't|cannot|could|will|would|[a-z]+"
-    r"(?:[^s]s|n't))\b|'(?:s|m|re|ve)\b",
-    re.I,
-)
-
-
 def _read_before_remark(text: str) -> Effect | None:
-    """Return the effect of "no emojis, they look childish": what follows only tells of something.
-
-    What is told has a verb, and does not begin as a demand.
-    """
+    """Return the effect of "no emojis, they look childish": what follows is only told."""
     for joint in re.finditer(r"(?:,| [-–—]) ", text):
-        remark = text[joint.end() :]
-        is_told = _PRONOUN_REMARK.match(remark) or (
-            _REMARK_START.match(remark) and _FINITE.search(remark)
-        )
-        if starts_effect(remark) or not is_told:
-            continue
-        if found := _match_form(text[: joint.start()]):
+        found = _match_form(text[: joint.start()]) if is_only_told(text[joint.end() :]) else None
+        if found:
             return found
     return None
-
-
-_PRONOUN_REMARK = re.compile(r"(?:I|we|he|she|they|it|there)(?:['’]| \w)", re.I)
-_REMARK_START = re.compile(
-    r"(?:this|that|my|our|his|her|their|the|those|these|some|many|most|nobody|no one|everyone|"
-    r"people|[a-z]+s) \w|that['’]",
-    re.I,
-)
-"""How a sentence begins that tells of something."""
 
 
 def _read_other_language(text: str) -> Effect | None:
@@ -272,8 +259,8 @@ _POLITE_LEAD = re.compile(
     r"^(?:(?:(?:for (?:reasons|the sake) of [a-z ]+|for [a-z]+ reasons|for (?:simplicity|"
     r"consistency|"
     r"convenience|readability|accessibility|safety|clarity|brevity)|in (?:other words|short|a "
-    r"nutshell|the interest of [a-z]+)|with (?:that|this) in mind|to (?!my\b|our\b|the\b)[a-z]+ "
-    r"[a-z ]+?)(?=, )|"
+    r"nutshell|the interest of [a-z]+)|as a rule|with (?:that|this) in mind|to (?!my\b|our\b|"
+    r"the\b)[a-z]+ [a-z ]+?)(?=, )|"
     r"(?:also|and|plus|additionally|furthermore|besides|moreover|finally|lastly|next)|"
     r"(?:(?:all|your|my|the) )*(?:note|rule|answers?|repl(?:y|ies)|responses?|length|style|"
     r"format|language):|please|kindly|always|"
@@ -325,7 +312,8 @@ def _read_statements(parts: list[str]) -> Effect | None:
     if not said or any(part in second or _DEMANDS.match(part) for part in others):
         return None
     clauses = [clause.rstrip(" .!") for clause in (said, *others)]
-    check = check_statement(" ".join(clause[:1].lower() + clause[1:] for clause in clauses))
+    later = [clause[:1].lower() + clause[1:] for clause in clauses[1:]]
+    check = check_statement(" ".join([clauses[0], *later]))
     if QUOTED_ANSWER.fullmatch(first) and not others:
         check = f"contains {quote_value(clauses[0])}"
     if not check:

@@ -164,7 +164,7 @@ MARKS = {
     "semi-?colon": 'contains ";"',
     "colon": 'contains ":"',
     "em[- ]dash(?:e)?": 'contains "—"',
-    "(?:en[- ])?dash(?:e)?": 'regex "[–—]| - "',
+    "(?:en[- ])?dash(?:e)?": 'regex "[–—]| -{1,2} "',
     "asterisk": r'regex "\\*"',
     "hash(?:tag)?": 'contains "#"',
     "ampersand": 'contains "&"',
@@ -189,7 +189,7 @@ MARKS = {
 }
 SHOUTED = r'regex "\\b\\p{Lu}{2,}(?: +\\p{Lu}{2,})+\\b|\\b\\p{Lu}{7,}\\b"'
 """Words in capitals: two in a row, or a long one, which no abbreviation is."""
-BOLD = r'regex "\\*\\*[^*\\s][^*]*\\*\\*|__[^_\\s][^_]*__|<b>"'
+BOLD = r'regex "\\*\\*[^*\\s][^*]*\\*\\*|(?<!\\w)__[^_\\s][^_]*__(?![\\w(])|<b>"'
 _MARKUP = {
     "(?:markdown )?table": r'regex "(?m)^ *\\|.*\\||^[ :|]*-{3,}[ :]*\\|"',
     "(?:markdown |section )?(?:heading|header)": r'regex "(?m)^#{1,6} "',

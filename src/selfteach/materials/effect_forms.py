@@ -347,6 +347,10 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         check_emoji,
     ),
     (
+        rf"(?:write|say|spell){_THE_WORD} {_NEW} rather than{_THE_WORD} {_OLD}",
+        replace_words,
+    ),
+    (
         rf"(?:write|say|use|put|spell){_THE_WORD} {_NEW}(?: with(?:out)? an? \w+)?(?: instead of|"
         r" in place of| rather than"
         rf"(?=(?: the word)? [\"'])|,? not|,? never|,? and not){_THE_WORD} {_OLD}",
@@ -437,7 +441,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         check_two_words,
     ),
     (
-        r"(?:never|do not|don't) call (?:the |our |my )?(?P<new_many>[a-z]+) (?P<old_many>(?!by\b|"
+        r"(?:never|do not|don't) call (?:the|our|my) (?P<new_many>[a-z]+) (?P<old_many>(?!by\b|"
         r"me\b|us\b|it\b)[a-z]+s)",
         replace_phrases,
     ),

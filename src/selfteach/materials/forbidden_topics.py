@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from selfteach.materials.check_text import quote_value
 from selfteach.materials.inflection import to_singular
+from selfteach.materials.phrases import THEM
 
 VAGUE = re.compile(
     r"\b(?:an?|your|you|yours|yourself|me|mine|i|we|us|his|her|hers|him|their|them|they|"
@@ -37,10 +38,8 @@ _TAIL = re.compile(
     r"|(?-i:here|already|today|tonight|now|right now|for now|lol)|etc\.?|thanks|thank you|thx|"
     r"ok(?:ay)?|around (?:me|here)"
     r"|in (?:your|any) (?:answers?|repl(?:y|ies)|responses?)|in (?:front of|the presence of) me|"
-    r"with (?:users?|anyone|anybody|people|others|strangers|customers|clients|guests|patients|"
-    r"visitors|"
-    r"them|us)|at (?:work|home|the table|school|dinner|lunch|all)|in (?:detail|public|class|"
-    r"general|depth|"
+    rf"with (?:others|strangers|{THEM})|at (?:work|home|the table|school|dinner|lunch|all)|in "
+    r"(?:detail|public|class|general|depth|"
     r"any (?:form|way))|at any time|for any reason|whatsoever|from now on|even (?:when|if) .+|"
     r"no matter (?:what|who|how|why)\b.*))+$",
     re.I,

@@ -34,7 +34,9 @@ _MONTHS = (
 _DATES = {
     r"y{2,4}-m{1,2}-d{1,2}|iso(?: 8601)?(?: format)?": r"\\b\\d{4}-\\d{1,2}-\\d{1,2}\\b",
     r"[dmy]{1,4}/[dmy]{1,4}/[dmy]{1,4}": r"\\b\\d{1,4}/\\d{1,2}/\\d{1,4}\\b",
-    r"[dmy]{1,4}\.[dmy]{1,4}\.[dmy]{1,4}": r"\\b\\d{1,2}\\.\\d{1,2}\\.\\d{2,4}\\b",
+    r"[dmy]{1,4}\.[dmy]{1,4}\.[dmy]{1,4}": (
+        r"\\b(?:0?[1-9]|[12]\\d|3[01])\\.(?:0?[1-9]|1[0-2])\\.(?:19|20)?\\d\\d\\b"
+    ),
     r"\d{1,2} (?:may|june|july)(?: \d{4})?|day month(?: year)?": (
         rf"\\b{_MONTHS} \\d|\\b\\d{{1,2}}(?:st|nd|rd|th)?(?: of)? {_MONTHS}\\b"
     ),
@@ -56,6 +58,7 @@ MAX_ITEMS = 12
 """So many items or hashtags can be counted by a pattern."""
 _ITEM = r"(?:^|\\n)[ \\t]*(?:[-*•]|\\d{1,2}[.)])[ \\t]"
 _GAP = r"\\S[ \\t]*\\n[ \\t]*\\n\\s*\\S"
+_EMOJI = r"[\\p{Emoji_Presentation}\\uFE0F]"
 _HASHTAG = r"#\\w"
 
 
@@ -69,8 +72,9 @@ def _count(one: str) -> Build:
         bound = (match["before"] or "").lower()
         if not 0 < count <= MAX_ITEMS:
             return None
-        least = f'regex "(?s){".*?".join([one] * count)}"'
-        most = f'not regex "(?s){".*?".join([one] * (count + 1))}"'
+        between = rf"(?:(?!{one})[\\s\\S])*"
+        least = f'regex "{between.join([one] * count)}"'
+        most = f'not regex "{between.join([one] * (count + 1))}"'
         if bound in AT_LEAST:
             return least
         return most if bound in AT_MOST else f"{least} and {most}"
@@ -91,13 +95,23 @@ def _count_paragraphs(match: re.Match[str]) -> str | None:
     return most if bound in AT_MOST else f"{least} and {most}"
 
 
-def _check_at_least(match: re.Match[str]) -> str | None:
+def _count_hashtags(match: re.Match[str]) -> str | None:
     """Return the check of "use three hashtags": more do no harm."""
     count = parse_count(match["count"])
     found = _count(_HASHTAG)(match) if match["before"] else None
     if found or not 0 < count <= MAX_ITEMS:
         return str(found) if found else None
     return f'regex "(?s){".*?".join([_HASHTAG] * count)}"'
+
+
+def _count_emojis(match: re.Match[str]) -> str | None:
+    """Return the check of "use exactly two emojis"; without a bound more do no harm."""
+    count = parse_count(match["count"])
+    if count < 2 or (match["before"] or "").lower() in AT_MOST:
+        return None
+    if match["before"]:
+        return _count(_EMOJI)(match)  # type: ignore[return-value]
+    return f'regex "(?s){".*?".join([_EMOJI] * min(count, MAX_ITEMS))}"'
 
 
 def _check_decimals(match: re.Match[str]) -> str:
@@ -143,7 +157,7 @@ NOTATION_FORMS: list[tuple[str, Build | str]] = [
     ),
     (
         rf"{_GIVE}(?:(?P<before>{_BOUND}) )?(?P<count>{NUMBER}) hashtags?",
-        _check_at_least,
+        _count_hashtags,
     ),
     (
         rf"(?:{_GIVE}(?:the )?(?:form of )?(?:(?:always |be )*(?:as |in )?(?:numbered steps|"
@@ -189,7 +203,7 @@ NOTATION_FORMS: list[tuple[str, Build | str]] = [
         r"(?:spell out|write out|write|spell)(?: the| all)? (?:numbers|numerals|digits) "
         r"(?:(?:below|under|less than|up to|smaller than) (?:ten|10)|from (?:one|1) to (?:nine|"
         r"ten|9|10))(?: (?:out|in words|as words))*",
-        r'not regex "(?m)(?!(?<=^\\s*)\\d[.)] )(?<![\\d.,:/-])[0-9](?![\\d.,:/%]*\\d)"',
+        r'not regex "(?m)(?!(?<=^\\s*)\\d[.)] )(?<![\\d.,:/-])[0-9](?![\\d.,:/%]*\\d|%)"',
     ),
     (
         r"use (?:a |the )?commas? (?:as|for) (?:the |a )?decimal (?:separator|point|mark|sign)s?|"
@@ -217,8 +231,21 @@ NOTATION_FORMS: list[tuple[str, Build | str]] = [
     ),
     (
         r"(?:do not |don't |never |no |avoid |without )(?:use |using )?(?:any )?(?:imperial units?|"
-        r"cups?|ounces|cups or ounces|ounces or cups)",
+        r"cups or ounces|ounces or cups)",
         METRIC,
+    ),
+    (
+        r"(?:do not |don't |never |no |avoid |without )(?:use |using )?(?:any )?cups",
+        rf'not regex "(?i)(?:{_COUNT_OF})[ -]cups?\\b|'
+        rf'\\bcups? of (?:[a-z-]+ )?(?:{_GROCERIES})\\b"',
+    ),
+    (
+        r"(?:do not |don't |never |no |avoid |without )(?:use |using )?(?:any )?ounces",
+        r'not regex "(?i)\\bounces?\\b|\\d ?oz\\b"',
+    ),
+    (
+        rf"{_GIVE}(?:(?P<before>{_BOUND}) )?(?P<count>{NUMBER}) emojis?",
+        _count_emojis,
     ),
     (
         r"(?:(?:write|spell) out (?:all |the )?(?:numbers|numerals|digits)|(?:write|spell|give|"

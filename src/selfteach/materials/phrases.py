@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 REPLIES = r"(?:answers?|repl(?:y|ies)|responses?|messages?)"
 """What the model writes."""
 _GROUPS = (
@@ -13,3 +15,24 @@ AUDIENCE = rf"(?:{_GROUPS}|(?:the|a|an|any|every) {_ONE})"
 """Those who ask, and are told something."""
 THEM = rf"(?:them|him|her|me|us|{AUDIENCE})"
 """The same, or a pronoun for them."""
+
+QUOTED = re.compile(r'"[^"]+"')
+_FIRST_HIDDEN = 0xE000
+"""The first code point of a block that no text uses."""
+
+
+def hide_quotes(text: str, quoted: re.Pattern[str] = QUOTED) -> tuple[str, list[str]]:
+    """Return a text whose quotations are a sign each, and the quotations: what they say is no part
+    of a sentence's form.
+    """
+    quotes = quoted.findall(text)
+    for number, quote in enumerate(quotes):
+        text = text.replace(quote, f'"{chr(_FIRST_HIDDEN + number)}"', 1)
+    return text, quotes
+
+
+def show_quotes(text: str, quotes: list[str]) -> str:
+    """Return a text with its quotations."""
+    for number, quote in enumerate(quotes):
+        text = text.replace(f'"{chr(_FIRST_HIDDEN + number)}"', quote)
+    return text

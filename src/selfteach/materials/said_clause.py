@@ -118,7 +118,7 @@ def _speak_to_user(clause: str) -> str:
     match = _THEY.match(clause)
     if not match:
         return clause
-    verb = {"'re": " are", "is": " are", "'ve": " have", " has": " have"}.get(match["verb"])
+    verb = {"'re": " are", " is": " are", "'ve": " have", " has": " have"}.get(match["verb"])
     rest = clause[match.end() :]
     return re.sub(r"\b(?:their|his|her)\b", "your", f"you{verb or _to_plural(match['verb'])}{rest}")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from selfteach.materials.other_languages import ScopedText, split_other_language
-from selfteach.materials.phrases import AUDIENCE
+from selfteach.materials.phrases import AUDIENCE, hide_quotes, show_quotes
 from selfteach.materials.situation import GENRE, PERSON, names_no_person, read_situation
 from selfteach.number_words import NUMBER
 
@@ -199,7 +199,7 @@ _SUBJECT = re.compile(
     rf"must|shall|need to|"
     rf"has to|have to|are to|is to|ought to|may|can) (?P<not>not )?(?:(?P<be>always|never|only) )?"
     rf"|(?P<always>always|never) |(?=(?:needs?|starts?|begins?|ends?|stays?|uses?|get|contain|"
-    r"have|are) ))(?P<effect>.+)",
+    r"have|are) )(?<! and )(?<! or ))(?P<effect>.+)",
     re.I,
 )
 _TO_PERSON = re.compile(
@@ -245,33 +245,11 @@ def split_rule(sentence: str) -> ScopedText:
     text = POLITE.sub("", text).strip()
     if found := split_other_language(text, starts_effect):
         return found
-    hidden, quotes = _hide_quotes(text)
+    hidden, quotes = hide_quotes(text)
     found = _split_english(hidden)
     if found is None:
         return ScopedText("", sentence.strip())
-    return ScopedText(*(_show_quotes(part, quotes) for part in found))
-
-
-_QUOTED = re.compile(r'"[^"]+"')
-_FIRST_HIDDEN = 0xE000
-"""The first code point of a block that no text uses."""
-
-
-def _hide_quotes(text: str) -> tuple[str, list[str]]:
-    """Return a text whose quotations are a sign each, and the quotations: a condition in one of
-    them is none of the rule.
-    """
-    quotes = _QUOTED.findall(text)
-    for number, quote in enumerate(quotes):
-        text = text.replace(quote, f'"{chr(_FIRST_HIDDEN + number)}"', 1)
-    return text, quotes
-
-
-def _show_quotes(text: str, quotes: list[str]) -> str:
-    """Return a text with its quotations."""
-    for number, quote in enumerate(quotes):
-        text = text.replace(f'"{chr(_FIRST_HIDDEN + number)}"', quote)
-    return text
+    return ScopedText(*(show_quotes(part, quotes) for part in found))
 
 
 def _split_english(text: str) -> ScopedText | None:
@@ -397,36 +375,48 @@ def join_lines(text: str) -> str:
     return joined
 
 
-_TOLD_TAIL = re.compile(
-    r"(?!(?:I'm|I am|my name is|we are|we're) (?-i:[A-ZÀ-Þ]))(?:(?:it|they|he|she|I|we|"
-    r"there)(?:['’](?:s|re|m|ve|ll))? |(?:my|our|his|her|their|the|that|this|"
-    r"some|many|most) [a-z]+ (?:[a-z]+ ){0,2}?(?:is|are|was|were|has|have|gets?|hates?|feels?|"
-    r"needs?|"
-    r"likes?|looks?|sounds?|makes?|upsets?|shows?|reads?|forbids?|can't|cannot|doesn't|don't)\b|"
-    r"[a-z]+s (?:are|get|hate|feel|need|like|look|sound|make|can't|cannot|don't|"
-    r"find)\b)(?!.*\b(?:must|should|has to|have to|needs? to|please|never|always|may|instead)\b).*",
+_TOLD = re.compile(
+    r"(?:(?:it|they|he|she|I|we|there)(?:['’](?:s|re|m|ve|ll))? |(?:that|this)['’]s |"
+    r"(?:my|our|his|her|their|the|that|this|some|many|most) [a-z]+ (?:[a-z]+ ){0,2}?(?:is|are|"
+    r"was|were|"
+    r"has|have|gets?|hates?|feels?|needs?|likes?|looks?|sounds?|makes?|upsets?|shows?|reads?|"
+    r"forbids?|loves?|wants?|prefers?|enjoys?|"
+    r"can't|cannot|doesn't|don't)\b|[a-z]+s (?:are|get|hate|feel|need|like|look|sound|make|can't|"
+    r"cannot|don't|find)\b)[^,;:\"\d]*",
     re.I,
 )
-"""What is told after a demand: "it only leads to trouble", "guests get nervous"."""
+_NOT_ONLY_TOLD = re.compile(
+    r"(?i:\b(?:must|should|has to|have to|needs? to|please|never|always|may|instead|name|called|no|"
+    r"open|opens|close|closes|(?:and|but|or) (?:use|end|start|begin|add|keep|write|say|be|never|"
+    r"sign)))\b|(?<!^)\b(?!I\b|I['’])[A-ZÀ-Þ]"
+)
+"""What makes it more than a remark: a demand, a name, a fact that answers give."""
+
+
+def is_only_told(text: str) -> bool:
+    """Return whether a clause after a demand only tells of something: "it leads to trouble"."""
+    is_told = _TOLD.fullmatch(text.rstrip(" .!")) is not None and not starts_effect(text)
+    return is_told and not _NOT_ONLY_TOLD.search(text)
 
 
 def drop_told_tail(sentence: str) -> str:
     """Return "Don't bring up the fire, guests get nervous." without what is only told.
 
-    What must be said stays whole.
+    What must be said stays whole, and so does what follows a condition alone.
     """
-    hidden, quotes = _hide_quotes(sentence)
+    hidden, quotes = hide_quotes(sentence)
     for joint in re.finditer(r"(?:,| [-–—]) ", hidden):
         demand, tail = hidden[: joint.start()], hidden[joint.end() :]
-        is_told = _TOLD_TAIL.fullmatch(tail) and not starts_effect(tail)
-        if is_told and starts_effect(demand) and not _SPEAKS.search(demand):
-            return _show_quotes(demand, quotes)
+        is_condition = "," not in demand and _PREFIX.fullmatch(demand) is not None
+        is_demand = starts_effect(demand) and not is_condition and not _SPEAKS.search(demand)
+        if is_demand and is_only_told(tail):
+            return show_quotes(demand, quotes)
     return sentence
 
 
 _SPEAKS = re.compile(
-    r"\b(?:say|tell|mention|explain|answer|reply|state|note|inform|remind|that|when|if|asks?|"
-    r"asked)\b",
+    r"\b(?:say|tell|mention|explain|answer|reply|state|note|inform|remind|give|refer|that|when|"
+    r"if|asks?|asked)\b",
     re.I,
 )
 
@@ -561,7 +551,9 @@ def _shorten_clause(word: str, scope: str) -> str:
 
 _PURPOSE = re.compile(
     rf"(?!{PERSON}$)(?!(?:the|a|an|my|our|all|any|every|each|people|users|whom|someone|anyone|"
-    r"everyone)\b)[a-z]+\b.*"
+    r"everyone|"
+    r"explain|discuss|describe|teach|present|introduce|grandma|grandpa|mom|mum|dad|management)\b)"
+    r"(?:[a-z]+ [a-z].*|finish|start|begin|end|close|conclude)"
 )
 """What follows "to" where it is a purpose: "to save time"."""
 _MANNER_SCOPE = re.compile(
@@ -726,7 +718,9 @@ _ADDRESSED = re.compile(
 
 
 _TALKS = re.compile(
-    r"(?:do not|don't|never|avoid|stop) (?:discuss|talk|speak|mention|bring|argu)", re.I
+    r"(?:do not|don't|never|avoid|stop) (?:ever )?(?:discuss|mention|bring(?:ing)? up|(?:talk|"
+    r"speak|argu)(?:e|ing)? about)",
+    re.I,
 )
 """What is not talked about with those who ask is not talked about at all."""
 _LINKED = re.compile(r"\b(?:links?|references?|pointers?|translations?|attention|thanks)$", re.I)
@@ -775,7 +769,7 @@ def _split_middle(text: str) -> ScopedText | None:
     return ScopedText(match["scope"], f"{verb}{it} {match['tail']}")
 
 
-_TOLD = re.compile(
+_BE_TOLD = re.compile(
     rf"(?P<scope>(?:those|{AUDIENCE})(?: who| that)?(?: are| is)? (?:ask(?:s|ing)?|inquir(?:es?|"
     r"ing)|call(?:s|ing)?|"
     r"want(?:s|ing)?) .+?) (?:should|must|shall|has to|have to|is to|are to|needs? to) "
@@ -812,7 +806,7 @@ _LETTER_CASES = re.compile(
 
 def _split_subject(text: str) -> ScopedText | None:
     """Split "Emails to my boss should stay under 40 words"."""
-    if told := _TOLD.fullmatch(text):
+    if told := _BE_TOLD.fullmatch(text):
         told_verb = (told["verb"] or "told").lower()
         verb = _TOLD_VERBS.get(told_verb) or told_verb.removesuffix("ed")
         scope = re.sub(r"^(\w+)(?: who)?(?: is| are)? (\w+?)(?:ing|s)? ", r"\1 \2 ", told["scope"])
@@ -824,7 +818,8 @@ def _split_subject(text: str) -> ScopedText | None:
     if about := _KIND_OF_ANSWERS.fullmatch(text):
         return ScopedText(_lower_first(about["scope"]), about["effect"])
     match = _SUBJECT.fullmatch(text)
-    if not match or _LETTER_CASES.fullmatch(text):
+    is_joined = match is not None and re.search(r" (?:and|or|but|with an?|with)$", match["scope"])
+    if not match or is_joined or _LETTER_CASES.fullmatch(text):
         return None
     negated = "do not" if match["not"] else ""
     often = match["be"] or match["always"] or ""

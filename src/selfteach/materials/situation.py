@@ -110,7 +110,7 @@ _KNOWN_PERSON = re.compile(
 _NO_PERSON = re.compile(
     r"(?:English|German|French|Spanish|Italian|Portuguese|Dutch|Swedish|Danish|Norwegian|Finnish|"
     r"Polish|Czech|Turkish|Russian|Ukrainian|Greek|Arabic|Persian|Hebrew|Hindi|Chinese|Japanese|"
-    r"Korean|Thai|Latin|Python|Java|JavaScript|TypeScript|Kotlin|Swift|Rust|Ruby|Perl|Bash|HTML|"
+    r"Korean|Thai|Latin|Python|Java|JavaScript|TypeScript|Kotlin|Rust|Perl|Bash|HTML|"
     r"CSS|SQL|PHP|JSON|YAML|XML|Markdown|LaTeX|Git|GitHub|Docker|Kubernetes|Linux|Windows|Excel|"
     r"PowerPoint|Photoshop|Wikipedia|Google|Twitter|Facebook|Instagram|YouTube|LinkedIn|Reddit|"
     r"Slack|Bitcoin|Ethereum|Brexit|Christmas|Easter|Ramadan|Halloween|X)"

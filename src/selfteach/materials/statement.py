@@ -36,6 +36,7 @@ _LIGHT = frozenset(
 _CONTRACTED = re.compile(r"(?:n't|'(?:re|ve|ll|d|m|s))$")
 _CUT_VERBS = frozenset({"ca", "wo", "sha", "ai"})
 """What contractions leave of "can", "will", "shall" and "am"."""
+_NOTHING = frozenset({"none", "nothing", "nobody"})
 _NEGATED = re.compile(
     r"\b(?:not(?! only\b)|cannot|never|none|nobody|nothing|no(?! (?:later|longer than|more than|"
     r"fewer|less|sooner|matter|problem|doubt|extra)\b))\b|n't\b",
@@ -57,17 +58,19 @@ def make_sentence(text: str) -> str:
 def check_statement(text: str) -> str | None:
     """Return the check that finds what a clause says: its numbers, its names, its rarest words.
 
-    "we close at six" -> `contains "clos*"` and "six", "6" or "6pm". The longest words
+    "we close at six" -> "close", "closed" or "closing", and "six", "6" or "6pm". The longest words
     count as the rarest. "We do not deliver" also needs a word that says no. The result is None if
     all words are common ones.
     """
     text = text.replace("’", "'")
     if addresses := _ADDRESS.findall(text):
         return " and ".join(f'contains "{address}"' for address in dict.fromkeys(addresses))
-    if codes := [match["code"] for match in _CODE.finditer(text)]:
-        return " and ".join(f'contains "{code}"' for code in dict.fromkeys(codes))
+    if answer := re.fullmatch(r"(?:that )?the answer is (yes|no)", text.strip(" ."), re.I):
+        said = answer[1].lower()
+        return f'(starts "{said.capitalize()}" or contains "is {said}")'
+    codes = [match["code"] for match in _CODE.finditer(text)]
     words = re.findall(r"[^\W_](?:[\w'&:.,-]*[^\W_])?", text)
-    known = {word for word in words[1:] if word[0].isupper() and not _is_light(word)}
+    known = {word for word in words if word[0].isupper() and not _is_light(word)}
     known |= {word for word in words if word[0].isdigit() or _NUMBER.fullmatch(word)}
     others = [
         word
@@ -75,24 +78,43 @@ def check_statement(text: str) -> str | None:
         if word not in known and not _is_light(word) and len(word) > 2
     ]
     longest = sorted(others, key=_weigh, reverse=True)[:MAX_WORDS]
+    if codes:
+        parts = set(" ".join(codes).split())
+        names = [word for word in words if word in known - parts and not _is_label(word)]
+        found = [*(f'contains "{code}"' for code in codes), *map(_find_word, names)]
+        return " and ".join(dict.fromkeys(found))
     hours = {match[1].lower() for match in _HOUR.finditer(text)}
+    verbs = {match[1].lower() for match in _VERB.finditer(text)}
     found = [
-        _find_hour(word) if word.lower() in hours else _find_word(word)
+        _find_hour(word)
+        if word.lower() in hours
+        else _find_word(word, is_verb=word.lower() in verbs)
         for word in dict.fromkeys(words)
         if word in known or word in longest
     ]
-    if _NEGATED.search(text):
+    if not found:
+        found = [f'contains "{word.lower()}"' for word in words if word.lower() in _NOTHING]
+    if found and _NEGATED.search(text):
         found.append(NEGATION)
     return " and ".join(dict.fromkeys(found)) or None
 
 
 _ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+|(?:https?://|www\.)[^\s\"',;]*[\w/]")
 """An address says all: who is told to write to it finds it."""
+_LABEL = (
+    r"(?:numbers?|codes?|hotline|phone|call|dial|ring|voucher|coupon|password|PIN|extension|line)"
+)
 _CODE = re.compile(
-    r"\b(?:numbers?|codes?|line|hotline|phone|call|dial|ring|voucher|coupon|password|PIN|"
-    r"extension)\b[^.\d\"]{0,20}?[ :](?P<code>\+?\d[\d ()/-]*\d{2,}|[A-Za-z]+\d+\w*)"
+    rf"\b(?i:{_LABEL})(?:,|:| is|:? is:)? \"?(?P<code>(?!(?:19|20)\d\d\b)\+?\d[\d ()/-]*\d{{2,}}|"
+    r"[A-Za-z]+\d+\w*)"
 )
 """A number that is called, and a code, say all as well."""
+
+
+def _is_label(word: str) -> bool:
+    return re.fullmatch(_LABEL, word, re.I) is not None
+
+
 _TELLING = frozenset({"free", "closed", "open", "sold", "full", "busy", "late", "gone", "ready"})
 """Short words that say what is the case."""
 
@@ -130,7 +152,7 @@ def _find_hour(word: str) -> str:
     return rf'{found.removesuffix(")")} or regex "(?i)\\b{number}[ap]\\.?m\\b{late}")'
 
 
-def _find_word(word: str) -> str:
+def _find_word(word: str, *, is_verb: bool = False) -> str:
     """Return the condition that finds a word, a name or a number."""
     low = word.lower()
     if _NUMBER.fullmatch(word) and (number := parse_number(word)) <= MAX_SPELLED:
@@ -145,7 +167,7 @@ def _find_word(word: str) -> str:
     if word[0].isupper() or not word.isalpha():
         word = word.replace("-", " ")  # which finds both spellings
         return f'contains "{word}"'
-    return f'contains "{make_wildcard(low)}"'
+    return _find_forms(make_wildcard(low), is_verb=is_verb)
 
 
 _MONEY = {
@@ -158,15 +180,27 @@ _MONEY = {
 }
 
 
+_VERB = re.compile(r"\b(?:we|they|you|it|I|to|can't|cannot|don't|not) ([a-z]+)\b", re.I)
+"""A verb after its subject: "we close"."""
+
+
+def _find_forms(word: str, *, is_verb: bool) -> str:
+    """Return the condition that finds a word with its endings: closes, closed, closing; puppies."""
+    stem = word.removesuffix("*")
+    if is_verb and re.search(r"[^e]e\*$", word):
+        return f'(contains "{word}" or contains "{stem[:-1]}ing")'
+    if re.search(r"[^aeiou]y\*$", word):
+        return f'(contains "{word}" or contains "{stem[:-1]}ie*")'
+    return f'contains "{word}"'
+
+
 def make_wildcard(word: str) -> str:
-    """Return what a lower-case word and its other forms begin with: "closes" -> "clos*"."""
+    """Return what a lower-case word and its other forms begin with: "closes" -> "close*"."""
     stem = to_singular(word)
-    if stem in IRREGULAR_PLURALS or stem.endswith("y"):
+    if stem in IRREGULAR_PLURALS:
         return stem  # whose plural is found too
     cut = re.sub(r"(?:ing|ed)$", "", stem)
     if cut != stem and re.search(r"([bdgmnprt])\1$", cut):
         cut = cut[:-1]  # shipping, ships
     stem = cut if len(cut) >= 4 else stem
-    if len(stem) >= 5:
-        stem = stem.removesuffix("e")  # closing, closed
     return f"{stem}*" if len(stem) >= 4 else stem
