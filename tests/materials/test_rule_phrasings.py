@@ -15,6 +15,7 @@ from selfteach.materials.effect import read_effect
 from selfteach.materials.rule import MAX_CHARS, find_conflict, read_rule, suggest_check
 from selfteach.materials.scope import join_lines, to_plain_conditions
 from selfteach.materials.situation import Situation, name_topic, read_situation
+from selfteach.materials.statement import check_statement
 from selfteach.methods.feedback.read_rule import read_material, refuse_undecidable
 
 ROWS = [
@@ -507,3 +508,16 @@ def test_a_manner_beside_a_check_is_named(effect: str, unchecked: tuple[str, ...
 @pytest.mark.parametrize("effect", ["Never be rude and use slang.", "Be kind and wave."])
 def test_nothing_is_checked_where_the_rest_is_no_manner(effect: str) -> None:
     assert read_effect(effect) is None
+
+
+def test_what_must_be_said_meets_its_own_check() -> None:
+    rules = {row[0] for row in ROWS} | {rule for rule, _, _ in read_answer_table()}
+    said = 0
+    for text in sorted(rules):
+        effect = read_effect(read_rule(text).effect)
+        is_alone = effect is not None and check_statement(effect.statement) == effect.check
+        if effect is None or not effect.statement or not is_alone:
+            continue
+        said += 1
+        assert parse_check(effect.check).keeps(effect.statement), text
+    assert said >= 10
