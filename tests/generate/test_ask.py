@@ -405,3 +405,18 @@ def test_a_worked_request_about_the_topic_itself_is_not_shown() -> None:
     prompts = [str(request.prompt) for request in requests]
     assert all(prompt.endswith("Topic: your name\nRequest:") for prompt in prompts)
     assert not any("What is your name?" in prompt for prompt in prompts)
+
+
+def test_a_name_that_is_listed_under_every_label_is_a_kind_though_others_suggest_more() -> None:
+    """Wind suggests sailing by 5 nats, a regatta by 12: less than MIN_KIND_SHARE of it."""
+
+    def script(request: Request) -> str:
+        asked = str(request.prompt)
+        return "wind, regatta," if asked.endswith(("Words:", "Kinds of it:", "words:")) else ""
+
+    def logp(prompt: Prompt, text: str) -> float:
+        word = str(prompt).rpartition("Word: ")[2].partition("\n")[0]
+        return -20.0 + {"wind": 5.0, "regatta": 12.0}.get(word, 0.0)
+
+    model = Scripted(script, logp)
+    assert describe_asked_topic(model, model, "sailing", 0).words == ("wind", "regatta")

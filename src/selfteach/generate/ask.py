@@ -79,6 +79,10 @@ payment .54, discounts .54, returns .46.
 """
 MIN_KIND_NATS = 4.0
 """A kind of a topic suggests it so much more than words of other topics do."""
+FREQUENT_SHARE = 1 / 6
+"""A name that stands in so many of the lists, and under every label, is a kind of the topic if it
+suggests it at all: "internet" of "wifi", which "wireless router" suggests more strongly.
+"""
 MIN_PART_NATS = 4.0
 MAX_SIBLING_NATS = 3.0
 """How strongly a part of a broad topic suggests it at least, and a sibling of one at most."""
@@ -193,6 +197,12 @@ def describe_asked_topic(
     least = max(MIN_KIND_NATS, MIN_KIND_SHARE * highest)
     own = [name for name in kinds if strength[name] >= least and is_new_name(name, topic, ())]
     own.sort(key=lambda name: -strength[name])
+    often = [
+        name
+        for name in find_frequent_names([listed[plan.label] for plan in of_kinds], of_kinds)
+        if strength[name] >= MIN_KIND_NATS and is_new_name(name, topic, ())
+    ]
+    own = list(dict.fromkeys([*often, *own]))
     most = min(least, MAX_SIBLING_SHARE * highest)
     bounds = dict.fromkeys(kin, most) | dict.fromkeys(asked, MAX_ASKED_SHARE * of_itself)
     siblings = [n for n in kin if strength[n] < bounds[n] and is_new_name(n, topic, ())]
@@ -200,6 +210,16 @@ def describe_asked_topic(
     return Subject(
         topic, tuple(own[:MAX_KNOWN_NAMES]), tuple(siblings[: len(asked) + MAX_SIBLINGS]), False
     )
+
+
+def find_frequent_names(listed: Sequence[Counter[str]], plans: Sequence[ListPlan]) -> list[str]:
+    """Return the names that stand in FREQUENT_SHARE of all lists, and under every label; the most
+    frequent first.
+    """
+    together = sum(listed, Counter[str]())
+    least = FREQUENT_SHARE * sum(plan.number for plan in plans)
+    often = [name for name, count in together.most_common() if count >= least]
+    return [name for name in often if all(own[name] for own in listed)]
 
 
 def measure_suggestion(scorer: Scorer, topic: str, names: Sequence[str]) -> list[float]:
