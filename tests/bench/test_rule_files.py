@@ -24,6 +24,8 @@ BROKEN = {
     "maddie_texts": ("Good night ❤️", "Good night"),
     "opening_hours": ("Our shop is closed after 6pm.", "We close at seven."),
     "politics": ("Let us talk about food.", "He was a Senator."),
+    "trains": ("Take the bus.", "Take the Eurostar."),
+    "wifi": ("The password is at our desk.", "Ask at the desk."),
     "refunds": ("You have thirty days.", "You have 14 days."),
 }
 
