@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import partial
 
 from selfteach.materials.effect_checks import AT_LEAST, AT_MOST, ONE, Build, parse_count
 from selfteach.number_words import NUMBER, spell_number
@@ -56,62 +58,64 @@ _ITEMS = (
 )
 MAX_ITEMS = 12
 """So many items or hashtags can be counted by a pattern."""
+MIN_PARAGRAPHS = 2
+MIN_EMOJIS = 2
 _ITEM = r"(?:^|\\n)[ \\t]*(?:[-*•]|\\d{1,2}[.)])[ \\t]"
 _GAP = r"\\S[ \\t]*\\n[ \\t]*\\n\\s*\\S"
 _EMOJI = r"[\\p{Emoji_Presentation}\\uFE0F]"
 _HASHTAG = r"#\\w"
 
 
-def _count(one: str) -> Build:
-    """Return the builder of a check that counts what a pattern finds: exactly so many without a
-    bound.
+def _bound(match: re.Match[str], repeat: Callable[[int], str]) -> str | None:
+    """Return the check of a count with its bound; exactly so many without one.
+
+    Args:
+        repeat: returns the pattern that finds so many, or more.
     """
+    count = parse_count(match["count"])
+    bound = (match["before"] or "").lower()
+    if not 0 < count <= MAX_ITEMS:
+        return None
+    least, more = f'regex "{repeat(count)}"', f'not regex "{repeat(count + 1)}"'
+    if bound in AT_LEAST:
+        return least
+    return more if bound in AT_MOST else f"{least} and {more}"
 
-    def build(match: re.Match[str]) -> str | None:
-        count = parse_count(match["count"])
-        bound = (match["before"] or "").lower()
-        if not 0 < count <= MAX_ITEMS:
-            return None
-        between = rf"(?:(?!{one})[\\s\\S])*"
-        least = f'regex "{between.join([one] * count)}"'
-        most = f'not regex "{between.join([one] * (count + 1))}"'
-        if bound in AT_LEAST:
-            return least
-        return most if bound in AT_MOST else f"{least} and {most}"
 
-    return build
+def _repeat(one: str, count: int) -> str:
+    """Return the pattern of so many of what a pattern finds, with none between them."""
+    return rf"(?:(?!{one})[\\s\\S])*".join([one] * count)
+
+
+def _count_items(match: re.Match[str]) -> str | None:
+    """Return the check of "use three bullet points"."""
+    return _bound(match, partial(_repeat, _ITEM))
 
 
 def _count_paragraphs(match: re.Match[str]) -> str | None:
-    """Return the check of "at least two paragraphs": gaps between them are counted."""
-    count = parse_count(match["count"])
-    bound = (match["before"] or "").lower()
-    if not 1 < count <= MAX_ITEMS:
+    """Return the check of "at least two paragraphs": the gaps between them are counted."""
+    if parse_count(match["count"]) < MIN_PARAGRAPHS:
         return None
-    least = f'regex "{".*?".join(["(?s)" + _GAP] + [_GAP] * (count - 2))}"'
-    most = f'not regex "{".*?".join(["(?s)" + _GAP] + [_GAP] * (count - 1))}"'
-    if bound in AT_LEAST:
-        return least
-    return most if bound in AT_MOST else f"{least} and {most}"
+    return _bound(match, lambda count: "(?s)" + ".*?".join([_GAP] * (count - 1)))
 
 
 def _count_hashtags(match: re.Match[str]) -> str | None:
-    """Return the check of "use three hashtags": more do no harm."""
-    count = parse_count(match["count"])
-    found = _count(_HASHTAG)(match) if match["before"] else None
-    if found or not 0 < count <= MAX_ITEMS:
-        return str(found) if found else None
-    return f'regex "(?s){".*?".join([_HASHTAG] * count)}"'
+    """Return the check of "use three hashtags": without a bound more do no harm."""
+    if match["before"]:
+        return _bound(match, partial(_repeat, _HASHTAG))
+    return f'regex "{_repeat(_HASHTAG, min(parse_count(match["count"]), MAX_ITEMS))}"'
 
 
 def _count_emojis(match: re.Match[str]) -> str | None:
-    """Return the check of "use exactly two emojis"; without a bound more do no harm."""
+    """Return the check of "use exactly two emojis": without a bound more do no harm. Fewer than
+    two, and a most, have forms of their own.
+    """
     count = parse_count(match["count"])
-    if count < 2 or (match["before"] or "").lower() in AT_MOST:
+    if count < MIN_EMOJIS or (match["before"] or "").lower() in AT_MOST:
         return None
     if match["before"]:
-        return _count(_EMOJI)(match)  # type: ignore[return-value]
-    return f'regex "(?s){".*?".join([_EMOJI] * min(count, MAX_ITEMS))}"'
+        return _bound(match, partial(_repeat, _EMOJI))
+    return f'regex "{_repeat(_EMOJI, min(count, MAX_ITEMS))}"'
 
 
 def _check_decimals(match: re.Match[str]) -> str:
@@ -145,7 +149,7 @@ NOTATION_FORMS: list[tuple[str, Build | str]] = [
         rf"{_GIVE}an? (?P<kind>(?:numbered|bulleted|bullet) )?list (?:of|with) "
         rf"(?:(?P<before>{_BOUND}) )?"
         rf"(?P<count>{NUMBER}) (?:items|points|entries|things|elements|lines)",
-        _count(_ITEM),
+        _count_items,
     ),
     (
         rf"{_GIVE}(?:be )?(?:(?P<before>{_BOUND}) )?(?P<count>{NUMBER}) paragraphs?(?: long)?",
@@ -153,7 +157,7 @@ NOTATION_FORMS: list[tuple[str, Build | str]] = [
     ),
     (
         rf"{_GIVE}(?:(?P<before>{_BOUND}) )?(?P<count>{_NUMBER}) {_ITEMS}",
-        _count(_ITEM),
+        _count_items,
     ),
     (
         rf"{_GIVE}(?:(?P<before>{_BOUND}) )?(?P<count>{NUMBER}) hashtags?",
