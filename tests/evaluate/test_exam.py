@@ -287,6 +287,8 @@ def test_scores_and_rows_of_a_rule() -> None:
         ("-----+++++", "-----+++++", "+++++-----", {}, "not learned"),
         (10 * "-" + CLEAN, 20 * "-", 19 * "+" + "-", {}, "taught"),
         (10 * "-" + CLEAN, 20 * "-", 18 * "+" + "--", {}, "not enough prompts"),
+        (6 * "-" + CLEAN, 16 * "-", "+++---" + CLEAN, {}, "not enough prompts"),
+        (6 * "-" + CLEAN, 16 * "-", 16 * "+", {}, "taught"),
     ],
 )
 def test_the_verdict_on_a_rule(
@@ -348,11 +350,6 @@ def gain(low: float, high: float) -> Measure:
             {"gain": gain(-0.1, 0.5)},
             "not enough prompts",
             "Not enough prompts to tell: C, on 10 prompts.",
-        ),
-        (
-            {"gain": Measure(0.25, 0.08, 0.42, 6)},
-            "not enough prompts",
-            "Not enough prompts to tell: C, on 6 prompts.",
         ),
         (
             {"gain": Measure(1.0, 0.0, 1.0, 2)},

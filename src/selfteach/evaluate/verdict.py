@@ -40,10 +40,6 @@ MIN_GAIN_PROMPTS = 10
 """Prompts from which on a gain that chance explains is none; with fewer nothing can be told."""
 MIN_ANY_PROMPTS = 5
 """Prompts with fewer of which nothing can be told, not even that nothing was learned."""
-CLEAR_GAIN = 0.5
-"""With fewer than MIN_GAIN_PROMPTS prompts only so large a gain tells: resampled intervals of so
-few are too narrow.
-"""
 LARGE_GAIN = 0.1
 """So large a gain that chance explains shows that the prompts are too few, not that it is none."""
 NO_MORE_THAN_CHANCE = "no more than chance explains"
@@ -95,9 +91,7 @@ def is_certain(harm: Measure, limit: float) -> bool:
 
 
 def is_open_gain(gain: Measure) -> bool:
-    """Return whether the prompts are too few to call a gain one, or none."""
-    if gain.n < MIN_GAIN_PROMPTS and gain.low > 0 and gain.value < CLEAR_GAIN:
-        return True
+    """Return whether chance explains a gain, but the prompts are too few to call it none."""
     is_telling = gain.n >= MIN_GAIN_PROMPTS and gain.value < LARGE_GAIN
     is_gain = gain.low <= 0 < gain.value
     return (is_gain and not is_telling) or (gain.n < MIN_ANY_PROMPTS and gain.low <= 0 <= gain.high)

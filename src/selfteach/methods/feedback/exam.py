@@ -28,7 +28,7 @@ from selfteach.evaluate.exam import (
     ExamState,
     make_arms,
 )
-from selfteach.evaluate.verdict import NOT_CLEANLY, Evidence, is_certain
+from selfteach.evaluate.verdict import MIN_GAIN_PROMPTS, NOT_CLEANLY, Evidence, is_certain
 from selfteach.generate.ask import SIMILAR, GeneratedPrompt, Scope
 from selfteach.judge import ThresholdJudge
 from selfteach.judge.check import CheckJudge
@@ -63,6 +63,11 @@ MAX_HARM = 0.05
 cleanly."""
 MIN_BROKEN_NOW = 2
 """Of the target answers that were right before: they are few, so one alone would be above MAX_HARM.
+"""
+CLEAR_GAIN = 0.5
+"""With fewer than MIN_GAIN_PROMPTS prompts that count only a larger gain tells: resampled
+intervals of so few are too narrow. A rule was called taught by six of them, 67 -> 92 %, and other
+people's prompts broke it as before.
 """
 MIN_KEPT = 0.9
 """The share of kept answers from which on a rule is taught."""
@@ -271,13 +276,16 @@ class RuleScorer:
         compare = partial(statistics.paired_bootstrap, seed=state.seed)
         needless = self.find_needless(state.answers)
         objections, undecided = self.find_objections(state, needless, "tuned")
+        gain = compare(scores.both("tuned"), scores.both("base"))
+        if gain.n < MIN_GAIN_PROMPTS and gain.value <= CLEAR_GAIN:
+            undecided.append(f"only {gain.n} prompts count")
         prompt_objections, _ = self.find_objections(state, needless, "prompted")
         whole = effects.count_intact("tuned")
         whole_prompted = effects.count_intact("prompted")
         outside = f"; outside it {whole} answers are not degraded (in the prompt: {whole_prompted})"
         same = f"; outside it {whole_prompted} answers are not degraded, of the tuned model {whole}"
         return Evidence(
-            gain=compare(scores.both("tuned"), scores.both("base")),
+            gain=gain,
             over_prompt=compare(scores.both("tuned"), scores.both("prompted")),
             start=start,
             change=(
