@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from selfteach.materials.check_text import quote_value
+from selfteach.materials.check_text import join_checks, quote_value
 from selfteach.materials.forbidden_topics import (
     TOPIC_LEAD,
     VAGUE,
@@ -17,7 +17,7 @@ from selfteach.materials.forbidden_topics import (
 )
 from selfteach.materials.inflection import to_singular
 from selfteach.materials.pictures import ANY_EMOJI, PICTURES, check_pictures
-from selfteach.materials.statement import check_statement
+from selfteach.materials.statement import check_statement, find_codes
 from selfteach.number_words import NUMBER, parse_number
 
 
@@ -92,13 +92,13 @@ def forbid_topics(match: re.Match[str]) -> Effect | None:
     """Return the effect of "do not talk about X, Y or Z"; "Long answers are off limits." names no
     topic.
     """
-    if is_part_of_text(match["topic"]) and not _TALKS.search(match.string):
+    if is_part_of_text(match["topic"]) and not _NAMES_TOPIC.search(match.string):
         return None
     found = split_topics(match["topic"], match.string)
     return Effect(found.check, topics=found.topics) if found else None
 
 
-_TALKS = re.compile(
+_NAMES_TOPIC = re.compile(
     r"\b(?:talk|speak|discuss|mention|bring|topic|subject|say|use|write|word|hear|know|tell|avoid|"
     r"comment|refer|question|name)",
     re.I,
@@ -434,19 +434,12 @@ def check_no_literal(match: re.Match[str]) -> str:
     return f"not {check_literal(match)}"
 
 
-_CODE = re.compile(
-    r"(?:[a-z]+ ){1,3}(?P<code>\+?\d[\d ()/-]{3,}\d|[A-Z]+[\w-]*\d[\w-]*|\S+@\S+|www\.\S+|"
-    r"https?://\S+)"
-)
-"""A number or code that has a name: "hotline 0800 123456" """
-
-
 def check_said(match: re.Match[str]) -> str | None:
     """Return the check of "mention our loyalty card" and "recommend the library"."""
     text = re.sub(r"^(?:the|our|my|an?|your|some|their) ", "", match["what"].strip())
     text = re.sub(r"^(?:number|amount|names?) of (?:the )?", "", text)
-    if code := _CODE.fullmatch(text):
-        return f"contains {quote_value(code['code'])}"
+    if codes := find_codes(text):
+        return join_checks([f"contains {quote_value(code)}" for code in codes])
     text = TOPIC_LEAD.sub("", text)
     words = text.split()
     named = words and all(word[0].isupper() for word in words)

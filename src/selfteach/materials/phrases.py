@@ -15,6 +15,10 @@ AUDIENCE = rf"(?:{_GROUPS}|(?:the|a|an|any|every) {_ONE})"
 """Those who ask, and are told something."""
 THEM = rf"(?:them|him|her|me|us|{AUDIENCE})"
 """The same, or a pronoun for them."""
+SAYING = (
+    rf"\b(?:say|tell (?:{THEM}|[a-z]+s)|explain|mention|answer|reply|state)(?:,? that|:| (?=we\b))"
+)
+"""How it begins that something must be said; what follows has its own reasons and exceptions."""
 
 QUOTED = re.compile(r'"[^"]+"')
 _FIRST_HIDDEN = 0xE000

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from selfteach.materials.phrases import AUDIENCE, THEM
+from selfteach.materials.phrases import AUDIENCE, SAYING, THEM
 
 _CHAT_WORDS = {
     "pls": "please",
@@ -274,11 +274,7 @@ _REASON = re.compile(
     r"brief|\d+)\b).+)",
     re.I,
 )
-_SAID = re.compile(
-    rf"\b(?:say|tell (?:{THEM}|[a-z]+s)|explain|mention|answer|reply),? (?:that|we)\b",
-    re.I,
-)
-"""What must be said, with its own reason."""
+_SAID = re.compile(SAYING, re.I)
 _BECAUSE = re.compile(
     r"(?P<demand>.+?)(?<! words)(?<! word)(?<! with)(?<! before)(?<! after)(?<! say)(?<! use),? "
     r"(?:because [\w'-]+ [^\"]+|(?:so that|in order to) [^\"]+|since (?:i|we|my|it|they|he|she) "

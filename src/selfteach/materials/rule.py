@@ -17,7 +17,7 @@ from selfteach.materials.check_text import CheckDemand, find_clash
 from selfteach.materials.effect import read_effect
 from selfteach.materials.forbidden_topics import find_pronoun_topic
 from selfteach.materials.other_languages import ScopedText
-from selfteach.materials.phrases import THEM
+from selfteach.materials.phrases import QUOTED, SAYING
 from selfteach.materials.plain_demand import join_asides, to_plain_demand
 from selfteach.materials.resolve_pronouns import find_unresolved_pronoun, resolve_pronoun
 from selfteach.materials.scope import (
@@ -316,11 +316,7 @@ _ONLY_THERE = re.compile(
 """What holds there, and its contrary elsewhere: "Emojis are only allowed in texts to Zoe."."""
 
 
-_SAID = re.compile(
-    rf"\b(?:say|tell {THEM}|explain|mention|"
-    r"answer|reply|state)(?:,? that|:| (?=we\b)) .*",
-    re.I,
-)
+_SAID = re.compile(rf"{SAYING} .*", re.I)
 """What must be said; an exception in it is none of the rule."""
 
 
@@ -330,7 +326,7 @@ def refuse_exception(sentence: str) -> None:
     Raises:
         DataError: it has one.
     """
-    bare = _SAID.sub("", _QUOTED.sub("", sentence))
+    bare = _SAID.sub("", QUOTED.sub("", sentence))
     found = (
         _EXCEPTION_FIRST.match(bare) or _EXCEPTION.search(bare) or _ONLY_THERE.fullmatch(sentence)
     )
@@ -428,7 +424,6 @@ def _refuse_question(text: str) -> None:
         )
 
 
-_QUOTED = re.compile(r'"[^"]*"')
 _WORDS_NAMED = re.compile(r"\bwords? \w+(?:,? (?:and|or|but) \w+)+", re.I)
 """Words that a rule names: "the words always and never"."""
 _BOTH = re.compile(
@@ -439,7 +434,7 @@ _BOTH = re.compile(
 
 
 def _refuse_contradiction(effect: str) -> None:
-    both = _BOTH.search(_QUOTED.sub("", _WORDS_NAMED.sub("", effect)))
+    both = _BOTH.search(QUOTED.sub("", _WORDS_NAMED.sub("", effect)))
     check = suggest_check(effect) or ""
     pair = find_clash(check, check)
     pair = pair or _find_clash_of_parts(effect)

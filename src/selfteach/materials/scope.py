@@ -321,7 +321,7 @@ _INTERJECTION = re.compile(
     re.I,
 )
 """What is no condition: "For the love of god stop talking about crypto."."""
-_LABEL = re.compile(
+_MANNER_LABEL = re.compile(
     r"^(?:(?:general |my |the |new )?(?:tone|style|length|language|format|formatting|voice|output|"
     r"rule|instruction|constraint|important|request|preference|reminder|note)s?): (?=\S)",
     re.I,
@@ -352,7 +352,7 @@ def to_plain_conditions(text: str) -> str:
     "Texting Ben? Use no capitals." -> "When texting Ben, Use no capitals."
     """
     text = _INTERJECTION.sub("", _BOUND_WORD.sub(r"\1 ", text.strip()))
-    text = _INSISTING.sub("", _LABEL.sub("", text))
+    text = _INSISTING.sub("", _MANNER_LABEL.sub("", text))
     text = _BANNED_WORD.sub(r"\1, ", text)
     return _ASKED_SCOPE.sub(lambda found: f"When {found[1].lower()}{found[2]}, ", text)
 

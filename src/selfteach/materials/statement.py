@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from selfteach.materials.inflection import IRREGULAR_PLURALS, to_singular
 from selfteach.number_words import NUMBER, parse_number, spell_number
@@ -63,44 +64,72 @@ def check_statement(text: str) -> str | None:
     all words are common ones.
     """
     text = text.replace("’", "'")
-    if addresses := _ADDRESS.findall(text):
-        return " and ".join(f'contains "{address}"' for address in dict.fromkeys(addresses))
     if answer := re.fullmatch(r"(?:that )?the answer is (yes|no)", text.strip(" ."), re.I):
         said = answer[1].lower()
         return f'(starts "{said.capitalize()}" or contains "is {said}")'
-    codes = [match["code"] for match in _CODE.finditer(text)]
-    words = re.findall(r"[^\W_](?:[\w'&:.,-]*[^\W_])?", text)
-    known = {word for word in words if word[0].isupper() and not _is_light(word)}
-    known |= {word for word in words if word[0].isdigit() or _NUMBER.fullmatch(word)}
-    others = [
-        word
-        for word in dict.fromkeys(words)
-        if word not in known and not _is_light(word) and len(word) > 2
-    ]
+    found = _check_codes(text) or _check_words(text)
+    return " and ".join(dict.fromkeys(found)) or None
+
+
+def _check_codes(text: str) -> list[str]:
+    """Return the conditions of a clause that gives a number to call, a code or an address: these,
+    and the names beside them.
+    """
+    codes = find_codes(text)
+    if not codes:
+        return []
+    for code in codes:
+        text = text.replace(code, " ")
+    words = [word for word in _find_words(text) if not re.fullmatch(_LABEL, word, re.I)]
+    known = _find_known(words)
+    return [f'contains "{code}"' for code in codes] + [_find_word(w) for w in words if w in known]
+
+
+def _check_words(text: str) -> list[str]:
+    """Return the conditions of any other clause."""
+    words = _find_words(text)
+    known = _find_known(words)
+    others = [word for word in words if word not in known and not _is_light(word) and len(word) > 2]
     longest = sorted(others, key=_weigh, reverse=True)[:MAX_WORDS]
-    if codes:
-        parts = set(" ".join(codes).split())
-        names = [word for word in words if word in known - parts and not _is_label(word)]
-        found = [*(f'contains "{code}"' for code in codes), *map(_find_word, names)]
-        return " and ".join(dict.fromkeys(found))
     hours = {match[1].lower() for match in _HOUR.finditer(text)}
     verbs = {match[1].lower() for match in _VERB.finditer(text)}
     found = [
         _find_hour(word)
         if word.lower() in hours
         else _find_word(word, is_verb=word.lower() in verbs)
-        for word in dict.fromkeys(words)
+        for word in words
         if word in known or word in longest
     ]
     if not found:
         found = [f'contains "{word.lower()}"' for word in words if word.lower() in _NOTHING]
     if found and _NEGATED.search(text):
         found.append(NEGATION)
-    return " and ".join(dict.fromkeys(found)) or None
+    return found
+
+
+def _find_words(text: str) -> list[str]:
+    """Return the different words of a text."""
+    return list(dict.fromkeys(re.findall(r"[^\W_](?:[\w'&:.,-]*[^\W_])?", text)))
+
+
+def _find_known(words: Iterable[str]) -> set[str]:
+    """Return the names and the numbers among words."""
+    return {
+        word
+        for word in words
+        if word[0].isdigit()
+        or _NUMBER.fullmatch(word)
+        or (word[0].isupper() and not _is_light(word))
+    }
+
+
+def find_codes(text: str) -> list[str]:
+    """Return the addresses, the numbers that are called and the codes in a text."""
+    named = [match["code"] for match in _CODE.finditer(text)]
+    return list(dict.fromkeys([*_ADDRESS.findall(text), *named]))
 
 
 _ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+|(?:https?://|www\.)[^\s\"',;]*[\w/]")
-"""An address says all: who is told to write to it finds it."""
 _LABEL = (
     r"(?:numbers?|codes?|hotline|phone|call|dial|ring|voucher|coupon|password|PIN|extension|line)"
 )
@@ -108,13 +137,6 @@ _CODE = re.compile(
     rf"\b(?i:{_LABEL})(?:,|:| is|:? is:)? \"?(?P<code>(?!(?:19|20)\d\d\b)\+?\d[\d ()/-]*\d{{2,}}|"
     r"[A-Za-z]+\d+\w*)"
 )
-"""A number that is called, and a code, say all as well."""
-
-
-def _is_label(word: str) -> bool:
-    return re.fullmatch(_LABEL, word, re.I) is not None
-
-
 _TELLING = frozenset({"free", "closed", "open", "sold", "full", "busy", "late", "gone", "ready"})
 """Short words that say what is the case."""
 
