@@ -472,6 +472,23 @@ def test_a_word_of_the_topic_is_no_proof_that_a_request_is_about_it(tmp_path: Pa
     assert few.find_about(texts) == [True, True, False, False]
 
 
+def test_a_kind_of_the_topic_needs_less_to_be_about_it(tmp_path: Path) -> None:
+    session = open_session(tmp_path, forbidden_topic="")
+    session.subject = Subject("wifi", forbidden=False, kinds=("internet",))
+    others = [f"Is tea {i} hot?" for i in range(prompts_in_scope.MIN_ELSEWHERE)]
+    scores = dict.fromkeys(others[: len(others) // 5], -2.0)
+    near, far = "Is the internet free?", "Who made the internet?"
+    scores |= {near: -2.5, far: -5.0, "Is the sea free?": -2.5}
+
+    def score(prompt: Prompt, text: str) -> float:
+        found = [value for words, value in scores.items() if f"Request: {words}" in str(prompt)]
+        return found[-1] if found and text == " wifi" else -3.0
+
+    session.base = Scripted({}, score)
+    judge = prompts_in_scope.make_asked_judge(session, others)
+    assert judge.find_about([near, far, "Is the sea free?"]) == [True, False, False]
+
+
 def test_where_the_rule_gives_the_answer_a_request_must_lead_to_it(tmp_path: Path) -> None:
     session = open_session(tmp_path, forbidden_topic="")
     session.subject = Subject("opening hours", forbidden=False)

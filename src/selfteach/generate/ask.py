@@ -102,7 +102,8 @@ class Subject:
         siblings: topics of the same kind, which near requests are about.
         forbidden: whether the rule forbids the topic; else the rule holds where it comes up.
         candidates: words that may be other names of the topic (select_other_names).
-        kinds: kinds of the topic, which are other names of it.
+        kinds: kinds of the topic, which are other names of it. Where a rule holds when somebody
+            asks, they are those that the model lists most.
     """
 
     topic: str
@@ -206,9 +207,13 @@ def describe_asked_topic(
     most = min(least, MAX_SIBLING_SHARE * highest)
     bounds = dict.fromkeys(kin, most) | dict.fromkeys(asked, MAX_ASKED_SHARE * of_itself)
     siblings = [n for n in kin if strength[n] < bounds[n] and is_new_name(n, topic, ())]
-    own = [name for name in own if name not in siblings]
+    own = [name for name in own if name not in siblings][:MAX_KNOWN_NAMES]
     return Subject(
-        topic, tuple(own[:MAX_KNOWN_NAMES]), tuple(siblings[: len(asked) + MAX_SIBLINGS]), False
+        topic,
+        tuple(own),
+        tuple(siblings[: len(asked) + MAX_SIBLINGS]),
+        forbidden=False,
+        kinds=tuple(name for name in often if name in own),
     )
 
 

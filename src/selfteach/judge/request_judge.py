@@ -93,6 +93,8 @@ class RequestJudge:
         names: what finds the topic, and its other names, in a text; None if nothing does.
         threshold: in nats; infinity if the scores decide nothing.
         answer: what the rule answers to such requests; "" if it gives no answer.
+        kinds: what finds a kind of the topic in a text; None if nothing does.
+        kind_threshold: the lower threshold of a request that names a kind.
     """
 
     scorer: Scorer
@@ -100,6 +102,8 @@ class RequestJudge:
     names: Check | None
     threshold: float
     answer: str = ""
+    kinds: Check | None = None
+    kind_threshold: float = math.inf
 
     def find_about(self, texts: Sequence[str]) -> list[bool]:
         """Return for each request whether it is about the topic."""
@@ -110,8 +114,14 @@ class RequestJudge:
         asked = [texts[i] for i in left]
         scores = compare_requests(self.scorer, self.subject, self.answer, asked)
         for i, score in zip(left, scores, strict=True):
-            named[i] = score > self.threshold
+            named[i] = score > self.get_threshold(texts[i])
         return named
+
+    def get_threshold(self, text: str) -> float:
+        """Return the score that a request without the topic's name must have."""
+        if self.kinds is None or self.kinds.keeps(text):
+            return self.threshold
+        return min(self.kind_threshold, self.threshold)
 
 
 def calibrate_request_judge(

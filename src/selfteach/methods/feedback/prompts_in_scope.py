@@ -34,6 +34,10 @@ ELSEWHERE_QUANTILE = 0.98
 .95 a third of the lessons of "Use bullet points in recipes." were about something else ("How can I
 make my own craft?").
 """
+KIND_QUANTILE = 0.75
+"""The same share for a request that names a frequent kind of the topic. At .98 nearly all requests
+about "internet" were beside "wifi"; without a bound "How does the internet work?" is about it.
+"""
 
 
 def choose_request_judge(
@@ -64,7 +68,8 @@ def make_asked_judge(session: Session, elsewhere: Sequence[str]) -> RequestJudge
 
     A request that names the topic is about it. Any other one must predict the topic, and the answer
     where the rule gives one, better than nearly all requests about something else do: "Until when
-    are you open?", and not "I cannot open my door.".
+    are you open?", and not "I cannot open my door.". A request that names a kind of the topic must
+    predict it better than most of them do.
 
     Args:
         elsewhere: the requests that were written about something else.
@@ -76,13 +81,22 @@ def make_asked_judge(session: Session, elsewhere: Sequence[str]) -> RequestJudge
     if len(outside) < MIN_ELSEWHERE:
         return RequestJudge(session.base, subject, names, math.inf)
     scores = compare_requests(session.base, subject, answer, outside)
-    threshold = float(np.quantile(scores, ELSEWHERE_QUANTILE, method="higher"))
-    return RequestJudge(session.base, subject, names, threshold, answer)
+    threshold, kind_threshold = (
+        float(np.quantile(scores, share, method="higher"))
+        for share in (ELSEWHERE_QUANTILE, KIND_QUANTILE)
+    )
+    kinds = make_absence_check(list_name_forms(subject.kinds)) if subject.kinds else None
+    return RequestJudge(session.base, subject, names, threshold, answer, kinds, kind_threshold)
 
 
 def make_topic_check(subject: Subject) -> Check:
     """Return the check that texts without the topic's name keep."""
-    return make_absence_check([subject.topic, to_singular(subject.topic)])
+    return make_absence_check(list_name_forms([subject.topic]))
+
+
+def list_name_forms(names: Sequence[str]) -> list[str]:
+    """Return the names and their singulars."""
+    return [form for name in names for form in (name, to_singular(name))]
 
 
 def make_absence_check(names: Sequence[str]) -> Check:
