@@ -15,6 +15,7 @@ from selfteach.generate.situations import (
     OTHER_GENRES,
     QUESTION,
     Occasion,
+    OccasionForm,
     build_requests,
     find_occasion_fault,
     list_forms,
@@ -22,6 +23,7 @@ from selfteach.generate.situations import (
     write_occasions,
 )
 from selfteach.materials.situation import Situation, read_situation
+from selfteach.records import Request
 
 BOSS = read_situation("in emails to my boss")
 TABLES = situations._TABLES
@@ -159,6 +161,30 @@ def test_worked_occasions_come_first_and_the_model_writes_what_is_missing() -> N
     assert len(texts) == known + 4
     assert all(text.startswith("I have lost my key ") for text in texts[known:])
     assert not any(text.endswith(".") for text in texts[known:])
+
+
+def test_clauses_have_a_word_that_the_rule_forbids_and_purposes_need_none() -> None:
+    def write(request: Request) -> str:
+        asked = str(request.prompt).rsplit("Word: ", 1)[-1].partition("\n")[0]
+        text = (
+            "we lost all the customers" if asked == "customers" else f"we lost {request.draw} staff"
+        )
+        return text if "News:" in str(request.prompt)[-5:] else f"thank all {request.draw} friends"
+
+    known = sum(len(TABLES[form]) for form in ("clause", "purpose"))
+    words = ("employees", "customers")
+    forms: tuple[OccasionForm, ...] = ("clause", "purpose")
+    found = list(write_occasions(Scripted(write), forms, known + 4, _find_fault, 1, 0, words))
+    written = {(one.form, one.word, fault) for one, fault in found[known:]}
+    assert ("clause", "customers", "") in written
+    assert ("clause", "employees", "without the word") in written
+    assert ("purpose", "", "") in written
+
+
+def test_every_worked_clause_has_its_word() -> None:
+    faults = [find_occasion_fault(Occasion("clause", t, w)) for w, t in TABLES["clauses_of_words"]]
+    assert faults == [""] * len(TABLES["clauses_of_words"])
+    assert find_occasion_fault(Occasion("clause", "one employee was ill", "employees")) == ""
 
 
 def _find_fault(occasion: Occasion) -> str:

@@ -45,7 +45,7 @@ from selfteach.methods.feedback.probe import ProbedPrompt, probe_more_prompts, p
 from selfteach.methods.feedback.rule_check import get_check
 from selfteach.methods.feedback.training_settings import choose_training
 from selfteach.methods.feedback.write_more_prompts import write_name_prompts
-from selfteach.methods.feedback.write_rule_prompts import write_twins
+from selfteach.methods.feedback.write_rule_prompts import list_words_to_avoid, write_twins
 from selfteach.models.recorded import Recorded
 from selfteach.records import Completion, Example, Prompt, Request, get_user_text, make_prompt
 from selfteach.run.display import SilentDisplay
@@ -452,6 +452,24 @@ def test_later_prompts_that_leave_the_condition_are_dropped(tmp_path: Path) -> N
     assert {outcome.reason for _, outcome in dropped} == {prompts_in_scope.WRONG_SIDE}
     session.situation = None
     assert prompts_in_scope.drop_strays(session, prompts) == prompts
+
+
+@pytest.mark.parametrize(
+    ("effect", "words"),
+    [
+        ('Say "colleagues" instead of "employees".', ["employee"]),
+        ("Do not mention my divorce.", ["divorce"]),
+        ("Write '&' for 'and'.", ["and"]),
+        ("Do not use exclamation marks.", []),
+        ("Stay under 40 words.", []),
+    ],
+)
+def test_words_that_a_check_forbids_are_written_about(
+    tmp_path: Path, effect: str, words: list[str]
+) -> None:
+    session = open_session(tmp_path, forbidden_topic="")
+    session.config = session.config.model_copy(update={"check": read_effect(effect).check})
+    assert list_words_to_avoid(session) == words
 
 
 def test_a_word_of_the_topic_is_no_proof_that_a_request_is_about_it(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from typing import Literal
 from selfteach.generate.ask import GeneratedPrompt, Scope
 from selfteach.generate.few_shot import read_tables
 from selfteach.generate.listing import to_one_line
+from selfteach.materials.inflection import to_singular
 from selfteach.materials.situation import Situation
 from selfteach.models import Sampler
 from selfteach.models.ordered import sample_in_order
@@ -32,6 +33,7 @@ OCCASION_FORMS: tuple[OccasionForm, ...] = ("clause", "purpose")
 EXPLAINING = ("explanation", "instructions", "description")
 """Genres whose requests are about a topic."""
 LABELS = {"clause": "News", "purpose": "What I want to do", "topic": "To explain"}
+WORD_LABEL = "Word"
 OCCASION_SAMPLING = SamplingParams(0.9, 0.95, max_tokens=20, stop=("\n",))
 NUM_SHOWN = 8
 """Worked occasions in each list that the model continues."""
@@ -52,10 +54,14 @@ _TABLES = read_tables("situations.json")
 class Occasion:
     """Hold what a message is about: a clause ("I will be late"), a purpose ("ask for advice") or a
     topic ("the rainbow").
+
+    Attributes:
+        word: the word that the model was asked to use; "" for none.
     """
 
     form: OccasionForm
     text: str
+    word: str = ""
 
 
 def list_forms(situation: Situation) -> tuple[OccasionForm, ...]:
@@ -64,16 +70,42 @@ def list_forms(situation: Situation) -> tuple[OccasionForm, ...]:
 
 
 def plan_occasions(
-    forms: Sequence[OccasionForm], count: int, turn: int, seed: int
+    forms: Sequence[OccasionForm], count: int, turn: int, seed: int, words: Sequence[str] = ()
 ) -> list[Request]:
     """Return the requests for `count` occasions, each of which continues a shuffled list."""
     requests = []
     for i in range(turn * 10_000, turn * 10_000 + OVERSAMPLING * count):
-        form = forms[i % len(forms)]
-        shown = random.Random(f"{seed} occasion {i % 12}").sample(_TABLES[form], NUM_SHOWN)
-        listing = "".join(f"{LABELS[form]}: {text}\n" for text in shown) + f"{LABELS[form]}:"
+        form, word = choose_form_and_word(forms, words, i)
+        dice = random.Random(f"{seed} occasion {i % 12}")
+        listing = list_clauses_of_words(dice, word) if word else list_occasions(dice, form)
         requests.append(Request("ask occasion", listing, OCCASION_SAMPLING, i, seed))
     return requests
+
+
+def choose_form_and_word(
+    forms: Sequence[OccasionForm], words: Sequence[str], sample_index: int
+) -> tuple[OccasionForm, str]:
+    """Return the form of a sample, and the word that it must have, or "". Both take turns.
+
+    Only clauses get a word: "the employees were ill" comes easily, "thank the employees" does not.
+    """
+    turn, place = divmod(sample_index, len(forms))
+    form = forms[place]
+    return form, words[turn % len(words)] if words and form == "clause" else ""
+
+
+def list_occasions(dice: random.Random, form: OccasionForm) -> str:
+    """Return a list of worked occasions that the model continues."""
+    shown = dice.sample(_TABLES[form], NUM_SHOWN)
+    return "".join(f"{LABELS[form]}: {text}\n" for text in shown) + f"{LABELS[form]}:"
+
+
+def list_clauses_of_words(dice: random.Random, word: str) -> str:
+    """Return a list of words, each with a clause that has it, up to the clause of the word."""
+    shown = dice.sample(_TABLES["clauses_of_words"], NUM_SHOWN)
+    label = LABELS["clause"]
+    worked = "".join(f"{WORD_LABEL}: {one}\n{label}: {text}\n\n" for one, text in shown)
+    return f"{worked}{WORD_LABEL}: {word}\n{label}:"
 
 
 def write_occasions(
@@ -83,10 +115,15 @@ def write_occasions(
     find_fault: Callable[[Occasion], str],
     rounds: int,
     seed: int,
+    words: Sequence[str] = (),
 ) -> Iterator[tuple[Occasion, str]]:
     """Yield (occasion, fault) until there are enough good ones, or the rounds run out.
 
     The worked occasions come first.
+
+    Args:
+        words: words that the rule forbids. The clauses that the model writes have one of them, or
+            hardly a text would break "say colleagues instead of employees".
     """
     kept = 0
     for form in forms:
@@ -97,13 +134,13 @@ def write_occasions(
     for turn in range(rounds):
         if kept >= count:
             return
-        requests = plan_occasions(forms, count - kept, turn, seed)
+        requests = plan_occasions(forms, count - kept, turn, seed, words)
         for request, completion in zip(requests, sample_in_order(model, requests), strict=True):
             if kept >= count:
                 return
-            form = forms[request.draw % len(forms)]
+            form, word = choose_form_and_word(forms, words, request.draw)
             text = to_one_line(clean_text(completion.text)) if completion else ""
-            occasion = Occasion(form, text.rstrip(" .!,;"))
+            occasion = Occasion(form, text.rstrip(" .!,;"), word)
             fault = find_fault(occasion)
             kept += not fault
             yield occasion, fault
@@ -118,6 +155,8 @@ def find_occasion_fault(occasion: Occasion) -> str:
         return "too short or too long"
     if not re.fullmatch(r"[A-Za-z0-9' ,-]+", occasion.text):
         return "marks"
+    if to_singular(occasion.word.lower()) not in occasion.text.lower():
+        return "without the word"
     first = words[0]
     if occasion.form == "clause":
         starts = first in ("I", "We", "My", "Our", "The", "There", "It") or first.islower()

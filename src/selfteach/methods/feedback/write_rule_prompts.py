@@ -24,9 +24,10 @@ from selfteach.generate.situations import (
     list_forms,
     write_occasions,
 )
+from selfteach.judge.violation import list_forbidden_texts
 from selfteach.materials.situation import Situation
 from selfteach.methods.feedback.request_forms import choose_forms
-from selfteach.methods.feedback.rule_check import make_topic_detector
+from selfteach.methods.feedback.rule_check import get_check, make_topic_detector
 from selfteach.methods.session import Session
 from selfteach.methods.write_prompts import SCOPES, make_novelty_check, write_scope_prompts
 from selfteach.records import digest, make_prompt
@@ -43,6 +44,8 @@ later drop some."""
 MAX_TEST_SHARE = 0.5
 PROMPTS_PER_OCCASION = 2
 """Requests in scope that are built of one occasion, on average."""
+MIN_WORD_LETTERS = 3
+"""A shorter text is no word that something can be written about."""
 MIN_OCCASIONS = 12
 """Each part of the split gets two of them at least."""
 
@@ -198,8 +201,9 @@ def write_all_occasions(session: Session, forms: Sequence[OccasionForm]) -> list
     stage = label_stage("ask occasion")
     session.display.start_stage(stage, count, "occasions")
     kept: list[Occasion] = []
+    words = list_words_to_avoid(session)
     written = write_occasions(
-        session.base, forms, count, find_fault, config.rounds, session.config.seed
+        session.base, forms, count, find_fault, config.rounds, session.config.seed, words
     )
     with session.run.ledger.open_funnel(stage) as funnel:
         for occasion, fault in written:
@@ -209,6 +213,14 @@ def write_all_occasions(session: Session, forms: Sequence[OccasionForm]) -> list
                 if len(kept) <= count:  # the worked occasions alone may be more
                     session.display.advance()
     return kept
+
+
+def list_words_to_avoid(session: Session) -> list[str]:
+    """Return the words, not the marks, that the check of a rule forbids wherever they stand."""
+    check = get_check(session)
+    texts = list_forbidden_texts(check) if check else []
+    words = [text.strip("*") for text in texts]
+    return [word for word in words if len(word) >= MIN_WORD_LETTERS and word[0].isalpha()]
 
 
 def split_occasions(session: Session, occasions: Sequence[Occasion]) -> dict[str, list[Occasion]]:
