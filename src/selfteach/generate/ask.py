@@ -190,30 +190,27 @@ def describe_asked_topic(
     listed = count_names(model, topic, [*of_siblings, *of_kinds], seed)
     kin = rank_siblings({plan.label: listed[plan.label] for plan in of_siblings})[:MAX_NAMES]
     kin = list(dict.fromkeys([*asked, *kin]))
-    kinds = list(dict.fromkeys(chain.from_iterable(listed[plan.label] for plan in of_kinds)))
-    names = list(dict.fromkeys([*kinds, *kin]))
+    kinds = [listed[plan.label] for plan in of_kinds]
+    names = list(dict.fromkeys([*chain.from_iterable(kinds), *kin]))
     strength = dict(zip(names, measure_suggestion(scorer, topic, names), strict=True))
     (of_itself,) = measure_suggestion(scorer, topic, [topic]) if asked else (0.0,)
-    highest = max(strength.values(), default=0.0)
-    least = max(MIN_KIND_NATS, MIN_KIND_SHARE * highest)
-    own = [name for name in kinds if strength[name] >= least and is_new_name(name, topic, ())]
-    own.sort(key=lambda name: -strength[name])
-    often = [
-        name
-        for name in find_frequent_names([listed[plan.label] for plan in of_kinds], of_kinds)
-        if strength[name] >= MIN_KIND_NATS and is_new_name(name, topic, ())
-    ]
-    own = list(dict.fromkeys([*often, *own]))
-    most = min(least, MAX_SIBLING_SHARE * highest)
+    strongest = max(strength.values(), default=0.0)
+    least = max(MIN_KIND_NATS, MIN_KIND_SHARE * strongest)
+    most = min(least, MAX_SIBLING_SHARE * strongest)
     bounds = dict.fromkeys(kin, most) | dict.fromkeys(asked, MAX_ASKED_SHARE * of_itself)
     siblings = [n for n in kin if strength[n] < bounds[n] and is_new_name(n, topic, ())]
-    own = [name for name in own if name not in siblings][:MAX_KNOWN_NAMES]
+    frequent = find_frequent_names(kinds, of_kinds)
+    strong = [name for name in chain.from_iterable(kinds) if strength[name] >= least]
+    strong.sort(key=lambda name: -strength[name])
+    own = [name for name in frequent if strength[name] >= MIN_KIND_NATS] + strong
+    own = [n for n in dict.fromkeys(own) if is_new_name(n, topic, ()) and n not in siblings]
+    own = own[:MAX_KNOWN_NAMES]
     return Subject(
         topic,
         tuple(own),
         tuple(siblings[: len(asked) + MAX_SIBLINGS]),
         forbidden=False,
-        kinds=tuple(name for name in often if name in own),
+        kinds=tuple(name for name in own if name in frequent),
     )
 
 
