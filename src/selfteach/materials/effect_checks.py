@@ -474,10 +474,16 @@ def check_no_literal(match: re.Match[str]) -> str:
     return f"not {check_literal(match)}"
 
 
+_OF_SPEAKER = re.compile(r"(?:my|our) (?:name|age|address|birthday|job)s?", re.I)
+"""What is mentioned in other words than these: "mention my age"."""
+
+
 def check_said(match: re.Match[str]) -> str | None:
     """Return the check of "mention our loyalty card" and "recommend the library"."""
     text = re.sub(r"^(?:the|our|my|an?|your|some|their) ", "", match["what"].strip())
     text = re.sub(r"^(?:number|amount|names?) of (?:the )?", "", text)
+    if _OF_SPEAKER.fullmatch(match["what"]):
+        return None
     if codes := find_codes(text):
         return join_checks([f"contains {quote_value(code)}" for code in codes])
     text = TOPIC_LEAD.sub("", text)
@@ -517,9 +523,33 @@ def check_thanks(match: re.Match[str]) -> str:
 
 
 def check_wish(match: re.Match[str]) -> str:
-    """Return the check of "wish the applicant good luck"."""
-    what = match["what"].split()[-1]
-    return f"contains {quote_value(what)}"
+    """Return the check of "wish the applicant good luck": a kind word before what is wished."""
+    what = match["what"].split()[-1].lower()
+    if what not in _EVERYDAY:
+        return f"contains {quote_value(what)}"
+    return rf'regex "(?i)\\b(?:{_KIND_WORDS})\\b[^.!?\\n]{{0,30}}\\b{what}\\b"'
+
+
+_EVERYDAY = frozenset(
+    (
+        "day",
+        "evening",
+        "week",
+        "weekend",
+        "holiday",
+        "holidays",
+        "trip",
+        "journey",
+        "flight",
+        "stay",
+    )
+)
+"""What is wished, and said of other things as well."""
+_KIND_WORDS = (
+    "good|great|nice|lovely|wonderful|pleasant|safe|happy|merry|best|speedy|quick|much|every|"
+    "enjoy|have|wish|wishing|wishes"
+)
+"""How wishes begin."""
 
 
 def check_recommended(match: re.Match[str]) -> str | None:

@@ -385,8 +385,8 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         replace_words,
     ),
     (
-        r"say (?P<new_many>[\w'-]+(?: [\w'-]+){1,3})(?: instead of|,? not|,? never) (?!in |that )"
-        r"(?P<old_many>[\w'-]+(?: [\w'-]+){1,3})",
+        r"say (?!(?:I|you|we|they|it)\b)(?P<new_many>[\w'-]+(?: [\w'-]+){1,3})"
+        r"(?: instead of|,? not|,? never) (?!in |that )(?P<old_many>[\w'-]+(?: [\w'-]+){1,3})",
         replace_phrases,
     ),
     (
@@ -614,9 +614,9 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     ),
     (rf"{_NOT} (?:ever )?apologi[sz](?:e|ing)", f"not ({APOLOGY})"),
     (
-        rf"(?:(?P<first>first )?apologi[sz]e|(?P<edge>{_OPEN}) (?:with|by) (?:an apology|"
-        rf"apologi[sz]ing)|(?:offer|include|add|make) an? (?:[a-z]+ )?apology)(?: to {THEM})?"
-        rf"(?: for .+?)?{_PLACE}",
+        rf"(?:(?P<first>first )?apologi[sz]e|(?:(?P<edge>{_OPEN})|answer|reply|respond) "
+        rf"(?:with|by) (?:an apology|apologi[sz]ing)|(?:offer|include|add|make) an? (?:[a-z]+ )?"
+        rf"apology)(?: to {THEM})?(?: for .+?)?{_PLACE}",
         check_apology,
     ),
     (

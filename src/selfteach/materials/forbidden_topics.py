@@ -131,9 +131,10 @@ FORBIDDING_FORMS = (
     rf"{_NEVER} (?:give|giving|offer|offering|provide|providing|share|sharing)(?: any| an)? "
     rf"{_KNOWLEDGE} {_ABOUT} (?P<topic>.+)",
     rf"{_NEVER} bring(?:ing)? (?P<topic>.+) up",
-    rf"(?:{_NEVER} (?:recommend|suggest|nam|includ|list|propos|advertis|promot|prais|quot|cit)"
+    rf"(?:{_NEVER} (?:recommend|suggest|nam|includ|list|propos|cit)"
     rf"(?:e|ing)?|leave out|omit|exclude) (?P<topic>{_NAMES})",
-    rf"(?:{_NEVER} (?:(?:us|includ|add|put|recommend|suggest)(?:e|ing)? )?|leave out|omit|skip|"
+    rf"(?:(?:(?:give|make|write|keep) (?:it|them) )?{_NEVER} "
+    rf"(?:(?:us|includ|add|put|recommend|suggest|contain|hav)(?:e|ing)? )?|leave out|omit|skip|"
     rf"exclude|use no) ?(?:any |the )?(?P<topic>{_FOODS}(?:(?:,| and| or|, and|, or) {_FOODS})*)"
     r"(?: in (?:it|them))?",
     r"i (?:do not|don't|never) want (?:you )?to "

@@ -216,7 +216,8 @@ NOTATION_FORMS: list[tuple[str, Build | str]] = [
         'contains "," and not format=list',
     ),
     (
-        rf"(?:(?:{_GIVE}|finish with )(?:an? |the )?(?:star )?(?:rating|score)|rate (?:it|them)) "
+        rf"(?:(?:{_GIVE}|finish with )(?:an? |the )?(?:star )?(?:rating|score)|"
+        r"rate (?:it|them|(?:(?:the|each|every|all) )?[a-z]+)) "
         rf"(?:out of|from (?:0|1|zero|one) to|on a scale (?:of|from) (?:0|1|zero|one) to) "
         rf"(?P<count>{NUMBER})(?: stars?)?",
         _check_rating,

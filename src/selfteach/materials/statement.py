@@ -153,7 +153,10 @@ def find_codes(text: str) -> list[str]:
     return list(dict.fromkeys([*re.findall(ADDRESS, text), *named]))
 
 
-ADDRESS = r"(?:[\w.+-]+@[\w-]+(?:\.[\w-]+)+|(?:https?://|www\.)[^\s\"',;]*[\w/])"
+ADDRESS = (
+    r"(?:[\w.+-]+@[\w-]+(?:\.[\w-]+)+|(?:https?://|www\.)[^\s\"',;]*[\w/]|"
+    r"(?:[\w-]+\.)+(?:com|org|net|info|io|eu|de|fr|es|it|uk|example)\b)"
+)
 """A pattern of addresses of mails and pages."""
 _LABEL = (
     r"(?:numbers?|codes?|hotline|phone|call|dial|ring|voucher|coupon|password|PIN|extension|line)"
