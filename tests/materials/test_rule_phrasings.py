@@ -131,6 +131,8 @@ SITUATIONS = {
     "replies to emails from customers": Situation(
         "writing", "reply", "customers", ("customers", "a customer")
     ),
+    "product review emails": Situation("task", "product review email"),
+    "a letter of recommendation": Situation("task", "recommendation letter"),
     "job rejection emails": Situation("task", "job rejection email"),
     "out-of-office replies": Situation("task", "out-of-office reply"),
     "group chats": Situation("task", "group chat message"),

@@ -484,11 +484,14 @@ _FOREIGN = frozenset(
 
 
 _KIND_WORD = (
-    r"(?!(?:an?|the|my|our|your|to|for|of|and|or|in|on|with|about|at|from|by|me|us|you|(?:explain|"
-    r"discuss|describ|mention|review|read|repl|answer|respond|check|edit|correct|translat|summari|"
-    r"talk|speak|deal|giv|ask|want|need|send|get|receiv)(?:e|s|es|y|ing)?)\b)[\w'-]+"
+    r"(?!(?:an?|the|my|our|your|to|for|of|and|or|in|on|with|about|at|from|by|me|us|you)\b)[\w'-]+"
 )
-_TWO_WORDS = rf"{_KIND_WORD} {_KIND_WORD}"
+_TREATING = (
+    r"(?:explain|discuss|describ|mention|review|read|repl|answer|respond|check|edit|correct|"
+    r"translat|summari|talk|speak|deal|giv|ask|want|need|send|get|receiv)(?:e|s|es|y|ing)?"
+)
+"""What is done with a text, and is no kind of it: "explaining tax letters"."""
+_TWO_WORDS = rf"(?!{_TREATING}\b){_KIND_WORD} {_KIND_WORD}"
 """What kind of text it is in two words: "job rejection"."""
 
 
@@ -503,13 +506,14 @@ def _read_task(text: str) -> Situation | None:
         rf"(?:writing|write|sending|send|drafting|composing|making|telling|giving|creating|doing|"
         rf"{_GIVEN}) )?"
         rf"{_OWNER}(?:(?P<kind>[\w'-]+|{_TWO_WORDS}) )??(?P<genre>{GENRE})"
-        rf"(?: of (?:an?|the|my|our) (?P<object>[a-z]+(?: [a-z]+)?)| {_ABOUT} (?P<topic>.+))?",
+        rf"(?: of (?!more |less |all |any |every )(?:(?:an?|the|my|our) )?"
+        rf"(?P<object>[a-z]+(?: [a-z]+)?)| {_ABOUT} (?P<topic>.+))?",
         text,
         re.I,
     )
     if made is None or name_genre(made["genre"]) == "reply":
         return None
-    kind = made["kind"] or made["object"] or ""
+    kind = made["kind"] or to_singular(made["object"] or "")
     if kind.lower() in _FOREIGN or (" " in kind and _FINITE.search(kind)):
         return None
     name = f"{kind} {made['genre']}" if kind else made["genre"]

@@ -75,7 +75,7 @@ def check_statement(text: str) -> str | None:
 
 _BUSINESS = re.compile(
     r"^(?:our|the) (?:[a-z]+ )?(?:shop|store|restaurant|caf[eé]|bakery|office|company|business|"
-    r"salon|clinic|practice|hotel|museum|library|school|firm|club|gym|pharmacy|pub|team) "
+    r"salon|clinic|practice|hotel|museum|library|firm|club|gym|pharmacy|pub) "
     r"(?=(?:is|has|opens|closes|offers|sells|delivers|ships|accepts|takes|serves)\b)",
     re.I,
 )
