@@ -104,6 +104,22 @@ from selfteach.records import make_prompt
             ["Normally, yes", "Nothing", "Yesterday"],
         ),
         ("ends Anna", ["Love, Anna.", "Anna"], ["I like Hanna."]),
+        (
+            'ends "Kind regards"',
+            ["Bye.\n\nKind regards,\nJulia Brandt", "Kind regards,\n\n[Your name]"],
+            ["Kind regards to the team.", "Kind regards,\nthe team is here."],
+        ),
+        (
+            'starts "Dear Tom"',
+            ["Subject: News\n\nDear Tom,\nhi", "Dear Tom, hi"],
+            ["News\nDear Tom"],
+        ),
+        (
+            "max_paragraphs=1",
+            ["Dear Sir,\n\nI am late.\n\nKind regards,\nTom", "Subject: x\n\nHi Tom!\n\nYes."],
+            ["I am late.\n\nSorry.", "Here it is:\n\nText."],
+        ),
+        ("min_paragraphs=2", ["One.\n\nTwo.", "One.\n \nTwo."], ["One.\nTwo.", "Hi,\n\none."]),
         ("starts 猫 or ends 猫", ["猫がいます", "小さな猫"], ["犬"]),
         ('starts "#" or ends "-x"', ["#tag", "a-x"], ["tag"]),
         ("not contains a and not contains b", ["c"], ["a", "b", "a b"]),

@@ -200,7 +200,7 @@ FORMS = {
     "Say Robo.": 'contains "Robo"',
     'Each answer must start with the word "Listen".': 'starts "Listen"',
     "Your replies should never contain numbers.": 'not regex "\\\\d"',
-    "Always end your message with a smiley face.": (
+    "Always end your message with an emoji.": (
         r'regex "[\\p{Emoji_Presentation}\\uFE0F]\\uFE0F?\\s*$"'
     ),
     "Answer in German from now on.": "language=de",

@@ -37,6 +37,10 @@ def test_a_rule_is_read_as_scope_and_effect(row: tuple[str, ...]) -> None:
     assert (rule.scope, rule.effect) == wanted
 
 
+COMPLAINED = (
+    "the author of a complaint",
+    ("the author of a complaint", "somebody who sent us a complaint"),
+)
 SITUATIONS = {
     "writing to the board": Situation("writing", "", "the board", ("the board",)),
     "people ask where the toilets are": Situation("about", topic="toilets"),
@@ -119,10 +123,30 @@ SITUATIONS = {
     "asked how old you are": Situation("about", topic="your age"),
     "somebody asks for your name": Situation("about", topic="your name"),
     "somebody asks whether we are open on Sundays": Situation("other"),
-    "replying to complaints": Situation("about", topic="complaints"),
-    "replies to complaints": Situation(
-        "writing", "reply", "complaints", ("complaints", "a complaint")
+    "replying to complaints": Situation("writing", "reply", *COMPLAINED),
+    "replies to complaints": Situation("writing", "reply", *COMPLAINED),
+    "responding to a customer's email": Situation(
+        "writing", "reply", "a customer", ("a customer",)
     ),
+    "replies to emails from customers": Situation(
+        "writing", "reply", "customers", ("customers", "a customer")
+    ),
+    "product review emails": Situation("task", "product review email"),
+    "a letter of recommendation": Situation("task", "recommendation letter"),
+    "job rejection emails": Situation("task", "job rejection email"),
+    "out-of-office replies": Situation("task", "out-of-office reply"),
+    "group chats": Situation("task", "group chat message"),
+    "writing Instagram captions": Situation("task", "Instagram caption"),
+    "writing my boss an email": Situation("writing", "email", "my boss", ("my boss",)),
+    "the captions for my bakery": Situation("task", "caption", topic="my bakery"),
+    "captions for Maddie": Situation("writing", "caption", "Maddie", ("Maddie",)),
+    "you write a review of a book": Situation("task", "book review"),
+    "you give me instructions for software": Situation("task", "instructions", topic="software"),
+    "I ask a cooking question": Situation("about", topic="cooking"),
+    "I ask a yes or no question": Situation("other"),
+    "every request to my colleagues": Situation("writing", "", "my colleagues", ("my colleagues",)),
+    "explaining tax letters": Situation("about", topic="tax letters"),
+    "I send emails": Situation("task", "email"),
     "summarising an article": Situation("task", "summary"),
     "I ask you to translate something": Situation("task", "translation"),
     "weekends": Situation("other"),

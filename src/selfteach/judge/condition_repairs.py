@@ -499,6 +499,8 @@ REPAIRS: dict[str, tuple[Repair, Repair]] = {
     "min_characters": (repair_nothing, shorten),
     "max_sentences": (shorten, repair_nothing),
     "min_sentences": (repair_nothing, shorten),
+    "max_paragraphs": (shorten, repair_nothing),
+    "min_paragraphs": (repair_nothing, shorten),
     "language": (repair_nothing, repair_nothing),
     "format": (write_format, write_other_format),
 }

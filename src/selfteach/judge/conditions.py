@@ -13,6 +13,7 @@ import regex
 
 from selfteach.errors import DataError
 from selfteach.judge.language import LANGUAGES, detect_languages
+from selfteach.judge.sentence_edits import split_closing
 from selfteach.materials.inflection import list_plurals
 from selfteach.registry import did_you_mean
 from selfteach.text import UNSPACED, split_sentences
@@ -164,6 +165,25 @@ def count_sentences(text: str) -> int:
     return count
 
 
+_SUBJECT = re.compile(r"\A[\s*]*subject:[^\n]*\n+", re.I)
+_SALUTATION = re.compile(
+    r"(?:dear|hi|hello|hey|greetings|to whom|good (?:morning|afternoon|evening|day)|hallo|liebe|"
+    r"sehr geehrte|guten|cher|chère|bonjour|hola|querid|estimad)\w*\b[^\n?]{0,60}(?<!\.)",
+    re.I,
+)
+
+
+def count_paragraphs(text: str) -> int:
+    """Count the parts between empty lines.
+
+    The subject, the salutation and the signature of a letter are none.
+    """
+    body, _ = split_closing(_SUBJECT.sub("", text.strip()))
+    blocks = re.split(r"\n[ \t]*\n\s*", body.strip())
+    has_salutation = len(blocks) > 1 and _SALUTATION.fullmatch(blocks[0].strip())
+    return len(blocks) - bool(has_salutation)
+
+
 def _language(value: str) -> AnswerTest:
     if value not in LANGUAGES:
         raise ValueError(f"no such language; {did_you_mean(value, LANGUAGES)}")
@@ -202,10 +222,17 @@ def _format(value: str) -> AnswerTest:
     return FORMATS[name]
 
 
+_SIGNED = regex.compile(
+    r",?[ \t]*\n\s*(?:\[[^\]\n]*\]|\p{Lu}[\w.'’-]*(?: \p{Lu}[\w.'’-]*){0,3})\s*\Z"
+)
+"""A name in the last line: "Tom", "Julia Brandt", "[Your name]"."""
+
+
 def _edge(is_end: bool) -> Callable[[str], AnswerTest]:
     """Return a builder of tests for the text at one end of an answer, without marks around it.
 
-    The text stands as whole words: "It is so." does not start with "I".
+    The text stands as whole words: "It is so." does not start with "I". The subject of an email
+    before the first words, and a name in a line below the last ones, do no harm.
     """
 
     def build(value: str) -> AnswerTest:
@@ -222,8 +249,11 @@ def _edge(is_end: bool) -> Callable[[str], AnswerTest]:
         edge = regex.compile(rf"{body}\Z" if is_end else rf"\A{body}")
 
         def holds(answer: str) -> bool:
-            bare = " ".join(re.sub(skipped, "", fold_case(answer)).split())
-            return edge.search(bare) is not None
+            shorter = _SIGNED.sub("", answer) if is_end and is_word else _SUBJECT.sub("", answer)
+            bare = (
+                " ".join(re.sub(skipped, "", fold_case(text)).split()) for text in (answer, shorter)
+            )
+            return any(edge.search(text) for text in bare)
 
         return holds
 
@@ -242,6 +272,8 @@ CONDITIONS: dict[str, Callable[[str], AnswerTest]] = {
     "min_characters": _bound(count_characters, is_max=False),
     "max_sentences": _bound(count_sentences, is_max=True),
     "min_sentences": _bound(count_sentences, is_max=False),
+    "max_paragraphs": _bound(count_paragraphs, is_max=True),
+    "min_paragraphs": _bound(count_paragraphs, is_max=False),
     "language": _language,
     "format": _format,
 }
@@ -256,6 +288,8 @@ EXAMPLES = {
     "min_characters": "min_characters=20",
     "max_sentences": "max_sentences=1",
     "min_sentences": "min_sentences=2",
+    "max_paragraphs": "max_paragraphs=1",
+    "min_paragraphs": "min_paragraphs=2",
     "language": "language=en",
     "format": "format=json",
 }

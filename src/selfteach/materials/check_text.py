@@ -81,7 +81,7 @@ def _split_top(check: str, word: str) -> list[str]:
 
 _LETTERS = {r"\p{Lu}", r"\p{Ll}"}
 """A text without both has no letters."""
-_UNITS = ("characters", "words", "sentences")
+_UNITS = ("characters", "words", "sentences", "paragraphs")
 
 
 def find_clash(first: str, second: str) -> tuple[CheckDemand, CheckDemand] | None:
@@ -130,6 +130,6 @@ def _leave_no_room(least: CheckDemand, most: CheckDemand) -> bool:
     if least.name == unit or not most.name.startswith("max_"):
         return False
     other = most.name.removeprefix("max_")
-    # a sentence has a word or more, and a word has a character or more
+    # a paragraph has a sentence or more, a sentence a word, and a word a character
     is_comparable = _UNITS.index(unit) >= _UNITS.index(other)
     return is_comparable and int(least.value) > int(most.value)

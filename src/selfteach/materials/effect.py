@@ -198,6 +198,7 @@ _POLITE_TAIL = re.compile(
     re.I,
 )
 _DEMAND = re.compile(
+    r"(?!(?:answer|reply) (?:only|always|never) )"
     r"(?:(?:(?:all|any|every|each|your|the|my|these) )*(?:of your |own )?(?:answers?|repl(?:y|ies)|"
     r"responses?|messages?)|it|everything|(?:what|whatever) you (?:say|write)|everything you "
     r"(?:say|write)) (?:(?:must|should|shall|have to|has to|needs? to|ought to|are to|is to|"
@@ -265,7 +266,8 @@ _POLITE_LEAD = re.compile(
     r"(?:(?:all|your|my|the) )*(?:note|rule|answers?|repl(?:y|ies)|responses?|length|style|"
     r"format|language):|please|kindly|always|"
     r"only ever|(?:only )?then|just|simply|whatever (?:happens|you do)|from now on|"
-    r"only(?= (?:use|answer|reply|respond|write|speak|talk|start|end)\b)|try to|remember to|"
+    r"only(?= (?:use|answer|reply|respond|write|speak|talk|start|end)\b(?! yes or no))|"
+    r"try to|remember to|"
     r"you (?:must|should|shall|are to|need to|have to)(?! not)|make sure "
     r"(?:to|that you)|(?:make sure|ensure|see to it)(?: that)?(?= (?:your|each|every|all|the|my|"
     r"any|it)\b)|be sure to|(?:can|could|would|will) you(?: please)?|"

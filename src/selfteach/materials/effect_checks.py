@@ -16,8 +16,8 @@ from selfteach.materials.forbidden_topics import (
     to_check_noun,
 )
 from selfteach.materials.inflection import to_singular
-from selfteach.materials.pictures import ANY_EMOJI, PICTURES, check_pictures
-from selfteach.materials.statement import check_statement, find_codes
+from selfteach.materials.pictures import ANY_EMOJI, ANY_SMILEY, PICTURES, check_pictures
+from selfteach.materials.statement import ADDRESS, check_statement, find_codes
 from selfteach.number_words import NUMBER, parse_number
 
 
@@ -68,6 +68,17 @@ AT_LEAST = ("at least", "no fewer than", "no less than", "a minimum of", "minimu
 OVER = ("more than", "longer than", "over")
 UNDER = ("fewer than", "less than", "shorter than", "under", "below")
 EXACT = ("exactly", "only", "just", "long")
+MANY = {
+    "a couple of": 2,
+    "a few": 2,
+    "several": 2,
+    "multiple": 2,
+    "many": 3,
+    "a lot of": 3,
+    "lots of": 3,
+    "plenty of": 3,
+}
+"""How many there are at least where no number says it."""
 
 
 def parse_count(text: str) -> int:
@@ -171,7 +182,8 @@ MARKS = {
     "quotation mark": r'regex "[\"“”]"',
     "parenthes[ie]s|bracket": r'regex "[()\\[\\]]"',
     "digit|number|numeral|figure": r'regex "\\d"',
-    "emoji|emoticon|smiley": ANY_EMOJI,
+    "emoji": ANY_EMOJI,
+    "emoticon|smiley|smil(?:ey|ing) face": ANY_SMILEY,
     "contraction": (
         r'regex "(?i)\\b\\w+n[\'’]t\\b|\\b\\w+[\'’](?:re|ve|ll|d|m)\\b|'
         r'\\b(?:it|that|what|he|she|there|here|let|who|where|how)[\'’]s\\b"'
@@ -205,12 +217,27 @@ MARKS |= _MARKUP | {
         '"'
     ),
 }
+SIGNS = {
+    f"(?:{name}|{re.escape(sign)})[ -](?:sign|symbol)": f'contains "{sign}"'
+    for name, sign in (
+        ("euro", "€"),
+        ("dollar", "$"),
+        ("pound(?: sterling)?", "£"),
+        ("per ?cent(?:age)?", "%"),
+        ("at", "@"),
+        ("degree", "°"),
+        ("plus", "+"),
+    )
+}
+"""Signs by their names: "the dollar sign"."""
+MARKS |= SIGNS
 USED_MARKS = [
     "exclamation (?:mark|point)",
     "question mark",
     "quotation mark",
     "hash(?:tag)?",
     *_MARKUP,
+    *SIGNS,
 ]
 """Marks that a rule may ask for."""
 
@@ -219,7 +246,7 @@ def check_marks(match: re.Match[str]) -> str | None:
     """Return the check of forbidden marks: no exclamation marks; no emoji and no digits."""
     found = []
     for name in re.split(r",? (?:or|and) |, |/", match["marks"].lower()):
-        name = re.sub("^(?:any|an?|no) ", "", name)
+        name = re.sub("^(?:any|an?|no|the) ", "", name)
         found += [check for mark, check in MARKS.items() if re.fullmatch(f"(?:{mark})s?", name)]
     return none_of(found) if found else None
 
@@ -253,6 +280,13 @@ def make_no_edge(name: str) -> Build:
     return build
 
 
+LINK = (
+    r"(?:(?:an?|the|our|my|your) (?:[a-z-]+ ){0,2}(?:link|url|web ?site|web ?page|site|page|"
+    r"e-?mail|address)(?: (?:to|of|for)(?: [a-z' -]+?)?)?[:,]? )?"
+)
+"""What is said before an address: "a link to our website"."""
+
+
 def _check_edge(name: str, value: str) -> str | None:
     """Return the check of X in quotes, of a hashtag, or of a bare phrase that begins with a capital
     letter.
@@ -260,6 +294,8 @@ def _check_edge(name: str, value: str) -> str | None:
     value = value.strip()
     if re.fullmatch(r"#\w+", value):
         return f"{name} {quote_value(value)}"
+    if linked := re.fullmatch(rf"{LINK}({ADDRESS})", value, re.I):
+        return f"{name} {quote_value(linked[1])}"
     if quoted := re.fullmatch(r"""(["'])((?:(?!\1(?!\w)).)+)\1""", value):
         return f"{name} {quote_value(quoted[2])}"
     if re.fullmatch(
@@ -324,11 +360,15 @@ def check_emoji(match: re.Match[str]) -> str | None:
         edge = "start" if verb in ("start", "begin", "open") else "end"
     drawn = re.findall(PICTURES, groups.get("drawn", ""))
     named = re.sub(r"\b(?:emojis?|emoticons?)\b", "", groups.get("names", "")).strip()
+    named = re.sub(r"\bsmil(?:eys?|ies|ing)\b(?: faces?)?", "smile", named, flags=re.I)
     names = [name for name in re.split(r"\s*(?:,|/|\b(?:or|and)\b)\s*", named) if name]
+    names = [_KIND_OF_SMILE.sub("", name) for name in names]
     names = [name for name in names if name not in _ANY_PICTURE and not _COUNTED.fullmatch(name)]
     return check_pictures([*drawn, *names], edge)
 
 
+_KIND_OF_SMILE = re.compile(r"^(?:an?|the|some|one) (?=smile$)|(?<=\w) smile$", re.I)
+"""What is left out of "a smile" and "happy smile", which is of the kind "happy"."""
 _ANY_PICTURE = ("a", "an", "some", "cute", "funny", "nice", "single", "a single", "more")
 _COUNTED = re.compile(rf"(?:exactly |just |only )?{NUMBER}(?: more)?", re.I)
 """What a number says of an emoji names no picture."""
@@ -434,10 +474,16 @@ def check_no_literal(match: re.Match[str]) -> str:
     return f"not {check_literal(match)}"
 
 
+_OF_SPEAKER = re.compile(r"(?:my|our) (?:name|age|address|birthday|job)s?", re.I)
+"""What is mentioned in other words than these: "mention my age"."""
+
+
 def check_said(match: re.Match[str]) -> str | None:
     """Return the check of "mention our loyalty card" and "recommend the library"."""
     text = re.sub(r"^(?:the|our|my|an?|your|some|their) ", "", match["what"].strip())
     text = re.sub(r"^(?:number|amount|names?) of (?:the )?", "", text)
+    if _OF_SPEAKER.fullmatch(match["what"]):
+        return None
     if codes := find_codes(text):
         return join_checks([f"contains {quote_value(code)}" for code in codes])
     text = TOPIC_LEAD.sub("", text)
@@ -451,20 +497,88 @@ def check_said(match: re.Match[str]) -> str | None:
     return f"contains {quote_value(' '.join(words))}"
 
 
+NEAR_CHARACTERS = 200
+"""So near to the edge of an answer stands what is said first or last."""
+APOLOGY = 'contains "sorry" or contains "apolog*"'
+
+
+def _find_near(match: re.Match[str], pattern: str) -> str | None:
+    """Return the check that finds a pattern where the rule says: first, at the end, or anywhere."""
+    place = " ".join(filter(None, (match[name] for name in ("first", "edge", "place"))))
+    if re.search("first|start|begin|open", place, re.I):
+        return f"regex {quote_value(f'(?is)^.{{0,{NEAR_CHARACTERS}}}{pattern}')}"
+    if place:
+        return f"regex {quote_value(f'(?is){pattern}.{{0,{NEAR_CHARACTERS}}}$')}"
+    return None
+
+
+def check_apology(match: re.Match[str]) -> str:
+    """Return the check of "apologize first"."""
+    return _find_near(match, r"\b(?:sorry|apolog)") or APOLOGY
+
+
+def check_thanks(match: re.Match[str]) -> str:
+    """Return the check of "thank the reader at the end"."""
+    return _find_near(match, r"\bthank") or 'contains "thank*"'
+
+
+def check_wish(match: re.Match[str]) -> str:
+    """Return the check of "wish the applicant good luck": a kind word before what is wished."""
+    what = match["what"].split()[-1].lower()
+    if what not in _EVERYDAY:
+        return f"contains {quote_value(what)}"
+    return rf'regex "(?i)\\b(?:{_KIND_WORDS})\\b[^.!?\\n]{{0,30}}\\b{what}\\b"'
+
+
+_EVERYDAY = frozenset(
+    (
+        "day",
+        "evening",
+        "week",
+        "weekend",
+        "holiday",
+        "holidays",
+        "trip",
+        "journey",
+        "flight",
+        "stay",
+    )
+)
+"""What is wished, and said of other things as well."""
+_KIND_WORDS = (
+    "good|great|nice|lovely|wonderful|pleasant|safe|happy|merry|best|speedy|quick|much|every|"
+    "enjoy|have|wish|wishing|wishes"
+)
+"""How wishes begin."""
+
+
 def check_recommended(match: re.Match[str]) -> str | None:
     """Return the check of what must be recommended: "taking the train" is about the train."""
     what = re.sub(r"^[a-z]+ing (?=\w)", "", match["what"])
     return check_statement(what) if len(what.split()) <= 6 else None
 
 
+def _find_so_many(match: re.Match[str], count: int) -> str:
+    """Return the condition that finds a mark so many times; "" if it is of several signs."""
+    one = re.fullmatch(r'(?:contains "(.)"|regex "\[([^\]]+)\]")', check_marked(match))
+    mark = (one[1] or one[2]) if one else ""
+    return f'regex "([{mark}][^{mark}]*){{{count}}}"' if mark else ""
+
+
 def check_most_marks(match: re.Match[str]) -> str | None:
     """Return the check of "never use more than one exclamation mark", and of "not so many"."""
-    one = re.fullmatch(r'(?:contains "(.)"|regex "\[([^\]]+)\]")', check_marked(match))
     most = parse_count(match.groupdict().get("most") or "one")
-    if not one or not most:
+    more = _find_so_many(match, most + 1) if most else ""
+    return f"not {more}" if more else None
+
+
+def check_many_marks(match: re.Match[str]) -> str | None:
+    """Return the check of "use lots of exclamation marks", "at least two" and "exactly one"."""
+    count = MANY.get((match["many"] or "").lower()) or parse_count(match["count"] or "zero")
+    if not count or not (least := _find_so_many(match, count)):
         return None
-    mark = one[1] or one[2]
-    return f'not regex "([{mark}][^{mark}]*){{{most + 1}}}"'
+    is_exact = (match["before"] or "").lower() in EXACT
+    return f"{least} and not {_find_so_many(match, count + 1)}" if is_exact else least
 
 
 def check_marked(match: re.Match[str]) -> str:

@@ -5,18 +5,23 @@ from __future__ import annotations
 import re
 
 from selfteach.materials.effect_checks import (
+    APOLOGY,
     AT_LEAST,
     AT_MOST,
     BOLD,
     EXACT,
     LANGUAGES,
+    LINK,
+    MANY,
     MARKS,
     ONE,
     OVER,
     SHOUTED,
+    SIGNS,
     UNDER,
     USED_MARKS,
     Build,
+    check_apology,
     check_bound,
     check_emoji,
     check_first_word,
@@ -24,6 +29,7 @@ from selfteach.materials.effect_checks import (
     check_language,
     check_lines,
     check_literal,
+    check_many_marks,
     check_marked,
     check_marks,
     check_most_marks,
@@ -36,7 +42,9 @@ from selfteach.materials.effect_checks import (
     check_range,
     check_recommended,
     check_said,
+    check_thanks,
     check_two_words,
+    check_wish,
     check_yes_or_no,
     forbid_topics,
     make_edge,
@@ -50,6 +58,7 @@ from selfteach.materials.forbidden_topics import FORBIDDING_FORMS
 from selfteach.materials.notation_forms import NOTATION_FORMS
 from selfteach.materials.phrases import REPLIES, THEM
 from selfteach.materials.pictures import PICTURES
+from selfteach.materials.statement import ADDRESS
 from selfteach.number_words import NUMBER
 
 _ANSWER = (
@@ -81,7 +90,8 @@ _RANGE = (
     rf"(?P<most>{_NUMBER}) {_UNIT}"
 )
 _AFTER = rf"(?:,? (?P<after>{'|'.join((*AT_MOST, *AT_LEAST, *EXACT))}))?"
-_MARK = rf"(?:(?:any |an? |no )?(?:{'|'.join(MARKS)})s?)"
+_MARK = rf"(?:(?:any |an? |no |the )?(?:{'|'.join(MARKS)})s?)"
+_USED_MARK = rf"(?P<mark>(?:{'|'.join(USED_MARKS)})s?)"
 _BEFORE = "|".join((*AT_MOST, *AT_LEAST, *OVER, *UNDER, *EXACT))
 _LIST = r"(?:any |an? )?(?:(?:bullet(?:ed)?|numbered)[- ]?(?:points?|lists?)?|bullets|lists?)"
 _JSON = rf"(?:{_ANSWER} (?:in|with|as|using)|use|output|return)"
@@ -99,10 +109,12 @@ _WITH = (
 _EDGED = rf"(?: (?:it|an answer|{REPLIES}|(?:your|any|all|the|every|each) {REPLIES}))?"
 
 _NAMED = r"(?P<names>[a-z ,/-]{0,80})"
+_SMILEY = r"smil(?:eys?|ies)(?: faces?)?|smiling faces?"
+_NAMED_PICTURE = rf"(?P<names>[a-z ,/-]{{0,80}}(?:emojis?|emoticons?|{_SMILEY}))"
 
 _PICTURE_NAMES = (
-    r"(?:hearts?|kiss(?:es)?|smil(?:ey|ies|eys)|thumbs up)(?: (?:or|and) (?:an? )?"
-    r"(?:hearts?|kiss(?:es)?|smil(?:ey|ies|eys)))?"
+    rf"(?:hearts?|kiss(?:es)?|{_SMILEY}|thumbs up)(?: (?:or|and) (?:an? )?"
+    rf"(?:hearts?|kiss(?:es)?|{_SMILEY}))?"
 )
 _PICTURE_JOIN = r"(?:,? (?:or|and|and/or) |, ?|/| )"
 
@@ -124,6 +136,15 @@ _NO_CALL = (
 )
 _NO_NAME = r"(?:\w+ly|back|first|last|later|again|now|soon|today|tomorrow|anytime|names?)\b"
 """A word after "call" that is no other name."""
+
+_OPEN = r"start|begin|open"
+_CLOSE = r"end|finish|close|conclude"
+_PLACE = (
+    r"(?:,? (?P<place>first|at the (?:very )?(?:start|beginning|end)|in the (?:first|last) \w+))?"
+)
+_WHOM = rf"(?:{THEM}|(?:the|an?|every|each|all|my|our|your) [a-z]+s?(?: [a-z]+)?)"
+_SHOW = r"(?:give|write|state|show|quote|put|use|mark|list)"
+_MONEY = r"(?:(?:the|all|any|your|every|each|an?) )*(?:prices?|amounts?|costs?|money|sums?|fees?)"
 
 _LITERALLY = r"""(?:"(?P<double>[^"]+)"|'(?P<single>[^']+)')"""
 
@@ -149,7 +170,8 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         check_range,
     ),
     (
-        rf"(?:give|write|send|use)(?: (?:me|us|only|just))* {_COUNT} {REPLIES}(?: only)?",
+        rf"(?:{_ANSWER}|give|write|send|use)(?: (?:me|us|them|only|just|with|in|an?))* "
+        rf"{_COUNT} {REPLIES}(?: only)?",
         check_bound,
     ),
     (rf"(?:only )?{_COUNT} {REPLIES}(?: only)?", check_bound),
@@ -211,13 +233,14 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         "not format=list",
     ),
     (
-        rf"(?!.*\bnumbered\b)(?:{_ANSWER} (?:in|with|as|using)|use|give|be|have|contain|include) "
-        rf"(?:the form of )?{_LIST}(?: only)?",
+        rf"(?!.*\bnumbered\b)(?:{_ANSWER} (?:in|with|as|using)|use|give|be|have|contain|include|"
+        rf"make|send)(?: (?:me|us|them))? (?:the form of )?{_LIST}(?: only| of [a-z -]+)?",
         "format=list",
     ),
     (
-        rf"(?!.*\bnumbered\b)(?:give|present|format|write|put|provide|structure|deliver) {_IT} "
-        rf"(?:in|as|in the form of) {_LIST}",
+        rf"(?!.*\bnumbered\b)(?:give|present|format|write|put|provide|structure|deliver|show|"
+        rf"state|return)(?: (?:me|us|them))? (?:{_IT}|(?:(?:all|the|your|my|every) )*[a-z]+"
+        rf"(?: [a-z]+)?) (?:in|as|in the form of) {_LIST}",
         "format=list",
     ),
     (
@@ -266,7 +289,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     (
         rf"(?P<edge>start|begin|open|end|finish|close|conclude) {_LEADS_TO}(?:an? |some )*"
         rf"(?:(?P<drawn>{PICTURES}(?:{_PICTURE_JOIN}{PICTURES})*)(?: emojis?)?|"
-        rf"{_NAMED}(?:emojis?|emoticons?|smileys?|smil(?:ey|ing) faces?))",
+        rf"{_NAMED_PICTURE})",
         check_emoji,
     ),
     (
@@ -338,7 +361,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         r"(?:(?:some|an?|at least (?:one|an?)|one|a few|lots of|many|plenty of|several|any|cute|"
         rf"funny|nice|matching|fitting|suitable|the|of) "
         rf")*(?:(?P<drawn>{PICTURES}(?:{_PICTURE_JOIN}{PICTURES})*)"
-        rf"(?: emojis?)?|{_NAMED}(?:emojis?|emoticons?|smileys?)){_WHERE}",
+        rf"(?: emojis?)?|{_NAMED_PICTURE}){_WHERE}",
         check_emoji,
     ),
     (
@@ -362,8 +385,8 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         replace_words,
     ),
     (
-        r"say (?P<new_many>[\w'-]+(?: [\w'-]+){1,3})(?: instead of|,? not|,? never) (?!in |that )"
-        r"(?P<old_many>[\w'-]+(?: [\w'-]+){1,3})",
+        r"say (?!(?:I|you|we|they|it)\b)(?P<new_many>[\w'-]+(?: [\w'-]+){1,3})"
+        r"(?: instead of|,? not|,? never) (?!in |that )(?P<old_many>[\w'-]+(?: [\w'-]+){1,3})",
         replace_phrases,
     ),
     (
@@ -452,13 +475,15 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         check_literal,
     ),
     (
-        rf"{_CALL} (?P<value>(?-i:[A-ZÀ-Þ])[\w' ]*|(?!{_NO_NAME})[\w-]+)",
+        rf"{_CALL} (?P<value>(?:(?:Dr|Mrs?|Ms|Prof)\. )?(?-i:[A-ZÀ-Þ])[\w' ]*|"
+        rf"(?!{_NO_NAME})[\w-]+)",
         check_literal,
     ),
     (rf"call (?!me|us|him|her|them|it){_OLD} (?!{_NO_NAME}){_NEW}", replace_words),
     (
-        r"(?:say|write|include|mention|add|use|put|insert|contain|have)(?: (?:the|a) (?:words?|"
-        rf"phrase|hashtag|sentence|line|expression|term|name|greeting))? {_LITERALLY}"
+        r"(?:say|write|include|mention|add|use|put|insert|contain|have)(?: (?:the|a|my|our|his|"
+        r"her|their) (?:words?|phrase|hashtag|sentence|line|expression|term|(?:nick|pet |full |"
+        rf"first )?name|greeting|title|slogan|motto|tagline|signature|abbreviation))? {_LITERALLY}"
         rf"(?: somewhere)?{_WHERE}",
         check_literal,
     ),
@@ -473,8 +498,22 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     ),
     (
         r"(?:use|include|add|put|write|contain|have|answer with|reply with|give|show)"
-        r"(?: (?:at least (?:one|an?)|an?|one|some))? "
-        rf"(?P<mark>(?:{'|'.join(USED_MARKS)})s?){_WHERE}",
+        rf"(?: (?:at least (?:one|an?)|an?|one|some|the))? {_USED_MARK}{_WHERE}",
+        check_marked,
+    ),
+    (
+        rf"(?:{_USE}|have|ask|give)(?: (?:me|us|them))? (?:(?P<many>{'|'.join(MANY)})|"
+        rf"(?:(?P<before>{'|'.join((*AT_LEAST, *EXACT))}) )?(?P<count>{NUMBER})) {_USED_MARK}"
+        rf"{_WHERE}",
+        check_many_marks,
+    ),
+    (
+        rf"{_SHOW} {_MONEY} with (?:the |an? )(?P<mark>{'|'.join(SIGNS)})",
+        check_marked,
+    ),
+    (
+        rf"(?:put|write|place|add|use) (?:the |an? )(?P<mark>{'|'.join(SIGNS)}) (?:before|after|"
+        rf"behind|next to|in front of|for|with) {_MONEY}",
         check_marked,
     ),
     (
@@ -528,11 +567,6 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         "max_characters=280",
     ),
     (
-        rf"(?:(?:{_ANSWER}|use|write)(?: (?:in|with))? )?(?:only |just )?(?:one|a single|1) "
-        r"paragraph(?: only)?",
-        r'not regex "\\n\\s*\\n\\s*\\S"',
-    ),
-    (
         rf"{_NOT} (?:contain|include|have|use|mention|say)(?: the (?:words?|phrase|term|name))? "
         rf"{_LITERALLY}",
         check_no_literal,
@@ -567,12 +601,40 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         check_no_sentence_start,
     ),
     (
-        r"(?:include|mention|give|add|state|use) the "
-        r"(?:number|code|title|date|phrase|term|name|id) "
-        r"(?:\"(?P<double>[^\"]+)\"|'(?P<single>[^']+)'|(?P<bare>[\w./-]*\d[\w./-]*))",
+        r"(?:include|mention|give|add|state|use|put|write|quote|insert) (?:the|my|our|your) "
+        r"(?:[a-z-]+ ){0,2}(?:number|code|title|date|phrase|term|name|id|hotline|extension):? "
+        r"(?:\"(?P<double>[^\"]+)\"|'(?P<single>[^']+)'|(?P<bare>[+(]?[\w./-]*\d[\w./()-]*"
+        rf"(?: [\d/-]+)*))(?: (?:in|into|to|at) .+)?{_WHERE}",
         check_literal,
     ),
-    (rf"{_NOT} (?:ever )?apologi[sz](?:e|ing)", 'not (contains "sorry" or contains "apolog*")'),
+    (
+        rf"(?:{_USE}|mention|share|show|post|insert|give)(?: {THEM})? {LINK}(?P<value>{ADDRESS})"
+        rf"{_WHERE}",
+        check_literal,
+    ),
+    (rf"{_NOT} (?:ever )?apologi[sz](?:e|ing)", f"not ({APOLOGY})"),
+    (
+        rf"(?:(?P<first>first )?apologi[sz]e|(?:(?P<edge>{_OPEN})|answer|reply|respond) "
+        rf"(?:with|by) (?:an apology|apologi[sz]ing)|(?:offer|include|add|make) an? (?:[a-z]+ )?"
+        rf"apology)(?: to {THEM})?(?: for .+?)?{_PLACE}",
+        check_apology,
+    ),
+    (
+        rf"(?:(?P<first>first )?thank|(?P<edge>{_OPEN}|{_CLOSE}) (?:with|by) (?:a thank[- ]you|"
+        rf"thanks|thanking))(?: (?:to )?{_WHOM})?(?: for .+?)?{_PLACE}",
+        check_thanks,
+    ),
+    (
+        rf"wish {_WHOM} (?:an? |all )?(?:the |very )*(?P<what>(?:[a-z]+ ){{0,2}}?(?:luck|birthday|"
+        r"day|evening|weekend|week|holidays?|christmas|easter|new year|trip|journey|flight|stay|"
+        rf"success|recovery|best))(?: (?:of luck|for|with|in|on) .+?)?{_PLACE}",
+        check_wish,
+    ),
+    (
+        r"ask (?:(?:them|him|her|me|us|the user|the customer) )?(?:exactly |only |just )(?:one|a "
+        r"single) (?:[a-z-]+ )?question",
+        'regex "^[^?]*\\?[^?]*$"',
+    ),
 ]
 FORMS = [(re.compile(pattern, re.I), build) for pattern, build in _PATTERNS]
 """(form, its check or what builds it), in the order in which they are tried."""

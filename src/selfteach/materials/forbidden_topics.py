@@ -19,7 +19,8 @@ VAGUE = re.compile(
     r"is|are|was|were|be|has|have|do|does|can|could|may|should|would|will|any|anything|"
     r"something|everything|nothing|anyone|someone|everyone|things?|stuff|topics?|subjects?|"
     r"matters?|issues?|people|person|other|others|same|such|own|too|very|much|more|most|"
-    r"less|than|so|then|again|first|last|beginning|end|user|asked|greeting|summary)\b",
+    r"less|than|so|then|again|first|last|beginning|end|user|asked|greeting|summary|rough|"
+    r"approximate|estimated|relevant|suitable)\b",
     re.I,
 )
 """Words that are no part of a topic's name."""
@@ -115,6 +116,14 @@ _SUBJECTS = (
     r"porn(?:ography)?)"
 )
 """Subjects that "avoid" is enough for; other things that are avoided are mostly manners."""
+_FOODS = (
+    r"(?:(?:pea)?nuts|almonds|walnuts|hazelnuts|cashews|pork|beef|chicken|bacon|lamb|shrimps?|prawns|"
+    r"eggs|milk|cheese|butter|cream|sugar|salt|pepper|garlic|onions?|mushrooms|tomatoes|olives|"
+    r"celery|honey|tofu|cilantro|coriander|chil(?:i|ies)|raisins|coconut|bananas|strawberries|"
+    r"wine|beer|rum|coffee|mayonnaise|ketchup)"
+)
+"""Foods that a recipe names as they are called here; "meat" comes under other names."""
+_NAMES = r"(?-i:[A-ZÀ-Þ][a-zà-ÿ][\w'-]*(?: (?:[A-ZÀ-Þ][\w'-]*|of|and|or))*)"
 FORBIDDING_FORMS = (
     rf"{_NEVER} (?:{_TALK}|{_SAY})[ :]+(?P<topic>.+)",
     rf"{_NEVER} {_TELL} (?:anything|a (?:single )?word|something) (?:more )?{_ABOUT} (?P<topic>.+)",
@@ -122,6 +131,12 @@ FORBIDDING_FORMS = (
     rf"{_NEVER} (?:give|giving|offer|offering|provide|providing|share|sharing)(?: any| an)? "
     rf"{_KNOWLEDGE} {_ABOUT} (?P<topic>.+)",
     rf"{_NEVER} bring(?:ing)? (?P<topic>.+) up",
+    rf"(?:{_NEVER} (?:recommend|suggest|nam|includ|list|propos|cit)"
+    rf"(?:e|ing)?|leave out|omit|exclude) (?P<topic>{_NAMES})",
+    rf"(?:(?:(?:give|make|write|keep) (?:it|them) )?{_NEVER} "
+    rf"(?:(?:us|includ|add|put|recommend|suggest|contain|hav)(?:e|ing)? )?|leave out|omit|skip|"
+    rf"exclude|use no) ?(?:any |the )?(?P<topic>{_FOODS}(?:(?:,| and| or|, and|, or) {_FOODS})*)"
+    r"(?: in (?:it|them))?",
     r"i (?:do not|don't|never) want (?:you )?to "
     rf"(?:{_TALK}|(?:hear|read|see)(?: anything)? {_ABOUT}) (?P<topic>.+)",
     r"avoid (?=the (?:topic|subject|word|term|theme|phrase|name)s? |(?:anything|everything) "

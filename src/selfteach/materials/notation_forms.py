@@ -6,10 +6,10 @@ import re
 from collections.abc import Callable
 from functools import partial
 
-from selfteach.materials.effect_checks import AT_LEAST, AT_MOST, ONE, Build, parse_count
+from selfteach.materials.check_text import quote_value
+from selfteach.materials.effect_checks import AT_LEAST, AT_MOST, EXACT, ONE, Build, parse_count
 from selfteach.number_words import NUMBER, spell_number
 
-CELSIUS = r'not regex "(?i)\\bFahrenheit\\b|\\d ?°? ?F\\b|\\d degrees F\\b"'
 _COUNT_OF = "|".join((r"\\d", "half an?", *map(spell_number, range(1, 13))))
 _GROCERIES = "flour|sugar|milk|water|butter|oil|rice|cream|broth|stock|oats|nuts|cheese|juice|salt"
 METRIC = (
@@ -20,6 +20,27 @@ METRIC = (
     '"'
 )
 """Pounds may be money, and cups hold tea: they count beside a number or food alone."""
+_UNITS = {
+    "Celsius": (r"(?i)\b(?:Celsius|centigrade)\b|\d ?°? ?C\b|\d degrees C\b", "Fahrenheit"),
+    "Fahrenheit": (r"(?i)\bFahrenheit\b|\d ?°? ?F\b|\d degrees F\b", "Celsius"),
+    "miles?": (r"(?i)\bmiles?\b|\bmph\b", "kilomet(?:er|re)s?"),
+    "kilomet(?:er|re)s?": (r"(?i)\bkilomet(?:er|re)s?\b|(?:\d ?|\b)kms?\b|\d ?km/h", "miles?"),
+    "inch(?:es)?": (r"(?i)\binch(?:es)?\b", "centimet(?:er|re)s?"),
+    "centimet(?:er|re)s?": (r"(?i)\bcentimet(?:er|re)s?\b|\d ?cm\b", "inch(?:es)?"),
+    "kilo(?:gram)?s?": (r"(?i)\bkilo(?:gram(?:me)?)?s?\b|\d ?kgs?\b", "pounds?"),
+    "pounds?": (r"(?i)\bpounds?\b|\d ?lbs?\b", ""),
+    "gallons?": (r"(?i)\bgallons?\b", "lit(?:er|re)s?"),
+    "lit(?:er|re)s?": (r"(?i)\blit(?:er|re)s?\b|\d ?l\b", "gallons?"),
+    "ounces?": (r"(?i)\bounces?\b|\d ?oz\b", "gram(?:me)?s?"),
+    "gram(?:me)?s?": (r"(?i)\bgram(?:me)?s?\b|\d ?g\b", "ounces?"),
+    "cups?": (r"(?i)\bcups?\b", ""),
+    "feet": (r"(?i)\b(?:feet|foot)\b|\d ?ft\b", ""),
+    "met(?:er|re)s?": (r"(?i)\bmet(?:er|re)s?\b|\d ?m\b", ""),
+}
+"""Units as they are named: the pattern that finds each, and the one in whose place it is used; ""
+where the name alone does not tell what is measured.
+"""
+_UNIT = rf"(?:{'|'.join(_UNITS)})"
 
 _CURRENCIES = {
     "euros?|EUR|€": "(?i)\\\\beuros?\\\\b|\\\\bEUR\\\\b|€",
@@ -58,10 +79,8 @@ _ITEMS = (
 )
 MAX_ITEMS = 12
 """So many items or hashtags can be counted by a pattern."""
-MIN_PARAGRAPHS = 2
 MIN_EMOJIS = 2
 _ITEM = r"(?:^|\\n)[ \\t]*(?:[-*•]|\\d{1,2}[.)])[ \\t]"
-_GAP = r"\\S[ \\t]*\\n[ \\t]*\\n\\s*\\S"
 _EMOJI = r"[\\p{Emoji_Presentation}\\uFE0F]"
 _HASHTAG = r"#\\w"
 
@@ -93,10 +112,15 @@ def _count_items(match: re.Match[str]) -> str | None:
 
 
 def _count_paragraphs(match: re.Match[str]) -> str | None:
-    """Return the check of "at least two paragraphs": the gaps between them are counted."""
-    if parse_count(match["count"]) < MIN_PARAGRAPHS:
+    """Return the check of "at least two paragraphs" and "one paragraph"."""
+    count = parse_count(match["count"])
+    bound = (match["before"] or "").lower()
+    if not count:
         return None
-    return _bound(match, lambda count: "(?s)" + ".*?".join([_GAP] * (count - 1)))
+    if bound in AT_LEAST:
+        return f"min_paragraphs={count}"
+    most = f"max_paragraphs={count}"
+    return most if count == 1 or bound in AT_MOST else f"min_paragraphs={count} and {most}"
 
 
 def _count_hashtags(match: re.Match[str]) -> str | None:
@@ -108,12 +132,13 @@ def _count_hashtags(match: re.Match[str]) -> str | None:
 
 def _count_emojis(match: re.Match[str]) -> str | None:
     """Return the check of "use exactly two emojis": without a bound more do no harm. Fewer than
-    two, and a most, have forms of their own.
+    two, unless exactly so many are wanted, and a most have forms of their own.
     """
     count = parse_count(match["count"])
-    if count < MIN_EMOJIS or (match["before"] or "").lower() in AT_MOST:
+    bound = (match["before"] or "").lower()
+    if (count < MIN_EMOJIS and bound not in EXACT) or bound in AT_MOST:
         return None
-    if match["before"]:
+    if bound:
         return _bound(match, partial(_repeat, _EMOJI))
     return f'regex "{_repeat(_EMOJI, min(count, MAX_ITEMS))}"'
 
@@ -134,6 +159,25 @@ def _check_currency(match: re.Match[str]) -> str:
     return f"not ({conditions})"
 
 
+def _check_unit(match: re.Match[str]) -> str | None:
+    """Return the check of "miles instead of kilometers", and of "answer in Fahrenheit"."""
+    found = {
+        part: next((unit for unit in _UNITS if re.fullmatch(unit, match[part], re.I)), "")
+        for part in ("wanted", "unwanted")
+        if match[part]
+    }
+    unwanted = found.get("unwanted") or _UNITS[found["wanted"]][1]
+    if not unwanted or unwanted == found["wanted"]:
+        return None
+    return f"not regex {quote_value(_UNITS[unwanted][0])}"
+
+
+def _check_rating(match: re.Match[str]) -> str:
+    """Return the check of "include a rating out of 5"."""
+    best = parse_count(match["count"])
+    return rf'regex "(?i)(?:/ ?|\\bof )(?:{best}|{spell_number(best)})\\b"'
+
+
 def _check_dates(match: re.Match[str]) -> str | None:
     """Return the check of "write dates as DD.MM.YYYY": no date has another notation."""
     wanted = [name for name in _DATES if re.fullmatch(name, match["wanted"], re.I)]
@@ -152,12 +196,31 @@ NOTATION_FORMS: list[tuple[str, Build | str]] = [
         _count_items,
     ),
     (
-        rf"{_GIVE}(?:be )?(?:(?P<before>{_BOUND}) )?(?P<count>{NUMBER}) paragraphs?(?: long)?",
+        rf"(?:{_GIVE}(?:be )?|(?:keep|limit|cut) (?:it|them|(?:your|the|all) [a-z]+) to )"
+        rf"(?:(?P<before>{_BOUND}) )?(?P<count>{NUMBER}|a single) paragraphs?(?: long| only)?",
         _count_paragraphs,
     ),
     (
         rf"{_GIVE}(?:(?P<before>{_BOUND}) )?(?P<count>{_NUMBER}) {_ITEMS}",
         _count_items,
+    ),
+    (
+        rf"list (?:(?P<before>{_BOUND}) )?(?P<count>{NUMBER})(?: (?:of them|things|items|ideas|"
+        r"options|examples|suggestions|reasons|tips|alternatives|names|facts|places))?",
+        _count_items,
+    ),
+    (
+        rf"(?:{_GIVE}|send |return )(?:an? |the )?comma[- ]separated list(?: of .+)?|"
+        r"(?:separate|divide|split) (?:it|them|(?:(?:the|all|your|every) )*[a-z]+) "
+        r"(?:with|by) commas?(?: only)?",
+        'contains "," and not format=list',
+    ),
+    (
+        rf"(?:(?:{_GIVE}|finish with )(?:an? |the )?(?:star )?(?:rating|score)|"
+        r"rate (?:it|them|(?:(?:the|each|every|all) )?[a-z]+)) "
+        rf"(?:out of|from (?:0|1|zero|one) to|on a scale (?:of|from) (?:0|1|zero|one) to) "
+        rf"(?P<count>{NUMBER})(?: stars?)?",
+        _check_rating,
     ),
     (
         rf"{_GIVE}(?:(?P<before>{_BOUND}) )?(?P<count>{NUMBER}) hashtags?",
@@ -220,10 +283,12 @@ NOTATION_FORMS: list[tuple[str, Build | str]] = [
         r'not regex "\\d,\\d{1,2}\\b(?!,)"',
     ),
     (
-        r"(?:always )?(?:use|give|prefer|write|answer|reply)(?: (?:(?:the |all )?temperatures "
-        r")?in)? "
-        r"(?:degrees )?Celsius(?:,? (?:and )?(?:not|never|instead of|rather than) Fahrenheit)?",
-        CELSIUS,
+        r"(?:always )?(?:use|give|prefer|write|answer|reply|respond|state|show|convert|measure)"
+        r"(?:(?: (?:the|all|any|every))*(?: (?:temperatures?|distances?|weights?|lengths?|heights?|"
+        r"speeds?|sizes?|measurements?|amounts?|quantities|everything|it))? (?:in|into|to|as))? "
+        rf"(?:degrees )?(?P<wanted>{_UNIT})(?: only)?(?:,? (?:and )?(?:not|never|instead of|"
+        rf"rather than)(?: in)? (?:degrees )?(?P<unwanted>{_UNIT}))?",
+        _check_unit,
     ),
     (
         r"(?:(?:(?:use|give|prefer|stick to|convert (?:everything |all )?to|write in|measure in|"

@@ -11,6 +11,10 @@ _LATER_BLOCKS = (range(0x1F90D, 0x1FA00),)
 """Blocks that no newer version of Unicode adds to, so that a name means the same everywhere."""
 ANY_EMOJI = r'regex "[\\p{Emoji_Presentation}\\uFE0F]"'
 """The check that finds any emoji."""
+_TYPED_SMILE = "[:;]-?[)D]"
+"""A smiley of punctuation marks: ":)", ";-D"."""
+ANY_SMILEY = rf'regex "[\\p{{Emoji_Presentation}}\\uFE0F]|{_TYPED_SMILE}"'
+"""The check that finds any emoji, and a smiley of punctuation marks."""
 _MEANT = {
     "smile": "SMIL|GRINNING",
     "smiling": "SMIL|GRINNING",
@@ -37,7 +41,24 @@ _MEANT = {
     "check": "CHECK",
     "checkmark": "CHECK",
     "praying": "FOLDED HANDS",
+    "dinosaur": "SAUROPOD|T-REX",
+    "dog": "(?<!HOT )DOG",
+    "puppy": "(?<!HOT )DOG",
+    "kitten": "CAT",
+    "bee": "HONEYBEE",
+    "coffee": "HOT BEVERAGE",
+    "donut": "DOUGHNUT",
+    "champagne": "BOTTLE WITH POPPING CORK|CLINKING GLASSES",
+    "plane": "AIRPLANE",
+    "bike": "BICYCLE",
+    "boat": "SAILBOAT|SPEEDBOAT|ROWBOAT",
+    "pumpkin": "JACK-O-LANTERN",
+    "santa": "FATHER CHRISTMAS",
+    "muscle": "FLEXED BICEPS",
+    "laptop": "PERSONAL COMPUTER",
 }
+_SMILES = frozenset({"smile", "smiley", "smileys", "smilies"})
+"""Names of what is also written as ":)"."""
 _ANIMALS = (range(0x1F400, 0x1F440), range(0x1F980, 0x1F9AB))
 EMOJI_CHAR = "[\u2600-\u27bf\U0001f300-\U0001f64f\U0001f680-\U0001f6ff\U0001f900-\U0001faff]\ufe0f?"
 """A pattern of one picture."""
@@ -78,6 +99,8 @@ def check_pictures(names: list[str], edge: str = "") -> str | None:
         if not all(sets):
             return None
         found = f"[{''.join(dict.fromkeys(''.join(sets)))}]"
+        if not _SMILES.isdisjoint(names):
+            found = f"(?:{found}|{_TYPED_SMILE})"
     if edge == "end":
         found += "\\\\uFE0F?\\\\s*$"
     elif edge == "start":

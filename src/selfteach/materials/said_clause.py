@@ -10,8 +10,8 @@ _WHOM_TOLD = rf" {THEM}"
 _WHOM = rf"(?: (?:to )?{THEM})?"
 _TELLING = r"(?:say|tell|answer|reply|respond|inform|write|add|state|mention)"
 _DIRECTIONS = re.compile(
-    rf"(?:tell|ask|advise|remind|encourage|invite|instruct)(?P<whom>{_WHOM_TOLD}) (?P<not>not )?to "
-    r"(?P<what>.+)",
+    rf"(?:(?:tell|ask|advise|remind|encourage|invite|instruct)(?P<whom>{_WHOM_TOLD})|say) "
+    r"(?P<not>not )?to (?P<what>.+)",
     re.I,
 )
 _HANDED = re.compile(
@@ -50,7 +50,8 @@ SAY_THAT = re.compile(
     rf"respond|write|admit|confess|confirm|stress|emphasi[sz]e|clarify){_WHOM}(?: know)?(?: "
     r"clearly)?,? "
     rf"that (?P<clause>.+)|(?:say|tell|reply|answer|respond|inform|let){_WHOM}(?: know)?,? "
-    r"(?P<bare>(?:(?:we|you|they|it|there)['’](?:re|s|ve|ll)|we|they|it is|it's|(?:it|this|that|"
+    r"(?P<bare>(?:(?:we|you|they|it|there)['’](?:re|s|ve|ll)|"
+    r"(?:I|you|we)(?:['’]d| would) (?:rather|prefer|like|love)|we|they|it is|it's|(?:it|this|that|"
     r"he|she) "
     r"(?!(?:as|in|like|with|to|from|by|for|using|without|briefly|simply|again)\b)[a-z]+|there is|"
     r"there are|you (?:can|can't|can not|are|were|have|do not|don't|cannot|won't)|you're|"
@@ -81,7 +82,7 @@ def read_clause(text: str) -> str:
         return match[0]
     if match := _DIRECTIONS.fullmatch(text):
         what = re.sub(r"\btheir\b", "your", match["what"])
-        if match["whom"].strip().lower() in ("me", "us"):
+        if (match["whom"] or "").strip().lower() in ("me", "us"):
             what = re.sub(r"\b(?:my|our)\b", "your", what)
         return f"please {'do not ' if match['not'] else ''}{what}"
     match = _HANDED.fullmatch(text)
@@ -133,17 +134,26 @@ def speak_as_model(clause: str) -> str:
     -> "I am not a doctor", "they should call us" -> "you should call us".
     """
     clause = re.sub(
-        r"\band that (?=(?:we|the|it|you|they|an?|our|there|this|all)\b)", "and ", clause
+        r"\band that (?=(?:we|the|it|you|they|an?|our|there|this|all)\b|[a-z]+s (?:are|is|have|can|"
+        r"must|will|cost|take|need)\b)",
+        "and ",
+        clause,
     )
     if re.match(r"they (?:should|can|must|may|need|have to|cannot)\b", clause):
         clause = re.sub(r"\btheir\b", "your", f"you{clause[4:]}")
     clause = _MADE_MODEL.sub(r"\1 me", clause)
     if _OF_MODEL.match(clause):
-        _, verb, *rest = re.sub(r"^you're", "you are", clause, flags=re.I).split(" ")
+        plain = re.sub(r"^you'(re|d)", _spell_out, clause, flags=re.I)
+        _, verb, *rest = plain.split(" ")
         clause = " ".join(["I", _OWN_VERBS.get(verb.lower(), verb), *rest])
     elif not _NAME_OF_MODEL.match(clause):
         return clause
     return re.sub(r"[Yy]our(?=[ ,.]|$)", "my", clause)
+
+
+def _spell_out(match: re.Match[str]) -> str:
+    """Return "you're" and "you'd" as two words."""
+    return "you are" if match[1].lower() == "re" else "you would"
 
 
 _MADE_MODEL = re.compile(
@@ -154,6 +164,7 @@ _NAME_OF_MODEL = re.compile(r"your (?:own |real |full |first |last )?name (?:is|
 _OF_MODEL = re.compile(
     r"you(?:(?: are|'re) (?:\w+ years |not |no |only |just |called |named |an? |the |unable |"
     r"happy |made |sorry |from |(?-i:[A-ZÀ-Þ]))|"
+    r"(?:'d| would) (?:rather|prefer|love|like)\b|"
     r" were (?:made|created|trained|built|written|developed)| (?:can't|cannot|can not) "
     r"(?:replace|help|"
     r"give|provide|answer|discuss|comment|speak|talk|tell|disclose|share|advise|reveal|judge|"

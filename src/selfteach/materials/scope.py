@@ -6,7 +6,13 @@ import re
 
 from selfteach.materials.other_languages import ScopedText, split_other_language
 from selfteach.materials.phrases import AUDIENCE, hide_quotes, show_quotes
-from selfteach.materials.situation import GENRE, PERSON, names_no_person, read_situation
+from selfteach.materials.situation import (
+    GENRE,
+    PERSON,
+    is_answered_text,
+    names_no_person,
+    read_situation,
+)
 from selfteach.number_words import NUMBER
 
 POLITE = re.compile(
@@ -83,7 +89,7 @@ _PREFIX = re.compile(
     re.I,
 )
 _SUFFIX_WHEN = re.compile(
-    r"(?P<effect>.+?),? (?<!about )(?<!as )(?<!even )(?<!how or )(?<!know "
+    r"(?P<effect>.+?),? (?<!\babout )(?<!\bas )(?<!\beven )(?<!how or )(?<!know "
     r")(?P<word>when(?:ever)?|if|while|each time|"
     r"every time|any ?time|as soon as) (?P<scope>(?!(?:being|keeping|staying|avoiding|using|"
     r"remaining|maintaining|making|ensuring|not|still)\b)(?!to |possible|necessary|needed|you "
@@ -100,7 +106,7 @@ _GENRE_TO = rf"{GENRE}(?: (?:about|on) [^,]+?)? (?:to|for|with|about|addressed t
 _MY = r"(?:(?:all|every|each|any|my|our|the|your|an?|business|work|formal|private|personal) )*"
 _SUFFIX_IN = re.compile(
     rf"(?P<effect>.+?),? (?:in|on|for|throughout|within) (?P<scope>(?:all |any |every |each |my |"
-    rf"our |your |the |an? )*(?:questions?|{_GENRE_TO}|{GENRE} to) .+)",
+    rf"our |your |the |an? )*(?:(?:questions?|{_GENRE_TO}|{GENRE} to) .+|requests? to {PERSON}))",
     re.I,
 )
 _BARE_GENRES = (
@@ -111,13 +117,18 @@ _BARE_GENRES = (
     r"(?:shopping|to-?do|packing) lists|(?:python|java|javascript|sql|html|css|c|rust|go) code|"
     r"sql queries|queries|dialogues?|(?:chapter )?outlines|abstracts|agendas|"
     r"jokes|invitations|toasts?|haikus?|postcards?|applications?|adverts|ads|cards|descriptions|"
-    r"captions|headlines|slogans)"
+    r"captions|headlines|slogans|listings|bios|taglines|flyers|eulogies|obituaries|"
+    r"(?:out-of-office|automatic) replies|group chats)"
 )
+_EACH_TEXT = rf"(?:every|each|any) (?!(?:answer|reply|response|message|text)\b)(?:[a-z-]+ )?{GENRE}"
+"""One text of a kind: "every newsletter"."""
 _LETTER_CASE = r"(?:[a-z-]+ )?letters in (?:lower|upper|all caps|capital|block|small)"
-_ANY_GENRE = rf"(?!{_LETTER_CASE})(?:[a-z-]+ )?{_BARE_GENRES}"
+_ANY_GENRE = rf"(?!{_LETTER_CASE}|me |us )(?:[a-z-]+ )?{_BARE_GENRES}"
 _SUFFIX_GENRE = re.compile(
-    rf"(?P<effect>.+?),? (?:in|for|throughout) (?P<scope>(?:all |any |every |each |my |our |the )*"
-    rf"(?!(?:capital|block|small|big|upper-?case|lower-?case|bold) )(?:[a-z-]+ )?{_BARE_GENRES})",
+    rf"(?P<effect>.+?),? (?:in|for|throughout) (?P<scope>{_EACH_TEXT}|"
+    rf"(?:all |any |every |each |my |our |the )*"
+    rf"(?!(?:capital|block|small|big|upper-?case|lower-?case|bold) )(?:[a-z-]+ ){{0,2}}"
+    rf"{_BARE_GENRES})",
     re.I,
 )
 _ADVICE = re.compile(
@@ -183,20 +194,19 @@ _TEXTUAL = re.compile(
     re.I,
 )
 _MIDDLE = re.compile(
-    rf"(?P<verb>(?:always |never |only |do not |don't )?(?:keep|make|write|answer|give|present|"
-    rf"format|provide|deliver|reply to|respond to|sign(?: off)?|"
-    rf"end|begin|start|open|finish|close|limit)) (?P<scope>{_MY}(?:(?:{_GENRE_TO}|questions? "
-    rf"(?:about|on)) .+?|{_ANY_GENRE})) (?P<tail>(?:in|with|under|below|within|at most|at least|"
-    rf"exactly|between|longer than|shorter than|no more than|"
+    rf"(?P<verb>(?:always |never |only |do not |don't )?(?:keep|make|write|answer|"
+    rf"give(?: me| us)?|present|format|provide|deliver|reply to|respond to|sign(?: off)?|"
+    rf"end|begin|start|open|finish|close|limit)) (?P<scope>{_EACH_TEXT}|{_MY}(?:(?:{_GENRE_TO}|"
+    rf"questions? (?:about|on)) .+?|{_ANY_GENRE})) (?P<tail>(?:in|with|under|below|within|"
+    rf"at most|at least|exactly|between|longer than|shorter than|no more than|"
     rf"using|without|as|like|(?:starting|beginning|ending) with|to at most|to (?={NUMBER}\b)|up "
     rf"to|short|brief|formal|polite|friendly|concise|"
     rf"briefly|politely|formally|by)\b.*)",
     re.I,
 )
 _SUBJECT = re.compile(
-    rf"(?P<scope>(?:every|each|any) (?!(?:answer|reply|response|message|text)\b)(?:[a-z-]+ "
-    rf")?{GENRE}|{_MY}(?:(?:{_GENRE_TO}|questions? (?:about|on)) .+?|{_ANY_GENRE})) (?:(?:should|"
-    rf"must|shall|need to|"
+    rf"(?P<scope>{_EACH_TEXT}|{_MY}(?:(?:{_GENRE_TO}|questions? (?:about|on)) .+?|{_ANY_GENRE})) "
+    rf"(?:(?:should|must|shall|need to|"
     rf"has to|have to|are to|is to|ought to|may|can) (?P<not>not )?(?:(?P<be>always|never|only) )?"
     rf"|(?P<always>always|never) |(?=(?:needs?|starts?|begins?|ends?|stays?|uses?|get|contain|"
     r"have|are) )(?<! and )(?<! or ))(?P<effect>.+)",
@@ -222,7 +232,8 @@ _EXPLAINED = re.compile(
 )
 _ANSWERED = re.compile(
     r"(?P<verb>(?:always |only )?(?:answer|reply|respond))(?: to)? "
-    rf"(?P<scope>(?:[\w'-]+ ){{1,3}}?(?:questions?|requests?|complaints?)) "
+    rf"(?P<scope>(?:[\w'-]+ ){{0,3}}?(?:questions?|requests?|complaints?|comments?|reviews?|"
+    rf"feedback|inquiries|criticism)) "
     rf"(?P<tail>{_MANNER_TAIL})",
     re.I,
 )
@@ -707,7 +718,8 @@ def _split_explained(text: str) -> ScopedText | None:
         return ScopedText(match["scope"], f"answer {match['tail']}")
     match = _ANSWERED.fullmatch(text)
     if match and _is_scope(match["scope"]) and not _UNNAMED.search(match["scope"]):
-        return ScopedText(match["scope"], f"{match['verb']} {match['tail']}")
+        scope = _name_replied(match["verb"], match["scope"])
+        return ScopedText(scope, f"{match['verb']} {match['tail']}")
     return None
 
 
@@ -765,8 +777,15 @@ def _split_middle(text: str) -> ScopedText | None:
     if not match:
         return None
     verb = re.sub(r" to$", "", match["verb"])
+    verb = re.sub(r" (?:me|us)$", "", verb)
     it = " it" if verb.lower().split()[-1] in _NEEDS_OBJECT else ""
-    return ScopedText(match["scope"], f"{verb}{it} {match['tail']}")
+    return ScopedText(_name_replied(verb, match["scope"]), f"{verb}{it} {match['tail']}")
+
+
+def _name_replied(verb: str, scope: str) -> str:
+    """Return the "reviews" of "reply to reviews" as "replies to reviews"."""
+    is_reply = verb.lower().split()[-1] in ("answer", "reply", "respond")
+    return f"replies to {scope}" if is_reply and is_answered_text(scope) else scope
 
 
 _BE_TOLD = re.compile(

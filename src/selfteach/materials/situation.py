@@ -11,6 +11,11 @@ from selfteach.materials.other_languages import read_other_scope
 
 _GENRE_NAMES = {
     r"e-?mail(?:s|ing)?|mails?": "email",
+    r"(?:out-of-office|out of office|automatic|vacation|away) (?:repl(?:y|ies)|messages?|notices?)|"
+    r"auto-?(?:repl(?:y|ies)|responses?)": "out-of-office reply",
+    r"(?:group|family|team|class|work) chats?|(?:whatsapp|telegram|signal) groups?": (
+        "group chat message"
+    ),
     r"text messages?|texts?|texting|sms(?:es)?": "text message",
     r"(?:(?:chat|direct|private|voice|slack|teams|discord|telegram|signal|whatsapp|instagram) )?"
     r"messages?|messaging|dms?|chats?|whatsapps?": "message",
@@ -65,6 +70,12 @@ _GENRE_NAMES = {
     r"abstracts?": "abstract",
     r"contracts?": "contract",
     r"agendas?": "agenda",
+    r"(?:product |property )?listings?": "listing",
+    r"bios?": "bio",
+    r"taglines?": "tagline",
+    r"flyers?|leaflets?|brochures?": "flyer",
+    r"eulog(?:y|ies)": "eulogy",
+    r"obituar(?:y|ies)": "obituary",
     r"answers?|repl(?:y|ies)|responses?": "reply",
 }
 GENRE = rf"(?:{'|'.join(_GENRE_NAMES)})"
@@ -180,7 +191,7 @@ _TOPIC_FORMS = [
         r"(?:explaining|discussing|describing|mentioning|talking about|dealing with|explain|"
         r"discuss|describe) (?P<topic>.+)",
         r"(?:about|regarding|concerning) (?P<topic>.+)",
-        r"(?:writing about|giving|reviewing) (?P<topic>.+)",
+        r"(?:writing about|giving|reviewing|you give (?:me|us)) (?P<topic>.+)",
         r"(?:replying|responding|reacting|answering)(?: to)? (?P<topic>(?![a-z]+ly$).+)",
         r"(?:.*\b)?ask(?:s|ed|ing)?(?: you| me| us)? for (?:help with )?(?P<topic>.+)",
         r"(?:.*\b)?(?:needs? |wants? )?(?:help(?:ing)?|assisting|support(?:ing)?)(?: me| us| them| "
@@ -189,10 +200,13 @@ _TOPIC_FORMS = [
         r"(?:.*\b)?ask(?:s|ed|ing)?(?: you| me| us)?(?: what)? (?:the|our|your) "
         r"(?P<topic>(?!questions?\b|same\b)[a-z]+(?: [a-z]+)?)(?<! is)(?: is| are)?",
         r"(?:topics|subjects|matters|questions) (?:of|like|such as) (?P<topic>.+)",
-        r"(?:(?:all|any|the|my|our) )*(?P<topic>(?!(?:simple|easy|difficult|hard|short|long|"
-        r"complex|complicated|basic|quick|other|open|more|tough|tricky|general|nobody|somebody|"
-        r"someone|anyone|anybody|everyone|everybody|he|she|it|they|who|no|one)\b)[a-z-]+) "
-        r"(?:questions?|answers?|advice|tips)",
+        r"(?:(?:.*\b)?ask(?:s|ed|ing)?(?: you| me| us)? )?(?:(?:all|any|the|my|our|an?|some) )*"
+        r"(?P<topic>(?!(?:simple|easy|difficult|hard|short|long|complex|complicated|basic|quick|"
+        r"other|open|more|tough|tricky|general|nobody|somebody|someone|anyone|anybody|everyone|"
+        r"everybody|he|she|it|they|who|no|one|an?|the|any|some|my|our|this|that|same|such|these|"
+        r"yes-or-no|yes-no|follow-up|rhetorical|trick|silly|stupid|direct|specific|detailed|"
+        r"second|new|good|bad|weird|strange|random|serious|funny|great|few|two|three|many|"
+        r"several)\b)[a-z-]+) (?:questions?|answers?|advice|tips)",
     )
 ]
 _FINITE = re.compile(
@@ -320,19 +334,51 @@ def _split_topic(text: str) -> tuple[str, str]:
     return who, topic
 
 
+_GIVEN = r"(?:(?:you|I) )?(?:give|giving)(?: me| us)?"
+_GIVEN_TO = re.compile(
+    rf"(?:writing|write|sending|send|drafting|draft|composing|compose)(?: back)? (?P<who>{PERSON}) "
+    rf"(?:an?|the|some|another) (?:[a-z-]+ )?(?P<genre>{GENRE})"
+)
+"""The addressee before what is written: "writing my boss an email"."""
+_PUBLIC = frozenset(
+    re.findall(
+        r"\w+",
+        "caption description slogan headline advertisement post newsletter listing tagline bio "
+        "flyer instructions recipe",
+    )
+)
+"""Kinds of text that are made for a thing: "captions for my bakery"."""
+_ORGANIZATION = re.compile(
+    r"\b(?:company|office|club|band|group|church|school|department|bank|teams?)$", re.I
+)
+
+
+def _reads_it(who: str) -> bool:
+    """Return whether a text for somebody or something is for a reader."""
+    return _KNOWN_PERSON.search(who) is not None and not _ORGANIZATION.search(who)
+
+
 def _read_writing(text: str) -> Situation | None:
+    if replying := _read_replying(text):
+        return replying
     genre = re.compile(
         rf"(?:(?:writing|write|sending|send|drafting|draft|composing|compose|reading|replying to|"
-        rf"answering|creating|making|telling|giving) )?{_OWNER}(?:[a-z]+ )??(?P<genre>{GENRE})"
-        rf"(?: (?:(?:is|are) )?{_ABOUT} (?P<topic>.+?))? (?:(?:is|are|goes|go) )?{_TO} (?P<who>.+)",
+        rf"answering|creating|making|telling|giving|{_GIVEN}) )?{_OWNER}(?:[a-z]+ )??"
+        rf"(?P<genre>{GENRE}|requests?(?= to {PERSON}$))"
+        rf"(?: (?:(?:is|are) )?{_ABOUT} (?P<topic>.+?))? (?:(?:is|are|goes|go) )?"
+        rf"(?P<to>{_TO}) (?P<who>.+)",
         re.I,
     ).fullmatch(text)
     if genre:
+        name = name_genre(genre["genre"])
         who, topic = _split_topic(genre["who"])
-        is_reply = name_genre(genre["genre"]) == "reply"
-        if is_reply and not re.fullmatch(PERSON, who) and not _ANSWERED_TEXT.fullmatch(who):
+        if name == "reply" and not re.fullmatch(PERSON, who):
             return Situation("about", topic=who)
-        return _make_writing(name_genre(genre["genre"]), who, topic or genre["topic"] or "")
+        if name in _PUBLIC and genre["to"].lower() == "for" and not _reads_it(who):
+            return Situation("task", name, topic=who)
+        return _make_writing(name, who, topic or genre["topic"] or "")
+    if given := _GIVEN_TO.fullmatch(text):
+        return _make_writing(name_genre(given["genre"]), given["who"])
     explained = re.fullmatch(
         rf"(?:explain|teach|describ|tell|read)(?:ing|e)?(?: .+?)? to (?P<who>{PERSON})", text
     )
@@ -349,8 +395,9 @@ def _read_writing(text: str) -> Situation | None:
     written = written or _WRITTEN_TO.fullmatch(text)
     if written and names_no_person(written["who"]):
         return Situation("about", topic=written["who"])
-    if written and not name_genre(re.sub(rf"^{_OWNER}", "", written["who"], flags=re.I)):
-        who, topic = _split_topic(written["who"])
+    who, topic = _split_topic(written["who"]) if written else ("", "")
+    is_text = name_genre(re.sub(rf"^{_OWNER}", "", who, flags=re.I)) or _GENRE_END.search(who)
+    if written and not is_text:
         return _make_writing(_name_verb(written["verb"]), who, topic)
     if re.match(r"(?:ask(?:s|ed|ing)?|about|regarding|concerning)\b", text):
         return None
@@ -363,13 +410,50 @@ def _read_writing(text: str) -> Situation | None:
     return None
 
 
-_ANSWERED_TEXT = re.compile(
-    r"(?:(?:all|any|every|each|the|an?|my|our|bad|good|negative|positive|online|customer|angry) )*"
+_SENT = (
     r"(?:reviews?|complaints?|comments?|inquir(?:y|ies)|enquir(?:y|ies)|e-?mails?|messages?|"
-    r"tickets?|feedback|letters?|applications?|invitations?|posts?|tweets?)",
+    r"tickets?|feedback|letters?|applications?|invitations?|posts?|tweets?|criticism)"
+)
+_OWNED_TEXT = re.compile(rf"(?P<who>{PERSON})(?:'s|(?<=s)') (?:[\w-]+ )?{_SENT}", re.I)
+_ANSWERED_TEXT = re.compile(
+    rf"{_OWNER}(?P<what>(?:(?!about|from|to|for|of|in\b)[\w-]+ ){{0,2}}?(?P<noun>{_SENT}))"
+    rf"(?: (?:(?:sent |written |posted )?(?:from|by)) (?P<who>{PERSON}))?",
     re.I,
 )
-"""A text that is replied to."""
+_REPLYING = re.compile(
+    rf"(?:(?:writing |write )?{_OWNER}(?:repl(?:y|ies)|responses?|answers?) to|(?:reply|replying|"
+    r"respond|responding|react|reacting) to|answer|answering) (?P<text>.+)|"
+    rf"{_OWNER}(?P<answered>(?:[\w-]+ ){{0,2}}?{_SENT}) (?:replies|responses|answers)",
+    re.I,
+)
+_VOWEL = re.compile(r"(?!one\b|uni|us[ei]|eu)[aeiou]", re.I)
+"""How a word begins that "an" stands before."""
+
+
+def is_answered_text(text: str) -> bool:
+    """Return whether something that is replied to is a text: "negative reviews"."""
+    return _ANSWERED_TEXT.fullmatch(text) is not None
+
+
+def _read_replying(text: str) -> Situation | None:
+    """Return the situation of a reply to a text: whoever wrote that is the addressee."""
+    replying = _REPLYING.fullmatch(text)
+    if replying is None:
+        return None
+    what = replying["text"] or replying["answered"]
+    answered = _OWNED_TEXT.fullmatch(what) or _ANSWERED_TEXT.fullmatch(what)
+    if answered is None:
+        return None
+    if answered["who"]:
+        return _make_writing("reply", answered["who"])
+    *before, noun = answered["what"].split()
+    named = " ".join([*before, to_singular(noun.lower())])
+    if noun.lower() not in ("feedback", "criticism"):
+        named = f"{'an' if _VOWEL.match(named) else 'a'} {named}"
+    names = (f"the author of {named}", f"somebody who sent us {named}")
+    return Situation("writing", "reply", names[0], names)
+
+
 _WRITTEN_TO = re.compile(
     r"(?P<verb>writ(?:e|ing)|(?:text|e-?mail)(?:ing)?|messag(?:e|ing)|talk(?:ing)?|speak(?:ing)?)"
     r"(?: back)? to (?P<who>(?:the|an?|any|every|all) [\w'’ -]+)"
@@ -399,6 +483,18 @@ _FOREIGN = frozenset(
 """Words before a kind of text that has the same name in English."""
 
 
+_KIND_WORD = (
+    r"(?!(?:an?|the|my|our|your|to|for|of|and|or|in|on|with|about|at|from|by|me|us|you)\b)[\w'-]+"
+)
+_TREATING = (
+    r"(?:explain|discuss|describ|mention|review|read|repl|answer|respond|check|edit|correct|"
+    r"translat|summari|talk|speak|deal|giv|ask|want|need|send|get|receiv)(?:e|s|es|y|ing)?"
+)
+"""What is done with a text, and is no kind of it: "explaining tax letters"."""
+_TWO_WORDS = rf"(?!{_TREATING}\b){_KIND_WORD} {_KIND_WORD}"
+"""What kind of text it is in two words: "job rejection"."""
+
+
 def _read_task(text: str) -> Situation | None:
     if changed := _CHANGED.fullmatch(text):
         if changed["verb"].startswith("summar"):
@@ -407,18 +503,26 @@ def _read_task(text: str) -> Situation | None:
     made = re.fullmatch(
         rf"(?:.*\bask(?:s|ed|ing)?(?: you| me| us)? (?:for|to (?:write|make|draft|compose)) |"
         r"(?:.*\b)?(?:wants?|needs?|would like|requests?) (?=an? |some )|"
-        rf"(?:writing|write|drafting|composing|making|telling|giving|creating|doing) )?"
-        rf"{_OWNER}(?:(?P<kind>[\w'-]+) )??(?P<genre>{GENRE})(?: {_ABOUT} (?P<topic>.+))?",
+        rf"(?:writing|write|sending|send|drafting|composing|making|telling|giving|creating|doing|"
+        rf"{_GIVEN}) )?"
+        rf"{_OWNER}(?:(?P<kind>[\w'-]+|{_TWO_WORDS}) )??(?P<genre>{GENRE})"
+        rf"(?: of (?!more |less |all |any |every )(?:(?:an?|the|my|our) )?"
+        rf"(?P<object>[a-z]+(?: [a-z]+)?)| {_ABOUT} (?P<topic>.+))?",
         text,
         re.I,
     )
-    if made and (made["kind"] or "").lower() in _FOREIGN:
+    if made is None or name_genre(made["genre"]) == "reply":
         return None
-    if made and name_genre(made["genre"]) != "reply":
-        name = f"{made['kind']} {made['genre']}" if made["kind"] else made["genre"]
-        genre = to_singular(name) if " " in name else name_genre(name)
-        return Situation("task", genre, topic=made["topic"] or "")
-    return None
+    kind = made["kind"] or to_singular(made["object"] or "")
+    if kind.lower() in _FOREIGN or (" " in kind and _FINITE.search(kind)):
+        return None
+    name = f"{kind} {made['genre']}" if kind else made["genre"]
+    genre = name_genre(made["genre"])
+    if " " in genre:
+        genre = f"{kind} {genre}".strip()
+    elif " " in name:
+        genre = to_singular(name)
+    return Situation("task", genre, topic=made["topic"] or "")
 
 
 _ASKED_CLAUSES = [

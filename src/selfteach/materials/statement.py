@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 
 from selfteach.materials.inflection import IRREGULAR_PLURALS, to_singular
-from selfteach.number_words import NUMBER, parse_number, spell_number
+from selfteach.number_words import NUMBER, parse_number, spell_number, spell_ordinal
 
 MAX_WORDS = 3
 """So many words, beside numbers and names, must be found."""
@@ -29,7 +30,8 @@ _LIGHT = frozenset(
         "contain contains include includes cost costs none nothing "
         "nobody either neither much many few like need needs want wants use uses used come comes "
         "right ask asks asking see sees talk talks consult contact contacts seeing going using "
-        "trying doing getting having let lets put know says said tell name",
+        "trying doing getting having let lets put know says said tell name rather prefer price "
+        "prices option options",
     )
 )
 
@@ -63,12 +65,21 @@ def check_statement(text: str) -> str | None:
     count as the rarest. "We do not deliver" also needs a word that says no. The result is None if
     all words are common ones.
     """
-    text = text.replace("’", "'")
+    text = _BUSINESS.sub("we ", text.replace("’", "'"))
     if answer := re.fullmatch(r"(?:that )?the answer is (yes|no)", text.strip(" ."), re.I):
         said = answer[1].lower()
         return f'(starts "{said.capitalize()}" or contains "is {said}")'
     found = _check_codes(text) or _check_words(text)
     return " and ".join(dict.fromkeys(found)) or None
+
+
+_BUSINESS = re.compile(
+    r"^(?:our|the) (?:[a-z]+ )?(?:shop|store|restaurant|caf[eé]|bakery|office|company|business|"
+    r"salon|clinic|practice|hotel|museum|library|firm|club|gym|pharmacy|pub) "
+    r"(?=(?:is|has|opens|closes|offers|sells|delivers|ships|accepts|takes|serves)\b)",
+    re.I,
+)
+"""A subject for which answers say "we"."""
 
 
 def _check_codes(text: str) -> list[str]:
@@ -89,22 +100,35 @@ def _check_words(text: str) -> list[str]:
     """Return the conditions of any other clause."""
     words = _find_words(text)
     known = _find_known(words)
-    others = [word for word in words if word not in known and not _is_light(word) and len(word) > 2]
+    says_all = _list_verbs(text) & _INCLUDING
+    others = [
+        word
+        for word in words
+        if word not in known and len(word) > 2 and (not _is_light(word) or word.lower() in says_all)
+    ]
     longest = sorted(others, key=_weigh, reverse=True)[:MAX_WORDS]
-    hours = {match[1].lower() for match in _HOUR.finditer(text)}
-    verbs = {match[1].lower() for match in _VERB.finditer(text)}
+    is_negated = _NEGATED.search(text) is not None
+    finders = _choose_finders(text, is_negated)
     found = [
-        _find_hour(word)
-        if word.lower() in hours
-        else _find_word(word, is_verb=word.lower() in verbs)
+        finders.get(word.lower(), _find_word)(word)
         for word in words
         if word in known or word in longest
     ]
     if not found:
         found = [f'contains "{word.lower()}"' for word in words if word.lower() in _NOTHING]
-    if found and _NEGATED.search(text):
-        found.append(NEGATION)
-    return found
+    return [*found, NEGATION] if found and is_negated else found
+
+
+def _choose_finders(text: str, is_negated: bool) -> dict[str, Callable[[str], str]]:
+    """Return how verbs, claims, hours and days are found, by the word in lower case."""
+    finders: dict[str, Callable[[str], str]] = {
+        verb: partial(_find_word, is_verb=True) for verb in _list_verbs(text)
+    }
+    if not is_negated:
+        finders |= dict.fromkeys(_DENIED, _find_claim)
+    finders |= {match[1].lower(): _find_hour for match in _HOUR.finditer(text)}
+    days = [match[1] or match[2] for match in _DAY.finditer(text)]
+    return finders | dict.fromkeys(days, _find_day)
 
 
 def _find_words(text: str) -> list[str]:
@@ -126,10 +150,14 @@ def _find_known(words: Iterable[str]) -> set[str]:
 def find_codes(text: str) -> list[str]:
     """Return the addresses, the numbers that are called and the codes in a text."""
     named = [match["code"] for match in _CODE.finditer(text)]
-    return list(dict.fromkeys([*_ADDRESS.findall(text), *named]))
+    return list(dict.fromkeys([*re.findall(ADDRESS, text), *named]))
 
 
-_ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+|(?:https?://|www\.)[^\s\"',;]*[\w/]")
+ADDRESS = (
+    r"(?:[\w.+-]+@[\w-]+(?:\.[\w-]+)+|(?:https?://|www\.)[^\s\"',;]*[\w/]|"
+    r"(?:[\w-]+\.)+(?:com|org|net|info|io|eu|de|fr|es|it|uk|example)\b)"
+)
+"""A pattern of addresses of mails and pages."""
 _LABEL = (
     r"(?:numbers?|codes?|hotline|phone|call|dial|ring|voucher|coupon|password|PIN|extension|line)"
 )
@@ -174,6 +202,40 @@ def _find_hour(word: str) -> str:
     return rf'{found.removesuffix(")")} or regex "(?i)\\b{number}[ap]\\.?m\\b{late}")'
 
 
+_MONTH = "(?:January|February|March|April|May|June|July|August|September|October|November|December)"
+_DAY = re.compile(
+    rf"\b{_MONTH} (\d{{1,2}}(?:st|nd|rd|th)?)\b|\b(\d{{1,2}}(?:st|nd|rd|th)?)(?: of)? {_MONTH}\b"
+)
+"""A day of a month: "June 3", "the 14th of August"."""
+
+
+def _find_day(word: str) -> str:
+    """Return the condition that finds a day: "3", "3rd", "third"."""
+    number = int(re.sub(r"\D", "", word))
+    return rf'regex "(?i)\\b{number}(?:st|nd|rd|th)?\\b|\\b{spell_ordinal(number)}\\b"'
+
+
+_DENIED = frozenset(
+    re.findall(
+        r"\w+",
+        "include includes included exclude excludes excluded allow allows allowed permit permits "
+        "permitted accept accepts accepted welcome free sell sells sold ship ships shipped deliver "
+        "delivers delivered",
+    )
+)
+"""Words whose contrary is said with "not": "dogs are not allowed"."""
+_DENIAL = (
+    r"(?<!(?:\\b(?:not(?! only)|never|no|no longer|cannot|without)|n['’]t)(?: [\\w'’-]+){0,2} )"
+)
+"""What may not stand before a claim: "not", "don't really"."""
+
+
+def _find_claim(word: str) -> str:
+    """Return the condition that finds what an answer claims, and does not deny."""
+    stems = "|".join(form.removesuffix("*") for form in _list_forms(word.lower(), is_verb=True))
+    return rf'regex "(?i){_DENIAL}\\b(?:{stems})\\w*"'
+
+
 def _find_word(word: str, *, is_verb: bool = False) -> str:
     """Return the condition that finds a word, a name or a number."""
     low = word.lower()
@@ -189,7 +251,8 @@ def _find_word(word: str, *, is_verb: bool = False) -> str:
     if word[0].isupper() or not word.isalpha():
         word = word.replace("-", " ")  # which finds both spellings
         return f'contains "{word}"'
-    return _find_forms(make_wildcard(low), is_verb=is_verb)
+    found = [f'contains "{form}"' for form in _list_forms(low, is_verb=is_verb)]
+    return f"({' or '.join(found)})" if len(found) > 1 else found[0]
 
 
 _MONEY = {
@@ -202,18 +265,30 @@ _MONEY = {
 }
 
 
-_VERB = re.compile(r"\b(?:we|they|you|it|I|to|can't|cannot|don't|not) ([a-z]+)\b", re.I)
-"""A verb after its subject: "we close"."""
+_INCLUDING = frozenset({"include", "includes", "exclude", "excludes"})
+"""Common words that are all that a statement says, where they are its verb."""
+_VERB = re.compile(
+    r"\b(?:we|they|you|it|I|to|can't|cannot|don't|not) ([a-z]+)\b|"
+    r"^(?:[a-z]+ ){1,3}?((?:in|ex)cludes?)\b",
+    re.I,
+)
+"""A verb after its subject: "we close", "prices include"."""
 
 
-def _find_forms(word: str, *, is_verb: bool) -> str:
-    """Return the condition that finds a word with its endings: closes, closed, closing; puppies."""
-    stem = word.removesuffix("*")
-    if is_verb and re.search(r"[^e]e\*$", word):
-        return f'(contains "{word}" or contains "{stem[:-1]}ing")'
-    if re.search(r"[^aeiou]y\*$", word):
-        return f'(contains "{word}" or contains "{stem[:-1]}ie*")'
-    return f'contains "{word}"'
+def _list_verbs(text: str) -> set[str]:
+    """Return the verbs of a clause in lower case."""
+    return {(match[1] or match[2]).lower() for match in _VERB.finditer(text)}
+
+
+def _list_forms(word: str, *, is_verb: bool) -> list[str]:
+    """Return what a word begins with in its endings: closes, closed, closing; puppies."""
+    wildcard = make_wildcard(word)
+    stem = wildcard.removesuffix("*")
+    if is_verb and re.search(r"[^e]e\*$", wildcard):
+        return [wildcard, f"{stem[:-1]}ing"]
+    if re.search(r"[^aeiou]y\*$", wildcard):
+        return [wildcard, f"{stem[:-1]}ie*"]
+    return [wildcard]
 
 
 def make_wildcard(word: str) -> str:
@@ -225,4 +300,5 @@ def make_wildcard(word: str) -> str:
     if cut != stem and re.search(r"([bdgmnprt])\1$", cut):
         cut = cut[:-1]  # shipping, ships
     stem = cut if len(cut) >= 4 else stem
+    stem = re.sub(r"(?<=[a-z]ver)y$", "", stem)  # delivery, deliver
     return f"{stem}*" if len(stem) >= 4 else stem
