@@ -13,16 +13,18 @@ from selfteach.generate import situations
 from selfteach.generate.situations import (
     OTHER_GENRE,
     OTHER_GENRES,
+    OTHER_TOPIC,
     QUESTION,
     Occasion,
     OccasionForm,
     build_requests,
     find_occasion_fault,
     list_forms,
+    list_occasions_of_topic,
     list_other_addressees,
     write_occasions,
 )
-from selfteach.materials.situation import Situation, read_situation
+from selfteach.materials.situation import Situation, name_written_topic, read_situation
 from selfteach.records import Request
 
 BOSS = read_situation("in emails to my boss")
@@ -179,6 +181,34 @@ def test_clauses_have_a_word_that_the_rule_forbids_and_purposes_need_none() -> N
     assert ("clause", "customers", "") in written
     assert ("clause", "employees", "without the word") in written
     assert ("purpose", "", "") in written
+
+
+@pytest.mark.parametrize("for_exam", [False, True])
+def test_only_what_is_about_the_topic_of_a_rule_is_in_scope(for_exam: bool) -> None:
+    situation = read_situation("in texts to my husband about groceries")
+    forms = list_forms(situation)
+    topic = name_written_topic(situation)
+    of_topic = list(list_occasions_of_topic(forms, [topic]))
+    occasions = [*of_topic, *CLAUSES]
+    inside = build_requests(situation, occasions, "target", 30, 0, for_exam=for_exam)
+    beside = build_requests(situation, occasions, "near", 60, 0, for_exam=for_exam)
+    assert topic == "groceries"
+    assert all("groceries" in p.text and "my husband" in p.text for p in inside)
+    other_topics = [p.text for p in beside if p.form == OTHER_TOPIC]
+    assert other_topics
+    assert all("my husband" in t and "groceries" not in t for t in other_topics)
+    other_people = [p.text for p in beside if p.form in forms]
+    assert other_people
+    assert not any("my husband" in text for text in other_people)
+
+
+def test_what_is_explained_is_a_word_of_the_topic() -> None:
+    situation = read_situation("explaining math to my kids")
+    occasions = list(list_occasions_of_topic(list_forms(situation), ["math", "fractions"]))
+    assert [one.text for one in occasions] == ["math", "fractions"]
+    assert build_requests(situation, CLAUSES[:0], "target", 4, 0, for_exam=False) == []
+    inside = build_requests(situation, occasions, "target", 4, 0, for_exam=False)
+    assert all(re.search("math|fractions", prompt.text) for prompt in inside)
 
 
 def test_every_worked_clause_has_its_word() -> None:

@@ -448,6 +448,8 @@ def test_later_prompts_that_leave_the_condition_are_dropped(tmp_path: Path) -> N
     assert [p.text for p in prompts_in_scope.drop_strays(session, prompts)] == texts[:1]
     session.situation = read_situation("writing notes to Maddie")
     assert [p.text for p in prompts_in_scope.drop_strays(session, prompts)] == texts[2:]
+    session.situation = read_situation("writing notes to Maddie about tea")
+    assert prompts_in_scope.drop_strays(session, prompts) == []
     dropped = session.run.ledger.read_outcomes("scope", "dropped")
     assert {outcome.reason for _, outcome in dropped} == {prompts_in_scope.WRONG_SIDE}
     session.situation = None

@@ -41,9 +41,10 @@ OVERSAMPLING = 2
 MAX_OCCASION_WORDS = 12
 QUESTION = "question about the addressee"
 OTHER_GENRE = "another text to the addressee"
+OTHER_TOPIC = "the addressee, about something else"
 NEAR_PER_QUESTION = 6
-"""One of so many near requests asks about the addressee, and one for something else that is written
-to the addressee.
+"""One of so many near requests asks about the addressee, one for something else that is written to
+the addressee, and one about something else where the rule names a topic.
 """
 OTHER_GENRES = (("speech", "poem", "song", "story"), ("toast", "report", "haiku"))
 """What is written to the addressee beside the rule's genre: in training, and in the exam."""
@@ -56,7 +57,7 @@ class Occasion:
     topic ("the rainbow").
 
     Attributes:
-        word: the word that the model was asked to use; "" for none.
+        word: the word that it must have, one of the topic's or a forbidden one; "" for none.
     """
 
     form: OccasionForm
@@ -67,6 +68,21 @@ class Occasion:
 def list_forms(situation: Situation) -> tuple[OccasionForm, ...]:
     """Return the forms of occasion that fit what is written."""
     return ("topic",) if situation.genre in EXPLAINING else OCCASION_FORMS
+
+
+def count_worked_occasions(forms: Sequence[OccasionForm]) -> int:
+    """Return how many occasions of these forms are written in the package."""
+    return sum(len(_TABLES[form]) for form in forms)
+
+
+def list_occasions_of_topic(
+    forms: Sequence[OccasionForm], words: Sequence[str]
+) -> Iterator[Occasion]:
+    """Yield occasions about the words of a topic: "I have a question about groceries"."""
+    for word in words:
+        for form in forms:
+            for text in _TABLES["of_topic"][form]:
+                yield Occasion(form, text.format(topic=word), word)
 
 
 def plan_occasions(
@@ -122,8 +138,9 @@ def write_occasions(
     The worked occasions come first.
 
     Args:
-        words: words that the rule forbids. The clauses that the model writes have one of them, or
-            hardly a text would break "say colleagues instead of employees".
+        words: words of the topic of the rule, or words that it forbids. The clauses that the model
+            writes have one of them. Else hardly a text would break "say colleagues instead of
+            employees".
     """
     kept = 0
     for form in forms:
@@ -234,7 +251,8 @@ def build_requests(
 
     The requests of both scopes have the same frames and occasions, in the same order: only the
     addressee tells them apart. Some near ones ask about the rule's own addressee, and nothing is
-    written, or for something else that is written to this addressee.
+    written, or for something else that is written to this addressee. Where the rule names a topic,
+    only occasions with one of its words are in scope, and the others are near ones.
 
     Args:
         scope: "target" names the addressee of the rule, "near" another one.
@@ -248,10 +266,12 @@ def build_requests(
         some = count // NEAR_PER_QUESTION
         own_addressee = build_questions_about(situation, some, for_exam=for_exam)
         own_addressee += build_other_genres(situation, occasions, some, for_exam=for_exam)
+        own_addressee += build_other_topics(situation, occasions, some, for_exam=for_exam)
         found = {prompt.text: prompt for prompt in own_addressee}
     places = {form: dice.randrange(len(frames[form])) for form in frames}
+    of_topic = [occasion for occasion in occasions if occasion.word or not situation.topic]
     for turn in range(8):
-        for i, occasion in enumerate(occasions):
+        for i, occasion in enumerate(of_topic):
             if len(found) >= count:
                 return list(found.values())
             own = frames[occasion.form]
@@ -298,6 +318,24 @@ def build_other_genres(
             text = fill_frame(own[i % len(own)], genre, names[i % len(names)], occasion)
             found.setdefault(text, GeneratedPrompt(text, "near", OTHER_GENRE, occasion.text))
     return list(found.values())
+
+
+def build_other_topics(
+    situation: Situation, occasions: Sequence[Occasion], count: int, *, for_exam: bool
+) -> list[GeneratedPrompt]:
+    """Return up to `count` requests to write to the rule's addressee about something else than the
+    rule's topic; none where it names none.
+    """
+    if not situation.topic:
+        return []
+    frames = _TABLES["exam_frames" if for_exam else "frames"]
+    found = []
+    for i, occasion in enumerate(one for one in occasions if not one.word):
+        own = frames[occasion.form]
+        who = situation.names[i % len(situation.names)]
+        text = fill_frame(own[i % len(own)], situation.genre, who, occasion)
+        found.append(GeneratedPrompt(text, "near", OTHER_TOPIC, occasion.text))
+    return found[:count]
 
 
 def list_other_addressees(situation: Situation, *, for_exam: bool) -> list[str]:

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from selfteach.materials.forbidden_topics import VAGUE
 from selfteach.materials.inflection import list_plurals, to_gerund, to_singular
 from selfteach.materials.other_languages import read_other_scope
 
@@ -358,6 +359,13 @@ def _reads_it(who: str) -> bool:
     return _KNOWN_PERSON.search(who) is not None and not _ORGANIZATION.search(who)
 
 
+_EXPLAINED = re.compile(
+    r"(?:(?:explain|teach|describ)(?:ing|e)?|(?:an? |the )?explanations?(?: of)?)"
+    rf"(?: (?:the )?(?P<topic>.+?))? (?:to|for) (?P<who>{PERSON})"
+)
+_READ_ALOUD = re.compile(rf"(?:tell|read)(?:ing)?(?: .+?)? to (?P<who>{PERSON})")
+
+
 def _read_writing(text: str) -> Situation | None:
     if replying := _read_replying(text):
         return replying
@@ -379,11 +387,9 @@ def _read_writing(text: str) -> Situation | None:
         return _make_writing(name, who, topic or genre["topic"] or "")
     if given := _GIVEN_TO.fullmatch(text):
         return _make_writing(name_genre(given["genre"]), given["who"])
-    explained = re.fullmatch(
-        rf"(?:explain|teach|describ|tell|read)(?:ing|e)?(?: .+?)? to (?P<who>{PERSON})", text
-    )
-    if explained:
-        return _make_writing("explanation", explained["who"])
+    if explained := _EXPLAINED.fullmatch(text) or _READ_ALOUD.fullmatch(text):
+        topic = explained.groupdict().get("topic") or ""
+        return _make_writing("explanation", explained["who"], "" if VAGUE.search(topic) else topic)
     read = re.fullmatch(
         r"the (?:reader|recipient|addressee|audience)s? (?:is|are) (?P<who>.+)", text, re.I
     )
@@ -678,6 +684,11 @@ def name_topic(situation: Situation) -> str:
         return situation.topic
     topic = _DETERMINER.sub("", situation.topic)
     return f"{topic} matters" if _ADJECTIVE.fullmatch(topic) else topic
+
+
+def name_written_topic(situation: Situation) -> str:
+    """Return what a text to somebody is about, if the rule says it: "groceries"."""
+    return _DETERMINER.sub("", situation.topic) if situation.kind == "writing" else ""
 
 
 def _read_plain(text: str) -> Situation | None:

@@ -7,11 +7,16 @@ from typing import TYPE_CHECKING
 
 from selfteach.config import FeedbackConfig
 from selfteach.generate.ask import GeneratedPrompt, Scope, generate_prompts_of_scopes
-from selfteach.generate.situations import Occasion, build_requests, list_forms
+from selfteach.generate.situations import (
+    Occasion,
+    build_requests,
+    list_forms,
+    list_occasions_of_topic,
+)
 from selfteach.judge.check import NAMES_OF_CHECK, parse_check
 from selfteach.judge.language import is_surely_foreign
 from selfteach.materials.effect import read_effect
-from selfteach.materials.situation import Situation
+from selfteach.materials.situation import Situation, name_written_topic
 from selfteach.methods.feedback.prompts_in_scope import make_topic_check
 from selfteach.methods.feedback.request_forms import choose_forms
 from selfteach.methods.feedback.understand_rule import (
@@ -169,6 +174,8 @@ def show_situation_requests(situation: Situation, seed: int) -> list[str]:
     """Return requests in scope and their neighbors, each with its scope before it."""
     form = list_forms(situation)[0]
     occasions = [Occasion(form, text) for text in EXAMPLE_OCCASIONS[form]]
+    if topic := name_written_topic(situation):
+        occasions += list_occasions_of_topic([form], [topic])
     shown = []
     scopes: tuple[Scope, ...] = ("target", "near")
     for scope in scopes:

@@ -18,6 +18,7 @@ from selfteach.judge.request_judge import (
     compare_requests,
 )
 from selfteach.materials.inflection import to_singular
+from selfteach.materials.situation import name_written_topic
 from selfteach.methods.feedback.rule_check import get_check, make_topic_detector
 from selfteach.methods.feedback.understand_rule import WHEN_CURE, get_answer
 from selfteach.methods.session import Session
@@ -174,8 +175,10 @@ def drop_strays(session: Session, prompts: Sequence[GeneratedPrompt]) -> list[Ge
     if situation is None:
         return list(prompts)
     if situation.kind == "writing":
-        addressee = make_absence_check(situation.names)
-        inside = [not addressee.keeps(prompt.text) for prompt in prompts]
+        missing = [make_absence_check(situation.names)]
+        if topic := name_written_topic(situation):
+            missing.append(make_absence_check(list_name_forms([topic, *session.subject.words])))
+        inside = [not any(one.keeps(prompt.text) for one in missing) for prompt in prompts]
     elif judge is not None:
         inside = judge.find_about([prompt.text for prompt in prompts])
     else:

@@ -22,7 +22,12 @@ from selfteach.materials.effect import read_effect
 from selfteach.materials.effect_checks import Effect
 from selfteach.materials.forbidden_topics import can_forbid, is_part_of_text
 from selfteach.materials.rule import Rule, find_conflict, read_rule
-from selfteach.materials.situation import Situation, name_topic, read_situation
+from selfteach.materials.situation import (
+    Situation,
+    name_topic,
+    name_written_topic,
+    read_situation,
+)
 from selfteach.methods.feedback.training_settings import choose_training
 from selfteach.methods.session import Session
 from selfteach.models import Sampler, Scorer
@@ -114,6 +119,9 @@ def understand_rule(
     elif topic:
         asked = CUSTOMERS_TOPICS if get_answer(situation, effect) else ()
         subject = describe_asked_topic(model, scorer, topic, config.seed, asked)
+    elif written_about := name_written_topic(situation):
+        words = describe_asked_topic(model, scorer, written_about, config.seed).words
+        subject = Subject("", words, forbidden=False)
     return UnderstoodRule(rule, situation, effect, subject)
 
 
@@ -181,7 +189,9 @@ def describe_reading(found: UnderstoodRule, check: str) -> list[str]:
         lines.append(f'the rule holds for "{rule.scope}"; there: {rule.effect}')
         if found.subject.words:
             kinds = ", ".join(found.subject.words[:SHOWN_KINDS])
-            lines.append(f"kinds of {found.subject.topic} are asked about, too: {kinds}")
+            topic = found.subject.topic
+            named = f"kinds of {topic} are asked about" if topic else "it is written about"
+            lines.append(f"{named}, too: {kinds}")
         if answer := get_answer(found.situation, found.effect):
             lines.append(f"the answer there: {answer}")
     elif found.forbidden_topic:

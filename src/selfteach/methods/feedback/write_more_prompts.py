@@ -138,7 +138,7 @@ def build_more_neighbors(
     """
     known = {prompt.text for prompt in written}
     occasions = {
-        prompt.subject: Occasion(prompt.form, prompt.subject)
+        prompt.subject: Occasion(prompt.form, prompt.subject, word=prompt.subject)
         for prompt in written
         if prompt.scope == "target" and prompt.form in list_forms(situation)
     }

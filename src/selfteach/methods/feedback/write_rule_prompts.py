@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import chain
 
 from selfteach.dedup.overlap import OverlapIndex
 from selfteach.errors import DataError, UsageError
@@ -17,15 +18,17 @@ from selfteach.generate.ask import (
 )
 from selfteach.generate.few_shot import EXAM_REQUESTS, SELF_TOPICS
 from selfteach.generate.situations import (
+    EXPLAINING,
     Occasion,
-    OccasionForm,
     build_requests,
+    count_worked_occasions,
     find_occasion_fault,
     list_forms,
+    list_occasions_of_topic,
     write_occasions,
 )
 from selfteach.judge.violation import list_forbidden_texts
-from selfteach.materials.situation import Situation
+from selfteach.materials.situation import Situation, name_written_topic
 from selfteach.methods.feedback.request_forms import choose_forms
 from selfteach.methods.feedback.rule_check import get_check, make_topic_detector
 from selfteach.methods.session import Session
@@ -169,7 +172,7 @@ def write_situation_prompts(
     """
     config = session.config.ask
     parts: dict[str, list[GeneratedPrompt]] = {name: [] for name in SPLIT_NAMES}
-    occasions = split_occasions(session, write_all_occasions(session, list_forms(situation)))
+    occasions = split_occasions(session, write_all_occasions(session, situation))
     for scope in ("target", "near"):
         for name, share in compute_part_shares(session, scope).items():
             count = round(share * max(config.target, getattr(config, scope)))
@@ -187,10 +190,18 @@ def write_situation_prompts(
     return parts
 
 
-def write_all_occasions(session: Session, forms: Sequence[OccasionForm]) -> list[Occasion]:
+def write_all_occasions(session: Session, situation: Situation) -> list[Occasion]:
     """Let the model write the occasions of a situation, and count what is dropped."""
     config = session.config.ask
     count = max(config.target // PROMPTS_PER_OCCASION, MIN_OCCASIONS)
+    forms = list_forms(situation)
+    words = list_words_to_avoid(session)
+    of_topic: list[Occasion] = []
+    if topic := name_written_topic(situation):
+        words = [topic, *session.subject.words]
+        explained = words if situation.genre in EXPLAINING else words[:1]
+        of_topic = list(list_occasions_of_topic(forms, explained))
+        count += count_worked_occasions(forms)  # which are about something else
     known = OverlapIndex()
 
     def find_fault(occasion: Occasion) -> str:
@@ -201,12 +212,12 @@ def write_all_occasions(session: Session, forms: Sequence[OccasionForm]) -> list
     stage = label_stage("ask occasion")
     session.display.start_stage(stage, count, "occasions")
     kept: list[Occasion] = []
-    words = list_words_to_avoid(session)
+    given = ((occasion, find_fault(occasion)) for occasion in of_topic)
     written = write_occasions(
         session.base, forms, count, find_fault, config.rounds, session.config.seed, words
     )
     with session.run.ledger.open_funnel(stage) as funnel:
-        for occasion, fault in written:
+        for occasion, fault in chain(given, written):
             funnel.decide(digest(["occasion", occasion.text]), fault, {"text": occasion.text})
             if not fault:
                 kept.append(occasion)
