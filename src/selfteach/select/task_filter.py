@@ -182,6 +182,11 @@ class InstanceFilter:
         self._outputs = OverlapIndex()
         self._known: set[tuple[str, str, str]] = set()
 
+    def add(self, case: Instance) -> None:
+        """Hold an instance that no kept one may be like, such as one of the exam."""
+        self._inputs.add(case.input)
+        self._outputs.add(case.output)
+
     def filter_instances(
         self, instruction: str, found: Sequence[Instance], max_instances: int
     ) -> list[tuple[Instance, str]]:
@@ -204,8 +209,7 @@ class InstanceFilter:
                 reason = MORE_THAN_ASKED
             if not reason:
                 self._known.add((instruction, case.input, case.output))
-                self._inputs.add(case.input)
-                self._outputs.add(case.output)
+                self.add(case)
             judged.append((case, reason))
         return judged
 
