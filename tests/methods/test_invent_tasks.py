@@ -29,7 +29,7 @@ from selfteach.methods.tasks.invent import (
 from selfteach.models.recorded import Recorded
 from selfteach.run.display import SilentDisplay
 from selfteach.run.ledger import Ledger
-from selfteach.select.task_filter import LIKE_INPUT, TaskSimilarity
+from selfteach.select.task_filter import LIKE_INPUT, LIKE_OUTPUT, TaskSimilarity
 
 
 def likes_labels(prompt: object, text: str) -> float:
@@ -146,9 +146,11 @@ def test_rounds_go_on_while_they_yield(
     assert found.startswith(reason) if reason else found == ""
 
 
-def test_no_invented_instance_is_like_one_of_the_exam(tmp_path: Path) -> None:
-    """Another instruction with the input and the output of a task of the exam teaches the exam."""
-    text = "The keeper walked down to the harbour at dawn and found no boat."
+@pytest.mark.parametrize("text", ["The keeper walked down to the harbour at dawn.", "honey"])
+def test_no_invented_instance_is_like_one_of_the_exam(tmp_path: Path, text: str) -> None:
+    """Another instruction with the input and the output of a task of the exam teaches the exam. A
+    short input alone is that of many tasks.
+    """
     answer = "At dawn the harbour was empty, because every boat had left."
     exam = Task("test:1", "Paraphrase the text.", (Instance(text, answer),))
     human = [Task(f"s:{word}", f"Explain {word}", (Instance("", word),), False) for word in "abcd"]
@@ -165,7 +167,7 @@ def test_no_invented_instance_is_like_one_of_the_exam(tmp_path: Path) -> None:
     )
     assert invent_tasks(there, human, [], held_out=[exam]) == []
     (dropped,) = ledger.read_outcomes("instances")
-    assert dropped[1].reason == LIKE_INPUT
+    assert dropped[1].reason == (LIKE_OUTPUT if text == "honey" else LIKE_INPUT)
     ledger.close()
 
 

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from selfteach.dedup.connect import connect_groups, connect_overlapping
-from selfteach.dedup.overlap import OverlapIndex, split_words
+from selfteach.dedup.overlap import OverlapIndex
 from selfteach.materials.tasks import Task
-from selfteach.select.task_filter import MIN_COMPARED_WORDS
+from selfteach.select.task_filter import is_compared
 
 
 def group_tasks(tasks: Sequence[Task], min_overlap: float) -> list[int]:
@@ -68,8 +68,3 @@ def list_outputs(tasks: Sequence[Task]) -> list[tuple[int, str]]:
     """Return each output that is long enough to compare, with the place of its task."""
     texts = [(place, case.output) for place, task in enumerate(tasks) for case in task.instances]
     return [(place, text) for place, text in texts if is_compared(text)]
-
-
-def is_compared(text: str) -> bool:
-    """Return whether a text has enough words to be compared."""
-    return len(split_words(text)) >= MIN_COMPARED_WORDS

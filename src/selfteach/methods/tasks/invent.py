@@ -111,7 +111,7 @@ def invent_tasks(
     pool = InstanceFilter(config.filter.max_overlap, config.filter.overlap)
     for task in held_out:
         for case in task.instances:
-            pool.add(case)
+            pool.hold_out(case)
     rule = fit_classification(session, human)
     kept: list[KeptTask] = []
     yields: list[int] = []
