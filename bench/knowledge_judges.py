@@ -62,7 +62,7 @@ def answer_people(
     asked = {q.text: Question(q.text, q.answers[0], q.chunk, None) for q in questions}
     golds = {q.text: q.answers for q in questions}
     rows = answer_without_document(sampler, list(asked.values()), samples, seed)
-    blind = dict(zip(asked, rows, strict=True))
+    blind = {text: row.texts for text, row in zip(asked, rows, strict=True)}
     known = [text for text in asked if is_known(blind[text], golds[text])]
     others = choose_evenly([text for text in asked if text not in set(known)], unknown)
     chosen = [asked[text] for text in (*known, *others)]

@@ -264,6 +264,18 @@ def test_recovery_bounds_the_denominator_of_a_resample():
     assert (found.value, found.low, found.high) == (1.0, 0.5, pytest.approx(50.0))
 
 
+def test_recovery_by_cluster_is_that_of_the_clusters_sums():
+    """Two clusters, one of which gains all and one nothing: 4/8, and a resample of one of them
+    alone is 1 or 0.
+    """
+    tuned = [1, 1, 1, 1, 0, 0, 0, 0]
+    found = recovery(tuned, [1] * 8, [0] * 8, "aaaabbbb")
+    assert (found.value, found.low, found.high, found.n) == (0.5, 0.0, 1.0, 8)
+    assert recovery(tuned, [1] * 8, [0] * 8, "a" * 8) == recovery(tuned, [1] * 8, [0] * 8)
+    with pytest.raises(ValueError, match="2 clusters for 8 units"):
+        recovery(tuned, [1] * 8, [0] * 8, "ab")
+
+
 def test_recovery_refuses_values_that_are_not_paired():
     for lengths in [(2, 3, 3), (3, 2, 3), (3, 3, 2)]:
         with pytest.raises(ValueError, match="paired values of"):

@@ -164,21 +164,39 @@ def clustered_bootstrap(
     """
     alone = paired_bootstrap(a, b, seed=seed)
     left, right = _to_paired_vectors(a, b)
-    if len(clusters) != left.size:
-        raise ValueError(f"{len(clusters)} clusters for {left.size} units")
-    names = list(dict.fromkeys(clusters))
-    if len(names) < 2:
+    rows = _number_clusters(clusters, left.size)
+    if rows.max(initial=0) < 1:
         return alone
-    place = {name: i for i, name in enumerate(names)}
-    rows = [place[name] for name in clusters]
-    sums = np.bincount(rows, left - right)
-    together = ratio(sums, np.bincount(rows), seed=seed)
+    together = ratio(np.bincount(rows, left - right), np.bincount(rows), seed=seed)
+    return _widen(alone, together)
+
+
+def _number_clusters(clusters: Sequence[Hashable], size: int) -> NDArray[np.int64]:
+    """Return the number of each unit's cluster, 0, 1, ... as they first occur.
+
+    Raises:
+        ValueError: there is not one for each unit.
+    """
+    if len(clusters) != size:
+        raise ValueError(f"{len(clusters)} clusters for {size} units")
+    place: dict[Hashable, int] = {}
+    numbers = [place.setdefault(name, len(place)) for name in clusters]
+    return np.array(numbers, dtype=np.int64)
+
+
+def _widen(alone: Measure, together: Measure) -> Measure:
+    """Return a measure with the bounds of two intervals that are the further ones."""
     low = min(alone.low, together.low)
     return Measure(alone.value, low, max(alone.high, together.high), alone.n)
 
 
 def recovery(
-    tuned: ArrayLike, prompted: ArrayLike, base: ArrayLike, *, seed: int = 0
+    tuned: ArrayLike,
+    prompted: ArrayLike,
+    base: ArrayLike,
+    clusters: Sequence[Hashable] = (),
+    *,
+    seed: int = 0,
 ) -> Measure | None:
     """Return AR = (tuned - base) / (prompted - base), the weights' part of the prompt's effect.
 
@@ -188,6 +206,8 @@ def recovery(
 
     Args:
         tuned, prompted, base: (n,) values of the same units.
+        clusters: (n,) the cluster of each unit, as of `clustered_bootstrap`; none means that each
+            unit is one.
 
     Raises:
         ValueError: the lengths differ.
@@ -199,11 +219,26 @@ def recovery(
     if under < MIN_DENOMINATOR - 1e-12:
         return None
 
-    def divide_means(rows: ResampleIndices) -> Vector:
-        quotients: Vector = gain[rows].mean(1) / np.maximum(room[rows].mean(1), 0.01)
-        return quotients
+    def divide_sums(over: Vector, below: Vector, sizes: Vector) -> Measure:
+        """Return the quotient with units of these sums and sizes resampled."""
 
-    return _bootstrap(divide_means, float(gain.mean() / under), t.size, seed)
+        def divide(rows: ResampleIndices) -> Vector:
+            count = sizes[rows].sum(1)
+            quotients: Vector = over[rows].sum(1) / np.maximum(below[rows].sum(1), 0.01 * count)
+            return quotients
+
+        return _bootstrap(divide, float(gain.mean() / under), over.size, seed)
+
+    alone = divide_sums(gain, room, np.ones_like(gain))
+    if not clusters:
+        return alone
+    rows = _number_clusters(clusters, gain.size)
+    if rows.max(initial=0) < 1:
+        return alone
+    gains, rooms, sizes = (
+        _to_vector(np.bincount(rows, one)) for one in (gain, room, np.ones_like(gain))
+    )
+    return _widen(alone, divide_sums(gains, rooms, sizes))
 
 
 def auroc(labels: Sequence[bool], values: ArrayLike, *, seed: int = 0) -> Measure:

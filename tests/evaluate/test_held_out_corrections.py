@@ -6,11 +6,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from scripted import Scripted
 from selfteach.evaluate.held_out_corrections import (
-    MIN_PAIRS,
+    MIN_PROMPTS,
     HeldOutAmounts,
     HeldOutCorrection,
     measure_held_out_amounts,
@@ -112,9 +113,46 @@ def test_the_sentence_names_both_numbers() -> None:
     )
 
 
-def test_few_pairs_and_no_training_allow_no_conclusion() -> None:
+def test_the_corrections_of_one_prompt_are_one_unit() -> None:
+    """Five corrections of one prompt are one answer of chance, and of five prompts they are five.
+
+    By prompt the base needs (.5 + .1) / 2 = .3, .3, .3, ... and the tuned model .1.
+    """
+    base = [0.5, 0.1] * MIN_PROMPTS
+    amounts = {"base": base, "prompted": base, "tuned": [-0.1, 0.3] * MIN_PROMPTS}
+    one = HeldOutAmounts(amounts, ["Q?"] * len(base))
+    assert (one.enough, one.gains(0), one.evidence(0)) == (False, {}, None)
+    assert one.measures(0)["amount_held_out"] == {}, "one prompt has no interval"
+    preferred = one.measures(0)["preferred"]["tuned"]
+    assert (preferred.value, preferred.n) == (0.5, 1)
+    assert preferred.high - preferred.low > 0.5
+    several = HeldOutAmounts(amounts, [i // 2 for i in range(len(base))])
+    gain = several.gains(0)["base"]
+    assert (gain.n, gain.value) == (MIN_PROMPTS, pytest.approx(0.2))
+    evidence = several.evidence(0)
+    assert evidence
+    assert "of 10 held-out corrections of 5 prompts 0 % are" in str(reach_verdict(evidence))
+
+
+def test_the_interval_covers_where_a_prompt_has_several_corrections() -> None:
+    """A difference that is the prompt's own, and no true effect: about 95 of 100 intervals hold 0;
+    with each correction as a unit of its own 57 did.
+    """
+    rng = np.random.default_rng(0)
+    held = 0
+    for trial in range(100):
+        effect = np.repeat(rng.normal(0, 0.3, 12), 5) + rng.normal(0, 0.1, 60)
+        found = HeldOutAmounts(
+            {"base": list(effect), "tuned": [0.0] * 60}, [i // 5 for i in range(60)]
+        )
+        gain = found.gains(trial)["base"]
+        held += gain.low <= 0 <= gain.high
+    assert held >= 85
+
+
+def test_few_prompts_and_no_training_allow_no_conclusion() -> None:
     few = {
-        name: [value] * (MIN_PAIRS - 1)
+        name: [value] * (MIN_PROMPTS - 1)
         for name, value in (("base", 1.0), ("prompted", 1.0), ("tuned", -1.0))
     }
     assert HeldOutAmounts(few).evidence(0) is None

@@ -77,6 +77,38 @@ def test_an_answer_that_comes_late_is_not_brief() -> None:
     assert [found["contains_brief"][arm].value for arm in marked] == [0.25, 0.5, 0]
 
 
+def test_the_beginning_of_an_answer_without_spaces_is_its_first_letters() -> None:
+    """The open book has 5 and 4 letters: 4.5, rounded to 4. A recited answer comes late."""
+    golds = [("1868年",), ("在伦敦",)]
+    recited = "这座桥是一座著名的桥，由铸铁制成，长二百一十二米，后来经过多次修缮，它在1868年开通。"
+    marked = {
+        "base": grade_answers(completions("x", "x"), golds),
+        "prompted": grade_answers(completions("是在1868年。", "在伦敦的。"), golds),
+        "tuned": grade_answers(completions(recited, "在伦敦。"), golds),
+    }
+    found = measure_arms(marked, 0, "ab")
+    assert found["brief_words"] == 4
+    assert found["contains"]["tuned"].value == 1
+    assert found["contains_brief"]["tuned"].value == 0.5
+
+
+def test_the_quotients_hold_where_questions_of_a_passage_go_together() -> None:
+    """Twelve questions of three passages, of which one is learned as a whole."""
+    golds = [("yes",)] * 12
+    learned = ["yes"] * 4 + ["no"] * 8
+    marked = {
+        "base": grade_answers(completions(*["no"] * 12), golds),
+        "prompted": grade_answers(completions(*learned[4:], *learned[:4]), golds),
+        "tuned": grade_answers(completions(*learned), golds),
+    }
+    together = measure_arms(marked, 0, "aaaabbbbcccc")
+    alone = measure_arms(marked, 0, "abcdefghijkl")
+    for key in ("recovery", "recovery_room", "gain"):
+        wide, narrow = (found[key].high - found[key].low for found in (together, alone))
+        assert wide > 1.2 * narrow, key
+        assert together[key].value == alone[key].value
+
+
 def test_damage_counts_what_was_right_alone() -> None:
     assert measure_damage(
         [True, True, False, True], [True, False, True, True]

@@ -21,6 +21,7 @@ from selfteach.generate.correct import (
     format_instruction,
     make_words,
     share_of_new_words,
+    split_edit_units,
 )
 from selfteach.models.recorded import Recorded
 from selfteach.models.tokens import TOO_LONG
@@ -125,6 +126,13 @@ def test_an_edit_of_white_space_is_an_edit(tmp_path: Path) -> None:
 
 def test_characters_without_spaces_between_words_are_words() -> None:
     assert edit_distance("私は猫が好き", "私は犬が好き") == pytest.approx(1 / 6)
+
+
+def test_a_vowel_sign_belongs_to_its_letter() -> None:
+    """Four of the eight letters differ; torn from their letters, the signs would be units, too."""
+    assert split_edit_units("นี่คือ") == ["นี่", "คื", "อ"]
+    assert split_edit_units("cafe\u0301, コーヒー") == ["cafe\u0301", ",", "コ", "ー", "ヒ", "ー"]
+    assert edit_distance("นี่คือ", "นี่ดี") == pytest.approx(2 / 3)
 
 
 def test_the_teacher_knows_what_was_answered_before() -> None:

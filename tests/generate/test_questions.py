@@ -6,8 +6,10 @@ import pytest
 
 from scripted import Scripted
 from selfteach.generate.answers import (
+    MAX_TOKENS,
     LabelledQuestion,
     answer_questions,
+    answer_without_document,
     make_closed_book_prompt,
     make_open_book_prompt,
 )
@@ -173,6 +175,18 @@ def test_a_lost_label_leaves_its_question_out() -> None:
         0,
     )
     assert [(a.question.text, len(a.informed), len(a.blind)) for a in found] == [("Who?", 2, 2)]
+
+
+def test_a_blind_sample_that_was_cut_says_so() -> None:
+    (chunk,) = pieces()
+    question = Question("Who?", "", chunk, 2)
+    texts = {1: "word " * (MAX_TOKENS + 1), 2: " Ann."}
+    script = Scripted(lambda request: texts.get(request.draw, " yes"))
+    cut = frozenset({" ".join(["word"] * MAX_TOKENS)})
+    (found,) = answer_questions(script, [question], 2, 0)
+    assert (found.blind[1], found.cut_blind) == ("Ann.", cut)
+    (alone,) = answer_without_document(script, [question], 2, 0)
+    assert (alone.texts, alone.cut) == (found.blind, cut)
 
 
 def test_a_label_that_was_cut_says_so() -> None:

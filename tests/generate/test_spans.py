@@ -51,6 +51,16 @@ def test_what_the_title_holds_is_no_answer() -> None:
     assert find_answer_spans("The Aldmoor Bridge is at Hale.", "Aldmoor Bridge") == ["Hale"]
 
 
+@pytest.mark.parametrize(
+    ("title", "lost"), [("1", 0), ("Canada", 0), ("Ad", 0), ("12", 1), ("", 0)]
+)
+def test_a_title_is_compared_by_whole_words(title: str, lost: int) -> None:
+    """ "1" stands in 1868 and in 12 as a sign, not as a word."""
+    sentence = "The bridge was opened in 1868 by Ada Brown and cost 12 crowns."
+    assert len(find_answer_spans(sentence, title)) == 3 - lost
+    assert find_answer_spans("书名是《红楼梦传》。", "红楼梦") == []
+
+
 @given(st.text(st.sampled_from('aB 1,."$%of the'), max_size=80))
 def test_every_answer_stands_in_its_sentence_and_none_in_another(sentence: str) -> None:
     found = find_answer_spans(sentence, "")

@@ -66,6 +66,20 @@ def test_how_many_sentences(text: str, parts: int) -> None:
     assert len(find_sentence_spans(text)) == parts
 
 
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("Он родился в 1990 г. в Москве. Потом он жил в Туле.", 2),
+        ("Die Firma hat ca. 30 Leute usw. überall in Wien. Sie wächst.", 2),
+        ("Ήρθε στις 5 μ.μ. στην Αθήνα. Μετά έφυγε.", 2),
+        ("Es kam. Überall lag Schnee. Écoute.", 3),
+        ("هذا بيت. وهذا باب.", 2),
+    ],
+)
+def test_a_stop_before_a_small_letter_of_any_script_ends_nothing(text: str, parts: int) -> None:
+    assert len(find_sentence_spans(text)) == parts
+
+
 def test_chunks_are_whole_paragraphs_with_the_first_sentence_carried_along() -> None:
     chunks = cut(size=24)
     assert [chunk.text for chunk in chunks] == [

@@ -255,6 +255,50 @@ def test_of_rows_that_contradict_each_other_the_last_one_counts(
     assert len(found.outcomes) == len(ways)
 
 
+def test_a_criticised_answer_is_not_approved_though_its_correction_is_the_same(
+    tmp_path: Path,
+) -> None:
+    answer = "A long answer."
+    rows = [
+        {"prompt": "Tea?", "answer": answer, "correction": answer, "feedback": "too long"},
+        {"prompt": "Milk?", "answer": answer, "correction": answer},
+        {
+            "messages": [
+                {"role": "user", "content": "Wool?"},
+                {"role": "assistant", "content": answer, "original": answer},
+            ],
+            "feedback": '"long": too vague',
+        },
+    ]
+    found = read_corrections(write(tmp_path, *rows))
+    assert [(e.where, e.feedback, e.correction) for e in found.criticisms] == [
+        ("edits.jsonl:1", "too long", None),
+        ("edits.jsonl:3", '"long": too vague', None),
+    ]
+    assert [e.where for e in found.approved] == ["edits.jsonl:2"]
+    assert found.edits == []
+
+
+@pytest.mark.parametrize("is_approved_last", [True, False])
+def test_of_an_approval_and_a_criticism_of_one_answer_the_last_one_counts(
+    tmp_path: Path, is_approved_last: bool
+) -> None:
+    approval = {"prompt": "Tea?", "answer": "A drink.", "correction": "A drink."}
+    criticism = {"prompt": "Tea?", "answer": "A drink.", "feedback": "too short"}
+    rewritten = {"prompt": "Milk?", "answer": "A drink.", "correction": "A white drink."}
+    both = [criticism, approval] if is_approved_last else [approval, criticism]
+    beside = {**criticism, "prompt": "Milk?"}
+    found = read_corrections(write(tmp_path, *both, rewritten, beside))
+    assert [e.where for e in found.approved] == ["edits.jsonl:2"] * is_approved_last
+    last = ["edits.jsonl:4"] if is_approved_last else ["edits.jsonl:2", "edits.jsonl:4"]
+    assert [e.where for e in found.criticisms] == last
+    fault = "approves of the answer" if is_approved_last else "criticizes the answer"
+    assert found.outcomes["edits.jsonl:1"].body["fault"] == f"edits.jsonl:2 {fault}"
+    assert found.describe_conflicts() == [
+        "rows left out, because later rows contradict them: 1 (edits.jsonl:1)"
+    ]
+
+
 def drop_slowly(edits: list[Edit]) -> list[str]:
     """The places of what is kept, by following every chain to its end."""
     later: dict[str | None, Edit] = {}

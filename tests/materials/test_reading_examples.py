@@ -10,7 +10,7 @@ import pytest
 
 from selfteach.errors import DataError
 from selfteach.files import write_jsonl
-from selfteach.materials.examples import DEFAULT_KIND, Examples, read_examples
+from selfteach.materials.examples import DEFAULT_KIND, Examples, read_example, read_examples
 from selfteach.records import Example, Message, make_prompt
 
 Q = "What is red?"
@@ -57,6 +57,14 @@ def test_every_form_says_the_same(tmp_path: Path, row: dict[str, Any]) -> None:
 def test_pairs_with_their_prompt_or_with_it_inside(tmp_path: Path, row: dict[str, Any]) -> None:
     (found,) = read(tmp_path, row).examples
     assert (found.prompt, found.chosen, found.rejected) == (make_prompt(Q), A, B)
+
+
+def test_the_empty_columns_of_other_forms_do_not_count() -> None:
+    pair = {"prompt": "Tea?", "chosen": "A drink.", "rejected": "A color.", "messages": None}
+    (found,) = read_example(pair, "x:1")
+    assert (found.chosen, found.rejected) == ("A drink.", "A color.")
+    text = {"prompt": "Tea is", "completion": "a drink.", "chosen": None, "conversations": ""}
+    assert read_example(text, "x:1")[0].chosen == "a drink."
 
 
 def test_texts_that_go_on_stay_texts(tmp_path: Path) -> None:

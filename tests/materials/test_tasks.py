@@ -58,6 +58,55 @@ def test_without_a_system_message_the_question_is_the_instruction() -> None:
     assert (task.instruction, task.instances) == ("What is tea?", (Instance("", "A drink."),))
 
 
+def make_exchange(question: str, system: str) -> dict[str, Any]:
+    turns = [("system", system), ("user", question), ("assistant", f"Answer to {question}")]
+    return {"messages": [{"role": role, "content": text} for role, text in turns if text]}
+
+
+def test_a_system_message_that_many_rows_share_is_no_instruction(tmp_path: Path) -> None:
+    """Of 16 conversations five have one message, more than a fourth; three have "Add."."""
+    helpful = "You are a helpful assistant."
+    rows = [make_exchange(f"What is {n}?", helpful) for n in range(5)]
+    rows += [make_exchange(f"{n} {n}", "Add.") for n in range(3)]
+    rows += [make_exchange(f"Why is {n}?", "") for n in range(8)]
+    path = tmp_path / "t.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)))
+    found = read_tasks(path)
+    assert [task.instruction for task in found.seeds] == [
+        *(f"What is {n}?" for n in range(5)),
+        "Add.",
+        *(f"Why is {n}?" for n in range(8)),
+    ]
+    assert len(found.seeds[5].instances) == 3
+    assert found.seeds[0].instances == (Instance("", "Answer to What is 0?"),)
+    (note,) = found.cleaned_rows
+    assert note.where == "t.jsonl:1"
+    assert note.fault.startswith(f'5 rows share the system message "{helpful}"')
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"prompt": "What is tea?", "completion": "A drink.", "messages": None},
+        {"prompt": "What is tea?", "completion": "A drink.", "conversations": "", "instances": ""},
+        {"instruction": "What is tea?", "output": "A drink.", "is_classification": " "},
+        {"instruction": None, "messages": make_exchange("What is tea?", "")["messages"]},
+    ],
+)
+def test_the_empty_columns_of_other_forms_do_not_count(row: dict[str, Any]) -> None:
+    task = read_task(row, "x:1")
+    assert (task.instruction, task.classification) == ("What is tea?", None)
+
+
+def test_a_file_of_tabs_may_have_commas_in_its_names(tmp_path: Path) -> None:
+    path = tmp_path / "t.tsv"
+    path.write_text("instruction\toutput\tnotes, dates, authors\nAdd.\t3\tx\n")
+    (task,) = read_tasks(path).seeds
+    assert (task.instruction, task.instances) == ("Add.", (Instance("", "3"),))
+    path.write_text("instruction,output\nAdd.,3\n")
+    assert len(read_tasks(path).seeds) == 1, "commas in spite of its name"
+
+
 @pytest.mark.parametrize("word", ["<noinput>", "None", " N/A. ", "", None])
 def test_words_that_say_there_is_no_input(word: str | None) -> None:
     assert (

@@ -32,6 +32,9 @@ from selfteach.run.ledger import Ledger
         ("It is", "It is so", "It is"),
         ("It's a dog.", "It is a dog.", ""),
         ("One.\n\nTwo!", "One.\n\nTwo.", "One."),
+        ("这座桥是铁的，很长。", "这座桥是铁的，很短。", "这座桥是铁的，很"),
+        ("Tea 茶很好", "Tea 茶不好", "Tea 茶"),
+        ("นี่ดี", "นี่คือ", "นี่"),
     ],
 )
 def test_whole_words_before_the_first_change(answer: str, correction: str, start: str) -> None:

@@ -22,6 +22,7 @@ from selfteach.materials.corrections import Corrections, Edit
 from selfteach.methods.brief_answers import limits_length
 from selfteach.methods.corrections import criticisms_to_corrections
 from selfteach.methods.corrections.critic import ENOUGH_REVISIONS, Critic, find_text_fault
+from selfteach.methods.corrections.split import CorrectionParts
 from selfteach.models.recorded import Recorded
 from selfteach.records import (
     Completion,
@@ -316,7 +317,7 @@ def spoken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         run=SimpleNamespace(ledger=Ledger(tmp_path / "run.db")),
     )
 
-    def recognised(session: Any, critic: Critic) -> None:
+    def recognised(session: Any, critic: Critic, prompts: Any) -> None:
         if "stiff" in critic.feedback:
             raise DataError(f'no judge can tell whether "{critic.feedback}" applies.')
 
@@ -329,12 +330,19 @@ def spoken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     return session
 
 
+def criticise_and_judge(session: Any, material: Corrections) -> list[Critic]:
+    """The criticisms that have a judge after a split that gives each of them nothing."""
+    critics = criticisms_to_corrections.make_critics(session, material, None, lambda text: "")  # type: ignore[arg-type]
+    nothing: Any = {"train": [], "dev": [], "test": []}
+    parts = CorrectionParts([], nothing, nothing, [(critic, nothing) for critic in critics])
+    criticisms_to_corrections.choose_critics_judges(session, material, parts)
+    return [critic for critic, _ in parts.criticised]
+
+
 def test_a_criticism_that_no_judge_can_tell_is_put_aside(
     spoken: Any,
 ) -> None:
-    found = criticisms_to_corrections.make_critics(
-        spoken, criticize("too stiff", "too long", "Too long!"), None, lambda text: ""
-    )  # type: ignore[arg-type]
+    found = criticise_and_judge(spoken, criticize("too stiff", "too long", "Too long!"))
     assert [(c.feedback, len(c.edits)) for c in found] == [("too long", 2)]
     (part,) = spoken.run.ledger.funnel()
     assert (part.requested, part.accepted, part.reasons) == (
@@ -345,16 +353,14 @@ def test_a_criticism_that_no_judge_can_tell_is_put_aside(
     assert spoken.counts == [50, 50], "the prompts are divided"
     for alone in (criticize("too stiff"), criticize("too stiff", "stiff again")):
         with pytest.raises(DataError, match="no judge can tell"):
-            criticisms_to_corrections.make_critics(spoken, alone, None, lambda text: "")  # type: ignore[arg-type]
+            criticise_and_judge(spoken, alone)
     beside = criticize("too stiff")
     beside.edits = [Edit("x:9", QUESTION, "A color.", "A drink.")]
-    assert criticisms_to_corrections.make_critics(spoken, beside, None, lambda text: "") == []  # type: ignore[arg-type]
+    assert criticise_and_judge(spoken, beside) == []
 
 
 def test_each_of_many_criticisms_has_enough_prompts_to_learn_from_some(spoken: Any) -> None:
-    criticisms_to_corrections.make_critics(
-        spoken, criticize(*(f"say {word}" for word in "abcdefgh")), None, lambda text: ""
-    )  # type: ignore[arg-type]
+    criticise_and_judge(spoken, criticize(*(f"say {word}" for word in "abcdefgh")))
     assert spoken.counts == [criticisms_to_corrections.MIN_SIMILAR] * 8
 
 
@@ -392,8 +398,8 @@ def test_a_criticism_about_a_subject_is_judged_as_a_rule(monkeypatch: pytest.Mon
     session: Any = FakeSession(config.CorrectionsConfig())
     edits = [Edit("x:1", QUESTION, "Foxes drink it.", None, "full of foxes")]
     writer: Any = SimpleNamespace(form="completion")
-    one = Critic(session, "full of foxes", edits, writer, similar=[QUESTION])
-    criticisms_to_corrections.choose_judge(session, one)
+    one = Critic(session, "full of foxes", edits, writer)
+    criticisms_to_corrections.choose_judge(session, one, [QUESTION])
     assert one.judge == "the judge"
     assert (asked["session"].rule, asked["session"].subject) == ("full of foxes", foxes)
     assert [(p.text, p.scope) for p in asked["prompts"]] == [
@@ -401,6 +407,41 @@ def test_a_criticism_about_a_subject_is_judged_as_a_rule(monkeypatch: pytest.Mon
         ("What is tea?", "general"),
     ]
     assert not asked.get("elsewhere")
+
+
+def test_no_prompt_of_the_exam_sets_the_threshold_of_a_judge(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The judge that grades the answers to the test prompts must not have been chosen by them."""
+    seen: list[Any] = []
+
+    def calibrate(candidates: Any, labelled: Any, least: float) -> Any:
+        seen.extend(prompt for (prompt, _), broken in labelled if broken)
+        return SimpleNamespace(name="closest"), None, {"reason": "it was asked"}
+
+    monkeypatch.setattr(criticisms_to_corrections, "extract_subject", lambda *given: Subject(""))
+    monkeypatch.setattr(criticisms_to_corrections, "find_judges", lambda setup: [])
+    monkeypatch.setattr(criticisms_to_corrections, "calibrate_judges", calibrate)
+    monkeypatch.setattr(criticisms_to_corrections, "note_calibration", lambda *given: None)
+    ledger = Ledger(tmp_path / "run.db")
+    scripted = Scripted(lambda request: "An answer.")
+    session: Any = SimpleNamespace(
+        teacher=None,
+        base=Recorded(ledger, scripted, scripted),
+        config=config.CorrectionsConfig(correct={"max_tokens": 64}),
+        display=SimpleNamespace(
+            print_line=lambda line: None, start_stage=lambda *given: None, advance=lambda: None
+        ),
+        run=SimpleNamespace(ledger=ledger),
+    )
+    similar = [make_prompt(f"What is thing {i}?") for i in range(10)]
+    writer: Any = SimpleNamespace(form="few-shot")
+    one = Critic(session, "too stiff", [], writer, similar=similar)
+    own: Any = {"train": similar[:7], "dev": [], "test": similar[7:]}
+    parts = CorrectionParts([], {"train": [], "dev": [], "test": []}, {}, [(one, own)])
+    criticisms_to_corrections.choose_critics_judges(session, criticize("too stiff"), parts)
+    assert seen == similar[:7]
+    ledger.close()
 
 
 def test_a_criticism_that_cannot_be_judged_is_refused_in_its_own_words(
@@ -415,7 +456,7 @@ def test_a_criticism_that_cannot_be_judged_is_refused_in_its_own_words(
     session: Any = FakeSession(config.CorrectionsConfig())
     one = Critic(session, "too stiff", [], SimpleNamespace(form="completion"))  # type: ignore[arg-type]
     with pytest.raises(DataError) as caught:
-        criticisms_to_corrections.choose_judge(session, one)
+        criticisms_to_corrections.choose_judge(session, one, [QUESTION])
     assert caught.value.what == (
         'no judge can tell whether "too stiff" applies to an answer: all answers carry one label.'
     )

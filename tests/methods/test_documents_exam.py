@@ -270,6 +270,21 @@ def test_the_noise_floor_compares_two_samples_of_the_base() -> None:
     assert found["contains"].value == pytest.approx(0.5)
 
 
+def test_the_noise_floor_holds_where_questions_of_a_passage_go_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = state("-" * 16, "-" * 16, "-" * 16)
+    made.scores.sampled["base"][:] = [True] * 4 + [False] * 12
+    second = answers("----" + "++++" + "-" * 8)
+
+    def measure_width(passages: str) -> float:
+        monkeypatch.setattr(KnowledgeScorer, "list_passages", lambda self: list(passages))
+        floor = KnowledgeScorer(quiz(16)).measure_noise(second, made)["contains"]
+        return floor.high - floor.low
+
+    assert measure_width("aaaabbbbccccdddd") > 1.3 * measure_width("abcdefghijklmnop")
+
+
 def test_rows_show_every_arm_with_the_right_answers() -> None:
     scorer = KnowledgeScorer(quiz(2))
     first, second = scorer.rows(state("+-", "++", "-+"))

@@ -79,6 +79,24 @@ def test_the_second_run_asks_the_first_one_s_questions(tmp_path: Path) -> None:
     assert {r.sampling.temperature for r in model.requests} == {0.0}
 
 
+def test_the_change_holds_where_questions_of_a_passage_go_together(tmp_path: Path) -> None:
+    """Each passage of ten has four questions; those of half of the passages are forgotten."""
+    facts = [
+        row(name, "yes", gold=["yes" if place % 2 else "no"], chunk=f"passage {place}")
+        for place in range(10)
+        for name in list(NOW)
+    ]
+    for fact in facts:
+        fact["arms"]["tuned"]["greedy"] = "no"
+    exam = {"method": "documents", "answers": facts}
+    (together,), _ = ask(write_run(tmp_path / "one", exam))
+    for fact in facts:
+        del fact["chunk"]
+    (alone,), _ = ask(write_run(tmp_path / "other", exam))
+    wide, narrow = (found["change"]["high"] - found["change"]["low"] for found in (together, alone))
+    assert wide > 1.5 * narrow
+
+
 def test_the_third_run_asks_those_of_both(tmp_path: Path) -> None:
     adapter = write_run(tmp_path / "first", {"method": "documents", "answers": FACTS})
     earlier, _ = ask(adapter)

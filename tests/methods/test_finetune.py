@@ -29,7 +29,7 @@ from selfteach.methods.finetune.method import (
     score_dev,
     split_dev,
 )
-from selfteach.records import Example, LogProb, Measure, make_prompt
+from selfteach.records import Example, LogProb, Measure, Message, make_prompt
 from selfteach.train.trainer import Trainer
 from talker import run_json
 
@@ -210,6 +210,31 @@ def test_no_dev_prompt_is_learned_and_anchors_are_all_learned() -> None:
     assert dev == own
     assert {e.prompt for e in own}.isdisjoint(e.prompt for e in learned if e.kind == "example")
     assert split_dev(FinetuneData(rows), FinetuneConfig(dev_share=0.0)) == (rows, [])
+
+
+def make_conversations(count: int) -> list[Example]:
+    """Two examples of each conversation: its first answer, and the one after that."""
+    found = []
+    for i in range(count):
+        first = make_prompt(f"What is {i}?")
+        later = (*first, Message("assistant", f"Number {i}."), *make_prompt("And why?"))
+        found += [
+            Example(f"first {i}", "example", first, f"Number {i}."),
+            Example(f"later {i}", "example", later, f"Because of {i}."),
+        ]
+    return found
+
+
+def test_the_turns_of_a_conversation_are_learned_or_measured_together() -> None:
+    """The prompt of the later turn holds the answer that the first one is measured by."""
+    rows = make_conversations(40)
+    learned, dev = split_dev(FinetuneData(rows), FinetuneConfig())
+    assert len(dev) == 8
+    assert {e.id.split()[1] for e in dev}.isdisjoint(e.id.split()[1] for e in learned)
+    own = [rows[0], rows[3]]
+    learned, dev = split_dev(FinetuneData(rows, dev=own), FinetuneConfig())
+    assert dev == own
+    assert learned == rows[4:]
 
 
 def test_a_cut_answer_is_scored_without_its_end() -> None:

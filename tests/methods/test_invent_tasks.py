@@ -22,12 +22,14 @@ from selfteach.methods.tasks.invent import (
     InventSettings,
     fit_classification,
     get_invent_settings,
+    invent_tasks,
     mark_classifications,
     why_stop,
 )
+from selfteach.models.recorded import Recorded
 from selfteach.run.display import SilentDisplay
 from selfteach.run.ledger import Ledger
-from selfteach.select.task_filter import TaskSimilarity
+from selfteach.select.task_filter import LIKE_INPUT, LIKE_OUTPUT, TaskSimilarity
 
 
 def likes_labels(prompt: object, text: str) -> float:
@@ -142,6 +144,31 @@ def test_rounds_go_on_while_they_yield(
     """Twenty requests a round; at least 2 % of those of three rounds must become tasks."""
     found = why_stop(TasksConfig(count=1000, invent=InventConfig(requests=20, **settings)), yields)
     assert found.startswith(reason) if reason else found == ""
+
+
+@pytest.mark.parametrize("text", ["The keeper walked down to the harbour at dawn.", "honey"])
+def test_no_invented_instance_is_like_one_of_the_exam(tmp_path: Path, text: str) -> None:
+    """Another instruction with the input and the output of a task of the exam teaches the exam. A
+    short input alone is that of many tasks.
+    """
+    answer = "At dawn the harbour was empty, because every boat had left."
+    exam = Task("test:1", "Paraphrase the text.", (Instance(text, answer),))
+    human = [Task(f"s:{word}", f"Explain {word}", (Instance("", word),), False) for word in "abcd"]
+    item = f" Say it again, differently, for this story.\n4. Input:\n{text}\n4. Output:\n{answer}\n"
+    ledger = Ledger(tmp_path / "run.db")
+    scripted = Scripted(lambda request: item, lambda prompt, text: -1.0)
+    there: Any = SimpleNamespace(
+        teacher=None,
+        base=Recorded(ledger, scripted, scripted),
+        model=SimpleNamespace(room_tokens=lambda prompt: 9999),
+        config=TasksConfig(mode="alpaca", count=1, invent={"requests": 1, "rounds": 1}),
+        run=SimpleNamespace(ledger=ledger),
+        display=SilentDisplay(),
+    )
+    assert invent_tasks(there, human, [], held_out=[exam]) == []
+    (dropped,) = ledger.read_outcomes("instances")
+    assert dropped[1].reason == (LIKE_OUTPUT if text == "honey" else LIKE_INPUT)
+    ledger.close()
 
 
 def test_each_mode_has_its_own_way_unless_the_configuration_says_another() -> None:

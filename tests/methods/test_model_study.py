@@ -15,13 +15,20 @@ from selfteach.generate.questions import Question
 from selfteach.materials.documents import Document
 from selfteach.materials.documents.chunk import split_chunks
 from selfteach.methods.documents import model_study, select_study_rows
-from selfteach.methods.documents.model_study import write_by_strategies, write_rewrites
+from selfteach.methods.documents.model_study import (
+    NO_STRATEGY,
+    ChunkStudy,
+    find_notes_fault,
+    find_strategy_fault,
+    write_by_strategies,
+    write_rewrites,
+)
 from selfteach.methods.documents.select_study_rows import (
     MeasuredQuestions,
     WrittenQuestions,
     make_study_examples,
 )
-from selfteach.records import Request, get_user_text, make_prompt
+from selfteach.records import Completion, Request, get_user_text, make_prompt
 from selfteach.run.ledger import OpenFunnel
 
 TEXT = "Tea was first sold in London by Thomas Garway in 1657. It came from China."
@@ -54,6 +61,19 @@ def make_session(script: Callable[[Request], str], *, teacher: bool = False, **s
         display=display,
         reasons=reasons,
     )
+
+
+def test_a_strategy_without_spaces_has_as_many_words_as_letters() -> None:
+    def fault(text: str) -> str:
+        return find_strategy_fault(Completion("x", text), text)
+
+    assert fault("列出这段文字里的所有年份和人名。") == ""
+    assert fault("列出") == NO_STRATEGY
+    assert fault("List the dates.") == ""
+    notes = "茶最早在1657年由托马斯在伦敦出售。"
+    (chunk,) = split_chunks(Document("茶.txt", "茶", notes), len)
+    study = ChunkStudy(chunk, "列出年份。", notes)
+    assert find_notes_fault(study, Completion("x", notes)) == ""
 
 
 @pytest.mark.parametrize("teacher", [False, True])

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from selfteach.config import CorrectionsConfig as Settings
 from selfteach.config import resolve
+from selfteach.errors import DataError
 from selfteach.materials.corrections import Corrections, Edit
 from selfteach.methods.corrections.length_limits import (
     drop_overlong_rows,
@@ -19,11 +22,14 @@ from selfteach.methods.corrections.length_limits import (
 )
 from selfteach.methods.corrections.prompt_novelty import join_turns, make_novelty_check
 from selfteach.methods.corrections.split import (
+    NO_OWN_TEST,
     TOO_MANY,
     TOO_MANY_GENERAL,
     CorrectionParts,
+    check_parts,
     drop_like_criticized,
     keep_asked_prompts,
+    split_groups,
 )
 from selfteach.models.tokens import TOO_LONG
 from selfteach.records import Message, get_user_text, make_prompt
@@ -31,12 +37,15 @@ from selfteach.run.ledger import Ledger
 
 
 class Words:
-    """A tokenizer of words and a context of 800 of them."""
+    """A tokenizer of words and a context of 800 of them, in which no prompt is like another."""
 
     context_tokens = 800
 
     def encode_answer(self, text: str) -> list[str]:
         return text.split()
+
+    def embed(self, prompts: Any) -> Any:
+        return np.random.default_rng(0).normal(size=(len(prompts), 16))
 
     def room_tokens(self, prompt: Any) -> int:
         return self.context_tokens - len(get_user_text(prompt).split())
@@ -176,3 +185,51 @@ def test_the_exam_asks_of_every_criticism_and_counts_what_it_leaves_out(session:
     (part,) = session.run.ledger.funnel()
     assert (part.requested, part.accepted) == (109, 62)
     assert part.reasons == {TOO_MANY: 46, TOO_MANY_GENERAL: 1}
+
+
+WORDS = [f"{syllable}{end}" for syllable in ("ba", "ce", "di", "fo", "gu") for end in "abcdefghij"]
+
+
+def make_questions(count: int, seed: int = 0) -> list[Any]:
+    """Prompts of eight words that are not like each other."""
+    dice = random.Random(seed)
+    return [make_prompt(" ".join(dice.choices(WORDS, k=8)) + "?") for _ in range(count)]
+
+
+def test_a_criticised_prompt_is_learned_from_though_it_has_a_correction_too(session: Any) -> None:
+    """Its criticised answer is trained in the first round, so the exam must not ask about it."""
+    own = make_questions(60)
+    criticised = [*own[:20], *make_questions(10, seed=1)]
+    words = get_user_text(own[20]).split()
+    own.append(make_prompt(" ".join([*words[:-1], "muck?"])))
+    found = split_groups(session, {"own": own}, [*criticised, own[20]])["own"]
+    assert set(own[:21]) <= set(found["train"])
+    assert own[-1] in found["train"], "it is like a criticised one"
+    assert len(found["test"]) == 18, "the others still fill the exam's share"
+    assert {p for part in found.values() for p in part} == set(own), "the criticised are no group"
+
+
+def test_the_turns_of_one_conversation_share_a_part(session: Any) -> None:
+    first = make_questions(60)
+    later = [
+        (*prompt, Message("assistant", get_user_text(answer)), *more)
+        for prompt, answer, more in zip(
+            first, make_questions(60, seed=1), make_questions(60, seed=2), strict=True
+        )
+    ]
+    found = split_groups(session, {"own": [*first, *later]})["own"]
+    parts = {prompt: part for part, prompts in found.items() for prompt in prompts}
+    assert [parts[prompt] for prompt in first] == [parts[prompt] for prompt in later]
+    assert len(found["test"]) == 36
+
+
+def test_an_exam_of_criticisms_alone_is_announced(session: Any) -> None:
+    one = make_questions(2)
+    nobody: Any = None
+    own = {"train": one, "dev": [], "test": []}
+    parts = CorrectionParts([], own, {"test": []}, [(nobody, {"train": [], "test": one[:1]})])
+    check_parts(session, parts)
+    assert session.display.printed == [NO_OWN_TEST]
+    parts.criticised = []
+    with pytest.raises(DataError, match="2 prompts are too few"):
+        check_parts(session, parts)

@@ -79,6 +79,19 @@ def test_a_seed_like_a_task_of_the_exam_is_not_learned(tmp_path: Path) -> None:
     assert reasons == [{LIKE_TEST: len(found.seeds) + 2}]
 
 
+def test_a_seed_with_an_input_or_an_output_of_the_exam_is_not_learned(tmp_path: Path) -> None:
+    there = session(tmp_path)
+    text = "The keeper walked down to the harbour at dawn and found no boat."
+    answer = "At dawn the harbour was empty, because every boat had left."
+    exam = Task("test:1", "Paraphrase the text.", (Instance(text, answer), Instance("Tea", "Hot")))
+    seeds = [
+        Task("s:1", "Rewrite this so that a child understands", (Instance(text, "An easy one."),)),
+        Task("s:2", "Tell me what happened there", (Instance("", answer),)),
+        Task("s:3", "Is it hot or cold?", (Instance("Tea", "Hot"),)),
+    ]
+    assert drop_like_tests(there, seeds, [exam]) == [seeds[2]], "short texts tell nothing"
+
+
 def test_a_question_without_room_for_an_answer_is_left_out_and_counted(tmp_path: Path) -> None:
     long = Task("s:9", "Say the word " + "z" * 100, (Instance("", "z"),))
     there = session(tmp_path, room=60)

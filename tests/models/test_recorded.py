@@ -254,6 +254,33 @@ def test_what_was_lost_is_asked_again_until_it_is_given_up(ledger: Ledger) -> No
     assert resumed.failures == [(REQUESTS[0].id("scripted-m"), "500")]
 
 
+def test_scores_that_are_given_up_are_not_asked_for_again(ledger: Ledger) -> None:
+    class Loses(Scripted):
+        def __init__(self) -> None:
+            super().__init__({}, score=lambda prompt, text: -1.0, name="m")
+            self.failures: list[tuple[str, str]] = []
+
+        def stream_scores(self, items: Sequence[Continuations]) -> Iterator[Any]:
+            self.failures += [(item.id(self.fingerprint), "500") for item in items]
+            yield from ()
+
+    items = [Continuations(make_prompt(word), (" x",)) for word in "ab"]
+    lost = Recorded(ledger, scorer=Loses())
+    assert list(lost.stream_scores(items[:1])) == []
+    lost.freeze_failures()
+    asked: list[Continuations] = []
+
+    class Well(Scripted):
+        def stream_scores(self, items: Sequence[Continuations]) -> Iterator[Any]:
+            asked.extend(items)
+            return super().stream_scores(items)
+
+    well = Recorded(ledger, scorer=Well({}, score=lambda prompt, text: -1.0, name="m"))
+    assert [id for id, _ in well.stream_scores(items)] == [items[1].id(well.fingerprint)]
+    assert asked == items[1:]
+    assert well.failures == [(items[0].id(well.fingerprint), "500")]
+
+
 def test_prompts_that_are_embedded_once_are_not_embedded_again(ledger: Ledger) -> None:
     asked: list[int] = []
 

@@ -199,6 +199,38 @@ def connect_all_pairs(texts, min_overlap):
     return renumber_groups(labels)
 
 
+def test_what_must_be_learned_is_in_train_and_the_shares_hold_for_the_others():
+    texts = [f"word{i} other{i} third{i}" for i in range(40)]
+    texts.append("word0 other0 third0 fourth")  # overlaps with the first
+    points = np.random.default_rng(0).normal(size=(41, 8))
+    sides = split_prompts(texts, points, (0.6, 0.15, 0.25), 0, learned=range(10))
+    assert sides[:10] == ["train"] * 10
+    assert sides[40] == "train"
+    assert sides.count("test") == 10
+    everything = split_prompts(texts, points, (0.6, 0.15, 0.25), 0, learned=range(41))
+    assert set(everything) == {"train"}
+
+
+def test_conversations_stay_together():
+    texts = [f"word{i} other{i} third{i}" for i in range(40)]
+    points = np.random.default_rng(0).normal(size=(40, 8))
+    sides = split_prompts(texts, points, SHARES, 0, together=[i // 2 for i in range(40)])
+    assert sides[::2] == sides[1::2]
+    assert set(sides) == set(SPLIT_NAMES)
+
+
+def test_two_groupings_are_joined_by_hand():
+    """0-1 are one group and 1-3 one conversation; 2 and 4 are alone."""
+    assert connect.connect_groups(np.array([0, 0, 1, 2, 3]), [0, 1, 2, 1, 4]).tolist() == [
+        0,
+        0,
+        1,
+        0,
+        2,
+    ]
+    assert connect.connect_groups(np.zeros(0, np.int64), []).tolist() == []
+
+
 @given(
     st.lists(st.lists(st.sampled_from(WORDS), max_size=8).map(" ".join), min_size=1, max_size=40),
     st.sampled_from([0.0, 0.33, 0.5, 2 / 3, 0.7, 0.75, 1.0]),

@@ -95,6 +95,25 @@ def test_a_sample_that_agrees_is_never_rejected() -> None:
     )
 
 
+def test_a_sample_with_the_right_answer_is_never_rejected() -> None:
+    """Its other words contradict the label; training against it would remove the fact."""
+    own = replace(
+        ONE, blind=("It was built by Ann, after twelve years of work.", "Carl.", "Ann Ames, 1790.")
+    )
+    assert find_most_contradictory(own, scored(0.0, 1.0, 0.6, 1.0)) == "Carl."
+    known = replace(own, blind=own.blind[:1])
+    assert find_most_contradictory(known, scored(0.0, 1.0)) is None
+
+
+def test_a_rejected_sample_that_was_cut_off_has_no_end() -> None:
+    """Trained with an end of turn, it would teach that to stop in the middle is wrong."""
+    own = replace(ONE, cut_blind=frozenset({"Carl was it."}))
+    ((example,), _) = make_examples([own], [scored(0.1, 0.7, 0.9, 0.2)])
+    assert (example.rejected, example.source["cut"]) == ("Carl was it.", ["rejected"])
+    ((example,), _) = make_examples([own], [scored(0.1, 0.9, 0.7, 0.2)])
+    assert (example.rejected, "cut" in example.source) == ("Bob did.", False)
+
+
 def test_a_judge_that_cannot_distinguish_samples_leaves_it_to_the_words() -> None:
     gain = KnowledgeScores("gain", (0.1,), (0.9,))
     assert find_most_contradictory(ONE, gain) == "Bob did."

@@ -6,7 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rouge_score.rouge_scorer import RougeScorer
 
-from selfteach.dedup.overlap import NearestText, OverlapIndex, rouge_l, split_words
+from selfteach.dedup.overlap import (
+    NearestText,
+    OverlapIndex,
+    rouge_l,
+    split_words,
+    split_written_words,
+    take_written_words,
+)
 
 ORACLE = RougeScorer(["rougeL"])
 ascii_texts = st.one_of(
@@ -114,3 +121,12 @@ def test_a_bound_leaves_few_texts_to_compare():
     pool = OverlapIndex(f"what is the {noun} of the {noun}s" for noun in map(str, range(300)))
     numbers = pool._number_words(split_words("what is the 7 of the 7s"))
     assert pool._find_reachable(numbers, 0.9).tolist() == [7]
+
+
+def test_written_words_are_cut_as_they_stand():
+    text = "Tea, 茶很好。 นี่ดี"
+    assert split_written_words(text) == ["Tea,", "茶", "很", "好。", "นี่", "ดี"]
+    assert split_written_words("") == []
+    assert take_written_words(text, 2) == "Tea, 茶"
+    assert take_written_words(text, 0) == ""
+    assert take_written_words("Tea is  \n hot. ", 3) == "Tea is  \n hot. "

@@ -12,6 +12,7 @@ from selfteach.select.question_format import (
     find_answer_fault,
     find_context_fault,
     has_foreign_names,
+    has_name,
     is_off_sentence,
 )
 
@@ -63,6 +64,22 @@ def find_question_fault(question: Question) -> str:
 def test_why_a_question_is_refused(text: str, short: str, fault: str) -> None:
     assert find_question_fault(Question(text, short, CHUNK, 0)) == fault
     assert fault in ("", *REASONS)
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("Was ist überall so?", False),
+        ("Что он был?", False),
+        ("Где жил Пушкин?", True),
+        ("Was baute Über-Müller?", True),
+        ("図書館はどこですか", False),
+        ("В 図書館 он был?", True),
+        ("What is it in 1990?", True),
+    ],
+)
+def test_a_name_has_a_capital_letter_in_scripts_that_have_them(text: str, named: bool) -> None:
+    assert has_name(text, "") is named
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from tiny import Tiny, make_examples
 
 from margins import assert_at_least, assert_at_most
 from selfteach import config
+from selfteach.errors import IntegrityError
 from selfteach.records import Example, make_prompt
 from selfteach.train import dataset_mixture
 from selfteach.train.reference import Reference
@@ -126,6 +128,34 @@ def test_a_short_training_that_is_stopped_ends_with_the_same_weights(tmp_path: P
     again = train(Tiny(), rows, how, tmp_path / "again", seed=1)
     name = "adapter_model.safetensors"
     assert (again.adapter / name).read_bytes() == (whole.adapter / name).read_bytes()
+
+
+def test_what_the_last_step_knew_is_known_after_a_stop(tmp_path: Path) -> None:
+    """A run that is stopped between its last step and its end has the memory and the mass."""
+    rows = [*make_examples(), *GENERAL]
+    how = settings(max_steps=2, checkpoint_every=1, top_k=8)
+    first = train(Tiny(), rows, how, tmp_path, seed=1)
+    again = train(Tiny(), rows, how, tmp_path, seed=1)
+    assert again.top_k_mass == first.top_k_mass is not None
+    assert first.memory
+    assert again.memory
+    assert replace(again.memory, measured=None) == replace(first.memory, measured=None)
+
+
+@pytest.mark.parametrize("change", ["teacher's prompt", "kind"])
+def test_a_checkpoint_of_another_teacher_or_kind_is_refused(tmp_path: Path, change: str) -> None:
+    """Both decide on the weights: what is distilled, and how often a row is dealt."""
+    rows = make_examples(6)
+    weights = {"in_scope": {"distill": 1.0}, "other": {"distill": 1.0}}
+    how = settings(max_steps=2, checkpoint_every=1, weights=weights)
+    train(Tiny(), rows, how, tmp_path, seed=1)
+    told = [{"role": "user", "content": "Talk like a pirate."}]
+    if change == "kind":
+        others = [replace(row, kind="other") for row in rows]
+    else:
+        others = [replace(row, source={**row.source, "teacher_prompt": told}) for row in rows]
+    with pytest.raises(IntegrityError, match="of other examples"):
+        train(Tiny(), others, how, tmp_path, seed=1)
 
 
 def test_an_epoch_is_dealt_once_and_not_at_every_step(

@@ -65,6 +65,19 @@ def renumber_groups(labels: NDArray[np.integer]) -> Ints:
     return np.argsort(np.argsort(first))[inverse].astype(np.int64)
 
 
+def connect_groups(group: Ints, other: Sequence[int]) -> Ints:
+    """Return the groups that two groupings of the same texts connect, numbered as they first occur.
+
+    Texts are in one group where either grouping has them in one, and all that such pairs connect.
+
+    Shapes: int64 (N,) and (N,) -> int64 (N,).
+    """
+    first: dict[int, int] = {}
+    pairs = [(first.setdefault(name, place), place) for place, name in enumerate(other)]
+    joined = _join_groups(np.arange(int(group.max(initial=-1)) + 1), group[np.array(pairs, int)])
+    return renumber_groups(joined[group])
+
+
 def _merge_equal(split: Sequence[Sequence[str]]) -> tuple[list[Sequence[str]], Ints]:
     """Return the different texts as words, and the place of each text among them (step 1)."""
     places: dict[tuple[str, ...], int] = {}

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import regex
@@ -27,6 +28,7 @@ ROUNDING = 1e-6
 """rapidfuzz rounds its own bound: it may miss a text whose overlap is just at it."""
 
 LATIN = re.compile("[a-z0-9]+")
+_WRITTEN = regex.compile(rf"{UNSPACED}[\p{{M}}\p{{P}}]*|[\S--{UNSPACED}]+", regex.V1)
 _ANY = regex.compile(rf"{UNSPACED}\p{{M}}*|[\p{{L}}\p{{N}}\p{{M}}]+")
 
 
@@ -40,6 +42,27 @@ def split_words(text: str) -> list[str]:
     lowered = text.lower()
     plain = lowered.isascii() or not any(char.isalnum() and not char.isascii() for char in lowered)
     return LATIN.findall(lowered) if plain else _ANY.findall(lowered)
+
+
+def split_written_words(text: str) -> list[str]:
+    """Return the words as they are written, with the marks beside them: what stands between spaces,
+    and each letter of scripts without spaces.
+    """
+    return [text[start:end] for start, end in iterate_written_words(text)]
+
+
+def take_written_words(text: str, count: int) -> str:
+    """Return the text up to the end of so many of its written words; all of it where it has no
+    more.
+    """
+    ends = [0, *(end for _, end in islice(iterate_written_words(text), count + 1))]
+    return text if len(ends) <= count + 1 else text[: ends[count]]
+
+
+def iterate_written_words(text: str) -> Iterator[tuple[int, int]]:
+    """Yield where each written word begins and ends, as of `split_written_words`."""
+    for found in _WRITTEN.finditer(text):
+        yield found.span()
 
 
 def rouge_l(one: str, other: str) -> float:

@@ -9,9 +9,11 @@ length_tokens           mean length; long answers score higher in `contains`
 brief_words             the mean number of words of the open book's answers
 recovery                (tuned - base) / (open book - base)
 recovery_room           its denominator: open book - base, paired by question
-gain                    tuned - base, paired by question; questions of a passage go together
+gain                    tuned - base, paired by question
 damage                  the share of questions that the tuned model answers wrongly, of those that
                         the base answers correctly
+
+The intervals of recovery, recovery_room and gain hold where questions of a passage go together.
 
 Source: SQuAD (Rajpurkar et al. 2016) for f1; Self-Learning-llm (arXiv 2406.11275) for the arms.
 """
@@ -23,6 +25,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 from selfteach import statistics
+from selfteach.dedup.overlap import split_written_words, take_written_words
 from selfteach.evaluate.metrics import best_over
 from selfteach.evaluate.sanity import is_empty
 from selfteach.records import Completion, JsonObject, Measure
@@ -104,15 +107,17 @@ def measure_arms(
         found["length_tokens"][arm] = statistics.mean(lengths, seed=seed)
     if "tuned" in graded:
         taught, prompted, base = (graded[arm].right for arm in ("tuned", "prompted", "base"))
-        found["recovery"] = statistics.recovery(taught, prompted, base, seed=seed)
-        found["recovery_room"] = statistics.paired_bootstrap(prompted, base, seed=seed)
+        found["recovery"] = statistics.recovery(taught, prompted, base, clusters, seed=seed)
+        found["recovery_room"] = statistics.clustered_bootstrap(prompted, base, clusters, seed=seed)
         found["gain"] = statistics.clustered_bootstrap(taught, base, clusters, seed=seed)
     return found
 
 
 def count_mean_words(answers: Sequence[Completion]) -> int:
-    """Return the mean number of words of some answers, rounded, at least 1."""
-    counts = [len(answer.text.split()) for answer in answers]
+    """Return the mean number of words of some answers, rounded, at least 1; a letter of a script
+    without spaces is a word.
+    """
+    counts = [len(split_written_words(answer.text)) for answer in answers]
     return max(1, round(sum(counts) / max(len(counts), 1)))
 
 
@@ -123,7 +128,7 @@ def find_right_at_once(graded: GradedAnswers, words: int) -> list[bool]:
     """
     right = []
     for answer, gold in zip(graded.answers, graded.golds, strict=True):
-        start = " ".join(answer.text.split()[:words])
+        start = take_written_words(answer.text, words)
         right.append(bool(best_over(gold, start, "contains")))
     return right
 

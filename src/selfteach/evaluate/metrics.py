@@ -20,7 +20,7 @@ from rapidfuzz.distance import LCSseq
 
 from selfteach.dedup.overlap import split_words
 from selfteach.dedup.rouge import SplitWords, split_latin_words
-from selfteach.judge.match import contains_answer, exact_match, normalize_answer, token_f1
+from selfteach.judge.match import contains_answer, exact_match, make_comparable, token_f1
 from selfteach.records import JsonObject, Measure
 
 BOOTSTRAP_ROUNDS = 400
@@ -158,11 +158,11 @@ def report_labels(pairs: Sequence[tuple[Sequence[str], str]]) -> JsonObject:
     Args:
         pairs: (gold answers, answer) of classifications; the first gold answer is the label.
     """
-    wanted = [normalize_answer(golds[0]) for golds, _ in pairs]
+    wanted = [make_comparable(golds[0]) for golds, _ in pairs]
     given = []
     for label, (golds, answer) in zip(wanted, pairs, strict=True):
         right = best_over(golds, answer, "exact")
-        given.append(label if right else normalize_answer(answer))
+        given.append(label if right else make_comparable(answer))
     report = asdict(classification_report(wanted, given, set(wanted)))
     averages = {key: report[key] for key in ("macro", "micro", "weighted")}
     return {"each": report["classes"], **averages}

@@ -16,7 +16,8 @@ MIN_REPEATS = 3
 MIN_SPAN_WORDS = 9
 MIN_WORDS = 16
 MAX_REPEATED_SHARE = 0.5
-_REPEATED_SIGNS = re.compile(r"([^\s\d=_*.~#|+-]{1,4}?)\1{15,}")
+_REPEATED_SIGNS = re.compile(r"([^\s\d=_*.~#|+\-‐-―−─-╿]{1,4}?)\1{15,}")
+"""A sign or syllable; the signs that lines are drawn with are none: dashes and box drawing too."""
 
 
 def measure_sanity_by_arm(

@@ -50,6 +50,18 @@ class LabelledQuestion:
     """Whether the label reached its token limit."""
     whole: tuple[str, ...] | None = None
     """The `informed` samples that ended before the token limit; None if that is not known."""
+    cut_blind: frozenset[str] = frozenset()
+    """The `blind` samples that reached it."""
+
+
+@dataclass(frozen=True, slots=True)
+class BlindAnswers:
+    """Hold the samples without the document for a question; `cut` are those that reached the token
+    limit.
+    """
+
+    texts: tuple[str, ...]
+    cut: frozenset[str] = frozenset()
 
 
 def answer_questions(
@@ -80,14 +92,16 @@ def answer_questions(
         if label is None:
             continue
         informed = others[:samples]
+        without = _to_blind_answers(others[samples:])
         answered.append(
             LabelledQuestion(
                 question,
                 _to_line(label),
                 _to_lines(informed),
-                _to_lines(others[samples:]),
+                without.texts,
                 label.finish == "length",
                 _to_lines(one for one in informed if one and one.finish != "length"),
+                without.cut,
             )
         )
     return answered
@@ -100,14 +114,19 @@ def answer_without_document(
     seed: int,
     *,
     progress: Callable[[int], None] = lambda n: None,
-) -> list[tuple[str, ...]]:
+) -> list[BlindAnswers]:
     """Return the K samples without the document for each question.
 
     Another model may give the labels; this model's own samples still show what it does not know.
     """
     rows = [_make_blind_requests(question, samples, seed, False) for question in questions]
     completions = iter(sample_in_order(model, list(chain.from_iterable(rows)), progress))
-    return [_to_lines(islice(completions, len(row))) for row in rows]
+    return [_to_blind_answers(list(islice(completions, len(row)))) for row in rows]
+
+
+def _to_blind_answers(completions: Sequence[Completion | None]) -> BlindAnswers:
+    cut = _to_lines(one for one in completions if one and one.finish == "length")
+    return BlindAnswers(_to_lines(completions), frozenset(cut))
 
 
 def _to_line(completion: Completion) -> str:

@@ -17,8 +17,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from rapidfuzz.distance import Indel, LCSseq, Levenshtein, Prefix
+import regex
+from rapidfuzz.distance import Indel, LCSseq, Levenshtein
 
+from selfteach.dedup.overlap import iterate_written_words
 from selfteach.generate.listing import format_examples, to_one_line
 from selfteach.models.ordered import sample_in_order
 from selfteach.models.recorded import Recorded
@@ -34,7 +36,7 @@ from selfteach.records import (
     get_user_text,
     make_prompt,
 )
-from selfteach.text import clean_text
+from selfteach.text import UNSPACED, clean_text
 
 PromptStyle = Literal["program", "chat", "few-shot"]
 WORKED_CORRECTIONS = (
@@ -131,19 +133,19 @@ NO_CORRECTION = "no correction came"
 """The fault of a request that an endpoint lost."""
 TAIL_LENGTH = 6
 """Words and marks at the end of two texts that tell whether they end alike."""
-_CJK = "\u3040-\u30ff\u3400-\u9fff"
-_WORD = rf"[{_CJK}]|[^\W{_CJK}]+|[^\w\s]"
-_PIECE = re.compile(rf"{_WORD}|\n\s*")
-_SPACED = re.compile(rf"(\s*)({_WORD})")
+_WORD = rf"{UNSPACED}\p{{M}}*|[[\w\p{{M}}]--{UNSPACED}]+|[^\w\s]"
+_PIECE = regex.compile(rf"{_WORD}|\n\s*", regex.V1)
+_SPACED = regex.compile(rf"(\s*)({_WORD})", regex.V1)
 
 
 def split_edit_units(text: str) -> list[str]:
     """Return words, marks and line breaks: the units of an edit.
 
     Blank lines and the indentation after them belong to the line break; other white space is
-    ignored. A character of a script without spaces between words is a word.
+    ignored. A letter of a script without spaces between words is a word, with its vowel signs.
     """
-    return _PIECE.findall(text.strip())
+    found: list[str] = _PIECE.findall(text.strip())
+    return found
 
 
 def edit_distance(one: str, other: str) -> float:
@@ -164,11 +166,16 @@ def share_of_new_words(answer: str, correction: str) -> float:
 
 
 def find_common_start(answer: str, correction: str) -> str:
-    """Return the whole words with which both begin."""
+    """Return the whole words with which both begin. A letter of a script without spaces is one."""
     if answer == correction:
         return answer
-    together = int(Prefix.similarity(f"{answer} ", f"{correction} "))
-    return re.sub(r"\S*$", "", f"{answer} "[:together]).rstrip()
+    end = 0
+    words = zip(iterate_written_words(answer), iterate_written_words(correction), strict=False)
+    for (_, own_end), (_, other_end) in words:
+        if answer[end:own_end] != correction[end:other_end]:
+            break
+        end = own_end
+    return answer[:end]
 
 
 def _has_similar_end(one: str, other: str) -> bool:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 
+from selfteach.dedup.overlap import split_words
 from selfteach.materials.documents.listed import count_words
 
 MAX_WORDS = 10
@@ -68,9 +69,12 @@ def find_answer_spans(sentence: str, title: str) -> list[str]:
 
 
 def _is_in_title(words: str, title: str) -> bool:
-    """Return whether an answer is the subject of the text, which needs no question."""
-    one, other = (re.sub(r"^(?:the|an?) ", "", text.lower()) for text in (words, title))
-    return one in other or (bool(other) and other in one)
+    """Return whether an answer is the subject of the text, which needs no question: its words stand
+    in the title one after another, or those of the title in it.
+    """
+    own, other = (re.sub(r"^(?:the|an?) ", "", text.lower()) for text in (words, title))
+    one, two = (f" {' '.join(split_words(text))} " for text in (own, other))
+    return bool(one.strip() and two.strip()) and (one in two or two in one)
 
 
 def is_latin(text: str) -> bool:

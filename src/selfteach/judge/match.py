@@ -4,8 +4,9 @@ Source: SQuAD's evaluation script (Rajpurkar et al. 2016; `evaluate-v1.1.py`: no
 exact_match_score, f1_score); discrete semantic entropy (Farquhar et al. 2024, Nature 630, with
 clusters by token-F1 here where they have entailment).
 Departs: accents and letters of every script are kept as they are, compared in one Unicode form
-(NFKC), and text of scripts without spaces is cut into characters; on ASCII text everything equals
-the script.
+(NFKC), and text of scripts without spaces is cut into characters. Of "A", "+" and "The" the script
+leaves nothing, so that an empty answer equals each of them; such answers are compared as they are
+written. On other ASCII text everything equals the script.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ SAME_F1 = 0.5
 """The token-F1 from which on two answers count as the same."""
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
+_EDGES = regex.compile(r"^[\p{P}\p{S}\s]+|[\p{P}\p{S}\s]+$")
 _UNSPACED = regex.compile(rf"({UNSPACED}\p{{M}}*)")
 
 
@@ -39,29 +41,47 @@ def normalize_answer(text: str) -> str:
     return " ".join(_ARTICLES.sub(" ", lowered).split())
 
 
+def make_comparable(text: str) -> str:
+    """Return the normalized text; where nothing of it is left, the text without case and the
+    punctuation around it; where nothing is left again, its signs.
+
+    "The mill." is "mill", "A." and "(a)" are "a", "+" is "+".
+    """
+    if words := normalize_answer(text):
+        return words
+    folded = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    return _EDGES.sub("", folded) or folded
+
+
 def exact_match(answer: str, gold: str) -> bool:
-    """Return whether the normalized answer is the gold one."""
-    return normalize_answer(answer) == normalize_answer(gold)
+    """Return whether the comparable answer is the gold one."""
+    return make_comparable(answer) == make_comparable(gold)
 
 
 def contains_answer(answer: str, gold: str) -> bool:
     """Return whether the answer contains the gold words one after another, as whole words.
 
-    No answer contains an empty gold answer.
+    No answer contains an empty gold answer. An article or a sign ("A", "+") is contained where the
+    answer has it as it is written, apart from other words: "Vitamin A", but not "a vitamin".
     """
-    words = normalize_answer(gold)
-    return bool(words) and f" {words} " in f" {normalize_answer(answer)} "
+    if words := normalize_answer(gold):
+        return f" {words} " in f" {normalize_answer(answer)} "
+    bare = gold.strip()
+    if not bare:
+        return False
+    apart = rf"(?<!\w){re.escape(bare)}(?!\w)"
+    return exact_match(answer, gold) or re.search(apart, answer) is not None
 
 
 def token_f1(answer: str, gold: str) -> float:
     """Return F1 of the words that two answers share, with their counts, in [0, 1].
 
-    Two answers without words have F1 = 0.
+    Two empty answers have F1 = 0.
 
     With n shared words of a and g: precision n/a, recall n/g, F1 = 2 n / (a + g).
     """
-    left = Counter(normalize_answer(answer).split())
-    right = Counter(normalize_answer(gold).split())
+    left = Counter(make_comparable(answer).split())
+    right = Counter(make_comparable(gold).split())
     shared = (left & right).total()
     return 2 * shared / (left.total() + right.total()) if shared else 0.0
 
@@ -80,7 +100,7 @@ def cluster_answers(answers: Sequence[str], min_f1: float = SAME_F1) -> list[int
     """Return a label for each answer.
 
     An answer joins the first cluster with a token-F1 of at least `min_f1` to its first answer.
-    Answers without words are one cluster.
+    Empty answers are one cluster.
     """
     firsts: list[str] = []
     labels = []

@@ -8,7 +8,7 @@ A row is one of these; other keys are ignored.
   prompt, answer, feedback       a criticism: "too long, and no emoji". With `quote`, or as
                                  "the quoted words": too formal, it is about these words alone
 The filled parts decide the form. Their names may be in upper or lower case. A correction that is
-equal to its answer is an approval, which becomes an anchor.
+equal to its answer is an approval, which becomes an anchor; with a feedback it is a criticism.
 """
 
 from __future__ import annotations
@@ -200,6 +200,8 @@ def read_edit(row: JsonMapping, where: str, columns: Columns | None = None) -> E
             '"answer" is empty: a criticism needs the answer that it criticizes.', where=where
         )
     quote = read_text(found, "quote", where) or ""
+    if feedback and correction == answer:
+        correction = None  # what is criticized is not approved, though nobody rewrote it
     if correction is not None or answer is None:
         return Edit(where, prompt, answer, correction, feedback)
     feedback, quote = _read_quote(feedback, quote, answer, where)
@@ -255,7 +257,8 @@ def _read_edited_turn(row: JsonMapping, where: str) -> Edit:
     original = read_text(row["messages"][-1], "original", where) or read_text(row, "answer", where)
     prompt = _check_prompt(tuple(turns), where)
     feedback = read_text(row, "feedback", where) or ""
-    if feedback and original is None:  # nothing is edited: the criticism is about the turn itself
+    if feedback and original in (None, last.content):
+        # nothing is edited: the criticism is about the turn itself
         answer = read_required_text({"answer": last.content}, "answer", where)
         return Edit(where, prompt, answer, None, feedback)
     correction = read_required_text({"correction": last.content}, "correction", where)
@@ -310,23 +313,27 @@ def _drop_conflicts(edits: Sequence[Edit], outcomes: dict[str, Outcome]) -> list
     """Return the edits without repeats and without those that a later one contradicts.
 
     The last decision of a person is the one that counts. Both kinds get an outcome with the place
-    of the other row. A contradiction is one of two:
+    of the other row. A contradiction is one of three:
 
     - two corrections of one answer
     - a correction that later ones change back to the answer that it replaced
+    - an approval and a criticism of one answer
     """
     places: dict[str, str] = {}
     later: dict[Answer, Edit] = {}
+    criticised: dict[Answer, Edit] = {}
     ends: dict[Answer, tuple[Answer, Edit]] = {}
     found: list[Edit] = []
     for edit in reversed(edits):
-        if conflict := _find_conflict(edit, places, later, ends):
+        if conflict := _find_conflict(edit, places, later, criticised, ends):
             reason, fault = conflict
             body = edit.to_json() | {"fault": fault}
             outcomes[edit.where] = Outcome(edit.where, "dropped", reason, body)
             continue
         places[edit.id] = edit.where
-        if edit.correction is not None:
+        if edit.correction is None:
+            criticised.setdefault((edit.prompt, edit.answer), edit)
+        else:
             later[(edit.prompt, edit.answer)] = edit
             if not edit.unchanged:
                 ends[(edit.prompt, edit.answer)] = (edit.prompt, edit.correction), edit
@@ -338,6 +345,7 @@ def _find_conflict(
     edit: Edit,
     places: Mapping[str, str],
     later: Mapping[Answer, Edit],
+    criticised: Mapping[Answer, Edit],
     ends: dict[Answer, tuple[Answer, Edit]],
 ) -> tuple[str, str] | None:
     """Return the reason and the fault of an edit that a later one repeats or contradicts.
@@ -345,13 +353,19 @@ def _find_conflict(
     Args:
         places: the place of each later row by its id.
         later: the later correction of each answer.
+        criticised: a later criticism of each answer.
         ends: an answer further on for each corrected one, and the row that leads to it.
     """
     if edit.id in places:
         return REPEATED, f"the same as {places[edit.id]}"
+    other = later.get((edit.prompt, edit.answer))
     if edit.correction is None:
+        if other and other.unchanged:
+            return CONTRADICTED, f"{other.where} approves of the answer"
         return None
-    if other := later.get((edit.prompt, edit.answer)):
+    if edit.unchanged and (critic := criticised.get((edit.prompt, edit.answer))):
+        return CONTRADICTED, f"{critic.where} criticizes the answer"
+    if other:
         return CONTRADICTED, f"{other.where} corrects the same answer in another way"
     end, last = _follow_corrections((edit.prompt, edit.correction), ends)
     if last and end == (edit.prompt, edit.answer):

@@ -22,7 +22,7 @@ from typing import Any
 from selfteach.errors import DataError
 from selfteach.files import BadLine
 from selfteach.materials.rows import convert_rows, suggest_form
-from selfteach.materials.tasks import read_conversation, read_task
+from selfteach.materials.tasks import drop_unfilled, read_conversation, read_task
 from selfteach.records import (
     Example,
     JsonMapping,
@@ -120,8 +120,9 @@ def read_example(row: JsonMapping, where: str) -> list[Example]:
     ]
 
 
-def _split_row(row: JsonMapping, where: str) -> Iterator[tuple[Prompt, Any, Any]]:
+def _split_row(given: JsonMapping, where: str) -> Iterator[tuple[Prompt, Any, Any]]:
     """Yield (prompt, chosen, rejected) of each example of a row."""
+    row = drop_unfilled(given)
     if "conversations" in row or "messages" in row:
         yield from _split_turns(tuple(read_conversation(row, where)), where)
     elif "chosen" in row:

@@ -216,9 +216,16 @@ def _parse_csv_rows(path: Path) -> Iterator[tuple[str, Row | ValueError]]:
         refuse_utf16(handle.peek(4)[:4], path)
         head = handle.peek()[:MAX_HEAD_BYTES].decode("utf-8", "replace")
         head = next(iter(_LINE.findall(head)), "")
-        delimiter = max(DELIMITERS, key=head.count)
+        delimiter = _choose_delimiter(path, head)
         lines = csv.reader(_CsvLines(handle, path), delimiter=delimiter, strict=True)
         yield from _name_cells(lines, path)
+
+
+def _choose_delimiter(path: Path, head: str) -> str:
+    """Return what parts the columns: tabs in a .tsv file that has some, else the commonest sign."""
+    if path.suffix.lower() == ".tsv" and "\t" in head:
+        return "\t"
+    return max(DELIMITERS, key=head.count)
 
 
 def _name_cells(lines: Any, path: Path) -> Iterator[tuple[str, Row | ValueError]]:

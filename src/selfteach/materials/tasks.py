@@ -13,6 +13,7 @@ form. The tasks in the folder of this file are our own.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -44,6 +45,13 @@ FORMS = (
 )
 NO_INPUT = frozenset({"<noinput>", "<no input>", "noinput", "no input", "none", "n/a"})
 """Texts that mean "this task needs no input": Alpaca's word, and the words that models write."""
+MAX_SYSTEM_SHARE = 0.25
+MIN_SHARING_ROWS = 3
+"""A system message of more rows than this, and of a greater share of the conversations, is no
+instruction. Eight tasks are needed, so none has a fourth of the rows.
+"""
+LISTS = frozenset({"messages", "conversations", "instances"})
+"""The parts of a row that are lists."""
 SPEAKERS = {
     "human": "user",
     "user": "user",
@@ -118,10 +126,43 @@ def read_tasks(path: Path = OWN_SEEDS, *, skip: bool = False, max_bad_share: flo
         DataError: a row is bad and not `skip`, too many rows are bad, or no row is left.
     """
     found = Tasks()
-    read, found.outcomes = convert_rows(
-        path, read_task, found.cleaned_rows, skip=skip, max_bad_share=max_bad_share, forms=FORMS
+    rows, found.outcomes = convert_rows(
+        path, _read_row, found.cleaned_rows, skip=skip, max_bad_share=max_bad_share, forms=FORMS
     )
+    read = _leave_out_shared_systems(rows, found.cleaned_rows)
     found.seeds = list(_join_tasks(read, found.outcomes))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _ReadRow:
+    """Hold the task of a row; `bare` is the same without a system message, if there is one."""
+
+    task: Task
+    bare: Task | None = None
+    is_exchange: bool = False
+
+
+def _leave_out_shared_systems(rows: Sequence[_ReadRow], notes: list[BadLine]) -> list[Task]:
+    """Return the tasks of the rows. A system message that many rows share ("You are a helpful
+    assistant.") is no instruction: their questions are. A note says so.
+    """
+    exchanges = sum(row.is_exchange for row in rows)
+    counts = Counter(row.task.instruction for row in rows if row.bare)
+    least = max(MIN_SHARING_ROWS, MAX_SYSTEM_SHARE * exchanges)
+    shared = {text for text, count in counts.items() if count > least}
+    noted: set[str] = set()
+    found = []
+    for row in rows:
+        system = row.task.instruction
+        if not row.bare or system not in shared:
+            found.append(row.task)
+            continue
+        found.append(row.bare)
+        if system not in noted:
+            noted.add(system)
+            fault = f'{counts[system]} rows share the system message "{system[:60]}", which is no '
+            notes.append(BadLine(row.task.where, f"{fault}instruction: their questions are"))
     return found
 
 
@@ -148,18 +189,23 @@ def _join_tasks(read: Sequence[Task], outcomes: dict[str, Outcome]) -> Iterator[
 
 
 def read_task(row: JsonMapping, where: str) -> Task:
-    """Read one row.
+    """Read one row. A system message is the instruction, and the question its input.
 
     Raises:
         DataError: the row has no known form, or a part of it is empty.
     """
+    return _read_row(row, where).task
+
+
+def _read_row(given: JsonMapping, where: str) -> _ReadRow:
+    row = drop_unfilled(given)
     if "instruction" in row or "instances" in row:
         instruction = read_required_text(row, "instruction", where)
         if "instances" in row:
             instances = tuple(_read_instances(row["instances"], where))
         else:
             instances = (_read_instance(row, where),)
-        return Task(where, instruction, instances, _read_flag(row, where))
+        return _ReadRow(Task(where, instruction, instances, _read_flag(row, where)))
     if "conversations" in row or "messages" in row:
         return _read_exchange(read_conversation(row, where), where)
     if "prompt" in row and "completion" in row:
@@ -169,11 +215,19 @@ def read_task(row: JsonMapping, where: str) -> Task:
     raise DataError("holds no task.", where=where, cure=suggest_form(row, KEYS, FORMS))
 
 
-def _read_exchange(turns: Sequence[Message], where: str) -> Task:
-    """Read the first question with its answer.
-
-    If there is a system message, it is the instruction, and the question is its input.
+def drop_unfilled(row: JsonMapping) -> JsonObject:
+    """Return a row without the parts that are null, and without empty texts in the place of turns
+    or cases: files that join several forms leave the columns of the others so.
     """
+    return {
+        key: value
+        for key, value in row.items()
+        if value is not None and not (key in LISTS and value == "")
+    }
+
+
+def _read_exchange(turns: Sequence[Message], where: str) -> _ReadRow:
+    """Read the first question with its answer."""
     system = next((turn.content.strip() for turn in turns if turn.role == "system"), "")
     question = answer = ""
     for turn, after in pairwise(turns):
@@ -183,9 +237,11 @@ def _read_exchange(turns: Sequence[Message], where: str) -> Task:
             break
     if not question or not answer:
         raise DataError("has no question that is followed by its answer.", where=where)
+    bare = Task(where, question, (Instance("", answer),))
     if system:
-        return Task(where, system, (Instance(question, answer),))
-    return Task(where, question, (Instance("", answer),))
+        task = Task(where, system, (Instance(question, answer),))
+        return _ReadRow(task, bare, is_exchange=True)
+    return _ReadRow(bare, is_exchange=True)
 
 
 def read_conversation(row: JsonMapping, where: str) -> Sequence[Message]:
@@ -235,6 +291,8 @@ def _read_flag(row: JsonMapping, where: str) -> bool | None:
     value = row.get("is_classification")
     if value is None or isinstance(value, bool):
         return value
+    if isinstance(value, str) and not value.strip():
+        return None
     if str(value).lower() in ("true", "false"):
         return str(value).lower() == "true"
     raise DataError('"is_classification" is neither true nor false.', where=where)

@@ -114,6 +114,8 @@ def make_entry(
         if answer is None:
             continue
         question = {"prompt": row["prompt"], "gold": row.get("gold"), "first": answer}
+        if chunk := row.get("chunk"):
+            question["chunk"] = chunk
         if prompt is not None and prompt != make_prompt(row["prompt"]):
             question["turns"] = prompt_to_json(prompt)
         questions.append(question)
@@ -128,7 +130,9 @@ def make_entry(
 
 
 def ask_again(session: Session, tuned: TunedModel, entry: JsonMapping) -> JsonObject:
-    """Return an entry with the new answers, graded where that is possible, and the change."""
+    """Return an entry with the new answers, graded where that is possible, and the change, whose
+    interval holds where questions about one passage go together.
+    """
     sampling = replace(GREEDY, max_tokens=entry["max_tokens"])
     seed = session.config.seed
     questions = entry["questions"]
@@ -147,7 +151,8 @@ def ask_again(session: Session, tuned: TunedModel, entry: JsonMapping) -> JsonOb
         now = [grade(row["now"]) for row, grade in graded]
         found["first"] = statistics.mean(first, seed=seed, limits=(0.0, 1.0))
         found["now"] = statistics.mean(now, seed=seed, limits=(0.0, 1.0))
-        found["change"] = statistics.paired_bootstrap(now, first, seed=seed)
+        clusters = [row.get("chunk") or place for place, (row, _) in enumerate(graded)]
+        found["change"] = statistics.clustered_bootstrap(now, first, clusters, seed=seed)
     written: JsonObject = measures_to_json(found)
     return written
 

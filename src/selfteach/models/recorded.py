@@ -91,6 +91,7 @@ class Recorded:
         An endpoint or a program loses single requests; a model does not take every prompt.
         """
         lost = dict(getattr(self._sampler, "failures", ()))
+        lost |= dict(getattr(self._scorer, "failures", ()))
         return list((self._frozen_failures | self._unfit | lost).items())
 
     def freeze_failures(self) -> None:
@@ -184,12 +185,15 @@ class Recorded:
         getattr(self._sampler, "release_memory", lambda: None)()
 
     def stream_scores(self, items: Sequence[Continuations]) -> Iterator[ItemScores]:
-        """Yield as `Scorer.stream_scores`, from the ledger where it can."""
+        """Yield as `Scorer.stream_scores`, from the ledger where it can. An item whose failure is
+        frozen is not asked again.
+        """
         by_id = {item.id(self.fingerprint): item for item in items}
         known = self.ledger.get_answers(list(by_id))
         for id, body in known.items():
             yield id, tuple(LogProb(*pair) for pair in body)
-        missing = {id: item for id, item in by_id.items() if id not in known}
+        done = known.keys() | self._frozen_failures.keys()
+        missing = {id: item for id, item in by_id.items() if id not in done}
         if missing:
             assert self._scorer is not None, "this model does not score"
             self._count_recorded(len(known), scores=True)

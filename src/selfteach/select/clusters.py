@@ -14,7 +14,7 @@ parts of at most so many (Ward's clustering).
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -24,11 +24,13 @@ from sklearn.cluster import AgglomerativeClustering, KMeans
 from sklearn.decomposition import PCA
 from sklearn.metrics import silhouette_score
 
-from selfteach.dedup.connect import connect_overlapping, renumber_groups
+from selfteach.dedup.connect import connect_groups, connect_overlapping, renumber_groups
 from selfteach.select.evenly import choose_evenly
 
 SplitName = Literal["train", "dev", "test"]
 SPLIT_NAMES: tuple[SplitName, ...] = ("train", "dev", "test")
+TRAIN = 0
+"""The place of train among the names."""
 SplitShares = Sequence[float] | Mapping[str, Sequence[float]]
 """Shares of train, dev and test; or these of each stratum."""
 Floats = NDArray[np.float64]
@@ -172,17 +174,39 @@ def compute_quotas(sizes: Sequence[int], failure_rates: Sequence[float], total: 
 
 
 def group_prompts(
-    texts: Sequence[str], embeddings: NDArray[np.floating], max_overlap: float = 0.7
+    texts: Sequence[str],
+    embeddings: NDArray[np.floating],
+    max_overlap: float = 0.7,
+    *,
+    together: Sequence[int] = (),
+    learned: Sequence[int] = (),
 ) -> Labels:
     """Return small groups of similar prompts, four to a group on average, for the split.
 
-    Prompts with a ROUGE-L of `max_overlap` or more, and all that such pairs connect, are one group
-    of any size. Ward's clustering of the whitened embeddings joins these groups. Small groups keep
-    the shares of a split exact, and similar prompts stay together.
+    Prompts with a ROUGE-L of `max_overlap` or more, those of one conversation, and all that such
+    pairs connect, are one group of any size. Ward's clustering of the whitened embeddings joins
+    these groups. Small groups keep the shares of a split exact, and similar prompts stay together.
+
+    Args:
+        together: (N,) equal numbers stay together, as turns of a conversation; none means that
+            nothing does but what is similar.
+        learned: the places of prompts that must be learned from. Their groups are not joined to
+            others, which can then be held out.
 
     Shapes: embeddings (N, D) -> (N,).
     """
     component = connect_overlapping(texts, max_overlap)
+    if together:
+        component = connect_groups(component, together)
+    labels = component.copy()
+    free = ~np.isin(component, component[list(learned)])
+    joined = _join_similar_groups(renumber_groups(component[free]), embeddings[free])
+    labels[free] = joined + len(labels)
+    return renumber_groups(labels)
+
+
+def _join_similar_groups(component: Labels, embeddings: NDArray[np.floating]) -> Labels:
+    """Return groups of about four prompts, each of whole components with similar embeddings."""
     count = int(component.max(initial=-1)) + 1
     wanted = min(count, max(count // PROMPTS_PER_GROUP, MIN_GROUPS))
     if wanted >= count:
@@ -195,7 +219,7 @@ def group_prompts(
         ward = AgglomerativeClustering(groups, linkage="ward")
         joined[part] = (ward.fit_predict(middles[part]) if len(part) > 1 else 0) + found
         found += groups
-    return renumber_groups(joined[component])
+    return joined[component]
 
 
 def _average_groups(rows: Floats, group: Labels) -> Floats:
@@ -231,7 +255,11 @@ def _cut_into_parts(rows: Floats) -> list[Labels]:
 
 
 def split_clusters(
-    labels: Sequence[int] | Labels, shares: SplitShares, seed: int, strata: Sequence[str] = ()
+    labels: Sequence[int] | Labels,
+    shares: SplitShares,
+    seed: int,
+    strata: Sequence[str] = (),
+    learned: Collection[int] = (),
 ) -> list[SplitName]:
     """Split whole clusters into train, dev and test, near to the shares in every stratum.
 
@@ -243,6 +271,7 @@ def split_clusters(
         shares: of train, dev and test, which add up to 1; or these of each stratum.
         seed: breaks ties.
         strata: (N,) names of kinds of which each part should get its share; none means one kind.
+        learned: the clusters that are in train, whatever the shares.
 
     Raises:
         ValueError: the shares do not add up, or the lengths differ.
@@ -259,8 +288,11 @@ def split_clusters(
     wanted = _check_shares(by_kind).T * counts.sum(0)  # (parts, strata)
     order = np.random.default_rng(seed).permutation(len(names))
     order = order[np.argsort(-counts[order].sum(1), kind="stable")]
-    place = np.full(len(names), -1)
+    fixed = np.isin(names, list(learned))
+    order = order[~fixed[order]]
+    place = np.where(fixed, TRAIN, -1)
     have = np.zeros_like(wanted)
+    have[TRAIN] = counts[fixed].sum(0)
     for _ in range(20):
         before = place.copy()
         for group in order:
@@ -297,9 +329,17 @@ def split_prompts(
     *,
     strata: Sequence[str] = (),
     max_overlap: float = 0.7,
+    together: Sequence[int] = (),
+    learned: Sequence[int] = (),
 ) -> list[SplitName]:
     """Return train, dev or test for each prompt; similar prompts stay together.
 
-    No two prompts of different parts reach `max_overlap` (invariant 5).
+    No two prompts of different parts reach `max_overlap` (invariant 5), or are turns of one
+    conversation.
+
+    Args:
+        together: (N,) equal numbers stay together, as those of `find_conversations`.
+        learned: the places of prompts that are in train, with all that stay together with them.
     """
-    return split_clusters(group_prompts(texts, embeddings, max_overlap), shares, seed, strata)
+    labels = group_prompts(texts, embeddings, max_overlap, together=together, learned=learned)
+    return split_clusters(labels, shares, seed, strata, set(labels[list(learned)].tolist()))

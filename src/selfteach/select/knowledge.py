@@ -10,7 +10,7 @@ All results are functions of stored scores: another threshold needs no new sampl
 Source: Self-Learning-llm (arXiv 2406.11275), the filter; its pair: chosen y*, rejected the most
 contradictory of Y_r.
 Departs: a sample that agrees with the label is never the rejected answer, even if it is the most
-contradictory one: training against it would remove the fact.
+contradictory one, nor one that holds the answer's words: training against it would remove the fact.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from selfteach.dedup.overlap import split_written_words
 from selfteach.generate.answers import LabelledQuestion
 from selfteach.judge.contradiction import KnowledgeScores
 from selfteach.judge.match import SAME_F1, contains_answer, token_f1
@@ -66,7 +67,8 @@ def count_states(
 def find_most_contradictory(answered: LabelledQuestion, scored: KnowledgeScores) -> str | None:
     """Return the sample without the document that contradicts the label most, or None.
 
-    Of equal ones the first counts; None means that every sample agrees. If the judge cannot tell
+    Of equal ones the first counts; None means that every sample agrees. A sample with the right
+    answer in it agrees, whatever else it says. If the judge cannot tell
     samples apart (`gain`), the sample with the fewest words in common with the label counts.
     """
     apart = scored.contradicted or [1 - token_f1(text, answered.best) for text in answered.blind]
@@ -74,7 +76,7 @@ def find_most_contradictory(answered: LabelledQuestion, scored: KnowledgeScores)
     candidates = [
         (value, text)
         for value, text in zip(apart, answered.blind, strict=True)
-        if text.split() and value > least
+        if text.split() and value > least and not contains_answer(text, answered.question.short)
     ]
     return max(candidates, key=lambda pair: pair[0])[1] if candidates else None
 
@@ -97,6 +99,7 @@ def make_example(answered: LabelledQuestion, scored: KnowledgeScores) -> Example
             **question.chunk.describe_source(question.sentence),
             "short": question.short,
             "judge": scored.judge,
+            **({"cut": ["rejected"]} if rejected in answered.cut_blind else {}),
         },
     )
 
@@ -118,7 +121,7 @@ def repair_label(answered: LabelledQuestion) -> LabelledQuestion:
         (
             text
             for text in texts
-            if contains_answer(text, short) and len(text.split()) <= MAX_LABEL_WORDS
+            if contains_answer(text, short) and len(split_written_words(text)) <= MAX_LABEL_WORDS
         ),
         short,
     )

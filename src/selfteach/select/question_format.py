@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 
+import regex
+
 from selfteach.generate.questions import Question
 from selfteach.generate.spans import CAPITAL, is_content_word
 from selfteach.judge.match import SAME_F1, contains_answer, normalize_answer, token_f1, token_recall
@@ -50,6 +52,7 @@ _HANGS = re.compile(
 _POINTER = re.compile(
     r"\b(?:he|she|him|they|them|his|hers|their|theirs|it|its|this|these|those|here|her)\b", re.I
 )
+_NAMES = regex.compile(r"(?<!^)(?<![.?!] )\b[\p{Lu}\p{Lt}\p{Lo}]\w*|\d{3,}")
 _TORN = re.compile(
     r"\b(?:the|an?)\s+(?:and|or|of|in|on|at|to|for|by|from|with|is|are|was|were|has|have|had|did|"
     r"does|the|an?|make)\b|\bbetween\s+(?:and|or)\b|\b(?:the|an?|between)\s*\?$",
@@ -74,11 +77,11 @@ def find_context_fault(text: str, title: str) -> str:
 
 
 def has_name(text: str, title: str) -> bool:
-    """Return whether a question names something: a word with a capital letter, a long number, or a
-    word of the title.
+    """Return whether a question names something: a word with a capital letter, or in a script
+    without capitals; a long number; or a word of the title.
     """
-    names = re.findall(r"(?<!^)(?<![.?!] )\b[^\W\d_a-z]\w*|\d{3,}", text)
-    return bool(names) or bool(set(list_content_words(title)) & set(list_content_words(text)))
+    of_title = set(list_content_words(title)) & set(list_content_words(text))
+    return bool(_NAMES.search(text)) or bool(of_title)
 
 
 def is_torn(text: str) -> bool:

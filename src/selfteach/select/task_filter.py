@@ -113,6 +113,11 @@ def find_blacklisted_word(text: str, words: Sequence[str]) -> str:
     )
 
 
+def is_compared(text: str) -> bool:
+    """Return whether a text has enough words to be compared by itself."""
+    return len(split_words(text)) >= MIN_COMPARED_WORDS
+
+
 @dataclass(frozen=True, slots=True)
 class TaskSimilarity:
     """Hold the nearest kept texts with their ROUGE-L F1, and the mean over all kept ones."""
@@ -182,6 +187,13 @@ class InstanceFilter:
         self._outputs = OverlapIndex()
         self._known: set[tuple[str, str, str]] = set()
 
+    def hold_out(self, case: Instance) -> None:
+        """Keep an instance of the exam, so that no other is like it. A short input tells nothing:
+        "5" is an input of many tasks that have nothing else in common.
+        """
+        self._inputs.add(case.input if is_compared(case.input) else "")
+        self._outputs.add(case.output)
+
     def filter_instances(
         self, instruction: str, found: Sequence[Instance], max_instances: int
     ) -> list[tuple[Instance, str]]:
@@ -238,7 +250,7 @@ class InstanceFilter:
             return LIKE_INSTANCE if self._overlaps_in_both(case) else ""
         if case.input and self._overlaps(case.input, self._inputs):
             return LIKE_INPUT
-        long = len(split_words(case.output)) >= MIN_COMPARED_WORDS
+        long = is_compared(case.output)
         return LIKE_OUTPUT if long and self._overlaps(case.output, self._outputs) else ""
 
     def _overlaps(self, text: str, kept: OverlapIndex) -> bool:
@@ -250,9 +262,7 @@ class InstanceFilter:
 
         Without an input, the outputs decide.
         """
-        if not self._outputs.texts or (
-            not case.input and len(split_words(case.output)) < MIN_COMPARED_WORDS
-        ):
+        if not self._outputs.texts or (not case.input and not is_compared(case.output)):
             return False
         outputs = self._outputs.matrix([case.output])[0]
         bare = np.array([0.0 if text else 1.0 for text in self._inputs.texts])

@@ -15,8 +15,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -121,7 +122,11 @@ class Trainer:
         self.metrics = MetricsFile(folder / "metrics.jsonl")
         self._seconds_before = 0.0
         self._begun = time.monotonic()
-        self.identity = _identify_training(config, seed, hf.fingerprint, rows)
+        teachers = [
+            examples[row.id].source.get("teacher_prompt") if self._has_teacher(row) else None
+            for row in rows
+        ]
+        self.identity = _identify_training(config, seed, hf.fingerprint, rows, teachers)
         self.callbacks = make_callbacks(config)
         for callback in self.callbacks.values():
             callback.start(self)
@@ -155,9 +160,13 @@ class Trainer:
             self.model.run_piece = make_checkpointed_runner(self.model.module)
             layers = run_layers_with(self.model.module, self.model.run_piece)
         with layers:
-            self._run_steps(progress, say)  # 5
+            self._run_steps(progress, say, partial(meter.finish, account))  # 5
         self.memory = meter.finish(account)  # 6
         self.memory.report_peak(say)
+
+    def _has_teacher(self, row: TrainingRow) -> bool:
+        """Return whether an objective of the row learns from a teacher."""
+        return any(self.objectives[name].teacher for name in row.weights)
 
     def _find_frozen_layers(self, used: Sequence[TrainingRow]) -> None:
         """Find the layers whose states will be kept: where rows pass more than once, all states fit
@@ -177,8 +186,13 @@ class Trainer:
                 used, lambda: self.model.keep_frozen_states(used, self.micro_batch.tokens)
             )
 
-    def _run_steps(self, progress: StepCallback | None, say: Say | None) -> None:
-        """Take the steps that are left."""
+    def _run_steps(
+        self,
+        progress: StepCallback | None,
+        say: Say | None,
+        measure_memory: Callable[[], MemoryEstimate],
+    ) -> None:
+        """Take the steps that are left. The last checkpoint holds the memory that they needed."""
         while self.step < self.total:
             for callback in self.callbacks.values():
                 callback.before_step(self, say)
@@ -190,6 +204,8 @@ class Trainer:
                 self.metrics.append(entry)
             if progress:
                 progress(self.step, self.total, entry)
+            if self.step == self.total:
+                self.memory = measure_memory()
             every = self.config.checkpoint_every
             if every and (self.step % every == 0 or self.step == self.total):
                 self._checkpoint()
@@ -383,6 +399,8 @@ class Trainer:
             "events": self.events,
             "callbacks": _collect_states(self.callbacks),
             "objectives": _collect_states(self.objectives),
+            "top_k_mass": self.top_k_mass,
+            "memory": asdict(self.memory) if self.memory else None,
         }
         point = checkpoint.Checkpoint(self.step, adapter, optimizer, torch.get_rng_state(), facts)
         checkpoint.write_checkpoint(self.folder / "checkpoints", self.identity, point)
@@ -406,6 +424,9 @@ class Trainer:
         self.micro_batch.halvings = point.facts["halvings"]
         self.micro_batch.tokens = point.facts["budget"]
         self._seconds_before = point.facts.get("seconds", 0.0)
+        self.top_k_mass = point.facts.get("top_k_mass")
+        if memory := point.facts.get("memory"):
+            self.memory = MemoryEstimate(**memory)
         before = [(kind, body) for kind, body in point.facts.get("events", ())]
         self.events = before + [event for event in self.events if event not in before]
         self.record_event("resumed", {"step": self.step})
@@ -416,14 +437,22 @@ class Trainer:
 
 
 def _identify_training(
-    config: TrainConfig, seed: int, base_fingerprint: str, rows: Sequence[TrainingRow]
+    config: TrainConfig,
+    seed: int,
+    base_fingerprint: str,
+    rows: Sequence[TrainingRow],
+    teachers: Sequence[Any],
 ) -> str:
-    """Return the hash of all that decides on the weights: a checkpoint of another is refused."""
+    """Return the hash of all that decides on the weights: a checkpoint of another is refused.
+
+    Args:
+        teachers: the teacher's prompt of each row, None where an objective needs none.
+    """
     settings = config.model_dump(exclude=CHANGEABLE_SETTINGS)
-    contents = [
-        [row.prompt, row.answers, dict(row.weights), row.dataset, *filter(None, [row.forbidden])]
-        for row in rows
-    ]
+    contents = []
+    for row, teacher in zip(rows, teachers, strict=True):
+        told = [row.kind, row.prompt, row.answers, dict(row.weights), row.dataset, teacher]
+        contents.append([*told, *filter(None, [row.forbidden])])
     return digest([settings, seed, base_fingerprint, contents])
 
 

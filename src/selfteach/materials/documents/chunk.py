@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice, pairwise
 
+import regex
+
 from selfteach.materials.documents import Document
 from selfteach.materials.documents.listed import (
     MARK,
@@ -29,7 +31,8 @@ LEAD_WORDS = 60
 MAX_RARE_SHARE = 200
 """Lower-case letters for one capital above which a text counts as uncapitalized."""
 _END = re.compile(r"(?<![.!?…])[.!?…]++[\"'”’)\]]*+(?=\s)|[。！？][」』”’）]*|\n+")
-_OPENS = re.compile(r"\s*[\"'“‘(\[«]*[^\W_a-z]")
+_OPENS = regex.compile(r"\s*[\"'“‘(\[«]*[\p{Lu}\p{Lt}\p{Lo}\p{N}]")
+"""The beginning of a sentence: a capital, a number, or a letter of a script without capitals."""
 _OPENS_SMALL = re.compile(r"\s*[\"'“‘(\[«]*[^\W_]")
 _SHORT = re.compile(
     r"(?:^|[\s(\"'“])(?:[A-Za-z]|Mr|Mrs|Ms|Dr|Prof|St|Sr|Jr|Lt|Col|Gen|Capt|Rev|Hon|"

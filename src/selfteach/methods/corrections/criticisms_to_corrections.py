@@ -1,7 +1,8 @@
 """Criticisms: corrections are made from comments on answers ("too long, and no emoji").
 
-  1  recognize: turn the criticism's words into checks; where they name no check, calibrate a judge
-  2  extend: let the model write prompts like the criticized ones, and answer them
+  1  extend: let the model write prompts like the criticized ones; the split divides them
+  2  recognize: turn the criticism's words into checks; where they name no check, calibrate a judge
+     on prompts to learn from
   3  revise: a critic finds what meets the criticism (`critic`)
 
 Our own.
@@ -32,6 +33,7 @@ from selfteach.materials.criticism import make_checks
 from selfteach.methods.calibrate_rule_judges import choose_judges, note_calibration
 from selfteach.methods.corrections.critic import Critic
 from selfteach.methods.corrections.prompt_novelty import NoveltyCheck
+from selfteach.methods.corrections.split import CorrectionParts
 from selfteach.methods.session import Session
 from selfteach.models.ordered import sample_in_order
 from selfteach.models.recorded import Recorded
@@ -61,40 +63,50 @@ MIN_SIMILAR = 24
 def make_critics(
     session: Session, material: Corrections, writer: Corrector, newness: NoveltyCheck
 ) -> list[Critic]:
-    """Return the criticisms, each with its checks or its judge, and with similar prompts (steps 1
-    and 2). Drop a criticism without a usable judge where there is something else to learn.
-
-    Raises:
-        DataError: there is nothing else.
+    """Return the criticisms, each with prompts like the criticized ones (step 1). None has a judge
+    yet: the prompts of the exam choose none, so it is chosen after the split.
     """
     groups = material.group_by_feedback(session.config.check)
     similar = session.config.criticism.similar
     share = max(similar // max(len(groups), 1), min(similar, MIN_SIMILAR))
+    found = []
+    for number, edits in enumerate(groups):
+        critic = Critic(session, edits[0].feedback, edits, writer)
+        critic.similar = write_criticism_prompts(session, critic, newness, number, share)
+        found.append(critic)
+    return found
+
+
+def choose_critics_judges(session: Session, material: Corrections, parts: CorrectionParts) -> None:
+    """Give each criticism its checks or its judge, calibrated on its training prompts (step 2).
+    Drop a criticism without a usable judge where there is something else to learn.
+
+    Raises:
+        DataError: there is nothing else.
+    """
     other_material = material.edits or (session.teacher and material.prompts)
     found = []
     with session.run.ledger.open_funnel("criticisms") as funnel:
-        for number, edits in enumerate(groups):
-            critic = Critic(session, edits[0].feedback, edits, writer)
-            critic.similar = write_criticism_prompts(session, critic, newness, number, share)
+        for number, (critic, prompts) in enumerate(parts.criticised, 1):
             reason = ""
             try:
-                choose_judge(session, critic)
-                found.append(critic)
+                choose_judge(session, critic, prompts["train"])
+                found.append((critic, prompts))
             except DataError as fault:
-                is_last = number + 1 == len(groups)
+                is_last = number == len(parts.criticised)
                 if is_last and not (found or other_material):
                     raise
                 reason = "no judge can tell whether it applies"
                 session.display.print_line(f"put aside: {fault.what}")
-            for edit in edits:
+            for edit in critic.edits:
                 funnel.decide(edit.where, reason, edit.to_json())
-    return found
+    parts.criticised = found
 
 
 def write_criticism_prompts(
     session: Session, critic: Critic, newness: NoveltyCheck, criticism_number: int, count: int
 ) -> list[Turns]:
-    """Return `count` new prompts like the criticized ones (step 2); the critic gets the judge that
+    """Return `count` new prompts like the criticized ones (step 1); the critic gets the judge that
     tells them from others, if it tells anything.
 
     Args:
@@ -143,8 +155,11 @@ def rotate(texts: Sequence[str], start: int) -> list[str]:
     return [texts[(start + k) % len(texts)] for k in range(min(LIST_LENGTH, len(texts)))]
 
 
-def choose_judge(session: Session, critic: Critic) -> None:
-    """Choose the checks or the judge that decide whether the criticism applies (step 1).
+def choose_judge(session: Session, critic: Critic, prompts: Sequence[Turns]) -> None:
+    """Choose the checks or the judge that decide whether the criticism applies (step 2).
+
+    Args:
+        prompts: prompts like the criticized ones, none of them for the exam.
 
     Raises:
         DataError: its words name no check, and no judge is good enough.
@@ -160,7 +175,7 @@ def choose_judge(session: Session, critic: Critic) -> None:
         )
         return
     try:
-        critic.judge = calibrate_judge(session, critic)
+        critic.judge = calibrate_judge(session, critic, prompts)
     except DataError as fault:
         reason = fault.what.removesuffix(".")
         raise DataError(
@@ -172,7 +187,7 @@ def choose_judge(session: Session, critic: Critic) -> None:
         ) from fault
 
 
-def calibrate_judge(session: Session, critic: Critic) -> ViolationJudge:
+def calibrate_judge(session: Session, critic: Critic, prompts: Sequence[Turns]) -> ViolationJudge:
     """Return the best judge of a criticism whose words name no check. One about a subject is judged
     as a rule is.
 
@@ -182,19 +197,19 @@ def calibrate_judge(session: Session, critic: Critic) -> ViolationJudge:
     subject = extract_subject(session.base, session.base, critic.feedback, session.config.seed)
     teacher = session.teacher if critic.writer.form == "chat" else None
     if not subject.topic:
-        return calibrate_criticism_judge(session, critic, teacher)
+        return calibrate_criticism_judge(session, critic, teacher, prompts)
     scopes: tuple[Scope, ...] = ("target", "general")
-    prompts = [
+    asked = [
         GeneratedPrompt(get_user_text(prompt), scope, SIMILAR, "")
         for scope in scopes
-        for prompt in critic.similar
+        for prompt in prompts
     ]
     of_rule = replace(session, rule=critic.feedback, subject=subject, teacher=teacher)
-    return choose_judges(of_rule, prompts).exam
+    return choose_judges(of_rule, asked).exam
 
 
 def calibrate_criticism_judge(
-    session: Session, critic: Critic, teacher: Recorded | None
+    session: Session, critic: Critic, teacher: Recorded | None, prompts: Sequence[Turns]
 ) -> ThresholdJudge:
     """Return the best judge of a criticism that names no check.
 
@@ -205,7 +220,7 @@ def calibrate_criticism_judge(
         DataError: no judge can tell them apart.
     """
     words = critic.feedback
-    prompts = critic.similar[: session.config.judge.pairs]
+    prompts = prompts[: session.config.judge.pairs]
     informed = [append_words(prompt, words) for prompt in prompts]
     bad = zip(prompts, sample_texts(session, session.base, prompts), strict=True)
     good = zip(prompts, sample_texts(session, teacher or session.base, informed), strict=True)

@@ -167,7 +167,7 @@ class CorrectionScorer:
             seen = dict(zip(self.prompts, arm.prompts[TARGET], strict=True))
             prompts = [seen[pair.prompt] for pair in self.held]
             found[name] = measure_held_out_amounts(arm.model, prompts, self.held)
-        return HeldOutAmounts(found)
+        return HeldOutAmounts(found, [pair.prompt for pair in self.held])
 
     def measure_noise(self, again: Answers, state: ExamState) -> dict[str, Measure]:
         """Compare the distances of two samples of the base."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from selfteach.dedup.overlap import split_written_words, take_written_words
 from selfteach.evaluate.corrections import find_errors
 from selfteach.generate.correct import (
     NO_CORRECTION,
@@ -152,7 +152,8 @@ def make_examples(revision: Revision, source: str, round_number: int) -> Correct
         kind = LATER_CORRECTION if round_number > 1 else "correction"
         found = Example(id, kind, a.prompt, revision.text, a.answer, scores, origin)
         return CorrectionExamples([found])
-    rejected = take_words(a.answer, len(revision.text.split()) + EXTRA_WORDS)
+    words = len(split_written_words(revision.text)) + EXTRA_WORDS
+    rejected = take_written_words(a.answer, words)
     origin["cut"] = ["chosen"] * revision.cut + ["rejected"] * (a.cut or rejected != a.answer)
     found = Example(id, "criticised", a.prompt, revision.text, rejected, scores, origin)
     return CorrectionExamples([found])
@@ -165,12 +166,6 @@ def add_criticism(prompt: Turns, feedback: str) -> Turns:
     system = [turn.content for turn in prompt if turn.role == "system"]
     turns = [turn for turn in prompt if turn.role != "system"]
     return (Message("system", "\n".join([*system, feedback])), *turns)
-
-
-def take_words(text: str, words: int) -> str:
-    """Return the first words of a text."""
-    found = list(re.finditer(r"\S+", text))
-    return text if len(found) <= words else text[: found[words - 1].end()]
 
 
 def make_correction_anchors(

@@ -2,9 +2,9 @@
 
   1  read: corrections, approvals, criticisms and prompts; drop rows that exceed the context
   2  review: where a person is the teacher, let them correct the base's answers to the prompts
-  3  criticize: find what decides whether a criticism applies, and extend it to prompts like the
-     criticized ones (criticisms_to_corrections.py, critic.py)
-  4  split all prompts into train, dev and test at once
+  3  extend each criticism to prompts like the criticized ones (criticisms_to_corrections.py)
+  4  split all prompts into train, dev and test at once; then find what decides whether a criticism
+     applies (critic.py), on prompts to learn from
   5  sample: let the base answer the prompts whose answer is missing
   6  correct: let the teacher (a program, a model, a criticism or the file itself) make the smallest
      revision, given question and answer; make an example of each
@@ -17,7 +17,7 @@
      anything
 
 The material passes through these files in one direction: read_corrections, length_limits,
-human_teacher, prompt_novelty, critic, criticisms_to_corrections, split, sample_and_correct,
+human_teacher, prompt_novelty, critic, split, criticisms_to_corrections, sample_and_correct,
 make_examples, measure_rounds, exam.
 
 Source: correction-optimization (docs/explanation/sources.md); CIPHER (arXiv 2404.15269) for
@@ -34,7 +34,10 @@ from selfteach.config import CorrectionsConfig as Settings
 from selfteach.evaluate.exam import Exam, TunedModel, measures_to_json
 from selfteach.generate.correct import Corrector
 from selfteach.materials.corrections import Corrections
-from selfteach.methods.corrections.criticisms_to_corrections import make_critics
+from selfteach.methods.corrections.criticisms_to_corrections import (
+    choose_critics_judges,
+    make_critics,
+)
 from selfteach.methods.corrections.exam import (
     build_exam,
     choose_shots,
@@ -68,7 +71,12 @@ from selfteach.methods.corrections.sample_and_correct import (
     make_corrector,
     make_self_corrector,
 )
-from selfteach.methods.corrections.split import CorrectionParts, split_material
+from selfteach.methods.corrections.split import (
+    CorrectionParts,
+    check_parts,
+    keep_asked_prompts,
+    split_material,
+)
 from selfteach.methods.method import Method, TrainedPlan, TrainingPlan
 from selfteach.methods.runner import tune
 from selfteach.methods.session import Session
@@ -126,6 +134,9 @@ def prepare(session: Session, material: Corrections) -> TrainingPlan:
         newness = make_novelty_check(session, material)
         critics = make_critics(session, material, writer, newness)  # 3
         parts = split_material(session, material, critics, newness)  # 4
+        choose_critics_judges(session, material, parts)  # 4
+        check_parts(session, parts)
+        keep_asked_prompts(session, parts)
     with run.time_stage("correct"):
         rows = answer_rows(session, parts.edits)  # 5
         batches = collect_answers(session, session.base, parts, teacher)  # 5

@@ -13,10 +13,17 @@ from selfteach.methods.session import Session
 from selfteach.methods.write_prompts import write_general_prompts
 from selfteach.records import Turns, digest, get_user_text, make_prompt, prompt_to_json
 from selfteach.select.clusters import split_prompts
+from selfteach.select.conversations import find_conversations
 from selfteach.select.evenly import choose_evenly, share_out
 
 TOO_MANY = "held out, more than exam.prompts"
+CRITICISED = "criticised answers"
+"""The stratum of the prompts of criticized answers, all of which are learned from."""
 TOO_MANY_GENERAL = "held out, more than exam.general"
+NO_OWN_TEST = (
+    "the exam asks about the criticisms alone: every prompt with a correction is criticized too, "
+    "or like one that is, and is learned from"
+)
 PromptsByPart = dict[str, list[Turns]]
 """Prompts by part: train, dev and test."""
 
@@ -53,12 +60,9 @@ def split_material(
     """Split all prompts into train, dev and test at once. Similar prompts share a part, so that no
     test prompt has a near copy in training (invariant 5).
 
-    A criticized prompt is always learned from; prompts like it that are different enough are for
-    the exam. Dev prompts join the test part where nobody corrects answers to them. The test part
-    has as many prompts as the exam asks.
-
-    Raises:
-        DataError: too few prompts to learn from and to be examined on.
+    A criticized prompt is always learned from. So are its conversation and what is like it, even
+    where somebody corrected an answer to it. Prompts like it that are different enough are for the
+    exam. Dev prompts join the test part where nobody corrects answers to them.
     """
     edits = [*material.edits, *material.approved]
     groups = {"own": list(dict.fromkeys([*(e.prompt for e in edits), *material.prompts]))}
@@ -66,20 +70,30 @@ def split_material(
     groups["general"] = list(map(make_prompt, drop_like_criticized(written, critics)))
     for i, critic in enumerate(critics):
         groups[f"criticism {i}"] = critic.similar
-    found = split_groups(session, groups)
+    found = split_groups(session, groups, [edit.prompt for edit in material.criticisms])
     criticised = [(critic, found[f"criticism {i}"]) for i, critic in enumerate(critics)]
-    parts = CorrectionParts(edits, found["own"], found["general"], criticised)
-    if not parts.get_test_prompts() or not (found["own"]["train"] or critics):
+    return CorrectionParts(edits, found["own"], found["general"], criticised)
+
+
+def check_parts(session: Session, parts: CorrectionParts) -> None:
+    """Check that there is something to learn from and something to be examined on, and say where
+    no corrected prompt is left for the exam.
+
+    Raises:
+        DataError: too few prompts.
+    """
+    count = sum(map(len, parts.own.values()))
+    if not parts.get_test_prompts() or not (parts.own["train"] or parts.criticised):
         raise DataError(
-            f"{len(groups['own'])} prompts are too few, or too much alike, to learn from some "
+            f"{count} prompts are too few, or too much alike, to learn from some "
             "and to be examined on others.",
             cure=(
                 "Bring more prompts, or raise correct.max_overlap where they are alike by "
                 "their nature."
             ),
         )
-    keep_asked_prompts(session, parts)
-    return parts
+    if count and not parts.own["test"]:
+        session.display.print_line(NO_OWN_TEST)
 
 
 def keep_asked_prompts(session: Session, parts: CorrectionParts) -> None:
@@ -114,11 +128,20 @@ def drop_like_criticized(texts: Sequence[str], critics: Sequence[Critic]) -> lis
     return left
 
 
-def split_groups(session: Session, groups: dict[str, list[Turns]]) -> dict[str, PromptsByPart]:
-    """Return the prompts of each group by part; the groups are the strata of the split."""
+def split_groups(
+    session: Session, groups: dict[str, list[Turns]], learned: Sequence[Turns] = ()
+) -> dict[str, PromptsByPart]:
+    """Return the prompts of each group by part; the groups are the strata of the split.
+
+    Args:
+        learned: prompts that are learned from, whatever the split. What is like them is, too.
+    """
     config = session.config.correct
     flat = [(prompt, name) for name, prompts in groups.items() for prompt in prompts]
+    grouped = {prompt for prompt, _ in flat}
+    flat += [(prompt, CRITICISED) for prompt in dict.fromkeys(learned) if prompt not in grouped]
     prompts = [prompt for prompt, _ in flat]
+    must_learn = set(learned)
     sides = split_prompts(
         [join_turns(prompt) for prompt in prompts],
         session.base.embed(prompts),
@@ -126,11 +149,15 @@ def split_groups(session: Session, groups: dict[str, list[Turns]]) -> dict[str, 
         session.config.seed,
         strata=[name for _, name in flat],
         max_overlap=config.max_overlap,
+        together=find_conversations(prompts),
+        learned=[place for place, prompt in enumerate(prompts) if prompt in must_learn],
     )
     found: dict[str, PromptsByPart] = {
         name: {"train": [], "dev": [], "test": []} for name in groups
     }
     for (prompt, name), side in zip(flat, sides, strict=True):
+        if name == CRITICISED:
+            continue
         corrected_on_dev = session.teacher and name == "own"
         part = "test" if side == "dev" and not corrected_on_dev else side
         found[name][part].append(prompt)

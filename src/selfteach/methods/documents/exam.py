@@ -130,7 +130,9 @@ class KnowledgeScorer:
         """Compare the share of right answers in two samples of the base."""
         second = self.grade(again.sampled).right
         first = state.scores.sampled["base"]
-        return {"contains": statistics.paired_bootstrap(second, first, seed=state.seed)}
+        passages = self.list_passages()
+        noise = statistics.clustered_bootstrap(second, first, passages, seed=state.seed)
+        return {"contains": noise}
 
     def make_evidence(self, state: ExamState) -> Evidence:
         """Return the gain over base and open book, and which other answers are degraded."""

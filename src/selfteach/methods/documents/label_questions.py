@@ -87,7 +87,10 @@ def write_labels(session: Session, trusted: Sequence[Question]) -> list[Labelled
     if teacher is None:
         return answered
     blind = answer_without_document(session.base, [a.question for a in answered], count, seed)
-    return [replace(a, blind=own) for a, own in zip(answered, blind, strict=True)]
+    return [
+        replace(a, blind=own.texts, cut_blind=own.cut)
+        for a, own in zip(answered, blind, strict=True)
+    ]
 
 
 def rank_judges(

@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from selfteach.dedup.overlap import split_written_words
 from selfteach.evaluate.sanity import is_empty, is_looping
 from selfteach.generate.few_shot_facts import format_facts
 from selfteach.generate.listing import format_examples, to_one_line
@@ -183,7 +184,7 @@ def find_strategy_fault(completion: Completion | None, text: str) -> str:
         return LOST
     if completion.finish != "stop":
         return CUT
-    return "" if len(text.split()) in STRATEGY_WORDS else NO_STRATEGY
+    return "" if len(split_written_words(text)) in STRATEGY_WORDS else NO_STRATEGY
 
 
 def find_notes_fault(study: ChunkStudy, completion: Completion | None) -> str:
@@ -193,9 +194,10 @@ def find_notes_fault(study: ChunkStudy, completion: Completion | None) -> str:
     if completion.finish != "stop":
         return CUT
     text = study.notes
-    if is_empty(text) or is_looping(text) or len(text.split()) < MIN_NOTES_WORDS:
+    written = split_written_words(text)
+    if is_empty(text) or is_looping(text) or len(written) < MIN_NOTES_WORDS:
         return NO_NOTES
-    words = set(text.split())
+    words = set(written)
     known = f"{study.chunk.passage} {study.chunk.title} {study.strategy}"
     return INVENTED if token_recall(" ".join(sorted(words)), known) < MIN_GROUNDED else ""
 

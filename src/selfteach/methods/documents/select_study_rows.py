@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from selfteach.dedup.overlap import OverlapIndex
+from selfteach.dedup.overlap import OverlapIndex, split_written_words
 from selfteach.evaluate.judge_calibration import BestJudge
 from selfteach.generate.answers import LabelledQuestion
 from selfteach.generate.questions import Question
@@ -169,7 +169,7 @@ def describe_left_out(rows: Sequence[Example], reasons: Mapping[str, str]) -> st
 
 def count_answer_words(rows: Sequence[Example]) -> int:
     """Return the number of words that are learned."""
-    return sum(len(example.chosen.split()) for example in rows)
+    return sum(len(split_written_words(example.chosen)) for example in rows)
 
 
 def find_surplus(rows: Sequence[Example], limit: int) -> list[str]:

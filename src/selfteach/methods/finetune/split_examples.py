@@ -14,6 +14,7 @@ from selfteach.errors import DataError, UsageError
 from selfteach.files import BadLine
 from selfteach.records import Example, ObjectiveWeights, digest, prompt_to_json
 from selfteach.run.ledger import Outcome
+from selfteach.select.conversations import find_conversations, share_conversations
 
 ANCHOR_WEIGHT = 8.0
 """The weight of anchors."""
@@ -39,15 +40,16 @@ def split_dev(
     material: FinetuneData, config: FinetuneConfig
 ) -> tuple[list[Example], list[Example]]:
     """Return the examples to learn from and the dev part: its own file, or a share of the prompts.
-    No prompt is in both (step 1).
+    No prompt is in both, nor is one the beginning of another (step 1).
 
     Raises:
         DataError: there is nothing to learn, or the dev part would leave nothing.
     """
     if not material.dev and config.dev_share:
         return set_aside(material.examples, config)
-    held = {make_prompt_key(example) for example in material.dev}
-    learned = [example for example in material.examples if make_prompt_key(example) not in held]
+    prompts = [example.turns for example in material.examples]
+    held = share_conversations(prompts, [example.turns for example in material.dev])
+    learned = [e for e, is_held in zip(material.examples, held, strict=True) if not is_held]
     if not any(example.role == "learn" for example in learned):
         raise DataError("there is nothing to learn from.", where=material.about)
     return learned, material.dev
@@ -75,10 +77,15 @@ def set_aside(
 
 
 def choose_prompts(examples: Sequence[Example], share: float, *salt: Any) -> set[str]:
-    """Return the keys of a share of the prompts, at least one, chosen by a salted hash."""
-    keys = {make_prompt_key(example) for example in examples}
-    shuffled = sorted(keys, key=lambda key: digest([*salt, key]))
-    return set(shuffled[: max(1, round(share * len(keys)))])
+    """Return the keys of a share of the prompts, at least one, chosen by a salted hash.
+
+    The prompts of a conversation are chosen together, by the hash of its first one.
+    """
+    keys = [make_prompt_key(example) for example in examples]
+    firsts = [keys[place] for place in find_conversations([example.turns for example in examples])]
+    shuffled = sorted(set(firsts), key=lambda key: digest([*salt, key]))
+    chosen = set(shuffled[: max(1, round(share * len(shuffled)))])
+    return {key for key, first in zip(keys, firsts, strict=True) if first in chosen}
 
 
 def make_prompt_key(example: Example) -> str:

@@ -87,6 +87,7 @@ def invent_tasks(
     human: Sequence[Task],
     known: Sequence[str],
     after_round: Callable[[Sequence[KeptTask]], None] = lambda kept: None,
+    held_out: Sequence[Task] = (),
 ) -> list[KeptTask]:
     """Invent tasks in rounds of requests until there are enough with instances (steps 2 to 5).
 
@@ -96,6 +97,7 @@ def invent_tasks(
         human: the tasks of people that may be shown.
         known: the instructions that no new one may be like: all seeds, those of the exam too.
         after_round: called with the tasks that are kept so far.
+        held_out: the tasks of the exam. No new instance may be like one of theirs.
     """
     config = session.config
     settings = get_invent_settings(config)
@@ -107,6 +109,9 @@ def invent_tasks(
     )
     novelty = NoveltyFilter(known, config.filter.max_overlap, config.filter.similar)
     pool = InstanceFilter(config.filter.max_overlap, config.filter.overlap)
+    for task in held_out:
+        for case in task.instances:
+            pool.hold_out(case)
     rule = fit_classification(session, human)
     kept: list[KeptTask] = []
     yields: list[int] = []

@@ -52,6 +52,7 @@ from selfteach.records import (
 )
 from selfteach.select.clusters import split_prompts
 from selfteach.select.inspection import inspect_tasks
+from selfteach.select.task_groups import ExamTexts, group_tasks
 
 OBJECTIVE_WEIGHTS = {"task": {"sft": 1.0}, "seed": {"sft": 1.0}, "general": {"anchor": 1.0}}
 NO_TEMPLATE = "no template fits"
@@ -87,7 +88,9 @@ def prepare(session: Session, material: Tasks) -> TrainingPlan:
         parts = split_seeds(session, material)  # 1
     with run.time_stage("invent"):
         known = [task.instruction for task in (*material.seeds, *material.test)]
-        found = invent_tasks(session, parts.train, known, partial(write_tasks, session))  # 2 to 5
+        exam = [*parts.held_out, *material.test]
+        keep = partial(write_tasks, session)
+        found = invent_tasks(session, parts.train, known, keep, exam)  # 2 to 5
         record_inspection(session, material.seeds, found)  # 6
     with run.time_stage("examples"):
         seeds = parts.train if config.learn_seeds else []
@@ -109,7 +112,7 @@ def prepare(session: Session, material: Tasks) -> TrainingPlan:
 
 
 def split_seeds(session: Session, material: Tasks) -> TaskParts:
-    """Split the seeds, like with like (step 1).
+    """Split the seeds, like with like: in their instruction, an input or an output (step 1).
 
     No task of the exam is like one that is shown (invariant 5); nor is a general prompt like a
     task.
@@ -127,6 +130,7 @@ def split_seeds(session: Session, material: Tasks) -> TaskParts:
         session.config.seed,
         strata=[str(task.classification) for task in seeds],
         max_overlap=session.config.filter.max_overlap,
+        together=group_tasks(seeds, session.config.filter.max_overlap),
     )
     train = [task for task, side in zip(seeds, sides, strict=True) if side == "train"]
     train = drop_like_tests(session, train, material.test)
@@ -144,18 +148,17 @@ def split_seeds(session: Session, material: Tasks) -> TaskParts:
 
 
 def drop_like_tests(session: Session, train: Sequence[Task], tests: Sequence[Task]) -> list[Task]:
-    """Return the seeds that are not like a task that a person gave for the exam; drop the others
-    with their reason.
+    """Return the seeds that are not like a task that a person gave for the exam, in their
+    instruction, an input or an output; drop the others with their reason.
     """
-    pool = OverlapIndex(task.instruction for task in tests)
-    max_overlap = session.config.filter.max_overlap
+    texts = ExamTexts(tests, session.config.filter.max_overlap)
     left = []
     with session.run.ledger.open_funnel("seeds to learn from") as funnel:
         for task in train:
-            near = pool.nearest(task.instruction, max_overlap)
-            body = {"instruction": task.instruction, "test": near.text}
-            funnel.decide(task.id, LIKE_TEST if near.text else "", body)
-            left += [] if near.text else [task]
+            near = texts.find_like(task)
+            body = {"instruction": task.instruction, "test": near}
+            funnel.decide(task.id, LIKE_TEST if near else "", body)
+            left += [] if near else [task]
     if len(left) < len(train):
         line = f"seeds left out, because they are {LIKE_TEST}: {len(train) - len(left)}"
         session.display.print_line(line)

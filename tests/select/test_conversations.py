@@ -1,0 +1,27 @@
+"""Which prompts are turns of one conversation, by hand."""
+
+from __future__ import annotations
+
+from selfteach.records import Message, Turns, make_prompt
+from selfteach.select.conversations import find_conversations, share_conversations
+
+FIRST = make_prompt("Tea?")
+SECOND = (*FIRST, Message("assistant", "A drink."), *make_prompt("Hot?"))
+THIRD = (*SECOND, Message("assistant", "Yes."), *make_prompt("Why?"))
+BRIEF: Turns = (Message("system", "Be brief."),)
+
+
+def test_a_conversation_is_named_by_its_shortest_prompt() -> None:
+    other = make_prompt("Milk?")
+    assert find_conversations([SECOND, other, FIRST, THIRD]) == [2, 1, 2, 2]
+    assert find_conversations([THIRD, SECOND]) == [1, 1]
+    assert find_conversations([FIRST, (*BRIEF, *SECOND)]) == [0, 0], "the system's words are none"
+    assert find_conversations([BRIEF, FIRST]) == [0, 1]
+    assert find_conversations([]) == []
+
+
+def test_a_prompt_shares_the_conversation_of_what_it_begins_or_continues() -> None:
+    other = (*FIRST, Message("assistant", "Leaves."), *make_prompt("Hot?"))
+    prompts = [FIRST, SECOND, THIRD, other, make_prompt("Hot?"), BRIEF]
+    assert share_conversations(prompts, [SECOND]) == [True, True, True, False, False, False]
+    assert share_conversations(prompts, []) == [False] * 6
