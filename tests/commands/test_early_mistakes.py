@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from selfteach import cli
+from selfteach.commands import teach
 from selfteach.config import FeedbackConfig, resolve
 from selfteach.errors import DataError, UsageError
 from selfteach.evaluate import suites
@@ -19,6 +20,7 @@ from selfteach.run.run_folder import open_run
 RUN_COMMANDS = """
 import json, sys
 from selfteach import cli
+from selfteach.commands import teach
 for arguments in json.loads(sys.argv[1]):
     code = cli.run_command(arguments)
     heavy = {"torch", "transformers", "lm_eval", "openvino_genai"} & set(sys.modules)
@@ -105,3 +107,37 @@ def test_a_method_in_several_processes_is_refused_in_one_line(
         cli.run_command(command)
     assert ended.value.code == 2
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--model", "nowhere/"], 'there is no model "nowhere/"'),
+        (["--teacher", "nowhere/"], 'there is no model "nowhere/"'),
+        (["--out", "full"], "full: holds other files and no run."),
+        (["--out", "full/note.txt"], "full/note.txt: is a file, not a folder."),
+    ],
+)
+def test_a_dry_run_names_what_cannot_be_there_before_it_measures(
+    options: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(teach, "estimate", lambda *given: pytest.fail("it measured"))
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "note.txt").write_text("Mine.")
+    assert cli.run_command(["feedback", "Do not talk about tea.", *options, "--dry-run"]) == 2
+    assert message in capfd.readouterr().err
+
+
+def test_a_judge_of_documents_that_cannot_be_there_is_named_in_the_dry_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.md").write_text("The lamp of Orm is blue. It hangs in the old hall by the sea.")
+    words = ["documents", "a.md", "--nli", "nowhere/", "--dry-run"]
+    assert cli.run_command(words) == 2
+    assert 'there is no model "nowhere/"' in capfd.readouterr().err
