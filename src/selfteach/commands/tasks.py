@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from selfteach.commands.options import TeachOptions
+from selfteach.commands.screen import print_notices
 from selfteach.commands.teach import teach
 from selfteach.config import TasksConfig as Settings
-from selfteach.materials.tasks import Tasks
+from selfteach.materials.tasks import KEYS, Tasks
+from selfteach.materials.unread_columns import describe_unread_columns
 from selfteach.methods.input_sources import describe_dropped, describe_repaired
 from selfteach.methods.tasks.read_tasks import check_settings, read_material, refuse_too_little
 
@@ -29,6 +31,8 @@ def run_tasks(
     material = read_material(
         seeds, test=test, skip_bad_rows=skip_bad_rows, max_bad_rows=config.max_bad_rows
     )
+    for file in (seeds, test):
+        print_notices(describe_unread_columns(file, KEYS))
     refuse_too_little(material.value)
     teach(
         "tasks",
