@@ -461,6 +461,29 @@ def test_a_dry_run_says_what_is_in_the_file(pairs: Path) -> None:
 
 
 @pytest.mark.parametrize("dry", [["--dry-run"], []])
+@pytest.mark.parametrize(
+    "options", [["--objective", "dpo"], ["--set", "train.weights={example: {dpo: 1}}"]]
+)
+def test_rows_without_the_pairs_of_the_objective_are_refused_before_a_model_is_loaded(
+    options: list[str], dry: list[str], pairs: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    write_jsonl(pairs, ({"prompt": f"Say {n}.", "chosen": f"It is {n}."} for n in range(30)))
+    words = command(pairs, Path("nobody/absent"), "--dev", "0", *options, *dry)
+    assert cli.run_command(words) == 3
+    fault = capfd.readouterr().err
+    assert 'pairs.jsonl:1: has no "rejected", and the objective dpo learns from pairs' in fault
+    assert "(30 of 30 rows have none). Give the rejected answers, or take --objective sft." in fault
+    assert not (pairs.parent / "run").exists()
+
+
+def test_a_few_rows_without_a_rejected_answer_are_left_to_the_training(pairs: Path) -> None:
+    alone = json.dumps({"prompt": "Say x.", "chosen": "It is x."})
+    pairs.write_text(f"{alone}\n{pairs.read_text()}")
+    words = command(pairs, Path("nobody/absent"), "--objective", "dpo", "--dev", "0", "--dry-run")
+    assert run_json(words)[1]["pairs"] == 30
+
+
+@pytest.mark.parametrize("dry", [["--dry-run"], []])
 def test_a_share_of_no_dataset_is_found_before_a_model_is_loaded(
     dry: list[str], pairs: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
