@@ -35,6 +35,9 @@ OPTION_PANELS = {
     **dict.fromkeys(("student", "accept", "beside", "instead_of"), "Student"),
 }
 """The headings above the shared options of commands that teach; the others are about the run."""
+LEFT_OUT = {"train": ("engine", "num_seeds", "student", "accept", "beside", "instead_of")}
+"""The shared options that a command does not have: `train` samples nothing, trains once and gives
+no lesson."""
 ENGINE_HELP = "What samples the answers: auto, openvino, hf, paged, ray, or URL#NAME of a server."
 MODEL_HELP = "A hub name or a folder; the default is embedded, the built-in SmolLM2-135M-Instruct."
 TEACHER_HELP = (
@@ -207,13 +210,15 @@ def add_panel(parameter: Parameter) -> Parameter:
 
 
 def with_teach_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options of all commands that teach.
+    """Give a command the options of all commands that teach, without those of `LEFT_OUT`.
 
     The command's first parameter receives them as one `TeachOptions`.
     """
     own = list(signature(command, eval_str=True).parameters.values())[1:]
     *shared, _ = signature(TeachOptions, eval_str=True).parameters.values()
-    shared = [add_panel(add_example(p, command.__name__)) for p in shared]
+    left_out = LEFT_OUT.get(command.__name__, ())
+    kept = [parameter for parameter in shared if parameter.name not in left_out]
+    shared = [add_panel(add_example(parameter, command.__name__)) for parameter in kept]
 
     @functools.wraps(command)
     def run(context: typer.Context, **given: Any) -> None:
