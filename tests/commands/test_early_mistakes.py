@@ -141,3 +141,28 @@ def test_a_judge_of_documents_that_cannot_be_there_is_named_in_the_dry_run(
     words = ["documents", "a.md", "--nli", "nowhere/", "--dry-run"]
     assert cli.run_command(words) == 2
     assert 'there is no model "nowhere/"' in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("command", [["feedback", "Hum a tune."], ["documents", "."], ["tasks"]])
+@pytest.mark.parametrize("dry", [["--dry-run"], []])
+def test_a_program_teaches_corrections_only(
+    command: list[str], dry: list[str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run_command([*command, "--teacher", "cmd:cat sk-secret", *dry]) == 2
+    said = capfd.readouterr().err
+    assert "teacher (option): a program (cmd:) can correct answers" in said
+    assert "give URL#NAME or a model." in said
+    assert "sk-secret" not in said
+
+
+@pytest.mark.parametrize(
+    "option",
+    ["--engine=hf", "--seeds=2", "--student=bob", "--accept", "--beside", "--instead-of=x"],
+)
+def test_train_has_no_option_that_it_would_refuse(
+    option: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run_command(["train", "rows.jsonl", option]) == 2
+    assert f"No such option: {option.partition('=')[0]}" in capfd.readouterr().err
+    assert cli.run_command(["train", "--help"]) == 0
+    assert f"{option.partition('=')[0]} " not in capfd.readouterr().out

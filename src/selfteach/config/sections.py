@@ -66,6 +66,23 @@ def check_variable_name(name: str) -> str:
     return name
 
 
+def refuse_program(teacher: str) -> str:
+    """Return the name of a teacher that is a model. The error does not repeat the value.
+
+    Raises:
+        ValueError: it is a program.
+    """
+    if teacher.startswith(PROGRAM):
+        raise ValueError(
+            "a program (cmd:) can correct answers, in `selfteach corrections`, but not write them; "
+            "give URL#NAME or a model"
+        )
+    return teacher
+
+
+PROGRAM = "cmd:"
+"""The beginning of a teacher that is a program."""
+ModelTeacher = Annotated[str, AfterValidator(refuse_program)]
 AdapterName = Annotated[str, make_name_validator("adapters")]
 ObjectiveName = Annotated[str, make_name_validator("objectives")]
 ObjectiveSum = Annotated[str, make_name_validator("objectives", "auto", separator="+")]
