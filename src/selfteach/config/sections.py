@@ -26,6 +26,7 @@ Positive = Annotated[int, Field(ge=1, lt=1 << 31)]
 Seed = Annotated[int, Field(ge=0, lt=1 << 32)]
 """A seed that every library takes: scikit-learn refuses more than 32 bits."""
 PLAIN_KINDS = {bool, int, float}
+NOT_A_NUMBER = "is not a number"
 TopP = Annotated[float, Field(gt=0, le=1)]
 
 
@@ -127,7 +128,7 @@ class Section(BaseModel):
         if bool in kinds and not isinstance(value, bool):
             raise ValueError("is not true or false")
         if bool not in kinds and isinstance(value, bool | str):
-            raise ValueError("is not a number")
+            raise ValueError(NOT_A_NUMBER)
         return value
 
 
