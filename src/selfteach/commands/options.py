@@ -48,10 +48,11 @@ AnsweringModel = Annotated[
     str | None,
     option("--model", "M", "A model instead of a run: embedded, a hub name, or a folder."),
 ]
-ALONE = "--run may be left out."
-RunFolder = Annotated[Path, option("--run", "DIR", f"The folder of a run. {ALONE}")]
+ALONE = "The word --run may be left out: `selfteach exam DIR`."
+RunFolder = Annotated[Path, option("--run", "DIR", f"The folder of a run, or `last`. {ALONE}")]
 OptionalRun = Annotated[
-    Path | None, option("--run", "DIR", f"The folder of a run, for its tuned model. {ALONE}")
+    Path | None,
+    option("--run", "DIR", f"The folder of a run, or `last`, for its tuned model. {ALONE}"),
 ]
 OptionalAdapter = Annotated[
     str, option("--adapter", "NAME", "Another adapter of the run than its final one.")
@@ -95,7 +96,9 @@ Require = Annotated[
         ),
     ),
 ]
-FromRun = Annotated[Path | None, option("--from", "RUN", "Start from the adapter of this run.")]
+FromRun = Annotated[
+    Path | None, option("--from", "RUN", "Start from the adapter of this run, or of `last`.")
+]
 SkipBadRows = Annotated[
     bool,
     typer.Option("--skip-bad-rows", help="Leave unusable rows out, and name them."),
