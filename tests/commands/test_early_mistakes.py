@@ -166,3 +166,16 @@ def test_train_has_no_option_that_it_would_refuse(
     assert f"No such option: {option.partition('=')[0]}" in capfd.readouterr().err
     assert cli.run_command(["train", "--help"]) == 0
     assert f"{option.partition('=')[0]} " not in capfd.readouterr().out
+
+
+def test_an_interrupted_dry_run_says_that_nothing_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def stop(*given: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(teach, "estimate", stop)
+    assert cli.run_command(["feedback", "Do not talk about tea.", "--dry-run"]) == 130
+    assert "stopped; a dry run writes no run, so nothing is left." in capfd.readouterr().err
+    assert not list(tmp_path.iterdir())

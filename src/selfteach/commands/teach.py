@@ -197,12 +197,16 @@ def print_dry_run(
 
     Raises:
         UsageError: the run could not be in the folder of `--out`.
+        Interrupted: the user or the system stopped it.
     """
     identity = api.identify_material(material, options.from_run)
     if options.out:
         check_named_folder(options.out, make_identity(method, resolved, identity), new=options.new)
     standing = describe_standing_run(options.out, material.name, method, resolved, identity)
-    cost = estimate(method, material, resolved.config, options)
+    try:
+        cost = estimate(method, material, resolved.config, options)
+    except KeyboardInterrupt as stop:
+        raise Interrupted("stopped; a dry run writes no run, so nothing is left.") from stop
     print_plan({**described, **cost, **standing}, as_json=options.as_json)
 
 
