@@ -20,8 +20,9 @@ from selfteach import cli
 from selfteach.commands import require
 from selfteach.commands.errors import EXAMPLES
 from selfteach.commands.groups import CORE
-from selfteach.commands.options import REQUIRE_EXAMPLE, REQUIRE_EXAMPLES
+from selfteach.commands.options import PRESETS, REQUIRE_EXAMPLE, REQUIRE_EXAMPLES
 from selfteach.config import METHOD_CONFIGS
+from selfteach.config.find_preset import list_presets
 from selfteach.errors import RequirementNotMet, UsageError
 
 ROOT = Path(__file__).parents[1]
@@ -169,6 +170,13 @@ def test_every_example_of_a_requirement_is_one_of_its_method() -> None:
     for method, example in REQUIRE_EXAMPLES.items():
         assert require.parse_requirements(example, method)
     assert require.parse_requirements(REQUIRE_EXAMPLE)
+
+
+def test_the_help_of_a_method_names_its_presets_and_no_others() -> None:
+    assert PRESETS.keys() == METHOD_CONFIGS.keys()
+    for method, named in PRESETS.items():
+        words = re.findall(r"\w+", re.sub(r"\(.*?\)", "", named))
+        assert sorted(words) == sorted(list_presets(method))
 
 
 @pytest.mark.parametrize("group", [[], ["runs"], ["student"]])

@@ -38,6 +38,15 @@ OPTION_PANELS = {
 LEFT_OUT = {"train": ("engine", "num_seeds", "student", "accept", "beside", "instead_of")}
 """The shared options that a command does not have: `train` samples nothing, trains once and gives
 no lesson."""
+QUICK = "quick (a first result in minutes)"
+PRESETS = {
+    "feedback": f"{QUICK}, tiny",
+    "corrections": f"{QUICK}, criticism",
+    "documents": QUICK,
+    "tasks": QUICK,
+    "train": "",
+}
+"""The presets of each method, for the help; a test compares them with the files."""
 ENGINE_HELP = "What samples the answers: auto, openvino, hf, paged, ray, or URL#NAME of a server."
 MODEL_HELP = "A hub name or a folder; the default is embedded, the built-in SmolLM2-135M-Instruct."
 TEACHER_HELP = (
@@ -192,6 +201,19 @@ class TeachOptions:
         return use_student_base(self.student, resolved)
 
 
+def add_presets(parameter: Parameter, method: str) -> Parameter:
+    """Return the parameter; `--config` gets the presets of the method in its help."""
+    if parameter.name != "file" or method not in PRESETS:
+        return parameter
+    presets = PRESETS[method]
+    text = (
+        f"A YAML file of settings, or a preset: {presets}."
+        if presets
+        else "A YAML file of settings."
+    )
+    return parameter.replace(annotation=Annotated[Path | None, option("--config", "FILE", text)])
+
+
 def add_example(parameter: Parameter, method: str) -> Parameter:
     """Return the parameter; `--require` gets an example of the method in its help."""
     example = REQUIRE_EXAMPLES.get(method)
@@ -219,9 +241,10 @@ def with_teach_options(command: Callable[..., None]) -> Callable[..., None]:
     """
     own = list(signature(command, eval_str=True).parameters.values())[1:]
     *shared, _ = signature(TeachOptions, eval_str=True).parameters.values()
-    left_out = LEFT_OUT.get(command.__name__, ())
+    method = command.__name__
+    left_out = LEFT_OUT.get(method, ())
     kept = [parameter for parameter in shared if parameter.name not in left_out]
-    shared = [add_panel(add_example(parameter, command.__name__)) for parameter in kept]
+    shared = [add_panel(add_presets(add_example(parameter, method), method)) for parameter in kept]
 
     @functools.wraps(command)
     def run(context: typer.Context, **given: Any) -> None:
