@@ -441,7 +441,7 @@ def test_several_datasets_are_mixed_by_their_names(pairs: Path, tiny: Path) -> N
         (["--objective", "dop"], 2, "train.objective"),
         (["--dev", "1.5"], 2, "is no share"),
         (["--dev", "absent.jsonl"], 3, "absent.jsonl: cannot be read"),
-        (["--set", "train.loar.rank=3"], 2, 'Did you mean "lora"?'),
+        (["--set", "train.loar.rank=3"], 2, 'Did you mean "train.lora"?'),
     ],
 )
 def test_a_mistake_is_found_before_any_model_is_loaded(
