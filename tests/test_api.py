@@ -140,7 +140,9 @@ def test_runs_are_compared(run: FinishedRun, tmp_path: Path) -> None:
 def test_a_mistyped_keyword_gets_a_hint() -> None:
     with pytest.raises(selfteach.errors.UsageError, match=r'"modle"\. Did you mean "model"'):
         selfteach.feedback(RULE, modle="embedded")
-    with pytest.raises(selfteach.errors.UsageError, match=r'no such key\. Did you mean "target"'):
+    with pytest.raises(
+        selfteach.errors.UsageError, match=r'no such key\. Did you mean "ask\.target"'
+    ):
         selfteach.feedback(RULE, ask={"taget": 3})
     with pytest.raises(selfteach.errors.UsageError, match="no method"):
         selfteach.teach("nothing", "x")

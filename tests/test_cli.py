@@ -20,8 +20,9 @@ from selfteach import cli
 from selfteach.commands import require
 from selfteach.commands.errors import EXAMPLES
 from selfteach.commands.groups import CORE
-from selfteach.commands.options import REQUIRE_EXAMPLE, REQUIRE_EXAMPLES
+from selfteach.commands.options import PRESETS, REQUIRE_EXAMPLE, REQUIRE_EXAMPLES
 from selfteach.config import METHOD_CONFIGS
+from selfteach.config.find_preset import list_presets
 from selfteach.errors import RequirementNotMet, UsageError
 
 ROOT = Path(__file__).parents[1]
@@ -72,10 +73,18 @@ def test_help_is_instant_and_loads_nothing_heavy(tmp_path: Path) -> None:
         (["student", "add", "x"], 2, "For instance: selfteach student add NAME runs/A"),
         (["tasks", "--require", "x"], 2, 'Write it like "rouge_l>=.15'),
         (["feedback", "Hum a tune.", "--nope"], 2, "--nope"),
-        (["feedback", "Hum a tune.", "--seed", "-1"], 2, "--seed"),
+        (["feedback", "Hum", "a", "tune."], 2, "(a tune.). Put the rule in quotes: selfteach fe"),
+        (["feedback", "-"], 2, "the rule is not read from standard input. Write it on the"),
+        (["feedback", "用一句话回答。"], 3, "is not in English, and its form is not recognized"),
+        (["feedback", "Hum a tune.", "--seed", "-1"], 2, "for '--seed': must be at least 0."),
+        (["tasks", "--base", "embedded", "--model", "./x"], 2, "give --base or --model, not both"),
+        (["chat", "--run", "absent"], 2, "is not a run folder"),
+        (["answer", "--in", "p.txt", "--run", "absent"], 2, "absent: is not a run folder"),
+        (["answer", "--in", "p.txt", "--model", "absent/"], 2, 'there is no model "absent/"'),
+        (["overlap", "absent.jsonl", "--out", "k.jsonl"], 3, "absent.jsonl: cannot be read"),
         (["feedback", "  \u200b . "], 3, "the rule is empty"),
         (["feedback", "x" * 3000], 3, "3,000 characters"),
-        (["feedback", "Hum a tune.", "--set", "ask.tarpet=3"], 2, 'Did you mean "target"?'),
+        (["feedback", "Hum a tune.", "--set", "ask.tarpet=3"], 2, 'Did you mean "ask.target"?'),
         (
             ["feedback", "Hum a tune.", "--set", "train.adapter=lorra"],
             2,
@@ -161,6 +170,13 @@ def test_every_example_of_a_requirement_is_one_of_its_method() -> None:
     for method, example in REQUIRE_EXAMPLES.items():
         assert require.parse_requirements(example, method)
     assert require.parse_requirements(REQUIRE_EXAMPLE)
+
+
+def test_the_help_of_a_method_names_its_presets_and_no_others() -> None:
+    assert PRESETS.keys() == METHOD_CONFIGS.keys()
+    for method, named in PRESETS.items():
+        words = re.findall(r"\w+", re.sub(r"\(.*?\)", "", named))
+        assert sorted(words) == sorted(list_presets(method))
 
 
 @pytest.mark.parametrize("group", [[], ["runs"], ["student"]])

@@ -38,7 +38,7 @@ SOURCE = Path(selfteach.__file__).parent
         ("train.learning_rate='1'", "is not a number"),
         ("curve=on", "is not true or false"),
         ("curve=1", "is not true or false"),
-        ("train.weights={near: {anchor: -1}}", "greater than or equal to 0"),
+        ("train.weights={near: {anchor: -1}}", "must be at least 0"),
     ],
 )
 def test_a_value_of_another_kind_is_refused(item: str, words: str) -> None:
@@ -126,7 +126,9 @@ def test_the_objective_of_corrections_may_be_named_short() -> None:
     resolved = resolve(CorrectionsConfig, sets=["objective.bound=hinge"])
     assert resolved.config.train.correction.bound == "hinge"
     assert resolved.origins["train.correction.bound"] == "--set"
-    with pytest.raises(UsageError, match=r'train.correction.bund .*Did you mean "bound"'):
+    with pytest.raises(
+        UsageError, match=r'train.correction.bund .*Did you mean "train.correction.bound"'
+    ):
         resolve(CorrectionsConfig, sets=["objective.bund=hinge"])
 
 
@@ -226,7 +228,7 @@ def test_the_settings_of_another_method_are_refused_in_one_line(tmp_path: Path) 
     assert "settings of `selfteach feedback`, not of `selfteach corrections`" in str(caught.value)
     assert "\n" not in str(caught.value)
     file.write_text("ask: {tarpet: 3}\n")
-    with pytest.raises(UsageError, match='Did you mean "target"'):
+    with pytest.raises(UsageError, match=r'Did you mean "ask\.target"'):
         resolve(METHOD_CONFIGS["feedback"], file)
 
 
@@ -374,3 +376,36 @@ def test_an_engine_may_be_the_address_of_servers() -> None:
     assert resolve(FeedbackConfig, sets=[f"engine={address}"]).config.engine == address
     with pytest.raises(UsageError, match='there is no engine "openvno"'):
         resolve(FeedbackConfig, sets=["engine=openvno"])
+
+
+@pytest.mark.parametrize(
+    ("item", "message"),
+    [
+        (
+            "train.epochs=0",
+            "cannot have this value. It takes a whole number of at least 1 and below 2147483648",
+        ),
+        ("train.epochs=two", "is not a number. It takes a whole number of at least 1"),
+        ("ask.max_overlap=2", "It takes a number of at least 0 and up to 1."),
+        ("train.lora.targets=some", "It takes all-linear, attention."),
+        ("also=3", "cannot have this value. It takes a list."),
+        ("ask=3", "is a section. Set one of its keys, for instance ask.target."),
+        ("train.weights={near: {anchor: -1}}", "train.weights.near.anchor: must be at least 0."),
+        ("smoke_test=3", "is not true or false."),
+        ("ask.train_share=.95", "leave nothing for the exam"),
+        ("epochs=2", 'there is no such key. Did you mean "train.epochs"?'),
+        ("target=2", 'Did you mean "ask.target" or "exam.target"?'),
+        ("ask.tarpet=2", 'Did you mean "ask.target"?'),
+    ],
+)
+def test_a_mistake_in_a_setting_says_what_the_setting_takes(item: str, message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        resolve(FeedbackConfig, None, [item])
+    assert message in str(caught.value)
+    assert "Input should" not in str(caught.value)
+
+
+def test_a_preset_of_other_methods_names_them_all() -> None:
+    with pytest.raises(UsageError, match=r"`selfteach feedback`, .*train has no presets") as caught:
+        resolve(FinetuneConfig, Path("quick"))
+    assert "`selfteach tasks`" in str(caught.value)

@@ -26,6 +26,7 @@ from selfteach.generate.questions import Question
 from selfteach.judge.setup import JudgeSetup, KnowledgeSetup, find_judges
 from selfteach.materials.documents import Document
 from selfteach.materials.documents.chunk import split_chunks
+from selfteach.methods.finetune.split_examples import needs_pairs
 from selfteach.methods.method import Method
 from selfteach.models.engines import open_by_name, open_sampler
 from selfteach.models.ray_actors import RayActors, RaySettings
@@ -227,6 +228,11 @@ def test_an_objective_says_what_it_needs(objective: Any) -> None:
         for name in ("pairs", "reference", "supports_on_policy")
     )
     assert objective.skip >= 0
+
+
+def test_the_objectives_that_need_pairs_are_known_without_torch() -> None:
+    for name in registry.BUILT_IN_NAMES["objectives"]:
+        assert needs_pairs(name) == registry.load_registered("objectives", name).pairs
 
 
 def test_an_objective_gives_one_finite_loss_a_row_and_needs_nothing_else(objective: Any) -> None:

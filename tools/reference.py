@@ -57,6 +57,8 @@ def make_cli_page() -> str:
         *_describe_command(group, "selfteach [OPTIONS] COMMAND"),
         "`selfteach --install-completion` lets the Tab key complete commands and options (bash, "
         "zsh, fish, PowerShell); `--show-completion` prints what it would install.",
+        "Wherever the folder of a run is given, `last` is the run below runs/ that worked last: "
+        "`selfteach exam last`, `--run last`, `--from last`. A folder of that name comes first.",
     ]
     ordered = [*CORE, *(name for name in group.commands if name not in CORE)]
     for name in ordered:

@@ -464,7 +464,7 @@ def soft_prompt(
 def status(
     run: Annotated[
         Path | None,
-        option("--run", "DIR", f"A run, or a folder of runs; by default runs/. {ALONE}"),
+        option("--run", "DIR", f"A run, `last`, or a folder of runs; by default runs/. {ALONE}"),
     ] = None,
     json: Json = False,
     recover: Annotated[

@@ -13,6 +13,29 @@ OUT_OF_MEMORY_WORDS = (
 )
 
 
+LIBRARY_WORDS = {
+    "Input should be greater than or equal to": "must be at least",
+    "Input should be less than or equal to": "must be at most",
+    "Input should be greater than": "must be above",
+    "Input should be less than": "must be below",
+    "Input should be a valid integer": "must be a whole number",
+    "Input should be a valid number": "must be a number",
+    "Input should be a valid string": "must be a text",
+    "Input should be a valid list": "must be a list",
+    "Input should be a valid tuple": "must be a list",
+    "Input should be a valid dictionary": "must be a mapping",
+    "Input should be": "must be",
+}
+"""Our words for the beginnings of pydantic's messages, longer ones first."""
+
+
+def reword_library_fault(text: str) -> str:
+    """Return a message about a value without the words of the library that found the fault."""
+    for theirs, ours in LIBRARY_WORDS.items():
+        text = text.replace(theirs, ours)
+    return text
+
+
 class SelfteachError(Exception):
     """Report a fault in one line: `where: what cure`.
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from selfteach.errors import UsageError
 from selfteach.files import read_jsonl
 from selfteach.models.ordered import sample_each
+from selfteach.models.resolve_model_path import check_model_name
 from selfteach.records import (
     Example,
     Measure,
@@ -375,7 +376,8 @@ def check_answering_model(run: Path | None, model: str | None, adapter: str = ""
     """Check that it is clear which model answers, before anything is loaded.
 
     Raises:
-        UsageError: both a run and a model or neither, or an adapter without a run.
+        UsageError: both a run and a model or neither, an adapter without a run, or there is no such
+            run, adapter or model.
     """
     if (run is None) == (model is None):
         raise UsageError(
@@ -384,6 +386,10 @@ def check_answering_model(run: Path | None, model: str | None, adapter: str = ""
         )
     if run is None and adapter:
         raise UsageError("names an adapter of a run.", where="--adapter", cure="Give --run DIR.")
+    if run is None:
+        check_model_name(model or "")
+    else:
+        finished.find_adapter(run, adapter)
 
 
 @dataclass(frozen=True)

@@ -195,13 +195,13 @@ def test_a_system_message_goes_before_every_prompt_but_not_before_another() -> N
         ([], "give either --run DIR or --model M"),
         (["--model", "x", "--run", "y"], "give either --run DIR or --model M"),
         (["--model", "embeded"], 'Did you mean "embedded"?'),
-        (["--model", "x", "--out", "."], ".: is a folder. Give the path of a file."),
+        (["--model", "embedded", "--out", "."], ".: is a folder. Give the path of a file."),
         (
-            ["--model", "x", "--out", "../{here}/p.txt"],
+            ["--model", "embedded", "--out", "../{here}/p.txt"],
             "p.txt: is read or written twice. Give each file a path of its own.",
         ),
         (
-            ["--model", "x", "--engine", "openvno"],
+            ["--model", "embedded", "--engine", "openvno"],
             'there is no engine "openvno". Did you mean "openvino"?',
         ),
     ],

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from selfteach import cli
+from selfteach.commands import teach
 from selfteach.config import FeedbackConfig, resolve
 from selfteach.errors import DataError, UsageError
 from selfteach.evaluate import suites
@@ -19,6 +20,7 @@ from selfteach.run.run_folder import open_run
 RUN_COMMANDS = """
 import json, sys
 from selfteach import cli
+from selfteach.commands import teach
 for arguments in json.loads(sys.argv[1]):
     code = cli.run_command(arguments)
     heavy = {"torch", "transformers", "lm_eval", "openvino_genai"} & set(sys.modules)
@@ -105,3 +107,75 @@ def test_a_method_in_several_processes_is_refused_in_one_line(
         cli.run_command(command)
     assert ended.value.code == 2
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--model", "nowhere/"], 'there is no model "nowhere/"'),
+        (["--teacher", "nowhere/"], 'there is no model "nowhere/"'),
+        (["--out", "full"], "full: holds other files and no run."),
+        (["--out", "full/note.txt"], "full/note.txt: is a file, not a folder."),
+    ],
+)
+def test_a_dry_run_names_what_cannot_be_there_before_it_measures(
+    options: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(teach, "estimate", lambda *given: pytest.fail("it measured"))
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "note.txt").write_text("Mine.")
+    assert cli.run_command(["feedback", "Do not talk about tea.", *options, "--dry-run"]) == 2
+    assert message in capfd.readouterr().err
+
+
+def test_a_judge_of_documents_that_cannot_be_there_is_named_in_the_dry_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.md").write_text("The lamp of Orm is blue. It hangs in the old hall by the sea.")
+    words = ["documents", "a.md", "--nli", "nowhere/", "--dry-run"]
+    assert cli.run_command(words) == 2
+    assert 'there is no model "nowhere/"' in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("command", [["feedback", "Hum a tune."], ["documents", "."], ["tasks"]])
+@pytest.mark.parametrize("dry", [["--dry-run"], []])
+def test_a_program_teaches_corrections_only(
+    command: list[str], dry: list[str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run_command([*command, "--teacher", "cmd:cat sk-secret", *dry]) == 2
+    said = capfd.readouterr().err
+    assert "teacher (option): a program (cmd:) can correct answers" in said
+    assert "give URL#NAME or a model." in said
+    assert "sk-secret" not in said
+
+
+@pytest.mark.parametrize(
+    "option",
+    ["--engine=hf", "--seeds=2", "--student=bob", "--accept", "--beside", "--instead-of=x"],
+)
+def test_train_has_no_option_that_it_would_refuse(
+    option: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run_command(["train", "rows.jsonl", option]) == 2
+    assert f"No such option: {option.partition('=')[0]}" in capfd.readouterr().err
+    assert cli.run_command(["train", "--help"]) == 0
+    assert f"{option.partition('=')[0]} " not in capfd.readouterr().out
+
+
+def test_an_interrupted_dry_run_says_that_nothing_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def stop(*given: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(teach, "estimate", stop)
+    assert cli.run_command(["feedback", "Do not talk about tea.", "--dry-run"]) == 130
+    assert "stopped; a dry run writes no run, so nothing is left." in capfd.readouterr().err
+    assert not list(tmp_path.iterdir())

@@ -39,11 +39,20 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("soft-prompt --adapter last --run b", "soft-prompt --adapter last --run b"),
         ("student add last last --accept", "student add last runs/b --accept"),
         ("exam --run other", "exam --run other"),
+        ("forget-source last last", "forget-source last runs/b"),
+        ("serve --run ann=last --run last", "serve --run ann=runs/b --run runs/b"),
+        ("runs compare last runs/a", "runs compare runs/b runs/a"),
+        ("feedback rule --set then=last", "feedback rule --set then=last"),
         ("feedback -- --run last", "feedback -- --run last"),
     ],
 )
 def test_last_is_the_run_that_worked_last(before: str, after: str, runs: Path) -> None:
     assert name_last_run(before.split()) == after.split()
+
+
+def test_last_may_stand_behind_options(runs: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert cli.run_command(["verify", "--json", "last"]) == 2
+    assert "runs/b: " in capfd.readouterr().err
 
 
 def test_a_folder_of_that_name_is_itself(runs: Path) -> None:
@@ -102,3 +111,13 @@ def test_a_section_is_explained_and_a_wrong_key_is_named(
     assert all(key.startswith("exam.") for key in json.loads(capsys.readouterr().out))
     assert cli.run_command(["config", "--explain", "train.epochz"]) == 2
     assert 'Did you mean "train.epochs"?' in capsys.readouterr().err
+
+
+def test_a_key_that_nothing_resembles_is_not_answered_with_all_keys(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert cli.run_command(["config", "--explain", "tarpet"]) == 2
+    assert 'Did you mean "ask.target" or "exam.target"' in capsys.readouterr().err
+    assert cli.run_command(["config", "--explain", "xyzzy"]) == 2
+    said = capsys.readouterr().err
+    assert said.endswith('there is no key "xyzzy". `selfteach config feedback` prints every key.\n')

@@ -28,8 +28,8 @@ BODIES = (
 COMMANDS = {
     "questions": ("documents", "x.md", "--dry-run", "--questions", "pipe.jsonl"),
     "endless questions": ("documents", "x.md", "--dry-run", "--questions", "/dev/zero"),
-    "answer, lines": ("answer", "--model", "none", "--in", "pipe.txt"),
-    "answer, rows": ("answer", "--model", "none", "--in", "pipe.jsonl"),
+    "answer, lines": ("answer", "--model", "embedded", "--in", "pipe.txt"),
+    "answer, rows": ("answer", "--model", "embedded", "--in", "pipe.jsonl"),
     "train": ("train", "pipe.jsonl", "--dry-run"),
     "corrections": ("corrections", "pipe.jsonl", "--dry-run"),
     "corrections, table": ("corrections", "pipe.csv", "--dry-run"),

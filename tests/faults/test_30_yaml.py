@@ -155,8 +155,8 @@ def test_every_mistake_is_reported_at_once_with_the_nearest_word(tmp_path: Path)
     text = str(caught.value)
     for words in (
         'sead (mine.yaml): there is no such key. Did you mean "seed"?',
-        'train.epoch (mine.yaml): there is no such key. Did you mean "epochs"?',
-        'probe.sampels (--set): there is no such key. Did you mean "samples"?',
+        'train.epoch (mine.yaml): there is no such key. Did you mean "train.epochs"?',
+        'probe.sampels (--set): there is no such key. Did you mean "probe.samples"?',
         "train.learning_rate (mine.yaml):",
         "ask.target (mine.yaml):",
         "--set nonsense: write it as key=value",

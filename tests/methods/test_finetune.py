@@ -466,7 +466,7 @@ def test_several_datasets_are_mixed_by_their_names(pairs: Path, tiny: Path) -> N
         (["--objective", "dop"], 2, "train.objective"),
         (["--dev", "1.5"], 2, "is no share"),
         (["--dev", "absent.jsonl"], 3, "absent.jsonl: cannot be read"),
-        (["--set", "train.loar.rank=3"], 2, 'Did you mean "lora"?'),
+        (["--set", "train.loar.rank=3"], 2, 'Did you mean "train.lora"?'),
     ],
 )
 def test_a_mistake_is_found_before_any_model_is_loaded(
@@ -483,6 +483,29 @@ def test_a_dry_run_says_what_is_in_the_file(pairs: Path) -> None:
     assert (stated["examples"], stated["dev"], stated["pairs"]) == (27, 3, 27)
     assert stated["kinds"] == ["example: 27 (sft+dpo)"]
     assert stated["dropped_rows"] == ["pairs.jsonl:31: repeats another row"]
+
+
+@pytest.mark.parametrize("dry", [["--dry-run"], []])
+@pytest.mark.parametrize(
+    "options", [["--objective", "dpo"], ["--set", "train.weights={example: {dpo: 1}}"]]
+)
+def test_rows_without_the_pairs_of_the_objective_are_refused_before_a_model_is_loaded(
+    options: list[str], dry: list[str], pairs: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    write_jsonl(pairs, ({"prompt": f"Say {n}.", "chosen": f"It is {n}."} for n in range(30)))
+    words = command(pairs, Path("nobody/absent"), "--dev", "0", *options, *dry)
+    assert cli.run_command(words) == 3
+    fault = capfd.readouterr().err
+    assert 'pairs.jsonl:1: has no "rejected", and the objective dpo learns from pairs' in fault
+    assert "(30 of 30 rows have none). Give the rejected answers, or take --objective sft." in fault
+    assert not (pairs.parent / "run").exists()
+
+
+def test_a_few_rows_without_a_rejected_answer_are_left_to_the_training(pairs: Path) -> None:
+    alone = json.dumps({"prompt": "Say x.", "chosen": "It is x."})
+    pairs.write_text(f"{alone}\n{pairs.read_text()}")
+    words = command(pairs, Path("nobody/absent"), "--objective", "dpo", "--dev", "0", "--dry-run")
+    assert run_json(words)[1]["pairs"] == 30
 
 
 @pytest.mark.parametrize("dry", [["--dry-run"], []])

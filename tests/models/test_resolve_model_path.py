@@ -18,7 +18,7 @@ from selfteach.models.resolve_model_path import (
 
 def test_a_folder_is_itself_and_a_hub_name_may_be_there(tiny: Path) -> None:
     assert resolve_model_folder(str(tiny)) == tiny
-    for name in (str(tiny), "owner/name", "embedded"):
+    for name in (str(tiny), "owner/name", "Qwen/Qwen2.5-0.5B_x", "embedded"):
         check_model_name(name)
 
 
@@ -27,7 +27,21 @@ def test_a_hub_name_that_cannot_be_fetched() -> None:
         resolve_model_folder("nobody/no-such-model")
 
 
-@pytest.mark.parametrize("name", ["embeded", "./absent", "a/b/c", "~/absent", ""])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "embeded",
+        "./absent",
+        "a/b/c",
+        "~/absent",
+        "",
+        "nowhere/",
+        "Qwen/",
+        "a/b--c",
+        "a/-b",
+        "a b/c",
+    ],
+)
 def test_no_such_model(name: str) -> None:
     with pytest.raises(UsageError, match="there is no model"):
         check_model_name(name)
@@ -44,6 +58,7 @@ def test_a_folder_with_pickles_is_refused_at_once(tmp_path: Path) -> None:
     ("name", "message"),
     [
         ("embeded", "no model"),
+        ("nowhere/", "no model"),
         ("cmd:no-such-program", "no program"),
         ("http://host/v1", "names no model"),
         ("host/v1#m", "not an http"),

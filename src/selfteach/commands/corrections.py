@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from selfteach.commands.options import TeachOptions
+from selfteach.commands.screen import print_notices
 from selfteach.commands.teach import teach
 from selfteach.config import CorrectionsConfig as Settings
 from selfteach.judge.check import keeps_check
-from selfteach.materials.corrections import Corrections, Edit
+from selfteach.materials.columns import parse_columns
+from selfteach.materials.corrections import KEYS, Corrections, Edit
 from selfteach.materials.criticism import make_checks
+from selfteach.materials.unread_columns import describe_unread_columns
 from selfteach.methods.corrections.read_corrections import (
     check_settings,
     read_material,
@@ -46,9 +48,12 @@ def run_corrections(
         skip_bad_rows=skip_bad_rows,
         max_bad_rows=config.max_bad_rows,
     )
+    named = parse_columns(columns, KEYS)
+    for file in (edits, prompts):
+        print_notices(describe_unread_columns(file, KEYS, named))
     refuse_too_little(material.value, config)
     if warning := warn_of_few(material.value):
-        print(f"selfteach: {warning}", file=sys.stderr)
+        print_notices([warning])
     teach(
         "corrections",
         material,

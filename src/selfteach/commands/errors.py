@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import sys
 from contextlib import suppress
+from typing import Any
 
 import typer
 
-from selfteach.errors import ResourceError, SelfteachError, is_out_of_memory
+from selfteach.errors import (
+    ResourceError,
+    SelfteachError,
+    is_out_of_memory,
+    reword_library_fault,
+)
 
 USAGE = 2
 EXAMPLES = {
@@ -53,7 +59,8 @@ def print_error(fault: Exception) -> int:
     if isinstance(fault, SelfteachError):
         return print_failure(str(fault), fault.exit_code)
     if hasattr(fault, "format_message"):  # a fault of the parser, in any of its versions
-        return print_failure(fault.format_message() + find_example(fault), USAGE)
+        text = reword_library_fault(fault.format_message())
+        return print_failure(text.rstrip(".") + find_cure(fault), USAGE)
     from selfteach.disk import DISK_ERRNOS, find_error_number, make_disk_error
     from selfteach.extras import find_extra, make_missing_error
 
@@ -71,17 +78,28 @@ def print_error(fault: Exception) -> int:
     )
 
 
-def find_example(fault: Exception) -> str:
-    """Return an example of the command for a missing argument or option, else ""."""
-    if type(fault).__name__ != "MissingParameter":
-        return ""
+def find_cure(fault: Any) -> str:
+    """Return the end of the message of a fault of the parser: its cure, if there is one.
+
+    A missing argument or option gets an example of the command, a rule without quotes another one.
+    """
+    name = name_command(fault)
+    example = EXAMPLES.get(name, "")
+    if name == "feedback" and "extra argument" in fault.format_message():
+        return f". Put the rule in quotes: {example}"
+    if type(fault).__name__ == "MissingParameter" and example:
+        return f". For instance: {example}"
+    return "."
+
+
+def name_command(fault: Any) -> str:
+    """Return the words of the command that a fault of the parser belongs to."""
     context = getattr(fault, "ctx", None)
     names: list[str] = []
     while context is not None and context.parent is not None:
         names.insert(0, str(context.info_name))
         context = context.parent
-    example = EXAMPLES.get(" ".join(names))
-    return f" For instance: {example}" if example else ""
+    return " ".join(names)
 
 
 def print_failure(text: str, code: int) -> int:

@@ -8,11 +8,21 @@ from typing import Any
 from selfteach.commands.options import TeachOptions
 from selfteach.commands.teach import teach
 from selfteach.config import FeedbackConfig
+from selfteach.errors import UsageError
 from selfteach.methods.feedback.read_rule import check_settings, read_material
 
 
 def run_feedback(rule: str, own: Mapping[str, Any], options: TeachOptions) -> None:
-    """Teach a rule."""
+    """Teach a rule.
+
+    Raises:
+        UsageError: the rule is "-", which other programs take for standard input.
+    """
+    if rule.strip() == "-":
+        raise UsageError(
+            "the rule is not read from standard input.",
+            cure='Write it on the command line: selfteach feedback "Do not talk about elephants."',
+        )
     resolved = options.resolve(FeedbackConfig, own)
     material = read_material(rule)
     check_settings(resolved.config, rule)

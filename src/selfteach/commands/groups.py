@@ -7,6 +7,8 @@ from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
 
+from selfteach.commands.last_run import LAST, find_last_run
+
 CORE = (
     "feedback",
     "corrections",
@@ -84,10 +86,14 @@ class RunCommand(PanelCommand):
     """Take the run as `--run DIR`, or as an argument after those that the command has."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Parse the command line, with a lone further argument as the run."""
+        """Parse the command line, with a lone further argument as the run.
+
+        It may be `last` behind options, too, where only the parser can tell it.
+        """
         given, further, _ = self.make_parser(ctx).parse_args(list(args))
         if further and "run" not in given:
-            args = ["--run", further[0], *args]
+            folder = str(find_last_run()) if further[0] == LAST else further[0]
+            args = ["--run", folder, *args]
             ctx.allow_extra_args = len(further) == 1
         return super().parse_args(ctx, args)
 

@@ -26,6 +26,8 @@ LOOKING_COMMANDS = (
     "verify",
 )
 """Commands whose first argument may be a run."""
+LAST_ARGUMENT_COMMANDS = ("forget-source",)
+"""Commands whose second argument may be a run."""
 NAMING_COMMANDS = {("runs", "compare"): 2, ("student", "add"): 3}
 """The place of the first run among the words of commands that name runs."""
 
@@ -39,16 +41,29 @@ def name_last_run(arguments: Sequence[str]) -> list[str]:
     words = list(arguments)
     end = words.index("--") if "--" in words else len(words)
     for at, word in enumerate(words[:end]):
-        before = words[at - 1] if at else ""
-        option, _, value = word.partition("=")
-        is_looked_at = at == 1 and before in LOOKING_COMMANDS
-        command = (words[0], words[1]) if at >= 2 else ("", "")
-        is_named = at >= NAMING_COMMANDS.get(command, end)
-        if word == LAST and (before in RUN_OPTIONS or is_looked_at or is_named):
-            words[at] = str(find_last_run())
-        elif option in RUN_OPTIONS and value == LAST:
-            words[at] = f"{option}={find_last_run()}"
+        start, equals, value = word.rpartition("=")
+        if value == LAST and names_run(words, at, start):
+            words[at] = f"{start}{equals}{find_last_run()}"
     return words
+
+
+def names_run(words: Sequence[str], at: int, start: str) -> bool:
+    """Tell whether a word of a command line is, or ends with, the folder of a run.
+
+    Args:
+        at: its place.
+        start: what stands before its last "=": "" for a folder alone, `--run`, or a name.
+    """
+    before = words[at - 1] if at else ""
+    if start:
+        return start.partition("=")[0] in RUN_OPTIONS or before in RUN_OPTIONS
+    command = (words[0], words[1]) if at >= 2 else ("", "")
+    return (
+        before in RUN_OPTIONS
+        or (at == 1 and before in LOOKING_COMMANDS)
+        or (at == 2 and words[0] in LAST_ARGUMENT_COMMANDS)
+        or at >= NAMING_COMMANDS.get(command, len(words))
+    )
 
 
 def find_last_run() -> Path:

@@ -35,6 +35,18 @@ OPTION_PANELS = {
     **dict.fromkeys(("student", "accept", "beside", "instead_of"), "Student"),
 }
 """The headings above the shared options of commands that teach; the others are about the run."""
+LEFT_OUT = {"train": ("engine", "num_seeds", "student", "accept", "beside", "instead_of")}
+"""The shared options that a command does not have: `train` samples nothing, trains once and gives
+no lesson."""
+QUICK = "quick (a first result in minutes)"
+PRESETS = {
+    "feedback": f"{QUICK}, tiny",
+    "corrections": f"{QUICK}, criticism",
+    "documents": QUICK,
+    "tasks": QUICK,
+    "train": "",
+}
+"""The presets of each method, for the help; a test compares them with the files."""
 ENGINE_HELP = "What samples the answers: auto, openvino, hf, paged, ray, or URL#NAME of a server."
 MODEL_HELP = "A hub name or a folder; the default is embedded, the built-in SmolLM2-135M-Instruct."
 TEACHER_HELP = (
@@ -45,10 +57,11 @@ AnsweringModel = Annotated[
     str | None,
     option("--model", "M", "A model instead of a run: embedded, a hub name, or a folder."),
 ]
-ALONE = "--run may be left out."
-RunFolder = Annotated[Path, option("--run", "DIR", f"The folder of a run. {ALONE}")]
+ALONE = "The word --run may be left out: `selfteach exam DIR`."
+RunFolder = Annotated[Path, option("--run", "DIR", f"The folder of a run, or `last`. {ALONE}")]
 OptionalRun = Annotated[
-    Path | None, option("--run", "DIR", f"The folder of a run, for its tuned model. {ALONE}")
+    Path | None,
+    option("--run", "DIR", f"The folder of a run, or `last`, for its tuned model. {ALONE}"),
 ]
 OptionalAdapter = Annotated[
     str, option("--adapter", "NAME", "Another adapter of the run than its final one.")
@@ -92,7 +105,9 @@ Require = Annotated[
         ),
     ),
 ]
-FromRun = Annotated[Path | None, option("--from", "RUN", "Start from the adapter of this run.")]
+FromRun = Annotated[
+    Path | None, option("--from", "RUN", "Start from the adapter of this run, or of `last`.")
+]
 SkipBadRows = Annotated[
     bool,
     typer.Option("--skip-bad-rows", help="Leave unusable rows out, and name them."),
@@ -186,6 +201,19 @@ class TeachOptions:
         return use_student_base(self.student, resolved)
 
 
+def add_presets(parameter: Parameter, method: str) -> Parameter:
+    """Return the parameter; `--config` gets the presets of the method in its help."""
+    if parameter.name != "file" or method not in PRESETS:
+        return parameter
+    presets = PRESETS[method]
+    text = (
+        f"A YAML file of settings, or a preset: {presets}."
+        if presets
+        else "A YAML file of settings."
+    )
+    return parameter.replace(annotation=Annotated[Path | None, option("--config", "FILE", text)])
+
+
 def add_example(parameter: Parameter, method: str) -> Parameter:
     """Return the parameter; `--require` gets an example of the method in its help."""
     example = REQUIRE_EXAMPLES.get(method)
@@ -207,13 +235,16 @@ def add_panel(parameter: Parameter) -> Parameter:
 
 
 def with_teach_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options of all commands that teach.
+    """Give a command the options of all commands that teach, without those of `LEFT_OUT`.
 
     The command's first parameter receives them as one `TeachOptions`.
     """
     own = list(signature(command, eval_str=True).parameters.values())[1:]
     *shared, _ = signature(TeachOptions, eval_str=True).parameters.values()
-    shared = [add_panel(add_example(p, command.__name__)) for p in shared]
+    method = command.__name__
+    left_out = LEFT_OUT.get(method, ())
+    kept = [parameter for parameter in shared if parameter.name not in left_out]
+    shared = [add_panel(add_presets(add_example(parameter, method), method)) for parameter in kept]
 
     @functools.wraps(command)
     def run(context: typer.Context, **given: Any) -> None:

@@ -15,6 +15,7 @@ from selfteach.commands.output_file import open_atomic, refuse_existing, refuse_
 from selfteach.commands.screen import Screen, open_screen, print_result
 from selfteach.dedup.filter import BLOCK, OverlapFilter, SimilarText
 from selfteach.dedup.rouge import WORD_SPLITTERS
+from selfteach.disk import open_file
 from selfteach.errors import DataError, SelfteachError, UsageError
 from selfteach.files import BadLine, read_jsonl, set_aside
 from selfteach.materials.rows import read_rows
@@ -102,6 +103,7 @@ def filter_overlap(
 
 
 def _check_options(first: Path, second: Path | None, options: OverlapOptions) -> None:
+    """Refuse wrong options and files that cannot be read, before anything is loaded or written."""
     if not 0 <= options.threshold <= 1:
         raise UsageError(
             "must lie between 0 and 1.", where="--threshold", cure="Self-Instruct takes 0.7."
@@ -116,6 +118,8 @@ def _check_options(first: Path, second: Path | None, options: OverlapOptions) ->
     refuse_shared_paths(written, [path for path in (first, second) if path])
     for path in written:
         refuse_existing(path, force=options.force)
+    for path in filter(None, (first, second)):
+        open_file(path).close()
 
 
 def _add_reference_rows(

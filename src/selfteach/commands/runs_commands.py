@@ -9,8 +9,10 @@ import typer
 
 from selfteach.commands.options import Force, Json, option
 
-FirstRun = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")]
-SecondRun = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of another run.")]
+FirstRun = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run, or `last`.")]
+SecondRun = Annotated[
+    Path, typer.Argument(metavar="RUN", help="The folder of another run, or `last`.")
+]
 Page = Annotated[Path | None, option("--out", "FILE", "Also write the page, one HTML file.")]
 group = typer.Typer(
     name="runs", help="Look at several runs.", no_args_is_help=True, rich_markup_mode=None

@@ -7,7 +7,7 @@ import json
 import math
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +30,12 @@ class Screen:
     def print_line(self, line: str) -> None:
         """Print one line on stderr."""
         print(f"selfteach: {replace_control_chars(line)}", file=self.err, flush=True)
+
+
+def print_notices(lines: Iterable[str]) -> None:
+    """Print lines about the material on stderr, before a screen is open."""
+    for line in lines:
+        print(f"selfteach: {replace_control_chars(line)}", file=sys.stderr, flush=True)
 
 
 @contextmanager

@@ -2,38 +2,22 @@
 
 from __future__ import annotations
 
+import difflib
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
-
-from pydantic import TypeAdapter
 
 from selfteach.commands.screen import print_json
-from selfteach.config import Section, describe_key, flatten_keys, resolve
+from selfteach.config import describe_key, flatten_keys, resolve
+from selfteach.config.describe_values import format_value
 from selfteach.config.methods import find_settings
-from selfteach.config.resolve import find_field
+from selfteach.config.resolve import describe_values, offer_names
 from selfteach.errors import UsageError
-from selfteach.registry import did_you_mean
 from selfteach.run.display import replace_control_chars
 
 COMMENT_WIDTH = 98
-NAMES_OF_TYPES = {
-    "array": "a list",
-    "boolean": "true or false",
-    "integer": "a whole number",
-    "null": "null",
-    "number": "a number",
-    "object": "a mapping",
-    "string": "a text",
-}
-BOUNDS = {
-    "minimum": "of at least",
-    "exclusiveMinimum": "above",
-    "maximum": "up to",
-    "exclusiveMaximum": "below",
-}
-"""The words for the bounds of a JSON schema."""
+MAX_NEAR = 3
+"""Most keys that are offered in place of an unknown one."""
 
 
 def show_config(
@@ -61,7 +45,10 @@ def show_config(
         for key, value in values.items()
     }
     if explain:
-        rows = {key: rows[key] | describe_values(schema, key) for key in find_keys(explain, rows)}
+        rows = {key: rows[key] for key in find_keys(explain, rows, method)}
+        for key, row in rows.items():
+            if takes := describe_values(schema, key):
+                row["takes"] = takes
     if as_json:
         print_json(rows)
         return
@@ -70,13 +57,13 @@ def show_config(
             print(f"# {line}")
         origin = row["origin"]
         if origin != "default":
-            origin = f"{origin}, default {_to_yaml(row['default'])}"
-        print(replace_control_chars(f"{key + ':':28} {_to_yaml(row['value']):40} # {origin}"))
+            origin = f"{origin}, default {format_value(row['default'])}"
+        print(replace_control_chars(f"{key + ':':28} {format_value(row['value']):40} # {origin}"))
         if "takes" in row:
             print(f"  takes {row['takes']}; set it with --set {key}=VALUE")
 
 
-def find_keys(wanted: str, known: Iterable[str]) -> list[str]:
+def find_keys(wanted: str, known: Iterable[str], method: str) -> list[str]:
     """Return the keys of a setting or a section, by its whole name or its last part.
 
     Raises:
@@ -86,38 +73,21 @@ def find_keys(wanted: str, known: Iterable[str]) -> list[str]:
     found = [key for key in known if f"{key}.".startswith(f"{wanted}.")]
     found = found or [key for key in known if f".{key}".endswith(f".{wanted}")]
     if not found:
-        names = {part for key in known for part in (key, key.rpartition(".")[2])}
         raise UsageError(
             f'there is no key "{wanted}".',
             where="--explain",
-            cure=did_you_mean(wanted, names) if names else "",
+            cure=suggest_near_key(wanted, known)
+            or f"`selfteach config {method}` prints every key.",
         )
     return found
 
 
-def describe_values(schema: type[Section], key: str) -> dict[str, str]:
-    """Return the values that a setting takes, in words; nothing for a key inside a mapping."""
-    field = find_field(schema, key)
-    if field is None:
-        return {}
-    kind: Any = Annotated[field.annotation, field]
-    facts = TypeAdapter(kind).json_schema()
-    return {"takes": describe_schema(facts)}
-
-
-def describe_schema(facts: Mapping[str, Any]) -> str:
-    """Return one JSON schema of a value in words."""
-    if "anyOf" in facts:
-        return " or ".join(describe_schema(part) for part in facts["anyOf"])
-    if "enum" in facts or "const" in facts:
-        return ", ".join(_to_yaml(value) for value in facts.get("enum", [facts.get("const")]))
-    kind = NAMES_OF_TYPES.get(facts.get("type", ""), "a value")
-    bounds = [f"{words} {facts[name]}" for name, words in BOUNDS.items() if name in facts]
-    return f"{kind} {' and '.join(bounds)}".strip()
-
-
-def _to_yaml(value: object) -> str:
-    import yaml
-
-    text: str = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10**6)
-    return text.removesuffix("...\n").strip()
+def suggest_near_key(wanted: str, known: Iterable[str]) -> str:
+    """Return a hint with the keys whose name or last part is the nearest; "" if none is near."""
+    by_name: dict[str, list[str]] = {}
+    for key in known:
+        for name in {key, key.rpartition(".")[2]}:
+            by_name.setdefault(name, []).append(key)
+    near = difflib.get_close_matches(wanted, by_name, n=1)
+    keys = list(dict.fromkeys(key for name in near for key in by_name[name]))[:MAX_NEAR]
+    return offer_names(keys) if keys else ""

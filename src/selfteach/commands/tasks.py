@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from selfteach.commands.options import TeachOptions
+from selfteach.commands.screen import print_notices
 from selfteach.commands.teach import teach
 from selfteach.config import TasksConfig as Settings
-from selfteach.materials.tasks import Tasks
+from selfteach.errors import UsageError
+from selfteach.materials.tasks import KEYS, Tasks
+from selfteach.materials.unread_columns import describe_unread_columns
 from selfteach.methods.input_sources import describe_dropped, describe_repaired
 from selfteach.methods.tasks.read_tasks import check_settings, read_material, refuse_too_little
 
@@ -22,13 +25,21 @@ def run_tasks(
     *,
     skip_bad_rows: bool = False,
 ) -> None:
-    """Teach tasks; with `dry_run` describe the material and the cost instead."""
+    """Teach tasks; with `dry_run` describe the material and the cost instead.
+
+    Raises:
+        UsageError: `--base` and `--model` are both given.
+    """
+    if own.get("model") and options.model:
+        raise UsageError("give --base or --model, not both.", cure="They are the same option.")
     resolved = options.resolve(Settings, own)
     config: Settings = resolved.config
     check_settings(config)
     material = read_material(
         seeds, test=test, skip_bad_rows=skip_bad_rows, max_bad_rows=config.max_bad_rows
     )
+    for file in (seeds, test):
+        print_notices(describe_unread_columns(file, KEYS))
     refuse_too_little(material.value)
     teach(
         "tasks",

@@ -24,7 +24,14 @@ from selfteach.models.resolve_model_path import is_model_here
 from selfteach.run import finished
 from selfteach.run.display import Display
 from selfteach.run.processes import refuse_several_processes
-from selfteach.run.run_folder import FINISHED, Run, find_standing_run, read_notes
+from selfteach.run.run_folder import (
+    FINISHED,
+    Run,
+    check_named_folder,
+    find_standing_run,
+    make_identity,
+    read_notes,
+)
 from selfteach.run.signals import handle_interrupts
 from selfteach.students.folder import find_student_folder, read_student
 from selfteach.students.gate import LessonRefused
@@ -187,10 +194,19 @@ def print_dry_run(
 ) -> None:
     """Print how the material was read, which run has these settings already, and what a new one
     would cost.
+
+    Raises:
+        UsageError: the run could not be in the folder of `--out`.
+        Interrupted: the user or the system stopped it.
     """
     identity = api.identify_material(material, options.from_run)
+    if options.out:
+        check_named_folder(options.out, make_identity(method, resolved, identity), new=options.new)
     standing = describe_standing_run(options.out, material.name, method, resolved, identity)
-    cost = estimate(method, material, resolved.config, options)
+    try:
+        cost = estimate(method, material, resolved.config, options)
+    except KeyboardInterrupt as stop:
+        raise Interrupted("stopped; a dry run writes no run, so nothing is left.") from stop
     print_plan({**described, **cost, **standing}, as_json=options.as_json)
 
 

@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from selfteach.commands.options import TeachOptions
+from selfteach.commands.screen import print_notices
 from selfteach.commands.teach import check_before_run, teach
 from selfteach.config import FinetuneConfig
 from selfteach.errors import DataError, UsageError
+from selfteach.materials.examples import KEYS
+from selfteach.materials.unread_columns import describe_unread_columns
 from selfteach.methods.finetune.read_datasets import parse_dev, read_material, refuse_too_little
 from selfteach.methods.finetune.split_examples import (
     FinetuneData,
@@ -36,6 +39,9 @@ def run_train(
     material = read_material(
         examples, dev=held, skip_bad_rows=skip_bad_rows, max_bad_rows=config.max_bad_rows
     )
+    for file in (*examples, held):
+        if isinstance(file, Path):
+            print_notices(describe_unread_columns(file, KEYS))
     check_before_run("train", resolved, options)
     refuse_too_little(material.value, config)
     if not options.dry_run and processes.count_processes() > 1 and options.out is None:

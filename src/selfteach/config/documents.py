@@ -6,7 +6,15 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from selfteach.config.sections import Count, KnowledgeJudge, MethodConfig, Positive, Section, Share
+from selfteach.config.sections import (
+    Count,
+    KnowledgeJudge,
+    MethodConfig,
+    ModelTeacher,
+    Positive,
+    Section,
+    Share,
+)
 from selfteach.config.training import DocumentsTrainConfig, LoraConfig
 
 
@@ -198,6 +206,10 @@ class DocumentsExamConfig(Section):
 
 class DocumentsConfig(MethodConfig):
     """Every setting of `selfteach documents`."""
+
+    teacher: ModelTeacher = ""
+    """Stronger model that writes questions and answers: a server (URL#NAME), a folder, or a name on
+    the Hugging Face Hub. Empty uses the model itself."""
 
     max_bad_rows: Share = 0.1
     """Share of unusable rows of one file above which the command stops."""

@@ -35,7 +35,8 @@ def find_settings_file(file: Path, method: str) -> Path:
     owners = [name for name in others if file.stem in list_presets(name) and name != method]
     listed = f"Presets of {method}: {', '.join(presets)}." if presets else ""
     if str(file) == file.stem and owners:
-        listed = f"It is a preset of `selfteach {owners[0]}`. {listed}"
+        known = ", ".join(f"`selfteach {owner}`" for owner in owners)
+        listed = f"It is a preset of {known}. {listed or f'{method} has no presets.'}"
     elif file.stem in presets:
         listed = f"The preset of this name is --config {file.stem}."
     elif presets and (near := did_you_mean(str(file), presets)).startswith("Did"):

@@ -11,6 +11,7 @@ from selfteach.config.documents import DocumentsConfig
 from selfteach.config.sections import (
     Count,
     MethodConfig,
+    ModelTeacher,
     Positive,
     Section,
     Seed,
@@ -154,6 +155,10 @@ class FeedbackExamConfig(Section):
 class FeedbackConfig(MethodConfig):
     """Every setting of `selfteach feedback`."""
 
+    teacher: ModelTeacher = ""
+    """Stronger model that writes the better answers: a server (URL#NAME), a folder, or a name on
+    the Hugging Face Hub. Empty uses the model itself."""
+
     check: str = ""
     """Check that decides alone whether an answer keeps the rule, for example `not contains
     elephant`. Empty uses a calibrated judge."""
@@ -267,6 +272,11 @@ class CorrectionsConfig(MethodConfig):
     """Every setting of `selfteach corrections`."""
 
     KEY_ALIASES: ClassVar[Mapping[str, str]] = {"objective": "train.correction"}
+
+    teacher: str = ""
+    """Corrector of the model's answers: a program (`cmd:...`), a server (URL#NAME), a folder, or a
+    name on the Hugging Face Hub. Empty takes the corrections of the file, and the model itself
+    revises what is criticized."""
 
     check: str = ""
     """Check that decides alone whether a criticism applies to an answer. Empty uses checks read
@@ -404,6 +414,10 @@ class TasksExamConfig(Section):
 
 class TasksConfig(MethodConfig):
     """Every setting of `selfteach tasks`."""
+
+    teacher: ModelTeacher = ""
+    """Stronger model that invents the tasks: a server (URL#NAME), a folder, or a name on the
+    Hugging Face Hub. Empty uses the model itself."""
 
     mode: Literal["self-instruct", "alpaca", "magpie"] = "self-instruct"
     """Way to invent tasks, named after the paper."""

@@ -6,23 +6,25 @@ Every mistake is reported at once, with the nearest correct key.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
+from selfteach.config.describe_values import describe_schema, format_value
 from selfteach.config.find_preset import find_settings_file
 from selfteach.config.methods import METHOD_CONFIGS
 from selfteach.config.safe_yaml import load_yaml, parse_yaml
-from selfteach.config.sections import Section
-from selfteach.errors import UsageError
+from selfteach.config.sections import NOT_A_NUMBER, Section
+from selfteach.errors import UsageError, reword_library_fault
 from selfteach.registry import did_you_mean
 
 T = TypeVar("T", bound=Section)
+MAX_SUGGESTED = 3
+"""Most keys of other sections that an unknown key is taken for."""
 
 
 @dataclass(frozen=True)
@@ -150,17 +152,12 @@ def dump_config(
     lines = []
     for key, value in flatten_keys(resolved.config.model_dump()).items():
         written = change(key, value)
-        line = f"{key}: {_format_value(written)}"
+        line = f"{key}: {format_value(written)}"
         origin = resolved.origins[key]
         if written != value:
             origin += "; its path is in run.db"
         lines.append(line if origin == "default" else f"{line:<55} # {origin}")
     return "\n".join(lines) + "\n"
-
-
-def _format_value(value: Any) -> str:
-    text: str = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10**6)
-    return text.removesuffix("...\n").strip()
 
 
 def _parse_assignment(schema: type[BaseModel], item: str) -> tuple[str, Any]:
@@ -228,6 +225,15 @@ def describe_key(schema: type[BaseModel], key: str) -> str:
     return " ".join((text or "").split())
 
 
+def describe_values(schema: type[BaseModel], key: str) -> str:
+    """Return the values that a setting takes, in words; "" for a key inside a mapping."""
+    field = find_field(schema, key) if key else None
+    if field is None:
+        return ""
+    kind: Any = Annotated[field.annotation, field]
+    return describe_schema(TypeAdapter(kind).json_schema())
+
+
 def _set_key(tree: dict[str, Any], path: list[str], value: Any) -> None:
     for key in path[:-1]:
         if not isinstance(tree.get(key), dict):
@@ -240,9 +246,43 @@ def _describe_mistake(schema: type[Section], fault: Any, origins: Mapping[str, s
     key = ".".join(str(part) for part in fault["loc"] if part != "[key]")
     where = f"{key} ({origins[key]})" if key in origins else key
     if fault["type"] == "extra_forbidden":
-        path, _, last = key.rpartition(".")
-        section = _find_section(schema, path) or Section
-        return f"{where}: there is no such key. {did_you_mean(last, section.model_fields)}"
-    message = fault["msg"].removeprefix("Value error, ")
+        return f"{where}: there is no such key. {suggest_key(schema, key)}"
+    message = describe_fault(schema, key, fault)
     stop = "" if message.endswith((".", "?")) else "."
     return f"{where}{': ' if where else ''}{message}{stop}"
+
+
+def describe_fault(schema: type[Section], key: str, fault: Any) -> str:
+    """Return what is wrong with a value, and what the setting takes."""
+    message: str = fault["msg"].removeprefix("Value error, ")
+    section = _find_section(schema, key)
+    if section and fault["type"] != "value_error":
+        one = next(iter(section.model_fields))
+        return f"is a section. Set one of its keys, for instance {key}.{one}"
+    takes = describe_values(schema, key)
+    if not takes:  # a part of a list or of a mapping
+        return reword_library_fault(message)
+    if fault["type"] != "value_error":
+        return f"cannot have this value. It takes {takes}"
+    return f"{message}. It takes {takes}" if message == NOT_A_NUMBER else message
+
+
+def suggest_key(schema: type[Section], key: str) -> str:
+    """Return a hint for an unknown key: the nearest whole key, else those of its section.
+
+    A name that only other sections have is meant there: `epochs` is `train.epochs`.
+    """
+    path, _, last = key.rpartition(".")
+    own = (_find_section(schema, path) or Section).model_fields
+    hint = did_you_mean(last, own)
+    if hint.startswith("Did"):
+        return did_you_mean(key, [f"{path}.{name}".lstrip(".") for name in own])
+    known = flatten_keys(schema().model_dump())
+    others = [name for name in known if name.rpartition(".")[2] == last]
+    return offer_names(others[:MAX_SUGGESTED]) if others else hint
+
+
+def offer_names(names: Iterable[str]) -> str:
+    """Return a question with names: Did you mean "a" or "b"?"""
+    quoted = [f'"{name}"' for name in names]
+    return f"Did you mean {' or '.join(quoted)}?"

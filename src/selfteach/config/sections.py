@@ -26,6 +26,7 @@ Positive = Annotated[int, Field(ge=1, lt=1 << 31)]
 Seed = Annotated[int, Field(ge=0, lt=1 << 32)]
 """A seed that every library takes: scikit-learn refuses more than 32 bits."""
 PLAIN_KINDS = {bool, int, float}
+NOT_A_NUMBER = "is not a number"
 TopP = Annotated[float, Field(gt=0, le=1)]
 
 
@@ -66,6 +67,23 @@ def check_variable_name(name: str) -> str:
     return name
 
 
+def refuse_program(teacher: str) -> str:
+    """Return the name of a teacher that is a model. The error does not repeat the value.
+
+    Raises:
+        ValueError: it is a program.
+    """
+    if teacher.startswith(PROGRAM):
+        raise ValueError(
+            "a program (cmd:) can correct answers, in `selfteach corrections`, but not write them; "
+            "give URL#NAME or a model"
+        )
+    return teacher
+
+
+PROGRAM = "cmd:"
+"""The beginning of a teacher that is a program."""
+ModelTeacher = Annotated[str, AfterValidator(refuse_program)]
 AdapterName = Annotated[str, make_name_validator("adapters")]
 ObjectiveName = Annotated[str, make_name_validator("objectives")]
 ObjectiveSum = Annotated[str, make_name_validator("objectives", "auto", separator="+")]
@@ -110,7 +128,7 @@ class Section(BaseModel):
         if bool in kinds and not isinstance(value, bool):
             raise ValueError("is not true or false")
         if bool not in kinds and isinstance(value, bool | str):
-            raise ValueError("is not a number")
+            raise ValueError(NOT_A_NUMBER)
         return value
 
 

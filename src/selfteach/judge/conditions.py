@@ -100,8 +100,8 @@ def _pattern(value: str) -> AnswerTest:
             pattern.search(char * 1000 + "\0", timeout=PROBE_TIMEOUT_S)
         except TimeoutError:
             raise ValueError(
-                "this regular expression can take for ever; Avoid a repeat inside a "
-                "repeat, such as (a+)+."
+                "this regular expression can take for ever. Avoid a repeat inside a "
+                "repeat, such as (a+)+$."
             ) from None
     return lambda answer: _search(pattern, answer)
 

@@ -5,6 +5,7 @@ Nothing heavy is imported, so that a mistyped name is reported at once.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,9 @@ from selfteach.models.silence import silence_libraries
 from selfteach.registry import did_you_mean
 
 MODEL_FILES = ("*.safetensors", "*.json", "*.jinja", "tokenizer.model", "*.txt")
+_HUB_WORD = r"\w(?:[\w.-]{0,94}\w)?"
+OWNER_AND_NAME = re.compile(rf"(?!.*(?:--|\.\.|\.git$)){_HUB_WORD}/{_HUB_WORD}", re.ASCII)
+"""The form of a name on the hub. Each part has letters, digits, `_`, and `-` or `.` between."""
 HUB_TIMEOUT_S = 5.0
 """How long the hub may take to say that it has a model."""
 
@@ -43,7 +47,7 @@ def check_model_name(name: str) -> None:
     path = Path(name).expanduser()
     if name not in ("", EMBEDDED) and path.is_dir():
         check_safety.check_model_folder(path)
-    elif name != EMBEDDED and (name.count("/") != 1 or name.startswith((".", "/", "~"))):
+    elif name != EMBEDDED and not is_hub_name(name):
         raise UsageError(
             f'there is no model "{name}".',
             cure=(
@@ -51,6 +55,11 @@ def check_model_name(name: str) -> None:
                 "name is OWNER/NAME."
             ),
         )
+
+
+def is_hub_name(name: str) -> bool:
+    """Tell whether a hub may have a model of this name: OWNER/NAME, both not empty."""
+    return OWNER_AND_NAME.fullmatch(name) is not None
 
 
 def require_model(name: str) -> None:

@@ -352,7 +352,10 @@ def open_run(
     """
     identity = make_identity(kind, resolved, material)
     if out:
-        folder = _check_named_folder(out, identity, new)
+        check_named_folder(out, identity, new=new)
+        if new and has_run(out):
+            _rename_old_run(out)
+        folder = out
     else:
         folder = _choose_default_folder(make_slug(slug_source), identity, new)
     with convert_disk_errors(folder):
@@ -441,22 +444,34 @@ def _remove_leftovers(folder: Path) -> None:
                 shutil.rmtree(path)
 
 
-def _check_named_folder(out: Path, identity: JsonObject, new: bool) -> Path:
+def check_named_folder(out: Path, identity: JsonObject, *, new: bool = False) -> None:
+    """Refuse a folder of `--out` in which this run can neither begin nor go on.
+
+    Args:
+        identity: see `make_identity`.
+        new: whether a run that is there may be another one, because it is renamed.
+
+    Raises:
+        UsageError: it is a file, or holds other files or another run.
+    """
     if out.exists() and not out.is_dir():
         raise UsageError("is a file, not a folder.", where=out, cure="Give another --out.")
     if not out.exists() or not any(out.iterdir()):
-        return out
-    if not (out / LEDGER_FILE).exists() and not (out / LOCK_FILE).exists():
+        return
+    if not has_run(out):
         raise UsageError(
             "holds other files and no run.",
             where=out,
             cure="Give an empty or a new folder to --out.",
         )
-    if new:
-        _rename_old_run(out)
-    elif (before := read_identity(out)) is not None and before != identity:
+    before = None if new else read_identity(out)
+    if before is not None and before != identity:
         raise _make_changed_error(out, before, identity)
-    return out
+
+
+def has_run(folder: Path) -> bool:
+    """Tell whether a folder has a run, perhaps one that has only begun."""
+    return (folder / LEDGER_FILE).exists() or (folder / LOCK_FILE).exists()
 
 
 def _rename_old_run(out: Path) -> None:

@@ -7,7 +7,7 @@ import re
 from selfteach.config import FeedbackConfig
 from selfteach.errors import DataError, UsageError
 from selfteach.judge.check import NAMES_OF_CHECK, parse_check
-from selfteach.judge.language import is_surely_foreign
+from selfteach.judge.language import find_main_script, is_surely_foreign
 from selfteach.materials.effect import read_effect
 from selfteach.materials.rule import clean_rule, suggest_check
 from selfteach.materials.scope import join_lines
@@ -103,6 +103,8 @@ def refuse_undecidable(effect: str) -> None:
             f'"{effect.strip()}" asks for nothing: every answer does it.',
             cure=f'Say what is to change, for instance "Answer in one sentence.", {OR_DECIDE}.',
         )
+    if find_main_script(effect) != "Latin":  # a rule in Chinese has no spaces
+        raise make_foreign_error(effect)
     if len(effect.split()) == 1:
         raise DataError(
             f'"{effect.strip()}" says too little: one word is no rule.',
@@ -114,10 +116,15 @@ def refuse_undecidable(effect: str) -> None:
             cure=f'Say what an answer must do, for instance "End with a thank you.", {OR_DECIDE}.',
         )
     if is_surely_foreign(effect):
-        raise DataError(
-            f'"{shorten_text(effect)}" is not in English, and its form is not recognized.',
-            cure=f"Say the rule in English, {OR_DECIDE}.",
-        )
+        raise make_foreign_error(effect)
+
+
+def make_foreign_error(effect: str) -> DataError:
+    """Return the error of an effect in a language whose forms are not read."""
+    return DataError(
+        f'"{shorten_text(effect)}" is not in English, and its form is not recognized.',
+        cure=f"Say the rule in English, {OR_DECIDE}.",
+    )
 
 
 def shorten_text(text: str) -> str:

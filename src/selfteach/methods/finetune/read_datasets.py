@@ -10,7 +10,11 @@ from typing import Any
 from selfteach.config import FinetuneConfig
 from selfteach.errors import UsageError
 from selfteach.materials.examples import read_examples
-from selfteach.methods.finetune.split_examples import FinetuneData, split_dev
+from selfteach.methods.finetune.split_examples import (
+    FinetuneData,
+    refuse_missing_pairs,
+    split_dev,
+)
 from selfteach.methods.input_sources import Source, as_file, hash_sources, list_items, require_file
 from selfteach.methods.method import Material
 from selfteach.records import Example, JsonMapping
@@ -112,12 +116,14 @@ def refuse_too_little(material: FinetuneData, config: FinetuneConfig) -> None:
     """Look before any model is loaded whether there is enough to learn from.
 
     Raises:
-        DataError: there is not.
+        DataError: there is not, or rows lack the rejected answers that the objective needs.
         UsageError: `train.dataset_shares` has other names than the datasets.
     """
     learned, _ = split_dev(material, config)
     datasets = {str(example.source.get("dataset", "")) for example in learned}
     check_dataset_shares(config.train.dataset_shares, datasets)
+    if not config.train.distill_from:
+        refuse_missing_pairs(learned, config)
 
 
 def parse_dev(dev: Any) -> tuple[Source, float | None]:

@@ -5,6 +5,7 @@ Nothing here loads a model's libraries, so a dry run is instant.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,11 +14,14 @@ from selfteach.config import FinetuneConfig
 from selfteach.errors import DataError, UsageError
 from selfteach.files import BadLine
 from selfteach.records import Example, ObjectiveWeights, digest, prompt_to_json
+from selfteach.registry import BUILT_IN_NAMES, load_registered
 from selfteach.run.ledger import Outcome
 from selfteach.select.conversations import find_conversations, share_conversations
 
 ANCHOR_WEIGHT = 8.0
 """The weight of anchors."""
+PAIR_OBJECTIVES = frozenset({"correction", "dpo", "hold", "unlikelihood"})
+"""Our objectives that learn from pairs; their classes say so too, but they load torch."""
 
 
 @dataclass
@@ -111,3 +115,35 @@ def choose_objectives(examples: Sequence[Example], config: FinetuneConfig) -> Ob
                 cure=f"Kinds of these examples: {', '.join(kinds)}.",
             )
     return {kind: learned if kind in taught_kinds else {"anchor": ANCHOR_WEIGHT} for kind in kinds}
+
+
+def refuse_missing_pairs(examples: Sequence[Example], config: FinetuneConfig) -> None:
+    """Refuse a kind of example most of whose rows lack the rejected answer that its loss needs.
+
+    The training refuses such a kind as well, but only after the model has been loaded and measured.
+
+    Raises:
+        DataError: naming the first of these rows.
+    """
+    weights = {**choose_objectives(examples, config), **config.train.weights}
+    counts = Counter(example.kind for example in examples)
+    lacking = [example for example in examples if example.rejected is None]
+    lost = Counter(example.kind for example in lacking)
+    for example in lacking:
+        kind = example.kind
+        needy = [name for name, weight in weights.get(kind, {}).items() if weight]
+        needy = [name for name in needy if needs_pairs(name)]
+        if needy and 2 * lost[kind] > counts[kind]:
+            raise DataError(
+                f'has no "rejected", and the objective {needy[0]} learns from pairs '
+                f"({lost[kind]} of {counts[kind]} rows have none).",
+                where=example.source.get("from", f"example {example.id}"),
+                cure="Give the rejected answers, or take --objective sft.",
+            )
+
+
+def needs_pairs(objective: str) -> bool:
+    """Return whether an objective needs the rejected answer of each example."""
+    if objective in BUILT_IN_NAMES["objectives"]:
+        return objective in PAIR_OBJECTIVES
+    return bool(load_registered("objectives", objective).pairs)

@@ -1,0 +1,68 @@
+"""Columns that a reader ignores although their name is nearly one that it reads: `answr`."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Iterable
+from itertools import islice
+from pathlib import Path
+
+from selfteach.errors import DataError
+from selfteach.files import BadLine
+from selfteach.materials.columns import Columns
+from selfteach.materials.rows import read_rows
+
+MAX_ROWS = 1000
+"""The rows whose columns are looked at: those of a file rarely change further on."""
+MIN_LIKENESS = 0.8
+"""Smallest similarity of a misspelt name. `answr` has .91 with `answer`, `score` .73 with
+`source`."""
+MAX_LENGTH_CHANGE = 2
+"""Most letters that a misspelt name lacks or adds: `correct` is no `correction`."""
+TEXT_SUFFIX = ".txt"
+
+
+def describe_unread_columns(
+    path: Path | None, known: Collection[str], columns: Columns | None = None
+) -> list[str]:
+    """Return a line for each column of a file that is not read and is nearly one that would be.
+
+    A file that cannot be read gives none: its reader says so.
+
+    Args:
+        known: the columns that are read.
+        columns: our names by the names of the file.
+    """
+    if path is None or path.suffix == TEXT_SUFFIX or not path.is_file():
+        return []
+    named = columns or {}
+    bad: list[BadLine] = []
+    names: dict[str, None] = {}
+    try:
+        for _, row in islice(read_rows(path, bad), MAX_ROWS):
+            names |= dict.fromkeys(key for key in row if key.strip().casefold() not in named)
+    except DataError:
+        return []
+    absent = set(known) - set(named.values())
+    near = find_misspelt_columns(names, absent)
+    return [
+        f'{path.name}: the column "{name}" is not read. Did you mean "{meant}"?'
+        for name, meant in near.items()
+    ]
+
+
+def find_misspelt_columns(names: Iterable[str], known: Collection[str]) -> dict[str, str]:
+    """Return the name that each misspelt column should have.
+
+    A column beside the one that it resembles is no mistake: `answers` beside `answer`.
+    """
+    given = list(names)
+    absent = sorted(set(known) - set(given))
+    found = {}
+    for name in given:
+        plain = name.strip().casefold()
+        possible = [own for own in absent if abs(len(own) - len(plain)) <= MAX_LENGTH_CHANGE]
+        near = difflib.get_close_matches(plain, possible, 1, MIN_LIKENESS)
+        if name not in known and near:
+            found[name] = near[0]
+    return found
