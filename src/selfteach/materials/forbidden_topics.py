@@ -219,6 +219,12 @@ class ForbiddenTopics(NamedTuple):
     topics: tuple[str, ...]
 
 
+_PAID = frozenset({"price", "cost", "fee"})
+SUM_OF_MONEY = (
+    r'regex "(?i)[€$£¥] ?\\d|\\d ?[€$£¥]|\\d ?(?:euros?|pounds|cents|EUR|USD|GBP)\\b|'
+    r'\\b(?:dollars|euros|bucks)\\b"'
+)
+"""The condition that finds a sum of money, by which a price is mentioned too."""
 _DEMAND = re.compile(
     r"(?:do not|don't|never|always|please|avoid|stop|use|write|answer|keep|be|say|no) ", re.I
 )
@@ -330,6 +336,8 @@ def split_topics(text: str, sentence: str) -> ForbiddenTopics | None:
             topics.append(part)
             words[-1] = to_check_noun(words[-1], sentence)
         found.append(f"contains {quote_value(' '.join(words))}")
+        if not quoted and not literal and words[-1] in _PAID:
+            found.append(SUM_OF_MONEY)
     return ForbiddenTopics(none_of(found), tuple(topics))
 
 
@@ -347,5 +355,8 @@ def to_check_noun(word: str, sentence: str) -> str:
     """
     if word == sentence.split(" ", 1)[0]:
         return to_singular(word.lower())
+    first, mark, noun = word.rpartition("-")
+    if len(first) == 1 and noun.islower():  # "T-shirts"
+        return f"{first}{mark}{to_singular(noun)}"
     all_capital = all(other[0].isupper() for other in sentence.split() if other[0].isalpha())
     return to_singular(word.lower()) if word.islower() or all_capital else word

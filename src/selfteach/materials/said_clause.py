@@ -36,7 +36,9 @@ _REFERRED = re.compile(
     rf"(?:direct|redirect|refer|point|send|steer)(?:{_WHOM_TOLD}) to (?P<where>.+)", re.I
 )
 _ASKED_FOR = re.compile(
-    rf"ask(?:{_WHOM_TOLD})? for (?:their|the|an?|his|her|your) (?P<what>[\w' -]+)", re.I
+    rf"ask(?:{_WHOM_TOLD})? (?:for|about) (?P<whose>their|the|an?|his|her|your|my|our) "
+    r"(?P<what>(?!(?:follow-?up |counter )?(?:questions?|favou?r|help|advice)\b)[\w' -]+)",
+    re.I,
 )
 QUOTED_ANSWER = re.compile(
     rf"{_TELLING}(?:{_WHOM_TOLD})?(?: back| only| just)*(?P<wholly> with)?[:,]? "
@@ -94,11 +96,18 @@ def read_clause(text: str) -> str:
         verb = "contact" if _REACHED.search(match["where"]) else "see"
         return f"please {verb} {match['where']}"
     if match := _ASKED_FOR.fullmatch(text):
-        return f"please tell me the {match['what']}"
+        whose = "your" if match["whose"].lower() in ("my", "our") else "the"
+        return f"please tell me {whose} {match['what']}"
     if match := QUOTED_ANSWER.fullmatch(text):
         said = match["double"] or match["single"]
         return said if len(said.split()) > 2 or match["wholly"] else ""
     return ""
+
+
+def read_asked(text: str) -> str:
+    """Return what must be asked for: "ask for the order number" -> "order number"; or ""."""
+    match = _ASKED_FOR.fullmatch(text)
+    return match["what"] if match else ""
 
 
 _TELLS_THEM = re.compile(rf"(?:tell|inform|let|remind) (?:them|him|her|{AUDIENCE})\b", re.I)
