@@ -246,6 +246,7 @@ def to_demand(text: str) -> str:
     if told := _TOLD_DEMAND.fullmatch(text):
         return to_imperative(told["rest"])
     text = re.sub(r"^(start|begin|finish|end|close) (?:off|out|up) ", r"\1 ", text, flags=re.I)
+    text = re.sub(r"^(end|finish|close) on (?=an? |the question)", r"\1 with ", text, flags=re.I)
     text = re.sub(
         r"^(?:i want|i(?:'d| would) like) ((?:all |any |every |each |your )+\w+) to ",
         r"\1 must ",

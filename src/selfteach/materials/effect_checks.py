@@ -500,7 +500,9 @@ def check_two_words(match: re.Match[str]) -> Effect:
 
 def check_not_called(match: re.Match[str]) -> str:
     """Return the check of "don't call me buddy"."""
-    return f"not contains {quote_value(match['value'] or match['bare'])}"
+    bare = match["bare"] or ""
+    name = match["value"] or (to_singular(bare) if bare.islower() else bare)
+    return f"not contains {quote_value(name)}"
 
 
 def check_first_word(match: re.Match[str]) -> str:

@@ -551,7 +551,8 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         check_literal,
     ),
     (
-        r"mention (?!that |how |why |when |if |whether |both |all |some |two )(?P<what>.+?)"
+        rf"(?:mention|(?:tell|inform) (?!me\b|us\b){THEM} (?:about|of)) "
+        r"(?!that |how |why |when |if |whether |both |all |some |two )(?P<what>.+?)"
         rf"(?: at the (?:end|beginning|start))?{_WHERE}",
         check_said,
     ),

@@ -131,6 +131,8 @@ FORBIDDING_FORMS = (
     rf"{_NEVER} (?:give|giving|offer|offering|provide|providing|share|sharing)(?: any| an)? "
     rf"{_KNOWLEDGE} {_ABOUT} (?P<topic>.+)",
     rf"{_NEVER} bring(?:ing)? (?P<topic>.+) up",
+    rf"(?:{_NEVER} (?:quot|stat|giv|nam|show|includ|list|reveal)(?:e|ing)?|leave out|omit) "
+    r"(?P<topic>(?:any |all |the |our )*(?:[a-z]+ )?(?:prices?|fees|costs))",
     rf"(?:{_NEVER} (?:recommend|suggest|nam|includ|list|propos|cit)"
     rf"(?:e|ing)?|leave out|omit|exclude) (?P<topic>{_NAMES})",
     rf"(?:(?:(?:give|make|write|keep) (?:it|them) )?{_NEVER} "
@@ -219,7 +221,8 @@ class ForbiddenTopics(NamedTuple):
     topics: tuple[str, ...]
 
 
-_PAID = frozenset({"price", "cost", "fee"})
+_PAID = re.compile(r"(?:.+ )?(?:price|cost|fee)|(?:price|fee)s? (?:of|for) .+", re.I)
+"""Topics that a sum of money is about."""
 SUM_OF_MONEY = (
     r'regex "(?i)[€$£¥] ?\\d|\\d ?[€$£¥]|\\d ?(?:euros?|pounds|cents|EUR|USD|GBP)\\b|'
     r'\\b(?:dollars|euros|bucks)\\b"'
@@ -336,7 +339,7 @@ def split_topics(text: str, sentence: str) -> ForbiddenTopics | None:
             topics.append(part)
             words[-1] = to_check_noun(words[-1], sentence)
         found.append(f"contains {quote_value(' '.join(words))}")
-        if not quoted and not literal and words[-1] in _PAID:
+        if not quoted and not literal and _PAID.fullmatch(" ".join(words)):
             found.append(SUM_OF_MONEY)
     return ForbiddenTopics(none_of(found), tuple(topics))
 

@@ -30,6 +30,7 @@ _UNITS = {
     "centimet(?:er|re)s?": (r"(?i)\bcentimet(?:er|re)s?\b|\d ?cm\b", "inch(?:es)?"),
     "kilo(?:gram)?s?": (r"(?i)\bkilo(?:gram(?:me)?)?s?\b|\d ?kgs?\b", "pounds?"),
     "pounds?": (r"(?i)\bpounds?\b|\d ?lbs?\b", ""),
+    "millilit(?:er|re)s?": (r"(?i)\bmillilit(?:er|re)s?\b|\d ?ml\b", "cups, ounces or pounds"),
     "gallons?": (r"(?i)\bgallons?\b", "lit(?:er|re)s?"),
     "lit(?:er|re)s?": (r"(?i)\blit(?:er|re)s?\b|\d ?l\b", "gallons?"),
     "ounces?": (r"(?i)\bounces?\b|\d ?oz\b", "gram(?:me)?s?"),
@@ -176,11 +177,11 @@ def _check_unit(match: re.Match[str]) -> str | None:
     """Return the check of "miles instead of kilometers", and of "answer in Fahrenheit"."""
     found = {
         part: next((unit for unit in _UNITS if re.fullmatch(unit, match[part], re.I)), "")
-        for part in ("wanted", "unwanted")
+        for part in ("wanted", "also", "unwanted")
         if match[part]
     }
     unwanted = found.get("unwanted") or _UNITS[found["wanted"]][1]
-    if not unwanted or unwanted == found["wanted"]:
+    if not unwanted or unwanted in (found["wanted"], found.get("also")):
         return None
     return f"not regex {quote_value(_UNITS[unwanted][0])}"
 
@@ -222,7 +223,7 @@ NOTATION_FORMS: list[tuple[str, Build | str]] = [
         r"stick to|follow|write|spell|answer|reply|respond)(?: (?:it|them|words|everything|all "
         r"words|your answers?|with|in|only))* )?(?:the )?(?:spellings? (?:in|of) )?"
         rf"{_VARIETY} (?:spellings?(?: rules| conventions)?|English|orthography)"
-        rf"(?: only)?{_OTHER_VARIETY}",
+        rf"(?: only)?{_OTHER_VARIETY}(?:,? (?:such as|like|e\.g\.) .+)?",
         _check_spelling,
     ),
     (
@@ -232,7 +233,7 @@ NOTATION_FORMS: list[tuple[str, Build | str]] = [
         _check_spelling,
     ),
     (
-        r"(?:(?:keep|make) )?(?:the |your |all )*spellings?(?: (?:must|should|has to|have to))?"
+        r"(?:(?:keep|make) )?(?:the |your |all )*spellings?(?: (?:must|should|has to|have to|is))?"
         rf"(?P<not> not| never)?(?: always)?(?: be)? {_VARIETY}{_OTHER_VARIETY}",
         _check_spelling,
     ),
@@ -293,7 +294,9 @@ NOTATION_FORMS: list[tuple[str, Build | str]] = [
         r'not regex "(?i)\\b\\d{1,2}(?::\\d\\d)? ?[ap]\\.?m\\b"',
     ),
     (
-        r"(?:write|format|give|use|show|put)(?: (?:the|all|your|every|each))? dates? (?:as|in|like)"
+        r"(?:(?:write|format|give|use|show|put)(?: (?:the|all|your|every|each))? dates?|"
+        r"(?:(?:all|the|any|every) )*dates? (?:must|should|have to|has to|are to) (?:always )?be "
+        r"(?:written|given|shown|formatted|in|like)|use (?:the|a) date format)(?: (?:as|in|like))?"
         r"(?: the| this)?(?: (?:format|form|style|order))? (?P<wanted>[\w./, -]+?)"
         r"(?: (?:format|form|style|order))?",
         _check_dates,
@@ -334,8 +337,10 @@ NOTATION_FORMS: list[tuple[str, Build | str]] = [
     (
         r"(?:always )?(?:use|give|prefer|write|answer|reply|respond|state|show|convert|measure)"
         r"(?:(?: (?:the|all|any|every))*(?: (?:temperatures?|distances?|weights?|lengths?|heights?|"
-        r"speeds?|sizes?|measurements?|amounts?|quantities|everything|it))? (?:in|into|to|as))? "
-        rf"(?:degrees )?(?P<wanted>{_UNIT})(?: only)?(?:,? (?:and )?(?:not|never|instead of|"
+        r"speeds?|sizes?|measurements?|amounts?|quantities|ingredients?|everything|it))? "
+        r"(?:in|into|to|as))? "
+        rf"(?:degrees )?(?P<wanted>{_UNIT})(?: (?:and|or) (?P<also>{_UNIT}))?(?: only)?"
+        rf"(?:,? (?:and )?(?:not|never|instead of|"
         rf"rather than)(?: in)? (?:degrees )?(?P<unwanted>{_UNIT}))?",
         _check_unit,
     ),

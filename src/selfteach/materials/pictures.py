@@ -6,7 +6,12 @@ import re
 import unicodedata
 from functools import cache
 
-_BLOCKS = (range(0x2600, 0x27C0), range(0x1F300, 0x1F650), range(0x1F680, 0x1F6D3))
+_BLOCKS = (
+    range(0x2600, 0x27C0),
+    range(0x1F1E6, 0x1F200),
+    range(0x1F300, 0x1F650),
+    range(0x1F680, 0x1F6D3),
+)
 _LATER_BLOCKS = (range(0x1F90D, 0x1FA00),)
 """Blocks that no newer version of Unicode adds to, so that a name means the same everywhere."""
 _EMOJI_SET = r"\\p{Emoji_Presentation}\\uFE0F\\u2764\\u2665\\u263A\\u2639"
@@ -29,6 +34,25 @@ _MEANT = {
     "fire": "FIRE$",
     "star": "STAR|SPARKLES",
     "party": "PARTY|CONFETTI|BALLOON",
+    "baby": "^BABY$",
+    "ball": "(?:SOCCER |TENNIS )BALL|BASEBALL|BASKETBALL|FOOTBALL|VOLLEYBALL",
+    "balloon": "^BALLOON$",
+    "bunny": "RABBIT",
+    "cherry": "CHERRIES",
+    "devil": "IMP$|WITH HORNS",
+    "eyes": "^EYES$",
+    "fish": "^FISH$|TROPICAL FISH|BLOWFISH",
+    "flag": "(?<!LOWERED )(?<!RAISED )FLAG$|REGIONAL INDICATOR",
+    "football": "FOOTBALL|SOCCER BALL",
+    "gift": "WRAPPED PRESENT",
+    "home": "HOUSE",
+    "letter": "LOVE LETTER|ENVELOPE",
+    "lightbulb": "LIGHT BULB",
+    "moon": r"MOON\b(?! CAKE| VIEWING| LILITH)",
+    "music": "MUSICAL",
+    "poop": "PILE OF POO",
+    "running": "RUNNER",
+    "tea": "TEACUP|BUBBLE TEA|TEAPOT",
     "flower": "FLOWER|BLOSSOM|ROSE$|TULIP|HIBISCUS|BOUQUET",
     "sad": "CRYING|SAD|DISAPPOINTED|PENSIVE",
     "love": "HEART|LOVE|KISS",
@@ -41,7 +65,7 @@ _MEANT = {
     "wave": "WAVING HAND",
     "waving": "WAVING HAND",
     "food": "SLICE|BURGER|BREAD|CAKE|POT OF FOOD|COOKING|FRIES|APPLE|CHEESE",
-    "sun": "SUN",
+    "sun": r"SUN\b|SUNRISE|SUNSET",
     "check": "CHECK",
     "checkmark": "CHECK",
     "praying": "FOLDED HANDS",
@@ -54,7 +78,8 @@ _MEANT = {
     "donut": "DOUGHNUT",
     "champagne": "BOTTLE WITH POPPING CORK|CLINKING GLASSES",
     "plane": "AIRPLANE",
-    "bike": "BICYCLE",
+    "bicycle": "(?<!NO )BICYCLE",
+    "bike": "(?<!NO )BICYCLE",
     "boat": "SAILBOAT|SPEEDBOAT|ROWBOAT",
     "pumpkin": "JACK-O-LANTERN",
     "santa": "FATHER CHRISTMAS",

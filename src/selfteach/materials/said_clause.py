@@ -36,8 +36,10 @@ _REFERRED = re.compile(
     rf"(?:direct|redirect|refer|point|send|steer)(?:{_WHOM_TOLD}) to (?P<where>.+)", re.I
 )
 _ASKED_FOR = re.compile(
-    rf"ask(?:{_WHOM_TOLD})? (?:for|about) (?P<whose>their|the|an?|his|her|your|my|our) "
-    r"(?P<what>(?!(?:follow-?up |counter )?(?:questions?|favou?r|help|advice)\b)[\w' -]+)",
+    rf"(?:ask(?:{_WHOM_TOLD})? (?:(?P<about>about )|for |what (?=.* (?:is|are)$))|request )"
+    r"(?:(?P<whose>their|the|an?|his|her|your|my|our) |(?(about)|(?!)))"
+    r"(?P<what>(?!(?:follow-?up |counter )?(?:questions?|favou?r|help|advice)\b)[\w' -]+?)"
+    r"(?: is| are)?",
     re.I,
 )
 QUOTED_ANSWER = re.compile(
@@ -96,7 +98,7 @@ def read_clause(text: str) -> str:
         verb = "contact" if _REACHED.search(match["where"]) else "see"
         return f"please {verb} {match['where']}"
     if match := _ASKED_FOR.fullmatch(text):
-        whose = "your" if match["whose"].lower() in ("my", "our") else "the"
+        whose = "your" if (match["whose"] or "").lower() in ("my", "our", "") else "the"
         return f"please tell me {whose} {match['what']}"
     if match := QUOTED_ANSWER.fullmatch(text):
         said = match["double"] or match["single"]

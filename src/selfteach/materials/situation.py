@@ -264,7 +264,7 @@ def read_situation(scope: str) -> Situation:
         return Situation("task", _PLATFORM_TEXTS.get(platform[0], f"{platform[0]} post"))
     return (
         _read_writing(text)
-        or _read_two_tasks(text)
+        or _read_several_tasks(text)
         or _read_task(text)
         or _read_topic(text)
         or _read_other_language(text)
@@ -542,22 +542,25 @@ _SOMEBODY = (
     r"(?:(?:an?|the|my|our|any|some) )?(?:someone|somebody|anyone|anybody|everyone|everybody|"
     r"people|users?|customers?|clients?|guests?|visitors?|callers?|they|he|she|I|you|we)"
 )
-_TWO_GENRES = re.compile(
-    rf"(?:(?:writing|drafting|composing) )?{_OWNER}(?P<one>(?:[a-z-]+ )?{GENRE}) (?:and|or) "
-    rf"{_OWNER}(?P<other>(?:[a-z-]+ )?{GENRE})(?P<about> {_ABOUT} .+)?",
+_A_GENRE = rf"{_OWNER}(?:[a-z-]+ )?{GENRE}"
+_GENRES = re.compile(
+    rf"(?:(?:writing|drafting|composing) )?(?P<genres>{_A_GENRE}(?:, {_A_GENRE})*,? (?:and|or) "
+    rf"{_A_GENRE})(?P<about> {_ABOUT} .+)?",
     re.I,
 )
 
 
-def _read_two_tasks(text: str) -> Situation | None:
-    """Return the situation of "toasts and speeches": texts of either kind."""
-    match = _TWO_GENRES.fullmatch(text)
+def _read_several_tasks(text: str) -> Situation | None:
+    """Return the situation of "toasts and speeches": texts of any of these kinds."""
+    match = _GENRES.fullmatch(text)
     if match is None:
         return None
-    one, other = (_read_task(f"{match[name]}{match['about'] or ''}") for name in ("one", "other"))
-    if one is None or other is None:
+    named = re.split(r",? (?:and|or) |, ", match["genres"])
+    found = [_read_task(f"{genre}{match['about'] or ''}") for genre in named]
+    tasks = [task for task in found if task]
+    if len(tasks) < len(found):
         return None
-    return Situation("task", f"{one.genre} or {other.genre}", topic=other.topic)
+    return Situation("task", " or ".join(task.genre for task in tasks), topic=tasks[-1].topic)
 
 
 _ASKED_CLAUSES = [

@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Iterable
 from functools import partial
 
-from selfteach.materials.check_text import join_checks
 from selfteach.materials.inflection import IRREGULAR_PLURALS, list_plurals, to_singular
 from selfteach.number_words import NUMBER, parse_number, spell_number, spell_ordinal
 
@@ -92,7 +91,7 @@ def check_asked(what: str) -> str | None:
     words = [word.removesuffix("'s") for word in _find_words(what)]
     named = [word for word in words if not _is_light(word) or word.lower() in _LABELS]
     found = [_find_word(word) for word in named[: MAX_WORDS + 1]]
-    return join_checks([*dict.fromkeys(found), _ASKING]) if found else None
+    return " and ".join([*dict.fromkeys(found), _ASKING]) if found else None
 
 
 _BUSINESS = re.compile(
@@ -265,7 +264,7 @@ def _find_claim(word: str) -> str:
     return rf'regex "(?i){_DENIAL}\\b(?:{stems})\\w*"'
 
 
-_CONTAINS = re.compile(r"\b(?:uses?|contains?|made (?:with|from)) (?P<what>.+)", re.I)
+_CONTAINS = re.compile(r"\b(?:uses?|contains?|ha(?:s|ve)|made (?:with|from)) (?P<what>.+)", re.I)
 _PART = re.compile(r"[a-z]{3,}")
 
 
@@ -277,9 +276,12 @@ def _list_contained(text: str) -> list[str]:
 
 def _find_contained(word: str) -> str:
     """Return the condition that finds what is used, and neither denied nor left out: "nut-free"."""
-    one = to_singular(word)
-    forms = "|".join(dict.fromkeys((one, word, *list_plurals(one))))
-    return rf'regex "(?i){_DENIAL}(?<!\\bfree (?:of|from) )\\b(?:{forms})\\b(?![ -]free\\b)"'
+    forms: list[str] = []
+    for form in _list_forms(word, is_verb=False):
+        stem = form.removesuffix("*")
+        forms += [rf"{stem}\\w*"] if form != stem else [stem, *list_plurals(stem)]
+    left_out = r"(?![ -]free\\b)"
+    return rf'regex "(?i){_DENIAL}(?<!\\bfree (?:of|from) )\\b(?:{"|".join(forms)})\\b{left_out}"'
 
 
 def _find_word(word: str, *, is_verb: bool = False) -> str:
