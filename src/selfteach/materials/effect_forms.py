@@ -498,7 +498,10 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         rf"(?!{_NO_NAME})[\w-]+)",
         check_literal,
     ),
-    (rf"call (?!me|us|him|her|them|it){_OLD} (?!{_NO_NAME}){_NEW}", replace_words),
+    (
+        rf"call (?!(?:me|us|him|her|them|it|the|an?|my|our|your)\b){_OLD} (?!{_NO_NAME}){_NEW}",
+        replace_words,
+    ),
     (
         r"(?:say|write|include|mention|add|use|put|insert|contain|have)(?: (?:the|a|my|our|his|"
         r"her|their) (?:words?|phrase|hashtag|sentence|line|expression|term|(?:nick|pet |full |"

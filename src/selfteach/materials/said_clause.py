@@ -98,12 +98,20 @@ def read_clause(text: str) -> str:
         verb = "contact" if _REACHED.search(match["where"]) else "see"
         return f"please {verb} {match['where']}"
     if match := _ASKED_FOR.fullmatch(text):
-        whose = "your" if (match["whose"] or "").lower() in ("my", "our", "") else "the"
-        return f"please tell me {whose} {match['what']}"
+        return f"please tell me {_name_asked(match)}"
     if match := QUOTED_ANSWER.fullmatch(text):
         said = match["double"] or match["single"]
         return said if len(said.split()) > 2 or match["wholly"] else ""
     return ""
+
+
+def _name_asked(match: re.Match[str]) -> str:
+    """Return what is asked for as the model names it: "the order number", "about your budget"."""
+    whose = (match["whose"] or "any").lower()
+    if match["about"]:
+        is_owned = whose in ("my", "our", "their", "his", "her")
+        return f"about {'your' if is_owned else whose} {match['what']}"
+    return f"{'your' if whose in ('my', 'our') else 'the'} {match['what']}"
 
 
 def read_asked(text: str) -> str:

@@ -192,8 +192,10 @@ _TOPIC_FORMS = [
         r"(?:explaining|discussing|describing|mentioning|talking about|dealing with|explain|"
         r"discuss|describe) (?P<topic>.+)",
         r"(?:about|regarding|concerning) (?P<topic>.+)",
-        r"(?:writing about|giving|reviewing|listing|quoting|stating|naming|you (?:give|quote|state|"
-        r"list|name)(?: (?:me|us))?) (?P<topic>.+)",
+        r"(?:writing about|giving|reviewing|you give (?:me|us)) (?P<topic>.+)",
+        r"(?:listing|quoting|stating|naming|(?:you|we) (?:give|quote|state|list|name)) "
+        r"(?P<topic>(?!(?:[a-z]+ )*(?:answers?|repl(?:y|ies)|examples?|reasons?|opinions?|options?|"
+        r"lists?|names?|numbers?|it|them|me|us)$).+)",
         r"(?:replying|responding|reacting|answering)(?: to)? (?P<topic>(?![a-z]+ly$).+)",
         r"(?:.*\b)?ask(?:s|ed|ing)?(?: you| me| us)? for (?:help with )?(?P<topic>.+)",
         r"(?:.*\b)?(?:needs? |wants? )?(?:help(?:ing)?|assisting|support(?:ing)?)(?: me| us| them| "

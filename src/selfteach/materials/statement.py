@@ -264,7 +264,9 @@ def _find_claim(word: str) -> str:
     return rf'regex "(?i){_DENIAL}\\b(?:{stems})\\w*"'
 
 
-_CONTAINS = re.compile(r"\b(?:uses?|contains?|ha(?:s|ve)|made (?:with|from)) (?P<what>.+)", re.I)
+_CONTAINS = re.compile(
+    r"\b(?:uses?|contains?|ha(?:s|ve)(?! to\b)|made (?:with|from)) (?P<what>.+)", re.I
+)
 _PART = re.compile(r"[a-z]{3,}")
 
 
