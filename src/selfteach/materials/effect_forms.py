@@ -499,6 +499,10 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         check_literal,
     ),
     (
+        rf"call (?P<old>(?:the|my|our|your) [a-z]+s) (?P<new>(?!{_NO_NAME})[a-z]+s)",
+        rename,
+    ),
+    (
         rf"call (?!(?:me|us|him|her|them|it|the|an?|my|our|your)\b){_OLD} (?!{_NO_NAME}){_NEW}",
         replace_words,
     ),

@@ -294,7 +294,8 @@ NOTATION_FORMS: list[tuple[str, Build | str]] = [
         r'not regex "(?i)\\b\\d{1,2}(?::\\d\\d)? ?[ap]\\.?m\\b"',
     ),
     (
-        r"(?:(?:write|format|give|use|show|put)(?: (?:the|all|your|every|each))? dates?|"
+        r"(?:(?:write|format|give|use|show|put) (?:it|them|(?:(?:the|all|your|every|each) )?"
+        r"dates?)|"
         r"(?:(?:all|the|any|every) )*dates? (?:must|should|have to|has to|are to) (?:always )?be "
         r"(?:written|given|shown|formatted|in|like)|use (?:the|a) date format)(?: (?:as|in|like))?"
         r"(?: the| this)?(?: (?:format|form|style|order))? (?P<wanted>[\w./, -]+?)"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from functools import partial
+from itertools import pairwise
 
 from selfteach.materials.inflection import IRREGULAR_PLURALS, list_plurals, to_singular
 from selfteach.number_words import NUMBER, parse_number, spell_number, spell_ordinal
@@ -122,10 +123,11 @@ def _check_words(text: str) -> list[str]:
     words = _find_words(text)
     known = _find_known(words)
     says_all = _list_verbs(text) & _INCLUDING
+    meant = says_all | _list_heads(words)
     others = [
         word
         for word in words
-        if word not in known and len(word) > 2 and (not _is_light(word) or word.lower() in says_all)
+        if word not in known and len(word) > 2 and (not _is_light(word) or word.lower() in meant)
     ]
     longest = sorted(others, key=_weigh, reverse=True)[:MAX_WORDS]
     is_negated = _NEGATED.search(text) is not None
@@ -138,6 +140,18 @@ def _check_words(text: str) -> list[str]:
     if not found:
         found = [f'contains "{word.lower()}"' for word in words if word.lower() in _NOTHING]
     return [*found, NEGATION] if found and is_negated else found
+
+
+_HEADS = frozenset({"number", "name", "code"})
+
+
+def _list_heads(words: list[str]) -> set[str]:
+    """Return the labels that another noun tells apart: the "number" of "order number"."""
+    return {
+        word.lower()
+        for before, word in pairwise(words)
+        if word.lower() in _HEADS and before.islower() and not _is_light(before)
+    }
 
 
 def _choose_finders(text: str, is_negated: bool) -> dict[str, Callable[[str], str]]:
