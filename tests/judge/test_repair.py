@@ -108,6 +108,8 @@ def repair(check, answer, **options):
         ("format=json", 'He said "hi".', '{"answer": "He said \\"hi\\"."}'),
         ("not format=json", '{"a": "hi", "b": ["you"]}', "Hi. You."),
         ("language=de", "It is the sky.", None),
+        ("spelling=british", "Colors of the theater.", "Colours of the theatre."),
+        ("spelling=american", "The GREY centre.", "The GRAY center."),
         ("not language=en", "It is the sky.", None),
         ("min_words=9", "It rains.", None),
         ("min_sentences=2", "It rains.", None),
@@ -233,6 +235,7 @@ CHECKS = [
     'contains "—"', "not contains a", 'not contains "."', r'regex "[❤😘]\s*$"', r'not regex "\d"',
     r'not regex "\p{Lu}"', r'not regex "[\p{P}]"', r'not regex "\s"', "format=list",
     'format="no list"', "format=json", "not format=json", "language=en", "not language=de",
+    "spelling=british",
 ]  # fmt: skip
 checks = st.recursive(
     st.sampled_from(CHECKS),

@@ -10,6 +10,7 @@ from selfteach.errors import DataError
 from selfteach.judge.check import parse_check
 from selfteach.materials.effect import read_effect
 from selfteach.materials.inflection import list_plurals, to_singular
+from selfteach.materials.pictures import ANY_EMOJI, repeat_emoji
 from selfteach.materials.rule import MAX_CHARS, read_rule, suggest_check
 
 
@@ -146,9 +147,9 @@ FORMS = {
     "Never reply in German.": "not language=de",
     "Can you write in French?": "language=fr",
     "Give me two-sentence answers.": "min_sentences=2 and max_sentences=2",
-    "Please use no emoji.": r'not regex "[\\p{Emoji_Presentation}\\uFE0F]"',
-    "Drop the emoji.": r'not regex "[\\p{Emoji_Presentation}\\uFE0F]"',
-    "Please skip all those emojis.": r'not regex "[\\p{Emoji_Presentation}\\uFE0F]"',
+    "Please use no emoji.": f"not {ANY_EMOJI}",
+    "Drop the emoji.": f"not {ANY_EMOJI}",
+    "Please skip all those emojis.": f"not {ANY_EMOJI}",
     "I hate exclamation marks.": 'not contains "!"',
     "Get rid of the bullet points.": "not format=list",
     "Enough with the semicolons!": 'not contains ";"',
@@ -182,9 +183,7 @@ FORMS = {
     '"ok" should be written "okay".': 'not contains "ok"',
     "Answer in one sentence. Answer in one sentence.": "max_sentences=1",
     "Your answer should be one sentence long.": "max_sentences=1",
-    "Use no more than two emojis.": (
-        r'not regex "([\\p{Emoji_Presentation}\\uFE0F][^\\p{Emoji_Presentation}\\uFE0F]*){3}"'
-    ),
+    "Use no more than two emojis.": (f'not regex "{repeat_emoji(3)}"'),
     "Use at most one exclamation mark.": 'not regex "([!][^!]*){2}"',
     "Stop using so many exclamation marks.": 'not regex "([!][^!]*){2}"',
     "Begin with a question.": r'regex "^[^.!?]*\\?"',
@@ -200,9 +199,7 @@ FORMS = {
     "Say Robo.": 'contains "Robo"',
     'Each answer must start with the word "Listen".': 'starts "Listen"',
     "Your replies should never contain numbers.": 'not regex "\\\\d"',
-    "Always end your message with an emoji.": (
-        r'regex "[\\p{Emoji_Presentation}\\uFE0F]\\uFE0F?\\s*$"'
-    ),
+    "Always end your message with an emoji.": (rf'{ANY_EMOJI.removesuffix(chr(34))}\\uFE0F?\\s*$"'),
     "Answer in German from now on.": "language=de",
     "Give your answer as a numbered list.": "format=numbered",
     "Don't ask me questions.": 'not contains "?"',
@@ -244,7 +241,7 @@ FORMS = {
     "No exclamation marks.": 'not contains "!"',
     "Don't use any exclamation points!": 'not contains "!"',
     "Do not use commas or question marks": 'not (contains "," or contains "?")',
-    "No emojis.": 'not regex "[\\\\p{Emoji_Presentation}\\\\uFE0F]"',
+    "No emojis.": f"not {ANY_EMOJI}",
     "No lists": "not format=list",
     "Do not use bullet points or lists.": "not format=list",
     "Use bullet points.": "format=list",

@@ -35,6 +35,7 @@ from selfteach.judge.word_edits import (
     drop_from_enumeration,
     rewrite_marks,
 )
+from selfteach.materials.spelling import respell
 from selfteach.number_words import write_digits
 
 Repair = Callable[[str, str, Meets], Iterator[str]]
@@ -231,6 +232,15 @@ def rewrite_end(text: str, mark: str) -> str:
     if mark in ("!", "…", "...", ":", ";", ","):
         return close_sentence(bare)
     return bare
+
+
+# -------------------------------------------------------------------------------------------------
+# how words are spelled
+
+
+def write_spelling(value: str, text: str, meets: Meets) -> Iterator[str]:
+    """Yield a text in the spelling of a variety of English."""
+    yield respell(value, drop_cut_off_end(text))
 
 
 # -------------------------------------------------------------------------------------------------
@@ -502,6 +512,7 @@ REPAIRS: dict[str, tuple[Repair, Repair]] = {
     "max_paragraphs": (shorten, repair_nothing),
     "min_paragraphs": (repair_nothing, shorten),
     "language": (repair_nothing, repair_nothing),
+    "spelling": (write_spelling, repair_nothing),
     "format": (write_format, write_other_format),
 }
 """The repairs of each condition: where it is wanted, and where it is unwanted."""

@@ -15,6 +15,7 @@ from selfteach.errors import DataError
 from selfteach.judge.language import LANGUAGES, detect_languages
 from selfteach.judge.sentence_edits import split_closing
 from selfteach.materials.inflection import list_plurals
+from selfteach.materials.spelling import VARIETIES, is_spelled
 from selfteach.registry import did_you_mean
 from selfteach.text import UNSPACED, split_sentences
 
@@ -73,9 +74,10 @@ def _compile_phrase(value: str) -> regex.Pattern[str]:
     if not words:
         raise ValueError("name a word to look for")
     body = r"[\s\p{Pd}_]+".join(regex.escape(word) for word in words)
-    if not value.endswith("*") and re.fullmatch("[a-z]{3,}", words[-1]):
-        last = "|".join(regex.escape(form) for form in (words[-1], *list_plurals(words[-1])))
-        body = body[: len(body) - len(regex.escape(words[-1]))] + f"(?:{last})"
+    noun = re.search("(?:^|-)([a-z]{3,})$", words[-1])
+    if noun and not value.endswith("*"):
+        forms = "|".join((noun[1], *list_plurals(noun[1])))
+        body = body.removesuffix(noun[1]) + f"(?:{forms})"
     before = "" if value.startswith("*") or not _edges_word(words[0][0]) else rf"(?<!{_IN_WORD})"
     after = "" if value.endswith("*") or not _edges_word(words[-1][-1]) else rf"(?!{_IN_WORD})"
     return regex.compile(before + body + after)
@@ -190,6 +192,12 @@ def _language(value: str) -> AnswerTest:
     return lambda answer: value in detect_languages(answer)
 
 
+def _spelling(value: str) -> AnswerTest:
+    if value not in VARIETIES:
+        raise ValueError(f"no such spelling; {did_you_mean(value, VARIETIES)}")
+    return lambda answer: is_spelled(value, answer)
+
+
 _LIST_ITEM = re.compile(r"^\s{0,8}(?:[-*•‣◦–]|\d{1,2}[.)])\s+\S", re.M)
 _FENCE = re.compile(r"\A```(?:json)?\s*\n(.*)\n```\Z", re.S)
 
@@ -275,6 +283,7 @@ CONDITIONS: dict[str, Callable[[str], AnswerTest]] = {
     "max_paragraphs": _bound(count_paragraphs, is_max=True),
     "min_paragraphs": _bound(count_paragraphs, is_max=False),
     "language": _language,
+    "spelling": _spelling,
     "format": _format,
 }
 EXAMPLES = {
@@ -291,5 +300,6 @@ EXAMPLES = {
     "max_paragraphs": "max_paragraphs=1",
     "min_paragraphs": "min_paragraphs=2",
     "language": "language=en",
+    "spelling": "spelling=british",
     "format": "format=json",
 }

@@ -9,7 +9,7 @@ from typing import NamedTuple
 _CONDITION = re.compile(
     r"""(?P<not>not\s+)?(?P<name>[a-z_]+)\s*=?\s*(?P<value>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|[^\s()"']+)"""
 )
-_ONE_VALUE = ("starts", "ends", "language")
+_ONE_VALUE = ("starts", "ends", "language", "spelling")
 """An answer meets these for one value only."""
 
 

@@ -12,16 +12,17 @@ from selfteach.materials.check_text import join_checks, quote_value
 from selfteach.materials.effect_checks import Effect
 from selfteach.materials.effect_forms import FORMS
 from selfteach.materials.other_languages import read_other_effect
-from selfteach.materials.phrases import REPLIES, THEM
+from selfteach.materials.phrases import REPLIES, SAYING, THEM
 from selfteach.materials.plain_demand import to_plain_demand
-from selfteach.materials.said_clause import QUOTED_ANSWER, SAY_THAT, read_clause
+from selfteach.materials.said_clause import QUOTED_ANSWER, SAY_THAT, read_asked, read_clause
 from selfteach.materials.scope import (
     is_only_told,
     split_rule_sentences,
     starts_effect,
     to_imperative,
 )
-from selfteach.materials.statement import check_statement, make_sentence
+from selfteach.materials.statement import check_asked, check_statement, make_sentence
+from selfteach.number_words import NUMBER
 
 MAX_SENTENCE = 400
 """Characters; no form has a longer sentence."""
@@ -118,7 +119,8 @@ def _read_sentence(sentence: str) -> Effect | None:
     if len(text) > MAX_SENTENCE:
         return None
     return (
-        _match_form(text)
+        _match_form(_drop_reason(text))
+        or _read_before_purpose(text)
         or _read_joined(text)
         or _read_before_remark(text)
         or _read_other_language(text)
@@ -178,6 +180,29 @@ def _read_before_remark(text: str) -> Effect | None:
     return None
 
 
+_REASON = re.compile(
+    r"(?P<demand>.+?),? so (?:that )?(?:i|we|you|he|she|it|they|people|everyone|everybody|nobody|"
+    r"(?:my|our|your|the|their) [a-z]+) [^\"]+",
+    re.I,
+)
+"""What is said of the reason: "write in capitals so she can read it"."""
+_PURPOSE = re.compile(
+    r" (?:in order )?to (?:make|keep|look|sound|seem|be|help|show|save|avoid|get) "
+)
+
+
+def _drop_reason(text: str) -> str:
+    """Return a demand without the reason behind it; what must be said keeps its own."""
+    reason = None if re.search(SAYING, text, re.I) else _REASON.fullmatch(text)
+    return reason["demand"] if reason else text
+
+
+def _read_before_purpose(text: str) -> Effect | None:
+    """Return the effect of "use emojis to look friendly": what follows is only a purpose."""
+    purpose = _PURPOSE.search(text)
+    return _match_form(text[: purpose.start()]) if purpose else None
+
+
 def _read_other_language(text: str) -> Effect | None:
     """Return the effect of a German, French, Spanish or Italian sentence."""
     found = read_other_effect(text)
@@ -191,7 +216,9 @@ _POLITE_TAIL = re.compile(
     r"alright|got it|understood|right)|"
     r"(?:in|with) (?:anything|everything|whatever|all)(?: that)? you (?:write|say|send|give|tell)"
     r"(?: (?:for|to))?(?: me| us)?|(?:(?:just|only|but) )?(?:(?:plain|simple|normal|flowing) )+"
-    r"(?:prose|text|sentences|paragraphs|words)|(?:at least )?once(?: or more)?|"
+    r"(?:prose|text|sentences|paragraphs|words)|(?:(?:instead of|rather than|not|not in) (?:an? )?"
+    r"(?:(?:long|full|plain|running|continuous|whole|normal|big) )*(?:paragraphs?|prose|text))|"
+    r"(?:at least )?once(?: or more)?|"
     r"per (?:answer|reply|response|message)|if you (?:can|please)|please|(?<=, )(?:always|ever)|"
     r"(?:in|within|throughout|for|with) "
     r"(?:(?:all|each|every|any|of|your|my|the) )+(?:answers?|repl(?:y|ies)|responses?)))+$",
@@ -219,12 +246,16 @@ def to_demand(text: str) -> str:
     if told := _TOLD_DEMAND.fullmatch(text):
         return to_imperative(told["rest"])
     text = re.sub(r"^(start|begin|finish|end|close) (?:off|out|up) ", r"\1 ", text, flags=re.I)
+    text = re.sub(r"^(end|finish|close) on (?=an? |the question)", r"\1 with ", text, flags=re.I)
     text = re.sub(
         r"^(?:i want|i(?:'d| would) like) ((?:all |any |every |each |your )+\w+) to ",
         r"\1 must ",
         text,
         flags=re.I,
     )
+    if most := _NEVER_MORE.fullmatch(text):
+        bound = "at most" if most["bound"].lower() == "more than" else "at least"
+        return f"{most['verb']} {bound} {most['rest']}"
     match = _DEMAND.fullmatch(text)
     if not match:
         return text
@@ -235,6 +266,12 @@ def to_demand(text: str) -> str:
     return f"do not {rest}" if is_negated else rest
 
 
+_NEVER_MORE = re.compile(
+    r"(?:do not|don't|never|avoid)(?: ever)? (?P<verb>use|write|give|include|make|add|put|have|"
+    rf"list|send)(?:ing)? (?P<bound>more than|fewer than|less than) (?P<rest>{NUMBER} .+)",
+    re.I,
+)
+"""A bound that is said with "never": "never write more than five bullet points"."""
 _EACH = r"(?:(?:all|each|every|any|of|the|your|my) )*"
 _PLACED = re.compile(
     r"(?:put|add|place|write|use|include|have|insert|append|say) (?P<what>.+?) (?:at|in) the "
@@ -315,7 +352,8 @@ def _read_statements(parts: list[str]) -> Effect | None:
         return None
     clauses = [clause.rstrip(" .!") for clause in (said, *others)]
     later = [clause[:1].lower() + clause[1:] for clause in clauses[1:]]
-    check = check_statement(" ".join([clauses[0], *later]))
+    asked = read_asked(first)
+    check = check_asked(asked) if asked else check_statement(" ".join([clauses[0], *later]))
     if QUOTED_ANSWER.fullmatch(first) and not others:
         check = f"contains {quote_value(clauses[0])}"
     if not check:

@@ -16,8 +16,14 @@ from selfteach.materials.forbidden_topics import (
     to_check_noun,
 )
 from selfteach.materials.inflection import to_singular
-from selfteach.materials.pictures import ANY_EMOJI, ANY_SMILEY, PICTURES, check_pictures
-from selfteach.materials.statement import ADDRESS, check_statement, find_codes
+from selfteach.materials.pictures import (
+    ANY_EMOJI,
+    ANY_SMILEY,
+    PICTURES,
+    check_pictures,
+    repeat_emoji,
+)
+from selfteach.materials.statement import ADDRESS, STREET, check_statement, find_codes
 from selfteach.number_words import NUMBER, parse_number
 
 
@@ -77,6 +83,11 @@ MANY = {
     "a lot of": 3,
     "lots of": 3,
     "plenty of": 3,
+    "loads of": 3,
+    "tons of": 3,
+    "heaps of": 3,
+    "a bunch of": 3,
+    "a ton of": 3,
 }
 """How many there are at least where no number says it."""
 
@@ -168,6 +179,8 @@ def check_forbidden_bound(match: re.Match[str]) -> str | None:
 # -------------------------------------------------------------------------------------------------
 # marks, first and last words
 
+_I = "I|[Mm]e|[Mm]y|[Mm]ine|[Mm]yself"
+_WE = "[Ww]e|[Uu]s|[Oo]urs?|[Oo]urselves"
 MARKS = {
     "exclamation (?:mark|point)": 'contains "!"',
     "question mark": 'contains "?"',
@@ -196,13 +209,17 @@ MARKS = {
     ),
     "punctuation(?: mark)?": r'regex "[.,;:!?…]"',
     "ellips[ie]s": r'regex "…|\\.{3}"',
-    "first person(?: pronoun)?": r'regex "\\b(?:I|[Mm]e|[Mm]y|[Mm]ine|[Mm]yself)\\b"',
+    "first person singular": rf'regex "\\b(?:{_I})\\b"',
+    "first person plural": rf'regex "\\b(?:{_WE})\\b"',
+    "first person(?: pronoun)?": rf'regex "\\b(?:{_I}|{_WE})\\b"',
     "(?:pronoun |word )?i": r'regex "\\bI\\b"',
 }
 SHOUTED = r'regex "\\b\\p{Lu}{2,}(?: +\\p{Lu}{2,})+\\b|\\b\\p{Lu}{7,}\\b"'
 """Words in capitals: two in a row, or a long one, which no abbreviation is."""
 BOLD = r'regex "\\*\\*[^*\\s][^*]*\\*\\*|(?<!\\w)__[^_\\s][^_]*__(?![\\w(])|<b>"'
+CHECKBOX = "check[- ]?box(?:e)?|tick[- ]?box(?:e)?"
 _MARKUP = {
+    CHECKBOX: r'regex "\\[[ xX✓]?\\]|[☐☑☒✅⬜🔲]"',
     "(?:markdown )?table": r'regex "(?m)^ *\\|.*\\||^[ :|]*-{3,}[ :]*\\|"',
     "(?:markdown |section )?(?:heading|header)": r'regex "(?m)^#{1,6} "',
     "bold(?: (?:text|type|print|letter|word|font|face))?": BOLD,
@@ -287,6 +304,9 @@ LINK = (
 """What is said before an address: "a link to our website"."""
 
 
+_ADDRESS_LEAD = r"(?:the|our|my|your) (?:[a-z-]+ ){0,2}address[,:]?"
+
+
 def _check_edge(name: str, value: str) -> str | None:
     """Return the check of X in quotes, of a hashtag, or of a bare phrase that begins with a capital
     letter.
@@ -296,6 +316,8 @@ def _check_edge(name: str, value: str) -> str | None:
         return f"{name} {quote_value(value)}"
     if linked := re.fullmatch(rf"{LINK}({ADDRESS})", value, re.I):
         return f"{name} {quote_value(linked[1])}"
+    if street := re.fullmatch(rf"(?:(?i:{_ADDRESS_LEAD}) )?({STREET})", value):
+        return f"{name} {quote_value(street[1])}"
     if quoted := re.fullmatch(r"""(["'])((?:(?!\1(?!\w)).)+)\1""", value):
         return f"{name} {quote_value(quoted[2])}"
     if re.fullmatch(
@@ -364,7 +386,7 @@ def check_emoji(match: re.Match[str]) -> str | None:
     names = [name for name in re.split(r"\s*(?:,|/|\b(?:or|and)\b)\s*", named) if name]
     names = [_KIND_OF_SMILE.sub("", name) for name in names]
     names = [name for name in names if name not in _ANY_PICTURE and not _COUNTED.fullmatch(name)]
-    return check_pictures([*drawn, *names], edge)
+    return check_pictures([*drawn, *names], edge, MANY.get(groups.get("many", "").lower(), 1))
 
 
 _KIND_OF_SMILE = re.compile(r"^(?:an?|the|some|one) (?=smile$)|(?<=\w) smile$", re.I)
@@ -421,6 +443,30 @@ def replace_phrases(match: re.Match[str]) -> Effect | None:
     return Effect(f"not contains {quote_value(old)}", ((old, new),))
 
 
+def rename(match: re.Match[str]) -> Effect | None:
+    """Return the effect of "refer to the children as pupils", and of "call our dog Biscuit".
+
+    A name stands for the whole phrase ("our dog"), another noun for the noun alone ("children").
+    """
+    old = match["old"]
+    new = (match.groupdict().get("quoted") or match["new"]).strip("\"'")
+    bare = re.sub(r"^(?:the|our|my|your|all) ", "", old)
+    is_name = new[0].isupper() or re.match(r"(?:the|our|my|your|an?) ", new)
+    if VAGUE.search(bare) or old.lower() == new.lower():
+        return None
+    if bare == old or not is_name:
+        return _replace_noun(bare, new)
+    return Effect(f"not contains {quote_value(old)}", ((old, new),))
+
+
+def _replace_noun(old: str, new: str) -> Effect:
+    """Return the effect of a noun for another, in the singular and in the plural."""
+    one, one_new = to_singular(old.lower()), to_singular(new.lower())
+    pairs = [(old, new)] if one == old else [(old, new), (one, one_new)]
+    wanted = one if old.islower() else old
+    return Effect(f"not contains {quote_value(wanted)}", tuple(pairs))
+
+
 def _find_mark(name: str) -> str:
     """Return the check that finds marks of a name in the plural ("commas"); "" for other words."""
     found = (check for mark, check in MARKS.items() if re.fullmatch(f"(?:{mark})s?", name, re.I))
@@ -454,7 +500,9 @@ def check_two_words(match: re.Match[str]) -> Effect:
 
 def check_not_called(match: re.Match[str]) -> str:
     """Return the check of "don't call me buddy"."""
-    return f"not contains {quote_value(match['value'] or match['bare'])}"
+    bare = match["bare"] or ""
+    name = match["value"] or (to_singular(bare) if bare.islower() else bare)
+    return f"not contains {quote_value(name)}"
 
 
 def check_first_word(match: re.Match[str]) -> str:
@@ -478,6 +526,12 @@ _OF_SPEAKER = re.compile(r"(?:my|our) (?:name|age|address|birthday|job)s?", re.I
 """What is mentioned in other words than these: "mention my age"."""
 
 
+_AMOUNT = re.compile(
+    rf"[€$£] ?\d|\d ?[%€$£]|\b{NUMBER}[ -](?:per ?cent|euros?|dollars?|pounds?)\b", re.I
+)
+"""What is said in other words too: "our 10% discount"."""
+
+
 def check_said(match: re.Match[str]) -> str | None:
     """Return the check of "mention our loyalty card" and "recommend the library"."""
     text = re.sub(r"^(?:the|our|my|an?|your|some|their) ", "", match["what"].strip())
@@ -491,6 +545,8 @@ def check_said(match: re.Match[str]) -> str | None:
     named = words and all(word[0].isupper() for word in words)
     if len(words) > 4 or (not named and (VAGUE.search(text) or " in " in text)):
         return None
+    if _AMOUNT.search(text):
+        return check_statement(text)
     if not re.fullmatch(r"[^\W_][\w'&.-]*(?: [^\W_][\w'&.-]*){0,3}", text):
         return None
     words[-1] = to_check_noun(words[-1], match.string)
@@ -560,7 +616,10 @@ def check_recommended(match: re.Match[str]) -> str | None:
 
 def _find_so_many(match: re.Match[str], count: int) -> str:
     """Return the condition that finds a mark so many times; "" if it is of several signs."""
-    one = re.fullmatch(r'(?:contains "(.)"|regex "\[([^\]]+)\]")', check_marked(match))
+    found = check_marked(match)
+    if found == ANY_EMOJI:
+        return f'regex "{repeat_emoji(count)}"'
+    one = re.fullmatch(r'(?:contains "(.)"|regex "\[([^\]]+)\]")', found)
     mark = (one[1] or one[2]) if one else ""
     return f'regex "([{mark}][^{mark}]*){{{count}}}"' if mark else ""
 
@@ -579,6 +638,16 @@ def check_many_marks(match: re.Match[str]) -> str | None:
         return None
     is_exact = (match["before"] or "").lower() in EXACT
     return f"{least} and not {_find_so_many(match, count + 1)}" if is_exact else least
+
+
+def check_placed_sign(match: re.Match[str]) -> str:
+    """Return the check of "put the pound sign before the number"."""
+    check = check_marked(match)
+    sign = re.escape(check.removeprefix('contains "').removesuffix('"'))
+    before, after = f"{sign} ?\\d", f"\\d ?{sign}"
+    places = {"before": before, "in front of": before, "after": after, "behind": after}
+    place = places.get(match["place"].lower())
+    return f"regex {quote_value(place)}" if place else check
 
 
 def check_marked(match: re.Match[str]) -> str:

@@ -9,6 +9,7 @@ from selfteach.materials.effect_checks import (
     AT_LEAST,
     AT_MOST,
     BOLD,
+    CHECKBOX,
     EXACT,
     LANGUAGES,
     LINK,
@@ -39,6 +40,7 @@ from selfteach.materials.effect_checks import (
     check_no_sentence_start,
     check_no_word,
     check_not_called,
+    check_placed_sign,
     check_range,
     check_recommended,
     check_said,
@@ -51,6 +53,7 @@ from selfteach.materials.effect_checks import (
     make_no_edge,
     name_unit,
     parse_count,
+    rename,
     replace_phrases,
     replace_words,
 )
@@ -58,7 +61,7 @@ from selfteach.materials.forbidden_topics import FORBIDDING_FORMS
 from selfteach.materials.notation_forms import NOTATION_FORMS
 from selfteach.materials.phrases import REPLIES, THEM
 from selfteach.materials.pictures import PICTURES
-from selfteach.materials.statement import ADDRESS
+from selfteach.materials.statement import ADDRESS, STREET
 from selfteach.number_words import NUMBER
 
 _ANSWER = (
@@ -127,12 +130,20 @@ _NEW = rf"""(?:["'](?P<new>{_INNER})["']|(?P<new_bare>{_BARE}))"""
 _OLD = rf"""(?:["'](?P<old>{_INNER})["']|(?P<old_bare>{_BARE}))"""
 _THE_WORD = r"(?: the (?:words?|signs?|terms?))?"
 
+_NAMED_THING = r"(?:(?!me\b|us\b|him\b|her\b|them\b|it\b|yourself\b)[\w'’-]+(?: [\w'’-]+){0,3}?)"
+"""What has another name: "the dog", "customers"."""
+_NO_NOUN = (
+    r"(?:an?|needed|required|necessary|possible|usual|appropriate|before|above|well|often|soon|if|"
+    r"follows|it|they|little|much)\b"
+)
+"""A word after "refer to the manual as" that is no other name."""
 _CALL = (
-    r"(?:call|address)(?: it| me| us| him| her| them| the (?:user|reader)s?| readers)(?: as| by)?"
+    r"(?:call|address|refer to)(?: it| me| us| him| her| them| the (?:user|reader)s?| readers)"
+    r"(?: as| by)?"
 )
 _NO_CALL = (
-    r"(?:never|do not|don't|avoid|stop|no) (?:call|address)(?:ing)?(?: me| us| him| her| them| "
-    r"the user| people| customers)(?: as| by)?"
+    r"(?:never|do not|don't|avoid|stop|no) (?:call(?:ing)?|address(?:ing)?|refer(?:ring)? "
+    r"to)(?: me| us| him| her| them| the user| people| customers)(?: as| by)?"
 )
 _NO_NAME = r"(?:\w+ly|back|first|last|later|again|now|soon|today|tomorrow|anytime|names?)\b"
 """A word after "call" that is no other name."""
@@ -144,7 +155,10 @@ _PLACE = (
 )
 _WHOM = rf"(?:{THEM}|(?:the|an?|every|each|all|my|our|your) [a-z]+s?(?: [a-z]+)?)"
 _SHOW = r"(?:give|write|state|show|quote|put|use|mark|list)"
-_MONEY = r"(?:(?:the|all|any|your|every|each|an?) )*(?:prices?|amounts?|costs?|money|sums?|fees?)"
+_MONEY = (
+    r"(?:(?:the|all|any|your|every|each|an?) )*(?:prices?|amounts?|costs?|money|sums?|fees?|"
+    r"numbers?|figures?|digits?|it)"
+)
 
 _LITERALLY = r"""(?:"(?P<double>[^"]+)"|'(?P<single>[^']+)')"""
 
@@ -224,7 +238,8 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         check_forbidden_bound,
     ),
     (
-        rf"{_NOT} (?:{_USE} )?(?P<marks>{_MARK}(?:{_SEPARATOR}{_MARK})*){_WHERE}"
+        rf"{_NOT} (?:(?:{_USE}|speak|talk)(?: in)? )?(?P<marks>{_MARK}(?:{_SEPARATOR}{_MARK})*)"
+        rf"{_WHERE}"
         r"(?:,? (?:(?:but )?(?:write|spell) (?:them|it) out)(?: in (?:words|letters|full))?)?",
         check_marks,
     ),
@@ -357,16 +372,16 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     ),
     (
         rf"(?:only )?(?:{_USE}|send|sprinkle|insert|sneak|throw|drop|slip|work|with|"
-        rf"sign(?: off)? with)(?: in)? "
-        r"(?:(?:some|an?|at least (?:one|an?)|one|a few|lots of|many|plenty of|several|any|cute|"
+        rf"sign(?: off)? with)(?: in)? (?:(?P<many>{'|'.join(MANY)}) )?"
+        r"(?:(?:some|an?|at least (?:one|an?)|one|any|cute|"
         rf"funny|nice|matching|fitting|suitable|the|of) "
         rf")*(?:(?P<drawn>{PICTURES}(?:{_PICTURE_JOIN}{PICTURES})*)"
         rf"(?: emojis?)?|{_NAMED_PICTURE}){_WHERE}",
         check_emoji,
     ),
     (
-        r"(?:use|add|include|send|put|throw in)(?: in)? (?:(?:an?|some|at least one|one|many|lots "
-        rf"of|little) )*(?P<names>{_PICTURE_NAMES}){_WHERE}",
+        rf"(?:use|add|include|send|put|throw in)(?: in)? (?:(?P<many>{'|'.join(MANY)}) )?"
+        rf"(?:(?:an?|some|at least one|one|little) )*(?P<names>{_PICTURE_NAMES}){_WHERE}",
         check_emoji,
     ),
     (
@@ -412,7 +427,11 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         rf"instead)(?: (?:say|write|use|always))? {_NEW}(?: instead)?",
         replace_words,
     ),
-    (rf"(?:refer to|write about|speak of) {_OLD} as {_NEW}", replace_words),
+    (
+        rf"(?:refer to|speak of|write about) (?P<old>{_NAMED_THING}) as [\"']?"
+        rf"(?P<new>(?!{_NO_NOUN})[\w'’&-]+(?: [\w'’&-]+){{0,3}})[\"']?",
+        rename,
+    ),
     (
         rf"{_NO_CALL} (?:[\"'](?P<value>[^\"']+)[\"']|(?P<bare>(?!{_NO_NAME})[\w-]+))",
         check_not_called,
@@ -445,9 +464,9 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         check_literal,
     ),
     (
-        r"(?:refer to|speak of|call) (?P<old_many>(?:the|my|our) [\w' -]+?) (?:as )?"
-        r"(?=[\"'])[\"'](?P<new_many>[^\"']+)[\"']",
-        replace_phrases,
+        r"call (?P<old>(?:the|my|our|your) [\w' -]+?) (?:[\"'](?P<quoted>[^\"']+)[\"']|"
+        r"(?P<new>(?-i:(?:The )?[A-ZÀ-Þ])[\w'’&-]*(?: (?-i:[A-ZÀ-Þ])[\w'’&-]*){0,3}))",
+        rename,
     ),
     (
         r"(?:never|do not|don't|avoid) (?:refer(?:ring)? to|call(?:ing)?) yourself (?:as )?"
@@ -479,7 +498,14 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         rf"(?!{_NO_NAME})[\w-]+)",
         check_literal,
     ),
-    (rf"call (?!me|us|him|her|them|it){_OLD} (?!{_NO_NAME}){_NEW}", replace_words),
+    (
+        rf"call (?P<old>(?:the|my|our|your) [a-z]+s) (?P<new>(?!{_NO_NAME})[a-z]+s)",
+        rename,
+    ),
+    (
+        rf"call (?!(?:me|us|him|her|them|it|the|an?|my|our|your)\b){_OLD} (?!{_NO_NAME}){_NEW}",
+        replace_words,
+    ),
     (
         r"(?:say|write|include|mention|add|use|put|insert|contain|have)(?: (?:the|a|my|our|his|"
         r"her|their) (?:words?|phrase|hashtag|sentence|line|expression|term|(?:nick|pet |full |"
@@ -512,8 +538,13 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         check_marked,
     ),
     (
-        rf"(?:put|write|place|add|use) (?:the |an? )(?P<mark>{'|'.join(SIGNS)}) (?:before|after|"
-        rf"behind|next to|in front of|for|with) {_MONEY}",
+        rf"(?:put|write|place|add|use) (?:the |an? )(?P<mark>{'|'.join(SIGNS)}) (?P<place>before|"
+        rf"after|behind|next to|in front of|for|with) {_MONEY}",
+        check_placed_sign,
+    ),
+    (
+        rf"(?:put|write|place|add|use) (?:an? )?(?P<mark>(?:{CHECKBOX})s?) (?:before|in front of|"
+        r"next to|beside|at the start of|for|to|by) (?:every|each|all|the) [a-z -]+",
         check_marked,
     ),
     (
@@ -527,7 +558,8 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         check_literal,
     ),
     (
-        r"mention (?!that |how |why |when |if |whether |both |all |some |two )(?P<what>.+?)"
+        rf"(?:mention|(?:tell|inform) (?!me\b|us\b){THEM} (?:about|of)) "
+        r"(?!that |how |why |when |if |whether |both |all |some |two )(?P<what>.+?)"
         rf"(?: at the (?:end|beginning|start))?{_WHERE}",
         check_said,
     ),
@@ -536,18 +568,19 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         check_said,
     ),
     (
-        rf"(?:refer|point|direct|send)(?: {THEM})? to (?P<what>.+)",
+        rf"(?:refer|point|direct|send)(?: {THEM})? to (?P<what>(?!.* as ).+)",
         check_said,
     ),
     (r"(?:recommend|suggest|advise)(?: to)? (?!against )(?P<what>.+)", check_recommended),
     (
-        rf"(?:ask|put|add|have) (?:(?:me|us|them|the user) )?(?:an?|one) (?:\w+-?\w* )?question "
-        rf"at the end(?: of {_EACH}{REPLIES})?",
+        rf"(?:ask|put|add|have|include) (?:(?:me|us|them|the user) )?(?:an?|one) (?:\w+-?\w* )?"
+        rf"question at the end(?: of {_EACH}{REPLIES})?",
         'ends "?"',
     ),
     (
-        r"ask (?:(?:them|him|her|me|us|the user|the customer|back) )?(?:at least )?(?:an?|one) "
-        r"(?:follow-up |counter |polite |friendly |short )?question(?: back)?",
+        r"(?:ask|include|add|have|contain|put|put in|work in|pose|raise|use|write) (?:(?:them|him|"
+        r"her|me|us|the user|the customer|back) )?(?:(?:at least|always) )?(?:an?|one|some) "
+        rf"(?:follow-up |counter |polite |friendly |short )?questions?(?: back)?{_WHERE}",
         'contains "?"',
     ),
     (
@@ -610,6 +643,17 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     (
         rf"(?:{_USE}|mention|share|show|post|insert|give)(?: {THEM})? {LINK}(?P<value>{ADDRESS})"
         rf"{_WHERE}",
+        check_literal,
+    ),
+    (
+        rf"(?:{_USE}|mention|state|show|quote|insert)(?: {THEM})? (?:(?:the|our|my|your) )?"
+        r"(?:[a-z-]+ ){0,2}address(?: of [a-z' -]+?)?(?:,|:| as| which is)? (?P<value>(?-i:"
+        rf"{STREET}))(?: (?:in|into|to|at) (?:the|your|every|each) .+)?{_WHERE}",
+        check_literal,
+    ),
+    (
+        rf"(?!{_NOT}\b)[a-z][^\"']{{2,80}}? (?:by (?:saying|writing|adding|using)|(?:with|using) "
+        rf"the (?:words?|phrase|sentence|line)):? {_LITERALLY}",
         check_literal,
     ),
     (rf"{_NOT} (?:ever )?apologi[sz](?:e|ing)", f"not ({APOLOGY})"),

@@ -131,6 +131,8 @@ FORBIDDING_FORMS = (
     rf"{_NEVER} (?:give|giving|offer|offering|provide|providing|share|sharing)(?: any| an)? "
     rf"{_KNOWLEDGE} {_ABOUT} (?P<topic>.+)",
     rf"{_NEVER} bring(?:ing)? (?P<topic>.+) up",
+    rf"(?:{_NEVER} (?:quot|stat|giv|nam|show|includ|list|reveal)(?:e|ing)?|leave out|omit) "
+    r"(?P<topic>(?:any |all |the |our )*(?:[a-z]+ )?(?:prices?|fees|costs))",
     rf"(?:{_NEVER} (?:recommend|suggest|nam|includ|list|propos|cit)"
     rf"(?:e|ing)?|leave out|omit|exclude) (?P<topic>{_NAMES})",
     rf"(?:(?:(?:give|make|write|keep) (?:it|them) )?{_NEVER} "
@@ -219,6 +221,13 @@ class ForbiddenTopics(NamedTuple):
     topics: tuple[str, ...]
 
 
+_PAID = re.compile(r"(?:.+ )?(?:price|cost|fee)|(?:price|fee)s? (?:of|for) .+", re.I)
+"""Topics that a sum of money is about."""
+SUM_OF_MONEY = (
+    r'regex "(?i)[€$£¥] ?\\d|\\d ?[€$£¥]|\\d ?(?:euros?|pounds|cents|EUR|USD|GBP)\\b|'
+    r'\\b(?:dollars|euros|bucks)\\b"'
+)
+"""The condition that finds a sum of money, by which a price is mentioned too."""
 _DEMAND = re.compile(
     r"(?:do not|don't|never|always|please|avoid|stop|use|write|answer|keep|be|say|no) ", re.I
 )
@@ -330,6 +339,8 @@ def split_topics(text: str, sentence: str) -> ForbiddenTopics | None:
             topics.append(part)
             words[-1] = to_check_noun(words[-1], sentence)
         found.append(f"contains {quote_value(' '.join(words))}")
+        if not quoted and not literal and _PAID.fullmatch(" ".join(words)):
+            found.append(SUM_OF_MONEY)
     return ForbiddenTopics(none_of(found), tuple(topics))
 
 
@@ -347,5 +358,8 @@ def to_check_noun(word: str, sentence: str) -> str:
     """
     if word == sentence.split(" ", 1)[0]:
         return to_singular(word.lower())
+    first, mark, noun = word.rpartition("-")
+    if len(first) == 1 and noun.islower():  # "T-shirts"
+        return f"{first}{mark}{to_singular(noun)}"
     all_capital = all(other[0].isupper() for other in sentence.split() if other[0].isalpha())
     return to_singular(word.lower()) if word.islower() or all_capital else word

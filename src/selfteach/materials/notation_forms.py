@@ -8,9 +8,10 @@ from functools import partial
 
 from selfteach.materials.check_text import quote_value
 from selfteach.materials.effect_checks import AT_LEAST, AT_MOST, EXACT, ONE, Build, parse_count
+from selfteach.materials.pictures import repeat_emoji
 from selfteach.number_words import NUMBER, spell_number
 
-_COUNT_OF = "|".join((r"\\d", "half an?", *map(spell_number, range(1, 13))))
+_COUNT_OF = "|".join((r"[\d¼½¾⅓⅔]", "half an?", *map(spell_number, range(1, 13))))
 _GROCERIES = "flour|sugar|milk|water|butter|oil|rice|cream|broth|stock|oats|nuts|cheese|juice|salt"
 METRIC = (
     r'not regex "(?i)\\b(?:miles?|inch(?:es)?|ounces?|gallons?|mph|Fahrenheit)\\b|'
@@ -29,10 +30,16 @@ _UNITS = {
     "centimet(?:er|re)s?": (r"(?i)\bcentimet(?:er|re)s?\b|\d ?cm\b", "inch(?:es)?"),
     "kilo(?:gram)?s?": (r"(?i)\bkilo(?:gram(?:me)?)?s?\b|\d ?kgs?\b", "pounds?"),
     "pounds?": (r"(?i)\bpounds?\b|\d ?lbs?\b", ""),
+    "millilit(?:er|re)s?": (r"(?i)\bmillilit(?:er|re)s?\b|\d ?ml\b", "cups, ounces or pounds"),
     "gallons?": (r"(?i)\bgallons?\b", "lit(?:er|re)s?"),
     "lit(?:er|re)s?": (r"(?i)\blit(?:er|re)s?\b|\d ?l\b", "gallons?"),
     "ounces?": (r"(?i)\bounces?\b|\d ?oz\b", "gram(?:me)?s?"),
-    "gram(?:me)?s?": (r"(?i)\bgram(?:me)?s?\b|\d ?g\b", "ounces?"),
+    "gram(?:me)?s?": (r"(?i)\bgram(?:me)?s?\b|\d ?g\b", "cups, ounces or pounds"),
+    "cups, ounces or pounds": (
+        rf"(?i)\bounces?\b|\blbs?\b|\d ?(?:oz|lbs?)\b|(?:{_COUNT_OF})[ -](?:cups?|pounds? of)\b|"
+        rf"\b(?:cups?|pounds?) of (?:[a-z-]+ )?(?:{_GROCERIES})\b",
+        "gram(?:me)?s?",
+    ),
     "cups?": (r"(?i)\bcups?\b", ""),
     "feet": (r"(?i)\b(?:feet|foot)\b|\d ?ft\b", ""),
     "met(?:er|re)s?": (r"(?i)\bmet(?:er|re)s?\b|\d ?m\b", ""),
@@ -54,14 +61,20 @@ _CURRENCY = rf"(?:{'|'.join(_CURRENCIES)})"
 _MONTHS = (
     "(?:January|February|March|April|May|June|July|August|September|October|November|December)"
 )
+_DATE_PART = r"(?:[dmy]{1,4}|day|month|year|\d{1,4})"
 _DATES = {
-    r"y{2,4}-m{1,2}-d{1,2}|iso(?: 8601)?(?: format)?": r"\\b\\d{4}-\\d{1,2}-\\d{1,2}\\b",
-    r"[dmy]{1,4}/[dmy]{1,4}/[dmy]{1,4}": r"\\b\\d{1,4}/\\d{1,2}/\\d{1,4}\\b",
-    r"[dmy]{1,4}\.[dmy]{1,4}\.[dmy]{1,4}": (
+    r"(?:y{2,4}|year|\d{4})-(?:m{1,2}|month|\d\d)-(?:d{1,2}|day|\d\d)|iso(?: 8601)?(?: format)?": (
+        r"\\b\\d{4}-\\d{1,2}-\\d{1,2}\\b"
+    ),
+    "/".join([_DATE_PART] * 3): r"\\b\\d{1,4}/\\d{1,2}/\\d{1,4}\\b",
+    r"\.".join([_DATE_PART] * 3): (
         r"\\b(?:0?[1-9]|[12]\\d|3[01])\\.(?:0?[1-9]|1[0-2])\\.(?:19|20)?\\d\\d\\b"
     ),
-    r"\d{1,2} (?:may|june|july)(?: \d{4})?|day month(?: year)?": (
-        rf"\\b{_MONTHS} \\d|\\b\\d{{1,2}}(?:st|nd|rd|th)?(?: of)? {_MONTHS}\\b"
+    rf"\d{{1,2}} {_MONTHS}(?: \d{{4}})?|day,? month(?:,? year)?": (
+        rf"\\b\\d{{1,2}}(?:st|nd|rd|th)?(?: of)? {_MONTHS}\\b"
+    ),
+    rf"{_MONTHS} \d{{1,2}}(?:,? \d{{4}})?|month,? day(?:,? year)?": (
+        rf"\\b{_MONTHS} \\d{{1,2}}(?:st|nd|rd|th)?\\b"
     ),
 }
 """Notations of dates, and the pattern that finds each."""
@@ -73,6 +86,8 @@ _GIVE = (
     r"list|provide|add|put|end|finish)(?: (?:me|us|only|just|it|them|with|in|as|(?:your|the|all|"
     r"each|every) (?:answers?|replies|reply)))* |with |in )?"
 )
+_IT = r"(?:it|them|everything|(?:(?:your|the|all|every|each|any|my) )*[a-z]+)"
+"""What is kept short: "answers", "every reply"."""
 _ITEMS = (
     r"(?:(?:short|brief|concise|bullet(?:ed)?|numbered) )*(?:bullet points?|bullets|points|list "
     r"items|items in a list)"
@@ -81,7 +96,6 @@ MAX_ITEMS = 12
 """So many items or hashtags can be counted by a pattern."""
 MIN_EMOJIS = 2
 _ITEM = r"(?:^|\\n)[ \\t]*(?:[-*•]|\\d{1,2}[.)])[ \\t]"
-_EMOJI = r"[\\p{Emoji_Presentation}\\uFE0F]"
 _HASHTAG = r"#\\w"
 
 
@@ -139,8 +153,8 @@ def _count_emojis(match: re.Match[str]) -> str | None:
     if (count < MIN_EMOJIS and bound not in EXACT) or bound in AT_MOST:
         return None
     if bound:
-        return _bound(match, partial(_repeat, _EMOJI))
-    return f'regex "{_repeat(_EMOJI, min(count, MAX_ITEMS))}"'
+        return _bound(match, repeat_emoji)
+    return f'regex "{repeat_emoji(min(count, MAX_ITEMS))}"'
 
 
 def _check_decimals(match: re.Match[str]) -> str:
@@ -163,11 +177,11 @@ def _check_unit(match: re.Match[str]) -> str | None:
     """Return the check of "miles instead of kilometers", and of "answer in Fahrenheit"."""
     found = {
         part: next((unit for unit in _UNITS if re.fullmatch(unit, match[part], re.I)), "")
-        for part in ("wanted", "unwanted")
+        for part in ("wanted", "also", "unwanted")
         if match[part]
     }
     unwanted = found.get("unwanted") or _UNITS[found["wanted"]][1]
-    if not unwanted or unwanted == found["wanted"]:
+    if not unwanted or unwanted in (found["wanted"], found.get("also")):
         return None
     return f"not regex {quote_value(_UNITS[unwanted][0])}"
 
@@ -187,8 +201,42 @@ def _check_dates(match: re.Match[str]) -> str | None:
     return f"not ({' or '.join(f'regex {chr(34)}{pattern}{chr(34)}' for pattern in others)})"
 
 
+def _check_spelling(match: re.Match[str]) -> str:
+    """Return the check of "use British spelling", and of "no American spelling"."""
+    is_american = match["variety"].lower() in ("american", "us")
+    is_wanted_american = is_american != bool(match["not"])
+    return f"spelling={'american' if is_wanted_american else 'british'}"
+
+
+_VARIETY = (
+    r"(?P<variety>British|UK|American|US)(?: English)?(?:,? (?:to|over|not|and not|instead of|"
+    r"rather than) (?:British|UK|American|US),?)?"
+)
+_OTHER_VARIETY = (
+    r"(?:,? (?:(?:and )?not|never|instead of|rather than|over)(?: the)? (?:British|UK|American|US)"
+    r"(?: English)?(?: (?:spellings?|English|one|ones))?)?"
+)
 _DECIMALS = r"(?:decimals?|decimal places?|digits after the (?:decimal )?point)"
 NOTATION_FORMS: list[tuple[str, Build | str]] = [
+    (
+        r"(?:(?P<not>do not|don't|never|no|avoid|without) ?)?(?:(?:use|using|prefer|keep to|"
+        r"stick to|follow|write|spell|answer|reply|respond)(?: (?:it|them|words|everything|all "
+        r"words|your answers?|with|in|only))* )?(?:the )?(?:spellings? (?:in|of) )?"
+        rf"{_VARIETY} (?:spellings?(?: rules| conventions)?|English|orthography)"
+        rf"(?: only)?{_OTHER_VARIETY}(?:,? (?:such as|like|e\.g\.) .+)?",
+        _check_spelling,
+    ),
+    (
+        r"(?P<not>(?:do not|don't|never) )?(?:spell|write)(?: (?:it|them|everything|(?:all |the "
+        rf")*words|things))? (?:in )?(?:the|a) {_VARIETY} (?:way|style|manner)"
+        rf"{_OTHER_VARIETY}",
+        _check_spelling,
+    ),
+    (
+        r"(?:(?:keep|make) )?(?:the |your |all )*spellings?(?: (?:must|should|has to|have to|is))?"
+        rf"(?P<not> not| never)?(?: always)?(?: be)? {_VARIETY}{_OTHER_VARIETY}",
+        _check_spelling,
+    ),
     (
         rf"{_GIVE}an? (?P<kind>(?:numbered|bulleted|bullet) )?list (?:of|with) "
         rf"(?:(?P<before>{_BOUND}) )?"
@@ -196,8 +244,9 @@ NOTATION_FORMS: list[tuple[str, Build | str]] = [
         _count_items,
     ),
     (
-        rf"(?:{_GIVE}(?:be )?|(?:keep|limit|cut) (?:it|them|(?:your|the|all) [a-z]+) to )"
-        rf"(?:(?P<before>{_BOUND}) )?(?P<count>{NUMBER}|a single) paragraphs?(?: long| only)?",
+        rf"(?:{_GIVE}(?:be )?|(?:keep|limit|cut) {_IT} (?:to|in|within) )"
+        rf"(?:(?P<before>{_BOUND}) )?(?P<count>{NUMBER}|a single) (?:short |brief )?paragraphs?"
+        r"(?: long| only)?",
         _count_paragraphs,
     ),
     (
@@ -245,8 +294,12 @@ NOTATION_FORMS: list[tuple[str, Build | str]] = [
         r'not regex "(?i)\\b\\d{1,2}(?::\\d\\d)? ?[ap]\\.?m\\b"',
     ),
     (
-        r"(?:write|format|give|use|show|put)(?: (?:the|all|your))? dates? (?:as|in|like)"
-        r"(?: the| this)?(?: (?:format|form))? (?P<wanted>[\w./ -]+?)(?: format)?",
+        r"(?:(?:write|format|give|use|show|put) (?:it|them|(?:(?:the|all|your|every|each) )?"
+        r"dates?)|"
+        r"(?:(?:all|the|any|every) )*dates? (?:must|should|have to|has to|are to) (?:always )?be "
+        r"(?:written|given|shown|formatted|in|like)|use (?:the|a) date format)(?: (?:as|in|like))?"
+        r"(?: the| this)?(?: (?:format|form|style|order))? (?P<wanted>[\w./, -]+?)"
+        r"(?: (?:format|form|style|order))?",
         _check_dates,
     ),
     (r"use (?:the )?iso dates?", r'not regex "\\b\\d{1,2}[./]\\d{1,2}[./]\\d{2,4}\\b"'),
@@ -285,8 +338,10 @@ NOTATION_FORMS: list[tuple[str, Build | str]] = [
     (
         r"(?:always )?(?:use|give|prefer|write|answer|reply|respond|state|show|convert|measure)"
         r"(?:(?: (?:the|all|any|every))*(?: (?:temperatures?|distances?|weights?|lengths?|heights?|"
-        r"speeds?|sizes?|measurements?|amounts?|quantities|everything|it))? (?:in|into|to|as))? "
-        rf"(?:degrees )?(?P<wanted>{_UNIT})(?: only)?(?:,? (?:and )?(?:not|never|instead of|"
+        r"speeds?|sizes?|measurements?|amounts?|quantities|ingredients?|everything|it))? "
+        r"(?:in|into|to|as))? "
+        rf"(?:degrees )?(?P<wanted>{_UNIT})(?: (?:and|or) (?P<also>{_UNIT}))?(?: only)?"
+        rf"(?:,? (?:and )?(?:not|never|instead of|"
         rf"rather than)(?: in)? (?:degrees )?(?P<unwanted>{_UNIT}))?",
         _check_unit,
     ),

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from selfteach.materials.check_text import quote_value
-from selfteach.materials.pictures import check_pictures
+from selfteach.materials.pictures import ANY_EMOJI, check_pictures
 
 
 class ScopedText(NamedTuple):
@@ -405,7 +405,7 @@ _MARKS = {
     ): 'contains "?"',
     r"kommas?|virgules?|comas?|virgol[ae]": 'contains ","',
     r"zahlen|ziffern|chiffres|nombres|números|cifras|dígitos|numeri|cifre": r'regex "\\d"',
-    r"emojis?|emoticons?|émojis?|faccine": r'regex "[\\p{Emoji_Presentation}\\uFE0F]"',
+    r"emojis?|emoticons?|émojis?|faccine": ANY_EMOJI,
     r"listen|aufzählungen|stichpunkte|listes|puces|listas|viñetas|elenchi|liste": "format=list",
 }
 _UPPER = (

@@ -6,14 +6,21 @@ import re
 import unicodedata
 from functools import cache
 
-_BLOCKS = (range(0x2600, 0x27C0), range(0x1F300, 0x1F650), range(0x1F680, 0x1F6D3))
+_BLOCKS = (
+    range(0x2600, 0x27C0),
+    range(0x1F1E6, 0x1F200),
+    range(0x1F300, 0x1F650),
+    range(0x1F680, 0x1F6D3),
+)
 _LATER_BLOCKS = (range(0x1F90D, 0x1FA00),)
 """Blocks that no newer version of Unicode adds to, so that a name means the same everywhere."""
-ANY_EMOJI = r'regex "[\\p{Emoji_Presentation}\\uFE0F]"'
+_EMOJI_SET = r"\\p{Emoji_Presentation}\\uFE0F\\u2764\\u2665\\u263A\\u2639"
+"""Emoji, and the hearts and faces that are emoji without a variation selector too."""
+ANY_EMOJI = f'regex "[{_EMOJI_SET}]"'
 """The check that finds any emoji."""
 _TYPED_SMILE = "[:;]-?[)D]"
 """A smiley of punctuation marks: ":)", ";-D"."""
-ANY_SMILEY = rf'regex "[\\p{{Emoji_Presentation}}\\uFE0F]|{_TYPED_SMILE}"'
+ANY_SMILEY = f'regex "[{_EMOJI_SET}]|{_TYPED_SMILE}"'
 """The check that finds any emoji, and a smiley of punctuation marks."""
 _MEANT = {
     "smile": "SMIL|GRINNING",
@@ -27,17 +34,38 @@ _MEANT = {
     "fire": "FIRE$",
     "star": "STAR|SPARKLES",
     "party": "PARTY|CONFETTI|BALLOON",
+    "baby": "^BABY$",
+    "ball": "(?:SOCCER |TENNIS )BALL|BASEBALL|BASKETBALL|FOOTBALL|VOLLEYBALL",
+    "balloon": "^BALLOON$",
+    "bunny": "RABBIT",
+    "cherry": "CHERRIES",
+    "devil": "IMP$|WITH HORNS",
+    "eyes": "^EYES$",
+    "fish": "^FISH$|TROPICAL FISH|BLOWFISH",
+    "flag": "(?<!LOWERED )(?<!RAISED )FLAG$|REGIONAL INDICATOR",
+    "football": "FOOTBALL|SOCCER BALL",
+    "gift": "WRAPPED PRESENT",
+    "home": "HOUSE",
+    "letter": "LOVE LETTER|ENVELOPE",
+    "lightbulb": "LIGHT BULB",
+    "moon": r"MOON\b(?! CAKE| VIEWING| LILITH)",
+    "music": "MUSICAL",
+    "poop": "PILE OF POO",
+    "running": "RUNNER",
+    "tea": "TEACUP|BUBBLE TEA|TEAPOT",
     "flower": "FLOWER|BLOSSOM|ROSE$|TULIP|HIBISCUS|BOUQUET",
     "sad": "CRYING|SAD|DISAPPOINTED|PENSIVE",
     "love": "HEART|LOVE|KISS",
     "wink": "WINKING",
     "hug": "HUGGING",
+    "cake": "SHORTCAKE|CUPCAKE|BIRTHDAY CAKE",
+    "car": "AUTOMOBILE|RACING CAR|RECREATIONAL VEHICLE",
     "cry": "CRYING",
     "clap": "CLAPPING",
     "wave": "WAVING HAND",
     "waving": "WAVING HAND",
     "food": "SLICE|BURGER|BREAD|CAKE|POT OF FOOD|COOKING|FRIES|APPLE|CHEESE",
-    "sun": "SUN",
+    "sun": r"SUN\b|SUNRISE|SUNSET",
     "check": "CHECK",
     "checkmark": "CHECK",
     "praying": "FOLDED HANDS",
@@ -50,7 +78,8 @@ _MEANT = {
     "donut": "DOUGHNUT",
     "champagne": "BOTTLE WITH POPPING CORK|CLINKING GLASSES",
     "plane": "AIRPLANE",
-    "bike": "BICYCLE",
+    "bicycle": "(?<!NO )BICYCLE",
+    "bike": "(?<!NO )BICYCLE",
     "boat": "SAILBOAT|SPEEDBOAT|ROWBOAT",
     "pumpkin": "JACK-O-LANTERN",
     "santa": "FATHER CHRISTMAS",
@@ -64,6 +93,19 @@ EMOJI_CHAR = "[\u2600-\u27bf\U0001f300-\U0001f64f\U0001f680-\U0001f6ff\U0001f900
 """A pattern of one picture."""
 PICTURES = rf"(?:{EMOJI_CHAR}|\u200d)+"
 """A pattern of pictures that stand together."""
+
+
+_ONE_EMOJI = (
+    r"(?>[\\U0001F1E6-\\U0001F1FF]{2}|"
+    rf"[{_EMOJI_SET}])(?:[\\uFE0F\\U0001F3FB-\\U0001F3FF]|\\u200D\\S)*+"
+)
+"""One emoji with what belongs to it: a skin color, the other members of a family, a flag's letters.
+"""
+
+
+def repeat_emoji(count: int) -> str:
+    """Return the pattern of so many emoji, or more."""
+    return f"(?:{_ONE_EMOJI}[^{_EMOJI_SET}]*){{{count}}}"
 
 
 @cache
@@ -85,14 +127,15 @@ def find_pictures(name: str) -> str:
     return "".join(char for char in chars if meant.search(unicodedata.name(char, "")))
 
 
-def check_pictures(names: list[str], edge: str = "") -> str | None:
+def check_pictures(names: list[str], edge: str = "", least: int = 1) -> str | None:
     """Return the check of an answer with a picture of these names, or of any picture.
 
     Args:
         names: names or pictures; empty for any emoji.
         edge: "start" or "end", if the picture must stand there.
+        least: so many pictures there must be.
     """
-    found = "[\\\\p{Emoji_Presentation}\\\\uFE0F]"
+    found = f"[{_EMOJI_SET}]"
     if names:
         drawn = [re.sub("\ufe0f", "", name) for name in names]
         sets = [name if re.match(EMOJI_CHAR, name) else find_pictures(name) for name in drawn]
@@ -101,6 +144,10 @@ def check_pictures(names: list[str], edge: str = "") -> str | None:
         found = f"[{''.join(dict.fromkeys(''.join(sets)))}]"
         if not _SMILES.isdisjoint(names):
             found = f"(?:{found}|{_TYPED_SMILE})"
+    if least > 1 and not names:
+        found = repeat_emoji(least)
+    elif least > 1:
+        found = rf"(?:{found}[\\s\\S]*?){{{least}}}"
     if edge == "end":
         found += "\\\\uFE0F?\\\\s*$"
     elif edge == "start":

@@ -36,7 +36,11 @@ _REFERRED = re.compile(
     rf"(?:direct|redirect|refer|point|send|steer)(?:{_WHOM_TOLD}) to (?P<where>.+)", re.I
 )
 _ASKED_FOR = re.compile(
-    rf"ask(?:{_WHOM_TOLD})? for (?:their|the|an?|his|her|your) (?P<what>[\w' -]+)", re.I
+    rf"(?:ask(?:{_WHOM_TOLD})? (?:(?P<about>about )|for |what (?=.* (?:is|are)$))|request )"
+    r"(?:(?P<whose>their|the|an?|his|her|your|my|our) |(?(about)|(?!)))"
+    r"(?P<what>(?!(?:follow-?up |counter )?(?:questions?|favou?r|help|advice)\b)[\w' -]+?)"
+    r"(?: is| are)?",
+    re.I,
 )
 QUOTED_ANSWER = re.compile(
     rf"{_TELLING}(?:{_WHOM_TOLD})?(?: back| only| just)*(?P<wholly> with)?[:,]? "
@@ -94,11 +98,26 @@ def read_clause(text: str) -> str:
         verb = "contact" if _REACHED.search(match["where"]) else "see"
         return f"please {verb} {match['where']}"
     if match := _ASKED_FOR.fullmatch(text):
-        return f"please tell me the {match['what']}"
+        return f"please tell me {_name_asked(match)}"
     if match := QUOTED_ANSWER.fullmatch(text):
         said = match["double"] or match["single"]
         return said if len(said.split()) > 2 or match["wholly"] else ""
     return ""
+
+
+def _name_asked(match: re.Match[str]) -> str:
+    """Return what is asked for as the model names it: "the order number", "about your budget"."""
+    whose = (match["whose"] or "any").lower()
+    if match["about"]:
+        is_owned = whose in ("my", "our", "their", "his", "her")
+        return f"about {'your' if is_owned else whose} {match['what']}"
+    return f"{'your' if whose in ('my', 'our') else 'the'} {match['what']}"
+
+
+def read_asked(text: str) -> str:
+    """Return what must be asked for: "ask for the order number" -> "order number"; or ""."""
+    match = _ASKED_FOR.fullmatch(text)
+    return match["what"] if match else ""
 
 
 _TELLS_THEM = re.compile(rf"(?:tell|inform|let|remind) (?:them|him|her|{AUDIENCE})\b", re.I)

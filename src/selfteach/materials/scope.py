@@ -681,7 +681,8 @@ def _split_told(text: str) -> ScopedText | None:
 
 _SUMMARIZED = re.compile(
     r"(?P<verb>summari[sz]e|translate) (?P<what>(?!(?:it|this|that|everything|your|the above)\b)"
-    r"(?:(?:a|the|my|our|all|any) )*[a-z]+s|.+? (?:in)?to [A-Z]\w+)(?P<tail> (?:in|within|with|"
+    r"(?:(?:a|the|my|our|all|any) )*[a-z]+s|an? [a-z]+|.+? (?:in)?to [A-Z]\w+)"
+    r"(?P<tail> (?:in|within|with|"
     r"using|under|as|without) .+)",
     re.I,
 )

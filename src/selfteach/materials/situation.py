@@ -193,6 +193,9 @@ _TOPIC_FORMS = [
         r"discuss|describe) (?P<topic>.+)",
         r"(?:about|regarding|concerning) (?P<topic>.+)",
         r"(?:writing about|giving|reviewing|you give (?:me|us)) (?P<topic>.+)",
+        r"(?:listing|quoting|stating|naming|(?:you|we) (?:give|quote|state|list|name)) "
+        r"(?P<topic>(?!(?:[a-z]+ )*(?:answers?|repl(?:y|ies)|examples?|reasons?|opinions?|options?|"
+        r"lists?|names?|numbers?|it|them|me|us)$).+)",
         r"(?:replying|responding|reacting|answering)(?: to)? (?P<topic>(?![a-z]+ly$).+)",
         r"(?:.*\b)?ask(?:s|ed|ing)?(?: you| me| us)? for (?:help with )?(?P<topic>.+)",
         r"(?:.*\b)?(?:needs? |wants? )?(?:help(?:ing)?|assisting|support(?:ing)?)(?: me| us| them| "
@@ -263,6 +266,7 @@ def read_situation(scope: str) -> Situation:
         return Situation("task", _PLATFORM_TEXTS.get(platform[0], f"{platform[0]} post"))
     return (
         _read_writing(text)
+        or _read_several_tasks(text)
         or _read_task(text)
         or _read_topic(text)
         or _read_other_language(text)
@@ -478,11 +482,13 @@ def _name_verb(verb: str) -> str:
 _CHANGED = re.compile(
     r"(?:.*\bask(?:s|ed|ing)?(?: you| me| us)? to )?(?:(?P<verb>translat|summari[sz])(?:e|es|ing)"
     r"(?: (?:(?:.* )?(?:in)?to (?P<language>[A-Z]\w+)|(?:(?:a|the|my|our|any) "
-    r")*(?P<object>[a-z]+s)|.+))?)",
+    r")*(?P<object>[a-z]+s)|(?:an?|any|every|each) (?P<one>[a-z]+(?: [a-z]+)?)|.+))?)",
     re.I,
 )
 
 
+_ANY_TEXT = re.compile(rf"{GENRE}|texts?|documents?|passages?|pages?|paragraphs?|files?", re.I)
+"""What can be summarized whatever it is about."""
 _FOREIGN = frozenset(
     re.findall(r"\w+", "jede jeder jedes jeden alle allen meine meinen chaque mes cada mis ogni")
 )
@@ -504,7 +510,10 @@ _TWO_WORDS = rf"(?!{_TREATING}\b){_KIND_WORD} {_KIND_WORD}"
 def _read_task(text: str) -> Situation | None:
     if changed := _CHANGED.fullmatch(text):
         if changed["verb"].startswith("summar"):
-            return Situation("task", "summary", topic=changed["object"] or "")
+            one = (changed["one"] or "").lower()
+            is_subject = one and not _ANY_TEXT.fullmatch(one)
+            many = list_plurals(one)[0] if is_subject else ""
+            return Situation("task", "summary", topic=changed["object"] or many)
         return Situation("task", f"{changed['language'] or ''} translation".strip())
     made = re.fullmatch(
         rf"(?:.*\bask(?:s|ed|ing)?(?: you| me| us)? (?:for|to (?:write|make|draft|compose)) |"
@@ -531,6 +540,31 @@ def _read_task(text: str) -> Situation | None:
     return Situation("task", genre, topic=made["topic"] or "")
 
 
+_SOMEBODY = (
+    r"(?:(?:an?|the|my|our|any|some) )?(?:someone|somebody|anyone|anybody|everyone|everybody|"
+    r"people|users?|customers?|clients?|guests?|visitors?|callers?|they|he|she|I|you|we)"
+)
+_A_GENRE = rf"{_OWNER}(?:[a-z-]+ )?{GENRE}"
+_GENRES = re.compile(
+    rf"(?:(?:writing|drafting|composing) )?(?P<genres>{_A_GENRE}(?:, {_A_GENRE})*,? (?:and|or) "
+    rf"{_A_GENRE})(?P<about> {_ABOUT} .+)?",
+    re.I,
+)
+
+
+def _read_several_tasks(text: str) -> Situation | None:
+    """Return the situation of "toasts and speeches": texts of any of these kinds."""
+    match = _GENRES.fullmatch(text)
+    if match is None:
+        return None
+    named = re.split(r",? (?:and|or) |, ", match["genres"])
+    found = [_read_task(f"{genre}{match['about'] or ''}") for genre in named]
+    tasks = [task for task in found if task]
+    if len(tasks) < len(found):
+        return None
+    return Situation("task", " or ".join(task.genre for task in tasks), topic=tasks[-1].topic)
+
+
 _ASKED_CLAUSES = [
     (re.compile(rf"(?:.*\b)?ask(?:s|ed|ing)?(?: you| me| us)? {clause}", re.I), topic)
     for clause, topic in (
@@ -544,6 +578,17 @@ _ASKED_CLAUSES = [
             "opening hours",
         ),
         (r"(?:how much .+ (?:costs?|is|are)|what .+ costs?)", "prices"),
+        (r"(?:if|whether) (?:we|you|the [a-z]+) (?:are|is) (?:still )?open", "opening hours"),
+    )
+] + [
+    (re.compile(rf"(?:{_SOMEBODY} )?{does}", re.I), topic)
+    for does, topic in (
+        (
+            r"(?:complains?|(?:is|are) complaining|(?:has|have|makes?|files?) (?:a )?complaints?)"
+            r"(?: to (?:me|us))?",
+            "complaints",
+        ),
+        (r"(?:cancels?|wants? to cancel)", "cancellations"),
     )
 ]
 """Questions that stand for a topic."""
@@ -609,6 +654,12 @@ _WHETHER = re.compile(
     r"[a-z]+)(?P<rest> .+)?",
     re.I,
 )
+_WHETHER_OPEN = re.compile(
+    rf"{_ASK} (?:if|whether) (?:we|you|they|the [a-z]+) (?:are|is) (?:also |ever |still )*"
+    r"(?P<state>open|closed)(?P<rest> (?:on|at|in|over|during|late|every|all)\b.*)",
+    re.I,
+)
+"""A question about days: "whether we are open on Sundays"."""
 _WANTS_TO = re.compile(
     r"(?:.*\b)?(?:wants?|needs?|would like|tries|tr(?:y|ying)) to (?P<verb>(?!(?:know|ask|talk|"
     r"speak|be|write|text|e-?mail|message)\b)[a-z]+)(?P<rest> .+)?",
@@ -633,6 +684,9 @@ def _read_topic(text: str) -> Situation | None:
     for form in (_ASKED, *_TOPIC_FORMS, _ASKED_NOUN, _ASKED_FACT, _KNOWN_NOUN, _WANTED_NOUN):
         if match := form.fullmatch(text):
             return Situation("about", topic=match["topic"])
+    if match := _WHETHER_OPEN.fullmatch(text):
+        state = "opening" if match["state"].lower() == "open" else "closing"
+        return Situation("about", topic=f"{state}{match['rest']}")
     if match := _WHETHER.fullmatch(text) or _WANTS_TO.fullmatch(text):
         return Situation("about", topic=_name_action(match))
     return None
@@ -648,11 +702,7 @@ def _read_other_language(text: str) -> Situation | None:
     return Situation("about", topic=found.topic) if found.topic else Situation("task", found.genre)
 
 
-_SOMEBODY = re.compile(
-    r"(?:(?:an?|the|my|our|any|some) )?(?:someone|somebody|anyone|anybody|everyone|everybody|"
-    r"people|users?|customers?|clients?|guests?|visitors?|callers?|they|he|she|I|you|we) \w",
-    re.I,
-)
+_SOMEBODY_DOES = re.compile(rf"{_SOMEBODY} \w", re.I)
 """Who does something: what follows is a verb, and no topic."""
 
 
@@ -676,14 +726,17 @@ def name_topic(situation: Situation) -> str:
     if situation.kind == "writing":
         return ""
     genre = situation.genre
-    if genre and to_singular(genre) == genre:
-        genre = list_plurals(genre)[0]
+    genre = " or ".join(map(_pluralize, genre.split(" or "))) if genre else ""
     if genre:
         return f"{genre} about {situation.topic}" if situation.topic else genre
     if situation.topic in _SELF_TOPICS:
         return situation.topic
     topic = _DETERMINER.sub("", situation.topic)
     return f"{topic} matters" if _ADJECTIVE.fullmatch(topic) else topic
+
+
+def _pluralize(genre: str) -> str:
+    return list_plurals(genre)[0] if to_singular(genre) == genre else genre
 
 
 def name_written_topic(situation: Situation) -> str:
@@ -693,7 +746,7 @@ def name_written_topic(situation: Situation) -> str:
 
 def _read_plain(text: str) -> Situation | None:
     """Return the topic that a short phrase without a verb names."""
-    if _SOMEBODY.match(text):
+    if _SOMEBODY_DOES.match(text):
         return None
     if text and len(text.split()) <= 6 and not _FINITE.search(text):
         return Situation("about", topic=text)

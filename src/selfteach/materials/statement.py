@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from functools import partial
+from itertools import pairwise
 
-from selfteach.materials.inflection import IRREGULAR_PLURALS, to_singular
+from selfteach.materials.inflection import IRREGULAR_PLURALS, list_plurals, to_singular
 from selfteach.number_words import NUMBER, parse_number, spell_number, spell_ordinal
 
 MAX_WORDS = 3
@@ -73,6 +74,27 @@ def check_statement(text: str) -> str | None:
     return " and ".join(dict.fromkeys(found)) or None
 
 
+_ASKING = (
+    r'regex "(?i)\\?|\\b(?:please|tell|let (?:me|us) know|need|provide|send|share|'
+    r'give (?:me|us))\\b"'
+)
+"""The condition that finds a question, or words that ask for something."""
+_LABELS = frozenset(
+    {"name", "number", "code", "line", "phone", "price", "prices", "option", "options"}
+)
+"""Common words that name what somebody is asked for: the "number" of "order number"."""
+
+
+def check_asked(what: str) -> str | None:
+    """Return the check that finds how somebody is asked for something: each of its nouns, and a
+    question or a word that asks.
+    """
+    words = [word.removesuffix("'s") for word in _find_words(what)]
+    named = [word for word in words if not _is_light(word) or word.lower() in _LABELS]
+    found = [_find_word(word) for word in named[: MAX_WORDS + 1]]
+    return " and ".join([*dict.fromkeys(found), _ASKING]) if found else None
+
+
 _BUSINESS = re.compile(
     r"^(?:our|the) (?:[a-z]+ )?(?:shop|store|restaurant|caf[eé]|bakery|office|company|business|"
     r"salon|clinic|practice|hotel|museum|library|firm|club|gym|pharmacy|pub) "
@@ -101,10 +123,11 @@ def _check_words(text: str) -> list[str]:
     words = _find_words(text)
     known = _find_known(words)
     says_all = _list_verbs(text) & _INCLUDING
+    meant = says_all | _list_heads(words)
     others = [
         word
         for word in words
-        if word not in known and len(word) > 2 and (not _is_light(word) or word.lower() in says_all)
+        if word not in known and len(word) > 2 and (not _is_light(word) or word.lower() in meant)
     ]
     longest = sorted(others, key=_weigh, reverse=True)[:MAX_WORDS]
     is_negated = _NEGATED.search(text) is not None
@@ -119,12 +142,25 @@ def _check_words(text: str) -> list[str]:
     return [*found, NEGATION] if found and is_negated else found
 
 
+_HEADS = frozenset({"number", "name", "code"})
+
+
+def _list_heads(words: list[str]) -> set[str]:
+    """Return the labels that another noun tells apart: the "number" of "order number"."""
+    return {
+        word.lower()
+        for before, word in pairwise(words)
+        if word.lower() in _HEADS and before.islower() and not _is_light(before)
+    }
+
+
 def _choose_finders(text: str, is_negated: bool) -> dict[str, Callable[[str], str]]:
     """Return how verbs, claims, hours and days are found, by the word in lower case."""
     finders: dict[str, Callable[[str], str]] = {
         verb: partial(_find_word, is_verb=True) for verb in _list_verbs(text)
     }
     if not is_negated:
+        finders |= dict.fromkeys(_list_contained(text), _find_contained)
         finders |= dict.fromkeys(_DENIED, _find_claim)
     finders |= {match[1].lower(): _find_hour for match in _HOUR.finditer(text)}
     days = [match[1] or match[2] for match in _DAY.finditer(text)]
@@ -158,6 +194,12 @@ ADDRESS = (
     r"(?:[\w-]+\.)+(?:com|org|net|info|io|eu|de|fr|es|it|uk|example)\b)"
 )
 """A pattern of addresses of mails and pages."""
+_STREET_WORD = r"[A-ZÀ-Þ][\w'’.-]*"
+STREET = (
+    rf"(?:\d+[a-zA-Z]? {_STREET_WORD}(?:,? (?:{_STREET_WORD}|\d+))*|"
+    rf"(?:{_STREET_WORD} )+\d+[a-z]?)"
+)
+"""A pattern of postal addresses: "12 Mill Lane", "Hauptstraße 7"."""
 _LABEL = (
     r"(?:numbers?|codes?|hotline|phone|call|dial|ring|voucher|coupon|password|PIN|extension|line)"
 )
@@ -234,6 +276,28 @@ def _find_claim(word: str) -> str:
     """Return the condition that finds what an answer claims, and does not deny."""
     stems = "|".join(form.removesuffix("*") for form in _list_forms(word.lower(), is_verb=True))
     return rf'regex "(?i){_DENIAL}\\b(?:{stems})\\w*"'
+
+
+_CONTAINS = re.compile(
+    r"\b(?:uses?|contains?|ha(?:s|ve)(?! to\b)|made (?:with|from)) (?P<what>.+)", re.I
+)
+_PART = re.compile(r"[a-z]{3,}")
+
+
+def _list_contained(text: str) -> list[str]:
+    """Return the words of what something is said to have in it: "our kitchen uses nuts"."""
+    match = _CONTAINS.search(text)
+    return [word for word in _find_words(match["what"]) if _PART.fullmatch(word)] if match else []
+
+
+def _find_contained(word: str) -> str:
+    """Return the condition that finds what is used, and neither denied nor left out: "nut-free"."""
+    forms: list[str] = []
+    for form in _list_forms(word, is_verb=False):
+        stem = form.removesuffix("*")
+        forms += [rf"{stem}\\w*"] if form != stem else [stem, *list_plurals(stem)]
+    left_out = r"(?![ -]free\\b)"
+    return rf'regex "(?i){_DENIAL}(?<!\\bfree (?:of|from) )\\b(?:{"|".join(forms)})\\b{left_out}"'
 
 
 def _find_word(word: str, *, is_verb: bool = False) -> str:
