@@ -134,6 +134,20 @@ def test_what_suggests_the_topic_more_than_any_sibling_is_a_name_where_it_is_rar
     assert not select_other_names(model, model, subject, KNOWN, (), (), ELSEWHERE, 0)
 
 
+def test_a_strong_name_that_only_answers_about_the_topic_use_needs_no_explanation() -> None:
+    odds = {"tennis": -12.0, "touchdown": -11.5}
+    said = ["He ran, and a touchdown it was."] * 2
+
+    def explain(name: str) -> str:
+        return "A wheel on the ground."
+
+    assert find(odds, inside=said, explain=explain) == ["touchdown"]
+    assert find(odds, inside=said[:1], explain=explain) == []
+    assert find(odds, inside=said, near=["The touchdown of a plane."], explain=explain) == []
+    weak = {"tennis": -11.0, "touchdown": -11.5}
+    assert find(weak, inside=said, explain=explain) == []
+
+
 def test_the_topic_itself_and_forms_of_a_found_name_are_not_named_again() -> None:
     odds = {"Football": 0.0, "footballs": 0.0, "soccer": -1.0, "soccers": -2.0}
     assert find(odds) == ["soccer"]

@@ -9,7 +9,8 @@ answers to general requests. (What it says about a sibling does not count: "socc
 rugby.) So is one that suggests the subject more strongly than any sibling does
 (`measure_suggestion`), "latte" for coffee, if it is rare beside the siblings too. A kind of the
 topic (`split_kinds`) needs no probability. Of all these the base gives explanations, and one at
-least must name the topic or another name: a made-up word has none that does. With a smaller
+least must name the topic or another name: a made-up word has none that does. A name that suggests
+the subject so strongly, and that only answers about it use, needs none. With a smaller
 probability, MIN_EXPLAINED_PROBABILITY, the word must be rare beside the siblings too, and every
 explanation must: "A goalkeeper is a soccer player". The candidates are the words that the model
 lists for the topic, and those that its answers about the topic use far more often than others.
@@ -86,10 +87,12 @@ def select_other_names(
     probabilities = compute_topic_probabilities(scorer, subject.topic, subject.siblings, candidates)
     ranked = sorted(zip(candidates, probabilities, strict=True), key=lambda pair: -pair[1])
     rare = [name for name in candidates if is_rare(name, elsewhere)]
-    certain = {*subject.kinds, *select_strong_names(scorer, subject, rare)}
+    strong = select_strong_names(scorer, subject, rare)
+    certain = {*subject.kinds, *strong}
     sure = [name for name, p in ranked if p >= MIN_PROBABILITY or name in certain]
     sure = sure[:MAX_SURE]
-    sure = select_borne_out(explain_names(model, sure, seed), known)
+    said = [name for name in strong if is_said_only(name, inside, elsewhere)]
+    sure = select_borne_out(explain_names(model, sure, seed), known, said)
     likely = [
         name
         for name, p in ranked
@@ -106,7 +109,9 @@ def select_other_names(
     return found
 
 
-def select_borne_out(explained: Mapping[str, Sequence[str]], known: Check) -> list[str]:
+def select_borne_out(
+    explained: Mapping[str, Sequence[str]], known: Check, said: Iterable[str] = ()
+) -> list[str]:
     """Return the names of which an explanation has the topic's own name, or a name that was found
     so before: two made-up words that explain each other are none.
 
@@ -116,8 +121,9 @@ def select_borne_out(explained: Mapping[str, Sequence[str]], known: Check) -> li
     Args:
         explained: the explanations of each name.
         known: the check that texts without the topic's own name keep.
+        said: names that need no explanation.
     """
-    found: list[str] = []
+    found = [name for name in said if name in explained]
     while more := [
         name
         for name, texts in explained.items()
@@ -125,6 +131,17 @@ def select_borne_out(explained: Mapping[str, Sequence[str]], known: Check) -> li
     ]:
         found += more
     return [name for name in explained if name in found]
+
+
+def is_said_only(name: str, inside: Sequence[str], elsewhere: Sequence[str]) -> bool:
+    """Return whether several answers about the topic have a name, and no text about anything else.
+
+    Such a name is not made up: "railway" for trains, which the model explains as "a network of
+    tracks".
+    """
+    check = make_name_check(name)
+    num_inside = sum(not check.keeps(text) for text in inside)
+    return num_inside >= MIN_ANSWERS and all(map(check.keeps, elsewhere))
 
 
 def is_borne_out(
