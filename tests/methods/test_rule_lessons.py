@@ -492,6 +492,21 @@ def test_a_word_of_the_topic_is_no_proof_that_a_request_is_about_it(tmp_path: Pa
     assert few.find_about(texts) == [True, True, False, False]
 
 
+@pytest.mark.parametrize(
+    ("topic", "named", "not_named"),
+    [
+        ("toasts or speeches", "Write a speech for Ben.", "Write a letter to Ben."),
+        ("prices, parking or refunds", "Where is the parking?", "Where is the office?"),
+        ("poems or songs about cats", "What do poems about cats say?", "Write a song about tea."),
+        ("opening hours", "What are your opening hours?", "Can you open the jar for an hour?"),
+    ],
+)
+def test_each_of_several_topics_is_named(topic: str, named: str, not_named: str) -> None:
+    check = prompts_in_scope.make_topic_check(Subject(topic, forbidden=False))
+    assert not check.keeps(named)
+    assert check.keeps(not_named)
+
+
 def test_a_kind_of_the_topic_needs_less_to_be_about_it(tmp_path: Path) -> None:
     session = open_session(tmp_path, forbidden_topic="")
     session.subject = Subject("wifi", forbidden=False, kinds=("internet",))

@@ -538,8 +538,19 @@ def _choose_form_and_subject(
     if scope == "near" and subject.siblings:
         about = chance.choice(subject.siblings)
     elif scope == "target" and subject.topic:
-        about = chance.choice(subject.words) if subject.words and turn % 2 else subject.topic
+        topics = list_alternatives(subject.topic)
+        about = chance.choice(subject.words if subject.words and turn % 2 else topics)
     return list(forms)[place], about
+
+
+def list_alternatives(topic: str) -> list[str]:
+    """Return the parts of a topic that names several.
+
+    "toasts or speeches" -> "toasts", "speeches"; "poems or songs about cats" -> "poems about cats",
+    "songs about cats".
+    """
+    head, about, rest = topic.partition(" about ")
+    return [f"{part}{about}{rest}" for part in re.split(r", (?:or )?| or ", head)]
 
 
 def _format_few_shot(plan: tuple[str, str], sample_index: int, forms: PromptForms) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 
 from selfteach.errors import DataError
 from selfteach.evaluate.exam import TARGET
-from selfteach.generate.ask import GeneratedPrompt, Subject
+from selfteach.generate.ask import GeneratedPrompt, Subject, list_alternatives
 from selfteach.judge.check import Check, parse_check
 from selfteach.judge.request_judge import (
     RequestJudge,
@@ -92,7 +92,7 @@ def make_asked_judge(session: Session, elsewhere: Sequence[str]) -> RequestJudge
 
 def make_topic_check(subject: Subject) -> Check:
     """Return the check that texts without the topic's name keep."""
-    return make_absence_check(list_name_forms([subject.topic]))
+    return make_absence_check(list_name_forms(list_alternatives(subject.topic)))
 
 
 def list_name_forms(names: Sequence[str]) -> list[str]:
