@@ -73,3 +73,12 @@ def test_a_command_says_which_column_it_does_not_read(
     notices = [line for line in capfd.readouterr().err.splitlines() if "is not read" in line]
     assert len(notices) == 1
     assert notices[0].startswith("selfteach: rows.csv: the column ")
+
+
+def test_a_reader_that_does_not_mind_the_case_reads_capitals(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("Prompt,Answr\nTea?,A drink.\n", encoding="utf-8")
+    known = ("prompt", "answer", "correction")
+    (line,) = describe_unread_columns(path, known, {})
+    assert '"Answr"' in line
+    assert len(describe_unread_columns(path, known)) == 2

@@ -25,3 +25,14 @@ def test_a_prompt_shares_the_conversation_of_what_it_begins_or_continues() -> No
     prompts = [FIRST, SECOND, THIRD, other, make_prompt("Hot?"), BRIEF]
     assert share_conversations(prompts, [SECOND]) == [True, True, True, False, False, False]
     assert share_conversations(prompts, []) == [False] * 6
+
+
+def test_a_greeting_that_many_answers_follow_joins_nothing() -> None:
+    greeting = make_prompt("Hi")
+    answered = [(*greeting, Message("assistant", f"Hello {i}."), *FIRST) for i in range(4)]
+    assert find_conversations([greeting, *answered]) == [0, 1, 2, 3, 4]
+    assert find_conversations([greeting, *answered[:3]]) == [0, 0, 0, 0]
+    longer = (*answered[0], Message("assistant", "A drink."), *make_prompt("Hot?"))
+    assert find_conversations([*answered, longer]) == [0, 1, 2, 3, 0]
+    assert share_conversations(answered, [greeting]) == [False] * 4
+    assert share_conversations([longer, greeting], answered) == [True, False]

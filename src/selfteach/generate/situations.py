@@ -22,7 +22,7 @@ from selfteach.generate.ask import GeneratedPrompt, Scope
 from selfteach.generate.few_shot import read_tables
 from selfteach.generate.listing import to_one_line
 from selfteach.materials.inflection import to_singular
-from selfteach.materials.situation import Situation
+from selfteach.materials.situation import Situation, name_written_topic
 from selfteach.models import Sampler
 from selfteach.models.ordered import sample_in_order
 from selfteach.records import Request, SamplingParams
@@ -76,13 +76,19 @@ def count_worked_occasions(forms: Sequence[OccasionForm]) -> int:
 
 
 def list_occasions_of_topic(
-    forms: Sequence[OccasionForm], words: Sequence[str]
+    forms: Sequence[OccasionForm], topic: str, words: Sequence[str] = ()
 ) -> Iterator[Occasion]:
-    """Yield occasions about the words of a topic: "I have a question about groceries"."""
-    for word in words:
-        for form in forms:
-            for text in _TABLES["of_topic"][form]:
-                yield Occasion(form, text.format(topic=word), word)
+    """Yield occasions about a topic: "I have a question about groceries".
+
+    Args:
+        words: words of the topic; each of them can be explained.
+    """
+    for form in forms:
+        for text in _TABLES["of_topic"][form]:
+            yield Occasion(form, text.format(topic=topic), topic)
+    if "topic" in forms:
+        for word in words:
+            yield Occasion("topic", word, word)
 
 
 def plan_occasions(
@@ -167,10 +173,10 @@ def find_occasion_fault(occasion: Occasion) -> str:
     """Return why a text is no usable occasion, or ""."""
     words = occasion.text.split()
     if occasion.form == "topic":
-        return "" if re.fullmatch(r"[A-Za-z' -]{3,40}", occasion.text) else "no topic"
+        return "" if re.fullmatch(r"(?:[^\W\d_]|[' &-]){3,40}", occasion.text) else "no topic"
     if not 2 <= len(words) <= MAX_OCCASION_WORDS:
         return "too short or too long"
-    if not re.fullmatch(r"[A-Za-z0-9' ,-]+", occasion.text):
+    if not re.fullmatch(r"[\w' ,&()-]+", occasion.text):
         return "marks"
     if to_singular(occasion.word.lower()) not in occasion.text.lower():
         return "without the word"
@@ -269,7 +275,8 @@ def build_requests(
         own_addressee += build_other_topics(situation, occasions, some, for_exam=for_exam)
         found = {prompt.text: prompt for prompt in own_addressee}
     places = {form: dice.randrange(len(frames[form])) for form in frames}
-    of_topic = [occasion for occasion in occasions if occasion.word or not situation.topic]
+    topic = name_written_topic(situation)
+    of_topic = [occasion for occasion in occasions if occasion.word or not topic]
     for turn in range(8):
         for i, occasion in enumerate(of_topic):
             if len(found) >= count:
@@ -326,7 +333,7 @@ def build_other_topics(
     """Return up to `count` requests to write to the rule's addressee about something else than the
     rule's topic; none where it names none.
     """
-    if not situation.topic:
+    if not name_written_topic(situation):
         return []
     frames = _TABLES["exam_frames" if for_exam else "frames"]
     found = []

@@ -393,7 +393,7 @@ def _read_writing(text: str) -> Situation | None:
         return _make_writing(name_genre(given["genre"]), given["who"])
     if explained := _EXPLAINED.fullmatch(text) or _READ_ALOUD.fullmatch(text):
         topic = explained.groupdict().get("topic") or ""
-        return _make_writing("explanation", explained["who"], "" if VAGUE.search(topic) else topic)
+        return _make_writing("explanation", explained["who"], topic)
     read = re.fullmatch(
         r"the (?:reader|recipient|addressee|audience)s? (?:is|are) (?P<who>.+)", text, re.I
     )
@@ -740,8 +740,9 @@ def _pluralize(genre: str) -> str:
 
 
 def name_written_topic(situation: Situation) -> str:
-    """Return what a text to somebody is about, if the rule says it: "groceries"."""
-    return _DETERMINER.sub("", situation.topic) if situation.kind == "writing" else ""
+    """Return what a text to somebody is about, if the rule names it ("groceries")."""
+    is_named = situation.kind == "writing" and not VAGUE.search(situation.topic)
+    return _DETERMINER.sub("", situation.topic) if is_named else ""
 
 
 def _read_plain(text: str) -> Situation | None:

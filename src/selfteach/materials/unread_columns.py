@@ -31,7 +31,7 @@ def describe_unread_columns(
 
     Args:
         known: the columns that are read.
-        columns: our names by the names of the file.
+        columns: our names by the names of the file, of a reader that does not mind their case.
     """
     if path is None or path.suffix == TEXT_SUFFIX or not path.is_file():
         return []
@@ -43,8 +43,11 @@ def describe_unread_columns(
             names |= dict.fromkeys(key for key in row if key.strip().casefold() not in named)
     except DataError:
         return []
-    absent = set(known) - set(named.values())
-    near = find_misspelt_columns(names, absent)
+    if columns is not None:
+        read = {name for name in names if name.strip().casefold() in known}
+        names = {name: None for name in names if name not in read}
+        known = set(known) - {name.strip().casefold() for name in read}
+    near = find_misspelt_columns(names, set(known) - set(named.values()))
     return [
         f'{path.name}: the column "{name}" is not read. Did you mean "{meant}"?'
         for name, meant in near.items()

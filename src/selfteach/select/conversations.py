@@ -7,37 +7,44 @@ measures.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
-from selfteach.records import Turns
+from selfteach.records import Message, Turns
+
+MIN_ANSWERS = 4
+"""A first question with so many different answers is a greeting, and joins nothing."""
 
 
 def find_conversations(prompts: Sequence[Turns]) -> list[int]:
     """Return the number of each prompt's conversation: the place of the shortest prompt that it
     begins with, or its own.
 
-    System messages are not compared: one is often in some turns of a conversation only.
+    System messages are not compared: one is often in some turns of a conversation only. A greeting
+    that is answered in many ways ("Hi") joins nothing.
 
     Shapes: (N,) prompts -> (N,) places in 0..N-1.
     """
     bare = [_leave_out_system(prompt) for prompt in prompts]
+    openers = _find_openers(bare)
     places: dict[Turns, int] = {}
     for place, turns in enumerate(bare):
         places.setdefault(turns, place)
     found = []
     for turns in bare:
-        found.append(next(places[start] for start in _iterate_starts(turns) if start in places))
+        starts = _iterate_starts(turns, openers)
+        found.append(next(places[start] for start in starts if start in places))
     return found
 
 
 def share_conversations(prompts: Sequence[Turns], others: Sequence[Turns]) -> list[bool]:
     """Return for each prompt whether it begins with one of the others, or one of them with it."""
+    bare = [_leave_out_system(prompt) for prompt in prompts]
     whole = {_leave_out_system(other) for other in others}
-    starts = {start for other in whole for start in _iterate_starts(other)}
+    openers = _find_openers([*bare, *whole])
+    starts = {start for other in whole for start in _iterate_starts(other, openers)}
     found = []
-    for prompt in prompts:
-        turns = _leave_out_system(prompt)
-        begins = any(start in whole for start in _iterate_starts(turns))
+    for turns in bare:
+        begins = any(start in whole for start in _iterate_starts(turns, openers))
         found.append(begins or turns in starts)
     return found
 
@@ -47,8 +54,18 @@ def _leave_out_system(prompt: Turns) -> Turns:
     return tuple(turn for turn in prompt if turn.role != "system")
 
 
-def _iterate_starts(turns: Turns) -> Iterator[Turns]:
-    """Yield the beginnings of a prompt, the shortest first and itself last."""
+def _find_openers(prompts: Iterable[Turns]) -> set[Turns]:
+    """Return the first questions that are followed by MIN_ANSWERS different answers or more."""
+    answers: dict[Turns, set[Message]] = {}
+    for turns in prompts:
+        if len(turns) > 1:
+            answers.setdefault(turns[:1], set()).add(turns[1])
+    return {opener for opener, given in answers.items() if len(given) >= MIN_ANSWERS}
+
+
+def _iterate_starts(turns: Turns, openers: Collection[Turns]) -> Iterator[Turns]:
+    """Yield the beginnings of a prompt but the openers, the shortest first and itself last."""
     for length in range(1, len(turns)):
-        yield turns[:length]
+        if turns[:length] not in openers:
+            yield turns[:length]
     yield turns

@@ -175,7 +175,7 @@ def show_situation_requests(situation: Situation, seed: int) -> list[str]:
     form = list_forms(situation)[0]
     occasions = [Occasion(form, text) for text in EXAMPLE_OCCASIONS[form]]
     if topic := name_written_topic(situation):
-        occasions += list_occasions_of_topic([form], [topic])
+        occasions += list_occasions_of_topic([form], topic)
     shown = []
     scopes: tuple[Scope, ...] = ("target", "near")
     for scope in scopes:

@@ -18,7 +18,6 @@ from selfteach.generate.ask import (
 )
 from selfteach.generate.few_shot import EXAM_REQUESTS, SELF_TOPICS
 from selfteach.generate.situations import (
-    EXPLAINING,
     Occasion,
     build_requests,
     count_worked_occasions,
@@ -199,8 +198,7 @@ def write_all_occasions(session: Session, situation: Situation) -> list[Occasion
     of_topic: list[Occasion] = []
     if topic := name_written_topic(situation):
         words = [topic, *session.subject.words]
-        explained = words if situation.genre in EXPLAINING else words[:1]
-        of_topic = list(list_occasions_of_topic(forms, explained))
+        of_topic = list(list_occasions_of_topic(forms, topic, session.subject.words))
         count += count_worked_occasions(forms)  # which are about something else
     known = OverlapIndex()
 
@@ -212,7 +210,9 @@ def write_all_occasions(session: Session, situation: Situation) -> list[Occasion
     stage = label_stage("ask occasion")
     session.display.start_stage(stage, count, "occasions")
     kept: list[Occasion] = []
-    given = ((occasion, find_fault(occasion)) for occasion in of_topic)
+    for occasion in of_topic:
+        known.add(occasion.text)
+    given = ((occasion, "") for occasion in of_topic)
     written = write_occasions(
         session.base, forms, count, find_fault, config.rounds, session.config.seed, words
     )
@@ -235,15 +235,18 @@ def list_words_to_avoid(session: Session) -> list[str]:
 
 
 def split_occasions(session: Session, occasions: Sequence[Occasion]) -> dict[str, list[Occasion]]:
-    """Split occasions into train, dev and test, at random."""
-    shuffled = list(occasions)
-    random.Random(f"{session.config.seed} occasions").shuffle(shuffled)
-    found: dict[str, list[Occasion]] = {}
-    start = 0
-    for name, share in compute_part_shares(session, "target").items():
-        end = start + max(round(share * len(shuffled)), 2)
-        found[name] = shuffled[start:end]
-        start = end
+    """Split occasions into train, dev and test, at random. Each part has some with a word that they
+    must have, and some others.
+    """
+    found: dict[str, list[Occasion]] = {name: [] for name in SPLIT_NAMES}
+    for has_word in (False, True):
+        shuffled = [occasion for occasion in occasions if bool(occasion.word) is has_word]
+        random.Random(f"{session.config.seed} occasions").shuffle(shuffled)
+        start = 0
+        for name, share in compute_part_shares(session, "target").items():
+            end = start + max(round(share * len(shuffled)), 2)
+            found[name] += shuffled[start:end]
+            start = end
     return found
 
 

@@ -15,7 +15,7 @@ Source: DPO (Rafailov et al., arXiv 2305.18290, section 6) for the accuracy of p
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -51,6 +51,8 @@ from selfteach.train.train import train
 MIN_DEV_EXAMPLES = 3
 """Fewer dev examples give no verdict: both of two improve by chance in one case of four."""
 
+LIKE_DEV = "the dev part has their prompt, or another turn of their conversation"
+
 
 def prepare(session: Session, material: FinetuneData) -> TrainingPlan:
     """Turn a dataset into a training plan.
@@ -62,6 +64,7 @@ def prepare(session: Session, material: FinetuneData) -> TrainingPlan:
     ledger = session.run.ledger
     learned, dev = split_dev(material, config)  # 1
     ledger.record_outcomes("read", material.outcomes.values())
+    record_kept_apart(session, material, {example.id for example in (*learned, *dev)})
     with ledger.open_funnel("dev examples") as funnel:
         for example in dev:
             funnel.decide(example.id, explain_misfit(session.base, example))
@@ -81,6 +84,22 @@ def prepare(session: Session, material: FinetuneData) -> TrainingPlan:
         exam=DevLossExam(dev, pairs_only, header),  # 2, 4
         shown=show_losses,
     )
+
+
+def record_kept_apart(session: Session, material: FinetuneData, used: Collection[str]) -> None:
+    """Record the examples that are not learned because the dev part asks their prompt, and say how
+    many they are.
+
+    Args:
+        used: the ids of all other examples.
+    """
+    apart = [example for example in material.examples if example.id not in used]
+    if not apart:
+        return
+    with session.run.ledger.open_funnel("examples like dev") as funnel:
+        for example in apart:
+            funnel.decide(example.id, LIKE_DEV)
+    session.display.print_line(f"{len(apart)} examples are not learned: {LIKE_DEV}")
 
 
 def is_pairs_only(weights: ObjectiveWeights, kinds: Iterable[str]) -> bool:
