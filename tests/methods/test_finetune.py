@@ -30,6 +30,7 @@ from selfteach.methods.finetune.method import (
     split_dev,
 )
 from selfteach.records import Example, LogProb, Measure, Message, make_prompt
+from selfteach.run.ledger import Ledger
 from selfteach.train.trainer import Trainer
 from talker import run_json
 
@@ -235,6 +236,21 @@ def test_the_turns_of_a_conversation_are_learned_or_measured_together() -> None:
     learned, dev = split_dev(FinetuneData(rows, dev=own), FinetuneConfig())
     assert dev == own
     assert learned == rows[4:]
+
+
+def test_what_the_dev_part_keeps_apart_is_recorded_and_said(tmp_path: Path) -> None:
+    rows = make_conversations(4)
+    ledger = Ledger(tmp_path / "run.db")
+    said: list[str] = []
+    display = SimpleNamespace(print_line=said.append)
+    session: Any = SimpleNamespace(run=SimpleNamespace(ledger=ledger), display=display)
+    material = FinetuneData(rows, dev=rows[:1])
+    learned, dev = split_dev(material, FinetuneConfig())
+    finetune.record_kept_apart(session, material, {e.id for e in (*learned, *dev)})
+    assert [outcome.id for _, outcome in ledger.read_outcomes(state="dropped")] == [rows[1].id]
+    assert said == [f"examples that are not learned: 1 ({finetune.LIKE_DEV})"]
+    finetune.record_kept_apart(session, material, {e.id for e in rows})
+    assert len(said) == 1
 
 
 def test_a_cut_answer_is_scored_without_its_end() -> None:

@@ -51,7 +51,7 @@ from selfteach.train.train import train
 MIN_DEV_EXAMPLES = 3
 """Fewer dev examples give no verdict: both of two improve by chance in one case of four."""
 
-LIKE_DEV = "the dev part has their prompt, or another turn of their conversation"
+LIKE_DEV = "the dev part has the prompt, or another turn of the conversation"
 
 
 def prepare(session: Session, material: FinetuneData) -> TrainingPlan:
@@ -99,7 +99,7 @@ def record_kept_apart(session: Session, material: FinetuneData, used: Collection
     with session.run.ledger.open_funnel("examples like dev") as funnel:
         for example in apart:
             funnel.decide(example.id, LIKE_DEV)
-    session.display.print_line(f"{len(apart)} examples are not learned: {LIKE_DEV}")
+    session.display.print_line(f"examples that are not learned: {len(apart)} ({LIKE_DEV})")
 
 
 def is_pairs_only(weights: ObjectiveWeights, kinds: Iterable[str]) -> bool:
