@@ -18,7 +18,14 @@ from selfteach.judge.check import (
     WholeCheck,
     parse_check,
 )
-from selfteach.judge.conditions import CONDITIONS, EXAMPLES, _search, count_sentences, count_words
+from selfteach.judge.conditions import (
+    CONDITIONS,
+    EXAMPLES,
+    _search,
+    count_paragraphs,
+    count_sentences,
+    count_words,
+)
 from selfteach.judge.language import detect_languages
 from selfteach.records import make_prompt
 
@@ -331,6 +338,35 @@ def test_counts():
     assert count_sentences("1. One thing.\n2. Another.") == 2
     assert count_sentences("The U.S. is large. So is Brazil.") == 2
     assert count_sentences("---\n...\n!") == 0
+
+
+@pytest.mark.parametrize(
+    ("first", "count"),
+    [
+        ("Dear Tom,", 1),
+        ("Hi!", 1),
+        ("Sehr geehrter Herr Brandt,", 1),
+        ("Liebe Julia,", 1),
+        ("Estimados señores:", 1),
+        ("Historically it was big", 2),
+        ("Hideous", 2),
+        ("Dearth is bad", 2),
+        ("Hiking in the Alps", 2),
+        ("High quality", 2),
+        ("Hi-fi", 2),
+        ("Cherries", 2),
+    ],
+)
+def test_a_salutation_is_no_paragraph_and_a_title_is_one(first, count):
+    assert count_paragraphs(f"{first}\n\nThis is the text.") == count
+
+
+@pytest.mark.parametrize("filler", ["  \n", "\n", " ", "* ", "Ab ", "["])
+def test_the_end_of_a_looping_answer_is_soon_found(filler):
+    check = parse_check("ends Anna")
+    began = time.monotonic()
+    assert not check.keeps(filler * (12_000 // len(filler)) + "subject")
+    assert time.monotonic() - began < 0.5
 
 
 @pytest.mark.parametrize(

@@ -169,8 +169,9 @@ def count_sentences(text: str) -> int:
 
 _SUBJECT = re.compile(r"\A[\s*]*subject:[^\n]*\n+", re.I)
 _SALUTATION = re.compile(
-    r"(?:dear|hi|hello|hey|greetings|to whom|good (?:morning|afternoon|evening|day)|hallo|liebe|"
-    r"sehr geehrte|guten|cher|chère|bonjour|hola|querid|estimad)\w*\b[^\n?]{0,60}(?<!\.)",
+    r"(?:dear(?:est)?|hi|hello|hey|greetings|to whom|good (?:morning|afternoon|evening|day)|hallo|"
+    r"sehr geehrt\w*|liebe[rs]?|guten (?:tag|morgen|abend)|ch(?:er|ère)s?|bonjour|hola|"
+    r"querid[oa]s?|estimad[oa]s?)\b(?!-)[^\n?]{0,60}(?<!\.)",
     re.I,
 )
 
@@ -230,10 +231,21 @@ def _format(value: str) -> AnswerTest:
     return FORMATS[name]
 
 
-_SIGNED = regex.compile(
-    r",?[ \t]*\n\s*(?:\[[^\]\n]*\]|\p{Lu}[\w.'’-]*(?: \p{Lu}[\w.'’-]*){0,3})\s*\Z"
-)
-"""A name in the last line: "Tom", "Julia Brandt", "[Your name]"."""
+_SIGNATURE = regex.compile(r"\[[^\]]*\]|\p{Lu}[\w.'’-]*(?: \p{Lu}[\w.'’-]*){0,3}")
+"""A name as the last line: "Tom", "Julia Brandt", "[Your name]"."""
+
+
+def _cut_signature(answer: str) -> str:
+    """Return an answer without a name in its last line, and without the comma before it."""
+    body, line_break, last = answer.rstrip().rpartition("\n")
+    if not line_break or not _SIGNATURE.fullmatch(last.strip()):
+        return answer
+    return body.rstrip().removesuffix(",")
+
+
+def _at_end(chars: str) -> str:
+    """Return the pattern of such characters at the end, tried once for each run of them."""
+    return rf"(?<![{chars}])[{chars}]+$"
 
 
 def _edge(is_end: bool) -> Callable[[str], AnswerTest]:
@@ -247,8 +259,8 @@ def _edge(is_end: bool) -> Callable[[str], AnswerTest]:
         wanted = " ".join(fold_case(value).split())
         if not wanted:
             raise ValueError(f"give the text to {'end' if is_end else 'start'} with")
-        marks = r"[\s\"'”’*_.,!?…]+$" if is_end else r"^[\s\"'“‘*_#>]+"
-        markup = r"[\s\"'”’*_]+$" if is_end else r"^[\s\"'“‘*_]+"
+        marks = _at_end(r"\s\"'”’*_.,!?…") if is_end else r"^[\s\"'“‘*_#>]+"
+        markup = _at_end(r"\s\"'”’*_") if is_end else r"^[\s\"'“‘*_]+"
         is_word = wanted[-1 if is_end else 0].isalnum()
         skipped = marks if is_word else "" if wanted[-1 if is_end else 0] in "*_\"'" else markup
         body = regex.escape(wanted)
@@ -257,7 +269,7 @@ def _edge(is_end: bool) -> Callable[[str], AnswerTest]:
         edge = regex.compile(rf"{body}\Z" if is_end else rf"\A{body}")
 
         def holds(answer: str) -> bool:
-            shorter = _SIGNED.sub("", answer) if is_end and is_word else _SUBJECT.sub("", answer)
+            shorter = _cut_signature(answer) if is_end and is_word else _SUBJECT.sub("", answer)
             bare = (
                 " ".join(re.sub(skipped, "", fold_case(text)).split()) for text in (answer, shorter)
             )

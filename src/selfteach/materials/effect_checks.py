@@ -446,17 +446,22 @@ def replace_phrases(match: re.Match[str]) -> Effect | None:
 def rename(match: re.Match[str]) -> Effect | None:
     """Return the effect of "refer to the children as pupils", and of "call our dog Biscuit".
 
-    A name stands for the whole phrase ("our dog"), another noun for the noun alone ("children").
+    A name stands for the whole phrase ("our dog"), another noun for the noun alone ("children"). An
+    answer says "your cat" where the rule says "my cat". "Call your answers Reports." is about no
+    word of an answer.
     """
     old = match["old"]
     new = (match.groupdict().get("quoted") or match["new"]).strip("\"'")
     bare = re.sub(r"^(?:the|our|my|your|all) ", "", old)
     is_name = new[0].isupper() or re.match(r"(?:the|our|my|your|an?) ", new)
-    if VAGUE.search(bare) or old.lower() == new.lower():
+    is_answer = old.lower().startswith("your ") and is_part_of_text(bare)
+    if VAGUE.search(bare) or old.lower() == new.lower() or is_answer:
         return None
     if bare == old or not is_name:
         return _replace_noun(bare, new)
-    return Effect(f"not contains {quote_value(old)}", ((old, new),))
+    forms = [old, f"your {bare}"] if re.match("my ", old, re.I) else [old]
+    found = [f"contains {quote_value(form)}" for form in forms]
+    return Effect(none_of(found), tuple((form, new) for form in forms))
 
 
 def _replace_noun(old: str, new: str) -> Effect:
@@ -570,7 +575,11 @@ def _find_near(match: re.Match[str], pattern: str) -> str | None:
 
 def check_apology(match: re.Match[str]) -> str:
     """Return the check of "apologize first"."""
-    return _find_near(match, r"\b(?:sorry|apolog)") or APOLOGY
+    return _find_near(match, _REGRET) or f"regex {quote_value(f'(?i){_REGRET}')}"
+
+
+_REGRET = r"(?<!\b(?:not|never|no|without|(?:do|does|wo)n['’]t)(?: \w+){0,2} )\b(?:sorry|apolog)"
+"""An apology that is not denied: not "I am not sorry"."""
 
 
 def check_thanks(match: re.Match[str]) -> str:
@@ -602,8 +611,8 @@ _EVERYDAY = frozenset(
 )
 """What is wished, and said of other things as well."""
 _KIND_WORDS = (
-    "good|great|nice|lovely|wonderful|pleasant|safe|happy|merry|best|speedy|quick|much|every|"
-    "enjoy|have|wish|wishing|wishes"
+    "good|great|nice|lovely|wonderful|pleasant|safe|happy|merry|best|speedy|quick|much|"
+    "fantastic|beautiful|enjoy|wish|wishing|wishes"
 )
 """How wishes begin."""
 

@@ -18,8 +18,8 @@ _EMOJI_SET = r"\\p{Emoji_Presentation}\\uFE0F\\u2764\\u2665\\u263A\\u2639"
 """Emoji, and the hearts and faces that are emoji without a variation selector too."""
 ANY_EMOJI = f'regex "[{_EMOJI_SET}]"'
 """The check that finds any emoji."""
-_TYPED_SMILE = "[:;]-?[)D]"
-"""A smiley of punctuation marks: ":)", ";-D"."""
+_TYPED_SMILE = r"(?<![^\\s!?.])[:;]-?[)D](?!\\w)"
+"""A smiley of punctuation marks, ":)" or ";-D", which stands apart: "ID:D12" has none."""
 ANY_SMILEY = f'regex "[{_EMOJI_SET}]|{_TYPED_SMILE}"'
 """The check that finds any emoji, and a smiley of punctuation marks."""
 _MEANT = {

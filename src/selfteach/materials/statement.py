@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import pairwise
 
+from selfteach.materials.check_text import quote_value
 from selfteach.materials.inflection import IRREGULAR_PLURALS, list_plurals, to_singular
 from selfteach.number_words import NUMBER, parse_number, spell_number, spell_ordinal
 
@@ -74,11 +75,14 @@ def check_statement(text: str) -> str | None:
     return " and ".join(dict.fromkeys(found)) or None
 
 
-_ASKING = (
-    r'regex "(?i)\\?|\\b(?:please|tell|let (?:me|us) know|need|provide|send|share|'
-    r'give (?:me|us))\\b"'
+_ASKS = (
+    r"(?:(?:please|kindly|just|also|then) ){0,2}(?:(?:tell|give) (?:me|us)|send|give|share|"
+    r"provide|let (?:me|us) know)\b|(?:I|we)(?:['’]ll| will|['’]d)? (?:also |just )?need "
 )
-"""The condition that finds a question, or words that ask for something."""
+"""How a sentence begins that asks for something without a question mark."""
+_REST = r"[^.!?\n]{0,120}"
+"""The rest of a sentence."""
+_DECLINES = r"\b(?:no|not|never|nothing|without)\b|n['’]t\b"
 _LABELS = frozenset(
     {"name", "number", "code", "line", "phone", "price", "prices", "option", "options"}
 )
@@ -86,13 +90,24 @@ _LABELS = frozenset(
 
 
 def check_asked(what: str) -> str | None:
-    """Return the check that finds how somebody is asked for something: each of its nouns, and a
-    question or a word that asks.
+    """Return the check that finds how somebody is asked for something: each of its nouns in a
+    question, or in a sentence that begins with words that ask.
     """
     words = [word.removesuffix("'s") for word in _find_words(what)]
     named = [word for word in words if not _is_light(word) or word.lower() in _LABELS]
-    found = [_find_word(word) for word in named[: MAX_WORDS + 1]]
-    return " and ".join([*dict.fromkeys(found), _ASKING]) if found else None
+    found = dict.fromkeys(_make_pattern(word) for word in named[: MAX_WORDS + 1])
+    nouns = "".join(rf"(?={_REST}\b(?:{pattern})\b)" for pattern in found)
+    pattern = rf"(?im)(?:^|[^\w\s]\s+|\band ){nouns}(?!{_REST}(?:{_DECLINES}))(?:{_ASKS}|{_REST}\?)"
+    return f"regex {quote_value(pattern)}" if found else None
+
+
+def _make_pattern(word: str) -> str:
+    """Return the pattern of what `_find_word` finds."""
+    forms: list[str] = []
+    for value in re.findall(r'contains "(.+?)"', _find_word(word)):
+        stem = re.escape(value.rstrip("*")).replace(r"\ ", "[ -]")
+        forms += [rf"{stem}\w*"] if value.endswith("*") else [stem, *list_plurals(stem)]
+    return "|".join(forms)
 
 
 _BUSINESS = re.compile(
@@ -266,16 +281,32 @@ _DENIED = frozenset(
     )
 )
 """Words whose contrary is said with "not": "dogs are not allowed"."""
-_DENIAL = (
-    r"(?<!(?:\\b(?:not(?! only)|never|no|no longer|cannot|without)|n['’]t)(?: [\\w'’-]+){0,2} )"
+_DENYING = (
+    r"(?:not(?! (?:only|just))|no(?!,| problem| worries| matter| doubt)|never|none|nobody|no one|"
+    r"neither|nor|cannot|hardly|zero|lacks?|without(?! exception))\\b"
 )
-"""What may not stand before a claim: "not", "don't really"."""
+"""The words that say no."""
+
+
+def _make_undenied(found: str, denying: str, joints: str) -> str:
+    """Return the pattern of what stands in a clause with no word that says no before it.
+
+    Args:
+        found: the pattern that is looked for.
+        denying: words that say no, beside the common ones.
+        joints: what another clause of the same sentence begins with.
+    """
+    opens = rf"[.!?;]\\s|{joints}"
+    denied = rf"\\b(?:{_DENYING}{denying})|n['’]t(?! (?:worry|forget))\\b"
+    return rf"(?im)(?:^|{opens})(?:(?!{denied}|{opens}).)*?\\b(?:{found})"
 
 
 def _find_claim(word: str) -> str:
     """Return the condition that finds what an answer claims, and does not deny."""
     stems = "|".join(form.removesuffix("*") for form in _list_forms(word.lower(), is_verb=True))
-    return rf'regex "(?i){_DENIAL}\\b(?:{stems})\\w*"'
+    joints = r":\\s|\\b(?:but|because) |, (?:and |it['’]s |(?!we |I )(?:\\w+ ){1,2}(?:is|are) )"
+    found = rf"(?:{stems})\\w*\\b(?! (?:no|none|neither|nobody|zero|hardly)\\b)"
+    return f'regex "{_make_undenied(found, "", joints)}"'
 
 
 _CONTAINS = re.compile(
@@ -296,8 +327,9 @@ def _find_contained(word: str) -> str:
     for form in _list_forms(word, is_verb=False):
         stem = form.removesuffix("*")
         forms += [rf"{stem}\\w*"] if form != stem else [stem, *list_plurals(stem)]
-    left_out = r"(?![ -]free\\b)"
-    return rf'regex "(?i){_DENIAL}(?<!\\bfree (?:of|from) )\\b(?:{"|".join(forms)})\\b{left_out}"'
+    joints = r"\\b(?:but|because|and (?:it )?(?:contains|uses|has|have)) "
+    found = rf"(?:{'|'.join(forms)})\\b(?![ -]free\\b)"
+    return f'regex "{_make_undenied(found, "|free (?:of|from) ", joints)}"'
 
 
 def _find_word(word: str, *, is_verb: bool = False) -> str:
