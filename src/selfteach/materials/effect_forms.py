@@ -147,7 +147,7 @@ _NO_CALL = (
     r"to)(?: me| us| him| her| them| the user| people| customers)(?: as| by)?"
 )
 _NO_NAME = (
-    r"(?:\w+ly|it|I|we|us|you|he|him|she|they|them|back|first|last|later|again|now|soon|today|"
+    r"(?:\w+ly|it|I|we|us|he|him|she|they|them|back|first|last|later|again|now|soon|today|"
     r"tomorrow|anytime|names?)\b"
 )
 """A word after "call" that is no other name."""
@@ -171,7 +171,7 @@ _SAID_LEAD = (
     r"(?:thank|greet|welcome|congratulate|praise|encourage|reassure|comfort|invite|remind|warn|"
     r"tell|acknowledge|answer|reply|respond|write|start|begin|open|introduce|end|finish|close|"
     r"conclude|sign(?: off)?|say (?:hello|goodbye|thanks|thank you)|apologi[sz]e|address|decline|"
-    r"confirm)"
+    r"confirm|describe|mention|recommend|advertise|promote|explain|summari[sz]e)"
 )
 """How a demand begins that is met by saying something; no word in it turns it round."""
 
