@@ -141,6 +141,16 @@ SITUATIONS = {
     "writing Instagram captions": Situation("task", "Instagram caption"),
     "writing my boss an email": Situation("writing", "email", "my boss", ("my boss",)),
     "the captions for my bakery": Situation("task", "caption", topic="my bakery"),
+    "writing instructions for my team": Situation(
+        "writing", "instructions", "my team", ("my team",)
+    ),
+    "recipes for our cooking club": Situation(
+        "writing", "recipe", "our cooking club", ("our cooking club",)
+    ),
+    "product descriptions for buyers": Situation(
+        "writing", "description", "buyers", ("buyers", "a buyer")
+    ),
+    "captions for my company": Situation("task", "caption", topic="my company"),
     "captions for Maddie": Situation("writing", "caption", "Maddie", ("Maddie",)),
     "you write a review of a book": Situation("task", "book review"),
     "you give me instructions for software": Situation("task", "instructions", topic="software"),
@@ -507,12 +517,27 @@ def test_a_long_rule_is_read_in_little_time(part: str) -> None:
     assert time.process_time() - started < 2.0
 
 
+NO_CHECK = "? no check"
+
+
+def list_unread() -> list[str]:
+    """Return the rules of the table that get no check, because it would be guessed."""
+    table = (Path(__file__).parent / "rule_answers.txt").read_text("utf-8")
+    blocks = [block.splitlines() for block in table.split("\n\n")]
+    return [line for block in blocks if NO_CHECK in block for line in block if line[0] not in "#?"]
+
+
+@pytest.mark.parametrize("rule", list_unread())
+def test_a_doubtful_rule_gets_no_check(rule: str) -> None:
+    assert suggest_check(read_rule(rule)) is None
+
+
 def read_answer_table() -> Iterator[tuple[str, str, bool]]:
     """Yield each rule with one answer and whether it keeps the rule."""
     table = (Path(__file__).parent / "rule_answers.txt").read_text("utf-8")
     for block in table.split("\n\n"):
         rule, *answers = [line for line in block.splitlines() if not line.startswith("#")]
-        for answer in answers:
+        for answer in () if NO_CHECK in answers else answers:
             yield rule, answer[2:].replace("\\n", "\n"), answer.startswith("+")
 
 

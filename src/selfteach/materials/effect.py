@@ -11,6 +11,7 @@ from dataclasses import replace
 from selfteach.materials.check_text import join_checks, quote_value
 from selfteach.materials.effect_checks import Effect
 from selfteach.materials.effect_forms import FORMS
+from selfteach.materials.notation_forms import forbids_unit
 from selfteach.materials.other_languages import read_other_effect
 from selfteach.materials.phrases import REPLIES, SAYING, THEM
 from selfteach.materials.plain_demand import to_plain_demand
@@ -114,12 +115,16 @@ def _join_effects(effects: list[Effect]) -> Effect:
 
 def _read_sentence(sentence: str) -> Effect | None:
     """Return the effect of one sentence, or of two demands that "and" joins."""
-    text = to_plain_demand(re.sub(r"\s+", " ", sentence)).strip().rstrip(".!;?").strip()
+    whole = re.sub(r"\s+", " ", sentence).strip().rstrip(".!;?").strip()
+    reason = _find_reason(_BECAUSE, whole)
+    if reason and _MORE.search(reason["reason"]):
+        return _read_cut(reason["demand"], reason["reason"])
+    text = to_plain_demand(whole).strip()
     text = text.replace("’", "'").replace("“", '"').replace("”", '"')
     if len(text) > MAX_SENTENCE:
         return None
     return (
-        _match_form(_drop_reason(text))
+        _read_before_reason(text)
         or _read_before_purpose(text)
         or _read_joined(text)
         or _read_before_remark(text)
@@ -167,7 +172,10 @@ def _read_joined(text: str) -> Effect | None:
         verb = text.partition(" ")[0]
         second = (_read_sentence(rest) or _match_form(f"{verb} {rest}")) if first else None
         if first and second:
-            return _join_effects([first, second])
+            is_unclear = forbids_unit(first.check, rest) or forbids_unit(
+                second.check, text[: found.start()]
+            )
+            return None if is_unclear else _join_effects([first, second])
     return None
 
 
@@ -181,26 +189,70 @@ def _read_before_remark(text: str) -> Effect | None:
 
 
 _REASON = re.compile(
-    r"(?P<demand>.+?),? so (?:that )?(?:i|we|you|he|she|it|they|people|everyone|everybody|nobody|"
-    r"(?:my|our|your|the|their) [a-z]+) [^\"]+",
+    r"(?P<demand>.+?),? so (?:that )?(?P<reason>(?:i|we|you|he|she|it|they|people|everyone|"
+    r"everybody|nobody|(?:my|our|your|the|their) [a-z]+) .+)",
     re.I,
 )
 """What is said of the reason: "write in capitals so she can read it"."""
+_BECAUSE = re.compile(
+    r"(?P<demand>.+?)(?<! words)(?<! word)(?<! with)(?<! before)(?<! after)(?<! say)(?<! use),? "
+    r"(?P<reason>(?:because|so that|in order to|since (?=(?:i|we|my|it|they|he|she)\b)|"
+    r"as (?=(?:i|we|my) (?:am|are|have|do|don't|can't|was)\b)|for the sake of) .+)",
+    re.I,
+)
+"""A reason that a plain demand is told without."""
 _PURPOSE = re.compile(
     r" (?:in order )?to (?:make|keep|look|sound|seem|be|help|show|save|avoid|get) "
 )
+_GOES_ON = (
+    r"(?:also |then |please |always )*"
+    r"(?:(?P<sure>never|no(?! (?:longer|matter|doubt|one|more\b(?! than)))|do not|don't|always|"
+    r"please|not(?! (?:(?:too|so|very|just|only) )*\w*[^\Ws]$)|without|at most|at least|exactly|"
+    r"only|no more than|maximum|max|under|fewer|less than|more than)|(?:end|finish|close|"
+    r"conclude|start|begin|open|use|answer|reply|respond|write|add|include|put|give|mention|say|tell|sign|call|"
+    r"limit|spell|separate|number|list|name|ask|thank|apologi[sz]e|refer|replace|avoid|speak|talk|"
+    r"format|round|state|insert|stay|(?P<loose>keep|make)))\b"
+)
+_MORE = re.compile(
+    rf"(?:(?P<clear>, (?:and |but |then )*)| (?:and|but|then) )(?P<more>{_GOES_ON}.*)", re.I
+)
+"""A second demand behind a reason or a purpose."""
 
 
-def _drop_reason(text: str) -> str:
-    """Return a demand without the reason behind it; what must be said keeps its own."""
-    reason = None if re.search(SAYING, text, re.I) else _REASON.fullmatch(text)
-    return reason["demand"] if reason else text
+def _find_reason(form: re.Pattern[str], text: str) -> re.Match[str] | None:
+    """Return a demand and its reason; what must be said, or is quoted, keeps its own."""
+    if len(text) > MAX_SENTENCE or re.search(SAYING, text, re.I):
+        return None
+    found = form.fullmatch(text)
+    return found if found and found["demand"].count('"') % 2 == 0 else None
+
+
+def _read_before_reason(text: str) -> Effect | None:
+    """Return the effect of a demand with or without a reason."""
+    reason = _find_reason(_REASON, text)
+    if reason and (_MORE.search(reason["reason"]) or '"' not in reason["reason"]):
+        return _read_cut(reason["demand"], reason["reason"])
+    return _match_form(text)
 
 
 def _read_before_purpose(text: str) -> Effect | None:
     """Return the effect of "use emojis to look friendly": what follows is only a purpose."""
     purpose = _PURPOSE.search(text)
-    return _match_form(text[: purpose.start()]) if purpose else None
+    return _read_cut(text[: purpose.start()], text[purpose.end() :]) if purpose else None
+
+
+def _read_cut(demand: str, tail: str) -> Effect | None:
+    """Return the effect of a demand before a reason or a purpose, and of the demand behind it.
+
+    In "so she can read it and write back" the second verb may be part of the reason: no effect.
+    """
+    first, more = _match_form(demand), _MORE.search(tail)
+    if first is None or more is None:
+        return first
+    second = _read_sentence(more["more"])
+    if second is None:
+        return first if more["loose"] and not more["clear"] else None
+    return _join_effects([first, second]) if more["clear"] or more["sure"] else None
 
 
 def _read_other_language(text: str) -> Effect | None:

@@ -134,7 +134,8 @@ _NAMED_THING = r"(?:(?!me\b|us\b|him\b|her\b|them\b|it\b|yourself\b)[\w'’-]+(?
 """What has another name: "the dog", "customers"."""
 _NO_NOUN = (
     r"(?:an?|needed|required|necessary|possible|usual|appropriate|before|above|well|often|soon|if|"
-    r"follows|it|they|little|much)\b"
+    r"follows|it|they|little|much)\b|(?:I|me|we|us|you|he|him|she|them|"
+    r"(?:her|one)(?! (?!and\b)[a-z]{3}))\b"
 )
 """A word after "refer to the manual as" that is no other name."""
 _CALL = (
@@ -145,7 +146,10 @@ _NO_CALL = (
     r"(?:never|do not|don't|avoid|stop|no) (?:call(?:ing)?|address(?:ing)?|refer(?:ring)? "
     r"to)(?: me| us| him| her| them| the user| people| customers)(?: as| by)?"
 )
-_NO_NAME = r"(?:\w+ly|back|first|last|later|again|now|soon|today|tomorrow|anytime|names?)\b"
+_NO_NAME = (
+    r"(?:\w+ly|it|I|we|us|he|him|she|they|them|back|first|last|later|again|now|soon|today|"
+    r"tomorrow|anytime|names?)\b"
+)
 """A word after "call" that is no other name."""
 
 _OPEN = r"start|begin|open"
@@ -159,6 +163,17 @@ _MONEY = (
     r"(?:(?:the|all|any|your|every|each|an?) )*(?:prices?|amounts?|costs?|money|sums?|fees?|"
     r"numbers?|figures?|digits?|it)"
 )
+
+_SAID_LEAD = (
+    r"(?![^\"']*\b(?:without|not|never|no|none|nothing|nobody|refus\w*|quit\w*|ceas\w*|stop\w*|"
+    r"skip\w*|leav\w*|omit\w*|drop\w*|avoid\w*|refrain\w*|forbid\w*|hat\w*|bad|wrong|fail\w*|"
+    r"instead|rather|unless|except|hardly|rarely|seldom|people|they|who|that|which)\b)"
+    r"(?:thank|greet|welcome|congratulate|praise|encourage|reassure|comfort|invite|remind|warn|"
+    r"tell|acknowledge|answer|reply|respond|write|start|begin|open|introduce|end|finish|close|"
+    r"conclude|sign(?: off)?|say (?:hello|goodbye|thanks|thank you)|apologi[sz]e|address|decline|"
+    r"confirm|describe|mention|recommend|advertise|promote|explain|summari[sz]e)"
+)
+"""How a demand begins that is met by saying something; no word in it turns it round."""
 
 _LITERALLY = r"""(?:"(?P<double>[^"]+)"|'(?P<single>[^']+)')"""
 
@@ -600,7 +615,8 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         "max_characters=280",
     ),
     (
-        rf"{_NOT} (?:contain|include|have|use|mention|say)(?: the (?:words?|phrase|term|name))? "
+        rf"{_NOT} (?:contain|include|have|use|mention|say|"
+        rf"(?:contain|includ|us|mention|say|writ)ing)(?: the (?:words?|phrase|term|name))? "
         rf"{_LITERALLY}",
         check_no_literal,
     ),
@@ -652,7 +668,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         check_literal,
     ),
     (
-        rf"(?!{_NOT}\b)[a-z][^\"']{{2,80}}? (?:by (?:saying|writing|adding|using)|(?:with|using) "
+        rf"{_SAID_LEAD}(?: [^\"']{{1,80}}?)? (?:by (?:saying|writing|adding|using)|(?:with|using) "
         rf"the (?:words?|phrase|sentence|line)):? {_LITERALLY}",
         check_literal,
     ),

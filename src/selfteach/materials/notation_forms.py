@@ -47,6 +47,11 @@ _UNITS = {
 """Units as they are named: the pattern that finds each, and the one in whose place it is used; ""
 where the name alone does not tell what is measured.
 """
+_METRIC_UNITS = tuple(
+    unit for unit in _UNITS if re.match("Cels|kilo|centi|milli|lit|gram|met", unit)
+)
+_PARTS = {"cups, ounces or pounds": ("cups?", "ounces?", "pounds?")}
+"""The units that one name of several holds."""
 _UNIT = rf"(?:{'|'.join(_UNITS)})"
 
 _CURRENCIES = {
@@ -92,6 +97,12 @@ _ITEMS = (
     r"(?:(?:short|brief|concise|bullet(?:ed)?|numbered) )*(?:bullet points?|bullets|points|list "
     r"items|items in a list)"
 )
+_LISTED = (
+    r"(?:items|words|names|entries|ingredients|things|elements|values|keywords|tags|hashtags|terms|"
+    r"options|choices|results|examples|ideas|suggestions|titles|topics|cities|countries|colou?rs|"
+    r"products|animals|foods|synonyms|ones)"
+)
+"""What a list in one line holds."""
 MAX_ITEMS = 12
 """So many items or hashtags can be counted by a pattern."""
 MIN_EMOJIS = 2
@@ -126,7 +137,7 @@ def _count_items(match: re.Match[str]) -> str | None:
 
 
 def _count_paragraphs(match: re.Match[str]) -> str | None:
-    """Return the check of "at least two paragraphs" and "one paragraph"."""
+    """Return the check of "at least two paragraphs", "one paragraph" and "limit it to two"."""
     count = parse_count(match["count"])
     bound = (match["before"] or "").lower()
     if not count:
@@ -134,7 +145,8 @@ def _count_paragraphs(match: re.Match[str]) -> str | None:
     if bound in AT_LEAST:
         return f"min_paragraphs={count}"
     most = f"max_paragraphs={count}"
-    return most if count == 1 or bound in AT_MOST else f"min_paragraphs={count} and {most}"
+    is_most = bound in AT_MOST or (match["limit"] and bound not in EXACT)
+    return most if count == 1 or is_most else f"min_paragraphs={count} and {most}"
 
 
 def _count_hashtags(match: re.Match[str]) -> str | None:
@@ -180,10 +192,26 @@ def _check_unit(match: re.Match[str]) -> str | None:
         for part in ("wanted", "also", "unwanted")
         if match[part]
     }
+    also = found.get("also", found["wanted"])
+    if not found.get("unwanted") and (also in _METRIC_UNITS) != (found["wanted"] in _METRIC_UNITS):
+        return None  # what is wanted beside it would be forbidden
     unwanted = found.get("unwanted") or _UNITS[found["wanted"]][1]
     if not unwanted or unwanted in (found["wanted"], found.get("also")):
         return None
     return f"not regex {quote_value(_UNITS[unwanted][0])}"
+
+
+def forbids_unit(check: str, text: str) -> bool:
+    """Return whether the check of a unit forbids a unit that another demand asks for."""
+    if re.search(r"\b(?:no|not|never|without|avoid|instead|rather)\b|n't\b", text, re.I):
+        return False
+    named = [unit for unit in _UNITS if re.search(rf"\b(?:{unit})\b", text, re.I)]
+    if check == METRIC:
+        return any(unit not in _METRIC_UNITS for unit in named)
+    found = [
+        name for name, (each, _) in _UNITS.items() if check == f"not regex {quote_value(each)}"
+    ]
+    return any(unit in (name, *_PARTS.get(name, ())) for unit in named for name in found)
 
 
 def _check_rating(match: re.Match[str]) -> str:
@@ -244,7 +272,7 @@ NOTATION_FORMS: list[tuple[str, Build | str]] = [
         _count_items,
     ),
     (
-        rf"(?:{_GIVE}(?:be )?|(?:keep|limit|cut) {_IT} (?:to|in|within) )"
+        rf"(?:{_GIVE}(?:be )?|(?P<limit>(?:keep|limit|cut) {_IT} (?:to|in|within) ))"
         rf"(?:(?P<before>{_BOUND}) )?(?P<count>{NUMBER}|a single) (?:short |brief )?paragraphs?"
         r"(?: long| only)?",
         _count_paragraphs,
@@ -260,7 +288,7 @@ NOTATION_FORMS: list[tuple[str, Build | str]] = [
     ),
     (
         rf"(?:{_GIVE}|send |return )(?:an? |the )?comma[- ]separated list(?: of .+)?|"
-        r"(?:separate|divide|split) (?:it|them|(?:(?:the|all|your|every) )*[a-z]+) "
+        rf"(?:separate|divide|split) (?:it|them|(?:(?:the|all|your|every|list) )*{_LISTED}) "
         r"(?:with|by) commas?(?: only)?",
         'contains "," and not format=list',
     ),

@@ -356,10 +356,24 @@ _PUBLIC = frozenset(
 _ORGANIZATION = re.compile(
     r"\b(?:company|office|club|band|group|church|school|department|bank|teams?)$", re.I
 )
+_FOLLOWERS = re.compile(
+    r"(?:(?:the|my|our|his|her|their|your|an?|all|new) )+(?:[a-z'’-]+ )?(?:company|office|club|"
+    r"band|group|church|school|department|team|crew|squad|class|choir)|"
+    r"(?:(?:the|my|our|his|her|their|your|all|new) )*(?:[a-z'’-]+ )?(?:companies|clubs|groups|"
+    r"churches|schools|departments|teams|crews|squads|choirs|buyers|shoppers|owners|cooks)",
+    re.I,
+)
+"""Who follows instructions and recipes together."""
+_BUYERS = re.compile(r"(?:[a-z'’-]+ ){0,2}(?:buyers|shoppers|renters|collectors)", re.I)
+"""Those whom a description is for, besides the known persons."""
 
 
-def _reads_it(who: str) -> bool:
-    """Return whether a text for somebody or something is for a reader."""
+def _reads_it(who: str, genre: str) -> bool:
+    """Return whether a text of a kind for somebody or something is for a reader."""
+    if genre in ("instructions", "recipe") and _FOLLOWERS.fullmatch(who):
+        return True
+    if _BUYERS.fullmatch(who):
+        return True
     return _KNOWN_PERSON.search(who) is not None and not _ORGANIZATION.search(who)
 
 
@@ -386,7 +400,7 @@ def _read_writing(text: str) -> Situation | None:
         who, topic = _split_topic(genre["who"])
         if name == "reply" and not re.fullmatch(PERSON, who):
             return Situation("about", topic=who)
-        if name in _PUBLIC and genre["to"].lower() == "for" and not _reads_it(who):
+        if name in _PUBLIC and genre["to"].lower() == "for" and not _reads_it(who, name):
             return Situation("task", name, topic=who)
         return _make_writing(name, who, topic or genre["topic"] or "")
     if given := _GIVEN_TO.fullmatch(text):
