@@ -358,6 +358,19 @@ def test_a_message_must_say_something_of_its_occasion(tmp_path: Path) -> None:
     assert answer_faults.find_occasions(session, silent) == {}
 
 
+def test_a_message_may_name_its_occasion_in_the_words_of_the_rule(tmp_path: Path) -> None:
+    effect = read_effect('Say "guests" instead of "customers".')
+    session = open_session(tmp_path, forbidden_topic="", effect=effect)
+    session.situation = SimpleNamespace(kind="writing")
+    probed = [probe("Tell Ben.", "Hello Ben, the cat misses our customers.")]
+    probed[0] = replace(probed[0], prompt=replace(probed[0].prompt, subject="we miss customers"))
+    occasions = answer_faults.find_occasions(session, probed)
+    texts = ("Hello Ben, we all miss our dear guests.", "Hello Ben, I hope that you are well.")
+    pairs = [(make_prompt("Tell Ben."), text) for text in texts]
+    faults = answer_faults.find_faults(session, pairs, ["repair", "repair"], -9.0, [], occasions)
+    assert faults == ["", answer_faults.TELLS_NOTHING]
+
+
 def test_a_cut_sentence_is_left_out_before_a_repair() -> None:
     probed = {
         "a": probe("a", "Tea is hot. A cat sees", finish="length"),

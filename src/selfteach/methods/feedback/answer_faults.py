@@ -12,6 +12,7 @@ from selfteach.judge import PromptAnswer
 from selfteach.judge.decline import is_decline
 from selfteach.judge.occasion import names_occasion
 from selfteach.judge.stray_answers import find_stray_answers
+from selfteach.judge.word_edits import replace_words
 from selfteach.methods.feedback.probe import ProbedPrompt
 from selfteach.methods.session import Session
 from selfteach.models.ordered import score_in_order
@@ -134,6 +135,15 @@ def find_occasions(session: Session, probed: Collection[ProbedPrompt]) -> dict[s
     situation = session.situation
     if situation is None or situation.kind != "writing":
         return {}
-    occasions = {p.prompt.text: p.prompt.subject for p in probed}
+    replacements = session.effect.replacements if session.effect else ()
+    occasions = {p.prompt.text: widen_occasion(p.prompt.subject, replacements) for p in probed}
     named = [names_occasion(one.text, p.prompt.subject) for p in probed for one in p.violations]
     return occasions if named and mean(named) >= MIN_NAMED else {}
+
+
+def widen_occasion(occasion: str, replacements: Sequence[tuple[str, str]]) -> str:
+    """Return what a message is about, also in the words that the rule writes for others: "we miss
+    our customers we miss our guests".
+    """
+    replaced = replace_words(occasion, replacements)
+    return occasion if replaced == occasion else f"{occasion} {replaced}"
