@@ -65,10 +65,10 @@ def test_the_file_of_a_run_is_in_the_cache_and_not_in_the_run(
     monkeypatch.setenv("SELFTEACH_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(results, "load_model", load)
     monkeypatch.setattr(results.finished, "find_adapter", lambda run, adapter: run / "adapter")
-    monkeypatch.setattr(results.finished, "read_base_name", lambda run: "base")
+    monkeypatch.setattr(results.finished, "read_base_name", lambda run: "owner/base")
     results.open_model(tmp_path / "run", None)
-    results.open_model(None, "base")
-    FinishedRun(tmp_path / "run").model("other")
+    results.open_model(None, "owner/base")
+    FinishedRun(tmp_path / "run").model("owner/other")
     cache = tmp_path / "cache"
     assert folders == [cache / "tuned", cache / "engine", cache / "tuned"]
 

@@ -330,7 +330,8 @@ _OWNED = ("the", "my", "our", "his", "her", "their", "all", "any", "your")
 
 def _make_writing(genre: str, addressee: str, topic: str = "") -> Situation:
     addressee = addressee.strip(" ,.")
-    return Situation("writing", genre, addressee, list_names(addressee), topic)
+    named = "" if VAGUE.search(topic) else topic
+    return Situation("writing", genre, addressee, list_names(addressee), named)
 
 
 def _split_topic(text: str) -> tuple[str, str]:
@@ -755,8 +756,7 @@ def _pluralize(genre: str) -> str:
 
 def name_written_topic(situation: Situation) -> str:
     """Return what a text to somebody is about, if the rule names it ("groceries")."""
-    is_named = situation.kind == "writing" and not VAGUE.search(situation.topic)
-    return _DETERMINER.sub("", situation.topic) if is_named else ""
+    return _DETERMINER.sub("", situation.topic) if situation.kind == "writing" else ""
 
 
 def _read_plain(text: str) -> Situation | None:
