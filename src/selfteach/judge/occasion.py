@@ -25,6 +25,11 @@ def names_occasion(text: str, occasion: str) -> bool:
     return not wanted or not wanted.isdisjoint(_list_stems(text))
 
 
+def has_content_word(text: str) -> bool:
+    """Return whether a text has a word that tells something: "customers", and not "and"."""
+    return bool(_list_stems(text))
+
+
 def _list_stems(text: str) -> set[str]:
     words = re.findall(r"[^\W_]+", text.casefold())
     content = [word for word in words if len(word) >= MIN_LETTERS and word not in _SMALL]

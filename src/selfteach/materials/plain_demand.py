@@ -281,6 +281,11 @@ _BECAUSE = re.compile(
     r"[^\"]+|(?:as (?:i|we|my) (?:am|are|have|do|don't|can't|was)|for the sake of)\b[^\"]*)",
     re.I,
 )
+_ANOTHER_DEMAND = re.compile(
+    r"(?:, (?:and |but )?|(?: and| but) )(?:never|no|do not|don't|always|please|at most|at least|"
+    r"end|start|begin|use|write|sign|add|include)\b",
+    re.I,
+)
 _PRONOUN = re.compile(r"\b(?:them|it|that|those|him|her)\b(?= up\b| at all\b|[.!]*$)", re.I)
 
 
@@ -382,8 +387,13 @@ def _name_pronoun(text: str) -> str:
 
 
 def _drop_reason(text: str) -> str:
-    """Return "never bring up X" of "I quit smoking, so never bring up X"."""
+    """Return "never bring up X" of "I quit smoking, so never bring up X".
+
+    A reason with another demand in it stays: "because I am busy, and never use emojis".
+    """
     match = _REASON.fullmatch(text)
     if not match and not _SAID.search(text):
         match = _BECAUSE.fullmatch(text)
+        if match and _ANOTHER_DEMAND.search(text, match.end("demand")):
+            return text
     return match["demand"] if match else text

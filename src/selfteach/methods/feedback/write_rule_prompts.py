@@ -26,6 +26,7 @@ from selfteach.generate.situations import (
     list_occasions_of_topic,
     write_occasions,
 )
+from selfteach.judge.occasion import has_content_word
 from selfteach.judge.violation import list_forbidden_texts
 from selfteach.materials.situation import Situation, name_written_topic
 from selfteach.methods.feedback.request_forms import choose_forms
@@ -46,8 +47,6 @@ later drop some."""
 MAX_TEST_SHARE = 0.5
 PROMPTS_PER_OCCASION = 2
 """Requests in scope that are built of one occasion, on average."""
-MIN_WORD_LETTERS = 3
-"""A shorter text is no word that something can be written about."""
 MIN_OCCASIONS = 12
 """Each part of the split gets two of them at least."""
 
@@ -230,8 +229,7 @@ def list_words_to_avoid(session: Session) -> list[str]:
     """Return the words, not the marks, that the check of a rule forbids wherever they stand."""
     check = get_check(session)
     texts = list_forbidden_texts(check) if check else []
-    words = [text.strip("*") for text in texts]
-    return [word for word in words if len(word) >= MIN_WORD_LETTERS and word[0].isalpha()]
+    return [text.strip("*") for text in texts if has_content_word(text)]
 
 
 def split_occasions(session: Session, occasions: Sequence[Occasion]) -> dict[str, list[Occasion]]:
