@@ -13,7 +13,7 @@ from selfteach.materials.effect_checks import Effect
 from selfteach.materials.effect_forms import FORMS
 from selfteach.materials.notation_forms import forbids_unit
 from selfteach.materials.other_languages import read_other_effect
-from selfteach.materials.phrases import REPLIES, SAYING, THEM
+from selfteach.materials.phrases import MORE_DEMANDS, REPLIES, SAYING, THEM
 from selfteach.materials.plain_demand import to_plain_demand
 from selfteach.materials.said_clause import QUOTED_ANSWER, SAY_THAT, read_asked, read_clause
 from selfteach.materials.scope import (
@@ -117,7 +117,7 @@ def _read_sentence(sentence: str) -> Effect | None:
     """Return the effect of one sentence, or of two demands that "and" joins."""
     whole = re.sub(r"\s+", " ", sentence).strip().rstrip(".!;?").strip()
     reason = _find_reason(_BECAUSE, whole)
-    if reason and _MORE.search(reason["reason"]):
+    if reason and MORE_DEMANDS.search(reason["reason"]):
         return _read_cut(reason["demand"], reason["reason"])
     text = to_plain_demand(whole).strip()
     text = text.replace("’", "'").replace("“", '"').replace("”", '"')
@@ -204,19 +204,6 @@ _BECAUSE = re.compile(
 _PURPOSE = re.compile(
     r" (?:in order )?to (?:make|keep|look|sound|seem|be|help|show|save|avoid|get) "
 )
-_GOES_ON = (
-    r"(?:also |then |please |always )*"
-    r"(?:(?P<sure>never|no(?! (?:longer|matter|doubt|one|more\b(?! than)))|do not|don't|always|"
-    r"please|not(?! (?:(?:too|so|very|just|only) )*\w*[^\Ws]$)|without|at most|at least|exactly|"
-    r"only|no more than|maximum|max|under|fewer|less than|more than)|(?:end|finish|close|"
-    r"conclude|start|begin|open|use|answer|reply|respond|write|add|include|put|give|mention|say|tell|sign|call|"
-    r"limit|spell|separate|number|list|name|ask|thank|apologi[sz]e|refer|replace|avoid|speak|talk|"
-    r"format|round|state|insert|stay|(?P<loose>keep|make)))\b"
-)
-_MORE = re.compile(
-    rf"(?:(?P<clear>, (?:and |but |then )*)| (?:and|but|then) )(?P<more>{_GOES_ON}.*)", re.I
-)
-"""A second demand behind a reason or a purpose."""
 
 
 def _find_reason(form: re.Pattern[str], text: str) -> re.Match[str] | None:
@@ -230,7 +217,7 @@ def _find_reason(form: re.Pattern[str], text: str) -> re.Match[str] | None:
 def _read_before_reason(text: str) -> Effect | None:
     """Return the effect of a demand with or without a reason."""
     reason = _find_reason(_REASON, text)
-    if reason and (_MORE.search(reason["reason"]) or '"' not in reason["reason"]):
+    if reason and (MORE_DEMANDS.search(reason["reason"]) or '"' not in reason["reason"]):
         return _read_cut(reason["demand"], reason["reason"])
     return _match_form(text)
 
@@ -246,7 +233,7 @@ def _read_cut(demand: str, tail: str) -> Effect | None:
 
     In "so she can read it and write back" the second verb may be part of the reason: no effect.
     """
-    first, more = _match_form(demand), _MORE.search(tail)
+    first, more = _match_form(demand), MORE_DEMANDS.search(tail)
     if first is None or more is None:
         return first
     second = _read_sentence(more["more"])

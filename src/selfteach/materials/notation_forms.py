@@ -185,13 +185,15 @@ def _check_currency(match: re.Match[str]) -> str:
     return f"not ({conditions})"
 
 
+def _find_unit(name: str) -> str:
+    """Return the pattern of the unit that has this name, or ""."""
+    return next((unit for unit in _UNITS if re.fullmatch(unit, name, re.I)), "")
+
+
 def _check_unit(match: re.Match[str]) -> str | None:
     """Return the check of "miles instead of kilometers", and of "answer in Fahrenheit"."""
-    found = {
-        part: next((unit for unit in _UNITS if re.fullmatch(unit, match[part], re.I)), "")
-        for part in ("wanted", "also", "unwanted")
-        if match[part]
-    }
+    parts = ("wanted", "also", "unwanted")
+    found = {part: _find_unit(match[part]) for part in parts if match[part]}
     also = found.get("also", found["wanted"])
     if not found.get("unwanted") and (also in _METRIC_UNITS) != (found["wanted"] in _METRIC_UNITS):
         return None  # what is wanted beside it would be forbidden

@@ -19,6 +19,19 @@ SAYING = (
     rf"\b(?:say|tell (?:{THEM}|[a-z]+s)|explain|mention|answer|reply|state)(?:,? that|:| (?=we\b))"
 )
 """How it begins that something must be said; what follows has its own reasons and exceptions."""
+_GOES_ON = (
+    r"(?:also |then |please |always )*"
+    r"(?:(?P<sure>never|no(?! (?:longer|matter|doubt|one|more\b(?! than)))|do not|don't|always|"
+    r"please|not(?! (?:(?:too|so|very|just|only) )*\w*[^\Ws]$)|without|at most|at least|exactly|"
+    r"only|no more than|maximum|max|under|fewer|less than|more than)|(?:end|finish|close|"
+    r"conclude|start|begin|open|use|answer|reply|respond|write|add|include|put|give|mention|say|"
+    r"tell|sign|call|limit|spell|separate|number|list|name|ask|thank|apologi[sz]e|refer|replace|"
+    r"avoid|speak|talk|format|round|state|insert|stay|(?P<loose>keep|make)))\b"
+)
+MORE_DEMANDS = re.compile(
+    rf"(?:(?P<clear>, (?:and |but |then )*)| (?:and|but|then) )(?P<more>{_GOES_ON}.*)", re.I
+)
+"""A second demand behind a reason or a purpose."""
 
 QUOTED = re.compile(r'"[^"]+"')
 _FIRST_HIDDEN = 0xE000

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from selfteach.materials.phrases import AUDIENCE, SAYING, THEM
+from selfteach.materials.phrases import AUDIENCE, MORE_DEMANDS, SAYING, THEM
 
 _CHAT_WORDS = {
     "pls": "please",
@@ -281,11 +281,6 @@ _BECAUSE = re.compile(
     r"[^\"]+|(?:as (?:i|we|my) (?:am|are|have|do|don't|can't|was)|for the sake of)\b[^\"]*)",
     re.I,
 )
-_ANOTHER_DEMAND = re.compile(
-    r"(?:, (?:and |but )?|(?: and| but) )(?:never|no|do not|don't|always|please|at most|at least|"
-    r"end|start|begin|use|write|sign|add|include)\b",
-    re.I,
-)
 _PRONOUN = re.compile(r"\b(?:them|it|that|those|him|her)\b(?= up\b| at all\b|[.!]*$)", re.I)
 
 
@@ -394,6 +389,6 @@ def _drop_reason(text: str) -> str:
     match = _REASON.fullmatch(text)
     if not match and not _SAID.search(text):
         match = _BECAUSE.fullmatch(text)
-        if match and _ANOTHER_DEMAND.search(text, match.end("demand")):
+        if match and MORE_DEMANDS.search(text, match.end("demand")):
             return text
     return match["demand"] if match else text
