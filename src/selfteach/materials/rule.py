@@ -78,13 +78,24 @@ def read_rule(text: str, when: str = "", then: str = "") -> Rule:
     said = resolve_pronoun(join_lines(to_plain_conditions(text)))
     scope, effect = (when, then) if when and then else _read_parts(said)
     scope, effect = when or scope, then or effect
-    situation = read_situation(scope) if scope and _DECLINES.fullmatch(effect) else None
-    if situation and situation.kind == "about":
-        scope, effect = "", f"Do not talk about {situation.topic}."
+    if topic := _find_declined_topic(scope, effect):
+        scope, effect = "", f"Do not talk about {topic}."
     _refuse_unnamed(effect)
     _refuse_unnamed_person(scope)
     _refuse_contradiction(effect)
     return Rule(text, str(uuid.uuid5(NAMESPACE, text)), scope, effect)
+
+
+def _find_declined_topic(scope: str, effect: str) -> str:
+    """Return what is asked about, where it is declined or not to be mentioned; or ""."""
+    situation = read_situation(scope) if scope else None
+    if situation is None or situation.kind != "about":
+        return ""
+    if _DECLINES.fullmatch(effect):
+        return situation.topic
+    is_clause = re.match(r"(?:wh\w+|how|if|being|having) ", situation.topic, re.I)
+    is_forbidden = find_pronoun_topic(effect) in ("it", "them", "this", "that", "him", "her")
+    return situation.topic if is_forbidden and not is_clause else ""
 
 
 def clean_rule(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from selfteach.materials.other_languages import ScopedText, split_other_language
-from selfteach.materials.phrases import AUDIENCE, hide_quotes, show_quotes
+from selfteach.materials.phrases import AUDIENCE, REPLIES, hide_quotes, show_quotes
 from selfteach.materials.situation import (
     GENRE,
     PERSON,
@@ -57,7 +57,8 @@ _SURE_VERBS = (
 _EFFECT_START = re.compile(
     rf"(?:{_ADVERB}(?:{_STRONG}|{_VERBS})|no|not|at most|at least|without|with|in|"
     r"(?:max(?:imum)?|under|fewer than|less than|more than|exactly)|"
-    rf"{NUMBER} (?:words?|sentences?))(?: |[:,] |$)",
+    rf"{NUMBER} (?:words?|sentences?)|(?:the|your|each|every|its) {REPLIES} (?:must|shall|should|"
+    r"has to|needs to|is to|begins|starts|ends|states))(?: |[:,] |$)",
     re.I,
 )
 _BLOCKED = re.compile(
@@ -74,12 +75,13 @@ _UNIVERSAL = re.compile(
     r"messages?|prompts?|topics?)(?: (?:that )?you (?:give|write|send|make))?|(?:always|"
     r"everywhere|everything|anything|possible|general|short|"
     r"fact|addition|particular|brief|doubt|future|now|example|once|all cases|any case|any way|"
-    r"necessary|needed|appropriate|you can|emphasis|clarity|brevity|instance)|"
+    r"necessary|needed|appropriate|you (?:can|have to|must|need to|want to|like)|emphasis|"
+    r"clarity|brevity|instance)|"
     r"(?:you(?: are)?|you're|i am|i)? ?(?:answer(?:ing)?|respond(?:ing)?|reply(?:ing)?|write|"
     r"writing|talk(?:ing)?|speak(?:ing)?|ask you(?: something| anything| a question)?|"
     r"ask(?:ed)?(?: something| anything| a question)?)(?: to)?(?: me| the user| us| questions)?|"
     r"me|us|you|the user|users|anyone|anybody|everyone|everybody|someone|people|others|it|them|"
-    r"him|her|any (?:user|person))",
+    r"him|her|any (?:user|person)|you (?:give|mention|write|state|use|need|show) (?:one|it|them))",
     re.I,
 )
 _PREFIX = re.compile(
@@ -123,7 +125,8 @@ _BARE_GENRES = (
 _EACH_TEXT = rf"(?:every|each|any) (?!(?:answer|reply|response|message|text)\b)(?:[a-z-]+ )?{GENRE}"
 """One text of a kind: "every newsletter"."""
 _LETTER_CASE = r"(?:[a-z-]+ )?letters in (?:lower|upper|all caps|capital|block|small)"
-_ANY_GENRE = rf"(?!{_LETTER_CASE}|me |us )(?:[a-z-]+ )?{_BARE_GENRES}"
+_FOR_ME = r"(?: (?:that |which )?(?:you|I|we) (?:write|draft|send)(?: for (?:me|us))?)?"
+_ANY_GENRE = rf"(?!{_LETTER_CASE}|me |us )(?:[a-z-]+ )?{_BARE_GENRES}{_FOR_ME}"
 _SUFFIX_GENRE = re.compile(
     rf"(?P<effect>.+?),? (?:in|for|throughout) (?P<scope>{_EACH_TEXT}|"
     rf"(?:all |any |every |each |my |our |the )*"
@@ -268,6 +271,7 @@ def _split_english(text: str) -> ScopedText | None:
     for split in (
         _split_prefix,
         _split_colon,
+        _split_gerund,
         _split_told,
         _split_subject,
         _split_when,
@@ -352,9 +356,17 @@ _BANNED_WORD = re.compile(
 )
 """A condition before a banned word: 'In emails to Kim the word "problem" is banned.'."""
 _ASKED_SCOPE = re.compile(
-    r"^((?:texting|writing|e-?mailing|messaging|replying|talking)\b)( [^?.!,]{1,60})\? (?=\w)", re.I
+    r"^((?:texting|writing|e-?mailing|messaging|replying|talking|listing|drafting|explaining)\b)"
+    r"( [^?.!,]{1,60})\? (?:then )?(?=\w)",
+    re.I,
 )
 """A condition that is asked: "Texting Ben? Use no capital letters."."""
+_ASKED_TEXT = re.compile(
+    rf"^((?:[\w'’-]+ ){{0,3}}{GENRE}(?: (?:to|for) [^?.!,]{{1,40}})?)\? (?=\w)", re.I
+)
+"""The same with a noun: "Jokes for kids? Add an emoji."."""
+_EQUALS = re.compile(r"^([\w'’ -]{1,60}) = (?=\w)")
+"""A condition and its effect: "captions = all lowercase"."""
 
 
 def to_plain_conditions(text: str) -> str:
@@ -363,8 +375,10 @@ def to_plain_conditions(text: str) -> str:
     "Texting Ben? Use no capitals." -> "When texting Ben, Use no capitals."
     """
     text = _INTERJECTION.sub("", _BOUND_WORD.sub(r"\1 ", text.strip()))
+    text = _EQUALS.sub(r"\1: ", text)
     text = _INSISTING.sub("", _MANNER_LABEL.sub("", text))
     text = _BANNED_WORD.sub(r"\1, ", text)
+    text = _ASKED_TEXT.sub(r"\1: ", text)
     return _ASKED_SCOPE.sub(lambda found: f"When {found[1].lower()}{found[2]}, ", text)
 
 
@@ -408,6 +422,14 @@ def is_only_told(text: str) -> bool:
     """Return whether a clause after a demand only tells of something: "it leads to trouble"."""
     is_told = _TOLD.fullmatch(text.rstrip(" .!")) is not None and not starts_effect(text)
     return is_told and not _NOT_ONLY_TOLD.search(text)
+
+
+def drop_remark(scope: str) -> str:
+    """Return "it's for LinkedIn, they're cringe" without what is only told."""
+    for joint in re.finditer(r"(?:,|;| [-–—]) ", scope):
+        if is_only_told(scope[joint.end() :]):
+            return scope[: joint.start()]
+    return scope
 
 
 def drop_told_tail(sentence: str) -> str:
@@ -499,13 +521,39 @@ def _split_prefix(text: str) -> ScopedText | None:
     word, rest = match["word"], match["rest"]
     is_sure = word.lower() not in _UNSURE_WORDS
     parts = (
-        _cut_before_demand(rest) or _cut_at_last_comma(rest, is_sure) or _cut_without_comma(rest)
+        _cut_after_text(rest)
+        or _cut_before_demand(rest)
+        or _cut_at_last_comma(rest, is_sure)
+        or _cut_without_comma(rest)
     )
     return _make_prefixed(word, *parts) if parts else None
 
 
 _UNSURE_WORDS = ("in", "with", "to", "about", "on", "for", "as to", "should")
 """Words that begin more than scopes: "In short, ..."."""
+
+
+_DEMAND_AFTER_TEXT = re.compile(
+    rf" (?:then )?(?={_ADVERB}(?:never|always|do not|don't|please|use|write|keep|say|add|include|"
+    rf"avoid|stay|be|give|tell|make|begin|mention|put|address (?:him|her|them|me|us)|"
+    rf"call (?:him|her|them|me|us))\b)",
+    re.I,
+)
+_STRONG_DEMAND = re.compile(rf"{_ADVERB}(?:never|always|do not|don't|please)\b|just\b", re.I)
+
+
+def _cut_after_text(rest: str) -> tuple[str, str] | None:
+    """Return the scope and the effect of "texts to Rosie don't use lol, brb or omg": no comma parts
+    them, and those that follow are the demand's. What is asked about ends before a strong demand.
+    """
+    for found in _DEMAND_AFTER_TEXT.finditer(re.split(r"[,:;]", rest, maxsplit=1)[0]):
+        before, effect = rest[: found.start()], rest[found.end() :]
+        if _BLOCKED.search(before) or _PRONOUN.search(before):
+            continue
+        kind = read_situation(f"when {before}").kind
+        if kind in ("writing", "task") or (kind == "about" and _STRONG_DEMAND.match(effect)):
+            return before, effect
+    return None
 
 
 def _cut_before_demand(rest: str) -> tuple[str, str] | None:
@@ -638,7 +686,7 @@ def _split_when(text: str) -> ScopedText | None:
     match = _SUFFIX_WHEN.fullmatch(text)
     if not match or _TELLING.fullmatch(match["effect"]) or not starts_effect(match["effect"]):
         return None
-    scope = _shorten_clause(match["word"], match["scope"])
+    scope = _shorten_clause(match["word"], drop_remark(match["scope"]))
     return ScopedText(scope, match["effect"]) if _is_scope(scope) else None
 
 
@@ -695,6 +743,25 @@ def _split_summarized(text: str) -> ScopedText | None:
         return None
     verb = re.sub("e$", "ing", match["verb"].lower())
     return ScopedText(f"{verb} {match['what']}", f"answer{match['tail']}")
+
+
+_GERUND = re.compile(
+    r"(?P<scope>(?:writing|texting|e-?mailing|messaging|replying|responding|answering|drafting|"
+    r"explaining|listing|talking|speaking|summari[sz]ing|translating) (?:to )?"
+    r"(?!in\b)[^,;:]+), (?P<effect>.+)",
+    re.I,
+)
+
+
+_VAGUE_OBJECT = re.compile(r"\b(?:it|this|that|(?:every|any|some)?things?)\b", re.I)
+
+
+def _split_gerund(text: str) -> ScopedText | None:
+    """Split "Replying to a review, always thank the author"."""
+    match = _GERUND.fullmatch(text)
+    if not match or not starts_effect(match["effect"]) or _VAGUE_OBJECT.search(match["scope"]):
+        return None
+    return ScopedText(_lower_first(match["scope"]), match["effect"])
 
 
 def _split_colon(text: str) -> ScopedText | None:
@@ -766,6 +833,8 @@ def _split_for(text: str) -> ScopedText | None:
     match = _SUFFIX_FOR.fullmatch(text)
     if not match or _TEXTUAL.search(match["scope"]) or not _is_scope(match["scope"]):
         return None
+    if re.search(r"\b(?:that|it|this|which|they|these) (?:is|are)$", match["effect"], re.I):
+        return None
     return ScopedText(match["scope"], match["effect"])
 
 
@@ -824,6 +893,51 @@ _LETTER_CASES = re.compile(
 """What is said of letters of the alphabet."""
 
 
+_MODAL = (
+    r"(?:should|must|shall|needs? to|has to|have to|are to|is to|ought to|may(?= not| only| never)|"
+    r"can(?= not| only| never)|(?P<cannot>can't|cannot|mustn't|shouldn't|won't|don't|aren't to))"
+)
+_TEXT_SUBJECT = re.compile(
+    rf"(?P<scope>(?!(?:I|you|we|it|they|this|that|what|no|never|do|don't)\b)[^,;:.\"]+?) "
+    rf"(?:{_MODAL} "
+    r"(?P<not>not )?(?:(?P<be>always|never|only) )?|(?P<always>always|never) |(?=(?:consists? of|"
+    r"carr(?:y|ies)|gets?|address(?:es)?|needs?|starts?|begins?|ends?|opens?|closes?|finish(?:es)?|"
+    r"stays?|uses?|contains?) ))(?P<effect>.+)",
+    re.I,
+)
+"""Any text that does something: "Game-day posts for the Herons should finish with #GoHerons"."""
+_SHORT_TEXT = re.compile(
+    rf"{_MY}(?:{REPLIES}|texts?|letters?|notes?|lists?|comments?|chats?)", re.I
+)
+"""What may be a part of an answer as well."""
+
+
+def _is_text(scope: str) -> bool:
+    """Return whether the words name a kind of text, or one to somebody."""
+    if _SHORT_TEXT.fullmatch(scope):
+        return False
+    found = read_situation(f"when {_lower_first(scope)}")
+    return found.kind in ("writing", "task") and bool(found.genre)
+
+
+def _find_subject(text: str) -> re.Match[str] | None:
+    """Return the shorter scope of both forms; "recipes for people who" is none."""
+    matches = [_TEXT_SUBJECT.fullmatch(text), _SUBJECT.fullmatch(text)]
+    is_text = [match is not None and _is_text(match["scope"]) for match in matches]
+    found = [
+        match
+        for match, is_known in zip(matches, (is_text[0], True), strict=True)
+        if match and is_known and not re.search(r" (?:who|that|which)$", match["scope"])
+    ]
+    return min(found, key=lambda match: len(match["scope"]), default=None)
+
+
+_LETTERS = re.compile(
+    r"\b(?:capital|block|small|big|upper-?case|lower-?case|bold|italic)[a-z]* (?:letters?|texts?)$",
+    re.I,
+)
+
+
 def _split_subject(text: str) -> ScopedText | None:
     """Split "Emails to my boss should stay under 40 words"."""
     if told := _BE_TOLD.fullmatch(text):
@@ -837,11 +951,11 @@ def _split_subject(text: str) -> ScopedText | None:
         return ScopedText(scope, f"answer {answered['tail']}")
     if about := _KIND_OF_ANSWERS.fullmatch(text):
         return ScopedText(_lower_first(about["scope"]), about["effect"])
-    match = _SUBJECT.fullmatch(text)
+    match = _find_subject(text)
     is_joined = match is not None and re.search(r" (?:and|or|but|with an?|with)$", match["scope"])
-    if not match or is_joined or _LETTER_CASES.fullmatch(text):
+    if not match or is_joined or _LETTER_CASES.fullmatch(text) or _LETTERS.search(match["scope"]):
         return None
-    negated = "do not" if match["not"] else ""
+    negated = "do not" if match["not"] or match.groupdict().get("cannot") else ""
     often = match["be"] or match["always"] or ""
     scope = _lower_first(match["scope"])
     return ScopedText(scope, " ".join(f"{negated} {often} {match['effect']}".split()))

@@ -19,7 +19,8 @@ _GENRE_NAMES = {
     ),
     r"text messages?|texts?|texting|sms(?:es)?": "text message",
     r"(?:(?:chat|direct|private|voice|slack|teams|discord|telegram|signal|whatsapp|instagram) )?"
-    r"messages?|messaging|dms?|chats?|whatsapps?": "message",
+    r"(?:messages?|msgs?)|messaging|dms?|chats?|whatsapps?": "message",
+    r"notices?": "notice",
     r"(?:cover |love |thank-you )?letters?": "letter",
     r"(?:blog |forum |facebook |instagram |linkedin )?posts?|posting": "post",
     r"tweets?|tweeting": "tweet",
@@ -90,14 +91,15 @@ _GROUPS = (
     r"teachers?|doctors?|nurses?|lawyers?|donors?|volunteers?|voters?|fans?|followers?|"
     r"applicants?|candidates?|seniors?|grandparents?|women|men|girls?|boys?|bab(?:y|ies)|"
     r"foreigners?|tourists?|visitors?|professors?|experts?|officials?|journalists?|users|"
-    r"interns?|trainees?|newcomers?|recruits?|apprentices?"
+    r"interns?|trainees?|newcomers?|recruits?|apprentices?|helpers?|residents?|shoppers?|"
+    r"travell?ers?|lads"
 )
 _NAME = r"(?:(?:Dr|Mr|Mrs|Ms|Prof)\.? )?[A-ZÀ-Þ][\w'’-]*(?: [A-ZÀ-Þ][\w'’-]*)*"
 PERSON = (
     r"(?:(?:my|our|his|her|their) (?:[\w'’-]+ ){0,3}?[\w'’-]+"
     rf"|(?:(?:the|an?|all|new|young|small|old|older|angry|other|any) )*(?:[a-z]+ "
     rf"){{0,2}}?(?:{_GROUPS})"
-    rf"(?: (?:at|of|in) [\w'’ -]+| (?:under|over|above|aged|below|younger than|older than) "
+    rf"(?: (?:at|of|in|from) [\w'’ -]+| (?:under|over|above|aged|below|younger than|older than) "
     rf"(?:the age of )?\d+(?: years)?)?|{_NAME})"
 )
 """A pattern of an addressee: a relation of the speaker, a group, or a name."""
@@ -170,7 +172,8 @@ _LEAD = re.compile(
     r"summari|translat|discuss))",
 )
 _ASKED = re.compile(
-    r"^(?:.*\b)?(?:ask(?:s|ed|ing)?|inquir(?:e|es|ed|ing)|want(?:s|ed)? to know|"
+    r"^(?:.*\b)?(?:ask(?:s|ed|ing)?|[ei]nquir(?:e|es|ed|ing)|"
+    r"(?:writes?|calls?|phones?|rings?) (?:in|up)|gets? in touch|want(?:s|ed)? to know|"
     r"wonder(?:s|ed|ing)?|complain(?:s|ed|ing)?|curious|talk(?:s|ed|ing)?|speak(?:s|ing)?|"
     r"chat(?:s|ting)?|"
     r"questions?|answers?|repl(?:y|ies)|responses?|requests?|conversations?|chats?|advice|"
@@ -256,6 +259,10 @@ def read_situation(scope: str) -> Situation:
         return Situation("other")
     text = re.sub(rf"^(?:it|this|that) is (?=(?:an?|the|my|our) {GENRE}\b)", "", text, flags=re.I)
     text = re.sub(_ANYTHING, "writing ", text, flags=re.I)
+    text = re.sub(rf"({GENRE}) {_YOU_WRITE}", r"\1", text, flags=re.I)
+    text = re.sub(r"(?<=[a-z]) (?:for|on behalf of) (?:me|us)$", "", text)
+    text = re.sub(rf"^{_IT_IS_FOR} (?={_PLATFORMS}$)", "", text, flags=re.I)
+    text = re.sub(rf"^{_IT_IS_FOR} ", "writing to ", text, flags=re.I)
     if _IN_LANGUAGE.fullmatch(text):
         return Situation("other")
     text = re.sub(r"^to (?=\w)", "writing to ", text, flags=re.I)
@@ -279,6 +286,12 @@ _PLATFORMS = (
     r"Instagram|Facebook|Twitter|X|LinkedIn|TikTok|Slack|WhatsApp|Telegram|Reddit|YouTube|Threads|"
     r"Mastodon|Bluesky|Discord|Signal"
 )
+_YOU_WRITE = (
+    r"(?:that |which )?(?:you|I|we) (?:write|draft|send|make|compose|create|give)"
+    r"(?: (?:for )?(?:me|us)\b)?(?= (?:for|to|about) |$)"
+)
+"""What a text is anyway: "any plan you write for members"."""
+_IT_IS_FOR = r"(?:it|this|that) (?:is|goes)(?: meant| intended| addressed)? (?:for|to)"
 _PLATFORM_TEXTS = {"Twitter": "tweet", "X": "tweet", "YouTube": "YouTube description"} | {
     name: f"{name} message" for name in ("Slack", "WhatsApp", "Telegram", "Discord", "Signal")
 }
@@ -390,7 +403,7 @@ def _read_writing(text: str) -> Situation | None:
         return replying
     genre = re.compile(
         rf"(?:(?:writing|write|sending|send|drafting|draft|composing|compose|reading|replying to|"
-        rf"answering|creating|making|telling|giving|{_GIVEN}) )?{_OWNER}(?:[a-z]+ )??"
+        rf"answering|creating|making|telling|giving|{_GIVEN}) )?{_OWNER}(?:[a-z-]+ )??"
         rf"(?P<genre>{GENRE}|requests?(?= to {PERSON}$))"
         rf"(?: (?:(?:is|are) )?{_ABOUT} (?P<topic>.+?))? (?:(?:is|are|goes|go) )?"
         rf"(?P<to>{_TO}) (?P<who>.+)",
@@ -537,7 +550,8 @@ def _read_task(text: str) -> Situation | None:
         rf"{_GIVEN}) )?"
         rf"{_OWNER}(?:(?P<kind>[\w'-]+|{_TWO_WORDS}) )??(?P<genre>{GENRE})"
         rf"(?: of (?!more |less |all |any |every )(?:(?:an?|the|my|our) )?"
-        rf"(?P<object>[a-z]+(?: [a-z]+)?)| {_ABOUT} (?P<topic>.+))?",
+        rf"(?P<object>[a-z]+(?: [a-z]+)?)| {_ABOUT} (?P<topic>.+)| (?P<doing>[a-z]+ing "
+        r"(?:an?|the|my|our|people|customers|applicants) .+))?",
         text,
         re.I,
     )
@@ -552,7 +566,7 @@ def _read_task(text: str) -> Situation | None:
         genre = f"{kind} {genre}".strip()
     elif " " in name:
         genre = to_singular(name)
-    return Situation("task", genre, topic=made["topic"] or "")
+    return Situation("task", genre, topic=made["topic"] or made["doing"] or "")
 
 
 _SOMEBODY = (
@@ -680,6 +694,37 @@ _WANTS_TO = re.compile(
     r"speak|be|write|text|e-?mail|message)\b)[a-z]+)(?P<rest> .+)?",
     re.I,
 )
+_SOMEBODY_WHO = (
+    rf"(?:{_SOMEBODY}|(?:an?|the|any|some|my|our|another) [a-z]+"
+    r"(?: (?!ask|want|need|report)[a-z]+)?)"
+)
+_NOTHING_NAMED = r"(?!(?:.* )?(?:some|any|every|no)thing\b)"
+_CLAUSES_OF_SOMEBODY = [
+    (re.compile(rf"{_NOTHING_NAMED}{_SOMEBODY_WHO} {does}", re.I), topic)
+    for does, topic in (
+        (
+            r"(?:asks?|wants? to know|wonders?|[ei]nquires?)(?: you| me| us)? "
+            r"(?P<rest>(?:how|what|where|when|why|who|which|if|whether) (?!you (?:are|can)\b).+)",
+            "",
+        ),
+        (
+            r"(?:wants?|needs?|requests?|would like|(?:is|are) looking for|reports?|mentions?) "
+            r"(?P<rest>(?!to\b|help\b|.*(?:\bcompared|\b(?:answer|reply|response|opinion|question|minute|"
+            r"friend|favou?r)s?)\b)[a-z].+)",
+            "",
+        ),
+        (r"says? (?:that )?(?:they|he|she) (?:have|has|had|feels?) (?P<rest>.+)", ""),
+        (r"(?:has|have) (?P<rest>(?:lost|broken|forgotten|missed|[a-z]+ed) .+)", "having "),
+        (r"(?:is|are) (?P<rest>[a-z]+ed (?!me\b|us\b)[a-z]+ .+)", "being "),
+    )
+]
+"""What somebody does or says, and how it begins as a topic: "a user is locked out of it"."""
+_OWN_ACTION = re.compile(
+    rf"{_NOTHING_NAMED}(?:I|we) (?P<verb>decline|accept|cancel|refuse|order|book|apply|"
+    r"resign|return|turn down)(?P<rest> .+)",
+    re.I,
+)
+"""What the speaker does by a text: "I decline an invitation"."""
 _OFFERS = frozenset({"have", "has", "offer", "sell", "provide", "accept", "take", "serve"})
 """Verbs whose object is what is asked about: "whether we have gift cards"."""
 
@@ -704,6 +749,12 @@ def _read_topic(text: str) -> Situation | None:
         return Situation("about", topic=f"{state}{match['rest']}")
     if match := _WHETHER.fullmatch(text) or _WANTS_TO.fullmatch(text):
         return Situation("about", topic=_name_action(match))
+    for clause, start in _CLAUSES_OF_SOMEBODY:
+        if match := clause.fullmatch(text):
+            return Situation("about", topic=f"{start}{match['rest']}")
+    if match := _OWN_ACTION.fullmatch(text):
+        verb, *after = match["verb"].lower().split()
+        return Situation("about", topic=" ".join([to_gerund(verb), *after]) + match["rest"])
     return None
 
 
