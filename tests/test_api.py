@@ -118,6 +118,7 @@ def test_a_folder_of_another_run_is_refused(run: FinishedRun, talker: Path) -> N
         )
 
 
+@pytest.mark.slow
 @pytest.mark.training
 def test_runs_are_compared(run: FinishedRun, tmp_path: Path) -> None:
     found = selfteach.compare(

@@ -52,6 +52,7 @@ def test_the_extras_bring_what_the_program_says() -> None:
         assert {PACKAGES.get(module, module) for module in modules} == brought
 
 
+@pytest.mark.slow
 def test_what_does_not_need_a_model_runs_without_its_packages(tmp_path: Path) -> None:
     """fcntl and resource are absent on Windows."""
     away = [*MODULES["cpu"], *MODULES["documents"], *MODULES["bench"], "fcntl", "resource"]

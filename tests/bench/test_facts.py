@@ -67,6 +67,7 @@ def test_looping_answers_or_a_lost_perplexity_are_a_collapse(
     assert measure(1.0, " ") is True
 
 
+@pytest.mark.slow
 @pytest.mark.training
 def test_a_fact_is_taught_in_cycles_that_go_on_where_they_stopped(
     talker: Path,

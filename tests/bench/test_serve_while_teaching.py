@@ -31,6 +31,7 @@ def teaching(tiny: Path, tmp_path: Path) -> Iterator[Teaching]:
     models.engine.close()
 
 
+@pytest.mark.slow
 def test_rounds_before_while_and_after_a_lesson_is_taught(
     teaching: Teaching, tmp_path: Path
 ) -> None:

@@ -14,6 +14,7 @@ from selfteach.models.hf import HfModel
 pytestmark = pytest.mark.training
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("objective", ["sft", "dpo"])
 def test_both_sides_train(
     objective: str, tiny: Path, tiny_hf: HfModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -220,6 +220,7 @@ def test_the_seconds_of_sampling_leave_the_caller_out(
     assert "not recorded" in pipeline.describe_sampling(None, 3.0)
 
 
+@pytest.mark.slow
 def test_every_engine_of_the_comparison_answers_all_prompts(
     tiny: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

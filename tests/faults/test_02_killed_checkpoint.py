@@ -121,6 +121,7 @@ def test_what_a_killed_save_left_is_no_part_of_the_adapter(tmp_path: Path) -> No
     assert found == {"adapter_model.safetensors", "adapter_config.json", "selfteach.json"}
 
 
+@pytest.mark.slow
 def test_killed_again_and_again_it_still_ends_there(straight: Path, tmp_path: Path) -> None:
     """Before the first checkpoint, before its manifest, after it; in the second one, before its
     manifest, after it; in the third one. A process counts the files that it writes itself.

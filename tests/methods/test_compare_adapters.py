@@ -129,6 +129,7 @@ def compared(run: Path, second_turns: list[object]) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 def test_every_cell_has_its_row_and_what_makes_no_sense_is_reported(
     compared: dict[str, Any],
 ) -> None:
@@ -237,6 +238,7 @@ def test_the_same_command_goes_on_with_the_cells_that_are_missing(
     assert {row["name"]: row for row in found["rows"] if row["name"] != "lora-dpo"} == before
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_picture")
 def test_stopped_in_a_cell_it_ends_with_the_same_adapters(
     compared: dict[str, Any], run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -62,6 +62,7 @@ def test_a_run_of_train_has_no_exam_to_compare_by() -> None:
         prepare_bench(run, past, SilentDisplay())
 
 
+@pytest.mark.slow
 def test_tasks_by_rouge_l(tasker: Path, tmp_path: Path) -> None:
     seeds = write_seeds(tmp_path / "seeds.jsonl")
     more = ("--set", "count=6", "--set", "exam.tasks=3", "--set", "train.max_steps=2")

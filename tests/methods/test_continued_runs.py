@@ -36,6 +36,7 @@ def train(
     )
 
 
+@pytest.mark.slow
 @pytest.mark.training
 def test_another_adapter_at_the_same_path_makes_another_run(
     tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

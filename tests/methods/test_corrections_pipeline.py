@@ -210,6 +210,7 @@ def test_a_file_of_edits_teaches_and_its_missing_answers_are_drawn(
     } <= dropped
 
 
+@pytest.mark.slow
 def test_one_criticism_alone_reaches_similar_prompts(talker: Path, tmp_path: Path) -> None:
     row = {
         "prompt": questions(1)[0],

@@ -78,6 +78,7 @@ def test_curve_has_both_orders_and_ends_with_all(talker: Path, tmp_path: Path):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.training
 def test_auto_tries_the_objectives_and_says_which(talker: Path, tmp_path: Path):
     code, result = run_json(
@@ -127,6 +128,7 @@ def test_a_judge_that_is_not_there_is_a_usage_error(talker: Path, tmp_path: Path
     assert code == 2
 
 
+@pytest.mark.slow
 @pytest.mark.training
 def test_distillation_from_the_prompted_base_partly_on_own_samples(talker: Path, tmp_path: Path):
     own = ["--set", "train.objective=distill", "--set", "train.on_policy=0.5"]

@@ -22,6 +22,7 @@ SAME = ("examples.jsonl", "dropped.jsonl", "exam.json", "adapter/adapter_model.s
 QUICK = ("--set", "train.epochs=2", "--set", "train.batch_size=32")
 
 
+@pytest.mark.slow
 def test_facts_are_learned_that_nobody_knew(learned: tuple[Path, Path, dict[str, Any]]) -> None:
     """The verdict is left open: what happens to the general answers of a toy is chance."""
     _, run, result = learned
@@ -125,6 +126,7 @@ def test_thresholds_change_without_sampling(
     assert len(server.completion_calls) == asked
 
 
+@pytest.mark.slow
 def test_rows_that_are_too_long_are_counted_by_their_policy(
     scholar_model: Path, server: Any, tmp_path: Path
 ) -> None:
@@ -209,6 +211,7 @@ def test_without_people_s_questions_the_exam_is_about_sentences_set_aside(
     )
 
 
+@pytest.mark.slow
 def test_trainings_one_after_the_other_leave_one_adapter(
     scholar_model: Path, server: Any, tmp_path: Path
 ) -> None:

@@ -101,6 +101,7 @@ def test_only_a_subject_or_a_condition_has_something_beside_it(
     assert words.is_everywhere is is_everywhere
 
 
+@pytest.mark.slow
 def test_a_second_dry_run_loads_no_weights(
     tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -66,6 +66,7 @@ def exam(straight: tuple[Path, dict[str, Any]]) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 def test_at_half_of_its_time_a_run_knows_what_is_left(
     timed: tuple[Path, dict[str, Any], SimulatedTime],
 ) -> None:
@@ -343,6 +344,7 @@ def test_the_same_seed_gives_the_same_bytes_elsewhere(
     }
 
 
+@pytest.mark.slow
 def test_another_seed_gives_other_examples(
     straight: tuple[Path, dict[str, Any]], talker: Path, tmp_path: Path
 ) -> None:
@@ -362,6 +364,7 @@ def test_another_seed_gives_other_examples(
     ).read_bytes()
 
 
+@pytest.mark.slow
 def test_more_is_asked_where_the_base_breaks_the_rule_too_seldom(
     straight: tuple[Path, dict[str, Any]], talker: Path, tmp_path: Path
 ) -> None:
@@ -399,6 +402,7 @@ def test_a_run_that_was_killed_after_its_end_is_tidied_by_the_same_command(
     assert not (straight[0] / "engine").exists()
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_from_the_adapter_of_another(talker: Path, tmp_path: Path) -> None:
     """What was taught before is the base now; the adapter that comes of it stands alone, and holds
     both trainings.
@@ -444,6 +448,7 @@ def test_a_run_goes_on_from_the_adapter_of_another(talker: Path, tmp_path: Path)
     assert models[0]["base_fingerprint"] == models[1]["base_fingerprint"]
 
 
+@pytest.mark.slow
 def test_a_teacher_writes_the_examples(talker: Path, tmp_path: Path) -> None:
     from hostile import answer, hostile
 

@@ -205,6 +205,7 @@ def test_further_neighbors_of_a_letter_have_the_exam_s_occasions(tmp_path: Path)
     assert not any("my boss" in text for text in written)
 
 
+@pytest.mark.slow
 @pytest.mark.training
 def test_the_whole_run_examines_with_them_and_records_the_longer_exam(
     talker: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

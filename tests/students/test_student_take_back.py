@@ -9,6 +9,8 @@ import time
 from functools import partial
 from pathlib import Path
 
+import pytest
+
 from lesson_runs import hash_adapter, script, write_run
 from selfteach.students.folder import open_student, read_student
 from selfteach.students.jobs import JobBook, make_rule_job
@@ -61,6 +63,7 @@ def test_the_job_of_a_lesson_that_is_taken_back_is_over(tmp_path: Path) -> None:
     assert [job.state for job in book.list_jobs()] == ["added", "removed"]
 
 
+@pytest.mark.slow
 def test_the_command_loads_no_torch_where_one_lesson_is_left(tmp_path: Path) -> None:
     student = tmp_path / "anna"
     teach(student, tmp_path, "ab")

@@ -476,6 +476,7 @@ def test_what_a_method_sets_for_a_lora_is_left_out_and_noted(tmp_path: Path) -> 
     assert ("regmean_left_out", {"mu": 3.0, "reason": "the adapter is no lora"}) in trained.events
 
 
+@pytest.mark.slow
 def test_distill_from_distills_a_fast_adapter_into_the_adapter(tmp_path: Path) -> None:
     weights = {"in_scope": {"sft": 1.0}, "general": {"anchor": 1.0}}
     chosen = config.TrainConfig(

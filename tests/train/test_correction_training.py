@@ -101,6 +101,7 @@ def test_the_watchdog_adds_the_anchor_and_is_reported_once(tmp_path: Path) -> No
     assert teach(tmp_path / "quiet", **SINKING, watchdog=1.0).events == []
 
 
+@pytest.mark.slow
 def test_the_anchor_lifts_what_had_sunk() -> None:
     """A weak bound sinks the toy's corrections; once the watchdog has barked they stand above the
     base.

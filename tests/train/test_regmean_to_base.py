@@ -171,6 +171,7 @@ def test_moments_that_layers_share_count_once(monkeypatch: pytest.MonkeyPatch) -
     assert [len(part) for part in split_layers(adapter.low_rank_layers, {})] != [14, 14]
 
 
+@pytest.mark.slow
 def test_less_drift_for_most_of_the_lessons(tmp_path: Path) -> None:
     free = train(Tiny(), mixed(), settings(max_steps=24), tmp_path / "free", seed=0)
     held_still = settings(max_steps=24, regmean=10.0)
@@ -214,6 +215,7 @@ def test_the_same_call_gives_the_same_bytes_also_after_a_stop(
         assert straight == read_weights(train(Tiny(), mixed(), stopped, folder, seed=0))
 
 
+@pytest.mark.slow
 def test_memory_that_runs_out_on_the_way_gives_up_nothing_twice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -153,6 +153,7 @@ def test_two_processes_equal_one(tmp_path: Path) -> None:
     assert_equal(tmp_path / "two", tmp_path / "one")
 
 
+@pytest.mark.slow
 def test_all_go_on_with_what_the_first_one_held_still(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
