@@ -86,13 +86,15 @@ SITUATIONS = {
     "somebody wants a table for more than six people": Situation(
         "about", topic="a table for more than six people"
     ),
-    "people want to know where to park": Situation("about", topic="where to park"),
+    "people want to know where to park": Situation("about", topic="parking"),
     "somebody says they have chest pain": Situation("about", topic="chest pain"),
     "a traveller reports a lost bag": Situation("about", topic="a lost bag"),
-    "a shopper has lost the receipt": Situation("about", topic="having lost the receipt"),
-    "a user is locked out of an account": Situation(
-        "about", topic="being locked out of an account"
-    ),
+    "a shopper has lost the receipt": Situation("about", topic="lost receipt"),
+    "a user is locked out of an account": Situation("other"),
+    "a caller is worried about the bill": Situation("about", topic="the bill"),
+    "someone asks how to get to the church": Situation("about", topic="getting to the church"),
+    "anyone asks how much of a medicine to take": Situation("about", topic="a medicine"),
+    "my students ask what is in the final exam": Situation("about", topic="the final exam"),
     "I decline an invitation": Situation("about", topic="declining an invitation"),
     "a patient enquires about test results": Situation("about", topic="test results"),
     "somebody needs help": Situation("other"),

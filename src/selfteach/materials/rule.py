@@ -93,7 +93,7 @@ def _find_declined_topic(scope: str, effect: str) -> str:
         return ""
     if _DECLINES.fullmatch(effect):
         return situation.topic
-    is_clause = re.match(r"(?:wh\w+|how|if|being|having) ", situation.topic, re.I)
+    is_clause = re.match(r"(?:wh\w+|how) ", situation.topic, re.I)
     is_forbidden = find_pronoun_topic(effect) in ("it", "them", "this", "that", "him", "her")
     return situation.topic if is_forbidden and not is_clause else ""
 

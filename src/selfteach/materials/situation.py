@@ -698,27 +698,25 @@ _SOMEBODY_WHO = (
     rf"(?:{_SOMEBODY}|(?:an?|the|any|some|my|our|another) [a-z]+"
     r"(?: (?!ask|want|need|report)[a-z]+)?)"
 )
+_ASKS = r"(?:asks?|wants? to know|wonders?|[ei]nquires?)(?: you| me| us)?"
 _NOTHING_NAMED = r"(?!(?:.* )?(?:some|any|every|no)thing\b)"
 _CLAUSES_OF_SOMEBODY = [
-    (re.compile(rf"{_NOTHING_NAMED}{_SOMEBODY_WHO} {does}", re.I), topic)
-    for does, topic in (
-        (
-            r"(?:asks?|wants? to know|wonders?|[ei]nquires?)(?: you| me| us)? "
-            r"(?P<rest>(?:how|what|where|when|why|who|which|if|whether) (?!you (?:are|can)\b).+)",
-            "",
-        ),
-        (
-            r"(?:wants?|needs?|requests?|would like|(?:is|are) looking for|reports?|mentions?) "
-            r"(?P<rest>(?!to\b|help\b|.*(?:\bcompared|\b(?:answer|reply|response|opinion|question|minute|"
-            r"friend|favou?r)s?)\b)[a-z].+)",
-            "",
-        ),
-        (r"says? (?:that )?(?:they|he|she) (?:have|has|had|feels?) (?P<rest>.+)", ""),
-        (r"(?:has|have) (?P<rest>(?:lost|broken|forgotten|missed|[a-z]+ed) .+)", "having "),
-        (r"(?:is|are) (?P<rest>[a-z]+ed (?!me\b|us\b)[a-z]+ .+)", "being "),
+    re.compile(rf"{_NOTHING_NAMED}{_SOMEBODY_WHO} {does}", re.I)
+    for does in (
+        rf"{_ASKS} (?:how|where|when) to (?P<verb>[a-z]+)(?P<rest> .+)?",
+        rf"{_ASKS} how (?:much|many)(?: of)? (?P<topic>(?:an? |the )?[a-z]+(?: [a-z]+)?) to [a-z]+",
+        rf"{_ASKS} (?:what|which) (?P<topic>[a-z]+) to [a-z]+.*",
+        rf"{_ASKS} what (?:is|was|will be) (?:in|on) (?P<topic>(?:the|our|your|my) .+)",
+        r"(?:wants?|needs?|requests?|would like|(?:is|are) looking for|reports?|mentions?) "
+        r"(?P<topic>(?!to\b|help\b|.*(?:\bcompared|\b(?:answer|reply|response|opinion|question|"
+        r"minute|friend|favou?r)s?)\b)[a-z].+)",
+        r"says? (?:that )?(?:they|he|she) (?:have|has|had|feels?) (?P<topic>.+)",
+        r"(?:has|have) (?P<done>lost|broken|forgotten|missed|[a-z]+ed) (?:an?|the|their|his|her|my|"
+        r"our) (?P<topic>[a-z-]+(?: [a-z-]+)?)",
+        r"(?:is|are) [a-z]+ed (?:about|with|by|over|in) (?P<topic>.+)",
     )
 ]
-"""What somebody does or says, and how it begins as a topic: "a user is locked out of it"."""
+"""What somebody does or says: "a traveler reports a lost bag", "a shopper has lost the receipt"."""
 _OWN_ACTION = re.compile(
     rf"{_NOTHING_NAMED}(?:I|we) (?P<verb>decline|accept|cancel|refuse|order|book|apply|"
     r"resign|return|turn down)(?P<rest> .+)",
@@ -737,6 +735,16 @@ def _name_action(match: re.Match[str]) -> str:
     return f"{to_gerund(verb)}{rest}"
 
 
+def _name_happening(parts: dict[str, str | None]) -> str:
+    """Return what somebody does or asks as a topic: "where to park" -> "parking", "has lost the
+    receipt" -> "lost receipt".
+    """
+    if verb := parts.get("verb"):
+        return f"{to_gerund(verb)}{parts['rest'] or ''}"
+    done, topic = parts.get("done"), parts["topic"] or ""
+    return f"{done} {topic}" if done else topic
+
+
 def _read_topic(text: str) -> Situation | None:
     for clause, topic in (*_SELF_CLAUSES, *_ASKED_CLAUSES):
         if clause.fullmatch(text):
@@ -749,9 +757,9 @@ def _read_topic(text: str) -> Situation | None:
         return Situation("about", topic=f"{state}{match['rest']}")
     if match := _WHETHER.fullmatch(text) or _WANTS_TO.fullmatch(text):
         return Situation("about", topic=_name_action(match))
-    for clause, start in _CLAUSES_OF_SOMEBODY:
+    for clause in _CLAUSES_OF_SOMEBODY:
         if match := clause.fullmatch(text):
-            return Situation("about", topic=f"{start}{match['rest']}")
+            return Situation("about", topic=_name_happening(match.groupdict()))
     if match := _OWN_ACTION.fullmatch(text):
         verb, *after = match["verb"].lower().split()
         return Situation("about", topic=" ".join([to_gerund(verb), *after]) + match["rest"])
