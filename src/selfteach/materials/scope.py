@@ -58,7 +58,8 @@ _EFFECT_START = re.compile(
     rf"(?:{_ADVERB}(?:{_STRONG}|{_VERBS})|no|not|at most|at least|without|with|in|"
     r"(?:max(?:imum)?|under|fewer than|less than|more than|exactly)|"
     rf"{NUMBER} (?:words?|sentences?)|(?:the|your|each|every|its) {REPLIES} (?:must|shall|should|"
-    r"has to|needs to|is to|begins|starts|ends|states))(?: |[:,] |$)",
+    r"has to|needs to|is to|begins|starts|ends|states)|the (?:very )?(?:first|last) (?:line|word|"
+    r"sentence) (?:must|should|has to|is))(?: |[:,] |$)",
     re.I,
 )
 _BLOCKED = re.compile(
@@ -70,7 +71,7 @@ _BLOCKED = re.compile(
 )
 _PRONOUN = re.compile(r"\b(?:i|you|we|they|he|she|it|who|that|to)$", re.I)
 _UNIVERSAL = re.compile(
-    r"(?:(?:all |every |each |any |the |an? )?(?:of )?(?:your |my |the )?(?:own )?"
+    r"(?:(?:all |every |each |any |the |an? )?(?:single )?(?:of )?(?:your |my |the )?(?:own )?"
     r"(?:answers?|repl(?:y|ies)|responses?|output|questions?|requests?|conversations?|chats?|"
     r"messages?|prompts?|topics?)(?: (?:that )?you (?:give|write|send|make))?|(?:always|"
     r"everywhere|everything|anything|possible|general|short|"
@@ -191,7 +192,7 @@ _SUFFIX_FOR = re.compile(
 _TEXTUAL = re.compile(
     r"[\"']|\b(?:emphasis|numbers?|titles?|names?|headings?|keywords?|words?|dates?|times?|units?|"
     r"measurements?|readability|clarity|consistency|simplicity|safety|convenience|effect|variety|"
-    r"fun|reference|currency|currencies|quotes|quotations?|lists?|code|terms?|sentences?|"
+    r"fun|laughs?|change|start|reference|currency|currencies|quotes|quotations?|lists?|code|terms?|sentences?|"
     r"paragraphs?|steps?|"
     r"items?|examples?|every|each|all|me|us|minute|moment|now|this|that|it|them|good|sure|you)\b",
     re.I,
@@ -362,7 +363,9 @@ _ASKED_SCOPE = re.compile(
 )
 """A condition that is asked: "Texting Ben? Use no capital letters."."""
 _ASKED_TEXT = re.compile(
-    rf"^((?:[\w'’-]+ ){{0,3}}{GENRE}(?: (?:to|for) [^?.!,]{{1,40}})?)\? (?=\w)", re.I
+    rf"^((?:[\w'’-]+ ){{0,3}}{GENRE}(?: (?:to|for) [^?.!,]{{1,40}})?|questions (?:about|on) "
+    r"[^?.!,]{1,40})\? (?=\w)",
+    re.I,
 )
 """The same with a noun: "Jokes for kids? Add an emoji."."""
 _EQUALS = re.compile(r"^([\w'’ -]{1,60}) = (?=\w)")
@@ -533,13 +536,17 @@ _UNSURE_WORDS = ("in", "with", "to", "about", "on", "for", "as to", "should")
 """Words that begin more than scopes: "In short, ..."."""
 
 
+_BE_TOLD_SO = r"(?:must|should|have to|need to|are to) be told"
 _DEMAND_AFTER_TEXT = re.compile(
-    rf" (?:then )?(?={_ADVERB}(?:never|always|do not|don't|please|use|write|keep|say|add|include|"
+    rf" (?:then )?(?={_ADVERB}(?:the (?:first|last) (?:line|word|sentence)|they {_BE_TOLD_SO}|"
+    rf"never|always|do not|don't|please|use|write|keep|say|add|include|"
     rf"avoid|stay|be|give|tell|make|begin|mention|put|address (?:him|her|them|me|us)|"
     rf"call (?:him|her|them|me|us))\b)",
     re.I,
 )
-_STRONG_DEMAND = re.compile(rf"{_ADVERB}(?:never|always|do not|don't|please)\b|just\b", re.I)
+_STRONG_DEMAND = re.compile(
+    rf"{_ADVERB}(?:never|always|do not|don't|please|they {_BE_TOLD_SO})\b|just\b", re.I
+)
 
 
 def _cut_after_text(rest: str) -> tuple[str, str] | None:
@@ -632,6 +639,7 @@ def _make_prefixed(word: str, scope: str, effect: str) -> ScopedText | None:
     if is_purpose or (word.lower() in ("in", "with", "for") and _MANNER_SCOPE.fullmatch(scope)):
         return None
     effect = re.sub(r"^then,? ", "", effect, flags=re.I)
+    effect = re.sub(rf"^they {_BE_TOLD_SO} ", "tell them ", effect, flags=re.I)
     said = POLITE.sub("", f"{effect} ").strip()
     is_asked = read_situation(_shorten_asked(scope)).kind == "about"
     is_asked = is_asked or said.startswith("the answer is ")
@@ -860,9 +868,10 @@ def _name_replied(verb: str, scope: str) -> str:
 
 _BE_TOLD = re.compile(
     rf"(?P<scope>(?:those|{AUDIENCE})(?: who| that)?(?: are| is)? (?:ask(?:s|ing)?|inquir(?:es?|"
-    r"ing)|call(?:s|ing)?|"
+    r"ing)|call(?:s|ing)?|mention(?:s|ing)?|bring(?:s|ing)? up|"
     r"want(?:s|ing)?) .+?) (?:should|must|shall|has to|have to|is to|are to|needs? to) "
-    r"(?:be (?P<verb>told|asked|sent|advised|reminded|given)|(?:hear|know|learn|be informed)"
+    r"(?:be (?P<verb>told|asked|sent|advised|reminded|given|pointed|"
+    r"directed|referred)|(?:hear|know|learn|be informed)"
     r"(?= that)) (?P<said>.+)",
     re.I,
 )

@@ -59,7 +59,7 @@ _GENRE_NAMES = {
     r"(?:lesson|business|project|training|meal|study|workout) plans?": "plan",
     r"(?:legal |first |rough )?drafts?": "draft",
     r"(?:patient |shift )?hand-?overs?": "handover",
-    r"minutes of meetings?|meeting (?:minutes|notes)": "meeting notes",
+    r"minutes(?: of (?:a |the |our )?meetings?)?|meeting (?:minutes|notes)": "meeting notes",
     r"user stor(?:y|ies)": "user story",
     r"bug reports?": "bug report",
     r"release notes|changelogs?": "release notes",
@@ -173,8 +173,9 @@ _LEAD = re.compile(
 )
 _ASKED = re.compile(
     r"^(?:.*\b)?(?:ask(?:s|ed|ing)?|[ei]nquir(?:e|es|ed|ing)|"
-    r"(?:writes?|calls?|phones?|rings?) (?:in|up)|gets? in touch|want(?:s|ed)? to know|"
-    r"wonder(?:s|ed|ing)?|complain(?:s|ed|ing)?|curious|talk(?:s|ed|ing)?|speak(?:s|ing)?|"
+    r"(?:writes?|calls?|phones?|rings?) (?:in|up)|gets? in touch|moans?|grumbles?|"
+    r"want(?:s|ed)? to know|wonder(?:s|ed|ing)?|"
+    r"complain(?:s|ed|ing)?|curious|talk(?:s|ed|ing)?|speak(?:s|ing)?|"
     r"chat(?:s|ting)?|"
     r"questions?|answers?|repl(?:y|ies)|responses?|requests?|conversations?|chats?|advice|"
     r"information|help|anything|something|texts?|explanations?|discussions?|"
@@ -258,6 +259,7 @@ def read_situation(scope: str) -> Situation:
     if _TIMES.fullmatch(text):
         return Situation("other")
     text = re.sub(rf"^(?:it|this|that) is (?=(?:an?|the|my|our) {GENRE}\b)", "", text, flags=re.I)
+    text = re.sub(r"^(?:any|every)thing that is (?=an? )", "", text, flags=re.I)
     text = re.sub(_ANYTHING, "writing ", text, flags=re.I)
     text = re.sub(rf"({GENRE}) {_YOU_WRITE}", r"\1", text, flags=re.I)
     text = re.sub(r"(?<=[a-z]) (?:for|on behalf of) (?:me|us)$", "", text)
@@ -708,8 +710,8 @@ _CLAUSES_OF_SOMEBODY = [
         rf"{_ASKS} (?:what|which) (?P<topic>[a-z]+) to [a-z]+.*",
         rf"{_ASKS} what (?:is|was|will be) (?:in|on) (?P<topic>(?:the|our|your|my) .+)",
         r"(?:wants?|needs?|requests?|would like|(?:is|are) looking for|reports?|mentions?) "
-        r"(?P<topic>(?!to\b|help\b|.*(?:\bcompared|\b(?:answer|reply|response|opinion|question|"
-        r"minute|friend|favou?r)s?)\b)[a-z].+)",
+        r"(?P<topic>(?!to\b|help\b|.*(?:\bcompared|\b(?:answers?(?! to)|(?:reply|response|opinion|"
+        r"question|minute|friend|favou?r)s?))\b)[a-z].+)",
         r"says? (?:that )?(?:they|he|she) (?:have|has|had|feels?) (?P<topic>.+)",
         r"(?:has|have) (?P<done>lost|broken|forgotten|missed|[a-z]+ed) (?:an?|the|their|his|her|my|"
         r"our) (?P<topic>[a-z-]+(?: [a-z-]+)?)",
