@@ -9,20 +9,16 @@ import re
 from dataclasses import replace
 
 from selfteach.materials.check_text import join_checks, quote_value
-from selfteach.materials.effect_checks import Effect
+from selfteach.materials.effect_checks import ONLY_ITEMS, Effect
 from selfteach.materials.effect_forms import FORMS
 from selfteach.materials.notation_forms import forbids_unit
 from selfteach.materials.other_languages import read_other_effect
 from selfteach.materials.phrases import MORE_DEMANDS, REPLIES, SAYING, THEM
 from selfteach.materials.plain_demand import to_plain_demand
 from selfteach.materials.said_clause import QUOTED_ANSWER, SAY_THAT, read_asked, read_clause
-from selfteach.materials.scope import (
-    is_only_told,
-    split_rule_sentences,
-    starts_effect,
-    to_imperative,
-)
+from selfteach.materials.scope import split_rule_sentences, starts_effect, to_imperative
 from selfteach.materials.statement import check_asked, check_statement, make_sentence
+from selfteach.materials.usual_words import tells_of_somebody, tells_only, to_usual_words
 from selfteach.number_words import NUMBER
 
 MAX_SENTENCE = 400
@@ -46,11 +42,22 @@ def read_effect(text: str) -> Effect | None:
     parts = split_rule_sentences(text)
     if stated := _read_statements(parts):
         return stated
-    effects = [_read_sentence(part) for part in parts]
+    demands = [*parts[:1], *(part for part in parts[1:] if not tells_of_somebody(part))]
+    effects = [_read_sentence(part) for part in demands]
     known = [effect for effect in effects if effect]
-    if not known or len(known) < len(effects):
-        return _read_beside_manner(parts)
-    return _join_effects(known)
+    if known and len(known) == len(effects):
+        return _join_effects(known)
+    usual = [_to_usual_demand(_straighten(part)) for part in demands[:1]]
+    return _read_statements([*usual, *demands[1:]]) or _read_beside_manner(parts)
+
+
+def _to_usual_demand(text: str) -> str:
+    return to_usual_words(to_demand(_POLITE_LEAD.sub("", text)))
+
+
+def _straighten(text: str) -> str:
+    """Return a text with straight apostrophes and quotation marks."""
+    return text.replace("’", "'").replace("“", '"').replace("”", '"')
 
 
 _MANNERLY = (
@@ -119,10 +126,15 @@ def _read_sentence(sentence: str) -> Effect | None:
     reason = _find_reason(_BECAUSE, whole)
     if reason and MORE_DEMANDS.search(reason["reason"]):
         return _read_cut(reason["demand"], reason["reason"])
-    text = to_plain_demand(whole).strip()
-    text = text.replace("’", "'").replace("“", '"').replace("”", '"')
+    text = _straighten(to_plain_demand(whole).strip())
     if len(text) > MAX_SENTENCE:
         return None
+    usual = _to_usual_demand(text)
+    return _read_plain(text) or (_read_plain(usual) if usual != text else None)
+
+
+def _read_plain(text: str) -> Effect | None:
+    """Return the effect of a plain demand, with what is told beside it."""
     return (
         _read_before_reason(text)
         or _read_before_purpose(text)
@@ -168,7 +180,7 @@ def _read_joined(text: str) -> Effect | None:
     joints = list(re.finditer(r",? (?:and|but) |, | (?=no \w)", text))
     for found in joints if len(joints) <= MAX_JOINTS else ():
         first = _match_form(text[: found.start()])
-        rest = text[found.end() :]
+        rest = to_imperative(text[found.end() :])
         verb = text.partition(" ")[0]
         second = (_read_sentence(rest) or _match_form(f"{verb} {rest}")) if first else None
         if first and second:
@@ -181,11 +193,23 @@ def _read_joined(text: str) -> Effect | None:
 
 def _read_before_remark(text: str) -> Effect | None:
     """Return the effect of "no emojis, they look childish": what follows is only told."""
-    for joint in re.finditer(r"(?:,| [-–—]) ", text):
-        found = _match_form(text[: joint.start()]) if is_only_told(text[joint.end() :]) else None
-        if found:
+    for joint in re.finditer(r"(?:[,;]| [-–—]| (?=and no))", text):
+        demand, tail = text[: joint.start()], text[joint.end() :].strip()
+        is_wholly = _NOTHING_ELSE.fullmatch(tail) is not None
+        is_example = _EXAMPLE.match(tail) and not MORE_DEMANDS.search(tail)
+        found = _match_form(demand) if is_wholly or is_example or tells_only(tail) else None
+        if found and is_wholly:
+            is_list = found.check in ("format=list", "format=numbered")
+            return replace(found, check=f"{found.check} and {ONLY_ITEMS}") if is_list else None
+        if found and not (is_example and (found.topics or found.replacements)):
             return found
     return None
+
+
+_NOTHING_ELSE = re.compile(
+    r"(?:and )?(?:nothing (?:else|more)|not a word (?:besides|more|else))", re.I
+)
+_EXAMPLE = re.compile(r"(?:i\.e\.|e\.g\.|for (?:example|instance)|such as)", re.I)
 
 
 _REASON = re.compile(
@@ -257,7 +281,9 @@ _POLITE_TAIL = re.compile(
     r"(?: (?:for|to))?(?: me| us)?|(?:(?:just|only|but) )?(?:(?:plain|simple|normal|flowing) )+"
     r"(?:prose|text|sentences|paragraphs|words)|(?:(?:instead of|rather than|not|not in) (?:an? )?"
     r"(?:(?:long|full|plain|running|continuous|whole|normal|big) )*(?:paragraphs?|prose|text))|"
-    r"(?:at least )?once(?: or more)?|"
+    r"(?:at least )?once(?: or more)?|throughout|under any circumstances?|for [a-z]+ reasons|"
+    r"as an? (?:topic|subject)|(?:on|in) (?:this|our) (?:channel|chat|group|server|forum)|"
+    r"(?:with|separated by) an? (?:empty|blank) line(?: in)? between(?: them)?|"
     r"per (?:answer|reply|response|message)|if you (?:can|please)|please|(?<=, )(?:always|ever)|"
     r"(?:in|within|throughout|for|with) "
     r"(?:(?:all|each|every|any|of|your|my|the) )+(?:answers?|repl(?:y|ies)|responses?)))+$",
@@ -266,8 +292,8 @@ _POLITE_TAIL = re.compile(
 _DEMAND = re.compile(
     r"(?!(?:answer|reply) (?:only|always|never) )"
     r"(?:(?:(?:all|any|every|each|your|the|my|these) )*(?:of your |own )?(?:answers?|repl(?:y|ies)|"
-    r"responses?|messages?)|it|everything|(?:what|whatever) you (?:say|write)|everything you "
-    r"(?:say|write)) (?:(?:must|should|shall|have to|has to|needs? to|ought to|are to|is to|"
+    r"responses?|messages?|letters?)|it|everything|(?:what|whatever|everything) you (?:say|write)) "
+    r"(?:(?:must|should|shall|have to|has to|needs? to|ought to|are to|is to|"
     r"(?:may|can)(?= not| never| only))(?: (?P<not>not|never))?|(?P<only>only|always|never)) "
     r"(?:only |always )*(?P<rest>.+)",
     re.I,

@@ -209,6 +209,7 @@ MARKS = {
     ),
     "punctuation(?: mark)?": r'regex "[.,;:!?…]"',
     "ellips[ie]s": r'regex "…|\\.{3}"',
+    "full stop": r'regex "\\.(?=[\\s\"”)*_]|$)"',
     "first person singular": rf'regex "\\b(?:{_I})\\b"',
     "first person plural": rf'regex "\\b(?:{_WE})\\b"',
     "first person(?: pronoun)?": rf'regex "\\b(?:{_I}|{_WE})\\b"',
@@ -304,6 +305,9 @@ LINK = (
 """What is said before an address: "a link to our website"."""
 
 
+_EMOTICON = re.compile(r"[:;=8][-']?[()DPpOo/|*3]|<3|\^_?\^")
+FULL_STOP = r'regex "\\.[\\s*\"]*$"'
+"""The condition that finds a full stop at the end."""
 _ADDRESS_LEAD = r"(?:the|our|my|your) (?:[a-z-]+ ){0,2}address[,:]?"
 
 
@@ -329,6 +333,10 @@ def _check_edge(name: str, value: str) -> str | None:
         mark = "?" if "question" in value.lower() else "!"
         opens = name == "starts" and "mark" not in value.lower()
         return rf'regex "^[^.!?]*\\{mark}"' if opens else f'{name} "{mark}"'
+    if re.fullmatch(r"an? (?:full stop|period)", value, re.I):
+        return FULL_STOP if name == "ends" else None
+    if _EMOTICON.fullmatch(value):
+        return f"{name} {quote_value(value)}"
     plain = re.fullmatch(r"[^\W\d_]+(?:[ ,'-]+[^\W\d_]+){0,3}[!?]?", value)
     is_literal = all(word[0].isupper() for word in value.split())
     if plain and value[0].isupper() and (is_literal or not VAGUE.search(value)):
@@ -381,7 +389,7 @@ def check_emoji(match: re.Match[str]) -> str | None:
     if verb:
         edge = "start" if verb in ("start", "begin", "open") else "end"
     drawn = re.findall(PICTURES, groups.get("drawn", ""))
-    named = re.sub(r"\b(?:emojis?|emoticons?)\b", "", groups.get("names", "")).strip()
+    named = re.sub(r"\b(?:emojis?|emoticons?)\b", "", groups.get("names", ""), flags=re.I).strip()
     named = re.sub(r"\bsmil(?:eys?|ies|ing)\b(?: faces?)?", "smile", named, flags=re.I)
     names = [name for name in re.split(r"\s*(?:,|/|\b(?:or|and)\b)\s*", named) if name]
     names = [_KIND_OF_SMILE.sub("", name) for name in names]
@@ -391,7 +399,7 @@ def check_emoji(match: re.Match[str]) -> str | None:
 
 _KIND_OF_SMILE = re.compile(r"^(?:an?|the|some|one) (?=smile$)|(?<=\w) smile$", re.I)
 """What is left out of "a smile" and "happy smile", which is of the kind "happy"."""
-_ANY_PICTURE = ("a", "an", "some", "cute", "funny", "nice", "single", "a single", "more")
+_ANY_PICTURE = ("a", "an", "some", "cute", "funny", "silly", "nice", "single", "a single", "more")
 _COUNTED = re.compile(rf"(?:exactly |just |only )?{NUMBER}(?: more)?", re.I)
 """What a number says of an emoji names no picture."""
 
@@ -416,6 +424,13 @@ _ABSTRACT = re.compile(
 )
 
 
+_OTHER_OLD = r"""["']([^"']+)["']|(?-i:\b([A-ZÀ-Þ]\w+))"""
+OTHER_OLDS = (
+    r"""(?P<others>(?:,? (?:or|and|nor) (?:["'][^"']+["']|(?-i:[A-ZÀ-Þ])\w+)|, ["'][^"']+["'])+)?"""
+)
+"""More words in whose place one is said: "not 'log in' or 'login'"."""
+
+
 def replace_words(match: re.Match[str]) -> Effect | None:
     """Return the effect of "Write '&' for 'and'" and "say colleagues instead of employees"."""
     new = match["new"] or match["new_bare"]
@@ -428,13 +443,19 @@ def replace_words(match: re.Match[str]) -> Effect | None:
     )
     if is_unclear or old.lower() == new.lower():
         return None
+    others = re.findall(_OTHER_OLD, match.groupdict().get("others") or "")
+    found = [_replace_word(each, new) for each in (old, *map("".join, others))]
+    checks = [f"contains {quote_value(wanted)}" for wanted, _ in found]
+    return Effect(none_of(checks), tuple(pair for _, pairs in found for pair in pairs))
+
+
+def _replace_word(old: str, new: str) -> tuple[str, list[tuple[str, str]]]:
+    """Return what finds a word, and what stands for it, in the singular too."""
     one, one_new = to_singular(old.lower()), to_singular(new.lower())
-    pairs = [(old, new)]
     has_singular = one != old and " " not in old and old.lower().startswith(one[:3])
-    if has_singular:  # "person" is another word than "people"
-        pairs.append((one, one_new))
-    wanted = one if has_singular and old.islower() else old
-    return Effect(f"not contains {quote_value(wanted)}", tuple(pairs))
+    if not has_singular:  # "person" is another word than "people"
+        return old, [(old, new)]
+    return one if old.islower() else old, [(old, new), (one, one_new)]
 
 
 def replace_phrases(match: re.Match[str]) -> Effect | None:
@@ -501,6 +522,53 @@ def check_two_words(match: re.Match[str]) -> Effect:
     apart = match["value"]
     joined = apart.replace(" ", "")
     return Effect(f"not contains {quote_value(joined)}", ((joined, apart),))
+
+
+def check_name_not_other(match: re.Match[str]) -> str:
+    """Return the check of "address him as Mr Okafor, never Chidi"."""
+    name, other = match["name"].strip("\"'"), match["other"].strip("\"'")
+    return f"contains {quote_value(name)} and not contains {quote_value(other)}"
+
+
+def check_sentence_length(match: re.Match[str]) -> str | None:
+    """Return the check of "no sentence may be longer than eight words"."""
+    bound = match["before"].lower()
+    most = parse_count(match["count"]) - (bound in UNDER)
+    long = rf"(?:[\\w'’-]+[^\\w.!?\\n]+){{{most}}}[\\w'’-]+"
+    return f'not regex "{long}"' if 0 < most <= MAX_SENTENCE_WORDS else None
+
+
+MAX_SENTENCE_WORDS = 60
+ONLY_ITEMS = r'not regex "(?m)^(?![ \\t]*(?:[-*•]|\\d{1,2}[.)]) )[ \\t]*\\S"'
+"""The condition that no line is other than an item."""
+
+
+def check_line_start(match: re.Match[str]) -> str:
+    """Return the check of "start every line with a dash"."""
+    value = match["value"].strip("\"'")
+    sign = {"a dash": "[-–—]", "a hyphen": "-", "a bullet": "[-*•]"}.get(value.lower())
+    start = sign or re.escape(value).replace("\\", "\\\\").replace('"', '\\"')
+    return rf'not regex "(?m)^(?![ \\t]*{start})[ \\t]*\\S"'
+
+
+def forbid_words(match: re.Match[str]) -> str | None:
+    """Return the check of "never use bark, barking or noise", where words are meant, not things.
+
+    "Never use irony or sarcasm." is about no words: two must be forms of one word, or chats' own.
+    """
+    words = [word.lower() for word in re.split(r",? (?:or|and|nor) |, ", match["words"])]
+    forms = "|".join(rf"{re.escape(word)}(?:\w?(?:ing|ed|er|y)|e?s)" for word in words)
+    is_literal = any(re.fullmatch(forms, word) for word in words) or (
+        match["verb"].lower() == "write" and any(map(_ADJECTIVE.fullmatch, words))
+    )
+    is_literal |= all(re.fullmatch(_CHAT_WORD, word) for word in words)
+    if not is_literal or any(VAGUE.search(word) or len(word) < 2 for word in words):
+        return None
+    return none_of([f"contains {quote_value(word)}" for word in words])
+
+
+_CHAT_WORD = r"lol|brb|omg|btw|idk|imho?|rofl|lmao|wtf|tbh|ttyl|thx|fyi|asap|afaik|smh|ikr|nvm"
+_ADJECTIVE = re.compile(r"[a-z-]+(?:ing|ous|ful|ive|able|less)")
 
 
 def check_not_called(match: re.Match[str]) -> str:

@@ -11,11 +11,13 @@ from selfteach.materials.effect_checks import (
     BOLD,
     CHECKBOX,
     EXACT,
+    FULL_STOP,
     LANGUAGES,
     LINK,
     MANY,
     MARKS,
     ONE,
+    OTHER_OLDS,
     OVER,
     SHOUTED,
     SIGNS,
@@ -28,12 +30,14 @@ from selfteach.materials.effect_checks import (
     check_first_word,
     check_forbidden_bound,
     check_language,
+    check_line_start,
     check_lines,
     check_literal,
     check_many_marks,
     check_marked,
     check_marks,
     check_most_marks,
+    check_name_not_other,
     check_no_emoji,
     check_no_letter,
     check_no_literal,
@@ -44,11 +48,13 @@ from selfteach.materials.effect_checks import (
     check_range,
     check_recommended,
     check_said,
+    check_sentence_length,
     check_thanks,
     check_two_words,
     check_wish,
     check_yes_or_no,
     forbid_topics,
+    forbid_words,
     make_edge,
     make_no_edge,
     name_unit,
@@ -99,7 +105,7 @@ _BEFORE = "|".join((*AT_MOST, *AT_LEAST, *OVER, *UNDER, *EXACT))
 _LIST = r"(?:any |an? )?(?:(?:bullet(?:ed)?|numbered)[- ]?(?:points?|lists?)?|bullets|lists?)"
 _JSON = rf"(?:{_ANSWER} (?:in|with|as|using)|use|output|return)"
 _SEPARATOR = r"(?:,? (?:or|and) |, |/)"
-_LOWER = r"lower[- ]?case"
+_LOWER = r"(?:lower[- ]?case|small(?= letters))"
 _UPPER = r"(?:upper[- ]?case|capitals?|(?:all )?caps|block capitals)"
 _ALL = r"(?: (?:everything|it all|all (?:text|words|answers)))?"
 _LETTERS = r"(?: letters?| only| characters?)*"
@@ -124,10 +130,12 @@ _PICTURE_JOIN = r"(?:,? (?:or|and|and/or) |, ?|/| )"
 _INNER = r"""(?:[^"']|(?<=\w)'(?=\w))+"""
 _SIGN = r"(?:the )?[€$£%&@+](?: (?:sign|symbol))?"
 _BARE = (
-    rf"{_SIGN}|(?:exclamation|question|quotation) (?:marks|points)|full stops|em[- ]dashes|[\w&-]+"
+    rf"{_SIGN}|(?:exclamation|question|quotation) (?:marks|points)|full stops|em[- ]dashes|w/|"
+    r"[\w&-]+"
 )
 _NEW = rf"""(?:["'](?P<new>{_INNER})["']|(?P<new_bare>{_BARE}))"""
 _OLD = rf"""(?:["'](?P<old>{_INNER})["']|(?P<old_bare>{_BARE}))"""
+_OLDS = f"{_OLD}{OTHER_OLDS}"
 _THE_WORD = r"(?: the (?:words?|signs?|terms?))?"
 
 _NAMED_THING = r"(?:(?!me\b|us\b|him\b|her\b|them\b|it\b|yourself\b)[\w'’-]+(?: [\w'’-]+){0,3}?)"
@@ -189,7 +197,7 @@ _IT = rf"(?:it|them|things|yourself|(?:your|all|all your|every|each|the|my) {REP
 
 _PATTERNS: list[tuple[str, Build | str]] = [
     (
-        rf"(?:have|contain|consist of|(?:make|keep) (?:it|them)|be) (?:(?P<before>{_BEFORE}) )?"
+        rf"(?:have|contain|(?:make|keep) (?:it|them)|be) (?:(?P<before>{_BEFORE}) )?"
         rf"(?P<count>{NUMBER}) lines?(?P<long> long)?",
         check_lines,
     ),
@@ -274,7 +282,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         "format=list",
     ),
     (
-        rf"(?:{_NOT} (?:ask|asking)|ask no)(?: (?:me|us|the user|them))?"
+        rf"(?:{_NOT} (?:ask|asking)|ask no)(?: (?:the user|{THEM}))?"
         r"(?: (?:any|follow-?up|further|more|back))*(?: questions?)?(?: back)?",
         'not contains "?"',
     ),
@@ -345,6 +353,28 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         rf"{_NOT} (?:ever )?(?:end|finish|clos|conclud)(?:e|ing)?{_EDGED} {_WITH}",
         make_no_edge("ends"),
     ),
+    (
+        r"(?:no|(?:never|do not|don't) (?:write|use)|avoid) sentences? (?:(?:(?:may|must|should|"
+        rf"can) be|is|are) )?(?:with )?(?P<before>{'|'.join(OVER)}) (?P<count>{NUMBER}) words"
+        r"(?: long)?",
+        check_sentence_length,
+    ),
+    (
+        r"(?:(?:keep|limit|make) (?:(?:all|every|each|your) )*sentences? (?:to |at )?|(?:use|write|"
+        rf"have) sentences of )(?P<before>{'|'.join((*AT_MOST, *UNDER))}) (?P<count>{NUMBER}) "
+        r"words(?: long| each)?",
+        check_sentence_length,
+    ),
+    (
+        r"start (?:every|each|all|the) (?:single )?lines? with (?P<value>[\"'][^\"']+[\"']|"
+        r"\[ ?\]|[^\w\s]{1,3}|a dash|a hyphen|a bullet)",
+        check_line_start,
+    ),
+    (
+        r"(?!.*\b(?:no|not|nothing|never|without)\b)(?:quote|put|set|write|use) [a-z' ]+ in "
+        r"(?:double )?(?:quotation marks|quotes)",
+        r'regex "\"[^\"\n]+\"|“[^”]+”"',
+    ),
     *NOTATION_FORMS,
     *((form, forbid_topics) for form in FORBIDDING_FORMS),
     (
@@ -376,16 +406,6 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         check_no_emoji,
     ),
     (
-        r"(?:all |the |every )*letters? (?:must|should|shall|have to) (?:always )?be (?:in |"
-        rf"written in )?(?:{_LOWER}|small).*",
-        r'not regex "\\p{Lu}"',
-    ),
-    (
-        r"(?:all |the |every )*letters? (?:must|should|shall|have to) (?:always )?be (?:in |"
-        rf"written in )?(?:{_UPPER}).*",
-        r'not regex "\\p{Ll}"',
-    ),
-    (
         rf"(?:only )?(?:{_USE}|send|sprinkle|insert|sneak|throw|drop|slip|work|with|"
         rf"sign(?: off)? with)(?: in)? (?:(?P<many>{'|'.join(MANY)}) )?"
         r"(?:(?:some|an?|at least (?:one|an?)|one|any|cute|"
@@ -400,46 +420,48 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         check_emoji,
     ),
     (
-        rf"(?:write|say|spell){_THE_WORD} {_NEW} rather than{_THE_WORD} {_OLD}",
+        rf"(?:write|say|spell){_THE_WORD} {_NEW} rather than{_THE_WORD} {_OLDS}",
         replace_words,
     ),
     (
         rf"(?:write|say|use|put|spell){_THE_WORD} {_NEW}(?: with(?:out)? an? \w+)?(?: instead of|"
         r" in place of| rather than"
-        rf"(?=(?: the word)? [\"'])|,? not|,? never|,? and not){_THE_WORD} {_OLD}",
+        rf"(?=(?: the word)? [\"'])|,? not|,? never|,? and not){_THE_WORD} {_OLDS}",
         replace_words,
     ),
     (
         rf"call (?:it|them|this|that|(?:our|the|my) [\w ]+?) {_NEW}(?: instead of| rather than|"
-        rf",? not|,? never|,? and not){_THE_WORD} {_OLD}",
+        r",? (?:not|never)|,? (?:and|but) (?:not|never)(?= (?:[\"']|[\w-]+s$)))"
+        rf"{_THE_WORD} {_OLDS}",
         replace_words,
     ),
     (
-        r"say (?!(?:I|you|we|they|it)\b)(?P<new_many>[\w'-]+(?: [\w'-]+){1,3})"
-        r"(?: instead of|,? not|,? never) (?!in |that )(?P<old_many>[\w'-]+(?: [\w'-]+){1,3})",
+        r"say (?!(?:I|you|we|they|it)\b)(?P<new_many>\w[\w'-]*(?: \w[\w'-]*){1,3})"
+        r"(?: instead of|,? not|,? never) (?!in |that )(?P<old_many>\w[\w'-]*(?: \w[\w'-]*){1,3})",
         replace_phrases,
     ),
     (
         rf"(?:write|say|spell)(?! (?:sorry|thanks|thank|hello|hi|yes|no)\b){_THE_WORD} {_NEW} "
-        rf"for{_THE_WORD} {_OLD}",
+        rf"for{_THE_WORD} {_OLDS}",
         replace_words,
     ),
-    (rf"(?:use|put){_THE_WORD} (?=[\"']){_NEW} for{_THE_WORD} (?=[\"']){_OLD}", replace_words),
+    (rf"(?:use|put){_THE_WORD} (?=[\"']){_NEW} for{_THE_WORD} (?=[\"']){_OLDS}", replace_words),
     (rf"instead of(?: the (?:word|term))? {_OLD},? (?:say|write|use|put) {_NEW}", replace_words),
     (
-        rf"(?:replace|swap|exchange)(?: the (?:word|term))? {_OLD} (?:by|with|for)(?: the "
+        rf"(?:replace|swap|exchange)(?: the (?:word|term))? {_OLDS} (?:by|with|for)(?: the "
         rf"(?:word|term))? {_NEW}",
         replace_words,
     ),
-    (rf"substitute {_NEW} for {_OLD}", replace_words),
+    (rf"substitute {_NEW} for {_OLDS}", replace_words),
     (
-        rf"(?:the word )?{_OLD} (?:should|must) be (?:written|spelled|called|replaced (?:by|"
+        rf"(?:the word )?{_OLDS} (?:should|must) be (?:written|spelled|called|replaced (?:by|"
         rf"with))(?: as)? {_NEW}",
         replace_words,
     ),
     (
-        rf"(?:never|do not|don't) (?:say|write|use) {_OLD}[,;]? (?:but|say|write|use|always|rather|"
-        rf"instead)(?: (?:say|write|use|always))? {_NEW}(?: instead)?",
+        rf"(?:never|do not|don't) (?:say|write|use){_THE_WORD} {_OLDS}[,;]? (?:but|say|write|use|"
+        rf"always|rather|instead)(?: (?:say|write|use|always))? {_NEW}(?: instead)?"
+        r"(?: if you (?:have to|must))?",
         replace_words,
     ),
     (
@@ -450,6 +472,21 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     (
         rf"{_NO_CALL} (?:[\"'](?P<value>[^\"']+)[\"']|(?P<bare>(?!{_NO_NAME})[\w-]+))",
         check_not_called,
+    ),
+    (
+        r"(?:call|address|refer to) (?:me|him|her)(?: as| by)? (?P<name>[\"'][^\"']+[\"']|"
+        r"(?:(?:Dr|Mrs?|Ms|Prof)\.? )?(?-i:[A-ZÀ-Þ])\w+),? "
+        r"(?:and )?(?:not|never|instead of|rather than)(?: (?:as|by))?(?: (?:my|his|her|their) "
+        r"(?:[a-z]+ )?name,?)? (?P<other>[\"'][^\"']+[\"']|(?-i:[A-ZÀ-Þ])\w+)",
+        check_name_not_other,
+    ),
+    *(
+        (
+            rf"(?:speak|talk|write|answer|reply) as [\"']?{one}[\"']?(?:,? (?:not|never|instead of|"
+            rf"rather than)(?: as)? [\"']?{other}[\"']?)?",
+            f"not {MARKS[f'first person {number}']}",
+        )
+        for one, other, number in (("we", "I", "singular"), ("I", "we", "plural"))
     ),
     (rf"{_CALL} [\"'](?P<value>[^\"']+)[\"']", check_literal),
     (
@@ -509,7 +546,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         check_literal,
     ),
     (
-        rf"{_CALL} (?P<value>(?:(?:Dr|Mrs?|Ms|Prof)\. )?(?-i:[A-ZÀ-Þ])[\w' ]*|"
+        rf"{_CALL} (?!.* or )(?P<value>(?:(?:Dr|Mrs?|Ms|Prof)\. )?(?-i:[A-ZÀ-Þ])[\w' ]*|"
         rf"(?!{_NO_NAME})[\w-]+)",
         check_literal,
     ),
@@ -518,7 +555,8 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         rename,
     ),
     (
-        rf"call (?!(?:me|us|him|her|them|it|the|an?|my|our|your)\b){_OLD} (?!{_NO_NAME}){_NEW}",
+        r"call (?!(?:never|not|me|us|him|her|them|it|the|an?|my|our|your)\b)"
+        rf"{_OLD} (?!{_NO_NAME}){_NEW}",
         replace_words,
     ),
     (
@@ -623,7 +661,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     (
         rf"{_NOT} (?:{_USE} |put )?(?:any |a )?(?:full stops?|periods?|dots?) (?:at the end|to "
         r"end)",
-        r'not regex "\\.[\\s*\"]*$"',
+        f"not {FULL_STOP}",
     ),
     (
         rf"the (?:word|phrase|term|name) {_LITERALLY} (?:(?:must|should|may|can) (?:not|never)|"
@@ -658,7 +696,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     ),
     (
         rf"(?:{_USE}|mention|share|show|post|insert|give)(?: {THEM})? {LINK}(?P<value>{ADDRESS})"
-        rf"{_WHERE}",
+        rf"(?: as (?:the|our|my) [a-z ]+)?{_WHERE}",
         check_literal,
     ),
     (
@@ -694,6 +732,12 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         r"ask (?:(?:them|him|her|me|us|the user|the customer) )?(?:exactly |only |just )(?:one|a "
         r"single) (?:[a-z-]+ )?question",
         'regex "^[^?]*\\?[^?]*$"',
+    ),
+    (
+        r"(?:never|do not|don't|avoid)(?: ever)? (?P<verb>use|write|using|writing) "
+        r"(?P<words>[a-z-]+(?:,? (?:or|and|nor) [a-z-]+|, [a-z-]+)+?)"
+        r"(?:,? or any of (?:these|those|the) [a-z ]+)?",
+        forbid_words,
     ),
 ]
 FORMS = [(re.compile(pattern, re.I), build) for pattern, build in _PATTERNS]

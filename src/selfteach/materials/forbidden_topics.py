@@ -39,8 +39,8 @@ _TAIL = re.compile(
     r"|(?-i:here|already|today|tonight|now|right now|for now|lol)|etc\.?|thanks|thank you|thx|"
     r"ok(?:ay)?|around (?:me|here)"
     r"|in (?:your|any) (?:answers?|repl(?:y|ies)|responses?)|in (?:front of|the presence of) me|"
-    rf"with (?:others|strangers|{THEM})|at (?:work|home|the table|school|dinner|lunch|all)|in "
-    r"(?:detail|public|class|general|depth|"
+    rf"with (?:others|strangers|{THEM}|(?:the|my|our) (?:children|kids|pupils))|"
+    r"at (?:work|home|the table|school|dinner|lunch|all)|in (?:detail|public|class|general|depth|"
     r"any (?:form|way))|at any time|for any reason|whatsoever|from now on|even (?:when|if) .+|"
     r"no matter (?:what|who|how|why)\b.*))+$",
     re.I,
@@ -65,7 +65,10 @@ _TALK = (
     r"(?:about|on))"
 )
 _SAY = r"""(?:use|using|say|saying|write|writing)(?= (?:the (?:word|term|phrase|name)s? |["']))"""
-_TELL = r"(?:say|saying|tell(?:ing)?(?: me)?|writ(?:e|ing)|shar(?:e|ing)|know)"
+_TELL = (
+    r"(?:say|saying|tell(?:ing)?(?: me)?|writ(?:e|ing)|shar(?:e|ing)|know|(?:reveal|disclos|divulg)"
+    r"(?:e|ing)?)"
+)
 _MENTIONS = r"(?:(?:any |all )?(?:mentions?|talk|discussions?) of )"
 _ABOUT = r"(?:about|on|of|regarding|concerning)"
 _KNOWLEDGE = r"(?:information|details?|facts?|advice|tips|opinions?|views?|news|help)"
@@ -119,7 +122,7 @@ _SUBJECTS = (
 _FOODS = (
     r"(?:(?:pea)?nuts|almonds|walnuts|hazelnuts|cashews|pork|beef|chicken|bacon|lamb|shrimps?|prawns|"
     r"eggs|milk|cheese|butter|cream|sugar|salt|pepper|garlic|onions?|mushrooms|tomatoes|olives|"
-    r"celery|honey|tofu|cilantro|coriander|chil(?:i|ies)|raisins|coconut|bananas|strawberries|"
+    r"aubergines?|eggplants?|celery|honey|tofu|cilantro|coriander|chil(?:i|ies)|raisins|coconut|bananas|strawberries|"
     r"wine|beer|rum|coffee|mayonnaise|ketchup)"
 )
 """Foods that a recipe names as they are called here; "meat" comes under other names."""
@@ -153,7 +156,7 @@ FORBIDDING_FORMS = (
     r"ies)|responses?|conversations?)))?",
     r"make no (?:references?|mention|allusions?) (?:to|of) (?P<topic>.+)",
     rf"(?:(?:avoid|no|leave out|omit|skip|remove)(?= {_MENTIONS})|(?:steer|stay|keep) "
-    rf"(?:clear of|away from|off)) (?:{_MENTIONS})?(?P<topic>.+)",
+    rf"(?:well |far )?(?:clear of|away from|off)) (?:{_MENTIONS})?(?P<topic>.+)",
     rf"(?:keep|stay|remain|be) (?:quiet|silent|mum) {_ABOUT} (?P<topic>.+)",
     rf"(?P<topic>.+?) (?:{_OFF_LIMITS}|{_BARRED}|{_UNWANTED})",
     rf"{_NOT_WANTED} (?:{_TALK}|bring) (?P<topic>.+?)(?: up)?",

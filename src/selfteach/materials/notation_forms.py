@@ -21,6 +21,7 @@ METRIC = (
     '"'
 )
 """Pounds may be money, and cups hold tea: they count beside a number or food alone."""
+_KITCHEN = "cups, ounces or pounds|cups or ounces|ounces or cups"
 _UNITS = {
     "Celsius": (r"(?i)\b(?:Celsius|centigrade)\b|\d ?°? ?C\b|\d degrees C\b", "Fahrenheit"),
     "Fahrenheit": (r"(?i)\bFahrenheit\b|\d ?°? ?F\b|\d degrees F\b", "Celsius"),
@@ -30,12 +31,12 @@ _UNITS = {
     "centimet(?:er|re)s?": (r"(?i)\bcentimet(?:er|re)s?\b|\d ?cm\b", "inch(?:es)?"),
     "kilo(?:gram)?s?": (r"(?i)\bkilo(?:gram(?:me)?)?s?\b|\d ?kgs?\b", "pounds?"),
     "pounds?": (r"(?i)\bpounds?\b|\d ?lbs?\b", ""),
-    "millilit(?:er|re)s?": (r"(?i)\bmillilit(?:er|re)s?\b|\d ?ml\b", "cups, ounces or pounds"),
+    "millilit(?:er|re)s?": (r"(?i)\bmillilit(?:er|re)s?\b|\d ?ml\b", _KITCHEN),
     "gallons?": (r"(?i)\bgallons?\b", "lit(?:er|re)s?"),
     "lit(?:er|re)s?": (r"(?i)\blit(?:er|re)s?\b|\d ?l\b", "gallons?"),
     "ounces?": (r"(?i)\bounces?\b|\d ?oz\b", "gram(?:me)?s?"),
-    "gram(?:me)?s?": (r"(?i)\bgram(?:me)?s?\b|\d ?g\b", "cups, ounces or pounds"),
-    "cups, ounces or pounds": (
+    "gram(?:me)?s?": (r"(?i)\bgram(?:me)?s?\b|\d ?g\b", _KITCHEN),
+    _KITCHEN: (
         rf"(?i)\bounces?\b|\blbs?\b|\d ?(?:oz|lbs?)\b|(?:{_COUNT_OF})[ -](?:cups?|pounds? of)\b|"
         rf"\b(?:cups?|pounds?) of (?:[a-z-]+ )?(?:{_GROCERIES})\b",
         "gram(?:me)?s?",
@@ -50,7 +51,7 @@ where the name alone does not tell what is measured.
 _METRIC_UNITS = tuple(
     unit for unit in _UNITS if re.match("Cels|kilo|centi|milli|lit|gram|met", unit)
 )
-_PARTS = {"cups, ounces or pounds": ("cups?", "ounces?", "pounds?")}
+_PARTS = {_KITCHEN: ("cups?", "ounces?", "pounds?")}
 """The units that one name of several holds."""
 _UNIT = rf"(?:{'|'.join(_UNITS)})"
 
@@ -320,7 +321,9 @@ NOTATION_FORMS: list[tuple[str, Build | str]] = [
     ),
     (
         r"(?:use|write|give|tell|show)(?: (?:the |all )?times?)?(?: in| with)?(?: the| a)? 24[- ]?"
-        r"h(?:ou)?rs?(?: (?:clock|time|format|notation|times))*",
+        r"h(?:ou)?rs?(?: (?:clock|time|form|format|notation|times))*|"
+        r"(?:do not |don't |never |no |avoid |without )(?:use |using |write |with )*"
+        r"(?:am (?:or|and) pm|am/pm)",
         r'not regex "(?i)\\b\\d{1,2}(?::\\d\\d)? ?[ap]\\.?m\\b"',
     ),
     (

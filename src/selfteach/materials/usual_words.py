@@ -1,0 +1,205 @@
+"""Write a demand in the words that the forms of effects know: "commence with" -> "start with".
+
+What stands in quotation marks is no part of a demand's words.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from selfteach.materials.phrases import REPLIES, hide_quotes, show_quotes
+from selfteach.materials.scope import is_only_told, starts_effect, to_imperative
+from selfteach.number_words import NUMBER
+
+_QUOTED = re.compile(r"\"[^\"]+\"|(?<!\w)'(?:[^']|(?<=\w)'(?=\w))+'(?!\w)")
+_LEAD = r"^(?P<lead>(?:(?:please|always|also|then|just|kindly|from now on),? )*)"
+_MODAL = r"(?:must|should|shall|ought to|ha(?:s|ve) to|needs? to|(?:is|are) to)"
+_CANNOT = r"(?:cannot|can't|can not|may not|mustn't)"
+_NO_VERB = (
+    r"(?!(?:an?|the|you|any\w*|some\w*|every\w*|my|our|your|they|he|she|it|we|there|not|never)\b|"
+    r"I\b)"
+)
+"""What follows no verb of a demand: "should a patient ask"."""
+
+_USUAL_VERBS = {
+    r"commence|kick off|lead(?= with\b)": "start",
+    r"wrap up|round off": "end",
+    r"(?P<edge>start|begin|open|end|finish|close)(?= \")": r"\g<edge> with",
+    r"consist of|comprise": "have",
+    r"(?:carry|bear|feature)(?= (?:an?|the|our|my|one|\"))": "include",
+    r"come(?= (?:in|as|with)\b)": "answer",
+    r"(?:stick|tack|pop|slap)(?= .+ (?:at|in|on)\b)": "put",
+    r"(?:be|get) signed(?: off)?": "sign",
+    r"be told(?= (?:that|to|about)\b)": "tell them",
+    r"be reminded(?= (?:that|to|about)\b)": "remind them",
+    r"(?P<noun>temperatures?|distances?|weights?|prices|amounts|dates|times)(?= (?:in|as)\b)": (
+        r"give \g<noun>"
+    ),
+}
+"""How a demand begins, and how the forms have it."""
+_DONE = dict(
+    re.findall(
+        r"([a-z ]+)=([a-z ]+)",
+        "written=write,spelled=spell,spelt=spell,given=give,put=put,used=use,mentioned=mention,"
+        "discussed=discuss,brought up=bring up,named=name,included=include,added=add,shown=show,"
+        "stated=state",
+    )
+)
+"""What is done with something in an answer, and what the model does."""
+_IS_DONE = rf"be (?P<done>{'|'.join(_DONE)})\b"
+_TURNED = re.compile(
+    r"\b(?:without|unless|not|never|no|none|no(?:body|thing)|neither|few|little|rarely|hardly|"
+    r"seldom|except|only|but|by)\b|n't\b",
+    re.I,
+)
+"""What turns a demand round, or narrows it."""
+_BEFORE_ALL = r"before (?:you )?(?:[a-z]+ (?:into )?)?(?:any|every)thing else"
+Rewrite = str | Callable[[re.Match[str]], str]
+
+
+def _forbid_of_answers(match: re.Match[str]) -> str:
+    """Return "no answer may contain X" and "no answer contains X" as "do not contain X"."""
+    verb = match["rest"] if match["modal"] else to_imperative(match["rest"])
+    is_clear = (match["modal"] or verb != match["rest"]) and not _TURNED.search(verb)
+    return f"do not {verb}" if is_clear else match[0]
+
+
+def _say_actively(match: re.Match[str]) -> str:
+    """Return "numbers must be written as words" as "write numbers as words"."""
+    what, rest = match["what"], match["rest"]
+    forbidden = "do not " if match["not"] or match["no"] else ""
+    is_turned = _TURNED.search(f"{what}{rest}") or (match["no"] and (match["not"] or rest))
+    is_free = match["may"] and not forbidden
+    if is_turned or is_free or re.search(rf"\b{REPLIES}$", what, re.I):
+        return match[0]
+    what = what if what[1:2].isupper() else what[0].lower() + what[1:]
+    return f"{match['lead']}{forbidden}{_DONE[match['done'].lower()]} {what}{rest}"
+
+
+_REWRITES: list[tuple[str, Rewrite]] = [
+    (r"\b(?P<is>is|are) (?P<not>not|never) to\b", r"\g<is> to \g<not>"),
+    (r"^(?:please )?(?:make sure|ensure|see to it|take care)(?: that)? (?=no )", ""),
+    (
+        rf"^no {REPLIES} (?:(?P<modal>may|must|should|shall|can|(?:is|are) to) (?:ever )?)?"
+        r"(?P<rest>[a-z]+ .+)$",
+        _forbid_of_answers,
+    ),
+    (
+        rf"{_LEAD}(?P<no>no )?(?P<what>[^,;:]+?) (?:{_MODAL}|(?P<may>may|can))"
+        rf"(?P<not> not| never)?(?(not)(?: ever)?|(?: always)?) {_IS_DONE}(?P<rest>.*)$",
+        _say_actively,
+    ),
+    (
+        rf"{_LEAD}(?:{_MODAL}(?P<not> not| never)?|(?P<cannot>{_CANNOT})) {_NO_VERB}",
+        lambda match: f"{match['lead']}{'do not ' if match['not'] or match['cannot'] else ''}",
+    ),
+    *(
+        (rf"{_LEAD}(?P<not>(?:do not|don't|never) )?(?:{verb})(?= )", rf"\g<lead>\g<not>{usual}")
+        for verb, usual in _USUAL_VERBS.items()
+    ),
+    (
+        r"^(?:ha(?:s|ve)|needs?|use|put|write) (?P<what>.+?) as (?:its|their|the|your) (?:very )?"
+        r"(?:(?P<first>first|opening)|last|closing|final) (?:line|words?|sentence|thing)$",
+        lambda match: f"{'start' if match['first'] else 'end'} with {match['what']}",
+    ),
+    (
+        r"^(?:skip|drop|leave out|no) (?:the )?(?P<words>(?:hi|hello|hey)(?:(?:/|, | or | and )"
+        r"(?:hi|hello|hey))*)(?=$|[,;])",
+        lambda match: f"do not start with {re.sub(r' And | Or ', '/', match['words'].title())}",
+    ),
+    (
+        r"^(?:be|(?:present|show|give|put|format|arrange) (?:it|(?:the|every|any|all) [a-z]+) "
+        r"(?:as|in|into)) (?=an? table$)",
+        "use ",
+    ),
+    (rf"^(?P<first>(?:start|begin|open) with .+?) {_BEFORE_ALL}$", r"\g<first>"),
+    (rf" {_BEFORE_ALL}$", " first"),
+    (r"^every line (?:(?:must|should|has to) )?(?:starts?|begins?) with", "start every line with"),
+    (
+        rf"{_LEAD}(?P<new>(?:say|write|use|put)(?: the (?:word|term))? \"\S\") (?:wherever|"
+        r"whenever|where|when) you(?:'d| would)(?: normally| usually| otherwise)? "
+        r"(?:say|write|use|put)(?= )",
+        r"\g<lead>\g<new> instead of",
+    ),
+    (r",? (?:and|but) (?P<never>never|not) (?=\"|as \")", r", \g<never> "),
+    (
+        rf"{_LEAD}(?:(?:have|use|write|in) )?(?:exactly )?(?P<much>{NUMBER} \w+),? no more,?"
+        r"(?: and| or)? no (?:less|fewer)$",
+        r"\g<lead>have exactly \g<much>",
+    ),
+    (
+        r"\b(?P<one>(?:one|a single) (?:line|sentence|paragraph)) of (?=(?:at most|no more than|up "
+        r"to) )",
+        r"\g<one> and ",
+    ),
+    (rf"\bprecisely (?={NUMBER}\b)", "exactly "),
+    (r"(?<=\w) of (?:mine|ours|theirs|his|hers)\b", ""),
+]
+_FORMS = [(re.compile(form, re.I), build) for form, build in _REWRITES]
+
+
+def to_usual_words(text: str) -> str:
+    """Return a demand with the usual words for rarer ones; a text that has none is unchanged."""
+    hidden, quotes = hide_quotes(text, _QUOTED)
+    for form, build in _FORMS:
+        hidden = form.sub(build, hidden, count=1)
+    return show_quotes(hidden, quotes)
+
+
+_STATE = (
+    r"(?:'(?:s|re|m|ve)|am|is|are|was|were|has|have|had|keeps?|asked|asks?|wants?|knows?|expects?|"
+    r"comes? across|finds?|thinks?|feels?|hates?|loves?|likes?|looks?|sounds?|gets?|says|makes?|"
+    r"reads?|prefers?|minds?|stumbles?|struggles?|understands?|needs? (?!to\b)|insists?|"
+    r"complains?|depends?|confuses?|annoys?|can|can't|cannot|couldn't|don't|doesn't)"
+)
+_TOLD = re.compile(
+    r"(?:(?:since|because|as|for|seeing that) )?(?:"
+    rf"(?:I|we|he|she|they|it|people|(?:every|no|some)(?:body|one)) ?{_STATE}\b|"
+    rf"(?:my|our|his|her|their|the|some|most|many|[a-z]+'s) (?:[a-z'-]+ ){{1,3}}?{_STATE}\b|"
+    rf"(?:[a-z-]+ )?[a-z-]+s {_STATE}\b|[a-z]+ has asked us\b|(?:can't|cannot) (?:stand|bear)\b)"
+    r"[^,;:\"\d]*",
+    re.I,
+)
+_PLACE = re.compile(
+    r"(?:we|I|they|he|she)(?:'re|'m|'s| are| am| is| live| lives) (?:based )?(?:in|from) [\w ]+",
+    re.I,
+)
+_ASKS = re.compile(
+    r"\b(?:must|should|shall|(?:has|have|needs?) to|please|never|always|may|instead|named?|called|"
+    r"no|only|opens?|closes?|if|when|unless|(?:and|but|or) (?:use|end|start|begin|add|keep|write|"
+    r"say|be|never|sign|don't|do not))\b|(?<!^)\b(?!I\b)(?-i:[A-ZÀ-Þ])",
+    re.I,
+)
+"""What is more than a remark: a demand, a condition, a name."""
+_EMPTY = re.compile(
+    r"(?:and )?(?:just (?:answer|do it)|(?:get |go )?straight to the point|that's (?:it|all)|"
+    r"simple as that|end of story|no exceptions?|no excuses)",
+    re.I,
+)
+
+
+_SOMEBODY = re.compile(
+    r"(?:I|we|he|she|people|(?:every|no)(?:body|one)|my|our|his|her|[a-z]+(?= has asked us\b)|"
+    r"they(?= (?:expect|hate|find|know|think|feel)\b))\b"
+    r"(?!.*\b(?:wants?|needs?|prefers?|likes?|loves?|expects?(?! (?:it|this|that)$))\b)",
+    re.I,
+)
+"""Whom a sentence is about, who wants nothing else in it."""
+
+
+def tells_only(clause: str) -> bool:
+    """Return whether a clause after a demand asks for nothing: "one-liners come across as rude"."""
+    bare = clause.rstrip(" .!")
+    is_known = is_only_told(bare) or _EMPTY.fullmatch(bare) or _PLACE.fullmatch(bare)
+    return bool(is_known) or _tells_state(bare)
+
+
+def tells_of_somebody(sentence: str) -> bool:
+    """Return whether a sentence after a demand asks for nothing: "She hates having to reply."."""
+    bare = sentence.strip(" .!")
+    return _SOMEBODY.match(bare) is not None and _tells_state(bare)
+
+
+def _tells_state(bare: str) -> bool:
+    return bool(_TOLD.fullmatch(bare)) and not _ASKS.search(bare) and not starts_effect(bare)
