@@ -134,7 +134,9 @@ def test_what_suggests_the_topic_more_than_any_sibling_is_a_name_where_it_is_rar
     assert not select_other_names(model, model, subject, KNOWN, (), (), ELSEWHERE, 0)
 
 
-def test_a_strong_name_that_only_answers_about_the_topic_use_needs_no_explanation() -> None:
+def test_a_strong_name_that_answers_about_the_topic_use_far_more_often_needs_no_explanation() -> (
+    None
+):
     odds = {"tennis": -12.0, "touchdown": -11.5}
     said = ["He ran, and a touchdown it was."] * 2
 
@@ -143,7 +145,9 @@ def test_a_strong_name_that_only_answers_about_the_topic_use_needs_no_explanatio
 
     assert find(odds, inside=said, explain=explain) == ["touchdown"]
     assert find(odds, inside=said[:1], explain=explain) == []
-    assert find(odds, inside=said, near=["The touchdown of a plane."], explain=explain) == []
+    once = ["The touchdown of a plane.", *["A plane."] * 99]
+    assert find(odds, inside=said, near=once, explain=explain) == ["touchdown"]
+    assert find(odds, inside=[*said, *["A game."] * 98], near=once, explain=explain) == []
     weak = {"tennis": -11.0, "touchdown": -11.5}
     assert find(weak, inside=said, explain=explain) == []
 
