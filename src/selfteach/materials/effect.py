@@ -11,6 +11,12 @@ from dataclasses import replace
 from selfteach.materials.check_text import join_checks, quote_value
 from selfteach.materials.effect_checks import ONLY_ITEMS, Effect
 from selfteach.materials.effect_forms import FORMS
+from selfteach.materials.loose_demand import (
+    drop_filler,
+    list_wordings,
+    split_demands,
+    split_list,
+)
 from selfteach.materials.notation_forms import forbids_unit
 from selfteach.materials.other_languages import read_other_effect
 from selfteach.materials.phrases import MORE_DEMANDS, REPLIES, SAYING, THEM
@@ -130,7 +136,21 @@ def _read_sentence(sentence: str) -> Effect | None:
     if len(text) > MAX_SENTENCE:
         return None
     usual = _to_usual_demand(text)
-    return _read_plain(text) or (_read_plain(usual) if usual != text else None)
+    found = _read_plain(text) or (_read_plain(usual) if usual != text else None)
+    return found or _read_loosely(text)
+
+
+def _read_loosely(text: str) -> Effect | None:
+    """Return the effect of a sentence of demands in other words, fillers and remarks."""
+    demands = [one for part in split_demands(drop_filler(text)) for one in split_list(part)]
+    found = [_read_other_words(demand) for demand in demands]
+    effects = [effect for effect in found if effect]
+    return _join_effects(effects) if effects and len(effects) == len(found) else None
+
+
+def _read_other_words(demand: str) -> Effect | None:
+    wordings = (form for said in list_wordings(demand) for form in (said, _to_usual_demand(said)))
+    return next((effect for said in wordings if (effect := _read_plain(said))), None)
 
 
 def _read_plain(text: str) -> Effect | None:
@@ -284,7 +304,8 @@ _POLITE_TAIL = re.compile(
     r"(?:at least )?once(?: or more)?|throughout|under any circumstances?|for [a-z]+ reasons|"
     r"as an? (?:topic|subject)|(?:on|in) (?:this|our) (?:channel|chat|group|server|forum)|"
     r"(?:with|separated by) an? (?:empty|blank) line(?: in)? between(?: them)?|"
-    r"per (?:answer|reply|response|message)|if you (?:can|please)|please|(?<=, )(?:always|ever)|"
+    r"per (?:answer|reply|response|message)|if you (?:can|please)|please|(?<=, )(?:always|ever|"
+    r"full stop|period|for (?:safety|clarity|consistency|simplicity|fun))|"
     r"(?:in|within|throughout|for|with) "
     r"(?:(?:all|each|every|any|of|your|my|the) )+(?:answers?|repl(?:y|ies)|responses?)))+$",
     re.I,

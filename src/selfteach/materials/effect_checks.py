@@ -225,7 +225,7 @@ _MARKUP = {
     "(?:markdown |section )?(?:heading|header)": r'regex "(?m)^#{1,6} "',
     "bold(?: (?:text|type|print|letter|word|font|face))?": BOLD,
     "(?:fenced )?code block": 'contains "```"',
-    "(?:web ?)?link|url": r'regex "https?://|www\\."',
+    "(?:web ?)?link|url|web ?addres(?:se)?": r'regex "https?://|www\\."',
 }
 """Markup that a rule may ask for or forbid."""
 MARKS |= _MARKUP | {

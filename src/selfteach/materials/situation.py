@@ -289,8 +289,8 @@ _PLATFORMS = (
     r"Mastodon|Bluesky|Discord|Signal"
 )
 _YOU_WRITE = (
-    r"(?:that |which )?(?:you|I|we) (?:write|draft|send|make|compose|create|give)"
-    r"(?: (?:for )?(?:me|us)\b)?(?= (?:for|to|about) |$)"
+    r"(?:from you|(?:that |which )?(?:you|I|we) (?:write|draft|send|make|compose|create|give)"
+    r"(?: (?:for )?(?:me|us)\b)?)(?= (?:for|to|about) |$)"
 )
 """What a text is anyway: "any plan you write for members"."""
 _IT_IS_FOR = r"(?:it|this|that) (?:is|goes)(?: meant| intended| addressed)? (?:for|to)"

@@ -12,7 +12,7 @@ from selfteach.materials.phrases import REPLIES, hide_quotes, show_quotes
 from selfteach.materials.scope import is_only_told, starts_effect, to_imperative
 from selfteach.number_words import NUMBER
 
-_QUOTED = re.compile(r"\"[^\"]+\"|(?<!\w)'(?:[^']|(?<=\w)'(?=\w))+'(?!\w)")
+QUOTED = re.compile(r"\"[^\"]+\"|(?<!\w)'(?:[^']|(?<=\w)'(?=\w))+'(?!\w)")
 _LEAD = r"^(?P<lead>(?:(?:please|always|also|then|just|kindly|from now on),? )*)"
 _MODAL = r"(?:must|should|shall|ought to|ha(?:s|ve) to|needs? to|(?:is|are) to)"
 _CANNOT = r"(?:cannot|can't|can not|may not|mustn't)"
@@ -141,7 +141,7 @@ _FORMS = [(re.compile(form, re.I), build) for form, build in _REWRITES]
 
 def to_usual_words(text: str) -> str:
     """Return a demand with the usual words for rarer ones; a text that has none is unchanged."""
-    hidden, quotes = hide_quotes(text, _QUOTED)
+    hidden, quotes = hide_quotes(text, QUOTED)
     for form, build in _FORMS:
         hidden = form.sub(build, hidden, count=1)
     return show_quotes(hidden, quotes)
@@ -157,12 +157,14 @@ _TOLD = re.compile(
     r"(?:(?:since|because|as|for|seeing that) )?(?:"
     rf"(?:I|we|he|she|they|it|people|(?:every|no|some)(?:body|one)) ?{_STATE}\b|"
     rf"(?:my|our|his|her|their|the|some|most|many|[a-z]+'s) (?:[a-z'-]+ ){{1,3}}?{_STATE}\b|"
+    r"(?:my|our|his|her) [a-z]+ [a-z]+s (?:at|in|on|over|to|with|about|everything|them)\b|"
     rf"(?:[a-z-]+ )?[a-z-]+s {_STATE}\b|[a-z]+ has asked us\b|(?:can't|cannot) (?:stand|bear)\b)"
     r"[^,;:\"\d]*",
     re.I,
 )
-_PLACE = re.compile(
-    r"(?:we|I|they|he|she)(?:'re|'m|'s| are| am| is| live| lives) (?:based )?(?:in|from) [\w ]+",
+_ORIGIN = re.compile(
+    r"(?:we|I|they|he|she)(?:'re|'m|'s| are| am| is| live| lives) (?:(?:based )?(?:in|from) [\w ]+|"
+    r"(?:not |all |no )(?:an? )?\w+)",
     re.I,
 )
 _ASKS = re.compile(
@@ -191,7 +193,7 @@ _SOMEBODY = re.compile(
 def tells_only(clause: str) -> bool:
     """Return whether a clause after a demand asks for nothing: "one-liners come across as rude"."""
     bare = clause.rstrip(" .!")
-    is_known = is_only_told(bare) or _EMPTY.fullmatch(bare) or _PLACE.fullmatch(bare)
+    is_known = is_only_told(bare) or _EMPTY.fullmatch(bare) or _ORIGIN.fullmatch(bare)
     return bool(is_known) or _tells_state(bare)
 
 

@@ -1,0 +1,195 @@
+"""Find the demands in a sentence that is of no known form: what is only filler or told is left out,
+and each demand is tried in other words.
+
+"No links or web addresses, my gran clicks on everything." -> "no links", "no web addresses". A
+sentence is read only if all that is left is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from selfteach.materials.phrases import REPLIES, hide_quotes, show_quotes
+from selfteach.materials.usual_words import QUOTED, tells_only
+
+_REPLY = (
+    rf"(?:(?:each|every|all|any|your|the|of|single) )*(?:{REPLIES}|everything you (?:say|write))"
+)
+_FILLER = re.compile(
+    r",? \b(?:somewhere|anywhere|wherever (?:it|they|that) (?:(?:would|might|may|could) )?comes? "
+    r"up|the whole time|all the time|throughout|every time|from now on|cheers|thanks|thank you|"
+    r"would ya|would you|if possible|in (?:it|them|there)|strictly|really|literally|at all|"
+    r"whatsoever|no more,? (?:and |or )?no (?:less|fewer)|for (?:safety|consistency|clarity|me|us|"
+    r"fun)|(?:just )?for a laugh|"
+    r"no exceptions?|please|pls|obviously|of course|needless to say|mate|"
+    rf"(?:in|at the end of|at the start of|on) {_REPLY}|(?:at least )?once (?:per|in) {_REPLY})"
+    r"(?=$|[ ,;.])",
+    re.I,
+)
+"""Words that change nothing in a demand."""
+_BEFORE = re.compile(
+    r"^(?:(?:would|could|can|will) you(?: please)? (?:do )?|(?:i'd|i would) be (?:glad|grateful|"
+    r"happy) if (?=.+ (?:could|would) be )|(?:i'd|i would|we'd) (?:like|love|prefer|want) "
+    r"(?!you\b|it\b|to\b)|i (?:want|need|expect) (?!you\b|it\b|to\b)|"
+    r"(?:please|pls|always|just|ok|so|and) )+",
+    re.I,
+)
+_WISHED = re.compile(
+    r"^(?:it(?:'d| would) be (?:great|nice|good|lovely|best)|(?:i'd|i would) (?:love it|be \w+|"
+    r"prefer it|like it)) if you (?P<often>(?:never|always) )?(?P<verb>\w+) (?P<rest>.+)$",
+    re.I,
+)
+_PRESENT = dict(
+    re.findall(
+        r"(\S+)=(\S+)",
+        "called=call used=use wrote=write kept=keep ended=end started=start began=start "
+        "answered=answer replied=reply gave=give put=put left=leave said=say added=add "
+        "avoided=avoid stopped=stop made=make signed=sign mentioned=mention stuck=stick "
+        "finished=finish opened=open included=include spelled=spell spelt=spell didn't=don't",
+    )
+)
+"""What a wish says ("if you called me Captain"), and what it asks for."""
+_PARTS = re.compile(r"(?:[,;]| [-–—]+) ")
+_EXAMPLE = re.compile(
+    r"(?:e\.g\.|i\.e\.|for (?:example|instance)|such as|like) .*|[\d.:/-]+(?: and so on)?|"
+    r"(?:year|month|day) first",
+    re.I,
+)
+_ELSE = re.compile(
+    r"(?:or|or else|otherwise) (?:I|we|he|she|they|it|people|my|our|the)\b"
+    r"(?!.*\b(?:must|should|never|always|please|don't|do not)\b).+",
+    re.I,
+)
+"""What happens otherwise: "or they'll think I'm a crank"."""
+_CONTRAST = re.compile(r"(?:and |but )?(?:never|not|rather than|instead of) ", re.I)
+_EDGE = r"(?P<edge>start|beginning|top|front|end|bottom|foot)"
+_PUT = r"(?:put|place|stick|chuck|pop|add|write|have|use|slap|throw|whack|include|want)"
+_DEMANDED = r"(?:(?:must|should|has to|is to|ought to|needs to) )?"
+_KINDS = r"(?:clock )?times?|dates?|temperatures?|distances?|weights?|prices?|amounts?|numbers?"
+_OTHER_WORDS = [
+    (re.compile(form, re.I), other)
+    for form, other in (
+        (r"(?P<x>[^:]+): (?:none|no|never)", r"no \g<x>"),
+        (
+            rf"{_PUT} (?P<x>.+?) (?:at|on|in|to) the (?:very )?{_EDGE}(?: of .+)?",
+            r"\g<edge>: \g<x>",
+        ),
+        (
+            rf"(?:at|on) the (?:very )?{_EDGE}(?: of [^,]+?)?,? (?:i want|{_PUT}|there "
+            rf"{_DEMANDED}(?:be|is)) (?P<x>.+)",
+            r"\g<edge>: \g<x>",
+        ),
+        (
+            rf"(?:the |your )?(?:very )?(?P<edge>first|last|opening|closing) (?:lines?|words?|"
+            rf"sentence|thing) {_DEMANDED}(?:be|is|reads?|says?|(?:begin|start|end)s? with) "
+            r"(?P<x>.+)",
+            r"\g<edge>: \g<x>",
+        ),
+        (r"sign off (?:as|with) (?P<x>.+)", r"end: \g<x>"),
+        (r"(?P<edge>finish|end|close|start|begin|open) by (?P<x>asking .+)", r"\g<edge>: \g<x>"),
+        (
+            r"(?:swap|switch|trade|exchange) (?P<old>.+) for (?P<new>.+)",
+            r"say \g<new> instead of \g<old>",
+        ),
+        (r"(?P<x>.+?),? rather than (?P<y>.+)", r"\g<x> instead of \g<y>"),
+        (r"(?P<x>.+?), (?:and )?(?:not|never) (?P<y>.+)", r"\g<x> instead of \g<y>"),
+        (r"(?:all |in )?(?P<x>(?:lower|upper)-? ?case|capitals|caps)", r"write in \g<x>"),
+        (r"write in (?:all )?(?:capitals|caps)", "write in all caps"),
+        (r"(?:everything|answers?|it all) (?P<x>(?:in|as) .+)", r"answer \g<x>"),
+        (r"(?P<x>[a-z]+ spellings?)", r"use \g<x>"),
+        (
+            rf"(?P<x>{_KINDS}) (?:should look )?(?P<how>(?:in|as|like|with) .+)",
+            r"write \g<x> \g<how>",
+        ),
+        (r"write (?P<x>numbers?) out (?P<y>as .+)", r"write \g<x> \g<y>"),
+        (r"write clock times (?P<y>.+)", r"write times \g<y>"),
+        (
+            r"(?:the|this) (?P<w>words?|phrase) (?P<x>\"[^\"]+\") (?:has|have|must|needs?|should)"
+            r"(?: to)? (?:be|appear|occur)",
+            r"use the \g<w> \g<x>",
+        ),
+        (r"(?P<not>(?:do not|don't|never) )have (?:a single )?(?P<x>.+)", r"\g<not>use \g<x>"),
+        (r"have (?P<x>.+)", r"use \g<x>"),
+        (r"(?P<x>.+?) (?:could|would|should) be left out(?: of .+)?", r"do not mention \g<x>"),
+        (r"leave out (?P<x>.+)", r"do not use \g<x>"),
+    )
+]
+"""Other words for a demand; "end: X" stands for "end with X"."""
+_STARTS = frozenset({"start", "beginning", "top", "front", "first", "opening", "begin", "open"})
+_AT_EDGE = re.compile(
+    r"(?P<edge>\w+): (?:an? |one |the )?(?:(?:line|word|words|sentence|phrase)(?: (?:that )?"
+    r"(?:begin|start|say|read)(?:s|ning|ing)?(?: with)?)? )?"
+    r"(?:asking (?P<asked>an? question))?(?P<x>.*)",
+    re.I,
+)
+MAX_WORDINGS = 12
+
+
+def drop_filler(text: str) -> str:
+    """Return a sentence without the words that change nothing in a demand."""
+    hidden, quotes = hide_quotes(text, QUOTED)
+    if wished := _WISHED.match(hidden):
+        often = wished["often"] or ""
+        verb = _PRESENT.get(wished["verb"].lower())
+        hidden = f"{often}{verb} {wished['rest']}" if verb else hidden
+    bare = _FILLER.sub("", _BEFORE.sub("", f" {hidden}".strip()))
+    return show_quotes(bare.strip(" ,;"), quotes)
+
+
+def split_demands(text: str) -> list[str]:
+    """Return the demands of a sentence, without examples and what is only told beside them.
+
+    A contrast stays with what it is the contrary of: "say X, never Y".
+    """
+    hidden, quotes = hide_quotes(text, QUOTED)
+    first, *others = _PARTS.split(hidden)
+    demands = [first]
+    for part in others:
+        bare = part.strip(" .!")
+        if not bare or any(form.fullmatch(bare) for form in (_EXAMPLE, _ELSE)) or tells_only(bare):
+            continue
+        if _CONTRAST.match(bare):
+            demands[-1] += f", {bare}"
+        else:
+            demands.append(bare)
+    return [show_quotes(demand, quotes) for demand in demands]
+
+
+def list_wordings(demand: str) -> Iterator[str]:
+    """Yield a demand in other words, those nearest to its own first."""
+    hidden, quotes = hide_quotes(demand, QUOTED)
+    found = [hidden]
+    for wording in found:
+        for form, other in _OTHER_WORDS:
+            match = form.fullmatch(wording)
+            said = _name_edge(match.expand(other)) if match else wording
+            if said not in found and len(found) < MAX_WORDINGS:
+                found.append(said)
+    yield from (show_quotes(wording, quotes) for wording in found)
+
+
+def split_list(demand: str) -> list[str]:
+    """Return "no links or addresses" as two demands; a demand of one thing alone."""
+    match = re.fullmatch(
+        r"(?P<no>no|do not use|don't use|never use|avoid|without|leave out) (?P<things>[^,;:\"]+"
+        r"(?:, [^,;:\"]+)*,? (?:or|and|nor) (?:no )?[^,;:\"]+)",
+        demand,
+        re.I,
+    )
+    if match is None:
+        return [demand]
+    things = re.split(r",? (?:or|and|nor) (?:no )?|, ", match["things"])
+    return [f"{match['no']} {thing}" for thing in things]
+
+
+def _name_edge(wording: str) -> str:
+    """Return "top: a line beginning X" as "start with X"."""
+    match = _AT_EDGE.fullmatch(wording)
+    if match is None:
+        return wording
+    verb = "start with" if match["edge"].lower() in _STARTS else "end with"
+    what = match["asked"] or match["x"].strip()
+    if re.fullmatch(r"(?:[A-ZÀ-Þ]{2,} ?)+|#+", what):
+        what = f'"{what}"'
+    return f"{verb} {what}"
