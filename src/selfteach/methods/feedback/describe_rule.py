@@ -77,6 +77,13 @@ def describe_rule(
     return described
 
 
+UNCHECKED = (
+    "the best calibrated judge: no check is known for these words, and where no judge can tell, "
+    "the run stops before it trains (say what decides with --check)"
+)
+"""What decides a rule without a check, and what the person can do."""
+
+
 def describe_text(text: str, config: FeedbackConfig) -> JsonObject:
     """Return what the words of a rule say without a model: where it holds, what it demands, and
     what decides it.
@@ -92,7 +99,7 @@ def describe_text(text: str, config: FeedbackConfig) -> JsonObject:
     if config.judge.name not in NAMES_OF_CHECK:
         lines["decided_by"] = f"the judge {config.judge.name}"
     else:
-        lines["decided_by"] = f"the check {check}" if check else "the best calibrated judge"
+        lines["decided_by"] = f"the check {check}" if check else UNCHECKED
         if effect and effect.unchecked and not config.check:
             lines["not_checked"] = "; ".join(effect.unchecked)
     return lines
