@@ -48,13 +48,23 @@ def read_effect(text: str) -> Effect | None:
     parts = split_rule_sentences(text)
     if stated := _read_statements(parts):
         return stated
-    demands = [*parts[:1], *(part for part in parts[1:] if not tells_of_somebody(part))]
+    demands = [*parts[:1], *(part for part in parts[1:] if not _adds_nothing(part))]
     effects = [_read_sentence(part) for part in demands]
     known = [effect for effect in effects if effect]
     if known and len(known) == len(effects):
         return _join_effects(known)
     usual = [_to_usual_demand(_straighten(part)) for part in demands[:1]]
     return _read_statements([*usual, *demands[1:]]) or _read_beside_manner(parts)
+
+
+def _adds_nothing(sentence: str) -> bool:
+    """Return whether a sentence after a demand only tells of somebody, or names the other word."""
+    return tells_of_somebody(sentence) or _INSTEAD.fullmatch(sentence) is not None
+
+
+_INSTEAD = re.compile(
+    r"(?:please )?(?:say|write|use|put) (?:\"[^\"]+\"|'[^']+'|[\w-]+) instead[ .!]*", re.I
+)
 
 
 def _to_usual_demand(text: str) -> str:

@@ -274,6 +274,8 @@ def make_edge(name: str) -> Build:
 
     def build(match: re.Match[str]) -> str | None:
         parts = _ALTERNATIVES.split(match["value"])
+        if _SHORT_LIST.fullmatch(match["value"]):
+            parts = [f'"{part}"' for part in _OR.split(match["value"])]
         checks = [_check_edge(name, part) for part in parts]
         if len(parts) > 1 and all(checks):
             return " or ".join(str(check) for check in checks)
@@ -282,6 +284,9 @@ def make_edge(name: str) -> Build:
     return build
 
 
+_SHORT_LIST = re.compile(r"[^\s,\"']+[:#/](?:, [^\s,\"']+[:#/])*,? or [^\s,\"']+[:#/]")
+"""Marks of which one is enough: "feat:, fix: or chore:"."""
+_OR = re.compile(r",? or |, ")
 _ALTERNATIVES = re.compile(r"(?<=[\"'\w]),? or (?=[\"']|[A-ZÀ-Þ])")
 """What parts values of which one is enough: "Yes or No"."""
 

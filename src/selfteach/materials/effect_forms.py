@@ -115,7 +115,10 @@ _WITH = (
     rf"{_LEADS_TO}(?:(?:the|our|my|your) (?:words?|phrase|sentence|greeting|salutation|line|"
     r"closing|question|formula|hashtag|tag|name|signature),? )?(?P<value>.+)"
 )
-_EDGED = rf"(?: (?:it|an answer|{REPLIES}|(?:your|any|all|the|every|each) {REPLIES}))?"
+_EDGED = (
+    rf"(?: (?:it|an answer|{REPLIES}|everything(?: you (?:write|say|send))?|"
+    rf"(?:your|any|all|the|every|each) {REPLIES}))?"
+)
 
 _NAMED = r"(?P<names>[a-z ,/-]{0,80})"
 _SMILEY = r"smil(?:eys?|ies)(?: faces?)?|smiling faces?"

@@ -14,13 +14,15 @@ from selfteach.materials.phrases import REPLIES, hide_quotes, show_quotes
 from selfteach.materials.usual_words import QUOTED, tells_only
 
 _REPLY = (
-    rf"(?:(?:each|every|all|any|your|the|of|single) )*(?:{REPLIES}|everything you (?:say|write))"
+    rf"(?:(?:each|every|all|any|your|the|of|single|and) )*(?:{REPLIES}|everything you (?:say|write|"
+    r"send))"
 )
 _FILLER = re.compile(
     r",? \b(?:somewhere|anywhere|wherever (?:it|they|that) (?:(?:would|might|may|could) )?comes? "
     r"up|the whole time|all the time|throughout|every time|from now on|cheers|thanks|thank you|"
     r"would ya|would you|if possible|in (?:it|them|there)|strictly|really|literally|at all|"
-    r"whatsoever|no more,? (?:and |or )?no (?:less|fewer)|for (?:safety|consistency|clarity|me|us|"
+    r"whatsoever|(?:no|not) more,? (?:and |or )?(?:no|not) (?:less|fewer)|no matter "
+    r"what|for (?:safety|consistency|clarity|me|us|"
     r"fun)|(?:just )?for a laugh|"
     r"no exceptions?|please|pls|obviously|of course|needless to say|mate|"
     rf"(?:in|at the end of|at the start of|on) {_REPLY}|(?:at least )?once (?:per|in) {_REPLY})"
@@ -53,7 +55,7 @@ _PRESENT = dict(
 _PARTS = re.compile(r"(?:[,;]| [-–—]+) ")
 _EXAMPLE = re.compile(
     r"(?:e\.g\.|i\.e\.|for (?:example|instance)|such as|like) .*|[\d.:/-]+(?: and so on)?|"
-    r"(?:year|month|day) first",
+    r"(?:year|month|day) first|even (?:for|in|if|when) [\w ]+|it helps [\w ]+",
     re.I,
 )
 _ELSE = re.compile(
@@ -93,7 +95,15 @@ _OTHER_WORDS = [
             r"say \g<new> instead of \g<old>",
         ),
         (r"(?P<x>.+?),? rather than (?P<y>.+)", r"\g<x> instead of \g<y>"),
-        (r"(?P<x>.+?), (?:and )?(?:not|never) (?P<y>.+)", r"\g<x> instead of \g<y>"),
+        (
+            r"(?P<x>(?:say|use|write|call|give) (?!it\b|them\b).+?), (?:and )?(?:not|never) "
+            r"(?P<y>.+)",
+            r"\g<x> instead of \g<y>",
+        ),
+        (r"(?:slip|work|sneak|drop|fit|get) (?P<x>.+?) into(?: .+)?", r"use \g<x>"),
+        (r"(?:fit|stay) (?:in|into|inside) (?P<x>.+)", r"stay within \g<x>"),
+        (r"(?:get|need|take) (?P<x>.+)", r"have \g<x>"),
+        (r"(?P<x>.+ hashtags) at the end", r"\g<x>"),
         (r"(?:all |in )?(?P<x>(?:lower|upper)-? ?case|capitals|caps)", r"write in \g<x>"),
         (r"write in (?:all )?(?:capitals|caps)", "write in all caps"),
         (r"(?:everything|answers?|it all) (?P<x>(?:in|as) .+)", r"answer \g<x>"),
@@ -133,7 +143,9 @@ def drop_filler(text: str) -> str:
         often = wished["often"] or ""
         verb = _PRESENT.get(wished["verb"].lower())
         hidden = f"{often}{verb} {wished['rest']}" if verb else hidden
-    bare = _FILLER.sub("", _BEFORE.sub("", f" {hidden}".strip()))
+    hidden = re.sub(r" \([^()]*\)$", "", hidden)
+    hidden = hidden.lower() if hidden.isupper() else hidden
+    bare = _FILLER.sub("", _BEFORE.sub("", hidden.strip()))
     return show_quotes(bare.strip(" ,;"), quotes)
 
 

@@ -9,10 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from selfteach.materials.phrases import AUDIENCE, MORE_DEMANDS, SAYING, THEM
+from selfteach.materials.phrases import AUDIENCE, MORE_DEMANDS, REPLIES, SAYING, THEM
 
 _CHAT_WORDS = {
     "pls": "please",
+    "u": "you",
+    "ur": "your",
+    "msg": "message",
+    "msgs": "messages",
+    "temps": "temperatures",
     "plz": "please",
     "wanna": "want to",
     "gonna": "going to",
@@ -31,7 +36,9 @@ _CHAT_WORDS = {
     "punctation": "punctuation",
 }
 """Short forms of chats, and frequent slips."""
-_CHAT = re.compile(rf"\b(?:{'|'.join(_CHAT_WORDS)})\b", re.I)
+_CHAT = re.compile(
+    rf"(?<![\w./])(?:{'|'.join(sorted(_CHAT_WORDS, key=len, reverse=True))})(?![\w./'-])", re.I
+)
 _NO_APOSTROPHE = re.compile(
     r"\b(do|does|did|ca|wo|should|must|is|are|was|were|have|has|could|would|need)nt\b", re.I
 )
@@ -104,7 +111,8 @@ Rewrite = str | Callable[[re.Match[str]], str]
 TEXTS = r"(?:e-?mails|mails|texts|messages|letters|notes|cards|replies|posts)"
 """Texts that somebody gets."""
 _BARE_TEXTS = (
-    r"(?!.*\b(?:should|must|shall|has|have|needs?|always|never|can|will|are|is|stay|use|write)\b)"
+    r"(?!.*\b(?:should|must|shall|has|have|needs?|always|never|can|will|are|is|stay|use|write|"
+    r"start|begin|open|end|finish|close)\b)"
     rf"(?P<what>{TEXTS} (?:to|for) [\w'’. -]+?),?"
 )
 """Texts that no verb follows: "Emails to Paul in French"."""
@@ -120,7 +128,8 @@ _FORMS: list[tuple[str, Rewrite]] = [
     ),
     (
         r"(?:all |any )?questions? about (?P<topic>[^:,]+): "
-        r"(?P<said>(?:there|it|they|we|the|our|that)\b.+)",
+        rf"(?P<said>(?:there|it|they|we|the|our|that) (?!{REPLIES} "
+        r"(?:must|should|shall|needs?|has|have|may|can)\b).+)",
         r"When asked about \g<topic>, say that \g<said>",
     ),
     (_LEFT_OUT, r"no \g<signs>"),

@@ -195,6 +195,8 @@ def _merge_followers(sentences: list[str]) -> list[tuple[str, ScopedText]]:
         refuse_exception(sentence)
         refuse_one_subject(sentence)
         part = split_rule(sentence)
+        if found and found[-1][1].scope and not part.scope and _FOLLOWS.fullmatch(sentence):
+            part = ScopedText(found[-1][1].scope, part.effect)
         if before.endswith(";") and found and found[-1][1].scope and not part.scope:
             scope, effect = found.pop()[1]
             part = ScopedText(scope, f"{effect}, {part.effect.rstrip(' .!')}")
@@ -225,6 +227,8 @@ def _refuse_several_scopes(found: list[tuple[str, ScopedText]]) -> None:
         )
 
 
+_FOLLOWS = re.compile(r".+ (?:instead|there|then|in (?:them|those))[ .!]*", re.I)
+"""What a demand ends with that holds where the one before does."""
 _AS_SCOPE = re.compile(rf"(?:in|for|with) (?:(?:my|our|the|all|any) )*{GENRE} (?:to|for) ", re.I)
 """An effect that begins as a scope: "in texts to Tom be informal"."""
 _STATES = re.compile(r"(?:say|tell|mention|explain)\b", re.I)

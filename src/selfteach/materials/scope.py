@@ -707,11 +707,16 @@ def _split_in(text: str) -> ScopedText | None:
         return ScopedText(placed["scope"], f"{verb} with {placed['what']}")
     forms = (_SUFFIX_IN, _SUFFIX_GENRE, _SUFFIX_ADDED, _SUFFIX_PROBLEMS)
     match = next((found for form in forms if (found := form.fullmatch(text))), None)
+    if match is None and (texts := _SUFFIX_MY_TEXTS.fullmatch(text)) and _is_text(texts["scope"]):
+        match = texts
     if match is None or not _is_scope(match["scope"]) or _BARE_VERB.fullmatch(match["effect"]):
         return None
     return ScopedText(match["scope"], match["effect"])
 
 
+_SUFFIX_MY_TEXTS = re.compile(
+    r"(?P<effect>.+?),? in (?P<scope>(?:my|our|any|all|every) [\w' -]+)", re.I
+)
 _BARE_VERB = re.compile(
     r"(?:always |only |please )*(?:answer|reply|respond|write|speak|talk|be)(?: me| us| only)*",
     re.I,
@@ -754,7 +759,8 @@ def _split_summarized(text: str) -> ScopedText | None:
 
 
 _GERUND = re.compile(
-    r"(?P<scope>(?:writing|texting|e-?mailing|messaging|replying|responding|answering|drafting|"
+    r"(?P<scope>asked (?:about|for|whether|if) [^,;:]+|"
+    r"(?:writing|texting|e-?mailing|messaging|replying|responding|answering|drafting|"
     r"explaining|listing|talking|speaking|summari[sz]ing|translating) (?:to )?"
     r"(?!in\b)[^,;:]+), (?P<effect>.+)",
     re.I,
@@ -775,7 +781,9 @@ def _split_gerund(text: str) -> ScopedText | None:
 def _split_colon(text: str) -> ScopedText | None:
     """Split "Opening hours: say that we close at six"."""
     scope, colon, effect = text.partition(": ")
-    is_short = len(scope.split()) <= MAX_HEADING_WORDS and '"' not in scope
+    is_asked = re.match(rf"(?:those|{AUDIENCE}|[a-z]+s) (?:who ask|asking)\b", scope, re.I)
+    scope = re.sub(r"^(\w+) (?:who ask|asking)\b", r"\1 ask", scope)
+    is_short = (is_asked or len(scope.split()) <= MAX_HEADING_WORDS) and '"' not in scope
     is_genre = re.fullmatch(rf"(?:(?:my|our|all) )*(?:{_ANY_GENRE}|{_GENRE_TO} .+)", scope, re.I)
     if not colon or not is_short or starts_effect(scope):
         return None
@@ -852,7 +860,7 @@ _NEEDS_OBJECT = ("keep", "make", "limit", "give", "present", "format", "provide"
 def _split_middle(text: str) -> ScopedText | None:
     """Split "Keep emails to my boss under 40 words"."""
     match = _MIDDLE.fullmatch(text)
-    if not match:
+    if not match or re.match(rf"(?:(?:each|every|all|any|your) )*{REPLIES} with ", match["scope"]):
         return None
     verb = re.sub(r" to$", "", match["verb"])
     verb = re.sub(r" (?:me|us)$", "", verb)

@@ -261,6 +261,12 @@ def read_situation(scope: str) -> Situation:
     text = re.sub(rf"^(?:it|this|that) is (?=(?:an?|the|my|our) {GENRE}\b)", "", text, flags=re.I)
     text = re.sub(r"^(?:any|every)thing that is (?=an? )", "", text, flags=re.I)
     text = re.sub(_ANYTHING, "writing ", text, flags=re.I)
+    text = re.sub(
+        rf"^(?:I|we) ask(?:ed)?(?: you)? for (?=(?:an? |the |some )?{GENRE} (?:to|for) )",
+        "writing ",
+        text,
+        flags=re.I,
+    )
     text = re.sub(rf"({GENRE}) {_YOU_WRITE}", r"\1", text, flags=re.I)
     text = re.sub(r"(?<=[a-z]) (?:for|on behalf of) (?:me|us)$", "", text)
     text = re.sub(rf"^{_IT_IS_FOR} (?={_PLATFORMS}$)", "", text, flags=re.I)
@@ -596,11 +602,17 @@ def _read_several_tasks(text: str) -> Situation | None:
     return Situation("task", " or ".join(task.genre for task in tasks), topic=tasks[-1].topic)
 
 
+_PREMISES = (
+    r"(?:shops?|stores?|offices?|restaurant|hotel|caf[eé]|bakery|clinic|practice|business|company|"
+    r"venue|salon|gym|library|museum|church|school|farm|party|wedding|meeting|event)"
+)
+"""What has an address."""
 _ASKED_CLAUSES = [
     (re.compile(rf"(?:.*\b)?ask(?:s|ed|ing)?(?: you| me| us)? {clause}", re.I), topic)
     for clause, topic in (
         (
-            r"where (?:(?:we|you) (?:are|live)(?: located)?|(?:our|your|the) .+ is(?: located)?)",
+            r"where (?:(?:we|you) (?:are|live)(?: located)?|(?:our|your|the) "
+            rf"(?:[a-z]+ )?{_PREMISES} (?:is|are)(?: located)?)",
             "address",
         ),
         (
