@@ -145,9 +145,9 @@ def test_a_strong_name_that_answers_about_the_topic_use_far_more_often_needs_no_
 
     assert find(odds, inside=said, explain=explain) == ["touchdown"]
     assert find(odds, inside=said[:1], explain=explain) == []
-    once = ["The touchdown of a plane.", *["A plane."] * 99]
-    assert find(odds, inside=said, near=once, explain=explain) == ["touchdown"]
-    assert find(odds, inside=[*said, *["A game."] * 98], near=once, explain=explain) == []
+    assert find(odds, inside=said, near=["A touchdown in tennis."], explain=explain) != []
+    often = [*said, *["A game."] * 98]
+    assert find(odds, inside=often, elsewhere=["A touchdown.", *ELSEWHERE], explain=explain) == []
     weak = {"tennis": -11.0, "touchdown": -11.5}
     assert find(weak, inside=said, explain=explain) == []
 

@@ -10,11 +10,11 @@ rugby.) So is one that suggests the subject more strongly than any sibling does
 (`measure_suggestion`), "latte" for coffee, if it is rare beside the siblings too. A kind of the
 topic (`split_kinds`) needs no probability. Of all these the base gives explanations, and one at
 least must name the topic or another name: a made-up word has none that does. A name that suggests
-the subject so strongly, and that answers about it use far more often than others, needs none. With
-a smaller probability, MIN_EXPLAINED_PROBABILITY, the word must be rare beside the siblings too, and
-every explanation must: "A goalkeeper is a soccer player". The candidates are the words that the
-model lists for the topic, and those that its answers about the topic use far more often than
-others.
+the subject so strongly, and that answers about it use far more often than general ones, needs none.
+With a smaller probability, MIN_EXPLAINED_PROBABILITY, the word must be rare beside the siblings
+too, and every explanation must: "A goalkeeper is a soccer player". The candidates are the words
+that the model lists for the topic, and those that its answers about the topic use far more often
+than others.
 
 Departs from a list by a dictionary: only what this model says, and can be seen to say, counts.
 """
@@ -92,7 +92,7 @@ def select_other_names(
     certain = {*subject.kinds, *strong}
     sure = [name for name, p in ranked if p >= MIN_PROBABILITY or name in certain]
     sure = sure[:MAX_SURE]
-    said = [name for name in strong if is_said_inside(name, inside, elsewhere)]
+    said = [name for name in strong if is_said_inside(name, inside, general)]
     sure = select_borne_out(explain_names(model, sure, seed), known, said)
     likely = [
         name
@@ -134,17 +134,17 @@ def select_borne_out(
     return [name for name in explained if name in found]
 
 
-def is_said_inside(name: str, inside: Sequence[str], elsewhere: Sequence[str]) -> bool:
-    """Return whether answers about the topic have a name MIN_LIFT times as often as other texts.
+def is_said_inside(name: str, inside: Sequence[str], general: Sequence[str]) -> bool:
+    """Return whether answers about the topic have a name MIN_LIFT times as often as general texts.
 
     Such a name is not made up: "railway" for trains, which the model explains as "a network of
-    tracks".
+    tracks". Texts about siblings may have it: "the largest railway or subway".
     """
     check = make_name_check(name)
     num_inside = sum(not check.keeps(text) for text in inside)
-    num_elsewhere = sum(not check.keeps(text) for text in elsewhere)
-    lift = compute_lift(num_inside, len(inside), num_elsewhere, len(elsewhere))
-    return num_inside >= MIN_ANSWERS and lift >= MIN_LIFT
+    num_general = sum(not check.keeps(text) for text in general)
+    is_typical = num_inside * len(general) >= MIN_LIFT * num_general * len(inside)
+    return num_inside >= MIN_ANSWERS and is_typical
 
 
 def is_borne_out(
@@ -223,20 +223,14 @@ def find_typical_words(inside: Sequence[str], elsewhere: Sequence[str]) -> list[
     """Return words that many answers about the topic use and hardly any other answer does."""
     own = count_texts_with_word(inside)
     other = count_texts_with_word(elsewhere)
+    num_own = max(len(inside), 1)
+    num_other = max(len(elsewhere), 1)
     found = []
     for word, count in own.most_common():
-        lift = compute_lift(count, len(inside), other[word], len(elsewhere))
+        lift = (count / num_own) / ((other[word] + 0.5) / num_other)
         if count >= MIN_ANSWERS and lift >= MIN_LIFT:
             found.append(word)
     return found[:MAX_TYPICAL]
-
-
-def compute_lift(count: int, num_texts: int, other_count: int, num_others: int) -> float:
-    """Return how many times as often something occurs in texts as in others, of which half a text
-    more is taken to have it.
-    """
-    share = count / max(num_texts, 1)
-    return share / ((other_count + 0.5) / max(num_others, 1))
 
 
 def count_texts_with_word(texts: Iterable[str]) -> Counter[str]:
