@@ -31,7 +31,7 @@ from selfteach.materials.scope import (
     to_imperative,
     to_plain_conditions,
 )
-from selfteach.materials.situation import GENRE, read_situation
+from selfteach.materials.situation import GENRE, names_topic, read_situation
 from selfteach.text import clean_text
 
 MAX_CHARS = 2000
@@ -93,9 +93,16 @@ def _find_declined_topic(scope: str, effect: str) -> str:
         return ""
     if _DECLINES.fullmatch(effect):
         return situation.topic
-    is_clause = re.match(r"(?:wh\w+|how) ", situation.topic, re.I)
-    is_forbidden = find_pronoun_topic(effect) in ("it", "them", "this", "that", "him", "her")
-    return situation.topic if is_forbidden and not is_clause else ""
+    is_forbidden = _SAYS_NOTHING.search(effect) and find_pronoun_topic(effect) in _PRONOUNS
+    return situation.topic if is_forbidden and names_topic(scope) else ""
+
+
+_PRONOUNS = ("it", "them", "this", "that", "him", "her")
+_SAYS_NOTHING = re.compile(
+    r"\b(?:mention|discuss|talk about|speak about|bring (?:it|them|that|this|him|her) up|bring up|"
+    r"say (?:a word|anything|nothing) about|reveal)\b",
+    re.I,
+)
 
 
 def clean_rule(text: str) -> str:

@@ -363,7 +363,8 @@ _ASKED_SCOPE = re.compile(
 )
 """A condition that is asked: "Texting Ben? Use no capital letters."."""
 _ASKED_TEXT = re.compile(
-    rf"^((?:[\w'’-]+ ){{0,3}}{GENRE}(?: (?:to|for) [^?.!,]{{1,40}})?|questions (?:about|on) "
+    r"^((?!(?:what|how|why|which|who|where|when|no|any|more|long|short)\b)(?:[\w'’-]+ ){0,3}"
+    rf"{GENRE}(?: (?:to|for) [^?.!,]{{1,40}})?|questions (?:about|on) "
     r"[^?.!,]{1,40})\? (?=\w)",
     re.I,
 )
@@ -415,7 +416,9 @@ _TOLD = re.compile(
 )
 _NOT_ONLY_TOLD = re.compile(
     r"(?i:\b(?:must|should|has to|have to|needs? to|please|never|always|may|instead|name|called|no|"
-    r"open|opens|close|closes|(?:and|but|or) (?:use|end|start|begin|add|keep|write|say|be|never|"
+    r"open|opens|close|closes|fine|ok(?:ay)?|allowed|permitted|welcome|exempt|optional|exceptions?|"
+    r"banned|forbidden|required|mandatory|needed|"
+    r"(?:and|but|or) (?:use|end|start|begin|add|keep|write|say|be|never|"
     r"sign)))\b|(?<!^)\b(?!I\b|I['’])[A-ZÀ-Þ]"
 )
 """What makes it more than a remark: a demand, a name, a fact that answers give."""
@@ -538,29 +541,38 @@ _UNSURE_WORDS = ("in", "with", "to", "about", "on", "for", "as to", "should")
 
 _BE_TOLD_SO = r"(?:must|should|have to|need to|are to) be told"
 _DEMAND_AFTER_TEXT = re.compile(
-    rf" (?:then )?(?={_ADVERB}(?:the (?:first|last) (?:line|word|sentence)|they {_BE_TOLD_SO}|"
-    rf"never|always|do not|don't|please|use|write|keep|say|add|include|"
-    rf"avoid|stay|be|give|tell|make|begin|mention|put|address (?:him|her|them|me|us)|"
-    rf"call (?:him|her|them|me|us))\b)",
-    re.I,
+    r" (?:then )?(?=(?:(?:simply|just|also|then|kindly|first|ever) )*(?:never|always|do not|don't|"
+    r"[Pp]lease|use (?!for\b|in\b|at\b|of\b|by\b|among\b)|write|keep|say|add|include|avoid|stay|be|"
+    r"give|tell|make|begin|mention|(?:address|call) (?:him|her|them|me|us)|"
+    rf"the (?:first|last) (?:line|word|sentence)|they {_BE_TOLD_SO})\b)"
 )
 _STRONG_DEMAND = re.compile(
     rf"{_ADVERB}(?:never|always|do not|don't|please|they {_BE_TOLD_SO})\b|just\b", re.I
 )
+_ABOUT_NOUN = re.compile(r"\b(?:about|on|regarding|concerning|of) (?:[\w'-]+ ){0,2}[\w'-]+$", re.I)
+"""What a noun may follow that is spelled as a verb: "posts about phone", before "use"."""
 
 
 def _cut_after_text(rest: str) -> tuple[str, str] | None:
     """Return the scope and the effect of "texts to Rosie don't use lol, brb or omg": no comma parts
     them, and those that follow are the demand's. What is asked about ends before a strong demand.
     """
-    for found in _DEMAND_AFTER_TEXT.finditer(re.split(r"[,:;]", rest, maxsplit=1)[0]):
+    before_comma = re.split(r"[,:;]", rest, maxsplit=1)[0]
+    for found in list(_DEMAND_AFTER_TEXT.finditer(before_comma))[:MAX_CUTS]:
         before, effect = rest[: found.start()], rest[found.end() :]
+        is_strong = _STRONG_DEMAND.match(effect) is not None
         if _BLOCKED.search(before) or _PRONOUN.search(before):
             continue
+        if not is_strong and _ABOUT_NOUN.search(before):
+            continue
         kind = read_situation(f"when {before}").kind
-        if kind in ("writing", "task") or (kind == "about" and _STRONG_DEMAND.match(effect)):
+        if kind in ("writing", "task") or (kind == "about" and is_strong):
             return before, effect
     return None
+
+
+MAX_CUTS = 4
+"""So many words are tried at which a demand may begin."""
 
 
 def _cut_before_demand(rest: str) -> tuple[str, str] | None:
@@ -767,15 +779,26 @@ _GERUND = re.compile(
 )
 
 
-_VAGUE_OBJECT = re.compile(r"\b(?:it|this|that|(?:every|any|some)?things?)\b", re.I)
+_NO_GERUND = re.compile(
+    r"\b(?:it|this|that|(?:every|any|some)?things?|me|us|is|are|was|were|has|have|can|will|takes?|"
+    r"makes?|matters?|gets?|helps?|questions)\b|"
+    r"\b[a-z]+s (?:people|them|him|her|my|our|customers)\b",
+    re.I,
+)
+"""What makes it a remark ("Writing emails takes long"), or no condition."""
 
 
 def _split_gerund(text: str) -> ScopedText | None:
     """Split "Replying to a review, always thank the author"."""
     match = _GERUND.fullmatch(text)
-    if not match or not starts_effect(match["effect"]) or _VAGUE_OBJECT.search(match["scope"]):
+    if not match or not starts_effect(match["effect"]) or _NO_GERUND.search(match["scope"]):
         return None
-    return ScopedText(_lower_first(match["scope"]), match["effect"])
+    scope = _lower_first(match["scope"])
+    found = read_situation(scope)
+    is_topic = re.match(r"(?:asked|talking|speaking|writing) (?:about|for|whether|if) ", scope)
+    is_text = found.genre or re.search(r" (?:to|with) ", scope)
+    is_known = found.kind in ("writing", "task") and is_text
+    return ScopedText(scope, match["effect"]) if is_known or is_topic else None
 
 
 def _split_colon(text: str) -> ScopedText | None:
@@ -950,7 +973,8 @@ def _find_subject(text: str) -> re.Match[str] | None:
 
 
 _LETTERS = re.compile(
-    r"\b(?:capital|block|small|big|upper-?case|lower-?case|bold|italic)[a-z]* (?:letters?|texts?)$",
+    r"\b(?:capital|block|small|big|upper-?case|lower-?case|bold|italic|first|last|initial)[a-z]* "
+    r"(?:letters?|texts?)$",
     re.I,
 )
 
@@ -960,7 +984,9 @@ def _split_subject(text: str) -> ScopedText | None:
     if told := _BE_TOLD.fullmatch(text):
         told_verb = (told["verb"] or "told").lower()
         verb = _TOLD_VERBS.get(told_verb) or told_verb.removesuffix("ed")
-        scope = re.sub(r"^(\w+)(?: who)?(?: is| are)? (\w+?)(?:ing|s)? ", r"\1 \2 ", told["scope"])
+        scope = re.sub(
+            r"^(\w+)(?: who)?(?: is| are)? (bring|\w+?)(?:ing|s)? ", r"\1 \2 ", told["scope"]
+        )
         scope = _lower_first(scope)
         return ScopedText(_shorten_asked(scope), f"{verb} them {told['said']}")
     if answered := _ANSWERED_SO.fullmatch(text):

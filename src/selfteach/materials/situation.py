@@ -262,15 +262,21 @@ def read_situation(scope: str) -> Situation:
     text = re.sub(r"^(?:any|every)thing that is (?=an? )", "", text, flags=re.I)
     text = re.sub(_ANYTHING, "writing ", text, flags=re.I)
     text = re.sub(
-        rf"^(?:I|we) ask(?:ed)?(?: you)? for (?=(?:an? |the |some )?{GENRE} (?:to|for) )",
+        rf"^(?:(?:I|we) ask(?:ed)?(?: you)? for|{_SOMEBODY} (?:needs?|wants?|would like)) "
+        rf"(?=(?:an? |the |some )?{GENRE} (?:to|for) )",
         "writing ",
         text,
         flags=re.I,
     )
     text = re.sub(rf"({GENRE}) {_YOU_WRITE}", r"\1", text, flags=re.I)
-    text = re.sub(r"(?<=[a-z]) (?:for|on behalf of) (?:me|us)$", "", text)
+    if re.match(r"(?:(?:I|you|we) )?(?:writ|draft|send|text|e-?mail|messag|repl|compos)", text):
+        text = re.sub(r" (?:for|on behalf of) (?:me|us)$", "", text)
     text = re.sub(rf"^{_IT_IS_FOR} (?={_PLATFORMS}$)", "", text, flags=re.I)
-    text = re.sub(rf"^{_IT_IS_FOR} ", "writing to ", text, flags=re.I)
+    if meant := re.match(rf"{_IT_IS_FOR} ", text, re.I):
+        whom = text[meant.end() :]
+        if _TIMES.fullmatch(whom) or re.search(r"\b(?:time|while|moment|now)$", whom):
+            return Situation("other")
+        text = f"writing to {whom}"
     if _IN_LANGUAGE.fullmatch(text):
         return Situation("other")
     text = re.sub(r"^to (?=\w)", "writing to ", text, flags=re.I)
@@ -709,31 +715,37 @@ _WANTS_TO = re.compile(
     re.I,
 )
 _SOMEBODY_WHO = (
-    rf"(?:{_SOMEBODY}|(?:an?|the|any|some|my|our|another) [a-z]+"
+    rf"(?:{_SOMEBODY}|(?:an?|the|any|some|my|our|another) "
+    r"(?!(?:answers?|texts?|sentences?|questions?|repl(?:y|ies)|words?|letters?|prices?|titles?)\b)[a-z]+"
     r"(?: (?!ask|want|need|report)[a-z]+)?)"
 )
 _ASKS = r"(?:asks?|wants? to know|wonders?|[ei]nquires?)(?: you| me| us)?"
+_NOUN = r"(?:an? |the )?(?!(?:it|this|that|they|we|you|I)\b)[a-z]+(?: [a-z]+)?"
+_ITS = r"(?:an?|the|their|his|her|my|our)"
 _NOTHING_NAMED = r"(?!(?:.* )?(?:some|any|every|no)thing\b)"
 _CLAUSES_OF_SOMEBODY = [
     re.compile(rf"{_NOTHING_NAMED}{_SOMEBODY_WHO} {does}", re.I)
     for does in (
         rf"{_ASKS} (?:how|where|when) to (?P<verb>[a-z]+)(?P<rest> .+)?",
-        rf"{_ASKS} how (?:much|many)(?: of)? (?P<topic>(?:an? |the )?[a-z]+(?: [a-z]+)?) to [a-z]+",
+        rf"{_ASKS} how (?:much|many)(?: of)? (?P<topic>{_NOUN}) to [a-z]+",
         rf"{_ASKS} (?:what|which) (?P<topic>[a-z]+) to [a-z]+.*",
         rf"{_ASKS} what (?:is|was|will be) (?:in|on) (?P<topic>(?:the|our|your|my) .+)",
         r"(?:wants?|needs?|requests?|would like|(?:is|are) looking for|reports?|mentions?) "
-        r"(?P<topic>(?!to\b|help\b|.*(?:\bcompared|\b(?:answers?(?! to)|(?:reply|response|opinion|"
-        r"question|minute|friend|favou?r)s?))\b)[a-z].+)",
-        r"says? (?:that )?(?:they|he|she) (?:have|has|had|feels?) (?P<topic>.+)",
-        r"(?:has|have) (?P<done>lost|broken|forgotten|missed|[a-z]+ed) (?:an?|the|their|his|her|my|"
-        r"our) (?P<topic>[a-z-]+(?: [a-z-]+)?)",
-        r"(?:is|are) [a-z]+ed (?:about|with|by|over|in) (?P<topic>.+)",
+        r"(?P<topic>(?!(?:to|help|more|one|it|this|that|you|me|us|him|her|them)\b|.*(?:\bcompared|"
+        r"\b(?:answers?(?! to)|(?:reply|response|opinion|question|minute|friend|favou?r)s?))\b)"
+        r"[a-z].+)",
+        r"says? (?:that )?(?:they|he|she) (?:have|has|had) (?P<topic>.+)",
+        r"(?:has|have) (?P<done>lost|broken|forgotten|missed|damaged|misplaced|spilled|cancell?ed|"
+        rf"booked|ordered|bought|returned|received|paid) {_ITS} (?P<topic>[a-z-]+(?: [a-z-]+)?)",
+        r"(?:is|are) (?:worried|concerned|confused|interested|annoyed|upset|excited|stressed|"
+        r"scared|disappointed|frustrated) (?:about|by|over|in) "
+        r"(?P<topic>(?!(?:it|this|that|me|us|you)\b).+)",
     )
 ]
 """What somebody does or says: "a traveler reports a lost bag", "a shopper has lost the receipt"."""
 _OWN_ACTION = re.compile(
     rf"{_NOTHING_NAMED}(?:I|we) (?P<verb>decline|accept|cancel|refuse|order|book|apply|"
-    r"resign|return|turn down)(?P<rest> .+)",
+    r"resign|return|turn down)(?P<rest> (?!(?:you|me|us)\b).+)",
     re.I,
 )
 """What the speaker does by a text: "I decline an invitation"."""
@@ -757,6 +769,13 @@ def _name_happening(parts: dict[str, str | None]) -> str:
         return f"{to_gerund(verb)}{parts['rest'] or ''}"
     done, topic = parts.get("done"), parts["topic"] or ""
     return f"{done} {topic}" if done else topic
+
+
+def names_topic(scope: str) -> bool:
+    """Return whether a scope says what is asked about or mentioned in a noun."""
+    text = re.sub(r"^(?:when|whenever|if) ", "", scope, flags=re.I)
+    forms = (_ASKED, *_TOPIC_FORMS)
+    return any(form.fullmatch(text) for form in forms) or _read_plain(text) is not None
 
 
 def _read_topic(text: str) -> Situation | None:
