@@ -118,6 +118,11 @@ _BARE_TEXTS = (
 """Texts that no verb follows: "Emails to Paul in French"."""
 _FORMS: list[tuple[str, Rewrite]] = [
     (
+        r"(?:the|this|our|your|my) (?:chat)?(?:bot|assistant|model|AI) (?:must|should|shall|"
+        r"is to|has to|needs to|(?:may|can)(?= not| never))(?P<not> not| never)? (?P<rest>.+)",
+        lambda match: f"{'do not ' if match['not'] else ''}{match['rest']}",
+    ),
+    (
         rf"no (?P<what>{TEXTS}(?: (?:to|for) [\w'’ -]+?)?) (?P<how>longer than|over|with) "
         r"(?P<rest>.+?)(?: in (?:them|it))?",
         lambda match: (

@@ -726,7 +726,8 @@ _NOTHING_NAMED = r"(?!(?:.* )?(?:some|any|every|no)thing\b)"
 _CLAUSES_OF_SOMEBODY = [
     re.compile(rf"{_NOTHING_NAMED}{_SOMEBODY_WHO} {does}", re.I)
     for does in (
-        rf"{_ASKS} (?:how|where|when) to (?P<verb>[a-z]+)(?P<rest> .+)?",
+        rf"{_ASKS} (?:(?:how|where|when) )?to (?P<verb>(?!(?:be|have|do|make|talk|speak|answer|"
+        r"reply|write|stop|help|know)\b)[a-z]+)(?P<rest> .+)?",
         rf"{_ASKS} how (?:much|many)(?: of)? (?P<topic>{_NOUN}) to [a-z]+",
         rf"{_ASKS} (?:what|which) (?P<topic>[a-z]+) to [a-z]+.*",
         rf"{_ASKS} what (?:is|was|will be) (?:in|on) (?P<topic>(?:the|our|your|my) .+)",
