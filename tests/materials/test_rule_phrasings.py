@@ -540,6 +540,9 @@ def test_a_check_that_contradicts_the_rule_is_named(text: str, check: str, line:
         "write 'a' for ",
         "say that ",
         "a " * 9 + "emoji ",
+        "; ",
+        "; no emojis",
+        "emails? ",
     ],
 )
 def test_a_long_rule_is_read_in_little_time(part: str) -> None:

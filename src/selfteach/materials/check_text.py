@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 _CONDITION = re.compile(
@@ -39,7 +40,8 @@ class CheckDemand(NamedTuple):
         return f"{'not ' if self.negated else ''}{self.name}{mark}{self.value}"
 
 
-def list_conditions(check: str) -> list[CheckDemand]:
+@lru_cache(maxsize=1024)
+def list_conditions(check: str) -> tuple[CheckDemand, ...]:
     """Return the conditions of a check that is a conjunction; what stands in an "or" is no demand.
 
     `not (a or b)` demands `not a` and `not b`.
@@ -56,7 +58,7 @@ def list_conditions(check: str) -> list[CheckDemand]:
             found += list_conditions(inner[1])
         elif match := _CONDITION.fullmatch(part):
             found.append(_make_condition(match, False))
-    return found
+    return tuple(found)
 
 
 def _make_condition(match: re.Match[str], negated: bool) -> CheckDemand:

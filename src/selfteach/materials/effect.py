@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import lru_cache
+from itertools import islice
 
 from selfteach.materials.check_text import join_checks, quote_value
 from selfteach.materials.effect_checks import ONLY_ITEMS, Effect
@@ -24,7 +26,12 @@ from selfteach.materials.plain_demand import to_plain_demand
 from selfteach.materials.said_clause import QUOTED_ANSWER, SAY_THAT, read_asked, read_clause
 from selfteach.materials.scope import split_rule_sentences, starts_effect, to_imperative
 from selfteach.materials.statement import check_asked, check_statement, make_sentence
-from selfteach.materials.usual_words import tells_of_somebody, tells_only, to_usual_words
+from selfteach.materials.usual_words import (
+    is_example,
+    tells_of_somebody,
+    tells_only,
+    to_usual_words,
+)
 from selfteach.number_words import NUMBER
 
 MAX_SENTENCE = 400
@@ -35,6 +42,11 @@ MAX_JOINTS = 6
 """So many times "and" may stand in a sentence that is read as several demands."""
 
 
+MAX_SENTENCES = 60
+"""No rule has more of them."""
+
+
+@lru_cache(maxsize=1024)
 def read_effect(text: str) -> Effect | None:
     """Return the effect that a text of a recognized form states.
 
@@ -46,6 +58,8 @@ def read_effect(text: str) -> Effect | None:
         The effect, or None if a sentence is not recognized or states a manner ("Be polite.").
     """
     parts = split_rule_sentences(text)
+    if len(parts) > MAX_SENTENCES:
+        return None
     if stated := _read_statements(parts):
         return stated
     demands = [*parts[:1], *(part for part in parts[1:] if not _adds_nothing(part))]
@@ -136,6 +150,7 @@ def _join_effects(effects: list[Effect]) -> Effect:
     )
 
 
+@lru_cache(maxsize=1024)
 def _read_sentence(sentence: str) -> Effect | None:
     """Return the effect of one sentence, or of two demands that "and" joins."""
     whole = re.sub(r"\s+", " ", sentence).strip().rstrip(".!;?").strip()
@@ -152,7 +167,10 @@ def _read_sentence(sentence: str) -> Effect | None:
 
 def _read_loosely(text: str) -> Effect | None:
     """Return the effect of a sentence of demands in other words, fillers and remarks."""
-    demands = [one for part in split_demands(drop_filler(text)) for one in split_list(part)]
+    parts = split_demands(drop_filler(text))
+    demands = [one for part in parts[: MAX_JOINTS + 1] for one in split_list(part)]
+    if len(parts) > MAX_JOINTS or len(demands) > MAX_JOINTS:
+        return None
     found = [_read_other_words(demand) for demand in demands]
     effects = [effect for effect in found if effect]
     return _join_effects(effects) if effects and len(effects) == len(found) else None
@@ -207,7 +225,7 @@ _NO_VALUE = re.compile(r'\bcontains "[\s*]*"|\b(?:starts|ends) "\s*"')
 
 def _read_joined(text: str) -> Effect | None:
     """Return the effect of "be brief and use emoji": both demands must be recognized."""
-    joints = list(re.finditer(r",? (?:and|but) |, | (?=no \w)", text))
+    joints = list(re.finditer(r",? (?:and|but|plus) |, | (?=no \w)", text))
     for found in joints if len(joints) <= MAX_JOINTS else ():
         first = _match_form(text[: found.start()])
         rest = to_imperative(text[found.end() :])
@@ -223,15 +241,16 @@ def _read_joined(text: str) -> Effect | None:
 
 def _read_before_remark(text: str) -> Effect | None:
     """Return the effect of "no emojis, they look childish": what follows is only told."""
-    for joint in re.finditer(r"(?:[,;]| [-–—]| (?=and no))", text):
+    joints = re.finditer(r"(?:[,;]| [-–—]| (?=and no))", text)
+    for joint in islice(joints, MAX_JOINTS):
         demand, tail = text[: joint.start()], text[joint.end() :].strip()
         is_wholly = _NOTHING_ELSE.fullmatch(tail) is not None
-        is_example = _EXAMPLE.match(tail) and not MORE_DEMANDS.search(tail)
-        found = _match_form(demand) if is_wholly or is_example or tells_only(tail) else None
+        example = is_example(tail) and not MORE_DEMANDS.search(tail)
+        found = _match_form(demand) if is_wholly or example or tells_only(tail) else None
         if found and is_wholly:
             is_list = found.check in ("format=list", "format=numbered")
             return replace(found, check=f"{found.check} and {ONLY_ITEMS}") if is_list else None
-        if found and not (is_example and (found.topics or found.replacements)):
+        if found and not (example and (found.topics or found.replacements)):
             return found
     return None
 
@@ -239,7 +258,6 @@ def _read_before_remark(text: str) -> Effect | None:
 _NOTHING_ELSE = re.compile(
     r"(?:and )?(?:nothing (?:else|more)|not a word (?:besides|more|else))", re.I
 )
-_EXAMPLE = re.compile(r"(?:i\.e\.|e\.g\.|for (?:example|instance)|such as)", re.I)
 
 
 _REASON = re.compile(
@@ -303,6 +321,7 @@ def _read_other_language(text: str) -> Effect | None:
 
 
 _POLITE_TAIL = re.compile(
+    r"(?<!\bsay)(?<!\bword)"
     r"(?:,? (?:from (?:now|here) on|at all times|no matter what|in (?:the )?future|without "
     r"exception|whatsoever|of any kind|no matter (?:what|how|who|where|when)(?: .+)?|whatever "
     r"(?:i|you|they|we) .+|everywhere|all the time|every (?:single )?time|(?:okay|ok|"
@@ -323,7 +342,9 @@ _POLITE_TAIL = re.compile(
 _DEMAND = re.compile(
     r"(?!(?:answer|reply) (?:only|always|never) )"
     r"(?:(?:(?:all|any|every|each|your|the|my|these) )*(?:of your |own )?(?:answers?|repl(?:y|ies)|"
-    r"responses?|messages?|letters?)|it|everything|(?:what|whatever|everything) you (?:say|write)) "
+    r"responses?|messages?|letters?(?= (?:must|should|shall|ha(?:s|ve) to|needs? to|ought to|(?:is|"
+    r"are) to) (?:always )?be (?:written )?(?:in )?(?:all )?(?:lower|upper|capital|caps|small)))|"
+    r"it|everything|(?:what|whatever|everything) you (?:say|write)) "
     r"(?:(?:must|should|shall|have to|has to|needs? to|ought to|are to|is to|"
     r"(?:may|can)(?= not| never| only))(?: (?P<not>not|never))?|(?P<only>only|always|never)) "
     r"(?:only |always )*(?P<rest>.+)",

@@ -273,17 +273,23 @@ def make_edge(name: str) -> Build:
     """Return the builder of "start with X", "start with X or Y" and "end with X"."""
 
     def build(match: re.Match[str]) -> str | None:
-        parts = _ALTERNATIVES.split(match["value"])
-        if _SHORT_LIST.fullmatch(match["value"]):
-            parts = [f'"{part}"' for part in _OR.split(match["value"])]
+        value = _OTHER_EDGE.sub("", match["value"])
+        parts = _ALTERNATIVES.split(value)
+        if _SHORT_LIST.fullmatch(value):
+            parts = [f'"{part}"' for part in _OR.split(value)]
         checks = [_check_edge(name, part) for part in parts]
         if len(parts) > 1 and all(checks):
             return " or ".join(str(check) for check in checks)
-        return _check_edge(name, match["value"])
+        return _check_edge(name, value)
 
     return build
 
 
+_OTHER_EDGE = re.compile(
+    r",? (?:instead of|rather than|(?:and )?(?:not|never))(?: with)? "
+    r"(?:\"[^\"]+\"|'[^']+'|[A-ZÀ-Þ]\w+)$"
+)
+"""What an answer does not start with, as it starts with another: "Hi rather than Dear"."""
 _SHORT_LIST = re.compile(r"[^\s,\"']+[:#/](?:, [^\s,\"']+[:#/])*,? or [^\s,\"']+[:#/]")
 """Marks of which one is enough: "feat:, fix: or chore:"."""
 _OR = re.compile(r",? or |, ")
@@ -342,6 +348,8 @@ def _check_edge(name: str, value: str) -> str | None:
         return FULL_STOP if name == "ends" else None
     if _EMOTICON.fullmatch(value):
         return f"{name} {quote_value(value)}"
+    if _CONTRASTED.search(value):
+        return None
     plain = re.fullmatch(r"[^\W\d_]+(?:[ ,'-]+[^\W\d_]+){0,3}[!?]?", value)
     is_literal = all(word[0].isupper() for word in value.split())
     if plain and value[0].isupper() and (is_literal or not VAGUE.search(value)):
@@ -418,13 +426,17 @@ def check_no_emoji(match: re.Match[str]) -> str | None:
 def check_no_word(match: re.Match[str]) -> str | None:
     """Return the check of "don't say sorry"."""
     word = match["marks"].lower()
-    return None if VAGUE.search(word) else f"not contains {quote_value(word)}"
+    is_vague = VAGUE.search(word) or _JOINS.fullmatch(word)
+    return None if is_vague else f"not contains {quote_value(word)}"
 
 
+_JOINS = re.compile(r"and|or|but|nor", re.I)
+"""What stands bare between words, and is none of them."""
 _ABSTRACT = re.compile(
     r"(?:words?|digits?|numbers?|numerals?|lists?|bullets?|sentences?|paragraphs?|facts?|humou?r|"
     r"names?|emojis?|letters?|it|them|this|that|me|us|you|prose|text|jargon|examples?|"
-    r"(?:em[- ])?dash(?:es)?|hyphens?|full stops?|periods?|apostrophes?|slash(?:es)?|spaces?)",
+    r"(?:em[- ])?dash(?:es)?|hyphens?|full stops?|periods?|apostrophes?|slash(?:es)?|spaces?|"
+    r"once|twice|thrice|always|never|not|often|again|more|less|first|last|too)",
     re.I,
 )
 
@@ -446,7 +458,7 @@ def replace_words(match: re.Match[str]) -> Effect | None:
     is_unclear = any(_ABSTRACT.fullmatch(word) or _find_mark(word) for word in bare) or any(
         word.endswith("ly") for word in bare
     )
-    if is_unclear or old.lower() == new.lower():
+    if is_unclear or old.lower() == new.lower() or _JOINS.fullmatch(match["new_bare"] or ""):
         return None
     others = re.findall(_OTHER_OLD, match.groupdict().get("others") or "")
     found = [_replace_word(each, new) for each in (old, *map("".join, others))]
@@ -529,9 +541,11 @@ def check_two_words(match: re.Match[str]) -> Effect:
     return Effect(f"not contains {quote_value(joined)}", ((joined, apart),))
 
 
-def check_name_not_other(match: re.Match[str]) -> str:
+def check_name_not_other(match: re.Match[str]) -> str | None:
     """Return the check of "address him as Mr Okafor, never Chidi"."""
     name, other = match["name"].strip("\"'"), match["other"].strip("\"'")
+    if re.search(rf"\b{re.escape(other)}\b", name, re.I):
+        return None
     return f"contains {quote_value(name)} and not contains {quote_value(other)}"
 
 
@@ -539,7 +553,7 @@ def check_sentence_length(match: re.Match[str]) -> str | None:
     """Return the check of "no sentence may be longer than eight words"."""
     bound = match["before"].lower()
     most = parse_count(match["count"]) - (bound in UNDER)
-    long = rf"(?:[\\w'’-]+[^\\w.!?\\n]+){{{most}}}[\\w'’-]+"
+    long = rf"(?<!\\w)(?<!\\w['’-])(?:\\w++(?:['’-]\\w++)*+[^\\w.!?|\\n]++){{{most}}}\\w"
     return f'not regex "{long}"' if 0 < most <= MAX_SENTENCE_WORDS else None
 
 
@@ -588,16 +602,24 @@ def check_first_word(match: re.Match[str]) -> str:
     return f"starts {quote_value(match['value'].capitalize())}"
 
 
-def check_literal(match: re.Match[str]) -> str:
+def check_literal(match: re.Match[str]) -> str | None:
     """Return the check of "use the word "please"" and "call me Captain": it must occur."""
     value = next(value for value in match.groups() if value)
+    is_quoted = re.search(rf"[\"']{re.escape(value)}[\"']", match.string)
+    if not is_quoted and _CONTRASTED.search(value):
+        return None
     has_word = re.search(r"[^\W_]", value)
     return f"contains {quote_value(value.rstrip('.!') if has_word else value)}"
 
 
-def check_no_literal(match: re.Match[str]) -> str:
+_CONTRASTED = re.compile(r",? (?:instead of|rather than|(?:and |but )?(?:not|never)) ", re.I)
+"""What stands between a value and what must not be said for it."""
+
+
+def check_no_literal(match: re.Match[str]) -> str | None:
     """Return the check of 'the word "problem" must not appear'."""
-    return f"not {check_literal(match)}"
+    found = check_literal(match)
+    return f"not {found}" if found else None
 
 
 _OF_SPEAKER = re.compile(r"(?:my|our) (?:name|age|address|birthday|job)s?", re.I)
@@ -612,6 +634,8 @@ _AMOUNT = re.compile(
 
 def check_said(match: re.Match[str]) -> str | None:
     """Return the check of "mention our loyalty card" and "recommend the library"."""
+    if _CONTRASTED.search(match["what"]):
+        return None
     text = re.sub(r"^(?:the|our|my|an?|your|some|their) ", "", match["what"].strip())
     text = re.sub(r"^(?:number|amount|names?) of (?:the )?", "", text)
     if _OF_SPEAKER.fullmatch(match["what"]):
@@ -692,6 +716,8 @@ _KIND_WORDS = (
 
 def check_recommended(match: re.Match[str]) -> str | None:
     """Return the check of what must be recommended: "taking the train" is about the train."""
+    if _CONTRASTED.search(match["what"]):
+        return None
     what = re.sub(r"^[a-z]+ing (?=\w)", "", match["what"])
     return check_statement(what) if len(what.split()) <= 6 else None
 

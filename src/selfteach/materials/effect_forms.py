@@ -153,6 +153,11 @@ _CALL = (
     r"(?:call|address|refer to)(?: it| me| us| him| her| them| the (?:user|reader)s?| readers)"
     r"(?: as| by)?"
 )
+_FULL_NAME = (
+    r"""(?:["'][^"']+["']|(?:(?:Dr|Mrs?|Ms|Prof)\. )?(?-i:[A-ZÀ-Þ])[\w-]+"""
+    r"""(?: (?-i:[A-ZÀ-Þ])[\w-]+){0,3})"""
+)
+"""A name in quotes, or one of capitalized words."""
 _NO_CALL = (
     r"(?:never|do not|don't|avoid|stop|no) (?:call(?:ing)?|address(?:ing)?|refer(?:ring)? "
     r"to)(?: me| us| him| her| them| the user| people| customers)(?: as| by)?"
@@ -369,13 +374,14 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         check_sentence_length,
     ),
     (
-        r"start (?:every|each|all|the) (?:single )?lines? with (?P<value>[\"'][^\"']+[\"']|"
+        r"start (?:every|each|all) (?:single )?lines? with (?P<value>[\"'][^\"']+[\"']|"
         r"\[ ?\]|[^\w\s]{1,3}|a dash|a hyphen|a bullet)",
         check_line_start,
     ),
     (
-        r"(?!.*\b(?:no|not|nothing|never|without)\b)(?:quote|put|set|write|use) [a-z' ]+ in "
-        r"(?:double )?(?:quotation marks|quotes)",
+        r"(?:quote (?:at least )?(?:an?|one|the) [a-z' ]+(?<!s)|(?:put|set|write) the "
+        r"(?!(?:[a-z]+ )?(?:whole|full|entire|words?|names?|numbers?|text|sentence|line|"
+        rf"{REPLIES})\b)[a-z']+(?: [a-z']+)?(?<!s)) in (?:double )?(?:quotation marks|quotes)",
         r'regex "\"[^\"\n]+\"|“[^”]+”"',
     ),
     *NOTATION_FORMS,
@@ -433,8 +439,9 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         replace_words,
     ),
     (
-        rf"call (?:it|them|this|that|(?:our|the|my) [\w ]+?) {_NEW}(?: instead of| rather than|"
-        r",? (?:not|never)|,? (?:and|but) (?:not|never)(?= (?:[\"']|[\w-]+s$)))"
+        rf"call (?:it|them|this|that|(?:our|the|my) [\w ]+?) (?!(?:and|but)\b){_NEW}"
+        r"(?: instead of| rather than|,? (?:not|never)|,? (?:and|but) (?:not|never)"
+        r"(?= (?:[\"']|(?-i:[A-ZÀ-Þ])|[\w-]+s$)))"
         rf"{_THE_WORD} {_OLDS}",
         replace_words,
     ),
@@ -477,10 +484,9 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         check_not_called,
     ),
     (
-        r"(?:call|address|refer to) (?:me|him|her)(?: as| by)? (?P<name>[\"'][^\"']+[\"']|"
-        r"(?:(?:Dr|Mrs?|Ms|Prof)\.? )?(?-i:[A-ZÀ-Þ])\w+),? "
-        r"(?:and )?(?:not|never|instead of|rather than)(?: (?:as|by))?(?: (?:my|his|her|their) "
-        r"(?:[a-z]+ )?name,?)? (?P<other>[\"'][^\"']+[\"']|(?-i:[A-ZÀ-Þ])\w+)",
+        rf"(?:call|address|refer to) (?:me|him|her|us|them)(?: as| by)? (?P<name>{_FULL_NAME}),? "
+        r"(?:(?:and|but) )?(?:not|never|instead of|rather than)(?: (?:as|by|use|say|write))?"
+        rf"(?: (?:my|his|her|their) (?:[a-z]+ )?name,?)? (?P<other>{_FULL_NAME})",
         check_name_not_other,
     ),
     *(

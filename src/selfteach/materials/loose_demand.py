@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 
 from selfteach.materials.phrases import REPLIES, hide_quotes, show_quotes
-from selfteach.materials.usual_words import QUOTED, tells_only
+from selfteach.materials.usual_words import QUOTED, asks_more, is_example, tells_only
 
 _REPLY = (
     rf"(?:(?:each|every|all|any|your|the|of|single|and) )*(?:{REPLIES}|everything you (?:say|write|"
@@ -25,11 +25,22 @@ _FILLER = re.compile(
     r"what|for (?:safety|consistency|clarity|me|us|"
     r"fun)|(?:just )?for a laugh|"
     r"no exceptions?|please|pls|obviously|of course|needless to say|mate|"
-    rf"(?:in|at the end of|at the start of|on) {_REPLY}|(?:at least )?once (?:per|in) {_REPLY})"
+    rf"(?:in|at the end of|at the start of|on) {_REPLY}|(?:at least )?once (?:per|in) {_REPLY}"
+    r"(?!,? (?:and |but )?(?:not|never|no)\b))"
     r"(?=$|[ ,;.])",
     re.I,
 )
 """Words that change nothing in a demand."""
+_FILLER_WORD = (
+    r"(?:somewhere|anywhere|cheers|thanks|thank you|strictly|really|literally|please|pls|obviously|"
+    r"of course|needless to say|mate|whatsoever|at all|no matter what|if possible)"
+)
+_MENTIONED = re.compile(
+    r"\b(?:(?:say|saying|use|using|write|writing|with|as|call (?:me|us|him|her|them)|words?|"
+    rf"phrases?|or|nor),? {_FILLER_WORD}\b|{_FILLER_WORD},? (?:or|nor)\b)",
+    re.I,
+)
+"""Such a word that is meant itself: "never say please"."""
 _BEFORE = re.compile(
     r"^(?:(?:would|could|can|will) you(?: please)? (?:do )?|(?:i'd|i would) be (?:glad|grateful|"
     r"happy) if (?=.+ (?:could|would) be )|(?:i'd|i would|we'd) (?:like|love|prefer|want) "
@@ -38,8 +49,9 @@ _BEFORE = re.compile(
     re.I,
 )
 _WISHED = re.compile(
-    r"^(?:it(?:'d| would) be (?:great|nice|good|lovely|best)|(?:i'd|i would) (?:love it|be \w+|"
-    r"prefer it|like it)) if you (?P<often>(?:never|always) )?(?P<verb>\w+) (?P<rest>.+)$",
+    r"^(?:it(?:'d| would) be (?:great|nice|good|lovely|best)|(?:i'd|i would) (?:love it|be "
+    r"(?:(?:so|very) )?(?:glad|happy|grateful|pleased|delighted|thrilled)|prefer it|like it)) "
+    r"if you (?P<often>(?:never|always) )?(?P<verb>\w+) (?P<rest>.+)$",
     re.I,
 )
 _PRESENT = dict(
@@ -54,13 +66,17 @@ _PRESENT = dict(
 """What a wish says ("if you called me Captain"), and what it asks for."""
 _PARTS = re.compile(r"(?:[,;]| [-–—]+) ")
 _EXAMPLE = re.compile(
-    r"(?:e\.g\.|i\.e\.|for (?:example|instance)|such as|like) .*|[\d.:/-]+(?: and so on)?|"
+    r"[\d.:/-]+(?: and so on)?|"
     r"(?:year|month|day) first|even (?:for|in|if|when) [\w ]+|it helps [\w ]+",
     re.I,
 )
 _ELSE = re.compile(
-    r"(?:or|or else|otherwise) (?:I|we|he|she|they|it|people|my|our|the)\b"
-    r"(?!.*\b(?:must|should|never|always|please|don't|do not)\b).+",
+    r"(?:or|or else|otherwise) "
+    r"(?:(?:I|we|he|she|people|(?:they|it)(?! (?:can|could|might|may)\b))\b|"
+    r"(?:my|our|his|her|their|the) [\w' -]+?(?:'ll| (?:will|would|won't|can't|cannot|could|"
+    r"might|gets?|goes|go|thinks?|clicks?|complains?|laughs?|hates?|loses?|misses|doesn't|don't|breaks?|crashes|panics?|"
+    r"yells?|chokes?|freezes?|fails?|rejects?|refuses?))\b)"
+    r"[^\"]*",
     re.I,
 )
 """What happens otherwise: "or they'll think I'm a crank"."""
@@ -121,7 +137,11 @@ _OTHER_WORDS = [
         ),
         (r"(?P<not>(?:do not|don't|never) )have (?:a single )?(?P<x>.+)", r"\g<not>use \g<x>"),
         (r"have (?P<x>.+)", r"use \g<x>"),
-        (r"(?P<x>.+?) (?:could|would|should) be left out(?: of .+)?", r"do not mention \g<x>"),
+        (
+            r"(?!(?:no|not|nothing|none|never|only|neither)\b)(?P<x>.+?) (?:could|would|should|"
+            rf"must) be left out(?: of {_REPLY})?",
+            r"\g<x> are off limits",
+        ),
         (r"leave out (?P<x>.+)", r"do not use \g<x>"),
     )
 ]
@@ -145,7 +165,8 @@ def drop_filler(text: str) -> str:
         hidden = f"{often}{verb} {wished['rest']}" if verb else hidden
     hidden = re.sub(r" \([^()]*\)$", "", hidden)
     hidden = hidden.lower() if hidden.isupper() else hidden
-    bare = _FILLER.sub("", _BEFORE.sub("", hidden.strip()))
+    bare = _BEFORE.sub("", hidden.strip())
+    bare = bare if _MENTIONED.search(bare) else _FILLER.sub("", bare)
     return show_quotes(bare.strip(" ,;"), quotes)
 
 
@@ -159,7 +180,8 @@ def split_demands(text: str) -> list[str]:
     demands = [first]
     for part in others:
         bare = part.strip(" .!")
-        if not bare or any(form.fullmatch(bare) for form in (_EXAMPLE, _ELSE)) or tells_only(bare):
+        is_other = _ELSE.fullmatch(bare) and not asks_more(bare)
+        if not bare or is_other or _EXAMPLE.fullmatch(bare) or is_example(bare) or tells_only(bare):
             continue
         if _CONTRAST.match(bare):
             demands[-1] += f", {bare}"

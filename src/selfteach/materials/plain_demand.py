@@ -102,7 +102,7 @@ _SIGNS = (
 _LEFT_OUT = (
     r"(?:(?:drop|skip|lose|cut|ditch|omit|remove|delete|hold|leave out|take out|get rid of|lay off|"
     r"spare me|no more|enough (?:with|of)|quit using|cut out|do without|"
-    r"i (?:hate|dislike|detest|can't stand|cannot stand|don't need|have no use for))"
+    r"i (?:hate|dislike|detest|don't need|have no use for)|(?:i )?(?:can't|cannot) (?:stand|bear))"
     rf"(?: (?:all|any|the|those|these|your|of|such))* (?P<signs>{_SIGNS}"
     rf"(?:,? (?:and|or) (?:the )?{_SIGNS})?))"
 )
@@ -152,9 +152,9 @@ _FORMS: list[tuple[str, Rewrite]] = [
     (
         rf"(?P<what>{_SIGNS}|(?:(?:all|block|small) )?capitals|(?:very |overly |too )?(?:long|"
         r"wordy|lengthy) (?:answers?|replies|responses)|markdown|contractions|abbreviations|tables|"
-        r"headings|links|bold text) (?:is|are)(?: strictly)? (?:not (?:allowed|permitted|okay|ok|"
-        r"acceptable|welcome|wanted)|forbidden|prohibited|banned|off[- ]limits|unwanted|taboo|a "
-        r"no-go)",
+        r"headings|links|bold text) (?:(?:is|are)(?: strictly)? (?:not (?:allowed|permitted|okay|"
+        r"ok|acceptable|welcome|wanted)|forbidden|prohibited|banned|off[- ]limits|unwanted|taboo|"
+        r"a no-go)|(?:should|must) be (?:left out|avoided))",
         r"no \g<what>",
     ),
     (

@@ -497,9 +497,13 @@ _CONDITION = re.compile(
 )
 
 
+MAX_JOINTS = 12
+"""So many words that join are tried between two rules."""
+
+
 def split_joined_rules(sentence: str) -> list[str]:
     """Return the rules that "and" joins, each with a scope of its own; mostly it is one."""
-    for found in re.finditer(r",? (?:and|but|while) |; ", sentence):
+    for found in list(re.finditer(r",? (?:and|but|while) |; ", sentence))[:MAX_JOINTS]:
         parts = [sentence[: found.start()], sentence[found.end() :]]
         splits = [split_rule(part) for part in parts]
         has_own = _CONDITION.match(parts[1]) and splits[1].scope and not splits[0].scope

@@ -15,7 +15,10 @@ from selfteach.number_words import NUMBER
 QUOTED = re.compile(r"\"[^\"]+\"|(?<!\w)'(?:[^']|(?<=\w)'(?=\w))+'(?!\w)")
 _LEAD = r"^(?P<lead>(?:(?:please|always|also|then|just|kindly|from now on),? )*)"
 _MODAL = r"(?:must|should|shall|ought to|ha(?:s|ve) to|needs? to|(?:is|are) to)"
-_CANNOT = r"(?:cannot|can't|can not|may not|mustn't)"
+_CANNOT = (
+    r"(?:(?:cannot|can't|can not)(?! (?:stand|bear|wait|get|take|help|abide|stomach|have enough|"
+    r"do without)\b)|may not|mustn't)"
+)
 _NO_VERB = (
     r"(?!(?:an?|the|you|any\w*|some\w*|every\w*|my|our|your|they|he|she|it|we|there|not|never)\b|"
     r"I\b)"
@@ -158,7 +161,9 @@ _TOLD = re.compile(
     rf"(?:I|we|he|she|they|it|people|(?:every|no|some)(?:body|one)) ?{_STATE}\b|"
     rf"(?:my|our|his|her|their|the|some|most|many|[a-z]+'s) (?:[a-z'-]+ ){{1,3}}?{_STATE}\b|"
     r"(?:my|our|his|her) [a-z]+ [a-z]+s (?:at|in|on|over|to|with|about|everything|them)\b|"
-    rf"(?:[a-z-]+ )?[a-z-]+s {_STATE}\b|[a-z]+ has asked us\b|(?:can't|cannot) (?:stand|bear)\b)"
+    r"(?:(?!(?:but|though|although|however|and|plus|yet|only|except|still|unless)\b)[a-z-]+ )?"
+    rf"(?!(?:ours|yours|theirs|hers)\b)[a-z-]+s {_STATE}\b|[a-z]+ has asked us\b|"
+    r"(?:can't|cannot) (?:stand|bear)\b)"
     r"[^,;:\"\d]*",
     re.I,
 )
@@ -169,11 +174,14 @@ _ORIGIN = re.compile(
 )
 _ASKS = re.compile(
     r"\b(?:must|should|shall|(?:has|have|needs?) to|please|never|always|may|instead|named?|called|"
-    r"no|only|opens?|closes?|if|when|unless|(?:and|but|or) (?:use|end|start|begin|add|keep|write|"
-    r"say|be|never|sign|don't|do not))\b|(?<!^)\b(?!I\b)(?-i:[A-ZÀ-Þ])",
+    r"no|only|opens?|closes?|if|when|unless|fine|ok|okay|allowed|permitted|welcome|acceptable|"
+    r"exempt|excluded|optional|except(?:ed|ions?)?|though|although|however|banned|forbidden|"
+    r"prohibited|required|mandatory|needed|(?:is|are) (?:out|in|enough)|"
+    r"(?:and|but|or) (?:use|end|start|begin|add|keep|write|say|be|not|never|sign|don't|do not|"
+    r"likes?|loves?))\b|(?<!^)\b(?!I\b)(?-i:[A-ZÀ-Þ])",
     re.I,
 )
-"""What is more than a remark: a demand, a condition, a name."""
+"""What is more than a remark: a demand, a condition, an exception, a name."""
 _EMPTY = re.compile(
     r"(?:and )?(?:just (?:answer|do it)|(?:get |go )?straight to the point|that's (?:it|all)|"
     r"simple as that|end of story|no exceptions?|no excuses)",
@@ -193,8 +201,37 @@ _SOMEBODY = re.compile(
 def tells_only(clause: str) -> bool:
     """Return whether a clause after a demand asks for nothing: "one-liners come across as rude"."""
     bare = clause.rstrip(" .!")
-    is_known = is_only_told(bare) or _EMPTY.fullmatch(bare) or _ORIGIN.fullmatch(bare)
-    return bool(is_known) or _tells_state(bare)
+    if _EMPTY.fullmatch(bare) or _ORIGIN.fullmatch(bare):
+        return True
+    return not asks_more(bare) and (is_only_told(bare) or _tells_state(bare))
+
+
+def asks_more(clause: str) -> bool:
+    """Return whether a clause has a word of a demand, a condition or an exception."""
+    return _ASKS.search(clause) is not None
+
+
+_EXAMPLE = re.compile(r"(?:e\.g\.|for (?:example|instance)|such as|like),? (?P<what>.+)", re.I)
+_EXAMPLES = re.compile(
+    r"(?:i\.e\.|e\.g\.|for (?:example|instance)|such as|like) .+ and so on", re.I
+)
+_BOUND = re.compile(
+    rf"\b(?:{NUMBER}) [a-z]|(?:^| )(?:{NUMBER})$|\b(?:only|just|under|over|below|above|most|least|"
+    r"exactly|no|not|never|without|(?:at|in|on) the|when|if|unless|except|but|instead)\b",
+    re.I,
+)
+"""What states more than an example: a bound, a place, a condition."""
+
+
+def is_example(clause: str) -> bool:
+    """Return whether a clause after a demand only gives an example: "e.g. hearts"."""
+    bare = clause.strip(" .!")
+    if _EXAMPLES.fullmatch(bare):
+        return True
+    match = _EXAMPLE.fullmatch(bare)
+    return (
+        match is not None and not _BOUND.search(match["what"]) and not starts_effect(match["what"])
+    )
 
 
 def tells_of_somebody(sentence: str) -> bool:
