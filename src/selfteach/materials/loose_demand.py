@@ -21,9 +21,9 @@ _FILLER = re.compile(
     r",? \b(?:somewhere|anywhere|wherever (?:it|they|that) (?:(?:would|might|may|could) )?comes? "
     r"up|the whole time|all the time|throughout|every time|from now on|cheers|thanks|thank you|"
     r"would ya|would you|if possible|in (?:it|them|there)|strictly|really|literally|at all|"
-    r"whatsoever|(?:no|not) more,? (?:and |or )?(?:no|not) (?:less|fewer)|no matter "
-    r"what|for (?:safety|consistency|clarity|me|us|"
-    r"fun)|(?:just )?for a laugh|"
+    r"whatsoever|(?:no|not) more,? (?:and |or )?(?:no|not) (?:less|fewer)|no matter what|"
+    r"on (?:its|a|an) (?:own|separate|new|extra) line|"
+    r"for (?:safety|consistency|clarity|me|us|fun)|(?:just )?for a laugh|"
     r"no exceptions?|please|pls|obviously|of course|needless to say|mate|"
     rf"(?:in|at the end of|at the start of|on) {_REPLY}|(?:at least )?once (?:per|in) {_REPLY}"
     r"(?!,? (?:and |but )?(?:not|never|no)\b))"
@@ -110,6 +110,11 @@ _OTHER_WORDS = [
             r"(?:swap|switch|trade|exchange) (?P<old>.+) for (?P<new>.+)",
             r"say \g<new> instead of \g<old>",
         ),
+        (
+            r"refer to (?!me\b|us\b|him\b|her\b|them\b).+? as (?P<x>.+?), (?:and |but )?"
+            r"(?:never|not) as (?P<y>.+)",
+            r"say \g<x> instead of \g<y>",
+        ),
         (r"(?P<x>.+?),? rather than (?P<y>.+)", r"\g<x> instead of \g<y>"),
         (
             r"(?P<x>(?:say|use|write|call|give) (?!it\b|them\b).+?), (?:and )?(?:not|never) "
@@ -121,7 +126,10 @@ _OTHER_WORDS = [
         (r"(?:get|need|take) (?P<x>.+)", r"have \g<x>"),
         (r"(?P<x>.+ hashtags) at the end", r"\g<x>"),
         (r"(?:all |in )?(?P<x>(?:lower|upper)-? ?case|capitals|caps)", r"write in \g<x>"),
-        (r"write in (?:all )?(?:capitals|caps)", "write in all caps"),
+        (
+            r"(?:write|be written) in (?:all )?(?:capitals|caps|capital letters)",
+            "write in all caps",
+        ),
         (r"(?:everything|answers?|it all) (?P<x>(?:in|as) .+)", r"answer \g<x>"),
         (r"(?P<x>[a-z]+ spellings?)", r"use \g<x>"),
         (

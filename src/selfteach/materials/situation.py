@@ -76,6 +76,7 @@ _GENRE_NAMES = {
     r"bios?": "bio",
     r"taglines?": "tagline",
     r"flyers?|leaflets?|brochures?": "flyer",
+    r"posters?": "poster",
     r"eulog(?:y|ies)": "eulogy",
     r"obituar(?:y|ies)": "obituary",
     r"answers?|repl(?:y|ies)|responses?": "reply",
@@ -377,7 +378,7 @@ _PUBLIC = frozenset(
     re.findall(
         r"\w+",
         "caption description slogan headline advertisement post newsletter listing tagline bio "
-        "flyer instructions recipe",
+        "flyer poster instructions recipe",
     )
 )
 """Kinds of text that are made for a thing: "captions for my bakery"."""
