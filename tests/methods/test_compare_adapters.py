@@ -129,7 +129,6 @@ def compared(run: Path, second_turns: list[object]) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.slow
 def test_every_cell_has_its_row_and_what_makes_no_sense_is_reported(
     compared: dict[str, Any],
 ) -> None:

@@ -22,7 +22,6 @@ SAME = ("examples.jsonl", "dropped.jsonl", "exam.json", "adapter/adapter_model.s
 QUICK = ("--set", "train.epochs=2", "--set", "train.batch_size=32")
 
 
-@pytest.mark.slow
 def test_facts_are_learned_that_nobody_knew(learned: tuple[Path, Path, dict[str, Any]]) -> None:
     """The verdict is left open: what happens to the general answers of a toy is chance."""
     _, run, result = learned

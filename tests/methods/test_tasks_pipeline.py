@@ -67,7 +67,6 @@ def invented(
     return folder / "run", result
 
 
-@pytest.mark.slow
 def test_answers_come_nearer_to_people_s(invented: tuple[Path, dict[str, Any]]) -> None:
     run, result = invented
     exam = json.loads((run / "exam.json").read_text())
