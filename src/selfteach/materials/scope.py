@@ -497,13 +497,13 @@ _CONDITION = re.compile(
 )
 
 
-MAX_JOINTS = 12
+MAX_RULE_JOINTS = 12
 """So many words that join are tried between two rules."""
 
 
 def split_joined_rules(sentence: str) -> list[str]:
     """Return the rules that "and" joins, each with a scope of its own; mostly it is one."""
-    for found in list(re.finditer(r",? (?:and|but|while) |; ", sentence))[:MAX_JOINTS]:
+    for found in list(re.finditer(r",? (?:and|but|while) |; ", sentence))[:MAX_RULE_JOINTS]:
         parts = [sentence[: found.start()], sentence[found.end() :]]
         splits = [split_rule(part) for part in parts]
         has_own = _CONDITION.match(parts[1]) and splits[1].scope and not splits[0].scope
@@ -939,7 +939,7 @@ _LETTER_CASES = re.compile(
 
 _MODAL = (
     r"(?:should|must|shall|needs? to|has to|have to|are to|is to|ought to|may(?= not| only| never)|"
-    r"can(?= not| only| never)|(?P<cannot>can't|cannot|mustn't|shouldn't|won't|don't|aren't to))"
+    r"can(?= not| only| never)|(?P<cannot>can't|cannot|mustn't|shouldn't|won't|don't))"
 )
 _TEXT_SUBJECT = re.compile(
     rf"(?P<scope>(?!(?:I|you|we|it|they|this|that|what|no|never|do|don't)\b)[^,;:.\"]+?) "
