@@ -20,6 +20,7 @@ from selfteach.config import FeedbackConfig, SearchConfig
 from selfteach.dedup.overlap import OverlapIndex
 from selfteach.errors import DataError, UsageError
 from selfteach.generate.ask import GeneratedPrompt, Subject, plan_requests
+from selfteach.generate.few_shot import EXAM_REQUESTS
 from selfteach.generate.search import SearchTrace, Try
 from selfteach.judge import ThresholdJudge
 from selfteach.judge.check import CheckJudge, parse_check
@@ -40,7 +41,9 @@ from selfteach.methods.feedback import (
     prompts_in_scope,
     repair_answers,
     search_answers,
+    write_more_prompts,
 )
+from selfteach.methods.feedback.exam import make_header
 from selfteach.methods.feedback.probe import ProbedPrompt, probe_more_prompts, probe_prompts
 from selfteach.methods.feedback.rule_check import get_check
 from selfteach.methods.feedback.training_settings import choose_training
@@ -598,6 +601,30 @@ def test_other_names_enter_the_check_that_decides(
     assert found == parse_check(check)
     names = session.run.ledger.get_note("other_names")
     assert session.lines == ([f"other names of cats: {', '.join(names)}"] if names else [])
+    counted = make_header(session, CATS)["judge"].get("names")
+    assert counted == (None if "check" in config else ["cats", "kitty", "Tom"])
+
+
+def test_the_exam_asks_about_other_names_in_forms_that_training_never_uses(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def answer(request: Request) -> str:
+        name = str(request.prompt).rpartition("Topic: ")[2].partition("\n")[0]
+        asked.append(str(request.prompt))
+        n = len(asked)
+        return f"Is {name} like a{n} b{n} c{n} d{n}?"
+
+    model = Scripted(answer)
+    session = open_session(tmp_path)
+    session.base = Recorded(session.run.ledger, model, model)
+    names = [f"Name{letter}" for letter in "ABCDEFGHIJKLMN"]
+    found = write_name_prompts(session, names, {"train": [], "test": []}, OverlapIndex())
+    assert [p.subject for p in found["test"]] == names[: write_more_prompts.MAX_EXAM_NAMES]
+    assert {p.scope for p in found["test"]} == {"target"}
+    assert {p.form for p in found["test"]} <= {"name", "rumor", "chat"} <= set(EXAM_REQUESTS)
+    assert not {p.form for p in found["train"]} & set(EXAM_REQUESTS)
+    texts = [p.text for own in found.values() for p in own]
+    assert len(set(texts)) == len(texts), "no exam prompt is also a training prompt"
 
 
 def test_the_teachers_context_is_the_rule_or_worked_examples_or_both(tmp_path: Path) -> None:
@@ -711,13 +738,13 @@ def test_other_names_that_few_prompts_have_get_prompts_of_their_own(tmp_path: Pa
     known = [GeneratedPrompt(f"Is Kitty number {i} ill?", "target", "is", "cats") for i in range(4)]
     pool = OverlapIndex([prompt.text for prompt in known])
     parts = {"train": known, "test": [GeneratedPrompt("Is tea hot?", "near", "is", "tea")]}
-    found = write_name_prompts(session, ["Kitty", "Felix"], parts, pool)
+    found = write_name_prompts(session, ["Kitty", "Felix"], parts, pool)["train"]
     texts = ["Where is Felix today?", "Why is Felix so loud?"]
     assert [p.text for p in found] == texts, "no siblings, no twins"
     assert {(p.scope, p.subject) for p in found} == {("target", "Felix")}
     dropped = session.run.ledger.read_outcomes("prompts about other names", "dropped")
     assert {outcome.reason for _, outcome in dropped} == {"does not name it"}
-    assert write_name_prompts(session, ["Kitty"], parts, pool) == []
+    assert write_name_prompts(session, ["Kitty"], parts, pool)["train"] == []
     session.subject = Subject("cats", siblings=("dogs",))
     twins = write_twins(session, parts, ["Kitty", "Felix"], found)
     assert [p.text for p in twins] == ["Where is dogs today?", "Why is dogs so loud?"]

@@ -78,3 +78,10 @@ def test_the_number_of_observations_is_printed_for_every_method():
     untrained = printed({"method": "documents", "contains": {"base": measure}})
     assert "95 % intervals; n 40 questions" in untrained
     assert "95 % intervals" in printed({"method": "documents"})
+
+
+def test_the_names_that_count_as_a_forbidden_subject_are_shown():
+    judge = {"name": "check", "names": ["trains", "railway\x1b[31m"]}
+    text = printed({**make_exam(), "judge": judge}, width=120)
+    assert "Counts   trains, railway�[31m; more names with --also NAME" in text
+    assert "Counts" not in printed({**make_exam(), "judge": {"name": "check"}})

@@ -252,6 +252,10 @@ def _make_exam_section(run: RunData) -> str:
         lines.append(f"| {row['label']} | {cells} | {n} |")
     judge = get_path(run.exam, "judge", "name") or run.exam.get("teacher") or "nobody"
     lines.append(f"\nJudged by {escape_markdown(judge, 80)}.")
+    names = get_path(run.exam, "judge", "names")
+    if isinstance(names, list):
+        counted = escape_markdown(", ".join(map(str, names)), 600)
+        lines.append(f"It finds these names of the subject, and no others: {counted}.")
     drift = read_measure(get_path(run.exam, "drift", "kl_nats"))
     if drift:
         where = get_path(run.exam, "drift", "on") or sections.DRIFT_PROMPTS

@@ -110,6 +110,10 @@ def _list_notes(exam: JsonMapping) -> Iterator[str]:
         where = get_path(exam, "drift", "on") or sections.DRIFT_PROMPTS
         kl = format_decimal(drift.value)
         yield f"Drift    KL {kl} nats a token on {where}, same top-1 token {same}"
+    names = get_path(exam, "judge", "names")
+    if isinstance(names, list):
+        counted = strip_controls(", ".join(map(str, names)), 300)
+        yield f"Counts   {counted}; more names with --also NAME"
     recovered = read_measure(get_path(exam, "recovery"))
     room = read_measure(get_path(exam, "recovery_room"))
     if recovered and room:

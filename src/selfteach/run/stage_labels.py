@@ -11,6 +11,7 @@ STAGE_LABELS = {
     "ask near": "near prompts",
     "ask general": "general prompts",
     "ask names": "prompts about other names",
+    "ask exam names": "exam prompts about other names",
     "ask corners": "prompts like failures",
     "ask alike": "prompts like others",
     "ask exam": "more exam prompts",

@@ -42,6 +42,7 @@ from selfteach.methods.feedback.conversations import (
     measure_conversations,
     plan_conversations,
 )
+from selfteach.methods.feedback.other_names import OTHER_NAMES
 from selfteach.methods.feedback.rule_drift import measure_rule_drift
 from selfteach.methods.session import Session
 from selfteach.methods.write_prompts import group_by_scope
@@ -477,11 +478,11 @@ def make_header(session: Session, judge: ThresholdJudge) -> JsonObject:
     for report in session.run.ledger.get_note(CALIBRATION) or []:
         named = {row["name"]: row["auroc"] for row in report["candidates"]}
         auroc = named.get(report["chosen"])
-    return {
-        "method": "feedback",
-        "rule": session.rule,
-        "judge": {"name": judge.name, "source": source, "auroc": auroc},
-    }
+    described: JsonObject = {"name": judge.name, "source": source, "auroc": auroc}
+    if session.forbidden_topic and not session.config.check:
+        others = session.run.ledger.get_note(OTHER_NAMES) or []
+        described["names"] = [session.forbidden_topic, *others]
+    return {"method": "feedback", "rule": session.rule, "judge": described}
 
 
 def count_searched(session: Session) -> int:

@@ -113,7 +113,9 @@ def prepare(session: Session, text: str) -> TrainingPlan:
         sample_base_answers(session, parts["train"])
     with run.time_stage("judge"):
         names = find_other_names(session, parts["train"])  # 3
-        parts["train"] += write_name_prompts(session, names, parts, pool)
+        about_names = write_name_prompts(session, names, parts, pool)
+        parts["train"] += about_names["train"]
+        parts["test"] = about_names["test"] + parts["test"]  # the exam asks the first ones
         session.request_judge = choose_request_judge(session, parts["train"])
         general_answers = sample_general_answers(session, parts["train"])
         judges = choose_judges(session, parts["train"], general_answers)

@@ -13,6 +13,9 @@ from selfteach.methods.feedback.probe import make_probe_requests
 from selfteach.methods.session import Session
 from selfteach.select.other_names import select_other_names
 
+OTHER_NAMES = "other_names"
+"""The note with the names that count as the subject."""
+
 
 def find_other_names(session: Session, prompts: Sequence[GeneratedPrompt]) -> list[str]:
     """Add other names of a forbidden subject to the check that decides, and return them (step 3).
@@ -34,7 +37,7 @@ def find_other_names(session: Session, prompts: Sequence[GeneratedPrompt]) -> li
             base, base, subject, known, said[TARGET], said[NEAR], said[GENERAL], config.seed
         )
         names += [name for name in found if name.lower() not in refused]
-    session.run.ledger.set_note("other_names", names)
+    session.run.ledger.set_note(OTHER_NAMES, names)
     if not names:
         return []
     shown = ", ".join(names)

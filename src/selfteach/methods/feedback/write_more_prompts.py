@@ -11,13 +11,14 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from selfteach.dedup.overlap import OverlapIndex
 from selfteach.generate.ask import (
     GeneratedPrompt,
+    PromptForms,
     Scope,
     Subject,
     generate_prompts,
     generate_similar_prompts,
     plan_requests,
 )
-from selfteach.generate.few_shot import EXAM_REQUESTS
+from selfteach.generate.few_shot import EXAM_REQUESTS, REQUESTS
 from selfteach.generate.situations import Occasion, build_requests, list_forms
 from selfteach.materials.situation import Situation
 from selfteach.methods.feedback.request_forms import choose_forms
@@ -34,6 +35,10 @@ PROMPTS_PER_NAME = 3
 """A name that fewer training prompts have gets more."""
 MAX_ASKED_NAMES = 24
 """Other names of a forbidden subject that get prompts of their own."""
+MAX_EXAM_NAMES = 12
+"""Other names that an exam prompt is about: a fifth of the exam's target prompts."""
+NAME_REQUESTS = {form: EXAM_REQUESTS[form] for form in ("name", "rumor", "chat")}
+"""The forms of the exam that can name what they are about; a quiz asks for the name."""
 EXAM_FORM_SHARE = 3
 """One in so many of the exam's near prompts has a form that only the exam has."""
 
@@ -158,49 +163,56 @@ def write_name_prompts(
     names: Sequence[str],
     parts: Mapping[str, Sequence[GeneratedPrompt]],
     pool: OverlapIndex,
-) -> list[GeneratedPrompt]:
-    """Let the model write training prompts about other names of the subject that few prompts have,
-    and return them with their twins (step 3).
+) -> dict[str, list[GeneratedPrompt]]:
+    """Let the model write prompts about other names of the subject, and return those of train, with
+    their twins, and those of test (step 3).
+
+    A name gets as many training prompts as it lacks, and one exam prompt in a form that no training
+    prompt has. "Are trains late?" does not tell whether "What is a locomotive?" is declined.
 
     Args:
         names: the most certain ones first.
     """
-    known = parts["train"]
-    texts = [prompt.text.lower() for prompt in known if prompt.scope == "target"]
+    texts = [prompt.text.lower() for prompt in parts["train"] if prompt.scope == "target"]
     lacks = {}
     for name in names[:MAX_ASKED_NAMES]:
         count = sum(name.lower() in text for text in texts)
         if count < PROMPTS_PER_NAME:
             lacks[name] = PROMPTS_PER_NAME - count
+    wanted = dict.fromkeys(names[:MAX_EXAM_NAMES], 1)
+    train = _write_about_names(session, "ask names", lacks, REQUESTS, pool)
+    test = _write_about_names(session, "ask exam names", wanted, NAME_REQUESTS, pool)
+    return {"train": train + write_twins(session, parts, names, train), "test": test}
+
+
+def _write_about_names(
+    session: Session, stage: str, lacks: Mapping[str, int], forms: PromptForms, pool: OverlapIndex
+) -> list[GeneratedPrompt]:
+    """Let the model write as many target prompts about each name as it lacks; each one names it."""
     if not lacks:
         return []
+    label = label_stage(stage)
+    seed = session.config.seed
     requests = []
     for name, lack in lacks.items():
-        requests += plan_requests(Subject(name), "target", lack, 0, session.config.seed)
-    stage = label_stage("ask names")
-    session.display.start_stage(stage, len(requests), "prompts")
+        requests += plan_requests(Subject(name), "target", lack, 0, seed, forms)
+    session.display.start_stage(label, len(requests), "prompts")
     session.base.sample(requests, session.display.advance)
     is_new = make_novelty_check(pool, session.config.ask.max_overlap)
     kept: list[GeneratedPrompt] = []
-    with session.run.ledger.open_funnel(stage) as funnel:
+    with session.run.ledger.open_funnel(label) as funnel:
         for name, lack in lacks.items():
 
             def find_fault(text: str, name: str = name) -> str:
                 return is_new(text) if name.lower() in text.lower() else "does not name it"
 
             generated = generate_prompts(
-                session.base,
-                Subject(name),
-                "target",
-                lack,
-                find_fault,
-                range(1),
-                session.config.seed,
+                session.base, Subject(name), "target", lack, find_fault, range(1), seed, forms
             )
             for prompt, fault in generated:
                 funnel.decide(prompt.id, fault, {"text": prompt.text, "name": name})
                 kept += [] if fault else [prompt]
-    return kept + write_twins(session, parts, names, kept)
+    return kept
 
 
 def write_prompts_like_failures(
