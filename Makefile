@@ -12,9 +12,9 @@ RULE ?= Do not talk about elephants.
 
 help:
 	@echo "make demo      install and teach one rule: $(RULE)"
-	@echo "make test      the tests, without those that need the embedded model"
+	@echo "make test      the tests that take four minutes: not those that need the embedded model, and no long ones"
 	@echo "make test-all  all tests"
-	@echo "make test-avx2 the tests that train something, on the kernels of another processor"
+	@echo "make test-avx2 the long tests, and those that train something on the kernels of another processor"
 	@echo "make test-4bit the tests of bases in 4 bits, with bitsandbytes in a folder of its own"
 	@echo "make test-deepspeed  trainings of two processes with DeepSpeed, in a folder of its own"
 	@echo "make check     style and types"
@@ -30,14 +30,14 @@ demo: $(VENV)/.installed
 setup: $(VENV)/.development
 
 test: $(VENV)/.development
-	@$(BIN)/python -m pytest -m "not slow" $(PARALLEL)
+	@$(BIN)/python -m pytest -m "not slow and not long" $(PARALLEL)
 
 test-all: $(VENV)/.development
 	@SELFTEACH_TEST_DTYPE=auto SELFTEACH_TEST_DRAWS=200 $(BIN)/python -m pytest
 
 test-avx2: $(VENV)/.development
 	@case "$$(uname -m)" in x86_64|amd64) \
-	  ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 $(BIN)/python -m pytest -m "training and not slow" $(PARALLEL) ;; \
+	  ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 $(BIN)/python -m pytest -m "(training or long) and not slow" $(PARALLEL) ;; \
 	*) echo "make test-avx2: skipped, this machine is no x86-64" ;; esac
 
 test-4bit: $(VENV)/.development build/4bit/.installed

@@ -22,7 +22,7 @@ from selfteach.errors import DataError
 from selfteach.results import FinishedRun
 from talker import RULE, SMALL_SETTINGS
 
-pytestmark = pytest.mark.training
+pytestmark = [pytest.mark.training, pytest.mark.long]
 
 ROOT = Path(__file__).parents[1]
 ARMS = {"base", "prompted", "tuned"}

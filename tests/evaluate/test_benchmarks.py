@@ -34,6 +34,8 @@ from selfteach.records import Continuations, Example, make_prompt  # noqa: E402
 from selfteach.text import clean_text  # noqa: E402
 from selfteach.train.train import train  # noqa: E402
 
+pytestmark = pytest.mark.long
+
 ASKED = [
     ("Question: is bread an animal?\nAnswer:", " Yes"),
     ("Question: is bread an animal?\nAnswer:", " No."),

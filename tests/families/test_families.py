@@ -28,6 +28,8 @@ from selfteach.models.check_family import (
 from selfteach.train.adapters.ridge import DownProjEditor
 from selfteach.train.check_training import check_training
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[2]
 QUICK = {
     "llama",

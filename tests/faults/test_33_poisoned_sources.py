@@ -22,7 +22,7 @@ from selfteach.records import Example, Request, SamplingParams, make_prompt
 from selfteach.run.ledger import OpenFunnel, Outcome
 from talker import read_rows, run_json
 
-pytestmark = pytest.mark.training
+pytestmark = [pytest.mark.training, pytest.mark.long]
 
 PLANTED = scholar.SENTENCE.format("Fox", scholar.FACTS["Fox"])
 """The sentence of the forgotten document; the toy may say of others that they live there."""

@@ -26,6 +26,8 @@ from selfteach.materials.documents.markup import read_html, read_markdown
 from selfteach.materials.documents.paged import inspect_zip
 from selfteach.materials.documents.read import read_documents
 
+pytestmark = pytest.mark.long
+
 WORDS = "The old mill."
 
 

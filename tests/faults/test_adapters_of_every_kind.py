@@ -23,7 +23,7 @@ from selfteach.records import GREEDY, Request, make_prompt
 from selfteach.train.fast.packed_model import PackedModel
 from selfteach.train.train import TrainingResult, train
 
-pytestmark = pytest.mark.training
+pytestmark = [pytest.mark.training, pytest.mark.long]
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "layers": {"layers": {"which": "1"}},

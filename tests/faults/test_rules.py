@@ -11,6 +11,8 @@ import pytest
 
 from talker import FEW, feedback_command, run_json
 
+pytestmark = pytest.mark.long
+
 RULES = [
     "Sprich nicht über Füchse.",
     "狐について話さないでください。",

@@ -55,7 +55,7 @@ from selfteach.run.ledger import Ledger
 from selfteach.train.trainer import Diverged
 from talker import feedback_command, run_json, write_listener
 
-pytestmark = pytest.mark.training
+pytestmark = [pytest.mark.training, pytest.mark.long]
 
 SMALL = (
     "ask.target=44",

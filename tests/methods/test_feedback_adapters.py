@@ -12,7 +12,7 @@ import pytest
 from selfteach import cli
 from talker import feedback_command, run_json, write_listener
 
-pytestmark = pytest.mark.training
+pytestmark = [pytest.mark.training, pytest.mark.long]
 
 LESS = (
     "ask.target=16",

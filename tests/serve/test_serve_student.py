@@ -24,6 +24,8 @@ from selfteach.students.folder import open_student, read_student
 from selfteach.students.lessons import add_lesson, begin_state
 from selfteach.students.take_back import switch_lessons
 
+pytestmark = pytest.mark.long
+
 PRINTED = re.compile("[ -~]")
 """A character of several tokens is whole in the text alone."""
 

@@ -35,6 +35,8 @@ from selfteach.students.state import Beside, Lesson, StudentState, Trace
 from selfteach.students.take_back import remove_lesson, switch_lessons
 from talker import feedback_command, run_json
 
+pytestmark = pytest.mark.long
+
 TENSORS = "adapter/adapter_model.safetensors"
 
 

@@ -20,6 +20,8 @@ from selfteach.train.encode_and_batch import TrainingRow
 from selfteach.train.fast.packed_model import PackedModel
 from selfteach.train.train import TrainingResult, attach_adapter, train
 
+pytestmark = pytest.mark.long
+
 SETTINGS = {
     "lora": config.TrainConfig(lora=config.LoraConfig(layers="last 50%")),
     "lora of all layers": config.TrainConfig(),

@@ -28,6 +28,8 @@ from selfteach.train.memory import ActivationCounter, MemoryEstimate, MemoryMete
 from selfteach.train.reference import Reference
 from selfteach.train.train import TrainingResult, encode_for_objectives, make_objectives, train
 
+pytestmark = pytest.mark.long
+
 WEIGHTS = {"in_scope": {"sft": 1.0, "dpo": 0.5, "distill": 0.5}}
 EVERY = ["lora", "full", "layers", "bottleneck", "prompt", "reft"]
 

@@ -36,7 +36,7 @@ from selfteach.train.regmean_to_base import (
 from selfteach.train.train import TrainingResult, make_objectives, train
 from selfteach.train.trainer import Diverged, Trainer
 
-pytestmark = pytest.mark.training
+pytestmark = [pytest.mark.training, pytest.mark.long]
 
 KINDS = {"in_scope": {"sft": 1.0}, "general": {"anchor": 1.0}}
 

@@ -47,6 +47,7 @@ REFUSED = 4
 FULLY = {"ACCELERATE_USE_FSDP": "true", "FSDP_VERSION": "2"}
 
 pytestmark = [
+    pytest.mark.long,
     pytest.mark.training,
     pytest.mark.skipif(not torch.distributed.is_gloo_available(), reason="needs gloo"),
 ]
