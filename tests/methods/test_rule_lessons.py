@@ -523,6 +523,22 @@ def test_each_of_several_topics_is_named(topic: str, named: str, not_named: str)
     assert check.keeps(not_named)
 
 
+@pytest.mark.parametrize(
+    ("topic", "words", "named"),
+    [
+        ("wifi", ("wi-fi", "router"), ["the Wi-Fi code", "no wi fi here", "free WIFI"]),
+        ("e-mails", (), ["my e-mail", "no emails today", "an e mail"]),
+        ("check-in", ("checkout",), ["When is check in?", "the checkin time"]),
+    ],
+)
+def test_a_topic_is_named_however_its_parts_are_joined(
+    topic: str, words: tuple[str, ...], named: list[str]
+) -> None:
+    check = prompts_in_scope.make_topic_check(Subject(topic, words, forbidden=False))
+    assert not any(map(check.keeps, named))
+    assert check.keeps("the router, at checkout")
+
+
 def test_a_kind_of_the_topic_needs_less_to_be_about_it(tmp_path: Path) -> None:
     session = open_session(tmp_path, forbidden_topic="")
     session.subject = Subject("wifi", forbidden=False, kinds=("internet",))

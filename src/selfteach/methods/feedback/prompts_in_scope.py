@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from itertools import chain, compress
 
@@ -91,13 +92,31 @@ def make_asked_judge(session: Session, elsewhere: Sequence[str]) -> RequestJudge
 
 
 def make_topic_check(subject: Subject) -> Check:
-    """Return the check that texts without the topic's name keep."""
-    return make_absence_check(list_name_forms(list_alternatives(subject.topic)))
+    """Return the check that texts without the topic's name keep.
+
+    A word that the model lists with the topic may be its name, spelled otherwise: "Wi-Fi" of wifi.
+    """
+    names = list_alternatives(subject.topic)
+    letters = set(map(join_letters, names))
+    names += [word for word in subject.words if join_letters(word) in letters]
+    return make_absence_check(list_name_forms(names))
+
+
+def join_letters(name: str) -> str:
+    """Return a name in small letters without spaces and hyphens."""
+    return re.sub("[ -]", "", name.lower())
 
 
 def list_name_forms(names: Sequence[str]) -> list[str]:
-    """Return the names and their singulars."""
-    return [form for name in names for form in (name, to_singular(name))]
+    """Return the names and their singulars, also with other marks between their parts: "check-in"
+    as "check in" and "checkin".
+    """
+    spelled = [form for name in names for form in (name, to_singular(name))]
+    return [
+        form
+        for name in spelled
+        for form in (name, name.replace("-", " "), name.replace("-", ""), name.replace(" ", "-"))
+    ]
 
 
 def make_absence_check(names: Sequence[str]) -> Check:
