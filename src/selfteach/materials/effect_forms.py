@@ -81,7 +81,7 @@ _ANSWER = (
 _NOT = (
     rf"(?:(?:your {REPLIES} )?(?:do not|don't|never|must not|should "
     r"not)(?: ever)?|(?:(?:use|include|add|put|have|write|give|with|contain) )?no|avoid|"
-    rf"(?:{_ANSWER} |do it )?without|not|refrain from|stop)"
+    rf"(?:{_ANSWER} |do it )?without|not|refrain from|stop(?: with(?: the)?)?)"
 )
 _USE = r"(?:use|using|write|writing|include|including|give|giving|contain|make|making|put|have|add)"
 _WHERE = (
@@ -110,13 +110,16 @@ _UPPER = r"(?:upper[- ]?case|capitals?|(?:all )?caps|block capitals)"
 _ALL = r"(?: (?:everything|it all|all (?:text|words|answers)))?"
 _LETTERS = r"(?: letters?| only| characters?)*"
 _EACH = r"(?:(?:all|each|every|any|one|single|of|the|your|my|our) )+"
-_LEADS_TO = rf"(?:(?:it|them|{_EACH}{REPLIES}) )?(?:with|by saying|by writing|saying) "
+_EVERYTHING = r"everything(?: you (?:write|say|send))?"
+_LEADS_TO = (
+    rf"(?:(?:it|them|{_EVERYTHING}|{_EACH}{REPLIES}) )?(?:with|by saying|by writing|saying) "
+)
 _WITH = (
     rf"{_LEADS_TO}(?:(?:the|our|my|your) (?:words?|phrase|sentence|greeting|salutation|line|"
     r"closing|question|formula|hashtag|tag|name|signature),? )?(?P<value>.+)"
 )
 _EDGED = (
-    rf"(?: (?:it|an answer|{REPLIES}|everything(?: you (?:write|say|send))?|"
+    rf"(?: (?:it|an answer|{REPLIES}|{_EVERYTHING}|"
     rf"(?:your|any|all|the|every|each) {REPLIES}))?"
 )
 

@@ -333,9 +333,9 @@ def split_topics(text: str, sentence: str) -> ForbiddenTopics | None:
             found.append(f"regex {quote_value(chr(92) + 'b' + ' '.join(words) + chr(92) + 'b')}")
             continue
         if not quoted and (
-            (VAGUE.search(part) and not literal)
-            or any(word.endswith("ly") and word.lower() not in _NOUNS_IN_LY for word in words)
-            or (literal and len(words) > 1)
+            (literal and len(words) > 1)
+            or (not literal and VAGUE.search(part))
+            or (not literal and any(map(_is_adverb, words)))
         ):
             return None
         if not quoted and not literal:
@@ -345,6 +345,10 @@ def split_topics(text: str, sentence: str) -> ForbiddenTopics | None:
         if not quoted and not literal and _PAID.fullmatch(" ".join(words)):
             found.append(SUM_OF_MONEY)
     return ForbiddenTopics(none_of(found), tuple(topics))
+
+
+def _is_adverb(word: str) -> bool:
+    return word.endswith("ly") and word.lower() not in _NOUNS_IN_LY
 
 
 def none_of(conditions: list[str]) -> str:
