@@ -83,5 +83,8 @@ def test_the_number_of_observations_is_printed_for_every_method():
 def test_the_names_that_count_as_a_forbidden_subject_are_shown():
     judge = {"name": "check", "names": ["trains", "railway\x1b[31m"]}
     text = printed({**make_exam(), "judge": judge}, width=120)
-    assert "Counts   trains, railway�[31m; more names with --also NAME" in text
+    assert "Counts   trains, railway�[31m; --also NAME adds one" in text
+    many = {"names": [f"name{i}" for i in range(20)]}
+    text = printed({**make_exam(), "judge": many}, width=120)
+    assert "name5 and 14 other names; --also" in text
     assert "Counts" not in printed({**make_exam(), "judge": {"name": "check"}})

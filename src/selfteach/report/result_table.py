@@ -36,6 +36,8 @@ from selfteach.text import clean_text
 
 SMOKE_TEST_NOTICE = "Smoke test: small budgets, wide intervals. Do not quote these numbers."
 VERDICT_STYLES = {"good": "bold green", "warn": "bold yellow", "bad": "bold red", "calm": "bold"}
+SHOWN_NAMES = 6
+"""Names of a forbidden subject that the table shows; the report has all."""
 WILSON_METHODS = ("feedback", "train")
 """Methods whose table holds shares alone. The other tables hold means too, with a bootstrap."""
 OBSERVED = {
@@ -112,8 +114,10 @@ def _list_notes(exam: JsonMapping) -> Iterator[str]:
         yield f"Drift    KL {kl} nats a token on {where}, same top-1 token {same}"
     names = get_path(exam, "judge", "names")
     if isinstance(names, list):
-        counted = strip_controls(", ".join(map(str, names)), 300)
-        yield f"Counts   {counted}; more names with --also NAME"
+        shown = strip_controls(", ".join(map(str, names[:SHOWN_NAMES])), 300)
+        others = len(names) - SHOWN_NAMES
+        more = f" and {others} other names" if others > 0 else ""
+        yield f"Counts   {shown}{more}; --also NAME adds one"
     recovered = read_measure(get_path(exam, "recovery"))
     room = read_measure(get_path(exam, "recovery_room"))
     if recovered and room:
