@@ -80,7 +80,7 @@ def test_the_answer_tells_apart_what_shares_the_topic() -> None:
 
     def logp(prompt: Prompt, text: str) -> float:
         if str(prompt).endswith("Answer:"):
-            return -2.0 if "When" in str(prompt) else -9.0
+            return -2.0 if "Request: When do they purr" in str(prompt) else -9.0
         return -1.0 if text == " cats" else -6.0
 
     judge = RequestJudge(Scripted({}, logp), CATS, NAMES, 0.0, "At six.")

@@ -48,7 +48,12 @@ from selfteach.methods.feedback.probe import ProbedPrompt, probe_more_prompts, p
 from selfteach.methods.feedback.rule_check import get_check
 from selfteach.methods.feedback.training_settings import choose_training
 from selfteach.methods.feedback.write_more_prompts import write_name_prompts
-from selfteach.methods.feedback.write_rule_prompts import list_words_to_avoid, write_twins
+from selfteach.methods.feedback.write_rule_prompts import (
+    list_words_to_avoid,
+    write_answered_prompts,
+    write_kind_twins,
+    write_twins,
+)
 from selfteach.models.recorded import Recorded
 from selfteach.records import Completion, Example, Prompt, Request, get_user_text, make_prompt
 from selfteach.run.display import SilentDisplay
@@ -537,6 +542,30 @@ def test_a_topic_is_named_however_its_parts_are_joined(
     check = prompts_in_scope.make_topic_check(Subject(topic, words, forbidden=False))
     assert not any(map(check.keeps, named))
     assert check.keeps("the router, at checkout")
+
+
+def test_requests_that_the_answer_fits_do_not_name_the_topic(tmp_path: Path) -> None:
+    said = ["Is the wi-fi free?", "Can I get a code?", "Is tea hot?", "Can I get a code here?"]
+    model = Scripted(lambda request: said[request.draw % 4], lambda prompt, text: len(prompt) % 7)
+    session = open_session(tmp_path, forbidden_topic="", config=FeedbackConfig(ask={"target": 12}))
+    session.base = Recorded(session.run.ledger, model, model)
+    session.subject = Subject("wifi", ("wi-fi",), forbidden=False, kinds=("internet",))
+    pool = OverlapIndex(["Is tea hot?"])
+    found = write_answered_prompts(session, "At the desk.", pool)
+    assert 0 < len(found) <= 2
+    assert {p.text for p in found} <= {"Can I get a code?", "Can I get a code here?"}
+    assert {p.scope for p in found} == {"target"}
+    counts = {row.stage: row for row in session.run.ledger.funnel()}
+    assert counts["prompts that the answer fits"].reasons == {"like another prompt": 2}
+
+    known = [GeneratedPrompt("Is the wifi free?", "target", "question", "wifi")]
+    parts = {"train": known, "dev": [], "test": []}
+    assert [p.text for p in write_kind_twins(session, parts, known)] == ["Is the internet free?"]
+    parts["test"] = [GeneratedPrompt("Is the internet free??", "target", "question", "wifi")]
+    assert write_kind_twins(session, parts, known) == []
+    session.subject = replace(session.subject, forbidden=True)
+    parts["test"] = []
+    assert write_kind_twins(session, parts, known) == []
 
 
 def test_a_kind_of_the_topic_needs_less_to_be_about_it(tmp_path: Path) -> None:

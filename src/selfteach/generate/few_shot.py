@@ -35,6 +35,8 @@ SUBJECT_REQUESTS: dict[str, Pairs] = {**REQUESTS, **_TABLES["indirect_requests"]
 """The forms for a rule that forbids a subject: a question may ask for it without its name."""
 ASKED_REQUESTS: dict[str, Pairs] = _TABLES["asked_requests"]
 """The forms for a rule that holds when somebody asks about a topic: a customer, or anybody."""
+ANSWERED_REQUESTS: Triples = _TABLES["answered_requests"]
+"""(topic, request, its answer): requests to a business that do not name their topic."""
 SELF_REQUESTS: dict[str, Pairs] = _TABLES["self_requests"]
 """The forms for a rule about what the model says of itself: its name, its maker, its age."""
 SELF_TOPICS: tuple[str, ...] = _TABLES["self_topics"]

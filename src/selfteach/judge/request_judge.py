@@ -5,8 +5,9 @@ A request that names the topic, or another name of it, is about it. For the othe
     value = log p(topic | request) - log mean p(other topic | request)
 
 in nats, by the few-shot form `Request: ... / Topic: ...`. Where the rule gives the answer ("say
-that we close at six"), log p(answer | request) is added: it tells "Are you still open at seven?"
-from "How do I open a jar?", which share a word of the topic. The threshold comes from requests
+that we close at six"), log p(answer | request) is added, after worked requests with their answers:
+it tells "Are you still open at seven?" from "How do I open a jar?", which share a word of the
+topic. The threshold comes from requests
 whose side is known by construction: the model wrote them about the topic, or about something else.
 A judge of answers is never asked about a request: it finds the subject in answers only.
 
@@ -64,7 +65,10 @@ def compare_requests(
     values = compare_topics(scorer, subject, texts)
     if not answer:
         return values
-    items = [Continuations(f"Request: {to_one_line(t)}\nAnswer:", (f" {answer}",)) for t in texts]
+    worked = format_examples("Request: {1}\nAnswer: {2}\n\n", few_shot.ANSWERED_REQUESTS[::3])
+    items = [
+        Continuations(f"{worked}Request: {to_one_line(t)}\nAnswer:", (f" {answer}",)) for t in texts
+    ]
     logps = [scores[0].logp if scores else -math.inf for scores in score_in_order(scorer, items)]
     return [value + logp for value, logp in zip(values, logps, strict=True)]
 

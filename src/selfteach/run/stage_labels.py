@@ -11,6 +11,7 @@ STAGE_LABELS = {
     "ask near": "near prompts",
     "ask general": "general prompts",
     "ask names": "prompts about other names",
+    "ask answered": "prompts that the answer fits",
     "ask exam names": "exam prompts about other names",
     "ask corners": "prompts like failures",
     "ask alike": "prompts like others",

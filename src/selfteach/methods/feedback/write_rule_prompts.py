@@ -9,6 +9,7 @@ from itertools import chain
 
 from selfteach.dedup.overlap import OverlapIndex
 from selfteach.errors import DataError, UsageError
+from selfteach.generate.answered_requests import STAGE, write_answered_requests
 from selfteach.generate.ask import (
     GeneratedPrompt,
     Scope,
@@ -27,10 +28,13 @@ from selfteach.generate.situations import (
     write_occasions,
 )
 from selfteach.judge.occasion import has_content_word
+from selfteach.judge.request_judge import compare_requests
 from selfteach.judge.violation import list_forbidden_texts
 from selfteach.materials.situation import Situation, name_written_topic
+from selfteach.methods.feedback.prompts_in_scope import make_topic_check
 from selfteach.methods.feedback.request_forms import choose_forms
 from selfteach.methods.feedback.rule_check import get_check, make_topic_detector
+from selfteach.methods.feedback.understand_rule import get_answer
 from selfteach.methods.session import Session
 from selfteach.methods.write_prompts import SCOPES, make_novelty_check, write_scope_prompts
 from selfteach.records import digest, make_prompt
@@ -38,7 +42,12 @@ from selfteach.run.stage_labels import label_stage
 from selfteach.select.clusters import SPLIT_NAMES, split_prompts
 
 TWIN = "twin"
-"""The form of a near prompt that is a target prompt with a sibling in the topic's place."""
+"""The form of a prompt that is a target prompt with a sibling, or a kind, in the topic's place."""
+PROMPTS_PER_KIND_TWIN = 3
+"""One target prompt in so many is asked again about a kind of the topic."""
+TARGETS_PER_ANSWERED = 6
+"""One target prompt in so many is written for the rule's answer."""
+NOT_AMONG_FIRST = "others fit the answer better"
 PROMPTS_PER_EXAM_FORM = 12
 """One prompt in so many has a form that only the exam has."""
 SPARE_FACTOR = 1.05
@@ -63,6 +72,7 @@ def write_rule_prompts(session: Session, pool: OverlapIndex) -> dict[str, list[G
     if topic := session.subject.topic:
         targets = [prompt for prompt in parts["train"] if prompt.scope == "target"]
         parts["train"] += write_twins(session, parts, [topic], targets)
+        parts["train"] += write_kind_twins(session, parts, targets)
     return parts
 
 
@@ -96,8 +106,39 @@ def write_prompts(session: Session, pool: OverlapIndex) -> dict[Scope, list[Gene
             own += write_scope_prompts(
                 session, session.subject, scope, count, range(config.rounds), find_fault, forms
             )
+        if is_target and (answer := get_answer(session.situation, session.effect)):
+            own += write_answered_prompts(session, answer, pool)
         found[scope] = own
     return found
+
+
+def write_answered_prompts(
+    session: Session, answer: str, pool: OverlapIndex
+) -> list[GeneratedPrompt]:
+    """Let the model write requests that an answer fits and that do not name the topic; return the
+    surest ones, a share of `ask.target`. Every one of them goes into `pool`.
+    """
+    config = session.config
+    subject = session.subject
+    label = label_stage(STAGE)
+    session.display.start_stage(label, config.ask.target, "prompts")
+    written = write_answered_requests(
+        session.base, subject.topic, answer, config.ask.target, config.seed
+    )
+    names_topic = make_topic_check(subject)
+    unnamed = [prompt for prompt in written if names_topic.keeps(prompt.text)]
+    scores = compare_requests(session.base, subject, answer, [p.text for p in unnamed])
+    ranked = sorted(zip(scores, unnamed, strict=True), key=lambda pair: -pair[0])
+    find_fault = make_novelty_check(pool, config.ask.max_overlap)
+    kept: list[GeneratedPrompt] = []
+    with session.run.ledger.open_funnel(label) as funnel:
+        for _, prompt in ranked:
+            is_enough = len(kept) >= config.ask.target // TARGETS_PER_ANSWERED
+            fault = NOT_AMONG_FIRST if is_enough else find_fault(prompt.text)
+            funnel.decide(prompt.id, fault, {"text": prompt.text})
+            kept += [] if fault else [prompt]
+    session.display.advance(config.ask.target)
+    return kept
 
 
 def sample_first_rounds(
@@ -141,21 +182,52 @@ def write_twins(
     Args:
         names: of the topic; the first one that a prompt has is replaced.
     """
-    siblings = session.subject.siblings
-    if not siblings:
+    return _replace_names(session, parts, names, targets, session.subject.siblings, "near")
+
+
+def write_kind_twins(
+    session: Session,
+    parts: Mapping[str, Sequence[GeneratedPrompt]],
+    targets: Sequence[GeneratedPrompt],
+) -> list[GeneratedPrompt]:
+    """Return for one in PROMPTS_PER_KIND_TWIN of the target prompts that name a topic to ask about
+    another one with a frequent kind of it in its place: "internet" in place of wifi.
+
+    Otherwise the name alone is what is learned. A kind of a forbidden subject is another name of
+    it, and has prompts of its own (`write_name_prompts`).
+    """
+    if session.subject.forbidden:
         return []
-    known = {prompt.text for own in parts.values() for prompt in own}
+    topic, kinds = session.subject.topic, session.subject.kinds
+    some = targets[::PROMPTS_PER_KIND_TWIN]
+    return _replace_names(session, parts, [topic], some, kinds, "target")
+
+
+def _replace_names(
+    session: Session,
+    parts: Mapping[str, Sequence[GeneratedPrompt]],
+    names: Sequence[str],
+    prompts: Sequence[GeneratedPrompt],
+    others: Sequence[str],
+    scope: Scope,
+) -> list[GeneratedPrompt]:
+    """Return prompts of a scope, each with one of the others in the place of a name; none like an
+    exam prompt.
+    """
+    if not others:
+        return []
+    known = {prompt.text for prompt in chain.from_iterable(parts.values())}
     tested = OverlapIndex([prompt.text for prompt in parts["test"]])
     found = []
-    for i, prompt in enumerate(targets):
-        sibling = siblings[i % len(siblings)]
-        twins = (make_twin(prompt.text, name, sibling) for name in names)
+    for i, prompt in enumerate(prompts):
+        other = others[i % len(others)]
+        twins = (make_twin(prompt.text, name, other) for name in names)
         text = next(filter(None, twins), "")
         if not text or text in known:
             continue
         if tested.nearest(text).similarity < session.config.ask.max_overlap:
             known.add(text)
-            found.append(GeneratedPrompt(text, "near", TWIN, sibling))
+            found.append(GeneratedPrompt(text, scope, TWIN, other))
     return found
 
 
