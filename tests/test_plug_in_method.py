@@ -15,6 +15,8 @@ import pytest
 
 import warm
 
+pytestmark = pytest.mark.long
+
 TOY = Path(__file__).parent / "plug_in" / "toy_method.py"
 SOURCE = Path(__file__).parents[1] / "src"
 PAIRS = [

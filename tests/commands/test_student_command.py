@@ -27,6 +27,8 @@ from selfteach.students.lessons import add_lesson, begin_state
 from selfteach.students.state import Lesson, StudentState
 from selfteach.students.take_back import switch_lessons
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def anna(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

@@ -76,7 +76,7 @@ def complete(texts: Sequence[str]) -> list[Completion]:
 
 def session(folder: Path, model: Scripted, **changes: Any) -> Any:
     base = Recorded(Ledger(folder / "run.db"), model, model)
-    settings = SimpleNamespace(exam=CONFIG, seed=0, smoke_test=False)
+    settings = SimpleNamespace(exam=CONFIG, seed=0, smoke_test=False, check="")
     proof = [torch.zeros(2, 3)] * len(exam.PROBE_PAIRS)
     run = SimpleNamespace(ledger=base.ledger)
     fields = {

@@ -22,7 +22,7 @@ from selfteach.errors import IntegrityError
 from selfteach.train import checkpoint
 from selfteach.train.train import TrainingResult, train
 
-pytestmark = pytest.mark.training
+pytestmark = [pytest.mark.training, pytest.mark.long]
 
 FILES = [
     "adapter.safetensors",

@@ -19,6 +19,8 @@ from selfteach.models.load_tokenizer import load_chat_tokenizer
 from selfteach.models.tokens import PLAIN_TEMPLATE, UnfitPrompt
 from selfteach.records import make_prompt
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def folder(make_tiny, tmp_path):

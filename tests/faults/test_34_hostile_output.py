@@ -35,6 +35,8 @@ from selfteach.run.ledger import Ledger, Outcome
 from selfteach.select.inspection import inspect_tasks
 from selfteach.text import clean_text
 
+pytestmark = pytest.mark.long
+
 HOSTILE = [
     "<script>alert(1)</script>",
     "</style><script>alert(1)</script>",

@@ -55,6 +55,8 @@ from selfteach.select.evenly import choose_evenly
 from selfteach.select.specificity import SpecificityCheck
 from selfteach.statistics import share
 
+pytestmark = pytest.mark.long
+
 (CHUNK,) = split_chunks(
     Document("x", "Tea", "Tea was sold in 1657. It came from China by ship. It is made in Japan."),
     lambda t: len(t.split()),

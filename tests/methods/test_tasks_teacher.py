@@ -17,7 +17,7 @@ from hostile import Behave, Call, answer, hostile
 from talker import open_ledger, read_rows, run_json
 from tasker import COLOURS, NUMBERS, PLURALS, VERBS_OF_TASKS, tasks_command, write_seeds
 
-pytestmark = pytest.mark.training
+pytestmark = [pytest.mark.training, pytest.mark.long]
 
 SHORT = (
     "anchors.general=0",

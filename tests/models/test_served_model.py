@@ -23,6 +23,8 @@ from selfteach.models.remote.served_model import ModelServer, ServedModel
 from selfteach.records import GREEDY, Request, SamplingParams, make_prompt
 from talker import run_json
 
+pytestmark = pytest.mark.long
+
 ASKED = [
     Request("t", make_prompt(f"Tell me about {word}."), SamplingParams(0.0, 1.0, 6))
     for word in ("music", "rain", "bread", "maps", "tea", "owls")

@@ -26,6 +26,8 @@ from selfteach.dedup.prefix_index import MAX_PREFIX_WORDS, PairIndex, PrefixReac
 from selfteach.dedup.rouge import compute_min_common, split_latin_words, to_exact_fraction
 from selfteach.dedup.signatures import BITS, LANES, compute_signatures, fold_signatures
 
+pytestmark = pytest.mark.long
+
 ORACLE = RougeScorer(["rougeL"])
 THRESHOLDS = (0.0, 0.3, 0.45, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 unicode_texts = st.one_of(

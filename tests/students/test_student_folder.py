@@ -36,6 +36,8 @@ from selfteach.students.lessons import (
 from selfteach.students.state import Cell, StudentState
 from selfteach.students.take_back import remove_lesson, switch_lessons
 
+pytestmark = pytest.mark.long
+
 TENSORS = "adapter/adapter_model.safetensors"
 
 

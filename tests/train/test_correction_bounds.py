@@ -25,6 +25,8 @@ from selfteach.train.objectives.correction import (
     unbounded,
 )
 
+pytestmark = pytest.mark.long
+
 BOUNDED = ["clip", "hinge", "logistic", "apo_zero"]
 
 

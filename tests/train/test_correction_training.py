@@ -26,7 +26,7 @@ from selfteach.train.priors.length import LengthPrior
 from selfteach.train.priors.start import StartPrior
 from selfteach.train.train import TrainingResult, train
 
-pytestmark = pytest.mark.training
+pytestmark = [pytest.mark.training, pytest.mark.long]
 
 WEIGHTS = {"correction": {"correction": 1.0}}
 SINKING = {"bound": "none", "allow_unbounded": True, "mask": False, "alpha": 0.0}

@@ -24,6 +24,8 @@ from selfteach.train.objectives.distill import DistillObjective
 from selfteach.train.reference import Reference, ReferenceOutputs
 from selfteach.train.train import train
 
+pytestmark = pytest.mark.long
+
 WEIGHTS = {"in_scope": {"distill": 1.0}}
 
 
