@@ -65,7 +65,8 @@ def compare_requests(
     values = compare_topics(scorer, subject, texts)
     if not answer:
         return values
-    worked = format_examples("Request: {1}\nAnswer: {2}\n\n", few_shot.ANSWERED_REQUESTS[::3])
+    others = [row for row in few_shot.ANSWERED_REQUESTS[::3] if row[0] != subject.topic]
+    worked = format_examples("Request: {1}\nAnswer: {2}\n\n", others)
     items = [
         Continuations(f"{worked}Request: {to_one_line(t)}\nAnswer:", (f" {answer}",)) for t in texts
     ]

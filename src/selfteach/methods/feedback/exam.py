@@ -479,7 +479,7 @@ def make_header(session: Session, judge: ThresholdJudge) -> JsonObject:
         named = {row["name"]: row["auroc"] for row in report["candidates"]}
         auroc = named.get(report["chosen"])
     described: JsonObject = {"name": judge.name, "source": source, "auroc": auroc}
-    if session.forbidden_topic and not session.config.check:
+    if source == "check" and session.forbidden_topic and not session.config.check:
         others = session.run.ledger.get_note(OTHER_NAMES) or []
         described["names"] = [session.forbidden_topic, *others]
     return {"method": "feedback", "rule": session.rule, "judge": described}

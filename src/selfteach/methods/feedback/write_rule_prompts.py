@@ -106,7 +106,8 @@ def write_prompts(session: Session, pool: OverlapIndex) -> dict[Scope, list[Gene
             own += write_scope_prompts(
                 session, session.subject, scope, count, range(config.rounds), find_fault, forms
             )
-        if is_target and (answer := get_answer(session.situation, session.effect)):
+        answer = get_answer(session.situation, session.effect)
+        if is_target and answer and session.subject.topic not in SELF_TOPICS:
             own += write_answered_prompts(session, answer, pool)
         found[scope] = own
     return found
