@@ -21,8 +21,6 @@ RUN_COMMANDS = """
 import json, sys
 from selfteach import cli
 from selfteach.commands import teach
-
-pytestmark = pytest.mark.long
 for arguments in json.loads(sys.argv[1]):
     code = cli.run_command(arguments)
     heavy = {"torch", "transformers", "lm_eval", "openvino_genai"} & set(sys.modules)
