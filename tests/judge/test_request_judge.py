@@ -80,6 +80,7 @@ def test_the_answer_tells_apart_what_shares_the_topic() -> None:
 
     def logp(prompt: Prompt, text: str) -> float:
         if str(prompt).endswith("Answer:"):
+            assert "Request: Can I bring my puppy?\nAnswer: Dogs stay free.\n" in str(prompt)
             return -2.0 if "Request: When do they purr" in str(prompt) else -9.0
         return -1.0 if text == " cats" else -6.0
 
