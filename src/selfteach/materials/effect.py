@@ -150,6 +150,10 @@ def _join_effects(effects: list[Effect]) -> Effect:
     )
 
 
+_PLEASE_BETWEEN = re.compile(r", please(?=, (?:not|never) )", re.I)
+"""A polite word between two demands: 'use "damp", please, not "moist"'."""
+
+
 @lru_cache(maxsize=1024)
 def _read_sentence(sentence: str) -> Effect | None:
     """Return the effect of one sentence, or of two demands that "and" joins."""
@@ -157,7 +161,7 @@ def _read_sentence(sentence: str) -> Effect | None:
     reason = _find_reason(_BECAUSE, whole)
     if reason and MORE_DEMANDS.search(reason["reason"]):
         return _read_cut(reason["demand"], reason["reason"])
-    text = _straighten(to_plain_demand(whole).strip())
+    text = _PLEASE_BETWEEN.sub("", _straighten(to_plain_demand(whole).strip()))
     if len(text) > MAX_SENTENCE:
         return None
     usual = _to_usual_demand(text)
@@ -230,13 +234,26 @@ def _read_joined(text: str) -> Effect | None:
         first = _match_form(text[: found.start()])
         rest = to_imperative(text[found.end() :])
         verb = text.partition(" ")[0]
-        second = (_read_sentence(rest) or _match_form(f"{verb} {rest}")) if first else None
+        is_demand = starts_effect(rest)
+        if _FORBIDS.match(text) and "but" in found[0] and not is_demand:
+            return None  # "no lists but tables" allows tables
+        is_carried = not (_FORBIDS.match(text) and is_demand)
+        second = _read_sentence(rest) if first else None
+        if first and second is None and is_carried:
+            second = _match_form(f"{verb} {rest}")
+        if second and second.replacements and _NAMES_ONE.fullmatch(text[: found.start()]):
+            return None
         if first and second:
             is_unclear = forbids_unit(first.check, rest) or forbids_unit(
                 second.check, text[: found.start()]
             )
             return None if is_unclear else _join_effects([first, second])
     return None
+
+
+_FORBIDS = re.compile(r"(?:please )?(?:never|no|not|do not|don't|avoid|use no)\b", re.I)
+_NAMES_ONE = re.compile(r"""\w+ (?:"[^"]+"|'[^']+')""")
+"""A word by itself, before pairs of others: 'use "colour" and "favour", not "color" and ...'."""
 
 
 def _read_before_remark(text: str) -> Effect | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from selfteach.materials.check_text import join_checks, quote_value
@@ -448,11 +448,17 @@ OTHER_OLDS = (
 """More words in whose place one is said: "not 'log in' or 'login'"."""
 
 
+_ALLOWS = re.compile(r" but (?:use|say|write|add) ", re.I)
+"""What begins another demand; "digits but words" names what stands for the digits."""
+
+
 def replace_words(match: re.Match[str]) -> Effect | None:
     """Return the effect of "Write '&' for 'and'" and "say colleagues instead of employees"."""
     new = match["new"] or match["new_bare"]
     old = match["old"] or match["old_bare"]
     if match["old_bare"] and (mark := _find_mark(old)):
+        if _ALLOWS.search(match.string) or (mark == ANY_EMOJI and " but " in match.string):
+            return None
         return _replace_mark(mark, _find_mark(new) if match["new_bare"] else "")
     bare = [word for word in (match["new_bare"], match["old_bare"]) if word]
     is_unclear = any(_ABSTRACT.fullmatch(word) or _find_mark(word) for word in bare) or any(
@@ -632,14 +638,29 @@ _AMOUNT = re.compile(
 """What is said in other words too: "our 10% discount"."""
 
 
+_TURNED = re.compile(
+    r"^(?:no|none|nothing|nobody|neither|not|never|only|just|fewer|less|as few|as little|"
+    r"(?:any|every)\w* but)\b|\b(?:nor|except|but|without|unless|or|other than|apart from)\b",
+    re.I,
+)
+"""What turns a demand around, or leaves a choice: "mention no prices", "anything but flowers"."""
+_OUR = re.compile(r"^(?:the|our|my|an?|your|some|their) ")
+
+
+def _is_turned(what: str) -> bool:
+    return _TURNED.search(what) is not None or _CONTRASTED.search(what) is not None
+
+
 def check_said(match: re.Match[str]) -> str | None:
     """Return the check of "mention our loyalty card" and "recommend the library"."""
-    if _CONTRASTED.search(match["what"]):
+    if _is_turned(match["what"]) or _OF_SPEAKER.fullmatch(match["what"]):
         return None
-    text = re.sub(r"^(?:the|our|my|an?|your|some|their) ", "", match["what"].strip())
+    text = _OUR.sub("", match["what"].strip())
     text = re.sub(r"^(?:number|amount|names?) of (?:the )?", "", text)
-    if _OF_SPEAKER.fullmatch(match["what"]):
-        return None
+    parts = [_OUR.sub("", part) for part in text.split(" and ")]
+    if len(parts) == 2 and all(map(_is_plain_noun, parts)):
+        nouns = [_to_check_nouns(part.split(), match.string) for part in parts]
+        return join_checks([f"contains {quote_value(noun)}" for noun in nouns])
     if codes := find_codes(text):
         return join_checks([f"contains {quote_value(code)}" for code in codes])
     text = TOPIC_LEAD.sub("", text)
@@ -651,8 +672,15 @@ def check_said(match: re.Match[str]) -> str | None:
         return check_statement(text)
     if not re.fullmatch(r"[^\W_][\w'&.-]*(?: [^\W_][\w'&.-]*){0,3}", text):
         return None
-    words[-1] = to_check_noun(words[-1], match.string)
-    return f"contains {quote_value(' '.join(words))}"
+    return f"contains {quote_value(_to_check_nouns(words, match.string))}"
+
+
+def _is_plain_noun(text: str) -> bool:
+    return re.fullmatch(r"[a-z]+(?: [a-z]+)?", text) is not None and not VAGUE.search(text)
+
+
+def _to_check_nouns(words: Sequence[str], sentence: str) -> str:
+    return " ".join([*words[:-1], to_check_noun(words[-1], sentence)])
 
 
 NEAR_CHARACTERS = 200
@@ -716,7 +744,7 @@ _KIND_WORDS = (
 
 def check_recommended(match: re.Match[str]) -> str | None:
     """Return the check of what must be recommended: "taking the train" is about the train."""
-    if _CONTRASTED.search(match["what"]):
+    if _is_turned(match["what"]):
         return None
     what = re.sub(r"^[a-z]+ing (?=\w)", "", match["what"])
     return check_statement(what) if len(what.split()) <= 6 else None

@@ -133,8 +133,14 @@ def _repeat(one: str, count: int) -> str:
 
 
 def _count_items(match: re.Match[str]) -> str | None:
-    """Return the check of "use three bullet points"."""
-    return _bound(match, partial(_repeat, _ITEM))
+    """Return the check of "use three bullet points" and of "a numbered list with at most six
+    items", which is a list whatever the count.
+    """
+    counted = _bound(match, partial(_repeat, _ITEM))
+    kind = (match.groupdict().get("kind") or "").strip()
+    if not (counted and kind):
+        return counted
+    return f"format={'numbered' if kind == 'numbered' else 'list'} and {counted}"
 
 
 def _count_paragraphs(match: re.Match[str]) -> str | None:

@@ -103,10 +103,13 @@ _ENGLISH = re.compile(
 """Words of an English rule; some of them are words elsewhere too."""
 _QUOTATION = re.compile(r"\"[^\"]*\"|«[^»]*»|„[^“”]*[“”]")
 _EVERYWHERE = re.compile(
-    r"^(?:in|dans|en|nelle) (?:(?:allen|toutes|todas|tutte|deinen|ihren|tes|vos|tus|sus|le|tue|sue|"
-    r"las|les) )*(?:antworten|réponses|respuestas|risposte),? ",
+    r"^(?:(?:in|dans|en|nelle) (?:(?:allen|toutes|todas|tutte|deinen|ihren|tes|vos|tus|sus|le|tue|"
+    r"sue|las|les) )*(?:antworten|réponses|respuestas|risposte)|"
+    r"(?:wenn|falls|si|se|quand|cuando) (?:es |c'est |sea )?(?:möglich|nötig|possible|nécessaire|"
+    r"posible|necesario|possibile|necessario)),? ",
     re.I,
 )
+"""What restricts a demand to nothing: "in all your answers", "if possible"."""
 _PREFIX = re.compile(rf"{_CONDITIONS} ?(?P<scope>[^,]+(?:,[^,]+)*?), ?(?P<effect>.+)", re.I)
 _PREFIX_IN = re.compile(
     rf"(?:in|bei|mit|für|dans|pour|avec|en|para|con|nei|nelle|negli|per) (?P<scope>.+?)(?:,| "
@@ -448,21 +451,24 @@ _MOST = re.compile(
     rf"(?P<unit>{'|'.join(_UNITS)})",
     re.I,
 )
+_NEGATIONS = "nie|niemals|nicht|keine?\\w*|ohne|jamais|pas|sans|nunca|no|sin|mai|non|senza"
+_GAP = rf"(?: (?!(?:{_NEGATIONS})\b)[^\s\"'«„]+)*?"
+"""Any words between verb and object but those that deny: "beende nie eine Antwort mit ..."."""
 _ASKING_END = re.compile(
-    r"(?:(?:beende|ende|schließe)(?: .+?)? mit einer (?:kurzen )?(?:rück)?frage|"
-    r"(?:termine|finis)(?:z)?(?: .+?)? par une question|termina(?: .+?)? con una pregunta|"
-    r"(?:termina|finisci|concludi)(?: .+?)? con una domanda)",
+    rf"(?:(?:beende|ende|schließe){_GAP} mit einer (?:kurzen )?(?:rück)?frage|"
+    rf"(?:termine|finis)(?:z)?{_GAP} par une question|termina{_GAP} con una pregunta|"
+    rf"(?:termina|finisci|concludi){_GAP} con una domanda)",
     re.I,
 )
 _QUOTED = r"""["'«„‘](?P<value>[^"'»“”’]+)["'»“”’]"""
 _BEGIN = re.compile(
-    rf"(?:(?:beginne|fange?)(?: .+?)?(?: an)? mit|commence(?:z)?(?: .+?)? par|"
-    rf"(?:empieza|comienza|inizia|comincia)(?: .+?)? con) {_QUOTED}(?: an)?",
+    rf"(?:(?:beginne|fange?){_GAP}(?: an)? mit|commence(?:z)?{_GAP} par|"
+    rf"(?:empieza|comienza|inizia|comincia){_GAP} con) {_QUOTED}(?: an)?",
     re.I,
 )
 _FINISH = re.compile(
-    rf"(?:(?:beende|ende|schließe)(?: .+?)? mit|(?:termine|finis)(?:z)?(?: .+?)? par|"
-    rf"(?:termina|finisci|concludi)(?: .+?)? con) {_QUOTED}",
+    rf"(?:(?:beende|ende|schließe){_GAP} mit|(?:termine|finis)(?:z)?{_GAP} par|"
+    rf"(?:termina|finisci|concludi){_GAP} con) {_QUOTED}",
     re.I,
 )
 _INSTEAD = re.compile(
@@ -606,7 +612,7 @@ _LIGHT = frozenset(
         "das dem den und oder für mit von nach innerhalb nous vous sont avons dans pour avec "
         "une des les est notre nos que qui pas son ses sur somos está están son estamos tenemos "
         "para con una los las del por nuestro nuestra que sin bis um heures uhr horas las noi "
-        "siamo sono abbiamo nostro nostra alle alla dei delle degli della per ore",
+        "sommes siamo sono abbiamo nostro nostra alle alla dei delle degli della per ore",
     )
 )
 

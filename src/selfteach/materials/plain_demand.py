@@ -282,7 +282,8 @@ _STORY = re.compile(
 )
 """A reason whose subject is what the demand means: "The war is a sore point, don't mention it."."""
 _REASON = re.compile(
-    r"(?:i|we|my|our|he|she|they|nobody|no one|everyone)\b[^.;:?!\"]*?,? (?:so|therefore|hence) "
+    r"(?:(?:i|we|my|our|he|she|they|nobody|no one|everyone)\b[^.;:?!\"]*?,? (?:so|therefore|hence)|"
+    r"(?:it|this|that)(?:'s| is) [^.;:?!\",]+,(?: so| therefore| hence)?) "
     r"(?P<demand>(?:please |do |don't |never |always |avoid |stop |keep |use |be |answer |write |"
     r"reply |give |make |limit |stick |(?:only |just )?(?:one|two|three|a few|at most|no|short|"
     r"brief|\d+)\b).+)",
@@ -308,10 +309,11 @@ _FACT = re.compile(
     re.I,
 )
 """A fact, and when it is said: "Our return policy is 14 days, say that when asked."."""
+_IN_QUOTES = r"(?:\"[^\"]+\"|'(?:[^'\"]|(?<=\w)'(?=\w))+')"
 _OTHER_WORD = re.compile(
-    r"(?:.*\b)?(?:do not|don't|didn't|never|avoid) (?:say|write|use|saying|using)(?: the "
-    r"(?:words?|term|phrase))? (?P<old>[\"'][^\"']+[\"'])[;.,] (?:please )?(?:say|use|write) "
-    r"(?P<new>[\"'][^\"']+[\"'])(?: instead)?[.!]?",
+    r"(?:.*\b)?(?:(?:do not|don't|didn't|never|avoid) (?:say|write|use|saying|using)|hates?|"
+    rf"can't stand|don't like|dislikes?)(?: the (?:words?|term|phrase))? (?P<old>{_IN_QUOTES})"
+    rf"[;.,] (?:please )?(?:say|use|write) (?P<new>{_IN_QUOTES})(?: instead)?[.!]?",
     re.I,
 )
 """A word in the place of another: 'Don't use the term "user"; say "customer" instead.'."""
@@ -321,6 +323,12 @@ _ASIDE = re.compile(
     re.I,
 )
 """A condition that is a question: "Somebody asks about parking? Say that it is free."."""
+_NAMED_SO = re.compile(
+    r"(?:it|that|this)(?:'s| is) (?:called |spelled |spelt |written )?(?:an? |the )?"
+    rf"(?P<new>{_IN_QUOTES}),? (?:and )?(?:not|never) (?:an? |the )?(?P<old>{_IN_QUOTES})[.!]?",
+    re.I,
+)
+"""The right name and the wrong one: 'It's called a "session", never a "lesson".'."""
 _TITLE = re.compile(r"(?P<noun>[\w' -]{2,40})\? +(?P<demand>.+)")
 _LABEL = re.compile(
     r"(?:(?<=^)|(?<=[.!;] ))(?:rule|instruction|point|step) (?:no\. ?|#)?\d{1,2}[:.)] ", re.I
@@ -347,6 +355,8 @@ def join_asides(text: str) -> str:
         said = re.sub(r",? not [^,]+$", "", match["said"])
         return f"When asked about {topic}, say that {fact} {said}"
     if match := _OTHER_WORD.fullmatch(text):
+        return f"say {match['new']} instead of {match['old']}"
+    if match := _NAMED_SO.fullmatch(text):
         return f"say {match['new']} instead of {match['old']}"
     if match := _ASIDE.fullmatch(text):
         demand = match["demand"][0].lower() + match["demand"][1:]

@@ -31,7 +31,7 @@ from selfteach.materials.scope import (
     to_imperative,
     to_plain_conditions,
 )
-from selfteach.materials.situation import GENRE, names_topic, read_situation
+from selfteach.materials.situation import GENRE, is_unasked, names_topic, read_situation
 from selfteach.text import clean_text
 
 MAX_CHARS = 2000
@@ -80,6 +80,9 @@ def read_rule(text: str, when: str = "", then: str = "") -> Rule:
     scope, effect = when or scope, then or effect
     if topic := _find_declined_topic(scope, effect):
         scope, effect = "", f"Do not talk about {topic}."
+    if not scope:
+        _refuse_unread_condition(effect)
+    _refuse_unasked(scope)
     _refuse_unnamed(effect)
     _refuse_unnamed_person(scope)
     _refuse_contradiction(effect)
@@ -95,6 +98,40 @@ def _find_declined_topic(scope: str, effect: str) -> str:
         return situation.topic
     is_forbidden = _SAYS_NOTHING.search(effect) and find_pronoun_topic(effect) in _PRONOUNS
     return situation.topic if is_forbidden and names_topic(scope) else ""
+
+
+def _refuse_unasked(scope: str) -> None:
+    if is_unasked(scope):
+        raise DataError(
+            f'the rule holds where something is not asked: "{scope}".',
+            where="rule",
+            cure=(
+                "A rule is taught on requests: say with --when what they are about, for instance "
+                '--when "delivery".'
+            ),
+        )
+
+
+_OTHER_CONDITION = re.compile(
+    r"(?:bitte )?(?P<condition>(?:wenn|falls|sobald|quand|lorsqu(?:e |['’])|cuando|quando|"
+    r"si (?=(?:une?|on|je|alguien|el|la|me)\b))"
+    r"(?! ?(?:möglich|nötig|es (?:geht|passt)|c['’]est|sea|puedas|possibile)\b)[^,]+), ?\w",
+    re.I,
+)
+"""A German, French, Spanish or Italian condition; "wenn möglich" is none."""
+
+
+def _refuse_unread_condition(effect: str) -> None:
+    """Refuse a condition in another language that no form reads: the rule would hold everywhere."""
+    if found := _OTHER_CONDITION.match(effect):
+        raise DataError(
+            f'the condition of the rule is not understood: "{found["condition"]}".',
+            where="rule",
+            cure=(
+                'Say it with --when and --then, for instance --when "complaints" --then '
+                '"apologize first".'
+            ),
+        )
 
 
 _PRONOUNS = ("it", "them", "this", "that", "him", "her")
@@ -198,10 +235,16 @@ def _merge_followers(sentences: list[str]) -> list[tuple[str, ScopedText]]:
     """
     found: list[tuple[str, ScopedText]] = []
     for sentence, before in zip(sentences, ["", *sentences], strict=False):
+        sentence = _EMPHASIS.sub("", sentence)
+        if before:
+            _refuse_exception_sentence(sentence)
+            sentence = _ALSO.sub("", sentence)
         _refuse_scope_without_effect(sentence)
         refuse_exception(sentence)
         refuse_one_subject(sentence)
         part = split_rule(sentence)
+        if part.scope and _EXCEPTION_END.search(part.effect):
+            raise _make_exception_error(sentence)
         if found and found[-1][1].scope and not part.scope and _FOLLOWS.fullmatch(sentence):
             part = ScopedText(found[-1][1].scope, part.effect)
         if before.endswith(";") and found and found[-1][1].scope and not part.scope:
@@ -221,6 +264,8 @@ def _refuse_several_scopes(found: list[tuple[str, ScopedText]]) -> None:
     both = [text for _, part in found if part.scope for text in part]
     inner = [split_rule(part.effect).scope for _, part in found if _AS_SCOPE.match(part.effect)]
     scopes |= {scope.casefold() for scope in inner if scope}
+    effects = [QUOTED.sub("", part.effect) for _, part in found if part.scope]
+    scopes |= {second[0] for text in effects if (second := _SECOND_TEXTS.search(text))}
     scopes |= {second[0] for text in both if (second := SECOND_SCOPE.search(text))}
     if len(scopes) > 1:
         named = " / ".join(f'"{sentence.rstrip(" .")}"' for sentence, _ in found)
@@ -234,6 +279,13 @@ def _refuse_several_scopes(found: list[tuple[str, ScopedText]]) -> None:
         )
 
 
+_SECOND_TEXTS = re.compile(
+    rf"\b(?:and|but) (?:(?:my|our|the|all) )*(?:{GENRE} (?:under|below|over) \d|"
+    rf"{GENRE} to [\w' ]+? (?:with|under|below|over)\b)|"
+    rf"\bbut (?:an? [a-z]+ (?:one|tone) )?in (?:(?:my|our|the|all) )*{GENRE}\b",
+    re.I,
+)
+"""Texts of another kind with a demand of their own: "... and emails to my friends with "xx"."."""
 _FOLLOWS = re.compile(r".+ (?:instead|there|then|in (?:them|those))[ .!]*", re.I)
 """What a demand ends with that holds where the one before does."""
 _AS_SCOPE = re.compile(rf"(?:in|for|with) (?:(?:my|our|the|all|any) )*{GENRE} (?:to|for) ", re.I)
@@ -317,7 +369,8 @@ _EXCEPTION = re.compile(
     r",? (?P<word>unless|except (?:when|if|for|in|with|to|where|on|at|during|after|before|by)|"
     r"other than (?:when|if)|but (?:not|do(?: so)?|don't|do not) "
     r"(?:when|if|in|for|with|to)|es sei denn|außer wenn|sauf (?:si|quand)|à moins que|a menos que|"
-    r"salvo (?:si|cuando)) .+",
+    r"salvo (?:si|cuando)|(?<=\b(?:to|in) )(?:any|every)(?:one|body|thing|where)(?: else)? "
+    r"(?:but|except)|(?<=ing )(?:any|every)(?:one|body)(?: else)? (?:but|except)) .+",
     re.I,
 )
 _EXCEPTION_FIRST = re.compile(
@@ -349,13 +402,23 @@ def refuse_exception(sentence: str) -> None:
         DataError: it has one.
     """
     bare = _SAID.sub("", QUOTED.sub("", sentence))
+    bare = _BRACKETED.sub(lambda match: f", {'but ' * (match[1] == 'not')}{match[1]}", bare)
     found = (
         _EXCEPTION_FIRST.match(bare) or _EXCEPTION.search(bare) or _ONLY_THERE.fullmatch(sentence)
     )
-    if found is None:
-        return
-    raise DataError(
-        f'the rule has an exception: "{found[0].strip(" ,.!")}".',
+    if found:
+        raise _make_exception_error(found[0])
+
+
+def _refuse_exception_sentence(sentence: str) -> None:
+    """Refuse an exception that is a sentence of its own, after the demand."""
+    if _EXCEPTION_SENTENCE.match(sentence):
+        raise _make_exception_error(sentence)
+
+
+def _make_exception_error(said: str) -> DataError:
+    return DataError(
+        f'the rule has an exception: "{said.strip(" ,.!()")}".',
         where="rule",
         cure=(
             "A rule is taught where it holds, and nowhere else: leave the exception out, or say "
@@ -374,6 +437,36 @@ _NOTHING_ELSE = re.compile(
     r"(?:but|except|other than|besides|outside(?: of)?) )(?P<topic>.+)",
     re.I,
 )
+
+
+_BRACKETED = re.compile(
+    r" \((?=(?:except|unless|other than|but not|not (?:in|for|with|when|if|to))\b)(\w+)", re.I
+)
+"""An exception in brackets: "Use emojis (not in emails)."."""
+_EXCEPTION_END = re.compile(
+    r"(?:^|[ ,(])(?:except(?:ing)?|unless|(?:but|just|only|though|although) (?:never|not)|but|"
+    r"außer|aber nicht|nur nicht|sauf|mais pas|excepto|salvo|pero no|tranne|ma non)[ ,]*$",
+    re.I,
+)
+"""The end of a demand before a scope that is an exception: "use emojis, but never" (in emails)."""
+_EXCEPTION_SENTENCE = re.compile(
+    r"(?:except(?:ion\w*)?|unless|apart from|other than)\b|"
+    r"(?:but|however|though|only)\b.*\b(?:fine|ok|okay|allowed|welcome|exempt)[ .!]*$",
+    re.I,
+)
+"""An exception by itself: "Except hearts.", "But hearts are fine."."""
+_ALSO = re.compile(
+    r"(?:but|and|also|plus|however),? (?=(?:please|always|never|do not|don't|be|keep|use|say|add|"
+    r"end|start) [a-z])",
+    re.I,
+)
+"""What joins a sentence with the one before: "But be friendly."."""
+_EMPHASIS = re.compile(
+    r",? (?:especially|particularly|above all|including|(?:not )?even) "
+    r"(?:in|when|if|for|with|to|on) [^,]+?(?=[.!]*$)",
+    re.I,
+)
+"""Where a rule holds above all; it holds elsewhere too."""
 
 
 def refuse_one_subject(sentence: str) -> None:

@@ -83,8 +83,6 @@ def read_clause(text: str) -> str:
     if match := SAY_THAT.fullmatch(text):
         clause = match["clause"] or match["bare"]
         return speak_as_model(_speak_to_user(clause) if _TELLS_THEM.match(text) else clause)
-    if match := _IT_IS.fullmatch(text):
-        return match[0]
     if match := _DIRECTIONS.fullmatch(text):
         what = re.sub(r"\btheir\b", "your", match["what"])
         if (match["whom"] or "").strip().lower() in ("me", "us"):
@@ -122,7 +120,6 @@ def read_asked(text: str) -> str:
 
 
 _TELLS_THEM = re.compile(rf"(?:tell|inform|let|remind) (?:them|him|her|{AUDIENCE})\b", re.I)
-_IT_IS = re.compile(r"(?:it|that|this)(?:'s| is) (?!\w+ (?:to|that|if)\b).+", re.I)
 
 
 _THEY = re.compile(

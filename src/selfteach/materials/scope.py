@@ -492,6 +492,24 @@ def starts_effect(text: str) -> bool:
     return _EFFECT_START.match(POLITE.sub("", text) + " ") is not None
 
 
+_TO_THEM = re.compile(
+    r"\b(?:to|for|with|(?:text|e-?mail|messag|writ|answer|thank|greet)(?:ing)?) "
+    r"(?:(?:the|our|my|your|any|all) )?(?:[a-z-]+ )?"
+    r"(?:people|anyone|anybody|everyone|users?|customers?|clients?|guests?|kids|children)$",
+    re.I,
+)
+"""People who are written to, after whom a demand may begin: "texts to clients"."""
+_DEMANDS = re.compile(r"\b(?:never|always|do not|don't|please|not)$", re.I)
+"""The first words of a demand, which belong to its verb."""
+
+
+def _is_blocked(before: str) -> bool:
+    """Return whether no demand begins after these words: they need the next one."""
+    if _DEMANDS.search(before):
+        return True
+    return _BLOCKED.search(before) is not None and not _TO_THEM.search(before)
+
+
 _CONDITION = re.compile(
     rf"(?:when(?:ever)?|if|in {_MY}{_GENRE_TO}|in {_MY}{_ANY_GENRE}\b)(?: |$)", re.I
 )
@@ -551,7 +569,9 @@ _DEMAND_AFTER_TEXT = re.compile(
     rf"the (?:first|last) (?:line|word|sentence)|they {_BE_TOLD_SO})\b)"
 )
 _STRONG_DEMAND = re.compile(
-    rf"{_ADVERB}(?:never|always|do not|don't|please|they {_BE_TOLD_SO})\b|just\b", re.I
+    rf"{_ADVERB}(?:never|always|do not|don't|please|they {_BE_TOLD_SO})\b|just\b|"
+    r"say (?:that|we|it|they|you|yes|no|there)\b|tell (?:them|him|her|people|customers|guests)\b",
+    re.I,
 )
 _ABOUT_NOUN = re.compile(r"\b(?:about|on|regarding|concerning|of) (?:[\w'-]+ ){0,2}[\w'-]+$", re.I)
 """What a noun may follow that is spelled as a verb: "posts about phone", before "use"."""
@@ -565,7 +585,7 @@ def _cut_after_text(rest: str) -> tuple[str, str] | None:
     for found in list(_DEMAND_AFTER_TEXT.finditer(before_comma))[:MAX_CUTS]:
         before, effect = rest[: found.start()], rest[found.end() :]
         is_strong = _STRONG_DEMAND.match(effect) is not None
-        if _BLOCKED.search(before) or _PRONOUN.search(before):
+        if _is_blocked(before) or _PRONOUN.search(before):
             continue
         if not is_strong and _ABOUT_NOUN.search(before):
             continue
@@ -611,7 +631,8 @@ def _cut_without_comma(rest: str) -> tuple[str, str] | None:
     for found in re.finditer(rf" (?:then )?(?={_ADVERB}(?:{_STRONG}|{_SURE_VERBS})\b)", rest, re.I):
         before = rest[: found.start()]
         is_strong = re.match(r" (?:never|always|do not|don't|please) ", rest[found.start() :], re.I)
-        if not (_PRONOUN if is_strong else _BLOCKED).search(before):
+        is_blocked = _PRONOUN.search(before) if is_strong else _is_blocked(before)
+        if not is_blocked:
             return before, rest[found.end() :]
     return None
 
@@ -679,9 +700,9 @@ def _name_topic_word(word: str, scope: str) -> str:
 
 _SPOKEN = re.compile(
     r"(?:the answer is |you(?:'re| are) (?:called|named) |they (?:need|should|must|can|have) |we "
-    r"(?!(?:do not|don't|never|want|"
-    r"need|prefer|like|expect|hate)\b)|there (?:is|are) (?!no "
-    r"(?:need|reason))|it (?:takes|costs) |it(?: is|'s) (?!\w+ (?:to|that|if)\b)|"
+    r"(?!(?:do not|don't|never|want|need|prefer|like|expect|hate)\b)|"
+    r"there (?:is|are) (?!no (?:need|reason))|it (?:takes|costs) |"
+    r"(?:it|that|this)(?: is|'s) (?!\w+ (?:not )?(?:to|that|if)\b)|"
     r"our (?!answers?|repl|responses?)[\w -]+ (?:is|are|can|will) |"
     r"(?:the|all|no) (?!answers?|repl|responses?)[\w -]+ (?:is|are|costs?|takes?) )",
     re.I,

@@ -242,6 +242,11 @@ class Situation:
     topic: str = ""
 
 
+def is_unasked(scope: str) -> bool:
+    """Return whether a condition is that something is not asked: "nobody asks about price"."""
+    return _NOT_ASKED.match(scope.replace("’", "'")) is not None
+
+
 def read_situation(scope: str) -> Situation:
     """Return the situation that the words of a scope mean.
 
@@ -257,7 +262,7 @@ def read_situation(scope: str) -> Situation:
     text = re.sub(
         r"\b(I)'m\b|\b(we|you|they)'re\b|\b(it|this|that)'s\b", _expand_to_be, text, flags=re.I
     )
-    if _TIMES.fullmatch(text):
+    if _TIMES.fullmatch(text) or is_unasked(text):
         return Situation("other")
     text = re.sub(rf"^(?:it|this|that) is (?=(?:an?|the|my|our) {GENRE}\b)", "", text, flags=re.I)
     text = re.sub(r"^(?:any|every)thing that is (?=an? )", "", text, flags=re.I)
@@ -283,6 +288,8 @@ def read_situation(scope: str) -> Situation:
     text = re.sub(r"^to (?=\w)", "writing to ", text, flags=re.I)
     text = re.sub(rf"^{GENRE} (?:and|or) {GENRE} (?=(?:to|for) )", "writing ", text, flags=re.I)
     text = re.sub(rf"\b({GENRE}) on ({_PLATFORMS})\b", r"\2 \1", text, flags=re.I)
+    if about := _ABOUT_TOPIC.fullmatch(text):
+        return Situation("about", topic=about["topic"])
     text = _LEAD.sub("", text)
     if platform := re.fullmatch(_PLATFORMS, text):
         return Situation("task", _PLATFORM_TEXTS.get(platform[0], f"{platform[0]} post"))
@@ -297,6 +304,13 @@ def read_situation(scope: str) -> Situation:
     )
 
 
+_ABOUT_TOPIC = re.compile(r"(?:about|regarding|concerning) (?P<topic>.+)", re.I)
+_ASKING = r"(?:ask|mention|want|need|bring|inquir|wonder|talk|raise)"
+_NOT_ASKED = re.compile(
+    rf"(?:(?!\b{_ASKING}).)*?(?:\b(?:nobody|no one|no \w+|none of \w+ \w+|not|never)|n't) "
+    rf"(?:(?:actually|really|explicitly|yet|being|ever) )?{_ASKING}",
+    re.I,
+)
 _PLATFORMS = (
     r"Instagram|Facebook|Twitter|X|LinkedIn|TikTok|Slack|WhatsApp|Telegram|Reddit|YouTube|Threads|"
     r"Mastodon|Bluesky|Discord|Signal"
@@ -509,7 +523,8 @@ def _read_replying(text: str) -> Situation | None:
 
 _WRITTEN_TO = re.compile(
     r"(?P<verb>writ(?:e|ing)|(?:text|e-?mail)(?:ing)?|messag(?:e|ing)|talk(?:ing)?|speak(?:ing)?)"
-    r"(?: back)? to (?P<who>(?:the|an?|any|every|all) [\w'’ -]+)"
+    r"(?: back)? to (?P<who>(?:the|an?|any|every|all) [\w'’ -]+|"
+    r"(?:[a-z-]+ )?(?!(?:files|logs|disks|tables|databases|sockets)\b)[a-z]{3,}(?<!ing)s)"
 )
 """Whoever is written to, is somebody: "writing to the board"."""
 _GENRE_END = re.compile(rf" {GENRE}$", re.I)

@@ -60,6 +60,15 @@ def make_sentence(text: str) -> str:
     return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
+_CONTRAST = re.compile(
+    r", (?:and )?(?:not|never) (?:on |at |in )?(?:the |an? )?"
+    r"(?:\"[^\"]+\"|[A-Z]\w+(?: [A-Z]\w+)*|\w+)\.?$"
+)
+"""What a statement is held against: "it is Friday, not Thursday" says Friday."""
+_WHEN_ASKED = re.compile(r" (?:first|again|too|instead|please|politely|right away)$", re.I)
+"""The end of a demand that says when or how to ask, not for what."""
+
+
 def check_statement(text: str) -> str | None:
     """Return the check that finds what a clause says: its numbers, its names, its rarest words.
 
@@ -71,6 +80,7 @@ def check_statement(text: str) -> str | None:
     if answer := re.fullmatch(r"(?:that )?the answer is (yes|no)", text.strip(" ."), re.I):
         said = answer[1].lower()
         return f'(starts "{said.capitalize()}" or contains "is {said}")'
+    text = _CONTRAST.sub("", text)
     found = _check_codes(text) or _check_words(text)
     return " and ".join(dict.fromkeys(found)) or None
 
@@ -93,6 +103,7 @@ def check_asked(what: str) -> str | None:
     """Return the check that finds how somebody is asked for something: each of its nouns in a
     question, or in a sentence that begins with words that ask.
     """
+    what = _WHEN_ASKED.sub("", what)
     words = [word.removesuffix("'s") for word in _find_words(what)]
     named = [word for word in words if not _is_light(word) or word.lower() in _LABELS]
     found = dict.fromkeys(_make_pattern(word) for word in named[: MAX_WORDS + 1])
@@ -152,8 +163,8 @@ def _check_words(text: str) -> list[str]:
         for word in words
         if word in known or word in longest
     ]
-    if not found:
-        found = [f'contains "{word.lower()}"' for word in words if word.lower() in _NOTHING]
+    if not found and any(word.lower() in _NOTHING for word in words):
+        return [NEGATION]
     return [*found, NEGATION] if found and is_negated else found
 
 
