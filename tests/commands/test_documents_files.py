@@ -11,8 +11,12 @@ from typing import Any
 import pytest
 
 from selfteach import cli
+from selfteach.config import DocumentsConfig
 from selfteach.errors import IntegrityError
+from selfteach.generate.study import collect_sentences, make_study_data
+from selfteach.materials.documents.chunk import Chunk, split_chunks
 from selfteach.methods.documents.read_documents import read_material
+from selfteach.methods.method import Material
 from selfteach.run import finished
 
 ABSENT = ("--model", "nobody/no-model")
@@ -50,6 +54,54 @@ def test_a_changed_text_title_question_or_answer_is_another_run(
 
 def test_another_order_or_place_is_the_same_run(tmp_path: Path) -> None:
     assert identity(tmp_path, ROWS[::-1], "e.jsonl") == identity(tmp_path, ROWS)
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_another_order_of_files_and_rows_makes_the_same_run(tmp_path: Path, asked: bool) -> None:
+    """The order of the documents decides which questions are asked and in which order rows are
+    trained, and a checkpoint is refused by other rows. Two of the documents have one title.
+    """
+    files = []
+    for name in "abcdef":
+        title = f"Mill {'x' if name in 'ce' else name}"
+        questions = [
+            {"question": f"{word} is {name}?", "answer": word} for word in ("Where", "How", "Who")
+        ]
+        row = {
+            "title": title,
+            "text": f"The {name} mill was built in 1790 by Sir {name.upper()}nn Ames of Kent.",
+            "questions": questions if asked else [],
+        }
+        files.append(tmp_path / f"{name}.jsonl")
+        files[-1].write_text(json.dumps(row) + "\n")
+    whole = tmp_path / "rows.jsonl"
+    whole.write_text("".join(file.read_text() for file in files))
+    turned = tmp_path / "turned.jsonl"
+    lines = [json.loads(file.read_text()) for file in reversed(files)]
+    rows = [{**row, "questions": row["questions"][::-1]} for row in lines]
+    turned.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    first, *others = (
+        read_material(given) for given in (files, files[::-1], files[3:] + files[:3], whole, turned)
+    )
+    titles = [document.title for document in first.value.reading.documents]
+    assert titles == sorted(titles)
+    assert [q.text for q in first.value.questions][:3] == (
+        ["How is a?", "Where is a?", "Who is a?"] if asked else []
+    )
+    for other in others:
+        assert other.identity == first.identity
+        assert other.value.questions == first.value.questions
+        assert learned_rows(other) == learned_rows(first)
+
+
+def learned_rows(material: Material) -> list[str]:
+    """The study data, in their order."""
+    chunks: list[Chunk] = []
+    for document in material.value.reading.documents:
+        chunks += split_chunks(document, lambda text: len(text.split()))
+    examples = make_study_data(collect_sentences(chunks, []), DocumentsConfig().study, 0)
+    assert len(examples) > len(chunks)
+    return [example.id for example in examples]
 
 
 def test_a_dry_run_says_what_there_is_to_learn(

@@ -201,3 +201,33 @@ def test_unsafe_characters_of_a_question_are_recorded(tmp_path: Path) -> None:
     assert [
         line.where for line in read_documents([write(tmp_path / "d.jsonl", rows)]).cleaned_rows
     ] == ["d.jsonl:2"]
+
+
+def test_the_answers_of_all_rows_of_a_question_are_right(tmp_path: Path) -> None:
+    """Every row with one more answer says so; one with nothing new is a repeated row."""
+    answers: list[Any] = ["Ann Ames", ["the miller", "Ann  Ames"], "Ann Ames", ["Ann", None]]
+    rows = [{"question": "Who built it?", "answers": answer} for answer in answers]
+    reading = ReadDocuments()
+    found = read_questions(write(tmp_path / "q.jsonl", rows), reading)
+    assert found == [
+        PeopleQuestion("Who built it?", ("Ann Ames", "the miller", "Ann  Ames", "Ann"))
+    ]
+    joined = "the same question as q.jsonl:1, where its answers count as well"
+    assert [(line.where, line.fault) for line in reading.skipped] == [
+        ("q.jsonl:2", joined),
+        ("q.jsonl:3", "the same question as q.jsonl:1"),
+        ("q.jsonl:4", f"{joined}; 1 of its 2 answers left out: no text or number"),
+    ]
+
+
+def test_questions_of_one_wording_about_two_documents_stay_two(tmp_path: Path) -> None:
+    rows = [
+        {"text": text, "question": "When?", "answer": answer}
+        for text, answer in (("The mill.", "1790"), ("The inn.", "1850"), ("The mill.", "in 1790"))
+    ]
+    reading = read_documents([write(tmp_path / "d.jsonl", rows)])
+    mill, inn = reading.documents
+    assert read_document_questions(reading) == [
+        PeopleQuestion("When?", ("1790", "in 1790"), mill.id),
+        PeopleQuestion("When?", ("1850",), inn.id),
+    ]

@@ -160,3 +160,47 @@ def test_an_id_that_stands_twice_is_a_bad_row(tmp_path: Path) -> None:
             {"id": "x", "prompt": Q, "completion": A},
             {"id": "x", "prompt": Q, "completion": B},
         )
+
+
+@pytest.mark.parametrize("column", ["source", "scores"])
+def test_a_row_without_an_id_repeats_another_whatever_its_source_and_scores(
+    tmp_path: Path, column: str
+) -> None:
+    rows = [{"prompt": Q, "chosen": A, column: {"number": number}} for number in (1, 2)]
+    found = read(tmp_path, *rows)
+    assert [getattr(example, column)["number"] for example in found.examples] == [1]
+    assert [(outcome.state, outcome.reason) for outcome in found.outcomes.values()] == [
+        ("accepted", ""),
+        ("dropped", "repeats another row"),
+    ]
+
+
+def test_rows_without_ids_of_two_kinds_are_two_examples(tmp_path: Path) -> None:
+    """The first keeps the id that its row has alone, so the ledger of an earlier run knows it."""
+    rows = [{"prompt": Q, "chosen": A, "kind": kind} for kind in ("faq", "shop", "shop", "faq")]
+    found = read(tmp_path, *rows)
+    assert [example.kind for example in found.examples] == ["faq", "shop"]
+    first, second = (example.id for example in found.examples)
+    assert first == read(tmp_path, rows[0]).examples[0].id
+    assert first != second
+    assert [outcome.state for outcome in found.outcomes.values()] == [
+        "accepted",
+        "accepted",
+        "dropped",
+        "dropped",
+    ]
+
+
+@pytest.mark.parametrize("change", [{"kind": "shop"}, {"source": {"url": "b"}}, {"chosen": B}])
+def test_one_given_id_of_two_contents_is_refused(tmp_path: Path, change: dict[str, Any]) -> None:
+    row = {"id": "x", "prompt": Q, "chosen": A, "source": {"url": "a"}}
+    with pytest.raises(DataError, match='the id "x" stands twice'):
+        read(tmp_path, row, {**row, **change})
+
+
+def test_a_given_id_takes_no_example_without_one_away(tmp_path: Path) -> None:
+    """A person changed the answer of an exported row and kept its id, the hash of what it was."""
+    (exported,) = read(tmp_path, {"prompt": Q, "chosen": A}).examples
+    changed = {**exported.to_json(), "chosen": B}
+    found = read(tmp_path, changed, {"prompt": Q, "chosen": A})
+    assert [example.chosen for example in found.examples] == [B, A]

@@ -20,6 +20,7 @@ from selfteach.materials.corrections import Edit
 from selfteach.methods.corrections.exam import (
     CorrectionScorer,
     choose_shots,
+    find_changed_tokens,
     find_held_out,
     measure_broken_share,
 )
@@ -298,3 +299,18 @@ def test_as_many_corrections_are_shown_as_leave_room() -> None:
     assert len(choose_shots(session, material, PROMPTS[:1], held)) == 2
     held = [HeldOutCorrection(PROMPTS[0], "word", "word " * 99)]
     assert choose_shots(session, material, PROMPTS[:1], held) == ()
+
+
+def test_all_tokens_that_the_teacher_removes_are_left_out_of_the_drift() -> None:
+    """A word is a token. The teacher drops the last sentence and changes the second word."""
+
+    def encode(text: str) -> list[str]:
+        return [*text.split(), "<end>"]
+
+    session: Any = SimpleNamespace(model=SimpleNamespace(encode_answer=encode))
+    answer = Correctable(PROMPTS[0], "A lack is water. I hope that this helps!")
+    revision = Revision(answer, "A lake is water.")
+    changed = [False, True, False, False, *[True] * 5, False]
+    assert find_changed_tokens(session, revision) == changed
+    assert find_changed_tokens(session, Revision(answer, answer.answer)) == []
+    assert find_changed_tokens(session, replace(revision, fault="too short")) == []

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import random
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -493,3 +495,103 @@ def test_every_prompt_that_was_written_for_a_criticism_is_counted(
     refused = {criticisms_to_corrections.NOT_LIKE: 20 - alike} if 4 < alike < 20 else {}
     assert part.reasons == surplus | refused
     ledger.close()
+
+
+#
+# ---------------------------------------------------------------------------
+# criticisms that quote a part
+
+
+def correct_parts(
+    edits: list[Edit], asked: Sequence[Correctable], monkeypatch: pytest.MonkeyPatch
+) -> tuple[list[str], list[str]]:
+    """What a critic makes of answers that it finds all wrong: each part that it revises, and its
+    whole answers.
+    """
+    parts: list[str] = []
+
+    def revise_each(self: Critic, quoted: Sequence[Correctable], checks: Any) -> list[Revision]:
+        parts.extend(f"{get_user_text(part.prompt)} {part.answer}" for part in quoted)
+        return [Revision(part, part.answer.upper()) for part in quoted]
+
+    monkeypatch.setattr(Critic, "_revise_each", revise_each)
+    monkeypatch.setattr("selfteach.methods.corrections.critic.find_text_fault", lambda text: "")
+    own = Critic(critic().session, "too formal", edits, Writer())  # type: ignore[arg-type]
+    own.judge = SimpleNamespace(broken=lambda pairs: [True] * len(pairs))  # type: ignore[assignment]
+    monkeypatch.setattr(own, "_judge_revisions", lambda revisions: revisions)
+    own.session.teacher = own.session.base
+    return parts, [revision.text for revision in own.correct(asked)]
+
+
+class Writer:
+    """A teacher who writes each answer anew."""
+
+    def correct(self, asked: Sequence[Correctable]) -> list[Revision]:
+        return [Revision(a, "written anew") for a in asked]
+
+
+def test_an_answer_is_revised_where_a_criticism_of_it_quotes_a_part(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Held to the plain search through all criticisms of each answer, on random ones."""
+    rng = random.Random(7)
+    num_quoted = 0
+    for _ in range(200):
+        edits = []
+        for number in range(rng.randrange(8)):
+            prompt = make_prompt(rng.choice("pq"))
+            answer = rng.choice([None, "a b c", "b c a"])
+            quote = rng.choice(["", "a", "b", "c"])
+            edits.append(Edit(f"x:{number}", prompt, answer, feedback="too formal", quote=quote))
+        choices = [
+            Correctable(make_prompt(prompt), answer, cut=cut)
+            for prompt in "pqr"
+            for answer in ("a b c", "b c a", "c a b")
+            for cut in (False, True)
+        ]
+        asked = rng.sample(choices, rng.randrange(5))
+        wanted_parts = []
+        wanted_texts = []
+        for a in asked:
+            quotes = [
+                e.quote for e in edits if e.quote and (e.prompt, e.answer) == (a.prompt, a.answer)
+            ]
+            wanted_parts += [f"{get_user_text(a.prompt)} {quote}" for quote in quotes]
+            text = a.answer if quotes else "written anew"
+            for quote in quotes:
+                text = text.replace(quote, quote.upper(), 1)
+            wanted_texts.append(text)
+        num_quoted += len(wanted_parts)
+        assert correct_parts(edits, asked, monkeypatch) == (wanted_parts, wanted_texts)
+    assert num_quoted > 50
+
+
+def test_each_criticism_and_each_answer_is_looked_at_a_few_times(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Twice as many criticisms and answers are twice the work."""
+    steps: list[str] = []
+
+    class Text(str):
+        def __hash__(self) -> int:
+            steps.append("hash of an answer")
+            return super().__hash__()
+
+    class Edits(list[Edit]):
+        def __iter__(self) -> Iterator[Edit]:
+            for edit in super().__iter__():
+                steps.append("criticism read")
+                yield edit
+
+    counts = []
+    for count in (20, 40):
+        prompts = [make_prompt(f"p{n}") for n in range(count)]
+        asked = [Correctable(p, Text(f"is wrong {n}")) for n, p in enumerate(prompts)]
+        edits = Edits(Edit("x:1", a.prompt, a.answer, None, "x", quote="is wrong") for a in asked)
+        steps.clear()
+        parts, texts = correct_parts(edits, asked, monkeypatch)
+        assert (len(parts), texts[-1]) == (count, f"IS WRONG {count - 1}")
+        counts.append(Counter(steps))
+    few, many = counts
+    for step in ("hash of an answer", "criticism read"):
+        assert 0 < many[step] <= 2 * few[step], step

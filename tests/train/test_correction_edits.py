@@ -14,7 +14,7 @@ from tiny import EOS, Tiny, make_examples
 
 from selfteach.errors import DataError
 from selfteach.records import Example, make_prompt
-from selfteach.train.edit_mask import mark_edited_tokens
+from selfteach.train.edit_mask import mark_edited_tokens, mark_replaced_tokens
 from selfteach.train.encode_and_batch import RowNeeds, encode_examples
 
 END = 9
@@ -44,6 +44,26 @@ def words(chosen: str, rejected: str) -> tuple[str, str]:
 )
 def test_worked_examples(chosen: str, rejected: str, expected: tuple[str, str]) -> None:
     assert words(chosen, rejected) == expected
+
+
+@pytest.mark.parametrize(
+    ("chosen", "rejected", "expected"),
+    [
+        ("the colour is red", "the color is red", "color"),
+        ("a b c", "a b c d e f", "d e f"),  # a tail that is cut off, but not the end of turn
+        ("a d", "a b c d", "b c"),
+        ("a b c d e", "a b c", "."),  # what follows the added words
+        ("a x d f", "a b c d e f", "b c e"),  # two edits
+        ("a b", "a b", ""),
+    ],
+)
+def test_all_that_a_correction_takes_away_is_replaced(
+    chosen: str, rejected: str, expected: str
+) -> None:
+    first, second = [*chosen.split(), "."], [*rejected.split(), "."]
+    ids = {word: i for i, word in enumerate(sorted({*first, *second}))}
+    marks = mark_replaced_tokens([ids[word] for word in first], [ids[word] for word in second])
+    assert " ".join(compress(second, marks)) == expected
 
 
 answers = st.lists(st.integers(0, 4), max_size=14).map(lambda tokens: (*tokens, END))
@@ -86,6 +106,19 @@ def test_a_replacement_leaves_both_its_sides_alone(
         tuple(expected),
         tuple(i == place for i in range(len(answer))),
     )
+
+
+@settings(deadline=None)
+@given(answers, answers)
+def test_what_is_trained_of_an_answer_is_replaced(
+    chosen: tuple[int, ...], rejected: tuple[int, ...]
+) -> None:
+    """And what is not replaced stands in the correction, in its order."""
+    replaced = mark_replaced_tokens(chosen, rejected)
+    trained = mark_edited_tokens(chosen, rejected)[1]
+    assert not any(compress(trained, [not flag for flag in replaced]))
+    rest = iter(chosen)
+    assert all(token in rest for token in compress(rejected, [not flag for flag in replaced]))
 
 
 WEIGHTS = {"correction": {"correction": 1.0}}

@@ -14,7 +14,7 @@ A row is one of these; other keys are ignored.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -75,6 +75,9 @@ class Examples:
 def read_examples(path: Path, *, skip: bool = False, max_bad_share: float = 0.1) -> Examples:
     """Read a file of examples. A row that repeats another one is left out.
 
+    Rows without ids repeat each other if their prompt, their answers and their kind are equal. With
+    another kind they are two examples.
+
     An example says in its source which row it is from, unless the row has a source of its own.
 
     Args:
@@ -88,7 +91,10 @@ def read_examples(path: Path, *, skip: bool = False, max_bad_share: float = 0.1)
     places: dict[str, str] = {}
 
     def add_row(row: JsonMapping, where: str) -> Outcome:
-        new = {made.id: made for made in read_example(row, where) if known.get(made.id) != made}
+        found = read_example(row, where)
+        if row.get("id") is None:
+            found = [_identify_by_content(example, known) for example in found]
+        new = {example.id: example for example in found if known.get(example.id) != example}
         if clash := next((id for id in new if id in known), None):
             raise DataError(f'the id "{clash}" stands twice', where=where)
         known.update(new)
@@ -102,6 +108,25 @@ def read_examples(path: Path, *, skip: bool = False, max_bad_share: float = 0.1)
     found.outcomes = {outcome.id: outcome for outcome in read} | bad
     found.examples = [_add_place(example, places.get(example.id)) for example in known.values()]
     return found
+
+
+def _identify_by_content(example: Example, known: Mapping[str, Example]) -> Example:
+    """Return the known example that a row without an id repeats; else the example itself, with a
+    hash of its kind too where another example has the hash of its prompt and answers.
+    """
+    with_kind = replace(example, id=digest([*_get_content(example), example.kind]))
+    for named in (example, with_kind):
+        before = known.get(named.id)
+        if before is None:
+            return named
+        if before == replace(named, scores=before.scores, source=before.source):
+            return before
+    return with_kind
+
+
+def _get_content(example: Example) -> list[Any]:
+    """Return the prompt and the answers, whose hash is the id of an example without one."""
+    return [prompt_to_json(example.prompt), example.chosen, example.rejected]
 
 
 def _add_place(example: Example, where: str | None) -> Example:
@@ -200,7 +225,7 @@ def _make_example(
         raise DataError("the chosen answer and the rejected one are the same.", where=where)
     if row.get("id") is not None:
         return replace(made, id=f"{row['id']}{part}")
-    return replace(made, id=digest([prompt_to_json(made.prompt), made.chosen, made.rejected]))
+    return replace(made, id=digest(_get_content(made)))
 
 
 def _get_mapping(row: JsonMapping, key: str) -> JsonObject:

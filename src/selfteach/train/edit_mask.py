@@ -24,12 +24,30 @@ def mark_edited_tokens(chosen: Sequence[int], rejected: Sequence[int]) -> tuple[
     """
     flags = [False] * len(chosen), [False] * len(rejected)
     for kept, dropped in _iterate_edits(chosen, rejected):
-        dropped = dropped if kept else dropped[:1]
-        for side, stretch in zip(flags, (kept, dropped), strict=True):
-            stop = max(stretch.stop, stretch.start + 1)  # an empty stretch takes the next token
-            for place in range(stretch.start, min(stop, len(side))):
-                side[place] = True
+        _mark_stretch(flags[0], kept)
+        _mark_stretch(flags[1], dropped if kept else dropped[:1])
     return tuple(flags[0]), tuple(flags[1])
+
+
+def mark_replaced_tokens(chosen: Sequence[int], rejected: Sequence[int]) -> EditMask:
+    """Mark every token of an answer that its correction replaces or removes, and the token before
+    which it adds words.
+
+    `mark_edited_tokens` chooses what is trained, so it marks only the first of the removed tokens.
+
+    Shapes: (T',), (T,) token ids -> (T,). All false if the answers are equal.
+    """
+    flags = [False] * len(rejected)
+    for _, dropped in _iterate_edits(chosen, rejected):
+        _mark_stretch(flags, dropped)
+    return tuple(flags)
+
+
+def _mark_stretch(flags: list[bool], stretch: range) -> None:
+    """Mark the tokens of a stretch; in place of an empty one, the next token if there is one."""
+    stop = max(stretch.stop, stretch.start + 1)
+    for place in range(stretch.start, min(stop, len(flags))):
+        flags[place] = True
 
 
 def _iterate_edits(chosen: Sequence[int], rejected: Sequence[int]) -> Iterator[tuple[range, range]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ class PeopleQuestion:
 
 
 @dataclass(frozen=True, slots=True)
-class _ReadQuestion:
+class _ReadItem:
     """Hold a place, its question or None, and a note on what is wrong or left out."""
 
     place: str
@@ -33,30 +33,41 @@ class _ReadQuestion:
     note: str
 
 
+@dataclass(frozen=True, slots=True)
+class _ReadQuestion:
+    """Hold a question with the answers of all its rows, and the place of the first one."""
+
+    place: str
+    question: PeopleQuestion
+
+
+QuestionKey = tuple[str, str]
+"""The text of a question and the id of its document: what makes it one question."""
+
+
 def read_questions(path: Path, reading: ReadDocuments) -> list[PeopleQuestion]:
     """Read questions from JSONL.
 
     A row has `question` and `answer` (or `answers`), a list of such rows under `questions`, or
-    both. Bad and repeated questions are recorded in `reading.skipped`. These questions replace
-    those in the rows of the documents.
+    both. A question that stands several times is one question with the answers of all its rows.
+    Bad and repeated questions are recorded in `reading.skipped`. These questions replace those in
+    the rows of the documents.
 
     Raises:
         DataError: the file cannot be read, or has no question.
     """
-    first: dict[PeopleQuestion, str] = {}
+    found: dict[QuestionKey, _ReadQuestion] = {}
     rows = RowCounts()
     skipped: list[BadLine] = []
     for where, row in read_jsonl(path, rows.bad_lines, reading.cleaned_rows):
-        items = list(_read_items(row, where, "")) or [
-            _ReadQuestion(where, None, 'has no "question"')
-        ]
+        items = list(_read_items(row, where, "")) or [_ReadItem(where, None, 'has no "question"')]
         if any(item.question for item in items):
             rows.good += 1
         else:
             set_aside(rows.bad_lines, where, items.pop(0).note)
-        skipped += _collect_questions(items, first)
+        skipped += _collect_questions(items, found)
     reading.rows.append(rows)
-    if not first:
+    if not found:
         why = f" ({rows.bad_lines[0].where}: {rows.bad_lines[0].fault})" if rows.bad_lines else ""
         raise DataError(
             f"holds no question{why}.",
@@ -68,38 +79,54 @@ def read_questions(path: Path, reading: ReadDocuments) -> list[PeopleQuestion]:
         note = f"asked in place of the questions in {count} rows of the documents"
         skipped.append(BadLine(path.name, note))
     reading.skipped += rows.bad_lines + skipped
-    return list(first)
+    return [one.question for one in found.values()]
 
 
 def read_document_questions(reading: ReadDocuments) -> list[PeopleQuestion]:
     """Return the questions in the rows of the documents.
 
-    Bad and repeated questions are recorded in `reading.skipped`.
+    A question that stands several times about one document has the answers of all its rows. Bad
+    and repeated questions are recorded in `reading.skipped`.
     """
-    first: dict[PeopleQuestion, str] = {}
+    found: dict[QuestionKey, _ReadQuestion] = {}
     known = {document.id for document in reading.documents}
     for source, document, row in reading.question_rows:
         if document in known:
             items = _read_items(row, f"{source} (questions)", document)
-            reading.skipped += _collect_questions(items, first)
-    return list(first)
+            reading.skipped += _collect_questions(items, found)
+    return [one.question for one in found.values()]
 
 
 def _collect_questions(
-    items: Iterable[_ReadQuestion], first: dict[PeopleQuestion, str]
+    items: Iterable[_ReadItem], found: dict[QuestionKey, _ReadQuestion]
 ) -> Iterator[BadLine]:
-    """Add the questions to `first` with their first places. Yield one line for each bad place."""
+    """Add the questions to `found`, each with the answers of all its rows. Yield one line for each
+    bad or repeated place.
+    """
     for item in items:
-        if item.question in first:
-            yield BadLine(item.place, f"the same question as {first[item.question]}")
-            continue
-        if item.question:
-            first[item.question] = item.place
-        if item.note:
-            yield BadLine(item.place, item.note)
+        notes = [item.note] if item.note else []
+        if question := item.question:
+            key = question.text, question.document
+            if key in found:
+                found[key], note = _join_answers(found[key], question)
+                notes.insert(0, note)
+            else:
+                found[key] = _ReadQuestion(item.place, question)
+        if notes:
+            yield BadLine(item.place, "; ".join(notes))
 
 
-def _read_items(row: JsonMapping, where: str, document: str) -> Iterator[_ReadQuestion]:
+def _join_answers(before: _ReadQuestion, again: PeopleQuestion) -> tuple[_ReadQuestion, str]:
+    """Return a question with the answers of another row behind its own, and a note on that row."""
+    note = f"the same question as {before.place}"
+    answers = tuple(dict.fromkeys(before.question.answers + again.answers))
+    if answers == before.question.answers:
+        return before, note
+    joined = replace(before.question, answers=answers)
+    return replace(before, question=joined), f"{note}, where its answers count as well"
+
+
+def _read_items(row: JsonMapping, where: str, document: str) -> Iterator[_ReadItem]:
     """Yield the row's own question, and those under `questions`."""
     inner = row.get("questions")
     if inner is None or row.get("question") is not None:
@@ -110,16 +137,16 @@ def _read_items(row: JsonMapping, where: str, document: str) -> Iterator[_ReadQu
             yield _read_item(part, f"{where}, question {n}", document)
 
 
-def _read_item(item: Any, place: str, document: str) -> _ReadQuestion:
+def _read_item(item: Any, place: str, document: str) -> _ReadItem:
     if fault := _find_fault(item):
-        return _ReadQuestion(place, None, fault)
+        return _ReadItem(place, None, fault)
     text = " ".join(item["question"].split())
     answers = _list_answers(item)
     question = PeopleQuestion(text, tuple(dict.fromkeys(filter(None, answers))), document)
     note = ""
     if lost := answers.count(""):
         note = f"{lost} of its {len(answers)} answers left out: no text or number"
-    return _ReadQuestion(place, question, note)
+    return _ReadItem(place, question, note)
 
 
 def _find_fault(item: Any) -> str:

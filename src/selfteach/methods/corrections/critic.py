@@ -12,6 +12,7 @@ Our own. The criticism in the prompt is the context of `distill`'s teacher.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -113,13 +114,14 @@ class Critic:
             checks: further checks on revisions that no teacher wrote.
         """
         found = {a.id: Revision(a, a.answer) for a in answers}
-        quoted = [(a, e.quote) for a in answers for e in self.edits if is_quoted(a, e)]
+        quoted = self.find_quoted_parts(answers)
         found |= self._revise_parts(quoted, checks)
+        revised_in_part = {a for a, _ in quoted}
         flags = self.broken(answers)
         left = {
             a.id: replace(a, feedback=self.feedback)
             for a, applies in zip(answers, flags, strict=True)
-            if applies and a not in dict(quoted)
+            if applies and a not in revised_in_part
         }
         progress(len(answers) - len(left))
         for revise in (self._remove_violations, self._sample_others, self._ask_writer):
@@ -128,6 +130,14 @@ class Critic:
             found |= revised
             left = {id: a for id, a in left.items() if id not in revised}
         return [found[a.id] for a in answers]
+
+    def find_quoted_parts(self, answers: Sequence[Correctable]) -> list[tuple[Correctable, str]]:
+        """Return each answer with each part of it that the criticism quotes, in order."""
+        quotes: dict[tuple[Turns, str | None], list[str]] = defaultdict(list)
+        for edit in self.edits:
+            if edit.quote:
+                quotes[edit.prompt, edit.answer].append(edit.quote)
+        return [(a, quote) for a in answers for quote in quotes.get((a.prompt, a.answer), ())]
 
     def revise_for_training(
         self,
@@ -344,12 +354,6 @@ class Critic:
             judged.append(replace(r, fault="does not meet the criticism" if applies else fault))
         rest = iter(judged)
         return [r if r.fault else next(rest) for r in revisions]
-
-
-def is_quoted(answered: Correctable, edit: Edit) -> bool:
-    """Return whether a criticism is about a part of this answer."""
-    same = (answered.prompt, answered.answer) == (edit.prompt, edit.answer)
-    return same and bool(edit.quote)
 
 
 def insert_part(before: Revision, quote: str, part: Revision) -> Revision:

@@ -74,7 +74,7 @@ from selfteach.records import (
     get_user_text,
     prompt_to_json,
 )
-from selfteach.train.edit_mask import mark_edited_tokens
+from selfteach.train.edit_mask import mark_replaced_tokens
 
 Revisions = list[Revision]
 """A teacher's revisions of answers, in the order of the questions."""
@@ -372,15 +372,14 @@ def measure_broken_share(answers: ArmAnswers) -> float:
 
 
 def find_changed_tokens(session: ExamSession, revision: Revision) -> list[bool]:
-    """Return for each token of an answer whether the revision changes it; nothing where no token is
-    changed.
+    """Return for each token of an answer whether the revision replaces or removes it; nothing where
+    no token is changed.
     """
     if revision.fault or revision.unchanged:
         return []
     answer = session.model.encode_answer(revision.asked.answer)
     text = session.model.encode_answer(revision.text)
-    _, changed = mark_edited_tokens(text, answer)
-    return list(changed)
+    return list(mark_replaced_tokens(text, answer))
 
 
 def examine_longer(session: Session, exam: Exam, tuned: TunedModel) -> JsonObject:

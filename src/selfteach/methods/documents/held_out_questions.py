@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
 from selfteach.generate.answers import make_open_book_chat
 from selfteach.generate.listing import to_one_line
 from selfteach.generate.spans import find_answer_spans, replace_answer
 from selfteach.generate.study import GAP, GAPS
-from selfteach.judge.match import contains_answer, token_recall
+from selfteach.judge.match import contains_answer
 from selfteach.judge.pairwise import ModelPairwiseJudge
 from selfteach.materials.documents.chunk import Chunk
 from selfteach.materials.documents.questions import PeopleQuestion
+from selfteach.methods.documents.match_passages import PassageIndex
 from selfteach.methods.session import Session
 from selfteach.records import Prompt, digest, make_prompt
 
@@ -65,18 +66,15 @@ def make_people_questions(
     """Return people's questions, each with the best matching chunk of its document. A question
     without a known document is matched with all chunks.
     """
-    found = []
-    for q in questions:
-        own = [chunk for chunk in chunks if chunk.document.id == q.document] or chunks
-        best = max(own, key=partial(rate_chunk, q))
-        found.append(HeldOutQuestion(q.text, q.answers, best, "people"))
-    return found
-
-
-def rate_chunk(q: PeopleQuestion, chunk: Chunk) -> tuple[bool, float]:
-    """Return whether a chunk contains an answer, and the share of the question's words in it."""
-    holds_answer = any(contains_answer(chunk.passage, text) for text in q.answers)
-    return holds_answer, token_recall(q.text, chunk.passage)
+    own: dict[str, list[Chunk]] = defaultdict(list)
+    for chunk in chunks:
+        own[chunk.document.id].append(chunk)
+    known = [q.document if q.document in own else "" for q in questions]
+    indexes = {document: PassageIndex(own.get(document, chunks)) for document in set(known)}
+    return [
+        HeldOutQuestion(q.text, q.answers, indexes[document].find_best(q), "people")
+        for q, document in zip(questions, known, strict=True)
+    ]
 
 
 def count_held_out(count: int, share: float) -> int:

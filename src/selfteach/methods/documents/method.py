@@ -2,7 +2,7 @@
 sentence in many forms, or only what it does not know.
 
   1  read: split documents into chunks of sentences; set people's questions, or a share of the
-     sentences, aside for the exam (`read_chunks`, `held_out_questions`)
+     sentences, aside for the exam (`read_chunks`, `held_out_questions`, `match_passages`)
   2  ask: let the model (or the teacher) write questions about every answer that a sentence offers
      (`write_questions`, `own_questions`)
   3  answer: write the label y* with the document; sample K answers with it and K without it

@@ -15,8 +15,12 @@ from selfteach.materials.documents import Document
 from selfteach.materials.documents.chunk import split_document_sentences
 from selfteach.materials.documents.listed import MIN_WORDS, is_informative
 from selfteach.materials.documents.material import Documents
-from selfteach.materials.documents.questions import read_document_questions, read_questions
-from selfteach.materials.documents.read import read_documents
+from selfteach.materials.documents.questions import (
+    PeopleQuestion,
+    read_document_questions,
+    read_questions,
+)
+from selfteach.materials.documents.read import ReadDocuments, read_documents
 from selfteach.methods.input_sources import (
     Source,
     as_file,
@@ -98,7 +102,10 @@ def read_sources(
     questions: Source,
     forgotten: frozenset[str],
 ) -> Documents:
-    """Read documents without those that are forgotten.
+    """Read documents without those that are forgotten, in the order of their titles.
+
+    A run's identity is blind to the order of files and rows, so documents and their questions have
+    an order of their own.
 
     Raises:
         DataError: no document is left.
@@ -118,9 +125,18 @@ def read_sources(
                 where=", ".join(map(str, files))[:200],
                 cure="Forget fewer.",
             )
+        reading.documents.sort(key=lambda document: (document.title, document.id))
         if questions_file:
             return Documents(reading, read_questions(questions_file, reading))
-        return Documents(reading, read_document_questions(reading))
+        return Documents(reading, sort_questions(reading, read_document_questions(reading)))
+
+
+def sort_questions(
+    reading: ReadDocuments, questions: Sequence[PeopleQuestion]
+) -> list[PeopleQuestion]:
+    """Return the questions in the order of their documents, and those of one document by text."""
+    places = {document.id: place for place, document in enumerate(reading.documents)}
+    return sorted(questions, key=lambda q: (places[q.document], q.text))
 
 
 def hash_documents(material: Documents) -> str:

@@ -1,0 +1,88 @@
+"""Find the passage that fits a person's question best.
+
+A passage that contains a right answer fits better than one that does not. Of those that are equal
+in this, the passage with more of the question's words fits better, and then the first one. An index
+of words finds it without a look at every passage: rare words come first, until no passage without
+one of them can be the best.
+
+Source: Turtle and Flood 1995 ("Query evaluation: strategies and optimizations"), the bound of
+MaxScore.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence, Set
+
+from selfteach.judge.match import contains_answer, normalize_answer
+from selfteach.materials.documents.chunk import Chunk
+from selfteach.materials.documents.questions import PeopleQuestion
+
+
+class PassageIndex:
+    """Hold passages and their words.
+
+    Attributes:
+        counts: for each word the numbers of the passages that contain it, with how often.
+    """
+
+    def __init__(self, chunks: Sequence[Chunk]) -> None:
+        self.chunks = chunks
+        self.texts = [normalize_answer(chunk.passage) for chunk in chunks]
+        self.counts: dict[str, dict[int, int]] = defaultdict(dict)
+        for number, text in enumerate(self.texts):
+            for word, count in Counter(text.split()).items():
+                self.counts[word][number] = count
+        self._holders: dict[str, Set[int]] = {}
+
+    def find_best(self, q: PeopleQuestion) -> Chunk:
+        """Return the chunk whose passage fits a question best."""
+        holders: Set[int] = set().union(*map(self.find_holders, q.answers))
+        return self.chunks[self._find_most_alike(q.text, holders)]
+
+    def find_holders(self, answer: str) -> Set[int]:
+        """Return the numbers of the passages that contain an answer, as `contains_answer` says."""
+        if answer not in self._holders:
+            self._holders[answer] = set(self._search(answer))
+        return self._holders[answer]
+
+    def _search(self, answer: str) -> list[int]:
+        words = normalize_answer(answer)
+        if not words:  # an article or a sign: it stands in no index of words
+            passages = enumerate(chunk.passage for chunk in self.chunks)
+            return [number for number, passage in passages if contains_answer(passage, answer)]
+        rarest = min(words.split(), key=self._count_passages)
+        candidates = self.counts.get(rarest, {})
+        return [number for number in candidates if f" {words} " in f" {self.texts[number]} "]
+
+    def _count_passages(self, word: str) -> int:
+        return len(self.counts.get(word, ()))
+
+    def _find_most_alike(self, text: str, among: Set[int]) -> int:
+        """Return the number of the first passage with the most words of a text.
+
+        Args:
+            among: the numbers to choose from; all of them where it is empty.
+        """
+        wanted = Counter(normalize_answer(text).split())
+        shared: Counter[int] = Counter()
+        most = 0
+        left = wanted.total()
+        for word in sorted(wanted, key=self._count_passages):
+            if left < most:  # a passage with none of the words before shares at most `left`
+                break
+            counts = self.counts.get(word, {})
+            allowed = counts.keys() & among if among else counts
+            for number in allowed:
+                shared[number] += min(wanted[word], counts[number])
+                most = max(most, shared[number])
+            left -= wanted[word]
+        if not shared:
+            return min(among, default=0)
+        return max(sorted(shared), key=lambda number: self._count_shared(wanted, number))
+
+    def _count_shared(self, wanted: Counter[str], number: int) -> int:
+        """Return how many of the wanted words a passage contains, with their counts."""
+        return sum(
+            min(count, self.counts.get(word, {}).get(number, 0)) for word, count in wanted.items()
+        )

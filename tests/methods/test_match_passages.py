@@ -1,0 +1,127 @@
+"""Each question of people gets the passage that a search through all of them finds, without one."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+
+import pytest
+
+from selfteach.judge.match import contains_answer, token_recall
+from selfteach.materials.documents import Document
+from selfteach.materials.documents.chunk import Chunk
+from selfteach.materials.documents.listed import Span
+from selfteach.materials.documents.questions import PeopleQuestion
+from selfteach.methods.documents.held_out_questions import make_people_questions
+from selfteach.methods.documents.match_passages import PassageIndex
+
+ODD_ANSWERS = ("A", "+", "The", "?")
+"""Answers of which no word is left without articles and punctuation."""
+
+
+def make_chunk(title: str, text: str, lead: str = "") -> Chunk:
+    whole = Span(0, len(text))
+    return Chunk(Document(title, title, text), whole, (whole,), lead)
+
+
+def find_best(q: PeopleQuestion, chunks: Sequence[Chunk]) -> Chunk:
+    """The passage by a search through all of them."""
+
+    def rate(chunk: Chunk) -> tuple[bool, float]:
+        holds_answer = any(contains_answer(chunk.passage, text) for text in q.answers)
+        return holds_answer, token_recall(q.text, chunk.passage)
+
+    own = [chunk for chunk in chunks if chunk.document.id == q.document]
+    return max(own or chunks, key=rate)
+
+
+def write_text(rng: random.Random, words: int) -> str:
+    """Words of which some are common and some rare, with articles and signs among them."""
+    rare = ["mill", "Ann Ames", "1790", "d\u2019or", "\u6c34\u8eca", "caf\u00e9", "inn-keeper"]
+    common = ["the", "was", "was built", "A", "+", "in", "of,"]
+    return " ".join(rng.choice(rare if rng.random() < 0.3 else common) for _ in range(words))
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_passage_is_the_one_that_a_search_through_all_finds(seed: int) -> None:
+    rng = random.Random(seed)
+    num_held = 0
+    num_later = 0
+    for _ in range(40):
+        documents = [f"{n} {write_text(rng, 8)}" for n in range(rng.randrange(1, 4))]
+        chunks = [
+            make_chunk(documents[place], documents[place], write_text(rng, rng.randrange(8)))
+            for place in sorted(rng.choices(range(len(documents)), k=rng.randrange(1, 9)))
+        ]
+        ids = [*(chunk.document.id for chunk in chunks), "", "unknown"]
+        questions = []
+        for _ in range(8):
+            text = write_text(rng, rng.randrange(6))
+            answers = [write_text(rng, 2), rng.choice(ODD_ANSWERS)][: rng.randrange(3)]
+            questions.append(PeopleQuestion(text, tuple(answers), rng.choice(ids)))
+        found = make_people_questions(chunks, questions)
+        for q, asked in zip(questions, found, strict=True):
+            wanted = find_best(q, chunks)
+            assert asked.chunk is wanted
+            assert (asked.text, asked.answers, asked.origin) == (q.text, q.answers, "people")
+            num_held += any(contains_answer(wanted.passage, text) for text in q.answers)
+            num_later += wanted is not chunks[0]
+    assert num_held > 40
+    assert num_later > 40
+
+
+@pytest.mark.parametrize("with_document", [False, True])
+def test_twice_as_many_questions_of_twice_as_many_passages_are_twice_the_work(
+    monkeypatch: pytest.MonkeyPatch, with_document: bool
+) -> None:
+    """Each passage and each question is read a few times, whatever the number of the others."""
+    reads: list[str] = []
+    read_passage = Chunk.passage.fget  # type: ignore[attr-defined]
+    read_id = Document.id.func  # type: ignore[attr-defined]
+
+    def count_passage(chunk: Chunk) -> str:
+        reads.append("passage")
+        text: str = read_passage(chunk)
+        return text
+
+    def count_id(document: Document) -> str:
+        reads.append("id")
+        return document.title
+
+    assert read_id is not None
+    monkeypatch.setattr(Chunk, "passage", property(count_passage))
+    monkeypatch.setattr(Document, "id", property(count_id))
+    counts = []
+    for count in (30, 60):
+        chunks = [make_chunk(f"t{n}", f"The mill {n} was built by Ann{n}.") for n in range(count)]
+        questions = [
+            PeopleQuestion(f"Who built the mill {n}?", (f"Ann{n}", "A"), f"t{n}" * with_document)
+            for n in range(count)
+        ]
+        reads.clear()
+        found = make_people_questions(chunks, questions)
+        assert [q.chunk for q in found] == chunks
+        counts.append({kind: reads.count(kind) for kind in ("passage", "id")})
+    few, many = counts
+    assert few["passage"] > 0
+    assert many["passage"] <= 2 * few["passage"]
+    assert many["id"] <= 2 * few["id"]
+
+
+def test_frequent_words_are_not_looked_up_where_rare_ones_decide() -> None:
+    looked_up = []
+
+    class Counts(dict[int, int]):
+        def __iter__(self) -> Iterator[int]:
+            looked_up.append(len(self))
+            return super().__iter__()
+
+    chunks = [make_chunk(f"t{n}", f"Ann{n} Ames{n} built a mill in Kent.") for n in range(40)]
+    index = PassageIndex(chunks)
+    index.counts.update({word: Counts(counts) for word, counts in index.counts.items()})
+    questions = {n: PeopleQuestion(f"Did Ann{n} Ames{n} mill?", ("no",)) for n in range(40)}
+    assert [index.find_best(q) for q in questions.values()] == chunks
+    assert looked_up == [1, 1] * 40
+    looked_up.clear()
+    assert index.find_best(PeopleQuestion("Did Ann7 build a mill in Kent?", ())) is chunks[7]
+    assert looked_up == [1, 40, 40], "a passage without Ann7 might have the other three words"
