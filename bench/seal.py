@@ -146,7 +146,7 @@ def compare(asked: Sequence[Asked]) -> dict[str, Any]:
     """Return the shares of each arm, the gain over the base, and over the open book."""
     flags = {arm: [q.right.get(arm, q.right["base"]) for q in asked] for arm in ARMS}
     places = [q.passage for q in asked]
-    found: dict[str, Any] = {arm: share(own) for arm, own in flags.items()}
+    found: dict[str, Any] = {arm: share(own, places) for arm, own in flags.items()}
     found["gain"] = clustered_bootstrap(flags["tuned"], flags["base"], places)
     found["over_prompt"] = clustered_bootstrap(flags["tuned"], flags["prompted"], places)
     return found
@@ -191,9 +191,9 @@ def run_row(passages: Sequence[Passage], folder: Path, sets: Sequence[str]) -> d
         lesson = {"lesson": number + 1, "fresh": share([fresh[i] for i in rows])}
         lessons.append(lesson | {"end": share([end[i] for i in rows])})
     return {
-        "before": share([q.right["base"] for q in before]),
-        "fresh": share(fresh),
-        "end": share(end),
+        "before": share([q.right["base"] for q in before], places),
+        "fresh": share(fresh, places),
+        "end": share(end, places),
         "lost": clustered_bootstrap(fresh, end, places),
         "lessons": lessons,
     }

@@ -16,6 +16,12 @@ import pytest
 
 import scholar
 from selfteach.errors import DataError
+from selfteach.generate.answers import LabelledQuestion
+from selfteach.generate.questions import Question
+from selfteach.materials.documents import Document
+from selfteach.materials.documents.chunk import split_chunks
+from selfteach.methods.documents.held_out_questions import HeldOutQuestion
+from selfteach.records import Measure
 
 pytestmark = pytest.mark.training
 
@@ -94,3 +100,31 @@ def test_without_people_s_questions_there_is_nothing_to_claim(
 
     with pytest.raises(DataError, match="questions of people"):
         claims(questions=False)
+
+
+def test_claims_hold_where_questions_of_a_passage_go_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two passages of four are answered by our model alone, and have a right label alone."""
+    example = script("reproduce_knowledge_detection", monkeypatch)
+
+    def measure(count: int) -> tuple[Measure, Measure]:
+        ours, theirs, held_out, answered = [], [], [], []
+        for number in range(16):
+            document = Document(f"{number % count}.txt", "Mill", f"Mill {number % count} is old.")
+            (chunk,) = split_chunks(document, lambda text: len(text.split()))
+            right = number % 4 < 2
+            asked = HeldOutQuestion(f"When ({number})?", ("1790",), chunk, "people")
+            held_out.append(asked)
+            label = Question(asked.text, "1790", chunk, None)
+            best = "1790" if right else "no"
+            answered.append(LabelledQuestion(label, best, (), ("no", "no", "1790")))
+            for rows, ok in ((ours, right), (theirs, False)):
+                arms = {"tuned": {"ok": ok}}
+                rows.append({"scope": "target", "chunk": chunk.id, "arms": arms})
+        answers = example.compare_right({"answers": ours}, {"answers": theirs})
+        return answers, example.compare_labels(held_out, answered, 0)
+
+    for together, alone in zip(measure(4), measure(16), strict=True):
+        assert together.value == alone.value == 0.5
+        assert together.high - together.low > 1.3 * (alone.high - alone.low)

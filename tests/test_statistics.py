@@ -353,6 +353,49 @@ def test_questions_of_one_passage_go_together():
         clustered_bootstrap(taught, base, [1, 2, 3])
 
 
+def test_shares_and_means_of_questions_of_one_passage() -> None:
+    """Four passages of ten flags, two all true, two all false: of 256 resamples of four passages 16
+    have none and 16 all true. Wilson's interval of 20 of 40 is .5 +- .148.
+    """
+    flags = [True] * 20 + [False] * 20
+    passages = [n // 10 for n in range(40)]
+    alone = share(flags)
+    assert (alone.low, alone.high) == pytest.approx((0.352, 0.648), abs=1e-3)
+    assert share(flags, passages) == Measure(0.5, 0.0, 1.0, 40)
+    assert mean(flags, passages, limits=(0.0, 1.0)) == Measure(0.5, 0.0, 1.0, 40)
+    assert share(flags, [0] * 40) == alone, "one passage tells no spread between passages"
+    assert mean(flags, [0] * 40, seed=3) == mean(flags, seed=3)
+    even = share(flags, [n % 4 for n in range(40)])
+    assert even == alone, "passages that do not differ: the wider one is Wilson's"
+    none = share([False] * 40, passages)
+    assert none == share([False] * 40)
+    for measure in (share, mean):
+        assert measure([], []).n == 0
+        with pytest.raises(ValueError, match="3 clusters for 40 units"):
+            measure(flags, [1, 2, 3])
+
+
+def test_shares_cover_where_questions_of_a_passage_go_together() -> None:
+    """Twelve passages of eight questions, whose difficulty differs by passage. The bootstrap of
+    twelve passages is somewhat narrow.
+    """
+    rng = np.random.default_rng(1)
+    passages = np.repeat(np.arange(12), 8).tolist()
+    hits = {"share": 0, "mean": 0, "alone": 0}
+    for seed in range(150):
+        flags = rng.random(96) < np.repeat(rng.beta(0.6, 1.4, 12), 8)
+        found = {
+            "share": share(flags, passages, seed=seed),
+            "mean": mean(flags, passages, seed=seed),
+            "alone": share(flags),
+        }
+        for name, measure in found.items():
+            hits[name] += measure.low <= 0.3 <= measure.high
+    assert hits["alone"] < 0.75 * 150
+    assert hits["share"] > 0.84 * 150
+    assert hits["mean"] > 0.84 * 150
+
+
 def test_the_interval_of_two_shares_is_above_zero_only_where_chance_hardly_explains_it() -> None:
     def compare(lost: int, gained: int, n: int = 60) -> Measure:
         before = [True] * (n - gained) + [False] * gained

@@ -3,7 +3,9 @@ defined.
 
 Source: Wilson (1927) for a share; Newcombe (1998) for two shares of the same units; the percentile
 bootstrap (Efron 1979) for everything else. It resamples whole units (prompts, answers), because
-several completions or tokens of one unit are not independent.
+several completions or tokens of one unit are not independent. Where units go together in clusters
+(questions about one passage), an interval is the wider one of two: its own, and the bootstrap of
+whole clusters (Miller 2024).
 
 Departs: a bootstrap of equal values has no width, which claims certainty from, say, 12 prompts. If
 the possible range is known, the interval then gets the width that Wilson's has for 0 of n.
@@ -27,11 +29,21 @@ ResampleIndices = NDArray[np.int32]
 Limits = tuple[float, float]
 
 
-def share(flags: Sequence[bool] | NDArray[np.bool_]) -> Measure:
+def share(
+    flags: Sequence[bool] | NDArray[np.bool_], clusters: Sequence[Hashable] = (), *, seed: int = 0
+) -> Measure:
     """Return the share of true flags in [0, 1], with Wilson's interval.
 
     With p = k/n, the interval is (p + z^2/2n +- z sqrt(p(1-p)/n + z^2/4n^2)) / (1 + z^2/n). For 0
     of n it is [0, z^2/(n + z^2)]. Without flags the share is 0 within [0, 1], n = 0.
+
+    Args:
+        clusters: (n,) the cluster of each flag, where flags of one cluster go together, such as
+            questions about one passage. The interval is then the wider one of two, as of
+            `clustered_bootstrap`. None means that each flag is one.
+
+    Raises:
+        ValueError: the lengths differ.
     """
     found = np.asarray(flags, dtype=np.float64)
     n = found.size
@@ -41,27 +53,39 @@ def share(flags: Sequence[bool] | NDArray[np.bool_]) -> Measure:
     middle = p + Z**2 / (2 * n)
     half = Z * np.sqrt(p * (1 - p) / n + Z**2 / (4 * n**2))
     scale = 1 + Z**2 / n
-    return Measure(
+    alone = Measure(
         p,
         max(0.0, float((middle - half) / scale)) if p else 0.0,
         min(1.0, float((middle + half) / scale)) if p < 1 else 1.0,
         n,
     )
+    return _widen_for_clusters(alone, found, clusters, seed) if clusters else alone
 
 
-def mean(values: ArrayLike, *, seed: int = 0, limits: Limits | None = None) -> Measure:
+def mean(
+    values: ArrayLike,
+    clusters: Sequence[Hashable] = (),
+    *,
+    seed: int = 0,
+    limits: Limits | None = None,
+) -> Measure:
     """Return the mean of one value a unit, with its bootstrap interval.
 
     Args:
         values: (n,) one number a unit, for instance the share of a prompt's completions that keep
             the rule.
+        clusters: (n,) the cluster of each unit, as of `share`.
         limits: the least and greatest value that a unit can have, if they are known.
+
+    Raises:
+        ValueError: the lengths differ.
     """
     found = _to_vector(values)
     if found.size == 0:
         return Measure(0.0, *(limits or (0.0, 0.0)), 0)
     value = float(found.mean())
-    return _bootstrap(lambda rows: found[rows].mean(1), value, found.size, seed, limits)
+    alone = _bootstrap(lambda rows: found[rows].mean(1), value, found.size, seed, limits)
+    return _widen_for_clusters(alone, found, clusters, seed) if clusters else alone
 
 
 def ratio(
@@ -152,7 +176,8 @@ def clustered_bootstrap(
     one cluster go together, such as questions about one passage.
 
     It is the wider one of two: units resampled alone, and clusters resampled as a whole. With few
-    clusters the second is too narrow.
+    clusters the second is too narrow. A single cluster tells nothing of the spread between
+    clusters: the interval is then that of the units alone.
 
     Source: Miller 2024 (arXiv 2411.00640): an interval that ignores clusters is too narrow.
 
@@ -164,10 +189,22 @@ def clustered_bootstrap(
     """
     alone = paired_bootstrap(a, b, seed=seed)
     left, right = _to_paired_vectors(a, b)
-    rows = _number_clusters(clusters, left.size)
+    return _widen_for_clusters(alone, left - right, clusters, seed)
+
+
+def _widen_for_clusters(
+    alone: Measure, values: Vector, clusters: Sequence[Hashable], seed: int
+) -> Measure:
+    """Return the mean of some values with the wider one of two intervals: the one of the values
+    alone, and the one of clusters resampled as a whole. One cluster has only the first.
+
+    Raises:
+        ValueError: there is not one cluster for each value.
+    """
+    rows = _number_clusters(clusters, values.size)
     if rows.max(initial=0) < 1:
         return alone
-    together = ratio(np.bincount(rows, left - right), np.bincount(rows), seed=seed)
+    together = ratio(np.bincount(rows, values), np.bincount(rows), seed=seed)
     return _widen(alone, together)
 
 

@@ -131,3 +131,18 @@ def test_the_file_may_be_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     args = ["--protocols", "one", "--skip", "1", "--passages", "1"]
     (found,) = main([str(write_jsonl(tmp_path)), str(tmp_path / "runs"), *args])
     assert (found["passages"], found["gain"]["value"]) == (1, 1.0)
+
+
+def test_shares_hold_where_questions_of_a_passage_go_together() -> None:
+    """Of four passages two are learned as a whole."""
+
+    def compare(passages: list[int]) -> Any:
+        learned = [number < 8 for number in range(16)]
+        flags = [{"base": False, "prompted": True, "tuned": right} for right in learned]
+        asked = zip(passages, flags, strict=True)
+        return seal.compare([seal.Asked(place, "When?", right) for place, right in asked])["tuned"]
+
+    together = compare([number // 4 for number in range(16)])
+    alone = compare(list(range(16)))
+    assert together.value == alone.value == 0.5
+    assert together.high - together.low > 1.3 * (alone.high - alone.low)

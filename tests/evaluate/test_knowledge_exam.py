@@ -6,6 +6,7 @@ import pytest
 
 from selfteach.evaluate.knowledge import grade_answers, is_attempt, measure_arms, measure_damage
 from selfteach.records import Completion
+from selfteach.statistics import share
 
 
 def completions(*texts: str) -> list[Completion]:
@@ -109,8 +110,46 @@ def test_the_quotients_hold_where_questions_of_a_passage_go_together() -> None:
         assert together[key].value == alone[key].value
 
 
+ARM_MEASURES = (
+    "contains",
+    "contains_brief",
+    "exact",
+    "f1",
+    "wrong_when_attempted",
+    "length_tokens",
+)
+
+
+def test_the_intervals_of_an_arm_hold_where_questions_of_a_passage_go_together() -> None:
+    """Sixteen questions of four passages, of which two are known as a whole."""
+    known = grade_answers(completions(*["yes"] * 8, *["no it is"] * 8), [("yes",)] * 16)
+    marked = dict.fromkeys(("base", "prompted"), known)
+    together = measure_arms(marked, 0, "aaaabbbbccccdddd")
+    alone = measure_arms(marked, 0, "abcdefghijklmnop")
+    single = measure_arms(marked, 0, "a" * 16)
+    for key in ARM_MEASURES:
+        wide, narrow = (
+            found[key]["base"].high - found[key]["base"].low for found in (together, alone)
+        )
+        assert wide > 1.2 * narrow, key
+        assert together[key]["base"].value == alone[key]["base"].value
+    right = single["contains"]["base"]
+    assert right == share(known.right), "one passage tells no spread between passages"
+
+
 def test_damage_counts_what_was_right_alone() -> None:
     assert measure_damage(
-        [True, True, False, True], [True, False, True, True]
+        [True, True, False, True], [True, False, True, True], "abcd"
     ).value == pytest.approx(1 / 3)
-    assert measure_damage([False], [True]).n == 0
+    assert measure_damage([False], [True], "a").n == 0
+
+
+def test_damage_holds_where_questions_of_a_passage_go_together() -> None:
+    """Of four passages two are lost. What the base did not know counts in none of them."""
+    before = [True, True, True, False] * 4
+    after = [False] * 8 + before[8:]
+    together = measure_damage(before, after, "aaaabbbbccccdddd")
+    alone = measure_damage(before, after, "abcdefghijklmnop")
+    assert together.n == alone.n == 12
+    assert together.value == alone.value == 0.5
+    assert together.high - together.low > 1.3 * (alone.high - alone.low)

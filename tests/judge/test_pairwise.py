@@ -77,6 +77,30 @@ def test_the_numbers_of_four_duels() -> None:
     assert 0 <= found["win_rate"].low < found["win_rate"].high <= 1
 
 
+def test_intervals_hold_where_pairs_of_a_passage_go_together() -> None:
+    """Sixteen pairs of four passages. Two passages are won, one is tied, and one is lost."""
+    answers = [("aaa", "b")] * 8 + [("a", "b")] * 4 + [("a", "bbb")] * 4
+    pairs = [AnswerPair(PROMPT, *both) for both in answers]
+    verdicts = compare_pairs(Says(lambda a, b: len(a) - len(b)), pairs)
+    alone = summarize_verdicts(pairs, verdicts)
+    together = summarize_verdicts(pairs, verdicts, clusters="aaaabbbbccccdddd")
+    for key in ("win_rate", "won", "tied", "lost"):
+        assert together[key].value == alone[key].value
+        wide, narrow = (found[key].high - found[key].low for found in (together, alone))
+        assert wide > 1.3 * narrow, key
+    assert summarize_verdicts(pairs, verdicts, clusters="a" * 16) == alone
+
+
+def test_the_rate_at_equal_length_holds_where_pairs_of_a_passage_go_together() -> None:
+    points = [1.0] * 8 + [0.0] * 8
+    longer = [1.0, -1.0] * 8
+    alone = fit_length_controlled_rate(points, longer)
+    together = fit_length_controlled_rate(points, longer, "aaaabbbbccccdddd")
+    assert together.value == alone.value == pytest.approx(0.5)
+    assert together.high - together.low > 1.3 * (alone.high - alone.low)
+    assert fit_length_controlled_rate(points, longer, "a" * 16) == alone
+
+
 class Forgetful(Scripted):
     """An endpoint that loses every score of a prompt that shows "bb" first."""
 

@@ -170,6 +170,31 @@ def test_examples_in_the_prompt_cost_tokens_in_every_query(compared: dict[str, A
     assert [row["shots"] for row in compared["rows"] if "shots" in row] == [0, 2]
 
 
+def test_worked_examples_have_whole_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Study rows of documents are cut after eight tokens; a rejected answer is not shown."""
+    prefixes: list[InContextPrefix] = []
+    monkeypatch.setattr(comparing, "examine_model", lambda *given: prefixes.append(given[-1]) or {})
+    base = Recorded(Ledger(tmp_path / "run.db"), Scripted({}))
+    logits = SimpleNamespace(encode_answer=None)
+    plan = SimpleNamespace(instruction="")
+    bench: Any = SimpleNamespace(session=SimpleNamespace(model=logits, base=base), plan=plan)
+    cut: dict[str, Any] = {"cut": ["chosen"]}
+    examples = [
+        Example("a", "brief", make_prompt("Who built it?"), "The mill was", source=cut),
+        Example("b", "brief", make_prompt("Who built it?"), "The mill was built by Ann."),
+        Example(
+            "c", "pair", make_prompt("When?"), "In 1790.", "In 18", source={"cut": ["rejected"]}
+        ),
+    ]
+    row = comparing.examine_in_context(bench, examples, 4)
+    shown = [turn.content for turn in prefixes[0].worked]
+    assert shown == ["Who built it?", "The mill was built by Ann.", "When?", "In 1790."]
+    assert row["shots"] == 2
+    assert comparing.examine_in_context(bench, examples[:1], 4)["shots"] == 0
+
+
 def test_zero_shots_are_the_arm_that_has_the_rule_in_its_prompt(compared: dict[str, Any]) -> None:
     prompted = next(row for row in compared["rows"] if row["name"] == "0-shot")
     assert prompted["score"] == compared["base"]["prompted"]["score"]

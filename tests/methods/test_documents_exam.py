@@ -39,7 +39,7 @@ from selfteach.methods.documents.exam import (
 from selfteach.methods.documents.held_out_questions import HeldOutQuestion
 from selfteach.methods.documents.knowledge_map import make_knowledge_map
 from selfteach.methods.documents.plan_work import plan_work
-from selfteach.records import Completion, Prompt, Request, make_prompt
+from selfteach.records import Completion, Measure, Prompt, Request, make_prompt
 from selfteach.run.display import SilentDisplay
 
 TEXT = "Hale Mill was built in 1790 by Ann Ames. It stands at Wyle in the south."
@@ -285,6 +285,41 @@ def test_the_noise_floor_holds_where_questions_of_a_passage_go_together(
     assert measure_width("aaaabbbbccccdddd") > 1.3 * measure_width("abcdefghijklmnop")
 
 
+def quiz_of_passages(count: int) -> list[HeldOutQuestion]:
+    """Four questions of each passage; the passages are alike but for their documents' ids."""
+    questions = []
+    for number in range(count):
+        document = Document(f"mill {number}.txt", "Hale Mill", f"{TEXT} It has {number} wheels.")
+        (chunk,) = split_chunks(document, lambda text: len(text.split()))
+        for q in quiz(4):
+            questions.append(replace(q, text=f"{q.text} {number}", chunk=chunk))
+    return questions
+
+
+def measure_width(found: Measure) -> float:
+    return found.high - found.low
+
+
+def test_shares_and_damage_hold_where_questions_of_a_passage_go_together() -> None:
+    """Of four passages the base knows two, and the tuned model one of them."""
+    known, kept = "+" * 8 + "-" * 8, "+" * 4 + "-" * 12
+    target = {"base": answers(known), "prompted": answers(known), "tuned": answers(kept)}
+    found: list[dict[str, Any]] = []
+    for asked in (quiz_of_passages(4), quiz_of_passages(16)[::4]):
+        scorer = KnowledgeScorer(asked)
+        assert len(asked) == 16
+        scores = scorer.score(target)
+        made = replace(state(known, known, kept), scores=scores)
+        common = dict.fromkeys(("base", "tuned"), [False] * 3)
+        found.append(scorer.measure(made) | compare_common(common, scores, 0))
+    together, alone = found
+    for key in ("contains", "f1", "sampled"):
+        wide, narrow = (measure_width(one[key]["base"]) for one in found)
+        assert wide > 1.3 * narrow, key
+    assert measure_width(together["damage"]) > 1.3 * measure_width(alone["damage"])
+    assert together["damage"].value == alone["damage"].value == 0.5
+
+
 def test_rows_show_every_arm_with_the_right_answers() -> None:
     scorer = KnowledgeScorer(quiz(2))
     first, second = scorer.rows(state("+-", "++", "-+"))
@@ -504,6 +539,23 @@ def test_the_answers_of_two_runs_are_compared_by_the_judge_that_was_calibrated()
     ours["answers"].pop(0)
     with pytest.raises(DataError, match="has no tuned answer"):
         compare_finished_runs(here, questions, ours, theirs)
+
+
+def test_win_rates_hold_where_questions_of_a_passage_go_together() -> None:
+    """Two passages of four are won, in the exam and between two runs."""
+    widths = []
+    for asked in (quiz_of_passages(4), quiz_of_passages(16)[::4]):
+        here = session(Scripted(lambda request: WRONG))
+        here.teacher = None
+        here.base = Scripted({}, score=prefer_the_year)
+        made = replace(state("-" * 16, "-" * 16, "+" * 8 + "-" * 8), session=here)
+        found = measure_pairwise(asked, made)
+        runs = compare_finished_runs(here, asked, make_exam_of(8, asked), make_exam_of(0, asked))
+        duels = (found["pairwise"]["tuned"], found["against_prompted"]["tuned"], runs["tuned"])
+        assert [duel["wins"] for duel in duels] == [8, 8, 8]
+        widths.append([measure_width(duel["win_rate"]) for duel in duels])
+    for wide, narrow in zip(*widths, strict=True):
+        assert wide > 1.3 * narrow
 
 
 def prefer_the_year(prompt: Prompt, text: str) -> float:

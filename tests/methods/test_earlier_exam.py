@@ -93,8 +93,9 @@ def test_the_change_holds_where_questions_of_a_passage_go_together(tmp_path: Pat
     for fact in facts:
         del fact["chunk"]
     (alone,), _ = ask(write_run(tmp_path / "other", exam))
-    wide, narrow = (found["change"]["high"] - found["change"]["low"] for found in (together, alone))
-    assert wide > 1.5 * narrow
+    for key in ("first", "change"):
+        wide, narrow = (found[key]["high"] - found[key]["low"] for found in (together, alone))
+        assert wide > 1.5 * narrow, key
 
 
 def test_the_third_run_asks_those_of_both(tmp_path: Path) -> None:

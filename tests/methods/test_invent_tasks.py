@@ -4,6 +4,7 @@ classify.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,7 +14,8 @@ import pytest
 from scripted import Scripted
 from selfteach.config import TasksConfig
 from selfteach.config.methods import InventConfig
-from selfteach.materials.tasks import Instance, Task
+from selfteach.materials.tasks import Instance, Task, Tasks
+from selfteach.methods.tasks import method
 from selfteach.methods.tasks.instances import KeptTask
 from selfteach.methods.tasks.invent import (
     MODE_DEFAULTS,
@@ -26,10 +28,12 @@ from selfteach.methods.tasks.invent import (
     mark_classifications,
     why_stop,
 )
+from selfteach.methods.tasks.method import TaskParts
 from selfteach.models.recorded import Recorded
+from selfteach.records import make_prompt
 from selfteach.run.display import SilentDisplay
 from selfteach.run.ledger import Ledger
-from selfteach.select.task_filter import LIKE_INPUT, LIKE_OUTPUT, TaskSimilarity
+from selfteach.select.task_filter import LIKE_INPUT, LIKE_OUTPUT, NoveltyFilter, TaskSimilarity
 
 
 def likes_labels(prompt: object, text: str) -> float:
@@ -177,3 +181,29 @@ def test_each_mode_has_its_own_way_unless_the_configuration_says_another() -> No
     assert get_invent_settings(
         TasksConfig(mode="alpaca", invent=InventConfig(max_tokens=60, temperature=0.0))
     ) == InventSettings(12, 0.0, 1.0, 60)
+
+
+def test_no_new_task_is_a_prompt_about_anything(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The exam asks one of them, and another one holds the model in place."""
+    asked, held = "Explain how a rainbow forms in the sky.", "Describe the taste of ripe pears."
+    general = {"test": [make_prompt(asked)], "train": [make_prompt(held)]}
+    parts = TaskParts(SEEDS[:3], SEEDS[3:4], general)
+    monkeypatch.setattr(method, "split_seeds", lambda *given: parts)
+
+    class InventionBegan(Exception):
+        """Carry what counts as known."""
+
+    def begin(session: Any, human: Any, known: list[str], *given: Any) -> None:
+        raise InventionBegan(known)
+
+    monkeypatch.setattr(method, "invent_tasks", begin)
+    ledger = SimpleNamespace(record_outcomes=lambda *given: None)
+    run = SimpleNamespace(ledger=ledger, time_stage=lambda name: nullcontext())
+    there: Any = SimpleNamespace(run=run, config=TasksConfig())
+    with pytest.raises(InventionBegan) as began:
+        method.prepare(there, Tasks(seeds=SEEDS[:4]))
+    (known,) = began.value.args
+    novelty = NoveltyFilter(known, TasksConfig().filter.max_overlap)
+    new = [is_new for is_new, _ in novelty.decide([asked, held, "Write a song about winter."])]
+    assert new == [False, False, True]
+    assert set(known) >= {task.instruction for task in SEEDS[:4]}

@@ -116,3 +116,23 @@ def test_a_comparison_in_pairs_shows_counts_and_position_bias(folder: Path, tmp_
     exam["pairwise_judge"] = {"refused": "no judge tells <b>"}
     (run / "exam.json").write_text(json.dumps(exam))
     assert "Not compared: no judge tells &lt;b&gt;." in render_report(run)
+
+
+def test_the_page_says_where_one_passage_tells_no_spread(folder: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(folder, tmp_path / "run")
+    exam = {
+        **json.loads((run / "exam.json").read_text()),
+        "method": "documents",
+        "asked_by": "people",
+        "contains": dict.fromkeys(("base", "prompted", "tuned"), MEASURE),
+    }
+    (first, *_) = exam["answers"]
+
+    def render(*passages: str) -> str:
+        exam["answers"] = [{**first, "chunk": passage} for passage in passages]
+        (run / "exam.json").write_text(json.dumps(exam))
+        return render_report(run)
+
+    several = render("a", "b", "a")
+    assert "Bars are 95 % intervals; n counts questions about 2 passages." in several
+    assert "by question alone, because all questions are about one passage; n" in render("a", "a")

@@ -88,3 +88,12 @@ def test_the_names_that_count_as_a_forbidden_subject_are_shown():
     text = printed({**make_exam(), "judge": many}, width=120)
     assert "name5 and 14 other names; --also" in text
     assert "Counts" not in printed({**make_exam(), "judge": {"name": "check"}})
+
+
+def test_the_passages_of_documents_are_counted_and_a_single_one_tells_no_spread():
+    measure = {"value": 0.1, "low": 0.0, "high": 0.2, "n": 40}
+    exam = {"method": "documents", "contains": {"base": measure}}
+    rows = [{"scope": "target", "chunk": chunk} for chunk in ("a", "b", "a", ["c"])]
+    assert "95 % intervals; n 40 questions about 2 passages" in printed({**exam, "answers": rows})
+    single = printed({**exam, "answers": rows[:1]})
+    assert "95 % intervals by question alone; n 40 questions about one passage" in single

@@ -13,7 +13,8 @@ gain                    tuned - base, paired by question
 damage                  the share of questions that the tuned model answers wrongly, of those that
                         the base answers correctly
 
-The intervals of recovery, recovery_room and gain hold where questions of a passage go together.
+All intervals hold where questions of a passage go together. If there is only one passage, they
+are by question: nothing tells the spread between passages.
 
 Source: SQuAD (Rajpurkar et al. 2016) for f1; Self-Learning-llm (arXiv 2406.11275) for the arms.
 """
@@ -23,6 +24,8 @@ from __future__ import annotations
 import re
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import compress
 
 from selfteach import statistics
 from selfteach.dedup.overlap import split_written_words, take_written_words
@@ -84,7 +87,7 @@ def is_attempt(answer: str) -> bool:
 def measure_arms(
     graded: Mapping[str, GradedAnswers], seed: int, clusters: Sequence[Hashable]
 ) -> JsonObject:
-    """Measure each arm, with 95 % intervals by question.
+    """Measure each arm, with 95 % intervals that hold where questions of a passage go together.
 
     `recovery` and `gain` need a tuned model; `recovery` is None if the open book does not help.
 
@@ -95,16 +98,18 @@ def measure_arms(
     found: JsonObject = {key: {} for key in keys}
     brief_words = count_mean_words(graded["prompted"].answers)
     found["brief_words"] = brief_words
+    share = partial(statistics.share, seed=seed)
     for arm, own in graded.items():
-        pairs = zip(own.right, own.attempted, strict=True)
-        wrong = [not right for right, attempted in pairs if attempted]
+        wrong = [not right for right in compress(own.right, own.attempted)]
+        places = list(compress(clusters, own.attempted))
         lengths = [answer.tokens for answer in own.answers]
-        found["contains"][arm] = statistics.share(own.right)
-        found["contains_brief"][arm] = statistics.share(find_right_at_once(own, brief_words))
-        found["exact"][arm] = statistics.share(own.exact)
-        found["f1"][arm] = statistics.mean(own.f1, seed=seed, limits=(0.0, 1.0))
-        found["wrong_when_attempted"][arm] = statistics.share(wrong)
-        found["length_tokens"][arm] = statistics.mean(lengths, seed=seed)
+        at_once = find_right_at_once(own, brief_words)
+        found["contains"][arm] = share(own.right, clusters)
+        found["contains_brief"][arm] = share(at_once, clusters)
+        found["exact"][arm] = share(own.exact, clusters)
+        found["f1"][arm] = statistics.mean(own.f1, clusters, seed=seed, limits=(0.0, 1.0))
+        found["wrong_when_attempted"][arm] = share(wrong, places)
+        found["length_tokens"][arm] = statistics.mean(lengths, clusters, seed=seed)
     if "tuned" in graded:
         taught, prompted, base = (graded[arm].right for arm in ("tuned", "prompted", "base"))
         found["recovery"] = statistics.recovery(taught, prompted, base, clusters, seed=seed)
@@ -133,10 +138,14 @@ def find_right_at_once(graded: GradedAnswers, words: int) -> list[bool]:
     return right
 
 
-def measure_damage(before: Sequence[bool], after: Sequence[bool]) -> Measure:
+def measure_damage(
+    before: Sequence[bool], after: Sequence[bool], clusters: Sequence[Hashable], *, seed: int = 0
+) -> Measure:
     """Measure the share of questions with a wrong answer now, of those with a right one before.
 
     Args:
         before, after: whether the answer to each question is right, in the same order.
+        clusters: the passage of each question.
     """
-    return statistics.share([not now for was, now in zip(before, after, strict=True) if was])
+    lost = [not now for was, now in zip(before, after, strict=True) if was]
+    return statistics.share(lost, list(compress(clusters, before)), seed=seed)

@@ -9,7 +9,7 @@ the lengths alone, without a term for each prompt; ties count one half.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -138,34 +138,50 @@ def _make_verdict(pair: AnswerPair, forward: float, swapped: float) -> Verdict:
 
 
 def summarize_verdicts(
-    pairs: Sequence[AnswerPair], verdicts: Sequence[Verdict], seed: int = 0
+    pairs: Sequence[AnswerPair],
+    verdicts: Sequence[Verdict],
+    seed: int = 0,
+    clusters: Sequence[Hashable] = (),
 ) -> JsonObject:
     """Return the win rate with its interval, the same at equal length, counts and shares of wins,
     ties and losses, and position bias.
 
     A tie is one half in the win rate. Position bias is how often the first place won in both
     orders, minus one half.
+
+    Args:
+        clusters: the cluster of each pair, such as the passage of its question. None means that
+            each pair is one.
     """
     points = [POINTS[v.word] for v in verdicts]
     counts = Counter(v.word for v in verdicts)
     longer = [len(d.ours.split()) - len(d.theirs.split()) for d in pairs]
+
+    def share_of(word: VerdictWord) -> Measure:
+        return statistics.share([v.word == word for v in verdicts], clusters, seed=seed)
+
     return {
-        "win_rate": statistics.mean(points, seed=seed, limits=(0.0, 1.0)),
-        "length_controlled": fit_length_controlled_rate(points, longer, seed),
+        "win_rate": statistics.mean(points, clusters, seed=seed, limits=(0.0, 1.0)),
+        "length_controlled": fit_length_controlled_rate(points, longer, clusters, seed=seed),
         "wins": counts["win"],
         "ties": counts["tie"],
         "losses": counts["loss"],
-        "won": statistics.share([v.word == "win" for v in verdicts]),
-        "tied": statistics.share([v.word == "tie" for v in verdicts]),
-        "lost": statistics.share([v.word == "loss" for v in verdicts]),
+        "won": share_of("win"),
+        "tied": share_of("tie"),
+        "lost": share_of("loss"),
         "position_bias": statistics.mean(
-            [v.first / 2 - 0.5 for v in verdicts], seed=seed, limits=(-0.5, 0.5)
+            [v.first / 2 - 0.5 for v in verdicts], clusters, seed=seed, limits=(-0.5, 0.5)
         ),
     }
 
 
 def fit_length_controlled_rate(
-    points: Sequence[float], longer: Sequence[float], seed: int = 0, resamples: int = 400
+    points: Sequence[float],
+    longer: Sequence[float],
+    clusters: Sequence[Hashable] = (),
+    *,
+    seed: int = 0,
+    resamples: int = 400,
 ) -> Measure:
     """Return the win rate of answers of equal length.
 
@@ -174,23 +190,44 @@ def fit_length_controlled_rate(
     Args:
         points: 1, 1/2 or 0 for each pair.
         longer: by how many words our answer is longer.
+        clusters: the cluster of each pair, as of `summarize_verdicts`. Of the intervals with pairs
+            and with whole clusters resampled, the wider one counts.
     """
     y = np.asarray(points, dtype=np.float64)
     d = np.asarray(longer, dtype=np.float64)
     if not y.size:
         return Measure(0.5, 0.0, 1.0, 0)
     x = np.tanh(d / (d.std() or 1.0))
-    rng = np.random.default_rng(seed)
-    resampled = [
-        _fit_at_equal_length(y[rows], x[rows])
-        for rows in rng.integers(y.size, size=(resamples, y.size))
-    ]
-    low, high = np.quantile(resampled, [0.025, 0.975])
+
+    def find_interval(groups: Sequence[Sequence[int]]) -> tuple[float, float]:
+        """Return the interval with groups of pairs resampled as a whole."""
+        rng = np.random.default_rng(seed)
+        resampled = []
+        for drawn in rng.integers(len(groups), size=(resamples, len(groups))):
+            rows = np.concatenate([groups[number] for number in drawn])
+            resampled.append(_fit_at_equal_length(y[rows], x[rows]))
+        low, high = np.quantile(resampled, [0.025, 0.975])
+        return float(low), float(high)
+
+    low, high = find_interval([[row] for row in range(y.size)])
+    groups = _group_rows(clusters)
+    if len(groups) > 1:
+        together = find_interval(groups)
+        low = min(low, together[0])
+        high = max(high, together[1])
     if y.min() == y.max():  # equal resamples do not prove certainty
-        plain = statistics.mean(points, seed=seed, limits=(0.0, 1.0))
+        plain = statistics.mean(points, clusters, seed=seed, limits=(0.0, 1.0))
         low = min(low, plain.low)
         high = max(high, plain.high)
-    return Measure(_fit_at_equal_length(y, x), float(low), float(high), int(y.size))
+    return Measure(_fit_at_equal_length(y, x), low, high, int(y.size))
+
+
+def _group_rows(clusters: Sequence[Hashable]) -> list[list[int]]:
+    """Return the places of each cluster's pairs."""
+    groups: dict[Hashable, list[int]] = {}
+    for row, cluster in enumerate(clusters):
+        groups.setdefault(cluster, []).append(row)
+    return list(groups.values())
 
 
 def _fit_at_equal_length(y: np.ndarray, x: np.ndarray) -> float:

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from itertools import zip_longest
+from itertools import compress, zip_longest
 from pathlib import Path
 
 from selfteach import statistics
@@ -130,8 +130,8 @@ def make_entry(
 
 
 def ask_again(session: Session, tuned: TunedModel, entry: JsonMapping) -> JsonObject:
-    """Return an entry with the new answers, graded where that is possible, and the change, whose
-    interval holds where questions about one passage go together.
+    """Return an entry with the new answers, graded where that is possible, and the change. The
+    intervals hold where questions about one passage go together.
     """
     sampling = replace(GREEDY, max_tokens=entry["max_tokens"])
     seed = session.config.seed
@@ -142,16 +142,17 @@ def ask_again(session: Session, tuned: TunedModel, entry: JsonMapping) -> JsonOb
     rows = [{**q, "now": text} for q, text in zip(questions, answers, strict=True)]
     alike = [rouge_l(row["now"], row["first"]) for row in rows]
     found = {**entry, "questions": rows}
-    found["alike"] = statistics.mean(alike, seed=seed, limits=(0.0, 1.0))
+    passages = [row.get("chunk") or place for place, row in enumerate(rows)]
+    found["alike"] = statistics.mean(alike, passages, seed=seed, limits=(0.0, 1.0))
     grades = [make_grade(entry, row) for row in rows]
     graded = [(row, grade) for row, grade in zip(rows, grades, strict=True) if grade]
+    clusters = list(compress(passages, grades))
     found["first"] = found["now"] = found["change"] = None
     if graded:
         first = [grade(row["first"]) for row, grade in graded]
         now = [grade(row["now"]) for row, grade in graded]
-        found["first"] = statistics.mean(first, seed=seed, limits=(0.0, 1.0))
-        found["now"] = statistics.mean(now, seed=seed, limits=(0.0, 1.0))
-        clusters = [row.get("chunk") or place for place, (row, _) in enumerate(graded)]
+        found["first"] = statistics.mean(first, clusters, seed=seed, limits=(0.0, 1.0))
+        found["now"] = statistics.mean(now, clusters, seed=seed, limits=(0.0, 1.0))
         found["change"] = statistics.clustered_bootstrap(now, first, clusters, seed=seed)
     written: JsonObject = measures_to_json(found)
     return written

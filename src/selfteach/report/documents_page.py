@@ -23,6 +23,12 @@ def read_lengths(exam: JsonMapping) -> JsonObject:
     return {arm: length for arm, length in lengths.items() if length}
 
 
+def count_passages(exam: JsonMapping) -> int:
+    """Return how many passages the held-out questions are about; 0 where the exam does not tell."""
+    passages = (row.get("chunk") for row in list_objects(exam.get("answers")))
+    return len({passage for passage in passages if isinstance(passage, str)})
+
+
 def describe_knowledge(exam: JsonMapping) -> list[JsonObject]:
     """Return the documents of the map with their chunks, questions and counts of states."""
     return [_describe_document(document) for document in list_objects(exam.get("map"))]

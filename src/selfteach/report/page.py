@@ -100,6 +100,7 @@ def _render_page(run: RunData, template: str) -> str:
         known={
             "map": documents_page.describe_knowledge(exam),
             "lengths": documents_page.read_lengths(exam),
+            "passages": documents_page.count_passages(exam),
             "sizes": documents_page.plot_sizes(notes.get("sizes")),
             "judges": documents_page.list_judges(exam),
         },

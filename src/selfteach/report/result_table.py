@@ -18,6 +18,7 @@ from rich.text import Text
 
 from selfteach.records import JsonMapping, Measure
 from selfteach.report import sections
+from selfteach.report.documents_page import count_passages
 from selfteach.report.format_text import (
     MISSING,
     NARROW_SPACE,
@@ -140,12 +141,18 @@ def _list_notes(exam: JsonMapping) -> Iterator[str]:
 
 
 def _list_interval_notes(exam: JsonMapping) -> Iterator[str]:
-    """Say which intervals are shown, and how many observations the first row has."""
+    """Say which intervals are shown, and how many observations the first row has. Questions about
+    one passage alone tell no spread between passages.
+    """
     method = str(get_path(exam, "method") or "feedback")
     rows = make_result_rows(exam)
     found = [measure for measure in rows[0]["measures"].values() if measure] if rows else []
+    passages = count_passages(exam)
     kind = "Wilson intervals" if method in WILSON_METHODS else "intervals"
-    count = f"; n {found[-1].n} {OBSERVED.get(method, 'questions')}" if found else ""
+    kind += " by question alone" if passages == 1 else ""
+    about = f" about {'one passage' if passages == 1 else f'{passages} passages'}"
+    observed = OBSERVED.get(method, "questions") + (about if passages else "")
+    count = f"; n {found[-1].n} {observed}" if found else ""
     yield f"95 % {kind}{count}"
 
 

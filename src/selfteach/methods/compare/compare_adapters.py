@@ -458,15 +458,23 @@ def average_prompt_tokens(
 
 
 def examine_in_context(bench: Bench, examples: Sequence[Example], shots: int) -> JsonObject:
-    """Examine the base with training examples in its prompt, each of another question (step 5)."""
+    """Examine the base with training examples in its prompt (step 5)."""
     session = bench.session
-    taught = [e for e in reversed(examples) if e.role == "learn"]
-    shown = list({get_user_text(e.prompt): e for e in taught}.values())[::-1]
+    shown = choose_shown_examples(examples)
     tuned, prefix = make_in_context_model(
         session.model, session.base, bench.plan.instruction, shown, shots
     )
     row = examine_model(bench, tuned, f"{shots}-shot", prefix)
     return row | {"shots": len(prefix.worked) // 2}
+
+
+def choose_shown_examples(examples: Sequence[Example]) -> list[Example]:
+    """Return the examples that a prompt may show: what is learned, each of another question, with a
+    whole answer. An answer that was cut would show the base to stop in mid-sentence.
+    """
+    whole = [e for e in examples if e.role == "learn" and "chosen" not in e.source.get("cut", ())]
+    first = {get_user_text(e.prompt): e for e in reversed(whole)}
+    return list(first.values())[::-1]
 
 
 def count_adapter_weights(adapter: Path) -> int:

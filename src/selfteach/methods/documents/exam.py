@@ -82,10 +82,12 @@ class HeldOutScores:
     Attributes:
         graded: greedy answers by arm.
         sampled: whether each sampled answer is right, by arm; only arms that sample.
+        passages: the passage of each question, by its id.
     """
 
     graded: Mapping[str, GradedAnswers]
     sampled: Mapping[str, list[bool]]
+    passages: Sequence[str]
 
     def percent(self, arm: str) -> str:
         """Return the share of right greedy answers, as text."""
@@ -113,14 +115,17 @@ class KnowledgeScorer:
         sampled = {
             arm: self.grade(own.sampled).right for arm, own in answers.items() if own.sampled
         }
-        return HeldOutScores(graded, sampled)
+        return HeldOutScores(graded, sampled, self.list_passages())
 
     def measure(self, state: ExamState) -> JsonObject:
         """Return the metrics of evaluate/knowledge.py, and shares of right sampled answers."""
         scores: HeldOutScores = state.scores
-        sampled = {arm: statistics.share(flags) for arm, flags in scores.sampled.items()}
-        measured = knowledge.measure_arms(scores.graded, state.seed, self.list_passages())
-        return {**measured, "sampled": sampled}
+        measured = knowledge.measure_arms(scores.graded, state.seed, scores.passages)
+        measured["sampled"] = {
+            arm: statistics.share(flags, scores.passages, seed=state.seed)
+            for arm, flags in scores.sampled.items()
+        }
+        return measured
 
     def list_passages(self) -> list[str]:
         """Return the passage of each question, by its id."""
@@ -316,9 +321,10 @@ def compare_common(right: Mapping[str, list[bool]], scores: HeldOutScores, seed:
         return {"common": common}
     before = [*scores.graded["base"].right, *right["base"]]
     after = [*scores.graded["tuned"].right, *right["tuned"]]
+    clusters = [*scores.passages, *range(len(right["base"]))]  # a common question is its own
     return {
         "common": common,
-        "damage": knowledge.measure_damage(before, after),
+        "damage": knowledge.measure_damage(before, after, clusters, seed=seed),
         "common_loss": statistics.paired_bootstrap(right["base"], right["tuned"], seed=seed),
     }
 
@@ -377,10 +383,13 @@ def judge_answers(
     theirs: Sequence[str],
     seed: int,
 ) -> JsonObject:
-    """Return how often our answers win, judged with the passage and in both orders."""
+    """Return how often our answers win, judged with the passage and in both orders. The intervals
+    hold where questions of a passage go together.
+    """
     rows = zip(questions, ours, theirs, strict=True)
     pairs = [AnswerPair(add_passage(q), own, other) for q, own, other in rows]
-    return pairwise.summarize_verdicts(pairs, pairwise.compare_pairs(judge, pairs), seed)
+    verdicts = pairwise.compare_pairs(judge, pairs)
+    return pairwise.summarize_verdicts(pairs, verdicts, seed, [q.passage for q in questions])
 
 
 def make_known_pairs(questions: Sequence[HeldOutQuestion]) -> list[AnswerPair]:

@@ -95,7 +95,8 @@ def invent_tasks(
 
     Args:
         human: the tasks of people that may be shown.
-        known: the instructions that no new one may be like: all seeds, those of the exam too.
+        known: the texts that no new instruction may be like: all seeds, those of the exam too, and
+            the prompts about anything.
         after_round: called with the tasks that are kept so far.
         held_out: the tasks of the exam. No new instance may be like one of theirs.
     """

@@ -48,6 +48,7 @@ from selfteach.records import (
     Prompt,
     Turns,
     digest,
+    get_user_text,
     make_prompt,
 )
 from selfteach.select.clusters import split_prompts
@@ -88,6 +89,7 @@ def prepare(session: Session, material: Tasks) -> TrainingPlan:
         parts = split_seeds(session, material)  # 1
     with run.time_stage("invent"):
         known = [task.instruction for task in (*material.seeds, *material.test)]
+        known += [get_user_text(prompt) for side in parts.general.values() for prompt in side]
         exam = [*parts.held_out, *material.test]
         keep = partial(write_tasks, session)
         found = invent_tasks(session, parts.train, known, keep, exam)  # 2 to 5
