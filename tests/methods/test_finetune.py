@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -29,6 +30,7 @@ from selfteach.methods.finetune.method import (
     score_dev,
     split_dev,
 )
+from selfteach.methods.finetune.read_datasets import read_material, refuse_too_little
 from selfteach.records import Example, LogProb, Measure, Message, make_prompt
 from selfteach.run.ledger import Ledger
 from selfteach.train.trainer import Trainer
@@ -200,16 +202,17 @@ def test_a_changed_file_is_another_run(
     assert "material.pairs" in capfd.readouterr().err
 
 
-def test_no_dev_prompt_is_learned_and_anchors_are_all_learned() -> None:
-    rows = [*make_examples(40), *make_examples(10, "general")]
+def test_no_dev_prompt_is_learned_nor_held() -> None:
+    rows = [*make_examples(40), *make_examples(40, "general")]
     learned, dev = split_dev(FinetuneData(rows), FinetuneConfig())
     assert len(dev) == 4
-    assert {e.prompt for e in dev}.isdisjoint(e.prompt for e in learned if e.kind == "example")
-    assert sum(e.kind == "general" for e in learned) == 10
+    assert {e.role for e in dev} == {"learn"}
+    assert {e.prompt for e in dev}.isdisjoint(e.prompt for e in learned)
+    assert len(learned) == 72
     own = make_examples(5)
     learned, dev = split_dev(FinetuneData(rows, dev=own), FinetuneConfig())
     assert dev == own
-    assert {e.prompt for e in own}.isdisjoint(e.prompt for e in learned if e.kind == "example")
+    assert {e.prompt for e in own}.isdisjoint(e.prompt for e in learned)
     assert split_dev(FinetuneData(rows), FinetuneConfig(dev_share=0.0)) == (rows, [])
 
 
@@ -238,6 +241,78 @@ def test_the_turns_of_a_conversation_are_learned_or_measured_together() -> None:
     assert learned == rows[4:]
 
 
+def test_no_anchor_continues_a_conversation_of_the_dev_part() -> None:
+    """Its prompt would hold a dev question with the answer that is measured."""
+    rows = make_conversations(40)
+    anchors = [replace(example, kind="general", role="hold") for example in rows[1::2]]
+    taught = rows[::2]
+    learned, dev = split_dev(FinetuneData([*taught, *anchors]), FinetuneConfig())
+    assert len(dev) == 4
+    measured = {example.turns for example in dev}
+    assert measured.isdisjoint(example.turns[:1] for example in learned)
+    assert len(learned) == 2 * 36
+
+
+def test_rows_that_are_held_are_anchors_and_not_learned(tmp_path: Path) -> None:
+    write_jsonl(
+        path := tmp_path / "e.jsonl",
+        (
+            {"prompt": f"Q {n}?", "chosen": f"A {n}.", **more}
+            for n, more in enumerate(
+                [{}, {"role": "hold"}, {"role": "hold", "kind": "old"}, {"role": "assistant"}]
+            )
+        ),
+    )
+    examples = read_material(path).value.examples
+    assert [(e.kind, e.role) for e in examples] == [
+        ("example", "learn"),
+        ("kept", "hold"),
+        ("old", "hold"),
+        ("example", "learn"),
+    ]
+    assert choose_objectives(examples, FinetuneConfig()) == {
+        "example": {"sft": 1.0},
+        "kept": {"anchor": 8.0},
+        "old": {"anchor": 8.0},
+    }
+
+
+def test_examples_from_python_keep_their_roles() -> None:
+    rows = [
+        Example("a", "shop", make_prompt("x"), "y"),
+        Example("b", "old", make_prompt("v"), "w", role="hold"),
+        Example("c", "near", make_prompt("t"), "u", role="learn"),
+    ]
+    found = read_material(rows).value.examples
+    assert [(e.kind, e.role) for e in found] == [(e.kind, e.role) for e in rows]
+
+
+def test_a_kind_that_is_learned_and_held_is_refused() -> None:
+    """Objectives go by kind: its anchors would be learned."""
+    rows = [*make_examples(30), Example("h", "example", make_prompt("x"), "y", role="hold")]
+    with pytest.raises(DataError, match='example h: the kind "example" has examples to learn and'):
+        refuse_too_little(FinetuneData(rows), FinetuneConfig())
+    refuse_too_little(FinetuneData([*rows[:30], replace(rows[30], kind="old")]), FinetuneConfig())
+
+
+def test_skipped_and_cleaned_rows_of_the_dev_file_are_recorded(tmp_path: Path) -> None:
+    def write_rows(path: Path, first: int) -> Path:
+        rows = [{"prompt": f"Q {first + n}?", "chosen": f"A {n}."} for n in range(20)]
+        unclean = {"prompt": f"Q {first}, too?", "chosen": "A bell\u0007."}
+        path.parent.mkdir()
+        path.write_text("".join(json.dumps(row) + "\n" for row in [*rows, unclean]) + "{broken\n")
+        return path
+
+    learned = write_rows(tmp_path / "a" / "rows.jsonl", 0)
+    dev = write_rows(tmp_path / "b" / "rows.jsonl", 100)
+    material = read_material(learned, dev=dev, skip_bad_rows=True)
+    outcomes = material.value.outcomes
+    dropped = [id for id, outcome in outcomes.items() if outcome.state == "dropped"]
+    assert dropped == ["rows.jsonl:22", "dev: rows.jsonl:22"]
+    assert len(outcomes) == 44
+    assert [row.where for row in material.repaired] == ["rows.jsonl:21"] * 2
+
+
 def test_what_the_dev_part_keeps_apart_is_recorded_and_said(tmp_path: Path) -> None:
     rows = make_conversations(4)
     ledger = Ledger(tmp_path / "run.db")
@@ -245,11 +320,12 @@ def test_what_the_dev_part_keeps_apart_is_recorded_and_said(tmp_path: Path) -> N
     display = SimpleNamespace(print_line=said.append)
     session: Any = SimpleNamespace(run=SimpleNamespace(ledger=ledger), display=display)
     material = FinetuneData(rows, dev=rows[:1])
-    learned, dev = split_dev(material, FinetuneConfig())
-    finetune.record_kept_apart(session, material, {e.id for e in (*learned, *dev)})
-    assert [outcome.id for _, outcome in ledger.read_outcomes(state="dropped")] == [rows[1].id]
-    assert said == [f"examples that are not learned: 1 ({finetune.LIKE_DEV})"]
-    finetune.record_kept_apart(session, material, {e.id for e in rows})
+    finetune.record_kept_apart(session, material, *split_dev(material, FinetuneConfig()))
+    dropped = [outcome.id for _, outcome in ledger.read_outcomes(state="dropped")]
+    assert dropped == [rows[0].id, rows[1].id], "also the very row of the dev file"
+    assert said == [f"examples that are not learned: 2 ({finetune.LIKE_DEV})"]
+    shared = FinetuneData(rows)
+    finetune.record_kept_apart(session, shared, *split_dev(shared, FinetuneConfig()))
     assert len(said) == 1
 
 

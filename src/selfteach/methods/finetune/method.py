@@ -15,7 +15,7 @@ Source: DPO (Rafailov et al., arXiv 2305.18290, section 6) for the accuracy of p
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -64,7 +64,7 @@ def prepare(session: Session, material: FinetuneData) -> TrainingPlan:
     ledger = session.run.ledger
     learned, dev = split_dev(material, config)  # 1
     ledger.record_outcomes("read", material.outcomes.values())
-    record_kept_apart(session, material, {example.id for example in (*learned, *dev)})
+    record_kept_apart(session, material, learned, dev)
     with ledger.open_funnel("dev examples") as funnel:
         for example in dev:
             funnel.decide(example.id, explain_misfit(session.base, example))
@@ -86,13 +86,21 @@ def prepare(session: Session, material: FinetuneData) -> TrainingPlan:
     )
 
 
-def record_kept_apart(session: Session, material: FinetuneData, used: Collection[str]) -> None:
+def record_kept_apart(
+    session: Session,
+    material: FinetuneData,
+    learned: Sequence[Example],
+    dev: Sequence[Example],
+) -> None:
     """Record the examples that are not learned because the dev part asks their prompt, and say how
     many they are.
 
-    Args:
-        used: the ids of all other examples.
+    A row that is in a dev file as well is one of them. A dev part without a file is made of the
+    examples, and measures on them.
     """
+    used = {example.id for example in learned}
+    if not material.dev:
+        used |= {example.id for example in dev}
     apart = [example for example in material.examples if example.id not in used]
     if not apart:
         return
