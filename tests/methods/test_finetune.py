@@ -11,6 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from margins import assert_at_most
@@ -23,10 +24,12 @@ from selfteach.materials.examples import read_examples
 from selfteach.methods.finetune import method as finetune
 from selfteach.methods.finetune.method import (
     DevLossExam,
+    DevScores,
     FinetuneData,
     choose_objectives,
     is_pairs_only,
     make_evidence,
+    measure_scores,
     score_dev,
     split_dev,
 )
@@ -353,7 +356,7 @@ def test_a_cut_answer_is_scored_without_its_end() -> None:
             (0.0, -0.1, 0.1),
             False,
             "taught",
-            "Taught: the loss on 30 dev examples is 2.000 nats",
+            "Taught: the loss on 30 dev prompts is 2.000 nats",
         ),
         (
             (0.0, -0.1, 0.1),
@@ -374,7 +377,7 @@ def test_a_cut_answer_is_scored_without_its_end() -> None:
             (0.5, 0.4, 0.6),
             True,
             "taught",
-            "Taught: of 20 dev pairs the chosen answer is the likelier one in 30 % before",
+            "on 20 dev prompts the chosen answer of a pair is the likelier one in 30 % before",
         ),
         (
             (0.4, 0.3, 0.5),
@@ -390,7 +393,7 @@ def test_a_cut_answer_is_scored_without_its_end() -> None:
             "not learned",
             "80 % after, which is worse by more than chance explains.",
         ),
-        ((0.4, 0.3, 0.5), None, True, "taught", "the loss on 30 dev examples"),
+        ((0.4, 0.3, 0.5), None, True, "taught", "the loss on 30 dev prompts"),
     ],
 )
 def test_a_verdict_says_whether_it_rose_or_is_chance(
@@ -444,7 +447,7 @@ def proven(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("tuned", "pairs_only", "word", "sentence"),
     [
-        ({"I": 1, "A": 1, "D": 4}, False, "taught", "Taught: the loss on 6 dev examples is 2.000"),
+        ({"I": 1, "A": 1, "D": 4}, False, "taught", "Taught: the loss on 6 dev prompts is 2.000"),
         ({"I": 1.9, "A": 2.2, "D": 9}, False, "not learned", "no more than chance explains."),
         ({"I": 3, "A": 3, "D": 9}, False, "not learned", "worse by more than chance explains."),
         ({"I": 3, "A": 3, "D": 9}, True, "taught", "the likelier one in 0 % before and 100 %"),
@@ -466,11 +469,92 @@ def test_every_verdict_from_the_dev_part(
 
 @pytest.mark.usefixtures("proven")
 @pytest.mark.parametrize(("count", "word"), [(2, "not examined"), (3, "taught")])
-def test_two_dev_examples_give_no_verdict(count: int, word: str) -> None:
+def test_two_dev_prompts_give_no_verdict(count: int, word: str) -> None:
     exam = examine({"I": 2, "A": 2, "D": 1}, {"I": 1, "A": 1, "D": 4}, count=count)
     assert exam["verdict"]["word"] == word
     if count == 2:
-        assert "the dev part has 2 of the 3 examples" in exam["verdict"]["sentence"]
+        assert "the dev part has 2 of the 3 prompts" in exam["verdict"]["sentence"]
+
+
+@pytest.mark.usefixtures("proven")
+@pytest.mark.parametrize("count", [2, 3])
+def test_many_answers_to_few_prompts_give_no_verdict(count: int) -> None:
+    """40 answers to a prompt, and the turns of a conversation, are one prompt."""
+    prompts = [example.turns for example in make_conversations(count)]
+    dev = [
+        Example(f"{n} {copy}", "example", prompt, f"I say {copy}.", "Do not.")
+        for n, prompt in enumerate(prompts)
+        for copy in range(20)
+    ]
+    exam = DevLossExam(dev, False)
+    session: Any = SimpleNamespace(base=Scores({"I": 2, "D": 1}), config=SimpleNamespace(seed=0))
+    tuned: Any = SimpleNamespace(recorded=Scores({"I": 1, "D": 4}))
+    found = exam.run(session, tuned)
+    assert found["verdict"]["word"] == ("not examined" if count == 2 else "taught")
+    measures = [found["loss_nats"]["base"], found["preferred"]["tuned"], found["gained"]["tuned"]]
+    measures += [found["risen"]["tuned"], found["reduction"]["base"]]
+    assert [measure["n"] for measure in measures] == [count] * 5
+
+
+def make_scores(rng: np.random.Generator, count: int) -> DevScores:
+    """Log-probabilities of answers of 2 to 20 tokens, each with a rejected one."""
+    lengths = rng.integers(2, 20, (2, count))
+    logps = -lengths * rng.normal(2, 0.3, (2, count))
+    chosen, rejected = (
+        [LogProb(float(logp), int(length)) for logp, length in zip(*side, strict=True)]
+        for side in zip(logps, lengths, strict=True)
+    )
+    return DevScores(chosen, dict(enumerate(rejected)))
+
+
+def repeat(scores: DevScores, times: int) -> DevScores:
+    return DevScores(
+        [logp for logp in scores.chosen for _ in range(times)],
+        dict(enumerate(logp for logp in scores.rejected.values() for _ in range(times))),
+    )
+
+
+def list_numbers(found: Any) -> list[float]:
+    """The values and intervals of all measures."""
+    if isinstance(found, Measure):
+        return [found.value, found.low, found.high, found.n]
+    return [number for part in found.values() for number in list_numbers(part)]
+
+
+def test_more_answers_to_the_same_prompts_are_no_more_evidence() -> None:
+    """The same answer 25 times has the numbers and the intervals of the answer alone."""
+    rng = np.random.default_rng(0)
+    scores = {"base": make_scores(rng, 8), "tuned": make_scores(rng, 8)}
+    lengths = [logp.tokens for logp in scores["base"].chosen]
+    scores["tuned"].chosen[:] = [
+        LogProb(logp.token_logp * length, length)
+        for logp, length in zip(scores["tuned"].chosen, lengths, strict=True)
+    ]
+    once = measure_scores(scores, range(8), seed=0)
+    often = measure_scores(
+        {arm: repeat(own, 25) for arm, own in scores.items()},
+        [place for place in range(8) for _ in range(25)],
+        seed=0,
+    )
+    assert once.keys() == {"loss_nats", "preferred", "gained", "risen", "reduction"}
+    assert list_numbers(often) == pytest.approx(list_numbers(once))
+
+
+def test_the_verdict_goes_by_the_numbers_of_its_sentence() -> None:
+    """40 short answers fall by .6 nats a token, 10 long ones rise by .3: of all 4120 tokens the
+    loss rises, though that of the mean example falls.
+    """
+    base = [LogProb(-2.0 * 3, 3)] * 40 + [LogProb(-1.0 * 400, 400)] * 10
+    tuned = [LogProb(-1.4 * 3, 3)] * 40 + [LogProb(-1.3 * 400, 400)] * 10
+    scores = {"base": DevScores(base, {}), "tuned": DevScores(tuned, {})}
+    found = measure_scores(scores, range(50), seed=0)
+    before, after = (found["loss_nats"][arm].value for arm in ("base", "tuned"))
+    assert (before, after) == pytest.approx((4240 / 4120, 5368 / 4120))
+    assert found["reduction"]["base"].value == pytest.approx(before - after)
+    assert found["risen"]["tuned"].value == 0.8
+    reached = reach_verdict(make_evidence({**found, "preferred": {}}, False))
+    assert reached["word"] == "not learned"
+    assert "1.029 nats a token before and 1.303 after" in reached["sentence"]
 
 
 @pytest.mark.usefixtures("proven")
@@ -503,7 +587,7 @@ def test_pairs_that_teach_alone_are_judged_by_the_pairs(pairs: Path, tiny: Path)
     code, result = run_json(command(pairs, tiny, "--objective", "dpo", "--dev", "0.3"))
     assert code == 0
     exam = json.loads((pairs.parent / "run" / "exam.json").read_text())
-    assert "9 dev pairs the chosen answer" in exam["verdict"]["sentence"]
+    assert "on 9 dev prompts the chosen answer of a pair" in exam["verdict"]["sentence"]
     gained = exam["preferred"]["tuned"]["value"] - exam["preferred"]["base"]["value"]
     assert exam["gained"]["tuned"]["value"] == pytest.approx(gained)
     assert result["exam"]["preferred"] == exam["preferred"]
