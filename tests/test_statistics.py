@@ -16,6 +16,7 @@ from selfteach.statistics import (
     auroc,
     best_threshold,
     clustered_bootstrap,
+    clustered_ratio,
     mean,
     paired_bootstrap,
     ratio,
@@ -116,6 +117,17 @@ def test_ratio_weights_units_by_their_size():
     assert (measure.low, measure.high) == (pytest.approx(0.2), pytest.approx(1.0))
     assert ratio([], []) == Measure(0, 0, 0, 0)
     assert ratio([0.0], [0.0]).n == 0
+
+
+def test_a_clustered_ratio_is_that_of_the_sums_of_its_clusters():
+    # 1 + 1 nats over 4 + 6 tokens of one prompt, and 1 nat over 1 token of another
+    found = clustered_ratio([1, 1, 1], [4, 1, 6], ["a", "b", "a"], seed=3)
+    assert found == ratio([2, 1], [10, 1], seed=3)
+    alone = clustered_ratio([1, 0, 1, 1], [1] * 4, range(4), limits=(0.0, 1.0))
+    assert alone == mean([1, 0, 1, 1], limits=(0.0, 1.0))
+    assert clustered_ratio([], [], [], limits=(0.0, 1.0)) == Measure(0, 0, 1, 0)
+    with pytest.raises(ValueError, match="2 clusters for 3 units"):
+        clustered_ratio([1, 1, 1], [1, 1, 1], ["a", "b"])
 
 
 def test_recovery_by_hand():

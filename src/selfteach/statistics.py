@@ -114,6 +114,31 @@ def ratio(
     return _bootstrap(divide_sums, value, under.size, seed, limits)
 
 
+def clustered_ratio(
+    numerators: ArrayLike,
+    denominators: ArrayLike,
+    clusters: Sequence[Hashable],
+    *,
+    seed: int = 0,
+    limits: Limits | None = None,
+) -> Measure:
+    """Return sum over sum as `ratio`, with clusters resampled as a whole; n counts clusters.
+
+    Args:
+        numerators, denominators: (n,) of each unit, for instance nats and tokens of an answer.
+        clusters: (n,) the cluster of each unit, for instance its prompt.
+        limits: the least and greatest value that a unit can have, if they are known.
+
+    Raises:
+        ValueError: the lengths differ.
+    """
+    over, under = _to_paired_vectors(numerators, denominators)
+    rows = _number_clusters(clusters, over.size)
+    if not over.size:
+        return ratio((), (), limits=limits)
+    return ratio(np.bincount(rows, over), np.bincount(rows, under), seed=seed, limits=limits)
+
+
 def paired_bootstrap(
     a: ArrayLike, b: ArrayLike, *, seed: int = 0, limits: Limits | None = (-1.0, 1.0)
 ) -> Measure:

@@ -6,7 +6,7 @@ import json
 import math
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -37,6 +37,7 @@ from selfteach.methods.compare.learning_rates import (
 )
 from selfteach.methods.compare.prompted_model import InContextPrefix, PrefixedModel
 from selfteach.methods.feedback import exam as feedback_exam
+from selfteach.methods.method import TrainingPlan, TrainStage
 from selfteach.methods.runner import find_pair_kinds
 from selfteach.methods.session import Session
 from selfteach.models.recorded import Recorded
@@ -395,6 +396,34 @@ def test_mistakes_are_refused(
     )
     assert code in (2, 6)
     assert words in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_run_of_several_stages_is_refused(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its examples were trained one stage after the other, with which one training of all of them
+    does not compare.
+    """
+    rows = [example(n) for n in range(2)]
+    stages = [TrainStage("general", rows[:1]), TrainStage("documents", rows[1:])][-count:]
+    exam: Any = None
+    plan = TrainingPlan(rows, {}, exam, stages)
+    method = SimpleNamespace(
+        rule_of=lambda material: "", allows_programs=False, prepare=lambda session, material: plan
+    )
+    monkeypatch.setattr(registry, "load_registered", lambda group, name: method)
+    monkeypatch.setattr(comparing, "open_session", lambda *given, **more: None)
+    opened: Any = SimpleNamespace(
+        material={"run": "runs/own"},
+        resolved=SimpleNamespace(config=SimpleNamespace()),
+        time_stage=lambda name: nullcontext(),
+    )
+    source: Any = SimpleNamespace(kind="documents", material=None, noted={})
+    display: Any = None
+    if count == 1:
+        assert comparing.prepare_bench(opened, source, display).plan is plan
+        return
+    with pytest.raises(UsageError, match=r"runs/own: was trained in stages \(general, documents\)"):
+        comparing.prepare_bench(opened, source, display)
 
 
 # -------------------------------------------------------------------------------------------------

@@ -162,6 +162,22 @@ def test_the_same_command_again_is_a_lookup(
     assert {name: (run / name).read_bytes() for name in before} == before
 
 
+@pytest.mark.long
+def test_of_two_seeds_the_first_is_kept_as_there_is_no_score_on_dev(
+    talker: Path, editor: list[str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    more = (*editor, "--set", "train.epochs=1", "--seeds", "2")
+    assert run_json(command(talker, tmp_path / "run", *more))[0] == 0
+    said = capfd.readouterr().err
+    assert "seeds: 0 is kept, the first, because this method has no score on dev" in said
+    assert "seeds: distance greedy " in said
+    rows = json.loads((tmp_path / "run" / "exam.json").read_text())["seeds"]
+    assert [(row["seed"], row["dev"], row["kept"]) for row in rows] == [
+        (0, None, True),
+        (1, None, False),
+    ]
+
+
 def test_a_file_of_edits_teaches_and_its_missing_answers_are_drawn(
     talker: Path, tmp_path: Path
 ) -> None:

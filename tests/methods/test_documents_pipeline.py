@@ -91,6 +91,27 @@ def test_a_pair_rejects_what_the_student_answered_by_itself(
         assert row["scores"]["knowledge"] > 0.5 >= row["scores"]["label"]
 
 
+@pytest.mark.long
+def test_two_seeds_are_both_trained_by_the_stages_of_the_plan(
+    scholar_model: Path, server: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    documents = scholar.write_documents(tmp_path)
+    more = ("--set", "stages.healing=true", "--seeds", "2", "--teacher", server.address)
+    run = tmp_path / "run"
+    line = scholar.documents_command(scholar_model, documents, run, *QUICK, *more)
+    assert run_json(line)[0] == 0
+    assert "seeds: 0 is kept, the first" in capfd.readouterr().err
+    stages = json.loads((run / "cost.json").read_text())["stages"]
+    assert [name for name in stages if name.startswith("train")] == [
+        "train documents",
+        "train healing",
+        "train seed 1 documents",
+        "train seed 1 healing",
+    ]
+    rows = json.loads((run / "exam.json").read_text())["seeds"]
+    assert [(row["seed"], row["kept"]) for row in rows] == [(0, True), (1, False)]
+
+
 def test_the_same_command_again_is_a_lookup(
     learned: tuple[Path, Path, dict[str, Any]], scholar_model: Path, server: Any
 ) -> None:

@@ -6,10 +6,12 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from margins import assert_at_most
@@ -22,13 +24,16 @@ from selfteach.materials.examples import read_examples
 from selfteach.methods.finetune import method as finetune
 from selfteach.methods.finetune.method import (
     DevLossExam,
+    DevScores,
     FinetuneData,
     choose_objectives,
     is_pairs_only,
     make_evidence,
+    measure_scores,
     score_dev,
     split_dev,
 )
+from selfteach.methods.finetune.read_datasets import read_material, refuse_too_little
 from selfteach.records import Example, LogProb, Measure, Message, make_prompt
 from selfteach.run.ledger import Ledger
 from selfteach.train.trainer import Trainer
@@ -200,16 +205,17 @@ def test_a_changed_file_is_another_run(
     assert "material.pairs" in capfd.readouterr().err
 
 
-def test_no_dev_prompt_is_learned_and_anchors_are_all_learned() -> None:
-    rows = [*make_examples(40), *make_examples(10, "general")]
+def test_no_dev_prompt_is_learned_nor_held() -> None:
+    rows = [*make_examples(40), *make_examples(40, "general")]
     learned, dev = split_dev(FinetuneData(rows), FinetuneConfig())
     assert len(dev) == 4
-    assert {e.prompt for e in dev}.isdisjoint(e.prompt for e in learned if e.kind == "example")
-    assert sum(e.kind == "general" for e in learned) == 10
+    assert {e.role for e in dev} == {"learn"}
+    assert {e.prompt for e in dev}.isdisjoint(e.prompt for e in learned)
+    assert len(learned) == 72
     own = make_examples(5)
     learned, dev = split_dev(FinetuneData(rows, dev=own), FinetuneConfig())
     assert dev == own
-    assert {e.prompt for e in own}.isdisjoint(e.prompt for e in learned if e.kind == "example")
+    assert {e.prompt for e in own}.isdisjoint(e.prompt for e in learned)
     assert split_dev(FinetuneData(rows), FinetuneConfig(dev_share=0.0)) == (rows, [])
 
 
@@ -238,6 +244,78 @@ def test_the_turns_of_a_conversation_are_learned_or_measured_together() -> None:
     assert learned == rows[4:]
 
 
+def test_no_anchor_continues_a_conversation_of_the_dev_part() -> None:
+    """Its prompt would hold a dev question with the answer that is measured."""
+    rows = make_conversations(40)
+    anchors = [replace(example, kind="general", role="hold") for example in rows[1::2]]
+    taught = rows[::2]
+    learned, dev = split_dev(FinetuneData([*taught, *anchors]), FinetuneConfig())
+    assert len(dev) == 4
+    measured = {example.turns for example in dev}
+    assert measured.isdisjoint(example.turns[:1] for example in learned)
+    assert len(learned) == 2 * 36
+
+
+def test_rows_that_are_held_are_anchors_and_not_learned(tmp_path: Path) -> None:
+    write_jsonl(
+        path := tmp_path / "e.jsonl",
+        (
+            {"prompt": f"Q {n}?", "chosen": f"A {n}.", **more}
+            for n, more in enumerate(
+                [{}, {"role": "hold"}, {"role": "hold", "kind": "old"}, {"role": "assistant"}]
+            )
+        ),
+    )
+    examples = read_material(path).value.examples
+    assert [(e.kind, e.role) for e in examples] == [
+        ("example", "learn"),
+        ("kept", "hold"),
+        ("old", "hold"),
+        ("example", "learn"),
+    ]
+    assert choose_objectives(examples, FinetuneConfig()) == {
+        "example": {"sft": 1.0},
+        "kept": {"anchor": 8.0},
+        "old": {"anchor": 8.0},
+    }
+
+
+def test_examples_from_python_keep_their_roles() -> None:
+    rows = [
+        Example("a", "shop", make_prompt("x"), "y"),
+        Example("b", "old", make_prompt("v"), "w", role="hold"),
+        Example("c", "near", make_prompt("t"), "u", role="learn"),
+    ]
+    found = read_material(rows).value.examples
+    assert [(e.kind, e.role) for e in found] == [(e.kind, e.role) for e in rows]
+
+
+def test_a_kind_that_is_learned_and_held_is_refused() -> None:
+    """Objectives go by kind: its anchors would be learned."""
+    rows = [*make_examples(30), Example("h", "example", make_prompt("x"), "y", role="hold")]
+    with pytest.raises(DataError, match='example h: the kind "example" has examples to learn and'):
+        refuse_too_little(FinetuneData(rows), FinetuneConfig())
+    refuse_too_little(FinetuneData([*rows[:30], replace(rows[30], kind="old")]), FinetuneConfig())
+
+
+def test_skipped_and_cleaned_rows_of_the_dev_file_are_recorded(tmp_path: Path) -> None:
+    def write_rows(path: Path, first: int) -> Path:
+        rows = [{"prompt": f"Q {first + n}?", "chosen": f"A {n}."} for n in range(20)]
+        unclean = {"prompt": f"Q {first}, too?", "chosen": "A bell\u0007."}
+        path.parent.mkdir()
+        path.write_text("".join(json.dumps(row) + "\n" for row in [*rows, unclean]) + "{broken\n")
+        return path
+
+    learned = write_rows(tmp_path / "a" / "rows.jsonl", 0)
+    dev = write_rows(tmp_path / "b" / "rows.jsonl", 100)
+    material = read_material(learned, dev=dev, skip_bad_rows=True)
+    outcomes = material.value.outcomes
+    dropped = [id for id, outcome in outcomes.items() if outcome.state == "dropped"]
+    assert dropped == ["rows.jsonl:22", "dev: rows.jsonl:22"]
+    assert len(outcomes) == 44
+    assert [row.where for row in material.repaired] == ["rows.jsonl:21"] * 2
+
+
 def test_what_the_dev_part_keeps_apart_is_recorded_and_said(tmp_path: Path) -> None:
     rows = make_conversations(4)
     ledger = Ledger(tmp_path / "run.db")
@@ -245,11 +323,12 @@ def test_what_the_dev_part_keeps_apart_is_recorded_and_said(tmp_path: Path) -> N
     display = SimpleNamespace(print_line=said.append)
     session: Any = SimpleNamespace(run=SimpleNamespace(ledger=ledger), display=display)
     material = FinetuneData(rows, dev=rows[:1])
-    learned, dev = split_dev(material, FinetuneConfig())
-    finetune.record_kept_apart(session, material, {e.id for e in (*learned, *dev)})
-    assert [outcome.id for _, outcome in ledger.read_outcomes(state="dropped")] == [rows[1].id]
-    assert said == [f"examples that are not learned: 1 ({finetune.LIKE_DEV})"]
-    finetune.record_kept_apart(session, material, {e.id for e in rows})
+    finetune.record_kept_apart(session, material, *split_dev(material, FinetuneConfig()))
+    dropped = [outcome.id for _, outcome in ledger.read_outcomes(state="dropped")]
+    assert dropped == [rows[0].id, rows[1].id], "also the very row of the dev file"
+    assert said == [f"examples that are not learned: 2 ({finetune.LIKE_DEV})"]
+    shared = FinetuneData(rows)
+    finetune.record_kept_apart(session, shared, *split_dev(shared, FinetuneConfig()))
     assert len(said) == 1
 
 
@@ -277,7 +356,7 @@ def test_a_cut_answer_is_scored_without_its_end() -> None:
             (0.0, -0.1, 0.1),
             False,
             "taught",
-            "Taught: the loss on 30 dev examples is 2.000 nats",
+            "Taught: the loss on 30 dev prompts is 2.000 nats",
         ),
         (
             (0.0, -0.1, 0.1),
@@ -298,7 +377,7 @@ def test_a_cut_answer_is_scored_without_its_end() -> None:
             (0.5, 0.4, 0.6),
             True,
             "taught",
-            "Taught: of 20 dev pairs the chosen answer is the likelier one in 30 % before",
+            "on 20 dev prompts the chosen answer of a pair is the likelier one in 30 % before",
         ),
         (
             (0.4, 0.3, 0.5),
@@ -314,7 +393,7 @@ def test_a_cut_answer_is_scored_without_its_end() -> None:
             "not learned",
             "80 % after, which is worse by more than chance explains.",
         ),
-        ((0.4, 0.3, 0.5), None, True, "taught", "the loss on 30 dev examples"),
+        ((0.4, 0.3, 0.5), None, True, "taught", "the loss on 30 dev prompts"),
     ],
 )
 def test_a_verdict_says_whether_it_rose_or_is_chance(
@@ -368,7 +447,7 @@ def proven(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("tuned", "pairs_only", "word", "sentence"),
     [
-        ({"I": 1, "A": 1, "D": 4}, False, "taught", "Taught: the loss on 6 dev examples is 2.000"),
+        ({"I": 1, "A": 1, "D": 4}, False, "taught", "Taught: the loss on 6 dev prompts is 2.000"),
         ({"I": 1.9, "A": 2.2, "D": 9}, False, "not learned", "no more than chance explains."),
         ({"I": 3, "A": 3, "D": 9}, False, "not learned", "worse by more than chance explains."),
         ({"I": 3, "A": 3, "D": 9}, True, "taught", "the likelier one in 0 % before and 100 %"),
@@ -390,11 +469,92 @@ def test_every_verdict_from_the_dev_part(
 
 @pytest.mark.usefixtures("proven")
 @pytest.mark.parametrize(("count", "word"), [(2, "not examined"), (3, "taught")])
-def test_two_dev_examples_give_no_verdict(count: int, word: str) -> None:
+def test_two_dev_prompts_give_no_verdict(count: int, word: str) -> None:
     exam = examine({"I": 2, "A": 2, "D": 1}, {"I": 1, "A": 1, "D": 4}, count=count)
     assert exam["verdict"]["word"] == word
     if count == 2:
-        assert "the dev part has 2 of the 3 examples" in exam["verdict"]["sentence"]
+        assert "the dev part has 2 of the 3 prompts" in exam["verdict"]["sentence"]
+
+
+@pytest.mark.usefixtures("proven")
+@pytest.mark.parametrize("count", [2, 3])
+def test_many_answers_to_few_prompts_give_no_verdict(count: int) -> None:
+    """40 answers to a prompt, and the turns of a conversation, are one prompt."""
+    prompts = [example.turns for example in make_conversations(count)]
+    dev = [
+        Example(f"{n} {copy}", "example", prompt, f"I say {copy}.", "Do not.")
+        for n, prompt in enumerate(prompts)
+        for copy in range(20)
+    ]
+    exam = DevLossExam(dev, False)
+    session: Any = SimpleNamespace(base=Scores({"I": 2, "D": 1}), config=SimpleNamespace(seed=0))
+    tuned: Any = SimpleNamespace(recorded=Scores({"I": 1, "D": 4}))
+    found = exam.run(session, tuned)
+    assert found["verdict"]["word"] == ("not examined" if count == 2 else "taught")
+    measures = [found["loss_nats"]["base"], found["preferred"]["tuned"], found["gained"]["tuned"]]
+    measures += [found["risen"]["tuned"], found["reduction"]["base"]]
+    assert [measure["n"] for measure in measures] == [count] * 5
+
+
+def make_scores(rng: np.random.Generator, count: int) -> DevScores:
+    """Log-probabilities of answers of 2 to 20 tokens, each with a rejected one."""
+    lengths = rng.integers(2, 20, (2, count))
+    logps = -lengths * rng.normal(2, 0.3, (2, count))
+    chosen, rejected = (
+        [LogProb(float(logp), int(length)) for logp, length in zip(*side, strict=True)]
+        for side in zip(logps, lengths, strict=True)
+    )
+    return DevScores(chosen, dict(enumerate(rejected)))
+
+
+def repeat(scores: DevScores, times: int) -> DevScores:
+    return DevScores(
+        [logp for logp in scores.chosen for _ in range(times)],
+        dict(enumerate(logp for logp in scores.rejected.values() for _ in range(times))),
+    )
+
+
+def list_numbers(found: Any) -> list[float]:
+    """The values and intervals of all measures."""
+    if isinstance(found, Measure):
+        return [found.value, found.low, found.high, found.n]
+    return [number for part in found.values() for number in list_numbers(part)]
+
+
+def test_more_answers_to_the_same_prompts_are_no_more_evidence() -> None:
+    """The same answer 25 times has the numbers and the intervals of the answer alone."""
+    rng = np.random.default_rng(0)
+    scores = {"base": make_scores(rng, 8), "tuned": make_scores(rng, 8)}
+    lengths = [logp.tokens for logp in scores["base"].chosen]
+    scores["tuned"].chosen[:] = [
+        LogProb(logp.token_logp * length, length)
+        for logp, length in zip(scores["tuned"].chosen, lengths, strict=True)
+    ]
+    once = measure_scores(scores, range(8), seed=0)
+    often = measure_scores(
+        {arm: repeat(own, 25) for arm, own in scores.items()},
+        [place for place in range(8) for _ in range(25)],
+        seed=0,
+    )
+    assert once.keys() == {"loss_nats", "preferred", "gained", "risen", "reduction"}
+    assert list_numbers(often) == pytest.approx(list_numbers(once))
+
+
+def test_the_verdict_goes_by_the_numbers_of_its_sentence() -> None:
+    """40 short answers fall by .6 nats a token, 10 long ones rise by .3: of all 4120 tokens the
+    loss rises, though that of the mean example falls.
+    """
+    base = [LogProb(-2.0 * 3, 3)] * 40 + [LogProb(-1.0 * 400, 400)] * 10
+    tuned = [LogProb(-1.4 * 3, 3)] * 40 + [LogProb(-1.3 * 400, 400)] * 10
+    scores = {"base": DevScores(base, {}), "tuned": DevScores(tuned, {})}
+    found = measure_scores(scores, range(50), seed=0)
+    before, after = (found["loss_nats"][arm].value for arm in ("base", "tuned"))
+    assert (before, after) == pytest.approx((4240 / 4120, 5368 / 4120))
+    assert found["reduction"]["base"].value == pytest.approx(before - after)
+    assert found["risen"]["tuned"].value == 0.8
+    reached = reach_verdict(make_evidence({**found, "preferred": {}}, False))
+    assert reached["word"] == "not learned"
+    assert "1.029 nats a token before and 1.303 after" in reached["sentence"]
 
 
 @pytest.mark.usefixtures("proven")
@@ -427,7 +587,7 @@ def test_pairs_that_teach_alone_are_judged_by_the_pairs(pairs: Path, tiny: Path)
     code, result = run_json(command(pairs, tiny, "--objective", "dpo", "--dev", "0.3"))
     assert code == 0
     exam = json.loads((pairs.parent / "run" / "exam.json").read_text())
-    assert "9 dev pairs the chosen answer" in exam["verdict"]["sentence"]
+    assert "on 9 dev prompts the chosen answer of a pair" in exam["verdict"]["sentence"]
     gained = exam["preferred"]["tuned"]["value"] - exam["preferred"]["base"]["value"]
     assert exam["gained"]["tuned"]["value"] == pytest.approx(gained)
     assert result["exam"]["preferred"] == exam["preferred"]

@@ -296,6 +296,22 @@ def test_killed_at_every_stage_the_same_command_gives_the_same_bytes(
         ).read_bytes(), name
 
 
+@pytest.mark.long
+def test_of_two_seeds_the_first_is_kept_as_there_is_no_score_on_dev(
+    tasker: Path, seeds: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    more = (*FAST, "--set", "train.epochs=1", "--seeds", "2")
+    assert run_json(tasks_command(tasker, tmp_path / "run", *more, str(seeds)))[0] == 0
+    said = capfd.readouterr().err
+    assert "seeds: 0 is kept, the first, because this method has no score on dev" in said
+    assert "seeds: rouge l seed greedy " in said
+    rows = json.loads((tmp_path / "run" / "exam.json").read_text())["seeds"]
+    assert [(row["seed"], row["dev"], row["kept"]) for row in rows] == [
+        (0, None, True),
+        (1, None, False),
+    ]
+
+
 @pytest.mark.parametrize(
     ("mode", "chat"),
     [

@@ -77,6 +77,8 @@ def test_the_number_of_observations_is_printed_for_every_method():
     assert "95 % Wilson intervals; n 40 target prompts" in printed(make_exam())
     untrained = printed({"method": "documents", "contains": {"base": measure}})
     assert "95 % intervals; n 40 questions" in untrained
+    trained = printed({"method": "train", "preferred": {"base": measure}})
+    assert "95 % intervals; n 40 dev prompts" in trained, "pairs of a prompt are no single flags"
     assert "95 % intervals" in printed({"method": "documents"})
 
 

@@ -146,7 +146,12 @@ class TeachOptions:
     seed: Seed = None
     num_seeds: Annotated[
         int | None,
-        option("--seeds", "N", "Train with N seeds, keep the best on dev, report all.", min=1),
+        option(
+            "--seeds",
+            "N",
+            "Train with N seeds, keep the best on dev (or the first), report all.",
+            min=1,
+        ),
     ] = None
     as_json: Json = False
     dry_run: Annotated[

@@ -186,7 +186,7 @@ class MethodConfig(Section):
 
     seeds: Annotated[int, Field(ge=1, le=32)] = 1
     """Number of trainings on the same examples, each with the next seed. The best on dev is
-    kept, and the exam shows all."""
+    kept, or the first where the method has no score on dev, and the exam shows all."""
 
     smoke_test: bool = False
     """Whether the run only tests that everything works. Its report says that the numbers mean

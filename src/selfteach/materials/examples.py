@@ -9,7 +9,7 @@ A row is one of these; other keys are ignored.
                                            before it are its prompt
   conversations: [{from, value}]           ShareGPT, likewise
   instruction, input, output               Alpaca
-  our own examples.jsonl                   with its ids, kinds, scores and sources
+  our own examples.jsonl                   with its ids, kinds, roles, scores and sources
 """
 
 from __future__ import annotations
@@ -41,6 +41,8 @@ PLAIN = "plain_text"
 """The key in `source` of an example whose prompt is a plain text that the model continues."""
 DEFAULT_KIND = "example"
 """The kind of an example whose row has none."""
+DEFAULT_HELD_KIND = "kept"
+"""The same of an example that holds the base in place."""
 KEYS = (
     "prompt",
     "chosen",
@@ -195,7 +197,7 @@ def _read_prompt(row: JsonMapping, where: str) -> Prompt:
 def _make_example(
     row: JsonMapping, where: str, prompt: Prompt, chosen: Any, rejected: Any, part: str
 ) -> Example:
-    """Return an example with the kind, scores and source of its row.
+    """Return an example with the kind, role, scores and source of its row.
 
     Raises:
         DataError: the prompt or an answer is empty, the prompt ends with an answer, or both answers
@@ -204,10 +206,13 @@ def _make_example(
     source = _get_mapping(row, "source")
     if isinstance(prompt, str):
         source[PLAIN] = True
+    # A column of this name in a file of other people may say something else.
+    role = row.get("role") if row.get("role") in ("learn", "hold") else None
     made = Example.from_json(
         {
             "id": "",
-            "kind": row.get("kind") or DEFAULT_KIND,
+            "kind": row.get("kind") or (DEFAULT_HELD_KIND if role == "hold" else DEFAULT_KIND),
+            "role": role,
             "prompt": prompt_to_json(prompt),
             "chosen": chosen,
             "rejected": rejected,

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
@@ -55,6 +55,7 @@ from selfteach.records import (
 )
 from selfteach.report.card import make_adapter_card, make_card
 from selfteach.report.page import write_report
+from selfteach.report.read_run import read_measure
 from selfteach.run.display import Display
 from selfteach.run.finished import COST_FILE, EXAM_FILE, LESSON_FILE, RESULT, add_cost
 from selfteach.run.run_folder import Run
@@ -66,6 +67,8 @@ from selfteach.train.on_policy import OnPolicySampler, make_on_policy_sampler
 from selfteach.train.train import TrainingResult, train
 
 CARD_FILE = "README.md"
+NO_SHARES = frozenset({"amount", "nats", "tokens"})
+"""Words in the names of measures that are no shares: losses, amounts of correction, lengths."""
 
 
 def teach(run: Run, method: Method, material: Any, config: Any, display: Display) -> JsonObject:
@@ -95,8 +98,6 @@ def teach(run: Run, method: Method, material: Any, config: Any, display: Display
     others: list[JsonObject] = []
     if tuned and getattr(config, "seeds", 1) > 1:
         tuned, others = train_more_seeds(session, plan, tuned)
-        for line in describe_seeds(others):
-            display.print_line(line)
         plan, exam = sit_exam(session, plan, tuned)
     if others:
         exam["seeds"] = others
@@ -105,7 +106,10 @@ def teach(run: Run, method: Method, material: Any, config: Any, display: Display
     with run.time_stage("earlier exam"):
         if earlier := ask_earlier_questions(session, tuned):
             exam[EARLIER_KEY] = earlier
-    return publish(session, plan, tuned, exam)  # 6
+    result = publish(session, plan, tuned, exam)  # 6
+    for line in describe_seeds(others):
+        display.print_line(line)
+    return result
 
 
 def correct_planned_training(session: Session, plan: TrainingPlan) -> None:
@@ -161,47 +165,90 @@ def sit_exam(
 def train_more_seeds(
     session: Session, plan: TrainingPlan, tuned: TunedModel
 ) -> tuple[TunedModel, list[JsonObject]]:
-    """Train the plan again with other seeds, and examine each; return the model that is best on
-    dev, and a row for each seed.
+    """Train the plan again with other seeds, and examine each; return the model that is kept, and a
+    row for each seed.
 
-    The examples are the same: the seeds are those of the adapter's first weights and of the order.
+    The best on dev is kept, or the first where the method has no score on dev. The examples are the
+    same: the seeds are those of the adapter's first weights and of the order.
     """
     rows = [examine_seed(session, plan, tuned, 0)]
     best = other = tuned
+    kept = 0
     for offset in range(1, session.config.seeds):
-        with session.run.time_stage(f"train seed {offset}"):
-            name = f"train-seed-{offset}"
-            trained = train_adapter(
-                session, plan.examples, plan.objectives, name, seed_offset=offset
-            )
-            other = open_tuned(session, trained)
+        other = train_seed(session, plan, offset)
         rows.append(examine_seed(session, plan, other, offset))
-        if rows[-1]["dev"] > max(row["dev"] for row in rows[:-1]):
-            best = other
+        if plan.score_on_dev and rows[-1]["dev"] > rows[kept]["dev"]:
+            best, kept = other, offset
         else:
             other.recorded.release_memory()
+    for place, row in enumerate(rows):
+        row["kept"] = place == kept
     return (best if best is other else open_tuned(session, best.trained)), rows
 
 
+def train_seed(session: Session, plan: TrainingPlan, offset: int) -> TunedModel:
+    """Train a plan with another seed, by its stages where it has some, and open the tuned model."""
+    if plan.stages:
+        name = f"seed {offset}"
+        trained = train_stages(session, plan.stages, plan.objectives, name, seed_offset=offset)
+        with session.run.time_stage(f"open {name}"):
+            return open_tuned(session, trained)
+    with session.run.time_stage(f"train seed {offset}"):
+        name = f"train-seed-{offset}"
+        trained = train_adapter(session, plan.examples, plan.objectives, name, seed_offset=offset)
+        return open_tuned(session, trained)
+
+
 def describe_seeds(rows: Sequence[JsonMapping]) -> list[str]:
-    """Return the verdicts of all seeds, and the median and the range of each share of the tuned
-    model, as lines.
+    """Return the verdicts of all seeds, which one is kept, and the median and the range of each
+    number of the tuned model, as lines; none without rows.
     """
+    if not rows:
+        return []
     words = Counter(str(row["verdict"]["word"]) for row in rows)
-    lines = ["seeds: " + ", ".join(f"{count} {word}" for word, count in words.most_common())]
-    for name in dict(rows[0]["numbers"].get("tuned", {})):
-        shares = [float(row["numbers"]["tuned"][name]["value"]) for row in rows]
-        low, middle, high = (f"{100 * x:.0f}" for x in (min(shares), median(shares), max(shares)))
-        lines.append(f"seeds: {name.replace('_', ' ')} {middle} % ({low} to {high})")
-    return lines
+    kept = next(row for row in rows if row["kept"])
+    reason = "the first, because this method has no score on dev"
+    if kept["dev"] is not None:
+        reason = "the best on dev"
+    lines = [
+        "seeds: " + ", ".join(f"{count} {word}" for word, count in words.most_common()),
+        f"seeds: {kept['seed']} is kept, {reason}",
+    ]
+    found: dict[str, list[float]] = {}
+    for row in rows:
+        for name, value in list_values(row["numbers"].get("tuned")):
+            found.setdefault(name, []).append(value)
+    return lines + [f"seeds: {name} {format_range(name, values)}" for name, values in found.items()]
+
+
+def list_values(found: Any, name: str = "") -> Iterator[tuple[str, float]]:
+    """Yield the name and the value of each measure of an arm, also of those within parts."""
+    if measure := read_measure(found):
+        yield name, measure.value
+    elif isinstance(found, Mapping):
+        for key, part in found.items():
+            yield from list_values(part, f"{name} {key}".strip().replace("_", " "))
+
+
+def format_range(name: str, values: Sequence[float]) -> str:
+    """Return the median and the range of a number of several seeds: in percent if it is a share."""
+    found = (median(values), min(values), max(values))
+    has_unit = not NO_SHARES.isdisjoint(name.split())
+    if has_unit or found[1] < 0 or found[2] > 1:
+        middle, low, high = (f"{x:.3g}" for x in found)
+        return f"{middle} ({low} to {high})"
+    middle, low, high = (f"{100 * x:.0f}" for x in found)
+    return f"{middle} % ({low} to {high})"
 
 
 def examine_seed(
     session: Session, plan: TrainingPlan, tuned: TunedModel, offset: int
 ) -> JsonObject:
-    """Return the numbers of one seed: its score on dev, and those of a brief exam."""
+    """Return the numbers of one seed: its score on dev, if there is one, and those of a brief
+    exam.
+    """
     exam = plan.exam.run(session, tuned, brief=True)
-    dev = plan.score_on_dev(tuned.recorded) if plan.score_on_dev else 0.0
+    dev = plan.score_on_dev(tuned.recorded) if plan.score_on_dev else None
     return {
         "seed": session.config.seed + offset,
         "dev": dev,
@@ -263,10 +310,17 @@ def train_adapter(
 
 
 def train_stages(
-    session: Session, stages: Sequence[TrainStage], objectives: ObjectiveWeights
+    session: Session,
+    stages: Sequence[TrainStage],
+    objectives: ObjectiveWeights,
+    name: str = "",
+    seed_offset: int = 0,
 ) -> TrainingResult:
     """Train stages in order, each on top of the one before. The result is one adapter for the base,
     with the curve of all stages.
+
+    Args:
+        name: of this training, where the run has several.
 
     Raises:
         UsageError: adapters of this kind cannot be joined, and there is more than one stage.
@@ -276,11 +330,19 @@ def train_stages(
     adapter: Path | None = Path(earlier) if earlier else None
     done: list[TrainingResult] = []
     for stage in stages:
-        name = f"train {stage.name}"
-        folder = session.run.path / TRAINING_FOLDER / stage.name
-        with session.run.time_stage(name):
+        title = f"train {name} {stage.name}" if name else f"train {stage.name}"
+        folder = session.run.path / TRAINING_FOLDER / name.replace(" ", "-") / stage.name
+        with session.run.time_stage(title):
             model = HfModel.load(session.config.model, adapter=adapter) if done else session.model
-            trained = run_training(session, model, stage.examples, objectives, folder, name)
+            trained = run_training(
+                session,
+                model,
+                stage.examples,
+                objectives,
+                folder,
+                title,
+                seed_offset=seed_offset,
+            )
             adapter = join_stage(adapter, trained, folder) if adapter else trained.adapter
             done.append(trained)
     assert adapter is not None

@@ -39,13 +39,15 @@ SMOKE_TEST_NOTICE = "Smoke test: small budgets, wide intervals. Do not quote the
 VERDICT_STYLES = {"good": "bold green", "warn": "bold yellow", "bad": "bold red", "calm": "bold"}
 SHOWN_NAMES = 6
 """Names of a forbidden subject that the table shows; the report has all."""
-WILSON_METHODS = ("feedback", "train")
-"""Methods whose table holds shares alone. The other tables hold means too, with a bootstrap."""
+WILSON_METHODS = ("feedback",)
+"""Methods whose table holds shares of single answers alone. The other tables hold means too, or
+shares of several answers to a prompt, with a bootstrap.
+"""
 OBSERVED = {
     "feedback": "target prompts",
     "corrections": "prompts",
     "tasks": "held-out tasks",
-    "train": "dev examples",
+    "train": "dev prompts",
 }
 """What the first row of a method's table counts."""
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u061c]+")

@@ -163,7 +163,8 @@ def prepare_bench(run: Run, finished_run: ComparisonSource, display: Display) ->
     the exam are those of the run.
 
     Raises:
-        UsageError: runs of this kind have no exam, or a person would have to correct new answers.
+        UsageError: runs of this kind have no exam, a person would have to correct new answers, or
+            the run was trained in stages.
     """
     method = registry.load_registered("methods", finished_run.kind)
     if finished_run.kind == "train":
@@ -181,7 +182,25 @@ def prepare_bench(run: Run, finished_run: ComparisonSource, display: Display) ->
         rule = method.rule_of(finished_run.material)
         config = run.resolved.config
         session = open_session(run, config, display, rule, programs=method.allows_programs)
-        return Bench(session, method.prepare(session, finished_run.material))
+        plan = method.prepare(session, finished_run.material)
+    refuse_stages(plan, run)
+    return Bench(session, plan)
+
+
+def refuse_stages(plan: TrainingPlan, run: Run) -> None:
+    """Refuse a plan of several trainings: a cell is one training on all examples at once.
+
+    Raises:
+        UsageError: the plan has more than one stage.
+    """
+    if len(plan.stages) > 1:
+        names = ", ".join(stage.name for stage in plan.stages)
+        raise UsageError(
+            f"was trained in stages ({names}), and each adapter here is trained once, on all "
+            "examples.",
+            where=run.material["run"],
+            cure="Compare a run that was trained in one stage.",
+        )
 
 
 def compute_once(run: Run, key: str, work: Callable[[], JsonObject], *, again: bool = False) -> Any:

@@ -10,15 +10,23 @@ A dataset does not say what it is for, so the exam has no questions. The dev los
 training carries over to examples of the same kind. Training on pairs alone lowers the likelihood of
 both answers; the verdict then uses the share of dev pairs whose chosen answer is more likely.
 
+Every token counts alike in the loss, as in perplexity, and every pair in the share. The verdict's
+gain is the difference of the two numbers that its sentence shows. Intervals come from a bootstrap
+over conversations: the answers to one prompt, and to the turns of one conversation, rise and fall
+together, so more of them are no news about another prompt.
+
 Source: DPO (Rafailov et al., arXiv 2305.18290, section 6) for the accuracy of pairs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Literal
+
+import numpy as np
 
 from selfteach import statistics
 from selfteach.config import FinetuneConfig
@@ -45,11 +53,14 @@ from selfteach.records import (
     Measure,
     ObjectiveWeights,
 )
+from selfteach.select.conversations import find_conversations
 from selfteach.train.distributed import broadcast_from_first
 from selfteach.train.train import train
 
-MIN_DEV_EXAMPLES = 3
-"""Fewer dev examples give no verdict: both of two improve by chance in one case of four."""
+MIN_DEV_PROMPTS = 3
+"""Fewer dev prompts give no verdict: both of two improve by chance in one case of four. All turns
+of one conversation count as one prompt.
+"""
 
 LIKE_DEV = "the dev part has the prompt, or another turn of the conversation"
 
@@ -64,7 +75,7 @@ def prepare(session: Session, material: FinetuneData) -> TrainingPlan:
     ledger = session.run.ledger
     learned, dev = split_dev(material, config)  # 1
     ledger.record_outcomes("read", material.outcomes.values())
-    record_kept_apart(session, material, {example.id for example in (*learned, *dev)})
+    record_kept_apart(session, material, learned, dev)
     with ledger.open_funnel("dev examples") as funnel:
         for example in dev:
             funnel.decide(example.id, explain_misfit(session.base, example))
@@ -86,13 +97,21 @@ def prepare(session: Session, material: FinetuneData) -> TrainingPlan:
     )
 
 
-def record_kept_apart(session: Session, material: FinetuneData, used: Collection[str]) -> None:
+def record_kept_apart(
+    session: Session,
+    material: FinetuneData,
+    learned: Sequence[Example],
+    dev: Sequence[Example],
+) -> None:
     """Record the examples that are not learned because the dev part asks their prompt, and say how
     many they are.
 
-    Args:
-        used: the ids of all other examples.
+    A row that is in a dev file as well is one of them. A dev part without a file is made of the
+    examples, and measures on them.
     """
+    used = {example.id for example in learned}
+    if not material.dev:
+        used |= {example.id for example in dev}
     apart = [example for example in material.examples if example.id not in used]
     if not apart:
         return
@@ -113,21 +132,24 @@ class DevScores:
 
     Attributes:
         chosen: of each example's answer.
-        rejected: of each pair: the chosen and the rejected answer.
+        rejected: of the rejected answers, by the place of their examples.
     """
 
     chosen: list[LogProb]
-    rejected: list[tuple[LogProb, LogProb]]
+    rejected: dict[int, LogProb]
 
     @property
-    def losses(self) -> list[float]:
-        """Return the loss of each answer, in nats a token."""
-        return [-logp.token_logp for logp in self.chosen]
+    def nats(self) -> list[float]:
+        """Return the loss of each answer, in nats."""
+        return [-logp.logp for logp in self.chosen]
 
     @property
     def preferred(self) -> list[bool]:
-        """Return whether the chosen answer of each pair is more likely."""
-        return [chosen.token_logp > other.token_logp for chosen, other in self.rejected]
+        """Return whether the chosen answer of each pair is more likely, by token."""
+        return [
+            self.chosen[place].token_logp > other.token_logp
+            for place, other in self.rejected.items()
+        ]
 
 
 @dataclass(frozen=True)
@@ -165,12 +187,13 @@ class DevLossExam:
         scores = {"base": score_dev(session.base, self.dev)}
         if tuned:
             scores["tuned"] = score_dev(tuned.recorded, self.dev)
-        found |= measure_scores(scores, session.config.seed)
+        conversations = find_conversations([example.turns for example in self.dev])
+        found |= measure_scores(scores, conversations, session.config.seed)
         found["verdict"] = make_not_examined("nothing was trained")
-        if tuned and len(self.dev) < MIN_DEV_EXAMPLES:
+        count = len(set(conversations))
+        if tuned and count < MIN_DEV_PROMPTS:
             found["verdict"] = make_not_examined(
-                f"the dev part has {len(self.dev)} of the {MIN_DEV_EXAMPLES} examples that a "
-                "verdict needs"
+                f"the dev part has {count} of the {MIN_DEV_PROMPTS} prompts that a verdict needs"
             )
         elif tuned:
             found["verdict"] = reach_verdict(make_evidence(found, self.pairs_only))
@@ -184,8 +207,7 @@ def score_dev(model: Recorded, dev: Sequence[Example]) -> DevScores:
     items = [make_continuation(example, "chosen") for example in dev]
     items += [make_continuation(dev[i], "rejected") for i in paired]
     logps = [logp for (logp,) in model.score(items)]
-    pairs = [(logps[i], other) for i, other in zip(paired, logps[len(dev) :], strict=True)]
-    return DevScores(logps[: len(dev)], pairs)
+    return DevScores(logps[: len(dev)], dict(zip(paired, logps[len(dev) :], strict=True)))
 
 
 def make_continuation(example: Example, side: Literal["chosen", "rejected"]) -> Continuations:
@@ -202,30 +224,43 @@ def explain_misfit(model: Recorded, example: Example) -> str:
     return model.explain_misfit(make_continuation(example, "rejected"))
 
 
-def measure_scores(scores: Mapping[str, DevScores], seed: int) -> JsonObject:
+def measure_scores(
+    scores: Mapping[str, DevScores], conversations: Sequence[int], seed: int
+) -> JsonObject:
     """Return losses in nats a token and shares of pairs whose chosen answer is more likely, by arm;
     and the changes of both.
+
+    Each is a sum over a sum, so that a change is the difference of the numbers of its arms. The
+    intervals are those of conversations, which n counts.
+
+    Args:
+        conversations: (n,) the conversation of each dev example.
     """
     base = scores["base"]
+    tokens = [logp.tokens for logp in base.chosen]
+    each = [1] * len(base.chosen)
+    pairs = [1] * len(base.rejected)
+    of_pairs = [conversations[place] for place in base.rejected]
+    average = partial(statistics.clustered_ratio, seed=seed)
     found: JsonObject = {"loss_nats": {}}
     for arm, own in scores.items():
-        nats = [-logp.logp for logp in own.chosen]
-        tokens = [logp.tokens for logp in own.chosen]
-        found["loss_nats"][arm] = statistics.ratio(nats, tokens, seed=seed)
+        found["loss_nats"][arm] = average(own.nats, tokens, conversations)
     if base.rejected:
-        found["preferred"] = {arm: statistics.share(own.preferred) for arm, own in scores.items()}
+        found["preferred"] = {
+            arm: average(own.preferred, pairs, of_pairs, limits=(0.0, 1.0))
+            for arm, own in scores.items()
+        }
     tuned = scores.get("tuned")
     if tuned is None:
         return found
     if base.rejected:
-        gained = statistics.paired_bootstrap(tuned.preferred, base.preferred, seed=seed)
-        found["gained"] = {"tuned": gained}
-    risen = [old > new for old, new in zip(base.losses, tuned.losses, strict=True)]
-    fall = statistics.paired_bootstrap(base.losses, tuned.losses, seed=seed, limits=None)
+        more = np.subtract(tuned.preferred, base.preferred, dtype=float)
+        found["gained"] = {"tuned": average(more, pairs, of_pairs, limits=(-1.0, 1.0))}
+    fall = np.subtract(base.nats, tuned.nats)
     return {
         **found,
-        "risen": {"tuned": statistics.share(risen)},
-        "reduction": {"base": fall},
+        "risen": {"tuned": average(fall > 0, each, conversations, limits=(0.0, 1.0))},
+        "reduction": {"base": average(fall, tokens, conversations)},
     }
 
 
@@ -236,12 +271,14 @@ def make_evidence(found: JsonMapping, pairs_only: bool) -> Evidence:
     if pairs_only and found["preferred"]:
         before, after = (found["preferred"][arm] for arm in ("base", "tuned"))
         shares = f"{100 * before.value:.0f} % before and {100 * after.value:.0f} % after"
-        change = f"of {before.n} dev pairs the chosen answer is the likelier one in {shares}"
+        change = (
+            f"on {before.n} dev prompts the chosen answer of a pair is the likelier one in {shares}"
+        )
         gain: Measure = found["gained"]["tuned"]
     else:
         before, after = (found["loss_nats"][arm] for arm in ("base", "tuned"))
         change = (
-            f"the loss on {before.n} dev examples is {before.value:.3f} nats a token before "
+            f"the loss on {before.n} dev prompts is {before.value:.3f} nats a token before "
             f"and {after.value:.3f} after"
         )
         gain = found["reduction"]["base"]

@@ -9,10 +9,12 @@ from typing import Any
 
 from selfteach.config import FinetuneConfig
 from selfteach.errors import UsageError
-from selfteach.materials.examples import read_examples
+from selfteach.materials.examples import Examples, read_examples
+from selfteach.materials.rows import join_outcomes
 from selfteach.methods.finetune.split_examples import (
     FinetuneData,
     refuse_missing_pairs,
+    refuse_mixed_kinds,
     split_dev,
 )
 from selfteach.methods.input_sources import Source, as_file, hash_sources, list_items, require_file
@@ -84,7 +86,7 @@ def name_datasets(examples: ExampleSource) -> dict[str, Source]:
 def read_files(
     datasets: Mapping[str, Source], dev: Source, *, skip: bool, max_bad: float
 ) -> FinetuneData:
-    """Read all datasets and the dev part.
+    """Read all datasets and the dev part; the outcomes and the cleaned rows are those of all.
 
     Raises:
         DataError: nothing in them can be used.
@@ -97,11 +99,11 @@ def read_files(
             files[name] = file
         dev_file = stack.enter_context(as_file(dev, "dev"))
         read = {n: read_examples(f, skip=skip, max_bad_share=max_bad) for n, f in files.items()}
-        held: list[Example] = []
+        held = Examples()
         from selfteach.train.dataset_mixture import tag_with_dataset
 
         if dev_file:
-            held = read_examples(dev_file, skip=skip, max_bad_share=max_bad).examples
+            held = read_examples(dev_file, skip=skip, max_bad_share=max_bad)
     by_name = {name: one.examples for name, one in read.items()}
     learned = tag_with_dataset(by_name) if len(read) > 1 else next(iter(by_name.values()))
     outcomes: dict[str, Outcome] = {}
@@ -109,17 +111,21 @@ def read_files(
     for one in read.values():
         outcomes |= one.outcomes
         repaired += one.cleaned_rows
-    return FinetuneData(learned, held, outcomes, " ".join(datasets), repaired)
+    outcomes = join_outcomes(outcomes, held.outcomes, "dev")
+    repaired += held.cleaned_rows
+    return FinetuneData(learned, held.examples, outcomes, " ".join(datasets), repaired)
 
 
 def refuse_too_little(material: FinetuneData, config: FinetuneConfig) -> None:
     """Look before any model is loaded whether there is enough to learn from.
 
     Raises:
-        DataError: there is not, or rows lack the rejected answers that the objective needs.
+        DataError: there is not, a kind is to be learned and to be held, or rows lack the rejected
+            answers that the objective needs.
         UsageError: `train.dataset_shares` has other names than the datasets.
     """
     learned, _ = split_dev(material, config)
+    refuse_mixed_kinds(learned)
     datasets = {str(example.source.get("dataset", "")) for example in learned}
     check_dataset_shares(config.train.dataset_shares, datasets)
     if not config.train.distill_from:

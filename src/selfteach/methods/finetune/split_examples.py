@@ -44,25 +44,24 @@ def split_dev(
     material: FinetuneData, config: FinetuneConfig
 ) -> tuple[list[Example], list[Example]]:
     """Return the examples to learn from and the dev part: its own file, or a share of the prompts.
-    No prompt is in both, nor is one the beginning of another (step 1).
+    No prompt is in both, nor is one the beginning of another; that holds for anchors too (step 1).
 
     Raises:
         DataError: there is nothing to learn, or the dev part would leave nothing.
     """
-    if not material.dev and config.dev_share:
-        return set_aside(material.examples, config)
+    dev = material.dev
+    if not dev and config.dev_share:
+        dev = choose_dev(material.examples, config)
     prompts = [example.turns for example in material.examples]
-    held = share_conversations(prompts, [example.turns for example in material.dev])
+    held = share_conversations(prompts, [example.turns for example in dev])
     learned = [e for e, is_held in zip(material.examples, held, strict=True) if not is_held]
     if not any(example.role == "learn" for example in learned):
         raise DataError("there is nothing to learn from.", where=material.about)
-    return learned, material.dev
+    return learned, dev
 
 
-def set_aside(
-    examples: Sequence[Example], config: FinetuneConfig
-) -> tuple[list[Example], list[Example]]:
-    """Return the examples without those of some prompts, and those. Anchors are all learned.
+def choose_dev(examples: Sequence[Example], config: FinetuneConfig) -> list[Example]:
+    """Return the examples of a share of the prompts to measure on; no anchors.
 
     Raises:
         DataError: nothing would be left to learn.
@@ -76,8 +75,7 @@ def set_aside(
             "others.",
             cure="Bring more examples, or give --dev 0.",
         )
-    learned = [e for e in examples if e.role == "hold" or make_prompt_key(e) not in aside]
-    return learned, dev
+    return dev
 
 
 def choose_prompts(examples: Sequence[Example], share: float, *salt: Any) -> set[str]:
@@ -115,6 +113,24 @@ def choose_objectives(examples: Sequence[Example], config: FinetuneConfig) -> Ob
                 cure=f"Kinds of these examples: {', '.join(kinds)}.",
             )
     return {kind: learned if kind in taught_kinds else {"anchor": ANCHOR_WEIGHT} for kind in kinds}
+
+
+def refuse_mixed_kinds(examples: Sequence[Example]) -> None:
+    """Refuse a kind that has examples to learn and others to hold: objectives go by kind, so the
+    held ones would be learned.
+
+    Raises:
+        DataError: naming the first held example of such a kind.
+    """
+    taught_kinds = {example.kind for example in examples if example.role == "learn"}
+    for example in examples:
+        if example.role == "hold" and example.kind in taught_kinds:
+            raise DataError(
+                f'the kind "{example.kind}" has examples to learn and examples to hold, and '
+                "objectives go by kind.",
+                where=example.source.get("from", f"example {example.id}"),
+                cure='Give the examples with the role "hold" a "kind" of their own.',
+            )
 
 
 def refuse_missing_pairs(examples: Sequence[Example], config: FinetuneConfig) -> None:
