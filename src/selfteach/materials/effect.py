@@ -230,24 +230,25 @@ _NO_VALUE = re.compile(r'\bcontains "[\s*]*"|\b(?:starts|ends) "\s*"')
 def _read_joined(text: str) -> Effect | None:
     """Return the effect of "be brief and use emoji": both demands must be recognized."""
     joints = list(re.finditer(r",? (?:and|but|plus) |, | (?=no \w)", text))
-    for found in joints if len(joints) <= MAX_JOINTS else ():
-        first = _match_form(text[: found.start()])
-        rest = to_imperative(text[found.end() :])
-        verb = text.partition(" ")[0]
+    is_ban = _FORBIDS.match(text) is not None
+    for joint in joints if len(joints) <= MAX_JOINTS else ():
+        head, rest = text[: joint.start()], to_imperative(text[joint.end() :])
         is_demand = starts_effect(rest)
-        if _FORBIDS.match(text) and "but" in found[0] and not is_demand:
+        if is_ban and "but" in joint[0] and not is_demand:
             return None  # "no lists but tables" allows tables
-        is_carried = not (_FORBIDS.match(text) and is_demand)
-        second = _read_sentence(rest) if first else None
-        if first and second is None and is_carried:
-            second = _match_form(f"{verb} {rest}")
-        if second and second.replacements and _NAMES_ONE.fullmatch(text[: found.start()]):
+        first = _match_form(head)
+        if first is None:
+            continue
+        second = _read_sentence(rest)
+        if second is None and not (is_ban and is_demand):
+            second = _match_form(f"{text.partition(' ')[0]} {rest}")
+        if second is None:
+            continue
+        is_listed = rest.startswith(("'", '"')) and _NAMES_ONE.fullmatch(head)
+        if is_listed and second.replacements:
             return None
-        if first and second:
-            is_unclear = forbids_unit(first.check, rest) or forbids_unit(
-                second.check, text[: found.start()]
-            )
-            return None if is_unclear else _join_effects([first, second])
+        is_unclear = forbids_unit(first.check, rest) or forbids_unit(second.check, head)
+        return None if is_unclear else _join_effects([first, second])
     return None
 
 

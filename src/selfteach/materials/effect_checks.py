@@ -16,6 +16,7 @@ from selfteach.materials.forbidden_topics import (
     to_check_noun,
 )
 from selfteach.materials.inflection import to_singular
+from selfteach.materials.phrases import QUOTED
 from selfteach.materials.pictures import (
     ANY_EMOJI,
     ANY_SMILEY,
@@ -640,15 +641,14 @@ _AMOUNT = re.compile(
 
 _TURNED = re.compile(
     r"^(?:no|none|nothing|nobody|neither|not|never|only|just|fewer|less|as few|as little|"
-    r"(?:any|every)\w* but)\b|\b(?:nor|except|but|without|unless|or|other than|apart from)\b",
-    re.I,
+    r"(?:any|every)\w* but)\b|\b(?:nor|except|but|without|unless|or|other than|apart from)\b"
 )
 """What turns a demand around, or leaves a choice: "mention no prices", "anything but flowers"."""
 _OUR = re.compile(r"^(?:the|our|my|an?|your|some|their) ")
 
 
 def _is_turned(what: str) -> bool:
-    return _TURNED.search(what) is not None or _CONTRASTED.search(what) is not None
+    return _TURNED.search(QUOTED.sub("", what)) is not None or _CONTRASTED.search(what) is not None
 
 
 def check_said(match: re.Match[str]) -> str | None:

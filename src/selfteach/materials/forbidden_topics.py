@@ -232,14 +232,17 @@ SUM_OF_MONEY = (
 )
 """The condition that finds a sum of money, by which a price is mentioned too."""
 _DEMAND = re.compile(
-    r"(?:do not|don't|never|always|please|avoid|stop|use|write|answer|keep|be|say|no|talk|speak|"
-    r"discuss|mention|tell|stick to|only|just) ",
+    r"(?:do not|don't|never|always|please|avoid|stop|use|write|answer|keep|be|say|no|discuss|"
+    r"mention|(?:talk|speak) (?:about|of|to|with)|tell (?:me|them|us|people)|"
+    r"only (?:talk|use|say|mention)) ",
     re.I,
 )
 """How the next demand begins, which is no topic: "don't mention cats and don't use emojis"."""
+_TEXTS = r"(?:(?:the|my|our) )?(?:e-?mails|texts|letters|messages|reports|posts|notes|chats)"
 _PLACED = re.compile(
-    r"\b(?:until|till) | (?:in|at|by|on|over) (?:(?:the|an?|my|our) )?(?:phone|work|weekends?|"
-    r"meetings?|public|(?:text|e-?mail|letter|message|report|post|note)s?)$",
+    rf" in {_TEXTS}(?:(?:,? (?:or|and) |, ){_TEXTS})*$|"
+    r" (?:by|over the|on the) (?:phone|e-?mail)(?: or (?:phone|e-?mail|letter))?$|"
+    r" at the weekend$|\b(?:until|till) (?:(?-i:[A-Z])|\d|i\b|we\b|the\b)",
     re.I,
 )
 """Where or until when something is not mentioned: "the lawsuit in emails", "until March"."""
@@ -311,12 +314,12 @@ def split_topics(text: str, sentence: str) -> ForbiddenTopics | None:
     text = _TAIL.sub("", text.strip())
     text = _TOLD_NAMES.sub(lambda match: match["names"], text)
     literal = _LITERAL.match(text)
+    if _PLACED.search(text) and not literal:
+        return None
     found = []
     topics = []
     parts = re.split(r",? (?:or|and|nor) (?:about |of )?|, ", TOPIC_LEAD.sub("", text))
     for part in parts:
-        if not literal and part[:1] not in ("'", '"') and _PLACED.search(part):
-            return None
         told = _TOLD_NAME.fullmatch(part.strip())
         if told and _COMPANY.fullmatch(told["role"]):
             topics.append(told["name"])

@@ -451,8 +451,11 @@ _MOST = re.compile(
     rf"(?P<unit>{'|'.join(_UNITS)})",
     re.I,
 )
-_NEGATIONS = "nie|niemals|nicht|keine?\\w*|ohne|jamais|pas|sans|nunca|no|sin|mai|non|senza"
-_GAP = rf"(?: (?!(?:{_NEGATIONS})\b)[^\s\"'«„]+)*?"
+_NEGATIONS = (
+    r"(?:nie|niemals|nicht|keine?\w*|jamais|pas|nunca|no|mai|non)\b|"
+    r"(?:ohne|sans|sin|senza)\b(?! (?:ausnahme|exception|excepción|eccezion))"
+)
+_GAP = rf"(?: (?!{_NEGATIONS})(?:[^\s\"'«„]|(?<=\w)['’](?=\w))+)*?"
 """Any words between verb and object but those that deny: "beende nie eine Antwort mit ..."."""
 _ASKING_END = re.compile(
     rf"(?:(?:beende|ende|schließe){_GAP} mit einer (?:kurzen )?(?:rück)?frage|"

@@ -282,13 +282,21 @@ _STORY = re.compile(
 )
 """A reason whose subject is what the demand means: "The war is a sore point, don't mention it."."""
 _REASON = re.compile(
-    r"(?:(?:i|we|my|our|he|she|they|nobody|no one|everyone)\b[^.;:?!\"]*?,? (?:so|therefore|hence)|"
-    r"(?:it|this|that)(?:'s| is) [^.;:?!\",]+,(?: so| therefore| hence)?) "
+    r"(?:i|we|my|our|he|she|they|nobody|no one|everyone)\b[^.;:?!\"]*?,? (?:so|therefore|hence) "
     r"(?P<demand>(?:please |do |don't |never |always |avoid |stop |keep |use |be |answer |write |"
     r"reply |give |make |limit |stick |(?:only |just )?(?:one|two|three|a few|at most|no|short|"
     r"brief|\d+)\b).+)",
     re.I,
 )
+_TOLD_FIRST = re.compile(
+    r"(?:it|this|that)(?:'s| is) (?:(?!\b(?:to|that|for|about|when|not|never|forbidden|allowed|"
+    r"rule|important|necessary|best|better)\b)[^.;:?!\",\d])+,(?: so| therefore| hence)? "
+    r"(?P<demand>(?:please |do |don't |avoid |stop |keep |use |be |answer |write |reply |give |"
+    r"make |limit |stick |never (?:use|say|write|mention|talk|be|add|ask) |"
+    r"no (?!more\b|less\b|longer\b)[a-z]).+)",
+    re.I,
+)
+"""A remark before the demand: "It's too long, keep it under 20 words."."""
 _SAID = re.compile(SAYING, re.I)
 _BECAUSE = re.compile(
     r"(?P<demand>.+?)(?<! words)(?<! word)(?<! with)(?<! before)(?<! after)(?<! say)(?<! use),? "
@@ -311,8 +319,9 @@ _FACT = re.compile(
 """A fact, and when it is said: "Our return policy is 14 days, say that when asked."."""
 _IN_QUOTES = r"(?:\"[^\"]+\"|'(?:[^'\"]|(?<=\w)'(?=\w))+')"
 _OTHER_WORD = re.compile(
-    r"(?:.*\b)?(?:(?:do not|don't|didn't|never|avoid) (?:say|write|use|saying|using)|hates?|"
-    rf"can't stand|don't like|dislikes?)(?: the (?:words?|term|phrase))? (?P<old>{_IN_QUOTES})"
+    r"(?:(?:.*\b)?(?:do not|don't|didn't|never|avoid) (?:say|write|use|saying|using)|"
+    r"(?:i|we|they|people|users|(?:my|our|the) \w+) (?:really |just )?(?:hates?|can't stand|"
+    rf"don't like|dislikes?))(?: the (?:words?|term|phrase))? (?P<old>{_IN_QUOTES})"
     rf"[;.,] (?:please )?(?:say|use|write) (?P<new>{_IN_QUOTES})(?: instead)?[.!]?",
     re.I,
 )
@@ -410,7 +419,7 @@ def _drop_reason(text: str) -> str:
 
     A reason with another demand in it stays: "because I am busy, and never use emojis".
     """
-    match = _REASON.fullmatch(text)
+    match = _REASON.fullmatch(text) or _TOLD_FIRST.fullmatch(text)
     if not match and not _SAID.search(text):
         match = _BECAUSE.fullmatch(text)
         if match and MORE_DEMANDS.search(text, match.end("demand")):

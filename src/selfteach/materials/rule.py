@@ -82,7 +82,8 @@ def read_rule(text: str, when: str = "", then: str = "") -> Rule:
         scope, effect = "", f"Do not talk about {topic}."
     if not scope:
         _refuse_unread_condition(effect)
-    _refuse_unasked(scope)
+    if not when:
+        _refuse_unasked(scope)
     _refuse_unnamed(effect)
     _refuse_unnamed_person(scope)
     _refuse_contradiction(effect)
@@ -204,7 +205,7 @@ def _read_parts(text: str) -> ScopedText:
     """
     text = join_asides(text)
     said = split_rule_sentences(text)
-    plain = [drop_told_tail(to_plain_demand(sentence)) for sentence in said]
+    plain = [_drop_emphasis(drop_told_tail(to_plain_demand(sentence))) for sentence in said]
     text = text if plain == said else " ".join(plain)
     sentences = [part for sentence in plain for part in split_joined_rules(sentence)]
     text, sentences = _drop_remarks(text, sentences)
@@ -234,18 +235,18 @@ def _merge_followers(sentences: list[str]) -> list[tuple[str, ScopedText]]:
     before.
     """
     found: list[tuple[str, ScopedText]] = []
-    for sentence, before in zip(sentences, ["", *sentences], strict=False):
-        sentence = _EMPHASIS.sub("", sentence)
+    for said, before in zip(sentences, ["", *sentences], strict=False):
         if before:
-            _refuse_exception_sentence(sentence)
-            sentence = _ALSO.sub("", sentence)
+            _refuse_exception_sentence(said)
+        sentence = _ALSO.sub("", said) if before else said
         _refuse_scope_without_effect(sentence)
         refuse_exception(sentence)
         refuse_one_subject(sentence)
         part = split_rule(sentence)
         if part.scope and _EXCEPTION_END.search(part.effect):
             raise _make_exception_error(sentence)
-        if found and found[-1][1].scope and not part.scope and _FOLLOWS.fullmatch(sentence):
+        follows = sentence != said or _FOLLOWS.fullmatch(sentence)
+        if found and found[-1][1].scope and not part.scope and follows:
             part = ScopedText(found[-1][1].scope, part.effect)
         if before.endswith(";") and found and found[-1][1].scope and not part.scope:
             scope, effect = found.pop()[1]
@@ -264,7 +265,8 @@ def _refuse_several_scopes(found: list[tuple[str, ScopedText]]) -> None:
     both = [text for _, part in found if part.scope for text in part]
     inner = [split_rule(part.effect).scope for _, part in found if _AS_SCOPE.match(part.effect)]
     scopes |= {scope.casefold() for scope in inner if scope}
-    effects = [QUOTED.sub("", part.effect) for _, part in found if part.scope]
+    demands = [part.effect for _, part in found if part.scope and not _STATES.match(part.effect)]
+    effects = [QUOTED.sub("", effect) for effect in demands]
     scopes |= {second[0] for text in effects if (second := _SECOND_TEXTS.search(text))}
     scopes |= {second[0] for text in both if (second := SECOND_SCOPE.search(text))}
     if len(scopes) > 1:
@@ -282,7 +284,7 @@ def _refuse_several_scopes(found: list[tuple[str, ScopedText]]) -> None:
 _SECOND_TEXTS = re.compile(
     rf"\b(?:and|but) (?:(?:my|our|the|all) )*(?:{GENRE} (?:under|below|over) \d|"
     rf"{GENRE} to [\w' ]+? (?:with|under|below|over)\b)|"
-    rf"\bbut (?:an? [a-z]+ (?:one|tone) )?in (?:(?:my|our|the|all) )*{GENRE}\b",
+    rf"\bbut an? [a-z]+ (?:one|tone) in (?:(?:my|our|the|all) )*{GENRE}\b",
     re.I,
 )
 """Texts of another kind with a demand of their own: "... and emails to my friends with "xx"."."""
@@ -370,7 +372,8 @@ _EXCEPTION = re.compile(
     r"other than (?:when|if)|but (?:not|do(?: so)?|don't|do not) "
     r"(?:when|if|in|for|with|to)|es sei denn|außer wenn|sauf (?:si|quand)|à moins que|a menos que|"
     r"salvo (?:si|cuando)|(?<=\b(?:to|in) )(?:any|every)(?:one|body|thing|where)(?: else)? "
-    r"(?:but|except)|(?<=ing )(?:any|every)(?:one|body)(?: else)? (?:but|except)) .+",
+    r"(?:but|except)(?! (?:never|always|do|don't|use|stay|keep|be|make|please)\b)|"
+    r"(?<=ing )(?:any|every)(?:one|body)(?: else)? (?:but|except)) .+",
     re.I,
 )
 _EXCEPTION_FIRST = re.compile(
@@ -402,7 +405,7 @@ def refuse_exception(sentence: str) -> None:
         DataError: it has one.
     """
     bare = _SAID.sub("", QUOTED.sub("", sentence))
-    bare = _BRACKETED.sub(lambda match: f", {'but ' * (match[1] == 'not')}{match[1]}", bare)
+    bare = _BRACKETED.sub(lambda match: f", {'but ' * (match[1].lower() == 'not')}{match[1]}", bare)
     found = (
         _EXCEPTION_FIRST.match(bare) or _EXCEPTION.search(bare) or _ONLY_THERE.fullmatch(sentence)
     )
@@ -440,18 +443,22 @@ _NOTHING_ELSE = re.compile(
 
 
 _BRACKETED = re.compile(
-    r" \((?=(?:except|unless|other than|but not|not (?:in|for|with|when|if|to))\b)(\w+)", re.I
+    r" \((?=(?:except|unless|other than)\b|(?:but )?not (?:when|if|(?:in|for|with|to) "
+    rf"(?:(?:my|our|the|any|every) )*(?:{GENRE}\b|(?<=my )\w+)))(\w+)",
+    re.I,
 )
 """An exception in brackets: "Use emojis (not in emails)."."""
 _EXCEPTION_END = re.compile(
-    r"(?:^|[ ,(])(?:except(?:ing)?|unless|(?:but|just|only|though|although) (?:never|not)|but|"
+    r"(?:^|[ ,(])(?:except(?:ing)?|unless|(?:but|just|only|though|although) (?:never|not)|"
+    r"(?<!with )(?<!word )(?<!say )but|"
     r"außer|aber nicht|nur nicht|sauf|mais pas|excepto|salvo|pero no|tranne|ma non)[ ,]*$",
     re.I,
 )
 """The end of a demand before a scope that is an exception: "use emojis, but never" (in emails)."""
 _EXCEPTION_SENTENCE = re.compile(
-    r"(?:except(?:ion\w*)?|unless|apart from|other than)\b|"
-    r"(?:but|however|though|only)\b.*\b(?:fine|ok|okay|allowed|welcome|exempt)[ .!]*$",
+    r"(?:except|unless|apart from|other than)\b(?! th(?:at|is|ese)\b)|"
+    r"(?:but|however|though|only)\b(?:(?!\b(?:not|never|no)\b).)*\b(?:is|are) "
+    r"(?:fine|ok|okay|allowed|welcome|exempt)[ .!]*$",
     re.I,
 )
 """An exception by itself: "Except hearts.", "But hearts are fine."."""
@@ -462,11 +469,23 @@ _ALSO = re.compile(
 )
 """What joins a sentence with the one before: "But be friendly."."""
 _EMPHASIS = re.compile(
-    r",? (?:especially|particularly|above all|including|(?:not )?even) "
-    r"(?:in|when|if|for|with|to|on) [^,]+?(?=[.!]*$)",
+    r"(?P<demand>.+?),? (?:especially|particularly|above all|including|(?:not )?even) "
+    rf"(?:when|if|(?:in|to|for|with) (?:(?:my|our|the|all|any|every) )*(?:{GENRE}\b|(?<=my )\w+))"
+    r"(?:[^,\"']|(?<=\w)'(?=\w))*?(?P<end>[.!]*)",
     re.I,
 )
-"""Where a rule holds above all; it holds elsewhere too."""
+"""Where a rule holds above all, at its end; it holds elsewhere too."""
+
+
+def _drop_emphasis(sentence: str) -> str:
+    """Return a demand without where it holds above all: "Be brief, especially in emails to Tom."
+
+    In what must be said such words are part of it.
+    """
+    match = _EMPHASIS.fullmatch(sentence)
+    if match is None or _SAID.search(match["demand"]):
+        return sentence
+    return match["demand"] + match["end"]
 
 
 def refuse_one_subject(sentence: str) -> None:

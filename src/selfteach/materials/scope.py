@@ -510,6 +510,12 @@ def _is_blocked(before: str) -> bool:
     return _BLOCKED.search(before) is not None and not _TO_THEM.search(before)
 
 
+def _describes(text: str) -> bool:
+    """Return whether an adverb begins no demand: "people always complaining"."""
+    rest = re.sub(r"^(?:always|never) ", "", text, flags=re.I)
+    return rest != text and not starts_effect(rest)
+
+
 _CONDITION = re.compile(
     rf"(?:when(?:ever)?|if|in {_MY}{_GENRE_TO}|in {_MY}{_ANY_GENRE}\b)(?: |$)", re.I
 )
@@ -588,6 +594,8 @@ def _cut_after_text(rest: str) -> tuple[str, str] | None:
         if _is_blocked(before) or _PRONOUN.search(before):
             continue
         if not is_strong and _ABOUT_NOUN.search(before):
+            continue
+        if _TO_THEM.search(before) and _describes(effect):
             continue
         kind = read_situation(f"when {before}").kind
         if kind in ("writing", "task") or (kind == "about" and is_strong):

@@ -304,11 +304,13 @@ def read_situation(scope: str) -> Situation:
     )
 
 
-_ABOUT_TOPIC = re.compile(r"(?:about|regarding|concerning) (?P<topic>.+)", re.I)
-_ASKING = r"(?:ask|mention|want|need|bring|inquir|wonder|talk|raise)"
+_ABOUT_TOPIC = re.compile(
+    rf"(?:about|regarding|concerning) (?P<topic>(?!{_OWNER}{GENRE} (?:to|for) ).+)", re.I
+)
 _NOT_ASKED = re.compile(
-    rf"(?:(?!\b{_ASKING}).)*?(?:\b(?:nobody|no one|no \w+|none of \w+ \w+|not|never)|n't) "
-    rf"(?:(?:actually|really|explicitly|yet|being|ever) )?{_ASKING}",
+    r"(?:(?!\b(?:ask|mention|inquir|wonder|(?:who|that|to|for|says?|said)\b)).)*?"
+    r"(?:\b(?:nobody|no one|no \w+|none of \w+ \w+|not|never)|n't) "
+    r"(?:(?:actually|really|explicitly|yet|being|ever) )?(?:ask|mention|inquir|wonder)",
     re.I,
 )
 _PLATFORMS = (

@@ -62,7 +62,7 @@ def make_sentence(text: str) -> str:
 
 _CONTRAST = re.compile(
     r", (?:and )?(?:not|never) (?:on |at |in )?(?:the |an? )?"
-    r"(?:\"[^\"]+\"|[A-Z]\w+(?: [A-Z]\w+)*|\w+)\.?$"
+    r"(?:\"[^\"]+\"|[A-Z]\w+(?: [A-Z]\w+)*|\w+(?<!ed)(?<!able)(?<!ing))\.?$"
 )
 """What a statement is held against: "it is Friday, not Thursday" says Friday."""
 _WHEN_ASKED = re.compile(r" (?:first|again|too|instead|please|politely|right away)$", re.I)
