@@ -120,8 +120,7 @@ class RuleScores:
 
     def percent(self, arm: str) -> str:
         """Return the share of kept answers of both kinds, as text."""
-        values = self.both(arm)
-        return f"{100 * sum(values) / max(len(values), 1):.0f} %"
+        return format_kept(self.both(arm))
 
 
 @dataclass(frozen=True)
@@ -394,6 +393,17 @@ def find_open_scopes(exam: JsonMapping) -> list[Scope]:
     harms = [([scope], Measure(**effects[scope])) for scope in outside if scope in effects]
     harms.append((list(outside), Measure(**exam["needless"]["change"])))
     too_great = [(scopes, harm) for scopes, harm in harms if harm.value > MAX_HARM]
+def format_kept(shares: Sequence[float]) -> str:
+    """Return the mean share of kept answers in percent, as text.
+
+    A mean below MIN_KEPT that would be rounded to it has a decimal: "89.6 %".
+    """
+    percent = 100 * sum(shares) / max(len(shares), 1)
+    if not is_kept(shares) and round(percent) >= 100 * MIN_KEPT:
+        return f"{min(percent, 100 * MIN_KEPT - 0.1):.1f} %"
+    return f"{percent:.0f} %"
+
+
     if any(harm.low > MAX_HARM for _, harm in too_great):
         return []
     found = set(chain.from_iterable(scopes for scopes, _ in too_great))
