@@ -130,6 +130,50 @@ def test_an_answer_that_is_none_has_a_reason(
     assert faults(open_session(tmp_path), [(text, strategy)]) == [fault]
 
 
+@pytest.mark.parametrize(
+    ("rule", "text", "is_short"),
+    [
+        ("Answer in Japanese.", "東京です。", False),
+        ("Answer in Chinese.", "巴黎是法国的首都。", False),
+        ("Answer in one word.", "Paris.", False),
+        ("Answer in at most three words.", "In Paris.", False),
+        ("Answer with yes or no.", "Yes.", False),
+        ("Answer only yes or no.", "No.", False),
+        ("Answer in at most five words.", "Paris.", True),
+        ("Answer in one sentence.", "Tea is.", True),
+        ("Answer in German.", "Ja.", True),
+        ('Start with "Ahoy".', "Ahoy!", True),
+        ('Start with "Tea is".', "Tea is.", True),
+        ("Use exactly one emoji.", "Great 🎉", True),
+        ("Answer in one word.", " ", True),
+    ],
+)
+def test_an_answer_may_be_as_short_as_the_rule_wants_it(
+    tmp_path: Path, rule: str, text: str, is_short: bool
+) -> None:
+    session = open_session(
+        tmp_path, effect=read_effect(rule), config=FeedbackConfig(), forbidden_topic=""
+    )
+    found = faults(session, [(text, "own"), (text, "repair")], -9.0)
+    assert found == (["too short"] * 2 if is_short else ["", ""])
+
+
+@pytest.mark.parametrize(
+    ("rule", "topic", "fault"),
+    [
+        ("Say that we do not give refunds.", "", ""),
+        ("Say that we close at six.", "", answer_faults.NEEDLESS_DECLINE),
+        ("Say that we do not give refunds.", "cats", answer_faults.NEEDLESS_DECLINE),
+    ],
+)
+def test_an_answer_may_decline_where_the_rule_says_a_decline(
+    tmp_path: Path, rule: str, topic: str, fault: str
+) -> None:
+    config = FeedbackConfig()
+    session = open_session(tmp_path, effect=read_effect(rule), config=config, forbidden_topic=topic)
+    assert faults(session, [("We do not give refunds.", "own")]) == [fault]
+
+
 def test_sampled_answers_are_as_fluent_as_the_bases(
     tmp_path: Path,
 ) -> None:
