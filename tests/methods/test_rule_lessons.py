@@ -428,6 +428,8 @@ def test_a_cut_sentence_is_left_out_before_a_repair() -> None:
         "a": probe("a", "Tea is hot. A cat sees", finish="length"),
         "b": probe("b", "A cat."),
         "c": probe("c", "Cat zis."),
+        "d": probe("d", "A cat sees the", finish="length"),
+        "e": probe("e", "A cat. Tea is hot."),
     }
     known = {one.id: -1.0 for p in probed.values() for one in p.completions}
     known[probed["c"].completions[0].id] = -6.0
@@ -438,14 +440,15 @@ def test_a_cut_sentence_is_left_out_before_a_repair() -> None:
         return [text.replace("A cat.", "") for _, text in pairs]
 
     found = repair_answers.repair_own_answers(probed, {"b"}, repair, known, -4.0)
-    assert seen == ["Tea is hot."]
-    assert found == {"a": ["Tea is hot."]}
+    assert seen == ["Tea is hot.", "A cat. Tea is hot."]
+    assert found == {"a": ["Tea is hot."], "e": [" Tea is hot."]}
 
 
 def test_the_greedy_answer_of_the_base_is_kept_where_only_samples_break_the_rule() -> None:
     probed = [
         probe("a", "Dogs bark. Birds", "A cat.", finish="length"),
         probe("b", "A cat.", "A dog."),
+        probe("c", "Dogs bark at", "A cat.", finish="length"),
     ]
     assert search_answers.keep_greedy_answers(probed) == {"a": ["Dogs bark."]}
 
