@@ -8,6 +8,7 @@ import itertools
 import math
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,6 +23,7 @@ from selfteach.errors import DataError, UsageError
 from selfteach.generate.ask import GeneratedPrompt, Subject, plan_requests
 from selfteach.generate.few_shot import EXAM_REQUESTS
 from selfteach.generate.search import SearchTrace, Try
+from selfteach.generate.situations import Occasion
 from selfteach.judge import ThresholdJudge
 from selfteach.judge.check import CheckJudge, parse_check
 from selfteach.judge.decline import is_decline
@@ -42,6 +44,7 @@ from selfteach.methods.feedback import (
     repair_answers,
     search_answers,
     write_more_prompts,
+    write_rule_prompts,
 )
 from selfteach.methods.feedback.exam import make_header
 from selfteach.methods.feedback.probe import ProbedPrompt, probe_more_prompts, probe_prompts
@@ -662,6 +665,43 @@ def test_a_condition_that_no_request_meets_is_told_with_a_cure(tmp_path: Path) -
 
 @pytest.mark.parametrize(
     ("config", "effect", "check"),
+def test_auto_is_refused_where_the_condition_leaves_nothing_in_dev(tmp_path: Path) -> None:
+    inside = [GeneratedPrompt("A cat?", "target", "plain", "")]
+    outside = [GeneratedPrompt("Is tea hot?", "target", "plain", "")]
+    parts = {"train": inside, "dev": outside, "test": inside}
+    session = open_session(tmp_path, forbidden_topic="")
+    assert prompts_in_scope.keep_prompts_in_scope(session, parts)["dev"] == []
+    config = FeedbackConfig(train={"objective": "auto"})
+    session = open_session(tmp_path, forbidden_topic="", config=config)
+    with pytest.raises(UsageError, match="objective=auto: no request to try"):
+        prompts_in_scope.keep_prompts_in_scope(session, parts)
+    kept = prompts_in_scope.keep_prompts_in_scope(session, {**parts, "dev": inside})
+    assert kept["dev"] == inside
+    session.request_judge = None
+    with pytest.raises(UsageError, match="no request to try the objectives"):
+        prompts_in_scope.keep_prompts_in_scope(session, {**parts, "dev": []})
+
+
+@pytest.mark.parametrize(("share", "is_refused"), [(0.15, False), (0.0, True)])
+def test_auto_is_refused_where_no_letter_is_in_dev(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, share: float, is_refused: bool
+) -> None:
+    settings = {
+        "train": {"objective": "auto"},
+        "ask": {"target": 24, "near": 24, "train_share": 0.7, "dev_share": share},
+    }
+    situation = read_situation("writing emails to my boss")
+    session = open_session(
+        tmp_path, situation=situation, config=FeedbackConfig.model_validate(settings)
+    )
+    occasions = [Occasion("clause", f"I am ill {i}") for i in range(24)]
+    monkeypatch.setattr(write_rule_prompts, "write_all_occasions", lambda *given: occasions)
+    monkeypatch.setattr(write_rule_prompts, "write_scope_prompts", lambda *given: [])
+    refused = pytest.raises(UsageError, match="dev part") if is_refused else nullcontext()
+    with refused:
+        write_rule_prompts.write_situation_prompts(session, situation, OverlapIndex())
+
+
     [
         (
             {"also": ("kitty",), "not_also": ("milk",)},

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from itertools import chain
 
 from selfteach.dedup.overlap import OverlapIndex
-from selfteach.errors import DataError, UsageError
+from selfteach.errors import DataError
 from selfteach.generate.answered_requests import STAGE, write_answered_requests
 from selfteach.generate.ask import (
     GeneratedPrompt,
@@ -31,7 +31,7 @@ from selfteach.judge.occasion import has_content_word
 from selfteach.judge.request_judge import compare_requests
 from selfteach.judge.violation import list_forbidden_texts
 from selfteach.materials.situation import Situation, name_written_topic
-from selfteach.methods.feedback.prompts_in_scope import make_topic_check
+from selfteach.methods.feedback.prompts_in_scope import check_dev_part, make_topic_check
 from selfteach.methods.feedback.request_forms import choose_forms
 from selfteach.methods.feedback.rule_check import get_check, make_topic_detector
 from selfteach.methods.feedback.understand_rule import get_answer
@@ -245,6 +245,9 @@ def write_situation_prompts(
     parts: dict[str, list[GeneratedPrompt]] = {name: [] for name in SPLIT_NAMES}
     occasions = split_occasions(session, write_all_occasions(session, situation))
     for scope in ("target", "near"):
+
+    Raises:
+        UsageError: an objective is to be chosen on dev, and nothing is in it.
         for name, share in compute_part_shares(session, scope).items():
             count = round(share * max(config.target, getattr(config, scope)))
             for_exam = name == "test"
@@ -263,6 +266,7 @@ def write_situation_prompts(
 
 def write_all_occasions(session: Session, situation: Situation) -> list[Occasion]:
     """Let the model write the occasions of a situation, and count what is dropped."""
+    check_dev_part(session, parts["dev"])
     config = session.config.ask
     count = max(config.target // PROMPTS_PER_OCCASION, MIN_OCCASIONS)
     forms = list_forms(situation)
@@ -352,15 +356,7 @@ def split_written_prompts(
             ),
             cure="Ask for more with --set ask.target=N, or try another model.",
         )
-    if session.config.train.objective == "auto" and "dev" not in with_targets:
-        raise UsageError(
-            "no request to try the objectives on is in the dev part.",
-            where="train.objective=auto",
-            cure=(
-                "Ask for more with --set ask.target=N or ask.dev_share=S, or name one: "
-                "--set train.objective=sft+dpo."
-            ),
-        )
+    check_dev_part(session, parts["dev"])
     return parts
 
 
