@@ -610,12 +610,14 @@ def test_requests_that_the_answer_fits_do_not_name_the_topic(tmp_path: Path) -> 
 
     known = [GeneratedPrompt("Is the wifi free?", "target", "question", "wifi")]
     parts = {"train": known, "dev": [], "test": []}
-    assert [p.text for p in write_kind_twins(session, parts, known)] == ["Is the internet free?"]
+    twins = write_kind_twins(session, parts, known, pool)
+    assert [p.text for p in twins] == ["Is the internet free?"]
+    assert pool.texts[-1] == "Is the internet free?", "no later exam prompt is like it"
     parts["test"] = [GeneratedPrompt("Is the internet free??", "target", "question", "wifi")]
-    assert write_kind_twins(session, parts, known) == []
+    assert write_kind_twins(session, parts, known, OverlapIndex()) == []
     session.subject = replace(session.subject, forbidden=True)
     parts["test"] = []
-    assert write_kind_twins(session, parts, known) == []
+    assert write_kind_twins(session, parts, known, OverlapIndex()) == []
 
 
 def test_a_kind_of_the_topic_needs_less_to_be_about_it(tmp_path: Path) -> None:
@@ -663,8 +665,6 @@ def test_a_condition_that_no_request_meets_is_told_with_a_cure(tmp_path: Path) -
         )
 
 
-@pytest.mark.parametrize(
-    ("config", "effect", "check"),
 def test_auto_is_refused_where_the_condition_leaves_nothing_in_dev(tmp_path: Path) -> None:
     inside = [GeneratedPrompt("A cat?", "target", "plain", "")]
     outside = [GeneratedPrompt("Is tea hot?", "target", "plain", "")]
@@ -702,6 +702,8 @@ def test_auto_is_refused_where_no_letter_is_in_dev(
         write_rule_prompts.write_situation_prompts(session, situation, OverlapIndex())
 
 
+@pytest.mark.parametrize(
+    ("config", "effect", "check"),
     [
         (
             {"also": ("kitty",), "not_also": ("milk",)},
@@ -878,9 +880,27 @@ def test_other_names_that_few_prompts_have_get_prompts_of_their_own(tmp_path: Pa
     assert {outcome.reason for _, outcome in dropped} == {"does not name it"}
     assert write_name_prompts(session, ["Kitty"], parts, pool)["train"] == []
     session.subject = Subject("cats", siblings=("dogs",))
-    twins = write_twins(session, parts, ["Kitty", "Felix"], found)
+    twins = write_twins(session, parts, ["Kitty", "Felix"], found, pool)
     assert [p.text for p in twins] == ["Where is dogs today?", "Why is dogs so loud?"]
     assert {p.scope for p in twins} == {"near"}
+    assert pool.texts[-2:] == [p.text for p in twins]
+
+
+def test_no_twin_of_a_name_is_like_an_exam_prompt_about_another_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The exam asks "Why is Kitty so loud?". The twin of "Why is Felix so loud?" would be that."""
+
+    session = open_session(tmp_path, subject=Subject("cats", siblings=("Kitty",)))
+    written = GeneratedPrompt("Why is Felix so loud?", "target", "plain", "Felix")
+    exam = GeneratedPrompt("Why is Kitty so loud?", "target", "name", "Kitty")
+    by_stage = {"ask names": [written], "ask exam names": [exam]}
+    parts: dict[str, list[GeneratedPrompt]] = {"train": [], "test": []}
+    monkeypatch.setattr(
+        write_more_prompts, "_write_about_names", lambda session, stage, *given: by_stage[stage]
+    )
+    found = write_name_prompts(session, ["Felix", "Kitty"], parts, OverlapIndex())
+    assert found == {"train": [written], "test": [exam]}
 
 
 @pytest.mark.parametrize("check", ['not contains "cat"', "max_words=1"])
