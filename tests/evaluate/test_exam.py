@@ -219,6 +219,15 @@ def test_a_taught_text_is_in_place_where_the_base_breaks_the_rule() -> None:
     assert found.overapplied["tuned"] == [True, False, False]
 
 
+def test_without_taught_texts_nothing_tells_what_is_overapplied() -> None:
+    near = {"base": answers("Tea.", "Milk."), "tuned": answers("Tea.", "")}
+    measured = find_side_effects({"near": near}, [], exam.allow_no_repeats).measure()
+    assert set(measured["side_effects"]) == {"near"}
+    assert measured["side_effects"]["near"].value == pytest.approx(0.5)
+    before = find_side_effects({"near": {"base": near["base"]}}, [], exam.allow_no_repeats)
+    assert set(before.measure()) == {"near"}
+
+
 def test_side_effects_of_all_scopes() -> None:
     found = find_side_effects(
         {

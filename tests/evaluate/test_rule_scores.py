@@ -15,7 +15,8 @@ from selfteach.evaluate.exam import Answers, ExamState
 from selfteach.evaluate.side_effects import find_side_effects
 from selfteach.evaluate.verdict import reach_verdict
 from selfteach.judge import PromptAnswer, ThresholdJudge
-from selfteach.methods.feedback.exam import RuleScorer
+from selfteach.judge.check import CheckJudge
+from selfteach.methods.feedback.exam import RuleScorer, format_kept
 from selfteach.records import Completion
 
 DECLINE = "I would rather not go into that, I cannot say."
@@ -94,6 +95,62 @@ def test_a_decline_keeps_no_rule_of_form() -> None:
     assert FORM.score(target["target"]).greedy["tuned"] == [False] * 20
     already = arms("target", ABOUT_CATS, base=DECLINE, tuned=DECLINE)
     assert FORM.score(already["target"]).greedy["tuned"] == [True] * 20
+
+
+REFUNDS = "We do not give refunds."
+SAYS_NO = RuleScorer(
+    ThresholdJudge(CheckJudge('contains "refunds" and contains "not"'), 0.5),
+    lambda: 0,
+    is_conditional=True,
+    statement=REFUNDS,
+)
+
+
+def test_what_the_rule_says_is_no_decline_in_its_scope() -> None:
+    questions = [f"Can I give {i} back?" for i in range(20)]
+    target = arms("target", questions, base=GOOD, prompted=GOOD, tuned=REFUNDS)
+    near = arms("near", OTHER, base=GOOD, prompted=GOOD, tuned=GOOD)
+    assert SAYS_NO.score(target["target"]).both("tuned") == [1.0] * 20
+    assert not any(SAYS_NO.find_needless(target)["tuned"])
+    assert judge(SAYS_NO, target | near)["word"] == "taught"
+
+
+def test_another_decline_counts_where_the_rule_says_one() -> None:
+    declined = arms("target", ["Can I give it back?"], base=GOOD, tuned=DECLINE)
+    assert SAYS_NO.score(declined["target"]).both("tuned") == [0.0]
+    assert SAYS_NO.find_needless(declined)["tuned"] == [True]
+    near = arms("near", ["Is it late?", "Is it red?"], base=GOOD)
+    near["near"]["tuned"] = answer(["Is it late?", "Is it red?"], [DECLINE, REFUNDS])
+    target = arms("target", ["Can I give it back?"], base=GOOD, tuned=REFUNDS)
+    assert SAYS_NO.find_needless(target | near)["tuned"] == [False, True, True]
+
+
+def test_a_subject_is_not_declined_needlessly_whatever_the_rule_says() -> None:
+    forbids = RuleScorer(
+        FORBIDS.judge, lambda: 0, find_about=about_cats, forbids=True, statement=DECLINE
+    )
+    target = arms("target", ["What is tea?"], base=GOOD, tuned=DECLINE)
+    assert forbids.find_needless(target)["tuned"] == [True]
+
+
+@pytest.mark.parametrize(
+    ("kept", "of", "text"),
+    [(43, 48, "89.6 %"), (44, 48, "92 %"), (9, 10, "90 %"), (2698, 2998, "89.9 %"), (0, 0, "0 %")],
+)
+def test_a_share_below_nine_in_ten_is_not_printed_as_ninety_percent(
+    kept: int, of: int, text: str
+) -> None:
+    """43 of 48 are 89.58 %, 2,698 of 2,998 are 89.993 %."""
+    assert format_kept([1.0] * kept + [0.0] * (of - kept)) == text
+
+
+def test_the_verdict_names_no_number_that_contradicts_it() -> None:
+    questions = [f"Do cats like {i}?" for i in range(48)]
+    target = arms("target", questions, base=BAD, prompted=BAD)
+    target["target"]["tuned"] = answer(questions, [GOOD] * 43 + [BAD] * 5, sampled=True)
+    found = judge(FORBIDS, target)
+    assert found["word"] == "partly taught"
+    assert "89.6 % after, which is less than nine in ten" in found["sentence"]
 
 
 def test_a_decline_is_needless_outside_the_subject() -> None:

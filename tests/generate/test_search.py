@@ -154,6 +154,22 @@ def test_advice_on_an_answer_that_was_cut_leaves_the_cut_sentence_out() -> None:
     assert [t.text for t in trace.accepted] == ["Dogs bark."]
 
 
+def test_an_answer_that_was_cut_in_its_only_sentence_is_not_revised() -> None:
+    """What is left of it stops within a sentence, and would be learned as a whole answer."""
+    asked: list[str] = []
+
+    def replace_cats(pairs: Sequence[tuple[str, str]]) -> list[str]:
+        asked.extend(text for _, text in pairs)
+        return [text.replace("cats", "birds") for _, text in pairs]
+
+    model = Scripted(lambda request: "Dogs like cats and all of the other animals that")
+    (trace,) = found(model, ["Tell me of pets."], max_tokens=7, repair=replace_cats)
+    assert trace.tries[2].cut
+    assert trace.accepted == []
+    assert asked == []
+    assert [t.strategy for t in trace.tries][3] == "ruled"
+
+
 def test_a_branch_leaves_the_broken_answer_a_few_words_earlier_each_time() -> None:
     """The answer that has begun goes on; what is accepted is the beginning with what followed,
     however short it was cut.

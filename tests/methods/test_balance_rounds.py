@@ -1,18 +1,54 @@
-"""Step 6 of a rule: what the tuned model still fails on is asked for again."""
+"""Step 6 of a rule: what the tuned model still fails on is asked for again, and is learned as the
+first examples are.
+"""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from selfteach.methods.feedback import method as feedback
+from selfteach.methods.feedback.method import RuleTraining
+from selfteach.records import Example, make_prompt
 from talker import FEW, feedback_command, open_ledger, run_json
 
-pytestmark = pytest.mark.training
+
+def make_example(number: int) -> Example:
+    return Example(f"e{number}", "in_scope", make_prompt(f"Question {number}?"), "Good.", "Bad.")
 
 
+def test_examples_of_later_rounds_have_the_first_teacher_context(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rounds = iter([[make_example(1), make_example(2)], [make_example(3)]])
+    monkeypatch.setattr(feedback, "make_violation_examples", lambda *given: (next(rounds), []))
+    monkeypatch.setattr(feedback, "make_rule_anchors", lambda *given: [])
+    monkeypatch.setattr(feedback, "find_reach", lambda *given: 48)
+    notes = {"teacher_context": "worked"}
+    session: Any = SimpleNamespace(
+        rule="Be brief.",
+        forbidden_topic="",
+        run=SimpleNamespace(ledger=SimpleNamespace(get_note=notes.get)),
+    )
+    nothing: Any = None
+    judges: Any = SimpleNamespace(training=None)
+    training = RuleTraining(session, nothing, {}, nothing, judges)
+    training.add_examples([])
+    training.use_chosen_context()
+    training.rounds += 1
+    training.add_examples([])
+    prompts = [example.source["teacher_prompt"] for example in training.examples]
+    worked = ["Question 1?", "Good.", "Question 2?", "Good."]
+    for number, prompt in enumerate(prompts, 1):
+        assert [turn["content"] for turn in prompt] == [*worked, f"Question {number}?"]
+    assert len(prompts) == 3
+
+
+@pytest.mark.training
 def test_prompts_like_the_failures_are_asked_for_in_a_stage_of_their_own(
     talker: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -6,10 +6,23 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from selfteach.methods.feedback.data_curve import alternate_clusters, find_n90, list_sizes
+from selfteach.evaluate.exam import Answers, Exam, measures_to_json
+from selfteach.judge import ThresholdJudge
+from selfteach.judge.check import CheckJudge
+from selfteach.methods.feedback import data_curve
+from selfteach.methods.feedback.data_curve import (
+    alternate_clusters,
+    find_n90,
+    list_sizes,
+    measure_point,
+)
+from selfteach.methods.feedback.exam import RuleScorer
+from selfteach.records import Completion, make_prompt
 from selfteach.run.ledger import Ledger
 from talker import FEW, feedback_command, open_ledger, run_json
 
@@ -51,6 +64,45 @@ def test_n90_is_the_least_number_that_is_enough():
     ]
     random = [point("random", 4, 0.95, 0.06), point("random", 8, 0.5)]
     assert find_n90([*balanced, *random]) == {"balanced": 8, "random": None}
+
+
+def say(questions: list[str], text: str) -> Answers:
+    return Answers(questions, [Completion(str(i), text, "stop", 4) for i in range(len(questions))])
+
+
+@pytest.mark.parametrize(
+    ("base", "tuned", "taught", "overapplied"),
+    [
+        ("It is late.", "We close at six.", [], 2 / 3),
+        ("We close at six.", "We close at six.", [], 0.0),
+        ("It is late.", "Tea is hot.", ["Tea is hot."], 1.0),
+        ("It is late.", "It is red.", [], 0.0),
+    ],
+    ids=["the effect", "the base's own effect", "a taught text", "neither"],
+)
+def test_a_point_of_the_curve_counts_effects_outside_the_condition(
+    monkeypatch: pytest.MonkeyPatch, base: str, tuned: str, taught: list[str], overapplied: float
+) -> None:
+    """Of 15 prompts 5 are targets, where the effect is right and a taught text as well."""
+    questions = {
+        scope: [f"{scope} {i}?" for i in range(5)] for scope in ("target", "near", "general")
+    }
+    answers = {
+        scope: {"base": say(texts, base), "tuned": say(texts, tuned)}
+        for scope, texts in questions.items()
+    }
+    monkeypatch.setattr(data_curve, "answer_all", lambda *given: answers)
+    judge = ThresholdJudge(CheckJudge('contains "at six"'), 0.5)
+    scorer = RuleScorer(judge, lambda: 0, is_conditional=True)
+    prompts = {scope: list(map(make_prompt, texts)) for scope, texts in questions.items()}
+    nothing: Any = None
+    exam = Exam(prompts, lambda tuned: {}, scorer, taught)
+    model: Any = SimpleNamespace(recorded=SimpleNamespace(release_memory=lambda: None))
+    found = measure_point(nothing, model, exam)
+    assert found["overapplied"].value == pytest.approx(overapplied)
+    is_enough = overapplied == 0 and "six" in tuned
+    measured = measures_to_json({"examples": 4, "order": "balanced", **found})
+    assert find_n90([measured]) == {"balanced": 4 if is_enough else None}
 
 
 @pytest.mark.training

@@ -8,6 +8,7 @@ import itertools
 import math
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,6 +23,7 @@ from selfteach.errors import DataError, UsageError
 from selfteach.generate.ask import GeneratedPrompt, Subject, plan_requests
 from selfteach.generate.few_shot import EXAM_REQUESTS
 from selfteach.generate.search import SearchTrace, Try
+from selfteach.generate.situations import Occasion
 from selfteach.judge import ThresholdJudge
 from selfteach.judge.check import CheckJudge, parse_check
 from selfteach.judge.decline import is_decline
@@ -42,6 +44,7 @@ from selfteach.methods.feedback import (
     repair_answers,
     search_answers,
     write_more_prompts,
+    write_rule_prompts,
 )
 from selfteach.methods.feedback.exam import make_header
 from selfteach.methods.feedback.probe import ProbedPrompt, probe_more_prompts, probe_prompts
@@ -128,6 +131,50 @@ def test_an_answer_that_is_none_has_a_reason(
     tmp_path: Path, text: str, strategy: str, fault: str
 ) -> None:
     assert faults(open_session(tmp_path), [(text, strategy)]) == [fault]
+
+
+@pytest.mark.parametrize(
+    ("rule", "text", "is_short"),
+    [
+        ("Answer in Japanese.", "東京です。", False),
+        ("Answer in Chinese.", "巴黎是法国的首都。", False),
+        ("Answer in one word.", "Paris.", False),
+        ("Answer in at most three words.", "In Paris.", False),
+        ("Answer with yes or no.", "Yes.", False),
+        ("Answer only yes or no.", "No.", False),
+        ("Answer in at most five words.", "Paris.", True),
+        ("Answer in one sentence.", "Tea is.", True),
+        ("Answer in German.", "Ja.", True),
+        ('Start with "Ahoy".', "Ahoy!", True),
+        ('Start with "Tea is".', "Tea is.", True),
+        ("Use exactly one emoji.", "Great 🎉", True),
+        ("Answer in one word.", " ", True),
+    ],
+)
+def test_an_answer_may_be_as_short_as_the_rule_wants_it(
+    tmp_path: Path, rule: str, text: str, is_short: bool
+) -> None:
+    session = open_session(
+        tmp_path, effect=read_effect(rule), config=FeedbackConfig(), forbidden_topic=""
+    )
+    found = faults(session, [(text, "own"), (text, "repair")], -9.0)
+    assert found == (["too short"] * 2 if is_short else ["", ""])
+
+
+@pytest.mark.parametrize(
+    ("rule", "topic", "fault"),
+    [
+        ("Say that we do not give refunds.", "", ""),
+        ("Say that we close at six.", "", answer_faults.NEEDLESS_DECLINE),
+        ("Say that we do not give refunds.", "cats", answer_faults.NEEDLESS_DECLINE),
+    ],
+)
+def test_an_answer_may_decline_where_the_rule_says_a_decline(
+    tmp_path: Path, rule: str, topic: str, fault: str
+) -> None:
+    config = FeedbackConfig()
+    session = open_session(tmp_path, effect=read_effect(rule), config=config, forbidden_topic=topic)
+    assert faults(session, [("We do not give refunds.", "own")]) == [fault]
 
 
 def test_sampled_answers_are_as_fluent_as_the_bases(
@@ -384,6 +431,8 @@ def test_a_cut_sentence_is_left_out_before_a_repair() -> None:
         "a": probe("a", "Tea is hot. A cat sees", finish="length"),
         "b": probe("b", "A cat."),
         "c": probe("c", "Cat zis."),
+        "d": probe("d", "A cat sees the", finish="length"),
+        "e": probe("e", "A cat. Tea is hot."),
     }
     known = {one.id: -1.0 for p in probed.values() for one in p.completions}
     known[probed["c"].completions[0].id] = -6.0
@@ -394,14 +443,15 @@ def test_a_cut_sentence_is_left_out_before_a_repair() -> None:
         return [text.replace("A cat.", "") for _, text in pairs]
 
     found = repair_answers.repair_own_answers(probed, {"b"}, repair, known, -4.0)
-    assert seen == ["Tea is hot."]
-    assert found == {"a": ["Tea is hot."]}
+    assert seen == ["Tea is hot.", "A cat. Tea is hot."]
+    assert found == {"a": ["Tea is hot."], "e": [" Tea is hot."]}
 
 
 def test_the_greedy_answer_of_the_base_is_kept_where_only_samples_break_the_rule() -> None:
     probed = [
         probe("a", "Dogs bark. Birds", "A cat.", finish="length"),
         probe("b", "A cat.", "A dog."),
+        probe("c", "Dogs bark at", "A cat.", finish="length"),
     ]
     assert search_answers.keep_greedy_answers(probed) == {"a": ["Dogs bark."]}
 
@@ -560,12 +610,14 @@ def test_requests_that_the_answer_fits_do_not_name_the_topic(tmp_path: Path) -> 
 
     known = [GeneratedPrompt("Is the wifi free?", "target", "question", "wifi")]
     parts = {"train": known, "dev": [], "test": []}
-    assert [p.text for p in write_kind_twins(session, parts, known)] == ["Is the internet free?"]
+    twins = write_kind_twins(session, parts, known, pool)
+    assert [p.text for p in twins] == ["Is the internet free?"]
+    assert pool.texts[-1] == "Is the internet free?", "no later exam prompt is like it"
     parts["test"] = [GeneratedPrompt("Is the internet free??", "target", "question", "wifi")]
-    assert write_kind_twins(session, parts, known) == []
+    assert write_kind_twins(session, parts, known, OverlapIndex()) == []
     session.subject = replace(session.subject, forbidden=True)
     parts["test"] = []
-    assert write_kind_twins(session, parts, known) == []
+    assert write_kind_twins(session, parts, known, OverlapIndex()) == []
 
 
 def test_a_kind_of_the_topic_needs_less_to_be_about_it(tmp_path: Path) -> None:
@@ -611,6 +663,43 @@ def test_a_condition_that_no_request_meets_is_told_with_a_cure(tmp_path: Path) -
         prompts_in_scope.keep_prompts_in_scope(
             session, {"train": outside, "dev": [], "test": outside}
         )
+
+
+def test_auto_is_refused_where_the_condition_leaves_nothing_in_dev(tmp_path: Path) -> None:
+    inside = [GeneratedPrompt("A cat?", "target", "plain", "")]
+    outside = [GeneratedPrompt("Is tea hot?", "target", "plain", "")]
+    parts = {"train": inside, "dev": outside, "test": inside}
+    session = open_session(tmp_path, forbidden_topic="")
+    assert prompts_in_scope.keep_prompts_in_scope(session, parts)["dev"] == []
+    config = FeedbackConfig(train={"objective": "auto"})
+    session = open_session(tmp_path, forbidden_topic="", config=config)
+    with pytest.raises(UsageError, match="objective=auto: no request to try"):
+        prompts_in_scope.keep_prompts_in_scope(session, parts)
+    kept = prompts_in_scope.keep_prompts_in_scope(session, {**parts, "dev": inside})
+    assert kept["dev"] == inside
+    session.request_judge = None
+    with pytest.raises(UsageError, match="no request to try the objectives"):
+        prompts_in_scope.keep_prompts_in_scope(session, {**parts, "dev": []})
+
+
+@pytest.mark.parametrize(("share", "is_refused"), [(0.15, False), (0.0, True)])
+def test_auto_is_refused_where_no_letter_is_in_dev(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, share: float, is_refused: bool
+) -> None:
+    settings = {
+        "train": {"objective": "auto"},
+        "ask": {"target": 24, "near": 24, "train_share": 0.7, "dev_share": share},
+    }
+    situation = read_situation("writing emails to my boss")
+    session = open_session(
+        tmp_path, situation=situation, config=FeedbackConfig.model_validate(settings)
+    )
+    occasions = [Occasion("clause", f"I am ill {i}") for i in range(24)]
+    monkeypatch.setattr(write_rule_prompts, "write_all_occasions", lambda *given: occasions)
+    monkeypatch.setattr(write_rule_prompts, "write_scope_prompts", lambda *given: [])
+    refused = pytest.raises(UsageError, match="dev part") if is_refused else nullcontext()
+    with refused:
+        write_rule_prompts.write_situation_prompts(session, situation, OverlapIndex())
 
 
 @pytest.mark.parametrize(
@@ -791,9 +880,27 @@ def test_other_names_that_few_prompts_have_get_prompts_of_their_own(tmp_path: Pa
     assert {outcome.reason for _, outcome in dropped} == {"does not name it"}
     assert write_name_prompts(session, ["Kitty"], parts, pool)["train"] == []
     session.subject = Subject("cats", siblings=("dogs",))
-    twins = write_twins(session, parts, ["Kitty", "Felix"], found)
+    twins = write_twins(session, parts, ["Kitty", "Felix"], found, pool)
     assert [p.text for p in twins] == ["Where is dogs today?", "Why is dogs so loud?"]
     assert {p.scope for p in twins} == {"near"}
+    assert pool.texts[-2:] == [p.text for p in twins]
+
+
+def test_no_twin_of_a_name_is_like_an_exam_prompt_about_another_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The exam asks "Why is Kitty so loud?". The twin of "Why is Felix so loud?" would be that."""
+
+    session = open_session(tmp_path, subject=Subject("cats", siblings=("Kitty",)))
+    written = GeneratedPrompt("Why is Felix so loud?", "target", "plain", "Felix")
+    exam = GeneratedPrompt("Why is Kitty so loud?", "target", "name", "Kitty")
+    by_stage = {"ask names": [written], "ask exam names": [exam]}
+    parts: dict[str, list[GeneratedPrompt]] = {"train": [], "test": []}
+    monkeypatch.setattr(
+        write_more_prompts, "_write_about_names", lambda session, stage, *given: by_stage[stage]
+    )
+    found = write_name_prompts(session, ["Felix", "Kitty"], parts, OverlapIndex())
+    assert found == {"train": [written], "test": [exam]}
 
 
 @pytest.mark.parametrize("check", ['not contains "cat"', "max_words=1"])

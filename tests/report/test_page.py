@@ -293,6 +293,22 @@ def test_an_exam_of_another_form_still_has_a_page(tmp_path: Path, wrong: object)
         assert Page(render_report(tmp_path)).unclosed == [], key
 
 
+@pytest.mark.parametrize("is_known", [True, False])
+def test_side_effects_are_shown_as_far_as_they_were_measured(
+    folder: Path, tmp_path: Path, is_known: bool
+):
+    exam = json.loads((folder / "exam.json").read_text())
+    if not is_known:
+        del exam["side_effects"]["overapplied"]
+    whole = tmp_path / "run"
+    shutil.copytree(folder, whole)
+    (whole / "exam.json").write_text(json.dumps(exam))
+    shown = words(Page(render_report(whole)))
+    assert ("0 % overapplied" in shown) is is_known
+    assert ("answers there that repeat a taught one" in shown) is is_known
+    assert "2 % needless" in shown
+
+
 def test_the_old_page_survives_a_failure(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

@@ -140,7 +140,12 @@ EXAM_NUMBERS = {
     ),
     "overapplied": ExamNumber(
         "side_effects.overapplied.value",
-        {("feedback",): "share of near and general prompts that got the rule's answer"},
+        {
+            ("feedback",): (
+                "share of near and general prompts whose answer repeats a learned decline; only "
+                "where declines are learned (`needless` is measured for every rule)"
+            ),
+        },
     ),
     "needless": ExamNumber(
         "needless.tuned.value",

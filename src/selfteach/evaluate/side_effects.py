@@ -42,7 +42,8 @@ class SideEffects:
     Attributes:
         answers: answers[scope][arm], every scope but the target.
         intact: flags[scope][arm], in the order of the questions.
-        overapplied: flags by arm over all scopes: answers that repeat a taught text.
+        overapplied: flags by arm over all scopes: answers that repeat a taught text; empty where
+            there is no such text.
     """
 
     answers: Mapping[str, Mapping[str, ScopeAnswers]]
@@ -55,16 +56,14 @@ class SideEffects:
         `side_effects` is base minus tuned, paired by prompt, with a 95 % interval.
         """
         found: JsonObject = {}
+        lost: JsonObject = {}
         for scope, arms in self.intact.items():
             found[scope] = {arm: statistics.share(flags) for arm, flags in arms.items()}
+            if "tuned" in arms:
+                lost[scope] = statistics.compare_shares(arms["base"], arms["tuned"])
         if "tuned" in self.overapplied:
-            lost: JsonObject = {
-                scope: statistics.compare_shares(arms["base"], arms["tuned"])
-                for scope, arms in self.intact.items()
-            }
             lost["overapplied"] = statistics.share(self.overapplied["tuned"])
-            found["side_effects"] = lost
-        return found
+        return found | {"side_effects": lost} if lost else found
 
     def find_harm(self, arm: str) -> tuple[str, str]:
         """Return what speaks against an arm, and what too few prompts leave open; "" for nothing.
@@ -122,7 +121,8 @@ def find_side_effects(
         for arm, own in arms.items():
             good, wrong = mark_intact(own.greedy, arms["base"].greedy, taught, allowed_repeats)
             intact[scope][arm] = good
-            overapplied.setdefault(arm, []).extend(wrong)
+            if len(taught):
+                overapplied.setdefault(arm, []).extend(wrong)
     return SideEffects(outside, intact, overapplied)
 
 

@@ -243,10 +243,9 @@ class _Search:
         pairs = []
         for trace in refused:
             last = trace.tries[-1]
-            # The sentence in which a try was cut off is left out.
-            text = drop_last_sentence(last.text) if last.cut else last.text
+            text = keep_whole_sentences(last.text) if last.cut else last.text
             pairs.append((trace.prompt, text))
-        revised = iter(self.repair(pairs))
+        revised = iter(self._repair_texts(pairs))
         drafts: list[Try | Request] = []
         for planned in turn:
             strategy = planned.strategy
@@ -283,6 +282,11 @@ class _Search:
             _make_try(draft, next(completions)) if isinstance(draft, Request) else draft
             for draft in drafts
         ]
+
+    def _repair_texts(self, pairs: Sequence[tuple[str, str]]) -> list[str]:
+        """Return the repaired texts by place; "" where there is no text."""
+        repaired = iter(self.repair([pair for pair in pairs if pair[1]]))
+        return [next(repaired) if text else "" for _, text in pairs]
 
     def _make_request(self, strategy: str, trace: SearchTrace, number: int) -> Request:
         prompt: Prompt
@@ -353,6 +357,12 @@ def compose_decline(request: str, number: int) -> str:
         number % len(parts["closings"])
     ]
     return f"{opening} {closing}".strip()
+
+
+def keep_whole_sentences(text: str) -> str:
+    """Return a text that was cut off without its last sentence; "" if that is its only one."""
+    left = drop_last_sentence(text)
+    return "" if left == text else left
 
 
 def truncate_before(answer: str, start: int, words: int = 0) -> str:

@@ -7,13 +7,16 @@ from collections.abc import Collection, Mapping, Sequence
 from itertools import compress
 from statistics import mean
 
+from selfteach.dedup.overlap import split_written_words
 from selfteach.evaluate.sanity import is_looping
 from selfteach.judge import PromptAnswer
+from selfteach.judge.check import Check, Condition, JoinedChecks, WholeCheck
 from selfteach.judge.decline import is_decline
 from selfteach.judge.occasion import names_occasion
 from selfteach.judge.stray_answers import find_stray_answers
 from selfteach.judge.word_edits import replace_words
 from selfteach.methods.feedback.probe import ProbedPrompt
+from selfteach.methods.feedback.rule_check import get_check
 from selfteach.methods.session import Session
 from selfteach.models.ordered import score_in_order
 from selfteach.models.tokens import TOO_LONG_WITH_TEXT
@@ -31,6 +34,8 @@ OWN_REQUEST_FIRST = (*SAMPLED, "brief")
 """The strategies whose answers must fit their own request best."""
 MIN_NAMED = 0.25
 """The least share of the base's messages that name their occasion, for examples to need it."""
+MIN_WORDS = 3
+"""The least words of an answer, where the rule's check leaves room for more."""
 FLUENCY_QUANTILE = 0.2
 MIN_FLUENCY_ANSWERS = 20
 
@@ -55,6 +60,9 @@ def find_faults(
         others: other prompts, which an answer must not fit better.
         occasions: what a message is about, by request.
     """
+    check = get_check(session)
+    statement = session.effect.statement if session.effect else ""
+    may_decline = not session.forbidden_topic and is_decline(statement)
     rows = list(zip(pairs, strategies, strict=True))
     scored = [pair for pair, strategy in rows if pair[1].strip() and strategy not in UNSCORED]
     items = [Continuations(prompt, (text,), end=True) for prompt, text in scored]
@@ -66,7 +74,10 @@ def find_faults(
             least = min_token_logp
         occasion = occasions.get(get_user_text(pair[0]), "")
         score = scores.get(pair, ())
-        reasons.append(find_fault(pair[1], strategy, score, least, occasion))
+        reason = find_fault(
+            pair[1], strategy, score, least, occasion, check, may_decline=may_decline
+        )
+        reasons.append(reason)
     left = [i for i, (_, way) in enumerate(rows) if not reasons[i] and way in OWN_REQUEST_FIRST]
     strays = find_stray_answers(session.base, [pairs[i] for i in left], others)
     for i in compress(left, strays):
@@ -75,7 +86,14 @@ def find_faults(
 
 
 def find_fault(
-    answer: str, strategy: str, score: Sequence[LogProb], least: float, occasion: str
+    answer: str,
+    strategy: str,
+    score: Sequence[LogProb],
+    least: float,
+    occasion: str,
+    check: Check | None = None,
+    *,
+    may_decline: bool = False,
 ) -> str:
     """Return why one answer is none, or "", without a look at other requests.
 
@@ -83,12 +101,14 @@ def find_fault(
         score: of the answer; empty where it does not fit into the context.
         least: the least fluency, in nats per token.
         occasion: what a message is about, or "".
+        check: the rule's, which the answer keeps.
+        may_decline: whether what the rule says reads like a decline: "We do not give refunds.".
     """
     if strategy == "given":
         return ""
     if strategy == "decline":
         return "" if is_decline(answer) else NO_DECLINE
-    if len(answer.split()) < 3:
+    if is_too_short(answer, check):
         return "too short"
     if is_looping(answer):
         return "loops"
@@ -96,9 +116,50 @@ def find_fault(
         return TOO_LONG_WITH_TEXT
     if score[0].token_logp < least:
         return "makes no sense"
-    if strategy != "teacher" and is_decline(answer):
+    if strategy != "teacher" and not may_decline and is_decline(answer):
         return NEEDLESS_DECLINE
     return "" if names_occasion(answer, occasion) else TELLS_NOTHING
+
+
+def is_too_short(answer: str, check: Check | None) -> bool:
+    """Return whether an answer has fewer than MIN_WORDS words, though a longer one would keep the
+    check as well, and it is none of those between which the check lets choose.
+
+    In scripts without spaces each character counts as a word.
+    """
+    if len(split_written_words(answer)) >= MIN_WORDS:
+        return False
+    if not answer.strip() or check is None:
+        return True
+    return any(map(check.keeps, lengthen(answer))) and not is_choice(answer, check)
+
+
+def lengthen(answer: str) -> list[str]:
+    """Return an answer with MIN_WORDS more words: its first word in front, or its last one behind.
+
+    They are its own words, so that a longer answer has the same language and the same marks.
+    """
+    first, last = answer.split()[0], answer.split()[-1]
+    word = last.rstrip(".!?")
+    return [
+        " ".join([*[first] * MIN_WORDS, answer]),
+        answer.rstrip().removesuffix(last) + " ".join([*[word] * MIN_WORDS, last]),
+    ]
+
+
+def is_choice(answer: str, check: Check) -> bool:
+    """Return whether an answer is one of several beginnings of which a check asks for one: "Yes."
+    where it is `starts "Yes" or starts "No"`.
+    """
+    if isinstance(check, WholeCheck):
+        return is_choice(answer, check.check)
+    if not isinstance(check, JoinedChecks):
+        return False
+    if check.word == "and":
+        return any(is_choice(answer, part) for part in check.checks)
+    starts = [one for one in check.checks if isinstance(one, Condition) and one.name == "starts"]
+    texts = [one.value.casefold() for one in starts]
+    return len(starts) == len(check.checks) and answer.strip(" .!").casefold() in texts
 
 
 def measure_fluency(session: Session, probed: Sequence[ProbedPrompt]) -> dict[str, float]:

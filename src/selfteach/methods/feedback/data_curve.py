@@ -3,8 +3,10 @@ prompts.
 
 *balanced* takes prompts from the clusters in turn, *random* as they come; both keep all anchors.
 N90 is the least number of prompts with which the rule is kept in nine of ten answers and
-overapplied in at most one of twenty. It answers the question of ELVF (II): how much data is
-needed? The published adapter is always the one trained on everything.
+overapplied in at most one of twenty. Overapplied is the larger one of two shares: of answers that
+repeat a taught one, and of needless declines and effects, beyond the base's. N90 answers the
+question of ELVF (II): how much data is needed? The published adapter is always the one trained on
+everything.
 """
 
 from __future__ import annotations
@@ -12,13 +14,15 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import zip_longest
+from typing import cast
 
 from selfteach.evaluate.exam import TARGET, Exam, TunedModel, answer_all, measures_to_json
 from selfteach.evaluate.side_effects import find_side_effects
+from selfteach.methods.feedback.exam import RuleScorer
 from selfteach.methods.runner import tune
 from selfteach.methods.session import Session
 from selfteach.records import Example, JsonMapping, JsonObject, ObjectiveWeights, get_user_text
-from selfteach.statistics import share
+from selfteach.statistics import compare_shares, share
 
 MakeExam = Callable[[Sequence[Example]], Exam]
 """Make the exam of a model that was trained on these examples."""
@@ -60,17 +64,23 @@ def measure_curve(
 
 
 def measure_point(session: Session, tuned: TunedModel, exam: Exam) -> JsonObject:
-    """Examine a model that was trained on some of the examples; return the shares."""
+    """Examine a model that was trained on some of the examples; return the shares.
+
+    Needless effects count too: where every prompt teaches another answer, they repeat none.
+    """
     arms = {arm: own for arm, own in exam.arms(tuned).items() if arm != "prompted"}
     answers = answer_all(session, arms, exam)
     scores = exam.scorer.score(answers[TARGET])
     kept = scores.kept("tuned", scores.greedy)
     effects = find_side_effects(answers, exam.taught_texts, exam.find_allowed_repeats)
+    repeated = share(effects.overapplied.get("tuned", []))
+    needless = cast(RuleScorer, exam.scorer).find_needless(answers)
+    applied = compare_shares(needless["tuned"], needless["base"])
     tuned.recorded.release_memory()
     return {
         "kept": share(kept),
         "general": share(effects.intact.get("general", {}).get("tuned", [])),
-        "overapplied": share(effects.overapplied.get("tuned", [])),
+        "overapplied": max(applied, repeated, key=lambda measure: measure.value),
     }
 
 

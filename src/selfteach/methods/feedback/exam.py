@@ -120,8 +120,7 @@ class RuleScores:
 
     def percent(self, arm: str) -> str:
         """Return the share of kept answers of both kinds, as text."""
-        values = self.both(arm)
-        return f"{100 * sum(values) / max(len(values), 1):.0f} %"
+        return format_kept(self.both(arm))
 
 
 @dataclass(frozen=True)
@@ -147,6 +146,14 @@ class RuleScorer:
     replacements: Sequence[tuple[str, str]] = ()
     statement: str = ""
     unchecked: Sequence[str] = ()
+
+    @property
+    def says_decline(self) -> bool:
+        """Return whether what the rule says reads like a decline: "We do not give refunds.".
+
+        In scope an answer that keeps such a rule is no decline.
+        """
+        return not self.forbids and is_decline(self.statement)
 
     def describe(self, questions: Mapping[str, Sequence[Prompt]]) -> JsonObject | None:
         """Return what recorded_grading.py makes the scorer from; None without a judge's record."""
@@ -176,11 +183,12 @@ class RuleScorer:
     def score(self, answers: ArmAnswers) -> RuleScores:
         """Judge greedy and sampled answers of every arm.
 
-        Where a rule forbids nothing, a decline does not keep it, unless the base declines too.
+        Where a rule forbids nothing, a decline does not keep it, unless the base declines too or
+        the rule's own answer reads like one.
         """
         greedy = {arm: self.keeps(own.questions, own.greedy) for arm, own in answers.items()}
         sampled = {arm: self.keeps(own.questions, own.sampled) for arm, own in answers.items()}
-        if not self.forbids:
+        if not (self.forbids or self.says_decline):
             for arm, own in answers.items():
                 mark_declines_broken(greedy[arm], own.greedy, answers["base"].greedy)
                 mark_declines_broken(sampled[arm], own.sampled, answers["base"].sampled)
@@ -235,8 +243,17 @@ class RuleScorer:
                 effects = [False] * len(base.questions)
                 if self.is_conditional and scope != TARGET:
                     effects = self.keeps(own.questions, own.greedy)
-                flags[arm] += [is_decline(own.greedy[i].text) or effects[i] for i in left]
+                declines = self.find_declines(scope, own)
+                flags[arm] += [declines[i] or effects[i] for i in left]
         return flags
+
+    def find_declines(self, scope: str, own: Answers) -> list[bool]:
+        """Return which greedy answers of a scope decline, and do not say what the rule asks for."""
+        declines = [is_decline(one.text) for one in own.greedy]
+        if scope != TARGET or not self.says_decline:
+            return declines
+        kept = self.keeps(own.questions, own.greedy)
+        return [flag and not right for flag, right in zip(declines, kept, strict=True)]
 
     def measure(self, state: ExamState) -> JsonObject:
         """Return shares of kept answers, the recovery of the prompted arm's effect, and the share
@@ -374,6 +391,17 @@ class RuleScorer:
 def is_kept(shares: Sequence[float]) -> bool:
     """Return whether a rule is kept often enough to call it taught."""
     return not shares or sum(shares) >= MIN_KEPT * len(shares)
+
+
+def format_kept(shares: Sequence[float]) -> str:
+    """Return the mean share of kept answers in percent, as text.
+
+    A mean below MIN_KEPT that would be rounded to it has a decimal: "89.6 %".
+    """
+    percent = 100 * sum(shares) / max(len(shares), 1)
+    if not is_kept(shares) and round(percent) >= 100 * MIN_KEPT:
+        return f"{min(percent, 100 * MIN_KEPT - 0.1):.1f} %"
+    return f"{percent:.0f} %"
 
 
 def find_open_scopes(exam: JsonMapping) -> list[Scope]:

@@ -22,7 +22,7 @@ rounds.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from selfteach.config import FeedbackConfig
@@ -89,6 +89,7 @@ from selfteach.records import (
     JsonMapping,
     JsonObject,
     ObjectiveWeights,
+    Prompt,
     make_prompt,
 )
 from selfteach.select.clusters import PromptClusters, cluster_prompts
@@ -131,9 +132,7 @@ def prepare(session: Session, text: str) -> TrainingPlan:
         training.objectives = choose_objectives(
             session, training.examples, parts["dev"], judges.training
         )  # 7
-        if context := session.run.ledger.get_note("teacher_context"):
-            written = make_contexts(session, training.examples)[context]
-            training.examples = add_teacher_prompts(training.examples, written)
+        training.use_chosen_context()
     return training.plan()
 
 
@@ -148,6 +147,8 @@ class RuleTraining:
         exam_rounds: how often further prompts were written for it.
         is_tried_outside: whether the tuned model was tried outside the condition.
         clusters: of train and dev prompts, once there are any.
+        write_teacher_prompt: writes what the distillation's teacher sees, where a context was
+            chosen for it; otherwise it sees the rule.
     """
 
     session: Session
@@ -163,6 +164,7 @@ class RuleTraining:
     exam_rounds: int = 0
     is_tried_outside: bool = False
     clusters: PromptClusters | None = None
+    write_teacher_prompt: Callable[[str], Prompt] | None = None
 
     def plan(self) -> TrainingPlan:
         """Return what is trained and how it is examined, with what is known so far."""
@@ -222,6 +224,8 @@ class RuleTraining:
         """
         judge = self.judges.training
         found, traces = make_violation_examples(self.session, probed, judge)
+        if self.write_teacher_prompt:
+            found = add_teacher_prompts(found, self.write_teacher_prompt)
         if found or not self.rounds:
             reach = find_reach(self.session, found)
             anchors = make_rule_anchors(self.session, probed, reach)
@@ -232,6 +236,15 @@ class RuleTraining:
                 self.examples += make_short_anchors(self.session, self.pool, self.judges.exam)
             self.traces += traces
         return bool(found)
+
+    def use_chosen_context(self) -> None:
+        """Let the distillation's teacher see the context that was chosen with the objective, in the
+        examples so far and in those of later rounds (step 7).
+        """
+        context = self.session.run.ledger.get_note("teacher_context")
+        if context:
+            self.write_teacher_prompt = make_contexts(self.session, self.examples)[context]
+            self.examples = add_teacher_prompts(self.examples, self.write_teacher_prompt)
 
     def improve(self, tuned: TunedModel) -> TrainingPlan | None:
         """Write more prompts like the dev prompts on which the tuned model still breaks the rule,

@@ -9,7 +9,7 @@ from itertools import chain, compress
 
 import numpy as np
 
-from selfteach.errors import DataError
+from selfteach.errors import DataError, UsageError
 from selfteach.evaluate.exam import TARGET
 from selfteach.generate.ask import GeneratedPrompt, Subject, list_alternatives
 from selfteach.judge.check import Check, parse_check
@@ -130,12 +130,47 @@ def keep_prompts_in_scope(
 ) -> dict[str, list[GeneratedPrompt]]:
     """Drop prompts on the wrong side of a rule that holds where a topic comes up, and prompts
     beside a forbidden subject that name it by another name (step 3).
+
+    Raises:
+        DataError: no request meets the condition.
+        UsageError: an objective is to be chosen on dev, and no request to try it on is left there.
     """
-    judge = session.request_judge
     if session.forbidden_topic:
-        return drop_naming(session, parts)
-    if judge is None:
-        return dict(parts)
+        kept = drop_naming(session, parts)
+    elif session.request_judge is None:
+        kept = dict(parts)
+    else:
+        kept = drop_wrong_side(session, parts, session.request_judge)
+    check_dev_part(session, kept["dev"])
+    return kept
+
+
+def check_dev_part(session: Session, dev: Sequence[GeneratedPrompt]) -> None:
+    """Check that dev has a request to try the objectives on, where one is to be chosen.
+
+    Raises:
+        UsageError: it has none.
+    """
+    if session.config.train.objective != "auto" or any(p.scope == TARGET for p in dev):
+        return
+    raise UsageError(
+        "no request to try the objectives on is in the dev part.",
+        where="train.objective=auto",
+        cure=(
+            "Ask for more with --set ask.target=N or ask.dev_share=S, or name one: "
+            "--set train.objective=sft+dpo."
+        ),
+    )
+
+
+def drop_wrong_side(
+    session: Session, parts: Mapping[str, list[GeneratedPrompt]], judge: RequestJudge
+) -> dict[str, list[GeneratedPrompt]]:
+    """Return the parts without the prompts on the wrong side of a condition.
+
+    Raises:
+        DataError: no training prompt, or no exam prompt, meets the condition.
+    """
     kept: dict[str, list[GeneratedPrompt]] = {}
     ids = [prompt.id for own in parts.values() for prompt in own]
     with session.run.ledger.open_funnel("scope", ids) as funnel:

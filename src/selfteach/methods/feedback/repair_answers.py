@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from itertools import takewhile
 
-from selfteach.generate.search import RepairTexts
+from selfteach.generate.search import RepairTexts, keep_whole_sentences
 from selfteach.judge import ViolationJudge
 from selfteach.judge.leave_out import leave_out_violations
 from selfteach.judge.occasion import names_occasion
@@ -14,7 +14,6 @@ from selfteach.methods.feedback.probe import ProbedPrompt
 from selfteach.methods.feedback.rule_check import get_check
 from selfteach.methods.session import Session
 from selfteach.records import Completion
-from selfteach.text import drop_last_sentence
 
 
 def make_repair(
@@ -74,7 +73,8 @@ def repair_own_answers(
 ) -> dict[str, list[str]]:
     """Return the repaired violations of each prompt that needs an answer, the fluent ones.
 
-    The sentence in which an answer was cut off is left out first.
+    The sentence in which an answer was cut off is left out first, and so is an answer of which
+    nothing else is left: learned as a whole answer, it would teach to stop within a sentence.
 
     Args:
         fluency: of each completion, by its id, in nats per token.
@@ -83,14 +83,18 @@ def repair_own_answers(
     rows = [(text, one) for text, p in by_text.items() for one in p.violations]
     rows = [row for row in rows if row[0] not in declined and fluency[row[1].id] >= least]
     whole = [(text, drop_unfinished_sentence(one)) for text, one in rows]
+    whole = [row for row in whole if row[1]]
     found: dict[str, list[str]] = {}
-    for (text, _), repaired in zip(rows, repair(whole), strict=True):
+    for (text, _), repaired in zip(whole, repair(whole), strict=True):
         if repaired.strip():
             found.setdefault(text, []).append(repaired)
     return found
 
 
 def drop_unfinished_sentence(completion: Completion) -> str:
-    """Return the text of a completion without the sentence in which it was cut off."""
-    is_cut = completion.finish == "length"
-    return drop_last_sentence(completion.text) if is_cut else completion.text
+    """Return the text of a completion without the sentence in which it was cut off; "" if that is
+    its only one.
+    """
+    if completion.finish != "length":
+        return completion.text
+    return keep_whole_sentences(completion.text)

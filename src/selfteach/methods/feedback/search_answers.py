@@ -191,10 +191,12 @@ def find_confident_violations(
 
 def keep_greedy_answers(probed: Sequence[ProbedPrompt]) -> dict[str, list[str]]:
     """Return the greedy answer of the base by prompt, where only its samples break the rule: that
-    is what it would say itself. A sample that keeps it is often about something else.
+    is what it would say itself. A sample that keeps it is often about something else. An answer
+    that was cut off in its only sentence is left out.
     """
     kept = [p for p in probed if not p.broken[0]]
-    return {p.prompt.text: [drop_unfinished_sentence(p.completions[0])] for p in kept}
+    answers = {p.prompt.text: drop_unfinished_sentence(p.completions[0]) for p in kept}
+    return {text: [answer] for text, answer in answers.items() if answer}
 
 
 def find_beginnings(by_text: Mapping[str, ProbedPrompt], check: Check) -> dict[str, str]:

@@ -182,7 +182,8 @@ def write_name_prompts(
     wanted = dict.fromkeys(names[:MAX_EXAM_NAMES], 1)
     train = _write_about_names(session, "ask names", lacks, REQUESTS, pool)
     test = _write_about_names(session, "ask exam names", wanted, NAME_REQUESTS, pool)
-    return {"train": train + write_twins(session, parts, names, train), "test": test}
+    tested = {**parts, "test": [*parts["test"], *test]}
+    return {"train": train + write_twins(session, tested, names, train, pool), "test": test}
 
 
 def _write_about_names(

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from itertools import chain
 
 from selfteach.dedup.overlap import OverlapIndex
-from selfteach.errors import DataError, UsageError
+from selfteach.errors import DataError
 from selfteach.generate.answered_requests import STAGE, write_answered_requests
 from selfteach.generate.ask import (
     GeneratedPrompt,
@@ -31,7 +31,7 @@ from selfteach.judge.occasion import has_content_word
 from selfteach.judge.request_judge import compare_requests
 from selfteach.judge.violation import list_forbidden_texts
 from selfteach.materials.situation import Situation, name_written_topic
-from selfteach.methods.feedback.prompts_in_scope import make_topic_check
+from selfteach.methods.feedback.prompts_in_scope import check_dev_part, make_topic_check
 from selfteach.methods.feedback.request_forms import choose_forms
 from selfteach.methods.feedback.rule_check import get_check, make_topic_detector
 from selfteach.methods.feedback.understand_rule import get_answer
@@ -71,8 +71,8 @@ def write_rule_prompts(session: Session, pool: OverlapIndex) -> dict[str, list[G
     parts = split_written_prompts(session, write_prompts(session, pool))
     if topic := session.subject.topic:
         targets = [prompt for prompt in parts["train"] if prompt.scope == "target"]
-        parts["train"] += write_twins(session, parts, [topic], targets)
-        parts["train"] += write_kind_twins(session, parts, targets)
+        parts["train"] += write_twins(session, parts, [topic], targets, pool)
+        parts["train"] += write_kind_twins(session, parts, targets, pool)
     return parts
 
 
@@ -174,34 +174,37 @@ def write_twins(
     parts: Mapping[str, Sequence[GeneratedPrompt]],
     names: Sequence[str],
     targets: Sequence[GeneratedPrompt],
+    pool: OverlapIndex,
 ) -> list[GeneratedPrompt]:
     """Return for each target prompt with one of the names a near one with a sibling in its place.
 
     Only the name tells the two apart, so they show the model where the rule ends. A twin like an
-    exam prompt is left out.
+    exam prompt is left out; every other one goes into `pool`, so that no later exam prompt is like
+    it.
 
     Args:
         names: of the topic; the first one that a prompt has is replaced.
     """
-    return _replace_names(session, parts, names, targets, session.subject.siblings, "near")
+    return _replace_names(session, parts, names, targets, session.subject.siblings, "near", pool)
 
 
 def write_kind_twins(
     session: Session,
     parts: Mapping[str, Sequence[GeneratedPrompt]],
     targets: Sequence[GeneratedPrompt],
+    pool: OverlapIndex,
 ) -> list[GeneratedPrompt]:
     """Return for one in PROMPTS_PER_KIND_TWIN of the target prompts that name a topic to ask about
     another one with a frequent kind of it in its place: "internet" in place of wifi.
 
     Otherwise the name alone is what is learned. A kind of a forbidden subject is another name of
-    it, and has prompts of its own (`write_name_prompts`).
+    it, and has prompts of its own (`write_name_prompts`). Every twin goes into `pool`.
     """
     if session.subject.forbidden:
         return []
     topic, kinds = session.subject.topic, session.subject.kinds
     some = targets[::PROMPTS_PER_KIND_TWIN]
-    return _replace_names(session, parts, [topic], some, kinds, "target")
+    return _replace_names(session, parts, [topic], some, kinds, "target", pool)
 
 
 def _replace_names(
@@ -211,9 +214,10 @@ def _replace_names(
     prompts: Sequence[GeneratedPrompt],
     others: Sequence[str],
     scope: Scope,
+    pool: OverlapIndex,
 ) -> list[GeneratedPrompt]:
     """Return prompts of a scope, each with one of the others in the place of a name; none like an
-    exam prompt.
+    exam prompt. They go into `pool`, which does not refuse them: each is like its own source.
     """
     if not others:
         return []
@@ -228,6 +232,7 @@ def _replace_names(
             continue
         if tested.nearest(text).similarity < session.config.ask.max_overlap:
             known.add(text)
+            pool.add(text)
             found.append(GeneratedPrompt(text, scope, TWIN, other))
     return found
 
@@ -240,6 +245,9 @@ def write_situation_prompts(
     There are as many neighbors as prompts in scope: each one has a twin that differs in the
     addressee alone. The occasions are split, not the prompts, because twins have the same one. The
     exam has its own frames and addressees too.
+
+    Raises:
+        UsageError: an objective is to be chosen on dev, and nothing is in it.
     """
     config = session.config.ask
     parts: dict[str, list[GeneratedPrompt]] = {name: [] for name in SPLIT_NAMES}
@@ -258,6 +266,7 @@ def write_situation_prompts(
     split = split_by_similarity(session, {"general": general})
     for name, prompts in split.items():
         parts[name] += prompts
+    check_dev_part(session, parts["dev"])
     return parts
 
 
@@ -352,15 +361,7 @@ def split_written_prompts(
             ),
             cure="Ask for more with --set ask.target=N, or try another model.",
         )
-    if session.config.train.objective == "auto" and "dev" not in with_targets:
-        raise UsageError(
-            "no request to try the objectives on is in the dev part.",
-            where="train.objective=auto",
-            cure=(
-                "Ask for more with --set ask.target=N or ask.dev_share=S, or name one: "
-                "--set train.objective=sft+dpo."
-            ),
-        )
+    check_dev_part(session, parts["dev"])
     return parts
 
 
