@@ -23,11 +23,11 @@ from selfteach.judge.conditions import (
     EXAMPLES,
     _search,
     count_paragraphs,
-    count_sentences,
     count_words,
 )
 from selfteach.judge.language import detect_languages
 from selfteach.records import make_prompt
+from selfteach.sentences import count_sentences
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from selfteach.judge.check import Condition, NegatedCheck, parse_check
 from selfteach.judge.condition_repairs import REPAIRS
 from selfteach.judge.conditions import CONDITIONS, _search
 from selfteach.judge.repair import MAX_REPAIRS, MAX_STEPS, repair_answer
-from selfteach.judge.sentence_edits import drop_cut_off_end, split_pieces
+from selfteach.judge.sentence_edits import drop_cut_off_end
 from selfteach.judge.word_edits import replace_words
 from selfteach.number_words import (
     parse_number,
@@ -20,6 +20,7 @@ from selfteach.number_words import (
     spell_year,
     write_digits,
 )
+from selfteach.sentences import split_pieces
 
 LETTER = "Hi Jared,\n\nThe report is done. I will send it today.\n\nBest,\nTom"
 LIONS = "Lions and elephants live in Africa. Elephants are big. Lions eat meat."

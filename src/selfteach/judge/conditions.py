@@ -17,7 +17,8 @@ from selfteach.judge.sentence_edits import split_closing
 from selfteach.materials.inflection import list_plurals
 from selfteach.materials.spelling import VARIETIES, is_spelled
 from selfteach.registry import did_you_mean
-from selfteach.text import UNSPACED, split_sentences
+from selfteach.sentences import count_sentences
+from selfteach.text import UNSPACED
 
 PATTERN_TIMEOUT_S = 5.0
 """How long a regular expression may search in an answer."""
@@ -144,27 +145,6 @@ def count_words(text: str) -> int:
 def count_characters(text: str) -> int:
     """Count what a reader sees as characters, spaces too; an emoji is one."""
     return len(regex.findall(r"\X", text.strip()))
-
-
-_ABBREVIATED = re.compile(
-    r"(?:(?:^|[\s(\"'])(?:Mr|Mrs|Ms|Dr|Prof|St|Jr|Sr|vs|e\.g|i\.e|cf|approx)|"
-    r"(?:^|\b[A-Z]\S*\s)[A-Z]|[A-Z]\.[A-Z])\.$"
-)
-_ITEM = re.compile(r"^(?:\d{1,3}[.)]|[-*•])$")
-
-
-def count_sentences(text: str) -> int:
-    """Count sentences with a letter or digit.
-
-    "Dr. Smith", "e.g. this", initials and the numbers of a list end none.
-    """
-    ready = re.sub(r"([。！？])(?=[^\s\"')\]」』”’])", r"\1\n", text)
-    count = 0
-    joined = False
-    for part in split_sentences(ready):
-        count += any(char.isalnum() for char in part) and not joined and not _ITEM.match(part)
-        joined = _ABBREVIATED.search(part) is not None
-    return count
 
 
 _SUBJECT = re.compile(r"\A[\s*]*subject:[^\n]*\n+", re.I)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from selfteach.text import split_sentences
+from selfteach.sentences import split_sentences
 
 MAX_SENTENCES = 2
 """A decline says so at the beginning."""

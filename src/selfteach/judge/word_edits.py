@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 import regex
 
 from selfteach.judge.language import detect_languages
-from selfteach.judge.sentence_edits import PICTURE
 from selfteach.materials.inflection import list_plurals
 from selfteach.number_words import DOLLARS, spell_numbers
+from selfteach.sentences import PICTURE
 
 Meets = Callable[[str], bool]
 

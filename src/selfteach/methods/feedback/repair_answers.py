@@ -14,7 +14,7 @@ from selfteach.methods.feedback.probe import ProbedPrompt
 from selfteach.methods.feedback.rule_check import get_check
 from selfteach.methods.session import Session
 from selfteach.records import Completion
-from selfteach.text import drop_last_sentence
+from selfteach.sentences import drop_last_sentence
 
 
 def make_repair(
