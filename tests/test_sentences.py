@@ -40,6 +40,7 @@ ONE = [
     "Well... maybe not.",
     "I like tea… and milk.",
     "1. Mix it.",
+    "So 5! = 120 holds.",
     "क्या यह सच है।",
     "هل هذا صحيح؟",
     "یہ سچ ہے۔",

@@ -88,7 +88,7 @@ def _goes_on(text: str, start: int, found: regex.Match[str]) -> bool:
     if (closers or marks.endswith(("..", "…"))) and not is_line_end and after[:1].islower():
         return True
     if marks != "." or closers:
-        return False
+        return after.startswith("=")
     before = text[max(start, found.start() - END_CHARS) : found.start()]
     if _ALWAYS_OPEN.search(before):
         return bool(after)

@@ -169,13 +169,13 @@ def cut_after_sentence(text: str, meets: Callable[[str], bool]) -> Iterator[str]
 
 
 _CLAUSE_ENDS = (
-    r"\s*[;；—]|\s+[–-]\s|,\s+(?=(?:and|but|so|or|yet|which|who|where|because|while|although|"
+    r"\s*[;；]|\s*—(?!\s*\d)|\s+[–-]\s(?!\d)|,\s+(?=(?:and|but|so|or|yet|which|who|where|because|while|although|"
     r"whereas|though|as|since|with|und|aber|denn|weil|"
     r"sondern|oder|die|der|das|mais|et|car|qui|"
     r"parce|pero|y|porque|que)\b)|"
     r"\s+(?=(?:because|but|although|though|whereas|while|so that|which|weil|parce que|"
     r"porque|mais|pero)\b)",
-    r"[,，、]\s*",
+    r"(?<!\d)[,，、]\s*|[,，、](?!\d)\s*",
     r"\s+(?=(?:and|or|with|for|in order to|to|by|at|in|on|from|"
     r"during|und|mit|et|avec|pour|y|con|para)\s)",
 )
