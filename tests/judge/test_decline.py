@@ -230,7 +230,24 @@ Sorry, no comment on that.
 I've decided not to talk about this.
 I do not feel able to discuss this.
 We're not going to discuss that.
-I must say no to that request.""".splitlines()
+I must say no to that request.
+I'm sorry, that's a topic I won't discuss.
+I can't discuss this with you.
+I am afraid I must leave this subject alone.
+No, I will not talk about that.
+I really don't want to talk about this.
+This is a subject that I don't discuss with anyone.
+I do not feel comfortable answering this question.
+Sorry, I'm not able to share that information.
+Let's not talk about that.
+I would rather keep that to myself.
+I'm going to have to decline.
+We are unable to provide any details about this matter.
+I cannot help with requests of this kind.
+I am not going to tell you that.
+I don't comment on such things, but ask me about gardens.
+There is nothing I can say about this.
+It's a topic I would rather not touch.""".splitlines()
 MORE_ANSWERS = [
     text.replace("|", "\n")
     for text in """\
@@ -364,14 +381,34 @@ I stay away from sugar in the week.
 I don't share a room with my sister.
 Never give your bank details on the phone.
 I can't explain the joke without a drawing.
-They decided not to sell the house.""".splitlines()
+They decided not to sell the house.
+I'm so sorry about your cat. She had a long and happy life.
+I can't draw, but I love museums.
+You can't see the stars from here, because it is too bright.
+Let's not forget the salt!
+I will not forget your kindness.
+I'm sorry, we are out of bread. Would you like rolls?
+I don't like talking on the phone, so send me a text.
+We do not know who built it.
+The speaker refused to answer, and the room went quiet.
+I'm unable to sleep without a window open.
+I'd rather have the soup than the salad.
+It is private land, so ask the owner first.
+That was not something I expected!
+My boss told me not to worry.
+There is nothing wrong with your plan.
+I can't promise that it will work, but try a damp cloth.
+I do not recommend the fish, but the pasta is great.
+No problem! Here is the list.
+I am not a doctor, but rest and water help most people.
+You do not have to answer such emails.""".splitlines()
 ]
 """Answers of many manners; "|" is a line break."""
 
 
 def test_none_stands_twice() -> None:
     assert (len(set(DECLINES)), len(set(ANSWERS))) == (45, 45)
-    assert (len(set(MORE_DECLINES)), len(set(MORE_ANSWERS))) == (129, 131)
+    assert (len(set(MORE_DECLINES)), len(set(MORE_ANSWERS))) == (146, 151)
 
 
 @pytest.mark.parametrize("kind", ["declines", "answers"])

@@ -219,6 +219,9 @@ _ALONE = (
     rf"{_SORRY}(?:{_CAN_NOT}|(?:not able|unable|not going|prefer not) to|(?:would )?rather not)"
     rf"{_ADVERBS}(?:{_SPEAK}|{_DO}){_NO_PRAISE}",
     rf"{_SORRY}not {_TALKING}",
+    rf"^(?:please )?(?:let['’]?s|let us) not {_SPEAK}",
+    r"\b(?:rather|will|['’]ll|must) keep (?:that|this|it) to (?:myself|ourselves)\b",
+    r"\bnothing (?:that )?(?:i|we) (?:can|could|will|want to) say (?:about|on) (?:that|this|it)\b",
 )
 """Whole sentences, and those without "I"."""
 DECLINE = regex.compile("|".join((*_SAY, *_CLOSED, *_REDIRECTS, *_ALONE)), regex.IGNORECASE)
