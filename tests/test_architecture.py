@@ -27,6 +27,7 @@ FLOOR_ORDER = [
     "extras",
     "disk",
     "text",
+    "sentences",
     "number_words",
     "files",
     "records",

@@ -37,7 +37,8 @@ from selfteach.records import (
     parse_messages,
     prompt_to_json,
 )
-from selfteach.text import clean_text, drop_last_sentence, split_sentences
+from selfteach.sentences import drop_last_sentence, split_sentences
+from selfteach.text import clean_text
 
 ONE = Request("ask", make_prompt("hi"), SamplingParams(0.7, 0.9, 64, ("\n",)), 2, 3)
 words = st.text(st.characters(exclude_categories=["Cs"]), max_size=40).map(clean_text)

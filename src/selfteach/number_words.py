@@ -87,11 +87,12 @@ _PHONE = re.compile(r"(?<![\d-])(?!\d{4}-\d{4}(?!-))(?:\d{1,4}-)+\d{4}(?![\d-])"
 _DECADE = re.compile(r"(?<![\d.,])(\d{1,3}0)s\b")
 DOLLARS = r"[$](\d[\d,.]*\d|\d)( (?:thousand|million|billion|trillion)\b)?"
 """A sum of money, and its scale: "$5 million"."""
-_SPAN = re.compile(r"(?<![\d-])(\d[\d,.]*)\s?[-–]\s?(?=\d[\d,.]*(?![\d-]))")
+_SPAN = re.compile(r"(?<![\d-])(\d[\d,.]*)\s?[-–—]\s?(?=\d[\d,.]*(?![\d-]))")
 
 
 def spell_numbers(text: str) -> str:
     """Return a text with its numbers in words; numbers of more than twelve digits stay."""
+    text = re.sub(r"(?<![\w)-])[-−](?=[$]?\d)", "minus ", text)
     text = re.sub(DOLLARS, r"\1\2 dollars", text)
     text = _PHONE.sub(_spell_digits, text)
     text = _DECADE.sub(_spell_decade, text)

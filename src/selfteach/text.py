@@ -1,4 +1,4 @@
-"""Cleaning of untrusted text, and its sentences."""
+"""Cleaning of untrusted text."""
 
 from __future__ import annotations
 
@@ -31,26 +31,6 @@ def _replace_unsafe(match: re.Match[str]) -> str:
     if char == "\ufeff" or "\u202a" <= char <= "\u202e" or "\u2066" <= char <= "\u2069":
         return ""
     return REPLACEMENT
-
-
-_SENTENCE_END = re.compile(r"([.!?][\"'”’)\]]*)\s+|([。！？][」』”’）]*)")
-
-
-def split_sentences(text: str) -> Sequence[str]:
-    """Return the sentences of a text.
-
-    A sentence ends with . ! ? before white space, with their Chinese and Japanese forms, or with a
-    line break.
-    """
-    return [part.strip() for part in _SENTENCE_END.sub(r"\1\2\n", text).split("\n") if part.strip()]
-
-
-def drop_last_sentence(text: str) -> str:
-    """Return the text before its last sentence, as it is written; all of it if it is one."""
-    sentences = split_sentences(text)
-    if len(sentences) < 2:
-        return text
-    return text[: text.rindex(sentences[-1])].rstrip()
 
 
 def cut_at_stop(text: str, stops: Sequence[str]) -> str:

@@ -26,7 +26,7 @@ from selfteach.generate.search import (
 from selfteach.judge.decline import is_decline
 from selfteach.judge.leave_out import leave_out_violations
 from selfteach.records import Prompt, Request
-from selfteach.text import split_sentences
+from selfteach.sentences import split_sentences
 
 RULE = "Do not talk about cats."
 MAX_TOKENS = SearchConfig().max_tokens

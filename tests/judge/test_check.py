@@ -23,11 +23,11 @@ from selfteach.judge.conditions import (
     EXAMPLES,
     _search,
     count_paragraphs,
-    count_sentences,
     count_words,
 )
 from selfteach.judge.language import detect_languages
 from selfteach.records import make_prompt
+from selfteach.sentences import count_sentences
 
 
 @pytest.mark.parametrize(
@@ -127,6 +127,19 @@ from selfteach.records import make_prompt
             ["I am late.\n\nSorry.", "Here it is:\n\nText."],
         ),
         ("min_paragraphs=2", ["One.\n\nTwo.", "One.\n \nTwo."], ["One.\nTwo.", "Hi,\n\none."]),
+        (
+            "contains ice-cream",
+            ["I like ice cream.", "two ice-creams", "ICE\nCREAM"],
+            ["icecreamery", "ice, cream", "nice cream"],
+        ),
+        ("contains e-mail", ["Send an email.", "two e-mails", "an E mail"], ["mail", "emailing"]),
+        ("contains re-sign", ["re-sign it", "re sign"], ["resign"]),
+        ("contains 555-1234", ["Call 555 1234.", "555-1234"], ["5551234"]),
+        (
+            "max_paragraphs=1",
+            ["Hello.\r\nBye.", "Dear Tom,\r\n\r\nI am late.\r\n\r\nBest,\r\nAna"],
+            ["Hello.\r\n\r\nBye.", "Hello.\r\rBye."],
+        ),
         ("contains e-scooter", ["Two e-scooters.", "an E-Scooter"], ["a scooter", "e-scootering"]),
         (
             "spelling=british",

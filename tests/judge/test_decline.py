@@ -1,9 +1,12 @@
-"""Declines: 45 that people and models write, and 45 answers that only look like one."""
+"""Declines that people and models write, and answers that only look like one."""
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
+from selfteach.generate import few_shot
 from selfteach.judge.decline import is_decline
 
 DECLINES = """\
@@ -98,17 +101,343 @@ I can't wait to tell you about my new job!
 Pick something warm to wear.
 I don't have a favorite, but many people say that it is blue.
 I can't help but smile.""".splitlines()
+MORE_DECLINES = """\
+I'd prefer not to talk about that.
+I cannot and will not discuss it.
+Let's talk about something else.
+I must decline.
+I refuse to answer that.
+I'm not comfortable discussing that.
+I'm not going to answer that.
+That topic is off limits.
+No comment.
+I would prefer not to say.
+I'd rather not.
+I have no comment on that.
+I have to pass on that one.
+Let's change the subject.
+I'm not supposed to talk about that.
+I'm not the right one to ask about that.
+Can we talk about something else?
+I don't feel comfortable sharing that.
+I respectfully decline to answer.
+I have to decline this request.
+I won't be discussing that today.
+That's not something I can share.
+That is beyond what I can help with.
+This falls outside the scope of what I can discuss.
+My guidelines do not allow me to discuss this.
+I was told not to talk about this subject.
+I have been asked not to discuss it.
+I'm not permitted to give an answer to that.
+I am not qualified to give medical advice.
+I'm not in a position to comment.
+We would rather not discuss this matter.
+We decline to comment.
+I choose not to discuss this.
+I try to avoid that topic.
+I avoid talking about this.
+I steer clear of that subject.
+That's a subject I stay away from.
+I have nothing to say about that.
+That question is not one I can answer.
+That cannot be discussed here.
+Can't help with that.
+Not going to answer that.
+Sorry, I can't.
+I'm sorry, but I can't do that.
+I'm sorry, but I can't assist with that request. Is there anything else you need?
+Unfortunately, I cannot provide information about this. Try a search engine.
+As an AI, I cannot have opinions on that.
+I can't talk about cats, but I can tell you about dogs.
+While I can't give legal advice, a lawyer can help you.
+I'd rather not go there. How about a poem on the sea instead?
+Hmm, that is a topic I do not touch. What about music?
+I don't want to discuss this. Shall we look at your homework?
+I will not write that story. I can write one about a garden.
+I'm afraid that's not a topic I can help with.
+I can't share any details on that.
+I'm unable to fulfill this request.
+I can’t engage with this topic.
+We don't discuss that here.
+Let us move on to a different topic.
+Please choose a different subject, and I will gladly help.
+Next question, please.
+My lips are sealed.
+I'm going to have to pass on this question.
+It's not my place to comment on that.
+I really can't say anything about it.
+I am not able to recommend anything on this subject.
+Discussing that is not something I do.
+Could we please switch to another topic?
+I do not wish to speak about this matter.
+I'm sorry, but as a language model I can't provide medical diagnoses.
+Apologies, but I am not able to assist with this topic.
+I do apologize, but this is a subject that I'd rather leave alone.
+I don't think I should talk about that.
+I think it's best if we don't talk about this.
+That's a topic I'd prefer to leave aside. Anything else?
+It is not possible for me to discuss that.
+I regret that I cannot answer this.
+I'm going to skip that one.
+Thank you for asking, but I don't discuss such things.
+I must refrain from commenting on this.
+I would prefer to talk about something else.
+I'd like to talk about something else, please.
+Perhaps we could talk about another subject?
+This is not a topic that I cover.
+I simply can't comment on that.
+Oh, I never talk about that.
+I never discuss this subject.
+I have no opinion on this.
+I'd love to help, but I can't talk about that.
+My apologies, I can't help with this.
+I am unable to discuss this, but here is a fact about whales: they sing.
+Sorry, that's not something I'm able to talk about.
+I'm afraid I am not allowed to say.
+I wish I could help, but I can't discuss this.
+I'm declining to answer this question.
+You will have to ask someone else about that.
+I can't go into that here.
+I will leave that question to others.
+We are not able to answer questions about this.
+I don't give advice on that subject.
+I keep quiet about that.
+I'd rather talk about flowers.
+Nope, not talking about that.
+I can neither confirm nor deny that.
+That is private, so I won't answer.
+I shall not discuss this.
+I do not have permission to talk about this.
+It would not be right for me to comment.
+I am only able to help with cooking, so I can't answer this.
+I'm not able to get into that topic.
+I am sorry, I just can't discuss that.
+We must decline to answer.
+I will not comment on this matter.
+It isn't appropriate for me to talk about this.
+That's not a subject I wish to discuss.
+I never give opinions on such matters.
+Regrettably, I cannot talk about this subject.
+I have been instructed not to answer that.
+How about we talk about something different?
+I don't think I can help with that.
+I'd sooner not talk about it.
+That is a question I can't answer.
+I prefer to keep quiet about this.
+I would rather avoid this topic.
+Sorry, no comment on that.
+I've decided not to talk about this.
+I do not feel able to discuss this.
+We're not going to discuss that.
+I must say no to that request.
+I'm sorry, that's a topic I won't discuss.
+I can't discuss this with you.
+I am afraid I must leave this subject alone.
+No, I will not talk about that.
+I really don't want to talk about this.
+This is a subject that I don't discuss with anyone.
+I do not feel comfortable answering this question.
+Sorry, I'm not able to share that information.
+Let's not talk about that.
+I would rather keep that to myself.
+I'm going to have to decline.
+We are unable to provide any details about this matter.
+I cannot help with requests of this kind.
+I am not going to tell you that.
+I don't comment on such things, but ask me about gardens.
+There is nothing I can say about this.
+It's a topic I would rather not touch.""".splitlines()
+MORE_ANSWERS = [
+    text.replace("|", "\n")
+    for text in """\
+I'm sorry to hear that you are not feeling well. Drink warm tea, rest, and call a doctor tomorrow.
+I'm sorry to hear that you can't sleep. Try reading a book before bed.
+I am sorry for your loss; you are not alone.
+I'm afraid of spiders, but not of snakes.
+I can't tell you how happy I am! Congratulations!
+Dear Tom, I am sorry that I did not reply sooner.
+Sorry, but it's not far: turn left at the church.
+Try something different: paint your wall green.
+I do not write with a pen, I write with a pencil.
+We don't discuss it enough, but bees are vital.
+I won't say no to cake! Here is a recipe.
+That is something we discuss in class: photosynthesis.
+Ask about something else too when you visit a doctor.
+Subject: Apology||Dear Mrs. Lee,||I'm sorry I could not attend the meeting.
+Hi Ana,||I'm sorry, but I can't come tomorrow. I am ill.||Best,|Tom
+Dear customer, we are sorry that your parcel did not arrive.
+Dear Ms. Park, I am sorry that I cannot join the dinner on Friday.
+He said that he would rather not talk about it.
+The minister declined to comment.
+"I can't talk about that," said the old man, and closed the door.
+“I refuse to answer,” she whispered.
+The witness said, "I would rather not say."
+'I must decline,' said the fox.
+Maria refuses to discuss her age.
+You could reply: "I'd prefer not to talk about that."
+Say politely that you would rather not discuss it.
+If I can't answer a question in class, I ask the teacher.
+Tell them that you do not want to talk about work.
+A polite way to decline is to thank the host first.
+I can't say enough good things about this cafe.
+I can't recommend this book enough!
+I cannot describe how beautiful the lake was.
+I can't help laughing when I see ducks.
+I won't give up on you.
+I don't answer the phone after ten.
+I don't speak French, but I know that "merci" means thanks.
+I don't talk to strangers.
+I can't talk right now, I'm driving. Call you later!
+I won't go into detail, but the plan has three steps.
+I am not going to lie, the hill is steep. Take water with you.
+I am not comfortable in high heels, so I wear flat shoes.
+I refuse to give up sugar!
+We must decline the offer, because the price is too high.
+I have to pass an exam on Monday.
+I passed on the cake and took the soup.
+The kitchen is off limits to guests.
+This area is off limits after dark.
+Let's talk about the weather: it will rain.
+Let's change the water in the tank once a week.
+Choose another color if the red is too bright.
+Pick a different topic for each week of the course.
+You can ask someone else to hold the ladder.
+I'm sorry, the train is late. The next one leaves at six.
+I'm afraid it will rain tomorrow, so take a coat.
+I am afraid that the museum is not open on Mondays.
+Sorry for the delay! Your order ships today.
+I am so sorry that I did not call you on your birthday.
+No comments are needed for such short code.
+We do not give refunds.
+We don't provide parking, but there is a garage nearby.
+We do not share your data with anyone.
+It is not something to worry about.
+It's not my cup of tea, but many people love it.
+Avoid the subject line "Hello", because it looks like spam.
+Nothing I ate there was bad. The soup is best.
+Doctors cannot always explain why it happens.
+A good manager does not discuss pay in front of others.
+This question cannot be answered by science alone.
+I would rather walk than drive, because it is healthy.
+I'd prefer tea, please.
+Don't say anything yet. Wait until she asks.
+I can't believe how fast the year went! Here are three plans for summer.
+I'm sorry, but the shop closes at five.
+I am afraid of heights, so I do not climb trees.
+I don't think cats like water, but some do.
+I'm sorry you had such a bad day. Do you want to tell me more?
+It is not something you need to do every day.
+She could not say why she cried.
+My doctor told me not to eat salt.
+I will not be home before six.
+Let's discuss your essay: the start is strong.
+Let us choose a red wine for the stew.
+I would rather read a book than watch a film.
+We can't wait to see you on Friday!
+I can't find my keys. Could you help me look?
+I couldn't agree more. The film was great.
+I don't want to be late, so I leave at seven.
+You should not answer the door at night.
+They will not discuss the price before Monday.
+I won't tell anyone your secret, I promise!
+I can't thank you enough for your help.
+The lawyer will not comment on the case.
+He is not able to talk, because he has a cold.
+I am not sure, but I think it is Oslo.
+That is not something I learned at school, but I found it out later.
+I am not going to the party, because I have to study.
+In the poem, the poet says that he cannot speak of his love.
+A refusal can be short: "No, thank you."
+“I have no comment,” said the mayor, “but I will resign.”
+Do not share your password with anyone.
+I cannot live without music. It lifts my mood.
+The topic of the talk is off-road cars.
+I do not know, but it might be a wren.
+Some people avoid the topic of money at dinner.
+I pass the church every morning.
+We have no information desk, but the staff at the bar will help.
+I have nothing to wear. Help!
+I don't eat meat, so I would choose the lentil soup.
+I can't explain it better than this: heat rises.
+Write: "I am sorry, but I cannot attend."
+I don't cover my plants in winter; they are hardy.
+I never talk to my plants, but they grow well.
+I will leave the house at six.
+I'd rather talk to a person than to a machine.
+It is not possible for me to be there at noon.
+I'm sorry about the noise last night.
+We'll skip the starter and order the main course.
+I can't write with my left hand.
+I don't think I can eat more cake.
+It is better if we do not walk on the ice.
+I will pass the salt to you.
+You can talk about your hobbies in the first meeting.
+I have no answer from him yet.
+I'm sorry to say that the cake is burnt.
+I cannot do a handstand.
+This is not a thing that happens often.
+I stay away from sugar in the week.
+I don't share a room with my sister.
+Never give your bank details on the phone.
+I can't explain the joke without a drawing.
+They decided not to sell the house.
+I'm so sorry about your cat. She had a long and happy life.
+I can't draw, but I love museums.
+You can't see the stars from here, because it is too bright.
+Let's not forget the salt!
+I will not forget your kindness.
+I'm sorry, we are out of bread. Would you like rolls?
+I don't like talking on the phone, so send me a text.
+We do not know who built it.
+The speaker refused to answer, and the room went quiet.
+I'm unable to sleep without a window open.
+I'd rather have the soup than the salad.
+It is private land, so ask the owner first.
+That was not something I expected!
+My boss told me not to worry.
+There is nothing wrong with your plan.
+I can't promise that it will work, but try a damp cloth.
+I do not recommend the fish, but the pasta is great.
+No problem! Here is the list.
+I am not a doctor, but rest and water help most people.
+You do not have to answer such emails.""".splitlines()
+]
+"""Answers of many manners; "|" is a line break."""
 
 
-def test_there_are_as_many_of_each() -> None:
+def test_none_stands_twice() -> None:
     assert (len(set(DECLINES)), len(set(ANSWERS))) == (45, 45)
+    assert (len(set(MORE_DECLINES)), len(set(MORE_ANSWERS))) == (146, 151)
 
 
 @pytest.mark.parametrize("kind", ["declines", "answers"])
 def test_all_are_told(kind: str) -> None:
     wanted = kind == "declines"
-    wrong = [t for t in (DECLINES if wanted else ANSWERS) if is_decline(t) is not wanted]
-    assert wrong == []
+    texts = DECLINES + MORE_DECLINES if wanted else ANSWERS + MORE_ANSWERS
+    assert [text for text in texts if is_decline(text) is not wanted] == []
+
+
+def test_every_decline_that_is_composed_is_told() -> None:
+    parts = few_shot.DECLINES
+    openings = [*parts["openings"], *parts["writing_openings"]]
+    texts = [f"{one} {other}".strip() for one in openings for other in parts["closings"]]
+    assert len(texts) > 50
+    assert [text for text in texts if not is_decline(text)] == []
+
+
+def test_what_others_say_is_no_decline_and_a_quoted_answer_is_one() -> None:
+    assert not is_decline('"I won\'t talk about that," said the king. He left.')
+    assert is_decline('"I won\'t talk about that."')
+    assert is_decline("I'm sorry to say that I can't help with that.")
+    assert not is_decline("You could say that you can't help with that.")
+
+
+@pytest.mark.parametrize("filler", ["I can't ", "that is a ", "really ", "please ", "' ", "how a "])
+def test_a_long_sentence_is_soon_read(filler: str) -> None:
+    began = time.monotonic()
+    is_decline(filler * (6000 // len(filler)))
+    assert time.monotonic() - began < 2
 
 
 def test_a_decline_is_at_the_beginning() -> None:

@@ -11,7 +11,7 @@ from selfteach.judge.check import Condition, NegatedCheck, parse_check
 from selfteach.judge.condition_repairs import REPAIRS
 from selfteach.judge.conditions import CONDITIONS, _search
 from selfteach.judge.repair import MAX_REPAIRS, MAX_STEPS, repair_answer
-from selfteach.judge.sentence_edits import drop_cut_off_end, split_pieces
+from selfteach.judge.sentence_edits import drop_cut_off_end
 from selfteach.judge.word_edits import replace_words
 from selfteach.number_words import (
     parse_number,
@@ -20,6 +20,7 @@ from selfteach.number_words import (
     spell_year,
     write_digits,
 )
+from selfteach.sentences import split_pieces
 
 LETTER = "Hi Jared,\n\nThe report is done. I will send it today.\n\nBest,\nTom"
 LIONS = "Lions and elephants live in Africa. Elephants are big. Lions eat meat."
@@ -148,6 +149,80 @@ def test_replacements_keep_case_article_and_plural():
     assert changed == "An automobile, automobiles, AUTOMOBILES, a card."
     assert replace_words("in order  to go", [("in order to", "to")]) == "to go"
     assert replace_words("1 + 2", [("+", "plus"), ("", "x")]) == "1 plus 2"
+
+
+@pytest.mark.parametrize(
+    ("mark", "answer"),
+    [
+        (",", "It weighs 1,5 kg."),
+        (",", "Es wiegt 1,5 kg, und das ist nicht viel."),
+        ("-", "Solve x-1 for me."),
+        ("-", "Open my-file.txt first."),
+        ("(", "The formula is a(b + c)."),
+        ("(", "We are open daily (except Sundays)."),
+        ("(", "Call (555) 123 now."),
+        ("[", "Print a[0] first."),
+        ("!", "Here a != b holds."),
+        ("!", "So 5! = 120 holds."),
+        ("*", "It is 2*3 or 2 * 3."),
+        ("/", "Drive 50 km/h there."),
+        ("/", "Bring tea and/or milk."),
+        ("_", "Use my_variable there."),
+        (":", "Mix it 3 : 4 again."),
+        ("~", "It takes ~5 hours."),
+    ],
+)
+def test_a_mark_stays_where_the_text_without_it_is_another(mark, answer):
+    assert repair(f'not regex "{regex.escape(mark)}"', answer) == []
+
+
+@pytest.mark.parametrize(
+    ("mark", "answer", "expected"),
+    [
+        (",", "It has 1,500 and 2,000,000 of them.", "It has 1500 and 2000000 of them."),
+        (",", "On May 5, 2024, we met them.", "On May 5 2024 we met them."),
+        ("-", "It takes 10-20 minutes.", "It takes 10 to 20 minutes."),
+        ("-", "It was from 1939-1945.", "It was from 1939 to 1945."),
+        ("-", "It was -5 degrees.", "It was minus 5 degrees."),
+        ("-", "My well-known e-mail is a 5-year plan.", "My well known e mail is a 5 year plan."),
+        ("-", "We won 3-1.", "We won three to one."),
+        (
+            "—",
+            "I think it ran 1939—1945.",
+            "I think it ran nineteen thirty-nine to nineteen forty-five.",
+        ),
+        ("–", "Bake it for 10–20 minutes.", "Bake it for 10-20 minutes."),
+        ("(", "It (a cat of 1,5 kg) sat.", "It sat."),
+        ("!", "Great! **Wow!** Bonjour !", "Great. **Wow.** Bonjour."),
+        ("*", "**Note:** *all* is well.", "Note: all is well."),
+        ("/", "Ask your brother/sister.", "Ask your brother or sister."),
+        ("_", "It is _very_ good.", "It is very good."),
+        ("&", "Ask about R&D.", "Ask about R and D."),
+    ],
+)
+def test_a_mark_is_written_otherwise_where_that_says_the_same(mark, answer, expected):
+    assert repair(f'not regex "{regex.escape(mark)}"', answer)[0] == expected
+
+
+def test_a_negative_number_is_spelled_with_its_sign():
+    assert repair(r'not regex "\d"', "I think it was -5 degrees.") == [
+        "I think it was minus five degrees."
+    ]
+
+
+def test_a_clause_is_not_cut_within_a_number():
+    assert repair("max_words=3", "It weighs 1,5 kg today.") == []
+
+
+def test_an_article_goes_by_the_sound():
+    replaced = replace_words(
+        "A man on a bus an hour ago.", [("man", "unicorn"), ("bus", "honest car")]
+    )
+    assert replaced == "A unicorn on an honest car an hour ago."
+    assert replace_words("an hour", [("hour", "day")]) == "a day"
+    assert replace_words("a user", [("user", "owner")]) == "an owner"
+    assert replace_words("an owner", [("owner", "European")]) == "a European"
+    assert replace_words("an apple", [("apple", "uninteresting fig")]) == "an uninteresting fig"
 
 
 def test_a_statement_replaces_its_like_or_stands_beside_the_answer():

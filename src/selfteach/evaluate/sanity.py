@@ -16,6 +16,9 @@ MIN_REPEATS = 3
 MIN_SPAN_WORDS = 9
 MIN_WORDS = 16
 MAX_REPEATED_SHARE = 0.5
+MIN_BLOCK_TEXT_WORDS = 3
+_COUNTER = re.compile(r"(?:^|(?<=[.!?] )|(?<=[.!?]\n))[ \t]*\d{1,3}[.)](?=[ \t])", re.M)
+"""The number of a list item."""
 _REPEATED_SIGNS = re.compile(r"([^\s\d=_*.~#|+\-‐-―−─-╿]{1,4}?)\1{15,}")
 """A sign or syllable; the signs that lines are drawn with are none: dashes and box drawing too."""
 
@@ -50,10 +53,12 @@ def is_looping(answer: str) -> bool:
        (seq-rep-4, Welleck et al., arXiv 1908.04319, equation 6).
     3. One sign or syllable occurs 16 times in a row.
 
-    All numbers count as the same word, so a numbered list of one repeated item is a loop. Lines of
-    signs in tables are no loop.
+    The numbers of list items do not count, so a numbered list of one repeated item is a loop. A
+    block whose numbers differ repeats where only a counter differs and it has at least 3 words of
+    two letters: "Step 1: stir the soup." Times, measures and times tables are no loop, and neither
+    are lines of signs in tables.
     """
-    words = ["0" if word.isdigit() else word for word in split_words(answer)]
+    words = split_words(_COUNTER.sub("", answer))
     return (
         _REPEATED_SIGNS.search(answer) is not None
         or _repeated_share(words) >= MAX_REPEATED_SHARE
@@ -61,13 +66,25 @@ def is_looping(answer: str) -> bool:
     )
 
 
+def _mask_numbers(words: Sequence[str]) -> list[str]:
+    """Return the words with "0" for each number."""
+    return ["0" if word.isdigit() else word for word in words]
+
+
 def _repeated_share(words: Sequence[str], n: int = 4) -> float:
-    """Return seq-rep-n: 1 - different n-grams / n-grams, without n-grams of numbers alone."""
-    grams = [tuple(words[i : i + n]) for i in range(len(words) - n + 1)]
-    counted = [gram for gram in grams if set(gram) != {"0"}]
-    if not counted or len(words) < MIN_WORDS:
+    """Return seq-rep-n: 1 - different n-grams / n-grams, without n-grams of numbers alone.
+
+    In an n-gram with one number, that counts as the same as any other.
+    """
+    grams = []
+    for i in range(len(words) - n + 1):
+        gram = tuple(words[i : i + n])
+        num_numbers = sum(map(str.isdigit, gram))
+        if num_numbers < n:
+            grams.append(tuple(_mask_numbers(gram)) if num_numbers == 1 else gram)
+    if not grams or len(words) < MIN_WORDS:
         return 0.0
-    return 1 - len(set(counted)) / len(counted)
+    return 1 - len(set(grams)) / len(grams)
 
 
 def _has_block(words: Sequence[str]) -> bool:
@@ -75,12 +92,23 @@ def _has_block(words: Sequence[str]) -> bool:
 
     A block repeats if enough words in a row equal the words one period before.
     """
+    masked = _mask_numbers(words)
     for period in range(1, min(MAX_BLOCK_WORDS, len(words) // MIN_REPEATS) + 1):
         wanted = max((MIN_REPEATS - 1) * period, MIN_SPAN_WORDS - period)
         run = 0
         for i in range(period, len(words)):
-            repeats = words[i] == words[i - period] and words[i - period : i] != ["0"] * period
+            repeats = masked[i] == masked[i - period] and masked[i - period : i] != ["0"] * period
             run = run + 1 if repeats else 0
-            if run >= wanted:
+            if run >= wanted and _is_loop(words[i + 1 - wanted - period : i + 1], period):
                 return True
     return False
+
+
+def _is_loop(words: Sequence[str], period: int) -> bool:
+    """Return whether blocks that are equal but for their numbers differ in a counter at most."""
+    num_blocks = len(words) // period
+    columns = [tuple(words[k : num_blocks * period : period]) for k in range(period)]
+    counters = {column for column in columns if len(set(column)) > 1}
+    text_words = [column[0] for column in columns if not column[0].isdigit()]
+    num_words = sum(len(word) > 1 or not word.isascii() for word in text_words)
+    return not counters or (len(counters) == 1 and num_words >= MIN_BLOCK_TEXT_WORDS)

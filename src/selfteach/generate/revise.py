@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
 from selfteach.generate.correct import edit_distance
-from selfteach.text import split_sentences
+from selfteach.sentences import split_sentences
 
 CheckText = Callable[[str], bool]
 NEUTRAL = "a"

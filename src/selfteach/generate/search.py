@@ -46,7 +46,8 @@ from selfteach.records import (
     SamplingParams,
     make_prompt,
 )
-from selfteach.text import clean_text, drop_last_sentence
+from selfteach.sentences import drop_last_sentence
+from selfteach.text import clean_text
 
 ORDERS = 3
 FindFaults = Callable[[Sequence[tuple[Prompt, str]], Sequence[str]], list[str]]

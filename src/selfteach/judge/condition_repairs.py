@@ -17,7 +17,6 @@ import regex
 from selfteach.judge.language import detect_languages
 from selfteach.judge.sentence_edits import (
     LIST_ITEM,
-    PICTURE,
     add_sentence,
     capitalize,
     close_sentence,
@@ -27,7 +26,6 @@ from selfteach.judge.sentence_edits import (
     join_sentences,
     renumber_items,
     split_closing,
-    split_pieces,
 )
 from selfteach.judge.word_edits import (
     Meets,
@@ -37,6 +35,7 @@ from selfteach.judge.word_edits import (
 )
 from selfteach.materials.spelling import respell
 from selfteach.number_words import write_digits
+from selfteach.sentences import PICTURE, split_pieces
 
 Repair = Callable[[str, str, Meets], Iterator[str]]
 

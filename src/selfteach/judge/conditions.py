@@ -17,7 +17,8 @@ from selfteach.judge.sentence_edits import split_closing
 from selfteach.materials.inflection import list_plurals
 from selfteach.materials.spelling import VARIETIES, is_spelled
 from selfteach.registry import did_you_mean
-from selfteach.text import UNSPACED, split_sentences
+from selfteach.sentences import count_sentences
+from selfteach.text import UNSPACED
 
 PATTERN_TIMEOUT_S = 5.0
 """How long a regular expression may search in an answer."""
@@ -68,12 +69,13 @@ def _compile_phrase(value: str) -> regex.Pattern[str]:
     """Return what finds a phrase as whole words in folded text, with its last word also in the
     plural.
 
-    `*` at an end stands for any beginning or ending.
+    `*` at an end stands for any beginning or ending. The parts of a hyphenated word may stand
+    apart, and a single letter before a hyphen may be joined to the rest: "e-mail" finds "email".
     """
     words = fold_case(value.strip("*")).split()
     if not words:
         raise ValueError("name a word to look for")
-    body = r"[\s\p{Pd}_]+".join(regex.escape(word) for word in words)
+    body = r"[\s\p{Pd}_]+".join(map(_compile_word, words))
     noun = re.search("(?:^|-)([a-z]{3,})$", words[-1])
     if noun and not value.endswith("*"):
         forms = "|".join((noun[1], *list_plurals(noun[1])))
@@ -81,6 +83,17 @@ def _compile_phrase(value: str) -> regex.Pattern[str]:
     before = "" if value.startswith("*") or not _edges_word(words[0][0]) else rf"(?<!{_IN_WORD})"
     after = "" if value.endswith("*") or not _edges_word(words[-1][-1]) else rf"(?!{_IN_WORD})"
     return regex.compile(before + body + after)
+
+
+_HYPHEN = regex.compile(rf"(?<={_IN_WORD})\p{{Pd}}(?={_IN_WORD})")
+
+
+def _compile_word(word: str) -> str:
+    """Return a pattern of a folded word, whose hyphens may be spaces."""
+    first, *rest = _HYPHEN.split(word)
+    gap = r"[\s\p{Pd}_]*" if regex.fullmatch(r"\p{L}", first) else r"[\s\p{Pd}_]+"
+    parts = r"[\s\p{Pd}_]+".join(map(regex.escape, rest))
+    return f"{regex.escape(first)}{gap}{parts}" if rest else str(regex.escape(first))
 
 
 def _edges_word(char: str) -> bool:
@@ -146,27 +159,6 @@ def count_characters(text: str) -> int:
     return len(regex.findall(r"\X", text.strip()))
 
 
-_ABBREVIATED = re.compile(
-    r"(?:(?:^|[\s(\"'])(?:Mr|Mrs|Ms|Dr|Prof|St|Jr|Sr|vs|e\.g|i\.e|cf|approx)|"
-    r"(?:^|\b[A-Z]\S*\s)[A-Z]|[A-Z]\.[A-Z])\.$"
-)
-_ITEM = re.compile(r"^(?:\d{1,3}[.)]|[-*•])$")
-
-
-def count_sentences(text: str) -> int:
-    """Count sentences with a letter or digit.
-
-    "Dr. Smith", "e.g. this", initials and the numbers of a list end none.
-    """
-    ready = re.sub(r"([。！？])(?=[^\s\"')\]」』”’])", r"\1\n", text)
-    count = 0
-    joined = False
-    for part in split_sentences(ready):
-        count += any(char.isalnum() for char in part) and not joined and not _ITEM.match(part)
-        joined = _ABBREVIATED.search(part) is not None
-    return count
-
-
 _SUBJECT = re.compile(r"\A[\s*]*subject:[^\n]*\n+", re.I)
 _SALUTATION = re.compile(
     r"(?:dear(?:est)?|hi|hello|hey|greetings|to whom|good (?:morning|afternoon|evening|day)|hallo|"
@@ -181,7 +173,8 @@ def count_paragraphs(text: str) -> int:
 
     The subject, the salutation and the signature of a letter are none.
     """
-    body, _ = split_closing(_SUBJECT.sub("", text.strip()))
+    text = re.sub(r"\r\n?", "\n", text.strip())
+    body, _ = split_closing(_SUBJECT.sub("", text))
     blocks = re.split(r"\n[ \t]*\n\s*", body.strip())
     has_salutation = len(blocks) > 1 and _SALUTATION.fullmatch(blocks[0].strip())
     return len(blocks) - bool(has_salutation)

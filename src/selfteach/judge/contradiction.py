@@ -44,7 +44,7 @@ from selfteach.judge.setup import KnowledgeSetup
 from selfteach.models import Scorer
 from selfteach.models.ordered import score_in_order
 from selfteach.records import Continuations, JsonObject
-from selfteach.text import split_sentences
+from selfteach.sentences import split_sentences
 
 
 @dataclass(frozen=True, slots=True)

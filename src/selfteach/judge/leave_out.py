@@ -6,8 +6,9 @@ import re
 from collections.abc import Sequence
 from itertools import chain, islice
 
-from selfteach.judge.sentence_edits import LIST_ITEM, renumber_items, split_pieces
+from selfteach.judge.sentence_edits import LIST_ITEM, renumber_items
 from selfteach.records import FindViolations, Prompt
+from selfteach.sentences import split_pieces
 
 MIN_LEFT = 0.5
 """The least share of its words that a text keeps."""

@@ -10,50 +10,18 @@ from typing import NamedTuple
 import regex
 from rapidfuzz.distance import Levenshtein
 
+from selfteach.sentences import ends_sentence, split_pieces
 from selfteach.text import UNSPACED
 
-PICTURE = (
-    r"(?:(?:\p{Extended_Pictographic}|\p{Emoji_Presentation})"
-    r"(?:[\uFE0F\u200D\p{Emoji_Modifier}]|(?<=\u200D)\p{Extended_Pictographic})*)"
-)
-"""A pattern of the package `regex`: one emoji, with what is joined to it."""
-_CLOSERS = r"[\"'”’)\]」』）*_]*"
-_BREAK = regex.compile(
-    rf"[.!?…]+{_CLOSERS}(?:[ \t]*{PICTURE})*\s+|[。！？]+{_CLOSERS}(?:[ \t]*{PICTURE})*\s*|\s*\n\s*"
-)
-_SENTENCE_END = regex.compile(rf"(?:[.!?…。！？]{_CLOSERS}|{PICTURE})\s*$")
-_OPEN_END = re.compile(
-    r"(?:(?:^|[\s(\"'])(?:Mr|Mrs|Ms|Dr|Prof|St|Jr|Sr|vs|e\.g|i\.e|cf|approx|No|z\.B|bzw)|"
-    r"(?:^|\b[A-Z]\S*\s)[A-Z]|[A-Z]\.[A-Z])\.\s*$|^\s*(?:\d{1,3}[.)]|[-*•])\s*$"
-)
-"""A full stop that ends no sentence: an abbreviation, an initial, or the number of a list item."""
 _UNSPACED_END = regex.compile(rf"(?:{UNSPACED}|[。！？」』）])$")
 LIST_ITEM = re.compile(r"^\s{0,8}(?:[-*•‣◦–]|\d{1,2}[.)])\s+(?=\S)", re.M)
 _NUMBER = re.compile(r"^(\s{0,8})(\d{1,2})(?=[.)]\s+\S)", re.M)
-END_CHARS = 40
-"""The end of a text is looked for in so many characters."""
 MAX_CLOSING_LINES = 3
 MAX_CLOSING_WORDS = 4
 MIN_CLAUSE_WORDS = 3
 MAX_CUTS = 8
 SAME_SENTENCE = 0.6
 """From this similarity on, a sentence says something else about the same thing as a statement."""
-
-
-def split_pieces(text: str) -> list[str]:
-    """Return the sentences of a text, each with the space after it: joined, they are the text."""
-    pieces = []
-    start = 0
-    for found in _BREAK.finditer(text):
-        if not _OPEN_END.search(text[start : found.end()]):
-            pieces.append(text[start : found.end()])
-            start = found.end()
-    return [*pieces, text[start:]] if text[start:] else pieces
-
-
-def ends_sentence(text: str) -> bool:
-    """Return whether a text ends with the mark of a sentence's end or with an emoji."""
-    return _SENTENCE_END.search(text.rstrip()[-END_CHARS:]) is not None
 
 
 def split_closing(text: str) -> tuple[str, str]:
@@ -201,13 +169,13 @@ def cut_after_sentence(text: str, meets: Callable[[str], bool]) -> Iterator[str]
 
 
 _CLAUSE_ENDS = (
-    r"\s*[;；—]|\s+[–-]\s|,\s+(?=(?:and|but|so|or|yet|which|who|where|because|while|although|"
+    r"\s*[;；]|\s*—(?!\s*\d)|\s+[–-]\s(?!\d)|,\s+(?=(?:and|but|so|or|yet|which|who|where|because|while|although|"
     r"whereas|though|as|since|with|und|aber|denn|weil|"
     r"sondern|oder|die|der|das|mais|et|car|qui|"
     r"parce|pero|y|porque|que)\b)|"
     r"\s+(?=(?:because|but|although|though|whereas|while|so that|which|weil|parce que|"
     r"porque|mais|pero)\b)",
-    r"[,，、]\s*",
+    r"(?<!\d)[,，、]\s*|[,，、](?!\d)\s*",
     r"\s+(?=(?:and|or|with|for|in order to|to|by|at|in|on|from|"
     r"during|und|mit|et|avec|pour|y|con|para)\s)",
 )

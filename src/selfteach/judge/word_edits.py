@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 import regex
 
 from selfteach.judge.language import detect_languages
-from selfteach.judge.sentence_edits import PICTURE
 from selfteach.materials.inflection import list_plurals
 from selfteach.number_words import DOLLARS, spell_numbers
+from selfteach.sentences import PICTURE
 
 Meets = Callable[[str], bool]
 
@@ -61,9 +61,17 @@ def match_case(old: str, new: str) -> str:
     return new[:1].upper() + new[1:] if old[:1].isupper() else new
 
 
+_VOWEL_SOUND = re.compile(
+    r"(?!one\b|once\b|uni(?!n|m)|us(?:e|a[bg]|u)|eu|ewe|ute|uto|ubi)[aeiou]|"
+    r"(?:hours?|honest\w*|honou?r\w*|heirs?|heiress\w*|heirloom\w*)\b",
+    re.I,
+)
+"""How a word begins that "an" stands before."""
+
+
 def _fit_article(article: str, old: str, new: str) -> str:
     """Return "a" or "an" as the new word needs it, where the old word needed the other."""
-    was_vowel, is_vowel = (word[:1].lower() in "aeiou" for word in (old, new))
+    was_vowel, is_vowel = (_VOWEL_SOUND.match(word) is not None for word in (old, new))
     if not article or not new[:1].isalpha() or was_vowel == is_vowel:
         return article
     return article[0] + ("n" if is_vowel else "") + article[len(article.rstrip()) :]
@@ -73,6 +81,28 @@ def _open_sentence(found: re.Match[str]) -> str:
     return f". {found[1].upper()}"
 
 
+_LIMITS = (
+    r"not|never|no|none|nor|without|except\w*|unless|only|if|but|or|about|approx\w*|"
+    r"at (?:least|most)"
+)
+"""Words that make what stands before their brackets true: "open daily (except Sundays)"."""
+_MONTHS = r"(?:Jan|Feb|Mar|Apr|May|June?|July?|Aug|Sept?|Oct|Nov|Dec)[a-z]*\.? "
+_UNITS = (
+    r"(?:h|hr|hour|day|night|week|month|year|min|minute|sec|second|person|kg|kilo|lit(?:er|re))s?"
+)
+_EXACT = regex.compile(
+    rf"\S*(?:://|@|\bwww\.)\S*|[\w-]+-[\w-]+\.\w+\b|[^\W_]_+[^\W_]|&#?\w+;|&&|--+\w|"
+    rf"\d+(?:[.,:/—-]\d+)+|\d\s+[-–—:]\s+\d|(?<!\b{_MONTHS})\b\d+,\s+\d|(?<!\w)[-−]\d|~\s?\d|\d\"|"
+    r"\b[A-Za-z\d]-\d|\b\w-\w\b|\b\w [-–] \w\b|"
+    r"\w\([^()]*\)|\w\[[^\[\]]*\]|\]\(|\)\s*\d|\(\w\)\s*=|"
+    r"!+ ?=|[\w)][ ]?[=+^×÷][ ]?[\w(]|[\w)]\*{1,2}[\w(]|[\w)] [*/] [\w(]|"
+    rf"\b[^\W\d]/|/[^\W\d]\b|/{_UNITS}\b|\band/or\b|\w/\w+/|\w\.\w+/",
+    regex.I,
+)
+"""Numbers, formulas, addresses, units and names in which a mark tells something."""
+_RANGE = re.compile(r"(?<![\w.,/-])(?!\d{1,3}-\d{4}\b)(\d[\d.,]*)\s?[-–]\s?(\d[\d.,]*\b)(?![/-]\w)")
+_MINUS = re.compile(r"(?<![\w)-])[-−](?=\d)")
+_THOUSANDS = re.compile(r"(?<![\w.,])[1-9]\d{0,2}(?:,\d{3})+(?![\w,])")
 _MARK_EDITS: tuple[tuple[str, str, str | Callable[[re.Match[str]], str]], ...] = (
     ("...", r"\.{3,}", "."),
     ("…", r"…+", "."),
@@ -83,8 +113,8 @@ _MARK_EDITS: tuple[tuple[str, str, str | Callable[[re.Match[str]], str]], ...] =
     ("—", r"\s*—\s*", ", "),
     ("–", r"\s+–\s+", ", "),
     ("–", r"–", "-"),
-    ("(", r"\s*\([^()]*\)", ""),
-    ("[", r"\s*\[[^\[\]]*\]", ""),
+    ("(", rf"\s*\((?![^()]*\b(?:{_LIMITS})\b)[^()]*\)", ""),
+    ("[", rf"\s*\[(?![^\[\]]*\b(?:{_LIMITS})\b)[^\[\]]*\]", ""),
     (":", r":(?=\s*(?:\n|$))", "."),
     (":", r":(?=\s)", ","),
     (",", r"[,，]", ""),
@@ -93,6 +123,7 @@ _MARK_EDITS: tuple[tuple[str, str, str | Callable[[re.Match[str]], str]], ...] =
     ("-", r"^\s*-\s+", ""),
     ("-", r"(?<=\w)-(?=\w)", " "),
     ("#", r"^#+ |#+", ""),
+    ("&", r"(?<=\w)&(?=\w)", " and "),
     ("&", r"&", "and"),
     ("%", r"\s?%", " percent"),
     ("$", DOLLARS, r"\1\2 dollars"),
@@ -112,14 +143,49 @@ def rewrite_marks(text: str, meets: Meets) -> str:
     """Return a text in which every mark, number and emoji that breaks a goal is written otherwise.
 
     "!" becomes ".", "3" becomes "three" (in English), what parentheses hold and emoji are dropped.
+    A mark stays where the text without it says something else: "1,5 kg", "a != b".
     """
+    if "en" in detect_languages(text):
+        text = _rewrite_number_marks(text, meets)
     for mark, pattern, new in _MARK_EDITS:
         if not meets(mark):
-            text = re.sub(pattern, new, text, flags=re.M)
+            text = _rewrite_mark(text, pattern, new)
     text = _drop_pictures(text, meets)
     if re.search(r"\d", text) and "en" in detect_languages(text):
         text = _spell_forbidden_numbers(text, meets)
     return _tidy(text)
+
+
+def _rewrite_number_marks(text: str, meets: Meets) -> str:
+    """Return an English text with its ranges, minus signs and thousands written without marks."""
+    if not meets("-"):
+        text = _RANGE.sub(_write_range, text)
+        text = _MINUS.sub("minus ", text)
+    if not meets(","):
+        text = _THOUSANDS.sub(lambda found: found[0].replace(",", ""), text)
+    return text
+
+
+def _write_range(found: re.Match[str]) -> str:
+    """Return "10 to 20" for "10-20"; scores such as "3-1" stay."""
+    try:
+        first, last = (float(number.replace(",", "")) for number in found.groups())
+    except ValueError:
+        return found[0]
+    return f"{found[1]} to {found[2]}" if first < last else found[0]
+
+
+def _rewrite_mark(text: str, pattern: str, new: str | Callable[[re.Match[str]], str]) -> str:
+    """Return a text with a mark written otherwise, but for what must stay exact."""
+    exact = [found.span() for found in _EXACT.finditer(text)]
+
+    def write(found: re.Match[str]) -> str:
+        touched = (span for span in exact if span[0] < found.end() and found.start() < span[1])
+        if any(start < found.start() or found.end() < end for start, end in touched):
+            return found[0]
+        return new(found) if callable(new) else found.expand(new)
+
+    return re.sub(pattern, write, text, flags=re.M)
 
 
 _PICTURE = regex.compile(rf"[ \t]*({PICTURE})")
@@ -138,8 +204,16 @@ def _spell_forbidden_numbers(text: str, meets: Meets) -> str:
     """Write out the numbers that break a goal; the numbers of a list become bullets."""
     if not meets("1") and not meets("2"):
         text = re.sub(r"^(\s*)\d{1,2}[.)](?=\s)", r"\1-", text, flags=re.M)
-    spelled = _NUMBER.sub(lambda new: new[0] if meets(new[0]) else spell_numbers(new[0]), text)
+    spelled = _NUMBER.sub(lambda found: _spell_forbidden(found[0], meets), text)
     return spelled if spelled == text else _SENTENCE_START.sub(_capitalize_start, spelled)
+
+
+_DECIMAL_COMMA = re.compile(r"\d,(?!\d{3}(?:\D|$))\d")
+
+
+def _spell_forbidden(number: str, meets: Meets) -> str:
+    """Return a number in words where it breaks a goal; "1,5" is left as it is."""
+    return number if meets(number) or _DECIMAL_COMMA.search(number) else spell_numbers(number)
 
 
 _SENTENCE_START = re.compile(r"(\A|[.!?]\s+|\n\s*)([a-z])")

@@ -12,7 +12,7 @@ import re
 from selfteach.dedup.overlap import split_words
 from selfteach.judge.conditions import count_words
 from selfteach.judge.language import count_scripts, detect_languages
-from selfteach.text import split_sentences
+from selfteach.sentences import split_sentences
 
 MIN_WORDS = 3
 MAX_WORDS = 60

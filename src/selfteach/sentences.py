@@ -1,0 +1,125 @@
+"""Where the sentences of a text end.
+
+Counting, splitting and cutting all go by `split_pieces`, so they agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import regex
+
+PICTURE = (
+    r"(?:(?:\p{Extended_Pictographic}|\p{Emoji_Presentation})"
+    r"(?:[\uFE0F\u200D\p{Emoji_Modifier}]|(?<=\u200D)\p{Extended_Pictographic})*)"
+)
+"""A pattern of the package `regex`: one emoji, with what is joined to it."""
+_SPACED_MARKS = ".!?…؟۔።"
+_UNSPACED_MARKS = "。！？।॥။។"
+"""Marks that need no space behind them."""
+SENTENCE_MARKS = _SPACED_MARKS + _UNSPACED_MARKS
+CLOSERS = r"(?:[\"'”’“»›)\]」』）*_]|[ \u00a0\u202f]»(?=\s|$))*"
+"""What may stand between the mark and the space: quotation marks, brackets and markup."""
+_BREAK = regex.compile(
+    rf"(?P<marks>[{_SPACED_MARKS}]+)(?P<closers>{CLOSERS})(?:[ \t]*{PICTURE})*\s+|"
+    rf"(?P<marks>[{_UNSPACED_MARKS}]+)(?P<closers>{CLOSERS})(?:[ \t]*{PICTURE})*\s*|\s*\n\s*"
+)
+_ENDS = regex.compile(rf"(?:[{SENTENCE_MARKS}]{CLOSERS}|{PICTURE})\s*$")
+END_CHARS = 60
+"""The end of a text is looked for in so many characters."""
+
+_ALWAYS = (
+    r"Mrs?|Ms|Dr|Prof|St|Mt|Gen|Gov|Sen|Rep|Rev|Hon|Capt|Cpt|Col|Lt|Sgt|vs|cf|approx|bzw|ca|"
+    r"e\.g|i\.e|z\.B|d\.h|u\.a|p\.ej"
+)
+"""Abbreviations that end no sentence."""
+_BEFORE_NUMBERS = r"[Nn]os?|Nr|[Ff]igs?|[Vv]ol|pp?"
+"""Abbreviations, some of them words, that end no sentence where a number follows."""
+_BEFORE_SMALL = (
+    r"[aApP]\.[mM]|etc|usw|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec|Mon|Tues?|Wed|Thurs?|Fri|"
+    r"min|max|hrs?|mins?|secs?|ft|lbs?|oz|tbsp|tsp"
+)
+"""Abbreviations that end a sentence where a capital letter follows, unless it names a time."""
+_BEFORE_NAMES = r"Inc|Ltd|Corp|Co|Bros|Jr|Sr|Ph\.D|M\.Sc|B\.Sc|Ave|Blvd|Rd|(?:[A-Z]\.)+[A-Z]"
+"""Abbreviations that end a sentence where a word follows that begins many."""
+_BEFORE = r"(?<![\w.])"
+_ALWAYS_OPEN = regex.compile(rf"{_BEFORE}(?:{_ALWAYS})$")
+_OPEN_BEFORE_NUMBERS = regex.compile(rf"{_BEFORE}(?:{_BEFORE_NUMBERS}|{_BEFORE_SMALL})$")
+_OPEN_BEFORE_SMALL = regex.compile(rf"{_BEFORE}(?:{_BEFORE_SMALL})$")
+_OPEN_BEFORE_NAMES = regex.compile(rf"{_BEFORE}(?:{_BEFORE_NAMES})$|(?:^|\b[A-Z]\S*\s|\.\s)[A-Z]$")
+_ITEM = regex.compile(r"^\s*(?:\d{1,3}[.)]|[-*•])\s*$")
+"""The number or the bullet of a list item."""
+_TIME = regex.compile(
+    r"(?:(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)days?|January|February|March|April|May|June|July|"
+    r"August|September|October|November|December|Eastern|Central|Pacific|[A-Z]{2,5})\b"
+)
+_STARTER = regex.compile(
+    r"[\"'“‘(*_]*(?:I|He|She|It|We|You|They|The|This|That|These|Those|There|Here|A|An|My|Our|Your|"
+    r"His|Her|Its|Their|In|On|At|For|From|With|By|As|If|When|While|After|Before|But|And|Or|So|Yet|"
+    r"Then|What|Who|Where|Why|How|Is|Are|Was|Do|Does|Did|Can|Could|Will|Would|Should|Please|Some|"
+    r"Many|Most|All|Each|Every|One|No|Yes|Not|Also|However)\b(?!\.)"
+)
+"""A word that begins many sentences and stands in few names."""
+
+
+def split_pieces(text: str) -> list[str]:
+    """Return the sentences of a text, each with the space after it: joined, they are the text.
+
+    A sentence ends with a mark before white space, with a mark of a script that needs none, or
+    with a line break. Abbreviations, initials and the numbers of list items end none, and neither
+    does a closing quotation mark or an ellipsis before a small letter.
+    """
+    pieces = []
+    start = 0
+    for found in _BREAK.finditer(text):
+        if not _goes_on(text, start, found):
+            pieces.append(text[start : found.end()])
+            start = found.end()
+    return [*pieces, text[start:]] if text[start:] else pieces
+
+
+def _goes_on(text: str, start: int, found: regex.Match[str]) -> bool:
+    """Return whether the sentence from `start` on goes on after what looks like its end."""
+    after = text[found.end() : found.end() + END_CHARS]
+    marks, closers = found["marks"] or "", found["closers"] or ""
+    if _ITEM.search(text[max(start, found.start() - END_CHARS) : found.end()]):
+        return bool(after)
+    is_line_end = "\n" in found[0]
+    if (closers or marks.endswith(("..", "…"))) and not is_line_end and after[:1].islower():
+        return True
+    if marks != "." or closers:
+        return after.startswith("=")
+    before = text[max(start, found.start() - END_CHARS) : found.start()]
+    if _ALWAYS_OPEN.search(before):
+        return bool(after)
+    if is_line_end or not after:
+        return False
+    if after[0].isdigit() and _OPEN_BEFORE_NUMBERS.search(before):
+        return True
+    if _OPEN_BEFORE_SMALL.search(before):
+        return not after[0].isupper() or _TIME.match(after) is not None
+    return _OPEN_BEFORE_NAMES.search(before) is not None and not _STARTER.match(after)
+
+
+def split_sentences(text: str) -> Sequence[str]:
+    """Return the sentences of a text, without the space around them."""
+    return [piece.strip() for piece in split_pieces(text) if piece.strip()]
+
+
+def count_sentences(text: str) -> int:
+    """Count sentences with a letter or digit; the number of a list item alone is none."""
+    return sum(
+        any(map(str.isalnum, sentence)) and not _ITEM.match(sentence)
+        for sentence in split_sentences(text)
+    )
+
+
+def ends_sentence(text: str) -> bool:
+    """Return whether a text ends with the mark of a sentence's end or with an emoji."""
+    return _ENDS.search(text.rstrip()[-END_CHARS:]) is not None
+
+
+def drop_last_sentence(text: str) -> str:
+    """Return the text before its last sentence, as it is written; all of it if it is one."""
+    pieces = [piece for piece in split_pieces(text) if piece.strip()]
+    return "".join(pieces[:-1]).rstrip() if len(pieces) > 1 else text

@@ -1,0 +1,123 @@
+"""Sentences: what ends one and what does not, and that counting and splitting agree."""
+
+import time
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from selfteach.judge.check import parse_check
+from selfteach.judge.repair import repair_answer
+from selfteach.sentences import (
+    count_sentences,
+    drop_last_sentence,
+    ends_sentence,
+    split_pieces,
+    split_sentences,
+)
+
+ONE = [
+    "We open at 9 a.m. and close at 6 p.m. on weekdays.",
+    "We open at 9 a.m. Monday.",
+    "The call is at 3 p.m. EST.",
+    "She has a Ph.D. in physics.",
+    "Apples, pears, etc. are sold here.",
+    "It was founded by Apple Inc. in 1976.",
+    "Apple Inc. CEO Tim Cook spoke.",
+    "On Jan. 5 we met.",
+    "Take bus No. 7 to the station.",
+    "See Fig. 3 for more.",
+    "Martin Luther King Jr. Day is a holiday.",
+    "J. R. R. Tolkien wrote it.",
+    "The U.S. Army came.",
+    "Das gilt z.B. für Hunde.",
+    '"It is late!" he said.',
+    "“Is it late?” she asked.",
+    "'Go!' she cried.",
+    "„Komm!“ rief er.",
+    "« Viens ! » dit-il.",
+    "It rained (a lot!) and then it snowed.",
+    "Well... maybe not.",
+    "I like tea… and milk.",
+    "1. Mix it.",
+    "So 5! = 120 holds.",
+    "क्या यह सच है।",
+    "هل هذا صحيح؟",
+    "یہ سچ ہے۔",
+]
+TWO = [
+    "**Paris is the capital.** It has two million people.",
+    "*Yes.* It is.",
+    "_Yes!_ It is.",
+    "We close at 6 p.m. Dogs are welcome.",
+    "We meet at 9 a.m.\nBring shoes.",
+    "Oranges hold vitamin C. They are round.",
+    "Oranges hold Vitamin C. They are round.",
+    "He works for Apple Inc. He likes it.",
+    "He moved to the U.S. She stayed.",
+    "We sell apples, pears, etc. Come by!",
+    "This is Jan. He is ten.",
+    "No. It is not.",
+    'He said "no." Then he left.',
+    "i am here. see you",
+    "Hm… That is it.",
+    "Nice! 😊 Good day.",
+    "यह सच है। वह गया।",
+    "هل هذا صحيح؟ نعم، هو صحيح.",
+    "یہ سچ ہے۔ وہ گیا۔",
+    "猫がいます。犬もいます。",
+    "他说：“好。”然后走了。",
+]
+
+
+def test_what_ends_no_sentence() -> None:
+    assert [text for text in ONE if count_sentences(text) != 1] == []
+
+
+def test_what_ends_a_sentence() -> None:
+    assert [text for text in TWO if count_sentences(text) != 2] == []
+
+
+def test_every_mark_that_is_counted_ends_a_text() -> None:
+    assert [text for text in ONE + TWO if text[-1] in ".!?…।؟۔。" and not ends_sentence(text)] == []
+
+
+@pytest.mark.parametrize("text", ONE)
+def test_a_right_answer_of_one_sentence_is_not_cut(text: str) -> None:
+    assert repair_answer(parse_check("max_sentences=1"), text) == [text]
+
+
+def test_an_abbreviation_is_no_place_to_cut() -> None:
+    text = "We open at 9 a.m. and close at 6 p.m. on weekdays. Come by!"
+    found = repair_answer(parse_check("max_sentences=1"), text)
+    assert found[0] == "We open at 9 a.m. and close at 6 p.m. on weekdays."
+    assert drop_last_sentence("Come by! We open at 9 a.m. and close") == "Come by!"
+
+
+WORDS = [
+    "Dr.", "a.m.", "p.m.", "etc.", "Ph.D.", "Inc.", "Jan.", "No.", "A.", "U.S.", "e.g.", "z.B.",
+    "Tea", "tea", "5", "12.", "1)", "- ", "\n", "\n\n", ".", "!", "?", "...", "…", '"', "”", "»",
+    ")", "**", "_", "He", "Monday", "。", "！", "」", "猫", "।", "؟", "۔", "😊", "❤️", " ",
+]  # fmt: skip
+written = st.lists(
+    st.tuples(st.sampled_from(WORDS), st.sampled_from(["", " "])).map("".join), max_size=14
+).map("".join)
+
+
+@given(st.one_of(written, st.text(max_size=60)))
+@example("**Paris is the capital.** It has two million people.")
+@settings(deadline=None)
+def test_counting_and_splitting_agree(text: str) -> None:
+    pieces = split_pieces(text)
+    assert "".join(pieces) == text
+    assert split_sentences(text) == [piece.strip() for piece in pieces if piece.strip()]
+    assert count_sentences(text) == sum(map(count_sentences, pieces))
+    assert all(count_sentences(piece) <= 1 for piece in pieces)
+    assert not text or drop_last_sentence(text) in (text, "".join(pieces[:-1]).rstrip())
+
+
+@pytest.mark.parametrize("filler", ["Mr. ", "a.m. ", '"a." b', "1. ", "... a", "\n", "A. "])
+def test_a_long_text_is_soon_split(filler: str) -> None:
+    began = time.monotonic()
+    assert "".join(split_pieces(filler * 5000)) == filler * 5000
+    assert time.monotonic() - began < 2
