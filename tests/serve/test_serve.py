@@ -517,6 +517,36 @@ def test_names_and_bases_of_lessons(
         read_lessons([str(runs[0]), str(other)])
 
 
+def test_a_run_folder_may_have_an_equals_sign(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = write_lesson(tiny, tmp_path / "lr=0.1")
+    for given, name in ((str(run), "lr-0.1"), ("lr=0.1", "lr-0.1"), (f"kind={run}", "kind")):
+        (lesson,) = read_lessons([given])
+        assert (lesson.name, lesson.run.resolve()) == (name, run)
+    with pytest.raises(UsageError, match=r"^missing=0\.1: is not a run folder"):
+        read_lessons(["missing=0.1"])
+
+
+def test_a_folder_that_leads_to_itself_is_no_run(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    assert cli.run_command(["serve", "--run", str(loop), "--port", "0"]) == 2
+    assert f"{loop}: is not a run folder" in capfd.readouterr().err
+
+
+def test_the_longest_time_of_an_answer_is_a_number(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["serve", "--model", str(tmp_path), "--port", "0", "--timeout", "inf"]
+    assert cli.run_command(asked) == 2
+    assert "--timeout inf: the longest time of one answer" in capfd.readouterr().err
+    server.open_socket(server.ServerOptions(port=0, timeout_s=1e308)).close()
+
+
 def test_the_network_needs_a_key(
     runs: list[Path], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
