@@ -26,13 +26,15 @@ from selfteach.errors import DataError, IntegrityError, ResourceError, Selfteach
 from selfteach.models.decode import DecodingBatch
 from selfteach.models.hf import HfModel
 from selfteach.models.lora_layers import LoraLayer, read_lora_layers
-from selfteach.models.pending import prepare_request
+from selfteach.models.pending import PendingCompletion, prepare_request
 from selfteach.records import GREEDY, Request, make_prompt
 from selfteach.serve import model_set, prompt_prefixes, server
+from selfteach.serve.answers import AnswerSet
 from selfteach.serve.batch_engine import BatchEngine, EngineClosed, Generation, QueueFull, collect
 from selfteach.serve.handlers import find_status
 from selfteach.serve.lesson_rows import BASE, LessonRows, read_weights
 from selfteach.serve.lessons import ServedLesson, read_lessons
+from selfteach.serve.read_request import TextBody
 from selfteach.serve.served_models import ServedModels
 from selfteach.train.adapters.join_loras import stack_loras
 
@@ -276,6 +278,7 @@ def send(address: str, body: Any, path: str = "/v1/completions", **headers: str)
 
 
 PROMPT = {"model": "base", "prompt": "Yes."}
+CHAT_PATH = "/v1/chat/completions"
 
 
 @pytest.mark.parametrize(
@@ -291,8 +294,9 @@ PROMPT = {"model": "base", "prompt": "Yes."}
         ({**PROMPT, "tool_choice": "required"}, 400, "tool_choice is not supported"),
         ({**PROMPT, "prompt": [""]}, 400, "prompt without tokens"),
         ({**PROMPT, "n": 1000}, 400, "n: Input should be less than or equal to 16"),
-        ({**PROMPT, "n": 16, "prompt": ["a"] * 5}, 429, "0 answers wait already."),
+        ({**PROMPT, "n": 16, "prompt": ["a"] * 5}, 400, "80 answers are asked for at once"),
         ({**PROMPT, "stop": [""]}, 400, "stop: Value error, at most 16 texts"),
+        ({**PROMPT, "stop": "a" * 1001}, 400, "stop: Value error, at most 1000 characters"),
         ({**PROMPT, "prompt": "Yes. " * 2000}, 400, "prompt longer than the context"),
         ({"model": "base"}, 400, "prompt: Field required"),
         (b"{", 400, "the body: Invalid JSON"),
@@ -307,6 +311,62 @@ def test_a_request_that_cannot_be_answered_gets_a_reason(
     assert found == status
     assert words in message
     assert (headers["Retry-After"] == "1") == (status == 429)
+
+
+@pytest.mark.parametrize("roles", [["system"], ["developer"], ["system", "assistant"]])
+def test_a_conversation_without_a_user_is_refused(roles: list[str], address: str) -> None:
+    """The model would write the message of the user, and send it as its answer."""
+    turns = [{"role": role, "content": "Say hello."} for role in roles]
+    status, _, message = send(address, {"model": "base", "messages": turns}, CHAT_PATH)
+    assert status == 400
+    assert "messages: Value error, a conversation needs a message of the user" in message
+
+
+def test_a_prompt_that_the_template_cannot_take_gets_a_reason(address: str) -> None:
+    turns = [{"role": "user", "content": "".join(map(chr, range(0xE000, 0xF900)))}]
+    status, _, message = send(address, {"model": "base", "messages": turns}, CHAT_PATH)
+    assert (status, "private-use" in message) == (400, True)
+
+
+def test_each_prompt_of_a_batch_counts_and_its_samples_share_it(client: openai.OpenAI) -> None:
+    def count(prompt: str | list[str], n: int) -> int:
+        reply = client.completions.create(model="base", prompt=prompt, n=n, max_tokens=1)
+        assert reply.usage is not None
+        return reply.usage.prompt_tokens
+
+    alone = count("Tell me", 1)
+    assert count(["Tell me", "Tell me", "Tell me"], 2) == 3 * alone
+
+
+def test_the_most_likely_tokens_have_names_of_their_own(client: openai.OpenAI) -> None:
+    """Many tokens of the toy are parts of a character, which all read alike."""
+    for seed in range(4):
+        reply = client.completions.create(
+            model="base", prompt="Tell me", max_tokens=40, logprobs=5, seed=seed
+        )
+        found = reply.choices[0].logprobs
+        assert found is not None
+        assert found.tokens
+        assert found.token_logprobs
+        assert found.top_logprobs
+        for token, logp, top in zip(
+            found.tokens, found.token_logprobs, found.top_logprobs, strict=True
+        ):
+            assert len(top) == 5
+            assert top.get(token, logp) == pytest.approx(logp)
+
+
+def test_streamed_tokens_are_those_of_the_whole_answer(client: openai.OpenAI) -> None:
+    asked: dict[str, Any] = {"model": "base", "prompt": "Tell me", "seed": 3, "max_tokens": 60}
+    whole = client.completions.create(**asked, logprobs=0).choices[0].logprobs
+    assert whole is not None
+    tokens: list[str] = []
+    places: list[int] = []
+    for chunk in client.completions.create(**asked, logprobs=0, stream=True):
+        shown = chunk.choices[0].logprobs
+        tokens += (shown and shown.tokens) or []
+        places += (shown and shown.text_offset) or []
+    assert (tokens, places) == (whole.tokens, whole.text_offset)
 
 
 def test_web_pages_cannot_use_the_server(address: str) -> None:
@@ -349,6 +409,54 @@ def idle(served: ServedModels) -> Any:
     engine = BatchEngine(models.hf, models.rows)
     late = ServedModels(replace(models, engine=engine), timeout_s=0.1)
     return TestClient(server.make_app(late, local=False)), engine
+
+
+def test_a_request_that_can_never_wait_is_refused_before_it_is_encoded(
+    idle: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, engine = idle
+    monkeypatch.setattr(engine, "prepare", lambda request: pytest.fail("it is encoded"))
+    reply = client.post("/v1/completions", json={**PROMPT, "prompt": ["a"] * 20_000, "n": 16})
+    assert reply.status_code == 400
+    assert reply.json()["error"]["message"] == (
+        "320000 answers are asked for at once, and at most 64 may wait; send fewer prompts in a "
+        "request, or a smaller n."
+    )
+
+
+def test_a_request_that_may_wait_later_is_told_to_come_again(idle: Any) -> None:
+    client, engine = idle
+    row = engine.prepare(Request("serve", make_prompt("Yes."), GREEDY))
+    engine.add([Generation(row) for _ in range(60)])
+    reply = client.post("/v1/completions", json={**PROMPT, "n": 5})
+    assert (reply.status_code, reply.headers["Retry-After"]) == (429, "1")
+    assert reply.json()["error"]["message"] == "60 answers wait already."
+
+
+def test_others_are_served_between_two_prompts(
+    served: ServedModels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = BatchEngine(served.models.hf, served.models.rows)
+    idle_models = ServedModels(replace(served.models, engine=engine))
+    prepare = engine.prepare
+    order: list[str] = []
+
+    def note_and_prepare(asked: Request) -> PendingCompletion:
+        order.append("prompt")
+        return prepare(asked)
+
+    monkeypatch.setattr(engine, "prepare", note_and_prepare)
+
+    async def serve_another() -> None:
+        order.append("another")
+
+    async def ask() -> None:
+        body = TextBody(model="base", prompt=["one", "two"])
+        choices = AnswerSet(idle_models, body, "text", BASE)
+        await asyncio.gather(choices.begin(), serve_another())
+
+    asyncio.run(ask())
+    assert order == ["prompt", "another", "prompt"]
 
 
 CHAT = {"model": "one", "messages": [{"role": "user", "content": "Yes?"}]}
