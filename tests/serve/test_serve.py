@@ -23,9 +23,11 @@ import torch
 from lessons import QUESTIONS, write_lesson
 from selfteach import cli
 from selfteach.errors import DataError, IntegrityError, ResourceError, SelfteachError, UsageError
+from selfteach.models import decode
 from selfteach.models.decode import DecodingBatch
 from selfteach.models.hf import HfModel
 from selfteach.models.lora_layers import LoraLayer, read_lora_layers
+from selfteach.models.memory_account import count_cache_bytes
 from selfteach.models.pending import PendingCompletion, prepare_request
 from selfteach.records import GREEDY, Request, make_prompt
 from selfteach.serve import model_set, prompt_prefixes, server
@@ -577,6 +579,33 @@ def test_answers_that_join_a_batch_fail_with_it(
     assert isinstance(running.fault, ResourceError)
     assert engine.num_active == 0
     engine.close()
+
+
+@pytest.mark.parametrize(("fitting", "most"), [(0.5, 1), (2.5, 2), (1000, 6)])
+def test_answers_wait_until_memory_holds_them(
+    fitting: float, most: int, tiny_hf: HfModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One alone is always tried."""
+    engine = BatchEngine(tiny_hf, LessonRows(tiny_hf.module))
+    request = Request("serve", make_prompt("Yes."), replace(GREEDY, max_tokens=4))
+    asked = [Generation(engine.prepare(request)) for _ in range(6)]
+    row = asked[0].row
+    row_bytes = (len(row.prompt_ids) + row.limit_tokens) * count_cache_bytes(tiny_hf.module)
+    free_bytes = int(fitting * row_bytes / decode.CACHE_SHARE)
+    monkeypatch.setattr(decode, "measure_free_bytes", lambda device: free_bytes)
+    sizes: list[int] = []
+    take_tokens = DecodingBatch.take_tokens
+
+    def count_rows(batch: DecodingBatch) -> Any:
+        sizes.append(len(batch.rows))
+        return take_tokens(batch)
+
+    monkeypatch.setattr(DecodingBatch, "take_tokens", count_rows)
+    engine.start()
+    found = collect(asked, engine)
+    engine.close()
+    assert [done.tokens > 0 for done in found] == 6 * [True]
+    assert max(sizes) == most
 
 
 def test_a_cancelled_answer_leaves_the_queue(tiny_hf: HfModel) -> None:
