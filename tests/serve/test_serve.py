@@ -23,6 +23,7 @@ import torch
 from lessons import QUESTIONS, write_lesson
 from selfteach import cli
 from selfteach.errors import DataError, IntegrityError, ResourceError, SelfteachError, UsageError
+from selfteach.export import check_export
 from selfteach.models import decode
 from selfteach.models.decode import DecodingBatch
 from selfteach.models.hf import HfModel
@@ -639,6 +640,42 @@ def test_a_lesson_that_is_worn_wrongly_is_refused(
     monkeypatch.setattr(model_set, "read_lora_layers", read_without_alpha)
     with pytest.raises(IntegrityError, match=r"lesson one: answers .* otherwise than PEFT does"):
         server.open_runs(str(tiny), lessons[:1], server.ServerOptions(), print)
+
+
+@pytest.mark.parametrize(
+    ("others", "gap_nats", "is_proven"), [(1, 0.01, True), (1, 0.03, False), (4, 0.01, False)]
+)
+def test_an_answer_may_part_from_peft_at_a_tie(
+    others: int,
+    gap_nats: float,
+    is_proven: bool,
+    tiny: Path,
+    lessons: list[ServedLesson],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Rounding decides there. Where no answer is equal, nothing is proven."""
+    answer = check_export.answer_with_transformers
+    measure = check_export.measure_gap_nats
+
+    def answer_otherwise(*asked: Any) -> list[str]:
+        found = answer(*asked)
+        return ["Otherwise."] * others + found[others:]
+
+    def measure_and_pretend(hf: HfModel, prompt: Any, mine: str, theirs: str) -> float:
+        assert measure(hf, prompt, mine, theirs) >= 0, "the lesson is on"
+        assert theirs == "Otherwise."
+        return gap_nats
+
+    monkeypatch.setattr(check_export, "answer_with_transformers", answer_otherwise)
+    monkeypatch.setattr(check_export, "measure_gap_nats", measure_and_pretend)
+    said: list[str] = []
+    if is_proven:
+        opened = server.open_runs(str(tiny), lessons[:1], server.ServerOptions(), said.append)
+        opened.engine.close()
+        assert "3 answers equal those of PEFT (1 more part at a tie)" in said[-1]
+    else:
+        with pytest.raises(IntegrityError, match="otherwise than PEFT does"):
+            server.open_runs(str(tiny), lessons[:1], server.ServerOptions(), said.append)
 
 
 def test_names_and_bases_of_lessons(
