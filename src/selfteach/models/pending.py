@@ -31,7 +31,11 @@ STOP_MARGIN_TOKENS = 16
 
 @dataclass(slots=True)
 class PendingCompletion:
-    """Hold one unfinished answer: the token ids so far, and the seed of its random numbers."""
+    """Hold one unfinished answer: the token ids so far, and the seed of its random numbers.
+
+    Attributes:
+        drawn: the random numbers, once they are wanted.
+    """
 
     id: str
     sampling: SamplingParams
@@ -39,7 +43,7 @@ class PendingCompletion:
     limit_tokens: int
     seed: int
     ids: list[int] = field(default_factory=list)
-    _drawn: np.ndarray | None = None
+    drawn: np.ndarray | None = None
 
     @property
     def uniforms(self) -> np.ndarray:
@@ -47,9 +51,9 @@ class PendingCompletion:
 
         They are drawn when the first is wanted: an answer that waits needs no room for them.
         """
-        if self._drawn is None:
-            self._drawn = np.random.Generator(np.random.Philox(self.seed)).random(self.limit_tokens)
-        return self._drawn
+        if self.drawn is None:
+            self.drawn = np.random.Generator(np.random.Philox(self.seed)).random(self.limit_tokens)
+        return self.drawn
 
 
 def prepare_request(hf: LoadedModel, request: Request) -> PendingCompletion:
