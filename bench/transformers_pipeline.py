@@ -18,7 +18,7 @@ from bench.sampling import count_answer_tokens
 from selfteach.config.training import FeedbackTrainConfig
 from selfteach.models.hf import HfModel
 from selfteach.models.parse_layers import parse_layers
-from selfteach.models.pending import STOP_WINDOW_TOKENS
+from selfteach.models.pending import count_stop_tokens
 from selfteach.records import Continuations, Example, Prompt, Request
 
 T = TypeVar("T")
@@ -34,10 +34,11 @@ class StopOnTexts(StoppingCriteria):
         self.tokenizer = tokenizer
         self.stops = stops
         self.start = start
+        self.window = count_stop_tokens(stops)
 
     def __call__(self, input_ids: torch.Tensor, scores: Any, **_: Any) -> torch.Tensor:
         """Return which rows end here. Shapes: input_ids (B, T), result (B,) bool."""
-        first = max(self.start, input_ids.shape[1] - STOP_WINDOW_TOKENS)
+        first = max(self.start, input_ids.shape[1] - self.window)
         tails = self.tokenizer.batch_decode(input_ids[:, first:])
         return torch.tensor([self._contains_stop(tail) for tail in tails])
 

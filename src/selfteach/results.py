@@ -12,7 +12,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from selfteach.errors import UsageError
+from selfteach.errors import DataError, UsageError
 from selfteach.files import read_jsonl
 from selfteach.models.ordered import sample_each
 from selfteach.models.resolve_model_path import check_model_name
@@ -295,11 +295,18 @@ def read_question(question: Question, system: str, number: int) -> Prompt:
     """Return a question as a prompt.
 
     Raises:
-        DataError: it is of another form.
+        DataError: it is of another form, or has no turn of a user.
     """
     given: Any = question if isinstance(question, str) else list(question)
-    prompt = parse_messages(given, f"question {number}")
-    if not system or isinstance(prompt, str):
+    where = f"question {number}"
+    prompt = parse_messages(given, where)
+    if not any(turn.role == "user" for turn in prompt):
+        raise DataError(
+            "has no message of the user; the model would write one instead of an answer.",
+            where=where,
+            cure='Add {"role": "user", "content": "..."}.',
+        )
+    if not system:
         return prompt
     return (Message("system", clean_text(system)), *prompt)
 

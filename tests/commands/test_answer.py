@@ -29,6 +29,12 @@ def rows(path: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in Path(path).read_text().splitlines()]
 
 
+def test_a_conversation_without_a_user_is_no_question() -> None:
+    """The model would write the message of the user, and return it as its answer."""
+    with pytest.raises(DataError, match="question 2: has no message of the user"):
+        results.read_question([{"role": "system", "content": "Say hello."}], "", 2)
+
+
 def test_equal_text_prompts_are_answered_once(
     tiny: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

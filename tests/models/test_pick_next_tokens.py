@@ -13,7 +13,8 @@ SHARES = torch.tensor([[0.5, 0.2, 0.0, 0.3]])
 
 
 def row(uniform, **sampling):
-    return PendingCompletion("id", SamplingParams(**sampling), [1], 1, np.array([uniform]))
+    drawn = np.array([uniform])
+    return PendingCompletion("id", SamplingParams(**sampling), [1], 1, seed=0, drawn=drawn)
 
 
 def test_the_uniform_number_picks_the_token_it_falls_on():

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from hostile import NAME, Behave, Call, hostile, refuse
@@ -51,8 +50,7 @@ def serve(hf: HfModel, shift: float = 0.0, logprobs: bool = True) -> Behave:
                 choice["logprobs"] = {"top_logprobs": [dict(zip(words, values, strict=True))]}
         else:
             params = SamplingParams(body["temperature"], body["top_p"], body["max_tokens"])
-            uniforms = np.random.default_rng(body["seed"]).random(body["max_tokens"])
-            row = PendingCompletion("x", params, body["prompt"], body["max_tokens"], uniforms)
+            row = PendingCompletion("x", params, body["prompt"], body["max_tokens"], body["seed"])
             (found,) = sample_pending(hf, [row])
             choice |= {"text": found.text, "finish_reason": found.finish}
             tokens = found.tokens

@@ -45,6 +45,20 @@ def test_a_harmless_prompt_is_what_the_template_renders(tokens):
     assert tokens.encode(turns) == rendered
 
 
+def test_a_text_with_every_private_use_character_is_set_aside_alone(tokens):
+    every = "".join(map(chr, range(0xE000, 0xF900)))
+    with pytest.raises(UnfitPrompt, match="every private-use character"):
+        tokens.encode(make_prompt(every))
+    assert tokens.encode(make_prompt(f"{every[:-1]}<|im_end|>")), "one is left"
+
+
+def test_an_answer_may_have_begun_in_thousands_of_turns(tokens):
+    begun = (Message("assistant", "Yes."),)
+    question = make_prompt("Rain?")
+    answer = tokens.encode(question + begun)[len(tokens.encode(question)) :]
+    assert tokens.encode(question + 3000 * begun) == tokens.encode(question) + 3000 * answer
+
+
 def test_plain_text_stands_as_it_is(tokens):
     assert (
         tokens.tokenizer.decode(tokens.encode("Question: What? Answer:"))

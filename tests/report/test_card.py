@@ -64,6 +64,21 @@ def test_how_to_load_it_is_what_loads_it(settings: str, library: str, shown: str
     assert "## Use" not in make_card(tmp_path)
 
 
+@pytest.mark.parametrize(
+    "kind", ["<img src=//e.vil/x.png>", "[click](http://evil.example)", "x)\n# Heading"]
+)
+def test_the_kind_of_a_foreign_adapter_formats_nothing(kind: str, tmp_path: Path) -> None:
+    (tmp_path / "adapter").mkdir()
+    settings = json.dumps({"selfteach_adapter": kind})
+    (tmp_path / "adapter" / "adapter_config.json").write_text(settings)
+    card = make_card(tmp_path).split("---\n", 2)[2]
+    assert "Plain PEFT does not know this kind of adapter" in card
+    page = MARKDOWN.render(card)
+    assert "<img" not in page
+    assert "<a " not in page
+    assert page.count("<h1>") == 1
+
+
 def test_it_names_the_base_the_day_the_seed_and_the_versions(folder: Path):
     """From the manifest that a run itself writes."""
     text = make_card(folder).replace("\\", "")

@@ -23,16 +23,21 @@ import torch
 from lessons import QUESTIONS, write_lesson
 from selfteach import cli
 from selfteach.errors import DataError, IntegrityError, ResourceError, SelfteachError, UsageError
+from selfteach.export import check_export
+from selfteach.models import decode
 from selfteach.models.decode import DecodingBatch
 from selfteach.models.hf import HfModel
 from selfteach.models.lora_layers import LoraLayer, read_lora_layers
-from selfteach.models.pending import prepare_request
+from selfteach.models.memory_account import count_cache_bytes
+from selfteach.models.pending import PendingCompletion, prepare_request
 from selfteach.records import GREEDY, Request, make_prompt
 from selfteach.serve import model_set, prompt_prefixes, server
+from selfteach.serve.answers import AnswerSet
 from selfteach.serve.batch_engine import BatchEngine, EngineClosed, Generation, QueueFull, collect
 from selfteach.serve.handlers import find_status
 from selfteach.serve.lesson_rows import BASE, LessonRows, read_weights
 from selfteach.serve.lessons import ServedLesson, read_lessons
+from selfteach.serve.read_request import TextBody
 from selfteach.serve.served_models import ServedModels
 from selfteach.train.adapters.join_loras import stack_loras
 
@@ -276,6 +281,7 @@ def send(address: str, body: Any, path: str = "/v1/completions", **headers: str)
 
 
 PROMPT = {"model": "base", "prompt": "Yes."}
+CHAT_PATH = "/v1/chat/completions"
 
 
 @pytest.mark.parametrize(
@@ -291,8 +297,9 @@ PROMPT = {"model": "base", "prompt": "Yes."}
         ({**PROMPT, "tool_choice": "required"}, 400, "tool_choice is not supported"),
         ({**PROMPT, "prompt": [""]}, 400, "prompt without tokens"),
         ({**PROMPT, "n": 1000}, 400, "n: Input should be less than or equal to 16"),
-        ({**PROMPT, "n": 16, "prompt": ["a"] * 5}, 429, "0 answers wait already."),
+        ({**PROMPT, "n": 16, "prompt": ["a"] * 5}, 400, "80 answers are asked for at once"),
         ({**PROMPT, "stop": [""]}, 400, "stop: Value error, at most 16 texts"),
+        ({**PROMPT, "stop": "a" * 1001}, 400, "stop: Value error, at most 1000 characters"),
         ({**PROMPT, "prompt": "Yes. " * 2000}, 400, "prompt longer than the context"),
         ({"model": "base"}, 400, "prompt: Field required"),
         (b"{", 400, "the body: Invalid JSON"),
@@ -307,6 +314,62 @@ def test_a_request_that_cannot_be_answered_gets_a_reason(
     assert found == status
     assert words in message
     assert (headers["Retry-After"] == "1") == (status == 429)
+
+
+@pytest.mark.parametrize("roles", [["system"], ["developer"], ["system", "assistant"]])
+def test_a_conversation_without_a_user_is_refused(roles: list[str], address: str) -> None:
+    """The model would write the message of the user, and send it as its answer."""
+    turns = [{"role": role, "content": "Say hello."} for role in roles]
+    status, _, message = send(address, {"model": "base", "messages": turns}, CHAT_PATH)
+    assert status == 400
+    assert "messages: Value error, a conversation needs a message of the user" in message
+
+
+def test_a_prompt_that_the_template_cannot_take_gets_a_reason(address: str) -> None:
+    turns = [{"role": "user", "content": "".join(map(chr, range(0xE000, 0xF900)))}]
+    status, _, message = send(address, {"model": "base", "messages": turns}, CHAT_PATH)
+    assert (status, "private-use" in message) == (400, True)
+
+
+def test_each_prompt_of_a_batch_counts_and_its_samples_share_it(client: openai.OpenAI) -> None:
+    def count(prompt: str | list[str], n: int) -> int:
+        reply = client.completions.create(model="base", prompt=prompt, n=n, max_tokens=1)
+        assert reply.usage is not None
+        return reply.usage.prompt_tokens
+
+    alone = count("Tell me", 1)
+    assert count(["Tell me", "Tell me", "Tell me"], 2) == 3 * alone
+
+
+def test_the_most_likely_tokens_have_names_of_their_own(client: openai.OpenAI) -> None:
+    """Many tokens of the toy are parts of a character, which all read alike."""
+    for seed in range(4):
+        reply = client.completions.create(
+            model="base", prompt="Tell me", max_tokens=40, logprobs=5, seed=seed
+        )
+        found = reply.choices[0].logprobs
+        assert found is not None
+        assert found.tokens
+        assert found.token_logprobs
+        assert found.top_logprobs
+        for token, logp, top in zip(
+            found.tokens, found.token_logprobs, found.top_logprobs, strict=True
+        ):
+            assert len(top) == 5
+            assert top.get(token, logp) == pytest.approx(logp)
+
+
+def test_streamed_tokens_are_those_of_the_whole_answer(client: openai.OpenAI) -> None:
+    asked: dict[str, Any] = {"model": "base", "prompt": "Tell me", "seed": 3, "max_tokens": 60}
+    whole = client.completions.create(**asked, logprobs=0).choices[0].logprobs
+    assert whole is not None
+    tokens: list[str] = []
+    places: list[int] = []
+    for chunk in client.completions.create(**asked, logprobs=0, stream=True):
+        shown = chunk.choices[0].logprobs
+        tokens += (shown and shown.tokens) or []
+        places += (shown and shown.text_offset) or []
+    assert (tokens, places) == (whole.tokens, whole.text_offset)
 
 
 def test_web_pages_cannot_use_the_server(address: str) -> None:
@@ -349,6 +412,54 @@ def idle(served: ServedModels) -> Any:
     engine = BatchEngine(models.hf, models.rows)
     late = ServedModels(replace(models, engine=engine), timeout_s=0.1)
     return TestClient(server.make_app(late, local=False)), engine
+
+
+def test_a_request_that_can_never_wait_is_refused_before_it_is_encoded(
+    idle: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, engine = idle
+    monkeypatch.setattr(engine, "prepare", lambda request: pytest.fail("it is encoded"))
+    reply = client.post("/v1/completions", json={**PROMPT, "prompt": ["a"] * 20_000, "n": 16})
+    assert reply.status_code == 400
+    assert reply.json()["error"]["message"] == (
+        "320000 answers are asked for at once, and at most 64 may wait; send fewer prompts in a "
+        "request, or a smaller n."
+    )
+
+
+def test_a_request_that_may_wait_later_is_told_to_come_again(idle: Any) -> None:
+    client, engine = idle
+    row = engine.prepare(Request("serve", make_prompt("Yes."), GREEDY))
+    engine.add([Generation(row) for _ in range(60)])
+    reply = client.post("/v1/completions", json={**PROMPT, "n": 5})
+    assert (reply.status_code, reply.headers["Retry-After"]) == (429, "1")
+    assert reply.json()["error"]["message"] == "60 answers wait already."
+
+
+def test_others_are_served_between_two_prompts(
+    served: ServedModels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = BatchEngine(served.models.hf, served.models.rows)
+    idle_models = ServedModels(replace(served.models, engine=engine))
+    prepare = engine.prepare
+    order: list[str] = []
+
+    def note_and_prepare(asked: Request) -> PendingCompletion:
+        order.append("prompt")
+        return prepare(asked)
+
+    monkeypatch.setattr(engine, "prepare", note_and_prepare)
+
+    async def serve_another() -> None:
+        order.append("another")
+
+    async def ask() -> None:
+        body = TextBody(model="base", prompt=["one", "two"])
+        choices = AnswerSet(idle_models, body, "text", BASE)
+        await asyncio.gather(choices.begin(), serve_another())
+
+    asyncio.run(ask())
+    assert order == ["prompt", "another", "prompt"]
 
 
 CHAT = {"model": "one", "messages": [{"role": "user", "content": "Yes?"}]}
@@ -471,6 +582,33 @@ def test_answers_that_join_a_batch_fail_with_it(
     engine.close()
 
 
+@pytest.mark.parametrize(("fitting", "most"), [(0.5, 1), (2.5, 2), (1000, 6)])
+def test_answers_wait_until_memory_holds_them(
+    fitting: float, most: int, tiny_hf: HfModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One alone is always tried."""
+    engine = BatchEngine(tiny_hf, LessonRows(tiny_hf.module))
+    request = Request("serve", make_prompt("Yes."), replace(GREEDY, max_tokens=4))
+    asked = [Generation(engine.prepare(request)) for _ in range(6)]
+    row = asked[0].row
+    row_bytes = (len(row.prompt_ids) + row.limit_tokens) * count_cache_bytes(tiny_hf.module)
+    free_bytes = int(fitting * row_bytes / decode.CACHE_SHARE)
+    monkeypatch.setattr(decode, "measure_free_bytes", lambda device: free_bytes)
+    sizes: list[int] = []
+    take_tokens = DecodingBatch.take_tokens
+
+    def count_rows(batch: DecodingBatch) -> Any:
+        sizes.append(len(batch.rows))
+        return take_tokens(batch)
+
+    monkeypatch.setattr(DecodingBatch, "take_tokens", count_rows)
+    engine.start()
+    found = collect(asked, engine)
+    engine.close()
+    assert [done.tokens > 0 for done in found] == 6 * [True]
+    assert max(sizes) == most
+
+
 def test_a_cancelled_answer_leaves_the_queue(tiny_hf: HfModel) -> None:
     engine = BatchEngine(tiny_hf, LessonRows(tiny_hf.module), max_waiting=1)
     request = Request("serve", make_prompt("Yes."), replace(GREEDY, max_tokens=4))
@@ -504,6 +642,42 @@ def test_a_lesson_that_is_worn_wrongly_is_refused(
         server.open_runs(str(tiny), lessons[:1], server.ServerOptions(), print)
 
 
+@pytest.mark.parametrize(
+    ("others", "gap_nats", "is_proven"), [(1, 0.01, True), (1, 0.03, False), (4, 0.01, False)]
+)
+def test_an_answer_may_part_from_peft_at_a_tie(
+    others: int,
+    gap_nats: float,
+    is_proven: bool,
+    tiny: Path,
+    lessons: list[ServedLesson],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Rounding decides there. Where no answer is equal, nothing is proven."""
+    answer = check_export.answer_with_transformers
+    measure = check_export.measure_gap_nats
+
+    def answer_otherwise(*asked: Any) -> list[str]:
+        found = answer(*asked)
+        return ["Otherwise."] * others + found[others:]
+
+    def measure_and_pretend(hf: HfModel, prompt: Any, mine: str, theirs: str) -> float:
+        assert measure(hf, prompt, mine, theirs) >= 0, "the lesson is on"
+        assert theirs == "Otherwise."
+        return gap_nats
+
+    monkeypatch.setattr(check_export, "answer_with_transformers", answer_otherwise)
+    monkeypatch.setattr(check_export, "measure_gap_nats", measure_and_pretend)
+    said: list[str] = []
+    if is_proven:
+        opened = server.open_runs(str(tiny), lessons[:1], server.ServerOptions(), said.append)
+        opened.engine.close()
+        assert "3 answers equal those of PEFT (1 more part at a tie)" in said[-1]
+    else:
+        with pytest.raises(IntegrityError, match="otherwise than PEFT does"):
+            server.open_runs(str(tiny), lessons[:1], server.ServerOptions(), said.append)
+
+
 def test_names_and_bases_of_lessons(
     tiny: Path, runs: list[Path], tmp_path: Path, make_tiny: Any
 ) -> None:
@@ -515,6 +689,36 @@ def test_names_and_bases_of_lessons(
     other = write_lesson(make_tiny(tmp_path / "model", seed=1), tmp_path / "other")
     with pytest.raises(UsageError, match="the lessons have different bases"):
         read_lessons([str(runs[0]), str(other)])
+
+
+def test_a_run_folder_may_have_an_equals_sign(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = write_lesson(tiny, tmp_path / "lr=0.1")
+    for given, name in ((str(run), "lr-0.1"), ("lr=0.1", "lr-0.1"), (f"kind={run}", "kind")):
+        (lesson,) = read_lessons([given])
+        assert (lesson.name, lesson.run.resolve()) == (name, run)
+    with pytest.raises(UsageError, match=r"^missing=0\.1: is not a run folder"):
+        read_lessons(["missing=0.1"])
+
+
+def test_a_folder_that_leads_to_itself_is_no_run(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    assert cli.run_command(["serve", "--run", str(loop), "--port", "0"]) == 2
+    assert f"{loop}: is not a run folder" in capfd.readouterr().err
+
+
+def test_the_longest_time_of_an_answer_is_a_number(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["serve", "--model", str(tmp_path), "--port", "0", "--timeout", "inf"]
+    assert cli.run_command(asked) == 2
+    assert "--timeout inf: the longest time of one answer" in capfd.readouterr().err
+    server.open_socket(server.ServerOptions(port=0, timeout_s=1e308)).close()
 
 
 def test_the_network_needs_a_key(

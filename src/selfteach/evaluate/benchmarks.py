@@ -14,7 +14,6 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-import numpy as np
 from lm_eval import simple_evaluate
 from lm_eval.api.model import TemplateLM
 from lm_eval.tasks import TaskManager
@@ -121,8 +120,7 @@ class LmEvalModel(TemplateLM):  # type: ignore[misc]
         self.cut += len(tokens) > room
         seed = int(digest([context, number])[:16], 16)
         sampling = SamplingParams(temperature, float(settings.get("top_p") or 1.0), length, stops)
-        uniforms = np.random.Generator(np.random.Philox(seed)).random(length)
-        return PendingCompletion(str(number), sampling, tokens[-room:], length, uniforms)
+        return PendingCompletion(str(number), sampling, tokens[-room:], length, seed)
 
 
 @dataclass(frozen=True)

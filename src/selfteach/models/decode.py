@@ -343,7 +343,7 @@ def pick_next_tokens(logits: Tensor, rows: Sequence[PendingCompletion]) -> list[
     Shapes: logits (B, V).
     """
     device = logits.device
-    numbers = [row.uniforms[len(row.ids)] for row in rows]
+    numbers = [row.uniforms[len(row.ids)] if row.sampling.temperature else 0.0 for row in rows]
     found: list[int] = pick_tokens(
         logits,
         torch.tensor([row.sampling.temperature for row in rows], device=device),

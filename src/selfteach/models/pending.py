@@ -25,23 +25,39 @@ from selfteach.text import cut_at_stop
 if TYPE_CHECKING:
     from selfteach.models.loaded_model import LoadedModel
 
-STOP_WINDOW_TOKENS = 16
+STOP_MARGIN_TOKENS = 16
+"""Further tokens in which a stop text is looked for: some add no text, and several may be new."""
 
 
 @dataclass(slots=True)
 class PendingCompletion:
-    """Hold one unfinished answer: token ids so far, and uniform random numbers (max_tokens,)."""
+    """Hold one unfinished answer: the token ids so far, and the seed of its random numbers.
+
+    Attributes:
+        drawn: the random numbers, once they are wanted.
+    """
 
     id: str
     sampling: SamplingParams
     prompt_ids: list[int]
     limit_tokens: int
-    uniforms: np.ndarray
+    seed: int
     ids: list[int] = field(default_factory=list)
+    drawn: np.ndarray | None = None
+
+    @property
+    def uniforms(self) -> np.ndarray:
+        """Return one uniform random number for each token (limit_tokens,).
+
+        They are drawn when the first is wanted: an answer that waits needs no room for them.
+        """
+        if self.drawn is None:
+            self.drawn = np.random.Generator(np.random.Philox(self.seed)).random(self.limit_tokens)
+        return self.drawn
 
 
 def prepare_request(hf: LoadedModel, request: Request) -> PendingCompletion:
-    """Return a request with its tokens, its limit within the context and its random numbers.
+    """Return a request with its tokens, its limit within the context and its seed.
 
     Raises:
         UnfitPrompt: the prompt is empty, or leaves no room for an answer.
@@ -61,8 +77,7 @@ def prepare_request(hf: LoadedModel, request: Request) -> PendingCompletion:
         )
     id = request.id(hf.fingerprint)
     limit = min(request.sampling.max_tokens, room)
-    uniforms = np.random.Generator(np.random.Philox(derive_seed(id))).random(limit)
-    return PendingCompletion(id, request.sampling, ids, limit, uniforms)
+    return PendingCompletion(id, request.sampling, ids, limit, derive_seed(id))
 
 
 def make_completion_if_done(hf: LoadedModel, row: PendingCompletion) -> Completion | None:
@@ -77,8 +92,16 @@ def has_stop_text(hf: LoadedModel, row: PendingCompletion) -> bool:
     """Return whether the last tokens of a row contain one of its stop texts."""
     if not row.sampling.stop:
         return False
-    tail = hf.decode(row.ids[-STOP_WINDOW_TOKENS:])
+    tail = hf.decode(row.ids[-count_stop_tokens(row.sampling.stop) :])
     return any(stop in tail for stop in row.sampling.stop)
+
+
+def count_stop_tokens(stops: Sequence[str]) -> int:
+    """Return how many of the last tokens may hold a part of a stop text.
+
+    A token of a text has at least one byte.
+    """
+    return max(len(stop.encode(errors="surrogatepass")) for stop in stops) + STOP_MARGIN_TOKENS
 
 
 def make_completion(

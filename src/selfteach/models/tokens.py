@@ -51,6 +51,8 @@ def save_supplied_template(tokenizer: Any, adapter: Path) -> None:
 
 TOO_LONG = "prompt longer than the context"
 NO_TOKENS = "prompt without tokens"
+PRIVATE_USE = range(0xE000, 0xF900)
+NO_MARK = "prompt with every private-use character"
 TOO_SLOW = "the model's chat template takes too long on this conversation"
 MAX_TEMPLATE_S = 5.0
 """Processor time that a template may take on one conversation."""
@@ -129,11 +131,17 @@ class ChatTokenizer:
     def _encode(self, prompt: Prompt) -> list[int]:
         if isinstance(prompt, str):
             return self._start + self._split_encode(prompt)
-        if prompt and prompt[-1].role == "assistant":
-            return self._encode(prompt[:-1]) + self.encode_answer(prompt[-1].content, end=False)
-        if not any(m.role == "user" for m in prompt):
-            return self._user_header(prompt)
-        return self._render(prompt, answer_follows=True)
+        count = len(prompt)
+        while count and prompt[count - 1].role == "assistant":
+            count -= 1
+        turns, begun = prompt[:count], prompt[count:]
+        if any(turn.role == "user" for turn in turns):
+            ids = self._render(turns, answer_follows=True)
+        else:
+            ids = self._user_header(turns)
+        for turn in begun:
+            ids += self.encode_answer(turn.content, end=False)
+        return ids
 
     def encode_answer(self, text: str, end: bool = True) -> list[int]:
         """Return the token ids of an answer; `end` appends the token that ends a turn."""
@@ -201,7 +209,7 @@ class ChatTokenizer:
         """Return the token ids of turns in the template, up to the last `before` if it is given."""
         texts = "".join(turn.content for turn in turns)
         # Marks replace hostile texts during templating; afterwards each is tokenized in pieces.
-        mark = next(c for c in map(chr, range(0xE000, 0xF8FF)) if c not in texts)
+        mark = _find_mark(texts)
         found: list[list[str]] = []
 
         def swap(text: str) -> str:
@@ -311,6 +319,21 @@ def count_common_prefix(one: Sequence[int], other: Sequence[int]) -> int:
     """Return the number of tokens that two sequences begin with in common."""
     pairs = enumerate(zip(one, other, strict=False))
     return next((i for i, (a, b) in pairs if a != b), min(len(one), len(other)))
+
+
+def _find_mark(text: str) -> str:
+    """Return a private-use character that is not in a text.
+
+    Raises:
+        UnfitPrompt: all of them are.
+    """
+    used = set(text)
+    for mark in map(chr, PRIVATE_USE):
+        if mark not in used:
+            return mark
+    raise UnfitPrompt(
+        NO_MARK, "none is left to mark control tokens with", cure="Remove some of them."
+    )
 
 
 def _fold_system(turns: Sequence[Message]) -> tuple[Message, ...]:

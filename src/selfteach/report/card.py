@@ -229,8 +229,8 @@ def _make_usage_section(run: RunData, kind: str) -> str:
         f'HfModel.load("{name}", adapter=Path("adapter"))'
     )
     return (
-        f"## Use\n\nPlain PEFT does not know this kind of adapter ({kind}); selfteach "
-        f"does:\n\n```python\n{code}\n```\n\n"
+        f"## Use\n\nPlain PEFT does not know this kind of adapter ({escape_markdown(kind, 40)}); "
+        f"selfteach does:\n\n```python\n{code}\n```\n\n"
         "Or, without code, in this folder: `selfteach answer --run . --in prompts.txt`."
     )
 

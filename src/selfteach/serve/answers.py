@@ -6,18 +6,19 @@ import asyncio
 import json
 import time
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Literal
 
 from selfteach import records
 from selfteach.errors import SelfteachError
-from selfteach.models.hf import HfModel
 from selfteach.records import JsonObject
 from selfteach.serve.batch_engine import Generation
 from selfteach.serve.lesson_rows import RowLessons
 from selfteach.serve.read_request import ChatBody, RequestFault, TextBody
 from selfteach.serve.served_models import ServedModels
+from selfteach.serve.token_names import describe_token, name_tokens
+from selfteach.serve.token_places import TokenPlaces
 from selfteach.text import REPLACEMENT, cut_at_stop
 
 DEFAULT_MAX_TOKENS = 512
@@ -38,23 +39,49 @@ class AnswerSet:
         self._deadline = self._loop.time() + served.timeout_s
         self._id = f"{'chatcmpl' if kind == 'chat' else 'cmpl'}-{uuid.uuid4().hex}"
         self._created = int(time.time())
-        sampling = body.make_sampling(DEFAULT_MAX_TOKENS)
-        seed = body.choose_seed()
+        self._lessons = lessons
+        self._samples = body.n or 1
         self.generations: list[Generation] = []
-        for prompt in body.list_prompts():
-            for sample in range(body.n or 1):
-                asked = records.Request("serve", prompt, sampling, sample, seed)
-                row = served.engine.prepare(asked)
-                made = Generation(row, lessons, self._notify, body.num_top)
-                self.generations.append(made)
+        self._places: list[TokenPlaces] = []
 
-    def begin(self) -> None:
-        """Put the answers into the queue.
+    async def begin(self) -> None:
+        """Encode the prompts, and put the answers into the queue.
+
+        Other requests are served between two prompts.
 
         Raises:
-            QueueFull: they do not fit.
+            RequestFault: more answers are wanted than may ever wait.
+            UnfitPrompt: a prompt does not fit.
+            QueueFull: they do not fit into the queue now.
         """
-        self._served.engine.add(self.generations)
+        self._refuse_too_many()
+        body, engine = self._body, self._served.engine
+        sampling = body.make_sampling(DEFAULT_MAX_TOKENS)
+        seed = body.choose_seed()
+        for prompt in body.list_prompts():
+            for sample in range(self._samples):
+                asked = records.Request("serve", prompt, sampling, sample, seed)
+                row = engine.prepare(asked)
+                made = Generation(row, self._lessons, self._notify, body.num_top)
+                self.generations.append(made)
+            await asyncio.sleep(0)
+        self._places = [TokenPlaces(engine.hf) for _ in self.generations]
+        engine.add(self.generations)
+
+    def _refuse_too_many(self) -> None:
+        """Refuse a request that no queue could ever take, before anything is computed.
+
+        Raises:
+            RequestFault: it is one.
+        """
+        count = self._body.count_prompts() * self._samples
+        limit = self._served.engine.max_waiting
+        if count > limit:
+            raise RequestFault(
+                400,
+                f"{count} answers are asked for at once, and at most {limit} may wait; send "
+                "fewer prompts in a request, or a smaller n.",
+            )
 
     def cancel(self) -> None:
         """Stop what is not finished."""
@@ -97,7 +124,7 @@ class AnswerSet:
         for index, generation in enumerate(self.generations):
             done = generation.completion
             assert done is not None
-            logprobs = self._describe_logps(generation, done.text)
+            logprobs = self._describe_logps(index, done.text)
             content: JsonObject = {"text": done.text, "logprobs": logprobs}
             if self._kind == "chat":
                 message = {"role": "assistant", "content": done.text}
@@ -118,8 +145,8 @@ class AnswerSet:
         }
 
     def _count_usage(self) -> JsonObject:
-        prompts = {tuple(g.row.prompt_ids) for g in self.generations}
-        prompt_tokens = sum(map(len, prompts))
+        firsts = self.generations[:: self._samples]  # the samples of a prompt share its tokens
+        prompt_tokens = sum(len(generation.row.prompt_ids) for generation in firsts)
         sampled = sum(len(generation.row.ids) for generation in self.generations)
         return {
             "prompt_tokens": prompt_tokens,
@@ -147,7 +174,7 @@ class AnswerSet:
                     before = sent[index]
                     if text.startswith(before) and len(text) > len(before):
                         sent[index] = text
-                        logprobs = self._describe_logps(generation, text, len(before))
+                        logprobs = self._describe_logps(index, text, len(before))
                         delta = {"content": text[len(before) :]}
                         yield self._make_event(index, delta, None, logprobs)
                     if generation.completion:
@@ -176,24 +203,24 @@ class AnswerSet:
         text = cut_at_stop(text, row.sampling.stop).rstrip(REPLACEMENT)
         held = 0
         for stop in row.sampling.stop:
-            for size in range(1, len(stop)):
+            for size in range(1, min(len(stop), len(text) + 1)):
                 if text.endswith(stop[:size]):
                     held = max(held, size)
         return text[: len(text) - held]
 
-    def _describe_logps(
-        self, generation: Generation, text: str, after: int = 0
-    ) -> JsonObject | None:
+    def _describe_logps(self, index: int, text: str, after: int = 0) -> JsonObject | None:
         """Return the log-probabilities of the tokens of a text that begin at a place or behind it.
 
         None if nobody wants them.
         """
+        generation = self.generations[index]
         if generation.num_top is None:
             return None
         hf = self._served.engine.hf
         ids = generation.row.ids[: len(generation.logps)]  # the engine goes on meanwhile
-        places = find_token_places(hf, ids, len(text))
-        wanted = [i for i, place in enumerate(places) if place >= after]
+        places = self._places[index]
+        places.read(ids)
+        wanted = places.find_between(after, len(text))
         logps = [generation.logps[i] for i in wanted]
         if self._kind == "chat":
             content = []
@@ -202,11 +229,13 @@ class AnswerSet:
                 entry["top_logprobs"] = [describe_token(hf, *pair) for pair in logp.top]
                 content.append(entry)
             return {"content": content, "refusal": None}
-        top = []
+        tokens, top = [], []
         for logp in logps:
-            top.append({hf.decode([token]): value for token, value in logp.top})
+            names = name_tokens(hf, [logp.token, *(token for token, _ in logp.top)])
+            tokens.append(names[logp.token])
+            top.append({names[token]: value for token, value in logp.top})
         return {
-            "tokens": [hf.decode([logp.token]) for logp in logps],
+            "tokens": tokens,
             "token_logprobs": [logp.logp for logp in logps],
             "top_logprobs": top,
             "text_offset": [places[i] for i in wanted],
@@ -232,24 +261,3 @@ def make_request_fault(fault: Exception) -> RequestFault:
     status = 503 if isinstance(fault, SelfteachError) else 500
     words = str(fault) if isinstance(fault, SelfteachError) else "the computation failed."
     return RequestFault(status, words)
-
-
-def find_token_places(hf: HfModel, ids: Sequence[int], length: int) -> list[int]:
-    """Return where each token of an answer begins in its text, for the first `length` characters;
-    the token that ends an answer has no place.
-    """
-    places: list[int] = []
-    start = 0
-    for end, token in enumerate(ids, start=1):
-        if token in hf.end_ids or start >= length:
-            break
-        places.append(start)
-        start = len(hf.decode(list(ids[:end])).rstrip(REPLACEMENT))
-    return places
-
-
-def describe_token(hf: HfModel, token: int, logp: float) -> JsonObject:
-    """Return a token in the form of OpenAI's chat API; a part of a character has no bytes."""
-    text = hf.decode([token])
-    is_part = REPLACEMENT in text
-    return {"token": text, "logprob": logp, "bytes": None if is_part else list(text.encode())}

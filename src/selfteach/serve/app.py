@@ -148,7 +148,7 @@ async def _answer(
     lessons: RowLessons,
 ) -> Response:
     choices = AnswerSet(served, body, kind, lessons)
-    choices.begin()
+    await choices.begin()
     if body.stream:
         return AnswerStream(choices)
     gone = asyncio.create_task(_wait_until_gone(request))

@@ -1,8 +1,9 @@
 """Continuous batching: one thread computes, and rows of all lessons join and leave at each step.
 
 A row's tokens depend on its prompt, its lesson and its seed. Other rows change them by rounding
-alone. A cancelled row leaves at the next step. The tokens that the chat template puts before every
-conversation, such as a default system prompt, are computed once for each model.
+alone. A cancelled row leaves at the next step. A row waits until the keys and values of its longest
+answer fit into memory beside those of all others. The tokens that the chat template puts before
+every conversation, such as a default system prompt, are computed once for each model.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import torch
 from torch import Tensor
 
 from selfteach.errors import ResourceError, SelfteachError, is_out_of_memory
-from selfteach.models.decode import DecodingBatch, PromptPrefix
+from selfteach.models.decode import DecodingBatch, PromptPrefix, count_fitting_rows
 from selfteach.models.hf import HfModel
 from selfteach.models.pending import PendingCompletion, prepare_request
 from selfteach.records import Completion, Request
@@ -286,8 +287,20 @@ class BatchEngine:
             return
         room = min(MAX_ROWS - len(self._active), MAX_PREFILL_ROWS)
         with self._changed:
-            while self._waiting and len(self._joining) < room:
+            while self._waiting and len(self._joining) < room and self._has_memory_for_next():
                 self._joining.append(self._waiting.popleft())
+
+    def _has_memory_for_next(self) -> bool:
+        """Return whether the first answer that waits fits into memory beside all others.
+
+        One alone is always tried.
+        """
+        taken = [*self._active, *self._joining]
+        if not taken:
+            return True
+        rows = [generation.row for generation in (*taken, self._waiting[0])]
+        rows.sort(key=lambda row: len(row.prompt_ids), reverse=True)
+        return count_fitting_rows(self.hf, rows) >= len(rows)
 
     def _join(self) -> None:
         """Run the prompts of new answers, those of one model together, so that equal prompts of

@@ -42,14 +42,13 @@ def read_lessons(runs: Sequence[str]) -> list[ServedLesson]:
     """
     found: dict[str, ServedLesson] = {}
     for text in runs:
-        given, _, place = text.rpartition("=")
-        folder = Path(place)
+        given, folder = split_name(text)
+        adapter = finished.find_adapter(folder)
         name = given or make_name(folder)
         if name in found or name == BASE_NAME:
             raise UsageError(
                 f'the name "{name}" is taken.', where=folder, cure=f"Write NAME={folder}."
             )
-        adapter = finished.find_adapter(folder)
         found[name] = ServedLesson(name, finished.read_base_name(folder), adapter, folder)
     bases = {resolve_base(lesson.base, lesson.adapter) for lesson in found.values()}
     if len(bases) > 1:
@@ -59,6 +58,17 @@ def read_lessons(runs: Sequence[str]) -> list[ServedLesson]:
             cure="Start one server for each base.",
         )
     return list(found.values())
+
+
+def split_name(text: str) -> tuple[str, Path]:
+    """Return the name, or "", and the folder of `DIR` or `NAME=DIR`.
+
+    A folder may have "=" in its path: what is there as a whole is no name.
+    """
+    name, sign, place = text.partition("=")
+    if not sign or Path(text).exists() or not Path(place).exists():
+        return "", Path(text)
+    return name, Path(place)
 
 
 def make_name(folder: Path) -> str:

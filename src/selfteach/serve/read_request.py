@@ -16,6 +16,7 @@ from selfteach.text import clean_text
 
 MAX_CHOICES = 16
 MAX_STOPS = 16
+MAX_STOP_CHARS = 1000
 MAX_TOP_CHAT = 20
 MAX_TOP_TEXT = 5
 NEUTRAL: dict[str, tuple[Any, ...]] = {
@@ -100,10 +101,12 @@ class SamplingBody(BaseModel):
     @field_validator("stop")
     @classmethod
     def check_stops(cls, value: str | list[str] | None) -> str | list[str] | None:
-        """Refuse empty stop texts, and more than MAX_STOPS."""
+        """Refuse empty stop texts, long ones, and more than MAX_STOPS."""
         stops = [value] if isinstance(value, str) else value or []
         if len(stops) > MAX_STOPS or not all(stops):
             raise ValueError(f"at most {MAX_STOPS} texts that are not empty")
+        if max(map(len, stops), default=0) > MAX_STOP_CHARS:
+            raise ValueError(f"at most {MAX_STOP_CHARS} characters in each")
         return value
 
     def make_sampling(self, default_max_tokens: int) -> SamplingParams:
@@ -138,6 +141,18 @@ class ChatBody(SamplingBody):
         """Return how many tokens to list with their log-probabilities; None records none."""
         return (self.top_logprobs or 0) if self.logprobs else None
 
+    @field_validator("messages")
+    @classmethod
+    def check_messages(cls, turns: list[ChatTurn]) -> list[ChatTurn]:
+        """Refuse a conversation without a user: the model would write the user's message."""
+        if not any(turn.role == "user" for turn in turns):
+            raise ValueError("a conversation needs a message of the user")
+        return turns
+
+    def count_prompts(self) -> int:
+        """Return the number of conversations."""
+        return 1
+
     def list_prompts(self) -> list[Prompt]:
         """Return the conversation."""
         return [tuple(turn.to_message() for turn in self.messages)]
@@ -153,6 +168,10 @@ class TextBody(SamplingBody):
     def num_top(self) -> int | None:
         """Return how many tokens to list with their log-probabilities; None records none."""
         return self.logprobs
+
+    def count_prompts(self) -> int:
+        """Return the number of texts."""
+        return 1 if isinstance(self.prompt, str) else len(self.prompt)
 
     def list_prompts(self) -> list[Prompt]:
         """Return the texts."""

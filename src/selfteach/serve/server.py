@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import socket
 from collections.abc import Callable, Iterator, Sequence
@@ -121,11 +122,17 @@ def read_key() -> str:
 
 
 def check_options(options: ServerOptions) -> None:
-    """Refuse to listen on the network without a key.
+    """Refuse a time without an end, and to listen on the network without a key.
 
     Raises:
-        UsageError: it would.
+        UsageError: an option asks for one of these.
     """
+    if not math.isfinite(options.timeout_s):
+        raise UsageError(
+            "the longest time of one answer must be a number of seconds.",
+            where=f"--timeout {options.timeout_s:g}",
+            cure="Give a number, such as 86400 for a day.",
+        )
     if options.host not in LOCAL_ADDRESSES and not os.environ.get(KEY_VARIABLE):
         raise UsageError(
             f"others could use the server: it needs a key in the environment variable "
@@ -193,7 +200,7 @@ def open_socket(options: ServerOptions) -> socket.socket:
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if hasattr(socket, "TCP_USER_TIMEOUT"):  # every connection inherits it
-        limit_ms = min(int(1000 * options.timeout_s), MAX_TIMEOUT_MS)
+        limit_ms = int(min(1000 * options.timeout_s, MAX_TIMEOUT_MS))
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, limit_ms)
     try:
         listener.bind((options.host, options.port))
