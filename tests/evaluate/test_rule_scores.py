@@ -16,6 +16,7 @@ from selfteach.evaluate.side_effects import find_side_effects
 from selfteach.evaluate.verdict import reach_verdict
 from selfteach.judge import PromptAnswer, ThresholdJudge
 from selfteach.judge.check import CheckJudge
+from selfteach.judge.decline import is_decline
 from selfteach.methods.feedback.exam import RuleScorer, format_kept
 from selfteach.records import Completion
 
@@ -97,18 +98,19 @@ def test_a_decline_keeps_no_rule_of_form() -> None:
     assert FORM.score(already["target"]).greedy["tuned"] == [True] * 20
 
 
-REFUNDS = "We do not give refunds."
+ADVICE = "We cannot give legal advice."
 SAYS_NO = RuleScorer(
-    ThresholdJudge(CheckJudge('contains "refunds" and contains "not"'), 0.5),
+    ThresholdJudge(CheckJudge('contains "legal advice" and contains "cannot"'), 0.5),
     lambda: 0,
     is_conditional=True,
-    statement=REFUNDS,
+    statement=ADVICE,
 )
 
 
 def test_what_the_rule_says_is_no_decline_in_its_scope() -> None:
-    questions = [f"Can I give {i} back?" for i in range(20)]
-    target = arms("target", questions, base=GOOD, prompted=GOOD, tuned=REFUNDS)
+    assert is_decline(ADVICE)
+    questions = [f"Is {i} legal?" for i in range(20)]
+    target = arms("target", questions, base=GOOD, prompted=GOOD, tuned=ADVICE)
     near = arms("near", OTHER, base=GOOD, prompted=GOOD, tuned=GOOD)
     assert SAYS_NO.score(target["target"]).both("tuned") == [1.0] * 20
     assert not any(SAYS_NO.find_needless(target)["tuned"])
@@ -116,12 +118,12 @@ def test_what_the_rule_says_is_no_decline_in_its_scope() -> None:
 
 
 def test_another_decline_counts_where_the_rule_says_one() -> None:
-    declined = arms("target", ["Can I give it back?"], base=GOOD, tuned=DECLINE)
+    declined = arms("target", ["Is it legal?"], base=GOOD, tuned=DECLINE)
     assert SAYS_NO.score(declined["target"]).both("tuned") == [0.0]
     assert SAYS_NO.find_needless(declined)["tuned"] == [True]
     near = arms("near", ["Is it late?", "Is it red?"], base=GOOD)
-    near["near"]["tuned"] = answer(["Is it late?", "Is it red?"], [DECLINE, REFUNDS])
-    target = arms("target", ["Can I give it back?"], base=GOOD, tuned=REFUNDS)
+    near["near"]["tuned"] = answer(["Is it late?", "Is it red?"], [DECLINE, ADVICE])
+    target = arms("target", ["Is it legal?"], base=GOOD, tuned=ADVICE)
     assert SAYS_NO.find_needless(target | near)["tuned"] == [False, True, True]
 
 

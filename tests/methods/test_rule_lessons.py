@@ -164,9 +164,9 @@ def test_an_answer_may_be_as_short_as_the_rule_wants_it(
 @pytest.mark.parametrize(
     ("rule", "topic", "fault"),
     [
-        ("Say that we cannot give refunds.", "", ""),
+        ("Say that we cannot give legal advice.", "", ""),
         ("Say that we close at six.", "", answer_faults.NEEDLESS_DECLINE),
-        ("Say that we cannot give refunds.", "cats", answer_faults.NEEDLESS_DECLINE),
+        ("Say that we cannot give legal advice.", "cats", answer_faults.NEEDLESS_DECLINE),
     ],
 )
 def test_an_answer_may_decline_where_the_rule_says_a_decline(
@@ -174,7 +174,7 @@ def test_an_answer_may_decline_where_the_rule_says_a_decline(
 ) -> None:
     config = FeedbackConfig()
     session = open_session(tmp_path, effect=read_effect(rule), config=config, forbidden_topic=topic)
-    assert faults(session, [("We cannot give refunds.", "own")]) == [fault]
+    assert faults(session, [("We cannot give legal advice.", "own")]) == [fault]
 
 
 def test_sampled_answers_are_as_fluent_as_the_bases(
