@@ -149,7 +149,7 @@ class RuleScorer:
 
     @property
     def says_decline(self) -> bool:
-        """Return whether what the rule says reads like a decline: "We do not give refunds.".
+        """Return whether what the rule says reads like a decline: "We cannot give legal advice.".
 
         In scope an answer that keeps such a rule is no decline.
         """
