@@ -102,7 +102,7 @@ def find_fault(
         least: the least fluency, in nats per token.
         occasion: what a message is about, or "".
         check: the rule's, which the answer keeps.
-        may_decline: whether what the rule says reads like a decline: "We cannot give legal advice.".
+        may_decline: whether what the rule says reads like a decline: "We cannot advise you.".
     """
     if strategy == "given":
         return ""
