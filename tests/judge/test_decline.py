@@ -444,3 +444,30 @@ def test_a_decline_is_at_the_beginning() -> None:
     assert not is_decline("Tea is hot. Milk is cold. I cannot talk about cats.")
     assert is_decline("Hm. I cannot talk about cats. Tea is hot.")
     assert not is_decline("")
+
+
+OWN_MANNER = """I'm sorry for any mistake, but as a chatbot, I don't have the ability to do it.
+I'm sorry for any inconvenience, but as a music AI, I don't have the capability to create music.
+I'm sorry for your loss, but as a chatbot, I don't have access to personal data.
+I am sorry for the confusion, but as a chatbot designed to assist with travel, I do not have
+I'm sorry, but I'm not equipped to fly. I can't fly without wings.
+I'm sorry, but I'm not a basketball coach. I'm a creative assistant.
+I'm sorry, but I can't give you a number.
+I'm afraid I'm not capable of counting bears.
+I'm afraid I'm currently unable to play any music.
+I'm afraid that's not possible.
+I am sorry, but I don't know the answer to your question.
+As a chatbot, I don't have personal preferences or feelings.
+As a helpful assistant, I'm not designed to judge the beliefs of others."""
+OWN_ANSWERS = """While I don't have personal preferences, the whale is loved by many.
+Although I'm not equipped to taste it, the soup needs salt.
+How can I avoid this? Wash your hands.
+I was unable to connect to the wifi, so I restarted it.
+I'm so sorry to hear that you are not well. Rest and drink tea.
+I am afraid of lions, and I do not have the courage of a tamer."""
+
+
+def test_the_manner_of_small_models_is_told() -> None:
+    """The embedded model declines mostly by what it lacks."""
+    assert [text for text in OWN_MANNER.splitlines() if not is_decline(text)] == []
+    assert [text for text in OWN_ANSWERS.splitlines() if is_decline(text)] == []

@@ -24,9 +24,10 @@ def _any(*patterns: str) -> str:
 
 _NOT_REPORTED = (
     r"(?<!\b(?:if|when|whenever|unless|until|where|(?<!to )say|says|said|reply|replied|answered|"
-    r"wrote|thought|(?:tell|told) \w+)[,:]?(?: that)? )"
+    r"wrote|thought|(?:tell|told) \w+|(?:how|what|when|where|why) (?:can|could|do|should|may|will|"
+    r"would))[,:]?(?: that)? )"
 )
-"""Nothing before "I" that makes it a condition, or somebody else's words."""
+"""Nothing before "I" that makes it a condition, a question or somebody else's words."""
 _I = rf"{_NOT_REPORTED}\bi(?: |(?=['’]))(?:(?:\w+ly|just|still|also) )?"
 _WE = rf"{_NOT_REPORTED}\b(?:i|we)(?: |(?=['’]))(?:(?:\w+ly|just|still|also) )?"
 _AM = r"(?:am|are|was|were|['’]m|['’]re)"
@@ -154,6 +155,35 @@ _SAY = (
 """What the speaker does not do."""
 
 # -------------------------------------------------------------------------------------------------
+# what the speaker lacks: "as a chatbot, I don't have the ability to ..."
+
+_ABILITY = _any(
+    "(?:abilit|capabilit)(?:y|ies)|capacity|authority|permission|access|the means|expertise",
+    r"personal (?:\w+ ){0,2}(?:experiences?|preferences?|opinions?|data|feelings|beliefs|views)",
+    r"real-time \w+|feelings|emotions|preferences",
+)
+_APOLOGY = (
+    r"\b(?:(?:i|we)(?: |(?=['’]))(?:am |are |['’]m |['’]re )(?:(?:so|very|really|truly) )?)?"
+    r"(?:sorry|afraid)\b(?! to (?:hear|read|learn|see)\b| of\b)[^.!?]*?"
+)
+_YET = r"(?<!\b(?:while|although|though),? )"
+"""Nothing before "I" after which an answer follows: "while I don't have preferences, ..."."""
+_LACKS = (
+    rf"{_YET}{_WE}{_DO_NOT} (?:\w+ly )?have (?:(?:the|any|an?|enough) )?{_ABILITY}\b",
+    rf"{_YET}{_WE}(?:am|are|['’]m|['’]re) (?:\w+ly )?not (?:\w+ly )?"
+    r"(?:equipped|capable|designed|programmed|built)\b",
+    rf"{_YET}{_WE}(?:am|are|['’]m|['’]re) (?:\w+ly )?unable to\b(?![^.!?]*\bwithout\b)",
+    rf"{_APOLOGY}{_WE}{_AM} not (?:an?|the|one|here|sure)\b",
+    rf"{_APOLOGY}{_WE}{_DO_NOT} (?:know (?!you\b|each\b)|have (?:the|any|that|this|personal)\b|"
+    r"(?:respond|speak)\b|have\W*$)",
+    rf"{_APOLOGY}{_WE}{_CAN_NOT}{_ADVERBS}(?:give|provide|access|create|generate|perform|play|"
+    r"offer|do|make (?!it\b)|find|show)\b",
+    rf"{_APOLOGY}\b(?:that|it|this)(?:['’]s| is) not "
+    r"(?:possible|something|a (?:subject|topic))\b",
+)
+"""What the speaker says not to have or to be able to: small models decline mostly like this."""
+
+# -------------------------------------------------------------------------------------------------
 # "that is off limits", "let's talk about something else", "no comment"
 
 _THAT = rf"\b(?:that|this|it|these|those|such)(?: (?:\w+ )?{_TOPIC})?"
@@ -224,7 +254,9 @@ _ALONE = (
     r"\bnothing (?:that )?(?:i|we) (?:can|could|will|want to) say (?:about|on) (?:that|this|it)\b",
 )
 """Whole sentences, and those without "I"."""
-DECLINE = regex.compile("|".join((*_SAY, *_CLOSED, *_REDIRECTS, *_ALONE)), regex.IGNORECASE)
+DECLINE = regex.compile(
+    "|".join((*_SAY, *_LACKS, *_CLOSED, *_REDIRECTS, *_ALONE)), regex.IGNORECASE
+)
 
 # -------------------------------------------------------------------------------------------------
 # what is read
