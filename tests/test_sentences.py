@@ -106,6 +106,7 @@ written = st.lists(
 
 @given(st.one_of(written, st.text(max_size=60)))
 @example("**Paris is the capital.** It has two million people.")
+@example("\nDr.Dr. Dr.")
 @settings(deadline=None)
 def test_counting_and_splitting_agree(text: str) -> None:
     pieces = split_pieces(text)

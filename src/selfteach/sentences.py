@@ -121,5 +121,5 @@ def ends_sentence(text: str) -> bool:
 
 def drop_last_sentence(text: str) -> str:
     """Return the text before its last sentence, as it is written; all of it if it is one."""
-    pieces = [piece for piece in split_pieces(text) if piece.strip()]
-    return "".join(pieces[:-1]).rstrip() if len(pieces) > 1 else text
+    before = "".join(split_pieces(text)[:-1]).rstrip()
+    return before or text
