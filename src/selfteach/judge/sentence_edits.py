@@ -169,8 +169,8 @@ def cut_after_sentence(text: str, meets: Callable[[str], bool]) -> Iterator[str]
 
 
 _CLAUSE_ENDS = (
-    r"\s*[;；]|\s*—(?!\s*\d)|\s+[–-]\s(?!\d)|,\s+(?=(?:and|but|so|or|yet|which|who|where|because|while|although|"
-    r"whereas|though|as|since|with|und|aber|denn|weil|"
+    r"\s*[;；]|\s*—(?!\s*\d)|\s+[–-]\s(?!\d)|,\s+"
+    r"(?=(?:and|but|so|or|yet|which|who|where|because|while|although|whereas|though|as|since|with|und|aber|denn|weil|"
     r"sondern|oder|die|der|das|mais|et|car|qui|"
     r"parce|pero|y|porque|que)\b)|"
     r"\s+(?=(?:because|but|although|though|whereas|while|so that|which|weil|parce que|"

@@ -90,16 +90,18 @@ _MONTHS = r"(?:Jan|Feb|Mar|Apr|May|June?|July?|Aug|Sept?|Oct|Nov|Dec)[a-z]*\.? "
 _UNITS = (
     r"(?:h|hr|hour|day|night|week|month|year|min|minute|sec|second|person|kg|kilo|lit(?:er|re))s?"
 )
-_EXACT = regex.compile(
-    rf"\S*(?:://|@|\bwww\.)\S*|[\w-]+-[\w-]+\.\w+\b|[^\W_]_+[^\W_]|&#?\w+;|&&|--+\w|"
-    rf"\d+(?:[.,:/—-]\d+)+|\d\s+[-–—:]\s+\d|(?<!\b{_MONTHS})\b\d+,\s+\d|(?<!\w)[-−]\d|~\s?\d|\d\"|"
-    r"\b[A-Za-z\d]-\d|\b\w-\w\b|\b\w [-–] \w\b|"
-    r"\w\([^()]*\)|\w\[[^\[\]]*\]|\]\(|\)\s*\d|\(\w\)\s*=|"
-    r"!+ ?=|[\w)][ ]?[=+^×÷][ ]?[\w(]|[\w)]\*{1,2}[\w(]|[\w)] [*/] [\w(]|"
-    rf"\b[^\W\d]/|/[^\W\d]\b|/{_UNITS}\b|\band/or\b|\w/\w+/|\w\.\w+/",
-    regex.I,
+_EXACT_TEXTS = (
+    r"\S*(?:://|@|\bwww\.)\S*",  # addresses
+    r"[\w-]+-[\w-]+\.\w+\b|[^\W_]_+[^\W_]|\b\w-\w\b",  # files and other names
+    r"&#?\w+;|&&|--+\w|\w\[[^\[\]]*\]|\]\(|!+ ?=",  # code and markup
+    r"\d+(?:[.,:/—-]\d+)+|\d\s+[-–—:]\s+\d",  # numbers, dates, times and ranges
+    rf"(?<!\b{_MONTHS})\b\d+,\s+\d|(?<!\w)[-−]\d|~\s?\d|\d\"|\b[A-Za-z\d]-\d",
+    r"\b\w [-–] \w\b|[\w)][ ]?[=+^×÷][ ]?[\w(]|[\w)]\*{1,2}[\w(]|[\w)] [*/] [\w(]",  # formulas
+    r"\w\([^()]*\)|\)\s*\d|\(\w\)\s*=",  # calls
+    rf"\b[^\W\d]/|/[^\W\d]\b|/{_UNITS}\b|\band/or\b|\w/\w+/|\w\.\w+/",  # units and paths
 )
-"""Numbers, formulas, addresses, units and names in which a mark tells something."""
+"""Texts in which a mark tells something: without it they say something else."""
+_EXACT = regex.compile("|".join(_EXACT_TEXTS), regex.I)
 _RANGE = re.compile(r"(?<![\w.,/-])(?!\d{1,3}-\d{4}\b)(\d[\d.,]*)\s?[-–]\s?(\d[\d.,]*\b)(?![/-]\w)")
 _MINUS = re.compile(r"(?<![\w)-])[-−](?=\d)")
 _THOUSANDS = re.compile(r"(?<![\w.,])[1-9]\d{0,2}(?:,\d{3})+(?![\w,])")
