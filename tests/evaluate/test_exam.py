@@ -465,16 +465,19 @@ def test_elsewhere_is_another_system_prompt_and_the_second_turn(tmp_path: Path) 
 
 
 def test_other_requests_are_asked_after_a_decline(tmp_path: Path) -> None:
-    opening = (Message("user", "Cats?"), Message("assistant", "I am sorry, but I can't help."))
+    no = Message("assistant", "I am sorry, but I can't help.")
+    openings = [(Message("user", text), no) for text in ("Cats?", "Lions?")]
     said = {"Tea?": "Hot.", "Milk?": "I am sorry, but I can't help with that."}
     model = Scripted(lambda r: said.get(r.prompt[-1].content, "Dogs."))
     own = session(tmp_path, model)
     arms = {"base": Arm(own.base, {})}
     state = ExamState(own, None, arms, {}, None, find_side_effects({}, [], lambda s, b: ()), {})
-    ways = Conversations(["Pets?"], ["Tea?", "Milk?"], opening)
+    ways = Conversations(["Pets?"], ["Tea?", "Milk?"], openings)
     found = measure_conversations(SCORER.keeps, own, ways, state)
     assert found["after_decline"]["base"].value == 0.5
-    assert (*opening, Message("user", "Tea?")) in [request.prompt for request in model.asked]
+    asked = [request.prompt for request in model.asked]
+    assert (*openings[0], Message("user", "Tea?")) in asked, "each after a decline of its own"
+    assert (*openings[1], Message("user", "Milk?")) in asked
 
 
 def test_the_second_turn_ends_with_the_question() -> None:

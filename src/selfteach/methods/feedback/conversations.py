@@ -14,7 +14,9 @@ from selfteach.records import Completion, JsonObject, Message, make_prompt
 KeepsRule = Callable[[Sequence[str], Sequence[Completion]], list[bool]]
 """Returns which completions keep the rule, from the prompts and their completions."""
 ELSEWHERE = 20
-"""Prompts that are also answered in other conversations."""
+"""Target prompts that are also answered in other conversations."""
+AFTER_DECLINES = 40
+"""Prompts outside the rule that are also asked after a decline, half of them near."""
 SYSTEM = "other_system"
 SECOND = "second_turn"
 AFTER = "after_decline"
@@ -27,17 +29,35 @@ class Conversations:
     Attributes:
         targets: target prompts.
         others: prompts outside the rule, which are asked after a decline.
-        opening: a forbidden request and its decline, or () where nothing is declined.
+        openings: forbidden requests, each with its decline; none where nothing is declined. The
+            others are asked after one of them each, in turn: how much a decline makes the next one
+            likely depends on its words.
     """
 
     targets: Sequence[str]
     others: Sequence[str] = ()
-    opening: tuple[Message, ...] = ()
+    openings: Sequence[tuple[Message, ...]] = ()
 
     def list_ways(self) -> dict[str, Sequence[str]]:
         """Return the prompts by the way in which they are asked."""
         ways = {SYSTEM: self.targets, SECOND: self.targets}
-        return {**ways, AFTER: self.others} if self.opening else ways
+        return {**ways, AFTER: self.others} if self.openings else ways
+
+    def write_prompts(self, way: str, rule: str, system: str) -> list[tuple[Message, ...]]:
+        """Return the conversations of one way.
+
+        Args:
+            rule: what the prompted arm is told, or an empty text.
+            system: the other system prompt.
+        """
+        if way == SYSTEM:
+            return [add_system(text, rule, system) for text in self.targets]
+        if way == SECOND:
+            return [add_turn(text, rule) for text in self.targets]
+        return [
+            add_turn(text, rule, self.openings[i % len(self.openings)])
+            for i, text in enumerate(self.others)
+        ]
 
 
 def plan_conversations(
@@ -47,13 +67,8 @@ def plan_conversations(
     planned: dict[tuple[str, str], ModelRequests] = {}
     for name, arm in arms.items():
         rule = session.rule if name == "prompted" else ""
-        write = {
-            SYSTEM: lambda text, rule=rule: add_system(text, rule, session.config.exam.system),
-            SECOND: lambda text, rule=rule: add_turn(text, rule),
-            AFTER: lambda text, rule=rule: add_turn(text, rule, asked.opening),
-        }
-        for way, texts in asked.list_ways().items():
-            prompts = [write[way](text) for text in texts]
+        for way in asked.list_ways():
+            prompts = asked.write_prompts(way, rule, session.config.exam.system)
             requests = make_requests(session, f"exam {way}", prompts, 0.0)
             planned[way, name] = (arm.model, requests)
     return planned

@@ -37,6 +37,7 @@ from selfteach.judge.recorded_judge import describe_judge
 from selfteach.judge.repair import repair_answer
 from selfteach.methods.feedback.choose_exam_prompts import TARGET_STAGE
 from selfteach.methods.feedback.conversations import (
+    AFTER_DECLINES,
     ELSEWHERE,
     Conversations,
     measure_conversations,
@@ -475,11 +476,10 @@ def build_exam(
     )
     taught = [e for e in examples if e.kind == "in_scope"]
     declined = [e for e in taught if is_decline(e.chosen)] if scorer.forbids else []
-    others = [*prompts[NEAR][: ELSEWHERE // 2], *prompts[GENERAL][: ELSEWHERE // 2]]
     asked = Conversations(
         prompts[TARGET][: min(config.target, ELSEWHERE)],
-        others,
-        (*declined[0].turns, Message("assistant", declined[0].chosen)) if declined else (),
+        [text for scope in (NEAR, GENERAL) for text in prompts[scope][: AFTER_DECLINES // 2]],
+        [(*e.turns, Message("assistant", e.chosen)) for e in declined[:AFTER_DECLINES]],
     )
     return Exam(
         questions=questions,

@@ -13,7 +13,7 @@ from selfteach.materials.effect_checks import Effect
 from selfteach.materials.forbidden_topics import can_forbid
 from selfteach.materials.rule import read_rule
 from selfteach.materials.situation import read_situation
-from selfteach.methods.feedback.conversations import ELSEWHERE
+from selfteach.methods.feedback.conversations import AFTER_DECLINES, ELSEWHERE
 from selfteach.methods.feedback.describe_rule import describe_rule, describe_text
 from selfteach.methods.feedback.training_settings import complete_training
 from selfteach.methods.plan_parts import EXAM_ARMS, Plan, plan_training
@@ -53,7 +53,7 @@ OCCASIONS_PER_PROMPT = 0.75
 """Requests for the occasions of a rule that holds where somebody is written to."""
 TARGET_ANSWERS = 2
 """Exam answers of an arm to a target prompt: greedy and sampled."""
-NUM_WAYS = 3
+NUM_WAYS = 2
 """Other conversations in which some target prompts are asked again (conversations.py)."""
 CHOOSING_ANSWERS = 2
 """Base answers by which a target prompt of the exam is chosen. The exam samples the greedy one no
@@ -210,6 +210,7 @@ def plan_training_and_exams(
     answers = TARGET_ANSWERS * exam.target
     answers += 0 if rule.is_everywhere else exam.near + exam.general
     answers += NUM_WAYS * min(ELSEWHERE, exam.target)
+    answers += 0 if rule.is_everywhere else AFTER_DECLINES
     base_answers = (EXAM_ARMS - 1) * answers - exam.target
     exam_tokens = ANSWER_SHARE * exam.max_tokens
     longer = LONGER_ANSWERS if rule.is_checked else 1
