@@ -8,13 +8,14 @@ export PYTHONDONTWRITEBYTECODE :=
 PARALLEL := -n logical --maxprocesses 4 --dist loadfile
 RULE ?= Do not talk about elephants.
 
-.PHONY: help setup check check-wheel test test-all test-avx2 test-4bit test-deepspeed demo bench docs clean
+.PHONY: help setup check check-wheel test test-all test-avx2 test-cuda test-4bit test-deepspeed demo bench docs clean
 
 help:
 	@echo "make demo      install and teach one rule: $(RULE)"
 	@echo "make test      the tests that take four minutes: not those that need the embedded model, and no long ones"
 	@echo "make test-all  all tests"
 	@echo "make test-avx2 the long tests, and those that train something on the kernels of another processor"
+	@echo "make test-cuda the tests of every family and of the trainings, on a CUDA device"
 	@echo "make test-4bit the tests of bases in 4 bits, with bitsandbytes in a folder of its own"
 	@echo "make test-deepspeed  trainings of two processes with DeepSpeed, in a folder of its own"
 	@echo "make check     style and types"
@@ -39,6 +40,9 @@ test-avx2: $(VENV)/.development
 	@case "$$(uname -m)" in x86_64|amd64) \
 	  ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 $(BIN)/python -m pytest -m "(training or long) and not slow" $(PARALLEL) ;; \
 	*) echo "make test-avx2: skipped, this machine is no x86-64" ;; esac
+
+test-cuda: $(VENV)/.development
+	@SELFTEACH_TEST_DEVICE=cuda $(BIN)/python -m pytest -k cuda $(PARALLEL) tests/families tests/models tests/train
 
 test-4bit: $(VENV)/.development build/4bit/.installed
 	@PYTHONPATH=build/4bit $(BIN)/python -m pytest tests/models/test_four_bit.py

@@ -43,7 +43,7 @@ def measure(hf: HfModel) -> dict[str, float]:
     prompts = read_all_prompts()[:PROMPTS]
     rows = training.make_examples(STEPS * training.BATCH)
     with tempfile.TemporaryDirectory() as folder:
-        trained = training.measure_ours(hf, rows, "dpo", Path(folder), say=print_threads)
+        trained = sum(training.measure_ours(hf, rows, "dpo", Path(folder), say=print_threads))
     return {"sampling": 1e3 / sampling.measure_ours(hf, prompts, TOKENS, 1), "training": trained}
 
 

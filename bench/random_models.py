@@ -1,17 +1,19 @@
 """Measure sampling and LoRA training of a Llama with random weights on an accelerator, as fractions
 of what the machine can do, beside transformers and TRL.
 
-    python -m bench.random_models --size 8b [--rows 256] [--tokens 128] [--steps 6]
+    python -m bench.random_models --size 8b [--rows 256] [--tokens 128] [--steps 24]
 
 A sampled token cannot take less time than reading all weights once for its whole batch, and a
 trained token not less than 4 multiplications for each weight (forward, and backward to the inputs).
-Both limits are measured here: bytes copied a second, and multiplications of large matrices.
+Both limits are measured here: bytes copied a second, and multiplications of large matrices. Of the
+steps of a training the median counts: the first ones load the programs of their shapes.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import statistics
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -30,9 +32,11 @@ from bench.training import (
     measure_theirs,
     wait_for_device,
 )
+from selfteach.models import Sampler
 from selfteach.models.fetch_default_model import fetch_embedded_model
 from selfteach.models.hf import HfModel
 from selfteach.models.load_tokenizer import load_tokenizer
+from selfteach.models.paged import PagedSampler
 from selfteach.models.tokens import ChatTokenizer
 from selfteach.records import Request, SamplingParams, make_prompt
 
@@ -58,6 +62,9 @@ SIZES = {
 FLOPS_PER_WEIGHT = 4
 """Of a trained token: 2 forward, and 2 backward to the inputs. Frozen weights get no gradient."""
 REPEATS = 5
+WARM_TOKENS = 4
+"""Of each row of a batch that warms up: an accelerator loads its programs when they are first
+wanted, for each shape anew."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +121,7 @@ def count_layer_weights(module: Any) -> int:
     return sum(p.numel() for p in module.parameters() if p is not embeddings)
 
 
-def measure_sampling(hf: HfModel, rows: int, tokens: int) -> float:
+def measure_sampling(sampler: Sampler, rows: int, tokens: int) -> float:
     """Return the tokens a second of one full batch at T=1."""
     requests = [
         Request(
@@ -123,7 +130,7 @@ def measure_sampling(hf: HfModel, rows: int, tokens: int) -> float:
         for n in range(rows)
     ]
     started = time.perf_counter()
-    found = sum(one.tokens for one in hf.stream(requests))
+    found = sum(one.tokens for one in sampler.stream(requests))
     return found / (time.perf_counter() - started)
 
 
@@ -134,38 +141,56 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--rows", type=int, default=256)
     parser.add_argument("--tokens", type=int, default=128)
-    parser.add_argument("--steps", type=int, default=6)
+    parser.add_argument("--steps", type=int, default=24)
     parser.add_argument("--side", type=int, default=8192, help="of the matrices of the limits")
     given = parser.parse_args(arguments)
+    found: dict[str, float] = {}
+
+    def note(name: str, figure: float) -> None:
+        """Keep a figure and print it: the time on an accelerator may end before the rest."""
+        found[name] = figure
+        print(f"{name}: {figure:.4g}", flush=True)
+
     limits = measure_limits(given.device, given.side)
     hf = make_model(given.size, given.device)
     weights = count_layer_weights(hf.module)
-    found: dict[str, float] = {"weights, 10^9": weights / 1e9}
-    found["limit, TFLOP/s"] = limits.flops / 1e12
-    found["limit, GB/s"] = limits.bytes / 1e9
-    prompts = [f"Tell me about number {n}." for n in range(given.rows)]
-    measure_sampling(hf, min(given.rows, 8), 2)  # warms up
-    sampled = measure_sampling(hf, given.rows, given.tokens)
-    found["sampled tokens/s"] = sampled
-    most = given.rows / (2 * weights / limits.bytes)
-    found["sampled, of the limit"] = sampled / most
-    found["generate, tokens/s"] = measure_generate(hf, prompts, given.tokens, given.rows)
-    found["continuous batching, tokens/s"] = measure_continuous(
-        hf, prompts, given.tokens, given.rows
-    )
+    note("weights, 10^9", weights / 1e9)
+    note("limit, TFLOP/s", limits.flops / 1e12)
+    note("limit, GB/s", limits.bytes / 1e9)
     examples = make_examples(given.steps * BATCH)
+    in_a_step = count_row_tokens(hf, examples, "sft") / given.steps
     with tempfile.TemporaryDirectory() as folder:
-        seconds = measure_ours(hf, examples, "sft", Path(folder))
+        ours = statistics.median(measure_ours(hf, examples, "sft", Path(folder)))
+    note("trained tokens/s", in_a_step / ours)
+    flops = FLOPS_PER_WEIGHT * weights * in_a_step / ours
+    note("trained, of the limit", flops / limits.flops)
+    _measure_samplers(hf, given.rows, given.tokens, note)
+    note(
+        "sampled, of the limit", found["sampled tokens/s"] * 2 * weights / limits.bytes / given.rows
+    )
+    with tempfile.TemporaryDirectory() as folder:
         hf.module.save_pretrained(folder)  # type: ignore[operator]
         hf.tokenizer.save_pretrained(folder)
         theirs = measure_theirs(folder, examples, "sft", Path(folder) / "trl", autocast=False)
-    num_trained = count_row_tokens(hf, examples, "sft")
-    found["trained tokens/s"] = num_trained / seconds
-    flops = FLOPS_PER_WEIGHT * weights * num_trained
-    found["trained, of the limit"] = flops / seconds / limits.flops
-    found["TRL, tokens/s"] = num_trained / theirs
+    note("TRL, tokens/s", in_a_step / statistics.median(theirs))
     print(json.dumps({name: round(number, 4) for name, number in found.items()}))
     return found
+
+
+def _measure_samplers(
+    hf: HfModel, rows: int, tokens: int, note: Callable[[str, float], None]
+) -> None:
+    """Measure each way to sample one full batch, after a few tokens that warm it up."""
+    prompts = [f"Tell me about number {n}." for n in range(rows)]
+    ways: dict[str, Callable[[int], float]] = {
+        "sampled tokens/s": lambda count: measure_sampling(hf, rows, count),
+        "in pages, tokens/s": lambda count: measure_sampling(PagedSampler(hf), rows, count),
+        "generate, tokens/s": lambda count: measure_generate(hf, prompts, count, rows),
+        "continuous batching, tokens/s": lambda count: measure_continuous(hf, prompts, count, rows),
+    }
+    for name, measure in ways.items():
+        measure(WARM_TOKENS)
+        note(name, measure(tokens))
 
 
 if __name__ == "__main__":

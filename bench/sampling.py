@@ -89,8 +89,9 @@ def measure_continuous(
 ) -> float:
     """Return the tokens per second of transformers' continuous batching at T=1.
 
-    Its cache is given as many pages as the rows can fill. By itself it takes most of the memory.
-    It computes in a thread of its own, so no mode of torch is set here.
+    On a CPU its cache is given as many pages as the rows can fill: by itself it takes most of the
+    memory. On an accelerator it chooses its sizes itself. It computes in a thread of its own, so no
+    mode of torch is set here.
 
     Args:
         num_rows: how many answers it computes at once.
@@ -107,12 +108,11 @@ def measure_continuous(
         eos_token_id=sorted(hf.end_ids),
         pad_token_id=hf.tokenizer.pad_token_id,
     )
-    batching = ContinuousBatchingConfig(
-        page_size=PAGE_TOKENS,
-        num_blocks=num_rows * pages,
-        max_batch_tokens=STEP_TOKENS,
-        max_requests_per_batch=num_rows,
-    )
+    batching = ContinuousBatchingConfig(max_requests_per_batch=num_rows)
+    if hf.device.type == "cpu":
+        batching.page_size = PAGE_TOKENS
+        batching.num_blocks = num_rows * pages
+        batching.max_batch_tokens = STEP_TOKENS
     module: Any = hf.module
     started = time.monotonic()
     found = module.generate_batch(

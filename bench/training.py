@@ -62,8 +62,8 @@ def measure_ours(
     objective: str,
     folder: Path,
     say: Callable[[str], None] | None = None,
-) -> float:
-    """Return the seconds of one epoch's steps."""
+) -> list[float]:
+    """Return the seconds of each step of one epoch."""
     lora = config.LoraConfig(rank=RANK, alpha=ALPHA)
     settings = config.TrainConfig(
         weights={"in_scope": {objective: 1.0}},
@@ -73,7 +73,7 @@ def measure_ours(
         checkpoint_every=0,
     )
     trained = train(model, rows, settings, folder, seed=0, say=say)
-    return sum(float(row["seconds"]) for row in trained.curve)
+    return [float(row["seconds"]) for row in trained.curve]
 
 
 def wait_for_device() -> None:
@@ -85,9 +85,10 @@ def wait_for_device() -> None:
 
 
 class StepClock(TrainerCallback):
-    """Sum the seconds of a trainer's steps."""
+    """Collect the seconds of a trainer's steps."""
 
-    seconds = 0.0
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
 
     def on_step_begin(self, *_: Any, **__: Any) -> None:
         """Start the clock."""
@@ -97,13 +98,13 @@ class StepClock(TrainerCallback):
     def on_step_end(self, *_: Any, **__: Any) -> None:
         """Stop the clock."""
         wait_for_device()
-        self.seconds += time.perf_counter() - self._started
+        self.seconds.append(time.perf_counter() - self._started)
 
 
 def measure_theirs(
     model_folder: str, rows: list[Example], objective: str, folder: Path, autocast: bool
-) -> float:
-    """Return the seconds of one epoch's steps in TRL's trainer."""
+) -> list[float]:
+    """Return the seconds of each step of one epoch in TRL's trainer."""
     import torch
     from datasets import Dataset
     from peft import LoraConfig
@@ -171,13 +172,11 @@ def compare_trainers(
     tokens = count_row_tokens(model, rows, objective)
     seconds: dict[str, list[float]] = {"ours": [], **{name: [] for name in TRL}}
     for turn in range(rounds):
-        seconds["ours"].append(
-            measure_ours(model, rows, objective, scratch / f"{objective}-{turn}")
-        )
+        steps = measure_ours(model, rows, objective, scratch / f"{objective}-{turn}")
+        seconds["ours"].append(sum(steps))
         for name, autocast in TRL.items():
-            seconds[name].append(
-                measure_theirs(folder, rows, objective, scratch / f"{name}-{turn}", autocast)
-            )
+            steps = measure_theirs(folder, rows, objective, scratch / f"{name}-{turn}", autocast)
+            seconds[name].append(sum(steps))
     speed = {name: tokens / min(times) for name, times in seconds.items()}
     return {**speed, "ratio": speed["ours"] / max(speed[name] for name in TRL)}
 

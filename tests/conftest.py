@@ -20,13 +20,15 @@ import pytest
 
 import warm
 from margins import every_training_is_marked as every_training_is_marked
-from switches import DRAWS, SEED, THREADS, apply_switches, choose_toy_dtype
+from switches import DRAWS, ON_CUDA, SEED, THREADS, apply_switches, choose_toy_dtype
 from tiny_tokenizer import CHATML, tiny_tokenizer
 
 # also against the environment: some tests fork, and a forked child inherits no pool of threads;
 # such tests are skipped with SELFTEACH_TEST_THREADS=2
 os.environ["OMP_NUM_THREADS"] = str(THREADS)
 os.environ["HF_HUB_OFFLINE"] = "1"  # no test may need a hub
+if not ON_CUDA:  # the same tests on every machine; it must be set before torch looks for devices
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""
 # a shell's background jobs ignore SIGINT, and those of nohup SIGHUP; children would inherit that
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -8,7 +8,10 @@ every_device = pytest.mark.parametrize(
     [
         "cpu",
         pytest.param(
-            "cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
+            "cuda",
+            marks=pytest.mark.skipif(
+                not torch.cuda.is_available(), reason="needs CUDA, and `make test-cuda`"
+            ),
         ),
     ],
 )

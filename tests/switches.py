@@ -7,6 +7,8 @@ SELFTEACH_TEST_DTYPE     float32, bf16, or auto: what a toy model computes in wh
                          processor decides, as it does for a user (`make test-all`)
 SELFTEACH_TEST_DRAWS     how many examples hypothesis draws for a test that names no number; 30 by
                          default, 200 in `make test-all`
+SELFTEACH_TEST_DEVICE    cuda (`make test-cuda`): tests may use CUDA, which is hidden from them by
+                         default
 SELFTEACH_TEST_MARGINS   a file that receives the margins of training outcomes (margins.py)
 """
 
@@ -22,6 +24,7 @@ import pytest
 SEED = int(os.environ.get("SELFTEACH_TEST_SEED", "0"))
 THREADS = int(os.environ.get("SELFTEACH_TEST_THREADS", "1"))
 DRAWS = int(os.environ.get("SELFTEACH_TEST_DRAWS", "30"))
+ON_CUDA = os.environ.get("SELFTEACH_TEST_DEVICE") == "cuda"
 DTYPES = {"float32": "float32", "bf16": "bfloat16", "auto": "auto"}
 DTYPE = os.environ.get("SELFTEACH_TEST_DTYPE") or "float32"
 TEACHING = ("feedback", "corrections", "documents", "tasks", "train")
