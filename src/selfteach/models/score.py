@@ -159,15 +159,13 @@ def has_attention_alone(module: Any) -> bool:
 
     A layer with a recurrent state cannot reuse the state of a shared beginning.
     """
-    from transformers import DynamicCache
-    from transformers.cache_utils import DummyLayer, DynamicLayer, DynamicSlidingWindowLayer
+    from transformers import DynamicCache, cache_utils
 
-    kinds = {type(layer) for layer in DynamicCache(config=module.config).layers}
-    return not getattr(module, "_is_stateful", False) and kinds <= {
-        DynamicLayer,
-        DynamicSlidingWindowLayer,
-        DummyLayer,
-    }
+    layers = {type(layer) for layer in DynamicCache(config=module.config).layers}
+    attends = {cache_utils.DynamicLayer, cache_utils.DynamicSlidingWindowLayer}
+    if hasattr(cache_utils, "DummyLayer"):  # from transformers 5.23 on: it keeps nothing
+        attends.add(cache_utils.DummyLayer)
+    return not getattr(module, "_is_stateful", False) and layers <= attends
 
 
 def _score_one_by_one(

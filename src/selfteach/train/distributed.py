@@ -24,6 +24,7 @@ from typing import Any, TypeVar
 
 import torch
 from accelerate import Accelerator, PartialState
+from accelerate.state import AcceleratorState
 from accelerate.utils import broadcast, broadcast_object_list, gather_object
 from torch import Tensor, distributed, nn
 
@@ -66,9 +67,11 @@ class ProcessGroup:
 
     def __init__(self, module: nn.Module) -> None:
         get_requested_sharding()
-        on_cpu = next(module.parameters()).device.type == "cpu"
+        device = next(module.parameters()).device
+        if count_processes() == 1:
+            _forget_other_device(device)
         self.accelerator = Accelerator(
-            cpu=on_cpu and not (count_processes() > 1 and torch.cuda.is_available())
+            cpu=device.type == "cpu" and not (count_processes() > 1 and torch.cuda.is_available())
         )
         self.rank = self.accelerator.process_index
         self.count = self.accelerator.num_processes
@@ -162,6 +165,14 @@ def split_by_size(parameters: Iterable[Tensor], limit: int) -> Iterator[list[Ten
         count += parameter.numel()
     if group:
         yield group
+
+
+def _forget_other_device(device: torch.device) -> None:
+    """Forget accelerate's device where an earlier training of this process had one of another kind:
+    accelerate keeps the first one and refuses any other.
+    """
+    if PartialState._shared_state and PartialState().device.type != device.type:
+        AcceleratorState._reset_state(reset_partial_state=True)
 
 
 def get_rank() -> int:

@@ -30,6 +30,12 @@ KNOWN_KEYWORDS = {
 }
 
 
+WIDEST_WRITTEN_OUT = 512
+"""Keys of a strip up to which an accelerator computes `StripAttention`, which keeps the weights of
+attention: a few products, and gradients that are the same each time. Torch's attention keeps no
+weights, but its gathers' gradients are additions in any order."""
+
+
 class PackingUnsupported(Exception):
     """Report that this model's attention does something that packing does not support."""
 
@@ -129,7 +135,7 @@ def attend_with_sdpa(
     groups_of_strips: tuple[Strips, ...],
     window: int = 0,
 ) -> Tensor:
-    """Compute the same with torch's attention: for accelerators, and as a check of
+    """Compute the same with torch's attention: for long rows on accelerators, and as a check of
     `StripAttention`.
     """
     _, heads, size = query.shape
@@ -139,11 +145,14 @@ def attend_with_sdpa(
         count, longest, _ = strips.allowed.shape
         q = (
             query[strips.start : strips.stop]
-            .reshape(-1, size)[strips.queries_of(heads)]
+            .reshape(-1, size)
+            .index_select(0, strips.queries_of(heads))
             .view(count, heads, longest, size)
         )
         k, v = (
-            x.reshape(-1, size)[strips.keys_of(groups)].view(count, groups, -1, size)
+            x.reshape(-1, size)
+            .index_select(0, strips.keys_of(groups))
+            .view(count, groups, -1, size)
             for x in (key, value)
         )
         if heads != groups:
@@ -152,7 +161,7 @@ def attend_with_sdpa(
             k, v = (x.repeat_interleave(heads // groups, dim=1) for x in (k, v))
         mask = strips.visible(window)[:, None]
         out = nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=scaling)
-        outs.append(out.reshape(-1, size)[strips.back(heads, longest)])
+        outs.append(out.reshape(-1, size).index_select(0, strips.back(heads, longest)))
     return torch.cat(outs).view(query.shape)
 
 
@@ -186,7 +195,8 @@ def attend(
     if unknown:
         raise PackingUnsupported(f"its attention takes {', '.join(sorted(unknown))}")
     q, k, v = (x[0].transpose(0, 1) for x in (query, key, value))
-    if query.device.type == "cpu":
+    widest = max(part.allowed.shape[2] for part in strips)
+    if query.device.type == "cpu" or widest <= WIDEST_WRITTEN_OUT:
         found = StripAttention.apply(q, k, v, scaling, strips, window)  # type: ignore[no-untyped-call]
         return found[None], None
     return attend_with_sdpa(q, k, v, scaling, strips, window)[None], None

@@ -18,6 +18,10 @@ from torch import Tensor
 from selfteach.models.hook_adapter import TokenPositions
 from selfteach.train.encode_and_batch import TrainingRow
 
+LEAST_WIDTH = 256
+"""Keys of the narrowest strips on an accelerator, where many small kernels cost more than
+padding."""
+
 
 @dataclass(frozen=True, slots=True)
 class Strips:
@@ -221,7 +225,7 @@ def _group_strips(
     start = beginning = num_virtual + shared
     found = [_make_strips([beginning], [()], 0, 0, device)] if beginning else []
     for _, group in itertools.groupby(
-        rows, key=lambda row: _round_up_width(num_virtual + row.length)
+        rows, key=lambda row: _choose_group_width(num_virtual + row.length, device)
     ):
         members = list(group)
         lengths = [row.length - shared for row in members]
@@ -229,6 +233,15 @@ def _group_strips(
         found.append(_make_strips(lengths, answers, start, beginning, device))
         start = found[-1].stop
     return tuple(found)
+
+
+def _choose_group_width(tokens: int, device: torch.device | str) -> int:
+    """Return the width of the group that a row of so many tokens belongs to: on an accelerator a
+    power of two, so that there are few groups.
+    """
+    if torch.device(device).type == "cpu":
+        return _round_up_width(tokens)
+    return max(LEAST_WIDTH, 1 << (tokens - 1).bit_length())
 
 
 def _round_up_width(tokens: int) -> int:
