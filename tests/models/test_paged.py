@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from devices import every_device
 from selfteach.errors import ResourceError, UsageError
 from selfteach.models import paged
 from selfteach.models.check_family import check_engine
@@ -36,11 +37,12 @@ FAMILIES: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("family", list(FAMILIES))
+@every_device
 def test_answers_are_those_of_the_other_engine(
-    family: str, make_tiny: Callable[..., Path], tmp_path: Path
+    family: str, device: str, make_tiny: Callable[..., Path], tmp_path: Path
 ) -> None:
     folder = make_tiny(tmp_path, family=family, **FAMILIES[family])
-    hf = HfModel.load(folder, dtype="float32", device="cpu")
+    hf = HfModel.load(folder, dtype="float32", device=device)
     engine = open_sampler(hf, PAGED)
     assert isinstance(engine, PagedSampler)
     check_engine(hf, engine, PAGED)
