@@ -18,6 +18,7 @@ from selfteach.models.hf import HfModel
 from selfteach.records import Example, make_prompt
 from selfteach.train.distributed import ProcessGroup
 from selfteach.train.fast import packed_attention
+from selfteach.train.fast.head import _split_vocabulary, compute_token_logps
 from selfteach.train.fast.norm import FrozenNorm, use_fast_norms
 from selfteach.train.fast.packed_attention import StripAttention, attend, attend_with_sdpa
 from selfteach.train.fast.packing import pack_rows
@@ -45,6 +46,28 @@ def test_both_attentions_and_their_gradients_are_the_same(device: str) -> None:
         strict=True,
     ):
         torch.testing.assert_close(mine, other, atol=1e-4, rtol=1e-4)
+
+
+@every_device
+def test_token_logps_are_those_of_log_softmax(device: str) -> None:
+    torch.manual_seed(0)
+    hidden = torch.randn(20, 16, device=device, requires_grad=True)
+    weight = torch.randn(3000, 16, device=device)
+    ids = torch.randint(0, 3000, (20, 2), device=device)
+    ours = compute_token_logps(hidden, weight, ids)
+    theirs = (hidden @ weight.t()).log_softmax(-1).gather(1, ids)
+    torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=1e-4)
+    mine, other = (torch.autograd.grad(logps.sum(), hidden)[0] for logps in (ours, theirs))
+    torch.testing.assert_close(mine, other, atol=1e-3, rtol=1e-3)
+
+
+@pytest.mark.parametrize(("device", "parts"), [("cpu", 48), ("meta", 6)])
+def test_few_positions_read_many_words_at_once_on_an_accelerator(device: str, parts: int) -> None:
+    weight = torch.empty(49_152, 4, device=device)
+    found = list(_split_vocabulary(weight, 900))
+    assert len(found) == parts
+    assert [start for _, start in found] == [len(found[0][0]) * i for i in range(parts)]
+    assert sum(len(words) for words, _ in found) == 49_152
 
 
 def test_an_accelerator_computes_short_strips_in_few_groups() -> None:

@@ -4,7 +4,7 @@ logits are kept.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -13,7 +13,7 @@ from torch import Tensor
 from selfteach.models.memory_account import CHUNK_POSITIONS as CHUNK_POSITIONS
 
 CHUNK_WORDS = 1024
-"""Words of the vocabulary whose logits exist at once."""
+"""Words of the vocabulary whose logits exist at once on a CPU."""
 MAX_POSITIONS = 8192
 """Positions that read the vocabulary together: their logits of CHUNK_WORDS need no more memory than
 all logits of CHUNK_POSITIONS, which the account of memory counts.
@@ -43,9 +43,8 @@ class TokenLogps(torch.autograd.Function):
         mean = None
         if ctx.needs_input_grad[0]:
             mean = torch.zeros(hidden.shape, device=hidden.device)
-        for start in range(0, len(weight), CHUNK_WORDS):
-            words = weight[start : start + CHUNK_WORDS]
-            logits = (hidden @ words.t()).float()  # (N, CHUNK_WORDS)
+        for words, start in _split_vocabulary(weight, len(hidden)):
+            logits = (hidden @ words.t()).float()  # (N, words)
             places = ids - start
             inside = (places >= 0) & (places < len(words))
             found = logits.gather(1, places.clamp_(0, len(words) - 1))
@@ -108,6 +107,19 @@ class LogitsFunctionInChunks(torch.autograd.Function):
         """Return the states' gradient (N, D): that of each number (N,) times its slope."""
         slope: Tensor = ctx.saved_tensors[0]
         return (grads[0][:, None] * slope.float()).to(slope.dtype), None, None
+
+
+def _split_vocabulary(weight: Tensor, positions: int) -> Iterator[tuple[Tensor, int]]:
+    """Yield parts of the vocabulary's weights, each with the number of its first word.
+
+    On an accelerator, where a small product costs its launch, few positions read many words at
+    once: their logits need no more memory than those of MAX_POSITIONS.
+    """
+    count = CHUNK_WORDS
+    if weight.device.type != "cpu":
+        count *= max(MAX_POSITIONS // max(positions, 1), 1)
+    for start in range(0, len(weight), count):
+        yield weight[start : start + count], start
 
 
 def _keep_tensor(tensor: Tensor) -> Tensor:
