@@ -210,6 +210,24 @@ class StudentFolder:
             path.parent.mkdir(parents=True, exist_ok=True)
             fresh.rename(path)
 
+    def place_adapter(
+        self, adapter: Path, below: str, prepare: Callable[[Path], object] = lambda folder: None
+    ) -> Part:
+        """Copy a trained adapter into the student, and return it as a part. Its place has the name
+        of its sum, so it never takes that of an adapter that the state names.
+
+        Args:
+            below: the folder of such adapters.
+            prepare: called with the copy before it gets its place.
+        """
+        adapter_sum = hash_file(adapter / TENSORS_FILE)
+        part = Part(f"{below}/{adapter_sum[:16]}/adapter", adapter_sum)
+        if not has_part(self.path, part):
+            with self.place_folder(part.folder) as folder:
+                shutil.copytree(adapter, folder, dirs_exist_ok=True)
+                prepare(folder)
+        return part
+
     @contextmanager
     def _make_scratch(self, name: str) -> Iterator[Path]:
         folder = self.path / f".{name}.new"
@@ -317,15 +335,19 @@ def find_part(student: Path, part: Part) -> Path:
     Raises:
         IntegrityError: it is not the one that was taught.
     """
-    folder = student / part.folder
-    file = folder / TENSORS_FILE
-    if not file.is_file() or hash_file(file) != part.adapter_sum:
+    if not has_part(student, part):
         raise IntegrityError(
             f"{part.folder}/{TENSORS_FILE} is not the adapter that was taught.",
             where=student,
             cure="Bring the file back, or remove the lesson and teach it again.",
         )
-    return folder
+    return student / part.folder
+
+
+def has_part(student: Path, part: Part) -> bool:
+    """Return whether a student has an adapter, as it was taught."""
+    file = student / part.folder / TENSORS_FILE
+    return file.is_file() and hash_file(file) == part.adapter_sum
 
 
 def sync_files(folder: Path) -> None:
