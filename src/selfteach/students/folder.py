@@ -244,7 +244,9 @@ class StudentFolder:
         shutil.rmtree(self.path / TRAINING_RUNS, ignore_errors=True)
 
     def _remove_leftovers(self) -> None:
-        """Remove half-written files, and folders that the state does not name."""
+        """Remove half-written files, and folders that the state does not name. A single file among
+        them is another program's, as .DS_Store is, and stays.
+        """
         for path in [*self.path.glob(".*.tmp"), *self.path.glob(".*.new")]:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
         named = {f"{LESSONS_FOLDER}/{lesson.name}" for lesson in self.state.lessons}
@@ -254,7 +256,7 @@ class StudentFolder:
         named |= {str(Path(trained.folder).parent) for trained in beside}
         for below in (LESSONS_FOLDER, CONSOLIDATED_FOLDER, BESIDE_FOLDER):
             for path in (self.path / below).glob("*"):
-                if f"{below}/{path.name}" not in named:
+                if path.is_dir() and f"{below}/{path.name}" not in named:
                     shutil.rmtree(path)
 
     def _write_derived(self) -> list[str]:
