@@ -172,3 +172,20 @@ def test_ugly_output_first(text: str, found: list[tuple[str, str]]) -> None:
 def test_the_last_instance_of_a_cut_answer_is_left_out() -> None:
     text = " tea\nOutput: A drink.\nExample 2\nInput: ink\nOutput: A flu"
     assert parse_instances(Completion("x", text, "length"), False) == [Instance("tea", "A drink.")]
+
+
+@pytest.mark.parametrize(
+    ("text", "classification", "found"),
+    [
+        (" tea\nOutput: A drink.\nExample 2\nInput: in", False, [("tea", "A drink.")]),
+        (" yes\nInput: It rains.\nClass label: n", True, [("It rains.", "yes")]),
+        (" yes\nInput: It rains.\nClass label: no\nInput: It", True, [("It rains.", "yes")]),
+        (" yes\nInput: It ra", True, []),
+        (" yes\nClass label: n", True, [("", "yes")]),
+    ],
+)
+def test_a_cut_takes_no_whole_instance_with_it(
+    text: str, classification: bool, found: list[tuple[str, str]]
+) -> None:
+    expected = [Instance(*pair) for pair in found]
+    assert parse_instances(Completion("x", text, "length"), classification) == expected

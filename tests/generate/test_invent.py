@@ -101,6 +101,10 @@ def test_the_list_is_numbered_and_has_one_line_a_task() -> None:
         ),
         (" explain what NASA and the WHO do", ["Explain what NASA and the WHO do"]),
         (
+            " 1.5 liters are how many cups?\n10. 5:30 pm is when?\n50 - 3 is what?\n12 - Say so",
+            ["1.5 liters are how many cups?", "5:30 pm is when?", "50 - 3 is what?", "Say so"],
+        ),
+        (
             " éclaircis la phrase.\n10. 用一句话介绍北京。\n11. Назови цвет.",
             ["Éclaircis la phrase.", "用一句话介绍北京。", "Назови цвет."],
         ),
@@ -123,6 +127,8 @@ def test_only_the_last_item_of_a_cut_answer_is_cut() -> None:
         ("Add two num", True),
     ]
     assert parse_invented("self-instruct", Completion("x", "", "length")) == []
+    (whole,) = parse_task_list(" Name a colour.\n10.", cut=True)
+    assert (whole.instruction, whole.cut) == ("Name a colour.", False)
 
 
 def test_whole_tasks_whatever_their_numbers() -> None:

@@ -26,6 +26,7 @@ from selfteach.generate.plain_questions import (
             "When did Ann Ames sell the land to Hale?",
         ),
         ("The mill has 12 large wheels.", "12", "How many large wheels does the mill have?"),
+        ("The 2.3 ton mill had 3 wheels.", "3", "How many wheels did the 2.3 ton mill have?"),
         ("Ames has moved the mill to Wyle.", "Wyle", "Where has Ames moved the mill to?"),
         (
             "On May 2, 1790, Ames named the mill for Lord Hale.",
@@ -73,6 +74,13 @@ def test_a_few_words_around_an_answer_are_asked() -> None:
         ("Мельница была построена в 1790 году у реки.", "1790"),
     ):
         assert make_clause_question(sentence, answer, 9) == ""
+
+
+def test_a_number_is_no_part_of_a_longer_one() -> None:
+    for sentence in ("The army of 3,000 men had 3 old generals.", "It led 1.3 million to 3 wars."):
+        assert "3" not in make_clause_question(sentence, "3").replace("3,000", "").replace(
+            "1.3", ""
+        )
 
 
 def test_words_around_an_answer_cut_no_name() -> None:

@@ -47,6 +47,19 @@ def test_only_what_the_check_objects_to_goes(check: str, revised: str | None) ->
     assert find_smallest_revision(TEXT, [parse_check(check).keeps]) == revised
 
 
+@pytest.mark.parametrize(
+    ("text", "revised"),
+    [
+        ("I like it! .NET is good.", "I like it. .NET is good."),
+        ("Ignore .env, .gitignore and .bashrc!", "Ignore .env, .gitignore and .bashrc."),
+        ("Great!\n.5 is half.", "Great.\n.5 is half."),
+        ("Great!, he said!. Yes.", "Great. he said. Yes."),
+    ],
+)
+def test_a_dot_before_a_word_stays(text: str, revised: str) -> None:
+    assert find_smallest_revision(text, [parse_check('not contains "!"').keeps]) == revised
+
+
 def test_conditions_hold_together_and_the_first_mended_stays_mended() -> None:
     assert find_smallest_revision(
         TEXT, [parse_check("max_words=12").keeps, parse_check('not contains "!"').keeps]

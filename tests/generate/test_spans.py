@@ -104,6 +104,7 @@ def test_hostile_sentences_take_no_time(text: str) -> None:
         ("In the 19th century it fell.", "19th", ("Which", "What")),
         ("It fell in the 1850s.", "1850s", ("When",)),
         ("In 1930 the 30 houses fell.", "30", ("How many houses",)),
+        ("The 1.5 ton boiler has 5 valves.", "5", ("How many valves",)),
         ("Он построен в 1790 году.", "1790", ("",)),
     ],
 )
@@ -119,6 +120,7 @@ def test_how_a_question_begins(sentence: str, answer: str, ways: tuple[str, ...]
         ("When did it open?", "1790", "When did it open?"),
         ("Who is Ann?", "Ann", "Who is Ann?"),
         ("Why 17901 of 1790s?", "1790", "Why 17901 of 1790s?"),
+        ("How did the 3.5 liter engine work?", "3", "How did the 3.5 liter engine work?"),
     ],
 )
 def test_a_question_loses_its_answer_where_enough_is_left(
@@ -137,6 +139,8 @@ def test_a_question_loses_its_answer_where_enough_is_left(
             "The _ oldest of the 30 houses were built in 1930.",
         ),
         ("Ann met Ann, and Anna.", "Ann", 0, "_ met _, and Anna."),
+        ("The 1.5 ton boiler has 5 valves.", "5", 0, "The 1.5 ton boiler has _ valves."),
+        ("His 3,000 men met 3, or 4.3, men.", "3", 0, "His 3,000 men met _, or 4.3, men."),
         ("Ann met Ann.", "Ann", 1, "_ met Ann."),
         ("It cost $5, or $50.", "$5", 0, "It cost _, or $50."),
         ("図書館は1990年に建てられた。", "1990", 0, "図書館は_年に建てられた。"),

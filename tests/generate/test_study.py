@@ -176,3 +176,19 @@ def test_beside_another_script_stand_no_english_question_words(
             assert not {"what", "when", "who", "how", "which", "did"} & set(
                 asked.lower().rstrip("?").split()
             )
+
+
+def test_a_topic_is_named_by_whole_words() -> None:
+    """ "Ann" is not named by "Annual", but 大阪 is by 大阪の."""
+
+    def list_answers(text: str, name: str) -> set[str]:
+        chunk = split_chunks(Document("a", "T", text), len)[0]
+        rows = make_study_data(collect_sentences([chunk], []), StudyConfig(per_sentence=100), 0)
+        found = [row for row in rows if row.source["form"] == "topics"]
+        return {row.chosen for row in found if f" {name}" in row.turns[-1].content}
+
+    first = "The mill was built by Ann in 1790."
+    other = "The Annual Fair of the town began later that year."
+    assert list_answers(f"{first} {other}", "Ann?") == {first}
+    again = "The wheel of the mill was built by Ann too."
+    assert f"{first} {again}" in list_answers(f"{first} {other} {again}", "Ann?")

@@ -96,6 +96,26 @@ def test_an_answer_cut_by_length_is_marked() -> None:
     assert completion.finish == "length"
 
 
+@pytest.mark.parametrize("finish", ["eos_token", "stop_sequence"])
+def test_the_words_of_another_server_for_a_finished_answer_are_known(finish: str) -> None:
+    with hostile(answer("and then", finish=finish)) as server:
+        endpoint = Endpoint(server.address)
+        (completion,) = endpoint.stream(requests(1))
+    assert (completion.text, completion.finish, endpoint.asked) == ("and then", "stop", 1)
+
+
+def test_thoughts_that_take_all_tokens_are_paid_for_once() -> None:
+    def think(call: Call) -> None:
+        message = {"content": None} if call.last == "say 0" else {"content": "yes"}
+        answer(finish="length", message=message)(call)
+
+    with hostile(think) as server:
+        endpoint = Endpoint(server.address)
+        assert [completion.text for completion in endpoint.stream(requests(2))] == ["yes"]
+    assert [reason for _, reason in endpoint.failures] == ["an empty answer"]
+    assert endpoint.asked == 2
+
+
 def test_requests_overlap_up_to_the_concurrency() -> None:
     out = 0
     most = 0

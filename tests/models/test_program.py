@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from selfteach.errors import EndpointError, UsageError
+from selfteach.models.remote import teacher_program
 from selfteach.models.remote.teacher_program import BAD_LINE, Program
-from selfteach.records import Message, Request, SamplingParams
+from selfteach.records import Message, Request, SamplingParams, digest
 
 ASKED = [
     Request(
@@ -52,6 +53,24 @@ def test_a_word_longer_than_any_file_name_is_only_a_word(tmp_path: Path) -> None
     short = program(tmp_path, "")
     long = Program(f"{short.name} {'x' * 5000}")
     assert long.fingerprint != short.fingerprint
+
+
+def test_files_that_its_command_names_are_read_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[object] = []
+
+    def count(parts: object) -> str:
+        made.append(parts)
+        return digest(parts)
+
+    monkeypatch.setattr(teacher_program, "digest", count)
+    teacher = program(
+        tmp_path,
+        "for r in rows: print(json.dumps({'id': r['id'], 'correction': 'x'}))",
+    )
+    assert len(list(teacher.stream(ASKED))) == len(ASKED)
+    assert len(made) == 1
 
 
 def test_what_it_leaves_out_is_a_failure_and_what_nobody_asked_is_ignored(tmp_path: Path) -> None:

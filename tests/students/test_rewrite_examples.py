@@ -13,6 +13,7 @@ from selfteach.config import TrainConfig
 from selfteach.errors import IntegrityError
 from selfteach.judge.check import parse_check
 from selfteach.materials.effect import read_effect
+from selfteach.materials.effect_checks import Effect
 from selfteach.records import Example, make_prompt
 from selfteach.students.consolidate import refuse_contradiction
 from selfteach.students.demands import Demand, breaks_any, list_demands, read_demand
@@ -62,6 +63,18 @@ def rewrite(
 ) -> tuple[list[list[str]], list[Rewritten]]:
     found = rewrite_lessons(lessons, demands)
     return [[example.chosen for example in one.examples] for one in found], found
+
+
+def test_an_answer_that_becomes_the_rejected_one_is_lost() -> None:
+    """Chosen and rejected would be equal: the two lessons contradict each other."""
+    quiet = Demand(parse_check('not contains "!"'), Effect(""))
+    lessons = [
+        make_lesson("loud", ("in_scope", "It is hot!", "It is hot.")),
+        make_lesson("quiet", ("in_scope", "It is hot.", "It is hot!")),
+    ]
+    answers, found = rewrite(lessons, None, quiet)
+    assert answers == [[], ["It is hot."]]
+    assert [(one.num_lost, one.num_changed) for one in found] == [(1, 0), (0, 0)]
 
 
 def test_each_answer_keeps_the_rules_of_all_lessons() -> None:

@@ -17,6 +17,7 @@ from lesson_runs import (
     make_cell,
     script,
     write_beside,
+    write_lora,
     write_run,
 )
 from margins import assert_at_least
@@ -26,8 +27,15 @@ from selfteach.errors import IntegrityError, UsageError
 from selfteach.models.hf import HfModel
 from selfteach.records import Example, make_prompt
 from selfteach.run.display import SilentDisplay
+from selfteach.run.run_folder import Run
 from selfteach.students import beside
-from selfteach.students.beside import choose_anchors, list_seen, restore_alone, retrain_beside
+from selfteach.students.beside import (
+    choose_anchors,
+    list_seen,
+    restore_alone,
+    retrain_beside,
+    train_beside,
+)
 from selfteach.students.folder import open_student, read_student
 from selfteach.students.gate import LessonRefused
 from selfteach.students.lessons import add_lesson, begin_state, sit_exams
@@ -163,6 +171,33 @@ def test_a_retrained_lesson_that_makes_another_worse_is_refused(anna: Path) -> N
         retrain_beside(opened, "do-not-c", worse, SilentDisplay(), accept=True)
         assert hash_adapter(anna) not in (before, switched)
         assert [path.name for path in (anna / "beside").iterdir()] == ["do-not-c-1"]
+
+
+def test_a_refused_retraining_leaves_the_adapter_before_whole(
+    anna: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside the same lessons it is trained to other bits the second time."""
+    seeds = iter((60, 61, 61))
+
+    def write_other(run: Run, *ignored: object) -> Path:
+        write_lora(run.path / "made", seed=next(seeds))
+        return run.path / "made"
+
+    monkeypatch.setattr(beside, "train_beside", train_beside)
+    monkeypatch.setattr(beside, "train_again", write_other)
+    for name in ("join_with_anchors", "open_neighbors"):
+        monkeypatch.setattr(beside, name, lambda *ignored: None)
+    worse = script({"do-not-b": make_cell(2)})
+    with open_student(anna) as opened:
+        retrain_beside(opened, "do-not-c", script(), SilentDisplay())
+        before = hash_adapter(anna)
+        with pytest.raises(LessonRefused):
+            retrain_beside(opened, "do-not-c", worse, SilentDisplay())
+        opened.check_parts()
+        assert hash_adapter(anna) == before
+        retrain_beside(opened, "do-not-c", worse, SilentDisplay(), accept=True)
+        assert hash_adapter(anna) != before
+    assert len(list((anna / "beside").iterdir())) == 1
 
 
 def test_what_cannot_be_retrained_says_so(anna: Path) -> None:

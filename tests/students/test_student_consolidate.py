@@ -98,6 +98,33 @@ def test_it_is_kept_where_no_lesson_loses(anna: Path) -> None:
     assert not (anna / "training").exists()
 
 
+def test_a_refused_one_leaves_the_one_before_whole(
+    anna: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Trained again, the same lessons need not give the same bits."""
+
+    def write_others(
+        student: object, lessons: object, run: Run, *more: object, **kw: object
+    ) -> Path:
+        write_lora(run.path / "made", seed=51)
+        return run.path / "made"
+
+    with open_student(anna) as opened:
+        consolidate(opened, script(), SilentDisplay())
+        first = read_student(anna).consolidated
+        monkeypatch.setattr(consolidation, "train_together", write_others)
+        with pytest.raises(LessonRefused):
+            consolidate(opened, examine_with_loss, SilentDisplay())
+        opened.check_parts()
+        consolidate(opened, examine_with_loss, SilentDisplay(), accept=True)
+        opened.check_parts()
+    second = read_student(anna).consolidated
+    assert first is not None
+    assert second is not None
+    assert second.folder != first.folder
+    assert len(list((anna / "consolidated").iterdir())) == 1, "the first one is gone"
+
+
 def make_examples(lesson: str, counts: dict[str, int]) -> list[Example]:
     """Examples whose kinds take turns, as far as there are some left."""
     rows = []

@@ -112,6 +112,18 @@ def test_off_and_on_give_the_same_bits_back(tmp_path: Path, runs: list[Path]) ->
     assert hash_adapter(student) == before
 
 
+def test_a_file_of_another_program_among_the_lessons_stays(
+    tmp_path: Path, runs: list[Path]
+) -> None:
+    student = tmp_path / "anna"
+    teach(student, runs[:1])
+    (student / "lessons/.DS_Store").write_bytes(b"macOS")
+    (student / "lessons/leftover").mkdir()
+    with open_student(student) as opened:
+        assert opened.state.find_lesson("do-not-a")
+    assert {path.name for path in (student / "lessons").iterdir()} == {".DS_Store", "do-not-a"}
+
+
 def test_the_same_run_twice_is_one_lesson(tmp_path: Path, runs: list[Path]) -> None:
     assert teach(tmp_path / "anna", [runs[0], runs[1], runs[0]]) == ["do-not-a", "do-not-b"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -166,6 +167,22 @@ def test_a_process_that_ends_without_a_message_is_named(book: JobBook, runner: J
     job = book.add(make_rule_job("Do not b."))
     end(book, "something else")
     assert "its process ended with 1; see " in wait_for_state(book, job, "failed").message
+
+
+def test_a_message_behind_the_torn_line_of_a_killed_process_is_read(
+    book: JobBook, tmp_path: Path
+) -> None:
+    """The student is busy, so the job waits; without the message it would have failed."""
+    program = tmp_path / "busy.py"
+    line = f"selfteach: is {job_runner.IN_USE} 7."
+    program.write_text(f"import sys\nprint({line!r}, file=sys.stderr)\nsys.exit(2)\n")
+    book.add(make_rule_job("Do not b."))
+    job = book.take_next()
+    assert job is not None
+    book.find_folder(job).mkdir(parents=True)
+    (book.find_folder(job) / jobs.LOG_FILE).write_text("selfteach: half a li")
+    ended = JobRunner(book, program=(sys.executable, str(program))).run(job)
+    assert (ended.state, ended.message) == ("waiting", "is in use by process 7.")
 
 
 def test_edits_are_collected_until_they_are_enough_for_a_lesson(book: JobBook) -> None:

@@ -169,15 +169,17 @@ def _format_task(instruction: str, given: str) -> str:
 def parse_instances(
     completion: Completion, classification: bool, *, bare: bool = False
 ) -> list[Instance]:
-    """Return the instances in the model's answer, without the last one of a cut answer."""
+    """Return the instances in the model's answer, without one in which a cut answer ends."""
     begun = "Class label:" if classification else f"Input:{NO_INPUT_START if bare else ''}"
     parts = _FIELD.split(_EXAMPLE.sub("", clean_text(f"{begun} {completion.text.lstrip(' ')}")))[1:]
     fields = [
         ("label" if "label" in name.lower() else name.lower(), value.strip())
         for name, value in zip(parts[::2], parts[1::2], strict=True)
     ]
-    found = list(_parse_output_first(fields) if classification else _parse_input_first(fields))
-    return found[:-1] if completion.finish == "length" else found
+    read_fields = _parse_output_first if classification else _parse_input_first
+    found = read_fields(fields)
+    is_torn = completion.finish == "length" and read_fields(fields[:-1]) != found
+    return found[:-1] if is_torn else found
 
 
 def _parse_input_first(fields: Sequence[tuple[str, str]]) -> list[Instance]:

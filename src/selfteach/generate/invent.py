@@ -33,7 +33,10 @@ NUM_MACHINE = 2
 """How many of them at most were invented."""
 ALPACA_NUM_SHOWN = 3
 ALPACA_NUM_ASKED = 20
-_NUMBER = re.compile(r"^\s*(?:[-*•]\s+)?(?:task\s*)?\(?\d{1,3}\s?(?:[.):]|\s-)\s*", re.I)
+_NUMBER = re.compile(
+    r"^\s*(?:[-*•]\s+)?(?:task\s*)?\(?\d{1,3}\s?(?:[.:](?!\d)|\)|\s-(?!\s*\d))\s*", re.I
+)
+"""The number of an item, but not the number with which a task begins: "3.5", "5:30", "50 - 3"."""
 _INSIDE = re.compile(r"(?<=[.?!。？！:])\s*(?=\(?\d{1,2}[.)]\s+[^\W\d_])")
 _PART = re.compile(r"^\s*(?:\d{1,3}\s?[.)]\s*)?(instruction|task|input|output)\s*:\s*", re.I | re.M)
 _BREAK = re.compile(r"^\s*#{2,}\s*\d*\s*$", re.M)
@@ -145,14 +148,15 @@ def parse_task_list(text: str, cut: bool = False) -> list[InventedTask]:
     item on the same line. The continued list begins in the middle of its first line.
 
     Args:
-        cut: whether to mark the last item as cut.
+        cut: whether to mark the last item as cut. A number without its item leaves it whole.
     """
     items = []
+    instruction = ""
     for line in clean_text(text).splitlines():
         for part in _INSIDE.split(line):
             if instruction := normalize_instruction(_NUMBER.sub("", part, count=1)):
                 items.append(InventedTask(instruction))
-    return _mark_cut(items, cut)
+    return _mark_cut(items, cut and bool(instruction))
 
 
 def parse_alpaca(text: str, cut: bool = False) -> list[InventedTask]:

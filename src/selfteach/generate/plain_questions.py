@@ -19,7 +19,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from selfteach.generate.spans import get_question_openings, is_content_word, is_latin
+from selfteach.generate.spans import (
+    get_question_openings,
+    is_content_word,
+    is_latin,
+    make_whole_pattern,
+)
 
 BE = frozenset({"is", "are", "was", "were"})
 HAVE = {"has": "does", "have": "do", "had": "did"}
@@ -231,7 +236,8 @@ def find_ends(words: Sequence[str]) -> list[int]:
 def find_whole_answer(sentence: str, answer: str) -> int:
     """Return where an answer stands as whole words that belong to no longer name or number."""
     edge = r"[\w$€£/'’–-]"
-    place = re.search(rf"(?<!{edge}){re.escape(answer)}(?!{edge}|\.\w)", sentence)
+    whole = make_whole_pattern(answer)
+    place = re.search(rf"(?<!{edge}){whole}(?!{edge}|\.\w)", sentence)
     return place.start() if place else -1
 
 

@@ -138,7 +138,9 @@ def list_clause_starts(sentence: str) -> Iterator[str]:
 
 
 def _fix_spacing(text: str) -> str:
-    """Return the text with spaces and stops repaired after a removal."""
-    text = re.sub(r"(?<=[.?!,])(?:\s*[.,])+(?!\.)", "", text) if "..." not in text else text
+    """Return the text with spaces and stops repaired after a removal; a stop or a comma before a
+    letter belongs to its word (".NET").
+    """
+    text = re.sub(r"(?<=[.?!,])(?:\s*[.,])+(?![\w.])", "", text) if "..." not in text else text
     text = re.sub(r"[ \t]+(?=[.,;:!?](?:\s|$))", "", text)
     return re.sub(r"[ \t]{2,}", " ", text).strip()

@@ -95,16 +95,31 @@ _PLACE = "\0"
 _YEAR = re.compile(rf"^(?:(?=.*\d).*\b(?:{_MONTH})\b.*|1\d{{3}}|20\d\d)$")
 
 
+def make_whole_pattern(answer: str) -> str:
+    """Return the pattern of an answer as whole words that belong to no longer number: "3", but not
+    in "1930", "3,000" or "1.3".
+    """
+    return rf"(?<!\w)(?<!\d[.,]){re.escape(answer)}(?!\w|[.,]\d)"
+
+
+def has_answer(sentence: str, answer: str) -> bool:
+    """Return whether an answer stands in a sentence as whole words; in a script without spaces,
+    whether it stands there at all.
+    """
+    is_whole = re.search(make_whole_pattern(answer), sentence) is not None
+    return is_whole or (is_unspaced(sentence) and answer in sentence)
+
+
 def replace_answer(sentence: str, answer: str, gap: str, count: int = 0) -> str:
     """Return a sentence with a gap in place of an answer.
 
-    The answer is replaced as whole words ("3", but not in "1930"). If it stands nowhere as whole
-    words, as in scripts without spaces, it is replaced anywhere.
+    The answer is replaced as whole words ("3", but not in "1930" or "1.3"). If it stands nowhere as
+    whole words, as in scripts without spaces, it is replaced anywhere.
 
     Args:
         count: at most so many times; 0 is everywhere.
     """
-    whole = rf"(?<!\w){re.escape(answer)}(?!\w)"
+    whole = make_whole_pattern(answer)
     place = whole if re.search(whole, sentence) else re.escape(answer)
     return re.sub(place, lambda _: gap, sentence, count=count)
 
@@ -147,7 +162,7 @@ def remove_answer(question: str, answer: str) -> str:
     "When did it open in 1790?" becomes "When did it open?".
     """
     before = r"(?:(?:on|in|by|to|of|for|at|from|since|with)\s+(?:the\s+)?)?"
-    cut = re.sub(rf"\s+{before}{re.escape(answer)}(?!\w)", "", question)
+    cut = re.sub(rf"\s+{before}{make_whole_pattern(answer)}", "", question)
     return cut if len(cut.split()) > 2 else question
 
 

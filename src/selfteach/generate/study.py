@@ -41,6 +41,7 @@ from selfteach.generate.questions import Question, fence_text
 from selfteach.generate.spans import (
     find_answer_spans,
     get_question_openings,
+    has_answer,
     is_content_word,
     is_latin,
     is_unspaced,
@@ -377,7 +378,7 @@ def _make_half_rows(fact: StudySentence, chance: random.Random) -> Iterator[Exam
 def _make_topic_rows(fact: StudySentence, own: Sequence[StudySentence]) -> Iterator[Example]:
     """Yield the sentences of the same chunk that name the topic, this one first."""
     for template, name in zip(cycle(TOPICS), fact.names, strict=False):
-        others = [f.text for f in own if f.sentence != fact.sentence and name in f.text]
+        others = [f.text for f in own if f.sentence != fact.sentence and has_answer(f.text, name)]
         prompt = template.format(title=fact.chunk.title, name=name)
         yield make_row(fact, "topics", prompt, " ".join([fact.text, *others[:1]]))
 

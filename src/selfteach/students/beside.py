@@ -14,7 +14,6 @@ that was trained alone takes its place.
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache, partial
@@ -23,7 +22,7 @@ from pathlib import Path
 from selfteach.errors import UsageError
 from selfteach.evaluate.drift import compute_probe_logits
 from selfteach.evaluate.exam import PROBE_PAIRS
-from selfteach.files import hash_file, read_own_json, write_text
+from selfteach.files import read_own_json, write_text
 from selfteach.models.check_safety import ABOUT_FILE
 from selfteach.models.hf import HfModel
 from selfteach.records import HOLD, Example, digest
@@ -31,7 +30,7 @@ from selfteach.run.display import Display
 from selfteach.select.evenly import choose_evenly, share_out
 from selfteach.students.exam_models import DelayedSampler, OpenModels
 from selfteach.students.examine import ENGINE_FOLDER, Examine
-from selfteach.students.folder import TENSORS_FILE, StudentFolder
+from selfteach.students.folder import StudentFolder
 from selfteach.students.gate import LessonRefused, list_objections
 from selfteach.students.lessons import sit_missing_exams
 from selfteach.students.state import (
@@ -138,12 +137,10 @@ def train_beside(
         examples = join_with_anchors(student, lesson, neighbors, read_base, display)  # 2
         models = open_neighbors(student, others, adapter)
         trained = train_again(run, models, examples, display)  # 3
-        place = f"{BESIDE_FOLDER}/{name}/adapter"
-        with student.place_folder(place) as folder:
-            shutil.copytree(trained, folder, dirs_exist_ok=True)
-            note_base(folder, others.fingerprint)
-    adapter_sum = hash_file(student.path / place / TENSORS_FILE)
-    return replace(lesson, beside=Beside(place, adapter_sum, list_seen(lesson, neighbors)))  # 4
+        note = partial(note_base, fingerprint=others.fingerprint)
+        part = student.place_adapter(trained, BESIDE_FOLDER, note)
+    seen = list_seen(lesson, neighbors)
+    return replace(lesson, beside=Beside(part.folder, part.adapter_sum, seen))  # 4
 
 
 def list_seen(lesson: Lesson, neighbors: Sequence[Lesson]) -> tuple[Trace, ...]:

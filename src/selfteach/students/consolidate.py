@@ -23,7 +23,6 @@ lost.
 from __future__ import annotations
 
 import math
-import shutil
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
@@ -32,14 +31,13 @@ from pathlib import Path
 
 from selfteach.config import TrainConfig
 from selfteach.errors import UsageError
-from selfteach.files import hash_file
 from selfteach.records import Example, digest
 from selfteach.run.display import Display
 from selfteach.run.run_folder import Run
 from selfteach.select.evenly import choose_evenly, share_out
 from selfteach.students.demands import read_demand
 from selfteach.students.examine import Examine
-from selfteach.students.folder import TENSORS_FILE, StudentFolder
+from selfteach.students.folder import StudentFolder
 from selfteach.students.gate import LessonRefused, list_objections
 from selfteach.students.lessons import sit_missing_exams
 from selfteach.students.rewrite_examples import Rewritten, rewrite_lessons
@@ -86,17 +84,12 @@ def consolidate(
     name = digest(
         ["consolidated", "rewritten", EXAMPLES, *(lesson.adapter_sum for lesson in lessons)]
     )[:16]
-    place = f"{CONSOLIDATED_FOLDER}/{name}"
     command = f"selfteach student consolidate {student.path}"
     with open_training_run(student, "consolidate", name, lessons, command) as run:
         adapter = train_together(student, lessons, run, display, accept=accept)
-        with student.place_folder(f"{place}/adapter") as folder:
-            shutil.copytree(adapter, folder, dirs_exist_ok=True)
-    made = Consolidated(
-        f"{place}/adapter",
-        hash_file(student.path / place / "adapter" / TENSORS_FILE),
-        tuple(lesson.name for lesson in lessons),
-    )
+        part = student.place_adapter(adapter, CONSOLIDATED_FOLDER)
+    names = tuple(lesson.name for lesson in lessons)
+    made = Consolidated(part.folder, part.adapter_sum, names)
     after = replace(student.state, consolidated=made)
     cells = examine(student, after)  # 6
     objections = list_objections(before, cells)

@@ -210,6 +210,24 @@ class StudentFolder:
             path.parent.mkdir(parents=True, exist_ok=True)
             fresh.rename(path)
 
+    def place_adapter(
+        self, adapter: Path, below: str, prepare: Callable[[Path], object] = lambda folder: None
+    ) -> Part:
+        """Copy a trained adapter into the student, and return it as a part. Its place has the name
+        of its sum, so it never takes that of an adapter that the state names.
+
+        Args:
+            below: the folder of such adapters.
+            prepare: called with the copy before it gets its place.
+        """
+        adapter_sum = hash_file(adapter / TENSORS_FILE)
+        part = Part(f"{below}/{adapter_sum[:16]}/adapter", adapter_sum)
+        if not has_part(self.path, part):
+            with self.place_folder(part.folder) as folder:
+                shutil.copytree(adapter, folder, dirs_exist_ok=True)
+                prepare(folder)
+        return part
+
     @contextmanager
     def _make_scratch(self, name: str) -> Iterator[Path]:
         folder = self.path / f".{name}.new"
@@ -226,7 +244,9 @@ class StudentFolder:
         shutil.rmtree(self.path / TRAINING_RUNS, ignore_errors=True)
 
     def _remove_leftovers(self) -> None:
-        """Remove half-written files, and folders that the state does not name."""
+        """Remove half-written files, and folders that the state does not name. A single file among
+        them is another program's, as .DS_Store is, and stays.
+        """
         for path in [*self.path.glob(".*.tmp"), *self.path.glob(".*.new")]:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
         named = {f"{LESSONS_FOLDER}/{lesson.name}" for lesson in self.state.lessons}
@@ -236,7 +256,7 @@ class StudentFolder:
         named |= {str(Path(trained.folder).parent) for trained in beside}
         for below in (LESSONS_FOLDER, CONSOLIDATED_FOLDER, BESIDE_FOLDER):
             for path in (self.path / below).glob("*"):
-                if f"{below}/{path.name}" not in named:
+                if path.is_dir() and f"{below}/{path.name}" not in named:
                     shutil.rmtree(path)
 
     def _write_derived(self) -> list[str]:
@@ -317,15 +337,19 @@ def find_part(student: Path, part: Part) -> Path:
     Raises:
         IntegrityError: it is not the one that was taught.
     """
-    folder = student / part.folder
-    file = folder / TENSORS_FILE
-    if not file.is_file() or hash_file(file) != part.adapter_sum:
+    if not has_part(student, part):
         raise IntegrityError(
             f"{part.folder}/{TENSORS_FILE} is not the adapter that was taught.",
             where=student,
             cure="Bring the file back, or remove the lesson and teach it again.",
         )
-    return folder
+    return student / part.folder
+
+
+def has_part(student: Path, part: Part) -> bool:
+    """Return whether a student has an adapter, as it was taught."""
+    file = student / part.folder / TENSORS_FILE
+    return file.is_file() and hash_file(file) == part.adapter_sum
 
 
 def sync_files(folder: Path) -> None:

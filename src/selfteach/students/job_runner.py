@@ -129,9 +129,10 @@ class JobRunner:
         """Work on one job, and return it as it ended (steps 3 and 4)."""
         folder = self.book.find_folder(job)
         folder.mkdir(parents=True, exist_ok=True)
-        printed = len(self.book.read_log(job))  # by processes before
+        log = folder / LOG_FILE
+        start = log.stat().st_size if log.exists() else 0
         code = self._run_process(job, folder)
-        message = read_last_message(self.book.read_log(job)[printed:])
+        message = read_last_message(self.book.read_log(job, start))
         ended = self._read_end(job, folder, code, message)
         if ended.state == "waiting" and not self._closing.is_set():
             self._closing.wait(IDLE_S)

@@ -412,13 +412,17 @@ class JobBook:
             return ["feedback", *shared, "--", job.title]
         return ["corrections", str(self.find_material(job).resolve()), *shared]
 
-    def read_log(self, job: Job) -> list[str]:
-        """Return the lines that the job's processes have printed."""
+    def read_log(self, job: Job, start: int = 0) -> list[str]:
+        """Return the lines that the job's processes have printed.
+
+        Args:
+            start: how many bytes to leave out: what earlier processes have printed.
+        """
         try:
-            text = (self.find_folder(job) / LOG_FILE).read_text("utf-8", "replace")
+            printed = (self.find_folder(job) / LOG_FILE).read_bytes()[start:]
         except OSError:
             return []
-        return [clean_text(line) for line in text.splitlines()]
+        return [clean_text(line) for line in printed.decode("utf-8", "replace").splitlines()]
 
     def read_result(self, job: Job) -> JsonObject:
         """Return what the command of a job has printed as JSON; {} where there is nothing yet."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,14 @@ from selfteach.errors import IntegrityError
 from selfteach.files import read_own_json, write_text
 from selfteach.records import JsonObject
 from selfteach.run.finished import find_material
+from selfteach.run.run_folder import LEDGER_FILE
+from selfteach.students.folder import DATABASE_FILE
 
 MATERIAL_FOLDER = "material"
 NOTE_FILE = "material.json"
 PATHS_KEY = "paths"
+OWN_FILES = frozenset((LEDGER_FILE, DATABASE_FILE))
+"""One of them is in the folder of every run and every student."""
 
 
 def keep_material(run: Path, lesson: Path) -> None:
@@ -53,10 +58,40 @@ def _keep_path(lesson: Path, name: str, value: Any) -> Any:
     target = lesson / place
     target.parent.mkdir(parents=True, exist_ok=True)
     if source.is_dir():
-        shutil.copytree(source, target)
+        _copy_folder(source, target)
     else:
         shutil.copyfile(source, target)
     return {"kept": str(place)}
+
+
+def _copy_folder(source: Path, target: Path) -> None:
+    """Copy the files of a folder. The target may be in the folder, as a student is that was begun
+    among its documents.
+    """
+    target.mkdir()
+    for file in _list_files(source):
+        copied = target / file.relative_to(source)
+        copied.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, copied)
+
+
+def _list_files(folder: Path) -> list[Path]:
+    """Return the files of a folder that a reader may open: none that is hidden, no pipe, no link
+    that leads out of the folder, nothing of a run or a student.
+    """
+    root = folder.resolve()
+    found = []
+    for place, folders, names in os.walk(folder):
+        here = Path(place)
+        if here != folder and not OWN_FILES.isdisjoint(names):
+            folders.clear()
+            continue
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for file in (here / name for name in names if not name.startswith(".")):
+            is_readable = file.is_file() and os.access(file, os.R_OK)
+            if is_readable and file.resolve().is_relative_to(root):
+                found.append(file)
+    return found
 
 
 def _find_places(lesson: Path, value: Any) -> Any:

@@ -7,7 +7,8 @@ written without it, and would teach to break it.
   2  give the answer of each example the smallest change with which it keeps all of them
   3  an anchor that had to be changed becomes an example of the rule that it broke: the changed
      answer is chosen, the base's own one is rejected
-  4  leave out what no small change mends, and what names a subject that a rule forbids
+  4  leave out what no small change mends, what the change makes the rejected answer, and what
+     names a subject that a rule forbids
 
 No model is asked. An example that keeps all rules stays as it is.
 """
@@ -86,7 +87,7 @@ def rewrite_lesson(
     for turn, example in enumerate(examples):
         chosen = repair(example.chosen, turn)
         is_anchor = example.role == "hold"
-        if not chosen:
+        if not chosen or chosen == example.rejected:
             num_lost += not is_anchor
             continue
         if chosen != example.chosen:

@@ -48,6 +48,13 @@ STATUS_OF_CODE = {
     "context_length_exceeded": 400,
     "invalid_request_error": 400,
 }
+FINISHES: Mapping[str, Literal["stop", "length"]] = {
+    "stop": "stop",
+    "length": "length",
+    "eos_token": "stop",
+    "stop_sequence": "stop",
+}
+"""How an answer ended, by the word of the server; the last two are TGI's."""
 T = TypeVar("T")
 ApiPath = Literal["chat/completions", "completions", "models"]
 
@@ -274,13 +281,15 @@ class EndpointConnection:
         message = choice.get("message")
         text = message.get("content") if isinstance(message, dict) else choice.get("text")
         finish = choice.get("finish_reason")
+        if finish == "length" and isinstance(message, dict) and text is None:
+            text = ""  # the model's thoughts took all tokens; another attempt would be the same
         if finish == "content_filter" or (isinstance(message, dict) and message.get("refusal")):
             raise RequestRefused("filtered by the server")
         if finish in ("tool_calls", "function_call"):
             raise RequestRefused("a tool call instead of an answer")
         if not isinstance(text, str):
             raise TransientError("an answer without text")
-        if finish not in ("stop", "length"):
+        if not isinstance(finish, str) or finish not in FINISHES:
             raise TransientError(
                 f"an answer that is not finished (finish_reason {str(finish)[:20]!r})"
             )
@@ -295,7 +304,7 @@ class EndpointConnection:
         usage = value.get("usage") if isinstance(value.get("usage"), dict) else {}
         return Reply(
             text,
-            finish,
+            FINISHES[finish],
             _read_count(usage, "completion_tokens"),
             _read_count(usage, "prompt_tokens"),
             redact_json(" ".join(clean_text(served).split()), key)[:MAX_ERROR_CHARS],

@@ -10,7 +10,6 @@ of answers. No part of an answer is ever on its command line.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shlex
@@ -18,11 +17,12 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import IO
 
 from selfteach.errors import EndpointError, UsageError
-from selfteach.files import write_jsonl
+from selfteach.files import hash_file, write_jsonl
 from selfteach.models.remote.keys import is_key_in_command, list_known_keys, redact_keys
 from selfteach.records import (
     Completion,
@@ -86,12 +86,14 @@ class Program:
         self.name = PREFIX + shlex.join(self._words)
         self.failures: list[tuple[str, str]] = []
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
-        """Return the digest of the command and of the files named in it."""
+        """Return the digest of the command and of the files named in it, which may be large: they
+        are read once.
+        """
         found = [shutil.which(self._words[0]) or "", *self._words[1:]]
         sums = [
-            hashlib.sha256(Path(word).read_bytes()).hexdigest()
+            hash_file(Path(word))
             for word in found
             if os.path.isfile(word)  # unlike Path.is_file, it takes a word of any length
         ]

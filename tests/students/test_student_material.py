@@ -1,0 +1,58 @@
+"""The material of a lesson: what is copied into the student's folder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from selfteach.students import material
+from selfteach.students.material import keep_material, read_sources
+
+
+@pytest.fixture
+def wiki(tmp_path: Path) -> Path:
+    (tmp_path / "wiki/deep").mkdir(parents=True)
+    (tmp_path / "wiki/mill.txt").write_text("The mill.")
+    (tmp_path / "wiki/deep/oven.txt").write_text("The oven.")
+    return tmp_path / "wiki"
+
+
+def keep(wiki: Path, lesson: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Keep a folder of documents, and return the files of the copy."""
+    monkeypatch.setattr(material, "find_material", lambda run: ({}, {"paths": [str(wiki)]}))
+    lesson.mkdir(parents=True)
+    keep_material(Path("run"), lesson)
+    sources = read_sources(lesson)
+    assert sources is not None
+    copy = Path(sources["paths"][0])
+    assert copy.name == wiki.name
+    return sorted(str(path.relative_to(copy)) for path in copy.rglob("*") if path.is_file())
+
+
+def test_links_that_lead_out_and_pipes_are_not_copied(
+    wiki: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "secret").mkdir()
+    (tmp_path / "secret/key.txt").write_text("The key is 1234.")
+    (wiki / "link.txt").symlink_to(tmp_path / "secret/key.txt")
+    (wiki / "up").symlink_to(tmp_path / "secret")
+    (wiki / "loop").symlink_to(wiki)
+    (wiki / "gone.txt").symlink_to("nowhere")
+    (wiki / "own.txt").symlink_to("mill.txt")
+    os.mkfifo(wiki / "pipe.txt")
+    found = keep(wiki, tmp_path / "lesson", monkeypatch)
+    assert found == ["deep/oven.txt", "mill.txt", "own.txt"]
+
+
+def test_a_student_among_its_documents_is_not_copied_into_itself(
+    wiki: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`selfteach documents . --student anna` puts students/anna into the folder of documents."""
+    earlier = wiki / "students/anna/lessons/rivers"
+    earlier.mkdir(parents=True)
+    (earlier / "report.html").write_text("The report.")
+    (wiki / "students/anna/student.db").touch()
+    found = keep(wiki, wiki / "students/anna/.place.new", monkeypatch)
+    assert found == ["deep/oven.txt", "mill.txt"]
