@@ -247,6 +247,16 @@ def is_unasked(scope: str) -> bool:
     return _NOT_ASKED.match(scope.replace("’", "'")) is not None
 
 
+_ANYBODY = r"(?:anyone|anybody|everyone|everybody|someone|somebody|people|whoever(?: it is)?)"
+"""An addressee who tells no text from another: the rule holds for all texts of the kind."""
+_TEXTS_OF_VERB = {
+    "texting": "text messages",
+    "messaging": "messages",
+    "emailing": "emails",
+    "e-mailing": "emails",
+}
+
+
 def read_situation(scope: str) -> Situation:
     """Return the situation that the words of a scope mean.
 
@@ -275,6 +285,14 @@ def read_situation(scope: str) -> Situation:
         flags=re.I,
     )
     text = re.sub(rf"({GENRE}) {_YOU_WRITE}", r"\1", text, flags=re.I)
+    text = re.sub(
+        rf"^(?:writing )?({_OWNER}(?:[a-z-]+ )?{GENRE}) (?:to|for) {_ANYBODY}$",
+        r"\1",
+        text,
+        flags=re.I,
+    )
+    if sent := re.fullmatch(rf"(?P<verb>[a-z-]+ing) {_ANYBODY}", text, re.I):
+        text = _TEXTS_OF_VERB.get(sent["verb"].lower(), text)
     if re.match(r"(?:(?:I|you|we) )?(?:writ|draft|send|text|e-?mail|messag|repl|compos)", text):
         text = re.sub(r" (?:for|on behalf of) (?:me|us)$", "", text)
     text = re.sub(rf"^{_IT_IS_FOR} (?={_PLATFORMS}$)", "", text, flags=re.I)

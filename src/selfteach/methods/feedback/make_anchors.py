@@ -28,8 +28,6 @@ from selfteach.records import (
 NAMED_ANCHOR = "names the subject, though the base kept the rule"
 BREAKS_RULE = "the base breaks the rule"
 ALSO_DECLINES = "the base declines as well after a decline"
-PROMPTS_PER_LATER_TURN = 4
-"""One anchor in so many is asked again after a decline."""
 REACH_QUANTILE = 0.95
 """The share of training examples that end within an anchor's tokens."""
 
@@ -106,8 +104,7 @@ def make_later_anchors(
 
     Args:
         learned: the examples, whose declines begin the conversations.
-        anchors: the anchors, one in PROMPTS_PER_LATER_TURN of which is asked again as a second
-            request.
+        anchors: the anchors of whole answers, each of which is asked again as a second request.
         judge: refuses the answers that break the rule.
     """
     declines = [example for example in learned if is_decline(example.chosen)]
@@ -116,7 +113,7 @@ def make_later_anchors(
     dice = random.Random(f"{session.config.seed} later turn")
     prompts = [
         add_second_request(dice.choice(declines), get_user_text(anchor.prompt))
-        for anchor in anchors[::PROMPTS_PER_LATER_TURN]
+        for anchor in anchors
     ]
     return make_anchors(
         session,

@@ -62,6 +62,9 @@ MORE_EXAM_PROMPTS = 0.4
 """Requests for more target prompts, as a share of those of the exam; half of them are answered. Two
 runs: .87 where the base broke the rule on too few prompts, and 0."""
 
+LATER_SHARE = 0.6
+"""Of the anchors of a forbidden subject that are asked again after a decline, as many are answered
+there: 235 of 393 in one run."""
 NEEDLESS_STAGE = "needless effects"
 """The stage in which the tuned model is tried outside the condition of a rule."""
 NEEDLESS_SHARE = 0.12
@@ -95,12 +98,14 @@ class PromptCounts:
         targets: in scope.
         others: outside, from the same requests.
         more_outside: further ones outside a forbidden subject, for short anchors.
+        asked_again: those of `others` that are asked once more after a decline.
         anchor_tokens: the tokens of an anchor of `others`.
     """
 
     targets: int
     others: int
     more_outside: int
+    asked_again: int
     anchor_tokens: int
 
 
@@ -151,6 +156,7 @@ def count_prompts(rule: RuleWords, config: FeedbackConfig) -> PromptCounts:
         targets=int(ask.target * ask.train_share),
         others=int(beside * ask.train_share),
         more_outside=ask.more_outside if forbids else 0,
+        asked_again=int(beside * ask.train_share) if forbids else 0,
         anchor_tokens=anchor_tokens,
     )
 
@@ -188,14 +194,20 @@ def plan_questions(
 
 
 def plan_search(rule: RuleWords, prompts: PromptCounts, config: FeedbackConfig) -> PlannedStage:
-    """Return the stage that searches answers, and samples the short anchors."""
+    """Return the stage that searches answers, and samples the anchors after a decline and the short
+    ones.
+    """
     asked_outside = int(GENERAL_ASKED * prompts.more_outside)
     longer = LONGER_ANSWERS if rule.is_checked else 1
     searched = int(longer * SEARCH_SHARE * config.search.max_tokens * prompts.targets)
     return PlannedStage(
         "search",
-        SEARCH_REQUESTS * prompts.targets + asked_outside + prompts.more_outside,
+        SEARCH_REQUESTS * prompts.targets
+        + prompts.asked_again
+        + asked_outside
+        + prompts.more_outside,
         searched
+        + prompts.asked_again * prompts.anchor_tokens
         + asked_outside * PROMPT_TOKENS
         + prompts.more_outside * config.probe.short_anchor_tokens,
         SEARCH_READ_TOKENS * prompts.targets,
@@ -217,9 +229,10 @@ def plan_training_and_exams(
     per_prompt = PAIRS_PER_PROMPT if rule.is_everywhere or not rule.is_checked else 1
     pairs = int(prompts.targets * per_prompt)
     pair_tokens = int(longer * TRAINED_SHARE * config.probe.max_tokens * pairs)
-    tokens = pair_tokens + prompts.anchor_tokens * prompts.others
+    whole_anchors = prompts.others + int(LATER_SHARE * prompts.asked_again)
+    tokens = pair_tokens + prompts.anchor_tokens * whole_anchors
     tokens += prompts.more_outside * config.probe.short_anchor_tokens
-    rows = pairs + prompts.others + prompts.more_outside
+    rows = pairs + whole_anchors + prompts.more_outside
     train = complete_training(
         config.train,
         has_condition=rule.has_scope,
