@@ -806,7 +806,7 @@ def test_other_requests_after_a_decline_are_anchors_where_the_base_answers_them(
         for i in range(3)
     ]
     answered = Example("a", "in_scope", make_prompt("Pets?"), "Dogs.")
-    texts = ["Tea?", *["x"] * 3, "Milk?", *["x"] * 3, "Bread?", *["x"] * 3, "Soup?"]
+    texts = ["Tea?", "Milk?", "Bread?", "Soup?"]
     own = [Example(f"n{i}", "near", make_prompt(text), "Yes.") for i, text in enumerate(texts)]
 
     found = make_anchors.make_later_anchors(session, [answered, *declines], own, CATS)
