@@ -30,10 +30,11 @@ KNOWN_KEYWORDS = {
 }
 
 
-WIDEST_WRITTEN_OUT = 512
-"""Keys of a strip up to which an accelerator computes `StripAttention`, which keeps the weights of
-attention: a few products, and gradients that are the same each time. Torch's attention keeps no
-weights, but its gathers' gradients are additions in any order."""
+WIDEST_WRITTEN_OUT = 256
+"""Keys of a strip up to which an accelerator computes `StripAttention`: few products, and gradients
+that are the same each time. It keeps the weights of attention, which are less than a quarter of
+what 256 tokens of a layer keep. Torch's attention keeps none, but the gradients of its gathers are
+added in any order."""
 
 
 class PackingUnsupported(Exception):
