@@ -10,7 +10,8 @@
 versions answer the same prompts.
 Each finished run is a line of the file with its commit and processor, so the same command goes on
 where it was stopped, on another machine too: docs/log/rule_runs.jsonl grows like that. `--keep`
-names a folder for the runs themselves; an interrupted run goes on there, too.
+names a folder for the runs themselves; an interrupted run goes on there, too. `--jobs 8` has eight
+runs at once, which one accelerator holds: a small model leaves it idle most of the time.
 `--table` prints the runs, each figure with its 95 % interval, the medians, and how many rules have
 the same verdict on all seeds; `--compare` prints new minus old, paired by rule and
 seed, with 95 % bootstrap intervals.
@@ -27,6 +28,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -129,18 +131,26 @@ def call(
 
 
 def run_rules(given: argparse.Namespace) -> None:
-    """Run what the file does not hold yet, seed by seed."""
+    """Run what the file does not hold yet, seed by seed, as many at once as `jobs` says."""
     given.out.parent.mkdir(parents=True, exist_ok=True)
     done = {(row["rule"], row["seed"]) for row in read_rows(given.out)}
-    for seed in range(given.seeds):
-        for name in given.rules:
-            if (name, seed) in done:
-                continue
-            row: Row = {"rule": name, "seed": seed, "commit": read_commit(given.code)}
-            row |= {"processor": read_processor(), **measure_rule(name, seed, given)}
-            with given.out.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(row) + "\n")
-            print(json.dumps(row), flush=True)
+    left = [(name, seed) for seed in range(given.seeds) for name in given.rules]
+    with ThreadPoolExecutor(given.jobs) as pool:
+        runs = [pool.submit(run_rule, *run, given) for run in left if run not in done]
+        try:
+            for run in as_completed(runs):
+                with given.out.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(run.result()) + "\n")
+                print(json.dumps(run.result()), flush=True)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def run_rule(name: str, seed: int, given: argparse.Namespace) -> Row:
+    """Teach one rule, and return its line of the file."""
+    row: Row = {"rule": name, "seed": seed, "commit": read_commit(given.code)}
+    return row | {"processor": read_processor(), **measure_rule(name, seed, given)}
 
 
 def read_commit(checkout: Path) -> str:
@@ -225,6 +235,7 @@ if __name__ == "__main__":
     parser.add_argument("--model", default="embedded")
     parser.add_argument("--also", action="store_true", help="give the files' other names as well")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--jobs", type=int, default=1, help="runs at once, for an accelerator")
     parser.add_argument("--rules", nargs="+", default=RULES, metavar="NAME|FILE")
     parser.add_argument("--table", type=Path)
     parser.add_argument("--compare", type=Path, nargs=2, metavar=("OLD", "NEW"))

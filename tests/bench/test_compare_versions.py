@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import json
+import threading
 from pathlib import Path
 
 import pytest
@@ -31,6 +33,27 @@ def test_only_the_same_rule_and_seed_are_compared(
     printed = capsys.readouterr().out
     assert "2 runs of each" in printed
     assert "greedy broken: 0.1500 -> 0.2500, +0.1000 [" in printed
+
+
+def test_several_runs_at_once_fill_what_the_file_lacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both runs of seed 1 wait for each other, so they are at work at the same time."""
+    together = threading.Barrier(2, timeout=30)
+
+    def measure(name: str, seed: int, given: argparse.Namespace) -> rules.Row:
+        together.wait()
+        return {"refused": False, "seconds": 1.0}
+
+    monkeypatch.setattr(rules, "measure_rule", measure)
+    out = tmp_path / "rules.jsonl"
+    out.write_text("".join(json.dumps({"rule": r, "seed": 0}) + "\n" for r in ("dogs", "cars")))
+    given = argparse.Namespace(out=out, seeds=2, rules=["dogs", "cars"], jobs=2, code=tmp_path)
+    rules.run_rules(given)
+    found = rules.read_rows(out)
+    assert sorted((row["rule"], row["seed"]) for row in found[2:]) == [("cars", 1), ("dogs", 1)]
+    rules.run_rules(given)
+    assert rules.read_rows(out) == found, "nothing is left"
 
 
 def test_the_table_has_every_run_and_names_a_refused_one(
