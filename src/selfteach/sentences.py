@@ -62,6 +62,12 @@ _STARTER = regex.compile(
 """A word that begins many sentences and stands in few names."""
 
 
+def ends_with_abbreviation(text: str) -> bool:
+    """Return whether a text ends with an abbreviation and its stop ("in the U.S.")."""
+    opens = (_ALWAYS_OPEN, _OPEN_BEFORE_SMALL, _OPEN_BEFORE_NAMES)
+    return text.endswith(".") and any(each.search(text[-END_CHARS:-1]) for each in opens)
+
+
 def split_pieces(text: str) -> list[str]:
     """Return the sentences of a text, each with the space after it: joined, they are the text.
 

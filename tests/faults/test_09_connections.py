@@ -101,6 +101,12 @@ def test_a_server_that_forbids_everything_refuses_the_key(path: str) -> None:
         list(Endpoint(server.address, max_failures=0.4).stream(requests(3)))
 
 
+def test_a_key_that_may_chat_and_not_list_models_is_used() -> None:
+    with hostile(answer("Yes."), refuse(403, "no scope")) as server:
+        found = list(Endpoint(server.address).stream(requests(2)))
+    assert [completion.text for completion in found] == ["Yes.", "Yes."]
+
+
 @pytest.mark.usefixtures("quick")
 def test_a_refusal_is_not_tried_again() -> None:
     with hostile(refuse(400, "too long")) as server:

@@ -271,6 +271,8 @@ def test_a_word_in_place_of_a_key_may_stand_in_answers(monkeypatch: pytest.Monke
         f"--key {CANARY}",
         f"--api-key={OTHER_KEY}",
         "--token 0123-4567-89ab",
+        "-c 'curl --token 0123-4567-89ab'",
+        "login password 0123-4567-89ab",
         "-H 'Authorization: Bearer abcdefgh1234'",
         "--url https://me:pass1@teacher.example/",
         "--as plain-secret-value",
@@ -308,7 +310,9 @@ def test_a_key_that_a_program_repeats_is_not_shown(fault: str, tmp_path: Path) -
 def test_ordinary_words_of_a_program_are_no_keys(tmp_path: Path) -> None:
     script = tmp_path / "token_by_token_corrections_2.py"
     script.touch()
-    options = "--max-tokens 100000000 --key-file keys.json --token-env TOKEN --api-key-env A"
+    said = "'Keep secret ingredients, and the password procedure, secret information.'"
+    files = "--key-file keys.json --token-env TOKEN --api-key-env A"
+    options = f"--rule {said} --max-tokens 100000000 {files}"
     command = f"cmd:{sys.executable} {script} --style house-style-2026 {options}"
     assert Program(command).name == command
 

@@ -54,6 +54,8 @@ def test_only_what_the_check_objects_to_goes(check: str, revised: str | None) ->
         ("Ignore .env, .gitignore and .bashrc!", "Ignore .env, .gitignore and .bashrc."),
         ("Great!\n.5 is half.", "Great.\n.5 is half."),
         ("Great!, he said!. Yes.", "Great. he said. Yes."),
+        ("Tea, milk, etc., are good!", "Tea, milk, etc., are good."),
+        ("Tea, e.g., is good!", "Tea, e.g., is good."),
     ],
 )
 def test_a_dot_before_a_word_stays(text: str, revised: str) -> None:

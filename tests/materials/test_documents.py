@@ -176,19 +176,20 @@ def test_a_folder_is_read_on_after_rows_that_cannot_be(tmp_path: Path) -> None:
         read_documents([tmp_path / "a.jsonl"])
 
 
-def test_the_folder_of_a_run_is_no_document(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("kind", "state"), [("run", "run.db"), ("student", "student.json")])
+def test_an_own_folder_is_no_document(kind: str, state: str, tmp_path: Path) -> None:
     """Its report and its examples hold the exam."""
     run = tmp_path / "runs/one"
     run.mkdir(parents=True)
-    for name in ("run.db", "manifest.json", "report.html", "examples.jsonl"):
+    for name in (state, "manifest.json", "report.html", "examples.jsonl"):
         (run / name).write_text('{"text": "The exam."}')
     (tmp_path / "a.txt").write_text(WORDS)
     reading = read_documents([tmp_path])
     assert [d.text for d in reading.documents] == [WORDS]
     assert [(line.where, line.fault) for line in reading.skipped] == [
-        (f"{tmp_path.name}/runs/one", "the folder of a run")
+        (f"{tmp_path.name}/runs/one", f"the folder of a {kind}")
     ]
-    with pytest.raises(DataError, match="the folder of a run"):
+    with pytest.raises(DataError, match=f"the folder of a {kind}"):
         read_documents([run])
 
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from lesson_runs import hash_adapter, script, write_run
-from selfteach.students.folder import open_student, read_student
+from selfteach.errors import IntegrityError
+from selfteach.students.folder import DATABASE_FILE, open_student, read_student
 from selfteach.students.jobs import JobBook, make_rule_job
 from selfteach.students.lessons import add_lesson, begin_state
 from selfteach.students.take_back import remove_lesson
@@ -61,6 +64,22 @@ def test_the_job_of_a_lesson_that_is_taken_back_is_over(tmp_path: Path) -> None:
     with open_student(student) as opened:
         remove_lesson(opened, "do-not-b")
     assert [job.state for job in book.list_jobs()] == ["added", "removed"]
+
+
+def test_jobs_that_cannot_be_read_remove_no_lesson(tmp_path: Path) -> None:
+    student = tmp_path / "anna"
+    teach(student, tmp_path, "ab")
+    JobBook(student).add(make_rule_job("Do not b."))
+    with closing(sqlite3.connect(student / DATABASE_FILE)) as db, db:
+        db.execute("UPDATE jobs SET body = '{}'")
+    before = hash_adapter(student)
+    with (
+        open_student(student) as opened,
+        pytest.raises(IntegrityError, match="a job is not as it was written"),
+    ):
+        remove_lesson(opened, "do-not-b")
+    assert [lesson.name for lesson in read_student(student).lessons] == ["do-not-a", "do-not-b"]
+    assert hash_adapter(student) == before
 
 
 @pytest.mark.slow

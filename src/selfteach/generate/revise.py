@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
 from selfteach.generate.correct import edit_distance
-from selfteach.sentences import split_sentences
+from selfteach.sentences import ends_with_abbreviation, split_sentences
 
 CheckText = Callable[[str], bool]
 NEUTRAL = "a"
@@ -138,9 +138,14 @@ def list_clause_starts(sentence: str) -> Iterator[str]:
 
 
 def _fix_spacing(text: str) -> str:
-    """Return the text with spaces and stops repaired after a removal; a stop or a comma before a
-    letter belongs to its word (".NET").
+    """Return the text with spaces and stops repaired after a removal. A stop or a comma before a
+    letter belongs to its word (".NET"), and a comma after an abbreviation stays ("etc., and").
     """
-    text = re.sub(r"(?<=[.?!,])(?:\s*[.,])+(?![\w.])", "", text) if "..." not in text else text
+
+    def drop_marks(marks: re.Match[str]) -> str:
+        return marks.group() if ends_with_abbreviation(text[: marks.start()]) else ""
+
+    if "..." not in text:
+        text = re.sub(r"(?<=[.?!,])(?:\s*[.,])+(?![\w.])", drop_marks, text)
     text = re.sub(r"[ \t]+(?=[.,;:!?](?:\s|$))", "", text)
     return re.sub(r"[ \t]{2,}", " ", text).strip()

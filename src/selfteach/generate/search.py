@@ -112,9 +112,14 @@ class SearchTrace:
 
     @property
     def accepted(self) -> list[Try]:
-        """Return the tries without fault, without repeats; none if the budget was spent."""
-        by_text = {one.text: one for one in reversed(self.tries) if not one.fault}
-        return list(by_text.values())[::-1]
+        """Return the tries without fault; a repeated text keeps its first place. None are left if
+        the budget was spent.
+        """
+        by_text: dict[str, Try] = {}
+        for one in self.tries:
+            if not one.fault:
+                by_text.setdefault(one.text, one)
+        return list(by_text.values())
 
     @property
     def num_tries(self) -> int | None:

@@ -57,6 +57,8 @@ from selfteach.run.workload import RemainingTime
 RUNS_FOLDER = Path("runs")
 LEDGER_FILE = "run.db"
 CONFIG_FILE = "config.yaml"
+STATE_FILE = "student.json"
+"""It makes a folder a student's. Whoever reads folders passes over such ones and over runs."""
 IDENTITY = "identity"
 CREATED = "created"
 COMMAND = "command"

@@ -18,11 +18,11 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from selfteach.errors import SelfteachError, get_first_line
 from selfteach.records import JsonObject
+from selfteach.run.run_folder import STATE_FILE
 from selfteach.serve.model_set import ServedStudent
 from selfteach.serve.read_request import ChatTurn
 from selfteach.students.check_rule import check_rule
 from selfteach.students.folder import (
-    STATE_FILE,
     StudentFolder,
     describe_student,
     find_student_owner,

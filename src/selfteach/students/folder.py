@@ -39,7 +39,7 @@ from selfteach.run.finished import ADAPTER_FOLDER, REPORT_FILE
 from selfteach.run.ledger import Ledger
 from selfteach.run.lock import LOCK_FILE, RunLock, find_lock_owner
 from selfteach.run.manifest import MANIFEST_FILE, read_manifest, write_manifest
-from selfteach.run.run_folder import CONFIG_FILE, EXPORTS
+from selfteach.run.run_folder import CONFIG_FILE, EXPORTS, STATE_FILE
 from selfteach.run.signals import delay_interrupts
 from selfteach.run.sums import check_files, list_broken
 from selfteach.students.state import (
@@ -53,7 +53,6 @@ from selfteach.students.state import (
 
 STUDENTS_FOLDER = Path("students")
 DATABASE_FILE = "student.db"
-STATE_FILE = "student.json"
 STATE_NOTE = "state"
 TENSORS_FILE = "adapter_model.safetensors"
 EXAMS_FOLDER = "exams"

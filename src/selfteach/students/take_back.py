@@ -22,13 +22,16 @@ def remove_lesson(student: StudentFolder, name: str) -> list[str]:
 
     Raises:
         UsageError: there is no such lesson.
+        IntegrityError: the jobs cannot be read. Nothing is removed.
     """
     lesson = student.state.find_lesson(name)
     before = student.state.consolidated
     after = student.state.remove(name)
+    book = JobBook(student.path)
+    book.find_lesson_job(name)  # reads every job
     student.commit(after, f"removed {name}")
     shutil.rmtree(student.path / EXAMS_FOLDER / lesson.identity, ignore_errors=True)
-    JobBook(student.path).mark_removed(name)
+    book.mark_removed(name)
     return list(before.lessons) if before and not after.consolidated else []
 
 

@@ -33,7 +33,7 @@ from selfteach.materials.documents.paged import join_pages
 from selfteach.materials.rows import CLEANED_NOTE
 from selfteach.records import JsonMapping
 from selfteach.run.manifest import MANIFEST_FILE
-from selfteach.run.run_folder import LEDGER_FILE
+from selfteach.run.run_folder import LEDGER_FILE, STATE_FILE
 from selfteach.text import clean_text
 
 SUFFIXES = {
@@ -58,6 +58,7 @@ TEXT_FIELDS = ("document", "text")
 TITLE_FIELDS = ("title", "topic")
 QUESTION_FIELDS = frozenset(("questions", "question"))
 RUN_FOLDER = "the folder of a run"
+STUDENT_FOLDER = "the folder of a student"
 
 
 @dataclass
@@ -92,7 +93,8 @@ def read_documents(
     """Read every document in these files and folders, in a stable order.
 
     Folders are read with their subfolders, but without hidden files, links to folders, links to
-    places outside, and folders of runs. A repeated text is read once, with the questions of both.
+    places outside, and folders of runs and students. A repeated text is read once, with the
+    questions of both.
 
     Args:
         paths: files and folders.
@@ -174,7 +176,8 @@ def _list_files(
         return
     root = path.resolve()
     count = 0
-    for place, reason in [(path, RUN_FOLDER)] if _is_run(path) else _walk_folder(path, questions):
+    own = _find_own_kind(path)
+    for place, reason in [(path, own)] if own else _walk_folder(path, questions):
         source = clean_text(str(Path(root.name) / place.relative_to(path)))
         if reason:
             reading.skipped.append(BadLine(source, reason))
@@ -227,14 +230,19 @@ def _find_folder_reason(folder: Path, deep: bool) -> str:
         return "a link to a folder"
     if deep:
         return f"more than {MAX_DEPTH} folders deep"
-    return RUN_FOLDER if _is_run(folder) else ""
+    return _find_own_kind(folder)
 
 
-def _is_run(folder: Path) -> bool:
+def _find_own_kind(folder: Path) -> str:
+    """Return what a folder of this program's own is, or ""."""
     try:
-        return (folder / LEDGER_FILE).is_file() and (folder / MANIFEST_FILE).is_file()
+        if not (folder / MANIFEST_FILE).is_file():
+            return ""
+        if (folder / LEDGER_FILE).is_file():
+            return RUN_FOLDER
+        return STUDENT_FOLDER if (folder / STATE_FILE).is_file() else ""
     except OSError:  # `_walk_folder` records a locked folder under its own name
-        return False
+        return ""
 
 
 def _find_file_reason(file: Path, root: Path, questions: Path | None) -> str:

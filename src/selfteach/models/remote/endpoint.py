@@ -164,7 +164,7 @@ class Endpoint:
         self._on_event = on_event
         self._requested = self._answered = self._failed = self._forbidden = 0
         self._recorded = 0
-        self._scored = False
+        self._scored = self._is_list_forbidden = False
         self._wire = EndpointConnection(self.url, key_env, timeout_s, max_bytes)
         self._wire.check_key()
 
@@ -294,8 +294,9 @@ class Endpoint:
                 value = await guard.persist(
                     lambda: self._wire.send(client, "models", {}), MAX_LIST_ATTEMPTS
                 )
-            except RequestForbidden as fault:
-                raise make_key_error(str(fault), self.url, self._wire.key_env) from None
+            except RequestForbidden:  # a key may be allowed to chat, and not to list models
+                self._is_list_forbidden = True
+                return
             except (NotOffered, RequestRefused):
                 return
             except TransientError as fault:
@@ -398,6 +399,9 @@ class Endpoint:
         """Count a failure against the allowed share of all requests, recorded ones included."""
         self._failed += 1
         self._forbidden += isinstance(fault, RequestForbidden)
+        is_key_refused = self._forbidden == self._failed and not self._answered
+        if self._is_list_forbidden and is_key_refused:
+            raise make_key_error(str(fault), self.url, self._wire.key_env)
         is_silent = isinstance(fault, TransientError) and not self._answered
         is_down = is_silent and fault.down  # type: ignore[union-attr]
         requested = self._requested + (0 if is_down else self._recorded)
@@ -411,7 +415,7 @@ class Endpoint:
                 where=self.url,
                 cure="See that the server is well and that the URL is right.",
             )
-        if self._forbidden == self._failed and not self._answered:
+        if is_key_refused:
             raise make_key_error(str(fault), self.url, self._wire.key_env)
         raise TooManyFailures(
             summary,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 from urllib.parse import unquote
 
@@ -22,14 +23,18 @@ KEY_FORM = re.compile(
     )""",
     re.ASCII | re.VERBOSE,
 )
+NAME_OF_KEY = r"(?:api[-_]?key|token|secret|password|authorization)"
 NAMED_KEY = re.compile(
-    r"""(?:api[-_]?key|token|secret|password|authorization)[=:\s]\s*[^\s$-][^\s$]{7,}
-        | bearer\s+[^\s$]{8,}
+    rf"""{NAME_OF_KEY}[=:]\s*[^\s$-][^\s$]{{7,}}
+        | (?<!\S)-[\w-]*{NAME_OF_KEY}\s+[^\s$-][^\s$]{{7,}}
+        | bearer\s+[^\s$]{{8,}}
         | ://[^/@\s]*:[^/@\s]+@
     """,
     re.ASCII | re.IGNORECASE | re.VERBOSE,
 )
 """A value whose name says that it is a key: `--api-key VALUE`, a header, a password in a URL."""
+WORD_BEFORE_KEY = re.compile(rf"[\w-]*{NAME_OF_KEY}", re.ASCII | re.IGNORECASE)
+WORD_OF_KEY = re.compile(r"[^\s$-][^\s$]{7,}")
 KEY_VARIABLE = re.compile(r"KEY|TOKEN|SECRET|PASSWORD")
 MIN_KEY_CHARS = 12
 
@@ -66,9 +71,15 @@ def holds_key(text: str) -> bool:
 def is_key_in_command(words: Sequence[str]) -> bool:
     """Return whether a word of a command is a key.
 
-    It has the form of a key, or its option says so, or an environment variable for a key has its
-    value. The path of a file is no key.
+    It has the form of a key, or its option or the word before it says so, or an environment
+    variable for a key has its value. The path of a file is no key, nor is a word of a sentence
+    ("Keep the secret ingredients.").
     """
-    text = " ".join("." if os.path.exists(word) else word for word in words)
+    words = ["." if os.path.exists(word) else word for word in words]
+    text = " ".join(words)
     is_known = any(key in text for key in list_known_keys())
-    return is_known or bool(KEY_FORM.search(text) or NAMED_KEY.search(text))
+    is_named = any(
+        WORD_BEFORE_KEY.fullmatch(name) and WORD_OF_KEY.fullmatch(value)
+        for name, value in pairwise(words)
+    )
+    return is_known or is_named or bool(KEY_FORM.search(text) or NAMED_KEY.search(text))
