@@ -2,10 +2,10 @@
 defined.
 
 Source: Wilson (1927) for a share; Newcombe (1998) for two shares of the same units; the percentile
-bootstrap (Efron 1979) for everything else. It resamples whole units (prompts, answers), because
-several completions or tokens of one unit are not independent. Where units go together in clusters
-(questions about one passage), an interval is the wider one of two: its own, and the bootstrap of
-whole clusters (Miller 2024).
+bootstrap (Efron 1979) for everything else, expanded for few units (Hesterberg 2015). It resamples
+whole units (prompts, answers), because several completions or tokens of one unit are not
+independent. Where units go together in clusters (questions about one passage), an interval is the
+wider one of two: its own, and the bootstrap of whole clusters (Miller 2024).
 
 Departs: a bootstrap of equal values has no width, which claims certainty from, say, 12 prompts. If
 the possible range is known, the interval then gets the width that Wilson's has for 0 of n.
@@ -14,6 +14,7 @@ the possible range is known, the interval then gets the width that Wilson's has 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
+from functools import cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -200,9 +201,9 @@ def clustered_bootstrap(
     """Return mean(a) - mean(b) as `paired_bootstrap`, with an interval that holds where units of
     one cluster go together, such as questions about one passage.
 
-    It is the wider one of two: units resampled alone, and clusters resampled as a whole. With few
-    clusters the second is too narrow. A single cluster tells nothing of the spread between
-    clusters: the interval is then that of the units alone.
+    It is the wider one of two: units resampled alone, and clusters resampled as a whole. With
+    fewer than six clusters the second is still too narrow. A single cluster tells nothing of the
+    spread between clusters: the interval is then that of the units alone.
 
     Source: Miller 2024 (arXiv 2411.00640): an interval that ignores clusters is too narrow.
 
@@ -414,6 +415,24 @@ def _bootstrap(
     return Measure(value, *_compute_interval(value, np.concatenate(parts), n, limits), n)
 
 
+@cache
+def _compute_tail(n: int) -> float:
+    """Return the share of the resamples of n units that an end of the interval leaves out: .025 of
+    very many, and less of few.
+
+    A bootstrap of n units is narrower than the truth by sqrt((n - 1) / n), and knows the spread as
+    badly as n units do. With Student's t of n - 1 degrees of freedom and the normal distribution
+    Phi, the share is Phi(-t sqrt(n / (n - 1))).
+
+    Source: Hesterberg 2015 (The American Statistician 69, 371), the expanded percentile interval.
+    """
+    from scipy.special import ndtr, stdtrit  # it loads slowly
+
+    if n < 2:
+        return 0.0
+    return float(ndtr(stdtrit(n - 1, 0.025) * np.sqrt(n / (n - 1))))
+
+
 def _compute_interval(
     value: float, resampled: Vector, n: int, limits: Limits | None
 ) -> tuple[float, float]:
@@ -421,7 +440,8 @@ def _compute_interval(
 
     Its width is then the change by an unseen share of z^2/(n + z^2) units.
     """
-    low, high = np.quantile(resampled, [0.025, 0.975])
+    tail = _compute_tail(n)
+    low, high = np.quantile(resampled, [tail, 1 - tail])
     if limits is None or high - low > 1e-12:
         return float(low), float(high)
     unseen = Z**2 / (n + Z**2)
