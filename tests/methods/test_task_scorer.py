@@ -170,18 +170,18 @@ def test_every_rung_of_the_verdict(
 
 
 def test_two_answers_to_one_question_are_one_piece_of_evidence() -> None:
-    """Greedy and sampled answers that are the same say nothing new: 6 questions, of which 4 gain
-    and 2 lose as much, are chance. Counted as 12 of their own they would be "taught".
+    """Greedy and sampled answers that are the same say nothing new: 7 questions, of which 5 gain
+    and 2 lose half as much, are chance. Counted as 14 of their own they would be "taught".
     """
-    scorer = TaskScorer(questions(6), 1)
+    scorer = TaskScorer(questions(7), 1)
     arms = {
-        "base": answers([FAR, FAR, FAR, FAR, HALF, HALF]),
-        "prompted": answers([FAR] * 6),
-        "tuned": answers([NEAR, NEAR, NEAR, NEAR, FAR, FAR]),
+        "base": answers([FAR] * 5 + [HALF] * 2),
+        "prompted": answers([FAR] * 7),
+        "tuned": answers([NEAR] * 5 + [FAR] * 2),
     }
     state = exam_state(scorer, arms)
     tuned, base = (state.scores.average(arm) for arm in ("tuned", "base"))
-    assert tuned == [1.0, 1.0, 1.0, 1.0, 0.0, 0.0]
+    assert tuned == [1.0] * 5 + [0.0] * 2
     single = TaskScorer(questions(1), 1)
     assert single.score({"tuned": answers([NEAR], [FAR])}).average("tuned") == [0.5]
     once = statistics.paired_bootstrap(tuned, base, seed=0)
