@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import stat
 from dataclasses import fields, replace
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from selfteach.errors import DataError, ResourceError
+from selfteach.errors import DataError, ResourceError, UsageError
 from selfteach.files import (
     BadLine,
     clean_json,
@@ -107,7 +108,13 @@ def test_the_model_is_in_the_id_too() -> None:
     assert ONE.id("model") != ONE.id("another")
 
 
-@given(st.integers(0, 3), st.integers(0, 1))
+@pytest.mark.parametrize("top_p", [0.0, -0.1, 1.5, math.nan])
+def test_a_share_of_probability_that_keeps_no_token_is_refused(top_p: float) -> None:
+    with pytest.raises(UsageError, match="top_p: must be above 0, and 1 at most"):
+        SamplingParams(top_p=top_p)
+
+
+@given(st.integers(0, 3), st.integers(1, 1))
 def test_equal_requests_have_equal_ids(temperature: int, top_p: int) -> None:
     """1 and 1.0 are the same temperature, whoever wrote it."""
     whole = SamplingParams(temperature, top_p)

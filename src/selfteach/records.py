@@ -84,7 +84,7 @@ class SamplingParams:
     texts.
 
     Raises:
-        UsageError: the temperature is negative, infinite or NaN.
+        UsageError: the temperature is negative, infinite or NaN, or top_p is not in (0, 1].
     """
 
     temperature: float = 1.0
@@ -93,10 +93,14 @@ class SamplingParams:
     stop: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse a temperature that nothing can be sampled at."""
+        """Refuse a temperature or a share of probability that nothing can be sampled at."""
         if not 0 <= self.temperature < math.inf:
             raise UsageError(
                 "must be a finite number of 0 or more.", where="temperature", cure="0 is greedy."
+            )
+        if not 0 < self.top_p <= 1:
+            raise UsageError(
+                "must be above 0, and 1 at most.", where="top_p", cure="1 leaves out no token."
             )
 
 

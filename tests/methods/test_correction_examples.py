@@ -110,7 +110,8 @@ def test_rows_that_are_too_long_for_the_training_are_counted_and_reported() -> N
     events = list[tuple[str, dict[str, Any]]]()
     lines = list[str]()
     session: Any = SimpleNamespace(
-        config=SimpleNamespace(train=SimpleNamespace(max_tokens=512)),
+        config=SimpleNamespace(train=SimpleNamespace(max_tokens=512, adapter="lora")),
+        model=SimpleNamespace(context_tokens=400),
         display=SimpleNamespace(print_line=lines.append),
         run=SimpleNamespace(
             ledger=SimpleNamespace(record_event=lambda kind, body: events.append((kind, body)))
@@ -119,8 +120,8 @@ def test_rows_that_are_too_long_for_the_training_are_counted_and_reported() -> N
     report_overlong(session, SimpleNamespace(overlong={}), "train")  # type: ignore[arg-type]
     assert events == lines == []
     report_overlong(session, SimpleNamespace(overlong={"drop": 3}), "train")  # type: ignore[arg-type]
-    assert events == [("overlong", {"stage": "train", "max_tokens": 512, "drop": 3})]
-    assert lines == ["rows longer than train.max_tokens = 512: drop 3"]
+    assert events == [("overlong", {"stage": "train", "max_tokens": 400, "drop": 3})]
+    assert lines == ["rows longer than 400 tokens: drop 3"]
 
 
 def test_few_corrected_answers_are_warned_of_before_the_training() -> None:

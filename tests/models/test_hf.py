@@ -1,10 +1,13 @@
 """The transformers engine against plain forwards of the same module."""
 
+import json
+
 import pytest
 import torch
 
 from selfteach.errors import DataError, UsageError
 from selfteach.models.hf import HfModel, share_weights
+from selfteach.models.tokens import UnfitPrompt
 from selfteach.records import GREEDY, Continuations, Message, Request, SamplingParams, make_prompt
 
 SHOTS = "Question: What do you like to eat? Answer: I like bread. "
@@ -79,6 +82,13 @@ def test_scores_of_many_rows_come_in_batches(tiny_hf):
         assert found[item.id(tiny_hf.fingerprint)][0].logp == pytest.approx(
             plain_logp(tiny_hf, item.prompt, " Yes.", False), abs=2e-4
         )
+
+
+def test_a_text_after_an_empty_prompt_has_no_probability(tiny_hf):
+    """It would be read from the state of another item's token."""
+    assert not tiny_hf.encode("")
+    with pytest.raises(UnfitPrompt, match="prompt without tokens"):
+        list(tiny_hf.stream_scores([Continuations("", (" yes",))]))
 
 
 def test_the_same_item_twice_is_scored_once_and_none_is_fine(tiny_hf):
@@ -261,6 +271,19 @@ def test_the_fingerprint_is_of_the_content(make_tiny, tiny, tmp_path):
         HfModel.load(make_tiny(tmp_path / "other", seed=1)).fingerprint
         != HfModel.load(tiny).fingerprint
     )
+
+
+def test_the_fingerprint_holds_what_ends_an_answer(make_tiny, tmp_path):
+    """generation_config.json counts where it says more than config.json."""
+    folder = make_tiny(tmp_path / "one")
+    file = folder / "generation_config.json"
+    ends = json.loads((folder / "config.json").read_text())["eos_token_id"]
+    file.write_text(json.dumps({"eos_token_id": ends}))
+    plain = HfModel.load(folder).fingerprint
+    file.unlink()
+    assert HfModel.load(folder).fingerprint == plain
+    file.write_text(json.dumps({"eos_token_id": [ends, 7]}))
+    assert HfModel.load(folder).fingerprint != plain
 
 
 def test_the_second_turn_sees_the_first(tiny_hf):

@@ -416,6 +416,9 @@ class Narrow(Scripted):
     def room_tokens(self, prompt: Prompt) -> float:
         return 10 - len(get_user_text(prompt))
 
+    def encode(self, prompt: Prompt) -> list[int]:
+        return [0] * len(get_user_text(prompt))
+
     def encode_answer(self, text: str, end: bool) -> list[int]:
         return [0] * len(text)
 
@@ -429,6 +432,7 @@ class Narrow(Scripted):
 
     def stream_scores(self, items: Sequence[Continuations]) -> Iterator[ItemScores]:
         rooms = {item: self.room_tokens(item.prompt) for item in items}
+        self.check(all(self.encode(item.prompt) for item in items))
         self.check(all(max(map(len, item.texts)) <= room for item, room in rooms.items()))
         yield from super().stream_scores(items)
 
@@ -460,6 +464,13 @@ def test_a_text_that_does_not_fit_behind_its_prompt_has_no_score(ledger: Ledger)
     assert recorded.failures == [(items[1].id("scripted-scripted"), "longer than the context")]
     with pytest.raises(DataError, match="longer than the context"):
         recorded.score(items)
+
+
+def test_a_text_behind_an_empty_prompt_has_no_score(ledger: Ledger) -> None:
+    recorded = Recorded(ledger, None, Narrow({}))
+    item = Continuations("", ("Yes",))
+    assert list(recorded.stream_scores([item])) == []
+    assert [reason for _, reason in recorded.failures] == ["prompt without tokens"]
 
 
 def test_answers_and_scores_are_counted_as_they_come(ledger: Ledger) -> None:

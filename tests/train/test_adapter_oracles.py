@@ -5,6 +5,7 @@ gradients, the same weights.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from safetensors.torch import load_file
 from tiny import Tiny, encode_letters, make_examples
 
 from selfteach import config
+from selfteach.models.hf import HfModel
 from selfteach.train.adapters.prompt_init import init_prompt_embeddings
 from selfteach.train.encode_and_batch import TrainingRow
 from selfteach.train.fast.packed_model import PackedModel
@@ -86,6 +88,23 @@ def test_a_soft_prompt_starts_as_its_text() -> None:
             model.module, config.PromptConfig(tokens=12, start="noise"), 1, encode_letters
         ),
     )
+
+
+def test_a_soft_prompt_starts_as_large_as_words_of_a_family_that_scales_them(
+    make_tiny: Callable[..., Path],
+    tmp_path: Path,
+) -> None:
+    hf = HfModel.load(make_tiny(tmp_path / "base", family="gemma2"), dtype="float32")
+    ids = hf.encode_answer("Be brief.", end=False)
+    settings = config.PromptConfig(tokens=len(ids), start="text", text="Be brief.")
+    found = init_prompt_embeddings(hf.module, settings, 0, lambda text: ids)
+    with torch.no_grad():
+        words = hf.module.get_input_embeddings()(torch.tensor([ids]))[0]
+    torch.testing.assert_close(found, words)
+    noise = init_prompt_embeddings(
+        hf.module, config.PromptConfig(tokens=100, start="noise"), 0, None
+    )
+    assert float(noise.std() / words.std()) == pytest.approx(1, abs=0.2)
 
 
 @pytest.mark.training

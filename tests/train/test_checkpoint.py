@@ -35,6 +35,17 @@ def newest(folder: Path, identity: str = "mine") -> tuple[Checkpoint | None, Eve
     return found, events
 
 
+def test_a_new_checkpoint_stays_beside_later_damaged_ones(tmp_path: Path) -> None:
+    for step in (100, 150):
+        checkpoint.write_checkpoint(tmp_path, "mine", point(step))
+        (tmp_path / f"step-{step:06d}" / "adapter.safetensors").write_bytes(b"damaged")
+    assert newest(tmp_path)[0] is None
+    checkpoint.write_checkpoint(tmp_path, "mine", point(50))
+    found, events = newest(tmp_path)
+    assert found is not None
+    assert (found.step, events) == (50, [])
+
+
 def same(first: Checkpoint, second: Checkpoint) -> bool:
     for name in ("adapter", "optimizer"):
         left = getattr(first, name)

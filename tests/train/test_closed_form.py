@@ -5,6 +5,7 @@ moved into weights on a tiny model.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from margins import assert_at_least, assert_at_most
 from selfteach import config
 from selfteach.config.training import FeedbackTrainConfig
 from selfteach.errors import DataError, ResourceError, UsageError
+from selfteach.models.check_family import run_plainly
+from selfteach.models.hf import HfModel
 from selfteach.records import Example, make_prompt
 from selfteach.train import memory
 from selfteach.train.adapters.closed_form import (
@@ -126,6 +129,18 @@ def test_kl_equals_torchs() -> None:
     q = head(b).log_softmax(-1)
     expected = torch.nn.functional.kl_div(q, p, log_target=True, reduction="none").sum(-1)
     torch.testing.assert_close(kl(head, a, b), expected)
+
+
+def test_the_drift_is_that_of_the_logits_as_the_family_scales_them(
+    make_tiny: Callable[..., Path], tmp_path: Path
+) -> None:
+    hf = HfModel.load(
+        make_tiny(tmp_path / "base", family="cohere", logit_scale=0.0625), dtype="float32"
+    )
+    (a, left), (b, right) = (run_plainly(hf.module, range(n, 27 + n)) for n in (3, 4))
+    p, q = left.log_softmax(-1), right.log_softmax(-1)
+    found = DownProjEditor(hf.module, [1]).kl(a, b)
+    torch.testing.assert_close(found, (p.exp() * (p - q)).sum(-1), rtol=1e-4, atol=1e-6)
 
 
 def test_states_are_those_of_the_model_s_own_forward() -> None:

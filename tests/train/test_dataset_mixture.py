@@ -30,6 +30,24 @@ def rows(**sizes: int) -> list[TrainingRow]:
     ]
 
 
+@given(
+    st.lists(st.floats(0.01, 1), min_size=2, max_size=4),
+    st.lists(st.integers(1, 9), min_size=4, max_size=4),
+)
+@settings(max_examples=60, deadline=None)
+def test_every_epoch_is_as_long_as_the_others(shares: list[float], sizes: list[int]) -> None:
+    names = "abcd"[: len(shares)]
+    own = rows(**dict(zip(names, sizes, strict=False)))
+    mixture = DatasetMixture(own, dict(zip(names, shares, strict=True)), seed=0)
+    used = Counter[str]()
+    for number in range(12):
+        epoch = mixture.epoch(number)
+        assert len(epoch) == len(own)
+        used += Counter(row.dataset for row in epoch)
+        for name, share in mixture.shares.items():
+            assert abs(used[name] - share * len(own) * (number + 1)) < len(names)
+
+
 def test_an_epoch_has_the_shares_that_were_asked_for() -> None:
     # 100 rows an epoch; 1 % of old is one row of them, and ten epochs see ten different ones
     mixture = DatasetMixture(rows(new=80, old=20), {"old": 1, "new": 99}, seed=3)

@@ -4,6 +4,7 @@ tokens, own samples."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from tiny import Tiny, make_examples
 from margins import assert_at_most
 from selfteach import config
 from selfteach.errors import DataError, UsageError
+from selfteach.models.hf import HfModel
 from selfteach.records import parse_messages
 from selfteach.train import micro_batch_loss
 from selfteach.train.adapters.lora import LoraAdapter
@@ -22,7 +24,7 @@ from selfteach.train.encode_and_batch import RowNeeds, encode_examples
 from selfteach.train.fast.packed_model import PackedModel
 from selfteach.train.objectives.distill import DistillObjective
 from selfteach.train.reference import Reference, ReferenceOutputs
-from selfteach.train.train import train
+from selfteach.train.train import replace_with_distillation, train
 
 pytestmark = pytest.mark.long
 
@@ -207,6 +209,29 @@ def test_the_student_comes_nearer_to_the_teacher(tmp_path: Path, changes: dict[s
         if not changes.get("top_k")
         else 0.1 < trained.top_k_mass < 0.99
     )
+
+
+def test_distillation_from_an_adapter_takes_over_the_weight() -> None:
+    """What is switched off stays so, and what holds the base in place stays as it is."""
+    assert replace_with_distillation({"sft": 5.0, "dpo": 1.0}) == {"distill": 5.0}
+    assert replace_with_distillation({"sft": 0.0, "anchor": 2.0}) == {"anchor": 2.0}
+
+
+@pytest.mark.parametrize("adapter", ["reft", "bottleneck", "prompt"])
+def test_an_adapter_of_hooks_learns_from_no_other(adapter: str) -> None:
+    with pytest.raises(ValueError, match="leaves no room for; train lora or full"):
+        config.TrainConfig(distill_from="reft", adapter=adapter)
+
+
+@pytest.mark.training
+def test_an_adapter_is_distilled_in_a_model_that_cannot_pack(
+    make_tiny: Callable[..., Path], tmp_path: Path
+) -> None:
+    hf = HfModel.load(make_tiny(tmp_path / "base", family="gemma2"), dtype="float32")
+    chosen = config.TrainConfig(
+        weights={"in_scope": {"sft": 1.0}}, distill_from="reft", max_steps=1, batch_size=4
+    )
+    assert train(hf, make_examples(4), chosen, tmp_path / "run", seed=0).steps == 1
 
 
 def test_skipped_tokens_do_not_count() -> None:

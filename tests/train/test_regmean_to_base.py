@@ -5,6 +5,7 @@ plain passes, and less drift.
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from tiny import Tiny, make_examples
 from margins import assert_at_least, assert_at_most
 from selfteach import config
 from selfteach.errors import ResourceError, UsageError
+from selfteach.models.hf import HfModel
 from selfteach.records import Example
 from selfteach.train import micro_batch_loss, regmean_to_base
 from selfteach.train.adapters.lora import LoraAdapter
@@ -130,6 +132,24 @@ def test_moments_are_those_of_ordinary_passes(token_budget: int) -> None:
         torch.testing.assert_close(
             found.mean(name).float(), moment(torch.cat(inputs)), rtol=1e-3, atol=1e-4
         )
+
+
+@pytest.mark.parametrize("token_budget", [1, 4096])
+def test_moments_of_a_model_that_cannot_pack_count_no_padding(
+    make_tiny: Callable[..., Path], tmp_path: Path, token_budget: int
+) -> None:
+    """Gemma 2 caps its scores. Each row is a pair, whose prompt counts once."""
+    hf = HfModel.load(make_tiny(tmp_path / "base", family="gemma2"), dtype="float32")
+    adapter = LoraAdapter.attach(hf.module, settings(), seed=0)
+    weights = {"in_scope": {"dpo": 1.0}}
+    needs = RowNeeds(pairs=frozenset(("dpo",)))
+    rows = encode_examples(hf, make_examples(6), weights, needs, 512, "drop").rows
+    tuned = PackedModel(hf.module, adapter)
+    assert not tuned.can_pack
+    with tuned.use_attention():
+        found = measure_input_moments(tuned, adapter.low_rank_layers, rows, token_budget)
+    length = sum(len(row.prompt) + sum(map(len, row.answers)) for row in rows)
+    assert set(found.tokens.values()) == {length}
 
 
 def test_layers_are_solved_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from selfteach import config
 from selfteach.errors import IntegrityError
 from selfteach.records import Example, make_prompt
 from selfteach.train import dataset_mixture
+from selfteach.train.micro_batch_size import MicroBatchSize
 from selfteach.train.reference import Reference
 from selfteach.train.train import train
 from selfteach.train.trainer import Trainer
@@ -128,6 +130,46 @@ def test_a_short_training_that_is_stopped_ends_with_the_same_weights(tmp_path: P
     again = train(Tiny(), rows, how, tmp_path / "again", seed=1)
     name = "adapter_model.safetensors"
     assert (again.adapter / name).read_bytes() == (whole.adapter / name).read_bytes()
+
+
+def test_a_row_that_the_context_does_not_hold_is_overlong(tmp_path: Path) -> None:
+    """A soft prompt takes a part of the context."""
+    model = Tiny()
+    longest = max(
+        len(model.encode(e.prompt)) + len(model.encode_answer(e.chosen)) for e in make_examples()
+    )
+    model.context_tokens = longest
+    how = settings(max_steps=1, weights={"in_scope": {"sft": 1.0}})
+    assert train(model, make_examples(), how, tmp_path / "lora", seed=1).overlong == {}
+    soft = how.model_copy(update={"adapter": "prompt"})
+    assert train(model, make_examples(), soft, tmp_path / "soft", seed=1).overlong["drop"] > 0
+
+
+def test_a_resumed_training_takes_a_changed_size_of_a_micro_batch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody lowered it because memory ran out. What was halved before stays halved."""
+    sizes: list[int] = []
+    retry = MicroBatchSize.retry
+    monkeypatch.setattr(
+        MicroBatchSize,
+        "retry",
+        lambda own, *given: (sizes.append(own.tokens), retry(own, *given))[1],
+    )
+
+    def run(tokens: int, steps: int) -> None:
+        how = settings(max_steps=3, checkpoint_every=1, micro_batch_tokens=tokens)
+
+        def stop(step: int, *_: object) -> None:
+            if step == steps:
+                raise KeyboardInterrupt
+
+        with suppress(KeyboardInterrupt):
+            train(Tiny(), make_examples(), how, tmp_path, seed=1, progress=stop)
+
+    run(2048, 1)
+    run(512, 2)
+    assert (set(sizes[:1]), sizes[-1]) == ({2048}, 512)
 
 
 def test_what_the_last_step_knew_is_known_after_a_stop(tmp_path: Path) -> None:

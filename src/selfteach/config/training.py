@@ -126,6 +126,8 @@ class ClosedFormConfig(Section):
 
 
 MIN_PRIOR_TEXTS = 8
+HOOK_ADAPTERS = ("bottleneck", "prompt", "reft")
+"""Adapters that change hidden states, of which a model holds one at a time."""
 """Smallest number of texts in each list of the prior `classifier`."""
 
 
@@ -386,6 +388,12 @@ class TrainConfig(Section):
             raise ValueError(
                 "train.once has no use beside train.dataset_shares, which says what an epoch has; "
                 "leave one of them out"
+            )
+        if self.distill_from and self.adapter in HOOK_ADAPTERS:
+            raise ValueError(
+                f"train.distill_from attaches a {self.distill_from} while the adapter learns, "
+                f"which a {self.adapter} adapter leaves no room for; train lora or full, or leave "
+                "it out"
             )
         defaults = self.get_step_defaults()
         odd = [name for name, value in defaults.items() if getattr(self, name) != value]

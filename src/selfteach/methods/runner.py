@@ -64,7 +64,7 @@ from selfteach.train.adapters.join_loras import explain_why_not_joined, join_lor
 from selfteach.train.distributed import broadcast_from_first, has_shards
 from selfteach.train.memory import measure_peak_mb
 from selfteach.train.on_policy import OnPolicySampler, make_on_policy_sampler
-from selfteach.train.train import TrainingResult, train
+from selfteach.train.train import TrainingResult, find_longest_row, train
 
 CARD_FILE = "README.md"
 NO_SHARES = frozenset({"amount", "nats", "tokens"})
@@ -422,15 +422,15 @@ def combine_stages(done: Sequence[TrainingResult], adapter: Path) -> TrainingRes
 
 
 def report_overlong(session: Session, trained: TrainingResult, name: str) -> None:
-    """Record and print what became of rows longer than `train.max_tokens`."""
+    """Record and print what became of rows that are too long."""
     if not trained.overlong:
         return
-    limit = session.config.train.max_tokens
+    limit = find_longest_row(session.model, session.config.train)
     session.run.ledger.record_event(
         "overlong", {"stage": name, "max_tokens": limit, **trained.overlong}
     )
     counts = ", ".join(f"{word} {count}" for word, count in trained.overlong.items())
-    session.display.print_line(f"rows longer than train.max_tokens = {limit}: {counts}")
+    session.display.print_line(f"rows longer than {limit} tokens: {counts}")
 
 
 def record_refused(

@@ -28,6 +28,8 @@ IDENTITY_FILES = (
     "vocab.json",
     "merges.txt",
 )
+GENERATION_FILE = "generation_config.json"
+END_KEY = "eos_token_id"
 WHOLE_COPY_CURE = "Use a whole copy."
 MAX_JSON_BYTES = 64 << 20
 MAX_PARTS = 4096
@@ -166,8 +168,20 @@ def compute_fingerprint(folder: Path, *, in_4bit: bool = False) -> str:
     """
     parts = [[name, _sha256(folder / name)] for name in IDENTITY_FILES if (folder / name).is_file()]
     parts += [[path.name, _sha256(path)] for path in sorted(folder.glob("*.safetensors"))]
+    parts += _list_own_ends(folder)
     found = digest(["model", parts])
     return digest([LOAD_IN_4BIT, found]) if in_4bit else found
+
+
+def _list_own_ends(folder: Path) -> list[list[Any]]:
+    """Return what ends an answer where generation_config.json says so otherwise than config.json.
+
+    Where both say the same, the digest of config.json holds it.
+    """
+    file = folder / GENERATION_FILE
+    ends = read_json(file).get(END_KEY) if file.is_file() else None
+    same = ends is None or ends == read_json(folder / "config.json").get(END_KEY)
+    return [] if same else [[GENERATION_FILE, ends]]
 
 
 def compute_adapter_fingerprint(base: str, folder: Path) -> str:

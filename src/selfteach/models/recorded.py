@@ -16,7 +16,7 @@ import numpy as np
 
 from selfteach.errors import DataError
 from selfteach.models import Sampler, Scorer
-from selfteach.models.tokens import TOO_LONG, TOO_LONG_WITH_TEXT, UnfitPrompt
+from selfteach.models.tokens import NO_TOKENS, TOO_LONG, TOO_LONG_WITH_TEXT, UnfitPrompt
 from selfteach.records import (
     Completion,
     Continuations,
@@ -230,6 +230,8 @@ class Recorded:
         if room == math.inf:
             return ""
         scorer: Any = self._scorer
+        if not scorer.encode(asked.prompt):
+            return NO_TOKENS
         longest = max(len(scorer.encode_answer(text, asked.end)) for text in asked.texts)
         return "" if longest <= room else TOO_LONG_WITH_TEXT
 

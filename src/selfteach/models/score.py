@@ -27,7 +27,7 @@ from selfteach.models.hook_adapter import (
 )
 from selfteach.models.loaded_model import LoadedModel
 from selfteach.models.memory_allocator import release_freed_pages
-from selfteach.models.tokens import TOO_LONG_WITH_TEXT, UnfitPrompt, count_common_prefix
+from selfteach.models.tokens import NO_TOKENS, TOO_LONG_WITH_TEXT, UnfitPrompt, count_common_prefix
 from selfteach.records import Continuations, ItemScores, LogProb, Prompt, get_user_text
 
 Prefix = list[tuple[Tensor, Tensor]]
@@ -102,7 +102,8 @@ def score_all(hf: LoadedModel, items: Sequence[Continuations]) -> Iterator[ItemS
     all) score each text in a row of its own.
 
     Raises:
-        UnfitPrompt: a prompt and its text do not fit into the context; raised before any scoring.
+        UnfitPrompt: a prompt has no token, or it and its text do not fit into the context; raised
+            before any scoring.
     """
     items = list({item.id(hf.fingerprint): item for item in items}.values())
     if not items:
@@ -112,6 +113,8 @@ def score_all(hf: LoadedModel, items: Sequence[Continuations]) -> Iterator[ItemS
     rows = []
     for item, ids in zip(items, prompts, strict=True):
         texts = [hf.encode_answer(text, item.end) for text in item.texts]
+        if not ids:
+            raise UnfitPrompt(NO_TOKENS, "nothing comes before a text", cure="Give a prompt.")
         _require_fits(hf, len(ids) + max(map(len, texts), default=0), item.prompt)
         rows.append(_ScoredItem(item.id(hf.fingerprint), ids[shared:], texts))
     rows.sort(key=lambda row: row.length)

@@ -39,7 +39,9 @@ class Checkpoint:
 
 
 def write_checkpoint(folder: Path, identity: str, point: Checkpoint) -> None:
-    """Write `folder/step-NNNNNN`, manifest last, and remove all but the newest checkpoints."""
+    """Write `folder/step-NNNNNN`, manifest last, and remove all but the newest checkpoints.
+    Those of later steps are of an earlier attempt, which was passed over.
+    """
     place = folder / f"step-{point.step:06d}"
     place.mkdir(parents=True, exist_ok=True)
     (place / "manifest.json").unlink(missing_ok=True)
@@ -56,7 +58,9 @@ def write_checkpoint(folder: Path, identity: str, point: Checkpoint) -> None:
     write_text(
         place / "manifest.json", json.dumps({"identity": identity, "sha256": sums}, indent=2) + "\n"
     )
-    for old in sorted(folder.glob("step-*"))[:-NUM_KEPT]:
+    found = sorted(folder.glob("step-*"))
+    kept = [other for other in found if other <= place][-NUM_KEPT:]
+    for old in (other for other in found if other not in kept):
         (old / "manifest.json").unlink(missing_ok=True)
         shutil.rmtree(old)
 

@@ -6,7 +6,6 @@ Multi-task training and replay are the same thing here: replay is an old task wi
 
 from __future__ import annotations
 
-import itertools
 import math
 import random
 from collections.abc import Callable, Mapping, Sequence
@@ -68,6 +67,7 @@ class DatasetMixture:
         check_dataset_shares(shares, self.sources)
         total = sum(shares.values())
         self.shares = {name: shares[name] / total for name in self.sources if shares}
+        self._used = [dict.fromkeys(self.shares, 0)]
         self.kinds = _group_rows(rows, lambda row: row.kind)
         wanted = {} if shares else min_shares or {}
         counts = {kind: len(self.kinds[kind]) for kind in wanted if kind in self.kinds}
@@ -88,27 +88,24 @@ class DatasetMixture:
             for kind, n in (self.repetitions | self.parts).items():
                 found += self._stream(kind, self.kinds[kind], number * n, (number + 1) * n)
             return found
-        starts = self._count_used(number)
-        ends = self._count_used(number + 1)
+        starts, ends = self._count_used(number), self._count_used(number + 1)
         found = []
         for name, rows in self.sources.items():
             found += self._stream(name, rows, starts[name], ends[name])
         return found
 
     def _count_used(self, epochs: int) -> dict[str, int]:
-        """Return how many rows of each dataset come before an epoch: cumulative shares, rounded,
-        so that they add up to whole epochs.
+        """Return how many rows of each dataset come before an epoch. Each row is one of the dataset
+        that lacks most of its share, so counts only grow, and add up to whole epochs.
         """
-        total = epochs * len(self.rows)
-        used = {}
-        low = 0
-        for name, share in zip(
-            self.shares, itertools.accumulate(self.shares.values()), strict=True
-        ):
-            high = round(total * share)
-            used[name] = high - low
-            low = high
-        return used
+        while len(self._used) <= epochs:
+            used = dict(self._used[-1])
+            total = sum(used.values())
+            for count in range(total + 1, total + len(self.rows) + 1):
+                lacks = {name: count * share - used[name] for name, share in self.shares.items()}
+                used[max(lacks, key=lambda name: lacks[name])] += 1
+            self._used.append(used)
+        return self._used[epochs]
 
     def _stream(
         self, name: str, rows: Sequence[TrainingRow], start: int, end: int

@@ -62,9 +62,9 @@ class InputMoments:
     """Hold the sum of x x^T over all tokens for some layers. Layers with the same input tensor
     share one sum.
 
-    `num_shared_tokens`: the tokens that are computed once for `times` rows. They count once for
-    each row, so that the sum does not depend on the packing. Shapes: sums (F, F) float32 of a layer
-    with F inputs, of which only the upper triangle is computed.
+    `num_shared_tokens`: the first tokens, which count `times` times: they are computed once for as
+    many rows, or not for the first time. So the sum does not depend on the packing. Shapes: sums
+    (F, F) float32 of a layer with F inputs, of which only the upper triangle is computed.
     """
 
     sums: dict[str, Tensor] = field(default_factory=dict)
@@ -388,14 +388,22 @@ def measure_input_moments(
 ) -> InputMoments:
     """Return the moments of the layers' inputs at all tokens of the rows, however they are packed.
     The model's attention must be set.
+
+    A model that cannot pack reads each answer after its prompt alone: padding would count, too.
     """
     found = InputMoments()
     with register_hooks(_list_hooks(layers, found.hook)):
+        if not tuned.can_pack:
+            for row in rows:
+                found.num_shared_tokens = len(row.prompt)
+                for place, answer in enumerate(row.answers):
+                    found.times = 0 if place else 1  # both answers have one prompt
+                    tuned.read_alone(row.prompt, answer)
+            return found
         for group in split_micro_batches(rows, token_budget):
             batch = tuned.pack(group)
-            if tuned.can_pack:
-                found.num_shared_tokens = batch.num_shared_tokens
-                found.times = len(group)
+            found.num_shared_tokens = batch.num_shared_tokens
+            found.times = len(group)
             tuned.states(batch)
     return found
 

@@ -249,11 +249,18 @@ def with_roles(examples: Sequence[Example], weights: ObjectiveWeights) -> list[E
 
 def replace_with_distillation(weights: Mapping[str, float]) -> dict[str, float]:
     """Return the objectives for distillation from another adapter: those that hold the base in
-    place stay, the others become distillation.
+    place stay, the others become distillation with the weight of the first of them. What has a
+    weight of 0 is trained by neither.
     """
-    kept = {name: weight for name, weight in weights.items() if load_objective_class(name).holds}
-    learned = {load_objective_class(name).distilled_by for name in weights.keys() - kept.keys()}
-    return kept | dict.fromkeys(sorted(learned), 1.0)
+    kept: dict[str, float] = {}
+    learned: dict[str, float] = {}
+    for name, weight in weights.items():
+        objective = load_objective_class(name)
+        if objective.holds:
+            kept[name] = weight
+        elif weight:
+            learned.setdefault(objective.distilled_by, weight)
+    return kept | learned
 
 
 def load_objective_class(name: str) -> type[Objective]:
@@ -295,10 +302,18 @@ def encode_for_objectives(
         if prompted and not config.distill_from:
             encode_teacher_prompt(hf, example)
 
-    how = (config.max_tokens, config.overlong)
+    how = (find_longest_row(hf, config), config.overlong)
     encoded = encode_examples(hf, examples, weights, needs, *how, check)
     require_forbidden_words(encoded.rows, needs)
     return encoded
+
+
+def find_longest_row(hf: Any, config: TrainConfig) -> int:
+    """Return the most tokens of a row: `max_tokens`, or what the model's context holds beside the
+    adapter's own tokens.
+    """
+    kind: type[Adapter] = registry.load_registered("adapters", config.adapter)
+    return min(config.max_tokens, int(hf.context_tokens) - kind.count_virtual_tokens(config))
 
 
 def find_row_needs(objectives: Mapping[str, Objective]) -> RowNeeds:

@@ -396,6 +396,7 @@ class Trainer:
             "seconds": round(self.elapsed_seconds(), 4),
             "halvings": self.micro_batch.halvings,
             "budget": self.micro_batch.tokens,
+            "micro_batch_tokens": self.config.micro_batch_tokens,
             "events": self.events,
             "callbacks": _collect_states(self.callbacks),
             "objectives": _collect_states(self.objectives),
@@ -422,7 +423,8 @@ class Trainer:
         torch.set_rng_state(point.rng)
         self.step = point.step
         self.micro_batch.halvings = point.facts["halvings"]
-        self.micro_batch.tokens = point.facts["budget"]
+        if point.facts.get("micro_batch_tokens") == self.config.micro_batch_tokens:
+            self.micro_batch.tokens = point.facts["budget"]
         self._seconds_before = point.facts.get("seconds", 0.0)
         self.top_k_mass = point.facts.get("top_k_mass")
         if memory := point.facts.get("memory"):

@@ -60,6 +60,11 @@ class Adapter(ABC):
         self._unfrozen = [p for p in module.parameters() if p.requires_grad]
         module.requires_grad_(False)
 
+    @staticmethod
+    def count_virtual_tokens(config: config.TrainConfig) -> int:
+        """Return how many tokens of the model's context the adapter takes."""
+        return 0
+
     @classmethod
     @abstractmethod
     def attach(

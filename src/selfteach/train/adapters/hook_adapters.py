@@ -167,6 +167,11 @@ class PromptAdapter(TrainableHookAdapter):
     setting = "prompt"
 
     @staticmethod
+    def count_virtual_tokens(config: TrainConfig) -> int:
+        """Return its length."""
+        return config.prompt.tokens
+
+    @staticmethod
     def make_hooks(
         module: nn.Module, settings: PromptConfig, seed: int, encode: EncodeText | None
     ) -> HookAdapter:

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.func import functional_call
 
 from selfteach.config import PromptConfig
 from selfteach.errors import UsageError
@@ -18,7 +19,8 @@ def init_prompt_embeddings(
     module: Any, settings: PromptConfig, seed: int, encode: EncodeText | None
 ) -> Tensor:
     """Return initial vectors (tokens, D) float32: the embeddings of a text (repeated or cut to
-    length), of random words, or noise as large as these.
+    length), of random words, or noise as large as these. They are what the model's layers get,
+    after the factor of families that scale their embeddings.
 
     Source: Lester et al. 2021, section 3.2; PEFT's TEXT, SAMPLE_VOCAB and RANDOM. Departs: noise
     has the embeddings' mean and spread. PEFT's is standard normal, ten times as large on small
@@ -27,12 +29,18 @@ def init_prompt_embeddings(
     Raises:
         UsageError: a text is configured and none is given.
     """
-    words = gather_shards(module.get_input_embeddings().weight)
+    part = module.get_input_embeddings()
+    words = gather_shards(part.weight)
+
+    def embed(ids: Tensor) -> Tensor:
+        given = (ids.to(words.device),)
+        return functional_call(part, {"weight": words}, given).float().cpu()  # type: ignore[no-any-return]
+
     generator = torch.Generator().manual_seed(seed)
     if settings.start == "noise":
-        spread = words.float().std(0).cpu()
-        mean = words.float().mean(0).cpu()
-        return torch.randn(settings.tokens, words.shape[1], generator=generator) * spread + mean
+        every = embed(torch.arange(words.shape[0]))
+        noise = torch.randn(settings.tokens, words.shape[1], generator=generator)
+        return noise * every.std(0) + every.mean(0)
     if settings.start == "vocabulary":
         ids = torch.randint(0, words.shape[0], (settings.tokens,), generator=generator)
     else:
@@ -44,5 +52,4 @@ def init_prompt_embeddings(
                 cure="Set train.prompt.text.",
             )
         ids = torch.tensor((found * (1 + settings.tokens // len(found)))[: settings.tokens])
-    rows: Tensor = words.index_select(0, ids.to(words.device)).float().cpu()
-    return rows
+    return embed(ids)

@@ -29,6 +29,7 @@ from torch import Tensor, nn
 
 from selfteach.errors import UsageError
 from selfteach.models.hook_adapter import get_decoder, get_decoder_layers
+from selfteach.models.score import Head
 from selfteach.train.encode_and_batch import TrainingRow
 from selfteach.train.fast.packed_attention import use_packed_attention
 from selfteach.train.fast.packed_model import PROBE_TOLERANCE, explain_why_not_packed
@@ -135,6 +136,7 @@ class DownProjEditor:
 
     def __init__(self, module: Any, layers: Sequence[int]) -> None:
         self.module = module
+        self.head = Head(module)
         self.layers = sorted(layers)
         self.decoder = get_decoder(module)
         self.blocks = get_decoder_layers(module)
@@ -283,7 +285,7 @@ class DownProjEditor:
         nats.
         """
         with torch.no_grad():
-            return kl(self.module.get_output_embeddings(), left, right)
+            return kl(self.head, left, right)
 
     def _forward(self, read: CachedRows) -> Tensor:
         batch = read.batch
@@ -353,7 +355,7 @@ def r_squared(aim: Tensor, found: Tensor, weight: Tensor) -> float:
     return float(1 - left / (weight[:, None] * aim.square()).sum())
 
 
-def kl(head: Any, left: Tensor, right: Tensor) -> Tensor:
+def kl(head: Head, left: Tensor, right: Tensor) -> Tensor:
     """Return the KL of a head's distributions: (N, D), (N, D) -> (N,) float32, nats."""
     parts = []
     for start in range(0, len(left), KL_CHUNK_ROWS):

@@ -61,8 +61,7 @@ class PackedModel:
         self.device = weight.device
         self.dtype = weight.dtype
         self.run_piece: RunPiece = run_directly
-        # a layer that is computed again for the backward pass would find its own keys in the cache
-        self.shares_beginning = get_active_hooks(module) is None and has_attention_alone(module)
+        self.has_attention_alone = has_attention_alone(module)
         self.has_plain_head = not weight.requires_grad and run_in_module(
             module, self._has_plain_head
         )
@@ -212,7 +211,7 @@ class PackedModel:
             pairs += [(row.prompt, answer) for answer in row.answers]
         prefix: Prefix = []
         shared = 0
-        if self.shares_beginning and self.run_piece is run_directly:
+        if self._may_share_beginning():
             shared = batch.num_shared_tokens
             prefix = compute_prefix(self.module, pairs[0][0][:shared])
         found: dict[int, Tensor] = {}
@@ -228,6 +227,17 @@ class PackedModel:
                 first = len(prompt) - shared - 1
                 found[i] = states[first : first + len(answer)]
         return torch.cat([found[i] for i in range(len(pairs))])
+
+    def _may_share_beginning(self) -> bool:
+        """Return whether a beginning may be read once. Hooks need every token's position, and a
+        layer that is computed again for the backward pass would find its own keys in the cache.
+        """
+        is_hooked = get_active_hooks(self.module) is not None
+        return self.has_attention_alone and not is_hooked and self.run_piece is run_directly
+
+    def read_alone(self, prompt: Sequence[int], answer: Sequence[int]) -> None:
+        """Let the model read an answer after its prompt, without padding: for hooks."""
+        self._padded_states([[*prompt, *answer]], [len(prompt)], 0, [])
 
     def _padded_states(
         self,
