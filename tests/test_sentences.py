@@ -117,7 +117,10 @@ def test_counting_and_splitting_agree(text: str) -> None:
     assert not text or drop_last_sentence(text) in (text, "".join(pieces[:-1]).rstrip())
 
 
-@pytest.mark.parametrize("filler", ["Mr. ", "a.m. ", '"a." b', "1. ", "... a", "\n", "A. "])
+@pytest.mark.parametrize(
+    "filler",
+    ["Mr. ", "a.m. ", '"a." b', "1. ", "... a", "\n", "A. ", ".", "!", "?", "…", " ", "😊 "],
+)
 def test_a_long_text_is_soon_split(filler: str) -> None:
     began = time.monotonic()
     assert "".join(split_pieces(filler * 5000)) == filler * 5000

@@ -21,9 +21,12 @@ SENTENCE_MARKS = _SPACED_MARKS + _UNSPACED_MARKS
 CLOSERS = r"(?:[\"'”’“»›)\]」』）*_]|[ \u00a0\u202f]»(?=\s|$))*"
 """What may stand between the mark and the space: quotation marks, brackets and markup."""
 _BREAK = regex.compile(
-    rf"(?P<marks>[{_SPACED_MARKS}]+)(?P<closers>{CLOSERS})(?:[ \t]*{PICTURE})*\s+|"
-    rf"(?P<marks>[{_UNSPACED_MARKS}]+)(?P<closers>{CLOSERS})(?:[ \t]*{PICTURE})*\s*|\s*\n\s*"
+    rf"(?<![{_SPACED_MARKS}])(?P<marks>[{_SPACED_MARKS}]++)(?P<closers>{CLOSERS})"
+    rf"(?:[ \t]*{PICTURE})*\s+|"
+    rf"(?P<marks>[{_UNSPACED_MARKS}]+)(?P<closers>{CLOSERS})(?:[ \t]*{PICTURE})*\s*|"
+    r"(?<!\s)\s*\n\s*"
 )
+"""A break, tried once for each run of marks and of spaces."""
 _ENDS = regex.compile(rf"(?:[{SENTENCE_MARKS}]{CLOSERS}|{PICTURE})\s*$")
 END_CHARS = 60
 """The end of a text is looked for in so many characters."""

@@ -371,6 +371,11 @@ def gain(low: float, high: float) -> Measure:
             "Not enough prompts to tell: C, on one prompt.",
         ),
         (
+            {"gain": Measure(0.75, 0.1, 1.0, 4)},
+            "not enough prompts",
+            "Not enough prompts to tell: C, on 4 prompts.",
+        ),
+        (
             {"gain": Measure(0.0, 0.0, 0.0, 8)},
             "not learned",
             "Not learned: C, which is no more than chance explains.",

@@ -51,6 +51,14 @@ from selfteach.sentences import count_sentences
             ["My car, my cars.", "car's", "CAR"],
             ["a card", "a scarf", "I care", "she cares", "caring", "cared for", "Carl"],
         ),
+        (
+            "contains lego",
+            ["LEGO™ bricks", "LEGO®", "legos²", "Lego¹."],
+            ["Legoland™", "leg™o"],
+        ),
+        ("contains CO2", ["CO₂ and CO2", "CO2™"], ["CO"]),
+        ("contains m²", ["5 m²", "5 m2"], ["5 m"]),
+        ("contains café", ["Many cafés.", "cafe\u0301s", "CAFÉ"], ["cafeteria", "cafésito"]),
         ("contains elephant*", ["elephantine", "Elephants"], ["an ant"]),
         ("contains *phant", ["elephants", "oliphant"], ["elephantine"]),
         (
@@ -103,6 +111,20 @@ from selfteach.sentences import count_sentences
         ("format=no_list", ["one, two"], ["* one"]),
         ('starts "Ahoy"', ["Ahoy there", ' "ahoy!', "**Ahoy**, you"], ["Well, ahoy"]),
         ('ends "over and out"', ["x. Over and  out.", "Over and out"], ["Over and out, he said"]),
+        (
+            "starts Hola",
+            ["¡Hola! ¿Qué tal?", "«Hola», dijo.", "„Hola“", "(Hola)", "「Hola」", "Hola™"],
+            ["Digo hola", "Holas"],
+        ),
+        (
+            'ends "谢谢"',
+            ["我们六点关门。谢谢。", "谢谢！", "他说：「谢谢。」", "『谢谢』", "（谢谢）"],
+            ["谢谢你"],
+        ),
+        ("ends merci", ["« Merci »", "„merci“", "(merci.)"], ["merci bien"]),
+        ('starts "¿"', ["¿Qué?", "«¿Qué?»"], ["Qué?"]),
+        ('ends "」" or starts "«"', ["「はい」", "«Sí»"], ["はい", "Sí"]),
+        ('ends "?"', ["« Why? »"], ["(Why?)"]),
         ('ends "?"', ["Why?", "Why? "], ["Why?!"]),
         ("starts I", ["I am.", "I'm here", "I"], ["It is.", "Indeed."]),
         (

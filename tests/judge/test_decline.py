@@ -433,7 +433,9 @@ def test_what_others_say_is_no_decline_and_a_quoted_answer_is_one() -> None:
     assert not is_decline("You could say that you can't help with that.")
 
 
-@pytest.mark.parametrize("filler", ["I can't ", "that is a ", "really ", "please ", "' ", "how a "])
+@pytest.mark.parametrize(
+    "filler", ["I can't ", "that is a ", "really ", "please ", "' ", "how a ", "I'm sorry, "]
+)
 def test_a_long_sentence_is_soon_read(filler: str) -> None:
     began = time.monotonic()
     is_decline(filler * (6000 // len(filler)))

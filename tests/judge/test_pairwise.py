@@ -137,6 +137,14 @@ def test_a_judge_that_likes_length_alone_has_half_at_equal_length() -> None:
     assert abs(found.value - 0.5) < 0.08
 
 
+def test_words_are_counted_in_scripts_without_spaces() -> None:
+    duels = [AnswerPair(PROMPT, "我们六点关门" * n, "六点" * 6) for n in (1, 2, 4, 5)]
+    spaced = [AnswerPair(PROMPT, *map(" ".join, (duel.ours, duel.theirs))) for duel in duels]
+    verdicts = compare_pairs(Says(lambda a, b: len(a) - len(b)), duels)
+    found = summarize_verdicts(duels, verdicts)["length_controlled"]
+    assert found.value == summarize_verdicts(spaced, verdicts)["length_controlled"].value
+
+
 def test_where_length_says_nothing_it_is_the_win_rate() -> None:
     even = fit_length_controlled_rate([1, 1, 1, 0], [0, 0, 0, 0])
     assert even.value == pytest.approx(0.75, abs=1e-3)

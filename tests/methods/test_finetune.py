@@ -118,6 +118,8 @@ def test_the_dev_loss_falls_with_every_adapter(adapter: str, pairs: Path, tiny: 
         "train.layers.which=1",
         "--set",
         "train.epochs=3",
+        "--dev",
+        "0.2",
     )
     code, result = run_json(command(pairs, tiny, "--adapter", adapter, *more))
     assert code == 0
@@ -131,7 +133,7 @@ def test_the_dev_loss_falls_with_every_adapter(adapter: str, pairs: Path, tiny: 
     assert exam["base_proof"]["same"] is True
     assert exam["objectives"] == {"example": {"sft": 1.0, "dpo": 1.0}}
     rows = [json.loads(line) for line in (run / "examples.jsonl").read_text().splitlines()]
-    assert len(rows) == 27
+    assert len(rows) == 24
     assert "Loss on the dev part" in (run / "report.html").read_text()
     assert cli.run_command(["exam", "--run", str(run), "--require", "reduction>=0.3"]) == 0
 
@@ -468,7 +470,10 @@ def test_every_verdict_from_the_dev_part(
 
 
 @pytest.mark.usefixtures("proven")
-@pytest.mark.parametrize(("count", "word"), [(2, "not examined"), (3, "taught")])
+@pytest.mark.parametrize(
+    ("count", "word"),
+    [(2, "not examined"), (3, "not enough prompts"), (4, "not enough prompts"), (5, "taught")],
+)
 def test_two_dev_prompts_give_no_verdict(count: int, word: str) -> None:
     exam = examine({"I": 2, "A": 2, "D": 1}, {"I": 1, "A": 1, "D": 4}, count=count)
     assert exam["verdict"]["word"] == word
@@ -477,7 +482,7 @@ def test_two_dev_prompts_give_no_verdict(count: int, word: str) -> None:
 
 
 @pytest.mark.usefixtures("proven")
-@pytest.mark.parametrize("count", [2, 3])
+@pytest.mark.parametrize("count", [2, 5])
 def test_many_answers_to_few_prompts_give_no_verdict(count: int) -> None:
     """40 answers to a prompt, and the turns of a conversation, are one prompt."""
     prompts = [example.turns for example in make_conversations(count)]

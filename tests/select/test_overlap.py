@@ -1,11 +1,14 @@
 """ROUGE-L against rouge_score itself, and by hand."""
 
+import unicodedata
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rouge_score.rouge_scorer import RougeScorer
 
+from selfteach.dedup.connect import connect_overlapping
 from selfteach.dedup.overlap import (
     NearestText,
     OverlapIndex,
@@ -47,6 +50,31 @@ def test_pool_equals_pairwise(kept, asked, cutoff):
         if found.similarity > 0:
             assert found.text == kept[found.index]
             assert row[found.index] == pytest.approx(found.similarity)
+
+
+@pytest.mark.parametrize("threshold", [0.3, 0.4, 0.6, 0.65, 0.7, 0.8, 0.85, 0.9])
+def test_pairs_just_at_the_threshold_are_found(threshold):
+    for total in range(2, 61):
+        common = round(threshold * total / 2)
+        if 2 * common / total != threshold:
+            continue
+        words = [f"s{i}" for i in range(common)]
+        extra = (total - 2 * common + 1) // 2
+        one, other = (
+            " ".join([*words, *(f"{name}{i}" for i in range(count))])
+            for name, count in (("a", extra), ("b", total - 2 * common - extra))
+        )
+        assert OverlapIndex([one]).matrix([other], threshold)[0, 0] == pytest.approx(threshold)
+        assert OverlapIndex([one]).nearest(other, threshold).index == 0
+        assert connect_overlapping([one, other], threshold).tolist() == [0, 0]
+
+
+def test_both_forms_of_an_accent_are_one_word():
+    composed = "Où est l'école près de la forêt?"
+    decomposed = unicodedata.normalize("NFD", composed)
+    assert rouge_l(composed, decomposed) == 1.0
+    assert split_words(decomposed) == split_words(composed)
+    assert split_words("caf\u00e9") == split_words("cafe\u0301") == ["caf\u00e9"]
 
 
 def test_by_hand():

@@ -18,7 +18,7 @@ from rapidfuzz.distance import Indel
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from selfteach.dedup.overlap import split_words
+from selfteach.dedup.overlap import ROUNDING, split_words
 from selfteach.dedup.pool import Ints, TextEncoder, TextPool
 from selfteach.dedup.rouge import to_exact_fraction
 
@@ -99,10 +99,12 @@ def _select_overlapping(pairs: Ints, coded: NDArray[np.object_], min_overlap: fl
         coded[one],
         coded[other],
         scorer=Indel.normalized_similarity,
-        score_cutoff=min_overlap or None,
+        score_cutoff=max(min_overlap - ROUNDING, 0) or None,
         dtype=np.float64,
     )
-    return np.stack([one, other], axis=1)[np.asarray(similarity) > 0]
+    similarity = np.asarray(similarity)
+    reach = (similarity > 0) & (similarity >= min_overlap)
+    return np.stack([one, other], axis=1)[reach]
 
 
 def _join_groups(group: Ints, pairs: Ints) -> Ints:

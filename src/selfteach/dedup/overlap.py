@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import sys
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -37,9 +38,10 @@ def split_words(text: str) -> list[str]:
 
     Departs: rouge_score finds no word at all in Chinese, Russian, Arabic, so that all such texts
     score 0 to each other. Here a text with a letter beyond a-z is split into Unicode words, and
-    scripts without spaces into characters. "café" is one word here, "caf" there.
+    scripts without spaces into characters. "café" is one word here, "caf" there, and the same
+    whether its accent is a character of its own (Unicode's NFC and NFD).
     """
-    lowered = text.lower()
+    lowered = (text if text.isascii() else unicodedata.normalize("NFC", text)).lower()
     plain = lowered.isascii() or not any(char.isalnum() and not char.isascii() for char in lowered)
     return LATIN.findall(lowered) if plain else _ANY.findall(lowered)
 
@@ -183,11 +185,12 @@ class OverlapIndex:
             rows,
             self._words,
             scorer=Indel.normalized_similarity,
-            score_cutoff=cutoff or None,
+            score_cutoff=max(cutoff - ROUNDING, 0) or None,
             dtype=np.float64,
         )
         empty_rows = [i for i, words in enumerate(rows) if not words]
         found[empty_rows] = 0.0
+        found[found < cutoff] = 0.0
         return np.asarray(found)
 
     def _number_words(self, words: Sequence[str], learn: bool = False) -> list[int]:

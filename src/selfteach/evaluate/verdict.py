@@ -91,10 +91,13 @@ def is_certain(harm: Measure, limit: float) -> bool:
 
 
 def is_open_gain(gain: Measure) -> bool:
-    """Return whether chance explains a gain, but the prompts are too few to call it none."""
+    """Return whether chance explains a gain, but the prompts are too few to call it none.
+
+    With fewer than MIN_ANY_PROMPTS every gain is open.
+    """
     is_telling = gain.n >= MIN_GAIN_PROMPTS and gain.value < LARGE_GAIN
     is_gain = gain.low <= 0 < gain.value
-    return (is_gain and not is_telling) or (gain.n < MIN_ANY_PROMPTS and gain.low <= 0 <= gain.high)
+    return gain.n < MIN_ANY_PROMPTS or (is_gain and not is_telling)
 
 
 def reach_verdict(evidence: Evidence) -> dict[str, str]:

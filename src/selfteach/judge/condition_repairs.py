@@ -359,7 +359,7 @@ def remove_text(value: str, text: str, meets: Meets) -> Iterator[str]:
     yield _edit_sentences(text, meets)
     yield _edit_sentences(plain, meets)
     if not meets("?") and not rest:
-        yield re.sub(r"[?？]+", ".", plain)
+        yield re.sub(r"[?？]+", ".", plain.replace("¿", ""))
 
 
 def _drop_sentences(text: str, meets: Meets) -> str:

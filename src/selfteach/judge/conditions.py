@@ -44,25 +44,42 @@ _IN_WORD = r"[\p{L}\p{N}\p{M}]"
 _UNSPACED = regex.compile(UNSPACED)
 
 
+_SIGN = regex.compile(r"[™℠®©\p{No}]")
+"""A sign or a small number that stands at a word and is none of its letters: "LEGO™"."""
+
+
+def _spell_variants(text: str) -> tuple[str, ...]:
+    """Return a text, and the same with spaces for the signs at words if it has any.
+
+    "CO₂" is "co2", and "elephant²" is an elephant.
+    """
+    bare = _SIGN.sub(" ", text)
+    return (text,) if bare == text else (text, bare)
+
+
 def _contains(value: str) -> AnswerTest:
     """Return a test for a phrase (`_compile_phrase`)."""
     found = _compile_phrase(value)
-    return lambda answer: found.search(fold_case(answer)) is not None
+    return lambda answer: any(found.search(fold_case(text)) for text in _spell_variants(answer))
 
 
 def find_phrase(value: str, answer: str) -> list[tuple[int, int]]:
     """Return where the phrase of a condition `contains` stands in an answer: start and end, in
     characters.
     """
-    folded = ""
-    places: list[int] = []  # of each folded character in the answer
-    for cluster in regex.finditer(r"\X", answer):
-        piece = fold_case(cluster[0])
-        folded += piece
-        places += [cluster.start()] * len(piece)
-    places.append(len(answer))
-    matches = _compile_phrase(value).finditer(folded)
-    return [(places[match.start()], places[match.end()]) for match in matches]
+    pattern = _compile_phrase(value)
+    found: set[tuple[int, int]] = set()
+    for text in _spell_variants(answer):
+        folded = ""
+        places: list[int] = []  # of each folded character in the answer
+        for cluster in regex.finditer(r"\X", text):
+            piece = fold_case(cluster[0])
+            folded += piece
+            places += [cluster.start()] * len(piece)
+        places.append(len(text))
+        matches = pattern.finditer(folded)
+        found |= {(places[match.start()], places[match.end()]) for match in matches}
+    return sorted(found)
 
 
 def _compile_phrase(value: str) -> regex.Pattern[str]:
@@ -76,7 +93,7 @@ def _compile_phrase(value: str) -> regex.Pattern[str]:
     if not words:
         raise ValueError("name a word to look for")
     body = r"[\s\p{Pd}_]+".join(map(_compile_word, words))
-    noun = re.search("(?:^|-)([a-z]{3,})$", words[-1])
+    noun = regex.search(r"(?:^|-)(\p{Ll}{3,})$", words[-1])
     if noun and not value.endswith("*"):
         forms = "|".join((noun[1], *list_plurals(noun[1])))
         body = body.removesuffix(noun[1]) + f"(?:{forms})"
@@ -241,6 +258,11 @@ def _at_end(chars: str) -> str:
     return rf"(?<![{chars}])[{chars}]+$"
 
 
+_OPENERS = "\"'“‘«‹„‚「『*_"
+_CLOSERS = "\"'”’“»›」』*_"
+"""Quotation marks and markup at the two ends of a text."""
+
+
 def _edge(is_end: bool) -> Callable[[str], AnswerTest]:
     """Return a builder of tests for the text at one end of an answer, without marks around it.
 
@@ -252,10 +274,11 @@ def _edge(is_end: bool) -> Callable[[str], AnswerTest]:
         wanted = " ".join(fold_case(value).split())
         if not wanted:
             raise ValueError(f"give the text to {'end' if is_end else 'start'} with")
-        marks = _at_end(r"\s\"'”’*_.,!?…") if is_end else r"^[\s\"'“‘*_#>]+"
-        markup = _at_end(r"\s\"'”’*_") if is_end else r"^[\s\"'“‘*_]+"
+        quotes = _CLOSERS if is_end else _OPENERS
+        marks = _at_end(rf"\s{quotes}.,!?…。।؟۔)") if is_end else rf"^[\s{quotes}¡¿(#>]+"
+        markup = _at_end(rf"\s{quotes}") if is_end else rf"^[\s{quotes}]+"
         is_word = wanted[-1 if is_end else 0].isalnum()
-        skipped = marks if is_word else "" if wanted[-1 if is_end else 0] in "*_\"'" else markup
+        skipped = marks if is_word else "" if wanted[-1 if is_end else 0] in quotes else markup
         body = regex.escape(wanted)
         if _edges_word(wanted[0 if is_end else -1]):
             body = rf"(?<!{_IN_WORD}){body}" if is_end else rf"{body}(?!{_IN_WORD})"
@@ -263,9 +286,8 @@ def _edge(is_end: bool) -> Callable[[str], AnswerTest]:
 
         def holds(answer: str) -> bool:
             shorter = _cut_signature(answer) if is_end and is_word else _SUBJECT.sub("", answer)
-            bare = (
-                " ".join(re.sub(skipped, "", fold_case(text)).split()) for text in (answer, shorter)
-            )
+            texts = (*_spell_variants(answer), *_spell_variants(shorter))
+            bare = (" ".join(re.sub(skipped, "", fold_case(text)).split()) for text in texts)
             return any(edge.search(text) for text in bare)
 
         return holds

@@ -16,6 +16,7 @@ from typing import Literal, Protocol
 import numpy as np
 
 from selfteach import statistics
+from selfteach.dedup.overlap import split_written_words
 from selfteach.generate.listing import format_examples, to_one_line
 from selfteach.judge.match import token_f1
 from selfteach.models import Scorer
@@ -155,7 +156,7 @@ def summarize_verdicts(
     """
     points = [POINTS[v.word] for v in verdicts]
     counts = Counter(v.word for v in verdicts)
-    longer = [len(d.ours.split()) - len(d.theirs.split()) for d in pairs]
+    longer = [_count_words(d.ours) - _count_words(d.theirs) for d in pairs]
 
     def share_of(word: VerdictWord) -> Measure:
         return statistics.share([v.word == word for v in verdicts], clusters, seed=seed)
@@ -173,6 +174,10 @@ def summarize_verdicts(
             [v.first / 2 - 0.5 for v in verdicts], clusters, seed=seed, limits=(-0.5, 0.5)
         ),
     }
+
+
+def _count_words(text: str) -> int:
+    return len(split_written_words(text))
 
 
 def fit_length_controlled_rate(

@@ -81,6 +81,11 @@ def _open_sentence(found: re.Match[str]) -> str:
     return f". {found[1].upper()}"
 
 
+def _write_ellipsis(found: re.Match[str]) -> str:
+    """Return a comma before a small letter, else a full stop."""
+    return "," if (found[1] or "").islower() else "."
+
+
 _LIMITS = (
     r"not|never|no|none|nor|without|except\w*|unless|only|if|but|or|about|approx\w*|"
     r"at (?:least|most)"
@@ -106,8 +111,9 @@ _RANGE = re.compile(r"(?<![\w.,/-])(?!\d{1,3}-\d{4}\b)(\d[\d.,]*)\s?[-–]\s?(\d
 _MINUS = re.compile(r"(?<![\w)-])[-−](?=\d)")
 _THOUSANDS = re.compile(r"(?<![\w.,])[1-9]\d{0,2}(?:,\d{3})+(?![\w,])")
 _MARK_EDITS: tuple[tuple[str, str, str | Callable[[re.Match[str]], str]], ...] = (
-    ("...", r"\.{3,}", "."),
-    ("…", r"…+", "."),
+    ("...", r"\.{3,}(?=(\s+\w)?)", _write_ellipsis),
+    ("…", r"…+(?=(\s+\w)?)", _write_ellipsis),
+    ("!", r"¡", ""),
     ("!", r"!+(?=\?)|(?<=\?)!+", ""),
     ("!", r"[!！]+", "."),
     (";", r";\s+(\w)", _open_sentence),
