@@ -51,6 +51,8 @@ CHECKSUM_COLUMNS = {"requests": 4, "answers": 3, "candidates": 6, "notes": 2, "e
 """Tables with a checksum in each row, and its column; it covers the columns before it.
 
 SQLite notices broken pages, but not a changed letter."""
+LEDGER_TAILS = ("", "-wal", "-shm", "-journal")
+"""The ends of the names of a ledger's files."""
 IDS_PER_QUERY = 500
 """SQLite bounds the number of values in a query."""
 OutcomeState = Literal["accepted", "dropped", "failed", "pending"]
@@ -147,7 +149,7 @@ class Ledger:
         self.path = path
         self._cure = cure
         self._entered: dict[str, set[str]] = {}
-        for tail in ("", "-wal", "-shm", "-journal"):
+        for tail in LEDGER_TAILS:
             require_plain_file(path.with_name(path.name + tail))
         self._place = path.absolute()
         is_known = _is_verified(self._place)
