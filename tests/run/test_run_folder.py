@@ -530,12 +530,20 @@ def test_the_newest_run_of_a_command_goes_on() -> None:
     first = close(opened())
     second = close(opened(new=True))
     assert second.name == f"{first.name}-2"
-    os.utime(first, ns=(2_000_000_000, 2_000_000_000))
-    os.utime(second, ns=(1_000_000_000, 1_000_000_000))
-    assert close(opened()) == first
-    os.utime(first, ns=(1_000_000_000, 1_000_000_000))
-    os.utime(second, ns=(2_000_000_000, 2_000_000_000))
-    assert close(opened()) == second
+    for newer, older in ((first, second), (second, first)):
+        os.utime(newer / "manifest.json", ns=(2_000_000_000, 2_000_000_000))
+        os.utime(older / "manifest.json", ns=(1_000_000_000, 1_000_000_000))
+        assert close(opened()) == newer
+
+
+def test_a_look_at_an_older_run_does_not_make_it_the_one_that_goes_on() -> None:
+    first = close(opened())
+    second = opened(new=True)
+    second.close()  # stopped
+    os.utime(first)  # as SQLite does, which makes files beside a ledger to read it
+    third = opened()
+    assert (third.path, third.ledger.get_note("finished")) == (second.path, None)
+    third.close()
 
 
 def test_a_long_value_is_cut_in_the_list_of_differences() -> None:

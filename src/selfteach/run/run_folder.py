@@ -554,12 +554,18 @@ def _choose_default_folder(name: str, identity: JsonObject, new: bool) -> Path:
 
 
 def _list_default_folders(name: str) -> list[Path]:
-    """Return the run folders below runs/ with a default name, the newest first."""
+    """Return the run folders below runs/ with a default name, the one that worked last first."""
     if not RUNS_FOLDER.is_dir():
         return []
     pattern = re.compile(rf"\d{{4}}-\d\d-\d\d-{re.escape(name)}(?:-\d+)?")
     folders = [folder for folder in RUNS_FOLDER.iterdir() if pattern.fullmatch(folder.name)]
-    return sorted(folders, key=lambda folder: folder.stat().st_mtime_ns, reverse=True)
+    return sorted(folders, key=_read_last_work, reverse=True)
+
+
+def _read_last_work(folder: Path) -> int:
+    """Return when a run has worked last. A look at it changes its folder, not its manifest."""
+    written = folder / manifest.MANIFEST_FILE
+    return (written if written.exists() else folder).stat().st_mtime_ns
 
 
 def has_same_material(before: JsonMapping, now: JsonMapping) -> bool:
