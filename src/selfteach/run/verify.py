@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from selfteach.errors import SelfteachError
+from selfteach.errors import IntegrityError
 from selfteach.run.exports import get_sums, read_usable_manifest
 from selfteach.run.finished import COMPARISON_FOLDER, REPORT_FILE, RESULT, check_run_folder
 from selfteach.run.manifest import MANIFEST_FILE
@@ -58,7 +58,7 @@ def verify_run(folder: Path) -> VerifiedRun:
     """Compare every file of a run, and of its comparison, with its sum. Nothing is changed.
 
     Raises:
-        UsageError: the folder is not a run's.
+        UsageError: the folder is not a run's, or its ledger cannot be opened.
     """
     facts = read_usable_manifest(check_run_folder(folder))
     written = get_sums(facts)
@@ -70,7 +70,7 @@ def verify_run(folder: Path) -> VerifiedRun:
     else:
         try:
             noted = read_notes(folder, IDENTITY, FINISHED, RESULT, EXPORTS, COMMAND)
-        except SelfteachError as fault:
+        except IntegrityError as fault:
             files[LEDGER_FILE] = "changed"
             faults.append(str(fault))
     identity, finished, result, recorded, command = noted
