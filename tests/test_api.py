@@ -6,6 +6,7 @@ import inspect
 import json
 import pydoc
 import sys
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +16,8 @@ import pytest
 import selfteach
 from selfteach import api
 from selfteach.api import write_expression
+from selfteach.config import FeedbackConfig, resolve
+from selfteach.errors import ResourceError
 from selfteach.methods.corrections.read_corrections import read_material as read_corrections
 from selfteach.methods.documents.read_documents import read_material as read_documents
 from selfteach.methods.finetune.read_datasets import name_datasets, parse_dev
@@ -23,6 +26,8 @@ from selfteach.methods.tasks.read_tasks import read_material as read_tasks
 from selfteach.records import Example, Measure
 from selfteach.results import ExamResult, FinishedRun
 from selfteach.run.display import Display, NotebookDisplay, SilentDisplay, open_display
+from selfteach.run.ledger import Ledger
+from selfteach.run.run_folder import Run, open_run
 from talker import RULE, SMALL_SETTINGS
 
 
@@ -136,6 +141,35 @@ def test_runs_are_compared(run: FinishedRun, tmp_path: Path) -> None:
     assert str(run.path.parent) not in (found.path / "compare.json").read_text()
     with pytest.raises(selfteach.errors.UsageError, match=r'no "lroa"\. Did you mean "lora"'):
         selfteach.compare(run, adapters=["lroa"])
+
+
+def test_a_comparison_that_failed_before_its_answers_were_copied_copies_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_run(
+        tmp_path / "run", "x", "feedback", resolve(FeedbackConfig), {"rule": RULE}
+    ) as run:
+        run.bind("base", "1")
+        run.export_jsonl("examples.jsonl", [])
+        run.export_json("exam.json", {"answers": []})
+        run.ledger.record_requests("ask", [("a", {})])
+        run.ledger.record_answers([("a", {"text": "hum"})])
+
+    def work(run: Run, *given: Any) -> Any:
+        return {"folder": run.path, "answers": run.ledger.get_answers(["a"]), "rows": []}
+
+    def fail(*given: Any) -> None:
+        raise ResourceError("the disk is full.")
+
+    monkeypatch.setattr("selfteach.methods.compare.compare_adapters.compare", work)
+    with monkeypatch.context() as full:
+        full.setattr(Ledger, "copy_answers", fail)
+        with pytest.raises(ResourceError):
+            selfteach.compare(run.path, progress=False)
+    found = selfteach.compare(run.path, progress=False)
+    assert found.raw["answers"] == {"a": {"text": "hum"}}
+    with closing(Ledger(found.path / "run.db", readonly=True)) as ledger:
+        assert ledger.get_note("models") == {"base": "1"}
 
 
 def test_a_mistyped_keyword_gets_a_hint() -> None:

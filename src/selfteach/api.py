@@ -75,6 +75,7 @@ from selfteach.results import (
 from selfteach.run import finished, processes
 from selfteach.run.display import Display, open_display
 from selfteach.run.exports import check_export
+from selfteach.run.ledger import ADOPTED_NOTE
 from selfteach.run.run_folder import Run, find_standing_run
 from selfteach.run.run_folder import open_run as open_folder
 from selfteach.students.folder import (
@@ -891,10 +892,10 @@ def compare_run(
             new=new,
             command=command,
         ) as run:
-            if not run.resumed:
-                run.ledger.copy_answers(before, list(before.count_requests()))
+            if run.ledger.get_note(ADOPTED_NOTE) is None:
                 if base := finished.read_models(folder).get("base"):
                     run.bind("base", base)
+                run.ledger.copy_answers(before, list(before.count_requests()))
             source = ComparisonSource(
                 kind,
                 value,

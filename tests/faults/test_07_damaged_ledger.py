@@ -146,6 +146,24 @@ def test_a_whole_ledger_is_left_alone(tmp_path: Path, whole: bytes) -> None:
     assert [file.name for file in path.parent.glob("*damaged*")] == []
 
 
+def test_a_folder_without_a_ledger_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("seed: 3")
+    with pytest.raises(UsageError, match=r"has no run\.db"):
+        recover_ledger(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["config.yaml"]
+
+
+def test_a_second_recovery_keeps_the_first_damaged_file(tmp_path: Path, whole: bytes) -> None:
+    data = bytearray(whole)
+    changed_letter(data)
+    path = written(tmp_path / "run", bytes(data))
+    recover_ledger(path.parent)
+    path.write_bytes(bytes(data[:-4096]))
+    recover_ledger(path.parent)
+    assert path.with_name("run.db.damaged").read_bytes() == bytes(data)
+    assert path.with_name("run.db.damaged-2").read_bytes() == bytes(data[:-4096])
+
+
 def test_what_was_recovered_is_part_of_the_one_json_object(
     tmp_path: Path, whole: bytes, capsys: pytest.CaptureFixture[str]
 ) -> None:

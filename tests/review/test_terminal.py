@@ -14,6 +14,7 @@ import pytest
 from service import ROWS, read_corrections, write_ledger
 
 import warm
+from selfteach.commands.review import review_answers
 from selfteach.errors import UsageError
 from selfteach.review import queue
 from selfteach.review.terminal import mark_changes, review_in_terminal
@@ -169,3 +170,10 @@ def test_a_run_without_answers_for_review_is_reported(tmp_path: Path) -> None:
     done = warm.run(["-m", "selfteach", "review", "--run", tmp_path])
     assert done.returncode == 2
     assert "has no answers for review" in done.stderr
+
+
+def test_a_folder_without_a_ledger_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("seed: 3")
+    with pytest.raises(UsageError, match=r"has no run\.db"):
+        review_answers(tmp_path, 0, browser=False, terminal=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["config.yaml"]

@@ -577,3 +577,26 @@ def test_a_candidate_with_a_reason_is_dropped_and_any_other_accepted() -> None:
 def test_a_stage_has_words_of_its_own_or_its_name() -> None:
     assert label_stage("draw") == "sample answers"
     assert label_stage("probe") == "probe"
+
+
+def test_a_ledger_in_a_read_only_folder_is_read_without_files_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "run.db"
+    with closing(Ledger(path)) as ledger:
+        ledger.set_note("identity", 1)
+    monkeypatch.setattr("selfteach.run.ledger.os.access", lambda *given: False)
+    with closing(Ledger(path, readonly=True)) as ledger:
+        assert ledger.get_note("identity") == 1
+        assert [file.name for file in tmp_path.iterdir()] == ["run.db"]
+
+
+def test_the_log_of_a_ledger_in_a_read_only_folder_is_not_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "run.db"
+    with closing(Ledger(path)) as ledger:
+        ledger.set_note("identity", 1)
+        monkeypatch.setattr("selfteach.run.ledger.os.access", lambda *given: False)
+        with closing(Ledger(path, readonly=True)) as other:
+            assert other.get_note("identity") == 1

@@ -451,6 +451,62 @@ def test_an_out_that_holds_something_else_is_refused() -> None:
     assert not opened_and_closed("empty").resumed
 
 
+@pytest.mark.parametrize("name", ["run.lock", "run.db"])
+def test_a_folder_of_other_files_is_no_run_whatever_a_look_left_in_it(name: str) -> None:
+    Path("mine").mkdir()
+    for other in ("thesis.txt", "config.yaml"):
+        Path("mine", other).write_text("years of work")
+    Path("mine", name).touch()
+    with pytest.raises(UsageError, match="holds other files and no run"):
+        opened("mine")
+    names = sorted(path.name for path in Path("mine").iterdir())
+    assert names == sorted(["config.yaml", "thesis.txt", name])
+    assert Path("mine/config.yaml").read_text() == "years of work"
+
+
+@pytest.mark.parametrize("sets", [(), ("seed=3",)])
+def test_a_run_without_its_ledger_is_not_written_over(sets: tuple[str, ...]) -> None:
+    with opened("mine") as run:
+        run.export("exam.json", "{}")
+    Path("mine/run.db").unlink()
+    before = {path: path.read_bytes() for path in Path("mine").iterdir()}
+    with pytest.raises(UsageError, match=r"run\.db is missing or empty") as caught:
+        opened("mine", sets)
+    assert "\n" not in str(caught.value)
+    assert {path: path.read_bytes() for path in Path("mine").iterdir()} == before
+
+
+def test_a_recovered_run_without_its_beginning_goes_on() -> None:
+    with opened("mine") as run:
+        run.ledger.record_requests("probe", [("a", {})])
+        run.ledger._db.execute("DELETE FROM notes WHERE key = 'identity'")
+    assert close(opened("mine")) == Path("mine")
+
+
+def test_a_refused_run_removes_only_what_it_made() -> None:
+    """A folder that was there before keeps what it held."""
+
+    def begin(out: str) -> None:
+        with opened(out):
+            raise UsageError("x")
+
+    Path("mine").mkdir()
+    Path("mine/run.lock").touch()
+    with pytest.raises(UsageError, match="x"):
+        begin("mine")
+    assert not Path("mine").exists()
+    run = opened("mine")
+    run.ledger.record_requests("probe", [("a", {})])
+    run.export("exam.json", "{}")
+    run.ledger._db.execute("DELETE FROM notes WHERE key = 'identity'")
+    run.close()
+    run = opened("mine")
+    run.ledger._db.execute("DELETE FROM requests")
+    with pytest.raises(UsageError, match="x"), run:
+        raise UsageError("x")
+    assert {"config.yaml", "exam.json"} <= {path.name for path in Path("mine").iterdir()}
+
+
 def opened_and_closed(out: str, **options: Any) -> Run:
     run = opened(out, **options)
     close(run)
@@ -474,12 +530,20 @@ def test_the_newest_run_of_a_command_goes_on() -> None:
     first = close(opened())
     second = close(opened(new=True))
     assert second.name == f"{first.name}-2"
-    os.utime(first, ns=(2_000_000_000, 2_000_000_000))
-    os.utime(second, ns=(1_000_000_000, 1_000_000_000))
-    assert close(opened()) == first
-    os.utime(first, ns=(1_000_000_000, 1_000_000_000))
-    os.utime(second, ns=(2_000_000_000, 2_000_000_000))
-    assert close(opened()) == second
+    for newer, older in ((first, second), (second, first)):
+        os.utime(newer / "manifest.json", ns=(2_000_000_000, 2_000_000_000))
+        os.utime(older / "manifest.json", ns=(1_000_000_000, 1_000_000_000))
+        assert close(opened()) == newer
+
+
+def test_a_look_at_an_older_run_does_not_make_it_the_one_that_goes_on() -> None:
+    first = close(opened())
+    second = opened(new=True)
+    second.close()  # stopped
+    os.utime(first)  # as SQLite does, which makes files beside a ledger to read it
+    third = opened()
+    assert (third.path, third.ledger.get_note("finished")) == (second.path, None)
+    third.close()
 
 
 def test_a_long_value_is_cut_in_the_list_of_differences() -> None:

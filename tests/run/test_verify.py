@@ -13,8 +13,8 @@ import pytest
 
 from selfteach import cli
 from selfteach.config import FeedbackConfig, resolve
-from selfteach.errors import IntegrityError
-from selfteach.run import finished, sums
+from selfteach.errors import IntegrityError, UsageError
+from selfteach.run import finished, sums, verify
 from selfteach.run.exports import check_adapter_sums
 from selfteach.run.run_folder import Run, open_run
 from selfteach.run.verify import restore_exports, verify_run
@@ -106,6 +106,8 @@ def test_verify_names_what_is_not_whole(
     assert {found["files"][key] for key in broken} == {state}
     assert len(printed.err.strip().splitlines()) == 1
     cure = "selfteach report --run" if name == "report.html" else "command of this run again"
+    if name == "run.db" and not ((run / name).exists() and (run / name).stat().st_size):
+        cure = "Restore run.db from a copy"
     assert cure in printed.err
     assert list_files(run) == before
 
@@ -298,3 +300,14 @@ def test_a_file_that_cannot_be_read_is_named_so(
     (tmp_path / "file").write_text("x")
     monkeypatch.setattr(sums, "hash_file", fail)
     assert sums.check_file(tmp_path / "file", sums.compute_sum(b"x")) == "unreadable"
+
+
+def test_a_ledger_that_cannot_be_opened_has_not_changed(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(folder: Path, *names: str) -> None:
+        raise UsageError("the ledger cannot be used.")
+
+    monkeypatch.setattr(verify, "read_notes", fail)
+    with pytest.raises(UsageError, match="cannot be used"):
+        verify.verify_run(run)

@@ -10,7 +10,7 @@ from selfteach.review import queue
 from selfteach.review.serve import serve_review
 from selfteach.review.terminal import review_in_terminal
 from selfteach.run.display import replace_control_chars
-from selfteach.run.finished import check_readable
+from selfteach.run.finished import check_ledger, check_readable
 from selfteach.run.ledger import Ledger
 from selfteach.run.lock import RunLock
 from selfteach.run.run_folder import LEDGER_FILE
@@ -18,7 +18,7 @@ from selfteach.run.run_folder import LEDGER_FILE
 
 def review_answers(folder: Path, port: int, *, browser: bool, terminal: bool) -> None:
     """Review the waiting answers, and print the progress."""
-    lock = RunLock(check_readable(folder))
+    lock = RunLock(check_readable(check_ledger(folder)))
     try:
         with closing(Ledger(folder / LEDGER_FILE)) as ledger:
             _review(ledger, folder, port, browser, terminal)

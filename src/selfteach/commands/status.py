@@ -53,7 +53,7 @@ def show_status(folder: Path | None, *, as_json: bool, mend: bool) -> None:
         return
     if mend:
         counts = ", ".join(f"{count} {table}" for table, count in saved.items())
-        print(f"recovered: {counts}; the damaged file is run.db.damaged")
+        print(f"recovered: {counts}; the damaged file is kept beside run.db")
     print("\n".join(_list_lines(found)))
 
 

@@ -10,7 +10,7 @@ from selfteach.run.display import replace_control_chars
 from selfteach.run.exports import RERUN_CURE
 from selfteach.run.finished import REPORT_FILE
 from selfteach.run.sums import describe_states
-from selfteach.run.verify import verify_run
+from selfteach.run.verify import LOST_CURE, verify_run
 
 
 def verify(folder: Path, *, as_json: bool) -> None:
@@ -40,6 +40,7 @@ def verify(folder: Path, *, as_json: bool) -> None:
             print(f"the command of this run: {replace_control_chars(found.command)}")
     if found.broken:
         what = " ".join([f"{describe_states(found.broken)}.", *found.faults])
-        only_report = [*found.broken] == [REPORT_FILE]
-        cure = f"`selfteach report --run {folder}` writes it." if only_report else RERUN_CURE
+        cure = LOST_CURE if found.lost else RERUN_CURE
+        if [*found.broken] == [REPORT_FILE]:
+            cure = f"`selfteach report --run {folder}` writes it."
         raise IntegrityError(what, where=folder, cure=cure)

@@ -176,7 +176,7 @@ def _read_ledger(path: Path, run: RunData) -> None:
     if not path.exists():
         return
     try:
-        with closing(Ledger(path)) as ledger:
+        with closing(Ledger(path, readonly=True)) as ledger:
             run.notes = {key: clean_json(ledger.get_note(key)) for key in NOTE_KEYS}
             run.funnel = [_clean_funnel(part) for part in ledger.funnel()]
             run.events = [

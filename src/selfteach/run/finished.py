@@ -79,6 +79,23 @@ def check_readable(folder: Path) -> Path:
     return folder
 
 
+def check_ledger(folder: Path) -> Path:
+    """Return the folder of a run, if its ledger is there.
+
+    Whatever takes the lock of a run begins here: it makes no file in a folder that it refuses.
+
+    Raises:
+        UsageError: it is no run, or its ledger is missing.
+    """
+    if not (check_run_folder(folder) / LEDGER_FILE).exists():
+        raise UsageError(
+            f"has no {LEDGER_FILE}, the record of a run.",
+            where=folder,
+            cure="Restore it from a copy, or give the folder of another run.",
+        )
+    return folder
+
+
 def find_adapter(folder: Path, name: str = "") -> Path:
     """Return the adapter of a finished run; `name` chooses another one than the final one.
 

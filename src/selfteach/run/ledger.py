@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import sqlite3
 import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -51,6 +52,8 @@ CHECKSUM_COLUMNS = {"requests": 4, "answers": 3, "candidates": 6, "notes": 2, "e
 """Tables with a checksum in each row, and its column; it covers the columns before it.
 
 SQLite notices broken pages, but not a changed letter."""
+LEDGER_TAILS = ("", "-wal", "-shm", "-journal")
+"""The ends of the names of a ledger's files."""
 IDS_PER_QUERY = 500
 """SQLite bounds the number of values in a query."""
 OutcomeState = Literal["accepted", "dropped", "failed", "pending"]
@@ -147,15 +150,14 @@ class Ledger:
         self.path = path
         self._cure = cure
         self._entered: dict[str, set[str]] = {}
-        for tail in ("", "-wal", "-shm", "-journal"):
+        for tail in LEDGER_TAILS:
             require_plain_file(path.with_name(path.name + tail))
         self._place = path.absolute()
         is_known = _is_verified(self._place)
         with self._convert_errors(), ExitStack() as on_error:
+            mode = _choose_mode(path) if readonly else "rwc"
             self._db = sqlite3.connect(
-                f"file:{quote(str(path))}?mode={'rw' if readonly else 'rwc'}",
-                uri=True,
-                isolation_level=None,
+                f"file:{quote(str(path))}?mode={mode}", uri=True, isolation_level=None
             )
             on_error.callback(self._db.close)  # else a damaged file stays open, and locked
             self._db.execute("PRAGMA temp_store=MEMORY")  # only the run's own disk can be full
@@ -534,6 +536,17 @@ def is_intact(table: str, row: tuple[Any, ...]) -> bool:
 def _iterate_parts(ids: Sequence[str]) -> Iterator[Sequence[str]]:
     for start in range(0, len(ids), IDS_PER_QUERY):
         yield ids[start : start + IDS_PER_QUERY]
+
+
+def _choose_mode(path: Path) -> str:
+    """Return how a ledger is opened for reading.
+
+    SQLite writes files of its own beside a ledger, also to read it. In a folder that cannot be
+    written it reads the file alone, if no log has more.
+    """
+    log = path.with_name(f"{path.name}-wal")
+    whole = not log.exists() or not log.stat().st_size
+    return "ro&immutable=1" if whole and not os.access(path.parent, os.W_OK) else "rw"
 
 
 def _is_verified(path: Path) -> bool:

@@ -10,11 +10,13 @@ import sqlite3
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
 from selfteach.disk import convert_disk_errors
 from selfteach.errors import IntegrityError, UsageError
+from selfteach.run.finished import check_ledger
 from selfteach.run.ledger import Ledger, is_intact
 from selfteach.run.lock import RunLock
 from selfteach.run.run_folder import LEDGER_FILE
@@ -34,13 +36,13 @@ def recover_ledger(folder: Path) -> dict[str, int]:
     """Replace the ledger of a run by one with every intact row; return the rows saved, by table.
 
     Lost requests are sent again when the run continues. The damaged file stays beside the new one
-    as `run.db.damaged`.
+    as `run.db.damaged`, that of a second recovery as `run.db.damaged-2`.
 
     Raises:
         IntegrityError: nothing could be read.
-        UsageError: a process works in this folder, or nothing is damaged.
+        UsageError: a process works in this folder, there is no ledger, or nothing is damaged.
     """
-    path = folder / LEDGER_FILE
+    path = check_ledger(folder) / LEDGER_FILE
     lock = RunLock(folder)
     try:
         if _is_intact(path):
@@ -57,13 +59,20 @@ def recover_ledger(folder: Path) -> dict[str, int]:
                     where=path,
                     cure="Start a new run with --new.",
                 )
-            path.replace(folder / f"{LEDGER_FILE}.damaged")
+            path.rename(_choose_damaged_name(folder))
             for tail in ("-wal", "-shm"):
                 path.with_name(LEDGER_FILE + tail).unlink(missing_ok=True)
             fresh.replace(path)
     finally:
         lock.release()
     return saved
+
+
+def _choose_damaged_name(folder: Path) -> Path:
+    """Return the first free name for a damaged ledger."""
+    first = folder / f"{LEDGER_FILE}.damaged"
+    numbered = (first.with_name(f"{first.name}-{number}") for number in count(2))
+    return next(path for path in chain([first], numbered) if not path.exists())
 
 
 def _is_intact(path: Path) -> bool:

@@ -16,7 +16,7 @@ import sys
 import time
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import chain, count
@@ -35,7 +35,7 @@ from selfteach.files import (
 )
 from selfteach.records import JsonMapping, JsonObject, dump_canonical_json
 from selfteach.run import manifest
-from selfteach.run.ledger import Ledger
+from selfteach.run.ledger import LEDGER_TAILS, Ledger
 from selfteach.run.local_paths import (
     hide_path_setting,
     hide_paths,
@@ -106,6 +106,8 @@ class Run:
     _exports: dict[str, JsonObject] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)
     work: RemainingTime = field(default_factory=RemainingTime)
+    _found: frozenset[str] = frozenset()
+    """The names that were in the folder before this process opened it."""
 
     def file(self, name: str) -> Path:
         """Return the path of a file of this run; refuse a name that leads outside."""
@@ -270,12 +272,24 @@ class Run:
             fault.add_note(f"closing the run failed too: {second}")  # type: ignore[union-attr]
             return
         if isinstance(fault, UsageError) and not self.resumed and self._is_empty():
-            shutil.rmtree(self.path, ignore_errors=True)
+            self._remove()
 
     def _is_empty(self) -> bool:
         """Return whether the run has recorded nothing that a person paid for."""
         with closing(Ledger(self.path / LEDGER_FILE, readonly=True)) as ledger:
             return not ledger.count_requests() and not ledger.get_note(MODELS)
+
+    def _remove(self) -> None:
+        """Remove what this process made, and the folder if nothing else is in it."""
+        with suppress(OSError):
+            for path in list(self.path.iterdir()):
+                if path.name in self._found and not is_ledger_part(path.name):
+                    continue
+                if path.is_dir():
+                    shutil.rmtree(path, ignore_errors=True)
+                else:
+                    path.unlink(missing_ok=True)
+            self.path.rmdir()
 
     def _record_stage(self, name: str, state: str, seconds: float, attempts: int) -> None:
         self._stages[name] = {"state": state, "seconds": round(seconds, 3), "attempts": attempts}
@@ -368,6 +382,7 @@ def open_run(
     with ExitStack() as on_error:
         on_error.callback(lock.release)
         _remove_leftovers(folder)
+        found = frozenset(path.name for path in folder.iterdir())
         ledger = Ledger(folder / LEDGER_FILE)
         before = ledger.get_note(IDENTITY)
         if before is not None and before != identity:
@@ -383,6 +398,7 @@ def open_run(
             lock,
             read_stages(ledger),
             ledger.get_note(EXPORTS) or {},
+            _found=found,
         )
         _record_beginning(run, identity)
         run.export(CONFIG_FILE, dump_config(resolved, hide_path_setting))
@@ -454,21 +470,55 @@ def check_named_folder(out: Path, identity: JsonObject, *, new: bool = False) ->
         new: whether a run that is there may be another one, because it is renamed.
 
     Raises:
-        UsageError: it is a file, or holds other files or another run.
+        UsageError: it is a file, or holds other files, another run or a run without its record.
     """
     if out.exists() and not out.is_dir():
         raise UsageError("is a file, not a folder.", where=out, cure="Give another --out.")
     if not out.exists() or not any(out.iterdir()):
         return
     if not has_run(out):
-        raise UsageError(
-            "holds other files and no run.",
-            where=out,
-            cure="Give an empty or a new folder to --out.",
-        )
-    before = None if new else read_identity(out)
-    if before is not None and before != identity:
+        _refuse_other_files(out)
+    if new:
+        return
+    before = read_identity(out)
+    if before is None:
+        _refuse_other_files(out)
+    elif before != identity:
         raise _make_changed_error(out, before, identity)
+
+
+def _refuse_other_files(out: Path) -> None:
+    """Refuse a folder without a recorded run that holds more than a run that has just begun.
+
+    A ledger with requests lost its beginning when it was recovered: its run goes on.
+    """
+    others = sorted(path.name for path in out.iterdir() if not is_ledger_part(path.name))
+    if not others or has_requests(out):
+        return
+    if CONFIG_FILE in others and manifest.MANIFEST_FILE in others:
+        raise UsageError(
+            f"holds a run without its record: {LEDGER_FILE} is missing or empty.",
+            where=out,
+            cure=f"Restore {LEDGER_FILE} from a copy, or give a new folder to --out.",
+        )
+    raise UsageError(
+        f"holds other files and no run ({others[0]}).",
+        where=out,
+        cure="Give an empty or a new folder to --out.",
+    )
+
+
+def is_ledger_part(name: str) -> bool:
+    """Tell whether a name in a run folder is that of the ledger, its log or the lock."""
+    return name in (LOCK_FILE, *(LEDGER_FILE + tail for tail in LEDGER_TAILS))
+
+
+def has_requests(folder: Path) -> bool:
+    """Tell whether a run's ledger holds requests."""
+    if not (folder / LEDGER_FILE).exists():
+        return False
+    with closing(Ledger(folder / LEDGER_FILE, readonly=True)) as ledger:
+        return bool(ledger.count_requests())
 
 
 def has_run(folder: Path) -> bool:
@@ -504,12 +554,18 @@ def _choose_default_folder(name: str, identity: JsonObject, new: bool) -> Path:
 
 
 def _list_default_folders(name: str) -> list[Path]:
-    """Return the run folders below runs/ with a default name, the newest first."""
+    """Return the run folders below runs/ with a default name, the one that worked last first."""
     if not RUNS_FOLDER.is_dir():
         return []
     pattern = re.compile(rf"\d{{4}}-\d\d-\d\d-{re.escape(name)}(?:-\d+)?")
     folders = [folder for folder in RUNS_FOLDER.iterdir() if pattern.fullmatch(folder.name)]
-    return sorted(folders, key=lambda folder: folder.stat().st_mtime_ns, reverse=True)
+    return sorted(folders, key=_read_last_work, reverse=True)
+
+
+def _read_last_work(folder: Path) -> int:
+    """Return when a run has worked last. A look at it changes its folder, not its manifest."""
+    written = folder / manifest.MANIFEST_FILE
+    return (written if written.exists() else folder).stat().st_mtime_ns
 
 
 def has_same_material(before: JsonMapping, now: JsonMapping) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from selfteach.errors import SelfteachError
+from selfteach.errors import IntegrityError
 from selfteach.run.exports import get_sums, read_usable_manifest
 from selfteach.run.finished import COMPARISON_FOLDER, REPORT_FILE, RESULT, check_run_folder
 from selfteach.run.manifest import MANIFEST_FILE
@@ -26,6 +26,8 @@ from selfteach.run.run_folder import (
 )
 from selfteach.run.sums import FileState, check_files, describe_states, list_broken
 
+LOST_CURE = f"Restore {LEDGER_FILE} from a copy; without it the run cannot go on."
+
 
 @dataclass(frozen=True)
 class VerifiedRun:
@@ -36,6 +38,7 @@ class VerifiedRun:
         files: the state of each file, by its name; the ledger is among them.
         faults: what is wrong with a ledger, and the cure.
         command: the command of the run, if the manifest has it.
+        lost: whether the ledger is missing or empty.
     """
 
     path: Path
@@ -43,6 +46,7 @@ class VerifiedRun:
     files: Mapping[str, FileState]
     faults: tuple[str, ...]
     command: str
+    lost: bool
 
     @property
     def broken(self) -> dict[str, FileState]:
@@ -54,7 +58,7 @@ def verify_run(folder: Path) -> VerifiedRun:
     """Compare every file of a run, and of its comparison, with its sum. Nothing is changed.
 
     Raises:
-        UsageError: the folder is not a run's.
+        UsageError: the folder is not a run's, or its ledger cannot be opened.
     """
     facts = read_usable_manifest(check_run_folder(folder))
     written = get_sums(facts)
@@ -66,11 +70,13 @@ def verify_run(folder: Path) -> VerifiedRun:
     else:
         try:
             noted = read_notes(folder, IDENTITY, FINISHED, RESULT, EXPORTS, COMMAND)
-        except SelfteachError as fault:
+        except IntegrityError as fault:
             files[LEDGER_FILE] = "changed"
             faults.append(str(fault))
     identity, finished, result, recorded, command = noted
+    lost = files[LEDGER_FILE] == "missing"
     if files[LEDGER_FILE] == "whole" and identity is None and written:
+        lost = True
         files[LEDGER_FILE] = "changed"
         faults.append(f"{folder / LEDGER_FILE}: the ledger is empty.")
     sums = recorded or written or {}
@@ -86,7 +92,7 @@ def verify_run(folder: Path) -> VerifiedRun:
         files |= {f"{COMPARISON_FOLDER}/{name}": state for name, state in inner.files.items()}
         faults += inner.faults
     command = str(command or facts.get("command") or "")
-    return VerifiedRun(folder, bool(finished), files, tuple(faults), command)
+    return VerifiedRun(folder, bool(finished), files, tuple(faults), command, lost)
 
 
 def restore_exports(run: Run, say: Callable[[str], object]) -> bool:
