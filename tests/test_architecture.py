@@ -406,6 +406,16 @@ def test_type_checkers_read_the_types_of_the_package() -> None:
     assert (SOURCE / "py.typed").read_bytes() == b""
 
 
+def test_what_shows_states_loads_no_method() -> None:
+    """They hold hundreds of patterns, which take a second to compile."""
+    code = """
+import sys
+from selfteach.commands import runs, status, student
+assert not {"selfteach.api", "selfteach.materials.rule"} & sys.modules.keys()
+"""
+    assert loaded(code) == set()
+
+
 def test_material_and_settings_are_checked_before_torch_loads() -> None:
     code = """
 import selfteach

@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from selfteach import api
 from selfteach.commands.screen import (
     Screen,
     open_console,
@@ -290,6 +289,8 @@ def add_on_screen(
     debug: bool,
 ) -> dict[str, Any]:
     """Make a run a lesson, with the progress on the screen."""
+    from selfteach import api  # it loads all methods: a second that a list does not need
+
     with open_exam_screen(debug=debug) as screen:
         screen.print_line("adding the lesson: the exams of all lessons are sat")
         return api.add_lesson(
