@@ -40,6 +40,7 @@ def repair(check, answer, **options):
         ("max_words=9", LETTER, "Hi Jared,\n\nThe report is done.\n\nBest,\nTom"),
         ("max_words=8", LETTER.replace("Best,\nTom", ""), "Hi Jared,\n\nThe report is done."),
         ("max_sentences=1", "It is big. It eats leaves.", "It is big."),
+        ("max_sentences=1", "It is by J. K. Rowling. I like it.", "It is by J. K. Rowling."),
         ("max_sentences=1", "Dr. Smith came. He left.", "Dr. Smith came."),
         ("max_sentences=2", "A one. A two! A three? A fo", "A one. A two!"),
         ("max_sentences=1", "I like these:\n- apples\n- pears\n- plums", "I like these: apples, pears and plums."),
