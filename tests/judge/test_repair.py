@@ -18,6 +18,7 @@ from selfteach.number_words import (
     spell_number,
     spell_ordinal,
     spell_year,
+    spell_numbers,
     write_digits,
 )
 from selfteach.sentences import split_pieces
@@ -275,11 +276,27 @@ def test_a_search_that_takes_too_long_gives_no_repair(monkeypatch):
         ("H2O", "H two O"), ("555-1234", "five five five one two three four"), ("(3-4)", "(three to four)"),
         ("1995-1998", "nineteen ninety-five to nineteen ninety-eight"), ("the 80s", "the eighties"),
         ("the 4th-grade", "the fourth-grade"), ("2.5 %", "two point five percent"),
+        ("9:00 AM", "nine AM"), ("9:00AM", "nine AM"), ("12:00", "twelve o'clock"), ("10:05", "ten oh five"),
+        ("6:30 p.m.", "six thirty p.m."), ("17:00", "five PM"), ("9:30-10:45", "nine thirty to ten forty-five"),
+        ("$1", "one dollar"), ("$1 million", "one million dollars"), ("US$5 million", "five million dollars"),
+        ("1-800-555-1234", "one eight zero zero five five five one two three four"),
+        ("1,000.5", "one thousand point five"), ("-5 or so", "minus five or so"),
     ],
 )  # fmt: skip
 def test_a_number_is_spelled_with_what_stands_next_to_it(number, words):
     found = repair(r'not regex "\d"', f"I think that it is {number} for you and me.")
     assert found[0] == f"I think that it is {words} for you and me."
+
+
+@pytest.mark.parametrize(
+    "number",
+    ["10-4=6", "1/2", "24/7", "007", "192.168.0.1", "2024-01-15", "01-15-2024", "2:1", "0:30",
+     "25:00", "13:00 PM", "7:00:00", "A$5", "€5", "1-2-3"],
+)  # fmt: skip
+def test_numbers_in_a_form_that_is_not_known_are_not_spelled(number):
+    assert spell_numbers(f"It is {number}.") == f"It is {number}."
+    answer = f"I think that it is {number} for you and me. That is fine."
+    assert repair(r'not regex "\d"', answer)[0] == "That is fine."
 
 
 def test_marks_that_are_left_out_leave_the_space_between_words():
@@ -304,7 +321,10 @@ def test_numbers_in_words():
     assert [spell_ordinal(number) for number in (1, 12, 20, 23, 100)] == [
         "first", "twelfth", "twentieth", "twenty-third", "one hundredth",
     ]  # fmt: skip
-    assert write_digits("One of three, twenty-two") == "One of 3, twenty-2"
+    assert write_digits("One of three, twenty-two") == "One of 3, twenty-two"
+    assert write_digits("Two hundred and two, one hundred TWO, two") == (
+        "2 hundred and two, one hundred TWO, 2"
+    )
 
 
 CHECKS = [
