@@ -31,6 +31,15 @@ ONE = [
     "J. R. R. Tolkien wrote it.",
     "The U.S. Army came.",
     "Das gilt z.B. für Hunde.",
+    "Das gilt z. B. für Hunde, d. h. nicht für Katzen.",
+    "Es gibt u. a. Äpfel und i. d. R. Birnen.",
+    "Am 3. Oktober 1990 wurde Deutschland wiedervereinigt.",
+    "Der 2. Weltkrieg endete am 8. Mai 1945.",
+    "Er wohnt im 3. Stock.",
+    "Im 1. und 2. Weltkrieg starben Millionen.",
+    "Harry Potter was written by J. K. Rowling.",
+    "The book was written by J. R. R. Tolkien in 1937.",
+    "It is by C. S. Lewis.",
     '"It is late!" he said.',
     "“Is it late?” she asked.",
     "'Go!' she cried.",
@@ -53,6 +62,11 @@ TWO = [
     "We meet at 9 a.m.\nBring shoes.",
     "Oranges hold vitamin C. They are round.",
     "Oranges hold Vitamin C. They are round.",
+    "I am 3. Tom is four.",
+    "Er kam im Mai. Der Mai war kalt.",
+    "Die Antwort ist die 3. Das ist richtig.",
+    "It costs $3. April is cold.",
+    "We chose plan B. Smith agreed.",
     "He works for Apple Inc. He likes it.",
     "He moved to the U.S. She stayed.",
     "We sell apples, pears, etc. Come by!",
@@ -95,7 +109,7 @@ def test_an_abbreviation_is_no_place_to_cut() -> None:
 
 
 WORDS = [
-    "Dr.", "a.m.", "p.m.", "etc.", "Ph.D.", "Inc.", "Jan.", "No.", "A.", "U.S.", "e.g.", "z.B.",
+    "Der", "Am", "2.", "Mai", "z.", "B.", "Dr.", "a.m.", "p.m.", "etc.", "Ph.D.", "Inc.", "Jan.", "No.", "A.", "U.S.", "e.g.", "z.B.",
     "Tea", "tea", "5", "12.", "1)", "- ", "\n", "\n\n", ".", "!", "?", "...", "…", '"', "”", "»",
     ")", "**", "_", "He", "Monday", "。", "！", "」", "猫", "।", "؟", "۔", "😊", "❤️", " ",
 ]  # fmt: skip

@@ -82,25 +82,68 @@ def spell_ordinal(number: int) -> str:
     return words.removesuffix(last) + _ORDINALS.get(last, ending)
 
 
-_PHONE = re.compile(r"(?<![\d-])(?!\d{4}-\d{4}(?!-))(?:\d{1,4}-)+\d{4}(?![\d-])")
-"""Digits that are read one by one: "555-1234"; not the years "1995-1998"."""
+_PHONE = re.compile(r"(?<![\d-])(?:\d{1,4}-)*\d{3}-\d{4}(?![\d-])")
+"""Digits that are read one by one: "555-1234"; not the years "1995-1998", nor a date."""
+_HALF = r"[AaPp]\.?[Mm]\b\.?"
+_TIME = re.compile(rf"(?<![\w:.,/-])(\d{{1,2}}):(\d\d)(?!\d|[:.,/-]\d)(?:\s?({_HALF}))?")
+_TIME_SPAN = re.compile(
+    rf"(?<![\w:.,/-])(\d{{1,2}}:\d\d(?:\s?{_HALF})?)\s?[-–—]\s?(?=\d{{1,2}}:\d\d)"
+)
+"""Two times with a dash between them."""
 _DECADE = re.compile(r"(?<![\d.,])(\d{1,3}0)s\b")
-DOLLARS = r"[$](\d[\d,.]*\d|\d)( (?:thousand|million|billion|trillion)\b)?"
-"""A sum of money, and its scale: "$5 million"."""
+DOLLARS = r"(?:\bUS|(?<![A-Za-z]))[$](\d[\d,.]*\d|\d)( (?:thousand|million|billion|trillion)\b)?"
+"""A sum of money, and its scale: "$5 million", "US$5"."""
+_OTHER_MONEY = re.compile(r"[$£€¥₹]\s?\d")
 _SPAN = re.compile(r"(?<![\d-])(\d[\d,.]*)\s?[-–—]\s?(?=\d[\d,.]*(?![\d-]))")
 
 
+_JOINED = re.compile(r"\d(?:[\d.,:/=+×*^–—-]*\d)?")
+_ONE_KNOWN = r"(?!0\d)(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?"
+_KNOWN = re.compile(rf"{_ONE_KNOWN}(?:[-–—]{_ONE_KNOWN})?")
+"""A number, or two with a dash between them; not "10-4=6", "1/2", "192.168.0.1" and "007"."""
+
+
 def spell_numbers(text: str) -> str:
-    """Return a text with its numbers in words; numbers of more than twelve digits stay."""
+    """Return a text with its numbers in words; numbers of more than twelve digits stay.
+
+    A text with numbers in a form that is not known stays as it is.
+    """
+    written = text
     text = re.sub(r"(?<![\w)-])[-−](?=[$]?\d)", "minus ", text)
-    text = re.sub(DOLLARS, r"\1\2 dollars", text)
+    text = re.sub(DOLLARS, write_dollars, text)
     text = _PHONE.sub(_spell_digits, text)
+    text = _TIME.sub(_spell_time, _TIME_SPAN.sub(r"\1 to ", text))
+    are_known = all(map(_KNOWN.fullmatch, _JOINED.findall(text)))
+    if not are_known or _OTHER_MONEY.search(text):
+        return written
     text = _DECADE.sub(_spell_decade, text)
     text = re.sub(r"(?<=\d)\s?%", " percent", text)
     text = re.sub(r"(?<=\d)(?=(?!st\b|nd\b|rd\b|th\b)[A-Za-z])|(?<=[A-Za-z])(?=\d)", " ", text)
     text = _SPAN.sub(r"\1 to ", text)
-    text = re.sub(r"(?<=\d)[:–-](?=\d)", " ", text)
     return _NUMBER.sub(_spell_match, text)
+
+
+def write_dollars(found: re.Match[str]) -> str:
+    """Return a sum of money that DOLLARS finds with the word: "5 million dollars", "1 dollar"."""
+    amount, scale = found[1], found[2] or ""
+    return f"{amount}{scale} dollar{'' if amount == '1' and not scale else 's'}"
+
+
+def _spell_time(found: re.Match[str]) -> str:
+    """Return a time in words: "nine AM", "twelve o'clock", "ten oh five"; one that is none as it
+    is.
+    """
+    hour, minute, half = int(found[1]), int(found[2]), found[3]
+    if not 1 <= hour <= 23 or minute > 59 or (hour > 12 and half):
+        return found[0]
+    if hour > 12:
+        hour, half = hour - 12, "PM"
+    words = spell_number(hour)
+    if minute:
+        words += f" {'oh ' if minute < 10 else ''}{spell_number(minute)}"
+    elif not half:
+        words += " o'clock"
+    return f"{words} {half}" if half else words
 
 
 def _spell_digits(found: re.Match[str]) -> str:
@@ -128,11 +171,16 @@ def _spell_match(found: re.Match[str]) -> str:
 
 
 def write_digits(text: str) -> str:
-    """Return a text with the number words from "two" to "twelve" as digits."""
+    """Return a text with the number words from "two" to "twelve" as digits.
+
+    Parts of longer numbers stay: "twenty-five", "one hundred and two".
+    """
     words = "|".join(_SMALL[2:13])
-    return re.sub(
-        rf"\b(?:{words})\b(?!-)",
-        lambda found: str(_SMALL.index(found[0].lower())),
-        text,
-        flags=re.I,
-    )
+    larger = "|".join([*_TENS[2:], *(name for _, name in _SCALES)])
+    pattern = rf"(?:\b(?:{larger})(?:[- ]| and ))?\b(?:{words})\b(?!-)"
+    return re.sub(pattern, _write_digit, text, flags=re.I)
+
+
+def _write_digit(found: re.Match[str]) -> str:
+    word = found[0].lower()
+    return str(_SMALL.index(word)) if word in _SMALL else found[0]

@@ -32,10 +32,14 @@ END_CHARS = 60
 """The end of a text is looked for in so many characters."""
 
 _ALWAYS = (
-    r"Mrs?|Ms|Dr|Prof|St|Mt|Gen|Gov|Sen|Rep|Rev|Hon|Capt|Cpt|Col|Lt|Sgt|vs|cf|approx|bzw|ca|"
-    r"e\.g|i\.e|z\.B|d\.h|u\.a|p\.ej"
+    r"Mrs?|Ms|Sra|Srta|Mme|Mlle|Dr|Prof|St|Mt|Gen|Gov|Sen|Rep|Rev|Hon|Capt|Cpt|Col|Lt|Sgt|vs|cf|approx|bzw|ca|"
+    r"e\.g|i\.e|z\. ?B|d\. ?h|[uv]\. ?a|u\. ?U|o\. ?[Ää]|d\. ?R|s\. ?[ou]|p\.ej"
 )
 """Abbreviations that end no sentence."""
+_SPACED = regex.compile(
+    r"(?<![\w.])(?:z\. B|d\. h|[uv]\. a|u\. U|o\. [Ää]|i\. d\. R|d\. R|s\. [ou])\."
+)
+"""German abbreviations of several letters with spaces between them."""
 _BEFORE_NUMBERS = r"[Nn]os?|Nr|[Ff]igs?|[Vv]ol|pp?"
 """Abbreviations, some of them words, that end no sentence where a number follows."""
 _BEFORE_SMALL = (
@@ -50,7 +54,25 @@ _ALWAYS_OPEN = regex.compile(rf"{_BEFORE}(?:{_ALWAYS})$")
 _OPEN_BEFORE_NUMBERS = regex.compile(rf"{_BEFORE}(?:{_BEFORE_NUMBERS}|{_BEFORE_SMALL})$")
 _OPEN_BEFORE_SMALL = regex.compile(rf"{_BEFORE}(?:{_BEFORE_SMALL})$")
 _OPEN_BEFORE_NAMES = regex.compile(rf"{_BEFORE}(?:{_BEFORE_NAMES})$|(?:^|\b[A-Z]\S*\s|\.\s)[A-Z]$")
-_ITEM = regex.compile(r"^\s*(?:\d{1,3}[.)]|[-*•])\s*$")
+_INITIAL = regex.compile(r"(?<![\w.'’-])\p{Lu}$")
+_NEXT_INITIAL = regex.compile(r"\p{Lu}\.[\s-]")
+_DAY = regex.compile(r"(?<![\w.,:$€£-])\d{1,2}$")
+_MONTH = regex.compile(
+    r"(?:Januar|Jänner|Februar|März|April|Mai|Juni|Juli|August|September|Oktober|November|"
+    r"Dezember)\b"
+)
+_GERMAN_ORDINAL = regex.compile(
+    r"\b(?:[Dd](?:er|ie|as|em|en)|(?<!\bI )[Aa]m|[Vv]om|[Ii]m|[Ii]ns|[Zz]u[mr]|[Bb]eim|[Uu]nd|"
+    r"[Oo]der|[Bb]is|[Ss]eine?[mnrs]?|[Ii]hre?[mnrs]?|[Uu]nsere?[mnrs]?|[Ee]ine?[mnrs]?) "
+    r"\d{1,2}$"
+)
+"""A number behind a German small word: "der 2. Weltkrieg"; not "I am 3. Tom is 4."."""
+_GERMAN_STARTER = regex.compile(
+    r"(?:D(?:er|ie|as|ann|och|enn|ort)|E[rs]|Sie|Ich|Wir|Ihr|Du|Eine?|I[mn]|A[mn]|Und|Aber|Oder|"
+    r"Wenn|Weil|Wer|Wie|Was|Wo|Auf|Mit|Nach|Vor|Für|So|Ja|Nein|Nun|Hier|Jetzt|Danach)\b"
+)
+"""A word that begins many German sentences."""
+_ITEM = regex.compile(r"^\s*(?:#{1,6}\s+)?(?:\*\*|__)?(?:\d{1,3}[.)]|[-*•+])\s*$")
 """The number or the bullet of a list item."""
 _TIME = regex.compile(
     r"(?:(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)days?|January|February|March|April|May|June|July|"
@@ -103,11 +125,22 @@ def _goes_on(text: str, start: int, found: regex.Match[str]) -> bool:
         return bool(after)
     if is_line_end or not after:
         return False
+    if _SPACED.match(text, found.start() - 1) or _is_german_ordinal(before, after):
+        return True
+    if _INITIAL.search(before) and _NEXT_INITIAL.match(after):
+        return True
     if after[0].isdigit() and _OPEN_BEFORE_NUMBERS.search(before):
         return True
     if _OPEN_BEFORE_SMALL.search(before):
         return not after[0].isupper() or _TIME.match(after) is not None
     return _OPEN_BEFORE_NAMES.search(before) is not None and not _STARTER.match(after)
+
+
+def _is_german_ordinal(before: str, after: str) -> bool:
+    """Return whether a stop makes a number an ordinal: "am 3. Oktober", "der 2. Weltkrieg"."""
+    if _DAY.search(before) and _MONTH.match(after):
+        return True
+    return _GERMAN_ORDINAL.search(before) is not None and not _GERMAN_STARTER.match(after)
 
 
 def split_sentences(text: str) -> Sequence[str]:

@@ -36,6 +36,10 @@ of them come back. The city is also the seat of the government of France."""
         "We close at 6. We close at 6. We close at 6. We close at 6.",
         "It is 5 pm, 5 pm, 5 pm, 5 pm, 5 pm, 5 pm",
         PROSE + " 5 x 1 = 5" * 6,
+        "The answer is " + "." * 1000,
+        "The answer is" + " ." * 500,
+        "The answer is " + "1" * 500,
+        "The answer is " + "1. " * 300,
     ],
 )
 def test_these_loop(answer):
@@ -54,6 +58,8 @@ def test_these_loop(answer):
         "1000000000000000000",
         "| a | b |\n|-----------------------|----|\n| 1 | 2 |",
         "=" * 40,
+        "=" * 200 + "\nIt is so.",
+        "It is 1" + "0" * 60 + ".",
         "| City |\n├────────────────────┤\n│ Oslo │\n╰────────────────────╯",
         "Name " + "—" * 20 + " " + "−" * 20,
         "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14",

@@ -125,6 +125,22 @@ from selfteach.sentences import count_sentences
         ('starts "¿"', ["¿Qué?", "«¿Qué?»"], ["Qué?"]),
         ('ends "」" or starts "«"', ["「はい」", "«Sí»"], ["はい", "Sí"]),
         ('ends "?"', ["« Why? »"], ["(Why?)"]),
+        (
+            "format=list",
+            ["+ tea\n+ milk", "1、多喝水\n2、早点睡觉", "1.多喝水", "1．水", "**1. Eat:** Fruit."],
+            ["* * *", "- - - -", "2\n+ 3 = 5", "3. Oktober 1990 war der Tag.", "3.5 km"],
+        ),
+        (
+            "format=numbered",
+            ["**1. Eat well:** Eat fruit.", "### 1. Eat well", "1、多喝水", "1) Tea", "__2. Tea__"],
+            ["**Eat** 1. tea", "# Tea", "- tea", "1.5", "- 1"],
+        ),
+        (
+            'format="no list"',
+            ["One.\n\n* * *\n\nTwo.", "3. Mai 1990 war ein Tag."],
+            ["1、水", "1. Januar\n2. Februar", "**1. Tea**"],
+        ),
+        ("format=json", ['```JSON\n{"x": 1}\n```'], ['{"x": NaN}', "[Infinity]"]),
         ('ends "?"', ["Why?", "Why? "], ["Why?!"]),
         ("starts I", ["I am.", "I'm here", "I"], ["It is.", "Indeed."]),
         (

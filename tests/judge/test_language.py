@@ -7,7 +7,7 @@ import errno
 import pytest
 
 from selfteach.judge import language
-from selfteach.judge.language import find_main_script, is_surely_foreign
+from selfteach.judge.language import detect_languages, find_main_script, is_surely_foreign
 from selfteach.select.prompt_format import find_format_fault
 
 
@@ -82,3 +82,17 @@ def test_without_room_for_the_model_no_latin_text_is_called_foreign(
     monkeypatch.setattr(language, "_load_identifier", find_no_room)
     assert not is_surely_foreign(FOREIGN[0])
     assert is_surely_foreign("Никаких слонов.")
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("我推荐 TensorFlow 和 PyTorch 这两个框架。", "zh"),
+        ("您可以使用 JavaScript、TypeScript 和 Python 编写这个程序。", "zh"),
+        ("TensorFlow と PyTorch をお勧めします。", "ja"),
+        ("TensorFlow와 PyTorch를 추천합니다.", "ko"),
+        ("The word for thanks is 谢谢, and sorry is 对不起.", "en"),
+    ],
+)
+def test_names_in_latin_letters_make_no_other_language(text: str, language: str) -> None:
+    assert language in detect_languages(text)

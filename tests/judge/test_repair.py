@@ -18,6 +18,7 @@ from selfteach.number_words import (
     spell_number,
     spell_ordinal,
     spell_year,
+    spell_numbers,
     write_digits,
 )
 from selfteach.sentences import split_pieces
@@ -40,6 +41,7 @@ def repair(check, answer, **options):
         ("max_words=9", LETTER, "Hi Jared,\n\nThe report is done.\n\nBest,\nTom"),
         ("max_words=8", LETTER.replace("Best,\nTom", ""), "Hi Jared,\n\nThe report is done."),
         ("max_sentences=1", "It is big. It eats leaves.", "It is big."),
+        ("max_sentences=1", "It is by J. K. Rowling. I like it.", "It is by J. K. Rowling."),
         ("max_sentences=1", "Dr. Smith came. He left.", "Dr. Smith came."),
         ("max_sentences=2", "A one. A two! A three? A fo", "A one. A two!"),
         ("max_sentences=1", "I like these:\n- apples\n- pears\n- plums", "I like these: apples, pears and plums."),
@@ -108,6 +110,9 @@ def repair(check, answer, **options):
         ("format=numbered", "Do:\n- mix\n- eat", "Do:\n1. mix\n2. eat"),
         ("not format=numbered", "I like:\n1. cats\n2. dogs", "I like: cats and dogs."),
         ('format="no list"', "Do this:\n1. Mix it well.\n2. Eat it.", "Do this. Mix it well. Eat it."),
+        ('format="no list"', "**1. Eat well:** Eat fruit.\n\n**2. Sleep:** Rest.", "**Eat well:** Eat fruit. **Sleep:** Rest."),
+        ('format="no list"', "1、多喝水。\n2、早点睡觉。", "多喝水。早点睡觉。"),
+        ("not contains fig", "**1. Fig:** A.\n**2. Tea:** B.", "**1. Tea:** B."),
         ("not format=list", "I like:\n- cats\n- dogs", "I like: cats and dogs."),
         ("format=json", 'He said "hi".', '{"answer": "He said \\"hi\\"."}'),
         ("not format=json", '{"a": "hi", "b": ["you"]}', "Hi. You."),
@@ -274,11 +279,27 @@ def test_a_search_that_takes_too_long_gives_no_repair(monkeypatch):
         ("H2O", "H two O"), ("555-1234", "five five five one two three four"), ("(3-4)", "(three to four)"),
         ("1995-1998", "nineteen ninety-five to nineteen ninety-eight"), ("the 80s", "the eighties"),
         ("the 4th-grade", "the fourth-grade"), ("2.5 %", "two point five percent"),
+        ("9:00 AM", "nine AM"), ("9:00AM", "nine AM"), ("12:00", "twelve o'clock"), ("10:05", "ten oh five"),
+        ("6:30 p.m.", "six thirty p.m."), ("17:00", "five PM"), ("9:30-10:45", "nine thirty to ten forty-five"),
+        ("$1", "one dollar"), ("$1 million", "one million dollars"), ("US$5 million", "five million dollars"),
+        ("1-800-555-1234", "one eight zero zero five five five one two three four"),
+        ("1,000.5", "one thousand point five"), ("-5 or so", "minus five or so"),
     ],
 )  # fmt: skip
 def test_a_number_is_spelled_with_what_stands_next_to_it(number, words):
     found = repair(r'not regex "\d"', f"I think that it is {number} for you and me.")
     assert found[0] == f"I think that it is {words} for you and me."
+
+
+@pytest.mark.parametrize(
+    "number",
+    ["10-4=6", "1/2", "24/7", "007", "192.168.0.1", "2024-01-15", "01-15-2024", "2:1", "0:30",
+     "25:00", "13:00 PM", "7:00:00", "A$5", "€5", "1-2-3"],
+)  # fmt: skip
+def test_numbers_in_a_form_that_is_not_known_are_not_spelled(number):
+    assert spell_numbers(f"It is {number}.") == f"It is {number}."
+    answer = f"I think that it is {number} for you and me. That is fine."
+    assert repair(r'not regex "\d"', answer)[0] == "That is fine."
 
 
 def test_marks_that_are_left_out_leave_the_space_between_words():
@@ -303,7 +324,10 @@ def test_numbers_in_words():
     assert [spell_ordinal(number) for number in (1, 12, 20, 23, 100)] == [
         "first", "twelfth", "twentieth", "twenty-third", "one hundredth",
     ]  # fmt: skip
-    assert write_digits("One of three, twenty-two") == "One of 3, twenty-2"
+    assert write_digits("One of three, twenty-two") == "One of 3, twenty-two"
+    assert write_digits("Two hundred and two, one hundred TWO, two") == (
+        "2 hundred and two, one hundred TWO, 2"
+    )
 
 
 CHECKS = [

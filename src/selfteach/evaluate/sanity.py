@@ -17,6 +17,7 @@ MIN_SPAN_WORDS = 9
 MIN_WORDS = 16
 MAX_REPEATED_SHARE = 0.5
 MIN_BLOCK_TEXT_WORDS = 3
+MIN_EQUAL_AT_END = 100
 _COUNTER = re.compile(r"(?:^|(?<=[.!?] )|(?<=[.!?]\n))[ \t]*\d{1,3}[.)](?=[ \t])", re.M)
 """The number of a list item."""
 _REPEATED_SIGNS = re.compile(r"([^\s\d=_*.~#|+\-‐-―−─-╿]{1,4}?)\1{15,}")
@@ -46,12 +47,13 @@ def is_empty(answer: str) -> bool:
 
 
 def is_looping(answer: str) -> bool:
-    """Return whether an answer loops, by one of three conditions.
+    """Return whether an answer loops, by one of four conditions.
 
     1. A block of at most 24 words occurs at least 3 times in a row and has at least 9 words in all.
     2. The answer has at least 16 words, and half of all runs of 4 words repeat an earlier one
        (seq-rep-4, Welleck et al., arXiv 1908.04319, equation 6).
     3. One sign or syllable occurs 16 times in a row.
+    4. It ends with 100 equal signs, digits or numbers in a row, whatever they are.
 
     The numbers of list items do not count, so a numbered list of one repeated item is a loop. A
     block whose numbers differ repeats where only a counter differs and it has at least 3 words of
@@ -61,9 +63,19 @@ def is_looping(answer: str) -> bool:
     words = split_words(_COUNTER.sub("", answer))
     return (
         _REPEATED_SIGNS.search(answer) is not None
+        or _ends_with_equals(answer)
         or _repeated_share(words) >= MAX_REPEATED_SHARE
         or _has_block(words)
     )
+
+
+def _ends_with_equals(answer: str) -> bool:
+    """Return whether the last signs, or the last words if they are numbers, are all the same."""
+    signs = "".join(answer.split())[-MIN_EQUAL_AT_END:]
+    if len(signs) == MIN_EQUAL_AT_END and len(set(signs)) == 1:
+        return True
+    words = re.findall(r"\w+", answer)[-MIN_EQUAL_AT_END:]
+    return len(words) == MIN_EQUAL_AT_END and len(set(words)) == 1 and words[0].isdigit()
 
 
 def _mask_numbers(words: Sequence[str]) -> list[str]:

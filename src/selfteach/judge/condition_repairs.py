@@ -22,6 +22,7 @@ from selfteach.judge.sentence_edits import (
     close_sentence,
     cut_after_sentence,
     cut_at_clause,
+    cut_item_mark,
     drop_cut_off_end,
     join_sentences,
     renumber_items,
@@ -431,7 +432,7 @@ def _number_items(text: str) -> str:
     for line in text.splitlines():
         is_item = LIST_ITEM.match(line) is not None
         count += is_item
-        lines.append(f"{count}. {LIST_ITEM.sub('', line, count=1)}" if is_item else line)
+        lines.append(f"{count}. {cut_item_mark(line)}" if is_item else line)
     return "\n".join(lines)
 
 
@@ -439,7 +440,7 @@ def _write_sentences(text: str) -> str:
     """Return a text whose list items are sentences, one after another."""
     items = []
     for line in text.splitlines():
-        bare = LIST_ITEM.sub("", line).strip()
+        bare = cut_item_mark(line).strip()
         is_item = LIST_ITEM.match(line) is not None
         items.append(capitalize(close_sentence(bare)) if is_item else line)
     return _join_lines(items, [LIST_ITEM.match(line) is not None for line in text.splitlines()])
@@ -467,7 +468,7 @@ def _write_list_inline(text: str) -> str | None:
         return None
     first = flags.index(True)
     after = first + flags[first:].index(False) if False in flags[first:] else len(lines)
-    items = [LIST_ITEM.sub("", line).strip().rstrip(".;,") for line in lines[first:after]]
+    items = [cut_item_mark(line).strip().rstrip(".;,") for line in lines[first:after]]
     lead = lines[first - 1].rstrip()
     is_short = all(len(item.split()) <= MAX_INLINE_WORDS for item in items)
     if not lead.endswith(":") or not is_short or True in flags[after:]:
@@ -480,7 +481,7 @@ def _write_list_inline(text: str) -> str | None:
 
 def _list_json_texts(text: str) -> list[str]:
     """Return the texts in a JSON document, in their order, each a sentence."""
-    bare = re.sub(r"\A```(?:json)?\s*\n|\n```\Z", "", text.strip())
+    bare = re.sub(r"\A```(?i:json)?\s*\n|\n```\Z", "", text.strip())
     try:
         content = json.loads(bare)
     except (ValueError, RecursionError):

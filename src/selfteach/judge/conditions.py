@@ -13,7 +13,7 @@ import regex
 
 from selfteach.errors import DataError
 from selfteach.judge.language import LANGUAGES, detect_languages
-from selfteach.judge.sentence_edits import split_closing
+from selfteach.judge.sentence_edits import LIST_ITEM, NUMBERED_ITEM, split_closing
 from selfteach.materials.inflection import list_plurals
 from selfteach.materials.spelling import VARIETIES, is_spelled
 from selfteach.registry import did_you_mean
@@ -209,8 +209,12 @@ def _spelling(value: str) -> AnswerTest:
     return lambda answer: is_spelled(value, answer)
 
 
-_LIST_ITEM = re.compile(r"^\s{0,8}(?:[-*•‣◦–]|\d{1,2}[.)])\s+\S", re.M)
-_FENCE = re.compile(r"\A```(?:json)?\s*\n(.*)\n```\Z", re.S)
+_FENCE = re.compile(r"\A```(?:json)?\s*\n(.*)\n```\Z", re.S | re.I)
+
+
+def _refuse_constant(name: str) -> None:
+    """Refuse NaN and Infinity, which Python reads and JSON does not know."""
+    raise ValueError(name)
 
 
 def _is_json(answer: str) -> bool:
@@ -218,19 +222,17 @@ def _is_json(answer: str) -> bool:
     text = answer.strip()
     fenced = _FENCE.match(text)
     try:
-        return isinstance(json.loads(fenced[1] if fenced else text), dict | list)
+        content = json.loads(fenced[1] if fenced else text, parse_constant=_refuse_constant)
+        return isinstance(content, dict | list)
     except (ValueError, RecursionError):
         return False
 
 
-_NUMBERED_ITEM = re.compile(r"^\s{0,8}\d{1,2}[.)]\s+\S", re.M)
-
-
 FORMATS: dict[str, AnswerTest] = {
     "json": _is_json,
-    "list": lambda answer: _LIST_ITEM.search(answer) is not None,
-    "numbered": lambda answer: _NUMBERED_ITEM.search(answer) is not None,
-    "no list": lambda answer: _LIST_ITEM.search(answer) is None,
+    "list": lambda answer: LIST_ITEM.search(answer) is not None,
+    "numbered": lambda answer: NUMBERED_ITEM.search(answer) is not None,
+    "no list": lambda answer: LIST_ITEM.search(answer) is None,
 }
 
 

@@ -85,6 +85,9 @@ _LETTERS = {
     script: regex.compile(rf"\p{{Script={script}}}") for script in _SCRIPTS if script != "Kana"
 }
 _LETTERS["Kana"] = regex.compile(r"[\p{Hiragana}\p{Katakana}]")
+LETTERS_A_SIGN = 3
+"""So many letters say about as much as one sign of Chinese, Japanese or Korean."""
+_SIGNS = ("Han", "Kana", "Hangul")
 _WORD = regex.compile(r"[\p{L}\p{M}]+(?:['’][\p{L}\p{M}]+)?")
 LANGUAGES = tuple(dict.fromkeys(language for known in _SCRIPTS.values() for language in known))
 
@@ -104,11 +107,14 @@ def find_main_script(text: str) -> str:
 
 
 def detect_languages(text: str) -> frozenset[str]:
-    """Return the possible languages of a text: one for a usual sentence, all for "42"."""
+    """Return the possible languages of a text: one for a usual sentence, all for "42".
+
+    A Chinese, Japanese or Korean text may hold names in Latin letters, which are longer.
+    """
     counts = count_scripts(text)
     if not counts:
         return frozenset(LANGUAGES)
-    script = counts.most_common(1)[0][0]
+    script = max(counts, key=lambda one: counts[one] * (LETTERS_A_SIGN if one in _SIGNS else 1))
     possible = ("zh",) if script == "Han" and counts["Han"] > 20 else _SCRIPTS[script]
     if len(possible) == 1 or script == "Han":
         return frozenset(possible)

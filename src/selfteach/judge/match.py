@@ -6,7 +6,9 @@ clusters by token-F1 here where they have entailment).
 Departs: accents and letters of every script are kept as they are, compared in one Unicode form
 (NFKC), and text of scripts without spaces is cut into characters. Of "A", "+" and "The" the script
 leaves nothing, so that an empty answer equals each of them; such answers are compared as they are
-written. On other ASCII text everything equals the script.
+written. On other ASCII text everything equals the script. Whether an answer contains another is
+no part of it: there the sign and the decimal mark of a number stay, and words also end at a dash,
+an apostrophe or a slash.
 """
 
 from __future__ import annotations
@@ -31,6 +33,16 @@ _EDGES = regex.compile(r"^[\p{P}\p{S}\s]+|[\p{P}\p{S}\s]+$")
 _UNSPACED = regex.compile(rf"({UNSPACED}\p{{M}}*)")
 
 
+_SIGN = "\ue000"
+_MARK = "\ue001"
+"""Signs for private use that stand for the sign and the decimal mark of a number."""
+_NEGATIVE = regex.compile(r"(?<![\w)])(?:[-−]|minus )(?=\d)")
+_DECIMAL = regex.compile(r"(?<![\d.,:])(\d+)(?:[.,](?!\d{3}(?!\d))|:)(?=\d+(?![.,:]?\d))")
+"""The mark of "3.5", "3,5" and "6:30"; not of "1,000", nor of dates."""
+_WORD_END = regex.compile(r"(?:(?![-‐‑]|(?<=n)['’]t\b)[\p{P}/|]|(?<=\d)[-‐‑](?=\d))")
+"""A mark between two words: "Oslo—a city", "Norway's", "1889-1891"; not "well-known", "can't"."""
+
+
 @lru_cache(maxsize=8192)
 def normalize_answer(text: str) -> str:
     """Return the text in lower case, without punctuation, articles and double spaces."""
@@ -39,6 +51,17 @@ def normalize_answer(text: str) -> str:
         plain = regex.sub(r"\p{P}", "", unicodedata.normalize("NFKC", lowered))
         lowered = _UNSPACED.sub(r" \1 ", plain)
     return " ".join(_ARTICLES.sub(" ", lowered).split())
+
+
+@lru_cache(maxsize=8192)
+def _read_words(text: str) -> tuple[str, str]:
+    """Return the normalized text with a space at each end and with its numbers as they are: once
+    with the marks within words left out, once with spaces for them.
+    """
+    text = _NEGATIVE.sub(_SIGN, unicodedata.normalize("NFKC", text).lower())
+    text = _DECIMAL.sub(rf"\1{_MARK}", text)
+    joined, apart = (normalize_answer(one) for one in (text, _WORD_END.sub(" ", text)))
+    return f" {joined} ", f" {apart} "
 
 
 def make_comparable(text: str) -> str:
@@ -64,8 +87,9 @@ def contains_answer(answer: str, gold: str) -> bool:
     No answer contains an empty gold answer. An article or a sign ("A", "+") is contained where the
     answer has it as it is written, apart from other words: "Vitamin A", but not "a vitamin".
     """
-    if words := normalize_answer(gold):
-        return f" {words} " in f" {normalize_answer(answer)} "
+    if normalize_answer(gold):
+        pairs = zip(_read_words(gold), _read_words(answer), strict=True)
+        return any(words.strip() and words in text for words, text in pairs)
     bare = gold.strip()
     if not bare:
         return False

@@ -14,8 +14,19 @@ from selfteach.sentences import ends_sentence, split_pieces
 from selfteach.text import UNSPACED
 
 _UNSPACED_END = regex.compile(rf"(?:{UNSPACED}|[。！？」』）])$")
-LIST_ITEM = re.compile(r"^\s{0,8}(?:[-*•‣◦–]|\d{1,2}[.)])\s+(?=\S)", re.M)
-_NUMBER = re.compile(r"^(\s{0,8})(\d{1,2})(?=[.)]\s+\S)", re.M)
+_LEAD = r"^\s{0,8}(?:#{1,6}[ \t]+)?(?P<bold>\*\*|__)?"
+"""What may stand before the number of an item: it is a heading, or bold."""
+_BULLET = r"(?!(?:[-*][ \t]*){3,}$)(?:[-*•‣◦–]\s+|\+\s+(?!\d))(?=\S)"
+"""A bullet; a line of three and more of them is a rule: "* * *"."""
+_NO_DATE = (
+    r"(?!\d{1,2}\.\s+(?:Januar|Jänner|Februar|März|April|Mai|Juni|Juli|August|September|"
+    r"Oktober|November|Dezember)\s+(?:\d{4}|\p{Ll}))"
+)
+_STOP = rf"(?:[.)]\s+(?=\S)|[.)．）]\s*(?={UNSPACED})|、\s*(?=\S))"
+NUMBERED_ITEM = regex.compile(rf"{_LEAD}{_NO_DATE}\d{{1,2}}{_STOP}", regex.M)
+"""The beginning of a numbered line: "1. ", "2) ", "**1. ", "### 1. ", "1、"; not "3. Mai 1990"."""
+LIST_ITEM = regex.compile(rf"{_LEAD}{_NO_DATE}\d{{1,2}}{_STOP}|^\s{{0,8}}{_BULLET}", regex.M)
+_NUMBER = regex.compile(rf"(?P<lead>{_LEAD}){_NO_DATE}(?P<number>\d{{1,2}})(?={_STOP})", regex.M)
 MAX_CLOSING_LINES = 3
 MAX_CLOSING_WORDS = 4
 MIN_CLAUSE_WORDS = 3
@@ -72,15 +83,20 @@ def renumber_items(text: str, before: str) -> str:
     items = iter(_list_items(before))
     counts: dict[int, Iterator[int]] = {}
 
-    def renumber(found: re.Match[str]) -> str:
-        known = (item for item in items if item.number == int(found[2]))
+    def renumber(found: regex.Match[str]) -> str:
+        known = (item for item in items if item.number == int(found["number"]))
         item = next(known, None)
         if item is None:
             return found[0]
         count = counts.setdefault(item.which, itertools.count(item.first))
-        return f"{found[1]}{next(count)}"
+        return f"{found['lead']}{next(count)}"
 
-    return _NUMBER.sub(renumber, text)
+    return str(_NUMBER.sub(renumber, text))
+
+
+def cut_item_mark(line: str) -> str:
+    """Return the line of a list without its bullet or number; bold text stays bold."""
+    return str(LIST_ITEM.sub(lambda found: found["bold"] or "", line, count=1))
 
 
 class _Item(NamedTuple):
@@ -99,7 +115,7 @@ def _list_items(text: str) -> list[_Item]:
     items: list[_Item] = []
     open_lists: dict[int, _Item] = {}
     for found in _NUMBER.finditer(text):
-        indent, number = len(found[1].lstrip("\n")), int(found[2])
+        indent, number = len(found["lead"].lstrip("\n")), int(found["number"])
         last = open_lists.get(indent)
         is_same = last is not None and number > last.number
         item = _Item(number, last.which, last.first) if last and is_same else None

@@ -9,8 +9,8 @@ import regex
 
 from selfteach.judge.language import detect_languages
 from selfteach.materials.inflection import list_plurals
-from selfteach.number_words import DOLLARS, spell_numbers
-from selfteach.sentences import PICTURE
+from selfteach.number_words import DOLLARS, spell_numbers, write_dollars
+from selfteach.sentences import END_CHARS, PICTURE, ends_with_abbreviation
 
 Meets = Callable[[str], bool]
 
@@ -134,7 +134,7 @@ _MARK_EDITS: tuple[tuple[str, str, str | Callable[[re.Match[str]], str]], ...] =
     ("&", r"(?<=\w)&(?=\w)", " and "),
     ("&", r"&", "and"),
     ("%", r"\s?%", " percent"),
-    ("$", DOLLARS, r"\1\2 dollars"),
+    ("$", DOLLARS, write_dollars),
     ("/", r"(?<=[^\W\d])/(?=[^\W\d])", " or "),
     ("_", r"_+", " "),
     ("`", r"`+", ""),
@@ -199,9 +199,9 @@ def _rewrite_mark(text: str, pattern: str, new: str | Callable[[re.Match[str]], 
 _PICTURE = regex.compile(rf"[ \t]*({PICTURE})")
 _NUMBER = re.compile(
     r"(?<!\S)(?!\S*(?:://|@|www\.))\S*\d\S*(?:\s%)?"
-    r"(?:(?<=\d) (?:thousand|million|billion|trillion)\b)?"
+    r"(?:(?<=\d) (?:(?:thousand|million|billion|trillion)\b|[AaPp]\.?[Mm]\b\.?))?"
 )
-"""A number with what is written next to it: "$5 million", "1990s", "(555-1234)."."""
+"""A number with what is written next to it: "$5 million", "9:00 AM", "1990s", "(555-1234)."."""
 
 
 def _drop_pictures(text: str, meets: Meets) -> str:
@@ -228,6 +228,9 @@ _SENTENCE_START = re.compile(r"(\A|[.!?]\s+|\n\s*)([a-z])")
 
 
 def _capitalize_start(found: re.Match[str]) -> str:
+    before = found.string[: found.start() + 1]
+    if ends_with_abbreviation(before[-END_CHARS:]):
+        return found[0]
     return found[1] + found[2].upper()
 
 
