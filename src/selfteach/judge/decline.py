@@ -164,7 +164,7 @@ _ABILITY = _any(
 )
 _APOLOGY = (
     r"\b(?:(?:i|we)(?: |(?=['’]))(?:am |are |['’]m |['’]re )(?:(?:so|very|really|truly) )?)?"
-    r"(?:sorry|afraid)\b(?! to (?:hear|read|learn|see)\b| of\b)[^.!?]{0,80}?"
+    r"(?:sorry|afraid)\b(?! to (?:hear|read|learn|see)\b| of\b)[^.!?]{0,160}?"
 )
 _YET = r"(?<!\b(?:while|although|though),? )"
 """Nothing before "I" after which an answer follows: "while I don't have preferences, ..."."""
