@@ -402,6 +402,12 @@ def test_a_number_that_the_method_does_not_measure_cannot_be_required(
         require.parse_requirements(text, method)
 
 
+@pytest.mark.parametrize("text", [",", " ", ", ,"])
+def test_a_list_without_a_requirement_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="is not a requirement"):
+        require.parse_requirements(text)
+
+
 def test_files_are_checked_before_a_model_s_libraries_load() -> None:
     """`documents_rerun` reads recorded answers, whose module loads numpy, but no model's
     library.

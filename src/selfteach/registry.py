@@ -132,6 +132,6 @@ def load_registered(group: str, name: str) -> Any:
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return a hint for a mistyped name: the nearest one, or all of them."""
-    known = sorted(known)
+    known = sorted(set(known))
     near = difflib.get_close_matches(name, known, n=1)
     return f'Did you mean "{near[0]}"?' if near else f"Known: {', '.join(known)}."

@@ -178,3 +178,11 @@ def test_a_lesson_that_another_program_adds_answers_at_once(
         add_lesson(student, run, script())
     taught.follow_jobs()
     assert len(opened) == 2
+
+
+@pytest.mark.parametrize("option", ["--run", "--adapter"])
+def test_a_student_beside_another_model_is_refused_by_the_name_of_its_option(
+    option: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run_command(["chat", "--student", "anna", option, "x"]) == 2
+    assert f"--student and {option} exclude each other." in capfd.readouterr().err

@@ -114,7 +114,7 @@ def test_a_method_in_several_processes_is_refused_in_one_line(
     [
         (["--model", "nowhere/"], 'there is no model "nowhere/"'),
         (["--teacher", "nowhere/"], 'there is no model "nowhere/"'),
-        (["--out", "full"], "full: holds other files and no run."),
+        (["--out", "full"], "full: holds other files and no run (note.txt)."),
         (["--out", "full/note.txt"], "full/note.txt: is a file, not a folder."),
     ],
 )
@@ -166,6 +166,14 @@ def test_train_has_no_option_that_it_would_refuse(
     assert f"No such option: {option.partition('=')[0]}" in capfd.readouterr().err
     assert cli.run_command(["train", "--help"]) == 0
     assert f"{option.partition('=')[0]} " not in capfd.readouterr().out
+
+
+@pytest.mark.parametrize("method", ["corrections", "documents", "train"])
+def test_a_method_without_prompts_to_print_has_no_option_for_it(
+    method: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run_command([method, "rows.jsonl", "--dry-run", "-v"]) == 2
+    assert "No such option: -v" in capfd.readouterr().err
 
 
 def test_an_interrupted_dry_run_says_that_nothing_is_left(

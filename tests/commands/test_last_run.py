@@ -42,6 +42,9 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("forget-source last last", "forget-source last runs/b"),
         ("serve --run ann=last --run last", "serve --run ann=runs/b --run runs/b"),
         ("runs compare last runs/a", "runs compare runs/b runs/a"),
+        ("--debug inspect last", "--debug inspect runs/b"),
+        ("--debug runs compare last x", "--debug runs compare runs/b x"),
+        ("runs --debug compare x last", "runs --debug compare x runs/b"),
         ("feedback rule --set then=last", "feedback rule --set then=last"),
         ("feedback -- --run last", "feedback -- --run last"),
     ],
@@ -52,6 +55,8 @@ def test_last_is_the_run_that_worked_last(before: str, after: str, runs: Path) -
 
 def test_last_may_stand_behind_options(runs: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert cli.run_command(["verify", "--json", "last"]) == 2
+    assert "runs/b: " in capfd.readouterr().err
+    assert cli.run_command(["inspect", "--json", "last"]) == 2
     assert "runs/b: " in capfd.readouterr().err
 
 

@@ -213,3 +213,9 @@ def test_rows_that_cannot_be_read_are_counted_and_the_first_is_named(
         "holds no row that can be shown; the first: torn.jsonl:1: not JSON"
         in capsys.readouterr().err
     )
+
+
+def test_each_known_template_is_named_once(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run_command(["templates", "--template", "nosuch"]) == 2
+    names = capsys.readouterr().err.partition("Known: ")[2].strip().rstrip(".").split(", ")
+    assert len(names) == len(set(names))

@@ -237,6 +237,20 @@ def test_an_exam_without_scores_has_no_log(
     assert not (tmp_path / "o").exists()
 
 
+@pytest.mark.parametrize(
+    "option", [["--quant", "q8_0"], ["--public"], ["--exam"], ["--adapter", "nosuch"]]
+)
+def test_options_about_a_model_do_not_go_with_an_exam_alone(
+    option: list[str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run = write_run(tmp_path / "a")
+    words = ["export", "--run", str(run), "--to", "inspect", "--out", str(tmp_path / "o")]
+    assert cli.run_command([*words, *option]) == 2
+    said = capfd.readouterr().err
+    assert f"{option[0]}: --to inspect writes the exam and no model." in said
+    assert not (tmp_path / "o").exists()
+
+
 def test_an_export_without_an_exam_says_that_no_verdict_was_reached(
     tiny: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

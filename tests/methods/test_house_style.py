@@ -11,6 +11,7 @@ import pytest
 from selfteach import config
 from selfteach.errors import UsageError
 from selfteach.materials.corrections import Corrections
+from selfteach.methods.corrections import sample_and_correct
 from selfteach.methods.corrections.method import describe
 from selfteach.methods.corrections.read_corrections import check_settings
 from selfteach.methods.corrections.sample_and_correct import make_corrector, make_self_corrector
@@ -36,6 +37,20 @@ def test_a_teacher_that_is_a_model_is_told_the_style() -> None:
     assert corrector.words.style == STYLE
     assert STYLE in corrector.words.task
     assert STYLE in describe(session, Corrections([], [], {}))["teacher"]
+
+
+def test_where_a_teacher_lies_on_a_disk_stays_there() -> None:
+    """examples.jsonl, exam.json and lesson.json are shared."""
+    settings = config.CorrectionsConfig(teacher="cmd:/home/ann/editor.py --mild")
+    session: Any = SimpleNamespace(teacher=object(), config=settings)
+    shown = "cmd:editor.py --mild"
+    assert describe(session, Corrections([], [], {}))["teacher"] == shown
+    parts: Any = SimpleNamespace(own={"train": []}, edits=[], criticised=[])
+    teacher: Any = SimpleNamespace(correct=None)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(sample_and_correct, "sample_answers", lambda *given: [])
+        (batch,) = sample_and_correct.collect_answers(session, object(), parts, teacher)  # type: ignore[arg-type]
+    assert batch.source == shown
 
 
 @pytest.mark.parametrize("teacher", ["cmd:./editor.py", ""])

@@ -434,14 +434,15 @@ def write_run(folder: Path, *, seed: int = 0, smoke_test: bool = False) -> Path:
     """Write the folder and return it; the code of a run writes the manifest and the ledger."""
     rng = random.Random(seed)
     folder.mkdir(parents=True, exist_ok=True)
-    write_text(folder / "exam.json", json.dumps(make_exam(smoke_test=smoke_test)))
-    (folder / "adapter").mkdir(exist_ok=True)
-    write_text(folder / "adapter" / "adapter_config.json", '{"peft_type": "LORA"}')
-    write_jsonl(folder / "metrics.jsonl", make_metrics(rng))
-    write_jsonl(folder / "examples.jsonl", make_examples())
+    metrics = make_metrics(rng)
     _write_ledger(folder / "run.db", rng)
     with open_run(folder, "elephants", "feedback", resolve(FeedbackConfig), {"rule": RULE}) as run:
         run.bind("base", FINGERPRINT)
+    write_text(folder / "exam.json", json.dumps(make_exam(smoke_test=smoke_test)))
+    (folder / "adapter").mkdir(exist_ok=True)
+    write_text(folder / "adapter" / "adapter_config.json", '{"peft_type": "LORA"}')
+    write_jsonl(folder / "metrics.jsonl", metrics)
+    write_jsonl(folder / "examples.jsonl", make_examples())
     write_text(
         folder / "config.yaml",
         f'model: embedded\ncheck: ""\n{"seed: 0":<56}# option\nask.target: '

@@ -130,6 +130,17 @@ def test_a_rehearsal_says_so(folder: Path, tmp_path: Path):
     assert "Smoke test" in make_card(write_run(tmp_path / "run", smoke_test=True))
 
 
+def test_where_the_drift_was_measured_formats_nothing(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    exam = json.loads((run / "exam.json").read_text())
+    exam["drift"]["on"] = "<script>x</script> [a](b)"
+    (run / "exam.json").write_text(json.dumps(exam))
+    card = make_card(run)
+    assert "Drift on &lt;script" in card
+    assert "<script" not in card
+    assert "[a](b)" not in card
+
+
 @given(st.text(alphabet="ab`*_[]()<>!#|\\&;:/.~-+$ \n", max_size=80))
 def test_plain_text_means_nothing_but_itself(text: str):
     tokens = [

@@ -99,6 +99,21 @@ def test_a_run_without_an_exam_is_one_line(
     assert cli.run_command(["runs", "compare", str(runs[0]), "absent"]) == 2
 
 
+def test_the_settings_of_a_run_without_its_ledger_are_not_known(
+    runs: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (runs[1] / "run.db").unlink()
+    (runs[1] / "config.yaml").touch()
+    words = ["runs", "compare", *map(str, runs)]
+    assert cli.run_command([*words, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["settings"], found["without_record"]) == ([], ["b"])
+    assert cli.run_command([*words, "--out", str(tmp_path / "page.html")]) == 0
+    line = "b has no run.db, so its settings are not known."
+    assert line in capsys.readouterr().out
+    assert line in (tmp_path / "page.html").read_text()
+
+
 def test_last_stands_for_the_newest_run_here_too(
     runs: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -23,6 +23,7 @@ from selfteach.run.run_folder import open_run
         ("~/models/mine", "mine"),
         ("C:\\Users\\ann\\mine", "mine"),
         ("cmd:/home/ann/editor.py --style /home/ann/style.txt", "cmd:editor.py --style style.txt"),
+        ("cmd:editor.py --style=/home/ann/style.txt", "cmd:editor.py --style=style.txt"),
         ("embedded", "embedded"),
         ("Qwen/Qwen3-0.6B", "Qwen/Qwen3-0.6B"),
         ("models/mine", "models/mine"),

@@ -9,6 +9,7 @@ import typer
 
 from selfteach.commands.groups import PanelCommand, RunCommand
 from selfteach.commands.options import (
+    DEFAULT_QUANT,
     Json,
     Model,
     New,
@@ -173,7 +174,7 @@ def export(
     ] = None,
     quant: Annotated[
         str, option("--quant", "Q", "f16 or q8_0: the number format of gguf and ollama.")
-    ] = "f16",
+    ] = DEFAULT_QUANT,
     out: Annotated[
         Path | None,
         option("--out", "FOLDER", "A new or an empty folder; by default exports/ in the run's."),

@@ -42,8 +42,8 @@ def run_chat(options: AnswerOptions, student: str | None = None, config: str = "
     Raises:
         UsageError: a student and a run are given, or settings that nothing has or wants.
     """
-    has_run = bool(options.run or options.adapter)
-    check_student_option(student, config, "in the chat", has_run=has_run)
+    beside = "--run" if options.run else "--adapter" if options.adapter else ""
+    check_student_option(student, config, "in the chat", beside=beside)
     if student is None:
         check_answering_model(options.run, options.model, options.adapter)
     with open_screen(None, debug=options.debug) as screen:

@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from selfteach.commands.options import DEFAULT_QUANT
 from selfteach.commands.screen import Screen, open_screen, print_result
 from selfteach.errors import RequirementNotMet, UsageError
 from selfteach.export.forms import check_form
@@ -47,7 +48,7 @@ def run_export(
     """Write the export and print its folder.
 
     Raises:
-        UsageError: both a run and a student, or neither.
+        UsageError: both a run and a student, or neither; or options that the form does not have.
         RequirementNotMet: the export answers otherwise than the run's adapter; it is kept, and
             marked as failed.
     """
@@ -61,6 +62,7 @@ def run_export(
     if student is not None:
         refuse_no_lesson(folder)
     if form == INSPECT:
+        refuse_model_options(name, quant, public=public, exam=exam)
         export_exams(folder, out, is_one=student is None, as_json=as_json)
         return
     adapter = finished.find_adapter(folder, name)
@@ -84,6 +86,26 @@ def run_export(
         print_check(found, screen)
     print_result({"out": str(place), **found}, place, as_json=as_json)
     refuse_failed(found, place)
+
+
+def refuse_model_options(name: str, quant: str, *, public: bool, exam: bool) -> None:
+    """Refuse options about a model where an exam alone is written.
+
+    Raises:
+        UsageError: there is one.
+    """
+    given = {
+        "--adapter": bool(name),
+        "--quant": quant != DEFAULT_QUANT,
+        "--public": public,
+        "--exam": exam,
+    }
+    if wrong := [option for option, is_given in given.items() if is_given]:
+        raise UsageError(
+            f"--to {INSPECT} writes the exam and no model.",
+            where=", ".join(wrong),
+            cure="Leave it out, or choose another form.",
+        )
 
 
 def export_exams(folder: Path, out: Path | None, *, is_one: bool, as_json: bool) -> None:

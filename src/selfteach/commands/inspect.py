@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from selfteach.commands.last_run import LAST, find_last_run
 from selfteach.commands.output_file import refuse_existing, refuse_shared_paths
 from selfteach.commands.screen import print_json
 from selfteach.errors import UsageError
@@ -31,6 +32,8 @@ def run_inspect(
     """
     if out is not None:
         refuse_existing(out, force=force)
+    if file == Path(LAST) and not file.exists():  # behind options, where the parser alone tells it
+        file = find_last_run()
     if run is None and file is not None and file.is_dir():
         run, file = file, None
     if run is not None and file is None:

@@ -8,6 +8,8 @@ from pathlib import Path
 from selfteach.errors import UsageError
 
 LAST = "last"
+ANYWHERE = "--debug"
+"""The option that may stand anywhere, also before the command."""
 RUN_OPTIONS = ("--run", "--from")
 LOOKING_COMMANDS = (
     "answer",
@@ -40,10 +42,12 @@ def name_last_run(arguments: Sequence[str]) -> list[str]:
     """
     words = list(arguments)
     end = words.index("--") if "--" in words else len(words)
-    for at, word in enumerate(words[:end]):
+    places = [place for place in range(end) if words[place] != ANYWHERE]
+    named = [words[place] for place in places]
+    for at, (place, word) in enumerate(zip(places, named, strict=True)):
         start, equals, value = word.rpartition("=")
-        if value == LAST and names_run(words, at, start):
-            words[at] = f"{start}{equals}{find_last_run()}"
+        if value == LAST and names_run(named, at, start):
+            words[place] = f"{start}{equals}{find_last_run()}"
     return words
 
 
@@ -51,6 +55,7 @@ def names_run(words: Sequence[str], at: int, start: str) -> bool:
     """Tell whether a word of a command line is, or ends with, the folder of a run.
 
     Args:
+        words: those of the command line without `--debug`.
         at: its place.
         start: what stands before its last "=": "" for a folder alone, `--run`, or a name.
     """

@@ -30,14 +30,20 @@ REQUIRE_EXAMPLES = {
 }
 REQUIRE_EXAMPLE = "drift<=.05"
 """An example for the other methods."""
+DEFAULT_QUANT = "f16"
+"""The number format of an export by default."""
 OPTION_PANELS = {
     **dict.fromkeys(("model", "engine", "file", "sets", "seed", "num_seeds"), "Model and settings"),
     **dict.fromkeys(("student", "accept", "beside", "instead_of"), "Student"),
 }
 """The headings above the shared options of commands that teach; the others are about the run."""
-LEFT_OUT = {"train": ("engine", "num_seeds", "student", "accept", "beside", "instead_of")}
+LEFT_OUT = {
+    "corrections": ("verbose",),
+    "documents": ("verbose",),
+    "train": ("engine", "num_seeds", "student", "accept", "beside", "instead_of", "verbose"),
+}
 """The shared options that a command does not have: `train` samples nothing, trains once and gives
-no lesson."""
+no lesson. Only rules and tasks have whole prompts to print."""
 QUICK = "quick (a first result in minutes)"
 PRESETS = {
     "feedback": f"{QUICK}, tiny",

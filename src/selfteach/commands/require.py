@@ -217,18 +217,14 @@ def parse_requirements(text: str, method: str = "") -> list[Requirement]:
         method: the method of the exam, if it is known.
 
     Raises:
-        UsageError: an item has another form or an unknown name, or the method does not measure it.
-            The message offers the nearest known name.
+        UsageError: there is none, or an item has another form or an unknown name, or the method
+            does not measure it. The message offers the nearest known name.
     """
     found = []
     for item in filter(str.strip, text.split(",")):
         match = _REQUIREMENT.fullmatch(item)
         if not match:
-            raise UsageError(
-                f"{item.strip()!r} is not a requirement.",
-                where="--require",
-                cure=f'Write it like "{REQUIRE_EXAMPLES.get(method, REQUIRE_EXAMPLE)}".',
-            )
+            raise _make_form_error(item, method)
         name, sign, bound = match.groups()
         if name not in EXAM_NUMBERS:
             raise UsageError(
@@ -245,7 +241,17 @@ def parse_requirements(text: str, method: str = "") -> list[Requirement]:
                 cure=f"It measures: {others}.",
             )
         found.append(Requirement(name, sign, float(bound)))
+    if text and not found:
+        raise _make_form_error(text, method)
     return found
+
+
+def _make_form_error(item: str, method: str) -> UsageError:
+    return UsageError(
+        f"{item.strip()!r} is not a requirement.",
+        where="--require",
+        cure=f'Write it like "{REQUIRE_EXAMPLES.get(method, REQUIRE_EXAMPLE)}".',
+    )
 
 
 def check_requirements(requirements: Sequence[Requirement], exam: JsonMapping) -> None:

@@ -25,7 +25,7 @@ def run_serve(
     debug: bool,
 ) -> None:
     """Serve until a signal."""
-    check_student_option(student, config, "while serving", has_run=bool(runs))
+    check_student_option(student, config, "while serving", beside="--run" if runs else "")
     with open_screen(log, debug=debug) as screen:
         from selfteach.serve import server
         from selfteach.serve.lessons import read_lessons

@@ -258,7 +258,8 @@ def _make_exam_section(run: RunData) -> str:
         lines.append(f"It finds these names of the subject, and no others: {counted}.")
     drift = read_measure(get_path(run.exam, "drift", "kl_nats"))
     if drift:
-        where = get_path(run.exam, "drift", "on") or sections.DRIFT_PROMPTS
+        on = get_path(run.exam, "drift", "on")
+        where = escape_markdown(on, 80) if on else sections.DRIFT_PROMPTS
         lines.append(
             f"\nDrift on {where}: KL(base, tuned) {format_decimal(drift.value)} nats a token "
             f"({format_interval(drift, 3)})."

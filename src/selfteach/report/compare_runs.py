@@ -43,17 +43,26 @@ MIN_PAIRS = 5
 def compare_runs(first: Path, second: Path) -> JsonObject:
     """Return two finished runs side by side, as JSON.
 
+    Of runs without a record, whose ledger is missing, no settings are compared.
+
     Raises:
         UsageError: a folder is no run, or has no exam yet.
     """
     exams = [clean_json(finished.read_exam(folder)) for folder in (first, second)]
     names = [folder.resolve().name for folder in (first, second)]
-    identities = [read_identity(folder) or {} for folder in (first, second)]
+    identities = [read_identity(folder) for folder in (first, second)]
+    first_identity, second_identity = identities
+    changes = []
+    if first_identity and second_identity:
+        changes = list_changes(first_identity, second_identity)
     return {
         "runs": [describe_run(*pair) for pair in zip(names, exams, strict=True)],
         "settings": [
             {"key": key, "first": first_value, "second": second_value}
-            for key, first_value, second_value in list_changes(*identities)
+            for key, first_value, second_value in changes
+        ],
+        "without_record": [
+            name for name, identity in zip(names, identities, strict=True) if not identity
         ],
         "rows": pair_rows(*exams),
         "paired": pair_answers(*exams),
@@ -163,6 +172,9 @@ def make_runs_table(found: JsonMapping) -> Group:
         cells = [Text(format_measure(row[side])) for side in ("first", "second")]
         table.add_row(Text(row["label"]), *cells)
     parts.append(table)
+    for name in found["without_record"]:
+        line = f"{strip_controls(name, 60)} has no run.db, so its settings are not known."
+        parts.append(Text(line, "dim"))
     if not found["paired"]:
         parts.append(Text("The two exams share too few prompts to be compared in pairs.", "dim"))
         return Group(*parts)

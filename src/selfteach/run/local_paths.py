@@ -23,7 +23,7 @@ def hide_path(text: str) -> str:
     """Return the last name of an absolute path; a text that is no path stays as it is."""
     if text.startswith(PROGRAM):
         words = text.removeprefix(PROGRAM).split(" ")
-        return PROGRAM + " ".join(map(hide_path, words))
+        return PROGRAM + " ".join(_hide_word(word, ()) for word in words)
     if not ABSOLUTE_PATH.fullmatch(text):
         return text
     return re.split(r"[/\\]", text.rstrip("/\\"))[-1]

@@ -89,6 +89,7 @@ from selfteach.records import (
     ObjectiveWeights,
     make_prompt,
 )
+from selfteach.run.local_paths import hide_path
 
 OBJECTIVE_WEIGHTS = {
     "correction": {"correction": 1.0, "hold": 8.0},
@@ -348,7 +349,7 @@ class Rounds:
 def describe(session: Session, material: Corrections) -> JsonObject:
     """Return the keys of exam.json about the material and the teacher."""
     config = session.config
-    teacher = config.teacher or ("a person" if config.review else "the file")
+    teacher = hide_path(config.teacher) or ("a person" if config.review else "the file")
     if config.correct.style:
         teacher += f', in the style "{config.correct.style}"'
     return {

@@ -22,6 +22,7 @@ from selfteach.methods.corrections.split import CorrectionParts
 from selfteach.methods.session import Session
 from selfteach.models.recorded import Recorded
 from selfteach.records import GREEDY, Completion, Request, SamplingParams, Turns
+from selfteach.run.local_paths import hide_path
 from selfteach.run.stage_labels import label_stage
 
 MAX_GROWTH = 2
@@ -141,7 +142,7 @@ def collect_answers(
         known = {edit.prompt for edit in parts.edits} if round_number == 1 else set()
         prompts = [p for p in parts.own["train"] if p not in known]
         answers = sample_answers(session, model, prompts, round_number)
-        source = session.config.teacher
+        source = hide_path(session.config.teacher)
         found.append(
             Batch(f"correct, round {round_number}", source, round_number, answers, teacher.correct)
         )
