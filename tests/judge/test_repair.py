@@ -16,9 +16,9 @@ from selfteach.judge.word_edits import replace_words
 from selfteach.number_words import (
     parse_number,
     spell_number,
+    spell_numbers,
     spell_ordinal,
     spell_year,
-    spell_numbers,
     write_digits,
 )
 from selfteach.sentences import split_pieces

@@ -87,7 +87,7 @@ def renumber_items(text: str, before: str) -> str:
         known = (item for item in items if item.number == int(found["number"]))
         item = next(known, None)
         if item is None:
-            return found[0]
+            return str(found[0])
         count = counts.setdefault(item.which, itertools.count(item.first))
         return f"{found['lead']}{next(count)}"
 
