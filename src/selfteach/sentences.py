@@ -72,7 +72,7 @@ _GERMAN_STARTER = regex.compile(
     r"Wenn|Weil|Wer|Wie|Was|Wo|Auf|Mit|Nach|Vor|Für|So|Ja|Nein|Nun|Hier|Jetzt|Danach)\b"
 )
 """A word that begins many German sentences."""
-_ITEM = regex.compile(r"^\s*(?:#{1,6}\s+)?(?:\*\*|__)?(?:\d{1,3}[.)]|[-*•+])\s*$")
+_ITEM = regex.compile(r"^\s*(?:(?:#{1,6}\s+)?(?:\*\*|__)?\d{1,3}[.)]|[-*•+])\s*$")
 """The number or the bullet of a list item."""
 _TIME = regex.compile(
     r"(?:(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)days?|January|February|March|April|May|June|July|"

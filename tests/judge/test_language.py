@@ -91,6 +91,8 @@ def test_without_room_for_the_model_no_latin_text_is_called_foreign(
         ("您可以使用 JavaScript、TypeScript 和 Python 编写这个程序。", "zh"),
         ("TensorFlow と PyTorch をお勧めします。", "ja"),
         ("TensorFlow와 PyTorch를 추천합니다.", "ko"),
+        ("日本 is far.", "en"),
+        ("В 図書館 он был?", "ru"),
         ("The word for thanks is 谢谢, and sorry is 对不起.", "en"),
     ],
 )

@@ -85,8 +85,8 @@ _LETTERS = {
     script: regex.compile(rf"\p{{Script={script}}}") for script in _SCRIPTS if script != "Kana"
 }
 _LETTERS["Kana"] = regex.compile(r"[\p{Hiragana}\p{Katakana}]")
-LETTERS_A_SIGN = 3
-"""So many letters say about as much as one sign of Chinese, Japanese or Korean."""
+SIGNS_A_WORD = 2
+"""So many signs of Chinese, Japanese or Korean say about as much as a word."""
 _SIGNS = ("Han", "Kana", "Hangul")
 _WORD = regex.compile(r"[\p{L}\p{M}]+(?:['’][\p{L}\p{M}]+)?")
 LANGUAGES = tuple(dict.fromkeys(language for known in _SCRIPTS.values() for language in known))
@@ -106,15 +106,24 @@ def find_main_script(text: str) -> str:
     return counts.most_common(1)[0][0] if counts else "Latin"
 
 
-def detect_languages(text: str) -> frozenset[str]:
-    """Return the possible languages of a text: one for a usual sentence, all for "42".
-
-    A Chinese, Japanese or Korean text may hold names in Latin letters, which are longer.
+def _choose_script(text: str, counts: Counter[str]) -> str:
+    """Return the script of most letters, or of the most signs of Chinese, Japanese or Korean where
+    these are more than the words of the other: names in Latin letters are long.
     """
+    script = counts.most_common(1)[0][0]
+    signs = max(_SIGNS, key=counts.__getitem__)
+    if script in (*_SIGNS, "Thai"):
+        return script
+    num_words = len(regex.findall(rf"[\p{{Script={script}}}\p{{M}}]+", text))
+    return signs if counts[signs] > SIGNS_A_WORD * num_words else script
+
+
+def detect_languages(text: str) -> frozenset[str]:
+    """Return the possible languages of a text: one for a usual sentence, all for "42"."""
     counts = count_scripts(text)
     if not counts:
         return frozenset(LANGUAGES)
-    script = max(counts, key=lambda one: counts[one] * (LETTERS_A_SIGN if one in _SIGNS else 1))
+    script = _choose_script(text, counts)
     possible = ("zh",) if script == "Han" and counts["Han"] > 20 else _SCRIPTS[script]
     if len(possible) == 1 or script == "Han":
         return frozenset(possible)
