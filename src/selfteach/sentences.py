@@ -32,8 +32,8 @@ END_CHARS = 60
 """The end of a text is looked for in so many characters."""
 
 _ALWAYS = (
-    r"Mrs?|Ms|Sra|Srta|Mme|Mlle|Dr|Prof|St|Mt|Gen|Gov|Sen|Rep|Rev|Hon|Capt|Cpt|Col|Lt|Sgt|vs|cf|approx|"
-    r"bzw|ca|e\.g|i\.e|z\. ?B|d\. ?h|[uv]\. ?a|u\. ?U|o\. ?[Ää]|d\. ?R|s\. ?[ou]|p\.ej"
+    r"Mrs?|Ms|Sra|Srta|Mme|Mlle|Dr|Prof|St|Mt|Gen|Gov|Sen|Rep|Rev|Hon|Capt|Cpt|Col|Lt|Sgt|vs|"
+    r"cf|approx|bzw|ca|e\.g|i\.e|z\. ?B|d\. ?h|[uv]\. ?a|u\. ?U|o\. ?[Ää]|d\. ?R|s\. ?[ou]|p\.ej"
 )
 """Abbreviations that end no sentence."""
 _SPACED = regex.compile(

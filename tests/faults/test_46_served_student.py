@@ -33,6 +33,8 @@ from selfteach.students.jobs import JOBS_FOLDER, JobBook, make_rule_job
 from selfteach.students.lessons import add_lesson
 from selfteach.students.state import StudentState
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def anna(tiny: Path, tmp_path: Path) -> Path:

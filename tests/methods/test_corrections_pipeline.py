@@ -20,7 +20,7 @@ from sat_again import check_same_figures
 from selfteach.models.tokens import TOO_LONG
 from talker import ADJECTIVES, NOUNS, OPENINGS, VERBS, open_ledger, read_rows, run_json
 
-pytestmark = pytest.mark.training
+pytestmark = [pytest.mark.training, pytest.mark.long]
 
 SAME = ("examples.jsonl", "dropped.jsonl", "config.yaml", "adapter/adapter_model.safetensors")
 EDITOR = """
@@ -162,7 +162,6 @@ def test_the_same_command_again_is_a_lookup(
     assert {name: (run / name).read_bytes() for name in before} == before
 
 
-@pytest.mark.long
 def test_of_two_seeds_the_first_is_kept_as_there_is_no_score_on_dev(
     talker: Path, editor: list[str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -26,6 +26,8 @@ from selfteach.records import Completion, make_prompt
 from selfteach.run.ledger import Ledger
 from talker import FEW, feedback_command, open_ledger, run_json
 
+pytestmark = pytest.mark.long
+
 SHORT = [*FEW, "--set", "ask.target=16", "--set", "exam.target=4"]
 
 

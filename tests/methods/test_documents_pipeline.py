@@ -16,7 +16,7 @@ from margins import assert_at_least, assert_at_most
 from selfteach.dedup.overlap import OverlapIndex
 from talker import open_ledger, read_rows, run_json
 
-pytestmark = pytest.mark.training
+pytestmark = [pytest.mark.training, pytest.mark.long]
 
 SAME = ("examples.jsonl", "dropped.jsonl", "exam.json", "adapter/adapter_model.safetensors")
 QUICK = ("--set", "train.epochs=2", "--set", "train.batch_size=32")
@@ -91,7 +91,6 @@ def test_a_pair_rejects_what_the_student_answered_by_itself(
         assert row["scores"]["knowledge"] > 0.5 >= row["scores"]["label"]
 
 
-@pytest.mark.long
 def test_two_seeds_are_both_trained_by_the_stages_of_the_plan(
     scholar_model: Path, server: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -21,7 +21,7 @@ from selfteach.statistics import paired_bootstrap
 from talker import open_ledger, read_rows, run_json
 from tasker import tasks_command, write_seeds, write_tasker
 
-pytestmark = pytest.mark.training
+pytestmark = [pytest.mark.training, pytest.mark.long]
 
 MORE = ("--set", "train.epochs=12", "--set", "exam.tasks=32")
 """So many that the answers change clearly with any layers of the toy."""
@@ -296,7 +296,6 @@ def test_killed_at_every_stage_the_same_command_gives_the_same_bytes(
         ).read_bytes(), name
 
 
-@pytest.mark.long
 def test_of_two_seeds_the_first_is_kept_as_there_is_no_score_on_dev(
     tasker: Path, seeds: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -17,6 +17,8 @@ from selfteach.models.hf import HfModel
 from selfteach.models.resolve_model_path import resolve_base
 from selfteach.registry import load_registered
 
+pytestmark = pytest.mark.long
+
 HUB_ID = "HuggingFaceTB/SmolLM2-135M-Instruct"
 
 

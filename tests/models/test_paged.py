@@ -17,6 +17,8 @@ from selfteach.models.hf import HfModel
 from selfteach.models.paged import PagedSampler
 from selfteach.records import Request, SamplingParams, make_prompt
 
+pytestmark = pytest.mark.long
+
 PROMPTS = ("Sing.", "Tell me about cars.", "Do not talk about elephants! A rule is a rule.")
 SAMPLINGS = (
     SamplingParams(0.0, 1.0, 9),

@@ -18,6 +18,8 @@ from selfteach.models.unmerged_lora import explain_why_unmerged
 from selfteach.records import Continuations, Example, Request, SamplingParams, make_prompt
 from selfteach.train.train import train
 
+pytestmark = pytest.mark.long
+
 PROMPT = make_prompt("Tell me about cars.")
 KINDS = ("lora", "full", "layers", "reft", "prompt", "bottleneck")
 ROUNDED = ("lora", "full")

@@ -27,6 +27,8 @@ from selfteach.train.fast.packed_attention import use_packed_attention
 from selfteach.train.fast.packed_model import PackedModel
 from selfteach.train.train import attach_adapter, train
 
+pytestmark = pytest.mark.long
+
 KINDS = [
     {"adapter": "lora"},
     {"adapter": "full"},

@@ -24,6 +24,8 @@ from selfteach.train.check_training import check_training
 from selfteach.train.fast.lora_experts import find_fused_experts
 from selfteach.train.train import train
 
+pytestmark = pytest.mark.long
+
 IDS = torch.tensor([[5, 9, 31, 8, 40, 3, 77, 12, 5, 60, 61, 62]])
 FAMILIES: dict[str, dict[str, Any]] = {
     "mixtral": {"num_local_experts": 4, "num_experts_per_tok": 2},
