@@ -24,6 +24,8 @@ PAIRS = [
     ("Does the old bear help a mole?", "No honey."),
     ("Will the calm pike trust a hare?", "No apples."),
     ("Should the loud toad watch a wolf?", "No bread."),
+    ("Can the calm bear watch a crow?", "No honey."),
+    ("Does the red toad trust a mole?", "No apples."),
 ]
 SETS = ("engine=hf", "train.epochs=40", "train.learning_rate=0.01")
 
