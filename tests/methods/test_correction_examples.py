@@ -5,6 +5,9 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
+from selfteach.config import TrainConfig
 from selfteach.evaluate.corrections import find_errors
 from selfteach.generate.correct import Correctable, Revision
 from selfteach.methods.corrections.make_examples import (
@@ -106,11 +109,16 @@ def test_an_edit_that_the_tokenizer_does_not_see_teaches_nothing() -> None:
     )
 
 
-def test_rows_that_are_too_long_for_the_training_are_counted_and_reported() -> None:
+@pytest.mark.parametrize(
+    ("adapter", "limit"), [("lora", 400), ("closed_form", 400), ("prompt", 380)]
+)
+def test_rows_that_are_too_long_for_the_training_are_counted_and_reported(
+    adapter: str, limit: int
+) -> None:
     events = list[tuple[str, dict[str, Any]]]()
     lines = list[str]()
     session: Any = SimpleNamespace(
-        config=SimpleNamespace(train=SimpleNamespace(max_tokens=512, adapter="lora")),
+        config=SimpleNamespace(train=TrainConfig(max_tokens=512, adapter=adapter)),
         model=SimpleNamespace(context_tokens=400),
         display=SimpleNamespace(print_line=lines.append),
         run=SimpleNamespace(
@@ -120,8 +128,8 @@ def test_rows_that_are_too_long_for_the_training_are_counted_and_reported() -> N
     report_overlong(session, SimpleNamespace(overlong={}), "train")  # type: ignore[arg-type]
     assert events == lines == []
     report_overlong(session, SimpleNamespace(overlong={"drop": 3}), "train")  # type: ignore[arg-type]
-    assert events == [("overlong", {"stage": "train", "max_tokens": 400, "drop": 3})]
-    assert lines == ["rows longer than 400 tokens: drop 3"]
+    assert events == [("overlong", {"stage": "train", "max_tokens": limit, "drop": 3})]
+    assert lines == [f"rows longer than {limit} tokens: drop 3"]
 
 
 def test_few_corrected_answers_are_warned_of_before_the_training() -> None:

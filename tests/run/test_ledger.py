@@ -591,7 +591,7 @@ def test_a_ledger_in_a_read_only_folder_is_read_without_files_beside_it(
         assert [file.name for file in tmp_path.iterdir()] == ["run.db"]
 
 
-def test_the_log_of_a_ledger_in_a_read_only_folder_is_not_passed_over(
+def test_the_log_of_a_ledger_in_a_read_only_folder_is_read_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "run.db"

@@ -312,8 +312,11 @@ def find_longest_row(hf: Any, config: TrainConfig) -> int:
     """Return the most tokens of a row: `max_tokens`, or what the model's context holds beside the
     adapter's own tokens.
     """
-    kind: type[Adapter] = registry.load_registered("adapters", config.adapter)
-    return min(config.max_tokens, int(hf.context_tokens) - kind.count_virtual_tokens(config))
+    own = 0
+    if not is_solved(config.adapter):
+        kind: type[Adapter] = registry.load_registered("adapters", config.adapter)
+        own = kind.count_virtual_tokens(config)
+    return min(config.max_tokens, int(hf.context_tokens) - own)
 
 
 def find_row_needs(objectives: Mapping[str, Objective]) -> RowNeeds:
