@@ -264,6 +264,8 @@ def test_least_by_hand():
     assert compute_min_common(20, to_exact_fraction(0.7))[[0, 1, 19, 20]].tolist() == [1, 1, 7, 8]
     assert compute_min_common(10, to_exact_fraction(1.0))[10] == 6  # more than there are
     assert compute_min_common(4, to_exact_fraction(0.123456789012345))[4] == 1
+    many_digits = compute_min_common(5000, to_exact_fraction(0.7 - 1e-6))
+    assert many_digits[[2000, 5000]].tolist() == [700, 1750], "no number overflows"
 
 
 def test_dropped_texts_are_like_a_kept_one():

@@ -27,6 +27,12 @@ def test_tasks_with_a_long_text_in_common_are_one_group() -> None:
     assert group_tasks([], 0.7) == []
 
 
+def test_texts_of_many_words_are_compared() -> None:
+    long = " ".join(f"word{place}" for place in range(900))
+    tasks = [make_task("one", (long, "a")), make_task("two", (f"{long} more", "b"))]
+    assert group_tasks([*tasks, make_task("three", (TEXT, "c"))], 0.7) == [0, 0, 1]
+
+
 def test_the_text_of_the_exam_that_a_task_is_like_is_named() -> None:
     texts = ExamTexts([make_task("one", (TEXT, ANSWER))], 0.7)
     assert texts.find_like(Task("x", "Do one")) == "Do one"

@@ -10,6 +10,7 @@ in `OverlapIndex.matrix`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +27,7 @@ FIRST_BLOCK = 1024
 MAX_BLOCK = 8192
 PAIRS_PER_BLOCK = 1 << 20
 """Pairs that a block may find, about, before the next one is smaller."""
-BELOW = 1e-6
+BELOW = Fraction(1, 1_000_000)
 """How far below `min_overlap` the pool searches."""
 
 
@@ -42,7 +43,7 @@ def connect_overlapping(texts: Sequence[str], min_overlap: float) -> Ints:
     group = np.arange(len(different))
     encoder = TextEncoder()
     coded = np.empty(len(different), object)
-    threshold = to_exact_fraction(max(0.0, min_overlap - BELOW))
+    threshold = max(Fraction(0), to_exact_fraction(min_overlap) - BELOW)
     pool = TextPool(threshold)
     start = 0
     size = FIRST_BLOCK

@@ -43,8 +43,8 @@ def compute_min_common(totals: int, threshold: Fraction) -> NDArray[np.int64]:
 
     Shapes: int64 (totals + 1,).
     """
-    above = np.arange(totals + 1) * threshold.numerator // (2 * threshold.denominator)
-    return above.astype(np.int64) + 1
+    above = [total * threshold.numerator // (2 * threshold.denominator) for total in range(totals + 1)]
+    return np.array(above, np.int64) + 1
 
 
 def to_exact_fraction(threshold: float) -> Fraction:
