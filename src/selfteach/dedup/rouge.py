@@ -43,7 +43,9 @@ def compute_min_common(totals: int, threshold: Fraction) -> NDArray[np.int64]:
 
     Shapes: int64 (totals + 1,).
     """
-    above = [total * threshold.numerator // (2 * threshold.denominator) for total in range(totals + 1)]
+    above = [
+        total * threshold.numerator // (2 * threshold.denominator) for total in range(totals + 1)
+    ]
     return np.array(above, np.int64) + 1
 
 
