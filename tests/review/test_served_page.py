@@ -109,6 +109,20 @@ def test_a_full_disk_is_reported_and_nothing_is_shown_as_saved(
     assert read_corrections(path) == []
 
 
+def test_a_tab_that_could_not_be_shown_takes_no_seat(
+    page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise ResourceError("the disk is full.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(queue, "count_progress", full)
+        with page.open() as reply:
+            assert reply.status == 507
+    with page.open() as reply:
+        assert reply.status == 200, "the link is not used up, and no tab is open"
+
+
 def test_a_reload_keeps_the_seat_and_a_closed_tab_gets_a_new_link(page: Page) -> None:
     page.open().close()
     line = wait_until(

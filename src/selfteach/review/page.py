@@ -98,10 +98,10 @@ def make_app(page: ReviewPage, port: int) -> ASGIApp:
 class OpenTabResponse(Response):
     """Send the key and the first state to an admitted tab. The response stays open with the tab."""
 
-    def __init__(self, page: ReviewPage, key: str) -> None:
+    def __init__(self, page: ReviewPage, first: JsonObject) -> None:
         super().__init__(media_type="application/x-ndjson")
         self._page = page
-        self._first = json.dumps({"key": key, **page.state()}) + "\n"
+        self._first = json.dumps(first) + "\n"
         del self.headers["content-length"]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -138,8 +138,9 @@ async def _wait_for_first(*waits: Any) -> None:
 def _make_open_endpoint(page: ReviewPage) -> RouteHandler:
     async def endpoint(request: Request) -> Response:
         body = await _read_body(request)
+        state = page.state()  # before the seat is taken: a fault leaves it free
         key = page.seat.take(_get_text(body, "token"), _get_text(body, "key"))
-        return OpenTabResponse(page, key)
+        return OpenTabResponse(page, {"key": key, **state})
 
     return _report_errors(endpoint)
 
