@@ -109,6 +109,14 @@ def test_a_full_disk_is_reported_and_nothing_is_shown_as_saved(
     assert read_corrections(path) == []
 
 
+def test_a_run_whose_name_is_no_utf_8_is_reviewed(path: Path) -> None:
+    """So Python reads a folder that another system named in its own encoding."""
+    with serve_page(path, "caf\udce9") as page, page.open():
+        status, state = page.post("accept", {"id": page.state["item"]["id"]})
+        assert status == 200
+        assert state["run"] == page.state["run"] == "caf\ufffd"
+
+
 def test_a_tab_that_could_not_be_shown_takes_no_seat(
     page: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -24,6 +24,7 @@ from selfteach.report.page import read_palette
 from selfteach.review import queue
 from selfteach.review.guard import CONFLICT, PageGuard, RefusedRequest, TabSeat
 from selfteach.run.ledger import Ledger
+from selfteach.text import clean_text
 
 WEB_FOLDER = Path(__file__).parent / "web"
 MEDIA_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
@@ -48,7 +49,7 @@ class ReviewPage:
         self.seat = seat
         self.ended = asyncio.Event()
         self._ledger = ledger
-        self._name = name
+        self._name = clean_text(name)
         self.actions: dict[str, ReviewAction] = {
             "save": lambda id, text: queue.save_correction(ledger, id, text),
             "accept": lambda id, _: queue.accept_answer(ledger, id),
