@@ -276,7 +276,7 @@ def send(address: str, body: Any, path: str = "/v1/completions", **headers: str)
     connection.close()
     try:
         return reply.status, reply.headers, json.loads(text)["error"]["message"]
-    except ValueError:
+    except (KeyError, ValueError):  # an answer, or a text
         return reply.status, reply.headers, text
 
 
@@ -372,9 +372,25 @@ def test_streamed_tokens_are_those_of_the_whole_answer(client: openai.OpenAI) ->
     assert (tokens, places) == (whole.tokens, whole.text_offset)
 
 
-def test_web_pages_cannot_use_the_server(address: str) -> None:
+def test_web_pages_cannot_use_the_server_under_a_name_of_their_own(address: str) -> None:
     assert send(address, PROMPT, Host="evil.example")[0] == 400
-    assert send(address, PROMPT, **{"Content-Type": "text/plain"})[0] == 415
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [
+        ("text/plain", 415),
+        ("text/plain; charset=json", 415),
+        ("multipart/form-data; boundary=json", 415),
+        ("application/json; charset=utf-8", 200),
+        ("Application/JSON", 200),
+    ],
+)
+def test_bodies_that_web_pages_send_unasked_are_refused(
+    kind: str, status: int, address: str
+) -> None:
+    body = {**PROMPT, "max_tokens": 1}
+    assert send(address, body, **{"Content-Type": kind})[0] == status
 
 
 def test_health_and_metrics(address: str, client: openai.OpenAI) -> None:
