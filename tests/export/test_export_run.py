@@ -306,3 +306,21 @@ def test_the_gap_where_two_answers_part(tiny: Path) -> None:
     assert measure_gap_nats(model, prompt, own, own) == 0.0
     assert f"{expected:.2f} at most" in describe_check(found)
     assert "**Failed.**" in describe_check(found)
+
+
+def test_an_answer_may_end_with_any_token_that_ends_one(tiny: Path) -> None:
+    """Other end tokens, such as Qwen2.5's second one, change no gap unless they are more probable
+    than the one that the model ends with.
+    """
+    model = HfModel.load(tiny, dtype="float32")
+    prompt, own, other = make_prompt("A rule?"), "Yes.", "Yes. Bread"
+    ids = model.encode(prompt) + model.encode_answer(own, end=False)
+    logits = model.module(torch.tensor([ids])).logits[0, -1]
+    alone = measure_gap_nats(model, prompt, own, other)
+    model.end_ids = {int(logits.argmin()), *model.end_ids}
+    assert measure_gap_nats(model, prompt, own, other) == alone
+    best = int(logits.argmax())
+    model.end_ids = {best, *model.end_ids}
+    (instead,) = model.tokenizer.encode(" Bread", add_special_tokens=False)[:1]
+    expected = (logits[best] - logits[instead]).item()
+    assert measure_gap_nats(model, prompt, own, other) == pytest.approx(expected, abs=1e-3)
