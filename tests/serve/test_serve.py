@@ -10,7 +10,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -30,7 +30,7 @@ from selfteach.models.hf import HfModel
 from selfteach.models.lora_layers import LoraLayer, read_lora_layers
 from selfteach.models.memory_account import count_cache_bytes
 from selfteach.models.pending import PendingCompletion, prepare_request
-from selfteach.records import GREEDY, Request, make_prompt
+from selfteach.records import GREEDY, Completion, Request, make_prompt
 from selfteach.serve import model_set, prompt_prefixes, server
 from selfteach.serve.answers import AnswerSet
 from selfteach.serve.batch_engine import BatchEngine, EngineClosed, Generation, QueueFull, collect
@@ -508,6 +508,45 @@ def test_a_stream_that_takes_too_long_ends_with_the_error(path: str, body: Any, 
     assert (error["code"], error["type"]) == (504, "server_error")
     assert error["message"] == "the answer took longer than 0.1 s."
     assert engine.counts.cancelled == 1
+
+
+IS_DONE: Callable[[Generation], bool] = Generation.is_done.fget  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def stream_with_look(idle: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A stream of which each look for the end of its answer is the function given; its events."""
+    client, _ = idle
+    monkeypatch.setattr(AnswerSet, "_wait_for_change", lambda self: asyncio.sleep(0))
+
+    def stream(look: Callable[[Generation], bool]) -> list[str]:
+        monkeypatch.setattr(Generation, "is_done", property(look))
+        with client.stream("POST", "/v1/completions", json={**PROMPT, "stream": True}) as reply:
+            return [line.removeprefix("data: ") for line in reply.iter_lines() if line]
+
+    return stream
+
+
+def test_a_stream_ends_once_where_its_answer_ends_after_the_look(stream_with_look: Any) -> None:
+    def look_and_end(generation: Generation) -> bool:
+        before = IS_DONE(generation)
+        generation.completion = Completion("", "Bread.", "stop", 2, 1)
+        return before
+
+    *events, last = stream_with_look(look_and_end)
+    choices = [json.loads(event)["choices"][0] for event in events]
+    assert [choice["text"] for choice in choices] == ["Bread.", ""]
+    assert [choice["finish_reason"] for choice in choices] == [None, "stop"]
+    assert last == "[DONE]"
+
+
+def test_a_stream_tells_a_fault_that_comes_at_the_look(stream_with_look: Any) -> None:
+    def fail_and_look(generation: Generation) -> bool:
+        generation.fault = ResourceError("the server's memory ran out.")
+        return IS_DONE(generation)
+
+    (event,) = stream_with_look(fail_and_look)
+    assert json.loads(event)["error"]["code"] == 503
 
 
 def test_a_client_that_leaves_before_its_stream_begins_cancels_it(idle: Any) -> None:
