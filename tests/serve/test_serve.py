@@ -35,7 +35,7 @@ from selfteach.serve import model_set, prompt_prefixes, server
 from selfteach.serve.answers import AnswerSet
 from selfteach.serve.batch_engine import BatchEngine, EngineClosed, Generation, QueueFull, collect
 from selfteach.serve.handlers import find_status
-from selfteach.serve.lesson_rows import BASE, LessonRows, read_weights
+from selfteach.serve.lesson_rows import BASE, LessonRows, LessonWeights, read_weights
 from selfteach.serve.lessons import ServedLesson, read_lessons
 from selfteach.serve.read_request import TextBody
 from selfteach.serve.served_models import ServedModels
@@ -635,6 +635,37 @@ def test_answers_that_join_a_batch_fail_with_it(
     assert isinstance(running.fault, ResourceError)
     assert engine.num_active == 0
     engine.close()
+
+
+def test_a_lesson_answers_as_before_where_memory_ran_out_for_another(
+    tiny_hf: HfModel, lessons: list[ServedLesson], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The matrices of all lessons are joined anew for a new one; the fault comes halfway."""
+    rows = LessonRows(tiny_hf.module)
+    like = next(tiny_hf.module.parameters())
+    one, two = (
+        read_weights(read_lora_layers(tiny_hf.module, own.adapter), like) for own in lessons
+    )
+    ids = torch.tensor([tiny_hf.encode(make_prompt("Yes."))])
+
+    @torch.inference_mode()
+    def compute(*own: LessonWeights) -> torch.Tensor:
+        with rows.use([own]):
+            return tiny_hf.module(ids).logits  # type: ignore[no-any-return]
+
+    before = compute(one)
+    join_layer = LessonRows._join_layer
+
+    def run_out_later(rows: LessonRows, name: str, own: Any) -> Any:
+        if len(rows._joined) == 3:
+            raise MemoryError
+        return join_layer(rows, name, own)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LessonRows, "_join_layer", run_out_later)
+        with pytest.raises(MemoryError):
+            compute(two)
+    torch.testing.assert_close(compute(one), before)
 
 
 @pytest.mark.parametrize(("fitting", "most"), [(0.5, 1), (2.5, 2), (1000, 6)])
