@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,14 @@ from lesson_runs import make_cell, script, write_lora, write_run
 from selfteach import cli
 from selfteach.commands.benchmark import hash_adapter
 from selfteach.config import FeedbackConfig, resolve
-from selfteach.export import sit_exam
+from selfteach.errors import UsageError
+from selfteach.export import export_run, sit_exam
+from selfteach.export.export_run import ExportJob, check_job
 from selfteach.export.sit_exam import ExportedExam, ExportedSampler, describe_request
 from selfteach.models.check_safety import compute_fingerprint
 from selfteach.records import GREEDY, Measure, Request, SamplingParams, make_prompt
 from selfteach.run.run_folder import open_run
+from selfteach.students.exam_models import ExamSource
 from selfteach.students.folder import open_student
 from selfteach.students.lessons import add_lesson, begin_state
 from selfteach.students.state import Cell
@@ -71,6 +75,30 @@ def test_an_export_with_another_verdict_is_marked_as_failed(
     assert words in printed
     assert read_report(tmp_path / "out")["exams"][0]["same"] is False
     assert "**Failed.**" in (tmp_path / "out/README.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("form", "words"),
+    [
+        ("gguf", "llama.cpp is not installed"),
+        ("lora-gguf", "llama.cpp is not installed"),
+        ("hub:me/mine", 'plain PEFT does not know this kind of adapter: its kind is "reft"'),
+    ],
+)
+def test_an_exam_that_no_program_can_sit_is_refused_before_anything_is_loaded(
+    form: str, words: str, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = write_run(tmp_path / "a", base=compute_fingerprint(tiny), model=str(tiny))
+    if form.startswith("hub"):
+        settings = json.dumps({"selfteach_adapter": "reft"})
+        (run / "adapter/adapter_config.json").write_text(settings)
+    monkeypatch.setenv("HF_TOKEN", "token")
+    monkeypatch.setattr(export_run, "is_llama_cpp_installed", lambda: False)
+    source = ExamSource("a", "feedback", run, None, tmp_path / "scratch", "selfteach export --exam")
+    job = ExportJob(run, str(tiny), run / "adapter", form, "f16", tmp_path / "out")
+    check_job(job)
+    with pytest.raises(UsageError, match=f"--exam: {words}"):
+        check_job(replace(job, exams=[(source, None)]))
 
 
 def weaken(fall: float, low: float) -> Cell:
