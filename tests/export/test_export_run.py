@@ -15,8 +15,9 @@ import torch
 
 from lessons import QUESTIONS, write_lesson
 from selfteach import cli
-from selfteach.errors import UsageError
+from selfteach.errors import ResourceError, UsageError
 from selfteach.export import export_run
+from selfteach.export.ask_llama_cpp import send_to_llama_cpp
 from selfteach.export.check_export import (
     ExportCheck,
     PlainModel,
@@ -28,6 +29,7 @@ from selfteach.export.export_run import describe_check
 from selfteach.export.ollama import find_template_parts
 from selfteach.models.hf import HfModel
 from selfteach.models.lora_layers import read_lora_layers
+from selfteach.models.write_gguf import write_gguf
 from selfteach.records import make_prompt
 
 
@@ -85,6 +87,18 @@ def test_llama_cpp_answers_as_the_run_does(form: str, lesson: Path, tmp_path: Pa
     assert export(lesson, "--to", form, "--out", str(tmp_path / "out"), "--prompts", "3") == 0
     checked = read_report(tmp_path / "out")["check"]
     assert (checked["engine"], checked["prompts"], checked["equal"]) == ("llama.cpp", 3, 3)
+
+
+def test_llama_cpp_takes_prompts_as_long_as_the_model_does(make_tiny: Any, tmp_path: Path) -> None:
+    """A token of "@@@@..." is one byte; what is too long even for the model is said in one line."""
+    pytest.importorskip("xllamacpp")
+    model = HfModel.load(make_tiny(tmp_path / "tiny", max_position_embeddings=6000))
+    file = write_gguf(model.module, model.tokenizer, tmp_path / "model.gguf")
+    body = {"temperature": 0, "max_tokens": 1}
+    (answer,) = send_to_llama_cpp(file, [{**body, "prompt": "@" * 5000}])
+    assert answer["prompt_tokens"] == 5000
+    with pytest.raises(ResourceError, match=r"it \(request \(7000 tokens\) exceeds the available"):
+        send_to_llama_cpp(file, [{**body, "prompt": "@" * 7000}])
 
 
 def test_an_export_that_answers_otherwise_is_marked_as_failed(
