@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -20,13 +21,15 @@ from selfteach.export import export_run, sit_exam
 from selfteach.export.export_run import ExportJob, check_job
 from selfteach.export.sit_exam import ExportedExam, ExportedSampler, describe_request
 from selfteach.models.check_safety import compute_fingerprint
-from selfteach.records import GREEDY, Measure, Request, SamplingParams, make_prompt
+from selfteach.models.hf import HfModel
+from selfteach.records import GREEDY, JsonObject, Measure, Request, SamplingParams, make_prompt
 from selfteach.run.run_folder import open_run
 from selfteach.students.exam_models import ExamSource
 from selfteach.students.folder import open_student
 from selfteach.students.lessons import add_lesson, begin_state
 from selfteach.students.state import Cell
 from selfteach.students.take_back import switch_lessons
+from tiny_tokenizer import NO_SYSTEM
 
 Learned = tuple[Path, Path, dict[str, Any]]
 
@@ -300,10 +303,25 @@ def test_a_request_to_another_program_has_its_own_seed_and_all_of_its_settings()
     assert (greedy["prompt"], greedy["temperature"]) == ("Once", 0)
 
 
-def test_answers_of_an_export_are_never_taken_for_those_of_the_run() -> None:
+def test_answers_of_an_export_are_never_taken_for_those_of_the_run(tiny_hf: HfModel) -> None:
     request = Request("exam", make_prompt("Yes?"), GREEDY)
     found = {"text": " Yes.", "finish": "stop", "tokens": 2, "prompt_tokens": 3}
-    sampler = ExportedSampler("llama.cpp", "run", lambda asked: [found] * len(asked))
+    sampler = ExportedSampler("llama.cpp", tiny_hf, lambda asked: [found] * len(asked))
     (done,) = sampler.stream([request])
     assert (done.text, done.finish) == ("Yes.", "stop")
-    assert done.id == request.id(sampler.fingerprint) != request.id("run")
+    assert done.id == request.id(sampler.fingerprint) != request.id(tiny_hf.fingerprint)
+
+
+def test_another_program_is_asked_as_the_template_takes_it(make_tiny: Any, tmp_path: Path) -> None:
+    tuned = HfModel.load(make_tiny(tmp_path / "tiny", chat_template=NO_SYSTEM))
+    request = Request("exam", make_prompt("Yes?", system="Be brief."), GREEDY)
+    asked: list[Request] = []
+
+    def answer(requests: Sequence[Request]) -> list[JsonObject]:
+        asked.extend(requests)
+        return [{"text": "Yes.", "finish": "stop", "tokens": 2, "prompt_tokens": 3}]
+
+    sampler = ExportedSampler("transformers", tuned, answer)
+    (done,) = sampler.stream([request])
+    assert [own.prompt for own in asked] == [make_prompt("Be brief.\n\nYes?")]
+    assert done.id == request.id(sampler.fingerprint), "the request stays the one of the exam"

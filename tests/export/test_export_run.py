@@ -31,6 +31,7 @@ from selfteach.models.hf import HfModel
 from selfteach.models.lora_layers import read_lora_layers
 from selfteach.models.write_gguf import write_gguf
 from selfteach.records import make_prompt
+from tiny_tokenizer import NO_SYSTEM
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +58,20 @@ def test_plain_programs_answer_as_the_run_does(
     assert (checked["prompts"], checked["equal"], checked["passed"]) == (6, 6, True)
     assert "gave 6 of 6 greedy answers" in (tmp_path / "out" / "README.md").read_text()
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_system_message_that_the_template_refuses_is_asked_with_the_users_turn(
+    make_tiny: Any, tmp_path: Path
+) -> None:
+    base = make_tiny(tmp_path / "tiny", chat_template=NO_SYSTEM)
+    run = write_lesson(base, tmp_path / "run")
+    file = run / "examples.jsonl"
+    row = json.loads(file.read_text().splitlines()[0])
+    row["prompt"] = [{"role": "system", "content": "Be brief."}, *row["prompt"]]
+    file.write_text(json.dumps(row) + "\n")
+    assert export(run, "--to", "vllm", "--out", str(tmp_path / "out")) == 0
+    checked = read_report(tmp_path / "out")["check"]
+    assert (checked["prompts"], checked["equal"]) == (1, 1)
 
 
 def test_the_base_decides_no_setting_of_a_plain_answer(
@@ -288,6 +303,13 @@ def test_nine_of_ten_equal_answers_are_too_few() -> None:
     assert (found.equal, found.is_failed) == (9, True)
     assert list(found.differences) == [{"prompt": "9", "expected": "a", "found": "b"}]
     assert not compare_answers("x", prompts, ["a"] * 10, ["a"] * 10, "f16").is_failed
+
+
+def test_a_part_of_a_character_at_the_end_is_no_difference() -> None:
+    """Both were cut there; llama.cpp leaves the part out."""
+    prompts = [make_prompt("1"), make_prompt("2")]
+    found = compare_answers("x", prompts, ["Ja \ufffd", "\ufffdJa"], ["Ja", "Ja"], "f16")
+    assert (found.equal, len(found.differences)) == (1, 1)
 
 
 def test_answers_that_part_at_a_tie_are_no_fault() -> None:

@@ -32,7 +32,7 @@ from selfteach.records import (
     parse_messages,
     prompt_to_json,
 )
-from selfteach.text import clean_text
+from selfteach.text import REPLACEMENT, clean_text
 
 EXAM_FILE = "exam.json"
 EXAMPLES_FILE = "examples.jsonl"
@@ -268,6 +268,13 @@ def measure_gap_nats(model: HfModel, prompt: Prompt, expected: str, found: str) 
     return 0.0  # they differ in blanks alone
 
 
+def _trim(text: str) -> str:
+    """Return a text without blanks around it, and without the part of a character at which it was
+    cut: llama.cpp leaves that out.
+    """
+    return text.rstrip(REPLACEMENT).strip()
+
+
 def compare_answers(
     engine: str,
     prompts: Sequence[Prompt],
@@ -284,7 +291,7 @@ def compare_answers(
     differences: list[JsonObject] = []
     for prompt, mine, theirs in zip(prompts, expected, found, strict=True):
         theirs = clean_text(theirs)
-        if mine.strip() != theirs.strip():
+        if _trim(mine) != _trim(theirs):
             shown: JsonObject = {
                 "prompt": get_user_text(prompt),
                 "expected": mine,

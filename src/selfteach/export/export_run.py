@@ -114,7 +114,8 @@ def export_run(job: ExportJob, make_card: MakeCard, display: Display) -> JsonObj
     base = resolve_base(job.base, job.adapter)
     folder = resolve_model_folder(base, say)
     reference = HfModel.load(base, adapter=job.adapter, dtype="float32", device="cpu", progress=say)
-    prompts = check_export.read_check_prompts(job.lessons or [job.run], job.count)
+    read = check_export.read_check_prompts(job.lessons or [job.run], job.count)
+    prompts = list(map(reference.tokens.fold_refused_system, read))
     with open_atomic_folder(job.out) as fresh:
         fresh.mkdir()
         WRITERS[get_family(job.form)](job, base, folder, reference, fresh)
@@ -354,14 +355,14 @@ def sit_again(
     if asks_llama_cpp(job.form):
         with open_gguf(job, folder, out) as (model, lora):
             answer = sit_exam.answer_with_gguf(model, lora)
-            sampler = ExportedSampler("llama.cpp", reference.fingerprint, answer)
+            sampler = ExportedSampler("llama.cpp", reference, answer)
             return sit_exam.sit_exams(job.exams, base, job.adapter, sampler, display)
     if job.form == "hf":
         answer = sit_exam.answer_with_folder(out)
     else:
         adapter = out / LORA_FOLDER if job.form == "vllm" else out
         answer = sit_exam.answer_with_folder(folder, [adapter])
-    sampler = ExportedSampler("transformers", reference.fingerprint, answer)
+    sampler = ExportedSampler("transformers", reference, answer)
     return sit_exam.sit_exams(job.exams, base, job.adapter, sampler, display)
 
 
