@@ -40,6 +40,7 @@ from selfteach.serve.lessons import ServedLesson, read_lessons
 from selfteach.serve.read_request import TextBody
 from selfteach.serve.served_models import ServedModels
 from selfteach.train.adapters.join_loras import stack_loras
+from tiny_tokenizer import NO_SYSTEM
 
 TOKENS = 12
 
@@ -704,6 +705,21 @@ def test_a_cancelled_answer_leaves_the_queue(tiny_hf: HfModel) -> None:
     assert engine.num_waiting == 0
     engine.add([second])
     assert engine.num_waiting == 1
+
+
+def test_a_lesson_is_proven_where_the_template_refuses_the_system_message_of_its_examples(
+    make_tiny: Any, tmp_path: Path
+) -> None:
+    base = make_tiny(tmp_path / "tiny", chat_template=NO_SYSTEM)
+    run = write_lesson(base, tmp_path / "one")
+    row = json.loads((run / "examples.jsonl").read_text().splitlines()[0])
+    row["prompt"] = [{"role": "system", "content": "Be brief."}, *row["prompt"]]
+    (run / "examples.jsonl").write_text(json.dumps(row) + "\n")
+    said: list[str] = []
+    options = server.ServerOptions()
+    found = server.open_runs(str(base), read_lessons([str(run)]), options, said.append)
+    found.engine.close()
+    assert said[-1].startswith("lesson one: 1 answers equal those of PEFT")
 
 
 def test_a_lesson_that_changes_nothing_is_refused(tiny: Path, tmp_path: Path) -> None:
