@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from selfteach.export.check_export import (
     measure_gap_nats,
 )
 from selfteach.export.export_run import describe_check
-from selfteach.export.ollama import find_template_parts
+from selfteach.export.ollama import find_template_parts, write_modelfile
 from selfteach.models.hf import HfModel
 from selfteach.models.lora_layers import read_lora_layers
 from selfteach.models.write_gguf import write_gguf
@@ -218,8 +219,14 @@ def test_the_modelfile_has_the_template_and_its_stop_words(lesson: Path, tmp_pat
 class Template:
     """Render a Jinja template as a tokenizer does."""
 
-    def __init__(self, text: str) -> None:
+    bos_token, bos_token_id = "<bos>", 1
+
+    def __init__(self, text: str, ids: Sequence[int] = (5,)) -> None:
         self.text = text
+        self.ids = ids
+
+    def __call__(self, text: str) -> Any:
+        return {"input_ids": self.ids}
 
     def apply_chat_template(
         self, messages: Any, *, add_generation_prompt: bool, **more: Any
@@ -248,6 +255,14 @@ def test_the_parts_of_templates() -> None:
     found = find_template_parts(Template(DEFAULT_SYSTEM))
     assert (found.default_system, found.answer) == ("Be kind.", "<s>assistant:")
     assert find_template_parts(Template(BEGINNING)).start == "<bos>"
+
+
+@pytest.mark.parametrize("text", [BEGINNING, "<bos>" + DEFAULT_SYSTEM])
+def test_a_token_that_ollama_puts_before_the_text_is_not_in_the_template(text: str) -> None:
+    """The tokenizer of Llama 3 is one that adds the token, and its template begins with it too."""
+    adding, plain = (Template(text, ids) for ids in ([1, 5], [5]))
+    assert write_modelfile(plain, ["</s>"], "model.gguf", 64).count("<bos>") == 1
+    assert "<bos>" not in write_modelfile(adding, ["</s>"], "model.gguf", 64)
 
 
 @pytest.mark.parametrize(

@@ -233,9 +233,14 @@ def _write_tokenizer(writer: Any, tokenizer: Any, vocab_size: int) -> None:
         id = getattr(tokenizer, f"{name}_token_id")
         if id is not None:
             getattr(writer, f"add_{name}_token_id")(int(id))
-    writer.add_add_bos_token(tokenizer("a")["input_ids"][:1] == [tokenizer.bos_token_id])
+    writer.add_add_bos_token(adds_bos(tokenizer))
     writer.add_add_space_prefix(False)
     writer.add_chat_template(tokenizer.get_chat_template())
+
+
+def adds_bos(tokenizer: Any) -> bool:
+    """Return whether a tokenizer puts its first token before every text."""
+    return bool(tokenizer("a")["input_ids"][:1] == [tokenizer.bos_token_id])
 
 
 def _write_id_tokenizer(writer: Any) -> None:
