@@ -145,7 +145,7 @@ water
 instruction: count the vowels
 Input: tree
 OUTPUT:
-2
+2 ### Thank you! Let us go on.
 ## 7
 7. Instruction: Half a tas"""
     items = parse_alpaca(text, cut=True)

@@ -39,7 +39,8 @@ _NUMBER = re.compile(
 """The number of an item, but not the number with which a task begins: "3.5", "5:30", "50 - 3"."""
 _INSIDE = re.compile(r"(?<=[.?!。？！:])\s*(?=\(?\d{1,2}[.)]\s+[^\W\d_])")
 _PART = re.compile(r"^\s*(?:\d{1,3}\s?[.)]\s*)?(instruction|task|input|output)\s*:\s*", re.I | re.M)
-_BREAK = re.compile(r"^\s*#{2,}\s*\d*\s*$", re.M)
+_BREAK = re.compile(r"#{3}|^\s*##\s*\d*\s*$", re.M)
+"""What separates two tasks. A model that wrote it goes on with another one, or with a remark."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +166,7 @@ def parse_alpaca(text: str, cut: bool = False) -> list[InventedTask]:
     The names of the parts separate them; numbers and the signs between tasks may be missing or
     wrong.
     """
-    parts = _PART.split(f"Instruction: {_BREAK.sub('', clean_text(text)).lstrip()}")[1:]
+    parts = _PART.split(f"Instruction: {clean_text(text).lstrip()}")[1:]
     items: list[InventedTask] = []
     fields: dict[str, str] = {}
     for name, value in zip(parts[::2], parts[1::2], strict=True):
@@ -173,7 +174,7 @@ def parse_alpaca(text: str, cut: bool = False) -> list[InventedTask]:
         if key == "instruction" and fields:
             items.append(_make_invented_task(fields))
             fields = {}
-        fields.setdefault(key, value.strip())
+        fields.setdefault(key, _BREAK.split(value, maxsplit=1)[0].strip())
     return _mark_cut([*items, _make_invented_task(fields)], cut)
 
 
