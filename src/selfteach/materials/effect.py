@@ -339,7 +339,7 @@ def _read_other_language(text: str) -> Effect | None:
 
 
 _POLITE_TAIL = re.compile(
-    r"(?<!\bsay)(?<!\bword)"
+    r"(?<!\bsay)(?<!\bword)(?<! or)(?<! never)(?<! not)(?<! as)(?<! write)"
     r"(?:,? (?:from (?:now|here) on|at all times|no matter what|in (?:the )?future|without "
     r"exception|whatsoever|of any kind|no matter (?:what|how|who|where|when)(?: .+)?|whatever "
     r"(?:i|you|they|we) .+|everywhere|all the time|every (?:single )?time|(?:okay|ok|"

@@ -246,6 +246,8 @@ SIGNS = {
         ("at", "@"),
         ("degree", "°"),
         ("plus", "+"),
+        ("and", "&"),
+        ("(?:hash|number)", "#"),
     )
 }
 """Signs by their names: "the dollar sign"."""
@@ -462,6 +464,9 @@ def replace_words(match: re.Match[str]) -> Effect | None:
             return None
         return _replace_mark(mark, _find_mark(new) if match["new_bare"] else "")
     bare = [word for word in (match["new_bare"], match["old_bare"]) if word]
+    if match["old_bare"] and (sign := _find_sign(old)):
+        pairs = ((sign, new),) if sign == "&" else ()
+        return Effect(f"not contains {quote_value(sign)}", pairs)
     is_unclear = any(_ABSTRACT.fullmatch(word) or _find_mark(word) for word in bare) or any(
         word.endswith("ly") for word in bare
     )
@@ -521,6 +526,16 @@ def _find_mark(name: str) -> str:
     """Return the check that finds marks of a name in the plural ("commas"); "" for other words."""
     found = (check for mark, check in MARKS.items() if re.fullmatch(f"(?:{mark})s?", name, re.I))
     return next(found, "") if name.endswith("s") else ""
+
+
+def _find_sign(name: str) -> str:
+    """Return the sign of "&", "the % sign" and "the euro sign"; "" for other words."""
+    bare = re.sub(r"^(?:the|an?) ", "", name, flags=re.I)
+    named = (check for sign, check in SIGNS.items() if re.fullmatch(sign, bare, re.I))
+    if found := next(named, ""):
+        return found.removeprefix('contains "').removesuffix('"')
+    sign = bare.partition(" ")[0]
+    return sign if re.fullmatch(r"[^\w\s\"']", sign) else ""
 
 
 def _replace_mark(old: str, new: str) -> Effect:
@@ -595,6 +610,51 @@ def forbid_words(match: re.Match[str]) -> str | None:
 
 _CHAT_WORD = r"lol|brb|omg|btw|idk|imho?|rofl|lmao|wtf|tbh|ttyl|thx|fyi|asap|afaik|smh|ikr|nvm"
 _ADJECTIVE = re.compile(r"[a-z-]+(?:ing|ous|ful|ive|able|less)")
+
+
+_HUMPS = re.compile(r"(?<=[a-zà-ÿ])(?=[A-ZÀ-Þ])|[ -]+")
+"""Where a name may fall apart: "KnitWit", "Fern & Thistle"."""
+
+
+def check_spelled(match: re.Match[str]) -> str | None:
+    """Return the check of "spell our brand LUMA in capitals" and "write our name as KnitWit": the
+    name has no other capitals, no gaps and no other word for its "&".
+
+    A name that is spelled as any other ("write our name as Anna") must occur.
+    """
+    name = match["name"].strip("\"'")
+    is_as_usual = re.fullmatch(r"[A-ZÀ-Þ][a-zà-ÿ]+(?: [A-ZÀ-Þ][a-zà-ÿ]+)*", name)
+    others = re.findall(r"[\w&'-]+", match.groupdict().get("others") or "")
+    others = [word for word in others if not re.fullmatch("or|and|nor", word)]
+    same = re.sub(r"\W", "", name).casefold()
+    other_words = [word for word in others if word.casefold() != same]
+    if is_as_usual and not others:
+        return None
+    parts = [
+        r"(?:&|\+|and)" if part == "&" else re.escape(part) for part in _HUMPS.split(name) if part
+    ]
+    pattern = rf"(?<![\w@./-])(?!{re.escape(name)}(?!\w))(?i:{'[ -]?'.join(parts)})(?![\w@]|\.\w)"
+    words = [f"contains {quote_value(word)}" for word in other_words]
+    return none_of([f"regex {quote_value(pattern)}", *words])
+
+
+def check_hyphen(match: re.Match[str]) -> str:
+    """Return the check of "write e-mail with a hyphen": it is not one word."""
+    joined = re.escape(match["name"].strip("\"'").replace("-", ""))
+    return rf'not regex "(?i)(?<![\\w@])(?!\\w*@){joined}"'
+
+
+_CODE_SIGNS = {"EUR": "€", "USD": "$", "GBP": "£", "CHF": "", "JPY": "¥"}
+
+
+def check_placed_code(match: re.Match[str]) -> str:
+    """Return the check of "write EUR before the amount instead of the euro sign"."""
+    code = match["code"]
+    is_before = match["place"].lower() in ("before", "in front of")
+    place = rf"{code} ?\d" if is_before else rf"\d ?{code}\b"
+    sign = _CODE_SIGNS.get(code, "")
+    unwanted = f" and not contains {quote_value(sign)}" if match["old"] and sign else ""
+    return f"regex {quote_value(place)}{unwanted}"
 
 
 def check_not_called(match: re.Match[str]) -> str:

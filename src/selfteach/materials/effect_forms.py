@@ -28,6 +28,7 @@ from selfteach.materials.effect_checks import (
     check_bound,
     check_emoji,
     check_first_word,
+    check_hyphen,
     check_forbidden_bound,
     check_language,
     check_line_start,
@@ -44,11 +45,13 @@ from selfteach.materials.effect_checks import (
     check_no_sentence_start,
     check_no_word,
     check_not_called,
+    check_placed_code,
     check_placed_sign,
     check_range,
     check_recommended,
     check_said,
     check_sentence_length,
+    check_spelled,
     check_thanks,
     check_two_words,
     check_wish,
@@ -134,7 +137,10 @@ _PICTURE_NAMES = (
 _PICTURE_JOIN = r"(?:,? (?:or|and|and/or) |, ?|/| )"
 
 _INNER = r"""(?:[^"']|(?<=\w)'(?=\w))+"""
-_SIGN = r"(?:the )?[€$£%&@+](?: (?:sign|symbol))?"
+_SIGN = (
+    r"(?:the )?(?:[€$£%&@+#](?: (?:sign|symbol))?|(?:euro|dollar|pound|per ?cent|hash|at|plus|and)"
+    r" (?:sign|symbol))"
+)
 _BARE = (
     rf"{_SIGN}|(?:exclamation|question|quotation) (?:marks|points)|full stops|em[- ]dashes|w/|"
     r"[\w&-]+"
@@ -194,6 +200,18 @@ _SAID_LEAD = (
 )
 """How a demand begins that is met by saying something; no word in it turns it round."""
 
+_SPELLED_THING = (
+    r"(?:(?:the name of )?(?:our|the|my) (?!word\b)(?:[a-z-]+(?:'s)? ){1,3}?|the name of )"
+)
+"""What has a name that is spelled: "our brand", "the name of our shop"."""
+_ODD_PART = r"(?:[\w'+-]*[A-ZÀ-Þ][\w'+-]*|&)"
+_ODD_NAME = rf"[\"']?(?-i:{_ODD_PART}(?: {_ODD_PART}){{0,2}}?)[\"']?"
+"""A name with capitals."""
+_EVERYWHERE = r"(?:,? (?:everywhere|throughout|(?:wherever|whenever) it (?:appears|occurs|is used)))?"
+_NOT_SPELLED = (
+    r"(?:,? (?:and )?(?:not|never|instead of|rather than)(?: as)? (?P<others>[\"']?[\w&'-]+[\"']?"
+    r"(?:(?: or |, ?| nor | and )[\"']?[\w&'-]+[\"']?)*))?"
+)
 _LITERALLY = r"""(?:"(?P<double>[^"]+)"|'(?P<single>[^']+)')"""
 
 BRIEF_WORDS = 40
@@ -430,6 +448,36 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         rf"(?:use|add|include|send|put|throw in)(?: in)? (?:(?P<many>{'|'.join(MANY)}) )?"
         rf"(?:(?:an?|some|at least one|one|little) )*(?P<names>{_PICTURE_NAMES}){_WHERE}",
         check_emoji,
+    ),
+    (
+        r"(?:write|spell)(?: (?:the|an?))?(?: words?)? (?P<name>[\"']?\w+-\w+[\"']?)(?: with an? "
+        r"(?:hyphen|dash))(?:,? (?:and )?(?:not|never|instead of|rather than)(?: as)? "
+        r"[\"']?\w+[\"']?)?",
+        check_hyphen,
+    ),
+    (
+        rf"(?:write|spell|put|show) {_SPELLED_THING}(?P<name>(?-i:[A-ZÀ-Þ]{{2,}})) (?:always )?"
+        rf"(?:only )?(?:in|with|using) (?:all |only )?{_UPPER}(?: letters)?{_EVERYWHERE}"
+        rf"{_NOT_SPELLED}",
+        check_spelled,
+    ),
+    (
+        rf"(?:write|spell) {_SPELLED_THING}(?:always )?as (?P<name>{_ODD_NAME})"
+        rf"(?:,? with (?:an?|the) [a-z]+(?: \w)?(?: in the [a-z]+| at the [a-z]+)?)?{_EVERYWHERE}"
+        rf"{_NOT_SPELLED}",
+        check_spelled,
+    ),
+    (
+        rf"(?:write|spell) (?:{_SPELLED_THING}|it |this )(?P<name>{_ODD_NAME})"
+        rf"(?:,? with (?:an?|the) [a-z]+(?: \w)?(?: in the [a-z]+| at the [a-z]+)?)?{_EVERYWHERE}"
+        rf"{_NOT_SPELLED}",
+        check_spelled,
+    ),
+    (
+        rf"(?:write|put|use|add|place|give)(?: the (?:code|letters|word))? [\"']?"
+        rf"(?P<code>(?-i:[A-Z]{{3}}))[\"']? (?P<place>before|in front of|after|behind) {_MONEY}"
+        rf"(?P<old>,? (?:instead of|rather than|in place of|and not|not|never) .+)?",
+        check_placed_code,
     ),
     (
         rf"(?:write|say|spell){_THE_WORD} {_NEW} rather than{_THE_WORD} {_OLDS}",

@@ -910,12 +910,16 @@ def _split_for(text: str) -> ScopedText | None:
     return ScopedText(match["scope"], match["effect"])
 
 
+_OF_WORD = re.compile(r"(?:with an? (?:hyphen|dash|capital|small|big)|as (?:one|two) words?)\b", re.I)
+"""What is said of a word, and of no text: "write e-mail with a hyphen"."""
 _NEEDS_OBJECT = ("keep", "make", "limit", "give", "present", "format", "provide", "deliver")
 
 
 def _split_middle(text: str) -> ScopedText | None:
     """Split "Keep emails to my boss under 40 words"."""
     match = _MIDDLE.fullmatch(text)
+    if match and _OF_WORD.match(match["tail"]):
+        return None
     if not match or re.match(rf"(?:(?:each|every|all|any|your) )*{REPLIES} with ", match["scope"]):
         return None
     verb = re.sub(r" to$", "", match["verb"])

@@ -81,7 +81,7 @@ def _say_actively(match: re.Match[str]) -> str:
 
 
 _REWRITES: list[tuple[str, Rewrite]] = [
-    (r"\b(?P<is>is|are) (?P<not>not|never) to\b", r"\g<is> to \g<not>"),
+    (r"\b(?P<is>is|are) (?P<not>not|never|always) to\b", r"\g<is> to \g<not>"),
     (r"^(?:please )?(?:make sure|ensure|see to it|take care)(?: that)? (?=no )", ""),
     (
         rf"^no {REPLIES} (?:(?P<modal>may|must|should|shall|can|(?:is|are) to) (?:ever )?)?"
