@@ -254,6 +254,15 @@ _OTHER_VARIETY = (
     r"(?: English)?(?: (?:spellings?|English|one|ones))?)?"
 )
 _DECIMALS = r"(?:decimals?|decimal places?|digits after the (?:decimal )?point)"
+_NUMBERS_NAMED = r"(?:numbers?|numerals?|amounts?|quantities|counts?|figures)"
+_SHOW_NUMBERS = (
+    rf"(?:write|give|show|put|use|express|state)(?: (?:all|the|every|any))* {_NUMBERS_NAMED}"
+)
+_TENS = "twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred|thousand"
+NUMBER_WORDS = (
+    rf'not regex "(?i)\\b(?:{"|".join(map(spell_number, range(2, 20)))}|{_TENS})\\b"'
+)
+"""The condition that no number stands in words; "one" is a pronoun as well."""
 NOTATION_FORMS: list[tuple[str, Build | str]] = [
     (
         r"(?:(?P<not>do not|don't|never|no|avoid|without) ?)?(?:(?:use|using|prefer|keep to|"
@@ -409,6 +418,18 @@ NOTATION_FORMS: list[tuple[str, Build | str]] = [
     (
         rf"{_GIVE}(?:(?P<before>{_BOUND}) )?(?P<count>{NUMBER}) emojis?",
         _count_emojis,
+    ),
+    (
+        rf"(?:{_SHOW_NUMBERS}(?: always)? (?:as|in|with|using) (?:digits|numerals|figures)|"
+        rf"(?:always )?use (?:digits|numerals|figures) (?:for|in) (?:all |the )?{_NUMBERS_NAMED}|"
+        rf"use (?:digits|numerals|figures)(?= ?,? (?:and |but )?(?:not|never|instead|rather)))"
+        r"(?: only)?(?:,? (?:(?:and |but )?(?:never|not|do not|don't)(?: (?:as|in|use|write|spell|"
+        r"with))?|instead of|rather than)(?: (?:as|in))?(?: spell(?:ing)?| writ(?:e|ing))? "
+        r"(?:(?:them|it) )?(?:out|words?|(?:spelled|written)[ -]out|letters|number words)"
+        r"(?: (?:in|as) words)?)?|"
+        r"(?:never|do not|don't) (?:write|spell) (?:out )?(?:numbers|numerals) (?:out|as words|in "
+        r"words)|(?:never|do not|don't) (?:write|spell) out (?:numbers|numerals)(?: in words)?",
+        NUMBER_WORDS,
     ),
     (
         r"(?:(?:write|spell) out (?:all |the )?(?:numbers|numerals|digits)|(?:write|spell|give|"

@@ -332,12 +332,26 @@ _ASIDE = re.compile(
     re.I,
 )
 """A condition that is a question: "Somebody asks about parking? Say that it is free."."""
+_WORD_OR_QUOTED = rf"(?:{_IN_QUOTES}|(?!(?:about|for|with|to|in|on|at|ok|okay|fine|good)\b)[a-z-]{{3,}})"
 _NAMED_SO = re.compile(
-    r"(?:it|that|this)(?:'s| is) (?:called |spelled |spelt |written )?(?:an? |the )?"
-    rf"(?P<new>{_IN_QUOTES}),? (?:and )?(?:not|never) (?:an? |the )?(?P<old>{_IN_QUOTES})[.!]?",
+    r"(?:(?:please )?(?:from now on|remember|note|please|here|as of (?:now|today))[,:]? )?"
+    r"(?:(?P<where>(?:in|on|for|with) (?:(?:all|every|each) )?(?:our|my|the|this)? ?[\w' -]{2,40}?),? "
+    r")?(?:(?:it|that|this)(?:'s| is)|we (?:always )?(?:say|call (?:it|them|this|that)|write|use)|"
+    r"(?:they|these|those)(?:'re| are)) (?:always )?(?:from now on )?"
+    r"(?:called |spelled |spelt |written )?(?:an? |the )?"
+    rf"(?:(?P<new>{_IN_QUOTES})(?: from now on)?,? (?:and |but )?(?:not|never) (?:an? |the )?"
+    rf"(?P<old>{_WORD_OR_QUOTED})|"
+    rf"(?P<new_bare>{_WORD_OR_QUOTED})(?: from now on)?, (?:and |but )?(?:not|never) "
+    rf"(?:an? |the )?(?P<old_quoted>{_IN_QUOTES}))(?: any ?more| any longer)?[.!]?",
     re.I,
 )
 """The right name and the wrong one: 'It's called a "session", never a "lesson".'."""
+_PREMISES = re.compile(
+    r"(?:in|at|on|for|with) (?:our|my|the|this) (?:shop|store|company|firm|house|family|club|team|"
+    r"office|business|restaurant|caf[eé]|school|hotel|country|region|town)",
+    re.I,
+)
+"""Where a word is used, which is no condition."""
 _TITLE = re.compile(r"(?P<noun>[\w' -]{2,40})\? +(?P<demand>.+)")
 _LABEL = re.compile(
     r"(?:(?<=^)|(?<=[.!;] ))(?:rule|instruction|point|step) (?:no\. ?|#)?\d{1,2}[:.)] ", re.I
@@ -365,8 +379,11 @@ def join_asides(text: str) -> str:
         return f"When asked about {topic}, say that {fact} {said}"
     if match := _OTHER_WORD.fullmatch(text):
         return f"say {match['new']} instead of {match['old']}"
-    if match := _NAMED_SO.fullmatch(text):
-        return f"say {match['new']} instead of {match['old']}"
+    if match := _NAMED_SO.fullmatch(text.replace("’", "'")):
+        new, old = match["new"] or match["new_bare"], match["old"] or match["old_quoted"]
+        where = match["where"] or ""
+        lead = f"{where}, " if where and not _PREMISES.fullmatch(where) else ""
+        return f"{lead}say {new} instead of {old}"
     if match := _ASIDE.fullmatch(text):
         demand = match["demand"][0].lower() + match["demand"][1:]
         return f"If {match['who'].lower()} {match['verb']} {match['what']}, {demand}"
