@@ -30,6 +30,7 @@ from selfteach.materials.usual_words import (
     is_example,
     tells_of_somebody,
     tells_only,
+    tells_reason,
     to_usual_words,
 )
 from selfteach.number_words import NUMBER
@@ -229,7 +230,7 @@ _NO_VALUE = re.compile(r'\bcontains "[\s*]*"|\b(?:starts|ends) "\s*"')
 
 def _read_joined(text: str) -> Effect | None:
     """Return the effect of "be brief and use emoji": both demands must be recognized."""
-    joints = list(re.finditer(r",? (?:and|but|plus) |, | (?=no \w)", text))
+    joints = list(re.finditer(r",? (?:and|but|plus) |, | (?=no \w|without \w)", text))
     is_ban = _FORBIDS.match(text) is not None
     for joint in joints if len(joints) <= MAX_JOINTS else ():
         head, rest = text[: joint.start()], to_imperative(text[joint.end() :])
@@ -239,7 +240,7 @@ def _read_joined(text: str) -> Effect | None:
         first = _match_form(head)
         if first is None:
             continue
-        second = _read_sentence(rest)
+        second = _read_sentence(rest) or _read_statement(rest)
         if second is None and not (is_ban and is_demand):
             second = _match_form(f"{text.partition(' ')[0]} {rest}")
         if second is None:
@@ -252,7 +253,11 @@ def _read_joined(text: str) -> Effect | None:
     return None
 
 
-_FORBIDS = re.compile(r"(?:please )?(?:never|no|not|do not|don't|avoid|use no)\b", re.I)
+_FORBIDS = re.compile(
+    r"(?:please )?(?:you )?(?:never|no|not|do not|don't|avoid|use no|must not|refrain|stop|stay|keep|"
+    r"leave|steer)\b",
+    re.I,
+)
 _NAMES_ONE = re.compile(r"""\w+ (?:"[^"]+"|'[^']+')""")
 """A word by itself, before pairs of others: 'use "colour" and "favour", not "color" and ...'."""
 
@@ -264,7 +269,8 @@ def _read_before_remark(text: str) -> Effect | None:
         demand, tail = text[: joint.start()], text[joint.end() :].strip()
         is_wholly = _NOTHING_ELSE.fullmatch(tail) is not None
         example = is_example(tail) and not MORE_DEMANDS.search(tail)
-        found = _match_form(demand) if is_wholly or example or tells_only(tail) else None
+        is_told = tells_only(tail) or (_FORBIDS.match(demand) and tells_reason(tail))
+        found = _match_form(demand) if is_wholly or example or is_told else None
         if found and is_wholly:
             is_list = found.check in ("format=list", "format=numbered")
             return replace(found, check=f"{found.check} and {ONLY_ITEMS}") if is_list else None
@@ -342,7 +348,8 @@ _POLITE_TAIL = re.compile(
     r"(?<!\bsay)(?<!\bword)(?<! or)(?<! never)(?<! not)(?<! as)(?<! write)"
     r"(?:,? (?:from (?:now|here) on|at all times|no matter what|in (?:the )?future|without "
     r"exception|whatsoever|of any kind|no matter (?:what|how|who|where|when)(?: .+)?|whatever "
-    r"(?:i|you|they|we) .+|everywhere|all the time|every (?:single )?time|(?:okay|ok|"
+    r"(?:[a-z]+ )?(?:i|you|they|we) .+|everywhere|all the time|every (?:single )?time"
+    r"(?: you (?:give|write|use|mention|make) (?:one|it|them|some))?|(?:okay|ok|"
     r"alright|got it|understood|right)|"
     r"(?:in|with) (?:anything|everything|whatever|all)(?: that)? you (?:write|say|send|give|tell)"
     r"(?: (?:for|to))?(?: me| us)?|(?:(?:just|only|but) )?(?:(?:plain|simple|normal|flowing) )+"
@@ -498,6 +505,13 @@ def _read_statements(parts: list[str]) -> Effect | None:
         return _join_effects([Effect(check, statement=statement), *demands])
     is_added = _ADDING.match(first) or _REMARK.match(statement)
     return Effect(check, statement=statement, is_answer=not is_added)
+
+
+def _read_statement(demand: str) -> Effect | None:
+    """Return the effect of one demand that says what must be said."""
+    said = read_clause(demand) if SAY_THAT.fullmatch(demand) else ""
+    check = check_statement(said) if said else None
+    return Effect(check, statement=make_sentence(said)) if check else None
 
 
 def _split_second_demand(sentence: str) -> list[str]:

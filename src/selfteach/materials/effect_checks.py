@@ -711,11 +711,25 @@ def _is_turned(what: str) -> bool:
     return _TURNED.search(QUOTED.sub("", what)) is not None or _CONTRASTED.search(what) is not None
 
 
+_VALUE_OF = re.compile(
+    r"(?:the|our|my|an?|your) (?:[a-z-]+ ){0,2}?[a-z-]+ (?:(?:of|on|at|from|by|until) "
+    r"(?:[€$£]?\d\S*.*)|(?-i:[A-ZÀ-Þ]\w+) \d.*)",
+    re.I,
+)
+"""A value with its name: "the deadline of 14 March"."""
+_RELEASE = re.compile(r"(?:version|release|edition|update) (?=v?[\d.]+$)", re.I)
+
+
 def check_said(match: re.Match[str]) -> str | None:
     """Return the check of "mention our loyalty card" and "recommend the library"."""
-    if _is_turned(match["what"]) or _OF_SPEAKER.fullmatch(match["what"]):
+    what = match["what"].strip()
+    if _is_turned(what) or _OF_SPEAKER.fullmatch(what):
         return None
-    text = _OUR.sub("", match["what"].strip())
+    values = what.split(" and ")
+    if all(map(_VALUE_OF.fullmatch, values)):
+        checks = [check_statement(re.sub(r"^(?:the|our|my) ", "", value)) for value in values]
+        return join_checks([check for check in checks if check]) if all(checks) else None
+    text = _RELEASE.sub("", _OUR.sub("", what))
     text = re.sub(r"^(?:number|amount|names?) of (?:the )?", "", text)
     parts = [_OUR.sub("", part) for part in text.split(" and ")]
     if len(parts) == 2 and all(map(_is_plain_noun, parts)):
@@ -733,6 +747,67 @@ def check_said(match: re.Match[str]) -> str | None:
     if not re.fullmatch(r"[^\W_][\w'&.-]*(?: [^\W_][\w'&.-]*){0,3}", text):
         return None
     return f"contains {quote_value(_to_check_nouns(words, match.string))}"
+
+
+_NAMED_OTHERWISE = re.compile(
+    r"\b(?:examples?|jokes?|summar(?:y|ies)|introductions?|conclusions?|sources?|references?|links?|"
+    r"explanations?|reasons?|titles?|headings?|headlines?|quot(?:es?|ations?)|questions?|lists?|"
+    r"tables?|images?|pictures?|photos?|code|tips?|facts?|numbers?|dates?|days?|prices?|greetings?|"
+    r"sign-offs?|salutations?|warnings?|notes?|disclaimers?|ratings?|calls?|metaphors?|analog(?:y|ies)|"
+    r"comparisons?|rhymes?|puns?|stor(?:y|ies)|anecdotes?|definitions?|translations?|pronunciation|"
+    r"deadlines?|times?|costs?|budgets?|names?|address(?:es)?|subjects?|lines?|sentences?|words?|"
+    r"paragraphs?|sections?|emojis?|steps?|ingredients?|calories|details?|information|quantit(?:y|ies)|"
+    r"amounts?|measurements?|units?|temperatures?|durations?|locations?|places?|countr(?:y|ies)|"
+    r"colou?rs?|sizes?|weights?|heights?|ages?|authors?|years?|proverbs?|sayings?|idioms?|poems?|"
+    r"haikus?|songs?|animals?|plants?|foods?|dish(?:es)?|films?|books?|persons?|people|characters?|"
+    r"hero(?:es)?|villains?|dialogues?|endings?|twists?|morals?|lessons?|messages?|chapters?|"
+    r"features?|benefits?|advantages?|disadvantages?|pros|cons|risks?|alternatives?|suggestions?|"
+    r"recommendations?|ideas?|exercises?|activit(?:y|ies)|tasks?|tone|style|structure|language|"
+    r"opinions?|advice|spoilers?|humou?r|jargon|slang|clich[eé]s?|adjectives?|verbs?|nouns?|goals?|"
+    r"objectives?|things?|points?|bullets?|hashtags?|mentions?|thanks|apolog(?:y|ies)|compliments?|"
+    r"phrases?|terms?|expressions?|instructions?|descriptions?|context|background|evidence|data|"
+    r"statistics|figures?|codes?|signatures?|letters?|markup|markdown|text|part|hints?|reminders?|"
+    r"diagrams?|charts?|graphs?|formulas?|equations?|proofs?|scenes?|settings?|plots?|"
+    r"parts? of speech|synonyms?|antonyms?|abbreviations?|acronyms?|everything|anything|nothing|"
+    r"something|all|both|it|them|this|that|these|those|only|more|most|less|least|none|no|not)\b",
+    re.I,
+)
+"""Words for what an answer has without saying the word: "include an example"."""
+
+
+def check_included(match: re.Match[str]) -> str | None:
+    """Return the check of "include a warm-up": what is named by its own word."""
+    what = match["what"].strip()
+    if _is_turned(what) or _NAMED_OTHERWISE.search(what):
+        return None
+    return check_statement(what)
+
+
+def check_names(match: re.Match[str]) -> str:
+    """Return the check of "name both Tom and Aisha"."""
+    names = re.split(r",? and |, ", match["names"])
+    return " and ".join(f"contains {quote_value(name)}" for name in names)
+
+
+_DATE_PATTERNS = {
+    "yyyy-mm-dd": r"\d{4}-\d\d-\d\d",
+    "dd/mm/yyyy": r"\d\d/\d\d/\d{4}",
+    "mm/dd/yyyy": r"\d\d/\d\d/\d{4}",
+    "dd.mm.yyyy": r"\d\d\.\d\d\.\d{4}",
+}
+
+
+def check_dated(match: re.Match[str]) -> str | None:
+    """Return the check of "start with the date in the form YYYY-MM-DD"."""
+    found = _DATE_PATTERNS.get(match["form"].lower())
+    pattern = rf"^[\s*#]*{found}"
+    return f"regex {quote_value(pattern)}" if found else None
+
+
+def check_own_line(match: re.Match[str]) -> str:
+    """Return the check of "have the date on its own line that starts with 'When:'"."""
+    pattern = rf"(?im)^[\s*#>-]*{re.escape(match['value'][1:-1])}"
+    return f"regex {quote_value(pattern)}"
 
 
 def _is_plain_noun(text: str) -> bool:
@@ -802,11 +877,16 @@ _KIND_WORDS = (
 """How wishes begin."""
 
 
+_SAYS_MORE = re.compile(r"\band (?:say|tell|mention|add|explain|ask|note|give|warn|remind)\b", re.I)
+"""What begins the next demand."""
+
+
 def check_recommended(match: re.Match[str]) -> str | None:
     """Return the check of what must be recommended: "taking the train" is about the train."""
-    if _is_turned(match["what"]):
+    what = re.sub(r",? (?:rather than|instead of|not) .+$", "", match["what"])
+    if _is_turned(what) or _SAYS_MORE.search(what):
         return None
-    what = re.sub(r"^[a-z]+ing (?=\w)", "", match["what"])
+    what = re.sub(r"^[a-z]+ing (?=\w)", "", what)
     return check_statement(what) if len(what.split()) <= 6 else None
 
 

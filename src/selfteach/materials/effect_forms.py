@@ -27,9 +27,11 @@ from selfteach.materials.effect_checks import (
     check_apology,
     check_bound,
     check_emoji,
+    check_dated,
     check_first_word,
     check_hyphen,
     check_forbidden_bound,
+    check_included,
     check_language,
     check_line_start,
     check_lines,
@@ -39,12 +41,14 @@ from selfteach.materials.effect_checks import (
     check_marks,
     check_most_marks,
     check_name_not_other,
+    check_names,
     check_no_emoji,
     check_no_letter,
     check_no_literal,
     check_no_sentence_start,
     check_no_word,
     check_not_called,
+    check_own_line,
     check_placed_code,
     check_placed_sign,
     check_range,
@@ -622,7 +626,8 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     (
         r"(?:say|write|include|mention|add|use|put|insert|contain|have)(?: (?:the|a|my|our|his|"
         r"her|their) (?:words?|phrase|hashtag|sentence|line|expression|term|(?:nick|pet |full |"
-        rf"first )?name|greeting|title|slogan|motto|tagline|signature|abbreviation))? {_LITERALLY}"
+        rf"first )?name|greeting|title|slogan|motto|tagline|signature|abbreviation|warning|note|"
+        rf"disclaimer|remark|reminder|hint|message|wish|question|code|label|addition|notice|tip))? {_LITERALLY}"
         rf"(?: somewhere)?{_WHERE}",
         check_literal,
     ),
@@ -677,6 +682,38 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         check_said,
     ),
     (
+        r"(?:give|state|name|quote|include)(?: (?:me|us|them))? "
+        r"(?P<what>(?:the|our|my) (?:[a-z-]+ ){1,2}of [€$£]?\d.+)",
+        check_said,
+    ),
+    (
+        r"(?:warn|remind) (?:\w+|the \w+) (?:of|about) (?P<what>.+)",
+        check_said,
+    ),
+    (
+        r"(?:include|name|mention|list|add|contain) (?:both )?(?P<names>(?-i:[A-ZÀ-Þ][\w'-]+"
+        r"(?:(?:, | and |, and )[A-ZÀ-Þ][\w'-]+)+))",
+        check_names,
+    ),
+    (
+        r"(?:start|begin|open) with (?:the|a|today's) (?:current |meeting )?date,? (?:written )?(?:in|as|like) (?:the )?"
+        r"(?:(?:form|format|style) )?(?:of )?(?P<form>[dmy]{2,4}[./-][dmy]{2}[./-][dmy]{2,4})"
+        r"(?: (?:form|format|style))?",
+        check_dated,
+    ),
+    (
+        r"(?:have|put|give|state|write|show|include|list|contain|use) [^\"']+? (?:on|in|with) (?:its|"
+        r"their|a|an) (?:own |separate |extra |new )?line(?: of (?:its|their) own)? (?:that |which )?"
+        r"(?:starts?|begins?|starting|beginning|opening) with (?P<value>\"[^\"]+\"|'[^']+')",
+        check_own_line,
+    ),
+    (r"(?:start|begin) with (?:a|an upper-?case|a big) (?:capital )?letter", r'regex "^\\W*\\p{Lu}"'),
+    (
+        r"(?:have|include|add|put|use|write) (?P<value>\([^()\s]{1,12}\))(?: (?:after|behind|before|"
+        r"in|next to) .+)?",
+        check_literal,
+    ),
+    (
         r"(?:include|name|add) (?P<what>(?:the name )?(?-i:[A-ZÀ-Þ])\w+(?: (?-i:[A-ZÀ-Þ])\w+)*)",
         check_said,
     ),
@@ -717,6 +754,11 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         rf"(?:contain|includ|us|mention|say|writ)ing)(?: the (?:words?|phrase|term|name))? "
         rf"{_LITERALLY}",
         check_no_literal,
+    ),
+    (
+        r"(?:include|contain|feature|list)(?: (?:always|also|at least))?"
+        r" (?P<what>(?:(?:an?|some|one) )?[a-z-]+(?: [a-z-]+){0,2})",
+        check_included,
     ),
     (
         rf"{_NOT} (?:{_USE} |put )?(?:any |a )?(?:full stops?|periods?|dots?) (?:at the end|to "

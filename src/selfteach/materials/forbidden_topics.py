@@ -269,6 +269,17 @@ _TOLD_NAMES = re.compile(
     r"(?: [A-ZÀ-Þ][\w'&.-]*)*(?:, | and | or |, and |, or )?)+)$"
 )
 """Several by name: "our competitors Zalando and About You"."""
+_TRADE = re.compile(
+    r" (?:Bakery|Dental|Motors|Cars|Hotels?|Inn|Caf[eé]|Coffee|Bank|Group|Foods?|Garden(?:s)?|"
+    r"Clinic|Fitness|Gym|Travel|Tours|Airlines|Insurance|Pharmacy|Books|Shoes|Fashion|Furniture|"
+    r"Electronics|Energy|Software|Systems|Solutions|Ltd\.?|Inc\.?|GmbH|LLC|Co\.?|& Sons)$"
+)
+"""What a company makes, which is left out when people name it: "Bellmont" for Bellmont Bakery."""
+_WORKS = re.compile(
+    r"(?P<name>[A-ZÀ-Þ][\w'-]*(?: [A-ZÀ-Þ][\w'-]*)*) (?:books?|films?|movies?|novels?|series|songs?|"
+    r"games?|albums?|comics?|stories|shows?)"
+)
+"""Works that go by one name: "Harry Potter books"."""
 _COMPANY = re.compile(
     r"(?:(?:main|old|biggest|local|former) )?(?:competitor|rival|company|product|brand|client|"
     r"customer|"
@@ -323,13 +334,17 @@ def split_topics(text: str, sentence: str) -> ForbiddenTopics | None:
         told = _TOLD_NAME.fullmatch(part.strip())
         if told and _COMPANY.fullmatch(told["role"]):
             topics.append(told["name"])
-            found.append(f"contains {quote_value(told['name'])}")
+            found.append(f"contains {quote_value(_TRADE.sub('', told['name']))}")
             continue
         if told:
             topics.append(f"{told['role']} {told['name']}")
             found += [f"contains {quote_value(name)}" for name in (told["name"], told["role"])]
             continue
         part = re.sub(r"^(?:the|any|all|my|our) ", "", part.strip(), flags=re.I)
+        if not literal and (works := _WORKS.fullmatch(part)):
+            topics.append(part)
+            found.append(f"contains {quote_value(works['name'])}")
+            continue
         part = re.sub(r"^(?:upcoming|planned|recent|current|possible|latest|ongoing) ", "", part)
         if " as " in part and not literal:
             return None

@@ -348,7 +348,8 @@ _NAMED_SO = re.compile(
 """The right name and the wrong one: 'It's called a "session", never a "lesson".'."""
 _PREMISES = re.compile(
     r"(?:in|at|on|for|with) (?:our|my|the|this) (?:shop|store|company|firm|house|family|club|team|"
-    r"office|business|restaurant|caf[eé]|school|hotel|country|region|town)",
+    r"office|business|restaurant|caf[eé]|school|hotel|country|region|town|website|site|app|"
+    r"platform|channel)",
     re.I,
 )
 """Where a word is used, which is no condition."""

@@ -50,7 +50,7 @@ QUOTED_ANSWER = re.compile(
 SAY_THAT = re.compile(
     r"(?:(?:(?:include|add|give) (?:a|the) (?:short )?(?:note|disclaimer|warning|reminder|"
     r"remark|hint)|"
-    rf"say|tell|mention|note|point out|remind|explain|state|add|make clear|let|inform|answer|reply|"
+    rf"say|tell|mention|note|point out|remind|warn|explain|state|add|make clear|let|inform|answer|reply|"
     rf"respond|write|admit|confess|confirm|stress|emphasi[sz]e|clarify){_WHOM}(?: know)?(?: "
     r"clearly)?,? "
     rf"that (?P<clause>.+)|(?:say|tell|reply|answer|respond|inform|let){_WHOM}(?: know)?,? "

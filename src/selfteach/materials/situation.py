@@ -77,7 +77,7 @@ _GENRE_NAMES = {
     r"taglines?": "tagline",
     r"flyers?|leaflets?|brochures?": "flyer",
     r"posters?": "poster",
-    r"menus?(?: cards?)?": "menu",
+    r"menus|menu cards?": "menu",
     r"signs|signage": "sign",
     r"(?:product |name |price )?labels?": "label",
     r"eulog(?:y|ies)": "eulogy",

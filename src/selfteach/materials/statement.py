@@ -33,7 +33,7 @@ _LIGHT = frozenset(
         "nobody either neither much many few like need needs want wants use uses used come comes "
         "right ask asks asking see sees talk talks consult contact contacts seeing going using "
         "trying doing getting having let lets put know says said tell name rather prefer price "
-        "prices option options",
+        "prices option options per item items check checks carry carries bring brings",
     )
 )
 
@@ -351,6 +351,8 @@ def _find_word(word: str, *, is_verb: bool = False) -> str:
         other = in_words if word.isdecimal() else str(number)
         return f'(contains "{low}" or contains "{other}")'
     word, low = word.removesuffix("'s"), low.removesuffix("'s")
+    if re.fullmatch(r"\d+s", word):  # "under 16s"
+        word = word[:-1]
     if low.endswith("days"):
         word = word[:-1]
     if low in _MONEY:

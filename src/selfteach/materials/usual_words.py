@@ -36,7 +36,8 @@ _USUAL_VERBS = {
     r"(?:be|get) signed(?: off)?": "sign",
     r"be told(?= (?:that|to|about)\b)": "tell them",
     r"be reminded(?= (?:that|to|about)\b)": "remind them",
-    r"(?P<noun>temperatures?|distances?|weights?|prices|amounts|dates|times)(?= (?:in|as)\b)": (
+    r"(?:all )?(?P<noun>temperatures?|distances?|weights?|prices|amounts|dates|times)(?: always| "
+    r"only)?(?= (?:in|as)\b)": (
         r"give \g<noun>"
     ),
 }
@@ -78,6 +79,12 @@ def _say_actively(match: re.Match[str]) -> str:
         return match[0]
     what = what if what[1:2].isupper() else what[0].lower() + what[1:]
     return f"{match['lead']}{forbidden}{_DONE[match['done'].lower()]} {what}{rest}"
+
+
+def _join_banned(match: re.Match[str]) -> str:
+    """Return "do not talk about alcohol: no wine, no beer" with the examples as topics too."""
+    things = re.split(r",? (?:and |or )?no |^no ", match["list"])
+    return f"{match['ban']}, {' or '.join(filter(None, map(str.strip, things)))}"
 
 
 _REWRITES: list[tuple[str, Rewrite]] = [
@@ -127,8 +134,8 @@ _REWRITES: list[tuple[str, Rewrite]] = [
     ),
     (r",? (?:and|but) (?P<never>never|not) (?=\"|as \")", r", \g<never> "),
     (
-        rf"{_LEAD}(?:(?:have|use|write|in) )?(?:exactly )?(?P<much>{NUMBER} \w+),? no more,?"
-        r"(?: and| or)? no (?:less|fewer)$",
+        rf"{_LEAD}(?:(?:have|use|write|in) )?(?:exactly )?(?P<much>{NUMBER} \w+),? (?:no|not) "
+        r"more,?(?: and| or)? (?:no|not) (?:less|fewer)$",
         r"\g<lead>have exactly \g<much>",
     ),
     (
@@ -137,6 +144,62 @@ _REWRITES: list[tuple[str, Rewrite]] = [
         r"\g<one> and ",
     ),
     (rf"\bprecisely (?={NUMBER}\b)", "exactly "),
+    (
+        r"^(?P<ban>(?:do not|don't|never|avoid|no|stop|stay|steer|keep)\b[^,;:\"]+): "
+        r"(?P<list>no [a-z' -]+(?:, (?:and |or )?no [a-z' -]+)*)$",
+        _join_banned,
+    ),
+    (
+        r"^(?:do not|don't|never) (?:[a-z]+ )?(?:recommend|suggest|name|advise) (?P<what>[^,;:]+), "
+        r"(?:and )?(?:please )?(?:leave|keep) (?:the|that|this|its|his|her) (?:whole )?(?:name|word) "
+        r"out\b[^,;:]*$",
+        r"do not mention \g<what>",
+    ),
+    (
+        r"^(?:leave|keep) (?P<what>[^,;:]+?) (?:well |right )?out of (?:(?:all|any|every|each|your|"
+        r"the|of) )*(?:(?:every|any)thing you [a-z]+|[a-z]+s)$",
+        r"do not mention \g<what>",
+    ),
+    (
+        r"^(?P<verb>answer|reply|respond|write|speak|talk) (?P<often>always|only) "
+        r"(?=(?:as|in|with|using)\b)",
+        r"\g<often> \g<verb> ",
+    ),
+    (
+        r"^(?P<often>(?:always |only )?)(?:be|get) (?:written|given|presented|formatted|phrased|"
+        r"set out|structured|made|kept|sent|done|laid out|in the form of) "
+        r"(?=(?:in|as|with|without|using)\b)",
+        r"\g<often>answer ",
+    ),
+    (
+        r"^(?P<often>(?:always |only )?)(?:go|goes|come|comes) (?:out )?(?=in\b)",
+        r"\g<often>answer ",
+    ),
+    (
+        r"^(?:(?:with|have|use|write|give|include) )?(?P<bound>(?:no|not) more than|at most|at "
+        rf"least|up to|exactly|a maximum of) (?P<count>{NUMBER}) (?:items|entries|points|bullets)"
+        r"$",
+        r"use \g<bound> \g<count> bullet points",
+    ),
+    (
+        r"^(?P<edge>(?:start|begin|open|end|finish|close|conclude) (?:it |them )?with \"[^\"]+\"),? "
+        r"(?:(?:and|then|and then|plus) (?:(?:an?|the|your|one|short|brief)[ -])+(?:[a-z-]+ ){0,3}"
+        r"(?:summary|sentence|line|answer|introduction|overview|explanation|word|verdict|opinion)"
+        r"(?: of [^,;]+)?|(?:and )?followed by [^,;]+)$",
+        r"\g<edge>",
+    ),
+    (r"\b(?P<one>one|a) single (?=paragraph|sentence|line|word)", "one "),
+    (r"^be (?=an? paragraph$)", "be one "),
+    (
+        r"^(?:give|show|present|list|put|format|arrange|write|set out|lay out)(?: (?:me|us|them))? "
+        r"(?:(?:the|all|any|every|your|my|its) )*[a-z-]+(?: (?:and|of|for|with) (?:the )?[a-z-]+)? "
+        r"(?:as|in|into) (?P<table>a table)$",
+        "use a table",
+    ),
+    (
+        r"^number (?:the|all|your|every|each|its|their|any) [a-z-]+(?: [a-z-]+)?$",
+        "number each point",
+    ),
     (r"(?<=\w) of (?:mine|ours|theirs|his|hers)\b", ""),
 ]
 _FORMS = [(re.compile(form, re.I), build) for form, build in _REWRITES]
@@ -204,6 +267,33 @@ def tells_only(clause: str) -> bool:
     if _EMPTY.fullmatch(bare) or _ORIGIN.fullmatch(bare):
         return True
     return not asks_more(bare) and (is_only_told(bare) or _tells_state(bare))
+
+
+_REASON = re.compile(
+    r"(?:(?:it|he|she|they|we|I|this|that|people|(?:every|no|some)(?:body|one))(?:'\w+)?|"
+    r"(?:this|our|my|the|his|her|their|some|most|many|all) (?:[\w'-]+ ){1,4}?) ?"
+    rf"(?:{_STATE}|will|won't|would|could|might|used|need|want|know|use|came|died|lost|left)\b"
+    r"[^;:\"]*",
+    re.I,
+)
+_NO_REASON = re.compile(
+    r"\b(?:must|should|shall|(?:has|have) to|please|never|always|(?-i:may)|instead|only|when|if|unless|"
+    r"whenever|fine|ok|okay|allowed|permitted|welcome|acceptable|exempt|excluded|optional|"
+    r"except(?:ed|ions?)?|though|although|however|required|mandatory|"
+    r"(?:and|but|or|so) (?:use|end|start|begin|add|keep|write|say|be|not|never|sign|don't|do not|"
+    r"call|avoid|answer))\b",
+    re.I,
+)
+
+
+def tells_reason(clause: str) -> bool:
+    """Return whether a clause after a ban only tells why: "it is closed until May".
+
+    After another demand it might be what must be said.
+    """
+    bare = clause.strip(" .!")
+    is_told = _REASON.fullmatch(bare) is not None and not _NO_REASON.search(bare)
+    return is_told and not starts_effect(bare)
 
 
 def asks_more(clause: str) -> bool:
