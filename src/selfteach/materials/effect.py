@@ -23,7 +23,13 @@ from selfteach.materials.notation_forms import forbids_unit
 from selfteach.materials.other_languages import read_other_effect
 from selfteach.materials.phrases import MORE_DEMANDS, REPLIES, SAYING, THEM
 from selfteach.materials.plain_demand import to_plain_demand
-from selfteach.materials.said_clause import QUOTED_ANSWER, SAY_THAT, read_asked, read_clause
+from selfteach.materials.said_clause import (
+    QUOTED_ANSWER,
+    SAY_THAT,
+    is_whole_answer,
+    read_asked,
+    read_clause,
+)
 from selfteach.materials.scope import split_rule_sentences, starts_effect, to_imperative
 from selfteach.materials.statement import check_asked, check_statement, make_sentence
 from selfteach.materials.usual_words import (
@@ -497,7 +503,7 @@ def _read_statements(parts: list[str]) -> Effect | None:
     asked = read_asked(first)
     check = check_asked(asked) if asked else check_statement(" ".join([clauses[0], *later]))
     if QUOTED_ANSWER.fullmatch(first) and not others:
-        check = f"contains {quote_value(clauses[0])}"
+        check = _check_fixed_answer(clauses[0], is_whole_answer(parts[0]))
     if not check:
         return None
     statement = " ".join(make_sentence(clause) for clause in clauses)
@@ -505,6 +511,18 @@ def _read_statements(parts: list[str]) -> Effect | None:
         return _join_effects([Effect(check, statement=statement), *demands])
     is_added = _ADDING.match(first) or _REMARK.match(statement)
     return Effect(check, statement=statement, is_answer=not is_added)
+
+
+def _count_words(text: str) -> int:
+    """Count words as the condition `max_words` does."""
+    return sum(any(map(str.isalnum, word)) for word in text.split())
+
+
+def _check_fixed_answer(words: str, is_whole: bool) -> str:
+    """Return the check of an answer in given words, which may stand among others."""
+    if not is_whole:
+        return f"contains {quote_value(words)}"
+    return f"starts {quote_value(words)} and max_words={_count_words(words)}"
 
 
 def _read_statement(demand: str) -> Effect | None:

@@ -632,7 +632,8 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         check_literal,
     ),
     (
-        rf"(?:answer|reply|respond)(?: only| just| back)*(?: with)?:? {_LITERALLY}",
+        rf"(?:say|write|answer|reply|respond)(?: only| just| back)*(?: with)?:? {_LITERALLY}"
+        r"(?: back| in (?:return|reply|response)| to (?:them|him|her))?",
         check_literal,
     ),
     (

@@ -23,6 +23,9 @@ _CHAT_WORDS = {
     "gonna": "going to",
     "youre": "you're",
     "ive": "I've",
+    "adress": "address",
+    "adressing": "addressing",
+    "allways": "always",
     "anwser": "answer",
     "anwsers": "answers",
     "awnser": "answer",
@@ -332,6 +335,53 @@ _ASIDE = re.compile(
     re.I,
 )
 """A condition that is a question: "Somebody asks about parking? Say that it is free."."""
+_ASKS = r"(?:asks?|asked|wants? to know|wonders?|inquires?)"
+_ASKER = rf"(?:(?:anyone|anybody|someone|somebody|everyone|everybody|people|they|I|we|{AUDIENCE}) )"
+_SAY_SO = (
+    r"(?:(?:please |always |and )*(?:say|tell|mention|answer|admit|share|explain)"
+    rf"(?: (?:{THEM}|people|everyone|everybody|anyone|those|that|so|it|this))*)"
+)
+_OF_MODEL = (
+    r"(?P<fact>(?:you(?:'re| are| were| used to| live| come| work|'ve| have| grew| like| love| hate| "
+    r"own| play| speak| enjoy| once)|your (?:[\w'-]+ ){1,3}?(?:is|are|was|were)) [^;:.]+?)"
+)
+"""What a rule says of the model: "you live in Lisbon"."""
+_PERSONA = re.compile(
+    rf"{_OF_MODEL}(?:[,;.] | [-–—] |: )(?:"
+    rf"{_SAY_SO} ?(?:if|when(?:ever)?|as soon as|in case) (?:{_ASKER}?{_ASKS})(?P<about>(?: .+)?)|"
+    rf"{_SAY_SO} ?(?:who|to (?:anyone|anybody|everyone|everybody|people|those) who) {_ASKS}"
+    r"(?P<about_who>(?: .+)?)|"
+    rf"(?:if|when(?:ever)?|in case) {_ASKER}?{_ASKS}(?P<about_only>(?: .+)?))[.!]?",
+    re.I,
+)
+"""What the model says of itself, and when: "you live in Lisbon, say so when people ask"."""
+_SELF_FACT = re.compile(
+    r"(?P<fact>your (?P<noun>favou?rite [a-z' -]+?|hobby|hobbies|home ?town|home|job|profession|"
+    r"birthday|nationality|pets?|family|hometown|native language|mother tongue|star sign|age) "
+    r"(?:is|are|was) [^;:.,]+)[.!]?",
+    re.I,
+)
+"""What the model is: "Your favourite animal is the otter."."""
+
+
+def _read_persona(text: str) -> str:
+    """Return "your hobby is chess, if anyone asks" as a demand under a condition; else ""."""
+    match = _PERSONA.fullmatch(text)
+    if match:
+        about = match["about"] or match["about_who"] or match["about_only"] or ""
+        about = re.sub(r"^ you (?=\w)", " ", about.rstrip(" .!"))
+        about = re.sub(r"^ (?:about )?(?:it|this|that)$", "", about)
+        owned = re.match(r"your (?P<noun>.+?) (?:is|are|was|were) ", match["fact"], re.I)
+        noun = f"your {owned['noun']}" if owned else "you"
+        about = about or f" about {noun}"
+        fact = match["fact"]
+    elif match := _SELF_FACT.fullmatch(text):
+        about, fact = f" about your {match['noun']}", match["fact"]
+    else:
+        return ""
+    return f"When asked{about}, say that {fact[0].lower()}{fact[1:]}"
+
+
 _WORD_OR_QUOTED = rf"(?:{_IN_QUOTES}|(?!(?:about|for|with|to|in|on|at|ok|okay|fine|good)\b)[a-z-]{{3,}})"
 _NAMED_SO = re.compile(
     r"(?:(?:please )?(?:from now on|remember|note|please|here|as of (?:now|today))[,:]? )?"
@@ -371,6 +421,8 @@ def join_asides(text: str) -> str:
     age, say 18."
     """
     text = _LABEL.sub("", text)
+    if persona := _read_persona(text.replace("’", "'")):
+        return persona
     if match := _FACT.fullmatch(text):
         topic = match["about"] or re.sub("^(?:Our|My|The) ", _to_lower, match["topic"])
         fact = match["topic"][0].lower() + match["topic"][1:]

@@ -42,11 +42,27 @@ _ASKED_FOR = re.compile(
     r"(?: is| are)?",
     re.I,
 )
+_EXACTLY = (
+    r"(?:(?: back| only| just| exactly| precisely| simply| always| nothing but)|(?: with)?(?: only| "
+    r"just| exactly)? (?:this|these|the following|the)(?: (?:one|exact|same|single))?(?: (?:sentence|"
+    r"phrase|words?|line|text|answer|reply|message))?(?: only| exactly)?)"
+)
 QUOTED_ANSWER = re.compile(
-    rf"{_TELLING}(?:{_WHOM_TOLD})?(?: back| only| just)*(?P<wholly> with)?[:,]? "
-    r"(?:\"(?P<double>[^\"]+)\"|'(?P<single>(?:[^']|(?<=\w)'(?=\w))+)')",
+    rf"(?:only |just |simply )?{_TELLING}(?:{_WHOM_TOLD})?{_EXACTLY}*(?P<wholly> with)?{_EXACTLY}*[:,]? "
+    r"(?:\"(?P<double>[^\"]+)\"|'(?P<single>(?:[^']|(?<=\w)'(?=\w))+)')"
+    r"(?: back| only| to (?:them|him|her|me|us)|,? (?:and |but )?nothing (?:else|more)|,? and that's "
+    r"(?:it|all)| in (?:return|reply|response))*",
     re.I,
 )
+_WHOLE_ANSWER = re.compile(
+    r"\b(?:only|just|exactly|precisely|nothing (?:but|else|more)|that's (?:it|all))\b", re.I
+)
+
+
+def is_whole_answer(text: str) -> bool:
+    """Return whether a demand wants an answer of these words and no others: 'only say "No."'."""
+    bare = re.sub(r"\"[^\"]*\"|'(?:[^']|(?<=\w)'(?=\w))*'", "", text)
+    return _WHOLE_ANSWER.search(bare) is not None
 SAY_THAT = re.compile(
     r"(?:(?:(?:include|add|give) (?:a|the) (?:short )?(?:note|disclaimer|warning|reminder|"
     r"remark|hint)|"
@@ -100,7 +116,8 @@ def read_clause(text: str) -> str:
         return f"please tell me {_name_asked(match)}"
     if match := QUOTED_ANSWER.fullmatch(text):
         said = match["double"] or match["single"]
-        return said if len(said.split()) > 2 or match["wholly"] else ""
+        is_answer = len(said.split()) > 2 or match["wholly"] or is_whole_answer(text)
+        return said if is_answer else ""
     return ""
 
 
@@ -163,6 +180,8 @@ def speak_as_model(clause: str) -> str:
         plain = re.sub(r"^you'(re|d)", _spell_out, clause, flags=re.I)
         _, verb, *rest = plain.split(" ")
         clause = " ".join(["I", _OWN_VERBS.get(verb.lower(), verb), *rest])
+        clause = re.sub(r"\band you are\b", "and I am", clause)
+        clause = re.sub(r"\band you\b", "and I", clause)
     elif not _NAME_OF_MODEL.match(clause):
         return clause
     return re.sub(r"[Yy]our(?=[ ,.]|$)", "my", clause)
@@ -177,7 +196,12 @@ _MADE_MODEL = re.compile(
     r"\b(made|created|built|trained|developed|designed|programmed|invented) you\b", re.I
 )
 _OWN_VERBS = {"are": "am", "were": "was"}
-_NAME_OF_MODEL = re.compile(r"your (?:own |real |full |first |last )?name (?:is|was)\b", re.I)
+_NAME_OF_MODEL = re.compile(
+    r"your (?:(?:own |real |full |first |last )?name|favou?rite [a-z' -]+|hobby|hobbies|home ?town|"
+    r"home|job|profession|birthday|nationality|pets?|family|native language|mother tongue|star sign|"
+    r"age) (?:is|are|was)\b",
+    re.I,
+)
 _OF_MODEL = re.compile(
     r"you(?:(?: are|'re) (?:\w+ years |not |no |only |just |called |named |an? |the |unable |"
     r"happy |made |sorry |from |(?-i:[A-ZÀ-Þ]))|"
@@ -187,7 +211,8 @@ _OF_MODEL = re.compile(
     r"give|provide|answer|discuss|comment|speak|talk|tell|disclose|share|advise|reveal|judge|"
     r"predict|confirm|diagnose|prescribe|promise|guarantee|access|book|process|check|"
     r"know|recommend|say)\b| (?:do not|did not|don't|cannot|have "
-    r"no|have been|come from|live in) | have none\b)",
+    r"no|have been|come from|live|used to|grew up|were|work as|worked as|once|have never|love|hate|"
+    r"like|enjoy|own|play|speak) | have none\b)",
     re.I,
 )
 """What only the model can be meant by: "you can call us" is said to the user."""

@@ -699,6 +699,39 @@ _SELF_CLAUSES = [
             "your maker",
         ),
         (
+            r"(?:if|whether) (?:you are|you're) (?:an? )?(?:[a-z]+ )?(?:human|person|robot|bot|"
+            r"chatbot|machine|AI|computer|program|real|alive|man|woman)(?: .+)?|(?:if|whether) (?:you "
+            r"(?:can|have) .*(?:feel|feelings|think|emotions|body|pain).*)",
+            "being human",
+        ),
+        (
+            r"about (?:you|yourself|your life|your background)|(?:who|what) you really are",
+            "your life",
+        ),
+        (
+            r"(?:what you did (?:before|earlier|in the past).*|what you used to (?:do|be)|(?:about |for "
+            r")?your (?:past|career|earlier life|former (?:job|life)|previous (?:job|life)))",
+            "your past",
+        ),
+        (
+            r"(?:about |for |what |which )?your favou?rite (?P<favorite>[a-z' -]+?)(?: is| are)?|"
+            r"(?:what|which) (?P<liked>[a-z]+) you (?:like|love|prefer)(?: (?:best|most))?",
+            "your favorite",
+        ),
+        (
+            r"(?:about |for )?(?:where you live|your home(?: ?town)?|where your home is)",
+            "your home",
+        ),
+        (r"(?:about |for )?(?:your (?:job|profession|work)|what you do(?: for a living)?)", "your job"),
+        (
+            r"(?:about |for )?(?:your (?:hobby|hobbies)|what you (?:like|enjoy) (?:to do|doing).*|what "
+            r"you do in your (?:free|spare) time)",
+            "your hobbies",
+        ),
+        (r"(?:about |for )?(?:your (?:family|parents|siblings)|if you have (?:a )?(?:family|"
+            r"siblings|parents|children|pets))", "your family"),
+        (r"(?:which|what|how many) languages you (?:speak|know)|(?:about )?your languages", "your languages"),
+        (
             r"how old you are|(?:(?:for|about) )?your age|when you were (?:born|made|created|built|"
             r"trained)|when your birthday is|about your birthday",
             "your age",
@@ -709,7 +742,14 @@ _SELF_CLAUSES = [
 
 
 _SELF_TOPICS = frozenset(topic for _, topic in _SELF_CLAUSES)
-"""What a rule may say of the model itself."""
+"""What a rule may say of the model itself; after "your favorite" it names what."""
+
+
+def is_self_topic(topic: str) -> bool:
+    """Return whether a topic is something that the model is asked about itself."""
+    return topic in _SELF_TOPICS or re.match("your favou?rite ", topic) is not None
+
+
 _ASKED_NOUN = re.compile(
     r"(?:.*\b)?(?:ask(?:s|ed|ing)?|wonders?|wants? to know|inquires?)(?: you| me| us)? "
     r"(?:where|what|who|which|how (?:much|big|old|long|far|many)) (?:(?:is|are) )?"
@@ -820,8 +860,9 @@ def names_topic(scope: str) -> bool:
 
 def _read_topic(text: str) -> Situation | None:
     for clause, topic in (*_SELF_CLAUSES, *_ASKED_CLAUSES):
-        if clause.fullmatch(text):
-            return Situation("about", topic=topic)
+        if match := clause.fullmatch(text):
+            named = next(filter(None, match.groupdict().values()), "")
+            return Situation("about", topic=f"{topic} {named}".strip())
     for form in (_ASKED, *_TOPIC_FORMS, _ASKED_NOUN, _ASKED_FACT, _KNOWN_NOUN, _WANTED_NOUN):
         if match := form.fullmatch(text):
             return Situation("about", topic=match["topic"])
@@ -876,7 +917,7 @@ def name_topic(situation: Situation) -> str:
     genre = " or ".join(map(_pluralize, genre.split(" or "))) if genre else ""
     if genre:
         return f"{genre} about {situation.topic}" if situation.topic else genre
-    if situation.topic in _SELF_TOPICS:
+    if is_self_topic(situation.topic):
         return situation.topic
     topic = _DETERMINER.sub("", situation.topic)
     return f"{topic} matters" if _ADJECTIVE.fullmatch(topic) else topic

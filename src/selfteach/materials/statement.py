@@ -80,11 +80,22 @@ def check_statement(text: str) -> str | None:
     if answer := re.fullmatch(r"(?:that )?the answer is (yes|no)", text.strip(" ."), re.I):
         said = answer[1].lower()
         return f'(starts "{said.capitalize()}" or contains "is {said}")'
-    text = _CONTRAST.sub("", text)
+    text = _OF_SPEAKER.sub("I ", _MY_VALUE.sub("", _CONTRAST.sub("", text)))
     found = _check_codes(text) or _check_words(text)
     return " and ".join(dict.fromkeys(found)) or None
 
 
+_MY_VALUE = re.compile(
+    r"^my (?:favou?rite [a-z' -]+?|hobby|hobbies|home ?town|home|job|profession|birthday|nationality|"
+    r"pets?|native language|mother tongue|star sign|age) (?:is|are|was|were) ",
+    re.I,
+)
+"""What an answer to the question leaves out: "my favorite color is"."""
+_OF_SPEAKER = re.compile(
+    r"\bI (?:once |also |really |have )?(?:live|come|loved?|like|enjoy|work(?:ed)?|grew up|used to "
+    r"(?:be|work)|(?:was|were|am) (?:once )?(?=\d|an? ))(?= )|(?<=\d) years? old\b"
+)
+"""What the model says of itself in other words too: "I live in Lisbon", "I am from Lisbon"."""
 _ASKS = (
     r"(?:(?:please|kindly|just|also|then) ){0,2}(?:(?:tell|give) (?:me|us)|send|give|share|"
     r"provide|let (?:me|us) know)\b|(?:I|we)(?:['’]ll| will|['’]d)? (?:also |just )?need "
