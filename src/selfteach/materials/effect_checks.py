@@ -804,6 +804,20 @@ def check_dated(match: re.Match[str]) -> str | None:
     return f"regex {quote_value(pattern)}" if found else None
 
 
+def check_quoted(match: re.Match[str]) -> str:
+    """Return the check of "put it in quotation marks", and of "... and add nothing else"."""
+    if match["only"]:
+        return r'regex "^\s*[\"“«][^\"”»]+[\"”»][.\s]*$"'
+    return r'regex "\"[^\"\n]+\"|“[^”]+”|«[^»]+»"'
+
+
+def check_no_quoted_words(match: re.Match[str]) -> Effect:
+    """Return the effect of "never swear, not even 'damn'": the words that are named, and a manner."""
+    words = re.findall(r"[\"']([^\"']+)[\"']", match["words"])
+    check = none_of([f"contains {quote_value(word)}" for word in words])
+    return Effect(check, unchecked=(match.string.partition(", not even")[0],))
+
+
 def check_own_line(match: re.Match[str]) -> str:
     """Return the check of "have the date on its own line that starts with 'When:'"."""
     pattern = rf"(?im)^[\s*#>-]*{re.escape(match['value'][1:-1])}"

@@ -47,10 +47,12 @@ from selfteach.materials.effect_checks import (
     check_no_literal,
     check_no_sentence_start,
     check_no_word,
+    check_no_quoted_words,
     check_not_called,
     check_own_line,
     check_placed_code,
     check_placed_sign,
+    check_quoted,
     check_range,
     check_recommended,
     check_said,
@@ -408,6 +410,19 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         r"(?!(?:[a-z]+ )?(?:whole|full|entire|words?|names?|numbers?|text|sentence|line|"
         rf"{REPLIES})\b)[a-z']+(?: [a-z']+)?(?<!s)) in (?:double )?(?:quotation marks|quotes)",
         r'regex "\"[^\"\n]+\"|“[^”]+”"',
+    ),
+    (
+        r"(?:put|set|write|give)(?: only)? (?:it|this|that|the (?:translation|text|result|sentence|answer|"
+        r"definition|slogan|title|name)|your (?:answer|reply|response|translation)) (?:in|between|inside) "
+        r"(?:double )?(?:quotation marks|quotes|inverted commas)(?P<only>,? (?:and|but)? ?(?:add|write|say) "
+        r"nothing (?:else|more|around it))?",
+        check_quoted,
+    ),
+    (
+        rf"{_NOT} (?:swear|curse|insult (?:me|us|him|her|them|anyone|anybody|people)|use (?:any )?(?:swear "
+        r"words?|bad (?:language|words)|slang))(?:ing)?,? not even (?:with |say |use )?(?:the words? )?"
+        r"(?P<words>[\"'][^\"']+[\"'](?:(?:,? (?:or|and|nor) |, )[\"'][^\"']+[\"'])*)",
+        check_no_quoted_words,
     ),
     *NOTATION_FORMS,
     *((form, forbid_topics) for form in FORBIDDING_FORMS),

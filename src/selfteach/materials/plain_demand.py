@@ -121,6 +121,13 @@ _BARE_TEXTS = (
 """Texts that no verb follows: "Emails to Paul in French"."""
 _FORMS: list[tuple[str, Rewrite]] = [
     (
+        r"(?:please )?(?:make sure|ensure|see to it|take care|be sure)(?: that)? (?P<rest>(?!you\b|to\b|"
+        r"it\b|not\b|no\b|your\b|all\b|every\b|each\b|any\b)[a-z' -]{3,40}? (?:(?:always|never|do "
+        r"not|don't) )?(?:start|begin|end|have|are|contain|include|use|stay|mention|state|say|name|list|"
+        r"open|close|finish)\b.+)",
+        r"\g<rest>",
+    ),
+    (
         r"(?:the|this|our|your|my) (?:chat)?(?:bot|assistant|model|AI) (?:must|should|shall|"
         r"is to|has to|needs to|(?:may|can)(?= not| never))(?P<not> not| never)? (?P<rest>.+)",
         lambda match: f"{'do not ' if match['not'] else ''}{match['rest']}",

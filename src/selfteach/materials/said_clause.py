@@ -47,6 +47,12 @@ _EXACTLY = (
     r"just| exactly)? (?:this|these|the following|the)(?: (?:one|exact|same|single))?(?: (?:sentence|"
     r"phrase|words?|line|text|answer|reply|message))?(?: only| exactly)?)"
 )
+_ASKED_WHAT = re.compile(
+    rf"ask(?:{_WHOM_TOLD})? (?P<what>(?:how (?:old|much|many|tall|long|big|far|often|heavy|high|deep|"
+    r"wide)|(?:what|which) [a-z]+|where|when|how|who|(?:whether|if) (?:they|he|she|the|their)) .+)",
+    re.I,
+)
+"""A question that must be asked: "ask how old the child is"."""
 QUOTED_ANSWER = re.compile(
     rf"(?:only |just |simply )?{_TELLING}(?:{_WHOM_TOLD})?{_EXACTLY}*(?P<wholly> with)?{_EXACTLY}*[:,]? "
     r"(?:\"(?P<double>[^\"]+)\"|'(?P<single>(?:[^']|(?<=\w)'(?=\w))+)')"
@@ -114,6 +120,10 @@ def read_clause(text: str) -> str:
         return f"please {verb} {match['where']}"
     if match := _ASKED_FOR.fullmatch(text):
         return f"please tell me {_name_asked(match)}"
+    if match := _ASKED_WHAT.fullmatch(text):
+        what = re.sub(r"\b(?:their|his|her)\b", "your", match["what"])
+        what = re.sub(r"\bthey\b", "you", what)
+        return f"please tell me {what}"
     if match := QUOTED_ANSWER.fullmatch(text):
         said = match["double"] or match["single"]
         is_answer = len(said.split()) > 2 or match["wholly"] or is_whole_answer(text)
@@ -132,7 +142,7 @@ def _name_asked(match: re.Match[str]) -> str:
 
 def read_asked(text: str) -> str:
     """Return what must be asked for: "ask for the order number" -> "order number"; or ""."""
-    match = _ASKED_FOR.fullmatch(text)
+    match = _ASKED_FOR.fullmatch(text) or _ASKED_WHAT.fullmatch(text)
     return match["what"] if match else ""
 
 

@@ -503,10 +503,20 @@ _DEMANDS = re.compile(r"\b(?:never|always|do not|don't|please|not)$", re.I)
 """The first words of a demand, which belong to its verb."""
 
 
+_WHOLE_CLAUSE = re.compile(
+    r"\b(?:reach|contact|call|find|visit|phone|ring|e-?mail|join|pay|tell|thank|greet|thanks|greets|"
+    r"hold of|touch with|talk to|speak to|about|help|like|to|for) (?:us|me|you|them)$|\bgoodbye$",
+    re.I,
+)
+"""The end of a clause that needs no further word: "asks how to reach us"."""
+
+
 def _is_blocked(before: str) -> bool:
     """Return whether no demand begins after these words: they need the next one."""
     if _DEMANDS.search(before):
         return True
+    if _WHOLE_CLAUSE.search(before):
+        return False
     return _BLOCKED.search(before) is not None and not _TO_THEM.search(before)
 
 

@@ -763,9 +763,9 @@ _ASKED_FACT = re.compile(
     re.I,
 )
 _KNOWN_NOUN = re.compile(
-    r"(?:.*\b)?(?:wants?|needs?|would like) to know (?:about )?(?:the |our |your |my )?"
+    r"(?:.*\b)?(?:wants?|needs?|would like) to know (?:about )?(?:the |our |your |my |an? )?"
     r"(?P<topic>(?!(?:if|whether|how|what|when|where|who|why|which|that|more|about)\b)"
-    r"[\w-]+(?: [\w-]+){0,3})",
+    r"[\w-]+(?: [\w-]+){0,4})",
     re.I,
 )
 _WANTED_NOUN = re.compile(

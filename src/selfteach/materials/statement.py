@@ -81,6 +81,7 @@ def check_statement(text: str) -> str | None:
         said = answer[1].lower()
         return f'(starts "{said.capitalize()}" or contains "is {said}")'
     text = _OF_SPEAKER.sub("I ", _MY_VALUE.sub("", _CONTRAST.sub("", text)))
+    text = re.sub(r"\bI am (\d+) years old\b", r"I am \1", text)
     found = _check_codes(text) or _check_words(text)
     return " and ".join(dict.fromkeys(found)) or None
 
@@ -93,7 +94,7 @@ _MY_VALUE = re.compile(
 """What an answer to the question leaves out: "my favorite color is"."""
 _OF_SPEAKER = re.compile(
     r"\bI (?:once |also |really |have )?(?:live|come|loved?|like|enjoy|work(?:ed)?|grew up|used to "
-    r"(?:be|work)|(?:was|were|am) (?:once )?(?=\d|an? ))(?= )|(?<=\d) years? old\b"
+    r"(?:be|work)|(?:was|were|am) (?:once )?(?=\d|an? ))(?= )"
 )
 """What the model says of itself in other words too: "I live in Lisbon", "I am from Lisbon"."""
 _ASKS = (
@@ -110,6 +111,21 @@ _LABELS = frozenset(
 """Common words that name what somebody is asked for: the "number" of "order number"."""
 
 
+_MEASURES = {
+    "old": r"old|age|birthday|born",
+    "tall": r"tall|height",
+    "heavy": r"heavy|weighs?|weight",
+    "big": r"big|large|size",
+    "long": r"long|length|duration",
+    "many": r"how many|number",
+    "far": r"far|distance",
+    "often": r"often|frequently|times",
+}
+"""In what words somebody is asked "how old" something is."""
+_MEASURED = re.compile(rf"how ({'|'.join(_MEASURES)})\b", re.I)
+_CHOSEN = re.compile(r"(?:what|which) (?!(?:is|are|was|they|he|she|it|you)\b)([a-z]+)\b", re.I)
+
+
 def check_asked(what: str) -> str | None:
     """Return the check that finds how somebody is asked for something: each of its nouns in a
     question, or in a sentence that begins with words that ask.
@@ -118,6 +134,10 @@ def check_asked(what: str) -> str | None:
     words = [word.removesuffix("'s") for word in _find_words(what)]
     named = [word for word in words if not _is_light(word) or word.lower() in _LABELS]
     found = dict.fromkeys(_make_pattern(word) for word in named[: MAX_WORDS + 1])
+    if measured := _MEASURED.match(what):
+        found = dict.fromkeys([_MEASURES[measured[1].lower()]])
+    elif chosen := _CHOSEN.match(what):
+        found = dict.fromkeys([_make_pattern(chosen[1])])
     nouns = "".join(rf"(?={_REST}\b(?:{pattern})\b)" for pattern in found)
     pattern = rf"(?im)(?:^|[^\w\s]\s+|\band ){nouns}(?!{_REST}(?:{_DECLINES}))(?:{_ASKS}|{_REST}\?)"
     return f"regex {quote_value(pattern)}" if found else None
@@ -363,7 +383,7 @@ def _find_word(word: str, *, is_verb: bool = False) -> str:
         return f'(contains "{low}" or contains "{other}")'
     word, low = word.removesuffix("'s"), low.removesuffix("'s")
     if re.fullmatch(r"\d+s", word):  # "under 16s"
-        word = word[:-1]
+        return f'(contains "{word[:-1]}" or contains "{word}")'
     if low.endswith("days"):
         word = word[:-1]
     if low in _MONEY:

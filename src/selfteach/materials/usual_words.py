@@ -182,7 +182,8 @@ _REWRITES: list[tuple[str, Rewrite]] = [
         r"use \g<bound> \g<count> bullet points",
     ),
     (
-        r"^(?P<edge>(?:start|begin|open|end|finish|close|conclude) (?:it |them )?with \"[^\"]+\"),? "
+        rf"^(?P<edge>(?:start|begin|open|end|finish|close|conclude) (?:it |them |(?:(?:your|each|every|"
+        rf"all|the|any) )*{REPLIES} )?with \"[^\"]+\"),? "
         r"(?:(?:and|then|and then|plus) (?:(?:an?|the|your|one|short|brief)[ -])+(?:[a-z-]+ ){0,3}"
         r"(?:summary|sentence|line|answer|introduction|overview|explanation|word|verdict|opinion)"
         r"(?: of [^,;]+)?|(?:and )?followed by [^,;]+)$",
