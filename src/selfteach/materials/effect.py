@@ -13,6 +13,7 @@ from itertools import islice
 from selfteach.materials.check_text import join_checks, quote_value
 from selfteach.materials.effect_checks import ONLY_ITEMS, Effect
 from selfteach.materials.effect_forms import FORMS
+from selfteach.materials.keyword_demand import list_keyword_demands
 from selfteach.materials.loose_demand import (
     drop_filler,
     list_wordings,
@@ -173,7 +174,14 @@ def _read_sentence(sentence: str) -> Effect | None:
         return None
     usual = _to_usual_demand(text)
     found = _read_plain(text) or (_read_plain(usual) if usual != text else None)
-    return found or _read_loosely(text)
+    return found or _read_loosely(text) or _read_keywords(text)
+
+
+def _read_keywords(text: str) -> Effect | None:
+    """Return the effect of the plain demands that a sentence makes in whatever order."""
+    effects = [_read_plain(demand) for demand in list_keyword_demands(text)]
+    known = [effect for effect in effects if effect]
+    return _join_effects(known) if known and len(known) == len(effects) else None
 
 
 def _read_loosely(text: str) -> Effect | None:
