@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from selfteach.materials.other_subjects import OTHER_SUBJECTS, Rewrite
 from selfteach.materials.phrases import AUDIENCE, MORE_DEMANDS, REPLIES, SAYING, THEM
 
 _CHAT_WORDS = {
@@ -110,7 +111,6 @@ _LEFT_OUT = (
     rf"(?:,? (?:and|or) (?:the )?{_SIGNS})?))"
 )
 """Signs that are not wanted; of a subject ("Skip the politics.") it says less."""
-Rewrite = str | Callable[[re.Match[str]], str]
 TEXTS = r"(?:e-?mails|mails|texts|messages|letters|notes|cards|replies|posts)"
 """Texts that somebody gets."""
 _BARE_TEXTS = (
@@ -273,7 +273,7 @@ _FORMS: list[tuple[str, Rewrite]] = [
     ),
 ]
 """Moods, and the plain demand that each becomes."""
-_MOODS = [(re.compile(form, re.I), build) for form, build in _FORMS]
+_MOODS = [(re.compile(form, re.I), build) for form, build in (*_FORMS, *OTHER_SUBJECTS)]
 _LEAD = re.compile(r"^(?:please|and|so|but|also|hey|hi|hello|ok(?:ay)?),? ", re.I)
 _FEAR = re.compile(
     r"(?:i|we|my|our|he|she|they)\b[^.,;?!]*?\b"

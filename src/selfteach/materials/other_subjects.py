@@ -1,0 +1,207 @@
+"""Demands whose subject is a topic, somebody who asks, or a kind of request, as plain ones.
+
+"Visitors who want the code get told that it is 7" -> "When visitors want the code, tell them that
+it is 7"; "Keep spiders out of every story" -> "In every story, do not mention spiders".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from selfteach.materials.phrases import REPLIES
+
+Rewrite = str | Callable[[re.Match[str]], str]
+
+_ALL_ANSWERS = re.compile(
+    rf"(?:(?:all|any|every|each|of|your|my|the) )*(?:{REPLIES}|(?:any|every)?thing|it|this|(?:our |"
+    r"the )?(?:conversations?|chats?|discussions?)|whatever|what|all)(?: (?:that )?(?:you|we|I) .+|"
+    r" with me)?(?: (?:entirely|completely|altogether|please))*",
+    re.I,
+)
+"""Where a demand holds for every answer."""
+_OTHER_KINDS = re.compile(
+    r"\b(or|and) (?:any |every |all )?other (?:(?:kinds?|types?|sorts?) of )?", re.I
+)
+_YOU_WRITE = re.compile(r" (?:that )?you (?:write|tell|make up|invent|draft|give|send)(?: .+)?$", re.I)
+
+
+def _keep_out(match: re.Match[str]) -> str:
+    """Return "keep spiders out of every story" as a demand of what is not to be mentioned."""
+    what = _OTHER_KINDS.sub(r"\1 ", match["what"])
+    if re.fullmatch(r"[A-Z][a-z]+s", what):
+        what = what.lower()  # the first word of a sentence
+    demand = f"do not mention {what}"
+    if re.match(r"(?:the (?:words?|phrases?|terms?|expressions?) )?[\"']", what, re.I):
+        demand = f"never use {what}" if what.lower().startswith("the ") else f"never say {what}"
+    where = match.groupdict().get("where") or ""
+    if not where or _ALL_ANSWERS.fullmatch(where):
+        return demand
+    return f"In {_YOU_WRITE.sub('', where)}, {demand}"
+
+
+_SOMEBODY = (
+    r"(?P<who>anyone|anybody|everyone|everybody|someone|somebody|people|those|all|(?:(?:a|an|any|"
+    r"every|each|all|the|our) )?(?:customers?|clients?|guests?|visitors?|callers?|users?|students?|"
+    r"parents?|members?|patients?|pupils?|travell?ers?|tourists?|buyers?|readers?|shoppers?|"
+    r"employees?|tenants?|diners?|beginners?|couples?|drivers?|families|kids|children))"
+)
+_DOES = (
+    r"(?P<does>who .+?|with (?!(?:an? )?[\"']).+?|(?!bring|anything|something|nothing)[a-z]+ing .+?)"
+)
+_PLURAL = re.compile(r"people|those|all|.*(?<!s)s|children", re.I)
+
+
+def _name_action(match: re.Match[str]) -> str:
+    """Return "anyone looking for lunch" as "someone is looking for lunch"."""
+    who, does = match["who"], match["does"]
+    is_plural = _PLURAL.fullmatch(who) and not re.match(r"(?:an?|any|every|each) ", who, re.I)
+    who = "people" if who.lower() in ("those", "all") else who
+    if re.fullmatch(r"(?:any|every)(?:one|body)", who, re.I):
+        who = "someone"
+    who = re.sub(r"^(?:every|each|any) ", "a ", who.lower())
+    if does.lower().startswith("who "):
+        return f"{who} {does[4:]}"
+    if does.lower().startswith("with "):
+        return f"{who} {'have' if is_plural else 'has'} {does[5:]}"
+    verb, _, rest = does.partition(" ")
+    if asked := re.fullmatch(r"(ask|enquir|inquir|wonder)ing", verb, re.I):
+        stem = {"enquir": "ask", "inquir": "ask"}.get(asked[1].lower(), asked[1].lower())
+        return f"{who} {stem}{'' if is_plural else 's'} {rest}"
+    return f"{who} {'are' if is_plural else 'is'} {does}"
+
+
+_TOLD = {
+    "told": "tell them",
+    "informed": "tell them",
+    "hear": "tell them",
+    "know": "tell them",
+    "given": "give them",
+    "offered": "offer them",
+    "shown": "show them",
+    "reminded": "remind them",
+    "advised": "advise them",
+    "warned": "warn them",
+    "asked": "ask them",
+    "sent": "send them",
+    "referred": "refer them",
+    "directed": "refer them",
+    "pointed": "refer them",
+    "get": "give them",
+    "receive": "give them",
+}
+
+
+def _tell_somebody(match: re.Match[str]) -> str:
+    """Return "visitors with a dog must be told that ..." as a demand with a condition."""
+    told = _TOLD[(match["told"] or match["got"]).lower()]
+    if told == "tell them" and re.match(r"(?:the|our|a) ", match["rest"], re.I):
+        told = "give them"
+    return f"When {_name_action(match)}, {told} {match['rest']}"
+
+
+def _ban_name(match: re.Match[str]) -> str:
+    """Return "never call yourself an AI" as a demand of what is not said."""
+    names = re.split(r",? (?:or|and|nor) |, ", match["what"])
+    return f"never say {' or '.join(quote_text(name) for name in names)}"
+
+
+def quote_text(text: str) -> str:
+    """Return a text in double quotes."""
+    return f'"{text.strip()}"'
+
+
+_REQUESTS = [
+    (r"(?:all |any )?(?:greetings?|hellos?)", "someone greets you"),
+    (r"(?:all |any |an? )?(?:thanks|thank[- ]yous?)", "someone thanks you"),
+    (r"(?:all |any |an? )?(?:goodbyes?|farewells?)", "someone says goodbye"),
+    (r"(?:all |any |an? )?compliments?", "someone pays you a compliment"),
+    (
+        r"(?:all |any |every |an? )?(?:questions?|requests?|enquir(?:y|ies)|inquir(?:y|ies)|"
+        r"quer(?:y|ies)) (?:about|on|for|regarding|concerning) (?P<topic>.+)",
+        "asked about {topic}",
+    ),
+]
+
+
+def _name_request(text: str) -> str:
+    """Return what happens when a request of this kind comes; "" of another noun."""
+    for pattern, name in _REQUESTS:
+        if found := re.fullmatch(pattern, text.strip(), re.I):
+            return name.format(**found.groupdict())
+    return ""
+
+
+def _answer_request(match: re.Match[str]) -> str:
+    """Return "thanks are answered with X" as a demand with a condition."""
+    request = _name_request(match["request"])
+    if not request:
+        return match[0]
+    is_whole = match["only"] or match["alone"]
+    return f"When {request}, reply {'only ' if is_whole else ''}with {match['quote']}"
+
+
+_QUOTE = r"(?P<quote>\"[^\"]+\"|'(?:[^']|(?<=\w)'(?=\w))+')"
+_ONLY = r"(?P<only>(?:only|just|exactly|simply|always|nothing but) )?"
+_ALONE = r"(?P<alone>,? and nothing (?:else|more)|,? nothing else)?"
+_REQUEST = r"(?P<request>(?!when|if|in\b|your|you\b)[A-Za-z][^\"':,]{2,80}?)"
+_SAYS = r"(?:recommend|suggest|mention|include|add|warn (?:about|of|against)|point out)"
+OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
+    (
+        r"(?:please )?(?:leave|keep) (?P<what>(?!(?:it|them|me|us|everything|this|that)\b)[^,]+?(?:"
+        r"\"[^\"]+\"[^,]*?|, [^,]+?)*?) out of (?P<where>[^,]+)",
+        _keep_out,
+    ),
+    (r"nothing (?:at all )?(?:about|on) (?P<what>.+?)(?:,? (?:please|ever|at all))*", _keep_out),
+    (
+        r"(?:please )?(?:skip|avoid|omit|drop|no|leave out|make no)(?: (?:all|any|every|each))? "
+        r"(?:references?|mentions?|allusions?) (?:to|of) (?P<what>.+)",
+        _keep_out,
+    ),
+    (
+        r"(?P<what>(?!(?:it|this|that|they|you)\b)[^,\"]+?) (?:must|should|shall|may|can|is|are|"
+        r"has|have)(?: (?:not|never)|n't|not)(?: to)? (?:appear|come up|occur|feature|"
+        r"be (?:mentioned|discussed|named|brought up|talked about|referred to))"
+        r"(?: (?:anywhere|at all|ever)| in (?P<where>.+))?",
+        _keep_out,
+    ),
+    (
+        rf"(?P<verb>recommend|suggest|offer|give|show|send|propose|mention) (?P<what>.+?) to "
+        rf"{_SOMEBODY} {_DOES}",
+        lambda match: f"When {_name_action(match)}, {match['verb']} {match['what']}",
+    ),
+    (
+        rf"(?:point|refer|direct|send) {_SOMEBODY} {_DOES} to (?P<what>[^ ,]+|[\w' -]+)",
+        lambda match: f"When {_name_action(match)}, refer them to {match['what']}",
+    ),
+    (
+        rf"{_SOMEBODY} {_DOES} (?:(?:must|should|shall|have to|has to|needs? to|are to|is to|get|"
+        r"gets|is|are|will)(?: always)?(?: be)? (?P<told>told|informed|hear|know|given|offered|"
+        r"shown|reminded|advised|warned|asked|sent|referred|directed|pointed)|(?:must |should |"
+        r"will |always )?(?P<got>get|receive)) (?P<rest>.+)",
+        _tell_somebody,
+    ),
+    (
+        rf"{_REQUEST} (?:(?:must|should|shall|has to|have to|are to|is to) )?(?:be |is |are |get |"
+        r"gets |receive |receives )(?:always )?(?:(?:answered|met|countered|replied to) with )?"
+        rf"{_ONLY}(?:(?:this|the|an?) )?(?:(?:words?|reply|answer|response|sentence|line):? )?"
+        rf"{_QUOTE}{_ALONE}",
+        _answer_request,
+    ),
+    (
+        rf"(?:respond|reply|react|answer) to {_REQUEST} {_ONLY}(?:with|by saying) "
+        rf"(?:only |just |exactly )?{_QUOTE}{_ALONE}",
+        _answer_request,
+    ),
+    (
+        r"(?:never|do not|don't) (?:ever )?(?:call|describe|refer to|present) yourself (?:as )?"
+        r"(?P<what>[^\"]+)",
+        _ban_name,
+    ),
+    (r"(?P<lead>.*?)\bclaim that (?P<rest>.+)", r"\g<lead>say that \g<rest>"),
+    (
+        rf"(?P<verb>{_SAYS}) (?P<what>[^,]+?) in (?P<where>(?:any|every|all|each) [^,]+)",
+        r"In \g<where>, \g<verb> \g<what>",
+    ),
+]
+"""Sentences about others than the model, and the plain demand that each becomes."""
