@@ -93,7 +93,7 @@ _LEXICON = [
         r"minimum(?: of)?",
     ),
     ("exactly", r"exactly|precisely"),
-    ("more", r"more than|over|longer than|exceed(?:s|ing)?"),
+    ("more", r"more than|(?:run |go )?(?:over|beyond)|longer than|exceed(?:s|ing)?"),
     (
         "neg",
         r"never|not allowed|not permitted|not wanted|(?:must |should |may |can )?not|cannot|no more|"
@@ -197,11 +197,22 @@ def split_keywords(text: str) -> list[Keyword]:
         match = _WORD.match(text, place)
         if match is None or match.end() == place:
             return []
-        kind = _LEXICON[int(str(match.lastgroup)[1:])][0]
+        kind = _get_kind(match)
         if kind not in ("filler", "said"):
             found.append(Keyword(kind, match[0]))
         place = match.end()
     return found
+
+
+def names_keyword(text: str) -> bool:
+    """Return whether a text has a word for what a demand of form asks for."""
+    starts = [match.start() for match in re.finditer(r"[\w\"']+", text)]
+    found = [match for start in starts if (match := _WORD.match(text, start))]
+    return any(_get_kind(match) in ("noun", "unit", "numbers", "quote") for match in found)
+
+
+def _get_kind(match: re.Match[str]) -> str:
+    return _LEXICON[int(str(match.lastgroup)[1:])][0]
 
 
 def say_plainly(words: Sequence[Keyword]) -> str:

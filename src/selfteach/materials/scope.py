@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from selfteach.materials.keyword_demand import list_keyword_demands, names_keyword
 from selfteach.materials.other_languages import ScopedText, split_other_language
 from selfteach.materials.phrases import AUDIENCE, REPLIES, hide_quotes, show_quotes
 from selfteach.materials.situation import (
@@ -282,6 +283,7 @@ def _split_english(text: str) -> ScopedText | None:
         _split_in,
         _split_with,
         _split_for,
+        _split_form_subject,
     ):
         found = split(text)
         if found and found.scope:
@@ -1049,3 +1051,35 @@ def _split_subject(text: str) -> ScopedText | None:
     often = match["be"] or match["always"] or ""
     scope = _lower_first(match["scope"])
     return ScopedText(scope, " ".join(f"{negated} {often} {match['effect']}".split()))
+
+
+_FORM_SUBJECT = re.compile(
+    r"(?P<scope>(?!(?:you|your|it|this|that|they|we|i|he|she|there|everything|anything|nothing|no|"
+    rf"never|do|don't|please|only|always|{REPLIES}|the (?:first|last|word|name))\b)"
+    r"(?:(?:all|any|every|each|the|my|our|an?) )?(?:[\w'-]+ ){1,8}?)"
+    r"(?P<demand>(?:must|should|shall|needs? to|ha(?:s|ve) to|are to|is to|ought to|always|never|"
+    r"may not|are|is|come|comes|get|gets)\b.+)",
+    re.I,
+)
+
+
+_PART_OF_ANSWER = re.compile(
+    r"\b(?:names?|titles?|dates?|prices?|amounts?|times?|days|steps?|ingredients?|terms?|quotes?|"
+    r"abbreviations?|acronyms?|units?|temperatures?|measurements?|url|variables?|keywords?|"
+    r"greeting|subject|opening|ending|part|section|tone|language|currency|code) $",
+    re.I,
+)
+"""What is a part of an answer, and no kind of answer."""
+
+
+def _split_form_subject(text: str) -> ScopedText | None:
+    """Split "Birthday greetings need to end with an exclamation mark": whatever kind of text it is,
+    where the rest is a demand of form.
+    """
+    match = _FORM_SUBJECT.fullmatch(text)
+    if match is None or _PART_OF_ANSWER.search(match["scope"]):
+        return None
+    if list_keyword_demands(text) or names_keyword(match["scope"]):
+        return None
+    demands = list_keyword_demands(match["demand"])
+    return ScopedText(_lower_first(match["scope"]), " and ".join(demands)) if demands else None

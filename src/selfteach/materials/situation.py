@@ -802,6 +802,17 @@ _ASKS = r"(?:asks?|wants? to know|wonders?|[ei]nquires?)(?: you| me| us)?"
 _NOUN = r"(?:an? |the )?(?!(?:it|this|that|they|we|you|I)\b)[a-z]+(?: [a-z]+)?"
 _ITS = r"(?:an?|the|their|his|her|my|our)"
 _NOTHING_NAMED = r"(?!(?:.* )?(?:some|any|every|no)thing\b)"
+_UNDERTAKEN = {
+    form: to_gerund(verb)
+    for verb in re.findall(
+        r"[a-z]+",
+        "plan buy visit cook bake rent renovate learn study install repair fix choose sell organize "
+        "host celebrate adopt grow plant hike book order paint build pack wash move travel train "
+        "prepare apply",
+    )
+    for form in (verb, f"{verb}s", f"{verb}es", to_gerund(verb))
+} | {"applies": "applying", "studies": "studying"}
+"""What people do that they ask about: each form of a verb with its gerund."""
 _CLAUSES_OF_SOMEBODY = [
     re.compile(rf"{_NOTHING_NAMED}{_SOMEBODY_WHO} {does}", re.I)
     for does in (
@@ -815,6 +826,10 @@ _CLAUSES_OF_SOMEBODY = [
         r"\b(?:answers?(?! to)|(?:reply|response|opinion|question|minute|friend|favou?r)s?))\b)"
         r"[a-z].+)",
         r"says? (?:that )?(?:they|he|she) (?:have|has|had) (?P<topic>.+)",
+        rf"(?:is |are )?(?P<undertaken>{'|'.join(_UNDERTAKEN)})(?P<rest> .+)",
+        r"(?:has|have|suffers? from|struggles? with) (?!(?:(?:an?|the|their|his|her|some|any) )?(?:"
+        r"questions?|problems?|ideas?|requests?|doubts?|to|been|not|no|it|this|one|more)\b)"
+        r"(?:(?:an?|the|their|his|her) )?(?P<topic>[a-z-]+(?: [a-z-]+){0,3})",
         r"(?:has|have) (?P<done>lost|broken|forgotten|missed|damaged|misplaced|spilled|cancell?ed|"
         rf"booked|ordered|bought|returned|received|paid) {_ITS} (?P<topic>[a-z-]+(?: [a-z-]+)?)",
         r"(?:is|are) (?:worried|concerned|confused|interested|annoyed|upset|excited|stressed|"
@@ -847,6 +862,8 @@ def _name_happening(parts: dict[str, str | None]) -> str:
     """
     if verb := parts.get("verb"):
         return f"{to_gerund(verb)}{parts['rest'] or ''}"
+    if undertaken := parts.get("undertaken"):
+        return f"{_UNDERTAKEN[undertaken.lower()]}{parts['rest']}"
     done, topic = parts.get("done"), parts["topic"] or ""
     return f"{done} {topic}" if done else topic
 
