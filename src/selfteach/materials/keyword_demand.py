@@ -246,10 +246,11 @@ def say_plainly(words: Sequence[Keyword]) -> str:
 
 def _say_quotes(quotes: list[str], kinds: list[str], rest: list[str], *, is_banned: bool) -> str:
     """Return the plain demand about quoted words."""
-    first, last = kinds.index("quote"), len(kinds) - 1 - kinds[::-1].index("quote")
-    between = kinds[first + 1 : last]
-    if len(quotes) == 2 and ("instead" in between or "neg" in between):
-        return f"say {quotes[0]} instead of {quotes[1]}" if rest in ([], ["instead"]) else ""
+    contrast = next((kind for kind in ("instead", "neg") if kind in kinds), "")
+    wanted = kinds[: kinds.index(contrast)].count("quote") if contrast else 0
+    if 0 < wanted < len(quotes):
+        old = " or ".join(quotes[wanted:])
+        return f"say {quotes[0]} instead of {old}" if rest in ([], [contrast]) else ""
     if "unit" in rest:  # "the words" before what they are
         rest = [kind for kind in rest if kind != "unit"]
     if is_banned and not rest:

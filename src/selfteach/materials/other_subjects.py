@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 
 from selfteach.materials.phrases import REPLIES
+from selfteach.materials.situation import GENRE
 
 Rewrite = str | Callable[[re.Match[str]], str]
 
@@ -141,6 +142,36 @@ def _answer_request(match: re.Match[str]) -> str:
     return f"When {request}, reply {'only ' if is_whole else ''}with {match['quote']}"
 
 
+def _sign_as(match: re.Match[str]) -> str:
+    """Return "sign all emails as Petra" as a demand of how they end."""
+    texts = re.sub(r"^sign(?: off)? ?", "", match["sign"], flags=re.I)
+    demand = f'end with "{match["name"]}"'
+    return f"In {texts}, {demand}" if texts else demand
+
+
+_POLITE_WORDS = (
+    r"(?:\"|')?(?:(?P<thanks>thank you|thanks)|(?P<bye>good ?bye|bye|good ?night|farewell)|"
+    r"(?P<hello>hello|hi|hey|good (?:morning|afternoon|evening|day)))(?: or \w+)?(?:\"|')?"
+)
+
+
+def _answer_polite_words(match: re.Match[str]) -> str:
+    """Return "if somebody says thanks, ..." with what that is."""
+    acts = {"thanks": "thanks you", "bye": "says goodbye", "hello": "greets you"}
+    act = next(name for key, name in acts.items() if match[key])
+    return f"When someone {act}, {match['rest']}"
+
+
+def _mention_warning(match: re.Match[str]) -> str:
+    """Return "add an allergy warning to every recipe" as a demand of what is mentioned there."""
+    where = re.sub(r"^ to ", " in ", match["rest"])
+    return f"{match['lead']}mention {match['what']}{where}"
+
+
+_LIST_FORMS = (
+    r"(?:an? )?(?:bullet(?:ed)? (?:points?|list)|bullets|numbered (?:list|steps)|table|list)"
+)
+_QUOTED = r"(?:\"[^\"]+\"|'(?:[^']|(?<=\w)'(?=\w))+')"
 _QUOTE = r"(?P<quote>\"[^\"]+\"|'(?:[^']|(?<=\w)'(?=\w))+')"
 _ONLY = r"(?P<only>(?:only|just|exactly|simply|always|nothing but) )?"
 _ALONE = r"(?P<alone>,? and nothing (?:else|more)|,? nothing else)?"
@@ -198,9 +229,64 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
         r"(?P<what>[^\"]+)",
         _ban_name,
     ),
+    (
+        rf"(?P<lead>(?:in|for) [^,\"']+?,? )?(?:we|I) prefer {_QUOTE} (?:over|to) (?P<old>{_QUOTED})",
+        r"\g<lead>say \g<quote> instead of \g<old>",
+    ),
+    (
+        r"introduce yourself as (?P<name>[\"'][^\"]+[\"'])(?P<rest>.*)",
+        r"mention the name \g<name>\g<rest>",
+    ),
+    (
+        r"introduce yourself as (?P<name>(?-i:[A-Z])[\w'-]*(?: [\w'-]+)* (?:from|of|at) "
+        r"(?-i:[A-Z])[\w'-]*(?: (?-i:[A-Z])[\w'-]*)*)(?P<rest>.*)",
+        r'mention the name "\g<name>"\g<rest>',
+    ),
+    (
+        r"(?P<lead>.*?)\bgive the name (?P<name>(?-i:[A-Z])[\w'-]*(?: (?-i:[A-Z])[\w'-]*)*)",
+        r'\g<lead>mention the name "\g<name>"',
+    ),
+    (
+        r"(?P<sign>sign(?: off)?(?: (?:all|every|each|your|my|any) [\w -]+?)?) (?:as|with) "
+        r"(?P<name>(?-i:[A-Z])[\w'.-]*(?: (?-i:[A-Z])[\w'.-]*)*)",
+        _sign_as,
+    ),
+    (
+        r"(?P<lead>.*?)\b(?:add|include|give|put|have) an? (?P<what>[a-z-]+) (?:warning|note|notice|"
+        r"reminder|disclaimer|hint)(?P<rest>| (?:in|to|for|at) .+)",
+        _mention_warning,
+    ),
+    (
+        rf"(?:our|the|my) [\w' -]+? (?:is|are)(?: (?:always|only))?(?: (?:spelled|written|called))?"
+        rf"(?: as)? {_QUOTE},?(?: (?:so|and|but))? (?:never|not)(?: (?:write|say|spell it|call it|use))?"
+        rf" (?P<olds>{_QUOTED}(?:(?:,| or|, or) {_QUOTED})*)",
+        r"say \g<quote> instead of \g<olds>",
+    ),
+    (
+        r"(?P<lead>.*?)\b(?:list|give|show|present|write|format|put) (?:the|all|your|its|their) "
+        rf"(?:[a-z]+ ){{1,3}}?(?:as|in(?: the form of)?) (?P<form>{_LIST_FORMS})",
+        r"\g<lead>use \g<form>",
+    ),
+    (r"you(?:'re| are) an? [a-z -]+?,? (?:so|and so) (?P<rest>.+)", r"\g<rest>"),
+    (
+        rf"(?:when|whenever|if|should) {_SOMEBODY} (?:says?|writes?) {_POLITE_WORDS}(?: to you)?,? "
+        r"(?:then )?(?P<rest>[a-z].+)",
+        _answer_polite_words,
+    ),
+    (
+        rf"(?P<rest>.+?),? (?:when|whenever|if) {_SOMEBODY} (?:says?|writes?) {_POLITE_WORDS}"
+        r"(?: to you)?",
+        _answer_polite_words,
+    ),
+    (
+        rf"(?P<when>(?:when|whenever|if) {_SOMEBODY} greets you) (?:with|by) [^,]+, (?P<rest>.+?)"
+        r"(?: back)?",
+        r"\g<when>, \g<rest>",
+    ),
     (r"(?P<lead>.*?)\bclaim that (?P<rest>.+)", r"\g<lead>say that \g<rest>"),
     (
-        rf"(?P<verb>{_SAYS}) (?P<what>[^,]+?) in (?P<where>(?:any|every|all|each) [^,]+)",
+        rf"(?P<verb>{_SAYS}) (?P<what>[^,]+?) in (?P<where>(?:any|every|all|each) [^,]+|"
+        rf"{GENRE}(?: (?:that|with|for|about|which) [^,]+)?)",
         r"In \g<where>, \g<verb> \g<what>",
     ),
 ]

@@ -1082,4 +1082,6 @@ def _split_form_subject(text: str) -> ScopedText | None:
     if list_keyword_demands(text) or names_keyword(match["scope"]):
         return None
     demands = list_keyword_demands(match["demand"])
+    if any(re.match("say|never use", demand) for demand in demands):
+        return None  # "our brand is always ..." says how a thing is called
     return ScopedText(_lower_first(match["scope"]), " and ".join(demands)) if demands else None

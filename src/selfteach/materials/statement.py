@@ -76,7 +76,7 @@ def check_statement(text: str) -> str | None:
     count as the rarest. "We do not deliver" also needs a word that says no. The result is None if
     all words are common ones.
     """
-    text = _BUSINESS.sub("we ", text.replace("’", "'"))
+    text = _BUSINESS.sub("we ", text.replace("’", "'").removesuffix(" first"))
     if answer := re.fullmatch(r"(?:that )?the answer is (yes|no)", text.strip(" ."), re.I):
         said = answer[1].lower()
         return f'(starts "{said.capitalize()}" or contains "is {said}")'
