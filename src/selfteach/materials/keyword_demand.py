@@ -117,7 +117,10 @@ _LEXICON = [
     ("call", r"(?:address|call|greet)(?: (?:me|us|him|her|them|everyone|the [a-z]+))"),
     *(("noun", pattern) for pattern in _NOUNS),
     ("number", rf"(?:a|one) single|single|{NUMBER}"),
-    ("unit", r"words?|sentences?|lines?|paragraphs?|characters?"),
+    (
+        "unit",
+        r"(?:words?|sentences?|lines?|paragraphs?|characters?)(?: long| in length| in total)?",
+    ),
     (
         "reply",
         r"(?:repl(?:y|ies|ied)|answer(?:s|ed)?|respon(?:d|ds|ded|se|ses)|say)(?: (?:with|by))?",
@@ -133,8 +136,8 @@ _LEXICON = [
         r"being|has|having|had|must|should|shall|will|needs?|ought|want(?:ed)?|would like|like|makes|"
         r"sure|ensure|see|that|given|gives|putting|kept|used|uses|using|added|adds|adding|"
         r"included|includes|including|contains|contained|containing|shown|written|writes|writing|"
-        r"says|said|spelled|formatted|presented|phrased|text|texts|messages?|output|things|long|"
-        r"length|goes|belongs|anything|everything|whatever|what|from now on|so|also|then|too|when|whole|"
+        r"says|said|spelled|formatted|presented|phrased|text|texts|messages?|output|things|"
+        r"goes|belongs|anything|everything|whatever|what|from now on|so|also|then|when|whole|"
         r"entire|complete|single|one|form|expression|phrase|term|terms|somewhere|either|both|time|"
         r"times|now|on|right|straight|up|down|off|per|mark|sign|symbol|allowed|go|get|gets|"
         r"remember|try|do|come|comes|stand|stands|appear|appears|stay|inside|half",
@@ -156,10 +159,20 @@ _UNCLEAR = re.compile(
 """Words that turn a demand round, or narrow it."""
 
 
+_TELLS = re.compile(
+    r"(?:starts|begins|opens|ends|finishes|closes|contains|includes|uses|has|says)\b|"
+    r"(?:it|this|that|he|she|they|you|there|we|i|your answers?|the answers?)\b(?!.*\b(?:must|should|"
+    r"shall|ha(?:s|ve) to|needs? to|(?:are|is) to|ought|may|can|will|always|never|only|don't|"
+    r"want|need|expect|prefer|would like)\b)",
+    re.I,
+)
+"""How a sentence begins that tells what an answer does: "It starts with 'Sure'"."""
+
+
 def list_keyword_demands(text: str) -> list[str]:
     """Return the plain demands that a sentence makes; [] where it has other words."""
     text = text.strip().rstrip(".!;")
-    if len(text.split()) > MAX_WORDS or _UNCLEAR.search(re.sub(r"\"[^\"]*\"", "", text)):
+    if len(text.split()) > MAX_WORDS or _TELLS.match(text) or _UNCLEAR.search(re.sub(r"\"[^\"]*\"", "", text)):
         return []
     words = split_keywords(text)
     if not words:
@@ -175,8 +188,11 @@ def list_keyword_demands(text: str) -> list[str]:
         if not has_own and word.text != "but":
             rest = [*banned, *rest]  # "no lists or tables"
         second = say_plainly(rest)
+        if banned and word.text == "but" and "neg" not in has_own:
+            return []  # "no lists but tables" allows tables
         if first and second:
-            return [] if _is_unclear(first, second) else [first, second]
+            is_choice = word.text == "or" and not banned
+            return [] if is_choice or _is_unclear(first, second) else [first, second]
     return []
 
 
@@ -198,6 +214,8 @@ def split_keywords(text: str) -> list[Keyword]:
         if match is None or match.end() == place:
             return []
         kind = _get_kind(match)
+        if not place and match[0].lower() == "list":
+            return []  # a verb
         if kind not in ("filler", "said"):
             found.append(Keyword(kind, match[0]))
         place = match.end()
@@ -226,7 +244,9 @@ def say_plainly(words: Sequence[Keyword]) -> str:
     quotes = [word.text for word in words if word.kind == "quote"]
     rest = sorted(set(kinds) - {"neg", "quote", "reply"})
     if quotes:
-        return _say_quotes(quotes, kinds, rest, is_banned=is_banned)
+        if texts.get("neg", "").lower() == "without" and {"start", "end"} & set(rest):
+            return ""
+        return _say_quotes(quotes, texts, kinds, rest, is_banned=is_banned)
     if any(kinds.count(kind) > 1 for kind in rest):
         return ""
     if rest in (["numbers", "words_for"], ["digits_for", "numbers"]) and not is_banned:
@@ -244,14 +264,18 @@ def say_plainly(words: Sequence[Keyword]) -> str:
     return ""
 
 
-def _say_quotes(quotes: list[str], kinds: list[str], rest: list[str], *, is_banned: bool) -> str:
+def _say_quotes(
+    quotes: list[str], texts: dict[str, str], kinds: list[str], rest: list[str], *, is_banned: bool
+) -> str:
     """Return the plain demand about quoted words."""
     contrast = next((kind for kind in ("instead", "neg") if kind in kinds), "")
     wanted = kinds[: kinds.index(contrast)].count("quote") if contrast else 0
     if 0 < wanted < len(quotes):
-        old = " or ".join(quotes[wanted:])
+        old = " or ".join(quotes[1:])
+        if wanted > 1:
+            return ""
         return f"say {quotes[0]} instead of {old}" if rest in ([], [contrast]) else ""
-    if "unit" in rest:  # "the words" before what they are
+    if re.match("words?$", texts.get("unit", ""), re.I):  # "the word" before what it is
         rest = [kind for kind in rest if kind != "unit"]
     if is_banned and not rest:
         named = "words" if len(quotes) > 1 else "word"
@@ -284,7 +308,7 @@ def _say_count(texts: dict[str, str], noun: str, bound: str, *, is_banned: bool)
     if noun == "item":
         noun = "bullet point"
     if unit:
-        return f"answer in {bound or 'exactly'} {number} {unit}"
+        return f"answer in {bound or 'exactly'} {number} {unit.split()[0]}"
     return f"use {bound or 'exactly'} {number} {_pluralize(noun)}" if noun not in _MASS else ""
 
 

@@ -86,8 +86,8 @@ _TOLD = {
     "asked": "ask them",
     "sent": "send them",
     "referred": "refer them",
-    "directed": "refer them",
-    "pointed": "refer them",
+    "directed": "direct them",
+    "pointed": "point them",
     "get": "give them",
     "receive": "give them",
 }

@@ -1063,10 +1063,10 @@ _FORM_SUBJECT = re.compile(
 )
 
 
-_PART_OF_ANSWER = re.compile(
+_NO_KIND = re.compile(
     r"\b(?:names?|titles?|dates?|prices?|amounts?|times?|days|steps?|ingredients?|terms?|quotes?|"
     r"abbreviations?|acronyms?|units?|temperatures?|measurements?|url|variables?|keywords?|"
-    r"greeting|subject|opening|ending|part|section|tone|language|currency|code) $",
+    r"letters?|and|or|but|greeting|subject|opening|ending|part|section|tone|language|currency|code) $",
     re.I,
 )
 """What is a part of an answer, and no kind of answer."""
@@ -1077,7 +1077,7 @@ def _split_form_subject(text: str) -> ScopedText | None:
     where the rest is a demand of form.
     """
     match = _FORM_SUBJECT.fullmatch(text)
-    if match is None or _PART_OF_ANSWER.search(match["scope"]):
+    if match is None or _NO_KIND.search(match["scope"]) or starts_effect(match["scope"]):
         return None
     if list_keyword_demands(text) or names_keyword(match["scope"]):
         return None

@@ -826,15 +826,15 @@ _CLAUSES_OF_SOMEBODY = [
         r"\b(?:answers?(?! to)|(?:reply|response|opinion|question|minute|friend|favou?r)s?))\b)"
         r"[a-z].+)",
         r"says? (?:that )?(?:they|he|she) (?:have|has|had) (?P<topic>.+)",
-        rf"(?:is |are )?(?P<undertaken>{'|'.join(_UNDERTAKEN)})(?P<rest> .+)",
-        r"(?:has|have|suffers? from|struggles? with) (?!(?:(?:an?|the|their|his|her|some|any) )?(?:"
-        r"questions?|problems?|ideas?|requests?|doubts?|to|been|not|no|it|this|one|more)\b)"
-        r"(?:(?:an?|the|their|his|her) )?(?P<topic>[a-z-]+(?: [a-z-]+){0,3})",
         r"(?:has|have) (?P<done>lost|broken|forgotten|missed|damaged|misplaced|spilled|cancell?ed|"
         rf"booked|ordered|bought|returned|received|paid) {_ITS} (?P<topic>[a-z-]+(?: [a-z-]+)?)",
         r"(?:is|are) (?:worried|concerned|confused|interested|annoyed|upset|excited|stressed|"
         r"scared|disappointed|frustrated) (?:about|by|over|in) "
         r"(?P<topic>(?!(?:it|this|that|me|us|you)\b).+)",
+        rf"(?:is |are )?(?P<undertaken>{'|'.join(_UNDERTAKEN)})(?P<rest> .+)",
+        r"(?:has|have|suffers? from|struggles? with) (?!(?:(?:an?|the|their|his|her|some|any) )?(?:"
+        r"questions?|problems?|ideas?|requests?|doubts?|to|been|not|no|it|this|one|more|[a-z]+ed)\b)"
+        r"(?:(?:an?|the|their|his|her) )?(?P<topic>[a-z-]+(?: [a-z-]+){0,3})",
     )
 ]
 """What somebody does or says: "a traveler reports a lost bag", "a shopper has lost the receipt"."""
