@@ -720,6 +720,11 @@ _VALUE_OF = re.compile(
     re.I,
 )
 """A value with its name: "the deadline of 14 March"."""
+_VALUE_NAME = re.compile(
+    r"^(?:the|our|my) (?:(?:[a-z]+ )?(?:date|time|price|cost|charge|day|amount|total) (?:of|at|on) )?",
+    re.I,
+)
+"""What a value goes without: "the date of 9 June" is "on 9 June"."""
 _RELEASE = re.compile(r"(?:version|release|edition|update) (?=v?[\d.]+$)", re.I)
 
 
@@ -730,7 +735,7 @@ def check_said(match: re.Match[str]) -> str | None:
         return None
     values = what.split(" and ")
     if all(map(_VALUE_OF.fullmatch, values)):
-        checks = [check_statement(re.sub(r"^(?:the|our|my) ", "", value)) for value in values]
+        checks = [check_statement(_VALUE_NAME.sub("", value)) for value in values]
         return join_checks([check for check in checks if check]) if all(checks) else None
     text = _RELEASE.sub("", _OUR.sub("", what))
     text = re.sub(r"^(?:number|amount|names?) of (?:the )?", "", text)

@@ -732,7 +732,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     ),
     (
         r"(?:list|show|give|write|put|mark|present|set|format|enclose|wrap)(?: (?:me|us|them))? "
-        r"(?:(?:the|all|any|every|each|your|my|our|its|their) )*(?!(?:no|not|nothing|it|everything|answers?)\b)"
+        r"(?:all )?(?:the|your|my|our|its|their) (?!(?:no|not|nothing|whole|entire|answers?)\b)"
         rf"[a-z'-]+(?: (?:of |and |in )?[a-z'-]+){{0,3}}? (?:with|as|in|into|using) (?:an? |the )?{_USED_MARK}"
         rf"{_WHERE}",
         check_marked,

@@ -89,6 +89,10 @@ _GENRE_NAMES = {
     r"work-?outs?": "workout",
     r"(?:training|workout|exercise) (?:sessions?|routines?)": "training session",
     r"certificates?": "certificate",
+    r"sheets": "sheet",
+    r"guides?": "guide",
+    r"briefings?": "briefing",
+    r"manuals?": "manual",
     r"menus|menu cards?": "menu",
     r"signs|signage": "sign",
     r"(?:product |name |price )?labels?": "label",
@@ -324,6 +328,8 @@ def read_situation(scope: str) -> Situation:
     text = re.sub(rf"\b({GENRE}) on ({_PLATFORMS})\b", r"\2 \1", text, flags=re.I)
     if about := _ABOUT_TOPIC.fullmatch(text):
         return Situation("about", topic=about["topic"])
+    if wants := _WANTS_SOMEBODY.fullmatch(text):
+        return Situation("about", topic=f"talking to {wants['who']}")
     text = _LEAD.sub("", text)
     if platform := re.fullmatch(_PLATFORMS, text):
         return Situation("task", _PLATFORM_TEXTS.get(platform[0], f"{platform[0]} post"))
@@ -338,6 +344,13 @@ def read_situation(scope: str) -> Situation:
     )
 
 
+_WANTS_SOMEBODY = re.compile(
+    r"(?:an? |the |any )?(?:someone|somebody|anyone|anybody|people|users?|customers?|clients?|guests?|"
+    r"callers?|patients?|visitors?) (?:wants?|asks?|would like|needs?|demands?|insists?) to (?:speak|"
+    r"talk) (?:to|with) (?P<who>(?:an?|the|our|some) .+|someone .+|somebody .+)",
+    re.I,
+)
+"""Who asks for somebody else: "a customer wants to speak to a human"."""
 _ABOUT_TOPIC = re.compile(
     rf"(?:about|regarding|concerning) (?P<topic>(?!{_OWNER}{GENRE} (?:to|for) ).+)", re.I
 )

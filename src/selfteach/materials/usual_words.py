@@ -203,8 +203,8 @@ _REWRITES: list[tuple[str, Rewrite]] = [
     (r"^be (?=an? paragraph$)", "be one "),
     (
         r"^(?:give|show|present|list|put|format|arrange|write|set out|lay out)(?: (?:me|us|them))? "
-        r"(?:(?:the|all|any|every|your|my|its) )*[a-z-]+(?: (?:and|of|for|with) (?:the )?[a-z-]+)? "
-        r"(?:as|in|into) (?P<table>a table)$",
+        r"(?:all )?(?:the|your|my|its|their) [a-z-]+(?: [a-z-]+)?(?: (?:and|of|for|with) (?:the )?"
+        r"[a-z-]+)? (?:as|in|into) a table$",
         "use a table",
     ),
     (
