@@ -191,7 +191,7 @@ MARKS = {
     "em[- ]dash(?:e)?": 'contains "—"',
     "(?:en[- ])?dash(?:e)?": 'regex "[–—]| -{1,2} "',
     "asterisk": r'regex "\\*"',
-    "hash(?:tag)?": 'contains "#"',
+    "hash(?:tag|e)?": 'contains "#"',
     "ampersand": 'contains "&"',
     "quotation mark": r'regex "[\"“”]"',
     "parenthes[ie]s|bracket": r'regex "[()\\[\\]]"',
@@ -322,6 +322,7 @@ LINK = (
 _EMOTICON = re.compile(r"[:;=8][-']?[()DPpOo/|*3]|<3|\^_?\^")
 FULL_STOP = r'regex "\\.[\\s*\"]*$"'
 """The condition that finds a full stop at the end."""
+_NUMBER_LEAD = r"(?:the|our|my|your) (?:[a-z-]+ ){0,2}(?:number|hotline|code|extension)[,:]?"
 _ADDRESS_LEAD = r"(?:the|our|my|your) (?:[a-z-]+ ){0,2}address[,:]?"
 
 
@@ -334,6 +335,8 @@ def _check_edge(name: str, value: str) -> str | None:
         return f"{name} {quote_value(value)}"
     if linked := re.fullmatch(rf"{LINK}({ADDRESS})", value, re.I):
         return f"{name} {quote_value(linked[1])}"
+    if numbered := re.fullmatch(rf"(?i:{_NUMBER_LEAD}) ([+(]?\d[\d ()/-]*\d)", value):
+        return f"{name} {quote_value(numbered[1])}"
     if street := re.fullmatch(rf"(?:(?i:{_ADDRESS_LEAD}) )?({STREET})", value):
         return f"{name} {quote_value(street[1])}"
     if quoted := re.fullmatch(r"""(["'])((?:(?!\1(?!\w)).)+)\1""", value):
@@ -717,6 +720,11 @@ _VALUE_OF = re.compile(
     re.I,
 )
 """A value with its name: "the deadline of 14 March"."""
+_VALUE_NAME = re.compile(
+    r"^(?:the|our|my) (?:(?:[a-z]+ )?(?:date|time|price|cost|charge|day|amount|total) (?:of|at|on) )?",
+    re.I,
+)
+"""What a value goes without: "the date of 9 June" is "on 9 June"."""
 _RELEASE = re.compile(r"(?:version|release|edition|update) (?=v?[\d.]+$)", re.I)
 
 
@@ -727,7 +735,7 @@ def check_said(match: re.Match[str]) -> str | None:
         return None
     values = what.split(" and ")
     if all(map(_VALUE_OF.fullmatch, values)):
-        checks = [check_statement(re.sub(r"^(?:the|our|my) ", "", value)) for value in values]
+        checks = [check_statement(_VALUE_NAME.sub("", value)) for value in values]
         return join_checks([check for check in checks if check]) if all(checks) else None
     text = _RELEASE.sub("", _OUR.sub("", what))
     text = re.sub(r"^(?:number|amount|names?) of (?:the )?", "", text)
@@ -781,6 +789,11 @@ def check_included(match: re.Match[str]) -> str | None:
     if _is_turned(what) or _NAMED_OTHERWISE.search(what):
         return None
     return check_statement(what)
+
+
+def check_value(match: re.Match[str]) -> str | None:
+    """Return the check of "say 7" and "say autumn"."""
+    return check_statement(match["what"])
 
 
 def check_names(match: re.Match[str]) -> str:

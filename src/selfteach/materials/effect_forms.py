@@ -60,6 +60,7 @@ from selfteach.materials.effect_checks import (
     check_spelled,
     check_thanks,
     check_two_words,
+    check_value,
     check_wish,
     check_yes_or_no,
     forbid_topics,
@@ -232,7 +233,7 @@ _IT = rf"(?:it|them|things|yourself|(?:your|all|all your|every|each|the|my) {REP
 
 _PATTERNS: list[tuple[str, Build | str]] = [
     (
-        rf"(?:have|contain|(?:make|keep) (?:it|them)|be) (?:(?P<before>{_BEFORE}) )?"
+        rf"(?:(?:have|contain|(?:make|keep) (?:it|them)|be) )?(?:(?P<before>{_BEFORE}) )?"
         rf"(?P<count>{NUMBER}) lines?(?P<long> long)?",
         check_lines,
     ),
@@ -619,7 +620,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         replace_phrases,
     ),
     (
-        r"(?:have|include|add|use|write|contain) (?:a|an|one|the) (?:section|heading|part|"
+        r"(?:have|include|add|use|write|contain) (?:a|an|one|the) (?:[a-z]+ )?(?:section|heading|part|"
         r"paragraph|chapter|line) (?:called|named|titled|headed|with the (?:title|heading)) [\"']"
         r"(?P<value>[^\"']+)[\"']",
         check_literal,
@@ -722,6 +723,26 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         r"their|a|an) (?:own |separate |extra |new )?line(?: of (?:its|their) own)? (?:that |which )?"
         r"(?:starts?|begins?|starting|beginning|opening) with (?P<value>\"[^\"]+\"|'[^']+')",
         check_own_line,
+    ),
+    (
+        r"(?:give|include|add|put|use|write|offer|show|have|contain)(?: (?:me|us|them))? (?:an?|the|one) [a-z -]+? "
+        r"(?:(?:that |which )?(?:starts?|begins?|opens?|starting|beginning|opening) with|(?:introduced|"
+        rf"headed|marked|labell?ed|preceded|followed) (?:by|with|as))(?: the words?)? {_LITERALLY}",
+        check_literal,
+    ),
+    (
+        r"(?:list|show|give|write|put|mark|present|set|format|enclose|wrap)(?: (?:me|us|them))? "
+        r"(?:all )?(?:the|your|my|our|its|their) (?!(?:no|not|nothing|whole|entire|answers?)\b)"
+        rf"[a-z'-]+(?: (?:of |and |in )?[a-z'-]+){{0,3}}? (?:with|as|in|into|using) (?:an? |the )?{_USED_MARK}"
+        rf"{_WHERE}",
+        check_marked,
+    ),
+    (r"(?:say|answer|reply)(?: with| that it is| that you are)? (?P<what>\d[\d.,:]*)", check_value),
+    (
+        r"(?:just |only |always )*say (?P<what>(?!\w+ly$|(?:nothing|something|anything|everything|more|"
+        r"less|much|little|things?|again|back|please|okay|otherwise|instead|whatever|that|this|what|"
+        r"it|so|too|goodbyes?|words?|jokes?|facts?|first|last|only|also|just|clearly|aloud)$)[a-z]{3,})",
+        check_value,
     ),
     (r"(?:start|begin) with (?:a|an upper-?case|a big) (?:capital )?letter", r'regex "^\\W*\\p{Lu}"'),
     (

@@ -138,6 +138,8 @@ FORBIDDING_FORMS = (
     r"(?P<topic>(?:any |all |the |our )*(?:[a-z]+ )?(?:prices?|fees|costs))",
     rf"(?:{_NEVER} (?:recommend|suggest|nam|includ|list|propos|cit)"
     rf"(?:e|ing)?|leave out|omit|exclude) (?P<topic>{_NAMES})",
+    rf"{_NEVER} (?:nam(?:e|ing)|recommend(?:ing)?|suggest(?:ing)?|prais(?:e|ing)|advertis(?:e|ing)|"
+    rf"endors(?:e|ing)) (?P<topic>(?:my|our|the) [a-z]+ (?:[a-z]+ )?{_NAMES})",
     rf"(?:(?:(?:give|make|write|keep) (?:it|them) )?{_NEVER} "
     rf"(?:(?:us|includ|add|put|recommend|suggest|contain|hav)(?:e|ing)? )?|leave out|omit|skip|"
     rf"exclude|use no) ?(?:any |the )?(?P<topic>{_FOODS}(?:(?:,| and| or|, and|, or) {_FOODS})*)"

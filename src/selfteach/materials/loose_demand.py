@@ -18,7 +18,7 @@ _REPLY = (
     r"send))"
 )
 _FILLER = re.compile(
-    r",? \b(?:somewhere|anywhere|either|ever|(?:in|with|to) (?:any|every)thing (?:that )?you "
+    r",? \b(?:somewhere|anywhere|either|ever|(?:in|with|to) (?:(?:any|every)thing (?:that )?|what(?:ever)? )you "
     r"(?:write|say|send|give|tell|suggest|recommend|answer)(?: (?:for )?(?:me|us))?|wherever (?:it|they|that) (?:(?:would|might|may|could) )?comes? "
     r"up|the whole time|all the time|at all times|"
     r"(?:whenever|when|every time|each time|any time) you (?:give|write|use|mention|make|list) "

@@ -95,8 +95,8 @@ _GIVE = (
 _IT = r"(?:it|them|everything|(?:(?:your|the|all|every|each|any|my) )*[a-z]+)"
 """What is kept short: "answers", "every reply"."""
 _ITEMS = (
-    r"(?:(?:short|brief|concise|bullet(?:ed)?|numbered) )*(?:bullet points?|bullets|points|list "
-    r"items|items in a list)"
+    r"(?:(?:short|brief|concise|bullet(?:ed)?|numbered) )*(?:bullet points?|bullets|points|steps|"
+    r"list items|items in a list)"
 )
 _LISTED = (
     r"(?:items|words|names|entries|ingredients|things|elements|values|keywords|tags|hashtags|terms|"
@@ -338,7 +338,9 @@ NOTATION_FORMS: list[tuple[str, Build | str]] = [
         r"(?:use|write|give|tell|show)(?: (?:the |all )?times?)?(?: in| with)?(?: the| a)? 24[- ]?"
         r"h(?:ou)?rs?(?: (?:clock|time|form|format|notation|times))*|"
         r"(?:do not |don't |never |no |avoid |without )(?:use |using |write |with )*"
-        r"(?:am (?:or|and) pm|am/pm)",
+        r"(?:am (?:or|and) pm|am/pm)|"
+        r"(?:write|give|show|put|use|state)(?: (?:the|all))? times? (?:as|like|in)(?: the form)? (?:(?:1[3-9]|"
+        r"2[0-3])[:.h]\d\d|hh:mm)(?:,? (?:and )?(?:not|never|instead of|rather than) .+)?",
         r'not regex "(?i)\\b\\d{1,2}(?::\\d\\d)? ?[ap]\\.?m\\b"',
     ),
     (
@@ -347,7 +349,8 @@ NOTATION_FORMS: list[tuple[str, Build | str]] = [
         r"(?:(?:all|the|any|every) )*dates? (?:must|should|have to|has to|are to) (?:always )?be "
         r"(?:written|given|shown|formatted|in|like)|use (?:the|a) date format)(?: (?:as|in|like))?"
         r"(?: the| this)?(?: (?:format|form|style|order))? (?P<wanted>[\w./, -]+?)"
-        r"(?: (?:format|form|style|order))?",
+        r"(?: (?:format|form|style|order))?(?:,? (?:and )?(?:not|never|instead of|rather than)(?: as| "
+        r"like)? [\d./-]+)?",
         _check_dates,
     ),
     (r"use (?:the )?iso dates?", r'not regex "\\b\\d{1,2}[./]\\d{1,2}[./]\\d{2,4}\\b"'),

@@ -53,7 +53,8 @@ _SURE_VERBS = (
     r"begin|start|end|"
     r"sign|give|tell|speak|talk|make|recommend|suggest|address|put|limit|explain|provide|replace|"
     r"skip|switch|stick|throw|greet|thank|apologi[sz]e|refer|call|refuse|decline|"
-    r"change the (?:subject|topic))"
+    r"change the (?:subject|topic)|(?:show|warn|remind|ask|send|direct|point|offer|wish|let|invite|"
+    r"list|advise|inform) (?:me|us|them|him|her)|number (?:the|each|every|all))"
 )
 _EFFECT_START = re.compile(
     rf"(?:{_ADVERB}(?:{_STRONG}|{_VERBS})|no|not|at most|at least|without|with|in|"
@@ -583,7 +584,8 @@ _BE_TOLD_SO = r"(?:must|should|have to|need to|are to) be told"
 _DEMAND_AFTER_TEXT = re.compile(
     r" (?:then )?(?=(?:(?:simply|just|also|then|kindly|first|ever) )*(?:never|always|do not|don't|"
     r"[Pp]lease|use (?!for\b|in\b|at\b|of\b|by\b|among\b)|write|keep|say|add|include|avoid|stay|be|"
-    r"give|tell|make|begin|mention|(?:address|call) (?:him|her|them|me|us)|"
+    r"give|tell|make|begin|start|end|finish|mention|put|sign|limit|number|replace|spell|state|"
+    r"(?:address|call) (?:him|her|them|me|us)|"
     rf"the (?:first|last) (?:line|word|sentence)|they {_BE_TOLD_SO})\b)"
 )
 _STRONG_DEMAND = re.compile(
@@ -646,10 +648,16 @@ def _cut_at_last_comma(rest: str, is_sure: bool) -> tuple[str, str] | None:
     return scope, effect
 
 
+_ASKS_WHAT = re.compile(r"\b(?:who|what|how \w+|how|where|whether|if|when|why|which \w+)$", re.I)
+"""What goes on with "you are" in a question: "asked how old you are"."""
+
+
 def _cut_without_comma(rest: str) -> tuple[str, str] | None:
     """Return the scope and the effect before and after the words with which a demand begins."""
     for found in re.finditer(rf" (?:then )?(?={_ADVERB}(?:{_STRONG}|{_SURE_VERBS})\b)", rest, re.I):
         before = rest[: found.start()]
+        if _ASKS_WHAT.search(before) and rest[found.end() :].lower().startswith("you are"):
+            continue
         is_strong = re.match(r" (?:never|always|do not|don't|please) ", rest[found.start() :], re.I)
         is_blocked = _PRONOUN.search(before) if is_strong else _is_blocked(before)
         if not is_blocked:
@@ -782,8 +790,9 @@ _BARE_VERB = re.compile(
 
 
 _TELL_WHO = re.compile(
-    rf"(?P<verb>tell|remind|inform|advise|ask|give|offer) (?:those|{AUDIENCE}) (?:who )?(?:asks?|"
-    r"asking|inquires?|inquiring) (?P<scope>(?:about|for) .+?) (?P<said>(?:that|to) .+)",
+    rf"(?P<verb>tell|remind|inform|advise|ask|give|offer) (?:those|{AUDIENCE}) (?:who )?(?:(?:asks?|"
+    r"asking|inquires?|inquiring) (?P<scope>(?:about|for) .+?)|(?P<wants>wants? to [a-z]+(?: [a-z ]+?)?)) "
+    r"(?P<said>(?:that|to) .+)",
     re.I,
 )
 
@@ -793,6 +802,8 @@ def _split_told(text: str) -> ScopedText | None:
     match = _TELL_WHO.fullmatch(text)
     if not match:
         return None
+    if wants := match["wants"]:
+        return ScopedText(f"somebody {wants}", f"{match['verb']} them {match['said']}")
     scope = _shorten_asked(f"asked {match['scope']}")
     return ScopedText(scope, f"{match['verb']} them {match['said']}")
 

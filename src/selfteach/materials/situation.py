@@ -22,7 +22,7 @@ _GENRE_NAMES = {
     r"(?:messages?|msgs?)|messaging|dms?|chats?|whatsapps?": "message",
     r"notices?": "notice",
     r"(?:cover |love |thank-you )?letters?": "letter",
-    r"(?:blog |forum |facebook |instagram |linkedin )?posts?|posting": "post",
+    r"(?:blog |forum |facebook |instagram |linkedin |social media )?posts?|posting": "post",
     r"tweets?|tweeting": "tweet",
     r"(?:thank-you |sticky )?notes?": "note",
     r"(?:(?:birthday|greeting|christmas|thank-you) )?cards?|postcards?": "card",
@@ -56,7 +56,7 @@ _GENRE_NAMES = {
     r"instructions?": "instructions",
     r"commit messages?": "commit message",
     r"(?:error|status|thank-you|welcome) (?:messages?|updates?)": "message",
-    r"(?:lesson|business|project|training|meal|study|workout) plans?": "plan",
+    r"(?:lesson|business|project|training|meal|study|workout|travel|diet|fitness|marketing) plans?": "plan",
     r"(?:legal |first |rough )?drafts?": "draft",
     r"(?:patient |shift )?hand-?overs?": "handover",
     r"minutes(?: of (?:a |the |our )?meetings?)?|meeting (?:minutes|notes)": "meeting notes",
@@ -77,6 +77,22 @@ _GENRE_NAMES = {
     r"taglines?": "tagline",
     r"flyers?|leaflets?|brochures?": "flyer",
     r"posters?": "poster",
+    r"limericks?": "limerick",
+    r"sonnets?": "sonnet",
+    r"riddles?": "riddle",
+    r"fables?": "fable",
+    r"check-?lists?": "checklist",
+    r"(?:incident |ship's )?logs": "log",
+    r"quiz(?:zes)?": "quiz",
+    r"itinerar(?:y|ies)": "itinerary",
+    r"bulletins?": "bulletin",
+    r"work-?outs?": "workout",
+    r"(?:training|workout|exercise) (?:sessions?|routines?)": "training session",
+    r"certificates?": "certificate",
+    r"sheets": "sheet",
+    r"guides?": "guide",
+    r"briefings?": "briefing",
+    r"manuals?": "manual",
     r"menus|menu cards?": "menu",
     r"signs|signage": "sign",
     r"(?:product |name |price )?labels?": "label",
@@ -201,6 +217,7 @@ _TOPIC_FORMS = [
         r"discuss|describe) (?P<topic>.+)",
         r"(?:about|regarding|concerning) (?P<topic>.+)",
         r"(?:writing about|giving|reviewing|you give (?:me|us)) (?P<topic>.+)",
+        r"(?:.*\b)?ask(?:s|ed|ing)?(?: you)? what you think (?:about|of) (?P<topic>.+)",
         r"(?:listing|quoting|stating|naming|(?:you|we) (?:give|quote|state|list|name)) "
         r"(?P<topic>(?!(?:[a-z]+ )*(?:answers?|repl(?:y|ies)|examples?|reasons?|opinions?|options?|"
         r"lists?|names?|numbers?|it|them|me|us)$).+)",
@@ -311,6 +328,8 @@ def read_situation(scope: str) -> Situation:
     text = re.sub(rf"\b({GENRE}) on ({_PLATFORMS})\b", r"\2 \1", text, flags=re.I)
     if about := _ABOUT_TOPIC.fullmatch(text):
         return Situation("about", topic=about["topic"])
+    if wants := _WANTS_SOMEBODY.fullmatch(text):
+        return Situation("about", topic=f"talking to {wants['who']}")
     text = _LEAD.sub("", text)
     if platform := re.fullmatch(_PLATFORMS, text):
         return Situation("task", _PLATFORM_TEXTS.get(platform[0], f"{platform[0]} post"))
@@ -325,6 +344,13 @@ def read_situation(scope: str) -> Situation:
     )
 
 
+_WANTS_SOMEBODY = re.compile(
+    r"(?:an? |the |any )?(?:someone|somebody|anyone|anybody|people|users?|customers?|clients?|guests?|"
+    r"callers?|patients?|visitors?) (?:wants?|asks?|would like|needs?|demands?|insists?) to (?:speak|"
+    r"talk) (?:to|with) (?P<who>(?:an?|the|our|some) .+|someone .+|somebody .+)",
+    re.I,
+)
+"""Who asks for somebody else: "a customer wants to speak to a human"."""
 _ABOUT_TOPIC = re.compile(
     rf"(?:about|regarding|concerning) (?P<topic>(?!{_OWNER}{GENRE} (?:to|for) ).+)", re.I
 )

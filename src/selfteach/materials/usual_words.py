@@ -161,6 +161,16 @@ _REWRITES: list[tuple[str, Rewrite]] = [
         r"do not mention \g<what>",
     ),
     (
+        r"^(?P<demand>(?:answer|reply|respond|write|use|give|speak) [^,;\"]+?) always(?=$|,| and )",
+        r"\g<demand>",
+    ),
+    (
+        rf"^(?:at least )?(?:one|an?|some) (?P<what>[a-z -]+?) (?:per|in (?:each|every|any|your|all)) "
+        rf"(?:of your )?{REPLIES} (?P<how>in (?:bold|italics|quotation marks|capitals))$",
+        r"put one \g<what> \g<how>",
+    ),
+    (r"^(?P<verb>give|show|send|present|return) (?P<it>it|them) to (?:me|us|them) ", r"\g<verb> \g<it> "),
+    (
         r"^(?P<verb>answer|reply|respond|write|speak|talk) (?P<often>always|only) "
         r"(?=(?:as|in|with|using)\b)",
         r"\g<often> \g<verb> ",
@@ -193,8 +203,8 @@ _REWRITES: list[tuple[str, Rewrite]] = [
     (r"^be (?=an? paragraph$)", "be one "),
     (
         r"^(?:give|show|present|list|put|format|arrange|write|set out|lay out)(?: (?:me|us|them))? "
-        r"(?:(?:the|all|any|every|your|my|its) )*[a-z-]+(?: (?:and|of|for|with) (?:the )?[a-z-]+)? "
-        r"(?:as|in|into) (?P<table>a table)$",
+        r"(?:all )?(?:the|your|my|its|their) [a-z-]+(?: [a-z-]+)?(?: (?:and|of|for|with) (?:the )?"
+        r"[a-z-]+)? (?:as|in|into) a table$",
         "use a table",
     ),
     (
