@@ -66,6 +66,12 @@ _NOUNS = {
 _MASS = ("bold text", "Markdown", "all caps", "lowercase")
 """Names that have no plural."""
 _LEXICON = [
+    (
+        "said",
+        r"(?:\"[^\"]+\"|'[^']+') (?:is (?:enough|fine|better|right|correct)|will do)|the (?:British|"
+        r"American|correct|right|proper) spelling|in (?:(?:plain|running|flowing|normal|full|"
+        r"continuous|complete) )+(?:text|prose|sentences|paragraphs)",
+    ),
     ("quote", r"\"[^\"]+\"|(?<!\w)'[^']+'(?!\w)"),
     (
         "said",
@@ -100,8 +106,12 @@ _LEXICON = [
         r"no|without|don'?t|doesn'?t|avoid(?:ed|ing)?|stop|skip(?:ped)?|drop|refrain from|free of|"
         r"leave out|left out|omit(?:ted)?|ban(?:ned)?|forbidden|prohibited|off limits|taboo",
     ),
-    ("instead", r"instead of|rather than|in place of"),
+    (
+        "instead",
+        r"instead of|rather than|in place of|where (?:[a-z]+ ){1,3}?(?:would )?(?:say|write|use)",
+    ),
     ("start", r"at the (?:very )?(?:start|beginning|top)|the (?:very )?first (?:words?|thing)"),
+    ("start", r"an? (?:very )?first line"),
     ("start", r"(?:your |its )?first words?|start(?:s|ing)?|begin(?:s|ning)?|open(?:s|ing)?"),
     ("end", r"at the (?:very )?(?:end|bottom)|the (?:very )?last (?:words?|thing)"),
     (
@@ -127,7 +137,7 @@ _LEXICON = [
     ),
     (
         "verb",
-        r"give|put|keep|use|add|include|contain|show|write|make|format|spell|present|have",
+        r"give|put|keep|use|add|include|contain|show|write|make|format|spell|present|have|highlight",
     ),
     (
         "filler",
@@ -183,6 +193,8 @@ def list_keyword_demands(text: str) -> list[str]:
         if word.kind != "joint":
             continue
         first, rest = say_plainly(words[:place]), words[place + 1 :]
+        if first and all(keyword.kind in ("joint", "verb") for keyword in rest):
+            return [first]
         has_own = {"neg", "verb"} & {keyword.kind for keyword in rest}
         banned = [keyword for keyword in words[:place] if keyword.kind == "neg"]
         if not has_own and word.text != "but":
@@ -247,7 +259,7 @@ def say_plainly(words: Sequence[Keyword]) -> str:
         if texts.get("neg", "").lower() == "without" and {"start", "end"} & set(rest):
             return ""
         return _say_quotes(quotes, texts, kinds, rest, is_banned=is_banned)
-    if any(kinds.count(kind) > 1 for kind in rest):
+    if any(kinds.count(kind) > 1 for kind in rest if kind not in ("start", "end")):
         return ""
     if rest in (["numbers", "words_for"], ["digits_for", "numbers"]) and not is_banned:
         return f"write numbers {'in words' if 'words_for' in rest else 'as digits'}"
@@ -300,8 +312,8 @@ def _say_count(texts: dict[str, str], noun: str, bound: str, *, is_banned: bool)
     unit = texts.get("unit", "").lower()
     if is_banned and not bound:
         return f"use no {_pluralize(noun)}" if noun and not unit and number == "one" else ""
-    if unit and noun == "bold text":
-        is_one = unit.startswith("word") and bound in ("", "at least")
+    if noun == "bold text":
+        is_one = (unit or "word").startswith("word") and bound in ("", "at least")
         return f"put at least {number} word in bold" if is_one else ""
     if bool(unit) == bool(noun):
         return ""

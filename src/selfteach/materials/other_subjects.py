@@ -30,6 +30,7 @@ _YOU_WRITE = re.compile(r" (?:that )?you (?:write|tell|make up|invent|draft|give
 def _keep_out(match: re.Match[str]) -> str:
     """Return "keep spiders out of every story" as a demand of what is not to be mentioned."""
     what = _OTHER_KINDS.sub(r"\1 ", match["what"])
+    what = re.sub(r"^(?:[Oo]ur|[Tt]he|[Mm]y) (?:[a-z]+ ){1,2}(?=[A-Z])", "", what)
     if re.fullmatch(r"[A-Z][a-z]+s", what):
         what = what.lower()  # the first word of a sentence
     demand = f"do not mention {what}"
@@ -183,7 +184,12 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
         r"\"[^\"]+\"[^,]*?|, [^,]+?)*?) out of (?P<where>[^,]+)",
         _keep_out,
     ),
-    (r"nothing (?:at all )?(?:about|on) (?P<what>.+?)(?:,? (?:please|ever|at all))*", _keep_out),
+    (
+        r"(?P<what>[^,\"]+?) (?:should|must|has to|have to|needs? to) (?:always )?(?:stay|be kept|be "
+        r"left) out of (?P<where>[^,]+)",
+        _keep_out,
+    ),
+    (r"(?:say )?nothing (?:at all )?(?:about|on) (?P<what>.+?)(?:,? (?:please|ever|at all))*", _keep_out),
     (
         r"(?:please )?(?:skip|avoid|omit|drop|no|leave out|make no)(?: (?:all|any|every|each))? "
         r"(?:references?|mentions?|allusions?) (?:to|of) (?P<what>.+)",
@@ -266,6 +272,27 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
         r"(?P<lead>.*?)\b(?:list|give|show|present|write|format|put) (?:the|all|your|its|their) "
         rf"(?:[a-z]+ ){{1,3}}?(?:as|in(?: the form of)?) (?P<form>{_LIST_FORMS})",
         r"\g<lead>use \g<form>",
+    ),
+    (
+        rf"(?P<where>(?:in|for) [^,\"']+?),? we (?:only |always )?(?P<rest>(?:write|say|use) {_QUOTED}"
+        r".*)",
+        r"\g<where>, \g<rest>",
+    ),
+    (
+        r"(?P<what>(?:our|the|my) [a-z]+(?: [a-z]+)?)(?:'s name)? is (?:always )?(?:spelled|spelt|"
+        r"written) (?P<rest>(?-i:[A-Z]).+)",
+        r"spell \g<what> \g<rest>",
+    ),
+    (r"to the question (?P<asked>[^,]+), (?P<rest>.+)", r"When asked \g<asked>, \g<rest>"),
+    (
+        rf"greet {_SOMEBODY}(?: who .+?)? with {_QUOTE}",
+        r"When someone greets you, reply with \g<quote>",
+    ),
+    (
+        r"the [a-z]+ (?:of|in) (?P<where>(?:each|every|any|all|your|the) [a-z ]+?)(?: (?:that )?you "
+        r"[a-z]+(?: up)?)? (?:is|must be|should be|has to be)(?: always)?(?: to be)? (?:named|called) "
+        r"(?P<name>(?-i:[A-Z])[\w'-]*(?: (?-i:[A-Z])[\w'-]*)*)",
+        r'In \g<where>, mention the name "\g<name>"',
     ),
     (r"you(?:'re| are) an? [a-z -]+?,? (?:so|and so) (?P<rest>.+)", r"\g<rest>"),
     (

@@ -262,6 +262,8 @@ def split_rule(sentence: str) -> ScopedText:
     text = POLITE.sub("", text).strip()
     if found := split_other_language(text, starts_effect):
         return found
+    if list_keyword_demands(text):
+        return ScopedText("", sentence.strip())
     hidden, quotes = hide_quotes(text)
     found = _split_english(hidden)
     if found is None:
@@ -1069,7 +1071,8 @@ _FORM_SUBJECT = re.compile(
     rf"never|do|don't|please|only|always|{REPLIES}|the (?:first|last|word|name))\b)"
     r"(?:(?:all|any|every|each|the|my|our|an?) )?(?:[\w'-]+ ){1,8}?)"
     r"(?P<demand>(?:must|should|shall|needs? to|ha(?:s|ve) to|are to|is to|ought to|always|never|"
-    r"may not|are|is|come|comes|get|gets)\b.+)",
+    r"may not|are|is|come|comes|get|gets|needs?|requires?|contains?|includes?|have|has|uses?|"
+    r"starts?|begins?|opens?|ends?|finish(?:es)?|closes?)\b.+)",
     re.I,
 )
 

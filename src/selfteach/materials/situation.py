@@ -864,6 +864,12 @@ _CLAUSES_OF_SOMEBODY = [
     )
 ]
 """What somebody does or says: "a traveler reports a lost bag", "a shopper has lost the receipt"."""
+_COMES_UP = re.compile(
+    r"(?P<topic>(?!(?:it|this|that|something|anything|a (?:question|problem))\b)[\w' -]+?) (?:comes? "
+    r"up|(?:is|are) (?:mentioned|asked (?:for|about)|discussed|brought up|requested|the topic))",
+    re.I,
+)
+"""What is talked about: "ticket prices are asked for"."""
 _OWN_ACTION = re.compile(
     rf"{_NOTHING_NAMED}(?:I|we) (?P<verb>decline|accept|cancel|refuse|order|book|apply|"
     r"resign|return|turn down)(?P<rest> (?!(?:you|me|us)\b).+)",
@@ -917,6 +923,8 @@ def _read_topic(text: str) -> Situation | None:
     for clause in _CLAUSES_OF_SOMEBODY:
         if match := clause.fullmatch(text):
             return Situation("about", topic=_name_happening(match.groupdict()))
+    if match := _COMES_UP.fullmatch(text):
+        return Situation("about", topic=match["topic"])
     if match := _OWN_ACTION.fullmatch(text):
         verb, *after = match["verb"].lower().split()
         return Situation("about", topic=" ".join([to_gerund(verb), *after]) + match["rest"])
