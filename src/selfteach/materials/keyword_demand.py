@@ -163,7 +163,7 @@ _WORD = re.compile(
 )
 _UNCLEAR = re.compile(
     r"\b(?:(?:not|n't|dont|doesnt|never) (?:have|need|want|only|just|always|every|all)\b|unless|"
-    r"except|needn't|between|instead of (?:an?|the)?\s*(?!an?\b|the\b)\w)",
+    r"except|needn't|need not|between|instead of (?:an?|the)?\s*(?!an?\b|the\b)\w)",
     re.I,
 )
 """Words that turn a demand round, or narrow it."""
@@ -189,6 +189,9 @@ def list_keyword_demands(text: str) -> list[str]:
         return []
     if whole := say_plainly(words):
         return [whole]
+    *banned, last = [word for word in words if word.kind not in ("joint", "verb")] or words
+    if last.kind == "neg" and all(word.kind == "noun" for word in banned):
+        return [say_plainly([word, last]) for word in banned]  # "dashes and commas are forbidden"
     for place, word in enumerate(words):
         if word.kind != "joint":
             continue
@@ -321,7 +324,8 @@ def _say_count(texts: dict[str, str], noun: str, bound: str, *, is_banned: bool)
         noun = "bullet point"
     if unit:
         return f"answer in {bound or 'exactly'} {number} {unit.split()[0]}"
-    return f"use {bound or 'exactly'} {number} {_pluralize(noun)}" if noun not in _MASS else ""
+    named = noun if number.lower() in ("one", "1") else _pluralize(noun)
+    return f"use {bound or 'exactly'} {number} {named}" if noun not in _MASS else ""
 
 
 def _say_noun(noun: str, *, is_banned: bool, is_only: bool) -> str:

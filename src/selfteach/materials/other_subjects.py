@@ -46,7 +46,7 @@ _SOMEBODY = (
     r"(?P<who>anyone|anybody|everyone|everybody|someone|somebody|people|those|all|(?:(?:a|an|any|"
     r"every|each|all|the|our) )?(?:customers?|clients?|guests?|visitors?|callers?|users?|students?|"
     r"parents?|members?|patients?|pupils?|travell?ers?|tourists?|buyers?|readers?|shoppers?|"
-    r"employees?|tenants?|diners?|beginners?|couples?|drivers?|families|kids|children))"
+    r"tenants?|couples?|families|kids|children|[a-z]{3,}(?:er|or|ant|ent|ist|ee)s))"
 )
 _DOES = (
     r"(?P<does>who .+?|with (?!(?:an? )?[\"']).+?|(?!bring|anything|something|nothing)[a-z]+ing .+?)"

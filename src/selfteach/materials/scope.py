@@ -1080,7 +1080,7 @@ _FORM_SUBJECT = re.compile(
 _NO_KIND = re.compile(
     r"\b(?:names?|titles?|dates?|prices?|amounts?|times?|days|steps?|ingredients?|terms?|quotes?|"
     r"abbreviations?|acronyms?|units?|temperatures?|measurements?|url|variables?|keywords?|"
-    r"letters?|and|or|but|greeting|subject|opening|ending|part|section|tone|language|currency|code) $",
+    r"letters?|and|or|but|may|can|could|might|will|would|do|does|model|assistant|bot|greeting|subject|opening|ending|part|section|tone|language|currency|code) $",
     re.I,
 )
 """What is a part of an answer, and no kind of answer."""
