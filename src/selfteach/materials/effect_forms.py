@@ -214,7 +214,9 @@ _SPELLED_THING = (
 _ODD_PART = r"(?:[\w'+-]*[A-ZÀ-Þ][\w'+-]*|&)"
 _ODD_NAME = rf"[\"']?(?-i:{_ODD_PART}(?: {_ODD_PART}){{0,2}}?)[\"']?"
 """A name with capitals."""
-_EVERYWHERE = r"(?:,? (?:everywhere|throughout|(?:wherever|whenever) it (?:appears|occurs|is used)))?"
+_EVERYWHERE = (
+    r"(?:,? (?:everywhere|throughout|(?:wherever|whenever) it (?:appears|occurs|is used)))?"
+)
 _NOT_SPELLED = (
     r"(?:,? (?:and )?(?:not|never|instead of|rather than)(?: as)? (?P<others>[\"']?[\w&'-]+[\"']?"
     r"(?:(?: or |, ?| nor | and )[\"']?[\w&'-]+[\"']?)*))?"
@@ -744,7 +746,10 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         r"it|so|too|goodbyes?|words?|jokes?|facts?|first|last|only|also|just|clearly|aloud)$)[a-z]{3,})",
         check_value,
     ),
-    (r"(?:start|begin) with (?:a|an upper-?case|a big) (?:capital )?letter", r'regex "^\\W*\\p{Lu}"'),
+    (
+        r"(?:start|begin) with (?:a|an upper-?case|a big) (?:capital )?letter",
+        r'regex "^\\W*\\p{Lu}"',
+    ),
     (
         r"(?:have|include|add|put|use|write) (?P<value>\([^()\s]{1,12}\))(?: (?:after|behind|before|"
         r"in|next to) .+)?",

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from selfteach.number_words import NUMBER
@@ -67,29 +68,31 @@ _MASS = ("bold text", "Markdown", "all caps", "lowercase")
 """Names that have no plural."""
 _LEXICON = [
     (
-        "said",
-        r"(?:\"[^\"]+\"|'[^']+') (?:is (?:enough|fine|better|right|correct)|will do)|the (?:British|"
+        "filler",
+        r"(?:\"[^\"]+\"|'[^']+') (?:is (?:enough|fine|better|right|correct)|will do)|the "
+        r"(?:British|"
         r"American|correct|right|proper) spelling|in (?:(?:plain|running|flowing|normal|full|"
         r"continuous|complete) )+(?:text|prose|sentences|paragraphs)",
     ),
     ("quote", r"\"[^\"]+\"|(?<!\w)'[^']+'(?!\w)"),
     (
-        "said",
+        "filler",
         r"(?:like|such as|e\. ?g\.|for example|for instance|as in) "
         r"(?:\"[^\"]+\"|'[^']+')(?:,? (?:(?:or|and) )?(?:\"[^\"]+\"|'[^']+'))*",
     ),
-    ("said", r"no matter (?:what|who|how|when)|not even once|without exception|in full"),
+    ("filler", r"no matter (?:what|who|how|when)|not even once|without exception|in full"),
     (
-        "said",
+        "filler",
         r"(?:in|with|for|of|throughout) (?:anything|everything|whatever|what|any of what|all) "
         r"(?:that )?(?:you|I|we) (?:write|say|send|answer|produce|give|ask|reply|do|tell me)"
         r"(?: (?:for|to) (?:me|us))?",
     ),
-    ("said", r"(?:whenever|when|every time|each time|if) you (?:answer|reply|respond|write)"),
+    ("filler", r"(?:whenever|when|every time|each time|if) you (?:answer|reply|respond|write)"),
     (
         "most",
         r"at (?:the )?most|at (?:the )?max(?:imum)?|(?:no|not|never) (?:more|longer|over) than|"
-        r"up to|within|a maximum of|maximum(?: of)?|max\.?|limit(?:ed)? (?:\w+ )??to|cap(?:ped)? at|"
+        r"up to|within|a maximum of|maximum(?: of)?|max\.?|limit(?:ed)? (?:\w+ )??to|cap(?:ped)? "
+        r"at|"
         r"(?:not|never) (?:exceed|go over|be longer than)",
     ),
     ("fewer", r"fewer than|less than|under|below|shorter than"),
@@ -102,10 +105,13 @@ _LEXICON = [
     ("more", r"more than|(?:run |go )?(?:over|beyond)|longer than|exceed(?:s|ing)?"),
     (
         "neg",
-        r"never|not allowed|not permitted|not wanted|(?:must |should |may |can )?not|cannot|no more|"
-        r"no|without|don'?t|doesn'?t|avoid(?:ed|ing)?|stop|skip(?:ped)?|drop|refrain from|free of|"
+        r"never|not allowed|not permitted|not wanted|(?:must |should |may |can )?not|cannot|no "
+        r"more|"
+        r"no|without|(?:do|does|should|must|is|are)n'?t|avoid(?:ed|ing)?|stop|skip(?:ped)?|drop|"
+        r"refrain from|free of|"
         r"leave out|left out|omit(?:ted)?|ban(?:ned)?|forbidden|prohibited|off limits|taboo",
     ),
+    ("may", r"may|can"),
     (
         "instead",
         r"instead of|rather than|in place of|where (?:[a-z]+ ){1,3}?(?:would )?(?:say|write|use)",
@@ -137,13 +143,16 @@ _LEXICON = [
     ),
     (
         "verb",
-        r"give|put|keep|use|add|include|contain|show|write|make|format|spell|present|have|highlight",
+        r"give|put|keep|use|add|include|contain|show|write|make|format|spell|present|have|"
+        r"highlight",
     ),
     (
         "filler",
-        r"please|kindly|always|ever|all|any|every|each|an?|the|your|my|our|its|their|these|those|"
+        r"please|kindly|altogether|entirely|completely|strictly|really|always|ever|all|any|every|"
+        r"each|an?|the|your|my|our|its|their|these|those|"
         r"there|you|i|we|it|them|they|this|me|us|to|of|in|on|with|for|as|at|from|be|is|are|been|"
-        r"being|has|having|had|must|should|shall|will|needs?|ought|want(?:ed)?|would like|like|makes|"
+        r"being|has|having|had|must|should|shall|will|needs?|ought|want(?:ed)?|would like|like|"
+        r"makes|"
         r"sure|ensure|see|that|given|gives|putting|kept|used|uses|using|added|adds|adding|"
         r"included|includes|including|contains|contained|containing|shown|written|writes|writing|"
         r"says|said|spelled|formatted|presented|phrased|text|texts|messages?|output|things|"
@@ -171,7 +180,8 @@ _UNCLEAR = re.compile(
 
 _TELLS = re.compile(
     r"(?:starts|begins|opens|ends|finishes|closes|contains|includes|uses|has|says)\b|"
-    r"(?:it|this|that|he|she|they|you|there|we|i|your answers?|the answers?)\b(?!.*\b(?:must|should|"
+    r"(?:it|this|that|he|she|they|you|there|we|i|your answers?|the answers?)\b(?!.*\b(?:must|"
+    r"should|"
     r"shall|ha(?:s|ve) to|needs? to|(?:are|is) to|ought|may|can|will|always|never|only|don't|"
     r"want|need|expect|prefer|would like)\b)",
     re.I,
@@ -182,39 +192,13 @@ _TELLS = re.compile(
 def list_keyword_demands(text: str) -> list[str]:
     """Return the plain demands that a sentence makes; [] where it has other words."""
     text = text.strip().rstrip(".!;")
-    if len(text.split()) > MAX_WORDS or _TELLS.match(text) or _UNCLEAR.search(re.sub(r"\"[^\"]*\"", "", text)):
+    is_long = len(text.split()) > MAX_WORDS
+    if is_long or _TELLS.match(text) or _UNCLEAR.search(re.sub(r"\"[^\"]*\"", "", text)):
         return []
-    words = split_keywords(text)
-    if not words:
-        return []
-    if whole := say_plainly(words):
-        return [whole]
-    *banned, last = [word for word in words if word.kind not in ("joint", "verb")] or words
-    if last.kind == "neg" and all(word.kind == "noun" for word in banned):
-        return [say_plainly([word, last]) for word in banned]  # "dashes and commas are forbidden"
-    for place, word in enumerate(words):
-        if word.kind != "joint":
-            continue
-        first, rest = say_plainly(words[:place]), words[place + 1 :]
-        if first and all(keyword.kind in ("joint", "verb") for keyword in rest):
-            return [first]
-        has_own = {"neg", "verb"} & {keyword.kind for keyword in rest}
-        banned = [keyword for keyword in words[:place] if keyword.kind == "neg"]
-        if not has_own and word.text != "but":
-            rest = [*banned, *rest]  # "no lists or tables"
-        second = say_plainly(rest)
-        if banned and word.text == "but" and "neg" not in has_own:
-            return []  # "no lists but tables" allows tables
-        if first and second:
-            is_choice = word.text == "or" and not banned
-            return [] if is_choice or _is_unclear(first, second) else [first, second]
-    return []
-
-
-def _is_unclear(first: str, second: str) -> bool:
-    """Return whether one demand wants a list and the other one bans a list of another kind."""
-    lists = [demand for demand in (first, second) if re.search(r"\blists?$|bullet points$", demand)]
-    return len({demand.startswith("use no ") for demand in lists}) > 1
+    demands = _say_each(split_keywords(text))
+    wanted = [demand for demand in demands if not demand.startswith("use no ")]
+    lists = [demand in wanted for demand in demands if re.search(r"lists?$|bullet points$", demand)]
+    return [] if len(set(lists)) > 1 else demands  # a list, and no list of another kind
 
 
 def split_keywords(text: str) -> list[Keyword]:
@@ -226,12 +210,10 @@ def split_keywords(text: str) -> list[Keyword]:
             place += 1
             continue
         match = _WORD.match(text, place)
-        if match is None or match.end() == place:
+        if match is None or (not place and match[0].lower() == "list"):  # a verb
             return []
         kind = _get_kind(match)
-        if not place and match[0].lower() == "list":
-            return []  # a verb
-        if kind not in ("filler", "said"):
+        if kind != "filler":
             found.append(Keyword(kind, match[0]))
         place = match.end()
     return found
@@ -248,121 +230,173 @@ def _get_kind(match: re.Match[str]) -> str:
     return _LEXICON[int(str(match.lastgroup)[1:])][0]
 
 
+def _say_each(words: Sequence[Keyword]) -> list[str]:
+    """Return the plain demands of keywords; [] where a part makes none.
+
+    A ban goes on behind "or", and behind "and" where no verb begins another demand: "no lists or
+    tables". It may stand behind all that it bans: "dashes and commas are forbidden".
+    """
+    if whole := say_plainly(words):
+        return [whole]
+    parts = [word for word in words if word.kind not in ("joint", "verb")]
+    if len(parts) > 1 and parts[-1].kind == "neg" and {p.kind for p in parts[:-1]} == {"noun"}:
+        return [say_plainly([noun, parts[-1]]) for noun in parts[:-1]]
+    for place, joint in enumerate(words):
+        first, rest = say_plainly(words[:place]), words[place + 1 :]
+        if joint.kind != "joint" or not first:
+            continue
+        banned = [word for word in words[:place] if word.kind == "neg"]
+        kinds = {word.kind for word in rest}
+        if kinds <= {"joint", "verb"}:
+            return [first]
+        goes_on = not kinds & {"neg", "verb"}
+        is_open = joint.text == "but" if banned else joint.text == "or"
+        if goes_on and is_open:
+            return []  # "no lists but tables" allows tables, and "a list or a table" is a choice
+        others = _say_each([*banned, *rest] if goes_on else rest)
+        if others:
+            return [first, *others]
+    return []
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Hold what the keywords of one demand say.
+
+    Attributes:
+        kinds: of the keywords, in their order.
+        texts: of each kind, the last one that has it.
+        quotes: the quotations.
+        rest: the kinds beside a ban, quotations and verbs of replying.
+    """
+
+    kinds: list[str]
+    texts: dict[str, str]
+    quotes: list[str]
+    rest: set[str]
+
+    @property
+    def is_banned(self) -> bool:
+        """Return whether the demand is what not to do."""
+        return "neg" in self.kinds
+
+    @property
+    def lead(self) -> str:
+        """Return how the plain demand begins."""
+        return "do not " if self.is_banned else ""
+
+    @property
+    def noun(self) -> str:
+        """Return the plain name of what is asked for, or ""."""
+        text = self.texts.get("noun", "")
+        names = (name for pattern, name in _NOUNS.items() if re.fullmatch(pattern, text, re.I))
+        return next(names, "")
+
+    @property
+    def bound(self) -> str:
+        """Return "at most" of "no more than"; "" of a bare number."""
+        if self.is_banned and {"more", "fewer"} & self.rest:
+            return "at most" if "more" in self.rest else "at least"
+        return next((name for kind, name in _BOUNDS.items() if kind in self.rest), "")
+
+
+_BOUNDS = {
+    "most": "at most",
+    "fewer": "fewer than",
+    "least": "at least",
+    "exactly": "exactly",
+    "more": "more than",
+}
+
+
 def say_plainly(words: Sequence[Keyword]) -> str:
     """Return the plain demand of keywords; "" where they make none, or more than one."""
     words = [word for word in words if word.kind not in ("joint", "verb")]
     kinds = [word.kind for word in words]
-    texts = {word.kind: word.text for word in words}
-    is_banned = kinds.count("neg") == 1
-    if kinds.count("neg") > 1:
-        return ""
+    rest = set(kinds) - {"neg", "quote", "reply"}
     quotes = [word.text for word in words if word.kind == "quote"]
-    rest = sorted(set(kinds) - {"neg", "quote", "reply"})
+    parts = Parts(kinds, {word.kind: word.text for word in words}, quotes, rest)
+    if kinds.count("neg") > 1 or ("may" in rest and not (parts.is_banned or "most" in rest)):
+        return ""  # what may be done is no demand
+    rest.discard("may")
     if quotes:
-        if texts.get("neg", "").lower() == "without" and {"start", "end"} & set(rest):
-            return ""
-        return _say_quotes(quotes, texts, kinds, rest, is_banned=is_banned)
-    if any(kinds.count(kind) > 1 for kind in rest if kind not in ("start", "end")):
+        return _say_quotes(parts)
+    if any(kinds.count(kind) > 1 for kind in rest - {"start", "end"}):
         return ""
-    if rest in (["numbers", "words_for"], ["digits_for", "numbers"]) and not is_banned:
-        return f"write numbers {'in words' if 'words_for' in rest else 'as digits'}"
-    noun = _name_noun(texts["noun"]) if "noun" in texts else ""
-    bound = _name_bound(kinds, is_banned=is_banned)
-    counted = {"number", "unit", "noun", "most", "fewer", "least", "exactly", "more", "only"}
-    if "number" in rest and set(rest) <= counted:
-        return _say_count(texts, noun, bound, is_banned=is_banned)
-    if rest in (["noun", "start"], ["end", "noun"]):
-        verb = "start" if "start" in rest else "end"
-        return f"{'do not ' if is_banned else ''}{verb} with {_add_article(noun)}"
-    if rest in (["noun"], ["noun", "only"]):
-        return _say_noun(noun, is_banned=is_banned, is_only="only" in rest)
-    return ""
+    if "numbers" in rest:
+        forms = {"words_for": "in words", "digits_for": "as digits"}
+        form = forms.get(*(rest - {"numbers"}), "") if len(rest) == 2 else ""
+        return f"write numbers {form}" if form and not parts.is_banned else ""
+    if "number" in rest and rest <= {"number", "unit", "noun", "only", *_BOUNDS}:
+        return _say_count(parts)
+    if rest in ({"noun", "start"}, {"noun", "end"}):
+        return f"{parts.lead}{min(rest - {'noun'})} with {_add_article(parts.noun)}"
+    return _say_noun(parts) if rest in ({"noun"}, {"noun", "only"}) else ""
 
 
-def _say_quotes(
-    quotes: list[str], texts: dict[str, str], kinds: list[str], rest: list[str], *, is_banned: bool
-) -> str:
+def _say_quotes(parts: Parts) -> str:
     """Return the plain demand about quoted words."""
-    contrast = next((kind for kind in ("instead", "neg") if kind in kinds), "")
-    wanted = kinds[: kinds.index(contrast)].count("quote") if contrast else 0
+    quotes, rest = parts.quotes, parts.rest
+    contrast = next((kind for kind in ("instead", "neg") if kind in parts.kinds), "")
+    wanted = parts.kinds[: parts.kinds.index(contrast)].count("quote") if contrast else 0
     if 0 < wanted < len(quotes):
-        old = " or ".join(quotes[1:])
-        if wanted > 1:
-            return ""
-        return f"say {quotes[0]} instead of {old}" if rest in ([], [contrast]) else ""
-    if re.match("words?$", texts.get("unit", ""), re.I):  # "the word" before what it is
-        rest = [kind for kind in rest if kind != "unit"]
-    if is_banned and not rest:
+        is_pair = wanted == 1 and rest <= {"instead"}
+        return f"say {quotes[0]} instead of {' or '.join(quotes[1:])}" if is_pair else ""
+    if re.fullmatch("words?", parts.texts.get("unit", ""), re.I):  # before what it is
+        rest = rest - {"unit"}
+    if parts.is_banned and not rest:
         named = "words" if len(quotes) > 1 else "word"
         return f"never use the {named} {' and '.join(quotes)}"
-    if len(quotes) > 1:
+    if len(quotes) > 1 or parts.texts.get("neg", "").lower() == "without":
         return ""
-    if rest in (["start"], ["end"]):
-        return f"{'do not ' if is_banned else ''}{rest[0]} with {quotes[0]}"
-    if is_banned:
+    if rest in ({"start"}, {"end"}):
+        return f"{parts.lead}{min(rest)} with {quotes[0]}"
+    if parts.is_banned:
         return ""
-    if rest == ["call"]:
+    if rest == {"call"}:
         return f"call me {quotes[0]}"
-    is_whole = rest in (["only"], ["exactly"], ["exactly", "only"])
-    if "reply" in kinds and is_whole:
-        return f"reply only with {quotes[0]}"
-    return f"reply with {quotes[0]}" if "reply" in kinds and not rest else ""
-
-
-def _say_count(texts: dict[str, str], noun: str, bound: str, *, is_banned: bool) -> str:
-    """Return the plain demand of a number of things; "" where a ban has no bound."""
-    number = re.sub(r"(?i)^(?:(?:a|one) )?single$", "one", texts["number"])
-    unit = texts.get("unit", "").lower()
-    if is_banned and not bound:
-        return f"use no {_pluralize(noun)}" if noun and not unit and number == "one" else ""
-    if noun == "bold text":
-        is_one = (unit or "word").startswith("word") and bound in ("", "at least")
-        return f"put at least {number} word in bold" if is_one else ""
-    if bool(unit) == bool(noun):
-        return ""
-    if noun == "item":
-        noun = "bullet point"
-    if unit:
-        return f"answer in {bound or 'exactly'} {number} {unit.split()[0]}"
-    named = noun if number.lower() in ("one", "1") else _pluralize(noun)
-    return f"use {bound or 'exactly'} {number} {named}" if noun not in _MASS else ""
-
-
-def _say_noun(noun: str, *, is_banned: bool, is_only: bool) -> str:
-    """Return the plain demand of a form."""
-    if noun in ("question", "Yes or No", "item") or (is_only and is_banned):
-        return ""
-    if noun == "all caps" or noun == "lowercase":
-        other = {"all caps": "do not write in all caps", "lowercase": ""}[noun]
-        return other if is_banned else f"write in {noun}"
-    if is_banned:
-        return f"use no {_pluralize(noun)}"
-    is_form = noun in ("bullet point", "numbered list", "list", "table", "code block", "bold text")
-    is_sign = noun in ("emoji", "hashtag", "heading", "contraction")
-    if is_form or is_sign:
-        named = noun if noun in _MASS or noun.endswith("list") else _pluralize(noun)
-        return f"use {named}"
+    if "reply" in parts.kinds and rest <= {"only", "exactly"}:
+        return f"reply {'only ' if rest else ''}with {quotes[0]}"
     return ""
 
 
-def _name_noun(text: str) -> str:
-    return next(name for pattern, name in _NOUNS.items() if re.fullmatch(pattern, text, re.I))
+def _say_count(parts: Parts) -> str:
+    """Return the plain demand of a number of things; "" where a ban has no bound."""
+    number = re.sub(r"(?i)^(?:(?:a|one) )?single$", "one", parts.texts["number"])
+    unit = parts.texts.get("unit", "").lower().partition(" ")[0]
+    noun, bound = parts.noun, parts.bound
+    if parts.is_banned and not bound:
+        return f"use no {_pluralize(noun)}" if noun and not unit and number == "one" else ""
+    if noun == "bold text":
+        is_least = unit in ("", "word", "words") and bound in ("", "at least")
+        return f"put at least {number} word in bold" if is_least else ""
+    if bool(unit) == bool(noun) or noun in _MASS:
+        return ""
+    if unit:
+        return f"answer in {bound or 'exactly'} {number} {unit}"
+    noun = "bullet point" if noun == "item" else noun
+    named = noun if number.lower() in ("one", "1") else _pluralize(noun)
+    return f"use {bound or 'exactly'} {number} {named}"
 
 
-def _name_bound(kinds: Sequence[str], *, is_banned: bool) -> str:
-    """Return "at most" of "no more than"; "" of a bare number."""
-    if is_banned and "more" in kinds:
-        return "at most"
-    if is_banned and "fewer" in kinds:
-        return "at least"
-    named = {
-        "most": "at most",
-        "fewer": "fewer than",
-        "least": "at least",
-        "exactly": "exactly",
-        "more": "more than",
-    }
-    return next((name for kind, name in named.items() if kind in kinds), "")
+_WANTED = (
+    *("bullet point", "numbered list", "list", "table", "code block", "bold text"),
+    *("emoji", "hashtag", "heading", "contraction"),
+)
+"""What is asked for by its name alone."""
+
+
+def _say_noun(parts: Parts) -> str:
+    """Return the plain demand of a form."""
+    noun = parts.noun
+    if noun in ("question", "Yes or No", "item") or (parts.is_banned and "only" in parts.rest):
+        return ""
+    if noun in ("all caps", "lowercase"):
+        return f"{parts.lead}write in {noun}" if noun == "all caps" or not parts.is_banned else ""
+    if parts.is_banned:
+        return f"use no {_pluralize(noun)}"
+    named = noun if noun.endswith("list") else _pluralize(noun)
+    return f"use {named}" if noun in _WANTED else ""
 
 
 def _pluralize(noun: str) -> str:

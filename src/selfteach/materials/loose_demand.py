@@ -197,7 +197,11 @@ def split_demands(text: str) -> list[str]:
     first, *others = _PARTS.split(hidden)
     demands = [first]
     for part in others:
-        bare = re.sub(r"^(?:and|but|plus) (?=(?:with|without|no|at most|never|do|don't)\b)", "", part.strip(" .!"))
+        bare = re.sub(
+            r"^(?:and|but|plus) (?=(?:with|without|no|at most|never|do|don't)\b)",
+            "",
+            part.strip(" .!"),
+        )
         is_other = _ELSE.fullmatch(bare) and not asks_more(bare)
         if not bare or is_other or _EXAMPLE.fullmatch(bare) or is_example(bare) or tells_only(bare):
             continue

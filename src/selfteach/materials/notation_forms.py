@@ -259,9 +259,7 @@ _SHOW_NUMBERS = (
     rf"(?:write|give|show|put|use|express|state)(?: (?:all|the|every|any))* {_NUMBERS_NAMED}"
 )
 _TENS = "twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred|thousand"
-NUMBER_WORDS = (
-    rf'not regex "(?i)\\b(?:{"|".join(map(spell_number, range(2, 20)))}|{_TENS})\\b"'
-)
+NUMBER_WORDS = rf'not regex "(?i)\\b(?:{"|".join(map(spell_number, range(2, 20)))}|{_TENS})\\b"'
 """The condition that no number stands in words; "one" is a pronoun as well."""
 NOTATION_FORMS: list[tuple[str, Build | str]] = [
     (

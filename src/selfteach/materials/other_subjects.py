@@ -24,7 +24,9 @@ _ALL_ANSWERS = re.compile(
 _OTHER_KINDS = re.compile(
     r"\b(or|and) (?:any |every |all )?other (?:(?:kinds?|types?|sorts?) of )?", re.I
 )
-_YOU_WRITE = re.compile(r" (?:that )?you (?:write|tell|make up|invent|draft|give|send)(?: .+)?$", re.I)
+_YOU_WRITE = re.compile(
+    r" (?:that )?you (?:write|tell|make up|invent|draft|give|send)(?: .+)?$", re.I
+)
 
 
 def _keep_out(match: re.Match[str]) -> str:
@@ -49,7 +51,8 @@ _SOMEBODY = (
     r"tenants?|couples?|families|kids|children|[a-z]{3,}(?:er|or|ant|ent|ist|ee)s))"
 )
 _DOES = (
-    r"(?P<does>who .+?|with (?!(?:an? )?[\"']).+?|(?!bring|anything|something|nothing)[a-z]+ing .+?)"
+    r"(?P<does>who .+?|with (?!(?:an? )?[\"']).+?|(?!bring|anything|something|"
+    r"nothing)[a-z]+ing .+?)"
 )
 _PLURAL = re.compile(r"people|those|all|.*(?<!s)s|children", re.I)
 
@@ -185,11 +188,15 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
         _keep_out,
     ),
     (
-        r"(?P<what>[^,\"]+?) (?:should|must|has to|have to|needs? to) (?:always )?(?:stay|be kept|be "
+        r"(?P<what>[^,\"]+?) (?:should|must|has to|have to|needs? to) (?:always )?(?:stay|be "
+        r"kept|be "
         r"left) out of (?P<where>[^,]+)",
         _keep_out,
     ),
-    (r"(?:say )?nothing (?:at all )?(?:about|on) (?P<what>.+?)(?:,? (?:please|ever|at all))*", _keep_out),
+    (
+        r"(?:say )?nothing (?:at all )?(?:about|on) (?P<what>.+?)(?:,? (?:please|ever|at all))*",
+        _keep_out,
+    ),
     (
         r"(?:please )?(?:skip|avoid|omit|drop|no|leave out|make no)(?: (?:all|any|every|each))? "
         r"(?:references?|mentions?|allusions?) (?:to|of) (?P<what>.+)",
@@ -236,7 +243,8 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
         _ban_name,
     ),
     (
-        rf"(?P<lead>(?:in|for) [^,\"']+?,? )?(?:we|I) prefer {_QUOTE} (?:over|to) (?P<old>{_QUOTED})",
+        rf"(?P<lead>(?:in|for) [^,\"']+?,? )?(?:we|I) prefer {_QUOTE} (?:over|to) "
+        rf"(?P<old>{_QUOTED})",
         r"\g<lead>say \g<quote> instead of \g<old>",
     ),
     (
@@ -258,13 +266,15 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
         _sign_as,
     ),
     (
-        r"(?P<lead>.*?)\b(?:add|include|give|put|have) an? (?P<what>[a-z-]+) (?:warning|note|notice|"
+        r"(?P<lead>.*?)\b(?:add|include|give|put|have) an? (?P<what>[a-z-]+) (?:warning|note|"
+        r"notice|"
         r"reminder|disclaimer|hint)(?P<rest>| (?:in|to|for|at) .+)",
         _mention_warning,
     ),
     (
         rf"(?:our|the|my) [\w' -]+? (?:is|are)(?: (?:always|only))?(?: (?:spelled|written|called))?"
-        rf"(?: as)? {_QUOTE},?(?: (?:so|and|but))? (?:never|not)(?: (?:write|say|spell it|call it|use))?"
+        rf"(?: as)? {_QUOTE},?(?: (?:so|and|but))? (?:never|not)(?: (?:write|say|spell it|call "
+        rf"it|use))?"
         rf" (?P<olds>{_QUOTED}(?:(?:,| or|, or) {_QUOTED})*)",
         r"say \g<quote> instead of \g<olds>",
     ),
@@ -274,7 +284,8 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
         r"\g<lead>use \g<form>",
     ),
     (
-        rf"(?P<where>(?:in|for) [^,\"']+?),? we (?:only |always )?(?P<rest>(?:write|say|use) {_QUOTED}"
+        rf"(?P<where>(?:in|for) [^,\"']+?),? we (?:only |always )?(?P<rest>(?:write|say|use) "
+        rf"{_QUOTED}"
         r".*)",
         r"\g<where>, \g<rest>",
     ),
@@ -289,8 +300,10 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
         r"When someone greets you, reply with \g<quote>",
     ),
     (
-        r"the [a-z]+ (?:of|in) (?P<where>(?:each|every|any|all|your|the) [a-z ]+?)(?: (?:that )?you "
-        r"[a-z]+(?: up)?)? (?:is|must be|should be|has to be)(?: always)?(?: to be)? (?:named|called) "
+        r"the [a-z]+ (?:of|in) (?P<where>(?:each|every|any|all|your|the) [a-z ]+?)(?: (?:that "
+        r")?you "
+        r"[a-z]+(?: up)?)? (?:is|must be|should be|has to be)(?: always)?(?: to be)? (?:named|"
+        r"called) "
         r"(?P<name>(?-i:[A-Z])[\w'-]*(?: (?-i:[A-Z])[\w'-]*)*)",
         r'In \g<where>, mention the name "\g<name>"',
     ),

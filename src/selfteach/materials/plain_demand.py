@@ -389,7 +389,9 @@ def _read_persona(text: str) -> str:
     return f"When asked{about}, say that {fact[0].lower()}{fact[1:]}"
 
 
-_WORD_OR_QUOTED = rf"(?:{_IN_QUOTES}|(?!(?:about|for|with|to|in|on|at|ok|okay|fine|good)\b)[a-z-]{{3,}})"
+_WORD_OR_QUOTED = (
+    rf"(?:{_IN_QUOTES}|(?!(?:about|for|with|to|in|on|at|ok|okay|fine|good)\b)[a-z-]{{3,}})"
+)
 _NAMED_SO = re.compile(
     r"(?:(?:please )?(?:from now on|remember|note|please|here|as of (?:now|today))[,:]? )?"
     r"(?:(?P<where>(?:in|on|for|with) (?:(?:all|every|each) )?(?:our|my|the|this)? ?[\w' -]{2,40}?),? "

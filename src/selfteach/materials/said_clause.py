@@ -69,6 +69,8 @@ def is_whole_answer(text: str) -> bool:
     """Return whether a demand wants an answer of these words and no others: 'only say "No."'."""
     bare = re.sub(r"\"[^\"]*\"|'(?:[^']|(?<=\w)'(?=\w))*'", "", text)
     return _WHOLE_ANSWER.search(bare) is not None
+
+
 SAY_THAT = re.compile(
     r"(?:(?:(?:include|add|give) (?:a|the) (?:short )?(?:note|disclaimer|warning|reminder|"
     r"remark|hint)|"

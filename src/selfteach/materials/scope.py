@@ -194,7 +194,8 @@ _SUFFIX_FOR = re.compile(
 _TEXTUAL = re.compile(
     r"[\"']|\b(?:emphasis|numbers?|titles?|names?|headings?|keywords?|words?|dates?|times?|units?|"
     r"measurements?|readability|clarity|consistency|simplicity|safety|convenience|effect|variety|"
-    r"fun|laughs?|change|start|reference|currency|currencies|quotes|quotations?|lists?|code|terms?|sentences?|"
+    r"fun|laughs?|change|start|reference|currency|currencies|quotes|quotations?|lists?|code|"
+    r"terms?|sentences?|"
     r"paragraphs?|steps?|"
     r"items?|examples?|every|each|all|me|us|minute|moment|now|this|that|it|them|good|sure|you)\b",
     re.I,
@@ -509,7 +510,8 @@ _DEMANDS = re.compile(r"\b(?:never|always|do not|don't|please|not)$", re.I)
 
 
 _WHOLE_CLAUSE = re.compile(
-    r"\b(?:reach|contact|call|find|visit|phone|ring|e-?mail|join|pay|tell|thank|greet|thanks|greets|"
+    r"\b(?:reach|contact|call|find|visit|phone|ring|e-?mail|join|pay|tell|thank|greet|thanks|"
+    r"greets|"
     r"hold of|touch with|talk to|speak to|about|help|like|to|for) (?:us|me|you|them)$|\bgoodbye$",
     re.I,
 )
@@ -792,8 +794,10 @@ _BARE_VERB = re.compile(
 
 
 _TELL_WHO = re.compile(
-    rf"(?P<verb>tell|remind|inform|advise|ask|give|offer) (?:those|{AUDIENCE}) (?:who )?(?:(?:asks?|"
-    r"asking|inquires?|inquiring) (?P<scope>(?:about|for) .+?)|(?P<wants>wants? to [a-z]+(?: [a-z ]+?)?)) "
+    rf"(?P<verb>tell|remind|inform|advise|ask|give|offer) (?:those|{AUDIENCE}) (?:who "
+    rf")?(?:(?:asks?|"
+    r"asking|inquires?|inquiring) (?P<scope>(?:about|for) .+?)|(?P<wants>wants? to [a-z]+(?: "
+    r"[a-z ]+?)?)) "
     r"(?P<said>(?:that|to) .+)",
     re.I,
 )
@@ -935,7 +939,9 @@ def _split_for(text: str) -> ScopedText | None:
     return ScopedText(match["scope"], match["effect"])
 
 
-_OF_WORD = re.compile(r"(?:with an? (?:hyphen|dash|capital|small|big)|as (?:one|two) words?)\b", re.I)
+_OF_WORD = re.compile(
+    r"(?:with an? (?:hyphen|dash|capital|small|big)|as (?:one|two) words?)\b", re.I
+)
 """What is said of a word, and of no text: "write e-mail with a hyphen"."""
 _NEEDS_OBJECT = ("keep", "make", "limit", "give", "present", "format", "provide", "deliver")
 
@@ -1080,7 +1086,8 @@ _FORM_SUBJECT = re.compile(
 _NO_KIND = re.compile(
     r"\b(?:names?|titles?|dates?|prices?|amounts?|times?|days|steps?|ingredients?|terms?|quotes?|"
     r"abbreviations?|acronyms?|units?|temperatures?|measurements?|url|variables?|keywords?|"
-    r"letters?|and|or|but|may|can|could|might|will|would|do|does|model|assistant|bot|greeting|subject|opening|ending|part|section|tone|language|currency|code) $",
+    r"letters?|and|or|but|may|can|could|might|will|would|do|does|model|assistant|bot|greeting|"
+    r"subject|opening|ending|part|section|tone|language|currency|code) $",
     re.I,
 )
 """What is a part of an answer, and no kind of answer."""

@@ -56,7 +56,8 @@ _GENRE_NAMES = {
     r"instructions?": "instructions",
     r"commit messages?": "commit message",
     r"(?:error|status|thank-you|welcome) (?:messages?|updates?)": "message",
-    r"(?:lesson|business|project|training|meal|study|workout|travel|diet|fitness|marketing) plans?": "plan",
+    r"(?:lesson|business|project|training|meal|study|workout|travel|diet|fitness|marketing) "
+    r"plans?": "plan",
     r"(?:legal |first |rough )?drafts?": "draft",
     r"(?:patient |shift )?hand-?overs?": "handover",
     r"minutes(?: of (?:a |the |our )?meetings?)?|meeting (?:minutes|notes)": "meeting notes",
@@ -345,8 +346,10 @@ def read_situation(scope: str) -> Situation:
 
 
 _WANTS_SOMEBODY = re.compile(
-    r"(?:an? |the |any )?(?:someone|somebody|anyone|anybody|people|users?|customers?|clients?|guests?|"
-    r"callers?|patients?|visitors?) (?:wants?|asks?|would like|needs?|demands?|insists?) to (?:speak|"
+    r"(?:an? |the |any )?(?:someone|somebody|anyone|anybody|people|users?|customers?|clients?|"
+    r"guests?|"
+    r"callers?|patients?|visitors?) (?:wants?|asks?|would like|needs?|demands?|insists?) to "
+    r"(?:speak|"
     r"talk) (?:to|with) (?P<who>(?:an?|the|our|some) .+|someone .+|somebody .+)",
     re.I,
 )
@@ -726,7 +729,8 @@ _SELF_CLAUSES = [
         ),
         (
             r"(?:if|whether) (?:you are|you're) (?:an? )?(?:[a-z]+ )?(?:human|person|robot|bot|"
-            r"chatbot|machine|AI|computer|program|real|alive|man|woman)(?: .+)?|(?:if|whether) (?:you "
+            r"chatbot|machine|AI|computer|program|real|alive|man|woman)(?: .+)?|(?:if|whether) "
+            r"(?:you "
             r"(?:can|have) .*(?:feel|feelings|think|emotions|body|pain).*)",
             "being human",
         ),
@@ -735,7 +739,8 @@ _SELF_CLAUSES = [
             "your life",
         ),
         (
-            r"(?:what you did (?:before|earlier|in the past).*|what you used to (?:do|be)|(?:about |for "
+            r"(?:what you did (?:before|earlier|in the past).*|what you used to (?:do|be)|"
+            r"(?:about |for "
             r")?your (?:past|career|earlier life|former (?:job|life)|previous (?:job|life)))",
             "your past",
         ),
@@ -748,15 +753,25 @@ _SELF_CLAUSES = [
             r"(?:about |for )?(?:where you live|your home(?: ?town)?|where your home is)",
             "your home",
         ),
-        (r"(?:about |for )?(?:your (?:job|profession|work)|what you do(?: for a living)?)", "your job"),
         (
-            r"(?:about |for )?(?:your (?:hobby|hobbies)|what you (?:like|enjoy) (?:to do|doing).*|what "
+            r"(?:about |for )?(?:your (?:job|profession|work)|what you do(?: for a living)?)",
+            "your job",
+        ),
+        (
+            r"(?:about |for )?(?:your (?:hobby|hobbies)|what you (?:like|enjoy) (?:to do|"
+            r"doing).*|what "
             r"you do in your (?:free|spare) time)",
             "your hobbies",
         ),
-        (r"(?:about |for )?(?:your (?:family|parents|siblings)|if you have (?:a )?(?:family|"
-            r"siblings|parents|children|pets))", "your family"),
-        (r"(?:which|what|how many) languages you (?:speak|know)|(?:about )?your languages", "your languages"),
+        (
+            r"(?:about |for )?(?:your (?:family|parents|siblings)|if you have (?:a )?(?:family|"
+            r"siblings|parents|children|pets))",
+            "your family",
+        ),
+        (
+            r"(?:which|what|how many) languages you (?:speak|know)|(?:about )?your languages",
+            "your languages",
+        ),
         (
             r"how old you are|(?:(?:for|about) )?your age|when you were (?:born|made|created|built|"
             r"trained)|when your birthday is|about your birthday",
@@ -789,7 +804,8 @@ _TALK_CLAUSES = [
             "a greeting",
         ),
         (
-            r"(?:says?|writes?) [\"']?(?:good ?bye|bye|good ?night|farewell)[\"']?(?: to you)?|takes? "
+            r"(?:says?|writes?) [\"']?(?:good ?bye|bye|good ?night|farewell)[\"']?(?: to you)?|"
+            r"takes? "
             r"leave|leaves? the (?:chat|conversation)|ends? the (?:chat|conversation)",
             r"(?:you are )?saying goodbye",
             "a goodbye",
@@ -863,7 +879,8 @@ _WANTS_TO = re.compile(
 )
 _SOMEBODY_WHO = (
     rf"(?:{_SOMEBODY}|(?:an?|the|any|some|my|our|another) "
-    r"(?!(?:answers?|texts?|sentences?|questions?|repl(?:y|ies)|words?|letters?|prices?|titles?)\b)[a-z]+"
+    r"(?!(?:answers?|texts?|sentences?|questions?|repl(?:y|ies)|words?|letters?|prices?|"
+    r"titles?)\b)[a-z]+"
     r"(?: (?!ask|want|need|report)[a-z]+)?)"
 )
 _ASKS = r"(?:asks?|wants? to know|wonders?|[ei]nquires?)(?: you| me| us)?"
@@ -874,7 +891,8 @@ _UNDERTAKEN = {
     form: to_gerund(verb)
     for verb in re.findall(
         r"[a-z]+",
-        "plan buy visit cook bake rent renovate learn study install repair fix choose sell organize "
+        "plan buy visit cook bake rent renovate learn study install repair fix choose sell "
+        "organize "
         "host celebrate adopt grow plant hike book order paint build pack wash move travel train "
         "prepare apply",
     )
@@ -901,13 +919,15 @@ _CLAUSES_OF_SOMEBODY = [
         r"(?P<topic>(?!(?:it|this|that|me|us|you)\b).+)",
         rf"(?:is |are )?(?P<undertaken>{'|'.join(_UNDERTAKEN)})(?P<rest> .+)",
         r"(?:has|have|suffers? from|struggles? with) (?!(?:(?:an?|the|their|his|her|some|any) )?(?:"
-        r"questions?|problems?|ideas?|requests?|doubts?|to|been|not|no|it|this|one|more|[a-z]+ed)\b)"
+        r"questions?|problems?|ideas?|requests?|doubts?|to|been|not|no|it|this|one|more|"
+        r"[a-z]+ed)\b)"
         r"(?:(?:an?|the|their|his|her) )?(?P<topic>[a-z-]+(?: [a-z-]+){0,3})",
     )
 ]
 """What somebody does or says: "a traveler reports a lost bag", "a shopper has lost the receipt"."""
 _COMES_UP = re.compile(
-    r"(?P<topic>(?!(?:it|this|that|something|anything|a (?:question|problem))\b)[\w' -]+?) (?:comes? "
+    r"(?P<topic>(?!(?:it|this|that|something|anything|a (?:question|problem))\b)[\w' -]+?) "
+    r"(?:comes? "
     r"up|(?:is|are) (?:mentioned|asked (?:for|about)|discussed|brought up|requested|the topic))",
     re.I,
 )

@@ -37,9 +37,7 @@ _USUAL_VERBS = {
     r"be told(?= (?:that|to|about)\b)": "tell them",
     r"be reminded(?= (?:that|to|about)\b)": "remind them",
     r"(?:all )?(?P<noun>temperatures?|distances?|weights?|prices|amounts|dates|times)(?: always| "
-    r"only)?(?= (?:in|as)\b)": (
-        r"give \g<noun>"
-    ),
+    r"only)?(?= (?:in|as)\b)": (r"give \g<noun>"),
 }
 """How a demand begins, and how the forms have it."""
 _DONE = dict(
@@ -169,7 +167,10 @@ _REWRITES: list[tuple[str, Rewrite]] = [
         rf"(?:of your )?{REPLIES} (?P<how>in (?:bold|italics|quotation marks|capitals))$",
         r"put one \g<what> \g<how>",
     ),
-    (r"^(?P<verb>give|show|send|present|return) (?P<it>it|them) to (?:me|us|them) ", r"\g<verb> \g<it> "),
+    (
+        r"^(?P<verb>give|show|send|present|return) (?P<it>it|them) to (?:me|us|them) ",
+        r"\g<verb> \g<it> ",
+    ),
     (
         r"^(?P<verb>answer|reply|respond|write|speak|talk) (?P<often>always|only) "
         r"(?=(?:as|in|with|using)\b)",
