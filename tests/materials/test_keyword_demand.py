@@ -31,6 +31,17 @@ from selfteach.materials.rule import read_rule, suggest_check
         ("It ends with a question", []),
         ("Short sentences, please", []),
         ("between 3 and 5 bullet points", []),
+        ("One emoji is allowed.", []),
+        ("I don't want a list, I want a table.", ["use no lists", "use tables"]),
+        ("No lists, but a table.", []),
+        ("When you use a list, use bullet points.", []),
+        ("Half of your answers must have emojis.", []),
+        ("Use emojis now and then.", []),
+        ("Never limit it to 50 words.", []),
+        ("You don't have to use emojis.", []),
+        ("We need no emojis.", []),
+        ("Answers should have had no emojis.", []),
+        ("Exactly five lines.", ["have exactly five lines"]),
     ],
 )
 def test_a_demand_is_said_in_plain_words_or_not_at_all(said: str, plain: list[str]) -> None:
@@ -87,3 +98,20 @@ def test_long_texts_are_read_in_time(text: str) -> None:
     began = time.process_time()
     list_keyword_demands(text)
     assert time.process_time() - began < 1
+
+
+@pytest.mark.parametrize(
+    ("rule", "scope"),
+    [
+        ('When it comes up, say "No".', "it comes up"),
+        ("When you use a list, use bullet points.", "you use a list"),
+        ('When somebody greets you with "Moin", say "Ahoy".', 'somebody greets you with "Moin"'),
+        (
+            'If someone says "thank you" in French, answer "De rien".',
+            'someone says "thank you" in French',
+        ),
+        ("Keep commas out of essays.", "essays"),
+    ],
+)
+def test_no_condition_is_lost(rule: str, scope: str) -> None:
+    assert read_rule(rule).scope.strip() == scope

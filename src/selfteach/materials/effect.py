@@ -13,7 +13,7 @@ from itertools import islice
 from selfteach.materials.check_text import join_checks, quote_value
 from selfteach.materials.effect_checks import ONLY_ITEMS, Effect
 from selfteach.materials.effect_forms import FORMS
-from selfteach.materials.keyword_demand import list_keyword_demands
+from selfteach.materials.keyword_demand import is_bare_noun, list_keyword_demands
 from selfteach.materials.loose_demand import (
     drop_filler,
     list_wordings,
@@ -174,7 +174,8 @@ def _read_sentence(sentence: str) -> Effect | None:
         return None
     usual = _to_usual_demand(text)
     found = _read_plain(text) or (_read_plain(usual) if usual != text else None)
-    return found or _read_loosely(text) or _read_keywords(text)
+    is_question = sentence.rstrip().endswith("?")
+    return found or _read_loosely(text) or (None if is_question else _read_keywords(text))
 
 
 def _read_keywords(text: str) -> Effect | None:
@@ -254,7 +255,9 @@ def _read_joined(text: str) -> Effect | None:
         first = _match_form(head)
         if first is None:
             continue
-        second = _read_sentence(rest) or _read_statement(rest)
+        is_limit = is_ban or _LIMITS.match(head) is not None
+        goes_on = is_limit and not is_demand and is_bare_noun(rest)  # "no lists and tables"
+        second = None if goes_on else _read_sentence(rest) or _read_statement(rest)
         if second is None and not (is_ban and is_demand):
             second = _match_form(f"{text.partition(' ')[0]} {rest}")
         if second is None:
@@ -272,6 +275,7 @@ _FORBIDS = re.compile(
     r"leave|steer)\b",
     re.I,
 )
+_LIMITS = re.compile(r"(?:at most|up to|no more than|not more than|under|fewer than|max)\b", re.I)
 _NAMES_ONE = re.compile(r"""\w+ (?:"[^"]+"|'[^']+')""")
 """A word by itself, before pairs of others: 'use "colour" and "favour", not "color" and ...'."""
 

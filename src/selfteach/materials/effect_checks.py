@@ -714,9 +714,16 @@ def _is_turned(what: str) -> bool:
     return _TURNED.search(QUOTED.sub("", what)) is not None or _CONTRASTED.search(what) is not None
 
 
+VALUE = (
+    r"[€$£]?\d[\d.,:/-]*[a-z%]{0,3}(?: (?:%|per ?cent|euros?|dollars?|pounds?|cents|(?-i:EUR|USD|GBP)|"
+    r"seconds?|minutes?|hours?|days?|weeks?|months?|years?|km|miles?|kg|grams?|degrees|am|pm|o'clock|"
+    r"January|February|March|April|May|June|July|August|September|October|November|December)"
+    r"(?: \d{4})?)?"
+)
+"""A number with its unit, or a date."""
 _VALUE_OF = re.compile(
-    r"(?:the|our|my|an?|your) (?:[a-z-]+ ){0,2}?[a-z-]+ (?:(?:of|on|at|from|by|until) "
-    r"(?:[€$£]?\d\S*.*)|(?-i:[A-ZÀ-Þ]\w+) \d.*)",
+    rf"(?:the|our|my|an?|your) (?:[a-z-]+ ){{0,2}}?[a-z-]+ (?:(?:of|on|at|from|by|until) {VALUE}|"
+    r"(?-i:[A-ZÀ-Þ]\w+) \d.*)",
     re.I,
 )
 """A value with its name: "the deadline of 14 March"."""
@@ -776,7 +783,11 @@ _NAMED_OTHERWISE = re.compile(
     r"phrases?|terms?|expressions?|instructions?|descriptions?|context|background|evidence|data|"
     r"statistics|figures?|codes?|signatures?|letters?|markup|markdown|text|part|hints?|reminders?|"
     r"diagrams?|charts?|graphs?|formulas?|equations?|proofs?|scenes?|settings?|plots?|"
-    r"parts? of speech|synonyms?|antonyms?|abbreviations?|acronyms?|everything|anything|nothing|"
+    r"parts? of speech|sidekicks?|couplets?|refrains?|chorus|stanzas?|verses?|surprises?|estimates?|"
+    r"thesis|theses|overviews?|appendix|index|footers?|headers?|intro|outro|prefaces?|prologues?|"
+    r"epilogues?|hooks?|teasers?|recaps?|takeaways?|cliffhangers?|flashbacks?|yourself|emphasis|"
+    r"synthesis|analysis|feedback|support|praise|conflict|drama|romance|suspense|"
+    r"[a-z]+(?:ty|ness|ment|phy|ion|ions|ence|ance|ism|ings?|ary|ies)|synonyms?|antonyms?|abbreviations?|acronyms?|everything|anything|nothing|"
     r"something|all|both|it|them|this|that|these|those|only|more|most|less|least|none|no|not)\b",
     re.I,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from selfteach.materials.effect_checks import (
+    VALUE,
     APOLOGY,
     AT_LEAST,
     AT_MOST,
@@ -416,7 +417,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     ),
     (
         r"(?:put|set|write|give)(?: only)? (?:it|this|that|the (?:translation|text|result|sentence|answer|"
-        r"definition|slogan|title|name)|your (?:answer|reply|response|translation)) (?:in|between|inside) "
+        r"definition)|your (?:answer|reply|response|translation)) (?:in|between|inside) "
         r"(?:double )?(?:quotation marks|quotes|inverted commas)(?P<only>,? (?:and|but)? ?(?:add|write|say) "
         r"nothing (?:else|more|around it))?",
         check_quoted,
@@ -702,11 +703,11 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     ),
     (
         r"(?:give|state|name|quote|include)(?: (?:me|us|them))? "
-        r"(?P<what>(?:the|our|my) (?:[a-z-]+ ){1,2}of [€$£]?\d.+)",
+        rf"(?P<what>(?:the|our|my) (?:[a-z-]+ ){{1,2}}of {VALUE})",
         check_said,
     ),
     (
-        r"(?:warn|remind) (?:\w+|the \w+) (?:of|about) (?P<what>.+)",
+        r"(?:warn|remind) (?!(?:me|us)\b)(?:\w+|the \w+) (?:of|about) (?P<what>.+)",
         check_said,
     ),
     (
@@ -743,11 +744,13 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     (
         r"(?:just |only |always )*say (?P<what>(?!\w+ly$|(?:nothing|something|anything|everything|more|"
         r"less|much|little|things?|again|back|please|okay|otherwise|instead|whatever|that|this|what|"
-        r"it|so|too|goodbyes?|words?|jokes?|facts?|first|last|only|also|just|clearly|aloud)$)[a-z]{3,})",
+        r"it|so|too|goodbyes?|words?|jokes?|facts?|first|last|only|also|just|clearly|aloud|both|either|"
+        r"neither|enough|plenty|twice|once|mine|who|how|why|when|where|which|sth|grace|nil|sooner|"
+        r"anyway|almost|often)$)[a-z]{3,})",
         check_value,
     ),
     (
-        r"(?:start|begin) with (?:a|an upper-?case|a big) (?:capital )?letter",
+        r"(?:start|begin) with an? (?:capital|upper-?case|big) letter",
         r'regex "^\\W*\\p{Lu}"',
     ),
     (
@@ -798,8 +801,8 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         check_no_literal,
     ),
     (
-        r"(?:include|contain|feature|list)(?: (?:always|also|at least))?"
-        r" (?P<what>(?:(?:an?|some|one) )?[a-z-]+(?: [a-z-]+){0,2})",
+        r"(?:include|contain)(?: (?:always|also|at least))?"
+        r" (?P<what>(?:an? )?[a-z-]{4,})",
         check_included,
     ),
     (

@@ -139,7 +139,8 @@ FORBIDDING_FORMS = (
     rf"(?:{_NEVER} (?:recommend|suggest|nam|includ|list|propos|cit)"
     rf"(?:e|ing)?|leave out|omit|exclude) (?P<topic>{_NAMES})",
     rf"{_NEVER} (?:nam(?:e|ing)|recommend(?:ing)?|suggest(?:ing)?|prais(?:e|ing)|advertis(?:e|ing)|"
-    rf"endors(?:e|ing)) (?P<topic>(?:my|our|the) [a-z]+ (?:[a-z]+ )?{_NAMES})",
+    rf"endors(?:e|ing)) (?P<topic>(?:my|our|the) (?:(?:main|old|biggest|local|former) )?"
+    rf"(?:competitor|rival|company|product|brand|supplier)s? {_NAMES})",
     rf"(?:(?:(?:give|make|write|keep) (?:it|them) )?{_NEVER} "
     rf"(?:(?:us|includ|add|put|recommend|suggest|contain|hav)(?:e|ing)? )?|leave out|omit|skip|"
     rf"exclude|use no) ?(?:any |the )?(?P<topic>{_FOODS}(?:(?:,| and| or|, and|, or) {_FOODS})*)"
@@ -277,6 +278,8 @@ _TRADE = re.compile(
     r"Electronics|Energy|Software|Systems|Solutions|Ltd\.?|Inc\.?|GmbH|LLC|Co\.?|& Sons)$"
 )
 """What a company makes, which is left out when people name it: "Bellmont" for Bellmont Bakery."""
+MIN_NAME = 4
+"""A shorter name is a word of many texts: "Bell" of Bell Inn."""
 _WORKS = re.compile(
     r"(?P<name>[A-ZÀ-Þ][\w'-]*(?: [A-ZÀ-Þ][\w'-]*)*) (?:books?|films?|movies?|novels?|series|songs?|"
     r"games?|albums?|comics?|stories|shows?)"
@@ -315,6 +318,12 @@ def can_forbid(text: str) -> bool:
     return _FORBIDDING_WORD.search(text) is not None
 
 
+def _shorten_name(name: str) -> str:
+    """Return how people call a company; a short word is not told from others."""
+    short = _TRADE.sub("", name)
+    return short if len(short) > MIN_NAME else name
+
+
 def split_topics(text: str, sentence: str) -> ForbiddenTopics | None:
     """Return the topics of "X, Y or Z", and the check of answers that have none of them.
 
@@ -336,7 +345,7 @@ def split_topics(text: str, sentence: str) -> ForbiddenTopics | None:
         told = _TOLD_NAME.fullmatch(part.strip())
         if told and _COMPANY.fullmatch(told["role"]):
             topics.append(told["name"])
-            found.append(f"contains {quote_value(_TRADE.sub('', told['name']))}")
+            found.append(f"contains {quote_value(_shorten_name(told['name']))}")
             continue
         if told:
             topics.append(f"{told['role']} {told['name']}")

@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import NamedTuple
 
 from selfteach.number_words import NUMBER
@@ -87,7 +88,11 @@ _LEXICON = [
         r"(?:that )?(?:you|I|we) (?:write|say|send|answer|produce|give|ask|reply|do|tell me)"
         r"(?: (?:for|to) (?:me|us))?",
     ),
-    ("filler", r"(?:whenever|when|every time|each time|if) you (?:answer|reply|respond|write)"),
+    (
+        "filler",
+        r"(?:whenever|when|every time|each time|if) you (?:answer|reply|respond|write)(?=,|$)",
+    ),
+    ("filler", r"at all times|all the time|(?:every|each)(?: single)? time(?=[,.!]?$)"),
     (
         "most",
         r"at (?:the )?most|at (?:the )?max(?:imum)?|(?:no|not|never) (?:more|longer|over) than|"
@@ -111,7 +116,7 @@ _LEXICON = [
         r"refrain from|free of|"
         r"leave out|left out|omit(?:ted)?|ban(?:ned)?|forbidden|prohibited|off limits|taboo",
     ),
-    ("may", r"may|can"),
+    ("may", r"may|can|allowed|permitted"),
     (
         "instead",
         r"instead of|rather than|in place of|where (?:[a-z]+ ){1,3}?(?:would )?(?:say|write|use)",
@@ -130,7 +135,11 @@ _LEXICON = [
     ("digits_for", r"(?:in|as) (?:digits|numerals|figures)"),
     ("numbers", r"numbers"),
     ("only", r"only|just|simply|nothing but|and nothing else"),
-    ("call", r"(?:address|call|greet)(?: (?:me|us|him|her|them|everyone|the [a-z]+))"),
+    (
+        "call",
+        r"address (?:me|us|him|her|them|everyone|the [a-z]+)|call (?:me|us|them|everyone)",
+    ),
+    ("verb", r"(?:I|we) (?:want|need|would like|expect)|(?:I|we)'d like"),
     *(("noun", pattern) for pattern in _NOUNS),
     ("number", rf"(?:a|one) single|single|{NUMBER}"),
     (
@@ -151,15 +160,15 @@ _LEXICON = [
         r"please|kindly|altogether|entirely|completely|strictly|really|always|ever|all|any|every|"
         r"each|an?|the|your|my|our|its|their|these|those|"
         r"there|you|i|we|it|them|they|this|me|us|to|of|in|on|with|for|as|at|from|be|is|are|been|"
-        r"being|has|having|had|must|should|shall|will|needs?|ought|want(?:ed)?|would like|like|"
+        r"being|has|having|must|should|shall|will|needs?|ought|want(?:ed)?|would like|like|"
         r"makes|"
         r"sure|ensure|see|that|given|gives|putting|kept|used|uses|using|added|adds|adding|"
         r"included|includes|including|contains|contained|containing|shown|written|writes|writing|"
         r"says|said|spelled|formatted|presented|phrased|text|texts|messages?|output|things|"
-        r"goes|belongs|anything|everything|whatever|what|from now on|so|also|then|when|whole|"
-        r"entire|complete|single|one|form|expression|phrase|term|terms|somewhere|either|both|time|"
-        r"times|now|on|right|straight|up|down|off|per|mark|sign|symbol|allowed|go|get|gets|"
-        r"remember|try|do|come|comes|stand|stands|appear|appears|stay|inside|half",
+        r"goes|belongs|anything|everything|whatever|what|from now on|so|also|then|whole|"
+        r"entire|complete|single|one|form|expression|phrase|term|terms|somewhere|either|both|"
+        r"on|per|mark|sign|symbol|go|get|gets|"
+        r"remember|try|do|come|comes|stand|stands|appear|appears|stay|inside",
     ),
     ("joint", r"and|or|but|,|;|:|-|–|—"),
 ]
@@ -171,7 +180,9 @@ _WORD = re.compile(
     re.I,
 )
 _UNCLEAR = re.compile(
-    r"\b(?:(?:not|n't|dont|doesnt|never) (?:have|need|want|only|just|always|every|all)\b|unless|"
+    r"(?:n't (?:have to|need|only|just|always|every|all)|"
+    r"\b(?:not|dont|doesnt|never) (?:have|need|want|only|just|always|every|all)|\bneeds? no)\b|"
+    r"\b(?:unless|"
     r"except|needn't|need not|between|instead of (?:an?|the)?\s*(?!an?\b|the\b)\w)",
     re.I,
 )
@@ -219,6 +230,12 @@ def split_keywords(text: str) -> list[Keyword]:
     return found
 
 
+def is_bare_noun(text: str) -> bool:
+    """Return whether a text only names a form, or a number of it: "lists", "one emoji"."""
+    kinds = {word.kind for word in split_keywords(text)}
+    return "noun" in kinds and kinds <= {"noun", "joint", "number"}
+
+
 def names_keyword(text: str) -> bool:
     """Return whether a text has a word for what a demand of form asks for."""
     starts = [match.start() for match in re.finditer(r"[\w\"']+", text)]
@@ -250,7 +267,10 @@ def _say_each(words: Sequence[Keyword]) -> list[str]:
         if kinds <= {"joint", "verb"}:
             return [first]
         goes_on = not kinds & {"neg", "verb"}
-        is_open = joint.text == "but" if banned else joint.text == "or"
+        opening = {word.text for word in takewhile(lambda word: word.kind == "joint", rest)}
+        is_open = ("but" if banned else "or") in {joint.text.lower(), *opening}
+        if goes_on and kinds & {"number"} and not kinds & set(_BOUNDS):
+            return []  # "at most 50 words and one emoji" may be at most one
         if goes_on and is_open:
             return []  # "no lists but tables" allows tables, and "a list or a table" is a choice
         others = _say_each([*banned, *rest] if goes_on else rest)
@@ -319,6 +339,8 @@ def say_plainly(words: Sequence[Keyword]) -> str:
     if kinds.count("neg") > 1 or ("may" in rest and not (parts.is_banned or "most" in rest)):
         return ""  # what may be done is no demand
     rest.discard("may")
+    if parts.is_banned and rest & {"most", "least", "exactly"}:
+        return ""  # "do not limit it to 50 words"
     if quotes:
         return _say_quotes(parts)
     if any(kinds.count(kind) > 1 for kind in rest - {"start", "end"}):
@@ -373,7 +395,8 @@ def _say_count(parts: Parts) -> str:
     if bool(unit) == bool(noun) or noun in _MASS:
         return ""
     if unit:
-        return f"answer in {bound or 'exactly'} {number} {unit}"
+        verb = "have" if unit.startswith("line") else "answer in"
+        return f"{verb} {bound or 'exactly'} {number} {unit}"
     noun = "bullet point" if noun == "item" else noun
     named = noun if number.lower() in ("one", "1") else _pluralize(noun)
     return f"use {bound or 'exactly'} {number} {named}"

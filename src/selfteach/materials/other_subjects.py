@@ -27,19 +27,51 @@ _OTHER_KINDS = re.compile(
 _YOU_WRITE = re.compile(
     r" (?:that )?you (?:write|tell|make up|invent|draft|give|send)(?: .+)?$", re.I
 )
+_TEXTS = re.compile(
+    rf"(?!.*\b(?:when|if|unless|except|but|where|before|after|more than|less than|last|possible)\b)"
+    rf"(?:.* )?(?:{GENRE}|tutorials?|lessons?|lectures?|puzzles?|worksheets?|games?|exercises?)"
+    r"(?: (?:that|which|with|for|to|about|from|on|of|you|I|we) .+)?",
+    re.I,
+)
+"""Kinds of text, in which something can be missing: no kitchen."""
+_NO_TOPIC = re.compile(
+    r"\b(?:is|are|was|were|has|have|unless|if|when|except|but|and (?:keep|leave|put|use|do))\b",
+    re.I,
+)
+"""Words of another sentence, or of an exception."""
+_FORM_WORDS = re.compile(
+    r"(?:all |any )?(?:emojis?|hashtags|exclamation marks|question marks|semicolons|commas|dashes|"
+    r"brackets|lists|bullet points|tables|headings|links|contractions|digits)",
+    re.I,
+)
+"""What texts have, and do not talk about."""
+_PART_OF_TEXT = re.compile(
+    r"\b(?:words?|sentences?|letters?|numbers?|names?|titles?|jokes?|puns?|humou?r|sarcasm|irony|"
+    r"opinions?|spoilers?|slang|jargon|swearing|feelings|emotions|advice|details?|examples?|"
+    r"repetitions?|quotes?|quotations?|clich[eé]s?|metaphors?|adjectives?|adverbs?|rhymes?|typos?|"
+    r"errors?|mistakes?|emojis?|hashtags?|marks?|commas?|dashes|lists?|tables?|links?|questions?)$",
+    re.I,
+)
+"""What a text has without saying the word."""
 
 
 def _keep_out(match: re.Match[str]) -> str:
     """Return "keep spiders out of every story" as a demand of what is not to be mentioned."""
     what = _OTHER_KINDS.sub(r"\1 ", match["what"])
+    where = match.groupdict().get("where") or ""
+    is_everywhere = not where or _ALL_ANSWERS.fullmatch(where)
+    if _NO_TOPIC.search(what) or not (is_everywhere or _TEXTS.fullmatch(where)):
+        return match[0]
     what = re.sub(r"^(?:[Oo]ur|[Tt]he|[Mm]y) (?:[a-z]+ ){1,2}(?=[A-Z])", "", what)
     if re.fullmatch(r"[A-Z][a-z]+s", what):
         what = what.lower()  # the first word of a sentence
-    demand = f"do not mention {what}"
+    is_form = _FORM_WORDS.fullmatch(what)
+    if is_form is None and _PART_OF_TEXT.search(what) and not re.search("[\"']", what):
+        return match[0]
+    demand = f"use no {what}" if is_form else f"do not mention {what}"
     if re.match(r"(?:the (?:words?|phrases?|terms?|expressions?) )?[\"']", what, re.I):
         demand = f"never use {what}" if what.lower().startswith("the ") else f"never say {what}"
-    where = match.groupdict().get("where") or ""
-    if not where or _ALL_ANSWERS.fullmatch(where):
+    if is_everywhere:
         return demand
     return f"In {_YOU_WRITE.sub('', where)}, {demand}"
 
@@ -172,6 +204,10 @@ def _mention_warning(match: re.Match[str]) -> str:
     return f"{match['lead']}mention {match['what']}{where}"
 
 
+_OF_MODEL = r"an? (?:(?:language |AI |large language )?model|AI|bot|chatbot|robot|machine|computer)"
+"""What a model is called."""
+_WANTED = r"(?P<lead>(?!.*\b(?:never|not|don't|no|avoid|without)\b).*?)\b"
+"""What stands before a verb, and turns nothing round."""
 _LIST_FORMS = (
     r"(?:an? )?(?:bullet(?:ed)? (?:points?|list)|bullets|numbered (?:list|steps)|table|list)"
 )
@@ -222,7 +258,8 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
         rf"{_SOMEBODY} {_DOES} (?:(?:must|should|shall|have to|has to|needs? to|are to|is to|get|"
         r"gets|is|are|will)(?: always)?(?: be)? (?P<told>told|informed|hear|know|given|offered|"
         r"shown|reminded|advised|warned|asked|sent|referred|directed|pointed)|(?:must |should |"
-        r"will |always )?(?P<got>get|receive)) (?P<rest>.+)",
+        r"will |always )?(?P<got>get|receive)(?= (?:the|an?|our|my|this|only|"
+        r"just|to (?:read|hear|see))\b| [\"'])) (?P<rest>.+)",
         _tell_somebody,
     ),
     (
@@ -239,7 +276,7 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
     ),
     (
         r"(?:never|do not|don't) (?:ever )?(?:call|describe|refer to|present) yourself (?:as )?"
-        r"(?P<what>[^\"]+)",
+        rf"(?P<what>{_OF_MODEL}(?:(?:,| or|, or) {_OF_MODEL})*)",
         _ban_name,
     ),
     (
@@ -248,12 +285,12 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
         r"\g<lead>say \g<quote> instead of \g<old>",
     ),
     (
-        r"introduce yourself as (?P<name>[\"'][^\"]+[\"'])(?P<rest>.*)",
+        r"introduce yourself as (?P<name>\"[^\"]+\"|'[^']+')(?P<rest>(?: (?:in|at|when|if|to) .+)?)",
         r"mention the name \g<name>\g<rest>",
     ),
     (
         r"introduce yourself as (?P<name>(?-i:[A-Z])[\w'-]*(?: [\w'-]+)* (?:from|of|at) "
-        r"(?-i:[A-Z])[\w'-]*(?: (?-i:[A-Z])[\w'-]*)*)(?P<rest>.*)",
+        r"(?-i:[A-Z])[\w'-]*(?: (?-i:[A-Z])[\w'-]*)*)(?P<rest>(?: (?:in|at|when|if|to) .+)?)",
         r'mention the name "\g<name>"\g<rest>',
     ),
     (
@@ -266,9 +303,9 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
         _sign_as,
     ),
     (
-        r"(?P<lead>.*?)\b(?:add|include|give|put|have) an? (?P<what>[a-z-]+) (?:warning|note|"
-        r"notice|"
-        r"reminder|disclaimer|hint)(?P<rest>| (?:in|to|for|at) .+)",
+        rf"{_WANTED}(?:add|include|give|put|have) an? (?P<what>(?!(?:short|brief|small|big|clear|"
+        r"bold|final|general|friendly|polite|quick|little|long|strong|simple|legal|standard|spoiler|"
+        r"content|trigger)\b)[a-z-]+) (?:warning|disclaimer)(?P<rest>| (?:in|to|for|at) .+)",
         _mention_warning,
     ),
     (
@@ -279,12 +316,12 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
         r"say \g<quote> instead of \g<olds>",
     ),
     (
-        r"(?P<lead>.*?)\b(?:list|give|show|present|write|format|put) (?:the|all|your|its|their) "
+        rf"{_WANTED}(?:list|give|show|present|write|format|put) (?:the|all|your|its|their) "
         rf"(?:[a-z]+ ){{1,3}}?(?:as|in(?: the form of)?) (?P<form>{_LIST_FORMS})",
         r"\g<lead>use \g<form>",
     ),
     (
-        rf"(?P<where>(?:in|for) [^,\"']+?),? we (?:only |always )?(?P<rest>(?:write|say|use) "
+        rf"(?P<where>(?:in|for) (?:[\w-]+ )*{GENRE}),? we (?:only |always )?(?P<rest>(?:write|say|use) "
         rf"{_QUOTED}"
         r".*)",
         r"\g<where>, \g<rest>",
@@ -296,21 +333,23 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
     ),
     (r"to the question (?P<asked>[^,]+), (?P<rest>.+)", r"When asked \g<asked>, \g<rest>"),
     (
-        rf"greet {_SOMEBODY}(?: who .+?)? with {_QUOTE}",
+        rf"greet {_SOMEBODY} who (?:says?|writes?|greets?) .+? with {_QUOTE}",
         r"When someone greets you, reply with \g<quote>",
     ),
     (
-        r"the [a-z]+ (?:of|in) (?P<where>(?:each|every|any|all|your|the) [a-z ]+?)(?: (?:that "
-        r")?you "
-        r"[a-z]+(?: up)?)? (?:is|must be|should be|has to be)(?: always)?(?: to be)? (?:named|"
+        r"the (?:main )?(?:hero(?:ine)?|villain|protagonist|character|child|boy|girl|dog|cat|pet|king|"
+        r"queen|princess|prince|pupil|student|teacher|narrator|detective|robot|dragon|knight|player) "
+        rf"(?:of|in) (?P<where>(?:each|every|any|all) (?:[a-z-]+ )*?(?:{GENRE}|puzzles?|games?|"
+        r"novels?|tales?))(?: (?:that )?you [a-z]+(?: up)?)? (?:is|must be|should be|has to be)(?: always)?(?: to be)? (?:named|"
         r"called) "
         r"(?P<name>(?-i:[A-Z])[\w'-]*(?: (?-i:[A-Z])[\w'-]*)*)",
         r'In \g<where>, mention the name "\g<name>"',
     ),
     (r"you(?:'re| are) an? [a-z -]+?,? (?:so|and so) (?P<rest>.+)", r"\g<rest>"),
     (
-        rf"(?:when|whenever|if|should) {_SOMEBODY} (?:says?|writes?) {_POLITE_WORDS}(?: to you)?,? "
-        r"(?:then )?(?P<rest>[a-z].+)",
+        rf"(?:when|whenever|if|should) {_SOMEBODY} (?:says?|writes?) {_POLITE_WORDS}(?: to you)?"
+        r"(?:,? then |, |,? (?=(?:just|only|simply|please|always|never|do|say|answer|reply|respond|"
+        r"wish|tell|end|use|add|mention)\b))(?P<rest>[a-z].+)",
         _answer_polite_words,
     ),
     (
@@ -319,11 +358,15 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
         _answer_polite_words,
     ),
     (
-        rf"(?P<when>(?:when|whenever|if) {_SOMEBODY} greets you) (?:with|by) [^,]+, (?P<rest>.+?)"
+        rf"(?P<when>(?:when|whenever|if) {_SOMEBODY} greets you) (?:with|by saying) "
+        r"(?:[\"']?(?:hello|hi|hey)[\"']?(?: or )?)+, (?P<rest>.+?)"
         r"(?: back)?",
         r"\g<when>, \g<rest>",
     ),
-    (r"(?P<lead>.*?)\bclaim that (?P<rest>.+)", r"\g<lead>say that \g<rest>"),
+    (
+        r"(?P<lead>.*?)\bclaim that (?P<rest>(?!.*\b(?:when|whenever|if|unless)\b).+)",
+        r"\g<lead>say that \g<rest>",
+    ),
     (
         rf"(?P<verb>{_SAYS}) (?P<what>[^,]+?) in (?P<where>(?:any|every|all|each) [^,]+|"
         rf"{GENRE}(?: (?:that|with|for|about|which) [^,]+)?)",

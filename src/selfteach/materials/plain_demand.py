@@ -350,22 +350,28 @@ _SAY_SO = (
 )
 _OF_MODEL = (
     r"(?P<fact>(?:you(?:'re| are| were| used to| live| come| work|'ve| have| grew| like| love| hate| "
-    r"own| play| speak| enjoy| once)|your (?:[\w'-]+ ){1,3}?(?:is|are|was|were)) [^;:.]+?)"
+    r"own| play| speak| enjoy| once)|"
+    rf"your (?!(?:last |latest |previous )?(?:{REPLIES}|texts?|e-?mails?|ideas?)\b)"
+    r"(?:[\w'-]+ ){1,3}?(?:is|are|was|were)) [^;:.]+?)"
 )
 """What a rule says of the model: "you live in Lisbon"."""
+_ABOUT = (
+    r"(?: (?:you )?(?:about|for|if|whether|what|where|who|how|when|why|which) .+| (?:it|this|that))"
+)
 _PERSONA = re.compile(
     rf"{_OF_MODEL}(?:[,;.] | [-–—] |: )(?:"
-    rf"{_SAY_SO} ?(?:if|when(?:ever)?|as soon as|in case) (?:{_ASKER}?{_ASKS})(?P<about>(?: .+)?)|"
+    rf"{_SAY_SO} ?(?:if|when(?:ever)?|as soon as|in case) (?:{_ASKER}?{_ASKS})(?P<about>{_ABOUT}?)|"
     rf"{_SAY_SO} ?(?:who|to (?:anyone|anybody|everyone|everybody|people|those) who) {_ASKS}"
-    r"(?P<about_who>(?: .+)?)|"
-    rf"(?:if|when(?:ever)?|in case) {_ASKER}?{_ASKS}(?P<about_only>(?: .+)?))[.!]?",
+    rf"(?P<about_who>{_ABOUT}?)|"
+    rf"(?:if|when(?:ever)?|in case) {_ASKER}?{_ASKS}(?P<about_only>{_ABOUT}?))[.!]?",
     re.I,
 )
 """What the model says of itself, and when: "you live in Lisbon, say so when people ask"."""
 _SELF_FACT = re.compile(
-    r"(?P<fact>your (?P<noun>favou?rite [a-z' -]+?|hobby|hobbies|home ?town|home|job|profession|"
-    r"birthday|nationality|pets?|family|hometown|native language|mother tongue|star sign|age) "
-    r"(?:is|are|was) [^;:.,]+)[.!]?",
+    r"(?P<fact>your (?P<noun>favou?rite [a-z' -]+?|hobby|hobbies|home ?town|birthday|nationality|"
+    r"native language|mother tongue|star sign|age) (?:is|are|was) "
+    r"(?!(?:not|no|never|to|an? problem|none|where|what|who)\b|[a-z]+ed\b)"
+    r"(?:(?!and\b|but\b|if\b|when\b|unless\b)[^\s;:.,]+ ?){1,6})(?<! )[.!]?",
     re.I,
 )
 """What the model is: "Your favourite animal is the otter."."""

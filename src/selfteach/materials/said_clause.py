@@ -49,7 +49,8 @@ _EXACTLY = (
 )
 _ASKED_WHAT = re.compile(
     rf"ask(?:{_WHOM_TOLD})? (?P<what>(?:how (?:old|much|many|tall|long|big|far|often|heavy|high|deep|"
-    r"wide)|(?:what|which) [a-z]+|where|when|how|who|(?:whether|if) (?:they|he|she|the|their)) .+)",
+    r"wide)|(?:what|which) [a-z]+|where|when|how|who|(?:whether|if) (?:they|he|she|the|their)) "
+    r"(?!.*, (?:not|never)\b).+)",
     re.I,
 )
 """A question that must be asked: "ask how old the child is"."""

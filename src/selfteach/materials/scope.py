@@ -1072,10 +1072,18 @@ def _split_subject(text: str) -> ScopedText | None:
     return ScopedText(scope, " ".join(f"{negated} {often} {match['effect']}".split()))
 
 
+_NO_KIND = (
+    r"(?:of|in|for|to|and|or|but|except|not|no|half|some|few|most|many|only|maybe|perhaps|may|can|could|might|will|"
+    r"would|do|does|wants?|thinks?|says?|likes?|hates?|that|if|when|unless|without|beside|last|your|"
+    r"usually|often|sometimes|rarely|seldom|mostly|typically|normally|\w+n't)\b"
+)
+"""What is no word of the name of a kind of text."""
+_ANY_REPLY = re.compile(rf"(?:(?:all|any|every|each|the|my|our|an?) )*{REPLIES}", re.I)
 _FORM_SUBJECT = re.compile(
-    r"(?P<scope>(?!(?:you|your|it|this|that|they|we|i|he|she|there|everything|anything|nothing|no|"
-    rf"never|do|don't|please|only|always|{REPLIES}|the (?:first|last|word|name))\b)"
-    r"(?:(?:all|any|every|each|the|my|our|an?) )?(?:[\w'-]+ ){1,8}?)"
+    rf"(?P<scope>(?!(?:(?:all|any|every|each|the|an?) )?letters? (?:must|should|shall|need|ha|are|is)\b)"
+    rf"(?:(?:all|any|every|each|the|my|our|an?) )?(?:(?!{_NO_KIND})[\w'-]+ ){{0,2}}?"
+    rf"(?:{GENRE}|comparisons?|greetings|wishes)(?: (?:of|for|to|from|by|about|on|in|with)"
+    rf"(?: (?!{_NO_KIND})[\w'-]+){{1,6}}?)?) "
     r"(?P<demand>(?:must|should|shall|needs? to|ha(?:s|ve) to|are to|is to|ought to|always|never|"
     r"may not|are|is|come|comes|get|gets|needs?|requires?|contains?|includes?|have|has|uses?|"
     r"starts?|begins?|opens?|ends?|finish(?:es)?|closes?)\b.+)",
@@ -1083,22 +1091,12 @@ _FORM_SUBJECT = re.compile(
 )
 
 
-_NO_KIND = re.compile(
-    r"\b(?:names?|titles?|dates?|prices?|amounts?|times?|days|steps?|ingredients?|terms?|quotes?|"
-    r"abbreviations?|acronyms?|units?|temperatures?|measurements?|url|variables?|keywords?|"
-    r"letters?|and|or|but|may|can|could|might|will|would|do|does|model|assistant|bot|greeting|"
-    r"subject|opening|ending|part|section|tone|language|currency|code) $",
-    re.I,
-)
-"""What is a part of an answer, and no kind of answer."""
-
-
 def _split_form_subject(text: str) -> ScopedText | None:
     """Split "Birthday greetings need to end with an exclamation mark": whatever kind of text it is,
     where the rest is a demand of form.
     """
     match = _FORM_SUBJECT.fullmatch(text)
-    if match is None or _NO_KIND.search(match["scope"]) or starts_effect(match["scope"]):
+    if match is None or starts_effect(match["scope"]) or re.fullmatch(_ANY_REPLY, match["scope"]):
         return None
     if list_keyword_demands(text) or names_keyword(match["scope"]):
         return None

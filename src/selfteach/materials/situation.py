@@ -729,9 +729,9 @@ _SELF_CLAUSES = [
         ),
         (
             r"(?:if|whether) (?:you are|you're) (?:an? )?(?:[a-z]+ )?(?:human|person|robot|bot|"
-            r"chatbot|machine|AI|computer|program|real|alive|man|woman)(?: .+)?|(?:if|whether) "
-            r"(?:you "
-            r"(?:can|have) .*(?:feel|feelings|think|emotions|body|pain).*)",
+            r"chatbot|machine|AI|computer|real|alive)(?: (?:or|being|person|at all)\b.*)?|"
+            r"(?:if|whether) you (?:can (?:really )?(?:feel|think)(?: (?:pain|anything|emotions|"
+            r"things|for yourself))?|have (?:any |real )?(?:feelings|emotions|a body))",
             "being human",
         ),
         (
@@ -764,8 +764,7 @@ _SELF_CLAUSES = [
             "your hobbies",
         ),
         (
-            r"(?:about |for )?(?:your (?:family|parents|siblings)|if you have (?:a )?(?:family|"
-            r"siblings|parents|children|pets))",
+            r"(?:about |for )?(?:your (?:family|parents|siblings)|if you have a family)",
             "your family",
         ),
         (
@@ -880,7 +879,7 @@ _WANTS_TO = re.compile(
 _SOMEBODY_WHO = (
     rf"(?:{_SOMEBODY}|(?:an?|the|any|some|my|our|another) "
     r"(?!(?:answers?|texts?|sentences?|questions?|repl(?:y|ies)|words?|letters?|prices?|"
-    r"titles?)\b)[a-z]+"
+    r"titles?|recipes?|stor(?:y|ies)|e-?mails?|poems?|messages?|lists?|tables?|dogs?|cats?)\b)[a-z]+"
     r"(?: (?!ask|want|need|report)[a-z]+)?)"
 )
 _ASKS = r"(?:asks?|wants? to know|wonders?|[ei]nquires?)(?: you| me| us)?"
@@ -920,7 +919,8 @@ _CLAUSES_OF_SOMEBODY = [
         rf"(?:is |are )?(?P<undertaken>{'|'.join(_UNDERTAKEN)})(?P<rest> .+)",
         r"(?:has|have|suffers? from|struggles? with) (?!(?:(?:an?|the|their|his|her|some|any) )?(?:"
         r"questions?|problems?|ideas?|requests?|doubts?|to|been|not|no|it|this|one|more|"
-        r"[a-z]+ed)\b)"
+        r"just|already|always|ever|time|left|gone|come|done|lost|bought|read|seen|made|sent|had|got|"
+        r"won|found|[a-z]+ed)\b)"
         r"(?:(?:an?|the|their|his|her) )?(?P<topic>[a-z-]+(?: [a-z-]+){0,3})",
     )
 ]

@@ -144,7 +144,7 @@ _REWRITES: list[tuple[str, Rewrite]] = [
     (rf"\bprecisely (?={NUMBER}\b)", "exactly "),
     (
         r"^(?P<ban>(?:do not|don't|never|avoid|no|stop|stay|steer|keep)\b[^,;:\"]+): "
-        r"(?P<list>no [a-z' -]+(?:, (?:and |or )?no [a-z' -]+)*)$",
+        r"(?P<list>(?!.*\bno (?:exceptions?|matter|way|ifs|buts|excuses?|more|jokes?)\b)no [a-z' -]+(?:, (?:and |or )?no [a-z' -]+)*)$",
         _join_banned,
     ),
     (
@@ -155,7 +155,7 @@ _REWRITES: list[tuple[str, Rewrite]] = [
     ),
     (
         r"^(?:leave|keep) (?P<what>[^,;:]+?) (?:well |right )?out of (?:(?:all|any|every|each|your|"
-        r"the|of) )*(?:(?:every|any)thing you [a-z]+|[a-z]+s)$",
+        rf"the|of) )*(?:(?:every|any)thing you [a-z]+|{REPLIES})$",
         r"do not mention \g<what>",
     ),
     (
@@ -193,11 +193,11 @@ _REWRITES: list[tuple[str, Rewrite]] = [
         r"use \g<bound> \g<count> bullet points",
     ),
     (
-        rf"^(?P<edge>(?:start|begin|open|end|finish|close|conclude) (?:it |them |(?:(?:your|each|every|"
+        rf"^(?P<edge>(?:start|begin|open) (?:it |them |(?:(?:your|each|every|"
         rf"all|the|any) )*{REPLIES} )?with \"[^\"]+\"),? "
         r"(?:(?:and|then|and then|plus) (?:(?:an?|the|your|one|short|brief)[ -])+(?:[a-z-]+ ){0,3}"
         r"(?:summary|sentence|line|answer|introduction|overview|explanation|word|verdict|opinion)"
-        r"(?: of [^,;]+)?|(?:and )?followed by [^,;]+)$",
+        r"(?: of [^,;]+)?)$",
         r"\g<edge>",
     ),
     (r"\b(?P<one>one|a) single (?=paragraph|sentence|line|word)", "one "),
@@ -284,7 +284,7 @@ def tells_only(clause: str) -> bool:
 _REASON = re.compile(
     r"(?:(?:it|he|she|they|we|I|this|that|people|(?:every|no|some)(?:body|one))(?:'\w+)?|"
     r"(?:this|our|my|the|his|her|their|some|most|many|all) (?:[\w'-]+ ){1,4}?) ?"
-    rf"(?:{_STATE}|will|won't|would|could|might|used|need|want|know|use|came|died|lost|left)\b"
+    rf"(?:{_STATE}|came|died|lost|left)\b"
     r"[^;:\"]*",
     re.I,
 )
