@@ -154,7 +154,12 @@ SITUATIONS = {
     "asked if we ship abroad": Situation("about", topic="shipping abroad"),
     "a customer asks if the shop takes credit cards": Situation("about", topic="credit cards"),
     "people ask whether we close at noon": Situation("about", topic="closing at noon"),
-    "asked if you are an AI": Situation("other"),
+    "asked if you are an AI": Situation("about", topic="being human"),
+    "asked about your favourite colour": Situation("about", topic="your favorite colour"),
+    "people ask what you did before": Situation("about", topic="your past"),
+    "asked whether you feel pain": Situation("about", topic="being human"),
+    "a guest wants to speak to the chef": Situation("about", topic="talking to the chef"),
+    "someone wants to know a size for boots": Situation("about", topic="size for boots"),
     "it's an email to a client": Situation("writing", "email", "a client", ("a client",)),
     "anything addressed to the principal": Situation(
         "writing", "", "the principal", ("the principal",)

@@ -260,7 +260,8 @@ def _read_joined(text: str) -> Effect | None:
 
 
 _FORBIDS = re.compile(
-    r"(?:please )?(?:you )?(?:never|no|not|do not|don't|avoid|use no|must not|refrain|stop|stay|keep|"
+    r"(?:please )?(?:you )?(?:never|no|not|do not|don't|avoid|use no|must not|refrain|stop|stay|"
+    r"keep|"
     r"leave|steer)\b",
     re.I,
 )
@@ -362,7 +363,10 @@ _POLITE_TAIL = re.compile(
     r"(?:prose|text|sentences|paragraphs|words)|(?:(?:instead of|rather than|not|not in) (?:an? )?"
     r"(?:(?:long|full|plain|running|continuous|whole|normal|big) )*(?:paragraphs?|prose|text))|"
     r"(?:at least )?once(?: or more)?|throughout|under any circumstances?|for [a-z]+ reasons|"
-    r"as an? (?:topic|subject)|(?:on|in) (?:this|our) (?:channel|chat|group|server|forum)|"
+    r"(?:and )?(?:no|not|never|without) (?:running|flowing|continuous|plain|long|full) (?:text|"
+    r"prose|"
+    r"paragraphs)|as an? (?:topic|subject)|(?:on|in) (?:this|our) (?:channel|chat|group|server|"
+    r"forum)|"
     r"(?:with|separated by) an? (?:empty|blank) line(?: in)? between(?: them)?|"
     r"per (?:answer|reply|response|message)|if you (?:can|please)|please|(?<=, )(?:always|ever|"
     r"full stop|period|for (?:safety|clarity|consistency|simplicity|fun))|"

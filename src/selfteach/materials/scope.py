@@ -67,7 +67,7 @@ _BLOCKED = re.compile(
     r"(?:^|\b)(?:to|i|you|we|they|he|she|it|user|users|people|someone|somebody|anyone|anybody|"
     r"who|that|a|an|the|my|your|our|their|his|her|any|every|each|all|of|for|about|with|in|on|"
     r"from|by|at|can|could|will|would|should|must|may|and|or|not|customers?|clients?|guests?|"
-    r"kids|children|no|some|this|these|people|me|us)$",
+    r"kids|children|no|some|this|these|people|me|us|is|are|was|were|be|being)$",
     re.I,
 )
 _PRONOUN = re.compile(r"\b(?:i|you|we|they|he|she|it|who|that|to)$", re.I)
@@ -193,7 +193,8 @@ _SUFFIX_FOR = re.compile(
 _TEXTUAL = re.compile(
     r"[\"']|\b(?:emphasis|numbers?|titles?|names?|headings?|keywords?|words?|dates?|times?|units?|"
     r"measurements?|readability|clarity|consistency|simplicity|safety|convenience|effect|variety|"
-    r"fun|laughs?|change|start|reference|currency|currencies|quotes|quotations?|lists?|code|terms?|sentences?|"
+    r"fun|laughs?|change|start|reference|currency|currencies|quotes|quotations?|lists?|code|"
+    r"terms?|sentences?|"
     r"paragraphs?|steps?|"
     r"items?|examples?|every|each|all|me|us|minute|moment|now|this|that|it|them|good|sure|you)\b",
     re.I,
@@ -505,7 +506,8 @@ _DEMANDS = re.compile(r"\b(?:never|always|do not|don't|please|not)$", re.I)
 
 
 _WHOLE_CLAUSE = re.compile(
-    r"\b(?:reach|contact|call|find|visit|phone|ring|e-?mail|join|pay|tell|thank|greet|thanks|greets|"
+    r"\b(?:reach|contact|call|find|visit|phone|ring|e-?mail|join|pay|tell|thank|greet|thanks|"
+    r"greets|"
     r"hold of|touch with|talk to|speak to|about|help|like|to|for) (?:us|me|you|them)$|\bgoodbye$",
     re.I,
 )
@@ -584,7 +586,8 @@ _DEMAND_AFTER_TEXT = re.compile(
     r"[Pp]lease|use (?!for\b|in\b|at\b|of\b|by\b|among\b)|write|keep|say|add|include|avoid|stay|be|"
     r"give|tell|make|begin|start|end|finish|mention|put|sign|limit|number|replace|spell|state|"
     r"(?:address|call) (?:him|her|them|me|us)|"
-    rf"the (?:first|last) (?:line|word|sentence)|they {_BE_TOLD_SO})\b)"
+    rf"the (?:first|last) (?:line|word|sentence)|the [a-z]+ (?:must|should|has to|is always)|"
+    rf"they {_BE_TOLD_SO})\b)"
 )
 _STRONG_DEMAND = re.compile(
     rf"{_ADVERB}(?:never|always|do not|don't|please|they {_BE_TOLD_SO})\b|just\b|"
@@ -788,15 +791,32 @@ _BARE_VERB = re.compile(
 
 
 _TELL_WHO = re.compile(
-    rf"(?P<verb>tell|remind|inform|advise|ask|give|offer) (?:those|{AUDIENCE}) (?:who )?(?:(?:asks?|"
-    r"asking|inquires?|inquiring) (?P<scope>(?:about|for) .+?)|(?P<wants>wants? to [a-z]+(?: [a-z ]+?)?)) "
+    rf"(?P<verb>tell|remind|inform|advise|ask|give|offer) (?:those|{AUDIENCE}) (?:who "
+    rf")?(?:(?:asks?|"
+    r"asking|inquires?|inquiring) (?P<scope>(?:about|for) .+?)|(?P<wants>wants? to [a-z]+(?: [a-z "
+    r"]+?)?)) "
     r"(?P<said>(?:that|to) .+)",
     re.I,
 )
 
 
+_TO_WHO = re.compile(
+    rf"(?P<effect>(?:always )?(?:recommend|suggest|mention|give|offer|send|say|name|show|explain) "
+    rf".+?) to "
+    rf"(?:those|people|anyone|anybody|everyone|everybody|somebody|someone|{AUDIENCE}) (?:who "
+    rf")?(?:(?:asks?|"
+    r"asking|inquires?|inquiring) (?P<scope>(?:about|for) .+)|(?P<wants>wants? (?:to [a-z]+ )?.+))",
+    re.I,
+)
+
+
 def _split_told(text: str) -> ScopedText | None:
-    """Split "Tell anybody who asks about parking that it is free"."""
+    """Split "Tell anybody who asks about parking that it is free" and "Recommend the Mill to anyone
+    who asks for bread".
+    """
+    if whom := _TO_WHO.fullmatch(text):
+        asks = whom["wants"] and f"somebody {whom['wants']}"
+        return ScopedText(asks or _shorten_asked(f"asked {whom['scope']}"), whom["effect"])
     match = _TELL_WHO.fullmatch(text)
     if not match:
         return None
@@ -931,7 +951,9 @@ def _split_for(text: str) -> ScopedText | None:
     return ScopedText(match["scope"], match["effect"])
 
 
-_OF_WORD = re.compile(r"(?:with an? (?:hyphen|dash|capital|small|big)|as (?:one|two) words?)\b", re.I)
+_OF_WORD = re.compile(
+    r"(?:with an? (?:hyphen|dash|capital|small|big)|as (?:one|two) words?)\b", re.I
+)
 """What is said of a word, and of no text: "write e-mail with a hyphen"."""
 _NEEDS_OBJECT = ("keep", "make", "limit", "give", "present", "format", "provide", "deliver")
 

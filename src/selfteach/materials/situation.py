@@ -56,7 +56,8 @@ _GENRE_NAMES = {
     r"instructions?": "instructions",
     r"commit messages?": "commit message",
     r"(?:error|status|thank-you|welcome) (?:messages?|updates?)": "message",
-    r"(?:lesson|business|project|training|meal|study|workout|travel|diet|fitness|marketing) plans?": "plan",
+    r"(?:lesson|business|project|training|meal|study|workout|travel|diet|fitness|marketing) "
+    r"plans?": "plan",
     r"(?:legal |first |rough )?drafts?": "draft",
     r"(?:patient |shift )?hand-?overs?": "handover",
     r"minutes(?: of (?:a |the |our )?meetings?)?|meeting (?:minutes|notes)": "meeting notes",
@@ -345,8 +346,10 @@ def read_situation(scope: str) -> Situation:
 
 
 _WANTS_SOMEBODY = re.compile(
-    r"(?:an? |the |any )?(?:someone|somebody|anyone|anybody|people|users?|customers?|clients?|guests?|"
-    r"callers?|patients?|visitors?) (?:wants?|asks?|would like|needs?|demands?|insists?) to (?:speak|"
+    r"(?:an? |the |any )?(?:someone|somebody|anyone|anybody|people|users?|customers?|clients?|"
+    r"guests?|"
+    r"callers?|patients?|visitors?) (?:wants?|asks?|would like|needs?|demands?|insists?) to "
+    r"(?:speak|"
     r"talk) (?:to|with) (?P<who>(?:an?|the|our|some) .+|someone .+|somebody .+)",
     re.I,
 )
@@ -726,8 +729,9 @@ _SELF_CLAUSES = [
         ),
         (
             r"(?:if|whether) (?:you are|you're) (?:an? )?(?:[a-z]+ )?(?:human|person|robot|bot|"
-            r"chatbot|machine|AI|computer|program|real|alive|man|woman)(?: .+)?|(?:if|whether) (?:you "
-            r"(?:can|have) .*(?:feel|feelings|think|emotions|body|pain).*)",
+            r"chatbot|machine|AI|computer|program|real|alive|man|woman)(?: .+)?|(?:if|whether) "
+            r"(?:you "
+            r".*\b(?:feel|feelings|emotions|pain|sleep|dream|a soul|a body|conscious)\b.*)",
             "being human",
         ),
         (
@@ -735,7 +739,8 @@ _SELF_CLAUSES = [
             "your life",
         ),
         (
-            r"(?:what you did (?:before|earlier|in the past).*|what you used to (?:do|be)|(?:about |for "
+            r"(?:what you did (?:before|earlier|in the past).*|what you used to (?:do|be)|"
+            r"(?:about |for "
             r")?your (?:past|career|earlier life|former (?:job|life)|previous (?:job|life)))",
             "your past",
         ),
@@ -748,15 +753,30 @@ _SELF_CLAUSES = [
             r"(?:about |for )?(?:where you live|your home(?: ?town)?|where your home is)",
             "your home",
         ),
-        (r"(?:about |for )?(?:your (?:job|profession|work)|what you do(?: for a living)?)", "your job"),
         (
-            r"(?:about |for )?(?:your (?:hobby|hobbies)|what you (?:like|enjoy) (?:to do|doing).*|what "
+            r"(?:about |for )?(?:your (?:job|profession|work)|what you do(?: for a living)?)",
+            "your job",
+        ),
+        (
+            r"(?:about |for )?(?:your (?:hobby|hobbies)|what you (?:like|enjoy) (?:to do|doing).*|"
+            r"what "
             r"you do in your (?:free|spare) time)",
             "your hobbies",
         ),
-        (r"(?:about |for )?(?:your (?:family|parents|siblings)|if you have (?:a )?(?:family|"
-            r"siblings|parents|children|pets))", "your family"),
-        (r"(?:which|what|how many) languages you (?:speak|know)|(?:about )?your languages", "your languages"),
+        (r"what you (?:like|love) (?:to eat|eating)", "your favorite food"),
+        (
+            r"how you (?:are|feel)(?: today| doing)?|how you are doing|(?:about )?your feelings",
+            "your feelings",
+        ),
+        (
+            r"(?:about |for )?(?:your (?:family|parents|siblings)|if you have (?:a )?(?:family|"
+            r"siblings|parents|children|pets))",
+            "your family",
+        ),
+        (
+            r"(?:which|what|how many) languages you (?:speak|know)|(?:about )?your languages",
+            "your languages",
+        ),
         (
             r"how old you are|(?:(?:for|about) )?your age|when you were (?:born|made|created|built|"
             r"trained)|when your birthday is|about your birthday",
@@ -821,7 +841,8 @@ _WANTS_TO = re.compile(
 )
 _SOMEBODY_WHO = (
     rf"(?:{_SOMEBODY}|(?:an?|the|any|some|my|our|another) "
-    r"(?!(?:answers?|texts?|sentences?|questions?|repl(?:y|ies)|words?|letters?|prices?|titles?)\b)[a-z]+"
+    r"(?!(?:answers?|texts?|sentences?|questions?|repl(?:y|ies)|words?|letters?|prices?|"
+    r"titles?)\b)[a-z]+"
     r"(?: (?!ask|want|need|report)[a-z]+)?)"
 )
 _ASKS = r"(?:asks?|wants? to know|wonders?|[ei]nquires?)(?: you| me| us)?"

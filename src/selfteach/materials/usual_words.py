@@ -37,9 +37,7 @@ _USUAL_VERBS = {
     r"be told(?= (?:that|to|about)\b)": "tell them",
     r"be reminded(?= (?:that|to|about)\b)": "remind them",
     r"(?:all )?(?P<noun>temperatures?|distances?|weights?|prices|amounts|dates|times)(?: always| "
-    r"only)?(?= (?:in|as)\b)": (
-        r"give \g<noun>"
-    ),
+    r"only)?(?= (?:in|as)\b)": (r"give \g<noun>"),
 }
 """How a demand begins, and how the forms have it."""
 _DONE = dict(
@@ -145,13 +143,24 @@ _REWRITES: list[tuple[str, Rewrite]] = [
     ),
     (rf"\bprecisely (?={NUMBER}\b)", "exactly "),
     (
+        rf"^(?:(?:all|every|each|any|your|the|my|of) )+{REPLIES} (?=(?:in|with|within|under|below|"
+        rf"at most|"
+        r"without|as)\b)(?!.*\b(?:is|are|be|has|have|should|must)\b)",
+        "answer ",
+    ),
+    (
+        r"^(?P<table>(?:use|give|make|draw|show) an? table) (?:with|of|that|for|which) [^,;]+$",
+        r"\g<table>",
+    ),
+    (
         r"^(?P<ban>(?:do not|don't|never|avoid|no|stop|stay|steer|keep)\b[^,;:\"]+): "
         r"(?P<list>no [a-z' -]+(?:, (?:and |or )?no [a-z' -]+)*)$",
         _join_banned,
     ),
     (
         r"^(?:do not|don't|never) (?:[a-z]+ )?(?:recommend|suggest|name|advise) (?P<what>[^,;:]+), "
-        r"(?:and )?(?:please )?(?:leave|keep) (?:the|that|this|its|his|her) (?:whole )?(?:name|word) "
+        r"(?:and )?(?:please )?(?:leave|keep) (?:the|that|this|its|his|her) (?:whole )?(?:name|"
+        r"word) "
         r"out\b[^,;:]*$",
         r"do not mention \g<what>",
     ),
@@ -165,11 +174,15 @@ _REWRITES: list[tuple[str, Rewrite]] = [
         r"\g<demand>",
     ),
     (
-        rf"^(?:at least )?(?:one|an?|some) (?P<what>[a-z -]+?) (?:per|in (?:each|every|any|your|all)) "
+        rf"^(?:at least )?(?:one|an?|some) (?P<what>[a-z -]+?) (?:per|in (?:each|every|any|your|"
+        rf"all)) "
         rf"(?:of your )?{REPLIES} (?P<how>in (?:bold|italics|quotation marks|capitals))$",
         r"put one \g<what> \g<how>",
     ),
-    (r"^(?P<verb>give|show|send|present|return) (?P<it>it|them) to (?:me|us|them) ", r"\g<verb> \g<it> "),
+    (
+        r"^(?P<verb>give|show|send|present|return) (?P<it>it|them) to (?:me|us|them) ",
+        r"\g<verb> \g<it> ",
+    ),
     (
         r"^(?P<verb>answer|reply|respond|write|speak|talk) (?P<often>always|only) "
         r"(?=(?:as|in|with|using)\b)",
@@ -192,7 +205,8 @@ _REWRITES: list[tuple[str, Rewrite]] = [
         r"use \g<bound> \g<count> bullet points",
     ),
     (
-        rf"^(?P<edge>(?:start|begin|open|end|finish|close|conclude) (?:it |them |(?:(?:your|each|every|"
+        rf"^(?P<edge>(?:start|begin|open|end|finish|close|conclude) (?:it |them |(?:(?:your|each|"
+        rf"every|"
         rf"all|the|any) )*{REPLIES} )?with \"[^\"]+\"),? "
         r"(?:(?:and|then|and then|plus) (?:(?:an?|the|your|one|short|brief)[ -])+(?:[a-z-]+ ){0,3}"
         r"(?:summary|sentence|line|answer|introduction|overview|explanation|word|verdict|opinion)"
@@ -288,7 +302,8 @@ _REASON = re.compile(
     re.I,
 )
 _NO_REASON = re.compile(
-    r"\b(?:must|should|shall|(?:has|have) to|please|never|always|(?-i:may)|instead|only|when|if|unless|"
+    r"\b(?:must|should|shall|(?:has|have) to|please|never|always|(?-i:may)|instead|only|when|if|"
+    r"unless|"
     r"whenever|fine|ok|okay|allowed|permitted|welcome|acceptable|exempt|excluded|optional|"
     r"except(?:ed|ions?)?|though|although|however|required|mandatory|"
     r"(?:and|but|or|so) (?:use|end|start|begin|add|keep|write|say|be|not|never|sign|don't|do not|"
