@@ -376,7 +376,8 @@ _POLITE_TAIL = re.compile(
 )
 _DEMAND = re.compile(
     r"(?!(?:answer|reply) (?:only|always|never) )"
-    r"(?:(?:(?:all|any|every|each|your|the|my|these) )*(?:of your |own )?(?:answers?|repl(?:y|ies)|"
+    r"(?:(?:(?:all|any|every|each|single|your|the|my|these) )*(?:of your |own )?(?:answers?|"
+    r"repl(?:y|ies)|"
     r"responses?|messages?|letters?(?= (?:must|should|shall|ha(?:s|ve) to|needs? to|ought to|(?:is|"
     r"are) to) (?:always )?be (?:written )?(?:in )?(?:all )?(?:lower|upper|capital|caps|small)))|"
     r"it|everything|(?:what|whatever|everything) you (?:say|write)) "

@@ -269,6 +269,15 @@ def split_rule(sentence: str) -> ScopedText:
     return ScopedText(*(show_quotes(part, quotes) for part in found))
 
 
+_EXPLAINED_IN_BRACKETS = re.compile(
+    r" \((?:(?:so |please )?(?:write|use|say|no|not|e\.g\.|like|for example|that is|"
+    r"i\.e\.)\b[^()]*|"
+    r"[^()]*\"[^()]*)\)$",
+    re.I,
+)
+"""An example of the demand after the scope: "letters to clients (write "do not")"."""
+
+
 def _split_english(text: str) -> ScopedText | None:
     """Return the scope and the effect of an English sentence; None if it names no scope."""
     for split in (
@@ -290,7 +299,7 @@ def _split_english(text: str) -> ScopedText | None:
             if split in (_split_when, _split_in, _split_with, _split_for):
                 found = _move_second_demand(found)
             effect = to_imperative(POLITE.sub("", found.effect.strip(" ,")))
-            return ScopedText(found.scope.strip(" ,"), effect)
+            return ScopedText(_EXPLAINED_IN_BRACKETS.sub("", found.scope).strip(" ,"), effect)
     return None
 
 
@@ -875,6 +884,10 @@ def _split_gerund(text: str) -> ScopedText | None:
     return ScopedText(scope, match["effect"]) if is_known or is_topic else None
 
 
+_NO_TITLE = re.compile(r"\b(?:please|only|always|never)$", re.I)
+"""The end of a demand before a colon, which is no condition: "One-liners only: ..."."""
+
+
 def _split_colon(text: str) -> ScopedText | None:
     """Split "Opening hours: say that we close at six"."""
     scope, colon, effect = text.partition(": ")
@@ -882,7 +895,7 @@ def _split_colon(text: str) -> ScopedText | None:
     scope = re.sub(r"^(\w+) (?:who ask|asking)\b", r"\1 ask", scope)
     is_short = (is_asked or len(scope.split()) <= MAX_HEADING_WORDS) and '"' not in scope
     is_genre = re.fullmatch(rf"(?:(?:my|our|all) )*(?:{_ANY_GENRE}|{_GENRE_TO} .+)", scope, re.I)
-    if not colon or not is_short or starts_effect(scope):
+    if not colon or not is_short or starts_effect(scope) or _NO_TITLE.search(scope):
         return None
     if not starts_effect(effect.strip()) and not is_genre:
         return None
@@ -1077,6 +1090,8 @@ def _split_subject(text: str) -> ScopedText | None:
     match = _find_subject(text)
     is_joined = match is not None and re.search(r" (?:and|or|but|with an?|with)$", match["scope"])
     if not match or is_joined or _LETTER_CASES.fullmatch(text) or _LETTERS.search(match["scope"]):
+        return None
+    if not _is_scope(match["scope"]):
         return None
     negated = "do not" if match["not"] or match.groupdict().get("cannot") else ""
     often = match["be"] or match["always"] or ""

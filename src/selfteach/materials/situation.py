@@ -485,13 +485,14 @@ def _read_writing(text: str) -> Situation | None:
     genre = re.compile(
         rf"(?:(?:writing|write|sending|send|drafting|draft|composing|compose|reading|replying to|"
         rf"answering|creating|making|telling|giving|{_GIVEN}) )?{_OWNER}(?:[a-z-]+ )??"
-        rf"(?P<genre>{GENRE}|requests?(?= to {PERSON}$))"
+        rf"(?P<genre>{GENRE}|requests?(?= to {PERSON}$)|feedback(?= (?:to|for) {PERSON}$))"
         rf"(?: (?:(?:is|are) )?{_ABOUT} (?P<topic>.+?))? (?:(?:is|are|goes|go) )?"
         rf"(?P<to>{_TO}) (?P<who>.+)",
         re.I,
     ).fullmatch(text)
     if genre:
-        name = name_genre(genre["genre"])
+        is_feedback = genre["genre"].lower() == "feedback"
+        name = "feedback" if is_feedback else name_genre(genre["genre"])
         who, topic = _split_topic(genre["who"])
         if name == "reply" and not re.fullmatch(PERSON, who):
             return Situation("about", topic=who)
@@ -912,7 +913,8 @@ def _read_topic(text: str) -> Situation | None:
             return Situation("about", topic=f"{topic} {named}".strip())
     for form in (_ASKED, *_TOPIC_FORMS, _ASKED_NOUN, _ASKED_FACT, _KNOWN_NOUN, _WANTED_NOUN):
         if match := form.fullmatch(text):
-            return Situation("about", topic=match["topic"])
+            topic = re.sub(r" (?:to|for) (?:me|us)$", "", match["topic"])
+            return Situation("about", topic=topic)
     if match := _WHETHER_OPEN.fullmatch(text):
         state = "opening" if match["state"].lower() == "open" else "closing"
         return Situation("about", topic=f"{state}{match['rest']}")
