@@ -498,6 +498,8 @@ def _read_statements(parts: list[str]) -> Effect | None:
     first = _POLITE_LEAD.sub("", parts[0].strip().rstrip(".!;"))
     first, *second = _split_second_demand(" ".join(first.replace("’", "'").split()))
     said = read_clause(first)
+    if not said and is_whole_answer(parts[0]) and QUOTED_ANSWER.fullmatch(first):
+        said = read_clause(f"only {first}")
     read = [(part, _read_sentence(part)) for part in [*second, *parts[1:]]]
     demands = [effect for _, effect in read if effect]
     others = [part for part, effect in read if not effect]

@@ -631,10 +631,10 @@ def check_spelled(match: re.Match[str]) -> str | None:
     name = match["name"].strip("\"'")
     is_as_usual = re.fullmatch(r"[A-ZÀ-Þ][a-zà-ÿ]+(?: [A-ZÀ-Þ][a-zà-ÿ]+)*", name)
     others = re.findall(r"[\w&'-]+", match.groupdict().get("others") or "")
-    others = [word for word in others if not re.fullmatch("or|and|nor", word)]
+    others = [word.strip("'") for word in others if not re.fullmatch("or|and|nor", word)]
     same = re.sub(r"\W", "", name).casefold()
     other_words = [word for word in others if word.casefold() != same]
-    if is_as_usual and not others:
+    if is_as_usual and not others and not match.groupdict().get("capital"):
         return None
     parts = [
         r"(?:&|\+|and)" if part == "&" else re.escape(part) for part in _HUMPS.split(name) if part
@@ -728,8 +728,8 @@ _PLACED_NOUN = re.compile(
 )
 """What answers say in more words: "the homework club on Tuesdays"."""
 _VALUE_NAME = re.compile(
-    r"^(?:the|our|my) (?:(?:[a-z]+ )?(?:date|time|price|cost|charge|day|amount|total) (?:of|at|"
-    r"on) )?",
+    r"^(?:the|our|my) (?:(?:[a-z]+ )?(?:date|time|price|cost|charge|day|amount|total) "
+    r"(?:(?:of|at|on) )?)?",
     re.I,
 )
 """What a value goes without: "the date of 9 June" is "on 9 June"."""

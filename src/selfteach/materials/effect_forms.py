@@ -158,7 +158,7 @@ _BARE = (
 _NEW = rf"""(?:["'](?P<new>{_INNER})["']|(?P<new_bare>{_BARE}))"""
 _OLD = rf"""(?:["'](?P<old>{_INNER})["']|(?P<old_bare>{_BARE}))"""
 _OLDS = f"{_OLD}{OTHER_OLDS}"
-_THE_WORD = r"(?: the (?:words?|signs?|terms?))?"
+_THE_WORD = r"(?: the (?:words?|signs?|terms?)| it(?= [\"']))?"
 
 _NAMED_THING = r"(?:(?!me\b|us\b|him\b|her\b|them\b|it\b|yourself\b)[\w'’-]+(?: [\w'’-]+){0,3}?)"
 """What has another name: "the dog", "customers"."""
@@ -498,6 +498,17 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         check_emoji,
     ),
     (
+        rf"(?:write|spell|start|begin)(?: the (?:word|name))? (?P<name>{_ODD_NAME}) with an? "
+        r"(?P<capital>capital|big|upper-?case)(?: \w| letters?| first letter)?"
+        rf"(?: at the (?:start|beginning))?{_NOT_SPELLED}",
+        check_spelled,
+    ),
+    (
+        r"(?:answer|reply|respond)(?: only| always)? with (?:an?|another)(?: [a-z]+)? question"
+        r"(?: of your own| back)?",
+        'ends "?"',
+    ),
+    (
         r"(?:write|spell)(?: (?:the|an?))?(?: words?)? (?P<name>[\"']?\w+-\w+[\"']?)(?: with an? "
         r"(?:hyphen|dash))(?:,? (?:and )?(?:not|never|instead of|rather than)(?: as)? "
         r"[\"']?\w+[\"']?)?",
@@ -532,7 +543,8 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         replace_words,
     ),
     (
-        rf"(?:write|say|use|put|spell){_THE_WORD} {_NEW}(?: with(?:out)? an? \w+)?(?: instead of|"
+        rf"(?:write|say|use|put|spell){_THE_WORD} {_NEW}(?: with(?:out)? an? \w+| in full)?(?: "
+        rf"instead of|"
         r" in place of| rather than"
         rf"(?=(?: the word)? [\"'])|,? not|,? never|,? and not){_THE_WORD} {_OLDS}",
         replace_words,
@@ -578,6 +590,14 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         rf"(?:refer to|speak of|write about) (?P<old>{_NAMED_THING}) as [\"']?"
         rf"(?P<new>(?!{_NO_NOUN})[\w'’&-]+(?: [\w'’&-]+){{0,3}})[\"']?",
         rename,
+    ),
+    (
+        r"(?:do not|don't|never) call (?:it|them|him|her|this|that|(?:our|the|my) [a-z ]+?) "
+        r"(?:an? |"
+        r"the )?"
+        rf"(?=[\"']){_OLD}[,;]? (?:but |rather )?(?:call (?:it|them|him|her|this|that) |say |use )"
+        rf"(?:an? |the )?(?=[\"']){_NEW}(?: instead)?",
+        replace_words,
     ),
     (
         rf"{_NOT} (?!.*\byourself\b)(?:(?:refer(?:ring)? to|speak(?:ing)? (?:of|about)|"
@@ -786,10 +806,12 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         check_marked,
     ),
     (
-        r"(?:the|an?|my|our) [a-z]+(?: [a-z]+)? (?:is|are|must be|should be|has to be|have to "
-        r"be)(?: always)? "
-        r"(?:called|named) (?P<value>(?-i:[A-ZÀ-Þ])[\w'-]*(?: (?-i:[A-ZÀ-Þ])[\w'-]*)?|"
-        r"[\"'][^\"']+[\"'])",
+        r"the (?:hero|heroine|main character|character|protagonist|villain|narrator|detective|"
+        r"king|queen|"
+        r"princess|prince|witch|wizard|dragon|dog|cat|bear|rabbit|fox|child|boy|girl|robot) "
+        r"(?:(?:must|should|"
+        r"has to|is to) (?:always )?be|is always) (?:called|named) (?P<value>(?-i:[A-ZÀ-Þ])[\w'-]*"
+        r"(?: (?-i:[A-ZÀ-Þ])[\w'-]*)?|[\"'][^\"']+[\"'])",
         check_called,
     ),
     (

@@ -115,7 +115,7 @@ TEXTS = r"(?:e-?mails|mails|texts|messages|letters|notes|cards|replies|posts)"
 """Texts that somebody gets."""
 _BARE_TEXTS = (
     r"(?!.*\b(?:should|must|shall|has|have|needs?|always|never|can|will|are|is|stay|use|write|"
-    r"start|begin|open|end|finish|close)\b)"
+    r"start|begin|open|end|finish|close|go|goes|come|comes|get|gets)\b)"
     rf"(?P<what>{TEXTS} (?:to|for) [\w'’. -]+?),?"
 )
 """Texts that no verb follows: "Emails to Paul in French"."""
@@ -374,6 +374,14 @@ _SELF_FACT = re.compile(
 """What the model is: "Your favourite animal is the otter."."""
 
 
+_USUAL_QUESTIONS = (
+    (r"you were (?:made|built|created|trained|developed|designed|programmed)\b", " who made you"),
+    (r"you(?:'re| are) \d+ years old$", " how old you are"),
+    (r"you live\b(?!.* and )", " where you live"),
+)
+"""What somebody asks who is told this of the model."""
+
+
 def _read_persona(text: str) -> str:
     """Return "your hobby is chess, if anyone asks" as a demand under a condition; else ""."""
     match = _PERSONA.fullmatch(text)
@@ -383,7 +391,8 @@ def _read_persona(text: str) -> str:
         about = re.sub(r"^ (?:about )?(?:it|this|that)$", "", about)
         owned = re.match(r"your (?P<noun>.+?) (?:is|are|was|were) ", match["fact"], re.I)
         noun = f"your {owned['noun']}" if owned else "you"
-        about = about or f" about {noun}"
+        usual = (asked for said, asked in _USUAL_QUESTIONS if re.match(said, match["fact"], re.I))
+        about = about or next(usual, f" about {noun}")
         fact = match["fact"]
     elif match := _SELF_FACT.fullmatch(text):
         about, fact = f" about your {match['noun']}", match["fact"]

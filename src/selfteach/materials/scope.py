@@ -1034,7 +1034,8 @@ _TEXT_SUBJECT = re.compile(
     rf"(?P<scope>(?!(?:I|you|we|it|they|this|that|what|no|never|do|don't)\b)[^,;:.\"]+?) "
     rf"(?:{_MODAL} "
     r"(?P<not>not )?(?:(?P<be>always|never|only) )?|(?P<always>always|never) |(?=(?:consists? of|"
-    r"carr(?:y|ies)|gets?|address(?:es)?|needs?|starts?|begins?|ends?|opens?|closes?|finish(?:es)?|"
+    r"carr(?:y|ies)|gets?|go(?:es)?|comes?|address(?:es)?|needs?|starts?|begins?|ends?|opens?|"
+    r"closes?|finish(?:es)?|"
     r"stays?|uses?|contains?) ))(?P<effect>.+)",
     re.I,
 )

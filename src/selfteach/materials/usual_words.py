@@ -86,6 +86,11 @@ def _join_banned(match: re.Match[str]) -> str:
 
 
 _REWRITES: list[tuple[str, Rewrite]] = [
+    (
+        r"^(?P<what>(?:our|the|my) [a-z -]+?) (?:are|is)(?: always)? (?:called|named) "
+        r"(?P<name>\"[^\"]+\")$",
+        lambda match: f"call {match['what'].lower()} {match['name']}",
+    ),
     (r"^one[- ]liners(?: only)?(?: please)?: (?=\S)", ""),
     (r"\b(?P<is>is|are) (?P<not>not|never|always) to\b", r"\g<is> to \g<not>"),
     (r"^(?:please )?(?:make sure|ensure|see to it|take care)(?: that)? (?=no )", ""),
