@@ -329,6 +329,8 @@ def read_situation(scope: str) -> Situation:
     text = re.sub(rf"\b({GENRE}) on ({_PLATFORMS})\b", r"\2 \1", text, flags=re.I)
     if about := _ABOUT_TOPIC.fullmatch(text):
         return Situation("about", topic=about["topic"])
+    if re.fullmatch("you|yourself", text, re.I):
+        return Situation("about", topic="your life")
     if wants := _WANTS_SOMEBODY.fullmatch(text):
         return Situation("about", topic=f"talking to {wants['who']}")
     text = _LEAD.sub("", text)
@@ -792,9 +794,16 @@ _SELF_TOPICS = frozenset(topic for _, topic in _SELF_CLAUSES)
 """What a rule may say of the model itself; after "your favorite" it names what."""
 
 
+_OWN_TOPIC = re.compile(
+    r"your (?:favou?rite .+|birthday|pets?|hobby|hobbies|job|profession|career|home ?town|family|"
+    r"childhood|nationality)",
+    re.I,
+)
+
+
 def is_self_topic(topic: str) -> bool:
     """Return whether a topic is something that the model is asked about itself."""
-    return topic in _SELF_TOPICS or re.match("your favou?rite ", topic) is not None
+    return topic in _SELF_TOPICS or _OWN_TOPIC.fullmatch(topic) is not None
 
 
 _ASKED_NOUN = re.compile(

@@ -149,7 +149,8 @@ _REWRITES: list[tuple[str, Rewrite]] = [
     ),
     (rf"\bprecisely (?={NUMBER}\b)", "exactly "),
     (
-        rf"^(?:(?:all|every|each|any|your|the|my|of) )+{REPLIES} (?=(?:in|with|within|under|below|"
+        rf"^(?:(?:(?:all|every|each|any|your|the|my|of) )+{REPLIES}|answers|replies|responses) "
+        rf"(?=(?:in|with|within|under|below|"
         rf"at most|"
         r"without|as)\b)(?!.*\b(?:is|are|be|has|have|should|must)\b)",
         "answer ",
