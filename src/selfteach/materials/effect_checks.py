@@ -790,16 +790,21 @@ _NAMED_OTHERWISE = re.compile(
     r"statistics|figures?|codes?|signatures?|letters?|markup|markdown|text|part|hints?|reminders?|"
     r"diagrams?|charts?|graphs?|formulas?|equations?|proofs?|scenes?|settings?|plots?|"
     r"parts? of speech|synonyms?|antonyms?|abbreviations?|acronyms?|everything|anything|nothing|"
-    r"something|all|both|it|them|this|that|these|those|only|more|most|less|least|none|no|not)\b",
+    r"something|all|both|it|them|this|that|these|those|only|more|most|less|least|your|my|their|"
+    r"his|her|me|us|safety|dangers?|problems?|excitement|enthusiasm|none|no|not)\b",
     re.I,
 )
 """Words for what an answer has without saying the word: "include an example"."""
 
 
+_COUNTS = re.compile(rf"\b(?!an?\b)(?:{NUMBER})\b", re.I)
+
+
 def check_included(match: re.Match[str]) -> str | None:
     """Return the check of "include a warm-up": what is named by its own word."""
     what = match["what"].strip()
-    if _is_turned(what) or _NAMED_OTHERWISE.search(what):
+    is_counted = _COUNTS.search(what) and not re.search(r"\d", what)
+    if _is_turned(what) or is_counted or _NAMED_OTHERWISE.search(what):
         return None
     return check_statement(what)
 

@@ -767,7 +767,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     ),
     (
         r"(?:warn|remind) (?:\w+|the \w+) (?:of|about) (?P<what>.+)",
-        check_said,
+        check_included,
     ),
     (
         r"(?:include|name|mention|list|add|contain) (?:both )?(?P<names>(?-i:[A-ZÀ-Þ][\w'-]+"
@@ -889,7 +889,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         check_no_literal,
     ),
     (
-        r"(?:include|contain|feature|list)(?: (?:always|also|at least))?"
+        r"(?:include|contain)(?: (?:always|also|at least))?"
         r" (?P<what>(?:(?:an?|some|one) )?[a-z-]+(?: [a-z-]+){0,2})",
         check_included,
     ),

@@ -517,7 +517,8 @@ _DEMANDS = re.compile(r"\b(?:never|always|do not|don't|please|not)$", re.I)
 _WHOLE_CLAUSE = re.compile(
     r"\b(?:reach|contact|call|find|visit|phone|ring|e-?mail|join|pay|tell|thank|greet|thanks|"
     r"greets|"
-    r"hold of|touch with|talk to|speak to|about|help|like|to|for) (?:us|me|you|them)$|\bgoodbye$",
+    r"hold of|touch with|talk to|speak to|about|help|like|to|for) (?:us|me|you|them)$|\bgoodbye$|"
+    r"\b(?:who|what|where|how(?: \w+)?) (?:you|we|they|I|it|(?:the|our|your|my) \w+) (?:is|are)$",
     re.I,
 )
 """The end of a clause that needs no further word: "asks how to reach us"."""

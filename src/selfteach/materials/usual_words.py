@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from selfteach.materials.forbidden_topics import is_part_of_text
 from selfteach.materials.phrases import REPLIES, hide_quotes, show_quotes
 from selfteach.materials.scope import is_only_told, starts_effect, to_imperative
 from selfteach.number_words import NUMBER
@@ -77,6 +78,14 @@ def _say_actively(match: re.Match[str]) -> str:
         return match[0]
     what = what if what[1:2].isupper() else what[0].lower() + what[1:]
     return f"{match['lead']}{forbidden}{_DONE[match['done'].lower()]} {what}{rest}"
+
+
+def _forbid_left_out(match: re.Match[str]) -> str:
+    """Return "leave the Narnia books out of your tips" as "do not mention the Narnia books"; what
+    texts are made of ("jargon") is no topic.
+    """
+    what = match["what"]
+    return match[0] if is_part_of_text(what) else f"do not mention {what}"
 
 
 def _join_banned(match: re.Match[str]) -> str:
@@ -174,7 +183,7 @@ _REWRITES: list[tuple[str, Rewrite]] = [
     (
         r"^(?:leave|keep) (?P<what>[^,;:]+?) (?:well |right )?out of (?:(?:all|any|every|each|your|"
         r"the|of) )*(?:(?:every|any)thing you [a-z]+|[a-z]+s)$",
-        r"do not mention \g<what>",
+        _forbid_left_out,
     ),
     (
         r"^(?P<demand>(?:answer|reply|respond|write|use|give|speak) [^,;\"]+?) always(?=$|,| and )",
@@ -224,8 +233,8 @@ _REWRITES: list[tuple[str, Rewrite]] = [
     (r"^be (?=an? paragraph$)", "be one "),
     (
         r"^(?:give|show|present|list|put|format|arrange|write|set out|lay out)(?: (?:me|us|them))? "
-        r"(?:all )?(?:the|your|my|its|their) [a-z-]+(?: [a-z-]+)?(?: (?:and|of|for|with) (?:the )?"
-        r"[a-z-]+)? (?:as|in|into) a table$",
+        r"(?:it|them|everything|(?:all )?(?:the|your|my|its|their) [a-z-]+(?: [a-z-]+)?"
+        r"(?: (?:and|of|for|with) (?:the )?[a-z-]+)?) (?:as|in|into) a table$",
         "use a table",
     ),
     (
