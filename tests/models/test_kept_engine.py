@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,11 +14,16 @@ import pytest
 import transformers
 
 from selfteach import results
-from selfteach.models.engines import has_accelerator
+from selfteach.models.engines import AUTO, has_accelerator
 from selfteach.models.hf import HfModel
 from selfteach.models.kept_engine import MAX_KEPT, find_kept_model, keep_engine_file
+from selfteach.models.local_teacher import ScorerOnDemand, open_local_teacher
+from selfteach.models.openvino import OpenVino
+from selfteach.models.recorded import Recorded
 from selfteach.models.write_gguf import ID_TOKENIZER
+from selfteach.records import Continuations, Request, SamplingParams, make_prompt
 from selfteach.results import FinishedRun, load_model
+from selfteach.run.ledger import Ledger
 
 pytest.importorskip("openvino_genai")
 
@@ -97,3 +103,38 @@ def test_a_second_command_does_not_load_torch(tiny: Path, tmp_path: Path) -> Non
     command = [sys.executable, "-c", WITHOUT_TORCH, str(tiny), str(tmp_path)]
     told = subprocess.run(command, capture_output=True, text=True, check=False)
     assert told.stdout.splitlines()[-1:] == ["False"], told.stderr
+
+
+def test_a_local_teacher_has_its_weights_once_until_it_scores(
+    make_tiny: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SELFTEACH_CACHE", str(tmp_path))
+    model = make_tiny(
+        tmp_path / "qwen", family="qwen2"
+    )  # openvino's file is not written from the model's own files
+    loaded = []
+    load = HfModel.load
+
+    def count_load(name: str) -> HfModel:
+        loaded.append(name)
+        return load(name)
+
+    monkeypatch.setattr(HfModel, "load", count_load)
+    sampler, scorer = open_local_teacher(str(model), AUTO)
+    teacher = Recorded(Ledger(tmp_path / "run.db"), sampler, scorer)
+    whole = load(model, device="cpu")
+    prompt = make_prompt("Hello")
+    teacher.sample([Request("t", prompt, SamplingParams(1.0, 1.0, 4))])
+    assert (teacher.fingerprint, len(loaded)) == (whole.fingerprint, 1)
+    assert teacher.room_tokens(prompt) == whole.room_tokens(prompt)
+    assert isinstance(scorer, ScorerOnDemand)
+    assert isinstance(sampler, OpenVino)
+    assert (scorer.weights, sampler.unloaded.module) == (None, None)
+    item = Continuations(prompt, ("one", "two"))
+    ((_, expected),) = whole.stream_scores([item])
+    assert [round(s.logp, 4) for s in teacher.score([item])[0]] == [
+        round(s.logp, 4) for s in expected
+    ]
+    assert len(loaded) == 2
+    teacher.release_memory()
+    assert scorer.weights is None

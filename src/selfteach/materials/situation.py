@@ -329,6 +329,8 @@ def read_situation(scope: str) -> Situation:
     text = re.sub(rf"\b({GENRE}) on ({_PLATFORMS})\b", r"\2 \1", text, flags=re.I)
     if about := _ABOUT_TOPIC.fullmatch(text):
         return Situation("about", topic=about["topic"])
+    if re.fullmatch("you|yourself", text, re.I):
+        return Situation("about", topic="your life")
     if wants := _WANTS_SOMEBODY.fullmatch(text):
         return Situation("about", topic=f"talking to {wants['who']}")
     text = _LEAD.sub("", text)
@@ -485,13 +487,14 @@ def _read_writing(text: str) -> Situation | None:
     genre = re.compile(
         rf"(?:(?:writing|write|sending|send|drafting|draft|composing|compose|reading|replying to|"
         rf"answering|creating|making|telling|giving|{_GIVEN}) )?{_OWNER}(?:[a-z-]+ )??"
-        rf"(?P<genre>{GENRE}|requests?(?= to {PERSON}$))"
+        rf"(?P<genre>{GENRE}|requests?(?= to {PERSON}$)|feedback(?= (?:to|for) {PERSON}$))"
         rf"(?: (?:(?:is|are) )?{_ABOUT} (?P<topic>.+?))? (?:(?:is|are|goes|go) )?"
         rf"(?P<to>{_TO}) (?P<who>.+)",
         re.I,
     ).fullmatch(text)
     if genre:
-        name = name_genre(genre["genre"])
+        is_feedback = genre["genre"].lower() == "feedback"
+        name = "feedback" if is_feedback else name_genre(genre["genre"])
         who, topic = _split_topic(genre["who"])
         if name == "reply" and not re.fullmatch(PERSON, who):
             return Situation("about", topic=who)
@@ -731,7 +734,7 @@ _SELF_CLAUSES = [
             r"(?:if|whether) (?:you are|you're) (?:an? )?(?:[a-z]+ )?(?:human|person|robot|bot|"
             r"chatbot|machine|AI|computer|program|real|alive|man|woman)(?: .+)?|(?:if|whether) "
             r"(?:you "
-            r"(?:can|have) .*(?:feel|feelings|think|emotions|body|pain).*)",
+            r".*\b(?:feel|feelings|emotions|pain|sleep|dream|a soul|a body|conscious)\b.*)",
             "being human",
         ),
         (
@@ -758,10 +761,15 @@ _SELF_CLAUSES = [
             "your job",
         ),
         (
-            r"(?:about |for )?(?:your (?:hobby|hobbies)|what you (?:like|enjoy) (?:to do|"
-            r"doing).*|what "
+            r"(?:about |for )?(?:your (?:hobby|hobbies)|what you (?:like|enjoy) (?:to do|doing).*|"
+            r"what "
             r"you do in your (?:free|spare) time)",
             "your hobbies",
+        ),
+        (r"what you (?:like|love) (?:to eat|eating)", "your favorite food"),
+        (
+            r"how you (?:are|feel)(?: today| doing)?|how you are doing|(?:about )?your feelings",
+            "your feelings",
         ),
         (
             r"(?:about |for )?(?:your (?:family|parents|siblings)|if you have (?:a )?(?:family|"
@@ -784,6 +792,13 @@ _SELF_CLAUSES = [
 
 _SELF_TOPICS = frozenset(topic for _, topic in _SELF_CLAUSES)
 """What a rule may say of the model itself; after "your favorite" it names what."""
+
+
+_OWN_TOPIC = re.compile(
+    r"your (?:favou?rite .+|birthday|pets?|hobby|hobbies|job|profession|career|home ?town|family|"
+    r"childhood|nationality)",
+    re.I,
+)
 
 
 _SAYS = rf"(?:{_SOMEBODY}|I|we) (?:just )?"
@@ -830,7 +845,7 @@ def has_known_requests(topic: str) -> bool:
     """Return whether a topic is something that the model is asked about itself, or a kind of small
     talk: its requests have worked forms of their own.
     """
-    is_own = topic in _SELF_TOPICS or re.match("your favou?rite ", topic) is not None
+    is_own = topic in _SELF_TOPICS or _OWN_TOPIC.fullmatch(topic) is not None
     return is_own or topic in _TALK_TOPICS
 
 
@@ -979,7 +994,8 @@ def _read_topic(text: str) -> Situation | None:
             return Situation("about", topic=f"{topic} {named}".strip())
     for form in (_ASKED, *_TOPIC_FORMS, _ASKED_NOUN, _ASKED_FACT, _KNOWN_NOUN, _WANTED_NOUN):
         if match := form.fullmatch(text):
-            return Situation("about", topic=match["topic"])
+            topic = re.sub(r" (?:to|for) (?:me|us)$", "", match["topic"])
+            return Situation("about", topic=topic)
     if match := _WHETHER_OPEN.fullmatch(text):
         state = "opening" if match["state"].lower() == "open" else "closing"
         return Situation("about", topic=f"{state}{match['rest']}")

@@ -99,7 +99,7 @@ def read_llama_files(folder: Path) -> LlamaFiles | None:
         }
     )
     try:
-        header, first = _read_header(files[0])
+        header, first = read_header(files[0])
     except SafetensorError:
         return None  # transformers says what is wrong with it
     expected = _list_shapes(about)
@@ -127,7 +127,7 @@ def _says_enough(config: JsonObject) -> bool:
     )
 
 
-def _read_header(path: Path) -> tuple[JsonObject, int]:
+def read_header(path: Path) -> tuple[JsonObject, int]:
     """Return what a safetensors file says about each weight, and the byte where they begin.
 
     Raises:
