@@ -211,7 +211,7 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
     ),
     (
         rf"(?P<verb>recommend|suggest|offer|give|show|send|propose|mention) (?P<what>.+?) to "
-        rf"{_SOMEBODY} {_DOES}",
+        rf"{_SOMEBODY} (?!who asks? |asking ){_DOES}",
         lambda match: f"When {_name_action(match)}, {match['verb']} {match['what']}",
     ),
     (
