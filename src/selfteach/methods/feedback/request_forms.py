@@ -19,11 +19,6 @@ def choose_forms(subject: Subject, situation: Situation | None, scope: Scope) ->
     if subject.topic and subject.forbidden:
         return SUBJECT_REQUESTS
     if has_known_requests(subject.topic) and scope != "general":
-        return TALK_REQUESTS if is_small_talk(subject, scope) else SELF_REQUESTS
+        return TALK_REQUESTS if subject.topic in TALK_TOPICS else SELF_REQUESTS
     is_asked = situation is not None and situation.kind == "about"
     return ASKED_REQUESTS if is_asked and scope != "general" else REQUESTS
-
-
-def is_small_talk(subject: Subject, scope: Scope = "target") -> bool:
-    """Return whether the prompts of a scope ask for nothing: they thank, greet or say goodbye."""
-    return subject.topic in TALK_TOPICS and scope != "general"

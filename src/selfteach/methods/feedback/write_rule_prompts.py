@@ -32,7 +32,7 @@ from selfteach.judge.request_judge import compare_requests
 from selfteach.judge.violation import list_forbidden_texts
 from selfteach.materials.situation import Situation, has_known_requests, name_written_topic
 from selfteach.methods.feedback.prompts_in_scope import check_dev_part, make_topic_check
-from selfteach.methods.feedback.request_forms import choose_forms, is_small_talk
+from selfteach.methods.feedback.request_forms import choose_forms
 from selfteach.methods.feedback.rule_check import get_check, make_topic_detector
 from selfteach.methods.feedback.understand_rule import get_answer
 from selfteach.methods.session import Session
@@ -92,9 +92,7 @@ def write_prompts(session: Session, pool: OverlapIndex) -> dict[Scope, list[Gene
     for scope in SCOPES:
         is_target = scope == "target"
         names_subject = None if is_target else make_topic_detector(session)
-        find_fault = make_novelty_check(
-            pool, config.max_overlap, names_subject, is_talk=is_small_talk(session.subject, scope)
-        )
+        find_fault = make_novelty_check(pool, config.max_overlap, names_subject)
         own: list[GeneratedPrompt] = []
         for count, forms in (
             (
