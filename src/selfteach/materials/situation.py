@@ -801,52 +801,9 @@ _OWN_TOPIC = re.compile(
 )
 
 
-_SAYS = rf"(?:{_SOMEBODY}|I|we) (?:just )?"
-_THANKS = r"(?:thanks|thank you|thankyou|thx|cheers)"
-_TALK_CLAUSES = [
-    (re.compile(rf"(?:{_SAYS})?(?:{clause})|{being}", re.I), topic)
-    for clause, being, topic in (
-        (
-            rf"thanks? you(?: for .+)?|(?:says?|said|writes?) [\"']?{_THANKS}[\"']?|(?:is|are|am) "
-            r"grateful|expresse?s? (?:thanks|gratitude)",
-            r"(?:you are )?(?:being )?thanked(?: for .+)?",
-            "a thank-you",
-        ),
-        (
-            r"greets? you|(?:says?|writes?) [\"']?(?:hello|hi|hey|good (?:morning|evening|day|"
-            r"afternoon))[\"']?(?: to you)?",
-            r"(?:you are )?(?:being )?greeted",
-            "a greeting",
-        ),
-        (
-            r"(?:says?|writes?) [\"']?(?:good ?bye|bye|good ?night|farewell)[\"']?(?: to you)?|"
-            r"takes? "
-            r"leave|leaves? the (?:chat|conversation)|ends? the (?:chat|conversation)",
-            r"(?:you are )?saying goodbye",
-            "a goodbye",
-        ),
-        (
-            r"(?:compliments?|praises?|flatters?) you|pays? you (?:a )?compliments?",
-            r"(?:you are )?(?:being )?(?:complimented|praised)",
-            "a compliment",
-        ),
-        (
-            r"apologi[sz]es?(?: to you)?|(?:says?|is|are|am) [\"']?sorry[\"']?",
-            r"apologi[sz]ed to",
-            "an apology",
-        ),
-    )
-]
-"""What somebody says who asks for nothing, each with its name (few_shot.json: talk_topics)."""
-_TALK_TOPICS = frozenset(topic for _, topic in _TALK_CLAUSES)
-
-
-def has_known_requests(topic: str) -> bool:
-    """Return whether a topic is something that the model is asked about itself, or a kind of small
-    talk: its requests have worked forms of their own.
-    """
-    is_own = topic in _SELF_TOPICS or _OWN_TOPIC.fullmatch(topic) is not None
-    return is_own or topic in _TALK_TOPICS
+def is_self_topic(topic: str) -> bool:
+    """Return whether a topic is something that the model is asked about itself."""
+    return topic in _SELF_TOPICS or _OWN_TOPIC.fullmatch(topic) is not None
 
 
 _ASKED_NOUN = re.compile(
@@ -985,9 +942,6 @@ def names_topic(scope: str) -> bool:
 
 
 def _read_topic(text: str) -> Situation | None:
-    for clause, topic in _TALK_CLAUSES:
-        if clause.fullmatch(text):
-            return Situation("about", topic=topic)
     for clause, topic in (*_SELF_CLAUSES, *_ASKED_CLAUSES):
         if match := clause.fullmatch(text):
             named = next(filter(None, match.groupdict().values()), "")
@@ -1049,7 +1003,7 @@ def name_topic(situation: Situation) -> str:
     genre = " or ".join(map(_pluralize, genre.split(" or "))) if genre else ""
     if genre:
         return f"{genre} about {situation.topic}" if situation.topic else genre
-    if has_known_requests(situation.topic):
+    if is_self_topic(situation.topic):
         return situation.topic
     topic = _DETERMINER.sub("", situation.topic)
     return f"{topic} matters" if _ADJECTIVE.fullmatch(topic) else topic
