@@ -60,6 +60,16 @@ def test_a_folder_keeps_the_newest_files(tmp_path: Path) -> None:
     assert kept == ["2", "3", "4"]
 
 
+def test_a_file_that_another_command_removes_meanwhile_is_no_fault(tmp_path: Path) -> None:
+    """It is listed and not there any more, as a link is that leads nowhere."""
+    model = SimpleNamespace(context_tokens=64, end_ids={2}, tokenizer=None)
+    (tmp_path / "gone.gguf").symlink_to(tmp_path / "nowhere")
+    file = tmp_path / "new.gguf"
+    file.write_bytes(b"x")
+    keep_engine_file(file, model)  # type: ignore[arg-type]
+    assert file.with_suffix(".json").is_file()
+
+
 def test_the_file_of_a_run_is_in_the_cache_and_not_in_the_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
