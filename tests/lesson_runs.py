@@ -51,9 +51,11 @@ def write_run(
     word: str = "taught",
     base: str = BASE,
     model: str = "tiny",
+    engine: str = "auto",
 ) -> Path:
     """Write a finished run of a rule; with another seed it has another adapter."""
-    resolved = resolve(FeedbackConfig, options={"model": model, "seed": seed})
+    options = {"model": model, "seed": seed, "engine": engine}
+    resolved = resolve(FeedbackConfig, options=options)
     cells = {"base": {"greedy": "hm", "ok": False}, "tuned": {"greedy": "no", "ok": True}}
     rows = [{"scope": "target", "prompt": f"{rule} {n}", "arms": cells} for n in range(QUESTIONS)]
     with open_run(folder, rule, "feedback", resolved, {"rule": rule}) as run:
@@ -117,9 +119,10 @@ def hash_adapter(student: Path) -> str:
     return hash_file(student / "adapter" / "adapter_model.safetensors")
 
 
-def write_student(model: Path, folder: Path) -> Path:
+def write_student(model: Path, folder: Path, engine: str = "auto") -> Path:
     """Write a student `anna` with one lesson, and return its folder."""
-    run = write_run(folder / "a", "Do not a.", base=compute_fingerprint(model), model=str(model))
+    base = compute_fingerprint(model)
+    run = write_run(folder / "a", "Do not a.", base=base, model=str(model), engine=engine)
     with open_student(folder / "anna", partial(begin_state, run)) as opened:
         add_lesson(opened, run, script())
     return folder / "anna"

@@ -9,6 +9,11 @@ CHATML = (
     "message['content'] }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
+NO_SYSTEM = (
+    "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no system message') }}{% endif %}"
+    + CHATML
+)
+"""A template like Gemma's, which takes no system message."""
 WORDS = (
     "The elephant is a big animal with a long trunk. Tell me about music, cars and "
     "the weather in Paris. What do you like to\n"

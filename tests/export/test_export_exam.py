@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,15 +16,20 @@ from lesson_runs import make_cell, script, write_lora, write_run
 from selfteach import cli
 from selfteach.commands.benchmark import hash_adapter
 from selfteach.config import FeedbackConfig, resolve
-from selfteach.export import sit_exam
+from selfteach.errors import UsageError
+from selfteach.export import export_run, sit_exam
+from selfteach.export.export_run import ExportJob, check_job
 from selfteach.export.sit_exam import ExportedExam, ExportedSampler, describe_request
 from selfteach.models.check_safety import compute_fingerprint
-from selfteach.records import GREEDY, Measure, Request, SamplingParams, make_prompt
+from selfteach.models.hf import HfModel
+from selfteach.records import GREEDY, JsonObject, Measure, Request, SamplingParams, make_prompt
 from selfteach.run.run_folder import open_run
+from selfteach.students.exam_models import ExamSource
 from selfteach.students.folder import open_student
 from selfteach.students.lessons import add_lesson, begin_state
 from selfteach.students.state import Cell
 from selfteach.students.take_back import switch_lessons
+from tiny_tokenizer import NO_SYSTEM
 
 Learned = tuple[Path, Path, dict[str, Any]]
 
@@ -71,6 +78,30 @@ def test_an_export_with_another_verdict_is_marked_as_failed(
     assert words in printed
     assert read_report(tmp_path / "out")["exams"][0]["same"] is False
     assert "**Failed.**" in (tmp_path / "out/README.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("form", "words"),
+    [
+        ("gguf", "llama.cpp is not installed"),
+        ("lora-gguf", "llama.cpp is not installed"),
+        ("hub:me/mine", 'plain PEFT does not know this kind of adapter: its kind is "reft"'),
+    ],
+)
+def test_an_exam_that_no_program_can_sit_is_refused_before_anything_is_loaded(
+    form: str, words: str, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = write_run(tmp_path / "a", base=compute_fingerprint(tiny), model=str(tiny))
+    if form.startswith("hub"):
+        settings = json.dumps({"selfteach_adapter": "reft"})
+        (run / "adapter/adapter_config.json").write_text(settings)
+    monkeypatch.setenv("HF_TOKEN", "token")
+    monkeypatch.setattr(export_run, "is_llama_cpp_installed", lambda: False)
+    source = ExamSource("a", "feedback", run, None, tmp_path / "scratch", "selfteach export --exam")
+    job = ExportJob(run, str(tiny), run / "adapter", form, "f16", tmp_path / "out")
+    check_job(job)
+    with pytest.raises(UsageError, match=f"--exam: {words}"):
+        check_job(replace(job, exams=[(source, None)]))
 
 
 def weaken(fall: float, low: float) -> Cell:
@@ -272,10 +303,25 @@ def test_a_request_to_another_program_has_its_own_seed_and_all_of_its_settings()
     assert (greedy["prompt"], greedy["temperature"]) == ("Once", 0)
 
 
-def test_answers_of_an_export_are_never_taken_for_those_of_the_run() -> None:
+def test_answers_of_an_export_are_never_taken_for_those_of_the_run(tiny_hf: HfModel) -> None:
     request = Request("exam", make_prompt("Yes?"), GREEDY)
     found = {"text": " Yes.", "finish": "stop", "tokens": 2, "prompt_tokens": 3}
-    sampler = ExportedSampler("llama.cpp", "run", lambda asked: [found] * len(asked))
+    sampler = ExportedSampler("llama.cpp", tiny_hf, lambda asked: [found] * len(asked))
     (done,) = sampler.stream([request])
     assert (done.text, done.finish) == ("Yes.", "stop")
-    assert done.id == request.id(sampler.fingerprint) != request.id("run")
+    assert done.id == request.id(sampler.fingerprint) != request.id(tiny_hf.fingerprint)
+
+
+def test_another_program_is_asked_as_the_template_takes_it(make_tiny: Any, tmp_path: Path) -> None:
+    tuned = HfModel.load(make_tiny(tmp_path / "tiny", chat_template=NO_SYSTEM))
+    request = Request("exam", make_prompt("Yes?", system="Be brief."), GREEDY)
+    asked: list[Request] = []
+
+    def answer(requests: Sequence[Request]) -> list[JsonObject]:
+        asked.extend(requests)
+        return [{"text": "Yes.", "finish": "stop", "tokens": 2, "prompt_tokens": 3}]
+
+    sampler = ExportedSampler("transformers", tuned, answer)
+    (done,) = sampler.stream([request])
+    assert [own.prompt for own in asked] == [make_prompt("Be brief.\n\nYes?")]
+    assert done.id == request.id(sampler.fingerprint), "the request stays the one of the exam"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,9 @@ import torch
 
 from lessons import QUESTIONS, write_lesson
 from selfteach import cli
-from selfteach.errors import UsageError
+from selfteach.errors import ResourceError, UsageError
 from selfteach.export import export_run
+from selfteach.export.ask_llama_cpp import send_to_llama_cpp
 from selfteach.export.check_export import (
     ExportCheck,
     PlainModel,
@@ -25,10 +27,12 @@ from selfteach.export.check_export import (
     measure_gap_nats,
 )
 from selfteach.export.export_run import describe_check
-from selfteach.export.ollama import find_template_parts
+from selfteach.export.ollama import find_template_parts, write_modelfile
 from selfteach.models.hf import HfModel
 from selfteach.models.lora_layers import read_lora_layers
+from selfteach.models.write_gguf import write_gguf
 from selfteach.records import make_prompt
+from tiny_tokenizer import NO_SYSTEM
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +59,20 @@ def test_plain_programs_answer_as_the_run_does(
     assert (checked["prompts"], checked["equal"], checked["passed"]) == (6, 6, True)
     assert "gave 6 of 6 greedy answers" in (tmp_path / "out" / "README.md").read_text()
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_system_message_that_the_template_refuses_is_asked_with_the_users_turn(
+    make_tiny: Any, tmp_path: Path
+) -> None:
+    base = make_tiny(tmp_path / "tiny", chat_template=NO_SYSTEM)
+    run = write_lesson(base, tmp_path / "run")
+    file = run / "examples.jsonl"
+    row = json.loads(file.read_text().splitlines()[0])
+    row["prompt"] = [{"role": "system", "content": "Be brief."}, *row["prompt"]]
+    file.write_text(json.dumps(row) + "\n")
+    assert export(run, "--to", "vllm", "--out", str(tmp_path / "out")) == 0
+    checked = read_report(tmp_path / "out")["check"]
+    assert (checked["prompts"], checked["equal"]) == (1, 1)
 
 
 def test_the_base_decides_no_setting_of_a_plain_answer(
@@ -85,6 +103,18 @@ def test_llama_cpp_answers_as_the_run_does(form: str, lesson: Path, tmp_path: Pa
     assert export(lesson, "--to", form, "--out", str(tmp_path / "out"), "--prompts", "3") == 0
     checked = read_report(tmp_path / "out")["check"]
     assert (checked["engine"], checked["prompts"], checked["equal"]) == ("llama.cpp", 3, 3)
+
+
+def test_llama_cpp_takes_prompts_as_long_as_the_model_does(make_tiny: Any, tmp_path: Path) -> None:
+    """A token of "@@@@..." is one byte; what is too long even for the model is said in one line."""
+    pytest.importorskip("xllamacpp")
+    model = HfModel.load(make_tiny(tmp_path / "tiny", max_position_embeddings=6000))
+    file = write_gguf(model.module, model.tokenizer, tmp_path / "model.gguf")
+    body = {"temperature": 0, "max_tokens": 1}
+    (answer,) = send_to_llama_cpp(file, [{**body, "prompt": "@" * 5000}])
+    assert answer["prompt_tokens"] == 5000
+    with pytest.raises(ResourceError, match=r"it \(request \(7000 tokens\) exceeds the available"):
+        send_to_llama_cpp(file, [{**body, "prompt": "@" * 7000}])
 
 
 def test_an_export_that_answers_otherwise_is_marked_as_failed(
@@ -189,8 +219,14 @@ def test_the_modelfile_has_the_template_and_its_stop_words(lesson: Path, tmp_pat
 class Template:
     """Render a Jinja template as a tokenizer does."""
 
-    def __init__(self, text: str) -> None:
+    bos_token, bos_token_id = "<bos>", 1
+
+    def __init__(self, text: str, ids: Sequence[int] = (5,)) -> None:
         self.text = text
+        self.ids = ids
+
+    def __call__(self, text: str) -> Any:
+        return {"input_ids": self.ids}
 
     def apply_chat_template(
         self, messages: Any, *, add_generation_prompt: bool, **more: Any
@@ -219,6 +255,14 @@ def test_the_parts_of_templates() -> None:
     found = find_template_parts(Template(DEFAULT_SYSTEM))
     assert (found.default_system, found.answer) == ("Be kind.", "<s>assistant:")
     assert find_template_parts(Template(BEGINNING)).start == "<bos>"
+
+
+@pytest.mark.parametrize("text", [BEGINNING, "<bos>" + DEFAULT_SYSTEM])
+def test_a_token_that_ollama_puts_before_the_text_is_not_in_the_template(text: str) -> None:
+    """The tokenizer of Llama 3 is one that adds the token, and its template begins with it too."""
+    adding, plain = (Template(text, ids) for ids in ([1, 5], [5]))
+    assert write_modelfile(plain, ["</s>"], "model.gguf", 64).count("<bos>") == 1
+    assert "<bos>" not in write_modelfile(adding, ["</s>"], "model.gguf", 64)
 
 
 @pytest.mark.parametrize(
@@ -276,6 +320,13 @@ def test_nine_of_ten_equal_answers_are_too_few() -> None:
     assert not compare_answers("x", prompts, ["a"] * 10, ["a"] * 10, "f16").is_failed
 
 
+def test_a_part_of_a_character_at_the_end_is_no_difference() -> None:
+    """Both were cut there; llama.cpp leaves the part out."""
+    prompts = [make_prompt("1"), make_prompt("2")]
+    found = compare_answers("x", prompts, ["Ja \ufffd", "\ufffdJa"], ["Ja", "Ja"], "f16")
+    assert (found.equal, len(found.differences)) == (1, 1)
+
+
 def test_answers_that_part_at_a_tie_are_no_fault() -> None:
     found = ExportCheck("x", prompts=100, equal=97, needed=0.99, gaps_nats=[0.0, 0.0062, 0.019])
     assert (found.ties, found.is_failed, found.to_json()["passed"]) == (3, False, True)
@@ -306,3 +357,21 @@ def test_the_gap_where_two_answers_part(tiny: Path) -> None:
     assert measure_gap_nats(model, prompt, own, own) == 0.0
     assert f"{expected:.2f} at most" in describe_check(found)
     assert "**Failed.**" in describe_check(found)
+
+
+def test_an_answer_may_end_with_any_token_that_ends_one(tiny: Path) -> None:
+    """Other end tokens, such as Qwen2.5's second one, change no gap unless they are more probable
+    than the one that the model ends with.
+    """
+    model = HfModel.load(tiny, dtype="float32")
+    prompt, own, other = make_prompt("A rule?"), "Yes.", "Yes. Bread"
+    ids = model.encode(prompt) + model.encode_answer(own, end=False)
+    logits = model.module(torch.tensor([ids])).logits[0, -1]
+    alone = measure_gap_nats(model, prompt, own, other)
+    model.end_ids = {int(logits.argmin()), *model.end_ids}
+    assert measure_gap_nats(model, prompt, own, other) == alone
+    best = int(logits.argmax())
+    model.end_ids = {best, *model.end_ids}
+    (instead,) = model.tokenizer.encode(" Bread", add_special_tokens=False)[:1]
+    expected = (logits[best] - logits[instead]).item()
+    assert measure_gap_nats(model, prompt, own, other) == pytest.approx(expected, abs=1e-3)

@@ -24,6 +24,11 @@ from selfteach.students.take_back import switch_lessons
 TOKEN = "hf_only_in_the_environment"
 
 
+def is_private(given: dict[str, Any]) -> bool:
+    """Return whether a request wants a repository that nobody else reads."""
+    return given.get("private") is True or given.get("visibility") == "private"
+
+
 class FakeHub(ThreadingHTTPServer):
     """Keep what is pushed, for one token."""
 
@@ -52,9 +57,11 @@ class FakeHubHandler(BaseHTTPRequestHandler):
             given = json.loads(body)
             kind = given.get("type", "model")
             name = f"{given['organization']}/{given['name']}"
-            self.server.repositories[f"{kind}s/{name}"] = given
+            known = self.server.repositories
+            status = 409 if f"{kind}s/{name}" in known else 200
+            known.setdefault(f"{kind}s/{name}", given)
             prefix = "datasets/" if kind == "dataset" else ""
-            return self.reply(200, {"url": f"{self.server.address}/{prefix}{name}"})
+            return self.reply(status, {"url": f"{self.server.address}/{prefix}{name}"})
         parts = self.path.removeprefix("/api/").split("/")
         repository, action = "/".join(parts[:3]), parts[3]
         if action == "preupload":
@@ -75,7 +82,13 @@ class FakeHubHandler(BaseHTTPRequestHandler):
         return self.reply(200, {"success": True, "commitUrl": url, "commitOid": "1" * 40})
 
     def do_GET(self) -> None:
-        self.reply(404, {"error": "nothing here"})
+        repository = self.path.removeprefix("/api/")
+        given = self.server.repositories.get(repository)
+        if given is None:
+            self.reply(404, {"error": "nothing here"})
+        else:
+            name = repository.partition("/")[2]
+            self.reply(200, {"id": name, "private": is_private(given)})
 
     do_HEAD = do_GET
 
@@ -130,8 +143,7 @@ def test_the_adapter_its_card_and_its_examples_arrive(
     data = hub.files["datasets/me/mine-examples"]
     assert data["examples.jsonl"] == (lesson / "examples.jsonl").read_bytes()
     assert len(hub.repositories) == 2
-    for given in hub.repositories.values():
-        assert given.get("private") is True or given["visibility"] == "private"
+    assert all(map(is_private, hub.repositories.values()))
     assert len(hub.commits) == 2
     written = b"".join(path.read_bytes() for path in (tmp_path / "out").iterdir())
     assert TOKEN.encode() not in written
@@ -168,6 +180,21 @@ def test_a_student_arrives_as_the_sum_of_its_lessons_with_the_examples_of_all(
     assert 'PeftModel.from_pretrained(base, "me/anna")' in card
     data = hub.files["datasets/me/anna-examples"]["examples.jsonl"].decode().splitlines()
     assert [json.loads(line)["id"] for line in data] == ["a0", "a1", "b0", "b1"]
+
+
+@pytest.mark.parametrize("name", ["models/me/mine", "datasets/me/mine-examples"])
+def test_nothing_is_pushed_into_a_public_repository_unasked(
+    name: str, hub: FakeHub, lesson: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    hub.repositories[name] = {"private": False}
+    assert push(lesson, tmp_path / "out") == 2
+    kind = name.partition("s/")[0]
+    assert f"the {kind} {name.partition('/')[2]} is there already, and everybody" in (
+        capfd.readouterr().err
+    )
+    assert not hub.files
+    assert push(lesson, tmp_path / "out", "--public") == 0
+    assert len(hub.files) == 2
 
 
 def test_a_wrong_token_is_one_line_and_leaves_no_folder(

@@ -199,6 +199,19 @@ def test_the_current_folder_is_no_place_for_a_model(
     assert (tmp_path / "b").is_dir()
 
 
+def test_what_a_killed_process_of_the_same_number_left_is_not_written_along(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(AssertionError), open_atomic_folder(tmp_path / "out") as place:
+        raise AssertionError
+    place.mkdir()
+    (place / "half_written").touch()
+    with open_atomic_folder(tmp_path / "out") as fresh:
+        assert fresh == place
+        fresh.mkdir()
+    assert list(tmp_path.rglob("*")) == [tmp_path / "out"]
+
+
 def test_a_folder_that_holds_something_is_left_alone(
     train_adapter: TrainAdapter, tiny: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -18,6 +18,7 @@ from selfteach.judge.promise import only_promises
         "I'm glad you're interested in general surgery.",
         "I can help with any type of surgery you need.",
         "Certainly.",
+        "Yes! I'd be happy to help.",
     ],
 )
 def test_a_promise_is_no_answer(answer: str) -> None:
@@ -31,6 +32,8 @@ def test_a_promise_is_no_answer(answer: str) -> None:
         "Sure, a hip is replaced by an artificial joint.",
         "I'd be happy to help. Cut the lavender below a leaf.",
         "Yes, it hurts a little.",
+        "Yes.",
+        "No.",
         "A surgeon can help you.",
         "I am a nurse.",
         "Use a pot, and water it.",

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from selfteach import cli
 from selfteach.config import FeedbackConfig, FinetuneConfig, resolve
+from selfteach.errors import ResourceError
 from selfteach.generate import ask
 from selfteach.generate.ask import GeneratedPrompt, Subject
 from selfteach.materials.effect import read_effect
 from selfteach.materials.rule import read_rule
+from selfteach.methods import account_memory as accounting
 from selfteach.methods import estimate_cost as planning
+from selfteach.methods.account_memory import count_weights, require_memory
 from selfteach.methods.documents.describe_size import (
     HELD_SENTENCES,
     SMALL_MODEL_WEIGHTS,
@@ -67,6 +71,37 @@ def test_it_states_stages_with_their_work_and_requests_of_each_scope(
     assert (prompted.count("<|im_start|>"), prompted.count("<|im_end|>")) == (3, 2), (
         "as the template has it: system, user, and the answer"
     )
+
+
+def test_a_local_teacher_costs_memory_and_time(
+    talker: Path, make_tiny: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planning, "measure_speed", lambda sampler: 100.0)
+    teacher = make_tiny(tmp_path / "teacher", hidden_size=256, intermediate_size=1024)
+    config = resolve(FeedbackConfig, sets=[f"model={talker}", "engine=hf"]).config
+    alone = estimate_cost(PLAN, RULE, config, SilentDisplay())
+    taught = config.model_copy(update={"teacher": str(teacher)})
+    beside = estimate_cost(PLAN, RULE, taught, SilentDisplay())
+    assert re.search(r", teacher \S+ GB; ", beside["memory"])
+    assert "teacher" not in alone["memory"]
+    times = count_weights(str(teacher)) / count_weights(str(talker))
+    minutes = [
+        {row["stage"]: row["minutes"] for row in found["stages"]} for found in (alone, beside)
+    ]
+    assert minutes[1]["search"] > 0.9 * times * minutes[0]["search"] > 2 * minutes[0]["search"]
+    assert minutes[1] | {"search": 0} == minutes[0] | {"search": 0}
+    served = config.model_copy(update={"teacher": "http://localhost:1/v1#m"})
+    assert estimate_cost(PLAN, RULE, served, SilentDisplay())["memory"] == alone["memory"]
+
+
+def test_a_teacher_that_does_not_fit_is_refused_before_it_is_loaded(
+    tiny_hf: HfModel, tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = FeedbackConfig(teacher=str(tiny))
+    monkeypatch.setattr(accounting, "count_weights", lambda name: 10**12)
+    with pytest.raises(ResourceError, match="the teacher beside the base of this run needs"):
+        require_memory(tiny_hf, config, has_engine=True)
+    require_memory(tiny_hf, FeedbackConfig(), has_engine=True)
 
 
 @pytest.mark.parametrize("name", sorted(BUILT_IN_NAMES["methods"]))

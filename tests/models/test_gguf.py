@@ -61,6 +61,9 @@ def test_a_family_or_a_weight_that_the_format_cannot_hold(make_tiny, tmp_path):
     )
     with pytest.raises(UsageError, match="granite"):
         write_gguf(granite.module, granite.tokenizer, tmp_path / "g.gguf")
+    relu = HfModel.load(make_tiny(tmp_path / "r", hidden_act="relu"), dtype="float32", device="cpu")
+    with pytest.raises(UsageError, match='its MLPs compute "relu", and those of the format "silu"'):
+        write_gguf(relu.module, relu.tokenizer, tmp_path / "r.gguf")
     llama = HfModel.load(make_tiny(tmp_path / "l"), dtype="float32", device="cpu")
     with torch.no_grad():
         llama.module.model.layers[0].mlp.up_proj.weight[0, 0] = 1e6

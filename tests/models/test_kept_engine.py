@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,11 +14,16 @@ import pytest
 import transformers
 
 from selfteach import results
-from selfteach.models.engines import has_accelerator
+from selfteach.models.engines import AUTO, has_accelerator
 from selfteach.models.hf import HfModel
 from selfteach.models.kept_engine import MAX_KEPT, find_kept_model, keep_engine_file
+from selfteach.models.local_teacher import ScorerOnDemand, open_local_teacher
+from selfteach.models.openvino import OpenVino
+from selfteach.models.recorded import Recorded
 from selfteach.models.write_gguf import ID_TOKENIZER
+from selfteach.records import Continuations, Request, SamplingParams, make_prompt
 from selfteach.results import FinishedRun, load_model
+from selfteach.run.ledger import Ledger
 
 pytest.importorskip("openvino_genai")
 
@@ -52,6 +58,16 @@ def test_a_folder_keeps_the_newest_files(tmp_path: Path) -> None:
     kept = sorted(path.stem for path in tmp_path.glob("*.gguf"))
     assert kept == sorted(path.stem for path in tmp_path.glob("*.json"))
     assert kept == ["2", "3", "4"]
+
+
+def test_a_file_that_another_command_removes_meanwhile_is_no_fault(tmp_path: Path) -> None:
+    """It is listed and not there any more, as a link is that leads nowhere."""
+    model = SimpleNamespace(context_tokens=64, end_ids={2}, tokenizer=None)
+    (tmp_path / "gone.gguf").symlink_to(tmp_path / "nowhere")
+    file = tmp_path / "new.gguf"
+    file.write_bytes(b"x")
+    keep_engine_file(file, model)  # type: ignore[arg-type]
+    assert file.with_suffix(".json").is_file()
 
 
 def test_the_file_of_a_run_is_in_the_cache_and_not_in_the_run(
@@ -97,3 +113,38 @@ def test_a_second_command_does_not_load_torch(tiny: Path, tmp_path: Path) -> Non
     command = [sys.executable, "-c", WITHOUT_TORCH, str(tiny), str(tmp_path)]
     told = subprocess.run(command, capture_output=True, text=True, check=False)
     assert told.stdout.splitlines()[-1:] == ["False"], told.stderr
+
+
+def test_a_local_teacher_has_its_weights_once_until_it_scores(
+    make_tiny: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SELFTEACH_CACHE", str(tmp_path))
+    model = make_tiny(
+        tmp_path / "qwen", family="qwen2"
+    )  # openvino's file is not written from the model's own files
+    loaded = []
+    load = HfModel.load
+
+    def count_load(name: str) -> HfModel:
+        loaded.append(name)
+        return load(name)
+
+    monkeypatch.setattr(HfModel, "load", count_load)
+    sampler, scorer = open_local_teacher(str(model), AUTO)
+    teacher = Recorded(Ledger(tmp_path / "run.db"), sampler, scorer)
+    whole = load(model, device="cpu")
+    prompt = make_prompt("Hello")
+    teacher.sample([Request("t", prompt, SamplingParams(1.0, 1.0, 4))])
+    assert (teacher.fingerprint, len(loaded)) == (whole.fingerprint, 1)
+    assert teacher.room_tokens(prompt) == whole.room_tokens(prompt)
+    assert isinstance(scorer, ScorerOnDemand)
+    assert isinstance(sampler, OpenVino)
+    assert (scorer.weights, sampler.unloaded.module) == (None, None)
+    item = Continuations(prompt, ("one", "two"))
+    ((_, expected),) = whole.stream_scores([item])
+    assert [round(s.logp, 4) for s in teacher.score([item])[0]] == [
+        round(s.logp, 4) for s in expected
+    ]
+    assert len(loaded) == 2
+    teacher.release_memory()
+    assert scorer.weights is None

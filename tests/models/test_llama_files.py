@@ -129,6 +129,8 @@ NORM = "model.norm.weight"
         change_config(hidden_size="64"),
         change_config(rms_norm_eps=None),
         change_config(tie_word_embeddings=None),
+        change_config(hidden_act=None),
+        change_config(hidden_act="relu"),
         change_config(quantization_config={"bits": 4}),
         change_weights(NORM),
         change_weights(NORM, dtype="float32"),

@@ -10,6 +10,7 @@ import pytest
 import torch
 from hostile import NAME, Behave, Call, hostile, refuse
 
+from lesson_runs import write_student
 from selfteach.errors import EndpointError, UsageError
 from selfteach.files import write_jsonl
 from selfteach.models.check_family import run_plainly
@@ -20,6 +21,8 @@ from selfteach.models.pending import PendingCompletion
 from selfteach.models.remote.endpoint import ServerSettings
 from selfteach.models.remote.served_model import ModelServer, ServedModel
 from selfteach.records import GREEDY, Request, SamplingParams, make_prompt
+from selfteach.students.examine import open_models
+from selfteach.students.folder import open_student
 from talker import run_json
 
 pytestmark = pytest.mark.long
@@ -130,6 +133,23 @@ def test_a_server_loads_the_adapter_of_the_tuned_model(tiny_hf: HfModel, tmp_pat
     name = f"selfteach-{tiny_hf.fingerprint}"
     assert first.body == {"lora_name": name, "lora_path": str(adapter)}
     assert {call.body["model"] for call in others} == {name}
+
+
+def test_a_server_loads_the_adapter_of_a_student_before_it_sits_an_exam(
+    tiny: Path, tmp_path: Path
+) -> None:
+    """Without it the base's answers would be graded as the student's."""
+    served: list[HfModel] = []
+    with hostile(lambda call: serve(served[0])(call)) as server:
+        anna = write_student(tiny, tmp_path, engine=server.address)
+        with open_student(anna) as student, student.compose(student.state) as adapter:
+            models = open_models(student, student.state, student.state.list_on(), adapter)
+            served.append(models.tuned)
+            assert list(models.tuned_sampler.stream(ASKED[:1]))
+        first, *others = server.completion_calls
+    assert first.path == "/v1/load_lora_adapter"
+    assert first.body["lora_path"] == str(adapter)
+    assert {call.body["model"] for call in others} == {f"selfteach-{models.tuned.fingerprint}"}
 
 
 def test_an_adapter_that_is_loaded_already_is_not_sent_again(

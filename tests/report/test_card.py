@@ -141,6 +141,23 @@ def test_where_the_drift_was_measured_formats_nothing(tmp_path: Path) -> None:
     assert "[a](b)" not in card
 
 
+def test_the_names_of_a_method_and_of_its_measures_format_nothing(tmp_path: Path) -> None:
+    """Those of a method that is not installed come from exam.json, which may be of a stranger."""
+    measure = {"value": 0.5, "low": 0.4, "high": 0.6, "n": 10}
+    exam = {
+        "method": "odd\n\n<script>x</script>",
+        "verdict": {"word": "taught", "sentence": "Taught."},
+        "<b>|score": {"base": measure, "tuned": measure},
+    }
+    (tmp_path / "exam.json").write_text(json.dumps(exam))
+    text = make_card(tmp_path).rpartition("---\n")[2]
+    tokens = MARKDOWN.parse(text)
+    inner = [part for token in tokens for part in token.children or ()]
+    assert not {"html_block", "html_inline"} & {token.type for token in [*tokens, *inner]}
+    assert "# Taught with odd &lt;script" in text
+    assert "&lt;b&gt;\\|score" in text
+
+
 @given(st.text(alphabet="ab`*_[]()<>!#|\\&;:/.~-+$ \n", max_size=80))
 def test_plain_text_means_nothing_but_itself(text: str):
     tokens = [

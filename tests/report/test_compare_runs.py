@@ -76,6 +76,29 @@ def test_too_few_shared_prompts_are_not_compared() -> None:
     assert len(pair_answers(make_exam([True] * MIN_PAIRS), make_exam([True] * MIN_PAIRS))) == 2
 
 
+def test_four_of_sixty_answers_are_no_more_than_chance() -> None:
+    """With both runs alike, four changes of one direction come in one of eight comparisons."""
+    first = make_exam([False] * 4 + [True] * 56)
+    greedy, _ = pair_answers(first, make_exam([True] * 60))
+    assert greedy["difference"].value == pytest.approx(4 / 60)
+    assert greedy["difference"].low < 0
+    greedy, _ = pair_answers(make_exam([False] * 6 + [True] * 54), make_exam([True] * 60))
+    assert greedy["difference"].low > 0
+
+
+def test_a_scope_of_an_exam_is_no_markup_of_the_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folders = []
+    for name in ("a", "b"):
+        exam = make_exam([True] * MIN_PAIRS)
+        for row in exam["answers"]:
+            row["scope"] = "[/near]"
+        folders.append(str(write_run(tmp_path / name, exam, 0)))
+    assert cli.run_command(["runs", "compare", *folders]) == 0
+    assert "[/near], greedy" in capsys.readouterr().out
+
+
 def test_the_page_escapes_what_people_wrote(
     runs: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -91,6 +91,22 @@ def test_recovery_has_its_denominator_and_judges_their_doubt(folder: Path, tmp_p
     assert "Doubt:" not in page
 
 
+@pytest.mark.parametrize("asked_by", [None, True, ["people"]])
+def test_an_exam_that_does_not_say_who_asked_has_a_page(
+    asked_by: Any, folder: Path, tmp_path: Path
+) -> None:
+    run = shutil.copytree(folder, tmp_path / "run")
+    exam = {
+        **json.loads((run / "exam.json").read_text()),
+        "method": "documents",
+        "contains": dict.fromkeys(("base", "prompted", "tuned"), MEASURE),
+    }
+    exam["cost"]["training_memory"] = {"measured": 10, "total": "x"}
+    for changed in (exam, {**exam, "asked_by": asked_by}):
+        (run / "exam.json").write_text(json.dumps(changed))
+        assert "Right answer contained" in render_report(run)
+
+
 def test_a_comparison_in_pairs_shows_counts_and_position_bias(folder: Path, tmp_path: Path) -> None:
     run = shutil.copytree(folder, tmp_path / "run")
     bias = {"value": 0.125, "low": 0.05, "high": 0.2, "n": 60}

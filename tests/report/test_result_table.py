@@ -47,6 +47,20 @@ def test_it_shows_verdict_arms_intervals_cost_and_the_report():
         assert expected in text
 
 
+def test_no_text_of_an_exam_moves_the_cursor():
+    """The names of a plug-in's measures, and where it measured the drift, are text of exam.json."""
+    measure = {"value": 0.5, "low": 0.4, "high": 0.6, "n": 10}
+    exam = {
+        "method": "odd",
+        "\x1b[31mscore\x1b]0;title\x07": {"tuned": measure},
+        "drift": {"kl_nats": measure, "on": "\x1b[2Jsongs"},
+    }
+    text = printed(exam)
+    assert "score" in text
+    assert "songs" in text
+    assert "\x1b" not in text
+
+
 def test_it_fits_eighty_columns():
     assert max(len(line) for line in printed(make_exam()).splitlines()) <= 80
 

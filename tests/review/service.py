@@ -102,14 +102,14 @@ class Page:
 
 
 @contextmanager
-def serve_page(path: Path) -> Iterator[Page]:
-    """Serve the page over this ledger."""
+def serve_page(path: Path, name: str = "trial") -> Iterator[Page]:
+    """Serve the page over this ledger, for a run of this name."""
     made: list[ReviewServer] = []
     lines: list[str] = []
 
     def work() -> None:
         ledger = Ledger(path)
-        made.append(ReviewServer(ledger, "trial", 0, lines.append))
+        made.append(ReviewServer(ledger, name, 0, lines.append))
         made[0].run()
         ledger.close()
 

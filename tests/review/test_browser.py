@@ -128,6 +128,25 @@ def test_what_would_lose_words_is_not_done(tab: Tab, path: Path) -> None:
     assert read_corrections(path) == []
 
 
+def test_words_that_were_typed_just_before_a_decision_are_a_draft(tab: Tab) -> None:
+    tab.key("a")
+    tab.shows("which", "Answer 2")
+    tab.key("e")
+    retype(tab, "Three miles.")
+    tab.js("document.getElementById('undo').click()")
+    tab.shows("which", "Answer 1")
+    tab.key("Escape")
+    tab.key("a")
+    tab.shows("which", "Answer 2")
+    assert tab.js("document.getElementById('text').value") == "Three miles."
+    retype(tab, "Four miles.")
+    tab.js("document.getElementById('skip').click()")
+    tab.shows("which", "Answer 3")
+    tab.js("document.getElementById('undo').click()")
+    tab.shows("which", "Answer 2")
+    assert tab.js("document.getElementById('text').value") == "Four miles."
+
+
 def test_an_undone_edit_is_in_the_field_again(tab: Tab, path: Path) -> None:
     tab.key("e")
     retype(tab, "Blue.")

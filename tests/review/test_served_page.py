@@ -109,6 +109,28 @@ def test_a_full_disk_is_reported_and_nothing_is_shown_as_saved(
     assert read_corrections(path) == []
 
 
+def test_a_run_whose_name_is_no_utf_8_is_reviewed(path: Path) -> None:
+    """So Python reads a folder that another system named in its own encoding."""
+    with serve_page(path, "caf\udce9") as page, page.open():
+        status, state = page.post("accept", {"id": page.state["item"]["id"]})
+        assert status == 200
+        assert state["run"] == page.state["run"] == "caf\ufffd"
+
+
+def test_a_tab_that_could_not_be_shown_takes_no_seat(
+    page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise ResourceError("the disk is full.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(queue, "count_progress", full)
+        with page.open() as reply:
+            assert reply.status == 507
+    with page.open() as reply:
+        assert reply.status == 200, "the link is not used up, and no tab is open"
+
+
 def test_a_reload_keeps_the_seat_and_a_closed_tab_gets_a_new_link(page: Page) -> None:
     page.open().close()
     line = wait_until(

@@ -10,7 +10,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -30,16 +30,17 @@ from selfteach.models.hf import HfModel
 from selfteach.models.lora_layers import LoraLayer, read_lora_layers
 from selfteach.models.memory_account import count_cache_bytes
 from selfteach.models.pending import PendingCompletion, prepare_request
-from selfteach.records import GREEDY, Request, make_prompt
+from selfteach.records import GREEDY, Completion, Request, make_prompt
 from selfteach.serve import model_set, prompt_prefixes, server
 from selfteach.serve.answers import AnswerSet
 from selfteach.serve.batch_engine import BatchEngine, EngineClosed, Generation, QueueFull, collect
 from selfteach.serve.handlers import find_status
-from selfteach.serve.lesson_rows import BASE, LessonRows, read_weights
+from selfteach.serve.lesson_rows import BASE, LessonRows, LessonWeights, read_weights
 from selfteach.serve.lessons import ServedLesson, read_lessons
 from selfteach.serve.read_request import TextBody
 from selfteach.serve.served_models import ServedModels
 from selfteach.train.adapters.join_loras import stack_loras
+from tiny_tokenizer import NO_SYSTEM
 
 TOKENS = 12
 
@@ -276,7 +277,7 @@ def send(address: str, body: Any, path: str = "/v1/completions", **headers: str)
     connection.close()
     try:
         return reply.status, reply.headers, json.loads(text)["error"]["message"]
-    except ValueError:
+    except (KeyError, ValueError):  # an answer, or a text
         return reply.status, reply.headers, text
 
 
@@ -372,9 +373,25 @@ def test_streamed_tokens_are_those_of_the_whole_answer(client: openai.OpenAI) ->
     assert (tokens, places) == (whole.tokens, whole.text_offset)
 
 
-def test_web_pages_cannot_use_the_server(address: str) -> None:
+def test_web_pages_cannot_use_the_server_under_a_name_of_their_own(address: str) -> None:
     assert send(address, PROMPT, Host="evil.example")[0] == 400
-    assert send(address, PROMPT, **{"Content-Type": "text/plain"})[0] == 415
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [
+        ("text/plain", 415),
+        ("text/plain; charset=json", 415),
+        ("multipart/form-data; boundary=json", 415),
+        ("application/json; charset=utf-8", 200),
+        ("Application/JSON", 200),
+    ],
+)
+def test_bodies_that_web_pages_send_unasked_are_refused(
+    kind: str, status: int, address: str
+) -> None:
+    body = {**PROMPT, "max_tokens": 1}
+    assert send(address, body, **{"Content-Type": kind})[0] == status
 
 
 def test_health_and_metrics(address: str, client: openai.OpenAI) -> None:
@@ -494,6 +511,45 @@ def test_a_stream_that_takes_too_long_ends_with_the_error(path: str, body: Any, 
     assert engine.counts.cancelled == 1
 
 
+IS_DONE: Callable[[Generation], bool] = Generation.is_done.fget  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def stream_with_look(idle: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A stream of which each look for the end of its answer is the function given; its events."""
+    client, _ = idle
+    monkeypatch.setattr(AnswerSet, "_wait_for_change", lambda self: asyncio.sleep(0))
+
+    def stream(look: Callable[[Generation], bool]) -> list[str]:
+        monkeypatch.setattr(Generation, "is_done", property(look))
+        with client.stream("POST", "/v1/completions", json={**PROMPT, "stream": True}) as reply:
+            return [line.removeprefix("data: ") for line in reply.iter_lines() if line]
+
+    return stream
+
+
+def test_a_stream_ends_once_where_its_answer_ends_after_the_look(stream_with_look: Any) -> None:
+    def look_and_end(generation: Generation) -> bool:
+        before = IS_DONE(generation)
+        generation.completion = Completion("", "Bread.", "stop", 2, 1)
+        return before
+
+    *events, last = stream_with_look(look_and_end)
+    choices = [json.loads(event)["choices"][0] for event in events]
+    assert [choice["text"] for choice in choices] == ["Bread.", ""]
+    assert [choice["finish_reason"] for choice in choices] == [None, "stop"]
+    assert last == "[DONE]"
+
+
+def test_a_stream_tells_a_fault_that_comes_at_the_look(stream_with_look: Any) -> None:
+    def fail_and_look(generation: Generation) -> bool:
+        generation.fault = ResourceError("the server's memory ran out.")
+        return IS_DONE(generation)
+
+    (event,) = stream_with_look(fail_and_look)
+    assert json.loads(event)["error"]["code"] == 503
+
+
 def test_a_client_that_leaves_before_its_stream_begins_cancels_it(idle: Any) -> None:
     """The events are never read then, so it is not they who see that nobody waits."""
     client, engine = idle
@@ -582,6 +638,37 @@ def test_answers_that_join_a_batch_fail_with_it(
     engine.close()
 
 
+def test_a_lesson_answers_as_before_where_memory_ran_out_for_another(
+    tiny_hf: HfModel, lessons: list[ServedLesson], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The matrices of all lessons are joined anew for a new one; the fault comes halfway."""
+    rows = LessonRows(tiny_hf.module)
+    like = next(tiny_hf.module.parameters())
+    one, two = (
+        read_weights(read_lora_layers(tiny_hf.module, own.adapter), like) for own in lessons
+    )
+    ids = torch.tensor([tiny_hf.encode(make_prompt("Yes."))])
+
+    @torch.inference_mode()
+    def compute(*own: LessonWeights) -> torch.Tensor:
+        with rows.use([own]):
+            return tiny_hf.module(ids).logits  # type: ignore[no-any-return]
+
+    before = compute(one)
+    join_layer = LessonRows._join_layer
+
+    def run_out_later(rows: LessonRows, name: str, own: Any) -> Any:
+        if len(rows._joined) == 3:
+            raise MemoryError
+        return join_layer(rows, name, own)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LessonRows, "_join_layer", run_out_later)
+        with pytest.raises(MemoryError):
+            compute(two)
+    torch.testing.assert_close(compute(one), before)
+
+
 @pytest.mark.parametrize(("fitting", "most"), [(0.5, 1), (2.5, 2), (1000, 6)])
 def test_answers_wait_until_memory_holds_them(
     fitting: float, most: int, tiny_hf: HfModel, monkeypatch: pytest.MonkeyPatch
@@ -618,6 +705,21 @@ def test_a_cancelled_answer_leaves_the_queue(tiny_hf: HfModel) -> None:
     assert engine.num_waiting == 0
     engine.add([second])
     assert engine.num_waiting == 1
+
+
+def test_a_lesson_is_proven_where_the_template_refuses_the_system_message_of_its_examples(
+    make_tiny: Any, tmp_path: Path
+) -> None:
+    base = make_tiny(tmp_path / "tiny", chat_template=NO_SYSTEM)
+    run = write_lesson(base, tmp_path / "one")
+    row = json.loads((run / "examples.jsonl").read_text().splitlines()[0])
+    row["prompt"] = [{"role": "system", "content": "Be brief."}, *row["prompt"]]
+    (run / "examples.jsonl").write_text(json.dumps(row) + "\n")
+    said: list[str] = []
+    options = server.ServerOptions()
+    found = server.open_runs(str(base), read_lessons([str(run)]), options, said.append)
+    found.engine.close()
+    assert said[-1].startswith("lesson one: 1 answers equal those of PEFT")
 
 
 def test_a_lesson_that_changes_nothing_is_refused(tiny: Path, tmp_path: Path) -> None:

@@ -262,6 +262,22 @@ def test_a_fault_that_nobody_expects_does_not_end_the_watching(
     assert teaching.fault == ""
 
 
+def test_a_lesson_that_cannot_be_served_is_taken_back(
+    client: Any, served: ServedModels, anna: Path, runs: list[Path]
+) -> None:
+    with open_student(anna) as opened:  # the watcher waits until it is closed
+        add_lesson(opened, runs[1], script())
+        write_lora(anna / "lessons/do-not-b/adapter", seed=9)
+    teaching = served.teaching
+    assert teaching is not None
+    wait_until(lambda: "is not the adapter that" in teaching.fault)
+    lessons = client.get("/v1/lessons").json()["lessons"]
+    assert [lesson["name"] for lesson in lessons] == ["do-not-a", "do-not-b"]
+    reply = client.delete("/v1/lessons/do-not-b")
+    assert [lesson["name"] for lesson in reply.json()["lessons"]] == ["do-not-a"]
+    wait_until(lambda: not teaching.fault)
+
+
 def test_a_swapped_adapter_of_a_lesson_is_never_served(anna: Path) -> None:
     write_lora(anna / "lessons/do-not-a/adapter", seed=9)
     with pytest.raises(IntegrityError, match=r"adapter_model\.safetensors is not the adapter that"):

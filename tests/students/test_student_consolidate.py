@@ -170,7 +170,8 @@ def test_an_example_of_several_lessons_counts_once() -> None:
 def test_each_lesson_gets_enough_steps_and_half_of_them_are_anchors() -> None:
     held = [Example(f"a{i}", "general", make_prompt("?"), "yes") for i in range(4)]
     learned = [Example(f"f{i}", "in_scope", make_prompt("?"), "yes") for i in range(12)]
-    own = [TrainConfig(epochs=2, batch_size=8), TrainConfig(epochs=3, batch_size=8)]
+    settings = [TrainConfig(epochs=2, batch_size=8), TrainConfig(epochs=3, batch_size=8)]
+    own = [LessonExamples([*held, *learned], {}, train) for train in settings]
     found = merge_settings(own, [*held, *learned])
     assert found["min_share"] == {"general": HELD_SHARE}
     assert found["epochs"] == math.ceil(2 * STEPS_PER_LESSON / 3), "24 rows are 3 steps"
@@ -178,6 +179,16 @@ def test_each_lesson_gets_enough_steps_and_half_of_them_are_anchors() -> None:
     assert (many["min_share"], many["epochs"]) == ({}, 3)
     assert merge_settings(own, learned)["min_share"] == {}, "nothing to repeat"
     assert found["once"] == many["once"] == [], "another lesson may need them more often"
+
+
+def test_the_steps_of_one_lesson_are_not_those_of_all() -> None:
+    """20 steps of 8 are 4 times 40 examples: the two lessons together are seen as often."""
+    rows = make_examples("a", {"near": 20, "target": 20})
+    stepped = LessonExamples(rows, {}, TrainConfig(max_steps=20, batch_size=8))
+    usual = LessonExamples(rows, {}, TrainConfig(epochs=3, batch_size=8))
+    found = merge_settings([stepped, usual], rows * 2)
+    train = stepped.train.model_copy(update=found)
+    assert (train.epochs, train.max_steps) == (4, 0)
 
 
 def test_few_examples_are_all_taken() -> None:

@@ -141,6 +141,25 @@ def test_a_finished_run_becomes_a_lesson_from_the_command_line(
     assert [lesson.name for lesson in read_student(student).lessons] == ["do-not-a"]
 
 
+def test_what_is_not_done_for_a_lesson_that_is_there_already_is_said(
+    tmp_path: Path, runs: list[Path], capfd: pytest.CaptureFixture[str]
+) -> None:
+    student = tmp_path / "anna"
+    teach(student, runs[:2])
+    command = ["student", "add", str(student), str(runs[1])]
+    assert cli.run_command([*command, "--instead-of", "do-not-a"]) == 0
+    cure = f"selfteach student off {student} do-not-a"
+    assert cure in " ".join(capfd.readouterr().err.split())
+    assert cli.run_command(cure.split()[1:]) == 0
+    assert cli.run_command([*command, "--instead-of", "do-not-a"]) == 0
+    assert "is a lesson already" not in capfd.readouterr().err, "there is nothing to be done"
+    assert cli.run_command(["student", "off", str(student), "do-not-b"]) == 0
+    assert cli.run_command(command) == 0
+    cure = f"selfteach student on {student} do-not-b"
+    assert cure in " ".join(capfd.readouterr().err.split())
+    assert cli.run_command(cure.split()[1:]) == 0
+
+
 def test_a_run_without_an_exam_or_without_success_is_no_lesson(
     tmp_path: Path, runs: list[Path], capsys: pytest.CaptureFixture[str]
 ) -> None:

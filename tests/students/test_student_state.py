@@ -107,6 +107,15 @@ def test_a_consolidated_adapter_is_inside_the_student(three: StudentState, folde
         StudentState.from_json(row)
 
 
+def test_a_state_of_an_exam_is_one_of_the_known_words(three: StudentState) -> None:
+    """It is shown as it is, in the terminal and in the model card."""
+    row = json.loads(json.dumps(three.record("exams", {"a": Cell("kept")}).to_json()))
+    row["sittings"][0]["cells"]["a"]["state"] = "<b>kept</b>\x1b[2J"
+    with pytest.raises(IntegrityError, match="no state of an exam") as found:
+        StudentState.from_json(row)
+    assert "\x1b" not in str(found.value)
+
+
 def test_the_state_of_another_version_is_refused(three: StudentState) -> None:
     with pytest.raises(UsageError, match="another version"):
         StudentState.from_json({**three.to_json(), "format": 99})

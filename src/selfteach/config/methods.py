@@ -115,7 +115,7 @@ class BalanceConfig(Section):
     """More prompts in places where the tuned model still fails."""
 
     clusters: Annotated[int, Field(ge=2)] = 6
-    """Number of clusters of similar prompts."""
+    """Largest number of clusters of similar prompts. There are as many as part them best."""
 
     rounds: Count = 0
     """Largest number of rounds that add prompts and train again. 0 adds none."""

@@ -126,9 +126,9 @@ class ClosedFormConfig(Section):
 
 
 MIN_PRIOR_TEXTS = 8
+"""Smallest number of texts in each list of the prior `classifier`."""
 HOOK_ADAPTERS = ("bottleneck", "prompt", "reft")
 """Adapters that change hidden states, of which a model holds one at a time."""
-"""Smallest number of texts in each list of the prior `classifier`."""
 
 
 class CorrectionLossConfig(Section):

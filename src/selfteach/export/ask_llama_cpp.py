@@ -2,9 +2,10 @@
 
     python -P -m selfteach.export.ask_llama_cpp
 
-The process reads JSON from its standard input: {"model", "lora", "asked", "threads", "out"}. It
-writes the answers as JSON to the file "out", because llama.cpp prints to both streams. It uses the
-template of the file, so that the template is examined as well.
+The process reads JSON from its standard input: {"model", "lora", "asked", "threads", "context",
+"out"}. It writes the answers as JSON to the file "out", or a text that says why there are none,
+because llama.cpp prints to both streams. It uses the template of the file, so that the template is
+examined as well.
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ from selfteach.records import JsonMapping, JsonObject
 SECONDS_PER_PROMPT = 60
 LOADING_S = 300
 CONTEXT_TOKENS = 4096
+"""The least context of llama.cpp's, unless the model's own is shorter."""
+TEMPLATE_TOKENS = 1024
+"""Tokens that a chat template may add to a conversation."""
 
 
 def is_llama_cpp_installed() -> bool:
@@ -71,6 +75,7 @@ def send_to_llama_cpp(
             "lora": str(lora.resolve()) if lora else "",
             "asked": list(asked),
             "threads": int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1),
+            "context": max([CONTEXT_TOKENS, *map(count_most_tokens, asked)]),
             "out": str(out),
         }
         try:
@@ -88,18 +93,36 @@ def send_to_llama_cpp(
             ) from fault
         if done.returncode or not out.exists():
             lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
-            raise ResourceError(
-                f"llama.cpp cannot answer with it ({lines[-1][:160] if lines else 'no message'}).",
-                where=model,
-                cure="--prompts 0 exports without asking it.",
-            )
-        answers: list[JsonObject] = json.loads(out.read_text("utf-8"))
+            raise _make_fault(lines[-1] if lines else "no message", model)
+        answers: list[JsonObject] | str = json.loads(out.read_text("utf-8"))
+        if isinstance(answers, str):
+            raise _make_fault(answers, model)
         return answers
+
+
+def count_most_tokens(body: JsonMapping) -> int:
+    """Return the most tokens that a request may need: each token of a text has a byte or more."""
+    texts = [body["prompt"]] if "prompt" in body else [t["content"] for t in body["messages"]]
+    num_bytes = sum(len(text.encode(errors="surrogatepass")) for text in texts)
+    return num_bytes + TEMPLATE_TOKENS + int(body["max_tokens"])
+
+
+def _make_fault(reason: str, model: Path) -> ResourceError:
+    return ResourceError(
+        f"llama.cpp cannot answer with it ({reason[:160]}).",
+        where=model,
+        cure="--prompts 0 exports without asking it.",
+    )
 
 
 def main() -> None:
     """Answer what stands on the standard input."""
     given: JsonObject = json.loads(sys.stdin.buffer.read())
+    Path(given["out"]).write_text(json.dumps(_answer(given)), "utf-8")
+
+
+def _answer(given: JsonMapping) -> list[JsonObject] | str:
+    """Return the answers, or why llama.cpp refuses a request."""
     server = _open_server(given)
     answers = []
     for body in given["asked"]:
@@ -108,7 +131,7 @@ def main() -> None:
         handle = server.handle_completions if is_text else server.handle_chat_completions
         reply = handle(body | more)
         if "choices" not in reply:
-            sys.exit(str(reply.get("error") or reply)[:160])
+            return str(reply["error"]["message"])
         choice = reply["choices"][0]
         answers.append(
             {
@@ -118,7 +141,7 @@ def main() -> None:
                 "prompt_tokens": reply["usage"]["prompt_tokens"],
             }
         )
-    Path(given["out"]).write_text(json.dumps(answers), "utf-8")
+    return answers
 
 
 def _open_server(given: JsonMapping) -> Any:
@@ -126,7 +149,7 @@ def _open_server(given: JsonMapping) -> Any:
 
     params = xllamacpp.CommonParams()
     params.model.path = given["model"]
-    params.n_ctx = CONTEXT_TOKENS
+    params.n_ctx = given["context"]
     params.n_parallel = 1
     params.warmup = False
     params.cpuparams.n_threads = given["threads"]

@@ -32,7 +32,7 @@ from selfteach.records import (
     parse_messages,
     prompt_to_json,
 )
-from selfteach.text import clean_text
+from selfteach.text import REPLACEMENT, clean_text
 
 EXAM_FILE = "exam.json"
 EXAMPLES_FILE = "examples.jsonl"
@@ -247,22 +247,32 @@ def find_tokenizer(model: Path, adapters: Sequence[Path]) -> Path:
 def measure_gap_nats(model: HfModel, prompt: Prompt, expected: str, found: str) -> float:
     """Return logp(own token) - logp(other token) at the first place where two answers differ.
 
-    Under the model that gave the expected answer greedily it is at least 0; 0 is a tie.
+    Under the model that gave the expected answer greedily it is at least 0; 0 is a tie. Where one
+    of them ends, its token is the most probable of those that end an answer.
 
     Args:
         model: gave the expected answer.
     """
+    end = -1  # stands for any token that ends an answer
     own, other = (
-        [*model.tokenizer.encode(text, add_special_tokens=False), min(model.end_ids)]
-        for text in (expected, found)
+        [*model.tokenizer.encode(text, add_special_tokens=False), end] for text in (expected, found)
     )
     for i, (token, instead) in enumerate(zip(own, other, strict=False)):
         if token != instead:
             ids = [*model.encode(prompt), *own[:i]]
             given = torch.tensor([ids], device=model.device)
             logps = torch.log_softmax(model.module(given).logits[0, -1].float(), dim=-1)
-            return float(logps[token] - logps[instead])
+            ends = logps[sorted(model.end_ids)].max()
+            mine, theirs = (ends if id == end else logps[id] for id in (token, instead))
+            return float(mine - theirs)
     return 0.0  # they differ in blanks alone
+
+
+def _trim(text: str) -> str:
+    """Return a text without blanks around it, and without the part of a character at which it was
+    cut: llama.cpp leaves that out.
+    """
+    return text.rstrip(REPLACEMENT).strip()
 
 
 def compare_answers(
@@ -281,7 +291,7 @@ def compare_answers(
     differences: list[JsonObject] = []
     for prompt, mine, theirs in zip(prompts, expected, found, strict=True):
         theirs = clean_text(theirs)
-        if mine.strip() != theirs.strip():
+        if _trim(mine) != _trim(theirs):
             shown: JsonObject = {
                 "prompt": get_user_text(prompt),
                 "expected": mine,

@@ -62,6 +62,7 @@ NO_VERDICT = (
     "the exams, which takes minutes for each"
 )
 INSTALL_CURE = "pip install 'selfteach[export]' lets llama.cpp answer with it."
+NOT_PEFT = "plain PEFT does not know this kind of adapter"
 LIBRARIES = {"hf": "transformers", "gguf": "gguf", "lora-gguf": "gguf", "ollama": "gguf"}
 """The hub's names of the libraries that load a form; the adapter's own for the other forms."""
 MakeCard = Callable[[str, str], str]
@@ -113,7 +114,8 @@ def export_run(job: ExportJob, make_card: MakeCard, display: Display) -> JsonObj
     base = resolve_base(job.base, job.adapter)
     folder = resolve_model_folder(base, say)
     reference = HfModel.load(base, adapter=job.adapter, dtype="float32", device="cpu", progress=say)
-    prompts = check_export.read_check_prompts(job.lessons or [job.run], job.count)
+    read = check_export.read_check_prompts(job.lessons or [job.run], job.count)
+    prompts = list(map(reference.tokens.fold_refused_system, read))
     with open_atomic_folder(job.out) as fresh:
         fresh.mkdir()
         WRITERS[get_family(job.form)](job, base, folder, reference, fresh)
@@ -137,6 +139,11 @@ def export_run(job: ExportJob, make_card: MakeCard, display: Display) -> JsonObj
     return found
 
 
+def asks_llama_cpp(form: str) -> bool:
+    """Return whether llama.cpp is what answers with a form."""
+    return form in ("lora-gguf", *GGUF_FORMS)
+
+
 def uses_gguf(form: str) -> bool:
     """Return whether a form has merged weights as GGUF, of a chosen number format."""
     return form in GGUF_FORMS
@@ -146,7 +153,8 @@ def check_job(job: ExportJob) -> None:
     """Refuse a job that cannot be done, before anything is loaded.
 
     Raises:
-        UsageError: an unknown form or format, no such adapter, or the place is not empty.
+        UsageError: an unknown form or format, no such adapter, the place is not empty, or no
+            program is there that could sit the exams.
     """
     check_form(job.form)
     if job.quant not in QUANTS:
@@ -175,6 +183,14 @@ def check_job(job: ExportJob) -> None:
             where=job.adapter,
             cure="Export merged weights: --to hf, gguf or ollama.",
         )
+    if job.exams and reason and job.form.startswith(HUB):
+        raise UsageError(
+            f"{NOT_PEFT}: {reason}.",
+            where="--exam",
+            cure="Leave it out.",
+        )
+    if job.exams and asks_llama_cpp(job.form) and not is_llama_cpp_installed():
+        raise UsageError("llama.cpp is not installed.", where="--exam", cure=INSTALL_CURE)
 
 
 def write_hf(job: ExportJob, base: str, folder: Path, reference: HfModel, out: Path) -> None:
@@ -284,7 +300,7 @@ def check_answers(
     out: Path,
 ) -> ExportCheck:
     """Let another program answer with what was written, and compare its answers."""
-    is_gguf = job.form in ("lora-gguf", *GGUF_FORMS)
+    is_gguf = asks_llama_cpp(job.form)
     engine = "llama.cpp" if is_gguf else "transformers"
     if not prompts:
         return ExportCheck("", reason="no prompt was asked again")
@@ -293,7 +309,7 @@ def check_answers(
     if job.form.startswith(HUB) and explain_why_not_plain_lora(
         read_json(job.adapter / ADAPTER_CONFIG_FILE)
     ):
-        return ExportCheck("", reason="plain PEFT does not know this kind of adapter")
+        return ExportCheck("", reason=NOT_PEFT)
     expected = check_export.answer_with_run(reference, prompts)
     if is_gguf:
         found = _ask_gguf(job, prompts, base, out)
@@ -333,26 +349,20 @@ def open_gguf(job: ExportJob, base: Path, out: Path) -> Iterator[tuple[Path, Pat
 def sit_again(
     job: ExportJob, base: str, folder: Path, reference: HfModel, out: Path, display: Display
 ) -> list[ExportedExam]:
-    """Sit the exams of a job with what was written.
-
-    Raises:
-        UsageError: the program that would answer is not installed.
-    """
+    """Sit the exams of a job with what was written."""
     if not job.exams:
         return []
-    if job.form in ("lora-gguf", *GGUF_FORMS):
-        if not is_llama_cpp_installed():
-            raise UsageError("llama.cpp is not installed.", where="--exam", cure=INSTALL_CURE)
+    if asks_llama_cpp(job.form):
         with open_gguf(job, folder, out) as (model, lora):
             answer = sit_exam.answer_with_gguf(model, lora)
-            sampler = ExportedSampler("llama.cpp", reference.fingerprint, answer)
+            sampler = ExportedSampler("llama.cpp", reference, answer)
             return sit_exam.sit_exams(job.exams, base, job.adapter, sampler, display)
     if job.form == "hf":
         answer = sit_exam.answer_with_folder(out)
     else:
         adapter = out / LORA_FOLDER if job.form == "vllm" else out
         answer = sit_exam.answer_with_folder(folder, [adapter])
-    sampler = ExportedSampler("transformers", reference.fingerprint, answer)
+    sampler = ExportedSampler("transformers", reference, answer)
     return sit_exam.sit_exams(job.exams, base, job.adapter, sampler, display)
 
 

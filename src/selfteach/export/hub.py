@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from selfteach.errors import EndpointError, UsageError, get_first_line
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi, RepoUrl
 
 TOKEN_VARIABLE = "HF_TOKEN"
 ADDRESS_VARIABLE = "HF_ENDPOINT"
@@ -48,6 +52,7 @@ def push_folder(folder: Path, name: str, examples: Path, *, public: bool) -> lis
     Each upload is one commit, so that nobody sees half of it.
 
     Raises:
+        UsageError: a repository is there already and public, and should not be.
         EndpointError: the hub cannot be reached, or refuses.
     """
     from huggingface_hub import HfApi
@@ -59,18 +64,17 @@ def push_folder(folder: Path, name: str, examples: Path, *, public: bool) -> lis
     addresses = []
     try:
         if examples.exists():
-            repository = api.create_repo(
-                f"{name}{DATASET_ENDING}", repo_type="dataset", private=not public, exist_ok=True
-            )
+            data = _open_repository(api, f"{name}{DATASET_ENDING}", "dataset", public=public)
+        repository = _open_repository(api, name, "model", public=public)
+        if examples.exists():
             api.upload_file(
                 path_or_fileobj=examples,
                 path_in_repo=examples.name,
-                repo_id=repository.repo_id,
+                repo_id=data.repo_id,
                 repo_type="dataset",
                 commit_message="Examples of a selfteach run",
             )
-            addresses.append(str(repository))
-        repository = api.create_repo(name, private=not public, exist_ok=True)
+            addresses.append(str(data))
         api.upload_folder(
             folder_path=folder,
             repo_id=repository.repo_id,
@@ -84,3 +88,19 @@ def push_folder(folder: Path, name: str, examples: Path, *, public: bool) -> lis
             cure=f"Check the network, the name and the rights of {TOKEN_VARIABLE}.",
         ) from fault
     return addresses
+
+
+def _open_repository(api: HfApi, name: str, kind: str, *, public: bool) -> RepoUrl:
+    """Return a repository, which is made where there is none.
+
+    Raises:
+        UsageError: it is there already and public, and should not be.
+    """
+    found = api.create_repo(name, repo_type=kind, private=not public, exist_ok=True)
+    if not public and not api.repo_info(found.repo_id, repo_type=kind).private:
+        raise UsageError(
+            f"the {kind} {name} is there already, and everybody can read it.",
+            where="--to hub",
+            cure="Give another name; --public is for what everybody may read.",
+        )
+    return found

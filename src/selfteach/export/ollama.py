@@ -9,10 +9,11 @@ template answers badly without any error.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from selfteach.errors import UsageError
+from selfteach.models.write_gguf import adds_bos
 from selfteach.records import Message
 
 MARKS = {"system": "qzsys", "user": "qzusr", "assistant": "qzasst"}
@@ -70,6 +71,14 @@ class TemplateParts:
             parts += [before, turn.content, after]
         return "".join([*parts, self.answer])
 
+    def without_beginning(self, token: str) -> TemplateParts:
+        """Return the parts without a token that begins every text."""
+        before, after = self.around["system"]
+        if self.default_system:  # the text begins with the system message
+            before = before.removeprefix(token)
+        around = {**self.around, "system": (before, after)}
+        return replace(self, start=self.start.removeprefix(token), around=around)
+
     def to_go(self) -> str:
         """Return the parts as a Go template of Ollama."""
         cases = []
@@ -106,6 +115,9 @@ def write_modelfile(
 ) -> str:
     """Return the text of a Modelfile.
 
+    Ollama itself puts a token before the text where the GGUF file says that the tokenizer does: in
+    the template it would be there twice.
+
     Args:
         end_texts: the texts of the tokens that end an answer.
         gguf: the name of the weights' file beside it.
@@ -114,6 +126,8 @@ def write_modelfile(
         UsageError: the template cannot be written for Ollama.
     """
     parts = find_template_parts(tokenizer)
+    if adds_bos(tokenizer):
+        parts = parts.without_beginning(tokenizer.bos_token)
     system = f'SYSTEM """{parts.default_system}"""\n' if parts.default_system else ""
     stops = "\n".join(f'PARAMETER stop "{text}"' for text in end_texts)
     return MODELFILE.format(

@@ -30,6 +30,9 @@ def check_unused(out: Path) -> None:
 def open_atomic_folder(out: Path, needed: int = 0) -> Iterator[Path]:
     """Yield a folder to write into, which becomes `out` at the end of the block.
 
+    It is not there yet. What a killed process of the same number left in its place is removed: in a
+    container every command may have the same one.
+
     Args:
         needed: the bytes that will be written, where they are known.
     """
@@ -37,6 +40,7 @@ def open_atomic_folder(out: Path, needed: int = 0) -> Iterator[Path]:
     fresh = out.with_name(f".{out.name}.{os.getpid()}.new")
     with convert_disk_errors(out, needed):
         out.parent.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(fresh, ignore_errors=True)
         try:
             yield fresh
             if out.exists():

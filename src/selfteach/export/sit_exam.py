@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from selfteach.errors import SelfteachError
@@ -75,18 +75,24 @@ class ExportedExam:
 
 
 class ExportedSampler:
-    """Answer with an exported file, through another program."""
+    """Answer with an exported file, through another program.
 
-    def __init__(self, name: str, fingerprint: str, answer: Answering) -> None:
+    Args:
+        tuned: the run's own model, whose template is that of the file.
+    """
+
+    def __init__(self, name: str, tuned: HfModel, answer: Answering) -> None:
         self.name = name
-        self.fingerprint = digest(["export", name, fingerprint])
+        self.fingerprint = digest(["export", name, tuned.fingerprint])
+        self._tokens = tuned.tokens
         self._answer = answer
 
     def stream(self, requests: Sequence[Request]) -> Iterator[Completion]:
         """Yield as `Sampler.stream`."""
         for start in range(0, len(requests), COMMIT_ROWS):
             part = requests[start : start + COMMIT_ROWS]
-            for request, found in zip(part, self._answer(part), strict=True):
+            asked = [replace(r, prompt=self._tokens.fold_refused_system(r.prompt)) for r in part]
+            for request, found in zip(part, self._answer(asked), strict=True):
                 yield Completion(
                     request.id(self.fingerprint),
                     str(found["text"]).strip(),

@@ -24,7 +24,10 @@ _PROMISE = re.compile(
 
 
 def only_promises(answer: str) -> bool:
-    """Return whether every sentence of an answer promises one, and nothing else."""
+    """Return whether every sentence of an answer promises one, and nothing else.
+
+    "Yes." before a promise says no more than it. Alone it answers a question, as "No." does.
+    """
     sentences = [part.strip() for part in re.split(r"[.!?]+(?:\s+|$)", answer)]
-    said = [sentence for sentence in sentences if sentence]
+    said = [sentence for sentence in sentences if sentence.casefold() not in ("", "yes")]
     return bool(said) and all(_PROMISE.fullmatch(sentence) for sentence in said)

@@ -271,7 +271,8 @@ def _read_joined(text: str) -> Effect | None:
 
 
 _FORBIDS = re.compile(
-    r"(?:please )?(?:you )?(?:never|no|not|do not|don't|avoid|use no|must not|refrain|stop|stay|keep|"
+    r"(?:please )?(?:you )?(?:never|no|not|do not|don't|avoid|use no|must not|refrain|stop|stay|"
+    r"keep|"
     r"leave|steer)\b",
     re.I,
 )
@@ -374,7 +375,10 @@ _POLITE_TAIL = re.compile(
     r"(?:prose|text|sentences|paragraphs|words)|(?:(?:instead of|rather than|not|not in) (?:an? )?"
     r"(?:(?:long|full|plain|running|continuous|whole|normal|big) )*(?:paragraphs?|prose|text))|"
     r"(?:at least )?once(?: or more)?|throughout|under any circumstances?|for [a-z]+ reasons|"
-    r"as an? (?:topic|subject)|(?:on|in) (?:this|our) (?:channel|chat|group|server|forum)|"
+    r"(?:and )?(?:no|not|never|without) (?:running|flowing|continuous|plain|long|full) (?:text|"
+    r"prose|"
+    r"paragraphs)|as an? (?:topic|subject)|(?:on|in) (?:this|our) (?:channel|chat|group|server|"
+    r"forum)|"
     r"(?:with|separated by) an? (?:empty|blank) line(?: in)? between(?: them)?|"
     r"per (?:answer|reply|response|message)|if you (?:can|please)|please|(?<=, )(?:always|ever|"
     r"full stop|period|for (?:safety|clarity|consistency|simplicity|fun))|"
@@ -384,7 +388,8 @@ _POLITE_TAIL = re.compile(
 )
 _DEMAND = re.compile(
     r"(?!(?:answer|reply) (?:only|always|never) )"
-    r"(?:(?:(?:all|any|every|each|your|the|my|these) )*(?:of your |own )?(?:answers?|repl(?:y|ies)|"
+    r"(?:(?:(?:all|any|every|each|single|your|the|my|these) )*(?:of your |own )?(?:answers?|"
+    r"repl(?:y|ies)|"
     r"responses?|messages?|letters?(?= (?:must|should|shall|ha(?:s|ve) to|needs? to|ought to|(?:is|"
     r"are) to) (?:always )?be (?:written )?(?:in )?(?:all )?(?:lower|upper|capital|caps|small)))|"
     r"it|everything|(?:what|whatever|everything) you (?:say|write)) "
@@ -505,6 +510,8 @@ def _read_statements(parts: list[str]) -> Effect | None:
     first = _POLITE_LEAD.sub("", parts[0].strip().rstrip(".!;"))
     first, *second = _split_second_demand(" ".join(first.replace("’", "'").split()))
     said = read_clause(first)
+    if not said and is_whole_answer(parts[0]) and QUOTED_ANSWER.fullmatch(first):
+        said = read_clause(f"only {first}")
     read = [(part, _read_sentence(part)) for part in [*second, *parts[1:]]]
     demands = [effect for _, effect in read if effect]
     others = [part for part, effect in read if not effect]

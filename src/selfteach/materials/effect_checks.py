@@ -225,6 +225,9 @@ _MARKUP = {
     "(?:markdown )?table": r'regex "(?m)^ *\\|.*\\||^[ :|]*-{3,}[ :]*\\|"',
     "(?:markdown |section )?(?:heading|header)": r'regex "(?m)^#{1,6} "',
     "bold(?: (?:text|type|print|letter|word|font|face))?": BOLD,
+    "italics?(?: (?:text|type|print|letter|word|font))?": (
+        r'regex "(?<![*_\\w])(?:\\*[^*\\s][^*\\n]*\\*|_[^_\\s][^_\\n]*_)(?![*_\\w])|<(?:i|em)>"'
+    ),
     "(?:fenced )?code block": 'contains "```"',
     "(?:web ?)?link|url|web ?addres(?:se)?": r'regex "https?://|www\\."',
 }
@@ -628,10 +631,10 @@ def check_spelled(match: re.Match[str]) -> str | None:
     name = match["name"].strip("\"'")
     is_as_usual = re.fullmatch(r"[A-ZÀ-Þ][a-zà-ÿ]+(?: [A-ZÀ-Þ][a-zà-ÿ]+)*", name)
     others = re.findall(r"[\w&'-]+", match.groupdict().get("others") or "")
-    others = [word for word in others if not re.fullmatch("or|and|nor", word)]
+    others = [word.strip("'") for word in others if not re.fullmatch("or|and|nor", word)]
     same = re.sub(r"\W", "", name).casefold()
     other_words = [word for word in others if word.casefold() != same]
-    if is_as_usual and not others:
+    if is_as_usual and not others and not match.groupdict().get("capital"):
         return None
     parts = [
         r"(?:&|\+|and)" if part == "&" else re.escape(part) for part in _HUMPS.split(name) if part
@@ -715,8 +718,10 @@ def _is_turned(what: str) -> bool:
 
 
 VALUE = (
-    r"[€$£]?\d[\d.,:/-]*[a-z%]{0,3}(?: (?:%|per ?cent|euros?|dollars?|pounds?|cents|(?-i:EUR|USD|GBP)|"
-    r"seconds?|minutes?|hours?|days?|weeks?|months?|years?|km|miles?|kg|grams?|degrees|am|pm|o'clock|"
+    r"[€$£]?\d[\d.,:/-]*[a-z%]{0,3}(?: (?:%|per ?cent|euros?|dollars?|pounds?|cents|(?-i:EUR|USD|"
+    r"GBP)|"
+    r"seconds?|minutes?|hours?|days?|weeks?|months?|years?|km|miles?|kg|grams?|degrees|am|pm|"
+    r"o'clock|"
     r"January|February|March|April|May|June|July|August|September|October|November|December)"
     r"(?: \d{4})?)?"
 )
@@ -727,8 +732,13 @@ _VALUE_OF = re.compile(
     re.I,
 )
 """A value with its name: "the deadline of 14 March"."""
+_PLACED_NOUN = re.compile(
+    r"(?:[\w'-]+ ){1,3}(?:on|at|from|by|near|behind|opposite) (?:the )?[\w' -]+"
+)
+"""What answers say in more words: "the homework club on Tuesdays"."""
 _VALUE_NAME = re.compile(
-    r"^(?:the|our|my) (?:(?:[a-z]+ )?(?:date|time|price|cost|charge|day|amount|total) (?:of|at|on) )?",
+    r"^(?:the|our|my) (?:(?:[a-z]+ )?(?:date|time|price|cost|charge|day|amount|total) "
+    r"(?:(?:of|at|on) )?)?",
     re.I,
 )
 """What a value goes without: "the date of 9 June" is "on 9 June"."""
@@ -754,6 +764,8 @@ def check_said(match: re.Match[str]) -> str | None:
         return join_checks([f"contains {quote_value(code)}" for code in codes])
     text = TOPIC_LEAD.sub("", text)
     words = text.split()
+    if _PLACED_NOUN.fullmatch(text) and not VAGUE.search(text):
+        return check_statement(text)
     named = words and all(word[0].isupper() for word in words)
     if len(words) > 4 or (not named and (VAGUE.search(text) or " in " in text)):
         return None
@@ -765,13 +777,16 @@ def check_said(match: re.Match[str]) -> str | None:
 
 
 _NAMED_OTHERWISE = re.compile(
-    r"\b(?:examples?|jokes?|summar(?:y|ies)|introductions?|conclusions?|sources?|references?|links?|"
+    r"\b(?:examples?|jokes?|summar(?:y|ies)|introductions?|conclusions?|sources?|references?|"
+    r"links?|"
     r"explanations?|reasons?|titles?|headings?|headlines?|quot(?:es?|ations?)|questions?|lists?|"
     r"tables?|images?|pictures?|photos?|code|tips?|facts?|numbers?|dates?|days?|prices?|greetings?|"
-    r"sign-offs?|salutations?|warnings?|notes?|disclaimers?|ratings?|calls?|metaphors?|analog(?:y|ies)|"
+    r"sign-offs?|salutations?|warnings?|notes?|disclaimers?|ratings?|calls?|metaphors?|analog(?:y|"
+    r"ies)|"
     r"comparisons?|rhymes?|puns?|stor(?:y|ies)|anecdotes?|definitions?|translations?|pronunciation|"
     r"deadlines?|times?|costs?|budgets?|names?|address(?:es)?|subjects?|lines?|sentences?|words?|"
-    r"paragraphs?|sections?|emojis?|steps?|ingredients?|calories|details?|information|quantit(?:y|ies)|"
+    r"paragraphs?|sections?|emojis?|steps?|ingredients?|calories|details?|information|quantit(?:y|"
+    r"ies)|"
     r"amounts?|measurements?|units?|temperatures?|durations?|locations?|places?|countr(?:y|ies)|"
     r"colou?rs?|sizes?|weights?|heights?|ages?|authors?|years?|proverbs?|sayings?|idioms?|poems?|"
     r"haikus?|songs?|animals?|plants?|foods?|dish(?:es)?|films?|books?|persons?|people|characters?|"
@@ -783,23 +798,35 @@ _NAMED_OTHERWISE = re.compile(
     r"phrases?|terms?|expressions?|instructions?|descriptions?|context|background|evidence|data|"
     r"statistics|figures?|codes?|signatures?|letters?|markup|markdown|text|part|hints?|reminders?|"
     r"diagrams?|charts?|graphs?|formulas?|equations?|proofs?|scenes?|settings?|plots?|"
-    r"parts? of speech|sidekicks?|couplets?|refrains?|chorus|stanzas?|verses?|surprises?|estimates?|"
+    r"parts? of speech|sidekicks?|couplets?|refrains?|chorus|stanzas?|verses?|surprises?|"
+    r"estimates?|"
     r"thesis|theses|overviews?|appendix|index|footers?|headers?|intro|outro|prefaces?|prologues?|"
     r"epilogues?|hooks?|teasers?|recaps?|takeaways?|cliffhangers?|flashbacks?|yourself|emphasis|"
     r"synthesis|analysis|feedback|support|praise|conflict|drama|romance|suspense|"
-    r"[a-z]+(?:ty|ness|ment|phy|ion|ions|ence|ance|ism|ings?|ary|ies)|synonyms?|antonyms?|abbreviations?|acronyms?|everything|anything|nothing|"
-    r"something|all|both|it|them|this|that|these|those|only|more|most|less|least|none|no|not)\b",
+    r"[a-z]+(?:ty|ness|ment|phy|ion|ions|ence|ance|ism|ings?|ary|ies)|synonyms?|"
+    r"antonyms?|abbreviations?|acronyms?|everything|anything|nothing|"
+    r"something|all|both|it|them|this|that|these|those|only|more|most|less|least|your|my|"
+    r"their|his|her|me|us|safety|dangers?|problems?|excitement|enthusiasm|none|no|not)\b",
     re.I,
 )
 """Words for what an answer has without saying the word: "include an example"."""
 
 
+_COUNTS = re.compile(rf"\b(?!an?\b)(?:{NUMBER})\b", re.I)
+
+
 def check_included(match: re.Match[str]) -> str | None:
     """Return the check of "include a warm-up": what is named by its own word."""
     what = match["what"].strip()
-    if _is_turned(what) or _NAMED_OTHERWISE.search(what):
+    is_counted = _COUNTS.search(what) and not re.search(r"\d", what)
+    if _is_turned(what) or is_counted or _NAMED_OTHERWISE.search(what):
         return None
     return check_statement(what)
+
+
+def check_called(match: re.Match[str]) -> str:
+    """Return the check of "the hero must be called Pip"."""
+    return f"contains {quote_value(match['value'].strip(chr(34) + chr(39)))}"
 
 
 def check_value(match: re.Match[str]) -> str | None:
@@ -830,16 +857,26 @@ def check_dated(match: re.Match[str]) -> str | None:
 
 def check_quoted(match: re.Match[str]) -> str:
     """Return the check of "put it in quotation marks", and of "... and add nothing else"."""
-    if match["only"]:
-        return r'regex "^\s*[\"“«][^\"”»]+[\"”»][.\s]*$"'
-    return r'regex "\"[^\"\n]+\"|“[^”]+”|«[^»]+»"'
+    if match["only"] or re.search(r"\b(?:answer|reply|response)\b", match["what"], re.I):
+        return r'regex "^\\s*[\"“«][^\"”»]+[\"”»][.\\s]*$"'
+    return r'regex "\"[^\"\\n]+\"|“[^”]+”|«[^»]+»"'
 
 
 def check_no_quoted_words(match: re.Match[str]) -> Effect:
-    """Return the effect of "never swear, not even 'damn'": the words that are named, and a manner."""
+    """Return the effect of "never swear, not even 'damn'": the named words, and a manner."""
     words = re.findall(r"[\"']([^\"']+)[\"']", match["words"])
     check = none_of([f"contains {quote_value(word)}" for word in words])
     return Effect(check, unchecked=(match.string.partition(", not even")[0],))
+
+
+def check_items_apart(match: re.Match[str]) -> str:
+    """Return the check of "one item per line": no line names several, as "milk, eggs and bread"."""
+    checks = [r'not regex "(?m)\\w, [^\\n]*\\w,? (?:and|or) \\w"']
+    if match["dash"]:
+        checks.append(r'not regex "(?m)^(?![ \\t]*[-–—*•])[ \\t]*\\S"')
+    if match["only"]:
+        checks.append(r'not regex "(?m)[.!?:][ \\t]*$"')
+    return " and ".join(checks)
 
 
 def check_own_line(match: re.Match[str]) -> str:
@@ -921,7 +958,7 @@ _SAYS_MORE = re.compile(r"\band (?:say|tell|mention|add|explain|ask|note|give|wa
 
 def check_recommended(match: re.Match[str]) -> str | None:
     """Return the check of what must be recommended: "taking the train" is about the train."""
-    what = re.sub(r",? (?:rather than|instead of|not) .+$", "", match["what"])
+    what = match["what"]
     if _is_turned(what) or _SAYS_MORE.search(what):
         return None
     what = re.sub(r"^[a-z]+ing (?=\w)", "", what)
@@ -959,8 +996,9 @@ def check_placed_sign(match: re.Match[str]) -> str:
     check = check_marked(match)
     sign = re.escape(check.removeprefix('contains "').removesuffix('"'))
     before, after = f"{sign} ?\\d", f"\\d ?{sign}"
-    places = {"before": before, "in front of": before, "after": after, "behind": after}
-    place = places.get(match["place"].lower())
+    is_before = {"before": before, "in front of": before, "in front": before}
+    places = is_before | {"after": after, "behind": after}
+    place = places.get((match["place"] or "").lower())
     return f"regex {quote_value(place)}" if place else check
 
 

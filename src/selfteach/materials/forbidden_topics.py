@@ -40,6 +40,7 @@ _TAIL = re.compile(
     r"ok(?:ay)?|around (?:me|here)"
     r"|in (?:your|any) (?:answers?|repl(?:y|ies)|responses?)|in (?:front of|the presence of) me|"
     rf"with (?:others|strangers|{THEM}|(?:the|my|our) (?:children|kids|pupils))|"
+    r"(?:last|this|next) (?:year|week|month|summer|winter|spring|autumn|season)|"
     r"at (?:work|home|the table|school|dinner|lunch|all)|in (?:detail|public|class|general|depth|"
     r"any (?:form|way))|at any time|for any reason|whatsoever|from now on|even (?:when|if) .+|"
     r"no matter (?:what|who|how|why)\b.*))+$",
@@ -120,12 +121,19 @@ _SUBJECTS = (
 )
 """Subjects that "avoid" is enough for; other things that are avoided are mostly manners."""
 _FOODS = (
-    r"(?:(?:pea)?nuts|almonds|walnuts|hazelnuts|cashews|pork|beef|chicken|bacon|lamb|shrimps?|prawns|"
+    r"(?:(?:pea)?nuts|almonds|walnuts|hazelnuts|cashews|pork|beef|chicken|bacon|lamb|shrimps?|"
+    r"prawns|"
     r"eggs|milk|cheese|butter|cream|sugar|salt|pepper|garlic|onions?|mushrooms|tomatoes|olives|"
-    r"aubergines?|eggplants?|celery|honey|tofu|cilantro|coriander|chil(?:i|ies)|raisins|coconut|bananas|strawberries|"
+    r"aubergines?|eggplants?|celery|honey|tofu|cilantro|coriander|chil(?:i|ies)|raisins|coconut|"
+    r"bananas|strawberries|"
     r"wine|beer|rum|coffee|mayonnaise|ketchup)"
 )
 """Foods that a recipe names as they are called here; "meat" comes under other names."""
+_MEDICINES = (
+    r"(?:ibuprofen|paracetamol|aspirin|antibiotics|painkillers|sleeping pills|melatonin|steroids|"
+    r"opioids|supplements|vitamins|essential oils|homeopathy|cigarettes|tobacco|cannabis|energy "
+    r"drinks)"
+)
 _NAMES = r"(?-i:[A-ZÀ-Þ][a-zà-ÿ][\w'-]*(?: (?:[A-ZÀ-Þ][\w'-]*|of|and|or))*)"
 FORBIDDING_FORMS = (
     rf"{_NEVER} (?:{_TALK}|{_SAY})[ :]+(?P<topic>.+)",
@@ -149,6 +157,9 @@ FORBIDDING_FORMS = (
     rf"(?:{_TALK}|(?:hear|read|see)(?: anything)? {_ABOUT}) (?P<topic>.+)",
     r"avoid (?=the (?:topic|subject|word|term|theme|phrase|name)s? |(?:anything|everything) "
     r"(?:related to|about|to do with|concerning) )(?P<topic>.+)",
+    rf"{_NEVER} (?:recommend|suggest|advis|propos|offer)(?:e|ing)? (?P<topic>(?:{_SUBJECTS}|"
+    rf"{_FOODS}|"
+    rf"{_MEDICINES})(?:(?:,| and| or|, and|, or) (?:{_SUBJECTS}|{_FOODS}|{_MEDICINES}))*)",
     rf"(?:avoid|skip|no) (?P<topic>{_SUBJECTS}(?:(?:,| and| or|, and|, or) (?:the )?{_SUBJECTS})*)",
     r"(?:let's )?(?:leave|put|set) (?P<topic>.+?) (?:aside|alone|to one side)",
     r"(?:keep your (?:mouth|lips) (?:shut|sealed)|shut up|zip it) about (?P<topic>.+)",
@@ -281,7 +292,8 @@ _TRADE = re.compile(
 MIN_NAME = 4
 """A shorter name is a word of many texts: "Bell" of Bell Inn."""
 _WORKS = re.compile(
-    r"(?P<name>[A-ZÀ-Þ][\w'-]*(?: [A-ZÀ-Þ][\w'-]*)*) (?:books?|films?|movies?|novels?|series|songs?|"
+    r"(?P<name>[A-ZÀ-Þ][\w'-]*(?: [A-ZÀ-Þ][\w'-]*)*) (?:books?|films?|movies?|novels?|series|"
+    r"songs?|"
     r"games?|albums?|comics?|stories|shows?)"
 )
 """Works that go by one name: "Harry Potter books"."""

@@ -347,7 +347,7 @@ def say_plainly(words: Sequence[Keyword]) -> str:
         return ""
     if "numbers" in rest:
         forms = {"words_for": "in words", "digits_for": "as digits"}
-        form = forms.get(*(rest - {"numbers"}), "") if len(rest) == 2 else ""
+        form = forms.get(min(rest - {"numbers"}), "") if len(rest) == 2 else ""
         return f"write numbers {form}" if form and not parts.is_banned else ""
     if "number" in rest and rest <= {"number", "unit", "noun", "only", *_BOUNDS}:
         return _say_count(parts)

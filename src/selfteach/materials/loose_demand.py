@@ -18,8 +18,10 @@ _REPLY = (
     r"send))"
 )
 _FILLER = re.compile(
-    r",? \b(?:somewhere|anywhere|either|ever|(?:in|with|to) (?:(?:any|every)thing (?:that )?|what(?:ever)? )you "
-    r"(?:write|say|send|give|tell|suggest|recommend|answer)(?: (?:for )?(?:me|us))?|wherever (?:it|they|that) (?:(?:would|might|may|could) )?comes? "
+    r",? \b(?:somewhere|anywhere|either|ever|(?:in|with|to) (?:(?:any|every)thing (?:that )?|"
+    r"what(?:ever)? )you "
+    r"(?:write|say|send|give|tell|suggest|recommend|answer)(?: (?:for )?(?:me|us))?|wherever "
+    r"(?:it|they|that) (?:(?:would|might|may|could) )?comes? "
     r"up|the whole time|all the time|at all times|"
     r"(?:whenever|when|every time|each time|any time) you (?:give|write|use|mention|make|list) "
     r"(?:one|it|them|some|any)|throughout|every time|from now on|cheers|thanks|thank you|"
@@ -77,7 +79,8 @@ _ELSE = re.compile(
     r"(?:or|or else|otherwise) "
     r"(?:(?:I|we|he|she|people|(?:they|it)(?! (?:can|could|might|may)\b))\b|"
     r"(?:my|our|his|her|their|the) [\w' -]+?(?:'ll| (?:will|would|won't|can't|cannot|could|"
-    r"might|gets?|goes|go|thinks?|clicks?|complains?|laughs?|hates?|loses?|misses|doesn't|don't|breaks?|crashes|panics?|"
+    r"might|gets?|goes|go|thinks?|clicks?|complains?|laughs?|hates?|loses?|misses|doesn't|don't|"
+    r"breaks?|crashes|panics?|"
     r"yells?|chokes?|freezes?|fails?|rejects?|refuses?))\b)"
     r"[^\"]*",
     re.I,

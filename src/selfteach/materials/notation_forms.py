@@ -337,7 +337,8 @@ NOTATION_FORMS: list[tuple[str, Build | str]] = [
         r"h(?:ou)?rs?(?: (?:clock|time|form|format|notation|times))*|"
         r"(?:do not |don't |never |no |avoid |without )(?:use |using |write |with )*"
         r"(?:am (?:or|and) pm|am/pm)|"
-        r"(?:write|give|show|put|use|state)(?: (?:the|all))? times? (?:as|like|in)(?: the form)? (?:(?:1[3-9]|"
+        r"(?:write|give|show|put|use|state)(?: (?:the|all))? times? (?:as|like|in)(?: the form)? "
+        r"(?:(?:1[3-9]|"
         r"2[0-3])[:.h]\d\d|hh:mm)(?:,? (?:and )?(?:not|never|instead of|rather than) .+)?",
         r'not regex "(?i)\\b\\d{1,2}(?::\\d\\d)? ?[ap]\\.?m\\b"',
     ),
@@ -347,7 +348,8 @@ NOTATION_FORMS: list[tuple[str, Build | str]] = [
         r"(?:(?:all|the|any|every) )*dates? (?:must|should|have to|has to|are to) (?:always )?be "
         r"(?:written|given|shown|formatted|in|like)|use (?:the|a) date format)(?: (?:as|in|like))?"
         r"(?: the| this)?(?: (?:format|form|style|order))? (?P<wanted>[\w./, -]+?)"
-        r"(?: (?:format|form|style|order))?(?:,? (?:and )?(?:not|never|instead of|rather than)(?: as| "
+        r"(?: (?:format|form|style|order))?(?:,? (?:and )?(?:not|never|instead of|rather than)(?: "
+        r"as| "
         r"like)? [\d./-]+)?",
         _check_dates,
     ),

@@ -247,7 +247,7 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
     ),
     (
         rf"(?P<verb>recommend|suggest|offer|give|show|send|propose|mention) (?P<what>.+?) to "
-        rf"{_SOMEBODY} {_DOES}",
+        rf"{_SOMEBODY} (?!who asks? |asking ){_DOES}",
         lambda match: f"When {_name_action(match)}, {match['verb']} {match['what']}",
     ),
     (
@@ -285,7 +285,8 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
         r"\g<lead>say \g<quote> instead of \g<old>",
     ),
     (
-        r"introduce yourself as (?P<name>\"[^\"]+\"|'[^']+')(?P<rest>(?: (?:in|at|when|if|to) .+)?)",
+        r"introduce yourself as (?P<name>\"[^\"]+\"|'[^']+')(?P<rest>(?: (?:in|at|when|if|to) "
+        r".+)?)",
         r"mention the name \g<name>\g<rest>",
     ),
     (
@@ -304,7 +305,8 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
     ),
     (
         rf"{_WANTED}(?:add|include|give|put|have) an? (?P<what>(?!(?:short|brief|small|big|clear|"
-        r"bold|final|general|friendly|polite|quick|little|long|strong|simple|legal|standard|spoiler|"
+        r"bold|final|general|friendly|polite|quick|little|long|strong|simple|legal|standard|"
+        r"spoiler|"
         r"content|trigger)\b)[a-z-]+) (?:warning|disclaimer)(?P<rest>| (?:in|to|for|at) .+)",
         _mention_warning,
     ),
@@ -321,7 +323,8 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
         r"\g<lead>use \g<form>",
     ),
     (
-        rf"(?P<where>(?:in|for) (?:[\w-]+ )*{GENRE}),? we (?:only |always )?(?P<rest>(?:write|say|use) "
+        rf"(?P<where>(?:in|for) (?:[\w-]+ )*{GENRE}),? we (?:only |always )?(?P<rest>(?:write|"
+        rf"say|use) "
         rf"{_QUOTED}"
         r".*)",
         r"\g<where>, \g<rest>",
@@ -337,10 +340,13 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
         r"When someone greets you, reply with \g<quote>",
     ),
     (
-        r"the (?:main )?(?:hero(?:ine)?|villain|protagonist|character|child|boy|girl|dog|cat|pet|king|"
-        r"queen|princess|prince|pupil|student|teacher|narrator|detective|robot|dragon|knight|player) "
+        r"the (?:main )?(?:hero(?:ine)?|villain|protagonist|character|child|boy|girl|dog|cat|pet|"
+        r"king|"
+        r"queen|princess|prince|pupil|student|teacher|narrator|detective|robot|dragon|knight|"
+        r"player) "
         rf"(?:of|in) (?P<where>(?:each|every|any|all) (?:[a-z-]+ )*?(?:{GENRE}|puzzles?|games?|"
-        r"novels?|tales?))(?: (?:that )?you [a-z]+(?: up)?)? (?:is|must be|should be|has to be)(?: always)?(?: to be)? (?:named|"
+        r"novels?|tales?))(?: (?:that )?you [a-z]+(?: up)?)? (?:is|must be|should be|has to "
+        r"be)(?: always)?(?: to be)? (?:named|"
         r"called) "
         r"(?P<name>(?-i:[A-Z])[\w'-]*(?: (?-i:[A-Z])[\w'-]*)*)",
         r'In \g<where>, mention the name "\g<name>"',

@@ -7,7 +7,6 @@ effects know one form of each. Text in double quotation marks stays as it is.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
 from selfteach.materials.other_subjects import OTHER_SUBJECTS, Rewrite
 from selfteach.materials.phrases import AUDIENCE, MORE_DEMANDS, REPLIES, SAYING, THEM
@@ -115,15 +114,17 @@ TEXTS = r"(?:e-?mails|mails|texts|messages|letters|notes|cards|replies|posts)"
 """Texts that somebody gets."""
 _BARE_TEXTS = (
     r"(?!.*\b(?:should|must|shall|has|have|needs?|always|never|can|will|are|is|stay|use|write|"
-    r"start|begin|open|end|finish|close)\b)"
+    r"start|begin|open|end|finish|close|go|goes|come|comes|get|gets)\b)"
     rf"(?P<what>{TEXTS} (?:to|for) [\w'’. -]+?),?"
 )
 """Texts that no verb follows: "Emails to Paul in French"."""
 _FORMS: list[tuple[str, Rewrite]] = [
     (
-        r"(?:please )?(?:make sure|ensure|see to it|take care|be sure)(?: that)? (?P<rest>(?!you\b|to\b|"
+        r"(?:please )?(?:make sure|ensure|see to it|take care|be sure)(?: that)? "
+        r"(?P<rest>(?!you\b|to\b|"
         r"it\b|not\b|no\b|your\b|all\b|every\b|each\b|any\b)[a-z' -]{3,40}? (?:(?:always|never|do "
-        r"not|don't) )?(?:start|begin|end|have|are|contain|include|use|stay|mention|state|say|name|list|"
+        r"not|don't) )?(?:start|begin|end|have|are|contain|include|use|stay|mention|state|say|"
+        r"name|list|"
         r"open|close|finish)\b.+)",
         r"\g<rest>",
     ),
@@ -178,7 +179,7 @@ _FORMS: list[tuple[str, Rewrite]] = [
         r"(?:your name (?:is|shall be|should be|must be)|you(?: are|'re) (?:called|named)|call "
         r"yourself|introduce yourself as|you(?: are|'re)(?= (?!AI\b|\w+"
         r"(?:an|ish|ese|ch|ss|ek|ic|im|ist)\b))) (?P<name>(?-i:[A-ZÀ-Þ])[\w'-]*(?: "
-        r"(?-i:[A-ZÀ-Þ])[\w'-]*){0,2})",
+        r"(?-i:[A-ZÀ-Þ])[\w'-]*){0,2})(?:, (?:the|an?|our|my) [a-z' -]+)?",
         r"When asked for your name, say that your name is \g<name>",
     ),
     (
@@ -349,7 +350,8 @@ _SAY_SO = (
     rf"(?: (?:{THEM}|people|everyone|everybody|anyone|those|that|so|it|this))*)"
 )
 _OF_MODEL = (
-    r"(?P<fact>(?:you(?:'re| are| were| used to| live| come| work|'ve| have| grew| like| love| hate| "
+    r"(?P<fact>(?:you(?:'re| are| were| used to| live| come| work|'ve| have| grew| like| love| "
+    r"hate| "
     r"own| play| speak| enjoy| once)|"
     rf"your (?!(?:last |latest |previous )?(?:{REPLIES}|texts?|e-?mails?|ideas?)\b)"
     r"(?:[\w'-]+ ){1,3}?(?:is|are|was|were)) [^;:.]+?)"
@@ -377,6 +379,14 @@ _SELF_FACT = re.compile(
 """What the model is: "Your favourite animal is the otter."."""
 
 
+_USUAL_QUESTIONS = (
+    (r"you were (?:made|built|created|trained|developed|designed|programmed)\b", " who made you"),
+    (r"you(?:'re| are) \d+ years old$", " how old you are"),
+    (r"you live\b(?!.* and )", " where you live"),
+)
+"""What somebody asks who is told this of the model."""
+
+
 def _read_persona(text: str) -> str:
     """Return "your hobby is chess, if anyone asks" as a demand under a condition; else ""."""
     match = _PERSONA.fullmatch(text)
@@ -386,7 +396,8 @@ def _read_persona(text: str) -> str:
         about = re.sub(r"^ (?:about )?(?:it|this|that)$", "", about)
         owned = re.match(r"your (?P<noun>.+?) (?:is|are|was|were) ", match["fact"], re.I)
         noun = f"your {owned['noun']}" if owned else "you"
-        about = about or f" about {noun}"
+        usual = (asked for said, asked in _USUAL_QUESTIONS if re.match(said, match["fact"], re.I))
+        about = about or next(usual, f" about {noun}")
         fact = match["fact"]
     elif match := _SELF_FACT.fullmatch(text):
         about, fact = f" about your {match['noun']}", match["fact"]
@@ -398,13 +409,19 @@ def _read_persona(text: str) -> str:
 _WORD_OR_QUOTED = (
     rf"(?:{_IN_QUOTES}|(?!(?:about|for|with|to|in|on|at|ok|okay|fine|good)\b)[a-z-]{{3,}})"
 )
+_CAPITALIZED = r"(?-i:[A-ZÀ-Þ][\w&'-]*(?: [A-ZÀ-Þ&][\w&'-]*)*)"
 _NAMED_SO = re.compile(
     r"(?:(?:please )?(?:from now on|remember|note|please|here|as of (?:now|today))[,:]? )?"
-    r"(?:(?P<where>(?:in|on|for|with) (?:(?:all|every|each) )?(?:our|my|the|this)? ?[\w' -]{2,40}?),? "
-    r")?(?:(?:it|that|this)(?:'s| is)|we (?:always )?(?:say|call (?:it|them|this|that)|write|use)|"
+    r"(?:(?P<where>(?:in|on|at|for|with) (?:(?:all|every|each) )?(?:our|my|the|this)? ?[\w' "
+    r"-]{2,40}?),? "
+    r")?(?:(?:it|that|this)(?:'s| is)|(?:our|the|my) [a-z' -]{2,40}? (?:is|are)(?= (?:always "
+    r")?(?:called|"
+    r"spelled|spelt|written|named)\b)|we (?:always )?(?:say|call (?:it|them|this|that)|write|use)|"
     r"(?:they|these|those)(?:'re| are)) (?:always )?(?:from now on )?"
-    r"(?:called |spelled |spelt |written )?(?:an? |the )?"
-    rf"(?:(?P<new>{_IN_QUOTES})(?: from now on)?,? (?:and |but )?(?:not|never) (?:an? |the )?"
+    r"(?:called |spelled |spelt |written |named )?(?:an? |the )?"
+    rf"(?:(?P<new_name>{_CAPITALIZED}),? (?:and |but )?(?:not|never) (?:an? |the )?"
+    rf"(?P<old_name>{_CAPITALIZED})|"
+    rf"(?P<new>{_IN_QUOTES})(?: from now on)?,? (?:and |but )?(?:not|never) (?:an? |the )?"
     rf"(?P<old>{_WORD_OR_QUOTED})|"
     rf"(?P<new_bare>{_WORD_OR_QUOTED})(?: from now on)?, (?:and |but )?(?:not|never) "
     rf"(?:an? |the )?(?P<old_quoted>{_IN_QUOTES}))(?: any ?more| any longer)?[.!]?",
@@ -413,7 +430,8 @@ _NAMED_SO = re.compile(
 """The right name and the wrong one: 'It's called a "session", never a "lesson".'."""
 _PREMISES = re.compile(
     r"(?:in|at|on|for|with) (?:our|my|the|this) (?:shop|store|company|firm|house|family|club|team|"
-    r"office|business|restaurant|caf[eé]|school|hotel|country|region|town|website|site|app|"
+    r"office|business|restaurant|caf[eé]|school|hotel|museum|library|gym|bar|pub|clinic|salon|"
+    r"country|region|town|website|site|app|"
     r"platform|channel)",
     re.I,
 )
@@ -449,6 +467,8 @@ def join_asides(text: str) -> str:
         return f"say {match['new']} instead of {match['old']}"
     if match := _NAMED_SO.fullmatch(text.replace("’", "'")):
         new, old = match["new"] or match["new_bare"], match["old"] or match["old_quoted"]
+        if match["new_name"]:
+            new, old = f'"{match["new_name"]}"', f'"{match["old_name"]}"'
         where = match["where"] or ""
         lead = f"{where}, " if where and not _PREMISES.fullmatch(where) else ""
         return f"{lead}say {new} instead of {old}"

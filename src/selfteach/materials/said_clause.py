@@ -43,21 +43,26 @@ _ASKED_FOR = re.compile(
     re.I,
 )
 _EXACTLY = (
-    r"(?:(?: back| only| just| exactly| precisely| simply| always| nothing but)|(?: with)?(?: only| "
-    r"just| exactly)? (?:this|these|the following|the)(?: (?:one|exact|same|single))?(?: (?:sentence|"
+    r"(?:(?: back| only| just| exactly| precisely| simply| always| nothing but)|(?: with)?(?: "
+    r"only| "
+    r"just| exactly)? (?:this|these|the following|the)(?: (?:one|exact|same|single))?(?: "
+    r"(?:sentence|"
     r"phrase|words?|line|text|answer|reply|message))?(?: only| exactly)?)"
 )
 _ASKED_WHAT = re.compile(
-    rf"ask(?:{_WHOM_TOLD})? (?P<what>(?:how (?:old|much|many|tall|long|big|far|often|heavy|high|deep|"
+    rf"ask(?:{_WHOM_TOLD})? (?P<what>(?:how (?:old|much|many|tall|long|big|far|often|heavy|high|"
+    rf"deep|"
     r"wide)|(?:what|which) [a-z]+|where|when|how|who|(?:whether|if) (?:they|he|she|the|their)) "
     r"(?!.*, (?:not|never)\b).+)",
     re.I,
 )
 """A question that must be asked: "ask how old the child is"."""
 QUOTED_ANSWER = re.compile(
-    rf"(?:only |just |simply )?{_TELLING}(?:{_WHOM_TOLD})?{_EXACTLY}*(?P<wholly> with)?{_EXACTLY}*[:,]? "
+    rf"(?:only |just |simply )?{_TELLING}(?:{_WHOM_TOLD})?{_EXACTLY}*(?P<wholly> "
+    rf"with)?{_EXACTLY}*[:,]? "
     r"(?:\"(?P<double>[^\"]+)\"|'(?P<single>(?:[^']|(?<=\w)'(?=\w))+)')"
-    r"(?: back| only| to (?:them|him|her|me|us)|,? (?:and |but )?nothing (?:else|more)|,? and that's "
+    r"(?: back| only| to (?:them|him|her|me|us)|,? (?:and |but )?nothing (?:else|more)|,? and "
+    r"that's "
     r"(?:it|all)| in (?:return|reply|response))*",
     re.I,
 )
@@ -75,7 +80,8 @@ def is_whole_answer(text: str) -> bool:
 SAY_THAT = re.compile(
     r"(?:(?:(?:include|add|give) (?:a|the) (?:short )?(?:note|disclaimer|warning|reminder|"
     r"remark|hint)|"
-    rf"say|tell|mention|note|point out|remind|warn|explain|state|add|make clear|let|inform|answer|reply|"
+    rf"say|tell|mention|note|point out|remind|warn|explain|state|add|make clear|let|inform|answer|"
+    rf"reply|"
     rf"respond|write|admit|confess|confirm|stress|emphasi[sz]e|clarify){_WHOM}(?: know)?(?: "
     r"clearly)?,? "
     rf"that (?P<clause>.+)|(?:say|tell|reply|answer|respond|inform|let){_WHOM}(?: know)?,? "
@@ -211,7 +217,8 @@ _MADE_MODEL = re.compile(
 _OWN_VERBS = {"are": "am", "were": "was"}
 _NAME_OF_MODEL = re.compile(
     r"your (?:(?:own |real |full |first |last )?name|favou?rite [a-z' -]+|hobby|hobbies|home ?town|"
-    r"home|job|profession|birthday|nationality|pets?|family|native language|mother tongue|star sign|"
+    r"home|job|profession|birthday|nationality|pets?|family|native language|mother tongue|star "
+    r"sign|"
     r"age) (?:is|are|was)\b",
     re.I,
 )

@@ -68,7 +68,7 @@ _BLOCKED = re.compile(
     r"(?:^|\b)(?:to|i|you|we|they|he|she|it|user|users|people|someone|somebody|anyone|anybody|"
     r"who|that|a|an|the|my|your|our|their|his|her|any|every|each|all|of|for|about|with|in|on|"
     r"from|by|at|can|could|will|would|should|must|may|and|or|not|customers?|clients?|guests?|"
-    r"kids|children|no|some|this|these|people|me|us)$",
+    r"kids|children|no|some|this|these|people|me|us|is|are|was|were|be|being)$",
     re.I,
 )
 _PRONOUN = re.compile(r"\b(?:i|you|we|they|he|she|it|who|that|to)$", re.I)
@@ -272,6 +272,15 @@ def split_rule(sentence: str) -> ScopedText:
     return ScopedText(*(show_quotes(part, quotes) for part in found))
 
 
+_EXPLAINED_IN_BRACKETS = re.compile(
+    r" \((?:(?:so |please )?(?:write|use|say|no|not|e\.g\.|like|for example|that is|"
+    r"i\.e\.)\b[^()]*|"
+    r"[^()]*\"[^()]*)\)$",
+    re.I,
+)
+"""An example of the demand after the scope: "letters to clients (write "do not")"."""
+
+
 def _split_english(text: str) -> ScopedText | None:
     """Return the scope and the effect of an English sentence; None if it names no scope."""
     for split in (
@@ -294,7 +303,7 @@ def _split_english(text: str) -> ScopedText | None:
             if split in (_split_when, _split_in, _split_with, _split_for):
                 found = _move_second_demand(found)
             effect = to_imperative(POLITE.sub("", found.effect.strip(" ,")))
-            return ScopedText(found.scope.strip(" ,"), effect)
+            return ScopedText(_EXPLAINED_IN_BRACKETS.sub("", found.scope).strip(" ,"), effect)
     return None
 
 
@@ -512,7 +521,8 @@ _DEMANDS = re.compile(r"\b(?:never|always|do not|don't|please|not)$", re.I)
 _WHOLE_CLAUSE = re.compile(
     r"\b(?:reach|contact|call|find|visit|phone|ring|e-?mail|join|pay|tell|thank|greet|thanks|"
     r"greets|"
-    r"hold of|touch with|talk to|speak to|about|help|like|to|for) (?:us|me|you|them)$|\bgoodbye$",
+    r"hold of|touch with|talk to|speak to|about|help|like|to|for) (?:us|me|you|them)$|\bgoodbye$|"
+    r"\b(?:who|what|where|how(?: \w+)?) (?:you|we|they|I|it|(?:the|our|your|my) \w+) (?:is|are)$",
     re.I,
 )
 """The end of a clause that needs no further word: "asks how to reach us"."""
@@ -590,7 +600,8 @@ _DEMAND_AFTER_TEXT = re.compile(
     r"[Pp]lease|use (?!for\b|in\b|at\b|of\b|by\b|among\b)|write|keep|say|add|include|avoid|stay|be|"
     r"give|tell|make|begin|start|end|finish|mention|put|sign|limit|number|replace|spell|state|"
     r"(?:address|call) (?:him|her|them|me|us)|"
-    rf"the (?:first|last) (?:line|word|sentence)|they {_BE_TOLD_SO})\b)"
+    rf"the (?:first|last) (?:line|word|sentence)|the [a-z]+ (?:must|should|has to|is always)|"
+    rf"they {_BE_TOLD_SO})\b)"
 )
 _STRONG_DEMAND = re.compile(
     rf"{_ADVERB}(?:never|always|do not|don't|please|they {_BE_TOLD_SO})\b|just\b|"
@@ -796,15 +807,30 @@ _BARE_VERB = re.compile(
 _TELL_WHO = re.compile(
     rf"(?P<verb>tell|remind|inform|advise|ask|give|offer) (?:those|{AUDIENCE}) (?:who "
     rf")?(?:(?:asks?|"
-    r"asking|inquires?|inquiring) (?P<scope>(?:about|for) .+?)|(?P<wants>wants? to [a-z]+(?: "
-    r"[a-z ]+?)?)) "
+    r"asking|inquires?|inquiring) (?P<scope>(?:about|for) .+?)|(?P<wants>wants? to [a-z]+(?: [a-z "
+    r"]+?)?)) "
     r"(?P<said>(?:that|to) .+)",
     re.I,
 )
 
 
+_TO_WHO = re.compile(
+    rf"(?P<effect>(?:always )?(?:recommend|suggest|mention|give|offer|send|say|name|show|explain) "
+    rf".+?) to "
+    rf"(?:those|people|anyone|anybody|everyone|everybody|somebody|someone|{AUDIENCE}) (?:who "
+    rf")?(?:(?:asks?|"
+    r"asking|inquires?|inquiring) (?P<scope>(?:about|for) .+)|(?P<wants>wants? (?:to [a-z]+ )?.+))",
+    re.I,
+)
+
+
 def _split_told(text: str) -> ScopedText | None:
-    """Split "Tell anybody who asks about parking that it is free"."""
+    """Split "Tell anybody who asks about parking that it is free" and "Recommend the Mill to anyone
+    who asks for bread".
+    """
+    if whom := _TO_WHO.fullmatch(text):
+        asks = whom["wants"] and f"somebody {whom['wants']}"
+        return ScopedText(asks or _shorten_asked(f"asked {whom['scope']}"), whom["effect"])
     match = _TELL_WHO.fullmatch(text)
     if not match:
         return None
@@ -863,6 +889,10 @@ def _split_gerund(text: str) -> ScopedText | None:
     return ScopedText(scope, match["effect"]) if is_known or is_topic else None
 
 
+_NO_TITLE = re.compile(r"\b(?:please|only|always|never)$", re.I)
+"""The end of a demand before a colon, which is no condition: "One-liners only: ..."."""
+
+
 def _split_colon(text: str) -> ScopedText | None:
     """Split "Opening hours: say that we close at six"."""
     scope, colon, effect = text.partition(": ")
@@ -870,7 +900,7 @@ def _split_colon(text: str) -> ScopedText | None:
     scope = re.sub(r"^(\w+) (?:who ask|asking)\b", r"\1 ask", scope)
     is_short = (is_asked or len(scope.split()) <= MAX_HEADING_WORDS) and '"' not in scope
     is_genre = re.fullmatch(rf"(?:(?:my|our|all) )*(?:{_ANY_GENRE}|{_GENRE_TO} .+)", scope, re.I)
-    if not colon or not is_short or starts_effect(scope):
+    if not colon or not is_short or starts_effect(scope) or _NO_TITLE.search(scope):
         return None
     if not starts_effect(effect.strip()) and not is_genre:
         return None
@@ -1009,7 +1039,8 @@ _TEXT_SUBJECT = re.compile(
     rf"(?P<scope>(?!(?:I|you|we|it|they|this|that|what|no|never|do|don't)\b)[^,;:.\"]+?) "
     rf"(?:{_MODAL} "
     r"(?P<not>not )?(?:(?P<be>always|never|only) )?|(?P<always>always|never) |(?=(?:consists? of|"
-    r"carr(?:y|ies)|gets?|address(?:es)?|needs?|starts?|begins?|ends?|opens?|closes?|finish(?:es)?|"
+    r"carr(?:y|ies)|gets?|go(?:es)?|comes?|address(?:es)?|needs?|starts?|begins?|ends?|opens?|"
+    r"closes?|finish(?:es)?|"
     r"stays?|uses?|contains?) ))(?P<effect>.+)",
     re.I,
 )
@@ -1066,6 +1097,8 @@ def _split_subject(text: str) -> ScopedText | None:
     is_joined = match is not None and re.search(r" (?:and|or|but|with an?|with)$", match["scope"])
     if not match or is_joined or _LETTER_CASES.fullmatch(text) or _LETTERS.search(match["scope"]):
         return None
+    if not _is_scope(match["scope"]):
+        return None
     negated = "do not" if match["not"] or match.groupdict().get("cannot") else ""
     often = match["be"] or match["always"] or ""
     scope = _lower_first(match["scope"])
@@ -1073,14 +1106,17 @@ def _split_subject(text: str) -> ScopedText | None:
 
 
 _NO_KIND = (
-    r"(?:of|in|for|to|and|or|but|except|not|no|half|some|few|most|many|only|maybe|perhaps|may|can|could|might|will|"
-    r"would|do|does|wants?|thinks?|says?|likes?|hates?|that|if|when|unless|without|beside|last|your|"
+    r"(?:of|in|for|to|and|or|but|except|not|no|half|some|few|most|many|only|maybe|perhaps|may|"
+    r"can|could|might|will|"
+    r"would|do|does|wants?|thinks?|says?|likes?|hates?|that|if|when|unless|without|beside|last|"
+    r"your|"
     r"usually|often|sometimes|rarely|seldom|mostly|typically|normally|\w+n't)\b"
 )
 """What is no word of the name of a kind of text."""
 _ANY_REPLY = re.compile(rf"(?:(?:all|any|every|each|the|my|our|an?) )*{REPLIES}", re.I)
 _FORM_SUBJECT = re.compile(
-    rf"(?P<scope>(?!(?:(?:all|any|every|each|the|an?) )?letters? (?:must|should|shall|need|ha|are|is)\b)"
+    rf"(?P<scope>(?!(?:(?:all|any|every|each|the|an?) )?letters? (?:must|should|shall|need|ha|"
+    rf"are|is)\b)"
     rf"(?:(?:all|any|every|each|the|my|our|an?) )?(?:(?!{_NO_KIND})[\w'-]+ ){{0,2}}?"
     rf"(?:{GENRE}|comparisons?|greetings|wishes)(?: (?:of|for|to|from|by|about|on|in|with)"
     rf"(?: (?!{_NO_KIND})[\w'-]+){{1,6}}?)?) "

@@ -329,6 +329,8 @@ def read_situation(scope: str) -> Situation:
     text = re.sub(rf"\b({GENRE}) on ({_PLATFORMS})\b", r"\2 \1", text, flags=re.I)
     if about := _ABOUT_TOPIC.fullmatch(text):
         return Situation("about", topic=about["topic"])
+    if re.fullmatch("you|yourself", text, re.I):
+        return Situation("about", topic="your life")
     if wants := _WANTS_SOMEBODY.fullmatch(text):
         return Situation("about", topic=f"talking to {wants['who']}")
     text = _LEAD.sub("", text)
@@ -485,13 +487,14 @@ def _read_writing(text: str) -> Situation | None:
     genre = re.compile(
         rf"(?:(?:writing|write|sending|send|drafting|draft|composing|compose|reading|replying to|"
         rf"answering|creating|making|telling|giving|{_GIVEN}) )?{_OWNER}(?:[a-z-]+ )??"
-        rf"(?P<genre>{GENRE}|requests?(?= to {PERSON}$))"
+        rf"(?P<genre>{GENRE}|requests?(?= to {PERSON}$)|feedback(?= (?:to|for) {PERSON}$))"
         rf"(?: (?:(?:is|are) )?{_ABOUT} (?P<topic>.+?))? (?:(?:is|are|goes|go) )?"
         rf"(?P<to>{_TO}) (?P<who>.+)",
         re.I,
     ).fullmatch(text)
     if genre:
-        name = name_genre(genre["genre"])
+        is_feedback = genre["genre"].lower() == "feedback"
+        name = "feedback" if is_feedback else name_genre(genre["genre"])
         who, topic = _split_topic(genre["who"])
         if name == "reply" and not re.fullmatch(PERSON, who):
             return Situation("about", topic=who)
@@ -730,8 +733,10 @@ _SELF_CLAUSES = [
         (
             r"(?:if|whether) (?:you are|you're) (?:an? )?(?:[a-z]+ )?(?:human|person|robot|bot|"
             r"chatbot|machine|AI|computer|real|alive)(?: (?:or|being|person|at all)\b.*)?|"
-            r"(?:if|whether) you (?:can (?:really )?(?:feel|think)(?: (?:pain|anything|emotions|"
-            r"things|for yourself))?|have (?:any |real )?(?:feelings|emotions|a body))",
+            r"(?:if|whether) you (?:(?:can )?(?:really )?(?:feel|think)(?: (?:pain|anything|"
+            r"emotions|things|for yourself))?|(?:can |ever )?(?:sleep|dream)|are conscious|have (?:any |"
+            r"real )?"
+            r"(?:feelings|emotions|a body|a soul))",
             "being human",
         ),
         (
@@ -758,10 +763,15 @@ _SELF_CLAUSES = [
             "your job",
         ),
         (
-            r"(?:about |for )?(?:your (?:hobby|hobbies)|what you (?:like|enjoy) (?:to do|"
-            r"doing).*|what "
+            r"(?:about |for )?(?:your (?:hobby|hobbies)|what you (?:like|enjoy) (?:to do|doing).*|"
+            r"what "
             r"you do in your (?:free|spare) time)",
             "your hobbies",
+        ),
+        (r"what you (?:like|love) (?:to eat|eating)", "your favorite food"),
+        (
+            r"how you (?:are|feel)(?: today| doing)?|how you are doing|(?:about )?your feelings",
+            "your feelings",
         ),
         (
             r"(?:about |for )?(?:your (?:family|parents|siblings)|if you have a family)",
@@ -785,52 +795,16 @@ _SELF_TOPICS = frozenset(topic for _, topic in _SELF_CLAUSES)
 """What a rule may say of the model itself; after "your favorite" it names what."""
 
 
-_SAYS = rf"(?:{_SOMEBODY}|I|we) (?:just )?"
-_THANKS = r"(?:thanks|thank you|thankyou|thx|cheers)"
-_TALK_CLAUSES = [
-    (re.compile(rf"(?:{_SAYS})?(?:{clause})|{being}", re.I), topic)
-    for clause, being, topic in (
-        (
-            rf"thanks? you(?: for .+)?|(?:says?|said|writes?) [\"']?{_THANKS}[\"']?|(?:is|are|am) "
-            r"grateful|expresse?s? (?:thanks|gratitude)",
-            r"(?:you are )?(?:being )?thanked(?: for .+)?",
-            "a thank-you",
-        ),
-        (
-            r"greets? you|(?:says?|writes?) [\"']?(?:hello|hi|hey|good (?:morning|evening|day|"
-            r"afternoon))[\"']?(?: to you)?",
-            r"(?:you are )?(?:being )?greeted",
-            "a greeting",
-        ),
-        (
-            r"(?:says?|writes?) [\"']?(?:good ?bye|bye|good ?night|farewell)[\"']?(?: to you)?|"
-            r"takes? "
-            r"leave|leaves? the (?:chat|conversation)|ends? the (?:chat|conversation)",
-            r"(?:you are )?saying goodbye",
-            "a goodbye",
-        ),
-        (
-            r"(?:compliments?|praises?|flatters?) you|pays? you (?:a )?compliments?",
-            r"(?:you are )?(?:being )?(?:complimented|praised)",
-            "a compliment",
-        ),
-        (
-            r"apologi[sz]es?(?: to you)?|(?:says?|is|are|am) [\"']?sorry[\"']?",
-            r"apologi[sz]ed to",
-            "an apology",
-        ),
-    )
-]
-"""What somebody says who asks for nothing, each with its name (few_shot.json: talk_topics)."""
-_TALK_TOPICS = frozenset(topic for _, topic in _TALK_CLAUSES)
+_OWN_TOPIC = re.compile(
+    r"your (?:favou?rite .+|birthday|pets?|hobby|hobbies|job|profession|career|home ?town|family|"
+    r"childhood|nationality)",
+    re.I,
+)
 
 
-def has_known_requests(topic: str) -> bool:
-    """Return whether a topic is something that the model is asked about itself, or a kind of small
-    talk: its requests have worked forms of their own.
-    """
-    is_own = topic in _SELF_TOPICS or re.match("your favou?rite ", topic) is not None
-    return is_own or topic in _TALK_TOPICS
+def is_self_topic(topic: str) -> bool:
+    """Return whether a topic is something that the model is asked about itself."""
+    return topic in _SELF_TOPICS or _OWN_TOPIC.fullmatch(topic) is not None
 
 
 _ASKED_NOUN = re.compile(
@@ -879,7 +853,8 @@ _WANTS_TO = re.compile(
 _SOMEBODY_WHO = (
     rf"(?:{_SOMEBODY}|(?:an?|the|any|some|my|our|another) "
     r"(?!(?:answers?|texts?|sentences?|questions?|repl(?:y|ies)|words?|letters?|prices?|"
-    r"titles?|recipes?|stor(?:y|ies)|e-?mails?|poems?|messages?|lists?|tables?|dogs?|cats?)\b)[a-z]+"
+    r"titles?|recipes?|stor(?:y|ies)|e-?mails?|poems?|messages?|lists?|tables?|dogs?|"
+    r"cats?)\b)[a-z]+"
     r"(?: (?!ask|want|need|report)[a-z]+)?)"
 )
 _ASKS = r"(?:asks?|wants? to know|wonders?|[ei]nquires?)(?: you| me| us)?"
@@ -919,7 +894,8 @@ _CLAUSES_OF_SOMEBODY = [
         rf"(?:is |are )?(?P<undertaken>{'|'.join(_UNDERTAKEN)})(?P<rest> .+)",
         r"(?:has|have|suffers? from|struggles? with) (?!(?:(?:an?|the|their|his|her|some|any) )?(?:"
         r"questions?|problems?|ideas?|requests?|doubts?|to|been|not|no|it|this|one|more|"
-        r"just|already|always|ever|time|left|gone|come|done|lost|bought|read|seen|made|sent|had|got|"
+        r"just|already|always|ever|time|left|gone|come|done|lost|bought|read|seen|made|sent|had|"
+        r"got|"
         r"won|found|[a-z]+ed)\b)"
         r"(?:(?:an?|the|their|his|her) )?(?P<topic>[a-z-]+(?: [a-z-]+){0,3})",
     )
@@ -970,16 +946,14 @@ def names_topic(scope: str) -> bool:
 
 
 def _read_topic(text: str) -> Situation | None:
-    for clause, topic in _TALK_CLAUSES:
-        if clause.fullmatch(text):
-            return Situation("about", topic=topic)
     for clause, topic in (*_SELF_CLAUSES, *_ASKED_CLAUSES):
         if match := clause.fullmatch(text):
             named = next(filter(None, match.groupdict().values()), "")
             return Situation("about", topic=f"{topic} {named}".strip())
     for form in (_ASKED, *_TOPIC_FORMS, _ASKED_NOUN, _ASKED_FACT, _KNOWN_NOUN, _WANTED_NOUN):
         if match := form.fullmatch(text):
-            return Situation("about", topic=match["topic"])
+            topic = re.sub(r" (?:to|for) (?:me|us)$", "", match["topic"])
+            return Situation("about", topic=topic)
     if match := _WHETHER_OPEN.fullmatch(text):
         state = "opening" if match["state"].lower() == "open" else "closing"
         return Situation("about", topic=f"{state}{match['rest']}")
@@ -1033,7 +1007,7 @@ def name_topic(situation: Situation) -> str:
     genre = " or ".join(map(_pluralize, genre.split(" or "))) if genre else ""
     if genre:
         return f"{genre} about {situation.topic}" if situation.topic else genre
-    if has_known_requests(situation.topic):
+    if is_self_topic(situation.topic):
         return situation.topic
     topic = _DETERMINER.sub("", situation.topic)
     return f"{topic} matters" if _ADJECTIVE.fullmatch(topic) else topic

@@ -87,7 +87,8 @@ def check_statement(text: str) -> str | None:
 
 
 _MY_VALUE = re.compile(
-    r"^my (?:favou?rite [a-z' -]+?|hobby|hobbies|home ?town|home|job|profession|birthday|nationality|"
+    r"^my (?:favou?rite [a-z' -]+?|hobby|hobbies|home ?town|home|job|profession|birthday|"
+    r"nationality|"
     r"pets?|native language|mother tongue|star sign|age) (?:is|are|was|were) ",
     re.I,
 )

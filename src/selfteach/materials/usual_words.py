@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from selfteach.materials.forbidden_topics import is_part_of_text
 from selfteach.materials.phrases import REPLIES, hide_quotes, show_quotes
 from selfteach.materials.scope import is_only_told, starts_effect, to_imperative
 from selfteach.number_words import NUMBER
@@ -79,6 +80,14 @@ def _say_actively(match: re.Match[str]) -> str:
     return f"{match['lead']}{forbidden}{_DONE[match['done'].lower()]} {what}{rest}"
 
 
+def _forbid_left_out(match: re.Match[str]) -> str:
+    """Return "leave the Narnia books out of your tips" as "do not mention the Narnia books"; what
+    texts are made of ("jargon") is no topic.
+    """
+    what = match["what"]
+    return match[0] if is_part_of_text(what) else f"do not mention {what}"
+
+
 def _join_banned(match: re.Match[str]) -> str:
     """Return "do not talk about alcohol: no wine, no beer" with the examples as topics too."""
     things = re.split(r",? (?:and |or )?no |^no ", match["list"])
@@ -86,6 +95,12 @@ def _join_banned(match: re.Match[str]) -> str:
 
 
 _REWRITES: list[tuple[str, Rewrite]] = [
+    (
+        r"^(?P<what>(?:our|the|my) [a-z -]+?) (?:are|is)(?: always)? (?:called|named) "
+        r"(?P<name>\"[^\"]+\")$",
+        lambda match: f"call {match['what'].lower()} {match['name']}",
+    ),
+    (r"^one[- ]liners(?: only)?(?: please)?: (?=\S)", ""),
     (r"\b(?P<is>is|are) (?P<not>not|never|always) to\b", r"\g<is> to \g<not>"),
     (r"^(?:please )?(?:make sure|ensure|see to it|take care)(?: that)? (?=no )", ""),
     (
@@ -143,27 +158,42 @@ _REWRITES: list[tuple[str, Rewrite]] = [
     ),
     (rf"\bprecisely (?={NUMBER}\b)", "exactly "),
     (
+        rf"^(?:(?:(?:all|every|each|any|your|the|my|of) )+{REPLIES}|answers|replies|responses) "
+        rf"(?=(?:in|with|within|under|below|"
+        rf"at most|"
+        r"without|as)\b)(?!.*\b(?:is|are|be|has|have|should|must)\b)",
+        "answer ",
+    ),
+    (
+        r"^(?P<table>(?:use|give|make|draw|show) an? table) (?:with|of|that|for|which) [^,;]+$",
+        r"\g<table>",
+    ),
+    (
         r"^(?P<ban>(?:do not|don't|never|avoid|no|stop|stay|steer|keep)\b[^,;:\"]+): "
-        r"(?P<list>(?!.*\bno (?:exceptions?|matter|way|ifs|buts|excuses?|more|jokes?)\b)no [a-z' -]+(?:, (?:and |or )?no [a-z' -]+)*)$",
+        r"(?P<list>(?!.*\bno (?:exceptions?|matter|way|ifs|buts|excuses?|more|jokes?)\b)no [a-z' "
+        r"-]+(?:, (?:and |or )?no [a-z' -]+)*)$",
         _join_banned,
     ),
     (
         r"^(?:do not|don't|never) (?:[a-z]+ )?(?:recommend|suggest|name|advise) (?P<what>[^,;:]+), "
-        r"(?:and )?(?:please )?(?:leave|keep) (?:the|that|this|its|his|her) (?:whole )?(?:name|word) "
+        r"(?:and )?(?:please )?(?:leave|keep) (?:the|that|this|its|his|her) (?:whole )?(?:name|"
+        r"word) "
         r"out\b[^,;:]*$",
         r"do not mention \g<what>",
     ),
     (
         r"^(?:leave|keep) (?P<what>[^,;:]+?) (?:well |right )?out of (?:(?:all|any|every|each|your|"
-        rf"the|of) )*(?:(?:every|any)thing you [a-z]+|{REPLIES})$",
-        r"do not mention \g<what>",
+        rf"the|of) )*(?:(?:every|any)thing you [a-z]+|{REPLIES}|tips|suggestions|"
+        r"recommendations|ideas)$",
+        _forbid_left_out,
     ),
     (
         r"^(?P<demand>(?:answer|reply|respond|write|use|give|speak) [^,;\"]+?) always(?=$|,| and )",
         r"\g<demand>",
     ),
     (
-        rf"^(?:at least )?(?:one|an?|some) (?P<what>[a-z -]+?) (?:per|in (?:each|every|any|your|all)) "
+        rf"^(?:at least )?(?:one|an?|some) (?P<what>[a-z -]+?) (?:per|in (?:each|every|any|your|"
+        rf"all)) "
         rf"(?:of your )?{REPLIES} (?P<how>in (?:bold|italics|quotation marks|capitals))$",
         r"put one \g<what> \g<how>",
     ),
@@ -195,7 +225,7 @@ _REWRITES: list[tuple[str, Rewrite]] = [
     (
         rf"^(?P<edge>(?:start|begin|open) (?:it |them |(?:(?:your|each|every|"
         rf"all|the|any) )*{REPLIES} )?with \"[^\"]+\"),? "
-        r"(?:(?:and|then|and then|plus) (?:(?:an?|the|your|one|short|brief)[ -])+(?:[a-z-]+ ){0,3}"
+        r"(?:(?:and|then|and then|plus|followed by) (?:(?:an?|the|your|one|short|brief)[ -])+(?:[a-z-]+ ){0,3}"
         r"(?:summary|sentence|line|answer|introduction|overview|explanation|word|verdict|opinion)"
         r"(?: of [^,;]+)?)$",
         r"\g<edge>",
@@ -204,8 +234,8 @@ _REWRITES: list[tuple[str, Rewrite]] = [
     (r"^be (?=an? paragraph$)", "be one "),
     (
         r"^(?:give|show|present|list|put|format|arrange|write|set out|lay out)(?: (?:me|us|them))? "
-        r"(?:all )?(?:the|your|my|its|their) [a-z-]+(?: [a-z-]+)?(?: (?:and|of|for|with) (?:the )?"
-        r"[a-z-]+)? (?:as|in|into) a table$",
+        r"(?:it|them|everything|(?:all )?(?:the|your|my|its|their) [a-z-]+(?: [a-z-]+)?"
+        r"(?: (?:and|of|for|with) (?:the )?[a-z-]+)?) (?:as|in|into) a table$",
         "use a table",
     ),
     (
@@ -289,7 +319,8 @@ _REASON = re.compile(
     re.I,
 )
 _NO_REASON = re.compile(
-    r"\b(?:must|should|shall|(?:has|have) to|please|never|always|(?-i:may)|instead|only|when|if|unless|"
+    r"\b(?:must|should|shall|(?:has|have) to|please|never|always|(?-i:may)|instead|only|when|if|"
+    r"unless|"
     r"whenever|fine|ok|okay|allowed|permitted|welcome|acceptable|exempt|excluded|optional|"
     r"except(?:ed|ions?)?|though|although|however|required|mandatory|"
     r"(?:and|but|or|so) (?:use|end|start|begin|add|keep|write|say|be|not|never|sign|don't|do not|"

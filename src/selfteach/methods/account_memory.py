@@ -9,8 +9,12 @@ from dataclasses import dataclass, replace
 from math import prod
 from typing import TYPE_CHECKING, Any
 
+from safetensors import SafetensorError
+
 from selfteach.config import TrainConfig
 from selfteach.errors import ResourceError
+from selfteach.models.check_safety import check_model_folder
+from selfteach.models.llama_files import read_header
 from selfteach.models.memory_account import (
     BYTES_PER_LOGIT,
     CHUNK_POSITIONS,
@@ -24,6 +28,7 @@ from selfteach.models.memory_account import (
 )
 from selfteach.models.openvino import CACHE_GB
 from selfteach.models.parse_layers import parse_layers
+from selfteach.models.resolve_model_path import is_local_teacher, resolve_model_folder
 from selfteach.registry import load_registered
 
 if TYPE_CHECKING:
@@ -46,6 +51,11 @@ FLOAT32_BYTES = 4
 SMALL_ADAPTERS = ("lora", "reft", "prompt", "bottleneck", "closed_form")
 """Adapters that add numbers to frozen weights. They are no larger than a LoRA."""
 
+_STAGE_NAMES = {
+    "training": "the training",
+    "exam": "the exam",
+    "teacher": "the teacher beside the base",
+}
 ACCURACY = 0.1
 """How far the account may be from the measured peak: within it no run is refused."""
 
@@ -111,6 +121,36 @@ def account_memory(
     return add_up_memory(sizes, config.train, trained, has_engine=has_engine)
 
 
+def count_teacher_bytes(teacher: str, itemsize: int, *, has_engine: bool) -> int:
+    """Return what a local teacher takes while it samples; 0 for another one, and for none.
+
+    Args:
+        teacher: the name, as `--teacher` takes it.
+        itemsize: the bytes of a weight, as transformers loads it here.
+        has_engine: whether openvino samples in this process.
+    """
+    if not is_local_teacher(teacher):
+        return 0
+    weights = itemsize * count_weights(teacher)
+    return round(OPENVINO_COPIES * weights) + (CACHE_GB << 30) if has_engine else weights
+
+
+def count_weights(name: str) -> int:
+    """Return how many numbers the files of a model hold, without torch; 0 where they are damaged,
+    which loading them reports.
+
+    Raises:
+        UsageError: no such model, or an unsafe one.
+    """
+    folder = resolve_model_folder(name)
+    check_model_folder(folder)
+    try:
+        headers = [read_header(file)[0] for file in folder.glob("*.safetensors")]
+    except SafetensorError:
+        return 0
+    return sum(prod(entry["shape"]) for header in headers for entry in header.values())
+
+
 def require_memory(
     base: HfModel, config: Any, *, has_engine: bool, continued: bool = False
 ) -> None:
@@ -124,18 +164,23 @@ def require_memory(
         ResourceError: what the largest stage needs, and what there is.
     """
     account = account_memory(base, config, has_engine=has_engine, continued=continued).least
+    teacher = count_teacher_bytes(config.teacher, base.dtype.itemsize, has_engine=has_engine)
+    account = replace(account, teacher=teacher)
     usable = measure_usable_bytes(base.device)
     if (1 - ACCURACY) * account.peak <= usable:
         return
     stage = max(account.stages, key=lambda name: account.stages[name])
     cures = ["Close other programs"]
-    if stage == "exam" and has_engine:
+    if stage == "teacher":
+        cures.append("serve the teacher elsewhere (`--teacher URL#NAME`)")
+    if stage in ("exam", "teacher") and has_engine:
         cures.append("sample with `--engine hf`")
     if stage == "training":
         cures.append("lower train.micro_batch_tokens")
     where = "the machine" if account.on_cpu else "the accelerator"
+    needed = format_bytes(account.peak)
     raise ResourceError(
-        f"the {stage} of this run needs about {format_bytes(account.peak)}, and {where} has "
+        f"{_STAGE_NAMES[stage]} of this run needs about {needed}, and {where} has "
         f"{format_bytes(usable)} for it.",
         where=base.name,
         cure=f"{', '.join(cures)}, or use a smaller model.",

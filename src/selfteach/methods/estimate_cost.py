@@ -11,14 +11,20 @@ import importlib
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 from selfteach.config import TrainConfig
 from selfteach.errors import UsageError
 from selfteach.files import write_text
-from selfteach.methods.account_memory import account_files, account_memory
+from selfteach.methods.account_memory import (
+    FLOAT32_BYTES,
+    account_files,
+    account_memory,
+    count_teacher_bytes,
+    count_weights,
+)
 from selfteach.methods.plan_parts import Plan
 from selfteach.models import Sampler
 from selfteach.models.check_safety import LOAD_IN_4BIT, read_json
@@ -106,16 +112,33 @@ def estimate_cost(
     )
     if isinstance(base, UnloadedModel):
         total = read_memory_bytes()
+        itemsize = read_weight_bytes() or FLOAT32_BYTES
     else:
         total = measure_total_bytes(base.device)
+        itemsize = base.dtype.itemsize
+    name = getattr(config, "teacher", "")
+    teacher = count_teacher_bytes(name, itemsize, has_engine=has_engine)
+    memory = replace(memory, teacher=teacher)
+    times = compare_teacher(config, base) if teacher else 1.0
     return {
         **described,
-        **describe_stages(stages, sampled_per_s),
+        **describe_stages(stages, sampled_per_s, times),
         "sampled_tokens_per_second": round(sampled_per_s),
         "memory_mb": round(memory.peak / 1e6),
         "memory": describe_memory(memory, total),
         "disk_mb": round(2 * memory.weights / 1e6 + REPORT_MB),
     }
+
+
+def compare_teacher(config: Any, base: HfModel | UnloadedModel) -> float:
+    """Return how many times as long a local teacher takes for a token as the base: as many times
+    as it has weights, about.
+    """
+    if isinstance(base, UnloadedModel):
+        own = count_weights(config.model)
+    else:
+        own = sum(weight.numel() for weight in base.module.parameters())
+    return count_weights(config.teacher) / own
 
 
 def describe_work(plan: Plan, material: Any, config: Any) -> JsonObject:
@@ -215,16 +238,23 @@ def read_kept_memory(path: Path) -> PipelineMemory | None:
     return PipelineMemory(**facts)
 
 
-def describe_stages(stages: Sequence[PlannedStage], sampled_per_s: float = 0.0) -> JsonObject:
+def describe_stages(
+    stages: Sequence[PlannedStage], sampled_per_s: float = 0.0, teacher_times: float = 1.0
+) -> JsonObject:
     """Return the work and the minutes of each stage, and their sums.
 
     Args:
         sampled_per_s: the speed of this machine; with 0 no minutes are given.
+        teacher_times: how many times as long the teacher takes for a token.
     """
     rows = []
+    whole = 0.0
     for stage in stages:
         if not stage.cost:
             continue
+        cost = stage.other_cost
+        cost += stage.sampling_cost * (teacher_times if stage.by_teacher else 1.0)
+        whole += cost
         row: JsonObject = {
             "stage": stage.name,
             "requests": stage.requests,
@@ -232,7 +262,7 @@ def describe_stages(stages: Sequence[PlannedStage], sampled_per_s: float = 0.0) 
             "trained_tokens": stage.trained_tokens,
         }
         if sampled_per_s:
-            row["minutes"] = round(stage.cost / sampled_per_s / 60, 1)
+            row["minutes"] = round(cost / sampled_per_s / 60, 1)
         rows.append(row)
     described = {
         "stages": rows,
@@ -241,8 +271,7 @@ def describe_stages(stages: Sequence[PlannedStage], sampled_per_s: float = 0.0) 
         "trained_tokens": sum(stage.trained_tokens for stage in stages),
     }
     if sampled_per_s:
-        minutes = sum(stage.cost for stage in stages) / sampled_per_s / 60
-        described["minutes"] = round(minutes + 0.2, 1)
+        described["minutes"] = round(whole / sampled_per_s / 60 + 0.2, 1)
     return described
 
 

@@ -33,6 +33,7 @@ from selfteach.models.ray_actors import ACTOR_DIED, RaySettings
 from selfteach.models.recorded import Recorded
 from selfteach.models.remote.endpoint import LEFT_OUT, Endpoint, ServerSettings
 from selfteach.models.remote.teacher_program import BAD_LINE, PREFIX, Program
+from selfteach.models.resolve_model_path import is_local_teacher
 from selfteach.records import Completion, JsonMapping
 from selfteach.run.display import Display
 from selfteach.run.ledger import Ledger
@@ -100,6 +101,7 @@ class Session:
         """
         self.base.release_memory()
         if self.teacher:
+            self.teacher.release_memory()
             self.teacher.freeze_failures()
 
 
@@ -223,7 +225,7 @@ def open_teacher(ledger: Ledger, config: Any, display: Display, programs: bool) 
     Raises:
         UsageError: a program, where the method needs more than corrections.
     """
-    from selfteach.models.hf import HfModel
+    from selfteach.models.local_teacher import open_local_teacher
 
     if config.teacher.startswith(PREFIX):
         if not programs:
@@ -234,7 +236,7 @@ def open_teacher(ledger: Ledger, config: Any, display: Display, programs: bool) 
             )
         program = Program(config.teacher, make_event_logger(ledger, display))
         return Recorded(ledger, program, watch=display.count_answers)
-    if "#" in config.teacher or "://" in config.teacher:
+    if not is_local_teacher(config.teacher):
         how = config.endpoint
         endpoint = Endpoint(
             config.teacher,
@@ -248,11 +250,10 @@ def open_teacher(ledger: Ledger, config: Any, display: Display, programs: bool) 
         )
         scorer = cast(Scorer, endpoint)
         return Recorded(ledger, endpoint, scorer, display.count_answers)
-    local = HfModel.load(config.teacher)
     has_base = URL in config.engine or config.engine == RAY  # the servers and the actors
     engine = AUTO if has_base else config.engine
-    sampler = choose_sampler(local, engine).sampler
-    return Recorded(ledger, sampler, local, display.count_answers)
+    sampler, scorer = open_local_teacher(config.teacher, engine)
+    return Recorded(ledger, sampler, scorer, display.count_answers)
 
 
 def make_server_settings(run: Run, config: Any, display: Display) -> ServerSettings:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,7 @@ from selfteach.records import JsonObject, Prompt
 if TYPE_CHECKING:
     from selfteach.models.loaded_model import LoadedModel
 
-FORMAT = 3
+FORMAT = 4
 """Grows when the same weights are written as another file, or more is noted beside it."""
 MAX_KEPT = 3
 """Files that a folder keeps; the oldest go first."""
@@ -73,11 +74,12 @@ def keep_engine_file(path: Path, model: LoadedModel | UnloadedModel) -> None:
         "tokenizer": type(model.tokenizer).__name__,
     }
     write_text(path.with_suffix(".json"), json.dumps(facts) + "\n")
-    files = sorted(path.parent.glob("*.gguf"), key=lambda file: file.stat().st_mtime_ns)
-    for old in files[:-MAX_KEPT]:
-        if old != path:
-            old.with_suffix(".json").unlink(missing_ok=True)
-            old.unlink()
+    with suppress(FileNotFoundError):  # another command removes them as well
+        files = sorted(path.parent.glob("*.gguf"), key=lambda file: file.stat().st_mtime_ns)
+        for old in files[:-MAX_KEPT]:
+            if old != path:
+                old.with_suffix(".json").unlink(missing_ok=True)
+                old.unlink()
 
 
 def read_facts(path: Path) -> JsonObject | None:

@@ -19,6 +19,7 @@ from safetensors import SafetensorError, safe_open
 
 from selfteach.models import check_safety
 from selfteach.models.tokens import list_end_ids
+from selfteach.models.write_gguf import ACTIVATIONS
 from selfteach.records import JsonObject
 
 FAMILY = "llama"
@@ -32,7 +33,7 @@ SIZE_KEYS = (
     "num_key_value_heads",
     "max_position_embeddings",
 )
-"""What config.json must say, beside the rotary embedding and two more, so that no default of
+"""What config.json must say, beside the rotary embedding and three more, so that no default of
 transformers is repeated here."""
 LENGTH_BYTES = 8
 """A safetensors file begins with the length of its header, and the header says where each weight
@@ -99,7 +100,7 @@ def read_llama_files(folder: Path) -> LlamaFiles | None:
         }
     )
     try:
-        header, first = _read_header(files[0])
+        header, first = read_header(files[0])
     except SafetensorError:
         return None  # transformers says what is wrong with it
     expected = _list_shapes(about)
@@ -119,6 +120,7 @@ def _says_enough(config: JsonObject) -> bool:
         config.get("model_type") == FAMILY
         and "quantization_config" not in config
         and all(isinstance(size, int) and size > 0 for size in sizes)
+        and config.get("hidden_act") in ACTIVATIONS
         and isinstance(config.get("rms_norm_eps"), float)
         and isinstance(config.get("tie_word_embeddings"), bool)
         and isinstance(rope, dict)
@@ -127,7 +129,7 @@ def _says_enough(config: JsonObject) -> bool:
     )
 
 
-def _read_header(path: Path) -> tuple[JsonObject, int]:
+def read_header(path: Path) -> tuple[JsonObject, int]:
     """Return what a safetensors file says about each weight, and the byte where they begin.
 
     Raises:

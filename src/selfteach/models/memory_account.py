@@ -65,6 +65,7 @@ class PipelineMemory:
         training: everything that training adds to the weights.
         vocabulary: the number of words.
         on_cpu: whether all of it lies in main memory.
+        teacher: of a second model that samples beside the base; training frees it.
     """
 
     weights: int
@@ -75,6 +76,7 @@ class PipelineMemory:
     training: int
     vocabulary: int
     on_cpu: bool
+    teacher: int = 0
 
     @property
     def fixed(self) -> int:
@@ -85,10 +87,12 @@ class PipelineMemory:
     @property
     def stages(self) -> dict[str, int]:
         """Return the bytes of the stages that need the most."""
-        return {
+        sampling = self.fixed + self.weights + self.engine + self.cache
+        stages = {
             "training": LIBRARIES_BYTES + self.weights + self.training,
-            "exam": self.fixed + self.weights + self.tuned + self.engine + self.cache,
+            "exam": sampling + self.tuned,
         }
+        return stages | ({"teacher": sampling + self.teacher} if self.teacher else {})
 
     @property
     def peak(self) -> int:

@@ -107,13 +107,10 @@ class OpenVino:
         folder.mkdir(parents=True, exist_ok=True)
         if self._hf.module is None:
             return _load_pipeline(folder / f"{self.fingerprint}.gguf", self.precision)
+        if self._folder:
+            return _load_pipeline(write_engine_file(self._hf, folder), self.precision)
         from selfteach.models.write_gguf import write_gguf
 
-        if self._folder:
-            path = folder / f"{self.fingerprint}.gguf"
-            write_gguf(self._hf.module, self._hf.tokenizer, path, ids_only=True)
-            keep_engine_file(path, self._hf)
-            return _load_pipeline(path, self.precision)
         # Every tuned model has a file of its own, so none is kept.
         with tempfile.TemporaryDirectory(
             dir=folder, prefix=".gguf-", ignore_cleanup_errors=True
@@ -257,6 +254,17 @@ def explain_missing_openvino() -> str:
     except (ImportError, OSError) as fault:
         return f"openvino-genai is not installed ({fault})"
     return ""
+
+
+def write_engine_file(model: LoadedModel, folder: Path) -> Path:
+    """Write the weights of a model as the file that later commands find; return its path."""
+    from selfteach.models.write_gguf import write_gguf
+
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{model.fingerprint}.gguf"
+    write_gguf(model.module, model.tokenizer, path, ids_only=True)
+    keep_engine_file(path, model)
+    return path
 
 
 def _load_pipeline(path: Path, precision: str) -> Any:

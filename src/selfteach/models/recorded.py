@@ -181,8 +181,11 @@ class Recorded:
         return [found[one.id(self.fingerprint)] for one in asked]
 
     def release_memory(self) -> None:
-        """Free the memory of an engine that can do so, until its next request."""
-        getattr(self._sampler, "release_memory", lambda: None)()
+        """Free the memory of an engine that can do so, and of weights that are loaded on demand,
+        until the next request.
+        """
+        for model in (self._sampler, self._scorer):
+            getattr(model, "release_memory", lambda: None)()
 
     def stream_scores(self, items: Sequence[Continuations]) -> Iterator[ItemScores]:
         """Yield as `Scorer.stream_scores`, from the ledger where it can. An item whose failure is

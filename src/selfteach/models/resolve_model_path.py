@@ -104,6 +104,11 @@ def check_teacher_name(name: str) -> None:
         check_model_name(name)
 
 
+def is_local_teacher(name: str) -> bool:
+    """Return whether a teacher is a model that is loaded here: no program and no endpoint."""
+    return bool(name) and not (name.startswith(PREFIX) or "#" in name or "://" in name)
+
+
 def resolve_model_folder(name: str, progress: Callable[[str], None] | None = None) -> Path:
     """Return the folder of a model's files: the embedded one, a folder, or a hub name.
 

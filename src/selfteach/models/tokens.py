@@ -143,6 +143,12 @@ class ChatTokenizer:
             ids += self.encode_answer(turn.content, end=False)
         return ids
 
+    def fold_refused_system(self, prompt: Prompt) -> Prompt:
+        """Return a prompt as the template takes it: a system message that it refuses is put before
+        the first user turn, as `encode` does.
+        """
+        return prompt if isinstance(prompt, str) else tuple(self._take(prompt, True)[0])
+
     def encode_answer(self, text: str, end: bool = True) -> list[int]:
         """Return the token ids of an answer; `end` appends the token that ends a turn."""
         return self._split_encode(text) + ([self.end_of_turn] if end else [])
@@ -245,6 +251,12 @@ class ChatTokenizer:
         return self._render([*turns, Message("user", words)], answer_follows=False, before=words)
 
     def _template(self, turns: Sequence[Message], answer_follows: bool) -> str:
+        return self._take(turns, answer_follows)[1]
+
+    def _take(
+        self, turns: Sequence[Message], answer_follows: bool
+    ) -> tuple[Sequence[Message], str]:
+        """Return the turns that the template takes, and what it makes of them."""
         refusal = ""
         for given in (turns, _fold_system(turns)):
             try:
@@ -260,7 +272,7 @@ class ChatTokenizer:
             )
             if len(given) < len(turns) and note not in self.notes:
                 self.notes.append(note)
-            return rendered
+            return given, rendered
         raise UnfitPrompt(
             "the model's chat template refuses this conversation",
             refusal,

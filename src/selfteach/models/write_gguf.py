@@ -27,6 +27,8 @@ NamedWeights = Iterable[tuple[str, np.ndarray]]
 
 FAMILIES = ("llama", "qwen2", "qwen3")
 F16_MAX = 65504.0
+ACTIVATIONS = ("silu", "swish")
+"""The names of the one function that the MLPs of these families have in the format."""
 QUANTS = ("f16", "q8_0")
 """The formats of the matrices. Vectors stay in float32."""
 ID_TOKENIZER = (("<end>", "a", "b", "ab"), ("a b",))
@@ -66,6 +68,8 @@ def explain_why_not_gguf(module: Any, tokenizer: Any) -> str:
         return f'it has a "{mine.kind}" adapter, which is no change of weights'
     if config.model_type not in FAMILIES:
         return f'the family "{config.model_type}" is not one of {", ".join(FAMILIES)}'
+    if config.hidden_act not in ACTIVATIONS:
+        return f'its MLPs compute "{config.hidden_act}", and those of the format "silu"'
     if get_rope_settings(config).get("rope_type", "default") != "default":
         return f'its rotary embedding is scaled ("{get_rope_settings(config)["rope_type"]}")'
     if getattr(config, "attention_bias", False) and config.model_type != "qwen2":
@@ -229,9 +233,14 @@ def _write_tokenizer(writer: Any, tokenizer: Any, vocab_size: int) -> None:
         id = getattr(tokenizer, f"{name}_token_id")
         if id is not None:
             getattr(writer, f"add_{name}_token_id")(int(id))
-    writer.add_add_bos_token(tokenizer("a")["input_ids"][:1] == [tokenizer.bos_token_id])
+    writer.add_add_bos_token(adds_bos(tokenizer))
     writer.add_add_space_prefix(False)
     writer.add_chat_template(tokenizer.get_chat_template())
+
+
+def adds_bos(tokenizer: Any) -> bool:
+    """Return whether a tokenizer puts its first token before every text."""
+    return bool(tokenizer("a")["input_ids"][:1] == [tokenizer.bos_token_id])
 
 
 def _write_id_tokenizer(writer: Any) -> None:

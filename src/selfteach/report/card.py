@@ -60,7 +60,7 @@ def make_card(folder: Path, usage: str = "", library: str = "", *, examples: boo
     kind = read_adapter_kind(folder / "adapter")
     parts = [
         _make_front_matter(run, kind, library, examples),
-        f"# {get_labels(run.exam).card}",
+        f"# {escape_markdown(get_labels(run.exam).card)}",
         _make_rule_section(run),
         _make_verdict_section(run),
         _make_base_section(run),
@@ -249,7 +249,7 @@ def _make_exam_section(run: RunData) -> str:
         measures = row["measures"].values()
         n = next(found.n for found in measures if found)
         cells = " | ".join(_format_cell(found) for found in measures)
-        lines.append(f"| {row['label']} | {cells} | {n} |")
+        lines.append(f"| {escape_markdown(row['label'])} | {cells} | {n} |")
     judge = get_path(run.exam, "judge", "name") or run.exam.get("teacher") or "nobody"
     lines.append(f"\nJudged by {escape_markdown(judge, 80)}.")
     names = get_path(run.exam, "judge", "names")

@@ -31,7 +31,7 @@ from selfteach.report.result_table import strip_controls
 from selfteach.report.rows import make_result_rows
 from selfteach.run import finished
 from selfteach.run.run_folder import list_changes, read_identity
-from selfteach.statistics import paired_bootstrap
+from selfteach.statistics import compare_shares
 
 TEMPLATE = "compare_runs.j2"
 FLAGS = {"ok": "greedy", "sampled_ok": "sampled"}
@@ -122,7 +122,7 @@ def describe_pairs(label: str, pairs: list[list[Any]]) -> JsonObject:
         "n": len(pairs),
         "first": sum(left) / len(left),
         "second": sum(right) / len(right),
-        "difference": paired_bootstrap(right, left),
+        "difference": compare_shares(right, left),
     }
 
 
@@ -183,7 +183,8 @@ def make_runs_table(found: JsonMapping) -> Group:
         paired.add_column(title)
     for row in found["paired"]:
         shares = [format_percent(row[side]) for side in ("first", "second")]
-        paired.add_row(row["label"], str(row["n"]), *shares, format_measure(row["difference"]))
+        difference = format_measure(row["difference"])
+        paired.add_row(Text(row["label"]), str(row["n"]), *shares, difference)
     return Group(*parts, paired)
 
 

@@ -263,10 +263,12 @@ def _place_points(points: Sequence[JsonMapping]) -> Iterator[tuple[float, float]
     """Yield the points in percent of a frame, with a margin; the y axis points down."""
     xs = [point["x"] for point in points]
     ys = [point["y"] for point in points]
+    left, right = min(xs), max(xs)
+    bottom, top = min(ys), max(ys)
     for x, y in zip(xs, ys, strict=True):
-        right = to_percent(x, min(xs), max(xs))
-        up = to_percent(y, min(ys), max(ys))
-        yield round(3 + 0.94 * right, 2), round(97 - 0.94 * up, 2)
+        along = to_percent(x, left, right)
+        up = to_percent(y, bottom, top)
+        yield round(3 + 0.94 * along, 2), round(97 - 0.94 * up, 2)
 
 
 def make_bars(counts: Any) -> list[tuple[str, float, float]]:

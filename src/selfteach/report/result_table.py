@@ -71,7 +71,7 @@ def make_result_table(exam: JsonMapping, report: Path | None = None) -> Group:
     if get_path(exam, "smoke_test") is True:
         parts.append(Text(SMOKE_TEST_NOTICE, "yellow"))
     parts += [_make_verdict(exam), _make_arms_table(exam)]
-    parts += [Text(_widen_spaces(line), "dim") for line in _list_notes(exam)]
+    parts += [Text(_widen_spaces(strip_controls(line)), "dim") for line in _list_notes(exam)]
     if report is not None:
         parts.append(Text(f"Report   {strip_controls(report)}", overflow="fold"))
     return Group(*parts)
@@ -84,7 +84,7 @@ def _make_arms_table(exam: JsonMapping) -> Table:
         table.add_column(Text(name), justify="right", no_wrap=True)
     for row in make_result_rows(exam):
         cells = [_make_cell(found, strong=arm == "tuned") for arm, found in row["measures"].items()]
-        table.add_row(Text(row["label"]), *cells)
+        table.add_row(Text(strip_controls(row["label"], 80)), *cells)
     return table
 
 

@@ -24,6 +24,7 @@ from selfteach.report.page import read_palette
 from selfteach.review import queue
 from selfteach.review.guard import CONFLICT, PageGuard, RefusedRequest, TabSeat
 from selfteach.run.ledger import Ledger
+from selfteach.text import clean_text
 
 WEB_FOLDER = Path(__file__).parent / "web"
 MEDIA_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
@@ -48,7 +49,7 @@ class ReviewPage:
         self.seat = seat
         self.ended = asyncio.Event()
         self._ledger = ledger
-        self._name = name
+        self._name = clean_text(name)
         self.actions: dict[str, ReviewAction] = {
             "save": lambda id, text: queue.save_correction(ledger, id, text),
             "accept": lambda id, _: queue.accept_answer(ledger, id),
@@ -98,10 +99,10 @@ def make_app(page: ReviewPage, port: int) -> ASGIApp:
 class OpenTabResponse(Response):
     """Send the key and the first state to an admitted tab. The response stays open with the tab."""
 
-    def __init__(self, page: ReviewPage, key: str) -> None:
+    def __init__(self, page: ReviewPage, first: JsonObject) -> None:
         super().__init__(media_type="application/x-ndjson")
         self._page = page
-        self._first = json.dumps({"key": key, **page.state()}) + "\n"
+        self._first = json.dumps(first) + "\n"
         del self.headers["content-length"]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -138,8 +139,9 @@ async def _wait_for_first(*waits: Any) -> None:
 def _make_open_endpoint(page: ReviewPage) -> RouteHandler:
     async def endpoint(request: Request) -> Response:
         body = await _read_body(request)
+        state = page.state()  # before the seat is taken: a fault leaves it free
         key = page.seat.take(_get_text(body, "token"), _get_text(body, "key"))
-        return OpenTabResponse(page, key)
+        return OpenTabResponse(page, {"key": key, **state})
 
     return _report_errors(endpoint)
 

@@ -32,6 +32,7 @@ class PlannedStage:
         scored_tokens: tokens that a model reads without writing any.
         trained_tokens: answer tokens, over all epochs.
         trained_rows: examples, over all epochs: their prompts are read again each time.
+        by_teacher: whether the teacher samples, where there is one.
     """
 
     name: str
@@ -40,6 +41,7 @@ class PlannedStage:
     scored_tokens: int = 0
     trained_tokens: int = 0
     trained_rows: int = 0
+    by_teacher: bool = False
 
     @property
     def sampling_cost(self) -> float:

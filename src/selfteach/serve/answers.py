@@ -167,9 +167,9 @@ class AnswerSet:
                 for index, generation in enumerate(self.generations):
                     if ended[index]:
                         continue
+                    ended[index] = generation.is_done  # first: the engine goes on meanwhile
                     if generation.fault:
                         raise make_request_fault(generation.fault)
-                    ended[index] = generation.is_done
                     text = self._read_text(generation)
                     before = sent[index]
                     if text.startswith(before) and len(text) > len(before):
@@ -177,7 +177,7 @@ class AnswerSet:
                         logprobs = self._describe_logps(index, text, len(before))
                         delta = {"content": text[len(before) :]}
                         yield self._make_event(index, delta, None, logprobs)
-                    if generation.completion:
+                    if ended[index] and generation.completion:
                         yield self._make_event(index, {}, generation.completion.finish)
             if self._body.has_usage_chunk:
                 chunk = {**self._make_head(chunk=True), "choices": [], "usage": self._count_usage()}

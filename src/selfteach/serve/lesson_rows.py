@@ -103,8 +103,12 @@ class LessonRows:
         return None if bool(mask.all()) else mask.to(self._device)
 
     def _place(self, needed: set[LessonWeights]) -> None:
-        """Join the lessons that are still in use with those that are needed."""
+        """Join the lessons that are still in use with those that are needed.
+
+        If memory runs out meanwhile, no lesson has a place, so that the next use joins them again.
+        """
         lessons = [*self._places, *(needed - set(self._places))]
+        self._places.clear()
         self._joined.clear()
         self._ranks = slice(0, 0)
         for name in sorted({name for lesson in lessons for name in lesson.layers}):

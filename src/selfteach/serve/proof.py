@@ -83,6 +83,8 @@ def prove_lessons(
     Raises:
         IntegrityError: a lesson changes nothing, or answers otherwise than PEFT does.
     """
+    fold = engine.hf.tokens.fold_refused_system  # plain transformers takes no refused message
+    candidates = [replace(own, prompts=list(map(fold, own.prompts))) for own in candidates]
     asked = [_ask(engine, candidate) for candidate in candidates]
     collect(list(chain.from_iterable(asked)), engine)
     proofs = []

@@ -25,6 +25,7 @@ from selfteach.errors import UsageError
 from selfteach.serve.handlers import Handler, has_body, read_body
 from selfteach.serve.read_request import RequestFault, parse_body
 from selfteach.serve.teaching import FeedbackBody, Teaching
+from selfteach.students.folder import read_student
 from selfteach.students.jobs import Job
 
 EVENT_S = 0.5
@@ -157,25 +158,24 @@ async def _send_lessons(teaching: Teaching) -> Response:
 
 async def _switch(teaching: Teaching, request: Request) -> Response:
     body = parse_body(await read_body(request), SwitchBody)
-    name = _check_lesson(teaching, request)
+    name = await asyncio.to_thread(_check_lesson, teaching, request)
     await asyncio.to_thread(teaching.switch_lesson, name, on=body.on)
     return await _send_lessons(teaching)
 
 
 async def _remove(teaching: Teaching, request: Request) -> Response:
-    name = _check_lesson(teaching, request)
+    name = await asyncio.to_thread(_check_lesson, teaching, request)
     await asyncio.to_thread(teaching.remove_lesson, name)
     return await _send_lessons(teaching)
 
 
 def _check_lesson(teaching: Teaching, request: Request) -> str:
-    """Return the name of a lesson in the path.
+    """Return the name of a lesson in the path; the lesson may be one that is not served.
 
     Raises:
         RequestFault: there is none.
     """
     name: str = request.path_params["name"]
-    state = teaching.student.state
-    if state is None or name not in [lesson.name for lesson in state.lessons]:
+    if name not in [lesson.name for lesson in read_student(teaching.folder).lessons]:
         raise RequestFault(404, f"there is no lesson {name[:80]!r}.")
     return name

@@ -29,7 +29,6 @@ from dataclasses import replace
 from itertools import compress
 from pathlib import Path
 
-from selfteach.config import TrainConfig
 from selfteach.errors import UsageError
 from selfteach.records import Example, digest
 from selfteach.run.display import Display
@@ -137,7 +136,7 @@ def train_together(
     objectives: dict[str, Mapping[str, float]] = {}
     for part in own:
         objectives |= part.objectives
-    settings = merge_settings([part.train for part in own], examples)
+    settings = merge_settings(own, examples)
     train = own[0].train.model_copy(update=settings)
     return train_again(run, models, LessonExamples(examples, objectives, train), display)  # 5
 
@@ -205,9 +204,12 @@ def choose_examples(lessons: Sequence[Sequence[Example]], count: int) -> list[li
 
 
 def merge_settings(
-    settings: Sequence[TrainConfig], examples: Sequence[Example]
+    lessons: Sequence[LessonExamples], examples: Sequence[Example]
 ) -> dict[str, object]:
     """Return the settings that belong to kinds of examples, of all lessons, and the epochs.
+
+    Args:
+        examples: those that are trained on, of all lessons.
 
     There are as many epochs as the lesson with the most had: a rule with a condition wants more
     than others (docs/log/2026-11-rules.md). Lessons of few examples, which share their anchors,
@@ -215,17 +217,32 @@ def merge_settings(
     because a kind that one lesson sees once another one may need more often.
     """
     weights: dict[str, object] = {}
-    for own in settings:
-        weights |= own.weights
-    epochs = max(own.epochs for own in settings)
+    for lesson in lessons:
+        weights |= lesson.train.weights
+    epochs = max(map(count_epochs, lessons))
     shares: dict[str, float] = {}
-    wanted = STEPS_PER_LESSON * len(settings)
+    batch_size = lessons[0].train.batch_size
+    wanted = STEPS_PER_LESSON * len(lessons)
     rows = len(examples)
-    if epochs * rows < wanted * settings[0].batch_size:
+    if epochs * rows < wanted * batch_size:
         held = Counter(example.kind for example in examples if example.role == "hold")
         num_held = held.total()
         if 0 < num_held < HELD_SHARE * rows:
             shares = {kind: HELD_SHARE * count / num_held for kind, count in held.items()}
             rows = math.ceil((rows - num_held) / (1 - HELD_SHARE))
-        epochs = max(epochs, math.ceil(wanted / math.ceil(rows / settings[0].batch_size)))
-    return {"weights": weights, "min_share": shares, "once": [], "epochs": epochs}
+        epochs = max(epochs, math.ceil(wanted / math.ceil(rows / batch_size)))
+    return {
+        "weights": weights,
+        "min_share": shares,
+        "once": [],
+        "epochs": epochs,
+        "max_steps": 0,
+    }
+
+
+def count_epochs(lesson: LessonExamples) -> int:
+    """Return how often a lesson saw its examples; where it had `max_steps`, in so many steps."""
+    train = lesson.train
+    if not train.max_steps:
+        return train.epochs
+    return math.ceil(train.max_steps * train.batch_size / max(len(lesson.examples), 1))

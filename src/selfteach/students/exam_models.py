@@ -15,6 +15,7 @@ from selfteach.models import Sampler
 from selfteach.models.engines import choose_sampler
 from selfteach.models.hf import HfModel
 from selfteach.models.recorded import Recorded
+from selfteach.models.remote.endpoint import ServerSettings
 from selfteach.records import (
     Completion,
     Continuations,
@@ -62,15 +63,29 @@ class TunedSampler(Sampler, Protocol):
 class DelayedSampler:
     """Open a model's engine at the first request. While it is `locked`, a request is an error: all
     answers have to be in the ledger.
+
+    Args:
+        adapter: what the model has beside the base; servers load it.
+        server: how servers are asked, where the engine is the address of one.
     """
 
-    def __init__(self, model: HfModel, engine: str, folder: Path) -> None:
+    def __init__(
+        self,
+        model: HfModel,
+        engine: str,
+        folder: Path,
+        *,
+        adapter: Path | None = None,
+        server: ServerSettings | None = None,
+    ) -> None:
         self.name = model.name
         self.fingerprint = model.fingerprint
         self.locked = False
         self._model = model
         self._engine = engine
         self._folder = folder
+        self._adapter = adapter
+        self._server = server
         self._sampler: Sampler | None = None
 
     def stream(self, requests: Sequence[Request]) -> Iterator[Completion]:
@@ -82,7 +97,14 @@ class DelayedSampler:
                 cure=NO_RECORD_CURE,
             )
         if self._sampler is None:
-            self._sampler = choose_sampler(self._model, self._engine, self._folder).sampler
+            opened = choose_sampler(
+                self._model,
+                self._engine,
+                self._folder,
+                adapter=self._adapter,
+                server=self._server,
+            )
+            self._sampler = opened.sampler
         yield from self._sampler.stream(requests)
 
     def release_memory(self) -> None:

@@ -27,6 +27,7 @@ from selfteach.errors import (
 from selfteach.evaluate.drift import compute_probe_logits
 from selfteach.evaluate.exam import PROBE_PAIRS
 from selfteach.models.hf import HfModel
+from selfteach.models.remote.endpoint import ServerSettings
 from selfteach.run import finished
 from selfteach.run.display import Display
 from selfteach.students.demands import Demand, breaks_any, list_demands
@@ -123,13 +124,16 @@ def open_models(
     """Load the base and the student; engines open at the first request (step 1)."""
     base = load_base(state)
     tuned = base.with_adapter(adapter)
-    engine = read_settings(student, lessons[0]).config.engine
+    config = read_settings(student, lessons[0]).config
+    how = config.endpoint
+    server = ServerSettings(how.key_env, how.concurrency, how.timeout_s, how.max_wait_s)
+    engine = config.engine
     folder = student.path / ENGINE_FOLDER
     return OpenModels(
         base,
         tuned,
-        DelayedSampler(base, engine, folder / "base"),
-        DelayedSampler(tuned, engine, folder / "tuned"),
+        DelayedSampler(base, engine, folder / "base", server=server),
+        DelayedSampler(tuned, engine, folder / "tuned", adapter=adapter, server=server),
         compute_probe_logits(base, PROBE_PAIRS),
         adapter,
     )

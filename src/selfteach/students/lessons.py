@@ -117,16 +117,18 @@ def add_lesson(
         accept: add it, whatever the gate says.
         instead_of: lessons to switch off, because this one counts in their place.
         beside: trains it beside the others that are on; None keeps it alone.
-        say: receives a line about a lesson that is added although it is learned in part.
+        say: receives a line about a lesson that is added although it is learned in part, and about
+            what does not happen because it is there already.
 
     Raises:
         LessonRefused: the gate refuses it; the student is as before.
         UsageError: another base, or an adapter that cannot be stacked.
         ResourceError: the disk is full; the student is as before.
     """
-    if known := find_lesson_of_run(student.state, run):
-        return known
     instead_of = list(dict.fromkeys(instead_of))
+    if known := find_lesson_of_run(student.state, run):
+        report_known(student, known, instead_of, say)
+        return known
     lesson = make_lesson(student.state, run, title)
     refuse_4bit_base(student.state.base, "the base of a student", finished.find_adapter(run))
     refuse_other_base(student, run)
@@ -150,6 +152,20 @@ def add_lesson(
     if exam["verdict"]["word"] in IN_PART:
         say(f"{lesson.name} is added as it is. {exam['verdict']['sentence']}")
     return lesson
+
+
+def report_known(
+    student: StudentFolder, known: Lesson, instead_of: Sequence[str], say: Callable[[str], object]
+) -> None:
+    """Say what is not done for a run that is a lesson already, and the command that does it."""
+    if not known.on:
+        command = f"selfteach student on {student.path} {known.name}"
+        say(f"{known.name} is a lesson already, and is off; `{command}` switches it on")
+    on = [lesson.name for lesson in student.state.list_on()]
+    for name in instead_of:
+        if name in on:
+            command = f"selfteach student off {student.path} {name}"
+            say(f"{known.name} is a lesson already, and {name} stays on; `{command}` ends that")
 
 
 def make_lesson(state: StudentState, run: Path, title: str) -> Lesson:

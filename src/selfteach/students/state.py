@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from selfteach.errors import IntegrityError, UsageError
 from selfteach.records import JsonMapping, JsonObject, Measure
@@ -353,6 +353,13 @@ def _read_sitting(row: JsonMapping) -> MatrixColumn:
 
 
 def _read_cell(row: JsonMapping) -> Cell:
+    """Return a cell. Its state is shown as it is, so it is one of the known words.
+
+    Raises:
+        ValueError: it is another one.
+    """
+    if row["state"] not in get_args(CellState):
+        raise ValueError(f"no state of an exam: {row['state']!r}")
     measures: dict[str, Any] = {}
     for key in MEASURES:
         found = row.get(key)

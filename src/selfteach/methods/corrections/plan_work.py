@@ -52,6 +52,7 @@ def plan_work(material: Corrections, config: Settings) -> list[PlannedStage]:
             "correct",
             answered + corrected + missing,
             (answered + corrected + missing) * length,
+            by_teacher=True,
         ),
         plan_anchors(config.anchors.general, config.anchors.anchor_tokens),
         PlannedStage("exam of the base", arms, arms * length, arms * length),

@@ -211,6 +211,7 @@ def plan_search(rule: RuleWords, prompts: PromptCounts, config: FeedbackConfig) 
         + asked_outside * PROMPT_TOKENS
         + prompts.more_outside * config.probe.short_anchor_tokens,
         SEARCH_READ_TOKENS * prompts.targets,
+        by_teacher=True,
     )
 
 

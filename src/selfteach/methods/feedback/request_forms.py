@@ -8,17 +8,15 @@ from selfteach.generate.few_shot import (
     REQUESTS,
     SELF_REQUESTS,
     SUBJECT_REQUESTS,
-    TALK_REQUESTS,
-    TALK_TOPICS,
 )
-from selfteach.materials.situation import Situation, has_known_requests
+from selfteach.materials.situation import Situation, is_self_topic
 
 
 def choose_forms(subject: Subject, situation: Situation | None, scope: Scope) -> PromptForms:
     """Return the forms of request that a rule trains on."""
     if subject.topic and subject.forbidden:
         return SUBJECT_REQUESTS
-    if has_known_requests(subject.topic) and scope != "general":
-        return TALK_REQUESTS if subject.topic in TALK_TOPICS else SELF_REQUESTS
+    if is_self_topic(subject.topic) and scope != "general":
+        return SELF_REQUESTS
     is_asked = situation is not None and situation.kind == "about"
     return ASKED_REQUESTS if is_asked and scope != "general" else REQUESTS

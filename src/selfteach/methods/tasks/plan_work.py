@@ -42,6 +42,7 @@ def plan_work(material: Tasks, config: Settings) -> list[PlannedStage]:
         PlannedStage(
             "invent",
             sampled_tokens=invented * REPLY_TOKENS[config.mode] + answers * length,
+            by_teacher=True,
         ),
         PlannedStage("examples", own.requests - first),
         PlannedStage("exam of the base", arms, arms * tokens, arms * tokens),

@@ -172,6 +172,7 @@ async function act(name, words, body = {}) {
   clearTimeout(timer);
   $("status").textContent = "Saving …";
   try {
+    if (name !== "save") await draft();
     show(await ask(name, { id: state.item?.id, ...body }), words);
   } catch (fault) {
     $("status").textContent = "";
@@ -213,15 +214,19 @@ function say(words) {
 
 function keep() {
   clearTimeout(timer);
-  const { id, answer } = state.item;
+  const { id } = state.item;
   timer = setTimeout(async () => {
-    const text = $("text").value;
-    if (ended || state.item?.id !== id || text === kept) return;
-    try {
-      await ask("draft", { id, text: text === answer ? "" : text });
-      kept = text;
-    } catch (fault) { if (!ended) alarm(`The draft is not kept: ${fault.message}`); }
+    if (ended || state.item?.id !== id) return;
+    try { await draft(); } catch (fault) { if (!ended) alarm(`The draft is not kept: ${fault.message}`); }
   }, DRAFT_MS);
+}
+
+// What is typed but not decided is kept by the program, so that undoing and skipping lose no words.
+async function draft() {
+  const text = $("text").value;
+  if (!state.item || text === kept) return;
+  await ask("draft", { id: state.item.id, text: text === state.item.answer ? "" : text });
+  kept = text;
 }
 
 const ON_WORK = { e: "edit", a: "accept", s: "skip", u: "undo", r: "restore" }, ON_DONE = { f: "finish", g: "again", u: "back" };
