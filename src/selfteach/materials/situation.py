@@ -734,7 +734,8 @@ _SELF_CLAUSES = [
             r"(?:if|whether) (?:you are|you're) (?:an? )?(?:[a-z]+ )?(?:human|person|robot|bot|"
             r"chatbot|machine|AI|computer|real|alive)(?: (?:or|being|person|at all)\b.*)?|"
             r"(?:if|whether) you (?:(?:can )?(?:really )?(?:feel|think)(?: (?:pain|anything|"
-            r"emotions|things|for yourself))?|(?:can |ever )?(?:sleep|dream)|are conscious|have (?:any |"
+            r"emotions|things|for yourself))?|(?:can |ever )?(?:sleep|dream)|"
+            r"are conscious|have (?:any |"
             r"real )?"
             r"(?:feelings|emotions|a body|a soul))",
             "being human",

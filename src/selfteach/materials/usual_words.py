@@ -225,7 +225,8 @@ _REWRITES: list[tuple[str, Rewrite]] = [
     (
         rf"^(?P<edge>(?:start|begin|open) (?:it |them |(?:(?:your|each|every|"
         rf"all|the|any) )*{REPLIES} )?with \"[^\"]+\"),? "
-        r"(?:(?:and|then|and then|plus|followed by) (?:(?:an?|the|your|one|short|brief)[ -])+(?:[a-z-]+ ){0,3}"
+        r"(?:(?:and|then|and then|plus|followed by) (?:(?:an?|the|your|one|short|"
+        r"brief)[ -])+(?:[a-z-]+ ){0,3}"
         r"(?:summary|sentence|line|answer|introduction|overview|explanation|word|verdict|opinion)"
         r"(?: of [^,;]+)?)$",
         r"\g<edge>",
