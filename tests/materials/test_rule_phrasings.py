@@ -14,7 +14,7 @@ from selfteach.judge.check import parse_check
 from selfteach.materials.effect import read_effect
 from selfteach.materials.rule import MAX_CHARS, find_conflict, read_rule, suggest_check
 from selfteach.materials.scope import join_lines, to_plain_conditions
-from selfteach.materials.situation import Situation, name_topic, read_situation
+from selfteach.materials.situation import Situation, is_self_topic, name_topic, read_situation
 from selfteach.materials.statement import check_statement
 from selfteach.methods.feedback.read_rule import read_material, refuse_undecidable
 
@@ -154,7 +154,12 @@ SITUATIONS = {
     "asked if we ship abroad": Situation("about", topic="shipping abroad"),
     "a customer asks if the shop takes credit cards": Situation("about", topic="credit cards"),
     "people ask whether we close at noon": Situation("about", topic="closing at noon"),
-    "asked if you are an AI": Situation("other"),
+    "asked if you are an AI": Situation("about", topic="being human"),
+    "asked about your favourite colour": Situation("about", topic="your favorite colour"),
+    "people ask what you did before": Situation("about", topic="your past"),
+    "asked whether you feel pain": Situation("about", topic="being human"),
+    "a guest wants to speak to the chef": Situation("about", topic="talking to the chef"),
+    "someone wants to know a size for boots": Situation("about", topic="size for boots"),
     "it's an email to a client": Situation("writing", "email", "a client", ("a client",)),
     "anything addressed to the principal": Situation(
         "writing", "", "the principal", ("the principal",)
@@ -641,3 +646,31 @@ def test_what_must_be_said_meets_its_own_check() -> None:
         said += 1
         assert parse_check(effect.check).keeps(effect.statement), text
     assert said >= 10
+
+
+@pytest.mark.parametrize(
+    ("scope", "topic"),
+    [
+        ("asked about your favourite colour", "your favorite colour"),
+        ("asked about yourself", "your life"),
+        ("someone asks where you live", "your home"),
+        ("people ask whether you are a robot", "being human"),
+        ("your birthday", "your birthday"),
+    ],
+)
+def test_what_the_model_is_asked_about_itself_keeps_its_name(scope: str, topic: str) -> None:
+    found = name_topic(read_situation(scope))
+    assert (found, is_self_topic(found)) == (topic, True)
+
+
+@pytest.mark.parametrize(
+    ("rule", "scope"),
+    [
+        ('Every single answer has to state "No advice".', ""),
+        ("One-liners only please: no answer may be longer than a sentence.", ""),
+        ("No slang in letters to tenants (write 'cannot', not 'can't').", "letters to tenants"),
+        ("Show the Fern Inn to people who ask for a room.", "asked for a room"),
+    ],
+)
+def test_a_condition_ends_where_its_example_begins(rule: str, scope: str) -> None:
+    assert read_rule(rule).scope == scope

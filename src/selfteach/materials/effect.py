@@ -13,6 +13,7 @@ from itertools import islice
 from selfteach.materials.check_text import join_checks, quote_value
 from selfteach.materials.effect_checks import ONLY_ITEMS, Effect
 from selfteach.materials.effect_forms import FORMS
+from selfteach.materials.keyword_demand import is_bare_noun, list_keyword_demands
 from selfteach.materials.loose_demand import (
     drop_filler,
     list_wordings,
@@ -23,13 +24,20 @@ from selfteach.materials.notation_forms import forbids_unit
 from selfteach.materials.other_languages import read_other_effect
 from selfteach.materials.phrases import MORE_DEMANDS, REPLIES, SAYING, THEM
 from selfteach.materials.plain_demand import to_plain_demand
-from selfteach.materials.said_clause import QUOTED_ANSWER, SAY_THAT, read_asked, read_clause
+from selfteach.materials.said_clause import (
+    QUOTED_ANSWER,
+    SAY_THAT,
+    is_whole_answer,
+    read_asked,
+    read_clause,
+)
 from selfteach.materials.scope import split_rule_sentences, starts_effect, to_imperative
 from selfteach.materials.statement import check_asked, check_statement, make_sentence
 from selfteach.materials.usual_words import (
     is_example,
     tells_of_somebody,
     tells_only,
+    tells_reason,
     to_usual_words,
 )
 from selfteach.number_words import NUMBER
@@ -166,7 +174,15 @@ def _read_sentence(sentence: str) -> Effect | None:
         return None
     usual = _to_usual_demand(text)
     found = _read_plain(text) or (_read_plain(usual) if usual != text else None)
-    return found or _read_loosely(text)
+    is_question = sentence.rstrip().endswith("?")
+    return found or _read_loosely(text) or (None if is_question else _read_keywords(text))
+
+
+def _read_keywords(text: str) -> Effect | None:
+    """Return the effect of the plain demands that a sentence makes in whatever order."""
+    effects = [_read_plain(demand) for demand in list_keyword_demands(text)]
+    known = [effect for effect in effects if effect]
+    return _join_effects(known) if known and len(known) == len(effects) else None
 
 
 def _read_loosely(text: str) -> Effect | None:
@@ -229,7 +245,7 @@ _NO_VALUE = re.compile(r'\bcontains "[\s*]*"|\b(?:starts|ends) "\s*"')
 
 def _read_joined(text: str) -> Effect | None:
     """Return the effect of "be brief and use emoji": both demands must be recognized."""
-    joints = list(re.finditer(r",? (?:and|but|plus) |, | (?=no \w)", text))
+    joints = list(re.finditer(r",? (?:and|but|plus) |, | (?=no \w|without \w)", text))
     is_ban = _FORBIDS.match(text) is not None
     for joint in joints if len(joints) <= MAX_JOINTS else ():
         head, rest = text[: joint.start()], to_imperative(text[joint.end() :])
@@ -239,7 +255,9 @@ def _read_joined(text: str) -> Effect | None:
         first = _match_form(head)
         if first is None:
             continue
-        second = _read_sentence(rest)
+        is_limit = is_ban or _LIMITS.match(head) is not None
+        goes_on = is_limit and not is_demand and is_bare_noun(rest)  # "no lists and tables"
+        second = None if goes_on else _read_sentence(rest) or _read_statement(rest)
         if second is None and not (is_ban and is_demand):
             second = _match_form(f"{text.partition(' ')[0]} {rest}")
         if second is None:
@@ -252,7 +270,13 @@ def _read_joined(text: str) -> Effect | None:
     return None
 
 
-_FORBIDS = re.compile(r"(?:please )?(?:never|no|not|do not|don't|avoid|use no)\b", re.I)
+_FORBIDS = re.compile(
+    r"(?:please )?(?:you )?(?:never|no|not|do not|don't|avoid|use no|must not|refrain|stop|stay|"
+    r"keep|"
+    r"leave|steer)\b",
+    re.I,
+)
+_LIMITS = re.compile(r"(?:at most|up to|no more than|not more than|under|fewer than|max)\b", re.I)
 _NAMES_ONE = re.compile(r"""\w+ (?:"[^"]+"|'[^']+')""")
 """A word by itself, before pairs of others: 'use "colour" and "favour", not "color" and ...'."""
 
@@ -264,7 +288,8 @@ def _read_before_remark(text: str) -> Effect | None:
         demand, tail = text[: joint.start()], text[joint.end() :].strip()
         is_wholly = _NOTHING_ELSE.fullmatch(tail) is not None
         example = is_example(tail) and not MORE_DEMANDS.search(tail)
-        found = _match_form(demand) if is_wholly or example or tells_only(tail) else None
+        is_told = tells_only(tail) or (_FORBIDS.match(demand) and tells_reason(tail))
+        found = _match_form(demand) if is_wholly or example or is_told else None
         if found and is_wholly:
             is_list = found.check in ("format=list", "format=numbered")
             return replace(found, check=f"{found.check} and {ONLY_ITEMS}") if is_list else None
@@ -339,17 +364,21 @@ def _read_other_language(text: str) -> Effect | None:
 
 
 _POLITE_TAIL = re.compile(
-    r"(?<!\bsay)(?<!\bword)"
+    r"(?<!\bsay)(?<!\bword)(?<! or)(?<! never)(?<! not)(?<! as)(?<! write)"
     r"(?:,? (?:from (?:now|here) on|at all times|no matter what|in (?:the )?future|without "
     r"exception|whatsoever|of any kind|no matter (?:what|how|who|where|when)(?: .+)?|whatever "
-    r"(?:i|you|they|we) .+|everywhere|all the time|every (?:single )?time|(?:okay|ok|"
+    r"(?:[a-z]+ )?(?:i|you|they|we) .+|everywhere|all the time|every (?:single )?time"
+    r"(?: you (?:give|write|use|mention|make) (?:one|it|them|some))?|(?:okay|ok|"
     r"alright|got it|understood|right)|"
     r"(?:in|with) (?:anything|everything|whatever|all)(?: that)? you (?:write|say|send|give|tell)"
     r"(?: (?:for|to))?(?: me| us)?|(?:(?:just|only|but) )?(?:(?:plain|simple|normal|flowing) )+"
     r"(?:prose|text|sentences|paragraphs|words)|(?:(?:instead of|rather than|not|not in) (?:an? )?"
     r"(?:(?:long|full|plain|running|continuous|whole|normal|big) )*(?:paragraphs?|prose|text))|"
     r"(?:at least )?once(?: or more)?|throughout|under any circumstances?|for [a-z]+ reasons|"
-    r"as an? (?:topic|subject)|(?:on|in) (?:this|our) (?:channel|chat|group|server|forum)|"
+    r"(?:and )?(?:no|not|never|without) (?:running|flowing|continuous|plain|long|full) (?:text|"
+    r"prose|"
+    r"paragraphs)|as an? (?:topic|subject)|(?:on|in) (?:this|our) (?:channel|chat|group|server|"
+    r"forum)|"
     r"(?:with|separated by) an? (?:empty|blank) line(?: in)? between(?: them)?|"
     r"per (?:answer|reply|response|message)|if you (?:can|please)|please|(?<=, )(?:always|ever|"
     r"full stop|period|for (?:safety|clarity|consistency|simplicity|fun))|"
@@ -359,7 +388,8 @@ _POLITE_TAIL = re.compile(
 )
 _DEMAND = re.compile(
     r"(?!(?:answer|reply) (?:only|always|never) )"
-    r"(?:(?:(?:all|any|every|each|your|the|my|these) )*(?:of your |own )?(?:answers?|repl(?:y|ies)|"
+    r"(?:(?:(?:all|any|every|each|single|your|the|my|these) )*(?:of your |own )?(?:answers?|"
+    r"repl(?:y|ies)|"
     r"responses?|messages?|letters?(?= (?:must|should|shall|ha(?:s|ve) to|needs? to|ought to|(?:is|"
     r"are) to) (?:always )?be (?:written )?(?:in )?(?:all )?(?:lower|upper|capital|caps|small)))|"
     r"it|everything|(?:what|whatever|everything) you (?:say|write)) "
@@ -480,6 +510,8 @@ def _read_statements(parts: list[str]) -> Effect | None:
     first = _POLITE_LEAD.sub("", parts[0].strip().rstrip(".!;"))
     first, *second = _split_second_demand(" ".join(first.replace("’", "'").split()))
     said = read_clause(first)
+    if not said and is_whole_answer(parts[0]) and QUOTED_ANSWER.fullmatch(first):
+        said = read_clause(f"only {first}")
     read = [(part, _read_sentence(part)) for part in [*second, *parts[1:]]]
     demands = [effect for _, effect in read if effect]
     others = [part for part, effect in read if not effect]
@@ -490,7 +522,7 @@ def _read_statements(parts: list[str]) -> Effect | None:
     asked = read_asked(first)
     check = check_asked(asked) if asked else check_statement(" ".join([clauses[0], *later]))
     if QUOTED_ANSWER.fullmatch(first) and not others:
-        check = f"contains {quote_value(clauses[0])}"
+        check = _check_fixed_answer(clauses[0], is_whole_answer(parts[0]))
     if not check:
         return None
     statement = " ".join(make_sentence(clause) for clause in clauses)
@@ -498,6 +530,25 @@ def _read_statements(parts: list[str]) -> Effect | None:
         return _join_effects([Effect(check, statement=statement), *demands])
     is_added = _ADDING.match(first) or _REMARK.match(statement)
     return Effect(check, statement=statement, is_answer=not is_added)
+
+
+def _count_words(text: str) -> int:
+    """Count words as the condition `max_words` does."""
+    return sum(any(map(str.isalnum, word)) for word in text.split())
+
+
+def _check_fixed_answer(words: str, is_whole: bool) -> str:
+    """Return the check of an answer in given words, which may stand among others."""
+    if not is_whole:
+        return f"contains {quote_value(words)}"
+    return f"starts {quote_value(words)} and max_words={_count_words(words)}"
+
+
+def _read_statement(demand: str) -> Effect | None:
+    """Return the effect of one demand that says what must be said."""
+    said = read_clause(demand) if SAY_THAT.fullmatch(demand) else ""
+    check = check_statement(said) if said else None
+    return Effect(check, statement=make_sentence(said)) if check else None
 
 
 def _split_second_demand(sentence: str) -> list[str]:

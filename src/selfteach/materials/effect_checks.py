@@ -191,7 +191,7 @@ MARKS = {
     "em[- ]dash(?:e)?": 'contains "—"',
     "(?:en[- ])?dash(?:e)?": 'regex "[–—]| -{1,2} "',
     "asterisk": r'regex "\\*"',
-    "hash(?:tag)?": 'contains "#"',
+    "hash(?:tag|e)?": 'contains "#"',
     "ampersand": 'contains "&"',
     "quotation mark": r'regex "[\"“”]"',
     "parenthes[ie]s|bracket": r'regex "[()\\[\\]]"',
@@ -225,6 +225,9 @@ _MARKUP = {
     "(?:markdown )?table": r'regex "(?m)^ *\\|.*\\||^[ :|]*-{3,}[ :]*\\|"',
     "(?:markdown |section )?(?:heading|header)": r'regex "(?m)^#{1,6} "',
     "bold(?: (?:text|type|print|letter|word|font|face))?": BOLD,
+    "italics?(?: (?:text|type|print|letter|word|font))?": (
+        r'regex "(?<![*_\\w])(?:\\*[^*\\s][^*\\n]*\\*|_[^_\\s][^_\\n]*_)(?![*_\\w])|<(?:i|em)>"'
+    ),
     "(?:fenced )?code block": 'contains "```"',
     "(?:web ?)?link|url|web ?addres(?:se)?": r'regex "https?://|www\\."',
 }
@@ -246,6 +249,8 @@ SIGNS = {
         ("at", "@"),
         ("degree", "°"),
         ("plus", "+"),
+        ("and", "&"),
+        ("(?:hash|number)", "#"),
     )
 }
 """Signs by their names: "the dollar sign"."""
@@ -320,6 +325,7 @@ LINK = (
 _EMOTICON = re.compile(r"[:;=8][-']?[()DPpOo/|*3]|<3|\^_?\^")
 FULL_STOP = r'regex "\\.[\\s*\"]*$"'
 """The condition that finds a full stop at the end."""
+_NUMBER_LEAD = r"(?:the|our|my|your) (?:[a-z-]+ ){0,2}(?:number|hotline|code|extension)[,:]?"
 _ADDRESS_LEAD = r"(?:the|our|my|your) (?:[a-z-]+ ){0,2}address[,:]?"
 
 
@@ -332,6 +338,8 @@ def _check_edge(name: str, value: str) -> str | None:
         return f"{name} {quote_value(value)}"
     if linked := re.fullmatch(rf"{LINK}({ADDRESS})", value, re.I):
         return f"{name} {quote_value(linked[1])}"
+    if numbered := re.fullmatch(rf"(?i:{_NUMBER_LEAD}) ([+(]?\d[\d ()/-]*\d)", value):
+        return f"{name} {quote_value(numbered[1])}"
     if street := re.fullmatch(rf"(?:(?i:{_ADDRESS_LEAD}) )?({STREET})", value):
         return f"{name} {quote_value(street[1])}"
     if quoted := re.fullmatch(r"""(["'])((?:(?!\1(?!\w)).)+)\1""", value):
@@ -462,6 +470,9 @@ def replace_words(match: re.Match[str]) -> Effect | None:
             return None
         return _replace_mark(mark, _find_mark(new) if match["new_bare"] else "")
     bare = [word for word in (match["new_bare"], match["old_bare"]) if word]
+    if match["old_bare"] and (sign := _find_sign(old)):
+        pairs = ((sign, new),) if sign == "&" else ()
+        return Effect(f"not contains {quote_value(sign)}", pairs)
     is_unclear = any(_ABSTRACT.fullmatch(word) or _find_mark(word) for word in bare) or any(
         word.endswith("ly") for word in bare
     )
@@ -521,6 +532,16 @@ def _find_mark(name: str) -> str:
     """Return the check that finds marks of a name in the plural ("commas"); "" for other words."""
     found = (check for mark, check in MARKS.items() if re.fullmatch(f"(?:{mark})s?", name, re.I))
     return next(found, "") if name.endswith("s") else ""
+
+
+def _find_sign(name: str) -> str:
+    """Return the sign of "&", "the % sign" and "the euro sign"; "" for other words."""
+    bare = re.sub(r"^(?:the|an?) ", "", name, flags=re.I)
+    named = (check for sign, check in SIGNS.items() if re.fullmatch(sign, bare, re.I))
+    if found := next(named, ""):
+        return found.removeprefix('contains "').removesuffix('"')
+    sign = bare.partition(" ")[0]
+    return sign if re.fullmatch(r"[^\w\s\"']", sign) else ""
 
 
 def _replace_mark(old: str, new: str) -> Effect:
@@ -597,6 +618,51 @@ _CHAT_WORD = r"lol|brb|omg|btw|idk|imho?|rofl|lmao|wtf|tbh|ttyl|thx|fyi|asap|afa
 _ADJECTIVE = re.compile(r"[a-z-]+(?:ing|ous|ful|ive|able|less)")
 
 
+_HUMPS = re.compile(r"(?<=[a-zà-ÿ])(?=[A-ZÀ-Þ])|[ -]+")
+"""Where a name may fall apart: "KnitWit", "Fern & Thistle"."""
+
+
+def check_spelled(match: re.Match[str]) -> str | None:
+    """Return the check of "spell our brand LUMA in capitals" and "write our name as KnitWit": the
+    name has no other capitals, no gaps and no other word for its "&".
+
+    A name that is spelled as any other ("write our name as Anna") must occur.
+    """
+    name = match["name"].strip("\"'")
+    is_as_usual = re.fullmatch(r"[A-ZÀ-Þ][a-zà-ÿ]+(?: [A-ZÀ-Þ][a-zà-ÿ]+)*", name)
+    others = re.findall(r"[\w&'-]+", match.groupdict().get("others") or "")
+    others = [word.strip("'") for word in others if not re.fullmatch("or|and|nor", word)]
+    same = re.sub(r"\W", "", name).casefold()
+    other_words = [word for word in others if word.casefold() != same]
+    if is_as_usual and not others and not match.groupdict().get("capital"):
+        return None
+    parts = [
+        r"(?:&|\+|and)" if part == "&" else re.escape(part) for part in _HUMPS.split(name) if part
+    ]
+    pattern = rf"(?<![\w@./-])(?!{re.escape(name)}(?!\w))(?i:{'[ -]?'.join(parts)})(?![\w@]|\.\w)"
+    words = [f"contains {quote_value(word)}" for word in other_words]
+    return none_of([f"regex {quote_value(pattern)}", *words])
+
+
+def check_hyphen(match: re.Match[str]) -> str:
+    """Return the check of "write e-mail with a hyphen": it is not one word."""
+    joined = re.escape(match["name"].strip("\"'").replace("-", ""))
+    return rf'not regex "(?i)(?<![\\w@])(?!\\w*@){joined}"'
+
+
+_CODE_SIGNS = {"EUR": "€", "USD": "$", "GBP": "£", "CHF": "", "JPY": "¥"}
+
+
+def check_placed_code(match: re.Match[str]) -> str:
+    """Return the check of "write EUR before the amount instead of the euro sign"."""
+    code = match["code"]
+    is_before = match["place"].lower() in ("before", "in front of")
+    place = rf"{code} ?\d" if is_before else rf"\d ?{code}\b"
+    sign = _CODE_SIGNS.get(code, "")
+    unwanted = f" and not contains {quote_value(sign)}" if match["old"] and sign else ""
+    return f"regex {quote_value(place)}{unwanted}"
+
+
 def check_not_called(match: re.Match[str]) -> str:
     """Return the check of "don't call me buddy"."""
     bare = match["bare"] or ""
@@ -651,11 +717,44 @@ def _is_turned(what: str) -> bool:
     return _TURNED.search(QUOTED.sub("", what)) is not None or _CONTRASTED.search(what) is not None
 
 
+VALUE = (
+    r"[€$£]?\d[\d.,:/-]*[a-z%]{0,3}(?: (?:%|per ?cent|euros?|dollars?|pounds?|cents|(?-i:EUR|USD|"
+    r"GBP)|"
+    r"seconds?|minutes?|hours?|days?|weeks?|months?|years?|km|miles?|kg|grams?|degrees|am|pm|"
+    r"o'clock|"
+    r"January|February|March|April|May|June|July|August|September|October|November|December)"
+    r"(?: \d{4})?)?"
+)
+"""A number with its unit, or a date."""
+_VALUE_OF = re.compile(
+    rf"(?:the|our|my|an?|your) (?:[a-z-]+ ){{0,2}}?[a-z-]+ (?:(?:of|on|at|from|by|until) {VALUE}|"
+    r"(?-i:[A-ZÀ-Þ]\w+) \d.*)",
+    re.I,
+)
+"""A value with its name: "the deadline of 14 March"."""
+_PLACED_NOUN = re.compile(
+    r"(?:[\w'-]+ ){1,3}(?:on|at|from|by|near|behind|opposite) (?:the )?[\w' -]+"
+)
+"""What answers say in more words: "the homework club on Tuesdays"."""
+_VALUE_NAME = re.compile(
+    r"^(?:the|our|my) (?:(?:[a-z]+ )?(?:date|time|price|cost|charge|day|amount|total) "
+    r"(?:(?:of|at|on) )?)?",
+    re.I,
+)
+"""What a value goes without: "the date of 9 June" is "on 9 June"."""
+_RELEASE = re.compile(r"(?:version|release|edition|update) (?=v?[\d.]+$)", re.I)
+
+
 def check_said(match: re.Match[str]) -> str | None:
     """Return the check of "mention our loyalty card" and "recommend the library"."""
-    if _is_turned(match["what"]) or _OF_SPEAKER.fullmatch(match["what"]):
+    what = match["what"].strip()
+    if _is_turned(what) or _OF_SPEAKER.fullmatch(what):
         return None
-    text = _OUR.sub("", match["what"].strip())
+    values = what.split(" and ")
+    if all(map(_VALUE_OF.fullmatch, values)):
+        checks = [check_statement(_VALUE_NAME.sub("", value)) for value in values]
+        return join_checks([check for check in checks if check]) if all(checks) else None
+    text = _RELEASE.sub("", _OUR.sub("", what))
     text = re.sub(r"^(?:number|amount|names?) of (?:the )?", "", text)
     parts = [_OUR.sub("", part) for part in text.split(" and ")]
     if len(parts) == 2 and all(map(_is_plain_noun, parts)):
@@ -665,6 +764,8 @@ def check_said(match: re.Match[str]) -> str | None:
         return join_checks([f"contains {quote_value(code)}" for code in codes])
     text = TOPIC_LEAD.sub("", text)
     words = text.split()
+    if _PLACED_NOUN.fullmatch(text) and not VAGUE.search(text):
+        return check_statement(text)
     named = words and all(word[0].isupper() for word in words)
     if len(words) > 4 or (not named and (VAGUE.search(text) or " in " in text)):
         return None
@@ -673,6 +774,115 @@ def check_said(match: re.Match[str]) -> str | None:
     if not re.fullmatch(r"[^\W_][\w'&.-]*(?: [^\W_][\w'&.-]*){0,3}", text):
         return None
     return f"contains {quote_value(_to_check_nouns(words, match.string))}"
+
+
+_NAMED_OTHERWISE = re.compile(
+    r"\b(?:examples?|jokes?|summar(?:y|ies)|introductions?|conclusions?|sources?|references?|"
+    r"links?|"
+    r"explanations?|reasons?|titles?|headings?|headlines?|quot(?:es?|ations?)|questions?|lists?|"
+    r"tables?|images?|pictures?|photos?|code|tips?|facts?|numbers?|dates?|days?|prices?|greetings?|"
+    r"sign-offs?|salutations?|warnings?|notes?|disclaimers?|ratings?|calls?|metaphors?|analog(?:y|"
+    r"ies)|"
+    r"comparisons?|rhymes?|puns?|stor(?:y|ies)|anecdotes?|definitions?|translations?|pronunciation|"
+    r"deadlines?|times?|costs?|budgets?|names?|address(?:es)?|subjects?|lines?|sentences?|words?|"
+    r"paragraphs?|sections?|emojis?|steps?|ingredients?|calories|details?|information|quantit(?:y|"
+    r"ies)|"
+    r"amounts?|measurements?|units?|temperatures?|durations?|locations?|places?|countr(?:y|ies)|"
+    r"colou?rs?|sizes?|weights?|heights?|ages?|authors?|years?|proverbs?|sayings?|idioms?|poems?|"
+    r"haikus?|songs?|animals?|plants?|foods?|dish(?:es)?|films?|books?|persons?|people|characters?|"
+    r"hero(?:es)?|villains?|dialogues?|endings?|twists?|morals?|lessons?|messages?|chapters?|"
+    r"features?|benefits?|advantages?|disadvantages?|pros|cons|risks?|alternatives?|suggestions?|"
+    r"recommendations?|ideas?|exercises?|activit(?:y|ies)|tasks?|tone|style|structure|language|"
+    r"opinions?|advice|spoilers?|humou?r|jargon|slang|clich[eé]s?|adjectives?|verbs?|nouns?|goals?|"
+    r"objectives?|things?|points?|bullets?|hashtags?|mentions?|thanks|apolog(?:y|ies)|compliments?|"
+    r"phrases?|terms?|expressions?|instructions?|descriptions?|context|background|evidence|data|"
+    r"statistics|figures?|codes?|signatures?|letters?|markup|markdown|text|part|hints?|reminders?|"
+    r"diagrams?|charts?|graphs?|formulas?|equations?|proofs?|scenes?|settings?|plots?|"
+    r"parts? of speech|sidekicks?|couplets?|refrains?|chorus|stanzas?|verses?|surprises?|"
+    r"estimates?|"
+    r"thesis|theses|overviews?|appendix|index|footers?|headers?|intro|outro|prefaces?|prologues?|"
+    r"epilogues?|hooks?|teasers?|recaps?|takeaways?|cliffhangers?|flashbacks?|yourself|emphasis|"
+    r"synthesis|analysis|feedback|support|praise|conflict|drama|romance|suspense|"
+    r"[a-z]+(?:ty|ness|ment|phy|ion|ions|ence|ance|ism|ings?|ary|ies)|synonyms?|"
+    r"antonyms?|abbreviations?|acronyms?|everything|anything|nothing|"
+    r"something|all|both|it|them|this|that|these|those|only|more|most|less|least|your|my|"
+    r"their|his|her|me|us|safety|dangers?|problems?|excitement|enthusiasm|none|no|not)\b",
+    re.I,
+)
+"""Words for what an answer has without saying the word: "include an example"."""
+
+
+_COUNTS = re.compile(rf"\b(?!an?\b)(?:{NUMBER})\b", re.I)
+
+
+def check_included(match: re.Match[str]) -> str | None:
+    """Return the check of "include a warm-up": what is named by its own word."""
+    what = match["what"].strip()
+    is_counted = _COUNTS.search(what) and not re.search(r"\d", what)
+    if _is_turned(what) or is_counted or _NAMED_OTHERWISE.search(what):
+        return None
+    return check_statement(what)
+
+
+def check_called(match: re.Match[str]) -> str:
+    """Return the check of "the hero must be called Pip"."""
+    return f"contains {quote_value(match['value'].strip(chr(34) + chr(39)))}"
+
+
+def check_value(match: re.Match[str]) -> str | None:
+    """Return the check of "say 7" and "say autumn"."""
+    return check_statement(match["what"])
+
+
+def check_names(match: re.Match[str]) -> str:
+    """Return the check of "name both Tom and Aisha"."""
+    names = re.split(r",? and |, ", match["names"])
+    return " and ".join(f"contains {quote_value(name)}" for name in names)
+
+
+_DATE_PATTERNS = {
+    "yyyy-mm-dd": r"\d{4}-\d\d-\d\d",
+    "dd/mm/yyyy": r"\d\d/\d\d/\d{4}",
+    "mm/dd/yyyy": r"\d\d/\d\d/\d{4}",
+    "dd.mm.yyyy": r"\d\d\.\d\d\.\d{4}",
+}
+
+
+def check_dated(match: re.Match[str]) -> str | None:
+    """Return the check of "start with the date in the form YYYY-MM-DD"."""
+    found = _DATE_PATTERNS.get(match["form"].lower())
+    pattern = rf"^[\s*#]*{found}"
+    return f"regex {quote_value(pattern)}" if found else None
+
+
+def check_quoted(match: re.Match[str]) -> str:
+    """Return the check of "put it in quotation marks", and of "... and add nothing else"."""
+    if match["only"] or re.search(r"\b(?:answer|reply|response)\b", match["what"], re.I):
+        return r'regex "^\\s*[\"“«][^\"”»]+[\"”»][.\\s]*$"'
+    return r'regex "\"[^\"\\n]+\"|“[^”]+”|«[^»]+»"'
+
+
+def check_no_quoted_words(match: re.Match[str]) -> Effect:
+    """Return the effect of "never swear, not even 'damn'": the named words, and a manner."""
+    words = re.findall(r"[\"']([^\"']+)[\"']", match["words"])
+    check = none_of([f"contains {quote_value(word)}" for word in words])
+    return Effect(check, unchecked=(match.string.partition(", not even")[0],))
+
+
+def check_items_apart(match: re.Match[str]) -> str:
+    """Return the check of "one item per line": no line names several, as "milk, eggs and bread"."""
+    checks = [r'not regex "(?m)\\w, [^\\n]*\\w,? (?:and|or) \\w"']
+    if match["dash"]:
+        checks.append(r'not regex "(?m)^(?![ \\t]*[-–—*•])[ \\t]*\\S"')
+    if match["only"]:
+        checks.append(r'not regex "(?m)[.!?:][ \\t]*$"')
+    return " and ".join(checks)
+
+
+def check_own_line(match: re.Match[str]) -> str:
+    """Return the check of "have the date on its own line that starts with 'When:'"."""
+    pattern = rf"(?im)^[\s*#>-]*{re.escape(match['value'][1:-1])}"
+    return f"regex {quote_value(pattern)}"
 
 
 def _is_plain_noun(text: str) -> bool:
@@ -742,11 +952,16 @@ _KIND_WORDS = (
 """How wishes begin."""
 
 
+_SAYS_MORE = re.compile(r"\band (?:say|tell|mention|add|explain|ask|note|give|warn|remind)\b", re.I)
+"""What begins the next demand."""
+
+
 def check_recommended(match: re.Match[str]) -> str | None:
     """Return the check of what must be recommended: "taking the train" is about the train."""
-    if _is_turned(match["what"]):
+    what = match["what"]
+    if _is_turned(what) or _SAYS_MORE.search(what):
         return None
-    what = re.sub(r"^[a-z]+ing (?=\w)", "", match["what"])
+    what = re.sub(r"^[a-z]+ing (?=\w)", "", what)
     return check_statement(what) if len(what.split()) <= 6 else None
 
 
@@ -781,8 +996,9 @@ def check_placed_sign(match: re.Match[str]) -> str:
     check = check_marked(match)
     sign = re.escape(check.removeprefix('contains "').removesuffix('"'))
     before, after = f"{sign} ?\\d", f"\\d ?{sign}"
-    places = {"before": before, "in front of": before, "after": after, "behind": after}
-    place = places.get(match["place"].lower())
+    is_before = {"before": before, "in front of": before, "in front": before}
+    places = is_before | {"after": after, "behind": after}
+    place = places.get((match["place"] or "").lower())
     return f"regex {quote_value(place)}" if place else check
 
 

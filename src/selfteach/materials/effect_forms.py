@@ -23,12 +23,18 @@ from selfteach.materials.effect_checks import (
     SIGNS,
     UNDER,
     USED_MARKS,
+    VALUE,
     Build,
     check_apology,
     check_bound,
+    check_called,
+    check_dated,
     check_emoji,
     check_first_word,
     check_forbidden_bound,
+    check_hyphen,
+    check_included,
+    check_items_apart,
     check_language,
     check_line_start,
     check_lines,
@@ -38,19 +44,26 @@ from selfteach.materials.effect_checks import (
     check_marks,
     check_most_marks,
     check_name_not_other,
+    check_names,
     check_no_emoji,
     check_no_letter,
     check_no_literal,
+    check_no_quoted_words,
     check_no_sentence_start,
     check_no_word,
     check_not_called,
+    check_own_line,
+    check_placed_code,
     check_placed_sign,
+    check_quoted,
     check_range,
     check_recommended,
     check_said,
     check_sentence_length,
+    check_spelled,
     check_thanks,
     check_two_words,
+    check_value,
     check_wish,
     check_yes_or_no,
     forbid_topics,
@@ -71,7 +84,8 @@ from selfteach.materials.statement import ADDRESS, STREET
 from selfteach.number_words import NUMBER
 
 _ANSWER = (
-    r"(?:(?:give (?:me|us|them)|(?:explain|describe|discuss|present) (?:it|this|them|yourself|"
+    r"(?:(?:give (?:me|us|them)|(?:explain|describe|discuss|present) (?:it|this|them|things|"
+    r"yourself|"
     r"everything|your (?:answers?|reasoning|thoughts|reasons))|answer|reply|respond|"
     r"write|speak|talk|stay|be|remain)(?: (?:me|only|always|every "
     r"question|all questions|questions))?|write everything"
@@ -134,7 +148,10 @@ _PICTURE_NAMES = (
 _PICTURE_JOIN = r"(?:,? (?:or|and|and/or) |, ?|/| )"
 
 _INNER = r"""(?:[^"']|(?<=\w)'(?=\w))+"""
-_SIGN = r"(?:the )?[€$£%&@+](?: (?:sign|symbol))?"
+_SIGN = (
+    r"(?:the )?(?:[€$£%&@+#](?: (?:sign|symbol))?|(?:euro|dollar|pound|per ?cent|hash|at|plus|and)"
+    r" (?:sign|symbol))"
+)
 _BARE = (
     rf"{_SIGN}|(?:exclamation|question|quotation) (?:marks|points)|full stops|em[- ]dashes|w/|"
     r"[\w&-]+"
@@ -142,7 +159,7 @@ _BARE = (
 _NEW = rf"""(?:["'](?P<new>{_INNER})["']|(?P<new_bare>{_BARE}))"""
 _OLD = rf"""(?:["'](?P<old>{_INNER})["']|(?P<old_bare>{_BARE}))"""
 _OLDS = f"{_OLD}{OTHER_OLDS}"
-_THE_WORD = r"(?: the (?:words?|signs?|terms?))?"
+_THE_WORD = r"(?: the (?:words?|signs?|terms?)| it(?= [\"']))?"
 
 _NAMED_THING = r"(?:(?!me\b|us\b|him\b|her\b|them\b|it\b|yourself\b)[\w'’-]+(?: [\w'’-]+){0,3}?)"
 """What has another name: "the dog", "customers"."""
@@ -180,9 +197,14 @@ _WHOM = rf"(?:{THEM}|(?:the|an?|every|each|all|my|our|your) [a-z]+s?(?: [a-z]+)?
 _SHOW = r"(?:give|write|state|show|quote|put|use|mark|list)"
 _MONEY = (
     r"(?:(?:the|all|any|your|every|each|an?) )*(?:prices?|amounts?|costs?|money|sums?|fees?|"
+    r"percentages?|"
     r"numbers?|figures?|digits?|it)"
 )
 
+_SIGN_TAIL = (
+    r"(?:,? (?:(?:and )?(?:not|never)|like|e\.g\.|for example|as in|instead of|rather than) "
+    r"[^,;]+)*"
+)
 _SAID_LEAD = (
     r"(?![^\"']*\b(?:without|not|never|no|none|nothing|nobody|refus\w*|quit\w*|ceas\w*|stop\w*|"
     r"skip\w*|leav\w*|omit\w*|drop\w*|avoid\w*|refrain\w*|forbid\w*|hat\w*|bad|wrong|fail\w*|"
@@ -194,6 +216,20 @@ _SAID_LEAD = (
 )
 """How a demand begins that is met by saying something; no word in it turns it round."""
 
+_SPELLED_THING = (
+    r"(?:(?:the name of )?(?:our|the|my) (?!word\b)(?:[a-z-]+(?:'s)? ){1,3}?|the name of )"
+)
+"""What has a name that is spelled: "our brand", "the name of our shop"."""
+_ODD_PART = r"(?:[\w'+-]*[A-ZÀ-Þ][\w'+-]*|&)"
+_ODD_NAME = rf"[\"']?(?-i:{_ODD_PART}(?: {_ODD_PART}){{0,2}}?)[\"']?"
+"""A name with capitals."""
+_EVERYWHERE = (
+    r"(?:,? (?:everywhere|throughout|(?:wherever|whenever) it (?:appears|occurs|is used)))?"
+)
+_NOT_SPELLED = (
+    r"(?:,? (?:and )?(?:not|never|instead of|rather than)(?: as)? (?P<others>[\"']?[\w&'-]+[\"']?"
+    r"(?:(?: or |, ?| nor | and )[\"']?[\w&'-]+[\"']?)*))?"
+)
 _LITERALLY = r"""(?:"(?P<double>[^"]+)"|'(?P<single>[^']+)')"""
 
 BRIEF_WORDS = 40
@@ -208,7 +244,7 @@ _IT = rf"(?:it|them|things|yourself|(?:your|all|all your|every|each|the|my) {REP
 
 _PATTERNS: list[tuple[str, Build | str]] = [
     (
-        rf"(?:have|contain|(?:make|keep) (?:it|them)|be) (?:(?P<before>{_BEFORE}) )?"
+        rf"(?:(?:have|contain|(?:make|keep) (?:it|them)|be) )?(?:(?P<before>{_BEFORE}) )?"
         rf"(?P<count>{NUMBER}) lines?(?P<long> long)?",
         check_lines,
     ),
@@ -387,6 +423,37 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         rf"{REPLIES})\b)[a-z']+(?: [a-z']+)?(?<!s)) in (?:double )?(?:quotation marks|quotes)",
         r'regex "\"[^\"\n]+\"|“[^”]+”"',
     ),
+    (
+        r"(?:put|set|write|give)(?: only)? (?P<what>it|this|that|the (?:translation|text|result|"
+        r"sentence|"
+        r"answer|definition)|your (?:answer|reply|response|translation)) (?:in|"
+        r"between|inside) "
+        r"(?:double )?(?:quotation marks|quotes|inverted commas)(?P<only>,? (?:and|but)? ?(?:add|"
+        r"write|say) "
+        r"nothing (?:else|more|around it))?",
+        check_quoted,
+    ),
+    (
+        rf"{_NOT} (?:swear|curse|insult (?:me|us|him|her|them|anyone|anybody|people)|use (?:any "
+        rf")?(?:swear "
+        r"words?|bad (?:language|words)|slang))(?:ing)?,? not even (?:with |say |use )?(?:the "
+        r"words? )?"
+        r"(?P<words>[\"'][^\"']+[\"'](?:(?:,? (?:or|and|nor) |, )[\"'][^\"']+[\"'])*)",
+        check_no_quoted_words,
+    ),
+    (
+        r"(?:(?:write|put|give|list|use|have|place|do|make|answer)(?: (?:it|them|the list|lists?|"
+        r"everything))? )?"
+        r"(?:with |as )?(?:only )?(?:one|an?|each|every|a single) (?:single )?(?:item|ingredient|"
+        r"entry|product|"
+        r"thing|name|title|word|city|idea|option)s? (?:per line|(?:on|in) (?:each|its own|a new|a "
+        r"separate|every|"
+        r"one|an extra) line|on a line of its own|a line)(?P<dash>(?:,| and)?(?: each)?(?: with)? "
+        r"(?:an? )?(?:dash|"
+        r"hyphen|bullet)(?: in front(?: of (?:it|each|them))?| before (?:it|each)| at the start)?)?"
+        r"(?P<only>,? (?:and )?nothing (?:else|more))?",
+        check_items_apart,
+    ),
     *NOTATION_FORMS,
     *((form, forbid_topics) for form in FORBIDDING_FORMS),
     (
@@ -432,11 +499,53 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         check_emoji,
     ),
     (
+        rf"(?:write|spell|start|begin)(?: the (?:word|name))? (?P<name>{_ODD_NAME}) with an? "
+        r"(?P<capital>capital|big|upper-?case)(?: \w| letters?| first letter)?"
+        rf"(?: at the (?:start|beginning))?{_NOT_SPELLED}",
+        check_spelled,
+    ),
+    (
+        r"(?:answer|reply|respond)(?: only| always)? with (?:an?|another)(?: [a-z]+)? question"
+        r"(?: of your own| back)?",
+        'ends "?"',
+    ),
+    (
+        r"(?:write|spell)(?: (?:the|an?))?(?: words?)? (?P<name>[\"']?\w+-\w+[\"']?)(?: with an? "
+        r"(?:hyphen|dash))(?:,? (?:and )?(?:not|never|instead of|rather than)(?: as)? "
+        r"[\"']?\w+[\"']?)?",
+        check_hyphen,
+    ),
+    (
+        rf"(?:write|spell|put|show) {_SPELLED_THING}(?P<name>(?-i:[A-ZÀ-Þ]{{2,}})) (?:always )?"
+        rf"(?:only )?(?:in|with|using) (?:all |only )?{_UPPER}(?: letters)?{_EVERYWHERE}"
+        rf"{_NOT_SPELLED}",
+        check_spelled,
+    ),
+    (
+        rf"(?:write|spell) {_SPELLED_THING}(?:always )?as (?P<name>{_ODD_NAME})"
+        rf"(?:,? with (?:an?|the) [a-z]+(?: \w)?(?: in the [a-z]+| at the [a-z]+)?)?{_EVERYWHERE}"
+        rf"{_NOT_SPELLED}",
+        check_spelled,
+    ),
+    (
+        rf"(?:write|spell) (?:{_SPELLED_THING}|it |this )(?P<name>{_ODD_NAME})"
+        rf"(?:,? with (?:an?|the) [a-z]+(?: \w)?(?: in the [a-z]+| at the [a-z]+)?)?{_EVERYWHERE}"
+        rf"{_NOT_SPELLED}",
+        check_spelled,
+    ),
+    (
+        rf"(?:write|put|use|add|place|give)(?: the (?:code|letters|word))? [\"']?"
+        rf"(?P<code>(?-i:[A-Z]{{3}}))[\"']? (?P<place>before|in front of|after|behind) {_MONEY}"
+        rf"(?P<old>,? (?:instead of|rather than|in place of|and not|not|never) .+)?",
+        check_placed_code,
+    ),
+    (
         rf"(?:write|say|spell){_THE_WORD} {_NEW} rather than{_THE_WORD} {_OLDS}",
         replace_words,
     ),
     (
-        rf"(?:write|say|use|put|spell){_THE_WORD} {_NEW}(?: with(?:out)? an? \w+)?(?: instead of|"
+        rf"(?:write|say|use|put|spell){_THE_WORD} {_NEW}(?: with(?:out)? an? \w+| in full)?(?: "
+        rf"instead of|"
         r" in place of| rather than"
         rf"(?=(?: the word)? [\"'])|,? not|,? never|,? and not){_THE_WORD} {_OLDS}",
         replace_words,
@@ -461,7 +570,8 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     (rf"(?:use|put){_THE_WORD} (?=[\"']){_NEW} for{_THE_WORD} (?=[\"']){_OLDS}", replace_words),
     (rf"instead of(?: the (?:word|term))? {_OLD},? (?:say|write|use|put) {_NEW}", replace_words),
     (
-        rf"(?:replace|swap|exchange)(?: the (?:word|term))? {_OLDS} (?:by|with|for)(?: the "
+        rf"(?:replace|swap|exchange)(?: (?:every|all|any|each))?(?: the (?:word|term))? {_OLDS} "
+        rf"(?:by|with|for)(?: the "
         rf"(?:word|term))? {_NEW}",
         replace_words,
     ),
@@ -483,6 +593,21 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         rename,
     ),
     (
+        r"(?:do not|don't|never) call (?:it|them|him|her|this|that|(?:our|the|my) [a-z ]+?) "
+        r"(?:an? |"
+        r"the )?"
+        rf"(?=[\"']){_OLD}[,;]? (?:but |rather )?(?:call (?:it|them|him|her|this|that) |say |use )"
+        rf"(?:an? |the )?(?=[\"']){_NEW}(?: instead)?",
+        replace_words,
+    ),
+    (
+        rf"{_NOT} (?!.*\byourself\b)(?:(?:refer(?:ring)? to|speak(?:ing)? (?:of|about)|"
+        rf"describ(?:e|ing)|writ(?:e|ing) (?:of|"
+        r"about)|address(?:ing)?) [^\"']+? as|call(?:ing)? [^\"']+?)(?: (?:an?|the))? "
+        r"[\"'](?P<value>[^\"']+)[\"']",
+        check_no_literal,
+    ),
+    (
         rf"{_NO_CALL} (?:[\"'](?P<value>[^\"']+)[\"']|(?P<bare>(?!{_NO_NAME})[\w-]+))",
         check_not_called,
     ),
@@ -494,7 +619,8 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     ),
     *(
         (
-            rf"(?:speak|talk|write|answer|reply) as [\"']?{one}[\"']?(?:,? (?:not|never|instead of|"
+            rf"(?:(?:speak|talk|write|answer|reply)(?: of yourself)?|refer to yourself) as "
+            rf"[\"']?{one}[\"']?(?:,? (?:not|never|instead of|"
             rf"rather than)(?: as)? [\"']?{other}[\"']?)?",
             f"not {MARKS[f'first person {number}']}",
         )
@@ -552,7 +678,8 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         replace_phrases,
     ),
     (
-        r"(?:have|include|add|use|write|contain) (?:a|an|one|the) (?:section|heading|part|"
+        r"(?:have|include|add|use|write|contain) (?:a|an|one|the) (?:[a-z]+ )?(?:section|heading|"
+        r"part|"
         r"paragraph|chapter|line) (?:called|named|titled|headed|with the (?:title|heading)) [\"']"
         r"(?P<value>[^\"']+)[\"']",
         check_literal,
@@ -574,12 +701,15 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     (
         r"(?:say|write|include|mention|add|use|put|insert|contain|have)(?: (?:the|a|my|our|his|"
         r"her|their) (?:words?|phrase|hashtag|sentence|line|expression|term|(?:nick|pet |full |"
-        rf"first )?name|greeting|title|slogan|motto|tagline|signature|abbreviation))? {_LITERALLY}"
+        rf"first )?name|greeting|title|slogan|motto|tagline|signature|abbreviation|warning|note|"
+        rf"disclaimer|remark|reminder|hint|message|wish|question|code|label|addition|notice|"
+        rf"tip))? {_LITERALLY}"
         rf"(?: somewhere)?{_WHERE}",
         check_literal,
     ),
     (
-        rf"(?:answer|reply|respond)(?: only| just| back)*(?: with)?:? {_LITERALLY}",
+        rf"(?:say|write|answer|reply|respond)(?: only| just| back)*(?: with)?:? {_LITERALLY}"
+        r"(?: back| in (?:return|reply|response)| to (?:them|him|her))?",
         check_literal,
     ),
     (
@@ -599,12 +729,15 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         check_many_marks,
     ),
     (
-        rf"{_SHOW} {_MONEY} with (?:the |an? )(?P<mark>{'|'.join(SIGNS)})",
-        check_marked,
+        rf"(?:{_SHOW} )?(?:{_MONEY} )?(?:always )?(?:with|using) (?:the |an? "
+        rf")(?P<mark>{'|'.join(SIGNS)})"
+        rf"(?: (?P<place>in front|before|after|behind)(?: of)?(?: (?:it|them|"
+        rf"{_MONEY}))?)?{_SIGN_TAIL}",
+        check_placed_sign,
     ),
     (
         rf"(?:put|write|place|add|use) (?:the |an? )(?P<mark>{'|'.join(SIGNS)}) (?P<place>before|"
-        rf"after|behind|next to|in front of|for|with) {_MONEY}",
+        rf"after|behind|next to|in front of|for|with) {_MONEY}{_SIGN_TAIL}",
         check_placed_sign,
     ),
     (
@@ -627,6 +760,94 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         r"(?!that |how |why |when |if |whether |both |all |some |two )(?P<what>.+?)"
         rf"(?: at the (?:end|beginning|start))?{_WHERE}",
         check_said,
+    ),
+    (
+        r"(?:give|state|name|quote|include)(?: (?:me|us|them))? "
+        rf"(?P<what>(?:the|our|my) (?:[a-z-]+ ){{1,2}}of {VALUE})",
+        check_said,
+    ),
+    (
+        r"(?:warn|remind) (?!(?:me|us)\b)(?:\w+|the \w+) (?:of|about) (?P<what>.+)",
+        check_included,
+    ),
+    (
+        r"(?:include|name|mention|list|add|contain) (?:both )?(?P<names>(?-i:[A-ZÀ-Þ][\w'-]+"
+        r"(?:(?:, | and |, and )[A-ZÀ-Þ][\w'-]+)+))",
+        check_names,
+    ),
+    (
+        r"(?:start|begin|open) with (?:the|a|today's) (?:current |meeting )?date,? (?:written "
+        r")?(?:in|as|like) (?:the )?"
+        r"(?:(?:form|format|style) )?(?:of )?(?P<form>[dmy]{2,4}[./-][dmy]{2}[./-][dmy]{2,4})"
+        r"(?: (?:form|format|style))?",
+        check_dated,
+    ),
+    (
+        r"(?:have|put|give|state|write|show|include|list|contain|use) [^\"']+? (?:on|in|with) "
+        r"(?:its|"
+        r"their|a|an) (?:own |separate |extra |new )?line(?: of (?:its|their) own)? (?:that |"
+        r"which )?"
+        r"(?:starts?|begins?|starting|beginning|opening) with (?P<value>\"[^\"]+\"|'[^']+')",
+        check_own_line,
+    ),
+    (
+        r"(?:give|include|add|put|use|write|offer|show|have|contain)(?: (?:me|us|them))? (?:an?|"
+        r"the|one) [a-z -]+? "
+        r"(?:(?:that |which )?(?:starts?|begins?|opens?|starting|beginning|opening) with|"
+        r"(?:introduced|"
+        rf"headed|marked|labell?ed|preceded|followed) (?:by|with|as))(?: the words?)? {_LITERALLY}",
+        check_literal,
+    ),
+    (
+        r"(?:list|show|give|write|put|mark|present|set|format|enclose|wrap)(?: (?:me|us|them))? "
+        r"(?:all )?(?:the|your|my|our|its|their) (?!(?:no|not|nothing|whole|entire|answers?)\b)"
+        rf"[a-z'-]+(?: (?:of |and |in )?[a-z'-]+){{0,3}}? (?:with|as|in|into|using) (?:an? |the "
+        rf")?{_USED_MARK}"
+        rf"{_WHERE}",
+        check_marked,
+    ),
+    (
+        r"the (?:hero|heroine|main character|character|protagonist|villain|narrator|detective|"
+        r"king|queen|"
+        r"princess|prince|witch|wizard|dragon|dog|cat|bear|rabbit|fox|child|boy|girl|robot) "
+        r"(?:(?:must|should|"
+        r"has to|is to) (?:always )?be|is always) (?:called|named) (?P<value>(?-i:[A-ZÀ-Þ])[\w'-]*"
+        r"(?: (?-i:[A-ZÀ-Þ])[\w'-]*)?|[\"'][^\"']+[\"'])",
+        check_called,
+    ),
+    (
+        r"(?:call|address|refer to) (?:me|him|her|us|them) (?:by|with|as|using) (?:my|his|her|our|"
+        r"their) "
+        r"(?:[a-z]+ )?name,? (?P<value>(?-i:[A-ZÀ-Þ])[\w'-]*)",
+        check_called,
+    ),
+    (
+        r"(?:say|answer|reply)(?: with)? (?P<what>(?!\S+ (?:words?|sentences?|lines?|things?|"
+        r"times|facts?|"
+        r"examples?|paragraphs?|points?)\b)\d[^\"',;:]*)",
+        check_value,
+    ),
+    (r"(?:say|answer|reply)(?: with| that it is| that you are)? (?P<what>\d[\d.,:]*)", check_value),
+    (
+        r"(?:just |only |always )*say (?P<what>(?!\w+ly$|(?:nothing|something|anything|"
+        r"everything|more|"
+        r"less|much|little|things?|again|back|please|okay|otherwise|instead|whatever|that|this|"
+        r"what|"
+        r"it|so|too|goodbyes?|words?|jokes?|facts?|first|last|only|also|just|clearly|aloud|both|"
+        r"either|"
+        r"neither|enough|plenty|twice|once|mine|who|how|why|when|where|which|sth|grace|nil|sooner|"
+        r"anyway|almost|often)$)[a-z]{3,})",
+        check_value,
+    ),
+    (
+        r"(?:start|begin) with an? (?:capital|upper-?case|big) letter",
+        r'regex "^\\W*\\p{Lu}"',
+    ),
+    (
+        r"(?:have|include|add|put|use|write) (?P<value>\([^()\s]{1,12}\))(?: (?:after|behind|"
+        r"before|"
+        r"in|next to) .+)?",
+        check_literal,
     ),
     (
         r"(?:include|name|add) (?P<what>(?:the name )?(?-i:[A-ZÀ-Þ])\w+(?: (?-i:[A-ZÀ-Þ])\w+)*)",
@@ -669,6 +890,11 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         rf"(?:contain|includ|us|mention|say|writ)ing)(?: the (?:words?|phrase|term|name))? "
         rf"{_LITERALLY}",
         check_no_literal,
+    ),
+    (
+        r"(?:include|contain)(?: (?:always|also|at least))?"
+        r" (?P<what>(?:an? )?[a-z-]{4,})",
+        check_included,
     ),
     (
         rf"{_NOT} (?:{_USE} |put )?(?:any |a )?(?:full stops?|periods?|dots?) (?:at the end|to "

@@ -40,6 +40,7 @@ _TAIL = re.compile(
     r"ok(?:ay)?|around (?:me|here)"
     r"|in (?:your|any) (?:answers?|repl(?:y|ies)|responses?)|in (?:front of|the presence of) me|"
     rf"with (?:others|strangers|{THEM}|(?:the|my|our) (?:children|kids|pupils))|"
+    r"(?:last|this|next) (?:year|week|month|summer|winter|spring|autumn|season)|"
     r"at (?:work|home|the table|school|dinner|lunch|all)|in (?:detail|public|class|general|depth|"
     r"any (?:form|way))|at any time|for any reason|whatsoever|from now on|even (?:when|if) .+|"
     r"no matter (?:what|who|how|why)\b.*))+$",
@@ -120,12 +121,19 @@ _SUBJECTS = (
 )
 """Subjects that "avoid" is enough for; other things that are avoided are mostly manners."""
 _FOODS = (
-    r"(?:(?:pea)?nuts|almonds|walnuts|hazelnuts|cashews|pork|beef|chicken|bacon|lamb|shrimps?|prawns|"
+    r"(?:(?:pea)?nuts|almonds|walnuts|hazelnuts|cashews|pork|beef|chicken|bacon|lamb|shrimps?|"
+    r"prawns|"
     r"eggs|milk|cheese|butter|cream|sugar|salt|pepper|garlic|onions?|mushrooms|tomatoes|olives|"
-    r"aubergines?|eggplants?|celery|honey|tofu|cilantro|coriander|chil(?:i|ies)|raisins|coconut|bananas|strawberries|"
+    r"aubergines?|eggplants?|celery|honey|tofu|cilantro|coriander|chil(?:i|ies)|raisins|coconut|"
+    r"bananas|strawberries|"
     r"wine|beer|rum|coffee|mayonnaise|ketchup)"
 )
 """Foods that a recipe names as they are called here; "meat" comes under other names."""
+_MEDICINES = (
+    r"(?:ibuprofen|paracetamol|aspirin|antibiotics|painkillers|sleeping pills|melatonin|steroids|"
+    r"opioids|supplements|vitamins|essential oils|homeopathy|cigarettes|tobacco|cannabis|energy "
+    r"drinks)"
+)
 _NAMES = r"(?-i:[A-ZÀ-Þ][a-zà-ÿ][\w'-]*(?: (?:[A-ZÀ-Þ][\w'-]*|of|and|or))*)"
 FORBIDDING_FORMS = (
     rf"{_NEVER} (?:{_TALK}|{_SAY})[ :]+(?P<topic>.+)",
@@ -138,6 +146,9 @@ FORBIDDING_FORMS = (
     r"(?P<topic>(?:any |all |the |our )*(?:[a-z]+ )?(?:prices?|fees|costs))",
     rf"(?:{_NEVER} (?:recommend|suggest|nam|includ|list|propos|cit)"
     rf"(?:e|ing)?|leave out|omit|exclude) (?P<topic>{_NAMES})",
+    rf"{_NEVER} (?:nam(?:e|ing)|recommend(?:ing)?|suggest(?:ing)?|prais(?:e|ing)|advertis(?:e|ing)|"
+    rf"endors(?:e|ing)) (?P<topic>(?:my|our|the) (?:(?:main|old|biggest|local|former) )?"
+    rf"(?:competitor|rival|company|product|brand|supplier)s? {_NAMES})",
     rf"(?:(?:(?:give|make|write|keep) (?:it|them) )?{_NEVER} "
     rf"(?:(?:us|includ|add|put|recommend|suggest|contain|hav)(?:e|ing)? )?|leave out|omit|skip|"
     rf"exclude|use no) ?(?:any |the )?(?P<topic>{_FOODS}(?:(?:,| and| or|, and|, or) {_FOODS})*)"
@@ -146,6 +157,9 @@ FORBIDDING_FORMS = (
     rf"(?:{_TALK}|(?:hear|read|see)(?: anything)? {_ABOUT}) (?P<topic>.+)",
     r"avoid (?=the (?:topic|subject|word|term|theme|phrase|name)s? |(?:anything|everything) "
     r"(?:related to|about|to do with|concerning) )(?P<topic>.+)",
+    rf"{_NEVER} (?:recommend|suggest|advis|propos|offer)(?:e|ing)? (?P<topic>(?:{_SUBJECTS}|"
+    rf"{_FOODS}|"
+    rf"{_MEDICINES})(?:(?:,| and| or|, and|, or) (?:{_SUBJECTS}|{_FOODS}|{_MEDICINES}))*)",
     rf"(?:avoid|skip|no) (?P<topic>{_SUBJECTS}(?:(?:,| and| or|, and|, or) (?:the )?{_SUBJECTS})*)",
     r"(?:let's )?(?:leave|put|set) (?P<topic>.+?) (?:aside|alone|to one side)",
     r"(?:keep your (?:mouth|lips) (?:shut|sealed)|shut up|zip it) about (?P<topic>.+)",
@@ -269,6 +283,20 @@ _TOLD_NAMES = re.compile(
     r"(?: [A-ZÀ-Þ][\w'&.-]*)*(?:, | and | or |, and |, or )?)+)$"
 )
 """Several by name: "our competitors Zalando and About You"."""
+_TRADE = re.compile(
+    r" (?:Bakery|Dental|Motors|Cars|Hotels?|Inn|Caf[eé]|Coffee|Bank|Group|Foods?|Garden(?:s)?|"
+    r"Clinic|Fitness|Gym|Travel|Tours|Airlines|Insurance|Pharmacy|Books|Shoes|Fashion|Furniture|"
+    r"Electronics|Energy|Software|Systems|Solutions|Ltd\.?|Inc\.?|GmbH|LLC|Co\.?|& Sons)$"
+)
+"""What a company makes, which is left out when people name it: "Bellmont" for Bellmont Bakery."""
+MIN_NAME = 4
+"""A shorter name is a word of many texts: "Bell" of Bell Inn."""
+_WORKS = re.compile(
+    r"(?P<name>[A-ZÀ-Þ][\w'-]*(?: [A-ZÀ-Þ][\w'-]*)*) (?:books?|films?|movies?|novels?|series|"
+    r"songs?|"
+    r"games?|albums?|comics?|stories|shows?)"
+)
+"""Works that go by one name: "Harry Potter books"."""
 _COMPANY = re.compile(
     r"(?:(?:main|old|biggest|local|former) )?(?:competitor|rival|company|product|brand|client|"
     r"customer|"
@@ -302,6 +330,12 @@ def can_forbid(text: str) -> bool:
     return _FORBIDDING_WORD.search(text) is not None
 
 
+def _shorten_name(name: str) -> str:
+    """Return how people call a company; a short word is not told from others."""
+    short = _TRADE.sub("", name)
+    return short if len(short) > MIN_NAME else name
+
+
 def split_topics(text: str, sentence: str) -> ForbiddenTopics | None:
     """Return the topics of "X, Y or Z", and the check of answers that have none of them.
 
@@ -323,13 +357,17 @@ def split_topics(text: str, sentence: str) -> ForbiddenTopics | None:
         told = _TOLD_NAME.fullmatch(part.strip())
         if told and _COMPANY.fullmatch(told["role"]):
             topics.append(told["name"])
-            found.append(f"contains {quote_value(told['name'])}")
+            found.append(f"contains {quote_value(_shorten_name(told['name']))}")
             continue
         if told:
             topics.append(f"{told['role']} {told['name']}")
             found += [f"contains {quote_value(name)}" for name in (told["name"], told["role"])]
             continue
         part = re.sub(r"^(?:the|any|all|my|our) ", "", part.strip(), flags=re.I)
+        if not literal and (works := _WORKS.fullmatch(part)):
+            topics.append(part)
+            found.append(f"contains {quote_value(works['name'])}")
+            continue
         part = re.sub(r"^(?:upcoming|planned|recent|current|possible|latest|ongoing) ", "", part)
         if " as " in part and not literal:
             return None

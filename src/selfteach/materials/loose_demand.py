@@ -18,8 +18,13 @@ _REPLY = (
     r"send))"
 )
 _FILLER = re.compile(
-    r",? \b(?:somewhere|anywhere|wherever (?:it|they|that) (?:(?:would|might|may|could) )?comes? "
-    r"up|the whole time|all the time|throughout|every time|from now on|cheers|thanks|thank you|"
+    r",? \b(?:somewhere|anywhere|either|ever|(?:in|with|to) (?:(?:any|every)thing (?:that )?|"
+    r"what(?:ever)? )you "
+    r"(?:write|say|send|give|tell|suggest|recommend|answer)(?: (?:for )?(?:me|us))?|wherever "
+    r"(?:it|they|that) (?:(?:would|might|may|could) )?comes? "
+    r"up|the whole time|all the time|at all times|"
+    r"(?:whenever|when|every time|each time|any time) you (?:give|write|use|mention|make|list) "
+    r"(?:one|it|them|some|any)|throughout|every time|from now on|cheers|thanks|thank you|"
     r"would ya|would you|if possible|in (?:it|them|there)|strictly|really|literally|at all|"
     r"whatsoever|(?:no|not) more,? (?:and |or )?(?:no|not) (?:less|fewer)|no matter what|"
     r"on (?:its|a|an) (?:own|separate|new|extra) line|"
@@ -66,7 +71,7 @@ _PRESENT = dict(
 """What a wish says ("if you called me Captain"), and what it asks for."""
 _PARTS = re.compile(r"(?:[,;]| [-–—]+) ")
 _EXAMPLE = re.compile(
-    r"[\d.:/-]+(?: and so on)?|"
+    r"(?:(?:for (?:example|instance)|e\.g\.|such as|like),? )?[\d.:/-]+(?: and so on)?|"
     r"(?:year|month|day) first|even (?:for|in|if|when) [\w ]+|it helps [\w ]+",
     re.I,
 )
@@ -74,7 +79,8 @@ _ELSE = re.compile(
     r"(?:or|or else|otherwise) "
     r"(?:(?:I|we|he|she|people|(?:they|it)(?! (?:can|could|might|may)\b))\b|"
     r"(?:my|our|his|her|their|the) [\w' -]+?(?:'ll| (?:will|would|won't|can't|cannot|could|"
-    r"might|gets?|goes|go|thinks?|clicks?|complains?|laughs?|hates?|loses?|misses|doesn't|don't|breaks?|crashes|panics?|"
+    r"might|gets?|goes|go|thinks?|clicks?|complains?|laughs?|hates?|loses?|misses|doesn't|don't|"
+    r"breaks?|crashes|panics?|"
     r"yells?|chokes?|freezes?|fails?|rejects?|refuses?))\b)"
     r"[^\"]*",
     re.I,
@@ -176,6 +182,7 @@ def drop_filler(text: str) -> str:
         often = wished["often"] or ""
         verb = _PRESENT.get(wished["verb"].lower())
         hidden = f"{often}{verb} {wished['rest']}" if verb else hidden
+    hidden = re.sub(r" \((?:[^\w()]{0,4}|(?:with|using|like|e\.g\.|as in) [^()]*)\)", "", hidden)
     hidden = re.sub(r" \([^()]*\)$", "", hidden)
     hidden = _AS_SOMEBODY_DOES.sub("", hidden) if quotes else hidden
     hidden = hidden.lower() if hidden.isupper() else hidden
@@ -193,7 +200,11 @@ def split_demands(text: str) -> list[str]:
     first, *others = _PARTS.split(hidden)
     demands = [first]
     for part in others:
-        bare = part.strip(" .!")
+        bare = re.sub(
+            r"^(?:and|but|plus) (?=(?:with|without|no|at most|never|do|don't)\b)",
+            "",
+            part.strip(" .!"),
+        )
         is_other = _ELSE.fullmatch(bare) and not asks_more(bare)
         if not bare or is_other or _EXAMPLE.fullmatch(bare) or is_example(bare) or tells_only(bare):
             continue

@@ -95,8 +95,8 @@ _GIVE = (
 _IT = r"(?:it|them|everything|(?:(?:your|the|all|every|each|any|my) )*[a-z]+)"
 """What is kept short: "answers", "every reply"."""
 _ITEMS = (
-    r"(?:(?:short|brief|concise|bullet(?:ed)?|numbered) )*(?:bullet points?|bullets|points|list "
-    r"items|items in a list)"
+    r"(?:(?:short|brief|concise|bullet(?:ed)?|numbered) )*(?:bullet points?|bullets|points|steps|"
+    r"list items|items in a list)"
 )
 _LISTED = (
     r"(?:items|words|names|entries|ingredients|things|elements|values|keywords|tags|hashtags|terms|"
@@ -254,6 +254,13 @@ _OTHER_VARIETY = (
     r"(?: English)?(?: (?:spellings?|English|one|ones))?)?"
 )
 _DECIMALS = r"(?:decimals?|decimal places?|digits after the (?:decimal )?point)"
+_NUMBERS_NAMED = r"(?:numbers?|numerals?|amounts?|quantities|counts?|figures)"
+_SHOW_NUMBERS = (
+    rf"(?:write|give|show|put|use|express|state)(?: (?:all|the|every|any))* {_NUMBERS_NAMED}"
+)
+_TENS = "twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred|thousand"
+NUMBER_WORDS = rf'not regex "(?i)\\b(?:{"|".join(map(spell_number, range(2, 20)))}|{_TENS})\\b"'
+"""The condition that no number stands in words; "one" is a pronoun as well."""
 NOTATION_FORMS: list[tuple[str, Build | str]] = [
     (
         r"(?:(?P<not>do not|don't|never|no|avoid|without) ?)?(?:(?:use|using|prefer|keep to|"
@@ -329,7 +336,10 @@ NOTATION_FORMS: list[tuple[str, Build | str]] = [
         r"(?:use|write|give|tell|show)(?: (?:the |all )?times?)?(?: in| with)?(?: the| a)? 24[- ]?"
         r"h(?:ou)?rs?(?: (?:clock|time|form|format|notation|times))*|"
         r"(?:do not |don't |never |no |avoid |without )(?:use |using |write |with )*"
-        r"(?:am (?:or|and) pm|am/pm)",
+        r"(?:am (?:or|and) pm|am/pm)|"
+        r"(?:write|give|show|put|use|state)(?: (?:the|all))? times? (?:as|like|in)(?: the form)? "
+        r"(?:(?:1[3-9]|"
+        r"2[0-3])[:.h]\d\d|hh:mm)(?:,? (?:and )?(?:not|never|instead of|rather than) .+)?",
         r'not regex "(?i)\\b\\d{1,2}(?::\\d\\d)? ?[ap]\\.?m\\b"',
     ),
     (
@@ -338,7 +348,9 @@ NOTATION_FORMS: list[tuple[str, Build | str]] = [
         r"(?:(?:all|the|any|every) )*dates? (?:must|should|have to|has to|are to) (?:always )?be "
         r"(?:written|given|shown|formatted|in|like)|use (?:the|a) date format)(?: (?:as|in|like))?"
         r"(?: the| this)?(?: (?:format|form|style|order))? (?P<wanted>[\w./, -]+?)"
-        r"(?: (?:format|form|style|order))?",
+        r"(?: (?:format|form|style|order))?(?:,? (?:and )?(?:not|never|instead of|rather than)(?: "
+        r"as| "
+        r"like)? [\d./-]+)?",
         _check_dates,
     ),
     (r"use (?:the )?iso dates?", r'not regex "\\b\\d{1,2}[./]\\d{1,2}[./]\\d{2,4}\\b"'),
@@ -409,6 +421,18 @@ NOTATION_FORMS: list[tuple[str, Build | str]] = [
     (
         rf"{_GIVE}(?:(?P<before>{_BOUND}) )?(?P<count>{NUMBER}) emojis?",
         _count_emojis,
+    ),
+    (
+        rf"(?:{_SHOW_NUMBERS}(?: always)? (?:as|in|with|using) (?:digits|numerals|figures)|"
+        rf"(?:always )?use (?:digits|numerals|figures) (?:for|in) (?:all |the )?{_NUMBERS_NAMED}|"
+        rf"use (?:digits|numerals|figures)(?= ?,? (?:and |but )?(?:not|never|instead|rather)))"
+        r"(?: only)?(?:,? (?:(?:and |but )?(?:never|not|do not|don't)(?: (?:as|in|use|write|spell|"
+        r"with))?|instead of|rather than)(?: (?:as|in))?(?: spell(?:ing)?| writ(?:e|ing))? "
+        r"(?:(?:them|it) )?(?:out|words?|(?:spelled|written)[ -]out|letters|number words)"
+        r"(?: (?:in|as) words)?)?|"
+        r"(?:never|do not|don't) (?:write|spell) (?:out )?(?:numbers|numerals) (?:out|as words|in "
+        r"words)|(?:never|do not|don't) (?:write|spell) out (?:numbers|numerals)(?: in words)?",
+        NUMBER_WORDS,
     ),
     (
         r"(?:(?:write|spell) out (?:all |the )?(?:numbers|numerals|digits)|(?:write|spell|give|"

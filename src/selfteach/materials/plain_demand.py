@@ -7,8 +7,8 @@ effects know one form of each. Text in double quotation marks stays as it is.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
+from selfteach.materials.other_subjects import OTHER_SUBJECTS, Rewrite
 from selfteach.materials.phrases import AUDIENCE, MORE_DEMANDS, REPLIES, SAYING, THEM
 
 _CHAT_WORDS = {
@@ -23,6 +23,9 @@ _CHAT_WORDS = {
     "gonna": "going to",
     "youre": "you're",
     "ive": "I've",
+    "adress": "address",
+    "adressing": "addressing",
+    "allways": "always",
     "anwser": "answer",
     "anwsers": "answers",
     "awnser": "answer",
@@ -107,16 +110,24 @@ _LEFT_OUT = (
     rf"(?:,? (?:and|or) (?:the )?{_SIGNS})?))"
 )
 """Signs that are not wanted; of a subject ("Skip the politics.") it says less."""
-Rewrite = str | Callable[[re.Match[str]], str]
 TEXTS = r"(?:e-?mails|mails|texts|messages|letters|notes|cards|replies|posts)"
 """Texts that somebody gets."""
 _BARE_TEXTS = (
     r"(?!.*\b(?:should|must|shall|has|have|needs?|always|never|can|will|are|is|stay|use|write|"
-    r"start|begin|open|end|finish|close)\b)"
+    r"start|begin|open|end|finish|close|go|goes|come|comes|get|gets)\b)"
     rf"(?P<what>{TEXTS} (?:to|for) [\w'’. -]+?),?"
 )
 """Texts that no verb follows: "Emails to Paul in French"."""
 _FORMS: list[tuple[str, Rewrite]] = [
+    (
+        r"(?:please )?(?:make sure|ensure|see to it|take care|be sure)(?: that)? "
+        r"(?P<rest>(?!you\b|to\b|"
+        r"it\b|not\b|no\b|your\b|all\b|every\b|each\b|any\b)[a-z' -]{3,40}? (?:(?:always|never|do "
+        r"not|don't) )?(?:start|begin|end|have|are|contain|include|use|stay|mention|state|say|"
+        r"name|list|"
+        r"open|close|finish)\b.+)",
+        r"\g<rest>",
+    ),
     (
         r"(?:the|this|our|your|my) (?:chat)?(?:bot|assistant|model|AI) (?:must|should|shall|"
         r"is to|has to|needs to|(?:may|can)(?= not| never))(?P<not> not| never)? (?P<rest>.+)",
@@ -168,7 +179,7 @@ _FORMS: list[tuple[str, Rewrite]] = [
         r"(?:your name (?:is|shall be|should be|must be)|you(?: are|'re) (?:called|named)|call "
         r"yourself|introduce yourself as|you(?: are|'re)(?= (?!AI\b|\w+"
         r"(?:an|ish|ese|ch|ss|ek|ic|im|ist)\b))) (?P<name>(?-i:[A-ZÀ-Þ])[\w'-]*(?: "
-        r"(?-i:[A-ZÀ-Þ])[\w'-]*){0,2})",
+        r"(?-i:[A-ZÀ-Þ])[\w'-]*){0,2})(?:, (?:the|an?|our|my) [a-z' -]+)?",
         r"When asked for your name, say that your name is \g<name>",
     ),
     (
@@ -263,7 +274,7 @@ _FORMS: list[tuple[str, Rewrite]] = [
     ),
 ]
 """Moods, and the plain demand that each becomes."""
-_MOODS = [(re.compile(form, re.I), build) for form, build in _FORMS]
+_MOODS = [(re.compile(form, re.I), build) for form, build in (*_FORMS, *OTHER_SUBJECTS)]
 _LEAD = re.compile(r"^(?:please|and|so|but|also|hey|hi|hello|ok(?:ay)?),? ", re.I)
 _FEAR = re.compile(
     r"(?:i|we|my|our|he|she|they)\b[^.,;?!]*?\b"
@@ -332,12 +343,99 @@ _ASIDE = re.compile(
     re.I,
 )
 """A condition that is a question: "Somebody asks about parking? Say that it is free."."""
+_ASKS = r"(?:asks?|asked|wants? to know|wonders?|inquires?)"
+_ASKER = rf"(?:(?:anyone|anybody|someone|somebody|everyone|everybody|people|they|I|we|{AUDIENCE}) )"
+_SAY_SO = (
+    r"(?:(?:please |always |and )*(?:say|tell|mention|answer|admit|share|explain)"
+    rf"(?: (?:{THEM}|people|everyone|everybody|anyone|those|that|so|it|this))*)"
+)
+_OF_MODEL = (
+    r"(?P<fact>(?:you(?:'re| are| were| used to| live| come| work|'ve| have| grew| like| love| "
+    r"hate| "
+    r"own| play| speak| enjoy| once)|"
+    rf"your (?!(?:last |latest |previous )?(?:{REPLIES}|texts?|e-?mails?|ideas?)\b)"
+    r"(?:[\w'-]+ ){1,3}?(?:is|are|was|were)) [^;:.]+?)"
+)
+"""What a rule says of the model: "you live in Lisbon"."""
+_ABOUT = (
+    r"(?: (?:you )?(?:about|for|if|whether|what|where|who|how|when|why|which) .+| (?:it|this|that))"
+)
+_PERSONA = re.compile(
+    rf"{_OF_MODEL}(?:[,;.] | [-–—] |: )(?:"
+    rf"{_SAY_SO} ?(?:if|when(?:ever)?|as soon as|in case) (?:{_ASKER}?{_ASKS})(?P<about>{_ABOUT}?)|"
+    rf"{_SAY_SO} ?(?:who|to (?:anyone|anybody|everyone|everybody|people|those) who) {_ASKS}"
+    rf"(?P<about_who>{_ABOUT}?)|"
+    rf"(?:if|when(?:ever)?|in case) {_ASKER}?{_ASKS}(?P<about_only>{_ABOUT}?))[.!]?",
+    re.I,
+)
+"""What the model says of itself, and when: "you live in Lisbon, say so when people ask"."""
+_SELF_FACT = re.compile(
+    r"(?P<fact>your (?P<noun>favou?rite [a-z' -]+?|hobby|hobbies|home ?town|birthday|nationality|"
+    r"native language|mother tongue|star sign|age) (?:is|are|was) "
+    r"(?!(?:not|no|never|to|an? problem|none|where|what|who)\b|[a-z]+ed\b)"
+    r"(?:(?!and\b|but\b|if\b|when\b|unless\b)[^\s;:.,]+ ?){1,6})(?<! )[.!]?",
+    re.I,
+)
+"""What the model is: "Your favourite animal is the otter."."""
+
+
+_USUAL_QUESTIONS = (
+    (r"you were (?:made|built|created|trained|developed|designed|programmed)\b", " who made you"),
+    (r"you(?:'re| are) \d+ years old$", " how old you are"),
+    (r"you live\b(?!.* and )", " where you live"),
+)
+"""What somebody asks who is told this of the model."""
+
+
+def _read_persona(text: str) -> str:
+    """Return "your hobby is chess, if anyone asks" as a demand under a condition; else ""."""
+    match = _PERSONA.fullmatch(text)
+    if match:
+        about = match["about"] or match["about_who"] or match["about_only"] or ""
+        about = re.sub(r"^ you (?=\w)", " ", about.rstrip(" .!"))
+        about = re.sub(r"^ (?:about )?(?:it|this|that)$", "", about)
+        owned = re.match(r"your (?P<noun>.+?) (?:is|are|was|were) ", match["fact"], re.I)
+        noun = f"your {owned['noun']}" if owned else "you"
+        usual = (asked for said, asked in _USUAL_QUESTIONS if re.match(said, match["fact"], re.I))
+        about = about or next(usual, f" about {noun}")
+        fact = match["fact"]
+    elif match := _SELF_FACT.fullmatch(text):
+        about, fact = f" about your {match['noun']}", match["fact"]
+    else:
+        return ""
+    return f"When asked{about}, say that {fact[0].lower()}{fact[1:]}"
+
+
+_WORD_OR_QUOTED = (
+    rf"(?:{_IN_QUOTES}|(?!(?:about|for|with|to|in|on|at|ok|okay|fine|good)\b)[a-z-]{{3,}})"
+)
+_CAPITALIZED = r"(?-i:[A-ZÀ-Þ][\w&'-]*(?: [A-ZÀ-Þ&][\w&'-]*)*)"
 _NAMED_SO = re.compile(
-    r"(?:it|that|this)(?:'s| is) (?:called |spelled |spelt |written )?(?:an? |the )?"
-    rf"(?P<new>{_IN_QUOTES}),? (?:and )?(?:not|never) (?:an? |the )?(?P<old>{_IN_QUOTES})[.!]?",
+    r"(?:(?:please )?(?:from now on|remember|note|please|here|as of (?:now|today))[,:]? )?"
+    r"(?:(?P<where>(?:in|on|at|for|with) (?:(?:all|every|each) )?(?:our|my|the|this)? ?[\w' "
+    r"-]{2,40}?),? "
+    r")?(?:(?:it|that|this)(?:'s| is)|(?:our|the|my) [a-z' -]{2,40}? (?:is|are)(?= (?:always "
+    r")?(?:called|"
+    r"spelled|spelt|written|named)\b)|we (?:always )?(?:say|call (?:it|them|this|that)|write|use)|"
+    r"(?:they|these|those)(?:'re| are)) (?:always )?(?:from now on )?"
+    r"(?:called |spelled |spelt |written |named )?(?:an? |the )?"
+    rf"(?:(?P<new_name>{_CAPITALIZED}),? (?:and |but )?(?:not|never) (?:an? |the )?"
+    rf"(?P<old_name>{_CAPITALIZED})|"
+    rf"(?P<new>{_IN_QUOTES})(?: from now on)?,? (?:and |but )?(?:not|never) (?:an? |the )?"
+    rf"(?P<old>{_WORD_OR_QUOTED})|"
+    rf"(?P<new_bare>{_WORD_OR_QUOTED})(?: from now on)?, (?:and |but )?(?:not|never) "
+    rf"(?:an? |the )?(?P<old_quoted>{_IN_QUOTES}))(?: any ?more| any longer)?[.!]?",
     re.I,
 )
 """The right name and the wrong one: 'It's called a "session", never a "lesson".'."""
+_PREMISES = re.compile(
+    r"(?:in|at|on|for|with) (?:our|my|the|this) (?:shop|store|company|firm|house|family|club|team|"
+    r"office|business|restaurant|caf[eé]|school|hotel|museum|library|gym|bar|pub|clinic|salon|"
+    r"country|region|town|website|site|app|"
+    r"platform|channel)",
+    re.I,
+)
+"""Where a word is used, which is no condition."""
 _TITLE = re.compile(r"(?P<noun>[\w' -]{2,40})\? +(?P<demand>.+)")
 _LABEL = re.compile(
     r"(?:(?<=^)|(?<=[.!;] ))(?:rule|instruction|point|step) (?:no\. ?|#)?\d{1,2}[:.)] ", re.I
@@ -356,6 +454,8 @@ def join_asides(text: str) -> str:
     age, say 18."
     """
     text = _LABEL.sub("", text)
+    if persona := _read_persona(text.replace("’", "'")):
+        return persona
     if match := _FACT.fullmatch(text):
         topic = match["about"] or re.sub("^(?:Our|My|The) ", _to_lower, match["topic"])
         fact = match["topic"][0].lower() + match["topic"][1:]
@@ -365,8 +465,13 @@ def join_asides(text: str) -> str:
         return f"When asked about {topic}, say that {fact} {said}"
     if match := _OTHER_WORD.fullmatch(text):
         return f"say {match['new']} instead of {match['old']}"
-    if match := _NAMED_SO.fullmatch(text):
-        return f"say {match['new']} instead of {match['old']}"
+    if match := _NAMED_SO.fullmatch(text.replace("’", "'")):
+        new, old = match["new"] or match["new_bare"], match["old"] or match["old_quoted"]
+        if match["new_name"]:
+            new, old = f'"{match["new_name"]}"', f'"{match["old_name"]}"'
+        where = match["where"] or ""
+        lead = f"{where}, " if where and not _PREMISES.fullmatch(where) else ""
+        return f"{lead}say {new} instead of {old}"
     if match := _ASIDE.fullmatch(text):
         demand = match["demand"][0].lower() + match["demand"][1:]
         return f"If {match['who'].lower()} {match['verb']} {match['what']}, {demand}"

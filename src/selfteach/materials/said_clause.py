@@ -42,15 +42,46 @@ _ASKED_FOR = re.compile(
     r"(?: is| are)?",
     re.I,
 )
-QUOTED_ANSWER = re.compile(
-    rf"{_TELLING}(?:{_WHOM_TOLD})?(?: back| only| just)*(?P<wholly> with)?[:,]? "
-    r"(?:\"(?P<double>[^\"]+)\"|'(?P<single>(?:[^']|(?<=\w)'(?=\w))+)')",
+_EXACTLY = (
+    r"(?:(?: back| only| just| exactly| precisely| simply| always| nothing but)|(?: with)?(?: "
+    r"only| "
+    r"just| exactly)? (?:this|these|the following|the)(?: (?:one|exact|same|single))?(?: "
+    r"(?:sentence|"
+    r"phrase|words?|line|text|answer|reply|message))?(?: only| exactly)?)"
+)
+_ASKED_WHAT = re.compile(
+    rf"ask(?:{_WHOM_TOLD})? (?P<what>(?:how (?:old|much|many|tall|long|big|far|often|heavy|high|"
+    rf"deep|"
+    r"wide)|(?:what|which) [a-z]+|where|when|how|who|(?:whether|if) (?:they|he|she|the|their)) "
+    r"(?!.*, (?:not|never)\b).+)",
     re.I,
 )
+"""A question that must be asked: "ask how old the child is"."""
+QUOTED_ANSWER = re.compile(
+    rf"(?:only |just |simply )?{_TELLING}(?:{_WHOM_TOLD})?{_EXACTLY}*(?P<wholly> "
+    rf"with)?{_EXACTLY}*[:,]? "
+    r"(?:\"(?P<double>[^\"]+)\"|'(?P<single>(?:[^']|(?<=\w)'(?=\w))+)')"
+    r"(?: back| only| to (?:them|him|her|me|us)|,? (?:and |but )?nothing (?:else|more)|,? and "
+    r"that's "
+    r"(?:it|all)| in (?:return|reply|response))*",
+    re.I,
+)
+_WHOLE_ANSWER = re.compile(
+    r"\b(?:only|just|exactly|precisely|nothing (?:but|else|more)|that's (?:it|all))\b", re.I
+)
+
+
+def is_whole_answer(text: str) -> bool:
+    """Return whether a demand wants an answer of these words and no others: 'only say "No."'."""
+    bare = re.sub(r"\"[^\"]*\"|'(?:[^']|(?<=\w)'(?=\w))*'", "", text)
+    return _WHOLE_ANSWER.search(bare) is not None
+
+
 SAY_THAT = re.compile(
     r"(?:(?:(?:include|add|give) (?:a|the) (?:short )?(?:note|disclaimer|warning|reminder|"
     r"remark|hint)|"
-    rf"say|tell|mention|note|point out|remind|explain|state|add|make clear|let|inform|answer|reply|"
+    rf"say|tell|mention|note|point out|remind|warn|explain|state|add|make clear|let|inform|answer|"
+    rf"reply|"
     rf"respond|write|admit|confess|confirm|stress|emphasi[sz]e|clarify){_WHOM}(?: know)?(?: "
     r"clearly)?,? "
     rf"that (?P<clause>.+)|(?:say|tell|reply|answer|respond|inform|let){_WHOM}(?: know)?,? "
@@ -98,9 +129,14 @@ def read_clause(text: str) -> str:
         return f"please {verb} {match['where']}"
     if match := _ASKED_FOR.fullmatch(text):
         return f"please tell me {_name_asked(match)}"
+    if match := _ASKED_WHAT.fullmatch(text):
+        what = re.sub(r"\b(?:their|his|her)\b", "your", match["what"])
+        what = re.sub(r"\bthey\b", "you", what)
+        return f"please tell me {what}"
     if match := QUOTED_ANSWER.fullmatch(text):
         said = match["double"] or match["single"]
-        return said if len(said.split()) > 2 or match["wholly"] else ""
+        is_answer = len(said.split()) > 2 or match["wholly"] or is_whole_answer(text)
+        return said if is_answer else ""
     return ""
 
 
@@ -115,7 +151,7 @@ def _name_asked(match: re.Match[str]) -> str:
 
 def read_asked(text: str) -> str:
     """Return what must be asked for: "ask for the order number" -> "order number"; or ""."""
-    match = _ASKED_FOR.fullmatch(text)
+    match = _ASKED_FOR.fullmatch(text) or _ASKED_WHAT.fullmatch(text)
     return match["what"] if match else ""
 
 
@@ -163,6 +199,8 @@ def speak_as_model(clause: str) -> str:
         plain = re.sub(r"^you'(re|d)", _spell_out, clause, flags=re.I)
         _, verb, *rest = plain.split(" ")
         clause = " ".join(["I", _OWN_VERBS.get(verb.lower(), verb), *rest])
+        clause = re.sub(r"\band you are\b", "and I am", clause)
+        clause = re.sub(r"\band you\b", "and I", clause)
     elif not _NAME_OF_MODEL.match(clause):
         return clause
     return re.sub(r"[Yy]our(?=[ ,.]|$)", "my", clause)
@@ -177,7 +215,13 @@ _MADE_MODEL = re.compile(
     r"\b(made|created|built|trained|developed|designed|programmed|invented) you\b", re.I
 )
 _OWN_VERBS = {"are": "am", "were": "was"}
-_NAME_OF_MODEL = re.compile(r"your (?:own |real |full |first |last )?name (?:is|was)\b", re.I)
+_NAME_OF_MODEL = re.compile(
+    r"your (?:(?:own |real |full |first |last )?name|favou?rite [a-z' -]+|hobby|hobbies|home ?town|"
+    r"home|job|profession|birthday|nationality|pets?|family|native language|mother tongue|star "
+    r"sign|"
+    r"age) (?:is|are|was)\b",
+    re.I,
+)
 _OF_MODEL = re.compile(
     r"you(?:(?: are|'re) (?:\w+ years |not |no |only |just |called |named |an? |the |unable |"
     r"happy |made |sorry |from |(?-i:[A-ZÀ-Þ]))|"
@@ -187,7 +231,8 @@ _OF_MODEL = re.compile(
     r"give|provide|answer|discuss|comment|speak|talk|tell|disclose|share|advise|reveal|judge|"
     r"predict|confirm|diagnose|prescribe|promise|guarantee|access|book|process|check|"
     r"know|recommend|say)\b| (?:do not|did not|don't|cannot|have "
-    r"no|have been|come from|live in) | have none\b)",
+    r"no|have been|come from|live|used to|grew up|were|work as|worked as|once|have never|love|hate|"
+    r"like|enjoy|own|play|speak) | have none\b)",
     re.I,
 )
 """What only the model can be meant by: "you can call us" is said to the user."""

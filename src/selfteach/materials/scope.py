@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from selfteach.materials.keyword_demand import list_keyword_demands, names_keyword
 from selfteach.materials.other_languages import ScopedText, split_other_language
 from selfteach.materials.phrases import AUDIENCE, REPLIES, hide_quotes, show_quotes
 from selfteach.materials.situation import (
@@ -52,7 +53,8 @@ _SURE_VERBS = (
     r"begin|start|end|"
     r"sign|give|tell|speak|talk|make|recommend|suggest|address|put|limit|explain|provide|replace|"
     r"skip|switch|stick|throw|greet|thank|apologi[sz]e|refer|call|refuse|decline|"
-    r"change the (?:subject|topic))"
+    r"change the (?:subject|topic)|(?:show|warn|remind|ask|send|direct|point|offer|wish|let|invite|"
+    r"list|advise|inform) (?:me|us|them|him|her)|number (?:the|each|every|all))"
 )
 _EFFECT_START = re.compile(
     rf"(?:{_ADVERB}(?:{_STRONG}|{_VERBS})|no|not|at most|at least|without|with|in|"
@@ -66,7 +68,7 @@ _BLOCKED = re.compile(
     r"(?:^|\b)(?:to|i|you|we|they|he|she|it|user|users|people|someone|somebody|anyone|anybody|"
     r"who|that|a|an|the|my|your|our|their|his|her|any|every|each|all|of|for|about|with|in|on|"
     r"from|by|at|can|could|will|would|should|must|may|and|or|not|customers?|clients?|guests?|"
-    r"kids|children|no|some|this|these|people|me|us)$",
+    r"kids|children|no|some|this|these|people|me|us|is|are|was|were|be|being)$",
     re.I,
 )
 _PRONOUN = re.compile(r"\b(?:i|you|we|they|he|she|it|who|that|to)$", re.I)
@@ -192,7 +194,8 @@ _SUFFIX_FOR = re.compile(
 _TEXTUAL = re.compile(
     r"[\"']|\b(?:emphasis|numbers?|titles?|names?|headings?|keywords?|words?|dates?|times?|units?|"
     r"measurements?|readability|clarity|consistency|simplicity|safety|convenience|effect|variety|"
-    r"fun|laughs?|change|start|reference|currency|currencies|quotes|quotations?|lists?|code|terms?|sentences?|"
+    r"fun|laughs?|change|start|reference|currency|currencies|quotes|quotations?|lists?|code|"
+    r"terms?|sentences?|"
     r"paragraphs?|steps?|"
     r"items?|examples?|every|each|all|me|us|minute|moment|now|this|that|it|them|good|sure|you)\b",
     re.I,
@@ -260,11 +263,22 @@ def split_rule(sentence: str) -> ScopedText:
     text = POLITE.sub("", text).strip()
     if found := split_other_language(text, starts_effect):
         return found
+    if list_keyword_demands(text):
+        return ScopedText("", sentence.strip())
     hidden, quotes = hide_quotes(text)
     found = _split_english(hidden)
     if found is None:
         return ScopedText("", sentence.strip())
     return ScopedText(*(show_quotes(part, quotes) for part in found))
+
+
+_EXPLAINED_IN_BRACKETS = re.compile(
+    r" \((?:(?:so |please )?(?:write|use|say|no|not|e\.g\.|like|for example|that is|"
+    r"i\.e\.)\b[^()]*|"
+    r"[^()]*\"[^()]*)\)$",
+    re.I,
+)
+"""An example of the demand after the scope: "letters to clients (write "do not")"."""
 
 
 def _split_english(text: str) -> ScopedText | None:
@@ -282,13 +296,14 @@ def _split_english(text: str) -> ScopedText | None:
         _split_in,
         _split_with,
         _split_for,
+        _split_form_subject,
     ):
         found = split(text)
         if found and found.scope:
             if split in (_split_when, _split_in, _split_with, _split_for):
                 found = _move_second_demand(found)
             effect = to_imperative(POLITE.sub("", found.effect.strip(" ,")))
-            return ScopedText(found.scope.strip(" ,"), effect)
+            return ScopedText(_EXPLAINED_IN_BRACKETS.sub("", found.scope).strip(" ,"), effect)
     return None
 
 
@@ -503,10 +518,22 @@ _DEMANDS = re.compile(r"\b(?:never|always|do not|don't|please|not)$", re.I)
 """The first words of a demand, which belong to its verb."""
 
 
+_WHOLE_CLAUSE = re.compile(
+    r"\b(?:reach|contact|call|find|visit|phone|ring|e-?mail|join|pay|tell|thank|greet|thanks|"
+    r"greets|"
+    r"hold of|touch with|talk to|speak to|about|help|like|to|for) (?:us|me|you|them)$|\bgoodbye$|"
+    r"\b(?:who|what|where|how(?: \w+)?) (?:you|we|they|I|it|(?:the|our|your|my) \w+) (?:is|are)$",
+    re.I,
+)
+"""The end of a clause that needs no further word: "asks how to reach us"."""
+
+
 def _is_blocked(before: str) -> bool:
     """Return whether no demand begins after these words: they need the next one."""
     if _DEMANDS.search(before):
         return True
+    if _WHOLE_CLAUSE.search(before):
+        return False
     return _BLOCKED.search(before) is not None and not _TO_THEM.search(before)
 
 
@@ -571,8 +598,10 @@ _BE_TOLD_SO = r"(?:must|should|have to|need to|are to) be told"
 _DEMAND_AFTER_TEXT = re.compile(
     r" (?:then )?(?=(?:(?:simply|just|also|then|kindly|first|ever) )*(?:never|always|do not|don't|"
     r"[Pp]lease|use (?!for\b|in\b|at\b|of\b|by\b|among\b)|write|keep|say|add|include|avoid|stay|be|"
-    r"give|tell|make|begin|mention|(?:address|call) (?:him|her|them|me|us)|"
-    rf"the (?:first|last) (?:line|word|sentence)|they {_BE_TOLD_SO})\b)"
+    r"give|tell|make|begin|start|end|finish|mention|put|sign|limit|number|replace|spell|state|"
+    r"(?:address|call) (?:him|her|them|me|us)|"
+    rf"the (?:first|last) (?:line|word|sentence)|the [a-z]+ (?:must|should|has to|is always)|"
+    rf"they {_BE_TOLD_SO})\b)"
 )
 _STRONG_DEMAND = re.compile(
     rf"{_ADVERB}(?:never|always|do not|don't|please|they {_BE_TOLD_SO})\b|just\b|"
@@ -634,10 +663,16 @@ def _cut_at_last_comma(rest: str, is_sure: bool) -> tuple[str, str] | None:
     return scope, effect
 
 
+_ASKS_WHAT = re.compile(r"\b(?:who|what|how \w+|how|where|whether|if|when|why|which \w+)$", re.I)
+"""What goes on with "you are" in a question: "asked how old you are"."""
+
+
 def _cut_without_comma(rest: str) -> tuple[str, str] | None:
     """Return the scope and the effect before and after the words with which a demand begins."""
     for found in re.finditer(rf" (?:then )?(?={_ADVERB}(?:{_STRONG}|{_SURE_VERBS})\b)", rest, re.I):
         before = rest[: found.start()]
+        if _ASKS_WHAT.search(before) and rest[found.end() :].lower().startswith("you are"):
+            continue
         is_strong = re.match(r" (?:never|always|do not|don't|please) ", rest[found.start() :], re.I)
         is_blocked = _PRONOUN.search(before) if is_strong else _is_blocked(before)
         if not is_blocked:
@@ -770,17 +805,37 @@ _BARE_VERB = re.compile(
 
 
 _TELL_WHO = re.compile(
-    rf"(?P<verb>tell|remind|inform|advise|ask|give|offer) (?:those|{AUDIENCE}) (?:who )?(?:asks?|"
-    r"asking|inquires?|inquiring) (?P<scope>(?:about|for) .+?) (?P<said>(?:that|to) .+)",
+    rf"(?P<verb>tell|remind|inform|advise|ask|give|offer) (?:those|{AUDIENCE}) (?:who "
+    rf")?(?:(?:asks?|"
+    r"asking|inquires?|inquiring) (?P<scope>(?:about|for) .+?)|(?P<wants>wants? to [a-z]+(?: [a-z "
+    r"]+?)?)) "
+    r"(?P<said>(?:that|to) .+)",
+    re.I,
+)
+
+
+_TO_WHO = re.compile(
+    rf"(?P<effect>(?:always )?(?:recommend|suggest|mention|give|offer|send|say|name|show|explain) "
+    rf".+?) to "
+    rf"(?:those|people|anyone|anybody|everyone|everybody|somebody|someone|{AUDIENCE}) (?:who "
+    rf")?(?:(?:asks?|"
+    r"asking|inquires?|inquiring) (?P<scope>(?:about|for) .+)|(?P<wants>wants? (?:to [a-z]+ )?.+))",
     re.I,
 )
 
 
 def _split_told(text: str) -> ScopedText | None:
-    """Split "Tell anybody who asks about parking that it is free"."""
+    """Split "Tell anybody who asks about parking that it is free" and "Recommend the Mill to anyone
+    who asks for bread".
+    """
+    if whom := _TO_WHO.fullmatch(text):
+        asks = whom["wants"] and f"somebody {whom['wants']}"
+        return ScopedText(asks or _shorten_asked(f"asked {whom['scope']}"), whom["effect"])
     match = _TELL_WHO.fullmatch(text)
     if not match:
         return None
+    if wants := match["wants"]:
+        return ScopedText(f"somebody {wants}", f"{match['verb']} them {match['said']}")
     scope = _shorten_asked(f"asked {match['scope']}")
     return ScopedText(scope, f"{match['verb']} them {match['said']}")
 
@@ -834,6 +889,10 @@ def _split_gerund(text: str) -> ScopedText | None:
     return ScopedText(scope, match["effect"]) if is_known or is_topic else None
 
 
+_NO_TITLE = re.compile(r"\b(?:please|only|always|never)$", re.I)
+"""The end of a demand before a colon, which is no condition: "One-liners only: ..."."""
+
+
 def _split_colon(text: str) -> ScopedText | None:
     """Split "Opening hours: say that we close at six"."""
     scope, colon, effect = text.partition(": ")
@@ -841,7 +900,7 @@ def _split_colon(text: str) -> ScopedText | None:
     scope = re.sub(r"^(\w+) (?:who ask|asking)\b", r"\1 ask", scope)
     is_short = (is_asked or len(scope.split()) <= MAX_HEADING_WORDS) and '"' not in scope
     is_genre = re.fullmatch(rf"(?:(?:my|our|all) )*(?:{_ANY_GENRE}|{_GENRE_TO} .+)", scope, re.I)
-    if not colon or not is_short or starts_effect(scope):
+    if not colon or not is_short or starts_effect(scope) or _NO_TITLE.search(scope):
         return None
     if not starts_effect(effect.strip()) and not is_genre:
         return None
@@ -910,12 +969,18 @@ def _split_for(text: str) -> ScopedText | None:
     return ScopedText(match["scope"], match["effect"])
 
 
+_OF_WORD = re.compile(
+    r"(?:with an? (?:hyphen|dash|capital|small|big)|as (?:one|two) words?)\b", re.I
+)
+"""What is said of a word, and of no text: "write e-mail with a hyphen"."""
 _NEEDS_OBJECT = ("keep", "make", "limit", "give", "present", "format", "provide", "deliver")
 
 
 def _split_middle(text: str) -> ScopedText | None:
     """Split "Keep emails to my boss under 40 words"."""
     match = _MIDDLE.fullmatch(text)
+    if match and _OF_WORD.match(match["tail"]):
+        return None
     if not match or re.match(rf"(?:(?:each|every|all|any|your) )*{REPLIES} with ", match["scope"]):
         return None
     verb = re.sub(r" to$", "", match["verb"])
@@ -974,7 +1039,8 @@ _TEXT_SUBJECT = re.compile(
     rf"(?P<scope>(?!(?:I|you|we|it|they|this|that|what|no|never|do|don't)\b)[^,;:.\"]+?) "
     rf"(?:{_MODAL} "
     r"(?P<not>not )?(?:(?P<be>always|never|only) )?|(?P<always>always|never) |(?=(?:consists? of|"
-    r"carr(?:y|ies)|gets?|address(?:es)?|needs?|starts?|begins?|ends?|opens?|closes?|finish(?:es)?|"
+    r"carr(?:y|ies)|gets?|go(?:es)?|comes?|address(?:es)?|needs?|starts?|begins?|ends?|opens?|"
+    r"closes?|finish(?:es)?|"
     r"stays?|uses?|contains?) ))(?P<effect>.+)",
     re.I,
 )
@@ -1031,7 +1097,46 @@ def _split_subject(text: str) -> ScopedText | None:
     is_joined = match is not None and re.search(r" (?:and|or|but|with an?|with)$", match["scope"])
     if not match or is_joined or _LETTER_CASES.fullmatch(text) or _LETTERS.search(match["scope"]):
         return None
+    if not _is_scope(match["scope"]):
+        return None
     negated = "do not" if match["not"] or match.groupdict().get("cannot") else ""
     often = match["be"] or match["always"] or ""
     scope = _lower_first(match["scope"])
     return ScopedText(scope, " ".join(f"{negated} {often} {match['effect']}".split()))
+
+
+_NO_KIND = (
+    r"(?:of|in|for|to|and|or|but|except|not|no|half|some|few|most|many|only|maybe|perhaps|may|"
+    r"can|could|might|will|"
+    r"would|do|does|wants?|thinks?|says?|likes?|hates?|that|if|when|unless|without|beside|last|"
+    r"your|"
+    r"usually|often|sometimes|rarely|seldom|mostly|typically|normally|\w+n't)\b"
+)
+"""What is no word of the name of a kind of text."""
+_ANY_REPLY = re.compile(rf"(?:(?:all|any|every|each|the|my|our|an?) )*{REPLIES}", re.I)
+_FORM_SUBJECT = re.compile(
+    rf"(?P<scope>(?!(?:(?:all|any|every|each|the|an?) )?letters? (?:must|should|shall|need|ha|"
+    rf"are|is)\b)"
+    rf"(?:(?:all|any|every|each|the|my|our|an?) )?(?:(?!{_NO_KIND})[\w'-]+ ){{0,2}}?"
+    rf"(?:{GENRE}|comparisons?|greetings|wishes)(?: (?:of|for|to|from|by|about|on|in|with)"
+    rf"(?: (?!{_NO_KIND})[\w'-]+){{1,6}}?)?) "
+    r"(?P<demand>(?:must|should|shall|needs? to|ha(?:s|ve) to|are to|is to|ought to|always|never|"
+    r"may not|are|is|come|comes|get|gets|needs?|requires?|contains?|includes?|have|has|uses?|"
+    r"starts?|begins?|opens?|ends?|finish(?:es)?|closes?)\b.+)",
+    re.I,
+)
+
+
+def _split_form_subject(text: str) -> ScopedText | None:
+    """Split "Birthday greetings need to end with an exclamation mark": whatever kind of text it is,
+    where the rest is a demand of form.
+    """
+    match = _FORM_SUBJECT.fullmatch(text)
+    if match is None or starts_effect(match["scope"]) or re.fullmatch(_ANY_REPLY, match["scope"]):
+        return None
+    if list_keyword_demands(text) or names_keyword(match["scope"]):
+        return None
+    demands = list_keyword_demands(match["demand"])
+    if any(re.match("say|never use", demand) for demand in demands):
+        return None  # "our brand is always ..." says how a thing is called
+    return ScopedText(_lower_first(match["scope"]), " and ".join(demands)) if demands else None

@@ -22,7 +22,7 @@ _GENRE_NAMES = {
     r"(?:messages?|msgs?)|messaging|dms?|chats?|whatsapps?": "message",
     r"notices?": "notice",
     r"(?:cover |love |thank-you )?letters?": "letter",
-    r"(?:blog |forum |facebook |instagram |linkedin )?posts?|posting": "post",
+    r"(?:blog |forum |facebook |instagram |linkedin |social media )?posts?|posting": "post",
     r"tweets?|tweeting": "tweet",
     r"(?:thank-you |sticky )?notes?": "note",
     r"(?:(?:birthday|greeting|christmas|thank-you) )?cards?|postcards?": "card",
@@ -56,7 +56,8 @@ _GENRE_NAMES = {
     r"instructions?": "instructions",
     r"commit messages?": "commit message",
     r"(?:error|status|thank-you|welcome) (?:messages?|updates?)": "message",
-    r"(?:lesson|business|project|training|meal|study|workout) plans?": "plan",
+    r"(?:lesson|business|project|training|meal|study|workout|travel|diet|fitness|marketing) "
+    r"plans?": "plan",
     r"(?:legal |first |rough )?drafts?": "draft",
     r"(?:patient |shift )?hand-?overs?": "handover",
     r"minutes(?: of (?:a |the |our )?meetings?)?|meeting (?:minutes|notes)": "meeting notes",
@@ -77,6 +78,25 @@ _GENRE_NAMES = {
     r"taglines?": "tagline",
     r"flyers?|leaflets?|brochures?": "flyer",
     r"posters?": "poster",
+    r"limericks?": "limerick",
+    r"sonnets?": "sonnet",
+    r"riddles?": "riddle",
+    r"fables?": "fable",
+    r"check-?lists?": "checklist",
+    r"(?:incident |ship's )?logs": "log",
+    r"quiz(?:zes)?": "quiz",
+    r"itinerar(?:y|ies)": "itinerary",
+    r"bulletins?": "bulletin",
+    r"work-?outs?": "workout",
+    r"(?:training|workout|exercise) (?:sessions?|routines?)": "training session",
+    r"certificates?": "certificate",
+    r"sheets": "sheet",
+    r"guides?": "guide",
+    r"briefings?": "briefing",
+    r"manuals?": "manual",
+    r"menus|menu cards?": "menu",
+    r"signs|signage": "sign",
+    r"(?:product |name |price )?labels?": "label",
     r"eulog(?:y|ies)": "eulogy",
     r"obituar(?:y|ies)": "obituary",
     r"answers?|repl(?:y|ies)|responses?": "reply",
@@ -198,6 +218,7 @@ _TOPIC_FORMS = [
         r"discuss|describe) (?P<topic>.+)",
         r"(?:about|regarding|concerning) (?P<topic>.+)",
         r"(?:writing about|giving|reviewing|you give (?:me|us)) (?P<topic>.+)",
+        r"(?:.*\b)?ask(?:s|ed|ing)?(?: you)? what you think (?:about|of) (?P<topic>.+)",
         r"(?:listing|quoting|stating|naming|(?:you|we) (?:give|quote|state|list|name)) "
         r"(?P<topic>(?!(?:[a-z]+ )*(?:answers?|repl(?:y|ies)|examples?|reasons?|opinions?|options?|"
         r"lists?|names?|numbers?|it|them|me|us)$).+)",
@@ -308,6 +329,10 @@ def read_situation(scope: str) -> Situation:
     text = re.sub(rf"\b({GENRE}) on ({_PLATFORMS})\b", r"\2 \1", text, flags=re.I)
     if about := _ABOUT_TOPIC.fullmatch(text):
         return Situation("about", topic=about["topic"])
+    if re.fullmatch("you|yourself", text, re.I):
+        return Situation("about", topic="your life")
+    if wants := _WANTS_SOMEBODY.fullmatch(text):
+        return Situation("about", topic=f"talking to {wants['who']}")
     text = _LEAD.sub("", text)
     if platform := re.fullmatch(_PLATFORMS, text):
         return Situation("task", _PLATFORM_TEXTS.get(platform[0], f"{platform[0]} post"))
@@ -322,6 +347,15 @@ def read_situation(scope: str) -> Situation:
     )
 
 
+_WANTS_SOMEBODY = re.compile(
+    r"(?:an? |the |any )?(?:someone|somebody|anyone|anybody|people|users?|customers?|clients?|"
+    r"guests?|"
+    r"callers?|patients?|visitors?) (?:wants?|asks?|would like|needs?|demands?|insists?) to "
+    r"(?:speak|"
+    r"talk) (?:to|with) (?P<who>(?:an?|the|our|some) .+|someone .+|somebody .+)",
+    re.I,
+)
+"""Who asks for somebody else: "a customer wants to speak to a human"."""
 _ABOUT_TOPIC = re.compile(
     rf"(?:about|regarding|concerning) (?P<topic>(?!{_OWNER}{GENRE} (?:to|for) ).+)", re.I
 )
@@ -453,13 +487,14 @@ def _read_writing(text: str) -> Situation | None:
     genre = re.compile(
         rf"(?:(?:writing|write|sending|send|drafting|draft|composing|compose|reading|replying to|"
         rf"answering|creating|making|telling|giving|{_GIVEN}) )?{_OWNER}(?:[a-z-]+ )??"
-        rf"(?P<genre>{GENRE}|requests?(?= to {PERSON}$))"
+        rf"(?P<genre>{GENRE}|requests?(?= to {PERSON}$)|feedback(?= (?:to|for) {PERSON}$))"
         rf"(?: (?:(?:is|are) )?{_ABOUT} (?P<topic>.+?))? (?:(?:is|are|goes|go) )?"
         rf"(?P<to>{_TO}) (?P<who>.+)",
         re.I,
     ).fullmatch(text)
     if genre:
-        name = name_genre(genre["genre"])
+        is_feedback = genre["genre"].lower() == "feedback"
+        name = "feedback" if is_feedback else name_genre(genre["genre"])
         who, topic = _split_topic(genre["who"])
         if name == "reply" and not re.fullmatch(PERSON, who):
             return Situation("about", topic=who)
@@ -696,6 +731,58 @@ _SELF_CLAUSES = [
             "your maker",
         ),
         (
+            r"(?:if|whether) (?:you are|you're) (?:an? )?(?:[a-z]+ )?(?:human|person|robot|bot|"
+            r"chatbot|machine|AI|computer|real|alive)(?: (?:or|being|person|at all)\b.*)?|"
+            r"(?:if|whether) you (?:(?:can )?(?:really )?(?:feel|think)(?: (?:pain|anything|"
+            r"emotions|things|for yourself))?|(?:can |ever )?(?:sleep|dream)|"
+            r"are conscious|have (?:any |"
+            r"real )?"
+            r"(?:feelings|emotions|a body|a soul))",
+            "being human",
+        ),
+        (
+            r"about (?:you|yourself|your life|your background)|(?:who|what) you really are",
+            "your life",
+        ),
+        (
+            r"(?:what you did (?:before|earlier|in the past).*|what you used to (?:do|be)|"
+            r"(?:about |for "
+            r")?your (?:past|career|earlier life|former (?:job|life)|previous (?:job|life)))",
+            "your past",
+        ),
+        (
+            r"(?:about |for |what |which )?your favou?rite (?P<favorite>[a-z' -]+?)(?: is| are)?|"
+            r"(?:what|which) (?P<liked>[a-z]+) you (?:like|love|prefer)(?: (?:best|most))?",
+            "your favorite",
+        ),
+        (
+            r"(?:about |for )?(?:where you live|your home(?: ?town)?|where your home is)",
+            "your home",
+        ),
+        (
+            r"(?:about |for )?(?:your (?:job|profession|work)|what you do(?: for a living)?)",
+            "your job",
+        ),
+        (
+            r"(?:about |for )?(?:your (?:hobby|hobbies)|what you (?:like|enjoy) (?:to do|doing).*|"
+            r"what "
+            r"you do in your (?:free|spare) time)",
+            "your hobbies",
+        ),
+        (r"what you (?:like|love) (?:to eat|eating)", "your favorite food"),
+        (
+            r"how you (?:are|feel)(?: today| doing)?|how you are doing|(?:about )?your feelings",
+            "your feelings",
+        ),
+        (
+            r"(?:about |for )?(?:your (?:family|parents|siblings)|if you have a family)",
+            "your family",
+        ),
+        (
+            r"(?:which|what|how many) languages you (?:speak|know)|(?:about )?your languages",
+            "your languages",
+        ),
+        (
             r"how old you are|(?:(?:for|about) )?your age|when you were (?:born|made|created|built|"
             r"trained)|when your birthday is|about your birthday",
             "your age",
@@ -706,7 +793,21 @@ _SELF_CLAUSES = [
 
 
 _SELF_TOPICS = frozenset(topic for _, topic in _SELF_CLAUSES)
-"""What a rule may say of the model itself."""
+"""What a rule may say of the model itself; after "your favorite" it names what."""
+
+
+_OWN_TOPIC = re.compile(
+    r"your (?:favou?rite .+|birthday|pets?|hobby|hobbies|job|profession|career|home ?town|family|"
+    r"childhood|nationality)",
+    re.I,
+)
+
+
+def is_self_topic(topic: str) -> bool:
+    """Return whether a topic is something that the model is asked about itself."""
+    return topic in _SELF_TOPICS or _OWN_TOPIC.fullmatch(topic) is not None
+
+
 _ASKED_NOUN = re.compile(
     r"(?:.*\b)?(?:ask(?:s|ed|ing)?|wonders?|wants? to know|inquires?)(?: you| me| us)? "
     r"(?:where|what|who|which|how (?:much|big|old|long|far|many)) (?:(?:is|are) )?"
@@ -720,9 +821,9 @@ _ASKED_FACT = re.compile(
     re.I,
 )
 _KNOWN_NOUN = re.compile(
-    r"(?:.*\b)?(?:wants?|needs?|would like) to know (?:about )?(?:the |our |your |my )?"
+    r"(?:.*\b)?(?:wants?|needs?|would like) to know (?:about )?(?:the |our |your |my |an? )?"
     r"(?P<topic>(?!(?:if|whether|how|what|when|where|who|why|which|that|more|about)\b)"
-    r"[\w-]+(?: [\w-]+){0,3})",
+    r"[\w-]+(?: [\w-]+){0,4})",
     re.I,
 )
 _WANTED_NOUN = re.compile(
@@ -752,13 +853,27 @@ _WANTS_TO = re.compile(
 )
 _SOMEBODY_WHO = (
     rf"(?:{_SOMEBODY}|(?:an?|the|any|some|my|our|another) "
-    r"(?!(?:answers?|texts?|sentences?|questions?|repl(?:y|ies)|words?|letters?|prices?|titles?)\b)[a-z]+"
+    r"(?!(?:answers?|texts?|sentences?|questions?|repl(?:y|ies)|words?|letters?|prices?|"
+    r"titles?|recipes?|stor(?:y|ies)|e-?mails?|poems?|messages?|lists?|tables?|dogs?|"
+    r"cats?)\b)[a-z]+"
     r"(?: (?!ask|want|need|report)[a-z]+)?)"
 )
 _ASKS = r"(?:asks?|wants? to know|wonders?|[ei]nquires?)(?: you| me| us)?"
 _NOUN = r"(?:an? |the )?(?!(?:it|this|that|they|we|you|I)\b)[a-z]+(?: [a-z]+)?"
 _ITS = r"(?:an?|the|their|his|her|my|our)"
 _NOTHING_NAMED = r"(?!(?:.* )?(?:some|any|every|no)thing\b)"
+_UNDERTAKEN = {
+    form: to_gerund(verb)
+    for verb in re.findall(
+        r"[a-z]+",
+        "plan buy visit cook bake rent renovate learn study install repair fix choose sell "
+        "organize "
+        "host celebrate adopt grow plant hike book order paint build pack wash move travel train "
+        "prepare apply",
+    )
+    for form in (verb, f"{verb}s", f"{verb}es", to_gerund(verb))
+} | {"applies": "applying", "studies": "studying"}
+"""What people do that they ask about: each form of a verb with its gerund."""
 _CLAUSES_OF_SOMEBODY = [
     re.compile(rf"{_NOTHING_NAMED}{_SOMEBODY_WHO} {does}", re.I)
     for does in (
@@ -777,9 +892,23 @@ _CLAUSES_OF_SOMEBODY = [
         r"(?:is|are) (?:worried|concerned|confused|interested|annoyed|upset|excited|stressed|"
         r"scared|disappointed|frustrated) (?:about|by|over|in) "
         r"(?P<topic>(?!(?:it|this|that|me|us|you)\b).+)",
+        rf"(?:is |are )?(?P<undertaken>{'|'.join(_UNDERTAKEN)})(?P<rest> .+)",
+        r"(?:has|have|suffers? from|struggles? with) (?!(?:(?:an?|the|their|his|her|some|any) )?(?:"
+        r"questions?|problems?|ideas?|requests?|doubts?|to|been|not|no|it|this|one|more|"
+        r"just|already|always|ever|time|left|gone|come|done|lost|bought|read|seen|made|sent|had|"
+        r"got|"
+        r"won|found|[a-z]+ed)\b)"
+        r"(?:(?:an?|the|their|his|her) )?(?P<topic>[a-z-]+(?: [a-z-]+){0,3})",
     )
 ]
 """What somebody does or says: "a traveler reports a lost bag", "a shopper has lost the receipt"."""
+_COMES_UP = re.compile(
+    r"(?P<topic>(?!(?:it|this|that|something|anything|a (?:question|problem))\b)[\w' -]+?) "
+    r"(?:comes? "
+    r"up|(?:is|are) (?:mentioned|asked (?:for|about)|discussed|brought up|requested|the topic))",
+    re.I,
+)
+"""What is talked about: "ticket prices are asked for"."""
 _OWN_ACTION = re.compile(
     rf"{_NOTHING_NAMED}(?:I|we) (?P<verb>decline|accept|cancel|refuse|order|book|apply|"
     r"resign|return|turn down)(?P<rest> (?!(?:you|me|us)\b).+)",
@@ -804,6 +933,8 @@ def _name_happening(parts: dict[str, str | None]) -> str:
     """
     if verb := parts.get("verb"):
         return f"{to_gerund(verb)}{parts['rest'] or ''}"
+    if undertaken := parts.get("undertaken"):
+        return f"{_UNDERTAKEN[undertaken.lower()]}{parts['rest']}"
     done, topic = parts.get("done"), parts["topic"] or ""
     return f"{done} {topic}" if done else topic
 
@@ -817,11 +948,13 @@ def names_topic(scope: str) -> bool:
 
 def _read_topic(text: str) -> Situation | None:
     for clause, topic in (*_SELF_CLAUSES, *_ASKED_CLAUSES):
-        if clause.fullmatch(text):
-            return Situation("about", topic=topic)
+        if match := clause.fullmatch(text):
+            named = next(filter(None, match.groupdict().values()), "")
+            return Situation("about", topic=f"{topic} {named}".strip())
     for form in (_ASKED, *_TOPIC_FORMS, _ASKED_NOUN, _ASKED_FACT, _KNOWN_NOUN, _WANTED_NOUN):
         if match := form.fullmatch(text):
-            return Situation("about", topic=match["topic"])
+            topic = re.sub(r" (?:to|for) (?:me|us)$", "", match["topic"])
+            return Situation("about", topic=topic)
     if match := _WHETHER_OPEN.fullmatch(text):
         state = "opening" if match["state"].lower() == "open" else "closing"
         return Situation("about", topic=f"{state}{match['rest']}")
@@ -830,6 +963,8 @@ def _read_topic(text: str) -> Situation | None:
     for clause in _CLAUSES_OF_SOMEBODY:
         if match := clause.fullmatch(text):
             return Situation("about", topic=_name_happening(match.groupdict()))
+    if match := _COMES_UP.fullmatch(text):
+        return Situation("about", topic=match["topic"])
     if match := _OWN_ACTION.fullmatch(text):
         verb, *after = match["verb"].lower().split()
         return Situation("about", topic=" ".join([to_gerund(verb), *after]) + match["rest"])
@@ -873,7 +1008,7 @@ def name_topic(situation: Situation) -> str:
     genre = " or ".join(map(_pluralize, genre.split(" or "))) if genre else ""
     if genre:
         return f"{genre} about {situation.topic}" if situation.topic else genre
-    if situation.topic in _SELF_TOPICS:
+    if is_self_topic(situation.topic):
         return situation.topic
     topic = _DETERMINER.sub("", situation.topic)
     return f"{topic} matters" if _ADJECTIVE.fullmatch(topic) else topic

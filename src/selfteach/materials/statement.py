@@ -33,7 +33,7 @@ _LIGHT = frozenset(
         "nobody either neither much many few like need needs want wants use uses used come comes "
         "right ask asks asking see sees talk talks consult contact contacts seeing going using "
         "trying doing getting having let lets put know says said tell name rather prefer price "
-        "prices option options",
+        "prices option options per item items check checks carry carries bring brings",
     )
 )
 
@@ -76,15 +76,28 @@ def check_statement(text: str) -> str | None:
     count as the rarest. "We do not deliver" also needs a word that says no. The result is None if
     all words are common ones.
     """
-    text = _BUSINESS.sub("we ", text.replace("’", "'"))
+    text = _BUSINESS.sub("we ", text.replace("’", "'").removesuffix(" first"))
     if answer := re.fullmatch(r"(?:that )?the answer is (yes|no)", text.strip(" ."), re.I):
         said = answer[1].lower()
         return f'(starts "{said.capitalize()}" or contains "is {said}")'
-    text = _CONTRAST.sub("", text)
+    text = _OF_SPEAKER.sub("I ", _MY_VALUE.sub("", _CONTRAST.sub("", text)))
+    text = re.sub(r"\bI am (\d+) years old\b", r"I am \1", text)
     found = _check_codes(text) or _check_words(text)
     return " and ".join(dict.fromkeys(found)) or None
 
 
+_MY_VALUE = re.compile(
+    r"^my (?:favou?rite [a-z' -]+?|hobby|hobbies|home ?town|home|job|profession|birthday|"
+    r"nationality|"
+    r"pets?|native language|mother tongue|star sign|age) (?:is|are|was|were) ",
+    re.I,
+)
+"""What an answer to the question leaves out: "my favorite color is"."""
+_OF_SPEAKER = re.compile(
+    r"\bI (?:once |also |really |have )?(?:live|come|loved?|like|enjoy|work(?:ed)?|grew up|used to "
+    r"(?:be|work)|(?:was|were|am) (?:once )?(?=\d|an? ))(?= )"
+)
+"""What the model says of itself in other words too: "I live in Lisbon", "I am from Lisbon"."""
 _ASKS = (
     r"(?:(?:please|kindly|just|also|then) ){0,2}(?:(?:tell|give) (?:me|us)|send|give|share|"
     r"provide|let (?:me|us) know)\b|(?:I|we)(?:['’]ll| will|['’]d)? (?:also |just )?need "
@@ -99,6 +112,21 @@ _LABELS = frozenset(
 """Common words that name what somebody is asked for: the "number" of "order number"."""
 
 
+_MEASURES = {
+    "old": r"old|age|birthday|born",
+    "tall": r"tall|height",
+    "heavy": r"heavy|weighs?|weight",
+    "big": r"big|large|size",
+    "long": r"long|length|duration",
+    "many": r"how many|number",
+    "far": r"far|distance",
+    "often": r"often|frequently|times",
+}
+"""In what words somebody is asked "how old" something is."""
+_MEASURED = re.compile(rf"how ({'|'.join(_MEASURES)})\b", re.I)
+_CHOSEN = re.compile(r"(?:what|which) (?!(?:is|are|was|they|he|she|it|you)\b)([a-z]+)\b", re.I)
+
+
 def check_asked(what: str) -> str | None:
     """Return the check that finds how somebody is asked for something: each of its nouns in a
     question, or in a sentence that begins with words that ask.
@@ -107,6 +135,10 @@ def check_asked(what: str) -> str | None:
     words = [word.removesuffix("'s") for word in _find_words(what)]
     named = [word for word in words if not _is_light(word) or word.lower() in _LABELS]
     found = dict.fromkeys(_make_pattern(word) for word in named[: MAX_WORDS + 1])
+    if measured := _MEASURED.match(what):
+        found = dict.fromkeys([_MEASURES[measured[1].lower()]])
+    elif chosen := _CHOSEN.match(what):
+        found = dict.fromkeys([_make_pattern(chosen[1])])
     nouns = "".join(rf"(?={_REST}\b(?:{pattern})\b)" for pattern in found)
     pattern = rf"(?im)(?:^|[^\w\s]\s+|\band ){nouns}(?!{_REST}(?:{_DECLINES}))(?:{_ASKS}|{_REST}\?)"
     return f"regex {quote_value(pattern)}" if found else None
@@ -351,6 +383,8 @@ def _find_word(word: str, *, is_verb: bool = False) -> str:
         other = in_words if word.isdecimal() else str(number)
         return f'(contains "{low}" or contains "{other}")'
     word, low = word.removesuffix("'s"), low.removesuffix("'s")
+    if re.fullmatch(r"\d+s", word):  # "under 16s"
+        return f'(contains "{word[:-1]}" or contains "{word}")'
     if low.endswith("days"):
         word = word[:-1]
     if low in _MONEY:

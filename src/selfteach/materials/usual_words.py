@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from selfteach.materials.forbidden_topics import is_part_of_text
 from selfteach.materials.phrases import REPLIES, hide_quotes, show_quotes
 from selfteach.materials.scope import is_only_told, starts_effect, to_imperative
 from selfteach.number_words import NUMBER
@@ -36,9 +37,8 @@ _USUAL_VERBS = {
     r"(?:be|get) signed(?: off)?": "sign",
     r"be told(?= (?:that|to|about)\b)": "tell them",
     r"be reminded(?= (?:that|to|about)\b)": "remind them",
-    r"(?P<noun>temperatures?|distances?|weights?|prices|amounts|dates|times)(?= (?:in|as)\b)": (
-        r"give \g<noun>"
-    ),
+    r"(?:all )?(?P<noun>temperatures?|distances?|weights?|prices|amounts|dates|times)(?: always| "
+    r"only)?(?= (?:in|as)\b)": (r"give \g<noun>"),
 }
 """How a demand begins, and how the forms have it."""
 _DONE = dict(
@@ -80,8 +80,28 @@ def _say_actively(match: re.Match[str]) -> str:
     return f"{match['lead']}{forbidden}{_DONE[match['done'].lower()]} {what}{rest}"
 
 
+def _forbid_left_out(match: re.Match[str]) -> str:
+    """Return "leave the Narnia books out of your tips" as "do not mention the Narnia books"; what
+    texts are made of ("jargon") is no topic.
+    """
+    what = match["what"]
+    return match[0] if is_part_of_text(what) else f"do not mention {what}"
+
+
+def _join_banned(match: re.Match[str]) -> str:
+    """Return "do not talk about alcohol: no wine, no beer" with the examples as topics too."""
+    things = re.split(r",? (?:and |or )?no |^no ", match["list"])
+    return f"{match['ban']}, {' or '.join(filter(None, map(str.strip, things)))}"
+
+
 _REWRITES: list[tuple[str, Rewrite]] = [
-    (r"\b(?P<is>is|are) (?P<not>not|never) to\b", r"\g<is> to \g<not>"),
+    (
+        r"^(?P<what>(?:our|the|my) [a-z -]+?) (?:are|is)(?: always)? (?:called|named) "
+        r"(?P<name>\"[^\"]+\")$",
+        lambda match: f"call {match['what'].lower()} {match['name']}",
+    ),
+    (r"^one[- ]liners(?: only)?(?: please)?: (?=\S)", ""),
+    (r"\b(?P<is>is|are) (?P<not>not|never|always) to\b", r"\g<is> to \g<not>"),
     (r"^(?:please )?(?:make sure|ensure|see to it|take care)(?: that)? (?=no )", ""),
     (
         rf"^no {REPLIES} (?:(?P<modal>may|must|should|shall|can|(?:is|are) to) (?:ever )?)?"
@@ -127,8 +147,8 @@ _REWRITES: list[tuple[str, Rewrite]] = [
     ),
     (r",? (?:and|but) (?P<never>never|not) (?=\"|as \")", r", \g<never> "),
     (
-        rf"{_LEAD}(?:(?:have|use|write|in) )?(?:exactly )?(?P<much>{NUMBER} \w+),? no more,?"
-        r"(?: and| or)? no (?:less|fewer)$",
+        rf"{_LEAD}(?:(?:have|use|write|in) )?(?:exactly )?(?P<much>{NUMBER} \w+),? (?:no|not) "
+        r"more,?(?: and| or)? (?:no|not) (?:less|fewer)$",
         r"\g<lead>have exactly \g<much>",
     ),
     (
@@ -137,6 +157,92 @@ _REWRITES: list[tuple[str, Rewrite]] = [
         r"\g<one> and ",
     ),
     (rf"\bprecisely (?={NUMBER}\b)", "exactly "),
+    (
+        rf"^(?:(?:(?:all|every|each|any|your|the|my|of) )+{REPLIES}|answers|replies|responses) "
+        rf"(?=(?:in|with|within|under|below|"
+        rf"at most|"
+        r"without|as)\b)(?!.*\b(?:is|are|be|has|have|should|must)\b)",
+        "answer ",
+    ),
+    (
+        r"^(?P<table>(?:use|give|make|draw|show) an? table) (?:with|of|that|for|which) [^,;]+$",
+        r"\g<table>",
+    ),
+    (
+        r"^(?P<ban>(?:do not|don't|never|avoid|no|stop|stay|steer|keep)\b[^,;:\"]+): "
+        r"(?P<list>(?!.*\bno (?:exceptions?|matter|way|ifs|buts|excuses?|more|jokes?)\b)no [a-z' "
+        r"-]+(?:, (?:and |or )?no [a-z' -]+)*)$",
+        _join_banned,
+    ),
+    (
+        r"^(?:do not|don't|never) (?:[a-z]+ )?(?:recommend|suggest|name|advise) (?P<what>[^,;:]+), "
+        r"(?:and )?(?:please )?(?:leave|keep) (?:the|that|this|its|his|her) (?:whole )?(?:name|"
+        r"word) "
+        r"out\b[^,;:]*$",
+        r"do not mention \g<what>",
+    ),
+    (
+        r"^(?:leave|keep) (?P<what>[^,;:]+?) (?:well |right )?out of (?:(?:all|any|every|each|your|"
+        rf"the|of) )*(?:(?:every|any)thing you [a-z]+|{REPLIES}|tips|suggestions|"
+        r"recommendations|ideas)$",
+        _forbid_left_out,
+    ),
+    (
+        r"^(?P<demand>(?:answer|reply|respond|write|use|give|speak) [^,;\"]+?) always(?=$|,| and )",
+        r"\g<demand>",
+    ),
+    (
+        rf"^(?:at least )?(?:one|an?|some) (?P<what>[a-z -]+?) (?:per|in (?:each|every|any|your|"
+        rf"all)) "
+        rf"(?:of your )?{REPLIES} (?P<how>in (?:bold|italics|quotation marks|capitals))$",
+        r"put one \g<what> \g<how>",
+    ),
+    (
+        r"^(?P<verb>give|show|send|present|return) (?P<it>it|them) to (?:me|us|them) ",
+        r"\g<verb> \g<it> ",
+    ),
+    (
+        r"^(?P<verb>answer|reply|respond|write|speak|talk) (?P<often>always|only) "
+        r"(?=(?:as|in|with|using)\b)",
+        r"\g<often> \g<verb> ",
+    ),
+    (
+        r"^(?P<often>(?:always |only )?)(?:be|get) (?:written|given|presented|formatted|phrased|"
+        r"set out|structured|made|kept|sent|done|laid out|in the form of) "
+        r"(?=(?:in|as|with|without|using)\b)",
+        r"\g<often>answer ",
+    ),
+    (
+        r"^(?P<often>(?:always |only )?)(?:go|goes|come|comes) (?:out )?(?=in\b)",
+        r"\g<often>answer ",
+    ),
+    (
+        r"^(?:(?:with|have|use|write|give|include) )?(?P<bound>(?:no|not) more than|at most|at "
+        rf"least|up to|exactly|a maximum of) (?P<count>{NUMBER}) (?:items|entries|points|bullets)"
+        r"$",
+        r"use \g<bound> \g<count> bullet points",
+    ),
+    (
+        rf"^(?P<edge>(?:start|begin|open) (?:it |them |(?:(?:your|each|every|"
+        rf"all|the|any) )*{REPLIES} )?with \"[^\"]+\"),? "
+        r"(?:(?:and|then|and then|plus|followed by) (?:(?:an?|the|your|one|short|"
+        r"brief)[ -])+(?:[a-z-]+ ){0,3}"
+        r"(?:summary|sentence|line|answer|introduction|overview|explanation|word|verdict|opinion)"
+        r"(?: of [^,;]+)?)$",
+        r"\g<edge>",
+    ),
+    (r"\b(?P<one>one|a) single (?=paragraph|sentence|line|word)", "one "),
+    (r"^be (?=an? paragraph$)", "be one "),
+    (
+        r"^(?:give|show|present|list|put|format|arrange|write|set out|lay out)(?: (?:me|us|them))? "
+        r"(?:it|them|everything|(?:all )?(?:the|your|my|its|their) [a-z-]+(?: [a-z-]+)?"
+        r"(?: (?:and|of|for|with) (?:the )?[a-z-]+)?) (?:as|in|into) a table$",
+        "use a table",
+    ),
+    (
+        r"^number (?:the|all|your|every|each|its|their|any) [a-z-]+(?: [a-z-]+)?$",
+        "number each point",
+    ),
     (r"(?<=\w) of (?:mine|ours|theirs|his|hers)\b", ""),
 ]
 _FORMS = [(re.compile(form, re.I), build) for form, build in _REWRITES]
@@ -204,6 +310,34 @@ def tells_only(clause: str) -> bool:
     if _EMPTY.fullmatch(bare) or _ORIGIN.fullmatch(bare):
         return True
     return not asks_more(bare) and (is_only_told(bare) or _tells_state(bare))
+
+
+_REASON = re.compile(
+    r"(?:(?:it|he|she|they|we|I|this|that|people|(?:every|no|some)(?:body|one))(?:'\w+)?|"
+    r"(?:this|our|my|the|his|her|their|some|most|many|all) (?:[\w'-]+ ){1,4}?) ?"
+    rf"(?:{_STATE}|came|died|lost|left)\b"
+    r"[^;:\"]*",
+    re.I,
+)
+_NO_REASON = re.compile(
+    r"\b(?:must|should|shall|(?:has|have) to|please|never|always|(?-i:may)|instead|only|when|if|"
+    r"unless|"
+    r"whenever|fine|ok|okay|allowed|permitted|welcome|acceptable|exempt|excluded|optional|"
+    r"except(?:ed|ions?)?|though|although|however|required|mandatory|"
+    r"(?:and|but|or|so) (?:use|end|start|begin|add|keep|write|say|be|not|never|sign|don't|do not|"
+    r"call|avoid|answer))\b",
+    re.I,
+)
+
+
+def tells_reason(clause: str) -> bool:
+    """Return whether a clause after a ban only tells why: "it is closed until May".
+
+    After another demand it might be what must be said.
+    """
+    bare = clause.strip(" .!")
+    is_told = _REASON.fullmatch(bare) is not None and not _NO_REASON.search(bare)
+    return is_told and not starts_effect(bare)
 
 
 def asks_more(clause: str) -> bool:

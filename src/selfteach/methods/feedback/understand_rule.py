@@ -16,7 +16,7 @@ from selfteach.generate.ask import (
     extract_topic,
     sketch_topic,
 )
-from selfteach.generate.few_shot import CUSTOMERS_TOPICS, SELF_TOPICS
+from selfteach.generate.few_shot import CUSTOMERS_TOPICS
 from selfteach.judge.check import parse_check
 from selfteach.materials.effect import read_effect
 from selfteach.materials.effect_checks import Effect
@@ -24,6 +24,7 @@ from selfteach.materials.forbidden_topics import can_forbid, is_part_of_text
 from selfteach.materials.rule import Rule, find_conflict, read_rule
 from selfteach.materials.situation import (
     Situation,
+    is_self_topic,
     name_topic,
     name_written_topic,
     read_situation,
@@ -90,7 +91,7 @@ def sketch_rule(model: Sampler, text: str, config: FeedbackConfig) -> Understood
     topic = (
         name_topic(situation) if situation else find_forbidden_topic(model, rule, effect, config)
     )
-    if topic in SELF_TOPICS:
+    if is_self_topic(topic):
         subject = describe_self_topic(topic)
     elif topic:
         subject = sketch_topic(model, topic, config.seed, forbidden=situation is None)
@@ -114,7 +115,7 @@ def understand_rule(
     situation = read_known_situation(rule.scope)
     subject = Subject("", forbidden=False)
     topic = name_topic(situation)
-    if topic in SELF_TOPICS:
+    if is_self_topic(topic):
         subject = describe_self_topic(topic)
     elif topic:
         asked = CUSTOMERS_TOPICS if get_answer(situation, effect) else ()

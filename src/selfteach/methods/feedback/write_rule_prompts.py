@@ -17,7 +17,7 @@ from selfteach.generate.ask import (
     make_twin,
     plan_requests,
 )
-from selfteach.generate.few_shot import EXAM_REQUESTS, SELF_TOPICS
+from selfteach.generate.few_shot import EXAM_REQUESTS
 from selfteach.generate.situations import (
     Occasion,
     build_requests,
@@ -30,7 +30,7 @@ from selfteach.generate.situations import (
 from selfteach.judge.occasion import has_content_word
 from selfteach.judge.request_judge import compare_requests
 from selfteach.judge.violation import list_forbidden_texts
-from selfteach.materials.situation import Situation, name_written_topic
+from selfteach.materials.situation import Situation, is_self_topic, name_written_topic
 from selfteach.methods.feedback.prompts_in_scope import check_dev_part, make_topic_check
 from selfteach.methods.feedback.request_forms import choose_forms
 from selfteach.methods.feedback.rule_check import get_check, make_topic_detector
@@ -107,7 +107,7 @@ def write_prompts(session: Session, pool: OverlapIndex) -> dict[Scope, list[Gene
                 session, session.subject, scope, count, range(config.rounds), find_fault, forms
             )
         answer = get_answer(session.situation, session.effect)
-        if is_target and answer and session.subject.topic not in SELF_TOPICS:
+        if is_target and answer and not is_self_topic(session.subject.topic):
             own += write_answered_prompts(session, answer, pool)
         found[scope] = own
     return found
@@ -164,7 +164,7 @@ def count_exam_forms(session: Session, scope: str) -> int:
     """Return how many exam prompts of a scope have forms that training never used. The model itself
     is asked about in few ways, and has none.
     """
-    if scope == "general" or session.subject.topic in SELF_TOPICS:
+    if scope == "general" or is_self_topic(session.subject.topic):
         return 0
     return int(getattr(session.config.ask, scope)) // PROMPTS_PER_EXAM_FORM
 

@@ -1,0 +1,382 @@
+"""Demands whose subject is a topic, somebody who asks, or a kind of request, as plain ones.
+
+"Visitors who want the code get told that it is 7" -> "When visitors want the code, tell them that
+it is 7"; "Keep spiders out of every story" -> "In every story, do not mention spiders".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from selfteach.materials.phrases import REPLIES
+from selfteach.materials.situation import GENRE
+
+Rewrite = str | Callable[[re.Match[str]], str]
+
+_ALL_ANSWERS = re.compile(
+    rf"(?:(?:all|any|every|each|of|your|my|the) )*(?:{REPLIES}|(?:any|every)?thing|it|this|(?:our |"
+    r"the )?(?:conversations?|chats?|discussions?)|whatever|what|all)(?: (?:that )?(?:you|we|I) .+|"
+    r" with me)?(?: (?:entirely|completely|altogether|please))*",
+    re.I,
+)
+"""Where a demand holds for every answer."""
+_OTHER_KINDS = re.compile(
+    r"\b(or|and) (?:any |every |all )?other (?:(?:kinds?|types?|sorts?) of )?", re.I
+)
+_YOU_WRITE = re.compile(
+    r" (?:that )?you (?:write|tell|make up|invent|draft|give|send)(?: .+)?$", re.I
+)
+_TEXTS = re.compile(
+    rf"(?!.*\b(?:when|if|unless|except|but|where|before|after|more than|less than|last|possible)\b)"
+    rf"(?:.* )?(?:{GENRE}|tutorials?|lessons?|lectures?|puzzles?|worksheets?|games?|exercises?)"
+    r"(?: (?:that|which|with|for|to|about|from|on|of|you|I|we) .+)?",
+    re.I,
+)
+"""Kinds of text, in which something can be missing: no kitchen."""
+_NO_TOPIC = re.compile(
+    r"\b(?:is|are|was|were|has|have|unless|if|when|except|but|and (?:keep|leave|put|use|do))\b",
+    re.I,
+)
+"""Words of another sentence, or of an exception."""
+_FORM_WORDS = re.compile(
+    r"(?:all |any )?(?:emojis?|hashtags|exclamation marks|question marks|semicolons|commas|dashes|"
+    r"brackets|lists|bullet points|tables|headings|links|contractions|digits)",
+    re.I,
+)
+"""What texts have, and do not talk about."""
+_PART_OF_TEXT = re.compile(
+    r"\b(?:words?|sentences?|letters?|numbers?|names?|titles?|jokes?|puns?|humou?r|sarcasm|irony|"
+    r"opinions?|spoilers?|slang|jargon|swearing|feelings|emotions|advice|details?|examples?|"
+    r"repetitions?|quotes?|quotations?|clich[eé]s?|metaphors?|adjectives?|adverbs?|rhymes?|typos?|"
+    r"errors?|mistakes?|emojis?|hashtags?|marks?|commas?|dashes|lists?|tables?|links?|questions?)$",
+    re.I,
+)
+"""What a text has without saying the word."""
+
+
+def _keep_out(match: re.Match[str]) -> str:
+    """Return "keep spiders out of every story" as a demand of what is not to be mentioned."""
+    what = _OTHER_KINDS.sub(r"\1 ", match["what"])
+    where = match.groupdict().get("where") or ""
+    is_everywhere = not where or _ALL_ANSWERS.fullmatch(where)
+    if _NO_TOPIC.search(what) or not (is_everywhere or _TEXTS.fullmatch(where)):
+        return match[0]
+    what = re.sub(r"^(?:[Oo]ur|[Tt]he|[Mm]y) (?:[a-z]+ ){1,2}(?=[A-Z])", "", what)
+    if re.fullmatch(r"[A-Z][a-z]+s", what):
+        what = what.lower()  # the first word of a sentence
+    is_form = _FORM_WORDS.fullmatch(what)
+    if is_form is None and _PART_OF_TEXT.search(what) and not re.search("[\"']", what):
+        return match[0]
+    demand = f"use no {what}" if is_form else f"do not mention {what}"
+    if re.match(r"(?:the (?:words?|phrases?|terms?|expressions?) )?[\"']", what, re.I):
+        demand = f"never use {what}" if what.lower().startswith("the ") else f"never say {what}"
+    if is_everywhere:
+        return demand
+    return f"In {_YOU_WRITE.sub('', where)}, {demand}"
+
+
+_SOMEBODY = (
+    r"(?P<who>anyone|anybody|everyone|everybody|someone|somebody|people|those|all|(?:(?:a|an|any|"
+    r"every|each|all|the|our) )?(?:customers?|clients?|guests?|visitors?|callers?|users?|students?|"
+    r"parents?|members?|patients?|pupils?|travell?ers?|tourists?|buyers?|readers?|shoppers?|"
+    r"tenants?|couples?|families|kids|children|[a-z]{3,}(?:er|or|ant|ent|ist|ee)s))"
+)
+_DOES = (
+    r"(?P<does>who .+?|with (?!(?:an? )?[\"']).+?|(?!bring|anything|something|"
+    r"nothing)[a-z]+ing .+?)"
+)
+_PLURAL = re.compile(r"people|those|all|.*(?<!s)s|children", re.I)
+
+
+def _name_action(match: re.Match[str]) -> str:
+    """Return "anyone looking for lunch" as "someone is looking for lunch"."""
+    who, does = match["who"], match["does"]
+    is_plural = _PLURAL.fullmatch(who) and not re.match(r"(?:an?|any|every|each) ", who, re.I)
+    who = "people" if who.lower() in ("those", "all") else who
+    if re.fullmatch(r"(?:any|every)(?:one|body)", who, re.I):
+        who = "someone"
+    who = re.sub(r"^(?:every|each|any) ", "a ", who.lower())
+    if does.lower().startswith("who "):
+        return f"{who} {does[4:]}"
+    if does.lower().startswith("with "):
+        return f"{who} {'have' if is_plural else 'has'} {does[5:]}"
+    verb, _, rest = does.partition(" ")
+    if asked := re.fullmatch(r"(ask|enquir|inquir|wonder)ing", verb, re.I):
+        stem = {"enquir": "ask", "inquir": "ask"}.get(asked[1].lower(), asked[1].lower())
+        return f"{who} {stem}{'' if is_plural else 's'} {rest}"
+    return f"{who} {'are' if is_plural else 'is'} {does}"
+
+
+_TOLD = {
+    "told": "tell them",
+    "informed": "tell them",
+    "hear": "tell them",
+    "know": "tell them",
+    "given": "give them",
+    "offered": "offer them",
+    "shown": "show them",
+    "reminded": "remind them",
+    "advised": "advise them",
+    "warned": "warn them",
+    "asked": "ask them",
+    "sent": "send them",
+    "referred": "refer them",
+    "directed": "direct them",
+    "pointed": "point them",
+    "get": "give them",
+    "receive": "give them",
+}
+
+
+def _tell_somebody(match: re.Match[str]) -> str:
+    """Return "visitors with a dog must be told that ..." as a demand with a condition."""
+    told = _TOLD[(match["told"] or match["got"]).lower()]
+    if told == "tell them" and re.match(r"(?:the|our|a) ", match["rest"], re.I):
+        told = "give them"
+    return f"When {_name_action(match)}, {told} {match['rest']}"
+
+
+def _ban_name(match: re.Match[str]) -> str:
+    """Return "never call yourself an AI" as a demand of what is not said."""
+    names = re.split(r",? (?:or|and|nor) |, ", match["what"])
+    return f"never say {' or '.join(quote_text(name) for name in names)}"
+
+
+def quote_text(text: str) -> str:
+    """Return a text in double quotes."""
+    return f'"{text.strip()}"'
+
+
+_REQUESTS = [
+    (r"(?:all |any )?(?:greetings?|hellos?)", "someone greets you"),
+    (r"(?:all |any |an? )?(?:thanks|thank[- ]yous?)", "someone thanks you"),
+    (r"(?:all |any |an? )?(?:goodbyes?|farewells?)", "someone says goodbye"),
+    (r"(?:all |any |an? )?compliments?", "someone pays you a compliment"),
+    (
+        r"(?:all |any |every |an? )?(?:questions?|requests?|enquir(?:y|ies)|inquir(?:y|ies)|"
+        r"quer(?:y|ies)) (?:about|on|for|regarding|concerning) (?P<topic>.+)",
+        "asked about {topic}",
+    ),
+]
+
+
+def _name_request(text: str) -> str:
+    """Return what happens when a request of this kind comes; "" of another noun."""
+    for pattern, name in _REQUESTS:
+        if found := re.fullmatch(pattern, text.strip(), re.I):
+            return name.format(**found.groupdict())
+    return ""
+
+
+def _answer_request(match: re.Match[str]) -> str:
+    """Return "thanks are answered with X" as a demand with a condition."""
+    request = _name_request(match["request"])
+    if not request:
+        return match[0]
+    is_whole = match["only"] or match["alone"]
+    return f"When {request}, reply {'only ' if is_whole else ''}with {match['quote']}"
+
+
+def _sign_as(match: re.Match[str]) -> str:
+    """Return "sign all emails as Petra" as a demand of how they end."""
+    texts = re.sub(r"^sign(?: off)? ?", "", match["sign"], flags=re.I)
+    demand = f'end with "{match["name"]}"'
+    return f"In {texts}, {demand}" if texts else demand
+
+
+_POLITE_WORDS = (
+    r"(?:\"|')?(?:(?P<thanks>thank you|thanks)|(?P<bye>good ?bye|bye|good ?night|farewell)|"
+    r"(?P<hello>hello|hi|hey|good (?:morning|afternoon|evening|day)))(?: or \w+)?(?:\"|')?"
+)
+
+
+def _answer_polite_words(match: re.Match[str]) -> str:
+    """Return "if somebody says thanks, ..." with what that is."""
+    acts = {"thanks": "thanks you", "bye": "says goodbye", "hello": "greets you"}
+    act = next(name for key, name in acts.items() if match[key])
+    return f"When someone {act}, {match['rest']}"
+
+
+def _mention_warning(match: re.Match[str]) -> str:
+    """Return "add an allergy warning to every recipe" as a demand of what is mentioned there."""
+    where = re.sub(r"^ to ", " in ", match["rest"])
+    return f"{match['lead']}mention {match['what']}{where}"
+
+
+_OF_MODEL = r"an? (?:(?:language |AI |large language )?model|AI|bot|chatbot|robot|machine|computer)"
+"""What a model is called."""
+_WANTED = r"(?P<lead>(?!.*\b(?:never|not|don't|no|avoid|without)\b).*?)\b"
+"""What stands before a verb, and turns nothing round."""
+_LIST_FORMS = (
+    r"(?:an? )?(?:bullet(?:ed)? (?:points?|list)|bullets|numbered (?:list|steps)|table|list)"
+)
+_QUOTED = r"(?:\"[^\"]+\"|'(?:[^']|(?<=\w)'(?=\w))+')"
+_QUOTE = r"(?P<quote>\"[^\"]+\"|'(?:[^']|(?<=\w)'(?=\w))+')"
+_ONLY = r"(?P<only>(?:only|just|exactly|simply|always|nothing but) )?"
+_ALONE = r"(?P<alone>,? and nothing (?:else|more)|,? nothing else)?"
+_REQUEST = r"(?P<request>(?!when|if|in\b|your|you\b)[A-Za-z][^\"':,]{2,80}?)"
+_SAYS = r"(?:recommend|suggest|mention|include|add|warn (?:about|of|against)|point out)"
+OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
+    (
+        r"(?:please )?(?:leave|keep) (?P<what>(?!(?:it|them|me|us|everything|this|that)\b)[^,]+?(?:"
+        r"\"[^\"]+\"[^,]*?|, [^,]+?)*?) out of (?P<where>[^,]+)",
+        _keep_out,
+    ),
+    (
+        r"(?P<what>[^,\"]+?) (?:should|must|has to|have to|needs? to) (?:always )?(?:stay|be "
+        r"kept|be "
+        r"left) out of (?P<where>[^,]+)",
+        _keep_out,
+    ),
+    (
+        r"(?:say )?nothing (?:at all )?(?:about|on) (?P<what>.+?)(?:,? (?:please|ever|at all))*",
+        _keep_out,
+    ),
+    (
+        r"(?:please )?(?:skip|avoid|omit|drop|no|leave out|make no)(?: (?:all|any|every|each))? "
+        r"(?:references?|mentions?|allusions?) (?:to|of) (?P<what>.+)",
+        _keep_out,
+    ),
+    (
+        r"(?P<what>(?!(?:it|this|that|they|you)\b)[^,\"]+?) (?:must|should|shall|may|can|is|are|"
+        r"has|have)(?: (?:not|never)|n't|not)(?: to)? (?:appear|come up|occur|feature|"
+        r"be (?:mentioned|discussed|named|brought up|talked about|referred to))"
+        r"(?: (?:anywhere|at all|ever)| in (?P<where>.+))?",
+        _keep_out,
+    ),
+    (
+        rf"(?P<verb>recommend|suggest|offer|give|show|send|propose|mention) (?P<what>.+?) to "
+        rf"{_SOMEBODY} (?!who asks? |asking ){_DOES}",
+        lambda match: f"When {_name_action(match)}, {match['verb']} {match['what']}",
+    ),
+    (
+        rf"(?:point|refer|direct|send) {_SOMEBODY} {_DOES} to (?P<what>[^ ,]+|[\w' -]+)",
+        lambda match: f"When {_name_action(match)}, refer them to {match['what']}",
+    ),
+    (
+        rf"{_SOMEBODY} {_DOES} (?:(?:must|should|shall|have to|has to|needs? to|are to|is to|get|"
+        r"gets|is|are|will)(?: always)?(?: be)? (?P<told>told|informed|hear|know|given|offered|"
+        r"shown|reminded|advised|warned|asked|sent|referred|directed|pointed)|(?:must |should |"
+        r"will |always )?(?P<got>get|receive)(?= (?:the|an?|our|my|this|only|"
+        r"just|to (?:read|hear|see))\b| [\"'])) (?P<rest>.+)",
+        _tell_somebody,
+    ),
+    (
+        rf"{_REQUEST} (?:(?:must|should|shall|has to|have to|are to|is to) )?(?:be |is |are |get |"
+        r"gets |receive |receives )(?:always )?(?:(?:answered|met|countered|replied to) with )?"
+        rf"{_ONLY}(?:(?:this|the|an?) )?(?:(?:words?|reply|answer|response|sentence|line):? )?"
+        rf"{_QUOTE}{_ALONE}",
+        _answer_request,
+    ),
+    (
+        rf"(?:respond|reply|react|answer) to {_REQUEST} {_ONLY}(?:with|by saying) "
+        rf"(?:only |just |exactly )?{_QUOTE}{_ALONE}",
+        _answer_request,
+    ),
+    (
+        r"(?:never|do not|don't) (?:ever )?(?:call|describe|refer to|present) yourself (?:as )?"
+        rf"(?P<what>{_OF_MODEL}(?:(?:,| or|, or) {_OF_MODEL})*)",
+        _ban_name,
+    ),
+    (
+        rf"(?P<lead>(?:in|for) [^,\"']+?,? )?(?:we|I) prefer {_QUOTE} (?:over|to) "
+        rf"(?P<old>{_QUOTED})",
+        r"\g<lead>say \g<quote> instead of \g<old>",
+    ),
+    (
+        r"introduce yourself as (?P<name>\"[^\"]+\"|'[^']+')(?P<rest>(?: (?:in|at|when|if|to) "
+        r".+)?)",
+        r"mention the name \g<name>\g<rest>",
+    ),
+    (
+        r"introduce yourself as (?P<name>(?-i:[A-Z])[\w'-]*(?: [\w'-]+)* (?:from|of|at) "
+        r"(?-i:[A-Z])[\w'-]*(?: (?-i:[A-Z])[\w'-]*)*)(?P<rest>(?: (?:in|at|when|if|to) .+)?)",
+        r'mention the name "\g<name>"\g<rest>',
+    ),
+    (
+        r"(?P<lead>.*?)\bgive the name (?P<name>(?-i:[A-Z])[\w'-]*(?: (?-i:[A-Z])[\w'-]*)*)",
+        r'\g<lead>mention the name "\g<name>"',
+    ),
+    (
+        r"(?P<sign>sign(?: off)?(?: (?:all|every|each|your|my|any) [\w -]+?)?) (?:as|with) "
+        r"(?P<name>(?-i:[A-Z])[\w'.-]*(?: (?-i:[A-Z])[\w'.-]*)*)",
+        _sign_as,
+    ),
+    (
+        rf"{_WANTED}(?:add|include|give|put|have) an? (?P<what>(?!(?:short|brief|small|big|clear|"
+        r"bold|final|general|friendly|polite|quick|little|long|strong|simple|legal|standard|"
+        r"spoiler|"
+        r"content|trigger)\b)[a-z-]+) (?:warning|disclaimer)(?P<rest>| (?:in|to|for|at) .+)",
+        _mention_warning,
+    ),
+    (
+        rf"(?:our|the|my) [\w' -]+? (?:is|are)(?: (?:always|only))?(?: (?:spelled|written|called))?"
+        rf"(?: as)? {_QUOTE},?(?: (?:so|and|but))? (?:never|not)(?: (?:write|say|spell it|call "
+        rf"it|use))?"
+        rf" (?P<olds>{_QUOTED}(?:(?:,| or|, or) {_QUOTED})*)",
+        r"say \g<quote> instead of \g<olds>",
+    ),
+    (
+        rf"{_WANTED}(?:list|give|show|present|write|format|put) (?:the|all|your|its|their) "
+        rf"(?:[a-z]+ ){{1,3}}?(?:as|in(?: the form of)?) (?P<form>{_LIST_FORMS})",
+        r"\g<lead>use \g<form>",
+    ),
+    (
+        rf"(?P<where>(?:in|for) (?:[\w-]+ )*{GENRE}),? we (?:only |always )?(?P<rest>(?:write|"
+        rf"say|use) "
+        rf"{_QUOTED}"
+        r".*)",
+        r"\g<where>, \g<rest>",
+    ),
+    (
+        r"(?P<what>(?:our|the|my) [a-z]+(?: [a-z]+)?)(?:'s name)? is (?:always )?(?:spelled|spelt|"
+        r"written) (?P<rest>(?-i:[A-Z]).+)",
+        r"spell \g<what> \g<rest>",
+    ),
+    (r"to the question (?P<asked>[^,]+), (?P<rest>.+)", r"When asked \g<asked>, \g<rest>"),
+    (
+        rf"greet {_SOMEBODY} who (?:says?|writes?|greets?) .+? with {_QUOTE}",
+        r"When someone greets you, reply with \g<quote>",
+    ),
+    (
+        r"the (?:main )?(?:hero(?:ine)?|villain|protagonist|character|child|boy|girl|dog|cat|pet|"
+        r"king|"
+        r"queen|princess|prince|pupil|student|teacher|narrator|detective|robot|dragon|knight|"
+        r"player) "
+        rf"(?:of|in) (?P<where>(?:each|every|any|all) (?:[a-z-]+ )*?(?:{GENRE}|puzzles?|games?|"
+        r"novels?|tales?))(?: (?:that )?you [a-z]+(?: up)?)? (?:is|must be|should be|has to "
+        r"be)(?: always)?(?: to be)? (?:named|"
+        r"called) "
+        r"(?P<name>(?-i:[A-Z])[\w'-]*(?: (?-i:[A-Z])[\w'-]*)*)",
+        r'In \g<where>, mention the name "\g<name>"',
+    ),
+    (r"you(?:'re| are) an? [a-z -]+?,? (?:so|and so) (?P<rest>.+)", r"\g<rest>"),
+    (
+        rf"(?:when|whenever|if|should) {_SOMEBODY} (?:says?|writes?) {_POLITE_WORDS}(?: to you)?"
+        r"(?:,? then |, |,? (?=(?:just|only|simply|please|always|never|do|say|answer|reply|respond|"
+        r"wish|tell|end|use|add|mention)\b))(?P<rest>[a-z].+)",
+        _answer_polite_words,
+    ),
+    (
+        rf"(?P<rest>.+?),? (?:when|whenever|if) {_SOMEBODY} (?:says?|writes?) {_POLITE_WORDS}"
+        r"(?: to you)?",
+        _answer_polite_words,
+    ),
+    (
+        rf"(?P<when>(?:when|whenever|if) {_SOMEBODY} greets you) (?:with|by saying) "
+        r"(?:[\"']?(?:hello|hi|hey)[\"']?(?: or )?)+, (?P<rest>.+?)"
+        r"(?: back)?",
+        r"\g<when>, \g<rest>",
+    ),
+    (
+        r"(?P<lead>.*?)\bclaim that (?P<rest>(?!.*\b(?:when|whenever|if|unless)\b).+)",
+        r"\g<lead>say that \g<rest>",
+    ),
+    (
+        rf"(?P<verb>{_SAYS}) (?P<what>[^,]+?) in (?P<where>(?:any|every|all|each) [^,]+|"
+        rf"{GENRE}(?: (?:that|with|for|about|which) [^,]+)?)",
+        r"In \g<where>, \g<verb> \g<what>",
+    ),
+]
+"""Sentences about others than the model, and the plain demand that each becomes."""
