@@ -164,7 +164,8 @@ def require_memory(
         ResourceError: what the largest stage needs, and what there is.
     """
     account = account_memory(base, config, has_engine=has_engine, continued=continued).least
-    teacher = count_teacher_bytes(config.teacher, base.dtype.itemsize, has_engine=has_engine)
+    name = getattr(config, "teacher", "")  # a training on ready examples has none
+    teacher = count_teacher_bytes(name, base.dtype.itemsize, has_engine=has_engine)
     account = replace(account, teacher=teacher)
     usable = measure_usable_bytes(base.device)
     if (1 - ACCURACY) * account.peak <= usable:
