@@ -14,7 +14,8 @@ import pytest
 import transformers
 
 from selfteach import results
-from selfteach.models.engines import AUTO, has_accelerator
+from selfteach.errors import UsageError
+from selfteach.models.engines import AUTO, OPENVINO, has_accelerator
 from selfteach.models.hf import HfModel
 from selfteach.models.kept_engine import MAX_KEPT, find_kept_model, keep_engine_file
 from selfteach.models.local_teacher import ScorerOnDemand, open_local_teacher
@@ -148,3 +149,12 @@ def test_a_local_teacher_has_its_weights_once_until_it_scores(
     assert len(loaded) == 2
     teacher.release_memory()
     assert scorer.weights is None
+
+
+def test_a_teacher_that_openvino_does_not_know_is_refused_in_one_line(
+    make_tiny: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SELFTEACH_CACHE", str(tmp_path / "cache"))
+    model = make_tiny(tmp_path / "gelu", hidden_act="gelu")
+    with pytest.raises(UsageError, match="openvino cannot sample with"):
+        open_local_teacher(str(model), OPENVINO)

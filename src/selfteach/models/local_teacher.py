@@ -15,7 +15,7 @@ from selfteach.models.engines import OPENVINO, choose_engine, choose_sampler, op
 from selfteach.models.fetch_default_model import get_cache_folder
 from selfteach.models.hf import HfModel
 from selfteach.models.kept_engine import UnloadedModel
-from selfteach.models.openvino import write_engine_file
+from selfteach.models.openvino import explain_why_not_openvino, write_engine_file
 from selfteach.records import Continuations, ItemScores, Prompt
 
 
@@ -34,7 +34,8 @@ def open_local_teacher(name: str, engine: str) -> tuple[Sampler, Scorer]:
     kept = open_kept_sampler(name, None, engine, folder)
     if kept is None:
         loaded = HfModel.load(name)
-        if choose_engine(loaded, engine)[0] != OPENVINO:
+        name_of_engine, _ = choose_engine(loaded, engine)
+        if name_of_engine != OPENVINO or explain_why_not_openvino(loaded):
             return choose_sampler(loaded, engine).sampler, loaded
         write_engine_file(loaded, folder)
         del loaded  # before openvino takes as much
