@@ -165,7 +165,12 @@ def test_no_invented_instance_is_like_one_of_the_exam(tmp_path: Path, text: str)
         teacher=None,
         base=Recorded(ledger, scripted, scripted),
         model=SimpleNamespace(room_tokens=lambda prompt: 9999),
-        config=TasksConfig(mode="alpaca", count=1, invent={"requests": 1, "rounds": 1}),
+        config=TasksConfig(
+            mode="alpaca",
+            count=1,
+            invent={"requests": 1, "rounds": 1},
+            instances={"samples": 0},
+        ),
         run=SimpleNamespace(ledger=ledger),
         display=SilentDisplay(),
     )

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any, Literal
 
 import pytest
+from pydantic import ValidationError
 
 from scripted import Scripted
 from selfteach.config import TasksConfig
@@ -97,13 +98,19 @@ def test_a_label_needs_something_to_be_the_label_of() -> None:
     )
 
 
-def written(model: Any, *instructions: str, **settings: Any) -> list[WrittenInstances]:
+def written(
+    model: Any,
+    *instructions: str,
+    mode: Literal["self-instruct", "alpaca"] = "self-instruct",
+    listed: Instance | None = None,
+    **settings: Any,
+) -> list[WrittenInstances]:
     model.failures = ()
     model.room_tokens = lambda prompt: 1000
-    config = TasksConfig(instances=TasksConfig().instances.model_copy(update=settings))
+    config = TasksConfig(mode=mode, instances=settings)
     session: Any = SimpleNamespace(teacher=model, base=model, config=config)
     tasks = [
-        KeptTask(Task(f"i:{n}", text, classification=False), TaskSimilarity((), 0.0))
+        KeptTask(Task(f"i:{n}", text, classification=False), TaskSimilarity((), 0.0), listed)
         for n, text in enumerate(instructions)
     ]
     found = write_instances(session, tasks, PEOPLE)
@@ -131,3 +138,35 @@ def test_an_input_comes_from_a_list_of_people_s_where_the_words_name_one() -> No
     lists = [request.prompt for request in model.asked if isinstance(request.prompt, str)]
     assert len(lists) == 2, "nothing is asked for a task that names no input"
     assert all(text.count("\nInput: word ") == 6 for text in lists)
+
+
+def test_an_output_in_a_list_has_one_vote() -> None:
+    """Five answers with the list's own one, which agrees with a sampled one or is overruled."""
+    model = Scripted(teacher)
+
+    def choose(own: str, min_agreement: float) -> WrittenInstances:
+        (found,) = written(
+            model,
+            "Describe the word",
+            mode="alpaca",
+            listed=Instance("tea", own),
+            min_agreement=min_agreement,
+        )
+        return found
+
+    assert choose("red leaf tea", 0.2).whole == (Instance("tea", "red leaf tea"),)
+    assert choose("coffee", 0.1).whole == (Instance("tea", "a green hot drink"),)
+    assert choose("coffee", 0.2).reason == NO_CONSENSUS
+    assert {request.prompt[-1].content for request in model.asked} == {"Describe the word\n\ntea"}
+    assert written(model, "Describe the word", mode="alpaca") == [WrittenInstances()]
+
+
+def test_alpaca_takes_the_output_of_its_list_without_samples() -> None:
+    model = Scripted(teacher)
+    listed = Instance("tea", "no")
+    assert written(model, "Describe the word", mode="alpaca", listed=listed, samples=0) == [
+        WrittenInstances((listed,))
+    ]
+    assert not model.asked
+    with pytest.raises(ValidationError, match="only mode=alpaca lists them"):
+        TasksConfig(instances={"samples": 0})

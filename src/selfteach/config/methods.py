@@ -380,8 +380,9 @@ class InstancesConfig(Section):
     shots: Count = 3
     """People's worked tasks that stand before each request. 0 shows none."""
 
-    samples: Positive = 4
-    """Answers of a chat model to each instance, of which the most typical one is taken."""
+    samples: Count = 4
+    """Answers of a chat model to each instance, of which the most typical one is taken. In mode
+    `alpaca` 0 takes the output in the list."""
 
     min_agreement: Share = 0.2
     """Smallest mean ROUGE-L of this answer with the others. Below it the instance is dropped."""
@@ -444,6 +445,15 @@ class TasksConfig(MethodConfig):
     anchors: AnchorsConfig = AnchorsConfig(general=80)
     train: MethodTrainConfig = MethodTrainConfig(epochs=2)
     exam: TasksExamConfig = TasksExamConfig()
+
+    @model_validator(mode="after")
+    def _check_samples(self) -> TasksConfig:
+        """Refuse a mode whose tasks would have no outputs."""
+        if not self.instances.samples and self.mode != "alpaca":
+            raise ValueError(
+                "instances.samples=0 leaves the tasks without outputs; only mode=alpaca lists them"
+            )
+        return self
 
 
 class FinetuneConfig(Section):

@@ -3,7 +3,8 @@
 A classification gets its label first, then the input. Any other task gets an input if its words
 name one, and then an output. A chat model answers several times, each time after other worked
 tasks of people, and the answer that agrees most with the rest is the output. Any other model
-continues a list of worked examples.
+continues a list of worked examples. A task of Alpaca has an instance already; its output is one of
+the answers.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import compress, islice
+from types import MappingProxyType
 
 from selfteach.evaluate.sanity import is_looping
 from selfteach.generate.instances import (
@@ -45,6 +47,7 @@ DROP_REASONS = frozenset(
 """The refusals of this package; for any other reason an answer never came: the candidate failed."""
 STOP_TEXTS = ("\n\nTask:", "\nTask:")
 INPUT_STOP_TEXTS = (*STOP_TEXTS, "\nOutput:")
+NO_OUTPUTS: Mapping[str, str] = MappingProxyType({})
 MAX_INPUT_SHOTS = 6
 """Tasks of people in a request for an input."""
 MAX_SHOT_WORDS = 60
@@ -162,10 +165,10 @@ def write_instances(
 ) -> dict[str, WrittenInstances]:
     """Let the writer write instances for each task; return them by its id.
 
-    The tasks of Alpaca come with their instance.
+    The tasks of Alpaca come with their instance, whose output is chosen anew.
     """
     if session.config.mode == "alpaca":
-        return {one.task.id: WrittenInstances((one.given,) if one.given else ()) for one in found}
+        return choose_listed_outputs(session, found, human)
     tasks = [one.task for one in found]
     if session.config.mode == "magpie":
         return write_outputs(session, {}, tasks, [])
@@ -178,6 +181,24 @@ def write_instances(
     whole = [task for task in texts if task.id not in lost]
     written = write_by_continuation(session, labels)
     return written | write_outputs(session, inputs, whole, human) | lost
+
+
+def choose_listed_outputs(
+    session: Session, found: Sequence[KeptTask], human: Sequence[Task]
+) -> dict[str, WrittenInstances]:
+    """Let the writer answer each task of a list again; return the output that agrees most.
+
+    The output in the list has a vote like any other answer. Departs from Alpaca, which takes it as
+    it is; so does `instances.samples=0`, and a writer that is no chat model.
+    """
+    listed = {one.task.id: one.given for one in found if one.given is not None}
+    if not session.config.instances.samples or not is_chat_writer(session):
+        return {one.task.id: WrittenInstances((one.given,) if one.given else ()) for one in found}
+    tasks = [one.task for one in found if one.task.id in listed]
+    inputs = {id: given.input for id, given in listed.items()}
+    outputs = {id: given.output for id, given in listed.items()}
+    written = write_outputs(session, inputs, tasks, human, outputs)
+    return {one.task.id: written.get(one.task.id, WrittenInstances()) for one in found}
 
 
 def write_inputs(
@@ -250,13 +271,18 @@ def make_sampling_params(session: Session, stop: tuple[str, ...] = ()) -> Sampli
 
 
 def write_outputs(
-    session: Session, inputs: Mapping[str, str], tasks: Sequence[Task], human: Sequence[Task]
+    session: Session,
+    inputs: Mapping[str, str],
+    tasks: Sequence[Task],
+    human: Sequence[Task],
+    outputs: Mapping[str, str] = NO_OUTPUTS,
 ) -> dict[str, WrittenInstances]:
     """Let the writer answer each task several times; the answer that agrees most with the others
     is its output.
 
     Args:
         inputs: by the id of the task; a task may have none.
+        outputs: an answer that a task has already, by its id. It is one of the answers.
     """
     config = session.config.instances
     sampling = make_sampling_params(session)
@@ -277,6 +303,8 @@ def write_outputs(
         if not completions:
             found[task.id] = WrittenInstances(lost=str(mine[0]))
             continue
+        if task.id in outputs:
+            completions.insert(0, Completion(task.id, outputs[task.id]))
         text, reason = choose_consensus(completions, config.min_agreement)
         instance = Instance(inputs.get(task.id, ""), text)
         found[task.id] = WrittenInstances((instance,))
