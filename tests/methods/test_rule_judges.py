@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,16 +13,19 @@ import pytest
 from hostile import Behave, Call, answer, hostile
 
 from sat_again import check_same_figures
+from scripted import Scripted
 from selfteach.config import FeedbackConfig
+from selfteach.generate.ask import GeneratedPrompt
 from selfteach.judge import PromptAnswer, ThresholdJudge
 from selfteach.materials.effect import read_effect
 from selfteach.methods import calibrate_rule_judges
 from selfteach.methods.calibrate_rule_judges import (
     get_deciding_check,
+    make_labelled_answers,
     note_calibration,
     with_max_false_positives,
 )
-from selfteach.records import make_prompt
+from selfteach.records import Completion, Request, make_prompt
 from selfteach.report.sections import describe_judges
 from selfteach.run.finished import CALIBRATION
 from selfteach.run.ledger import Ledger
@@ -102,6 +105,51 @@ def test_what_nobody_judged_raises_no_threshold() -> None:
 
 def test_without_answers_elsewhere_it_stays() -> None:
     assert with_max_false_positives(ThresholdJudge(Length(), 2.5), []).threshold == 2.5
+
+
+LABELLED_PROMPTS = [
+    GeneratedPrompt("Explain dialysis.", "target", "short", ""),
+    GeneratedPrompt("What is a biopsy?", "target", "short", ""),
+    GeneratedPrompt("Where is Rome?", "general", "short", ""),
+]
+
+
+@pytest.mark.parametrize(
+    ("topic", "has_teacher", "writer"),
+    [("", True, "teacher"), ("", False, "base"), ("dialysis", True, "base")],
+)
+def test_a_teacher_writes_the_answers_with_and_against_a_manner(
+    topic: str, has_teacher: bool, writer: str
+) -> None:
+    """The base ignores a manner in its prompt, and no judge could be calibrated on its answers."""
+    models = {name: Scripted(lambda request: "It is.", name=name) for name in ("base", "teacher")}
+    session: Any = SimpleNamespace(
+        base=models["base"],
+        teacher=models["teacher"] if has_teacher else None,
+        forbidden_topic=topic,
+        rule="Use layman's terms.",
+        config=FeedbackConfig(),
+    )
+    rows = make_labelled_answers(session, LABELLED_PROMPTS)
+    assert sum(broken for _, broken in rows) * 2 == len(rows) > 0
+    other = models["base" if writer == "teacher" else "teacher"]
+    assert (len(models[writer].asked), len(other.asked)) == (len(rows), 0)
+
+
+def test_a_labelled_answer_that_was_lost_is_left_out() -> None:
+    class Losing(Scripted):
+        def stream(self, requests: Sequence[Request]) -> Iterator[Completion]:
+            yield from super().stream(requests[1:])
+
+    session: Any = SimpleNamespace(
+        base=None,
+        teacher=Losing(lambda request: "It is."),
+        forbidden_topic="",
+        rule="Use layman's terms.",
+        config=FeedbackConfig(),
+    )
+    rows = make_labelled_answers(session, LABELLED_PROMPTS)
+    assert [broken for _, broken in rows] == [True, False, False]
 
 
 def yes_or_no(lost: int) -> Behave:

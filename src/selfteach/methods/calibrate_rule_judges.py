@@ -19,6 +19,8 @@ from selfteach.judge.check import NAMES_OF_CHECK, CheckJudge
 from selfteach.judge.setup import JudgeSetup, find_judges
 from selfteach.methods.session import Session
 from selfteach.methods.write_prompts import group_by_scope
+from selfteach.models.ordered import sample_in_order
+from selfteach.models.recorded import Recorded
 from selfteach.records import JsonMapping, Request, SamplingParams, make_prompt
 from selfteach.registry import did_you_mean
 from selfteach.run.finished import CALIBRATION
@@ -46,7 +48,8 @@ def plan_labelled_answers(
     breaks the rule.
 
     Requests that name the subject are answered against the rule, requests of other subjects as
-    they are. A rule of form has no subject: the same requests are answered against it and with it.
+    they are. A rule of form has no subject: the same requests are answered against it and with it,
+    by the teacher if there is one (`get_label_writer`).
     """
     topic = session.forbidden_topic
     by_scope = group_by_scope(prompts)
@@ -74,15 +77,32 @@ def plan_labelled_answers(
     return planned
 
 
+def get_label_writer(session: Session) -> Recorded:
+    """Return the model that answers with and against a rule.
+
+    A label holds only if its writer follows the prompt. Small models do not follow a manner
+    ("Use layman's terms."), so a teacher writes where there is one. To talk about a subject is
+    easy, and the base's own answers are the ones that are judged.
+    """
+    if session.forbidden_topic or session.teacher is None:
+        return session.base
+    return session.teacher
+
+
 def make_labelled_answers(
     session: Session, prompts: Sequence[GeneratedPrompt]
 ) -> list[tuple[PromptAnswer, bool]]:
-    """Return answers whose labels hold by construction, each with whether it breaks the rule."""
+    """Return answers whose labels hold by construction, each with whether it breaks the rule.
+
+    An answer that an endpoint lost is left out.
+    """
     planned = plan_labelled_answers(session, prompts)
-    completions = session.base.sample([request for request, _ in planned])
+    writer = get_label_writer(session)
+    completions = sample_in_order(writer, [request for request, _ in planned])
     rows = []
     for (request, broken), completion in zip(planned, completions, strict=True):
-        rows.append(((request.prompt, completion.text), broken))
+        if completion is not None:
+            rows.append(((request.prompt, completion.text), broken))
     return rows
 
 

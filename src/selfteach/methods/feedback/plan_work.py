@@ -180,15 +180,21 @@ def plan_questions(
     explained = EXPLANATIONS if lists and not rule.is_checked and not rule.has_scope else 0
     calibrated = 0 if rule.is_checked else 2 * config.judge.pairs
     probes = prompts.targets * config.probe.samples
-    probe_tokens = ANSWER_SHARE * (probes + calibrated) * config.probe.max_tokens
-    probe_tokens += prompts.others * prompts.anchor_tokens
+    answer_tokens = ANSWER_SHARE * config.probe.max_tokens
+    probe_tokens = probes * answer_tokens + prompts.others * prompts.anchor_tokens
     more = int(MORE_EXAM_PROMPTS * exam.target)
     choosing = CHOOSING_ANSWERS * (exam.target + more // 2)
     choosing_tokens = more * PROMPT_TOKENS + choosing * ANSWER_SHARE * exam.max_tokens
     return [
         PlannedStage("ask", lists + asked, lists * LIST_TOKENS + asked * PROMPT_TOKENS),
-        PlannedStage("base answers", probes + prompts.others + calibrated, int(probe_tokens)),
-        PlannedStage("judge", explained, explained * EXPLANATION_TOKENS, read),
+        PlannedStage("base answers", probes + prompts.others, int(probe_tokens)),
+        PlannedStage(
+            "judge",
+            explained + calibrated,
+            explained * EXPLANATION_TOKENS + int(calibrated * answer_tokens),
+            read,
+            by_teacher=rule.is_everywhere or rule.has_scope,
+        ),
         PlannedStage("probe", more + choosing, int(choosing_tokens), read),
     ]
 

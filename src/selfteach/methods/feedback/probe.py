@@ -13,6 +13,7 @@ from selfteach.judge import PromptAnswer, ViolationJudge
 from selfteach.methods.calibrate_rule_judges import (
     RuleJudges,
     get_deciding_check,
+    get_label_writer,
     plan_labelled_answers,
 )
 from selfteach.methods.feedback.prompts_in_scope import drop_strays
@@ -57,7 +58,7 @@ def sample_base_answers(session: Session, prompts: Sequence[GeneratedPrompt]) ->
     call, which fills the batches. The ledger keeps the completions.
     """
     requests = [request for prompt in prompts for request in make_probe_requests(session, prompt)]
-    if not get_deciding_check(session):
+    if not get_deciding_check(session) and get_label_writer(session) is session.base:
         requests += [request for request, _ in plan_labelled_answers(session, prompts)]
     session.display.start_stage("probe", len(requests))
     session.base.sample(requests, session.display.advance)
