@@ -19,6 +19,7 @@ from selfteach.judge.promise import only_promises
         "I can help with any type of surgery you need.",
         "Certainly.",
         "Yes! I'd be happy to help.",
+        "I can explain that.",
     ],
 )
 def test_a_promise_is_no_answer(answer: str) -> None:
@@ -39,6 +40,7 @@ def test_a_promise_is_no_answer(answer: str) -> None:
         "Use a pot, and water it.",
         "I'm sorry, but I can't talk about that.",
         "Sure, here are the steps: 1. Dig. 2. Plant.",
+        "I can tell you that Paris is the capital of France.",
     ],
 )
 def test_what_says_something_is_one(answer: str) -> None:

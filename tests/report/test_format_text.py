@@ -106,6 +106,11 @@ def test_equal_answers_have_no_marks():
     )
 
 
+def test_loops_of_signs_are_not_compared() -> None:
+    before, after = "!?" * 390, "?!!" * 260
+    assert diff_words(before, after) == ([(False, before)], [(False, after)])
+
+
 @given(st.text(alphabet="ab ,.\n", max_size=60), st.text(alphabet="ab ,.\n", max_size=60))
 def test_pieces_join_to_their_texts_without_spaces_at_the_edges(before: str, after: str):
     for text, pieces in zip((before, after), diff_words(before, after), strict=True):

@@ -33,6 +33,7 @@ from selfteach.models.pending import PendingCompletion, prepare_request
 from selfteach.records import GREEDY, Completion, Request, make_prompt
 from selfteach.serve import model_set, prompt_prefixes, server
 from selfteach.serve.answers import AnswerSet
+from selfteach.serve.app import escape_label
 from selfteach.serve.batch_engine import BatchEngine, EngineClosed, Generation, QueueFull, collect
 from selfteach.serve.handlers import find_status
 from selfteach.serve.lesson_rows import BASE, LessonRows, LessonWeights, read_weights
@@ -405,6 +406,13 @@ def test_health_and_metrics(address: str, client: openai.OpenAI) -> None:
     numbers = dict(line.rsplit(" ", 1) for line in text.splitlines() if line[0] != "#")
     assert int(numbers["selfteach_sampled_tokens_total"]) > 0
     assert int(numbers['selfteach_requests_total{model="two",status="200"}']) > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "escaped"), [("two", "two"), ('a"b', r"a\"b"), ("a\\b", r"a\\b"), ("a\nb", r"a\nb")]
+)
+def test_a_label_of_a_metric_is_escaped(name: str, escaped: str) -> None:
+    assert escape_label(name) == escaped
 
 
 def test_a_server_of_runs_has_the_page_and_teaches_nobody(address: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from difflib import SequenceMatcher
 from typing import Any
@@ -14,6 +15,10 @@ MISSING = "–"
 NARROW_SPACE = "\u202f"
 MINUS = "\u2212"
 MAX_WORDS = 800
+MAX_EQUAL_PAIRS = 250_000
+"""A token of one text and an equal one of the other: loops of signs have so many that a comparison
+takes seconds.
+"""
 MAX_TEXT_CHARS = 4000
 _WORD = re.compile(r"\s+|\w+|[^\w\s]")
 
@@ -113,7 +118,7 @@ def diff_words(before: str, after: str) -> tuple[DiffPieces, DiffPieces]:
     """
     old = _WORD.findall(before)
     new = _WORD.findall(after)
-    if len(old) > MAX_WORDS or len(new) > MAX_WORDS:
+    if max(len(old), len(new)) > MAX_WORDS or _count_equal_pairs(old, new) > MAX_EQUAL_PAIRS:
         return [(False, before)], [(False, after)]
     left: DiffPieces = []
     right: DiffPieces = []
@@ -123,6 +128,11 @@ def diff_words(before: str, after: str) -> tuple[DiffPieces, DiffPieces]:
         _append_piece(left, changed, "".join(old[i:i_end]))
         _append_piece(right, changed, "".join(new[j:j_end]))
     return _trim_pieces(left), _trim_pieces(right)
+
+
+def _count_equal_pairs(old: Sequence[str], new: Sequence[str]) -> int:
+    counts = Counter(new)
+    return sum(count * counts[token] for token, count in Counter(old).items())
 
 
 def _count_words(tokens: Sequence[str]) -> int:

@@ -89,11 +89,16 @@ def _make_metrics(served: ServedModels) -> Handler:
                 lines.append(f'selfteach_jobs{{state="{state}"}} {count}')
         lines.append("# TYPE selfteach_requests_total counter")
         for (model, status), count in sorted(served.requests.items()):
-            labels = f'model="{model}",status="{status}"'
+            labels = f'model="{escape_label(model)}",status="{status}"'
             lines.append(f"selfteach_requests_total{{{labels}}} {count}")
         return PlainTextResponse("\n".join(lines) + "\n")
 
     return tell_metrics
+
+
+def escape_label(value: str) -> str:
+    """Return a label's value as the text format of Prometheus has it."""
+    return value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
 
 
 def _list_engine_metrics(engine: BatchEngine) -> list[str]:
