@@ -457,8 +457,9 @@ def test_a_folder_of_other_files_is_no_run_whatever_a_look_left_in_it(name: str)
     for other in ("thesis.txt", "config.yaml"):
         Path("mine", other).write_text("years of work")
     Path("mine", name).touch()
-    with pytest.raises(UsageError, match="holds other files and no run"):
-        opened("mine")
+    for new in (False, True):
+        with pytest.raises(UsageError, match="holds other files and no run"):
+            opened("mine", new=new)
     names = sorted(path.name for path in Path("mine").iterdir())
     assert names == sorted(["config.yaml", "thesis.txt", name])
     assert Path("mine/config.yaml").read_text() == "years of work"

@@ -476,7 +476,7 @@ def check_named_folder(out: Path, identity: JsonObject, *, new: bool = False) ->
         raise UsageError("is a file, not a folder.", where=out, cure="Give another --out.")
     if not out.exists() or not any(out.iterdir()):
         return
-    if not has_run(out):
+    if not _looks_like_run(out):
         _refuse_other_files(out)
     if new:
         return
@@ -524,6 +524,17 @@ def has_requests(folder: Path) -> bool:
 def has_run(folder: Path) -> bool:
     """Tell whether a folder has a run, perhaps one that has only begun."""
     return (folder / LEDGER_FILE).exists() or (folder / LOCK_FILE).exists()
+
+
+def _looks_like_run(folder: Path) -> bool:
+    """Tell whether a folder has the ledger of a run, or all the other files of one.
+
+    A lock alone makes no run of other files.
+    """
+    ledger = folder / LEDGER_FILE
+    files = (LOCK_FILE, CONFIG_FILE, manifest.MANIFEST_FILE)
+    has_ledger = ledger.exists() and ledger.stat().st_size > 0
+    return has_ledger or all((folder / name).exists() for name in files)
 
 
 def _rename_old_run(out: Path) -> None:
