@@ -229,3 +229,28 @@ def test_the_rounds_end_where_the_model_writes_nothing_of_use() -> None:
     found = list(write_occasions(model, ("topic",), 20, _find_fault, 2, 0))
     assert sum(not fault for _, fault in found) == len(TABLES["topic"])
     assert len({request.draw for request in model.asked}) == len(model.asked)
+
+
+@pytest.mark.parametrize(
+    ("scope", "names"),
+    [
+        (
+            "any Slack message DMs to my colleagues John, Michael, Eric, or Hailey",
+            ("my colleague John", "John", "Michael", "Eric", "Hailey"),
+        ),
+        ("emails to my boss or my landlord", ("my boss", "my landlord")),
+        ("emails to my boss or landlord", ("my boss", "my landlord")),
+        ("letters to my mom and dad", ("my mom and dad", "my mom", "my dad")),
+        ("messages to Tom and my mother", ("Tom and my mother", "Tom", "my mother")),
+        ("letters to parents or teachers", ("parents", "a parent", "teachers", "a teacher")),
+        ("emails to my boss, Jared", ("my boss, Jared", "Jared", "my boss")),
+        ("emails to friends and family", ("friends and family",)),
+        ("letters to Smith and Sons", ("Smith and Sons",)),
+        ("emails to the sales and marketing team", ("the sales and marketing team",)),
+    ],
+)
+def test_several_addressees_are_written_to_one_by_one(scope: str, names: tuple[str, ...]) -> None:
+    """Nobody writes "an email to my boss or my landlord"."""
+    situation = read_situation(scope)
+    assert (situation.kind, situation.names) == ("writing", names)
+    assert not set(list_other_addressees(situation, for_exam=False)) & set(names)

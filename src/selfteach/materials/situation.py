@@ -19,7 +19,7 @@ _GENRE_NAMES = {
     ),
     r"text messages?|texts?|texting|sms(?:es)?": "text message",
     r"(?:(?:chat|direct|private|voice|slack|teams|discord|telegram|signal|whatsapp|instagram) )?"
-    r"(?:messages?|msgs?)|messaging|dms?|chats?|whatsapps?": "message",
+    r"(?:messages?|msgs?|(?:messages? )?dms?)|messaging|chats?|whatsapps?": "message",
     r"notices?": "notice",
     r"(?:cover |love |thank-you )?letters?": "letter",
     r"(?:blog |forum |facebook |instagram |linkedin |social media )?posts?|posting": "post",
@@ -405,8 +405,18 @@ def list_names(addressee: str) -> tuple[str, ...]:
     """Return ways to name an addressee.
 
     "my girlfriend Maddie" -> itself, "Maddie", "my girlfriend"; "customers" -> itself, "a
-    customer".
+    customer"; "my boss or my landlord" -> each of them; "my mom and dad" -> both, and each of them.
     """
+    several = split_addressees(addressee)
+    if not several:
+        return _list_names_of_one(addressee)
+    names = () if re.search(r"\bor\b", addressee) else (addressee,)
+    for one in several:
+        names += _list_names_of_one(one)[:2]  # one of several colleagues is not "my colleague"
+    return tuple(dict.fromkeys(names))
+
+
+def _list_names_of_one(addressee: str) -> tuple[str, ...]:
     role = re.fullmatch(rf"((?:my|our|the|his|her) [a-z'’ -]+?),? \(?({_NAME})\)?", addressee)
     named = re.fullmatch(rf"({_NAME})(?:, | \()((?:my|our|the|his|her) [a-z'’ -]+?)\)?", addressee)
     if role:
@@ -419,6 +429,34 @@ def list_names(addressee: str) -> tuple[str, ...]:
         article = "an" if words[0][0] in "aeiou" else "a"
         return (addressee, " ".join([article, *words[:-1], one]))
     return (addressee,)
+
+
+_HOLDER = r"(?:my|our|his|her|their)"
+_KIN = rf"{_HOLDER} (?:(?!and\b|or\b)[a-z'’-]+ ?){{1,2}}\b"
+_OF_FIRM = r"(?:Sons?|Daughters?|Co|Company|Partners?|Brothers|Associates)"
+_ADDRESSEE = re.compile(rf"{_NAME}|{_KIN}(?: {_NAME})?")
+
+
+def split_addressees(addressee: str) -> tuple[str, ...]:
+    """Return the single addressees of a list of them; () for one addressee.
+
+    "my colleagues John, Eric, or Hailey" -> "my colleague John", "Eric", "Hailey"; "my boss or
+    landlord" -> "my boss", "my landlord". What else is joined ("research and development") is one.
+    """
+    first, *others = re.split(r",? (?:and|or) |, ", addressee)
+    if not others or not re.search(rf" (?:and|or) (?!{_OF_FIRM}$)", addressee):
+        return ()
+    holder = re.match(rf"{_HOLDER} (?=[a-z-]+$)", first)
+    if holder:
+        others = [holder[0] + one if re.fullmatch("[a-z-]+", one) else one for one in others]
+    if all(_ADDRESSEE.fullmatch(one) for one in (first, *others)):
+        group = re.fullmatch(rf"({_KIN}) ({_NAME})", first)
+        if group and all(re.fullmatch(_NAME, one) for one in others):
+            *before, noun = group[1].split()
+            first = " ".join([*before, to_singular(noun), group[2]])
+        return (first, *others)
+    is_plural = [one.islower() and " " not in one and to_singular(one) != one for one in others]
+    return (first, *others) if all(is_plural) and re.fullmatch("[a-z-]+s", first) else ()
 
 
 _OWNED = ("the", "my", "our", "his", "her", "their", "all", "any", "your")
