@@ -410,7 +410,7 @@ def list_names(addressee: str) -> tuple[str, ...]:
     several = split_addressees(addressee)
     if not several:
         return _list_names_of_one(addressee)
-    names = () if re.search(r"\bor\b", addressee) else (addressee,)
+    names: tuple[str, ...] = () if re.search(r"\bor\b", addressee) else (addressee,)
     for one in several:
         names += _list_names_of_one(one)[:2]  # one of several colleagues is not "my colleague"
     return tuple(dict.fromkeys(names))
