@@ -6,9 +6,11 @@ from __future__ import annotations
 
 import gc
 import os
+import shlex
 import signal
 import sqlite3
 import ssl
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from functools import partial
@@ -97,6 +99,18 @@ TOGETHER = {
     "small_run": ("test_api.py", "test_examples.py"),
 }
 """Files that share a session fixture which is slow to make. One of several workers runs them."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes(config: pytest.Config, specs: list[Any]) -> None:
+    """Fork the workers of pytest-xdist from the process of warm.py, which has the libraries loaded.
+
+    On CUDA they are interpreters of their own: a fork may not use what its parent looked for.
+    """
+    program = [sys.executable, str(Path(__file__).parent / "warm_python.py"), warm.start_server()]
+    for spec in specs:
+        if spec.popen and not spec.python and not ON_CUDA:
+            spec.python = shlex.join(program)
 
 
 @pytest.hookimpl(optionalhook=True)

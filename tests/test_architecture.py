@@ -392,16 +392,6 @@ def test_waiting_threads_sleep_soon_unless_the_user_says_otherwise(
     assert done.stdout.strip() == expected
 
 
-def test_help_about_train_loads_nothing_heavy() -> None:
-    code = """
-import inspect
-import selfteach
-assert "examples" in inspect.signature(selfteach.train).parameters
-assert "Raises:" in selfteach.train.__doc__
-"""
-    assert loaded(code) == set()
-
-
 def test_type_checkers_read_the_types_of_the_package() -> None:
     assert (SOURCE / "py.typed").read_bytes() == b""
 
@@ -416,9 +406,12 @@ assert not {"selfteach.api", "selfteach.materials.rule"} & sys.modules.keys()
     assert loaded(code) == set()
 
 
-def test_material_and_settings_are_checked_before_torch_loads() -> None:
+def test_help_and_checks_of_material_and_settings_load_nothing_heavy() -> None:
     code = """
+import inspect
 import selfteach
+assert "examples" in inspect.signature(selfteach.train).parameters
+assert "Raises:" in selfteach.train.__doc__
 for call in (
     lambda: selfteach.feedback("Do not hum.", modle="embedded"),
     lambda: selfteach.feedback(" "),

@@ -29,15 +29,9 @@ ROOT = Path(__file__).parents[1]
 SCRIPTED_RUN = ROOT / "tests" / "faults" / "scripted_run.py"
 
 
-def run(
-    *arguments: str, cwd: Path, session: bool = False, stdin: str = ""
-) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str, cwd: Path, session: bool = False) -> subprocess.CompletedProcess[str]:
     program = [str(SCRIPTED_RUN)] if session else ["-m", "selfteach"]
-    if not stdin and "--dry-run" not in arguments:
-        return warm.run([*program, *arguments], cwd=cwd)
-    return subprocess.run(
-        [sys.executable, *program, *arguments], cwd=cwd, capture_output=True, text=True, input=stdin
-    )
+    return warm.run([*program, *arguments], cwd=cwd)
 
 
 def test_help_is_instant_and_loads_nothing_heavy(tmp_path: Path) -> None:
@@ -453,7 +447,8 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What `make docs` writes, in a folder of its own."""
     root = tmp_path_factory.mktemp("root")
     (root / "configs").mkdir()
-    subprocess.run([sys.executable, ROOT / "tools" / "reference.py", root], check=True)
+    done = warm.run([ROOT / "tools" / "reference.py", root])
+    assert done.returncode == 0, done.stderr
     return root
 
 

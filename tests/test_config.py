@@ -136,13 +136,12 @@ def attributes(sources: Iterable[str]) -> set[str]:
     """Every name after a dot that is not called: `config.items`, but not `row.items()`."""
     found: set[str] = set()
     for source in sources:
-        nodes = list(ast.walk(ast.parse(source)))
-        called = {id(node.func) for node in nodes if isinstance(node, ast.Call)}
-        found |= {
-            node.attr
-            for node in nodes
-            if isinstance(node, ast.Attribute) and id(node) not in called
-        }
+        called = set()
+        for node in ast.walk(ast.parse(source)):  # a call comes before what it calls
+            if isinstance(node, ast.Call):
+                called.add(id(node.func))
+            elif isinstance(node, ast.Attribute) and id(node) not in called:
+                found.add(node.attr)
     return found
 
 

@@ -8,7 +8,7 @@ environment, output and signals. A test of what a program loads starts an interp
     process = warm.Process(["-c", "import time; time.sleep(60)"])
 
 The forking process ends with the one that started it. The workers of pytest-xdist share that of
-the process which started them (conftest.py).
+the process which started them, and are forks of it themselves (conftest.py, warm_python.py).
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import types
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -36,16 +37,25 @@ from typing import Any
 
 LIBRARIES = (
     "accelerate",
+    "openai",
     "peft",
     "pydantic",
     "rapidfuzz.process",
     "rich.table",
     "scipy.optimize",
+    "scipy.stats",
+    "selfteach.api",
     "selfteach.cli",
     "selfteach.commands.feedback",
+    "selfteach.methods.corrections.method",
+    "selfteach.methods.documents.method",
     "selfteach.methods.feedback.method",
+    "selfteach.methods.finetune.method",
+    "selfteach.methods.tasks.method",
+    "sklearn.cluster",
     "torch",
     "transformers.integrations.flash_attention",
+    "transformers.models.auto.modeling_auto",
     "transformers.models.llama.modeling_llama",
     "typer.main",
 )
@@ -59,6 +69,7 @@ class Process:
         arguments: what would stand after `python`: `-c CODE`, `-m MODULE` or a file, and the rest.
         cwd: the folder it works in.
         env: its environment; by default that of this process.
+        stdin: a short text that it reads from its standard input; by default there is none.
         max_file_bytes: the size at which no file grows further (RLIMIT_FSIZE).
 
     Attributes:
@@ -72,27 +83,22 @@ class Process:
         *,
         cwd: str | Path | None = None,
         env: Mapping[str, str] | None = None,
+        stdin: str = "",
         max_file_bytes: int | None = None,
     ) -> None:
-        request = {
-            "arguments": [str(argument) for argument in arguments],
-            "cwd": str(cwd or os.getcwd()),
-            "env": dict(os.environ if env is None else env),
-            "max_file_bytes": max_file_bytes,
-        }
+        request = describe_program(arguments, cwd, env, max_file_bytes)
         read_out, write_out = os.pipe()
         read_err, write_err = os.pipe()
         self.stdout = os.fdopen(read_out, encoding="utf-8")
         self.stderr = os.fdopen(read_err, encoding="utf-8")
         self.returncode: int | None = None
-        self._link = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._link.connect(start_server())
-        files = array.array("i", [write_out, write_err])
-        self._link.sendmsg(
-            [json.dumps(request).encode()], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, files)]
-        )
-        os.close(write_out)
-        os.close(write_err)
+        read_in, write_in = os.pipe()
+        os.write(write_in, stdin.encode())
+        os.close(write_in)
+        files = (read_in, write_out, write_err)
+        self._link = send_request(start_server(), request, files)
+        for file in files:
+            os.close(file)
         self.pid = int(self._link.recv(32))
 
     def poll(self) -> int | None:
@@ -164,6 +170,33 @@ def run(
         process.close()
     assert process.returncode is not None
     return subprocess.CompletedProcess(list(arguments), process.returncode, out, err)
+
+
+def describe_program(
+    arguments: Sequence[str | Path],
+    cwd: str | Path | None = None,
+    env: Mapping[str, str] | None = None,
+    max_file_bytes: int | None = None,
+) -> dict[str, Any]:
+    """Return the request for a program; see `Process` for the arguments."""
+    return {
+        "arguments": [str(argument) for argument in arguments],
+        "cwd": str(cwd or os.getcwd()),
+        "env": dict(os.environ if env is None else env),
+        "max_file_bytes": max_file_bytes,
+    }
+
+
+def send_request(address: str, request: dict[str, Any], files: Sequence[int]) -> socket.socket:
+    """Let the forking process run a program with these files as stdin, stdout and stderr.
+
+    The returned socket gives the number of its process at once, and at its end the exit code.
+    """
+    link = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    link.connect(address)
+    rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", files))]
+    link.sendmsg([json.dumps(request).encode()], rights)
+    return link
 
 
 class _Server:
@@ -246,7 +279,7 @@ def _serve(address: str) -> dict[str, Any] | None:
             _tell_ends(links)
         if listener in ready:
             link, _ = listener.accept()
-            body, files, _, _ = socket.recv_fds(link, MAX_REQUEST, 2)
+            body, files, _, _ = socket.recv_fds(link, MAX_REQUEST, 3)
             pid = os.fork()
             if pid == 0:
                 for other in (listener, link, *links.values()):
@@ -280,13 +313,12 @@ def _tell_ends(links: dict[int, socket.socket]) -> None:
 
 
 def _take_over(wakeup: int, files: Sequence[int]) -> None:
-    """Give a forked process its own output and the signals of a fresh interpreter."""
+    """Give a forked process its own input, output, and the signals of a fresh interpreter."""
     signal.set_wakeup_fd(-1)
     os.close(wakeup)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    silence = os.open(os.devnull, os.O_RDONLY)
-    for number, file in enumerate((silence, *files)):
+    for number, file in enumerate(files):
         os.dup2(file, number)
         os.close(file)
 
@@ -312,7 +344,8 @@ def _become(request: dict[str, Any]) -> None:
     elif first == "-c":
         sys.argv = ["-c", *rest[1:]]
         sys.path.insert(0, "")
-        exec(compile(rest[0], "<string>", "exec"), {"__name__": "__main__"})
+        sys.modules["__main__"] = main = types.ModuleType("__main__")
+        exec(compile(rest[0], "<string>", "exec"), vars(main))
     else:
         sys.argv = [first, *rest]
         sys.path.insert(0, str(Path(first).resolve().parent))

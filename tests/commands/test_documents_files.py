@@ -56,7 +56,7 @@ def test_another_order_or_place_is_the_same_run(tmp_path: Path) -> None:
     assert identity(tmp_path, ROWS[::-1], "e.jsonl") == identity(tmp_path, ROWS)
 
 
-@pytest.mark.parametrize("asked", [True, False])
+@pytest.mark.parametrize("asked", [True, pytest.param(False, marks=pytest.mark.long)])
 def test_another_order_of_files_and_rows_makes_the_same_run(tmp_path: Path, asked: bool) -> None:
     """The order of the documents decides which questions are asked and in which order rows are
     trained, and a checkpoint is refused by other rows. Two of the documents have one title.

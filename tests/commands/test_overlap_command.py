@@ -7,14 +7,13 @@ from __future__ import annotations
 import json
 import random
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import warm
 from selfteach import cli
 
 A = [
@@ -197,7 +196,6 @@ def test_an_interruption_leaves_the_old_file_whole() -> None:
     write("big.jsonl", [{"instruction": " ".join(rng.choices(words, k=12))} for _ in range(60_000)])
     Path("kept.jsonl").write_text("old")
     command = [
-        sys.executable,
         "-m",
         "selfteach",
         "overlap",
@@ -208,8 +206,7 @@ def test_an_interruption_leaves_the_old_file_whole() -> None:
         "kept.jsonl",
         "--force",
     ]
-    work = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    assert work.stderr
+    work = warm.Process(command)
     while "filter" not in (line := work.stderr.readline()):
         assert line
     time.sleep(0.2)

@@ -132,6 +132,8 @@ def install() -> None:
     }
     planning.find_plan = lambda method: None  # type: ignore[attr-defined]
     resolve_model_path.is_model_here = lambda name: True
+    if loaded := sys.modules.get("selfteach.commands.teach"):  # in a process of warm.py
+        loaded.is_model_here = resolve_model_path.is_model_here  # type: ignore[attr-defined]
     sys.modules |= {
         "selfteach.methods.feedback.method": module,
         "selfteach.methods.estimate_cost": planning,

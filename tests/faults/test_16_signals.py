@@ -84,7 +84,9 @@ def count_answers(folder: Path) -> int:
         return answered
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, signal.SIGTERM, pytest.param(signal.SIGHUP, marks=pytest.mark.long)]
+)
 def test_one_signal_keeps_what_was_sampled_and_says_how_to_go_on(
     tmp_path: Path, number: signal.Signals
 ) -> None:

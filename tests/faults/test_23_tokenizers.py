@@ -60,7 +60,7 @@ def test_a_model_without_a_template_gets_a_named_one(make_tiny, tmp_path):
 
 
 @pytest.mark.training
-@pytest.mark.parametrize("adapter", ["lora", "reft"])
+@pytest.mark.parametrize("adapter", ["lora", pytest.param("reft", marks=pytest.mark.long)])
 def test_what_was_supplied_lies_beside_the_adapter_of_a_run(make_tiny, tmp_path, adapter):
     """Plain transformers renders from the run's adapter folder what the training rendered."""
     tuned = run_of(make_tiny(tmp_path / "model", chat_template=None), tmp_path / "run", adapter)

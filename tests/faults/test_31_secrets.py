@@ -113,7 +113,9 @@ def test_the_key_leaves_no_trace(
 
 
 @pytest.mark.usefixtures("quick")
-@pytest.mark.parametrize(("behave", "ends"), [(echo_in_error, 4), (echo_in_model, 0)])
+@pytest.mark.parametrize(
+    ("behave", "ends"), [pytest.param(echo_in_error, 4, marks=pytest.mark.long), (echo_in_model, 0)]
+)
 def test_a_whole_run_leaves_no_trace_even_with_debug(
     behave: Behave,
     ends: int,

@@ -2,13 +2,12 @@
 once.
 """
 
-import subprocess
-import sys
 import zipfile
 from types import SimpleNamespace
 
 import pytest
 
+import warm
 from selfteach.errors import IntegrityError, ResourceError, UsageError
 from selfteach.models import fetch_default_model as module
 
@@ -99,8 +98,9 @@ print(module.fetch_embedded_model())
 
 
 def test_two_processes_at_once_fetch_it_once(tmp_path):
-    command = [sys.executable, "-c", RACE, str(tmp_path / "log")]
-    both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    both = [warm.Process(["-c", RACE, tmp_path / "log"]) for _ in range(2)]
     paths = {process.communicate(timeout=60)[0].strip() for process in both}
+    for process in both:
+        process.close()
     assert paths == {str(module.get_embedded_folder())}
     assert (tmp_path / "log").read_text() == "fetched\n"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -30,8 +31,12 @@ def test_the_table_is_wide() -> None:
     assert len({row[0] for row in ROWS}) == len(ROWS)
 
 
+read_once = cache(read_rule)
+"""Three tests read the tables, and a rule takes milliseconds."""
+
+
 def test_a_rule_is_read_as_scope_and_effect() -> None:
-    read = {row[0]: read_rule(row[0]) for row in ROWS}
+    read = {row[0]: read_once(row[0]) for row in ROWS}
     wanted = {row[0]: row[1:] if len(row) == 3 else ("", row[0]) for row in ROWS}
     assert {text: (rule.scope, rule.effect) for text, rule in read.items()} == wanted
 
@@ -609,7 +614,8 @@ def read_answer_table() -> Iterator[tuple[str, str, bool]]:
 
 def test_the_check_of_a_rule_decides_as_people_do() -> None:
     table = list(read_answer_table())
-    checks = {rule: suggest_check(read_rule(rule)) for rule, _, _ in table}
+    rules = dict.fromkeys(rule for rule, _, _ in table)
+    checks = {rule: suggest_check(read_once(rule)) for rule in rules}
     assert [rule for rule, check in checks.items() if check is None] == []
     kept = [(rule, said, parse_check(checks[rule] or "").keeps(said)) for rule, said, _ in table]
     assert kept == table
@@ -639,7 +645,7 @@ def test_what_must_be_said_meets_its_own_check() -> None:
     rules = {row[0] for row in ROWS} | {rule for rule, _, _ in read_answer_table()}
     said = 0
     for text in sorted(rules):
-        effect = read_effect(read_rule(text).effect)
+        effect = read_effect(read_once(text).effect)
         is_alone = effect is not None and check_statement(effect.statement) == effect.check
         if effect is None or not effect.statement or not is_alone:
             continue

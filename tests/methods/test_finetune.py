@@ -104,7 +104,10 @@ def command(data: Path, model: Path, *more: str) -> list[str]:
 @pytest.mark.parametrize(
     "adapter",
     [
-        pytest.param(name, marks=[pytest.mark.slow] * (name in ("layers", "bottleneck", "prompt")))
+        pytest.param(
+            name,
+            marks={"lora": [], "full": [], "reft": [pytest.mark.long]}.get(name, pytest.mark.slow),
+        )
         for name in registry.list_names("adapters")
         if name != "closed_form"
     ],

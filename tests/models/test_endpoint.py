@@ -6,8 +6,6 @@ from __future__ import annotations
 
 import math
 import signal
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -16,6 +14,7 @@ from typing import Any
 import pytest
 from hostile import NAME, Call, answer, hostile, refuse, send_raw
 
+import warm
 from selfteach.errors import EndpointError, TooManyFailures, UsageError
 from selfteach.models.ordered import score_in_order
 from selfteach.models.recorded import Recorded
@@ -503,13 +502,12 @@ def test_ctrl_c_ends_the_process_at_once() -> None:
         over.wait(240)
 
     with hostile(hang) as server:
-        with subprocess.Popen(
-            [sys.executable, "-c", READER, server.address], stdout=subprocess.PIPE, text=True
-        ) as process:
-            assert out.wait(120)
-            began = time.monotonic()
-            process.send_signal(signal.SIGINT)
-            output, _ = process.communicate(timeout=120)
+        process = warm.Process(["-c", READER, server.address])
+        assert out.wait(120)
+        began = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=120)
+        process.close()
         assert (output, process.returncode) == ("interrupted\n", 0)
         assert time.monotonic() - began < 120, "the server hangs for 240 s"
         over.set()

@@ -38,7 +38,14 @@ FAMILIES = {
 }
 
 
-@pytest.fixture(scope="module", params=list(FAMILIES))
+LONG = {"qwen3", "granite", "phi3"}
+"""Families whose caches and positions are those of another one here."""
+
+
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(name, marks=[pytest.mark.long] * (name in LONG)) for name in FAMILIES],
+)
 def any_hf(request, make_tiny, tmp_path_factory):
     folder = make_tiny(
         tmp_path_factory.mktemp(request.param), family=request.param, **FAMILIES[request.param]

@@ -283,7 +283,14 @@ def test_a_damaged_file_is_named(tmp_path: Path, name: str, content: str):
 
 
 @pytest.mark.parametrize(
-    "wrong", [None, 3, "text", [], {}, [3, "x"], {"a": {"b": []}}, float("nan")]
+    "wrong",
+    [
+        None,
+        "text",
+        [3, "x"],
+        {"a": {"b": []}},
+        *(pytest.param(like, marks=pytest.mark.long) for like in (3, [], {}, float("nan"))),
+    ],
 )
 def test_an_exam_of_another_form_still_has_a_page(tmp_path: Path, wrong: object):
     exam = make_exam()

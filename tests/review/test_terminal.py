@@ -147,15 +147,8 @@ def test_the_command(tmp_path: Path) -> None:
     path = write_ledger(tmp_path / "run")
 
     def review(typed: str) -> subprocess.CompletedProcess[str]:
-        program = [sys.executable, "-m", "selfteach", "review", "--run", "run", "--terminal"]
-        return subprocess.run(
-            program,
-            cwd=tmp_path,
-            input=typed,
-            capture_output=True,
-            text=True,
-            env={**os.environ, "EDITOR": "false"},
-        )
+        program = ["-m", "selfteach", "review", "--run", "run", "--terminal"]
+        return warm.run(program, cwd=tmp_path, stdin=typed, env={**os.environ, "EDITOR": "false"})
 
     done = review("a\ns\n")
     assert (done.returncode, done.stderr) == (0, "")

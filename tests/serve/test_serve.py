@@ -753,7 +753,8 @@ def test_a_lesson_that_is_worn_wrongly_is_refused(
 
 
 @pytest.mark.parametrize(
-    ("others", "gap_nats", "is_proven"), [(1, 0.01, True), (1, 0.03, False), (4, 0.01, False)]
+    ("others", "gap_nats", "is_proven"),
+    [(1, 0.01, True), pytest.param(1, 0.03, False, marks=pytest.mark.long), (4, 0.01, False)],
 )
 def test_an_answer_may_part_from_peft_at_a_tie(
     others: int,

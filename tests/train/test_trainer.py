@@ -69,7 +69,9 @@ def test_plain_peft_loads_the_adapter_and_answers_the_same(tmp_path: Path) -> No
     torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize("budget", [40, 100, 10_000])
+@pytest.mark.parametrize(
+    "budget", [40, *(pytest.param(n, marks=pytest.mark.long) for n in (100, 10_000))]
+)
 def test_micro_batches_add_up_to_the_one_batch_gradient(tmp_path: Path, budget: int) -> None:
     rows = [*make_examples(), *GENERAL]
     one = train(

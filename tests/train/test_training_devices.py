@@ -111,7 +111,7 @@ def test_fast_norms_compute_what_the_model_does(dtype: str, device: str, tiny: P
 
 
 @pytest.mark.training
-@pytest.mark.parametrize("objective", ["sft", "dpo"])
+@pytest.mark.parametrize("objective", [pytest.param("sft", marks=pytest.mark.long), "dpo"])
 @every_device
 def test_the_same_training_gives_the_same_bytes(
     objective: str, device: str, tiny: Path, tmp_path: Path
