@@ -39,7 +39,7 @@ FAMILIES = {
 
 
 LONG = {"qwen3", "granite", "phi3"}
-"""Families whose caches and positions are those of another one here."""
+"""Only `make test-avx2` and `make test-all` run these here; tests/families has them, too."""
 
 
 @pytest.fixture(
