@@ -20,6 +20,10 @@ NEUTRAL = "a"
 SIGN_REPLACEMENTS = {"!": ".", "—": ",", ";": ","}
 """Replacements of signs that end or join a sentence; any other sign is only removed."""
 
+_JOINERS = "[\u200d\ufe0f]"
+"""What joins signs to one emoji, or makes an emoji of a sign."""
+_JOINED = "(?:(?<=[\ufe0f\u2600-\u27bf\U0001f000-\U0001faff])\u200d|(?<=[0-9#*])\ufe0f(?=\u20e3))"
+"""What joins a sign to the emoji before it, or the frame of a keycap to its digit."""
 _UNFINISHED = re.compile(r"^\s*(?:[-*•#|]|\d{1,2}[.)](?:\s|$))|[:*,;–—-]$|(?:^|\s)\d{1,2}[.)]$")
 
 _FINISHED = re.compile(r"[.!?…。！？][\"'”’」)\]*_]*$")
@@ -103,7 +107,9 @@ def remove_signs(text: str, keeps: CheckText) -> str:
     }
     if not bad:
         return text
-    runs = re.compile("[" + re.escape("".join(sorted(bad))) + "\u200d\ufe0f]+")
+    sign = f"[{re.escape(''.join(sorted(bad)))}]"
+    # What joins signs goes with them alone: it is a part of other emoji, and of words.
+    runs = re.compile(f"{_JOINED}?{sign}(?:{_JOINERS}*{sign})*{_JOINERS}*")
 
     def replace_run(run: re.Match[str]) -> str:
         others = (SIGN_REPLACEMENTS.get(char, "") for char in run.group())
@@ -139,7 +145,8 @@ def list_clause_starts(sentence: str) -> Iterator[str]:
 
 def _fix_spacing(text: str) -> str:
     """Return the text with spaces and stops repaired after a removal. A stop or a comma before a
-    letter belongs to its word (".NET"), and a comma after an abbreviation stays ("etc., and").
+    letter belongs to its word (".NET"), and a comma after an abbreviation stays ("etc., and"). So
+    does the indentation of a line.
     """
 
     def drop_marks(marks: re.Match[str]) -> str:
@@ -148,4 +155,4 @@ def _fix_spacing(text: str) -> str:
     if "..." not in text:
         text = re.sub(r"(?<=[.?!,])(?:\s*[.,])+(?![\w.])", drop_marks, text)
     text = re.sub(r"[ \t]+(?=[.,;:!?](?:\s|$))", "", text)
-    return re.sub(r"[ \t]{2,}", " ", text).strip()
+    return re.sub(r"(?<=\S)[ \t]{2,}(?=\S)", " ", text).strip()
