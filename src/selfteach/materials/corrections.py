@@ -260,7 +260,9 @@ def _read_edited_turn(row: JsonMapping, where: str) -> Edit:
     if feedback and original in (None, last.content):
         # nothing is edited: the criticism is about the turn itself
         answer = read_required_text({"answer": last.content}, "answer", where)
-        return Edit(where, prompt, answer, None, feedback)
+        quote = read_text(row, "quote", where) or ""
+        feedback, quote = _read_quote(feedback, quote, answer, where)
+        return Edit(where, prompt, answer, None, feedback, quote=quote)
     correction = read_required_text({"correction": last.content}, "correction", where)
     return Edit(where, prompt, original, correction, feedback)
 
