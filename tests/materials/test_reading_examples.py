@@ -59,6 +59,27 @@ def test_pairs_with_their_prompt_or_with_it_inside(tmp_path: Path, row: dict[str
     assert (found.prompt, found.chosen, found.rejected) == (make_prompt(Q), A, B)
 
 
+@pytest.mark.parametrize(
+    ("changed", "fault"),
+    [
+        (
+            {"rejected": [{"role": "user", "content": "Name a fish."}, *ANSWERED]},
+            "chosen and rejected are answers to different conversations",
+        ),
+        (
+            {"prompt": Q, "rejected": [*ASKED, *ANSWERED, {"role": "user", "content": "Why?"}]},
+            "the last turn of its rejected answer is no answer",
+        ),
+        ({"prompt": Q, "chosen": ASKED}, "the last turn of its chosen answer is no answer"),
+    ],
+)
+def test_what_is_no_pair_of_answers_to_one_prompt(changed: dict[str, Any], fault: str) -> None:
+    row = {"chosen": ASKED + ANSWERED, "rejected": [{"role": "assistant", "content": B}]}
+    assert read_example(row, "x:1")[0].rejected == B
+    with pytest.raises(DataError, match=f"x:1: {fault}"):
+        read_example({**row, **changed}, "x:1")
+
+
 def test_the_empty_columns_of_other_forms_do_not_count() -> None:
     pair = {"prompt": "Tea?", "chosen": "A drink.", "rejected": "A color.", "messages": None}
     (found,) = read_example(pair, "x:1")

@@ -191,6 +191,9 @@ def _read_prompt(row: JsonMapping, where: str) -> Prompt:
     turns = parse_messages(row["chosen"], where)[:-1]
     if not turns:
         raise DataError('has no "prompt".', where=where)
+    rejected = row.get("rejected")
+    if isinstance(rejected, list) and parse_messages(rejected, where)[:-1] not in ((), turns):
+        raise DataError("chosen and rejected are answers to different conversations.", where=where)
     return turns
 
 
@@ -200,9 +203,12 @@ def _make_example(
     """Return an example with the kind, role, scores and source of its row.
 
     Raises:
-        DataError: the prompt or an answer is empty, the prompt ends with an answer, or both answers
-            are the same.
+        DataError: the prompt or an answer is empty, the prompt ends with an answer, an answer is
+            not the assistant's, or both answers are the same.
     """
+    for side, value in (("chosen", chosen), ("rejected", rejected)):
+        if _ends_with_question(value):
+            raise DataError(f"the last turn of its {side} answer is no answer.", where=where)
     source = _get_mapping(row, "source")
     if isinstance(prompt, str):
         source[PLAIN] = True
@@ -231,6 +237,12 @@ def _make_example(
     if row.get("id") is not None:
         return replace(made, id=f"{row['id']}{part}")
     return replace(made, id=digest(_get_content(made)))
+
+
+def _ends_with_question(value: Any) -> bool:
+    """Return whether an answer is a list of messages whose last one somebody else says."""
+    last = value[-1] if isinstance(value, list) and value else None
+    return isinstance(last, dict) and last.get("role") in ("system", "user")
 
 
 def _get_mapping(row: JsonMapping, key: str) -> JsonObject:
