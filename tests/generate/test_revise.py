@@ -168,3 +168,16 @@ def test_a_removed_sign_leaves_indentation_and_line_breaks() -> None:
     assert find_smallest_revision(code, [keeps]) == code.replace("!", ".")
     nested = "Fruit!\n- apples\n  - red ones  \n  - green ones"
     assert find_smallest_revision(nested, [keeps]) == nested.replace("!", ".")
+
+
+def test_spaces_elsewhere_stay_as_they_are() -> None:
+    keeps = parse_check('not contains "🍎"').keeps
+    for text in (
+        "Bonjour ! Voici : une pomme{}. Ça va ?",
+        "Use `x = a ? b : c`{} here.",
+        "| a   | b |\n| 1   | 2 |{}",
+        "From 1 .. 20{}",
+        "Fruit:\n{}\n  - red",
+    ):
+        assert find_smallest_revision(text.format(" 🍎"), [keeps]) == text.format("")
+    assert find_smallest_revision("Red\n🍎 apples 🍎🍎 are 🍎!", [keeps]) == "Red\napples are!"

@@ -20,6 +20,8 @@ NEUTRAL = "a"
 SIGN_REPLACEMENTS = {"!": ".", "—": ",", ";": ","}
 """Replacements of signs that end or join a sentence; any other sign is only removed."""
 
+_REMOVED = "\0"
+"""Marks in a text where a sign was removed or replaced."""
 _JOINERS = "[\u200d\ufe0f]"
 """What joins signs to one emoji, or makes an emoji of a sign."""
 _JOINED = "(?:(?<=[\ufe0f\u2600-\u27bf\U0001f000-\U0001faff])\u200d|(?<=[0-9#*])\ufe0f(?=\u20e3))"
@@ -113,7 +115,7 @@ def remove_signs(text: str, keeps: CheckText) -> str:
 
     def replace_run(run: re.Match[str]) -> str:
         others = (SIGN_REPLACEMENTS.get(char, "") for char in run.group())
-        return next((other for other in others if other and keeps(other)), "")
+        return next((other for other in others if other and keeps(other)), "") + _REMOVED
 
     return _fix_spacing(runs.sub(replace_run, text))
 
@@ -144,15 +146,28 @@ def list_clause_starts(sentence: str) -> Iterator[str]:
 
 
 def _fix_spacing(text: str) -> str:
-    """Return the text with spaces and stops repaired after a removal. A stop or a comma before a
-    letter belongs to its word (".NET"), and a comma after an abbreviation stays ("etc., and"). So
-    does the indentation of a line.
+    """Return the text with spaces and stops repaired where _REMOVED marks a removal, and without
+    the marks. All else stays as it is written: a space before a sign ("Oui !"), indentation,
+    tables. A stop or a comma before a letter belongs to its word (".NET"), and a comma after an
+    abbreviation stays ("etc., and").
     """
 
-    def drop_marks(marks: re.Match[str]) -> str:
-        return marks.group() if ends_with_abbreviation(text[: marks.start()]) else ""
+    def drop_stops(found: re.Match[str]) -> str:
+        before = text[: found.start()].replace(_REMOVED, "")
+        is_kept = _REMOVED not in found.group() or ends_with_abbreviation(before)
+        return found.group() if is_kept else ""
 
     if "..." not in text:
-        text = re.sub(r"(?<=[.?!,])(?:\s*[.,])+(?![\w.])", drop_marks, text)
-    text = re.sub(r"[ \t]+(?=[.,;:!?](?:\s|$))", "", text)
-    return re.sub(r"(?<=\S)[ \t]{2,}(?=\S)", " ", text).strip()
+        text = re.sub(r"(?<=[.?!,])(?:[\s\0]*[.,]\0?)+(?![\w.])", drop_stops, text)
+    text = re.sub(
+        r"[ \t\0]+([.,;:!?]+\0?)(?=\s|$)",
+        lambda found: found[1] if _REMOVED in found.group() else found.group(),
+        text,
+    )
+    text = re.sub(r"(?m)[ \t]+\0[ \t\0]*$|(?<=^)\0[ \t\0]*", "", text)
+    text = re.sub(
+        r"(?<=[^\s\0])[ \t\0]*\0[ \t\0]*(?=[^\s\0])",
+        lambda found: " " if found.group().strip(_REMOVED) else "",
+        text,
+    )
+    return text.replace(_REMOVED, "").strip()
