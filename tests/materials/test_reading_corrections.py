@@ -592,3 +592,10 @@ def test_two_files_of_one_name_keep_all_their_outcomes(tmp_path: Path) -> None:
         "rows.jsonl:1": "rows.jsonl:1",
         "prompts: rows.jsonl:1": "prompts: rows.jsonl:1",
     }
+
+
+def test_preferences_that_repeat_the_chosen_answer_as_messages_stay_pairs() -> None:
+    chosen = [TURN("user", "Tea?"), TURN("assistant", "Yes.")]
+    rejected = [TURN("user", "Tea?"), TURN("assistant", "Nope.")]
+    edit = read_edit({"chosen": chosen, "rejected": rejected, "messages": chosen}, "x:1")
+    assert (edit.answer, edit.correction) == ("Nope.", "Yes.")

@@ -225,3 +225,24 @@ def test_a_given_id_takes_no_example_without_one_away(tmp_path: Path) -> None:
     changed = {**exported.to_json(), "chosen": B}
     found = read(tmp_path, changed, {"prompt": Q, "chosen": A})
     assert [example.chosen for example in found.examples] == [B, A]
+
+
+def test_preferences_that_repeat_the_chosen_answer_as_messages_stay_pairs() -> None:
+    """As UltraFeedback's."""
+    row = {
+        "prompt": Q,
+        "chosen": ASKED + ANSWERED,
+        "rejected": [*ASKED, {"role": "assistant", "content": B}],
+        "messages": ASKED + ANSWERED,
+    }
+    (found,) = read_example(row, "x:1")
+    assert (found.prompt, found.chosen, found.rejected) == (make_prompt(Q), A, B)
+    (alone,) = read_example({**row, "rejected": None}, "x:1")
+    assert (alone.chosen, alone.rejected) == (A, None)
+
+
+def test_a_source_of_other_people_says_nothing_about_cut_answers() -> None:
+    (found,) = read_example({"prompt": Q, "chosen": A, "source": {"cut": True, "page": 3}}, "x:1")
+    assert found.source == {"page": 3}
+    (own,) = read_example({"prompt": Q, "chosen": A, "source": {"cut": ["chosen"]}}, "x:1")
+    assert own.source == {"cut": ["chosen"]}
