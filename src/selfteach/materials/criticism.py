@@ -253,7 +253,8 @@ def count_plain_words(text: str) -> int:
     """Count the words that have a letter or digit, as the checks `max_words` and `min_words` do: in
     Chinese and Japanese, each character counts.
     """
-    rest, count = _CHARACTER_WORD.subn(" ", text)
+    count = len(_CHARACTER_WORD.findall(text))
+    rest = _CHARACTER_WORD.sub(" ", text)
     return count + sum(re.search(r"[^\W_]", word) is not None for word in rest.split())
 
 
