@@ -141,3 +141,43 @@ def test_a_text_that_broke_off_ends_with_its_last_whole_sentence() -> None:
     assert trim_to_sentence("Tea is a drink. It is made of") == "Tea is a drink."
     assert trim_to_sentence("Tea is a drink. You need:\n- water\n- lea") == "Tea is a drink."
     assert trim_to_sentence("To make tea, you") == ""
+
+
+@pytest.mark.parametrize(
+    ("check", "text", "revised"),
+    [
+        (
+            'not contains "!"',
+            "Hello! 👨\u200d👩\u200d👧 I ❤️ it!",
+            "Hello. 👨\u200d👩\u200d👧 I ❤️ it.",
+        ),
+        ('not contains "!"', "ක්\u200dරමය හොඳයි!", "ක්\u200dරමය හොඳයි."),
+        ('not contains "👧"', "It is 👨\u200d👩\u200d👧 here.", "It is 👨\u200d👩 here."),
+        ('not contains "🌈"', "A flag: 🏳️\u200d🌈. Yes.", "A flag: 🏳️. Yes."),
+    ],
+)
+def test_removed_signs_leave_other_emoji_and_words_whole(
+    check: str, text: str, revised: str
+) -> None:
+    assert find_smallest_revision(text, [parse_check(check).keeps]) == revised
+
+
+def test_a_removed_sign_leaves_indentation_and_line_breaks() -> None:
+    keeps = parse_check('not contains "!"').keeps
+    code = "Here you go!\n\n    def f():\n        return 1\n\nIt works."
+    assert find_smallest_revision(code, [keeps]) == code.replace("!", ".")
+    nested = "Fruit!\n- apples\n  - red ones  \n  - green ones"
+    assert find_smallest_revision(nested, [keeps]) == nested.replace("!", ".")
+
+
+def test_spaces_elsewhere_stay_as_they_are() -> None:
+    keeps = parse_check('not contains "🍎"').keeps
+    for text in (
+        "Bonjour ! Voici : une pomme{}. Ça va ?",
+        "Use `x = a ? b : c`{} here.",
+        "| a   | b |\n| 1   | 2 |{}",
+        "From 1 .. 20{}",
+        "Fruit:\n{}\n  - red",
+    ):
+        assert find_smallest_revision(text.format(" 🍎"), [keeps]) == text.format("")
+    assert find_smallest_revision("Red\n🍎 apples 🍎🍎 are 🍎!", [keeps]) == "Red\napples are!"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from selfteach.judge.check import keeps_check, parse_check
-from selfteach.materials.criticism import make_checks, tighten_checks
+from selfteach.judge.conditions import count_words
+from selfteach.materials.criticism import count_plain_words, make_checks, tighten_checks
 
 SHORT = "Tea is a drink. " * 3  # 12 words
 LONG = "Tea is a drink. " * 9  # 36 words
@@ -157,3 +158,21 @@ def test_a_description_asks_for_its_contrary(
     else:
         assert found == checks
     assert feedback == "no bullet points" or not any(keeps_check(one, answer) for one in found)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "お茶は飲み物です。葉と熱いお湯から作られます。世界中で飲まれていて、古い歴史があります。",
+        "茶是一种饮料。它由茶叶和热水制成。全世界的人都喝茶，而且历史悠久。",
+        "Tea ist 茶, and well_known - _ 3 times.",
+    ],
+)
+def test_bounds_on_words_count_characters_where_the_check_does(answer: str) -> None:
+    assert count_plain_words(answer) == count_words(answer)
+    (longest,) = make_checks("too long", [answer])
+    assert not keeps_check(longest, answer)
+    assert keeps_check(longest, answer[: len(answer) // 3])
+    (shortest,) = make_checks("too short", [answer])
+    assert not keeps_check(shortest, answer)
+    assert keeps_check(shortest, f"{answer} {answer}")

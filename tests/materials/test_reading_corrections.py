@@ -271,9 +271,9 @@ def test_a_criticised_answer_is_not_approved_though_its_correction_is_the_same(
         },
     ]
     found = read_corrections(write(tmp_path, *rows))
-    assert [(e.where, e.feedback, e.correction) for e in found.criticisms] == [
-        ("edits.jsonl:1", "too long", None),
-        ("edits.jsonl:3", '"long": too vague', None),
+    assert [(e.where, e.feedback, e.quote, e.correction) for e in found.criticisms] == [
+        ("edits.jsonl:1", "too long", "", None),
+        ("edits.jsonl:3", "too vague", "long", None),
     ]
     assert [e.where for e in found.approved] == ["edits.jsonl:2"]
     assert found.edits == []
@@ -557,6 +557,24 @@ def test_a_criticism_may_quote_what_it_is_about(
     assert (edit.id == whole.id) is (expected == ("too formal", ""))
 
 
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"feedback": "too chatty", "quote": "What a question!"},
+        {"feedback": '"What a question!": too chatty'},
+    ],
+)
+def test_a_criticism_of_a_turn_may_quote_it_too(row: dict[str, str]) -> None:
+    turns = [
+        {"role": "user", "content": "What is tea?"},
+        {"role": "assistant", "content": "What a question! Tea is a drink."},
+    ]
+    edit = read_edit({"messages": turns, **row}, "x:1")
+    assert (edit.feedback, edit.quote) == ("too chatty", "What a question!")
+    with pytest.raises(DataError, match="is not a part of its answer"):
+        read_edit({"messages": turns, "feedback": "no", "quote": "Dear Madam"}, "x:1")
+
+
 def test_words_that_the_answer_does_not_have_are_no_quote() -> None:
     row = {"prompt": "What is tea?", "answer": QUOTED, "feedback": "no", "quote": "Dear Madam"}
     with pytest.raises(DataError, match=r'x:1: "quote" is not a part of its answer\. Copy it'):
@@ -574,3 +592,10 @@ def test_two_files_of_one_name_keep_all_their_outcomes(tmp_path: Path) -> None:
         "rows.jsonl:1": "rows.jsonl:1",
         "prompts: rows.jsonl:1": "prompts: rows.jsonl:1",
     }
+
+
+def test_preferences_that_repeat_the_chosen_answer_as_messages_stay_pairs() -> None:
+    chosen = [TURN("user", "Tea?"), TURN("assistant", "Yes.")]
+    rejected = [TURN("user", "Tea?"), TURN("assistant", "Nope.")]
+    edit = read_edit({"chosen": chosen, "rejected": rejected, "messages": chosen}, "x:1")
+    assert (edit.answer, edit.correction) == ("Nope.", "Yes.")

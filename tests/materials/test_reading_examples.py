@@ -59,6 +59,27 @@ def test_pairs_with_their_prompt_or_with_it_inside(tmp_path: Path, row: dict[str
     assert (found.prompt, found.chosen, found.rejected) == (make_prompt(Q), A, B)
 
 
+@pytest.mark.parametrize(
+    ("changed", "fault"),
+    [
+        (
+            {"rejected": [{"role": "user", "content": "Name a fish."}, *ANSWERED]},
+            "chosen and rejected are answers to different conversations",
+        ),
+        (
+            {"prompt": Q, "rejected": [*ASKED, *ANSWERED, {"role": "user", "content": "Why?"}]},
+            "the last turn of its rejected answer is no answer",
+        ),
+        ({"prompt": Q, "chosen": ASKED}, "the last turn of its chosen answer is no answer"),
+    ],
+)
+def test_what_is_no_pair_of_answers_to_one_prompt(changed: dict[str, Any], fault: str) -> None:
+    row = {"chosen": ASKED + ANSWERED, "rejected": [{"role": "assistant", "content": B}]}
+    assert read_example(row, "x:1")[0].rejected == B
+    with pytest.raises(DataError, match=f"x:1: {fault}"):
+        read_example({**row, **changed}, "x:1")
+
+
 def test_the_empty_columns_of_other_forms_do_not_count() -> None:
     pair = {"prompt": "Tea?", "chosen": "A drink.", "rejected": "A color.", "messages": None}
     (found,) = read_example(pair, "x:1")
@@ -204,3 +225,24 @@ def test_a_given_id_takes_no_example_without_one_away(tmp_path: Path) -> None:
     changed = {**exported.to_json(), "chosen": B}
     found = read(tmp_path, changed, {"prompt": Q, "chosen": A})
     assert [example.chosen for example in found.examples] == [B, A]
+
+
+def test_preferences_that_repeat_the_chosen_answer_as_messages_stay_pairs() -> None:
+    """As UltraFeedback's."""
+    row = {
+        "prompt": Q,
+        "chosen": ASKED + ANSWERED,
+        "rejected": [*ASKED, {"role": "assistant", "content": B}],
+        "messages": ASKED + ANSWERED,
+    }
+    (found,) = read_example(row, "x:1")
+    assert (found.prompt, found.chosen, found.rejected) == (make_prompt(Q), A, B)
+    (alone,) = read_example({**row, "rejected": None}, "x:1")
+    assert (alone.chosen, alone.rejected) == (A, None)
+
+
+def test_a_source_of_other_people_says_nothing_about_cut_answers() -> None:
+    (found,) = read_example({"prompt": Q, "chosen": A, "source": {"cut": True, "page": 3}}, "x:1")
+    assert found.source == {"page": 3}
+    (own,) = read_example({"prompt": Q, "chosen": A, "source": {"cut": ["chosen"]}}, "x:1")
+    assert own.source == {"cut": ["chosen"]}

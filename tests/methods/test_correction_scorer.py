@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from scripted import Scripted
-from selfteach.evaluate.exam import Answers, Arm, ExamState
+from selfteach.evaluate.exam import Answers, Arm, Exam, ExamState
 from selfteach.evaluate.held_out_corrections import HeldOutCorrection
 from selfteach.evaluate.side_effects import find_side_effects
 from selfteach.evaluate.verdict import reach_verdict
@@ -20,6 +20,7 @@ from selfteach.materials.corrections import Edit
 from selfteach.methods.corrections.exam import (
     CorrectionScorer,
     choose_shots,
+    examine_longer,
     find_changed_tokens,
     find_held_out,
     measure_broken_share,
@@ -314,3 +315,17 @@ def test_all_tokens_that_the_teacher_removes_are_left_out_of_the_drift() -> None
     assert find_changed_tokens(session, revision) == changed
     assert find_changed_tokens(session, Revision(answer, answer.answer)) == []
     assert find_changed_tokens(session, replace(revision, fault="too short")) == []
+
+
+def test_a_longer_training_is_examined_without_general_prompts_too() -> None:
+    """`exam.general=0` asks none, and the exam has then no numbers of them."""
+
+    class Sat(Exam):
+        def run(self, *given: Any, **more: Any) -> Any:
+            arms = {"tuned": "number"}
+            return {"reduction": {"base": "fall"}, "distance": arms, "sanity": arms}
+
+    tuned: Any = SimpleNamespace(trained=SimpleNamespace(steps=6))
+    nobody: Any = None
+    found = examine_longer(nobody, Sat({}, nobody, nobody), tuned)
+    assert found == {"steps": 6, "reduction": "fall", "distance": "number", "sanity": "number"}

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from selfteach.config.training import FeedbackTrainConfig
 from selfteach.errors import DataError, ResourceError, UsageError
 from selfteach.models.check_family import run_plainly
 from selfteach.models.hf import HfModel
-from selfteach.records import Example, make_prompt
+from selfteach.records import Example, Message, make_prompt
 from selfteach.train import memory
 from selfteach.train.adapters.closed_form import (
     ClosedFormAdapter,
@@ -448,6 +449,33 @@ def test_as_many_worked_examples_as_the_context_takes(tmp_path: Path) -> None:
     small.context_tokens = 40
     with pytest.raises(DataError, match="no worked example fits"):
         split_examples(small, examples(), settings(), 0)
+
+
+def test_a_row_that_the_context_does_not_hold_is_overlong() -> None:
+    small = Tiny()
+    small.context_tokens = 120
+    long = [
+        Example(f"l{i}", "general", make_prompt(f"{i} " * 60), "yes", role="hold") for i in range(9)
+    ]
+    found = split_examples(small, [*examples(), *long], settings(), 0)
+    assert found.overlong["drop"] >= 9
+    assert all(row.length <= 120 for part in both(found) for row in [*part.plain, *part.anchors])
+
+
+def test_a_system_message_stands_first_before_worked_examples() -> None:
+    """Many chat templates refuse one that stands elsewhere."""
+    asked: list[Any] = []
+
+    class Listening(Tiny):
+        def encode(self, prompt: Any) -> list[int]:
+            asked.append(prompt)
+            return super().encode(prompt)
+
+    told = (Message("system", "Be brief."),)
+    rows = [replace(e, prompt=(*told, *e.turns)) for e in examples()]
+    split_examples(Listening(), rows, settings(), 0)
+    assert max(map(len, asked)) > 4
+    assert {turn.role for turns in asked for turn in turns[1:]} == {"user", "assistant"}
 
 
 def test_the_memory_is_counted_before_and_measured_after(

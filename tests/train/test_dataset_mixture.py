@@ -180,6 +180,15 @@ def test_shares_must_name_the_datasets_that_are_there(shares: dict[str, float], 
         DatasetMixture(rows(a=2, b=2), shares, 0)
 
 
+def test_the_least_share_is_that_of_an_epoch_without_what_other_epochs_see() -> None:
+    many = [replace(row, kind="near" if row.number < 80 else "general") for row in rows(a=90)]
+    enough = DatasetMixture(many, {}, 0, {"general": 0.2}, ["near"], 4)
+    assert Counter(row.kind for row in enough.epoch(1)) == {"near": 20, "general": 10}
+    few = DatasetMixture(many, {}, 0, {"general": 0.5}, ["near"], 4)
+    assert Counter(row.kind for row in few.epoch(1)) == {"near": 20, "general": 20}
+    assert (enough.size, few.size) == (30, 40)
+
+
 @pytest.mark.training
 def test_a_training_follows_its_shares_and_a_resumed_one_goes_on_the_same(tmp_path: Path) -> None:
     old = [

@@ -4,7 +4,7 @@ tokens, own samples."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,9 @@ from selfteach.models.hf import HfModel
 from selfteach.records import parse_messages
 from selfteach.train import micro_batch_loss
 from selfteach.train.adapters.lora import LoraAdapter
-from selfteach.train.encode_and_batch import RowNeeds, encode_examples
+from selfteach.train.encode_and_batch import RowNeeds, TrainingRow, encode_examples
 from selfteach.train.fast.packed_model import PackedModel
+from selfteach.train.fast.packing import PackedBatch
 from selfteach.train.objectives.distill import DistillObjective
 from selfteach.train.reference import Reference, ReferenceOutputs
 from selfteach.train.train import replace_with_distillation, train
@@ -185,6 +186,43 @@ def test_fault_4_the_gold_answer_in_the_teachers_prompt_is_refused(tmp_path: Pat
         examples[2], source={"teacher_prompt": teacher_prompt, "teacher_sees_answer": True}
     )
     train(Tiny(), examples, settings(max_steps=1), tmp_path / "b", seed=1)
+
+
+@pytest.mark.training
+def test_a_teachers_prompt_that_the_context_does_not_hold_is_refused(tmp_path: Path) -> None:
+    examples = make_examples(4)
+    long = [{"role": "user", "content": "more " * 60}]
+    examples[2] = replace(examples[2], source={"teacher_prompt": long})
+    model = Tiny()
+    model.context_tokens = 200
+    trained = train(model, examples, settings(max_steps=1), tmp_path, seed=1)
+    assert trained.refused.keys() == {"e2"}
+    assert "and the model's context holds 200." in trained.refused["e2"]
+
+
+@pytest.mark.training
+def test_own_answers_end_where_the_context_of_model_or_teacher_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = Tiny()
+    model.context_tokens = 120
+    lengths: list[int] = []
+    pack = PackedModel.pack
+
+    def measure(own: PackedModel, rows: Sequence[TrainingRow]) -> PackedBatch:
+        lengths.extend(len(row.prompt) + max(map(len, row.answers)) for row in rows)
+        return pack(own, rows)
+
+    monkeypatch.setattr(PackedModel, "pack", measure)
+    train(
+        model,
+        make_examples(4),
+        settings(on_policy=1.0, max_steps=1),
+        tmp_path,
+        seed=1,
+        sample_tuned=lambda prompts, step: ["x" * 300 for _ in prompts],
+    )
+    assert max(lengths) == 120
 
 
 def test_most_rows_without_a_teachers_prompt_are_an_error_that_names_one(tmp_path: Path) -> None:

@@ -20,6 +20,12 @@ NEUTRAL = "a"
 SIGN_REPLACEMENTS = {"!": ".", "—": ",", ";": ","}
 """Replacements of signs that end or join a sentence; any other sign is only removed."""
 
+_REMOVED = "\0"
+"""Marks in a text where a sign was removed or replaced."""
+_JOINERS = "[\u200d\ufe0f]"
+"""What joins signs to one emoji, or makes an emoji of a sign."""
+_JOINED = "(?:(?<=[\ufe0f\u2600-\u27bf\U0001f000-\U0001faff])\u200d|(?<=[0-9#*])\ufe0f(?=\u20e3))"
+"""What joins a sign to the emoji before it, or the frame of a keycap to its digit."""
 _UNFINISHED = re.compile(r"^\s*(?:[-*•#|]|\d{1,2}[.)](?:\s|$))|[:*,;–—-]$|(?:^|\s)\d{1,2}[.)]$")
 
 _FINISHED = re.compile(r"[.!?…。！？][\"'”’」)\]*_]*$")
@@ -103,11 +109,13 @@ def remove_signs(text: str, keeps: CheckText) -> str:
     }
     if not bad:
         return text
-    runs = re.compile("[" + re.escape("".join(sorted(bad))) + "\u200d\ufe0f]+")
+    sign = f"[{re.escape(''.join(sorted(bad)))}]"
+    # What joins signs goes with them alone: it is a part of other emoji, and of words.
+    runs = re.compile(f"{_JOINED}?{sign}(?:{_JOINERS}*{sign})*{_JOINERS}*")
 
     def replace_run(run: re.Match[str]) -> str:
         others = (SIGN_REPLACEMENTS.get(char, "") for char in run.group())
-        return next((other for other in others if other and keeps(other)), "")
+        return next((other for other in others if other and keeps(other)), "") + _REMOVED
 
     return _fix_spacing(runs.sub(replace_run, text))
 
@@ -138,14 +146,28 @@ def list_clause_starts(sentence: str) -> Iterator[str]:
 
 
 def _fix_spacing(text: str) -> str:
-    """Return the text with spaces and stops repaired after a removal. A stop or a comma before a
-    letter belongs to its word (".NET"), and a comma after an abbreviation stays ("etc., and").
+    """Return the text with spaces and stops repaired where _REMOVED marks a removal, and without
+    the marks. All else stays as it is written: a space before a sign ("Oui !"), indentation,
+    tables. A stop or a comma before a letter belongs to its word (".NET"), and a comma after an
+    abbreviation stays ("etc., and").
     """
 
-    def drop_marks(marks: re.Match[str]) -> str:
-        return marks.group() if ends_with_abbreviation(text[: marks.start()]) else ""
+    def drop_stops(found: re.Match[str]) -> str:
+        before = text[: found.start()].replace(_REMOVED, "")
+        is_kept = _REMOVED not in found.group() or ends_with_abbreviation(before)
+        return found.group() if is_kept else ""
 
     if "..." not in text:
-        text = re.sub(r"(?<=[.?!,])(?:\s*[.,])+(?![\w.])", drop_marks, text)
-    text = re.sub(r"[ \t]+(?=[.,;:!?](?:\s|$))", "", text)
-    return re.sub(r"[ \t]{2,}", " ", text).strip()
+        text = re.sub(r"(?<=[.?!,])(?:[\s\0]*[.,]\0?)+(?![\w.])", drop_stops, text)
+    text = re.sub(
+        r"[ \t\0]+([.,;:!?]+\0?)(?=\s|$)",
+        lambda found: found[1] if _REMOVED in found.group() else found.group(),
+        text,
+    )
+    text = re.sub(r"(?m)[ \t]+\0[ \t\0]*$|(?<=^)\0[ \t\0]*", "", text)
+    text = re.sub(
+        r"(?<=[^\s\0])[ \t\0]*\0[ \t\0]*(?=[^\s\0])",
+        lambda found: " " if found.group().strip(_REMOVED) else "",
+        text,
+    )
+    return text.replace(_REMOVED, "").strip()

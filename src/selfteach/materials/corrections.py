@@ -2,7 +2,8 @@
 
 A row is one of these; other keys are ignored.
   prompt, answer, correction     without an answer, the model's own is sampled
-  chosen, rejected [, prompt]    as in TRL: texts, or lists of messages
+  chosen, rejected [, prompt]    as in TRL: texts, or lists of messages; `messages` that repeat the
+                                 chosen answer are ignored
   messages                       the last turn is the edited one; its former text is in its
                                  `original`, or in the row's `answer`
   prompt, answer, feedback       a criticism: "too long, and no emoji". With `quote`, or as
@@ -23,6 +24,7 @@ from selfteach.errors import DataError
 from selfteach.files import BadLine, read_lines, set_aside
 from selfteach.materials.columns import Columns, rename_columns
 from selfteach.materials.criticism import normalize_criticism
+from selfteach.materials.examples import is_whole_pair
 from selfteach.materials.rows import (
     CLEANED_NOTE,
     convert_rows,
@@ -184,7 +186,7 @@ def read_edit(row: JsonMapping, where: str, columns: Columns | None = None) -> E
         DataError: the row has no known form, or a part of it is empty.
     """
     found = rename_columns(row, where, columns)
-    if "messages" in found:
+    if "messages" in found and not is_whole_pair(found):
         return _read_edited_turn(found, where)
     if "chosen" in found or "rejected" in found:
         return _read_pair(found, where)
@@ -260,7 +262,9 @@ def _read_edited_turn(row: JsonMapping, where: str) -> Edit:
     if feedback and original in (None, last.content):
         # nothing is edited: the criticism is about the turn itself
         answer = read_required_text({"answer": last.content}, "answer", where)
-        return Edit(where, prompt, answer, None, feedback)
+        quote = read_text(row, "quote", where) or ""
+        feedback, quote = _read_quote(feedback, quote, answer, where)
+        return Edit(where, prompt, answer, None, feedback, quote=quote)
     correction = read_required_text({"correction": last.content}, "correction", where)
     return Edit(where, prompt, original, correction, feedback)
 

@@ -12,6 +12,8 @@ import re
 from collections.abc import Callable, Sequence
 from statistics import median
 
+import regex
+
 from selfteach.materials.check_text import quote_value
 from selfteach.materials.phrases import hide_quotes, show_quotes
 from selfteach.materials.rule import suggest_check
@@ -26,6 +28,7 @@ bound.
 """
 MIN_WORDS = 5
 """The least bound on words, where the criticized answers have more."""
+_CHARACTER_WORD = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}]")
 SAMPLE_ANSWER = "word " * 30
 _DEGREE = (
     r"(?:much |far |way |a (?:(?:little |tiny )?bit|little|tad) |rather |still |just |slightly |"
@@ -247,8 +250,12 @@ def tighten_checks(checks: Sequence[str]) -> tuple[str, ...]:
 
 
 def count_plain_words(text: str) -> int:
-    """Count the words that have a letter or digit."""
-    return sum(re.search(r"[^\W_]", word) is not None for word in text.split())
+    """Count the words that have a letter or digit, as the checks `max_words` and `min_words` do: in
+    Chinese and Japanese, each character counts.
+    """
+    count = len(_CHARACTER_WORD.findall(text))
+    rest = _CHARACTER_WORD.sub(" ", text)
+    return count + sum(re.search(r"[^\W_]", word) is not None for word in rest.split())
 
 
 def _choose_max_words(counts: Sequence[int]) -> int:

@@ -2,7 +2,8 @@
 
 A row is one of these; other keys are ignored.
   prompt, chosen, rejected                 preferences; `rejected` may be absent, and `prompt` if
-                                           `chosen` is a whole conversation
+                                           `chosen` is a whole conversation. They may have
+                                           `messages` too
   prompt, completion                       lists of messages; or texts, which are trained as they
                                            are, without a chat template (as in TRL)
   messages: [{role, content}]              every turn of the assistant is an example, and the turns
@@ -150,7 +151,9 @@ def read_example(row: JsonMapping, where: str) -> list[Example]:
 def _split_row(given: JsonMapping, where: str) -> Iterator[tuple[Prompt, Any, Any]]:
     """Yield (prompt, chosen, rejected) of each example of a row."""
     row = drop_unfilled(given)
-    if "conversations" in row or "messages" in row:
+    if is_whole_pair(row):
+        yield _read_prompt(row, where), row["chosen"], row["rejected"]
+    elif "conversations" in row or "messages" in row:
         yield from _split_turns(tuple(read_conversation(row, where)), where)
     elif "chosen" in row:
         yield _read_prompt(row, where), row["chosen"], row.get("rejected")
@@ -166,6 +169,16 @@ def _split_row(given: JsonMapping, where: str) -> Iterator[tuple[Prompt, Any, An
             yield make_prompt(text), case.output, None
     else:
         raise DataError("holds no example.", where=where, cure=suggest_form(row, KEYS, FORMS))
+
+
+def is_whole_pair(row: JsonMapping) -> bool:
+    """Return whether a row has both answers and their prompt. Preference data may have `messages`
+    too, which repeat the chosen answer.
+    """
+    chosen, rejected = row.get("chosen"), row.get("rejected")
+    if isinstance(chosen, list):
+        return isinstance(rejected, list | str)
+    return isinstance(chosen, str) and isinstance(rejected, str) and "prompt" in row
 
 
 def _split_turns(turns: tuple[Message, ...], where: str) -> Iterator[tuple[Prompt, str, None]]:
@@ -191,6 +204,9 @@ def _read_prompt(row: JsonMapping, where: str) -> Prompt:
     turns = parse_messages(row["chosen"], where)[:-1]
     if not turns:
         raise DataError('has no "prompt".', where=where)
+    rejected = row.get("rejected")
+    if isinstance(rejected, list) and parse_messages(rejected, where)[:-1] not in ((), turns):
+        raise DataError("chosen and rejected are answers to different conversations.", where=where)
     return turns
 
 
@@ -200,12 +216,17 @@ def _make_example(
     """Return an example with the kind, role, scores and source of its row.
 
     Raises:
-        DataError: the prompt or an answer is empty, the prompt ends with an answer, or both answers
-            are the same.
+        DataError: the prompt or an answer is empty, the prompt ends with an answer, an answer is
+            not the assistant's, or both answers are the same.
     """
+    for side, value in (("chosen", chosen), ("rejected", rejected)):
+        if _ends_with_question(value):
+            raise DataError(f"the last turn of its {side} answer is no answer.", where=where)
     source = _get_mapping(row, "source")
     if isinstance(prompt, str):
         source[PLAIN] = True
+    if not isinstance(source.get("cut"), list):  # a source of other people may say something else
+        source.pop("cut", None)
     # A column of this name in a file of other people may say something else.
     role = row.get("role") if row.get("role") in ("learn", "hold") else None
     made = Example.from_json(
@@ -231,6 +252,12 @@ def _make_example(
     if row.get("id") is not None:
         return replace(made, id=f"{row['id']}{part}")
     return replace(made, id=digest(_get_content(made)))
+
+
+def _ends_with_question(value: Any) -> bool:
+    """Return whether an answer is a list of messages whose last one somebody else says."""
+    last = value[-1] if isinstance(value, list) and value else None
+    return isinstance(last, dict) and last.get("role") in ("system", "user")
 
 
 def _get_mapping(row: JsonMapping, key: str) -> JsonObject:

@@ -69,17 +69,22 @@ class DatasetMixture:
         self.shares = {name: shares[name] / total for name in self.sources if shares}
         self._used = [dict.fromkeys(self.shares, 0)]
         self.kinds = _group_rows(rows, lambda row: row.kind)
-        wanted = {} if shares else min_shares or {}
-        counts = {kind: len(self.kinds[kind]) for kind in wanted if kind in self.kinds}
-        self.repetitions = count_missing_rows(counts, len(rows), wanted)
         spread = [kind for kind in once if kind in self.kinds and not shares]
         self.parts = {kind: math.ceil(len(self.kinds[kind]) / epochs) for kind in spread}
+        wanted = {} if shares else min_shares or {}
+        counts = {kind: len(self.kinds[kind]) for kind in wanted if kind in self.kinds}
+        self.repetitions = count_missing_rows(counts, self._num_distinct, wanted)
 
     @property
     def size(self) -> int:
         """Return how many rows an epoch has."""
+        return self._num_distinct + sum(self.repetitions.values())
+
+    @property
+    def _num_distinct(self) -> int:
+        """Return how many rows an epoch has without repetitions."""
         spread = sum(len(self.kinds[kind]) - part for kind, part in self.parts.items())
-        return len(self.rows) - spread + sum(self.repetitions.values())
+        return len(self.rows) - spread
 
     def epoch(self, number: int) -> list[TrainingRow]:
         """Return the rows of an epoch, counted from 0."""
@@ -169,7 +174,7 @@ def count_missing_rows(
 
     Args:
         counts: the rows of each kind, at least one.
-        total: the rows of all kinds, also of those that are not counted.
+        total: the rows of all kinds in an epoch, also of those that are not counted.
         min_shares: sums to less than 1.
     """
     short = sorted(

@@ -15,6 +15,7 @@ from selfteach.records import Example, Prompt, Request, SamplingParams
 from selfteach.train.adapters.adapter import Adapter
 from selfteach.train.encode_and_batch import TrainingRow
 from selfteach.train.objectives.objective import Objective
+from selfteach.train.reference import encode_teacher_prompt
 
 OnPolicySampler = Callable[[Sequence[Prompt], int], Sequence[str]]
 """Answers prompts with the tuned model as it is before a step, which is counted from 0."""
@@ -81,8 +82,7 @@ class OnPolicy:
             texts = self.sample_tuned([self.examples[row.id].prompt for row in selected], step)
         found = {}
         for row, text in zip(selected, texts, strict=True):
-            room = self.config.max_tokens - len(row.prompt)
-            answer = tuple(self.hf.encode_answer(text, end=True))[:room]
+            answer = tuple(self.hf.encode_answer(text, end=True))[: self._count_room(row)]
             if text.strip() and len(answer) > self.skip:
                 weights = {name: w for name, w in row.weights.items() if name in self.names}
                 number = self.rows + row.number
@@ -90,6 +90,21 @@ class OnPolicy:
                     number, row.id, row.kind, row.prompt, (answer,), weights, sampled=True
                 )
         return found
+
+    def _count_room(self, row: TrainingRow) -> int:
+        """Return how many tokens an answer may have: as many as fit into a row, and as the teacher
+        can read after its own prompt.
+        """
+        context = int(self.hf.context_tokens)
+        limit = min(
+            self.config.max_tokens, context - self.adapter.count_virtual_tokens(self.config)
+        )
+        room = limit - len(row.prompt)
+        teachers = {self.objectives[name].teacher for name in self.names & row.weights.keys()}
+        if "prompted" in teachers and not self.config.distill_from:
+            prompt = encode_teacher_prompt(self.hf, self.examples[row.id])
+            room = min(room, context - len(prompt))
+        return max(room, 0)
 
     def join(
         self, batch: Sequence[TrainingRow], sampled: Mapping[int, TrainingRow]

@@ -300,7 +300,7 @@ def encode_for_objectives(
         require_trained_tokens(row, objectives)
         prompted = any(objectives[name].teacher == "prompted" for name in row.weights)
         if prompted and not config.distill_from:
-            encode_teacher_prompt(hf, example)
+            require_teacher_room(hf, row, example)
 
     how = (find_longest_row(hf, config), config.overlong)
     encoded = encode_examples(hf, examples, weights, needs, *how, check)
@@ -341,6 +341,22 @@ def require_trained_tokens(row: TrainingRow, objectives: Mapping[str, Objective]
                 where=f"example {row.id}",
                 cure="Lower train.skip_tokens, or remove the row.",
             )
+
+
+def require_teacher_room(hf: Any, row: TrainingRow, example: Example) -> None:
+    """Check that the teacher of `distill` can read its prompt and the answer.
+
+    Raises:
+        DataError: it has no prompt, one that gives the answer away, or one that is too long.
+    """
+    tokens = len(encode_teacher_prompt(hf, example)) + len(row.answers[0])
+    if tokens > hf.context_tokens:
+        raise DataError(
+            f"the teacher's prompt and the answer have {tokens} tokens, and the model's context "
+            f"holds {int(hf.context_tokens)}.",
+            where=f"example {example.id}",
+            cure='Shorten source["teacher_prompt"].',
+        )
 
 
 def require_forbidden_words(rows: Sequence[TrainingRow], needs: RowNeeds) -> None:

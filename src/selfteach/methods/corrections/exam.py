@@ -390,6 +390,7 @@ def examine_longer(session: Session, exam: Exam, tuned: TunedModel) -> JsonObjec
     return {
         "steps": tuned.trained.steps,
         "reduction": found["reduction"]["base"],
-        **{key: found[key]["tuned"] for key in ("distance", "general", "sanity")},
+        # without general prompts the exam has no numbers of them
+        **{key: found[key]["tuned"] for key in ("distance", "general", "sanity") if key in found},
         **{key: found[key] for key in ("displaced", "drift") if key in found},
     }

@@ -35,7 +35,7 @@ from selfteach.files import write_text
 from selfteach.models.four_bit import USE_LORA, refuse_4bit
 from selfteach.models.hook_adapter import get_decoder_layers
 from selfteach.models.parse_layers import parse_layers
-from selfteach.records import GENERAL, LEARN, Example, JsonObject, Message
+from selfteach.records import GENERAL, LEARN, Example, JsonObject, Message, Turns
 from selfteach.train import memory
 from selfteach.train.adapters.exact_conversion import WeightUpdate, write_lora
 from selfteach.train.adapters.ridge import (
@@ -391,7 +391,7 @@ def split_examples(
     if len(scope) < needed:
         raise DataError(
             f"{len(scope)} prompts in scope ({overlong['drop']} rows of more than "
-            f"{settings.max_tokens} tokens left out): "
+            f"{find_longest(hf, settings)} tokens left out): "
             "too few to show, to solve and to check.",
             cure=f"Give at least {needed}, or lower train.closed_form.shots.",
         )
@@ -430,12 +430,17 @@ def _encode_fitting(
         except DataError as fault:
             refused[example.id] = fault.what
             continue
-        row, done = truncate_or_drop(encoded, settings.max_tokens, settings.overlong)
+        row, done = truncate_or_drop(encoded, find_longest(hf, settings), settings.overlong)
         if done:
             overlong[done] += 1
         if row:
             found.append((row, example))
     return found
+
+
+def find_longest(hf: Any, settings: TrainConfig) -> int:
+    """Return the most tokens of a row: `max_tokens`, or what the model's context holds."""
+    return min(settings.max_tokens, int(hf.context_tokens))
 
 
 def _shuffle(rows: Sequence[RowWithExample], dice: torch.Generator) -> list[RowWithExample]:
@@ -459,7 +464,7 @@ def count_fitting_shots(
     row, example = longest
     for shots in range(max_shots, 0, -1):
         contexts = map(make_context, (shown[:shots], shown[shots : 2 * shots]))
-        prompts = [hf.encode((*context, *example.turns)) for context in contexts]
+        prompts = [hf.encode(add_context(context, example.turns)) for context in contexts]
         if max(map(len, prompts)) + row.tokens <= hf.context_tokens:
             return shots
     raise DataError(
@@ -486,15 +491,24 @@ def make_row_groups(
         with_context = []
         for row, example in sorted(rows, key=lambda pair: pair[0].length):
             found.plain.append(row)
-            prompt = tuple(hf.encode((*turns, *example.turns)))
+            prompt = tuple(hf.encode(add_context(turns, example.turns)))
             with_context.append(replace(row, prompt=prompt))
         found.with_context.append(with_context)
     return found
 
 
-def make_context(examples: Sequence[Example]) -> tuple[Message, ...]:
-    """Return worked examples as earlier turns of the conversation."""
+def make_context(examples: Sequence[Example]) -> Turns:
+    """Return worked examples as earlier turns of the conversation, without system messages."""
     turns: list[Message] = []
     for example in examples:
-        turns += [*example.turns, Message("assistant", example.chosen)]
+        turns += [turn for turn in example.turns if turn.role != "system"]
+        turns.append(Message("assistant", example.chosen))
     return tuple(turns)
+
+
+def add_context(context: Turns, prompt: Turns) -> Turns:
+    """Return a prompt with earlier turns before it; a system message of its own stays first, where
+    alone chat templates take one.
+    """
+    system = prompt[:1] if prompt[0].role == "system" else ()
+    return (*system, *context, *prompt[len(system) :])
