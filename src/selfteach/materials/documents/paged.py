@@ -23,8 +23,9 @@ from selfteach.materials.documents.limits import (
     TooLarge,
 )
 from selfteach.materials.documents.tables import format_rows
+from selfteach.sentences import SENTENCE_MARKS
 
-_ENDS = re.compile(r"[.!?:;][\"'”’)\]]*$|[。！？]$")
+_ENDS = re.compile(rf"[{SENTENCE_MARKS}:;][\"'”’“«»‹›)\]]*$")
 
 
 def read_pdf(path: Path) -> tuple[str, list[str]]:
