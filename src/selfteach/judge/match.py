@@ -4,12 +4,12 @@ Source: SQuAD's evaluation script (Rajpurkar et al. 2016; `evaluate-v1.1.py`: no
 exact_match_score, f1_score); discrete semantic entropy (Farquhar et al. 2024, Nature 630, with
 clusters by token-F1 here where they have entailment).
 Departs: accents and letters of every script are kept as they are, compared in one Unicode form
-(NFKC), and text of scripts without spaces is cut into characters. Every currency's sign is
-left out, as the dollar's is there, and so are signs that nobody sees. Of "A", "+" and "The" the script
+(NFKC), and text of scripts without spaces is cut into characters. Every currency's sign is left
+out, as the dollar's is there, and so are signs that nobody sees. Of "A", "+" and "The" the script
 leaves nothing, so that an empty answer equals each of them; such answers are compared as they are
-written. On other ASCII text everything equals the script. Whether an answer contains another is
-no part of it: there the sign and the decimal mark of a number stay, and words also end at a dash,
-an apostrophe, a slash, or a sign beside a number ("20 °C" is "20°C").
+written. On other ASCII text everything equals the script. Whether an answer contains another is no
+part of it: there the sign and the decimal mark of a number stay, and words also end at a dash, an
+apostrophe, a slash, or a sign beside a number ("20 °C" is "20°C").
 """
 
 from __future__ import annotations
