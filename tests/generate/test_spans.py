@@ -40,6 +40,7 @@ from selfteach.generate.spans import (
         ("It opens at 9:30 on 5 May 2001 and is kept at -5°C.", ["9:30", "5 May 2001", "-5"]),
         ("It is George H. W. Bush's.", ["George H. W. Bush"]),
         ("The U.S. Navy's ship sank.", ["The U.S. Navy"]),
+        ("It sank at 17:16:20 or so.", ["17:16:20"]),
         ("Nothing here.", []),
         ("", []),
         ("図書館は1990年に建てられた。", ["1990"]),

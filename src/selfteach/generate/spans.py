@@ -26,7 +26,7 @@ _LATIN = r"[A-Za-zÀ-ÖØ-öø-ɏ]"
 _MONTH = "January|February|March|April|May|June|July|August|September|October|November|December"
 _DATE = rf"(?:\d{{1,2}} )?\b(?:{_MONTH}) (?:\d{{1,2}}, )?\d{{4}}\b"
 _NUMBER = re.compile(
-    rf"{_DATE}|(?<![\d:])\d{{1,2}}:\d\d(?![\d:])|(?:(?<![\w)])[-−])?[$€£]?(?<!\d)\d[\d,.]*"
+    rf"{_DATE}|(?<![\d:])\d{{1,2}}(?::\d\d){{1,2}}(?![\d:])|(?:(?<![\w)])[-−])?[$€£]?(?<!\d)\d[\d,.]*"
     rf"(?:{_LATIN}+|(?:\s?%|\s(?:percent|hundred|thousand|million|billion|trillion)\b)*)"
 )
 _NAME = re.compile(
@@ -92,7 +92,7 @@ def is_unspaced(text: str) -> bool:
 
 
 _PLACE = "\0"
-_TIME = re.compile(r"\d{1,2}:\d\d$")
+_TIME = re.compile(r"\d{1,2}(?::\d\d){1,2}$")
 _YEAR = re.compile(rf"^(?:(?=.*\d).*\b(?:{_MONTH})\b.*|1\d{{3}}|20\d\d)$")
 
 
