@@ -14,16 +14,16 @@ PICTURE = (
     r"(?:[\uFE0F\u200D\p{Emoji_Modifier}]|(?<=\u200D)\p{Extended_Pictographic})*)"
 )
 """A pattern of the package `regex`: one emoji, with what is joined to it."""
-_SPACED_MARKS = ".!?…؟۔።"
-_UNSPACED_MARKS = "。！？।॥။។"
+SPACED_MARKS = ".!?…؟۔።"
+UNSPACED_MARKS = "。！？।॥။។"
 """Marks that need no space behind them."""
-SENTENCE_MARKS = _SPACED_MARKS + _UNSPACED_MARKS
+SENTENCE_MARKS = SPACED_MARKS + UNSPACED_MARKS
 CLOSERS = r"(?:[\"'”’“»›)\]」』）*_]|[ \u00a0\u202f]»(?=\s|$))*"
 """What may stand between the mark and the space: quotation marks, brackets and markup."""
 _BREAK = regex.compile(
-    rf"(?<![{_SPACED_MARKS}])(?P<marks>[{_SPACED_MARKS}]++)(?P<closers>{CLOSERS})"
+    rf"(?<![{SPACED_MARKS}])(?P<marks>[{SPACED_MARKS}]++)(?P<closers>{CLOSERS})"
     rf"(?:[ \t]*{PICTURE})*\s+|"
-    rf"(?P<marks>[{_UNSPACED_MARKS}]+)(?P<closers>{CLOSERS})(?:[ \t]*{PICTURE})*\s*|"
+    rf"(?P<marks>[{UNSPACED_MARKS}]+)(?P<closers>{CLOSERS})(?:[ \t]*{PICTURE})*\s*|"
     r"(?<!\s)\s*\n\s*"
 )
 """A break, tried once for each run of marks and of spaces."""
@@ -125,7 +125,7 @@ def _goes_on(text: str, start: int, found: regex.Match[str]) -> bool:
         return bool(after)
     if is_line_end or not after:
         return False
-    if _SPACED.match(text, found.start() - 1) or _is_german_ordinal(before, after):
+    if _SPACED.match(text, found.start() - 1) or is_german_ordinal(before, after):
         return True
     if _INITIAL.search(before) and _NEXT_INITIAL.match(after):
         return True
@@ -136,7 +136,7 @@ def _goes_on(text: str, start: int, found: regex.Match[str]) -> bool:
     return _OPEN_BEFORE_NAMES.search(before) is not None and not _STARTER.match(after)
 
 
-def _is_german_ordinal(before: str, after: str) -> bool:
+def is_german_ordinal(before: str, after: str) -> bool:
     """Return whether a stop makes a number an ordinal: "am 3. Oktober", "der 2. Weltkrieg"."""
     if _DAY.search(before) and _MONTH.match(after):
         return True

@@ -184,6 +184,11 @@ def test_the_best_rouge_over_several_gold_answers() -> None:
     assert best_rouge("two one", ("one two",), "rouge2") == 0.0
 
 
+def test_an_answer_without_words_is_right_where_it_is_the_gold_one() -> None:
+    assert best_rouge("😀", ("word", "😀")) == best_rouge(" >", (">",)) == 1.0
+    assert best_rouge("😀", ("😢",)) == best_rouge("<", (">",)) == best_rouge("", ("x",)) == 0.0
+
+
 def test_labels_by_hand() -> None:
     """Gold yes yes no no, answers "Yes." yes, yes and something else: yes has precision 2/3 and
     recall 1, no has none; what is no label counts as no prediction, so that of three predictions

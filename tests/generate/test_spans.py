@@ -37,6 +37,10 @@ from selfteach.generate.spans import (
         ("Η πόλη Αθήνα έχει 3 λιμάνια.", ["3", "Αθήνα"]),
         ("书名是《红楼梦传》。", ["红楼梦传"]),
         ("It ran 12km in the 19th century, not in the 1850s.", ["12km", "19th", "1850s"]),
+        ("It opens at 9:30 on 5 May 2001 and is kept at -5°C.", ["9:30", "5 May 2001", "-5"]),
+        ("It is George H. W. Bush's.", ["George H. W. Bush"]),
+        ("The U.S. Navy's ship sank.", ["The U.S. Navy"]),
+        ("It sank at 17:16:20 or so.", ["17:16:20"]),
         ("Nothing here.", []),
         ("", []),
         ("図書館は1990年に建てられた。", ["1990"]),
@@ -90,6 +94,7 @@ def test_hostile_sentences_take_no_time(text: str) -> None:
     ("sentence", "answer", "ways"),
     [
         ("It fell in 1990.", "1990", ("When", "In what year")),
+        ("It opens at 9:30.", "9:30", ("When", "What")),
         ("On 12 May 1990 it fell.", "12 May 1990", ("When", "In what year")),
         ("It cost $5.", "$5", ("How much",)),
         ("It rose by 70%.", "70%", ("What percentage", "How much")),

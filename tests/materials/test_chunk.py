@@ -60,6 +60,14 @@ def test_sentences_end_where_they_end() -> None:
         ("\n\n", 0),
         ("A. B. C.", 1),
         ("See Fig. 3 and No. 5. Then go.", 2),
+        ("मिल 1790 में बनी थी। इसे ऐन ने बनाया था।", 2),
+        ("یہ چکی 1790 میں بنی۔ اسے این نے بنایا۔", 2),
+        ("هل بنيت؟ نعم بنيت سنة 1790.", 2),
+        ("Se construyó en 1790. ¿Quién lo hizo? ¡Ana!", 3),
+        ("Sie wurde 1790 gebaut. „Sie ist alt.“ Danach kam der Fluss.", 3),
+        ("Sie wurde gebaut. »Sie ist alt.« Danach.", 3),
+        ("Elle est là. « Oui. » Il vint.", 2),
+        ("Sie wurde am 3. Mai 1790 gebaut. Im 2. Jahr stand sie.", 2),
     ],
 )
 def test_how_many_sentences(text: str, parts: int) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from documents import write_docx, write_pdf
@@ -145,6 +147,67 @@ def test_other_fields_of_a_row_are_kept(tmp_path: Path) -> None:
     assert (document.title, document.fields) == ("Mills", {"questions": [{"question": "Q?"}]})
 
 
+def test_empty_columns_of_a_row_are_passed_over(tmp_path: Path) -> None:
+    row = {"document": "", "text": WORDS, "title": " ", "topic": "Mills"}
+    (tmp_path / "a.jsonl").write_text(json.dumps(row))
+    (document,) = read_documents([tmp_path / "a.jsonl"]).documents
+    assert (document.title, document.text) == ("Mills", WORDS)
+
+
+def test_a_page_break_of_plain_text_is_a_line_break(tmp_path: Path) -> None:
+    line = "The old mill stands by the river, where it was built"
+    (tmp_path / "a.txt").write_text(f"{line}\n\fby Ann in 1790.\n\f")
+    reading = read_documents([tmp_path / "a.txt"])
+    assert reading.documents[0].text == f"{line} by Ann in 1790."
+    assert reading.cleaned_rows == []
+
+
+def test_quotation_marks_of_windows_in_a_page_of_latin_1(tmp_path: Path) -> None:
+    page = '<meta charset="iso-8859-1"><p>Ann\u2019s caf\xe9 is \u201cold\u201d.'
+    (tmp_path / "a.html").write_bytes(page.encode("cp1252"))
+    reading = read_documents([tmp_path / "a.html"])
+    assert reading.documents[0].text == "Ann\u2019s caf\xe9 is \u201cold\u201d."
+
+
+def test_how_a_word_is_read_is_no_text() -> None:
+    assert (
+        read_html("<p><ruby>東京<rp>(</rp><rt>とうきょう</rt><rp>)</rp></ruby>です。")[1]
+        == "東京です。"
+    )
+
+
+def test_a_docx_is_read_as_it_is_shown(tmp_path: Path) -> None:
+    """Tracked insertions, content controls, links and fields are text; deletions are none."""
+    from docx import Document
+    from docx.oxml import parse_xml
+    from docx.oxml.ns import nsdecls
+
+    def make(xml: str) -> Any:
+        return parse_xml(xml.replace(" ", f" {nsdecls('w')} ", 1))
+
+    def run(text: str, tag: str = "t") -> str:
+        return f'<w:r><w:{tag} xml:space="preserve">{text}</w:{tag}></w:r>'
+
+    document = Document()
+    paragraph = document.add_paragraph("It was built in ")
+    mark = 'w:id="1" w:author="A"'
+    paragraph._p.append(make(f"<w:ins {mark}>{run('1790')}</w:ins>"))
+    paragraph._p.append(make(f"<w:del {mark}>{run('1600', 'delText')}</w:del>"))
+    paragraph._p.append(make(f"<w:sdt ><w:sdtContent>{run(' by Ann')}</w:sdtContent></w:sdt>"))
+    paragraph._p.append(make(f'<w:fldSimple w:instr="X">{run(" Ames.")}</w:fldSimple>'))
+    inner = f"<w:sdtContent><w:p>{run('It is old.')}</w:p></w:sdtContent>"
+    gallery = '<w:docPartObj><w:docPartGallery w:val="Table of Contents"/></w:docPartObj>'
+    contents = f"<w:sdtPr>{gallery}</w:sdtPr>{inner}"
+    table = document.add_table(1, 2)
+    table.cell(0, 0).text = "Year"
+    table.cell(0, 1).paragraphs[0]._p.append(make(f"<w:ins {mark}>{run('1790')}</w:ins>"))
+    for part in (inner, contents):
+        document.element.body.insert(1, make(f"<w:sdt >{part}</w:sdt>"))
+    document.save(str(tmp_path / "a.docx"))
+    (read,) = read_documents([tmp_path / "a.docx"]).documents
+    assert read.text == "It was built in 1790 by Ann Ames.\n\nIt is old.\n\n- Year: 1790"
+
+
 def test_too_much_in_all_is_refused(tmp_path: Path) -> None:
     for name in "ab":
         (tmp_path / f"{name}.txt").write_text(name * 60)
@@ -217,6 +280,17 @@ def test_wrapped_lines_are_joined_and_others_are_not() -> None:
     assert join_wrapped_lines(verse) == verse
     long = "A whole paragraph on one line. " * 6
     assert join_wrapped_lines(f"{long}\n{long}").count("\n") == 1
+
+
+def test_divided_words_and_scripts_without_spaces_are_joined() -> None:
+    assert join_wrapped_lines("A docu\u00ad\nment on the water\u00admill.") == (
+        "A document on the watermill."
+    )
+    line = "This line was wrapped at some seventy columns by an edi‐"
+    assert join_wrapped_lines(f"{line}\ntor.") == f"{line[:-1]}tor."
+    han = "水车" * 25
+    assert join_wrapped_lines(f"{han}\n{han}。\n「{han}」") == f"{han}{han}。「{han}」"
+    assert join_wrapped_lines(f"{han}\nmill") == f"{han} mill"
 
 
 LEFT = "characters of navigation, page foot or controls left out"
@@ -322,6 +396,7 @@ def test_how_much_of_a_page_was_left_out_is_noted(tmp_path: Path) -> None:
         ("| `a \\| b` | c |\n|--|--|\n| 1 | `x\\|y` |", "- a | b: 1; c: x|y"),
         ("- a\n-\n\nText\n1. b\n2) c", "- a\n\nText\n1. b\n2) c"),
         ("a \0 7\0 b", "a \ufffd 7\ufffd b"),
+        ("<style>\n.a { b: c }\n</style>\n\nText\n\n<script>\nx = 1;\n</script>", "Text"),
     ],
 )
 def test_markdown_keeps_the_signs_of_code_and_addresses(text: str, read: str) -> None:
@@ -371,6 +446,21 @@ def test_joined_pages_know_where_they_begin() -> None:
         "\n\nThree.",
         "Three.",
     ]
+
+
+def test_a_divided_word_goes_on_on_the_next_page() -> None:
+    assert join_pages(["A docu-", "ment."]) == ("A document.", (0, 6))
+    assert join_pages(["One-", "Two."]) == ("One- Two.", (0, 5))
+    assert join_pages(["यह है।", "वह है।"])[0] == "यह है।\n\nवह है।"
+
+
+def test_many_pages_take_no_time() -> None:
+    page = "The mill stands by the river, as they say. " * 60 + "and so on"
+    start = time.process_time()
+    text, starts = join_pages([page] * 1000)
+    assert time.process_time() - start < 2
+    assert len(starts) == 1000
+    assert text.count("so on and so on") == 0
 
 
 def test_every_suffix_is_of_a_kind_that_is_read() -> None:

@@ -142,7 +142,7 @@ def test_no_question_is_an_error(tmp_path: Path) -> None:
 
 
 def test_a_row_with_a_question_and_more_of_them_asks_all(tmp_path: Path) -> None:
-    more = {"question": "When?", "answer": 1790}
+    more = {"question": "When?", "answer": 1790.0}
     rows = [
         {"question": "Who?", "answer": "Ada", "questions": [more]},
         {"question": "Where?", "answer": "Hale", "questions": []},

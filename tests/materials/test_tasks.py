@@ -183,3 +183,9 @@ def test_self_instruct_s_own_files_work_as_they_are() -> None:
         )
         == 252
     )
+
+
+def test_a_comma_in_a_quoted_name_parts_no_columns(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text('instruction;output;"notes, of, people"\nAdd.;Done;x\n')
+    (task,) = read_tasks(tmp_path / "t.csv").seeds
+    assert task.instances == (Instance("", "Done"),)

@@ -119,6 +119,12 @@ def test_what_cannot_be_graded_is_compared_with_the_first_answer(tmp_path: Path)
     assert entry["alike"]["value"] == 1.0
 
 
+def test_every_right_answer_to_a_task_counts(tmp_path: Path) -> None:
+    answers = [row("What is tea?", "A drink.", gold="A plant.", golds=["A plant.", "A drink."])]
+    (entry,), _ = ask(write_run(tmp_path / "first", {"method": "tasks", "answers": answers}))
+    assert entry["first"]["value"] == 1.0
+
+
 def test_without_an_earlier_exam_nothing_is_asked(tmp_path: Path) -> None:
     assert ask(None)[0] == []
     found, model = ask(tmp_path / "gone" / "adapter")

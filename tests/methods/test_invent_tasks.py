@@ -4,6 +4,7 @@ classify.
 
 from __future__ import annotations
 
+import time
 from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,10 +23,13 @@ from selfteach.methods.tasks.invent import (
     NO_SCORE,
     ClassificationRule,
     InventSettings,
+    LabelledSeed,
+    cross_validate,
     fit_classification,
     get_invent_settings,
     invent_tasks,
     mark_classifications,
+    set_threshold,
     why_stop,
 )
 from selfteach.methods.tasks.method import TaskParts
@@ -33,7 +37,13 @@ from selfteach.models.recorded import Recorded
 from selfteach.records import make_prompt
 from selfteach.run.display import SilentDisplay
 from selfteach.run.ledger import Ledger
-from selfteach.select.task_filter import LIKE_INPUT, LIKE_OUTPUT, NoveltyFilter, TaskSimilarity
+from selfteach.select.task_filter import (
+    LIKE_EXAM,
+    LIKE_INPUT,
+    LIKE_OUTPUT,
+    NoveltyFilter,
+    TaskSimilarity,
+)
 
 
 def likes_labels(prompt: object, text: str) -> float:
@@ -157,9 +167,18 @@ def test_no_invented_instance_is_like_one_of_the_exam(tmp_path: Path, text: str)
     """
     answer = "At dawn the harbour was empty, because every boat had left."
     exam = Task("test:1", "Paraphrase the text.", (Instance(text, answer),))
-    human = [Task(f"s:{word}", f"Explain {word}", (Instance("", word),), False) for word in "abcd"]
     item = f" Say it again, differently, for this story.\n4. Input:\n{text}\n4. Output:\n{answer}\n"
-    ledger = Ledger(tmp_path / "run.db")
+    found, ledger = invent_one(tmp_path, item, exam)
+    assert found == []
+    (dropped,) = ledger.read_outcomes("instances")
+    assert dropped[1].reason == (LIKE_OUTPUT if text == "honey" else LIKE_INPUT)
+    ledger.close()
+
+
+def invent_one(folder: Path, item: str, exam: Task) -> tuple[list[KeptTask], Ledger]:
+    """Return what is kept of an item of Alpaca's list, beside a task of the exam."""
+    human = [Task(f"s:{word}", f"Explain {word}", (Instance("", word),), False) for word in "abcd"]
+    ledger = Ledger(folder / "run.db")
     scripted = Scripted(lambda request: item, lambda prompt, text: -1.0)
     there: Any = SimpleNamespace(
         teacher=None,
@@ -174,10 +193,41 @@ def test_no_invented_instance_is_like_one_of_the_exam(tmp_path: Path, text: str)
         run=SimpleNamespace(ledger=ledger),
         display=SilentDisplay(),
     )
-    assert invent_tasks(there, human, [], held_out=[exam]) == []
-    (dropped,) = ledger.read_outcomes("instances")
-    assert dropped[1].reason == (LIKE_OUTPUT if text == "honey" else LIKE_INPUT)
+    return invent_tasks(there, human, [], held_out=[exam]), ledger
+
+
+@pytest.mark.parametrize(
+    ("instruction", "given", "reason"),
+    [
+        ("You are kind.", "Write a story about a keeper who finds no boat.", LIKE_EXAM),
+        ("Write a story about a keeper who finds no boat.", "", LIKE_INPUT),
+    ],
+)
+def test_a_question_of_the_exam_is_neither_instruction_nor_input(
+    tmp_path: Path, instruction: str, given: str, reason: str
+) -> None:
+    """A question is an input beside a system message, and an instruction without one."""
+    exam = Task("test:1", instruction, (Instance(given, "Once there was a keeper."),))
+    asked = given or instruction
+    item = f" {asked}\n4. Output:\nTea.\n"
+    if not given:
+        item = f" Say what you think about this.\n4. Input:\n{asked}\n4. Output:\nTea.\n"
+    found, ledger = invent_one(tmp_path, item, exam)
+    assert found == []
+    stage = "tasks" if given else "instances"
+    assert [outcome.reason for _, outcome in ledger.read_outcomes(stage)] == [reason]
     ledger.close()
+
+
+def test_recognizing_many_seeds_takes_no_time() -> None:
+    """The seeds of a part have one threshold, which the others set."""
+    rows = [LabelledSeed(n % 3 == 0, (n % 7) / 7, n % 2 == 0) for n in range(6000)]
+    start = time.process_time()
+    found = cross_validate(rows, by_words=True)
+    assert time.process_time() - start < 2
+    others = [row for place, row in enumerate(rows) if place % 10 != 4]
+    called = rows[14].log_odds_nats > set_threshold(others, True) and rows[14].names_input
+    assert found[14] is (called is rows[14].flag)
 
 
 def test_each_mode_has_its_own_way_unless_the_configuration_says_another() -> None:

@@ -38,6 +38,7 @@ def find_best(q: PeopleQuestion, chunks: Sequence[Chunk]) -> Chunk:
 def write_text(rng: random.Random, words: int) -> str:
     """Words of which some are common and some rare, with articles and signs among them."""
     rare = ["mill", "Ann Ames", "1790", "d\u2019or", "\u6c34\u8eca", "caf\u00e9", "inn-keeper"]
+    rare += ["\u20ac3.5", "35", "1790-1791", "Ann\u2014mill", "20 \u00b0C", "20\u00b0C", "Ames's"]
     common = ["the", "was", "was built", "A", "+", "in", "of,"]
     return " ".join(rng.choice(rare if rng.random() < 0.3 else common) for _ in range(words))
 
@@ -125,3 +126,18 @@ def test_frequent_words_are_not_looked_up_where_rare_ones_decide() -> None:
     looked_up.clear()
     assert index.find_best(PeopleQuestion("Did Ann7 build a mill in Kent?", ())) is chunks[7]
     assert looked_up == [1, 40, 40], "a passage without Ann7 might have the other three words"
+
+
+@pytest.mark.parametrize(
+    ("answer", "wrong", "right"),
+    [
+        ("1889", "The old tower of the town stood here.", "It stood 1889-1891."),
+        ("Oslo", "The old tower of the town stood here.", "Oslo—a city."),
+        ("35", "The old tower of the town had 3.5 bells.", "There were 35."),
+    ],
+)
+def test_an_answer_beside_a_mark_is_found(answer: str, wrong: str, right: str) -> None:
+    """What counts as right in the exam says which passage answers."""
+    chunks = [make_chunk("a", wrong), make_chunk("b", right)]
+    asked = PeopleQuestion("What of the old tower of the town?", (answer,))
+    assert PassageIndex(chunks).find_best(asked) is chunks[1]

@@ -20,6 +20,7 @@ from selfteach.methods.tasks.instances import (
     KeptTask,
     WrittenInstances,
     choose_consensus,
+    list_short_tasks,
     read_instance_list,
     write_instances,
 )
@@ -170,3 +171,11 @@ def test_alpaca_takes_the_output_of_its_list_without_samples() -> None:
     assert not model.asked
     with pytest.raises(ValidationError, match="only mode=alpaca lists them"):
         TasksConfig(instances={"samples": 0})
+
+
+def test_a_long_task_in_a_script_without_spaces_is_long() -> None:
+    tasks = [
+        Task("a", "写" * 40, (Instance("", "好" * 40),)),
+        Task("b", "写", (Instance("", "好"),)),
+    ]
+    assert [task.where for task in list_short_tasks(tasks)] == ["b"]

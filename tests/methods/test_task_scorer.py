@@ -267,6 +267,10 @@ def test_an_answer_further_from_a_person_s_than_the_base_s_is_marked() -> None:
         "tuned": True,
     }
     assert (row["gold"], row["part"], row["prompt"]) == (GOLD, "seed", "seed 0")
+    assert "golds" not in row
+    several = [TaskQuestion("seed", make_prompt("seed 0"), (GOLD, FAR))]
+    (row,) = TaskScorer(several, 1).rows(exam_state(scorer, alike(HALF, NEAR, FAR, 1)))
+    assert (row["gold"], row["golds"]) == (GOLD, [GOLD, FAR])
 
 
 def test_the_result_shows_each_arm_where_there_are_no_general_prompts() -> None:

@@ -187,6 +187,11 @@ def test_a_person_s_answer_meets_that_to_another_task() -> None:
     assert [(duel.ours, duel.theirs) for duel in found] == [("apple", "bear"), ("bear", "apple")], (
         "equal answers are no duel"
     )
+    tea = Task("t", "Name a drink", (Instance("", "milk"), Instance("", "tea")))
+    cups = Task("c", "What is in cups?", (Instance("", "Tea."),))
+    assert [duel.theirs for duel in make_mismatched_pairs([tea, cups])] == ["milk"], (
+        "another right answer is no worse one"
+    )
 
 
 def test_a_model_judges_where_it_tells_right_answers_from_others(tmp_path: Path) -> None:

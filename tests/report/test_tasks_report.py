@@ -120,6 +120,10 @@ def test_lengths_have_bins_of_whole_words(
     assert [value for _, value, _ in bars] == counts
 
 
+def test_letters_of_a_script_without_spaces_are_words() -> None:
+    assert summarize_lengths(["请写一首诗", "write a poem"])["quartiles"] == [3.5, 4.0, 4.5]
+
+
 def test_what_a_model_wrote_stays_text() -> None:
     page = render_inspection(
         "x<b>.jsonl", inspect_tasks([Task("a", HOSTILE, (Instance(HOSTILE, HOSTILE),))], [HOSTILE])

@@ -122,3 +122,14 @@ def test_a_question_may_only_name_what_its_text_names() -> None:
     assert not has_foreign_names(Question("What is the Rankine cycle?", "x", CHUNK, 0)), (
         "the text need not be the sentence"
     )
+
+
+def test_a_word_beside_a_mark_stands_in_the_text() -> None:
+    text = "Newcomen's engine was Norway’s first—Oslo had it (London/Paris did not)."
+    (chunk,) = split_chunks(Document("x", "Engine", text), lambda t: len(t.split()))
+    asked = Question(
+        "Which country had the first engine of Newcomen?", "Norway", chunk, 0, "Norway"
+    )
+    assert not has_foreign_names(asked)
+    assert find_answer_fault(asked) == ""
+    assert not has_foreign_names(Question("Did Oslo or Paris have it?", "x", chunk, 0))

@@ -39,3 +39,10 @@ def test_the_text_of_the_exam_that_a_task_is_like_is_named() -> None:
     assert texts.find_like(make_task("input", (TEXT, "Short."))) == TEXT
     assert texts.find_like(make_task("output", ("", ANSWER))) == ANSWER
     assert texts.find_like(make_task("neither", (ANSWER, TEXT))) == ""
+
+
+def test_a_question_is_the_same_beside_a_system_message_and_without_one() -> None:
+    asked = [Task("a", TEXT, (Instance("", "yes"),)), make_task("two", (TEXT, "no"))]
+    assert group_tasks([*asked, make_task("three", ("Tea", "yes"))], 0.7) == [0, 0, 1]
+    for one, other in (asked, asked[::-1]):
+        assert ExamTexts([one], 0.7).find_like(other) == TEXT

@@ -143,6 +143,8 @@ def test_the_scores_of_each_kind_of_exam() -> None:
     assert 0.5 < score_answer("corrections", {}, edit) < 1.0
     assert score_answer("tasks", {"gold": "one two"}, {"greedy": "one two", "ok": True}) == 1.0
     assert score_answer("tasks", {"gold": "one two"}, {"greedy": "no", "ok": True}) == 0.0
+    several = {"gold": "one two", "golds": ["one two", "three"]}
+    assert score_answer("tasks", several, {"greedy": "three", "ok": True}) == 1.0
 
 
 def test_only_held_out_questions_of_the_lesson_count() -> None:

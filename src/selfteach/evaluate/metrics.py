@@ -144,9 +144,13 @@ def rouge(answer: str, gold: str, words: SplitWords = split_latin_words) -> dict
 def best_rouge(answer: str, golds: Sequence[str], kind: str = "rougeL") -> float:
     """Return the best ROUGE F1 against any of several gold answers, by words of every script.
 
+    A gold answer without words ("😀", ">") has 1 with itself.
+
     Args:
         kind: "rouge1", "rouge2" or "rougeL".
     """
+    if any(not split_words(gold) and exact_match(answer, gold) for gold in golds):
+        return 1.0
     return max(rouge(answer, gold, split_words)[kind].f1 for gold in golds)
 
 

@@ -26,13 +26,13 @@ _LATIN = r"[A-Za-zÀ-ÖØ-öø-ɏ]"
 _MONTH = "January|February|March|April|May|June|July|August|September|October|November|December"
 _DATE = rf"(?:\d{{1,2}} )?\b(?:{_MONTH}) (?:\d{{1,2}}, )?\d{{4}}\b"
 _NUMBER = re.compile(
-    rf"{_DATE}|[$€£]?(?<!\d)\d[\d,.]*"
+    rf"{_DATE}|(?<![\d:])\d{{1,2}}(?::\d\d){{1,2}}(?![\d:])|(?:(?<![\w)])[-−])?[$€£]?(?<!\d)\d[\d,.]*"
     rf"(?:{_LATIN}+|(?:\s?%|\s(?:percent|hundred|thousand|million|billion|trillion)\b)*)"
 )
 _NAME = re.compile(
     rf"(?<![-\w])[{CAPITAL}][\w'’-]*\w"
     rf"(?:\s+(?:(?:of|the|for|and|de|van|von|on|la|du)\s+){{0,2}}"
-    rf"(?:[{CAPITAL}]\.|[{CAPITAL}0-9][\w'’.-]*\w))*"
+    rf"(?:(?:[{CAPITAL}]\.)+|[{CAPITAL}0-9][\w'’.-]*\w))*"
 )
 _QUOTED = re.compile(r"[\"“„«「『《]([^\"“”„«»「」『』《》]{3,80})[\"”“»」』》]")
 _PHRASE = re.compile(
@@ -92,6 +92,7 @@ def is_unspaced(text: str) -> bool:
 
 
 _PLACE = "\0"
+_TIME = re.compile(r"\d{1,2}(?::\d\d){1,2}$")
 _YEAR = re.compile(rf"^(?:(?=.*\d).*\b(?:{_MONTH})\b.*|1\d{{3}}|20\d\d)$")
 
 
@@ -137,6 +138,8 @@ def get_question_openings(sentence: str, answer: str) -> tuple[str, ...]:
     words = [w for w in re.findall(r"[\w']+", before.lower()) if w not in ("the", "a", "an")]
     if _YEAR.match(answer):
         return ("When", "In what year")
+    if _TIME.match(answer):
+        return ("When", "What")
     if re.match(r"[$€£]", answer):
         return ("How much",)
     if re.search(r"%|percent", answer):

@@ -4,11 +4,12 @@ Source: SQuAD's evaluation script (Rajpurkar et al. 2016; `evaluate-v1.1.py`: no
 exact_match_score, f1_score); discrete semantic entropy (Farquhar et al. 2024, Nature 630, with
 clusters by token-F1 here where they have entailment).
 Departs: accents and letters of every script are kept as they are, compared in one Unicode form
-(NFKC), and text of scripts without spaces is cut into characters. Of "A", "+" and "The" the script
+(NFKC), and text of scripts without spaces is cut into characters. Every currency's sign is left
+out, as the dollar's is there, and so are signs that nobody sees. Of "A", "+" and "The" the script
 leaves nothing, so that an empty answer equals each of them; such answers are compared as they are
-written. On other ASCII text everything equals the script. Whether an answer contains another is
-no part of it: there the sign and the decimal mark of a number stay, and words also end at a dash,
-an apostrophe or a slash.
+written. On other ASCII text everything equals the script. Whether an answer contains another is no
+part of it: there the sign and the decimal mark of a number stay, and words also end at a dash, an
+apostrophe, a slash, or a sign beside a number ("20 °C" is "20°C").
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ SAME_F1 = 0.5
 """The token-F1 from which on two answers count as the same."""
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
+_UNWRITTEN = regex.compile(r"[\p{P}\p{Sc}\p{Cf}]")
+"""Punctuation and currency beyond ASCII, and signs that nobody sees, such as soft hyphens."""
 _EDGES = regex.compile(r"^[\p{P}\p{S}\s]+|[\p{P}\p{S}\s]+$")
 _UNSPACED = regex.compile(rf"({UNSPACED}\p{{M}}*)")
 
@@ -41,6 +44,11 @@ _DECIMAL = regex.compile(r"(?<![\d.,:])(\d+)(?:[.,](?!\d{3}(?!\d))|:)(?=\d+(?![.
 """The mark of "3.5", "3,5" and "6:30"; not of "1,000", nor of dates."""
 _WORD_END = regex.compile(r"(?:(?![-‐‑]|(?<=n)['’]t\b)[\p{P}/|]|(?<=\d)[-‐‑](?=\d))")
 """A mark between two words: "Oslo—a city", "Norway's", "1889-1891"; not "well-known", "can't"."""
+_SYMBOL = regex.compile(
+    r"[®©]|(?<=\d\s?)(?![\x00-\x7f])\p{S}|(?![\x00-\x7f])\p{S}(?=\s?\d)",
+)
+"""A sign that stands at a word, or at a number: "20 °C", "≈500", "5×7"."""
+_TRADEMARK = regex.compile("[™℠]")
 
 
 @lru_cache(maxsize=8192)
@@ -48,19 +56,21 @@ def normalize_answer(text: str) -> str:
     """Return the text in lower case, without punctuation, articles and double spaces."""
     lowered = text.lower().translate(_PUNCTUATION)
     if not lowered.isascii():
-        plain = regex.sub(r"\p{P}", "", unicodedata.normalize("NFKC", lowered))
+        plain = _UNWRITTEN.sub("", unicodedata.normalize("NFKC", lowered))
         lowered = _UNSPACED.sub(r" \1 ", plain)
     return " ".join(_ARTICLES.sub(" ", lowered).split())
 
 
 @lru_cache(maxsize=8192)
-def _read_words(text: str) -> tuple[str, str]:
+def read_words(text: str) -> tuple[str, str]:
     """Return the normalized text with a space at each end and with its numbers as they are: once
     with the marks within words left out, once with spaces for them.
     """
-    text = _NEGATIVE.sub(_SIGN, unicodedata.normalize("NFKC", text).lower())
+    text = unicodedata.normalize("NFKC", _TRADEMARK.sub(" ", text)).lower()
+    text = _NEGATIVE.sub(_SIGN, text)
     text = _DECIMAL.sub(rf"\1{_MARK}", text)
-    joined, apart = (normalize_answer(one) for one in (text, _WORD_END.sub(" ", text)))
+    parted = _WORD_END.sub(" ", _SYMBOL.sub(" ", text))
+    joined, apart = (normalize_answer(one) for one in (text, parted))
     return f" {joined} ", f" {apart} "
 
 
@@ -88,7 +98,7 @@ def contains_answer(answer: str, gold: str) -> bool:
     answer has it as it is written, apart from other words: "Vitamin A", but not "a vitamin".
     """
     if normalize_answer(gold):
-        pairs = zip(_read_words(gold), _read_words(answer), strict=True)
+        pairs = zip(read_words(gold), read_words(answer), strict=True)
         return any(words.strip() and words in text for words, text in pairs)
     bare = gold.strip()
     if not bare:

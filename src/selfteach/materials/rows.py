@@ -46,6 +46,7 @@ MAX_NAME_CHARS = 40
 CLEANED_NOTE = "unsafe characters replaced"
 _JSON_TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[\]{}]', re.DOTALL)
 _LINE = re.compile(r"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+")
+_QUOTED = re.compile(r'"[^"]*+"')
 _NO_SPACE = re.compile(f"[^{JSON_SPACE}]")
 _JSON_DEPTHS = {"{": 1, "[": 1, "}": -1, "]": -1}
 Row = dict[str, Any]
@@ -225,7 +226,7 @@ def _choose_delimiter(path: Path, head: str) -> str:
     """Return what parts the columns: tabs in a .tsv file that has some, else the commonest sign."""
     if path.suffix.lower() == ".tsv" and "\t" in head:
         return "\t"
-    return max(DELIMITERS, key=head.count)
+    return max(DELIMITERS, key=_QUOTED.sub("", head).count)
 
 
 def _name_cells(lines: Any, path: Path) -> Iterator[tuple[str, Row | ValueError]]:

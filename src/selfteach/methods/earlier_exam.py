@@ -113,7 +113,8 @@ def make_entry(
         answer = row.get("arms", {}).get("tuned", {}).get("greedy")
         if answer is None:
             continue
-        question = {"prompt": row["prompt"], "gold": row.get("gold"), "first": answer}
+        gold = row.get("golds") or row.get("gold")
+        question = {"prompt": row["prompt"], "gold": gold, "first": answer}
         if chunk := row.get("chunk"):
             question["chunk"] = chunk
         if prompt is not None and prompt != make_prompt(row["prompt"]):

@@ -16,7 +16,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from selfteach.dedup.overlap import OverlapIndex, split_words
+from selfteach.dedup.overlap import OverlapIndex, split_words, split_written_words
 from selfteach.materials.tasks import Task
 from selfteach.records import JsonObject
 
@@ -103,11 +103,12 @@ def count_in_bins(values: Sequence[float], low: float, high: float) -> list[int]
 
 
 def summarize_lengths(texts: Sequence[str]) -> JsonObject:
-    """Return quartiles of the words of a text, and counts in at most BINS bins from 1 word on.
+    """Return quartiles of the words of a text, and counts in at most BINS bins from 1 word on. A
+    letter of a script without spaces is a word.
 
     The bins of `width` words reach up to the 95th percentile; the last one also holds longer texts.
     """
-    words = np.array([len(text.split()) for text in texts] or [0], np.int64)
+    words = np.array([len(split_written_words(text)) for text in texts] or [0], np.int64)
     low, middle, high, most = (float(q) for q in np.quantile(words, [0.25, 0.5, 0.75, 0.95]))
     width = max(1, math.ceil(most / BINS))
     counts = np.bincount(np.minimum((words[words > 0] - 1) // width, BINS - 1))

@@ -8,12 +8,20 @@ model writes "according to the passage" whatever the prompt says.
 from __future__ import annotations
 
 import re
+from itertools import chain
 
 import regex
 
 from selfteach.generate.questions import Question
 from selfteach.generate.spans import CAPITAL, is_content_word
-from selfteach.judge.match import SAME_F1, contains_answer, normalize_answer, token_f1, token_recall
+from selfteach.judge.match import (
+    SAME_F1,
+    contains_answer,
+    normalize_answer,
+    read_words,
+    token_f1,
+    token_recall,
+)
 
 MAX_ANSWER_WORDS = 20
 MIN_SHARE_IN_PASSAGE = 0.8
@@ -103,7 +111,9 @@ def find_answer_fault(question: Question) -> str:
         return "no answer"
     if len(words) > MAX_ANSWER_WORDS:
         return "answer too long"
-    if token_recall(answer, question.chunk.passage) < MIN_SHARE_IN_PASSAGE:
+    passage = question.chunk.passage
+    stands = contains_answer(passage, answer)
+    if not stands and token_recall(answer, passage) < MIN_SHARE_IN_PASSAGE:
         return "answer not in the text"
     if contains_answer(question.text, answer) and not re.search(r"\bor\b", question.text):
         return "contains its answer"
@@ -131,7 +141,8 @@ def has_foreign_names(question: Question) -> bool:
 
     A small model copies names from its worked examples.
     """
-    there = set(normalize_answer(f"{question.chunk.title} {question.chunk.passage}").split())
+    text = f"{question.chunk.title} {question.chunk.passage}"
+    there = {*normalize_answer(text).split(), *chain(*map(str.split, read_words(text)))}
     named = re.findall(rf"(?<=\s)[{CAPITAL}]\w+(?:-\w+)*", question.text)
     return any(word not in there for name in named for word in normalize_answer(name).split())
 

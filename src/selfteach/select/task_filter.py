@@ -26,6 +26,7 @@ from selfteach.materials.tasks import Instance
 
 CUT = "cut off"
 LIKE_TASK = "like another task"
+LIKE_EXAM = "like an input of the exam"
 MORE_THAN_ASKED = "more than were asked for"
 TOO_SHORT = "too short"
 TOO_LONG = "too long"

@@ -17,14 +17,15 @@ from selfteach.select.task_filter import is_compared
 
 
 def group_tasks(tasks: Sequence[Task], min_overlap: float) -> list[int]:
-    """Return the group of each task: tasks with an input or an output in common are in one.
+    """Return the group of each task: tasks with an input or an output in common are in one, and so
+    are those of which one has as its input what another has as its instruction.
 
-    Two inputs, or two outputs, are in common from a ROUGE-L of `min_overlap` on.
+    Two such texts are in common from a ROUGE-L of `min_overlap` on.
 
     Shapes: (N,) tasks -> (N,) numbers.
     """
     group = np.arange(len(tasks))
-    for texts in (list_inputs(tasks), list_outputs(tasks)):
+    for texts in (list_instructions(tasks) + list_inputs(tasks), list_outputs(tasks)):
         owners = [place for place, _ in texts]
         like = connect_overlapping([text for _, text in texts], min_overlap)
         joined = connect_groups(like, group[owners].tolist())
@@ -45,17 +46,27 @@ class ExamTexts:
 
     def __init__(self, tasks: Sequence[Task], min_overlap: float) -> None:
         self._min_overlap = min_overlap
-        self._instructions = OverlapIndex(task.instruction for task in tasks)
-        self._inputs = OverlapIndex(text for _, text in list_inputs(tasks))
+        inputs = [text for _, text in list_inputs(tasks)]
+        self._asked = OverlapIndex([*(task.instruction for task in tasks), *inputs])
         self._outputs = OverlapIndex(text for _, text in list_outputs(tasks))
 
     def find_like(self, task: Task) -> str:
-        """Return a text of the exam that a text of the task is like, or ""."""
-        texts = [(task.instruction, self._instructions)]
-        texts += [(text, self._inputs) for _, text in list_inputs([task])]
+        """Return a text of the exam that a text of the task is like, or "".
+
+        A question is the input of a task in one file, beside a system message, and the instruction
+        in another.
+        """
+        texts = [(task.instruction, self._asked)]
+        texts += [(text, self._asked) for _, text in list_inputs([task])]
         texts += [(text, self._outputs) for _, text in list_outputs([task])]
         near = (pool.nearest(text, self._min_overlap).text for text, pool in texts)
         return next(filter(None, near), "")
+
+
+def list_instructions(tasks: Sequence[Task]) -> list[tuple[int, str]]:
+    """Return each instruction that is long enough to compare, with the place of its task."""
+    texts = [(place, task.instruction) for place, task in enumerate(tasks)]
+    return [(place, text) for place, text in texts if is_compared(text)]
 
 
 def list_inputs(tasks: Sequence[Task]) -> list[tuple[int, str]]:

@@ -220,7 +220,7 @@ def score_answer(kind: str, row: JsonMapping, answers: JsonMapping) -> float:
         if text not in answers:
             continue
         if kind == "tasks":
-            scores.append(best_rouge(answers[text], [row["gold"]]))
+            scores.append(best_rouge(answers[text], row.get("golds") or [row["gold"]]))
         elif kind == "corrections":
             scores.append(1 - edit_distance(answers[text], answers[correction]))
         elif ok in answers:

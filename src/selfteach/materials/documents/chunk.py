@@ -24,16 +24,21 @@ from selfteach.materials.documents.listed import (
     is_informative,
 )
 from selfteach.records import JsonObject, digest
+from selfteach.sentences import SPACED_MARKS, UNSPACED_MARKS, is_german_ordinal
 
 CountTokens = Callable[[str], int]
 """Counts the tokens of a text."""
 LEAD_WORDS = 60
 MAX_RARE_SHARE = 200
 """Lower-case letters for one capital above which a text counts as uncapitalized."""
-_END = re.compile(r"(?<![.!?…])[.!?…]++[\"'”’)\]]*+(?=\s)|[。！？][」』”’）]*|\n+")
-_OPENS = regex.compile(r"\s*[\"'“‘(\[«]*[\p{Lu}\p{Lt}\p{Lo}\p{N}]")
+_CLOSERS = r"(?:[\"'”’“«»‹›)\]]|[ \u00a0\u202f]»(?=\s|$))*+"
+_OPENERS = r"[\"'“‘„‚«‹»›(\[¿¡]*"
+_END = re.compile(
+    rf"(?<![{SPACED_MARKS}])[{SPACED_MARKS}]++{_CLOSERS}(?=\s)|[{UNSPACED_MARKS}][」』”’）]*|\n+"
+)
+_OPENS = regex.compile(rf"\s*{_OPENERS}[\p{{Lu}}\p{{Lt}}\p{{Lo}}\p{{N}}]")
 """The beginning of a sentence: a capital, a number, or a letter of a script without capitals."""
-_OPENS_SMALL = re.compile(r"\s*[\"'“‘(\[«]*[^\W_]")
+_OPENS_SMALL = re.compile(rf"\s*{_OPENERS}[^\W_]")
 _SHORT = re.compile(
     r"(?:^|[\s(\"'“])(?:[A-Za-z]|Mr|Mrs|Ms|Dr|Prof|St|Sr|Jr|Lt|Col|Gen|Capt|Rev|Hon|"
     r"vs|cf|ca|approx|e\.g|i\.e|etc|al|No|Nos|vol|pp|Fig|Eq|"
@@ -127,9 +132,11 @@ def find_sentence_spans(
     for match in _END.finditer(text, start, end):
         if match.end() <= begin:
             continue
-        if match[0][0] in ".!?…" and not (
-            opens.match(text, match.end(), end)
-            and not short.search(text[max(begin, match.end() - 20) : match.end()])
+        before = text[max(begin, match.end() - 20) : match.end()]
+        if match[0][0] in SPACED_MARKS and (
+            not opens.match(text, match.end(), end)
+            or short.search(before)
+            or is_german_ordinal(before[:-1], text[match.end() : match.end() + 20].lstrip())
         ):
             continue
         found.append(_trim_span(text, begin, match.end()))

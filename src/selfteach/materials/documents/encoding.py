@@ -15,6 +15,10 @@ BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 MAX_SAMPLED_BYTES = 1 << 16
+_EXTENDED = {"iso8859-1": "cp1252", "iso8859-9": "cp1254"}
+"""Encodings whose control characters are letters and quotation marks in a page that declares them
+(WHATWG's Encoding Standard).
+"""
 _WIDE = {(True, False): "utf-16-be", (False, True): "utf-16-le"}
 """Kinds of UTF-16 by whether the even and the odd bytes are mostly zero."""
 
@@ -33,7 +37,8 @@ def decode_text(data: bytes, declared: str = "") -> tuple[str, str]:
         if data.startswith(mark):
             note = "" if name == "utf-8-sig" else f"read as {name}, as its byte-order mark says"
             return _decode_strictly(data, name), note
-    for name in filter(None, ("utf-8", _find_codec(declared))):
+    own = _find_codec(declared)
+    for name in filter(None, ("utf-8", _EXTENDED.get(own, ""), own)):
         try:
             text = data.decode(name)
         except UnicodeDecodeError:

@@ -18,6 +18,7 @@ from itertools import pairwise, zip_longest
 
 import regex
 
+from selfteach.sentences import SENTENCE_MARKS
 from selfteach.text import UNSPACED
 
 MIN_WORDS = 5
@@ -25,8 +26,8 @@ MIN_WORDS = 5
 MAX_HEAD_WORDS = 15
 MARK = re.compile(r"(?:[-*+•–—◦▪●]|\(?\d{1,3}[.)])[ \t]+(?=\S)")
 """The beginning of an item of a list."""
-_ENDS = re.compile(r"[.!?…。！？][\"'”’)\]」』）]*$")
-_QUESTION = re.compile(r"[?？]$")
+_ENDS = re.compile(rf"[{SENTENCE_MARKS}][\"'”’“«»‹›)\]」』）]*$")
+_QUESTION = re.compile(r"[?？؟]$")
 _COLON = re.compile(r"[:：]$")
 _VALUE = re.compile(r"[^:：]*+[:：].*\d")
 _CUT = regex.compile(UNSPACED)

@@ -31,8 +31,8 @@ BLOCKS = re.compile(
     "figcaption|figure|footer|form|h[1-6]|header|hr|html|legend|li|main|menu|nav|ol|option|p|pre|"
     "section|summary|table|tbody|tfoot|thead|tr|ul"
 )
-NO_TEXT = re.compile("canvas|iframe|math|noscript|object|script|style|svg|template|title")
-"""Elements whose content is no text of the page."""
+NO_TEXT = re.compile("canvas|iframe|math|noscript|object|rp|rt|script|style|svg|template|title")
+"""Elements whose content is no text of the page; `rt` is how a word beside it is read."""
 AROUND = frozenset(("nav", "footer", "menu"))
 """Elements around the text of a page. They are text inside an article."""
 CONTROLS = frozenset(("button", "select", "datalist", "textarea"))
@@ -242,6 +242,7 @@ def find_declared_encoding(data: bytes) -> str:
 
 _FRONT = re.compile(r"\A---\n(?:.{0,500}\n){0,200}?---\n")
 _TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
+_PROGRAM = re.compile(r"<(script|style)\b[^<>]*>.*?</\1\s*>", re.I | re.S)
 APART = frozenset(("heading_open", "heading_close", "hr", "fence", "code_block", "table_close"))
 """Tokens with a blank line before and behind their text, even if the file has none."""
 
@@ -307,9 +308,11 @@ def _get_words(token: Token) -> str:
 
 
 def _remove_tags(html: str) -> str:
-    """Return the words between tags and comments; a comment that is never closed is words."""
+    """Return the words between tags and comments, without scripts and styles; a comment that is
+    never closed is words.
+    """
     first, *others = html.split("<!--")
     for other in others:
         comment, end, behind = other.partition("-->")
         first += behind if end else f"<!--{comment}"
-    return _TAG.sub("", first)
+    return _TAG.sub("", _PROGRAM.sub("", first))

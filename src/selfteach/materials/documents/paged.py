@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 import zipfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from selfteach.materials.documents.layout import join_wrapped_lines
+from selfteach.materials.documents.layout import find_joint, join_wrapped_lines
 from selfteach.materials.documents.limits import (
     MAX_CHARS,
     MAX_PAGES,
@@ -23,8 +23,22 @@ from selfteach.materials.documents.limits import (
     TooLarge,
 )
 from selfteach.materials.documents.tables import format_rows
+from selfteach.sentences import SENTENCE_MARKS
 
-_ENDS = re.compile(r"[.!?:;][\"'”’)\]]*$|[。！？]$")
+_ENDS = re.compile(rf"[{SENTENCE_MARKS}:;][\"'”’“«»‹›)\]]*$")
+
+WORD = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
+BLOCKS = (f"{WORD}p", f"{WORD}tbl")
+AROUND = tuple(f"{WORD}{name}" for name in ("sdt", "sdtContent", "ins", "moveTo", "customXml"))
+"""Elements of a DOCX that hold paragraphs and are none."""
+CONTENTS = f'{WORD}val="Table of Contents"'
+RUNS = (
+    ".//w:r[not(ancestor::w:del or ancestor::w:moveFrom or ancestor::w:txbxContent or "
+    "ancestor::w:rt)]"
+)
+"""The runs of a paragraph that a reader sees."""
+END_CHARS = 20
+"""The end of a sentence is looked for in so many characters."""
 
 
 def read_pdf(path: Path) -> tuple[str, list[str]]:
@@ -82,12 +96,18 @@ def _mask_numbers(line: str) -> str:
 
 
 def join_pages(pages: Sequence[str]) -> tuple[str, tuple[int, ...]]:
-    """Return (text, the start of each page in it). A sentence may continue on the next page."""
+    """Return (text, the start of each page in it). A sentence or a word may continue on the next
+    page.
+    """
     text = ""
     starts = []
     for page in pages:
         if text and page:
-            text += "\n\n" if _ENDS.search(text) else " "
+            cut, between = find_joint(text[-END_CHARS:], page)
+            if _ENDS.search(text[-END_CHARS:]):
+                text += "\n\n"
+            else:
+                text = text[: len(text) - cut] + between
         starts.append(len(text))
         text += page
     return text, tuple(starts)
@@ -102,17 +122,20 @@ def read_docx(path: Path) -> tuple[str, list[str]]:
     inspect_zip(path)
     from docx import Document
     from docx.table import Table
+    from docx.text.paragraph import Paragraph
 
     document = Document(str(path))
     title = document.core_properties.title or ""
     parts = []
     room = MAX_CHARS
-    for block in document.iter_inner_content():
-        if isinstance(block, Table):
-            found = "\n".join(format_rows([_read_cells(row.cells) for row in block.rows]))
+    for element in _iterate_blocks(document.element.body):
+        if element.tag == f"{WORD}tbl":
+            rows = Table(element, document).rows
+            found = "\n".join(format_rows([_read_cells(row.cells) for row in rows]))
         else:
+            block = Paragraph(element, document)
             style = (block.style and block.style.name) or ""
-            found = block.text
+            found = _read_runs(element)
             if style.startswith("List") and found.strip():
                 found = f"- {found}"
             elif style.startswith(("Title", "Heading")):
@@ -124,9 +147,36 @@ def read_docx(path: Path) -> tuple[str, list[str]]:
     return title, [join_wrapped_lines("\n\n".join(parts))]
 
 
+def _iterate_blocks(body: Any) -> Iterator[Any]:
+    """Yield the paragraphs and tables of a body, a cell, or a part of them. Those in content
+    controls and in tracked insertions are of the text; a table of contents is not.
+    """
+    for element in body.iterchildren(*BLOCKS, *AROUND):
+        if element.tag in BLOCKS:
+            yield element
+        elif not element.findall(
+            f"./{WORD}sdtPr/{WORD}docPartObj/{WORD}docPartGallery[@{CONTENTS}]"
+        ):
+            yield from _iterate_blocks(element)
+
+
+def _read_runs(paragraph: Any) -> str:
+    """Return the text of a paragraph, also of its links, fields, content controls and tracked
+    insertions, and without what is deleted.
+    """
+    return "".join(run.text for run in paragraph.xpath(RUNS))
+
+
 def _read_cells(cells: Sequence[Any]) -> list[str]:
     """Return the text of each cell. A merged cell appears several times and is read once."""
-    return ["" if n and cell._tc is cells[n - 1]._tc else cell.text for n, cell in enumerate(cells)]
+    return [
+        "" if n and cell._tc is cells[n - 1]._tc else _read_cell(cell._tc)
+        for n, cell in enumerate(cells)
+    ]
+
+
+def _read_cell(cell: Any) -> str:
+    return "\n".join(_read_runs(block) for block in _iterate_blocks(cell) if block.tag == BLOCKS[0])
 
 
 def inspect_zip(path: Path) -> None:

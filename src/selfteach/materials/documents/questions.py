@@ -179,4 +179,10 @@ def _iterate_texts(value: Any) -> Iterator[str]:
         yield from _iterate_texts(value["text"])
     else:
         is_usable = isinstance(value, str | int | float) and not isinstance(value, bool)
-        yield str(value).strip() if is_usable else ""
+        yield _format_answer(value) if is_usable else ""
+
+
+def _format_answer(value: str | float) -> str:
+    """Return a text, or a number as people write it: tables hold 1790 as 1790.0."""
+    is_whole = isinstance(value, float) and value.is_integer()
+    return str(int(value) if is_whole else value).strip()

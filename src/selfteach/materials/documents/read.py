@@ -57,6 +57,8 @@ MAGIC = {
 TEXT_FIELDS = ("document", "text")
 TITLE_FIELDS = ("title", "topic")
 QUESTION_FIELDS = frozenset(("questions", "question"))
+_PAGE_BREAK = re.compile(r"\n?[\f\v]")
+"""A form feed begins a page, in which a sentence may go on."""
 RUN_FOLDER = "the folder of a run"
 STUDENT_FOLDER = "the folder of a student"
 
@@ -298,7 +300,7 @@ def _read_file(file: Path, source: str, reading: ReadDocuments) -> Iterator[Docu
         cleaned = safe != pages
     else:
         raw, notes = _read_text(file)
-        raw = raw.replace("\r\n", "\n").replace("\r", "\n")
+        raw = _PAGE_BREAK.sub("\n", raw.replace("\r\n", "\n").replace("\r", "\n"))
         text = clean_text(raw)
         cleaned = text != raw
         title, text = read_markdown(text) if kind == "markdown" else ("", join_wrapped_lines(text))
@@ -384,7 +386,11 @@ def _read_rows(file: Path, source: str, reading: ReadDocuments) -> Iterator[Docu
 
 
 def _get_first_text(row: JsonMapping, names: Sequence[str]) -> str:
-    return next((row[name] for name in names if isinstance(row.get(name), str)), "")
+    """Return the first text under these names that is not blank, or "": files that join several
+    forms leave the columns of the others empty.
+    """
+    texts = (row[name] for name in names if isinstance(row.get(name), str))
+    return next((text for text in texts if text.strip()), "")
 
 
 def _format_row_source(source: str, where: str) -> str:

@@ -12,11 +12,29 @@ MaxScore.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence, Set
+from collections.abc import Iterator, Sequence, Set
 
-from selfteach.judge.match import contains_answer, normalize_answer
+from selfteach.judge.match import contains_answer, normalize_answer, read_words
 from selfteach.materials.documents.chunk import Chunk
 from selfteach.materials.documents.questions import PeopleQuestion
+
+
+class _WordForm:
+    """Hold the words of all passages in one of the two forms of `read_words`."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self._texts = texts
+        self._places: dict[str, set[int]] = defaultdict(set)
+        for number, text in enumerate(texts):
+            for word in text.split():
+                self._places[word].add(number)
+
+    def search(self, words: str) -> Iterator[int]:
+        """Yield the numbers of the passages that contain words one after another."""
+        places = [self._places.get(word, set()) for word in words.split()]
+        for number in min(places, key=len, default=()):
+            if words in self._texts[number]:
+                yield number
 
 
 class PassageIndex:
@@ -28,11 +46,12 @@ class PassageIndex:
 
     def __init__(self, chunks: Sequence[Chunk]) -> None:
         self.chunks = chunks
-        self.texts = [normalize_answer(chunk.passage) for chunk in chunks]
         self.counts: dict[str, dict[int, int]] = defaultdict(dict)
-        for number, text in enumerate(self.texts):
-            for word, count in Counter(text.split()).items():
+        for number, chunk in enumerate(chunks):
+            for word, count in Counter(normalize_answer(chunk.passage).split()).items():
                 self.counts[word][number] = count
+        forms = zip(*(read_words(chunk.passage) for chunk in chunks), strict=True)
+        self._forms = [_WordForm(texts) for texts in forms]
         self._holders: dict[str, Set[int]] = {}
 
     def find_best(self, q: PeopleQuestion) -> Chunk:
@@ -43,17 +62,15 @@ class PassageIndex:
     def find_holders(self, answer: str) -> Set[int]:
         """Return the numbers of the passages that contain an answer, as `contains_answer` says."""
         if answer not in self._holders:
-            self._holders[answer] = set(self._search(answer))
+            self._holders[answer] = self._search(answer)
         return self._holders[answer]
 
-    def _search(self, answer: str) -> list[int]:
-        words = normalize_answer(answer)
-        if not words:  # an article or a sign: it stands in no index of words
+    def _search(self, answer: str) -> set[int]:
+        if not normalize_answer(answer):  # an article or a sign: it stands in no index of words
             passages = enumerate(chunk.passage for chunk in self.chunks)
-            return [number for number, passage in passages if contains_answer(passage, answer)]
-        rarest = min(words.split(), key=self._count_passages)
-        candidates = self.counts.get(rarest, {})
-        return [number for number in candidates if f" {words} " in f" {self.texts[number]} "]
+            return {number for number, passage in passages if contains_answer(passage, answer)}
+        forms = zip(self._forms, read_words(answer), strict=True)
+        return {number for form, words in forms for number in form.search(words)}
 
     def _count_passages(self, word: str) -> int:
         return len(self.counts.get(word, ()))

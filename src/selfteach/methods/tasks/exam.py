@@ -220,7 +220,8 @@ class TaskScorer:
     def rows(self, state: ExamState) -> list[JsonObject]:
         """Return each question with every arm's answers.
 
-        An answer is marked as broken where it is further from a person's than the base's.
+        An answer is marked as broken where it is further from a person's than the base's. `golds`
+        has every right answer where there are several.
         """
         scores: TaskScores = state.scores
         rows = []
@@ -233,7 +234,8 @@ class TaskScorer:
                     "ok": scores.greedy[arm][i] >= scores.greedy["base"][i],
                 }
             row = {"scope": TARGET, "part": question.part, "prompt": question.prompt[-1].content}
-            rows.append({**row, "gold": question.golds[0], "arms": cells})
+            others = {"golds": list(question.golds)} if len(question.golds) > 1 else {}
+            rows.append({**row, "gold": question.golds[0], **others, "arms": cells})
         return rows
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from itertools import compress, islice
 from types import MappingProxyType
 
+from selfteach.dedup.overlap import split_written_words
 from selfteach.evaluate.sanity import is_looping
 from selfteach.generate.instances import (
     has_input_reference,
@@ -347,6 +348,6 @@ def list_short_tasks(human: Sequence[Task]) -> list[Task]:
     found = []
     for task in human:
         if task.instances and not task.classification:
-            words = f"{task.instruction} {task.instances[0].text}".split()
+            words = split_written_words(f"{task.instruction} {task.instances[0].text}")
             found += [task] if len(words) <= MAX_SHOT_WORDS else []
     return found

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass, replace
 
 from selfteach.config import TasksConfig as Settings
+from selfteach.dedup.overlap import OverlapIndex
 from selfteach.generate.instances import find_threshold, has_input_reference, score_classification
 from selfteach.generate.invent import (
     InventedTask,
@@ -19,7 +20,7 @@ from selfteach.generate.invent import (
     make_invention_request,
     parse_invented,
 )
-from selfteach.materials.tasks import Task, list_classifications
+from selfteach.materials.tasks import Instance, Task, list_classifications
 from selfteach.methods.session import Session
 from selfteach.methods.tasks.instances import (
     DROP_REASONS,
@@ -33,12 +34,15 @@ from selfteach.methods.tasks.instances import (
 from selfteach.models.remote.retry import NoLogprobs
 from selfteach.records import SamplingParams, digest
 from selfteach.select.task_filter import (
+    LIKE_EXAM,
     LIKE_TASK,
+    ROUNDING,
     InstanceFilter,
     NoveltyFilter,
     find_blacklisted_word,
     find_instruction_fault,
 )
+from selfteach.select.task_groups import list_inputs
 from selfteach.statistics import share
 
 
@@ -113,6 +117,8 @@ def invent_tasks(
     for task in held_out:
         for case in task.instances:
             pool.hold_out(case)
+            pool.hold_out(Instance(task.instruction, case.output))
+    asked = OverlapIndex(text for _, text in list_inputs(held_out))
     rule = fit_classification(session, human)
     kept: list[KeptTask] = []
     yields: list[int] = []
@@ -125,7 +131,7 @@ def invent_tasks(
             for number in range(first, first + settings.requests)
         ]
         candidates = sample_candidates(session, requests)  # 2
-        found = filter_candidates(session, candidates, novelty)  # 3
+        found = filter_candidates(session, candidates, novelty, asked)  # 3
         found = mark_classifications(session, found, rule)  # 4
         new = add_instances(session, found, human, pool, config.count - len(kept))  # 5
         session.display.advance(len(new))
@@ -187,14 +193,25 @@ def sample_candidates(
 
 
 def filter_candidates(
-    session: Session, candidates: Sequence[TaskCandidate], novelty: NoveltyFilter
+    session: Session,
+    candidates: Sequence[TaskCandidate],
+    novelty: NoveltyFilter,
+    asked: OverlapIndex,
 ) -> list[KeptTask]:
-    """Return the usable and new tasks of a round (step 3)."""
+    """Return the usable and new tasks of a round (step 3).
+
+    Args:
+        asked: the inputs of the exam. A question that is one of them is no new task.
+    """
     config = session.config.filter
+    most = config.max_overlap
     faults = []
     for candidate in candidates:
         item = candidate.item
-        faults.append(find_instruction_fault(item.instruction, config, cut=item.cut))
+        fault = find_instruction_fault(item.instruction, config, cut=item.cut)
+        if not fault and asked.nearest(item.instruction, most).similarity > most + ROUNDING:
+            fault = LIKE_EXAM
+        faults.append(fault)
     rows = list(zip(candidates, faults, strict=True))
     decided = iter(novelty.decide([one.item.instruction for one, fault in rows if not fault]))
     kept: list[KeptTask] = []
@@ -279,10 +296,13 @@ def set_threshold(rows: Sequence[LabelledSeed], by_words: bool) -> float:
 
 def cross_validate(rows: Sequence[LabelledSeed], by_words: bool) -> list[bool]:
     """Return whether each seed is recognized, by the threshold of nine tenths without it."""
+    thresholds = []
+    for fold in range(min(FOLDS, len(rows))):
+        others = [other for j, other in enumerate(rows) if j % FOLDS != fold]
+        thresholds.append(set_threshold(others, by_words))
     found = []
     for i, row in enumerate(rows):
-        others = [other for j, other in enumerate(rows) if j % FOLDS != i % FOLDS]
-        called = row.log_odds_nats > set_threshold(others, by_words)
+        called = row.log_odds_nats > thresholds[i % FOLDS]
         called = called and (row.names_input or not by_words)
         found.append(called is row.flag)
     return found

@@ -53,7 +53,7 @@ from selfteach.records import (
 )
 from selfteach.select.clusters import split_prompts
 from selfteach.select.inspection import inspect_tasks
-from selfteach.select.task_groups import ExamTexts, group_tasks
+from selfteach.select.task_groups import ExamTexts, group_tasks, list_inputs
 
 OBJECTIVE_WEIGHTS = {"task": {"sft": 1.0}, "seed": {"sft": 1.0}, "general": {"anchor": 1.0}}
 NO_TEMPLATE = "no template fits"
@@ -146,6 +146,7 @@ def split_seeds(session: Session, material: Tasks) -> TaskParts:
             cure="Bring more seeds, or tasks for the exam with --test FILE.",
         )
     texts += [task.instruction for task in material.test]
+    texts += [text for _, text in list_inputs([*test, *material.test])]
     return TaskParts(train, test, split_general_prompts(session, texts))
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from selfteach.errors import UsageError
 from selfteach.evaluate.exam import TARGET, Answers, ArmAnswers, ExamState
+from selfteach.evaluate.metrics import best_over
 from selfteach.judge.pairwise import (
     AnswerPair,
     ModelPairwiseJudge,
@@ -121,6 +122,6 @@ def make_mismatched_pairs(tasks: Sequence[Task]) -> list[AnswerPair]:
     others = [*questions[1:], *questions[:1]]
     pairs = []
     for own, other in zip(questions, others, strict=True):
-        if own.golds[0] != other.golds[0]:
+        if not best_over(own.golds, other.golds[0], "exact"):
             pairs.append(AnswerPair(own.prompt, own.golds[0], other.golds[0]))
     return pairs
