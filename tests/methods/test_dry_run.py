@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from selfteach import cli
-from selfteach.config import FeedbackConfig, FinetuneConfig, resolve
+from selfteach.config import FeedbackConfig, FinetuneConfig, TasksConfig, resolve
 from selfteach.errors import ResourceError
 from selfteach.generate import ask
 from selfteach.generate.ask import GeneratedPrompt, Subject
@@ -29,6 +29,7 @@ from selfteach.methods.feedback.describe_rule import describe_text, list_uncount
 from selfteach.methods.feedback.plan_work import PLAN, read_words
 from selfteach.methods.feedback.understand_rule import UnderstoodRule
 from selfteach.methods.finetune.split_examples import FinetuneData
+from selfteach.methods.tasks.plan_work import plan_invention
 from selfteach.models.hf import HfModel
 from selfteach.models.memory_account import PipelineMemory
 from selfteach.records import Example, JsonObject, make_prompt
@@ -230,6 +231,19 @@ def test_a_training_that_samples_nothing_is_timed_with_the_engine_s_kept_file(
     stated = estimate_cost(find_plan("train"), FinetuneData(examples), config, SilentDisplay())
     assert stated["sampled_tokens_per_second"] == 100
     assert stated["trained_tokens"] > 0
+
+
+def test_whole_rounds_are_invented() -> None:
+    """Each round has 96 requests, of which some 20 become tasks; instances are written for all new
+    tasks of a round.
+    """
+    few = plan_invention(TasksConfig(count=5))
+    assert few == plan_invention(TasksConfig(count=20))
+    many = plan_invention(TasksConfig(count=300))
+    assert (few.requests, many.requests) == (96 + 242, 15 * 96 + 3629)
+    assert plan_invention(TasksConfig(count=300, invent={"rounds": 1})) == few
+    listed = plan_invention(TasksConfig(mode="alpaca", count=30, instances={"samples": 0}))
+    assert listed.requests == 12
 
 
 @pytest.mark.parametrize("command", ["tasks", "corrections"])

@@ -19,18 +19,20 @@ from selfteach.materials.tasks import Instance, Task, Tasks
 from selfteach.methods.tasks import method
 from selfteach.methods.tasks.instances import KeptTask
 from selfteach.methods.tasks.invent import (
-    MODE_DEFAULTS,
     NO_SCORE,
     ClassificationRule,
-    InventSettings,
     LabelledSeed,
     cross_validate,
     fit_classification,
-    get_invent_settings,
     invent_tasks,
     mark_classifications,
     set_threshold,
     why_stop,
+)
+from selfteach.methods.tasks.invent_settings import (
+    MODE_DEFAULTS,
+    InventSettings,
+    get_invent_settings,
 )
 from selfteach.methods.tasks.method import TaskParts
 from selfteach.models.recorded import Recorded

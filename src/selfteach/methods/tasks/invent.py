@@ -31,6 +31,7 @@ from selfteach.methods.tasks.instances import (
     get_writer,
     sample_fitting,
 )
+from selfteach.methods.tasks.invent_settings import get_invent_settings
 from selfteach.models.remote.retry import NoLogprobs
 from selfteach.records import SamplingParams, digest
 from selfteach.select.task_filter import (
@@ -45,25 +46,6 @@ from selfteach.select.task_filter import (
 from selfteach.select.task_groups import list_inputs
 from selfteach.statistics import share
 
-
-@dataclass(frozen=True, slots=True)
-class InventSettings:
-    """Hold how a mode invents: requests a round, and how each is sampled."""
-
-    requests: int
-    temperature: float
-    top_p: float
-    max_tokens: int
-
-
-MODE_DEFAULTS = {
-    "self-instruct": InventSettings(96, 0.7, 0.5, 192),
-    "alpaca": InventSettings(12, 1.0, 1.0, 1536),
-    "magpie": InventSettings(96, 1.0, 1.0, 192),
-}
-"""Each mode as its source has it. All modes request about as many tasks a round, and a list of 20
-whole ones has room.
-"""
 ROUND_STRIDE = 100_000
 PATIENCE_ROUNDS = 3
 """So many rounds must yield too little before invention stops: a single poor one is chance."""
@@ -162,13 +144,6 @@ def why_stop(config: Settings, yields: Sequence[int]) -> str:
             f"than invent.min_yield={min_yield:g} of them"
         )
     return ""
-
-
-def get_invent_settings(config: Settings) -> InventSettings:
-    """Return how this run invents: what the configuration says, else the mode's own settings."""
-    given = {key: getattr(config.invent, key) for key in InventSettings.__slots__}
-    changes = {key: value for key, value in given.items() if value is not None}
-    return replace(MODE_DEFAULTS[config.mode], **changes)
 
 
 def sample_candidates(

@@ -2,26 +2,66 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
+
 from selfteach.config import TasksConfig as Settings
 from selfteach.materials.tasks import Tasks
 from selfteach.methods.plan_parts import EXAM_ARMS, Plan, count_asked, plan_anchors, plan_training
+from selfteach.methods.tasks.invent_settings import get_invent_settings
 from selfteach.run.workload import PlannedStage
 
-REQUESTS_PER_TASK = 1.5
-"""Requests for one accepted task."""
-ANSWERS_PER_TASK = 3
-"""Requests for the instances of one accepted task, with those that are dropped."""
 ANSWER_SHARE = 0.5
 """The mean length of an answer, as a share of the longest that is allowed."""
-REPLY_TOKENS = {"self-instruct": 80, "alpaca": 900, "magpie": 40}
-TASKS_PER_REPLY = {"self-instruct": 1, "alpaca": 8, "magpie": 1}
-"""Of each mode: tokens of a reply of the writer, and usable tasks in it."""
+INPUT_SHARE = 0.5
+"""Requests for an input for each task of self-instruct."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyYield:
+    """Hold what a reply of the writer brings.
+
+    Attributes:
+        tokens: of the reply.
+        tried: new tasks in it, whose instances are written.
+        kept: tasks that are accepted at last.
+    """
+
+    tokens: int
+    tried: float
+    kept: float
+
+
+YIELDS = {
+    "self-instruct": ReplyYield(80, 0.56, 0.22),
+    "alpaca": ReplyYield(1000, 5.4, 3.2),
+    "magpie": ReplyYield(60, 0.78, 0.21),
+}
+"""Of each mode, as measured on the default model; alpaca's with a teacher of 1.5 billion weights
+(docs/log/2026-11-tasks.md).
+"""
+
+
+def plan_invention(config: Settings) -> PlannedStage:
+    """Return the stage that invents: whole rounds, and the instances of all new tasks in them."""
+    each = YIELDS[config.mode]
+    per_round = get_invent_settings(config).requests
+    rounds = math.ceil(config.count / each.kept / per_round)
+    rounds = min(rounds, config.invent.rounds or rounds)
+    replies = rounds * per_round
+    own_input = INPUT_SHARE if config.mode == "self-instruct" else 0.0
+    answers = round(replies * each.tried * (config.instances.samples + own_input))
+    length = int(ANSWER_SHARE * config.instances.max_tokens)
+    return PlannedStage(
+        "invent",
+        replies + answers,
+        replies * each.tokens + answers * length,
+        by_teacher=True,
+    )
 
 
 def plan_work(material: Tasks, config: Settings) -> list[PlannedStage]:
     """Return the stages of a run."""
-    invented = max(round(REQUESTS_PER_TASK * config.count / TASKS_PER_REPLY[config.mode]), 1)
-    answers = ANSWERS_PER_TASK * config.count
     length = int(ANSWER_SHARE * config.instances.max_tokens)
     seeds = len(material.seeds)
     held_out = round(seeds * config.test_share)
@@ -39,11 +79,7 @@ def plan_work(material: Tasks, config: Settings) -> list[PlannedStage]:
     return [
         PlannedStage("load"),
         PlannedStage("read", first, own.sampled_tokens),
-        PlannedStage(
-            "invent",
-            sampled_tokens=invented * REPLY_TOKENS[config.mode] + answers * length,
-            by_teacher=True,
-        ),
+        plan_invention(config),
         PlannedStage("examples", own.requests - first),
         PlannedStage("exam of the base", arms, arms * tokens, arms * tokens),
         plan_training("train", trained_tokens, rows, config.train),
