@@ -19,7 +19,7 @@ from selfteach.generate.ask import (
     Subject,
     compute_topic_probabilities,
     describe_asked_topic,
-    describe_self_topic,
+    describe_known_topic,
     extract_subject,
     generate_prompts,
     generate_prompts_of_scopes,
@@ -394,13 +394,13 @@ def test_corners_continue_the_lists_that_they_are_given() -> None:
 
 
 def test_what_the_model_is_asked_about_itself_has_the_other_such_topics_beside_it() -> None:
-    subject = describe_self_topic("your name")
+    subject = describe_known_topic("your name")
     assert not subject.forbidden
     assert set(subject.siblings) == {*few_shot.SELF_TOPICS} - {"your name"}
 
 
 def test_a_worked_request_about_the_topic_itself_is_not_shown() -> None:
-    subject = describe_self_topic("your name")
+    subject = describe_known_topic("your name")
     requests = plan_requests(subject, "target", 8, 0, 0, few_shot.SELF_REQUESTS)
     prompts = [str(request.prompt) for request in requests]
     assert all(prompt.endswith("Topic: your name\nRequest:") for prompt in prompts)

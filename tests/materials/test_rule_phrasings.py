@@ -15,7 +15,7 @@ from selfteach.judge.check import parse_check
 from selfteach.materials.effect import read_effect
 from selfteach.materials.rule import MAX_CHARS, find_conflict, read_rule, suggest_check
 from selfteach.materials.scope import join_lines, to_plain_conditions
-from selfteach.materials.situation import Situation, is_self_topic, name_topic, read_situation
+from selfteach.materials.situation import Situation, has_known_requests, name_topic, read_situation
 from selfteach.materials.statement import check_statement
 from selfteach.methods.feedback.read_rule import read_material, refuse_undecidable
 
@@ -666,7 +666,7 @@ def test_what_must_be_said_meets_its_own_check() -> None:
 )
 def test_what_the_model_is_asked_about_itself_keeps_its_name(scope: str, topic: str) -> None:
     found = name_topic(read_situation(scope))
-    assert (found, is_self_topic(found)) == (topic, True)
+    assert (found, has_known_requests(found)) == (topic, True)
 
 
 @pytest.mark.parametrize(

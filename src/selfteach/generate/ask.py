@@ -160,9 +160,12 @@ def sketch_topic(model: Sampler, topic: str, seed: int, *, forbidden: bool = Tru
     return Subject(topic, (), tuple(siblings[:MAX_SIBLINGS]), forbidden)
 
 
-def describe_self_topic(topic: str) -> Subject:
-    """Return a topic that the model is asked about itself; the others of them are its siblings."""
-    siblings = tuple(name for name in few_shot.SELF_TOPICS if name != topic)
+def describe_known_topic(topic: str) -> Subject:
+    """Return a topic that the model is asked about itself, or a kind of small talk; the others of
+    the same kind are its siblings.
+    """
+    kin = few_shot.TALK_TOPICS if topic in few_shot.TALK_TOPICS else few_shot.SELF_TOPICS
+    siblings = tuple(name for name in kin if name != topic)
     return Subject(topic, siblings=siblings, forbidden=False)
 
 

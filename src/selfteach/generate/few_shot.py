@@ -41,6 +41,10 @@ SELF_REQUESTS: dict[str, Pairs] = _TABLES["self_requests"]
 """The forms for a rule about what the model says of itself: its name, its maker, its age."""
 SELF_TOPICS: tuple[str, ...] = _TABLES["self_topics"]
 """What a model is asked about itself."""
+TALK_REQUESTS: dict[str, Pairs] = _TABLES["talk_requests"]
+"""The forms for a rule about small talk: what somebody says who asks for nothing."""
+TALK_TOPICS: tuple[str, ...] = _TABLES["talk_topics"]
+"""Kinds of small talk."""
 EXAM_REQUESTS: dict[str, Pairs] = _TABLES["exam_requests"]
 """Forms of request that only exam prompts have, so that an exam asks otherwise than training."""
 FACTS: dict[str, Pairs] = _TABLES["facts"]

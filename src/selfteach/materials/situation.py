@@ -9,6 +9,7 @@ from typing import Literal
 from selfteach.materials.forbidden_topics import VAGUE
 from selfteach.materials.inflection import list_plurals, to_gerund, to_singular
 from selfteach.materials.other_languages import read_other_scope
+from selfteach.materials.small_talk import is_small_talk, read_small_talk
 
 _GENRE_NAMES = {
     r"e-?mail(?:s|ing)?|mails?": "email",
@@ -841,9 +842,12 @@ _OWN_TOPIC = re.compile(
 )
 
 
-def is_self_topic(topic: str) -> bool:
-    """Return whether a topic is something that the model is asked about itself."""
-    return topic in _SELF_TOPICS or _OWN_TOPIC.fullmatch(topic) is not None
+def has_known_requests(topic: str) -> bool:
+    """Return whether a topic is something that the model is asked about itself, or a kind of small
+    talk: its requests have worked forms of their own.
+    """
+    is_own = topic in _SELF_TOPICS or _OWN_TOPIC.fullmatch(topic) is not None
+    return is_own or is_small_talk(topic)
 
 
 _ASKED_NOUN = re.compile(
@@ -985,6 +989,8 @@ def names_topic(scope: str) -> bool:
 
 
 def _read_topic(text: str) -> Situation | None:
+    if talk := read_small_talk(text):
+        return Situation("about", topic=talk)
     for clause, topic in (*_SELF_CLAUSES, *_ASKED_CLAUSES):
         if match := clause.fullmatch(text):
             named = next(filter(None, match.groupdict().values()), "")
@@ -1046,7 +1052,7 @@ def name_topic(situation: Situation) -> str:
     genre = " or ".join(map(_pluralize, genre.split(" or "))) if genre else ""
     if genre:
         return f"{genre} about {situation.topic}" if situation.topic else genre
-    if is_self_topic(situation.topic):
+    if has_known_requests(situation.topic):
         return situation.topic
     topic = _DETERMINER.sub("", situation.topic)
     return f"{topic} matters" if _ADJECTIVE.fullmatch(topic) else topic

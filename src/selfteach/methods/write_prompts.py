@@ -60,7 +60,11 @@ def write_general_prompts(session: Session, find_fault: Callable[[str], str]) ->
 
 
 def make_novelty_check(
-    pool: OverlapIndex, max_overlap: float, names_subject: Callable[[str], bool] | None = None
+    pool: OverlapIndex,
+    max_overlap: float,
+    names_subject: Callable[[str], bool] | None = None,
+    *,
+    is_talk: bool = False,
 ) -> Callable[[str], str]:
     """Return what selects prompts: it returns why a text is no usable prompt, or "".
 
@@ -68,10 +72,11 @@ def make_novelty_check(
         pool: the texts that no prompt may be like; usable prompts are added.
         max_overlap: ROUGE-L, in [0, 1].
         names_subject: finds texts to refuse.
+        is_talk: whether the texts are small talk, and need not ask for anything.
     """
 
     def find_fault(text: str) -> str:
-        if reason := find_format_fault(text):
+        if reason := find_format_fault(text, is_talk=is_talk):
             return reason
         if text in WORKED:
             return "is a worked request"

@@ -80,7 +80,9 @@ _NAMED_BEFORE = re.compile(
 """Words that a pronoun after them may stand for: a noun with its article, a plural, a name."""
 
 
-def find_format_fault(text: str, topic: str = "", script: str = "Latin") -> str | None:
+def find_format_fault(
+    text: str, topic: str = "", script: str = "Latin", *, is_talk: bool = False
+) -> str | None:
     """Return why a text is no usable prompt (one of REASONS), or None for a usable one.
 
     A missing question mark is a fault in English only; other openings are not known.
@@ -89,6 +91,7 @@ def find_format_fault(text: str, topic: str = "", script: str = "Latin") -> str 
         text: what the model wrote after "Question:".
         topic: the topic line that it was given, if any.
         script: the script that its letters must mostly be of (judge/language.py).
+        is_talk: whether it need not ask for anything: "Thanks!" is small talk.
     """
     text = text.strip()
     faults = {
@@ -96,14 +99,14 @@ def find_format_fault(text: str, topic: str = "", script: str = "Latin") -> str 
         "markup": _MARKUP.search(text) is not None,
         "repeats the topic line": _LABEL.search(text) is not None
         or (bool(topic) and split_words(text) == split_words(topic)),
-        "too short": count_words(text) < MIN_WORDS,
+        "too short": count_words(text) < (1 if is_talk else MIN_WORDS),
         "too long": count_words(text) > MAX_WORDS or len(text) > 12 * MAX_WORDS,
         "other script": not _is_mostly(text, script),
     }
     if fault := next((reason for reason, found in faults.items() if found), None):
         return fault
     return (
-        _find_english_fault(text)
+        _find_english_fault(text, is_talk=is_talk)
         if "en" in detect_languages(text)
         else "cut off"
         if re.search(r"[,:;(\-–—/&、，：]$", text)
@@ -111,17 +114,17 @@ def find_format_fault(text: str, topic: str = "", script: str = "Latin") -> str 
     )
 
 
-def _find_english_fault(text: str) -> str | None:
+def _find_english_fault(text: str, *, is_talk: bool) -> str | None:
     """Return the fault of an English text, or None."""
     asks = text.rstrip("\"')”’*").endswith(("?", "？", "؟"))
-    if _ASSISTANT.match(text) and not asks:
+    if _ASSISTANT.match(text) and not asks and not is_talk:
         return "speaks as an assistant"
     if _DANGLING.search(text) or text.count('"') % 2 or text.count("(") > text.count(")"):
         return "cut off"
     pronoun = _PRONOUN.search(text)
     if pronoun and not _NAMED_BEFORE.search(text[: pronoun.start()]):
         return "does not stand alone"
-    if asks:
+    if asks or is_talk:
         return None
     last = re.split(r"\?[\"')”’]*\s+", text)
     if len(last) > 1 and not _OPENING.match(last[-1]):

@@ -18,7 +18,7 @@ from selfteach.judge.language import is_surely_foreign
 from selfteach.materials.effect import read_effect
 from selfteach.materials.situation import Situation, name_written_topic
 from selfteach.methods.feedback.prompts_in_scope import make_topic_check
-from selfteach.methods.feedback.request_forms import choose_forms
+from selfteach.methods.feedback.request_forms import asks_for_nothing, choose_forms
 from selfteach.methods.feedback.understand_rule import (
     UnderstoodRule,
     check_rule,
@@ -168,7 +168,7 @@ def make_filter(found: UnderstoodRule) -> Callable[[GeneratedPrompt], bool]:
     topic = check or (make_topic_check(found.subject) if found.subject.topic else None)
 
     def is_good(prompt: GeneratedPrompt) -> bool:
-        if find_format_fault(prompt.text):
+        if find_format_fault(prompt.text, is_talk=asks_for_nothing(found.subject, prompt.scope)):
             return False
         if prompt.scope == "target":
             return topic is None or not topic.keeps(prompt.text)

@@ -20,6 +20,7 @@ from selfteach.judge.request_judge import (
 )
 from selfteach.materials.inflection import to_singular
 from selfteach.materials.situation import name_written_topic
+from selfteach.materials.small_talk import is_small_talk, list_talk_words
 from selfteach.methods.feedback.rule_check import get_check, make_topic_detector
 from selfteach.methods.feedback.understand_rule import WHEN_CURE, get_answer
 from selfteach.methods.session import Session
@@ -71,7 +72,7 @@ def make_asked_judge(session: Session, elsewhere: Sequence[str]) -> RequestJudge
     A request that names the topic is about it. Any other one must predict the topic, and the answer
     where the rule gives one, better than nearly all requests about something else do: "Until when
     are you open?", and not "I cannot open my door.". A request that names a kind of the topic must
-    predict it better than most of them do.
+    predict it better than most of them do. Of small talk the words decide alone.
 
     Args:
         elsewhere: the requests that were written about something else.
@@ -80,7 +81,7 @@ def make_asked_judge(session: Session, elsewhere: Sequence[str]) -> RequestJudge
     answer = get_answer(session.situation, session.effect)
     names = make_topic_check(subject)
     outside = [text for text in elsewhere if names.keeps(text)]
-    if len(outside) < MIN_ELSEWHERE:
+    if len(outside) < MIN_ELSEWHERE or is_small_talk(subject.topic):
         return RequestJudge(session.base, subject, names, math.inf)
     scores = compare_requests(session.base, subject, answer, outside)
     threshold, kind_threshold = (
@@ -96,6 +97,8 @@ def make_topic_check(subject: Subject) -> Check:
 
     A word that the model lists with the topic may be its name, spelled otherwise: "Wi-Fi" of wifi.
     """
+    if is_small_talk(subject.topic):
+        return make_absence_check(list_talk_words(subject.topic))
     names = list_alternatives(subject.topic)
     letters = set(map(join_letters, names))
     names += [word for word in subject.words if join_letters(word) in letters]

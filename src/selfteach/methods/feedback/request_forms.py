@@ -8,15 +8,22 @@ from selfteach.generate.few_shot import (
     REQUESTS,
     SELF_REQUESTS,
     SUBJECT_REQUESTS,
+    TALK_REQUESTS,
 )
-from selfteach.materials.situation import Situation, is_self_topic
+from selfteach.materials.situation import Situation, has_known_requests
+from selfteach.materials.small_talk import is_small_talk
 
 
 def choose_forms(subject: Subject, situation: Situation | None, scope: Scope) -> PromptForms:
     """Return the forms of request that a rule trains on."""
     if subject.topic and subject.forbidden:
         return SUBJECT_REQUESTS
-    if is_self_topic(subject.topic) and scope != "general":
-        return SELF_REQUESTS
+    if has_known_requests(subject.topic) and scope != "general":
+        return TALK_REQUESTS if asks_for_nothing(subject, scope) else SELF_REQUESTS
     is_asked = situation is not None and situation.kind == "about"
     return ASKED_REQUESTS if is_asked and scope != "general" else REQUESTS
+
+
+def asks_for_nothing(subject: Subject, scope: Scope = "target") -> bool:
+    """Return whether the prompts of a scope are small talk: they thank, greet or say goodbye."""
+    return is_small_talk(subject.topic) and scope != "general"

@@ -11,7 +11,7 @@ from selfteach.errors import DataError
 from selfteach.generate.ask import (
     Subject,
     describe_asked_topic,
-    describe_self_topic,
+    describe_known_topic,
     describe_topic,
     extract_topic,
     sketch_topic,
@@ -24,7 +24,7 @@ from selfteach.materials.forbidden_topics import can_forbid, is_part_of_text
 from selfteach.materials.rule import Rule, find_conflict, read_rule
 from selfteach.materials.situation import (
     Situation,
-    is_self_topic,
+    has_known_requests,
     name_topic,
     name_written_topic,
     read_situation,
@@ -91,8 +91,8 @@ def sketch_rule(model: Sampler, text: str, config: FeedbackConfig) -> Understood
     topic = (
         name_topic(situation) if situation else find_forbidden_topic(model, rule, effect, config)
     )
-    if is_self_topic(topic):
-        subject = describe_self_topic(topic)
+    if has_known_requests(topic):
+        subject = describe_known_topic(topic)
     elif topic:
         subject = sketch_topic(model, topic, config.seed, forbidden=situation is None)
     return UnderstoodRule(rule, situation, effect, subject)
@@ -115,8 +115,8 @@ def understand_rule(
     situation = read_known_situation(rule.scope)
     subject = Subject("", forbidden=False)
     topic = name_topic(situation)
-    if is_self_topic(topic):
-        subject = describe_self_topic(topic)
+    if has_known_requests(topic):
+        subject = describe_known_topic(topic)
     elif topic:
         asked = CUSTOMERS_TOPICS if get_answer(situation, effect) else ()
         subject = describe_asked_topic(model, scorer, topic, config.seed, asked)

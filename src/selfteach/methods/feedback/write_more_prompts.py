@@ -21,7 +21,7 @@ from selfteach.generate.ask import (
 from selfteach.generate.few_shot import EXAM_REQUESTS, REQUESTS
 from selfteach.generate.situations import Occasion, build_requests, list_forms
 from selfteach.materials.situation import Situation
-from selfteach.methods.feedback.request_forms import choose_forms
+from selfteach.methods.feedback.request_forms import asks_for_nothing, choose_forms
 from selfteach.methods.feedback.rule_check import make_topic_detector
 from selfteach.methods.feedback.write_rule_prompts import count_exam_forms, write_twins
 from selfteach.methods.session import Session
@@ -89,7 +89,12 @@ def write_exam_prompts_outside(
             kept += build_more_neighbors(session, situation, written, count, for_exam=True)
             continue
         subject = session.subject if scope == "near" else Subject("")
-        find_fault = make_novelty_check(pool, config.ask.max_overlap, make_topic_detector(session))
+        find_fault = make_novelty_check(
+            pool,
+            config.ask.max_overlap,
+            make_topic_detector(session),
+            is_talk=asks_for_nothing(session.subject, scope),
+        )
         has_exam_forms = scope == "near" and count_exam_forms(session, scope) > 0
         of_exam = count // EXAM_FORM_SHARE if has_exam_forms else 0
         for number, forms in (
@@ -112,7 +117,9 @@ def write_prompts_to_try(
     config = session.config
     num_near = config.balance.outside // 2
     rounds = range(config.ask.rounds, 2 * config.ask.rounds)  # the exam's come after them
-    find_fault = make_novelty_check(pool, config.ask.max_overlap)
+    find_fault = make_novelty_check(
+        pool, config.ask.max_overlap, is_talk=asks_for_nothing(session.subject)
+    )
     kept: list[GeneratedPrompt] = []
     situation = session.situation
     if situation and situation.kind == "writing":
@@ -273,7 +280,9 @@ def _write_from_lists(
     label = label_stage(stage)
     session.display.start_stage(label, len(lists), "prompts")
     kept: list[GeneratedPrompt] = []
-    find_fault = make_novelty_check(pool, session.config.ask.max_overlap)
+    find_fault = make_novelty_check(
+        pool, session.config.ask.max_overlap, is_talk=asks_for_nothing(session.subject)
+    )
     generated = generate_similar_prompts(
         session.base, stage, lists, find_fault, session.config.seed, turn
     )

@@ -30,9 +30,9 @@ from selfteach.generate.situations import (
 from selfteach.judge.occasion import has_content_word
 from selfteach.judge.request_judge import compare_requests
 from selfteach.judge.violation import list_forbidden_texts
-from selfteach.materials.situation import Situation, is_self_topic, name_written_topic
+from selfteach.materials.situation import Situation, has_known_requests, name_written_topic
 from selfteach.methods.feedback.prompts_in_scope import check_dev_part, make_topic_check
-from selfteach.methods.feedback.request_forms import choose_forms
+from selfteach.methods.feedback.request_forms import asks_for_nothing, choose_forms
 from selfteach.methods.feedback.rule_check import get_check, make_topic_detector
 from selfteach.methods.feedback.understand_rule import get_answer
 from selfteach.methods.session import Session
@@ -92,7 +92,12 @@ def write_prompts(session: Session, pool: OverlapIndex) -> dict[Scope, list[Gene
     for scope in SCOPES:
         is_target = scope == "target"
         names_subject = None if is_target else make_topic_detector(session)
-        find_fault = make_novelty_check(pool, config.max_overlap, names_subject)
+        find_fault = make_novelty_check(
+            pool,
+            config.max_overlap,
+            names_subject,
+            is_talk=asks_for_nothing(session.subject, scope),
+        )
         own: list[GeneratedPrompt] = []
         for count, forms in (
             (
@@ -107,7 +112,7 @@ def write_prompts(session: Session, pool: OverlapIndex) -> dict[Scope, list[Gene
                 session, session.subject, scope, count, range(config.rounds), find_fault, forms
             )
         answer = get_answer(session.situation, session.effect)
-        if is_target and answer and not is_self_topic(session.subject.topic):
+        if is_target and answer and not has_known_requests(session.subject.topic):
             own += write_answered_prompts(session, answer, pool)
         found[scope] = own
     return found
@@ -164,7 +169,7 @@ def count_exam_forms(session: Session, scope: str) -> int:
     """Return how many exam prompts of a scope have forms that training never used. The model itself
     is asked about in few ways, and has none.
     """
-    if scope == "general" or is_self_topic(session.subject.topic):
+    if scope == "general" or has_known_requests(session.subject.topic):
         return 0
     return int(getattr(session.config.ask, scope)) // PROMPTS_PER_EXAM_FORM
 
