@@ -89,3 +89,14 @@ def test_other_scripts_where_they_are_wanted():
 @settings(deadline=None)
 def test_any_text_gets_a_known_reason_or_none(text, topic):
     assert find_format_fault(text, topic) in (None, *REASONS)
+
+
+@pytest.mark.parametrize("text", ["Thanks!", "See you tomorrow.", "You did well, thank you."])
+def test_small_talk_need_not_ask_for_anything(text: str) -> None:
+    assert find_format_fault(text) is not None
+    assert find_format_fault(text, is_talk=True) is None
+
+
+def test_small_talk_has_the_other_faults_of_a_prompt() -> None:
+    assert find_format_fault("", is_talk=True) is not None
+    assert find_format_fault('Thank you for "the', is_talk=True) == "cut off"
