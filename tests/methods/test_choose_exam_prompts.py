@@ -13,7 +13,7 @@ from scripted import Scripted
 from selfteach.config import FeedbackConfig
 from selfteach.dedup.overlap import OverlapIndex
 from selfteach.evaluate.exam import TARGET, Arm, make_requests, plan_second_sample
-from selfteach.generate.ask import SIMILAR, GeneratedPrompt
+from selfteach.generate.ask import SIMILAR, GeneratedPrompt, Subject
 from selfteach.judge import ThresholdJudge
 from selfteach.judge.check import CheckJudge
 from selfteach.methods.feedback.choose_exam_prompts import choose_exam_prompts
@@ -52,6 +52,7 @@ def open_session(folder: Path, *, target: int = 10, written: str = "cats") -> An
         display=SilentDisplay(),
         config=FeedbackConfig(exam={"target": target}),
         situation=None,
+        subject=Subject(""),
         request_judge=None,
         asked=model,
     )
