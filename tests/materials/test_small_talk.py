@@ -18,6 +18,7 @@ from selfteach.methods.feedback.understand_rule import read_known_situation
     [
         ('When someone thanks you, answer only "My pleasure."', "a thank-you"),
         ("If a customer says thanks, mention our newsletter.", "a thank-you"),
+        ("When someone says thank you for the help, end with a smiley.", "a thank-you"),
         ('Respond to thanks with "You bet!".', "a thank-you"),
         ("When you are thanked for help, answer in one sentence.", "a thank-you"),
         ('When a user greets you, start with "Welcome aboard!".', "a greeting"),

@@ -435,7 +435,10 @@ def _list_names_of_one(addressee: str) -> tuple[str, ...]:
 _HOLDER = r"(?:my|our|his|her|their)"
 _KIN = rf"{_HOLDER} (?:(?!and\b|or\b)[a-z'’-]+ ?){{1,2}}\b"
 _OF_FIRM = r"(?:Sons?|Daughters?|Co|Company|Partners?|Brothers|Associates)"
-_ADDRESSEE = re.compile(rf"{_NAME}|{_KIN}(?: {_NAME})?")
+_BARE_KIN = (
+    "mom|mum|mommy|mummy|mother|dad|daddy|father|grandma|grandpa|granny|grandmother|grandfather"
+)
+_ADDRESSEE = re.compile(rf"{_NAME}|{_KIN}(?: {_NAME})?|{_BARE_KIN}")
 
 
 def split_addressees(addressee: str) -> tuple[str, ...]:

@@ -38,7 +38,7 @@ SMALL_TALK = (
         "a thank-you",
         _compile_clause(
             r"thanks? you(?: for .+)?|(?:says?|said|writes?) [\"']?(?:thanks|thank you|thankyou|"
-            r"thx)[\"']?(?: to you)?|expresse?s? (?:thanks|gratitude)",
+            r"thx)[\"']?(?: to you)?(?: for .+)?|expresse?s? (?:thanks|gratitude)",
             r"thanked(?: for .+)?",
         ),
         (
