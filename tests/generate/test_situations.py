@@ -241,6 +241,7 @@ def test_the_rounds_end_where_the_model_writes_nothing_of_use() -> None:
         ("emails to my boss or my landlord", ("my boss", "my landlord")),
         ("emails to my boss or landlord", ("my boss", "my landlord")),
         ("letters to my mom and dad", ("my mom and dad", "my mom", "my dad")),
+        ("emails to my boss and his wife", ("my boss and his wife",)),
         ("texts to mom and dad", ("mom and dad", "mom", "dad")),
         ("messages to Tom and my mother", ("Tom and my mother", "Tom", "my mother")),
         ("letters to parents or teachers", ("parents", "a parent", "teachers", "a teacher")),

@@ -450,6 +450,8 @@ def split_addressees(addressee: str) -> tuple[str, ...]:
     first, *others = re.split(r",? (?:and|or) |, ", addressee)
     if not others or not re.search(rf" (?:and|or) (?!{_OF_FIRM}$)", addressee):
         return ()
+    if any(re.match(r"(?:his|her|their) ", one) for one in others):
+        return ()  # "his wife" is nobody's without "my boss"
     holder = re.match(rf"{_HOLDER} (?=[a-z-]+$)", first)
     if holder:
         others = [holder[0] + one if re.fullmatch("[a-z-]+", one) else one for one in others]
