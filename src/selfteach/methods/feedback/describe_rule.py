@@ -16,7 +16,7 @@ from selfteach.generate.situations import (
 from selfteach.judge.check import NAMES_OF_CHECK, parse_check
 from selfteach.judge.language import is_surely_foreign
 from selfteach.materials.effect import read_effect
-from selfteach.materials.situation import Situation, name_written_topic
+from selfteach.materials.situation import Situation, has_known_requests, name_written_topic
 from selfteach.methods.feedback.prompts_in_scope import make_topic_check
 from selfteach.methods.feedback.request_forms import asks_for_nothing, choose_forms
 from selfteach.methods.feedback.understand_rule import (
@@ -67,7 +67,7 @@ def describe_rule(
         "requests_of_each_scope": show_requests(found, sampler, config.seed),
         "not_counted": list_uncounted(config),
     }
-    if found.subject.siblings:
+    if found.subject.siblings and not has_known_requests(found.subject.topic):
         described["neighbors"] += NEIGHBORS_NOTE
     if found.forbidden_topic:
         described["other_names"] = show_other_names(found, sampler, config)
