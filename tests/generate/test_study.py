@@ -121,6 +121,14 @@ def test_a_reworded_question_has_words_that_are_alike_and_no_others() -> None:
     assert "London" not in collect_vocabulary(collect_sentences([CHUNK], []))
 
 
+@pytest.mark.parametrize("word", ["four", "twenty", "second", "northern", "left", "red", "meters"])
+def test_a_number_a_direction_or_a_color_is_not_reworded(word: str) -> None:
+    """ "Three" is near "four", and says something else."""
+    text = f"The mill was built of {word} stones and sold."
+    (chunk,) = split_chunks(Document("mill.txt", "Mill", text), lambda text: len(text.split()))
+    assert collect_vocabulary(collect_sentences([chunk], [])) == {"mill", "built", "stones", "sold"}
+
+
 def test_the_same_seed_makes_the_same_rows() -> None:
     assert made() == made()
 

@@ -14,6 +14,7 @@ from selfteach.materials.documents.listed import Span
 from selfteach.materials.documents.questions import PeopleQuestion
 from selfteach.methods.documents.held_out_questions import make_people_questions
 from selfteach.methods.documents.match_passages import PassageIndex
+from selfteach.methods.documents.write_questions import describe_unanswered
 
 ODD_ANSWERS = ("A", "+", "The", "?")
 """Answers of which no word is left without articles and punctuation."""
@@ -141,3 +142,14 @@ def test_an_answer_beside_a_mark_is_found(answer: str, wrong: str, right: str) -
     chunks = [make_chunk("a", wrong), make_chunk("b", right)]
     asked = PeopleQuestion("What of the old tower of the town?", (answer,))
     assert PassageIndex(chunks).find_best(asked) is chunks[1]
+
+
+def test_questions_that_no_passage_answers_are_told() -> None:
+    """A document that is forgotten leaves its questions behind."""
+    chunks = [make_chunk("Mill", "Ann Ames built the mill in 1790.")]
+    answered = PeopleQuestion("Who built the mill?", ("Ann Ames",))
+    lost = PeopleQuestion("Who built the bridge?", ("Josef Marek",))
+    assert describe_unanswered(make_people_questions(chunks, [answered])) == ""
+    line = describe_unanswered(make_people_questions(chunks, [answered, lost]))
+    assert line.startswith("no passage contains the answer to 1 of 2 questions of the exam")
+    assert '"Who built the bridge?"' in line

@@ -31,6 +31,7 @@ there are no `brief` and `clauses`.
 from __future__ import annotations
 
 import random
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -48,6 +49,7 @@ from selfteach.generate.spans import (
     replace_answer,
 )
 from selfteach.materials.documents.chunk import Chunk
+from selfteach.number_words import NUMBER
 from selfteach.records import Example, digest, make_prompt, prompt_to_json
 
 GAP = "____"
@@ -175,10 +177,27 @@ def _take_turns(forms: Iterable[Iterable[Example]]) -> Iterator[Example]:
         yield from (row for row in turn if row)
 
 
+FIXED_WORDS = re.compile(
+    rf"{NUMBER}|(?:hundred|thousand|million|billion|dozen|half|double|twice|first|second|third|"
+    r"last|\w+teenth|\w+tieth|fourth|fifth|sixth|seventh|eighth|ninth|tenth)s?|"
+    r"(?:north|south|east|west|left|right|upper|lower|inner|outer|front|back)(?:ern|most)?|"
+    r"(?:black|white|red|green|blue|yellow|brown|gr[ae]y|orange|purple|pink|golden|silver)|"
+    r"(?:spring|summer|autumn|winter|morning|evening|night|noon|day|week|month|year|hour|minute|"
+    r"meter|metre|kilometer|mile|foot|feet|inche?)s?"
+)
+"""Numbers, directions, colors and times: the nearest word of "four" is "three"."""
+
+
 def collect_vocabulary(found: Sequence[StudySentence]) -> set[str]:
-    """Return the words that questions about the sentences may hold, except names."""
+    """Return the words that questions about the sentences may hold, except names, and words whose
+    nearest ones say something else (`FIXED_WORDS`).
+    """
     words = {word.strip(MARKS) for fact in found for word in fact.text.split()}
-    return {word for word in words if word.islower() and is_content_word(word)}
+    return {
+        word
+        for word in words
+        if word.islower() and is_content_word(word) and not FIXED_WORDS.fullmatch(word)
+    }
 
 
 def _make_forms(

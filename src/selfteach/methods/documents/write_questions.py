@@ -13,6 +13,7 @@ from selfteach.materials.documents.questions import PeopleQuestion
 from selfteach.methods.documents.held_out_questions import (
     HeldOutQuestion,
     has_room,
+    holds_answer,
     make_gap_questions,
     make_people_questions,
 )
@@ -48,8 +49,24 @@ def split_questions(
     learn from (steps 1 and 2).
     """
     held_out = drop_overlong_questions(session, make_people_questions(chunks, people))
+    if line := describe_unanswered(held_out):
+        session.display.print_line(line)
     written = write_questions(session, chunks, held_out)
     return (held_out, written) if held_out else hold_out_questions(session, chunks, written)
+
+
+def describe_unanswered(questions: Sequence[HeldOutQuestion]) -> str:
+    """Return a line about questions of which no passage contains an answer; "" if there are none.
+
+    So are those about a forgotten document, and questions that another file answers.
+    """
+    lost = [q for q in questions if not holds_answer(q.chunk.passage, q)]
+    if not lost:
+        return ""
+    return (
+        f"no passage contains the answer to {len(lost)} of {len(questions)} questions of the exam, "
+        f'for instance "{lost[0].text[:80]}": the open book cannot help there'
+    )
 
 
 def drop_overlong_questions(
