@@ -113,3 +113,21 @@ def test_the_passages_of_documents_are_counted_and_a_single_one_tells_no_spread(
     assert "95 % intervals; n 40 questions about 2 passages" in printed({**exam, "answers": rows})
     single = printed({**exam, "answers": rows[:1]})
     assert "95 % intervals by question alone; n 40 questions about one passage" in single
+
+
+def test_what_is_left_of_the_runs_before_is_shown():
+    change = {"value": -0.25, "low": -0.5, "high": 0.0, "n": 4}
+    entry = {
+        "run": "tiny",
+        "questions": [{}] * 4,
+        "first": {"value": 0.5},
+        "now": {"value": 0.25},
+        "change": change,
+        "alike": {"value": 0.9},
+    }
+    ungraded = {**entry, "run": "house", "change": None}
+    earlier = [entry, ungraded, {"run": "odd"}, {**entry, "first": 3}]
+    shown = printed({**make_exam(), "earlier": earlier}, width=120)
+    assert "Earlier  4 questions of tiny again: 50 % right after it, 25 % now [-50, +0]" in shown
+    assert "Earlier  4 questions of house again: ROUGE-L 0.90 to its answers" in shown
+    assert shown.count("Earlier") == 2

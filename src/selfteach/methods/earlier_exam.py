@@ -26,6 +26,7 @@ from selfteach import statistics
 from selfteach.config import load_yaml
 from selfteach.dedup.overlap import rouge_l
 from selfteach.errors import IntegrityError, SelfteachError
+from selfteach.evaluate.describe_change import describe_change
 from selfteach.evaluate.exam import TARGET, TunedModel, measures_to_json
 from selfteach.evaluate.metrics import best_rouge
 from selfteach.evaluate.recorded_exam import read_prompt, read_prompts, read_settings
@@ -178,15 +179,3 @@ def make_grade(entry: JsonMapping, row: JsonMapping) -> Grade | None:
         keeps = parse_check(entry["check"]).keeps
         return lambda text: float(keeps(text))
     return None
-
-
-def describe_change(entry: JsonMapping) -> str:
-    """Describe in one line what is left of an earlier run."""
-    count = len(entry["questions"])
-    start = f"{count} questions of {entry['run']} again: "
-    if entry["change"] is None:
-        return f"{start}ROUGE-L {entry['alike']['value']:.2f} to its answers"
-    first, now = (100 * entry[key]["value"] for key in ("first", "now"))
-    change = entry["change"]
-    interval = f"[{100 * change['low']:+.0f}, {100 * change['high']:+.0f}]"
-    return f"{start}{first:.0f} % right after it, {now:.0f} % now {interval}"

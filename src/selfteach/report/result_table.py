@@ -16,6 +16,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from selfteach.evaluate.describe_change import describe_change
 from selfteach.records import JsonMapping, Measure
 from selfteach.report import sections
 from selfteach.report.documents_page import count_passages
@@ -31,7 +32,7 @@ from selfteach.report.format_text import (
     shorten,
 )
 from selfteach.report.labels import get_heading, get_labels
-from selfteach.report.read_run import get_path, read_measure
+from selfteach.report.read_run import get_path, list_objects, read_measure
 from selfteach.report.rows import make_result_rows
 from selfteach.text import clean_text
 
@@ -128,6 +129,7 @@ def _list_notes(exam: JsonMapping) -> Iterator[str]:
             f"Recovery {format_decimal(recovered.value)} of the {100 * room.value:.0f} points that "
             "the open book adds"
         )
+    yield from _list_earlier_notes(exam)
     if isinstance(cost, Mapping):
         sampled = format_count(cost.get("sampled_tokens"))
         trained = format_count(cost.get("trained_tokens"))
@@ -140,6 +142,16 @@ def _list_notes(exam: JsonMapping) -> Iterator[str]:
             f"Size     adapter {format_megabytes(cost.get('adapter_mb'))}, peak memory "
             f"{format_megabytes(cost.get('peak_memory_mb'))}"
         )
+
+
+def _list_earlier_notes(exam: JsonMapping) -> Iterator[str]:
+    """Say what is left of the runs that this one continues."""
+    for entry in list_objects(exam.get("earlier")):
+        try:
+            line = describe_change(entry)
+        except (KeyError, TypeError, ValueError):  # a shared exam may hold anything
+            continue
+        yield f"Earlier  {strip_controls(line)}"
 
 
 def _list_interval_notes(exam: JsonMapping) -> Iterator[str]:
