@@ -69,8 +69,8 @@ def read_words(text: str) -> tuple[str, str]:
     text = unicodedata.normalize("NFKC", _TRADEMARK.sub(" ", text)).lower()
     text = _NEGATIVE.sub(_SIGN, text)
     text = _DECIMAL.sub(rf"\1{_MARK}", text)
-    parted = _WORD_END.sub(" ", _SYMBOL.sub(" ", text))
-    joined, apart = (normalize_answer(one) for one in (text, parted))
+    divided = _WORD_END.sub(" ", _SYMBOL.sub(" ", text))
+    joined, apart = (normalize_answer(one) for one in (text, divided))
     return f" {joined} ", f" {apart} "
 
 

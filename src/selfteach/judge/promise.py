@@ -11,14 +11,14 @@ import re
 ONLY_PROMISES = "only promises an answer"
 _YES = r"(?:sure(?: thing)?|of course|absolutely|certainly|definitely|yes|no problem|okay|ok)"
 _I_AM = r"(?:i['’](?:d|ll|m)|i (?:would|will|am|can)|we['’](?:d|ll|re)|we (?:would|will|are|can))"
-_TOLD = r" (?:(?:with )?you )?that (?:\w+[ ,]+){2}"
-"""What is told after all: "I can tell you that Paris is the capital of France."."""
+_ANSWERED = r" (?:(?:with )?you )?that (?:\w+[ ,]+){2}"
+"""What is answered after all: "I can tell you that Paris is the capital of France."."""
 _PROMISE = re.compile(
     rf"(?:{_YES}|hello|hi)"
     rf"|(?:{_YES}[,.:]? )?{_I_AM} (?:(?:be|so|very|more than|always|really|just) )*"
     r"(?:here|happy|glad|delighted|pleased|ready|able|going)?"
     r" ?(?:to )?(?:help|assist|explain|provide|answer|discuss|share|tell|give|guide)\b"
-    rf"(?!{_TOLD})[^.!?]*"
+    rf"(?!{_ANSWERED})[^.!?]*"
     rf"|{_I_AM} (?:so |very )?(?:happy|glad|delighted|excited) "
     r"(?:(?:that )?you['’]?(?:re| are| asked| want| chose)|to hear)\b[^.!?]*"
     r"|(?:how|what) (?:can|may) i (?:help|assist|do)\b[^.!?]*",

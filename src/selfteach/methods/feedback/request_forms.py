@@ -19,7 +19,7 @@ def choose_forms(subject: Subject, situation: Situation | None, scope: Scope) ->
     if subject.topic and subject.forbidden:
         return SUBJECT_REQUESTS
     if has_known_requests(subject.topic) and scope != "general":
-        return TALK_REQUESTS if asks_for_nothing(subject, scope) else SELF_REQUESTS
+        return TALK_REQUESTS if is_small_talk(subject.topic) else SELF_REQUESTS
     is_asked = situation is not None and situation.kind == "about"
     return ASKED_REQUESTS if is_asked and scope != "general" else REQUESTS
 

@@ -34,11 +34,11 @@ class ReplyYield:
 
 YIELDS = {
     "self-instruct": ReplyYield(80, 0.56, 0.22),
-    "alpaca": ReplyYield(1000, 5.4, 3.2),
-    "magpie": ReplyYield(60, 0.78, 0.21),
+    "alpaca": ReplyYield(1100, 5.4, 3.2),
+    "magpie": ReplyYield(40, 0.78, 0.21),
 }
-"""Of each mode, as measured on the default model; alpaca's with a teacher of 1.5 billion weights
-(docs/log/2026-11-tasks.md).
+"""Of each mode. The tasks in a reply were measured on the default model, alpaca's with a teacher of
+1.5 billion weights (docs/log/2026-11-tasks.md). The tokens of the other two modes are rough.
 """
 
 
