@@ -25,6 +25,7 @@ from selfteach.generate.explain import split_kinds
 from selfteach.generate.listing import format_examples, to_one_line
 from selfteach.generate.topic_breadth import is_broad_topic
 from selfteach.materials.inflection import to_singular
+from selfteach.materials.message_kinds import CLOSED_QUESTION
 from selfteach.models import Sampler, Scorer
 from selfteach.models.ordered import sample_in_order, score_in_order
 from selfteach.records import Continuations, Request, SamplingParams, digest
@@ -104,6 +105,8 @@ class Subject:
         candidates: words that may be other names of the topic (select_other_names).
         kinds: kinds of the topic, which are other names of it. Where a rule holds when somebody
             asks, they are those that the model lists most.
+        is_form: whether the topic is a form of request, as "a yes-or-no question": every target
+            request is about one of the words then.
     """
 
     topic: str
@@ -112,6 +115,7 @@ class Subject:
     forbidden: bool = True
     candidates: tuple[str, ...] = ()
     kinds: tuple[str, ...] = ()
+    is_form: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,9 +165,12 @@ def sketch_topic(model: Sampler, topic: str, seed: int, *, forbidden: bool = Tru
 
 
 def describe_known_topic(topic: str) -> Subject:
-    """Return a topic that the model is asked about itself, or a kind of small talk; the others of
-    the same kind are its siblings.
+    """Return a topic that the model is asked about itself, or a kind of message; the others of
+    the same kind are its siblings. A yes-or-no question and its neighbors may be about anything.
     """
+    if topic == CLOSED_QUESTION:
+        anything = (*few_shot.EVERYDAY_TOPICS, *few_shot.CUSTOMERS_TOPICS)
+        return Subject(topic, anything, anything, forbidden=False, is_form=True)
     kin = few_shot.TALK_TOPICS if topic in few_shot.TALK_TOPICS else few_shot.SELF_TOPICS
     siblings = tuple(name for name in kin if name != topic)
     return Subject(topic, siblings=siblings, forbidden=False)
@@ -533,7 +540,8 @@ def _choose_form_and_subject(
 ) -> tuple[str, str]:
     """Return (form, subject) of a sample. Forms take turns.
 
-    Every other target request names the topic; the rest name one of its words.
+    Every other target request names the topic, unless that is a form; the rest name one of its
+    words.
     """
     chance = random.Random(f"{seed} {scope} {sample_index}")
     turn, place = divmod(sample_index, len(forms))
@@ -542,7 +550,8 @@ def _choose_form_and_subject(
         about = chance.choice(subject.siblings)
     elif scope == "target" and subject.topic:
         topics = list_alternatives(subject.topic)
-        about = chance.choice(subject.words if subject.words and turn % 2 else topics)
+        is_word = subject.is_form or (subject.words and turn % 2)
+        about = chance.choice(subject.words if is_word else topics)
     return list(forms)[place], about
 
 

@@ -43,6 +43,8 @@ SELF_TOPICS: tuple[str, ...] = _TABLES["self_topics"]
 """What a model is asked about itself."""
 TALK_REQUESTS: dict[str, Pairs] = _TABLES["talk_requests"]
 """The forms for a rule about small talk: what somebody says who asks for nothing."""
+CLOSED_REQUESTS: dict[str, Pairs] = _TABLES["closed_requests"]
+"""The forms for a rule about yes-or-no questions, which may ask about anything."""
 TALK_TOPICS: tuple[str, ...] = _TABLES["talk_topics"]
 """Kinds of small talk."""
 EXAM_REQUESTS: dict[str, Pairs] = _TABLES["exam_requests"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from selfteach.materials.keyword_demand import list_keyword_demands, names_keyword
+from selfteach.materials.message_kinds import CLOSED_QUESTION, YES_OR_NO_QUESTION
 from selfteach.materials.other_languages import ScopedText, split_other_language
 from selfteach.materials.phrases import AUDIENCE, REPLIES, hide_quotes, show_quotes
 from selfteach.materials.situation import (
@@ -384,6 +385,16 @@ _ASKED_TEXT = re.compile(
     re.I,
 )
 """The same with a noun: "Jokes for kids? Add an emoji."."""
+_CLOSED_ASKED = re.compile(
+    rf"^(?:(?P<answer>(?:(?:please|always|only|never|do not|don't) )*(?:answer|reply to|respond "
+    rf"to)) "
+    rf"{YES_OR_NO_QUESTION} (?=(?:with|in|by|using|like|as)\b)|"
+    rf"(?:on|to|with|for) {YES_OR_NO_QUESTION}[,:]? |"
+    rf"{YES_OR_NO_QUESTION} (?:(?:should|must|are to|have to|need to) be (?P<answered>answer)ed|"
+    r"(?P<give>get|need)(?= an? )) )",
+    re.I,
+)
+"""Yes-or-no questions as the condition of a demand: "Answer yes-or-no questions with one word."."""
 _EQUALS = re.compile(r"^([\w'’ -]{1,60}) = (?=\w)")
 """A condition and its effect: "captions = all lowercase"."""
 
@@ -398,7 +409,13 @@ def to_plain_conditions(text: str) -> str:
     text = _INSISTING.sub("", _MANNER_LABEL.sub("", text))
     text = _BANNED_WORD.sub(r"\1, ", text)
     text = _ASKED_TEXT.sub(r"\1: ", text)
+    text = _CLOSED_ASKED.sub(_name_closed_condition, text)
     return _ASKED_SCOPE.sub(lambda found: f"When {found[1].lower()}{found[2]}, ", text)
+
+
+def _name_closed_condition(found: re.Match[str]) -> str:
+    verb = (found["answer"] or found["answered"] or ("give" if found["give"] else "")).lower()
+    return f"When asked {CLOSED_QUESTION}, {verb} ".replace(",  ", ", ")
 
 
 def join_lines(text: str) -> str:

@@ -8,8 +8,8 @@ from typing import Literal
 
 from selfteach.materials.forbidden_topics import VAGUE
 from selfteach.materials.inflection import list_plurals, to_gerund, to_singular
+from selfteach.materials.message_kinds import is_message_kind, read_message_kind
 from selfteach.materials.other_languages import read_other_scope
-from selfteach.materials.small_talk import is_small_talk, read_small_talk
 
 _GENRE_NAMES = {
     r"e-?mail(?:s|ing)?|mails?": "email",
@@ -848,11 +848,11 @@ _OWN_TOPIC = re.compile(
 
 
 def has_known_requests(topic: str) -> bool:
-    """Return whether a topic is something that the model is asked about itself, or a kind of small
-    talk: its requests have worked forms of their own.
+    """Return whether a topic is something that the model is asked about itself, or a kind of
+    message: its requests have worked forms of their own.
     """
     is_own = topic in _SELF_TOPICS or _OWN_TOPIC.fullmatch(topic) is not None
-    return is_own or is_small_talk(topic)
+    return is_own or is_message_kind(topic)
 
 
 _ASKED_NOUN = re.compile(
@@ -994,8 +994,8 @@ def names_topic(scope: str) -> bool:
 
 
 def _read_topic(text: str) -> Situation | None:
-    if talk := read_small_talk(text):
-        return Situation("about", topic=talk)
+    if kind := read_message_kind(text):
+        return Situation("about", topic=kind)
     for clause, topic in (*_SELF_CLAUSES, *_ASKED_CLAUSES):
         if match := clause.fullmatch(text):
             named = next(filter(None, match.groupdict().values()), "")

@@ -117,7 +117,8 @@ def describe_plan(found: UnderstoodRule, config: FeedbackConfig) -> JsonObject:
     decided = read.pop("decided_by")
     lines |= read
     if found.subject.siblings:
-        lines["neighbors"] = ", ".join(found.subject.siblings)
+        others = "other requests about " if found.subject.is_form else ""
+        lines["neighbors"] = others + ", ".join(found.subject.siblings)
     if found.forbidden_topic:
         lines["other_names"] = ", ".join(config.also) or NAMES_NOTE
     return {**lines, "decided_by": decided}

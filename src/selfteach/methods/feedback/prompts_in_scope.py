@@ -18,9 +18,10 @@ from selfteach.judge.request_judge import (
     calibrate_request_judge,
     compare_requests,
 )
+from selfteach.materials.closed_questions import is_closed_question
 from selfteach.materials.inflection import to_singular
+from selfteach.materials.message_kinds import CLOSED_QUESTION, is_message_kind, list_talk_words
 from selfteach.materials.situation import name_written_topic
-from selfteach.materials.small_talk import is_small_talk, list_talk_words
 from selfteach.methods.feedback.rule_check import get_check, make_topic_detector
 from selfteach.methods.feedback.understand_rule import WHEN_CURE, get_answer
 from selfteach.methods.session import Session
@@ -72,7 +73,7 @@ def make_asked_judge(session: Session, elsewhere: Sequence[str]) -> RequestJudge
     A request that names the topic is about it. Any other one must predict the topic, and the answer
     where the rule gives one, better than nearly all requests about something else do: "Until when
     are you open?", and not "I cannot open my door.". A request that names a kind of the topic must
-    predict it better than most of them do. Of small talk the words decide alone.
+    predict it better than most of them do. Of a kind of message the words decide alone.
 
     Args:
         elsewhere: the requests that were written about something else.
@@ -81,7 +82,7 @@ def make_asked_judge(session: Session, elsewhere: Sequence[str]) -> RequestJudge
     answer = get_answer(session.situation, session.effect)
     names = make_topic_check(subject)
     outside = [text for text in elsewhere if names.keeps(text)]
-    if len(outside) < MIN_ELSEWHERE or is_small_talk(subject.topic):
+    if len(outside) < MIN_ELSEWHERE or is_message_kind(subject.topic):
         return RequestJudge(session.base, subject, names, math.inf)
     scores = compare_requests(session.base, subject, answer, outside)
     threshold, kind_threshold = (
@@ -92,12 +93,22 @@ def make_asked_judge(session: Session, elsewhere: Sequence[str]) -> RequestJudge
     return RequestJudge(session.base, subject, names, threshold, answer, kinds, kind_threshold)
 
 
+class NoClosedQuestion:
+    """Test that a text is no question which wants a yes or a no."""
+
+    def keeps(self, answer: str) -> bool:
+        """Return whether the text is none."""
+        return not is_closed_question(answer)
+
+
 def make_topic_check(subject: Subject) -> Check:
     """Return the check that texts without the topic's name keep.
 
     A word that the model lists with the topic may be its name, spelled otherwise: "Wi-Fi" of wifi.
     """
-    if is_small_talk(subject.topic):
+    if subject.topic == CLOSED_QUESTION:
+        return NoClosedQuestion()
+    if is_message_kind(subject.topic):
         return make_absence_check(list_talk_words(subject.topic))
     names = list_alternatives(subject.topic)
     letters = set(map(join_letters, names))

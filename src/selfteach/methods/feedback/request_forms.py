@@ -5,19 +5,22 @@ from __future__ import annotations
 from selfteach.generate.ask import PromptForms, Scope, Subject
 from selfteach.generate.few_shot import (
     ASKED_REQUESTS,
+    CLOSED_REQUESTS,
     REQUESTS,
     SELF_REQUESTS,
     SUBJECT_REQUESTS,
     TALK_REQUESTS,
 )
+from selfteach.materials.message_kinds import CLOSED_QUESTION, is_small_talk
 from selfteach.materials.situation import Situation, has_known_requests
-from selfteach.materials.small_talk import is_small_talk
 
 
 def choose_forms(subject: Subject, situation: Situation | None, scope: Scope) -> PromptForms:
     """Return the forms of request that a rule trains on."""
     if subject.topic and subject.forbidden:
         return SUBJECT_REQUESTS
+    if subject.topic == CLOSED_QUESTION:
+        return CLOSED_REQUESTS if scope == "target" else REQUESTS
     if has_known_requests(subject.topic) and scope != "general":
         return TALK_REQUESTS if is_small_talk(subject.topic) else SELF_REQUESTS
     is_asked = situation is not None and situation.kind == "about"

@@ -1,7 +1,7 @@
-"""Small talk as the condition of a rule: somebody thanks, greets or says goodbye.
+"""Kinds of message as the condition of a rule: small talk, and yes-or-no questions.
 
-Who does so asks for nothing, and uses one of a few words: they decide which messages are of which
-kind.
+No message names its kind; its words decide. Who thanks, greets or says goodbye uses one of a few
+words and asks for nothing.
 """
 
 from __future__ import annotations
@@ -11,30 +11,37 @@ from dataclasses import dataclass
 
 from selfteach.materials.phrases import AUDIENCE
 
+CLOSED_QUESTION = "a yes-or-no question"
+YES_OR_NO_QUESTION = (
+    r"(?:(?:a|any|all|the|some|every|each|my) )*(?:(?:simple|plain|direct|clear) )?[\"']?yes[\"']?"
+    r"(?: ?/ ?|[ -]or[ -]| and |[ -])[\"']?no[\"']?[ -]questions?"
+)
+"""How a rule names such questions."""
 _SAYS = rf"(?:{AUDIENCE}|somebody|someone|they|he|she|I|we) (?:just |only )?"
 
 
 @dataclass(frozen=True, slots=True)
-class SmallTalk:
-    """Hold a kind of small talk.
+class MessageKind:
+    """Hold a kind of message.
 
     Attributes:
         topic: its name, as in few_shot.json.
-        said: how a rule tells that somebody says it: "someone thanks you", "being greeted".
-        words: one of them stands in every message of this kind.
+        said: how a rule tells that somebody sends one: "someone thanks you", "being greeted".
+        words: one of them stands in every message of this kind; none for questions, which
+            is_closed_question tells apart.
     """
 
     topic: str
     said: re.Pattern[str]
-    words: tuple[str, ...]
+    words: tuple[str, ...] = ()
 
 
 def _compile_clause(clause: str, passive: str) -> re.Pattern[str]:
     return re.compile(rf"(?:{_SAYS})?(?:{clause})|(?:you are )?(?:being )?(?:{passive})", re.I)
 
 
-SMALL_TALK = (
-    SmallTalk(
+MESSAGE_KINDS = (
+    MessageKind(
         "a thank-you",
         _compile_clause(
             r"thanks? you(?: for .+)?|(?:says?|said|writes?) [\"']?(?:thanks|thank you|thankyou|"
@@ -54,7 +61,7 @@ SMALL_TALK = (
             "much obliged",
         ),
     ),
-    SmallTalk(
+    MessageKind(
         "a greeting",
         _compile_clause(
             r"greets? you(?: with .+)?|(?:says?|writes?) [\"']?(?:hello|hi|hey|good (?:morning|"
@@ -75,7 +82,7 @@ SMALL_TALK = (
             "greetings",
         ),
     ),
-    SmallTalk(
+    MessageKind(
         "a goodbye",
         _compile_clause(
             r"(?:says?|writes?) [\"']?(?:good-?bye|bye|good ?night|farewell)[\"']?(?: to you)?|"
@@ -102,18 +109,35 @@ SMALL_TALK = (
             "signing off",
         ),
     ),
+    MessageKind(
+        CLOSED_QUESTION,
+        re.compile(
+            rf"(?:{_SAYS}(?:asks?|answers?) (?:you |me |us )?|(?:you are |I am )?(?:being )?"
+            rf"ask(?:ed|ing) (?:you |me |us )?|(?:answering|responding to|replying to) )?"
+            rf"{YES_OR_NO_QUESTION}|"
+            r"(?:a|the|my|any|someone's) questions? (?:that )?(?:can|could|may) (?:only |simply )?"
+            r"be answered (?:simply )?(?:with|by) (?:a )?(?:simple )?[\"']?yes[\"']? or (?:a )?"
+            r"[\"']?no[\"']?",
+            re.I,
+        ),
+    ),
 )
-_BY_TOPIC = {kind.topic: kind for kind in SMALL_TALK}
+_BY_TOPIC = {kind.topic: kind for kind in MESSAGE_KINDS}
 
 
-def read_small_talk(scope: str) -> str:
-    """Return the kind of small talk that a condition means, or ""."""
-    return next((kind.topic for kind in SMALL_TALK if kind.said.fullmatch(scope)), "")
+def read_message_kind(scope: str) -> str:
+    """Return the kind of message that a condition means, or ""."""
+    return next((kind.topic for kind in MESSAGE_KINDS if kind.said.fullmatch(scope)), "")
+
+
+def is_message_kind(topic: str) -> bool:
+    """Return whether a topic is a kind of message."""
+    return topic in _BY_TOPIC
 
 
 def is_small_talk(topic: str) -> bool:
-    """Return whether a topic is a kind of small talk."""
-    return topic in _BY_TOPIC
+    """Return whether a topic is a kind of message that asks for nothing."""
+    return topic in _BY_TOPIC and topic != CLOSED_QUESTION
 
 
 def list_talk_words(topic: str) -> tuple[str, ...]:
