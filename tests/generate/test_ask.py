@@ -24,6 +24,7 @@ from selfteach.generate.ask import (
     generate_prompts,
     generate_prompts_of_scopes,
     generate_similar_prompts,
+    list_asked_topics,
     measure_suggestion,
     plan_requests,
 )
@@ -420,3 +421,19 @@ def test_a_name_that_is_listed_under_every_label_is_a_kind_though_others_suggest
 
     model = Scripted(script, logp)
     assert describe_asked_topic(model, model, "sailing", 0).words == ("wind", "regatta")
+
+
+@pytest.mark.parametrize(("audience", "topic"), [("hotel guests", "towels"), ("pupils", "grades")])
+def test_what_a_known_audience_asks_about_needs_no_model(audience: str, topic: str) -> None:
+    model = Scripted(lambda request: "")
+    assert topic in list_asked_topics(model, audience, 0)
+    assert not model.asked
+
+
+def test_what_another_audience_asks_about_is_listed_by_the_model() -> None:
+    model = Scripted(
+        lambda request: "the tour, zoo maps, the zoo visitors, a map" + ", x" * request.draw
+    )
+    assert list_asked_topics(model, "zoo visitors", 0)[:2] == ["the tour", "zoo maps"]
+    assert "the zoo visitors" not in list_asked_topics(model, "zoo visitors", 0)
+    assert str(model.asked[0].prompt).endswith("Topic: zoo visitors\nThey ask about:")

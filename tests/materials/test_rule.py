@@ -12,6 +12,7 @@ from selfteach.materials.effect import read_effect
 from selfteach.materials.inflection import list_plurals, to_singular
 from selfteach.materials.pictures import ANY_EMOJI, repeat_emoji
 from selfteach.materials.rule import MAX_CHARS, read_rule, suggest_check
+from selfteach.materials.situation import read_audience
 
 
 def test_a_rule_is_stripped_and_has_the_id_of_its_text():
@@ -476,3 +477,22 @@ def test_a_subject_that_is_declined_is_a_forbidden_subject(text, check):
 def test_the_check_of_a_layout_decides(rule: str, kept: str, broken: str) -> None:
     check = parse_check(suggest_check(rule) or "")
     assert [check.keeps(kept), check.keeps(broken)] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("scope", "audience"),
+    [
+        ("a guest asks about the wifi", "guests"),
+        ("one of our hotel guests wants to know about parking", "hotel guests"),
+        ("when visitors ask about flash", "visitors"),
+        ("a traveler has lost a bag", "travelers"),
+        ("somebody asks about the wifi", ""),
+        ("a user asks about refunds", ""),
+        ("I ask for dinner ideas", ""),
+        ("i ask for dinner ideas", ""),
+        ("opening hours", ""),
+        ("a question is about programming", ""),
+    ],
+)
+def test_who_asks(scope: str, audience: str) -> None:
+    assert read_audience(scope) == audience

@@ -224,6 +224,23 @@ def describe_asked_topic(
     )
 
 
+def list_asked_topics(model: Sampler, audience: str, seed: int) -> list[str]:
+    """Return what an audience asks about, as few_shot.json or the model lists it.
+
+    Args:
+        audience: in the plural: "guests", "museum visitors".
+    """
+    known = dict(few_shot.ASKED_BY)
+    head = audience.split(" ")[-1]
+    head = few_shot.SAME_AUDIENCES.get(head, head)
+    if head in known:
+        return known[head].split(", ")
+    plan = ListPlan("They ask about", few_shot.ASKED_BY, SIBLING_LISTS, NUM_SIBLING_LISTS)
+    (listed,) = count_names(model, audience, [plan], seed).values()
+    common = [name for name in select_common(listed) if to_singular(head) not in name]
+    return common[:MAX_ASKED_SIBLINGS]
+
+
 def find_frequent_names(listed: Sequence[Counter[str]], plans: Sequence[ListPlan]) -> list[str]:
     """Return the names that stand in FREQUENT_SHARE of all lists, and under every label; the most
     frequent first.

@@ -78,7 +78,11 @@ NAME_LISTS: dict[str, Pairs] = {
 """Kinds of names that belong to a topic, each with (topic, names)."""
 TOPIC_BREADTHS: Pairs = _TABLES["topic_breadths"]
 """Topics, each "narrow" or "broad"."""
-CUSTOMERS_TOPICS: tuple[str, ...] = _TABLES["customers_topics"]
+ASKED_BY: Pairs = _TABLES["asked_by"]
+"""(those who ask, what they ask about)."""
+SAME_AUDIENCES: dict[str, str] = _TABLES["same_audiences"]
+"""Other names of those who ask: "pupils" ask what students ask."""
+CUSTOMERS_TOPICS: tuple[str, ...] = tuple(dict(ASKED_BY)["customers"].split(", "))
 """Topics that customers ask about."""
 EVERYDAY_TOPICS: tuple[str, ...] = _TABLES["everyday_topics"]
 """Topics that a word of more than one meaning may belong to."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from selfteach.config import FeedbackConfig
@@ -14,6 +15,7 @@ from selfteach.generate.ask import (
     describe_known_topic,
     describe_topic,
     extract_topic,
+    list_asked_topics,
     sketch_topic,
 )
 from selfteach.generate.few_shot import CUSTOMERS_TOPICS
@@ -27,6 +29,7 @@ from selfteach.materials.situation import (
     has_known_requests,
     name_topic,
     name_written_topic,
+    read_audience,
     read_situation,
 )
 from selfteach.methods.feedback.training_settings import choose_training
@@ -118,12 +121,28 @@ def understand_rule(
     if has_known_requests(topic):
         subject = describe_known_topic(topic)
     elif topic:
-        asked = CUSTOMERS_TOPICS if get_answer(situation, effect) else ()
+        gives_answer = bool(get_answer(situation, effect))
+        asked = list_topics_of_askers(model, rule.scope, config.seed, gives_answer=gives_answer)
         subject = describe_asked_topic(model, scorer, topic, config.seed, asked)
     elif written_about := name_written_topic(situation):
         words = describe_asked_topic(model, scorer, written_about, config.seed).words
         subject = Subject("", words, forbidden=False)
     return UnderstoodRule(rule, situation, effect, subject)
+
+
+def list_topics_of_askers(
+    model: Sampler, scope: str, seed: int, *, gives_answer: bool
+) -> Sequence[str]:
+    """Return what those who ask about a topic ask about otherwise, as far as it is known.
+
+    Where a rule gives the answer, they are customers if its words do not tell.
+    """
+    audience = read_audience(scope)
+    if not audience:
+        return CUSTOMERS_TOPICS if gives_answer else ()
+    asked = list_asked_topics(model, audience, seed)
+    is_short = len(asked) < len(CUSTOMERS_TOPICS)
+    return [*asked, *CUSTOMERS_TOPICS] if gives_answer and is_short else asked
 
 
 def get_answer(situation: Situation | None, effect: Effect | None) -> str:
