@@ -17,7 +17,7 @@ from selfteach.models import fetch_default_model
 from selfteach.records import JsonMapping, JsonObject, Measure, get_user_text, parse_messages
 from selfteach.report.figures import SCOPES
 from selfteach.report.format_text import diff_words, shorten
-from selfteach.report.labels import get_labels
+from selfteach.report.labels import FEEDBACK, get_labels
 from selfteach.report.read_run import RunData, get_path, list_objects, read_measure
 from selfteach.report.rows import ARMS
 
@@ -343,3 +343,13 @@ def list_noise(exam: JsonMapping) -> list[tuple[str, Measure]]:
         if measure:
             found.append(("rule kept" if key == "kept" else str(key), measure))
     return found
+
+
+def list_checked_scopes(exam: JsonMapping) -> Sequence[str]:
+    """Return the scopes whose answers are checked for loops and empty ones.
+
+    An older exam does not tell: a rule's are near and general, those of others the target.
+    """
+    method = str(exam.get("method") or FEEDBACK.name)
+    older = ["near", "general"] if method == FEEDBACK.name else ["target"]
+    return list_texts(exam.get("sanity_scopes")) or older
