@@ -266,6 +266,9 @@ def test_an_answer_further_from_a_person_s_than_the_base_s_is_marked() -> None:
         "prompted": False,
         "tuned": True,
     }
+    assert not any(cell["nearer"] for cell in row["arms"].values() if not cell["ok"])
+    assert row["arms"]["prompted"]["nearer"] is True
+    assert row["arms"]["base"]["nearer"] is False, "as near as itself"
     assert (row["gold"], row["part"], row["prompt"]) == (GOLD, "seed", "seed 0")
     assert "golds" not in row
     several = [TaskQuestion("seed", make_prompt("seed 0"), (GOLD, FAR))]

@@ -22,6 +22,7 @@ from selfteach.report.read_run import RunData, get_path, list_objects, read_meas
 from selfteach.report.rows import ARMS
 
 MENDED = "was mended"
+NEARER = "came nearer to a person's"
 STILL_WRONG = "is still wrong"
 HARMED = "got worse"
 """Why an answer is among the first ones."""
@@ -68,11 +69,12 @@ def was_nothing_trained(exam: JsonMapping) -> bool:
 
 
 def pick_answers(rows: Sequence[JsonObject]) -> list[JsonObject]:
-    """Return one mended answer, one that is still wrong and one that got worse, each with the
-    reason why it is shown. What there is none of is left out.
+    """Return one mended answer, one that came nearer, one that is still wrong and one that got
+    worse, each with the reason why it is shown. What there is none of is left out.
     """
     tests: dict[str, Callable[[JsonObject], Any]] = {
         MENDED: lambda row: row["scope"] == "target" and row["marks"]["base"][0] and row["mended"],
+        NEARER: lambda row: row["nearer"],
         STILL_WRONG: lambda row: all(row["marks"][arm][0] for arm in ("base", "tuned")),
         HARMED: lambda row: not any(row["marks"]["base"]) and row["marks"]["tuned"][0],
     }
@@ -166,6 +168,7 @@ def _compare_answer(row: JsonMapping) -> JsonObject:
     }
     left, right = diff_words(greedy["base"], greedy["tuned"])
     is_broken = any(broken["tuned"])
+    is_nearer = get_path(arms["tuned"], "nearer") is True
     return {
         "scope": row["scope"] if row.get("scope") in SCOPES else "general",
         "prompt": shorten(row.get("prompt"), 2000),
@@ -177,7 +180,8 @@ def _compare_answer(row: JsonMapping) -> JsonObject:
         "broken": is_broken,
         "kept": not is_broken,
         "why": "",
-        "mended": any(broken["base"]) and not is_broken,
+        "nearer": is_nearer,
+        "mended": is_nearer or (any(broken["base"]) and not is_broken),
     }
 
 

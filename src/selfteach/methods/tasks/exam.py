@@ -220,18 +220,20 @@ class TaskScorer:
     def rows(self, state: ExamState) -> list[JsonObject]:
         """Return each question with every arm's answers.
 
-        An answer is marked as broken where it is further from a person's than the base's. `golds`
-        has every right answer where there are several.
+        An answer is marked as broken where it is further from a person's than the base's, and as
+        nearer where it is nearer. `golds` has every right answer where there are several.
         """
         scores: TaskScores = state.scores
         rows = []
         for i, question in enumerate(self.questions):
             cells: JsonObject = {}
             for arm, own in state.answers[TARGET].items():
+                change = scores.greedy[arm][i] - scores.greedy["base"][i]
                 cells[arm] = {
                     "greedy": own.greedy[i].text,
                     "sampled": own.sampled[i].text,
-                    "ok": scores.greedy[arm][i] >= scores.greedy["base"][i],
+                    "ok": change >= 0,
+                    "nearer": change > 0,
                 }
             row = {"scope": TARGET, "part": question.part, "prompt": question.prompt[-1].content}
             others = {"golds": list(question.golds)} if len(question.golds) > 1 else {}
