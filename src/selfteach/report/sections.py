@@ -13,6 +13,7 @@ from itertools import chain, product, zip_longest
 from typing import Any
 
 from selfteach.errors import DataError
+from selfteach.evaluate.describe_change import describe_change
 from selfteach.models import fetch_default_model
 from selfteach.records import JsonMapping, JsonObject, Measure, get_user_text, parse_messages
 from selfteach.report.figures import SCOPES
@@ -357,3 +358,14 @@ def list_checked_scopes(exam: JsonMapping) -> Sequence[str]:
     method = str(exam.get("method") or FEEDBACK.name)
     older = ["near", "general"] if method == FEEDBACK.name else ["target"]
     return list_texts(exam.get("sanity_scopes")) or older
+
+
+def list_changes(exam: JsonMapping) -> list[str]:
+    """Return a line for each run that this one continues: what is left of it."""
+    lines = []
+    for entry in list_objects(exam.get("earlier")):
+        try:
+            lines.append(describe_change(entry))
+        except (KeyError, TypeError, ValueError):  # a shared exam may hold anything
+            continue
+    return lines
