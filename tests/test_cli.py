@@ -282,6 +282,7 @@ def test_a_run_from_end_to_end_and_again(
     assert "kept is 0.9, required is >= 0.95" in done.stderr
     assert "Taught." in done.stdout
     assert "mine/report.html" in done.stdout
+    assert not (tmp_path / "mine" / "log.txt").exists(), "no library wrote anything"
     monkeypatch.chdir(tmp_path)
 
     def here(*arguments: str) -> tuple[int, str, str]:
