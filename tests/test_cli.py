@@ -282,6 +282,7 @@ def test_a_run_from_end_to_end_and_again(
     assert "kept is 0.9, required is >= 0.95" in done.stderr
     assert "Taught." in done.stdout
     assert "mine/report.html" in done.stdout
+    assert not (tmp_path / "mine" / "log.txt").exists(), "no library wrote anything"
     monkeypatch.chdir(tmp_path)
 
     def here(*arguments: str) -> tuple[int, str, str]:
@@ -394,6 +395,37 @@ def test_a_number_that_the_method_does_not_measure_cannot_be_required(
         return
     with pytest.raises(UsageError, match=re.escape(fault)):
         require.parse_requirements(text, method)
+
+
+@pytest.mark.parametrize(
+    "method", ["feedback", "corrections", "documents", "tasks", "train", "own"]
+)
+@pytest.mark.parametrize("wrong", ["nothing_like_it", "containing", "kep", "roug_l", "empt"])
+def test_what_an_error_offers_is_accepted(method: str, wrong: str) -> None:
+    with pytest.raises(UsageError, match="has no number") as caught:
+        require.parse_requirements(f"{wrong}>1", method)
+    cure = str(caught.value.cure)
+    offered = re.findall(r"\w+", cure.removeprefix("Did you mean").removeprefix("Known:"))
+    assert offered
+    for name in offered:
+        assert require.parse_requirements(f"{name}>1", method)
+    if cure.startswith("Known"):
+        assert set(offered) == set(require.list_numbers(method))
+
+
+def test_train_asks_nothing_and_requires_nothing_that_is_asked() -> None:
+    assert require.list_numbers("train") == ["preferred", "reduction"]
+    with pytest.raises(UsageError, match="train does not measure"):
+        require.parse_requirements("drift<.05", "train")
+
+
+def test_the_exam_of_a_run_offers_what_the_run_has() -> None:
+    exam = {"contains": {"tuned": {"value": 0.5}}, "damage": {"value": 0.0}}
+    has = require.list_measured(exam)
+    for wrong, cure in (("zzz", "Known: contains, damage."), ("kep", "Known: contains, damage.")):
+        with pytest.raises(UsageError) as caught:
+            require.parse_requirements(f"{wrong}>1", measured=has)
+        assert caught.value.cure == cure
 
 
 @pytest.mark.parametrize("text", [",", " ", ", ,"])

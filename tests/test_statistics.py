@@ -3,6 +3,7 @@ coverage.
 """
 
 import itertools
+from functools import partial
 
 import numpy as np
 import pytest
@@ -73,6 +74,26 @@ def test_same_values_have_no_width_unless_their_range_is_known():
     assert mean([0.0] * 10, limits=(0, 1)) == Measure(0.0, 0.0, pytest.approx(unseen, abs=1e-6), 10)
     assert mean([], limits=(0, 1)) == Measure(0.0, 0, 1, 0)
     assert mean([]) == Measure(0, 0, 0, 0)
+    assert not mean([0.1] * 10).has_interval, "0.1 cannot be added up without rounding"
+    assert not mean([]).has_interval
+    assert mean([0.0] * 10, limits=(0, 1)).has_interval
+
+
+@pytest.mark.parametrize("tuned", [[0] * 5, [1] * 5])
+@pytest.mark.parametrize("clusters", ["", "aabbc", "aaaaa"])
+def test_a_recovery_of_nothing_or_all_has_no_interval(tuned: list[int], clusters: str) -> None:
+    """0 of 5 right with a prompt that has 5 of 5: every resample says 0."""
+    found = recovery(tuned, [1] * 5, [0] * 5, clusters)
+    assert found is not None
+    assert not found.has_interval
+    assert found.value == found.low == found.high == tuned[0]
+    assert recovery([1, 0, 1], [1] * 3, [0] * 3).has_interval
+
+
+def test_a_change_of_flags_that_are_all_alike_keeps_a_width_by_passage() -> None:
+    found = clustered_bootstrap([1] * 6, [0] * 6, "aabbcc")
+    assert found == paired_bootstrap([1] * 6, [0] * 6)
+    assert found.has_interval
 
 
 def test_paired_difference():
@@ -382,8 +403,12 @@ def test_shares_and_means_of_questions_of_one_passage() -> None:
     assert mean(flags, [0] * 40, seed=3) == mean(flags, seed=3)
     even = share(flags, [n % 4 for n in range(40)])
     assert even == alone, "passages that do not differ: the wider one is Wilson's"
-    none = share([False] * 40, passages)
-    assert none == share([False] * 40)
+    for measure in (share, partial(mean, limits=(0.0, 1.0))):
+        none = measure([False] * 40, passages)
+        assert none.n == 40
+        assert none.high == pytest.approx(share([False] * 4).high), "four passages, not forty"
+        assert measure([True] * 40, passages).low == pytest.approx(share([True] * 4).low)
+        assert measure([False] * 40, [0] * 40) == measure([False] * 40)
     for measure in (share, mean):
         assert measure([], []).n == 0
         with pytest.raises(ValueError, match="3 clusters for 40 units"):

@@ -324,11 +324,24 @@ def parse_messages(value: Any, where: str = "") -> tuple[Message, ...]:
     return tuple(turns)
 
 
+NO_WIDTH = 1e-12
+"""The width up to which the two ends of an interval differ by rounding alone."""
+
+
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """Hold a number of the exam with its 95 % interval and the count behind it."""
+    """Hold a number of the exam with its 95 % interval and the count behind it.
+
+    Where nothing tells how far chance moves the number, `low` and `high` are the value itself:
+    every resample is equal, and the range of a unit is not known.
+    """
 
     value: float
     low: float
     high: float
     n: int
+
+    @property
+    def has_interval(self) -> bool:
+        """Return whether anything tells how far chance moves the number."""
+        return self.high - self.low > NO_WIDTH

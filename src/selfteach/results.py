@@ -207,6 +207,8 @@ def show_measure(found: Measure | None) -> str:
     """Write a measure with its 95 % interval."""
     if found is None:
         return "-"
+    if not found.has_interval:
+        return f"{found.value:.3g} (no interval)"
     return f"{found.value:.3g} [{found.low:.3g}, {found.high:.3g}]"
 
 

@@ -8,7 +8,8 @@ independent. Where units go together in clusters (questions about one passage), 
 wider one of two: its own, and the bootstrap of whole clusters (Miller 2024).
 
 Departs: a bootstrap of equal values has no width, which claims certainty from, say, 12 prompts. If
-the possible range is known, the interval then gets the width that Wilson's has for 0 of n.
+the possible range is known, the interval then gets the width that Wilson's has for 0 of n; n counts
+clusters, where there are several. If it is not known, there is no interval (`has_interval`).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from selfteach.records import Measure
+from selfteach.records import NO_WIDTH, Measure
 
 Z = 1.959964  # the normal deviate of 95 %, two-sided
 RESAMPLES = 4000
@@ -41,7 +42,8 @@ def share(
     Args:
         clusters: (n,) the cluster of each flag, where flags of one cluster go together, such as
             questions about one passage. The interval is then the wider one of two, as of
-            `clustered_bootstrap`. None means that each flag is one.
+            `clustered_bootstrap`. Where all flags are equal, Wilson's n counts the clusters. None
+            means that each flag is one.
 
     Raises:
         ValueError: the lengths differ.
@@ -60,7 +62,7 @@ def share(
         min(1.0, float((middle + half) / scale)) if p < 1 else 1.0,
         n,
     )
-    return _widen_for_clusters(alone, found, clusters, seed) if clusters else alone
+    return _widen_for_clusters(alone, found, clusters, seed, (0.0, 1.0)) if clusters else alone
 
 
 def mean(
@@ -86,7 +88,7 @@ def mean(
         return Measure(0.0, *(limits or (0.0, 0.0)), 0)
     value = float(found.mean())
     alone = _bootstrap(lambda rows: found[rows].mean(1), value, found.size, seed, limits)
-    return _widen_for_clusters(alone, found, clusters, seed) if clusters else alone
+    return _widen_for_clusters(alone, found, clusters, seed, limits) if clusters else alone
 
 
 def ratio(
@@ -219,10 +221,17 @@ def clustered_bootstrap(
 
 
 def _widen_for_clusters(
-    alone: Measure, values: Vector, clusters: Sequence[Hashable], seed: int
+    alone: Measure,
+    values: Vector,
+    clusters: Sequence[Hashable],
+    seed: int,
+    limits: Limits | None = None,
 ) -> Measure:
     """Return the mean of some values with the wider one of two intervals: the one of the values
     alone, and the one of clusters resampled as a whole. One cluster has only the first.
+
+    Args:
+        limits: the range of a value. It widens the second interval where all values are equal.
 
     Raises:
         ValueError: there is not one cluster for each value.
@@ -230,7 +239,13 @@ def _widen_for_clusters(
     rows = _number_clusters(clusters, values.size)
     if rows.max(initial=0) < 1:
         return alone
-    together = ratio(np.bincount(rows, values), np.bincount(rows), seed=seed)
+    alike = values.min() == values.max()
+    together = ratio(
+        np.bincount(rows, values),
+        np.bincount(rows),
+        seed=seed,
+        limits=limits if alike else None,
+    )
     return _widen(alone, together)
 
 
@@ -265,7 +280,8 @@ def recovery(
 
     AR is 1 if the weights do all that the prompt does. It is None if prompted - base < 0.1: the
     prompted model does not follow, or does worse than the base, and the quotient has no meaning. In
-    resamples the denominator is at least 0.01, so that every bound is finite.
+    resamples the denominator is at least 0.01, so that every bound is finite. It has no interval
+    where every resample is equal, as of one unit, or where the weights do nothing or all.
 
     Args:
         tuned, prompted, base: (n,) values of the same units.
@@ -438,11 +454,14 @@ def _compute_interval(
 ) -> tuple[float, float]:
     """Return the interval, widened if it has no width and the range of a unit is known.
 
-    Its width is then the change by an unseen share of z^2/(n + z^2) units.
+    Its width is then the change by an unseen share of z^2/(n + z^2) units. Without a known range
+    both ends are the value, which has no interval.
     """
     tail = _compute_tail(n)
     low, high = np.quantile(resampled, [tail, 1 - tail])
-    if limits is None or high - low > 1e-12:
+    if high - low > NO_WIDTH:
         return float(low), float(high)
+    if limits is None:
+        return value, value
     unseen = Z**2 / (n + Z**2)
     return value - unseen * (value - limits[0]), value + unseen * (limits[1] - value)

@@ -19,7 +19,12 @@ from lm_eval.models.huggingface import HFLM  # noqa: E402
 from lm_eval.tasks import TaskManager  # noqa: E402
 
 from selfteach import config  # noqa: E402
-from selfteach.commands.benchmark import BenchmarkOptions, read_benchmark, run_benchmark  # noqa: E402
+from selfteach.commands.benchmark import (  # noqa: E402
+    BenchmarkOptions,
+    print_table,
+    read_benchmark,
+    run_benchmark,
+)
 from selfteach.errors import DataError, UsageError  # noqa: E402
 from selfteach.evaluate import benchmarks  # noqa: E402
 from selfteach.evaluate.benchmarks import (  # noqa: E402
@@ -282,6 +287,31 @@ def test_a_metric_without_rows_has_no_interval(model: HfModel, tmp_path: Path) -
     assert make_rows(twice)[0].change is not None
     twice["tuned"]["results"]["animals"]["acc,none"] += 0.1
     assert make_rows(twice)[0].change is None
+
+
+def make_found(values: list[float]) -> dict[str, Any]:
+    """lm-eval's results of a task with these values of its rows."""
+    rows = [{"doc_id": n, "acc": value, "filter": "none"} for n, value in enumerate(values)]
+    mean = sum(values) / len(values)
+    return {
+        "results": {"t": {"acc,none": mean, "acc_stderr,none": 0.0}},
+        "n-samples": {"t": {"effective": len(values)}},
+        "samples": {"t": rows},
+    }
+
+
+def test_rows_that_are_all_wrong_do_not_prove_that_nothing_changed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (wrong,) = make_rows({arm: make_found([0.0] * 5) for arm in ("base", "tuned")})
+    assert wrong.change is not None
+    assert wrong.change.low < -0.3 < 0.3 < wrong.change.high
+    (nats,) = make_rows({arm: make_found([2.5] * 5) for arm in ("base", "tuned")})
+    results = {"missing": {}, "limit": None, "cut": {}}
+    print_table([wrong, nats], results, Path("benchmark.json"))
+    shown = capsys.readouterr().out
+    assert "+0.000 no interval" in shown, "nothing tells the range of nats"
+    assert "±" not in shown.split("lm-eval")[0].rsplit("\n", 1)[0], "0 is no error"
 
 
 def test_no_gradient_is_kept(model: HfModel) -> None:

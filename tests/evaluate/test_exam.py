@@ -497,10 +497,10 @@ def test_sanity_is_of_other_scopes_or_else_of_the_target() -> None:
     target = {"base": answers("", "")}
     near = {"base": answers("Tea is hot.")}
     scopes = ("near", "general")
-    found = exam.measure_sanity({"target": target, "near": near}, scopes, 0)
-    assert found["base"]["empty"].value == 0.0
-    found = exam.measure_sanity({"target": target, "near": {"base": answers()}}, scopes, 0)
-    assert found["base"]["empty"].value == 1.0
+    for own, checked, share in ((near, ["near"], 0.0), ({"base": answers()}, ["target"], 1.0)):
+        every = {"target": target, "near": own}
+        assert exam.find_scopes_to_check(every, scopes) == checked
+        assert exam.measure_sanity(every, checked, 0)["base"]["empty"].value == share
 
 
 def test_measures_become_json() -> None:

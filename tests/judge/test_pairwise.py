@@ -138,11 +138,31 @@ def test_a_judge_that_likes_length_alone_has_half_at_equal_length() -> None:
 
 
 def test_words_are_counted_in_scripts_without_spaces() -> None:
-    duels = [AnswerPair(PROMPT, "我们六点关门" * n, "六点" * 6) for n in (1, 2, 4, 5)]
+    duels = [AnswerPair(PROMPT, "我们六点关门" * n, "六点" * 6) for n in (1, 2, 4, 5) * 5]
     spaced = [AnswerPair(PROMPT, *map(" ".join, (duel.ours, duel.theirs))) for duel in duels]
     verdicts = compare_pairs(Says(lambda a, b: len(a) - len(b)), duels)
     found = summarize_verdicts(duels, verdicts)["length_controlled"]
     assert found.value == summarize_verdicts(spaced, verdicts)["length_controlled"].value
+
+
+@pytest.mark.parametrize(
+    ("longer", "is_told"),
+    [
+        ([3, -3, 0, 2, -2], False),
+        ([3, -3] * 10, True),
+        ([3, -3] * 9 + [1], False),
+        ([3] * 16 + [-3] * 4, False),
+        ([3] * 15 + [-3] * 5, True),
+        ([-3] * 16 + [3] * 4, False),
+        ([0] * 20, True),
+    ],
+)
+def test_a_rate_at_equal_length_needs_pairs_on_both_sides(longer: list[int], is_told: bool) -> None:
+    pairs = [AnswerPair(PROMPT, "word " * (5 + d), "word " * 5) for d in longer]
+    verdicts = compare_pairs(Says(lambda a, b: len(b) - len(a)), pairs)
+    found = summarize_verdicts(pairs, verdicts)
+    assert ("length_controlled" in found) is is_told
+    assert {"win_rate", "won", "position_bias"} <= found.keys()
 
 
 def test_where_length_says_nothing_it_is_the_win_rate() -> None:

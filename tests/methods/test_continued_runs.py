@@ -13,6 +13,7 @@ from selfteach.api import FinishedRun
 from selfteach.config import FeedbackConfig, resolve
 from selfteach.errors import DataError, UsageError
 from selfteach.methods.input_sources import identify_earlier_adapter, identify_same_earlier_adapter
+from selfteach.methods.runner import export_adapter
 from selfteach.run.run_folder import open_run
 
 TRAINING = {"max_steps": 2, "batch_size": 4, "learning_rate": 0.01}
@@ -54,6 +55,24 @@ def test_another_adapter_at_the_same_path_makes_another_run(
     assert again.path not in (named.path, unnamed.path)
     before, after = (json.dumps(run.exam.raw["loss_nats"]) for run in (unnamed, again))
     assert before != after
+
+
+def test_the_adapter_s_folder_tells_what_is_left_of_the_runs_before(tmp_path: Path) -> None:
+    adapter = tmp_path / "scratch"
+    adapter.mkdir()
+    (adapter / "adapter_config.json").write_text("{}")
+    (adapter / "selfteach.json").write_text('{"base": "embedded", "steps": 3}')
+    share = {"value": 0.5, "low": 0.2, "high": 0.8, "n": 2}
+    entry = {"run": "tiny", "method": "documents", "questions": [{"prompt": "Who?"}] * 2}
+    entry |= {"first": share, "now": share, "change": None, "alike": share}
+    with open_run(tmp_path / "run", "hum", "feedback", resolve(FeedbackConfig), {}) as run:
+        export_adapter(run, adapter, "Do not hum.", [entry])
+    about = json.loads((tmp_path / "run" / "adapter" / "selfteach.json").read_text())
+    left = {"run": "tiny", "questions": 2, "first": share, "now": share, "change": None}
+    assert about == {"base": "embedded", "steps": 3, "earlier": [{**left, "alike": share}]}
+    with open_run(tmp_path / "alone", "hum", "feedback", resolve(FeedbackConfig), {}) as run:
+        export_adapter(run, adapter, "Do not hum.")
+    assert "earlier" not in (tmp_path / "alone" / "adapter" / "selfteach.json").read_text()
 
 
 def test_what_repeats_a_run_asks_for_the_same_adapter(tmp_path: Path) -> None:

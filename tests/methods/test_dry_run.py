@@ -330,6 +330,21 @@ def test_more_sentences_than_a_small_model_held_are_doubted_before_they_cost_any
     assert print_dry_run(HELD_SENTENCES + 1)["doubt"].startswith(f"{HELD_SENTENCES + 1} sentences")
 
 
+def test_the_doubt_and_the_tutorial_have_the_figures_of_the_results() -> None:
+    docs = Path(__file__).parents[2] / "docs"
+    rows = [line for line in (docs / "results.md").read_text().splitlines() if "run-48" in line]
+    drift = next(line for line in rows if line.startswith("| run-48 | 48 |"))
+    damage = next(line for line in rows if line.startswith("| run-48 | 0.91"))
+    tutorial = (docs / "tutorials" / "documents.md").read_text()
+    doubt = doubt_size(240, 135_000_000)
+    assert "| 0.027 |" in drift
+    assert "the drift .027" in tutorial
+    assert damage.endswith("| 28 % |")
+    assert "28 %" in doubt
+    assert "lost 28 %" in tutorial
+    assert ".063" not in tutorial
+
+
 def test_no_doubt_is_raised_about_a_larger_model_or_one_of_unknown_size() -> None:
     assert doubt_size(10_000, SMALL_MODEL_WEIGHTS)
     assert not doubt_size(10_000, SMALL_MODEL_WEIGHTS + 1)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import io
+import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from scripted import Scripted
 from selfteach import statistics
-from selfteach.evaluate.exam import GENERAL, TARGET, Answers, Arm, ExamState
+from selfteach.evaluate.exam import GENERAL, TARGET, Answers, Arm, ExamState, measures_to_json
 from selfteach.evaluate.side_effects import find_side_effects
 from selfteach.evaluate.verdict import reach_verdict
 from selfteach.judge.pairwise import ReferencePairwiseJudge
@@ -19,6 +23,9 @@ from selfteach.methods.tasks.exam_questions import TaskQuestion
 from selfteach.methods.tasks.method import show_arms
 from selfteach.methods.tasks.pairwise_exam import compare_arms
 from selfteach.records import Completion, LogProb, Measure, make_prompt
+from selfteach.report.page import render_report
+from selfteach.report.result_table import make_result_table
+from selfteach.report.rows import make_result_rows
 
 GOLD = "one two three four"
 NEAR = GOLD
@@ -215,6 +222,8 @@ def test_metrics_by_part_and_arm_with_values_by_hand() -> None:
     scorer = TaskScorer([*questions(2), *questions(2, part="human")], 1)
     own = answers([NEAR, HALF, FAR, FAR], [FAR, FAR, FAR, HALF])
     found = scorer.measure(exam_state(scorer, {"base": own}))
+    average = found.pop("rouge_l_mean")["base"]
+    assert (average.value, average.n) == (0.25, 4), "(.75 + 0 + 0 + .25) / 4 of both parts"
     seeds = {key: value["seed"]["base"] for key, value in found.items() if value}
     people = {key: value["human"]["base"] for key, value in found.items() if value}
     assert [seeds["rouge_l"][way].value for way in ("greedy", "sampled")] == [0.75, 0.0]
@@ -266,6 +275,9 @@ def test_an_answer_further_from_a_person_s_than_the_base_s_is_marked() -> None:
         "prompted": False,
         "tuned": True,
     }
+    assert not any(cell["nearer"] for cell in row["arms"].values() if not cell["ok"])
+    assert row["arms"]["prompted"]["nearer"] is True
+    assert row["arms"]["base"]["nearer"] is False, "as near as itself"
     assert (row["gold"], row["part"], row["prompt"]) == (GOLD, "seed", "seed 0")
     assert "golds" not in row
     several = [TaskQuestion("seed", make_prompt("seed 0"), (GOLD, FAR))]
@@ -282,3 +294,25 @@ def test_the_result_shows_each_arm_where_there_are_no_general_prompts() -> None:
     assert shown["tuned"]["pairwise"] == {"wins": 2}
     assert shown["tuned"]["rouge_l"]["seed"]["greedy"].value == 1.0
     assert set(shown["base"]) == {"rouge_l", "token_f1", "loss_nats"}
+
+
+def test_the_mean_that_the_verdict_names_has_a_row_on_the_terminal_and_the_page(
+    tmp_path: Path,
+) -> None:
+    """.00 and 1.00 of two parts, greedy and sampled: what the sentence says is in the table."""
+    scorer = TaskScorer([*questions(8), *questions(8, part="human")], 1)
+    arms = {"base": answers([FAR] * 16), "prompted": answers([FAR] * 16)}
+    state = exam_state(scorer, arms | {"tuned": answers([NEAR] * 16)})
+    verdict = reach_verdict(scorer.make_evidence(state))
+    assert "ROUGE-L to people's answers is 0.00 before and 1.00 after" in verdict["sentence"]
+    exam = measures_to_json({"method": "tasks", "verdict": verdict, **scorer.measure(state)})
+    first, *others = make_result_rows(exam)
+    assert first["decides"]
+    assert not any(row["decides"] for row in others)
+    assert first["measures"]["base"].value == 0.0
+    assert (first["measures"]["tuned"].value, first["measures"]["tuned"].n) == (1.0, 16)
+    console = Console(width=200, file=io.StringIO())
+    console.print(make_result_table(exam))
+    assert "ROUGE-L, all tasks, mean" in console.file.getvalue()
+    (tmp_path / "exam.json").write_text(json.dumps(exam))
+    assert "ROUGE-L, all tasks, mean" in render_report(tmp_path)

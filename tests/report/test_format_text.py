@@ -42,6 +42,8 @@ def test_interval():
     assert format_interval(Measure(0.9, 0.812, 0.977, 40)) == "81–98"
     assert format_interval(Measure(-0.1, -0.2, 0.05, 9), 2) == "−0.20–0.05"
     assert format_interval(None) == "–"
+    assert format_interval(Measure(0.0, 0.0, 0.0, 5)) == "no interval"
+    assert format_interval(Measure(1.5, 1.5, 1.5, 5), 2) == "no interval"
 
 
 @pytest.mark.parametrize(

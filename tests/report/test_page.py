@@ -334,3 +334,24 @@ def test_the_old_page_survives_a_failure(
 
 def test_the_same_folder_gives_the_same_page(folder: Path):
     assert render_report(folder) == render_report(folder)
+
+
+@pytest.mark.parametrize(
+    ("method", "recorded", "shown"),
+    [
+        ("feedback", ["near"], "near"),
+        ("tasks", ["target"], "target"),
+        ("feedback", None, "near and general"),
+        ("documents", None, "target"),
+    ],
+)
+def test_the_page_says_whose_answers_may_loop(
+    method: str, recorded: list[str] | None, shown: str, tmp_path: Path
+) -> None:
+    """The shares are of some scopes, and not of all answers."""
+    folder = write_run(tmp_path / "run")
+    exam = make_exam() | {"method": method}
+    if recorded:
+        exam["sanity_scopes"] = recorded
+    (folder / "exam.json").write_text(json.dumps(exam))
+    assert f"Share of the greedy answers to {shown} prompts." in words(Page(render_report(folder)))

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import io
+import json
 from pathlib import Path
 
-from fixture import make_exam
+from fixture import make_exam, write_run
+from reading import Page
 from rich.console import Console
 
+from selfteach.report.card import make_card
+from selfteach.report.page import render_report
 from selfteach.report.result_table import make_result_table
 
 
@@ -115,7 +119,7 @@ def test_the_passages_of_documents_are_counted_and_a_single_one_tells_no_spread(
     assert "95 % intervals by question alone; n 40 questions about one passage" in single
 
 
-def test_what_is_left_of_the_runs_before_is_shown():
+def test_what_is_left_of_the_runs_before_is_shown(tmp_path: Path):
     change = {"value": -0.25, "low": -0.5, "high": 0.0, "n": 4}
     entry = {
         "run": "tiny",
@@ -131,3 +135,14 @@ def test_what_is_left_of_the_runs_before_is_shown():
     assert "Earlier  4 questions of tiny again: 50 % right after it, 25 % now [-50, +0]" in shown
     assert "Earlier  4 questions of house again: ROUGE-L 0.90 to its answers" in shown
     assert shown.count("Earlier") == 2
+    folder = write_run(tmp_path / "run")
+    (folder / "exam.json").write_text(json.dumps({**make_exam(), "earlier": earlier}))
+    page = Page(render_report(folder))
+    text = " ".join(page.text.split())
+    assert page.unclosed == []
+    assert "4 questions of tiny again: 50 % right after it, 25 % now [-50, +0]" in text
+    assert "4 questions of house again: ROUGE-L 0.90 to its answers" in text
+    card = make_card(folder).replace("\\", "")
+    assert "continues: 4 questions of tiny again: 50 % right after it, 25 % now [-50, +0]." in card
+    assert card.count("Of a run that this one continues") == 2
+    assert "earlier runs" not in render_report(write_run(tmp_path / "first"))

@@ -94,6 +94,15 @@ def test_a_peak_above_the_estimate_has_its_word(show: Any) -> None:
     assert "too low" not in near
 
 
+def test_the_memory_of_a_training_names_the_moments_of_regmean(show: Any) -> None:
+    def change(exam: Exam) -> None:
+        exam["cost"]["training_memory"] |= {"moments": 3_100_000_000}
+
+    named = "in their place between two steps moments of train.regmean 3.1 GB"
+    assert named in " ".join(show(change).split())
+    assert "regmean" not in show(lambda exam: exam["cost"]["training_memory"].update(moments=0))
+
+
 @pytest.mark.parametrize(("silhouette", "none"), [(0.06, True), (0.31, False), (None, False)])
 def test_prompts_without_clusters_have_no_map(silhouette: float | None, none: bool) -> None:
     assert (find_missing_clusters({"silhouette": silhouette}) is not None) == none

@@ -4,15 +4,18 @@ active.
 
 from __future__ import annotations
 
+import json
 import re
+from pathlib import Path
 from random import Random
 
 import pytest
+from fixture import make_exam, write_run
 
 from selfteach.dedup.overlap import OverlapIndex
 from selfteach.materials.tasks import Instance, Task
 from selfteach.records import Example, Measure, make_prompt
-from selfteach.report.page import render_inspection
+from selfteach.report.page import render_inspection, render_report
 from selfteach.report.rows import make_result_rows
 from selfteach.report.sections import describe_example
 from selfteach.report.sunburst import INNER_RADIUS, make_slices
@@ -177,3 +180,29 @@ def test_the_gain_of_each_part_is_shown() -> None:
     exam = {"method": "tasks", "gain": {"human": {"base": number}}}
     assert list_gains(exam) == [("tasks by people", Measure(**number), None)]
     assert list_gains({"gain": {"seed": {}}}) == []
+
+
+def test_the_filter_of_nearer_answers_finds_those_that_are_marked_so(tmp_path: Path) -> None:
+    """Of three answers one is nearer to a person's, one as near and one further."""
+    marks = {"nearer": (True, True), "as near": (True, False), "further": (False, False)}
+    answers = []
+    for name, (ok, nearer) in marks.items():
+        arms = {
+            arm: {"greedy": arm, "sampled": arm, "ok": True, "nearer": False}
+            for arm in ("base", "prompted", "tuned")
+        }
+        arms["tuned"] |= {"ok": ok, "nearer": nearer}
+        answers.append({"scope": "target", "prompt": name, "arms": arms})
+    folder = write_run(tmp_path / "run")
+    exam = make_exam() | {"method": "tasks", "answers": answers}
+    (folder / "exam.json").write_text(json.dumps(exam))
+    html = render_report(folder)
+    opened = re.findall(r'<details class="answer ([^"]*)"', html)
+    asked = re.findall(r'<bdi class="prompt">([^<]*)</bdi>', html)
+    looks = dict(zip(asked, opened, strict=True))
+    assert ["in-mended" in looks[name] for name in marks] == [True, False, False]
+    assert ["in-kept" in looks[name] for name in marks] == [True, True, False]
+    assert ["in-broken" in looks[name] for name in marks] == [False, False, True]
+    for state, count in (("nearer than before", 1), ("no further now", 2), ("further now", 1)):
+        assert f"> {state} <small>{count}</small>" in html
+    assert "Shown first: one that came nearer to a person&#39;s, one that got worse." in html

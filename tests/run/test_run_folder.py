@@ -334,6 +334,28 @@ def test_seconds_add_up_over_attempts_and_stages(monkeypatch: pytest.MonkeyPatch
     assert read_status(run.path).seconds == pytest.approx(16.234)
 
 
+def test_a_stage_that_runs_shows_the_seconds_since_it_began(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = [1000.0]
+    monkeypatch.setattr("selfteach.run.run_folder.time.time", lambda: clock[0])
+    killed = opened("mine")
+    killed._record_stage("probe", "running", 2.5, 2)
+    clock[0] += 90
+    shown = read_status(killed.path)
+    assert shown.stages == {"probe": {"state": "running", "seconds": 92.5, "attempts": 2}}
+    assert shown.seconds == 92.5
+    assert killed.stages["probe"]["seconds"] == 2.5, "what is recorded stays"
+    clock[0] -= 500
+    assert read_status(killed.path).seconds == 2.5, "a clock that was set back takes nothing off"
+    killed.ledger.close()
+    killed._lock.release()
+    clock[0] += 5000
+    assert read_status(killed.path).seconds == 2.5, "nothing tells when it was killed"
+    with opened("mine") as run:
+        assert run.stages["probe"] == {"state": "running", "seconds": 2.5, "attempts": 2}
+
+
 def test_the_diary_says_when_a_run_began_resumed_and_stopped() -> None:
     with pytest.raises(ValueError, match="why"), opened("mine"):
         raise ValueError("why " + "x" * 600)

@@ -162,6 +162,7 @@ def print_table(rows: Sequence[BenchmarkRow], results: JsonMapping, file: Path) 
     from rich.table import Table
     from rich.text import Text
 
+    from selfteach.report.format_text import NO_INTERVAL
     from selfteach.report.result_table import strip_controls
 
     table = Table("task", "metric", box=box.SIMPLE_HEAD, pad_edge=False)
@@ -170,7 +171,8 @@ def print_table(rows: Sequence[BenchmarkRow], results: JsonMapping, file: Path) 
     for row in rows:
         change = "–"
         if row.change:
-            change = f"{row.change.value:+.3f} [{row.change.low:+.3f}, {row.change.high:+.3f}]"
+            ends = f"[{row.change.low:+.3f}, {row.change.high:+.3f}]"
+            change = f"{row.change.value:+.3f} {ends if row.change.has_interval else NO_INTERVAL}"
         direction = "" if row.higher_is_better else " (lower is better)"
         table.add_row(
             Text(strip_controls(row.task)),
@@ -196,5 +198,6 @@ def print_table(rows: Sequence[BenchmarkRow], results: JsonMapping, file: Path) 
 
 
 def _format_value(row: BenchmarkRow, arm: str) -> str:
+    """Return a value with its standard error; none where all rows are equal, which is 0."""
     error = row.errors[arm]
-    return f"{row.values[arm]:.3f}" + ("" if error is None else f" ± {error:.3f}")
+    return f"{row.values[arm]:.3f}" + (f" ± {error:.3f}" if error else "")

@@ -12,8 +12,8 @@ from selfteach.run import finished
 
 def show_exam(folder: Path, *, as_json: bool, required: str) -> None:
     """Print the exam of a run and compare it with the requirements."""
-    wanted = require.parse_requirements(required)
     exam = finished.read_exam(folder)
+    wanted = require.parse_requirements(required, measured=require.list_measured(exam))
     page = folder / finished.REPORT_FILE
     if as_json:
         print_json(finished.read_result(folder))

@@ -14,7 +14,8 @@ from selfteach.registry import did_you_mean
 from selfteach.report.read_run import get_path, read_number
 
 OPERATORS = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}
-EVERY_METHOD: tuple[str, ...] = ()
+ALL_BUT_TRAIN = ("all but train",)
+"""In place of methods: `train` asks a model nothing, and methods of other packages do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +32,13 @@ class ExamNumber:
 
     def is_measured_by(self, method: str) -> bool:
         """Return whether a method's exam may have the number."""
-        return any(not methods or method in methods for methods in self.meanings)
+        is_wide = ALL_BUT_TRAIN in self.meanings and method != "train"
+        return is_wide or any(method in methods for methods in self.meanings)
 
     def describe(self) -> str:
-        """Return the meanings as a line, each after its methods, unless all measure the number."""
-        parts = []
-        for methods, meaning in self.meanings.items():
-            parts.append(f"{', '.join(methods)}: {meaning}" if methods else meaning)
-        return "; ".join(parts)
+        """Return the meanings as a line, each after its methods."""
+        parts = self.meanings.items()
+        return "; ".join(f"{', '.join(methods)}: {meaning}" for methods, meaning in parts)
 
 
 EXAM_NUMBERS = {
@@ -136,7 +136,7 @@ EXAM_NUMBERS = {
     ),
     "general": ExamNumber(
         "side_effects.general.value",
-        {EVERY_METHOD: "the same loss on general prompts; `train` does not measure it"},
+        {ALL_BUT_TRAIN: "the same loss on general prompts"},
     ),
     "overapplied": ExamNumber(
         "side_effects.overapplied.value",
@@ -157,12 +157,12 @@ EXAM_NUMBERS = {
     ),
     "drift": ExamNumber(
         "drift.kl_nats.value",
-        {EVERY_METHOD: "KL(base || tuned) in nats a token on the base's own general answers"},
+        {ALL_BUT_TRAIN: "KL(base || tuned) in nats a token on the base's own general answers"},
     ),
     "agreement": ExamNumber(
         "drift.top1_agreement.value",
         {
-            EVERY_METHOD: (
+            ALL_BUT_TRAIN: (
                 "share of tokens for which base and tuned model have the same most "
                 "likely next token"
             ),
@@ -170,11 +170,11 @@ EXAM_NUMBERS = {
     ),
     "looping": ExamNumber(
         "sanity.tuned.looping.value",
-        {EVERY_METHOD: "share of looping answers"},
+        {ALL_BUT_TRAIN: "share of looping answers"},
     ),
     "empty": ExamNumber(
         "sanity.tuned.empty.value",
-        {EVERY_METHOD: "share of empty answers"},
+        {ALL_BUT_TRAIN: "share of empty answers"},
     ),
 }
 """The numbers that can be required."""
@@ -210,15 +210,25 @@ def find_number(exam: JsonMapping, name: str) -> float | None:
     return value if isinstance(value, float) else read_number(value)
 
 
-def parse_requirements(text: str, method: str = "") -> list[Requirement]:
+def list_numbers(method: str) -> list[str]:
+    """Return the names of the numbers that a method's exam may have; without a method all."""
+    return [
+        name for name, number in EXAM_NUMBERS.items() if not method or number.is_measured_by(method)
+    ]
+
+
+def parse_requirements(
+    text: str, method: str = "", measured: Sequence[str] = ()
+) -> list[Requirement]:
     """Return the comparisons of a comma-separated list.
 
     Args:
-        method: the method of the exam, if it is known.
+        method: the method of the exam, before there is one.
+        measured: the names of the numbers that the exam has, if there is one.
 
     Raises:
         UsageError: there is none, or an item has another form or an unknown name, or the method
-            does not measure it. The message offers the nearest known name.
+            does not measure it. The message offers names that are measured.
     """
     found = []
     for item in filter(str.strip, text.split(",")):
@@ -230,15 +240,13 @@ def parse_requirements(text: str, method: str = "") -> list[Requirement]:
             raise UsageError(
                 f'the exam has no number "{name}".',
                 where="--require",
-                cure=did_you_mean(name, EXAM_NUMBERS),
+                cure=did_you_mean(name, measured or list_numbers(method)),
             )
         if method and not EXAM_NUMBERS[name].is_measured_by(method):
-            known = EXAM_NUMBERS.items()
-            others = ", ".join(other for other, number in known if number.is_measured_by(method))
             raise UsageError(
                 f'{method} does not measure "{name}".',
                 where="--require",
-                cure=f"It measures: {others}.",
+                cure=f"It measures: {', '.join(list_numbers(method))}.",
             )
         found.append(Requirement(name, sign, float(bound)))
     if text and not found:

@@ -46,6 +46,7 @@ def open_screen(log: Path | None, *, debug: bool = False) -> Iterator[Screen]:
 
     Args:
         log: receives the output of libraries; None discards it. With `debug` it goes to stderr.
+            A file to which nothing was written is removed.
     """
     _flush()
     kept = os.dup(1), os.dup(2)
@@ -72,6 +73,14 @@ def open_screen(log: Path | None, *, debug: bool = False) -> Iterator[Screen]:
         for number, old in enumerate(kept, start=1):
             os.dup2(old, number)
             os.close(old)
+        if log:
+            _remove_empty(log)
+
+
+def _remove_empty(log: Path) -> None:
+    with suppress(OSError):  # it may be gone, or on a disk that fails
+        if not log.stat().st_size:
+            log.unlink()
 
 
 def _flush() -> None:

@@ -279,7 +279,10 @@ def _to_finite(value: Any) -> float | None:
 def _measure_change(
     found: Mapping[str, JsonMapping], task: str, metric: str, filtered: str, seed: int
 ) -> Measure | None:
-    """Return tuned minus base, paired by row; None if the metric is no mean of rows."""
+    """Return tuned minus base, paired by row; None if the metric is no mean of rows.
+
+    A metric that is right or wrong on each row is a share, and has the interval of one.
+    """
     if set(found) != {"base", "tuned"}:
         return None
     sides = []
@@ -296,6 +299,8 @@ def _measure_change(
             return None
         sides.append({id: float(value) for id, value in values.items()})
     base, tuned = sides
-    return statistics.paired_bootstrap(
-        [tuned[id] for id in base], list(base.values()), seed=seed, limits=None
-    )
+    before = list(base.values())
+    after = [tuned[id] for id in base]
+    if {*before, *after} <= {0.0, 1.0}:
+        return statistics.compare_shares([*map(bool, after)], [*map(bool, before)])
+    return statistics.paired_bootstrap(after, before, seed=seed, limits=None)

@@ -1,8 +1,8 @@
-"""What is left of an earlier run, in one line."""
+"""What is left of an earlier run, in one line and in a few numbers."""
 
 from __future__ import annotations
 
-from selfteach.records import JsonMapping
+from selfteach.records import JsonMapping, JsonObject
 
 
 def describe_change(entry: JsonMapping) -> str:
@@ -15,3 +15,9 @@ def describe_change(entry: JsonMapping) -> str:
     change = entry["change"]
     interval = f"[{100 * change['low']:+.0f}, {100 * change['high']:+.0f}]"
     return f"{start}{first:.0f} % right after it, {now:.0f} % now {interval}"
+
+
+def summarize_change(entry: JsonMapping) -> JsonObject:
+    """Return the numbers of what is left of an earlier run, without its questions."""
+    measures = {key: entry[key] for key in ("first", "now", "change", "alike")}
+    return {"run": entry["run"], "questions": len(entry["questions"]), **measures}

@@ -270,7 +270,8 @@ class Exam:
             found |= measurement(state)
         again = Answers(base.questions, (), answers[TARGET]["base"].again)
         found["noise_floor"] = self.scorer.measure_noise(again, state)  # 5
-        found["sanity"] = measure_sanity(answers, self.loop_check_scopes, state.seed)  # 6
+        found["sanity_scopes"] = find_scopes_to_check(answers, self.loop_check_scopes)
+        found["sanity"] = measure_sanity(answers, found["sanity_scopes"], state.seed)  # 6
         found["base_proof"] = check_base_unchanged(session)
         found["verdict"] = reach_verdict(self.scorer.make_evidence(state))  # 7
         found["answers"] = [*self.scorer.rows(state), *side_effects.rows()]
@@ -366,18 +367,22 @@ def plan_second_sample(session: ExamSession, base: Arm) -> ModelRequests:
     return base.model, make_requests(session, "exam again", prompts, 1.0, seed_offset=1)
 
 
+def find_scopes_to_check(answers: Mapping[str, ArmAnswers], scopes: Sequence[str]) -> list[str]:
+    """Return those of the scopes that have questions; the target if none has."""
+    used = [scope for scope in scopes if scope in answers and answers[scope]["base"].questions]
+    return used or [TARGET]
+
+
 def measure_sanity(
     answers: Mapping[str, ArmAnswers], scopes: Sequence[str], seed: int
 ) -> dict[str, JsonObject]:
     """Return shares of looping and empty answers and the mean length of each arm (step 6).
 
     Args:
-        scopes: those that have questions count; if none has, the target does.
+        scopes: whose greedy answers count.
     """
-    used = [scope for scope in scopes if scope in answers and answers[scope]["base"].questions]
-    used = used or [TARGET]
-    collected: dict[str, list[Completion]] = {arm: [] for arm in answers[used[0]]}
-    for scope in used:
+    collected: dict[str, list[Completion]] = {arm: [] for arm in answers[scopes[0]]}
+    for scope in scopes:
         for arm, own in answers[scope].items():
             collected[arm].extend(own.greedy)
     return measure_sanity_by_arm(collected, seed=seed)

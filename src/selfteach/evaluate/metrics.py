@@ -206,7 +206,8 @@ def bleu_with_interval(
 ) -> Measure:
     """Return `bleu` with the interval of a bootstrap over answers; raise as `bleu` does.
 
-    Each resample sums the counts of its answers.
+    Each resample sums the counts of its answers. Where all resamples are equal, there is no
+    interval.
     """
     from sacrebleu.metrics.bleu import BLEU
 

@@ -28,6 +28,12 @@ POINTS: dict[VerdictWord, float] = {"win": 1.0, "tie": 0.5, "loss": 0.0}
 RIDGE_WEIGHT = 1e-3
 MAX_NEWTON_STEPS = 50
 """Of the fit of the length-controlled rate."""
+MIN_FITTED_PAIRS = 20
+"""Pairs with fewer of which the rate at equal length is not estimated."""
+MIN_SIDE_PAIRS = 5
+"""Pairs that must not be longer, and as many that must not be shorter: else nothing is near equal
+length.
+"""
 _WORKED = (
     (
         "What do bees collect?",
@@ -144,8 +150,8 @@ def summarize_verdicts(
     seed: int = 0,
     clusters: Sequence[Hashable] = (),
 ) -> JsonObject:
-    """Return the win rate with its interval, the same at equal length, counts and shares of wins,
-    ties and losses, and position bias.
+    """Return the win rate with its interval, the same at equal length where the pairs can tell it,
+    counts and shares of wins, ties and losses, and position bias.
 
     A tie is one half in the win rate. Position bias is how often the first place won in both
     orders, minus one half.
@@ -161,9 +167,13 @@ def summarize_verdicts(
     def share_of(word: VerdictWord) -> Measure:
         return statistics.share([v.word == word for v in verdicts], clusters, seed=seed)
 
-    return {
-        "win_rate": statistics.mean(points, clusters, seed=seed, limits=(0.0, 1.0)),
-        "length_controlled": fit_length_controlled_rate(points, longer, clusters, seed=seed),
+    found: JsonObject = {
+        "win_rate": statistics.mean(points, clusters, seed=seed, limits=(0.0, 1.0))
+    }
+    if can_tell_equal_length(longer):
+        rate = fit_length_controlled_rate(points, longer, clusters, seed=seed)
+        found["length_controlled"] = rate
+    return found | {
         "wins": counts["win"],
         "ties": counts["tie"],
         "losses": counts["loss"],
@@ -174,6 +184,16 @@ def summarize_verdicts(
             [v.first / 2 - 0.5 for v in verdicts], clusters, seed=seed, limits=(-0.5, 0.5)
         ),
     }
+
+
+def can_tell_equal_length(longer: Sequence[float]) -> bool:
+    """Return whether there are pairs enough on both sides of equal length to estimate a rate there.
+
+    Args:
+        longer: by how many words our answer is longer.
+    """
+    sides = (sum(d <= 0 for d in longer), sum(d >= 0 for d in longer))
+    return len(longer) >= MIN_FITTED_PAIRS and min(sides) >= MIN_SIDE_PAIRS
 
 
 def _count_words(text: str) -> int:

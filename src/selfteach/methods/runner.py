@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,6 +22,7 @@ from typing import Any
 from selfteach import registry
 from selfteach.config import TrainConfig
 from selfteach.errors import UsageError
+from selfteach.evaluate.describe_change import summarize_change
 from selfteach.evaluate.exam import TunedModel
 from selfteach.files import write_text
 from selfteach.methods.earlier_exam import EARLIER_KEY, ask_earlier_questions
@@ -39,6 +41,7 @@ from selfteach.methods.session import (
     make_server_settings,
     open_session,
 )
+from selfteach.models.check_safety import ABOUT_FILE, read_json
 from selfteach.models.engines import OPENVINO, RAY, URL, choose_engine, choose_sampler
 from selfteach.models.hf import HfModel
 from selfteach.models.recorded import Recorded
@@ -512,7 +515,8 @@ def publish(
     """
     run = session.run
     if tuned:
-        export_adapter(run, tuned.trained.adapter, session.rule or describe_examples(plan))
+        heading = session.rule or describe_examples(plan)
+        export_adapter(run, tuned.trained.adapter, heading, exam.get(EARLIER_KEY, []))
         run.export_jsonl("metrics.jsonl", tuned.trained.curve)
         if record := describe_lesson(session, plan, tuned):
             run.export_json(LESSON_FILE, record)
@@ -533,11 +537,21 @@ def publish(
     return result
 
 
-def export_adapter(run: Run, adapter: Path, heading: str) -> None:
-    """Export an adapter with a card of its own, so that its folder can be used alone."""
+def export_adapter(
+    run: Run, adapter: Path, heading: str, earlier: Sequence[JsonMapping] = ()
+) -> None:
+    """Export an adapter with a card of its own, so that its folder can be used alone.
+
+    Args:
+        earlier: the exams of the runs that this one continues, as exam.json has them.
+    """
     sizes = [file.stat().st_size for file in adapter.rglob("*") if file.is_file()]
     with run.export_folder("adapter", sum(sizes)) as folder:
         shutil.copytree(adapter, folder, dirs_exist_ok=True)
+        if earlier:
+            about = read_json(folder / ABOUT_FILE)
+            about[EARLIER_KEY] = [summarize_change(entry) for entry in earlier]
+            write_text(folder / ABOUT_FILE, json.dumps(about, indent=2, sort_keys=True) + "\n")
         write_text(folder / CARD_FILE, make_adapter_card(run.path, adapter, heading))
 
 

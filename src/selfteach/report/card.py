@@ -264,6 +264,8 @@ def _make_exam_section(run: RunData) -> str:
             f"\nDrift on {where}: KL(base, tuned) {format_decimal(drift.value)} nats a token "
             f"({format_interval(drift, 3)})."
         )
+    for line in sections.list_changes(run.exam):
+        lines.append(f"\nOf a run that this one continues: {escape_markdown(line, 400)}.")
     return "\n".join(lines)
 
 

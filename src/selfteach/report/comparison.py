@@ -133,7 +133,8 @@ def _format_cells(row: JsonMapping) -> Iterator[str]:
 def _format_percent(found: Measure | None, *, spread: bool = False) -> str:
     if found is None:
         return MISSING
-    interval = f" {100 * found.low:.0f}-{100 * found.high:.0f}" if spread else ""
+    shown = spread and found.has_interval
+    interval = f" {100 * found.low:.0f}-{100 * found.high:.0f}" if shown else ""
     return f"{100 * found.value:.0f} %{interval}"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from selfteach.records import JsonMapping, JsonObject, Measure
 from selfteach.report.figures import Dot, Plot, Tick, choose_ticks, make_line, to_percent
+from selfteach.report.format_text import NO_INTERVAL
 from selfteach.report.read_run import get_path, list_objects, read_measure, read_number
 from selfteach.report.rows import FILE_TEACHERS, read_arms
 
@@ -95,7 +96,7 @@ def _plot_metric(title: str, key: str, way: str, rows: list[JsonObject]) -> Plot
             flip(m.value),
             flip(m.low),
             flip(m.high),
-            f"round {number}: {m.value:.3g} [{m.low:.3g}, {m.high:.3g}], n {m.n}",
+            f"round {number}: {m.value:.3g} {_format_ends(m)}, n {m.n}",
         )
         for number, m in known.items()
     ]
@@ -106,3 +107,9 @@ def _plot_metric(title: str, key: str, way: str, rows: list[JsonObject]) -> Plot
         [Tick(flip(value), f"{value:g}") for value in y],
         f"{measures[0].value:.3g} → {kept.value:.3g}",
     )
+
+
+def _format_ends(found: Measure) -> str:
+    if not found.has_interval:
+        return f"({NO_INTERVAL})"
+    return f"[{found.low:.3g}, {found.high:.3g}]"

@@ -12,6 +12,8 @@ from selfteach.records import Measure
 from selfteach.report.read_run import read_number
 
 MISSING = "–"
+NO_INTERVAL = "no interval"
+"""In place of the interval of a number of which every resample is equal."""
 NARROW_SPACE = "\u202f"
 MINUS = "\u2212"
 MAX_WORDS = 800
@@ -33,9 +35,14 @@ def format_percent(share: Any) -> str:
 
 
 def format_interval(measure: Measure | None, decimals: int | None = None) -> str:
-    """Format the 95 % interval alone: "81–98" in percent, or plain numbers with `decimals`."""
+    """Format the 95 % interval alone: "81–98" in percent, or plain numbers with `decimals`.
+
+    A measure without an interval says so, in place of an interval without a width.
+    """
     if measure is None:
         return MISSING
+    if not measure.has_interval:
+        return NO_INTERVAL
     if decimals is None:
         return f"{measure.low * 100:.0f}–{measure.high * 100:.0f}"
     return f"{format_decimal(measure.low, decimals)}–{format_decimal(measure.high, decimals)}"

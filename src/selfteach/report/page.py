@@ -96,6 +96,8 @@ def _render_page(run: RunData, template: str) -> str:
         headline=sections.make_headline(exam),
         elsewhere=rows.make_rows(exam, rows.ELSEWHERE_ROWS),
         sanity=rows.make_rows(exam, rows.SANITY_ROWS),
+        changes=sections.list_changes(exam),
+        checked=sections.list_checked_scopes(exam),
         noise=sections.list_noise(exam),
         known={
             "map": documents_page.describe_knowledge(exam),

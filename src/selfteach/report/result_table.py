@@ -16,7 +16,6 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from selfteach.evaluate.describe_change import describe_change
 from selfteach.records import JsonMapping, Measure
 from selfteach.report import sections
 from selfteach.report.documents_page import count_passages
@@ -32,7 +31,7 @@ from selfteach.report.format_text import (
     shorten,
 )
 from selfteach.report.labels import get_heading, get_labels
-from selfteach.report.read_run import get_path, list_objects, read_measure
+from selfteach.report.read_run import get_path, read_measure
 from selfteach.report.rows import make_result_rows
 from selfteach.text import clean_text
 
@@ -146,11 +145,7 @@ def _list_notes(exam: JsonMapping) -> Iterator[str]:
 
 def _list_earlier_notes(exam: JsonMapping) -> Iterator[str]:
     """Say what is left of the runs that this one continues."""
-    for entry in list_objects(exam.get("earlier")):
-        try:
-            line = describe_change(entry)
-        except (KeyError, TypeError, ValueError):  # a shared exam may hold anything
-            continue
+    for line in sections.list_changes(exam):
         yield f"Earlier  {strip_controls(line)}"
 
 

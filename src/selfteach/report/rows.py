@@ -156,6 +156,11 @@ DOCUMENTS_ROWS: RowTable = (
     GENERAL_ROW,
 )
 PART_LABELS = {"seed": "held-out seeds", "human": "tasks by people"}
+TASK_MEAN_ROW = (
+    "ROUGE-L, all tasks, mean",
+    "the mean of greedy and T = 1 over every held-out task, against a person's answers",
+    "rouge_l_mean.*",
+)
 TASK_ROWS: RowTable = (
     (
         "ROUGE-L, {name}, greedy",
@@ -264,7 +269,7 @@ DECIDED_WORDS = ("taught", "not learned", "just prompt it")
 DECIDING_PATHS = {
     "feedback": ("kept.",),
     "documents": ("contains.",),
-    "tasks": ("rouge_l.",),
+    "tasks": ("rouge_l_mean.",),
 }
 """The beginnings of the rows that the verdict compares, where a row of the table holds them."""
 
@@ -301,7 +306,7 @@ def choose_table(exam: JsonMapping) -> RowTable:
     """Return the table of a method."""
     method = str(exam.get("method") or "feedback")
     if method == "tasks":
-        return [*fill_parts(TASK_ROWS), *TASK_COMPARISON_ROWS]
+        return [TASK_MEAN_ROW, *fill_parts(TASK_ROWS), *TASK_COMPARISON_ROWS]
     if method == "corrections" and exam.get("teacher") in FILE_TEACHERS:
         return FILE_ROWS
     return TABLES[method] if method in TABLES else list_plug_in_rows(exam, method)

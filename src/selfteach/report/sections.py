@@ -13,15 +13,17 @@ from itertools import chain, product, zip_longest
 from typing import Any
 
 from selfteach.errors import DataError
+from selfteach.evaluate.describe_change import describe_change
 from selfteach.models import fetch_default_model
 from selfteach.records import JsonMapping, JsonObject, Measure, get_user_text, parse_messages
 from selfteach.report.figures import SCOPES
 from selfteach.report.format_text import diff_words, shorten
-from selfteach.report.labels import get_labels
+from selfteach.report.labels import FEEDBACK, get_labels
 from selfteach.report.read_run import RunData, get_path, list_objects, read_measure
 from selfteach.report.rows import ARMS
 
 MENDED = "was mended"
+NEARER = "came nearer to a person's"
 STILL_WRONG = "is still wrong"
 HARMED = "got worse"
 """Why an answer is among the first ones."""
@@ -68,11 +70,12 @@ def was_nothing_trained(exam: JsonMapping) -> bool:
 
 
 def pick_answers(rows: Sequence[JsonObject]) -> list[JsonObject]:
-    """Return one mended answer, one that is still wrong and one that got worse, each with the
-    reason why it is shown. What there is none of is left out.
+    """Return one mended answer, one that came nearer, one that is still wrong and one that got
+    worse, each with the reason why it is shown. What there is none of is left out.
     """
     tests: dict[str, Callable[[JsonObject], Any]] = {
         MENDED: lambda row: row["scope"] == "target" and row["marks"]["base"][0] and row["mended"],
+        NEARER: lambda row: row["nearer"],
         STILL_WRONG: lambda row: all(row["marks"][arm][0] for arm in ("base", "tuned")),
         HARMED: lambda row: not any(row["marks"]["base"]) and row["marks"]["tuned"][0],
     }
@@ -166,6 +169,7 @@ def _compare_answer(row: JsonMapping) -> JsonObject:
     }
     left, right = diff_words(greedy["base"], greedy["tuned"])
     is_broken = any(broken["tuned"])
+    is_nearer = get_path(arms["tuned"], "nearer") is True
     return {
         "scope": row["scope"] if row.get("scope") in SCOPES else "general",
         "prompt": shorten(row.get("prompt"), 2000),
@@ -177,7 +181,8 @@ def _compare_answer(row: JsonMapping) -> JsonObject:
         "broken": is_broken,
         "kept": not is_broken,
         "why": "",
-        "mended": any(broken["base"]) and not is_broken,
+        "nearer": is_nearer,
+        "mended": is_nearer or (any(broken["base"]) and not is_broken),
     }
 
 
@@ -343,3 +348,24 @@ def list_noise(exam: JsonMapping) -> list[tuple[str, Measure]]:
         if measure:
             found.append(("rule kept" if key == "kept" else str(key), measure))
     return found
+
+
+def list_checked_scopes(exam: JsonMapping) -> Sequence[str]:
+    """Return the scopes whose answers are checked for loops and empty ones.
+
+    An older exam does not tell: a rule's are near and general, those of others the target.
+    """
+    method = str(exam.get("method") or FEEDBACK.name)
+    older = ["near", "general"] if method == FEEDBACK.name else ["target"]
+    return list_texts(exam.get("sanity_scopes")) or older
+
+
+def list_changes(exam: JsonMapping) -> list[str]:
+    """Return a line for each run that this one continues: what is left of it."""
+    lines = []
+    for entry in list_objects(exam.get("earlier")):
+        try:
+            lines.append(describe_change(entry))
+        except (KeyError, TypeError, ValueError):  # a shared exam may hold anything
+            continue
+    return lines

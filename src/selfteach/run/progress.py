@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +34,7 @@ class RunStatus:
 
     @property
     def seconds(self) -> float:
-        """Return the seconds of all stages over all attempts."""
+        """Return the seconds of all stages over all attempts, up to now."""
         return float(sum(stage["seconds"] for stage in self.stages.values()))
 
 
@@ -43,14 +44,14 @@ def read_status(folder: Path) -> RunStatus:
     Raises:
         IntegrityError: its ledger or its manifest is damaged.
     """
+    pid = find_lock_owner(folder)
     with closing(Ledger(folder / LEDGER_FILE, readonly=True)) as ledger:
         identity = ledger.get_note(IDENTITY) or {"kind": "", "material": {}}
-        stages = read_stages(ledger)
+        stages = read_stages(ledger, time.time() if pid is not None else None)
         funnel = ledger.funnel()
         again = sum(repeated for _, _, repeated in ledger.count_requests().values())
         finished = ledger.get_note(FINISHED) is not None
         command = ledger.get_note(COMMAND)
-    pid = find_lock_owner(folder)
     state: Literal["running", "done", "stopped", "empty"]
     if pid is not None:
         state = "running"

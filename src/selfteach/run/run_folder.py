@@ -68,6 +68,8 @@ EXPORTS = "exports"
 MODELS = "models"
 """The note with the fingerprints of a run's models."""
 STAGES = "stages"
+BEGAN = "began"
+"""When a stage that runs began, in seconds since 1970; of the ledger's note alone."""
 COPY_PREFIX = "copy of "
 """The beginning of the names of notes that hold a copy of an exported file."""
 DAMAGED_FOLDER = "damaged"
@@ -108,6 +110,8 @@ class Run:
     work: RemainingTime = field(default_factory=RemainingTime)
     _found: frozenset[str] = frozenset()
     """The names that were in the folder before this process opened it."""
+    _began: dict[str, float] = field(default_factory=dict)
+    """When each stage that runs began, in seconds since 1970."""
 
     def file(self, name: str) -> Path:
         """Return the path of a file of this run; refuse a name that leads outside."""
@@ -293,8 +297,15 @@ class Run:
 
     def _record_stage(self, name: str, state: str, seconds: float, attempts: int) -> None:
         self._stages[name] = {"state": state, "seconds": round(seconds, 3), "attempts": attempts}
+        if state == "running":
+            self._began[name] = time.time()
+        else:
+            self._began.pop(name, None)
         # A list keeps the order.
-        stages = [{"name": stage, **facts} for stage, facts in self._stages.items()]
+        stages = [
+            {"name": stage, **facts, BEGAN: self._began.get(stage)}
+            for stage, facts in self._stages.items()
+        ]
         self.ledger.set_note(STAGES, stages)
         self.ledger.record_event("stage", {"name": name, **self._stages[name]})
         self._write_manifest()
@@ -611,10 +622,20 @@ def confirm_other_settings(folder: Path, before: JsonMapping, now: JsonMapping) 
     )
 
 
-def read_stages(ledger: Ledger) -> dict[str, JsonObject]:
-    """Return the recorded stages, in the order in which they first began."""
-    stages = ledger.get_note(STAGES) or []
-    return {stage.pop("name"): stage for stage in stages}
+def read_stages(ledger: Ledger, now: float | None = None) -> dict[str, JsonObject]:
+    """Return the recorded stages, in the order in which they first began.
+
+    Args:
+        now: the time since 1970 if a process works on the run. The stages that run then have the
+            seconds until now; without it they have those of earlier attempts alone.
+    """
+    stages: dict[str, JsonObject] = {}
+    for stage in ledger.get_note(STAGES) or []:
+        began = stage.pop(BEGAN, None)
+        if now is not None and began is not None:
+            stage["seconds"] = round(stage["seconds"] + max(now - began, 0.0), 3)
+        stages[stage.pop("name")] = stage
+    return stages
 
 
 def read_notes(folder: Path, *names: str) -> list[Any]:

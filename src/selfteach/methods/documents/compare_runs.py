@@ -23,7 +23,8 @@ def compare_finished_runs(
     theirs: JsonMapping,
 ) -> JsonObject:
     """Return how often our tuned answers win: `judge` with its calibration, and `tuned` with
-    `win_rate`, `won`, `tied`, `lost`, their counts, `length_controlled` and `position_bias`.
+    `win_rate`, `won`, `tied`, `lost`, their counts, `position_bias`, and `length_controlled`
+    where the pairs can tell it.
     Without `tuned` every judge is at chance, and `judge` says so.
 
     Args:

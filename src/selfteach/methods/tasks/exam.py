@@ -2,6 +2,7 @@
 
 rouge_l, rouge_1, rouge_2, bleu, token_f1
              a new answer against the answers that people gave
+rouge_l_mean of all questions, greedy and sampled answers averaged
 exact, labels
              of classifications: the share of right labels; precision, recall and F1 of each
 loss_nats    nats a token of the person's answer
@@ -10,7 +11,7 @@ pairwise, against_prompted
 retention    what the model still knows of what everybody knows
 
 The arms are the base, the base with worked tasks in its prompt, and the tuned model. The verdict
-rests on ROUGE-L.
+rests on `rouge_l_mean`.
 
 Departs: ROUGE compares words of every script here (`split_words`), where rouge_score finds none
 outside a-z and 0-9.
@@ -113,7 +114,9 @@ class TaskScorer:
         return [best_rouge(completion.text, own.golds) for own, completion in rows]
 
     def measure(self, state: ExamState) -> JsonObject:
-        """Return every metric by part of the questions and arm: `["rouge_l"]["seed"]["tuned"]`."""
+        """Return every metric by part of the questions and arm: `["rouge_l"]["seed"]["tuned"]`;
+        `rouge_l_mean`, which the verdict compares, by arm alone.
+        """
         found: JsonObject = {key: {} for key in METRIC_KEYS}
         golds = {name: self.score_golds(arm) for name, arm in state.arms.items()}
         for part in dict.fromkeys(own.part for own in self.questions):
@@ -124,6 +127,10 @@ class TaskScorer:
                 measured["loss_nats"] = measure_loss(losses, state.seed)
                 for key, value in measured.items():
                     found[key].setdefault(part, {})[arm] = value
+        scores: TaskScores = state.scores
+        found["rouge_l_mean"] = {
+            arm: measure_mean(scores.average(arm), state.seed) for arm in scores.greedy
+        }
         return {**found, "gain": self.measure_gains(state)}
 
     def measure_gains(self, state: ExamState) -> dict[str, dict[str, Measure]]:
@@ -220,18 +227,20 @@ class TaskScorer:
     def rows(self, state: ExamState) -> list[JsonObject]:
         """Return each question with every arm's answers.
 
-        An answer is marked as broken where it is further from a person's than the base's. `golds`
-        has every right answer where there are several.
+        An answer is marked as broken where it is further from a person's than the base's, and as
+        nearer where it is nearer. `golds` has every right answer where there are several.
         """
         scores: TaskScores = state.scores
         rows = []
         for i, question in enumerate(self.questions):
             cells: JsonObject = {}
             for arm, own in state.answers[TARGET].items():
+                change = scores.greedy[arm][i] - scores.greedy["base"][i]
                 cells[arm] = {
                     "greedy": own.greedy[i].text,
                     "sampled": own.sampled[i].text,
-                    "ok": scores.greedy[arm][i] >= scores.greedy["base"][i],
+                    "ok": change >= 0,
+                    "nearer": change > 0,
                 }
             row = {"scope": TARGET, "part": question.part, "prompt": question.prompt[-1].content}
             others = {"golds": list(question.golds)} if len(question.golds) > 1 else {}
