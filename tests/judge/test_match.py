@@ -114,6 +114,13 @@ def test_literal_values() -> None:
         ("5-7 days", "7", True),
         ("12.5.2024", "12.5.2024", True),
         ("(5)", "5", True),
+        ("about 12 500 people", "12,500", True),
+        ("12,500 people", "12\u202f500", True),
+        ("12 500 000 people", "12 500", False),
+        ("in 1889 300 people came", "300", True),
+        ("수도는 서울입니다.", "서울", True),
+        ("서울은 한국의 수도이다.", "서울", True),
+        ("서울특별시에 있다.", "서울", False),
     ],
 )
 def test_contains_whole_words(answer: str, gold: str, there: bool) -> None:

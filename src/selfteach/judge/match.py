@@ -9,7 +9,8 @@ out, as the dollar's is there, and so are signs that nobody sees. Of "A", "+" an
 leaves nothing, so that an empty answer equals each of them; such answers are compared as they are
 written. On other ASCII text everything equals the script. Whether an answer contains another is no
 part of it: there the sign and the decimal mark of a number stay, and words also end at a dash, an
-apostrophe, a slash, or a sign beside a number ("20 °C" is "20°C").
+apostrophe, a slash, or a sign beside a number ("20 °C" is "20°C"), "12 500" is "12,500", and a
+Korean noun may have a particle.
 """
 
 from __future__ import annotations
@@ -48,6 +49,14 @@ _SYMBOL = regex.compile(
     r"[®©]|(?<=\d\s?)(?![\x00-\x7f])\p{S}|(?![\x00-\x7f])\p{S}(?=\s?\d)",
 )
 """A sign that stands at a word, or at a number: "20 °C", "≈500", "5×7"."""
+_GROUPED = regex.compile(r"(?<![\d.,:])\d{1,3}(?: \d{3})+(?![\d:]|[.,]\d{3}\b)")
+"""A number whose thousands are apart: "12 500"."""
+_PARTICLES = (
+    "은|는|이|가|을|를|에|에서|에게|한테|께서|의|로|으로|와|과|랑|이랑|도|만|까지|부터|보다|처럼|이나|나|이며|이고|이라고|라고|"
+    "이다|이라는|라는|입니다|이었습니다|였습니다|이었다|였다|이에요|예요|인|일|였던|이었던"
+)
+"""What Korean writes at a noun."""
+_KOREAN_END = regex.compile(r"\p{Hangul} $")
 _TRADEMARK = regex.compile("[™℠]")
 
 
@@ -68,6 +77,7 @@ def read_words(text: str) -> tuple[str, str]:
     """
     text = unicodedata.normalize("NFKC", _TRADEMARK.sub(" ", text)).lower()
     text = _NEGATIVE.sub(_SIGN, text)
+    text = _GROUPED.sub(lambda number: number[0].replace(" ", ""), text)
     text = _DECIMAL.sub(rf"\1{_MARK}", text)
     divided = _WORD_END.sub(" ", _SYMBOL.sub(" ", text))
     joined, apart = (normalize_answer(one) for one in (text, divided))
@@ -99,12 +109,21 @@ def contains_answer(answer: str, gold: str) -> bool:
     """
     if normalize_answer(gold):
         pairs = zip(read_words(gold), read_words(answer), strict=True)
-        return any(words.strip() and words in text for words, text in pairs)
+        return any(words.strip() and _has_words(text, words) for words, text in pairs)
     bare = gold.strip()
     if not bare:
         return False
     apart = rf"(?<!\w){re.escape(bare)}(?!\w)"
     return exact_match(answer, gold) or re.search(apart, answer) is not None
+
+
+def _has_words(text: str, words: str) -> bool:
+    """Return whether a normalized text has the words, in Korean also with a particle at the last."""
+    if words in text:
+        return True
+    if not _KOREAN_END.search(words):
+        return False
+    return regex.search(rf"{regex.escape(words.rstrip())}(?:{_PARTICLES}) ", text) is not None
 
 
 def token_f1(answer: str, gold: str) -> float:
