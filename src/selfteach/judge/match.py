@@ -118,7 +118,7 @@ def contains_answer(answer: str, gold: str) -> bool:
 
 
 def _has_words(text: str, words: str) -> bool:
-    """Return whether a normalized text has the words, in Korean also with a particle at the last."""
+    """Return whether a normalized text has the words; in Korean the last may have a particle."""
     if words in text:
         return True
     if not _KOREAN_END.search(words):
