@@ -80,7 +80,8 @@ def prepare(session: Session, material: Documents) -> TrainingPlan:
             session.display.print_line(doubt)
         knowledge_judge = make_knowledge_judge(session)
     with run.time_stage("questions"):
-        held_out, written = split_questions(session, chunks, material.questions)  # 1, 2
+        people = material.questions
+        held_out, written = split_questions(session, chunks, people, material.left_out)  # 1, 2
     with run.time_stage("answers"):
         with run.ledger.open_funnel("select", (q.id for q in written.trusted)) as funnel:
             measured = label_questions(session, written.trusted, knowledge_judge, funnel)  # 3, 4
