@@ -270,7 +270,7 @@ def refuse_too_little(material: Documents, config: Settings) -> None:
 def count_sentences(material: Documents) -> int:
     """Return the number of sentences to learn from."""
     return sum(
-        is_informative(document.text, span)
+        is_informative(document.text, span, document.headings)
         for document in material.reading.documents
         for span in split_document_sentences(document)
     )
