@@ -34,6 +34,7 @@ from selfteach.generate.study import put_question_word
 from selfteach.judge.match import contains_answer, normalize_answer
 from selfteach.materials.documents.chunk import Chunk
 from selfteach.methods.documents.held_out_questions import put_title_first
+from selfteach.methods.documents.plan_work import SPARE, count_wanted
 from selfteach.methods.session import Session
 from selfteach.models.ordered import sample_in_order
 from selfteach.records import Prompt, Request
@@ -48,12 +49,6 @@ from selfteach.select.question_format import (
 )
 from selfteach.select.specificity import stem_words
 
-PER_CHUNK = 4
-"""Questions that the exam asks about a chunk, on average."""
-MIN_QUESTIONS = 20
-"""Questions of the exam about few chunks, if there are so many."""
-SPARE = 3
-"""Clauses with a question word that are read for each question that is missing."""
 MAX_SHARED = 4
 """Content words that a question of the exam shares with its sentence."""
 TYPICAL_SHARED = 3
@@ -80,11 +75,7 @@ def choose_own_questions(
     fronted = phrase_questions(unwritten, lambda q: make_fronted_question(q.evidence, q.short))
     clauses = list_clauses(unwritten)
     facts = {find_fact(q) for q in (*questions, *unwritten)}
-    wanted = min(
-        config.exam.questions,
-        max(MIN_QUESTIONS, PER_CHUNK * len(chunks)),
-        int(config.questions.held_out * len(facts)),
-    )
+    wanted = count_wanted(len(facts), len(chunks), config)
     clear = choose_wordings(session, [q for q in (*questions, *fronted) if can_be_asked(q)])
     found = choose_evenly(clear, wanted)
     missing = wanted - len(found)
