@@ -42,9 +42,12 @@ from selfteach.select.evenly import choose_evenly
 from selfteach.select.question_format import (
     ANOTHER_ANSWER,
     NO_ANSWER_BACK,
+    asks_about_unnamed,
     find_answer_fault,
     find_context_fault,
+    has_foreign_numbers,
     has_name,
+    is_mixed,
     is_torn,
 )
 from selfteach.select.specificity import stem_words
@@ -132,8 +135,14 @@ def can_be_asked(question: Question) -> bool:
     The answer that came back from the sentence alone does not decide by itself.
     """
     is_usable = find_answer_fault(question) in ("", ANOTHER_ANSWER, NO_ANSWER_BACK)
-    is_usable = is_usable and not is_torn(question.text)
+    is_usable = is_usable and not is_unclear(question)
     return is_usable and (count_shared(question) <= MAX_SHARED or not is_latin(question.evidence))
+
+
+def is_unclear(question: Question) -> bool:
+    """Return whether a question lacks a word, names nothing, or has numbers of its own."""
+    text, title = question.text, question.chunk.title
+    return is_torn(text) or asks_about_unnamed(text, title) or has_foreign_numbers(question)
 
 
 def name_topic(question: Question) -> Question:
@@ -159,14 +168,15 @@ def group_wordings(questions: Sequence[Question]) -> dict[Fact, list[Question]]:
 
 def choose_wordings(session: Session, questions: Sequence[Question]) -> list[Question]:
     """Return the answerable wording of each fact that repeats of its sentence most nearly what
-    people's do; facts without an answerable one are left out.
+    people's do, one of whole English first; facts without an answerable one are left out.
     """
     shares = measure_answerable(session, questions)
     least = session.config.questions.min_answerable
     wordings = group_wordings([q for q in questions if shares[q.id] >= least])
 
-    def rank(question: Question) -> tuple[int, float]:
-        return abs(count_shared(question) - TYPICAL_SHARED), -shares[question.id]
+    def rank(question: Question) -> tuple[bool, int, float]:
+        distance = abs(count_shared(question) - TYPICAL_SHARED)
+        return is_mixed(question.text), distance, -shares[question.id]
 
     return [min(own, key=rank) for own in wordings.values()]
 
