@@ -62,12 +62,21 @@ def test_a_document_that_is_gone_can_be_forgotten(
     file.write_text("\n" + "".join(rows[1:]))  # the other rows keep their numbers
     if not words:
         monkeypatch.setattr(documents_rerun.finished, "read_exam", lambda folder: {})
+    given: list[Any] = []
+
+    def read_noted(*noted: Any, **left_out: Any) -> Material:
+        given.extend(left_out["texts"])
+        return documents_read_noted(*noted, **left_out)
+
+    documents_read_noted = documents_rerun.read_noted
+    monkeypatch.setattr(documents_rerun, "read_noted", read_noted)
     assert (
         run_json(
             ["forget-source", f"{file.name}:1", "--run", str(run), "--out", str(tmp_path / "out")]
         )[0]
         == 0
     )
+    assert ["Sweden" in text.text for text in given] == [True] * words, "to find questions about it"
     ((brought, (taken,)),) = trainings
     assert len(brought.value.reading.documents) == 3
     assert "Sweden" not in taken

@@ -10,7 +10,10 @@ from typing import Any
 import pytest
 from documents import write_docx, write_pdf
 
+from selfteach.config import StudyConfig
 from selfteach.errors import DataError
+from selfteach.generate.study import collect_sentences, make_study_data
+from selfteach.materials.documents.chunk import split_chunks
 from selfteach.materials.documents.layout import join_wrapped_lines
 from selfteach.materials.documents.markup import read_html, read_markdown
 from selfteach.materials.documents.paged import join_pages, remove_margins
@@ -487,3 +490,60 @@ def test_a_plain_text_is_named_by_its_heading_else_by_its_file(
 def test_what_a_word_processor_made_of_a_title_is_left_out(tmp_path: Path) -> None:
     write_pdf(tmp_path / "a.pdf", [WORDS], title="Microsoft Word - The Mill.doc")
     assert read_documents([tmp_path / "a.pdf"]).documents[0].title == "The Mill"
+
+
+TITLE = "The Long History of the Canals of Holland"
+INNER = "Locks and gates of the northern canals"
+FIRST, SECOND = "The first canal was dug in 1122.", "The first iron gate weighed nine tons."
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.md", f"# {TITLE}\n\n{FIRST}\n\n## {INNER}\n\n{SECOND}"),
+        ("b.md", f"---\nlang: en\n---\n{TITLE}\n===\n{FIRST}\n\n{INNER}\n---\n{SECOND}"),
+        ("a.html", f"<title>Canals</title><h1>{TITLE}</h1>{FIRST}<h2> {INNER}</h2><p>{SECOND}"),
+        ("a.txt", f"{TITLE}\n\n{FIRST}\n\n{SECOND}"),
+        ("b.txt", f"{TITLE}\n{FIRST} {SECOND}"),
+        ("c.txt", f"{TITLE}\n=====\n\n{FIRST}\n\n{SECOND}"),
+        ("a.jsonl", json.dumps({"title": TITLE, "text": f"{TITLE}\n{FIRST} {SECOND}"})),
+    ],
+)
+def test_a_heading_is_read_and_not_taught(tmp_path: Path, name: str, text: str) -> None:
+    path = tmp_path / name
+    path.write_text(text)
+    (document,) = read_documents([path]).documents
+    chunks = split_chunks(document, lambda words: len(words.split()))
+    assert TITLE in chunks[0].passage, "it says what the passage is about"
+    found = collect_sentences(chunks, [])
+    assert [fact.text for fact in found] == [FIRST, SECOND]
+    recited = [e for e in make_study_data(found, StudyConfig(), 0) if e.source["form"] == "recite"]
+    assert {e.chosen for e in recited} == {f"{FIRST} {SECOND}"}
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.txt", f"The door code is the miller's birthday\n\n{FIRST}"),
+        ("b.txt", f"Old code of the mill door 1790\n\n{FIRST}"),
+        ("c.txt", "Cheese of Gouda comes every Thursday\nPeat of Drenthe comes every Monday"),
+        ("a.md", f"# Code of the mill door: 1790\n\n{FIRST}"),
+        ("b.md", f"# The mill of Hale burnt down.\n\n{FIRST}"),
+        ("a.jsonl", json.dumps({"title": INNER, "text": INNER})),
+    ],
+)
+def test_a_line_that_may_be_a_fact_is_taught(tmp_path: Path, name: str, text: str) -> None:
+    path = tmp_path / name
+    path.write_text(text)
+    (document,) = read_documents([path]).documents
+    (chunk,) = split_chunks(document, lambda words: len(words.split()))
+    assert 0 in chunk.find_informative_sentences()
+
+
+def test_a_first_line_that_was_not_wrapped_is_a_heading() -> None:
+    first, rest = "Adriaan Vries of the old town of Leiden near", "Haarlem made the gates of locks."
+    assert join_wrapped_lines(f"{first}\n{rest}") == f"{first} {rest}", "there was no room for it"
+    page = f"{TITLE}\nThe first canal joined the river Rhine to the town, and\nbarges came."
+    assert join_wrapped_lines(page).split("\n\n")[0] == TITLE
+    later = f"{FIRST}\n\n{page}"
+    assert TITLE not in join_wrapped_lines(later).split("\n"), "only the first line of a text"

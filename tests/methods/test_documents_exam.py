@@ -23,6 +23,7 @@ from selfteach.judge.contradiction import KnowledgeScores
 from selfteach.materials.documents import Document
 from selfteach.materials.documents.chunk import split_chunks
 from selfteach.materials.documents.material import Documents
+from selfteach.materials.documents.questions import PeopleQuestion
 from selfteach.materials.documents.read import ReadDocuments
 from selfteach.methods.calibrate_pairwise_judges import AT_CHANCE, choose_pairwise_judge
 from selfteach.methods.documents.compare_runs import compare_finished_runs
@@ -567,13 +568,27 @@ def prefer_the_year(prompt: Prompt, text: str) -> float:
 
 
 def test_the_plan_counts_the_rounds_of_the_exam_s_questions() -> None:
-    """Few sentences: every round of requests asks once for each."""
+    """Each round asks twice for what is missing still, and reads its own questions for the exam."""
     text = "The mill of Hale was built in 1790. It burnt down in 1911."
     reading = ReadDocuments([Document("a.txt", "Hale", text)])
 
-    def count_requests(exam_rounds: int) -> int:
+    def count_requests(exam_rounds: int, people: int = 0) -> int:
         questions = {"rounds": 2, "exam_rounds": exam_rounds, "per_chunk": 50}
-        stages = plan_work(Documents(reading), DocumentsConfig(questions=questions))
+        material = Documents(reading, [PeopleQuestion("Who?", ("Ann",))] * people)
+        stages = plan_work(material, DocumentsConfig(questions=questions))
         return next(stage.requests for stage in stages if stage.name == "questions")
 
-    assert [count_requests(number) for number in (0, 1, 3)] == [4, 6, 10]
+    few, more, most = (count_requests(number) for number in (0, 1, 3))
+    assert 2 * 101 < few < more < most
+    assert count_requests(3, people=1) == count_requests(0, people=1) < few
+
+
+def test_the_plan_counts_the_calibration_of_the_judges() -> None:
+    reading = ReadDocuments([Document("a.txt", "Hale", "The mill of Hale was built in 1790.")])
+
+    def plan(calibrate: int) -> dict[str, int]:
+        config = DocumentsConfig(select={"calibrate": calibrate, "samples": 5})
+        return {stage.name: stage.requests for stage in plan_work(Documents(reading), config)}
+
+    assert plan(60)["calibrate"] == 60 * 11
+    assert "calibrate" not in plan(0)

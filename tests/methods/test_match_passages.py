@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -11,10 +15,13 @@ from selfteach.judge.match import contains_answer, token_recall
 from selfteach.materials.documents import Document
 from selfteach.materials.documents.chunk import Chunk
 from selfteach.materials.documents.listed import Span
+from selfteach.materials.documents.material import identify_question
 from selfteach.materials.documents.questions import PeopleQuestion
 from selfteach.methods.documents.held_out_questions import make_people_questions
-from selfteach.methods.documents.match_passages import PassageIndex
-from selfteach.methods.documents.write_questions import describe_unanswered
+from selfteach.methods.documents.match_passages import PassageIndex, find_questions_about
+from selfteach.methods.documents.read_documents import read_material, read_noted
+from selfteach.methods.documents.write_questions import describe_unanswered, record_left_out
+from selfteach.run.ledger import Ledger
 
 ODD_ANSWERS = ("A", "+", "The", "?")
 """Answers of which no word is left without articles and punctuation."""
@@ -145,7 +152,7 @@ def test_an_answer_beside_a_mark_is_found(answer: str, wrong: str, right: str) -
 
 
 def test_questions_that_no_passage_answers_are_told() -> None:
-    """A document that is forgotten leaves its questions behind."""
+    """So is it where another file answers them."""
     chunks = [make_chunk("Mill", "Ann Ames built the mill in 1790.")]
     answered = PeopleQuestion("Who built the mill?", ("Ann Ames",))
     lost = PeopleQuestion("Who built the bridge?", ("Josef Marek",))
@@ -153,3 +160,63 @@ def test_questions_that_no_passage_answers_are_told() -> None:
     line = describe_unanswered(make_people_questions(chunks, [answered, lost]))
     assert line.startswith("no passage contains the answer to 1 of 2 questions of the exam")
     assert '"Who built the bridge?"' in line
+
+
+MILL = "Ann Ames built the mill in 1790. Its wheel came from Hale."
+BRIDGE = "Josef Marek built the bridge in 1877. Its stone came from Hale."
+
+
+def test_a_question_is_about_a_forgotten_document_where_no_other_fits_as_well() -> None:
+    kept, gone = Document("a.txt", "Mill", MILL), Document("b.txt", "Bridge", BRIDGE)
+    of_mill = PeopleQuestion("Who built the mill?", ("Ann Ames",))
+    of_bridge = PeopleQuestion("Who built the bridge?", ("Josef Marek",))
+    of_both = PeopleQuestion("From where came it?", ("Hale",))
+    of_none = PeopleQuestion("How long is the bridge?", ("90 m",))
+    questions = [of_mill, of_bridge, of_both, of_none]
+    assert find_questions_about(questions, [gone], [kept]) == [of_bridge, of_none]
+    assert find_questions_about(questions, [], [kept]) == []
+
+
+def write_material(folder: Path) -> tuple[Path, Path]:
+    """Two documents, and a file with a question about each."""
+    documents = folder / "documents"
+    documents.mkdir()
+    (documents / "mill.txt").write_text(MILL)
+    (documents / "bridge.txt").write_text(BRIDGE)
+    asked = folder / "asked.jsonl"
+    rows = [
+        {"question": "Who built the mill?", "answer": "Ann Ames"},
+        {"question": "Who built the bridge?", "answer": "Josef Marek"},
+    ]
+    asked.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return documents, asked
+
+
+@pytest.mark.parametrize("is_there", [True, False], ids=["in the files", "gone from the files"])
+def test_questions_about_a_forgotten_document_are_left_out_again_and_again(
+    tmp_path: Path, is_there: bool
+) -> None:
+    documents, asked = write_material(tmp_path)
+    first = read_material(documents, questions=asked)
+    assert len(first.value.questions) == 2
+    (bridge,) = [one for one in first.value.reading.documents if one.text == BRIDGE]
+    if not is_there:
+        (documents / "bridge.txt").unlink()
+    texts = [] if is_there else [bridge]
+    left = read_noted(first.sources, forget=bridge.id, texts=texts, missing=True)
+    again = read_noted(left.sources)
+    for material in (left.value, again.value):
+        assert [q.text for q in material.questions] == ["Who built the mill?"]
+        assert material.left_out == [identify_question("Who built the bridge?")]
+
+
+def test_questions_that_are_left_out_are_counted_without_their_words(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "run.db")
+    session: Any = SimpleNamespace(run=SimpleNamespace(ledger=ledger))
+    assert record_left_out(session, [], 3) == ""
+    line = record_left_out(session, [identify_question("Who built the bridge?")], 3)
+    assert line.startswith("1 of 4 questions are left out of the exam: ")
+    (funnel,) = ledger.funnel()
+    assert funnel.reasons == {"about a forgotten document": 1}
+    ledger.close()
+    assert b"built the bridge" not in (tmp_path / "run.db").read_bytes()

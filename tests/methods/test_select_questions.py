@@ -25,6 +25,7 @@ from selfteach.methods.documents.label_questions import NO_LABEL, label_question
 from selfteach.methods.documents.own_questions import (
     can_be_asked,
     choose_own_questions,
+    choose_wordings,
     count_shared,
     measure_answerable,
     name_topic,
@@ -43,7 +44,7 @@ from selfteach.models.recorded import Recorded
 from selfteach.records import Completion, Request, make_prompt
 from selfteach.run.display import SilentDisplay
 from selfteach.run.ledger import Ledger, Outcome
-from selfteach.select.question_format import find_answer_fault
+from selfteach.select.question_format import find_answer_fault, is_mixed
 
 (CHUNK,) = split_chunks(
     Document("mill.txt", "Hale Mill", "Hale Mill was built in 1790. It stands at Wyle."),
@@ -180,11 +181,58 @@ def test_the_exam_asks_no_torn_question() -> None:
         "Who restored the to a second mill?",
         "What is the difference between and stone?",
         "Who held the?",
+        "Who held Hale Mill on every?",
+        "What is of the old mill?",
+        "What did farmers pay a toll of for each sack?",
+        "How many was the first mill?",
     )
     for text in torn:
         assert not can_be_asked(replace(WHERE, text=text))
-    for text in ("Who is the miller between the wars?", "Who held the mill in the end?"):
+    whole = (
+        "Who is the miller between the wars?",
+        "Who held the mill in the end?",
+        "How many were the millers?",
+        "What was made out of oak for the mill?",
+    )
+    for text in whole:
         assert can_be_asked(replace(WHERE, text=text))
+
+
+def test_the_exam_asks_about_what_is_named_in_the_question_or_the_text() -> None:
+    unclear = (
+        "Where did she live in Rome?",
+        "What was it before the War?",
+        "Where did Hale Mill stand in 2023?",
+    )
+    for text in unclear:
+        assert not can_be_asked(replace(WHERE, text=text))
+    clear = (
+        "When Ann Ames came, where did she live?",
+        "When the mill was built, where was it?",
+        "What is it called when the wheel is still?",
+        "Where did Hale Mill stand in 1790?",
+    )
+    for text in clear:
+        assert can_be_asked(replace(WHERE, text=text))
+
+
+@pytest.mark.parametrize(
+    ("text", "mixed"),
+    [
+        ("When did the mill be built?", True),
+        ("When was the mill built?", False),
+        ("What did Ann want to be?", False),
+        ("What did Ann say the mill would be?", False),
+    ],
+)
+def test_two_questions_in_one_are_mixed(text: str, mixed: bool) -> None:
+    assert is_mixed(text) is mixed
+
+
+def test_a_wording_that_is_mixed_is_asked_where_there_is_no_other(session: Any) -> None:
+    mixed = replace(WHEN, text="In what year did Hale Mill be built?")
+    assert choose_wordings(session, [mixed, WHEN]) == [WHEN]
+    assert choose_wordings(session, [mixed]) == [mixed]
 
 
 def test_the_exam_repeats_little_of_a_sentence() -> None:

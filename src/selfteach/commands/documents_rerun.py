@@ -126,7 +126,8 @@ def read_answered(row: JsonMapping) -> LabelledQuestion:
 def forget_source(
     folder: Path, source: str, out: Path | None, *, as_json: bool, debug: bool = False
 ) -> None:
-    """Teach again without one document, which may be absent by now.
+    """Teach again without one document, which may be absent by now. People's questions about it
+    are left out of the exam (`find_questions_about`).
 
     Raises:
         UsageError: the run has no such document, or several.
@@ -135,7 +136,8 @@ def forget_source(
     sources = read_note(folder, finished.PATHS)
     resolved = finished.resolve_settings(folder, Settings)
     gone = find_document(source, list_learned_documents(folder), folder)
-    left = read_noted(sources, forget=gone.id, missing=True)
+    texts = [Document(gone.source, gone.title, gone.text)] if gone.text else []
+    left = read_noted(sources, forget=gone.id, texts=texts, missing=True)
     place = folder.resolve() if folder.name in ("", "..") else folder
     target = out or place.with_name(f"{place.name}-without-{make_slug(source)}")
     options = TeachOptions(out=target, as_json=as_json, debug=debug)

@@ -63,9 +63,23 @@ _POINTER = re.compile(
 _NAMES = regex.compile(r"(?<!^)(?<![.?!] )\b[\p{Lu}\p{Lt}\p{Lo}]\w*|\d{3,}")
 _TORN = re.compile(
     r"\b(?:the|an?)\s+(?:and|or|of|in|on|at|to|for|by|from|with|is|are|was|were|has|have|had|did|"
-    r"does|the|an?|make)\b|\bbetween\s+(?:and|or)\b|\b(?:the|an?|between)\s*\?$",
+    r"does|the|an?|make)\b|\bbetween\s+(?:and|or)\b|"
+    r"\bof\s+(?:of|in|on|at|to|for|by|from|with|and|or|is|are|was|were)\b|"
+    r"^(?:what|which|who)\s+(?:is|are|was|were)\s+of\b|^how\s+many\s+(?:is|was|has|does|the|an?)\b|"
+    r"\b(?:the|an?|between|every|each|its|their|his|very|some|these|those)\s*\?$",
     re.I,
 )
+_MIXED = re.compile(
+    r"^(?!.*\b(?:to|will|would|can|could|shall|should|may|might|must|let)\b.*\bbe\b)"
+    r"(?=.*\b(?:did|does|do)\b.*\bbe\b)",
+    re.I,
+)
+_BARE_SUBJECT = re.compile(
+    r"\b(?:did|does|do|is|are|was|were|has|have|had|can|could|will|would)\s+"
+    r"(?:he|she|they|it(?!.*\b(?:when|that|if|to|called|known|mean)\b))\b",
+    re.I,
+)
+_NUMBERS = re.compile(r"\d(?:[\d.,]*\d)+")
 
 
 def find_context_fault(text: str, title: str) -> str:
@@ -93,11 +107,30 @@ def has_name(text: str, title: str) -> bool:
 
 
 def is_torn(text: str) -> bool:
-    """Return whether a word is missing after an article or after "between".
+    """Return whether a word is missing, as after an article, after "between" or after "of".
 
     The cause is usually an answer that was cut out of its question.
     """
     return bool(_TORN.search(text))
+
+
+def is_mixed(text: str) -> bool:
+    """Return whether two questions are mixed: "When did the mill be built?"."""
+    return bool(_MIXED.search(text))
+
+
+def asks_about_unnamed(text: str, title: str) -> bool:
+    """Return whether the subject is a pronoun, and nothing is named before it: "Where did he live
+    in Hale?".
+    """
+    found = _BARE_SUBJECT.search(text)
+    return found is not None and not has_name(text[: found.start()], title)
+
+
+def has_foreign_numbers(question: Question) -> bool:
+    """Return whether a question has a number of two digits or more that its text does not have."""
+    text = f"{question.chunk.title} {question.chunk.passage}"
+    return any(number not in text for number in _NUMBERS.findall(question.text))
 
 
 def find_answer_fault(question: Question) -> str:

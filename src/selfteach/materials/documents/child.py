@@ -2,9 +2,9 @@
 
     python -P -m selfteach.materials.documents.child KIND PATH CPU_S MEMORY_BYTES
 
-It prints one line of JSON: {"title", "pages", "notes"} or {"fault"}. The parsers belong to other
-projects, and their input is not trusted. A file that makes a parser loop or exhaust memory ends
-only that process. The run continues and records the reason.
+It prints one line of JSON: {"title", "pages", "notes", "headings"} or {"fault"}. The parsers belong
+to other projects, and their input is not trusted. A file that makes a parser loop or exhaust memory
+ends only that process. The run continues and records the reason.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 from selfteach.child_process import limit_resources, run_module
@@ -27,10 +28,25 @@ from selfteach.materials.documents.limits import (
 from selfteach.records import JsonObject
 
 
+@dataclass(frozen=True)
+class ParsedFile:
+    """Hold what a parser found.
+
+    Attributes:
+        notes: what it left out.
+        headings: lines that the file marks as headings.
+    """
+
+    title: str
+    pages: list[str]
+    notes: tuple[str, ...]
+    headings: list[str]
+
+
 def parse_in_child(
     kind: str, path: Path, cpu_s: int = CPU_S, memory_bytes: int = MEMORY_BYTES
-) -> tuple[str, list[str], tuple[str, ...]]:
-    """Return (title, pages, notes) of a file, which a child process parses.
+) -> ParsedFile:
+    """Return what a child process reads in a file.
 
     Raises:
         ValueError: the file cannot be parsed within the bounds; the message says why.
@@ -53,7 +69,7 @@ def parse_in_child(
     found = json.loads(output)
     if "fault" in found:
         raise ValueError(found["fault"])
-    return found["title"], found["pages"], tuple(found["notes"])
+    return ParsedFile(found["title"], found["pages"], tuple(found["notes"]), found["headings"])
 
 
 def _parse_file(kind: str, path: Path) -> JsonObject:
@@ -65,10 +81,12 @@ def _parse_file(kind: str, path: Path) -> JsonObject:
         if len(data) > MAX_MARKUP_BYTES:
             raise TooLarge(f"is larger than {MAX_MARKUP_BYTES >> 20} MB")
         text, note = decode_text(data, markup.find_declared_encoding(data))
-        title, body, left = markup.read_html(text)
-        return {"title": title, "pages": [body], "notes": list(filter(None, (note, left)))}
+        headings: list[str] = []
+        title, body, left = markup.read_html(text, headings)
+        notes = list(filter(None, (note, left)))
+        return {"title": title, "pages": [body], "notes": notes, "headings": headings}
     title, pages = paged.read_pdf(path) if kind == "pdf" else paged.read_docx(path)
-    return {"title": title, "pages": pages, "notes": []}
+    return {"title": title, "pages": pages, "notes": [], "headings": []}
 
 
 def main(kind: str, path: str, cpu_s: str, memory_bytes: str) -> None:

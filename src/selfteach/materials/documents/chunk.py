@@ -86,8 +86,8 @@ class Chunk:
 
     def find_informative_sentences(self) -> list[int]:
         """Return the numbers of the sentences that questions can be about."""
-        text = self.document.text
-        return [i for i, span in enumerate(self.sentences) if is_informative(text, span)]
+        text, headings = self.document.text, self.document.headings
+        return [i for i, span in enumerate(self.sentences) if is_informative(text, span, headings)]
 
     def describe_source(self, sentence: int | None = None) -> JsonObject:
         """Return the origin of an example, for `Example.source`.

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import regex
 
+from selfteach.materials.documents.listed import may_be_heading
 from selfteach.text import UNSPACED
 
 WRAPPED_LENGTHS = range(40, 121)
@@ -14,6 +15,8 @@ WRAPPED_LENGTHS = range(40, 121)
 verse, a longer one a whole paragraph.
 """
 _BULLET = re.compile(r"[-*+•–—◦▪●]\s|\(?\d{1,3}[.)]\s|#{1,6}\s|\|")
+_RULE = re.compile(r"([=\-_*~#])\1{2,}$")
+"""A line of signs under a heading or between parts."""
 _HYPHEN = re.compile(r"\w[-‐]$")
 JOINT_CHARS = 8
 """Characters of a part's end that decide how it is joined with the next."""
@@ -24,14 +27,29 @@ _UNSPACED_START = regex.compile(rf"{UNSPACED}|[「『（《]")
 
 
 def join_wrapped_lines(text: str) -> str:
-    """Return the text with single spaces, joined lines, and blank lines between paragraphs."""
+    """Return the text with single spaces, joined lines, and blank lines between paragraphs.
+
+    The first line is a heading and not joined if it may be one (`may_be_heading`) and was not
+    wrapped: the next line begins with a capital, and its first word had room before it.
+    """
     blocks: list[list[str]] = [[]]
     for line in text.split("\n"):
         if words := line.split():
             blocks[-1].append(" ".join(words))
         elif blocks[-1]:
             blocks.append([])
+    if _begins_with_heading(blocks[0]):
+        blocks[:1] = [blocks[0][:1], blocks[0][1:]]
     return "\n\n".join("\n".join(_join_lines(lines)) for lines in blocks if lines)
+
+
+def _begins_with_heading(lines: list[str]) -> bool:
+    if len(lines) < 2 or len(lines[0]) not in WRAPPED_LENGTHS:
+        return False
+    first, second = lines[:2]
+    needed = len(first) + 1 + len(second.split()[0])
+    has_room = needed <= max(map(len, lines))
+    return has_room and second[0].isupper() and may_be_heading(first)
 
 
 def find_joint(before: str, after: str) -> tuple[int, str]:
@@ -54,7 +72,7 @@ def _join_lines(lines: list[str]) -> Iterator[str]:
     parts = [last]
     for line in lines[1:]:
         is_wrapped = len(last) in WRAPPED_LENGTHS or last.endswith(_SOFT_HYPHEN)
-        if not is_wrapped or _BULLET.match(line):
+        if not is_wrapped or _BULLET.match(line) or _RULE.match(line):
             yield _remove_soft_hyphens("".join(parts))
             parts = [line]
         else:

@@ -12,7 +12,7 @@ lines get a head: a short sentence within a paragraph stays too short for a ques
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from itertools import pairwise, zip_longest
 
@@ -30,6 +30,11 @@ _ENDS = re.compile(rf"[{SENTENCE_MARKS}][\"'”’“«»‹›)\]」』）]*$")
 _QUESTION = re.compile(r"[?？؟]$")
 _COLON = re.compile(r"[:：]$")
 _VALUE = re.compile(r"[^:：]*+[:：].*\d")
+_VERB = re.compile(
+    r"\b(?:is|are|was|were|has|have|had|does|did|can|will|must|may|shall|should)\b",
+    re.I,
+)
+_ASKS = re.compile(r"(?:how|what|when|where|which|who|whom|whose|why)\b", re.I)
 _CUT = regex.compile(UNSPACED)
 
 
@@ -59,12 +64,55 @@ def format_sentence(text: str, span: Span) -> str:
     return joined if _ENDS.search(own) else f"{joined}."
 
 
-def is_informative(text: str, span: Span) -> bool:
+def normalize_line(text: str) -> str:
+    """Return the words of a line, in the form in which headings are compared."""
+    return " ".join(text.split()).casefold()
+
+
+def collect_headings(lines: Iterable[str]) -> frozenset[str]:
+    """Return the lines that only head something, of those that a file marks as headings.
+
+    A long one, a whole sentence, and a value with its name ("Phone: 123") may be facts.
+    """
+    return frozenset(
+        normalize_line(line)
+        for line in lines
+        if count_words(line) <= MAX_HEAD_WORDS
+        and not _VALUE.match(line)
+        and (_QUESTION.search(line) or not _ENDS.search(line))
+    )
+
+
+def may_be_heading(line: str) -> bool:
+    """Tell whether a line that no file marks as a heading may be one: it is short and has no stop.
+
+    It has no number and no verb like "is" (English only), for then it may be a fact that is said
+    nowhere else. It may begin like "How canals are dug".
+    """
+    says_something = any(map(str.isdigit, line)) or (_VERB.search(line) and not _ASKS.match(line))
+    is_short = count_words(line) <= MAX_HEAD_WORDS
+    return is_short and line[-1:].isalnum() and not says_something
+
+
+def guess_heading(text: str) -> str:
+    """Return the first line of a text if it may be a heading and a sentence follows it; else ""."""
+    lines = list(filter(None, (line.strip() for line in text.split("\n", 8))))
+    lines = [line for line in lines if any(map(str.isalnum, line))]
+    is_followed = len(lines) > 1 and _ENDS.search(lines[1])
+    return lines[0] if is_followed and may_be_heading(lines[0]) else ""
+
+
+def is_informative(text: str, span: Span, headings: Set[str] = frozenset()) -> bool:
     """Tell whether questions about a sentence make sense.
 
-    It has a head, or it is long enough and is no head of others.
+    It has words and is no heading. It has a head, or it is long enough and is no head of others.
+
+    Args:
+        headings: those of the document.
     """
     own = text[span.start : span.end]
+    if not any(map(str.isalnum, own)) or normalize_line(own) in headings:
+        return False
     return bool(span.head) or (count_words(own) >= MIN_WORDS and not _COLON.search(own))
 
 

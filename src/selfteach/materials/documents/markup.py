@@ -37,6 +37,7 @@ AROUND = frozenset(("nav", "footer", "menu"))
 """Elements around the text of a page. They are text inside an article."""
 CONTROLS = frozenset(("button", "select", "datalist", "textarea"))
 """Elements that a user presses or fills in."""
+HEADINGS = re.compile(r"h[1-6]")
 ARTICLES = frozenset(("article", "main"))
 ITEMS = frozenset(("li", "dd"))
 CELLS = frozenset(("td", "th"))
@@ -46,11 +47,14 @@ END = "selfteach-end"
 """An element that is added behind the page. The elements that hold it were never closed."""
 
 
-def read_html(text: str) -> tuple[str, str, str]:
+def read_html(text: str, headings: list[str] | None = None) -> tuple[str, str, str]:
     """Return (title, text, note) of a page without navigation, page foot, controls, hidden text.
 
     The note says how many characters were left out; it is "" for none. An element that is never
     closed is read, also a navigation or a hidden one: it would hide the rest of the page.
+
+    Args:
+        headings: gets the headings.
 
     Raises:
         TooLarge: joined cells of tables repeat more than MAX_CHARS characters.
@@ -63,10 +67,12 @@ def read_html(text: str) -> tuple[str, str, str]:
         tree = LexborHTMLParser(text)
     page = _Page(end)
     page.read(tree.root)
+    if headings is not None:
+        headings += page.headings
     note = f"{page.left_out:,} characters of {LEFT_OUT} left out" if page.left_out else ""
     title = tree.css_first("title:not(svg title)")
     return (
-        (_get_line(title) if title else "") or page.heading,
+        (_get_line(title) if title else "") or page.title,
         join_wrapped_lines("".join(page.parts)),
         note,
     )
@@ -101,7 +107,8 @@ class _Page:
 
     def __init__(self, end: LexborNode | None) -> None:
         self.parts: list[str] = []
-        self.heading = ""
+        self.title = ""
+        self.headings: list[str] = []
         self.left_out = 0
         self._end_found = end is not None
         self._never_closed = set[int]()
@@ -143,8 +150,9 @@ class _Page:
                 self._end_cell(node)
             return False
         self._break(tag)
-        if tag == "h1":
-            self.heading = self.heading or _get_line(node)
+        if HEADINGS.fullmatch(tag):
+            self.headings.append(_get_line(node))
+            self.title = self.title or (self.headings[-1] if tag == "h1" else "")
         elif tag == "br":
             self.parts.append("\n")
         elif tag in ITEMS:
@@ -254,11 +262,14 @@ def _make_markdown_parser() -> MarkdownIt:
     return MarkdownIt("commonmark").enable("table")
 
 
-def read_markdown(text: str) -> tuple[str, str]:
+def read_markdown(text: str, headings: list[str] | None = None) -> tuple[str, str]:
     """Return (title, text) of CommonMark with tables: the first heading, and the words.
 
     Marks of headings, quotes and emphasis are left out, and so are HTML tags. Links and pictures
     keep their words, code its signs, items of lists their marks, and every line its line break.
+
+    Args:
+        headings: gets all headings.
     """
     text = _FRONT.sub("", text, count=1)
     source = text.split("\n")
@@ -284,7 +295,10 @@ def read_markdown(text: str) -> tuple[str, str]:
             lines.append(mark + words)
             mark = ""
             if tokens[n - 1].type == "heading_open":
-                title = title or " ".join(words.split())
+                heading = " ".join(words.split())
+                title = title or heading
+                if headings is not None:
+                    headings.append(heading)
         elif token.type in ("fence", "code_block"):
             lines += [token.content, ""]
         elif token.type == "html_block":

@@ -27,7 +27,13 @@ from selfteach.materials.documents.limits import (
     MAX_TOTAL_CHARS,
     TooLarge,
 )
-from selfteach.materials.documents.listed import MAX_HEAD_WORDS, count_words
+from selfteach.materials.documents.listed import (
+    MAX_HEAD_WORDS,
+    collect_headings,
+    count_words,
+    guess_heading,
+    normalize_line,
+)
 from selfteach.materials.documents.markup import read_markdown
 from selfteach.materials.documents.paged import join_pages
 from selfteach.materials.rows import CLEANED_NOTE
@@ -289,21 +295,27 @@ def _read_file(file: Path, source: str, reading: ReadDocuments) -> Iterator[Docu
         require_module(PARSERS[kind], str(file))
         start = time.monotonic()
         try:
-            title, pages, notes = parse_in_child(kind, file)
+            parsed = parse_in_child(kind, file)
         except ValueError:
             reading.lost_s += time.monotonic() - start
             raise
-        safe = [clean_text(page) for page in pages]
+        safe = [clean_text(page) for page in parsed.pages]
         text, starts = join_pages(safe)
-        title = clean_text(title)
+        title = clean_text(parsed.title)
+        headings = [*filter(None, [title]), *map(clean_text, parsed.headings)]
         starts = starts if kind == "pdf" else ()
-        cleaned = safe != pages
+        notes = parsed.notes
+        cleaned = safe != parsed.pages
     else:
         raw, notes = _read_text(file)
         raw = _PAGE_BREAK.sub("\n", raw.replace("\r\n", "\n").replace("\r", "\n"))
         text = clean_text(raw)
         cleaned = text != raw
-        title, text = read_markdown(text) if kind == "markdown" else ("", join_wrapped_lines(text))
+        headings = []
+        if kind == "markdown":
+            title, text = read_markdown(text, headings)
+        else:
+            title, text = "", join_wrapped_lines(text)
         title = title or find_heading(text)
         starts = ()
     if not _has_words(text):
@@ -312,7 +324,8 @@ def _read_file(file: Path, source: str, reading: ReadDocuments) -> Iterator[Docu
         raise TooLarge(f"holds more than {MAX_CHARS:,} characters")
     if cleaned:
         notes = (*notes, CLEANED_NOTE)
-    yield Document(source, _choose_title(title, file.stem), text, starts, notes)
+    found = collect_headings([*headings, guess_heading(text)])
+    yield Document(source, _choose_title(title, file.stem), text, starts, notes, headings=found)
 
 
 def _read_text(file: Path) -> tuple[str, tuple[str, ...]]:
@@ -338,6 +351,13 @@ def find_heading(text: str) -> str:
     first, _, rest = text.partition("\n\n")
     is_line = bool(rest) and "\n" not in first and first[-1].isalnum()
     return first if is_line and count_words(first) <= MAX_HEAD_WORDS else ""
+
+
+def part_title(text: str, title: str) -> str:
+    """Return a text with a blank line behind its first line, if that is its title."""
+    first, _, rest = text.lstrip().partition("\n")
+    is_title = bool(rest) and normalize_line(first) == normalize_line(title)
+    return f"{first}\n\n{rest}" if is_title else text
 
 
 def _choose_title(title: str, stem: str) -> str:
@@ -367,16 +387,18 @@ def _read_rows(file: Path, source: str, reading: ReadDocuments) -> Iterator[Docu
                 continue
             rows.good += 1
             title = _get_first_text(row, TITLE_FIELDS)
+            text = join_wrapped_lines(part_title(text, title))
             used = (*TEXT_FIELDS, *TITLE_FIELDS)
             rest = {key: value for key, value in row.items() if key not in used}
             notes = (CLEANED_NOTE,) if cleaned and cleaned[-1].where == where else ()
             yield Document(
                 _format_row_source(source, where),
                 _choose_title(title, file.stem),
-                join_wrapped_lines(text),
+                text,
                 (),
                 notes,
                 rest,
+                collect_headings([title] if title != text else []),
             )
     finally:
         rows.bad_lines = [

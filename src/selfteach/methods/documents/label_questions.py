@@ -61,10 +61,9 @@ def label_questions(
             funnel.decide(question.id, NO_LABEL, {"question": question.text}, failed=True)
     answered = [repair_label(a) for a in written]
     scored = judge.scores(answered)
-    best_judge = rank_judges(session, judge, written, answered) if config.calibrate else None
     rows = [describe_scores(a, s) for a, s in zip(answered, scored, strict=True)]
     session.run.ledger.set_note("knowledge", rows)
-    return MeasuredQuestions(answered, scored, best_judge)
+    return MeasuredQuestions(answered, scored, as_written=written)
 
 
 def write_labels(session: Session, trusted: Sequence[Question]) -> list[LabelledQuestion]:
@@ -94,23 +93,18 @@ def write_labels(session: Session, trusted: Sequence[Question]) -> list[Labelled
 
 
 def rank_judges(
-    session: Session,
-    judge: KnowledgeJudge,
-    written: Sequence[LabelledQuestion],
-    answered: Sequence[LabelledQuestion],
+    session: Session, judge: KnowledgeJudge, measured: MeasuredQuestions
 ) -> BestJudge | None:
     """Measure how well each judge recognizes what the model knows; with `study.known=auto` return
     the best judge, if it is good enough.
 
     Args:
         judge: the judge that selects.
-        written: the questions with their labels as they were written.
-        answered: the same with repaired labels.
     """
     config = session.config.select
     session.display.start_stage("calibrate")
     judges = list_judges(session, judge)
-    found = calibrate_judges(session, judges, written)
+    found = calibrate_judges(session, judges, measured.as_written)
     session.run.ledger.set_note("judges", describe_calibrations(found, config.judge))
     doubt = describe_weak_judges(found, config.min_auroc)
     session.run.ledger.set_note("doubt about judges", doubt)
@@ -118,7 +112,7 @@ def rank_judges(
         session.display.print_line(doubt)
     if session.config.study.known != "auto":
         return None
-    return choose_best_judge(judges, found, answered, config.min_auroc, config.tau_label)
+    return choose_best_judge(judges, found, measured.answered, config.min_auroc, config.tau_label)
 
 
 def describe_scores(answered: LabelledQuestion, scores: KnowledgeScores) -> JsonObject:

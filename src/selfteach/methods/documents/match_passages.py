@@ -15,8 +15,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence, Set
 
 from selfteach.judge.match import contains_answer, normalize_answer, read_words
-from selfteach.materials.documents.chunk import Chunk
+from selfteach.materials.documents import Document
+from selfteach.materials.documents.chunk import Chunk, split_chunks
+from selfteach.materials.documents.listed import count_words
 from selfteach.materials.documents.questions import PeopleQuestion
+
+PIECE_WORDS = 300
+"""Words of a passage where no model has cut the documents yet."""
 
 
 class _WordForm:
@@ -103,3 +108,21 @@ class PassageIndex:
         return sum(
             min(count, self.counts.get(word, {}).get(number, 0)) for word, count in wanted.items()
         )
+
+
+def find_questions_about(
+    questions: Sequence[PeopleQuestion], gone: Sequence[Document], kept: Sequence[Document]
+) -> list[PeopleQuestion]:
+    """Return the questions that are about a document that is gone, as far as matching shows it.
+
+    Questions from a file name no document. So each is matched with the passages of all documents,
+    and is about one that is gone if none of the others fits as well. Two documents may answer one
+    question. Then the exam may lose a question that it could ask, which is the smaller harm: one
+    about a forgotten document asks for what nobody teaches any more.
+    """
+    documents = [*kept, *gone]
+    pieces = [split_chunks(document, count_words, PIECE_WORDS) for document in documents]
+    chunks = [chunk for own in pieces for chunk in own]
+    lost = {chunk.id for own in pieces[len(kept) :] for chunk in own}
+    index = PassageIndex(chunks)
+    return [q for q in questions if index.find_best(q).id in lost] if lost else []

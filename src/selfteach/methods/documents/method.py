@@ -40,6 +40,7 @@ from selfteach.methods.documents.knowledge_map import make_knowledge_map
 from selfteach.methods.documents.label_questions import (
     label_questions,
     make_knowledge_judge,
+    rank_judges,
     select_pairs,
 )
 from selfteach.methods.documents.plan_stages import plan_stages
@@ -80,7 +81,8 @@ def prepare(session: Session, material: Documents) -> TrainingPlan:
             session.display.print_line(doubt)
         knowledge_judge = make_knowledge_judge(session)
     with run.time_stage("questions"):
-        held_out, written = split_questions(session, chunks, material.questions)  # 1, 2
+        people = material.questions
+        held_out, written = split_questions(session, chunks, people, material.left_out)  # 1, 2
     with run.time_stage("answers"):
         with run.ledger.open_funnel("select", (q.id for q in written.trusted)) as funnel:
             measured = label_questions(session, written.trusted, knowledge_judge, funnel)  # 3, 4
@@ -88,6 +90,9 @@ def prepare(session: Session, material: Documents) -> TrainingPlan:
         # A resumed run must make the same examples: a failed request is not sent again.
         if session.teacher:
             session.teacher.freeze_failures()
+    if config.select.calibrate:
+        with run.time_stage("calibrate"):
+            measured.best_judge = rank_judges(session, knowledge_judge, measured)  # 4
     with run.time_stage("anchors"):
         general = make_general_examples(session, held_out, count_anchors(session, chunks))
     with run.time_stage("study"):

@@ -34,6 +34,7 @@ from selfteach.generate.study import put_question_word
 from selfteach.judge.match import contains_answer, normalize_answer
 from selfteach.materials.documents.chunk import Chunk
 from selfteach.methods.documents.held_out_questions import put_title_first
+from selfteach.methods.documents.plan_work import SPARE, count_wanted
 from selfteach.methods.session import Session
 from selfteach.models.ordered import sample_in_order
 from selfteach.records import Prompt, Request
@@ -41,19 +42,16 @@ from selfteach.select.evenly import choose_evenly
 from selfteach.select.question_format import (
     ANOTHER_ANSWER,
     NO_ANSWER_BACK,
+    asks_about_unnamed,
     find_answer_fault,
     find_context_fault,
+    has_foreign_numbers,
     has_name,
+    is_mixed,
     is_torn,
 )
 from selfteach.select.specificity import stem_words
 
-PER_CHUNK = 4
-"""Questions that the exam asks about a chunk, on average."""
-MIN_QUESTIONS = 20
-"""Questions of the exam about few chunks, if there are so many."""
-SPARE = 3
-"""Clauses with a question word that are read for each question that is missing."""
 MAX_SHARED = 4
 """Content words that a question of the exam shares with its sentence."""
 TYPICAL_SHARED = 3
@@ -80,11 +78,7 @@ def choose_own_questions(
     fronted = phrase_questions(unwritten, lambda q: make_fronted_question(q.evidence, q.short))
     clauses = list_clauses(unwritten)
     facts = {find_fact(q) for q in (*questions, *unwritten)}
-    wanted = min(
-        config.exam.questions,
-        max(MIN_QUESTIONS, PER_CHUNK * len(chunks)),
-        int(config.questions.held_out * len(facts)),
-    )
+    wanted = count_wanted(len(facts), len(chunks), config)
     clear = choose_wordings(session, [q for q in (*questions, *fronted) if can_be_asked(q)])
     found = choose_evenly(clear, wanted)
     missing = wanted - len(found)
@@ -141,8 +135,14 @@ def can_be_asked(question: Question) -> bool:
     The answer that came back from the sentence alone does not decide by itself.
     """
     is_usable = find_answer_fault(question) in ("", ANOTHER_ANSWER, NO_ANSWER_BACK)
-    is_usable = is_usable and not is_torn(question.text)
+    is_usable = is_usable and not is_unclear(question)
     return is_usable and (count_shared(question) <= MAX_SHARED or not is_latin(question.evidence))
+
+
+def is_unclear(question: Question) -> bool:
+    """Return whether a question lacks a word, names nothing, or has numbers of its own."""
+    text, title = question.text, question.chunk.title
+    return is_torn(text) or asks_about_unnamed(text, title) or has_foreign_numbers(question)
 
 
 def name_topic(question: Question) -> Question:
@@ -168,14 +168,15 @@ def group_wordings(questions: Sequence[Question]) -> dict[Fact, list[Question]]:
 
 def choose_wordings(session: Session, questions: Sequence[Question]) -> list[Question]:
     """Return the answerable wording of each fact that repeats of its sentence most nearly what
-    people's do; facts without an answerable one are left out.
+    people's do, one of whole English first; facts without an answerable one are left out.
     """
     shares = measure_answerable(session, questions)
     least = session.config.questions.min_answerable
     wordings = group_wordings([q for q in questions if shares[q.id] >= least])
 
-    def rank(question: Question) -> tuple[int, float]:
-        return abs(count_shared(question) - TYPICAL_SHARED), -shares[question.id]
+    def rank(question: Question) -> tuple[bool, int, float]:
+        distance = abs(count_shared(question) - TYPICAL_SHARED)
+        return is_mixed(question.text), distance, -shares[question.id]
 
     return [min(own, key=rank) for own in wordings.values()]
 

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from selfteach.config import DocumentsConfig as Settings
+from selfteach.evaluate.common_knowledge import CALIBRATION_QUESTIONS
+from selfteach.generate.questions import OVERSAMPLING, list_answer_spans
+from selfteach.materials.documents.chunk import Chunk, split_chunks
+from selfteach.materials.documents.listed import count_words
 from selfteach.materials.documents.material import Documents
 from selfteach.methods.documents.describe_size import describe_size
 from selfteach.methods.documents.read_documents import count_sentences
 from selfteach.methods.plan_parts import (
     CHARS_PER_TOKEN,
-    EXAM_ARMS,
     TRAIN_SHARE,
     Plan,
     plan_anchors,
@@ -16,14 +23,42 @@ from selfteach.methods.plan_parts import (
 )
 from selfteach.run.workload import PlannedStage
 
-ASKED_PER_QUESTION = 2
-"""Requests for one usable question, with the one that asks back for its answer."""
+PER_CHUNK = 4
+"""Questions of its own that the exam asks about a chunk, on average."""
+MIN_QUESTIONS = 20
+"""Questions of its own that the exam asks about few chunks, if there are so many."""
+SPARE = 3
+"""Clauses with a question word that are read for each question that is missing."""
+USABLE_SHARE = 0.38
+"""The share of the first requests for a question that give a usable one: of the embedded model, on
+twenty passages, as all shares here.
+"""
+ANSWERED_WORDS = 6.5
+"""The share of the usable questions to which the model finds the expected answer, times the mean
+words of a sentence: two in three of 10 words, one in four of 26.
+"""
+TEACHER_SHARE = 0.9
+"""Both shares of a teacher: an assumption, because no run with one was counted."""
+WORDINGS = 8
+"""Usable questions that many requests give for each answer that a sentence offers."""
+NEW_SHARE = 0.85
+"""The share of the written questions whose answer is asked back; the others are repeated."""
+READ_SHARE = 0.8
+"""Wordings that are read for the exam, as a share of the usable questions."""
+CLEAR_SHARE = 0.6
+"""Facts for which a question is clear, as a share of the trusted questions."""
+CLEAR_TRUSTED = 0.8
+"""The share of the trusted questions that ask for such a fact."""
+READINGS = 2
+"""Answers to a wording that decide whether it is clear."""
 QUESTION_TOKENS = 14
 LABEL_TOKENS = 8
 """Tokens of a question, and of an answer to it."""
+COMPARED_TOKENS = 90
+"""Tokens that are read to compare two answers, the worked examples only once."""
 ROW_TOKENS = 22
 """Trained answer tokens of a row of study data with its whole answer."""
-FILLED_SHARE = 0.7
+FILLED_SHARE = 0.95
 """The rows that a sentence gives, as a share of `study.per_sentence`."""
 STUDY_READ_TOKENS = 60
 """Tokens that are read to choose the forms of a row."""
@@ -31,45 +66,58 @@ STRATEGIES_PER_CHUNK = 2
 STRATEGY_TOKENS = 32
 NOTES_TOKENS = 160
 """Limits of a study strategy, and of what is written by it."""
+PASSAGE_READS = 4
+"""How often the passage of a question is read to compare answers to it."""
 MIN_ANCHOR_PROMPTS = 600
 MAX_ANCHOR_PROMPTS = 4000
 """Bounds on the general prompts that a run writes, where the settings leave the number open."""
 
 
+@dataclass(frozen=True)
+class ExpectedQuestions:
+    """Hold what the questions about the documents come to.
+
+    Attributes:
+        requests: for questions, for the answers that check them, and for those of the exam.
+        held_out: questions of the exam.
+        trusted: those that are left to learn from, each with the answer that was expected.
+    """
+
+    requests: int
+    held_out: int
+    trusted: int
+
+
 def plan_work(material: Documents, config: Settings) -> list[PlannedStage]:
     """Return the stages of a run."""
     sentences = count_sentences(material)
-    chars = sum(len(document.text) for document in material.reading.documents)
-    chunks = max(1, round(chars / CHARS_PER_TOKEN / config.read.chunk_tokens))
-    exam_rounds = 0 if material.questions else config.questions.exam_rounds
-    rounds = config.questions.rounds + exam_rounds
-    asked = min(ASKED_PER_QUESTION * config.questions.per_chunk * chunks, rounds * sentences)
-    trusted = asked // ASKED_PER_QUESTION
+    chunks = cut_roughly(material, config)
+    expected = expect_questions(chunks, len(material.questions), config)
+    trusted = expected.trusted
     answers = trusted * (1 + 2 * config.select.samples)
     general = count_anchor_prompts(sentences, config)
     study = config.stages.study
     rows = int(FILLED_SHARE * sentences * config.study.per_sentence) if study else 0
     rewrites = trusted if study and config.study.rewritten else 0
-    studied = STRATEGIES_PER_CHUNK * chunks if study and config.study.strategies else 0
+    studied = STRATEGIES_PER_CHUNK * len(chunks) if study and config.study.strategies else 0
     written = rewrites * ROW_TOKENS + studied * (STRATEGY_TOKENS + NOTES_TOKENS) // 2
     anchors = int(TRAIN_SHARE * general)
     learned = int(rows * estimate_row_tokens(config)) + anchors * config.anchors.anchor_tokens
-    held_out = len(material.questions) or int(config.questions.held_out * trusted)
-    questions = min(config.exam.questions, max(held_out, 1)) + config.exam.general
-    arms = (EXAM_ARMS - 1) * questions
+    asked = expected.held_out
+    others = min(config.exam.general, general - anchors) + config.exam.common
+    base = 4 * asked + others  # greedy, two samples, open book
+    tuned = 2 * asked + others
     tokens = config.exam.max_tokens // 2
-    read = config.exam.common * EXAM_ARMS * STUDY_READ_TOKENS
+    chars = sum(len(chunk.text) for chunk in chunks)
+    passage_tokens = chars // CHARS_PER_TOKEN // max(len(chunks), 1)
     return [
         PlannedStage("load"),
         PlannedStage("read"),
-        PlannedStage("questions", asked, asked * QUESTION_TOKENS, by_teacher=True),
         PlannedStage(
-            "answers",
-            answers,
-            answers * LABEL_TOKENS,
-            answers * STUDY_READ_TOKENS,
-            by_teacher=True,
+            "questions", expected.requests, expected.requests * QUESTION_TOKENS, by_teacher=True
         ),
+        PlannedStage("answers", answers, answers * LABEL_TOKENS, by_teacher=True),
+        *plan_calibration(trusted, config),
         plan_anchors(general, config.anchors.anchor_tokens),
         PlannedStage(
             "study",
@@ -78,12 +126,108 @@ def plan_work(material: Documents, config: Settings) -> list[PlannedStage]:
             rows * STUDY_READ_TOKENS,
             by_teacher=True,
         ),
-        PlannedStage("exam of the base", arms, arms * tokens, read),
+        PlannedStage("exam of the base", base, base * tokens),
         plan_training("train documents", learned, rows + anchors, config.train),
         PlannedStage("open"),
-        PlannedStage("exam", questions, questions * tokens, read),
-        PlannedStage("knowledge map", scored_tokens=2 * trusted * STUDY_READ_TOKENS),
+        PlannedStage("exam", tuned, tuned * tokens, PASSAGE_READS * asked * passage_tokens),
+        PlannedStage("knowledge map", 2 * trusted, 2 * trusted * tokens),
     ]
+
+
+def cut_roughly(material: Documents, config: Settings) -> list[Chunk]:
+    """Return the pieces of the documents about as the model's tokens would cut them."""
+    return [
+        chunk
+        for document in material.reading.documents
+        for chunk in split_chunks(
+            document, lambda text: len(text) // CHARS_PER_TOKEN, config.read.chunk_tokens
+        )
+    ]
+
+
+def expect_questions(chunks: Sequence[Chunk], people: int, config: Settings) -> ExpectedQuestions:
+    """Return what the requests for questions come to, in the rounds in which they are sent.
+
+    Args:
+        people: how many questions people brought for the exam.
+    """
+    settings = config.questions
+    share = TEACHER_SHARE if config.teacher else USABLE_SHARE
+    rounds = settings.rounds + (0 if people else settings.exam_rounds)
+    offers = [len(list_answer_spans(chunk)) for chunk in chunks]
+    expected = [
+        expect_usable(count, rounds, settings.per_chunk, share) for count in offers if count
+    ]
+    asked = sum(requests for requests, _ in expected)
+    usable = sum(kept for _, kept in expected)
+    requests = asked + round(NEW_SHARE * asked)
+    trusted = expect_trusted_share(chunks, config) * usable
+    if people:
+        return ExpectedQuestions(requests, min(people, config.exam.questions), round(trusted))
+    facts = sum(offers)
+    wanted = count_wanted(facts, len(chunks), config)
+    clear = CLEAR_SHARE * trusted
+    missing = max(wanted - clear, 0.0)
+    read = READ_SHARE * usable + min(SPARE * missing, max(facts - clear, 0.0))
+    aside = CLEAR_TRUSTED * min(wanted / clear, 1.0) if clear else 0.0
+    requests += READINGS * round(read)
+    return ExpectedQuestions(requests, max(wanted, 1), round(trusted * (1 - aside)))
+
+
+def expect_trusted_share(chunks: Sequence[Chunk], config: Settings) -> float:
+    """Return to which share of the usable questions the model finds the expected answer: a small
+    model loses itself in long sentences.
+    """
+    if config.teacher:
+        return TEACHER_SHARE
+    texts = [chunk.words(i) for chunk in chunks for i in chunk.find_informative_sentences()]
+    words = sum(map(count_words, texts)) / max(len(texts), 1)
+    return min(ANSWERED_WORDS / max(words, 1.0), TEACHER_SHARE)
+
+
+def expect_usable(spans: int, rounds: int, per_chunk: int, share: float) -> tuple[int, float]:
+    """Return how many questions are asked about a chunk, and how many of them are usable.
+
+    Each round asks for OVERSAMPLING times as many as are missing. The more an answer was asked for,
+    the more often a question repeats another one.
+
+    Args:
+        spans: the answers that its sentences offer.
+        share: of the first requests that give a usable question.
+    """
+    most = WORDINGS * spans
+    asked, kept = 0, 0.0
+    for _ in range(rounds):
+        missing = round(per_chunk - kept)
+        if missing > 0:
+            asked += int(OVERSAMPLING * missing) + 1
+            kept = min(most * (1 - math.exp(-share * asked / most)), per_chunk)
+    return asked, kept
+
+
+def count_wanted(facts: int, chunks: int, config: Settings) -> int:
+    """Return how many facts the exam asks for where people bring no questions."""
+    return min(
+        config.exam.questions,
+        max(MIN_QUESTIONS, PER_CHUNK * chunks),
+        int(config.questions.held_out * facts),
+    )
+
+
+def plan_calibration(trusted: int, config: Settings) -> list[PlannedStage]:
+    """Return the stage that calibrates the judges of knowledge, where there is one.
+
+    The base answers common questions. Two judges read: one compares each sample with the label, the
+    other one reads the label with and without the document.
+    """
+    common = min(config.select.calibrate, len(CALIBRATION_QUESTIONS))
+    if not common:
+        return []
+    samples = 2 * config.select.samples
+    requests = common * (1 + samples)
+    judged = common + min(trusted, config.select.calibrate)
+    read = judged * (samples * COMPARED_TOKENS + 2 * STUDY_READ_TOKENS)
+    return [PlannedStage("calibrate", requests, requests * LABEL_TOKENS, read)]
 
 
 def estimate_row_tokens(config: Settings) -> float:

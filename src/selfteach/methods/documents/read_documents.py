@@ -6,6 +6,7 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 from selfteach.config import DocumentsConfig as Settings
@@ -14,13 +15,14 @@ from selfteach.files import BadLine
 from selfteach.materials.documents import Document
 from selfteach.materials.documents.chunk import split_document_sentences
 from selfteach.materials.documents.listed import MIN_WORDS, is_informative
-from selfteach.materials.documents.material import Documents
+from selfteach.materials.documents.material import Documents, identify_question
 from selfteach.materials.documents.questions import (
     PeopleQuestion,
     read_document_questions,
     read_questions,
 )
 from selfteach.materials.documents.read import ReadDocuments, read_documents
+from selfteach.methods.documents.match_passages import find_questions_about
 from selfteach.methods.input_sources import (
     Source,
     as_file,
@@ -35,23 +37,44 @@ from selfteach.methods.method import Material
 from selfteach.records import JsonMapping, JsonObject, digest
 
 FORGOTTEN = "forgotten"
+LEFT_OUT = "left_out"
+"""The key of a run's note with the ids of questions about forgotten documents."""
 MIN_SENTENCES = 2
 DocumentSource = str | Path | Sequence[str | Path] | Sequence[JsonMapping]
 """A path, several paths, or rows with text, title and questions."""
+
+
+@dataclass(frozen=True)
+class Forgotten:
+    """Hold what a run must not learn, though it may be in the files.
+
+    Attributes:
+        ids: of documents.
+        texts: such documents that may not be in the files any more; questions about them are left
+            out of the exam.
+        questions: ids of questions that an earlier reading left out.
+    """
+
+    ids: frozenset[str] = frozenset()
+    texts: Sequence[Document] = ()
+    questions: frozenset[str] = frozenset()
+
+
+NOTHING = Forgotten()
 
 
 def read_material(
     documents: DocumentSource,
     *,
     questions: Source = None,
-    forgotten: frozenset[str] = frozenset(),
+    forgotten: Forgotten = NOTHING,
 ) -> Material:
     """Read documents and the questions about them.
 
     Args:
         documents: files or folders, or rows with "text", and perhaps "title" and "questions".
         questions: a file, or rows, of people's questions with answers, for the exam alone.
-        forgotten: the ids of documents that are left out, though they are in the files.
+        forgotten: documents and questions that are left out, though they are in the files.
 
     Raises:
         UsageError: the package that reads a document is missing.
@@ -67,7 +90,8 @@ def read_material(
     sources: JsonObject = {
         "paths": [str(path.resolve()) for path in paths],
         **note_sources(questions=questions),
-        FORGOTTEN: sorted(forgotten),
+        FORGOTTEN: sorted(forgotten.ids),
+        LEFT_OUT: sorted(material.left_out),
     }
     if rows is not None:
         sources["rows"] = rows
@@ -100,9 +124,10 @@ def read_sources(
     paths: Sequence[Path],
     rows: Sequence[JsonMapping] | None,
     questions: Source,
-    forgotten: frozenset[str],
+    forgotten: Forgotten,
 ) -> Documents:
-    """Read documents without those that are forgotten, in the order of their titles.
+    """Read documents without those that are forgotten, in the order of their titles. Questions
+    about forgotten ones are left out too.
 
     A run's identity is blind to the order of files and rows, so documents and their questions have
     an order of their own.
@@ -115,8 +140,10 @@ def read_sources(
         questions_file = stack.enter_context(as_file(questions, "questions"))
         files = [rows_file] if rows_file else list(paths)
         reading = read_documents(files, questions=questions_file)
+        gone = list(forgotten.texts)
         for document in list(reading.documents):
-            if document.id in forgotten:
+            if document.id in forgotten.ids:
+                gone.append(document)
                 reading.documents.remove(document)
                 reading.skipped.append(BadLine(document.source, "forgotten"))
         if not reading.documents:
@@ -127,8 +154,25 @@ def read_sources(
             )
         reading.documents.sort(key=lambda document: (document.title, document.id))
         if questions_file:
-            return Documents(reading, read_questions(questions_file, reading))
+            material = Documents(reading, read_questions(questions_file, reading))
+            return leave_questions_out(material, gone, forgotten.questions)
         return Documents(reading, sort_questions(reading, read_document_questions(reading)))
+
+
+def leave_questions_out(
+    material: Documents, gone: Sequence[Document], earlier: frozenset[str]
+) -> Documents:
+    """Return the material without the questions about documents that are gone.
+
+    Args:
+        earlier: ids of questions that an earlier reading left out. It may have had the words of a
+            document that is in no file any more.
+    """
+    about = find_questions_about(material.questions, gone, material.reading.documents)
+    left_out = earlier | {identify_question(q.text) for q in about}
+    ids = [identify_question(q.text) for q in material.questions]
+    kept = [q for q, id in zip(material.questions, ids, strict=True) if id not in left_out]
+    return Documents(material.reading, kept, [id for id in ids if id in left_out])
 
 
 def sort_questions(
@@ -153,18 +197,25 @@ def read_again(sources: JsonMapping | None, identity: JsonMapping, config: Setti
     return read_noted(sources or {})
 
 
-def read_noted(noted: JsonMapping, *, forget: str = "", missing: bool = False) -> Material:
+def read_noted(
+    noted: JsonMapping,
+    *,
+    forget: str = "",
+    texts: Sequence[Document] = (),
+    missing: bool = False,
+) -> Material:
     """Read the documents of a note.
 
     Args:
         forget: the id of one more document to leave out.
+        texts: its words, as far as they are known without the files.
         missing: leave files and folders out that no longer exist.
     """
     forgotten = {*(noted.get(FORGOTTEN) or ()), *([forget] if forget else ())}
     return read_material(
         noted.get("rows") or noted_paths(noted, missing=missing),
         questions=noted_source(noted, "questions"),
-        forgotten=frozenset(forgotten),
+        forgotten=Forgotten(frozenset(forgotten), texts, frozenset(noted.get(LEFT_OUT) or ())),
     )
 
 
@@ -219,7 +270,7 @@ def refuse_too_little(material: Documents, config: Settings) -> None:
 def count_sentences(material: Documents) -> int:
     """Return the number of sentences to learn from."""
     return sum(
-        is_informative(document.text, span)
+        is_informative(document.text, span, document.headings)
         for document in material.reading.documents
         for span in split_document_sentences(document)
     )

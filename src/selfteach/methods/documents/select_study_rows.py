@@ -7,7 +7,7 @@ from __future__ import annotations
 import random
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from selfteach.dedup.overlap import OverlapIndex, split_written_words
 from selfteach.evaluate.judge_calibration import BestJudge
@@ -58,11 +58,13 @@ class MeasuredQuestions:
 
     Attributes:
         best_judge: scores of the judge with the best ranking, where one is good enough.
+        as_written: the questions with their labels before any repair.
     """
 
     answered: list[LabelledQuestion]
     scored: list[KnowledgeScores]
     best_judge: BestJudge | None = None
+    as_written: list[LabelledQuestion] = field(default_factory=list)
 
 
 def make_study_examples(

@@ -9,6 +9,7 @@ from selfteach.errors import DataError
 from selfteach.generate.questions import Question, generate_questions
 from selfteach.judge.language import find_main_script
 from selfteach.materials.documents.chunk import Chunk
+from selfteach.materials.documents.material import identify_question
 from selfteach.materials.documents.questions import PeopleQuestion
 from selfteach.methods.documents.held_out_questions import (
     HeldOutQuestion,
@@ -21,7 +22,6 @@ from selfteach.methods.documents.own_questions import choose_own_questions, find
 from selfteach.methods.documents.read_chunks import TOO_LONG
 from selfteach.methods.documents.select_study_rows import WrittenQuestions
 from selfteach.methods.session import Session
-from selfteach.records import digest
 from selfteach.run.ledger import Outcome, make_outcome
 from selfteach.select.evenly import choose_evenly
 from selfteach.select.prompt_format import find_format_fault
@@ -36,6 +36,7 @@ from selfteach.select.specificity import SpecificityCheck
 LIKE_EXAM = "like a question of the exam"
 HELD_OUT = "held out for the exam"
 TOO_MANY = "held out, more than exam.questions"
+ABOUT_FORGOTTEN = "about a forgotten document"
 PEOPLE = "people's questions"
 """The ledger's stage of people's held-out questions."""
 OWN = "questions of the exam"
@@ -43,11 +44,19 @@ OWN = "questions of the exam"
 
 
 def split_questions(
-    session: Session, chunks: Sequence[Chunk], people: Sequence[PeopleQuestion]
+    session: Session,
+    chunks: Sequence[Chunk],
+    people: Sequence[PeopleQuestion],
+    left_out: Sequence[str] = (),
 ) -> tuple[list[HeldOutQuestion], WrittenQuestions]:
     """Return the held-out questions, people's where there are any, and the model's questions to
     learn from (steps 1 and 2).
+
+    Args:
+        left_out: ids of people's questions about forgotten documents.
     """
+    if line := record_left_out(session, left_out, len(people)):
+        session.display.print_line(line)
     held_out = drop_overlong_questions(session, make_people_questions(chunks, people))
     if line := describe_unanswered(held_out):
         session.display.print_line(line)
@@ -55,10 +64,27 @@ def split_questions(
     return (held_out, written) if held_out else hold_out_questions(session, chunks, written)
 
 
-def describe_unanswered(questions: Sequence[HeldOutQuestion]) -> str:
-    """Return a line about questions of which no passage contains an answer; "" if there are none.
+def record_left_out(session: Session, left_out: Sequence[str], asked: int) -> str:
+    """Record the questions about forgotten documents as dropped, without their words. Return a line
+    about them; "" if there are none.
 
-    So are those about a forgotten document, and questions that another file answers.
+    Args:
+        asked: how many other questions people brought.
+    """
+    if not left_out:
+        return ""
+    with session.run.ledger.open_funnel(PEOPLE) as funnel:
+        for id in left_out:
+            funnel.decide(id, ABOUT_FORGOTTEN, {})
+    return (
+        f"{len(left_out)} of {len(left_out) + asked} questions are left out of the exam: of all "
+        "passages, one of a forgotten document fits them best"
+    )
+
+
+def describe_unanswered(questions: Sequence[HeldOutQuestion]) -> str:
+    """Return a line about questions of which no passage contains an answer, as where another file
+    answers them; "" if there are none.
     """
     lost = [q for q in questions if not holds_answer(q.chunk.passage, q)]
     if not lost:
@@ -87,7 +113,7 @@ def drop_overlong_questions(
     reasons |= dict.fromkeys((q.text for q in chosen), "")
     with session.run.ledger.open_funnel(stage) as funnel:
         for text, reason in reasons.items():
-            funnel.decide(digest(["quiz", text]), reason, {"question": text[:200]})
+            funnel.decide(identify_question(text), reason, {"question": text[:200]})
     return roomy
 
 
