@@ -338,8 +338,8 @@ def test_bars_of_notebooks_are_for_notebooks_that_name_no_stream(
     [
         (4, 0, "prompts"),
         (4, 3, "prompts, 3 answers"),
-        (0, 0, "1 prompts"),
-        (0, 1, "1 prompts"),
+        (0, 0, "1 prompt"),
+        (0, 1, "1 prompt"),
         (0, 3, "3 answers"),
     ],
 )

@@ -60,6 +60,7 @@ from selfteach.run.display import Display
 from selfteach.run.finished import COST_FILE, EXAM_FILE, LESSON_FILE, RESULT, add_cost
 from selfteach.run.run_folder import Run
 from selfteach.run.workload import RemainingTime
+from selfteach.text import format_count
 from selfteach.train.adapters.join_loras import explain_why_not_joined, join_loras
 from selfteach.train.distributed import broadcast_from_first, has_shards
 from selfteach.train.memory import measure_peak_mb
@@ -544,7 +545,7 @@ def export_adapter(run: Run, adapter: Path, heading: str) -> None:
 def describe_examples(plan: TrainingPlan) -> str:
     """Return what an adapter was taught, where no one text says it."""
     learned = sum(example.role == "learn" for example in plan.examples)
-    return f"{learned} examples"
+    return format_count(learned, "examples")
 
 
 def list_dropped(run: Run) -> list[JsonObject]:

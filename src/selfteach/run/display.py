@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any, TextIO
 
 from selfteach.run.workload import RemainingTime
+from selfteach.text import format_count
 
 PLAIN_INTERVAL_S = 5.0
 MIN_SHARE_FOR_ESTIMATE = 0.1
@@ -92,7 +93,7 @@ class Display:
     def finish(self) -> None:
         """End the stage."""
         if self._name:
-            count = f"{self._done} {self._unit}, " if self._done else ""
+            count = f"{format_count(self._done, self._unit)}, " if self._done else ""
             self._line(f"[{self._name}] {count}{self._elapsed():.0f} s")
         self._name = ""
 
@@ -111,11 +112,12 @@ class Display:
     def _count(self) -> str:
         """Return what is done of the stage; where answers are no part of its count, they too."""
         counts = []
-        if self._total or self._done:
-            total = f"/{self._total}" if self._total else ""
-            counts.append(f"{self._done}{total} {self._unit}")
+        if self._total:
+            counts.append(f"{self._done}/{self._total} {self._unit}")
+        elif self._done:
+            counts.append(format_count(self._done, self._unit))
         if self._answers > self._done or not counts:
-            counts.append(f"{self._answers} answers")
+            counts.append(format_count(self._answers, "answers"))
         return ", ".join(counts)
 
     def _overall(self) -> str:
