@@ -354,6 +354,14 @@ def test_a_bar_shows_answers_that_are_no_part_of_its_count(
     display.finish()
 
 
+def test_a_bar_shows_tokens_before_the_first_answer() -> None:
+    display = Watched(io.StringIO())
+    display.start_stage("probe", 4, "prompts")
+    display.count_steps(4, 12)
+    assert display.state[3] == "prompts, 12 tokens"
+    display.finish()
+
+
 @pytest.mark.parametrize("kind", [Display, ProgressBarDisplay])
 def test_each_display_tells_the_rest_of_the_run_what_is_done(kind: type[Display]) -> None:
     """Things that are counted are a share of the stage; answers count only where they are

@@ -473,7 +473,7 @@ def find_pair_kinds(objectives: ObjectiveWeights) -> set[str]:
 def open_tuned(session: Session, trained: TrainingResult) -> TunedModel:
     """Open the base with the adapter; it samples through the run's engine."""
     model = load_tuned(session, trained.adapter)
-    watch = session.display.count_answers
+    watch = session.display
     if not session.samples:
         return TunedModel(trained, model, Recorded(session.run.ledger, None, model, watch))
     config = session.config
