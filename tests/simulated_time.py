@@ -21,9 +21,13 @@ class SimulatedTime(RemainingTime):
         self.estimates: list[tuple[float, float]] = []
         super().__init__(stages, lambda: self.now)
 
+    def count_steps(self, begun: int, tokens: int) -> None:
+        """Let the time pass that these requests and tokens take."""
+        self.now += REQUEST_COST * begun + tokens
+        super().count_steps(begun, tokens)
+
     def count_sampled(self, number: int, tokens: int) -> None:
-        """Let the time pass that these requests take."""
-        self.now += REQUEST_COST * number + tokens
+        """Note the estimate."""
         super().count_sampled(number, tokens)
         if (left := self.estimate_left_s()) is not None:
             self.estimates.append((self.now, left))

@@ -1,4 +1,4 @@
-"""Cleaning of untrusted text."""
+"""Cleaning of untrusted text, and counts in words."""
 
 from __future__ import annotations
 
@@ -37,3 +37,12 @@ def cut_at_stop(text: str, stops: Sequence[str]) -> str:
     """Return the text before the first stop text in it, or all of it."""
     places = [text.find(stop) for stop in stops if stop]
     return text[: min((place for place in places if place >= 0), default=len(text))]
+
+
+def format_count(number: int, nouns: str) -> str:
+    """Return a count with its noun: "1 document", "1,200 documents".
+
+    Args:
+        nouns: the noun in its plural with "s". Other words ("found") stay as they are.
+    """
+    return f"{number:,} {nouns.removesuffix('s') if number == 1 else nouns}"

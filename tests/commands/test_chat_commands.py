@@ -12,7 +12,7 @@ from selfteach.commands import chat
 from selfteach.commands.answer import AnswerOptions
 from selfteach.commands.screen import Screen
 from selfteach.records import Completion, Request, get_user_text
-from selfteach.run.display import SilentDisplay
+from selfteach.run.display import Display, SilentDisplay
 
 
 class Echo:
@@ -60,6 +60,25 @@ def test_a_pipe_shows_the_prompts_and_a_terminal_shows_them_once(
     assert out == "> Hello?\nYou said: Hello?\n\n> /exit\n"
     out, _ = talk("Hello?\n", monkeypatch, terminal=True)
     assert out == "> You said: Hello?\n\n> "
+
+
+def test_an_unknown_adapter_leaves_no_stage_open(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The conversation goes on with the adapter before, and its lines are in no stage."""
+    (tmp_path / "adapter").mkdir()
+    (tmp_path / "adapter" / "adapter_config.json").write_text("{}")
+    (tmp_path / "config.yaml").write_text("model: embedded\n")
+    monkeypatch.setattr("sys.stdin", Typed("/adapter nope\nHello?\n"))
+    out, err = io.StringIO(), io.StringIO()
+    screen = Screen(out, err, Display(err))
+    chat._converse(Echo(), AnswerOptions(run=tmp_path), screen)  # type: ignore[arg-type]
+    screen.display.print_line("later")
+    assert "You said: Hello?" in out.getvalue()
+    lines = err.getvalue().splitlines()
+    ended = lines.index("[load] 0 s")
+    assert "nope" in lines[ended + 1]
+    assert lines[ended + 2 :] == ["later"]
 
 
 @pytest.mark.parametrize("word", ["/quit", "/exit"])

@@ -42,7 +42,7 @@ def run(folder: Path, data: bytes, *more: str, name: str = "edits.jsonl") -> int
         (LINES[0], "too little to learn from"),
         (
             b"\n".join([LINES[0]] * 5),
-            "1 corrections, 0 unchanged answers, 0 other prompts, 4 rows left out",
+            "1 correction, 0 unchanged answers, 0 other prompts, 4 rows left out",
         ),
         (
             (

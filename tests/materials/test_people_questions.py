@@ -132,7 +132,7 @@ def test_questions_of_a_file_replace_those_of_the_documents_and_say_so(tmp_path:
         PeopleQuestion("Who built it?", ("Ann",))
     ]
     assert [(line.where, line.fault) for line in reading.skipped] == [
-        ("q.jsonl", "asked in place of the questions in 1 rows of the documents")
+        ("q.jsonl", "asked in place of the questions in 1 row of the documents")
     ]
 
 

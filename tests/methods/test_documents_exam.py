@@ -371,12 +371,12 @@ def test_the_open_book_answers_the_held_out_questions_alone_and_greedily() -> No
 def test_request_stages_and_keys_of_the_exam_stay() -> None:
     """They are hashed into request ids: another word would be another run."""
     here = session(Scripted(lambda request: WRONG))
-    exam = build_exam(here, quiz(2), [], [TEXT], {"material": "1 documents: Hale Mill"})
+    exam = build_exam(here, quiz(2), [], [TEXT], {"material": "1 document: Hale Mill"})
     assert (exam.target_stage, exam.sampled_stage) == ("exam", "exam again")
     assert exam.header == {
         "method": "documents",
         "asked_by": "people",
-        "material": "1 documents: Hale Mill",
+        "material": "1 document: Hale Mill",
     }
 
 

@@ -72,7 +72,7 @@ def test_decisions_become_material(tmp_path: Path, monkeypatch: pytest.MonkeyPat
             )
             assert (
                 describe_material(found, "a person")
-                == "1 corrections, 1 approved answers; corrected by a person"
+                == "1 correction, 1 approved answer; corrected by a person"
             )
             lost = [
                 fate.reason

@@ -17,11 +17,13 @@ from selfteach.config import TasksConfig
 from selfteach.config.methods import InventConfig
 from selfteach.materials.tasks import Instance, Task, Tasks
 from selfteach.methods.tasks import method
-from selfteach.methods.tasks.instances import KeptTask
+from selfteach.methods.tasks.instances import INSTANCES_STAGE, KeptTask
 from selfteach.methods.tasks.invent import (
     NO_SCORE,
     ClassificationRule,
     LabelledSeed,
+    RoundYield,
+    choose_round_size,
     cross_validate,
     fit_classification,
     invent_tasks,
@@ -30,19 +32,22 @@ from selfteach.methods.tasks.invent import (
     why_stop,
 )
 from selfteach.methods.tasks.invent_settings import (
+    MARGIN,
     MODE_DEFAULTS,
+    YIELDS,
     InventSettings,
     get_invent_settings,
 )
 from selfteach.methods.tasks.method import TaskParts
 from selfteach.models.recorded import Recorded
-from selfteach.records import make_prompt
+from selfteach.records import Request, get_user_text, make_prompt
 from selfteach.run.display import SilentDisplay
 from selfteach.run.ledger import Ledger
 from selfteach.select.task_filter import (
     LIKE_EXAM,
     LIKE_INPUT,
     LIKE_OUTPUT,
+    MORE_THAN_ASKED,
     NoveltyFilter,
     TaskSimilarity,
 )
@@ -150,7 +155,7 @@ def test_a_lost_score_is_counted_and_its_task_is_no_classification(tmp_path: Pat
         ([40, 0, 2, 0], {}, ""),
         ([40, 1, 1, 1], {"min_yield": 0.05}, "the last 3 rounds kept 3 from 60 requests"),
         ([40, 2, 1, 1], {"min_yield": 0.05}, ""),
-        ([9, 9], {"rounds": 2}, "the 2 rounds of invent.rounds are over"),
+        ([9, 9], {"rounds": 2}, "the 40 requests of invent.rounds=2 are over"),
         ([500, 500], {"rounds": 2}, "enough"),
     ],
 )
@@ -158,8 +163,72 @@ def test_rounds_go_on_while_they_yield(
     yields: list[int], settings: dict[str, Any], reason: str
 ) -> None:
     """Twenty requests a round; at least 2 % of those of three rounds must become tasks."""
-    found = why_stop(TasksConfig(count=1000, invent=InventConfig(requests=20, **settings)), yields)
+    config = TasksConfig(count=1000, invent=InventConfig(requests=20, **settings))
+    found = why_stop(config, [RoundYield(20, kept) for kept in yields])
     assert found.startswith(reason) if reason else found == ""
+
+
+def test_small_rounds_stop_no_earlier_than_whole_ones() -> None:
+    """The requests of three whole rounds must yield too little, in however many rounds they are."""
+    config = TasksConfig(count=10, invent=InventConfig(requests=20))
+    poor = [RoundYield(9, 0)] * 7
+    assert why_stop(config, poor[:6]) == ""
+    assert why_stop(config, poor).startswith("the last 7 rounds kept 0 from 63 requests")
+    assert why_stop(config, [*poor, RoundYield(5, 4)]) == ""
+    assert why_stop(TasksConfig(invent={"requests": 20, "rounds": 3}), poor[:6]) == ""
+
+
+def test_a_round_requests_what_is_missing() -> None:
+    """Of 100 requests 22 bring a task, until the rounds tell another number."""
+    few = TasksConfig(count=12)
+    first = choose_round_size(few, [])
+    assert first == pytest.approx(MARGIN * 12 / 0.22, abs=1)
+    assert choose_round_size(TasksConfig(count=300), []) == 96, "no more than a whole round"
+    assert choose_round_size(few, [RoundYield(first, 11)]) < 10
+    assert choose_round_size(few, [RoundYield(first, 1)]) == 96, "the filters drop nearly all"
+    limited = TasksConfig(count=12, invent={"rounds": 1})
+    assert choose_round_size(limited, [RoundYield(90, 0)]) == 6, "invent.rounds leaves no more"
+
+
+def test_a_few_tasks_take_a_few_requests(tmp_path: Path) -> None:
+    """The writer brings a new task with every reply, so its instances are soon enough. The same
+    answers are looked up when the run is resumed.
+    """
+    found, ledger = invent_many(tmp_path, 12)
+    assert len(found) == 12
+    asked = ledger.count_requests()
+    invented, answers = (asked[stage][0] for stage in ("invent", "instances"))
+    each = YIELDS["magpie"]
+    assert invented <= MARGIN * 12 / each.kept + 1 < 96
+    assert answers <= 4 * (MARGIN * 12 / each.kept_share + 1) < 4 * invented
+    reasons = [outcome.reason for _, outcome in ledger.read_outcomes(INSTANCES_STAGE)]
+    assert (reasons.count(""), reasons.count(MORE_THAN_ASKED)) == (12, invented - 12)
+    ledger.close()
+    again, ledger = invent_many(tmp_path, 12, talks=False)
+    assert [one.task for one in again] == [one.task for one in found]
+    ledger.close()
+
+
+def invent_many(folder: Path, count: int, *, talks: bool = True) -> tuple[list[KeptTask], Ledger]:
+    """Return what is kept from a writer that writes another task and another answer every time."""
+
+    def reply(request: Request) -> str:
+        assert talks, "a recorded answer is not computed again"
+        if request.stage == "invent":
+            return " ".join(f"{word}{request.draw}" for word in ("Explain", "how", "do", "you"))
+        return f"It is {get_user_text(request.prompt)[-5:]}"
+
+    ledger = Ledger(folder / "run.db")
+    scripted = Scripted(reply, lambda prompt, text: -1.0)
+    there: Any = SimpleNamespace(
+        teacher=None,
+        base=Recorded(ledger, scripted, scripted),
+        model=SimpleNamespace(room_tokens=lambda prompt: 9999),
+        config=TasksConfig(mode="magpie", count=count, filter={"min_words": 1}),
+        run=SimpleNamespace(ledger=ledger),
+        display=SilentDisplay(),
+    )
+    return invent_tasks(there, [], []), ledger
 
 
 @pytest.mark.parametrize("text", ["The keeper walked down to the harbour at dawn.", "honey"])

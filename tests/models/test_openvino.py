@@ -42,6 +42,17 @@ def asked(count=1, **sampling):
     ]
 
 
+def test_both_engines_tell_their_steps(pair):
+    """Every answer begins once, and every token of every answer is told."""
+    for engine in pair:
+        steps = []
+        engine.on_step = lambda *told: steps.append(told)  # noqa: B023
+        found = list(engine.stream(asked(4, temperature=0.7)))
+        assert sum(begun for begun, _ in steps) == len(found) > 1
+        assert sum(tokens for _, tokens in steps) == sum(one.tokens for one in found)
+        assert len(steps) >= max(one.tokens for one in found)
+
+
 def sample(sampler, requests):
     return {completion.id: completion for completion in sampler.stream(requests)}
 

@@ -474,15 +474,55 @@ def test_a_text_behind_an_empty_prompt_has_no_score(ledger: Ledger) -> None:
 
 
 def test_answers_and_scores_are_counted_as_they_come(ledger: Ledger) -> None:
-    seen: list[tuple[int, bool, int]] = []
-
-    def watch(n: int, *, sampled: bool, tokens: int = 0) -> None:
-        seen.append((n, sampled, tokens))
-
-    recorded = Recorded(ledger, model(), model(), watch)
+    noted = Notes()
+    recorded = Recorded(ledger, model(), model(), noted)
     found = list(recorded.stream(REQUESTS))
     list(recorded.stream_scores(ITEMS))
-    assert seen == [(6, True, sum(one.tokens for one in found)), (4, False, 0)]
+    tokens = sum(one.tokens for one in found)
+    assert noted.answers == [(6, True, tokens), (4, False, 0)]
+    assert noted.steps == [(6, tokens)], "this sampler tells no steps"
+
+
+class Notes:
+    """A `Watch` that notes all it hears."""
+
+    def __init__(self) -> None:
+        self.answers: list[tuple[int, bool, int]] = []
+        self.steps: list[tuple[int, int]] = []
+        self.recorded: list[int] = []
+
+    def count_answers(self, n: int, *, sampled: bool, tokens: int = 0) -> None:
+        self.answers.append((n, sampled, tokens))
+
+    def count_steps(self, begun: int, tokens: int) -> None:
+        self.steps.append((begun, tokens))
+
+    def count_recorded(self, n: int) -> None:
+        self.recorded.append(n)
+
+
+def test_answers_of_an_earlier_process_are_counted_once_as_recorded(ledger: Ledger) -> None:
+    list(Recorded(ledger, model(), model()).stream(REQUESTS[:2]))
+    noted = Notes()
+    recorded = Recorded(ledger, model(), model(), noted)
+    for asked in (REQUESTS, REQUESTS):
+        list(recorded.stream(asked))
+    assert noted.recorded == [2, 0], "what this process computed is no such answer"
+    assert [n for n, _, _ in noted.answers] == [len(REQUESTS) - 2]
+
+
+def test_an_engine_that_tells_its_steps_is_heard(ledger: Ledger) -> None:
+    class Steps(Scripted):
+        on_step: Any = None
+
+        def stream(self, requests: Any) -> Any:
+            self.on_step(len(requests), 7)
+            assert noted.answers == [], "the steps are counted before an answer ends"
+            yield from super().stream(requests)
+
+    noted = Notes()
+    list(Recorded(ledger, Steps(lambda request: "x"), watch=noted).stream(REQUESTS))
+    assert noted.steps == [(len(REQUESTS), 7)]
 
 
 def test_an_endpoint_hears_how_many_answers_there_are_already(ledger: Ledger) -> None:

@@ -338,8 +338,8 @@ def test_bars_of_notebooks_are_for_notebooks_that_name_no_stream(
     [
         (4, 0, "prompts"),
         (4, 3, "prompts, 3 answers"),
-        (0, 0, "1 prompts"),
-        (0, 1, "1 prompts"),
+        (0, 0, "1 prompt"),
+        (0, 1, "1 prompt"),
         (0, 3, "3 answers"),
     ],
 )
@@ -351,6 +351,14 @@ def test_a_bar_shows_answers_that_are_no_part_of_its_count(
     display.advance()
     display.count_answers(answers, sampled=False)
     assert display.state[3].endswith(shown)
+    display.finish()
+
+
+def test_a_bar_shows_tokens_before_the_first_answer() -> None:
+    display = Watched(io.StringIO())
+    display.start_stage("probe", 4, "prompts")
+    display.count_steps(4, 12)
+    assert display.state[3] == "prompts, 12 tokens"
     display.finish()
 
 

@@ -82,15 +82,62 @@ def test_a_stage_that_needed_no_request_says_nothing_about_the_speed() -> None:
     assert work.estimate_left_s() == pytest.approx(10 / 500 * 600)
 
 
-def test_a_resumed_stage_counts_the_seconds_of_earlier_attempts() -> None:
+def test_answers_of_earlier_attempts_are_neither_work_nor_time() -> None:
+    """Nine of ten answers come from the ledger; the tenth takes 2 s for 50 of the costs."""
     clock = Clock()
     work = RemainingTime(PLAN, clock)
-    work.begin_stage("ask", spent_s=18.0)
+    work.begin_stage("ask", spent_s=500.0)
+    work.count_recorded(9)
     clock.now = 2.0
     work.count_sampled(1, 20)
-    assert work.estimate_left_s() is None, "it is not known what the earlier attempts did of it"
+    assert work.estimate_left_s() == pytest.approx(2 / 50 * 600), "no answer is left"
     work.end_stage("ask")
-    assert work.estimate_left_s() == pytest.approx(20 / 500 * 600)
+    assert work.estimate_left_s() == pytest.approx(2 / 50 * 600)
+
+
+def test_a_stage_of_recorded_answers_says_nothing_about_the_speed() -> None:
+    clock = Clock()
+    work = RemainingTime(PLAN, clock)
+    work.begin_stage("ask", spent_s=500.0)
+    work.count_recorded(10)
+    clock.now = 3.0
+    work.end_stage("ask")
+    assert work.estimate_left_s() is None
+
+
+def test_a_resumed_training_counts_the_seconds_of_earlier_attempts() -> None:
+    clock = Clock()
+    work = RemainingTime((PLAN[2], PLAN[1]), clock)
+    work.begin_stage("train", spent_s=18.0)
+    clock.now = 2.0
+    work.count_done(3, 4)
+    assert work.estimate_left_s() is None, "it is not known what the earlier attempts did of it"
+    clock.now = 6.0
+    work.end_stage("train")
+    assert work.estimate_left_s() == pytest.approx((18 + 6) / 600 * 500)
+
+
+def test_a_batch_is_at_work_before_its_first_answer_ends() -> None:
+    """Ten answers of 10 to 30 tokens grow together. From the first one's end on the estimate is
+    near the 25 s that the stage takes, though that answer, after 20 s, is but 40 of the costs of
+    500.
+    """
+    clock = Clock()
+    lengths = [10, 12, 15, 18, 20, 20, 22, 25, 28, 30]
+    work = RemainingTime((PlannedStage("ask", requests=10, sampled_tokens=200),), clock)
+    work.begin_stage("ask")
+    shown = []
+    for step in range(1, 31):
+        growing = sum(length >= step for length in lengths)
+        clock.now += (10 * 30 if step == 1 else 0) / 20 + growing / 20
+        work.count_steps(10 if step == 1 else 0, growing)
+        ended = [length for length in lengths if length == step]
+        work.count_sampled(len(ended), sum(ended))
+        if (left := work.estimate_left_s()) is not None:
+            shown.append(clock.now + left)
+    assert len(shown) == 21, "nothing is estimated before an answer has ended"
+    assert clock.now == pytest.approx((300 + 200) / 20)
+    assert all(total == pytest.approx(clock.now, rel=0.15) for total in shown), shown
 
 
 def test_an_unplanned_stage_says_nothing_about_the_speed() -> None:
@@ -140,6 +187,25 @@ def test_the_line_tells_answers_stage_and_minutes(capsys: pytest.CaptureFixture[
         "[search] 0/8 found, 20 answers, 60 s; stage 1 of 2, about 5 min left of the run",
     ]
     display.finish()
+
+
+def test_a_batch_shows_its_tokens_before_its_first_answer(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    clock = Clock()
+    display = Display(clock=clock)
+    display.start_stage("probe", 40)
+    for _ in range(2):
+        clock.now += 6.0
+        display.count_steps(20, 1000)
+    display.advance(8)
+    display.finish()
+    assert capsys.readouterr().err.splitlines() == [
+        "[probe] 0/40 sampled",
+        "[probe] 0/40 sampled, 1,000 tokens, 6 s",
+        "[probe] 0/40 sampled, 2,000 tokens, 12 s",
+        "[probe] 8 sampled, 12 s",
+    ]
 
 
 def test_a_stage_without_a_total_shows_the_answers_that_are_read(

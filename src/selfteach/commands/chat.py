@@ -114,6 +114,7 @@ def _switch_adapter(sampler: Sampler, options: AnswerOptions, name: str, screen:
     try:
         found = open_model(replace(options, adapter=name), screen)
     except (IntegrityError, UsageError) as fault:
+        screen.display.finish()
         screen.print_line(str(fault))
         return sampler
     screen.display.finish()

@@ -22,6 +22,7 @@ from selfteach.methods.corrections.read_corrections import (
     warn_of_few,
 )
 from selfteach.methods.input_sources import describe_dropped, describe_repaired
+from selfteach.text import format_count
 
 
 def run_corrections(
@@ -66,7 +67,7 @@ def run_corrections(
 def describe_material(material: Corrections, config: Settings) -> Mapping[str, Any]:
     """Return what was read and how it is understood, without a model."""
     criticisms = [
-        f'"{edits[0].feedback}", of {len(edits)} {"answer" if len(edits) == 1 else "answers"}: '
+        f'"{edits[0].feedback}", of {format_count(len(edits), "answers")}: '
         f"{describe_checks(edits, config)}"
         for edits in material.group_by_feedback(config.check)
     ]

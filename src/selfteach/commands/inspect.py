@@ -10,6 +10,7 @@ from selfteach.commands.screen import print_json
 from selfteach.errors import UsageError
 from selfteach.records import JsonMapping, JsonObject
 from selfteach.run import finished
+from selfteach.text import format_count
 
 PAGE_FILE = "inspection.html"
 
@@ -58,8 +59,9 @@ def print_statistics(found: JsonMapping) -> None:
     spread = found["diversity"]
     labels = found["labels"]
     print(
-        f"{found['tasks']:,} tasks with {found['instances']:,} instances, against "
-        f"{found['seeds']:,} seeds"
+        f"{format_count(found['tasks'], 'tasks')} with "
+        f"{format_count(found['instances'], 'instances')}, against "
+        f"{format_count(found['seeds'], 'seeds')}"
     )
     print(
         f"ROUGE-L to the nearest seed: mean {near['mean']:.2f}; by tenths "

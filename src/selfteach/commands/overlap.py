@@ -21,6 +21,7 @@ from selfteach.files import BadLine, read_jsonl, set_aside
 from selfteach.materials.rows import read_rows
 from selfteach.records import JsonObject, get_user_text, parse_messages
 from selfteach.run.signals import handle_interrupts
+from selfteach.text import format_count
 
 MAX_BAD_SHARE = 0.1
 """Above this share of bad lines the file is probably the wrong one."""
@@ -98,7 +99,7 @@ def filter_overlap(
         "dropped": tally.dropped,
         "bad_lines": len(tally.bad),
     }
-    text = f"{options.out}: {tally.kept:,} rows kept, {tally.dropped:,} dropped"
+    text = f"{options.out}: {format_count(tally.kept, 'rows')} kept, {tally.dropped:,} dropped"
     print_result(found, text, as_json=as_json)
 
 

@@ -33,6 +33,7 @@ from selfteach.students.folder import (
 )
 from selfteach.students.gate import LessonRefused
 from selfteach.students.jobs import list_open_jobs
+from selfteach.text import format_count
 
 WIDTH = 130
 AS_BEFORE = ("stopped; the student is as before.", "The same command goes on.")
@@ -398,7 +399,7 @@ def describe_in_line(found: Mapping[str, Any]) -> str:
     """Return a student in one line."""
     on = sum(lesson["on"] for lesson in found["lessons"])
     count = len(found["lessons"])
-    lessons = "1 lesson" if count == 1 else f"{count} lessons"
+    lessons = format_count(count, "lessons")
     owner = find_student_owner(Path(found["student"]))
     busy = f", in use by process {owner}" if owner else ""
     counts = Counter(job.state for job in list_open_jobs(Path(found["student"])))

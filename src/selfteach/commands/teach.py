@@ -35,7 +35,7 @@ from selfteach.run.run_folder import (
 from selfteach.run.signals import handle_interrupts
 from selfteach.students.folder import find_student_folder, read_student
 from selfteach.students.gate import LessonRefused
-from selfteach.text import clean_text
+from selfteach.text import clean_text, format_count
 
 
 def check_before_run(
@@ -273,11 +273,11 @@ def describe_stage(stage: Mapping[str, Any]) -> str:
     """Return one line about a planned stage, without what it does not do."""
     parts = []
     if stage["requests"]:
-        parts.append(f"{stage['requests']:,} requests")
+        parts.append(format_count(stage["requests"], "requests"))
     if stage["sampled_tokens"]:
-        parts.append(f"{stage['sampled_tokens']:,} tokens sampled")
+        parts.append(f"{format_count(stage['sampled_tokens'], 'tokens')} sampled")
     if stage["trained_tokens"]:
-        parts.append(f"{stage['trained_tokens']:,} tokens trained")
+        parts.append(f"{format_count(stage['trained_tokens'], 'tokens')} trained")
     if "minutes" in stage:
         parts.insert(0, f"{stage['minutes']} min")
     return f"{stage['stage']}: {', '.join(parts) or 'only reads'}"

@@ -303,11 +303,11 @@ class InventConfig(Section):
     """The invention of new tasks."""
 
     requests: Positive | None = None
-    """Requests in a round. null is the mode's own: 96 for self-instruct and magpie, 12 for
-    alpaca."""
+    """Largest number of requests in a round, which is smaller where few tasks are missing. null is
+    the mode's own: 96 for self-instruct and magpie, 12 for alpaca."""
 
     rounds: Positive | None = None
-    """Largest number of rounds. null goes on until there are enough tasks or the yield is too
+    """Largest number of whole rounds. null goes on until there are enough tasks or the yield is too
     small."""
 
     min_yield: Share = 0.02

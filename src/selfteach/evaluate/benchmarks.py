@@ -21,12 +21,12 @@ from lm_eval.utils import get_rolling_token_windows, make_disjoint_window
 
 from selfteach import statistics
 from selfteach.errors import UsageError
+from selfteach.evaluate.suites import SUITES, name_nearest
 from selfteach.models.decode import sample_pending
 from selfteach.models.hf import HfModel
 from selfteach.models.pending import PendingCompletion
 from selfteach.models.score import score_tokens
 from selfteach.records import JsonMapping, JsonObject, Measure, SamplingParams, digest
-from selfteach.registry import did_you_mean
 
 BOOTSTRAP_ROUNDS = 1000
 """Bootstrap rounds for metrics without a closed standard error; lm-eval's default is 100,000."""
@@ -174,7 +174,7 @@ def find_tasks(names: Sequence[str]) -> BenchmarkTasks:
     for name in names:
         known = at.get(str(files[name])) if name in files else name
         if known not in manager.task_index:
-            cure = did_you_mean(name, manager.task_index)
+            cure = name_nearest(name, [*SUITES, *manager.task_index])
             if name in files:
                 cure = "It must be a task of lm-eval's form."
             raise UsageError(f'lm-eval has no task "{name}".', where="--tasks", cure=cure)

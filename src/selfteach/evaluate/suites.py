@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,6 +15,9 @@ from selfteach.errors import UsageError
 
 TASK_LINE = re.compile(r"^(?:task|group): *([\w-]+) *$", re.M)
 """The line of a task's file that gives its name."""
+READERS = 32
+"""Threads that read: they mostly wait for the disk."""
+FILES_AT_ONCE = 512
 
 
 @dataclass(frozen=True)
@@ -75,35 +80,55 @@ def get_suite(name: str) -> Suite:
 def refuse_unknown_tasks(names: Sequence[str]) -> None:
     """Refuse names that no file of lm-eval holds, without loading lm-eval (half a minute).
 
-    A name that a file holds may still be no task; lm-eval itself says so later.
+    Many files are read at once: there are 15,000 small ones, and a slow disk takes minutes for them
+    one after another. A name that a file holds may still be no task; lm-eval itself says so later.
 
     Raises:
         UsageError: there is no such task, or no such file; the nearest names follow.
     """
-    spec = find_spec("lm_eval")
-    folder = Path((spec and spec.origin) or "").with_name("tasks")
     missing = {name for name in names if not name.endswith((".yaml", ".yml"))}
     known: set[str] = set()
-    for file in folder.rglob("*"):
-        if not missing:
-            return
-        if file.suffix in ("", ".yaml", ".py") and file.is_file():
-            text = file.read_text("utf-8", "ignore")
-            missing = {name for name in missing if name not in text}
-            known.update(TASK_LINE.findall(text))
+    files = list_task_files(missing) if missing else []
+    with ThreadPoolExecutor(READERS) as pool:
+        for first in range(0, len(files), FILES_AT_ONCE):
+            for text in pool.map(read_file, files[first : first + FILES_AT_ONCE]):
+                missing = {name for name in missing if name not in text}
+                known.update(TASK_LINE.findall(text))
+            if not missing:
+                return
     if missing:
-        first = min(missing)
+        name = min(missing)
         raise UsageError(
-            f'lm-eval has no task "{first}".',
+            f'lm-eval has no task "{name}".',
             where="--tasks",
-            cure=name_nearest(first, [*SUITES, *known]),
+            cure=name_nearest(name, [*SUITES, *known]),
         )
 
 
-def name_nearest(name: str, known: Sequence[str]) -> str:
+def list_task_files(names: Collection[str]) -> list[Path]:
+    """Return the files that may hold lm-eval's tasks; first those whose path holds a name."""
+    spec = find_spec("lm_eval")
+    folder = Path((spec and spec.origin) or "").with_name("tasks")
+    files = [
+        Path(place) / name
+        for place, _, inside in os.walk(folder)
+        for name in inside
+        if Path(name).suffix in ("", ".yaml", ".py")
+    ]
+    return sorted(files, key=lambda file: not any(name in str(file) for name in names))
+
+
+def read_file(file: Path) -> str:
+    """Return the text of a file; characters that are none are left out."""
+    return file.read_text("utf-8", "ignore")
+
+
+def name_nearest(name: str, known: Collection[str]) -> str:
     """Return the nearest names; where none is near, the suites."""
     near = difflib.get_close_matches(name, known, n=3)
-    return f"Did you mean {' or '.join(near)}?" if near else f"For instance: {', '.join(SUITES)}."
+    if near:
+        return f"Did you mean {' or '.join(near)}?"
+    return f"For instance: {', '.join(SUITES)}; `lm-eval ls tasks` lists all others."
 
 
 def combine_suites(names: Sequence[str]) -> Suite:

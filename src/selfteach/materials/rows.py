@@ -29,7 +29,7 @@ from selfteach.files import (
 from selfteach.records import JsonMapping
 from selfteach.registry import did_you_mean
 from selfteach.run.ledger import Outcome
-from selfteach.text import clean_text
+from selfteach.text import clean_text, format_count
 
 MAX_FILE_BYTES = 256 << 20
 """Largest JSON file, which is read as a whole. JSONL and CSV are read line by line and may be of
@@ -384,10 +384,10 @@ def refuse_bad_rows(
     else:
         cure = (
             f"Mend or remove them; --skip-bad-rows continues without them ({len(bad)} of "
-            f"{rows} rows)."
+            f"{format_count(rows, 'rows')})."
         )
     raise DataError(
-        "\n  ".join([f"{len(bad)} of {rows} rows cannot be used:", *lines]),
+        "\n  ".join([f"{len(bad)} of {format_count(rows, 'rows')} cannot be used:", *lines]),
         where=str(path),
         cure=f"\n{cure}",
     )

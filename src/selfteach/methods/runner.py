@@ -63,6 +63,7 @@ from selfteach.run.display import Display
 from selfteach.run.finished import COST_FILE, EXAM_FILE, LESSON_FILE, RESULT, add_cost
 from selfteach.run.run_folder import Run
 from selfteach.run.workload import RemainingTime
+from selfteach.text import format_count
 from selfteach.train.adapters.join_loras import explain_why_not_joined, join_loras
 from selfteach.train.distributed import broadcast_from_first, has_shards
 from selfteach.train.memory import measure_peak_mb
@@ -475,7 +476,7 @@ def find_pair_kinds(objectives: ObjectiveWeights) -> set[str]:
 def open_tuned(session: Session, trained: TrainingResult) -> TunedModel:
     """Open the base with the adapter; it samples through the run's engine."""
     model = load_tuned(session, trained.adapter)
-    watch = session.display.count_answers
+    watch = session.display
     if not session.samples:
         return TunedModel(trained, model, Recorded(session.run.ledger, None, model, watch))
     config = session.config
@@ -558,7 +559,7 @@ def export_adapter(
 def describe_examples(plan: TrainingPlan) -> str:
     """Return what an adapter was taught, where no one text says it."""
     learned = sum(example.role == "learn" for example in plan.examples)
-    return f"{learned} examples"
+    return format_count(learned, "examples")
 
 
 def list_dropped(run: Run) -> list[JsonObject]:

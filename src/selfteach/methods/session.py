@@ -152,7 +152,7 @@ def open_session(
         display.print_line(f"the LoRA can change {share}; the rest stays that of the base")
     if samples and opened.engine in (OPENVINO, PAGED):
         check_engine(model, cast(Any, sampler), opened.engine)
-    base = Recorded(run.ledger, sampler, model, display.count_answers)
+    base = Recorded(run.ledger, sampler, model, display)
     teacher = None
     if samples and config.teacher:
         teacher = open_teacher(run.ledger, config, display, programs)
@@ -235,7 +235,7 @@ def open_teacher(ledger: Ledger, config: Any, display: Display, programs: bool) 
                 cure="Give URL#NAME or a model.",
             )
         program = Program(config.teacher, make_event_logger(ledger, display))
-        return Recorded(ledger, program, watch=display.count_answers)
+        return Recorded(ledger, program, watch=display)
     if not is_local_teacher(config.teacher):
         how = config.endpoint
         endpoint = Endpoint(
@@ -249,11 +249,11 @@ def open_teacher(ledger: Ledger, config: Any, display: Display, programs: bool) 
             on_event=make_event_logger(ledger, display),
         )
         scorer = cast(Scorer, endpoint)
-        return Recorded(ledger, endpoint, scorer, display.count_answers)
+        return Recorded(ledger, endpoint, scorer, display)
     has_base = URL in config.engine or config.engine == RAY  # the servers and the actors
     engine = AUTO if has_base else config.engine
     sampler, scorer = open_local_teacher(config.teacher, engine)
-    return Recorded(ledger, sampler, scorer, display.count_answers)
+    return Recorded(ledger, sampler, scorer, display)
 
 
 def make_server_settings(run: Run, config: Any, display: Display) -> ServerSettings:

@@ -23,6 +23,7 @@ from selfteach.models.loaded_model import LoadedModel
 from selfteach.models.memory_account import CPU_ROWS, count_cache_bytes, measure_free_bytes
 from selfteach.models.pending import (
     PendingCompletion,
+    ignore_step,
     make_completion_if_done,
     prepare_request,
 )
@@ -106,9 +107,11 @@ def _sample_batch(
         active: holds the rows that are taken and have not ended.
         size: the most rows at once.
     """
+    on_step = getattr(hf, "on_step", ignore_step)
     batch = DecodingBatch.start(hf, _take_rows(waiting, active, size))
     while True:
         finished = batch.take_tokens()
+        on_step(sum(len(row.ids) == 1 for row in batch.rows), len(batch.rows))
         yield from filter(None, finished)
         kept = [i for i, completion in enumerate(finished) if completion is None]
         active[:] = [active[i] for i in kept]

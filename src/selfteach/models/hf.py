@@ -38,6 +38,7 @@ from selfteach.models.hook_adapter import get_active_hooks, get_num_virtual_toke
 from selfteach.models.load_adapter import LORA, get_adapter_kind, load_adapter
 from selfteach.models.load_tokenizer import load_tokenizer
 from selfteach.models.memory_allocator import keep_freed_pages, limit_onednn_cache
+from selfteach.models.pending import OnStep, ignore_step
 from selfteach.models.resolve_model_path import resolve_base, resolve_model_folder
 from selfteach.models.score import compute_answer_logits, embed_all, score_all
 from selfteach.models.silence import silence_libraries
@@ -60,6 +61,7 @@ class HfModel:
 
     Attributes:
         load_in_4bit: whether weights of 16 bits were loaded in 4 (four_bit.py).
+        on_step: called after each step of the sampling.
     """
 
     def __init__(
@@ -77,6 +79,7 @@ class HfModel:
         self.name = name
         self.fingerprint = fingerprint
         self.load_in_4bit = load_in_4bit
+        self.on_step: OnStep = ignore_step
         self.notes = [*notes, *tokens.notes]
         self.tokenizer = tokens.tokenizer
         self.end_ids = tokens.end_ids

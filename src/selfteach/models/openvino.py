@@ -23,8 +23,10 @@ from selfteach.models.kept_engine import UnloadedModel, keep_engine_file
 from selfteach.models.memory_allocator import keep_freed_pages, release_freed_pages
 from selfteach.models.openvino_signal_stack import keep_signal_stack
 from selfteach.models.pending import (
+    OnStep,
     PendingCompletion,
     has_stop_text,
+    ignore_step,
     make_completion,
     prepare_request,
 )
@@ -52,6 +54,7 @@ class OpenVino:
 
     Attributes:
         failures: (id, reason) of each request without a completion.
+        on_step: called after each step.
         precision: what it computes in, f32 or bf16.
     """
 
@@ -84,6 +87,7 @@ class OpenVino:
         self._folder = folder
         self.precision = precision or _choose_precision()
         self.failures: list[tuple[str, str]] = []
+        self.on_step: OnStep = ignore_step
         self._opened: Any = self._open()
 
     @property
@@ -162,8 +166,16 @@ class OpenVino:
                 while len(active) + len(idle) < MIN_ROWS:
                     idle.append(self._add_idle(next(numbers)))
                 self._pipe.step()
+                known = [len(row.ids) for row, _ in active.values()]
+                ended = {
+                    number: self._take_tokens(row, handle)
+                    for number, (row, handle) in active.items()
+                }
+                now = [len(row.ids) for row, _ in active.values()]
+                begun = sum(not old and new > 0 for old, new in zip(known, now, strict=True))
+                self.on_step(begun, sum(now) - sum(known))
                 for number, (row, handle) in list(active.items()):
-                    if not self._take_tokens(row, handle):
+                    if not ended[number]:
                         continue
                     del active[number]
                     if handle.get_status() == GenerationStatus.IGNORED:

@@ -6,7 +6,7 @@ No tensor is needed, so that a compiled engine answers without torch.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,13 @@ if TYPE_CHECKING:
 
 STOP_MARGIN_TOKENS = 16
 """Further tokens in which a stop text is looked for: some add no text, and several may be new."""
+OnStep = Callable[[int, int], object]
+"""Is called after a step of an engine, with the answers that began in it and the tokens that were
+sampled in it."""
+
+
+def ignore_step(begun: int, tokens: int) -> None:
+    """Count nothing."""
 
 
 @dataclass(slots=True)

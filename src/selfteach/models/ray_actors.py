@@ -26,6 +26,7 @@ from selfteach.errors import ResourceError, SelfteachError, UsageError, get_firs
 from selfteach.extras import require_extra
 from selfteach.models import Sampler
 from selfteach.records import Completion, JsonMapping, Request
+from selfteach.text import format_count
 
 if TYPE_CHECKING:
     from selfteach.models.loaded_model import LoadedModel
@@ -171,8 +172,7 @@ class RayActors:
     def description(self) -> str:
         """Return how many actors sample with which engine."""
         number = self._shape.count
-        noun = "actor" if number == 1 else "actors"
-        return f"{number} Ray {noun} with {self.engine}"
+        return f"{format_count(number, 'Ray actors')} with {self.engine}"
 
     def _split(self, requests: Sequence[Request]) -> deque[RequestChunk]:
         """Return the requests in chunks. Prompts are checked first, and in one order everywhere.
@@ -277,7 +277,8 @@ class RayActors:
         self.settings.on_event(ACTOR_DIED, {"requests": len(chunk.requests), "reason": reason})
         if chunk.deaths == MAX_DEATHS:
             raise ResourceError(
-                f"{MAX_DEATHS} actors died on the same {len(chunk.requests)} requests ({reason}).",
+                f"{MAX_DEATHS} actors died on the same "
+                f"{format_count(len(chunk.requests), 'requests')} ({reason}).",
                 where="--engine ray",
                 cure="Look at their memory; the same command continues the run.",
             )

@@ -39,15 +39,34 @@ Item = TypeVar("Item", Request, Continuations)
 
 
 class Watch(Protocol):
-    """Receives how many answers a model has written or read."""
+    """Receives what a model does, such as a display."""
 
-    def __call__(self, n: int, *, sampled: bool, tokens: int = 0) -> object:
+    def count_answers(self, n: int, *, sampled: bool, tokens: int = 0) -> object:
         """Count `n` more answers, and the tokens that were sampled for them."""
         ...
 
+    def count_steps(self, begun: int, tokens: int) -> object:
+        """Count the answers that a model has begun since the last call, and the tokens that it has
+        sampled since, whether their answers have ended or not.
+        """
+        ...
 
-def ignore_answers(n: int, *, sampled: bool, tokens: int = 0) -> None:
-    """Count nothing."""
+    def count_recorded(self, n: int) -> object:
+        """Count `n` sampled answers that were there before this process."""
+        ...
+
+
+class NoWatch:
+    """A `Watch` that counts nothing."""
+
+    def count_answers(self, n: int, *, sampled: bool, tokens: int = 0) -> None:
+        """Count nothing."""
+
+    def count_steps(self, begun: int, tokens: int) -> None:
+        """Count nothing."""
+
+    def count_recorded(self, n: int) -> None:
+        """Count nothing."""
 
 
 class Recorded:
@@ -58,8 +77,8 @@ class Recorded:
 
     Attributes:
         limit: shortens a completion that is too long to be used; the ledger holds it as it came.
-        watch: called with how many answers the model has written, and of how many tokens, or only
-            read (`sampled=False`), after each group of them.
+        watch: hears how many answers the model has written, and of how many tokens, or only read
+            (`sampled=False`), after each group of them; and of each step of an engine that tells.
     """
 
     def __init__(
@@ -67,7 +86,7 @@ class Recorded:
         ledger: Ledger,
         sampler: Sampler | None = None,
         scorer: Scorer | None = None,
-        watch: Watch = ignore_answers,
+        watch: Watch | None = None,
         *,
         fingerprint: str = "",
     ) -> None:
@@ -76,13 +95,14 @@ class Recorded:
         self.name: str = model.name
         self.fingerprint: str = fingerprint or model.fingerprint
         self.sampled_tokens = 0
-        self.watch = watch
+        self.watch = watch or NoWatch()
         self.limit: Callable[[Completion], Completion] = lambda completion: completion
         self._sampler = sampler
         self._scorer = scorer
         self._failures_note = f"{FAILURES_NOTE} {self.fingerprint}"
         self._frozen_failures: dict[str, str] = ledger.get_note(self._failures_note) or {}
         self._unfit: dict[str, str] = {}
+        self._asked: set[str] = set()
 
     @property
     def failures(self) -> Sequence[tuple[str, str]]:
@@ -120,6 +140,8 @@ class Recorded:
         by_id = {request.id(self.fingerprint): request for request in requests}
         known = self.ledger.get_answers(list(by_id))
         yield from (self.limit(Completion(**body)) for body in known.values())
+        self.watch.count_recorded(len(known.keys() - self._asked))
+        self._asked |= by_id.keys()
         done = known.keys() | self._frozen_failures.keys()
         missing = {id: request for id, request in by_id.items() if id not in done}
         for stage in dict.fromkeys(r.stage for r in missing.values()):
@@ -137,12 +159,17 @@ class Recorded:
         if missing:
             assert self._sampler is not None, "this model does not sample"
             self._count_recorded(len(known))
+            engine: Any = self._sampler
+            if tells_steps := hasattr(engine, "on_step"):
+                engine.on_step = self.watch.count_steps
             for group in _group_by_time(self._stream_fitting(self._sampler.stream, missing)):
                 self.ledger.record_answers((found.id, fields_to_json(found)) for found in group)
                 tokens = sum(found.tokens for found in group)
                 self.sampled_tokens += tokens
                 yield from map(self.limit, group)
-                self.watch(len(group), sampled=True, tokens=tokens)
+                if not tells_steps:
+                    self.watch.count_steps(len(group), tokens)
+                self.watch.count_answers(len(group), sampled=True, tokens=tokens)
 
     def sample(
         self, requests: Sequence[Request], on_sample: Callable[[int], object] = lambda count: None
@@ -204,7 +231,7 @@ class Recorded:
             for group in _group_by_time(scored):
                 self.ledger.record_answers((id, list(map(astuple, scores))) for id, scores in group)
                 yield from group
-                self.watch(len(group), sampled=False)
+                self.watch.count_answers(len(group), sampled=False)
 
     def _stream_fitting(
         self, stream: Callable[[Sequence[Item]], Iterator[T]], asked: Mapping[str, Item]

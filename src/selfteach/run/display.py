@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any, TextIO
 
 from selfteach.run.workload import RemainingTime
+from selfteach.text import format_count
 
 PLAIN_INTERVAL_S = 5.0
 MIN_SHARE_FOR_ESTIMATE = 0.1
@@ -52,6 +53,7 @@ class Display:
         self._unit = unit
         self._done = 0
         self._answers = 0
+        self._tokens = 0
         self._start = self._shown = self._clock()
 
     def start_stage(self, name: str, total: int = 0, unit: str = "sampled") -> None:
@@ -79,6 +81,18 @@ class Display:
             self.work.count_sampled(n, tokens)
         self._show_progress()
 
+    def count_steps(self, begun: int, tokens: int) -> None:
+        """Count answers that a model has begun, and tokens that it has sampled, since the last
+        call. A batch is at work long before its first answer ends.
+        """
+        self._tokens += tokens
+        self.work.count_steps(begun, tokens)
+        self._show_progress()
+
+    def count_recorded(self, n: int) -> None:
+        """Count answers that were there before this process: they are no work that is left."""
+        self.work.count_recorded(n)
+
     def _show_progress(self) -> None:
         """Print a line, if the last one is old enough."""
         if self._name and self._clock() - self._shown >= PLAIN_INTERVAL_S:
@@ -92,7 +106,7 @@ class Display:
     def finish(self) -> None:
         """End the stage."""
         if self._name:
-            count = f"{self._done} {self._unit}, " if self._done else ""
+            count = f"{format_count(self._done, self._unit)}, " if self._done else ""
             self._line(f"[{self._name}] {count}{self._elapsed():.0f} s")
         self._name = ""
 
@@ -109,13 +123,18 @@ class Display:
         return line
 
     def _count(self) -> str:
-        """Return what is done of the stage; where answers are no part of its count, they too."""
+        """Return what is done of the stage; where answers are no part of its count, they too; and
+        the tokens that a model has sampled in it.
+        """
         counts = []
-        if self._total or self._done:
-            total = f"/{self._total}" if self._total else ""
-            counts.append(f"{self._done}{total} {self._unit}")
+        if self._total:
+            counts.append(f"{self._done}/{self._total} {self._unit}")
+        elif self._done:
+            counts.append(format_count(self._done, self._unit))
         if self._answers > self._done or not counts:
-            counts.append(f"{self._answers} answers")
+            counts.append(format_count(self._answers, "answers"))
+        if self._tokens:
+            counts.append(format_count(self._tokens, "tokens"))
         return ", ".join(counts)
 
     def _overall(self) -> str:
@@ -188,7 +207,7 @@ class ProgressBarDisplay(Display):
         """Show what is known of the stage and of the run beside the bar."""
         if self._bar is not None:
             shown = self._unit if self._total else self._count()
-            if self._answers > self._done:
+            if self._answers > self._done or self._tokens:
                 shown = self._count().partition(" ")[2] if self._total else self._count()
             self._bar.update(self._task, unit=shown, left=self._overall())
 

@@ -18,7 +18,9 @@ TRAINED_COST = 1.8
 ROW_COST = 85.0
 """What a request, a scored token, a trained token and a trained row take, in sampled tokens."""
 MIN_KNOWN_SHARE = 0.03
-"""The share of the planned work that must be done before the rest is estimated."""
+"""The share of the planned work that must have ended before the rest is estimated: how long answers
+are is not known before.
+"""
 
 
 @dataclass(frozen=True)
@@ -65,18 +67,30 @@ class _Current:
     """Hold the stage that runs: its work, its beginning, and what is known to be done of it.
 
     Attributes:
-        resumed: whether earlier attempts did a part of it, and it is not known how much.
-        counted: requests.
-        tokens: sampled for them.
+        resumed: whether earlier attempts did a part of a stage without requests, and it is not
+            known how much.
+        ended: requests that were answered, without those that were answered before this process.
+        recorded: requests that were answered before. They are no work of this process.
+        ended_cost: of the answers that have ended.
+        begun: requests of which at least a token was sampled.
+        begun_cost: of these requests and of all tokens that were sampled.
     """
 
     planned: PlannedStage
-    begun: float
+    started: float
     resumed: bool
-    counted: int = 0
-    tokens: int = 0
+    ended: int = 0
+    recorded: int = 0
+    ended_cost: float = 0.0
+    begun: int = 0
+    begun_cost: float = 0.0
     done_cost: float = 0.0
     done_at: float = 0.0
+
+    @property
+    def known_cost(self) -> float:
+        """Return the cost of what has ended."""
+        return self.ended_cost if self.planned.requests else self.done_cost
 
     @property
     def open_cost(self) -> float:
@@ -84,8 +98,20 @@ class _Current:
         planned = self.planned
         if not planned.requests:
             return planned.cost - self.done_cost
-        left = max(1 - self.counted / planned.requests, 0.0)
-        return left * planned.sampling_cost + planned.other_cost
+        each = planned.sampling_cost / planned.requests
+        under_way = min(self.begun_cost - self.ended_cost, each * (self.begun - self.ended))
+        left = each * (planned.requests - self.ended - self.recorded) - max(under_way, 0.0)
+        return max(left, 0.0) + planned.other_cost
+
+    @property
+    def total_cost(self) -> float:
+        """Return the cost of the whole stage, once it has ended: what this process did of it."""
+        planned = self.planned
+        if not planned.requests:
+            return planned.cost
+        if not self.ended:
+            return 0.0
+        return self.done_cost + planned.other_cost * self.ended / (self.ended + self.recorded)
 
 
 class RemainingTime:
@@ -117,14 +143,17 @@ class RemainingTime:
         """Begin a stage.
 
         Args:
-            spent_s: the seconds that earlier attempts took.
+            spent_s: the seconds that earlier attempts took. They count where nothing is requested:
+                answers of earlier attempts are recorded, and count neither as work nor as time.
         """
         if name not in self._planned:
             return
         self._left.pop(name, None)
         self._position = 1 + list(self._planned).index(name)
-        begun = self._clock() - spent_s
-        self._current = _Current(self._planned[name], begun, resumed=spent_s > 0, done_at=begun)
+        planned = self._planned[name]
+        started = self._clock() - (0.0 if planned.requests else spent_s)
+        resumed = spent_s > 0 and not planned.requests
+        self._current = _Current(planned, started, resumed, done_at=started)
 
     def end_stage(self, name: str) -> None:
         """End a stage: its work is done, whatever was planned."""
@@ -132,12 +161,8 @@ class RemainingTime:
         if current is None or current.planned.name != name:
             return
         self._current = None
-        planned = current.planned
-        done = planned.cost
-        if planned.requests and not current.resumed:
-            done = current.done_cost + planned.other_cost if current.counted else 0.0
-        if done:
-            self._spent_s += self._clock() - current.begun
+        if done := current.total_cost:
+            self._spent_s += self._clock() - current.started
             self._done_cost += done
 
     def correct_stage(self, planned: PlannedStage) -> None:
@@ -151,13 +176,26 @@ class RemainingTime:
         They are counted against the plan, because a stage may show several counts one after
         another.
         """
-        current = self._current
-        if current is None:
-            return
-        current.counted += number
-        current.tokens += tokens
-        if current.planned.requests:
-            self._set_done(current, REQUEST_COST * current.counted + current.tokens)
+        if current := self._current:
+            current.ended += number
+            current.ended_cost += REQUEST_COST * number + tokens
+            self._set_sampled(current)
+
+    def count_steps(self, begun: int, tokens: int) -> None:
+        """Count requests of the current stage that have begun, and the tokens that were sampled,
+        since the last call.
+
+        The answers of a batch end late and together. Until then these are the work that is done.
+        """
+        if current := self._current:
+            current.begun += begun
+            current.begun_cost += REQUEST_COST * begun + tokens
+            self._set_sampled(current)
+
+    def count_recorded(self, number: int) -> None:
+        """Count requests of the current stage that were answered before this process."""
+        if current := self._current:
+            current.recorded += number
 
     def count_done(self, done: int, total: int) -> None:
         """Count a share of what the display counts as done, in a stage that samples nothing.
@@ -170,6 +208,10 @@ class RemainingTime:
         if current and total and not current.planned.requests:
             self._set_done(current, current.planned.cost * min(1.0, done / total))
 
+    def _set_sampled(self, current: _Current) -> None:
+        if current.planned.requests:
+            self._set_done(current, max(current.ended_cost, current.begun_cost))
+
     def _set_done(self, current: _Current, cost: float) -> None:
         if cost > current.done_cost:
             current.done_cost = cost
@@ -179,15 +221,17 @@ class RemainingTime:
         """Return the seconds that are left of the run; None while too little is known."""
         spent_s, done = self._spent_s, self._done_cost
         later = sum(self._planned[name].cost for name in self._left)
+        ended = done
         open_cost = 0.0
         waited_s = 0.0
         if current := self._current:
             if not current.resumed:
-                spent_s += current.done_at - current.begun
+                spent_s += current.done_at - current.started
                 done += current.done_cost
+                ended += current.known_cost
             open_cost = current.open_cost
             waited_s = self._clock() - current.done_at
-        if not done or done < MIN_KNOWN_SHARE * (done + open_cost + later):
+        if not ended or ended < MIN_KNOWN_SHARE * (done + open_cost + later):
             return None
         rate = spent_s / done
         return rate * later + max(rate * open_cost - waited_s, 0.0)

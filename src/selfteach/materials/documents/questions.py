@@ -11,6 +11,7 @@ from selfteach.errors import DataError
 from selfteach.files import BadLine, read_jsonl, set_aside
 from selfteach.materials.documents.read import ReadDocuments, RowCounts
 from selfteach.records import JsonMapping
+from selfteach.text import format_count
 
 ANSWER_FIELDS = ("answers", "answer")
 
@@ -75,8 +76,8 @@ def read_questions(path: Path, reading: ReadDocuments) -> list[PeopleQuestion]:
             cure='Write rows like {"question": "...", "answer": "..."}.',
         )
     if reading.question_rows:
-        count = len(reading.question_rows)
-        note = f"asked in place of the questions in {count} rows of the documents"
+        count = format_count(len(reading.question_rows), "rows")
+        note = f"asked in place of the questions in {count} of the documents"
         skipped.append(BadLine(path.name, note))
     reading.skipped += rows.bad_lines + skipped
     return [one.question for one in found.values()]

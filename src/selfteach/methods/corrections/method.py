@@ -90,6 +90,7 @@ from selfteach.records import (
     make_prompt,
 )
 from selfteach.run.local_paths import hide_path
+from selfteach.text import format_count
 
 OBJECTIVE_WEIGHTS = {
     "correction": {"correction": 1.0, "hold": 8.0},
@@ -368,7 +369,7 @@ def describe_material(material: Corrections, teacher: str) -> str:
         "prompts": len(material.prompts),
     }
     parts = [f'"{text}"' for text in words]
-    parts += [f"{count} {name}" for name, count in counts.items() if count]
+    parts += [format_count(count, names) for names, count in counts.items() if count]
     return ", ".join(parts) + (f"; corrected by {teacher}" if teacher != "the file" else "")
 
 

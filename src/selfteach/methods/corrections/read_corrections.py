@@ -25,6 +25,7 @@ from selfteach.methods.input_sources import (
 )
 from selfteach.methods.method import Material
 from selfteach.records import JsonMapping, Turns, dump_canonical_json
+from selfteach.text import format_count
 
 MIN_PROMPTS = 2
 """Different prompts: one to learn from, one for the exam."""
@@ -165,12 +166,14 @@ def refuse_too_little(material: Corrections, config: Settings) -> None:
     if material.criticisms or (len(asked) >= MIN_PROMPTS and teaches):
         return
     counts = (
-        f"{len(material.edits)} corrections, {len(material.approved)} unchanged answers, "
-        f"{len(material.prompts)} other prompts"
+        f"{format_count(len(material.edits), 'corrections')}, "
+        f"{format_count(len(material.approved), 'unchanged answers')}, "
+        f"{format_count(len(material.prompts), 'other prompts')}"
     )
     dropped = sum(outcome.state == "dropped" for outcome in material.outcomes.values())
     raise DataError(
-        f"too little to learn from and to be examined on: {counts}, {dropped} rows left out.",
+        f"too little to learn from and to be examined on: {counts}, "
+        f"{format_count(dropped, 'rows')} left out.",
         cure=(
             f"At least {MIN_PROMPTS} different prompts and one correction are needed; --prompts "
             "FILE --teacher NAME brings more."

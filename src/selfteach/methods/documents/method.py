@@ -53,6 +53,7 @@ from selfteach.methods.method import Method, TrainingPlan
 from selfteach.methods.session import Session
 from selfteach.records import JsonMapping, JsonObject, make_prompt
 from selfteach.select.evenly import choose_evenly
+from selfteach.text import format_count
 
 OBJECTIVE_WEIGHTS = {
     "study": {"sft": 1.0},
@@ -129,7 +130,8 @@ def prepare(session: Session, material: Documents) -> TrainingPlan:
 def describe_material(session: Session, material: Documents, chunks: Sequence[Chunk]) -> JsonObject:
     """Return the keys of exam.json about the documents and the judges of knowledge."""
     titles = ", ".join(sorted({chunk.title for chunk in chunks}))
-    described = f"{len(material.reading.documents)} documents: {titles}"
+    count = format_count(len(material.reading.documents), "documents")
+    described = f"{count}: {titles}"
     get_note = session.run.ledger.get_note
     return {
         "material": described[:300],

@@ -35,6 +35,7 @@ from selfteach.methods.input_sources import (
 )
 from selfteach.methods.method import Material
 from selfteach.records import JsonMapping, JsonObject, digest
+from selfteach.text import format_count
 
 FORGOTTEN = "forgotten"
 LEFT_OUT = "left_out"
@@ -258,7 +259,7 @@ def refuse_too_little(material: Documents, config: Settings) -> None:
     found = count_sentences(material)
     if found < (1 if material.questions else MIN_SENTENCES):
         raise DataError(
-            f"{found} sentences are too few to learn from and to be examined on.",
+            f"too little to learn from and to be examined on: {format_count(found, 'sentences')}.",
             where=reading.documents[0].source,
             cure=(
                 f"Bring at least {MIN_SENTENCES} sentences of {MIN_WORDS} words, or "

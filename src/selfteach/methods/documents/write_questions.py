@@ -32,6 +32,7 @@ from selfteach.select.question_format import (
     is_off_sentence,
 )
 from selfteach.select.specificity import SpecificityCheck
+from selfteach.text import format_count
 
 LIKE_EXAM = "like a question of the exam"
 HELD_OUT = "held out for the exam"
@@ -215,7 +216,7 @@ def hold_out_questions(
             )
         session.display.print_line(
             f"no question of the model can be asked; the exam asks for words left out of "
-            f"{len(gaps)} sentences"
+            f"{format_count(len(gaps), 'sentences')}"
         )
     aside = {find_fact(q) for q in asked}
     own = [HeldOutQuestion(q.text, (q.short,), q.chunk, "the model") for q in asked]

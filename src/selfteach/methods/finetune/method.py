@@ -54,6 +54,7 @@ from selfteach.records import (
     ObjectiveWeights,
 )
 from selfteach.select.conversations import find_conversations
+from selfteach.text import format_count
 from selfteach.train.distributed import broadcast_from_first
 from selfteach.train.train import train
 
@@ -83,7 +84,7 @@ def prepare(session: Session, material: FinetuneData) -> TrainingPlan:
     objectives = choose_objectives(learned, config)
     kinds = {example.kind for example in learned if example.role == "learn"}
     pairs_only = is_pairs_only({**objectives, **config.train.weights}, kinds)
-    counts = f"{len(learned)} examples to learn from, {len(dev)} to measure on"
+    counts = f"{format_count(len(learned), 'examples')} to learn from, {len(dev)} to measure on"
     header = {
         "method": "train",
         "material": f"{material.about}: {counts}",

@@ -10,7 +10,7 @@ the answers.
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import compress, islice
 from types import MappingProxyType
@@ -28,6 +28,7 @@ from selfteach.generate.instances import (
 from selfteach.materials.tasks import Instance, Task
 from selfteach.methods.session import Session
 from selfteach.methods.tasks.exam_questions import NO_ROOM, make_row
+from selfteach.methods.tasks.invent_settings import YIELDS, plan_portion
 from selfteach.models.ordered import sample_in_order
 from selfteach.models.recorded import Recorded
 from selfteach.models.tokens import PLAIN_NAME
@@ -143,10 +144,8 @@ def add_instances(
         ledger.open_funnel(INSTANCES_STAGE, [one.task.id for one in found]) as tasks,
         ledger.open_funnel("instances") as instances,
     ):
-        written = write_instances(session, found, human)
-        for one in found:
+        for one, mine in write_until_enough(session, found, human, kept, max_count):
             task = one.task
-            mine = written[task.id]
             room = session.config.instances.max_instances if len(kept) < max_count else 0
             judged = [*pool.filter_instances(task.instruction, mine.whole, room), *mine.refused]
             for number, (instance, fault) in enumerate(judged):
@@ -159,6 +158,34 @@ def add_instances(
             body = {"instruction": task.instruction, "classification": task.classification}
             tasks.decide(task.id, reason, body, failed=reason not in DROP_REASONS)
     return kept
+
+
+def write_until_enough(
+    session: Session,
+    found: Sequence[KeptTask],
+    human: Sequence[Task],
+    kept: Sequence[KeptTask],
+    max_count: int,
+) -> Iterator[tuple[KeptTask, WrittenInstances]]:
+    """Yield each task with the instances that the writer wrote for it.
+
+    They are written for as many tasks as are expected to be enough, then for as many as the missing
+    ones are expected to take. Where enough tasks are kept, the others get none.
+
+    Args:
+        kept: the tasks that the caller has kept of those that were yielded.
+    """
+    share = YIELDS[session.config.mode].kept_share
+    left = list(found)
+    while left and len(kept) < max_count:
+        tried = len(found) - len(left)
+        size = plan_portion(max_count - len(kept), share, len(kept), tried)
+        portion, left = left[:size], left[size:]
+        written = write_instances(session, portion, human)
+        for one in portion:
+            yield one, written[one.task.id]
+    for one in left:
+        yield one, WrittenInstances(lost=MORE_THAN_ASKED)
 
 
 def write_instances(

@@ -31,7 +31,7 @@ from selfteach.methods.tasks.instances import (
     get_writer,
     sample_fitting,
 )
-from selfteach.methods.tasks.invent_settings import get_invent_settings
+from selfteach.methods.tasks.invent_settings import YIELDS, get_invent_settings, plan_portion
 from selfteach.models.remote.retry import NoLogprobs
 from selfteach.records import SamplingParams, digest
 from selfteach.select.task_filter import (
@@ -48,7 +48,9 @@ from selfteach.statistics import share
 
 ROUND_STRIDE = 100_000
 PATIENCE_ROUNDS = 3
-"""So many rounds must yield too little before invention stops: a single poor one is chance."""
+"""The requests of so many whole rounds must yield too little before invention stops: a single poor
+round is chance.
+"""
 NO_SCORE = "no score came"
 FOLDS = 10
 """Parts of the seeds: the threshold for each part is set on the others."""
@@ -68,6 +70,14 @@ class TaskCandidate:
         return digest(["item", self.request, self.number])
 
 
+@dataclass(frozen=True, slots=True)
+class RoundYield:
+    """Hold how many requests a round had, and how many tasks it kept."""
+
+    requests: int
+    kept: int
+
+
 def invent_tasks(
     session: Session,
     human: Sequence[Task],
@@ -77,7 +87,8 @@ def invent_tasks(
 ) -> list[KeptTask]:
     """Invent tasks in rounds of requests until there are enough with instances (steps 2 to 5).
 
-    Stop earlier when hardly any new ones come, and print why.
+    A round requests about as many as are missing. Stop earlier when hardly any new ones come, and
+    print why.
 
     Args:
         human: the tasks of people that may be shown.
@@ -103,21 +114,22 @@ def invent_tasks(
     asked = OverlapIndex(text for _, text in list_inputs(held_out))
     rule = fit_classification(session, human)
     kept: list[KeptTask] = []
-    yields: list[int] = []
+    yields: list[RoundYield] = []
     session.display.start_stage("invent", config.count, "tasks")
     while not (reason := why_stop(config, yields)):
         machine = [one.task for one in kept]
         first = len(yields) * ROUND_STRIDE
+        size = choose_round_size(config, yields)
         requests = [
             make_invention_request(config.mode, human, machine, sampling, number, config.seed)
-            for number in range(first, first + settings.requests)
+            for number in range(first, first + size)
         ]
         candidates = sample_candidates(session, requests)  # 2
         found = filter_candidates(session, candidates, novelty, asked)  # 3
         found = mark_classifications(session, found, rule)  # 4
         new = add_instances(session, found, human, pool, config.count - len(kept))  # 5
         session.display.advance(len(new))
-        yields.append(len(new))
+        yields.append(RoundYield(size, len(new)))
         kept += new
         after_round(kept)
     if len(kept) < config.count:
@@ -125,25 +137,64 @@ def invent_tasks(
     return kept
 
 
-def why_stop(config: Settings, yields: Sequence[int]) -> str:
+def why_stop(config: Settings, yields: Sequence[RoundYield]) -> str:
     """Return why no other round follows, or "".
 
     Args:
-        yields: how many tasks each round so far kept.
+        yields: the rounds so far.
     """
-    if sum(yields) >= config.count:
+    if sum(one.kept for one in yields) >= config.count:
         return "enough"
-    if len(yields) == config.invent.rounds:
-        return f"the {len(yields)} rounds of invent.rounds are over"
-    last = sum(yields[-PATIENCE_ROUNDS:])
-    requested = PATIENCE_ROUNDS * get_invent_settings(config).requests
+    whole = get_invent_settings(config).requests
+    requested = sum(one.requests for one in yields)
+    if config.invent.rounds and requested >= config.invent.rounds * whole:
+        return f"the {requested:,} requests of invent.rounds={config.invent.rounds} are over"
+    latest = list_latest(config, yields)
+    requested = sum(one.requests for one in latest)
+    kept = sum(one.kept for one in latest)
     min_yield = config.invent.min_yield
-    if len(yields) >= PATIENCE_ROUNDS and last <= min_yield * requested:
+    if requested >= PATIENCE_ROUNDS * whole and kept <= min_yield * requested:
         return (
-            f"the last {PATIENCE_ROUNDS} rounds kept {last} from {requested:,} requests, no more "
+            f"the last {len(latest)} rounds kept {kept} from {requested:,} requests, no more "
             f"than invent.min_yield={min_yield:g} of them"
         )
     return ""
+
+
+def list_latest(config: Settings, yields: Sequence[RoundYield]) -> list[RoundYield]:
+    """Return the last rounds with as many requests as `PATIENCE_ROUNDS` whole ones, if there are so
+    many, else all.
+    """
+    enough = PATIENCE_ROUNDS * get_invent_settings(config).requests
+    latest: list[RoundYield] = []
+    for one in reversed(yields):
+        if sum(taken.requests for taken in latest) >= enough:
+            break
+        latest.append(one)
+    return latest
+
+
+def choose_round_size(config: Settings, yields: Sequence[RoundYield]) -> int:
+    """Return the requests of the next round: as many as the missing tasks are expected to take.
+
+    They are no more than a whole round, and no more than invent.rounds leaves.
+
+    Args:
+        yields: the rounds so far. The last of them tell how many tasks a request brings.
+    """
+    whole = get_invent_settings(config).requests
+    missing = config.count - sum(one.kept for one in yields)
+    latest = list_latest(config, yields)
+    size = plan_portion(
+        missing,
+        YIELDS[config.mode].kept,
+        sum(one.kept for one in latest),
+        sum(one.requests for one in latest),
+    )
+    size = min(size, whole)
+    if config.invent.rounds:
+        size = min(size, config.invent.rounds * whole - sum(one.requests for one in yields))
+    return size
 
 
 def sample_candidates(

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from selfteach.config import TasksConfig as Settings
 from selfteach.materials.tasks import Tasks
 from selfteach.methods.plan_parts import EXAM_ARMS, Plan, count_asked, plan_anchors, plan_training
-from selfteach.methods.tasks.invent_settings import get_invent_settings
+from selfteach.methods.tasks.invent_settings import YIELDS, get_invent_settings, plan_portion
 from selfteach.run.workload import PlannedStage
 
 ANSWER_SHARE = 0.5
@@ -17,38 +16,10 @@ INPUT_SHARE = 0.5
 """Requests for an input for each task of self-instruct."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReplyYield:
-    """Hold what a reply of the writer brings.
-
-    Attributes:
-        tokens: of the reply.
-        tried: new tasks in it, whose instances are written.
-        kept: tasks that are accepted at last.
-    """
-
-    tokens: int
-    tried: float
-    kept: float
-
-
-YIELDS = {
-    "self-instruct": ReplyYield(80, 0.56, 0.22),
-    "alpaca": ReplyYield(1100, 5.4, 3.2),
-    "magpie": ReplyYield(40, 0.78, 0.21),
-}
-"""Of each mode. The tasks in a reply were measured on the default model, alpaca's with a teacher of
-1.5 billion weights (docs/log/2026-11-tasks.md). The tokens of the other two modes are rough.
-"""
-
-
 def plan_invention(config: Settings) -> PlannedStage:
-    """Return the stage that invents: whole rounds, and the instances of all new tasks in them."""
+    """Return the stage that invents: the requests, and the instances of all new tasks in them."""
     each = YIELDS[config.mode]
-    per_round = get_invent_settings(config).requests
-    rounds = math.ceil(config.count / each.kept / per_round)
-    rounds = min(rounds, config.invent.rounds or rounds)
-    replies = rounds * per_round
+    replies = count_replies(config)
     own_input = INPUT_SHARE if config.mode == "self-instruct" else 0.0
     answers = round(replies * each.tried * (config.instances.samples + own_input))
     length = int(ANSWER_SHARE * config.instances.max_tokens)
@@ -58,6 +29,20 @@ def plan_invention(config: Settings) -> PlannedStage:
         replies * each.tokens + answers * length,
         by_teacher=True,
     )
+
+
+def count_replies(config: Settings) -> int:
+    """Return how many replies the invention takes if each brings what is expected.
+
+    Whole rounds are requested, and a part of one at the end.
+    """
+    each = YIELDS[config.mode].kept
+    whole = get_invent_settings(config).requests
+    limit = whole * config.invent.rounds if config.invent.rounds else math.inf
+    replies = 0
+    while replies < limit and (missing := math.ceil(config.count - replies * each)) > 0:
+        replies += min(plan_portion(missing, each), whole)
+    return int(min(replies, limit))
 
 
 def plan_work(material: Tasks, config: Settings) -> list[PlannedStage]:
