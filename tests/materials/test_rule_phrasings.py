@@ -205,7 +205,7 @@ SITUATIONS = {
     "you write a review of a book": Situation("task", "book review"),
     "you give me instructions for software": Situation("task", "instructions", topic="software"),
     "I ask a cooking question": Situation("about", topic="cooking"),
-    "I ask a yes or no question": Situation("other"),
+    "I ask a yes or no question": Situation("about", topic="a yes-or-no question"),
     "every request to my colleagues": Situation("writing", "", "my colleagues", ("my colleagues",)),
     "explaining tax letters": Situation("about", topic="tax letters"),
     "I send emails": Situation("task", "email"),
