@@ -125,7 +125,7 @@ def test_the_probability_of_a_topic_is_among_siblings_and_everyday_topics() -> N
     assert compute_topic_probabilities(lost, "sailing", [], ["mast"]) == [0.0]
 
 
-def suggest(**nats: float) -> Scripted:
+def suggest(breadth: str = "narrow", **nats: float) -> Scripted:
     """Writes one list for each label, and lets each word suggest sailing by so many nats."""
     lists = {
         "Other topics of the same kind:": "rowing, regatta, diving,",
@@ -139,6 +139,8 @@ def suggest(**nats: float) -> Scripted:
         return ends[0] if ends else ""
 
     def logp(prompt: Prompt, text: str) -> float:
+        if text in (" broad", " narrow"):
+            return -float(text != f" {breadth}")
         assert text == " sailing"
         word = str(prompt).rpartition("Word: ")[2].partition("\n")[0]
         return -20.0 + nats.get(word.replace(" ", "_"), 0.0)
@@ -167,6 +169,19 @@ def test_what_the_same_people_ask_about_is_a_sibling_unless_it_is_nearly_a_synon
     found = describe_asked_topic(model, model, "sailing", 0, ("mast", "regatta"))
     assert found.siblings == ("mast", "tea", "rowing", "diving")
     assert found.words == ("regatta", "wind")
+
+
+def test_what_may_be_a_part_of_a_broad_topic_is_on_neither_side() -> None:
+    """Diving and rowing may be parts of it, and are no siblings. Everyday topics take their place."""
+    model = suggest("broad", regatta=9, mast=10, diving=4, rowing=2.5, tea=0.5, travel=3)
+    found = describe_asked_topic(model, model, "sailing", 0)
+    assert found.words == ("mast", "regatta")
+    assert found.siblings[:2] == ("tea", "work")
+    assert len(found.siblings) == 12
+    assert {"rowing", "diving", "travel"}.isdisjoint(found.siblings)
+    narrow = suggest("narrow", regatta=9, mast=10, diving=4, rowing=2.5, tea=0.5, travel=3)
+    siblings = describe_asked_topic(narrow, narrow, "sailing", 0).siblings
+    assert siblings == ("tea", "rowing", "diving")
 
 
 def test_a_topic_that_no_name_suggests_has_no_kinds() -> None:

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from selfteach.errors import DataError
 from selfteach.judge.check import parse_check
+from selfteach.materials.audience import read_audience
 from selfteach.materials.effect import read_effect
 from selfteach.materials.inflection import list_plurals, to_singular
 from selfteach.materials.pictures import ANY_EMOJI, repeat_emoji
 from selfteach.materials.rule import MAX_CHARS, read_rule, suggest_check
-from selfteach.materials.situation import read_audience
 
 
 def test_a_rule_is_stripped_and_has_the_id_of_its_text():
@@ -480,19 +480,22 @@ def test_the_check_of_a_layout_decides(rule: str, kept: str, broken: str) -> Non
 
 
 @pytest.mark.parametrize(
-    ("scope", "audience"),
+    ("rule", "audience"),
     [
-        ("a guest asks about the wifi", "guests"),
-        ("one of our hotel guests wants to know about parking", "hotel guests"),
-        ("when visitors ask about flash", "visitors"),
-        ("a traveler has lost a bag", "travelers"),
-        ("somebody asks about the wifi", ""),
-        ("a user asks about refunds", ""),
-        ("I ask for dinner ideas", ""),
-        ("i ask for dinner ideas", ""),
-        ("opening hours", ""),
-        ("a question is about programming", ""),
+        ("When a guest asks about the wifi, say that it is free.", "guests"),
+        ("If one of our hotel guests wants to know about parking, ...", "hotel guests"),
+        ("Visitors who ask about flash should be told that it is not allowed.", "visitors"),
+        ("Tell guests who ask about the pool that it is closed.", "guests"),
+        ("Say that we close at six when customers ask about opening hours.", "customers"),
+        ("If a traveler has lost a bag, ask for the flight number.", "travelers"),
+        ("When somebody asks about the wifi, say that it is free.", ""),
+        ("Anyone who asks about the library should learn that it is closed.", ""),
+        ("When a user asks about refunds, answer in one sentence.", ""),
+        ("When I ask for dinner ideas, name three.", ""),
+        ("When asked about opening hours, say that we close at six.", ""),
+        ("Birthday wishes need at least one emoji.", ""),
+        ("When a question is about programming, answer in one sentence.", ""),
     ],
 )
-def test_who_asks(scope: str, audience: str) -> None:
-    assert read_audience(scope) == audience
+def test_who_asks(rule: str, audience: str) -> None:
+    assert read_audience(rule) == audience

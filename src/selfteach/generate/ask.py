@@ -87,6 +87,10 @@ suggests it at all: "internet" of "wifi", which "wireless router" suggests more 
 MIN_PART_NATS = 4.0
 MAX_SIBLING_NATS = 3.0
 """How strongly a part of a broad topic suggests it at least, and a sibling of one at most."""
+MAX_ASKED_SIBLING_NATS = 2.0
+"""The same of a sibling where a rule holds when somebody asks: wind (2.6) and lightning (2.7) are
+weather, the sun (1.4) and fire (1.1) are not.
+"""
 MIN_NAME_PROBABILITY = 0.5
 """How surely a famous name must tell the topic: p(topic | name)."""
 NUM_ORDERS = 3
@@ -184,6 +188,7 @@ def describe_asked_topic(
     "surgery" is a kind of "medical procedures", and is asked about without that name. Which of the
     listed names are kinds and which are siblings is decided by how strongly they suggest the topic
     (`measure_suggestion`), not by the list: a small model calls a headache a sibling of "symptoms".
+    What may be a part of a broad topic, as wind of the weather, is on neither side.
 
     Args:
         asked: what the same people ask about otherwise, as far as it is known. One of them is a
@@ -201,12 +206,16 @@ def describe_asked_topic(
     kin = rank_siblings({plan.label: listed[plan.label] for plan in of_siblings})[:MAX_NAMES]
     kin = list(dict.fromkeys([*asked, *kin]))
     kinds = [listed[plan.label] for plan in of_kinds]
+    is_broad = is_broad_topic(scorer, topic)
+    kin += [name for name in few_shot.EVERYDAY_TOPICS if is_broad and name not in kin]
     names = list(dict.fromkeys([*chain.from_iterable(kinds), *kin]))
     strength = dict(zip(names, measure_suggestion(scorer, topic, names), strict=True))
     (of_itself,) = measure_suggestion(scorer, topic, [topic]) if asked else (0.0,)
     strongest = max(strength.values(), default=0.0)
     least = max(MIN_KIND_NATS, MIN_KIND_SHARE * strongest)
     most = min(least, MAX_SIBLING_SHARE * strongest)
+    if is_broad:
+        most = min(most, MAX_ASKED_SIBLING_NATS)
     bounds = dict.fromkeys(kin, most) | dict.fromkeys(asked, MAX_ASKED_SHARE * of_itself)
     siblings = [n for n in kin if strength[n] < bounds[n] and is_new_name(n, topic, ())]
     frequent = find_frequent_names(kinds, of_kinds)

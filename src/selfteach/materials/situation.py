@@ -986,31 +986,6 @@ def _name_happening(parts: dict[str, str | None]) -> str:
     return f"{done} {topic}" if done else topic
 
 
-_WHO_ASKS = re.compile(
-    r"^(?:(?:when|whenever|if|while|once) )?(?:(?:an?|the|any|every|some|my|our|your|one of (?:my|"
-    r"our|the)) )?(?P<who>(?:[a-z-]+ )?[a-z]+) (?:(?:who|that) )?(?:asks?|asking|wonders?|wants? "
-    r"to know|[ei]nquires?|complains?|mentions?|brings? up|wants?|needs?|calls?|writes?|requests?|"
-    r"reports?|has|have)\b",
-    re.I,
-)
-_ANYONE = re.compile(
-    r".*\b(?:users?|persons?|people|some(?:one|body)|any(?:one|body)|every(?:one|body)|nobody|one|"
-    r"I|you|we|they|he|she|it)",
-    re.I,
-)
-
-
-def read_audience(scope: str) -> str:
-    """Return who asks, in the plural; "" where it may be anyone.
-
-    "a hotel guest asks about the wifi" -> "hotel guests".
-    """
-    match = _WHO_ASKS.match(scope.replace("’", "'"))
-    if not match or _ANYONE.fullmatch(match["who"]):
-        return ""
-    return _pluralize(match["who"].lower())
-
-
 def names_topic(scope: str) -> bool:
     """Return whether a scope says what is asked about or mentioned in a noun."""
     text = re.sub(r"^(?:when|whenever|if) ", "", scope, flags=re.I)

@@ -20,6 +20,7 @@ from selfteach.generate.ask import (
 )
 from selfteach.generate.few_shot import CUSTOMERS_TOPICS
 from selfteach.judge.check import parse_check
+from selfteach.materials.audience import read_audience
 from selfteach.materials.effect import read_effect
 from selfteach.materials.effect_checks import Effect
 from selfteach.materials.forbidden_topics import can_forbid, is_part_of_text
@@ -29,7 +30,6 @@ from selfteach.materials.situation import (
     has_known_requests,
     name_topic,
     name_written_topic,
-    read_audience,
     read_situation,
 )
 from selfteach.methods.feedback.training_settings import choose_training
@@ -122,7 +122,7 @@ def understand_rule(
         subject = describe_known_topic(topic)
     elif topic:
         gives_answer = bool(get_answer(situation, effect))
-        asked = list_topics_of_askers(model, rule.scope, config.seed, gives_answer=gives_answer)
+        asked = list_topics_of_askers(model, rule.text, config.seed, gives_answer=gives_answer)
         subject = describe_asked_topic(model, scorer, topic, config.seed, asked)
     elif written_about := name_written_topic(situation):
         words = describe_asked_topic(model, scorer, written_about, config.seed).words
@@ -131,13 +131,13 @@ def understand_rule(
 
 
 def list_topics_of_askers(
-    model: Sampler, scope: str, seed: int, *, gives_answer: bool
+    model: Sampler, rule: str, seed: int, *, gives_answer: bool
 ) -> Sequence[str]:
     """Return what those who ask about a topic ask about otherwise, as far as it is known.
 
     Where a rule gives the answer, they are customers if its words do not tell.
     """
-    audience = read_audience(scope)
+    audience = read_audience(rule)
     if not audience:
         return CUSTOMERS_TOPICS if gives_answer else ()
     asked = list_asked_topics(model, audience, seed)
