@@ -172,7 +172,7 @@ def test_what_the_same_people_ask_about_is_a_sibling_unless_it_is_nearly_a_synon
 
 
 def test_what_may_be_a_part_of_a_broad_topic_is_on_neither_side() -> None:
-    """Diving and rowing may be parts of it, and are no siblings. Everyday topics take their place."""
+    """Diving and rowing may be parts of it: they are no siblings. Everyday topics fill the list."""
     model = suggest("broad", regatta=9, mast=10, diving=4, rowing=2.5, tea=0.5, travel=3)
     found = describe_asked_topic(model, model, "sailing", 0)
     assert found.words == ("mast", "regatta")

@@ -157,15 +157,20 @@ def extract_topic(model: Sampler, rule: str, seed: int) -> str:
     return topic if is_in_rule and topic.lower() != "none" else ""
 
 
-def sketch_topic(model: Sampler, topic: str, seed: int, *, forbidden: bool = True) -> Subject:
+def sketch_topic(
+    model: Sampler, topic: str, seed: int, *, forbidden: bool = True, asked: Sequence[str] = ()
+) -> Subject:
     """Return a topic with the siblings that the model names, as `describe_topic` begins.
 
     No scorer is needed, so another name of the topic may be among the siblings.
+
+    Args:
+        asked: see `describe_asked_topic`.
     """
     stem = to_singular(topic.lower())
     kin = rank_siblings(count_names(model, topic, plan_sibling_lists(forbidden=forbidden), seed))
-    siblings = [name for name in kin if stem not in name.lower()]
-    return Subject(topic, (), tuple(siblings[:MAX_SIBLINGS]), forbidden)
+    siblings = [name for name in dict.fromkeys([*asked, *kin]) if stem not in name.lower()]
+    return Subject(topic, (), tuple(siblings[: len(asked) + MAX_SIBLINGS]), forbidden)
 
 
 def describe_known_topic(topic: str) -> Subject:

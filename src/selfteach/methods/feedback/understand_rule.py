@@ -96,8 +96,12 @@ def sketch_rule(model: Sampler, text: str, config: FeedbackConfig) -> Understood
     )
     if has_known_requests(topic):
         subject = describe_known_topic(topic)
+    elif topic and situation:
+        gives_answer = bool(get_answer(situation, effect))
+        asked = list_topics_of_askers(model, rule.text, config.seed, gives_answer=gives_answer)
+        subject = sketch_topic(model, topic, config.seed, forbidden=False, asked=asked)
     elif topic:
-        subject = sketch_topic(model, topic, config.seed, forbidden=situation is None)
+        subject = sketch_topic(model, topic, config.seed)
     return UnderstoodRule(rule, situation, effect, subject)
 
 
