@@ -13,7 +13,12 @@ from selfteach.config.training import FeedbackTrainConfig, TrainAlone
 from selfteach.errors import UsageError
 from selfteach.judge.check import parse_check
 from selfteach.materials.effect import read_effect
-from selfteach.methods.feedback.training_settings import choose_objective, complete_training
+from selfteach.methods.feedback.training_settings import (
+    choose_lora_rate,
+    choose_objective,
+    complete_training,
+    find_lora_rate,
+)
 from selfteach.methods.finetune.method import choose_objectives
 from selfteach.records import Example, make_prompt
 
@@ -87,3 +92,26 @@ def test_the_anchors_of_a_forbidden_subject_are_seen_once() -> None:
         complete(True, once=["general"], min_share={"general": 0.2})
     with pytest.raises(ValueError, match="no use beside"):
         TrainAlone(once=["general"], dataset_shares={"a": 1.0})
+
+
+@pytest.mark.parametrize(
+    ("num_weights", "rate"),
+    [
+        (0, 2.5e-3),
+        (1_000, 2.5e-3),
+        (135_000_000, 2.5e-3),
+        (270_000_000, 1.25e-3),
+        (540_000_000, 6.25e-4),
+        (8_000_000_000, 2e-4),
+    ],
+)
+def test_a_larger_model_takes_a_lower_rate(num_weights: int, rate: float) -> None:
+    assert choose_lora_rate(num_weights) == pytest.approx(rate)
+
+
+def test_the_rate_of_a_model_stands_where_none_is_given() -> None:
+    complete = partial(complete_training, has_condition=True, forbids_subject=False)
+    assert complete(FeedbackTrainConfig(), lora_rate=1e-4).learning_rate == 1e-4
+    given = FeedbackTrainConfig(learning_rate=3e-3)
+    assert complete(given, lora_rate=1e-4).learning_rate == 3e-3
+    assert find_lora_rate("embedded") == 2.5e-3

@@ -432,7 +432,8 @@ class FeedbackTrainConfig(MethodTrainConfig):
     rule that forbids a subject."""
 
     learning_rate: PositiveFloat | None = None
-    """Highest learning rate. null is 2.5e-3 for lora, and any other adapter's own."""
+    """Highest learning rate. null is 2.5e-3 for lora, less for models of more than 135 million
+    weights, and any other adapter's own."""
 
     regmean: NonNegativeFloat = 3.0
     """Weight of the anchors when a LoRA is reduced to what its examples need (RegMean), before the
