@@ -10,7 +10,6 @@ from selfteach.evaluate.exam import GENERAL, NEAR
 from selfteach.judge.check import Check
 from selfteach.judge.violation import list_forbidden_texts
 from selfteach.materials.effect_checks import Effect
-from selfteach.methods.account_memory import count_weights
 from selfteach.methods.feedback.rule_check import get_check
 from selfteach.methods.session import Session
 from selfteach.models.fetch_default_model import EMBEDDED
@@ -69,7 +68,12 @@ def complete_training(
 
 def find_lora_rate(model: str) -> float:
     """Return the learning rate of a LoRA of a model: "embedded", a folder, or a hub name."""
-    return LORA_RATE if model == EMBEDDED else choose_lora_rate(count_weights(model))
+    if model == EMBEDDED:
+        return LORA_RATE
+    # Reading a rule needs no safetensors, which a light installation lacks.
+    from selfteach.methods.account_memory import count_weights
+
+    return choose_lora_rate(count_weights(model))
 
 
 def choose_lora_rate(num_weights: int) -> float:
