@@ -474,6 +474,8 @@ def test_every_suffix_is_of_a_kind_that_is_read() -> None:
     ("text", "title"),
     [
         ("The Old Mill\n\nIt stands by the river.", "The Old Mill"),
+        ("The Old Mill\nIt stands by the river.", "The Old Mill"),
+        ("The mill is old\nand stands by the river.", "notes"),
         ("The old mill stands.\n\nIt is old.", "notes"),
         ("The Old Mill", "notes"),
         ("One\nTwo\n\nThree four.", "notes"),

@@ -316,7 +316,7 @@ def _read_file(file: Path, source: str, reading: ReadDocuments) -> Iterator[Docu
             title, text = read_markdown(text, headings)
         else:
             title, text = "", join_wrapped_lines(text)
-        title = title or find_heading(text)
+        title = title or find_heading(text) or guess_heading(text)
         starts = ()
     if not _has_words(text):
         raise ValueError("holds no text")
