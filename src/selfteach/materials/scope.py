@@ -386,9 +386,8 @@ _ASKED_TEXT = re.compile(
 )
 """The same with a noun: "Jokes for kids? Add an emoji."."""
 _CLOSED_ASKED = re.compile(
-    rf"^(?:(?P<answer>(?:(?:please|always|only|never|do not|don't) )*(?:answer|reply to|respond "
-    rf"to)) "
-    rf"{YES_OR_NO_QUESTION} (?=(?:with|in|by|using|like|as)\b)|"
+    rf"^(?:(?P<answer>(?:(?:please|always|only|never|do not|don't) )*(?:answer|reply to|"
+    rf"respond to)) {YES_OR_NO_QUESTION} (?=(?:with|in|by|using|like|as)\b)|"
     rf"(?:on|to|with|for) {YES_OR_NO_QUESTION}[,:]? |"
     rf"{YES_OR_NO_QUESTION} (?:(?:should|must|are to|have to|need to) be (?P<answered>answer)ed|"
     r"(?P<give>get|need)(?= an? )) )",
@@ -415,7 +414,7 @@ def to_plain_conditions(text: str) -> str:
 
 def _name_closed_condition(found: re.Match[str]) -> str:
     verb = (found["answer"] or found["answered"] or ("give" if found["give"] else "")).lower()
-    return f"When asked {CLOSED_QUESTION}, {verb} ".replace(",  ", ", ")
+    return f"When asked {CLOSED_QUESTION}, " + (f"{verb} " if verb else "")
 
 
 def join_lines(text: str) -> str:

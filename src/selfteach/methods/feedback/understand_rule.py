@@ -97,8 +97,8 @@ def sketch_rule(model: Sampler, text: str, config: FeedbackConfig) -> Understood
     if has_known_requests(topic):
         subject = describe_known_topic(topic)
     elif topic and situation:
-        gives_answer = bool(get_answer(situation, effect))
-        asked = list_topics_of_askers(model, rule.text, config.seed, gives_answer=gives_answer)
+        answer = get_answer(situation, effect)
+        asked = list_topics_of_askers(model, rule, answer, config.seed)
         subject = sketch_topic(model, topic, config.seed, forbidden=False, asked=asked)
     elif topic:
         subject = sketch_topic(model, topic, config.seed)
@@ -125,8 +125,8 @@ def understand_rule(
     if has_known_requests(topic):
         subject = describe_known_topic(topic)
     elif topic:
-        gives_answer = bool(get_answer(situation, effect))
-        asked = list_topics_of_askers(model, rule.text, config.seed, gives_answer=gives_answer)
+        answer = get_answer(situation, effect)
+        asked = list_topics_of_askers(model, rule, answer, config.seed)
         subject = describe_asked_topic(model, scorer, topic, config.seed, asked)
     elif written_about := name_written_topic(situation):
         words = describe_asked_topic(model, scorer, written_about, config.seed).words
@@ -134,19 +134,19 @@ def understand_rule(
     return UnderstoodRule(rule, situation, effect, subject)
 
 
-def list_topics_of_askers(
-    model: Sampler, rule: str, seed: int, *, gives_answer: bool
-) -> Sequence[str]:
+def list_topics_of_askers(model: Sampler, rule: Rule, answer: str, seed: int) -> Sequence[str]:
     """Return what those who ask about a topic ask about otherwise, as far as it is known.
 
-    Where a rule gives the answer, they are customers if its words do not tell.
+    Args:
+        answer: what the rule answers, or "". Where it gives an answer, those who ask are customers
+            if its words do not tell.
     """
-    audience = read_audience(rule)
+    audience = read_audience(rule.text)
     if not audience:
-        return CUSTOMERS_TOPICS if gives_answer else ()
+        return CUSTOMERS_TOPICS if answer else ()
     asked = list_asked_topics(model, audience, seed)
     is_short = len(asked) < len(CUSTOMERS_TOPICS)
-    return [*asked, *CUSTOMERS_TOPICS] if gives_answer and is_short else asked
+    return [*asked, *CUSTOMERS_TOPICS] if answer and is_short else asked
 
 
 def get_answer(situation: Situation | None, effect: Effect | None) -> str:
