@@ -939,6 +939,15 @@ def test_unlikelihood_is_refused_for_a_rule_that_forbids_no_text(tmp_path: Path)
         choose_training(session)
 
 
+def test_a_rule_trains_a_larger_model_with_a_lower_rate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("selfteach.methods.account_memory.count_weights", {"big": 540_000_000}.get)
+    session = open_session(tmp_path, config=FeedbackConfig(model="big"))
+    choose_training(session)
+    assert session.config.train.learning_rate == pytest.approx(6.25e-4)
+
+
 def test_what_a_rule_of_form_leaves_of_an_answer_is_held(tmp_path: Path) -> None:
     """A subject and a condition have anchors elsewhere, and a manner changes the whole answer."""
     brief = FeedbackConfig(check="max_sentences=1")
