@@ -28,7 +28,7 @@ from selfteach.generate.ask import (
     measure_suggestion,
     plan_requests,
 )
-from selfteach.generate.topic_breadth import is_broad_topic
+from selfteach.generate.topic_breadth import find_threshold, is_broad_topic
 from selfteach.records import Completion, Prompt, Request
 
 SIBLINGS = ("rowing", "diving")
@@ -219,13 +219,34 @@ def test_parts_of_a_broad_topic_suggest_it_and_its_siblings_do_not() -> None:
 @pytest.mark.parametrize("broad", [True, False])
 def test_a_topic_is_broad_where_the_model_says_so(broad: bool) -> None:
     def logp(prompt: Prompt, text: str) -> float:
-        assert str(prompt).endswith("\npolitics:")
+        *_, worked, asked = str(prompt).split("\n")
+        assert asked.removesuffix(":") not in str(prompt).removesuffix(asked)
         return -1.0 if (text == " broad") is broad else -2.0
 
     assert is_broad_topic(Scripted({}, logp), "Politics") is broad
     lost = Scripted({})
     lost.stream_scores = lambda items: ((item.id(lost.fingerprint), ()) for item in items)  # type: ignore[method-assign]
     assert not is_broad_topic(lost, "politics")
+
+
+def test_a_model_that_prefers_broad_is_held_against_the_worked_topics() -> None:
+    """The second model prefers "broad" by a nat: with a threshold of 0 it calls football broad."""
+    broad = {about.lower() for about, label in few_shot.TOPIC_BREADTHS if label == "broad"}
+    own = {"football": 0.8, "politics": 3.0}
+
+    def logp(prompt: Prompt, text: str) -> float:
+        about = str(prompt).rpartition("\n")[2].removesuffix(":")
+        return own.get(about, 2.0 if about in broad else 0.5) * (text == " broad")
+
+    assert not is_broad_topic(Scripted({}, logp), "Football")
+    assert is_broad_topic(Scripted({}, logp), "Politics")
+
+
+def test_the_threshold_of_breadth_is_wrong_least_often_and_near_zero() -> None:
+    assert find_threshold([]) == 0
+    assert find_threshold([(-1.0, False), (2.0, True)]) == 0
+    assert find_threshold([(0.5, False), (1.0, False), (2.0, True), (4.0, True)]) == 1.5
+    assert find_threshold([(-3.0, False), (-2.0, True), (-1.0, True), (1.0, True)]) == -2.5
 
 
 def test_a_suggestion_is_what_a_name_adds_to_words_of_other_topics() -> None:
