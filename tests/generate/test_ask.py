@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Iterator, Sequence
 
@@ -24,8 +25,10 @@ from selfteach.generate.ask import (
     generate_prompts,
     generate_prompts_of_scopes,
     generate_similar_prompts,
+    is_new_name,
     list_asked_topics,
     measure_suggestion,
+    names_topic,
     plan_requests,
 )
 from selfteach.generate.topic_breadth import find_threshold, is_broad_topic
@@ -247,6 +250,36 @@ def test_the_threshold_of_breadth_is_wrong_least_often_and_near_zero() -> None:
     assert find_threshold([(-1.0, False), (2.0, True)]) == 0
     assert find_threshold([(0.5, False), (1.0, False), (2.0, True), (4.0, True)]) == 1.5
     assert find_threshold([(-3.0, False), (-2.0, True), (-1.0, True), (1.0, True)]) == -2.5
+
+
+def test_a_part_of_a_topic_is_no_name_beside_it() -> None:
+    assert names_topic("guide dogs", "cats or dogs")
+    assert not names_topic("cows", "cats or dogs")
+    assert is_new_name("cows", "cats or dogs", ())
+    assert not is_new_name("dogs", "cats or dogs", ())
+
+
+def test_no_prompts_need_no_samples() -> None:
+    assert plan_requests(Subject("tea"), "target", 0, 0, 0) == []
+    found = generate_prompts(Scripted({}), Subject("tea"), "target", 0, str, range(3), 0)
+    assert list(found) == []
+
+
+def test_a_lost_score_changes_no_other_suggestion() -> None:
+    model = suggest(mast=5, harbor=3)
+    known = measure_suggestion(model, "sailing", ["harbor"])
+    lost = {"violin", "mast"}  # a word of another topic, and a name
+    stream = model.stream_scores
+
+    def lose(items):  # type: ignore[no-untyped-def]
+        asked = {item.id(model.fingerprint): str(item.prompt) for item in items}
+        for id, scores in stream(items):
+            word = asked[id].rpartition("Word: ")[2].partition("\n")[0]
+            yield id, (() if word in lost else scores)
+
+    model.stream_scores = lose  # type: ignore[method-assign]
+    found = measure_suggestion(model, "sailing", ["mast", "harbor"])
+    assert found == [-math.inf, pytest.approx(known[0])]
 
 
 def test_a_suggestion_is_what_a_name_adds_to_words_of_other_topics() -> None:

@@ -20,7 +20,7 @@ from scripted import Scripted
 from selfteach.config import FeedbackConfig, SearchConfig
 from selfteach.dedup.overlap import OverlapIndex
 from selfteach.errors import DataError, UsageError
-from selfteach.generate.ask import GeneratedPrompt, Subject, plan_requests
+from selfteach.generate.ask import SIMILAR, GeneratedPrompt, Subject, plan_requests
 from selfteach.generate.few_shot import EXAM_REQUESTS
 from selfteach.generate.search import SearchTrace, Try
 from selfteach.generate.situations import Occasion
@@ -48,7 +48,7 @@ from selfteach.methods.feedback import (
 )
 from selfteach.methods.feedback.exam import make_header
 from selfteach.methods.feedback.probe import ProbedPrompt, probe_more_prompts, probe_prompts
-from selfteach.methods.feedback.rule_check import get_check
+from selfteach.methods.feedback.rule_check import get_check, make_topic_detector
 from selfteach.methods.feedback.training_settings import choose_training
 from selfteach.methods.feedback.write_more_prompts import write_name_prompts
 from selfteach.methods.feedback.write_rule_prompts import (
@@ -411,6 +411,8 @@ def test_a_message_must_say_something_of_its_occasion(tmp_path: Path) -> None:
     assert faults == [answer_faults.TELLS_NOTHING, ""]
     silent = [replace(probed[0], prompt=replace(probed[0].prompt, subject="snow"))]
     assert answer_faults.find_occasions(session, silent) == {}
+    alike = [replace(probed[0], prompt=replace(probed[0].prompt, form=SIMILAR))]
+    assert answer_faults.find_occasions(session, alike) == {}, "its subject is another request"
 
 
 def test_a_message_may_name_its_occasion_in_the_words_of_the_rule(tmp_path: Path) -> None:
@@ -698,8 +700,53 @@ def test_auto_is_refused_where_no_letter_is_in_dev(
     monkeypatch.setattr(write_rule_prompts, "write_all_occasions", lambda *given: occasions)
     monkeypatch.setattr(write_rule_prompts, "write_scope_prompts", lambda *given: [])
     refused = pytest.raises(UsageError, match="dev part") if is_refused else nullcontext()
+    pool = OverlapIndex()
     with refused:
-        write_rule_prompts.write_situation_prompts(session, situation, OverlapIndex())
+        parts = write_rule_prompts.write_situation_prompts(session, situation, pool)
+        written = [prompt.text for own in parts.values() for prompt in own]
+        assert written
+        assert all(pool.nearest(text).similarity == 1 for text in written)
+
+
+def test_few_occasions_leave_some_to_learn_from(tmp_path: Path) -> None:
+    session = open_session(tmp_path)
+    occasions = [Occasion("clause", f"I am ill {i}", word="ill") for i in range(4)]
+    split = write_rule_prompts.split_occasions(session, occasions)
+    assert all(split.values())
+
+
+@pytest.mark.parametrize(
+    ("check", "naming"),
+    [
+        ('not contains "cat"', ["Do cats purr?", "A cat!"]),
+        ('not contains "cat" and contains "sorry"', ["Do cats purr?", "A cat!"]),
+        ('max_words=2 and not (contains "cat" or contains "tom")', ["Do cats purr?", "A cat!"]),
+        ("max_words=2", None),
+    ],
+)
+def test_only_what_a_check_forbids_names_the_subject(
+    tmp_path: Path, check: str, naming: list[str] | None
+) -> None:
+    texts = ["Do cats purr?", "A cat!", "What is tea made of?"]
+    names = make_topic_detector(open_session(tmp_path, config=FeedbackConfig(check=check)))
+    assert (list(filter(names, texts)) if names else None) == naming
+    other = open_session(tmp_path, forbidden_topic="", config=FeedbackConfig(check=check))
+    assert make_topic_detector(other) is None
+
+
+def test_two_forbidden_subjects_have_twins_and_a_judge(tmp_path: Path) -> None:
+    session = open_session(tmp_path, forbidden_topic="cats or dogs")
+    session.subject = Subject("cats or dogs", siblings=("cows",))
+    texts = ["How do cats sleep?", "Do cats like dogs?", "Who purrs?"]
+    targets = [GeneratedPrompt(text, "target", "question", "cats") for text in texts]
+    parts: dict[str, list[GeneratedPrompt]] = {"train": targets, "dev": [], "test": []}
+    twins = write_twins(session, parts, ["cats", "dogs"], targets, OverlapIndex())
+    assert [p.text for p in twins] == ["How do cows sleep?", "Do cows like cows?"]
+
+    near = [GeneratedPrompt(f"Do cows eat {i}?", "near", "question", "cows") for i in range(3)]
+    prompts_in_scope.choose_request_judge(session, [*targets, *near])
+    report = session.run.ledger.get_note("request_judge")
+    assert (report["about"], report["elsewhere"]) == (3, 3)
 
 
 @pytest.mark.parametrize(

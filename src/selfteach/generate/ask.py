@@ -167,9 +167,8 @@ def sketch_topic(
     Args:
         asked: see `describe_asked_topic`.
     """
-    stem = to_singular(topic.lower())
     kin = rank_siblings(count_names(model, topic, plan_sibling_lists(forbidden=forbidden), seed))
-    siblings = [name for name in dict.fromkeys([*asked, *kin]) if stem not in name.lower()]
+    siblings = [name for name in dict.fromkeys([*asked, *kin]) if not names_topic(name, topic)]
     return Subject(topic, (), tuple(siblings[: len(asked) + MAX_SIBLINGS]), forbidden)
 
 
@@ -280,7 +279,8 @@ def measure_suggestion(scorer: Scorer, topic: str, names: Sequence[str]) -> list
         word for about, listed in few_shot.KINDS if about != topic for word in listed.split(", ")
     ]
     logps = compute_topic_logps(scorer, [(name, [topic]) for name in (*names, *others)])
-    usual = mean(own[0] for own in logps[len(names) :])
+    known = [own[0] for own in logps[len(names) :] if math.isfinite(own[0])]
+    usual = mean(known) if known else math.inf
     return [own[0] - usual for own in logps[: len(names)]]
 
 
@@ -358,9 +358,13 @@ def is_new_name(name: str, topic: str, foreign: Collection[str]) -> bool:
     Args:
         foreign: the siblings in the singular.
     """
-    return (
-        to_singular(topic.lower()) not in name.lower() and to_singular(name.lower()) not in foreign
-    )
+    return not names_topic(name, topic) and to_singular(name.lower()) not in foreign
+
+
+def names_topic(name: str, topic: str) -> bool:
+    """Return whether a name contains the topic, or a part of one that names several."""
+    stems = [to_singular(part.lower()) for part in list_alternatives(topic)]
+    return any(stem in name.lower() for stem in stems)
 
 
 def split_siblings(scorer: Scorer, topic: str, names: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -369,10 +373,10 @@ def split_siblings(scorer: Scorer, topic: str, names: Sequence[str]) -> tuple[li
     A name that contains the topic is left out. One that the model takes for the topic is no
     sibling, p(topic | name) > MAX_SIBLING_PROBABILITY, nor is one that contains it ("soccerball").
     """
-    stem = to_singular(topic.lower())
     siblings: list[str] = []
     aliases: list[str] = []
-    tried = [name for name in names if stem not in name.lower()][: MAX_SIBLINGS + MAX_ALIASES]
+    own = [name for name in names if not names_topic(name, topic)]
+    tried = own[: MAX_SIBLINGS + MAX_ALIASES]
     pairs = []
     for name in tried:
         others = [one for one in tried if one not in name and name not in one]
@@ -481,6 +485,8 @@ def generate_prompts(
     kept = 0
     for turn in rounds:
         lack = count - kept
+        if lack <= 0:
+            return
         texts = _sample_texts(model, plan_requests(subject, scope, lack, turn, seed, forms))
         for prompt in _read_prompts(texts, subject, scope, lack, turn, seed, forms):
             if kept >= count:
@@ -552,6 +558,8 @@ def plan_requests(
     forms: PromptForms = few_shot.REQUESTS,
 ) -> list[Request]:
     """Return the requests of one round of `generate_prompts`, which lacks so many prompts."""
+    if lack <= 0:
+        return []
     requests = []
     for i in _list_indices(lack, turn):
         plan = _choose_form_and_subject(subject, scope, i, seed, forms)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import chain, zip_longest
 
 from selfteach.errors import DataError, UsageError
-from selfteach.generate.ask import GeneratedPrompt
+from selfteach.generate.ask import GeneratedPrompt, names_topic
 from selfteach.judge import AnyJudge, PromptAnswer, ThresholdJudge, ViolationJudge
 from selfteach.judge.calibrate import calibrate_judges, find_bound
 from selfteach.judge.check import NAMES_OF_CHECK, CheckJudge
@@ -55,8 +55,7 @@ def plan_labelled_answers(
     by_scope = group_by_scope(prompts)
     targets = by_scope["target"]
     if topic:
-        name = topic.lower().rstrip("s")
-        naming = [text for text in targets if name in text.lower()]
+        naming = [text for text in targets if names_topic(text, topic)]
         others = chain.from_iterable(zip_longest(by_scope["near"], by_scope["general"]))
         sides = [
             (True, f"Talk about {topic} in every answer.", naming),

@@ -9,6 +9,7 @@ from statistics import mean
 
 from selfteach.dedup.overlap import split_written_words
 from selfteach.evaluate.sanity import is_looping
+from selfteach.generate.ask import SIMILAR
 from selfteach.judge import PromptAnswer
 from selfteach.judge.check import Check, Condition, JoinedChecks, WholeCheck
 from selfteach.judge.decline import is_decline
@@ -197,8 +198,9 @@ def find_occasions(session: Session, probed: Collection[ProbedPrompt]) -> dict[s
     if situation is None or situation.kind != "writing":
         return {}
     replacements = session.effect.replacements if session.effect else ()
-    occasions = {p.prompt.text: widen_occasion(p.prompt.subject, replacements) for p in probed}
-    named = [names_occasion(one.text, p.prompt.subject) for p in probed for one in p.violations]
+    built = [p for p in probed if p.prompt.form != SIMILAR]  # the others have no occasion
+    occasions = {p.prompt.text: widen_occasion(p.prompt.subject, replacements) for p in built}
+    named = [names_occasion(one.text, p.prompt.subject) for p in built for one in p.violations]
     return occasions if named and mean(named) >= MIN_NAMED else {}
 
 

@@ -416,7 +416,8 @@ def find_open_scopes(exam: JsonMapping) -> list[Scope]:
     """
     verdict = exam["verdict"]
     word, sentence = str(verdict["word"]), str(verdict["sentence"])
-    if word != "not enough prompts" and not sentence.startswith(NOT_CLEANLY):
+    names_harm = ", but " in sentence  # else the gain itself is open
+    if not names_harm or (word != "not enough prompts" and not sentence.startswith(NOT_CLEANLY)):
         return []
     outside: Sequence[Scope] = ("near", "general")
     effects = exam.get("side_effects", {})

@@ -25,7 +25,14 @@ def find_other_names(session: Session, prompts: Sequence[GeneratedPrompt]) -> li
     """
     config = session.config
     suggested = session.effect.check if session.effect else ""
-    if not session.forbidden_topic or not (config.check or suggested):
+    if not session.forbidden_topic:
+        return []
+    if not (config.check or suggested):
+        if config.also:
+            session.display.print_line(
+                "--also is not used: no check tells which answers name the subject; --check "
+                "'not contains \"NAME\"' adds one"
+            )
         return []
     names = list(config.also)
     if not config.check:

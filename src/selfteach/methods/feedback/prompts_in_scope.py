@@ -57,7 +57,8 @@ def choose_request_judge(
         return None
     if not session.forbidden_topic:
         return make_asked_judge(session, [p.text for p in prompts if p.scope != TARGET])
-    own = [p.text for p in prompts if p.scope == TARGET and p.subject == subject.topic]
+    names = (subject.topic, *list_alternatives(subject.topic))
+    own = [p.text for p in prompts if p.scope == TARGET and p.subject in names]
     others = [p.text for p in prompts if p.scope != TARGET]
     check = get_check(session)
     judge, report = calibrate_request_judge(

@@ -117,23 +117,20 @@ def write_prompts_to_try(
     config = session.config
     num_near = config.balance.outside // 2
     rounds = range(config.ask.rounds, 2 * config.ask.rounds)  # the exam's come after them
-    find_fault = make_novelty_check(
-        pool, config.ask.max_overlap, is_talk=asks_for_nothing(session.subject)
-    )
+    plans: list[tuple[Subject, Scope, int]] = [
+        (session.subject, "near", num_near),
+        (Subject(""), "general", config.balance.outside - num_near),
+    ]
     kept: list[GeneratedPrompt] = []
     situation = session.situation
     if situation and situation.kind == "writing":
         kept += build_more_neighbors(session, situation, written, num_near, for_exam=False)
-    else:
-        forms = choose_forms(session.subject, session.situation, "near")
-        kept += write_scope_prompts(
-            session, session.subject, "near", num_near, rounds, find_fault, forms
-        )
-    num_general = config.balance.outside - num_near
-    forms = choose_forms(session.subject, session.situation, "general")
-    kept += write_scope_prompts(
-        session, Subject(""), "general", num_general, rounds, find_fault, forms
-    )
+        del plans[0]
+    for subject, scope, count in plans:
+        is_talk = asks_for_nothing(session.subject, scope)
+        find_fault = make_novelty_check(pool, config.ask.max_overlap, is_talk=is_talk)
+        forms = choose_forms(session.subject, session.situation, scope)
+        kept += write_scope_prompts(session, subject, scope, count, rounds, find_fault, forms)
     return kept
 
 
@@ -244,7 +241,7 @@ def write_prompts_like_failures(
     learned = group(targets)
     tested = group(failed)
     broken = group(text for text, is_broken in failed.items() if is_broken)
-    sizes = [len(learned[label]) for label in labels]
+    sizes = [len(learned[label]) + len(tested[label]) for label in labels]
     rates = [len(broken[label]) / max(len(tested[label]), 1) for label in labels]
     quotas = compute_quotas(sizes, rates, session.config.balance.prompts)
     lists = []

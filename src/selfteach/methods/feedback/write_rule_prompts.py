@@ -14,6 +14,7 @@ from selfteach.generate.ask import (
     GeneratedPrompt,
     Scope,
     Subject,
+    list_alternatives,
     make_twin,
     plan_requests,
 )
@@ -71,7 +72,8 @@ def write_rule_prompts(session: Session, pool: OverlapIndex) -> dict[str, list[G
     parts = split_written_prompts(session, write_prompts(session, pool))
     if topic := session.subject.topic:
         targets = [prompt for prompt in parts["train"] if prompt.scope == "target"]
-        parts["train"] += write_twins(session, parts, [topic], targets, pool)
+        names = list_alternatives(topic)
+        parts["train"] += write_twins(session, parts, names, targets, pool)
         parts["train"] += write_kind_twins(session, parts, targets, pool)
     return parts
 
@@ -188,7 +190,7 @@ def write_twins(
     it.
 
     Args:
-        names: of the topic; the first one that a prompt has is replaced.
+        names: of the topic; each one that a prompt has is replaced.
     """
     return _replace_names(session, parts, names, targets, session.subject.siblings, "near", pool)
 
@@ -209,7 +211,8 @@ def write_kind_twins(
         return []
     topic, kinds = session.subject.topic, session.subject.kinds
     some = targets[::PROMPTS_PER_KIND_TWIN]
-    return _replace_names(session, parts, [topic], some, kinds, "target", pool)
+    names = list_alternatives(topic)
+    return _replace_names(session, parts, names, some, kinds, "target", pool)
 
 
 def _replace_names(
@@ -221,8 +224,9 @@ def _replace_names(
     scope: Scope,
     pool: OverlapIndex,
 ) -> list[GeneratedPrompt]:
-    """Return prompts of a scope, each with one of the others in the place of a name; none like an
-    exam prompt. They go into `pool`, which does not refuse them: each is like its own source.
+    """Return prompts of a scope, each with one of the others in the place of the names; none is
+    like an exam prompt. They go into `pool`, which does not refuse them: each is like its own
+    source.
     """
     if not others:
         return []
@@ -231,9 +235,10 @@ def _replace_names(
     found = []
     for i, prompt in enumerate(prompts):
         other = others[i % len(others)]
-        twins = (make_twin(prompt.text, name, other) for name in names)
-        text = next(filter(None, twins), "")
-        if not text or text in known:
+        text = prompt.text
+        for name in names:
+            text = make_twin(text, name, other) or text
+        if text in known:
             continue
         if tested.nearest(text).similarity < session.config.ask.max_overlap:
             known.add(text)
@@ -249,7 +254,7 @@ def write_situation_prompts(
 
     There are as many neighbors as prompts in scope: each one has a twin that differs in the
     addressee alone. The occasions are split, not the prompts, because twins have the same one. The
-    exam has its own frames and addressees too.
+    exam has its own frames and addressees too. Every prompt goes into `pool`.
 
     Raises:
         UsageError: an objective is to be chosen on dev, and nothing is in it.
@@ -264,6 +269,8 @@ def write_situation_prompts(
             parts[name] += build_requests(
                 situation, occasions[name], scope, count, session.config.seed, for_exam=for_exam
             )
+    for prompt in chain.from_iterable(parts.values()):
+        pool.add(prompt.text)
     find_fault = make_novelty_check(pool, config.max_overlap)
     general = write_scope_prompts(
         session, Subject(""), "general", config.general, range(config.rounds), find_fault
@@ -327,9 +334,10 @@ def split_occasions(session: Session, occasions: Sequence[Occasion]) -> dict[str
     for has_word in (False, True):
         shuffled = [occasion for occasion in occasions if bool(occasion.word) is has_word]
         random.Random(f"{session.config.seed} occasions").shuffle(shuffled)
+        most = max(len(shuffled) // len(SPLIT_NAMES), 1)
         start = 0
         for name, share in compute_part_shares(session, "target").items():
-            end = start + max(round(share * len(shuffled)), 2)
+            end = start + max(round(share * len(shuffled)), min(2, most))
             found[name] += shuffled[start:end]
             start = end
     return found
