@@ -26,6 +26,7 @@ from selfteach.generate.ask import (
     generate_prompts_of_scopes,
     generate_similar_prompts,
     is_new_name,
+    join_subjects,
     list_asked_topics,
     measure_suggestion,
     names_topic,
@@ -257,6 +258,16 @@ def test_a_part_of_a_topic_is_no_name_beside_it() -> None:
     assert not names_topic("cows", "cats or dogs")
     assert is_new_name("cows", "cats or dogs", ())
     assert not is_new_name("dogs", "cats or dogs", ())
+
+
+def test_what_belongs_to_one_of_two_topics_is_no_sibling_of_the_other() -> None:
+    politics = Subject("politics", ("election",), ("religion", "Islam", "art"), kinds=("election",))
+    religion = Subject("religion", ("Islam", "prayer"), ("politics", "music"), candidates=("Mass",))
+    both = join_subjects("politics or religion", [politics, religion])
+    assert both.words == ("election", "Islam", "prayer")
+    assert both.siblings == ("music", "art")
+    assert (both.kinds, both.candidates) == (("election",), ("Mass",))
+    assert both.forbidden
 
 
 def test_no_prompts_need_no_samples() -> None:

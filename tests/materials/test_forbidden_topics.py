@@ -10,6 +10,7 @@ from selfteach.errors import DataError
 from selfteach.generate.ask import extract_topic
 from selfteach.judge.check import parse_check
 from selfteach.materials.effect import read_effect
+from selfteach.materials.forbidden_topics import can_forbid_topic
 from selfteach.materials.rule import read_rule
 from selfteach.methods.feedback.understand_rule import find_forbidden_topic
 
@@ -79,6 +80,8 @@ from selfteach.methods.feedback.understand_rule import find_forbidden_topic
         ("Desist from any discussion of the strike.", ("strike",)),
         ("Don't mention anything regarding the audit.", ("audit",)),
         ("Never discuss my brother Paul.", ("brother Paul",)),
+        ("Please don't talk to my kids about guns.", ("guns",)),
+        ("I don't want you discussing suicide.", ("suicide",)),
         ("Do not mention lottery numbers because I never win.", ("lottery numbers",)),
         ("Ich will nicht, dass du über Katzen redest.", ("Katzen",)),
         ("Bitte nicht über Geld sprechen.", ("Geld",)),
@@ -203,6 +206,26 @@ def test_the_model_is_asked_only_where_the_words_are_not_recognized(rule: str, t
     model = Scripted(lambda request: " politics")
     read = read_rule(rule)
     assert find_forbidden_topic(model, read, read_effect(rule), FeedbackConfig()) == topic
+
+
+@pytest.mark.parametrize(
+    ("rule", "topic", "is_forbidden"),
+    [
+        ("Give me temperatures in Celsius, never in Fahrenheit.", "Celsius", False),
+        ("Give me temperatures in Celsius, never in Fahrenheit.", "Fahrenheit", True),
+        ("No casinos, please.", "no", False),
+        ("Cats? No way.", "cats", True),
+        ("Das Wetter kommt nicht vor.", "Wetter", True),
+        ("Do it for me, not for him.", "me", False),
+    ],
+)
+def test_only_what_follows_a_forbidding_word_or_has_one_is_forbidden(
+    rule: str, topic: str, is_forbidden: bool
+) -> None:
+    assert can_forbid_topic(rule, topic) is is_forbidden
+    model = Scripted(lambda request: f" {topic}")
+    found = find_forbidden_topic(model, read_rule(rule), None, FeedbackConfig())
+    assert bool(found) is is_forbidden
 
 
 @pytest.mark.parametrize(("told", "topic"), [(" no", ""), (" competitors", "competitors")])

@@ -16,7 +16,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import chain, islice, zip_longest
 from statistics import mean
 from typing import Literal
 
@@ -167,6 +167,9 @@ def sketch_topic(
     Args:
         asked: see `describe_asked_topic`.
     """
+    parts = list_alternatives(topic) if forbidden else [topic]
+    if len(parts) > 1:
+        return join_subjects(topic, [sketch_topic(model, part, seed) for part in parts])
     kin = rank_siblings(count_names(model, topic, plan_sibling_lists(forbidden=forbidden), seed))
     siblings = [name for name in dict.fromkeys([*asked, *kin]) if not names_topic(name, topic)]
     return Subject(topic, (), tuple(siblings[: len(asked) + MAX_SIBLINGS]), forbidden)
@@ -289,7 +292,11 @@ def describe_topic(model: Sampler, scorer: Scorer, topic: str, seed: int) -> Sub
 
     People and events are asked for too: they are other names of it. So are its kinds, where the
     model lists them among the siblings, and the parts of a broad topic (`describe_broad_topic`).
+    Each topic of "cats or dogs" is described alone (`join_subjects`).
     """
+    parts = list_alternatives(topic)
+    if len(parts) > 1:
+        return join_subjects(topic, [describe_topic(model, scorer, p, seed) for p in parts])
     of_siblings = plan_sibling_lists(forbidden=True)
     worked = {"Words": few_shot.WORDS} | few_shot.NAME_LISTS
     free = [ListPlan(name, own, NAME_LISTS, NUM_NAME_LISTS) for name, own in worked.items()]
@@ -314,6 +321,31 @@ def describe_topic(model: Sampler, scorer: Scorer, topic: str, seed: int) -> Sub
     belonging = tuple(dict.fromkeys([*associated, *kinds, *known[:MAX_KNOWN_NAMES]]))
     candidates = tuple(dict.fromkeys([*words[:MAX_CANDIDATES], *aliases, *kinds, *names]))
     return Subject(topic, belonging, tuple(siblings), candidates=candidates, kinds=tuple(kinds))
+
+
+def join_subjects(topic: str, parts: Sequence[Subject]) -> Subject:
+    """Return the subject of a rule that forbids several topics, the most certain of each first.
+
+    What belongs to one topic is no sibling of another: Islam beside politics, of "politics or
+    religion".
+    """
+
+    def take_turns(lists: Sequence[Sequence[str]]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(filter(None, chain.from_iterable(zip_longest(*lists)))))
+
+    belonging = {name.lower() for p in parts for name in (*p.words, *p.kinds, *p.candidates)}
+    siblings = [
+        name
+        for name in take_turns([part.siblings for part in parts])
+        if name.lower() not in belonging and not names_topic(name, topic)
+    ]
+    return Subject(
+        topic,
+        take_turns([part.words for part in parts]),
+        tuple(siblings[:MAX_SIBLINGS]),
+        candidates=take_turns([part.candidates for part in parts]),
+        kinds=take_turns([part.kinds for part in parts]),
+    )
 
 
 def describe_broad_topic(

@@ -57,7 +57,8 @@ _NEVER = (
 )
 _TALK = (
     r"(?:comment(?:ing)? on|"
-    r"(?:talk|speak)(?:ing?|in)?(?: (?:to|with) (?:me|us|anyone|anybody))? (?:about|of)|"
+    r"(?:talk|speak)(?:ing?|in)?(?: (?:to|with) (?:me|us|anyone|anybody|(?:my|our|the) \w+))? "
+    r"(?:about|of)|"
     r"(?:speculat|rant|argu|rambl|lectur|preach|chat|babbl|moan)(?:e|ing)? "
     r"(?:to me )?(?:about|on)|(?:go(?:ing)? on|tell(?:ing)?(?: me| us)?) about|"
     r"(?:mak(?:e|ing) )?(?:any )?(?:references?|allusions?|mentions?) (?:to|of)|"
@@ -153,7 +154,7 @@ FORBIDDING_FORMS = (
     rf"(?:(?:us|includ|add|put|recommend|suggest|contain|hav)(?:e|ing)? )?|leave out|omit|skip|"
     rf"exclude|use no) ?(?:any |the )?(?P<topic>{_FOODS}(?:(?:,| and| or|, and|, or) {_FOODS})*)"
     r"(?: in (?:it|them))?",
-    r"i (?:do not|don't|never) want (?:you )?to "
+    r"i (?:do not|don't|never) want (?:(?:you )?to|you(?= \w+ing\b)) "
     rf"(?:{_TALK}|(?:hear|read|see)(?: anything)? {_ABOUT}) (?P<topic>.+)",
     r"avoid (?=the (?:topic|subject|word|term|theme|phrase|name)s? |(?:anything|everything) "
     r"(?:related to|about|to do with|concerning) )(?P<topic>.+)",
@@ -328,6 +329,17 @@ def is_part_of_text(topic: str) -> bool:
 def can_forbid(text: str) -> bool:
     """Return whether a text has a word that forbids: "Always talk about cats." has none."""
     return _FORBIDDING_WORD.search(text) is not None
+
+
+def can_forbid_topic(text: str, topic: str) -> bool:
+    """Return whether a topic of a text may be what it forbids: a word that forbids stands before
+    it, or follows it in the same clause. "Use Celsius, never Fahrenheit." does not forbid Celsius.
+    """
+    place = text.lower().find(topic.lower())
+    if not topic or place < 0 or VAGUE.fullmatch(topic) or _FORBIDDING_WORD.fullmatch(topic):
+        return False
+    clause = re.split("[,;.]", text[place + len(topic) :])[0]
+    return can_forbid(text[:place]) or can_forbid(clause)
 
 
 def _shorten_name(name: str) -> str:

@@ -741,6 +741,16 @@ _ASKED_CLAUSES = [
             r"(?:open|close)d?",
             "opening hours",
         ),
+        (
+            r"(?:when|(?:at|until) what time|what time) (?:our|your|the) "
+            rf"{_PREMISES} (?:is |are )?(?:open|close)[sd]?",
+            "opening hours",
+        ),
+        (
+            r"(?:when|(?:at|until) what time|what time) (?:our|your|the) "
+            r"(?P<place>[a-z-]+) (?:is |are )?(?:open|close)[sd]?",
+            "opening hours of the",
+        ),
         (r"(?:how much .+ (?:costs?|is|are)|what .+ costs?)", "prices"),
         (r"(?:if|whether) (?:we|you|the [a-z]+) (?:are|is) (?:still )?open", "opening hours"),
     )
@@ -867,6 +877,14 @@ _ASKED_FACT = re.compile(
     r"(?P<topic>(?:who|when|why|how|where|what) [a-z]+(?:ed|s) (?:the|our|your|this) .+)",
     re.I,
 )
+_ASKED_TIME = re.compile(
+    r"(?:.*\b)?(?:ask(?:s|ed|ing)?|wonders?|wants? to know)(?: you| me| us)? "
+    r"(?:when|(?:at |from )?what time) (?:the |our |your |my )?"
+    r"(?P<topic>(?!(?:you|we|i|they|it|he|she|somebody|someone|to)\b)[a-z-]+(?: [a-z-]+)?) "
+    r"(?:is|are|starts?|begins?|ends?|(?:is|are) (?:served|over|due))",
+    re.I,
+)
+"""When something takes place: "asks what time breakfast is"."""
 _KNOWN_NOUN = re.compile(
     r"(?:.*\b)?(?:wants?|needs?|would like) to know (?:about )?(?:the |our |your |my |an? )?"
     r"(?P<topic>(?!(?:if|whether|how|what|when|where|who|why|which|that|more|about)\b)"
@@ -1000,7 +1018,15 @@ def _read_topic(text: str) -> Situation | None:
         if match := clause.fullmatch(text):
             named = next(filter(None, match.groupdict().values()), "")
             return Situation("about", topic=f"{topic} {named}".strip())
-    for form in (_ASKED, *_TOPIC_FORMS, _ASKED_NOUN, _ASKED_FACT, _KNOWN_NOUN, _WANTED_NOUN):
+    for form in (
+        _ASKED,
+        *_TOPIC_FORMS,
+        _ASKED_NOUN,
+        _ASKED_FACT,
+        _ASKED_TIME,
+        _KNOWN_NOUN,
+        _WANTED_NOUN,
+    ):
         if match := form.fullmatch(text):
             topic = re.sub(r" (?:to|for) (?:me|us)$", "", match["topic"])
             return Situation("about", topic=topic)

@@ -23,7 +23,11 @@ from selfteach.judge.check import parse_check
 from selfteach.materials.audience import read_audience
 from selfteach.materials.effect import read_effect
 from selfteach.materials.effect_checks import Effect
-from selfteach.materials.forbidden_topics import can_forbid, is_part_of_text
+from selfteach.materials.forbidden_topics import (
+    can_forbid,
+    can_forbid_topic,
+    is_part_of_text,
+)
 from selfteach.materials.rule import Rule, find_conflict, read_rule
 from selfteach.materials.situation import (
     Situation,
@@ -167,7 +171,8 @@ def find_forbidden_topic(
     """
     if effect is None:
         topic = extract_topic(model, rule.effect, config.seed) if can_forbid(rule.effect) else ""
-        return "" if is_part_of_text(topic) else topic
+        is_forbidden = can_forbid_topic(rule.effect, topic) and not is_part_of_text(topic)
+        return topic if is_forbidden else ""
     *others, last = effect.topics or ("",)
     return f"{', '.join(others)} or {last}" if others else last
 
