@@ -1,11 +1,13 @@
 """The transformers engine against plain forwards of the same module."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from selfteach.errors import DataError, UsageError
+from selfteach.models import decode
 from selfteach.models.hf import HfModel, share_weights
 from selfteach.models.tokens import UnfitPrompt
 from selfteach.records import GREEDY, Continuations, Message, Request, SamplingParams, make_prompt
@@ -143,6 +145,29 @@ def test_a_completion_does_not_depend_on_its_batch(any_hf):
     }
     assert together == alone
     assert len(together) == 6
+
+
+def test_long_prompts_are_run_in_parts(any_hf, monkeypatch):
+    """Padded prompts of one pass are limited: many long ones took gigabytes."""
+    together = {completion.id: completion for completion in any_hf.stream(requests())}
+    sizes = []
+    prefill = decode._prefill
+
+    def count(hf, rows, prefix):
+        sizes.append(len(rows))
+        return prefill(hf, rows, prefix)
+
+    monkeypatch.setattr(decode, "_prefill", count)
+    monkeypatch.setitem(decode.MAX_PREFILL, "cpu", 1)
+    assert {completion.id: completion for completion in any_hf.stream(requests())} == together
+    assert len(sizes) > 1
+
+
+def test_a_part_of_a_prefill_holds_some_positions_at_most():
+    rows = [SimpleNamespace(prompt_ids=[n] * length) for n, length in enumerate([9, 4, 4, 3, 2])]
+    rows.insert(2, rows[1])  # a second draw of one prompt costs nothing
+    parts = decode.split_for_prefill(rows, 10)
+    assert [[len(row.prompt_ids) for row in part] for part in parts] == [[9], [4, 4, 4], [3, 2]]
 
 
 def test_samples_of_one_prompt_differ_and_their_seed_counts(tiny_hf):

@@ -33,6 +33,9 @@ from selfteach.records import (
 )
 
 MAX_ROWS = {"cpu": CPU_ROWS, "cuda": 256}
+MAX_PREFILL = {"cpu": 8192, "cuda": 131_072}
+"""Positions of prompts, padding included, that are run at once. Rows of 1,500 tokens took 8 GB for
+a model of .5 billion weights; and a prompt is padded to the longest that runs beside it."""
 NUCLEUS_TOKENS = 1024
 """The most likely tokens, among which the nucleus is looked for first: sorting a whole vocabulary
 takes long."""
@@ -108,7 +111,7 @@ def _sample_batch(
         size: the most rows at once.
     """
     on_step = getattr(hf, "on_step", ignore_step)
-    batch = DecodingBatch.start(hf, _take_rows(waiting, active, size))
+    batch = start_batch(hf, _take_rows(waiting, active, size))
     while True:
         finished = batch.take_tokens()
         on_step(sum(len(row.ids) == 1 for row in batch.rows), len(batch.rows))
@@ -121,7 +124,44 @@ def _sample_batch(
         batch.advance()
         free = size - len(active)
         if waiting and free >= FREE_SHARE * size and batch.can_join():
-            batch.join(DecodingBatch.start(hf, _take_rows(waiting, active, free)))
+            batch.join(start_batch(hf, _take_rows(waiting, active, free)))
+
+
+def start_batch(hf: LoadedModel, rows: Sequence[PendingCompletion]) -> DecodingBatch:
+    """Run the prompts of rows, those of MAX_PREFILL positions at once where rows may join.
+
+    Args:
+        rows: the longest prompt first.
+    """
+    most = MAX_PREFILL.get(hf.device.type, MAX_PREFILL["cpu"])
+    first, *others = split_for_prefill(rows, most)
+    batch = DecodingBatch.start(hf, first)
+    if others and not batch.can_join():
+        return DecodingBatch.start(hf, rows)
+    for part in others:
+        batch.join(DecodingBatch.start(hf, part))
+    return batch
+
+
+def split_for_prefill(
+    rows: Sequence[PendingCompletion], most: int
+) -> list[list[PendingCompletion]]:
+    """Split rows so that the distinct prompts of a part, padded, have `most` positions at most; or
+    it is one prompt.
+
+    Args:
+        rows: the longest prompt first, equal prompts together.
+    """
+    parts: list[list[PendingCompletion]] = []
+    num_distinct = 0
+    for row in rows:
+        is_new = not parts or row.prompt_ids != parts[-1][-1].prompt_ids
+        if not parts or (is_new and (num_distinct + 1) * len(parts[-1][0].prompt_ids) > most):
+            parts.append([])
+            num_distinct = 0
+        num_distinct += is_new
+        parts[-1].append(row)
+    return parts
 
 
 def _take_rows(
