@@ -177,6 +177,7 @@ def test_the_reading_of_a_rule_is_told() -> None:
         ("max_words 40", 72),
         ('MAX_WORDS = "40"', 72),
         ("max_sentences=3", 100),
+        ("min_paragraphs=5", 296),
         ("max_words=10 and min_words=100", 156),
     ],
 )

@@ -9,6 +9,7 @@ import pytest
 from selfteach.generate.invent import (
     NUM_MACHINE,
     NUM_SHOWN,
+    count_shown_tasks,
     format_task_list,
     get_stop_texts,
     make_invention_request,
@@ -71,6 +72,15 @@ def test_the_other_modes() -> None:
         "m"
     ) != make_invention_request("magpie", [], [], SamplingParams(), 0, 0).request.id("m")
     assert get_stop_texts("self-instruct", 7)[1] == "\n16.", "as the source has it"
+
+
+@pytest.mark.parametrize(("people", "own"), [(20, 9), (20, 0), (3, 0), (3, 1), (3, 9), (0, 9)])
+def test_a_list_of_few_tasks_ends_after_as_many_new_items(people: int, own: int) -> None:
+    human, machine = HUMAN[:people], OWN[:own]
+    made = make_invention_request("self-instruct", human, machine, SamplingParams(), 0, 0)
+    next_number = int(str(made.request.prompt).splitlines()[-1].rstrip("."))
+    shown = count_shown_tasks(human, machine)
+    assert get_stop_texts("self-instruct", 4, shown)[1] == f"\n{next_number + 4}."
 
 
 def test_the_list_is_numbered_and_has_one_line_a_task() -> None:

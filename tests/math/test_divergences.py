@@ -9,7 +9,7 @@ import torch
 
 from selfteach import config
 from selfteach.train.objectives.anchor import AnchorObjective
-from selfteach.train.objectives.distill import add_tail, divergence, jsd, kl
+from selfteach.train.objectives.distill import DivergenceForm, add_tail, divergence, jsd, kl
 from selfteach.train.objectives.objective import Distribution, ObjectiveInputs
 
 P = torch.tensor([[0.5, 0.25, 0.25]]).log()
@@ -35,6 +35,24 @@ def test_kl_where_the_teacher_gives_nothing() -> None:
     p = torch.tensor([[1.0, 0.0]]).log()
     q = torch.tensor([[0.5, 0.5]]).log()
     torch.testing.assert_close(kl(p, q), torch.tensor([math.log(2)]))
+
+
+@pytest.mark.parametrize("k", [0, 3])
+@pytest.mark.parametrize(
+    ("form", "teachers_logit"),
+    [("reverse", 0.0), ("jsd", 0.0), ("forward", -math.inf), ("jsd", -math.inf)],
+)
+def test_a_token_that_the_model_rules_out_leaves_the_gradients_finite(
+    form: DivergenceForm, teachers_logit: float, k: int
+) -> None:
+    """Some models mask tokens that no text has, and the teacher may mask them too."""
+    logits = torch.tensor([[1.0, -math.inf, 0.5, 2.0, -1.0]], requires_grad=True)
+    logp = torch.tensor([[0.5, teachers_logit, 2.0, 1.0, -2.0]]).log_softmax(-1)
+    found = divergence(top(logp, k) if k else full(logp), logits, form)
+    (gradient,) = torch.autograd.grad(found.sum(), logits)
+    assert found.isfinite().all()
+    assert gradient.isfinite().all()
+    assert gradient.any()
 
 
 def test_jsd_by_hand() -> None:

@@ -42,10 +42,12 @@ def test_examples_of_later_rounds_have_the_first_teacher_context(
     training.rounds += 1
     training.add_examples([])
     prompts = [example.source["teacher_prompt"] for example in training.examples]
-    worked = ["Question 1?", "Good.", "Question 2?", "Good."]
-    for number, prompt in enumerate(prompts, 1):
-        assert [turn["content"] for turn in prompt] == [*worked, f"Question {number}?"]
-    assert len(prompts) == 3
+    first, second = ["Question 1?", "Good."], ["Question 2?", "Good."]
+    assert [[turn["content"] for turn in prompt] for prompt in prompts] == [
+        [*second, "Question 1?"],
+        [*first, "Question 2?"],
+        [*first, *second, "Question 3?"],
+    ]
 
 
 @pytest.mark.training

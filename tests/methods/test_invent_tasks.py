@@ -231,6 +231,30 @@ def invent_many(folder: Path, count: int, *, talks: bool = True) -> tuple[list[K
     return invent_tasks(there, [], []), ledger
 
 
+def test_three_tasks_are_continued_by_as_many_as_the_settings_say(tmp_path: Path) -> None:
+    human = [Task(f"s:{word}", f"Explain {word}", (Instance("", word),), False) for word in "abc"]
+    stops: list[tuple[str, ...]] = []
+
+    def reply(request: Request) -> str:
+        if request.stage == "invent":
+            stops.append(request.sampling.stop)
+        return ""
+
+    ledger = Ledger(tmp_path / "run.db")
+    scripted = Scripted(reply, lambda prompt, text: -1.0)
+    there: Any = SimpleNamespace(
+        teacher=None,
+        base=Recorded(ledger, scripted, scripted),
+        model=SimpleNamespace(room_tokens=lambda prompt: 9999),
+        config=TasksConfig(count=1, invent={"requests": 1, "rounds": 1, "items": 4}),
+        run=SimpleNamespace(ledger=ledger),
+        display=SilentDisplay(),
+    )
+    assert invent_tasks(there, human, []) == []
+    assert stops == [("\n\n", "\n8.")]
+    ledger.close()
+
+
 @pytest.mark.parametrize("text", ["The keeper walked down to the harbour at dawn.", "honey"])
 def test_no_invented_instance_is_like_one_of_the_exam(tmp_path: Path, text: str) -> None:
     """Another instruction with the input and the output of a task of the exam teaches the exam. A

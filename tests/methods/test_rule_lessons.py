@@ -61,6 +61,7 @@ from selfteach.models.recorded import Recorded
 from selfteach.records import Completion, Example, Prompt, Request, get_user_text, make_prompt
 from selfteach.run.display import SilentDisplay
 from selfteach.run.ledger import Ledger
+from selfteach.train.reference import encode_teacher_prompt
 
 CATS = ThresholdJudge(CheckJudge('not contains "cat"'), 0.5)
 
@@ -823,6 +824,43 @@ def test_the_teachers_context_is_the_rule_or_worked_examples_or_both(tmp_path: P
     taught = choose_objectives.add_teacher_prompts([examples[0], anchor], contexts["worked"])
     assert len(taught[0].source["teacher_prompt"]) == 2 * choose_objectives.NUM_WORKED + 1
     assert "teacher_prompt" not in taught[1].source
+
+
+def test_the_worked_examples_of_a_teacher_answer_other_requests(tmp_path: Path) -> None:
+    examples = [
+        Example(f"e{i}", "in_scope", make_prompt(f"Question {i}?"), f"It is answer {i}.", "Bad.")
+        for i in range(4)
+    ]
+    session = open_session(tmp_path)
+    for name, write in choose_objectives.make_contexts(session, examples).items():
+        said = [turn.content for turn in write("Question 2?")]
+        assert "It is answer 2." not in said
+        assert ("It is answer 1." in said) == (name != "rule")
+
+
+def test_the_teacher_may_see_the_answer_that_the_rule_gives(tmp_path: Path) -> None:
+    """All answers are the same words then, in the rule and in every worked example."""
+    session = open_session(tmp_path, rule='When asked about the wifi, say "Ask at the desk."')
+    examples = [
+        Example(f"e{i}", "in_scope", make_prompt(f"Wifi {i}?"), "Ask at the desk.", "Bad.")
+        for i in range(4)
+    ]
+    model = SimpleNamespace(encode=lambda turns: [1])
+    for write in choose_objectives.make_contexts(session, examples).values():
+        for example in choose_objectives.add_teacher_prompts(examples, write):
+            assert "Ask at the desk." in str(example.source["teacher_prompt"])
+            assert encode_teacher_prompt(model, example) == (1,)
+
+
+def test_a_teacher_that_sees_the_rule_alone_may_see_its_answer(tmp_path: Path) -> None:
+    rule = 'When asked about the wifi, say "Ask at the desk."'
+    words = SimpleNamespace(encode_answer=lambda text, end: text.split(), decode=" ".join)
+    session = open_session(tmp_path, rule=rule, model=words)
+    trace = SearchTrace("Wifi?", "rule", [Try("Ask at the desk.", "given")])
+    (example,) = make_examples.make_pairs(session, probe("Wifi?", "The cat knows."), trace, None)
+    assert example.source["teacher_prompt"][0]["content"] == rule
+    model = SimpleNamespace(encode=lambda turns: [1])
+    assert encode_teacher_prompt(model, example) == (1,)
 
 
 def test_declines_outside_the_scope_cost_an_objective(tmp_path: Path) -> None:

@@ -81,6 +81,10 @@ def test_blanks_that_a_tokenizer_takes_from_the_first_token_are_counted() -> Non
     places = TokenPlaces(model)
     places.read(ids)
     assert [places[i] for i in places.find_between(0, 1000)] == find_places_anew(model, ids, 1000)
+    places = TokenPlaces(model, begun=[7])
+    places.read(ids)
+    continued = [places[i] for i in places.find_between(0, 1000)]
+    assert continued == list(range(0, 400, 2)), "a blank and a digit each"
 
 
 def test_the_decoded_tokens_grow_with_the_answer(

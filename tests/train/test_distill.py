@@ -24,7 +24,12 @@ from selfteach.train.encode_and_batch import RowNeeds, TrainingRow, encode_examp
 from selfteach.train.fast.packed_model import PackedModel
 from selfteach.train.fast.packing import PackedBatch
 from selfteach.train.objectives.distill import DistillObjective
-from selfteach.train.reference import Reference, ReferenceOutputs
+from selfteach.train.reference import (
+    Reference,
+    ReferenceOutputs,
+    encode_teacher_prompt,
+    gives_away,
+)
 from selfteach.train.train import replace_with_distillation, train
 
 pytestmark = pytest.mark.long
@@ -186,6 +191,32 @@ def test_fault_4_the_gold_answer_in_the_teachers_prompt_is_refused(tmp_path: Pat
         examples[2], source={"teacher_prompt": teacher_prompt, "teacher_sees_answer": True}
     )
     train(Tiny(), examples, settings(max_steps=1), tmp_path / "b", seed=1)
+
+
+@pytest.mark.parametrize(
+    ("text", "answer", "leaks"),
+    [
+        ("Is it cold in Norway?", "No", False),
+        ("Say No if it is warm.", "No", False),
+        ("Is New York a state?", "New York", False),
+        ("Answer: it is cold, often.", "it is cold", True),
+        ("Say: Ask at the desk", "Ask at the desk.", True),
+        ("I can see them", "I can see the", False),
+        ("问：天气如何？答：今天很冷。", "今天很冷。", True),
+        ("Anything", "!", False),
+    ],
+)
+def test_whole_words_of_an_answer_of_several_words_give_it_away(
+    text: str, answer: str, leaks: bool
+) -> None:
+    assert gives_away(text, answer) == leaks
+
+
+def test_a_short_label_in_the_teachers_prompt_is_no_leak() -> None:
+    prompt = [{"role": "user", "content": "Is it cold in Norway?"}]
+    example = replace(make_examples(1)[0], chosen="No", source={"teacher_prompt": prompt})
+    model = Tiny()
+    assert encode_teacher_prompt(model, example) == tuple(model.encode(parse_messages(prompt)))
 
 
 @pytest.mark.training

@@ -113,15 +113,21 @@ def format_alpaca_list(tasks: Sequence[Task]) -> str:
     return "\n".join([*parts, f"###\n{len(tasks) + 1}. Instruction:"])
 
 
-def get_stop_texts(mode: Mode, items: int) -> tuple[str, ...]:
+def count_shown_tasks(human: Sequence[Task], machine: Sequence[Task]) -> int:
+    """Return how many tasks Self-Instruct's list shows: fewer where there are not enough."""
+    return min(NUM_SHOWN, len(human) + min(NUM_MACHINE, len(machine)))
+
+
+def get_stop_texts(mode: Mode, items: int, shown: int = NUM_SHOWN) -> tuple[str, ...]:
     """Return the texts that end an answer.
 
     Args:
         items: how many new items Self-Instruct's list may get.
+        shown: how many it shows (`count_shown_tasks`).
     """
     last = f"\n{ALPACA_NUM_ASKED + 1}."
     return {
-        "self-instruct": ("\n\n", f"\n{NUM_SHOWN + items + 1}."),
+        "self-instruct": ("\n\n", f"\n{shown + items + 1}."),
         "alpaca": (last, f"\n###{last}"),
         "magpie": ("\n###",),
     }[mode]

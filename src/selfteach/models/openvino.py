@@ -182,7 +182,7 @@ class OpenVino:
                         self.failures.append((row.id, CACHE_TOO_SMALL))
                         continue
                     completion = make_completion(
-                        self._hf, row.id, row.ids, row.sampling, len(row.prompt_ids)
+                        self._hf, row.id, row.ids, row.sampling, len(row.prompt_ids), row.begun
                     )
                     yield replace(completion, reused_tokens=reused[row.id])
         finally:  # the caller may leave early

@@ -42,6 +42,7 @@ class PendingCompletion:
 
     Attributes:
         drawn: the random numbers, once they are wanted.
+        begun: the token ids of the answer that the prompt begins. The row's own continue them.
     """
 
     id: str
@@ -51,6 +52,7 @@ class PendingCompletion:
     seed: int
     ids: list[int] = field(default_factory=list)
     drawn: np.ndarray | None = None
+    begun: Sequence[int] = ()
 
     @property
     def uniforms(self) -> np.ndarray:
@@ -84,14 +86,16 @@ def prepare_request(hf: LoadedModel, request: Request) -> PendingCompletion:
         )
     id = request.id(hf.fingerprint)
     limit = min(request.sampling.max_tokens, room)
-    return PendingCompletion(id, request.sampling, ids, limit, derive_seed(id))
+    row = PendingCompletion(id, request.sampling, ids, limit, derive_seed(id))
+    row.begun = hf.tokens.encode_begun(request.prompt)
+    return row
 
 
 def make_completion_if_done(hf: LoadedModel, row: PendingCompletion) -> Completion | None:
     """Return the completion, if the row's last token or its text ended it."""
     done = row.ids[-1] in hf.end_ids or len(row.ids) >= row.limit_tokens
     if done or has_stop_text(hf, row):
-        return make_completion(hf, row.id, row.ids, row.sampling, len(row.prompt_ids))
+        return make_completion(hf, row.id, row.ids, row.sampling, len(row.prompt_ids), row.begun)
     return None
 
 
@@ -111,12 +115,36 @@ def count_stop_tokens(stops: Sequence[str]) -> int:
     return max(len(stop.encode(errors="surrogatepass")) for stop in stops) + STOP_MARGIN_TOKENS
 
 
+def decode_answer(hf: LoadedModel, ids: Sequence[int], begun: Sequence[int]) -> str:
+    """Return the text of an answer's tokens. What continues a begun answer keeps its first space,
+    which tokenizers of SentencePiece drop from the beginning of a text.
+
+    Args:
+        begun: the token ids of the answer that the prompt begins.
+    """
+    if not begun:
+        return hf.decode(ids)
+    before = hf.decode(begun)
+    whole = hf.decode([*begun, *ids])
+    return whole.removeprefix(before) if whole.startswith(before) else hf.decode(ids)
+
+
 def make_completion(
-    hf: LoadedModel, id: str, ids: Sequence[int], sampling: SamplingParams, prompt_tokens: int
+    hf: LoadedModel,
+    id: str,
+    ids: Sequence[int],
+    sampling: SamplingParams,
+    prompt_tokens: int,
+    begun: Sequence[int] = (),
 ) -> Completion:
-    """Return the completion of these tokens, without the end token, cut before a stop text."""
+    """Return the completion of these tokens, without the end token, cut before a stop text.
+
+    Args:
+        begun: the token ids of the answer that the prompt begins.
+    """
     ended = bool(ids) and ids[-1] in hf.end_ids
-    full = hf.decode(ids[:-1] if ended else ids)
+    own = ids[:-1] if ended else ids
+    full = decode_answer(hf, own, begun)
     text = cut_at_stop(full, sampling.stop)
     stopped = ended or text != full
     return Completion(id, text, "stop" if stopped else "length", len(ids), prompt_tokens)

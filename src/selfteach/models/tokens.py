@@ -21,7 +21,7 @@ from selfteach.errors import DataError, SelfteachError, UsageError, get_first_li
 from selfteach.files import write_text
 from selfteach.models.check_safety import ABOUT_FILE
 from selfteach.models.time_limit import limit_processor_time
-from selfteach.records import Message, Prompt, get_user_text
+from selfteach.records import Message, Prompt, Turns, get_user_text
 from selfteach.text import clean_text
 
 PLAIN_NAME = "selfteach-plain"
@@ -131,17 +131,19 @@ class ChatTokenizer:
     def _encode(self, prompt: Prompt) -> list[int]:
         if isinstance(prompt, str):
             return self._start + self._split_encode(prompt)
-        count = len(prompt)
-        while count and prompt[count - 1].role == "assistant":
-            count -= 1
-        turns, begun = prompt[:count], prompt[count:]
+        turns = prompt[: len(prompt) - _count_begun(prompt)]
         if any(turn.role == "user" for turn in turns):
             ids = self._render(turns, answer_follows=True)
         else:
             ids = self._user_header(turns)
-        for turn in begun:
-            ids += self.encode_answer(turn.content, end=False)
-        return ids
+        return ids + self.encode_begun(prompt)
+
+    def encode_begun(self, prompt: Prompt) -> list[int]:
+        """Return the token ids of the answer that a prompt begins; none if it begins none."""
+        if isinstance(prompt, str):
+            return []
+        begun = prompt[len(prompt) - _count_begun(prompt) :]
+        return [id for turn in begun for id in self.encode_answer(turn.content, end=False)]
 
     def fold_refused_system(self, prompt: Prompt) -> Prompt:
         """Return a prompt as the template takes it: a system message that it refuses is put before
@@ -352,6 +354,14 @@ def _fold_system(turns: Sequence[Message]) -> tuple[Message, ...]:
     if len(turns) < 2 or turns[0].role != "system":
         return tuple(turns)
     return (replace(turns[1], content=f"{turns[0].content}\n\n{turns[1].content}"), *turns[2:])
+
+
+def _count_begun(prompt: Turns) -> int:
+    """Return how many turns at the end of a prompt are an answer that has begun."""
+    count = 0
+    while count < len(prompt) and prompt[-1 - count].role == "assistant":
+        count += 1
+    return count
 
 
 def _find_control_tokens(tokenizer: Any) -> dict[str, int]:

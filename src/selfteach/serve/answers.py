@@ -12,6 +12,7 @@ from typing import Literal
 
 from selfteach import records
 from selfteach.errors import SelfteachError
+from selfteach.models.pending import decode_answer
 from selfteach.records import JsonObject
 from selfteach.serve.batch_engine import Generation
 from selfteach.serve.lesson_rows import RowLessons
@@ -65,7 +66,7 @@ class AnswerSet:
                 made = Generation(row, self._lessons, self._notify, body.num_top)
                 self.generations.append(made)
             await asyncio.sleep(0)
-        self._places = [TokenPlaces(engine.hf) for _ in self.generations]
+        self._places = [TokenPlaces(engine.hf, made.row.begun) for made in self.generations]
         engine.add(self.generations)
 
     def _refuse_too_many(self) -> None:
@@ -199,7 +200,8 @@ class AnswerSet:
         row = generation.row
         hf = self._served.engine.hf
         known = len(row.ids) if generation.num_top is None else len(generation.logps)
-        text = hf.decode([id for id in row.ids[:known] if id not in hf.end_ids])
+        own = [id for id in row.ids[:known] if id not in hf.end_ids]
+        text = decode_answer(hf, own, row.begun)
         text = cut_at_stop(text, row.sampling.stop).rstrip(REPLACEMENT)
         held = 0
         for stop in row.sampling.stop:

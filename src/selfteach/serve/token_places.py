@@ -6,6 +6,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 
 from selfteach.models.hf import HfModel
+from selfteach.models.pending import decode_answer
 from selfteach.text import REPLACEMENT
 
 WINDOW_TOKENS = 16
@@ -21,10 +22,14 @@ class TokenPlaces:
 
     Each token is decoded with at most twice WINDOW_TOKENS others, so that an answer takes time in
     proportion to its length.
+
+    Args:
+        begun: the token ids of the answer that the prompt begins.
     """
 
-    def __init__(self, hf: HfModel) -> None:
+    def __init__(self, hf: HfModel, begun: Sequence[int] = ()) -> None:
         self._hf = hf
+        self._begun = begun
         self._places: list[int] = []
         self._next = 0  # where the next token begins
         self._num_read = 0
@@ -55,7 +60,8 @@ class TokenPlaces:
 
     def _find_end(self, ids: Sequence[int]) -> int:
         """Return the length of the text of the tokens read, without an unfinished character."""
-        known = self._hf.decode(ids[self._first : self._num_read])
+        window = ids[self._first : self._num_read]
+        known = decode_answer(self._hf, window, () if self._first else self._begun)
         end = self._before + len(known.rstrip(REPLACEMENT))
         if self._num_read - self._first >= 2 * WINDOW_TOKENS:
             self._move_window(ids, known, end)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import regex
 import torch
 from torch import Tensor
 
@@ -18,6 +19,7 @@ from selfteach.config import TrainConfig
 from selfteach.errors import DataError
 from selfteach.models.load_adapter import use_adapter
 from selfteach.records import Example, parse_messages
+from selfteach.text import UNSPACED
 from selfteach.train.distributed import run_in_module
 from selfteach.train.encode_and_batch import TrainingRow, split_micro_batches
 from selfteach.train.fast.packed_model import PackedModel
@@ -27,6 +29,12 @@ from selfteach.train.objectives.objective import Distribution, Objective
 TEACHER_CHUNK_POSITIONS = 256
 """Positions whose teacher's logits exist at once."""
 SAY_EVERY_S = 5.0
+MIN_LEAKED_WORDS = 3
+"""Words of an answer that a prompt can give away. A label or a name ("No", "New York") may be part
+of any question.
+"""
+_WORD = regex.compile(rf"{UNSPACED}|(?:(?!{UNSPACED})\w)+")
+"""A word; in scripts without spaces each letter counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +199,7 @@ def encode_teacher_prompt(hf: Any, example: Example) -> tuple[int, ...]:
             cure="Give it as messages.",
         )
     turns = parse_messages(given, where)
-    leaks = any(example.chosen.strip() in turn.content for turn in turns)
+    leaks = any(gives_away(turn.content, example.chosen) for turn in turns)
     if leaks and not example.source.get("teacher_sees_answer"):
         raise DataError(
             "the teacher's prompt contains the answer it is to teach.",
@@ -199,6 +207,17 @@ def encode_teacher_prompt(hf: Any, example: Example) -> tuple[int, ...]:
             cure='Take it out, or say so with source["teacher_sees_answer"].',
         )
     return tuple(hf.encode(turns))
+
+
+def gives_away(text: str, answer: str) -> bool:
+    """Return whether a text contains the words of an answer in a row.
+
+    Answers of one or two words are not looked for.
+    """
+    words = _WORD.findall(answer)
+    if len(words) < MIN_LEAKED_WORDS:
+        return False
+    return f" {' '.join(words)} " in f" {' '.join(_WORD.findall(text))} "
 
 
 def compute_top_k_mass(facts: Mapping[int, ReferenceOutputs]) -> float | None:

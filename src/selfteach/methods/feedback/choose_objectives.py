@@ -157,27 +157,43 @@ def try_objectives(
 def make_contexts(
     session: Session, examples: Sequence[Example]
 ) -> dict[str, Callable[[str], Prompt]]:
-    """Return the contexts that may make the base keep the rule: each writes a prompt."""
+    """Return the contexts that may make the base keep the rule: each writes a prompt.
+
+    The worked examples answer other requests than the one that is asked.
+    """
     learned = [e for e in examples if e.kind == "in_scope"]
-    pairs = [(e.turns, e.chosen) for e in learned[:: max(len(learned) // NUM_WORKED, 1)]]
-    worked = make_worked_turns(pairs, NUM_WORKED, MAX_WORKED_WORDS)
+    shown = learned[:: max(len(learned) // NUM_WORKED, 1)]
     rule = session.rule
+
+    def write_worked(text: str, system: str = "") -> Prompt:
+        pairs = [(e.turns, e.chosen) for e in shown if get_user_text(e.prompt) != text]
+        worked = make_worked_turns(pairs, NUM_WORKED, MAX_WORKED_WORDS)
+        return add_worked_turns(worked, make_prompt(text, system=system))
+
     return {
         "rule": lambda text: make_prompt(text, system=rule),
-        "worked": lambda text: add_worked_turns(worked, make_prompt(text)),
-        "rule and worked": lambda text: add_worked_turns(worked, make_prompt(text, system=rule)),
+        "worked": write_worked,
+        "rule and worked": lambda text: write_worked(text, rule),
     }
 
 
 def add_teacher_prompts(
     examples: Sequence[Example], write_prompt: Callable[[str], Prompt]
 ) -> list[Example]:
-    """Return the examples; what is learned gets the prompt that the distillation's teacher sees."""
+    """Return the examples; what is learned gets the prompt that the distillation's teacher sees.
+
+    It may hold the answer where the rule gives one ('Say "Ask at the desk."'): the rule itself and
+    the answers to other requests then hold the same words.
+
+    Args:
+        write_prompt: writes a prompt without the answer to this very request (`make_contexts`).
+    """
     found = []
     for example in examples:
         source = dict(example.source)
         if example.kind == "in_scope":
             prompt = write_prompt(get_user_text(example.prompt))
             source["teacher_prompt"] = prompt_to_json(prompt)
+            source["teacher_sees_answer"] = True
         found.append(replace(example, source=source))
     return found

@@ -57,7 +57,8 @@ def make_pairs(
     """Make an example of each accepted answer to one prompt.
 
     The first rejected answer is whole where unlikelihood is trained, which needs every place of a
-    forbidden text. The others hold what DPO needs.
+    forbidden text. The others hold what DPO needs. The teacher's prompt is the rule and the
+    request: it holds the answer only where the rule gives it.
     """
     examples = []
     is_forbidden = forbids_texts(check) and may_train_unlikelihood(session.config.train)
@@ -74,6 +75,7 @@ def make_pairs(
             "scope": p.prompt.scope,
             "cut": ["chosen"] * best.cut + ["rejected"] * rejected_cut,
             "teacher_prompt": teacher_prompt,
+            "teacher_sees_answer": True,
         }
         if check:
             source[FORBIDDEN] = find_forbidden_words(check, rejected)

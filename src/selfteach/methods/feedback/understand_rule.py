@@ -40,7 +40,7 @@ from selfteach.methods.feedback.training_settings import choose_training
 from selfteach.methods.session import Session
 from selfteach.models import Sampler, Scorer
 
-WORDS_OF = {"words": 1, "sentences": 20, "characters": 1 / 5}
+WORDS_OF = {"words": 1, "sentences": 20, "paragraphs": 40, "characters": 1 / 5}
 """How many words a unit of a bound has."""
 TOKENS_PER_WORD = 1.4
 MARGIN_TOKENS = 16
@@ -244,7 +244,7 @@ def state_otherwise(rule: Rule) -> str:
 
 
 def allow_longer_answers(session: Session) -> None:
-    """Let answers be long enough to break a bound of words or sentences, and to keep it."""
+    """Let answers be long enough to break a bound of their length, and to keep it."""
     check = session.config.check or (session.effect.check if session.effect else "")
     tokens = count_tokens_needed(check)
     config = session.config
@@ -262,6 +262,6 @@ def count_tokens_needed(check: str) -> int:
     """Return how many tokens an answer needs to break, or to keep, the bounds of a check."""
     words = [0.0]
     written = str(parse_check(check)) if check else ""
-    for name, bound in re.findall(r"\b(?:max|min)_(words|sentences|characters)=(\d+)", written):
+    for name, bound in re.findall(rf"\b(?:max|min)_({'|'.join(WORDS_OF)})=(\d+)", written):
         words.append(int(bound) * WORDS_OF[name])
     return math.ceil(TOKENS_PER_WORD * max(words)) + MARGIN_TOKENS if max(words) else 0

@@ -16,6 +16,7 @@ from selfteach.generate.invent import (
     InventedTask,
     InventionRequest,
     Mode,
+    count_shown_tasks,
     get_stop_texts,
     make_invention_request,
     parse_invented,
@@ -99,12 +100,6 @@ def invent_tasks(
     """
     config = session.config
     settings = get_invent_settings(config)
-    sampling = SamplingParams(
-        settings.temperature,
-        settings.top_p,
-        settings.max_tokens,
-        get_stop_texts(config.mode, config.invent.items),
-    )
     novelty = NoveltyFilter(known, config.filter.max_overlap, config.filter.similar)
     pool = InstanceFilter(config.filter.max_overlap, config.filter.overlap)
     for task in held_out:
@@ -118,6 +113,13 @@ def invent_tasks(
     session.display.start_stage("invent", config.count, "tasks")
     while not (reason := why_stop(config, yields)):
         machine = [one.task for one in kept]
+        shown = count_shown_tasks(human, machine)
+        sampling = SamplingParams(
+            settings.temperature,
+            settings.top_p,
+            settings.max_tokens,
+            get_stop_texts(config.mode, config.invent.items, shown),
+        )
         first = len(yields) * ROUND_STRIDE
         size = choose_round_size(config, yields)
         requests = [

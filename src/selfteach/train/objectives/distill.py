@@ -28,8 +28,13 @@ DivergenceForm = Literal["forward", "reverse", "jsd"]
 def kl(p: Tensor, q: Tensor) -> Tensor:
     """Return KL(p || q) = sum_v p_v (log p_v - log q_v), nats. Shapes: log-probabilities (N, V),
     (N, V) -> (N,).
+
+    A token with p = 0 adds nothing, and its gradient is 0: 0 * inf would make it nan, so such
+    tokens are masked before the product.
     """
-    return torch.where(p.isneginf(), 0.0, p.exp() * (p - q)).sum(-1)
+    impossible = p.isneginf()
+    p, q = p.masked_fill(impossible, 0.0), q.masked_fill(impossible, 0.0)
+    return (p.exp() * (p - q)).sum(-1)
 
 
 def jsd(p: Tensor, q: Tensor, beta: float) -> Tensor:
@@ -41,7 +46,11 @@ def jsd(p: Tensor, q: Tensor, beta: float) -> Tensor:
     """
     if beta in (0.0, 1.0):  # the limits of JSD/(beta (1-beta)), as GKD takes them
         return kl(p, q) if beta == 0.0 else kl(q, p)
-    m = torch.logaddexp(p + torch.tensor(beta).log(), q + torch.tensor(1 - beta).log())
+    impossible = p.isneginf() & q.isneginf()  # in m alone: `kl` does not count these tokens
+    shared_p, shared_q = p.masked_fill(impossible, 0.0), q.masked_fill(impossible, 0.0)
+    m = torch.logaddexp(
+        shared_p + torch.tensor(beta).log(), shared_q + torch.tensor(1 - beta).log()
+    )
     return beta * kl(p, m) + (1 - beta) * kl(q, m)
 
 
