@@ -9,17 +9,16 @@ from pydantic import ValidationError
 
 from selfteach import registry
 from selfteach.config import FinetuneConfig
-from selfteach.config.training import FeedbackTrainConfig, TrainAlone
+from selfteach.config.training import FeedbackTrainConfig, TasksTrainConfig, TrainAlone
 from selfteach.errors import UsageError
 from selfteach.judge.check import parse_check
 from selfteach.materials.effect import read_effect
 from selfteach.methods.feedback.training_settings import (
-    choose_lora_rate,
     choose_objective,
     complete_training,
-    find_lora_rate,
 )
 from selfteach.methods.finetune.method import choose_objectives
+from selfteach.methods.lora_rate import choose_lora_rate, find_lora_rate, lower_lora_rate
 from selfteach.records import Example, make_prompt
 
 EXAMPLES = [Example("a", "example", make_prompt("Tea?"), "A drink.", "A dog.")]
@@ -106,7 +105,17 @@ def test_the_anchors_of_a_forbidden_subject_are_seen_once() -> None:
     ],
 )
 def test_a_larger_model_takes_a_lower_rate(num_weights: int, rate: float) -> None:
-    assert choose_lora_rate(num_weights) == pytest.approx(rate)
+    assert choose_lora_rate(num_weights, 2.5e-3) == pytest.approx(rate)
+
+
+def test_a_given_rate_and_another_adapter_keep_their_own() -> None:
+    lowered = lower_lora_rate(TasksTrainConfig(), "embedded", 1e-3)
+    assert lowered.learning_rate == 1e-3
+    given = TasksTrainConfig(learning_rate=5e-3)
+    assert lower_lora_rate(given, "embedded", 1e-3) is given
+    other = TasksTrainConfig(adapter="reft")
+    assert lower_lora_rate(other, "embedded", 1e-3).learning_rate is None
+    assert choose_lora_rate(8_000_000_000, 1e-4) == 1e-4, "a lower rate is not raised"
 
 
 def test_the_rate_of_a_model_stands_where_none_is_given() -> None:
@@ -114,4 +123,4 @@ def test_the_rate_of_a_model_stands_where_none_is_given() -> None:
     assert complete(FeedbackTrainConfig(), lora_rate=1e-4).learning_rate == 1e-4
     given = FeedbackTrainConfig(learning_rate=3e-3)
     assert complete(given, lora_rate=1e-4).learning_rate == 3e-3
-    assert find_lora_rate("embedded") == 2.5e-3
+    assert find_lora_rate("embedded", 2.5e-3) == 2.5e-3

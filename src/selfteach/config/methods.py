@@ -19,7 +19,12 @@ from selfteach.config.sections import (
     TopP,
     check_test_share,
 )
-from selfteach.config.training import FeedbackTrainConfig, MethodTrainConfig, TrainAlone
+from selfteach.config.training import (
+    FeedbackTrainConfig,
+    MethodTrainConfig,
+    TasksTrainConfig,
+    TrainAlone,
+)
 from selfteach.registry import load_registered
 
 
@@ -443,7 +448,7 @@ class TasksConfig(MethodConfig):
     instances: InstancesConfig = InstancesConfig()
     judge: JudgeConfig = JudgeConfig()
     anchors: AnchorsConfig = AnchorsConfig(general=80)
-    train: MethodTrainConfig = MethodTrainConfig(epochs=2)
+    train: TasksTrainConfig = TasksTrainConfig(epochs=2)
     exam: TasksExamConfig = TasksExamConfig()
 
     @model_validator(mode="after")

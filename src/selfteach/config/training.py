@@ -450,6 +450,14 @@ class DocumentsTrainConfig(MethodTrainConfig):
     on_policy_tokens: ClassVar[int] = 96  # type: ignore[misc]
 
 
+class TasksTrainConfig(MethodTrainConfig):
+    """The training loop, its objectives for each kind of example, and the adapter."""
+
+    learning_rate: PositiveFloat | None = None
+    """Highest learning rate. null is 1e-3 for lora, less for models of more than 135 million
+    weights, and any other adapter's own."""
+
+
 class TrainAlone(TrainConfig):
     """The training loop, its objective, and the adapter."""
 

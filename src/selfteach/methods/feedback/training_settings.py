@@ -11,8 +11,8 @@ from selfteach.judge.check import Check
 from selfteach.judge.violation import list_forbidden_texts
 from selfteach.materials.effect_checks import Effect
 from selfteach.methods.feedback.rule_check import get_check
+from selfteach.methods.lora_rate import find_lora_rate
 from selfteach.methods.session import Session
-from selfteach.models.fetch_default_model import EMBEDDED
 
 EPOCHS = 2
 EPOCHS_OF_CONDITION = 4
@@ -22,11 +22,7 @@ ONCE = (NEAR, GENERAL)
 (docs/log/2026-11-rules.md).
 """
 LORA_RATE = 2.5e-3
-"""Of the default model. A larger one takes a lower rate (`choose_lora_rate`)."""
-LORA_RATE_WEIGHTS = 135_000_000
-"""The weights of the model for which the rate was chosen."""
-MIN_LORA_RATE = 2e-4
-"""What models of 7 and 13 billion weights are trained with by QLoRA (arXiv 2305.14314)."""
+"""Of the default model. A larger one takes a lower rate (`find_lora_rate`)."""
 OBJECTIVE = "sft+dpo"
 UNLIKELIHOOD = "unlikelihood"
 OBJECTIVE_OF_TEXTS = f"sft+dpo+{UNLIKELIHOOD}"
@@ -52,7 +48,7 @@ def complete_training(
 
     Args:
         objective: the one of such a rule (`choose_objective`).
-        lora_rate: the one of such a model (`choose_lora_rate`).
+        lora_rate: the one of such a model (`find_lora_rate`).
     """
     changes: dict[str, Any] = {}
     if settings.objective is None:
@@ -64,26 +60,6 @@ def complete_training(
     if settings.learning_rate is None and settings.adapter == "lora":
         changes["learning_rate"] = lora_rate
     return settings.model_copy(update=changes)
-
-
-def find_lora_rate(model: str) -> float:
-    """Return the learning rate of a LoRA of a model: "embedded", a folder, or a hub name."""
-    if model == EMBEDDED:
-        return LORA_RATE
-    # Reading a rule needs no safetensors, which a light installation lacks.
-    from selfteach.methods.account_memory import count_weights
-
-    return choose_lora_rate(count_weights(model))
-
-
-def choose_lora_rate(num_weights: int) -> float:
-    """Return the learning rate of a LoRA: the more weights a model has, the lower.
-
-    Args:
-        num_weights: of the model; 0 where it is not known.
-    """
-    ratio = LORA_RATE_WEIGHTS / max(num_weights, LORA_RATE_WEIGHTS)
-    return max(MIN_LORA_RATE, LORA_RATE * ratio)
 
 
 def choose_objective(effect: Effect | None, check: Check | None, *, has_condition: bool) -> str:
@@ -113,7 +89,7 @@ def choose_training(session: Session) -> None:
         has_condition=has_condition,
         forbids_subject=bool(session.forbidden_topic),
         objective=choose_objective(session.effect, check, has_condition=has_condition),
-        lora_rate=find_lora_rate(session.config.model),
+        lora_rate=find_lora_rate(session.config.model, LORA_RATE),
     )
     is_named = UNLIKELIHOOD in str(train.objective).split("+")
     if is_named and not forbids_texts(check):

@@ -30,6 +30,7 @@ from selfteach.evaluate.common_knowledge import COMMON_QUESTIONS
 from selfteach.materials.tasks import Task, Tasks
 from selfteach.materials.templates import get_templates, sample_template
 from selfteach.methods.anchors import make_anchors
+from selfteach.methods.lora_rate import lower_lora_rate
 from selfteach.methods.method import Method, TrainingPlan
 from selfteach.methods.session import Session
 from selfteach.methods.tasks.exam import build_exam, choose_shots, read_grading
@@ -58,6 +59,8 @@ from selfteach.select.task_groups import ExamTexts, group_tasks, list_inputs
 OBJECTIVE_WEIGHTS = {"task": {"sft": 1.0}, "seed": {"sft": 1.0}, "general": {"anchor": 1.0}}
 NO_TEMPLATE = "no template fits"
 LIKE_TEST = "like a task of --test"
+LORA_RATE = 1e-3
+"""Of the default model. A larger one takes a lower rate (`find_lora_rate`)."""
 
 
 @dataclass
@@ -82,6 +85,8 @@ def prepare(session: Session, material: Tasks) -> TrainingPlan:
         DataError: too few seeds to show some and to be examined on others.
     """
     run = session.run
+    train = lower_lora_rate(session.config.train, session.config.model, LORA_RATE)
+    session.config = session.config.model_copy(update={"train": train})
     config = session.config
     templates = get_templates(config.templates)
     with run.time_stage("read"):
