@@ -151,6 +151,7 @@ SITUATIONS = {
     "a customer asks when we open": Situation("about", topic="opening hours"),
     "a customer asks when the shop closes": Situation("about", topic="opening hours"),
     "guests ask what time the pool opens": Situation("about", topic="opening hours of the pool"),
+    "anyone asks whether they should sue": Situation("about", topic="suing"),
     "guests ask what time breakfast is": Situation("about", topic="breakfast"),
     "asked when the parents evening starts": Situation("about", topic="parents evening"),
     "anyone asks how much the tour costs": Situation("about", topic="prices"),

@@ -900,7 +900,8 @@ _WANTED_NOUN = re.compile(
 
 
 _WHETHER = re.compile(
-    rf"{_ASK} (?:if|whether) (?:we|you|they|the [a-z]+)(?: can| could| will| would| also| ever)* "
+    rf"{_ASK} (?:if|whether) (?:we|you|they|the [a-z]+)(?: can| could| will| would| should| "
+    r"may| must| ought to| need to| have to| also| ever)* "
     r"(?P<verb>(?!(?:are|is|were|was|do|does|did|have to|know|think|like|want|need|mind|feel)\b)"
     r"[a-z]+)(?P<rest> .+)?",
     re.I,
