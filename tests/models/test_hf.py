@@ -148,7 +148,7 @@ def test_a_completion_does_not_depend_on_its_batch(any_hf):
 
 
 def test_long_prompts_are_run_in_parts(any_hf, monkeypatch):
-    """Padded prompts of one pass are limited: many long ones took gigabytes."""
+    """Short prompts are not padded to the longest one."""
     together = {completion.id: completion for completion in any_hf.stream(requests())}
     sizes = []
     prefill = decode._prefill

@@ -116,6 +116,7 @@ def test_a_given_rate_and_another_adapter_keep_their_own() -> None:
     other = TasksTrainConfig(adapter="reft")
     assert lower_lora_rate(other, "embedded", 1e-3).learning_rate is None
     assert choose_lora_rate(8_000_000_000, 1e-4) == 1e-4, "a lower rate is not raised"
+    assert choose_lora_rate(540_000_000, 1e-3, power=0.5) == pytest.approx(5e-4)
 
 
 def test_the_rate_of_a_model_stands_where_none_is_given() -> None:

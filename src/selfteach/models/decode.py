@@ -34,8 +34,8 @@ from selfteach.records import (
 
 MAX_ROWS = {"cpu": CPU_ROWS, "cuda": 256}
 MAX_PREFILL = {"cpu": 8192, "cuda": 131_072}
-"""Positions of prompts, padding included, that are run at once. Rows of 1,500 tokens took 8 GB for
-a model of .5 billion weights; and a prompt is padded to the longest that runs beside it."""
+"""Positions of prompts, padding included, that are run at once: a prompt is padded to the longest
+that runs beside it."""
 NUCLEUS_TOKENS = 1024
 """The most likely tokens, among which the nucleus is looked for first: sorting a whole vocabulary
 takes long."""

@@ -60,7 +60,11 @@ OBJECTIVE_WEIGHTS = {"task": {"sft": 1.0}, "seed": {"sft": 1.0}, "general": {"an
 NO_TEMPLATE = "no template fits"
 LIKE_TEST = "like a task of --test"
 LORA_RATE = 1e-3
-"""Of the default model. A larger one takes a lower rate (`find_lora_rate`)."""
+LORA_RATE_POWER = 0.5
+"""A larger model takes a lower rate (`find_lora_rate`). On .5 billion weights the default model's
+costs what was known, and one that falls with the weights themselves teaches too little
+(docs/log/2026-11-tasks.md).
+"""
 
 
 @dataclass
@@ -85,9 +89,9 @@ def prepare(session: Session, material: Tasks) -> TrainingPlan:
         DataError: too few seeds to show some and to be examined on others.
     """
     run = session.run
-    train = lower_lora_rate(session.config.train, session.config.model, LORA_RATE)
-    session.config = session.config.model_copy(update={"train": train})
     config = session.config
+    train = lower_lora_rate(config.train, config.model, LORA_RATE, LORA_RATE_POWER)
+    config = session.config = config.model_copy(update={"train": train})
     templates = get_templates(config.templates)
     with run.time_stage("read"):
         run.ledger.record_outcomes("read", material.outcomes.values())
