@@ -86,9 +86,8 @@ def prepare_request(hf: LoadedModel, request: Request) -> PendingCompletion:
         )
     id = request.id(hf.fingerprint)
     limit = min(request.sampling.max_tokens, room)
-    row = PendingCompletion(id, request.sampling, ids, limit, derive_seed(id))
-    row.begun = hf.tokens.encode_begun(request.prompt)
-    return row
+    begun = hf.tokens.encode_begun(request.prompt)
+    return PendingCompletion(id, request.sampling, ids, limit, derive_seed(id), begun=begun)
 
 
 def make_completion_if_done(hf: LoadedModel, row: PendingCompletion) -> Completion | None:
