@@ -81,3 +81,14 @@ def test_where_joining_takes_too_much_memory_nothing_is_lost(
     monkeypatch.setattr(DecodingBatch, "join", fail)
     assert sample(tiny_hf) == whole
     assert not failures
+
+
+def test_the_head_multiplies_contiguous_states(tiny_hf: HfModel) -> None:
+    """Else torch multiplies them with one copy of a frozen head for each row."""
+    found: list[bool] = []
+    head: Any = tiny_hf.module.get_output_embeddings()
+    hook = head.register_forward_pre_hook(lambda _, args: found.append(args[0].is_contiguous()))
+    sample(tiny_hf)
+    hook.remove()
+    assert found
+    assert all(found)

@@ -316,6 +316,9 @@ def _prefill(
 ) -> tuple[Tensor, Any, Tensor]:
     """Run the distinct prompts once; return the rows' last logits (B, V), cache and lengths.
 
+    The last position is picked by an index, which copies the hidden states: a slice of them is not
+    contiguous, and torch would multiply it with one copy of the head for each row.
+
     Raises:
         UsageError: the family does not take this cache.
     """
@@ -339,7 +342,7 @@ def _prefill(
             attention_mask=mask,
             position_ids=counted.clamp(min=0),
             use_cache=True,
-            logits_to_keep=1,
+            logits_to_keep=torch.tensor([-1], device=hf.device),
             **pass_cache(cache),
         )
     if get_cache(out) is not cache:
