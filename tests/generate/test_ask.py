@@ -28,11 +28,11 @@ from selfteach.generate.ask import (
     is_new_name,
     join_subjects,
     list_asked_topics,
-    measure_suggestion,
     names_topic,
     plan_requests,
 )
 from selfteach.generate.topic_breadth import find_threshold, is_broad_topic
+from selfteach.generate.topic_members import measure_suggestion
 from selfteach.records import Completion, Prompt, Request
 
 SIBLINGS = ("rowing", "diving")

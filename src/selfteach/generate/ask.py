@@ -15,7 +15,7 @@ import random
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice, zip_longest
 from statistics import mean
 from typing import Literal
@@ -24,6 +24,11 @@ from selfteach.generate import few_shot
 from selfteach.generate.explain import split_kinds
 from selfteach.generate.listing import format_examples, to_one_line
 from selfteach.generate.topic_breadth import is_broad_topic
+from selfteach.generate.topic_members import (
+    compute_topic_logps,
+    measure_suggestion,
+    split_members,
+)
 from selfteach.materials.inflection import to_singular
 from selfteach.materials.message_kinds import CLOSED_QUESTION
 from selfteach.models import Sampler, Scorer
@@ -57,6 +62,8 @@ MAX_CANDIDATES = 40
 """The most frequent names that may be other names of the topic."""
 MAX_SIBLINGS = 12
 """The most frequent names that are kept as siblings of the topic."""
+MIN_SIBLINGS = 6
+"""Everyday topics take the places of members of the topic, up to this number of siblings."""
 MAX_ASKED_SIBLINGS = 8
 """So many of them are what the same people ask about otherwise."""
 MAX_ALIASES = 4
@@ -267,36 +274,19 @@ def find_frequent_names(listed: Sequence[Counter[str]], plans: Sequence[ListPlan
     return [name for name in often if all(own[name] for own in listed)]
 
 
-def measure_suggestion(scorer: Scorer, topic: str, names: Sequence[str]) -> list[float]:
-    """Return how much each name suggests the topic, in nats:
-
-        log p(topic | name) - mean log p(topic | a word of another topic)
-
-    The difference takes out that a topic of several words, or a rare one, is unlikely after
-    anything.
-
-    Source: domain conditional PMI (Holtzman et al. 2021, arXiv 2104.08315). Departs: the mean over
-    words of other topics stands for the premise without a name.
-    """
-    others = [
-        word for about, listed in few_shot.KINDS if about != topic for word in listed.split(", ")
-    ]
-    logps = compute_topic_logps(scorer, [(name, [topic]) for name in (*names, *others)])
-    known = [own[0] for own in logps[len(names) :] if math.isfinite(own[0])]
-    usual = mean(known) if known else math.inf
-    return [own[0] - usual for own in logps[: len(names)]]
-
-
 def describe_topic(model: Sampler, scorer: Scorer, topic: str, seed: int) -> Subject:
     """Return a forbidden topic with its words and its siblings, as the model names them.
 
     People and events are asked for too: they are other names of it. So are its kinds, where the
     model lists them among the siblings, and the parts of a broad topic (`describe_broad_topic`).
+    What may belong to the topic (`split_members`), as poker to gambling, is no sibling; whether it
+    is another name is decided later (select/other_names.py).
     Each topic of "cats or dogs" is described alone (`join_subjects`).
     """
     parts = list_alternatives(topic)
     if len(parts) > 1:
-        return join_subjects(topic, [describe_topic(model, scorer, p, seed) for p in parts])
+        described = [describe_topic(model, scorer, part, seed) for part in parts]
+        return join_subjects(topic, [leave_out_members(scorer, own, parts) for own in described])
     of_siblings = plan_sibling_lists(forbidden=True)
     worked = {"Words": few_shot.WORDS} | few_shot.NAME_LISTS
     free = [ListPlan(name, own, NAME_LISTS, NUM_NAME_LISTS) for name, own in worked.items()]
@@ -308,6 +298,9 @@ def describe_topic(model: Sampler, scorer: Scorer, topic: str, seed: int) -> Sub
     siblings, aliases = split_siblings(scorer, topic, kin)
     siblings, kinds = split_kinds(model, topic, siblings, seed)
     foreign = {to_singular(name.lower()) for name in siblings}
+    siblings, members = split_members(scorer, topic, siblings)
+    if members:
+        siblings = fill_up_siblings(scorer, topic, siblings)
     common = {label: select_common(counts) for label, counts in listed.items()}
     words = [word for word in common.pop("Words") if to_singular(word.lower()) not in foreign]
     associated = select_associated_words(scorer, topic, words[:MAX_WORDS], siblings)
@@ -319,8 +312,26 @@ def describe_topic(model: Sampler, scorer: Scorer, topic: str, seed: int) -> Sub
     ranked = sorted(zip(names, shares, strict=True), key=lambda pair: -pair[1])
     known = [name for name, share in ranked if share >= MIN_NAME_PROBABILITY]
     belonging = tuple(dict.fromkeys([*associated, *kinds, *known[:MAX_KNOWN_NAMES]]))
-    candidates = tuple(dict.fromkeys([*words[:MAX_CANDIDATES], *aliases, *kinds, *names]))
+    found = [*words[:MAX_CANDIDATES], *aliases, *kinds, *members, *names]
+    candidates = tuple(dict.fromkeys(found))
     return Subject(topic, belonging, tuple(siblings), candidates=candidates, kinds=tuple(kinds))
+
+
+def leave_out_members(scorer: Scorer, subject: Subject, topics: Sequence[str]) -> Subject:
+    """Return a subject without the siblings that may belong to another of the topics."""
+    siblings = list(subject.siblings)
+    for topic in topics:
+        if topic != subject.topic:
+            siblings, _ = split_members(scorer, topic, siblings)
+    return replace(subject, siblings=tuple(siblings))
+
+
+def fill_up_siblings(scorer: Scorer, topic: str, siblings: Sequence[str]) -> list[str]:
+    """Return siblings, with everyday topics beside the topic up to MIN_SIBLINGS."""
+    lack = max(MIN_SIBLINGS - len(siblings), 0)
+    everyday = [name for name in few_shot.EVERYDAY_TOPICS if is_new_name(name, topic, siblings)]
+    beside, _ = split_members(scorer, topic, everyday if lack else [])
+    return [*siblings, *beside[:lack]]
 
 
 def join_subjects(topic: str, parts: Sequence[Subject]) -> Subject:
@@ -453,23 +464,6 @@ def compute_shares_of_topics(
         highest = max(logps)
         found.append(math.exp(logps[0] - highest) / sum(math.exp(p - highest) for p in logps))
     return found
-
-
-def compute_topic_logps(
-    scorer: Scorer, pairs: Sequence[tuple[str, Sequence[str]]]
-) -> list[list[float]]:
-    """Return log p(topic | word) of each topic of each (word, topics), after worked examples.
-
-    Where a score is lost, the first topic has -inf and the others 0.
-    """
-    known = [(word, about) for about, listed in few_shot.WORDS for word in listed.split(", ")[::3]]
-    worked = format_examples("Word: {}\nTopic: {}\n\n", known)
-    items = []
-    for word, topics in pairs:
-        ends = tuple(f" {name}" for name in topics)
-        items.append(Continuations(f"{worked}Word: {word}\nTopic:", ends))
-    lost = [-math.inf, 0.0]
-    return [[one.logp for one in scores] or lost for scores in score_in_order(scorer, items)]
 
 
 def select_associated_words(

@@ -33,10 +33,10 @@ from selfteach.generate.ask import (
     Subject,
     compute_topic_probabilities,
     count_names,
-    measure_suggestion,
     select_common,
 )
 from selfteach.generate.explain import MIN_DEFINITIONS, explain_names
+from selfteach.generate.topic_members import measure_suggestion
 from selfteach.judge.check import Check, parse_check
 from selfteach.models import Sampler, Scorer
 
