@@ -499,3 +499,9 @@ def test_the_check_of_a_layout_decides(rule: str, kept: str, broken: str) -> Non
 )
 def test_who_asks(rule: str, audience: str) -> None:
     assert read_audience(rule) == audience
+
+
+@pytest.mark.parametrize("rule", ["When, answer in one word.", "If", "Wenn: sei kurz.", "When ."])
+def test_a_condition_without_words_is_refused(rule: str) -> None:
+    with pytest.raises(DataError, match=r'nothing follows "(When|If|Wenn)", .*where it holds'):
+        read_rule(rule)

@@ -12,7 +12,7 @@ import pytest
 
 from selfteach.errors import DataError
 from selfteach.judge.check import parse_check
-from selfteach.materials.effect import read_effect
+from selfteach.materials.effect import read_effect, split_unread
 from selfteach.materials.rule import MAX_CHARS, find_conflict, read_rule, suggest_check
 from selfteach.materials.scope import join_lines, to_plain_conditions
 from selfteach.materials.situation import Situation, has_known_requests, name_topic, read_situation
@@ -685,3 +685,62 @@ def test_what_the_model_is_asked_about_itself_keeps_its_name(scope: str, topic: 
 )
 def test_a_condition_ends_where_its_example_begins(rule: str, scope: str) -> None:
     assert read_rule(rule).scope == scope
+
+
+@pytest.mark.parametrize(
+    ("rule", "check", "replacements"),
+    [
+        (
+            "Never call it milk, call it oat drink.",
+            'not contains "milk"',
+            (("milk", "oat drink"),),
+        ),
+        (
+            "Don't call them customers, call them guests.",
+            'not contains "customer"',
+            (("customers", "guests"), ("customer", "guest")),
+        ),
+        ("Call it a sofa, not a couch.", 'not contains "couch"', (("couch", "sofa"),)),
+    ],
+)
+def test_what_is_called_otherwise_is_replaced(
+    rule: str, check: str, replacements: tuple[tuple[str, str], ...]
+) -> None:
+    found = read_effect(rule)
+    assert found is not None
+    assert (found.check, found.replacements) == (check, replacements)
+
+
+@pytest.mark.parametrize(
+    "rule", ["Call it what you like, not a day.", "Never call them after ten, call them then."]
+)
+def test_what_is_called_nothing_has_no_check(rule: str) -> None:
+    assert read_effect(rule) is None
+
+
+def test_a_sum_of_money_is_no_mention_of_somebody_elses_prices() -> None:
+    found = read_effect("Never mention our competitors' prices.")
+    own = read_effect("Never mention our prices.")
+    assert found is not None
+    assert own is not None
+    assert parse_check(found.check).keeps("It costs 20 dollars.")
+    assert not parse_check(found.check).keeps("Our competitors' prices are higher.")
+    assert not parse_check(own.check).keeps("It costs 20 dollars.")
+
+
+@pytest.mark.parametrize(
+    ("rule", "check", "unread"),
+    [
+        ("No bullet points. Just write well.", "not format=list", ["Just write well"]),
+        ("End with a question about the weather.", 'ends "?"', ["about the weather"]),
+        ("Stay under 40 words and sound like my aunt.", "max_words=39", ["sound like my aunt"]),
+        ("Sing it.", None, ["Sing it"]),
+        ("Never mention cats when she is ill.", None, ["Never mention cats when she is ill"]),
+        ("Stay under 40 words.", "max_words=39", []),
+    ],
+)
+def test_the_parts_without_a_check_are_told_from_the_others(
+    rule: str, check: str | None, unread: list[str]
+) -> None:
+    found, rest = split_unread(rule)
+    assert (found.check if found else None, rest) == (check, unread)

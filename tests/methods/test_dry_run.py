@@ -358,3 +358,12 @@ def test_a_part_of_the_rule_that_no_check_decides_is_named() -> None:
     assert lines["not_checked"] == "be sincere"
     given = describe_text(rule, FeedbackConfig(check='contains "Tom"'))
     assert "not_checked" not in given, "a person's check decides the whole rule"
+
+
+def test_a_part_with_a_check_is_offered_where_the_rest_has_none() -> None:
+    rule = "No bullet points. Just write well."
+    lines = describe_text(rule, FeedbackConfig())
+    assert lines["no_check_for"] == "Just write well"
+    assert lines["check_of_the_rest"].startswith("not format=list (")
+    given = describe_text(rule, FeedbackConfig(check="not format=list"))
+    assert "no_check_for" not in given

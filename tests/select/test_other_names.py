@@ -157,6 +157,13 @@ def test_the_topic_itself_and_forms_of_a_found_name_are_not_named_again() -> Non
     assert find(odds) == ["soccer"]
 
 
+def test_a_name_of_one_of_two_topics_is_enough() -> None:
+    odds = {"goal": -9.0, "poker": -1.0}
+    subject = Subject("football or casinos", siblings=("tennis",), candidates=("goal", "poker"))
+    model = scorer(odds)
+    assert select_other_names(model, model, subject, KNOWN, (), (), ELSEWHERE, 0) == ["poker"]
+
+
 def test_no_more_names_than_a_person_can_read() -> None:
     odds = {f"{'abcdefghij'[i // 10]}{'klmnopqrst'[i % 10]}xyz": -1.0 for i in range(100)}
     assert len(find(odds)) == MAX_NAMES

@@ -46,6 +46,8 @@ MAX_SENTENCE = 400
 """Characters; no form has a longer sentence."""
 
 
+MIN_BEGINNING = 3
+"""The least words of a recognized beginning."""
 MAX_JOINTS = 6
 """So many times "and" may stand in a sentence that is read as several demands."""
 
@@ -77,6 +79,52 @@ def read_effect(text: str) -> Effect | None:
         return _join_effects(known)
     usual = [_to_usual_demand(_straighten(part)) for part in demands[:1]]
     return _read_statements([*usual, *demands[1:]]) or _read_beside_manner(parts)
+
+
+def split_unread(text: str) -> tuple[Effect | None, list[str]]:
+    """Return the effect of the parts of a text that are of recognized forms, and the other parts.
+
+    A part is a sentence, a demand that a comma or "and" joins, or the words after a demand: "end
+    with a question about the weather".
+    """
+    known: list[Effect] = []
+    unread: list[str] = []
+    for sentence in split_rule_sentences(text)[:MAX_SENTENCES]:
+        for part in _split_demands_apart(sentence.strip(" .!;?")):
+            effect, rest = _read_beginning(part)
+            known += [effect] if effect else []
+            unread += [rest] if rest else []
+    return _join_effects(known) if known else None, unread
+
+
+def _split_demands_apart(sentence: str) -> list[str]:
+    """Return the demands of a sentence if one of them at least is recognized, else the sentence."""
+    joint = next(
+        (
+            joint
+            for joint in islice(re.finditer(r",? (?:and|but|then) |[,;:] ", sentence), MAX_JOINTS)
+            if _read_sentence(sentence[: joint.start()]) or _read_sentence(sentence[joint.end() :])
+        ),
+        None,
+    )
+    if joint is None or _read_sentence(sentence):
+        return [sentence]
+    return [sentence[: joint.start()], sentence[joint.end() :]]
+
+
+def _read_beginning(demand: str) -> tuple[Effect | None, str]:
+    """Return the effect of a demand, or of its longest beginning that has one, and the rest."""
+    words = demand.split(" ")
+    for end in range(len(words), MIN_BEGINNING - 1, -1):
+        effect = _read_sentence(" ".join(words[:end]))
+        rest = " ".join(words[end:])
+        if effect and (not rest or (_TELLS_MORE.match(rest) and not effect.topics)):
+            return effect, rest
+    return None, demand
+
+
+_TELLS_MORE = re.compile(r"(?:about|for|that|who|which|with|to|in|on|as)\b", re.I)
+"""How words go on that say more of a demand."""
 
 
 def _adds_nothing(sentence: str) -> bool:
@@ -374,6 +422,7 @@ _POLITE_TAIL = re.compile(
     r"(?: (?:for|to))?(?: me| us)?|(?:(?:just|only|but) )?(?:(?:plain|simple|normal|flowing) )+"
     r"(?:prose|text|sentences|paragraphs|words)|(?:(?:instead of|rather than|not|not in) (?:an? )?"
     r"(?:(?:long|full|plain|running|continuous|whole|normal|big) )*(?:paragraphs?|prose|text))|"
+    r"(?<=question )(?:for|to) (?:me|us|them|(?:the|my|our) [a-z]+)|"
     r"(?:at least )?once(?: or more)?|throughout|under any circumstances?|for [a-z]+ reasons|"
     r"(?:and )?(?:no|not|never|without) (?:running|flowing|continuous|plain|long|full) (?:text|"
     r"prose|"

@@ -499,6 +499,24 @@ def replace_phrases(match: re.Match[str]) -> Effect | None:
     return Effect(f"not contains {quote_value(old)}", ((old, new),))
 
 
+def call_otherwise(match: re.Match[str]) -> Effect | None:
+    """Return the effect of "don't call it milk, call it oat drink"; "call it what you like" names
+    no word.
+    """
+    names = (match["old_many"], match["new_many"])
+    if any(VAGUE.search(name) or _NAMES_NOTHING.match(name) for name in names):
+        return None
+    wanted, pairs = _replace_word(*names)
+    return Effect(f"not contains {quote_value(wanted)}", tuple(pairs))
+
+
+_NAMES_NOTHING = re.compile(
+    r"(?:what|whatever|how|if|when|by|after|like|as|so|in|on|off|out|up|back|quits|names?|me|us|"
+    r"him|her|them|it|they|anything|something|nothing|else)\b",
+    re.I,
+)
+
+
 def rename(match: re.Match[str]) -> Effect | None:
     """Return the effect of "refer to the children as pupils", and of "call our dog Biscuit".
 

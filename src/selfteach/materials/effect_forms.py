@@ -25,6 +25,7 @@ from selfteach.materials.effect_checks import (
     USED_MARKS,
     VALUE,
     Build,
+    call_otherwise,
     check_apology,
     check_bound,
     check_called,
@@ -161,6 +162,8 @@ _OLD = rf"""(?:["'](?P<old>{_INNER})["']|(?P<old_bare>{_BARE}))"""
 _OLDS = f"{_OLD}{OTHER_OLDS}"
 _THE_WORD = r"(?: the (?:words?|signs?|terms?)| it(?= [\"']))?"
 
+_CALLED_OLD = r"(?:an? |the )?(?P<old_many>[a-z][\w'-]+(?: [a-z][\w'-]+)?)"
+_CALLED_NEW = r"(?:an? |the )?(?P<new_many>[a-z][\w'-]+(?: [a-z][\w'-]+){0,2}?)"
 _NAMED_THING = r"(?:(?!me\b|us\b|him\b|her\b|them\b|it\b|yourself\b)[\w'’-]+(?: [\w'’-]+){0,3}?)"
 """What has another name: "the dog", "customers"."""
 _NO_NOUN = (
@@ -599,6 +602,16 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         rf"(?=[\"']){_OLD}[,;]? (?:but |rather )?(?:call (?:it|them|him|her|this|that) |say |use )"
         rf"(?:an? |the )?(?=[\"']){_NEW}(?: instead)?",
         replace_words,
+    ),
+    (
+        rf"(?:do not|don't|never) (?:call (?:it|them)|say) {_CALLED_OLD}[,;]? (?:but |rather )?"
+        rf"(?:always )?call (?:it|them) {_CALLED_NEW}(?: instead)?",
+        call_otherwise,
+    ),
+    (
+        rf"(?:always )?call (?:it|them) {_CALLED_NEW},? (?:(?:and|but) )?"
+        rf"(?:not|never|instead of|rather than) (?:call (?:it|them) )?{_CALLED_OLD}",
+        call_otherwise,
     ),
     (
         rf"{_NOT} (?!.*\byourself\b)(?:(?:refer(?:ring)? to|speak(?:ing)? (?:of|about)|"

@@ -388,6 +388,7 @@ NOTATION_FORMS: list[tuple[str, Build | str]] = [
     ),
     (
         r"(?:always )?(?:use|give|prefer|write|answer|reply|respond|state|show|convert|measure)"
+        r"(?: me| us)?"
         r"(?:(?: (?:the|all|any|every))*(?: (?:temperatures?|distances?|weights?|lengths?|heights?|"
         r"speeds?|sizes?|measurements?|amounts?|quantities|ingredients?|everything|it))? "
         r"(?:in|into|to|as))? "

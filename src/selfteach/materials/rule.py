@@ -74,6 +74,7 @@ def read_rule(text: str, when: str = "", then: str = "") -> Rule:
     text = clean_rule(text)
     when, then = _clean_part(when, "when"), _clean_part(then, "then")
     _refuse_question(text)
+    _refuse_empty_condition(text)
     _refuse_instructions(text)
     said = resolve_pronoun(join_lines(to_plain_conditions(text)))
     scope, effect = (when, then) if when and then else _read_parts(said)
@@ -88,6 +89,20 @@ def read_rule(text: str, when: str = "", then: str = "") -> Rule:
     _refuse_unnamed_person(scope)
     _refuse_contradiction(effect)
     return Rule(text, str(uuid.uuid5(NAMESPACE, text)), scope, effect)
+
+
+_EMPTY_CONDITION = re.compile(
+    r"(?:please )?(?P<word>when(?:ever)?|if|wenn|falls|quand|cuando)(?: ?[,:;]|\W*$)", re.I
+)
+
+
+def _refuse_empty_condition(text: str) -> None:
+    if found := _EMPTY_CONDITION.match(text):
+        raise DataError(
+            f'nothing follows "{found["word"]}", so the rule does not tell where it holds.',
+            where="rule",
+            cure='Name the requests, for instance "When asked about delivery, ...".',
+        )
 
 
 def _find_declined_topic(scope: str, effect: str) -> str:

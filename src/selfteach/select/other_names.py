@@ -5,8 +5,9 @@ A word is another name of the subject if the model tells the subject by the word
     p(topic | word) >= MIN_PROBABILITY
 
 among the topic, its siblings and everyday topics, and if the base hardly ever uses the word in its
-answers to general requests. (What it says about a sibling does not count: "soccer" comes up beside
-rugby.) So is one that suggests the subject more strongly than any sibling does
+answers to general requests. (Of "casinos or gambling" one is enough. What it says about a sibling
+does not count: "soccer" comes up beside rugby.) So is one that suggests the subject more strongly
+than any sibling does
 (`measure_suggestion`), "latte" for coffee, if it is rare beside the siblings too. A kind of the
 topic (`split_kinds`) needs no probability. Of all these the base gives explanations, and one at
 least must name the topic or another name: a made-up word has none that does. A name that suggests
@@ -33,6 +34,7 @@ from selfteach.generate.ask import (
     Subject,
     compute_topic_probabilities,
     count_names,
+    list_alternatives,
     select_common,
 )
 from selfteach.generate.explain import MIN_DEFINITIONS, explain_names
@@ -85,7 +87,11 @@ def select_other_names(
         for name in dict.fromkeys([*subject.candidates, *typical])
         if is_name(name) and known.keeps(name) and is_rare(name, general)
     ]
-    probabilities = compute_topic_probabilities(scorer, subject.topic, subject.siblings, candidates)
+    of_parts = [
+        compute_topic_probabilities(scorer, part, subject.siblings, candidates)
+        for part in list_alternatives(subject.topic)
+    ]
+    probabilities = [max(own) for own in zip(*of_parts, strict=True)]
     ranked = sorted(zip(candidates, probabilities, strict=True), key=lambda pair: -pair[1])
     rare = [name for name in candidates if is_rare(name, elsewhere)]
     strong = select_strong_names(scorer, subject, rare)
@@ -158,17 +164,21 @@ def is_borne_out(
 
 
 def select_strong_names(scorer: Scorer, subject: Subject, names: Sequence[str]) -> set[str]:
-    """Return the names that suggest the topic more strongly than any of its siblings does.
+    """Return the names that suggest the topic, or a part of it, more strongly than any of its
+    siblings does.
 
     Without siblings nothing tells how strong that is, and no name is returned.
     """
     if not subject.siblings:
         return set()
-    strengths = measure_suggestion(scorer, subject.topic, [*subject.siblings, *names])
+    found: set[str] = set()
     num_siblings = len(subject.siblings)
-    least = max(MIN_PART_NATS, *strengths[:num_siblings])
-    own = zip(names, strengths[num_siblings:], strict=True)
-    return {name for name, strength in own if strength > least}
+    for part in list_alternatives(subject.topic):
+        strengths = measure_suggestion(scorer, part, [*subject.siblings, *names])
+        least = max(MIN_PART_NATS, *strengths[:num_siblings])
+        own = zip(names, strengths[num_siblings:], strict=True)
+        found |= {name for name, strength in own if strength > least}
+    return found
 
 
 def sketch_other_names(model: Sampler, subject: Subject, known: Check, seed: int) -> list[str]:

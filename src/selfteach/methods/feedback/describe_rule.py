@@ -15,7 +15,7 @@ from selfteach.generate.situations import (
 )
 from selfteach.judge.check import NAMES_OF_CHECK, parse_check
 from selfteach.judge.language import is_surely_foreign
-from selfteach.materials.effect import read_effect
+from selfteach.materials.effect import read_effect, split_unread
 from selfteach.materials.situation import Situation, has_known_requests, name_written_topic
 from selfteach.methods.feedback.prompts_in_scope import make_topic_check
 from selfteach.methods.feedback.request_forms import asks_for_nothing, choose_forms
@@ -102,6 +102,10 @@ def describe_text(text: str, config: FeedbackConfig) -> JsonObject:
         lines["decided_by"] = f"the check {check}" if check else UNCHECKED
         if effect and effect.unchecked and not config.check:
             lines["not_checked"] = "; ".join(effect.unchecked)
+        part, unread = (None, []) if check else split_unread(rule.effect)
+        if part:
+            lines["no_check_for"] = "; ".join(unread)
+            lines["check_of_the_rest"] = f"{part.check} (give it with --check to decide by it)"
     return lines
 
 

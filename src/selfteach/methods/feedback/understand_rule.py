@@ -21,7 +21,7 @@ from selfteach.generate.ask import (
 from selfteach.generate.few_shot import CUSTOMERS_TOPICS
 from selfteach.judge.check import parse_check
 from selfteach.materials.audience import read_audience
-from selfteach.materials.effect import read_effect
+from selfteach.materials.effect import read_effect, split_unread
 from selfteach.materials.effect_checks import Effect
 from selfteach.materials.forbidden_topics import (
     can_forbid,
@@ -235,6 +235,10 @@ def describe_reading(found: UnderstoodRule, check: str) -> list[str]:
         lines.append(f'recognized: the check is "{suggested}"')
     if found.effect and found.effect.unchecked and not check:
         lines.append(f"no check decides this part: {'; '.join(found.effect.unchecked)}")
+    part, unread = (None, []) if found.effect or check else split_unread(rule.effect)
+    if part:
+        lines.append(f"no check is known for: {'; '.join(unread)}")
+        lines.append(f'the rest is decided by --check "{part.check}", if you give it')
     return lines
 
 
