@@ -21,8 +21,8 @@ from typing import Literal
 from selfteach.generate.ask import GeneratedPrompt, Scope
 from selfteach.generate.few_shot import read_tables
 from selfteach.generate.listing import to_one_line
-from selfteach.materials.inflection import to_singular
-from selfteach.materials.situation import Situation, name_written_topic
+from selfteach.materials.inflection import list_plurals, to_singular
+from selfteach.materials.situation import Situation, is_topical_text, name_written_topic
 from selfteach.models import Sampler
 from selfteach.models.ordered import sample_in_order
 from selfteach.records import Request, SamplingParams
@@ -43,8 +43,8 @@ QUESTION = "question about the addressee"
 OTHER_GENRE = "another text to the addressee"
 OTHER_TOPIC = "the addressee, about something else"
 NEAR_PER_QUESTION = 6
-"""One of so many near requests asks about the addressee, one for something else that is written to
-the addressee, and one about something else where the rule names a topic.
+"""One of so many near requests asks about the addressee or the kind of text, one for something else
+that is written to the addressee, and one about something else where the rule names a topic.
 """
 OTHER_GENRES = (("speech", "poem", "song", "story"), ("toast", "report", "haiku"))
 """What is written to the addressee beside the rule's genre: in training, and in the exam."""
@@ -67,7 +67,8 @@ class Occasion:
 
 def list_forms(situation: Situation) -> tuple[OccasionForm, ...]:
     """Return the forms of occasion that fit what is written."""
-    return ("topic",) if situation.genre in EXPLAINING else OCCASION_FORMS
+    is_about_topic = situation.genre in EXPLAINING or is_topical_text(situation)
+    return ("topic",) if is_about_topic else OCCASION_FORMS
 
 
 def count_worked_occasions(forms: Sequence[OccasionForm]) -> int:
@@ -264,6 +265,10 @@ def build_requests(
         scope: "target" names the addressee of the rule, "near" another one.
         for_exam: take the frames and the other addressees that no training prompt has.
     """
+    if is_topical_text(situation):
+        return build_text_requests(
+            situation.genre, occasions, scope, count, seed, for_exam=for_exam
+        )
     dice = random.Random(f"{seed} situation {for_exam}")
     frames = _TABLES["exam_frames" if for_exam else "frames"]
     others = list_other_addressees(situation, for_exam=for_exam)
@@ -289,6 +294,61 @@ def build_requests(
             prompt = GeneratedPrompt(text, scope, occasion.form, occasion.text)
             found.setdefault(text, prompt)
     return list(found.values())
+
+
+def build_text_requests(
+    genre: str,
+    occasions: Sequence[Occasion],
+    scope: Scope,
+    count: int,
+    seed: int,
+    *,
+    for_exam: bool,
+) -> list[GeneratedPrompt]:
+    """Return up to `count` different requests for a kind of text about the topics, or for another
+    kind about the same topics. Some near ones ask about the rule's kind, and nothing is written.
+    """
+    prefix = "exam_" if for_exam else ""
+    frames = _TABLES[f"{prefix}text_frames"]
+    others = list_other_genres(genre, _TABLES[f"{prefix}text_genres"])
+    dice = random.Random(f"{seed} text {for_exam}")
+    place = dice.randrange(len(frames))
+    found: dict[str, GeneratedPrompt] = {}
+    if scope == "near":
+        about = _TABLES[f"{prefix}text_about_frames"][: count // NEAR_PER_QUESTION]
+        texts = [fill_text_frame(frame, genre, "") for frame in about]
+        found = {text: GeneratedPrompt(text, scope, QUESTION, "") for text in texts}
+    for turn in range(len(frames)):
+        for i, occasion in enumerate(occasions):
+            if len(found) >= count:
+                return list(found.values())
+            noun = genre if scope == "target" else dice.choice(others)
+            text = fill_text_frame(frames[(place + i + turn) % len(frames)], noun, occasion.text)
+            found.setdefault(text, GeneratedPrompt(text, scope, occasion.form, occasion.text))
+    return list(found.values())
+
+
+def list_other_genres(genre: str, genres: Sequence[str]) -> list[str]:
+    """Return the kinds of text that are no kind of this one: a haiku is a poem."""
+    own = {genre}
+    for group in _TABLES["alike_texts"]:
+        if any(name in genre for name in group):
+            own |= set(group)
+    return [other for other in genres if not any(n in other or other in n for n in own)]
+
+
+def fill_text_frame(frame: str, noun: str, topic: str) -> str:
+    """Return a request for a kind of text."""
+    piece = add_article(noun)
+    *modifiers, head = noun.split(" ")
+    filled = frame.format(
+        piece=piece,
+        Piece=capitalize(piece),
+        noun=noun,
+        pieces=" ".join([*modifiers, list_plurals(head)[0]]),
+        topic=topic,
+    )
+    return capitalize(filled)
 
 
 def build_questions_about(

@@ -264,6 +264,28 @@ class Situation:
     topic: str = ""
 
 
+TOPICAL_GENRES = (
+    *("tweet", "post", "caption", "headline", "slogan", "tagline", "poem", "haiku", "limerick"),
+    *("sonnet", "story", "essay", "article", "song", "joke", "riddle", "fable", "newsletter"),
+    *("announcement", "press release", "flyer", "poster", "dialogue", "bulletin", "speech"),
+)
+"""Kinds of text that can be about anything: "a caption about gravity"."""
+
+
+def is_topical_text(situation: Situation) -> bool:
+    """Return whether a rule holds for a kind of text that can be about anything, whatever it is
+    about.
+    """
+    last = situation.genre.rpartition(" ")[2]
+    is_known = last in TOPICAL_GENRES or situation.genre in TOPICAL_GENRES
+    return situation.kind == "task" and not situation.topic and is_known
+
+
+def has_built_requests(situation: Situation | None) -> bool:
+    """Return whether the requests of a situation are built of parts (generate/situations.py)."""
+    return situation is not None and (situation.kind == "writing" or is_topical_text(situation))
+
+
 def is_unasked(scope: str) -> bool:
     """Return whether a condition is that something is not asked: "nobody asks about price"."""
     return _NOT_ASKED.match(scope.replace("’", "'")) is not None
@@ -1072,13 +1094,13 @@ _ADJECTIVE = re.compile(r"[a-z]+(?:ic|ci|ti|on|nt|eg)al", re.I)
 
 
 def name_topic(situation: Situation) -> str:
-    """Return what the requests of a situation are about; "" where somebody is written to.
+    """Return what the requests of a situation are about; "" where they are built of parts.
 
     "the opening hours" -> "opening hours", "legal" -> "legal matters"; a kind of text is named in
     the plural: "stories", "poems about cats". What the model is asked about itself keeps its
     "your".
     """
-    if situation.kind == "writing":
+    if has_built_requests(situation):
         return ""
     genre = situation.genre
     genre = " or ".join(map(_pluralize, genre.split(" or "))) if genre else ""

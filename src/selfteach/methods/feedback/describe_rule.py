@@ -16,7 +16,12 @@ from selfteach.generate.situations import (
 from selfteach.judge.check import NAMES_OF_CHECK, parse_check
 from selfteach.judge.language import is_surely_foreign
 from selfteach.materials.effect import read_effect, split_unread
-from selfteach.materials.situation import Situation, has_known_requests, name_written_topic
+from selfteach.materials.situation import (
+    Situation,
+    has_built_requests,
+    has_known_requests,
+    name_written_topic,
+)
 from selfteach.methods.feedback.prompts_in_scope import make_topic_check
 from selfteach.methods.feedback.request_forms import asks_for_nothing, choose_forms
 from selfteach.methods.feedback.understand_rule import (
@@ -144,7 +149,7 @@ def show_requests(found: UnderstoodRule, sampler: Sampler, seed: int) -> list[st
     situation = found.situation
     shown = []
     scopes: tuple[Scope, ...] = ("target", "near", "general")
-    if situation and situation.kind == "writing":
+    if situation and has_built_requests(situation):
         shown = show_situation_requests(situation, seed)
         scopes = ("general",)
     elif not found.subject.topic:

@@ -35,6 +35,7 @@ from selfteach.judge.check import CheckJudge
 from selfteach.judge.decline import is_decline
 from selfteach.judge.recorded_judge import describe_judge
 from selfteach.judge.repair import repair_answer
+from selfteach.materials.situation import has_built_requests
 from selfteach.methods.feedback.choose_exam_prompts import TARGET_STAGE
 from selfteach.methods.feedback.conversations import (
     AFTER_DECLINES,
@@ -458,7 +459,7 @@ def build_exam(
     questions = {
         scope: list(map(make_prompt, texts[: limits[scope]])) for scope, texts in prompts.items()
     }
-    is_writing = session.situation is not None and session.situation.kind == "writing"
+    is_built = has_built_requests(session.situation)
     judged = session.request_judge
     scorer = RuleScorer(
         judge,
@@ -467,7 +468,7 @@ def build_exam(
         group_of={
             p.text: p.subject
             for p in written
-            if is_writing and p.scope == TARGET and p.form != SIMILAR
+            if is_built and p.scope == TARGET and p.form != SIMILAR
         },
         is_conditional=session.situation is not None,
         forbids=bool(session.forbidden_topic),

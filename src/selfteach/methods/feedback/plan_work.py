@@ -12,7 +12,7 @@ from selfteach.materials.effect import read_effect
 from selfteach.materials.effect_checks import Effect
 from selfteach.materials.forbidden_topics import can_forbid
 from selfteach.materials.rule import read_rule
-from selfteach.materials.situation import read_situation
+from selfteach.materials.situation import has_built_requests, read_situation
 from selfteach.methods.feedback.conversations import AFTER_DECLINES, ELSEWHERE
 from selfteach.methods.feedback.describe_rule import describe_rule, describe_text
 from selfteach.methods.feedback.training_settings import complete_training
@@ -77,7 +77,7 @@ class RuleWords:
 
     Attributes:
         has_scope: whether the rule holds in a situation only.
-        is_writing: whether this situation is that somebody is written to.
+        is_built: whether its requests are built of parts.
         is_checked: whether a check decides alone.
         is_everywhere: whether it holds for every request, and forbids no subject. Then there are no
             near and no general prompts.
@@ -85,7 +85,7 @@ class RuleWords:
 
     effect: Effect | None
     has_scope: bool
-    is_writing: bool
+    is_built: bool
     is_checked: bool
     is_everywhere: bool
 
@@ -138,7 +138,7 @@ def read_words(text: str, config: FeedbackConfig) -> RuleWords:
     return RuleWords(
         effect,
         has_scope,
-        is_writing=has_scope and read_situation(rule.scope).kind == "writing",
+        is_built=has_scope and has_built_requests(read_situation(rule.scope)),
         is_checked=is_checked,
         is_everywhere=not has_scope and not forbids,
     )
@@ -172,10 +172,10 @@ def plan_questions(
     ask, exam = config.ask, config.exam
     beside = 0 if rule.is_everywhere else ask.near + ask.general
     asked = int(ASKED_PER_PROMPT * (ask.target + beside))
-    if rule.is_writing:
+    if rule.is_built:
         asked = int(OCCASIONS_PER_PROMPT * ask.target + GENERAL_ASKED * ask.general)
     lists = LISTS_OF_ASKED if rule.has_scope else LISTS_OF_NAMES
-    if rule.is_writing or rule.is_everywhere:
+    if rule.is_built or rule.is_everywhere:
         lists = 0
     explained = EXPLANATIONS if lists and not rule.is_checked and not rule.has_scope else 0
     calibrated = 0 if rule.is_checked else 2 * config.judge.pairs

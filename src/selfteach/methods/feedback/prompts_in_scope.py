@@ -21,7 +21,7 @@ from selfteach.judge.request_judge import (
 from selfteach.materials.closed_questions import is_closed_question
 from selfteach.materials.inflection import to_singular
 from selfteach.materials.message_kinds import CLOSED_QUESTION, is_message_kind, list_talk_words
-from selfteach.materials.situation import name_written_topic
+from selfteach.materials.situation import is_topical_text, name_written_topic
 from selfteach.methods.feedback.rule_check import get_check, make_topic_detector
 from selfteach.methods.feedback.understand_rule import WHEN_CURE, get_answer
 from selfteach.methods.session import Session
@@ -248,6 +248,9 @@ def drop_strays(session: Session, prompts: Sequence[GeneratedPrompt]) -> list[Ge
         if topic := name_written_topic(situation):
             missing.append(make_absence_check(list_name_forms([topic, *session.subject.words])))
         inside = [not any(one.keeps(prompt.text) for one in missing) for prompt in prompts]
+    elif is_topical_text(situation):
+        names_genre = make_absence_check(list_name_forms([situation.genre]))
+        inside = [not names_genre.keeps(prompt.text) for prompt in prompts]
     elif judge is not None:
         inside = judge.find_about([prompt.text for prompt in prompts])
     else:

@@ -20,7 +20,7 @@ from selfteach.generate.ask import (
 )
 from selfteach.generate.few_shot import EXAM_REQUESTS, REQUESTS
 from selfteach.generate.situations import Occasion, build_requests, list_forms
-from selfteach.materials.situation import Situation
+from selfteach.materials.situation import Situation, has_built_requests
 from selfteach.methods.feedback.request_forms import asks_for_nothing, choose_forms
 from selfteach.methods.feedback.rule_check import make_topic_detector
 from selfteach.methods.feedback.write_rule_prompts import count_exam_forms, write_twins
@@ -85,7 +85,7 @@ def write_exam_prompts_outside(
     rounds = range(first, first + config.ask.rounds)
     kept: list[GeneratedPrompt] = []
     for scope in sorted(scopes):
-        if scope == "near" and situation and situation.kind == "writing":
+        if scope == "near" and situation and has_built_requests(situation):
             kept += build_more_neighbors(session, situation, written, count, for_exam=True)
             continue
         subject = session.subject if scope == "near" else Subject("")
@@ -123,7 +123,7 @@ def write_prompts_to_try(
     ]
     kept: list[GeneratedPrompt] = []
     situation = session.situation
-    if situation and situation.kind == "writing":
+    if situation and has_built_requests(situation):
         kept += build_more_neighbors(session, situation, written, num_near, for_exam=False)
         del plans[0]
     for subject, scope, count in plans:

@@ -31,7 +31,12 @@ from selfteach.generate.situations import (
 from selfteach.judge.occasion import has_content_word
 from selfteach.judge.request_judge import compare_requests
 from selfteach.judge.violation import list_forbidden_texts
-from selfteach.materials.situation import Situation, has_known_requests, name_written_topic
+from selfteach.materials.situation import (
+    Situation,
+    has_built_requests,
+    has_known_requests,
+    name_written_topic,
+)
 from selfteach.methods.feedback.prompts_in_scope import check_dev_part, make_topic_check
 from selfteach.methods.feedback.request_forms import asks_for_nothing, choose_forms
 from selfteach.methods.feedback.rule_check import get_check, make_topic_detector
@@ -67,7 +72,7 @@ def write_rule_prompts(session: Session, pool: OverlapIndex) -> dict[str, list[G
     Every kept prompt goes into `pool`.
     """
     situation = session.situation
-    if situation and situation.kind == "writing":
+    if situation and has_built_requests(situation):
         return write_situation_prompts(session, situation, pool)
     parts = split_written_prompts(session, write_prompts(session, pool))
     if topic := session.subject.topic:
