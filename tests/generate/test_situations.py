@@ -22,9 +22,15 @@ from selfteach.generate.situations import (
     list_forms,
     list_occasions_of_topic,
     list_other_addressees,
+    list_other_genres,
     write_occasions,
 )
-from selfteach.materials.situation import Situation, name_written_topic, read_situation
+from selfteach.materials.situation import (
+    Situation,
+    has_built_requests,
+    name_written_topic,
+    read_situation,
+)
 from selfteach.records import Request
 
 BOSS = read_situation("in emails to my boss")
@@ -256,3 +262,38 @@ def test_several_addressees_are_written_to_one_by_one(scope: str, names: tuple[s
     situation = read_situation(scope)
     assert (situation.kind, situation.names) == ("writing", names)
     assert not set(list_other_addressees(situation, for_exam=False)) & set(names)
+
+
+TOPICS = [Occasion("topic", text) for text in ("gravity", "the moon", "how a bicycle works")]
+
+
+@pytest.mark.parametrize("scope", ["Instagram captions", "tweets", "blog posts", "haikus"])
+def test_a_kind_of_text_is_asked_for_about_topics_and_other_kinds_are_its_neighbors(
+    scope: str,
+) -> None:
+    situation = read_situation(scope)
+    assert has_built_requests(situation)
+    assert list_forms(situation) == ("topic",)
+    for for_exam in (False, True):
+        own = build_requests(situation, TOPICS, "target", 9, 0, for_exam=for_exam)
+        near = build_requests(situation, TOPICS, "near", 9, 0, for_exam=for_exam)
+        assert len({p.text for p in own}) == len(own) == 9
+        assert all(situation.genre in p.text for p in own)
+        questions = [p for p in near if p.form == QUESTION]
+        assert questions
+        assert all(situation.genre in p.text for p in questions)
+        assert not any(situation.genre in p.text for p in near if p.form != QUESTION)
+    trained = build_requests(situation, TOPICS, "target", 20, 0, for_exam=False)
+    asked = build_requests(situation, TOPICS, "target", 20, 0, for_exam=True)
+    assert not {p.text for p in trained} & {p.text for p in asked}
+
+
+def test_no_neighbor_is_a_kind_of_the_text() -> None:
+    assert list_other_genres("haiku", ["poem", "letter", "song"]) == ["letter"]
+    assert list_other_genres("blog post", ["postcard", "letter"]) == ["letter"]
+    assert list_other_genres("article", ["news article", "joke"]) == ["joke"]
+
+
+@pytest.mark.parametrize("scope", ["recipes", "product descriptions", "poems about cats"])
+def test_a_kind_of_text_with_things_of_its_own_gets_no_everyday_topics(scope: str) -> None:
+    assert not has_built_requests(read_situation(scope))
