@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from scripted import Scripted
 from selfteach import cli
 from selfteach.config import FeedbackConfig, FinetuneConfig, TasksConfig, resolve
 from selfteach.errors import ResourceError
@@ -25,9 +26,14 @@ from selfteach.methods.documents.describe_size import (
     doubt_size,
 )
 from selfteach.methods.estimate_cost import estimate_cost, find_plan
-from selfteach.methods.feedback.describe_rule import describe_text, list_uncounted, make_filter
+from selfteach.methods.feedback.describe_rule import (
+    describe_plan,
+    describe_text,
+    list_uncounted,
+    make_filter,
+)
 from selfteach.methods.feedback.plan_work import PLAN, read_words
-from selfteach.methods.feedback.understand_rule import UnderstoodRule
+from selfteach.methods.feedback.understand_rule import UnderstoodRule, sketch_rule
 from selfteach.methods.finetune.split_examples import FinetuneData
 from selfteach.methods.tasks.plan_work import plan_invention
 from selfteach.models.hf import HfModel
@@ -367,3 +373,12 @@ def test_a_part_with_a_check_is_offered_where_the_rest_has_none() -> None:
     assert lines["check_of_the_rest"].startswith("not format=list (")
     given = describe_text(rule, FeedbackConfig(check="not format=list"))
     assert "no_check_for" not in given
+
+
+def test_a_rule_of_form_holds_for_every_request_and_an_unread_one_may() -> None:
+    model = Scripted(lambda request: "none")
+    config = FeedbackConfig()
+    known = describe_plan(sketch_rule(model, "Use no emojis.", config), config)
+    assert known["subject"] == "every request: the rule holds everywhere"
+    unread = describe_plan(sketch_rule(model, "Sing it.", config), config)
+    assert unread["subject"].startswith("none recognized")

@@ -44,6 +44,8 @@ EXAMPLE_OCCASIONS = {
     "topic": ("gravity", "the moon"),
 }
 NO_TARGET = "(none of the requests that the model wrote for this preview names the subject)"
+EVERYTHING = "every request: the rule holds everywhere"
+NO_SUBJECT = "none recognized: the rule may apply to every request"
 NUM_REQUESTS = 2
 """Requests that are shown of each scope."""
 SHOWN_ROUNDS = 2
@@ -118,9 +120,7 @@ def describe_plan(found: UnderstoodRule, config: FeedbackConfig) -> JsonObject:
     """Return what `describe_text` does, and what the requests are about."""
     rule = found.rule
     lines: JsonObject = {
-        "subject": found.subject.topic
-        or rule.scope
-        or "none recognized: the rule may apply to every prompt"
+        "subject": found.subject.topic or rule.scope or (EVERYTHING if found.effect else NO_SUBJECT)
     }
     read = describe_text(rule.text, config)
     decided = read.pop("decided_by")
