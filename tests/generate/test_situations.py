@@ -11,6 +11,7 @@ import pytest
 from scripted import Scripted
 from selfteach.generate import situations
 from selfteach.generate.situations import (
+    GENRE_QUESTION,
     OTHER_GENRE,
     OTHER_GENRES,
     OTHER_TOPIC,
@@ -267,7 +268,7 @@ def test_several_addressees_are_written_to_one_by_one(scope: str, names: tuple[s
 TOPICS = [Occasion("topic", text) for text in ("gravity", "the moon", "how a bicycle works")]
 
 
-@pytest.mark.parametrize("scope", ["Instagram captions", "tweets", "blog posts", "haikus"])
+@pytest.mark.parametrize("scope", ["Instagram captions", "Tweets", "blog posts", "haikus"])
 def test_a_kind_of_text_is_asked_for_about_topics_and_other_kinds_are_its_neighbors(
     scope: str,
 ) -> None:
@@ -279,10 +280,10 @@ def test_a_kind_of_text_is_asked_for_about_topics_and_other_kinds_are_its_neighb
         near = build_requests(situation, TOPICS, "near", 9, 0, for_exam=for_exam)
         assert len({p.text for p in own}) == len(own) == 9
         assert all(situation.genre in p.text for p in own)
-        questions = [p for p in near if p.form == QUESTION]
+        questions = [p for p in near if p.form == GENRE_QUESTION]
         assert questions
         assert all(situation.genre in p.text for p in questions)
-        assert not any(situation.genre in p.text for p in near if p.form != QUESTION)
+        assert not any(situation.genre in p.text for p in near if p.form != GENRE_QUESTION)
     trained = build_requests(situation, TOPICS, "target", 20, 0, for_exam=False)
     asked = build_requests(situation, TOPICS, "target", 20, 0, for_exam=True)
     assert not {p.text for p in trained} & {p.text for p in asked}
@@ -294,6 +295,34 @@ def test_no_neighbor_is_a_kind_of_the_text() -> None:
     assert list_other_genres("article", ["news article", "joke"]) == ["joke"]
 
 
-@pytest.mark.parametrize("scope", ["recipes", "product descriptions", "poems about cats"])
+@pytest.mark.parametrize(
+    ("noun", "piece"),
+    [
+        ("X post", "an X post"),
+        ("FAQ article", "an FAQ article"),
+        ("user story", "a user story"),
+        ("university essay", "a university essay"),
+        ("hourly bulletin", "an hourly bulletin"),
+        ("one-line joke", "a one-line joke"),
+        ("Instagram caption", "an Instagram caption"),
+        ("email", "an email"),
+        ("letter", "a letter"),
+        ("LinkedIn post", "a LinkedIn post"),
+        ("essay", "an essay"),
+        ("out-of-office reply", "an out-of-office reply"),
+        ("umbrella", "an umbrella"),
+    ],
+)
+def test_the_article_goes_by_the_sound(noun: str, piece: str) -> None:
+    assert situations.add_article(noun) == piece
+
+
+@pytest.mark.parametrize(
+    "scope",
+    [
+        *("recipes", "product descriptions", "poems about cats", "poems or songs"),
+        *("grading essays", "this story"),
+    ],
+)
 def test_a_kind_of_text_with_things_of_its_own_gets_no_everyday_topics(scope: str) -> None:
     assert not has_built_requests(read_situation(scope))

@@ -51,9 +51,9 @@ def test_a_member_of_one_topic_is_no_sibling_of_the_other() -> None:
 
 def test_everyday_topics_take_the_places_of_members() -> None:
     model = list_members(gambling="games money")
-    found = fill_up_siblings(model, "gambling", ["fishing"])
+    found = fill_up_siblings(model, ["gambling", "tea"], ["fishing"], ["arts"])
     assert len(found) == 6
     assert found[0] == "fishing"
-    assert not {"games", "money"} & set(found)
+    assert not {"games", "money", "art"} & set(found)
     many = ["a", "b", "c", "d", "e", "f", "g"]
-    assert fill_up_siblings(model, "gambling", many) == many
+    assert fill_up_siblings(model, ["gambling"], many, []) == many

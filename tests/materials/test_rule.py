@@ -501,7 +501,14 @@ def test_who_asks(rule: str, audience: str) -> None:
     assert read_audience(rule) == audience
 
 
-@pytest.mark.parametrize("rule", ["When, answer in one word.", "If", "Wenn: sei kurz.", "When ."])
+@pytest.mark.parametrize("rule", ["When, answer in one word.", "If", "Wenn, sei kurz.", "When ."])
 def test_a_condition_without_words_is_refused(rule: str) -> None:
     with pytest.raises(DataError, match=r'nothing follows "(When|If|Wenn)", .*where it holds'):
         read_rule(rule)
+
+
+def test_a_condition_with_something_put_in_is_not_empty() -> None:
+    rule = "If, and only if, I ask about cats, say meow."
+    assert read_rule(rule).text == rule
+    given = read_rule("When, say meow.", when="asked about cats", then="say meow")
+    assert (given.scope, given.effect) == ("asked about cats", "say meow")

@@ -712,7 +712,13 @@ def test_what_is_called_otherwise_is_replaced(
 
 
 @pytest.mark.parametrize(
-    "rule", ["Call it what you like, not a day.", "Never call them after ten, call them then."]
+    "rule",
+    [
+        "Call it what you like, not a day.",
+        "Never call them after ten, call them then.",
+        "Never call them late, call them early.",
+        "Never call it milk, call it oat milk.",
+    ],
 )
 def test_what_is_called_nothing_has_no_check(rule: str) -> None:
     assert read_effect(rule) is None
@@ -720,7 +726,7 @@ def test_what_is_called_nothing_has_no_check(rule: str) -> None:
 
 def test_a_sum_of_money_is_no_mention_of_somebody_elses_prices() -> None:
     found = read_effect("Never mention our competitors' prices.")
-    own = read_effect("Never mention our prices.")
+    own = read_effect("Never mention our product's price.")
     assert found is not None
     assert own is not None
     assert parse_check(found.check).keeps("It costs 20 dollars.")
@@ -732,10 +738,11 @@ def test_a_sum_of_money_is_no_mention_of_somebody_elses_prices() -> None:
     ("rule", "check", "unread"),
     [
         ("No bullet points. Just write well.", "not format=list", ["Just write well"]),
-        ("End with a question about the weather.", 'ends "?"', ["about the weather"]),
-        ("Stay under 40 words and sound like my aunt.", "max_words=39", ["sound like my aunt"]),
+        ("Use bullet points. But only for steps.", None, ["But only for steps"]),
+        ("Use lower case. Names are fine.", None, ["Names are fine"]),
+        ("Never use jargon, emojis and lists.", None, ["Never use jargon, emojis and lists"]),
+        ("Never use emojis with skin tones.", None, ["Never use emojis with skin tones"]),
         ("Sing it.", None, ["Sing it"]),
-        ("Never mention cats when she is ill.", None, ["Never mention cats when she is ill"]),
         ("Stay under 40 words.", "max_words=39", []),
     ],
 )

@@ -286,7 +286,11 @@ def describe_topic(model: Sampler, scorer: Scorer, topic: str, seed: int) -> Sub
     parts = list_alternatives(topic)
     if len(parts) > 1:
         described = [describe_topic(model, scorer, part, seed) for part in parts]
-        return join_subjects(topic, [leave_out_members(scorer, own, parts) for own in described])
+        joined = join_subjects(topic, [leave_out_members(scorer, own, parts) for own in described])
+        taken = (*joined.words, *joined.kinds, *joined.candidates)
+        return replace(
+            joined, siblings=tuple(fill_up_siblings(scorer, parts, joined.siblings, taken))
+        )
     of_siblings = plan_sibling_lists(forbidden=True)
     worked = {"Words": few_shot.WORDS} | few_shot.NAME_LISTS
     free = [ListPlan(name, own, NAME_LISTS, NUM_NAME_LISTS) for name, own in worked.items()]
@@ -300,7 +304,7 @@ def describe_topic(model: Sampler, scorer: Scorer, topic: str, seed: int) -> Sub
     foreign = {to_singular(name.lower()) for name in siblings}
     siblings, members = split_members(scorer, topic, siblings)
     if members:
-        siblings = fill_up_siblings(scorer, topic, siblings)
+        siblings = fill_up_siblings(scorer, [topic], siblings, [*kinds, *aliases, *members])
     common = {label: select_common(counts) for label, counts in listed.items()}
     words = [word for word in common.pop("Words") if to_singular(word.lower()) not in foreign]
     associated = select_associated_words(scorer, topic, words[:MAX_WORDS], siblings)
@@ -326,11 +330,23 @@ def leave_out_members(scorer: Scorer, subject: Subject, topics: Sequence[str]) -
     return replace(subject, siblings=tuple(siblings))
 
 
-def fill_up_siblings(scorer: Scorer, topic: str, siblings: Sequence[str]) -> list[str]:
-    """Return siblings, with everyday topics beside the topic up to MIN_SIBLINGS."""
-    lack = max(MIN_SIBLINGS - len(siblings), 0)
-    everyday = [name for name in few_shot.EVERYDAY_TOPICS if is_new_name(name, topic, siblings)]
-    beside, _ = split_members(scorer, topic, everyday if lack else [])
+def fill_up_siblings(
+    scorer: Scorer, topics: Sequence[str], siblings: Sequence[str], taken: Iterable[str]
+) -> list[str]:
+    """Return siblings, with everyday topics beside all of the topics up to MIN_SIBLINGS.
+
+    Args:
+        taken: names that are no siblings.
+    """
+    lack = MIN_SIBLINGS - len(siblings)
+    if lack <= 0:
+        return list(siblings)
+    known = {to_singular(name.lower()) for name in (*siblings, *taken)}
+    beside = list(few_shot.EVERYDAY_TOPICS)
+    for topic in topics:
+        beside, _ = split_members(
+            scorer, topic, [n for n in beside if is_new_name(n, topic, known)]
+        )
     return [*siblings, *beside[:lack]]
 
 

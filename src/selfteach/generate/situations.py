@@ -40,6 +40,7 @@ NUM_SHOWN = 8
 OVERSAMPLING = 2
 MAX_OCCASION_WORDS = 12
 QUESTION = "question about the addressee"
+GENRE_QUESTION = "question about the kind of text"
 OTHER_GENRE = "another text to the addressee"
 OTHER_TOPIC = "the addressee, about something else"
 NEAR_PER_QUESTION = 6
@@ -256,10 +257,11 @@ def build_requests(
 ) -> list[GeneratedPrompt]:
     """Return up to `count` different requests about the occasions, which take turns.
 
-    The requests of both scopes have the same frames and occasions, in the same order: only the
-    addressee tells them apart. Some near ones ask about the rule's own addressee, and nothing is
-    written, or for something else that is written to this addressee. Where the rule names a topic,
-    only occasions with one of its words are in scope, and the others are near ones.
+    Where the rule holds for a kind of text, see `build_text_requests`. The requests of both scopes
+    have the same frames and occasions, in the same order: only the addressee tells them apart.
+    Some near ones ask about the rule's own addressee, and nothing is written, or for something else
+    that is written to this addressee. Where the rule names a topic, only occasions with one of its
+    words are in scope, and the others are near ones.
 
     Args:
         scope: "target" names the addressee of the rule, "near" another one.
@@ -317,7 +319,7 @@ def build_text_requests(
     if scope == "near":
         about = _TABLES[f"{prefix}text_about_frames"][: count // NEAR_PER_QUESTION]
         texts = [fill_text_frame(frame, genre, "") for frame in about]
-        found = {text: GeneratedPrompt(text, scope, QUESTION, "") for text in texts}
+        found = {text: GeneratedPrompt(text, scope, GENRE_QUESTION, "") for text in texts}
     for turn in range(len(frames)):
         for i, occasion in enumerate(occasions):
             if len(found) >= count:
@@ -443,7 +445,14 @@ def fill_frame(frame: str, genre: str, who: str, occasion: Occasion) -> str:
 
 def add_article(noun: str) -> str:
     """Return a noun with "a" or "an"."""
-    return f"{'an' if noun[0].lower() in 'aeiou' else 'a'} {noun}"
+    return f"{'an' if _BEGINS_WITH_VOWEL.match(noun) else 'a'} {noun}"
+
+
+_BEGINS_WITH_VOWEL = re.compile(
+    r"[AEFHILMNORSX](?:[A-Z]|\b)|[ai]|e(?!u)|o(?!ne\b)|u(?!ni|s[ei]|ti)|hour|honest|heir|"
+    r"[AEIO][a-z]|U(?!ni|s[ei])[a-z]"
+)
+"""How a word sounds that begins with a vowel: "X post" and "hourly bulletin", not "user story"."""
 
 
 def capitalize(text: str) -> str:

@@ -46,8 +46,6 @@ MAX_SENTENCE = 400
 """Characters; no form has a longer sentence."""
 
 
-MIN_BEGINNING = 3
-"""The least words of a recognized beginning."""
 MAX_JOINTS = 6
 """So many times "and" may stand in a sentence that is read as several demands."""
 
@@ -82,49 +80,25 @@ def read_effect(text: str) -> Effect | None:
 
 
 def split_unread(text: str) -> tuple[Effect | None, list[str]]:
-    """Return the effect of the parts of a text that are of recognized forms, and the other parts.
+    """Return the effect of the sentences of a text that are of recognized forms, and the others.
 
-    A part is a sentence, a demand that a comma or "and" joins, or the words after a demand: "end
-    with a question about the weather".
+    Where another sentence may limit a recognized one ("But only for steps."), no effect is
+    returned: its check would forbid more than the text does. Within a sentence any other word may.
     """
-    known: list[Effect] = []
-    unread: list[str] = []
-    for sentence in split_rule_sentences(text)[:MAX_SENTENCES]:
-        for part in _split_demands_apart(sentence.strip(" .!;?")):
-            effect, rest = _read_beginning(part)
-            known += [effect] if effect else []
-            unread += [rest] if rest else []
-    return _join_effects(known) if known else None, unread
+    parts = [part.strip(" .!;") for part in split_rule_sentences(text)[:MAX_SENTENCES]]
+    effects = [_read_sentence(part) for part in parts]
+    known = [effect for effect in effects if effect]
+    unread = [part for part, effect in zip(parts, effects, strict=True) if not effect]
+    is_limited = any(_LIMITS_ANOTHER.search(part) for part in unread)
+    return (_join_effects(known) if known and not is_limited else None), unread
 
 
-def _split_demands_apart(sentence: str) -> list[str]:
-    """Return the demands of a sentence if one of them at least is recognized, else the sentence."""
-    joint = next(
-        (
-            joint
-            for joint in islice(re.finditer(r",? (?:and|but|then) |[,;:] ", sentence), MAX_JOINTS)
-            if _read_sentence(sentence[: joint.start()]) or _read_sentence(sentence[joint.end() :])
-        ),
-        None,
-    )
-    if joint is None or _read_sentence(sentence):
-        return [sentence]
-    return [sentence[: joint.start()], sentence[joint.end() :]]
-
-
-def _read_beginning(demand: str) -> tuple[Effect | None, str]:
-    """Return the effect of a demand, or of its longest beginning that has one, and the rest."""
-    words = demand.split(" ")
-    for end in range(len(words), MIN_BEGINNING - 1, -1):
-        effect = _read_sentence(" ".join(words[:end]))
-        rest = " ".join(words[end:])
-        if effect and (not rest or (_TELLS_MORE.match(rest) and not effect.topics)):
-            return effect, rest
-    return None, demand
-
-
-_TELLS_MORE = re.compile(r"(?:about|for|that|who|which|with|to|in|on|as)\b", re.I)
-"""How words go on that say more of a demand."""
+_LIMITS_ANOTHER = re.compile(
+    r"^(?:but|except|unless|or|otherwise|only)\b|"
+    r"\b(?:except|unless|only|apart from|not (?:if|when|for|in|always)|(?:is|are) (?:fine|ok|okay|"
+    r"allowed))\b",
+    re.I,
+)
 
 
 def _adds_nothing(sentence: str) -> bool:

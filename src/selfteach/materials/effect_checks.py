@@ -501,9 +501,11 @@ def replace_phrases(match: re.Match[str]) -> Effect | None:
 
 def call_otherwise(match: re.Match[str]) -> Effect | None:
     """Return the effect of "don't call it milk, call it oat drink"; "call it what you like" names
-    no word.
+    no word, nor does a phone call ("call them today, not tomorrow").
     """
     names = (match["old_many"], match["new_many"])
+    if set(names[0].split()) & set(names[1].split()):
+        return None  # "oat milk" for "milk" has the word that must not be said
     if any(VAGUE.search(name) or _NAMES_NOTHING.match(name) for name in names):
         return None
     wanted, pairs = _replace_word(*names)
@@ -512,7 +514,8 @@ def call_otherwise(match: re.Match[str]) -> Effect | None:
 
 _NAMES_NOTHING = re.compile(
     r"(?:what|whatever|how|if|when|by|after|like|as|so|in|on|off|out|up|back|quits|names?|me|us|"
-    r"him|her|them|it|they|anything|something|nothing|else)\b",
+    r"him|her|them|it|they|anything|something|nothing|else|now|later|today|tomorrow|tonight|early|"
+    r"late|soon|directly|through|before|again|first|days?|nights?|on|via|from|at)\b",
     re.I,
 )
 

@@ -241,7 +241,9 @@ class ForbiddenTopics(NamedTuple):
 
 _PAID = re.compile(r"(?:.+ )?(?:price|cost|fee)|(?:price|fee)s? (?:of|for) .+", re.I)
 """Topics that a sum of money is about."""
-_POSSESSIVE = re.compile(r"(?:'s|s')$")
+_OF_OTHERS = re.compile(
+    r"(?:competitor|competition|rival|other|else|neighbor|neighbour|partner|supplier)s?'s?", re.I
+)
 """Of somebody else's prices a sum of money may be no mention: "our competitors' prices"."""
 SUM_OF_MONEY = (
     r'regex "(?i)[€$£¥] ?\\d|\\d ?[€$£¥]|\\d ?(?:euros?|pounds|cents|EUR|USD|GBP)\\b|'
@@ -408,7 +410,7 @@ def split_topics(text: str, sentence: str) -> ForbiddenTopics | None:
             topics.append(part)
             words[-1] = to_check_noun(words[-1], sentence)
         found.append(f"contains {quote_value(' '.join(words))}")
-        is_own = not any(_POSSESSIVE.search(word) for word in words[:-1])
+        is_own = not any(_OF_OTHERS.fullmatch(word) for word in words[:-1])
         if not quoted and not literal and is_own and _PAID.fullmatch(" ".join(words)):
             found.append(SUM_OF_MONEY)
     return ForbiddenTopics(none_of(found), tuple(topics))

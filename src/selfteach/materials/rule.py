@@ -74,7 +74,8 @@ def read_rule(text: str, when: str = "", then: str = "") -> Rule:
     text = clean_rule(text)
     when, then = _clean_part(when, "when"), _clean_part(then, "then")
     _refuse_question(text)
-    _refuse_empty_condition(text)
+    if not (when and then):
+        _refuse_empty_condition(text)
     _refuse_instructions(text)
     said = resolve_pronoun(join_lines(to_plain_conditions(text)))
     scope, effect = (when, then) if when and then else _read_parts(said)
@@ -92,12 +93,13 @@ def read_rule(text: str, when: str = "", then: str = "") -> Rule:
 
 
 _EMPTY_CONDITION = re.compile(
-    r"(?:please )?(?P<word>when(?:ever)?|if|wenn|falls|quand|cuando)(?: ?[,:;]|\W*$)", re.I
+    r"(?:please )?(?P<word>when(?:ever)?|if|wenn|falls|quand|cuando)(?: ?,[^,]*|\W*)", re.I
 )
+"""With a second comma something is only put in: "If, for example, I ask about cats, ..."."""
 
 
 def _refuse_empty_condition(text: str) -> None:
-    if found := _EMPTY_CONDITION.match(text):
+    if found := _EMPTY_CONDITION.fullmatch(text):
         raise DataError(
             f'nothing follows "{found["word"]}", so the rule does not tell where it holds.',
             where="rule",

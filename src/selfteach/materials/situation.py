@@ -278,7 +278,12 @@ def is_topical_text(situation: Situation) -> bool:
     """
     last = situation.genre.rpartition(" ")[2]
     is_known = last in TOPICAL_GENRES or situation.genre in TOPICAL_GENRES
-    return situation.kind == "task" and not situation.topic and is_known
+    is_plain = is_known and not _NO_KIND.search(situation.genre)
+    return situation.kind == "task" and not situation.topic and is_plain
+
+
+_NO_KIND = re.compile(r"\bor\b|['’]s?\b|^(?:this|that|these|those)\b|^(?!wedding|marketing)\w+ing ")
+"""Several kinds, one text ("this story"), and what is done with texts ("grading essays")."""
 
 
 def has_built_requests(situation: Situation | None) -> bool:
@@ -313,6 +318,8 @@ def read_situation(scope: str) -> Situation:
     text = re.sub(
         r"^(?:when|whenever|if|while|once|as soon as|in|for|with|on|during) ", "", text, flags=re.I
     )
+    if re.fullmatch(r"[A-Z][a-z]+", text) and re.fullmatch(GENRE, text, re.I):
+        text = text.lower()  # "In Tweets" is no addressee
     text = re.sub(
         r"\b(I)'m\b|\b(we|you|they)'re\b|\b(it|this|that)'s\b", _expand_to_be, text, flags=re.I
     )

@@ -142,8 +142,8 @@ def build_more_neighbors(
     *,
     for_exam: bool,
 ) -> list[GeneratedPrompt]:
-    """Return up to `count` further prompts in which somebody else is written to, about the
-    occasions of those that are written.
+    """Return up to `count` further prompts in which somebody else is written to, or something else
+    is written, about the occasions of those that are written.
     """
     known = {prompt.text for prompt in written}
     occasions = {

@@ -255,10 +255,10 @@ def _replace_names(
 def write_situation_prompts(
     session: Session, situation: Situation, pool: OverlapIndex
 ) -> dict[str, list[GeneratedPrompt]]:
-    """Write the prompts of a rule that holds where somebody is written to.
+    """Write the prompts of a rule that holds where somebody is written to, or for a kind of text.
 
-    There are as many neighbors as prompts in scope: each one has a twin that differs in the
-    addressee alone. The occasions are split, not the prompts, because twins have the same one. The
+    There are as many neighbors as prompts in scope: most differ in the addressee, or in the kind of
+    text, alone. The occasions are split, not the prompts, because twins have the same one. The
     exam has its own frames and addressees too. Every prompt goes into `pool`.
 
     Raises:
