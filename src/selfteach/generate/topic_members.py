@@ -1,4 +1,4 @@
-"""Tell what belongs to a topic from what stands beside it: poker and tea, of gambling and coffee.
+"""Tell what belongs to a topic (poker, of gambling) from what stands beside it (tea, of coffee).
 
 A small model lists members of a topic where it is asked for topics of the same kind. How it
 continues the lists tells them apart better than any one list does (docs/log/2026-11-rules.md).
@@ -43,7 +43,7 @@ def measure_membership(scorer: Scorer, topic: str, names: Sequence[str]) -> list
     likelier the name begins a list of the topic's words than lists of other topics' words;
     "siblings" is the same for lists of topics of the same kind. A name without a score has -inf.
 
-    Departs from the suggestion alone: tea suggests coffee as poker suggests gambling.
+    Not the suggestion alone: tea suggests coffee as strongly as poker suggests gambling.
     """
     if not names:
         return []

@@ -83,7 +83,8 @@ def split_unread(text: str) -> tuple[Effect | None, list[str]]:
     """Return the effect of the sentences of a text that are of recognized forms, and the others.
 
     Where another sentence may limit a recognized one ("But only for steps."), no effect is
-    returned: its check would forbid more than the text does. Within a sentence any other word may.
+    returned: its check would forbid more than the text does. Any word of a sentence may limit the
+    others, so that a sentence is read as a whole or not at all.
     """
     parts = [part.strip(" .!;") for part in split_rule_sentences(text)[:MAX_SENTENCES]]
     effects = [_read_sentence(part) for part in parts]
