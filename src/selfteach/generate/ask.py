@@ -288,9 +288,8 @@ def describe_topic(model: Sampler, scorer: Scorer, topic: str, seed: int) -> Sub
         described = [describe_topic(model, scorer, part, seed) for part in parts]
         joined = join_subjects(topic, [leave_out_members(scorer, own, parts) for own in described])
         taken = (*joined.words, *joined.kinds, *joined.candidates)
-        return replace(
-            joined, siblings=tuple(fill_up_siblings(scorer, parts, joined.siblings, taken))
-        )
+        siblings = fill_up_siblings(scorer, parts, joined.siblings, taken)
+        return replace(joined, siblings=tuple(siblings))
     of_siblings = plan_sibling_lists(forbidden=True)
     worked = {"Words": few_shot.WORDS} | few_shot.NAME_LISTS
     free = [ListPlan(name, own, NAME_LISTS, NUM_NAME_LISTS) for name, own in worked.items()]
@@ -344,9 +343,8 @@ def fill_up_siblings(
     known = {to_singular(name.lower()) for name in (*siblings, *taken)}
     beside = list(few_shot.EVERYDAY_TOPICS)
     for topic in topics:
-        beside, _ = split_members(
-            scorer, topic, [n for n in beside if is_new_name(n, topic, known)]
-        )
+        new = [name for name in beside if is_new_name(name, topic, known)]
+        beside, _ = split_members(scorer, topic, new)
     return [*siblings, *beside[:lack]]
 
 
