@@ -24,13 +24,18 @@ KNOWN = parse_check('not contains "football"')
 ELSEWHERE = [f"Tea number {i} is hot." for i in range(40)]
 
 
-def scorer(odds: Mapping[str, float], explain=lambda name: "A thing of football.") -> Scripted:
+def scorer(
+    odds: Mapping[str, float], explain=lambda name: "A thing of football.", strangers=()
+) -> Scripted:
     """The probability of the topic by the word alone; of any other topic almost none.
 
-    Tennis suggests football strongly where `odds` does not say otherwise.
+    Tennis suggests football strongly where `odds` does not say otherwise. All names but the
+    strangers begin lists of the topic's words.
     """
 
     def logp(prompt: Prompt, text: str) -> float:
+        if str(prompt).endswith("Topic: football\nWords:"):
+            return -10.0 if text.strip() in strangers else -2.0
         word = str(prompt).rpartition("Word: ")[2].partition("\n")[0]
         return {"tennis": -2.5, **odds}.get(word, -20.0) if text == " football" else -10.0
 
@@ -48,10 +53,11 @@ def find(
     explain=lambda name: "A thing of football.",
     near=(),
     kinds=(),
+    strangers=(),
 ):
     candidates = tuple(name for name in names if name != "tennis")
     subject = Subject("football", siblings=("tennis",), candidates=candidates, kinds=kinds)
-    model = scorer(names, explain)
+    model = scorer(names, explain, strangers)
     return select_other_names(model, model, subject, KNOWN, inside, near, elsewhere, 0)
 
 
@@ -132,6 +138,14 @@ def test_what_suggests_the_topic_more_than_any_sibling_is_a_name_where_it_is_rar
     subject = Subject("football", candidates=("quarterback",))
     model = scorer(odds)
     assert not select_other_names(model, model, subject, KNOWN, (), (), ELSEWHERE, 0)
+
+
+def test_a_strong_name_that_tells_the_topic_seldom_must_belong_to_it() -> None:
+    odds = {"tennis": -12.0, "quarterback": -11.5, "money": -11.5}
+    assert find(odds) == ["quarterback", "money"]
+    assert find(odds, strangers=["money"]) == ["quarterback"]
+    assert find({**odds, "money": -5.8}, strangers=["money"]) == ["money", "quarterback"]
+    assert find(odds, strangers=["money"], kinds=("money",)) == ["quarterback", "money"]
 
 
 def test_a_strong_name_that_answers_about_the_topic_use_far_more_often_needs_no_explanation() -> (

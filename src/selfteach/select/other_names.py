@@ -7,11 +7,14 @@ A word is another name of the subject if the model tells the subject by the word
 among the topic, its siblings and everyday topics, and if the base hardly ever uses the word in its
 answers to general requests. (Of "casinos or gambling" one is enough. What it says about a sibling
 does not count: "soccer" comes up beside rugby.) So is one that suggests the subject more strongly
-than any sibling does
-(`measure_suggestion`), "latte" for coffee, if it is rare beside the siblings too. A kind of the
-topic (`split_kinds`) needs no probability. Of all these the base gives explanations, and one at
-least must name the topic or another name: a made-up word has none that does. A name that suggests
-the subject so strongly, and that answers about it use far more often than general ones, needs none.
+than any sibling does (`measure_suggestion`), "latte" for coffee, if it is rare beside the siblings
+too; where the word alone tells the subject less often than not, it must also belong to it
+(`measure_membership`), as roulette does to gambling, and money does not. A kind of the topic
+(`split_kinds`) needs neither.
+
+Of all these the base gives explanations, and one at least must name the topic or another name: a
+made-up word has none that does. A name that suggests the subject so strongly, and that answers
+about it use far more often than general ones, needs none.
 With a smaller probability, MIN_EXPLAINED_PROBABILITY, the word must be rare beside the siblings
 too, and every explanation must: "A goalkeeper is a soccer player". The candidates are the words
 that the model lists for the topic, and those that its answers about the topic use far more often
@@ -38,12 +41,17 @@ from selfteach.generate.ask import (
     select_common,
 )
 from selfteach.generate.explain import MIN_DEFINITIONS, explain_names
-from selfteach.generate.topic_members import measure_suggestion
+from selfteach.generate.topic_members import measure_membership, measure_suggestion
 from selfteach.judge.check import Check, parse_check
 from selfteach.models import Sampler, Scorer
 
 MIN_PROBABILITY = 0.9
 MIN_EXPLAINED_PROBABILITY = 0.5
+MIN_MEMBER_NATS = 14.0
+"""How strongly a word must belong to the subject that it tells less often than not. Of 24 words of
+eleven subjects below it ("money", "role") nobody would miss any; tram, of trains, has 14.5
+(docs/log/2026-11-rules.md).
+"""
 MAX_SURE = 80
 MAX_EXPLAINED = 40
 """So many sure words and likely ones, the most probable ones, are explained."""
@@ -95,6 +103,12 @@ def select_other_names(
     ranked = sorted(zip(candidates, probabilities, strict=True), key=lambda pair: -pair[1])
     rare = [name for name in candidates if is_rare(name, elsewhere)]
     strong = select_strong_names(scorer, subject, rare)
+    doubtful = [
+        name
+        for name, p in ranked
+        if name in strong and p < MIN_EXPLAINED_PROBABILITY and name not in subject.kinds
+    ]
+    strong -= set(doubtful) - select_members(scorer, subject.topic, doubtful)
     certain = {*subject.kinds, *strong}
     sure = [name for name, p in ranked if p >= MIN_PROBABILITY or name in certain]
     sure = sure[:MAX_SURE]
@@ -179,6 +193,16 @@ def select_strong_names(scorer: Scorer, subject: Subject, names: Sequence[str]) 
         own = zip(names, strengths[num_siblings:], strict=True)
         found |= {name for name, strength in own if strength > least}
     return found
+
+
+def select_members(scorer: Scorer, topic: str, names: Sequence[str]) -> set[str]:
+    """Return the names that belong to the topic, or to a part of it, by MIN_MEMBER_NATS."""
+    return {
+        name
+        for part in list_alternatives(topic)
+        for name, nats in zip(names, measure_membership(scorer, part, names), strict=True)
+        if nats >= MIN_MEMBER_NATS
+    }
 
 
 def sketch_other_names(model: Sampler, subject: Subject, known: Check, seed: int) -> list[str]:
