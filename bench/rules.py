@@ -8,13 +8,14 @@
 `--rules` names files of bench/rule_files, or other files of that form; the default is all of them.
 `--code` runs the command of another checkout; its adapters are measured by this code, so both
 versions answer the same prompts.
-Each finished run is a line of the file with its commit and processor, so the same command goes on
-where it was stopped, on another machine too: docs/log/rule_runs.jsonl grows like that. `--keep`
+Each finished run is a line of the file with its model, settings, commit and processor, so the same
+command goes on where it was stopped, on another machine too: docs/log/rule_runs.jsonl grows like
+that. `--keep`
 names a folder for the runs themselves; an interrupted run goes on there, too. `--jobs 8` has eight
 runs at once, which one accelerator holds: a small model leaves it idle most of the time.
 `--table` prints the runs, each figure with its 95 % interval, the medians, and how many rules have
-the same verdict on all seeds; `--compare` prints new minus old, paired by rule and
-seed, with 95 % bootstrap intervals.
+the same verdict on all seeds; `--compare` prints new minus old, paired by rule, seed, model and
+settings, with 95 % bootstrap intervals.
 """
 
 from __future__ import annotations
@@ -133,10 +134,10 @@ def call(
 def run_rules(given: argparse.Namespace) -> None:
     """Run what the file does not hold yet, seed by seed, as many at once as `jobs` says."""
     given.out.parent.mkdir(parents=True, exist_ok=True)
-    done = {(row["rule"], row["seed"]) for row in read_rows(given.out)}
-    left = [(name, seed) for seed in range(given.seeds) for name in given.rules]
+    done = {identify(row) for row in read_rows(given.out)}
+    planned = [start_row(name, seed, given) for seed in range(given.seeds) for name in given.rules]
     with ThreadPoolExecutor(given.jobs) as pool:
-        runs = [pool.submit(run_rule, *run, given) for run in left if run not in done]
+        runs = [pool.submit(run_rule, row, given) for row in planned if identify(row) not in done]
         try:
             for run in as_completed(runs):
                 with given.out.open("a", encoding="utf-8") as file:
@@ -147,10 +148,28 @@ def run_rules(given: argparse.Namespace) -> None:
             raise
 
 
-def run_rule(name: str, seed: int, given: argparse.Namespace) -> Row:
+def start_row(name: str, seed: int, given: argparse.Namespace) -> Row:
+    """Return what the line of a run begins with."""
+    return {
+        "rule": name,
+        "seed": seed,
+        "model": Path(given.model).name,
+        "config": Path(given.config).stem,
+        "commit": read_commit(given.code),
+        "processor": read_processor(),
+    }
+
+
+def identify(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return the rule, seed, model and settings of a run; a line of before they were noted is of
+    the embedded model with the quick settings.
+    """
+    return row["rule"], row["seed"], row.get("model", "embedded"), row.get("config", "quick")
+
+
+def run_rule(row: Row, given: argparse.Namespace) -> Row:
     """Teach one rule, and return its line of the file."""
-    row: Row = {"rule": name, "seed": seed, "commit": read_commit(given.code)}
-    return row | {"processor": read_processor(), **measure_rule(name, seed, given)}
+    return row | measure_rule(row["rule"], row["seed"], given)
 
 
 def read_commit(checkout: Path) -> str:
@@ -176,20 +195,23 @@ def print_table(path: Path) -> None:
     """Print each run, and the median and the worst value of each figure."""
     rows = read_rows(path)
     names = [*FIGURES, "s"]
-    print("| rule | seed | commit | " + " | ".join(names) + " | verdict |")
-    print("|---" * (len(names) + 4) + "|")
-    for row in sorted(rows, key=lambda row: (row["rule"], row["seed"])):
+    print("| rule | seed | model, settings | commit | " + " | ".join(names) + " | verdict |")
+    print("|---" * (len(names) + 5) + "|")
+    for row in sorted(rows, key=identify):
         cells = [format_figure(row, name) for name in names]
         verdict = "refused" if row["refused"] else row["verdict"]
-        start = f"| {row['rule']} | {row['seed']} | {row.get('commit', '')} | "
+        rule, seed, model, config = identify(row)
+        start = f"| {rule} | {seed} | {model}, {config} | {row.get('commit', '')} | "
         print(start + " | ".join(cells) + f" | {verdict} |")
     for name in names:
         values = [row[name] for row in rows if name in row]
         if values:
             print(f"{name}: median {median(values):.4f}, {min(values):.4f} to {max(values):.4f}")
-    words: dict[str, list[str]] = {}
+    words: dict[tuple[Any, ...], list[str]] = {}
     for row in rows:
-        words.setdefault(row["rule"], []).append("refused" if row["refused"] else row["verdict"])
+        rule, _, *model = identify(row)
+        verdict = "refused" if row["refused"] else row["verdict"]
+        words.setdefault((rule, *model), []).append(verdict)
     several = [own for own in words.values() if len(own) > 1]
     same = sum(len(set(own)) == 1 for own in several)
     print(f"the same verdict on all seeds: {same} of {len(several)} rules with several seeds")
@@ -219,9 +241,9 @@ def compare(old: Path, new: Path) -> None:
 
 
 def pair_rows(old: Sequence[Mapping[str, Any]], new: Sequence[Row]) -> list[tuple[Any, Any]]:
-    """Return the runs of the same rule and seed in both, without refused ones."""
-    by_key = {(row["rule"], row["seed"]): row for row in old if not row["refused"]}
-    keys = [(row["rule"], row["seed"]) for row in new]
+    """Return the runs that both have (`identify`), without refused ones."""
+    by_key = {identify(row): row for row in old if not row["refused"]}
+    keys = [identify(row) for row in new]
     pairs = [(by_key[key], row) for key, row in zip(keys, new, strict=True) if key in by_key]
     return [(before, after) for before, after in pairs if not after["refused"]]
 

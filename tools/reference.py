@@ -68,7 +68,8 @@ def make_cli_page() -> str:
         "\n".join(f"- `{name}`: {number.describe()}" for name, number in EXAM_NUMBERS.items()),
     ]
     parts += [
-        'Comparisons are `>=`, `<=`, `>`, `<`, joined by commas: `--require "kept>=.95,near<=.03"`.'
+        "Comparisons are `>=`, `<=`, `>`, `<`, joined by commas: "
+        '`--require "kept>=.95,needless_change<=.05"`.'
     ]
     parts += [
         "## Exit codes",

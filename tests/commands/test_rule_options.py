@@ -114,6 +114,15 @@ def test_a_dry_run_says_what_an_indirect_rule_is_read_as() -> None:
     assert "the rule is read as: please don't bring bees up." in describe_reading(bees, "")
 
 
+def test_a_dry_run_says_that_a_check_contradicts_the_rule() -> None:
+    config = FeedbackConfig(check="max_sentences=3")
+    found = describe_rule.describe_text("Answer in one sentence.", config)
+    assert "conflict" not in found
+    config = FeedbackConfig(check="min_sentences=3")
+    found = describe_rule.describe_text("Answer in one sentence.", config)
+    assert found["conflict"].endswith("the check decides")
+
+
 def test_a_dry_run_says_in_which_language_the_requests_are() -> None:
     config = FeedbackConfig()
     found = describe_rule.describe_text("Sprich niemals über Fußball.", config)

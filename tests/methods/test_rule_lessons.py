@@ -42,6 +42,7 @@ from selfteach.methods.feedback import (
     other_names,
     prompts_in_scope,
     repair_answers,
+    report_notes,
     search_answers,
     write_more_prompts,
     write_rule_prompts,
@@ -863,6 +864,16 @@ def test_a_teacher_that_sees_the_rule_alone_may_see_its_answer(tmp_path: Path) -
     assert encode_teacher_prompt(model, example) == (1,)
 
 
+def test_the_result_of_each_arm_has_needless_answers() -> None:
+    exam = {
+        "kept": {"tuned": {"greedy": {"value": 0.9}, "sampled": {"value": 0.8}}},
+        "near": {"tuned": {"value": 0.7}},
+        "needless": {"tuned": {"value": 0.1}},
+    }
+    found = report_notes.show_arms(exam)["tuned"]
+    assert (found["needless"]["value"], found["near"]["value"]) == (0.1, 0.7)
+
+
 def test_declines_outside_the_scope_cost_an_objective(tmp_path: Path) -> None:
     session = open_session(tmp_path)
     session.config = SimpleNamespace(exam=FeedbackConfig().exam, seed=0)
@@ -872,11 +883,22 @@ def test_declines_outside_the_scope_cost_an_objective(tmp_path: Path) -> None:
     session.base = Recorded(session.run.ledger, base, base)
     tuned = Scripted(texts, name="tuned")
     prompts = [GeneratedPrompt(text, "near", "plain", "") for text in texts]
-    found = dev_answers.measure_needless(
-        session, Recorded(session.run.ledger, tuned, tuned), prompts
-    )
-    assert found == 0.25
-    assert dev_answers.measure_needless(session, session.base, []) == 0.0
+    recorded = Recorded(session.run.ledger, tuned, tuned)
+    assert dev_answers.measure_needless(session, recorded, prompts, CATS) == 0.25
+    assert dev_answers.measure_needless(session, session.base, [], CATS) == 0.0
+
+
+def test_effects_outside_the_condition_cost_an_objective_too(tmp_path: Path) -> None:
+    session = open_session(tmp_path)
+    session.config = SimpleNamespace(exam=FeedbackConfig().exam, seed=0)
+    base = Scripted(lambda request: "A cat.")
+    session.base = Recorded(session.run.ledger, base, base)
+    tuned = Scripted({"a": "A cat.", "b": "A dog.", "c": "A dog.", "d": "A cat."}, name="tuned")
+    recorded = Recorded(session.run.ledger, tuned, tuned)
+    prompts = [GeneratedPrompt(text, "near", "plain", "") for text in "abcd"]
+    assert dev_answers.measure_needless(session, recorded, prompts, CATS) == 0.0
+    session.situation = read_situation("texts to Maddie")
+    assert dev_answers.measure_needless(session, recorded, prompts, CATS) == 0.5
 
 
 def test_other_requests_after_a_decline_are_anchors_where_the_base_answers_them(

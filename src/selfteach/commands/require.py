@@ -44,7 +44,12 @@ class ExamNumber:
 EXAM_NUMBERS = {
     "kept": ExamNumber(
         "kept.tuned.greedy.value",
-        {("feedback",): "share of held-out target prompts whose greedy answer keeps the rule"},
+        {
+            ("feedback",): (
+                "share of greedy answers that keep the rule, of the held-out target prompts on "
+                "which the base breaks it; a decline keeps most rules"
+            ),
+        },
     ),
     "sampled": ExamNumber(
         "kept.tuned.sampled.value",
@@ -154,6 +159,10 @@ EXAM_NUMBERS = {
                 "share of answers that decline, or apply the rule, where it asks for nothing"
             ),
         },
+    ),
+    "needless_change": ExamNumber(
+        "needless.change.value",
+        {("feedback",): "`needless`, tuned minus base"},
     ),
     "drift": ExamNumber(
         "drift.kl_nats.value",

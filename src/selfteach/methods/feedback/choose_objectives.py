@@ -136,7 +136,7 @@ def try_objectives(
         weights = choose_weights(session, name)
         tuned = tune(session, rows, weights, f"trial-{name}", steps)
         scores[name] = measure_kept(tuned.recorded)
-        needless[name] = measure_needless(session, tuned.recorded, outside)
+        needless[name] = measure_needless(session, tuned.recorded, outside, judge)
         tuned.recorded.release_memory()
     best = max(candidates, key=lambda name: scores[name] - needless[name])
     found = {

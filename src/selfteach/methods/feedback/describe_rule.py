@@ -16,6 +16,7 @@ from selfteach.generate.situations import (
 from selfteach.judge.check import NAMES_OF_CHECK, parse_check
 from selfteach.judge.language import is_surely_foreign
 from selfteach.materials.effect import read_effect, split_unread
+from selfteach.materials.rule import find_conflict
 from selfteach.materials.situation import (
     Situation,
     has_built_requests,
@@ -113,6 +114,8 @@ def describe_text(text: str, config: FeedbackConfig) -> JsonObject:
         if part:
             lines["no_check_for"] = "; ".join(unread)
             lines["check_of_the_rest"] = f"{part.check} (give it with --check to decide by it)"
+        if config.check and (conflict := find_conflict(config.check, rule)):
+            lines["conflict"] = conflict
     return lines
 
 

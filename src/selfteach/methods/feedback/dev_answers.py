@@ -62,10 +62,10 @@ def find_dev_failures(
 
 
 def measure_needless(
-    session: Session, model: Recorded, prompts: Sequence[GeneratedPrompt]
+    session: Session, model: Recorded, prompts: Sequence[GeneratedPrompt], judge: ViolationJudge
 ) -> float:
     """Return the share of dev prompts outside the scope that a model declines, and the base does
-    not.
+    not. Where the rule has a condition, an answer that shows its effect counts too.
     """
     if not prompts:
         return 0.0
@@ -75,4 +75,12 @@ def measure_needless(
     before = session.base.sample(requests)
     after = model.sample(requests, session.display.advance)
     pairs = zip(before, after, strict=True)
-    return mean([is_decline(own.text) and not is_decline(base.text) for base, own in pairs])
+    needless = [is_decline(own.text) and not is_decline(base.text) for base, own in pairs]
+    if session.situation:
+        broken = [
+            judge.broken([(turns, c.text) for turns, c in zip(written, answers, strict=True)])
+            for answers in (before, after)
+        ]
+        shows_effect = [base and not own for base, own in zip(*broken, strict=True)]
+        needless = [any(both) for both in zip(needless, shows_effect, strict=True)]
+    return mean(needless)

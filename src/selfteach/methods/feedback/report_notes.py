@@ -20,6 +20,8 @@ def show_arms(exam: JsonMapping) -> JsonObject:
     for arm, kept in exam["kept"].items():
         found[arm] = {"target": kept["greedy"], "target_sampled": kept["sampled"]}
         found[arm] |= {scope: exam[scope][arm] for scope in outside}
+        if "needless" in exam:
+            found[arm]["needless"] = exam["needless"][arm]
     return found
 
 
