@@ -69,7 +69,7 @@ def make_cli_page() -> str:
     ]
     parts += [
         "Comparisons are `>=`, `<=`, `>`, `<`, joined by commas: "
-        '`--require "kept>=.95,needless_change<=.05"`.'
+        '`--require "kept>=.95,needless_new<=.05"`.'
     ]
     parts += [
         "## Exit codes",

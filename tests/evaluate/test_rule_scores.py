@@ -83,11 +83,20 @@ def test_a_model_that_declines_everything_does_not_pass() -> None:
     near = arms("near", OTHER, base=GOOD, prompted=GOOD, tuned=DECLINE)
     found = judge(FORBIDS, target | near)
     assert found["word"] == "not learned"
-    assert (
-        "100 % more of 60 other answers decline or apply the rule needlessly" in found["sentence"]
-    )
+    assert "100 % of 60 other answers now decline" in found["sentence"]
     fine = arms("near", OTHER, base=GOOD, prompted=GOOD, tuned=GOOD)
     assert judge(FORBIDS, target | fine)["word"] == "taught"
+
+
+def test_a_decline_that_is_gone_makes_up_for_no_new_one() -> None:
+    target = arms("target", ABOUT_CATS, base=BAD, prompted=BAD, tuned=GOOD)
+    base = [DECLINE] * 6 + [GOOD] * 54
+    tuned = [GOOD] * 6 + [DECLINE] * 6 + [GOOD] * 48
+    near = {arm: answer(OTHER, base) for arm in ("base", "prompted")}
+    near["tuned"] = answer(OTHER, tuned)
+    found = judge(FORBIDS, target | {"near": near})
+    assert found["word"] == "not learned"
+    assert "11 % of 54 other answers now decline" in found["sentence"]
 
 
 def test_a_decline_keeps_no_rule_of_form() -> None:

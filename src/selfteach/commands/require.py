@@ -160,9 +160,9 @@ EXAM_NUMBERS = {
             ),
         },
     ),
-    "needless_change": ExamNumber(
-        "needless.change.value",
-        {("feedback",): "`needless`, tuned minus base"},
+    "needless_new": ExamNumber(
+        "needless.new.value",
+        {("feedback",): "`needless` of the prompts where the base's answer is not"},
     ),
     "drift": ExamNumber(
         "drift.kl_nats.value",

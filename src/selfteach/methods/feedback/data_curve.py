@@ -4,9 +4,9 @@ prompts.
 *balanced* takes prompts from the clusters in turn, *random* as they come; both keep all anchors.
 N90 is the least number of prompts with which the rule is kept in nine of ten answers and
 overapplied in at most one of twenty. Overapplied is the larger one of two shares: of answers that
-repeat a taught one, and of needless declines and effects, beyond the base's. N90 answers the
-question of ELVF (II): how much data is needed? The published adapter is always the one trained on
-everything.
+repeat a taught one, and of needless declines and effects where the base's answer is right. N90
+answers the question of ELVF (II): how much data is needed? The published adapter is always the one
+trained on everything.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from typing import cast
 
 from selfteach.evaluate.exam import TARGET, Exam, TunedModel, answer_all, measures_to_json
 from selfteach.evaluate.side_effects import find_side_effects
-from selfteach.methods.feedback.exam import RuleScorer
+from selfteach.methods.feedback.exam import RuleScorer, list_new
 from selfteach.methods.runner import tune
 from selfteach.methods.session import Session
 from selfteach.records import Example, JsonMapping, JsonObject, ObjectiveWeights, get_user_text
-from selfteach.statistics import compare_shares, share
+from selfteach.statistics import share
 
 MakeExam = Callable[[Sequence[Example]], Exam]
 """Make the exam of a model that was trained on these examples."""
@@ -75,7 +75,7 @@ def measure_point(session: Session, tuned: TunedModel, exam: Exam) -> JsonObject
     effects = find_side_effects(answers, exam.taught_texts, exam.find_allowed_repeats)
     repeated = share(effects.overapplied.get("tuned", []))
     needless = cast(RuleScorer, exam.scorer).find_needless(answers)
-    applied = compare_shares(needless["tuned"], needless["base"])
+    applied = share(list_new(needless, "tuned"))
     tuned.recorded.release_memory()
     return {
         "kept": share(kept),

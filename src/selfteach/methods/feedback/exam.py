@@ -275,7 +275,7 @@ class RuleScorer:
         }
         if state.tuned is None:
             return found
-        found["needless"]["change"] = statistics.compare_shares(needless["tuned"], needless["base"])
+        found["needless"]["new"] = share(list_new(needless, "tuned"))
         arms = [scores.both(arm) for arm in ("tuned", "prompted", "base")]
         return {**found, "recovery": statistics.recovery(*arms, seed=state.seed)}
 
@@ -335,28 +335,28 @@ class RuleScorer:
     ) -> tuple[list[str], list[str]]:
         """Return what speaks against an arm, and what too few prompts leave open.
 
-        More than MAX_HARM of the answers of a scope are degraded, or decline needlessly, or break
-        the rule where the base keeps it. `is_certain` says whether the prompts can tell.
+        More than MAX_HARM of the answers of a scope are degraded, or break the rule where the base
+        keeps it, or decline or show the effect where the base's answer does neither (`list_new`).
+        `is_certain` says whether the prompts can tell.
         """
         measured = []
         for scope, arms in state.side_effects.intact.items():
             if arm in arms:
                 harm = statistics.compare_shares(arms["base"], arms[arm])
-                measured.append((f"{scope} answers are degraded", harm))
-        if needless.get(arm):
-            what = "other answers decline or apply the rule needlessly"
-            harm = statistics.compare_shares(needless[arm], needless["base"])
-            measured.append((what, harm))
+                measured.append(("more of", f"{scope} answers are degraded", harm))
+        if arm in needless and (new := list_new(needless, arm)):
+            what = "other answers now decline or apply the rule needlessly"
+            measured.append(("of", what, statistics.share(new)))
         before, after = state.scores.list_right_before(arm)
         if sum(before) - sum(after) >= MIN_BROKEN_NOW:
             harm = statistics.compare_shares(before, after)
-            measured.append(("right target answers break the rule now", harm))
+            measured.append(("more of", "right target answers break the rule now", harm))
         objections: list[str] = []
         undecided: list[str] = []
-        for what, harm in measured:
+        for of, what, harm in measured:
             if harm.value <= MAX_HARM:
                 continue
-            finding = f"{100 * harm.value:.0f} % more of {harm.n} {what}"
+            finding = f"{100 * harm.value:.0f} % {of} {harm.n} {what}"
             (objections if is_certain(harm, MAX_HARM) else undecided).append(finding)
         return objections, undecided
 
@@ -388,6 +388,14 @@ class RuleScorer:
             row = {"scope": TARGET, "prompt": text, "counts": i in counted, "arms": cells}
             rows.append(row)
         return rows
+
+
+def list_new(needless: Mapping[str, list[bool]], arm: str) -> list[bool]:
+    """Return whether an arm's answer is needless, for each prompt where the base's is not.
+
+    An answer of the base that was needless makes up for none that is now.
+    """
+    return [own for own, base in zip(needless[arm], needless["base"], strict=True) if not base]
 
 
 def is_kept(shares: Sequence[float]) -> bool:
@@ -423,7 +431,7 @@ def find_open_scopes(exam: JsonMapping) -> list[Scope]:
     outside: Sequence[Scope] = ("near", "general")
     effects = exam.get("side_effects", {})
     harms = [([scope], Measure(**effects[scope])) for scope in outside if scope in effects]
-    harms.append((list(outside), Measure(**exam["needless"]["change"])))
+    harms.append((list(outside), Measure(**exam["needless"]["new"])))
     too_great = [(scopes, harm) for scopes, harm in harms if harm.value > MAX_HARM]
     if any(harm.low > MAX_HARM for _, harm in too_great):
         return []
