@@ -13,8 +13,8 @@ Prints a JSON line a cycle: the right answers among all, among the taught and th
 and of each fact; then what a collapse would show: the perplexity of the base's own answers to
 general prompts, none of which is an anchor, the drift from the base on them (KL in nats a token),
 and the share of new answers to these prompts that loop or are empty. `collapsed` is true where that
-share is above .1, or the perplexity twice the base's. FOLDER keeps the lines and the runs: the same command goes on where it
-was stopped, and more `--cycles` continue it.
+share is above .1, or the perplexity twice the base's. FOLDER keeps the lines and the runs: the same
+command goes on where it was stopped, and more `--cycles` continue it.
 
 Source: adaptible's exam, five facts in four phrasings, 4 to 16 of 20 right in 16 cycles at 1.5B.
 Departs: the facts are our own; nothing of its code was seen.
