@@ -19,8 +19,8 @@ SMALL_MODEL_WEIGHTS = 300_000_000
 """The figures below are of a model with 135 million weights."""
 HELD_SENTENCES = 100
 """With the defaults 82 sentences (16 passages) cost .029 nats of drift and 7 % of what was known;
-48 passages .027 nats and 28 % (m1 and run-48 in docs/results.md and docs/log/). With LoRA on the upper
-half of the layers 48 others cost .063 nats.
+48 passages .027 nats and 28 % (m1 and run-48 in docs/results.md and docs/log/). With LoRA on the
+upper half of the layers 48 others cost .063 nats.
 """
 
 
