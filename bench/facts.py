@@ -5,16 +5,16 @@
 
 Each fact has four phrasings of its question: 20 questions. A cycle asks all of them, greedily.
 Its training (`selfteach train --from` the cycle before) takes the right answer to each question
-that is answered wrongly, again that to each right one, and the base's own answers to general
+that is answered wrongly, again that to each right one, and the base's own answers to 30 everyday
 prompts as anchors. With `--phrasings 3` the fourth phrasing of each fact is asked and never taught.
 Cycle 0 is the base.
 
 Prints a JSON line a cycle: the right answers among all, among the taught and the other phrasings,
 and of each fact; then what a collapse would show: the perplexity of the base's own answers to
-general prompts, the drift from the base on them (KL in nats a token), and the share of new answers
-to these prompts that loop or are empty. `collapsed` is true where that share is above .1, or the
-perplexity twice the base's. FOLDER keeps the lines and the runs: the same command goes on where it
-was stopped, and more `--cycles` continue it.
+general prompts, none of which is an anchor, the drift from the base on them (KL in nats a token),
+and the share of new answers to these prompts that loop or are empty. `collapsed` is true where that
+share is above .1, or the perplexity twice the base's. FOLDER keeps the lines and the runs: the same
+command goes on where it was stopped, and more `--cycles` continue it.
 
 Source: adaptible's exam, five facts in four phrasings, 4 to 16 of 20 right in 16 cycles at 1.5B.
 Departs: the facts are our own; nothing of its code was seen.
@@ -42,6 +42,9 @@ from selfteach.records import GENERAL, Completion, Example, JsonObject, Prompt, 
 
 LINES = "facts.jsonl"
 MAX_TOKENS = 48
+MEASURED_PROMPTS = "general.txt"
+ANCHOR_PROMPTS = "everyday.txt"
+NUM_ANCHORS = 30
 MAX_BROKEN = 0.1
 MAX_TIMES_PERPLEXITY = 2.0
 
@@ -109,25 +112,37 @@ FACTS = (
 )
 
 
+def list_anchor_prompts() -> list[str]:
+    """Return the prompts whose answers are anchors. The drift is measured on none of them."""
+    measured = set(read_prompts(MEASURED_PROMPTS))
+    return [text for text in read_prompts(ANCHOR_PROMPTS) if text not in measured][:NUM_ANCHORS]
+
+
+def make_anchors(base: HfModel) -> list[Example]:
+    """Return the base's own answers to everyday prompts as examples that hold it in place."""
+    prompts = list_anchor_prompts()
+    answers = sample_answers(open_sampler(base), prompts, 0.0, MAX_TOKENS)
+    anchors = []
+    for number, (text, answer) in enumerate(zip(prompts, answers, strict=True)):
+        cut = ["chosen"] if answer.finish == "length" else []
+        prompt = make_prompt(text)
+        source = {"cut": cut}
+        anchors.append(Example(f"general {number}", GENERAL, prompt, answer.text, source=source))
+    return anchors
+
+
 class CollapseCheck:
     """Hold the base's own answers to general prompts, and what they tell of a tuned model."""
 
     def __init__(self, base: HfModel) -> None:
         self.base = base
-        self.prompts = read_prompts("general.txt")
+        self.prompts = read_prompts(MEASURED_PROMPTS)
         answers = sample_answers(open_sampler(base), self.prompts, 0.0, MAX_TOKENS)
         self.pairs: list[tuple[Prompt, str]] = [
             (make_prompt(prompt), answer.text)
             for prompt, answer in zip(self.prompts, answers, strict=True)
         ]
         self.cut = [answer.finish == "length" for answer in answers]
-
-    def make_anchors(self) -> list[Example]:
-        """Return the base's own answers as examples that hold it in place."""
-        return [
-            Example(f"general {n}", GENERAL, prompt, text, source={"cut": ["chosen"] * cut})
-            for n, ((prompt, text), cut) in enumerate(zip(self.pairs, self.cut, strict=True))
-        ]
 
     def measure(self, tuned: HfModel, answers: Sequence[Completion]) -> JsonObject:
         """Return perplexity, drift and the share of broken answers, and whether it collapsed.
@@ -232,6 +247,7 @@ def main(arguments: Sequence[str] | None = None) -> list[JsonObject]:
     settings: dict[str, Any] = {
         name: getattr(given, name) for name in ("model", "phrasings", "seed", "sets")
     }
+    settings["anchors"] = ANCHOR_PROMPTS
     lines = open_lines(given.folder / LINES, settings)
     for line in lines:
         print_line(line)
@@ -239,7 +255,7 @@ def main(arguments: Sequence[str] | None = None) -> list[JsonObject]:
         return lines
     base = HfModel.load(given.model)
     check = CollapseCheck(base)
-    anchors = check.make_anchors()
+    anchors = make_anchors(base)
     for number in range(len(lines), given.cycles + 1):
         model = base
         if number:

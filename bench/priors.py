@@ -1,14 +1,14 @@
 """Measure how far a domain prior moves new answers, and what else it changes; prints JSON lines.
 
     python -m bench.priors [--prior length] [--bound apo_zero] [--use margin]
-    [--weights 0,0.25,1,4] [--prompts 24] [--steps 24]
+    [--weights 0,0.25,1,4] [--prompts 24] [--steps 24] [--model embedded] [--seed 0]
 
 The material is neutral: each prompt has two answers of the base that differ in what the prior
 looks at, each once as the correction of the other. For `length` these are the first sentence and
 the first three, for `start` and `classifier` an answer without and with an opening sentence. So a
 change beyond that of weight 0 comes from the prior. Every row has the share of new answers with the
 target property, their mean length, the share that loops or is empty, and the drift on general
-prompts.
+prompts. The seed is that of the training and of the answers at temperature 1.
 """
 
 from __future__ import annotations
@@ -128,13 +128,14 @@ class Measurement:
     general: Sequence[tuple[Prompt, str]]
     cut: Sequence[bool]
     has_property: Callable[[str, Completion], bool]
+    seed: int
 
     def measure(self, model: HfModel, sampler: Sampler) -> dict[str, Any]:
         """Return the figures of one row; answers are greedy and sampled."""
         prompts = [*self.prompts, *self.prompts]
         answers = [
             *sample_answers(sampler, self.prompts, 0.0, MAX_TOKENS),
-            *sample_answers(sampler, self.prompts, 1.0, MAX_TOKENS),
+            *sample_answers(sampler, self.prompts, 1.0, MAX_TOKENS, self.seed),
         ]
         flags = [self.has_property(*pair) for pair in zip(prompts, answers, strict=True)]
         held = share(flags)
@@ -170,6 +171,8 @@ def main() -> None:
     parser.add_argument("--prompts", type=int, default=24)
     parser.add_argument("--steps", type=int, default=24)
     parser.add_argument("--beta", type=float, default=0.5)
+    parser.add_argument("--model", default="embedded")
+    parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
 
     def make_settings(weight: float) -> config.CorrectionLossConfig:
@@ -182,7 +185,7 @@ def main() -> None:
             **PRIORS[given.prior],
         )
 
-    base = HfModel.load("embedded")
+    base = HfModel.load(given.model)
     sampler = open_sampler(base)
     prior = load_registered("priors", given.prior)(make_settings(1.0))
     prompts = read_prompts("general.txt")
@@ -193,6 +196,7 @@ def main() -> None:
         [(make_prompt(p), answer.text) for p, answer in zip(prompts, general, strict=True)],
         [answer.finish == "length" for answer in general],
         make_property_test(given.prior, prior),
+        given.seed,
     )
     pairs = make_examples(sampler, given.prior, given.prompts)
     print_row({"pairs": len(pairs), **vars(given)})
@@ -206,8 +210,8 @@ def main() -> None:
         )
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            trained = train(base, pairs, settings, folder, seed=0)
-            tuned = HfModel.load("embedded", adapter=trained.adapter)
+            trained = train(base, pairs, settings, folder, seed=given.seed)
+            tuned = HfModel.load(given.model, adapter=trained.adapter)
             engine = open_sampler(tuned, folder=folder / "engine")
             print_row({"model": f"weight {weight}", **measurement.measure(tuned, engine)})
 

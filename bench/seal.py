@@ -11,7 +11,9 @@
 FILE is one of these: JSONL with `text`, `title` and `questions`; SQuAD's JSON; SEAL's list of
 `context`, `title` and `questions`. Passages without a question are left out. The same command
 continues unfinished runs and keeps finished ones. One line of JSON is printed for each protocol.
-Shares are of questions, and intervals resample passages with all their questions.
+Shares are of questions, and intervals resample passages with all their questions. `harm` of `one`
+and `row` is the mean and the worst over their runs: the drift, the damage to what the base answered
+rightly, the loss of common questions, and the general answers that are not degraded.
 
 Source: SEAL (arXiv 2506.10943), section 4.2 and the appendix on continual self-edits.
 Departs: an answer is right if it contains a right one as whole words; SEAL asks a large model.
@@ -22,7 +24,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -31,8 +33,17 @@ import selfteach
 from selfteach.errors import DataError
 from selfteach.evaluate.exam import measures_to_json
 from selfteach.judge.match import contains_answer
+from selfteach.report.read_run import get_path
 from selfteach.statistics import clustered_bootstrap, share
 
+HARMS: dict[str, tuple[tuple[str, ...], Callable[[Sequence[float]], float]]] = {
+    "kl_nats": (("drift", "kl_nats"), max),
+    "top1": (("drift", "top1_agreement"), min),
+    "damage": (("damage",), max),
+    "common_loss": (("common_loss",), max),
+    "general": (("general", "tuned"), min),
+}
+"""Where a run's exam has the number, and which of several runs is the worst."""
 ARMS = ("base", "prompted", "tuned")
 PROTOCOLS = ("one", "all", "row")
 ALL = "exam.questions=100000"
@@ -152,13 +163,38 @@ def compare(asked: Sequence[Asked]) -> dict[str, Any]:
     return found
 
 
+def read_harm(exam: Mapping[str, Any]) -> dict[str, float]:
+    """Return what a run did to other answers, as its exam has it."""
+    found = {}
+    for name, (path, _) in HARMS.items():
+        value = get_path(exam, *path, "value")
+        if value is not None:
+            found[name] = float(value)
+    return found
+
+
+def summarize_harm(exams: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the mean and the worst of each number over the runs that measured it."""
+    runs = [read_harm(exam) for exam in exams]
+    found = {}
+    for name, (_, choose_worst) in HARMS.items():
+        values = [run[name] for run in runs if name in run]
+        if values:
+            average = sum(values) / len(values)
+            worst = choose_worst(values)
+            found[name] = {"mean": average, "worst": worst, "runs": len(values)}
+    return found
+
+
 def run_one(passages: Sequence[Passage], folder: Path, sets: Sequence[str]) -> dict[str, Any]:
     """Teach each passage in a run of its own."""
     asked = []
+    exams = []
     for number, passage in enumerate(passages):
         exam = teach(folder / f"one-{number}", [passage], sets)
         asked += list_asked(exam, {number: passage})
-    return compare(asked)
+        exams.append(exam)
+    return compare(asked) | {"harm": summarize_harm(exams)}
 
 
 def run_all(passages: Sequence[Passage], folder: Path, sets: Sequence[str]) -> dict[str, Any]:
@@ -176,10 +212,12 @@ def run_row(passages: Sequence[Passage], folder: Path, sets: Sequence[str]) -> d
     before: list[Asked] = []
     earlier = None
     exam: dict[str, Any] = {}
+    exams = []
     for number, passage in enumerate(passages):
         run = folder / f"row-{len(passages)}-{number}"
         exam = teach(run, [passage], sets, earlier)
         before += list_asked(exam, {number: passage})
+        exams.append(exam)
         earlier = run
     last = read_last_answers(exam)
     fresh = [q.right.get("tuned", q.right["base"]) for q in before]
@@ -189,12 +227,14 @@ def run_row(passages: Sequence[Passage], folder: Path, sets: Sequence[str]) -> d
     for number in range(len(passages)):
         rows = [i for i, place in enumerate(places) if place == number]
         lesson = {"lesson": number + 1, "fresh": share([fresh[i] for i in rows])}
-        lessons.append(lesson | {"end": share([end[i] for i in rows])})
+        lesson |= {"end": share([end[i] for i in rows]), "harm": read_harm(exams[number])}
+        lessons.append(lesson)
     return {
         "before": share([q.right["base"] for q in before], places),
         "fresh": share(fresh, places),
         "end": share(end, places),
         "lost": clustered_bootstrap(fresh, end, places),
+        "harm": summarize_harm(exams),
         "lessons": lessons,
     }
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -92,3 +93,35 @@ def test_what_a_prior_moves_by_its_weight(
     assert [row["property"] for row in found] == [held] * 3
     assert found[0]["kl"] == 0
     assert found[1]["kl"] > 0
+
+
+def test_a_prior_is_measured_with_the_model_and_the_seed_that_are_given(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    long = "The fox- likes bread. The fox- eats honey. No apples."
+    loaded: list[str] = []
+    seeds: dict[str, list[int]] = {"training": [], "answers": []}
+    load, train = HfModel.load, priors.train
+
+    def load_named(name: str, **more: Any) -> HfModel:
+        loaded.append(name)
+        return load(name, **more)
+
+    def train_with(*given: Any, seed: int) -> Any:
+        seeds["training"].append(seed)
+        return train(*given, seed=seed)
+
+    def answer(_: Any, prompts: list[str], temperature: float, __: int, seed: int = 0) -> Any:
+        if temperature:
+            seeds["answers"].append(seed)
+        return [Completion("id", long, "stop", 11) for _ in prompts]
+
+    monkeypatch.setattr(HfModel, "load", load_named)
+    monkeypatch.setattr(priors, "train", train_with)
+    monkeypatch.setattr(priors, "sample_answers", answer)
+    words = "--weights 1 --prompts 4 --steps 1 --model other --seed 3"
+    monkeypatch.setattr("sys.argv", ["priors", *words.split()])
+    priors.main()
+    assert loaded == ["other", "other"], "base and tuned model"
+    assert seeds == {"training": [3], "answers": [3, 3]}
+    assert read_printed(capsys)[0]["seed"] == 3

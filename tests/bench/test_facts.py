@@ -7,7 +7,17 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from bench.facts import FACTS, Fact, count_right, list_questions, main, make_rows
+from bench.facts import (
+    FACTS,
+    NUM_ANCHORS,
+    CollapseCheck,
+    Fact,
+    count_right,
+    list_questions,
+    main,
+    make_anchors,
+    make_rows,
+)
 
 from bench import facts
 from margins import assert_at_least
@@ -44,6 +54,22 @@ def test_the_next_cycle_takes_the_taught_phrasings_with_their_wrong_answers() ->
     assert {row["chosen"][0]["content"] for row in rows} == {fact.sentence for fact in FACTS}
 
 
+def test_no_anchor_is_a_prompt_that_the_drift_is_measured_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def answer(_: Any, prompts: list[str], *__: Any) -> list[Completion]:
+        return [Completion(text, "Tea is a drink.", "length", 4) for text in prompts]
+
+    monkeypatch.setattr(facts, "open_sampler", lambda base: base)
+    monkeypatch.setattr(facts, "sample_answers", answer)
+    base: Any = None
+    anchors = make_anchors(base)
+    measured = [prompt for prompt, _ in CollapseCheck(base).pairs]
+    assert len(anchors) == NUM_ANCHORS == len(measured)
+    assert not [anchor.id for anchor in anchors if anchor.prompt in measured]
+    assert {tuple(anchor.source["cut"]) for anchor in anchors} == {("chosen",)}
+
+
 def test_looping_answers_or_a_lost_perplexity_are_a_collapse(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -78,7 +104,8 @@ def test_a_fact_is_taught_in_cycles_that_go_on_where_they_stopped(
     own = (Fact("honey", "The bear- likes honey.", tuple(QUESTIONS[:4])),)
     monkeypatch.setattr(facts, "FACTS", own)
     monkeypatch.setattr(facts, "MAX_TOKENS", 12)
-    monkeypatch.setattr(facts, "read_prompts", lambda name: QUESTIONS[4:8])
+    prompts = {"general.txt": QUESTIONS[4:7], "everyday.txt": QUESTIONS[6:]}
+    monkeypatch.setattr(facts, "read_prompts", prompts.__getitem__)
     command = [str(tmp_path / "facts"), "--model", str(talker), "--phrasings", "3"]
     sets = ["train.learning_rate=0.01", "train.epochs=6", "train.max_tokens=100"]
     command += [word for item in sets for word in ("--set", item)]

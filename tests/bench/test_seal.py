@@ -125,6 +125,34 @@ def test_gains_and_what_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert [lesson["end"]["value"] for lesson in row["lessons"]] == [1.0, 0.0, 0.0]
 
 
+def test_what_the_runs_harm_is_summed_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three runs with a drift of .01, .02 and .06 nats: .03 in the mean. The second one measured no
+    general answers.
+    """
+    taught = Teaching()
+    drifts = iter([0.01, 0.02, 0.06] * 2)
+
+    def teach(rows: Any, **more: Any) -> Any:
+        exam = taught(rows, **more).exam.raw
+        nats = next(drifts)
+        exam["drift"] = {"kl_nats": {"value": nats}, "top1_agreement": {"value": 1 - nats}}
+        exam["damage"] = {"value": 10 * nats}
+        if nats != 0.02:
+            exam["general"] = {"base": {"value": 1.0}, "tuned": {"value": 1 - 2 * nats}}
+        return SimpleNamespace(exam=SimpleNamespace(raw=exam))
+
+    monkeypatch.setattr(seal.selfteach, "documents", teach)
+    file = str(write_jsonl(tmp_path))
+    one, row = main([file, str(tmp_path / "runs"), "--protocols", "one", "row"])
+    expected = {"kl_nats": (0.03, 0.06, 3), "top1": (0.97, 0.94, 3), "damage": (0.3, 0.6, 3)}
+    expected["general"] = (0.93, 0.88, 2)
+    for found in (one["harm"], row["harm"]):
+        assert set(found) == set(expected), "no common question was lost or kept"
+        for name, numbers in expected.items():
+            assert tuple(found[name].values()) == pytest.approx(numbers)
+    assert [lesson["harm"]["kl_nats"] for lesson in row["lessons"]] == [0.01, 0.02, 0.06]
+
+
 def test_the_file_may_be_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     taught = Teaching()
     monkeypatch.setattr(seal.selfteach, "documents", taught)

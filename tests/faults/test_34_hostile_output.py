@@ -286,6 +286,7 @@ EVERYTHING = {
     "corrected": ARMS,
     "repeated": ARMS,
     "met": ARMS,
+    "met_by_way": EACH_SAMPLING,
     "displaced": SHARE,
     "amount_nats": ARMS,
     "rounds": [{"round": 0, "kept": True, "distance": SHARE, "amount_nats": SHARE}],

@@ -194,7 +194,8 @@ def test_the_numbers_of_every_arm(tmp_path: Path) -> None:
     assert found["amount_nats"]["base"].value == 0, "both texts cost it three nats"
     assert found["length_tokens"]["tuned"].value == 3
     assert found["reduction"]["base"].value == pytest.approx(1 / 3)
-    assert found["met"] == found["held_out_reduction"] == found["preferred"] == {}
+    assert found["met"] == found["met_by_way"] == {}
+    assert found["held_out_reduction"] == found["preferred"] == {}
     plain, state = examined(tmp_path, arms(), scorer=CorrectionScorer(PROMPTS, correct))
     assert plain.measure(state)["repeated"] == {}, "no error is known"
 
@@ -204,6 +205,23 @@ def test_the_share_of_criticisms_that_are_met(tmp_path: Path) -> None:
     scorer, state = examined(tmp_path, arms(), scorer=scorer)
     met = scorer.measure(state)["met"]
     assert (met["base"].value, met["tuned"].value, met["tuned"].n) == (0, 1, 4)
+
+
+def test_greedy_and_sampled_answers_that_meet_a_criticism_are_counted_apart(tmp_path: Path) -> None:
+    """Of four criticized prompts one greedy answer and three sampled ones need no correction."""
+    scorer = CorrectionScorer(PROMPTS, correct, criticised=frozenset(PROMPTS[:4]))
+    scorer, state = examined(tmp_path, arms(), scorer=scorer)
+    greedy = answers([RIGHT, *[WRONG] * 19])
+    sampled = answers([*[RIGHT] * 3, *[WRONG] * 17])
+    tuned = replace(greedy, sampled=sampled.sampled)
+    given = {**state.answers["target"], "tuned": tuned}
+    everything = {**state.answers, "target": given}
+    state = replace(state, answers=everything, scores=scorer.score(given))
+    found = scorer.measure(state)
+    by_way = found["met_by_way"]["tuned"]
+    assert (by_way["greedy"].value, by_way["sampled"].value) == (0.25, 0.75)
+    assert by_way["greedy"].n == by_way["sampled"].n == 4
+    assert found["met"]["tuned"].value == 0.5, "the two together"
 
 
 def test_the_noise_is_of_a_second_sample(tmp_path: Path) -> None:

@@ -237,6 +237,17 @@ def test_own_questions_that_the_open_book_cannot_answer_are_doubted(
     assert bool(found) == bool(doubt) == bool(lines)
 
 
+def test_the_doubt_is_printed_once_before_the_training() -> None:
+    lines: list[str] = []
+    here: Any = SimpleNamespace(display=SimpleNamespace(print_line=lines.append))
+    for tuned in ("", "-" * 10):
+        made = replace(state("-" * 10, "-" * 10, tuned), session=here)
+        assert (made.tuned is None) == (not tuned)
+        assert "answers 0 of 10" in doubt_own_questions("the model", made)["open_book_doubt"]
+    (line,) = lines
+    assert line.startswith("doubt about the exam")
+
+
 def test_evidence_is_paired_by_question() -> None:
     scorer = KnowledgeScorer(quiz(20))
     evidence = scorer.make_evidence(state(NONE, FEW, HALF))

@@ -347,6 +347,7 @@ def test_the_doubt_and_the_tutorial_have_the_figures_of_the_results() -> None:
     assert "the drift .027" in tutorial
     assert damage.endswith("| 28 % |")
     assert "28 %" in doubt
+    assert "below 0.03 nats with the defaults" in doubt, "other settings cost .063"
     assert "lost 28 %" in tutorial
     assert ".063" not in tutorial
 

@@ -101,6 +101,18 @@ def test_a_run_of_corrections_speaks_of_corrections(tmp_path: Path) -> None:
         assert words not in page
 
 
+def test_criticisms_met_are_shown_by_greedy_and_by_sampled_answers(tmp_path: Path) -> None:
+    run = corrections_run(tmp_path / "run")
+    exam = json.loads((run / "exam.json").read_text())
+    number = {"value": 0.8125, "low": 0.5, "high": 0.9, "n": 16}
+    by_way = {"tuned": {"greedy": number, "sampled": {**number, "value": 0.4375}}}
+    (run / "exam.json").write_text(json.dumps(exam | {"met_by_way": by_way}))
+    page = render_report(run)
+    for label, share in (("Criticism met, greedy", "81"), ("Criticism met, T = 1", "44")):
+        row = page[page.index(label) :]
+        assert share in row[: row.index("</tr>")]
+
+
 def test_the_page_says_what_uncorrected_answers_were_compared_with(
     tmp_path: Path,
 ) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import closing
 from pathlib import Path
 from random import Random
 
@@ -19,7 +20,13 @@ from selfteach.report.page import render_inspection, render_report
 from selfteach.report.rows import make_result_rows
 from selfteach.report.sections import describe_example
 from selfteach.report.sunburst import INNER_RADIUS, make_slices
-from selfteach.report.tasks_page import _make_length_bars, list_gains, make_number_rows
+from selfteach.report.tasks_page import (
+    _make_length_bars,
+    describe_classification,
+    list_gains,
+    make_number_rows,
+)
+from selfteach.run.ledger import Ledger
 from selfteach.select.inspection import (
     BINS,
     MAX_TWINS,
@@ -180,6 +187,37 @@ def test_the_gain_of_each_part_is_shown() -> None:
     exam = {"method": "tasks", "gain": {"human": {"base": number}}}
     assert list_gains(exam) == [("tasks by people", Measure(**number), None)]
     assert list_gains({"gain": {"seed": {}}}) == []
+
+
+CLASSIFICATION = {
+    "accuracy": {
+        "model": [0.927, 0.871, 0.96, 137],
+        "model and words": [0.912, 0.853, 0.949, 137],
+        "never": [0.847, 0.777, 0.898, 137],
+    },
+    "by_words": False,
+    "threshold_nats": 2.375,
+}
+
+
+def test_how_classifications_were_recognized_is_shown(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run")
+    (folder / "exam.json").write_text(json.dumps(make_exam() | {"method": "tasks"}))
+    assert "Classification or not" not in render_report(folder)
+    with closing(Ledger(folder / "run.db")) as ledger:
+        ledger.set_note("classification", CLASSIFICATION)
+    page = render_report(folder)
+    _, _, shown = page.partition("Classification or not")
+    for text in ("93", "91", "85", "always no", "137 seeds", "Used: the model."):
+        assert text in shown.partition("</div>")[0]
+    found = describe_classification({**CLASSIFICATION, "by_words": True})
+    assert found is not None
+    assert found["used"] == "model and words"
+
+
+@pytest.mark.parametrize("accuracy", [None, 3, {}, {"model": [1.0]}, {"model": [0, 0, 0, 0]}])
+def test_without_marked_seeds_no_way_is_shown(accuracy: object) -> None:
+    assert describe_classification({"accuracy": accuracy}) is None
 
 
 def test_the_filter_of_nearer_answers_finds_those_that_are_marked_so(tmp_path: Path) -> None:

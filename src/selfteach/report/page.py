@@ -122,6 +122,7 @@ def _render_page(run: RunData, template: str) -> str:
             "plain": tasks_page.make_number_rows(exam),
             "gains": tasks_page.list_gains(exam),
             "inspection": tasks_page.describe_inspection(notes.get("inspection")),
+            "classification": tasks_page.describe_classification(notes.get("classification")),
         },
         edits={
             "headline": corrections_page.make_headline(exam),

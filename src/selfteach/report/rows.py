@@ -72,6 +72,16 @@ CORRECTIONS_ROWS: RowTable = (
         "new answers to prompts like the criticized ones, to which the criticism no longer applies",
         "met.*",
     ),
+    (
+        "Criticism met, greedy",
+        "the same; the single most likely answer",
+        "met_by_way.*.greedy",
+    ),
+    (
+        "Criticism met, T = 1",
+        "the same; one answer sampled at temperature 1",
+        "met_by_way.*.sampled",
+    ),
     GENERAL_ROW,
 )
 FILE_TEACHERS = ("the file", "a person")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from selfteach.records import JsonMapping, Measure
@@ -11,6 +11,7 @@ from selfteach.report.read_run import get_path, list_objects, read_measure, read
 from selfteach.report.rows import PART_LABELS, RowTable, fill_parts, read_arms
 from selfteach.report.sunburst import make_slices
 
+MEASURE_KEYS = ("value", "low", "high", "n")
 NUMBER_ROWS: RowTable = (
     (
         "Loss on people's answers, {name}",
@@ -50,6 +51,30 @@ def make_number_rows(exam: JsonMapping) -> list[tuple[str, str, dict[str, float 
         if any(number is not None for number in numbers.values()):
             rows.append((label, meaning, numbers))
     return rows
+
+
+RECOGNIZERS = {"model": "the model", "model and words": "model and words", "never": "always no"}
+"""Ways to tell classifications from other tasks, as the note "classification" names them."""
+
+
+def describe_classification(note: Any) -> JsonMapping | None:
+    """Return how classifications were recognized and how often each way is right on the seeds, from
+    the note "classification"; None where no seed told.
+    """
+    rows = []
+    for key, name in RECOGNIZERS.items():
+        measure = _read_row(get_path(note, "accuracy", key))
+        if measure and measure.n:
+            rows.append((name, measure))
+    used = "model and words" if get_path(note, "by_words") is True else "the model"
+    return {"rows": rows, "used": used} if rows else None
+
+
+def _read_row(values: Any) -> Measure | None:
+    """Return the measure that a list of value, low, high and n holds."""
+    if not isinstance(values, Sequence) or len(values) != len(MEASURE_KEYS):
+        return None
+    return read_measure(dict(zip(MEASURE_KEYS, values, strict=True)))
 
 
 def describe_inspection(note: Any) -> JsonMapping | None:

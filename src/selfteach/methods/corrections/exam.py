@@ -4,6 +4,7 @@ distance       share of words that the teacher changes
 corrected      share of answers that it changes
 repeated       share of answers with an error that the corrections remove
 met            share of answers that meet the criticism of their prompt
+met_by_way     the same of greedy answers and of sampled ones
 amount_nats    log P(answer) - log P(its correction)
 reduction      need for correction of base and prompted base minus that of the tuned model
 """
@@ -79,6 +80,15 @@ from selfteach.train.edit_mask import mark_replaced_tokens
 Revisions = list[Revision]
 """A teacher's revisions of answers, in the order of the questions."""
 UNIT = (0.0, 1.0)
+MEASURED_BY_ARM = (
+    "distance",
+    "corrected",
+    "repeated",
+    "amount_nats",
+    "length_tokens",
+    "met",
+    "met_by_way",
+)
 
 
 @dataclass(frozen=True)
@@ -131,10 +141,7 @@ class CorrectionScorer:
         """
         scores: CorrectionScores = state.scores
         seed = state.seed
-        found: dict[str, JsonObject] = {
-            key: {}
-            for key in ("distance", "corrected", "repeated", "amount_nats", "length_tokens", "met")
-        }
+        found: dict[str, JsonObject] = {key: {} for key in MEASURED_BY_ARM}
         for arm, greedy in scores.greedy.items():
             sampled = scores.sampled[arm]
             own = state.arms[arm]
@@ -152,6 +159,7 @@ class CorrectionScorer:
             met = average_by_prompt(find_met(way, self.criticised) for way in (greedy, sampled))
             if met:
                 found["met"][arm] = statistics.mean(met, seed=seed, limits=UNIT)
+                found["met_by_way"][arm] = describe_met(greedy, sampled, self.criticised)
         held = self.measure_held_out(state.arms)
         return {
             **found,
@@ -240,6 +248,16 @@ def describe_distances(greedy: Revisions, sampled: Revisions, seed: int) -> dict
     """Return the mean distance of greedy and of sampled answers to their corrections."""
     return {
         name: statistics.mean(measure_distances(revisions), seed=seed, limits=UNIT)
+        for name, revisions in (("greedy", greedy), ("sampled", sampled))
+    }
+
+
+def describe_met(
+    greedy: Revisions, sampled: Revisions, criticised: Set[Turns]
+) -> dict[str, Measure]:
+    """Return the share of greedy and of sampled answers that meet the criticism of their prompt."""
+    return {
+        name: statistics.share(find_met(revisions, criticised))
         for name, revisions in (("greedy", greedy), ("sampled", sampled))
     }
 

@@ -330,8 +330,9 @@ def compare_common(right: Mapping[str, list[bool]], scores: HeldOutScores, seed:
 
 
 def doubt_own_questions(asked_by: str, state: ExamState) -> JsonObject:
-    """Return `open_book_doubt`, and print it, if people asked nothing and the open book answers too
-    few questions: then many of them cannot be answered, or are not clear.
+    """Return `open_book_doubt` if people asked nothing and the open book answers too few questions:
+    then many of them cannot be answered, or are not clear. Print it before the training only, since
+    the open book answers the same afterwards.
     """
     right: list[bool] = state.scores.graded["prompted"].right
     if asked_by == "people" or not right or sum(right) >= MIN_OPEN_BOOK * len(right):
@@ -341,8 +342,9 @@ def doubt_own_questions(asked_by: str, state: ExamState) -> JsonObject:
         f"than {100 * MIN_OPEN_BOOK:.0f} %: many are unclear or too hard for this model; give "
         "--questions"
     )
-    session = cast(Session, state.session)
-    session.display.print_line(f"doubt about the exam: {doubt}")
+    if state.tuned is None:
+        session = cast(Session, state.session)
+        session.display.print_line(f"doubt about the exam: {doubt}")
     return {"open_book_doubt": doubt}
 
 
