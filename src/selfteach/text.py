@@ -39,6 +39,30 @@ def cut_at_stop(text: str, stops: Sequence[str]) -> str:
     return text[: min((place for place in places if place >= 0), default=len(text))]
 
 
+MAX_QUOTED = 60
+"""Characters of a text that a message quotes."""
+
+
+def shorten_text(text: str) -> str:
+    """Return a text for a message, cut where it is long."""
+    return text if len(text) <= MAX_QUOTED else f"{text[:MAX_QUOTED].rstrip()}..."
+
+
+MAX_LISTED = 3
+"""Texts that a message lists."""
+
+
+def list_texts(texts: Sequence[str], separator: str = "; ", mark: str = "") -> str:
+    """Return texts for a message: the first of them, cut where they are long, and how many more.
+
+    Args:
+        mark: the quotation mark around each.
+    """
+    shown = separator.join(f"{mark}{shorten_text(text)}{mark}" for text in texts[:MAX_LISTED])
+    more = len(texts) - MAX_LISTED
+    return f"{shown} and {more} more" if more > 0 else shown
+
+
 def format_count(number: int, nouns: str) -> str:
     """Return a count with its noun: "1 document", "1,200 documents".
 

@@ -37,6 +37,16 @@ from selfteach.methods.feedback.understand_rule import (
         (["  "], 3, "the rule is empty"),
         (["Do not hum.", "--check", "no such check"], 2, "check"),
         (["Do not hum.", "--seeds", "0"], 2, "seeds"),
+        (
+            ["Do not hum.", "--check", "max_sentences=1 and min_sentences=2"],
+            2,
+            "no answer can meet",
+        ),
+        (["Do not hum.", "--when", ""], 2, "--when is empty"),
+        (["Do not hum.", "--then", " "], 2, "--then is empty"),
+        (["Do not talk about cats.", "--also", ""], 2, "--also: a name is empty"),
+        (["Do not talk about cats.", "--not", "*"], 2, "--not: a name is empty"),
+        (["Use an emoji.", "--when", "emails to nobody"], 3, "no requests can be made"),
     ],
 )
 def test_a_bad_rule_is_refused_in_one_line_before_anything_is_loaded(
@@ -98,6 +108,9 @@ def test_a_dry_run_shows_when_then_neighbors_and_what_decides() -> None:
     assert found["decided_by"] == 'the check not contains "cat"'
     found = describe_rule.describe_plan(cats, FeedbackConfig(check='not contains "kitty"'))
     assert found["decided_by"] == 'the check not contains "kitty"'
+    brief = understand("Be brief.", check="max_words=40")
+    found = describe_rule.describe_plan(brief, FeedbackConfig(also=("kitty",)))
+    assert found["other_names"] == "--also is not used: the rule forbids no subject"
     layman = understand("Use layman's terms for medical procedures.")
     found = describe_rule.describe_plan(layman, FeedbackConfig())
     assert found["decided_by"] == describe_rule.UNCHECKED

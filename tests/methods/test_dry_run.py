@@ -367,6 +367,13 @@ def test_a_part_of_the_rule_that_no_check_decides_is_named() -> None:
     assert "not_checked" not in given, "a person's check decides the whole rule"
 
 
+def test_names_that_no_rule_forbids_are_said_to_be_unused_without_a_model() -> None:
+    config = FeedbackConfig(also=("kitty",))
+    for rule in ("Answer in one sentence.", "When asked about cats, answer in one sentence."):
+        assert describe_text(rule, config)["other_names"].startswith("--also is not used")
+    assert "other_names" not in describe_text("Do not talk about cats.", config)
+
+
 def test_a_part_with_a_check_is_offered_where_the_rest_has_none() -> None:
     rule = "No bullet points. Just write well."
     lines = describe_text(rule, FeedbackConfig())

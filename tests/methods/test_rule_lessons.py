@@ -788,6 +788,12 @@ def test_other_names_enter_the_check_that_decides(
     assert counted == (None if "check" in config else ["cats", "kitty", "Tom"])
 
 
+def test_names_of_no_forbidden_subject_are_said_to_be_unused(tmp_path: Path) -> None:
+    session = open_session(tmp_path, config=FeedbackConfig(also=("kitty",)), forbidden_topic="")
+    assert other_names.find_other_names(session, []) == []
+    assert session.lines == ["--also is not used: the rule forbids no subject"]
+
+
 def test_the_exam_asks_about_other_names_in_forms_that_training_never_uses(tmp_path: Path) -> None:
     asked: list[str] = []
 

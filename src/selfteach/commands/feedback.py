@@ -16,13 +16,21 @@ def run_feedback(rule: str, own: Mapping[str, Any], options: TeachOptions) -> No
     """Teach a rule.
 
     Raises:
-        UsageError: the rule is "-", which other programs take for standard input.
+        UsageError: the rule is "-", which other programs take for standard input, or an option of
+            words has none.
     """
     if rule.strip() == "-":
         raise UsageError(
             "the rule is not read from standard input.",
             cure='Write it on the command line: selfteach feedback "Do not talk about elephants."',
         )
+    for name in ("check", "when", "then"):
+        if own.get(name) is not None and not own[name].strip():
+            raise UsageError(
+                f"--{name} is empty.",
+                where=f"--{name}",
+                cure="Give words, or leave the option out: the rule's own words decide then.",
+            )
     resolved = options.resolve(FeedbackConfig, own)
     material = read_material(rule)
     check_settings(resolved.config, rule)

@@ -1,4 +1,4 @@
-"""The text of checks: quote a value, join checks, find demands that no answer can meet together."""
+"""The text of checks: quote a value, join checks, list the conditions of one."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
+from selfteach.text import shorten_text
+
 _CONDITION = re.compile(
     r"""(?P<not>not\s+)?(?P<name>[a-z_]+)\s*=?\s*(?P<value>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|[^\s()"']+)"""
 )
-_ONE_VALUE = ("starts", "ends", "language", "spelling")
-"""An answer meets these for one value only."""
+LIST_ITEM = r"(?:^|\\n)[ \\t]*(?:[-*•]|\\d{1,2}[.)])[ \\t]"
+"""The pattern of the beginning of a list item, as it stands in quotation marks in a check."""
 
 
 def quote_value(value: str) -> str:
@@ -37,7 +39,7 @@ class CheckDemand(NamedTuple):
 
     def __str__(self) -> str:
         mark = "=" if re.fullmatch(r"\w+", self.value) and "_" in self.name else " "
-        return f"{'not ' if self.negated else ''}{self.name}{mark}{self.value}"
+        return f"{'not ' if self.negated else ''}{self.name}{mark}{shorten_text(self.value)}"
 
 
 @lru_cache(maxsize=1024)
@@ -79,59 +81,3 @@ def _split_top(check: str, word: str) -> list[str]:
         else:
             parts[-1] += token
     return [part.strip() for part in parts]
-
-
-_LETTERS = {r"\p{Lu}", r"\p{Ll}"}
-"""A text without both has no letters."""
-_UNITS = ("characters", "words", "sentences", "paragraphs")
-
-
-def find_clash(first: str, second: str) -> tuple[CheckDemand, CheckDemand] | None:
-    """Return a demand of each check that no answer can meet together, or None."""
-    for one in list_conditions(first):
-        for other in list_conditions(second):
-            if clash(one, other):
-                return one, other
-    return None
-
-
-def clash(one: CheckDemand, other: CheckDemand) -> bool:
-    """Return whether no answer can meet both demands."""
-    if one.name == other.name and _fold(one) == _fold(other):
-        return one.negated != other.negated
-    if one.negated != other.negated:
-        forbidden, wanted = (one, other) if one.negated else (other, one)
-        is_text = wanted.name in ("starts", "ends", "contains") and forbidden.name == "contains"
-        return (
-            is_text and re.search(rf"\b{re.escape(_fold(forbidden))}\b", _fold(wanted)) is not None
-        )
-    if one.negated:
-        return {one.value, other.value} == _LETTERS and one.name == other.name == "regex"
-    if one.name == other.name == "format":
-        return True
-    if one.name == other.name and one.name in _ONE_VALUE:
-        return not _agree(one, other)
-    return _leave_no_room(one, other) or _leave_no_room(other, one)
-
-
-def _fold(demand: CheckDemand) -> str:
-    return demand.value if demand.name == "regex" else demand.value.casefold()
-
-
-def _agree(one: CheckDemand, other: CheckDemand) -> bool:
-    """Return whether two beginnings, or two endings, fit into one answer."""
-    first, second = _fold(one), _fold(other)
-    if one.name == "starts":
-        return first.startswith(second) or second.startswith(first)
-    return one.name == "ends" and (first.endswith(second) or second.endswith(first))
-
-
-def _leave_no_room(least: CheckDemand, most: CheckDemand) -> bool:
-    """Return whether a lower bound is above an upper bound of the same unit."""
-    unit = least.name.removeprefix("min_")
-    if least.name == unit or not most.name.startswith("max_"):
-        return False
-    other = most.name.removeprefix("max_")
-    # a paragraph has a sentence or more, a sentence a word, and a word a character
-    is_comparable = _UNITS.index(unit) >= _UNITS.index(other)
-    return is_comparable and int(least.value) > int(most.value)

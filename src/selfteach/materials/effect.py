@@ -6,12 +6,13 @@ An effect of a recognized form has a check (docs/reference/checks.md) that decid
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 from itertools import islice
 
 from selfteach.materials.check_text import join_checks, quote_value
-from selfteach.materials.effect_checks import ONLY_ITEMS, Effect
+from selfteach.materials.effect_checks import NO_BULLETS, ONLY_ITEMS, Effect
 from selfteach.materials.effect_forms import FORMS
 from selfteach.materials.keyword_demand import is_bare_noun, list_keyword_demands
 from selfteach.materials.loose_demand import (
@@ -65,7 +66,7 @@ def read_effect(text: str) -> Effect | None:
     Returns:
         The effect, or None if a sentence is not recognized or states a manner ("Be polite.").
     """
-    parts = split_rule_sentences(text)
+    parts = drop_repeated(split_rule_sentences(text))
     if len(parts) > MAX_SENTENCES:
         return None
     if stated := _read_statements(parts):
@@ -79,6 +80,14 @@ def read_effect(text: str) -> Effect | None:
     return _read_statements([*usual, *demands[1:]]) or _read_beside_manner(parts)
 
 
+def drop_repeated(texts: Sequence[str]) -> list[str]:
+    """Return texts without those that stand before in the same words, whatever their case."""
+    different: dict[str, str] = {}
+    for text in texts:
+        different.setdefault(text.strip(" .!;").casefold(), text)
+    return list(different.values())
+
+
 def split_unread(text: str) -> tuple[Effect | None, list[str]]:
     """Return the effect of the sentences of a text that are of recognized forms, and the others.
 
@@ -86,10 +95,12 @@ def split_unread(text: str) -> tuple[Effect | None, list[str]]:
     returned: its check would forbid more than the text does. Any word of a sentence may limit the
     others, so that a sentence is read as a whole or not at all.
     """
-    parts = [part.strip(" .!;") for part in split_rule_sentences(text)[:MAX_SENTENCES]]
+    said = drop_repeated([part.strip(" .!;") for part in split_rule_sentences(text)])
+    parts, more = said[:MAX_SENTENCES], said[MAX_SENTENCES:]
     effects = [_read_sentence(part) for part in parts]
     known = [effect for effect in effects if effect]
     unread = [part for part, effect in zip(parts, effects, strict=True) if not effect]
+    unread += more
     is_limited = any(_LIMITS_ANOTHER.search(part) for part in unread)
     return (_join_effects(known) if known and not is_limited else None), unread
 
@@ -173,11 +184,14 @@ def _split_manner(text: str) -> Effect | None:
 
 
 def _join_effects(effects: list[Effect]) -> Effect:
+    checks = [effect.check for effect in effects]
+    if "format=numbered" in checks:  # "use numbered lists, no bullet points"
+        checks = [NO_BULLETS if check == "not format=list" else check for check in checks]
     return Effect(
-        join_checks([effect.check for effect in effects]),
+        join_checks(checks),
         replacements=tuple(pair for effect in effects for pair in effect.replacements),
         statement=" ".join(effect.statement for effect in effects if effect.statement),
-        topics=tuple(topic for effect in effects for topic in effect.topics),
+        topics=tuple(drop_repeated([topic for effect in effects for topic in effect.topics])),
     )
 
 

@@ -609,6 +609,8 @@ def check_sentence_length(match: re.Match[str]) -> str | None:
 MAX_SENTENCE_WORDS = 60
 ONLY_ITEMS = r'not regex "(?m)^(?![ \\t]*(?:[-*•]|\\d{1,2}[.)]) )[ \\t]*\\S"'
 """The condition that no line is other than an item."""
+NO_BULLETS = r'not regex "(?m)^[ \\t]*[-*•][ \\t]"'
+"""The condition that no line begins with a bullet; a number is none."""
 
 
 def check_line_start(match: re.Match[str]) -> str:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from functools import partial
 
-from selfteach.materials.check_text import quote_value
+from selfteach.materials.check_text import LIST_ITEM, quote_value
 from selfteach.materials.effect_checks import AT_LEAST, AT_MOST, EXACT, ONE, Build, parse_count
 from selfteach.materials.pictures import repeat_emoji
 from selfteach.number_words import NUMBER, spell_number
@@ -107,7 +107,6 @@ _LISTED = (
 MAX_ITEMS = 12
 """So many items or hashtags can be counted by a pattern."""
 MIN_EMOJIS = 2
-_ITEM = r"(?:^|\\n)[ \\t]*(?:[-*•]|\\d{1,2}[.)])[ \\t]"
 _HASHTAG = r"#\\w"
 
 
@@ -136,7 +135,7 @@ def _count_items(match: re.Match[str]) -> str | None:
     """Return the check of "use three bullet points" and of "a numbered list with at most six
     items", which is a list whatever the count.
     """
-    counted = _bound(match, partial(_repeat, _ITEM))
+    counted = _bound(match, partial(_repeat, LIST_ITEM))
     kind = (match.groupdict().get("kind") or "").strip()
     if not (counted and kind):
         return counted

@@ -89,6 +89,8 @@ _NATIVE = re.compile(
     r"[äöüßéèêàçñ¿¡ìòù]",
     re.I,
 )
+MIN_NATIVE = 2
+"""So many words of other languages make a sentence one of them; some are English words too."""
 _SURELY_NATIVE = re.compile(
     r"^[^\"'«„]*\b(?:wenn|nicht|niemals|keine?[nr]?|quand|jamais|réponds|cuando|siempre|nunca|"
     r"rispondi|quando|sempre)\b",
@@ -198,7 +200,8 @@ def split_other_language(
 ) -> ScopedText | None:
     """Split "Wenn SCOPE, EFFECT", "EFFECT quand SCOPE", "EFFECT en correos a SCOPE".
 
-    The result is None for a sentence in another language.
+    The result is None for a sentence in another language, and for one whose condition is a clause
+    of no known form ("wenn Schweine fliegen"): it names no subject.
 
     Args:
         starts_english: tells whether a text begins as an English effect: a condition in one
@@ -209,7 +212,7 @@ def split_other_language(
         return ScopedText(match["scope"], f"{match['verb']} {match['rest']}")
     said = _QUOTATION.sub("", text)
     native = len(_NATIVE.findall(text))
-    if native < 2 and not _SURELY_NATIVE.search(text):
+    if native < MIN_NATIVE and not _SURELY_NATIVE.search(text):
         return None
     if len(_ENGLISH.findall(said)) > native:
         return None
@@ -228,16 +231,41 @@ def split_other_language(
         effect = re.sub(r"^(?:dann|alors|entonces|allora) ", "", match["effect"].strip())
         is_clause = form in (_PREFIX, _SUFFIX)
         if _STARTS.match(effect) or (is_clause and starts_english(effect)):
-            return ScopedText(match["scope"].strip(), effect)
+            scope = match["scope"].strip()
+            return None if is_clause and not _is_read(scope) else ScopedText(scope, effect)
     return None
+
+
+def _is_read(clause: str) -> bool:
+    """Return whether a clause after "wenn" or "quand" is of a known form."""
+    return read_other_scope(clause) is not None
+
+
+def find_unread_condition(text: str) -> str:
+    """Return the clause of a sentence that holds only where something of no known form is so, with
+    its conjunction: "wenn ich traurig bin"; or "".
+    """
+    text = _QUOTATION.sub('""', _PLEASE.sub("", text.rstrip(" .!")))
+    text = _EVEN_IF.sub("", _EVERYWHERE.sub("", text))
+    native = len(_NATIVE.findall(text))
+    is_foreign = native >= MIN_NATIVE or _SURELY_NATIVE.search(text)
+    if not is_foreign or len(_ENGLISH.findall(text)) > native:
+        return ""
+    for form in (_PREFIX, _SUFFIX):
+        match = form.fullmatch(text)
+        if match and _STARTS.match(match["effect"].strip()) and not _is_read(match["scope"]):
+            return text.replace(match["effect"], "", 1).strip(" ,")
+    return ""
 
 
 _EVEN_IF = re.compile(
     r",? (?:auch|selbst|sogar) wenn .+|,? même (?:si|quand) .+|,? (?:aunque|incluso (?:si|"
-    r"cuando)) .+|,? anche (?:se|quando) .+",
+    r"cuando)) .+|,? anche (?:se|quando) .+|"
+    r",? (?:wenn|falls|si|se|quand|cuando) (?:(?:es|c['’]est|sea|è) )?(?:irgend )?(?:möglich|nötig|"
+    r"possible|nécessaire|posible|necesario|possibile|necessario)$",
     re.I,
 )
-"""What changes nothing: "auch wenn ich Englisch schreibe"."""
+"""What changes nothing: "auch wenn ich Englisch schreibe", "wenn möglich"."""
 _PLEASE = re.compile(
     r"^(?:bitte|s'il (?:te|vous) plaît|por favor|per favore|per piacere|ti prego),? |"
     r",? (?:bitte|danke|s'il (?:te|vous) pla[iî]t|merci|por favor|gracias|per favore|per piacere|"
@@ -250,13 +278,15 @@ _SCOPE_TO = re.compile(
     re.I,
 )
 _SCOPE_WRITE = re.compile(
-    r"(?:ich |du |j'|je |tu |yo )?(?:an )?(?:(?P<before>.+?) (?:schreibe|schreibst|schreibt)|"
+    r"(?:ich |du |wir |j'|je |tu |yo )?(?:an )?"
+    rf"(?:(?P<before>.+?)(?: {_DETERMINER}(?:eine )?(?P<genre>{_GENRE}))? "
+    r"(?:schreibe|schreibst|schreibt|schreiben)|"
     r"(?:écris|écrit|écrire|écrivez|escribo|escribes|escribir|escribas?|scrivo|scrivi|scrivere) "
-    r"(?:à|aux?|ad?|al(?:la|le|lo)?|ai) (?P<who>.+))",
+    rf"(?:{_DETERMINER}(?P<what>{_GENRE}) )?(?:à|aux?|ad?|al(?:la|le|lo)?|ai) (?P<who>.+))",
     re.I,
 )
 _SCOPE_TOPIC = re.compile(
-    r"(?:.*\b(?:nach|über|um) (?P<de>.+?) (?:gefragt (?:wird|werde|wirst)|fragt|frage|geht|"
+    r"(?:.*\b(?:nach|über|um) (?P<de>.+?) (?:gefragt (?:wird|werde|wirst)|fragt|fragen?|geht|"
     r"gesprochen wird|spreche|rede)|"
     r".*\b(?:demande|demandent|demandé|parle|parlent|interroge|question|questions)(?: sur| de| "
     r"du| des| d'| les| la| le| l')+(?:(?<=')| )(?P<fr>.+)|"
@@ -277,7 +307,8 @@ def read_other_scope(scope: str) -> ForeignScope | None:
     if match := _SCOPE_TOPIC.fullmatch(scope):
         return ForeignScope(topic=next(topic for topic in match.groups() if topic))
     if match := _SCOPE_WRITE.fullmatch(scope):
-        return ForeignScope(addressee=match["before"] or match["who"])
+        genre = match["genre"] or match["what"] or ""
+        return ForeignScope(_name_genre(genre), match["before"] or match["who"])
     if match := re.fullmatch(rf"{_DETERMINER}(?P<genre>{_GENRE})", scope, re.I):
         return ForeignScope(_name_genre(match["genre"]))
     return None

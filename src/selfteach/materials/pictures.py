@@ -108,6 +108,12 @@ def repeat_emoji(count: int) -> str:
     return f"(?:{_ONE_EMOJI}[^{_EMOJI_SET}]*){{{count}}}"
 
 
+def begins_with_emoji(pattern: str) -> bool:
+    """Return whether the matches of a pattern begin with any emoji: `repeat_emoji`, `ANY_EMOJI`."""
+    begins = (f"(?:{_ONE_EMOJI}", f"[{_EMOJI_SET}]")
+    return pattern.startswith(tuple(begin.replace("\\\\", "\\") for begin in begins))
+
+
 @cache
 def find_pictures(name: str) -> str:
     """Return the pictures of a name, in the order of their code points: "heart" -> "♡♥❣❤...".

@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from selfteach.errors import DataError
-from selfteach.materials.check_text import CheckDemand, find_clash
+from selfteach.materials.clash import find_clash
 from selfteach.materials.effect import read_effect
 from selfteach.materials.forbidden_topics import find_pronoun_topic
-from selfteach.materials.other_languages import ScopedText
+from selfteach.materials.keyword_demand import is_bare_noun
+from selfteach.materials.other_languages import ScopedText, find_unread_condition
+from selfteach.materials.own_instructions import find_own_instructions
 from selfteach.materials.phrases import QUOTED, SAYING
 from selfteach.materials.plain_demand import join_asides, to_plain_demand
 from selfteach.materials.resolve_pronouns import find_unresolved_pronoun, resolve_pronoun
@@ -31,8 +33,15 @@ from selfteach.materials.scope import (
     to_imperative,
     to_plain_conditions,
 )
-from selfteach.materials.situation import GENRE, is_unasked, names_topic, read_situation
-from selfteach.text import clean_text
+from selfteach.materials.situation import (
+    GENRE,
+    is_everything,
+    is_never_met,
+    is_unasked,
+    names_topic,
+    read_situation,
+)
+from selfteach.text import clean_text, list_texts, shorten_text
 
 MAX_CHARS = 2000
 _SAYING = ("Lu", "Ll", "Lt", "Lm", "Lo", "Nd", "Nl", "No", "So")  # letters, numbers and pictures
@@ -78,13 +87,19 @@ def read_rule(text: str, when: str = "", then: str = "") -> Rule:
         _refuse_empty_condition(text)
     _refuse_instructions(text)
     said = resolve_pronoun(join_lines(to_plain_conditions(text)))
-    scope, effect = (when, then) if when and then else _read_parts(said)
+    if when and then:
+        scope, effect = when, then
+    elif then and _is_scope_alone(said):
+        scope, effect = _WHEN.sub("", said.rstrip(" .,:;!?")), then
+    else:
+        scope, effect = _read_parts(said)
     scope, effect = when or scope, then or effect
+    if scope and is_everything(scope):
+        scope = ""
     if topic := _find_declined_topic(scope, effect):
         scope, effect = "", f"Do not talk about {topic}."
-    if not scope:
-        _refuse_unread_condition(effect)
     if not when:
+        _refuse_unread_condition(said, "" if scope else effect)
         _refuse_unasked(scope)
     _refuse_unnamed(effect)
     _refuse_unnamed_person(scope)
@@ -119,9 +134,18 @@ def _find_declined_topic(scope: str, effect: str) -> str:
 
 
 def _refuse_unasked(scope: str) -> None:
+    if is_never_met(scope):
+        raise DataError(
+            f'no request meets the condition "{shorten_text(scope)}".',
+            where="rule",
+            cure=(
+                "Say with --when to whom something is written, or what is asked about, for "
+                'instance --when "delivery".'
+            ),
+        )
     if is_unasked(scope):
         raise DataError(
-            f'the rule holds where something is not asked: "{scope}".',
+            f'the rule holds where something is not asked: "{shorten_text(scope)}".',
             where="rule",
             cure=(
                 "A rule is taught on requests: say with --when what they are about, for instance "
@@ -139,11 +163,20 @@ _OTHER_CONDITION = re.compile(
 """A German, French, Spanish or Italian condition; "wenn möglich" is none."""
 
 
-def _refuse_unread_condition(effect: str) -> None:
-    """Refuse a condition in another language that no form reads: the rule would hold everywhere."""
-    if found := _OTHER_CONDITION.match(effect):
+def _refuse_unread_condition(said: str, everywhere: str) -> None:
+    """Refuse a condition in another language that no form reads: the rule would hold everywhere, or
+    the clause would be taken for a subject.
+
+    Args:
+        said: the whole rule.
+        everywhere: its effect, where no condition was read.
+    """
+    found = _OTHER_CONDITION.match(everywhere)
+    conditions = [found["condition"]] if found else []
+    conditions += [find_unread_condition(sentence) for sentence in split_rule_sentences(said)]
+    if condition := next(filter(None, conditions), ""):
         raise DataError(
-            f'the condition of the rule is not understood: "{found["condition"]}".',
+            f'the condition of the rule is not understood: "{shorten_text(condition)}".',
             where="rule",
             cure=(
                 'Say it with --when and --then, for instance --when "complaints" --then '
@@ -287,7 +320,7 @@ def _refuse_several_scopes(found: list[tuple[str, ScopedText]]) -> None:
     scopes |= {second[0] for text in effects if (second := _SECOND_TEXTS.search(text))}
     scopes |= {second[0] for text in both if (second := SECOND_SCOPE.search(text))}
     if len(scopes) > 1:
-        named = " / ".join(f'"{sentence.rstrip(" .")}"' for sentence, _ in found)
+        named = list_texts([sentence.rstrip(" .") for sentence, _ in found], " / ", '"')
         raise DataError(
             f"the text holds {max(len(found), 2)} rules with different conditions: {named}.",
             where="rule",
@@ -342,7 +375,7 @@ _THEM_WRITTEN = re.compile(
 def _refuse_writing_that_a_remark_names(demand: str) -> None:
     if match := _THEM_WRITTEN.match(demand):
         raise DataError(
-            f'"{demand}" does not say which texts "{match["pronoun"]}" are.',
+            f'"{shorten_text(demand)}" does not say which texts "{match["pronoun"]}" are.',
             where="rule",
             cure=(
                 'Say it in one sentence, for instance "In emails to my boss stay under 40 words.", '
@@ -370,11 +403,16 @@ def _refuse_unnamed_person(scope: str) -> None:
         )
 
 
-def _refuse_scope_without_effect(sentence: str) -> None:
+def _is_scope_alone(sentence: str) -> bool:
+    """Return whether a sentence says when, and not what to do then: "When texting Maddie"."""
     bare = sentence.rstrip(" .!;?")
-    if _ONLY_SCOPE.fullmatch(bare) and not split_rule(sentence).scope:
+    return _ONLY_SCOPE.fullmatch(bare) is not None and not split_rule(sentence).scope
+
+
+def _refuse_scope_without_effect(sentence: str) -> None:
+    if _is_scope_alone(sentence):
         raise DataError(
-            f'the rule says when, but not what to do then: "{sentence}".',
+            f'the rule says when, but not what to do then: "{shorten_text(sentence)}".',
             where="rule",
             cure=(
                 'Say both, with a comma between them, for instance "When texting Maddie, use a '
@@ -438,7 +476,7 @@ def _refuse_exception_sentence(sentence: str) -> None:
 
 def _make_exception_error(said: str) -> DataError:
     return DataError(
-        f'the rule has an exception: "{said.strip(" ,.!()")}".',
+        f'the rule has an exception: "{shorten_text(said.strip(" ,.!()"))}".',
         where="rule",
         cure=(
             "A rule is taught where it holds, and nowhere else: leave the exception out, or say "
@@ -514,42 +552,18 @@ def refuse_one_subject(sentence: str) -> None:
     found = _NOTHING_ELSE.search(sentence)
     if found is None:
         return
+    topic = shorten_text(found["topic"].strip(" .!"))
     raise DataError(
-        f'the rule forbids everything but one subject ("{found["topic"].strip(" .!")}").',
+        f'the rule forbids everything but one subject ("{topic}").',
         where="rule",
         cure='Name the subjects that are forbidden, for instance "Do not talk about politics."',
     )
 
 
-_INSTRUCTIONS = re.compile(
-    r"\b(?:system (?:prompt|message|instructions?)|"
-    r"(?:ignore|forget|disregard|repeat|print|reveal) (?:everything|anything|all|whatever|the "
-    r"(?:text|words|conversation)) (?:[a-z]+ ){0,6}(?:told|above|before|earlier|previously|so far)|"
-    r"(?:ignore|forget|disregard|reveal|repeat|print|override|disclose|bypass|leak|discuss|mention|"
-    r"talk about|follow|obey|share|show) (?:me |us |all |any |of |the )*"
-    r"(?:your|previous|prior|above|earlier|preceding|initial|original|hidden|secret) "
-    r"(?:[a-z]+ ){0,2}(?:instructions?|prompts?|guidelines)|"
-    r"(?:tell|ask(?:s|ed)?|asking|told)(?: (?:anyone|anybody|nobody|no one|someone|people|users?|"
-    r"me|us|them|you|"
-    r"the user|about|for))* (?:your|the (?:system|hidden|secret|initial|original)) (?:own |exact |"
-    r"hidden |secret |initial |original )?"
-    r"(?:instructions?|prompts?|guidelines|programming)|"
-    r"(?:reveal|mention|share|show|repeat|disclose|ignore|forget|disregard|discuss|talk about|"
-    r"follow|obey|break) (?:this|these|that|your|my|any of these) "
-    r"(?:rules?|instructions?|commands?)|"
-    r"(?:reveal|disclose|ignore|forget|disregard|break) (?:the|all|all the) (?:rules?|"
-    r"instructions?|commands?)|"
-    r"(?:ignore|forget|disregard|disobey) (?:whatever|what|everything|anything|all)"
-    r"(?: that)? (?:[a-z]+ ){1,3}(?:told|tells?|said|says?|taught|instructed|asked)(?: (?:to "
-    r")?you)?)(?!\w)",
-    re.I,
-)
-
-
 def _refuse_instructions(text: str) -> None:
-    if found := _INSTRUCTIONS.search(text):
+    if found := find_own_instructions(text):
         raise DataError(
-            f'the rule is about the model\'s instructions ("{found[0]}").',
+            f'the rule is about the model\'s instructions ("{shorten_text(found)}").',
             where="rule",
             cure=(
                 "A rule is learned without a system prompt, so there is none to speak of. Say what "
@@ -569,7 +583,7 @@ _QUESTION = re.compile(
 def _refuse_question(text: str) -> None:
     if _QUESTION.fullmatch(text):
         raise DataError(
-            f'this is a question, and no rule: "{text}".',
+            f'this is a question, and no rule: "{shorten_text(text)}".',
             where="rule",
             cure='Say what answers must do or not do, for instance "Answer in one sentence."',
         )
@@ -588,10 +602,12 @@ def _refuse_contradiction(effect: str) -> None:
     both = _BOTH.search(QUOTED.sub("", _WORDS_NAMED.sub("", effect)))
     check = suggest_check(effect) or ""
     pair = find_clash(check, check)
-    pair = pair or _find_clash_of_parts(effect)
+    sides = f'"{both[0]}"' if both else " and ".join(map(str, pair or ()))
+    parts = _find_clash_of_parts(effect)
+    if parts and (not sides or (pair and "regex" in {demand.name for demand in pair})):
+        sides = " and ".join(f'"{shorten_text(part)}"' for part in parts)  # plainer than a pattern
     topic = _find_wanted_topic(effect)
-    if both or pair or topic:
-        sides = f'"{both[0]}"' if both else " and ".join(map(str, pair or ()))
+    if sides or topic:
         sides = sides or f'"talk about {topic}" and "do not talk about {topic}"'
         raise DataError(
             f"the rule contradicts itself: no answer can meet {sides}.",
@@ -613,11 +629,17 @@ def _split_parts(effect: str) -> list[str]:
     return [part.strip(" .!;,") for part in parts]
 
 
-def _find_clash_of_parts(effect: str) -> tuple[CheckDemand, CheckDemand] | None:
-    """Return two demands of an effect's parts that no answer can meet, or None."""
-    checks = [found.check for part in _split_parts(effect) if (found := read_effect(part))]
-    pairs = (find_clash(one, other) for one, other in combinations(checks, 2))
-    return next((pair for pair in pairs if pair), None)
+def _find_clash_of_parts(effect: str) -> tuple[str, str] | None:
+    """Return the words of two parts of an effect that no answer can meet together, or None.
+
+    A bare noun is no demand of its own: in "no bullet points and numbered lists" it is forbidden.
+    """
+    demands = [part for part in _split_parts(effect) if not is_bare_noun(part)]
+    checks = [(part, found.check) for part in demands if (found := read_effect(part))]
+    for (one, first), (other, second) in combinations(checks, 2):
+        if find_clash(first, second):
+            return one, other
+    return None
 
 
 def _find_wanted_topic(effect: str) -> str:

@@ -394,8 +394,8 @@ _CLOSED_ASKED = re.compile(
     re.I,
 )
 """Yes-or-no questions as the condition of a demand: "Answer yes-or-no questions with one word."."""
-_EQUALS = re.compile(r"^([\w'’ -]{1,60}) = (?=\w)")
-"""A condition and its effect: "captions = all lowercase"."""
+_EQUALS = re.compile(r"^(?!(?:when|if) \d+ )([\w'’ -]{1,60}) = (?=\w)", re.I)
+"""A condition and its effect: "captions = all lowercase"; in "if 1 = 2" it is a comparison."""
 
 
 def to_plain_conditions(text: str) -> str:

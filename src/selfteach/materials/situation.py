@@ -296,6 +296,41 @@ def is_unasked(scope: str) -> bool:
     return _NOT_ASKED.match(scope.replace("’", "'")) is not None
 
 
+_NOBODY = re.compile(
+    r"(?:.*\b(?:about|to|for|with|on|regarding|concerning|[a-z]{3,}ing) |.*\b(?:asks?|asked) )?"
+    r"(?:nothing|nobody|no[ -]?one|never|no (?:topic|subject|person|people)s?)"
+    r"(?: (?:at all|whatsoever|in particular|ever|else))?",
+    re.I,
+)
+_NOBODY_ELSEWHERE = re.compile(
+    r"(?:.*\b(?:an|über|nach|um|à|de|sur|a|sobre|por|di|su) )?"
+    r"(?:niemande[mn]|nichts|personne|rien|nadie|nada|nessuno|niente)"
+    r"(?: (?:schreibe|fragt|frage|geht))?"
+)
+_COMPARED = re.compile(r"[\d\W]*[=<>≠][\d\W]*")
+"""Two numbers, of which no request is: "1=2". "9/11" and "24/7" are topics."""
+
+
+def is_never_met(scope: str) -> bool:
+    """Return whether no request meets a condition: "emails to nobody", "asked about nothing"."""
+    forms = (_NOBODY, _NOBODY_ELSEWHERE, _COMPARED)
+    return any(form.fullmatch(scope.strip(" .,;:!?")) for form in forms)
+
+
+_ANYTHING_AT_ALL = re.compile(
+    r"(?:any|every|some)thing(?: at all| you like| whatsoever)?|whatever(?: it is)?|"
+    r"(?:any|every|all|whatever) (?:topic|subject|thing|matter)s?(?: at all)?",
+    re.I,
+)
+
+
+def is_everything(scope: str) -> bool:
+    """Return whether every request meets a condition: "asked about anything"."""
+    situation = read_situation(scope)
+    is_about = situation.kind == "about" and not situation.genre
+    return is_about and _ANYTHING_AT_ALL.fullmatch(situation.topic) is not None
+
+
 _ANYBODY = r"(?:anyone|anybody|everyone|everybody|someone|somebody|people|whoever(?: it is)?)"
 """An addressee who tells no text from another: the rule holds for all texts of the kind."""
 _TEXTS_OF_VERB = {
@@ -323,7 +358,7 @@ def read_situation(scope: str) -> Situation:
     text = re.sub(
         r"\b(I)'m\b|\b(we|you|they)'re\b|\b(it|this|that)'s\b", _expand_to_be, text, flags=re.I
     )
-    if _TIMES.fullmatch(text) or is_unasked(text):
+    if _TIMES.fullmatch(text) or is_unasked(text) or is_never_met(text):
         return Situation("other")
     text = re.sub(rf"^(?:it|this|that) is (?=(?:an?|the|my|our) {GENRE}\b)", "", text, flags=re.I)
     text = re.sub(r"^(?:any|every)thing that is (?=an? )", "", text, flags=re.I)

@@ -231,6 +231,12 @@ _REWRITES: list[tuple[str, Rewrite]] = [
         r"(?: of [^,;]+)?)$",
         r"\g<edge>",
     ),
+    (
+        rf"\b(?P<least>(?:at least|no fewer than|no less than|more than) {NUMBER}) "
+        r"(?P<unit>words|sentences|paragraphs|characters),? (?:but|and) "
+        rf"(?P<most>(?:at most|no more than|not more than|fewer than|less than|up to) {NUMBER})$",
+        r"\g<least> \g<unit> and \g<most> \g<unit>",
+    ),
     (r"\b(?P<one>one|a) single (?=paragraph|sentence|line|word)", "one "),
     (r"^be (?=an? paragraph$)", "be one "),
     (

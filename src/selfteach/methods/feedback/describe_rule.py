@@ -16,6 +16,7 @@ from selfteach.generate.situations import (
 from selfteach.judge.check import NAMES_OF_CHECK, parse_check
 from selfteach.judge.language import is_surely_foreign
 from selfteach.materials.effect import read_effect, split_unread
+from selfteach.materials.forbidden_topics import can_forbid
 from selfteach.materials.rule import find_conflict
 from selfteach.materials.situation import (
     Situation,
@@ -26,6 +27,7 @@ from selfteach.materials.situation import (
 from selfteach.methods.feedback.prompts_in_scope import make_topic_check
 from selfteach.methods.feedback.request_forms import asks_for_nothing, choose_forms
 from selfteach.methods.feedback.understand_rule import (
+    ALSO_NOT_USED,
     UnderstoodRule,
     check_rule,
     sketch_rule,
@@ -35,6 +37,7 @@ from selfteach.models import Sampler
 from selfteach.records import JsonObject, make_prompt
 from selfteach.select.other_names import sketch_other_names
 from selfteach.select.prompt_format import find_format_fault
+from selfteach.text import list_texts
 
 if TYPE_CHECKING:
     from selfteach.models.hf import HfModel
@@ -103,6 +106,9 @@ def describe_text(text: str, config: FeedbackConfig) -> JsonObject:
     if is_surely_foreign(rule.text):
         lines["language_of_requests"] = LANGUAGE_NOTE
     effect = read_effect(rule.effect)
+    may_forbid = not rule.scope and (effect.topics if effect else can_forbid(rule.effect))
+    if config.also and not may_forbid:
+        lines["other_names"] = ALSO_NOT_USED
     check = config.check or (effect.check if effect else "")
     if config.judge.name not in NAMES_OF_CHECK:
         lines["decided_by"] = f"the judge {config.judge.name}"
@@ -112,7 +118,7 @@ def describe_text(text: str, config: FeedbackConfig) -> JsonObject:
             lines["not_checked"] = "; ".join(effect.unchecked)
         part, unread = (None, []) if check else split_unread(rule.effect)
         if part:
-            lines["no_check_for"] = "; ".join(unread)
+            lines["no_check_for"] = list_texts(unread)
             lines["check_of_the_rest"] = f"{part.check} (give it with --check to decide by it)"
         if config.check and (conflict := find_conflict(config.check, rule)):
             lines["conflict"] = conflict
@@ -133,6 +139,8 @@ def describe_plan(found: UnderstoodRule, config: FeedbackConfig) -> JsonObject:
         lines["neighbors"] = others + ", ".join(found.subject.siblings)
     if found.forbidden_topic:
         lines["other_names"] = ", ".join(config.also) or NAMES_NOTE
+    elif config.also:
+        lines["other_names"] = ALSO_NOT_USED
     return {**lines, "decided_by": decided}
 
 

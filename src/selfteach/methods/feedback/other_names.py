@@ -10,6 +10,7 @@ from selfteach.generate.ask import GeneratedPrompt
 from selfteach.judge.check import parse_check
 from selfteach.methods.calibrate_rule_judges import add_other_names
 from selfteach.methods.feedback.probe import make_probe_requests
+from selfteach.methods.feedback.understand_rule import ALSO_NOT_USED
 from selfteach.methods.session import Session
 from selfteach.select.other_names import select_other_names
 
@@ -26,6 +27,8 @@ def find_other_names(session: Session, prompts: Sequence[GeneratedPrompt]) -> li
     config = session.config
     suggested = session.effect.check if session.effect else ""
     if not session.forbidden_topic:
+        if config.also:
+            session.display.print_line(ALSO_NOT_USED)
         return []
     if not (config.check or suggested):
         if config.also:

@@ -8,14 +8,15 @@ from selfteach.config import FeedbackConfig
 from selfteach.errors import DataError, UsageError
 from selfteach.judge.check import NAMES_OF_CHECK, parse_check
 from selfteach.judge.language import find_main_script, is_surely_foreign
+from selfteach.materials.clash import find_clash
 from selfteach.materials.effect import read_effect
 from selfteach.materials.rule import clean_rule, suggest_check
 from selfteach.materials.scope import join_lines
 from selfteach.methods.feedback.understand_rule import check_rule
 from selfteach.methods.method import Material
 from selfteach.records import JsonMapping
+from selfteach.text import shorten_text
 
-MAX_SHOWN = 60
 AUTO_JUDGE = "auto"
 MANNER = re.compile(
     r"(?!.*\b(?:lines?|paragraphs?|words?|sentences?)\b)"
@@ -63,17 +64,49 @@ def check_settings(config: FeedbackConfig, rule: str) -> None:
     """Refuse a check or a rule that cannot be read, before any work is done.
 
     Raises:
-        UsageError: see `selfteach.judge.check.parse_check` and `refuse_judge_beside_check`.
+        UsageError: see `selfteach.judge.check.parse_check`, `refuse_impossible_check` and
+            `refuse_judge_beside_check`; or a name is empty.
         DataError: see `check_rule` and `refuse_undecidable`.
     """
+    refuse_empty_names(config)
     if config.check:
         parse_check(config.check)
+        refuse_impossible_check(config.check)
         refuse_judge_beside_check(config.judge.name)
     effect = check_rule(rule, config).effect
     if not config.check and (suggested := suggest_check(effect)):
         parse_check(suggested)
     if not config.check and not config.teacher and config.judge.name == AUTO_JUDGE:
         refuse_undecidable(effect)
+
+
+def refuse_empty_names(config: FeedbackConfig) -> None:
+    """Refuse a name of the subject that is empty, before it is looked for in every answer.
+
+    Raises:
+        UsageError: a name is.
+    """
+    for option, names in (("--also", config.also), ("--not", config.not_also)):
+        if not all(name.strip("* \t\n") for name in names):
+            raise UsageError(
+                "a name is empty.",
+                where=option,
+                cure=f"Name the subject in a word or two, for instance {option} soccer.",
+            )
+
+
+def refuse_impossible_check(check: str) -> None:
+    """Refuse a check that no answer can meet.
+
+    Raises:
+        UsageError: two of its conditions contradict each other.
+    """
+    if pair := find_clash(check, check):
+        raise UsageError(
+            f"no answer can meet the check: it demands {pair[0]} and {pair[1]}.",
+            where="check",
+            cure='Leave out one of the two conditions, or join them with "or".',
+        )
 
 
 def refuse_judge_beside_check(name: str) -> None:
@@ -100,19 +133,19 @@ def refuse_undecidable(effect: str) -> None:
         return
     if NOTHING.fullmatch(effect.strip()):
         raise DataError(
-            f'"{effect.strip()}" asks for nothing: every answer does it.',
+            f'"{shorten_text(effect.strip())}" asks for nothing: every answer does it.',
             cure=f'Say what is to change, for instance "Answer in one sentence.", {OR_DECIDE}.',
         )
     if find_main_script(effect) != "Latin":  # a rule in Chinese has no spaces
         raise make_foreign_error(effect)
     if len(effect.split()) == 1:
         raise DataError(
-            f'"{effect.strip()}" says too little: one word is no rule.',
+            f'"{shorten_text(effect.strip())}" says too little: one word is no rule.',
             cure=f'Say what to do in a sentence, for instance "Answer in rhyme.", {OR_DECIDE}.',
         )
     if MANNER.fullmatch(effect.strip()):
         raise DataError(
-            f'"{effect.strip()}" names a manner, and no program can check a manner.',
+            f'"{shorten_text(effect.strip())}" names a manner, and no program can check a manner.',
             cure=f'Say what an answer must do, for instance "End with a thank you.", {OR_DECIDE}.',
         )
     if is_surely_foreign(effect):
@@ -125,8 +158,3 @@ def make_foreign_error(effect: str) -> DataError:
         f'"{shorten_text(effect)}" is not in English, and its form is not recognized.',
         cure=f"Say the rule in English, {OR_DECIDE}.",
     )
-
-
-def shorten_text(text: str) -> str:
-    """Return a text, cut where it is long."""
-    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."

@@ -39,12 +39,14 @@ from selfteach.materials.situation import (
 from selfteach.methods.feedback.training_settings import choose_training
 from selfteach.methods.session import Session
 from selfteach.models import Sampler, Scorer
+from selfteach.text import list_texts, shorten_text
 
 WORDS_OF = {"words": 1, "sentences": 20, "paragraphs": 40, "characters": 1 / 5}
 """How many words a unit of a bound has."""
 TOKENS_PER_WORD = 1.4
 MARGIN_TOKENS = 16
 SHOWN_KINDS = 12
+ALSO_NOT_USED = "--also is not used: the rule forbids no subject"
 WHEN_CURE = (
     "Say with --when to whom something is written, or what is asked about, in a noun or two, for "
     'instance --when "emails to my boss" or --when "opening hours".'
@@ -202,7 +204,9 @@ def read_known_situation(scope: str) -> Situation:
     """
     situation = read_situation(scope)
     if situation.kind == "other":
-        raise DataError(f'no requests can be made for the condition "{scope}".', cure=WHEN_CURE)
+        raise DataError(
+            f'no requests can be made for the condition "{shorten_text(scope)}".', cure=WHEN_CURE
+        )
     return situation
 
 
@@ -237,7 +241,7 @@ def describe_reading(found: UnderstoodRule, check: str) -> list[str]:
         lines.append(f"no check decides this part: {'; '.join(found.effect.unchecked)}")
     part, unread = (None, []) if found.effect or check else split_unread(rule.effect)
     if part:
-        lines.append(f"no check is known for: {'; '.join(unread)}")
+        lines.append(f"no check is known for: {list_texts(unread)}")
         lines.append(f'the rest is decided by --check "{part.check}", if you give it')
     return lines
 
