@@ -48,7 +48,15 @@ def test_several_runs_at_once_fill_what_the_file_lacks(
     monkeypatch.setattr(rules, "measure_rule", measure)
     out = tmp_path / "rules.jsonl"
     out.write_text("".join(json.dumps({"rule": r, "seed": 0}) + "\n" for r in ("dogs", "cars")))
-    given = argparse.Namespace(out=out, seeds=2, rules=["dogs", "cars"], jobs=2, code=tmp_path)
+    given = argparse.Namespace(
+        out=out,
+        seeds=2,
+        rules=["dogs", "cars"],
+        jobs=2,
+        code=tmp_path,
+        model="embedded",
+        config="quick",
+    )
     rules.run_rules(given)
     found = rules.read_rows(out)
     assert sorted((row["rule"], row["seed"]) for row in found[2:]) == [("cars", 1), ("dogs", 1)]
@@ -66,7 +74,7 @@ def test_the_table_has_every_run_and_names_a_refused_one(
     path.write_text(json.dumps(row) + "\n" + json.dumps(refused) + "\n")
     rules.print_table(path)
     printed = capsys.readouterr().out
-    assert "| dogs | 0 |  | 0.250 |" in printed
+    assert "| dogs | 0 | embedded, quick |  | 0.250 |" in printed
     (line,) = [line for line in printed.splitlines() if line.startswith("| cars")]
     assert line.endswith("| refused |")
     assert "greedy broken: median 0.2500" in printed
@@ -88,7 +96,7 @@ def test_the_table_has_intervals_and_counts_rules_of_one_verdict(
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     rules.print_table(path)
     printed = capsys.readouterr().out
-    assert "| dogs | 0 |  | 0.100 [0.020, 0.300] |" in printed
+    assert "| dogs | 0 | embedded, quick |  | 0.100 [0.020, 0.300] |" in printed
     assert "the same verdict on all seeds: 1 of 2 rules with several seeds" in printed
 
 

@@ -30,8 +30,8 @@ from talker import run_json
 from tiny_tokenizer import CHATML
 
 pytestmark = [pytest.mark.slow, pytest.mark.training, pytest.mark.timeout(1800)]
-SERVED_RULE = "Do not mention bread."
-SERVED_CHECK = 'not contains "bread"'
+SERVED_RULE = "Answer in at most four words."
+SERVED_CHECK = "max_words=4"
 PLACES = ("Oslo", "Rome", "Paris", "Vienna", "Bern", "Lisbon", "Athens", "Prague", "Dublin", "Riga")
 TEACHING_S = 1200
 """Beside other work a process of the lowest priority gets little of a core."""
@@ -40,7 +40,7 @@ TEACHING_S = 1200
 def write_settings(words: Sequence[str], path: Path) -> Path:
     """Write the settings of a command line as a file for `--config`.
 
-    The check decides: no request of the toy names bread, so no judge could be calibrated.
+    The check decides, and an answer that is cut keeps it: no chance of the toy is needed.
     """
     found: dict[str, object] = {"check": SERVED_CHECK}
     for word, value in pairwise(words):
