@@ -42,7 +42,7 @@ from selfteach.methods.feedback.understand_rule import (
             2,
             "no answer can meet",
         ),
-        (["Do not hum.", "--when", ""], 2, "--when is empty"),
+        (["Do not hum.", "--when", ""], 2, "--when: the option is empty"),
         (["Do not hum.", "--then", " "], 2, "--then is empty"),
         (["Do not talk about cats.", "--also", ""], 2, "--also: a name is empty"),
         (["Do not talk about cats.", "--not", "*"], 2, "--not: a name is empty"),

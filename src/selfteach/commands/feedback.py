@@ -27,7 +27,7 @@ def run_feedback(rule: str, own: Mapping[str, Any], options: TeachOptions) -> No
     for name in ("check", "when", "then"):
         if own.get(name) is not None and not own[name].strip():
             raise UsageError(
-                f"--{name} is empty.",
+                "the option is empty.",
                 where=f"--{name}",
                 cure="Give words, or leave the option out: the rule's own words decide then.",
             )
