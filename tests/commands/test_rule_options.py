@@ -43,7 +43,7 @@ from selfteach.methods.feedback.understand_rule import (
             "no answer can meet",
         ),
         (["Do not hum.", "--when", ""], 2, "--when: the option is empty"),
-        (["Do not hum.", "--then", " "], 2, "--then is empty"),
+        (["Do not hum.", "--then", " "], 2, "--then: the option is empty"),
         (["Do not talk about cats.", "--also", ""], 2, "--also: a name is empty"),
         (["Do not talk about cats.", "--not", "*"], 2, "--not: a name is empty"),
         (["Use an emoji.", "--when", "emails to nobody"], 3, "no requests can be made"),
