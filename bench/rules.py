@@ -10,9 +10,9 @@
 versions answer the same prompts.
 Each finished run is a line of the file with its model, settings, commit and processor, so the same
 command goes on where it was stopped, on another machine too: docs/log/rule_runs.jsonl grows like
-that. `--keep`
-names a folder for the runs themselves; an interrupted run goes on there, too. `--jobs 8` has eight
-runs at once, which one accelerator holds: a small model leaves it idle most of the time.
+that. `--keep` names a folder for the runs themselves; an interrupted run goes on there, too.
+`--jobs 8` has eight runs at once, which one accelerator holds: a small model leaves it idle most of
+the time.
 `--table` prints the runs, each figure with its 95 % interval, the medians, and how many rules have
 the same verdict on all seeds; `--compare` prints new minus old, paired by rule, seed, model and
 settings, with 95 % bootstrap intervals.

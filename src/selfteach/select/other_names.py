@@ -47,7 +47,7 @@ from selfteach.models import Sampler, Scorer
 
 MIN_PROBABILITY = 0.9
 MIN_EXPLAINED_PROBABILITY = 0.5
-MIN_MEMBER_NATS = 14.0
+MIN_DOUBTFUL_NATS = 14.0
 """How strongly a word must belong to the subject that it tells less often than not. Of 24 words of
 eleven subjects below it ("money", "role") nobody would miss any; tram, of trains, has 14.5
 (docs/log/2026-11-rules.md).
@@ -108,7 +108,8 @@ def select_other_names(
         for name, p in ranked
         if name in strong and p < MIN_EXPLAINED_PROBABILITY and name not in subject.kinds
     ]
-    strong -= set(doubtful) - select_members(scorer, subject.topic, doubtful)
+    members = select_members(scorer, subject.topic, doubtful)
+    strong -= {name for name in doubtful if name not in members}
     certain = {*subject.kinds, *strong}
     sure = [name for name, p in ranked if p >= MIN_PROBABILITY or name in certain]
     sure = sure[:MAX_SURE]
@@ -196,13 +197,13 @@ def select_strong_names(scorer: Scorer, subject: Subject, names: Sequence[str]) 
 
 
 def select_members(scorer: Scorer, topic: str, names: Sequence[str]) -> set[str]:
-    """Return the names that belong to the topic, or to a part of it, by MIN_MEMBER_NATS."""
-    return {
-        name
-        for part in list_alternatives(topic)
-        for name, nats in zip(names, measure_membership(scorer, part, names), strict=True)
-        if nats >= MIN_MEMBER_NATS
-    }
+    """Return the names that belong to the topic, or to a part of it, by MIN_DOUBTFUL_NATS."""
+    found: set[str] = set()
+    for part in list_alternatives(topic):
+        strengths = measure_membership(scorer, part, names)
+        rows = zip(names, strengths, strict=True)
+        found |= {name for name, nats in rows if nats >= MIN_DOUBTFUL_NATS}
+    return found
 
 
 def sketch_other_names(model: Sampler, subject: Subject, known: Check, seed: int) -> list[str]:

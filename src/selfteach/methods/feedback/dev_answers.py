@@ -11,8 +11,8 @@ from selfteach.evaluate.exam import TARGET, Arm, Exam, answer_all, make_requests
 from selfteach.evaluate.side_effects import find_side_effects
 from selfteach.generate.ask import GeneratedPrompt
 from selfteach.judge import ViolationJudge
-from selfteach.judge.decline import is_decline
 from selfteach.methods.feedback.exam import RuleScorer, list_new
+from selfteach.methods.feedback.needless_effects import flag_needless
 from selfteach.methods.session import Session
 from selfteach.models.recorded import Recorded
 from selfteach.records import Prompt, make_prompt
@@ -74,13 +74,5 @@ def measure_needless(
     session.display.start_stage("dev answers", len(requests))
     before = session.base.sample(requests)
     after = model.sample(requests, session.display.advance)
-    pairs = zip(before, after, strict=True)
-    needless = [is_decline(own.text) and not is_decline(base.text) for base, own in pairs]
-    if session.situation:
-        broken = [
-            judge.broken([(turns, c.text) for turns, c in zip(written, answers, strict=True)])
-            for answers in (before, after)
-        ]
-        shows_effect = [base and not own for base, own in zip(*broken, strict=True)]
-        needless = [any(both) for both in zip(needless, shows_effect, strict=True)]
-    return mean(needless)
+    of_effects = judge if session.situation else None
+    return mean(flag_needless(written, before, after, of_effects))

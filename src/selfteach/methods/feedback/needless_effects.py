@@ -25,6 +25,7 @@ from selfteach.models.recorded import Recorded
 from selfteach.records import (
     Completion,
     Example,
+    Prompt,
     Request,
     SamplingParams,
     digest,
@@ -57,15 +58,30 @@ def find_needless_effects(
     after = model.sample(requests, session.display.advance)
     model.release_memory()  # base and tuned model are not in memory together
     before = session.base.sample(requests, session.display.advance)
-    broken_after = judge.broken([(t, a.text) for t, a in zip(turns, after, strict=True)])
+    flags = flag_needless(turns, before, after, judge)
+    rows = zip(prompts, before, flags, strict=True)
+    return [NeedlessEffect(prompt, answer) for prompt, answer, is_needless in rows if is_needless]
+
+
+def flag_needless(
+    turns: Sequence[Prompt],
+    before: Sequence[Completion],
+    after: Sequence[Completion],
+    judge: ViolationJudge | None,
+) -> list[bool]:
+    """Return for each prompt whether the answer after training declines, or shows the effect, and
+    the base's answer before it does not. Without a judge only declines count.
+    """
+    declines = [
+        is_decline(own.text) and not is_decline(base.text)
+        for base, own in zip(before, after, strict=True)
+    ]
+    if judge is None:
+        return declines
     broken_before = judge.broken([(t, a.text) for t, a in zip(turns, before, strict=True)])
-    found = []
-    for i, prompt in enumerate(prompts):
-        shows_effect = broken_before[i] and not broken_after[i]
-        declines = is_decline(after[i].text) and not is_decline(before[i].text)
-        if shows_effect or declines:
-            found.append(NeedlessEffect(prompt, before[i]))
-    return found
+    broken_after = judge.broken([(t, a.text) for t, a in zip(turns, after, strict=True)])
+    rows = zip(declines, broken_before, broken_after, strict=True)
+    return [decline or (base and not own) for decline, base, own in rows]
 
 
 def make_needless_anchors(
