@@ -32,7 +32,7 @@ from selfteach.methods.feedback.describe_rule import (
     list_uncounted,
     make_filter,
 )
-from selfteach.methods.feedback.plan_work import PLAN, read_words
+from selfteach.methods.feedback.plan_work import PLAN, plan_work, read_words
 from selfteach.methods.feedback.understand_rule import UnderstoodRule, sketch_rule
 from selfteach.methods.finetune.split_examples import FinetuneData
 from selfteach.methods.tasks.plan_work import plan_invention
@@ -141,6 +141,18 @@ def test_only_a_subject_or_a_condition_has_something_beside_it(
 ) -> None:
     words = read_words(rule, FeedbackConfig(check=check))
     assert words.is_everywhere is is_everywhere
+
+
+def test_each_try_outside_a_condition_is_planned_with_the_training_after_it() -> None:
+    rule = "When asked about tea, be brief."
+    stages = {stage.name: stage for stage in plan_work(rule, FeedbackConfig())}
+    trained = [stages[name].trained_tokens for name in ("train", "train 2", "train 3")]
+    assert trained == sorted(set(trained)), "each training has more anchors"
+    assert stages["needless effects"].requests == stages["needless effects 2"].requests
+    once = plan_work(rule, FeedbackConfig(balance={"outside_tries": 1}))
+    assert not {"needless effects 2", "train 3"} & {stage.name for stage in once}
+    everywhere = plan_work("Never apologize.", FeedbackConfig())
+    assert "train 2" not in {stage.name for stage in everywhere}
 
 
 @pytest.mark.slow

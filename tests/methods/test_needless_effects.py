@@ -4,6 +4,7 @@ answers are held.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections import Counter
 from collections.abc import Sequence
@@ -107,6 +108,25 @@ def test_a_few_needless_effects_train_nothing_again(
     assert not made.examples
 
 
+def test_it_is_tried_again_with_other_prompts_as_often_as_the_settings_allow(
+    training: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, tuned = training
+    given: list[tuple[list[str], int]] = []
+
+    def write(session: Any, known: Sequence[GeneratedPrompt], pool: Any, turn: int) -> Any:
+        given.append(([prompt.text for prompt in known], turn))
+        return list_prompts(list(BASE)[2 * (turn - 1) : 2 * turn])
+
+    monkeypatch.setattr(method, "write_prompts_to_try", write)
+    monkeypatch.setattr(made, "plan", lambda: "plan")
+    monkeypatch.setattr(made, "balance", lambda tuned: False)
+    made.session.run.time_stage = lambda name: contextlib.nullcontext()
+    assert [made.improve(tuned) for _ in range(3)] == ["plan", "plan", None]
+    assert given == [([], 1), (["Cards?", "Parking?"], 2)]
+    assert [get_user_text(e.prompt) for e in made.examples] == ["Cards?", "Gifts?"]
+
+
 def test_without_prompts_to_try_nothing_is_asked(training: Any) -> None:
     made, tuned = training
     made.session.config = FeedbackConfig(balance={"outside": 0})
@@ -140,7 +160,7 @@ def test_what_is_tried_is_new_and_outside(tmp_path: Path, situation: str) -> Non
         GeneratedPrompt("Email Anna that I am ill.", "near", "email", "I am ill"),
     ]
     pool = OverlapIndex([prompt.text for prompt in known])
-    found = write_prompts_to_try(session, known, pool)
+    found = write_prompts_to_try(session, known, pool, 1)
     counts = Counter(prompt.scope for prompt in found)
     assert counts["general"] == 4
     assert 0 < counts["near"] <= 4
@@ -148,6 +168,12 @@ def test_what_is_tried_is_new_and_outside(tmp_path: Path, situation: str) -> Non
     mails = [prompt.text for prompt in found if "mail" in prompt.text.lower()]
     assert not any("my boss" in text for text in mails)
     tried = set(draws)
+    draws.clear()
+    again = write_prompts_to_try(session, [*known, *found], pool, 2)
+    assert again
+    assert not {prompt.text for prompt in again} & {prompt.text for prompt in [*known, *found]}
+    assert not tried & set(draws), "the second try has other samples"
+    tried |= set(draws)
     draws.clear()
     write_exam_prompts_outside(session, [], ["general"], pool, 1)
     assert not tried & set(draws), "the exam's prompts are other samples"

@@ -58,7 +58,7 @@ from selfteach.methods.feedback.needless_effects import (
     make_needless_anchors,
 )
 from selfteach.methods.feedback.other_names import find_other_names
-from selfteach.methods.feedback.plan_work import NEEDLESS_STAGE, plan_work
+from selfteach.methods.feedback.plan_work import name_needless_stage, plan_work
 from selfteach.methods.feedback.probe import (
     ProbedPrompt,
     probe_more_prompts,
@@ -145,7 +145,8 @@ class RuleTraining:
         rounds: how many balance rounds are done.
         exam_limits: how many prompts of each scope the exam asks, if it has further prompts.
         exam_rounds: how often further prompts were written for it.
-        is_tried_outside: whether the tuned model was tried outside the condition.
+        tries_outside: how often the tuned model was tried outside the condition.
+        tried: the prompts of these tries.
         clusters: of train and dev prompts, once there are any.
         write_teacher_prompt: writes what the distillation's teacher sees, where a context was
             chosen for it; otherwise it sees the rule.
@@ -162,7 +163,8 @@ class RuleTraining:
     rounds: int = 0
     exam_limits: dict[str, int] = field(default_factory=dict)
     exam_rounds: int = 0
-    is_tried_outside: bool = False
+    tries_outside: int = 0
+    tried: list[GeneratedPrompt] = field(default_factory=list)
     clusters: PromptClusters | None = None
     write_teacher_prompt: Callable[[str], Prompt] | None = None
 
@@ -255,9 +257,10 @@ class RuleTraining:
         """
         with self.session.run.time_stage("balance"):
             grown = self.balance(tuned)
-        if self.session.situation and not self.is_tried_outside:
-            self.is_tried_outside = True
-            with self.session.run.time_stage(NEEDLESS_STAGE):
+        tries = self.session.config.balance.outside_tries
+        if self.session.situation and self.tries_outside < tries:
+            self.tries_outside += 1
+            with self.session.run.time_stage(name_needless_stage(self.tries_outside)):
                 grown = self.hold_outside(tuned) or grown
         return self.plan() if grown else None
 
@@ -268,7 +271,9 @@ class RuleTraining:
         session = self.session
         if not session.config.balance.outside:
             return False
-        written = write_prompts_to_try(session, self.parts["train"], self.pool)
+        known = [*self.parts["train"], *self.tried]
+        written = write_prompts_to_try(session, known, self.pool, self.tries_outside)
+        self.tried += written
         prompts = drop_insiders(session, written)
         found = find_needless_effects(session, tuned.recorded, prompts, self.judges.training)
         share = len(found) / max(len(prompts), 1)

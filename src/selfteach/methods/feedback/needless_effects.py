@@ -6,7 +6,8 @@ reach too far: "We close at six." to "Do you sell gift cards?". Further prompts 
 would mostly be answered well, so only those are learned on which the tuned model fails.
 
 Source: hard negative mining (Shrivastava et al. 2016, arXiv 1604.03540), as balance rounds do for
-prompts in scope. Departs: once, and the label is the base's own answer.
+prompts in scope. Departs: at most `balance.outside_tries` times, and the label is the base's own
+answer.
 """
 
 from __future__ import annotations

@@ -67,8 +67,10 @@ LATER_SHARE = 0.6
 there: 235 of 393 in one run."""
 NEEDLESS_STAGE = "needless effects"
 """The stage in which the tuned model is tried outside the condition of a rule."""
-NEEDLESS_SHARE = 0.12
-"""The share of further prompts outside a condition that become anchors. Six rules: .02 to .16."""
+NEEDLESS_SHARES = (0.12, 0.05)
+"""The share of further prompts outside a condition that become anchors, in the first try and in a
+later one. Six rules: .02 to .16 in the first one.
+"""
 
 
 @dataclass(frozen=True)
@@ -250,7 +252,7 @@ def plan_training_and_exams(
         rows = pairs + (rows - pairs) // train.epochs
     training = [plan_training("train", tokens, rows, train)]
     if rule.has_scope and config.balance.outside:
-        training += plan_second_training(training[0], prompts, config)
+        training += plan_tries_outside(training[0], prompts, config)
     return [
         _plan_exam("exam of the base", base_answers, exam_tokens, 0),
         *training,
@@ -258,25 +260,39 @@ def plan_training_and_exams(
     ]
 
 
-def plan_second_training(
+def plan_tries_outside(
     first: PlannedStage, prompts: PromptCounts, config: FeedbackConfig
 ) -> list[PlannedStage]:
     """Return the stages in which the tuned model is tried outside the condition of a rule, and
-    trained again.
+    trained again, as often as the settings allow.
     """
     tried = config.balance.outside
     asked = int(GENERAL_ASKED * tried)
     tokens = asked * PROMPT_TOKENS + int(2 * ANSWER_SHARE * tried * config.probe.max_tokens)
-    more = 1 + NEEDLESS_SHARE * tried / max(prompts.targets + prompts.others, 1)
-    return [
-        PlannedStage(NEEDLESS_STAGE, asked + 2 * tried, tokens, READ_TOKENS * 2 * tried),
-        replace(
-            first,
-            name="train 2",
-            trained_tokens=int(more * first.trained_tokens),
-            trained_rows=int(more * first.trained_rows),
-        ),
-    ]
+    share = tried / max(prompts.targets + prompts.others, 1)
+    more = 1.0
+    stages = []
+    for turn in range(1, config.balance.outside_tries + 1):
+        more += NEEDLESS_SHARES[min(turn, len(NEEDLESS_SHARES)) - 1] * share
+        stages += [
+            PlannedStage(
+                name_needless_stage(turn), asked + 2 * tried, tokens, READ_TOKENS * 2 * tried
+            ),
+            replace(
+                first,
+                name=f"train {1 + turn}",
+                trained_tokens=int(more * first.trained_tokens),
+                trained_rows=int(more * first.trained_rows),
+            ),
+        ]
+    return stages
+
+
+def name_needless_stage(turn: int) -> str:
+    """Return the name of the stage in which the tuned model is tried outside the condition for the
+    first (1), second (2), ... time.
+    """
+    return NEEDLESS_STAGE if turn == 1 else f"{NEEDLESS_STAGE} {turn}"
 
 
 def _plan_exam(name: str, answers: int, tokens: float, read: int) -> PlannedStage:

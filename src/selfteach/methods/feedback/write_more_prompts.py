@@ -81,7 +81,7 @@ def write_exam_prompts_outside(
     config = session.config
     count = config.exam.more_outside
     situation = session.situation
-    first = (1 + turn) * config.ask.rounds  # the earlier ones are used
+    first = (config.balance.outside_tries + turn) * config.ask.rounds  # the earlier ones are used
     rounds = range(first, first + config.ask.rounds)
     kept: list[GeneratedPrompt] = []
     for scope in sorted(scopes):
@@ -106,17 +106,19 @@ def write_exam_prompts_outside(
 
 
 def write_prompts_to_try(
-    session: Session, written: Sequence[GeneratedPrompt], pool: OverlapIndex
+    session: Session, written: Sequence[GeneratedPrompt], pool: OverlapIndex, turn: int
 ) -> list[GeneratedPrompt]:
     """Let the model write `balance.outside` further prompts outside the condition of a rule, half
     of them near, as it wrote those to learn from. Every kept prompt goes into `pool`.
 
     Args:
-        written: the training prompts.
+        written: the training prompts, and those of earlier tries.
+        turn: 1, 2, ... in each call of a run.
     """
     config = session.config
     num_near = config.balance.outside // 2
-    rounds = range(config.ask.rounds, 2 * config.ask.rounds)  # the exam's come after them
+    first = turn * config.ask.rounds  # the earlier ones are used; the exam's come after all tries
+    rounds = range(first, first + config.ask.rounds)
     plans: list[tuple[Subject, Scope, int]] = [
         (session.subject, "near", num_near),
         (Subject(""), "general", config.balance.outside - num_near),
