@@ -24,12 +24,16 @@ TEA = make_prompt("What is tea?")
 LONG = "Tea is a drink. It is made of leaves and hot water, which many people like."
 
 
+BEGINNING = "Tea is a drink. It is made of leaves and"
+"""The first words of `LONG`: as many as a short correction of it has, and six."""
+
+
 def test_a_correction_with_a_criticism_is_learned_as_written() -> None:
     a = Correctable(TEA, LONG, "too long")
     (found,) = make_examples(
         Revision(a, "Tea is a drink.", strategy=FROM_FILE), "edits:1", 1
     ).examples
-    assert (found.kind, found.chosen, found.rejected) == ("correction", "Tea is a drink.", LONG)
+    assert (found.kind, found.chosen, found.rejected) == ("rewritten", "Tea is a drink.", BEGINNING)
     assert found.source["teacher_prompt"] == [
         {"role": "system", "content": "too long"},
         {"role": "user", "content": "What is tea?"},
@@ -40,6 +44,31 @@ def test_a_correction_with_a_criticism_is_learned_as_written() -> None:
     assert revised.kind == "criticised", (
         "of what a criticism alone asked for a new end is learned as a rule's"
     )
+
+
+@pytest.mark.parametrize(
+    ("answer", "correction", "kind"),
+    [
+        (LONG, "Tea is a drink.", "rewritten"),
+        (LONG, "It is brewed: hot water draws taste and color out of dried leaves.", "rewritten"),
+        (LONG, LONG.replace("many people", "few"), "correction"),
+        (LONG, LONG.removesuffix(", which many people like.") + ".", "correction"),
+        (LONG, LONG.removesuffix(" people like."), "correction"),
+        ("My favorite color is gray!", "My favourite colour is grey.", "correction"),
+        ("It is Lima.", "Quito, in the Andes.", "correction"),
+    ],
+)
+@pytest.mark.parametrize("round_number", [1, 2])
+def test_what_changes_most_of_a_long_answer_is_learned_as_another_answer(
+    answer: str, correction: str, kind: str, round_number: int
+) -> None:
+    revision = Revision(Correctable(TEA, answer), correction, strategy=FROM_FILE)
+    (found,) = make_examples(revision, "edits:1", round_number).examples
+    assert found.kind == ("later_correction" if (kind, round_number) == ("correction", 2) else kind)
+    assert found.chosen == correction
+    rejected = found.rejected or ""
+    assert answer.startswith(rejected)
+    assert (rejected == answer) or found.source["cut"] == ["rejected"]
 
 
 def test_one_answer_that_two_rounds_correct_is_one_pair() -> None:

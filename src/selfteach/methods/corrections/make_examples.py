@@ -37,7 +37,9 @@ LATER_CORRECTION = "later_correction"
 what earlier rounds taught, so the base holds nothing there.
 """
 SMALL_KINDS = ("correction", LATER_CORRECTION)
-CORRECTED_KINDS = (*SMALL_KINDS, "criticised")
+REWRITTEN = "rewritten"
+"""The kind of a correction that changes most of the answer, or ends it early."""
+CORRECTED_KINDS = (*SMALL_KINDS, "criticised", REWRITTEN)
 """The kinds of examples whose chosen answer is a correction."""
 ALREADY_LEARNED = "the tuned model answers so already"
 """Why an answer that needs no correction is no example of a later round: held to the base there,
@@ -46,12 +48,16 @@ the model would forget the earlier rounds (docs/log/2026-11-corrections.md).
 FROM_FILE = "file"
 """The strategy of a correction that a person wrote."""
 MAX_EDIT_DISTANCE = 0.3
-"""The greatest distance of a revision by criticism that is learned as a correction; a new end, or
-another answer, is learned like an example of a rule.
+"""The greatest distance of a revision that is learned as a correction. A new end, or another
+answer, is learned like an example of a rule.
+"""
+MAX_SHORT_WORDS = 12
+"""An answer of so few words is learned as a correction however much of it a person, a program or a
+model changes: each of its words may be an edit.
 """
 WOULD_CORRECT = "the teacher would correct it"
 EXTRA_WORDS = 6
-"""The rejected answer is the criticized one, cut to the length of its revision plus these words."""
+"""The rejected answer is the corrected one, cut to the length of its revision plus these words."""
 
 
 @dataclass
@@ -131,8 +137,8 @@ def why_not_learnable(session: Session, revision: Revision) -> str:
 
 
 def make_examples(revision: Revision, source: str, round_number: int) -> CorrectionExamples:
-    """Return an example from a revision: the correction against the answer; or the answer itself,
-    where nothing is changed.
+    """Return an example from a revision: the correction against the answer, or against its first
+    words where most of it is changed; or the answer itself, where nothing is.
     """
     a = revision.asked
     origin: JsonObject = {
@@ -147,16 +153,28 @@ def make_examples(revision: Revision, source: str, round_number: int) -> Correct
     if revision.unchanged:
         return CorrectionExamples([Example(id, "kept", a.prompt, a.answer, source=origin)])
     scores = {"distance": edit_distance(a.answer, revision.text), "tries": float(revision.tries)}
-    small = revision.distance <= MAX_EDIT_DISTANCE and not a.answer.startswith(revision.text)
-    if not a.feedback or small or revision.strategy == FROM_FILE:
+    by_criticism = bool(a.feedback) and revision.strategy != FROM_FILE
+    if is_edit(revision, by_criticism=by_criticism):
         kind = LATER_CORRECTION if round_number > 1 else "correction"
         found = Example(id, kind, a.prompt, revision.text, a.answer, scores, origin)
         return CorrectionExamples([found])
     words = len(split_written_words(revision.text)) + EXTRA_WORDS
     rejected = take_written_words(a.answer, words)
     origin["cut"] = ["chosen"] * revision.cut + ["rejected"] * (a.cut or rejected != a.answer)
-    found = Example(id, "criticised", a.prompt, revision.text, rejected, scores, origin)
+    kind = "criticised" if by_criticism else REWRITTEN
+    found = Example(id, kind, a.prompt, revision.text, rejected, scores, origin)
     return CorrectionExamples([found])
+
+
+def is_edit(revision: Revision, *, by_criticism: bool) -> bool:
+    """Return whether a revision changes so little that its changes are what is learned. What a
+    criticism cuts off at the end is no edit: where to stop is learned from whole answers.
+    """
+    answer = revision.asked.answer
+    if by_criticism and answer.startswith(revision.text):
+        return False
+    is_short = not by_criticism and len(split_written_words(answer)) <= MAX_SHORT_WORDS
+    return is_short or revision.distance <= MAX_EDIT_DISTANCE
 
 
 def add_criticism(prompt: Turns, feedback: str) -> Turns:

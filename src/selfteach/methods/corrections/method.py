@@ -49,6 +49,7 @@ from selfteach.methods.corrections.human_teacher import review_answers
 from selfteach.methods.corrections.length_limits import drop_overlong_rows, set_answer_lengths
 from selfteach.methods.corrections.make_examples import (
     LATER_CORRECTION,
+    REWRITTEN,
     CorrectionExamples,
     make_correction_anchors,
     make_examples_from_answers,
@@ -96,6 +97,7 @@ OBJECTIVE_WEIGHTS = {
     "correction": {"correction": 1.0, "hold": 8.0},
     LATER_CORRECTION: {"correction": 1.0},
     "criticised": {"sft": 1.0, "dpo": 1.0},
+    REWRITTEN: {"sft": 1.0, "dpo": 1.0},
     "kept": {"anchor": 8.0},
     "general": {"anchor": 8.0},
 }
