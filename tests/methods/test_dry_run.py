@@ -145,11 +145,12 @@ def test_only_a_subject_or_a_condition_has_something_beside_it(
 
 def test_each_try_outside_a_condition_is_planned_with_the_training_after_it() -> None:
     rule = "When asked about tea, be brief."
-    stages = {stage.name: stage for stage in plan_work(rule, FeedbackConfig())}
+    twice = plan_work(rule, FeedbackConfig(balance={"outside_tries": 2}))
+    stages = {stage.name: stage for stage in twice}
     trained = [stages[name].trained_tokens for name in ("train", "train 2", "train 3")]
     assert trained == sorted(set(trained)), "each training has more anchors"
     assert stages["needless effects"].requests == stages["needless effects 2"].requests
-    once = plan_work(rule, FeedbackConfig(balance={"outside_tries": 1}))
+    once = plan_work(rule, FeedbackConfig())
     assert not {"needless effects 2", "train 3"} & {stage.name for stage in once}
     everywhere = plan_work("Never apologize.", FeedbackConfig())
     assert "train 2" not in {stage.name for stage in everywhere}

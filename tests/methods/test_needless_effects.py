@@ -121,6 +121,7 @@ def test_it_is_tried_again_with_other_prompts_as_often_as_the_settings_allow(
     monkeypatch.setattr(method, "write_prompts_to_try", write)
     monkeypatch.setattr(made, "plan", lambda: "plan")
     monkeypatch.setattr(made, "balance", lambda tuned: False)
+    made.session.config = FeedbackConfig(balance={"outside_tries": 2})
     made.session.run.time_stage = lambda name: contextlib.nullcontext()
     assert [made.improve(tuned) for _ in range(3)] == ["plan", "plan", None]
     assert given == [([], 1), (["Cards?", "Parking?"], 2)]
@@ -153,7 +154,9 @@ def test_what_is_tried_is_new_and_outside(tmp_path: Path, situation: str) -> Non
         tmp_path,
         Scripted(write),
         situation=read_situation(situation),
-        config=FeedbackConfig(balance={"outside": 8}, ask=ask, exam={"more_outside": 6}),
+        config=FeedbackConfig(
+            balance={"outside": 8, "outside_tries": 2}, ask=ask, exam={"more_outside": 6}
+        ),
     )
     known = [
         GeneratedPrompt("Write an email to my boss: I am ill.", "target", "email", "I am ill"),

@@ -133,8 +133,9 @@ class BalanceConfig(Section):
     shows the effect needlessly, the base's answers become anchors, and it is trained again. 0
     trains once."""
 
-    outside_tries: Positive = 2
-    """Largest number of such tries. A try that finds few needless effects is the last one."""
+    outside_tries: Positive = 1
+    """Largest number of such tries, each with other prompts. One that finds few needless effects is
+    the last."""
 
 
 class FeedbackExamConfig(Section):
