@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -164,6 +165,54 @@ def test_a_refused_lesson_may_count_instead_of_what_it_weakens(
     press(tab, "let it count instead of do-not-a")
     (job,) = JobBook(anna).list_jobs()
     wait_until(lambda: JobBook(anna).find(job.id).instead_of == ["do-not-a"])
+
+
+HOLD_FIRST = """
+const fetched = window.fetch;
+window.fetch = async (path, given) => {
+  const response = await fetched(path, given);
+  if (path === PATH && given.method === "GET" && !window.release) {
+    await new Promise((go) => { window.release = go; });
+  }
+  return response;
+};
+"""
+"""Holds the first answer to a GET of `PATH` until `release()`."""
+
+
+def test_a_list_of_jobs_that_comes_late_hides_no_newer_job(
+    tab: Tab, address: str, anna: Path
+) -> None:
+    tab.screen(*WIDTHS["desk"], dark=False)
+    tab.goto(address)
+    tab.shows("alert", "the API key is missing or wrong")
+    tab.js(HOLD_FIRST.replace("PATH", '"/v1/jobs"'))
+    write(tab, "key", "secret")
+    tab.js("document.getElementById('entry').requestSubmit()")
+    wait_until(lambda: tab.js("Boolean(window.release)"))
+    write(tab, "rule", "Do not c.")
+    tab.js("document.getElementById('teach').requestSubmit()")
+    tab.shows("jobs", "Do not c.")
+    tab.js("release()")
+    let_go(anna, "refused")
+    tab.shows("jobs", "refused")
+
+
+def test_lessons_that_come_late_hide_no_newer_ones(tab: Tab, address: str, anna: Path) -> None:
+    tab.screen(*WIDTHS["desk"], dark=False)
+    tab.goto(address)
+    tab.shows("alert", "the API key is missing or wrong")
+    write(tab, "key", "secret")
+    tab.js("document.getElementById('entry').requestSubmit()")
+    tab.shows("lessons", "Do not a.")
+    tab.js(HOLD_FIRST.replace("PATH", '"/v1/lessons"'))
+    tab.js("document.querySelector('#lessons input').click()")
+    wait_until(lambda: tab.js("Boolean(window.release)"))
+    press(tab, "take back")
+    wait_until(lambda: tab.js("document.querySelectorAll('#lessons li').length") == 0)
+    tab.js("release()")
+    time.sleep(0.2)
+    assert tab.js("document.querySelectorAll('#lessons li').length") == 0
 
 
 def test_many_jobs_leave_the_page_room_to_answer(tab: Tab, address: str, anna: Path) -> None:

@@ -11,6 +11,8 @@ let teaches = true; // whether a student is served
 let turns = []; // [{user, base, taught}]
 let running = null; // the controller of the request that runs
 let following = false; // whether a job is followed
+let isNew = false; // whether a job came since the list was asked for
+const newest = { lessons: 0, jobs: 0 }; // the numbers of the last requests
 
 function make(tag, className, text) {
   const element = document.createElement(tag);
@@ -164,12 +166,15 @@ function beginAgain() {
 async function teach(body) {
   const job = await (await call("POST", "/v1/feedback", body)).json();
   if (job.kind === "edits") await showJobs(); // it takes the collected ones along
-  else showJob(job);
+  else showNewest(job);
   followJobs();
 }
 
+// Of several requests the last one counts: an earlier answer may come later.
 async function showLessons() {
+  const turn = ++newest.lessons;
   const found = await (await call("GET", "/v1/lessons")).json();
+  if (turn !== newest.lessons) return;
   find("student").textContent = found.model;
   const cells = found.matrix.length ? found.matrix[found.matrix.length - 1].cells : {};
   find("none").hidden = found.lessons.length > 0;
@@ -228,10 +233,19 @@ function makeLesson(lesson, cells) {
 }
 
 async function showJobs() {
+  const turn = ++newest.jobs;
   const found = await (await call("GET", "/v1/jobs")).json();
-  find("jobs").replaceChildren();
-  for (const job of found.data.slice(0, 20).reverse()) showJob(job);
+  if (turn === newest.jobs) {
+    find("jobs").replaceChildren();
+    for (const job of found.data.slice(0, 20).reverse()) showJob(job);
+  }
   return found.data; // the newest first
+}
+
+// A list of jobs that was asked for before does not know this one.
+function showNewest(job) {
+  ++newest.jobs;
+  showJob(job);
 }
 
 function showJob(job) {
@@ -265,22 +279,26 @@ function showJob(job) {
 }
 
 async function change(method, path, body) {
-  showJob(await (await call(method, path, body)).json());
+  showNewest(await (await call(method, path, body)).json());
   await showLessons();
 }
 
 // One job after another: a browser opens six connections to a server, and answers need some.
 async function followJobs() {
+  isNew = true;
   if (following) return;
   following = true;
   try {
-    for (let id = await findOpenJob(); id; id = await findOpenJob()) {
-      const response = await call("GET", `/v1/jobs/${id}/events`);
-      for await (const data of readEvents(response)) {
-        const job = JSON.parse(data);
-        if (job.id) showJob(job);
+    while (isNew) {
+      isNew = false; // the list that is asked for next knows the job
+      for (let id = await findOpenJob(); id; id = await findOpenJob()) {
+        const response = await call("GET", `/v1/jobs/${id}/events`);
+        for await (const data of readEvents(response)) {
+          const job = JSON.parse(data);
+          if (job.id) showJob(job);
+        }
+        await showLessons();
       }
-      await showLessons();
     }
   } catch (fault) {
     find("alert").textContent = `The server no longer tells about jobs: ${fault.message}`;
