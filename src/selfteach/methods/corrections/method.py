@@ -10,7 +10,7 @@
      revision, given question and answer; make an example of each
   7  anchor: make examples from the beginnings of the base's own answers to other prompts
   8  train each correction against the answer that it replaces, with the objective `correction` and
-     its bound
+     its bound; a long answer that is rewritten with `sft` and `dpo`
   9  repeat: let the tuned model answer again, correct its answers, and train on them too; stop when
      it does not surely need less correction than before
  10  exam: base, corrections in the prompt, and tuned model, on prompts that were not used to choose
