@@ -69,7 +69,7 @@ NEEDLESS_STAGE = "needless effects"
 """The stage in which the tuned model is tried outside the condition of a rule."""
 NEEDLESS_SHARES = (0.12, 0.05)
 """The share of further prompts outside a condition that become anchors, in the first try and in a
-later one. Six rules: .02 to .16 in the first one.
+later one. Six rules: .02 to .16 in the first one; three rules: .03 to .08 in a second one.
 """
 
 
