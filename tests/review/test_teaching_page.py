@@ -174,17 +174,25 @@ def test_a_refused_lesson_may_count_instead_of_what_it_weakens(
     wait_until(lambda: JobBook(anna).find(job.id).instead_of == ["do-not-a"])
 
 
-HOLD_FIRST = """
+HOLD = """
 const fetched = window.fetch;
+const hold = async (path, given) => {
+  if (path !== PATH || given.method !== "GET" || window.release) return;
+  await new Promise((go) => { window.release = go; });
+};
 window.fetch = async (path, given) => {
+  if (IS_QUESTION) await hold(path, given);
   const response = await fetched(path, given);
-  if (path === PATH && given.method === "GET" && !window.release) {
-    await new Promise((go) => { window.release = go; });
-  }
+  await hold(path, given);
   return response;
 };
 """
-"""Holds the first answer to a GET of `PATH` until `release()`."""
+
+
+def hold_first(tab: Tab, path: str, *, question: bool = False) -> None:
+    """Hold the first GET of a path, or the answer to it, until `release()`."""
+    script = HOLD.replace("PATH", f'"{path}"').replace("IS_QUESTION", str(question).lower())
+    tab.js(script)
 
 
 def test_a_list_of_jobs_that_comes_late_hides_no_newer_job(
@@ -192,7 +200,7 @@ def test_a_list_of_jobs_that_comes_late_hides_no_newer_job(
 ) -> None:
     tab.screen(*WIDTHS["desk"], dark=False)
     open_page(tab, address)
-    tab.js(HOLD_FIRST.replace("PATH", '"/v1/jobs"'))
+    hold_first(tab, "/v1/jobs")
     enter_key(tab)
     wait_until(lambda: tab.js("Boolean(window.release)"))
     write(tab, "rule", "Do not c.")
@@ -204,12 +212,34 @@ def test_a_list_of_jobs_that_comes_late_hides_no_newer_job(
     assert "Do not c." in tab.text("jobs")
 
 
+def test_a_job_that_ends_before_it_is_followed_shows_its_lesson(
+    tab: Tab, address: str, anna: Path, tiny: Path, tmp_path: Path
+) -> None:
+    tab.screen(*WIDTHS["desk"], dark=False)
+    open_page(tab, address)
+    hold_first(tab, "/v1/jobs", question=True)
+    enter_key(tab)
+    wait_until(lambda: tab.js("Boolean(window.release)"))
+    write(tab, "rule", "Do not b.")
+    tab.js("document.getElementById('teach').requestSubmit()")
+    wait_until(lambda: "running" in [job.state for job in JobBook(anna).list_jobs()])
+    base = compute_fingerprint(tiny)
+    run = write_run(tmp_path / "b", "Do not b.", seed=1, base=base, model=str(tiny))
+    with open_student(anna) as student:
+        add_lesson(student, run, script())
+    let_go(anna, "added")
+    wait_until(lambda: "added" in [job.state for job in JobBook(anna).list_jobs()])
+    tab.js("release()")
+    tab.shows("lessons", "Do not b.")
+    assert tab.js("document.querySelectorAll('#lessons li').length") == 2
+
+
 def test_lessons_that_come_late_hide_no_newer_ones(tab: Tab, address: str, anna: Path) -> None:
     tab.screen(*WIDTHS["desk"], dark=False)
     open_page(tab, address)
     enter_key(tab)
     tab.shows("lessons", "Do not a.")
-    tab.js(HOLD_FIRST.replace("PATH", '"/v1/lessons"'))
+    hold_first(tab, "/v1/lessons")
     tab.js("document.querySelector('#lessons input').click()")
     wait_until(lambda: tab.js("Boolean(window.release)"))
     press(tab, "take back")

@@ -297,7 +297,6 @@ async function followJobs() {
           const job = JSON.parse(data);
           if (job.id) showJob(job);
         }
-        await showLessons();
       }
     }
   } catch (fault) {
@@ -311,6 +310,7 @@ async function followJobs() {
 // The job that is worked on, or else the oldest one that waits.
 async function findOpenJob() {
   const open = (await showJobs()).filter((job) => WORKED_ON.includes(job.state));
+  await showLessons(); // of a job, too, that ended before it was followed
   const job = open.find((job) => job.state === "running") || open[open.length - 1];
   return job && job.id;
 }
