@@ -122,7 +122,7 @@ def call(
     done = subprocess.run(
         [sys.executable, *words],
         cwd=code,
-        env={**os.environ, "PYTHONPATH": str(code / "src")},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(code / "src"), *sys.path])},
         capture_output=True,
         text=True,
     )
@@ -157,6 +157,7 @@ def start_row(name: str, seed: int, given: argparse.Namespace) -> Row:
         "config": Path(given.config).stem,
         "commit": read_commit(given.code),
         "processor": read_processor(),
+        "device": read_device(),
     }
 
 
@@ -184,6 +185,13 @@ def read_processor() -> str:
     lines = cpus.read_text("utf-8").splitlines() if cpus.is_file() else []
     named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return next(named, platform.machine())
+
+
+def read_device() -> str:
+    """Return the name of the accelerator; "cpu" where there is none."""
+    import torch
+
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
 
 
 def read_rows(path: Path) -> list[Row]:

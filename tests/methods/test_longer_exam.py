@@ -62,7 +62,7 @@ def test_more_prompts_are_asked_only_where_they_may_change_the_verdict(
     exam = {
         "verdict": {"word": verdict[0], "sentence": verdict[1]},
         "side_effects": {"near": compare(*near), "general": compare(0, 0), "overapplied": {}},
-        "needless": {"base": {}, "tuned": {}, "new": compare(*needless)},
+        "needless": {"base": {}, "tuned": {}, "excess": compare(*needless)},
     }
     assert find_open_scopes(exam) == scopes
 
@@ -70,7 +70,7 @@ def test_more_prompts_are_asked_only_where_they_may_change_the_verdict(
 def test_a_rule_without_other_prompts_asks_no_more() -> None:
     empty = asdict(statistics.compare_shares([], []))
     verdict = {"word": OPEN[0], "sentence": OPEN[1]}
-    assert not find_open_scopes({"verdict": verdict, "needless": {"new": empty}})
+    assert not find_open_scopes({"verdict": verdict, "needless": {"excess": empty}})
 
 
 @dataclass

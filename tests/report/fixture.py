@@ -138,7 +138,7 @@ def make_exam(*, smoke_test: bool = False) -> dict[str, Any]:
         "near": shares(20, 1.0, 0.85, 0.95),
         "general": shares(24, 1.0, 0.92, 1.0),
         "target_prompts": 48,
-        "needless": shares(44, 0.0, 0.05, 0.02) | {"new": make_measure(0.07, 44)},
+        "needless": shares(44, 0.0, 0.05, 0.02) | {"excess": make_measure(0.07, 44)},
         "recovery": None,
         "other_system": shares(40, 0.48, 0.4, 0.95),
         "second_turn": shares(40, 0.5, 0.42, 0.9),

@@ -313,7 +313,7 @@ def test_side_effects_are_shown_as_far_as_they_were_measured(
     shown = words(Page(render_report(whole)))
     assert ("0 % overapplied" in shown) is is_known
     assert ("answers there that repeat a taught one" in shown) is is_known
-    assert "7 % newly needless" in shown
+    assert "7 % more needless" in shown
 
 
 def test_the_old_page_survives_a_failure(

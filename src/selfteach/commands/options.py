@@ -22,7 +22,7 @@ def option(flag: str, metavar: str, help: str, **more: Any) -> Any:
 
 
 REQUIRE_EXAMPLES = {
-    "feedback": "kept>=.95,needless_new<=.05",
+    "feedback": "kept>=.95,needless_excess<=.05",
     "corrections": "distance<=.02,general<=.03",
     "documents": "contains>=.3,common_loss<=.05",
     "tasks": "rouge_l>=.15,general<=.03",

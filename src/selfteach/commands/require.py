@@ -160,9 +160,13 @@ EXAM_NUMBERS = {
             ),
         },
     ),
-    "needless_new": ExamNumber(
-        "needless.new.value",
-        {("feedback",): "`needless` of the prompts where the base's answer is not"},
+    "needless_excess": ExamNumber(
+        "needless.excess.value",
+        {
+            (
+                "feedback",
+            ): "`needless` beyond the base's, of each scope and of declines and effects apart"
+        },
     ),
     "drift": ExamNumber(
         "drift.kl_nats.value",

@@ -18,7 +18,7 @@ from typing import cast
 
 from selfteach.evaluate.exam import TARGET, Exam, TunedModel, answer_all, measures_to_json
 from selfteach.evaluate.side_effects import find_side_effects
-from selfteach.methods.feedback.exam import RuleScorer, list_new
+from selfteach.methods.feedback.exam import RuleScorer
 from selfteach.methods.runner import tune
 from selfteach.methods.session import Session
 from selfteach.records import Example, JsonMapping, JsonObject, ObjectiveWeights, get_user_text
@@ -74,8 +74,7 @@ def measure_point(session: Session, tuned: TunedModel, exam: Exam) -> JsonObject
     kept = scores.kept("tuned", scores.greedy)
     effects = find_side_effects(answers, exam.taught_texts, exam.find_allowed_repeats)
     repeated = share(effects.overapplied.get("tuned", []))
-    needless = cast(RuleScorer, exam.scorer).find_needless(answers)
-    applied = share(list_new(needless, "tuned"))
+    applied = cast(RuleScorer, exam.scorer).compare_needless(answers, "tuned")
     tuned.recorded.release_memory()
     return {
         "kept": share(kept),

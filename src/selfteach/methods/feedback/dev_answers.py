@@ -11,7 +11,7 @@ from selfteach.evaluate.exam import TARGET, Arm, Exam, answer_all, make_requests
 from selfteach.evaluate.side_effects import find_side_effects
 from selfteach.generate.ask import GeneratedPrompt
 from selfteach.judge import ViolationJudge
-from selfteach.methods.feedback.exam import RuleScorer, list_new
+from selfteach.methods.feedback.exam import RuleScorer
 from selfteach.methods.feedback.needless_effects import flag_needless
 from selfteach.methods.session import Session
 from selfteach.models.recorded import Recorded
@@ -23,7 +23,7 @@ DEV = {"target": 24, "near": 12, "general": 12}
 
 def score_dev_exam(session: Session, exam: Exam, model: Recorded) -> float:
     """Return the share of dev answers in scope that keep the rule, plus the share of other dev
-    answers that are not degraded, minus that of new needless declines and effects.
+    answers that are not degraded, minus that of needless declines and effects beyond the base's.
     """
     arms = {
         "base": Arm(session.base, exam.questions),
@@ -34,8 +34,7 @@ def score_dev_exam(session: Session, exam: Exam, model: Recorded) -> float:
     kept = scorer.score(answers[TARGET]).both("tuned")
     effects = find_side_effects(answers, exam.taught_texts, exam.find_allowed_repeats)
     intact = [flag for own in effects.intact.values() for flag in own["tuned"]]
-    needless = list_new(scorer.find_needless(answers), "tuned")
-    harm = mean(needless) if needless else 0.0
+    harm = scorer.compare_needless(answers, "tuned").value
     return (mean(kept) if kept else 0.0) + (mean(intact) if intact else 1.0) - harm
 
 

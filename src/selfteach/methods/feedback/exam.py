@@ -16,6 +16,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain, compress
+from operator import gt, lt, or_
 
 from selfteach import statistics
 from selfteach.evaluate.exam import (
@@ -234,6 +235,16 @@ class RuleScorer:
         not: outside the scope, and on target prompts that are not about a forbidden subject.
         """
         flags: dict[str, list[bool]] = {arm: [] for arm in answers[TARGET]}
+        for arms in self.list_needless(answers):
+            for arm, (declines, effects) in arms.items():
+                flags[arm] += map(or_, declines, effects)
+        return flags
+
+    def list_needless(
+        self, answers: Mapping[str, ArmAnswers]
+    ) -> list[dict[str, tuple[list[bool], list[bool]]]]:
+        """Return `find_needless` of each scope, the declines and the effects apart."""
+        found = []
         for scope, arms in answers.items():
             base = arms["base"]
             left = list(range(len(base.questions)))
@@ -241,13 +252,36 @@ class RuleScorer:
                 about = self.find_about(base.questions)
                 kept = self.keeps(base.questions, base.greedy)
                 left = [i for i in left if kept[i] and not about[i]]
+            of_scope = {}
             for arm, own in arms.items():
                 effects = [False] * len(base.questions)
                 if self.is_conditional and scope != TARGET:
                     effects = self.keeps(own.questions, own.greedy)
                 declines = self.find_declines(scope, own)
-                flags[arm] += [declines[i] or effects[i] for i in left]
-        return flags
+                of_scope[arm] = ([declines[i] for i in left], [effects[i] for i in left])
+            found.append(of_scope)
+        return found
+
+    def compare_needless(self, answers: Mapping[str, ArmAnswers], arm: str) -> Measure:
+        """Return how many more answers of an arm than of the base decline or show the effect
+        needlessly, as a share of the prompts.
+
+        Any small change of a model flips answers both ways: an email of 45 words has 38 now, and
+        another had. So what is gone makes up for what is new, but only in the same scope and of the
+        same kind: declines that are gone make up for no effect.
+        """
+        new: list[bool] = []
+        gone: list[bool] = []
+        for arms in self.list_needless(answers):
+            of_scope = [False] * len(arms["base"][0])
+            gone_of_scope = list(of_scope)
+            for own, base in zip(arms[arm], arms["base"], strict=True):
+                if sum(own) > sum(base):
+                    of_scope = list(map(or_, of_scope, map(gt, own, base)))
+                    gone_of_scope = list(map(or_, gone_of_scope, map(lt, own, base)))
+            new += of_scope
+            gone += gone_of_scope
+        return statistics.compare_shares(new, gone)
 
     def find_declines(self, scope: str, own: Answers) -> list[bool]:
         """Return which greedy answers of a scope decline, and do not say what the rule asks for."""
@@ -275,7 +309,7 @@ class RuleScorer:
         }
         if state.tuned is None:
             return found
-        found["needless"]["new"] = share(list_new(needless, "tuned"))
+        found["needless"]["excess"] = self.compare_needless(state.answers, "tuned")
         arms = [scores.both(arm) for arm in ("tuned", "prompted", "base")]
         return {**found, "recovery": statistics.recovery(*arms, seed=state.seed)}
 
@@ -294,12 +328,11 @@ class RuleScorer:
         if state.tuned is None:
             return self.explain_untrained(start)
         compare = partial(statistics.paired_bootstrap, seed=state.seed)
-        needless = self.find_needless(state.answers)
-        objections, undecided = self.find_objections(state, needless, "tuned")
+        objections, undecided = self.find_objections(state, "tuned")
         gain = compare(scores.both("tuned"), scores.both("base"))
         if gain.n < MIN_GAIN_PROMPTS and gain.value <= CLEAR_GAIN:
             undecided.append(f"only {gain.n} prompts count")
-        prompt_objections, _ = self.find_objections(state, needless, "prompted")
+        prompt_objections, _ = self.find_objections(state, "prompted")
         whole = effects.count_intact("tuned")
         whole_prompted = effects.count_intact("prompted")
         outside = f"; outside it {whole} answers are not degraded (in the prompt: {whole_prompted})"
@@ -330,33 +363,31 @@ class RuleScorer:
         """Return the words about what the rule asks for too, and no check decides; or ""."""
         return f"; not checked: {'; '.join(self.unchecked)}" if self.unchecked else ""
 
-    def find_objections(
-        self, state: ExamState, needless: Mapping[str, list[bool]], arm: str
-    ) -> tuple[list[str], list[str]]:
+    def find_objections(self, state: ExamState, arm: str) -> tuple[list[str], list[str]]:
         """Return what speaks against an arm, and what too few prompts leave open.
 
         More than MAX_HARM of the answers of a scope are degraded, or break the rule where the base
-        keeps it, or decline or show the effect where the base's answer does neither (`list_new`).
-        `is_certain` says whether the prompts can tell.
+        keeps it, or more than the base's decline or show the effect where they should not
+        (`compare_needless`). `is_certain` says whether the prompts can tell.
         """
         measured = []
         for scope, arms in state.side_effects.intact.items():
             if arm in arms:
                 harm = statistics.compare_shares(arms["base"], arms[arm])
-                measured.append(("more of", f"{scope} answers are degraded", harm))
-        if arm in needless and (new := list_new(needless, arm)):
-            what = "other answers now decline or apply the rule needlessly"
-            measured.append(("of", what, statistics.share(new)))
+                measured.append((f"{scope} answers are degraded", harm))
+        if arm in state.answers[TARGET]:
+            harm = self.compare_needless(state.answers, arm)
+            measured.append(("other answers decline or apply the rule needlessly", harm))
         before, after = state.scores.list_right_before(arm)
         if sum(before) - sum(after) >= MIN_BROKEN_NOW:
             harm = statistics.compare_shares(before, after)
-            measured.append(("more of", "right target answers break the rule now", harm))
+            measured.append(("right target answers break the rule now", harm))
         objections: list[str] = []
         undecided: list[str] = []
-        for of, what, harm in measured:
+        for what, harm in measured:
             if harm.value <= MAX_HARM:
                 continue
-            finding = f"{100 * harm.value:.0f} % {of} {harm.n} {what}"
+            finding = f"{100 * harm.value:.0f} % more of {harm.n} {what}"
             (objections if is_certain(harm, MAX_HARM) else undecided).append(finding)
         return objections, undecided
 
@@ -388,14 +419,6 @@ class RuleScorer:
             row = {"scope": TARGET, "prompt": text, "counts": i in counted, "arms": cells}
             rows.append(row)
         return rows
-
-
-def list_new(needless: Mapping[str, list[bool]], arm: str) -> list[bool]:
-    """Return whether an arm's answer is needless, for each prompt where the base's is not.
-
-    An answer of the base that was needless makes up for none that is now.
-    """
-    return [own for own, base in zip(needless[arm], needless["base"], strict=True) if not base]
 
 
 def is_kept(shares: Sequence[float]) -> bool:
@@ -431,7 +454,7 @@ def find_open_scopes(exam: JsonMapping) -> list[Scope]:
     outside: Sequence[Scope] = ("near", "general")
     effects = exam.get("side_effects", {})
     harms = [([scope], Measure(**effects[scope])) for scope in outside if scope in effects]
-    harms.append((list(outside), Measure(**exam["needless"]["new"])))
+    harms.append((list(outside), Measure(**exam["needless"]["excess"])))
     too_great = [(scopes, harm) for scopes, harm in harms if harm.value > MAX_HARM]
     if any(harm.low > MAX_HARM for _, harm in too_great):
         return []
