@@ -11,6 +11,7 @@ import pytest
 
 from scripted import Scripted
 from selfteach.generate.correct import (
+    NOT_IN_STYLE,
     Correctable,
     Corrector,
     Revision,
@@ -286,3 +287,59 @@ def test_new_words_in_a_house_style_still_count(tmp_path: Path) -> None:
     other = corrector(tmp_path, lambda request: "Coffee keeps everybody awake at night.")
     (found,) = replace(other, words=make_words(STYLE)).correct([LONG])
     assert found.fault == "rewritten beyond 60% of its words"
+
+
+def is_short(text: str) -> bool:
+    return text.count(".") <= 1
+
+
+@pytest.mark.parametrize("form", ["chat", "few-shot"])
+def test_a_teacher_that_copies_is_asked_for_an_answer_of_its_own_at_last(
+    tmp_path: Path, form: str
+) -> None:
+    seen: list[Request] = []
+
+    def copy_until_the_last(request: Request) -> str:
+        seen.append(request)
+        return LONG.answer if request.draw < 2 else "An infusion of dried leaves, served hot."
+
+    teacher = replace(
+        corrector(tmp_path, copy_until_the_last, form), words=make_words(STYLE), follows=is_short
+    )
+    (found,) = teacher.correct([LONG])
+    assert (found.text, found.fault, found.tries) == (
+        "An infusion of dried leaves, served hot.",
+        "",
+        3,
+    )
+    question = seen[-1].prompt
+    assert not isinstance(question, str)
+    assert [turn.role for turn in question] == ["user"]
+    assert question[0].content.startswith("What is tea?")
+    assert STYLE in question[0].content
+    assert LONG.answer not in question[0].content
+    if form == "chat":
+        system = seen[1].prompt[0]
+        assert not isinstance(system, str)
+        assert system.content.startswith("You rewrite answers")
+        assert STYLE in system.content
+
+
+def test_a_revision_that_does_not_follow_the_style_is_dropped(tmp_path: Path) -> None:
+    teacher = replace(
+        corrector(tmp_path, lambda request: LONG.answer), words=make_words(STYLE), follows=is_short
+    )
+    assert [r.fault for r in teacher.correct([LONG])] == [NOT_IN_STYLE]
+
+
+def test_an_answer_in_the_style_is_corrected_as_little_as_any(tmp_path: Path) -> None:
+    seen: list[Request] = []
+
+    def rewrites(request: Request) -> str:
+        seen.append(request)
+        return "Coffee keeps everybody awake at night."
+
+    teacher = replace(corrector(tmp_path, rewrites), words=make_words(STYLE), follows=is_short)
+    (found,) = teacher.correct([TEA])
+    assert found.fault == "rewritten beyond 60% of its words"
+    assert all(TEA.answer in str(request.prompt) for request in seen)

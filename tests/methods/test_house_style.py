@@ -14,7 +14,12 @@ from selfteach.materials.corrections import Corrections
 from selfteach.methods.corrections import sample_and_correct
 from selfteach.methods.corrections.method import describe
 from selfteach.methods.corrections.read_corrections import check_settings
-from selfteach.methods.corrections.sample_and_correct import make_corrector, make_self_corrector
+from selfteach.methods.corrections.sample_and_correct import (
+    find_style_check,
+    make_corrector,
+    make_self_corrector,
+    make_style_test,
+)
 
 STYLE = "answer in at most two sentences, no lists"
 PROMPTS = Path("prompts.jsonl")
@@ -36,7 +41,16 @@ def test_a_teacher_that_is_a_model_is_told_the_style() -> None:
     assert itself.max_tokens == corrector.max_tokens == 2 * 8, "both may add as much"
     assert corrector.words.style == STYLE
     assert STYLE in corrector.words.task
-    assert STYLE in describe(session, Corrections([], [], {}))["teacher"]
+    said = describe(session, Corrections([], [], {}))["teacher"]
+    assert STYLE in said
+    assert "checked: max_sentences=2 and not format=list" in said
+    assert corrector.follows("Tea is hot. I like it.")
+    assert not corrector.follows("Tea is hot. I like it. So do you.")
+
+
+def test_a_style_of_manner_has_no_check() -> None:
+    assert find_style_check("Friendly and warm") == ""
+    assert make_style_test("Friendly and warm")("Whatever! It! Is!")
 
 
 def test_where_a_teacher_lies_on_a_disk_stays_there() -> None:

@@ -69,6 +69,7 @@ from selfteach.methods.corrections.sample_and_correct import (
     FileRow,
     answer_rows,
     collect_answers,
+    find_style_check,
     make_corrector,
     make_self_corrector,
 )
@@ -355,6 +356,8 @@ def describe(session: Session, material: Corrections) -> JsonObject:
     teacher = hide_path(config.teacher) or ("a person" if config.review else "the file")
     if config.correct.style:
         teacher += f', in the style "{config.correct.style}"'
+        if check := find_style_check(config.correct.style):
+            teacher += f", checked: {check}"
     return {
         "method": "corrections",
         "teacher": teacher,

@@ -17,7 +17,11 @@ from selfteach.judge.recorded_judge import describe_judge, read_judge
 from selfteach.materials.corrections import Edit
 from selfteach.methods.corrections.critic import Critic
 from selfteach.methods.corrections.length_limits import is_short_enough
-from selfteach.methods.corrections.sample_and_correct import FileRow, route_answers
+from selfteach.methods.corrections.sample_and_correct import (
+    FileRow,
+    make_style_test,
+    route_answers,
+)
 from selfteach.methods.corrections.split import CorrectionParts
 from selfteach.models.recorded import Recorded
 from selfteach.records import JsonMapping, JsonObject, Turns, prompt_to_json
@@ -125,6 +129,7 @@ def read_critic(record: JsonMapping, sitting: ExamSetup) -> Critic:
 
 def read_corrector(record: JsonMapping, model: Recorded, sitting: ExamSetup) -> Corrector:
     """Return a teacher of new answers from its record."""
+    words = CorrectorWords(**record["words"])
     return Corrector(
         model,
         record["form"],
@@ -133,5 +138,6 @@ def read_corrector(record: JsonMapping, model: Recorded, sitting: ExamSetup) -> 
         float(record["most"]),
         int(record["max_tokens"]),
         partial(is_short_enough, sitting),
-        CorrectorWords(**record["words"]),
+        words,
+        make_style_test(words.style),
     )

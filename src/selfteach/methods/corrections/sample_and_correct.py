@@ -17,6 +17,8 @@ from selfteach.generate.correct import (
     make_words,
 )
 from selfteach.materials.corrections import Edit
+from selfteach.materials.effect import split_unread
+from selfteach.methods.brief_answers import make_test
 from selfteach.methods.corrections.length_limits import is_short_enough
 from selfteach.methods.corrections.split import CorrectionParts
 from selfteach.methods.session import Session
@@ -88,7 +90,20 @@ def make_corrector(session: Session) -> Corrector | None:
         MAX_GROWTH * config.max_tokens,
         partial(is_short_enough, session),
         make_words(config.style),
+        make_style_test(config.style),
     )
+
+
+def find_style_check(style: str) -> str:
+    """Return the check of the sentences of a house style that have one; "" if none has."""
+    effect, _ = split_unread(style)
+    return effect.check if effect and effect.check else ""
+
+
+def make_style_test(style: str) -> Callable[[str], bool]:
+    """Return whether a text follows a house style, as far as a check can tell, as a function."""
+    check = find_style_check(style)
+    return make_test([check] if check else [])
 
 
 def make_self_corrector(session: Session) -> Corrector:
