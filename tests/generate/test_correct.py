@@ -312,6 +312,9 @@ def test_a_teacher_that_copies_is_asked_for_an_answer_of_its_own_at_last(
         "",
         3,
     )
+    temperatures = [request.sampling.temperature for request in seen]
+    assert temperatures == [0.0, 0.0 if form == "chat" else 0.7, 0.0], "greedy where it is new"
+    assert not seen[-1].sampling.stop
     question = seen[-1].prompt
     assert not isinstance(question, str)
     assert [turn.role for turn in question] == ["user"]
@@ -323,6 +326,19 @@ def test_a_teacher_that_copies_is_asked_for_an_answer_of_its_own_at_last(
         assert not isinstance(system, str)
         assert system.content.startswith("You rewrite answers")
         assert STYLE in system.content
+
+
+def test_only_an_answer_of_the_teachers_own_is_shortened_to_the_style(tmp_path: Path) -> None:
+    teacher = replace(
+        corrector(tmp_path, lambda request: "Leaves in hot water. Drink it. Enjoy it."),
+        words=make_words(STYLE),
+        follows=is_short,
+        fit_to_style=lambda text: text.partition(".")[0] + ".",
+    )
+    (found,) = teacher.correct([LONG])
+    assert (found.text, found.fault, found.tries) == ("Leaves in hot water.", "", 3)
+    (kept,) = teacher.correct([replace(LONG, answer="Tea is a drink.")])
+    assert kept.fault == NOT_IN_STYLE, "the answer follows the style already"
 
 
 def test_a_revision_that_does_not_follow_the_style_is_dropped(tmp_path: Path) -> None:

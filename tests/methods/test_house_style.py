@@ -18,6 +18,7 @@ from selfteach.methods.corrections.sample_and_correct import (
     find_style_check,
     make_corrector,
     make_self_corrector,
+    make_style_repair,
     make_style_test,
 )
 
@@ -46,11 +47,13 @@ def test_a_teacher_that_is_a_model_is_told_the_style() -> None:
     assert "checked: max_sentences=2 and not format=list" in said
     assert corrector.follows("Tea is hot. I like it.")
     assert not corrector.follows("Tea is hot. I like it. So do you.")
+    assert corrector.fit_to_style("Tea is hot. I like it. So do you.") == "Tea is hot. I like it."
 
 
 def test_a_style_of_manner_has_no_check() -> None:
     assert find_style_check("Friendly and warm") == ""
     assert make_style_test("Friendly and warm")("Whatever! It! Is!")
+    assert make_style_repair("Friendly and warm")("Whatever! It! Is!") == "Whatever! It! Is!"
 
 
 def test_where_a_teacher_lies_on_a_disk_stays_there() -> None:

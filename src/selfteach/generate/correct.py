@@ -7,7 +7,7 @@ it gets another try; the last refusal is the reason to drop the answer. With a h
 that are only left out do not count: "at most two sentences" may cost any number of them.
 Where a check can tell whether a text follows the style, a revision must. A small model that is
 asked for the least revision copies the answer; then it rewrites it, and at last it gives an answer
-of its own in that style: 4, 9 and 18 of 20 in at most two sentences (1.5 billion weights).
+of its own in that style, shortened if need be (docs/log/2026-11-corrections.md).
 
 Source: correction-optimization, "the teacher corrects y given x". Departs: there any rewrite was
 taken as a correction; here minimality is measured, by the edit distance of words and marks.
@@ -279,7 +279,8 @@ class Corrector:
     """Hold a teacher: its model, the form of its prompt, and its limits.
 
     `most` is the greatest edit distance; `fits` tells whether a text fits after the prompt, and
-    `follows` whether it follows the house style, as far as a check can tell.
+    `follows` whether it follows the house style, as far as a check can tell. `fit_to_style` returns
+    the nearest text that does, where the check knows one.
     """
 
     sampler: Recorded
@@ -291,6 +292,7 @@ class Corrector:
     fits: Callable[[Turns, str], bool] = lambda prompt, text: True
     words: CorrectorWords = CorrectorWords()
     follows: Callable[[str], bool] = lambda text: True
+    fit_to_style: Callable[[str], str] = lambda text: text
 
     def correct(
         self, asked: Sequence[Correctable], progress: Callable[[int], object] = lambda n: None
@@ -320,11 +322,14 @@ class Corrector:
         self, asked: Correctable, completion: Completion | None, tries: int
     ) -> Revision:
         text = clean_reply(completion.text, asked, self.form) if completion else ""
+        written = text
+        if text and self._is_own_answer(asked, tries - 1):
+            text = self.fit_to_style(text)
         if not completion:
             fault = NO_CORRECTION
         elif not text:
             fault = "the correction is empty"
-        elif completion.finish != "stop":
+        elif completion.finish != "stop" and text == written:
             fault = "the correction was cut off"
         else:
             fault = self._find_excess(asked, text, tries)
@@ -347,9 +352,14 @@ class Corrector:
         return f"rewritten beyond {self.most:.0%} of its words" if too_far else ""
 
     def request(self, asked: Correctable, number: int) -> Request:
-        """Return the request of the given try: greedy at first, then with temperature .7."""
-        stop = ("\n\n", "\nQuestion:") if self.form == "few-shot" else ()
-        sampling = SamplingParams(0.7 if number else 0.0, 0.95, self.max_tokens, stop)
+        """Return the request of the given try: greedy where it is the first with its prompt, else
+        with temperature .7.
+        """
+        is_own = self._is_own_answer(asked, number)
+        is_rewriting = self.form == "chat" and number == 1 and self._lacks_style(asked)
+        temperature = 0.0 if number == 0 or is_own or is_rewriting else 0.7
+        stop = ("\n\n", "\nQuestion:") if self.form == "few-shot" and not is_own else ()
+        sampling = SamplingParams(temperature, 0.95, self.max_tokens, stop)
         return Request("correct", self._make_prompt(asked, number), sampling, number, self.seed)
 
     def _is_own_answer(self, asked: Correctable, number: int) -> bool:

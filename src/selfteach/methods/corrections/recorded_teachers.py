@@ -19,6 +19,7 @@ from selfteach.methods.corrections.critic import Critic
 from selfteach.methods.corrections.length_limits import is_short_enough
 from selfteach.methods.corrections.sample_and_correct import (
     FileRow,
+    make_style_repair,
     make_style_test,
     route_answers,
 )
@@ -140,4 +141,5 @@ def read_corrector(record: JsonMapping, model: Recorded, sitting: ExamSetup) -> 
         partial(is_short_enough, sitting),
         words,
         make_style_test(words.style),
+        make_style_repair(words.style),
     )

@@ -16,6 +16,8 @@ from selfteach.generate.correct import (
     Revision,
     make_words,
 )
+from selfteach.judge.check import parse_check
+from selfteach.judge.repair import repair_answer
 from selfteach.materials.corrections import Edit
 from selfteach.materials.effect import split_unread
 from selfteach.methods.brief_answers import make_test
@@ -91,6 +93,7 @@ def make_corrector(session: Session) -> Corrector | None:
         partial(is_short_enough, session),
         make_words(config.style),
         make_style_test(config.style),
+        make_style_repair(config.style),
     )
 
 
@@ -104,6 +107,15 @@ def make_style_test(style: str) -> Callable[[str], bool]:
     """Return whether a text follows a house style, as far as a check can tell, as a function."""
     check = find_style_check(style)
     return make_test([check] if check else [])
+
+
+def make_style_repair(style: str) -> Callable[[str], str]:
+    """Return what puts a text into a house style by small changes, where its check knows how."""
+    written = find_style_check(style)
+    if not written:
+        return str
+    check = parse_check(written)
+    return lambda text: next(iter(repair_answer(check, text)), text)
 
 
 def make_self_corrector(session: Session) -> Corrector:
