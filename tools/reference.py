@@ -69,7 +69,7 @@ def make_cli_page() -> str:
     ]
     parts += [
         "Comparisons are `>=`, `<=`, `>`, `<`, joined by commas: "
-        '`--require "kept>=.95,needless_new<=.05"`.'
+        '`--require "kept>=.95,needless_excess<=.05"`.'
     ]
     parts += [
         "## Exit codes",
