@@ -219,7 +219,25 @@ def test_a_run_checks_its_engine_before_anything_is_sampled(tiny, monkeypatch, t
         assert ledger.sum_tokens().tokens == 0
 
 
-def test_one_core_computes_in_float32(monkeypatch):
+def test_one_core_of_a_processor_with_amx_computes_in_float32(monkeypatch):
     """In bf16 openvino ends the process where it may use one core of a processor with AMX."""
     monkeypatch.setattr(openvino, "get_cores", lambda: [3])
+    monkeypatch.setattr(openvino, "may_have_amx", lambda: True)
     assert openvino._choose_precision() == "f32"
+    assert openvino.count_engine_bytes(100, 2) == 490, "twice as many"
+    assert openvino.count_engine_bytes(100, 4) == 245
+    monkeypatch.setattr(openvino, "may_have_amx", lambda: False)
+    assert openvino.count_engine_bytes(100, 2) == 245
+    monkeypatch.setattr(openvino, "get_cores", lambda: [3, 4])
+    monkeypatch.setattr(openvino, "may_have_amx", lambda: True)
+    assert openvino.count_engine_bytes(100, 2) == 245
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"), [("flags: avx2 amx_tile amx_bf16", True), ("flags: avx512_bf16", False)]
+)
+def test_amx_is_read_from_the_processors_flags(tmp_path, flags, expected):
+    cpus = tmp_path / "cpuinfo"
+    assert openvino.may_have_amx(cpus), "it does not tell"
+    cpus.write_text(f"model name: any\n{flags}\n")
+    assert openvino.may_have_amx(cpus) is expected

@@ -20,13 +20,13 @@ from selfteach.models.memory_account import (
     CHUNK_POSITIONS,
     CPU_OVERHEAD_BYTES,
     CPU_ROWS,
-    OPENVINO_COPIES,
+    FLOAT32_BYTES,
     PipelineMemory,
     count_cache_bytes,
     format_bytes,
     measure_usable_bytes,
 )
-from selfteach.models.openvino import CACHE_GB
+from selfteach.models.openvino import CACHE_GB, count_engine_bytes
 from selfteach.models.parse_layers import parse_layers
 from selfteach.models.resolve_model_path import is_local_teacher, resolve_model_folder
 from selfteach.registry import load_registered
@@ -47,7 +47,6 @@ CHECKPOINTED_BYTES = 2
 """The same if only the input of each layer is kept."""
 TRAINED_BYTES = 16
 """Bytes of a trained number in float32: its value, its gradient, and AdamW's two moments."""
-FLOAT32_BYTES = 4
 SMALL_ADAPTERS = ("lora", "reft", "prompt", "bottleneck", "closed_form")
 """Adapters that add numbers to frozen weights. They are no larger than a LoRA."""
 
@@ -132,7 +131,7 @@ def count_teacher_bytes(teacher: str, itemsize: int, *, has_engine: bool) -> int
     if not is_local_teacher(teacher):
         return 0
     weights = itemsize * count_weights(teacher)
-    return round(OPENVINO_COPIES * weights) + (CACHE_GB << 30) if has_engine else weights
+    return count_engine_bytes(weights, itemsize) + (CACHE_GB << 30) if has_engine else weights
 
 
 def count_weights(name: str) -> int:
@@ -316,7 +315,8 @@ def add_up_memory(
     if sizes.on_cpu and sizes.itemsize < FLOAT32_BYTES:
         training += CPU_OVERHEAD_BYTES
     if has_engine:
-        engine, cache = round(OPENVINO_COPIES * sizes.weights), CACHE_GB << 30
+        engine = count_engine_bytes(sizes.weights, sizes.itemsize)
+        cache = CACHE_GB << 30
     else:
         engine, cache = 0, SAMPLED_POSITIONS * CPU_ROWS * sizes.position + sizes.unpacked
     unmerged = trained.tuned if has_engine else trained.unmerged

@@ -19,7 +19,6 @@ from selfteach.config import TrainConfig
 from selfteach.errors import UsageError
 from selfteach.files import write_text
 from selfteach.methods.account_memory import (
-    FLOAT32_BYTES,
     account_files,
     account_memory,
     count_teacher_bytes,
@@ -33,6 +32,7 @@ from selfteach.models.fetch_default_model import get_cache_folder
 from selfteach.models.kept_engine import UnloadedModel
 from selfteach.models.llama_files import read_llama_files
 from selfteach.models.memory_account import (
+    FLOAT32_BYTES,
     PipelineMemory,
     format_bytes,
     measure_total_bytes,

@@ -28,6 +28,7 @@ MERGING_BYTES = 390_000_000
 """PEFT, and what merging leaves behind, on a CPU."""
 COMPILED_BYTES = 500_000_000
 """oneDNN's compiled products, on a CPU."""
+FLOAT32_BYTES = 4
 OPENVINO_COPIES = 2.45
 """How often openvino holds the weights: as it reads them, as it compiles them, and gaps."""
 SCORED_BYTES_PER_WORD = 7_600

@@ -20,6 +20,7 @@ from selfteach.errors import UsageError
 from selfteach.extras import refuse_telemetry
 from selfteach.models.fetch_default_model import get_cache_folder
 from selfteach.models.kept_engine import UnloadedModel, keep_engine_file
+from selfteach.models.memory_account import FLOAT32_BYTES, OPENVINO_COPIES
 from selfteach.models.memory_allocator import keep_freed_pages, release_freed_pages
 from selfteach.models.openvino_signal_stack import keep_signal_stack
 from selfteach.models.pending import (
@@ -297,14 +298,35 @@ def _load_pipeline(path: Path, precision: str) -> Any:
 
 
 def _choose_precision() -> str:
-    """Return bf16 where the processor has it, else f32.
+    """Return bf16 where the processor has it, else f32."""
+    import openvino
+
+    if needs_float32():
+        return "f32"
+    capabilities = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "bf16" if "BF16" in capabilities else "f32"
+
+
+def needs_float32() -> bool:
+    """Return whether openvino cannot compute in bf16, whatever the processor says.
 
     openvino 2026.4 divides by zero (SIGFPE) in bf16 on a processor with AMX of which this process
     may use one core only.
     """
-    import openvino
+    return len(get_cores()) == 1 and may_have_amx()
 
-    if len(get_cores()) == 1:
-        return "f32"
-    capabilities = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    return "bf16" if "BF16" in capabilities else "f32"
+
+def may_have_amx(cpus: Path = Path("/proc/cpuinfo")) -> bool:
+    """Return whether the processor has AMX, or does not tell."""
+    return not cpus.is_file() or "amx_tile" in cpus.read_text("utf-8", "replace")
+
+
+def count_engine_bytes(weights: int, itemsize: int) -> int:
+    """Return what openvino takes of the memory for weights.
+
+    Args:
+        weights: their bytes.
+        itemsize: the bytes of one of them.
+    """
+    computed = max(FLOAT32_BYTES, itemsize) if needs_float32() else itemsize
+    return round(OPENVINO_COPIES * weights * computed / itemsize)
