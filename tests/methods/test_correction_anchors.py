@@ -3,13 +3,22 @@ corrections end of themselves.
 """
 
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from selfteach.generate.correct import NO_CORRECTION, Correctable, Revision, find_common_start
+from scripted import Scripted
+from selfteach.generate.correct import (
+    NO_CORRECTION,
+    NOT_IN_STYLE,
+    Correctable,
+    Corrector,
+    Revision,
+    find_common_start,
+)
 from selfteach.methods.corrections.make_examples import (
     WOULD_CORRECT,
     CorrectionExamples,
@@ -18,6 +27,7 @@ from selfteach.methods.corrections.make_examples import (
     make_examples_from_answers,
 )
 from selfteach.methods.corrections.sample_and_correct import Batch
+from selfteach.models.recorded import Recorded
 from selfteach.records import make_prompt
 from selfteach.run.display import open_display
 from selfteach.run.ledger import Ledger
@@ -63,6 +73,9 @@ def test_a_correction_that_stops_before_the_limit_teaches_its_end(
 class Teacher:
     """Loses the requests of short answers, and rewrites all others."""
 
+    def without_style_check(self) -> "Teacher":
+        return self
+
     def correct(self, asked: Sequence[Correctable], progress: Any = None) -> list[Revision]:
         return [
             Revision(
@@ -70,6 +83,20 @@ class Teacher:
             )
             for a in asked
         ]
+
+
+def test_the_first_words_of_an_answer_need_not_follow_the_style(tmp_path: Path) -> None:
+    """Else every anchor would be refused: the answer of the teacher's own begins otherwise."""
+    text = "Tea is a drink. It is hot. Many like"
+    asked = [Correctable(make_prompt("What is tea?"), text, cut=True)]
+    with closing(Ledger(tmp_path / "run.db")) as ledger:
+        copies: Any = Scripted(lambda request: text)
+        teacher = Corrector(
+            Recorded(ledger, copies), "chat", 0, follows=lambda text: text.count(".") < 2
+        )
+        assert [revision.fault for revision in teacher.correct(asked)] == [NOT_IN_STYLE]
+        starts = find_accepted_starts(asked, teacher, CorrectionExamples())
+    assert list(starts.values()) == [(text, "")]
 
 
 def test_a_lost_correction_is_a_failure_and_no_refusal(tmp_path: Path) -> None:

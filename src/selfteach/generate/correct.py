@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import regex
@@ -293,6 +293,10 @@ class Corrector:
     words: CorrectorWords = CorrectorWords()
     follows: Callable[[str], bool] = lambda text: True
     fit_to_style: Callable[[str], str] = lambda text: text
+
+    def without_style_check(self) -> Corrector:
+        """Return the same teacher, of whom the least revision is taken, in the style or not."""
+        return replace(self, follows=lambda text: True)
 
     def correct(
         self, asked: Sequence[Correctable], progress: Callable[[int], object] = lambda n: None

@@ -227,7 +227,9 @@ def find_accepted_starts(
     answers: Sequence[Correctable], teacher: Corrector | None, examples: CorrectionExamples
 ) -> dict[str, tuple[str, str]]:
     """Return the words of each answer before the first one that the teacher would change, and the
-    reason where there are none, by id.
+    reason where there are none, by id. The teacher revises them as little as it can: the first
+    words of an answer cannot follow a style ("at most two sentences"), and share no word with
+    another answer.
 
     Without a teacher an answer counts as a whole, or not at all where it makes an error that the
     corrections remove.
@@ -237,7 +239,7 @@ def find_accepted_starts(
         wrong = {a.id for a in answers if errors & set(split_edit_units(a.answer))}
         return {a.id: ("", WOULD_CORRECT) if a.id in wrong else (a.answer, "") for a in answers}
     found = {}
-    for revision in teacher.correct(answers):
+    for revision in teacher.without_style_check().correct(answers):
         start = find_common_start(revision.asked.answer, revision.text)
         found[revision.asked.id] = (start, "" if start else revision.fault or WOULD_CORRECT)
     return found
