@@ -118,11 +118,12 @@ def summarize_run(exam: Mapping[str, Any], measured: Mapping[str, Any]) -> Row:
 def call(
     code: Path, words: Sequence[str], *, must: bool = False
 ) -> subprocess.CompletedProcess[str]:
-    """Run Python with the code of a checkout."""
+    """Run Python with the code of a checkout, and where it lacks a package, PYTHONPATH's."""
+    folders = [str(code / "src"), *filter(None, [os.environ.get("PYTHONPATH")])]
     done = subprocess.run(
         [sys.executable, *words],
         cwd=code,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(code / "src"), *sys.path])},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(folders)},
         capture_output=True,
         text=True,
     )

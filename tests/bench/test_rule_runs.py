@@ -33,3 +33,14 @@ def test_a_run_of_another_model_or_with_other_settings_is_another_run(
 def test_only_runs_of_the_same_model_are_compared() -> None:
     new = [{**ROW, "model": "embedded", "config": "quick"}, {**ROW, "model": "big"}]
     assert rules.pair_rows([ROW], new) == [(ROW, new[0])]
+
+
+def test_a_run_finds_the_packages_of_pythonpath(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "only_here.py").write_text("found = 7\n", "utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    words = ["-c", "import only_here, selfteach; print(only_here.found, selfteach.__file__)"]
+    found = rules.call(rules.ROOT, words, must=True).stdout
+    assert found.startswith("7 ")
+    assert str(rules.ROOT / "src") in found

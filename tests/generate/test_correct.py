@@ -337,6 +337,8 @@ def test_only_an_answer_of_the_teachers_own_is_shortened_to_the_style(tmp_path: 
     )
     (found,) = teacher.correct([LONG])
     assert (found.text, found.fault, found.tries) == ("Leaves in hot water.", "", 3)
+    (cut,) = replace(teacher, seed=1, max_tokens=6).correct([LONG])
+    assert (cut.text, cut.fault) == ("Leaves in hot water.", ""), "what was cut off is gone"
     (kept,) = teacher.correct([replace(LONG, answer="Tea is a drink.")])
     assert kept.fault == NOT_IN_STYLE, "the answer follows the style already"
 
@@ -359,3 +361,17 @@ def test_an_answer_in_the_style_is_corrected_as_little_as_any(tmp_path: Path) ->
     (found,) = teacher.correct([TEA])
     assert found.fault == "rewritten beyond 60% of its words"
     assert all(TEA.answer in str(request.prompt) for request in seen)
+
+
+def test_an_answer_of_the_teachers_own_keeps_its_line_breaks(tmp_path: Path) -> None:
+    """Those of the answer that it replaces stand between other words."""
+    listed = replace(LONG, answer="Tea is made of\n\ndried leaves\nand hot water")
+    own = "Tea is made of green leaves and hot water"
+    for form in ("chat", "few-shot"):
+        teacher = replace(
+            corrector(tmp_path / form, lambda request: own, form),
+            words=make_words(STYLE),
+            follows=lambda text: "\n" not in text,
+        )
+        (found,) = teacher.correct([listed])
+        assert (found.text, found.fault) == (own, "")

@@ -13,7 +13,6 @@ import pytest
 from scripted import Scripted
 from selfteach.generate.correct import (
     NO_CORRECTION,
-    NOT_IN_STYLE,
     Correctable,
     Corrector,
     Revision,
@@ -90,11 +89,11 @@ def test_the_first_words_of_an_answer_need_not_follow_the_style(tmp_path: Path) 
     text = "Tea is a drink. It is hot. Many like"
     asked = [Correctable(make_prompt("What is tea?"), text, cut=True)]
     with closing(Ledger(tmp_path / "run.db")) as ledger:
-        copies: Any = Scripted(lambda request: text)
+        copies: Any = Scripted(lambda request: text if request.draw < 2 else "Leaves.")
         teacher = Corrector(
             Recorded(ledger, copies), "chat", 0, follows=lambda text: text.count(".") < 2
         )
-        assert [revision.fault for revision in teacher.correct(asked)] == [NOT_IN_STYLE]
+        assert [revision.text for revision in teacher.correct(asked)] == ["Leaves."]
         starts = find_accepted_starts(asked, teacher, CorrectionExamples())
     assert list(starts.values()) == [(text, "")]
 

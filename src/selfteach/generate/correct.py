@@ -325,10 +325,10 @@ class Corrector:
     def _make_revision(
         self, asked: Correctable, completion: Completion | None, tries: int
     ) -> Revision:
-        text = clean_reply(completion.text, asked, self.form) if completion else ""
-        written = text
-        if text and self._is_own_answer(asked, tries - 1):
-            text = self.fit_to_style(text)
+        is_own = self._is_own_answer(asked, tries - 1)
+        form = "chat" if is_own else self.form  # it has line breaks of its own
+        written = clean_reply(completion.text, asked, form) if completion else ""
+        text = self.fit_to_style(written) if written and is_own else written
         if not completion:
             fault = NO_CORRECTION
         elif not text:
@@ -360,8 +360,8 @@ class Corrector:
         with temperature .7.
         """
         is_own = self._is_own_answer(asked, number)
-        is_rewriting = self.form == "chat" and number == 1 and self._lacks_style(asked)
-        temperature = 0.0 if number == 0 or is_own or is_rewriting else 0.7
+        is_new = number == 0 or is_own or (number == 1 and self._is_rewriting(asked, number))
+        temperature = 0.0 if is_new else 0.7
         stop = ("\n\n", "\nQuestion:") if self.form == "few-shot" and not is_own else ()
         sampling = SamplingParams(temperature, 0.95, self.max_tokens, stop)
         return Request("correct", self._make_prompt(asked, number), sampling, number, self.seed)
@@ -372,6 +372,10 @@ class Corrector:
         """
         return 0 < number == self.tries - 1 and self._lacks_style(asked)
 
+    def _is_rewriting(self, asked: Correctable, number: int) -> bool:
+        """Return whether a try asks an endpoint to rewrite an answer in the style."""
+        return self.form == "chat" and number > 0 and self._lacks_style(asked)
+
     def _lacks_style(self, asked: Correctable) -> bool:
         return self.form != "program" and not asked.feedback and not self.follows(asked.answer)
 
@@ -380,7 +384,7 @@ class Corrector:
             return format_conversation(asked)
         if self._is_own_answer(asked, number):
             return format_question(asked, self.words.style)
-        if self.form == "chat" and number and self._lacks_style(asked):
+        if self._is_rewriting(asked, number):
             return format_instruction(asked, make_rewriting_words(self.words.style))
         if self.form == "chat":
             return format_instruction(asked, self.words)
