@@ -10,7 +10,8 @@ asked for the least revision copies the answer; then it rewrites it, and at last
 of its own in that style, shortened if need be (docs/log/2026-11-corrections.md).
 
 Source: correction-optimization, "the teacher corrects y given x". Departs: there any rewrite was
-taken as a correction; here minimality is measured, by the edit distance of words and marks.
+taken as a correction; here minimality is measured, by the edit distance of words and marks, and an
+answer of the teacher's own may stand in for a revision that no style's check would pass.
 """
 
 from __future__ import annotations
