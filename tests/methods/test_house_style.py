@@ -21,6 +21,9 @@ from selfteach.methods.corrections.sample_and_correct import (
     make_style_repair,
     make_style_test,
 )
+from selfteach.models.recorded import Recorded
+from selfteach.models.tokens import PLAIN_NAME
+from selfteach.run.ledger import Ledger
 
 STYLE = "answer in at most two sentences, no lists"
 PROMPTS = Path("prompts.jsonl")
@@ -34,10 +37,9 @@ def make_settings(teacher: str, **more: Any) -> config.CorrectionsConfig:
 def test_a_teacher_that_is_a_model_is_told_the_style() -> None:
     settings = make_settings("http://127.0.0.1:9/v1#editor")
     check_settings(None, PROMPTS, settings)
-    session: Any = SimpleNamespace(teacher=object(), config=settings)
+    session: Any = SimpleNamespace(teacher=SimpleNamespace(is_chat_model=True), config=settings)
     corrector = make_corrector(session)
     assert corrector is not None
-    assert corrector.form == "chat"
     itself = make_self_corrector(SimpleNamespace(base=object(), config=settings))  # type: ignore[arg-type]
     assert itself.max_tokens == corrector.max_tokens == 2 * 8, "both may add as much"
     assert corrector.words.style == STYLE
@@ -48,6 +50,29 @@ def test_a_teacher_that_is_a_model_is_told_the_style() -> None:
     assert corrector.follows("Tea is hot. I like it.")
     assert not corrector.follows("Tea is hot. I like it. So do you.")
     assert corrector.fit_to_style("Tea is hot. I like it. So do you.") == "Tea is hot. I like it."
+
+
+@pytest.mark.parametrize(
+    ("address", "template", "form"),
+    [
+        ("http://127.0.0.1:9/v1#editor", None, "chat"),
+        ("folder", "model's own", "chat"),
+        ("folder", PLAIN_NAME, "few-shot"),
+        ("cmd:editor", None, "program"),
+    ],
+)
+def test_a_chat_model_is_instructed_wherever_it_is(
+    address: str, template: str | None, form: str, tmp_path: Path
+) -> None:
+    """A model without a chat template of its own continues a list."""
+    tokens = {"tokens": SimpleNamespace(template=template)} if template else {}
+    sampler: Any = SimpleNamespace(name="editor", fingerprint="f", **tokens)
+    settings = config.CorrectionsConfig(teacher=address)
+    teacher = Recorded(Ledger(tmp_path / "run.db"), sampler)
+    session: Any = SimpleNamespace(teacher=teacher, config=settings)
+    corrector = make_corrector(session)
+    assert corrector is not None
+    assert corrector.form == form
 
 
 def test_a_style_of_manner_has_no_check() -> None:

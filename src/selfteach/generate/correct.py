@@ -1,8 +1,8 @@
 """The smallest revision: a teacher's correction of an answer, and how much it changes.
 
-A teacher gets the question *and* the answer. A program (`cmd:`) gets them as they are; an endpoint
-gets an instruction with delimited texts; a local model continues a list of worked corrections,
-because a small one does not follow instructions. If a model rewrites more than `most` of the words,
+A teacher gets the question *and* the answer. A program (`cmd:`) gets them as they are; a chat model
+gets an instruction with delimited texts; a model without a chat template, and the base as its own
+teacher, continue a list of worked corrections. If a model rewrites more than `most` of the words,
 it gets another try; the last refusal is the reason to drop the answer. With a house style, words
 that are only left out do not count: "at most two sentences" may cost any number of them.
 Where a check can tell whether a text follows the style, a revision must. A small model that is
@@ -374,7 +374,7 @@ class Corrector:
         return 0 < number == self.tries - 1 and self._lacks_style(asked)
 
     def _is_rewriting(self, asked: Correctable, number: int) -> bool:
-        """Return whether a try asks an endpoint to rewrite an answer in the style."""
+        """Return whether a try asks a chat model to rewrite an answer in the style."""
         return self.form == "chat" and number > 0 and self._lacks_style(asked)
 
     def _lacks_style(self, asked: Correctable) -> bool:
@@ -399,7 +399,7 @@ def format_conversation(asked: Correctable) -> Turns:
 
 
 def format_instruction(asked: Correctable, words: CorrectorWords = CorrectorWords()) -> Turns:
-    """Return the prompt of an endpoint: texts between tags.
+    """Return the prompt of a chat model: texts between tags.
 
     A text cannot close its tag, because the tag's name comes from a hash of the texts.
     """
@@ -432,7 +432,7 @@ def format_earlier_turns(prompt: Turns) -> list[str]:
 
 
 def format_few_shot(asked: Correctable, words: CorrectorWords = CorrectorWords()) -> str:
-    """Return the prompt of a small local model: a list of worked corrections to continue.
+    """Return the prompt of a model without a chat template: a list of worked corrections to continue.
 
     Each text stands on one line.
     """

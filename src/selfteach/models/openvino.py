@@ -54,6 +54,7 @@ class OpenVino:
     """Sample with the weights of a `LoadedModel`, and share its tokenizer, name and fingerprint.
 
     Attributes:
+        tokens: the model's tokenizer.
         failures: (id, reason) of each request without a completion.
         on_step: called after each step.
         precision: what it computes in, f32 or bf16.
@@ -84,6 +85,7 @@ class OpenVino:
         self.name = hf.name
         self.notes = hf.notes if isinstance(hf, UnloadedModel) else ()
         self.fingerprint = hf.fingerprint
+        self.tokens = hf.tokens
         self._hf: Any = hf
         self._folder = folder
         self.precision = precision or _choose_precision()

@@ -47,11 +47,13 @@ class PagedSampler:
     """Sample with pages of keys and values. It is a `Sampler`.
 
     Attributes:
+        tokens: the model's tokenizer.
         precision: what it computes in, f32 or the name of another dtype.
     """
 
     def __init__(self, hf: LoadedModel) -> None:
         self.hf = hf
+        self.tokens = hf.tokens
         self.name = hf.name
         self.precision = "f32" if hf.dtype == torch.float32 else str(hf.dtype)
 

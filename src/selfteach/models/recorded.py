@@ -16,7 +16,7 @@ import numpy as np
 
 from selfteach.errors import DataError
 from selfteach.models import Sampler, Scorer
-from selfteach.models.tokens import NO_TOKENS, TOO_LONG, TOO_LONG_WITH_TEXT, UnfitPrompt
+from selfteach.models.tokens import NO_TOKENS, PLAIN_NAME, TOO_LONG, TOO_LONG_WITH_TEXT, UnfitPrompt
 from selfteach.records import (
     Completion,
     Continuations,
@@ -113,6 +113,14 @@ class Recorded:
         lost = dict(getattr(self._sampler, "failures", ()))
         lost |= dict(getattr(self._scorer, "failures", ()))
         return list((self._frozen_failures | self._unfit | lost).items())
+
+    @property
+    def is_chat_model(self) -> bool:
+        """Return whether the model has a chat template of its own. What stands behind an address is
+        taken for a chat model.
+        """
+        tokens = getattr(self._sampler, "tokens", None)
+        return tokens is None or tokens.template != PLAIN_NAME
 
     def freeze_failures(self) -> None:
         """Send no request again that has failed until now, also in a resumed run.

@@ -76,13 +76,10 @@ def make_corrector(session: Session) -> Corrector | None:
     """Return the teacher that corrects new answers, if there is one."""
     if session.teacher is None:
         return None
-    address = session.config.teacher
     config = session.config.correct
-    form: PromptStyle = "few-shot"
-    if address.startswith("cmd:"):
+    form: PromptStyle = "chat" if session.teacher.is_chat_model else "few-shot"
+    if session.config.teacher.startswith("cmd:"):
         form = "program"
-    elif "#" in address or "://" in address:
-        form = "chat"
     return Corrector(
         session.teacher,
         form,

@@ -99,8 +99,10 @@ def get_writer(session: Session) -> Recorded:
 
 
 def is_chat_writer(session: Session) -> bool:
-    """Return whether the writer is a chat model; a teacher is assumed to be one."""
-    return session.teacher is not None or session.model.tokens.template != PLAIN_NAME
+    """Return whether the writer is a chat model."""
+    if session.teacher:
+        return session.teacher.is_chat_model
+    return session.model.tokens.template != PLAIN_NAME
 
 
 def sample_fitting(session: Session, requests: Sequence[Request]) -> list[Completion | str]:
