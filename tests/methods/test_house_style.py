@@ -67,7 +67,7 @@ def test_a_chat_model_is_instructed_wherever_it_is(
     """A model without a chat template of its own continues a list."""
     tokens = {"tokens": SimpleNamespace(template=template)} if template else {}
     sampler: Any = SimpleNamespace(name="editor", fingerprint="f", **tokens)
-    settings = config.CorrectionsConfig(teacher=address)
+    settings = make_settings(address)
     teacher = Recorded(Ledger(tmp_path / "run.db"), sampler)
     session: Any = SimpleNamespace(teacher=teacher, config=settings)
     corrector = make_corrector(session)
