@@ -432,7 +432,7 @@ def format_earlier_turns(prompt: Turns) -> list[str]:
 
 
 def format_few_shot(asked: Correctable, words: CorrectorWords = CorrectorWords()) -> str:
-    """Return the prompt of a model without a chat template: a list of worked corrections to continue.
+    """Return the prompt of a model without a chat template: worked corrections to continue.
 
     Each text stands on one line.
     """

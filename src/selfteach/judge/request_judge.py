@@ -21,8 +21,9 @@ import math
 import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, compress
 from statistics import mean
+from typing import NamedTuple
 
 from selfteach.generate import few_shot
 from selfteach.generate.ask import Subject, list_other_topics
@@ -55,23 +56,44 @@ def compare_topics(scorer: Scorer, subject: Subject, texts: Sequence[str]) -> li
     return found
 
 
+class RequestScore(NamedTuple):
+    """Hold how surely a request asks about the topic, in nats.
+
+    Only the differences between requests mean something. A request without a score has minus
+    infinity.
+
+    Attributes:
+        topic: the topic's log-odds.
+        answer: log p of the rule's answer; 0 where it gives none.
+    """
+
+    topic: float
+    answer: float = 0.0
+
+    @property
+    def total(self) -> float:
+        """Return the sum of both."""
+        return self.topic + self.answer
+
+
+NOWHERE = RequestScore(-math.inf, -math.inf)
+"""No request is further from the topic."""
+
+
 def compare_requests(
     scorer: Scorer, subject: Subject, answer: str, texts: Sequence[str]
-) -> list[float]:
-    """Return in nats how surely each text asks about the topic, and for the answer if there is one.
-
-    Only the differences between texts mean something. A text without a score gets minus infinity.
-    """
+) -> list[RequestScore]:
+    """Return how surely each text asks about the topic, and for the answer if there is one."""
     values = compare_topics(scorer, subject, texts)
     if not answer:
-        return values
+        return list(map(RequestScore, values))
     others = [row for row in few_shot.ANSWERED_REQUESTS[::3] if row[0] != subject.topic]
     worked = format_examples("Request: {1}\nAnswer: {2}\n\n", others)
     items = [
         Continuations(f"{worked}Request: {to_one_line(t)}\nAnswer:", (f" {answer}",)) for t in texts
     ]
     logps = [scores[0].logp if scores else -math.inf for scores in score_in_order(scorer, items)]
-    return [value + logp for value, logp in zip(values, logps, strict=True)]
+    return list(map(RequestScore, values, logps))
 
 
 def list_worked_requests() -> list[tuple[str, str]]:
@@ -100,6 +122,7 @@ class RequestJudge:
         answer: what the rule answers to such requests; "" if it gives no answer.
         kinds: what finds a kind of the topic in a text; None if nothing does.
         kind_threshold: the lower threshold of a request that names a kind.
+        far: below this total and this answer's score a request is surely about something else.
     """
 
     scorer: Scorer
@@ -109,6 +132,7 @@ class RequestJudge:
     answer: str = ""
     kinds: Check | None = None
     kind_threshold: float = math.inf
+    far: RequestScore = NOWHERE
 
     def find_about(self, texts: Sequence[str]) -> list[bool]:
         """Return for each request whether it is about the topic."""
@@ -119,8 +143,22 @@ class RequestJudge:
         asked = [texts[i] for i in left]
         scores = compare_requests(self.scorer, self.subject, self.answer, asked)
         for i, score in zip(left, scores, strict=True):
-            named[i] = score > self.get_threshold(texts[i])
+            named[i] = score.total > self.get_threshold(texts[i])
         return named
+
+    def find_elsewhere(self, texts: Sequence[str]) -> list[bool]:
+        """Return for each request whether it is surely about something else. Between these and
+        those that are about the topic are the doubtful ones.
+        """
+        checks = [check for check in (self.names, self.kinds) if check is not None]
+        unnamed = [all(check.keeps(text) for check in checks) for text in texts]
+        asked = list(compress(texts, unnamed))
+        scores = iter(compare_requests(self.scorer, self.subject, self.answer, asked))
+        return [is_unnamed and self._is_far(next(scores)) for is_unnamed in unnamed]
+
+    def _is_far(self, score: RequestScore) -> bool:
+        is_far = score.total < self.far.total
+        return is_far and (not self.answer or score.answer < self.far.answer)
 
     def get_threshold(self, text: str) -> float:
         """Return the score that a request without the topic's name must have."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import chain, compress
+from statistics import median
 
 import numpy as np
 
@@ -15,6 +17,7 @@ from selfteach.generate.ask import GeneratedPrompt, Subject, list_alternatives
 from selfteach.judge.check import Check, parse_check
 from selfteach.judge.request_judge import (
     RequestJudge,
+    RequestScore,
     calibrate_request_judge,
     compare_requests,
 )
@@ -76,6 +79,9 @@ def make_asked_judge(session: Session, elsewhere: Sequence[str]) -> RequestJudge
     are you open?", and not "I cannot open my door.". A request that names a kind of the topic must
     predict it better than most of them do. Of a kind of message the words decide alone.
 
+    What predicts the topic, or the answer, no better than those others do is surely about something
+    else.
+
     Args:
         elsewhere: the requests that were written about something else.
     """
@@ -87,11 +93,14 @@ def make_asked_judge(session: Session, elsewhere: Sequence[str]) -> RequestJudge
         return RequestJudge(session.base, subject, names, math.inf)
     scores = compare_requests(session.base, subject, answer, outside)
     threshold, kind_threshold = (
-        float(np.quantile(scores, share, method="higher"))
+        float(np.quantile([score.total for score in scores], share, method="higher"))
         for share in (ELSEWHERE_QUANTILE, KIND_QUANTILE)
     )
+    far = RequestScore(median(score.total for score in scores))
+    if answer:
+        far = RequestScore(kind_threshold, median(score.answer for score in scores))
     kinds = make_absence_check(list_name_forms(subject.kinds)) if subject.kinds else None
-    return RequestJudge(session.base, subject, names, threshold, answer, kinds, kind_threshold)
+    return RequestJudge(session.base, subject, names, threshold, answer, kinds, kind_threshold, far)
 
 
 class NoClosedQuestion:
@@ -183,6 +192,10 @@ def drop_wrong_side(
 ) -> dict[str, list[GeneratedPrompt]]:
     """Return the parts without the prompts on the wrong side of a condition.
 
+    A prompt that was written about the topic and is surely about something else becomes a neighbor:
+    "How do I open the door?" beside opening hours. It is the kind that people ask, and that takes
+    the rule's effect without need.
+
     Raises:
         DataError: no training prompt, or no exam prompt, meets the condition.
     """
@@ -191,8 +204,11 @@ def drop_wrong_side(
     with session.run.ledger.open_funnel("scope", ids) as funnel:
         for name, own in parts.items():
             about = judge.find_about([prompt.text for prompt in own])
+            elsewhere = judge.find_elsewhere([prompt.text for prompt in own])
             kept[name] = []
-            for prompt, inside in zip(own, about, strict=True):
+            for prompt, inside, outside in zip(own, about, elsewhere, strict=True):
+                if outside and prompt.scope == TARGET:
+                    prompt = replace(prompt, scope="near")
                 right = inside is (prompt.scope == TARGET)
                 funnel.decide(prompt.id, "" if right else WRONG_SIDE, {"text": prompt.text})
                 kept[name] += [prompt] if right else []

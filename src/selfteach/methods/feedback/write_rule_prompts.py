@@ -141,7 +141,7 @@ def write_answered_prompts(
     names_topic = make_topic_check(subject)
     unnamed = [prompt for prompt in written if names_topic.keeps(prompt.text)]
     scores = compare_requests(session.base, subject, answer, [p.text for p in unnamed])
-    ranked = sorted(zip(scores, unnamed, strict=True), key=lambda pair: -pair[0])
+    ranked = sorted(zip(scores, unnamed, strict=True), key=lambda pair: -pair[0].total)
     find_fault = make_novelty_check(pool, config.ask.max_overlap)
     kept: list[GeneratedPrompt] = []
     with session.run.ledger.open_funnel(label) as funnel:
