@@ -13,7 +13,9 @@ from selfteach.judge.calibrate import MAX_FALSE_POSITIVES
 from selfteach.judge.check import parse_check
 from selfteach.judge.request_judge import (
     MAX_ASKED,
+    NOWHERE,
     RequestJudge,
+    RequestScore,
     calibrate_likeness,
     calibrate_request_judge,
     compute_log_odds,
@@ -73,6 +75,7 @@ def test_nothing_is_scored_where_every_request_is_named() -> None:
     judge = RequestJudge(Scripted({}, fail), CATS, NAMES, 0.0)
     assert judge.find_about(["A cat?", "Two cats?"]) == [True, True]
     assert judge.find_about([]) == []
+    assert judge.find_elsewhere(["A cat?", "Is tea hot?"]) == [False, False]
 
 
 def test_the_answer_tells_apart_what_shares_the_topic() -> None:
@@ -88,6 +91,25 @@ def test_the_answer_tells_apart_what_shares_the_topic() -> None:
     texts = ["When do they purr?", "Why do they purr?", "A cat?"]
     assert judge.find_about(texts) == [True, False, True]
     assert replace(judge, answer="").find_about(texts) == [True] * 3
+
+
+def test_a_request_is_elsewhere_only_if_it_fits_neither_topic_nor_answer() -> None:
+    topic = {"Purr?": -1.0, "At six?": -9.0, "Sea?": -9.0, "A cat?": -9.0}
+    answer = {"Purr?": -9.0, "At six?": -1.0, "Sea?": -9.0, "A cat?": -9.0}
+
+    def logp(prompt: Prompt, text: str) -> float:
+        asked = str(prompt).split("Request: ")[-1].split("\n")[0]
+        if str(prompt).endswith("Answer:"):
+            return answer[asked]
+        return topic[asked] if text == " cats" else -4.0
+
+    far = RequestScore(-8.0, -5.0)
+    judge = RequestJudge(Scripted({}, logp), CATS, NAMES, 0.0, "At six.", far=far)
+    assert judge.find_elsewhere(list(topic)) == [False, False, True, False], "a name is never far"
+    unanswered = replace(judge, answer="", far=RequestScore(0.0))
+    assert unanswered.find_elsewhere(list(topic)) == [False, True, True, False]
+    assert replace(judge, far=NOWHERE).find_elsewhere(list(topic)) == [False] * 4
+    assert judge.find_elsewhere([]) == []
 
 
 def test_log_odds_are_of_the_first_against_the_mean_of_the_others() -> None:

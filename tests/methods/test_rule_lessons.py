@@ -660,6 +660,40 @@ def test_where_the_rule_gives_the_answer_a_request_must_lead_to_it(tmp_path: Pat
     assert judge.find_about(["Are you open?", "Open a jar."]) == [False, False]
 
 
+@pytest.mark.parametrize("gives_answer", [True, False])
+def test_what_strays_from_the_topic_becomes_a_neighbor(tmp_path: Path, gives_answer: bool) -> None:
+    """Only what is surely about something else does: not a doubtful request, and no kind."""
+    session = open_session(tmp_path, forbidden_topic="")
+    session.subject = Subject("opening hours", forbidden=False, kinds=("closing",))
+    session.situation = read_situation("asked about opening hours")
+    session.effect = read_effect("Say that we close at six.") if gives_answer else None
+    others = [f"Is tea {i} hot?" for i in range(prompts_in_scope.MIN_ELSEWHERE)]
+    topics = dict.fromkeys(others[::4], -2.0)
+    topics |= {"Until when?": 0.0, "Any door?": -3.9, "The closing act?": -9.0, "Open a jar.": -9.0}
+    answers = {"Until when?": 0.0, "Any door?": -3.8, "Open a jar.": -9.0}
+
+    def score(prompt: Prompt, text: str) -> float:
+        values = answers if text == " We close at six." else topics
+        found = [value for words, value in values.items() if f"Request: {words}" in str(prompt)]
+        default = -4.0 if text in (" opening hours", " We close at six.") else -5.0
+        return found[-1] if found and default == -4.0 else default
+
+    session.base = Scripted({}, score)
+    session.request_judge = prompts_in_scope.make_asked_judge(session, others)
+    strays = ["Any door?", "The closing act?", "Open a jar."]
+    texts = ["Until when?", "The opening hours?", *strays]
+    prompts = [GeneratedPrompt(text, "target", "plain", "") for text in texts]
+    kept = prompts_in_scope.keep_prompts_in_scope(
+        session, {"train": prompts, "dev": [], "test": prompts}
+    )
+    for part in ("train", "test"):
+        assert [(p.text, p.scope) for p in kept[part]] == [
+            ("Until when?", "target"),
+            ("The opening hours?", "target"),
+            ("Open a jar.", "near"),
+        ]
+
+
 def test_a_condition_that_no_request_meets_is_told_with_a_cure(tmp_path: Path) -> None:
     session = open_session(tmp_path, forbidden_topic="")
     outside = [GeneratedPrompt("Is tea hot?", "target", "plain", "")]

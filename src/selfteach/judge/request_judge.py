@@ -150,6 +150,8 @@ class RequestJudge:
         """Return for each request whether it is surely about something else. Between these and
         those that are about the topic are the doubtful ones.
         """
+        if self.far == NOWHERE:
+            return [False] * len(texts)
         checks = [check for check in (self.names, self.kinds) if check is not None]
         unnamed = [all(check.keeps(text) for check in checks) for text in texts]
         asked = list(compress(texts, unnamed))
