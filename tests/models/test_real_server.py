@@ -1,12 +1,18 @@
-"""`--engine URL` against a real server: llama.cpp on loopback with the embedded model as GGUF."""
+"""A real server on loopback, llama.cpp with a GGUF: as `--engine` and as `--teacher`.
+
+The model is the embedded one; SELFTEACH_TEACHER names another folder for the teacher.
+"""
 
 from __future__ import annotations
 
+import json
+import os
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +20,10 @@ from urllib.request import urlopen
 
 import pytest
 import torch
+from bench.prompt_files import read_prompts
 
 from selfteach.errors import UsageError
+from selfteach.methods.corrections.sample_and_correct import make_style_test
 from selfteach.models.engines import choose_sampler
 from selfteach.models.hf import HfModel
 from selfteach.models.remote.endpoint import ServerSettings
@@ -51,8 +59,12 @@ class Served:
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    model = HfModel.load("embedded")
-    folder = tmp_path_factory.mktemp("served")
+    with serve(HfModel.load("embedded"), tmp_path_factory.mktemp("served")) as served:
+        yield served
+
+
+@contextmanager
+def serve(model: HfModel, folder: Path) -> Iterator[Served]:
     write_gguf(model.module, model.tokenizer, folder / "model.gguf")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -134,3 +146,36 @@ def test_an_adapter_that_llama_cpp_does_not_load_is_sampled_with_here(
     opened = open_served(served, adapter=tmp_path)
     assert opened.engine in ("openvino", "hf")
     assert opened.reason.startswith("the server does not load the adapter")
+
+
+def test_a_served_model_corrects_in_a_house_style(tmp_path: Path) -> None:
+    """Each correction that is learned follows the style, or was no correction."""
+    style = "answer in one sentence, no lists"
+    follows = make_style_test(style)
+    questions = read_prompts("everyday.txt")[:16]
+    prompts = tmp_path / "prompts.txt"
+    prompts.write_text("\n".join(questions))
+    words = ["corrections", "--prompts", str(prompts), "--style", style]
+    words += ["--out", str(tmp_path / "r")]
+    settings = (
+        "correct.samples=1",
+        "correct.max_tokens=48",
+        "anchors.general=8",
+        "exam.general=4",
+        "train.epochs=1",
+    )
+    for setting in settings:
+        words += ["--set", setting]
+    with serve(HfModel.load(os.environ.get("SELFTEACH_TEACHER", "embedded")), tmp_path) as served:
+        words += ["--teacher", served.address]
+        done = subprocess.run(
+            [sys.executable, "-m", "selfteach", *words], capture_output=True, text=True
+        )
+    assert done.returncode == 0, done.stderr[-2000:]
+    rows = [json.loads(line) for line in (tmp_path / "r/examples.jsonl").open(encoding="utf-8")]
+    corrected = [row["chosen"][-1]["content"] for row in rows if row["role"] == "learn"]
+    assert len(corrected) >= 4, "a served model corrects most of what breaks the style"
+    assert all(map(follows, corrected))
+    exam = json.loads((tmp_path / "r/exam.json").read_text("utf-8"))
+    assert exam["teacher"].endswith("checked: max_sentences=1 and not format=list")
+    assert exam["distance"]["tuned"]["greedy"]["n"] > 0

@@ -100,6 +100,11 @@ weather, the sun (1.4) and fire (1.1) are not.
 """
 MIN_NAME_PROBABILITY = 0.5
 """How surely a famous name must tell the topic: p(topic | name)."""
+MIN_NAME_WORD_LENGTH = 4
+"""The letters of a word of a topic's name that requests are about."""
+NAME_WORD_TURN = 3
+"""Every such turn of the forms, a near request is about a word of the topic's name, if it has
+several."""
 NUM_ORDERS = 3
 """Orders of the worked requests. Few, so that engines find most of a prompt in their cache."""
 
@@ -118,6 +123,9 @@ class Subject:
             asks, they are those that the model lists most.
         is_form: whether the topic is a form of request, as "a yes-or-no question": every target
             request is about one of the words then.
+        name_words: the single words of the name of a topic to ask about. Alone they mean something else:
+            "opening hours" is asked about neither by "How do I open a jar?" nor by "How many hours
+            has a day?". Every NAME_WORD_TURN-th near request is about one of them.
     """
 
     topic: str
@@ -127,6 +135,7 @@ class Subject:
     candidates: tuple[str, ...] = ()
     kinds: tuple[str, ...] = ()
     is_form: bool = False
+    name_words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +253,14 @@ def describe_asked_topic(
         tuple(siblings[: len(asked) + MAX_SIBLINGS]),
         forbidden=False,
         kinds=tuple(name for name in own if name in frequent),
+        name_words=list_name_words(topic),
     )
+
+
+def list_name_words(topic: str) -> tuple[str, ...]:
+    """Return the words of a name, if it has several and names one thing."""
+    words = [word for word in topic.split() if len(word) >= MIN_NAME_WORD_LENGTH and word.isalpha()]
+    return tuple(words) if len(words) > 1 and len(list_alternatives(topic)) == 1 else ()
 
 
 def list_asked_topics(model: Sampler, audience: str, seed: int) -> list[str]:
@@ -625,7 +641,9 @@ def _choose_form_and_subject(
     chance = random.Random(f"{seed} {scope} {sample_index}")
     turn, place = divmod(sample_index, len(forms))
     about = ""
-    if scope == "near" and subject.siblings:
+    if scope == "near" and subject.name_words and turn % NAME_WORD_TURN == NAME_WORD_TURN - 1:
+        about = chance.choice(subject.name_words)
+    elif scope == "near" and subject.siblings:
         about = chance.choice(subject.siblings)
     elif scope == "target" and subject.topic:
         topics = list_alternatives(subject.topic)

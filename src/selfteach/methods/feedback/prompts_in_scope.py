@@ -59,7 +59,10 @@ def choose_request_judge(
     if not subject.topic:
         return None
     if not session.forbidden_topic:
-        return make_asked_judge(session, [p.text for p in prompts if p.scope != TARGET])
+        apart = [
+            p.text for p in prompts if p.scope != TARGET and p.subject not in subject.name_words
+        ]
+        return make_asked_judge(session, apart)
     names = (subject.topic, *list_alternatives(subject.topic))
     own = [p.text for p in prompts if p.scope == TARGET and p.subject in names]
     others = [p.text for p in prompts if p.scope != TARGET]
@@ -190,7 +193,8 @@ def check_dev_part(session: Session, dev: Sequence[GeneratedPrompt]) -> None:
 def drop_wrong_side(
     session: Session, parts: Mapping[str, list[GeneratedPrompt]], judge: RequestJudge
 ) -> dict[str, list[GeneratedPrompt]]:
-    """Return the parts without the prompts on the wrong side of a condition.
+    """Return the parts without the prompts on the wrong side of a condition. A neighbor about a word
+    of the topic's name must surely be about something else.
 
     A prompt that was written about the topic and is surely about something else becomes a neighbor:
     "How do I open the door?" beside opening hours. It is the kind that people ask, and that takes
@@ -209,7 +213,8 @@ def drop_wrong_side(
             for prompt, inside, outside in zip(own, about, elsewhere, strict=True):
                 if outside and prompt.scope == TARGET:
                     prompt = replace(prompt, scope="near")
-                right = inside is (prompt.scope == TARGET)
+                is_doubtful = prompt.subject in session.subject.name_words and not outside
+                right = inside if prompt.scope == TARGET else not (inside or is_doubtful)
                 funnel.decide(prompt.id, "" if right else WRONG_SIDE, {"text": prompt.text})
                 kept[name] += [prompt] if right else []
     for name in ("train", "test"):
