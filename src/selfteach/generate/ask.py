@@ -123,9 +123,9 @@ class Subject:
             asks, they are those that the model lists most.
         is_form: whether the topic is a form of request, as "a yes-or-no question": every target
             request is about one of the words then.
-        name_words: the single words of the name of a topic to ask about. Alone they mean something else:
-            "opening hours" is asked about neither by "How do I open a jar?" nor by "How many hours
-            has a day?". Every NAME_WORD_TURN-th near request is about one of them.
+        name_words: the single words of the name of a topic to ask about. Alone they mean something
+            else: neither "How do I open a jar?" nor "How many hours has a day?" asks about opening
+            hours. In every NAME_WORD_TURN-th turn near requests are about one of them.
     """
 
     topic: str

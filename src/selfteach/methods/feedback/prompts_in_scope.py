@@ -193,8 +193,8 @@ def check_dev_part(session: Session, dev: Sequence[GeneratedPrompt]) -> None:
 def drop_wrong_side(
     session: Session, parts: Mapping[str, list[GeneratedPrompt]], judge: RequestJudge
 ) -> dict[str, list[GeneratedPrompt]]:
-    """Return the parts without the prompts on the wrong side of a condition. A neighbor about a word
-    of the topic's name must surely be about something else.
+    """Return the parts without the prompts on the wrong side of a condition. A neighbor about a
+    word of the topic's name must surely be about something else.
 
     A prompt that was written about the topic and is surely about something else becomes a neighbor:
     "How do I open the door?" beside opening hours. It is the kind that people ask, and that takes
