@@ -122,6 +122,7 @@ class RequestJudge:
         answer: what the rule answers to such requests; "" if it gives no answer.
         kinds: what finds a kind of the topic in a text; None if nothing does.
         kind_threshold: the lower threshold of a request that names a kind.
+        least_answer: what the answer's score of a request that names no kind must be above as well.
         far: below this total and this answer's score a request is surely about something else.
     """
 
@@ -132,6 +133,7 @@ class RequestJudge:
     answer: str = ""
     kinds: Check | None = None
     kind_threshold: float = math.inf
+    least_answer: float = -math.inf
     far: RequestScore = NOWHERE
 
     def find_about(self, texts: Sequence[str]) -> list[bool]:
@@ -143,7 +145,7 @@ class RequestJudge:
         asked = [texts[i] for i in left]
         scores = compare_requests(self.scorer, self.subject, self.answer, asked)
         for i, score in zip(left, scores, strict=True):
-            named[i] = score.total > self.get_threshold(texts[i])
+            named[i] = self._is_about(texts[i], score)
         return named
 
     def find_elsewhere(self, texts: Sequence[str]) -> list[bool]:
@@ -162,11 +164,10 @@ class RequestJudge:
         is_far = score.total < self.far.total
         return is_far and (not self.answer or score.answer < self.far.answer)
 
-    def get_threshold(self, text: str) -> float:
-        """Return the score that a request without the topic's name must have."""
-        if self.kinds is None or self.kinds.keeps(text):
-            return self.threshold
-        return min(self.kind_threshold, self.threshold)
+    def _is_about(self, text: str, score: RequestScore) -> bool:
+        if self.kinds is not None and not self.kinds.keeps(text):
+            return score.total > min(self.kind_threshold, self.threshold)
+        return score.total > self.threshold and score.answer > self.least_answer
 
 
 def calibrate_request_judge(
