@@ -28,6 +28,7 @@ from selfteach.generate.ask import (
     is_new_name,
     join_subjects,
     list_asked_topics,
+    list_name_words,
     names_topic,
     plan_requests,
 )
@@ -517,3 +518,31 @@ def test_what_another_audience_asks_about_is_listed_by_the_model() -> None:
     assert list_asked_topics(model, "zoo visitors", 0)[:2] == ["the tour", "zoo maps"]
     assert "the zoo visitors" not in list_asked_topics(model, "zoo visitors", 0)
     assert str(model.asked[0].prompt).endswith("Topic: zoo visitors\nThey ask about:")
+
+
+@pytest.mark.parametrize(
+    ("topic", "words"),
+    [
+        ("opening hours", ("opening", "hours")),
+        ("medical procedures", ("medical", "procedures")),
+        ("refunds", ()),
+        ("the wifi", ()),
+        ("toasts or speeches", ()),
+        ("prices, parking or gift cards", ()),
+        ("e-mail lists", ()),
+    ],
+)
+def test_the_words_of_a_name_of_one_thing(topic: str, words: tuple[str, ...]) -> None:
+    assert list_name_words(topic) == words
+
+
+def test_a_third_of_the_near_requests_are_about_words_of_the_name() -> None:
+    subject = Subject("opening hours", (), ("prices",), False, name_words=("opening", "hours"))
+    forms = len(few_shot.REQUESTS)
+    requests = plan_requests(subject, "near", 6 * forms, 0, 0)[: 6 * forms]
+    about = [str(request.prompt).rstrip().split("\n")[-2].split(": ")[-1] for request in requests]
+    share = sum(word in subject.name_words for word in about) / len(about)
+    assert share == 1 / 3
+    assert set(about) == {"prices", "opening", "hours"}
+    plain = plan_requests(Subject("opening hours", (), ("prices",), False), "near", 9, 0, 0)
+    assert not any("opening\n" in str(r.prompt)[-60:] for r in plain)

@@ -93,6 +93,19 @@ def test_the_answer_tells_apart_what_shares_the_topic() -> None:
     assert replace(judge, answer="").find_about(texts) == [True] * 3
 
 
+def test_without_a_kind_the_answer_alone_must_fit() -> None:
+    def logp(prompt: Prompt, text: str) -> float:
+        if str(prompt).endswith("Answer:"):
+            return -2.0 if "Request: When do they" in str(prompt) else -6.0
+        return -1.0 if text == " cats" else -9.0
+
+    kinds = parse_check('not contains "tabby"')
+    judge = RequestJudge(Scripted({}, logp), CATS, NAMES, 0.0, "At six.", kinds, 0.0)
+    texts = ["When do they purr?", "Why do they purr?", "Why does a tabby purr?"]
+    assert judge.find_about(texts) == [True, True, True]
+    assert replace(judge, least_answer=-5.0).find_about(texts) == [True, False, True]
+
+
 def test_a_request_is_elsewhere_only_if_it_fits_neither_topic_nor_answer() -> None:
     topic = {"Purr?": -1.0, "At six?": -9.0, "Sea?": -9.0, "A cat?": -9.0}
     answer = {"Purr?": -9.0, "At six?": -1.0, "Sea?": -9.0, "A cat?": -9.0}

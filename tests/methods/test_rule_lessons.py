@@ -660,6 +660,39 @@ def test_where_the_rule_gives_the_answer_a_request_must_lead_to_it(tmp_path: Pat
     assert judge.find_about(["Are you open?", "Open a jar."]) == [False, False]
 
 
+def test_a_neighbor_about_a_word_of_the_topics_name_is_surely_about_something_else(
+    tmp_path: Path,
+) -> None:
+    session = open_session(tmp_path, forbidden_topic="")
+    names = ("opening", "hours")
+    session.subject = Subject("opening hours", forbidden=False, name_words=names)
+    scores = {"Your hours?": -0.5, "Open a jar.": -9.0}
+    others = [f"Is tea {i} hot?" for i in range(prompts_in_scope.MIN_ELSEWHERE)]
+    scores[others[0]] = 0.0
+
+    def score(prompt: Prompt, text: str) -> float:
+        found = [value for words, value in scores.items() if f"Request: {words}" in str(prompt)]
+        return (found[-1] if found else -3.0) if text == " opening hours" else -5.0
+
+    session.base = Scripted({}, score)
+    of_words = [GeneratedPrompt(f"Hours {i}?", "near", "plain", "hours") for i in range(9)]
+    written = [GeneratedPrompt(text, "near", "plain", "tea") for text in others] + of_words
+    judge = prompts_in_scope.choose_request_judge(session, written)
+    assert judge is not None
+    apart = prompts_in_scope.make_asked_judge(session, others)
+    assert (judge.threshold, judge.far) == (apart.threshold, apart.far)
+    session.request_judge = judge
+    inside = GeneratedPrompt("The opening hours?", "target", "plain", "")
+    doubtful = GeneratedPrompt("Your hours?", "near", "plain", "hours")
+    sure = GeneratedPrompt("Open a jar.", "near", "plain", "opening")
+    of_sibling = replace(doubtful, subject="tea")
+    part = [inside, doubtful, sure]
+    parts = {"train": part, "dev": [], "test": [inside, of_sibling]}
+    kept = prompts_in_scope.keep_prompts_in_scope(session, parts)
+    assert kept["train"] == [inside, sure]
+    assert kept["test"] == [inside, of_sibling]
+
+
 @pytest.mark.parametrize("gives_answer", [True, False])
 def test_what_strays_from_the_topic_becomes_a_neighbor(tmp_path: Path, gives_answer: bool) -> None:
     """Only what is surely about something else does: not a doubtful request, and no kind."""
