@@ -75,7 +75,7 @@ def test_nothing_is_scored_where_every_request_is_named() -> None:
     judge = RequestJudge(Scripted({}, fail), CATS, NAMES, 0.0)
     assert judge.find_about(["A cat?", "Two cats?"]) == [True, True]
     assert judge.find_about([]) == []
-    assert judge.find_elsewhere(["A cat?", "Is tea hot?"]) == [False, False]
+    assert judge.find_strays(["A cat?", "Is tea hot?"]) == [False, False]
 
 
 def test_the_answer_tells_apart_what_shares_the_topic() -> None:
@@ -106,7 +106,7 @@ def test_without_a_kind_the_answer_alone_must_fit() -> None:
     assert replace(judge, least_answer=-5.0).find_about(texts) == [True, False, True]
 
 
-def test_a_request_is_elsewhere_only_if_it_fits_neither_topic_nor_answer() -> None:
+def test_a_request_strays_only_if_it_fits_neither_topic_nor_answer() -> None:
     topic = {"Purr?": -1.0, "At six?": -9.0, "Sea?": -9.0, "A cat?": -9.0}
     answer = {"Purr?": -9.0, "At six?": -1.0, "Sea?": -9.0, "A cat?": -9.0}
 
@@ -118,11 +118,21 @@ def test_a_request_is_elsewhere_only_if_it_fits_neither_topic_nor_answer() -> No
 
     far = RequestScore(-8.0, -5.0)
     judge = RequestJudge(Scripted({}, logp), CATS, NAMES, 0.0, "At six.", far=far)
-    assert judge.find_elsewhere(list(topic)) == [False, False, True, False], "a name is never far"
+    assert judge.find_strays(list(topic)) == [False, False, True, False], "a name is never far"
     unanswered = replace(judge, answer="", far=RequestScore(0.0))
-    assert unanswered.find_elsewhere(list(topic)) == [False, True, True, False]
-    assert replace(judge, far=NOWHERE).find_elsewhere(list(topic)) == [False] * 4
-    assert judge.find_elsewhere([]) == []
+    assert unanswered.find_strays(list(topic)) == [False, True, True, False]
+    assert replace(judge, far=NOWHERE).find_strays(list(topic)) == [False] * 4
+    assert judge.find_strays([]) == []
+
+
+def test_a_neighbor_is_doubtful_from_a_total_on() -> None:
+    def logp(prompt: Prompt, text: str) -> float:
+        return (-1.0 if "Purr?" in str(prompt) else -9.0) if text == " cats" else -4.0
+
+    judge = RequestJudge(Scripted({}, logp), CATS, NAMES, math.inf)
+    texts = ["Purr?", "Sea?", "A cat?"]
+    assert judge.find_doubtful(texts) == [False] * 3, "without a bound nothing is scored"
+    assert replace(judge, doubt=0.0).find_doubtful(texts) == [True, False, True]
 
 
 def test_log_odds_are_of_the_first_against_the_mean_of_the_others() -> None:

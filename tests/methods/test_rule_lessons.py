@@ -660,7 +660,7 @@ def test_where_the_rule_gives_the_answer_a_request_must_lead_to_it(tmp_path: Pat
     assert judge.find_about(["Are you open?", "Open a jar."]) == [False, False]
 
 
-def test_a_neighbor_about_a_word_of_the_topics_name_is_surely_about_something_else(
+def test_a_neighbor_about_a_word_of_the_topics_name_must_not_be_doubtful(
     tmp_path: Path,
 ) -> None:
     session = open_session(tmp_path, forbidden_topic="")
@@ -680,7 +680,7 @@ def test_a_neighbor_about_a_word_of_the_topics_name_is_surely_about_something_el
     judge = prompts_in_scope.choose_request_judge(session, written)
     assert judge is not None
     apart = prompts_in_scope.make_asked_judge(session, others)
-    assert (judge.threshold, judge.far) == (apart.threshold, apart.far)
+    assert (judge.threshold, judge.doubt) == (apart.threshold, apart.doubt)
     session.request_judge = judge
     inside = GeneratedPrompt("The opening hours?", "target", "plain", "")
     doubtful = GeneratedPrompt("Your hours?", "near", "plain", "hours")

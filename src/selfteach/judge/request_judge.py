@@ -123,7 +123,8 @@ class RequestJudge:
         kinds: what finds a kind of the topic in a text; None if nothing does.
         kind_threshold: the lower threshold of a request that names a kind.
         least_answer: what the answer's score of a request that names no kind must be above as well.
-        far: below this total and this answer's score a request is surely about something else.
+        doubt: the total from which a request that was not written about the topic may be about it.
+        far: below this total and this answer's score one that was is about something else.
     """
 
     scorer: Scorer
@@ -134,6 +135,7 @@ class RequestJudge:
     kinds: Check | None = None
     kind_threshold: float = math.inf
     least_answer: float = -math.inf
+    doubt: float = math.inf
     far: RequestScore = NOWHERE
 
     def find_about(self, texts: Sequence[str]) -> list[bool]:
@@ -148,21 +150,37 @@ class RequestJudge:
             named[i] = self._is_about(texts[i], score)
         return named
 
-    def find_elsewhere(self, texts: Sequence[str]) -> list[bool]:
-        """Return for each request whether it is surely about something else. Between these and
-        those that are about the topic are the doubtful ones.
+    def find_strays(self, texts: Sequence[str]) -> list[bool]:
+        """Return for each request that was written about the topic whether it is about something
+        else.
         """
-        if self.far == NOWHERE:
+        far = self.far
+        if far == NOWHERE:
             return [False] * len(texts)
+        scores = self._score_unnamed(texts)
+        return [
+            score is not None
+            and score.total < far.total
+            and (not self.answer or score.answer < far.answer)
+            for score in scores
+        ]
+
+    def find_doubtful(self, texts: Sequence[str]) -> list[bool]:
+        """Return for each request that was written about something near whether it may be about the
+        topic.
+        """
+        if math.isinf(self.doubt):
+            return [False] * len(texts)
+        scores = self._score_unnamed(texts)
+        return [score is None or score.total >= self.doubt for score in scores]
+
+    def _score_unnamed(self, texts: Sequence[str]) -> list[RequestScore | None]:
+        """Return the score of each request that names neither the topic nor a kind, else None."""
         checks = [check for check in (self.names, self.kinds) if check is not None]
         unnamed = [all(check.keeps(text) for check in checks) for text in texts]
         asked = list(compress(texts, unnamed))
         scores = iter(compare_requests(self.scorer, self.subject, self.answer, asked))
-        return [is_unnamed and self._is_far(next(scores)) for is_unnamed in unnamed]
-
-    def _is_far(self, score: RequestScore) -> bool:
-        is_far = score.total < self.far.total
-        return is_far and (not self.answer or score.answer < self.far.answer)
+        return [next(scores) if is_unnamed else None for is_unnamed in unnamed]
 
     def _is_about(self, text: str, score: RequestScore) -> bool:
         if self.kinds is not None and not self.kinds.keeps(text):

@@ -41,6 +41,10 @@ ELSEWHERE_QUANTILE = 0.98
 .95 a third of the lessons of "Use bullet points in recipes." were about something else ("How can I
 make my own craft?").
 """
+DOUBT_QUANTILE = 0.9
+"""The share that a request about a word of the topic's name may beat and still be about something
+else: "How many hours has a day?" beside opening hours. "Do you open on Sundays?" beats more.
+"""
 KIND_QUANTILE = 0.75
 """The same share for a request that names a frequent kind of the topic. At .98 nearly all requests
 about "internet" were beside "wifi"; without a bound "How does the internet work?" is about it.
@@ -88,9 +92,6 @@ def make_asked_judge(session: Session, elsewhere: Sequence[str]) -> RequestJudge
     are you open?", and not "I cannot open my door.". A request that names a kind of the topic must
     predict it better than most of them do. Of a kind of message the words decide alone.
 
-    What predicts the topic, or the answer, no better than those others do is surely about something
-    else.
-
     Args:
         elsewhere: the requests that were written about something else.
     """
@@ -101,17 +102,19 @@ def make_asked_judge(session: Session, elsewhere: Sequence[str]) -> RequestJudge
     if len(outside) < MIN_ELSEWHERE or is_message_kind(subject.topic):
         return RequestJudge(session.base, subject, names, math.inf)
     scores = compare_requests(session.base, subject, answer, outside)
-    threshold, kind_threshold = (
+    threshold, doubt, kind_threshold = (
         float(np.quantile([score.total for score in scores], share, method="higher"))
-        for share in (ELSEWHERE_QUANTILE, KIND_QUANTILE)
+        for share in (ELSEWHERE_QUANTILE, DOUBT_QUANTILE, KIND_QUANTILE)
     )
     kinds = make_absence_check(list_name_forms(subject.kinds)) if subject.kinds else None
     judge = RequestJudge(session.base, subject, names, threshold, answer, kinds, kind_threshold)
     if not answer:
-        return replace(judge, far=RequestScore(median(score.total for score in scores)))
+        far = RequestScore(median(score.total for score in scores))
+        return replace(judge, doubt=doubt, far=far)
     answers = [score.answer for score in scores]
     least = float(np.quantile(answers, ANSWER_QUANTILE, method="higher"))
-    return replace(judge, least_answer=least, far=RequestScore(kind_threshold, median(answers)))
+    far = RequestScore(kind_threshold, median(answers))
+    return replace(judge, least_answer=least, doubt=doubt, far=far)
 
 
 class NoClosedQuestion:
@@ -202,7 +205,7 @@ def drop_wrong_side(
     session: Session, parts: Mapping[str, list[GeneratedPrompt]], judge: RequestJudge
 ) -> dict[str, list[GeneratedPrompt]]:
     """Return the parts without the prompts on the wrong side of a condition. A neighbor about a
-    word of the topic's name must surely be about something else.
+    word of the topic's name must not even be doubtful.
 
     A prompt that was written about the topic and is surely about something else becomes a neighbor:
     "How do I open the door?" beside opening hours. It is the kind that people ask, and that takes
@@ -216,13 +219,17 @@ def drop_wrong_side(
     with session.run.ledger.open_funnel("scope", ids) as funnel:
         for name, own in parts.items():
             about = judge.find_about([prompt.text for prompt in own])
-            elsewhere = judge.find_elsewhere([prompt.text for prompt in own])
+            strays = judge.find_strays([prompt.text for prompt in own])
+            doubts = judge.find_doubtful([prompt.text for prompt in own])
             kept[name] = []
-            for prompt, inside, outside in zip(own, about, elsewhere, strict=True):
-                if outside and prompt.scope == TARGET:
+            for prompt, inside, strayed, is_doubtful in zip(
+                own, about, strays, doubts, strict=True
+            ):
+                if strayed and prompt.scope == TARGET:
                     prompt = replace(prompt, scope="near")
-                is_doubtful = prompt.subject in session.subject.name_words and not outside
-                right = inside if prompt.scope == TARGET else not (inside or is_doubtful)
+                elif prompt.subject in session.subject.name_words:
+                    inside = inside or doubt
+                right = inside is (prompt.scope == TARGET)
                 funnel.decide(prompt.id, "" if right else WRONG_SIDE, {"text": prompt.text})
                 kept[name] += [prompt] if right else []
     for name in ("train", "test"):
