@@ -222,9 +222,7 @@ def drop_wrong_side(
             strays = judge.find_strays([prompt.text for prompt in own])
             doubts = judge.find_doubtful([prompt.text for prompt in own])
             kept[name] = []
-            for prompt, inside, strayed, is_doubtful in zip(
-                own, about, strays, doubts, strict=True
-            ):
+            for prompt, inside, strayed, doubt in zip(own, about, strays, doubts, strict=True):
                 if strayed and prompt.scope == TARGET:
                     prompt = replace(prompt, scope="near")
                 elif prompt.subject in session.subject.name_words:
