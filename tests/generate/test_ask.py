@@ -536,6 +536,11 @@ def test_the_words_of_a_name_of_one_thing(topic: str, words: tuple[str, ...]) ->
     assert list_name_words(topic) == words
 
 
+def test_a_word_that_names_a_kind_alone_is_no_neighbor() -> None:
+    kinds = ["surgery", "Procedure", "medical cases"]
+    assert list_name_words("medical procedures", kinds) == ("medical",)
+
+
 def test_a_third_of_the_near_requests_are_about_words_of_the_name() -> None:
     subject = Subject("opening hours", (), ("prices",), False, name_words=("opening", "hours"))
     forms = len(few_shot.REQUESTS)

@@ -686,7 +686,8 @@ def test_a_neighbor_about_a_word_of_the_topics_name_must_not_be_doubtful(
     doubtful = GeneratedPrompt("Your hours?", "near", "plain", "hours")
     sure = GeneratedPrompt("Open a jar.", "near", "plain", "opening")
     of_sibling = replace(doubtful, subject="tea")
-    part = [inside, doubtful, sure]
+    of_kind = GeneratedPrompt("Your hours?", "target", "plain", "hours")
+    part = [inside, doubtful, sure, of_kind]
     parts = {"train": part, "dev": [], "test": [inside, of_sibling]}
     kept = prompts_in_scope.keep_prompts_in_scope(session, parts)
     assert kept["train"] == [inside, sure]

@@ -253,14 +253,19 @@ def describe_asked_topic(
         tuple(siblings[: len(asked) + MAX_SIBLINGS]),
         forbidden=False,
         kinds=tuple(name for name in own if name in frequent),
-        name_words=list_name_words(topic),
+        name_words=list_name_words(topic, own),
     )
 
 
-def list_name_words(topic: str) -> tuple[str, ...]:
-    """Return the words of a name, if it has several and names one thing."""
+def list_name_words(topic: str, kinds: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return the words of a name, if it has several and names one thing, without those that name a
+    kind of it alone: "procedure" of medical procedures.
+    """
     words = [word for word in topic.split() if len(word) >= MIN_NAME_WORD_LENGTH and word.isalpha()]
-    return tuple(words) if len(words) > 1 and len(list_alternatives(topic)) == 1 else ()
+    if len(words) < 2 or len(list_alternatives(topic)) > 1:
+        return ()
+    names = {to_singular(name.lower()) for name in kinds}
+    return tuple(word for word in words if to_singular(word.lower()) not in names)
 
 
 def list_asked_topics(model: Sampler, audience: str, seed: int) -> list[str]:

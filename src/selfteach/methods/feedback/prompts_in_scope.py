@@ -223,9 +223,9 @@ def drop_wrong_side(
             doubts = judge.find_doubtful([prompt.text for prompt in own])
             kept[name] = []
             for prompt, inside, strayed, doubt in zip(own, about, strays, doubts, strict=True):
-                if strayed and prompt.scope == TARGET:
+                if prompt.scope == TARGET and strayed:
                     prompt = replace(prompt, scope="near")
-                elif prompt.subject in session.subject.name_words:
+                elif prompt.scope != TARGET and prompt.subject in session.subject.name_words:
                     inside = inside or doubt
                 right = inside is (prompt.scope == TARGET)
                 funnel.decide(prompt.id, "" if right else WRONG_SIDE, {"text": prompt.text})
