@@ -107,6 +107,7 @@ def written(
     **settings: Any,
 ) -> list[WrittenInstances]:
     model.failures = ()
+    model.is_chat_model = True
     model.room_tokens = lambda prompt: 1000
     config = TasksConfig(mode=mode, instances=settings)
     session: Any = SimpleNamespace(teacher=model, base=model, config=config)
