@@ -692,6 +692,8 @@ def test_a_neighbor_about_a_word_of_the_topics_name_must_not_be_doubtful(
     kept = prompts_in_scope.keep_prompts_in_scope(session, parts)
     assert kept["train"] == [inside, sure]
     assert kept["test"] == [inside, of_sibling]
+    later = prompts_in_scope.drop_insiders(session, [doubtful, of_sibling, sure])
+    assert later == [of_sibling, sure]
 
 
 @pytest.mark.parametrize("gives_answer", [True, False])

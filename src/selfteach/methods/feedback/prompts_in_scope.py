@@ -218,15 +218,13 @@ def drop_wrong_side(
     ids = [prompt.id for own in parts.values() for prompt in own]
     with session.run.ledger.open_funnel("scope", ids) as funnel:
         for name, own in parts.items():
-            about = judge.find_about([prompt.text for prompt in own])
             strays = judge.find_strays([prompt.text for prompt in own])
-            doubts = judge.find_doubtful([prompt.text for prompt in own])
+            placed = [
+                replace(prompt, scope="near") if prompt.scope == TARGET and strayed else prompt
+                for prompt, strayed in zip(own, strays, strict=True)
+            ]
             kept[name] = []
-            for prompt, inside, strayed, doubt in zip(own, about, strays, doubts, strict=True):
-                if prompt.scope == TARGET and strayed:
-                    prompt = replace(prompt, scope="near")
-                elif prompt.scope != TARGET and prompt.subject in session.subject.name_words:
-                    inside = inside or doubt
+            for prompt, inside in zip(placed, find_insiders(judge, placed), strict=True):
                 right = inside is (prompt.scope == TARGET)
                 funnel.decide(prompt.id, "" if right else WRONG_SIDE, {"text": prompt.text})
                 kept[name] += [prompt] if right else []
@@ -293,12 +291,26 @@ def drop_strays(session: Session, prompts: Sequence[GeneratedPrompt]) -> list[Ge
     return list(compress(prompts, inside))
 
 
+def find_insiders(judge: RequestJudge, prompts: Sequence[GeneratedPrompt]) -> list[bool]:
+    """Return for each prompt whether it meets the condition of a rule, or may meet it though it was
+    written as a neighbor, about a word of the topic's name.
+    """
+    texts = [prompt.text for prompt in prompts]
+    of_name = judge.subject.name_words
+    return [
+        about or (doubtful and prompt.scope != TARGET and prompt.subject in of_name)
+        for prompt, about, doubtful in zip(
+            prompts, judge.find_about(texts), judge.find_doubtful(texts), strict=True
+        )
+    ]
+
+
 def drop_insiders(session: Session, prompts: Sequence[GeneratedPrompt]) -> list[GeneratedPrompt]:
     """Return the prompts that are outside the condition of a rule, of prompts written as such."""
     judge = session.request_judge
     if judge is None or session.forbidden_topic:
         return list(prompts)
-    inside = judge.find_about([prompt.text for prompt in prompts])
+    inside = find_insiders(judge, prompts)
     record_scope(session, prompts, inside, WRONG_SIDE)
     return [prompt for prompt, is_inside in zip(prompts, inside, strict=True) if not is_inside]
 
