@@ -159,8 +159,13 @@ def open_session(folder: Path, situation: Any = None, judge: Any = None) -> Any:
 
 def test_the_further_prompts_are_new_and_outside_the_rule(tmp_path: Path) -> None:
     class Judge:
+        subject = Subject("elephants")
+
         def find_about(self, texts: list[str]) -> list[bool]:
             return [int(text.rpartition("thing")[2].strip("?")) % 2 == 0 for text in texts]
+
+        def find_doubtful(self, texts: list[str]) -> list[bool]:
+            return [False] * len(texts)
 
     session = open_session(tmp_path, judge=Judge())
     known = [
