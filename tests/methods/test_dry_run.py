@@ -32,7 +32,7 @@ from selfteach.methods.feedback.describe_rule import (
     list_uncounted,
     make_filter,
 )
-from selfteach.methods.feedback.plan_work import PLAN, plan_work, read_words
+from selfteach.methods.feedback.plan_work import PLAN, count_outside, plan_work, read_words
 from selfteach.methods.feedback.understand_rule import UnderstoodRule, sketch_rule
 from selfteach.methods.finetune.split_examples import FinetuneData
 from selfteach.methods.tasks.plan_work import plan_invention
@@ -141,6 +141,22 @@ def test_only_a_subject_or_a_condition_has_something_beside_it(
 ) -> None:
     words = read_words(rule, FeedbackConfig(check=check))
     assert words.is_everywhere is is_everywhere
+
+
+@pytest.mark.parametrize(
+    ("rule", "more"),
+    [
+        ("When asked about tea, be brief.", 0),
+        ("When asked about opening hours, be brief.", 50),
+        ("When asked about your name, be brief.", 0),
+        ("Do not talk about black holes.", 0),
+        ("Never apologize.", 0),
+    ],
+)
+def test_neighbors_about_words_of_the_topics_name_are_planned(rule: str, more: int) -> None:
+    config = FeedbackConfig(ask={"near": 100, "general": 40})
+    words = read_words(rule, config)
+    assert count_outside(words, config) == (0 if words.is_everywhere else 140 + more)
 
 
 def test_each_try_outside_a_condition_is_planned_with_the_training_after_it() -> None:

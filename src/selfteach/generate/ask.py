@@ -257,6 +257,13 @@ def describe_asked_topic(
     )
 
 
+def count_near_requests(count: int, name_words: Sequence[str]) -> int:
+    """Return how many near requests are wanted where so many are about siblings: those about words
+    of the topic's name are additional.
+    """
+    return count * NAME_WORD_TURN // (NAME_WORD_TURN - 1) if name_words else count
+
+
 def list_name_words(topic: str, kinds: Sequence[str] = ()) -> tuple[str, ...]:
     """Return the words of a name, if it has several and names one thing, without those that name a
     kind of it alone: "procedure" of medical procedures.

@@ -5,14 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from selfteach.config import FeedbackConfig
-from selfteach.generate.ask import NUM_NAME_LISTS, NUM_SIBLING_LISTS
+from selfteach.generate.ask import (
+    NUM_NAME_LISTS,
+    NUM_SIBLING_LISTS,
+    count_near_requests,
+    list_name_words,
+)
 from selfteach.generate.few_shot import NAME_LISTS
 from selfteach.judge.check import NAMES_OF_CHECK
 from selfteach.materials.effect import read_effect
 from selfteach.materials.effect_checks import Effect
 from selfteach.materials.forbidden_topics import can_forbid
 from selfteach.materials.rule import read_rule
-from selfteach.materials.situation import has_built_requests, read_situation
+from selfteach.materials.situation import has_built_requests, has_known_requests, read_situation
 from selfteach.methods.feedback.conversations import AFTER_DECLINES, ELSEWHERE
 from selfteach.methods.feedback.describe_rule import describe_rule, describe_text
 from selfteach.methods.feedback.training_settings import complete_training
@@ -83,6 +88,7 @@ class RuleWords:
         is_checked: whether a check decides alone.
         is_everywhere: whether it holds for every request, and forbids no subject. Then there are no
             near and no general prompts.
+        name_words: the single words of the name of a topic that is asked about.
     """
 
     effect: Effect | None
@@ -90,6 +96,7 @@ class RuleWords:
     is_built: bool
     is_checked: bool
     is_everywhere: bool
+    name_words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -137,19 +144,29 @@ def read_words(text: str, config: FeedbackConfig) -> RuleWords:
     forbids = bool(effect.topics if effect else can_forbid(rule.effect)) and not has_scope
     is_auto = config.judge.name in NAMES_OF_CHECK
     is_checked = bool(config.check or (form and not forbids and is_auto))
+    situation = read_situation(rule.scope) if has_scope else None
+    topic = situation.topic if situation and situation.kind == "about" else ""
     return RuleWords(
         effect,
         has_scope,
-        is_built=has_scope and has_built_requests(read_situation(rule.scope)),
+        is_built=situation is not None and has_built_requests(situation),
         is_checked=is_checked,
         is_everywhere=not has_scope and not forbids,
+        name_words=() if has_known_requests(topic) else list_name_words(topic),
     )
+
+
+def count_outside(rule: RuleWords, config: FeedbackConfig) -> int:
+    """Return how many prompts outside the scope are written."""
+    if rule.is_everywhere:
+        return 0
+    return count_near_requests(config.ask.near, rule.name_words) + config.ask.general
 
 
 def count_prompts(rule: RuleWords, config: FeedbackConfig) -> PromptCounts:
     """Return how many prompts there are to learn from."""
     ask = config.ask
-    beside = 0 if rule.is_everywhere else ask.near + ask.general
+    beside = count_outside(rule, config)
     forbids = not rule.is_everywhere and not rule.has_scope
     anchor_tokens = min(config.probe.anchor_tokens, config.probe.max_tokens)
     if rule.has_scope:  # anchors are as long as the examples
@@ -172,7 +189,7 @@ def plan_questions(
         read: the tokens that a judge of answers reads.
     """
     ask, exam = config.ask, config.exam
-    beside = 0 if rule.is_everywhere else ask.near + ask.general
+    beside = count_outside(rule, config)
     asked = int(ASKED_PER_PROMPT * (ask.target + beside))
     if rule.is_built:
         asked = int(OCCASIONS_PER_PROMPT * ask.target + GENERAL_ASKED * ask.general)

@@ -11,10 +11,10 @@ from selfteach.dedup.overlap import OverlapIndex
 from selfteach.errors import DataError
 from selfteach.generate.answered_requests import STAGE, write_answered_requests
 from selfteach.generate.ask import (
-    NAME_WORD_TURN,
     GeneratedPrompt,
     Scope,
     Subject,
+    count_near_requests,
     list_alternatives,
     make_twin,
     plan_requests,
@@ -94,7 +94,8 @@ def write_prompts(session: Session, pool: OverlapIndex) -> dict[Scope, list[Gene
     config = session.config.ask
     counts: dict[Scope, int] = {"target": config.target}
     if session.subject.topic:
-        counts |= {"near": count_near(session), "general": config.general}
+        near = count_near_requests(config.near, session.subject.name_words)
+        counts |= {"near": near, "general": config.general}
     for_exam = {scope: count_exam_forms(session, scope) for scope in counts}
     sample_first_rounds(session, counts, for_exam)
     for scope in SCOPES:
@@ -124,14 +125,6 @@ def write_prompts(session: Session, pool: OverlapIndex) -> dict[Scope, list[Gene
             own += write_answered_prompts(session, answer, pool)
         found[scope] = own
     return found
-
-
-def count_near(session: Session) -> int:
-    """Return how many near requests are written: those about words of the topic's name are
-    additional.
-    """
-    count = int(session.config.ask.near)
-    return count * NAME_WORD_TURN // (NAME_WORD_TURN - 1) if session.subject.name_words else count
 
 
 def write_answered_prompts(
