@@ -14,6 +14,7 @@ from selfteach.commands import teach
 from selfteach.commands.require import EXAM_NUMBERS
 from selfteach.config import FeedbackConfig
 from selfteach.generate.ask import GeneratedPrompt, Subject
+from selfteach.generate.few_shot import CUSTOMERS_TOPICS
 from selfteach.materials.effect_checks import Effect
 from selfteach.materials.rule import read_rule
 from selfteach.materials.situation import read_situation
@@ -22,6 +23,7 @@ from selfteach.methods.feedback.understand_rule import (
     UnderstoodRule,
     count_tokens_needed,
     describe_reading,
+    list_topics_of_askers,
 )
 
 
@@ -209,3 +211,23 @@ def test_answers_are_long_enough_for_the_bounds_of_a_check(check: str, tokens: i
 
 def test_needless_can_be_required() -> None:
     assert EXAM_NUMBERS["needless"].path == "needless.tuned.value"
+
+
+@pytest.mark.parametrize(
+    ("rule", "answer", "first", "has_customers"),
+    [
+        ("When asked about refunds, be brief.", "", (), False),
+        ("When asked about refunds, say no.", "No.", CUSTOMERS_TOPICS[:1], True),
+        ("When a guest asks about the wifi, say no.", "No.", ("breakfast",), False),
+        ("When a student asks about exams, say no.", "No.", ("homework",), False),
+        ("When a zoo visitor asks about food, say no.", "No.", ("the tour",), True),
+        ("When a zoo visitor asks about food, be brief.", "", ("the tour",), False),
+    ],
+)
+def test_customers_topics_fill_up_what_the_model_lists_and_no_known_list(
+    rule: str, answer: str, first: tuple[str, ...], has_customers: bool
+) -> None:
+    model = Scripted(lambda request: " the tour, zoo maps, tickets", lambda prompt, text: 0.0)
+    found = list_topics_of_askers(model, read_rule(rule), answer, 0)
+    assert tuple(found[:1]) == first
+    assert ("delivery" in found) is has_customers

@@ -123,6 +123,8 @@ def test_a_request_strays_only_if_it_fits_neither_topic_nor_answer() -> None:
     assert unanswered.find_strays(list(topic)) == [False, True, True, False]
     assert replace(judge, far=NOWHERE).find_strays(list(topic)) == [False] * 4
     assert judge.find_strays([]) == []
+    unscored = replace(judge, scorer=Scripted({}, lambda prompt, text: -math.inf))
+    assert unscored.find_strays(["Sea?"]) == [False], "nothing says what it is about"
 
 
 def test_a_neighbor_is_doubtful_from_a_total_on() -> None:

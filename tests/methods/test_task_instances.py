@@ -20,6 +20,7 @@ from selfteach.methods.tasks.instances import (
     KeptTask,
     WrittenInstances,
     choose_consensus,
+    is_chat_writer,
     list_short_tasks,
     read_instance_list,
     write_instances,
@@ -180,3 +181,9 @@ def test_a_long_task_in_a_script_without_spaces_is_long() -> None:
         Task("b", "写", (Instance("", "好"),)),
     ]
     assert [task.where for task in list_short_tasks(tasks)] == ["b"]
+
+
+@pytest.mark.parametrize("is_chat", [True, False])
+def test_a_teacher_without_a_chat_template_is_no_chat_writer(is_chat: bool) -> None:
+    session: Any = SimpleNamespace(teacher=SimpleNamespace(is_chat_model=is_chat))
+    assert is_chat_writer(session) is is_chat

@@ -149,7 +149,7 @@ def test_an_adapter_that_llama_cpp_does_not_load_is_sampled_with_here(
 
 
 def test_a_served_model_corrects_in_a_house_style(tmp_path: Path) -> None:
-    """Each correction that is learned follows the style, or was no correction."""
+    """Each correction that is learned follows the style."""
     style = "answer in one sentence, no lists"
     follows = make_style_test(style)
     questions = read_prompts("everyday.txt")[:16]

@@ -21,7 +21,7 @@ import math
 import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain, compress
+from itertools import chain
 from statistics import mean
 from typing import NamedTuple
 
@@ -140,7 +140,7 @@ class RequestJudge:
 
     def find_about(self, texts: Sequence[str]) -> list[bool]:
         """Return for each request whether it is about the topic."""
-        named = [self.names is not None and not self.names.keeps(text) for text in texts]
+        named = list(map(self._names_topic, texts))
         left = [i for i, found in enumerate(named) if not found]
         if not left or math.isinf(self.threshold):
             return named
@@ -175,15 +175,24 @@ class RequestJudge:
         return [score is None or score.total >= self.doubt for score in scores]
 
     def _score_unnamed(self, texts: Sequence[str]) -> list[RequestScore | None]:
-        """Return the score of each request that names neither the topic nor a kind, else None."""
-        checks = [check for check in (self.names, self.kinds) if check is not None]
-        unnamed = [all(check.keeps(text) for check in checks) for text in texts]
-        asked = list(compress(texts, unnamed))
-        scores = iter(compare_requests(self.scorer, self.subject, self.answer, asked))
-        return [next(scores) if is_unnamed else None for is_unnamed in unnamed]
+        """Return the score of each request; None if it names the topic or a kind, or has no score.
+
+        Of such a request nothing says that it is about something else.
+        """
+        unnamed = [t for t in texts if not self._names_topic(t) and not self._names_kind(t)]
+        found = compare_requests(self.scorer, self.subject, self.answer, unnamed)
+        scores = dict(zip(unnamed, found, strict=True))
+        known = {text: score for text, score in scores.items() if math.isfinite(score.total)}
+        return [known.get(text) for text in texts]
+
+    def _names_topic(self, text: str) -> bool:
+        return self.names is not None and not self.names.keeps(text)
+
+    def _names_kind(self, text: str) -> bool:
+        return self.kinds is not None and not self.kinds.keeps(text)
 
     def _is_about(self, text: str, score: RequestScore) -> bool:
-        if self.kinds is not None and not self.kinds.keeps(text):
+        if self._names_kind(text):
             return score.total > min(self.kind_threshold, self.threshold)
         return score.total > self.threshold and score.answer > self.least_answer
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from selfteach.config import FeedbackConfig
 from selfteach.errors import DataError
 from selfteach.generate.ask import (
+    MAX_ASKED_SIBLINGS,
     Subject,
     describe_asked_topic,
     describe_known_topic,
@@ -151,7 +152,7 @@ def list_topics_of_askers(model: Sampler, rule: Rule, answer: str, seed: int) ->
     if not audience:
         return CUSTOMERS_TOPICS if answer else ()
     asked = list_asked_topics(model, audience, seed)
-    is_short = len(asked) < len(CUSTOMERS_TOPICS)
+    is_short = len(asked) <= MAX_ASKED_SIBLINGS  # the model has listed them
     return [*asked, *CUSTOMERS_TOPICS] if answer and is_short else asked
 
 
