@@ -17,7 +17,7 @@ from selfteach.materials.rule import MAX_CHARS, find_conflict, read_rule, sugges
 from selfteach.materials.scope import join_lines, to_plain_conditions
 from selfteach.materials.situation import Situation, has_known_requests, name_topic, read_situation
 from selfteach.materials.statement import check_statement
-from selfteach.methods.feedback.read_rule import read_material, refuse_undecidable
+from selfteach.methods.feedback.read_rule import NOTHING, read_material, refuse_undecidable
 
 ROWS = [
     tuple(line.split(" | "))
@@ -878,3 +878,50 @@ def test_the_parts_without_a_check_are_told_from_the_others(
 ) -> None:
     found, rest = split_unread(rule)
     assert (found.check if found else None, rest) == (check, unread)
+
+
+@pytest.mark.parametrize(
+    ("text", "topic", "kept"),
+    [
+        ("Refer questions about invoices to accounting.", "invoices", "Ask accounting."),
+        ("Please forward any inquiries regarding refunds to x@y.com.", "refunds", "See x@y.com."),
+        ("All questions on parking should be directed to Maria.", "parking", "Maria knows."),
+        ("Questions about access to the pool go to Maria.", "access to the pool", "Ask Maria."),
+        ("Every request for a room must be sent to Maria, please.", "a room", "Maria has one."),
+    ],
+)
+def test_where_questions_go_is_what_is_said(text: str, topic: str, kept: str) -> None:
+    rule = read_rule(text)
+    effect = read_effect(rule.effect)
+    assert effect is not None
+    assert read_situation(rule.scope).topic == topic
+    check = parse_check(effect.check)
+    assert [check.keeps(kept), check.keeps("I do not know.")] == [True, False]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Refer questions about invoices to accounting and stay polite.",
+        "Send anyone who asks about invoices to accounting and be brief.",
+        "Never refer questions about invoices to accounting.",
+        "Send questions to me.",
+    ],
+)
+def test_where_questions_go_is_not_guessed(text: str) -> None:
+    rule = read_rule(text)
+    assert not rule.scope
+    assert read_effect(rule.effect) is None
+
+
+@pytest.mark.parametrize(
+    "text", ["Answer.", "Answer well.", "Please answer every question as well as you can."]
+)
+def test_a_rule_that_asks_for_nothing_is_refused(text: str) -> None:
+    with pytest.raises(DataError, match="asks for nothing: every answer does it"):
+        refuse_undecidable(read_rule(text).effect)
+
+
+@pytest.mark.parametrize("text", ["Answer well and kindly.", "Write well-known names in capitals."])
+def test_a_rule_that_asks_for_something_is_no_such_rule(text: str) -> None:
+    assert NOTHING.fullmatch(text) is None

@@ -148,14 +148,15 @@ def quote_text(text: str) -> str:
     return f'"{text.strip()}"'
 
 
+_QUESTIONS = r"questions?|requests?|enquir(?:y|ies)|inquir(?:y|ies)|quer(?:y|ies)"
 _REQUESTS = [
     (r"(?:all |any )?(?:greetings?|hellos?)", "someone greets you"),
     (r"(?:all |any |an? )?(?:thanks|thank[- ]yous?)", "someone thanks you"),
     (r"(?:all |any |an? )?(?:goodbyes?|farewells?)", "someone says goodbye"),
     (r"(?:all |any |an? )?compliments?", "someone pays you a compliment"),
     (
-        r"(?:all |any |every |an? )?(?:questions?|requests?|enquir(?:y|ies)|inquir(?:y|ies)|"
-        r"quer(?:y|ies)) (?:about|on|for|regarding|concerning) (?P<topic>.+)",
+        rf"(?:all |any |every |an? )?(?:{_QUESTIONS}) (?:about|on|for|regarding|concerning) "
+        r"(?P<topic>.+)",
         "asked about {topic}",
     ),
 ]
@@ -167,6 +168,20 @@ def _name_request(text: str) -> str:
         if found := re.fullmatch(pattern, text.strip(), re.I):
             return name.format(**found.groupdict())
     return ""
+
+
+_SEND = r"point|refer|direct|send|forward|route|redirect|pass|hand"
+_SENT = r"pointed|referred|directed|sent|forwarded|routed|redirected|passed|handed"
+
+_WHERE_TO = (
+    r"(?P<what>[^ ,]+|(?:(?! (?:and|or|but|if|when|unless|who|which)\b)[\w' -])+)(?:,? please)?"
+)
+
+
+def _refer_request(match: re.Match[str]) -> str:
+    """Return "questions about invoices go to accounting" as a demand with a condition."""
+    request = _name_request(match["request"])
+    return f"When {request}, refer them to {match['what']}" if request else match[0]
 
 
 def _answer_request(match: re.Match[str]) -> str:
@@ -251,7 +266,18 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
         lambda match: f"When {_name_action(match)}, {match['verb']} {match['what']}",
     ),
     (
-        rf"(?:point|refer|direct|send) {_SOMEBODY} {_DOES} to (?P<what>[^ ,]+|[\w' -]+)",
+        rf"(?:{_SEND}) (?P<request>(?:all |any |every )?(?:{_QUESTIONS}) .+?) (?:on )?to "
+        rf"{_WHERE_TO}",
+        _refer_request,
+    ),
+    (
+        rf"(?P<request>(?:all |any |every )?(?:{_QUESTIONS}) .+?) (?:(?:must|should|shall|have to|"
+        r"are to|has to|is to|always) )*(?:go|goes|(?:be |are |is |get |gets )?"
+        rf"(?:{_SENT}))(?: on)? to {_WHERE_TO}",
+        _refer_request,
+    ),
+    (
+        rf"(?:{_SEND}) {_SOMEBODY} {_DOES} to {_WHERE_TO}",
         lambda match: f"When {_name_action(match)}, refer them to {match['what']}",
     ),
     (

@@ -30,7 +30,8 @@ NOTHING = re.compile(
     r"(?:(?:always|please|just|simply) )*(?:answer|reply|respond|speak|talk|write|say something|"
     r"do (?:your|the) (?:job|task)|antworte|réponds?|responde)"
     r"(?: (?:me|us|to me|the user|(?:to )?(?:all |every |any |the |my |a )*(?:questions?|prompts?|"
-    r"requests?|messages?)|as (?:usual|always|before)|normally|something|please))*[.!]?",
+    r"requests?|messages?)|as (?:usual|always|before)|as (?:well|best)(?: as)? you can|well|"
+    r"properly|correctly|normally|something|please))*[.!]?",
     re.I,
 )
 """A sentence that asks for what every answer does: "Answer the question."."""
