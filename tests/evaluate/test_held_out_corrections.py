@@ -109,7 +109,7 @@ def test_the_sentence_names_both_numbers() -> None:
         "Taught: of 8 held-out corrections 0 % are preferred to what they correct "
         "before and 100 % after, at an amount of "
         "correction of 0.50 and -0.40 nats a token (shown corrections in the prompt: "
-        "50 %, 0.00 nats); other answers are not degraded."
+        "50 %, 0.00 nats)."
     )
 
 

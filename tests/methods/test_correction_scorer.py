@@ -21,9 +21,9 @@ from selfteach.methods.corrections.exam import (
     CorrectionScorer,
     choose_shots,
     examine_longer,
+    find_broken_answers,
     find_changed_tokens,
     find_held_out,
-    measure_broken_share,
 )
 from selfteach.methods.corrections.make_examples import CorrectionExamples
 from selfteach.methods.corrections.sample_and_correct import (
@@ -139,14 +139,14 @@ def test_harm_to_general_answers_is_not_learned_cleanly(tmp_path: Path, damaged:
 
 def test_new_answers_that_loop_are_not_learned_cleanly(tmp_path: Path) -> None:
     replies = arms()
+    replies["tuned"] = [LOOP] * 12 + [RIGHT] * 8
+    word, sentence = verdict(tmp_path, replies=replies)
+    assert word == "not learned"
+    assert sentence.endswith("but 60 % more of 20 new answers loop or are empty.")
     replies["tuned"] = [LOOP] * 3 + [RIGHT] * 17
-    assert verdict(tmp_path, replies=replies) == (
-        "not learned",
-        (
-            f"Not learned cleanly: {CHANGED}, but more than one in ten new answers loops or is "
-            "empty."
-        ),
-    )
+    word, sentence = verdict(tmp_path, replies=replies)
+    assert word == "not enough prompts"
+    assert sentence.endswith("but 15 % more of 20 new answers loop or are empty.")
     replies["base"] = [LOOP] * 3 + [WRONG] * 17
     assert verdict(tmp_path, replies=replies)[0] == "taught", "those of the base loop too"
 
@@ -156,14 +156,16 @@ def test_what_the_prompt_does_as_well_is_just_prompted(tmp_path: Path) -> None:
         "just prompt it",
         f"Just prompt it: {CHANGED}, with corrections in the prompt 0.0 %.",
     )
+    harmed = {"prompted": [""] * 8 + FINE[8:]}
+    assert verdict(tmp_path, replies=arms(prompted=RIGHT), general=harmed)[0] == "taught"
 
 
 def test_everything_else_is_taught(tmp_path: Path) -> None:
     assert verdict(tmp_path, replies=arms()) == (
         "taught",
         (
-            f"Taught: {CHANGED} (shown corrections in the prompt: 33.3 %); other answers are "
-            "not degraded."
+            f"Taught: {CHANGED} (shown corrections in the prompt: 33.3 %); 10 of 10 other answers "
+            "are not degraded."
         ),
     )
 
@@ -259,10 +261,14 @@ def test_what_sinks_and_what_the_teacher_would_change_elsewhere(tmp_path: Path) 
 
 
 def test_only_what_loops_beyond_the_base_is_broken() -> None:
-    fine = answers([RIGHT] * 4)
-    assert measure_broken_share({"base": fine}) == 0
-    assert measure_broken_share({"base": fine, "tuned": answers([LOOP, RIGHT, RIGHT, ""])}) == 0.5
-    assert measure_broken_share({"base": answers([LOOP] * 4), "tuned": answers([LOOP] * 4)}) == 0
+    fine = answers([RIGHT] * 6)
+    assert find_broken_answers({"base": fine}) == ("", "")
+    one = {"base": fine, "tuned": answers([*[RIGHT] * 5, ""])}
+    assert find_broken_answers(one) == ("", "17 % more of 6 new answers loop or are empty")
+    all_loop = {"base": fine, "tuned": answers([LOOP] * 6)}
+    assert find_broken_answers(all_loop) == ("100 % more of 6 new answers loop or are empty", "")
+    loops = answers([LOOP] * 6)
+    assert find_broken_answers({"base": loops, "tuned": loops}) == ("", "")
 
 
 def row(prompt: Any, answer: str | None, correction: str) -> FileRow:

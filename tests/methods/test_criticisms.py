@@ -15,15 +15,17 @@ import pytest
 
 from scripted import Scripted
 from selfteach import config
-from selfteach.errors import DataError
+from selfteach.errors import DataError, UsageError
 from selfteach.generate.ask import GeneratedPrompt, Subject
 from selfteach.generate.correct import Correctable, Revision
 from selfteach.judge import ThresholdJudge
 from selfteach.judge.check import CheckJudge, parse_check
+from selfteach.judge.setup import JudgeSetup, find_judges
 from selfteach.materials.corrections import Corrections, Edit
 from selfteach.methods.brief_answers import limits_length
 from selfteach.methods.corrections import criticisms_to_corrections
 from selfteach.methods.corrections.critic import ENOUGH_REVISIONS, Critic, find_text_fault
+from selfteach.methods.corrections.plan_work import MIN_SIMILAR
 from selfteach.methods.corrections.split import CorrectionParts
 from selfteach.models.recorded import Recorded
 from selfteach.records import (
@@ -363,7 +365,7 @@ def test_a_criticism_that_no_judge_can_tell_is_put_aside(
 
 def test_each_of_many_criticisms_has_enough_prompts_to_learn_from_some(spoken: Any) -> None:
     criticise_and_judge(spoken, criticize(*(f"say {word}" for word in "abcdefgh")))
-    assert spoken.counts == [criticisms_to_corrections.MIN_SIMILAR] * 8
+    assert spoken.counts == [MIN_SIMILAR] * 8
 
 
 @pytest.mark.parametrize(
@@ -422,7 +424,7 @@ def test_no_prompt_of_the_exam_sets_the_threshold_of_a_judge(
         return SimpleNamespace(name="closest"), None, {"reason": "it was asked"}
 
     monkeypatch.setattr(criticisms_to_corrections, "extract_subject", lambda *given: Subject(""))
-    monkeypatch.setattr(criticisms_to_corrections, "find_judges", lambda setup: [])
+    monkeypatch.setattr(criticisms_to_corrections, "find_judges", lambda setup, name: [])
     monkeypatch.setattr(criticisms_to_corrections, "calibrate_judges", calibrate)
     monkeypatch.setattr(criticisms_to_corrections, "note_calibration", lambda *given: None)
     ledger = Ledger(tmp_path / "run.db")
@@ -444,6 +446,19 @@ def test_no_prompt_of_the_exam_sets_the_threshold_of_a_judge(
     criticisms_to_corrections.choose_critics_judges(session, criticize("too stiff"), parts)
     assert seen == similar[:7]
     ledger.close()
+
+
+def test_the_judge_of_a_criticism_is_the_one_that_the_settings_name() -> None:
+    base: Any = SimpleNamespace(fingerprint="x")
+    setup = JudgeSetup(base, "too stiff", "criticism")
+    names = [judge.name for judge in find_judges(setup)]
+    assert len(names) > 1
+    assert [judge.name for judge in find_judges(setup, names[1])] == names[1:2]
+    settings = config.CorrectionsConfig(judge={"name": "yes"})
+    session: Any = SimpleNamespace(base=base, config=settings)
+    one: Any = SimpleNamespace(feedback="too stiff")
+    with pytest.raises(UsageError, match='there is no judge "yes" for this criticism'):
+        criticisms_to_corrections.calibrate_criticism_judge(session, one, None, [QUESTION])
 
 
 def test_a_criticism_that_cannot_be_judged_is_refused_in_its_own_words(

@@ -42,6 +42,7 @@ from selfteach.methods.documents.knowledge_map import make_knowledge_map
 from selfteach.methods.documents.plan_work import plan_work
 from selfteach.records import Completion, Measure, Prompt, Request, make_prompt
 from selfteach.run.display import SilentDisplay
+from selfteach.run.workload import PlannedStage
 
 TEXT = "Hale Mill was built in 1790 by Ann Ames. It stands at Wyle in the south."
 (CHUNK,) = split_chunks(Document("mill.txt", "Hale Mill", TEXT), lambda text: len(text.split()))
@@ -603,3 +604,20 @@ def test_the_plan_counts_the_calibration_of_the_judges() -> None:
 
     assert plan(60)["calibrate"] == 60 * 11
     assert "calibrate" not in plan(0)
+
+
+def test_the_plan_counts_the_other_trainings_and_their_answers() -> None:
+    reading = ReadDocuments([Document("a.txt", "Hale", "The mill of Hale was built in 1790.")])
+
+    def plan(**stages: bool) -> dict[str, PlannedStage]:
+        config = DocumentsConfig(stages=stages)
+        return {stage.name: stage for stage in plan_work(Documents(reading), config)}
+
+    plain, both = plan(), plan(general=True, healing=True)
+    names = [name for name in both if name.startswith("train")]
+    assert names == ["train general", "train documents", "train healing"]
+    assert [name for name in plain if name.startswith("train")] == ["train documents"]
+    assert all(both[name].trained_tokens for name in names)
+    own = both["anchors"].requests - plain["anchors"].requests
+    assert both["anchors"].sampled_tokens - plain["anchors"].sampled_tokens == 128 * own
+    assert both["train healing"].trained_tokens == 128 * own * DocumentsConfig().train.epochs

@@ -6,20 +6,29 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from scripted import Scripted
 from selfteach import cli
-from selfteach.config import FeedbackConfig, FinetuneConfig, TasksConfig, resolve
+from selfteach.config import (
+    CorrectionsConfig,
+    FeedbackConfig,
+    FinetuneConfig,
+    TasksConfig,
+    resolve,
+)
 from selfteach.errors import ResourceError
 from selfteach.generate import ask
 from selfteach.generate.ask import GeneratedPrompt, Subject
+from selfteach.materials.corrections import Corrections, Edit
 from selfteach.materials.effect import read_effect
 from selfteach.materials.rule import read_rule
 from selfteach.methods import account_memory as accounting
 from selfteach.methods import estimate_cost as planning
 from selfteach.methods.account_memory import count_weights, require_memory
+from selfteach.methods.corrections.plan_work import plan_work as plan_corrections
 from selfteach.methods.documents.describe_size import (
     HELD_SENTENCES,
     SMALL_MODEL_WEIGHTS,
@@ -42,6 +51,7 @@ from selfteach.records import Example, JsonObject, make_prompt
 from selfteach.registry import BUILT_IN_NAMES, load_registered
 from selfteach.results import load_model
 from selfteach.run.display import SilentDisplay
+from selfteach.run.workload import PlannedStage
 
 RULE = "Do not talk about the fox."
 ABSENT = "nobody/no-model"
@@ -170,6 +180,26 @@ def test_each_try_outside_a_condition_is_planned_with_the_training_after_it() ->
     assert not {"needless effects 2", "train 3"} & {stage.name for stage in once}
     everywhere = plan_work("Never apologize.", FeedbackConfig())
     assert "train 2" not in {stage.name for stage in everywhere}
+
+
+def plan_criticisms(number: int, **settings: Any) -> dict[str, PlannedStage]:
+    edits = [Edit(f"x:{i}", make_prompt("Hi?"), "Hi.", feedback=f"no {i}") for i in range(number)]
+    config = CorrectionsConfig(**settings)
+    return {one.name: one for one in plan_corrections(Corrections(edits, [], {}), config)}
+
+
+def test_criticisms_share_the_prompts_that_are_planned() -> None:
+    one, five, ten = (plan_criticisms(number)["split"].requests for number in (1, 5, 10))
+    assert one == five, "each of five gets a fifth"
+    assert ten == one * 10 * 24 // CorrectionsConfig().criticism.similar
+
+
+def test_a_longer_training_is_planned_with_its_exam() -> None:
+    stages = plan_criticisms(1, exam={"longer": 10})
+    more = stages["exam of a longer training"]
+    assert more.trained_tokens == 10 * stages["train"].trained_tokens
+    assert more.requests == stages["exam"].requests
+    assert "exam of a longer training" not in plan_criticisms(1)
 
 
 @pytest.mark.slow

@@ -10,7 +10,8 @@ import pytest
 
 from selfteach import config
 from selfteach.errors import UsageError
-from selfteach.materials.corrections import Corrections
+from selfteach.generate.correct import Correctable
+from selfteach.materials.corrections import Corrections, Edit
 from selfteach.methods.corrections import sample_and_correct
 from selfteach.methods.corrections.method import describe
 from selfteach.methods.corrections.read_corrections import check_settings
@@ -23,6 +24,7 @@ from selfteach.methods.corrections.sample_and_correct import (
 )
 from selfteach.models.recorded import Recorded
 from selfteach.models.tokens import PLAIN_NAME
+from selfteach.records import make_prompt
 from selfteach.run.ledger import Ledger
 
 STYLE = "answer in at most two sentences, no lists"
@@ -93,6 +95,20 @@ def test_where_a_teacher_lies_on_a_disk_stays_there() -> None:
         patched.setattr(sample_and_correct, "sample_answers", lambda *given: [])
         (batch,) = sample_and_correct.collect_answers(session, object(), parts, teacher)  # type: ignore[arg-type]
     assert batch.source == shown
+
+
+def test_an_answer_with_two_quotes_is_asked_once() -> None:
+    """Its parts are found by the answer; a second copy would find them revised already."""
+    prompt = make_prompt("What is tea?")
+    edits = [
+        Edit(f"x:{quote}", prompt, "a b c", feedback="too formal", quote=quote) for quote in "ac"
+    ]
+    critic: Any = SimpleNamespace(edits=edits, feedback="too formal", revise_for_training=None)
+    parts: Any = SimpleNamespace(criticised=[(critic, {"train": []})])
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(sample_and_correct, "sample_answers", lambda *given: [])
+        (batch,) = sample_and_correct.collect_answers(object(), object(), parts, None)  # type: ignore[arg-type]
+        assert batch.answers == [Correctable(prompt, "a b c")]
 
 
 @pytest.mark.parametrize("teacher", ["cmd:./editor.py", ""])

@@ -333,7 +333,9 @@ def test_each_mode_has_its_own_way_unless_the_configuration_says_another() -> No
     ) == InventSettings(12, 0.0, 1.0, 60)
 
 
-def test_no_new_task_is_a_prompt_about_anything(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_new_task_is_a_prompt_about_anything_or_asks_what_everybody_knows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """The exam asks one of them, and another one holds the model in place."""
     asked, held = "Explain how a rainbow forms in the sky.", "Describe the taste of ripe pears."
     general = {"test": [make_prompt(asked)], "train": [make_prompt(held)]}
@@ -354,6 +356,7 @@ def test_no_new_task_is_a_prompt_about_anything(monkeypatch: pytest.MonkeyPatch)
         method.prepare(there, Tasks(seeds=SEEDS[:4]))
     (known,) = began.value.args
     novelty = NoveltyFilter(known, TasksConfig().filter.max_overlap)
-    new = [is_new for is_new, _ in novelty.decide([asked, held, "Write a song about winter."])]
-    assert new == [False, False, True]
+    capital = "What is the capital of France?"  # a question of the retention test
+    decided = novelty.decide([asked, held, capital, "Write a song about winter."])
+    assert [is_new for is_new, _ in decided] == [False, False, False, True]
     assert set(known) >= {task.instruction for task in SEEDS[:4]}

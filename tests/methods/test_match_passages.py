@@ -47,6 +47,7 @@ def write_text(rng: random.Random, words: int) -> str:
     """Words of which some are common and some rare, with articles and signs among them."""
     rare = ["mill", "Ann Ames", "1790", "d\u2019or", "\u6c34\u8eca", "caf\u00e9", "inn-keeper"]
     rare += ["\u20ac3.5", "35", "1790-1791", "Ann\u2014mill", "20 \u00b0C", "20\u00b0C", "Ames's"]
+    rare += ["\uc11c\uc6b8", "\uc11c\uc6b8\uc740", "\uc11c\uc6b8\uc758 \ubb3c"]
     common = ["the", "was", "was built", "A", "+", "in", "of,"]
     return " ".join(rng.choice(rare if rng.random() < 0.3 else common) for _ in range(words))
 

@@ -89,10 +89,11 @@ def alike(base: str, prompted: str, tuned: str | None = None, count: int = 8) ->
     return found
 
 
-def degraded(count: int) -> dict[str, list[str]]:
-    """Ten general answers of each arm; so many of the tuned model's are empty."""
+def degraded(count: int, prompted: int = 0) -> dict[str, list[str]]:
+    """Ten general answers of each arm; so many of the tuned and the prompted model's are empty."""
     own = [GENERAL_ANSWER] * 10
-    return {"base": own, "prompted": own, "tuned": [""] * count + own[count:]}
+    lost = {"base": 0, "prompted": prompted, "tuned": count}
+    return {arm: [""] * empty + own[empty:] for arm, empty in lost.items()}
 
 
 def changed(value: float, low: float, high: float) -> dict[str, Any]:
@@ -145,6 +146,7 @@ RETAINED = changed(0.0, -0.01, 0.01)
             "held-out seeds +0.500 [+0.013, +0.662]; with worked tasks in the prompt it is 1.00.",
         ),
         (alike(FAR, NEAR, NEAR), degraded(0), RETAINED, "just prompt it", "it is 1.00."),
+        (alike(FAR, NEAR, NEAR), degraded(0, prompted=8), RETAINED, "taught", "(1.00 with"),
         (
             alike(FAR, HALF, NEAR),
             degraded(1),
@@ -163,6 +165,7 @@ RETAINED = changed(0.0, -0.01, 0.01)
         "forgotten",
         "prompt is better",
         "prompt is as good",
+        "prompt does harm",
         "taught",
         "taught without general prompts",
     ],
@@ -174,6 +177,14 @@ def test_every_rung_of_the_verdict(
     reached = reach_verdict(scorer.make_evidence(exam_state(scorer, arms, general, found)))
     assert reached["word"] == word
     assert says in reached["sentence"]
+
+
+def test_without_a_usable_example_the_tasks_were_not_learned() -> None:
+    scorer = TaskScorer(questions(7), 0)
+    arms = {"base": answers([FAR] * 7), "prompted": answers([FAR] * 7)}
+    reached = reach_verdict(scorer.make_evidence(exam_state(scorer, arms)))
+    assert reached["word"] == "not learned"
+    assert reached["sentence"].startswith("Not learned: 0 usable examples")
 
 
 def test_two_answers_to_one_question_are_one_piece_of_evidence() -> None:

@@ -254,7 +254,8 @@ class AnchorsConfig(Section):
     """Largest number of attempts to reach this number."""
 
     anchor_tokens: Positive = 24
-    """First tokens of each answer that are kept."""
+    """First tokens of each answer that are kept. Corrections with a criticism keep twice as
+    many."""
 
 
 class CorrectionsExamConfig(Section):

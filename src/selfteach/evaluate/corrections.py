@@ -222,5 +222,5 @@ def describe_evidence(
         start=start,
         change=change,
         prompted=f"{change}, with corrections in the prompt {prompted}",
-        closing=f" (shown corrections in the prompt: {prompted}); other answers are not degraded",
+        closing=f" (shown corrections in the prompt: {prompted})",
     )

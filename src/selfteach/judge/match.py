@@ -109,7 +109,7 @@ def contains_answer(answer: str, gold: str) -> bool:
     """
     if normalize_answer(gold):
         pairs = zip(read_words(gold), read_words(answer), strict=True)
-        return any(words.strip() and _has_words(text, words) for words, text in pairs)
+        return any(words.strip() and has_words(text, words) for words, text in pairs)
     bare = gold.strip()
     if not bare:
         return False
@@ -117,13 +117,19 @@ def contains_answer(answer: str, gold: str) -> bool:
     return exact_match(answer, gold) or re.search(apart, answer) is not None
 
 
-def _has_words(text: str, words: str) -> bool:
+def has_words(text: str, words: str) -> bool:
     """Return whether a normalized text has the words; in Korean the last may have a particle."""
     if words in text:
         return True
     if not _KOREAN_END.search(words):
         return False
     return regex.search(rf"{regex.escape(words.rstrip())}(?:{_PARTICLES}) ", text) is not None
+
+
+def list_stems(word: str) -> list[str]:
+    """Return what a normalized word is without a Korean particle, once for each that may end it."""
+    stems = [word.removesuffix(particle) for particle in _PARTICLES.split("|")]
+    return [stem for stem in stems if stem != word and _KOREAN_END.search(f"{stem} ")]
 
 
 def token_f1(answer: str, gold: str) -> float:

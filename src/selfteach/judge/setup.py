@@ -11,10 +11,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from selfteach.errors import UsageError
 from selfteach.generate.ask import Subject
 from selfteach.judge import Judge
 from selfteach.models import Scorer
-from selfteach.registry import list_names, load_registered
+from selfteach.registry import did_you_mean, list_names, load_registered
+
+ANY_JUDGE = "auto"
 
 
 @dataclass(frozen=True)
@@ -56,12 +59,27 @@ class KnowledgeSetup:
     record: Callable[[Scorer], Scorer] = lambda scorer: scorer
 
 
-def find_judges(setup: JudgeSetup) -> list[Judge]:
+def find_judges(setup: JudgeSetup, name: str = ANY_JUDGE) -> list[Judge]:
     """Return the candidates of every registered judge: ours in the registry's order, then those of
     plug-ins by name.
+
+    Args:
+        name: the only candidate that is wanted; ANY_JUDGE wants all.
+
+    Raises:
+        UsageError: no candidate has this name.
     """
     found: list[Judge] = []
-    for name in list_names("judges"):
-        factory: JudgeFactory = load_registered("judges", name)
+    for registered in list_names("judges"):
+        factory: JudgeFactory = load_registered("judges", registered)
         found += factory.list_candidates(setup)
-    return found
+    if name == ANY_JUDGE:
+        return found
+    known = {candidate.name: candidate for candidate in found}
+    if name not in known:
+        raise UsageError(
+            f'there is no judge "{name}" for this {setup.form}.',
+            where="judge.name",
+            cure=did_you_mean(name, known),
+        )
+    return [known[name]]

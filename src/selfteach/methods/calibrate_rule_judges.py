@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain, zip_longest
 
-from selfteach.errors import DataError, UsageError
+from selfteach.errors import DataError
 from selfteach.generate.ask import GeneratedPrompt, names_topic
 from selfteach.judge import AnyJudge, PromptAnswer, ThresholdJudge, ViolationJudge
 from selfteach.judge.calibrate import calibrate_judges, find_bound
@@ -22,7 +22,6 @@ from selfteach.methods.write_prompts import group_by_scope
 from selfteach.models.ordered import sample_in_order
 from selfteach.models.recorded import Recorded
 from selfteach.records import JsonMapping, Request, SamplingParams, make_prompt
-from selfteach.registry import did_you_mean
 from selfteach.run.finished import CALIBRATION
 from selfteach.select.other_names import quote
 
@@ -148,16 +147,7 @@ def choose_judges(
         check=session.effect.check if session.effect else "",
         teacher=session.teacher,
     )
-    candidates = find_judges(setup)
-    if (name := session.config.judge.name) != "auto":
-        known = {candidate.name: candidate for candidate in candidates}
-        if name not in known:
-            raise UsageError(
-                f'there is no judge "{name}" for this rule.',
-                where="judge.name",
-                cure=did_you_mean(name, known),
-            )
-        candidates = [known[name]]
+    candidates = find_judges(setup, session.config.judge.name)
     session.display.start_stage("judge")
     labelled = make_labelled_answers(session, prompts)
     verdicts, best, report = calibrate_judges(

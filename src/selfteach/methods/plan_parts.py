@@ -43,11 +43,18 @@ def count_asked(prompts: int) -> int:
     return max(ASKED_PER_PROMPT * prompts, MIN_ASKED) if prompts else 0
 
 
-def plan_anchors(prompts: int, anchor_tokens: int) -> PlannedStage:
-    """Return the stage that writes general prompts and lets the base answer them."""
+def plan_anchors(
+    prompts: int, anchor_tokens: int, whole: int = 0, whole_tokens: int = 0
+) -> PlannedStage:
+    """Return the stage that writes general prompts and lets the base answer them.
+
+    Args:
+        whole: how many of them it also answers with up to `whole_tokens` tokens.
+    """
     asked = count_asked(prompts)
     kept = int(TRAIN_SHARE * prompts)
-    return PlannedStage("anchors", asked + kept, asked * PROMPT_TOKENS + kept * anchor_tokens)
+    tokens = asked * PROMPT_TOKENS + kept * anchor_tokens + whole * whole_tokens
+    return PlannedStage("anchors", asked + kept + whole, tokens)
 
 
 def plan_training(name: str, tokens: int, rows: int, train: TrainConfig) -> PlannedStage:

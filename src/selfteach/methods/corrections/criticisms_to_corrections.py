@@ -32,6 +32,7 @@ from selfteach.materials.corrections import Corrections
 from selfteach.materials.criticism import make_checks
 from selfteach.methods.calibrate_rule_judges import choose_judges, note_calibration
 from selfteach.methods.corrections.critic import Critic
+from selfteach.methods.corrections.plan_work import count_similar_prompts
 from selfteach.methods.corrections.prompt_novelty import NoveltyCheck
 from selfteach.methods.corrections.split import CorrectionParts
 from selfteach.methods.session import Session
@@ -54,10 +55,6 @@ MIN_LIKE = 0.25
 the judge of likeness tells nothing below it.
 """
 LIST_LENGTH = 3
-MIN_SIMILAR = 24
-"""The least number of prompts written for each criticism, where many criticisms share
-`criticism.similar`: some to learn from, some for the exam.
-"""
 
 
 def make_critics(
@@ -67,8 +64,7 @@ def make_critics(
     yet: the prompts of the exam choose none, so it is chosen after the split.
     """
     groups = material.group_by_feedback(session.config.check)
-    similar = session.config.criticism.similar
-    share = max(similar // max(len(groups), 1), min(similar, MIN_SIMILAR))
+    share = count_similar_prompts(session.config.criticism.similar, len(groups))
     found = []
     for number, edits in enumerate(groups):
         critic = Critic(session, edits[0].feedback, edits, writer)
@@ -218,8 +214,11 @@ def calibrate_criticism_judge(
 
     Raises:
         DataError: no judge can tell them apart.
+        UsageError: the settings name a judge that there is not.
     """
     words = critic.feedback
+    setup = JudgeSetup(session.base, words, "criticism", teacher=teacher)
+    candidates = find_judges(setup, session.config.judge.name)
     prompts = prompts[: session.config.judge.pairs]
     informed = [append_words(prompt, words) for prompt in prompts]
     bad = zip(prompts, sample_texts(session, session.base, prompts), strict=True)
@@ -230,7 +229,6 @@ def calibrate_criticism_judge(
         for pair in pairs
         if pair[1].strip()
     ]
-    candidates = find_judges(JudgeSetup(session.base, words, "criticism", teacher=teacher))
     session.display.start_stage("judge")
     judge, _, report = calibrate_judges(candidates, labelled, session.config.judge.min_auroc)
     note_calibration(session, words, report)

@@ -51,7 +51,7 @@ from selfteach.evaluate.held_out_corrections import (
 )
 from selfteach.evaluate.recorded_exam import ExamSetup, Grading, PromptsByScope, read_prompt
 from selfteach.evaluate.side_effects import mark_intact
-from selfteach.evaluate.verdict import MAX_DEGRADED, Evidence
+from selfteach.evaluate.verdict import MAX_DEGRADED, Evidence, is_certain
 from selfteach.generate.correct import Corrector, Revision
 from selfteach.judge.contrast import to_messages
 from selfteach.methods.corrections.length_limits import get_max_correction_tokens
@@ -188,10 +188,18 @@ class CorrectionScorer:
         on_held_out = self.measure_held_out(state.arms).evidence(state.seed)
         evidence = on_held_out or make_evidence(state.scores.both(), state.seed, self.criticised)
         not_trained = f"{self.taught} corrections were found to learn from"
-        objection, undecided = state.side_effects.find_harm("tuned")
-        if not objection and measure_broken_share(state.answers[TARGET]) > MAX_DEGRADED:
-            objection = "more than one in ten new answers loops or is empty"
-        return replace(evidence, not_trained=not_trained, objection=objection, undecided=undecided)
+        effects = state.side_effects
+        found = (find_broken_answers(state.answers[TARGET]), effects.find_harm("tuned"))
+        objection, undecided = (" and ".join(filter(None, own)) for own in zip(*found, strict=True))
+        others = f"; {effects.count_intact('tuned')} other answers are not degraded"
+        return replace(
+            evidence,
+            not_trained=not_trained,
+            objection=objection,
+            undecided=undecided,
+            prompt_objection=effects.find_harm("prompted")[0],
+            closing=evidence.closing + (others if effects.intact else ""),
+        )
 
     def rows(self, state: ExamState) -> list[JsonObject]:
         """Return each target question with every arm's answers and their corrections."""
@@ -379,14 +387,20 @@ def choose_shots(
     return fit_worked_turns(examples.worked(), session.config.exam.shots, fits)
 
 
-def measure_broken_share(answers: ArmAnswers) -> float:
-    """Return the share of the tuned model's answers that loop or are empty, beyond the base's."""
+def find_broken_answers(answers: ArmAnswers) -> tuple[str, str]:
+    """Return that the tuned model's new answers loop or are empty, where more than MAX_DEGRADED of
+    them do beyond the base's: what speaks against it, and what too few prompts leave open.
+    """
     if "tuned" not in answers:
-        return 0.0
+        return "", ""
     base = answers["base"].greedy
     before, _ = mark_intact(base, base, OverlapIndex())
     after, _ = mark_intact(answers["tuned"].greedy, base, OverlapIndex())
-    return (sum(before) - sum(after)) / max(len(after), 1)
+    broken = statistics.compare_shares(before, after)
+    if broken.value <= MAX_DEGRADED:
+        return "", ""
+    finding = f"{100 * broken.value:.0f} % more of {broken.n} new answers loop or are empty"
+    return (finding, "") if is_certain(broken, MAX_DEGRADED) else ("", finding)
 
 
 def find_changed_tokens(session: ExamSession, revision: Revision) -> list[bool]:

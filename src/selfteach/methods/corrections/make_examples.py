@@ -18,6 +18,7 @@ from selfteach.generate.correct import (
 )
 from selfteach.judge.contrast import to_messages
 from selfteach.methods.anchors import OwnAnswer, make_anchors
+from selfteach.methods.corrections.plan_work import count_anchor_lengths
 from selfteach.methods.corrections.sample_and_correct import EMPTY_ANSWER, Batch, FileRow
 from selfteach.methods.corrections.split import CorrectionParts
 from selfteach.methods.session import Session
@@ -195,11 +196,10 @@ def make_correction_anchors(
     """Return the beginnings of the base's own answers to general prompts, up to the first word that
     the teacher would correct (step 7).
 
-    They are twice as long where there is a criticism. "Too long" teaches where to stop, and an
-    anchor that ends in its first sentence does not teach where not to stop.
+    They are twice as long where there is a criticism (`count_anchor_lengths`).
     """
     prompts = parts.general["train"]
-    tokens = session.config.anchors.anchor_tokens * (2 if parts.criticised else 1)
+    tokens = session.config.anchors.anchor_tokens * count_anchor_lengths(len(parts.criticised))
 
     def review(answers: Sequence[OwnAnswer]) -> list[OwnAnswer]:
         asked = [Correctable(p, a.text) for p, a in zip(prompts, answers, strict=True)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from selfteach.config import CorrectionsConfig as Settings
 from selfteach.materials.corrections import Corrections
 from selfteach.methods.plan_parts import (
@@ -22,13 +24,17 @@ PROMPT_TOKENS = 11
 """Tokens of a prompt like the criticized ones."""
 REVISIONS = 3
 """Requests for the revision of one criticized answer."""
+MIN_SIMILAR = 24
+"""The least number of prompts written for each criticism, where many criticisms share
+`criticism.similar`: some to learn from, some for the exam.
+"""
 
 
 def plan_work(material: Corrections, config: Settings) -> list[PlannedStage]:
     """Return the stages of a run; a person's own time is not counted."""
     edits = [edit for edit in material.edits if edit.correction]
     groups = len(list(material.group_by_feedback(config.check)))
-    similar = groups * config.criticism.similar
+    similar = groups * count_similar_prompts(config.criticism.similar, groups)
     length = measure_length(material, config)
     train = config.correct.train_share
     test = max(1 - train - config.correct.dev_share, 0)
@@ -41,7 +47,8 @@ def plan_work(material: Corrections, config: Settings) -> list[PlannedStage]:
     arms = (EXAM_ARMS - 1) * (questions + general)
     rows = int(len(edits) * train) + answered
     anchors = config.anchors.general
-    tokens = rows * length + anchors * config.anchors.anchor_tokens
+    anchor_tokens = config.anchors.anchor_tokens * count_anchor_lengths(groups)
+    tokens = rows * length + anchors * anchor_tokens
     learned = rows + anchors
     stages = [
         PlannedStage("load"),
@@ -54,7 +61,7 @@ def plan_work(material: Corrections, config: Settings) -> list[PlannedStage]:
             (answered + corrected + missing) * length,
             by_teacher=True,
         ),
-        plan_anchors(config.anchors.general, config.anchors.anchor_tokens),
+        plan_anchors(config.anchors.general, anchor_tokens),
         PlannedStage("exam of the base", arms, arms * length, arms * length),
         plan_training("train", tokens, learned, config.train),
     ]
@@ -64,7 +71,33 @@ def plan_work(material: Corrections, config: Settings) -> list[PlannedStage]:
             plan_training(f"train {number}", tokens * number, learned * number, config.train),
         ]
     last = questions + general
-    return [*stages, PlannedStage("exam", last, last * length, 2 * last * length)]
+    exam = PlannedStage("exam", last, last * length, 2 * last * length)
+    longer = config.exam.longer
+    if longer:
+        times = longer * max(config.rounds, 1)
+        training = plan_training("", tokens * times, learned * times, config.train)
+        more = replace(
+            exam,
+            name="exam of a longer training",
+            trained_tokens=training.trained_tokens,
+            trained_rows=training.trained_rows,
+        )
+        return [*stages, exam, more]
+    return [*stages, exam]
+
+
+def count_similar_prompts(similar: int, criticisms: int) -> int:
+    """Return how many prompts are written for each of so many criticisms, which share `similar`."""
+    return max(similar // max(criticisms, 1), min(similar, MIN_SIMILAR))
+
+
+def count_anchor_lengths(criticisms: int) -> int:
+    """Return how many times `anchors.anchor_tokens` an anchor has.
+
+    "Too long" teaches where to stop, and an anchor that ends in its first sentence does not teach
+    where not to stop.
+    """
+    return 2 if criticisms else 1
 
 
 def measure_length(material: Corrections, config: Settings) -> int:

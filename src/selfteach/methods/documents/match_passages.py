@@ -14,7 +14,13 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence, Set
 
-from selfteach.judge.match import contains_answer, normalize_answer, read_words
+from selfteach.judge.match import (
+    contains_answer,
+    has_words,
+    list_stems,
+    normalize_answer,
+    read_words,
+)
 from selfteach.materials.documents import Document
 from selfteach.materials.documents.chunk import Chunk, split_chunks
 from selfteach.materials.documents.listed import count_words
@@ -32,13 +38,14 @@ class _WordForm:
         self._places: dict[str, set[int]] = defaultdict(set)
         for number, text in enumerate(texts):
             for word in text.split():
-                self._places[word].add(number)
+                for form in (word, *list_stems(word)):
+                    self._places[form].add(number)
 
     def search(self, words: str) -> Iterator[int]:
         """Yield the numbers of the passages that contain words one after another."""
         places = [self._places.get(word, set()) for word in words.split()]
         for number in min(places, key=len, default=()):
-            if words in self._texts[number]:
+            if has_words(self._texts[number], words):
                 yield number
 
 

@@ -110,6 +110,7 @@ def plan_work(material: Documents, config: Settings) -> list[PlannedStage]:
     tokens = config.exam.max_tokens // 2
     chars = sum(len(chunk.text) for chunk in chunks)
     passage_tokens = chars // CHARS_PER_TOKEN // max(len(chunks), 1)
+    own = anchors if config.stages.general or config.stages.healing else 0
     return [
         PlannedStage("load"),
         PlannedStage("read"),
@@ -118,7 +119,7 @@ def plan_work(material: Documents, config: Settings) -> list[PlannedStage]:
         ),
         PlannedStage("answers", answers, answers * LABEL_TOKENS, by_teacher=True),
         *plan_calibration(trusted, config),
-        plan_anchors(general, config.anchors.anchor_tokens),
+        plan_anchors(general, config.anchors.anchor_tokens, own, config.stages.general_tokens),
         PlannedStage(
             "study",
             rewrites + 2 * studied,
@@ -127,11 +128,33 @@ def plan_work(material: Documents, config: Settings) -> list[PlannedStage]:
             by_teacher=True,
         ),
         PlannedStage("exam of the base", base, base * tokens),
-        plan_training("train documents", learned, rows + anchors, config.train),
+        *plan_stage_trainings(learned, rows + anchors, own, trusted, config),
         PlannedStage("open"),
         PlannedStage("exam", tuned, tuned * tokens, PASSAGE_READS * asked * passage_tokens),
         PlannedStage("knowledge map", 2 * trusted, 2 * trusted * tokens),
     ]
+
+
+def plan_stage_trainings(
+    tokens: int, rows: int, own: int, trusted: int, config: Settings
+) -> list[PlannedStage]:
+    """Return the trainings in order (`plan_stages`).
+
+    Args:
+        tokens, rows: of the study data and the anchors.
+        own: whole answers of the base, for the other trainings.
+        trusted: questions whose answers may be learned.
+    """
+    length = config.stages.general_tokens
+    trainings = [plan_training("train documents", tokens, rows, config.train)]
+    if config.stages.general:
+        reading = min(own // 2, trusted)
+        mixed = 2 * reading or own
+        learned = mixed * length + reading * LABEL_TOKENS
+        trainings.insert(0, plan_training("train general", learned, mixed + reading, config.train))
+    if config.stages.healing:
+        trainings.append(plan_training("train healing", own * length, own, config.train))
+    return trainings
 
 
 def cut_roughly(material: Documents, config: Settings) -> list[Chunk]:

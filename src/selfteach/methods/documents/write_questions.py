@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 
 from selfteach.dedup.overlap import OverlapIndex
 from selfteach.errors import DataError
@@ -125,7 +126,7 @@ def write_questions(
     (step 2).
     """
     config = session.config.questions
-    exam = OverlapIndex(q.text for q in questions)
+    exam = OverlapIndex(chain.from_iterable(q.list_wordings() for q in questions))
     seen: set[str] = set()
     specificity = SpecificityCheck(chunks)
     scripts = {chunk.id: find_main_script(chunk.passage) for chunk in chunks}

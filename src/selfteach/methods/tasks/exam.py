@@ -204,7 +204,7 @@ class TaskScorer:
         scores: TaskScores = state.scores
         start = f"{self.num_examples} usable examples; the base has ROUGE-L {scores.show('base')}"
         if "tuned" not in scores.greedy:
-            return Evidence(None, None, start, "")
+            return Evidence(None, None, start, "", could_not_train=not self.num_examples)
         before, after, prompted = (scores.show(arm) for arm in ("base", "tuned", "prompted"))
         change = (
             f"ROUGE-L to people's answers is {before} before and {after} after, "
@@ -220,6 +220,7 @@ class TaskScorer:
             change=change,
             prompted=f"{change}; with worked tasks in the prompt it is {prompted}",
             objection=degraded or find_forgetting(state),
+            prompt_objection=state.side_effects.find_harm("prompted")[0],
             undecided=undecided,
             closing=f" ({prompted} with worked tasks in the prompt)",
         )

@@ -99,6 +99,7 @@ def prepare(session: Session, material: Tasks) -> TrainingPlan:
     with run.time_stage("invent"):
         known = [task.instruction for task in (*material.seeds, *material.test)]
         known += [get_user_text(prompt) for side in parts.general.values() for prompt in side]
+        known += dict(COMMON_QUESTIONS)  # of the retention test
         exam = [*parts.held_out, *material.test]
         keep = partial(write_tasks, session)
         found = invent_tasks(session, parts.train, known, keep, exam)  # 2 to 5
