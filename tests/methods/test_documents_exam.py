@@ -456,7 +456,8 @@ def test_marks_are_those_of_the_metrics() -> None:
 
 def test_calibration_pairs_are_sentences_of_which_one_answers() -> None:
     unanswered = HeldOutQuestion("Who sold it?", ("Ben Bell",), CHUNK, "people")
-    (pair,) = make_known_pairs([*quiz(1), unanswered])
+    ((pair, passage),) = make_known_pairs([*quiz(1), unanswered])
+    assert passage == CHUNK.id
     assert pair.ours == "Hale Mill was built in 1790 by Ann Ames."
     assert pair.theirs == "It stands at Wyle in the south."
     assert CHUNK.passage in str(pair.prompt)
@@ -475,7 +476,7 @@ class Preferring:
 
 def test_a_judge_at_chance_is_refused_and_its_bias_shown() -> None:
     """One always prefers the first place: every verdict is a tie. The other finds the year."""
-    pairs = make_known_pairs(quiz(30))
+    pairs = [pair for pair, _ in make_known_pairs(quiz(30))]
     stubborn: Any = Preferring("stubborn", lambda first, second: 1.0)
     able: Any = Preferring("able", lambda first, second: 1.0 if "1790" in first else -1.0)
     judge, found = choose_pairwise_judge([stubborn], pairs, 0)
@@ -489,6 +490,22 @@ def test_a_judge_at_chance_is_refused_and_its_bias_shown() -> None:
     assert found["agreement"]["able"]["value"] == 1.0
     assert found["position_bias"]["able"]["value"] == 0.0
     assert choose_pairwise_judge([able], [], 0)[0] is None
+
+
+def test_a_judge_that_is_right_in_a_few_passages_is_at_chance() -> None:
+    """Right on all questions of six passages, wrong on all of two: 30 of 40, but 6 of 8."""
+    pairs = [pair for pair, _ in make_known_pairs(quiz(1))] * 40
+    numbered = [replace(pair, prompt=f"{n} {pair.prompt}") for n, pair in enumerate(pairs)]
+    lucky: Any = SimpleNamespace(name="lucky")
+    lucky.values = lambda asked: [
+        (1.0 if "1790" in first else -1.0) * (1 if int(str(prompt).split()[0]) < 30 else -1)
+        for prompt, first, _ in asked
+    ]
+    passages = [n // 5 for n in range(40)]
+    assert choose_pairwise_judge([lucky], numbered, 0)[0] is lucky
+    judge, found = choose_pairwise_judge([lucky], numbered, 0, clusters=passages)
+    assert judge is None
+    assert found["agreement"]["lucky"]["value"] == 0.75
 
 
 def test_no_comparison_is_made_by_a_judge_at_chance() -> None:

@@ -53,7 +53,6 @@ def test_good(text):
         ("What is a [animal]?", "markup"),
         ("Topic: big animals of Africa", "repeats the topic line"),
         ("What is it? Answer: a whale.", "repeats the topic line"),
-        ("Animals of the sea.", "repeats the topic line"),
         ("Что такое большой слон?", "other script"),
         ("12 + 13 + 14 = 20 ?", "other script"),
         ("Sure, I can help with that.", "speaks as an assistant"),
@@ -73,7 +72,7 @@ def test_good(text):
     ],
 )
 def test_dropped_with_its_reason(text, reason):
-    assert find_format_fault(text, topic="animals of the sea") == reason
+    assert find_format_fault(text) == reason
     assert reason in REASONS
 
 
@@ -85,10 +84,10 @@ def test_other_scripts_where_they_are_wanted():
     assert find_format_fault("Расскажи мне про слонов,", script="Cyrillic") == "cut off"
 
 
-@given(st.text(max_size=120), st.text(max_size=20))
+@given(st.text(max_size=120))
 @settings(deadline=None)
-def test_any_text_gets_a_known_reason_or_none(text, topic):
-    assert find_format_fault(text, topic) in (None, *REASONS)
+def test_any_text_gets_a_known_reason_or_none(text):
+    assert find_format_fault(text) in (None, *REASONS)
 
 
 @pytest.mark.parametrize("text", ["Thanks!", "See you tomorrow.", "You did well, thank you."])

@@ -15,6 +15,8 @@ MAX_BLOCK_WORDS = 24
 MIN_REPEATS = 3
 MIN_SPAN_WORDS = 9
 MIN_WORDS = 16
+GRAM_WORDS = 4
+"""Words of the n-grams whose repetition is counted."""
 MAX_REPEATED_SHARE = 0.5
 MIN_BLOCK_TEXT_WORDS = 3
 MIN_EQUAL_AT_END = 100
@@ -83,16 +85,16 @@ def _mask_numbers(words: Sequence[str]) -> list[str]:
     return ["0" if word.isdigit() else word for word in words]
 
 
-def _repeated_share(words: Sequence[str], n: int = 4) -> float:
-    """Return seq-rep-n: 1 - different n-grams / n-grams, without n-grams of numbers alone.
+def _repeated_share(words: Sequence[str]) -> float:
+    """Return seq-rep-4: 1 - different n-grams / n-grams, without n-grams of numbers alone.
 
     In an n-gram with one number, that counts as the same as any other.
     """
     grams = []
-    for i in range(len(words) - n + 1):
-        gram = tuple(words[i : i + n])
+    for i in range(len(words) - GRAM_WORDS + 1):
+        gram = tuple(words[i : i + GRAM_WORDS])
         num_numbers = sum(map(str.isdigit, gram))
-        if num_numbers < n:
+        if num_numbers < GRAM_WORDS:
             grams.append(tuple(_mask_numbers(gram)) if num_numbers == 1 else gram)
     if not grams or len(words) < MIN_WORDS:
         return 0.0

@@ -172,10 +172,10 @@ def cluster_answers(answers: Sequence[str], min_f1: float = SAME_F1) -> list[int
     return labels
 
 
-def semantic_entropy(answers: Sequence[str], min_f1: float = SAME_F1) -> float:
+def semantic_entropy(answers: Sequence[str]) -> float:
     """Return the entropy of the clusters' shares in nats: 0 if all agree, log K if none do.
 
     H = - sum_c (n_c / K) log (n_c / K)
     """
-    counts = Counter(cluster_answers(answers, min_f1)).values()
+    counts = Counter(cluster_answers(answers)).values()
     return sum(n / len(answers) * math.log(len(answers) / n) for n in counts)

@@ -4,7 +4,7 @@ known, in both orders.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 from selfteach import statistics
 from selfteach.errors import TooManyFailures
@@ -36,6 +36,7 @@ def choose_pairwise_judge(
     pairs: Sequence[AnswerPair],
     seed: int,
     min_agreement: float | None = None,
+    clusters: Sequence[Hashable] = (),
 ) -> tuple[ModelPairwiseJudge | None, JsonObject]:
     """Return the best judge, and its calibration as JSON; no judge where none is good enough.
 
@@ -46,6 +47,7 @@ def choose_pairwise_judge(
         pairs: ours is the better answer.
         min_agreement: the least agreement of a usable judge; None: the interval of its agreement
             lies above one half, so that it is better than chance.
+        clusters: what pairs depend on each other, one for each pair; none if they do not.
     """
     found: JsonObject = {"agreement": {}, "position_bias": {}, "left_out": {}, "refused": ""}
     usable: dict[str, ModelPairwiseJudge] = {}
@@ -56,10 +58,12 @@ def choose_pairwise_judge(
             found["left_out"][judge.name] = fault.what.rstrip(".")
             continue
         points = [POINTS[verdict.word] for verdict in verdicts]
-        agreement = statistics.mean(points, seed=seed, limits=(0.0, 1.0))
+        agreement = statistics.mean(points, clusters, seed=seed, limits=(0.0, 1.0))
         places = [verdict.first / 2 - 0.5 for verdict in verdicts]
         found["agreement"][judge.name] = agreement
-        found["position_bias"][judge.name] = statistics.mean(places, seed=seed, limits=(-0.5, 0.5))
+        found["position_bias"][judge.name] = statistics.mean(
+            places, clusters, seed=seed, limits=(-0.5, 0.5)
+        )
         is_usable = agreement.low > 0.5
         if min_agreement is not None:
             is_usable = agreement.value >= min_agreement

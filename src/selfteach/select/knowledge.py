@@ -51,12 +51,10 @@ def decide_state(
     return "unknown" if scored.s_knowledge > tau_knowledge else "known"
 
 
-def count_states(
-    scored: Sequence[KnowledgeScores], tau_label: float = 0.5, taus: Sequence[float] = TAUS
-) -> list[ThresholdPoint]:
-    """Return the number of questions in each state for each tau_K, at one tau_L."""
+def count_states(scored: Sequence[KnowledgeScores], tau_label: float = 0.5) -> list[ThresholdPoint]:
+    """Return the number of questions in each state for each tau_K of TAUS, at one tau_L."""
     points = []
-    for tau in taus:
+    for tau in TAUS:
         found = [decide_state(s, tau_label, tau) for s in scored]
         points.append(
             ThresholdPoint(tau_label, tau, *(found.count(name) for name in KNOWLEDGE_STATES))

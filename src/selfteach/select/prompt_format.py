@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 
-from selfteach.dedup.overlap import split_words
 from selfteach.judge.conditions import count_words
 from selfteach.judge.language import count_scripts, detect_languages
 from selfteach.sentences import split_sentences
@@ -80,16 +79,13 @@ _NAMED_BEFORE = re.compile(
 """Words that a pronoun after them may stand for: a noun with its article, a plural, a name."""
 
 
-def find_format_fault(
-    text: str, topic: str = "", script: str = "Latin", *, is_talk: bool = False
-) -> str | None:
+def find_format_fault(text: str, script: str = "Latin", *, is_talk: bool = False) -> str | None:
     """Return why a text is no usable prompt (one of REASONS), or None for a usable one.
 
     A missing question mark is a fault in English only; other openings are not known.
 
     Args:
         text: what the model wrote after "Question:".
-        topic: the topic line that it was given, if any.
         script: the script that its letters must mostly be of (judge/language.py).
         is_talk: whether it need not ask for anything: "Thanks!" is small talk.
     """
@@ -97,8 +93,7 @@ def find_format_fault(
     faults = {
         "more than one line": "\n" in text,
         "markup": _MARKUP.search(text) is not None,
-        "repeats the topic line": _LABEL.search(text) is not None
-        or (bool(topic) and split_words(text) == split_words(topic)),
+        "repeats the topic line": _LABEL.search(text) is not None,
         "too short": count_words(text) < (1 if is_talk else MIN_WORDS),
         "too long": count_words(text) > MAX_WORDS or len(text) > 12 * MAX_WORDS,
         "other script": not _is_mostly(text, script),

@@ -375,7 +375,9 @@ def choose_judge_with_passage(
     """Return the best calibrated judge of two answers, and its calibration; no judge where all are
     at chance.
     """
-    return choose_pairwise_judge(list_pairwise_judges(session), make_known_pairs(questions), seed)
+    known = make_known_pairs(questions)
+    pairs, passages = [pair for pair, _ in known], [passage for _, passage in known]
+    return choose_pairwise_judge(list_pairwise_judges(session), pairs, seed, clusters=passages)
 
 
 def judge_answers(
@@ -394,9 +396,9 @@ def judge_answers(
     return pairwise.summarize_verdicts(pairs, verdicts, seed, [q.passage for q in questions])
 
 
-def make_known_pairs(questions: Sequence[HeldOutQuestion]) -> list[AnswerPair]:
-    """Return pairs of two sentences of the same chunk: the first one holds the answer, the second
-    one does not. The tuned model answers with such sentences.
+def make_known_pairs(questions: Sequence[HeldOutQuestion]) -> list[tuple[AnswerPair, str]]:
+    """Return pairs of two sentences of the same chunk, each with the chunk's passage: the first one
+    holds the answer, the second one does not. The tuned model answers with such sentences.
 
     A question gives no pair if no sentence holds its answer, or each does.
     """
@@ -408,5 +410,5 @@ def make_known_pairs(questions: Sequence[HeldOutQuestion]) -> list[AnswerPair]:
         if right and wrong:
             best = max(right, key=partial(token_recall, q.text))
             other = min(wrong, key=lambda text: digest([q.text, text]))
-            pairs.append(AnswerPair(add_passage(q), best, other))
+            pairs.append((AnswerPair(add_passage(q), best, other), q.passage))
     return pairs

@@ -13,7 +13,7 @@ sentence in many forms, or only what it does not know.
      `general_examples`, `plan_stages`)
   6  knowledge map: known, unknown or unsure, before and after, by document, chunk and question
      (`knowledge_map`)
-  7  exam: base, open book and tuned model, on questions that were not used to choose anything
+  7  exam: base, open book and tuned model, on questions that no lesson was chosen by
      (`exam`)
 
 Source: Self-Learning-llm (arXiv 2406.11275).
