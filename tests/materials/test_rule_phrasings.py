@@ -925,3 +925,106 @@ def test_a_rule_that_asks_for_nothing_is_refused(text: str) -> None:
 @pytest.mark.parametrize("text", ["Answer well and kindly.", "Write well-known names in capitals."])
 def test_a_rule_that_asks_for_something_is_no_such_rule(text: str) -> None:
     assert NOTHING.fullmatch(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "scope", "kept", "broken"),
+    [
+        (
+            "My wife never reads long texts, so keep texts to her under 20 words.",
+            "texts to my wife",
+            "I am late.",
+            "I am late. " * 10,
+        ),
+        (
+            "My mother can't read small print, so keep texts to her under 15 words.",
+            "texts to my mother",
+            "I am late.",
+            "I am late. " * 10,
+        ),
+        (
+            "My mum doesn't like long texts, so keep texts to her under 15 words.",
+            "texts to my mum",
+            "I am late.",
+            "I am late. " * 10,
+        ),
+        (
+            "Grandpa does not see well, so write in capitals in texts to him.",
+            "texts to Grandpa",
+            "I AM LATE.",
+            "I am late.",
+        ),
+        (
+            "Keep texts to my mother under 15 words because she can't read small print.",
+            "texts to my mother",
+            "I am late.",
+            "I am late. " * 10,
+        ),
+        (
+            "My boss hates emojis, so don't use them in emails to him.",
+            "emails to my boss",
+            "I am late.",
+            "I am late \U0001f600",
+        ),
+        ("Texts to dad, no emojis.", "texts to dad", "I am late.", "I am late \U0001f600"),
+        ("texts to dad - no emojis", "texts to dad", "I am late.", "I am late \U0001f600"),
+        (
+            "If someone asks about the race, say that it is on May 12.",
+            "the race",
+            "It is on 12 May.",
+            "It is on 12 June.",
+        ),
+        (
+            "When asked about the fair, say that it is in May.",
+            "the fair",
+            "In May!",
+            "It may be in June.",
+        ),
+        (
+            "When asked for your opinion, say you have none.",
+            "asked for your opinion",
+            "I do not have one.",
+            "I do not think so: blue is best.",
+        ),
+        (
+            "When customers ask for a discount, politely decline.",
+            "",
+            "Our prices are fixed.",
+            "You get a discount.",
+        ),
+    ],
+)
+def test_what_strangers_said_is_read_as_they_meant_it(
+    text: str, scope: str, kept: str, broken: str
+) -> None:
+    rule = read_rule(text)
+    assert rule.scope == scope
+    effect = read_effect(rule.effect)
+    assert effect is not None
+    check = parse_check(effect.check)
+    assert [check.keeps(kept), check.keeps(broken)] == [True, False]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "In emails, except those to my mother, use no emojis.",
+        "In emails other than those to my boss, use no emojis.",
+    ],
+)
+def test_an_exception_within_a_condition_is_refused(text: str) -> None:
+    with pytest.raises(DataError, match="the rule has an exception"):
+        read_rule(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "check"),
+    [
+        ("Never mention clients by name.", None),
+        ("Don't mention the staff by name.", None),
+        ("Never mention Voldemort by name.", 'not contains "Voldemort"'),
+    ],
+)
+def test_the_names_of_a_kind_are_not_the_kind(text: str, check: str | None) -> None:
+    effect = read_effect(read_rule(text).effect)
+    assert (effect.check if effect else None) == check

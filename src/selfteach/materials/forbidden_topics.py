@@ -352,6 +352,10 @@ def _shorten_name(name: str) -> str:
     return short if len(short) > MIN_NAME else name
 
 
+_KIND_BY_NAME = re.compile(r"^(?:(?:the|our|my|any|your) )?[a-z][a-z -]* by name\b")
+"""The names of a kind of people or things, which no word finds: "staff by name"."""
+
+
 def split_topics(text: str, sentence: str) -> ForbiddenTopics | None:
     """Return the topics of "X, Y or Z", and the check of answers that have none of them.
 
@@ -361,6 +365,8 @@ def split_topics(text: str, sentence: str) -> ForbiddenTopics | None:
     Args:
         sentence: the whole one, which tells names by their capital letters.
     """
+    if _KIND_BY_NAME.search(text):
+        return None
     text = _TAIL.sub("", text.strip())
     text = _TOLD_NAMES.sub(lambda match: match["names"], text)
     literal = _LITERAL.match(text)

@@ -8,12 +8,18 @@ from __future__ import annotations
 
 import re
 
+from selfteach.materials.phrases import MORE_DEMANDS, SAYING
 from selfteach.materials.plain_demand import TEXTS
 
 _NAME = r"[A-ZÀ-Þ][\w'’-]*(?: [A-ZÀ-Þ][\w'’-]*)*"
-_RELATION = r"(?:my|our) [a-z][a-z'’-]+(?: [a-z][a-z'’-]+)??"
+_NOT = (
+    r"(?:(?:do|does|did|is|are|has|have|can|could|will|would)(?:n['’]t| not| never)|cannot|never|"
+    r"rarely|seldom|hardly|barely|always|often|usually)"
+)
+_RELATION = rf"(?:my|our) [a-z][a-z'’-]+(?: (?!{_NOT}\b)[a-z][a-z'’-]+)??"
 _TELLS = (
-    r"(?:(?:only |just )?(?:speaks?|understands?|reads?)|(?:love|like|hate|prefer|want|need|enjoy|"
+    rf"(?:{_NOT} [a-z]+|(?:can['’]t|won['’]t) [a-z]+|"
+    r"(?:only |just )?(?:speaks?|understands?|reads?)|(?:love|like|hate|prefer|want|need|enjoy|"
     r"dislike|get)s?|is|are|has|have|can't stand|cannot stand)"
 )
 _CALLED = re.compile(
@@ -28,6 +34,8 @@ _PERSON = rf"(?P<person>(?i:{_RELATION})(?: {_NAME})?|{_NAME})"
 _DOES = re.compile(rf"{_PERSON} {_TELLS} ")
 _LIKES = r"(?:wants|likes|prefers|expects|loves|needs|appreciates|insists on)"
 _HATES = r"(?:hates|dislikes|can't stand|cannot stand|doesn't like|does not like|doesn't want)"
+_DISLIKES = re.compile(rf"{_PERSON} {_HATES} (?P<what>(?:any |all )?[a-z][a-z -]*[a-z])")
+_USES_THEM = re.compile(r"\b(?P<verb>use|using|write|add|put|send|include) (?:them|it|any)\b", re.I)
 _WISHES = [
     (
         re.compile(
@@ -79,9 +87,33 @@ def resolve_pronoun(text: str) -> str:
         demand = text[parting.end() :].strip(" ,")
         pronoun = _PRONOUN.search(demand)
         if pronoun and not _SOMEBODY_ELSE.search(demand[: pronoun.start()]):
+            if hated := _DISLIKES.fullmatch(text[: parting.start()]):
+                demand = _USES_THEM.sub(rf"\g<verb> {hated['what']}", demand)
             return _PRONOUN.sub(rf"\g<before> {person}", demand)
         break
     return _read_wish(text)
+
+
+_REASON = re.compile(
+    r"(?P<demand>[^\"]+?),? because (?:he|she|they|we|I|it|his|her|their|(?:my|our) "
+    r"[a-z]+)(?:['’](?:s|re|m|d|ll|ve))? (?P<reason>[^\",;:.!?]+)[.!]?",
+    re.I,
+)
+"""A demand and its reason: "Keep emails to my boss short because he is busy."."""
+
+
+_SAYS = re.compile(SAYING, re.I)
+
+
+def leave_out_reason(text: str) -> str:
+    """Return a demand without the reason after it. A statement keeps what it says, and a reason
+    with another demand in it stays.
+    """
+    found = _REASON.fullmatch(text)
+    if not found or _SAYS.search(text) or MORE_DEMANDS.search(found["reason"]):
+        return text
+    is_word = re.search(r"\b(?:the words?|say|use|with|write|avoid)$", found["demand"], re.I)
+    return text if is_word else found["demand"]
 
 
 def _read_wish(text: str) -> str:

@@ -21,7 +21,11 @@ from selfteach.materials.other_languages import ScopedText, find_unread_conditio
 from selfteach.materials.own_instructions import find_own_instructions
 from selfteach.materials.phrases import QUOTED, SAYING
 from selfteach.materials.plain_demand import join_asides, to_plain_demand
-from selfteach.materials.resolve_pronouns import find_unresolved_pronoun, resolve_pronoun
+from selfteach.materials.resolve_pronouns import (
+    find_unresolved_pronoun,
+    leave_out_reason,
+    resolve_pronoun,
+)
 from selfteach.materials.scope import (
     SECOND_SCOPE,
     drop_told_tail,
@@ -86,7 +90,7 @@ def read_rule(text: str, when: str = "", then: str = "") -> Rule:
     if not (when and then):
         _refuse_empty_condition(text)
     _refuse_instructions(text)
-    said = resolve_pronoun(join_lines(to_plain_conditions(text)))
+    said = resolve_pronoun(leave_out_reason(join_lines(to_plain_conditions(text))))
     if when and then:
         scope, effect = when, then
     elif then and _is_scope_alone(said):
@@ -101,6 +105,7 @@ def read_rule(text: str, when: str = "", then: str = "") -> Rule:
     if not when:
         _refuse_unread_condition(said, "" if scope else effect)
         _refuse_unasked(scope)
+        _refuse_exception_in_scope(scope)
     _refuse_unnamed(effect)
     _refuse_unnamed_person(scope)
     _refuse_contradiction(effect)
@@ -128,7 +133,7 @@ def _find_declined_topic(scope: str, effect: str) -> str:
     if situation is None or situation.kind != "about":
         return ""
     if _DECLINES.fullmatch(effect):
-        return situation.topic
+        return re.sub(r"^(?:an?|the|any|some) ", "", situation.topic)
     is_forbidden = _SAYS_NOTHING.search(effect) and find_pronoun_topic(effect) in _PRONOUNS
     return situation.topic if is_forbidden and names_topic(scope) else ""
 
@@ -472,6 +477,19 @@ def _refuse_exception_sentence(sentence: str) -> None:
     """Refuse an exception that is a sentence of its own, after the demand."""
     if _EXCEPTION_SENTENCE.match(sentence):
         raise _make_exception_error(sentence)
+
+
+_EXCEPTION_IN_SCOPE = re.compile(
+    r",? (?:except(?:ing)?|unless|apart from|aside from|other than|with the exception of|"
+    r"but not) .+",
+    re.I,
+)
+
+
+def _refuse_exception_in_scope(scope: str) -> None:
+    """Refuse a scope that leaves somebody or something out: "emails, except those to my mother"."""
+    if found := _EXCEPTION_IN_SCOPE.search(QUOTED.sub("", scope)):
+        raise _make_exception_error(found[0])
 
 
 def _make_exception_error(said: str) -> DataError:

@@ -909,8 +909,16 @@ _NO_TITLE = re.compile(r"\b(?:please|only|always|never)$", re.I)
 """The end of a demand before a colon, which is no condition: "One-liners only: ..."."""
 
 
+_HEADED_TEXTS = re.compile(
+    r"^(?P<scope>(?i:e-?mails|mails|texts|messages|letters|notes|replies) to [^,:;.!?]{2,30}?)"
+    r"(?:, | [-–—] )(?P<effect>(?i:no|never|always|only|at most|max|under|use|keep|don't) .+)"
+)
+"""A heading without a colon: "texts to dad - no emojis"."""
+
+
 def _split_colon(text: str) -> ScopedText | None:
     """Split "Opening hours: say that we close at six"."""
+    text = _HEADED_TEXTS.sub(r"\g<scope>: \g<effect>", text)
     scope, colon, effect = text.partition(": ")
     is_asked = re.match(rf"(?:those|{AUDIENCE}|[a-z]+s) (?:who ask|asking)\b", scope, re.I)
     scope = re.sub(r"^(\w+) (?:who ask|asking)\b", r"\1 ask", scope)

@@ -42,6 +42,15 @@ _CONTRACTED = re.compile(r"(?:n't|'(?:re|ve|ll|d|m|s))$")
 _CUT_VERBS = frozenset({"ca", "wo", "sha", "ai"})
 """What contractions leave of "can", "will", "shall" and "am"."""
 _NOTHING = frozenset({"none", "nothing", "nobody"})
+_HAS_NONE = (
+    r'regex "(?i)\\b(?:none|nothing|nobody|without|(?:have|has|is|are|had) (?:no|not (?:an?|any)))'
+    r"\\b|"
+    r"\\b(?:do|does|did)(?: not|n['’]t) have\\b|\\b(?:is|are|have|has)n['’]t (?:an?|any|one)\\b"
+    '"'
+)
+"""What says that there is none of something, not only that something is not so."""
+MAY = "May"
+"""The month, whose name is a common word, too."""
 _NEGATED = re.compile(
     r"\b(?:not(?! only\b)|cannot|never|none|nobody|nothing|no(?! (?:later|longer than|more than|"
     r"fewer|less|sooner|matter|problem|doubt|extra)\b))\b|n't\b",
@@ -196,7 +205,7 @@ def _check_words(text: str) -> list[str]:
         if word in known or word in longest
     ]
     if not found and any(word.lower() in _NOTHING for word in words):
-        return [NEGATION]
+        return [_HAS_NONE]
     return [*found, NEGATION] if found and is_negated else found
 
 
@@ -221,6 +230,9 @@ def _choose_finders(text: str, is_negated: bool) -> dict[str, Callable[[str], st
         finders |= dict.fromkeys(_list_contained(text), _find_contained)
         finders |= dict.fromkeys(_DENIED, _find_claim)
     finders |= {match[1].lower(): _find_hour for match in _HOUR.finditer(text)}
+    finders |= (
+        {MAY.lower(): lambda word: rf'regex "\\b{MAY}\\b"'} if MAY in _find_words(text) else {}
+    )
     days = [match[1] or match[2] for match in _DAY.finditer(text)]
     return finders | dict.fromkeys(days, _find_day)
 
@@ -237,7 +249,7 @@ def _find_known(words: Iterable[str]) -> set[str]:
         for word in words
         if word[0].isdigit()
         or _NUMBER.fullmatch(word)
-        or (word[0].isupper() and not _is_light(word))
+        or (word[0].isupper() and (word == MAY or not _is_light(word)))
     }
 
 
