@@ -12,13 +12,14 @@ from selfteach.materials.phrases import MORE_DEMANDS, SAYING
 from selfteach.materials.plain_demand import TEXTS
 
 _NAME = r"[A-ZÀ-Þ][\w'’-]*(?: [A-ZÀ-Þ][\w'’-]*)*"
-_NOT = (
+_ADVERB = (
     r"(?:(?:do|does|did|is|are|has|have|can|could|will|would)(?:n['’]t| not| never)|cannot|never|"
     r"rarely|seldom|hardly|barely|always|often|usually)"
 )
-_RELATION = rf"(?:my|our) [a-z][a-z'’-]+(?: (?!{_NOT}\b)[a-z][a-z'’-]+)??"
+"""What stands between a person and a verb: "does not", "never", "usually"."""
+_RELATION = rf"(?:my|our) [a-z][a-z'’-]+(?: (?!{_ADVERB}\b)[a-z][a-z'’-]+)??"
 _TELLS = (
-    rf"(?:{_NOT} [a-z]+|(?:can['’]t|won['’]t) [a-z]+|"
+    rf"(?:{_ADVERB} [a-z]+|(?:can['’]t|won['’]t) [a-z]+|"
     r"(?:only |just )?(?:speaks?|understands?|reads?)|(?:love|like|hate|prefer|want|need|enjoy|"
     r"dislike|get)s?|is|are|has|have|can't stand|cannot stand)"
 )
