@@ -69,6 +69,7 @@ from selfteach.results import (
     FinishedRun,
     Question,
     Student,
+    make_requests,
     open_finished,
     open_model,
 )
@@ -539,15 +540,17 @@ def answer(
         one answer for one question, else a list in the order of the questions.
 
     Raises:
-        UsageError: both a run and a model, or neither.
+        UsageError: both a run and a model, or neither; or a value that nothing can be sampled with.
+        DataError: a question of another form.
     """
-    opened = open_model(None if run is None else get_run_path(run), model, adapter, engine)
     how: dict[str, Any] = {
         "system": system,
         "temperature": temperature,
         "max_tokens": max_tokens,
         "seed": seed,
     }
+    make_requests(questions, **how)  # refuses before a model is loaded
+    opened = open_model(None if run is None else get_run_path(run), model, adapter, engine)
     return opened.answer(questions, **how)
 
 
