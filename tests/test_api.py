@@ -214,6 +214,14 @@ def test_a_mistyped_keyword_gets_a_hint() -> None:
         _ = selfteach.nothing
 
 
+def test_what_is_no_rule_is_named_with_its_article() -> None:
+    wrong: Any = 5
+    with pytest.raises(selfteach.errors.UsageError, match=r"the rule is an int\. Give a text"):
+        selfteach.feedback(wrong)
+    with pytest.raises(selfteach.errors.UsageError, match=r"tasks is an int\. Give a path"):
+        selfteach.tasks(wrong)
+
+
 def test_a_folder_without_a_result_is_refused(tmp_path: Path) -> None:
     with pytest.raises(selfteach.errors.UsageError, match="not a run folder"):
         selfteach.open_run(tmp_path)
