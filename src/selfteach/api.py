@@ -616,14 +616,16 @@ def add_lesson(
         beside: train it beside the other lessons, on the examples of its run.
 
     Raises:
+        UsageError: the run has no exam that can be sat again.
         LessonRefused: the gate refuses the lesson; the student is as before.
     """
     from selfteach.students.beside import train_beside
     from selfteach.students.examine import examine_with
     from selfteach.students.folder import open_student as open_folder_of
     from selfteach.students.lessons import add_lesson as add
-    from selfteach.students.lessons import begin_state, find_lesson_of_run
+    from selfteach.students.lessons import begin_state, find_lesson_of_run, read_kind
 
+    read_kind(run)  # refuses before a new student is begun
     folder = find_student_folder(student)
     create = partial(begin_state, run)
     with open_folder_of(folder, create, display.print_line) as opened:
