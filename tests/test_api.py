@@ -73,6 +73,35 @@ def test_the_tuned_model_answers(run: FinishedRun) -> None:
         selfteach.answer("Tea?")
 
 
+@pytest.mark.parametrize(
+    ("how", "says"),
+    [
+        ({"max_tokens": 0}, "max_tokens: must be at least 1. "),
+        ({"max_tokens": -3}, "max_tokens: must be at least 1. "),
+        ({"max_tokens": 2.5}, "max_tokens: must be a whole number, not a float. "),
+        ({"max_tokens": True}, "max_tokens: must be a whole number, not a bool. "),
+        ({"temperature": "hot"}, "temperature: must be a number, not a str. "),
+        ({"temperature": -1}, "temperature: must be a finite number of 0 or more. "),
+        ({"seed": -1}, "seed: must be at least 0. "),
+        ({"seed": 1 << 32}, "seed: must be at most 4294967295. "),
+        ({"system": 5}, "system: is an int. "),
+        ({"questions": None}, "questions: None is no question. "),
+        ({"questions": 5}, "questions: an int is no question. "),
+        ({"questions": ["Hi", 5]}, "question 2: an int is no question. "),
+        ({"questions": [None]}, "question 1: None is no question. "),
+    ],
+)
+def test_what_cannot_be_answered_is_refused_before_a_model_is_loaded(
+    how: dict[str, Any], says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api, "open_model", None)
+    with pytest.raises((selfteach.errors.UsageError, selfteach.errors.DataError)) as caught:
+        selfteach.answer(**{"questions": "Hi", "model": "embedded"} | how)
+    assert str(caught.value).startswith(says)
+    assert caught.value.cure
+    assert "\n" not in str(caught.value)
+
+
 def test_it_shows_itself_with_everything_escaped(run: FinishedRun) -> None:
     shown = run._repr_html_()
     assert run.report.resolve().as_uri().replace("&", "&amp;") in shown
@@ -183,6 +212,14 @@ def test_a_mistyped_keyword_gets_a_hint() -> None:
         selfteach.teach("nothing", "x")
     with pytest.raises(AttributeError, match="no attribute"):
         _ = selfteach.nothing
+
+
+def test_what_is_no_rule_is_named_with_its_article() -> None:
+    wrong: Any = 5
+    with pytest.raises(selfteach.errors.UsageError, match=r"the rule is an int\. Give a text"):
+        selfteach.feedback(wrong)
+    with pytest.raises(selfteach.errors.UsageError, match=r"tasks is an int\. Give a path"):
+        selfteach.tasks(wrong)
 
 
 def test_a_folder_without_a_result_is_refused(tmp_path: Path) -> None:

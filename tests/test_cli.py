@@ -110,9 +110,17 @@ def test_help_is_instant_and_loads_nothing_heavy(tmp_path: Path) -> None:
         ),
         (["feedback", "Hum a tune.", "--require", "kapt>=.9"], 2, 'Did you mean "kept"?'),
         (["feedback", "Hum a tune.", "--require", "kept=.9"], 2, "is not a requirement"),
+        (["feedback", "Hum a tune.", "--require", ""], 2, "--require: '' is not a requirement"),
         (["feedback", "Hum a tune.", "--from", "absent"], 2, "is not a run folder"),
         (["exam", "--run", "absent"], 2, "is not a run folder"),
         (["status", "absent"], 2, "is not a run folder"),
+        (["feedbak"], 2, "No such command 'feedbak'. Did you mean 'feedback'?\n"),
+        (["list"], 2, "No such command 'list'. `selfteach --help` lists the commands.\n"),
+        (["--frob"], 2, "No such option: --frob. `selfteach --help` lists the options.\n"),
+        (["tasks", "--xx"], 2, "No such option: --xx. `selfteach tasks --help` lists the options."),
+        (["exam", "x", "--runn"], 2, 'No such option: --runn. Did you mean "--run"?\n'),
+        (["answer", "--in", "p.txt", "--samples", "0"], 2, "must be at least 1.\n"),
+        (["tasks", "--mode", "foo"], 2, 'mode (option): cannot be "foo". It takes self-instruct'),
         (["config", "feedbak"], 2, 'Did you mean "feedback"?'),
         (["answer", "--in", "absent.txt", "--model", "embedded"], 3, "absent.txt: cannot be read"),
         (["answer", "--in", "p.doc", "--model", "embedded"], 2, ".txt (one per line) or .jsonl"),
@@ -363,10 +371,10 @@ def test_config_prints_every_key_with_origin_and_default(
             {"sanity": {"tuned": {"looping": {"value": float("nan")}}}},
             "looping is nan",
         ),
-        ("", {}, ""),
+        (None, {}, ""),
     ],
 )
-def test_requirements(text: str, exam: dict[str, object], fault: str) -> None:
+def test_requirements(text: str | None, exam: dict[str, object], fault: str) -> None:
     wanted = require.parse_requirements(text)
     if not fault:
         require.check_requirements(wanted, exam)
@@ -428,10 +436,12 @@ def test_the_exam_of_a_run_offers_what_the_run_has() -> None:
         assert caught.value.cure == cure
 
 
-@pytest.mark.parametrize("text", [",", " ", ", ,"])
+@pytest.mark.parametrize("text", ["", ",", " ", ", ,"])
 def test_a_list_without_a_requirement_is_refused(text: str) -> None:
+    """An empty one is what a script gives whose variable is not set."""
     with pytest.raises(UsageError, match="is not a requirement"):
         require.parse_requirements(text)
+    assert require.parse_requirements(None) == []
 
 
 def test_files_are_checked_before_a_model_s_libraries_load() -> None:

@@ -382,12 +382,12 @@ def test_an_engine_may_be_the_address_of_servers() -> None:
     [
         (
             "train.epochs=0",
-            "cannot have this value. It takes a whole number of at least 1 and below 2147483648",
+            "cannot be 0. It takes a whole number of at least 1 and below 2147483648",
         ),
         ("train.epochs=two", "is not a number. It takes a whole number of at least 1"),
         ("ask.max_overlap=2", "It takes a number of at least 0 and up to 1."),
-        ("train.lora.targets=some", "It takes all-linear, attention."),
-        ("also=3", "cannot have this value. It takes a list."),
+        ("train.lora.targets=some", 'cannot be "some". It takes all-linear, attention.'),
+        ("also=3", "cannot be 3. It takes a list."),
         ("ask=3", "is a section. Set one of its keys, for instance ask.target."),
         ("train.weights={near: {anchor: -1}}", "train.weights.near.anchor: must be at least 0."),
         ("smoke_test=3", "is not true or false."),

@@ -69,6 +69,7 @@ from selfteach.results import (
     FinishedRun,
     Question,
     Student,
+    make_requests,
     open_finished,
     open_model,
 )
@@ -539,15 +540,17 @@ def answer(
         one answer for one question, else a list in the order of the questions.
 
     Raises:
-        UsageError: both a run and a model, or neither.
+        UsageError: both a run and a model, or neither; or a value that nothing can be sampled with.
+        DataError: a question of another form.
     """
-    opened = open_model(None if run is None else get_run_path(run), model, adapter, engine)
     how: dict[str, Any] = {
         "system": system,
         "temperature": temperature,
         "max_tokens": max_tokens,
         "seed": seed,
     }
+    make_requests(questions, **how)  # refuses before a model is loaded
+    opened = open_model(None if run is None else get_run_path(run), model, adapter, engine)
     return opened.answer(questions, **how)
 
 
@@ -613,14 +616,16 @@ def add_lesson(
         beside: train it beside the other lessons, on the examples of its run.
 
     Raises:
+        UsageError: the run has no exam that can be sat again.
         LessonRefused: the gate refuses the lesson; the student is as before.
     """
     from selfteach.students.beside import train_beside
     from selfteach.students.examine import examine_with
     from selfteach.students.folder import open_student as open_folder_of
     from selfteach.students.lessons import add_lesson as add
-    from selfteach.students.lessons import begin_state, find_lesson_of_run
+    from selfteach.students.lessons import begin_state, find_lesson_of_run, read_kind
 
+    read_kind(run)  # refuses before a new student is begun
     folder = find_student_folder(student)
     create = partial(begin_state, run)
     with open_folder_of(folder, create, display.print_line) as opened:

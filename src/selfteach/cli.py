@@ -431,7 +431,7 @@ def review(
 
 
 @app.command(cls=RunCommand)
-def exam(run: RunFolder, json: Json = False, require: Require = "") -> None:
+def exam(run: RunFolder, json: Json = False, require: Require = None) -> None:
     """Show the exam of a run. It compares the base, the base with the material in its prompt, and
     the tuned model.
     """

@@ -97,6 +97,24 @@ def require_plain_file(path: Path) -> None:
             )
 
 
+def require_writable(path: Path) -> None:
+    """Refuse a folder, which need not exist yet, that a command could not make or write in.
+
+    A file without a name is written in the nearest folder that exists; nothing is left of it.
+
+    Raises:
+        UsageError: the folder cannot be made, or nothing can be written there.
+        ResourceError: the disk is full or failing.
+    """
+    there = path.absolute()
+    while not there.exists():
+        there = there.parent
+    with convert_disk_errors(path):
+        if not there.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        tempfile.TemporaryFile(dir=there).close()
+
+
 def find_error_number(fault: BaseException) -> int | None:
     """Return the number of the operating system's error behind a fault, or None.
 

@@ -36,6 +36,14 @@ def reword_library_fault(text: str) -> str:
     return text
 
 
+def describe_kind(value: object) -> str:
+    """Return what a value of Python is, with its article: "an int"."""
+    if value is None:
+        return "None"
+    name = type(value).__name__
+    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
+
+
 class SelfteachError(Exception):
     """Report a fault in one line: `where: what cure`.
 

@@ -9,10 +9,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from html import escape
+from math import inf
 from pathlib import Path
+from types import UnionType
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from selfteach.errors import DataError, UsageError
+from selfteach.errors import DataError, UsageError, describe_kind
 from selfteach.files import read_jsonl
 from selfteach.models.ordered import sample_each
 from selfteach.models.resolve_model_path import check_model_name
@@ -46,6 +48,7 @@ ARMS = ("base", "prompted", "tuned")
 TARGET = "target"
 """The place of the method's own score, which has another name in exam.json."""
 EXAMPLES = "examples.jsonl"
+MAX_SEED = (1 << 32) - 1
 Question = str | Sequence[Mapping[str, str]]
 """A question, or a conversation of messages with "role" and "content"."""
 
@@ -274,23 +277,73 @@ class AnsweringModel:
             seed: the seed of the sampling.
 
         Raises:
+            UsageError: a value that nothing can be sampled with, or no questions.
             DataError: a conversation is of another form, or too long for the model, or the
                 model gave no answer.
         """
-        is_one = isinstance(questions, str)
-        given: Sequence[Question] = [questions] if isinstance(questions, str) else questions
-        sampling = SamplingParams(temperature=temperature, max_tokens=max_tokens)
-        requests = [
-            Request("answer", read_question(question, system, number), sampling, 0, seed)
-            for number, question in enumerate(given, start=1)
-        ]
-        names = [f"question {number}" for number in range(1, len(given) + 1)]
+        requests = make_requests(questions, system, temperature, max_tokens, seed)
+        names = [f"question {number}" for number in range(1, len(requests) + 1)]
         found = [done.text for done in sample_each(self.sampler, requests, names)]
-        return found[0] if is_one else found
+        return found[0] if isinstance(questions, str) else found
 
     def __repr__(self) -> str:
         """Show the name."""
         return f"AnsweringModel({self.name!r})"
+
+
+def make_requests(
+    questions: str | Sequence[Question],
+    system: str = "",
+    temperature: float = 0.0,
+    max_tokens: int = 128,
+    seed: int = 0,
+) -> list[Request]:
+    """Return the requests of one question, or of several in their order.
+
+    Raises:
+        UsageError: a value that nothing can be sampled with, or no questions.
+        DataError: a question of another form.
+    """
+    given: Any = questions
+    if not isinstance(given, str | Sequence):
+        raise UsageError(
+            f"{describe_kind(given)} is no question.",
+            where="questions",
+            cure="Give a text, or a list of texts and conversations.",
+        )
+    if not isinstance(system, str):
+        raise UsageError(f"is {describe_kind(system)}.", where="system", cure="Give a text.")
+    check_number("temperature", temperature, int | float, "0 is greedy.")
+    check_number("max_tokens", max_tokens, int, "The default is 128.", at_least=1)
+    check_number("seed", seed, int, "The default is 0.", at_least=0, at_most=MAX_SEED)
+    sampling = SamplingParams(temperature=temperature, max_tokens=max_tokens)
+    return [
+        Request("answer", read_question(question, system, number), sampling, 0, seed)
+        for number, question in enumerate([given] if isinstance(given, str) else given, start=1)
+    ]
+
+
+def check_number(
+    name: str,
+    value: object,
+    kind: type | UnionType,
+    cure: str,
+    at_least: float = -inf,
+    at_most: float = inf,
+) -> None:
+    """Check the value of a keyword.
+
+    Raises:
+        UsageError: it is no number of its kind, or outside its bounds.
+    """
+    if not isinstance(value, kind) or isinstance(value, bool):
+        what = "must be a whole number" if kind is int else "must be a number"
+        raise UsageError(f"{what}, not {describe_kind(value)}.", where=name, cure=cure)
+    number: Any = value
+    if number < at_least:
+        raise UsageError(f"must be at least {at_least}.", where=name, cure=cure)
+    if number > at_most:
+        raise UsageError(f"must be at most {at_most}.", where=name, cure=cure)
 
 
 def read_question(question: Question, system: str, number: int) -> Prompt:
@@ -299,9 +352,14 @@ def read_question(question: Question, system: str, number: int) -> Prompt:
     Raises:
         DataError: it is of another form, or has no turn of a user.
     """
-    given: Any = question if isinstance(question, str) else list(question)
     where = f"question {number}"
-    prompt = parse_messages(given, where)
+    if not isinstance(question, str | Sequence):
+        raise DataError(
+            f"{describe_kind(question)} is no question.",
+            where=where,
+            cure='Give a text, or a list of {"role": "user", "content": "..."}.',
+        )
+    prompt = parse_messages(question if isinstance(question, str) else list(question), where)
     if not any(turn.role == "user" for turn in prompt):
         raise DataError(
             "has no message of the user; the model would write one instead of an answer.",

@@ -136,6 +136,8 @@ def test_a_method_in_several_processes_is_refused_in_one_line(
         (["--teacher", "nowhere/"], 'there is no model "nowhere/"'),
         (["--out", "full"], "full: holds other files and no run (note.txt)."),
         (["--out", "full/note.txt"], "full/note.txt: is a file, not a folder."),
+        (["--out", "full/note.txt/a"], "full/note.txt/a: cannot be used (Not a directory)."),
+        (["--out", "/proc/a/run"], "/proc/a/run: cannot be used (No such file or directory)."),
     ],
 )
 def test_a_dry_run_names_what_cannot_be_there_before_it_measures(
@@ -151,6 +153,19 @@ def test_a_dry_run_names_what_cannot_be_there_before_it_measures(
     (tmp_path / "full" / "note.txt").write_text("Mine.")
     assert cli.run_command(["feedback", "Do not talk about tea.", *options, "--dry-run"]) == 2
     assert message in capfd.readouterr().err
+
+
+def test_a_dry_run_says_that_nothing_can_be_written_below_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(teach, "estimate", lambda *given: {})
+    command = ["feedback", "Do not talk about tea.", "--dry-run"]
+    assert cli.run_command([*command, "--out", "new/run"]) == cli.run_command(command) == 0
+    assert not list(tmp_path.iterdir()), "it makes nothing"
+    (tmp_path / "runs").write_text("A file.")
+    assert cli.run_command(command) == 2
+    assert "runs: cannot be used (Not a directory)." in capfd.readouterr().err
 
 
 def test_a_judge_of_documents_that_cannot_be_there_is_named_in_the_dry_run(

@@ -117,6 +117,7 @@ def test_a_form_and_a_dataset_count_without_a_template_of_one_s_own(tmp_path: Pa
             "cannot be mixed in one dataset",
         ),
         (["--out", "o.jsonl", "--template", "plain"], 3, "no row that a template fits"),
+        (["--template", "plain"], 3, "no row that a template fits"),
         (["--prompt", "x {german}"], 2, "Give both"),
         (["--form", "poem"], 2, "no form"),
         (["--template", "plian"], 2, "Did you mean"),
@@ -134,6 +135,30 @@ def test_what_cannot_be_done_is_reported(
     assert cli.run_command(["templates", str(words), *more]) == code
     assert why in capsys.readouterr().err
     assert not (words.parent / "o.jsonl").exists()
+
+
+@pytest.mark.parametrize("more", [[], ["--json"], ["--out", "o.jsonl"]])
+def test_a_column_that_is_missing_is_named_with_those_that_exist(
+    more: list[str], words: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    more = [str(tmp_path / word) if word == "o.jsonl" else word for word in more]
+    own = ["--prompt", "Do: {nope}", "--answer", "{english}"]
+    assert cli.run_command(["templates", str(words), *own, *more]) == 3
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert (
+        "has no row that a template fits. The templates need the columns nope, english. The rows "
+        "have the columns german, english." in err
+    )
+
+
+def test_the_row_that_is_shown_fits_the_template(
+    words: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words.write_text("\n".join(map(json.dumps, reversed(ROWS))))  # the first has no German
+    own = ["--prompt", "Translate: {german}", "--answer", "{english}"]
+    assert cli.run_command(["templates", str(words), *own]) == 0
+    assert "  | Translate: Brot" in capsys.readouterr().out.splitlines()
 
 
 @pytest.mark.parametrize(

@@ -279,6 +279,7 @@ def test_a_template_that_no_parts_make_is_refused(text: str) -> None:
         (("--to", "ggfu"), 'Did you mean "gguf"'),
         (("--to", "gguf", "--quant", "q4"), 'there is no format "q4"'),
         (("--to", "hf", "--quant", "q8_0"), "--to hf knows no q8_0"),
+        (("--to", "hf", "--out", "/usr"), "/usr: exists already."),
         (("--to", "hub:nobody"), "is no name of a repository"),
         (("--to", "hub:me/mine"), "needs a token in the environment variable HF_TOKEN"),
     ],
@@ -292,8 +293,11 @@ def test_what_cannot_be_exported_is_refused_before_anything_is_written(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.delenv("HF_TOKEN", raising=False)
-    assert export(lesson, *options, "--out", str(tmp_path / "out")) == 2
-    assert words in capfd.readouterr().err
+    assert export(lesson, "--out", str(tmp_path / "out"), *options) == 2
+    said = capfd.readouterr().err
+    assert words in said
+    if not options[1].startswith("hub:"):
+        assert "loading" not in said
     assert not (tmp_path / "out").exists()
 
 

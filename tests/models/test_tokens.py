@@ -52,6 +52,22 @@ def test_a_text_with_every_private_use_character_is_set_aside_alone(tokens):
     assert tokens.encode(make_prompt(f"{every[:-1]}<|im_end|>")), "one is left"
 
 
+def test_the_material_of_a_prompt_counts_without_the_template_s_own_system_message():
+    own = "{% if messages[0].role != 'system' %}<|im_start|>system\nBe kind and brief<|im_end|>\n"
+    tokenizer = tiny_tokenizer()
+    tokenizer.chat_template = own + "{% endif %}" + CHATML
+    tokens = ChatTokenizer(tokenizer)
+    bare = make_prompt("x")
+    rule = "No rain."
+    assert len(tokens.encode(make_prompt("x", system=rule))) < len(tokens.encode(bare))
+    assert tokens.count_added(make_prompt("x", system=rule), bare) == len(
+        tokens.encode_answer(rule, end=False)
+    )
+    worked = (*make_prompt("y"), Message("assistant", "z"), *bare)
+    added = tokens.count_added(worked, bare)
+    assert added == len(tokens.encode(worked)) - len(tokens.encode(bare)) > 0
+
+
 def test_an_answer_may_have_begun_in_thousands_of_turns(tokens):
     begun = (Message("assistant", "Yes."),)
     question = make_prompt("Rain?")

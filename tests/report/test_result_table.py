@@ -6,10 +6,12 @@ import io
 import json
 from pathlib import Path
 
+import pytest
 from fixture import make_exam, write_run
 from reading import Page
 from rich.console import Console
 
+from selfteach import cli
 from selfteach.report.card import make_card
 from selfteach.report.page import render_report
 from selfteach.report.result_table import make_result_table
@@ -146,3 +148,15 @@ def test_what_is_left_of_the_runs_before_is_shown(tmp_path: Path):
     assert "continues: 4 questions of tiny again: 50 % right after it, 25 % now [-50, +0]." in card
     assert card.count("Of a run that this one continues") == 2
     assert "earlier runs" not in render_report(write_run(tmp_path / "first"))
+
+
+def test_an_exam_with_an_empty_requirement_is_not_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A script whose variable is not set must not pass."""
+    folder = str(write_run(tmp_path / "run"))
+    assert cli.run_command(["exam", folder, "--require", ""]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "--require: '' is not a requirement." in err
+    assert cli.run_command(["exam", folder]) == 0

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from selfteach import cli
 from selfteach.config import FeedbackConfig, resolve
 from selfteach.errors import IntegrityError, ResourceError, UsageError
 from selfteach.run import manifest, signals
@@ -57,6 +58,20 @@ def opened(
 def close(run: Run) -> Path:
     with run:
         return run.path
+
+
+def test_the_status_of_a_run_that_was_stopped_at_once_says_how_to_resume_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["selfteach", "feedback", "Do not hum!", "--out", "r"])
+    run = opened("r")
+    with pytest.raises(KeyboardInterrupt), run:
+        raise KeyboardInterrupt  # before its first stage
+    assert read_status(run.path).state == "empty"
+    assert cli.run_command(["status", "r"]) == 0
+    *_, before, command = capsys.readouterr().out.splitlines()
+    assert before == "resume with:"
+    assert command == "  selfteach feedback 'Do not hum!' --out r"
 
 
 def test_the_default_folder_has_the_date_and_the_rule(tmp_path: Path) -> None:

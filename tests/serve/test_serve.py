@@ -38,7 +38,7 @@ from selfteach.serve.batch_engine import BatchEngine, EngineClosed, Generation, 
 from selfteach.serve.handlers import find_status
 from selfteach.serve.lesson_rows import BASE, LessonRows, LessonWeights, read_weights
 from selfteach.serve.lessons import ServedLesson, read_lessons
-from selfteach.serve.read_request import TextBody
+from selfteach.serve.read_request import ChatBody, RequestFault, TextBody, parse_body
 from selfteach.serve.served_models import ServedModels
 from selfteach.train.adapters.join_loras import stack_loras
 from tiny_tokenizer import NO_SYSTEM
@@ -300,8 +300,8 @@ CHAT_PATH = "/v1/chat/completions"
         ({**PROMPT, "prompt": [""]}, 400, "prompt without tokens"),
         ({**PROMPT, "n": 1000}, 400, "n: Input should be less than or equal to 16"),
         ({**PROMPT, "n": 16, "prompt": ["a"] * 5}, 400, "80 answers are asked for at once"),
-        ({**PROMPT, "stop": [""]}, 400, "stop: Value error, at most 16 texts"),
-        ({**PROMPT, "stop": "a" * 1001}, 400, "stop: Value error, at most 1000 characters"),
+        ({**PROMPT, "stop": [""]}, 400, "stop: at most 16 texts"),
+        ({**PROMPT, "stop": "a" * 1001}, 400, "stop: at most 1000 characters"),
         ({**PROMPT, "prompt": "Yes. " * 2000}, 400, "prompt longer than the context"),
         ({"model": "base"}, 400, "prompt: Field required"),
         (b"{", 400, "the body: Invalid JSON"),
@@ -324,7 +324,30 @@ def test_a_conversation_without_a_user_is_refused(roles: list[str], address: str
     turns = [{"role": role, "content": "Say hello."} for role in roles]
     status, _, message = send(address, {"model": "base", "messages": turns}, CHAT_PATH)
     assert status == 400
-    assert "messages: Value error, a conversation needs a message of the user" in message
+    assert "messages: a conversation needs a message of the user" in message
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (
+            [{"type": "text", "text": "?"}, {"type": "image_url", "image_url": {"url": "x"}}],
+            'a part of the type "image_url" is not supported; this server reads text alone',
+        ),
+        ([{"text": "?"}], 'a part must be {"type": "text", "text": "..."}'),
+        (["?"], 'a part must be {"type": "text", "text": "..."}'),
+        (None, "must be a text, or a list of parts of the type text"),
+    ],
+)
+def test_content_that_is_no_text_is_refused_in_words(content: Any, words: str) -> None:
+    body = {"model": "base", "messages": [{"role": "user", "content": content}]}
+    with pytest.raises(RequestFault) as caught:
+        parse_body(json.dumps(body).encode(), ChatBody)
+    assert str(caught.value) == f"messages.0.content: {words}"
+    assert caught.value.param == "messages.0.content"
+    body["messages"] = [{"role": "user", "content": [{"type": "text", "text": "Why?"}]}]
+    (prompt,) = parse_body(json.dumps(body).encode(), ChatBody).list_prompts()
+    assert prompt == make_prompt("Why?")
 
 
 def test_a_prompt_that_the_template_cannot_take_gets_a_reason(address: str) -> None:

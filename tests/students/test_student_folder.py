@@ -16,6 +16,7 @@ from selfteach import cli
 from selfteach import open_student as open_from_python
 from selfteach.config import TrainConfig
 from selfteach.errors import IntegrityError, UsageError
+from selfteach.run import finished
 from selfteach.students.folder import (
     StudentFolder,
     choose_base,
@@ -268,7 +269,26 @@ def test_what_is_learned_in_part_is_added_with_one_note(
     with open_student(tmp_path / "anna", partial(begin_state, run)) as student:
         add_lesson(student, run, script(), say=notes.append)
     assert [lesson.name for lesson in read_student(tmp_path / "anna").lessons] == ["do-not-hum"]
-    assert notes == says
+    assert notes == ["adding the lesson: the exams of all lessons are sat", *says]
+
+
+def test_a_run_that_cannot_be_a_lesson_is_refused_before_anything_is_said_or_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = write_run(tmp_path / "run", word="not learned")
+    material = ({"kind": "train", "material": {}}, None)
+    with monkeypatch.context() as trained:
+        trained.setattr(finished, "find_material", lambda folder: material)
+        assert cli.run_command(["student", "add", "bob", str(run)]) == 2
+        said = capsys.readouterr().err
+        assert "a run of `train` has no exam that can be sat again" in said
+        assert "adding the lesson" not in said
+        assert not Path("students").exists()
+    assert cli.run_command(["student", "add", "bob", str(run)]) != 0
+    said = capsys.readouterr().err
+    assert "was not added" in said
+    assert "adding the lesson" not in said
 
 
 def test_a_run_of_another_base_is_refused(tmp_path: Path, runs: list[Path]) -> None:

@@ -14,8 +14,15 @@ from pathlib import Path
 import pytest
 
 from lesson_runs import hash_adapter, script, write_run
+from selfteach import cli
 from selfteach.errors import IntegrityError
-from selfteach.students.folder import DATABASE_FILE, open_student, read_student
+from selfteach.students.folder import (
+    DATABASE_FILE,
+    REPORT_FILE,
+    describe_student,
+    open_student,
+    read_student,
+)
 from selfteach.students.jobs import JobBook, make_rule_job
 from selfteach.students.lessons import add_lesson, begin_state
 from selfteach.students.take_back import remove_lesson
@@ -51,6 +58,23 @@ def test_a_lesson_is_taken_back_within_a_second_and_leaves_no_bit(tmp_path: Path
         remove_lesson(opened, "do-not-b")
     assert time.process_time() - began < MAX_CPU_S
     assert hash_adapter(student) == hash_adapter(never) != ""
+
+
+def test_the_history_says_that_a_lesson_is_gone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    student = tmp_path / "anna"
+    teach(student, tmp_path, "ab")
+    with open_student(student) as opened:
+        remove_lesson(opened, "do-not-b")
+    assert cli.run_command(["student", "show", f"{student}/"]) == 0
+    shown = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    assert "1  added do-not-a" in shown
+    assert "2  added do-not-b (removed since: do-not-b)" in shown
+    page = " ".join((student / REPORT_FILE).read_text().split())
+    assert "2. added do-not-b<br><small>removed since: do-not-b</small></th>" in page
+    found = describe_student(student, read_student(student))
+    assert [column["removed"] for column in found["matrix"]] == [[], ["do-not-b"]]
 
 
 def test_the_job_of_a_lesson_that_is_taken_back_is_over(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from selfteach.errors import (
     is_out_of_memory,
     reword_library_fault,
 )
+from selfteach.registry import did_you_mean
 
 USAGE = 2
 EXAMPLES = {
@@ -59,8 +60,7 @@ def print_error(fault: Exception) -> int:
     if isinstance(fault, SelfteachError):
         return print_failure(str(fault), fault.exit_code)
     if hasattr(fault, "format_message"):  # a fault of the parser, in any of its versions
-        text = reword_library_fault(fault.format_message())
-        return print_failure(text.rstrip(".") + find_cure(fault), USAGE)
+        return print_failure(describe_parser_fault(fault), USAGE)
     from selfteach.disk import DISK_ERRNOS, find_error_number, make_disk_error
     from selfteach.extras import find_extra, make_missing_error
 
@@ -78,18 +78,35 @@ def print_error(fault: Exception) -> int:
     )
 
 
-def find_cure(fault: Any) -> str:
-    """Return the end of the message of a fault of the parser: its cure, if there is one.
+def describe_parser_fault(fault: Any) -> str:
+    """Return what the parser found, in our words, and the cure."""
+    has_near = bool(getattr(fault, "possibilities", None))
+    text = fault.message if has_near else fault.format_message()
+    text = reword_library_fault(text).rstrip(".")
+    stop = "" if text.endswith("?") else "."
+    return f"{text}{stop} {find_cure(fault, text)}".rstrip()
 
-    A missing argument or option gets an example of the command, a rule without quotes another one.
+
+def find_cure(fault: Any, text: str) -> str:
+    """Return the cure of a fault of the parser; "" where it says the cure itself.
+
+    A missing argument or option gets an example of the command, a rule without quotes another one,
+    an unknown option or command the nearest one.
     """
     name = name_command(fault)
     example = EXAMPLES.get(name, "")
-    if name == "feedback" and "extra argument" in fault.format_message():
-        return f". Put the rule in quotes: {example}"
+    if name == "feedback" and "extra argument" in text:
+        return f"Put the rule in quotes: {example}"
     if type(fault).__name__ == "MissingParameter" and example:
-        return f". For instance: {example}"
-    return "."
+        return f"For instance: {example}"
+    if near := getattr(fault, "possibilities", None):
+        return did_you_mean(fault.option_name, near)
+    command = f"selfteach {name} --help".replace("  ", " ")
+    if type(fault).__name__ == "NoSuchOption":
+        return f"`{command}` lists the options."
+    if text.startswith("No such command") and not text.endswith("?"):
+        return f"`{command}` lists the commands."
+    return ""
 
 
 def name_command(fault: Any) -> str:

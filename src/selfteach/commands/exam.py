@@ -10,7 +10,7 @@ from selfteach.records import JsonMapping
 from selfteach.run import finished
 
 
-def show_exam(folder: Path, *, as_json: bool, required: str) -> None:
+def show_exam(folder: Path, *, as_json: bool, required: str | None) -> None:
     """Print the exam of a run and compare it with the requirements."""
     exam = finished.read_exam(folder)
     wanted = require.parse_requirements(required, measured=require.list_measured(exam))

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from selfteach.commands.options import DEFAULT_QUANT
 from selfteach.commands.screen import Screen, open_screen, print_result
 from selfteach.errors import RequirementNotMet, UsageError
-from selfteach.export.forms import check_form
+from selfteach.export.forms import check_form, check_quant, uses_gguf
+from selfteach.export.output_folder import check_unused, open_atomic_folder
 from selfteach.run import finished
 from selfteach.run.signals import handle_interrupts
 from selfteach.students.folder import (
@@ -65,12 +66,12 @@ def run_export(
         refuse_model_options(name, quant, public=public, exam=exam)
         export_exams(folder, out, is_one=student is None, as_json=as_json)
         return
+    check_quant(form, quant)
     adapter = finished.find_adapter(folder, name)
     base = finished.read_base_name(folder)
     kind = form.partition(":")[0]
-    place = out or folder / EXPORTS_FOLDER / (
-        f"{kind}-{quant}" if kind in ("gguf", "ollama") else kind
-    )
+    place = out or folder / EXPORTS_FOLDER / (f"{kind}-{quant}" if uses_gguf(kind) else kind)
+    check_unused(place)
     with (
         open_screen(None, debug=debug) as screen,
         handle_interrupts(screen.print_line),
@@ -114,7 +115,6 @@ def export_exams(folder: Path, out: Path | None, *, is_one: bool, as_json: bool)
     """
     from selfteach.commands.benchmark import RESULTS_FILE, read_benchmark
     from selfteach.export.inspect_log import write_inspect_logs
-    from selfteach.export.output_folder import check_unused, open_atomic_folder
 
     place = out or folder / EXPORTS_FOLDER / INSPECT
     check_unused(place)

@@ -101,7 +101,7 @@ Settings = Annotated[
 ]
 Sets = Annotated[list[str] | None, option("--set", "A.B=C", "One setting; may be repeated.")]
 Require = Annotated[
-    str,
+    str | None,
     option(
         "--require",
         "EXPR",
@@ -167,7 +167,7 @@ class TeachOptions:
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="With --dry-run: print whole prompts too.")
     ] = False
-    require: Require = ""
+    require: Require = None
     new: New = False
     student: Annotated[
         str | None,
@@ -234,7 +234,7 @@ def add_example(parameter: Parameter, method: str) -> Parameter:
     if "general" in example:
         loss = "; general means what training loses."
     text = f'Exit with 1 unless met, for instance "{example}"{loss}'
-    return parameter.replace(annotation=Annotated[str, option("--require", "EXPR", text)])
+    return parameter.replace(annotation=Annotated[str | None, option("--require", "EXPR", text)])
 
 
 def add_panel(parameter: Parameter) -> Parameter:

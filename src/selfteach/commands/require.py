@@ -227,11 +227,12 @@ def list_numbers(method: str) -> list[str]:
 
 
 def parse_requirements(
-    text: str, method: str = "", measured: Sequence[str] = ()
+    text: str | None, method: str = "", measured: Sequence[str] = ()
 ) -> list[Requirement]:
-    """Return the comparisons of a comma-separated list.
+    """Return the comparisons of a comma-separated list; none without a list.
 
     Args:
+        text: the list, or None. An empty one is refused: it may be a variable that is not set.
         method: the method of the exam, before there is one.
         measured: the names of the numbers that the exam has, if there is one.
 
@@ -239,6 +240,8 @@ def parse_requirements(
         UsageError: there is none, or an item has another form or an unknown name, or the method
             does not measure it. The message offers names that are measured.
     """
+    if text is None:
+        return []
     found = []
     for item in filter(str.strip, text.split(",")):
         match = _REQUIREMENT.fullmatch(item)
@@ -258,7 +261,7 @@ def parse_requirements(
                 cure=f"It measures: {', '.join(list_numbers(method))}.",
             )
         found.append(Requirement(name, sign, float(bound)))
-    if text and not found:
+    if not found:
         raise _make_form_error(text, method)
     return found
 

@@ -132,7 +132,7 @@ def _list_lines(found: RunStatus) -> list[str]:
             f"{found.again} requests were sent more than once (an endpoint may have "
             "billed them twice)",
         ]
-    if found.state == "stopped" and found.command:
+    if found.state in ("stopped", "empty") and found.command:
         lines += ["", "resume with:", f"  {replace_control_chars(found.command)}"]
     return lines
 

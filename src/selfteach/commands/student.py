@@ -293,7 +293,6 @@ def add_on_screen(
     from selfteach import api  # it loads all methods: a second that a list does not need
 
     with open_exam_screen(debug=debug) as screen:
-        screen.print_line("adding the lesson: the exams of all lessons are sat")
         return api.add_lesson(
             student,
             run,

@@ -17,6 +17,7 @@ from selfteach.commands.options import TeachOptions
 from selfteach.commands.screen import open_screen, print_json
 from selfteach.commands.student import add_lesson
 from selfteach.config import ResolvedConfig
+from selfteach.disk import require_writable
 from selfteach.errors import Interrupted, UsageError
 from selfteach.export.track import check_tracker, track_run
 from selfteach.methods.method import Material
@@ -26,6 +27,7 @@ from selfteach.run.display import Display
 from selfteach.run.processes import refuse_several_processes
 from selfteach.run.run_folder import (
     FINISHED,
+    RUNS_FOLDER,
     Run,
     check_named_folder,
     find_standing_run,
@@ -196,13 +198,15 @@ def print_dry_run(
     would cost.
 
     Raises:
-        UsageError: the run could not be in the folder of `--out`.
+        UsageError: the run could not be in the folder of `--out`, or below runs/.
         Interrupted: the user or the system stopped it.
     """
     identity = api.identify_material(material, options.from_run)
     if options.out:
         check_named_folder(options.out, make_identity(method, resolved, identity), new=options.new)
     standing = describe_standing_run(options.out, material.name, method, resolved, identity)
+    if options.out or not standing:
+        require_writable(options.out or RUNS_FOLDER)
     try:
         cost = estimate(method, material, resolved.config, options)
     except KeyboardInterrupt as stop:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -25,6 +25,8 @@ from selfteach.records import JsonObject, Prompt, digest, dump_canonical_json, p
 from selfteach.run.display import replace_control_chars
 
 TASK_COLUMNS = ("instances", "conversations", "messages")
+MAX_COLUMNS = 20
+"""How many columns of a dataset a message names."""
 Segment = tuple[str, bool]
 """A piece of text, and whether it is learned."""
 
@@ -94,7 +96,7 @@ def run_templates(data: Path | None, options: TemplateOptions, *, as_json: bool)
         text = f"{options.out}: {written:,} examples, {unfitting:,} rows that no template fits"
         print_result(found, text, as_json=as_json)
         return
-    rows, bad = take_example_rows(data or OWN_SEEDS)
+    rows, bad = take_example_rows(data or OWN_SEEDS, library)
     _report_bad_lines(bad)
     if as_json:
         print_json([describe_template(template, rows) for template in library])
@@ -130,23 +132,56 @@ def get_columns(row: Row) -> dict[str, str]:
     }
 
 
-def take_example_rows(path: Path) -> tuple[list[dict[str, str]], list[BadLine]]:
-    """Return the first row with an input and the first without one, and all unreadable rows.
+def take_example_rows(
+    path: Path, library: Sequence[Template]
+) -> tuple[list[dict[str, str]], list[BadLine]]:
+    """Return rows to show, and all unreadable rows: the first row with an input, the first without
+    one, and the first that fits a template which no row before it fits.
 
     Raises:
-        DataError: there is no row to show.
+        DataError: there is no row to show, or no template fits any row.
     """
-    found: dict[bool, dict[str, str]] = {}
+    found: list[dict[str, str]] = []
+    kinds: set[bool] = set()
+    unfitted = list(library)
+    columns: dict[str, None] = {}
     bad: list[BadLine] = []
     for _, row in iterate_rows(path, bad):
-        found.setdefault(bool(row.get("input", "").strip()), row)
+        columns |= dict.fromkeys(row)
+        kind = bool(row.get("input", "").strip())
+        left = [template for template in unfitted if not template.fits(row)]
+        if kind not in kinds or len(left) < len(unfitted):
+            found.append(row)
+        kinds.add(kind)
+        unfitted = left
     if not found:
         raise DataError(
             f"holds no row that can be shown{_describe_first(bad)}.",
             where=path,
             cure="Give a dataset with named columns.",
         )
-    return list(found.values()), bad
+    if len(unfitted) == len(library):
+        raise make_unfit_error(path, library, columns)
+    return found, bad
+
+
+def make_unfit_error(path: Path, library: Sequence[Template], columns: Iterable[str]) -> DataError:
+    """Return the error of a dataset whose rows no template fits.
+
+    Args:
+        columns: those of its rows.
+    """
+    needed = dict.fromkeys(", ".join(template.columns) for template in library)
+    names = list(columns)
+    more = f", and {len(names) - MAX_COLUMNS:,} more" if len(names) > MAX_COLUMNS else ""
+    return DataError(
+        "has no row that a template fits.",
+        where=path,
+        cure=(
+            f"The templates need the columns {'; '.join(needed)}. The rows have the columns "
+            f"{', '.join(names[:MAX_COLUMNS])}{more}. --prompt and --answer name others."
+        ),
+    )
 
 
 def _describe_first(bad: Sequence[BadLine]) -> str:
@@ -210,9 +245,11 @@ def write_dataset(
             cure=f"Name some of one form: {', '.join(names)}.",
         )
     bad: list[BadLine] = []
+    columns: dict[str, None] = {}
     written = unfitting = 0
     with open_atomic(options.out) as out:
         for where, row in iterate_rows(data, bad):
+            columns |= dict.fromkeys(row)
             template = sample_template(library, row, options.seed, digest([where, row]))
             if template is None:
                 unfitting += 1
@@ -230,15 +267,7 @@ def write_dataset(
             written += 1
         refuse_bad_rows(data, bad, written + unfitting + len(bad), options.skip_bad_rows, 0.1)
         if not written:
-            needed = dict.fromkeys(", ".join(template.columns) for template in library)
-            raise DataError(
-                "has no row that a template fits.",
-                where=str(data),
-                cure=(
-                    f"The templates need the columns {'; '.join(needed)}; "
-                    "--prompt and --answer name others."
-                ),
-            )
+            raise make_unfit_error(data, library, columns)
     return written, unfitting, bad
 
 

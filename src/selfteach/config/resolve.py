@@ -19,10 +19,12 @@ from selfteach.config.find_preset import find_settings_file
 from selfteach.config.methods import METHOD_CONFIGS
 from selfteach.config.safe_yaml import load_yaml, parse_yaml
 from selfteach.config.sections import NOT_A_NUMBER, Section
-from selfteach.errors import UsageError, reword_library_fault
+from selfteach.errors import UsageError, describe_kind, reword_library_fault
 from selfteach.registry import did_you_mean
 
 T = TypeVar("T", bound=Section)
+MAX_SHOWN = 40
+"""The maximum characters of a wrong value in a message."""
 MAX_SUGGESTED = 3
 """Most keys of other sections that an unknown key is taken for."""
 
@@ -84,7 +86,7 @@ def resolve(
                 where=file,
                 cure=f"`selfteach config {method}` prints every key.",
             ) from error
-        mistakes = error.errors(include_input=False, include_url=False)
+        mistakes = error.errors(include_url=False)
         faults += [_describe_mistake(schema, mistake, origins) for mistake in mistakes]
     if faults:
         command = f"selfteach config {method}".strip()
@@ -263,8 +265,18 @@ def describe_fault(schema: type[Section], key: str, fault: Any) -> str:
     if not takes:  # a part of a list or of a mapping
         return reword_library_fault(message)
     if fault["type"] != "value_error":
-        return f"cannot have this value. It takes {takes}"
+        return f"cannot be {show_value(fault['input'])}. It takes {takes}"
     return f"{message}. It takes {takes}" if message == NOT_A_NUMBER else message
+
+
+def show_value(value: object) -> str:
+    """Return a value as a message names it: a text in quotes and shortened, no list in full."""
+    if isinstance(value, str):
+        shown = value if len(value) <= MAX_SHOWN else f"{value[:MAX_SHOWN]}..."
+        return f'"{shown}"'
+    if isinstance(value, bool | int | float | None):
+        return format_value(value)
+    return describe_kind(value)
 
 
 def suggest_key(schema: type[Section], key: str) -> str:

@@ -30,7 +30,14 @@ from selfteach.errors import UsageError
 from selfteach.export import check_export, hub, merge, sit_exam
 from selfteach.export.ask_llama_cpp import ask_llama_cpp, is_llama_cpp_installed
 from selfteach.export.check_export import ExportCheck
-from selfteach.export.forms import HUB, check_form, get_family
+from selfteach.export.forms import (
+    GGUF_FORMS,
+    HUB,
+    check_form,
+    check_quant,
+    get_family,
+    uses_gguf,
+)
 from selfteach.export.lora_gguf import write_lora_gguf
 from selfteach.export.ollama import write_modelfile
 from selfteach.export.output_folder import check_unused, open_atomic_folder
@@ -41,15 +48,13 @@ from selfteach.models.four_bit_files import refuse_4bit_base
 from selfteach.models.hf import HfModel
 from selfteach.models.lora_layers import explain_why_not_plain_lora
 from selfteach.models.resolve_model_path import resolve_base, resolve_model_folder
-from selfteach.models.write_gguf import QUANTS, explain_why_not_gguf, write_gguf
+from selfteach.models.write_gguf import explain_why_not_gguf, write_gguf
 from selfteach.records import JsonObject, Prompt
-from selfteach.registry import did_you_mean
 from selfteach.run.display import Display
 from selfteach.run.local_paths import hide_path
 from selfteach.students.exam_models import ExamSource
 from selfteach.students.state import Cell
 
-GGUF_FORMS = ("gguf", "ollama")
 GGUF_FILE = "model.gguf"
 LORA_FILE = "adapter.gguf"
 CARD_FILE = "README.md"
@@ -144,11 +149,6 @@ def asks_llama_cpp(form: str) -> bool:
     return form in ("lora-gguf", *GGUF_FORMS)
 
 
-def uses_gguf(form: str) -> bool:
-    """Return whether a form has merged weights as GGUF, of a chosen number format."""
-    return form in GGUF_FORMS
-
-
 def check_job(job: ExportJob) -> None:
     """Refuse a job that cannot be done, before anything is loaded.
 
@@ -157,18 +157,7 @@ def check_job(job: ExportJob) -> None:
             program is there that could sit the exams.
     """
     check_form(job.form)
-    if job.quant not in QUANTS:
-        raise UsageError(
-            f'there is no format "{job.quant}".',
-            where="--quant",
-            cure=did_you_mean(job.quant, QUANTS),
-        )
-    if job.quant != QUANTS[0] and not uses_gguf(job.form):
-        raise UsageError(
-            f"--to {job.form} knows no {job.quant}.",
-            where="--quant",
-            cure="Give it with --to gguf or --to ollama.",
-        )
+    check_quant(job.form, job.quant)
     if job.form.startswith(HUB):
         hub.check_repository(job.form.removeprefix(HUB))
     check_unused(job.out)

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from selfteach.errors import DataError, UsageError
+from selfteach.errors import DataError, UsageError, describe_kind
 from selfteach.files import BadLine, hash_file, write_bytes
 from selfteach.models.check_safety import check_adapter_files, compute_adapter_fingerprint
 from selfteach.records import JsonMapping, JsonObject
@@ -44,7 +44,7 @@ def require_file(source: Any, name: str) -> Source:
     if rows is not None and (holds_only(rows, str) or holds_only(rows, Mapping)):
         return rows
     raise UsageError(
-        f"{name} is a {type(source).__name__}.",
+        f"{name} is {describe_kind(source)}.",
         where=name,
         cure="Give a path, or a list of mappings or of texts.",
     )
@@ -64,7 +64,7 @@ def list_items(source: Any, name: str) -> list[Any] | None:
     """
     if hasattr(source, "columns"):
         cure = 'Give its rows: df.to_dict("records") with pandas, df.to_dicts() with polars.'
-        raise UsageError(f"{name} is a {type(source).__name__}.", where=name, cure=cure)
+        raise UsageError(f"{name} is {describe_kind(source)}.", where=name, cure=cure)
     if isinstance(source, Iterable) and not isinstance(source, Mapping | bytes):
         return list(source)
     return None

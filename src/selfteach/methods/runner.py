@@ -602,8 +602,7 @@ def count_cost(session: Session, tuned: TunedModel | None, overhead: Prompt) -> 
         "prompt_tokens": sampled.prompt_tokens,
         "trained_tokens": tuned.trained.tokens if tuned else 0,
         "adapter_mb": adapter_mb,
-        "prompt_tokens_saved": len(session.model.encode(overhead))
-        - len(session.model.encode(make_prompt("x"))),
+        "prompt_tokens_saved": session.model.tokens.count_added(overhead, make_prompt("x")),
     }
 
 

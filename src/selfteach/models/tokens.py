@@ -138,6 +138,18 @@ class ChatTokenizer:
             ids = self._user_header(turns)
         return ids + self.encode_begun(prompt)
 
+    def count_added(self, prompt: Prompt, bare: Prompt) -> int:
+        """Return how many tokens of material a prompt has, compared with one without it.
+
+        A rule in the system message counts alone. Without it a template may put a system message
+        of its own there, which may be longer than the rule.
+        """
+        turns = () if isinstance(prompt, str) else prompt
+        rules = [turn.content for turn in turns if turn.role == "system"]
+        if rules:
+            return sum(len(self._split_encode(rule)) for rule in rules)
+        return len(self.encode(prompt)) - len(self.encode(bare))
+
     def encode_begun(self, prompt: Prompt) -> list[int]:
         """Return the token ids of the answer that a prompt begins; none if it begins none."""
         if isinstance(prompt, str):

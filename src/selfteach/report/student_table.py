@@ -42,7 +42,7 @@ def make_student_tables(student: JsonMapping) -> Group:
         parts.append(_make_matrix(list_objects(student["lessons"]), columns))
     first = max(len(columns) - MAX_COLUMNS, 0)
     for number, column in enumerate(columns[first:], start=first + 1):
-        parts.append(Text(f"{number}  {strip_controls(column['change'], 100)}", "dim"))
+        parts.append(Text(f"{number}  {_describe_change(column)}", "dim"))
     if exams := student["exams"]:
         title = f"exams after {exams['number']}. {strip_controls(exams['change'], 100)}"
         parts += ["", make_exams_table(title, exams["cells"])]
@@ -93,6 +93,13 @@ def _make_matrix(lessons: Sequence[JsonMapping], columns: Sequence[JsonMapping])
             Text(strip_controls(lesson["title"], TITLE_LENGTH)),
         )
     return table
+
+
+def _describe_change(column: JsonMapping) -> str:
+    """Return what was done, and which of the lessons of that time were taken back since."""
+    gone = [strip_controls(name, NAME_LENGTH) for name in column["removed"]]
+    since = f" (removed since: {', '.join(gone)})" if gone else ""
+    return strip_controls(column["change"], 100) + since
 
 
 def _make_table(headers: Sequence[str], title: str) -> Table:

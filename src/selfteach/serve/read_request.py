@@ -73,6 +73,25 @@ class ChatTurn(BaseModel):
     role: Literal["system", "developer", "user", "assistant"]
     content: str | list[ContentPart]
 
+    @field_validator("content", mode="before")
+    @classmethod
+    def check_content(cls, value: Any) -> Any:
+        """Refuse a part that is no text, such as an image, and content that is no list of parts."""
+        if isinstance(value, str):
+            return value
+        if not isinstance(value, list):
+            raise ValueError("must be a text, or a list of parts of the type text")
+        for part in value:
+            kind = part.get("type") if isinstance(part, dict) else None
+            if kind != "text" and isinstance(kind, str):
+                raise ValueError(
+                    f'a part of the type "{clean_text(kind[:40])}" is not supported; this server '
+                    "reads text alone"
+                )
+            if kind != "text" or not isinstance(part.get("text"), str):
+                raise ValueError('a part must be {"type": "text", "text": "..."}')
+        return value
+
     def to_message(self) -> Message:
         """Return the turn as the model reads it."""
         content = self.content
@@ -193,7 +212,8 @@ def parse_body(data: bytes, schema: type[Schema]) -> Schema:
     except ValidationError as fault:
         first = fault.errors(include_input=False, include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"])
-        raise RequestFault(400, f"{place or 'the body'}: {first['msg']}", place or None) from None
+        what = first["msg"].removeprefix("Value error, ")
+        raise RequestFault(400, f"{place or 'the body'}: {what}", place or None) from None
     for key, neutral in NEUTRAL.items():
         if (body.model_extra or {}).get(key) not in neutral:
             raise RequestFault(400, f"{key} is not supported by this server.", key)

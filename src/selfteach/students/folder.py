@@ -429,7 +429,8 @@ def find_student_owner(folder: Path) -> int | None:
 def describe_student(folder: Path, state: StudentState) -> JsonObject:
     """Return what `--json` prints of a student, and what its page shows.
 
-    `exams` is the column of `matrix` for the lessons that are on now; None if none is.
+    `exams` is the column of `matrix` for the lessons that are on now; None if none is. `removed`
+    names the lessons of a column that were taken back since.
     """
     sitting = state.find_sitting()
     lessons = []
@@ -447,9 +448,11 @@ def describe_student(folder: Path, state: StudentState) -> JsonObject:
         lessons.append(row)
     columns = []
     exams = None
+    kept = {lesson.name for lesson in state.lessons}
     for number, past in enumerate(state.sittings, start=1):
         cells = {name: asdict(cell) for name, cell in past.cells.items()}
-        columns.append({"change": past.change, "cells": cells})
+        removed = [name for name in cells if name not in kept]
+        columns.append({"change": past.change, "cells": cells, "removed": removed})
         if past is sitting:
             exams = {"number": number, **columns[-1]}
     has_parts = bool(state.list_parts())

@@ -117,8 +117,8 @@ def add_lesson(
         accept: add it, whatever the gate says.
         instead_of: lessons to switch off, because this one counts in their place.
         beside: trains it beside the others that are on; None keeps it alone.
-        say: receives a line about a lesson that is added although it is learned in part, and about
-            what does not happen because it is there already.
+        say: receives a line when the exams begin, one about a lesson that is added although it is
+            learned in part, and one about what does not happen because it is there already.
 
     Raises:
         LessonRefused: the gate refuses it; the student is as before.
@@ -134,6 +134,7 @@ def add_lesson(
     refuse_other_base(student, run)
     exam = finished.read_exam(run)
     refuse_unlearned(student, lesson, exam, accept=accept)
+    say("adding the lesson: the exams of all lessons are sat")
     copy_run(student, run, lesson)  # 1
     before = student.state.switch(instead_of, on=False)
     if beside:
@@ -168,6 +169,18 @@ def report_known(
             say(f"{known.name} is a lesson already, and {name} stays on; `{command}` ends that")
 
 
+def read_kind(run: Path) -> str:
+    """Return the method of a run that can become a lesson.
+
+    Raises:
+        UsageError: a run of this kind has no exam that can be sat again.
+    """
+    identity, _ = finished.find_material(run)
+    kind = str(identity["kind"])
+    find_method(kind)
+    return kind
+
+
 def make_lesson(state: StudentState, run: Path, title: str) -> Lesson:
     """Return the lesson that a finished run becomes.
 
@@ -175,8 +188,7 @@ def make_lesson(state: StudentState, run: Path, title: str) -> Lesson:
         UsageError: it has no adapter that can be stacked.
     """
     identity, _ = finished.find_material(run)
-    kind = str(identity["kind"])
-    find_method(kind)
+    kind = read_kind(run)
     if not finished.list_adapters(run):
         exam = finished.read_exam(run)
         raise LessonRefused(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from selfteach.config import FeedbackConfig
-from selfteach.errors import DataError, UsageError
+from selfteach.errors import DataError, UsageError, describe_kind
 from selfteach.judge.check import NAMES_OF_CHECK, parse_check
 from selfteach.judge.language import find_main_script, is_surely_foreign
 from selfteach.materials.clash import find_clash
@@ -49,7 +49,7 @@ def read_material(rule: str) -> Material:
         UsageError: it is no text.
     """
     if not isinstance(rule, str):
-        raise UsageError(f"the rule is a {type(rule).__name__}.", cure="Give a text.")
+        raise UsageError(f"the rule is {describe_kind(rule)}.", cure="Give a text.")
     text = join_lines(clean_rule(rule))
     return Material(text, text, {"rule": text})
 
