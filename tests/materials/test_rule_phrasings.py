@@ -1028,3 +1028,18 @@ def test_an_exception_within_a_condition_is_refused(text: str) -> None:
 def test_the_names_of_a_kind_are_not_the_kind(text: str, check: str | None) -> None:
     effect = read_effect(read_rule(text).effect)
     assert (effect.check if effect else None) == check
+
+
+@pytest.mark.parametrize(
+    ("text", "topic"),
+    [
+        ("When someone asks if dogs are allowed, say yes.", "dogs"),
+        ("If a guest asks whether the towels are included, say no.", "towels"),
+        (
+            "When customers ask if gift wrapping is still available at Christmas, say yes.",
+            "gift wrapping",
+        ),
+    ],
+)
+def test_what_is_asked_for_is_the_topic(text: str, topic: str) -> None:
+    assert read_situation(read_rule(text).scope).topic == topic

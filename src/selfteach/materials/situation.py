@@ -976,6 +976,14 @@ _WHETHER_OPEN = re.compile(
     re.I,
 )
 """A question about days: "whether we are open on Sundays"."""
+_WHETHER_ALLOWED = re.compile(
+    rf"{_ASK} (?:if|whether) (?:the |our |your )?"
+    r"(?P<topic>(?!(?:we|you|they|it|he|she|i|there|this|that|everything|something|anything)\b)"
+    r"[a-z-]+(?: [a-z-]+)?) (?:is|are) (?:also |ever |still )*"
+    r"(?:allowed|permitted|welcome|included|available|accepted|provided)(?: .+)?",
+    re.I,
+)
+"""A question about something: "whether dogs are allowed"."""
 _WANTS_TO = re.compile(
     r"(?:.*\b)?(?:wants?|needs?|would like|tries|tr(?:y|ying)) to (?P<verb>(?!(?:know|ask|talk|"
     r"speak|be|write|text|e-?mail|message)\b)[a-z]+)(?P<rest> .+)?",
@@ -1091,6 +1099,7 @@ def _read_topic(text: str) -> Situation | None:
         _ASKED_TIME,
         _KNOWN_NOUN,
         _WANTED_NOUN,
+        _WHETHER_ALLOWED,
     ):
         if match := form.fullmatch(text):
             topic = re.sub(r" (?:to|for) (?:me|us)$", "", match["topic"])
