@@ -15,8 +15,9 @@ against:
 
 The prompts are the hand-written ones of the rule, of bench/rule_files/more too, and up to 40 and 80
 of the run's own exam in scope and near. A run's lessons are what most of its time goes into, and
-they stay: sixteen trainings at once with their answers take a minute on an accelerator. Each is a line of the file, so the same command goes on where it was stopped. The table
-has the differences, paired by prompt, with 95 % intervals over prompts.
+they stay: sixteen trainings at once with their answers take a minute on an accelerator. Each is a
+line of the file, so the same command goes on where it was stopped. The table has the differences,
+paired by prompt, with 95 % intervals over prompts.
 """
 
 from __future__ import annotations
