@@ -26,6 +26,7 @@ from selfteach.materials.documents.material import Documents
 from selfteach.materials.documents.questions import PeopleQuestion
 from selfteach.materials.documents.read import ReadDocuments
 from selfteach.methods.calibrate_pairwise_judges import AT_CHANCE, choose_pairwise_judge
+from selfteach.methods.documents import exam as documents_exam
 from selfteach.methods.documents.compare_runs import compare_finished_runs
 from selfteach.methods.documents.exam import (
     KnowledgeScorer,
@@ -638,3 +639,18 @@ def test_the_plan_counts_the_other_trainings_and_their_answers() -> None:
     own = both["anchors"].requests - plain["anchors"].requests
     assert both["anchors"].sampled_tokens - plain["anchors"].sampled_tokens == 128 * own
     assert both["train healing"].trained_tokens == 128 * own * DocumentsConfig().train.epochs
+
+
+def test_known_pairs_of_one_passage_go_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Any] = []
+
+    def choose(judges: Any, pairs: Any, seed: int, clusters: Any = ()) -> Any:
+        seen.extend([len(pairs), list(clusters)])
+        return None, {}
+
+    monkeypatch.setattr(documents_exam, "choose_pairwise_judge", choose)
+    monkeypatch.setattr(documents_exam, "list_pairwise_judges", lambda session: [])
+    questions = quiz_of_passages(3)
+    documents_exam.choose_judge_with_passage(object(), questions, 0)  # type: ignore[arg-type]
+    assert seen == [12, [q.passage for q in questions]]
+    assert len(set(seen[1])) == 3

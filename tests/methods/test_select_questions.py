@@ -20,7 +20,11 @@ from selfteach.judge.match import contains_answer
 from selfteach.materials.documents import Document
 from selfteach.materials.documents.chunk import split_chunks
 from selfteach.methods.documents import general_examples, read_chunks, write_questions
-from selfteach.methods.documents.held_out_questions import HeldOutQuestion, make_gap_questions
+from selfteach.methods.documents.held_out_questions import (
+    HeldOutQuestion,
+    make_gap_questions,
+    put_title_first,
+)
 from selfteach.methods.documents.label_questions import NO_LABEL, label_questions, select_pairs
 from selfteach.methods.documents.own_questions import (
     can_be_asked,
@@ -371,6 +375,21 @@ def test_a_question_refused_for_one_sentence_may_fit_another(
     assert [q.sentence for q in found.all] == [1 if first else 0]
     reasons = {fate.reason for _, fate in session.run.ledger.read_outcomes("questions", "dropped")}
     assert reasons == {first or "repeats another question"}
+
+
+def test_a_question_of_the_exam_is_not_learned_without_its_title_either(
+    session: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = Document("a.txt", "All that the county knows of its mills and wheels", "Hale.")
+    (long,) = split_chunks(document, lambda text: len(text.split()))
+    asked = HeldOutQuestion(put_title_first(long, WHEN.text), ("1790",), long, "people")
+    monkeypatch.setattr(
+        write_questions, "SpecificityCheck", lambda chunks: SimpleNamespace(fault=lambda q: "")
+    )
+    monkeypatch.setattr(write_questions, "is_off_sentence", lambda q: False)
+    monkeypatch.setattr(write_questions, "generate_questions", lambda *a, **k: [(WHEN, a[3](WHEN))])
+    assert write_questions.write_questions(session, [CHUNK], [asked]).all == []
+    assert write_questions.write_questions(session, [CHUNK], []).all == [WHEN]
 
 
 def test_a_question_whose_check_was_lost_is_not_trusted() -> None:
