@@ -55,7 +55,7 @@ LONG = "Tea is a drink. " * 9  # 36 words
         ("Use the word tea.", ('contains "tea"',)),
         ("You use too many exclamation marks.", ('not contains "!"',)),
         ("No lists, please, and no exclamation marks.", ("not format=list", 'not contains "!"')),
-        ("Less text and no numbered lists.", ("max_words=9", "not format=list")),
+        ("Less text and no numbered lists.", ("max_words=9", "not format=numbered")),
         ("Too short, tell me more.", ("min_words=55",)),
         ("Don't begin with 'Sure'.", ('not starts "Sure"',)),
         ("It starts with 'Sure'.", ('not starts "Sure"',)),

@@ -15,6 +15,7 @@ from selfteach.select.other_names import (
     MAX_NAMES,
     find_typical_words,
     is_name,
+    leave_out_covered,
     quote,
     select_other_names,
     sketch_other_names,
@@ -169,6 +170,18 @@ def test_a_strong_name_that_answers_about_the_topic_use_far_more_often_needs_no_
 def test_the_topic_itself_and_forms_of_a_found_name_are_not_named_again() -> None:
     odds = {"Football": 0.0, "footballs": 0.0, "soccer": -1.0, "soccers": -2.0}
     assert find(odds) == ["soccer"]
+
+
+def test_a_plural_stands_for_its_singular_only_if_that_is_a_name_too() -> None:
+    explain = "A football word."
+    both = {"strikers": -1.0, "striker": -2.0}
+    assert find(both, explain=lambda name: explain) == ["striker"]
+    assert find({"boots": -1.0, "boot": -20.0}, explain=lambda name: explain) == ["boots"]
+
+
+def test_a_longer_name_is_left_out_for_a_later_shorter_one() -> None:
+    assert leave_out_covered(["dice games", "poker", "dice game"]) == ["poker", "dice game"]
+    assert leave_out_covered(["slots", "Slots", "slots"]) == ["slots"]
 
 
 def test_a_name_of_one_of_two_topics_is_enough() -> None:

@@ -35,6 +35,7 @@ from selfteach.materials.said_clause import (
 from selfteach.materials.scope import split_rule_sentences, starts_effect, to_imperative
 from selfteach.materials.statement import check_asked, check_statement, make_sentence
 from selfteach.materials.usual_words import (
+    cut_remark,
     is_example,
     tells_of_somebody,
     tells_only,
@@ -119,7 +120,10 @@ def _adds_nothing(sentence: str) -> bool:
 
 
 _INSTEAD = re.compile(
-    r"(?:please )?(?:say|write|use|put) (?:\"[^\"]+\"|'[^']+'|[\w-]+) instead[ .!]*", re.I
+    r"(?:please )?(?:say|write|use|put) (?:\"[^\"]+\"|'[^']+'|[\w-]+) (?:instead|if (?:you (?:have "
+    r"to|"
+    r"must)|needed|necessary))[ .!]*",
+    re.I,
 )
 
 
@@ -140,7 +144,7 @@ _MANNERLY = (
     r"serious(?:ly)?|neutral|respectful(?:ly)?|simple|plain|clear(?:ly)?|poetic|enthusiastic|"
     r"positive|"
     r"empathetic|gentle|gently|patient|playful|witty|sarcastic|dramatic|personal|direct|honest|"
-    r"modest|upbeat|courteous|old-fashioned|layman's|like an? [a-z]+(?: [a-z]+)?)"
+    r"modest|upbeat|courteous|old-fashioned|layman's|like an? [a-z]+(?: [a-z]+){0,2})"
 )
 _MANNER = re.compile(
     r"(?:please |always )*(?:(?:be|sound|stay|remain|act|seem|write|speak|talk|answer|reply|"
@@ -152,7 +156,7 @@ _MANNER = re.compile(
     re.I,
 )
 """A manner, which no check decides."""
-_BESIDE = re.compile(r",? (?:and|but|then) |, | (?=(?:without|using) )")
+_BESIDE = re.compile(r",? (?:and|but|then) |[,:;] | (?=(?:without|using) )")
 
 
 def _read_beside_manner(parts: list[str]) -> Effect | None:
@@ -212,7 +216,9 @@ def _read_sentence(sentence: str) -> Effect | None:
     usual = _to_usual_demand(text)
     found = _read_plain(text) or (_read_plain(usual) if usual != text else None)
     is_question = sentence.rstrip().endswith("?")
-    return found or _read_loosely(text) or (None if is_question else _read_keywords(text))
+    found = found or _read_loosely(text) or (None if is_question else _read_keywords(text))
+    bare = whole if found else cut_remark(whole)
+    return found if bare == whole else _read_sentence(bare)
 
 
 def _read_keywords(text: str) -> Effect | None:
@@ -264,7 +270,9 @@ def _match_form(text: str) -> Effect | None:
 
 def _match_bare_form(text: str) -> Effect | None:
     """Return the effect of a sentence that is of one form."""
-    text = _POLITE_LEAD.sub("", to_demand(_POLITE_LEAD.sub("", _POLITE_TAIL.sub("", text))))
+    bare = _POLITE_TAIL.sub("", text)
+    text = bare if " " in bare else text  # "write in plain sentences" has no other demand
+    text = _POLITE_LEAD.sub("", to_demand(_POLITE_LEAD.sub("", text)))
     for pattern, build in FORMS:
         match = pattern.fullmatch(text)
         if match is None:
@@ -421,7 +429,9 @@ _POLITE_TAIL = re.compile(
     r"per (?:answer|reply|response|message)|if you (?:can|please)|please|(?<=, )(?:always|ever|"
     r"full stop|period|for (?:safety|clarity|consistency|simplicity|fun))|"
     r"(?:in|within|throughout|for|with) "
-    r"(?:(?:all|each|every|any|of|your|my|the) )+(?:answers?|repl(?:y|ies)|responses?)))+$",
+    r"(?:(?:all|each|every|any|and|of|your|my|the) )+(?:answers?|repl(?:y|ies)|responses?)|"
+    r"in (?:(?:all|any) )?(?:of )?your (?:[a-z]+,? (?:and )?){0,3}(?:ideas|suggestions|tips|"
+    r"recommendations)))+$",
     re.I,
 )
 _DEMAND = re.compile(
@@ -447,7 +457,7 @@ def to_demand(text: str) -> str:
     if first := _SAID_FIRST.fullmatch(text):
         return f"start with {first['what'].capitalize()}"
     if told := _TOLD_DEMAND.fullmatch(text):
-        return to_imperative(told["rest"])
+        return f"use {told['needs']}" if told["needs"] else to_imperative(told["rest"])
     text = re.sub(r"^(start|begin|finish|end|close) (?:off|out|up) ", r"\1 ", text, flags=re.I)
     text = re.sub(r"^(end|finish|close) on (?=an? |the question)", r"\1 with ", text, flags=re.I)
     text = re.sub(
@@ -493,7 +503,9 @@ _SAID_FIRST = re.compile(
 _TOLD_DEMAND = re.compile(
     rf"(?:(?:all|any|every|each|your|my|the) )+(?:of your |own |single )*{REPLIES} "
     r"(?:always )?(?P<rest>(?:is|are|has(?! to )|have(?! to )|starts?|begins?|ends?|closes?|"
-    r"finish(?:es)?|contains?|includes?|uses?|stays?) .+)",
+    r"finish(?:es)?|contains?|includes?|uses?|stays?) .+)|"
+    rf"(?:(?:all|any|every|each|your) )+(?:of your |own |single )*{REPLIES} needs (?P<needs>(?!to "
+    rf").+)",
     re.I,
 )
 _POLITE_LEAD = re.compile(
@@ -505,7 +517,8 @@ _POLITE_LEAD = re.compile(
     r"(?:also|and|plus|additionally|furthermore|besides|moreover|finally|lastly|next)|"
     r"(?:(?:all|your|my|the) )*(?:note|rule|answers?|repl(?:y|ies)|responses?|length|style|"
     r"format|language):|please|kindly|always|"
-    r"only ever|(?:only )?then|just|simply|whatever (?:happens|you do)|from now on|"
+    r"only ever|(?:only )?then|just|simply|whatever (?:happens|you do|(?:i|they|people|somebody) "
+    r"asks?(?: you| about)?)|from now on|"
     r"only(?= (?:use|answer|reply|respond|write|speak|talk|start|end)\b(?! yes or no))|"
     r"try to|remember to|"
     r"you (?:must|should|shall|are to|need to|have to)(?! not)|make sure "

@@ -188,6 +188,7 @@ MARKS = {
     "comma": 'contains ","',
     "semi-?colon": 'contains ";"',
     "colon": 'contains ":"',
+    "line[- ]?break": r'regex "\\n"',
     "em[- ]dash(?:e)?": 'contains "—"',
     "(?:en[- ])?dash(?:e)?": 'regex "[–—]| -{1,2} "',
     "asterisk": r'regex "\\*"',
@@ -315,6 +316,17 @@ def make_no_edge(name: str) -> Build:
     return build
 
 
+_IN_CAPITALS = re.compile(
+    r"((?:[A-ZÀ-Þ]{2,} ?)+?) (?:written )?in (?:all )?(?:capitals|caps|capital letters)"
+)
+
+
+def drop_letter_case(value: str) -> str:
+    """Return "DRAFT" of "DRAFT in capitals"."""
+    match = _IN_CAPITALS.fullmatch(value)
+    return match[1] if match else value
+
+
 LINK = (
     r"(?:(?:an?|the|our|my|your) (?:[a-z-]+ ){0,2}(?:link|url|web ?site|web ?page|site|page|"
     r"e-?mail|address)(?: (?:to|of|for)(?: [a-z' -]+?)?)?[:,]? )?"
@@ -333,7 +345,7 @@ def _check_edge(name: str, value: str) -> str | None:
     """Return the check of X in quotes, of a hashtag, or of a bare phrase that begins with a capital
     letter.
     """
-    value = value.strip()
+    value = drop_letter_case(value.strip())
     if re.fullmatch(r"#\w+", value):
         return f"{name} {quote_value(value)}"
     if linked := re.fullmatch(rf"{LINK}({ADDRESS})", value, re.I):
@@ -364,6 +376,15 @@ def _check_edge(name: str, value: str) -> str | None:
     if plain and value[0].isupper() and (is_literal or not VAGUE.search(value)):
         return f"{name} {quote_value(value)}"
     return None
+
+
+def check_edge_line(match: re.Match[str]) -> str:
+    """Return the check of 'end with a line that starts with "In short:"'."""
+    value = match["double"] or match["single"]
+    if match["edge"].lower() in ("start", "begin", "open", "beginning", "top"):
+        return f"starts {quote_value(value)}"
+    pattern = rf"(?i)(?:^|[\n.!?] ?)[\s*_#>-]*{re.escape(value)}[^\n]*\s*$"
+    return f"regex {quote_value(pattern)}"
 
 
 LANGUAGES = {
@@ -476,12 +497,23 @@ def replace_words(match: re.Match[str]) -> Effect | None:
     is_unclear = any(_ABSTRACT.fullmatch(word) or _find_mark(word) for word in bare) or any(
         word.endswith("ly") for word in bare
     )
-    if is_unclear or old.lower() == new.lower() or _JOINS.fullmatch(match["new_bare"] or ""):
+    is_same = old == new or (old.lower() == new.lower() and bare)
+    if is_unclear or is_same or _JOINS.fullmatch(match["new_bare"] or ""):
         return None
     others = re.findall(_OTHER_OLD, match.groupdict().get("others") or "")
     found = [_replace_word(each, new) for each in (old, *map("".join, others))]
-    checks = [f"contains {quote_value(wanted)}" for wanted, _ in found]
+    checks = [_find_wrong_word(wanted, new) for wanted, _ in found]
     return Effect(none_of(checks), tuple(pair for _, pairs in found for pair in pairs))
+
+
+def _find_wrong_word(old: str, new: str) -> str:
+    """Return the condition that finds a word, in small and capital letters unless these alone tell
+    it from the right word: "E-nova" for "e-Nova".
+    """
+    if old.lower() != new.lower():
+        return f"contains {quote_value(old)}"
+    pattern = rf"(?<!\w){re.escape(old)}(?!\w)"
+    return f"regex {quote_value(pattern)}"
 
 
 def _replace_word(old: str, new: str) -> tuple[str, list[tuple[str, str]]]:
@@ -573,7 +605,10 @@ def _replace_mark(old: str, new: str) -> Effect:
 
 def check_no_sentence_start(match: re.Match[str]) -> str:
     """Return the check of "do not start sentences with I"."""
-    return rf'not regex "(?:^|[.!?\\n]\\s*)\\b{re.escape(match["word"])}\\b"'
+    others = re.findall(r"[\"']([\w'-]+)[\"']", match.groupdict().get("others") or "")
+    words = "|".join(map(re.escape, [match["word"], *others]))
+    words = f"(?:{words})" if others else words
+    return rf'not regex "(?:^|[.!?\\n]\\s*)\\b{words}\\b"'
 
 
 def check_yes_or_no(match: re.Match[str]) -> str:
@@ -653,8 +688,10 @@ def check_spelled(match: re.Match[str]) -> str | None:
     """
     name = match["name"].strip("\"'")
     is_as_usual = re.fullmatch(r"[A-ZÀ-Þ][a-zà-ÿ]+(?: [A-ZÀ-Þ][a-zà-ÿ]+)*", name)
-    others = re.findall(r"[\w&'-]+", match.groupdict().get("others") or "")
-    others = [word.strip("'") for word in others if not re.fullmatch("or|and|nor", word)]
+    listed = match.groupdict().get("others") or ""
+    found = re.findall(r"\"([^\"]+)\"|'((?:[^']|(?<=\w)'(?=\w))+)'|([\w&'-]+)", listed)
+    others = ["".join(parts) for parts in found]
+    others = [word for word in others if not re.fullmatch("or|and|nor", word)]
     same = re.sub(r"\W", "", name).casefold()
     other_words = [word for word in others if word.casefold() != same]
     if is_as_usual and not others and not match.groupdict().get("capital"):
@@ -847,6 +884,12 @@ def check_included(match: re.Match[str]) -> str | None:
     return check_statement(what)
 
 
+def check_warned(match: re.Match[str]) -> str | None:
+    """Return the check of "warn them about ticks": a danger is named by its own word."""
+    what = match["what"].strip()
+    return None if _is_turned(what) else check_statement(what)
+
+
 def check_called(match: re.Match[str]) -> str:
     """Return the check of "the hero must be called Pip"."""
     return f"contains {quote_value(match['value'].strip(chr(34) + chr(39)))}"
@@ -1012,6 +1055,19 @@ def check_many_marks(match: re.Match[str]) -> str | None:
         return None
     is_exact = (match["before"] or "").lower() in EXACT
     return f"{least} and not {_find_so_many(match, count + 1)}" if is_exact else least
+
+
+def check_questions(match: re.Match[str]) -> str | None:
+    """Return the check of "ask at least two questions"."""
+    count = parse_count(match["count"])
+    least = r"\\?[^?]*" * count
+    if not 0 < count <= MAX_QUESTIONS:
+        return None
+    is_exact = (match["before"] or "").lower() in EXACT
+    return f'regex "^[^?]*{least}$"' if is_exact else f'regex "^[^?]*{least}"'
+
+
+MAX_QUESTIONS = 10
 
 
 def check_placed_sign(match: re.Match[str]) -> str:

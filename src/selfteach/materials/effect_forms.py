@@ -30,6 +30,7 @@ from selfteach.materials.effect_checks import (
     check_bound,
     check_called,
     check_dated,
+    check_edge_line,
     check_emoji,
     check_first_word,
     check_forbidden_bound,
@@ -56,6 +57,7 @@ from selfteach.materials.effect_checks import (
     check_own_line,
     check_placed_code,
     check_placed_sign,
+    check_questions,
     check_quoted,
     check_range,
     check_recommended,
@@ -65,6 +67,7 @@ from selfteach.materials.effect_checks import (
     check_thanks,
     check_two_words,
     check_value,
+    check_warned,
     check_wish,
     check_yes_or_no,
     forbid_topics,
@@ -79,7 +82,7 @@ from selfteach.materials.effect_checks import (
 )
 from selfteach.materials.forbidden_topics import FORBIDDING_FORMS
 from selfteach.materials.notation_forms import NOTATION_FORMS
-from selfteach.materials.phrases import REPLIES, THEM
+from selfteach.materials.phrases import AUDIENCE, REPLIES, THEM
 from selfteach.materials.pictures import PICTURES
 from selfteach.materials.statement import ADDRESS, STREET
 from selfteach.number_words import NUMBER
@@ -131,7 +134,8 @@ _LEADS_TO = (
 )
 _WITH = (
     rf"{_LEADS_TO}(?:(?:the|our|my|your) (?:words?|phrase|sentence|greeting|salutation|line|"
-    r"closing|question|formula|hashtag|tag|name|signature),? )?(?P<value>.+)"
+    r"closing|question|formula|hashtag|tag|name|signature|(?:[a-z-]+ ){1,2}(?=[\"'])),? ?)?"
+    r"(?P<value>.+)"
 )
 _EDGED = (
     rf"(?: (?:it|an answer|{REPLIES}|{_EVERYTHING}|"
@@ -230,8 +234,9 @@ _EVERYWHERE = (
     r"(?:,? (?:everywhere|throughout|(?:wherever|whenever) it (?:appears|occurs|is used)))?"
 )
 _NOT_SPELLED = (
-    r"(?:,? (?:and )?(?:not|never|instead of|rather than)(?: as)? (?P<others>[\"']?[\w&'-]+[\"']?"
-    r"(?:(?: or |, ?| nor | and )[\"']?[\w&'-]+[\"']?)*))?"
+    r"(?:,? (?:and )?(?:not|never|instead of|rather than)(?: as)? "
+    r"(?P<others>(?:[\"'][\w&' -]+[\"']|"
+    r"[\w&'-]+)(?:(?: or |, ?| nor | and )(?:[\"'][\w&' -]+[\"']|[\w&'-]+))*))?"
 )
 _LITERALLY = r"""(?:"(?P<double>[^"]+)"|'(?P<single>[^']+)')"""
 
@@ -315,6 +320,10 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         rf"{_WHERE}"
         r"(?:,? (?:(?:but )?(?:write|spell) (?:them|it) out)(?: in (?:words|letters|full))?)?",
         check_marks,
+    ),
+    (
+        rf"{_NOT} (?:{_USE} )?(?:any |an? )?numbered[- ]lists?{_WHERE}",
+        "not format=numbered",
     ),
     (
         rf"{_NOT} (?:{_USE} )?{_LIST}(?:{_SEPARATOR}{_LIST})*{_WHERE}",
@@ -407,6 +416,11 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         r"(?:no|(?:never|do not|don't) (?:write|use)|avoid) sentences? (?:(?:(?:may|must|should|"
         rf"can) be|is|are) )?(?:with )?(?P<before>{'|'.join(OVER)}) (?P<count>{NUMBER}) words"
         r"(?: long)?",
+        check_sentence_length,
+    ),
+    (
+        r"(?:limit yourself|stick|keep|stay)(?: to| within| under| at)*(?P<before>) (?P<count>"
+        rf"{NUMBER}) words (?:per|a|in (?:each|every|a)|for each) sentence",
         check_sentence_length,
     ),
     (
@@ -571,6 +585,31 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         replace_words,
     ),
     (rf"(?:use|put){_THE_WORD} (?=[\"']){_NEW} for{_THE_WORD} (?=[\"']){_OLDS}", replace_words),
+    (
+        rf"(?:write|spell|say){_THE_WORD} (?=[\"']){_OLD} (?:always )?as (?=[\"']){_NEW}",
+        replace_words,
+    ),
+    (
+        r"(?:put|place|add|write|give) an? (?:(?:one-line|single-line|short|brief|final) )*(?:line|"
+        r"summary|"
+        r"sentence|remark|note) (?:that |which )?(?:starts?|begins?|starting|beginning) with "
+        rf"{_LITERALLY} (?:at|in) the (?:very )?(?P<edge>end|bottom|start|beginning|top)",
+        check_edge_line,
+    ),
+    (
+        rf"(?P<edge>end|finish|close|conclude|start|begin|open)(?: {_IT})? with an? "
+        r"(?:(?:one-line|single-line|short|brief|final|last|closing|first|new|separate) )*(?:line|"
+        r"summary|sentence|remark|note|paragraph|heading|title) (?:that |which )?(?:starts?|"
+        r"begins?|"
+        rf"starting|beginning|opens?|opening) with {_LITERALLY}",
+        check_edge_line,
+    ),
+    (
+        rf"(?:{_ANSWER}|use|stick to|stay with) (?:(?:in|with|as) )?(?:only )?(?:(?:normal|running|"
+        r"flowing|continuous|ordinary|full|regular|connected) )+(?:text|prose|paragraphs|sentences)"
+        r"(?: only| instead)?",
+        "not format=list",
+    ),
     (rf"instead of(?: the (?:word|term))? {_OLD},? (?:say|write|use|put) {_NEW}", replace_words),
     (
         rf"(?:replace|swap|exchange)(?: (?:every|all|any|each))?(?: the (?:word|term))? {_OLDS} "
@@ -712,7 +751,9 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         replace_words,
     ),
     (
-        r"(?:say|write|include|mention|add|use|put|insert|contain|have)(?: (?:the|a|my|our|his|"
+        r"(?:say|write|include|mention|add|use|put|insert|contain|have)(?: (?:at least )?(?:one|"
+        r"once|an?)"
+        r"(?= [\"']))?(?: (?:the|a|my|our|his|"
         r"her|their) (?:words?|phrase|hashtag|sentence|line|expression|term|(?:nick|pet |full |"
         rf"first )?name|greeting|title|slogan|motto|tagline|signature|abbreviation|warning|note|"
         rf"disclaimer|remark|reminder|hint|message|wish|question|code|label|addition|notice|"
@@ -780,8 +821,20 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         check_said,
     ),
     (
-        r"(?:warn|remind) (?!(?:me|us)\b)(?:\w+|the \w+) (?:of|about) (?P<what>.+)",
-        check_included,
+        rf"(?:(?:warn|remind)(?: (?:them|him|her|{AUDIENCE}))? (?:of|about|against)|(?:add|give|"
+        rf"include) a "
+        r"warning (?:about|of|against)) (?P<what>.+)",
+        check_warned,
+    ),
+    (
+        rf"(?:introduce|present|describe|list|announce) {_NAMED_THING} (?:only )?as {_LITERALLY}",
+        check_literal,
+    ),
+    (
+        rf"(?:write|give|show) [a-z]+ (?:as|with|in) (?=[\"']){_NEW},? (?:and |but )?(?:not|never|"
+        rf"instead "
+        rf"of|rather than) (?:with |as |in |using )?{_OLD}",
+        replace_words,
     ),
     (
         r"(?:include|name|mention|list|add|contain) (?:both )?(?P<names>(?-i:[A-ZÀ-Þ][\w'-]+"
@@ -877,6 +930,11 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         'ends "?"',
     ),
     (
+        r"(?:ask|include|add|have|contain|pose|use|write)(?: (?:them|me|us|back))? (?:(?P<before>"
+        rf"{'|'.join((*AT_LEAST, *EXACT))}) )?(?P<count>{NUMBER})(?: [a-z-]+)? questions(?: back)?",
+        check_questions,
+    ),
+    (
         r"(?:ask|include|add|have|contain|put|put in|work in|pose|raise|use|write) (?:(?:them|him|"
         r"her|me|us|the user|the customer|back) )?(?:(?:at least|always) )?(?:an?|one|some) "
         rf"(?:follow-up |counter |polite |friendly |short )?questions?(?: back)?{_WHERE}",
@@ -887,6 +945,12 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         rf")?(?:in )?"
         rf"(?P<language>{'|'.join(LANGUAGES)})(?: only|,? please| (?:to|with) (?:me|us))*",
         check_language,
+    ),
+    (
+        r"bold (?:the|all|your|every|each) [a-z -]+?(?: (?:in|of) (?:every|each|all|your|the) "
+        r"[a-z]+)?"
+        r"(?: (?:with|using|in) (?:double |two )?(?:asterisks|stars))?",
+        BOLD,
     ),
     (
         r"(?:put|write|set|print|mark)(?: (?:the|all|your))? "
@@ -920,11 +984,12 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         check_no_literal,
     ),
     (
-        rf"prefer(?: the word)? (?=[\"']){_NEW} (?:to|over|instead of){_THE_WORD} {_OLD}",
+        rf"prefer(?: the word)? (?=[\"']){_NEW} (?:to|over|instead of){_THE_WORD} {_OLDS}",
         replace_words,
     ),
     (
-        rf"(?:translate|convert|put)(?: all| every)?(?: (?:of )?your)? {REPLIES} (?:in)?to "
+        rf"(?:translate|convert|put) (?:(?:all |every )?(?:(?:of )?your )?{REPLIES}|everything|it "
+        r"all)(?: you (?:say|write))? (?:in)?to "
         rf"(?P<language>{'|'.join(LANGUAGES)})",
         check_language,
     ),
@@ -935,13 +1000,20 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     ),
     (
         rf"{_NOT} (?:start|begin)(?:ning|ing)? (?:any |a |your |new )?sentences? with "
-        r"(?:the word )?[\"']?(?P<word>[\w'-]+)[\"']?",
+        r"(?:the words? )?[\"']?(?P<word>[\w'-]+?)[\"']?(?P<others>(?:(?:,| or|, or) "
+        r"[\"'][\w'-]+[\"'])*)",
         check_no_sentence_start,
     ),
     (
+        r"(?:name|give|mention|state) (?:(?:Dr|Mrs?|Ms|Prof)\.? "
+        r")?(?P<value>(?-i:[A-ZÀ-Þ])[\w'-]+(?: "
+        r"(?-i:[A-ZÀ-Þ])[\w'-]+)*) as (?:the|our|your|an?|my) [a-z -]+",
+        check_literal,
+    ),
+    (
         r"(?:include|mention|give|add|state|use|put|write|quote|insert) (?:the|my|our|your) "
-        r"(?:[a-z-]+ ){0,2}(?:number|code|title|date|phrase|term|name|id|hotline|extension):? "
-        r"(?:\"(?P<double>[^\"]+)\"|'(?P<single>[^']+)'|(?P<bare>[+(]?[\w./-]*\d[\w./()-]*"
+        r"(?:[a-z-]+ ){0,2}(?:number|code|title|date|phrase|term|name|id|hotline|extension)[:,]? "
+        r"(?:\"(?P<double>[^\"]+)\"|'(?P<single>[^']+)'|(?P<bare>[+(#]?[\w./-]*\d[\w./()-]*"
         rf"(?: [\d/-]+)*))(?: (?:in|into|to|at) .+)?{_WHERE}",
         check_literal,
     ),

@@ -38,7 +38,10 @@ _TAIL = re.compile(
     r"?more|again|under any circumstances?|(?:to|with) me|please"
     r"|(?-i:here|already|today|tonight|now|right now|for now|lol)|etc\.?|thanks|thank you|thx|"
     r"ok(?:ay)?|around (?:me|here)"
-    r"|in (?:your|any) (?:answers?|repl(?:y|ies)|responses?)|in (?:front of|the presence of) me|"
+    r"|in (?:your|any|all|my|our)(?: [a-z]+)? (?:answers?|repl(?:y|ies)|responses?)|in (?:front "
+    r"of|the presence of) me|to (?:any(?:one|body)|every(?:one|body)) who (?:writes|talks|comes|"
+    r"speaks|"
+    r"calls|contacts) .+|"
     rf"with (?:others|strangers|{THEM}|(?:the|my|our) (?:children|kids|pupils))|"
     r"(?:last|this|next) (?:year|week|month|summer|winter|spring|autumn|season)|"
     r"at (?:work|home|the table|school|dinner|lunch|all)|in (?:detail|public|class|general|depth|"
@@ -158,7 +161,7 @@ FORBIDDING_FORMS = (
     rf"(?:{_TALK}|(?:hear|read|see)(?: anything)? {_ABOUT}) (?P<topic>.+)",
     r"avoid (?=the (?:topic|subject|word|term|theme|phrase|name)s? |(?:anything|everything) "
     r"(?:related to|about|to do with|concerning) )(?P<topic>.+)",
-    rf"{_NEVER} (?:recommend|suggest|advis|propos|offer)(?:e|ing)? (?P<topic>(?:{_SUBJECTS}|"
+    rf"{_NEVER} (?:recommend|suggest|advis|propos|offer|nam)(?:e|ing)? (?P<topic>(?:{_SUBJECTS}|"
     rf"{_FOODS}|"
     rf"{_MEDICINES})(?:(?:,| and| or|, and|, or) (?:{_SUBJECTS}|{_FOODS}|{_MEDICINES}))*)",
     rf"(?:avoid|skip|no) (?P<topic>{_SUBJECTS}(?:(?:,| and| or|, and|, or) (?:the )?{_SUBJECTS})*)",

@@ -78,6 +78,7 @@ _EXAMPLE = re.compile(
 _ELSE = re.compile(
     r"(?:or|or else|otherwise) "
     r"(?:(?:I|we|he|she|people|(?:they|it)(?! (?:can|could|might|may)\b))\b|"
+    r"(?:it|they|that|this) (?:feels?|looks?|seems?|sounds?)|"
     r"(?:my|our|his|her|their|the) [\w' -]+?(?:'ll| (?:will|would|won't|can't|cannot|could|"
     r"might|gets?|goes|go|thinks?|clicks?|complains?|laughs?|hates?|loses?|misses|doesn't|don't|"
     r"breaks?|crashes|panics?|"
@@ -86,6 +87,10 @@ _ELSE = re.compile(
     re.I,
 )
 """What happens otherwise: "or they'll think I'm a crank"."""
+_FELT = re.compile(
+    r" or (?:else )?(?:it|they|that|this) (?:feels?|looks?|seems?|sounds?) [^\",]+$", re.I
+)
+"""The same without a comma: "put an emoji in it or it feels dead"."""
 _CONTRAST = re.compile(r"(?:and |but )?(?:never|not|rather than|instead of) ", re.I)
 _EDGE = r"(?P<edge>start|beginning|top|front|end|bottom|foot)"
 _PUT = r"(?:put|place|stick|chuck|pop|add|write|have|use|slap|throw|whack|include|want)"
@@ -106,7 +111,9 @@ _OTHER_WORDS = [
         ),
         (
             rf"(?:the |your )?(?:very )?(?P<edge>first|last|opening|closing) (?:lines?|words?|"
-            rf"sentence|thing) {_DEMANDED}(?:be|is|reads?|says?|(?:begin|start|end)s? with) "
+            rf"sentence|thing)(?: out of you| of yours| you (?:say|write))? {_DEMANDED}(?:be|is|"
+            rf"reads?|"
+            rf"says?|(?:begin|start|end)s? with) "
             r"(?P<x>.+)",
             r"\g<edge>: \g<x>",
         ),
@@ -185,6 +192,7 @@ def drop_filler(text: str) -> str:
     hidden = re.sub(r" \((?:[^\w()]{0,4}|(?:with|using|like|e\.g\.|as in) [^()]*)\)", "", hidden)
     hidden = re.sub(r" \([^()]*\)$", "", hidden)
     hidden = _AS_SOMEBODY_DOES.sub("", hidden) if quotes else hidden
+    hidden = _FELT.sub("", hidden)
     hidden = hidden.lower() if hidden.isupper() else hidden
     bare = _BEFORE.sub("", hidden.strip())
     bare = bare if _MENTIONED.search(bare) else _FILLER.sub("", bare)
@@ -249,6 +257,11 @@ def _name_edge(wording: str) -> str:
         return wording
     verb = "start with" if match["edge"].lower() in _STARTS else "end with"
     what = match["asked"] or match["x"].strip()
+    what = re.sub(
+        r"^((?:[A-ZÀ-Þ]{2,} ?)+) (?:written )?in (?:all )?(?:capitals|caps|capital letters)$",
+        r"\1",
+        what,
+    )
     if re.fullmatch(r"(?:[A-ZÀ-Þ]{2,} ?)+|#+", what):
         what = f'"{what}"'
     return f"{verb} {what}"

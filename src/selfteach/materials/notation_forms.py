@@ -323,7 +323,9 @@ NOTATION_FORMS: list[tuple[str, Build | str]] = [
         r"steps in a numbered list|numbered lists?|an? numbered list(?: of steps)?))(?: instead of "
         r"(?:bullet points|"
         r"bullets|bulleted lists))?|(?:always |be )*numbered|number (?:the|all|your|every|each) "
-        r"(?:steps?|points?|items?))(?: only)?",
+        r"(?:steps?|points?|items?)|(?:(?:your |all )?answers|everything)(?: (?:as|in))? an? "
+        r"numbered "
+        r"list)(?:,? (?:like )?1[.),]* 2[.),]*(?: and)? 3[.)]?)?(?: only)?",
         "format=numbered",
     ),
     (

@@ -41,6 +41,7 @@ _NO_TOPIC = re.compile(
 """Words of another sentence, or of an exception."""
 _FORM_WORDS = re.compile(
     r"(?:all |any )?(?:emojis?|hashtags|exclamation marks|question marks|semicolons|commas|dashes|"
+    r"asterisks|"
     r"brackets|lists|bullet points|tables|headings|links|contractions|digits)",
     re.I,
 )
@@ -143,6 +144,17 @@ def _ban_name(match: re.Match[str]) -> str:
     return f"never say {' or '.join(quote_text(name) for name in names)}"
 
 
+def _lower_start(text: str) -> str:
+    """Return a sentence as it goes on after a comma."""
+    return text[:1].lower() + text[1:]
+
+
+def _address_as(match: re.Match[str]) -> str:
+    """Return "my aunt is to be addressed as Mrs. Weir, not Ann" as a demand of what is said."""
+    other = f' instead of "{match["old"]}"' if match["old"] else ""
+    return f'say "{match["name"]}"{other}'
+
+
 def quote_text(text: str) -> str:
     """Return a text in double quotes."""
     return f'"{text.strip()}"'
@@ -190,7 +202,8 @@ def _answer_request(match: re.Match[str]) -> str:
     if not request:
         return match[0]
     is_whole = match["only"] or match["alone"]
-    return f"When {request}, reply {'only ' if is_whole else ''}with {match['quote']}"
+    other = match.groupdict().get("not") or ""
+    return f"When {request}, reply {'only ' if is_whole else ''}with {match['quote']}{other}"
 
 
 def _sign_as(match: re.Match[str]) -> str:
@@ -255,7 +268,7 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
     ),
     (
         r"(?P<what>(?!(?:it|this|that|they|you)\b)[^,\"]+?) (?:must|should|shall|may|can|is|are|"
-        r"has|have)(?: (?:not|never)|n't|not)(?: to)? (?:appear|come up|occur|feature|"
+        r"has|have|do)(?: (?:not|never)|n't|not)(?: to)? (?:appear|come up|occur|feature|show up|"
         r"be (?:mentioned|discussed|named|brought up|talked about|referred to))"
         r"(?: (?:anywhere|at all|ever)| in (?P<where>.+))?",
         _keep_out,
@@ -291,13 +304,16 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
     (
         rf"{_REQUEST} (?:(?:must|should|shall|has to|have to|are to|is to) )?(?:be |is |are |get |"
         r"gets |receive |receives )(?:always )?(?:(?:answered|met|countered|replied to) with )?"
-        rf"{_ONLY}(?:(?:this|the|an?) )?(?:(?:words?|reply|answer|response|sentence|line):? )?"
+        rf"{_ONLY}(?:(?:this|the|an?) )?(?:(?:fixed|standard|same|short|one|following) "
+        rf")?(?:(?:words?|"
+        r"reply|answer|response|sentence|line):? )?"
         rf"{_QUOTE}{_ALONE}",
         _answer_request,
     ),
     (
         rf"(?:respond|reply|react|answer) to {_REQUEST} {_ONLY}(?:with|by saying) "
-        rf"(?:only |just |exactly )?{_QUOTE}{_ALONE}",
+        rf"(?:only |just |exactly )?{_QUOTE}(?P<not>,? (?:and |but )?(?:not|never)(?: with)? "
+        rf"{_QUOTED})?{_ALONE}",
         _answer_request,
     ),
     (
@@ -356,11 +372,164 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
         r"\g<where>, \g<rest>",
     ),
     (
-        r"(?P<what>(?:our|the|my) [a-z]+(?: [a-z]+)?)(?:'s name)? is (?:always )?(?:spelled|spelt|"
-        r"written) (?P<rest>(?-i:[A-Z]).+)",
+        r"(?P<what>(?:our|the|my) [a-z]+(?: [a-z]+)?)(?:'s name)? (?:is|must be|should be|has to "
+        r"be) "
+        r"(?:always )?(?:spelled|spelt|written) (?P<rest>(?-i:[A-Z]).+)",
         r"spell \g<what> \g<rest>",
     ),
     (r"to the question (?P<asked>[^,]+), (?P<rest>.+)", r"When asked \g<asked>, \g<rest>"),
+    (
+        r"(?:whoever|any(?:one|body)|every(?:one|body)|people)(?: who)? asks? (?:you |us )?about "
+        r"(?P<topic>.+?) (?:needs?|gets?|(?:should|must) (?:get|have|be given)|deserves?) an? "
+        r"(?:warning|"
+        r"reminder|note|hint) (?P<what>(?:that|about) .+)",
+        r"When asked about \g<topic>, warn them \g<what>",
+    ),
+    (
+        rf"(?P<when>(?:when|whenever|if) {_SOMEBODY} [^,]+?),? (?:they|he|she) (?:should|must|have "
+        rf"to|"
+        r"has to|needs? to) (?:hear|be told|know|learn|be informed) (?P<what>that .+)",
+        r"\g<when>, tell them \g<what>",
+    ),
+    (
+        r"before you (?:suggest|recommend|explain|describe|propose|give instructions (?:for|on)) "
+        r"(?P<what>[^,]+), (?P<do>.+)",
+        r"When asked about \g<what>, \g<do>",
+    ),
+    (
+        r"(?P<do>[^,]+?) before you (?:suggest|recommend|explain|describe|propose|give "
+        r"instructions (?:for|"
+        r"on)) (?P<what>[^,]+)",
+        lambda match: f"When asked about {match['what']}, {_lower_start(match['do'])}",
+    ),
+    (
+        rf"(?P<what>prices|amounts|costs|times|dates|temperatures|distances|weights|numbers) in "
+        rf"(?P<where>"
+        rf"(?:[a-z]+ )*{GENRE}) (?:(?:are to|should|must|have to) )?(?:always )?(?:be (?:written|"
+        rf"given|shown|"
+        r"stated)|look) (?P<how>.+)",
+        r"In \g<where>, write \g<what> \g<how>",
+    ),
+    (
+        rf"(?P<where>in (?:[a-z]+ )*{GENRE}),? (?P<what>prices|amounts|times|dates|temperatures|"
+        rf"numbers) "
+        r"(?:are to|should|must|have to) (?:be written|be given|look) (?P<how>.+)",
+        r"\g<where>, write \g<what> \g<how>",
+    ),
+    (
+        rf"(?P<where>in (?:[a-z]+ )*{GENRE}),? (?P<what>(?:the|our|my) [\w' ]+?) (?:must|should|"
+        rf"has to|is "
+        r"to) (?:always )?be (?:called|named) [\"']?(?P<name>(?-i:[A-ZÀ-Þ])[\w'-]*(?: "
+        r"(?-i:[A-ZÀ-Þ])"
+        r"[\w'-]*)*)[\"']?",
+        r'\g<where>, mention the name "\g<name>"',
+    ),
+    (
+        r"(?P<lead>(?:(?:in|for) [^,]+, )?)(?P<verb>use|include|write|add|contain) neither "
+        r"(?P<one>[^,]+?) "
+        r"nor (?P<other>[^,]+)",
+        r"\g<lead>use no \g<one> and no \g<other>",
+    ),
+    (
+        r"(?P<lead>(?:[^,]+, )?)it (?:has to|must|should|needs to) be (?:said|mentioned|made clear|"
+        r"pointed out) that "
+        r"(?P<what>.+)",
+        r"\g<lead>say that \g<what>",
+    ),
+    (
+        r"(?:in|at|on) (?:our|my|this) [\w' -]+?,? we (?:speak of|say|talk of|talk about|call "
+        r"them) "
+        r"(?P<new>[a-z]+s),? (?:and )?(?:rather than|instead of|not|never) (?P<old>[a-z]+s)(?:,? "
+        r"so (?:please "
+        r")?do (?:the same|so|likewise)(?: too)?)?",
+        r'say "\g<new>" instead of "\g<old>"',
+    ),
+    (
+        rf"(?:so )?(?:it(?:'s| is)|we say|the (?:right )?(?:word|term|spelling) is) {_QUOTE},? "
+        rf"(?:and |but )?"
+        rf"(?:not|never) (?P<olds>{_QUOTED}(?:(?:,| or|, or) {_QUOTED})*)(?:,(?P<where> (?:in|on) "
+        rf".+))?",
+        lambda match: f"say {match['quote']} instead of {match['olds']}{match['where'] or ''}",
+    ),
+    (
+        r"(?P<who>(?:my|our) [\w' -]+?) (?:is|are) (?:always )?to be (?:addressed|called|greeted) "
+        r"as "
+        r"(?P<name>(?:(?:Dr|Mrs?|Ms|Prof)\. )?(?-i:[A-ZÀ-Þ])[\w'-]*(?: "
+        r"(?-i:[A-ZÀ-Þ])[\w'-]*)*)(?:,? (?:and "
+        r"|but )?(?:not|never)(?: (?:by|with|as))?(?: (?:her|his|their) first name,?)? "
+        r"(?P<old>(?-i:[A-ZÀ-Þ])[\w'-]*))?",
+        lambda match: (
+            f'say "{match["name"]}"' + (f' instead of "{match["old"]}"' if match["old"] else "")
+        ),
+    ),
+    (
+        rf"(?:when|whenever|if) you (?:tell|write|read) (?P<who>(?:my|our|the) [a-z' ]+?) an? "
+        rf"(?:[a-z]+ )?"
+        rf"(?P<genre>{GENRE}), (?P<rest>.+)",
+        r"In every \g<genre> for \g<who>, \g<rest>",
+    ),
+    (
+        r"in (?:case|the event|the case) of (?P<what>(?!doubt|emergency|need)[^,]+), (?P<rest>.+)",
+        r"When asked about \g<what>, \g<rest>",
+    ),
+    (
+        r"(?P<demand>[a-z -]*?(?P<noun>(?:the|our|my) [\w' -]+?) (?:as|with|by|in|at|under|the|"
+        r"an?) "
+        r"[^,]+?),? (?:when|whenever|if) "
+        rf"{_SOMEBODY} asks? about (?:him|her|it|them)",
+        lambda match: f"When asked about {match['noun']}, {_lower_start(match['demand'])}",
+    ),
+    (
+        rf"(?:{_SEND}) {_SOMEBODY} to (?P<where>[^,]+?) (?:when|whenever|if) they (?P<does>.+)",
+        r"When \g<who> \g<does>, refer them to \g<where>",
+    ),
+    (
+        r"(?:play|be|act (?:as|like)|you(?:'re| are)|pretend to be|imagine you are) (?P<who>(?:an?|"
+        r"the) "
+        r"[\w' -]+?) who (?:always |only )?(?P<verb>begin|start|end|finish|open|close|say|use|"
+        r"answer|"
+        r"speak|write)(?:s|es) (?P<rest>.+)",
+        r"be like \g<who>, \g<verb> \g<rest>",
+    ),
+    (
+        r"(?:all |any |the )?(?:(?:swear|curse|dirty|bad|filler) )?(?:words|phrases|"
+        r"expressions)(?: such "
+        rf"as| like)? (?P<words>{_QUOTED}(?:(?:,| and| or|, and|, or) {_QUOTED})*) (?:are|must|"
+        rf"should|may) "
+        r"(?:not|never)(?: to)? be (?:used|said|written)",
+        r"never use the words \g<words>",
+    ),
+    (
+        rf"(?P<where>in (?:[a-z]+ )*{GENRE}),? (?P<what>(?:the|our|my) [\w' ]+?) (?:must|should|"
+        rf"has to|is "
+        r"to) (?:always )?be (?:spelled|spelt|written) (?:as )?(?P<how>.+)",
+        r"\g<where>, spell \g<what> \g<how>",
+    ),
+    (
+        r"(?P<ban>(?:please )?(?:no|never|do not|don't|avoid)\b[^,]+?)(?:, please)?,? or anything "
+        r"(?:else )?(?:(?:that is|that's|that has) )?(?:connected|to do|related|associated) "
+        r"(?:with|to) (?P<other>[^,]+)",
+        lambda match: re.sub(
+            r"^(?:please )?no ",
+            "do not talk about ",
+            f"{match['ban']} or {match['other']}",
+            flags=re.I,
+        ),
+    ),
+    (
+        r"(?P<what>prices|amounts|costs|fees|times|dates|temperatures|distances|weights|numbers|"
+        r"percentages) (?:are to|should|must|have to|need to) (?:always )?be (?:shown|written|"
+        r"given|"
+        r"quoted|stated|displayed|listed) (?P<how>(?:with|in|as|without) .+)",
+        r"write \g<what> \g<how>",
+    ),
+    (
+        r"(?P<what>(?:use )?[a-z]+ spellings?)(?:,? please)?(?: [-–—]|[,:;])? \(?(?:(?:so|like|as "
+        r"in|"
+        r"e\.g\.|for example|i\.e\.),? )?[\"']?[a-z]+[\"']?,? (?:and )?(?:not|never|instead of|"
+        r"rather than) [\"']?[a-z]+[\"']?\)?",
+        lambda match: f"use {match['what'].removeprefix('use ')}",
+    ),
     (
         rf"greet {_SOMEBODY} who (?:says?|writes?|greets?) .+? with {_QUOTE}",
         r"When someone greets you, reply with \g<quote>",

@@ -10,6 +10,7 @@ import re
 
 from selfteach.materials.other_subjects import OTHER_SUBJECTS, Rewrite
 from selfteach.materials.phrases import AUDIENCE, MORE_DEMANDS, REPLIES, SAYING, THEM
+from selfteach.number_words import NUMBER
 
 _CHAT_WORDS = {
     "pls": "please",
@@ -22,6 +23,7 @@ _CHAT_WORDS = {
     "wanna": "want to",
     "gonna": "going to",
     "youre": "you're",
+    "thats": "that's",
     "ive": "I've",
     "adress": "address",
     "adressing": "addressing",
@@ -100,8 +102,10 @@ def _make_imperative(match: re.Match[str]) -> str:
 _SIGNS = (
     r"(?:emojis?|emoticons?|smileys?|exclamation (?:marks?|points?)|question marks?|semi-?colons?|"
     r"colons?|commas?|(?:em |en )?dashes|hyphens?|brackets?|parenthes[ei]s|quotation marks?|"
-    r"bullets?|bullet points?|(?:numbered |bulleted )?lists?|hashtags?|capital letters|capitals)"
+    r"bullets?|bullet points?|(?:numbered |bulleted )?lists?|hashtags?|asterisks|capital letters|"
+    r"capitals)"
 )
+_SIGN = r"(?:emojis?|emoticons?|smileys?|exclamation marks?|question marks?|hashtags?)"
 _LEFT_OUT = (
     r"(?:(?:drop|skip|lose|cut|ditch|omit|remove|delete|hold|leave out|take out|get rid of|lay off|"
     r"spare me|no more|enough (?:with|of)|quit using|cut out|do without|"
@@ -150,6 +154,25 @@ _FORMS: list[tuple[str, Rewrite]] = [
     ),
     (_LEFT_OUT, r"no \g<signs>"),
     (
+        r"you (?:will|shall|'ll)(?P<not> not| never)?(?: always| only)? (?P<rest>(?:address|call|"
+        r"answer|reply|respond|write|speak|use|say|start|begin|end|finish|refer|talk|mention|"
+        r"include|add|avoid|keep) .+)",
+        lambda match: f"{'do not ' if match['not'] else ''}{match['rest']}",
+    ),
+    (
+        rf"(?P<what>(?:an?|one|some) (?:[a-z-]+ ){{0,3}}?{_SIGN}) (?P<where>(?:in|at the end of|"
+        rf"to|for) (?:every|each|all)\b.+)",
+        r"use \g<what> \g<where>",
+    ),
+    (
+        rf"(?P<number>{NUMBER}) (?P<what>{_SIGNS})(?:,? (?P<most>(?:and )?no more|tops|"
+        rf"max(?:imum)?|"
+        r"at most|or fewer)|,? (?:exactly|only|(?:and )?no more and no (?:fewer|less)))",
+        lambda match: (
+            f"use {'at most' if match['most'] else 'exactly'} {match['number']} {match['what']}"
+        ),
+    ),
+    (
         r"(?:nobody|no one) (?:should|must|may) (?:ever )?(?:hear|know|learn|read)(?: anything)? "
         r"about (?P<topic>.+?)(?: from you)?(?:,? (?:so|and) .+)?",
         r"do not talk about \g<topic>",
@@ -167,6 +190,12 @@ _FORMS: list[tuple[str, Rewrite]] = [
         r"ok|acceptable|welcome|wanted)|forbidden|prohibited|banned|off[- ]limits|unwanted|taboo|"
         r"a no-go)|(?:should|must) be (?:left out|avoided))",
         r"no \g<what>",
+    ),
+    (
+        r"(?:please )?(?:no contractions|contractions are (?:not allowed|forbidden|banned|(?:a )?"
+        r"no[- ]go))(?:[:;,]| "
+        r"[-–—]) (?:it has to be|it is|write|use|say|always write|only write) .+",
+        "no contractions",
     ),
     (
         rf"i (?:want|need|prefer|expect|would like|'d like)(?: all| my)? (?P<what>{TEXTS} "
@@ -232,9 +261,29 @@ _FORMS: list[tuple[str, Rewrite]] = [
     ),
     (r"you(?: are|'re) (?P<never>not|never) to (?P<rest>.+)", r"do not \g<rest>"),
     (
+        r"i(?:'d| would)? (?:like|want|prefer|need|expect) you (?:not|never) to (?P<rest>.+)",
+        r"do not \g<rest>",
+    ),
+    (
+        r"(?P<lead>instead of [\"'].+?[\"']),? i(?:'d| would)? (?:want|like) you to (?P<rest>.+)",
+        r"\g<lead>, \g<rest>",
+    ),
+    (
+        r"(?P<rest>.+?),? when (?:you )?(?:answer(?:ing)?|talk(?:ing)? (?:to|with)|speak(?:ing)? "
+        r"(?:to|"
+        r"with)|reply(?:ing)? to|help(?:ing)?|coach(?:ing)?|chat(?:ting)? with|serv(?:e|ing)) "
+        r"(?:(?:our|my|"
+        r"the|a) )?(?:[a-z]+ ){0,2}?(?:customers?|clients?|guests?|users?|team|visitors?|patients?|"
+        r"members?|people|callers?|readers?|us|me)",
+        r"\g<rest>",
+    ),
+    (
         r"(?:it(?:'s| is)|you(?: are|'re)) (?:strictly |absolutely )?(?:forbidden|prohibited|"
         r"banned|not allowed|not permitted)(?: for you)? (?:to|from) (?P<rest>.+)",
-        r"avoid \g<rest>",
+        lambda match: (
+            f"{'do not' if re.search(' to $', match[0][: match.start('rest')]) else 'avoid'} "
+            f"{match['rest']}"
+        ),
     ),
     (
         r"i (?:do not|don't|never) (?:like|want|appreciate) it (?:when|if|that) you (?P<rest>.+)",
@@ -279,7 +328,8 @@ _LEAD = re.compile(r"^(?:please|and|so|but|also|hey|hi|hello|ok(?:ay)?),? ", re.
 _FEAR = re.compile(
     r"(?:i|we|my|our|he|she|they)\b[^.,;?!]*?\b"
     r"(?:phobia of|fear of|afraid of|scared of|allergic to|sick of|tired of|upset (?:by|about)|"
-    r"hates?|detest|dislike|can(?:'t|not) stand|trauma with|sad about|terrified of|obsessed with) "
+    r"hates?|detest|dislike|can(?:'t|not) stand|trauma with|sad about|terrified of|obsessed with|"
+    r"(?:has |have )?banned|forbids?) "
     r"(?P<noun>[^,.;]+?)(?:[,;.](?: (?:so|therefore|hence|which is why))?| (?:so|therefore|hence|"
     r"which is why)),? (?P<demand>.+)",
     re.I,
@@ -295,7 +345,11 @@ _STORY = re.compile(
 _REASON = re.compile(
     r"(?:i|we|my|our|he|she|they|nobody|no one|everyone)\b[^.;:?!\"]*?,? (?:so|therefore|hence) "
     r"(?P<demand>(?:please |do |don't |never |always |avoid |stop |keep |use |be |answer |write |"
-    r"reply |give |make |limit |stick |(?:only |just )?(?:one|two|three|a few|at most|no|short|"
+    r"reply |give |make |limit |stick |say nothing |not a word|nothing about |leave |skip |drop |"
+    r"call |"
+    r"end |start |begin |spell |it(?:'s| is) (?=['\"])|(?:only |just )?(?:one|two|three|a few|at "
+    r"most|"
+    r"no|short|"
     r"brief|\d+)\b).+)",
     re.I,
 )
@@ -315,7 +369,10 @@ _BECAUSE = re.compile(
     r"[^\"]+|(?:as (?:i|we|my) (?:am|are|have|do|don't|can't|was)|for the sake of)\b[^\"]*)",
     re.I,
 )
-_PRONOUN = re.compile(r"\b(?:them|it|that|those|him|her)\b(?= up\b| at all\b|[.!]*$)", re.I)
+_NONE = re.compile(r"\bnone\b(?=[.!]*$)", re.I)
+_PRONOUN = re.compile(
+    r"\b(?:them|it|that|those|him|her)\b(?= (?:up|at all|anywhere|ever|out of)\b|[.!]*$)", re.I
+)
 
 
 _FACT = re.compile(
@@ -333,10 +390,55 @@ _OTHER_WORD = re.compile(
     r"(?:(?:.*\b)?(?:do not|don't|didn't|never|avoid) (?:say|write|use|saying|using)|"
     r"(?:i|we|they|people|users|(?:my|our|the) \w+) (?:really |just )?(?:hates?|can't stand|"
     rf"don't like|dislikes?))(?: the (?:words?|term|phrase))? (?P<old>{_IN_QUOTES})"
-    rf"[;.,] (?:please )?(?:say|use|write) (?P<new>{_IN_QUOTES})(?: instead)?[.!]?",
+    rf"[;.,] (?:(?:please )?(?:say|use|write) (?P<new>{_IN_QUOTES})(?: instead)?|(?:the word )?"
+    rf"(?P<better>{_IN_QUOTES}) (?:(?:is|will|would) )?(?:be )?(?:enough|do|fine|better|suffices?|"
+    r"does|works)(?: just fine)?)[.!]?",
     re.I,
 )
 """A word in the place of another: 'Don't use the term "user"; say "customer" instead.'."""
+_NAMED_UNWANTED = re.compile(
+    r"(?P<noun>(?:my|our|the) [a-z' -]+?)(?:'s name is|,? who is called| is (?:called|named)) "
+    r"(?P<name>(?-i:[A-ZÀ-Þ][\w'-]*(?: [A-ZÀ-Þ][\w'-]*)*))(?:[;.]|, so|,? and|,) (?:please "
+    r")?(?:(?:do not|"
+    r"don't|never|avoid) (?:use|mention|say|write)|i (?:never |do not |don't )(?:ever )?want to "
+    r"(?:read|hear|"
+    r"see)) (?:(?:her|his|its|their|the|that|this) name|it)\b.*",
+    re.I,
+)
+"""A name that is not to be said: "My ex is called Gerald, never mention that name."."""
+_NAMED_FIRST = re.compile(
+    r"(?:(?P<noun>(?:my|our|the) [a-z' ]+?)(?:'s name is|,? who is called| is (?:called|named))|"
+    r"the name of "
+    r"(?P<of>(?:my|our|the) [a-z' ]+?) is|your name is|you are (?:called|named)) "
+    r"(?P<name>(?-i:[A-ZÀ-Þ][\w'-]*(?: [A-ZÀ-Þ][\w'-]*)*))(?:[;.]|, so|,? and|,) (?:please "
+    r")?(?:always )?(?:use|"
+    r"mention|include|say|give|work in)(?: (?:her|his|its|their|the|that|this|your) name| "
+    r"it)(?P<rest>\b.*)",
+    re.I,
+)
+"""A name, and where it is used: "Our cat is called Biscuit; use her name in every story."."""
+_ASKED_NAME = re.compile(
+    r" (?:when(?:ever)?|if|to|who) .*(?:asks?|wants? to know) (?:who you are|(?:for |about )?your "
+    r"name|you "
+    r"who you are|what you(?:'re| are) called)",
+    re.I,
+)
+_OTHER_PEOPLE = re.compile(
+    r"we (?:do not|don't) have (?P<old>[a-z]+s)(?: here)?[;,.] we have (?P<new>[a-z]+s)[.;,] "
+    r"(?:please "
+    r")?(?:use|say|write)(?: the (?:word|term))? [\"']?(?P=new)[\"']?(?: instead)?(?:, .+)?[.!]?",
+    re.I,
+)
+"""A word for people: "We don't have customers, we have members. Say members."."""
+_COUNTED = re.compile(
+    r"(?<=\bnumber )(?P<what>your |the |all )?(?P<noun>points|steps|items|list)?[:,]? \(?1[.)]?,? "
+    r"2[.)]?,?"
+    r"(?: and)? 3[.)]?(?:,? (?:and so on|etc\.?|\.\.\.))?\)?(?=[ .,]|$)|"
+    r"(?<=numbered list)[:,]? \(?1[.)]?,? 2[.)]?,?(?: and)? 3[.)]?(?:,? (?:and so on|etc\.?|"
+    r"\.\.\.))?\)?",
+    re.I,
+)
+"""How a list is numbered, which its name says already: "a numbered list: 1, 2, 3 and so on"."""
 _ASIDE = re.compile(
     r"(?P<who>(?:some|any)(?:body|one)|people|an? [a-z]+|the user|[a-z]+s) (?P<verb>asks?|wants?|"
     r"mentions?|brings? up|inquires?) (?P<what>[^?.]+)\? +(?P<demand>.+)",
@@ -453,7 +555,9 @@ def join_asides(text: str) -> str:
     it." -> "Never talk about Coffee."; "Somebody asks our age? Say 18." -> "If somebody asks our
     age, say 18."
     """
-    text = _LABEL.sub("", text)
+    text = _COUNTED.sub(
+        lambda match: f"{match['what'] or ''}{match['noun'] or ''}", _LABEL.sub("", text)
+    )
     if persona := _read_persona(text.replace("’", "'")):
         return persona
     if match := _FACT.fullmatch(text):
@@ -464,7 +568,17 @@ def join_asides(text: str) -> str:
         said = re.sub(r",? not [^,]+$", "", match["said"])
         return f"When asked about {topic}, say that {fact} {said}"
     if match := _OTHER_WORD.fullmatch(text):
-        return f"say {match['new']} instead of {match['old']}"
+        return f"say {match['new'] or match['better']} instead of {match['old']}"
+    if match := _NAMED_UNWANTED.fullmatch(text.replace("’", "'")):
+        return f'do not say "{match["name"]}"'
+    if match := _NAMED_FIRST.fullmatch(text.replace("’", "'")):
+        noun = (match["noun"] or match["of"] or "").lower()
+        rest = re.sub(r"\babout (?:him|her|it|them)\b", f"about {noun}", match["rest"])
+        if noun or not _ASKED_NAME.search(rest):
+            return f'mention the name "{match["name"]}"{rest}'
+        return f"When asked for your name, say that your name is {match['name']}"
+    if match := _OTHER_PEOPLE.fullmatch(text):
+        return f'say "{match["new"]}" instead of "{match["old"]}"'
     if match := _NAMED_SO.fullmatch(text.replace("’", "'")):
         new, old = match["new"] or match["new_bare"], match["old"] or match["old_quoted"]
         if match["new_name"]:
@@ -514,6 +628,8 @@ def _spell_out(text: str) -> str:
 def _name_pronoun(text: str) -> str:
     """Return a demand that follows a reason, with the noun of the reason for its pronoun."""
     match = _FEAR.fullmatch(text) or _STORY.fullmatch(text)
+    if match and _NONE.search(match["demand"]):
+        return _NONE.sub(lambda _: f"no {match['noun']}", match["demand"])
     if not match or not _PRONOUN.search(match["demand"]):
         return text
     return _PRONOUN.sub(lambda _: match["noun"], match["demand"], count=1)

@@ -123,7 +123,10 @@ _BARE_GENRES = (
     r"(?:shopping|to-?do|packing) lists|(?:python|java|javascript|sql|html|css|c|rust|go) code|"
     r"sql queries|queries|dialogues?|(?:chapter )?outlines|abstracts|agendas|"
     r"jokes|invitations|toasts?|haikus?|postcards?|applications?|adverts|ads|cards|descriptions|"
-    r"captions|headlines|slogans|listings|bios|taglines|flyers|eulogies|obituaries|"
+    r"captions|headlines|slogans|listings|bios|taglines|flyers|eulogies|obituaries|brochures|"
+    r"leaflets|posters|menus|menu cards|manuals|press releases|proposals|contracts|itineraries|"
+    r"bulletins|fables|fairy tales|riddles|limericks|sonnets|check-?lists|translations|invoices|"
+    r"quizzes|briefings|lectures|explanations|"
     r"(?:out-of-office|automatic) replies|group chats)"
 )
 _EACH_TEXT = rf"(?:every|each|any) (?!(?:answer|reply|response|message|text)\b)(?:[a-z-]+ )?{GENRE}"
@@ -132,7 +135,8 @@ _LETTER_CASE = r"(?:[a-z-]+ )?letters in (?:lower|upper|all caps|capital|block|s
 _FOR_ME = r"(?: (?:that |which )?(?:you|I|we) (?:write|draft|send)(?: for (?:me|us))?)?"
 _ANY_GENRE = rf"(?!{_LETTER_CASE}|me |us )(?:[a-z-]+ )?{_BARE_GENRES}{_FOR_ME}"
 _SUFFIX_GENRE = re.compile(
-    rf"(?P<effect>.+?),? (?:in|for|throughout) (?P<scope>{_EACH_TEXT}|"
+    rf"(?P<effect>.+?),? (?:in|for|throughout|(?<!comment )(?<!focus )(?<!report )on(?= (?:all|our|"
+    rf"my|the|any|every|each)\b)) (?P<scope>{_EACH_TEXT}|"
     rf"(?:all |any |every |each |my |our |the )*"
     rf"(?!(?:capital|block|small|big|upper-?case|lower-?case|bold) )(?:[a-z-]+ ){{0,2}}"
     rf"{_BARE_GENRES})",

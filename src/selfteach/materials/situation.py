@@ -33,6 +33,7 @@ _GENRE_NAMES = {
     r"memos?": "memo",
     r"newsletters?": "newsletter",
     r"announcements?": "announcement",
+    r"(?:payment|appointment|meeting|event) reminders?": "reminder",
     r"(?:job )?applications?": "application",
     r"comments?": "comment",
     r"(?:product |film |book )?reviews?": "review",
@@ -1007,7 +1008,8 @@ _UNDERTAKEN = {
         "plan buy visit cook bake rent renovate learn study install repair fix choose sell "
         "organize "
         "host celebrate adopt grow plant hike book order paint build pack wash move travel train "
-        "prepare apply",
+        "prepare apply forget lose miss break cancel return change reset upgrade switch clean "
+        "drive",
     )
     for form in (verb, f"{verb}s", f"{verb}es", to_gerund(verb))
 } | {"applies": "applying", "studies": "studying"}

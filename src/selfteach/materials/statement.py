@@ -49,6 +49,8 @@ _HAS_NONE = (
     '"'
 )
 """What says that there is none of something, not only that something is not so."""
+_HAS_ANY = re.compile(r"\b(?:have|has|are|is)(?: not|n't)?(?: got)? (?:any|one)[ .!]*$", re.I)
+"""The end of what says that there is none, where no noun follows: "we don't have any"."""
 MAY = "May"
 """The month, whose name is a common word, too."""
 _NEGATED = re.compile(
@@ -204,7 +206,8 @@ def _check_words(text: str) -> list[str]:
         for word in words
         if word in known or word in longest
     ]
-    if not found and any(word.lower() in _NOTHING for word in words):
+    has_none = any(word.lower() in _NOTHING for word in words)
+    if not found and (has_none or (is_negated and _HAS_ANY.search(text))):
         return [_HAS_NONE]
     return [*found, NEGATION] if found and is_negated else found
 

@@ -271,6 +271,7 @@ _STATE = (
 _TOLD = re.compile(
     r"(?:(?:since|because|as|for|seeing that) )?(?:"
     rf"(?:I|we|he|she|they|it|people|(?:every|no|some)(?:body|one)) ?{_STATE}\b|"
+    r"(?:every|no)(?:body|one) [a-z]+s\b|that's\b|"
     rf"(?:my|our|his|her|their|the|some|most|many|[a-z]+'s) (?:[a-z'-]+ ){{1,3}}?{_STATE}\b|"
     r"(?:my|our|his|her) [a-z]+ [a-z]+s (?:at|in|on|over|to|with|about|everything|them)\b|"
     r"(?:(?!(?:but|though|although|however|and|plus|yet|only|except|still|unless)\b)[a-z-]+ )?"
@@ -296,7 +297,13 @@ _ASKS = re.compile(
 """What is more than a remark: a demand, a condition, an exception, a name."""
 _EMPTY = re.compile(
     r"(?:and )?(?:just (?:answer|do it)|(?:get |go )?straight to the point|that's (?:it|all)|"
-    r"simple as that|end of story|no exceptions?|no excuses)",
+    r"simple as that|end of story|no exceptions?|no excuses|(?:just )?for (?:fun|a laugh|once|a "
+    r"change|"
+    r"convenience|safety)|as (?:on|in|at) (?:the )?[a-z]+(?: [a-z]+)?|as (?:usual|always|agreed)|"
+    r"like (?:on|"
+    r"in) the [a-z]+|(?:so )?(?:please )?(?:spell|write) (?:it|them) out(?: in full)?|(?:to be on|"
+    r"just to be "
+    r"on) the safe side)",
     re.I,
 )
 
@@ -316,6 +323,28 @@ def tells_only(clause: str) -> bool:
     if _EMPTY.fullmatch(bare) or _ORIGIN.fullmatch(bare):
         return True
     return not asks_more(bare) and (is_only_told(bare) or _tells_state(bare))
+
+
+_SPEAKS = re.compile(
+    r"\b(?:say|tell|mention|explain|answer that|reply that|state|note|inform|remind|warn)\b", re.I
+)
+
+
+def cut_remark(sentence: str) -> str:
+    """Return "Call me Al, just for fun." without its end that asks for nothing. What must be said
+    stays whole.
+    """
+    hidden, quotes = hide_quotes(sentence, QUOTED)
+    for joint in re.finditer(r"(?:[,;:]| [-–—]) ", hidden):
+        demand, tail = hidden[: joint.start()], hidden[joint.end() :]
+        if _SPEAKS.search(demand):
+            break
+        if tells_only(tail) or (is_example(tail) and not _NARROWS.search(tail)):
+            return show_quotes(demand, quotes)
+    return sentence
+
+
+_NARROWS = re.compile(r"\b(?:not|never|no|only)\b", re.I)
 
 
 _REASON = re.compile(
@@ -353,7 +382,9 @@ def asks_more(clause: str) -> bool:
 
 _EXAMPLE = re.compile(r"(?:e\.g\.|for (?:example|instance)|such as|like),? (?P<what>.+)", re.I)
 _EXAMPLES = re.compile(
-    r"(?:i\.e\.|e\.g\.|for (?:example|instance)|such as|like) .+ and so on", re.I
+    r"(?:i\.e\.|e\.g\.|for (?:example|instance)|such as|like|that is|that means),? .+ (?:and so "
+    r"on|etc)",
+    re.I,
 )
 _BOUND = re.compile(
     rf"\b(?:{NUMBER}) [a-z]|(?:^| )(?:{NUMBER})$|\b(?:only|just|under|over|below|above|most|least|"

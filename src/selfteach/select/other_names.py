@@ -28,6 +28,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 
 from selfteach.generate import few_shot
 from selfteach.generate.ask import (
@@ -43,6 +44,7 @@ from selfteach.generate.ask import (
 from selfteach.generate.explain import MIN_DEFINITIONS, explain_names
 from selfteach.generate.topic_members import measure_membership, measure_suggestion
 from selfteach.judge.check import Check, parse_check
+from selfteach.materials.inflection import to_singular
 from selfteach.models import Sampler, Scorer
 
 MIN_PROBABILITY = 0.9
@@ -92,7 +94,7 @@ def select_other_names(
     typical = find_typical_words(inside, elsewhere)
     candidates = [
         name
-        for name in dict.fromkeys([*subject.candidates, *typical])
+        for name in add_singulars([*subject.candidates, *typical])
         if is_name(name) and known.keeps(name) and is_rare(name, general)
     ]
     of_parts = [
@@ -123,12 +125,32 @@ def select_other_names(
     explained = explain_names(model, likely[:MAX_EXPLAINED], seed)
     checks = [known, *map(make_name_check, sure)]
     confirmed = [name for name, texts in explained.items() if all_name_one(texts, checks)]
-    found: list[str] = []
-    for name in (*sure, *confirmed):
-        covered = any(not make_name_check(one).keeps(name) for one in found)
-        if not covered and len(found) < MAX_NAMES:
-            found.append(name)
-    return found
+    return leave_out_covered([*sure, *confirmed])[:MAX_NAMES]
+
+
+def add_singulars(names: Sequence[str]) -> list[str]:
+    """Return the names, each plural after its singular: the check of "gamblers" does not find a
+    gambler.
+
+    A singular is judged by itself: slots belong to gambling, a slot does not.
+    """
+    pairs = ((to_singular(name) if name.islower() else name, name) for name in names)
+    return list(dict.fromkeys(chain.from_iterable(pairs)))
+
+
+def leave_out_covered(names: Sequence[str]) -> list[str]:
+    """Return the names, each once, that no check of another one finds."""
+    distinct = list(dict.fromkeys(names))
+    checks = {name: make_name_check(name) for name in distinct}
+    return [
+        name
+        for i, name in enumerate(distinct)
+        if not any(
+            not checks[other].keeps(name) and (j < i or checks[name].keeps(other))
+            for j, other in enumerate(distinct)
+            if j != i
+        )
+    ]
 
 
 def select_borne_out(
