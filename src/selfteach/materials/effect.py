@@ -116,7 +116,8 @@ _LIMITS_ANOTHER = re.compile(
 
 def _adds_nothing(sentence: str) -> bool:
     """Return whether a sentence after a demand only tells of somebody, or names the other word."""
-    return tells_of_somebody(sentence) or _INSTEAD.fullmatch(sentence) is not None
+    is_known = _INSTEAD.fullmatch(sentence) or _NOT_SO.fullmatch(sentence)
+    return tells_of_somebody(sentence) or is_known is not None
 
 
 _INSTEAD = re.compile(
@@ -125,6 +126,15 @@ _INSTEAD = re.compile(
     r"must)|needed|necessary))[ .!]*",
     re.I,
 )
+
+
+_NOT_SO = re.compile(
+    r"(?:and )?not (?-i:[A-ZÀ-Þ])\w+(?: \w+)?(?:,? (?:and |or )?(?:not )?(?-i:[A-ZÀ-Þ])\w+(?: "
+    r"\w+)?)*[ .!]*|"
+    r"please (?:get|spell|write) it right(?: in .+)?[ .!]*",
+    re.I,
+)
+"""How a name is not spelled, of which the right one alone is needed."""
 
 
 def _to_usual_demand(text: str) -> str:
@@ -270,6 +280,8 @@ def _match_form(text: str) -> Effect | None:
 
 def _match_bare_form(text: str) -> Effect | None:
     """Return the effect of a sentence that is of one form."""
+    if _FORBIDS.match(text) and not re.search(r"\bwords? (?:like|such as|e\.g\.)", text):
+        text = _EXAMPLES.sub("", text)
     bare = _POLITE_TAIL.sub("", text)
     text = bare if " " in bare else text  # "write in plain sentences" has no other demand
     text = _POLITE_LEAD.sub("", to_demand(_POLITE_LEAD.sub("", text)))
@@ -408,6 +420,11 @@ def _read_other_language(text: str) -> Effect | None:
     return Effect(*found) if found else None
 
 
+_EXAMPLES = re.compile(
+    r" (?:like|such as|e\.g\.) (?:\"[^\"]+\"|'[^']+')(?:(?:,| or| and|, or|, and) (?:\"[^\"]+\"|"
+    r"'[^']+'))*$"
+)
+"""Examples of what is forbidden: "no abbreviations like 'ASAP'"."""
 _POLITE_TAIL = re.compile(
     r"(?<!\bsay)(?<!\bword)(?<! or)(?<! never)(?<! not)(?<! as)(?<! write)"
     r"(?:,? (?:from (?:now|here) on|at all times|no matter what|in (?:the )?future|without "
@@ -552,13 +569,20 @@ _TO_USER = re.compile(
 """What is said to the user: "there is no parking, please use the garage"."""
 
 
+_OF_SPEAKER = re.compile(
+    r", I (?:always|never|often|sometimes|usually|keep|tend to|still|just|really) [^,;\"]+$", re.I
+)
+"""What the person tells of herself behind a statement: "tell me to warm up, I always forget it"."""
+
+
 def _read_statements(parts: list[str]) -> Effect | None:
     """Return the effect of "say that we close at six"; sentences that follow are said too, but for
     those of a recognized form. A second demand in the first sentence is one as well.
     """
     if not parts:
         return None
-    first = _POLITE_LEAD.sub("", parts[0].strip().rstrip(".!;"))
+    first = _OF_SPEAKER.sub("", parts[0].strip().rstrip(".!;"))
+    first = _POLITE_LEAD.sub("", first)
     first, *second = _split_second_demand(" ".join(first.replace("’", "'").split()))
     said = read_clause(first)
     if not said and is_whole_answer(parts[0]) and QUOTED_ANSWER.fullmatch(first):

@@ -219,6 +219,8 @@ MARKS = {
 }
 SHOUTED = r'regex "\\b\\p{Lu}{2,}(?: +\\p{Lu}{2,})+\\b|\\b\\p{Lu}{7,}\\b"'
 """Words in capitals: two in a row, or a long one, which no abbreviation is."""
+CAPITAL_WORD = r'regex "\\b\\p{Lu}{4,}\\b"'
+"""A word in capitals; shorter ones are mostly abbreviations."""
 BOLD = r'regex "\\*\\*[^*\\s][^*]*\\*\\*|(?<!\\w)__[^_\\s][^_]*__(?![\\w(])|<b>"'
 CHECKBOX = "check[- ]?box(?:e)?|tick[- ]?box(?:e)?"
 _MARKUP = {

@@ -9,6 +9,7 @@ from selfteach.materials.effect_checks import (
     AT_LEAST,
     AT_MOST,
     BOLD,
+    CAPITAL_WORD,
     CHECKBOX,
     EXACT,
     FULL_STOP,
@@ -16,6 +17,7 @@ from selfteach.materials.effect_checks import (
     LINK,
     MANY,
     MARKS,
+    NO_BULLETS,
     ONE,
     OTHER_OLDS,
     OVER,
@@ -341,6 +343,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         "format=list",
     ),
     (
+        rf"{_NOT} (?:ask|asking)(?: (?:the user|{THEM}))? (?:anything|something|things)(?: back)?|"
         rf"(?:{_NOT} (?:ask|asking)|ask no)(?: (?:the user|{THEM}))?"
         r"(?: (?:any|follow-?up|further|more|back))*(?: questions?)?(?: back)?",
         'not contains "?"',
@@ -371,6 +374,12 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     (
         rf"(?:(?:{_ANSWER}|use)(?: only)?{_ALL}(?: in| with)? )?(?:all |only )?{_UPPER}{_LETTERS}",
         r'not regex "\\p{Ll}"',
+    ),
+    (
+        rf"{_NOT} (?:{_USE} )?(?:any )?(?:whole )?words in (?:all )?(?:capitals|caps|capital "
+        rf"letters|"
+        rf"upper case){_WHERE}",
+        f"not {CAPITAL_WORD}",
     ),
     (
         rf"(?:{_NOT} (?:{_USE} )?(?:any )?(?:all[- ]caps|block capitals|caps lock)|{_NOT} shout)"
@@ -882,9 +891,11 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         check_called,
     ),
     (
-        r"(?:call|address|refer to) (?:me|him|her|us|them) (?:by|with|as|using) (?:my|his|her|our|"
-        r"their) "
-        r"(?:[a-z]+ )?name,? (?P<value>(?-i:[A-ZÀ-Þ])[\w'-]*)",
+        r"(?:call|address|refer to) (?:me|him|her|us|them|it) (?:by|with|as|using) (?:my|his|her|"
+        r"our|"
+        r"their|its) (?:[a-z]+ )?name,? (?P<value>(?-i:[A-ZÀ-Þ])[\w'-]*)(?:,? (?:rather than|"
+        r"instead of|not|"
+        r"never) .+)?",
         check_called,
     ),
     (
@@ -951,6 +962,25 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         r"[a-z]+)?"
         r"(?: (?:with|using|in) (?:double |two )?(?:asterisks|stars))?",
         BOLD,
+    ),
+    (
+        r"(?:the|all|every|each) [a-z ]+? (?:(?:must|should|has to|is to|are to) (?:always )?be|"
+        r"goes|belongs) "
+        r"in bold(?: (?:with|using) (?:two |double )?(?:asterisks|stars).*)?",
+        BOLD,
+    ),
+    (
+        r"(?:(?:all|any|every) )?lists? (?:(?:must|should|have to|has to|are to) be|are|is)(?: "
+        r"always)? numbered"
+        r"(?:,? (?:and )?(?:not|never) (?:bulleted|with bullets))?",
+        NO_BULLETS,
+    ),
+    (
+        r"(?:put|write|list|give)(?: (?:it|them|(?:the|all|your) [a-z]+))? (?:in|on) (?:one|a "
+        r"single) line,? "
+        r"(?:separated by commas|with commas between them)(?:,? (?:and )?(?:not|never) (?:in|as) a "
+        r"list)?",
+        r'contains "," and not regex "\\n"',
     ),
     (
         r"(?:put|write|set|print|mark)(?: (?:the|all|your))? "

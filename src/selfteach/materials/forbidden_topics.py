@@ -34,10 +34,14 @@ TOPIC_LEAD = re.compile(
 )
 _LITERAL = re.compile(r"^(?:the )?(?:word|term|phrase|name)s? ", re.I)
 _TAIL = re.compile(
-    r"(?:,? (?:at all costs|altogether|completely|entirely|in any way|by name|at all|ever|any "
+    r"(?:,? (?:at all costs|(?-i:yet)|altogether|completely|entirely|in any way|by name|at all|"
+    r"ever|any "
     r"?more|again|under any circumstances?|(?:to|with) me|please"
     r"|(?-i:here|already|today|tonight|now|right now|for now|lol)|etc\.?|thanks|thank you|thx|"
     r"ok(?:ay)?|around (?:me|here)"
+    r"|with (?:my|our|the) (?:[a-z]+ )?(?:guests|customers|clients|patients|users|readers|pupils|"
+    r"students|"
+    r"visitors)"
     r"|in (?:your|any|all|my|our)(?: [a-z]+)? (?:answers?|repl(?:y|ies)|responses?)|in (?:front "
     r"of|the presence of) me|to (?:any(?:one|body)|every(?:one|body)) who (?:writes|talks|comes|"
     r"speaks|"

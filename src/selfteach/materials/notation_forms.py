@@ -335,7 +335,8 @@ NOTATION_FORMS: list[tuple[str, Build | str]] = [
     ),
     (
         r"(?:use|write|give|tell|show)(?: (?:the |all )?times?)?(?: in| with)?(?: the| a)? 24[- ]?"
-        r"h(?:ou)?rs?(?: (?:clock|time|form|format|notation|times))*|"
+        r"h(?:ou)?rs?(?: (?:clock|time|form|format|notation|times))*(?:,? (?:and )?(?:instead of|"
+        r"not|never|rather than) [ap]\.?m.*)?|"
         r"(?:do not |don't |never |no |avoid |without )(?:use |using |write |with )*"
         r"(?:am (?:or|and) pm|am/pm)|"
         r"(?:write|give|show|put|use|state)(?: (?:the|all))? times? (?:as|like|in)(?: the form)? "

@@ -144,6 +144,11 @@ def _ban_name(match: re.Match[str]) -> str:
     return f"never say {' or '.join(quote_text(name) for name in names)}"
 
 
+def _quote_each(names: str) -> str:
+    """Return "Meier or Maier" with each name in quotes."""
+    return " or ".join(map(quote_text, re.split(r",? or |, ", names)))
+
+
 def _lower_start(text: str) -> str:
     """Return a sentence as it goes on after a comma."""
     return text[:1].lower() + text[1:]
@@ -379,6 +384,105 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
     ),
     (r"to the question (?P<asked>[^,]+), (?P<rest>.+)", r"When asked \g<asked>, \g<rest>"),
     (
+        r"(?:(?:a|any|every|all|each) )?questions? (?:about|on|regarding|concerning) "
+        r"(?P<topic>.+?) (?:is|are|"
+        r"must|should|has|have)(?: to)? (?:always )?be (?:answered|replied to) (?P<how>.+)",
+        r"When asked about \g<topic>, answer \g<how>",
+    ),
+    (
+        r"(?:i(?:'d| would) (?:like|want|love) )?(?:any|every|each|all) (?:answers?|repl(?:y|ies)|"
+        r"responses?|"
+        r"questions?) (?:on|about|regarding|concerning) (?P<topic>.+?) (?:must|should|ha(?:s|ve) "
+        r"to|needs? to|to) "
+        r"(?:always )?(?P<do>.+)",
+        r"When asked about \g<topic>, \g<do>",
+    ),
+    (
+        r"(?P<lead>(?:[^,\"]+, )?)(?:contain|include|give|add|have) (?:the|an?) (?:advice|tip|"
+        r"reminder|hint|"
+        r"recommendation) (?:that you should |to )(?P<what>.+)",
+        r"\g<lead>advise them to \g<what>",
+    ),
+    (
+        rf"(?:at|in|on) (?:our|my|this|the) [\w' -]+?,? we (?:only )?(?:say|write|use|speak of|"
+        rf"call them) "
+        rf"{_QUOTE},? so (?:please )?(?:do not|don't|never) (?:say|write|use) (?P<old>{_QUOTED})",
+        r"say \g<quote> instead of \g<old>",
+    ),
+    (
+        r"before (?:you (?:suggest|recommend|propose)|(?:suggest|recommend|propos)ing) that (?:i|"
+        r"we|they|"
+        r"people|somebody) (?P<what>[^,]+), (?P<do>.+)",
+        r"When somebody wants to \g<what>, \g<do>",
+    ),
+    (
+        r"before (?:suggest|recommend|explain|describ|propos)ing (?P<what>[^,]+), (?P<do>.+)",
+        r"When asked about \g<what>, \g<do>",
+    ),
+    (
+        r"(?P<ban>(?:please )?(?:never|do not|don't|avoid) (?:nam|mention|recommend|suggest)(?:e|"
+        r"ing)?) "
+        r"(?:our|my|the) [a-z ]+? \((?:(?:that's|that is|i\.e\.|namely|so) "
+        r")?(?P<names>[A-Z][^()]+)\)",
+        r"\g<ban> \g<names>",
+    ),
+    (
+        rf"(?P<lead>(?:in [^,\"]+, )?){_QUOTE} (?:is|are)(?: to be| always)? (?:used|said|written) "
+        rf"(?:in place "
+        rf"of|instead of|rather than) (?P<old>{_QUOTED})",
+        r"\g<lead>say \g<quote> instead of \g<old>",
+    ),
+    (
+        r"(?:our|my|the) (?:[a-z]+ ){1,3}?is (?:called|named|spelled|spelt|written) "
+        r"(?P<name>[\"']?(?-i:\w*"
+        r"[A-Z]\w*[a-z]\w*[A-Z]\w*)[\"']?)[:,;] (?:one word|with|capital|in one word)[^.]*",
+        r"write our name as \g<name>",
+    ),
+    (
+        r"(?:our|my|the) (?:[a-z]+ ){1,3}?is (?:spelled|spelt|written) (?P<name>(?-i:[A-Z])\w+), "
+        r"(?:with [^,]+, "
+        r")?(?:and )?(?:not|never) (?P<olds>(?-i:[A-Z])\w+(?:(?:,| or|, or) (?-i:[A-Z])\w+)*)",
+        lambda match: f'say "{match["name"]}" instead of {_quote_each(match["olds"])}',
+    ),
+    (
+        rf"the (?P<edge>first|last) (?P<unit>line|words?|sentence) (?:of|in) (?P<where>(?:every|"
+        rf"each|any|all|my|"
+        rf"our) (?:[a-z]+ )*?{GENRE}(?: (?:to|for|about) .+?)?) (?P<rest>(?:should|must|has to|is|"
+        rf"reads?|says?|"
+        r"needs to) .+)",
+        r"In \g<where>, the \g<edge> \g<unit> \g<rest>",
+    ),
+    (
+        r"(?:all |any |the )?(?:(?:swear|curse|filler) )?(?:words|phrases|expressions)(?: such as| "
+        r"like)? "
+        rf"(?P<words>{_QUOTED}(?:(?:,| and| or|, and|, or) {_QUOTED})*) (?:are|is) (?:strictly "
+        rf")?(?:forbidden|"
+        r"banned|off[- ]limits|not allowed|taboo|prohibited)(?P<where>(?: in .+)?)",
+        r"never use the words \g<words>\g<where>",
+    ),
+    (
+        rf"(?P<if>(?:if|when|whenever) {_SOMEBODY} (?:asks?|wants?|complains?|mentions?) [^,]+?) "
+        rf"(?P<do>(?:please "
+        r")?(?:say|tell them|answer with|reply with|mention|remind them|warn them|point them) .+)",
+        r"\g<if>, \g<do>",
+    ),
+    (
+        rf"(?:for|in|with) (?P<where>(?:(?:my|our|all|the) )?(?:[a-z]+ )*?{GENRE}(?: (?:to|for) "
+        rf"[\w' ]+?)?): "
+        r"(?P<rest>.+)",
+        r"In \g<where>, \g<rest>",
+    ),
+    (
+        rf"with (?P<where>(?:each|every|any) (?:[a-z]+ )*?{GENRE}), (?P<rest>.+)",
+        r"In \g<where>, \g<rest>",
+    ),
+    (
+        r"(?P<lead>.*?\b(?:give|tell|send|share|mention|include|state)\b.*?), which is "
+        r"(?P<value>\S*\d\S*|"
+        rf"{_QUOTED})",
+        r"\g<lead> \g<value>",
+    ),
+    (
         r"(?:whoever|any(?:one|body)|every(?:one|body)|people)(?: who)? asks? (?:you |us )?about "
         r"(?P<topic>.+?) (?:needs?|gets?|(?:should|must) (?:get|have|be given)|deserves?) an? "
         r"(?:warning|"
@@ -408,7 +512,7 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
         rf"(?:[a-z]+ )*{GENRE}) (?:(?:are to|should|must|have to) )?(?:always )?(?:be (?:written|"
         rf"given|shown|"
         r"stated)|look) (?P<how>.+)",
-        r"In \g<where>, write \g<what> \g<how>",
+        lambda match: f"In {match['where']}, write {match['what'].lower()} {match['how']}",
     ),
     (
         rf"(?P<where>in (?:[a-z]+ )*{GENRE}),? (?P<what>prices|amounts|times|dates|temperatures|"
@@ -521,7 +625,7 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
         r"percentages) (?:are to|should|must|have to|need to) (?:always )?be (?:shown|written|"
         r"given|"
         r"quoted|stated|displayed|listed) (?P<how>(?:with|in|as|without) .+)",
-        r"write \g<what> \g<how>",
+        lambda match: f"write {match['what'].lower()} {match['how']}",
     ),
     (
         r"(?P<what>(?:use )?[a-z]+ spellings?)(?:,? please)?(?: [-–—]|[,:;])? \(?(?:(?:so|like|as "

@@ -261,6 +261,29 @@ _FORMS: list[tuple[str, Rewrite]] = [
     ),
     (r"you(?: are|'re) (?P<never>not|never) to (?P<rest>.+)", r"do not \g<rest>"),
     (
+        r"it(?:'d| would) be (?:kind|nice|great|good|best|better|lovely|helpful|wonderful)(?: of "
+        r"you)? to "
+        r"(?P<rest>.+)",
+        r"\g<rest>",
+    ),
+    (
+        r"(?:please )?(?:make sure|ensure|see to it)(?: that)? (?P<what>[^,]+?) (?:is|are|gets?) "
+        r"(?:always )?"
+        r"(?:included|mentioned|added|stated|given)(?P<where>(?: (?:in|to|at) .+)?)",
+        r"include \g<what>\g<where>",
+    ),
+    (
+        r"whatever (?:you|i|we) (?:write|send|text|e-?mail)(?: (?:to|for))? (?P<who>(?:my|our|"
+        r"the)\b[^,]+), "
+        r"(?P<rest>.+)",
+        r"When writing to \g<who>, \g<rest>",
+    ),
+    (
+        rf"i (?:never|do not|don't) (?:ever )?want to (?:see|read|get|find) (?P<rest>(?:any "
+        rf")?{_SIGNS}\b.*)",
+        r"no \g<rest>",
+    ),
+    (
         r"i(?:'d| would)? (?:like|want|prefer|need|expect) you (?:not|never) to (?P<rest>.+)",
         r"do not \g<rest>",
     ),
@@ -269,7 +292,8 @@ _FORMS: list[tuple[str, Rewrite]] = [
         r"\g<lead>, \g<rest>",
     ),
     (
-        r"(?P<rest>.+?),? when (?:you )?(?:answer(?:ing)?|talk(?:ing)? (?:to|with)|speak(?:ing)? "
+        r"(?P<rest>.+?),? when (?:you )?(?:answer(?:ing)?|writ(?:e|ing) for|talk(?:ing)? (?:to|"
+        r"with)|speak(?:ing)? "
         r"(?:to|"
         r"with)|reply(?:ing)? to|help(?:ing)?|coach(?:ing)?|chat(?:ting)? with|serv(?:e|ing)) "
         r"(?:(?:our|my|"
@@ -307,7 +331,8 @@ _FORMS: list[tuple[str, Rewrite]] = [
     (
         r"i (?:do not|don't) (?:want|like|need|wish)(?: to (?:see|get|have|hear|read))? "
         r"(?:any )?(?P<rest>(?!to |you |it |your |that |the |about |of |us )[\w-]+(?: "
-        r"[\w-]+){0,3})",
+        r"[\w-]+){0,3}?)(?: in (?:what(?:ever)?|anything|everything) you (?:write|say|send|give "
+        r"me))?",
         r"no \g<rest>",
     ),
     (
@@ -344,7 +369,8 @@ _STORY = re.compile(
 """A reason whose subject is what the demand means: "The war is a sore point, don't mention it."."""
 _REASON = re.compile(
     r"(?:i|we|my|our|he|she|they|nobody|no one|everyone)\b[^.;:?!\"]*?,? (?:so|therefore|hence) "
-    r"(?P<demand>(?:please |do |don't |never |always |avoid |stop |keep |use |be |answer |write |"
+    r"(?P<demand>(?:(?:if|when|whenever) [^,]+, .+)|(?:please |do |don't |never |always |avoid |"
+    r"stop |keep |use |be |answer |write |"
     r"reply |give |make |limit |stick |say nothing |not a word|nothing about |leave |skip |drop |"
     r"call |"
     r"end |start |begin |spell |it(?:'s| is) (?=['\"])|(?:only |just )?(?:one|two|three|a few|at "
@@ -353,6 +379,13 @@ _REASON = re.compile(
     r"brief|\d+)\b).+)",
     re.I,
 )
+_SINCE_FIRST = re.compile(
+    r"(?:since|because|as|given that|seeing that) (?:i|we|my|our|he|she|they|it|the|most|many|"
+    r"people|"
+    r"nobody|everybody)\b(?:'\w+)? [^,;.:\"]+, (?P<demand>(?!\b(?:and|but|or)\b).+)",
+    re.I,
+)
+"""A reason before the demand: "Since I skim, every answer should be short."."""
 _TOLD_FIRST = re.compile(
     r"(?:it|this|that)(?:'s| is) (?:(?!\b(?:to|that|for|about|when|not|never|forbidden|allowed|"
     r"rule|important|necessary|best|better)\b)[^.;:?!\",\d])+,(?: so| therefore| hence)? "
@@ -601,9 +634,11 @@ def to_plain_demand(sentence: str) -> str:
     "I have a phobia of clowns, so please don't bring them up." -> "please don't bring clowns up."
     """
     plain = sentence.replace("’", "'").replace("“", '"').replace("”", '"')
+    given = plain
+    plain = drop_parentheses(plain)
     parts = _QUOTED.split(plain)
     text = "".join(part if part.startswith('"') else _spell_out(part) for part in parts)
-    text = _drop_reason(_name_pronoun(text))
+    text = _drop_reason(_name_pronoun(_TOLD_OF_SELF.sub("", text)))
     lead = _LEAD.match(text)
     bare = text[lead.end() :] if lead else text
     end = re.search(r"[ .!?;]*$", bare)
@@ -613,7 +648,30 @@ def to_plain_demand(sentence: str) -> str:
         if match := form.fullmatch(bare):
             demand = match.expand(build) if isinstance(build, str) else build(match)
             return f"{demand.strip()}{stop.replace('?', '.')}"
-    return sentence if text == plain else text
+    return sentence if text == given else text
+
+
+_PARENTHESIS = re.compile(
+    r" ?\((?:[^\w()]{1,6}|(?:like|e\.g\.|such as|for example|as in|i\.e\.|so|meaning)\b[^()]*|"
+    r"[^()]*(?:and so on|etc\.?|and the like|\.\.\.))\)"
+)
+"""An example in parentheses: "no em dashes (—)"."""
+_DRAWN_SMILEY = re.compile(r"\b(smileys?|smiley faces?|emoticons?) [:;]-?[)D(P*](?!\w)", re.I)
+
+
+def drop_parentheses(text: str) -> str:
+    """Return a text without the examples in parentheses: "no em dashes (—)", "a smiley :)"."""
+    return _DRAWN_SMILEY.sub(r"\1", _PARENTHESIS.sub("", text))
+
+
+_TOLD_OF_SELF = re.compile(
+    r"^(?:i|we) (?!(?:want|need|would|prefer|expect|wish|like|don't|do not|never|hate|can't|"
+    r"cannot)\b)[a-z]+ "
+    r"[^,;.\"]+? and (?=(?:i(?:'d| would) (?:rather|prefer|like|love)|please|i (?:want|need)|"
+    r"so)\b)",
+    re.I,
+)
+"""Who the person is, before a wish: "I run an inn and I'd rather you ..."."""
 
 
 def _spell_out(text: str) -> str:
@@ -640,7 +698,7 @@ def _drop_reason(text: str) -> str:
 
     A reason with another demand in it stays: "because I am busy, and never use emojis".
     """
-    match = _REASON.fullmatch(text) or _TOLD_FIRST.fullmatch(text)
+    match = _REASON.fullmatch(text) or _TOLD_FIRST.fullmatch(text) or _SINCE_FIRST.fullmatch(text)
     if not match and not _SAID.search(text):
         match = _BECAUSE.fullmatch(text)
         if match and MORE_DEMANDS.search(text, match.end("demand")):

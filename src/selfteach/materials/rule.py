@@ -20,7 +20,7 @@ from selfteach.materials.keyword_demand import is_bare_noun
 from selfteach.materials.other_languages import ScopedText, find_unread_condition
 from selfteach.materials.own_instructions import find_own_instructions
 from selfteach.materials.phrases import QUOTED, SAYING
-from selfteach.materials.plain_demand import join_asides, to_plain_demand
+from selfteach.materials.plain_demand import drop_parentheses, join_asides, to_plain_demand
 from selfteach.materials.resolve_pronouns import (
     find_unresolved_pronoun,
     leave_out_reason,
@@ -90,7 +90,8 @@ def read_rule(text: str, when: str = "", then: str = "") -> Rule:
     if not (when and then):
         _refuse_empty_condition(text)
     _refuse_instructions(text)
-    said = resolve_pronoun(leave_out_reason(join_lines(to_plain_conditions(text))))
+    plain = to_plain_conditions(drop_parentheses(text))
+    said = resolve_pronoun(leave_out_reason(join_lines(plain)))
     if when and then:
         scope, effect = when, then
     elif then and _is_scope_alone(said):

@@ -10,14 +10,14 @@ _WHOM_TOLD = rf" {THEM}"
 _WHOM = rf"(?: (?:to )?{THEM})?"
 _TELLING = r"(?:say|tell|answer|reply|respond|inform|write|add|state|mention)"
 _DIRECTIONS = re.compile(
-    rf"(?:(?:tell|ask|advise|remind|encourage|invite|instruct)(?P<whom>{_WHOM_TOLD})|say) "
+    rf"(?:(?:tell|ask|advise|remind|encourage|invite|instruct|warn)(?P<whom>{_WHOM_TOLD})|say) "
     r"(?P<not>not )?to (?P<what>.+)",
     re.I,
 )
 _HANDED = re.compile(
     rf"(?:give|send|offer|share|provide|show)(?:{_WHOM_TOLD})?(?: with)? (?P<what>(?:the|our|my|"
     rf"this) "
-    r"[a-z -]+?)[:,]? (?P<value>\S*\d\S*(?: .+)?|\S+@\S+|\S+\.\S{2,}|\"[^\"]+\")(?: to .+)?",
+    r"[a-z' -]+?)[:,]? (?P<value>\S*\d\S*(?: .+)?|\S+@\S+|\S+\.\S{2,}|\"[^\"]+\")(?: to .+)?",
     re.I,
 )
 _MEASURED = re.compile(
@@ -92,7 +92,8 @@ SAY_THAT = re.compile(
     r"there are|you (?:can|can't|can not|are|were|have|do not|don't|cannot|won't)|you're|"
     r"(?:(?-i:[A-ZÀ-Þ])\w+['’]s [a-z]+|"
     r"(?!(?:who|what|which|where|when|why|how|whether|if)\b)[a-z]+) (?:is|are|starts?|opens?|"
-    r"closes?|ends?|costs?|takes?)|(?:the|our|my|your) .+ (?:is|are|will|can)) .+))",
+    r"closes?|ends?|costs?|takes?)|(?:the|our|my|your) .+ (?:is|are|will|can|closes?|"
+    r"opens?|starts?|costs?|takes?|has|have)) .+))",
     re.I,
 )
 

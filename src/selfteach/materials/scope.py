@@ -509,6 +509,7 @@ _THIRD_PERSON = {
     "need": "have",
     "needs": "have",
     "is": "be",
+    "are": "be",
     "replies": "reply",
     "does": "do",
     "finishes": "finish",

@@ -35,6 +35,7 @@ _USUAL_VERBS = {
     r"come(?= (?:in|as|with)\b)": "answer",
     r"(?:stick|tack|pop|slap)(?= .+ (?:at|in|on)\b)": "put",
     r"(?:be|get) signed(?: off)?": "sign",
+    r"(?:write|spell) out(?= \")": "write",
     r"be told(?= (?:that|to|about)\b)": "tell them",
     r"be reminded(?= (?:that|to|about)\b)": "remind them",
     r"(?:all )?(?P<noun>temperatures?|distances?|weights?|prices|amounts|dates|times)(?: always| "
@@ -339,9 +340,51 @@ def cut_remark(sentence: str) -> str:
         demand, tail = hidden[: joint.start()], hidden[joint.end() :]
         if _SPEAKS.search(demand):
             break
-        if tells_only(tail) or (is_example(tail) and not _NARROWS.search(tail)):
+        is_told = tells_only(tail) or _BECAUSE.fullmatch(tail) or tells_of_people(tail)
+        if is_told or (is_example(tail) and not _NARROWS.search(tail)):
             return show_quotes(demand, quotes)
     return sentence
+
+
+_PEOPLE = (
+    r"(?:(?:I|we|he|she|people|(?:every|no)(?:body|one))(?:'(?:re|m|ve|s|ll|d))?|(?:my|our|his|her|"
+    r"their) "
+    r"[a-z]+(?: [a-z]+)?|(?:most|many|some|all|none)(?: of (?:us|ours|them|(?:my|our|the) [a-z]+)))"
+)
+_OF_PEOPLE = re.compile(
+    rf"(?:and )?{_PEOPLE}(?: (?:never|always|only|just|still|often|usually|sometimes|rarely|"
+    rf"keeps?))? "
+    r"(?!(?:want|need|expect|prefer|would like|like|must|should|shall|do not|don't)\b)[a-z']+\b"
+    r"[^,;:\"\d]*",
+    re.I,
+)
+"""What is told of people: "he never reads more than that", "most of ours come from Lyon"."""
+_DEMANDS_MORE = re.compile(
+    r"\b(?:must|should|shall|(?:has|have|needs?) to|please|instead|if|when|unless|except|but|"
+    r"allowed|"
+    r"fine|okay|exempt|optional|(?:and|or|so) (?:use|end|start|begin|add|keep|write|say|be|never|"
+    r"sign|"
+    r"don't|do not|avoid|call|answer))\b",
+    re.I,
+)
+_BECAUSE = re.compile(
+    r"(?:since|bec(?:ause|uase|asue)|cause|cos|cuz|given that|seeing (?:that|as)|so (?:that "
+    r")?(?=(?:i|we|he|"
+    r"she|they|people|nobody|everyone|(?:my|our|the) [a-z]+) (?:can|can't|could|know|don't|won't))|"
+    r"as "
+    r"(?=(?:i|we|he|she|it|they|there|my|our|the|this|most|many|people|nobody|everybody|[a-z]+s)\b "
+    r"(?!follows"
+    r"\b)\S+ ))"
+    r"(?!.*\b(?:unless|except|but (?:not|only)|please|must|should)\b)[^\"]+",
+    re.I,
+)
+"""A reason: "since our readers are still learning"."""
+
+
+def tells_of_people(clause: str) -> bool:
+    """Return whether a clause after a demand tells what people do, and asks for nothing."""
+    bare = clause.strip(" .!")
+    return _OF_PEOPLE.fullmatch(bare) is not None and not _DEMANDS_MORE.search(bare)
 
 
 _NARROWS = re.compile(r"\b(?:not|never|no|only)\b", re.I)
@@ -382,8 +425,9 @@ def asks_more(clause: str) -> bool:
 
 _EXAMPLE = re.compile(r"(?:e\.g\.|for (?:example|instance)|such as|like),? (?P<what>.+)", re.I)
 _EXAMPLES = re.compile(
-    r"(?:i\.e\.|e\.g\.|for (?:example|instance)|such as|like|that is|that means),? .+ (?:and so "
-    r"on|etc)",
+    r"(?:(?:i\.e\.|e\.g\.|for (?:example|instance)|such as|like|that is|that means),? )?.+ (?:and "
+    r"so "
+    r"on|and the like|etc)",
     re.I,
 )
 _BOUND = re.compile(
