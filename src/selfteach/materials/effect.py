@@ -25,6 +25,7 @@ from selfteach.materials.notation_forms import forbids_unit
 from selfteach.materials.other_languages import read_other_effect
 from selfteach.materials.phrases import MORE_DEMANDS, REPLIES, SAYING, THEM
 from selfteach.materials.plain_demand import to_plain_demand
+from selfteach.materials.quoted_demand import say_quoted_demand
 from selfteach.materials.said_clause import (
     QUOTED_ANSWER,
     SAY_THAT,
@@ -78,7 +79,9 @@ def read_effect(text: str) -> Effect | None:
     if known and len(known) == len(effects):
         return _join_effects(known)
     usual = [_to_usual_demand(_straighten(part)) for part in demands[:1]]
-    return _read_statements([*usual, *demands[1:]]) or _read_beside_manner(parts)
+    found = _read_statements([*usual, *demands[1:]]) or _read_beside_manner(parts)
+    quoted = "" if found else say_quoted_demand(_straighten(text))
+    return _read_plain(quoted) if quoted else found
 
 
 def drop_repeated(texts: Sequence[str]) -> list[str]:
@@ -129,6 +132,7 @@ _INSTEAD = re.compile(
 
 
 _NOT_SO = re.compile(
+    rf"(?:and )?not {NUMBER}(?:,? (?:and |or )?not {NUMBER})*[ .!]*|"
     r"(?:and )?not (?-i:[A-ZÀ-Þ])\w+(?: \w+)?(?:,? (?:and |or )?(?:not )?(?-i:[A-ZÀ-Þ])\w+(?: "
     r"\w+)?)*[ .!]*|"
     r"please (?:get|spell|write) it right(?: in .+)?[ .!]*",

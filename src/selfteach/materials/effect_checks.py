@@ -53,6 +53,7 @@ Build = Callable[[re.Match[str]], "Effect | str | None"]
 
 ONE = ("a single", "single", "an", "a")
 AT_MOST = (
+    "at the very most",
     "at most",
     "no more than",
     "not more than",
@@ -1057,6 +1058,25 @@ def check_many_marks(match: re.Match[str]) -> str | None:
         return None
     is_exact = (match["before"] or "").lower() in EXACT
     return f"{least} and not {_find_so_many(match, count + 1)}" if is_exact else least
+
+
+def check_comma_list(match: re.Match[str]) -> str | None:
+    """Return the check of "give me five, separated by commas"."""
+    count = parse_count(match["count"])
+    if not 2 <= count <= MAX_LISTED:
+        return None
+    listed = "(?:[^,\\n]+,)" * (count - 1)
+    return f'regex "{listed}[^,\\n]+" and not regex "{listed}[^,\\n]+," and not format=list'
+
+
+MAX_LISTED = 20
+
+
+def check_marked_items(match: re.Match[str]) -> str:
+    """Return the check of "list the ingredients with a dash in front of each"."""
+    if (match["mark"] or match["mark_apart"]).lower() == "bullet":
+        return "format=list"
+    return r'regex "(?m)^[ \\t]*[-–—] ?\\S" and not regex "(?m)^[ \\t]*(?:[*•]|\\d+[.)]) "'
 
 
 def check_questions(match: re.Match[str]) -> str | None:

@@ -31,6 +31,7 @@ from selfteach.materials.effect_checks import (
     check_apology,
     check_bound,
     check_called,
+    check_comma_list,
     check_dated,
     check_edge_line,
     check_emoji,
@@ -45,6 +46,7 @@ from selfteach.materials.effect_checks import (
     check_literal,
     check_many_marks,
     check_marked,
+    check_marked_items,
     check_marks,
     check_most_marks,
     check_name_not_other,
@@ -968,6 +970,46 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         r"goes|belongs) "
         r"in bold(?: (?:with|using) (?:two |double )?(?:asterisks|stars).*)?",
         BOLD,
+    ),
+    (
+        r"(?:put|write|set|print|mark)(?: (?:the|all|your))? (?!(?:nothing|no|not|everything|"
+        r"it)\b)[a-z -]+ in bold "
+        r"(?:with|using) (?:two |double )?(?:asterisks|stars)",
+        BOLD,
+    ),
+    (
+        r"list (?:the|all|your|its) [a-z]+(?: [a-z]+)? with an? (?P<mark>dash|hyphen|bullet) (?:in "
+        r"front of|before) (?:each|every)(?: one)?|(?:put|write) (?:each|every) [a-z]+ on (?:its "
+        r"own|a "
+        r"separate|a new) line with an? (?P<mark_apart>dash|hyphen|bullet)(?: in front)?",
+        check_marked_items,
+    ),
+    (
+        r"(?:do|make|write|put|give|show) (?:it|them|that|this|everything) (?:as|in) an? "
+        r"(?:markdown )?table",
+        MARKS["(?:markdown )?table"],
+    ),
+    (
+        r"(?:give|list|name|write)(?: (?:me|us|them))? (?P<count>[a-z]+|\d+),? (?:separated by "
+        r"commas|with commas "
+        r"between them)",
+        check_comma_list,
+    ),
+    (
+        r"(?:write|spell) (?:words|everything|it all|all words) out(?: in full)?",
+        f"not {MARKS['abbreviation']}",
+    ),
+    (
+        r"(?:put|leave|write|use) a space between (?:a |the )?numbers? and (?:its |the |their "
+        r")?units?(?:[:,;] .+)?",
+        r'not regex "\\d(?:mm|cm|km|m|kg|g|mg|ml|l|cl|kW|W|V|Hz|MB|GB|km/h|°C)\\b"',
+    ),
+    (
+        r"(?:the )?(?:words? )?(?P<name>[\"']\w+[\"']) (?:gets?|takes?|has|needs|is written with) "
+        r"an? "
+        r"(?P<capital>capital|big|upper-?case)(?: \w| letter)?(?: wherever .+| everywhere| "
+        r"always)?",
+        check_spelled,
     ),
     (
         r"(?:(?:all|any|every) )?lists? (?:(?:must|should|have to|has to|are to) be|are|is)(?: "

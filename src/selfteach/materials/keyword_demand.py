@@ -243,6 +243,14 @@ def names_keyword(text: str) -> bool:
     return any(_get_kind(match) in ("noun", "unit", "numbers", "quote") for match in found)
 
 
+def asks_for_form(text: str) -> bool:
+    """Return whether a text has a word for a sign, a list, a unit or a number, but for "one"."""
+    starts = [match.start() for match in re.finditer(r"\w+", text)]
+    found = [match for start in starts if (match := _WORD.match(text, start))]
+    kinds = {_get_kind(match) for match in found if match[0].lower() != "one"}
+    return bool(kinds & {"noun", "unit", "numbers", "number"})
+
+
 def _get_kind(match: re.Match[str]) -> str:
     return _LEXICON[int(str(match.lastgroup)[1:])][0]
 

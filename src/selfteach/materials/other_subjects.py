@@ -404,6 +404,14 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
         r"\g<lead>advise them to \g<what>",
     ),
     (
+        r"(?:(?:at|in|on) (?:our|my|this|the) [\w' -]+? )?(?:they're|they are|it's|it is|he's|"
+        r"she's|these are) "
+        r"(?:an? |the )?(?P<new>[\w-]{3,})[.;,] (?:please )?(?:never|not|don't|do not)(?: (?:call|"
+        r"name) (?:them|it|"
+        r"him|her)| write| say| use)? (?:an? |the )?(?P<old>[\w-]{3,})(?:, .+)?",
+        r'say "\g<new>" instead of "\g<old>"',
+    ),
+    (
         rf"(?:at|in|on) (?:our|my|this|the) [\w' -]+?,? we (?:only )?(?:say|write|use|speak of|"
         rf"call them) "
         rf"{_QUOTE},? so (?:please )?(?:do not|don't|never) (?:say|write|use) (?P<old>{_QUOTED})",
@@ -535,7 +543,8 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
         r"\g<lead>use no \g<one> and no \g<other>",
     ),
     (
-        r"(?P<lead>(?:[^,]+, )?)it (?:has to|must|should|needs to) be (?:said|mentioned|made clear|"
+        r"(?P<lead>(?:[^,]+, )?)it (?:has to|must|should|needs to) be (?:said|stated|mentioned|"
+        r"made clear|"
         r"pointed out) that "
         r"(?P<what>.+)",
         r"\g<lead>say that \g<what>",

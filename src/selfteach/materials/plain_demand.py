@@ -13,6 +13,8 @@ from selfteach.materials.phrases import AUDIENCE, MORE_DEMANDS, REPLIES, SAYING,
 from selfteach.number_words import NUMBER
 
 _CHAT_WORDS = {
+    "tell em": "tell them",
+    "tell 'em": "tell them",
     "pls": "please",
     "u": "you",
     "ur": "your",
@@ -261,6 +263,52 @@ _FORMS: list[tuple[str, Rewrite]] = [
     ),
     (r"you(?: are|'re) (?P<never>not|never) to (?P<rest>.+)", r"do not \g<rest>"),
     (
+        r"nothing (?:that )?(?:you|i|we) [a-z]+(?: (?:for|to) (?:me|us))? (?:may|should|can|must|"
+        r"is to) (?:ever )?"
+        r"(?:contain|have|include|use|mention) (?P<rest>(?!no\b|less\b|more\b).+)",
+        r"do not use \g<rest>",
+    ),
+    (
+        r"i(?:'d| would) be (?:grateful|glad|thankful|happy) for (?P<rest>.+)",
+        r"give \g<rest>",
+    ),
+    (
+        r"(?P<lead>(?:[^,\"]+, )?)it (?:would|'d) be (?:good|great|nice|best|better|kind) if you "
+        r"told (?:the "
+        r"person|people|them) (?P<rest>(?:to|that) .+)",
+        r"\g<lead>tell them \g<rest>",
+    ),
+    (
+        r"(?:any|every|all)(?: the)? questions? (?:about|on|regarding) (?P<topic>[^,]+), "
+        r"(?P<rest>.+)",
+        r"When asked about \g<topic>, \g<rest>",
+    ),
+    (
+        r"(?:on|for|with|to|in) (?:any|every|each|all) (?P<topic>(?:[a-z]+ ){1,2}?)questions?, "
+        r"(?P<rest>.+)",
+        lambda match: f"When asked about {match['topic'].strip()}, {match['rest']}",
+    ),
+    (
+        r"(?:if|when|whenever|where) an? (?P<topic>[a-z]+(?: [a-z]+)?) questions? (?:comes up|is "
+        r"asked|arises), "
+        r"(?P<rest>.+)",
+        r"When asked about \g<topic>, \g<rest>",
+    ),
+    (
+        r"(?:where|when|whenever|if) (?:a|the|any|my) questions? (?:concerns?|is about|are about|"
+        r"regards?|touches "
+        r"on) (?P<topic>[^,]+), (?P<rest>.+)",
+        r"When asked about \g<topic>, \g<rest>",
+    ),
+    (
+        r"(?P<topic>[\w' -]+?) (?:isn't|is not|aren't|are not) (?:something|a thing|things) "
+        r"(?:(?:that )?(?:we|I|"
+        r"(?:my|our|the) [a-z]+) )(?:wants?|likes?|needs?|cares?)(?: to)? (?:mentioned|discussed|"
+        r"hear about|talk "
+        r"about|see mentioned|be mentioned)",
+        r"do not talk about \g<topic>",
+    ),
+    (
         r"it(?:'d| would) be (?:kind|nice|great|good|best|better|lovely|helpful|wonderful)(?: of "
         r"you)? to "
         r"(?P<rest>.+)",
@@ -354,8 +402,10 @@ _FEAR = re.compile(
     r"(?:i|we|my|our|he|she|they)\b[^.,;?!]*?\b"
     r"(?:phobia of|fear of|afraid of|scared of|allergic to|sick of|tired of|upset (?:by|about)|"
     r"hates?|detest|dislike|can(?:'t|not) stand|trauma with|sad about|terrified of|obsessed with|"
+    r"had (?:quite |more than )?enough of|"
     r"(?:has |have )?banned|forbids?) "
-    r"(?P<noun>[^,.;]+?)(?:[,;.](?: (?:so|therefore|hence|which is why))?| (?:so|therefore|hence|"
+    r"(?P<noun>[^,.;]+?)(?: here)?(?:[,;.](?: (?:so|therefore|hence|which is why))?| (?:so|"
+    r"therefore|hence|"
     r"which is why)),? (?P<demand>.+)",
     re.I,
 )
@@ -363,7 +413,8 @@ _STORY = re.compile(
     r"(?P<noun>(?!(?:i|we|he|she|they|it|you|this|that|there|when(?:ever)?|if|while|once|as|"
     r"because|since|although|where|until|unless)\b)(?:(?:the|my|our) )?[\w'-]+(?: [\w'-]+)?) "
     r"(?:is|are|was|were|makes?|upsets?|scares?|bores?|annoys?|has|have|[a-z]+ed) [^.,;:?!]+[,;.]? "
-    r"(?:and |so )*(?P<demand>(?:please |do |don't |never |avoid |stop ).+)",
+    r"(?:and |so )*(?P<demand>(?:please |do |don't |never |avoid |stop |not a word|nothing |leave |"
+    r"keep |skip ).+)",
     re.I,
 )
 """A reason whose subject is what the demand means: "The war is a sore point, don't mention it."."""
@@ -404,7 +455,9 @@ _BECAUSE = re.compile(
 )
 _NONE = re.compile(r"\bnone\b(?=[.!]*$)", re.I)
 _PRONOUN = re.compile(
-    r"\b(?:them|it|that|those|him|her)\b(?= (?:up|at all|anywhere|ever|out of)\b|[.!]*$)", re.I
+    r"\b(?:them|it|that|those|him|her)\b(?= (?:up|at all|anywhere|ever|out of|please)\b|"
+    r",? please|[.!]*$)",
+    re.I,
 )
 
 
@@ -665,10 +718,11 @@ def drop_parentheses(text: str) -> str:
 
 
 _TOLD_OF_SELF = re.compile(
-    r"^(?:i|we) (?!(?:want|need|would|prefer|expect|wish|like|don't|do not|never|hate|can't|"
+    r"^(?:i|we|(?:my|our) [a-z]+) (?!(?:want|need|would|prefer|expect|wish|like|don't|do not|never|"
+    r"hate|can't|"
     r"cannot)\b)[a-z]+ "
-    r"[^,;.\"]+? and (?=(?:i(?:'d| would) (?:rather|prefer|like|love)|please|i (?:want|need)|"
-    r"so)\b)",
+    r"[^,;.\"]+? and (?=(?:i(?:'d| would) (?:rather|prefer|like|love)|please|i (?:want|need|don't|"
+    r"do not|never)|so)\b)",
     re.I,
 )
 """Who the person is, before a wish: "I run an inn and I'd rather you ..."."""
@@ -690,7 +744,10 @@ def _name_pronoun(text: str) -> str:
         return _NONE.sub(lambda _: f"no {match['noun']}", match["demand"])
     if not match or not _PRONOUN.search(match["demand"]):
         return text
-    return _PRONOUN.sub(lambda _: match["noun"], match["demand"], count=1)
+    noun = match["noun"]
+    if match.start("noun") == 0 and re.fullmatch(r"[A-Z][a-z]+s", noun):
+        noun = noun.lower()  # the first word of a sentence
+    return _PRONOUN.sub(noun, match["demand"], count=1)
 
 
 def _drop_reason(text: str) -> str:

@@ -37,6 +37,7 @@ from selfteach.materials.scope import (
     to_imperative,
     to_plain_conditions,
 )
+from selfteach.materials.simpler_text import list_simpler
 from selfteach.materials.situation import (
     GENRE,
     is_everything,
@@ -97,7 +98,7 @@ def read_rule(text: str, when: str = "", then: str = "") -> Rule:
     elif then and _is_scope_alone(said):
         scope, effect = _WHEN.sub("", said.rstrip(" .,:;!?")), then
     else:
-        scope, effect = _read_parts(said)
+        scope, effect = _read_simplest(said)
     scope, effect = when or scope, then or effect
     if scope and is_everything(scope):
         scope = ""
@@ -273,6 +274,23 @@ def _read_parts(text: str) -> ScopedText:
     remarks = [sentence for sentence in sentences if sentence not in kept]
     are_told = all(remark[0].isupper() or _REMARK.match(remark) for remark in remarks)
     return ScopedText("", " ".join(kept) if remarks and are_told else text)
+
+
+def _read_simplest(text: str) -> ScopedText:
+    """Return the scope and the effect of a rule; where no check is read, those of the same rule
+    with less around it, if that has one.
+    """
+    found = _read_parts(text)
+    if suggest_check(found.effect):
+        return found
+    for simpler in list_simpler(text):
+        try:
+            parts = _read_parts(simpler)
+        except DataError:
+            continue
+        if suggest_check(parts.effect):
+            return parts
+    return found
 
 
 def _drop_remarks(text: str, sentences: list[str]) -> tuple[str, list[str]]:

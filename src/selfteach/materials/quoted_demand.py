@@ -1,0 +1,154 @@
+"""Say a demand about quoted words in its plainest words, whatever its sentence is.
+
+"Every reply opens with "TL;DR:", that's how I like it" -> 'start with "TL;DR:"'. What matters are
+the quotations, where they stand, and whether they are wanted; a sentence that asks for another form
+as well, or that narrows the demand, is not read.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+
+from selfteach.materials.keyword_demand import asks_for_form
+from selfteach.materials.phrases import REPLIES, hide_quotes, show_quotes
+from selfteach.materials.usual_words import QUOTED
+
+_MARK = re.compile('"[\ue000-\uf8ff]"')
+"""A quotation that is hidden."""
+_NARROWS = re.compile(
+    r"\b(?:unless|except|if|when|whenever|while|until|sometimes|either|optional|may|allowed|fine|"
+    r"okay|"
+    r"apart|besides|capitals?|spell\w*|spelt|abbreviat\w*|brackets|bold|italics|titles?|"
+    r"translat\w*|"
+    r"mean\w*|at least|twice|then|followed|for)\b",
+    re.I,
+)
+_SUBJECT = (
+    rf"(?:(?:(?:every|each|all|any|your|my|the) )*(?:of your )?(?:{REPLIES}|texts?|everything you "
+    rf"write)|"
+    r"(?:the|your) (?:very )?(?:first|last|opening|closing|final) (?:words?|lines?|sentences?|"
+    r"thing))"
+)
+_DEMANDS = re.compile(
+    r"(?:(?:please|always|kindly|just|also|only|i(?: would|'d)? (?:want|like|need) you to) )*"
+    r"(?:(?:never|not|do not|don't|avoid|no|stop|drop)\b|(?:say|write|use|include|add|mention|put|"
+    r"contain|give|state|start|begin|open|end|finish|close|sign)\b(?!.*\b(?:without|skip|refus\w*|"
+    r"leave)\b)|"
+    rf"(?:i(?: would|'d)? (?:want|like|need|expect) )?{_SUBJECT} |we (?:call|say|write|use) )"
+    r"[^,;:]*[,:]? ?$",
+    re.I,
+)
+"""How a demand about quoted words begins, up to the first of them."""
+_IS_BANNED = re.compile(
+    r" (?:is|are|must|should|may)(?: strictly)? (?:not|never|banned|forbidden|prohibited|taboo|"
+    r"off)\b",
+    re.I,
+)
+_FILLERS = re.compile(
+    r"\b(?:the |these |those |a |any )?(?:words?|phrases?|terms?|expressions?)(?: like| such "
+    r"as)?(?= \")|"
+    r"(?<=\") (?:as|like) (?:one|they|people|we|you|I|my|our)\b[^\",;.]*|,? \(?(?:and )?in "
+    r"(?:(?:all|any|"
+    r"every|each) )?(?:of )?(?:your|my|our|this|these|those|the) [a-z]+(?: [a-z]+)?\)?(?=[,;.!]|$)|"
+    r",? for (?:me|us|my|our)\b[^\",;.]*",
+    re.I,
+)
+"""What is named, and where, in words that say nothing of the demand."""
+_BANS = re.compile(
+    r"\b(?:never|not|no|nor|don't|do not|without|avoid\w*|ban(?:ned|s)?|forbidden|prohibited|taboo|"
+    r"off[- ]limits|"
+    r"off the table|hates?|can't stand|cannot stand|can't bear|drop|stop|skip|leave out|unwelcome|"
+    r"isn't|"
+    r"aren't|mustn't|shouldn't)\b",
+    re.I,
+)
+_CONTRASTS = re.compile(
+    r"\b(?:not|never|instead of|rather than|over|in place of|don't|do not|no)\b", re.I
+)
+_TURNS = re.compile(r"\b(?:but|use|say|write|always|instead|rather|it's)\b", re.I)
+"""What comes between the wrong words and the right ones: "never X, say Y"."""
+_LISTS = re.compile(r"[ ,/]*(?:(?:or|and|nor)(?: the words?)? )?", re.I)
+_WANTS = re.compile(
+    r"\b(?:say|says|write|writes|use|uses|include|includes|add|mention|put|have|has|contain|"
+    r"contains|"
+    r"needs?|answer|reply|give|state|read|reads)\b",
+    re.I,
+)
+_EDGE = re.compile(
+    r"\b(?:(?:the |your |its |a )?(?:very )?(?P<place>first|last|opening|closing|final) (?:words?|"
+    r"lines?|"
+    r"sentences?|thing)|(?P<start>starts?|begins?|opens?|starting|beginning|top)|(?P<end>ends?|"
+    r"finish(?:es)?|closes?|ending|bottom|signed?(?: off)?|signs(?: off)?))\b",
+    re.I,
+)
+_LAST_LINE_BEGINS = re.compile(
+    r"\b(?:last|final|closing) (?:line|sentence)\b.*\b(?:begins?|starts?|opens?|beginning|"
+    r"starting) with\b",
+    re.I,
+)
+_GOES_ON = re.compile(r"\b(?:and|or|plus|also)\b(?! (?:that's|nothing|not|never|no)\b)", re.I)
+
+
+def say_quoted_demand(text: str) -> str:
+    """Return the plain demand about the quotations of a text; "" where it says more, or another
+    thing.
+    """
+    hidden, quotes = hide_quotes(" ".join(text.split()), QUOTED)
+    hidden = _FILLERS.sub("", hidden)
+    marks = list(_MARK.finditer(hidden))
+    bare = _EDGE.sub(" ", _MARK.sub(" ", hidden))
+    if not marks or len(marks) != len(quotes) or _NARROWS.search(bare) or asks_for_form(bare):
+        return ""
+    lead, tail = hidden[: marks[0].start()], hidden[marks[-1].end() :]
+    if not (_DEMANDS.match(lead) or _IS_BANNED.match(tail)):
+        return ""
+    gaps = [hidden[a.end() : b.start()] for a, b in itertools.pairwise(marks)]
+    demand = _say_one(lead, tail) if not gaps else _say_several(lead, gaps, tail)
+    named = [mark[0] for mark in marks]
+    return show_quotes(demand.format(*named, all=" and ".join(named)), quotes) if demand else ""
+
+
+def _say_one(lead: str, tail: str) -> str:
+    """Return the plain demand about one quotation, as "{0}"."""
+    if _GOES_ON.search(tail):
+        return ""
+    said = f"{lead} {tail}"
+    ban = "do not " if _BANS.search(said) else ""
+    edges = list(_EDGE.finditer(said))
+    if _LAST_LINE_BEGINS.search(lead) and not ban:
+        return "end with a line that starts with {0}"
+    kinds = {_name_edge(edge) for edge in edges}
+    if len(kinds) == 1:
+        return f"{ban}{kinds.pop()} with {{0}}"
+    if kinds:
+        return ""
+    if ban:
+        return "never use the word {0}"
+    return "use the phrase {0}" if _WANTS.search(lead) else ""
+
+
+def _name_edge(edge: re.Match[str]) -> str:
+    place = (edge["place"] or "").lower()
+    return "start" if edge["start"] or place in ("first", "opening") else "end"
+
+
+def _say_several(lead: str, gaps: list[str], tail: str) -> str:
+    """Return the plain demand about several quotations: all are banned, or one is said instead."""
+    if _EDGE.search(f"{lead} {tail} {' '.join(gaps)}"):
+        return ""
+    parting = [place for place, gap in enumerate(gaps) if not _LISTS.fullmatch(gap)]
+    if not parting:
+        is_banned = _BANS.search(lead) or _BANS.search(tail)
+        return "never use the words {all}" if is_banned else ""
+    if len(parting) > 1:
+        return ""
+    place = parting[0] + 1
+    first, second = list(range(place)), list(range(place, len(gaps) + 1))
+    if _BANS.search(lead):
+        wrong, right = (first, second) if _TURNS.search(gaps[place - 1]) else ([], [])
+    else:
+        wrong, right = (second, first) if _CONTRASTS.search(gaps[place - 1]) else ([], [])
+    if not wrong or len(right) != 1:
+        return ""
+    return f"say {{{right[0]}}} instead of {' or '.join(f'{{{one}}}' for one in wrong)}"

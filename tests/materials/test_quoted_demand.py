@@ -1,0 +1,49 @@
+"""Demands about quoted words: what stands where, and whether it is wanted."""
+
+from __future__ import annotations
+
+import pytest
+
+from selfteach.materials.effect import read_effect
+from selfteach.materials.quoted_demand import say_quoted_demand
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ('Every reply opens with "TL;DR:".', 'start with "TL;DR:"'),
+        ('Never open an answer with the words "Sure thing".', 'do not start with "Sure thing"'),
+        ('The last line of it should begin with "In short:".',
+         'end with a line that starts with "In short:"'),
+        ('The word "classic" is banned in this library.', 'never use the word "classic"'),
+        ('No "e.g.", "i.e." or "etc."', 'never use the words "e.g." and "i.e." and "etc."'),
+        ('We call our people "singers", never "choristers".',
+         'say "singers" instead of "choristers"'),
+        ('Never write "staff" or "employees", say "the crew".',
+         'say "the crew" instead of "staff" or "employees"'),
+        ("Add the phrase 'no rush' to it all.", "use the phrase 'no rush'"),
+    ],
+)  # fmt: skip
+def test_the_plain_demand(text: str, plain: str) -> None:
+    assert say_quoted_demand(text) == plain
+    assert read_effect(plain)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'It starts with "Sure".',
+        'The letter must start with "Dear".',
+        'Feel free to end with "Cheers".',
+        'In France we say "bonjour".',
+        'Never say "no", "maybe" but "yes", "sure".',
+        'Start with "Hi" and a joke.',
+        'Never use "very" when you praise me.',
+        'Use "kg" and at most 20 words.',
+        'Never start with "Sure" or an apology.',
+        'Start with "A" or end with "B".',
+        "No quotation at all.",
+    ],
+)
+def test_more_than_one_thing_or_no_demand_is_not_read(text: str) -> None:
+    assert say_quoted_demand(text) == ""
