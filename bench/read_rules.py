@@ -4,7 +4,7 @@
 
 A line of a file is {"rule", "keep", "break"}; no model is loaded. *Right*: the check that is read
 from the rule keeps and breaks every answer as its writer says; *wrong*: it does not; *none*: no
-check; *refused*: the rule is refused. All files are development data but 14-test.jsonl, of which
+check; *refused*: the rule is refused. All files are development data but 16-test.jsonl, of which
 no rule was read when a reading was written: its counts alone were looked at.
 """
 

@@ -12,6 +12,7 @@ from functools import lru_cache
 from itertools import islice
 
 from selfteach.materials.check_text import join_checks, quote_value
+from selfteach.materials.counted_demand import say_counted_demand
 from selfteach.materials.effect_checks import NO_BULLETS, ONLY_ITEMS, Effect
 from selfteach.materials.effect_forms import FORMS
 from selfteach.materials.keyword_demand import is_bare_noun, list_keyword_demands
@@ -80,8 +81,11 @@ def read_effect(text: str) -> Effect | None:
         return _join_effects(known)
     usual = [_to_usual_demand(_straighten(part)) for part in demands[:1]]
     found = _read_statements([*usual, *demands[1:]]) or _read_beside_manner(parts)
-    quoted = "" if found else say_quoted_demand(_straighten(text))
-    return _read_plain(quoted) if quoted else found
+    if found:
+        return found
+    straight = _straighten(text)
+    plain = say_quoted_demand(straight) or say_counted_demand(straight)
+    return _read_plain(plain) if plain else None
 
 
 def drop_repeated(texts: Sequence[str]) -> list[str]:

@@ -744,6 +744,8 @@ def check_literal(match: re.Match[str]) -> str | None:
     is_quoted = re.search(rf"[\"']{re.escape(value)}[\"']", match.string)
     if not is_quoted and _CONTRASTED.search(value):
         return None
+    if bare := re.fullmatch(r"([\"'])(.+)\1", value):
+        value = bare[2]
     has_word = re.search(r"[^\W_]", value)
     return f"contains {quote_value(value.rstrip('.!') if has_word else value)}"
 
@@ -827,6 +829,8 @@ def check_said(match: re.Match[str]) -> str | None:
         return join_checks([f"contains {quote_value(code)}" for code in codes])
     text = TOPIC_LEAD.sub("", text)
     words = text.split()
+    if len(words) > 1 and re.fullmatch(r"[a-z]{3,}ing", words[0]):
+        return check_statement(text)
     if _PLACED_NOUN.fullmatch(text) and not VAGUE.search(text):
         return check_statement(text)
     named = words and all(word[0].isupper() for word in words)
@@ -1067,6 +1071,14 @@ def check_comma_list(match: re.Match[str]) -> str | None:
         return None
     listed = "(?:[^,\\n]+,)" * (count - 1)
     return f'regex "{listed}[^,\\n]+" and not regex "{listed}[^,\\n]+," and not format=list'
+
+
+def check_so_many_lines(match: re.Match[str]) -> str | None:
+    """Return the check of "give me exactly four, one per line"."""
+    count = parse_count(match["count"])
+    if not 2 <= count <= MAX_LISTED:
+        return None
+    return f'regex "^\\\\s*(?:[^\\\\n]+\\\\n+){{{count - 1}}}[^\\\\n]+\\\\s*$"'
 
 
 MAX_LISTED = 20

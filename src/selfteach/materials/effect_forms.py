@@ -67,6 +67,7 @@ from selfteach.materials.effect_checks import (
     check_recommended,
     check_said,
     check_sentence_length,
+    check_so_many_lines,
     check_spelled,
     check_thanks,
     check_two_words,
@@ -481,6 +482,19 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         r"hyphen|bullet)(?: in front(?: of (?:it|each|them))?| before (?:it|each)| at the start)?)?"
         r"(?P<only>,? (?:and )?nothing (?:else|more))?",
         check_items_apart,
+    ),
+    (
+        rf"{_NOT} (?:use|say|write|saying|using)(?: the words?)? [\"'](?P<word>\w+)[\"'] in any "
+        rf"(?:form|way)",
+        lambda match: f'not contains "{match["word"]}*"',
+    ),
+    (
+        rf"(?:give|list|name|write)(?: (?:me|us|them))? (?:exactly |just |only "
+        rf")?(?P<count>{NUMBER})(?: (?:of them|"
+        r"[a-z]+s))?,? (?:one|each)(?: one)? (?:per line|on (?:its own|a new|a separate|each) "
+        r"line)(?:,? (?:and )?"
+        r"nothing (?:else|more))?",
+        check_so_many_lines,
     ),
     *NOTATION_FORMS,
     *((form, forbid_topics) for form in FORBIDDING_FORMS),
@@ -1000,6 +1014,32 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         f"not {MARKS['abbreviation']}",
     ),
     (
+        r"(?:lay|set) (?:it|them|that|this|everything) out (?:as|in) an? (?:markdown )?table",
+        MARKS["(?:markdown )?table"],
+    ),
+    (
+        r"(?:(?:use|write|include|have|contain) )?no (?:single )?words? (?:(?:that are )?longer "
+        r"than|with more than|"
+        rf"of more than|over) (?P<count>{NUMBER}) (?:letters|characters)",
+        lambda match: rf'not regex "\\p{{L}}{{{parse_count(match["count"]) + 1},}}"',
+    ),
+    (
+        rf"{_NOT} (?:{_USE} )?(?:a |any )?(?:single )?words? (?:ending|that ends?) (?:in|on|with) "
+        rf"[\"']?-?(?P<end>"
+        r"[a-z]{1,6})[\"']?",
+        lambda match: rf'not regex "(?i)\\w{match["end"]}\\b"',
+    ),
+    (rf"nothing (?:at all )?in bold{_WHERE}", f"not {BOLD}"),
+    (
+        r"(?:(?:use|write|answer in|give me) )?plain text(?: only)?",
+        f"not {MARKS['markdown(?: formatting| syntax| markup)?']}",
+    ),
+    (
+        r"(?:never|do not|don't) number (?:stuff|things|points|items|steps|lists|anything|them|"
+        r"your points)",
+        "not format=numbered",
+    ),
+    (
         r"(?:put|leave|write|use) a space between (?:a |the )?numbers? and (?:its |the |their "
         r")?units?(?:[:,;] .+)?",
         r'not regex "\\d(?:mm|cm|km|m|kg|g|mg|ml|l|cl|kW|W|V|Hz|MB|GB|km/h|°C)\\b"',
@@ -1084,7 +1124,9 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     ),
     (
         r"(?:include|mention|give|add|state|use|put|write|quote|insert) (?:the|my|our|your) "
-        r"(?:[a-z-]+ ){0,2}(?:number|code|title|date|phrase|term|name|id|hotline|extension)[:,]? "
+        r"(?:[a-z-]+ ){0,2}(?:number|code|title|date|phrase|term|name|id|hotline|extension|hours|"
+        r"times?|"
+        r"price|fee)[:,]? "
         r"(?:\"(?P<double>[^\"]+)\"|'(?P<single>[^']+)'|(?P<bare>[+(#]?[\w./-]*\d[\w./()-]*"
         rf"(?: [\d/-]+)*))(?: (?:in|into|to|at) .+)?{_WHERE}",
         check_literal,

@@ -70,7 +70,8 @@ _TALK = (
     r"(?:speculat|rant|argu|rambl|lectur|preach|chat|babbl|moan)(?:e|ing)? "
     r"(?:to me )?(?:about|on)|(?:go(?:ing)? on|tell(?:ing)?(?: me| us)?) about|"
     r"(?:mak(?:e|ing) )?(?:any )?(?:references?|allusions?|mentions?) (?:to|of)|"
-    r"discuss(?:ing)?|mention(?:ing)?(?! of )|writ(?:e|ing) about|refer(?:ring)? to|"
+    r"discuss(?:ing)?|(?:suggest(?:ing)?|recommend(?:ing)?) or mention(?:ing)?|mention(?:ing)? or "
+    r"(?:suggest|recommend)(?:ing)?|mention(?:ing)?(?! of )|writ(?:e|ing) about|refer(?:ring)? to|"
     r"bring(?:ing)? up(?! with)|(?:answer(?:ing)?|respond(?:ing)? to) (?:any )?questions? "
     r"(?:about|on))"
 )
@@ -152,6 +153,7 @@ FORBIDDING_FORMS = (
     rf"{_TELL} nothing {_ABOUT} (?P<topic>.+)",
     rf"{_NEVER} (?:give|giving|offer|offering|provide|providing|share|sharing)(?: any| an)? "
     rf"{_KNOWLEDGE} {_ABOUT} (?P<topic>.+)",
+    rf"{_NEVER} (?:read|hear|see)(?:ing)? (?:anything )?about (?P<topic>.+)",
     rf"{_NEVER} bring(?:ing)? (?P<topic>.+) up",
     rf"(?:{_NEVER} (?:quot|stat|giv|nam|show|includ|list|reveal)(?:e|ing)?|leave out|omit) "
     r"(?P<topic>(?:any |all |the |our )*(?:[a-z]+ )?(?:prices?|fees|costs))",

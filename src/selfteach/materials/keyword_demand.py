@@ -183,7 +183,8 @@ _UNCLEAR = re.compile(
     r"(?:n't (?:have to|need|only|just|always|every|all)|"
     r"\b(?:not|dont|doesnt|never) (?:have|need|want|only|just|always|every|all)|\bneeds? no)\b|"
     r"\b(?:unless|"
-    r"except|needn't|need not|between|instead of (?:an?|the)?\s*(?!an?\b|the\b)\w)",
+    r"except|needn't|need not|between|per (?:line|paragraph|sentence|bullet|item)|instead of "
+    r"(?:an?|the)?\s*(?!an?\b|the\b)\w)",
     re.I,
 )
 """Words that turn a demand round, or narrow it."""

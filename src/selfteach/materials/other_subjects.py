@@ -15,6 +15,8 @@ from selfteach.materials.situation import GENRE
 Rewrite = str | Callable[[re.Match[str]], str]
 
 _ALL_ANSWERS = re.compile(
+    r"(?:(?:all|any|every|each|the) )?(?:[a-z]+ ){1,3}?(?:that )?you (?:give|write|send|draft|"
+    r"make) (?:me|us)|"
     rf"(?:(?:all|any|every|each|of|your|my|the) )*(?:{REPLIES}|(?:any|every)?thing|it|this|(?:our |"
     r"the )?(?:conversations?|chats?|discussions?)|whatever|what|all)(?: (?:that )?(?:you|we|I) .+|"
     r" with me)?(?: (?:entirely|completely|altogether|please))*",
@@ -274,6 +276,7 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
     (
         r"(?P<what>(?!(?:it|this|that|they|you)\b)[^,\"]+?) (?:must|should|shall|may|can|is|are|"
         r"has|have|do)(?: (?:not|never)|n't|not)(?: to)? (?:appear|come up|occur|feature|show up|"
+        r"turn up|"
         r"be (?:mentioned|discussed|named|brought up|talked about|referred to))"
         r"(?: (?:anywhere|at all|ever)| in (?P<where>.+))?",
         _keep_out,
@@ -475,6 +478,37 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
         r"\g<if>, \g<do>",
     ),
     (
+        rf"(?:any|every|each|the|all) (?P<genre>(?:[a-z]+ )*?{GENRE}) (?:that )?(?:you|I) (?:draft|"
+        rf"write|send|make) "
+        r"(?:for|to) (?P<who>(?!me\b|us\b)[^,]+?) (?:must|should|ha(?:s|ve) to|needs? to) "
+        r"(?P<do>.+)",
+        r"In \g<genre> to \g<who>, \g<do>",
+    ),
+    (
+        r"(?:answers?|repl(?:y|ies)) (?:on|about|regarding) (?P<topic>.+?) (?:must|should|ha(?:s|"
+        r"ve) to|needs? "
+        r"to) (?P<do>.+)",
+        r"When asked about \g<topic>, \g<do>",
+    ),
+    (
+        r"(?P<lead>(?:(?:if|when|whenever) [^,]+(?:, | ))?)(?:make sure (?:that "
+        r")?)?(?P<what>(?:the |our |my )?[a-z]+(?: "
+        r"[a-z]+)?) (?:gets? a mention|ha(?:s|ve) (?:got )?to be mentioned)",
+        r"\g<lead>mention \g<what>",
+    ),
+    (
+        r"(?P<lead>(?:if|when|whenever) [^,]+?),? the (?:answer|reply|response) (?:must|should|has "
+        r"(?:got )?to|needs to) "
+        r"(?P<do>.+)",
+        r"\g<lead>, \g<do>",
+    ),
+    (
+        r"(?P<lead>(?:[^,\"]+, )?)(?:finish|end|close|conclude) by (?:saying|adding|mentioning|"
+        r"reminding (?:me|"
+        r"them)) that (?P<what>.+)",
+        r"\g<lead>say that \g<what>",
+    ),
+    (
         rf"(?:for|in|with) (?P<where>(?:(?:my|our|all|the) )?(?:[a-z]+ )*?{GENRE}(?: (?:to|for) "
         rf"[\w' ]+?)?): "
         r"(?P<rest>.+)",
@@ -641,7 +675,7 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
         r"in|"
         r"e\.g\.|for example|i\.e\.),? )?[\"']?[a-z]+[\"']?,? (?:and )?(?:not|never|instead of|"
         r"rather than) [\"']?[a-z]+[\"']?\)?",
-        lambda match: f"use {match['what'].removeprefix('use ')}",
+        lambda match: f"use {re.sub('^use ', '', match['what'], flags=re.I)}",
     ),
     (
         rf"greet {_SOMEBODY} who (?:says?|writes?|greets?) .+? with {_QUOTE}",

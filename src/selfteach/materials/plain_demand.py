@@ -14,6 +14,8 @@ from selfteach.number_words import NUMBER
 
 _CHAT_WORDS = {
     "tell em": "tell them",
+    "dinnae": "don't",
+    "tae": "to",
     "tell 'em": "tell them",
     "pls": "please",
     "u": "you",
@@ -124,6 +126,20 @@ _BARE_TEXTS = (
     rf"(?P<what>{TEXTS} (?:to|for) [\w'’. -]+?),?"
 )
 """Texts that no verb follows: "Emails to Paul in French"."""
+_WISHED_VERBS = {
+    "ended": "end",
+    "started": "start",
+    "began": "begin",
+    "opened": "open",
+    "finished": "finish",
+    "closed": "close",
+    "contained": "contain",
+    "used": "use",
+    "had": "have",
+    "included": "include",
+    "was": "be",
+    "were": "be",
+}
 _FORMS: list[tuple[str, Rewrite]] = [
     (
         r"(?:please )?(?:make sure|ensure|see to it|take care|be sure)(?: that)? "
@@ -262,6 +278,35 @@ _FORMS: list[tuple[str, Rewrite]] = [
         r"do not \g<rest>",
     ),
     (r"you(?: are|'re) (?P<never>not|never) to (?P<rest>.+)", r"do not \g<rest>"),
+    (
+        rf"bullet points only,? (?P<number>{NUMBER}) (?:at (?:the )?most|max(?:imum)?|tops)",
+        r"use a bulleted list with at most \g<number> items",
+    ),
+    (
+        r"i wish (?:that )?your (?:answers?|repl(?:y|ies)|responses?) (?:had|contained|used) no "
+        r"(?P<rest>.+)",
+        r"use no \g<rest>",
+    ),
+    (
+        r"(?:i'd|i would) (?:love|like|prefer|appreciate) it if (?P<what>(?:every|each|all|any|"
+        r"your|the) "
+        r"[a-z ]+?) (?P<verb>ended|started|began|opened|finished|closed|contained|used|had|"
+        r"included|was|were) "
+        r"(?P<rest>.+)",
+        lambda match: (
+            f"{match['what']} must {_WISHED_VERBS[match['verb'].lower()]} {match['rest']}"
+        ),
+    ),
+    (
+        r"spell it (?P<new>[a-z]\w+),? (?:no|not|never|and not) [\"'](?P<old>[\w ]+)[\"']",
+        r'say "\g<new>" instead of "\g<old>"',
+    ),
+    (
+        r".+? (?:instead of|rather than|and not|,? not) (?:using |with )?the (?P<sign>%|€|\$|£|&|@|"
+        r"per ?cent|euro|"
+        r"dollar|pound) (?:sign|symbol)s?",
+        r"use no \g<sign> sign",
+    ),
     (
         r"nothing (?:that )?(?:you|i|we) [a-z]+(?: (?:for|to) (?:me|us))? (?:may|should|can|must|"
         r"is to) (?:ever )?"
@@ -453,6 +498,12 @@ _BECAUSE = re.compile(
     r"[^\"]+|(?:as (?:i|we|my) (?:am|are|have|do|don't|can't|was)|for the sake of)\b[^\"]*)",
     re.I,
 )
+_USE_ANY = re.compile(
+    r"^(?:please )?(?:do not|don't|never) (?P<verb>use|write|add|put|include|send) (?:any|one|"
+    r"them)(?: at all| "
+    r"please)?[.!]*$",
+    re.I,
+)
 _NONE = re.compile(r"\bnone\b(?=[.!]*$)", re.I)
 _PRONOUN = re.compile(
     r"\b(?:them|it|that|those|him|her)\b(?= (?:up|at all|anywhere|ever|out of|please)\b|"
@@ -482,6 +533,54 @@ _OTHER_WORD = re.compile(
     re.I,
 )
 """A word in the place of another: 'Don't use the term "user"; say "customer" instead.'."""
+_BANS_PRONOUN = re.compile(
+    r"(?:so |and )?(?:please |pls |kindly )*(?:(?:keep|leave) (?:it|them|that|those) out\b.*|(?:do "
+    r"not|don't|never)"
+    r"(?: ever| even)? (?:mention|bring up|suggest|recommend|use|write|say|discuss|talk about|"
+    r"write about|put|"
+    r"include) (?:it|them|that|those)\b.*|(?:do not|don't|never) bring (?:it|them) up\b.*|(?:i|we) "
+    r"(?:do not|don't|"
+    r"never) (?:ever )?want to (?:see|read|hear)(?: (?:about|of))? (?:it|them)\b.*|(?:not a word|"
+    r"nothing) about "
+    r"(?:it|them)\b.*|(?:i|we) (?:should|would|'d)(?: be)? (?:grateful|glad|happy|appreciate it) "
+    r"if (?:it|they) never "
+    r"(?:came|come) up\b.*)",
+    re.I,
+)
+_UNWANTED_NOUN = re.compile(
+    r"(?:.*\b(?:tired|sick|fed up|weary) (?:of|with) (?:(?:hearing|reading|talk) (?:about|of) )?|"
+    r".*\bgrudge against |"
+    r".*\b(?:so|too) much |.*\bcan't (?:stand|bear) )(?P<after>(?:the )?[\"']?[\w' -]+?[\"']?)(?: "
+    r"in (?:this|our|my) "
+    r"[a-z]+)?|"
+    r"(?:[^,]*, (?:but |so )?)?(?P<before>[\w'-]+(?: [\w'-]+)?) (?:bores?|scares?|upsets?|annoys?|"
+    r"makes?|gives?|reminds?|"
+    r"triggers?|disgusts?|depresses|(?:is|are) (?:bad luck|out|off|banned|a sore point|dead to me|"
+    r"nothing but trouble))"
+    r"\b.*",
+    re.I,
+)
+
+
+def _read_unwanted(text: str) -> str:
+    """Return "Golf bores me. Keep it out." as a demand of what is not talked about; or ""."""
+    for joint in re.finditer(r"[.;!] |,? (?:and|so) |, ", text):
+        lead, rest = text[: joint.start()], text[joint.end() :]
+        noun = _UNWANTED_NOUN.fullmatch(lead)
+        if noun is None or not _BANS_PRONOUN.fullmatch(rest.strip()):
+            continue
+        what = noun["after"] or noun["before"]
+        if what.lower() in ("it", "that", "this", "he", "she", "they", "i", "we"):
+            return ""
+        if re.search("[\"']", what):
+            quoted = re.sub(r"^the (?:word|phrase) |[\"']", "", what)
+            return f'do not say "{quoted}"'
+        is_start = noun.start("before") == 0 if noun["before"] else False
+        what = what.lower() if is_start and re.fullmatch(r"[A-Z][a-z]+", what) else what
+        return f"do not talk about {what}"
+    return ""
+
+
 _NAMED_UNWANTED = re.compile(
     r"(?P<noun>(?:my|our|the) [a-z' -]+?)(?:'s name is|,? who is called| is (?:called|named)) "
     r"(?P<name>(?-i:[A-ZÀ-Þ][\w'-]*(?: [A-ZÀ-Þ][\w'-]*)*))(?:[;.]|, so|,? and|,) (?:please "
@@ -678,7 +777,8 @@ def join_asides(text: str) -> str:
     match = _TITLE.fullmatch(text)
     if match and _PRONOUN.search(match["demand"]):
         return _PRONOUN.sub(lambda _: match["noun"], match["demand"], count=1)
-    return _name_pronoun(text)
+    named = _name_pronoun(text)
+    return _read_unwanted(text.replace("’", "'")) or text if named == text else named
 
 
 def to_plain_demand(sentence: str) -> str:
@@ -740,6 +840,8 @@ def _spell_out(text: str) -> str:
 def _name_pronoun(text: str) -> str:
     """Return a demand that follows a reason, with the noun of the reason for its pronoun."""
     match = _FEAR.fullmatch(text) or _STORY.fullmatch(text)
+    if match and (unwanted := _USE_ANY.search(match["demand"])):
+        return f"do not {unwanted['verb']} {match['noun']}"
     if match and _NONE.search(match["demand"]):
         return _NONE.sub(lambda _: f"no {match['noun']}", match["demand"])
     if not match or not _PRONOUN.search(match["demand"]):

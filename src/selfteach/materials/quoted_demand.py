@@ -40,6 +40,13 @@ _DEMANDS = re.compile(
     re.I,
 )
 """How a demand about quoted words begins, up to the first of them."""
+_NAMES = re.compile(
+    r"(?:(?:so|and) )?(?:it(?:'s| is)|(?:they|these)(?:'re| are)|we (?:do not|don't|never|always "
+    r")?(?:say|write|use|call "
+    r"(?:it|them))|the [a-z]+ (?:is|are)|spell it) $",
+    re.I,
+)
+"""How two words begin of which one is right: 'it's "honey bee", not "honeybee"'."""
 _IS_BANNED = re.compile(
     r" (?:is|are|must|should|may)(?: strictly)? (?:not|never|banned|forbidden|prohibited|taboo|"
     r"off)\b",
@@ -51,7 +58,7 @@ _FILLERS = re.compile(
     r"(?<=\") (?:as|like) (?:one|they|people|we|you|I|my|our)\b[^\",;.]*|,? \(?(?:and )?in "
     r"(?:(?:all|any|"
     r"every|each) )?(?:of )?(?:your|my|our|this|these|those|the) [a-z]+(?: [a-z]+)?\)?(?=[,;.!]|$)|"
-    r",? for (?:me|us|my|our)\b[^\",;.]*",
+    r",? for (?:me|us|my|our|[a-z]+s)\b[^\",;.]*|\bin words(?=:? \")",
     re.I,
 )
 """What is named, and where, in words that say nothing of the demand."""
@@ -101,8 +108,13 @@ def say_quoted_demand(text: str) -> str:
     if not marks or len(marks) != len(quotes) or _NARROWS.search(bare) or asks_for_form(bare):
         return ""
     lead, tail = hidden[: marks[0].start()], hidden[marks[-1].end() :]
-    if not (_DEMANDS.match(lead) or _IS_BANNED.match(tail)):
-        return ""
+    *told, asked = re.split(r"[,;:] |(?<=[.!?]) ", lead)
+    is_told = not any(_WANTS.search(part) or _BANS.search(part) for part in told)
+    is_named = len(marks) > 1 and _NAMES.match(lead)
+    if not (_DEMANDS.match(lead) or _IS_BANNED.match(tail) or is_named):
+        if not (told and is_told and _DEMANDS.match(asked)):
+            return ""
+        lead = asked
     gaps = [hidden[a.end() : b.start()] for a, b in itertools.pairwise(marks)]
     demand = _say_one(lead, tail) if not gaps else _say_several(lead, gaps, tail)
     named = [mark[0] for mark in marks]

@@ -107,6 +107,15 @@ _REACHED = re.compile(
 """Somebody who can be contacted; anything else is looked at."""
 
 
+_SAY_DO = re.compile(
+    r"say (?:please )?(?P<what>(?:turn|call|ring|come|go|visit|check|see|contact|wait|take|bring|"
+    r"book|press|open|close|"
+    r"read|try|drink|rest|stop|switch|unplug|write to|speak to|talk to|park|use the) .+)",
+    re.I,
+)
+"""What somebody is told to do: "say turn off the stopcock"."""
+
+
 def read_clause(text: str) -> str:
     """Return what must be said, as the model says it: "tell them to call us" -> "please call us".
 
@@ -120,6 +129,8 @@ def read_clause(text: str) -> str:
         if (match["whom"] or "").strip().lower() in ("me", "us"):
             what = re.sub(r"\b(?:my|our)\b", "your", what)
         return f"please {'do not ' if match['not'] else ''}{what}"
+    if match := _SAY_DO.fullmatch(text):
+        return f"please {match['what']}"
     match = _HANDED.fullmatch(text)
     if match and not _MEASURED.match(match["value"]) and not _UNFINISHED.search(match["what"]):
         return f"{match['what']} is {match['value']}"

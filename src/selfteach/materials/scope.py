@@ -402,6 +402,26 @@ _EQUALS = re.compile(r"^(?!(?:when|if) \d+ )([\w'’ -]{1,60}) = (?=\w)", re.I)
 """A condition and its effect: "captions = all lowercase"; in "if 1 = 2" it is a comparison."""
 
 
+_ANY_TIME = re.compile(r"^(?:any|every|each) ?time (?=i|we|you|someone|somebody|they)", re.I)
+_UNPARTED = re.compile(
+    r"^(?P<when>(?:when|whenever|if) (?:[^\s,;:.\"]+ ){2,9}?[a-z]+(?<! to)(?<! you)(?<! i)(?<! "
+    r"we)(?<! they)"
+    r"(?<! can)(?<! or)(?<! and)(?<! not)(?<! the)(?<! a)(?<! an)(?<! that)(?<! who)(?<! how)(?<! "
+    r"what)"
+    r"(?<! ask)(?<! asks)(?<! me)(?<! then)(?<! just)(?<! only)(?<! please)(?<! of)(?<! for)(?<! "
+    r"about)(?<! should)(?<! must)(?<! would)(?<! "
+    r"my)"
+    r"(?<! your)(?<! do)(?<! does)(?<! did)) (?P<do>(?:(?:then|just|only|please) )*(?:give me |"
+    r"give us |tell (?:them|me) |answer "
+    r"(?:in|with|"
+    r"only) |reply (?:in|with|only) |use (?:no|only|at most|exactly|an?) |never |always |do not |"
+    r"don't |no "
+    r"(?=[a-z]+s\b)|put |list the )[^?]+)$",
+    re.I,
+)
+"""A condition that no comma parts from its demand: "when i ask for tips give me exactly 4"."""
+
+
 def to_plain_conditions(text: str) -> str:
     """Return a text whose condition is marked as one, and what looks like one is left out.
 
@@ -412,6 +432,13 @@ def to_plain_conditions(text: str) -> str:
     text = _INSISTING.sub("", _MANNER_LABEL.sub("", text))
     text = _BANNED_WORD.sub(r"\1, ", text)
     text = _ASKED_TEXT.sub(r"\1: ", text)
+    text = re.sub(
+        r"^(?:any|every|each) ?time (?=i|we|you|someone|somebody|they)",
+        "whenever ",
+        text,
+        flags=re.I,
+    )
+    text = _UNPARTED.sub(r"\g<when>, \g<do>", text)
     text = _CLOSED_ASKED.sub(_name_closed_condition, text)
     return _ASKED_SCOPE.sub(lambda found: f"When {found[1].lower()}{found[2]}, ", text)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from selfteach.materials.keyword_demand import asks_for_form
 from selfteach.materials.phrases import hide_quotes, show_quotes
 from selfteach.materials.scope import split_rule_sentences, starts_effect
 from selfteach.materials.usual_words import QUOTED, cut_remark, tells_of_people, tells_only
@@ -28,7 +29,7 @@ _CRIES = re.compile(
 _CALLS = re.compile(
     r"(?:(?:ugh|omg|hey|hi|hello|ok|okay|right|so|look|listen|honestly|oh|btw|by the way|and|also|"
     r"pls|"
-    r"please|just|remember|note)[,!:]? )+",
+    r"please|just|remember|note|kindly|sir|ma'am|madam|sir/ma'am|dear|friend|buddy|abeg)[,!:]? )+",
     re.I,
 )
 """Words before and after a demand that say nothing."""
@@ -70,8 +71,30 @@ def list_simpler(text: str) -> Iterator[str]:
 
 
 def _trim(text: str) -> str:
-    """Return a text whose sentences have no cries, reasons and remarks around them."""
-    return ". ".join(filter(None, map(_trim_sentence, split_rule_sentences(text))))
+    """Return a text whose sentences have no cries, reasons and remarks around them, without the
+    sentences behind the first one that only tell.
+    """
+    first, *others = map(_trim_sentence, split_rule_sentences(text))
+    return ". ".join(filter(None, [first, *(one for one in others if not _is_told(one))]))
+
+
+def _is_told(sentence: str) -> bool:
+    """Return whether a sentence tells of something, and says no more of an answer's form."""
+    bare = _SO_LEAD.sub("", sentence.rstrip(" .!"))
+    is_demand = starts_effect(bare) or _NARROWS.search(bare) or _BANS.search(bare)
+    return not (is_demand or '"' in bare or asks_for_form(bare)) and _TELLS.match(bare) is not None
+
+
+_TELLS = re.compile(
+    r"(?:i|we|he|she|it|they|you|there|this|that|people|nobody|everybody|half (?:of )?(?:my|our|"
+    r"the) [a-z]+|"
+    r"(?:my|our|his|her|their|the|some|most|many) [a-z]+(?: [a-z]+)?|[a-z]+s?)(?:'\w+)? [a-z']+\b",
+    re.I,
+)
+_BANS = re.compile(
+    r"\b(?:never|no|not|don't|do not|without|avoid|instead|want|prefer|need)\b", re.I
+)
+_SO_LEAD = re.compile(r"^(?:so|and|but|also),? ", re.I)
 
 
 def _trim_sentence(sentence: str) -> str:
@@ -87,7 +110,7 @@ def _drop_lead(text: str) -> str:
     match = _SO.fullmatch(hidden)
     if match is None:
         return text
-    lead, rest = match["lead"], match["rest"]
+    lead, rest = match["lead"], _SO_LEAD.sub("", match["rest"])
     follows = " so" in hidden[len(lead) : match.start("rest")]
     is_told = tells_of_people(lead) or tells_only(lead) or (follows and not _NARROWS.search(lead))
     hides_noun = _PRONOUN.search(rest.rstrip(" .!")) is not None

@@ -444,6 +444,8 @@ def _list_forms(word: str, *, is_verb: bool) -> list[str]:
         return [wildcard, f"{stem[:-1]}ing"]
     if re.search(r"[^aeiou]y\*$", wildcard):
         return [wildcard, f"{stem[:-1]}ie*"]
+    if re.search(r"[^aeiou]i\*$", wildcard) and word.endswith("ied"):
+        return [wildcard, f"{stem[:-1]}y*"]  # verified, verify
     return [wildcard]
 
 

@@ -1,0 +1,101 @@
+"""Say how long an answer must be in the plainest words, whatever the sentence is.
+
+"My eyes get tired, so nothing over forty words if you'd be so kind" -> "answer in at most forty
+words". What matters are the number, its unit and its bound. A sentence that asks for another form
+as well, that counts a part of the answer, or that narrows the demand is not read.
+"""
+
+from __future__ import annotations
+
+import re
+
+from selfteach.materials.keyword_demand import asks_for_form
+from selfteach.number_words import NUMBER
+
+_UNIT = r"(?P<unit>words?|sentences?|characters?|letters?|lines?|paragraphs?)"
+_COUNT = re.compile(
+    rf"(?:a |one )?(?P<count>{NUMBER}|a single|single|a couple of)[ -](?:(?:short|brief|simple|"
+    rf"tiny|little|"
+    rf"full|clear|good) )*{_UNIT}(?![\w-])(?: (?:long|in (?:all|total|length)|of text))?",
+    re.I,
+)
+_MOST = re.compile(
+    r"\b(?:at (?:the )?(?:very )?most|max(?:imum)?|(?:no|not|never|nothing|none|don't|do not|isn't|"
+    r"must not|"
+    r"shouldn't|without)\b[^.;]{0,30}?\b(?:more|longer|over|above|beyond|exceed\w*|past|bigger)(?: "
+    r"than)?|up "
+    r"to|within|limit"
+    r"(?:ed)?|cap(?:ped)?|tops|or (?:less|fewer|under|below)|keep\b.* to|trim\b.* to|cut\b.* to|"
+    r"squeeze\w*|"
+    r"the limit|and no more|is (?:enough|plenty|all))\b",
+    re.I,
+)
+_FEWER = re.compile(r"\b(?:under|below|less than|fewer than|shorter than)\b", re.I)
+_LEAST = re.compile(
+    r"\b(?:at (?:the )?(?:very )?least|min(?:imum)?|(?:no|not|never) (?:fewer|less|shorter) than|"
+    r"or more|"
+    r"upwards?)\b",
+    re.I,
+)
+_MORE = re.compile(r"\b(?:more than|longer than|over|exceed\w*)\b", re.I)
+_EXACTLY = re.compile(r"\b(?:exactly|precisely|no more,? (?:and )?no less|not one more)\b", re.I)
+_NARROWS = re.compile(
+    r"\be\.g\.|\bi\.e\.|\b(?:for example|(?:never|not|don't) (?:limit|cap|restrict|cut|shorten|"
+    r"keep)|"
+    r"unless|except|if(?! (?:you|possible))|when|whenever|while|until|between|per|each (?!answer|"
+    r"reply|"
+    r"response|time)[a-z]+|every (?!answer|reply|response|time|single|message)[a-z]+|first|last|"
+    r"second|title\w*|"
+    r"headlines?|summar\w+|intro\w*|subject|headings?|closing|opening|ending|instead|rather|"
+    r"optional|may|can be|"
+    r"allowed|than|or \d|to \d|about|around|roughly|but|then|followed|plus|also|and (?!no more|"
+    r"that's|never|not|"
+    r"please)[a-z]+)\b",
+    re.I,
+)
+_DEMANDS = re.compile(
+    r"\b(?:answer\w*|repl\w+|respon\w+|write|keep|limit|stay|use|give|make|be|stick|want|need|like|"
+    r"prefer|"
+    r"should|must|has to|have to|fit|anything|everything|nothing|please|grateful|tops|max\w*|most|"
+    r"least|"
+    r"exactly|only|just|short|brief)\b|^[^a-z]*(?:\d+|[a-z-]+) [a-z]+[.!]*$",
+    re.I,
+)
+_FREES = re.compile(r"\b(?:never|not|don't) (?:limit|cap|restrict|cut|shorten|keep)", re.I)
+_TELLS = re.compile(r"\b(?:I|we|he|she|they|you) (?:have|had|read|wrote|got|know)\b", re.I)
+
+
+def say_counted_demand(text: str) -> str:
+    """Return the plain demand about the length of an answer; "" where the text says more, or
+    another thing.
+    """
+    counts = list(_COUNT.finditer(text))
+    if len(counts) != 1 or '"' in text:
+        return ""
+    count = counts[0]
+    around = f"{text[: count.start()]} {text[count.end() :]}"
+    bare = _MOST.sub(" ", _LEAST.sub(" ", _EXACTLY.sub(" ", _FEWER.sub(" ", around))))
+    bare = _MORE.sub(" ", bare)
+    if _NARROWS.search(bare) or asks_for_form(bare) or _TELLS.search(around):
+        return ""
+    if _FREES.search(text) or not _DEMANDS.search(text):
+        return ""
+    bound = _name_bound(around)
+    number = "one" if "single" in count["count"].lower() else count["count"]
+    number = "two" if "couple" in number.lower() else number
+    unit = "characters" if count["unit"].lower().startswith("letter") else count["unit"]
+    verb = "have" if unit.lower().startswith("line") else "answer in"
+    return f"{verb} {bound}{number} {unit}".replace("  ", " ")
+
+
+def _name_bound(around: str) -> str:
+    """Return how a number is bounded, with a space behind it; "" of a bare number."""
+    if _EXACTLY.search(around):
+        return "exactly "
+    if _LEAST.search(around):
+        return "at least "
+    if _MOST.search(around):
+        return "at most "
+    if _FEWER.search(around):
+        return "fewer than "
+    return "more than " if _MORE.search(around) else ""
