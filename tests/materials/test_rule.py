@@ -512,3 +512,48 @@ def test_a_condition_with_something_put_in_is_not_empty() -> None:
     assert read_rule(rule).text == rule
     given = read_rule("When, say meow.", when="asked about cats", then="say meow")
     assert (given.scope, given.effect) == ("asked about cats", "say meow")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Whenever you give me a planting month, write it in capitals.",
+        "If you mention a city, put it in lower case.",
+    ],
+)
+def test_a_part_of_the_answer_is_no_whole_answer(text: str) -> None:
+    with pytest.raises(DataError, match="a part of the answer"):
+        read_rule(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "scope", "effect"),
+    [
+        (
+            "when i ask for tips give me exactly 4 of them",
+            "i ask for tips",
+            "give me exactly 4 of them",
+        ),
+        ("Any time I ask about tax, use no lists.", "tax", "use no lists"),
+        (
+            "when i want to give my wife a poem, use no rhymes",
+            "i want to give my wife a poem",
+            "use no rhymes",
+        ),
+    ],
+)
+def test_a_condition_ends_before_its_demand_without_a_comma(
+    text: str, scope: str, effect: str
+) -> None:
+    rule = read_rule(text)
+    assert (rule.scope, rule.effect) == (scope, effect)
+
+
+def test_what_the_person_tells_of_herself_is_not_said() -> None:
+    read = read_effect("Say that the leaflet must be read. We had a complaint last year.")
+    assert read
+    assert "complaint" not in read.check
+    assert "complaint" not in read.statement
+    said = read_effect("Say that we are closed. We open again in May.")
+    assert said
+    assert "May" in said.statement

@@ -583,6 +583,15 @@ _OF_SPEAKER = re.compile(
 """What the person tells of herself behind a statement: "tell me to warm up, I always forget it"."""
 
 
+_OF_PERSON = re.compile(
+    r"(?:(?:so|but) )?(?:(?:I|my) .+|we (?:had|got|lost|were|[a-z]+ed)\b.*\b(?:last|once|already|"
+    r"before|recently|ago)"
+    r"\b.*)",
+    re.I,
+)
+"""What the person tells of herself in a sentence of its own, which no answer says."""
+
+
 def _read_statements(parts: list[str]) -> Effect | None:
     """Return the effect of "say that we close at six"; sentences that follow are said too, but for
     those of a recognized form. A second demand in the first sentence is one as well.
@@ -595,7 +604,8 @@ def _read_statements(parts: list[str]) -> Effect | None:
     said = read_clause(first)
     if not said and is_whole_answer(parts[0]) and QUOTED_ANSWER.fullmatch(first):
         said = read_clause(f"only {first}")
-    read = [(part, _read_sentence(part)) for part in [*second, *parts[1:]]]
+    later = [part for part in parts[1:] if not _OF_PERSON.fullmatch(part)]
+    read = [(part, _read_sentence(part)) for part in [*second, *later]]
     demands = [effect for _, effect in read if effect]
     others = [part for part, effect in read if not effect]
     if not said or any(part in second or _DEMANDS.match(part) for part in others):

@@ -36,7 +36,7 @@ _DEMANDS = re.compile(
     r"contain|give|state|start|begin|open|end|finish|close|sign)\b(?!.*\b(?:without|skip|refus\w*|"
     r"leave)\b)|"
     rf"(?:i(?: would|'d)? (?:want|like|need|expect) )?{_SUBJECT} |we (?:call|say|write|use) )"
-    r"[^,;:]*[,:]? ?$",
+    r"[^,;:.!?]*[,:]? ?$",
     re.I,
 )
 """How a demand about quoted words begins, up to the first of them."""

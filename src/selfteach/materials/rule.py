@@ -108,6 +108,7 @@ def read_rule(text: str, when: str = "", then: str = "") -> Rule:
         _refuse_unread_condition(said, "" if scope else effect)
         _refuse_unasked(scope)
         _refuse_exception_in_scope(scope)
+    _refuse_part(scope, effect)
     _refuse_unnamed(effect)
     _refuse_unnamed_person(scope)
     _refuse_contradiction(effect)
@@ -188,6 +189,34 @@ def _refuse_unread_condition(said: str, everywhere: str) -> None:
             cure=(
                 'Say it with --when and --then, for instance --when "complaints" --then '
                 '"apologize first".'
+            ),
+        )
+
+
+_NAMES_PART = re.compile(
+    r"you (?:give|mention|use|write|name|list|show|quote|cite)(?: me| us)? (?P<part>.+)", re.I
+)
+_WRITES_PART = re.compile(
+    r"(?:please |always )*(?:write|put|set|spell|print|show) (?:it|them) in (?:all )?(?:capitals|"
+    r"caps|capital letters|block letters|upper ?-?case|lower ?-?case|small letters)\b.*",
+    re.I,
+)
+
+
+def _refuse_part(scope: str, effect: str) -> None:
+    """Refuse "whenever you give a month, write it in capitals": no check finds the month.
+
+    Raises:
+        DataError: the effect is about what the answer names.
+    """
+    named = _NAMES_PART.fullmatch(scope)
+    if named and _WRITES_PART.match(effect):
+        raise DataError(
+            f'the rule is about a part of the answer ("{shorten_text(named["part"])}").',
+            where="rule",
+            cure=(
+                'Say how all answers are written, for instance "Write dates in capitals.", or what '
+                "decides with --check."
             ),
         )
 
