@@ -85,7 +85,9 @@ def write_labels(session: Session, trusted: Sequence[Question]) -> list[Labelled
     )
     if teacher is None:
         return answered
-    blind = answer_without_document(session.base, [a.question for a in answered], count, seed)
+    asked = [a.question for a in answered]
+    advance = session.display.advance
+    blind = answer_without_document(session.base, asked, count, seed, progress=advance)
     return [
         replace(a, blind=own.texts, cut_blind=own.cut)
         for a, own in zip(answered, blind, strict=True)
