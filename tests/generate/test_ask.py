@@ -29,6 +29,7 @@ from selfteach.generate.ask import (
     join_subjects,
     list_asked_topics,
     list_name_words,
+    make_twin,
     names_topic,
     plan_requests,
 )
@@ -551,3 +552,10 @@ def test_a_third_of_the_near_requests_are_about_words_of_the_name() -> None:
     assert set(about) == {"prices", "opening", "hours"}
     plain = plan_requests(Subject("opening hours", (), ("prices",), False), "near", 9, 0, 0)
     assert not any("opening\n" in str(r.prompt)[-60:] for r in plain)
+
+
+def test_the_article_of_a_twin_goes_by_the_sound() -> None:
+    """The letter alone made "a hour" and "an unicorn"."""
+    assert make_twin("What is a day?", "day", "hour") == "What is an hour?"
+    assert make_twin("Draw an owl.", "owl", "unicorn") == "Draw a unicorn."
+    assert make_twin("Is a van big?", "van", "SUV") == "Is an SUV big?"

@@ -29,7 +29,7 @@ from selfteach.generate.topic_members import (
     measure_suggestion,
     split_members,
 )
-from selfteach.materials.inflection import to_singular
+from selfteach.materials.inflection import begins_with_vowel_sound, to_singular
 from selfteach.materials.message_kinds import CLOSED_QUESTION
 from selfteach.models import Sampler, Scorer
 from selfteach.models.ordered import sample_in_order, score_in_order
@@ -798,7 +798,7 @@ def make_twin(text: str, topic: str, sibling: str) -> str:
             name = name[0].upper() + name[1:]
         if not match[1]:
             return name
-        article = "an" if name[0].lower() in "aeiou" else "a"
+        article = "an" if begins_with_vowel_sound(name) else "a"
         article = article.capitalize() if match[1][0].isupper() else article
         return f"{article}{match[2]}{name}"
 
