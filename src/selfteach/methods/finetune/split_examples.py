@@ -56,7 +56,11 @@ def split_dev(
     held = share_conversations(prompts, [example.turns for example in dev])
     learned = [e for e, is_held in zip(material.examples, held, strict=True) if not is_held]
     if not any(example.role == "learn" for example in learned):
-        raise DataError("there is nothing to learn from.", where=material.about)
+        raise DataError(
+            "there is nothing to learn from.",
+            where=material.about,
+            cure="Give more examples, or a smaller --dev.",
+        )
     return learned, dev
 
 
