@@ -46,7 +46,7 @@ from selfteach.records import (
     SamplingParams,
     make_prompt,
 )
-from selfteach.sentences import drop_last_sentence
+from selfteach.sentences import keep_whole_sentences
 from selfteach.text import clean_text
 
 ORDERS = 3
@@ -249,7 +249,7 @@ class _Search:
         pairs = []
         for trace in refused:
             last = trace.tries[-1]
-            text = keep_whole_sentences(last.text) if last.cut else last.text
+            text = keep_whole_sentences(last.text, is_cut=last.cut)
             pairs.append((trace.prompt, text))
         revised = iter(self._repair_texts(pairs))
         drafts: list[Try | Request] = []
@@ -363,12 +363,6 @@ def compose_decline(request: str, number: int) -> str:
         number % len(parts["closings"])
     ]
     return f"{opening} {closing}".strip()
-
-
-def keep_whole_sentences(text: str) -> str:
-    """Return a text that was cut off without its last sentence; "" if that is its only one."""
-    left = drop_last_sentence(text)
-    return "" if left == text else left
 
 
 def truncate_before(answer: str, start: int, words: int = 0) -> str:
