@@ -65,13 +65,14 @@ from selfteach.methods.corrections.sample_and_correct import (
 )
 from selfteach.methods.corrections.split import CorrectionParts
 from selfteach.methods.session import Session
-from selfteach.methods.worked_turns import add_worked_turns, fit_worked_turns
+from selfteach.methods.worked_turns import fit_worked_turns
 from selfteach.records import (
     Completion,
     JsonMapping,
     JsonObject,
     Measure,
     Turns,
+    add_worked_turns,
     get_user_text,
     prompt_to_json,
 )

@@ -82,13 +82,13 @@ from selfteach.methods.corrections.split import (
 from selfteach.methods.method import Method, TrainedPlan, TrainingPlan
 from selfteach.methods.runner import tune
 from selfteach.methods.session import Session
-from selfteach.methods.worked_turns import add_worked_turns
 from selfteach.records import (
     Example,
     JsonMapping,
     JsonObject,
     Measure,
     ObjectiveWeights,
+    add_worked_turns,
     make_prompt,
 )
 from selfteach.run.local_paths import hide_path

@@ -18,13 +18,14 @@ from selfteach.methods.feedback.training_settings import (
 )
 from selfteach.methods.runner import tune
 from selfteach.methods.session import Session
-from selfteach.methods.worked_turns import add_worked_turns, make_worked_turns
+from selfteach.methods.worked_turns import make_worked_turns
 from selfteach.models.recorded import Recorded
 from selfteach.records import (
     Example,
     JsonObject,
     ObjectiveWeights,
     Prompt,
+    add_worked_turns,
     get_user_text,
     make_prompt,
     prompt_to_json,

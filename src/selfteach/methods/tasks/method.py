@@ -38,7 +38,6 @@ from selfteach.methods.tasks.exam_questions import make_questions, make_row
 from selfteach.methods.tasks.instances import KeptTask, describe_similarity
 from selfteach.methods.tasks.invent import invent_tasks
 from selfteach.methods.tasks.plan_work import plan_work
-from selfteach.methods.worked_turns import add_worked_turns
 from selfteach.methods.write_prompts import make_novelty_check, write_general_prompts
 from selfteach.records import (
     GREEDY,
@@ -48,6 +47,7 @@ from selfteach.records import (
     JsonObject,
     Prompt,
     Turns,
+    add_worked_turns,
     digest,
     get_user_text,
     make_prompt,
