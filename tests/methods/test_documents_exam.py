@@ -104,7 +104,7 @@ def state(
     scorer = KnowledgeScorer(quiz(len(base)))
     scores = scorer.score(target)
     everything = {TARGET: target, GENERAL: outside}
-    effects = find_side_effects(everything, [TEXT], lambda scope, own: ())
+    effects = find_side_effects(everything, [TEXT], lambda own: ())
     session: Any = SimpleNamespace(config=SimpleNamespace(seed=0))
     tuned: Any = object() if trained else None
     found: dict[str, Any] = {}

@@ -48,8 +48,8 @@ class LabelledQuestion:
     blind: tuple[str, ...]
     cut: bool = False
     """Whether the label reached its token limit."""
-    whole: tuple[str, ...] | None = None
-    """The `informed` samples that ended before the token limit; None if that is not known."""
+    whole: tuple[str, ...] = ()
+    """The `informed` samples that ended before the token limit."""
     cut_blind: frozenset[str] = frozenset()
     """The `blind` samples that reached it."""
 
