@@ -34,6 +34,7 @@ from selfteach.config import CorrectionsConfig as Settings
 from selfteach.evaluate.exam import Exam, TunedModel, measures_to_json
 from selfteach.generate.correct import Corrector
 from selfteach.materials.corrections import Corrections
+from selfteach.methods.anchor_weights import ANCHOR_WEIGHT, HIGH_ANCHOR_WEIGHT
 from selfteach.methods.corrections.criticisms_to_corrections import (
     choose_critics_judges,
     make_critics,
@@ -99,10 +100,10 @@ OBJECTIVE_WEIGHTS = {
     LATER_CORRECTION: {"correction": 1.0},
     "criticised": {"sft": 1.0, "dpo": 1.0},
     REWRITTEN: {"sft": 1.0, "dpo": 1.0},
-    "kept": {"anchor": 8.0},
-    "general": {"anchor": 8.0},
+    "kept": {"anchor": ANCHOR_WEIGHT},
+    "general": {"anchor": ANCHOR_WEIGHT},
 }
-WEIGHTS_BESIDE_CRITICISM = OBJECTIVE_WEIGHTS | {"general": {"anchor": 16.0}}
+WEIGHTS_BESIDE_CRITICISM = OBJECTIVE_WEIGHTS | {"general": {"anchor": HIGH_ANCHOR_WEIGHT}}
 """A criticism about length changes where answers stop, and other answers soon stop early too."""
 FEW_CORRECTED = 0.2
 """A smaller share of corrected answers is warned of. Where a teacher corrected one in ten, nothing

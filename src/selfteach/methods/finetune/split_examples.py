@@ -13,13 +13,12 @@ from typing import Any
 from selfteach.config import FinetuneConfig
 from selfteach.errors import DataError, UsageError
 from selfteach.files import BadLine
+from selfteach.methods.anchor_weights import ANCHOR_WEIGHT
 from selfteach.records import Example, ObjectiveWeights, digest, prompt_to_json
 from selfteach.registry import BUILT_IN_NAMES, load_registered
 from selfteach.run.ledger import Outcome
 from selfteach.select.conversations import find_conversations, share_conversations
 
-ANCHOR_WEIGHT = 8.0
-"""The weight of anchors."""
 PAIR_OBJECTIVES = frozenset({"correction", "dpo", "hold", "unlikelihood"})
 """Our objectives that learn from pairs; their classes say so too, but they load torch."""
 

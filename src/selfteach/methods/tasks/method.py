@@ -57,6 +57,7 @@ from selfteach.select.inspection import inspect_tasks
 from selfteach.select.task_groups import ExamTexts, group_tasks, list_inputs
 
 OBJECTIVE_WEIGHTS = {"task": {"sft": 1.0}, "seed": {"sft": 1.0}, "general": {"anchor": 1.0}}
+"""Anchors weigh as much as a task: whole answers teach no rule that a first token would decide."""
 NO_TEMPLATE = "no template fits"
 LIKE_TEST = "like a task of --test"
 LORA_RATE = 1e-3
