@@ -447,10 +447,10 @@ def test_no_answer_of_the_base_is_taught_to_a_question_of_the_exam(
     ]
 
     def asked_for(*args: Any) -> list[Any]:
-        _, _, scope, count, _, fault_of, forms = args
+        _, _, scope, count, _, find_fault, forms = args
         assert (scope, count) == ("general", 3)
         assert {"who", "when", "telling"} < forms.keys(), "questions of fact are among them"
-        return [SimpleNamespace(text=text) for text in written if not fault_of(text)]
+        return [SimpleNamespace(text=text) for text in written if not find_fault(text)]
 
     monkeypatch.setattr(general_examples, "write_scope_prompts", asked_for)
     found = general_examples.make_general_examples(

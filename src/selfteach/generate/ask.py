@@ -33,7 +33,7 @@ from selfteach.materials.inflection import begins_with_vowel_sound, to_singular
 from selfteach.materials.message_kinds import CLOSED_QUESTION
 from selfteach.models import Sampler, Scorer
 from selfteach.models.ordered import sample_in_order, score_in_order
-from selfteach.records import Continuations, Request, SamplingParams, digest
+from selfteach.records import GREEDY, Continuations, Request, SamplingParams, digest
 from selfteach.text import clean_text
 
 Scope = Literal["target", "near", "general"]
@@ -166,7 +166,7 @@ def extract_subject(model: Sampler, scorer: Scorer, rule: str, seed: int) -> Sub
 def extract_topic(model: Sampler, rule: str, seed: int) -> str:
     """Return the topic that the model names for a rule; "" where the rule does not contain it."""
     listing = format_examples("Rule: {}\nTopic: {}\n\n", few_shot.TOPICS)
-    sampling = SamplingParams(0.0, max_tokens=16, stop=("\n",))
+    sampling = replace(GREEDY, max_tokens=16, stop=("\n",))
     request = Request("subject", f"{listing}Rule: {rule}\nTopic:", sampling, 0, seed)
     topic = _sample_texts(model, [request])[0].strip(" .\"'")
     is_in_rule = re.search(rf"(?<!\w){re.escape(topic)}(?!\w)", rule, re.IGNORECASE)
@@ -536,7 +536,7 @@ def generate_prompts(
     subject: Subject,
     scope: Scope,
     count: int,
-    fault_of: Callable[[str], str],
+    find_fault: Callable[[str], str],
     rounds: range,
     seed: int,
     forms: PromptForms = few_shot.REQUESTS,
@@ -545,7 +545,7 @@ def generate_prompts(
 
     Args:
         count: number of requests without fault.
-        fault_of: the selection: "" for a request that is well formed and new, else the reason to
+        find_fault: the selection: "" for a request that is well formed and new, else the reason to
             drop it.
         rounds: the numbers of the rounds, each of which has samples of its own.
         forms: the forms of request, which take turns.
@@ -559,7 +559,7 @@ def generate_prompts(
         for prompt in _read_prompts(texts, subject, scope, lack, turn, seed, forms):
             if kept >= count:
                 return
-            fault = fault_of(prompt.text)
+            fault = find_fault(prompt.text)
             kept += not fault
             yield prompt, fault
 
@@ -760,7 +760,7 @@ def generate_similar_prompts(
     model: Sampler,
     stage: str,
     lists: Sequence[Sequence[str]],
-    fault_of: Callable[[str], str],
+    find_fault: Callable[[str], str],
     seed: int,
     turn: int,
 ) -> Iterator[tuple[GeneratedPrompt, str]]:
@@ -774,7 +774,7 @@ def generate_similar_prompts(
         requests.append(Request(stage, prompt, LINE_SAMPLING, i, seed))
     for texts, found in zip(lists, _sample_texts(model, requests), strict=True):
         text = to_one_line(found)
-        yield GeneratedPrompt(text, "target", SIMILAR, texts[-1]), fault_of(text)
+        yield GeneratedPrompt(text, "target", SIMILAR, texts[-1]), find_fault(text)
 
 
 def make_twin(text: str, topic: str, sibling: str) -> str:

@@ -180,7 +180,7 @@ def search_answers(
     traces: Sequence[SearchTrace],
     rule: str,
     find_violations: FindViolations,
-    fault_of: FindFaults,
+    find_faults: FindFaults,
     config: SearchConfig,
     seed: int,
     repair: RepairTexts,
@@ -190,7 +190,7 @@ def search_answers(
     """Add tries to each trace until `config.answers` are accepted or `config.tries` are spent.
 
     Args:
-        fault_of: why answers do not answer, or make no sense ("" = they do); called only with
+        find_faults: why answers do not answer, or make no sense ("" = they do); called only with
             answers that keep the rule.
         repair: repairs a refused try.
         teacher: another model that drafts with the rule in its prompt, in place of this one.
@@ -201,7 +201,7 @@ def search_answers(
         teacher is not None,
         rule,
         find_violations,
-        fault_of,
+        find_faults,
         config,
         seed,
         repair,
@@ -221,7 +221,7 @@ class _Search:
     by_teacher: bool
     rule: str
     find_violations: FindViolations
-    fault_of: FindFaults
+    find_faults: FindFaults
     config: SearchConfig
     seed: int
     repair: RepairTexts
@@ -328,7 +328,8 @@ class _Search:
         broken = dict(zip(pairs, self.find_violations(list(pairs.values())), strict=True))
         kept = [i for i in pairs if not broken[i]]
         strategies = [tries[i].strategy for i in kept]
-        faults = dict(zip(kept, self.fault_of([pairs[i] for i in kept], strategies), strict=True))
+        found = self.find_faults([pairs[i] for i in kept], strategies)
+        faults = dict(zip(kept, found, strict=True))
         judged = []
         for i, one in enumerate(tries):
             fault = one.fault or ("breaks the rule" if broken[i] else faults[i])

@@ -5,6 +5,7 @@ place.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from selfteach.dedup.overlap import OverlapIndex
 from selfteach.evaluate.common_knowledge import COMMON_QUESTIONS
@@ -58,7 +59,7 @@ def make_general_examples(
     shuffled = sorted(texts, key=lambda text: digest([session.config.seed, text]))
     train = shuffled[: round(TRAIN_SHARE * len(texts))]
     learned = set(train)
-    beginnings = SamplingParams(GREEDY.temperature, 1.0, config.anchor_tokens)
+    beginnings = replace(GREEDY, max_tokens=config.anchor_tokens)
     found = {
         "train": keep_base_answers(session, train, "anchors", "general", beginnings),
         "test": make_test_prompts(session, [text for text in texts if text not in learned]),

@@ -16,7 +16,7 @@ is dropped is counted (stages `rewritten` and `strategies`).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from selfteach.dedup.overlap import split_written_words
 from selfteach.evaluate.sanity import is_empty, is_looping
@@ -113,7 +113,7 @@ def find_rewrite_fault(question: Question, completion: Completion | None, text: 
 def write_rewrites(session: Session, questions: Sequence[Question]) -> dict[str, str]:
     """Return the rewritten sentence of each question for which a usable one came, by its id."""
     asked = [q for q in questions if q.sentence is not None and q.short]
-    sampling = SamplingParams(0.0, 1.0, REWRITE_TOKENS, ("\n",))
+    sampling = replace(GREEDY, max_tokens=REWRITE_TOKENS, stop=("\n",))
     instructed = session.teacher is not None
     requests = [
         Request("rewrite", make_rewrite_prompt(q, instructed), sampling, 0, session.config.seed)
@@ -227,7 +227,7 @@ def write_by_strategies(session: Session, chunks: Sequence[Chunk]) -> list[Examp
             else:
                 studies[id] = ChunkStudy(chunk, text)
         stop = () if instructed else ("\n",)
-        sampling = SamplingParams(GREEDY.temperature, GREEDY.top_p, NOTES_TOKENS, stop)
+        sampling = replace(GREEDY, max_tokens=NOTES_TOKENS, stop=stop)
         requests = [
             Request("notes", make_notes_prompt(study, instructed), sampling, 0, seed)
             for study in studies.values()

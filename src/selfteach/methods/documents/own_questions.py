@@ -26,7 +26,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from selfteach.generate.answers import GREEDY, make_open_book_chat, make_open_book_prompt
+from selfteach.generate.answers import GREEDY_LINE, make_open_book_chat, make_open_book_prompt
 from selfteach.generate.plain_questions import make_clause_question, make_fronted_question
 from selfteach.generate.questions import Question, make_answer_prompt
 from selfteach.generate.spans import find_answer_spans, is_latin
@@ -198,7 +198,7 @@ def measure_answerable(session: Session, questions: Sequence[Question]) -> dict[
     requests = []
     for question in questions:
         prompts = [make(question) for make in readings]
-        requests += [Request("answerable", p, GREEDY, 0, session.config.seed) for p in prompts]
+        requests += [Request("answerable", p, GREEDY_LINE, 0, session.config.seed) for p in prompts]
     session.display.start_stage("answerable", len(requests))
     model = session.teacher or session.base
     completions = iter(sample_in_order(model, requests, session.display.advance))
