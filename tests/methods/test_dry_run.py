@@ -27,7 +27,7 @@ from selfteach.materials.effect import read_effect
 from selfteach.materials.rule import read_rule
 from selfteach.methods import account_memory as accounting
 from selfteach.methods import estimate_cost as planning
-from selfteach.methods.account_memory import count_weights, require_memory
+from selfteach.methods.account_memory import count_file_weights, require_memory
 from selfteach.methods.corrections.plan_work import plan_work as plan_corrections
 from selfteach.methods.documents.describe_size import (
     HELD_SENTENCES,
@@ -101,7 +101,7 @@ def test_a_local_teacher_costs_memory_and_time(
     beside = estimate_cost(PLAN, RULE, taught, SilentDisplay())
     assert re.search(r", teacher \S+ GB; ", beside["memory"])
     assert "teacher" not in alone["memory"]
-    times = count_weights(str(teacher)) / count_weights(str(talker))
+    times = count_file_weights(str(teacher)) / count_file_weights(str(talker))
     minutes = [
         {row["stage"]: row["minutes"] for row in found["stages"]} for found in (alone, beside)
     ]
@@ -115,7 +115,7 @@ def test_a_teacher_that_does_not_fit_is_refused_before_it_is_loaded(
     tiny_hf: HfModel, tiny: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = FeedbackConfig(teacher=str(tiny))
-    monkeypatch.setattr(accounting, "count_weights", lambda name: 10**12)
+    monkeypatch.setattr(accounting, "count_file_weights", lambda name: 10**12)
     with pytest.raises(ResourceError, match="the teacher beside the base of this run needs"):
         require_memory(tiny_hf, config, has_engine=True)
     require_memory(tiny_hf, FeedbackConfig(), has_engine=True)

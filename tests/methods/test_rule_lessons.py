@@ -1125,7 +1125,8 @@ def test_unlikelihood_is_refused_for_a_rule_that_forbids_no_text(tmp_path: Path)
 def test_a_rule_trains_a_larger_model_with_a_lower_rate(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("selfteach.methods.account_memory.count_weights", {"big": 540_000_000}.get)
+    count = {"big": 540_000_000}.get
+    monkeypatch.setattr("selfteach.methods.account_memory.count_file_weights", count)
     session = open_session(tmp_path, config=FeedbackConfig(model="big"))
     choose_training(session)
     assert session.config.train.learning_rate == pytest.approx(6.25e-4)

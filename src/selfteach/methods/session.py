@@ -338,12 +338,12 @@ def find_starting_adapter(material: JsonMapping, config: Any) -> Path | None:
     """
     if not material.get("from"):
         return None
-    from selfteach.train.adapters.adapter import can_join
+    from selfteach.train.adapters.adapter import ONLY_LOW_RANK, can_join
     from selfteach.train.adapters.join_loras import EXPERTS_STAY_ALONE, explain_why_not_joined
 
     found = Path(material["from"])
     if not can_join(config.train.adapter):
-        reason = "only adapters of low rank can be joined to one file"
+        reason = ONLY_LOW_RANK
     elif config.train.lora.experts:
         reason = EXPERTS_STAY_ALONE
     else:
