@@ -16,8 +16,9 @@ import pytest
 from scripted import Scripted
 from selfteach import config
 from selfteach.errors import DataError, UsageError
-from selfteach.generate.ask import GeneratedPrompt, Subject
+from selfteach.generate.ask import GeneratedPrompt
 from selfteach.generate.correct import Correctable, Revision
+from selfteach.generate.subject import Subject
 from selfteach.judge import ThresholdJudge
 from selfteach.judge.check import CheckJudge, parse_check
 from selfteach.judge.setup import JudgeSetup, find_judges

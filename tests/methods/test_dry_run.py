@@ -20,8 +20,9 @@ from selfteach.config import (
     resolve,
 )
 from selfteach.errors import ResourceError
-from selfteach.generate import ask
-from selfteach.generate.ask import GeneratedPrompt, Subject
+from selfteach.generate import subject
+from selfteach.generate.ask import GeneratedPrompt
+from selfteach.generate.subject import Subject
 from selfteach.materials.corrections import Corrections, Edit
 from selfteach.materials.effect import read_effect
 from selfteach.materials.rule import read_rule
@@ -210,7 +211,7 @@ def test_a_second_dry_run_loads_no_weights(
     monkeypatch.setenv("SELFTEACH_CACHE", str(tmp_path))
     monkeypatch.setattr(planning, "measure_speed", lambda sampler: 100.0)
     for number in ("NUM_NAME_LISTS", "NUM_SIBLING_LISTS"):  # each line of it is 40 random words
-        monkeypatch.setattr(ask, number, 2)
+        monkeypatch.setattr(subject, number, 2)
     config = resolve(FeedbackConfig, sets=[f"model={tiny}"]).config
     first = estimate_cost(PLAN, RULE, config, SilentDisplay(), verbose=True)
     monkeypatch.delattr(HfModel, "load")

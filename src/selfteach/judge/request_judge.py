@@ -26,8 +26,8 @@ from statistics import mean
 from typing import NamedTuple
 
 from selfteach.generate import few_shot
-from selfteach.generate.ask import Subject, list_other_topics
 from selfteach.generate.listing import format_examples, to_one_line
+from selfteach.generate.subject import Subject, list_other_topics
 from selfteach.judge.calibrate import find_bound
 from selfteach.judge.check import Check
 from selfteach.models import Scorer

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 from selfteach import registry
 from selfteach.errors import UsageError
 from selfteach.evaluate.exam import PROBE_PAIRS
-from selfteach.generate.ask import Subject
+from selfteach.generate.subject import Subject
 from selfteach.judge.request_judge import RequestJudge
 from selfteach.materials.effect_checks import Effect
 from selfteach.materials.situation import Situation

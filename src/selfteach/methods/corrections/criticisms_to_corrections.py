@@ -14,14 +14,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from selfteach.errors import DataError
-from selfteach.generate.ask import (
-    SIMILAR,
-    GeneratedPrompt,
-    Scope,
-    extract_subject,
-    generate_similar_prompts,
-)
+from selfteach.generate.ask import SIMILAR, GeneratedPrompt, Scope, generate_similar_prompts
 from selfteach.generate.correct import Corrector
+from selfteach.generate.subject import extract_subject
 from selfteach.judge import PromptAnswer, ThresholdJudge, ViolationJudge
 from selfteach.judge.calibrate import calibrate_judges
 from selfteach.judge.check import CheckJudge, keeps_check

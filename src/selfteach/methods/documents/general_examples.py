@@ -9,8 +9,8 @@ from dataclasses import replace
 
 from selfteach.dedup.overlap import OverlapIndex
 from selfteach.evaluate.common_knowledge import COMMON_QUESTIONS
-from selfteach.generate.ask import Subject
 from selfteach.generate.few_shot import FACTS, REQUESTS
+from selfteach.generate.subject import Subject
 from selfteach.materials.documents.chunk import Chunk
 from selfteach.methods.anchors import make_anchors
 from selfteach.methods.documents.held_out_questions import HeldOutQuestion

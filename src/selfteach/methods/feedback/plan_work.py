@@ -5,13 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from selfteach.config import FeedbackConfig
-from selfteach.generate.ask import (
-    NUM_NAME_LISTS,
-    NUM_SIBLING_LISTS,
-    count_near_requests,
-    list_name_words,
-)
+from selfteach.generate.ask import count_near_requests
 from selfteach.generate.few_shot import NAME_LISTS
+from selfteach.generate.subject import NUM_NAME_LISTS, NUM_SIBLING_LISTS, list_name_words
 from selfteach.judge.check import NAMES_OF_CHECK
 from selfteach.materials.effect import read_effect
 from selfteach.materials.effect_checks import Effect
