@@ -25,8 +25,8 @@ from selfteach.judge.setup import JudgeSetup, find_judges
 from selfteach.materials.corrections import Corrections, Edit
 from selfteach.methods.brief_answers import limits_length
 from selfteach.methods.corrections import criticisms_to_corrections
+from selfteach.methods.corrections.amounts import MIN_SIMILAR
 from selfteach.methods.corrections.critic import ENOUGH_REVISIONS, Critic, find_text_fault
-from selfteach.methods.corrections.plan_work import MIN_SIMILAR
 from selfteach.methods.corrections.split import CorrectionParts
 from selfteach.models.recorded import Recorded
 from selfteach.records import (

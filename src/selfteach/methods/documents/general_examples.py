@@ -13,8 +13,8 @@ from selfteach.generate.few_shot import FACTS, REQUESTS
 from selfteach.generate.subject import Subject
 from selfteach.materials.documents.chunk import Chunk
 from selfteach.methods.anchors import make_anchors
+from selfteach.methods.documents.amounts import count_anchor_prompts
 from selfteach.methods.documents.held_out_questions import HeldOutQuestion
-from selfteach.methods.documents.plan_work import count_anchor_prompts
 from selfteach.methods.plan_parts import TRAIN_SHARE
 from selfteach.methods.session import Session
 from selfteach.methods.write_prompts import make_novelty_check, write_scope_prompts

@@ -25,11 +25,7 @@ from selfteach.generate.listing import format_examples, to_one_line
 from selfteach.generate.questions import Question, fence_text
 from selfteach.judge.match import contains_answer, token_recall
 from selfteach.materials.documents.chunk import Chunk
-from selfteach.methods.documents.plan_work import (
-    NOTES_TOKENS,
-    STRATEGIES_PER_CHUNK,
-    STRATEGY_TOKENS,
-)
+from selfteach.methods.documents.amounts import NOTES_TOKENS, STRATEGIES_PER_CHUNK, STRATEGY_TOKENS
 from selfteach.methods.session import Session
 from selfteach.models.ordered import sample_in_order
 from selfteach.records import (

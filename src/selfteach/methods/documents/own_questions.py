@@ -33,8 +33,8 @@ from selfteach.generate.spans import find_answer_spans, is_latin
 from selfteach.generate.study import put_question_word
 from selfteach.judge.match import contains_answer, normalize_answer
 from selfteach.materials.documents.chunk import Chunk
+from selfteach.methods.documents.amounts import SPARE, count_wanted
 from selfteach.methods.documents.held_out_questions import put_title_first
-from selfteach.methods.documents.plan_work import SPARE, count_wanted
 from selfteach.methods.session import Session
 from selfteach.models.ordered import sample_in_order
 from selfteach.records import Prompt, Request

@@ -19,7 +19,7 @@ from selfteach.generate.ask import GeneratedPrompt
 from selfteach.judge import ViolationJudge
 from selfteach.judge.decline import is_decline
 from selfteach.methods.anchors import OwnAnswer, keep_answers
-from selfteach.methods.feedback.plan_work import NEEDLESS_STAGE
+from selfteach.methods.feedback.amounts import NEEDLESS_STAGE
 from selfteach.methods.feedback.probe import truncate_answer
 from selfteach.methods.session import Session
 from selfteach.models.recorded import Recorded
