@@ -64,7 +64,7 @@ from selfteach.methods.corrections.measure_rounds import (
     measure_fall_of_needs,
     measure_round_needs,
 )
-from selfteach.methods.corrections.plan_work import plan_work
+from selfteach.methods.corrections.plan_work import PLAN
 from selfteach.methods.corrections.prompt_novelty import make_novelty_check
 from selfteach.methods.corrections.sample_and_correct import (
     FileRow,
@@ -391,7 +391,8 @@ METHOD = Method(
     name="corrections",
     settings=Settings,
     prepare=prepare,
-    plan_work=plan_work,
+    samples=PLAN.samples,
+    plan_work=PLAN.plan_work,
     allows_programs=True,
     read_grading=read_grading,
 )

@@ -34,7 +34,7 @@ from selfteach.generate.answers import LabelledQuestion
 from selfteach.materials.documents.chunk import Chunk
 from selfteach.materials.documents.material import Documents
 from selfteach.methods.anchor_weights import ANCHOR_WEIGHT
-from selfteach.methods.documents.describe_size import describe_size, doubt_size
+from selfteach.methods.documents.describe_size import doubt_size
 from selfteach.methods.documents.exam import build_exam, read_grading
 from selfteach.methods.documents.general_examples import count_anchors, make_general_examples
 from selfteach.methods.documents.knowledge_map import make_knowledge_map
@@ -45,7 +45,7 @@ from selfteach.methods.documents.label_questions import (
     select_pairs,
 )
 from selfteach.methods.documents.plan_stages import plan_stages
-from selfteach.methods.documents.plan_work import plan_work
+from selfteach.methods.documents.plan_work import PLAN
 from selfteach.methods.documents.read_chunks import read_chunks
 from selfteach.methods.documents.read_documents import count_sentences
 from selfteach.methods.documents.select_study_rows import make_study_examples
@@ -159,8 +159,8 @@ METHOD = Method(
     name="documents",
     settings=Settings,
     prepare=prepare,
-    plan_work=plan_work,
-    describe=describe_size,
+    samples=PLAN.samples,
+    plan_work=PLAN.plan_work,
     read_grading=read_grading,
 )
 """`selfteach documents`."""

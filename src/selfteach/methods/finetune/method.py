@@ -31,7 +31,7 @@ from selfteach import statistics
 from selfteach.config import FinetuneConfig
 from selfteach.evaluate.exam import ExamSession, TunedModel, check_base_unchanged, measures_to_json
 from selfteach.evaluate.verdict import Evidence, make_not_examined, reach_verdict
-from selfteach.methods.finetune.plan_work import plan_work
+from selfteach.methods.finetune.plan_work import PLAN
 from selfteach.methods.finetune.split_examples import (
     FinetuneData,
     choose_objectives,
@@ -275,6 +275,10 @@ def train_as_worker(
 
 
 METHOD = Method(
-    name="train", settings=FinetuneConfig, prepare=prepare, samples=False, plan_work=plan_work
+    name="train",
+    settings=FinetuneConfig,
+    prepare=prepare,
+    samples=PLAN.samples,
+    plan_work=PLAN.plan_work,
 )
 """`selfteach train`."""

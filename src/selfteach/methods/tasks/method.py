@@ -37,7 +37,7 @@ from selfteach.methods.tasks.exam import build_exam, choose_shots, read_grading
 from selfteach.methods.tasks.exam_questions import make_questions, make_row
 from selfteach.methods.tasks.instances import KeptTask, describe_similarity
 from selfteach.methods.tasks.invent import invent_tasks
-from selfteach.methods.tasks.plan_work import plan_work
+from selfteach.methods.tasks.plan_work import PLAN
 from selfteach.methods.write_prompts import make_novelty_check, write_general_prompts
 from selfteach.records import (
     GREEDY,
@@ -234,7 +234,7 @@ def make_task_examples(
 
 
 def keep_own_answers(session: Session, prompts: Sequence[Turns]) -> list[Example]:
-    """Step 7: make anchors of the beginnings of the base's own answers to general prompts."""
+    """Make anchors of the beginnings of the base's own answers to general prompts (step 7)."""
     sampling = replace(GREEDY, max_tokens=session.config.anchors.anchor_tokens)
 
     def identify(prompt: Prompt, completion: Completion) -> str:
@@ -260,7 +260,8 @@ METHOD = Method(
     name="tasks",
     settings=Settings,
     prepare=prepare,
-    plan_work=plan_work,
+    samples=PLAN.samples,
+    plan_work=PLAN.plan_work,
     read_grading=read_grading,
 )
 """`selfteach tasks`."""
