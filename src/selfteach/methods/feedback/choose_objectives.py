@@ -128,8 +128,8 @@ def try_objectives(
         session.run.ledger.set_note("teacher_context", best_context)
     scores: dict[str, float] = {}
     needless: dict[str, float] = {}
+    rows = add_teacher_prompts(examples, contexts[best_context])
     for name in candidates:
-        rows = add_teacher_prompts(examples, contexts[best_context])
         weights = choose_weights(session, name)
         tuned = tune(session, rows, weights, f"trial-{name}", steps)
         scores[name] = measure_kept(tuned.recorded)
