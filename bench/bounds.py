@@ -33,10 +33,10 @@ from selfteach.models.engines import open_sampler
 from selfteach.models.hf import HfModel
 from selfteach.records import Completion, Continuations, Example, make_prompt
 from selfteach.train.edit_mask import mark_edited_tokens
+from selfteach.train.likelihood_displacement import TOLERANCE_NATS
 from selfteach.train.train import TrainingResult, train
 
 MAX_TOKENS = 28
-TOLERANCE_NATS = 0.01
 MAX_DRIFT_NATS = 0.05
 HOLD_WEIGHT = OBJECTIVE_WEIGHTS["correction"]["hold"]
 PLAIN: dict[str, Any] = {"mask": False, "alpha": 0.0, "watchdog": 1.0}

@@ -26,9 +26,9 @@ from selfteach.models.hf import HfModel
 from selfteach.records import make_prompt
 from selfteach.statistics import share
 from selfteach.train.edit_mask import mark_edited_tokens
+from selfteach.train.likelihood_displacement import TOLERANCE_NATS
 
 MAX_TOKENS = 64
-TOLERANCE_NATS = 0.01
 
 
 def compute_token_logps(

@@ -28,6 +28,7 @@ from typing import Any
 
 from bench.kept_lines import append_line, open_lines
 from bench.own_exam import read_people_questions
+from selfteach.config.documents import SelectConfig
 from selfteach.evaluate.exam import measures_to_json
 from selfteach.evaluate.judge_calibration import calibrate_knowledge_judges
 from selfteach.generate.answers import (
@@ -110,8 +111,12 @@ def measure_judge(
     """Return the line of a judge: its AUROCs and its threshold of `study.known=auto`."""
     golds = {q.text: q.answers for q in questions}
     itself = {text: text for text in golds}
-    (found,), _ = calibrate_knowledge_judges(
-        [judge], answered, itself, lambda answer, text: is_right(answer, golds[text])
+    (found,) = calibrate_knowledge_judges(
+        [judge],
+        answered,
+        itself,
+        SelectConfig().max_false_known,
+        lambda answer, text: is_right(answer, golds[text]),
     )
     return {
         "judge": found.judge,

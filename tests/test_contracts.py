@@ -21,8 +21,8 @@ from scripted import Scripted
 from selfteach import config, registry
 from selfteach.errors import UsageError
 from selfteach.generate.answers import LabelledQuestion
-from selfteach.generate.ask import Subject
 from selfteach.generate.questions import Question
+from selfteach.generate.subject import Subject
 from selfteach.judge.setup import JudgeSetup, KnowledgeSetup, find_judges
 from selfteach.materials.documents import Document
 from selfteach.materials.documents.chunk import split_chunks

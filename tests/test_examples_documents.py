@@ -7,21 +7,25 @@ from __future__ import annotations
 import importlib.util
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
 
 import scholar
+from scripted import Scripted
+from selfteach.config import DocumentsConfig
 from selfteach.errors import DataError
 from selfteach.generate.answers import LabelledQuestion
 from selfteach.generate.questions import Question
 from selfteach.materials.documents import Document
 from selfteach.materials.documents.chunk import split_chunks
+from selfteach.methods.calibrate_pairwise_judges import AT_CHANCE
 from selfteach.methods.documents.held_out_questions import HeldOutQuestion
-from selfteach.records import Measure
+from selfteach.records import Measure, Prompt
+from selfteach.run.display import SilentDisplay
 
 pytestmark = pytest.mark.training
 
@@ -128,3 +132,89 @@ def test_claims_hold_where_questions_of_a_passage_go_together(
     for together, alone in zip(measure(4), measure(16), strict=True):
         assert together.value == alone.value == 0.5
         assert together.high - together.low > 1.3 * (alone.high - alone.low)
+
+
+RIGHT = "It was 1790."
+WRONG = "Nobody knows it."
+
+
+def make_exam_of(right: int, questions: Sequence[HeldOutQuestion]) -> dict[str, Any]:
+    """The exam.json of a run whose tuned model answers the first questions rightly."""
+    rows = []
+    for n, q in enumerate(questions):
+        cell = {"greedy": RIGHT if n < right else WRONG}
+        rows.append({"scope": "target", "prompt": q.text, "arms": {"tuned": cell}})
+    return {"answers": [*rows, {"scope": "general", "prompt": "Hi", "arms": {}}]}
+
+
+def ask_about_mills(count: int, passages: int = 1) -> list[HeldOutQuestion]:
+    """So many questions, the same number about each passage."""
+    questions = []
+    for number in range(count):
+        mill = number * passages // count
+        text = f"Hale Mill was built in 1790 by Ann Ames. It has {mill} wheels."
+        document = Document(f"mill {mill}.txt", "Hale Mill", text)
+        (chunk,) = split_chunks(document, lambda text: len(text.split()))
+        asked = f"When was it built ({number})?"
+        questions.append(HeldOutQuestion(asked, ("1790",), chunk, "people"))
+    return questions
+
+
+def open_judging_session(score: Callable[[Prompt, str], float]) -> Any:
+    """As much of a session as a comparison of answers needs."""
+    return SimpleNamespace(
+        config=DocumentsConfig(),
+        display=SilentDisplay(),
+        base=Scripted({}, score=score),
+        teacher=None,
+        model=None,
+    )
+
+
+def prefer_the_year(prompt: Prompt, text: str) -> float:
+    """Score A above B where, of the last question's answers, A alone holds the year."""
+    shown = str(prompt).rsplit("Answer A:", 1)[-1]
+    first, second = shown.split("Answer B:")[:2]
+    lead = float("1790" in first) - float("1790" in second)
+    return lead if text.strip() == "A" else -lead
+
+
+def test_the_answers_of_two_runs_are_compared_by_the_judge_that_was_calibrated(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Twelve right answers against two: ten are won, none is lost, the rest are equal."""
+    compare = script("reproduce_knowledge_detection", monkeypatch).compare_finished_runs
+    here = open_judging_session(prefer_the_year)
+    questions = ask_about_mills(30)
+    ours, theirs = make_exam_of(12, questions), make_exam_of(2, questions)
+    found = compare(here, questions, ours, theirs)
+    assert found["judge"]["name"] == "preference"
+    duel = found["tuned"]
+    assert [duel[word] for word in ("wins", "ties", "losses")] == [10, 20, 0]
+    assert duel["won"].value == pytest.approx(1 / 3)
+    assert duel["win_rate"].value == pytest.approx(20 / 30)
+    assert duel["win_rate"].low > 0.5
+    assert duel["position_bias"].value == 0.0
+    here.base = Scripted({}, score=lambda prompt, text: -1.0)
+    refused = compare(here, questions, ours, theirs)
+    assert list(refused) == ["judge"]
+    assert refused["judge"]["refused"] == AT_CHANCE
+    ours["answers"].pop(0)
+    with pytest.raises(DataError, match="has no tuned answer"):
+        compare(here, questions, ours, theirs)
+
+
+def test_win_rates_between_two_runs_hold_where_questions_of_a_passage_go_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Eight of sixteen are won: those of two passages of four, or each with its own passage."""
+    compare = script("reproduce_knowledge_detection", monkeypatch).compare_finished_runs
+    widths = []
+    for passages in (4, 16):
+        asked = ask_about_mills(16, passages)
+        here = open_judging_session(prefer_the_year)
+        found = compare(here, asked, make_exam_of(8, asked), make_exam_of(0, asked))
+        assert found["tuned"]["wins"] == 8
+        rate = found["tuned"]["win_rate"]
+        widths.append(rate.high - rate.low)
+    assert widths[0] > 1.3 * widths[1]

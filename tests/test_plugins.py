@@ -14,7 +14,8 @@ from scripted import Scripted
 from selfteach import config, registry
 from selfteach.commands.answer import AnswerOptions, answer_file
 from selfteach.errors import UsageError
-from selfteach.generate.ask import GeneratedPrompt, Subject
+from selfteach.generate.ask import GeneratedPrompt
+from selfteach.generate.subject import Subject
 from selfteach.materials.effect_checks import Effect
 from selfteach.methods.calibrate_rule_judges import choose_judges
 from selfteach.methods.documents.calibrate_knowledge_judges import list_judges

@@ -38,7 +38,7 @@ from selfteach.records import (
     parse_messages,
     prompt_to_json,
 )
-from selfteach.sentences import drop_last_sentence, split_sentences
+from selfteach.sentences import keep_whole_sentences, split_sentences
 from selfteach.text import clean_text
 
 ONE = Request("ask", make_prompt("hi"), SamplingParams(0.7, 0.9, 64, ("\n",)), 2, 3)
@@ -459,9 +459,9 @@ def test_jsonl_is_written_as_text_and_not_as_escapes(tmp_path: Path) -> None:
     [
         ("Dear Tim,\n\nI am late. I will", "Dear Tim,\n\nI am late."),
         ("One. Two. One.", "One. Two."),
-        ("Only one", "Only one"),
+        ("Only one", ""),
         ("", ""),
     ],
 )
 def test_the_last_sentence_goes_and_the_lines_stay(text: str, left: str) -> None:
-    assert drop_last_sentence(text) == left
+    assert keep_whole_sentences(text, is_cut=True) == left

@@ -30,7 +30,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from selfteach import registry
 from selfteach.config import ResolvedConfig, resolve
@@ -85,6 +85,9 @@ from selfteach.students.folder import (
     is_student,
     read_student,
 )
+
+if TYPE_CHECKING:
+    from selfteach.methods.compare.cells import Comparison
 
 Progress = bool | Literal["auto"]
 PathLike = str | Path
@@ -795,8 +798,8 @@ def choose_cells(
     objectives: Sequence[str],
     shots: Sequence[int],
     rates: Sequence[float],
-) -> Any:
-    """Return the cells of a comparison (methods.compare.cells.Comparison).
+) -> Comparison:
+    """Return the cells of a comparison.
 
     Raises:
         UsageError: an unknown name, or a number is out of range.
@@ -856,7 +859,7 @@ def check_numbers(
 
 def compare_run(
     folder: Path,
-    wanted: Any,
+    wanted: Comparison,
     sets: Sequence[str],
     out: Path | None,
     new: bool,

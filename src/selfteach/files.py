@@ -242,6 +242,11 @@ def hash_file(path: Path) -> str:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
+def count_folder_bytes(folder: Path) -> int:
+    """Return how many bytes the files of a folder hold, without its subfolders."""
+    return sum(file.stat().st_size for file in folder.iterdir())
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a whole file or none (invariant 1).
 

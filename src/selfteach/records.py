@@ -51,6 +51,20 @@ def make_prompt(text: str, *, system: str = "") -> tuple[Message, ...]:
     return ((Message("system", system),) if system else ()) + (Message("user", text),)
 
 
+def make_worked_example(prompt: Turns, answer: str) -> Turns:
+    """Return a worked example as turns: the prompt without its system message, then the answer."""
+    shown = [turn for turn in prompt if turn.role != "system"]
+    return (*shown, Message("assistant", answer))
+
+
+def add_worked_turns(worked: Turns, prompt: Turns) -> Turns:
+    """Return a prompt with worked turns before it; a system message of its own stays first, where
+    alone chat templates take one.
+    """
+    system = prompt[:1] if prompt[0].role == "system" else ()
+    return (*system, *worked, *prompt[len(system) :])
+
+
 def get_user_text(prompt: Prompt) -> str:
     """Return the words of the last user turn: what a person would call "the prompt"."""
     if isinstance(prompt, str):

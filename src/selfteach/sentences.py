@@ -161,7 +161,8 @@ def ends_sentence(text: str) -> bool:
     return _ENDS.search(text.rstrip()[-END_CHARS:]) is not None
 
 
-def drop_last_sentence(text: str) -> str:
-    """Return the text before its last sentence, as it is written; all of it if it is one."""
-    before = "".join(split_pieces(text)[:-1]).rstrip()
-    return before or text
+def keep_whole_sentences(text: str, *, is_cut: bool) -> str:
+    """Return a text as it is written, without its last sentence if it was cut off there; "" if
+    that is its only one.
+    """
+    return "".join(split_pieces(text)[:-1]).rstrip() if is_cut else text

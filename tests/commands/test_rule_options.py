@@ -13,8 +13,9 @@ from selfteach import cli
 from selfteach.commands import teach
 from selfteach.commands.require import EXAM_NUMBERS
 from selfteach.config import FeedbackConfig
-from selfteach.generate.ask import GeneratedPrompt, Subject
+from selfteach.generate.ask import GeneratedPrompt
 from selfteach.generate.few_shot import CUSTOMERS_TOPICS
+from selfteach.generate.subject import Subject
 from selfteach.materials.effect_checks import Effect
 from selfteach.materials.rule import read_rule
 from selfteach.materials.situation import read_situation

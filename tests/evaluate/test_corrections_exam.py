@@ -22,9 +22,9 @@ from selfteach.evaluate.corrections import (
     measure_needs,
 )
 from selfteach.generate.correct import Correctable, Revision
-from selfteach.methods.worked_turns import add_worked_turns, make_worked_turns
+from selfteach.methods.worked_turns import make_worked_turns
 from selfteach.models.recorded import Recorded
-from selfteach.records import Completion, Message, Prompt, make_prompt
+from selfteach.records import Completion, Message, Prompt, add_worked_turns, make_prompt
 from selfteach.run.ledger import Ledger
 
 TEA = make_prompt("Tea?")

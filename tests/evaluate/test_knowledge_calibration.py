@@ -11,6 +11,7 @@ from selfteach.judge.contradiction import KnowledgeScores, MatchJudge
 from selfteach.materials.documents import Document
 from selfteach.materials.documents.chunk import split_chunks
 
+MAX_FALSE_KNOWN = 0.05
 CHUNK = split_chunks(Document("x", "T", "A text of some words."), lambda t: len(t.split()))[0]
 
 
@@ -47,7 +48,8 @@ def test_each_judge_is_measured_against_what_is_known() -> None:
     upside_down = Fixed(
         "upside down", [float(i % 2) for i in range(8)], [float(i < 4) for i in range(8)]
     )
-    found, scores = calibrate_knowledge_judges([right, chance, upside_down], answered, gold)
+    judges = [right, chance, upside_down]
+    found = calibrate_knowledge_judges(judges, answered, gold, MAX_FALSE_KNOWN)
     assert [(c.knowledge.value, c.label.value) for c in found] == [
         (1.0, 1.0),
         (0.5, 0.5),
@@ -58,14 +60,13 @@ def test_each_judge_is_measured_against_what_is_known() -> None:
         c.knowledge.low <= c.knowledge.value <= c.knowledge.high and c.knowledge.n == 8
         for c in found
     )
-    assert scores["right"][4].s_knowledge == 1.0
     assert found[0].knowledge.value == 1.0
 
 
 def test_match_finds_what_is_unknown() -> None:
     answered, gold = rows()
     right_labels = [LabelledQuestion(a.question, "ann", a.informed, a.blind) for a in answered]
-    ((match,), _) = calibrate_knowledge_judges([MatchJudge()], right_labels, gold)
+    (match,) = calibrate_knowledge_judges([MatchJudge()], right_labels, gold, MAX_FALSE_KNOWN)
     assert match.knowledge.value == 1.0
     assert match.label.n == 8
 
@@ -74,10 +75,10 @@ def test_a_question_without_a_gold_answer_is_an_error() -> None:
     answered, gold = rows()
     with pytest.raises(KeyError):
         calibrate_knowledge_judges(
-            [MatchJudge()], answered, gold | {} if not gold else dict(list(gold.items())[1:])
+            [MatchJudge()], answered, dict(list(gold.items())[1:]), MAX_FALSE_KNOWN
         )
 
 
 def test_nothing_to_measure_is_no_verdict() -> None:
-    ((match,), _) = calibrate_knowledge_judges([MatchJudge()], [], {})
+    (match,) = calibrate_knowledge_judges([MatchJudge()], [], {}, MAX_FALSE_KNOWN)
     assert (match.knowledge.n, match.knowledge.low, match.knowledge.high) == (0, 0.0, 1.0)

@@ -198,7 +198,7 @@ def test_the_effect_of_a_conditional_rule_is_needless_outside_its_scope() -> Non
     general = arms("general", ["What is tea?"], base=GOOD, tuned=GOOD)
     found = IN_EMAILS.find_needless(target | near | general)
     assert found == {"base": [False] * 3, "tuned": [False, True, False]}
-    assert IN_EMAILS.find_allowed_repeats("near", near["near"]["base"]) == set()
+    assert IN_EMAILS.find_allowed_repeats(near["near"]["base"]) == set()
 
 
 @pytest.mark.parametrize(("shown", "word"), [(0, "taught"), (2, "taught"), (12, "not learned")])

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from selfteach import cli
-from selfteach.generate import ask
+from selfteach.generate import subject
 from selfteach.methods.feedback.make_examples import NOT_FOUND
 from talker import FEW, feedback_command, run_json
 
@@ -42,7 +42,7 @@ def test_a_model_whose_requests_are_all_refused(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     for number in ("NUM_NAME_LISTS", "NUM_SIBLING_LISTS"):  # each line of it is 40 random words
-        monkeypatch.setattr(ask, number, 2)
+        monkeypatch.setattr(subject, number, 2)
     few = ("ask.rounds=1", "ask.target=8")
     command = feedback_command(
         tiny, tmp_path / "run", *(word for name in few for word in ("--set", name))

@@ -19,8 +19,9 @@ from hostile import Call, answer, hostile
 from selfteach.config import CorrectionsConfig, FeedbackConfig, FinetuneConfig, resolve
 from selfteach.errors import DataError
 from selfteach.generate.answers import LabelledQuestion
-from selfteach.generate.ask import GeneratedPrompt, Subject
+from selfteach.generate.ask import GeneratedPrompt
 from selfteach.generate.questions import Question
+from selfteach.generate.subject import Subject
 from selfteach.judge import Judge, ThresholdJudge
 from selfteach.judge.check import CheckJudge
 from selfteach.judge.contradiction import GainJudge, PromptedJudge

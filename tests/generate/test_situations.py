@@ -311,6 +311,10 @@ def test_no_neighbor_is_a_kind_of_the_text() -> None:
         ("essay", "an essay"),
         ("out-of-office reply", "an out-of-office reply"),
         ("umbrella", "an umbrella"),
+        ("honor roll", "an honor roll"),
+        ("usual reply", "a usual reply"),
+        ("NASA memo", "a NASA memo"),
+        ("US visa letter", "a US visa letter"),
     ],
 )
 def test_the_article_goes_by_the_sound(noun: str, piece: str) -> None:

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from scripted import Scripted
-from selfteach.generate.ask import Subject, fill_up_siblings, leave_out_members
+from selfteach.generate.subject import Subject, fill_up_siblings, leave_out_members
 from selfteach.generate.topic_members import measure_membership, split_members
 from selfteach.records import Prompt
 

@@ -6,7 +6,7 @@ import pytest
 
 from scripted import Scripted
 from selfteach.generate import few_shot
-from selfteach.generate.ask import Subject
+from selfteach.generate.subject import Subject
 from selfteach.judge.inverse import MAX_WORDS, InverseJudge, find_common_words, list_other_rules
 from selfteach.records import Prompt
 

@@ -10,7 +10,7 @@ import pytest
 from sat_again import change_steps
 from scripted import Scripted
 from selfteach import registry
-from selfteach.generate.ask import Subject
+from selfteach.generate.subject import Subject
 from selfteach.judge import PromptAnswer, ThresholdJudge
 from selfteach.judge.recorded_judge import describe_judge, read_judge
 from selfteach.judge.setup import JudgeSetup, find_judges

@@ -8,7 +8,7 @@ import math
 from dataclasses import replace
 
 from scripted import Scripted
-from selfteach.generate.ask import Subject
+from selfteach.generate.subject import Subject
 from selfteach.judge.calibrate import MAX_FALSE_POSITIVES
 from selfteach.judge.check import parse_check
 from selfteach.judge.request_judge import (

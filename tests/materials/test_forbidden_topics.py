@@ -7,7 +7,7 @@ import pytest
 from scripted import Scripted
 from selfteach.config import FeedbackConfig
 from selfteach.errors import DataError
-from selfteach.generate.ask import extract_topic
+from selfteach.generate.subject import extract_topic
 from selfteach.judge.check import parse_check
 from selfteach.materials.effect import read_effect
 from selfteach.materials.forbidden_topics import can_forbid_topic

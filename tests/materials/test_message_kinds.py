@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from selfteach.generate import few_shot
-from selfteach.generate.ask import describe_known_topic, plan_requests
+from selfteach.generate.ask import plan_requests
+from selfteach.generate.subject import describe_known_topic
 from selfteach.materials.message_kinds import (
     CLOSED_QUESTION,
     MESSAGE_KINDS,

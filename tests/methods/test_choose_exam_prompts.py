@@ -13,7 +13,8 @@ from scripted import Scripted
 from selfteach.config import FeedbackConfig
 from selfteach.dedup.overlap import OverlapIndex
 from selfteach.evaluate.exam import TARGET, Arm, make_requests, plan_second_sample
-from selfteach.generate.ask import SIMILAR, GeneratedPrompt, Subject
+from selfteach.generate.ask import SIMILAR, GeneratedPrompt
+from selfteach.generate.subject import Subject
 from selfteach.judge import ThresholdJudge
 from selfteach.judge.check import CheckJudge
 from selfteach.methods.feedback.choose_exam_prompts import choose_exam_prompts

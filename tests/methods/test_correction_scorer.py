@@ -85,7 +85,7 @@ def examined(
         "general": {arm: answers((general or {}).get(arm, FINE)) for arm in replies},
     }
     scores = scorer.score(given["target"])
-    effects = find_side_effects(given, [RIGHT], lambda scope, base: ())
+    effects = find_side_effects(given, [RIGHT], lambda base: ())
     session: Any = SimpleNamespace(config=SimpleNamespace(seed=0))
     tuned: Any = object() if "tuned" in replies else None
     return scorer, ExamState(session, tuned, arms, given, scores, effects, {})

@@ -16,16 +16,17 @@ import pytest
 from scripted import Scripted
 from selfteach import config
 from selfteach.errors import DataError, UsageError
-from selfteach.generate.ask import GeneratedPrompt, Subject
+from selfteach.generate.ask import GeneratedPrompt
 from selfteach.generate.correct import Correctable, Revision
+from selfteach.generate.subject import Subject
 from selfteach.judge import ThresholdJudge
 from selfteach.judge.check import CheckJudge, parse_check
 from selfteach.judge.setup import JudgeSetup, find_judges
 from selfteach.materials.corrections import Corrections, Edit
 from selfteach.methods.brief_answers import limits_length
 from selfteach.methods.corrections import criticisms_to_corrections
+from selfteach.methods.corrections.amounts import MIN_SIMILAR
 from selfteach.methods.corrections.critic import ENOUGH_REVISIONS, Critic, find_text_fault
-from selfteach.methods.corrections.plan_work import MIN_SIMILAR
 from selfteach.methods.corrections.split import CorrectionParts
 from selfteach.models.recorded import Recorded
 from selfteach.records import (

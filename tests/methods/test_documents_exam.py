@@ -11,7 +11,6 @@ import pytest
 
 from scripted import Scripted
 from selfteach.config import DocumentsConfig
-from selfteach.errors import DataError
 from selfteach.evaluate.common_knowledge import COMMON_QUESTIONS
 from selfteach.evaluate.exam import GENERAL, TARGET, Answers, ExamState, measures_to_json
 from selfteach.evaluate.knowledge import GradedAnswers, grade_answers
@@ -27,7 +26,6 @@ from selfteach.materials.documents.questions import PeopleQuestion
 from selfteach.materials.documents.read import ReadDocuments
 from selfteach.methods.calibrate_pairwise_judges import AT_CHANCE, choose_pairwise_judge
 from selfteach.methods.documents import exam as documents_exam
-from selfteach.methods.documents.compare_runs import compare_finished_runs
 from selfteach.methods.documents.exam import (
     KnowledgeScorer,
     build_arms,
@@ -106,7 +104,7 @@ def state(
     scorer = KnowledgeScorer(quiz(len(base)))
     scores = scorer.score(target)
     everything = {TARGET: target, GENERAL: outside}
-    effects = find_side_effects(everything, [TEXT], lambda scope, own: ())
+    effects = find_side_effects(everything, [TEXT], lambda own: ())
     session: Any = SimpleNamespace(config=SimpleNamespace(seed=0))
     tuned: Any = object() if trained else None
     found: dict[str, Any] = {}
@@ -539,41 +537,8 @@ def test_answers_are_compared_by_the_judge_that_was_calibrated() -> None:
 CONTESTS = ("pairwise", "against_prompted")
 
 
-def make_exam_of(right: int, questions: Sequence[HeldOutQuestion]) -> dict[str, Any]:
-    """The exam.json of a run whose tuned model answers the first questions rightly."""
-    rows = []
-    for n, q in enumerate(questions):
-        cell = {"greedy": RIGHT if n < right else WRONG}
-        rows.append({"scope": "target", "prompt": q.text, "arms": {"tuned": cell}})
-    return {"answers": [*rows, {"scope": "general", "prompt": "Hi", "arms": {}}]}
-
-
-def test_the_answers_of_two_runs_are_compared_by_the_judge_that_was_calibrated() -> None:
-    """Twelve right answers against two: ten are won, none is lost, the rest are equal."""
-    here = session(Scripted(lambda request: WRONG))
-    here.teacher = None
-    here.base = Scripted({}, score=prefer_the_year)
-    questions = quiz(30)
-    ours, theirs = make_exam_of(12, questions), make_exam_of(2, questions)
-    found = compare_finished_runs(here, questions, ours, theirs)
-    assert found["judge"]["name"] == "preference"
-    duel = found["tuned"]
-    assert [duel[word] for word in ("wins", "ties", "losses")] == [10, 20, 0]
-    assert duel["won"].value == pytest.approx(1 / 3)
-    assert duel["win_rate"].value == pytest.approx(20 / 30)
-    assert duel["win_rate"].low > 0.5
-    assert duel["position_bias"].value == 0.0
-    here.base = Scripted({}, score=lambda prompt, text: -1.0)
-    refused = compare_finished_runs(here, questions, ours, theirs)
-    assert list(refused) == ["judge"]
-    assert refused["judge"]["refused"] == AT_CHANCE
-    ours["answers"].pop(0)
-    with pytest.raises(DataError, match="has no tuned answer"):
-        compare_finished_runs(here, questions, ours, theirs)
-
-
 def test_win_rates_hold_where_questions_of_a_passage_go_together() -> None:
-    """Two passages of four are won, in the exam and between two runs."""
+    """Two passages of four are won."""
     widths = []
     for asked in (quiz_of_passages(4), quiz_of_passages(16)[::4]):
         here = session(Scripted(lambda request: WRONG))
@@ -581,9 +546,8 @@ def test_win_rates_hold_where_questions_of_a_passage_go_together() -> None:
         here.base = Scripted({}, score=prefer_the_year)
         made = replace(state("-" * 16, "-" * 16, "+" * 8 + "-" * 8), session=here)
         found = measure_pairwise(asked, made)
-        runs = compare_finished_runs(here, asked, make_exam_of(8, asked), make_exam_of(0, asked))
-        duels = (found["pairwise"]["tuned"], found["against_prompted"]["tuned"], runs["tuned"])
-        assert [duel["wins"] for duel in duels] == [8, 8, 8]
+        duels = (found["pairwise"]["tuned"], found["against_prompted"]["tuned"])
+        assert [duel["wins"] for duel in duels] == [8, 8]
         widths.append([measure_width(duel["win_rate"]) for duel in duels])
     for wide, narrow in zip(*widths, strict=True):
         assert wide > 1.3 * narrow

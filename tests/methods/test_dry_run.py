@@ -20,14 +20,15 @@ from selfteach.config import (
     resolve,
 )
 from selfteach.errors import ResourceError
-from selfteach.generate import ask
-from selfteach.generate.ask import GeneratedPrompt, Subject
+from selfteach.generate import subject
+from selfteach.generate.ask import GeneratedPrompt
+from selfteach.generate.subject import Subject
 from selfteach.materials.corrections import Corrections, Edit
 from selfteach.materials.effect import read_effect
 from selfteach.materials.rule import read_rule
 from selfteach.methods import account_memory as accounting
 from selfteach.methods import estimate_cost as planning
-from selfteach.methods.account_memory import count_weights, require_memory
+from selfteach.methods.account_memory import count_file_weights, require_memory
 from selfteach.methods.corrections.plan_work import plan_work as plan_corrections
 from selfteach.methods.documents.describe_size import (
     HELD_SENTENCES,
@@ -101,7 +102,7 @@ def test_a_local_teacher_costs_memory_and_time(
     beside = estimate_cost(PLAN, RULE, taught, SilentDisplay())
     assert re.search(r", teacher \S+ GB; ", beside["memory"])
     assert "teacher" not in alone["memory"]
-    times = count_weights(str(teacher)) / count_weights(str(talker))
+    times = count_file_weights(str(teacher)) / count_file_weights(str(talker))
     minutes = [
         {row["stage"]: row["minutes"] for row in found["stages"]} for found in (alone, beside)
     ]
@@ -115,7 +116,7 @@ def test_a_teacher_that_does_not_fit_is_refused_before_it_is_loaded(
     tiny_hf: HfModel, tiny: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = FeedbackConfig(teacher=str(tiny))
-    monkeypatch.setattr(accounting, "count_weights", lambda name: 10**12)
+    monkeypatch.setattr(accounting, "count_file_weights", lambda name: 10**12)
     with pytest.raises(ResourceError, match="the teacher beside the base of this run needs"):
         require_memory(tiny_hf, config, has_engine=True)
     require_memory(tiny_hf, FeedbackConfig(), has_engine=True)
@@ -125,11 +126,7 @@ def test_a_teacher_that_does_not_fit_is_refused_before_it_is_loaded(
 def test_the_plan_of_a_method_is_found_without_the_method(name: str) -> None:
     plan = find_plan(name)
     method = load_registered("methods", name)
-    assert (plan.plan_work, plan.samples, plan.describe) == (
-        method.plan_work,
-        method.samples,
-        method.describe,
-    )
+    assert (plan.plan_work, plan.samples) == (method.plan_work, method.samples)
 
 
 @pytest.mark.parametrize(
@@ -210,7 +207,7 @@ def test_a_second_dry_run_loads_no_weights(
     monkeypatch.setenv("SELFTEACH_CACHE", str(tmp_path))
     monkeypatch.setattr(planning, "measure_speed", lambda sampler: 100.0)
     for number in ("NUM_NAME_LISTS", "NUM_SIBLING_LISTS"):  # each line of it is 40 random words
-        monkeypatch.setattr(ask, number, 2)
+        monkeypatch.setattr(subject, number, 2)
     config = resolve(FeedbackConfig, sets=[f"model={tiny}"]).config
     first = estimate_cost(PLAN, RULE, config, SilentDisplay(), verbose=True)
     monkeypatch.delattr(HfModel, "load")

@@ -24,16 +24,15 @@ from selfteach.materials.examples import read_examples
 from selfteach.methods.finetune import method as finetune
 from selfteach.methods.finetune.method import (
     DevLossExam,
-    DevScores,
     FinetuneData,
     choose_objectives,
     is_pairs_only,
     make_evidence,
     measure_scores,
-    score_dev,
     split_dev,
 )
 from selfteach.methods.finetune.read_datasets import read_material, refuse_too_little
+from selfteach.methods.score_examples import ExampleScores, score_examples
 from selfteach.records import Example, LogProb, Measure, Message, make_prompt
 from selfteach.run.ledger import Ledger
 from selfteach.train.trainer import Trainer
@@ -348,7 +347,7 @@ def test_a_cut_answer_is_scored_without_its_end() -> None:
         Example("a", "example", make_prompt("x"), "y", "z", {}, {"cut": ["rejected"]}),
         Example("b", "example", make_prompt("v"), "w"),
     ]
-    found = score_dev(Model(), rows)  # type: ignore[arg-type]
+    found = score_examples(Model(), rows)  # type: ignore[arg-type]
     assert [(item.texts[0], item.end) for item in seen] == [("y", True), ("w", True), ("z", False)]
     assert (len(found.chosen), len(found.rejected)) == (2, 1)
 
@@ -504,7 +503,7 @@ def test_many_answers_to_few_prompts_give_no_verdict(count: int) -> None:
     assert [measure["n"] for measure in measures] == [count] * 5
 
 
-def make_scores(rng: np.random.Generator, count: int) -> DevScores:
+def make_scores(rng: np.random.Generator, count: int) -> ExampleScores:
     """Log-probabilities of answers of 2 to 20 tokens, each with a rejected one."""
     lengths = rng.integers(2, 20, (2, count))
     logps = -lengths * rng.normal(2, 0.3, (2, count))
@@ -512,11 +511,11 @@ def make_scores(rng: np.random.Generator, count: int) -> DevScores:
         [LogProb(float(logp), int(length)) for logp, length in zip(*side, strict=True)]
         for side in zip(logps, lengths, strict=True)
     )
-    return DevScores(chosen, dict(enumerate(rejected)))
+    return ExampleScores(chosen, dict(enumerate(rejected)))
 
 
-def repeat(scores: DevScores, times: int) -> DevScores:
-    return DevScores(
+def repeat(scores: ExampleScores, times: int) -> ExampleScores:
+    return ExampleScores(
         [logp for logp in scores.chosen for _ in range(times)],
         dict(enumerate(logp for logp in scores.rejected.values() for _ in range(times))),
     )
@@ -554,7 +553,7 @@ def test_the_verdict_goes_by_the_numbers_of_its_sentence() -> None:
     """
     base = [LogProb(-2.0 * 3, 3)] * 40 + [LogProb(-1.0 * 400, 400)] * 10
     tuned = [LogProb(-1.4 * 3, 3)] * 40 + [LogProb(-1.3 * 400, 400)] * 10
-    scores = {"base": DevScores(base, {}), "tuned": DevScores(tuned, {})}
+    scores = {"base": ExampleScores(base, {}), "tuned": ExampleScores(tuned, {})}
     found = measure_scores(scores, range(50), seed=0)
     before, after = (found["loss_nats"][arm].value for arm in ("base", "tuned"))
     assert (before, after) == pytest.approx((4240 / 4120, 5368 / 4120))
@@ -587,7 +586,7 @@ def test_without_a_dev_part_nothing_is_examined() -> None:
     ids=["anchors alone", "nothing beside the dev file"],
 )
 def test_where_there_is_nothing_to_learn_it_is_reported(material: FinetuneData) -> None:
-    with pytest.raises(DataError, match="there is nothing to learn from"):
+    with pytest.raises(DataError, match=r"there is nothing to learn from\..*Give more examples"):
         split_dev(material, FinetuneConfig(dev_share=0.0))
 
 

@@ -17,8 +17,9 @@ from selfteach import statistics
 from selfteach.config import FeedbackConfig
 from selfteach.dedup.overlap import OverlapIndex
 from selfteach.evaluate.verdict import NOT_CLEANLY
-from selfteach.generate.ask import GeneratedPrompt, Subject
+from selfteach.generate.ask import GeneratedPrompt
 from selfteach.generate.situations import OTHER_GENRE, build_requests, write_occasions
+from selfteach.generate.subject import Subject
 from selfteach.materials.situation import read_situation
 from selfteach.methods import runner
 from selfteach.methods.feedback import method

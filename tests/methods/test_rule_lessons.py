@@ -20,10 +20,11 @@ from scripted import Scripted
 from selfteach.config import FeedbackConfig, SearchConfig
 from selfteach.dedup.overlap import OverlapIndex
 from selfteach.errors import DataError, UsageError
-from selfteach.generate.ask import SIMILAR, GeneratedPrompt, Subject, plan_requests
+from selfteach.generate.ask import SIMILAR, GeneratedPrompt, plan_requests
 from selfteach.generate.few_shot import EXAM_REQUESTS
 from selfteach.generate.search import SearchTrace, Try
 from selfteach.generate.situations import Occasion
+from selfteach.generate.subject import Subject
 from selfteach.judge import ThresholdJudge
 from selfteach.judge.check import CheckJudge, parse_check
 from selfteach.judge.decline import is_decline
@@ -1125,7 +1126,8 @@ def test_unlikelihood_is_refused_for_a_rule_that_forbids_no_text(tmp_path: Path)
 def test_a_rule_trains_a_larger_model_with_a_lower_rate(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("selfteach.methods.account_memory.count_weights", {"big": 540_000_000}.get)
+    count = {"big": 540_000_000}.get
+    monkeypatch.setattr("selfteach.methods.account_memory.count_file_weights", count)
     session = open_session(tmp_path, config=FeedbackConfig(model="big"))
     choose_training(session)
     assert session.config.train.learning_rate == pytest.approx(6.25e-4)

@@ -102,6 +102,34 @@ def test_a_question_without_its_label_failed(session: Any) -> None:
     assert funnel.reasons == {NO_LABEL: 1}
 
 
+@pytest.mark.parametrize("has_teacher", [False, True])
+def test_the_progress_of_the_answers_reaches_its_total(session: Any, has_teacher: bool) -> None:
+    """A label, two answers with the document and two without it; the base gives the last two."""
+    session.teacher = Scripted(lambda r: "It was built in 1790.") if has_teacher else None
+    session.display = CountingDisplay()
+    with session.run.ledger.open_funnel("select", [WHEN.id]) as questions:
+        measured = label_questions(session, [WHEN], MatchJudge(), questions)
+        select_pairs(session, measured, questions)
+    assert (session.display.planned, session.display.done) == (5, 5)
+
+
+class CountingDisplay(SilentDisplay):
+    """Keeps what was announced and what was counted."""
+
+    planned = 0
+    done = 0
+
+    def start_stage(self, name: str, total: int = 0, unit: str = "sampled") -> None:
+        """The total of the last stage."""
+        super().start_stage(name, total, unit)
+        self.planned = total
+
+    def advance(self, n: int = 1) -> None:
+        """One more."""
+        super().advance(n)
+        self.done += n
+
+
 def test_a_question_that_is_forgotten_on_the_way_is_an_error(session: Any) -> None:
     entered = session.run.ledger.open_funnel("select", [WHEN.id])
     questions = entered.__enter__()
@@ -419,10 +447,10 @@ def test_no_answer_of_the_base_is_taught_to_a_question_of_the_exam(
     ]
 
     def asked_for(*args: Any) -> list[Any]:
-        _, _, scope, count, _, fault_of, forms = args
+        _, _, scope, count, _, find_fault, forms = args
         assert (scope, count) == ("general", 3)
         assert {"who", "when", "telling"} < forms.keys(), "questions of fact are among them"
-        return [SimpleNamespace(text=text) for text in written if not fault_of(text)]
+        return [SimpleNamespace(text=text) for text in written if not find_fault(text)]
 
     monkeypatch.setattr(general_examples, "write_scope_prompts", asked_for)
     found = general_examples.make_general_examples(

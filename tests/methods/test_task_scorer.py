@@ -77,7 +77,7 @@ def exam_state(
     model: Any = FixedScorer()
     models = {name: Arm(model, prompts) for name in arms}
     session: Any = SimpleNamespace(config=SimpleNamespace(seed=0))
-    effects = find_side_effects(asked, (), lambda scope, base: ())
+    effects = find_side_effects(asked, (), lambda base: ())
     return ExamState(session, None, models, asked, scorer.score(arms), effects, found or {})
 
 

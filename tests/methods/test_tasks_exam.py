@@ -22,9 +22,8 @@ from selfteach.methods.tasks.exam_questions import TOO_MANY, make_question, make
 from selfteach.methods.tasks.method import LIKE_TEST, drop_like_tests
 from selfteach.methods.tasks.pairwise_exam import choose_judge, make_mismatched_pairs
 from selfteach.methods.tasks.read_tasks import read_material
-from selfteach.methods.worked_turns import add_worked_turns
 from selfteach.models.recorded import Recorded
-from selfteach.records import Example, Message, Prompt, make_prompt
+from selfteach.records import Example, Message, Prompt, add_worked_turns, make_prompt
 from selfteach.run.display import open_display
 from selfteach.run.ledger import Ledger
 

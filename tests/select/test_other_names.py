@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import pytest
 
 from scripted import Scripted
-from selfteach.generate.ask import Subject
+from selfteach.generate.subject import Subject
 from selfteach.judge.check import parse_check
 from selfteach.records import Prompt, Request, get_user_text
 from selfteach.select.other_names import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from selfteach import api
 from selfteach.commands.screen import open_console, print_json
@@ -12,10 +12,13 @@ from selfteach.commands.teach import show_on_screen
 from selfteach.errors import UsageError
 from selfteach.records import JsonMapping
 
+if TYPE_CHECKING:
+    from selfteach.methods.compare.cells import Comparison
+
 
 def run_compare(
     folder: Path,
-    cells: Any,
+    cells: Comparison,
     sets: Sequence[str],
     out: Path | None,
     *,
@@ -35,7 +38,7 @@ def run_compare(
         print_table(found)
 
 
-def parse_cells(adapters: str, objectives: str, icl: str, rates: str) -> Any:
+def parse_cells(adapters: str, objectives: str, icl: str, rates: str) -> Comparison:
     """Return the cells of a comparison from comma-separated lists.
 
     Raises:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from selfteach.commands.screen import open_screen
 from selfteach.commands.student_option import check_student_option
 from selfteach.students.folder import find_student_folder
@@ -21,12 +19,11 @@ def run_serve(
     queue: int,
     timeout: float,
     *,
-    log: Path | None = None,
     debug: bool,
 ) -> None:
     """Serve until a signal."""
     check_student_option(student, config, "while serving", beside="--run" if runs else "")
-    with open_screen(log, debug=debug) as screen:
+    with open_screen(None, debug=debug) as screen:
         from selfteach.serve import server
         from selfteach.serve.lessons import read_lessons
 

@@ -89,10 +89,14 @@ def load_soft_prompt(
     """
     from safetensors.torch import load_file
 
-    from selfteach.models.check_safety import ADAPTER_CONFIG_FILE, check_adapter, read_json
+    from selfteach.models.check_safety import (
+        ADAPTER_CONFIG_FILE,
+        TENSORS_FILE,
+        check_adapter,
+        read_json,
+    )
     from selfteach.models.four_bit_files import read_adapter_setting
     from selfteach.models.hf import HfModel
-    from selfteach.models.load_adapter import TENSORS_FILE
     from selfteach.models.resolve_model_path import resolve_base
     from selfteach.models.soft_prompt import TENSOR_NAME
 

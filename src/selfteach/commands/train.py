@@ -11,7 +11,7 @@ from selfteach.commands.options import TeachOptions
 from selfteach.commands.screen import print_notices
 from selfteach.commands.teach import check_before_run, teach
 from selfteach.config import FinetuneConfig
-from selfteach.errors import DataError, UsageError
+from selfteach.errors import UsageError
 from selfteach.materials.examples import KEYS
 from selfteach.materials.unread_columns import describe_unread_columns
 from selfteach.methods.finetune.read_datasets import parse_dev, read_material, refuse_too_little
@@ -75,18 +75,8 @@ def train_as_worker(material: FinetuneData, config: FinetuneConfig, options: Tea
 
 
 def describe_material(material: FinetuneData, config: FinetuneConfig) -> Mapping[str, Any]:
-    """Return what was read, without a model.
-
-    Raises:
-        DataError: there is nothing to learn from.
-    """
+    """Return what was read, without a model."""
     learned, dev = split_dev(material, config)
-    if not learned:
-        raise DataError(
-            "there is nothing to learn from.",
-            where=material.about,
-            cure="Give more examples, or a smaller --dev.",
-        )
     objectives = choose_objectives(learned, config)
     counts = sorted(Counter(example.kind for example in learned).items())
     return {

@@ -18,13 +18,10 @@ from selfteach.evaluate.verdict import Evidence
 from selfteach.generate.correct import Correctable, Revision, edit_distance, split_edit_units
 from selfteach.models.recorded import Recorded
 from selfteach.records import Completion, Continuations, Measure, Prompt, Turns
+from selfteach.train.likelihood_displacement import TOLERANCE_NATS
 
 MIN_TIMES = 2
 """Answers from which corrections must have removed a word, so that it counts as an error."""
-TOLERANCE_NATS = 0.01
-"""A correction may become less likely by this many nats a token, since rounding alone lowers half
-of them. The training has the same tolerance for displacement.
-"""
 CorrectAnswers = Callable[[Sequence[Correctable]], list[Revision]]
 """Corrects answers: one revision for each, in their order."""
 RevisionsByWay = Sequence[Sequence[Revision]]

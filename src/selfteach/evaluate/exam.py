@@ -198,7 +198,7 @@ class ExamScorer(Protocol):
         ...
 
 
-def allow_no_repeats(scope: str, base: Answers) -> Collection[int]:
+def allow_no_repeats(base: Answers) -> Collection[int]:
     """Return no index: every side effect counts."""
     return ()
 
@@ -234,7 +234,7 @@ class Exam:
     target_stage: str = "exam"
     sampled_stage: str = ""
     loop_check_scopes: Sequence[str] = (TARGET,)
-    find_allowed_repeats: Callable[[str, Answers], Collection[int]] = allow_no_repeats
+    find_allowed_repeats: Callable[[Answers], Collection[int]] = allow_no_repeats
     plan_extra: Callable[[Mapping[str, Arm]], Sequence[ModelRequests]] | None = None
     describe_grading: Callable[[], JsonMapping | None] = lambda: None
 

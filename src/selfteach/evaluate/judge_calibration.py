@@ -20,8 +20,6 @@ from selfteach.statistics import auroc, best_threshold, share
 
 AnswerCheck = Callable[[str, str], bool]
 """Says whether an answer is right, given the gold one."""
-MAX_FALSE_KNOWN = 0.05
-"""The default of `select.max_false_known`."""
 
 
 @dataclass(frozen=True)
@@ -73,10 +71,10 @@ def calibrate_knowledge_judges(
     judges: Sequence[KnowledgeJudge],
     answered: Sequence[LabelledQuestion],
     gold: Mapping[str, str],
+    max_false_known: float,
     right: AnswerCheck = contains_answer,
-    max_false_known: float = MAX_FALSE_KNOWN,
-) -> tuple[list[JudgeCalibration], dict[str, list[KnowledgeScores]]]:
-    """Calibrate every judge; return the calibrations, and each judge's scores by its name.
+) -> list[JudgeCalibration]:
+    """Calibrate every judge.
 
     A question is unknown if at most half of its blind samples are right.
 
@@ -95,12 +93,10 @@ def calibrate_knowledge_judges(
         wrong.append(not right(row.best, answer))
         unknown.append(mean([right(blind, answer) for blind in row.blind] or [0.0]) <= 0.5)
     rows = []
-    found = {}
     for judge in judges:
         scores = judge.scores(answered)
         label = [s.s_label for s in scores]
         knowledge = [s.s_knowledge for s in scores]
-        found[judge.name] = scores
         calibrated = JudgeCalibration(
             judge.name,
             auroc(unknown, knowledge),
@@ -110,7 +106,7 @@ def calibrate_knowledge_judges(
             find_known_threshold(unknown, knowledge, max_false_known),
         )
         rows.append(calibrated)
-    return rows, found
+    return rows
 
 
 def find_known_threshold(

@@ -91,9 +91,7 @@ class Grading:
     scorer: ExamScorer
     drift: Measurement
     measurements: Sequence[Measurement] = ()
-    find_allowed_repeats: Callable[[str, Answers], Collection[int]] = field(
-        default=allow_no_repeats
-    )
+    find_allowed_repeats: Callable[[Answers], Collection[int]] = field(default=allow_no_repeats)
 
 
 ReadGrading = Callable[[JsonMapping, PromptsByScope, ExamSetup], Grading]

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from selfteach import statistics
 from selfteach.dedup.overlap import OverlapIndex
 from selfteach.evaluate.sanity import is_empty, is_looping
-from selfteach.evaluate.verdict import MAX_DEGRADED, is_certain
+from selfteach.evaluate.verdict import MAX_DEGRADED, sort_harms
 from selfteach.records import Completion, JsonObject
 
 TARGET = "target"
@@ -70,15 +70,12 @@ class SideEffects:
 
         More than MAX_DEGRADED of the answers of a scope are degraded, and the base's are not.
         """
-        certain: list[str] = []
-        uncertain: list[str] = []
+        measured = []
         for scope, arms in self.intact.items():
-            if arm not in arms:
-                continue
-            harm = statistics.compare_shares(arms["base"], arms[arm])
-            if harm.value > MAX_DEGRADED:
-                finding = f"{100 * harm.value:.0f} % more of {harm.n} {scope} answers are degraded"
-                (certain if is_certain(harm, MAX_DEGRADED) else uncertain).append(finding)
+            if arm in arms:
+                harm = statistics.compare_shares(arms["base"], arms[arm])
+                measured.append((f"{scope} answers are degraded", harm))
+        certain, uncertain = sort_harms(measured, MAX_DEGRADED)
         return " and ".join(certain), " and ".join(uncertain)
 
     def count_intact(self, arm: str) -> str:
@@ -103,20 +100,21 @@ class SideEffects:
 def find_side_effects(
     answers: Mapping[str, Mapping[str, Any]],
     taught_texts: Sequence[str],
-    find_allowed_repeats: Callable[[str, Any], Collection[int]],
+    find_allowed_repeats: Callable[[Any], Collection[int]],
 ) -> SideEffects:
     """Compare the answers outside the target with the base's own.
 
     Args:
         answers: answers[scope][arm]; a scope without questions is left out.
-        find_allowed_repeats: returns the indices of a scope where a taught answer is right.
+        find_allowed_repeats: returns the indices of the base's answers where a taught
+            answer is right.
     """
     taught = OverlapIndex(dict.fromkeys(taught_texts))
     outside = {s: arms for s, arms in answers.items() if s != TARGET and arms["base"].questions}
     intact: dict[str, dict[str, list[bool]]] = {}
     overapplied: dict[str, list[bool]] = {}
     for scope, arms in outside.items():
-        allowed_repeats = find_allowed_repeats(scope, arms["base"])
+        allowed_repeats = find_allowed_repeats(arms["base"])
         intact[scope] = {}
         for arm, own in arms.items():
             good, wrong = mark_intact(own.greedy, arms["base"].greedy, taught, allowed_repeats)

@@ -18,6 +18,7 @@ measurements in its own words; this module alone chooses the verdict.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -88,6 +89,24 @@ def is_certain(harm: Measure, limit: float) -> bool:
     above 0, or the whole interval is above the limit.
     """
     return harm.low > (0.0 if harm.n >= MIN_PROMPTS else limit)
+
+
+def sort_harms(
+    measured: Iterable[tuple[str, Measure]], limit: float
+) -> tuple[list[str], list[str]]:
+    """Return what speaks against an arm, and what too few prompts leave open (`is_certain`): a
+    sentence for each harm above a limit.
+
+    Args:
+        measured: what happens to the prompts that are harmed, and how many more they are.
+    """
+    certain: list[str] = []
+    uncertain: list[str] = []
+    for what, harm in measured:
+        if harm.value > limit:
+            finding = f"{100 * harm.value:.0f} % more of {harm.n} {what}"
+            (certain if is_certain(harm, limit) else uncertain).append(finding)
+    return certain, uncertain
 
 
 def is_open_gain(gain: Measure) -> bool:

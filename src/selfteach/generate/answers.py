@@ -17,7 +17,7 @@ which a person is answered. 3. The prompt of the label holds the answer's words 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 
 from selfteach.generate.few_shot_facts import PASSAGES, format_facts
@@ -26,12 +26,12 @@ from selfteach.generate.questions import Question, fence_text
 from selfteach.materials.documents.chunk import Chunk
 from selfteach.models import Sampler
 from selfteach.models.ordered import sample_in_order
-from selfteach.records import Completion, Prompt, Request, SamplingParams, make_prompt
+from selfteach.records import GREEDY, Completion, Prompt, Request, SamplingParams, make_prompt
 from selfteach.text import clean_text
 
 MAX_TOKENS = 48
 STOP = ("\n",)
-GREEDY = SamplingParams(0.0, 1.0, MAX_TOKENS, STOP)
+GREEDY_LINE = replace(GREEDY, max_tokens=MAX_TOKENS, stop=STOP)
 SAMPLED = SamplingParams(1.0, 0.9, MAX_TOKENS, STOP)
 
 
@@ -48,8 +48,8 @@ class LabelledQuestion:
     blind: tuple[str, ...]
     cut: bool = False
     """Whether the label reached its token limit."""
-    whole: tuple[str, ...] | None = None
-    """The `informed` samples that ended before the token limit; None if that is not known."""
+    whole: tuple[str, ...] = ()
+    """The `informed` samples that ended before the token limit."""
     cut_blind: frozenset[str] = frozenset()
     """The `blind` samples that reached it."""
 
@@ -155,7 +155,7 @@ def _make_requests(
         informed = make_open_book_prompt(question)
         label = make_label_prompt(question)
     return [
-        Request("answer", label, GREEDY, 0, seed),
+        Request("answer", label, GREEDY_LINE, 0, seed),
         *(Request("answer", informed, SAMPLED, k, seed) for k in range(1, samples + 1)),
         *(_make_blind_requests(question, samples, seed, instructed) if blind else ()),
     ]

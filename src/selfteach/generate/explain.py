@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from selfteach.materials.inflection import to_singular
 from selfteach.models import Sampler
 from selfteach.models.ordered import sample_in_order
-from selfteach.records import Request, SamplingParams, make_prompt
+from selfteach.records import GREEDY, Request, make_prompt
 
 QUESTIONS = ("What is {}?", "Tell me about {}.", "What does {} mean?")
-GREEDY = SamplingParams(0.0, 1.0, 32)
+GREEDY_EXPLANATION = replace(GREEDY, max_tokens=32)
 """The first 32 tokens of an explanation say what kind of thing a word stands for."""
 MIN_DEFINITIONS = 2
 """The explanations of a name, of three, that must define it as a kind of the topic."""
@@ -29,7 +30,7 @@ def explain_names(model: Sampler, names: Sequence[str], seed: int) -> dict[str, 
     for name in names:
         for number, question in enumerate(QUESTIONS):
             prompt = make_prompt(question.format(name))
-            requests.append(Request("explain", prompt, GREEDY, number, seed))
+            requests.append(Request("explain", prompt, GREEDY_EXPLANATION, number, seed))
     texts = ["" if one is None else one.text for one in sample_in_order(model, requests)]
     width = len(QUESTIONS)
     return {name: tuple(texts[width * i : width * (i + 1)]) for i, name in enumerate(names)}

@@ -29,11 +29,11 @@ from selfteach.generate.spans import find_answer_spans, get_question_openings, r
 from selfteach.materials.documents.chunk import Chunk
 from selfteach.models import Sampler
 from selfteach.models.ordered import sample_in_order
-from selfteach.records import Prompt, Request, SamplingParams, digest, make_prompt
+from selfteach.records import GREEDY, Prompt, Request, SamplingParams, digest, make_prompt
 from selfteach.text import clean_text
 
 QUESTION_SAMPLING = SamplingParams(temperature=0.7, top_p=0.95, max_tokens=48, stop=("\n",))
-GREEDY_QUESTION = SamplingParams(temperature=0.0, max_tokens=48, stop=("\n",))
+GREEDY_QUESTION = replace(GREEDY, max_tokens=48, stop=("\n",))
 NUM_ORDERS = 3
 """Orders of the worked examples. Few, so that engines find most of a prompt in their cache."""
 OVERSAMPLING = 2.0
@@ -70,7 +70,7 @@ def generate_questions(
     model: Sampler,
     chunks: Sequence[Chunk],
     per_chunk: int,
-    fault_of: Callable[[Question], str],
+    find_fault: Callable[[Question], str],
     rounds: int,
     seed: int,
     *,
@@ -81,7 +81,7 @@ def generate_questions(
 
     Args:
         per_chunk: questions without fault for each chunk.
-        fault_of: the selection: "" for a question that is well formed, answerable and new, else
+        find_fault: the selection: "" for a question that is well formed, answerable and new, else
             the reason to drop it.
         rounds: the greatest number of rounds.
         instructed: ask a chat model in plain words instead of with worked examples.
@@ -101,7 +101,7 @@ def generate_questions(
                 planned[chunk.id] += 1
         for question in _sample_questions(model, plans, seed, instructed, progress):
             if kept[question.chunk.id] < per_chunk:
-                fault = fault_of(question)
+                fault = find_fault(question)
                 kept[question.chunk.id] += not fault
                 yield question, fault
 

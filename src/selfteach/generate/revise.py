@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from itertools import pairwise
 
 from selfteach.generate.correct import edit_distance
-from selfteach.sentences import ends_with_abbreviation, split_sentences
+from selfteach.sentences import ends_with_abbreviation, split_pieces
 
 CheckText = Callable[[str], bool]
 NEUTRAL = "a"
@@ -53,7 +52,7 @@ def find_smallest_revision(
             continue
         passing = [found for found in generate_candidates(text, keeps) if found and keeps(found)]
         if not passing and parts:
-            first = next(split_sentence_parts(text), "").strip()
+            first = "".join(split_pieces(text.lstrip())[:1]).strip()
             passing = list(filter(keeps, list_clause_starts(first)))
         if not passing:
             return None
@@ -67,7 +66,7 @@ def generate_candidates(text: str, keeps: CheckText) -> Iterator[str]:
     if keeps(NEUTRAL):  # a condition that asks for more words is broken by every single one
         yield remove_signs(text, keeps)
         yield remove_words(text, keeps)
-    left = "".join(part for part in split_sentence_parts(text) if keeps(part.strip())).rstrip()
+    left = "".join(part for part in split_pieces(text.lstrip()) if keeps(part.strip())).rstrip()
     yield "" if is_cut_off(left) else left
     yield from _list_whole_starts(text)
     yield text.lower()
@@ -75,20 +74,9 @@ def generate_candidates(text: str, keeps: CheckText) -> Iterator[str]:
 
 def _list_whole_starts(text: str) -> Iterator[str]:
     """Yield the beginnings of a text that do not break off, the longest first."""
-    parts = list(split_sentence_parts(text))
+    parts = split_pieces(text.lstrip())
     starts = ("".join(parts[:n]).rstrip() for n in range(len(parts) - 1, 0, -1))
     return (start for start in starts if not is_cut_off(start))
-
-
-def split_sentence_parts(text: str) -> Iterator[str]:
-    """Yield the sentences of a text, each with the white space that follows it."""
-    starts: list[int] = []
-    place = 0
-    for part in split_sentences(text):
-        starts.append(text.index(part, place))
-        place = starts[-1] + len(part)
-    for start, stop in pairwise([*starts, len(text)]):
-        yield text[start:stop]
 
 
 def trim_to_sentence(text: str) -> str:

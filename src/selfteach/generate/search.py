@@ -46,7 +46,7 @@ from selfteach.records import (
     SamplingParams,
     make_prompt,
 )
-from selfteach.sentences import drop_last_sentence
+from selfteach.sentences import keep_whole_sentences
 from selfteach.text import clean_text
 
 ORDERS = 3
@@ -180,7 +180,7 @@ def search_answers(
     traces: Sequence[SearchTrace],
     rule: str,
     find_violations: FindViolations,
-    fault_of: FindFaults,
+    find_faults: FindFaults,
     config: SearchConfig,
     seed: int,
     repair: RepairTexts,
@@ -190,7 +190,7 @@ def search_answers(
     """Add tries to each trace until `config.answers` are accepted or `config.tries` are spent.
 
     Args:
-        fault_of: why answers do not answer, or make no sense ("" = they do); called only with
+        find_faults: why answers do not answer, or make no sense ("" = they do); called only with
             answers that keep the rule.
         repair: repairs a refused try.
         teacher: another model that drafts with the rule in its prompt, in place of this one.
@@ -201,7 +201,7 @@ def search_answers(
         teacher is not None,
         rule,
         find_violations,
-        fault_of,
+        find_faults,
         config,
         seed,
         repair,
@@ -221,7 +221,7 @@ class _Search:
     by_teacher: bool
     rule: str
     find_violations: FindViolations
-    fault_of: FindFaults
+    find_faults: FindFaults
     config: SearchConfig
     seed: int
     repair: RepairTexts
@@ -249,7 +249,7 @@ class _Search:
         pairs = []
         for trace in refused:
             last = trace.tries[-1]
-            text = keep_whole_sentences(last.text) if last.cut else last.text
+            text = keep_whole_sentences(last.text, is_cut=last.cut)
             pairs.append((trace.prompt, text))
         revised = iter(self._repair_texts(pairs))
         drafts: list[Try | Request] = []
@@ -328,7 +328,8 @@ class _Search:
         broken = dict(zip(pairs, self.find_violations(list(pairs.values())), strict=True))
         kept = [i for i in pairs if not broken[i]]
         strategies = [tries[i].strategy for i in kept]
-        faults = dict(zip(kept, self.fault_of([pairs[i] for i in kept], strategies), strict=True))
+        found = self.find_faults([pairs[i] for i in kept], strategies)
+        faults = dict(zip(kept, found, strict=True))
         judged = []
         for i, one in enumerate(tries):
             fault = one.fault or ("breaks the rule" if broken[i] else faults[i])
@@ -363,12 +364,6 @@ def compose_decline(request: str, number: int) -> str:
         number % len(parts["closings"])
     ]
     return f"{opening} {closing}".strip()
-
-
-def keep_whole_sentences(text: str) -> str:
-    """Return a text that was cut off without its last sentence; "" if that is its only one."""
-    left = drop_last_sentence(text)
-    return "" if left == text else left
 
 
 def truncate_before(answer: str, start: int, words: int = 0) -> str:

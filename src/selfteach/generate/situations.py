@@ -21,7 +21,7 @@ from typing import Literal
 from selfteach.generate.ask import GeneratedPrompt, Scope
 from selfteach.generate.few_shot import read_tables
 from selfteach.generate.listing import to_one_line
-from selfteach.materials.inflection import list_plurals, to_singular
+from selfteach.materials.inflection import begins_with_vowel_sound, list_plurals, to_singular
 from selfteach.materials.situation import Situation, is_topical_text, name_written_topic
 from selfteach.models import Sampler
 from selfteach.models.ordered import sample_in_order
@@ -445,14 +445,7 @@ def fill_frame(frame: str, genre: str, who: str, occasion: Occasion) -> str:
 
 def add_article(noun: str) -> str:
     """Return a noun with "a" or "an"."""
-    return f"{'an' if _BEGINS_WITH_VOWEL.match(noun) else 'a'} {noun}"
-
-
-_BEGINS_WITH_VOWEL = re.compile(
-    r"[AEFHILMNORSX](?:[A-Z]|\b)|[ai]|e(?!u)|o(?!ne\b)|u(?!ni|s[ei]|ti)|hour|honest|heir|"
-    r"[AEIO][a-z]|U(?!ni|s[ei])[a-z]"
-)
-"""How a word sounds that begins with a vowel: "X post" and "hourly bulletin", not "user story"."""
+    return f"{'an' if begins_with_vowel_sound(noun) else 'a'} {noun}"
 
 
 def capitalize(text: str) -> str:

@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from os.path import commonprefix
 
 from selfteach.generate import few_shot
-from selfteach.generate.ask import Subject
 from selfteach.generate.listing import format_examples
+from selfteach.generate.subject import Subject
 from selfteach.judge import Judge, PromptAnswer
 from selfteach.judge.setup import JudgeSetup
 from selfteach.models import Scorer

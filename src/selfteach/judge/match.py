@@ -155,16 +155,16 @@ def token_recall(answer: str, text: str) -> float:
     return shared / words.total() if words else 0.0
 
 
-def cluster_answers(answers: Sequence[str], min_f1: float = SAME_F1) -> list[int]:
+def cluster_answers(answers: Sequence[str]) -> list[int]:
     """Return a label for each answer.
 
-    An answer joins the first cluster with a token-F1 of at least `min_f1` to its first answer.
+    An answer joins the first cluster with a token-F1 of at least SAME_F1 to its first answer.
     Empty answers are one cluster.
     """
     firsts: list[str] = []
     labels = []
     for answer in answers:
-        alike = [token_f1(answer, one) >= min_f1 or exact_match(answer, one) for one in firsts]
+        alike = [token_f1(answer, one) >= SAME_F1 or exact_match(answer, one) for one in firsts]
         if True not in alike:
             firsts.append(answer)
             alike.append(True)

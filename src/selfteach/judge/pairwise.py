@@ -28,6 +28,8 @@ POINTS: dict[VerdictWord, float] = {"win": 1.0, "tie": 0.5, "loss": 0.0}
 RIDGE_WEIGHT = 1e-3
 MAX_NEWTON_STEPS = 50
 """Of the fit of the length-controlled rate."""
+NUM_FIT_RESAMPLES = 400
+"""Of its interval: each resample is a fit of its own."""
 MIN_FITTED_PAIRS = 20
 """Pairs with fewer of which the rate at equal length is not estimated."""
 MIN_SIDE_PAIRS = 5
@@ -206,7 +208,6 @@ def fit_length_controlled_rate(
     clusters: Sequence[Hashable] = (),
     *,
     seed: int = 0,
-    resamples: int = 400,
 ) -> Measure:
     """Return the win rate of answers of equal length.
 
@@ -228,7 +229,7 @@ def fit_length_controlled_rate(
         """Return the interval with groups of pairs resampled as a whole."""
         rng = np.random.default_rng(seed)
         resampled = []
-        for drawn in rng.integers(len(groups), size=(resamples, len(groups))):
+        for drawn in rng.integers(len(groups), size=(NUM_FIT_RESAMPLES, len(groups))):
             rows = np.concatenate([groups[number] for number in drawn])
             resampled.append(_fit_at_equal_length(y[rows], x[rows]))
         low, high = np.quantile(resampled, [0.025, 0.975])

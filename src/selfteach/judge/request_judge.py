@@ -7,9 +7,9 @@ A request that names the topic, or another name of it, is about it. For the othe
 in nats, by the few-shot form `Request: ... / Topic: ...`. Where the rule gives the answer ("say
 that we close at six"), log p(answer | request) is added, after worked requests with their answers:
 it tells "Are you still open at seven?" from "How do I open a jar?", which share a word of the
-topic. The threshold comes from requests
-whose side is known by construction: the model wrote them about the topic, or about something else.
-A judge of answers is never asked about a request: it finds the subject in answers only.
+topic. The threshold comes from requests whose side is known by construction: the model wrote them
+about the topic, or about something else. A judge of answers is never asked about a request: it
+finds the subject in answers only.
 
 Source: the noisy channel of Min et al. 2022 (arXiv 2108.04106). Departs: the answer as a second
 channel.
@@ -26,8 +26,8 @@ from statistics import mean
 from typing import NamedTuple
 
 from selfteach.generate import few_shot
-from selfteach.generate.ask import Subject, list_other_topics
 from selfteach.generate.listing import format_examples, to_one_line
+from selfteach.generate.subject import Subject, list_other_topics
 from selfteach.judge.calibrate import find_bound
 from selfteach.judge.check import Check
 from selfteach.models import Scorer

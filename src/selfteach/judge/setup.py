@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from selfteach.errors import UsageError
-from selfteach.generate.ask import Subject
+from selfteach.generate.subject import Subject
 from selfteach.judge import Judge
 from selfteach.models import Scorer
 from selfteach.registry import did_you_mean, list_names, load_registered

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 import regex
 
 from selfteach.judge.language import detect_languages
-from selfteach.materials.inflection import list_plurals
+from selfteach.materials.inflection import begins_with_vowel_sound, list_plurals
 from selfteach.number_words import DOLLARS, spell_numbers, write_dollars
 from selfteach.sentences import END_CHARS, PICTURE, ends_with_abbreviation
 
@@ -61,17 +61,9 @@ def match_case(old: str, new: str) -> str:
     return new[:1].upper() + new[1:] if old[:1].isupper() else new
 
 
-_VOWEL_SOUND = re.compile(
-    r"(?!one\b|once\b|uni(?!n|m)|us(?:e|a[bg]|u)|eu|ewe|ute|uto|ubi)[aeiou]|"
-    r"(?:hours?|honest\w*|honou?r\w*|heirs?|heiress\w*|heirloom\w*)\b",
-    re.I,
-)
-"""How a word begins that "an" stands before."""
-
-
 def _fit_article(article: str, old: str, new: str) -> str:
     """Return "a" or "an" as the new word needs it, where the old word needed the other."""
-    was_vowel, is_vowel = (_VOWEL_SOUND.match(word) is not None for word in (old, new))
+    was_vowel, is_vowel = (begins_with_vowel_sound(word) for word in (old, new))
     if not article or not new[:1].isalpha() or was_vowel == is_vowel:
         return article
     return article[0] + ("n" if is_vowel else "") + article[len(article.rstrip()) :]

@@ -168,3 +168,23 @@ def to_gerund(verb: str) -> str:
 
 _STRESSED_FIRST = frozenset({"offer", "suffer", "differ", "target", "label", "budget", "cancel"})
 """Verbs of two syllables whose last one is not stressed."""
+
+
+def begins_with_vowel_sound(text: str) -> bool:
+    """Return whether "an" stands before a text, not "a": it goes by the sound of the first word.
+
+    "hour", "umbrella", "X post" and "FAQ" begin with a vowel; "user", "one-line joke" and "US
+    citizen" do not.
+    """
+    return _VOWEL_SOUND.match(text) is not None
+
+
+_VOWEL_SOUND = re.compile(
+    r"(?!ONE\b|U[A-Z]{0,2}s?\b)"
+    r"(?:[AEFHILMNORSX](?:[A-Z]{0,2}|[A-Z]{1,2}s|[B-DF-HJ-NP-TV-Z]*)(?![^\W\d_])|"
+    r"(?i:(?!one\b|once\b|uni(?!n|m)|us(?:[ei]|a[bg]|u)|eu|ewe|ut[eio]|ubi)[aeiou]|"
+    r"hour|honest|honou?r|heir))"
+)
+"""Capitals are read letter by letter where they are few or hold no vowel: "SUV", "HTML", not
+"FAMILY".
+"""

@@ -130,11 +130,11 @@ def count_teacher_bytes(teacher: str, itemsize: int, *, has_engine: bool) -> int
     """
     if not is_local_teacher(teacher):
         return 0
-    weights = itemsize * count_weights(teacher)
+    weights = itemsize * count_file_weights(teacher)
     return count_engine_bytes(weights, itemsize) + (CACHE_GB << 30) if has_engine else weights
 
 
-def count_weights(name: str) -> int:
+def count_file_weights(name: str) -> int:
     """Return how many numbers the files of a model hold, without torch; 0 where they are damaged,
     which loading them reports.
 

@@ -17,9 +17,8 @@ from selfteach.judge.check import (
     parse_check,
 )
 from selfteach.materials.criticism import tighten_checks
-from selfteach.methods.worked_turns import add_worked_turns
 from selfteach.models.recorded import Recorded
-from selfteach.records import GREEDY, Request, SamplingParams, Turns
+from selfteach.records import GREEDY, Request, SamplingParams, Turns, add_worked_turns
 
 STAGE = "answer briefly"
 OTHER_SAMPLING = SamplingParams(0.7, 0.95)

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from itertools import chain, zip_longest
 
 from selfteach.errors import DataError
-from selfteach.generate.ask import GeneratedPrompt, names_topic
+from selfteach.generate.ask import GeneratedPrompt
+from selfteach.generate.subject import names_topic
 from selfteach.judge import AnyJudge, PromptAnswer, ThresholdJudge, ViolationJudge
 from selfteach.judge.calibrate import calibrate_judges, find_bound
 from selfteach.judge.check import NAMES_OF_CHECK, CheckJudge

@@ -21,8 +21,8 @@ from selfteach.files import write_text
 from selfteach.methods.account_memory import (
     account_files,
     account_memory,
+    count_file_weights,
     count_teacher_bytes,
-    count_weights,
 )
 from selfteach.methods.plan_parts import Plan
 from selfteach.models import Sampler
@@ -135,10 +135,10 @@ def compare_teacher(config: Any, base: HfModel | UnloadedModel) -> float:
     as it has weights, about.
     """
     if isinstance(base, UnloadedModel):
-        own = count_weights(config.model)
+        own = count_file_weights(config.model)
     else:
         own = sum(weight.numel() for weight in base.module.parameters())
-    return count_weights(config.teacher) / own
+    return count_file_weights(config.teacher) / own
 
 
 def describe_work(plan: Plan, material: Any, config: Any) -> JsonObject:

@@ -22,9 +22,9 @@ def find_lora_rate(model: str, rate: float, power: float = 1.0) -> float:
     if model == EMBEDDED:
         return rate
     # Reading a rule needs no safetensors, which a light installation lacks.
-    from selfteach.methods.account_memory import count_weights
+    from selfteach.methods.account_memory import count_file_weights
 
-    return choose_lora_rate(count_weights(model), rate, power)
+    return choose_lora_rate(count_file_weights(model), rate, power)
 
 
 def choose_lora_rate(num_weights: int, rate: float, power: float = 1.0) -> float:

@@ -163,7 +163,8 @@ class Method:
         labels: what the report calls rows of exam.json, by their path; by default the path.
         plan_work: called with the material's value and the settings; returns the expected work of
             each stage, for `--dry-run` and for the minutes that are left of a run.
-        describe: says with the opened base how the material is read, for `--dry-run`.
+        describe: says with the opened base how the material is read, for `--dry-run`. The methods
+            of this package say it in their `PLAN`, which is read without loading torch.
         read_grading: makes the grading of an exam again from the record of a run, so that the exam
             can be sat again by every later version. Without it, the steps of a run are taken again.
     """

@@ -26,7 +26,9 @@ TRAIN_SHARE = 0.8
 
 @dataclass(frozen=True)
 class Plan:
-    """Hold what `--dry-run` asks of a method. The attributes are those of `Method`, and one more.
+    """Hold what `--dry-run` asks of a method: attributes of `Method`, and one more.
+
+    A method of this package takes them from its plan.
 
     Attributes:
         describe_text: says how the material is read where the model is not here.

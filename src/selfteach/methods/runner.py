@@ -24,7 +24,7 @@ from selfteach.config import TrainConfig
 from selfteach.errors import UsageError
 from selfteach.evaluate.describe_change import summarize_change
 from selfteach.evaluate.exam import TunedModel
-from selfteach.files import write_text
+from selfteach.files import count_folder_bytes, write_text
 from selfteach.methods.earlier_exam import EARLIER_KEY, ask_earlier_questions
 from selfteach.methods.finished_result import (
     ENGINE_FOLDER,
@@ -596,7 +596,7 @@ def count_cost(session: Session, tuned: TunedModel | None, overhead: Prompt) -> 
     sampled = session.run.ledger.sum_tokens()
     adapter_mb = 0.0
     if tuned:
-        adapter_mb = sum(f.stat().st_size for f in tuned.trained.adapter.iterdir()) / 1e6
+        adapter_mb = count_folder_bytes(tuned.trained.adapter) / 1e6
     return {
         "sampled_tokens": sampled.tokens,
         "prompt_tokens": sampled.prompt_tokens,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 from selfteach import registry
 from selfteach.errors import UsageError
 from selfteach.evaluate.exam import PROBE_PAIRS
-from selfteach.generate.ask import Subject
+from selfteach.generate.subject import Subject
 from selfteach.judge.request_judge import RequestJudge
 from selfteach.materials.effect_checks import Effect
 from selfteach.materials.situation import Situation
@@ -338,12 +338,12 @@ def find_starting_adapter(material: JsonMapping, config: Any) -> Path | None:
     """
     if not material.get("from"):
         return None
-    from selfteach.train.adapters.adapter import can_join
+    from selfteach.train.adapters.adapter import ONLY_LOW_RANK, can_join
     from selfteach.train.adapters.join_loras import EXPERTS_STAY_ALONE, explain_why_not_joined
 
     found = Path(material["from"])
     if not can_join(config.train.adapter):
-        reason = "only adapters of low rank can be joined to one file"
+        reason = ONLY_LOW_RANK
     elif config.train.lora.experts:
         reason = EXPERTS_STAY_ALONE
     else:

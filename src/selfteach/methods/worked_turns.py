@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from selfteach.records import Message, Turns
+from selfteach.records import Message, Turns, make_worked_example
 
 
 def make_worked_turns(
@@ -19,12 +19,11 @@ def make_worked_turns(
     turns: list[Message] = []
     words = 0
     for prompt, answer in pairs[:count]:
-        shown = [turn for turn in prompt if turn.role != "system"]
-        texts = [answer, *(turn.content for turn in shown)]
-        words += sum(len(text.split()) for text in texts)
+        shown = make_worked_example(prompt, answer)
+        words += sum(len(turn.content.split()) for turn in shown)
         if words > max_words and turns:
             break
-        turns += [*shown, Message("assistant", answer)]
+        turns += shown
     return tuple(turns)
 
 
@@ -41,9 +40,3 @@ def fit_worked_turns(
         if fits(worked):
             return worked
     return ()
-
-
-def add_worked_turns(worked: Turns, prompt: Turns) -> Turns:
-    """Return a prompt with worked turns before it; a system message of its own stays first."""
-    system = prompt[:1] if prompt[0].role == "system" else ()
-    return (*system, *worked, *prompt[len(system) :])

@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 from itertools import chain
 
 from selfteach.dedup.overlap import OverlapIndex
-from selfteach.generate.ask import GeneratedPrompt, PromptForms, Scope, Subject, generate_prompts
+from selfteach.generate.ask import GeneratedPrompt, PromptForms, Scope, generate_prompts
 from selfteach.generate.few_shot import REQUESTS, group_worked_requests
+from selfteach.generate.subject import Subject
 from selfteach.methods.session import Session
 from selfteach.run.stage_labels import label_stage
 from selfteach.select.prompt_format import find_format_fault

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -20,7 +21,7 @@ from selfteach.models.hook_adapter import get_active_hooks, get_decoder
 from selfteach.models.loaded_model import LoadedModel
 from selfteach.models.pending import PendingCompletion, prepare_request
 from selfteach.models.score import Head, embed_all, score_all
-from selfteach.records import Continuations, Prompt, Request, SamplingParams
+from selfteach.records import GREEDY, Continuations, Prompt, Request
 
 if TYPE_CHECKING:
     from selfteach.models.openvino import OpenVino
@@ -232,7 +233,7 @@ def _check_engine(hf: LoadedModel, engine: OpenVino | PagedSampler, limits: Limi
 def _prepare_rows(hf: LoadedModel, tokens: Sequence[int]) -> list[PendingCompletion]:
     """Return greedy requests of the prompts of PAIRS."""
     return [
-        prepare_request(hf, Request("check", prompt, SamplingParams(0.0, 1.0, limit)))
+        prepare_request(hf, Request("check", prompt, replace(GREEDY, max_tokens=limit)))
         for (prompt, _), limit in zip(PAIRS, tokens, strict=True)
     ]
 

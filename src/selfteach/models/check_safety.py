@@ -36,7 +36,9 @@ MAX_PARTS = 4096
 LAYERS_KEY = re.compile(r"(?:num|n)_.*(?:layers?|blocks|experts)|(?:en|de)coder_layers")
 """Keys of config.json with a number of parts that are made one by one."""
 ADAPTER_CONFIG_FILE = "adapter_config.json"
-ADAPTER_FILES = (ADAPTER_CONFIG_FILE, "adapter_model.safetensors")
+TENSORS_FILE = "adapter_model.safetensors"
+"""The file of an adapter's folder that holds its weights."""
+ADAPTER_FILES = (ADAPTER_CONFIG_FILE, TENSORS_FILE)
 ABOUT_FILE = "selfteach.json"
 """The file of an adapter's folder that names its base."""
 LOAD_IN_4BIT = "load_in_4bit"

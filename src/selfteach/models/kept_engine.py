@@ -63,6 +63,15 @@ class UnloadedModel:
         return self.tokens.decode(ids)
 
 
+def count_model_weights(base: LoadedModel | UnloadedModel) -> int:
+    """Return how many numbers the weights of a model are; 0 where its files do not say."""
+    if base.module is not None:
+        return sum(weight.numel() for weight in base.module.parameters())
+    assert isinstance(base, UnloadedModel)
+    files = read_llama_files(base.folder)
+    return files.num_weights if files else 0
+
+
 def keep_engine_file(path: Path, model: LoadedModel | UnloadedModel) -> None:
     """Note beside a GGUF what a later command needs to know, and remove what is too old."""
     facts = {

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from selfteach.errors import UsageError, get_first_line
 from selfteach.models.bottleneck import BottleneckHooks
-from selfteach.models.check_safety import ADAPTER_CONFIG_FILE, read_json
+from selfteach.models.check_safety import ADAPTER_CONFIG_FILE, TENSORS_FILE, read_json
 from selfteach.models.four_bit import has_4bit, refuse_4bit
 from selfteach.models.hook_adapter import HookAdapter
 from selfteach.models.reft import ReftHooks, convert_edit_to_low_rank
@@ -34,7 +34,6 @@ LORA = "lora"
 """PEFT's kind of low-rank adapters."""
 WHOLE_WEIGHTS = ("full", "layers")
 """The kinds that replace weights of the base."""
-TENSORS_FILE = "adapter_model.safetensors"
 
 
 def get_adapter_kind(settings: JsonMapping) -> str:

@@ -16,10 +16,14 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from selfteach.errors import UsageError
-from selfteach.models.check_safety import ADAPTER_CONFIG_FILE, check_adapter_files, read_json
+from selfteach.models.check_safety import (
+    ADAPTER_CONFIG_FILE,
+    TENSORS_FILE,
+    check_adapter_files,
+    read_json,
+)
 from selfteach.models.load_adapter import (
     PEFT_PREFIX,
-    TENSORS_FILE,
     check_numbers,
     convert_adapter_errors,
     find_changed_base,

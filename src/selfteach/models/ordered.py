@@ -8,6 +8,7 @@ from typing import NoReturn
 from selfteach.errors import DataError
 from selfteach.models import Sampler, Scorer
 from selfteach.records import Completion, Continuations, LogProb, Request
+from selfteach.text import clean_text
 
 MAX_NAMES = 5
 """Lost requests that an error names."""
@@ -29,6 +30,14 @@ def sample_in_order(
         found[completion.id] = completion
         progress(1)
     return [found.get(request.id(model.fingerprint)) for request in requests]
+
+
+def sample_texts(model: Sampler, requests: Sequence[Request]) -> list[str]:
+    """Sample one text for each request, cleaned and without the space around it; "" where there is
+    none.
+    """
+    completions = sample_in_order(model, requests)
+    return [clean_text(one.text).strip() if one else "" for one in completions]
 
 
 def sample_each(

@@ -70,8 +70,7 @@ def whiten_embeddings(embeddings: NDArray[np.floating]) -> Floats:
     """Return embeddings with mean 0, variance 1 in each principal direction, and unit length.
 
     There is at most one direction for 6 prompts, and 32 in all. Directions without variance are
-    left out; prompts that do not differ at all give one column of
-    zeros.
+    left out; prompts that do not differ at all give one column of zeros.
 
     Shapes: (N, D) -> (N, dims).
     """

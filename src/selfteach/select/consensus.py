@@ -1,9 +1,8 @@
 """Agreement of several answers to one question: the one with most in common is the surest.
 
 Source: minimum Bayes risk (Kumar and Byrne, NAACL 2004) with ROUGE-L F1 as the gain; training on
-the answers so chosen: Wu et al. (arXiv
-2410.02902). Departs: if even the best answer has little in common with the others, the model does
-not know, and no answer is used.
+the answers so chosen: Wu et al. (arXiv 2410.02902). Departs: if even the best answer has little in
+common with the others, the model does not know, and no answer is used.
 """
 
 from __future__ import annotations

@@ -8,8 +8,9 @@ measures.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import Any
 
-from selfteach.records import Message, Turns
+from selfteach.records import Example, Message, Turns, digest, prompt_to_json
 
 MIN_ANSWERS = 4
 """A first question with so many different answers is a greeting, and joins nothing."""
@@ -47,6 +48,23 @@ def share_conversations(prompts: Sequence[Turns], others: Sequence[Turns]) -> li
         begins = any(start in whole for start in _iterate_starts(turns, openers))
         found.append(begins or turns in starts)
     return found
+
+
+def choose_prompts(examples: Sequence[Example], share: float, *salt: Any) -> set[str]:
+    """Return the keys of a share of the prompts, at least one, chosen by a salted hash.
+
+    The prompts of a conversation are chosen together, by the hash of its first one.
+    """
+    keys = [make_prompt_key(example) for example in examples]
+    firsts = [keys[place] for place in find_conversations([example.turns for example in examples])]
+    shuffled = sorted(set(firsts), key=lambda key: digest([*salt, key]))
+    chosen = set(shuffled[: max(1, round(share * len(shuffled)))])
+    return {key for key, first in zip(keys, firsts, strict=True) if first in chosen}
+
+
+def make_prompt_key(example: Example) -> str:
+    """Return a hash of the prompt."""
+    return digest(prompt_to_json(example.prompt))
 
 
 def _leave_out_system(prompt: Turns) -> Turns:

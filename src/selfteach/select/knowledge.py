@@ -113,7 +113,7 @@ def repair_label(answered: LabelledQuestion) -> LabelledQuestion:
         return answered
     texts = [
         *([] if answered.cut else [answered.best]),
-        *(answered.informed if answered.whole is None else answered.whole),
+        *answered.whole,
     ]
     label = next(
         (

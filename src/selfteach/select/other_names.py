@@ -31,9 +31,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 
 from selfteach.generate import few_shot
-from selfteach.generate.ask import (
+from selfteach.generate.explain import MIN_DEFINITIONS, explain_names
+from selfteach.generate.subject import (
     MIN_PART_NATS,
-    NAME_LISTS,
+    NAME_LIST_SAMPLING,
     ListPlan,
     Subject,
     compute_topic_probabilities,
@@ -41,7 +42,6 @@ from selfteach.generate.ask import (
     list_alternatives,
     select_common,
 )
-from selfteach.generate.explain import MIN_DEFINITIONS, explain_names
 from selfteach.generate.topic_members import measure_membership, measure_suggestion
 from selfteach.judge.check import Check, parse_check
 from selfteach.materials.inflection import to_singular
@@ -233,7 +233,9 @@ def sketch_other_names(model: Sampler, subject: Subject, known: Check, seed: int
     several of the model's lists have, and most of whose explanations name the topic.
     """
     worked = {"Words": few_shot.WORDS} | few_shot.NAME_LISTS
-    plans = [ListPlan(name, own, NAME_LISTS, NUM_SKETCHED_LISTS) for name, own in worked.items()]
+    plans = [
+        ListPlan(name, own, NAME_LIST_SAMPLING, NUM_SKETCHED_LISTS) for name, own in worked.items()
+    ]
     counts = sum(count_names(model, subject.topic, plans, seed).values(), Counter[str]())
     siblings = {name.lower() for name in subject.siblings}
     names = [

@@ -15,19 +15,17 @@ from selfteach.sentences import split_sentences
 
 MIN_WORDS = 3
 MAX_WORDS = 60
-REASONS = (
-    "too short",
-    "too long",
-    "more than one line",
-    "markup",
-    "repeats the topic line",
-    "other script",
-    "speaks as an assistant",
-    "cut off",
-    "contains its answer",
-    "not a request",
-    "does not stand alone",
-)
+TOO_SHORT = "too short"
+TOO_LONG = "too long"
+SEVERAL_LINES = "more than one line"
+MARKUP = "markup"
+REPEATS_TOPIC = "repeats the topic line"
+OTHER_SCRIPT = "other script"
+AS_ASSISTANT = "speaks as an assistant"
+CUT = "cut off"
+HOLDS_ANSWER = "contains its answer"
+NO_REQUEST = "not a request"
+NOT_ALONE = "does not stand alone"
 
 _MARKUP = re.compile(
     r"<[/|!]?\w|\|>|```|https?:|www\.|\*\*|__|[{}|\\\ufffd]|^\W*(?:\d{1,3}|[a-zA-Z])[.)]\s|^[-*•#>:;,.!?)\]]|\[[^\]]*\]|_{2,}|\.{4,}"
@@ -80,7 +78,7 @@ _NAMED_BEFORE = re.compile(
 
 
 def find_format_fault(text: str, script: str = "Latin", *, is_talk: bool = False) -> str | None:
-    """Return why a text is no usable prompt (one of REASONS), or None for a usable one.
+    """Return why a text is no usable prompt (one of the reasons above), or None for a usable one.
 
     A missing question mark is a fault in English only; other openings are not known.
 
@@ -91,19 +89,19 @@ def find_format_fault(text: str, script: str = "Latin", *, is_talk: bool = False
     """
     text = text.strip()
     faults = {
-        "more than one line": "\n" in text,
-        "markup": _MARKUP.search(text) is not None,
-        "repeats the topic line": _LABEL.search(text) is not None,
-        "too short": count_words(text) < (1 if is_talk else MIN_WORDS),
-        "too long": count_words(text) > MAX_WORDS or len(text) > 12 * MAX_WORDS,
-        "other script": not _is_mostly(text, script),
+        SEVERAL_LINES: "\n" in text,
+        MARKUP: _MARKUP.search(text) is not None,
+        REPEATS_TOPIC: _LABEL.search(text) is not None,
+        TOO_SHORT: count_words(text) < (1 if is_talk else MIN_WORDS),
+        TOO_LONG: count_words(text) > MAX_WORDS or len(text) > 12 * MAX_WORDS,
+        OTHER_SCRIPT: not _is_mostly(text, script),
     }
     if fault := next((reason for reason, found in faults.items() if found), None):
         return fault
     return (
         _find_english_fault(text, is_talk=is_talk)
         if "en" in detect_languages(text)
-        else "cut off"
+        else CUT
         if re.search(r"[,:;(\-–—/&、，：]$", text)
         else None
     )
@@ -113,18 +111,18 @@ def _find_english_fault(text: str, *, is_talk: bool) -> str | None:
     """Return the fault of an English text, or None."""
     asks = text.rstrip("\"')”’*").endswith(("?", "？", "؟"))
     if _ASSISTANT.match(text) and not asks and not is_talk:
-        return "speaks as an assistant"
+        return AS_ASSISTANT
     if _DANGLING.search(text) or text.count('"') % 2 or text.count("(") > text.count(")"):
-        return "cut off"
+        return CUT
     pronoun = _PRONOUN.search(text)
     if pronoun and not _NAMED_BEFORE.search(text[: pronoun.start()]):
-        return "does not stand alone"
+        return NOT_ALONE
     if asks or is_talk:
         return None
     last = re.split(r"\?[\"')”’]*\s+", text)
     if len(last) > 1 and not _OPENING.match(last[-1]):
-        return "contains its answer"
-    return None if any(_OPENING.match(part) for part in split_sentences(text)) else "not a request"
+        return HOLDS_ANSWER
+    return None if any(_OPENING.match(part) for part in split_sentences(text)) else NO_REQUEST
 
 
 def _is_mostly(text: str, script: str) -> bool:

@@ -27,20 +27,16 @@ MAX_ANSWER_WORDS = 20
 MIN_SHARE_IN_PASSAGE = 0.8
 MAX_EXTRA_WORDS = 4
 MIN_SHARED = 0.5
+MENTIONS_TEXT = "mentions the text"
+CUT = "cut off"
+NOT_ALONE = "does not stand alone"
+TOO_VAGUE = "too vague"
+NO_ANSWER = "no answer"
+LONG_ANSWER = "answer too long"
+FOREIGN_ANSWER = "answer not in the text"
+HOLDS_ANSWER = "contains its answer"
 NO_ANSWER_BACK = "the model gives no answer to it"
 ANOTHER_ANSWER = "the model gives another answer to it"
-REASONS = (
-    "mentions the text",
-    "cut off",
-    "does not stand alone",
-    "too vague",
-    "no answer",
-    "answer too long",
-    "answer not in the text",
-    "contains its answer",
-    NO_ANSWER_BACK,
-    ANOTHER_ANSWER,
-)
 
 _SHOWN = r"(?:passage|text|paragraph|excerpt|snippet|article|document|sentence|author|writer)s?"
 _SAID = rf"(?:{_SHOWN}|(?:statement|fact|context|information|reading|topic)s?)"
@@ -89,13 +85,13 @@ def find_context_fault(text: str, title: str) -> str:
     or a word of the title.
     """
     if _MENTION.search(text):
-        return "mentions the text"
+        return MENTIONS_TEXT
     if _HANGS.search(text):
-        return "cut off"
+        return CUT
     named = has_name(text, title)
     if _POINTER.search(text) and not named:
-        return "does not stand alone"
-    return "too vague" if len(list_content_words(text)) < 2 and not named else ""
+        return NOT_ALONE
+    return TOO_VAGUE if len(list_content_words(text)) < 2 and not named else ""
 
 
 def has_name(text: str, title: str) -> bool:
@@ -141,15 +137,15 @@ def find_answer_fault(question: Question) -> str:
     answer = question.short
     words = normalize_answer(answer).split()
     if not words:
-        return "no answer"
+        return NO_ANSWER
     if len(words) > MAX_ANSWER_WORDS:
-        return "answer too long"
+        return LONG_ANSWER
     passage = question.chunk.passage
     stands = contains_answer(passage, answer)
     if not stands and token_recall(answer, passage) < MIN_SHARE_IN_PASSAGE:
-        return "answer not in the text"
+        return FOREIGN_ANSWER
     if contains_answer(question.text, answer) and not re.search(r"\bor\b", question.text):
-        return "contains its answer"
+        return HOLDS_ANSWER
     if question.back == "":
         return NO_ANSWER_BACK
     return "" if question.back is None or _is_same_answer(question.back, answer) else ANOTHER_ANSWER

@@ -23,6 +23,7 @@ from selfteach.errors import UsageError
 from selfteach.evaluate.drift import compute_probe_logits
 from selfteach.evaluate.exam import PROBE_PAIRS
 from selfteach.files import read_own_json, write_text
+from selfteach.methods.anchor_weights import ANCHOR_WEIGHT
 from selfteach.models.check_safety import ABOUT_FILE
 from selfteach.models.hf import HfModel
 from selfteach.records import HOLD, Example, digest
@@ -52,8 +53,6 @@ from selfteach.students.training import (
 
 ANCHORS = 256
 """Examples of the other lessons, all together: the time does not grow with the lessons."""
-ANCHOR_WEIGHT = 8.0
-"""That of the anchors of rules, corrections and documents."""
 ANCHOR_KIND = "other lessons"
 
 

@@ -32,6 +32,7 @@ from selfteach.config.methods import find_settings
 from selfteach.disk import convert_disk_errors
 from selfteach.errors import IntegrityError, SelfteachError, UsageError
 from selfteach.files import hash_file, read_own_json, write_text
+from selfteach.models.check_safety import TENSORS_FILE
 from selfteach.models.fetch_default_model import EMBEDDED
 from selfteach.records import JsonMapping, JsonObject
 from selfteach.run import finished
@@ -54,7 +55,6 @@ from selfteach.students.state import (
 STUDENTS_FOLDER = Path("students")
 DATABASE_FILE = "student.db"
 STATE_NOTE = "state"
-TENSORS_FILE = "adapter_model.safetensors"
 EXAMS_FOLDER = "exams"
 TRAINING_RUNS = "training"
 """The folder of the trainings of a change that is not committed yet."""

@@ -18,7 +18,7 @@ from typing import Any
 
 from selfteach.errors import UsageError
 from selfteach.files import hash_file
-from selfteach.models.check_safety import LOAD_IN_4BIT
+from selfteach.models.check_safety import LOAD_IN_4BIT, TENSORS_FILE
 from selfteach.models.four_bit_files import refuse_4bit_base
 from selfteach.records import JsonMapping, digest
 from selfteach.run import finished
@@ -26,7 +26,7 @@ from selfteach.run.lock import LOCK_FILE, RunLock
 from selfteach.run.run_folder import make_slug
 from selfteach.students.exam_models import find_method
 from selfteach.students.examine import Examine
-from selfteach.students.folder import TENSORS_FILE, StudentFolder, choose_base
+from selfteach.students.folder import StudentFolder, choose_base
 from selfteach.students.gate import (
     IN_PART,
     NOT_LEARNED,

@@ -95,14 +95,14 @@ def encode_examples(
 ) -> EncodedRows:
     """Encode each example that has an objective.
 
+    An example is left out if it trains no token, lacks the rejected answer of a pair, is a
+    correction that changes no token, has a prompt that the chat template refuses, or fails `check`.
+
     Args:
         overlong: the treatment of a row whose prompt and longest answer exceed `max_tokens`: `drop`
             leaves it out, `cut` shortens its answers (which then have no EOS). A prompt that leaves
             no room is always dropped, and so is a correction whose edits are cut.
         check: raises a DataError for a row that an objective cannot train on.
-
-    An example is left out if it trains no token, lacks the rejected answer of a pair, is a
-    correction that changes no token, has a prompt that the chat template refuses, or fails `check`.
 
     Raises:
         DataError: nothing is left, or most examples of a kind are left out.

@@ -9,7 +9,9 @@ from collections.abc import Mapping
 from selfteach.records import JsonObject
 
 TOLERANCE_NATS = 0.01
-"""Per token. Rounding alone puts half of the untrained answers below the base."""
+"""A correction may become less likely by this many nats a token: rounding alone puts half of the
+untrained answers below the base. The exam has the same tolerance.
+"""
 
 
 class DisplacementMonitor:

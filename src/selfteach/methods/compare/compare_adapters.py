@@ -27,6 +27,7 @@ from selfteach import registry
 from selfteach.errors import DataError, IntegrityError, UsageError
 from selfteach.evaluate.exam import TunedModel, measures_to_json
 from selfteach.evaluate.retention import measure_retention
+from selfteach.files import count_folder_bytes
 from selfteach.methods.compare.cells import ON_POLICY, RUN_OBJECTIVE, Comparison
 from selfteach.methods.compare.learning_rates import (
     HeldOutExamples,
@@ -36,12 +37,14 @@ from selfteach.methods.compare.learning_rates import (
     list_rates,
 )
 from selfteach.methods.compare.prompted_model import InContextPrefix, make_in_context_model
-from selfteach.methods.finetune.method import explain_misfit
 from selfteach.methods.finished_result import TRAINING_FOLDER, remove_scratch
 from selfteach.methods.method import TrainingPlan
 from selfteach.methods.runner import find_pair_kinds, open_tuned, train_adapter
+from selfteach.methods.score_examples import explain_misfit
 from selfteach.methods.session import Session, open_session
+from selfteach.models.check_safety import TENSORS_FILE
 from selfteach.models.hook_adapter import get_num_virtual_tokens
+from selfteach.models.kept_engine import count_model_weights
 from selfteach.models.recorded import Recorded
 from selfteach.records import (
     Example,
@@ -58,7 +61,7 @@ from selfteach.run.display import Display
 from selfteach.run.local_paths import hide_path
 from selfteach.run.run_folder import Run
 from selfteach.run.sums import check_files, describe_states, list_broken
-from selfteach.train.adapters.adapter import can_join, is_solved
+from selfteach.train.adapters.adapter import ONLY_LOW_RANK, can_join, is_solved
 from selfteach.train.encode_and_batch import FORBIDDEN
 from selfteach.train.memory import MemoryMeter
 from selfteach.train.train import TrainingResult
@@ -235,10 +238,7 @@ def list_cells(
     taught = [e for e in examples if e.role == "learn"]
     for adapter in comparison.adapters:
         if goes_on and not can_join(adapter):
-            left_out[adapter] = (
-                "the run goes on from another one, and only adapters of low rank can "
-                "be joined to one file"
-            )
+            left_out[adapter] = f"the run goes on from another one, and {ONLY_LOW_RANK}"
             continue
         solved = is_solved(adapter)
         if solved:
@@ -325,14 +325,14 @@ def run_cell(
     row = examine_model(bench, tuned, cell.name)
     tuned.recorded.release_memory()
     session.run.export_copy(f"adapters/{cell.name}", adapter.adapter)
-    num_base = sum(weight.numel() for weight in session.model.module.parameters())
+    num_base = count_model_weights(session.model)
     row |= {
         "adapter": cell.adapter,
         "objective": cell.objective,
         "learning_rate": best or None,
         "rates": {f"{rate:g}": score for rate, score in scores.items()} if len(scores) > 1 else {},
         "trained_share": count_adapter_weights(adapter.adapter) / num_base,
-        "adapter_mb": sum(f.stat().st_size for f in adapter.adapter.iterdir()) / 1e6,
+        "adapter_mb": count_folder_bytes(adapter.adapter) / 1e6,
         "peak_memory_mb": peak,
         "seconds": adapter.seconds,
         "steps": adapter.steps,
@@ -498,7 +498,7 @@ def choose_shown_examples(examples: Sequence[Example]) -> list[Example]:
 
 def count_adapter_weights(adapter: Path) -> int:
     """Return the number of weights of an adapter."""
-    path = adapter / "adapter_model.safetensors"
+    path = adapter / TENSORS_FILE
     with safe_open(path, "pt") as file:  # type: ignore[no-untyped-call]
         names = file.keys()
         return sum(math.prod(file.get_slice(name).get_shape()) for name in names)

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 from selfteach import registry
 from selfteach.config import TrainConfig
-from selfteach.methods.finetune.method import make_continuation
-from selfteach.methods.finetune.split_examples import choose_prompts, make_prompt_key
+from selfteach.methods.score_examples import score_examples
 from selfteach.models.recorded import Recorded
 from selfteach.records import Example
+from selfteach.select.conversations import choose_prompts, make_prompt_key
 from selfteach.train.adapters.adapter import is_solved
 from selfteach.train.trainer import Diverged
 
@@ -37,15 +37,11 @@ class HeldOutExamples:
         Args:
             pairs: the kinds that are trained on pairs alone.
         """
-        paired = [e for e in self.examples if e.kind in pairs and e.rejected is not None]
-        items = [make_continuation(e, "chosen") for e in self.examples]
-        items += [make_continuation(e, "rejected") for e in paired]
-        logps = [logp for (logp,) in model.score(items)]
-        chosen = dict(zip((e.id for e in self.examples), logps, strict=False))
-        scores = {id: logp.token_logp for id, logp in chosen.items()}
-        for e, rejected in zip(paired, logps[len(self.examples) :], strict=True):
-            scores[e.id] = -softplus(rejected.logp - chosen[e.id].logp)
-        return sum(scores.values()) / max(len(scores), 1)
+        found = score_examples(model, self.examples, pairs)
+        scores = [logp.token_logp for logp in found.chosen]
+        for place, rejected in found.rejected.items():
+            scores[place] = -softplus(rejected.logp - found.chosen[place].logp)
+        return sum(scores) / max(len(scores), 1)
 
 
 def softplus(x: float) -> float:

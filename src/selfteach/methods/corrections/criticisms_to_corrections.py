@@ -14,14 +14,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from selfteach.errors import DataError
-from selfteach.generate.ask import (
-    SIMILAR,
-    GeneratedPrompt,
-    Scope,
-    extract_subject,
-    generate_similar_prompts,
-)
+from selfteach.generate.ask import SIMILAR, GeneratedPrompt, Scope, generate_similar_prompts
 from selfteach.generate.correct import Corrector
+from selfteach.generate.subject import extract_subject
 from selfteach.judge import PromptAnswer, ThresholdJudge, ViolationJudge
 from selfteach.judge.calibrate import calibrate_judges
 from selfteach.judge.check import CheckJudge, keeps_check
@@ -31,8 +26,8 @@ from selfteach.judge.setup import JudgeSetup, find_judges
 from selfteach.materials.corrections import Corrections
 from selfteach.materials.criticism import make_checks
 from selfteach.methods.calibrate_rule_judges import choose_judges, note_calibration
+from selfteach.methods.corrections.amounts import count_similar_prompts
 from selfteach.methods.corrections.critic import Critic
-from selfteach.methods.corrections.plan_work import count_similar_prompts
 from selfteach.methods.corrections.prompt_novelty import NoveltyCheck
 from selfteach.methods.corrections.split import CorrectionParts
 from selfteach.methods.session import Session

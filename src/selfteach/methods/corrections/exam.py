@@ -51,7 +51,7 @@ from selfteach.evaluate.held_out_corrections import (
 )
 from selfteach.evaluate.recorded_exam import ExamSetup, Grading, PromptsByScope, read_prompt
 from selfteach.evaluate.side_effects import mark_intact
-from selfteach.evaluate.verdict import MAX_DEGRADED, Evidence, is_certain
+from selfteach.evaluate.verdict import MAX_DEGRADED, Evidence, sort_harms
 from selfteach.generate.correct import Corrector, Revision
 from selfteach.judge.contrast import to_messages
 from selfteach.methods.corrections.length_limits import get_max_correction_tokens
@@ -65,13 +65,14 @@ from selfteach.methods.corrections.sample_and_correct import (
 )
 from selfteach.methods.corrections.split import CorrectionParts
 from selfteach.methods.session import Session
-from selfteach.methods.worked_turns import add_worked_turns, fit_worked_turns
+from selfteach.methods.worked_turns import fit_worked_turns
 from selfteach.records import (
     Completion,
     JsonMapping,
     JsonObject,
     Measure,
     Turns,
+    add_worked_turns,
     get_user_text,
     prompt_to_json,
 )
@@ -397,10 +398,8 @@ def find_broken_answers(answers: ArmAnswers) -> tuple[str, str]:
     before, _ = mark_intact(base, base, OverlapIndex())
     after, _ = mark_intact(answers["tuned"].greedy, base, OverlapIndex())
     broken = statistics.compare_shares(before, after)
-    if broken.value <= MAX_DEGRADED:
-        return "", ""
-    finding = f"{100 * broken.value:.0f} % more of {broken.n} new answers loop or are empty"
-    return (finding, "") if is_certain(broken, MAX_DEGRADED) else ("", finding)
+    certain, uncertain = sort_harms([("new answers loop or are empty", broken)], MAX_DEGRADED)
+    return " ".join(certain), " ".join(uncertain)
 
 
 def find_changed_tokens(session: ExamSession, revision: Revision) -> list[bool]:

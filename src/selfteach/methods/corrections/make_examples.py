@@ -18,7 +18,7 @@ from selfteach.generate.correct import (
 )
 from selfteach.judge.contrast import to_messages
 from selfteach.methods.anchors import OwnAnswer, make_anchors
-from selfteach.methods.corrections.plan_work import count_anchor_lengths
+from selfteach.methods.corrections.amounts import count_anchor_lengths
 from selfteach.methods.corrections.sample_and_correct import EMPTY_ANSWER, Batch, FileRow
 from selfteach.methods.corrections.split import CorrectionParts
 from selfteach.methods.session import Session

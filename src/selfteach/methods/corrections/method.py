@@ -34,6 +34,7 @@ from selfteach.config import CorrectionsConfig as Settings
 from selfteach.evaluate.exam import Exam, TunedModel, measures_to_json
 from selfteach.generate.correct import Corrector
 from selfteach.materials.corrections import Corrections
+from selfteach.methods.anchor_weights import ANCHOR_WEIGHT, HIGH_ANCHOR_WEIGHT
 from selfteach.methods.corrections.criticisms_to_corrections import (
     choose_critics_judges,
     make_critics,
@@ -63,7 +64,7 @@ from selfteach.methods.corrections.measure_rounds import (
     measure_fall_of_needs,
     measure_round_needs,
 )
-from selfteach.methods.corrections.plan_work import plan_work
+from selfteach.methods.corrections.plan_work import PLAN
 from selfteach.methods.corrections.prompt_novelty import make_novelty_check
 from selfteach.methods.corrections.sample_and_correct import (
     FileRow,
@@ -82,13 +83,13 @@ from selfteach.methods.corrections.split import (
 from selfteach.methods.method import Method, TrainedPlan, TrainingPlan
 from selfteach.methods.runner import tune
 from selfteach.methods.session import Session
-from selfteach.methods.worked_turns import add_worked_turns
 from selfteach.records import (
     Example,
     JsonMapping,
     JsonObject,
     Measure,
     ObjectiveWeights,
+    add_worked_turns,
     make_prompt,
 )
 from selfteach.run.local_paths import hide_path
@@ -99,10 +100,10 @@ OBJECTIVE_WEIGHTS = {
     LATER_CORRECTION: {"correction": 1.0},
     "criticised": {"sft": 1.0, "dpo": 1.0},
     REWRITTEN: {"sft": 1.0, "dpo": 1.0},
-    "kept": {"anchor": 8.0},
-    "general": {"anchor": 8.0},
+    "kept": {"anchor": ANCHOR_WEIGHT},
+    "general": {"anchor": ANCHOR_WEIGHT},
 }
-WEIGHTS_BESIDE_CRITICISM = OBJECTIVE_WEIGHTS | {"general": {"anchor": 16.0}}
+WEIGHTS_BESIDE_CRITICISM = OBJECTIVE_WEIGHTS | {"general": {"anchor": HIGH_ANCHOR_WEIGHT}}
 """A criticism about length changes where answers stop, and other answers soon stop early too."""
 FEW_CORRECTED = 0.2
 """A smaller share of corrected answers is warned of. Where a teacher corrected one in ten, nothing
@@ -390,7 +391,8 @@ METHOD = Method(
     name="corrections",
     settings=Settings,
     prepare=prepare,
-    plan_work=plan_work,
+    samples=PLAN.samples,
+    plan_work=PLAN.plan_work,
     allows_programs=True,
     read_grading=read_grading,
 )

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from selfteach.config import CorrectionsConfig as Settings
 from selfteach.materials.corrections import Corrections
+from selfteach.methods.corrections.amounts import count_anchor_lengths, count_similar_prompts
 from selfteach.methods.plan_parts import (
     CHARS_PER_TOKEN,
     EXAM_ARMS,
@@ -24,10 +25,6 @@ PROMPT_TOKENS = 11
 """Tokens of a prompt like the criticized ones."""
 REVISIONS = 3
 """Requests for the revision of one criticized answer."""
-MIN_SIMILAR = 24
-"""The least number of prompts written for each criticism, where many criticisms share
-`criticism.similar`: some to learn from, some for the exam.
-"""
 
 
 def plan_work(material: Corrections, config: Settings) -> list[PlannedStage]:
@@ -84,20 +81,6 @@ def plan_work(material: Corrections, config: Settings) -> list[PlannedStage]:
         )
         return [*stages, exam, more]
     return [*stages, exam]
-
-
-def count_similar_prompts(similar: int, criticisms: int) -> int:
-    """Return how many prompts are written for each of so many criticisms, which share `similar`."""
-    return max(similar // max(criticisms, 1), min(similar, MIN_SIMILAR))
-
-
-def count_anchor_lengths(criticisms: int) -> int:
-    """Return how many times `anchors.anchor_tokens` an anchor has.
-
-    "Too long" teaches where to stop, and an anchor that ends in its first sentence does not teach
-    where not to stop.
-    """
-    return 2 if criticisms else 1
 
 
 def measure_length(material: Corrections, config: Settings) -> int:

@@ -37,10 +37,11 @@ from selfteach.select.evenly import choose_evenly
 COMMON_TITLE = "General knowledge"
 
 
-def calibrate_judges(
+def calibrate_on_both_sets(
     session: Session, judges: Sequence[KnowledgeJudge], measured: Sequence[LabelledQuestion]
 ) -> list[JudgeCalibration]:
-    """Measure each judge's AUROCs, in the order of the judges.
+    """Measure each judge's AUROCs, in the order of the judges: of S_K on common questions, and of
+    S_L on questions about the documents.
 
     Args:
         measured: questions about the documents with their labels as they were written.
@@ -58,11 +59,11 @@ def calibrate_judges(
     def is_right(answer: str, gold: str) -> bool:
         return any(contains_answer(answer, other) for other in accepted[gold])
 
-    knowledge, _ = calibrate_knowledge_judges(
-        judges, common, map_answers(common), is_right, config.max_false_known
+    knowledge = calibrate_knowledge_judges(
+        judges, common, map_answers(common), config.max_false_known, is_right
     )
     chosen = choose_evenly(measured, config.calibrate)
-    labels, _ = calibrate_knowledge_judges(judges, chosen, map_answers(chosen))
+    labels = calibrate_knowledge_judges(judges, chosen, map_answers(chosen), config.max_false_known)
     return [
         replace(k, label=own.label, tau_label=own.tau_label)
         for k, own in zip(knowledge, labels, strict=True)

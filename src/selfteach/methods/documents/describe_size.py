@@ -8,8 +8,7 @@ from selfteach.config import DocumentsConfig as Settings
 from selfteach.materials.documents.material import Documents
 from selfteach.methods.documents.read_documents import count_sentences
 from selfteach.models import Sampler
-from selfteach.models.kept_engine import UnloadedModel
-from selfteach.models.llama_files import read_llama_files
+from selfteach.models.kept_engine import UnloadedModel, count_model_weights
 from selfteach.records import JsonObject
 
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ def describe_size(
     """Return the doubt about the number of sentences, for `--dry-run`; nothing where there is
     none.
     """
-    doubt = doubt_size(count_sentences(material), count_weights(base))
+    doubt = doubt_size(count_sentences(material), count_model_weights(base))
     return {"doubt": doubt} if doubt else {}
 
 
@@ -48,12 +47,3 @@ def doubt_size(sentences: int, num_weights: int) -> str:
         "stayed below 0.03 nats with the defaults, but with 80 of them 7 % of what was known was "
         "lost, with three times as many 28 %; teach fewer documents, or a larger model"
     )
-
-
-def count_weights(base: HfModel | UnloadedModel) -> int:
-    """Return how many numbers the weights of a model are; 0 where its files do not say."""
-    if base.module is not None:
-        return sum(weight.numel() for weight in base.module.parameters())
-    assert isinstance(base, UnloadedModel)
-    files = read_llama_files(base.folder)
-    return files.num_weights if files else 0

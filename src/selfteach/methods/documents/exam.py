@@ -77,7 +77,7 @@ MIN_OPEN_BOOK = 0.6
 
 @dataclass(frozen=True)
 class HeldOutScores:
-    """The answers to the held-out questions, graded.
+    """Hold the graded answers to the held-out questions.
 
     Attributes:
         graded: greedy answers by arm.

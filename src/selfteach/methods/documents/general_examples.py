@@ -5,15 +5,16 @@ place.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from selfteach.dedup.overlap import OverlapIndex
 from selfteach.evaluate.common_knowledge import COMMON_QUESTIONS
-from selfteach.generate.ask import Subject
 from selfteach.generate.few_shot import FACTS, REQUESTS
+from selfteach.generate.subject import Subject
 from selfteach.materials.documents.chunk import Chunk
 from selfteach.methods.anchors import make_anchors
+from selfteach.methods.documents.amounts import count_anchor_prompts
 from selfteach.methods.documents.held_out_questions import HeldOutQuestion
-from selfteach.methods.documents.plan_work import count_anchor_prompts
 from selfteach.methods.plan_parts import TRAIN_SHARE
 from selfteach.methods.session import Session
 from selfteach.methods.write_prompts import make_novelty_check, write_scope_prompts
@@ -58,7 +59,7 @@ def make_general_examples(
     shuffled = sorted(texts, key=lambda text: digest([session.config.seed, text]))
     train = shuffled[: round(TRAIN_SHARE * len(texts))]
     learned = set(train)
-    beginnings = SamplingParams(GREEDY.temperature, 1.0, config.anchor_tokens)
+    beginnings = replace(GREEDY, max_tokens=config.anchor_tokens)
     found = {
         "train": keep_base_answers(session, train, "anchors", "general", beginnings),
         "test": make_test_prompts(session, [text for text in texts if text not in learned]),

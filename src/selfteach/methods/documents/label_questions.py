@@ -10,7 +10,7 @@ from selfteach.generate.answers import LabelledQuestion, answer_questions, answe
 from selfteach.generate.questions import Question
 from selfteach.judge.contradiction import KnowledgeJudge, KnowledgeScores
 from selfteach.methods.documents.calibrate_knowledge_judges import (
-    calibrate_judges,
+    calibrate_on_both_sets,
     describe_calibrations,
     describe_weak_judges,
     list_judges,
@@ -85,7 +85,9 @@ def write_labels(session: Session, trusted: Sequence[Question]) -> list[Labelled
     )
     if teacher is None:
         return answered
-    blind = answer_without_document(session.base, [a.question for a in answered], count, seed)
+    asked = [a.question for a in answered]
+    advance = session.display.advance
+    blind = answer_without_document(session.base, asked, count, seed, progress=advance)
     return [
         replace(a, blind=own.texts, cut_blind=own.cut)
         for a, own in zip(answered, blind, strict=True)
@@ -104,7 +106,7 @@ def rank_judges(
     config = session.config.select
     session.display.start_stage("calibrate")
     judges = list_judges(session, judge)
-    found = calibrate_judges(session, judges, measured.as_written)
+    found = calibrate_on_both_sets(session, judges, measured.as_written)
     session.run.ledger.set_note("judges", describe_calibrations(found, config.judge))
     doubt = describe_weak_judges(found, config.min_auroc)
     session.run.ledger.set_note("doubt about judges", doubt)

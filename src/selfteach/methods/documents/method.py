@@ -33,7 +33,8 @@ from selfteach.evaluate.exam import TunedModel
 from selfteach.generate.answers import LabelledQuestion
 from selfteach.materials.documents.chunk import Chunk
 from selfteach.materials.documents.material import Documents
-from selfteach.methods.documents.describe_size import count_weights, describe_size, doubt_size
+from selfteach.methods.anchor_weights import ANCHOR_WEIGHT
+from selfteach.methods.documents.describe_size import doubt_size
 from selfteach.methods.documents.exam import build_exam, read_grading
 from selfteach.methods.documents.general_examples import count_anchors, make_general_examples
 from selfteach.methods.documents.knowledge_map import make_knowledge_map
@@ -44,13 +45,14 @@ from selfteach.methods.documents.label_questions import (
     select_pairs,
 )
 from selfteach.methods.documents.plan_stages import plan_stages
-from selfteach.methods.documents.plan_work import plan_work
+from selfteach.methods.documents.plan_work import PLAN
 from selfteach.methods.documents.read_chunks import read_chunks
 from selfteach.methods.documents.read_documents import count_sentences
 from selfteach.methods.documents.select_study_rows import make_study_examples
 from selfteach.methods.documents.write_questions import split_questions
 from selfteach.methods.method import Method, TrainingPlan
 from selfteach.methods.session import Session
+from selfteach.models.kept_engine import count_model_weights
 from selfteach.records import JsonMapping, JsonObject, make_prompt
 from selfteach.select.evenly import choose_evenly
 from selfteach.text import format_count
@@ -59,7 +61,7 @@ OBJECTIVE_WEIGHTS = {
     "study": {"sft": 1.0},
     "pair": {"sft": 1.0, "dpo": 1.0},
     "unknown": {"sft": 1.0},
-    "general": {"anchor": 8.0},
+    "general": {"anchor": ANCHOR_WEIGHT},
     "own": {"sft": 1.0},
     "reading": {"sft": 1.0},
 }
@@ -77,7 +79,7 @@ def prepare(session: Session, material: Documents) -> TrainingPlan:
     config = session.config
     with run.time_stage("read"):
         chunks = read_chunks(session, material)  # 1
-        doubt = doubt_size(count_sentences(material), count_weights(session.model))
+        doubt = doubt_size(count_sentences(material), count_model_weights(session.model))
         if doubt:
             session.display.print_line(doubt)
         knowledge_judge = make_knowledge_judge(session)
@@ -157,8 +159,8 @@ METHOD = Method(
     name="documents",
     settings=Settings,
     prepare=prepare,
-    plan_work=plan_work,
-    describe=describe_size,
+    samples=PLAN.samples,
+    plan_work=PLAN.plan_work,
     read_grading=read_grading,
 )
 """`selfteach documents`."""

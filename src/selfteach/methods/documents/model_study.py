@@ -16,7 +16,7 @@ is dropped is counted (stages `rewritten` and `strategies`).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from selfteach.dedup.overlap import split_written_words
 from selfteach.evaluate.sanity import is_empty, is_looping
@@ -25,11 +25,7 @@ from selfteach.generate.listing import format_examples, to_one_line
 from selfteach.generate.questions import Question, fence_text
 from selfteach.judge.match import contains_answer, token_recall
 from selfteach.materials.documents.chunk import Chunk
-from selfteach.methods.documents.plan_work import (
-    NOTES_TOKENS,
-    STRATEGIES_PER_CHUNK,
-    STRATEGY_TOKENS,
-)
+from selfteach.methods.documents.amounts import NOTES_TOKENS, STRATEGIES_PER_CHUNK, STRATEGY_TOKENS
 from selfteach.methods.session import Session
 from selfteach.models.ordered import sample_in_order
 from selfteach.records import (
@@ -113,7 +109,7 @@ def find_rewrite_fault(question: Question, completion: Completion | None, text: 
 def write_rewrites(session: Session, questions: Sequence[Question]) -> dict[str, str]:
     """Return the rewritten sentence of each question for which a usable one came, by its id."""
     asked = [q for q in questions if q.sentence is not None and q.short]
-    sampling = SamplingParams(0.0, 1.0, REWRITE_TOKENS, ("\n",))
+    sampling = replace(GREEDY, max_tokens=REWRITE_TOKENS, stop=("\n",))
     instructed = session.teacher is not None
     requests = [
         Request("rewrite", make_rewrite_prompt(q, instructed), sampling, 0, session.config.seed)
@@ -227,7 +223,7 @@ def write_by_strategies(session: Session, chunks: Sequence[Chunk]) -> list[Examp
             else:
                 studies[id] = ChunkStudy(chunk, text)
         stop = () if instructed else ("\n",)
-        sampling = SamplingParams(GREEDY.temperature, GREEDY.top_p, NOTES_TOKENS, stop)
+        sampling = replace(GREEDY, max_tokens=NOTES_TOKENS, stop=stop)
         requests = [
             Request("notes", make_notes_prompt(study, instructed), sampling, 0, seed)
             for study in studies.values()

@@ -26,15 +26,15 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from selfteach.generate.answers import GREEDY, make_open_book_chat, make_open_book_prompt
+from selfteach.generate.answers import GREEDY_LINE, make_open_book_chat, make_open_book_prompt
 from selfteach.generate.plain_questions import make_clause_question, make_fronted_question
 from selfteach.generate.questions import Question, make_answer_prompt
 from selfteach.generate.spans import find_answer_spans, is_latin
 from selfteach.generate.study import put_question_word
 from selfteach.judge.match import contains_answer, normalize_answer
 from selfteach.materials.documents.chunk import Chunk
+from selfteach.methods.documents.amounts import SPARE, count_wanted
 from selfteach.methods.documents.held_out_questions import put_title_first
-from selfteach.methods.documents.plan_work import SPARE, count_wanted
 from selfteach.methods.session import Session
 from selfteach.models.ordered import sample_in_order
 from selfteach.records import Prompt, Request
@@ -198,7 +198,7 @@ def measure_answerable(session: Session, questions: Sequence[Question]) -> dict[
     requests = []
     for question in questions:
         prompts = [make(question) for make in readings]
-        requests += [Request("answerable", p, GREEDY, 0, session.config.seed) for p in prompts]
+        requests += [Request("answerable", p, GREEDY_LINE, 0, session.config.seed) for p in prompts]
     session.display.start_stage("answerable", len(requests))
     model = session.teacher or session.base
     completions = iter(sample_in_order(model, requests, session.display.advance))

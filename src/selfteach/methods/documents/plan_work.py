@@ -12,6 +12,14 @@ from selfteach.generate.questions import OVERSAMPLING, list_answer_spans
 from selfteach.materials.documents.chunk import Chunk, split_chunks
 from selfteach.materials.documents.listed import count_words
 from selfteach.materials.documents.material import Documents
+from selfteach.methods.documents.amounts import (
+    NOTES_TOKENS,
+    SPARE,
+    STRATEGIES_PER_CHUNK,
+    STRATEGY_TOKENS,
+    count_anchor_prompts,
+    count_wanted,
+)
 from selfteach.methods.documents.describe_size import describe_size
 from selfteach.methods.documents.read_documents import count_sentences
 from selfteach.methods.plan_parts import (
@@ -23,12 +31,6 @@ from selfteach.methods.plan_parts import (
 )
 from selfteach.run.workload import PlannedStage
 
-PER_CHUNK = 4
-"""Questions of its own that the exam asks about a chunk, on average."""
-MIN_QUESTIONS = 20
-"""Questions of its own that the exam asks about few chunks, if there are so many."""
-SPARE = 3
-"""Clauses with a question word that are read for each question that is missing."""
 USABLE_SHARE = 0.38
 """The share of the first requests for a question that give a usable one: of the embedded model, on
 twenty passages, as all shares here.
@@ -62,15 +64,8 @@ FILLED_SHARE = 0.95
 """The rows that a sentence gives, as a share of `study.per_sentence`."""
 STUDY_READ_TOKENS = 60
 """Tokens that are read to choose the forms of a row."""
-STRATEGIES_PER_CHUNK = 2
-STRATEGY_TOKENS = 32
-NOTES_TOKENS = 160
-"""Limits of a study strategy, and of what is written by it."""
 PASSAGE_READS = 4
 """How often the passage of a question is read to compare answers to it."""
-MIN_ANCHOR_PROMPTS = 600
-MAX_ANCHOR_PROMPTS = 4000
-"""Bounds on the general prompts that a run writes, where the settings leave the number open."""
 
 
 @dataclass(frozen=True)
@@ -228,15 +223,6 @@ def expect_usable(spans: int, rounds: int, per_chunk: int, share: float) -> tupl
     return asked, kept
 
 
-def count_wanted(facts: int, chunks: int, config: Settings) -> int:
-    """Return how many facts the exam asks for where people bring no questions."""
-    return min(
-        config.exam.questions,
-        max(MIN_QUESTIONS, PER_CHUNK * chunks),
-        int(config.questions.held_out * facts),
-    )
-
-
 def plan_calibration(trusted: int, config: Settings) -> list[PlannedStage]:
     """Return the stage that calibrates the judges of knowledge, where there is one.
 
@@ -258,21 +244,6 @@ def estimate_row_tokens(config: Settings) -> float:
     rows = FILLED_SHARE * config.study.per_sentence
     whole = min(config.study.whole_rows / rows, 1.0)
     return whole * ROW_TOKENS + (1 - whole) * min(config.study.first_tokens, ROW_TOKENS)
-
-
-def count_anchor_prompts(sentences: int, config: Settings) -> int:
-    """Return how many general prompts to write.
-
-    The anchors have at least a share s of every epoch, beside n rows of study data. They are
-    repeated within an epoch unless there are n s / (1 - s) of them. 480 anchors beside 12,000 rows
-    held nothing (docs/log/).
-    """
-    if config.anchors.general is not None:
-        return config.anchors.general
-    rows = sentences * config.study.per_sentence if config.stages.study else 0
-    least = config.train.min_share.get("general", 0.0)
-    anchors = rows * least / (1 - least) if least < 1 else rows
-    return max(MIN_ANCHOR_PROMPTS, min(MAX_ANCHOR_PROMPTS, round(anchors / TRAIN_SHARE)))
 
 
 PLAN = Plan(plan_work, describe=describe_size)

@@ -9,6 +9,7 @@ from statistics import mean
 from selfteach.evaluate.exam import GENERAL, NEAR, TARGET
 from selfteach.generate.ask import GeneratedPrompt
 from selfteach.judge import ViolationJudge
+from selfteach.methods.anchor_weights import ANCHOR_WEIGHT, HIGH_ANCHOR_WEIGHT
 from selfteach.methods.feedback.dev_answers import find_dev_failures, measure_needless
 from selfteach.methods.feedback.rule_check import get_check
 from selfteach.methods.feedback.training_settings import (
@@ -18,29 +19,25 @@ from selfteach.methods.feedback.training_settings import (
 )
 from selfteach.methods.runner import tune
 from selfteach.methods.session import Session
-from selfteach.methods.worked_turns import add_worked_turns, make_worked_turns
+from selfteach.methods.worked_turns import make_worked_turns
 from selfteach.models.recorded import Recorded
 from selfteach.records import (
     Example,
     JsonObject,
     ObjectiveWeights,
     Prompt,
+    add_worked_turns,
     get_user_text,
     make_prompt,
     prompt_to_json,
 )
 
-ANCHOR_WEIGHT = 8.0
-HIGH_ANCHOR_WEIGHT = 16.0
-"""Weights of anchors, outside the scope. The first token decides whether the model applies the
-rule. An anchor has up to 48 tokens, so its first token is only 1/48 of its mean loss. A rule with a
-condition needs the high one, and so does a forbidden text: needless declines fall by half, and
-unlikelihood keeps the text away all the same (docs/log/2026-11-rules.md).
-"""
 UNLIKELIHOOD_WEIGHT = 3.0
+"""Of a text that is forbidden everywhere, beside SFT and DPO."""
 HOLD_WEIGHT = 32.0
-"""The same for a rule of form: "Answer in one sentence." was kept as often with it, and the drift
-on what the rule leaves fell from .39 to .02 nats (docs/log/2026-11-rules.md).
+"""What holds an answer in place for a rule of form: "Answer in one sentence." was kept as often
+with it, and the drift on what the rule leaves fell from .39 to .02 nats
+(docs/log/2026-11-rules.md).
 """
 NUM_WORKED = 16
 MAX_WORKED_WORDS = 700
@@ -131,8 +128,8 @@ def try_objectives(
         session.run.ledger.set_note("teacher_context", best_context)
     scores: dict[str, float] = {}
     needless: dict[str, float] = {}
+    rows = add_teacher_prompts(examples, contexts[best_context])
     for name in candidates:
-        rows = add_teacher_prompts(examples, contexts[best_context])
         weights = choose_weights(session, name)
         tuned = tune(session, rows, weights, f"trial-{name}", steps)
         scores[name] = measure_kept(tuned.recorded)

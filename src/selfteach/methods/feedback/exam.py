@@ -29,7 +29,7 @@ from selfteach.evaluate.exam import (
     ExamState,
     make_arms,
 )
-from selfteach.evaluate.verdict import MIN_GAIN_PROMPTS, NOT_CLEANLY, Evidence, is_certain
+from selfteach.evaluate.verdict import MIN_GAIN_PROMPTS, NOT_CLEANLY, Evidence, sort_harms
 from selfteach.generate.ask import SIMILAR, GeneratedPrompt, Scope
 from selfteach.judge import ThresholdJudge
 from selfteach.judge.check import CheckJudge
@@ -218,7 +218,7 @@ class RuleScorer:
         pairs = [(make_prompt(question), completion.text) for question, completion in rows]
         return [not broken for broken in self.judge.broken(pairs)]
 
-    def find_allowed_repeats(self, scope: str, base: Answers) -> Collection[int]:
+    def find_allowed_repeats(self, base: Answers) -> Collection[int]:
         """Return the places outside the rule's scope where a taught answer degrades nothing.
 
         There the base declines as well, or breaks a rule that has no condition. All scopes of
@@ -382,14 +382,7 @@ class RuleScorer:
         if sum(before) - sum(after) >= MIN_BROKEN_NOW:
             harm = statistics.compare_shares(before, after)
             measured.append(("right target answers break the rule now", harm))
-        objections: list[str] = []
-        undecided: list[str] = []
-        for what, harm in measured:
-            if harm.value <= MAX_HARM:
-                continue
-            finding = f"{100 * harm.value:.0f} % more of {harm.n} {what}"
-            (objections if is_certain(harm, MAX_HARM) else undecided).append(finding)
-        return objections, undecided
+        return sort_harms(measured, MAX_HARM)
 
     def explain_untrained(self, start: str) -> Evidence:
         """Say why nothing was trained."""

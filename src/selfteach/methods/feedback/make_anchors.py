@@ -16,9 +16,9 @@ from selfteach.methods.feedback.prompts_in_scope import find_naming_subject
 from selfteach.methods.feedback.write_more_prompts import write_more_prompts_outside
 from selfteach.methods.session import Session
 from selfteach.records import (
+    GREEDY,
     Example,
     Message,
-    SamplingParams,
     digest,
     get_user_text,
     make_prompt,
@@ -80,7 +80,7 @@ def make_short_anchors(
         anchors += make_anchors(
             session,
             [prompt for prompt, scope in prompts.items() if scope == kind],
-            SamplingParams(0.0, 1.0, session.config.probe.short_anchor_tokens),
+            replace(GREEDY, max_tokens=session.config.probe.short_anchor_tokens),
             lambda prompt, _: digest(["short anchor", prompt_to_json(prompt)]),
             kind=kind,
             source={"scope": kind},
@@ -118,7 +118,7 @@ def make_later_anchors(
     return make_anchors(
         session,
         prompts,
-        SamplingParams(0.0, 1.0, session.config.probe.anchor_tokens),
+        replace(GREEDY, max_tokens=session.config.probe.anchor_tokens),
         lambda prompt, _: digest(["later anchor", prompt_to_json(prompt)]),
         source={"scope": "later turn"},
         stage="later anchors",

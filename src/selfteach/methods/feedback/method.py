@@ -32,6 +32,7 @@ from selfteach.generate.ask import GeneratedPrompt
 from selfteach.generate.search import SearchTrace
 from selfteach.materials.rule import Rule, read_rule
 from selfteach.methods.calibrate_rule_judges import RuleJudges, choose_judges
+from selfteach.methods.feedback.amounts import name_needless_stage
 from selfteach.methods.feedback.choose_exam_prompts import (
     add_prompts_outside,
     choose_exam_prompts,
@@ -42,7 +43,6 @@ from selfteach.methods.feedback.choose_objectives import (
     make_contexts,
 )
 from selfteach.methods.feedback.data_curve import find_n90, measure_curve
-from selfteach.methods.feedback.describe_rule import describe_rule
 from selfteach.methods.feedback.dev_answers import DEV, find_dev_failures, score_dev_exam
 from selfteach.methods.feedback.exam import build_exam, find_open_scopes
 from selfteach.methods.feedback.make_anchors import (
@@ -58,7 +58,7 @@ from selfteach.methods.feedback.needless_effects import (
     make_needless_anchors,
 )
 from selfteach.methods.feedback.other_names import find_other_names
-from selfteach.methods.feedback.plan_work import name_needless_stage, plan_work
+from selfteach.methods.feedback.plan_work import PLAN
 from selfteach.methods.feedback.probe import (
     ProbedPrompt,
     probe_more_prompts,
@@ -343,8 +343,8 @@ METHOD = Method(
     name="feedback",
     settings=FeedbackConfig,
     prepare=prepare,
-    plan_work=plan_work,
-    describe=describe_rule,
+    samples=PLAN.samples,
+    plan_work=PLAN.plan_work,
     read_grading=read_grading,
     rule_of=lambda text: read_rule(text).text,
 )

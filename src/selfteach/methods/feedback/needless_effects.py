@@ -13,22 +13,22 @@ answer.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from selfteach.generate.ask import GeneratedPrompt
 from selfteach.judge import ViolationJudge
 from selfteach.judge.decline import is_decline
 from selfteach.methods.anchors import OwnAnswer, keep_answers
-from selfteach.methods.feedback.plan_work import NEEDLESS_STAGE
+from selfteach.methods.feedback.amounts import NEEDLESS_STAGE
 from selfteach.methods.feedback.probe import truncate_answer
 from selfteach.methods.session import Session
 from selfteach.models.recorded import Recorded
 from selfteach.records import (
+    GREEDY,
     Completion,
     Example,
     Prompt,
     Request,
-    SamplingParams,
     digest,
     make_prompt,
     prompt_to_json,
@@ -53,7 +53,7 @@ def find_needless_effects(
     the base's answer does not.
     """
     turns = [make_prompt(prompt.text) for prompt in prompts]
-    sampling = SamplingParams(0.0, 1.0, session.config.probe.max_tokens)
+    sampling = replace(GREEDY, max_tokens=session.config.probe.max_tokens)
     requests = [Request("dev", one, sampling, 0, session.config.seed) for one in turns]
     session.display.start_stage(NEEDLESS_STAGE, 2 * len(requests))
     after = model.sample(requests, session.display.advance)

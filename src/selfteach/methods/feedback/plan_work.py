@@ -5,19 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from selfteach.config import FeedbackConfig
-from selfteach.generate.ask import (
-    NUM_NAME_LISTS,
-    NUM_SIBLING_LISTS,
-    count_near_requests,
-    list_name_words,
-)
+from selfteach.generate.ask import count_near_requests
 from selfteach.generate.few_shot import NAME_LISTS
+from selfteach.generate.subject import NUM_NAME_LISTS, NUM_SIBLING_LISTS, list_name_words
 from selfteach.judge.check import NAMES_OF_CHECK
 from selfteach.materials.effect import read_effect
 from selfteach.materials.effect_checks import Effect
 from selfteach.materials.forbidden_topics import can_forbid
 from selfteach.materials.rule import read_rule
 from selfteach.materials.situation import has_built_requests, has_known_requests, read_situation
+from selfteach.methods.feedback.amounts import name_needless_stage
 from selfteach.methods.feedback.conversations import AFTER_DECLINES, ELSEWHERE
 from selfteach.methods.feedback.describe_rule import describe_rule, describe_text
 from selfteach.methods.feedback.training_settings import complete_training
@@ -70,8 +67,6 @@ runs: .87 where the base broke the rule on too few prompts, and 0."""
 LATER_SHARE = 0.6
 """Of the anchors of a forbidden subject that are asked again after a decline, as many are answered
 there: 235 of 393 in one run."""
-NEEDLESS_STAGE = "needless effects"
-"""The stage in which the tuned model is tried outside the condition of a rule."""
 NEEDLESS_SHARES = (0.12, 0.05)
 """The share of further prompts outside a condition that become anchors, in the first try and in a
 later one. Six rules: .02 to .16 in the first one; three rules: .03 to .08 in a second one.
@@ -303,13 +298,6 @@ def plan_tries_outside(
             ),
         ]
     return stages
-
-
-def name_needless_stage(turn: int) -> str:
-    """Return the name of the stage in which the tuned model is tried outside the condition for the
-    first (1), second (2), ... time.
-    """
-    return NEEDLESS_STAGE if turn == 1 else f"{NEEDLESS_STAGE} {turn}"
 
 
 def _plan_exam(name: str, answers: int, tokens: float, read: int) -> PlannedStage:

@@ -13,7 +13,8 @@ import numpy as np
 
 from selfteach.errors import DataError, UsageError
 from selfteach.evaluate.exam import TARGET
-from selfteach.generate.ask import GeneratedPrompt, Subject, list_alternatives
+from selfteach.generate.ask import GeneratedPrompt
+from selfteach.generate.subject import Subject, list_alternatives
 from selfteach.judge.check import Check, parse_check
 from selfteach.judge.request_judge import (
     RequestJudge,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from itertools import takewhile
 
-from selfteach.generate.search import RepairTexts, keep_whole_sentences
+from selfteach.generate.search import RepairTexts
 from selfteach.judge import ViolationJudge
 from selfteach.judge.leave_out import leave_out_violations
 from selfteach.judge.occasion import names_occasion
@@ -14,6 +14,7 @@ from selfteach.methods.feedback.probe import ProbedPrompt
 from selfteach.methods.feedback.rule_check import get_check
 from selfteach.methods.session import Session
 from selfteach.records import Completion
+from selfteach.sentences import keep_whole_sentences
 
 
 def make_repair(
@@ -92,9 +93,5 @@ def repair_own_answers(
 
 
 def drop_unfinished_sentence(completion: Completion) -> str:
-    """Return the text of a completion without the sentence in which it was cut off; "" if that is
-    its only one.
-    """
-    if completion.finish != "length":
-        return completion.text
-    return keep_whole_sentences(completion.text)
+    """Return the text of a completion, without the sentence in which it was cut off."""
+    return keep_whole_sentences(completion.text, is_cut=completion.finish == "length")

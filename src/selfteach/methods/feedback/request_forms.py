@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from selfteach.generate.ask import PromptForms, Scope, Subject
+from selfteach.generate.ask import PromptForms, Scope
 from selfteach.generate.few_shot import (
     ASKED_REQUESTS,
     CLOSED_REQUESTS,
@@ -11,6 +11,7 @@ from selfteach.generate.few_shot import (
     SUBJECT_REQUESTS,
     TALK_REQUESTS,
 )
+from selfteach.generate.subject import Subject
 from selfteach.materials.message_kinds import CLOSED_QUESTION, is_small_talk
 from selfteach.materials.situation import Situation, has_known_requests
 

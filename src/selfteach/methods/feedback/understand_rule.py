@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from selfteach.config import FeedbackConfig
 from selfteach.errors import DataError
-from selfteach.generate.ask import (
+from selfteach.generate.few_shot import CUSTOMERS_TOPICS
+from selfteach.generate.subject import (
     MAX_ASKED_SIBLINGS,
     Subject,
     describe_asked_topic,
@@ -19,7 +20,6 @@ from selfteach.generate.ask import (
     list_asked_topics,
     sketch_topic,
 )
-from selfteach.generate.few_shot import CUSTOMERS_TOPICS
 from selfteach.judge.check import parse_check
 from selfteach.materials.audience import read_audience
 from selfteach.materials.effect import read_effect, split_unread

@@ -13,13 +13,13 @@ from selfteach.generate.ask import (
     GeneratedPrompt,
     PromptForms,
     Scope,
-    Subject,
     generate_prompts,
     generate_similar_prompts,
     plan_requests,
 )
 from selfteach.generate.few_shot import EXAM_REQUESTS, REQUESTS
 from selfteach.generate.situations import Occasion, build_requests, list_forms
+from selfteach.generate.subject import Subject
 from selfteach.materials.situation import Situation, has_built_requests
 from selfteach.methods.feedback.request_forms import asks_for_nothing, choose_forms
 from selfteach.methods.feedback.rule_check import make_topic_detector

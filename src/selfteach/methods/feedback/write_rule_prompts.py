@@ -13,9 +13,7 @@ from selfteach.generate.answered_requests import STAGE, write_answered_requests
 from selfteach.generate.ask import (
     GeneratedPrompt,
     Scope,
-    Subject,
     count_near_requests,
-    list_alternatives,
     make_twin,
     plan_requests,
 )
@@ -29,6 +27,7 @@ from selfteach.generate.situations import (
     list_occasions_of_topic,
     write_occasions,
 )
+from selfteach.generate.subject import Subject, list_alternatives
 from selfteach.judge.occasion import has_content_word
 from selfteach.judge.request_judge import compare_requests
 from selfteach.judge.violation import list_forbidden_texts

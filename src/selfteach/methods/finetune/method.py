@@ -24,7 +24,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
@@ -32,7 +31,7 @@ from selfteach import statistics
 from selfteach.config import FinetuneConfig
 from selfteach.evaluate.exam import ExamSession, TunedModel, check_base_unchanged, measures_to_json
 from selfteach.evaluate.verdict import Evidence, make_not_examined, reach_verdict
-from selfteach.methods.finetune.plan_work import plan_work
+from selfteach.methods.finetune.plan_work import PLAN
 from selfteach.methods.finetune.split_examples import (
     FinetuneData,
     choose_objectives,
@@ -41,15 +40,13 @@ from selfteach.methods.finetune.split_examples import (
 from selfteach.methods.finished_result import TRAINING_FOLDER
 from selfteach.methods.method import Method, TrainingPlan
 from selfteach.methods.runner import find_pair_kinds, sample_while_training
+from selfteach.methods.score_examples import ExampleScores, explain_misfit, score_examples
 from selfteach.methods.session import Session, find_starting_adapter
 from selfteach.models.hf import HfModel
-from selfteach.models.recorded import Recorded
 from selfteach.records import (
-    Continuations,
     Example,
     JsonMapping,
     JsonObject,
-    LogProb,
     Measure,
     ObjectiveWeights,
 )
@@ -128,32 +125,6 @@ def is_pairs_only(weights: ObjectiveWeights, kinds: Iterable[str]) -> bool:
 
 
 @dataclass(frozen=True)
-class DevScores:
-    """Hold the log-probabilities of the dev part under one model.
-
-    Attributes:
-        chosen: of each example's answer.
-        rejected: of the rejected answers, by the place of their examples.
-    """
-
-    chosen: list[LogProb]
-    rejected: dict[int, LogProb]
-
-    @property
-    def nats(self) -> list[float]:
-        """Return the loss of each answer, in nats."""
-        return [-logp.logp for logp in self.chosen]
-
-    @property
-    def preferred(self) -> list[bool]:
-        """Return whether the chosen answer of each pair is more likely, by token."""
-        return [
-            self.chosen[place].token_logp > other.token_logp
-            for place, other in self.rejected.items()
-        ]
-
-
-@dataclass(frozen=True)
 class DevLossExam:
     """Compare base and tuned model on the dev part: an exam without questions.
 
@@ -169,7 +140,7 @@ class DevLossExam:
 
     def run_baselines(self, session: ExamSession) -> None:
         """Let the base score the dev part, into the ledger, before anything is trained (step 2)."""
-        score_dev(session.base, self.dev)
+        score_examples(session.base, self.dev)
 
     def run(
         self, session: ExamSession, tuned: TunedModel | None, *, brief: bool = False
@@ -185,9 +156,9 @@ class DevLossExam:
         if not self.dev:
             found["verdict"] = make_not_examined("there is no dev part")
             return found
-        scores = {"base": score_dev(session.base, self.dev)}
+        scores = {"base": score_examples(session.base, self.dev)}
         if tuned:
-            scores["tuned"] = score_dev(tuned.recorded, self.dev)
+            scores["tuned"] = score_examples(tuned.recorded, self.dev)
         conversations = find_conversations([example.turns for example in self.dev])
         found |= measure_scores(scores, conversations, session.config.seed)
         found["verdict"] = make_not_examined("nothing was trained")
@@ -202,31 +173,8 @@ class DevLossExam:
         return written
 
 
-def score_dev(model: Recorded, dev: Sequence[Example]) -> DevScores:
-    """Score the answers of the dev part (steps 2 and 4)."""
-    paired = [i for i, example in enumerate(dev) if example.rejected is not None]
-    items = [make_continuation(example, "chosen") for example in dev]
-    items += [make_continuation(dev[i], "rejected") for i in paired]
-    logps = [logp for (logp,) in model.score(items)]
-    return DevScores(logps[: len(dev)], dict(zip(paired, logps[len(dev) :], strict=True)))
-
-
-def make_continuation(example: Example, side: Literal["chosen", "rejected"]) -> Continuations:
-    """Return one answer of an example for scoring. An answer that was cut has no end of turn."""
-    text: str = getattr(example, side)
-    return Continuations(example.prompt, (text,), end=side not in example.source.get("cut", ()))
-
-
-def explain_misfit(model: Recorded, example: Example) -> str:
-    """Return why a model cannot score the answers of an example, or ""."""
-    chosen = model.explain_misfit(make_continuation(example, "chosen"))
-    if chosen or example.rejected is None:
-        return chosen
-    return model.explain_misfit(make_continuation(example, "rejected"))
-
-
 def measure_scores(
-    scores: Mapping[str, DevScores], conversations: Sequence[int], seed: int
+    scores: Mapping[str, ExampleScores], conversations: Sequence[int], seed: int
 ) -> JsonObject:
     """Return losses in nats a token and shares of pairs whose chosen answer is more likely, by arm;
     and the changes of both.
@@ -327,6 +275,10 @@ def train_as_worker(
 
 
 METHOD = Method(
-    name="train", settings=FinetuneConfig, prepare=prepare, samples=False, plan_work=plan_work
+    name="train",
+    settings=FinetuneConfig,
+    prepare=prepare,
+    samples=PLAN.samples,
+    plan_work=PLAN.plan_work,
 )
 """`selfteach train`."""

@@ -8,18 +8,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from selfteach.config import FinetuneConfig
 from selfteach.errors import DataError, UsageError
 from selfteach.files import BadLine
-from selfteach.records import Example, ObjectiveWeights, digest, prompt_to_json
+from selfteach.methods.anchor_weights import ANCHOR_WEIGHT
+from selfteach.records import Example, ObjectiveWeights
 from selfteach.registry import BUILT_IN_NAMES, load_registered
 from selfteach.run.ledger import Outcome
-from selfteach.select.conversations import find_conversations, share_conversations
+from selfteach.select.conversations import choose_prompts, make_prompt_key, share_conversations
 
-ANCHOR_WEIGHT = 8.0
-"""The weight of anchors."""
 PAIR_OBJECTIVES = frozenset({"correction", "dpo", "hold", "unlikelihood"})
 """Our objectives that learn from pairs; their classes say so too, but they load torch."""
 
@@ -56,7 +54,11 @@ def split_dev(
     held = share_conversations(prompts, [example.turns for example in dev])
     learned = [e for e, is_held in zip(material.examples, held, strict=True) if not is_held]
     if not any(example.role == "learn" for example in learned):
-        raise DataError("there is nothing to learn from.", where=material.about)
+        raise DataError(
+            "there is nothing to learn from.",
+            where=material.about,
+            cure="Give more examples, or a smaller --dev.",
+        )
     return learned, dev
 
 
@@ -76,23 +78,6 @@ def choose_dev(examples: Sequence[Example], config: FinetuneConfig) -> list[Exam
             cure="Bring more examples, or give --dev 0.",
         )
     return dev
-
-
-def choose_prompts(examples: Sequence[Example], share: float, *salt: Any) -> set[str]:
-    """Return the keys of a share of the prompts, at least one, chosen by a salted hash.
-
-    The prompts of a conversation are chosen together, by the hash of its first one.
-    """
-    keys = [make_prompt_key(example) for example in examples]
-    firsts = [keys[place] for place in find_conversations([example.turns for example in examples])]
-    shuffled = sorted(set(firsts), key=lambda key: digest([*salt, key]))
-    chosen = set(shuffled[: max(1, round(share * len(shuffled)))])
-    return {key for key, first in zip(keys, firsts, strict=True) if first in chosen}
-
-
-def make_prompt_key(example: Example) -> str:
-    """Return a hash of the prompt."""
-    return digest(prompt_to_json(example.prompt))
 
 
 def choose_objectives(examples: Sequence[Example], config: FinetuneConfig) -> ObjectiveWeights:

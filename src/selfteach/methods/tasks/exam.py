@@ -44,7 +44,7 @@ from selfteach.materials.tasks import Task
 from selfteach.methods.session import Session
 from selfteach.methods.tasks.exam_questions import TaskQuestion, has_room, list_worked
 from selfteach.methods.tasks.pairwise_exam import measure_contests
-from selfteach.methods.worked_turns import add_worked_turns, fit_worked_turns
+from selfteach.methods.worked_turns import fit_worked_turns
 from selfteach.records import (
     Completion,
     Continuations,
@@ -54,6 +54,7 @@ from selfteach.records import (
     LogProb,
     Measure,
     Turns,
+    add_worked_turns,
 )
 from selfteach.report.rows import PART_LABELS
 

@@ -37,8 +37,7 @@ from selfteach.methods.tasks.exam import build_exam, choose_shots, read_grading
 from selfteach.methods.tasks.exam_questions import make_questions, make_row
 from selfteach.methods.tasks.instances import KeptTask, describe_similarity
 from selfteach.methods.tasks.invent import invent_tasks
-from selfteach.methods.tasks.plan_work import plan_work
-from selfteach.methods.worked_turns import add_worked_turns
+from selfteach.methods.tasks.plan_work import PLAN
 from selfteach.methods.write_prompts import make_novelty_check, write_general_prompts
 from selfteach.records import (
     GREEDY,
@@ -48,6 +47,7 @@ from selfteach.records import (
     JsonObject,
     Prompt,
     Turns,
+    add_worked_turns,
     digest,
     get_user_text,
     make_prompt,
@@ -57,6 +57,7 @@ from selfteach.select.inspection import inspect_tasks
 from selfteach.select.task_groups import ExamTexts, group_tasks, list_inputs
 
 OBJECTIVE_WEIGHTS = {"task": {"sft": 1.0}, "seed": {"sft": 1.0}, "general": {"anchor": 1.0}}
+"""Anchors weigh as much as a task: whole answers teach no rule that a first token would decide."""
 NO_TEMPLATE = "no template fits"
 LIKE_TEST = "like a task of --test"
 LORA_RATE = 1e-3
@@ -233,7 +234,7 @@ def make_task_examples(
 
 
 def keep_own_answers(session: Session, prompts: Sequence[Turns]) -> list[Example]:
-    """Step 7: make anchors of the beginnings of the base's own answers to general prompts."""
+    """Make anchors of the beginnings of the base's own answers to general prompts (step 7)."""
     sampling = replace(GREEDY, max_tokens=session.config.anchors.anchor_tokens)
 
     def identify(prompt: Prompt, completion: Completion) -> str:
@@ -259,7 +260,8 @@ METHOD = Method(
     name="tasks",
     settings=Settings,
     prepare=prepare,
-    plan_work=plan_work,
+    samples=PLAN.samples,
+    plan_work=PLAN.plan_work,
     read_grading=read_grading,
 )
 """`selfteach tasks`."""

@@ -12,7 +12,7 @@ import logging
 import math
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 from urllib.parse import urlsplit
@@ -35,6 +35,7 @@ from selfteach.models.remote.retry import (
     make_key_error,
 )
 from selfteach.records import (
+    GREEDY,
     Completion,
     Continuations,
     ItemScores,
@@ -237,7 +238,7 @@ class Endpoint:
         return Exchange(id, path, body, _count_min_tokens(request.prompt), result)
 
     def _make_score_exchange(self, id: str, item: Continuations) -> Exchange[ItemScores]:
-        path, body = self._make_body(item.prompt, SamplingParams(temperature=0.0, max_tokens=1))
+        path, body = self._make_body(item.prompt, replace(GREEDY, max_tokens=1))
         body |= (
             {"logprobs": MAX_LOGPROBS}
             if path == "completions"

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from selfteach import config, registry
 from selfteach.errors import IntegrityError
 from selfteach.files import write_bytes, write_text
-from selfteach.models.check_safety import ABOUT_FILE, ADAPTER_CONFIG_FILE
+from selfteach.models.check_safety import ABOUT_FILE, ADAPTER_CONFIG_FILE, TENSORS_FILE
 from selfteach.models.fetch_default_model import hub_id
 from selfteach.models.hook_adapter import HookAdapter
 from selfteach.records import JsonMapping, JsonObject
@@ -24,6 +24,8 @@ from selfteach.run.local_paths import hide_path
 from selfteach.train.distributed import copy_whole_tensors, get_rank, take_shard
 from selfteach.train.l2_to_base import WeightChange
 
+ONLY_LOW_RANK = "only adapters of low rank can be joined to one file"
+"""Why an adapter cannot be joined with another one (`can_join`)."""
 EncodeText = Callable[[str], Sequence[int]]
 
 
@@ -215,9 +217,7 @@ def write_adapter_folder(
     if "base" in about:
         about = {**about, "base": hide_path(str(about["base"]))}
     folder.mkdir(parents=True, exist_ok=True)
-    write_bytes(
-        folder / "adapter_model.safetensors", save(dict(tensors), metadata={"format": "pt"})
-    )
+    write_bytes(folder / TENSORS_FILE, save(dict(tensors), metadata={"format": "pt"}))
     write_text(
         folder / ADAPTER_CONFIG_FILE,
         json.dumps(dict(settings), indent=2, sort_keys=True, default=str) + "\n",

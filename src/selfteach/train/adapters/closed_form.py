@@ -23,6 +23,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,15 @@ from selfteach.files import write_text
 from selfteach.models.four_bit import USE_LORA, refuse_4bit
 from selfteach.models.hook_adapter import get_decoder_layers
 from selfteach.models.parse_layers import parse_layers
-from selfteach.records import GENERAL, LEARN, Example, JsonObject, Message, Turns
+from selfteach.records import (
+    GENERAL,
+    LEARN,
+    Example,
+    JsonObject,
+    Turns,
+    add_worked_turns,
+    make_worked_example,
+)
 from selfteach.train import memory
 from selfteach.train.adapters.exact_conversion import WeightUpdate, write_lora
 from selfteach.train.adapters.ridge import (
@@ -464,7 +473,7 @@ def count_fitting_shots(
     row, example = longest
     for shots in range(max_shots, 0, -1):
         contexts = map(make_context, (shown[:shots], shown[shots : 2 * shots]))
-        prompts = [hf.encode(add_context(context, example.turns)) for context in contexts]
+        prompts = [hf.encode(add_worked_turns(context, example.turns)) for context in contexts]
         if max(map(len, prompts)) + row.tokens <= hf.context_tokens:
             return shots
     raise DataError(
@@ -491,7 +500,7 @@ def make_row_groups(
         with_context = []
         for row, example in sorted(rows, key=lambda pair: pair[0].length):
             found.plain.append(row)
-            prompt = tuple(hf.encode(add_context(turns, example.turns)))
+            prompt = tuple(hf.encode(add_worked_turns(turns, example.turns)))
             with_context.append(replace(row, prompt=prompt))
         found.with_context.append(with_context)
     return found
@@ -499,16 +508,4 @@ def make_row_groups(
 
 def make_context(examples: Sequence[Example]) -> Turns:
     """Return worked examples as earlier turns of the conversation, without system messages."""
-    turns: list[Message] = []
-    for example in examples:
-        turns += [turn for turn in example.turns if turn.role != "system"]
-        turns.append(Message("assistant", example.chosen))
-    return tuple(turns)
-
-
-def add_context(context: Turns, prompt: Turns) -> Turns:
-    """Return a prompt with earlier turns before it; a system message of its own stays first, where
-    alone chat templates take one.
-    """
-    system = prompt[:1] if prompt[0].role == "system" else ()
-    return (*system, *context, *prompt[len(system) :])
+    return tuple(chain.from_iterable(make_worked_example(e.turns, e.chosen) for e in examples))

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from selfteach.errors import UsageError
-from selfteach.models.check_safety import ABOUT_FILE, ADAPTER_CONFIG_FILE, read_json
+from selfteach.models.check_safety import ABOUT_FILE, ADAPTER_CONFIG_FILE, TENSORS_FILE, read_json
 from selfteach.models.load_adapter import KIND_KEY, PEFT_PREFIX
 from selfteach.models.reft import ReftHooks, convert_edit_to_low_rank
 from selfteach.records import JsonMapping
@@ -62,7 +62,7 @@ def convert_reft_to_lora(module: Any, reft: Path, folder: Path) -> Path:
             where=str(reft),
             cure="Give the folder that train.adapter=reft wrote.",
         )
-    made = ReftHooks(module, load_file(reft / "adapter_model.safetensors"), settings)
+    made = ReftHooks(module, load_file(reft / TENSORS_FILE), settings)
     if not made.is_exact:
         raise UsageError(
             f"edits {made.site} at {settings['positions']}: no change of weights does the same.",

@@ -12,9 +12,9 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from selfteach.models.check_safety import ABOUT_FILE, ADAPTER_CONFIG_FILE, read_json
+from selfteach.models.check_safety import ABOUT_FILE, ADAPTER_CONFIG_FILE, TENSORS_FILE, read_json
 from selfteach.models.load_adapter import PEFT_PREFIX
-from selfteach.train.adapters.adapter import write_adapter_folder
+from selfteach.train.adapters.adapter import ONLY_LOW_RANK, write_adapter_folder
 
 A = ".lora_A.weight"
 B = ".lora_B.weight"
@@ -27,7 +27,7 @@ def explain_why_not_joined(earlier: Path) -> str:
     """Return the reason why an adapter cannot be joined with a later one, or an empty text."""
     settings = read_json(earlier / ADAPTER_CONFIG_FILE)
     if settings.get("peft_type") != "LORA":
-        return "only adapters of low rank can be joined to one file"
+        return ONLY_LOW_RANK
     return EXPERTS_STAY_ALONE if settings.get("target_parameters") else ""
 
 
@@ -45,7 +45,7 @@ def stack_loras(adapters: Sequence[Path], folder: Path) -> Path:
     tokenizer, are those of the last one.
     """
     configs = [read_json(path / ADAPTER_CONFIG_FILE) for path in adapters]
-    tensors = [load_file(path / "adapter_model.safetensors") for path in adapters]
+    tensors = [load_file(path / TENSORS_FILE) for path in adapters]
     ranks = [int(config["r"]) for config in configs]
     names = {name for part in tensors for name in part}
     layers = sorted(name.removesuffix(A) for name in names if name.endswith(A))
