@@ -10,12 +10,15 @@
 versions answer the same prompts.
 Each finished run is a line of the file with its model, settings, commit and processor, so the same
 command goes on where it was stopped, on another machine too: docs/log/rule_runs.jsonl grows like
-that. `--keep` names a folder for the runs themselves; an interrupted run goes on there, too.
+that. At another commit a rule is taught again. A rule that the program refuses has a line as well;
+a run that failed (a crash, a kill, a full disk) has none, so the same command tries it again.
+`--keep` names a folder for the runs themselves, by commit; an interrupted run goes on there, too.
 `--jobs 8` has eight runs at once, which one accelerator holds: a small model leaves it idle most of
 the time.
-`--table` prints the runs, each figure with its 95 % interval, the medians, and how many rules have
-the same verdict on all seeds; `--compare` prints new minus old, paired by rule, seed, model and
-settings, with 95 % bootstrap intervals.
+`--table` prints the runs, each figure with its 95 % interval; the medians of each commit; and how
+many rules have the same verdict on all seeds of a commit. `--compare` prints new minus old, paired
+by rule, seed, model and settings, with 95 % bootstrap intervals; of several commits in a file the
+last line counts.
 """
 
 from __future__ import annotations
@@ -38,6 +41,7 @@ import yaml
 
 from bench.rule_prompts import FILES
 from selfteach import statistics
+from selfteach.errors import DataError
 from selfteach.files import read_jsonl
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -54,12 +58,21 @@ FIGURES = (
 Row = dict[str, Any]
 
 
+class RunFailed(Exception):
+    """Report a run that ended neither with an exam nor with a refusal of its rule."""
+
+
 def measure_rule(name: str, seed: int, given: argparse.Namespace) -> Row:
-    """Teach one rule with one seed, and return its figures."""
+    """Teach one rule with one seed, and return its figures, or that the program refuses the rule.
+
+    Raises:
+        RunFailed: the run or its measurement ended otherwise.
+    """
     file = find_rule_file(name)
     spec = yaml.safe_load(file.read_text("utf-8"))
     with tempfile.TemporaryDirectory() as folder:
-        run = (given.keep or Path(folder)).resolve() / f"{file.stem}-{seed}"
+        place = (given.keep or Path(folder)).resolve() / read_commit(given.code)
+        run = place / f"{file.stem}-{seed}"
         words = ["-m", "selfteach", "feedback", spec["rule"], "--seed", str(seed)]
         words += ["--out", str(run), "--config", str(given.config)]
         words += ["--model", given.model]
@@ -69,14 +82,15 @@ def measure_rule(name: str, seed: int, given: argparse.Namespace) -> Row:
             words += ["--also", name_of_subject]
         started = time.monotonic()
         done = call(given.code.resolve(), words)
-        row: Row = {"verdict": done.stderr.strip()[-200:], "refused": done.returncode != 0}
+        if done.returncode == DataError.exit_code:
+            return {"verdict": done.stderr.strip()[-200:], "refused": True}
         if done.returncode:
-            return row
+            raise RunFailed(describe_failure(words, done))
         seconds = round(time.monotonic() - started, 1)
         exam = json.loads((run / "exam.json").read_text("utf-8"))
         measure = ["-m", "bench.rule_prompts", str(run), str(file), "--model", given.model]
         measured = json.loads(call(ROOT, measure, must=True).stdout.strip().splitlines()[-1])
-    return row | summarize_run(exam, measured) | {"seconds": seconds}
+    return {"refused": False} | summarize_run(exam, measured) | {"seconds": seconds}
 
 
 def find_rule_file(name: str) -> Path:
@@ -118,7 +132,11 @@ def summarize_run(exam: Mapping[str, Any], measured: Mapping[str, Any]) -> Row:
 def call(
     code: Path, words: Sequence[str], *, must: bool = False
 ) -> subprocess.CompletedProcess[str]:
-    """Run Python with the code of a checkout, and where it lacks a package, PYTHONPATH's."""
+    """Run Python with the code of a checkout, and where it lacks a package, PYTHONPATH's.
+
+    Raises:
+        RunFailed: it must end well, and does not.
+    """
     folders = [str(code / "src"), *filter(None, [os.environ.get("PYTHONPATH")])]
     done = subprocess.run(
         [sys.executable, *words],
@@ -128,25 +146,41 @@ def call(
         text=True,
     )
     if must and done.returncode:
-        raise SystemExit(f"{' '.join(words)}: exit code {done.returncode}\n{done.stderr[-2000:]}")
+        raise RunFailed(describe_failure(words, done))
     return done
 
 
+def describe_failure(words: Sequence[str], done: subprocess.CompletedProcess[str]) -> str:
+    """Return which command failed, its exit code, and the end of what it said."""
+    return f"{' '.join(words)}: exit code {done.returncode}\n{done.stderr[-2000:]}"
+
+
 def run_rules(given: argparse.Namespace) -> None:
-    """Run what the file does not hold yet, seed by seed, as many at once as `jobs` says."""
+    """Run what the file does not hold yet, seed by seed, as many at once as `jobs` says.
+
+    Raises:
+        SystemExit: some runs failed; the others were made.
+    """
     given.out.parent.mkdir(parents=True, exist_ok=True)
     done = {identify(row) for row in read_rows(given.out)}
     planned = [start_row(name, seed, given) for seed in range(given.seeds) for name in given.rules]
     with ThreadPoolExecutor(given.jobs) as pool:
         runs = [pool.submit(run_rule, row, given) for row in planned if identify(row) not in done]
+        failed = 0
         try:
             for run in as_completed(runs):
+                if isinstance(fault := run.exception(), RunFailed):
+                    print(fault, file=sys.stderr, flush=True)
+                    failed += 1
+                    continue
                 with given.out.open("a", encoding="utf-8") as file:
                     file.write(json.dumps(run.result()) + "\n")
                 print(json.dumps(run.result()), flush=True)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+    if failed:
+        raise SystemExit(f"{failed} of {len(runs)} runs failed; the same command tries them again.")
 
 
 def start_row(name: str, seed: int, given: argparse.Namespace) -> Row:
@@ -163,6 +197,11 @@ def start_row(name: str, seed: int, given: argparse.Namespace) -> Row:
 
 
 def identify(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return what a run is known by: its case, and its commit."""
+    return *get_case(row), row.get("commit", "")
+
+
+def get_case(row: Mapping[str, Any]) -> tuple[Any, ...]:
     """Return the rule, seed, model and settings of a run; a line of before they were noted is of
     the embedded model with the quick settings.
     """
@@ -201,29 +240,47 @@ def read_rows(path: Path) -> list[Row]:
 
 
 def print_table(path: Path) -> None:
-    """Print each run, and the median and the worst value of each figure."""
+    """Print each run, and of each commit the median and the range of each figure."""
     rows = read_rows(path)
     names = [*FIGURES, "s"]
     print("| rule | seed | model, settings | commit | " + " | ".join(names) + " | verdict |")
     print("|---" * (len(names) + 5) + "|")
     for row in sorted(rows, key=identify):
         cells = [format_figure(row, name) for name in names]
-        verdict = "refused" if row["refused"] else row["verdict"]
-        rule, seed, model, config = identify(row)
-        start = f"| {rule} | {seed} | {model}, {config} | {row.get('commit', '')} | "
-        print(start + " | ".join(cells) + f" | {verdict} |")
-    for name in names:
-        values = [row[name] for row in rows if name in row]
-        if values:
-            print(f"{name}: median {median(values):.4f}, {min(values):.4f} to {max(values):.4f}")
-    words: dict[tuple[Any, ...], list[str]] = {}
+        rule, seed, model, config, commit = identify(row)
+        start = f"| {rule} | {seed} | {model}, {config} | {commit} | "
+        print(start + " | ".join(cells) + f" | {read_verdict(row)} |")
+    print("\n| median, range | runs | " + " | ".join(names) + " |")
+    print("|---" * (len(names) + 2) + "|")
+    for commit in dict.fromkeys(row.get("commit", "") for row in rows):
+        own = [row for row in rows if row.get("commit", "") == commit]
+        cells = [format_range([row[name] for row in own if name in row]) for name in names]
+        print(f"| {commit or 'no commit'} | {len(own)} | " + " | ".join(cells) + " |")
+    print(f"\n{count_same_verdicts(rows)}")
+
+
+def read_verdict(row: Mapping[str, Any]) -> str:
+    """Return the verdict of a run, or that its rule is refused."""
+    return "refused" if row["refused"] else str(row["verdict"])
+
+
+def count_same_verdicts(rows: Sequence[Row]) -> str:
+    """Return how many rules have the same verdict on all their seeds of a commit."""
+    verdicts: dict[tuple[Any, ...], list[tuple[int, str]]] = {}
     for row in rows:
-        rule, _, *model = identify(row)
-        verdict = "refused" if row["refused"] else row["verdict"]
-        words.setdefault((rule, *model), []).append(verdict)
-    several = [own for own in words.values() if len(own) > 1]
-    same = sum(len(set(own)) == 1 for own in several)
-    print(f"the same verdict on all seeds: {same} of {len(several)} rules with several seeds")
+        rule, seed, *others = identify(row)
+        verdicts.setdefault((rule, *others), []).append((seed, read_verdict(row)))
+    several = [own for own in verdicts.values() if len({seed for seed, _ in own}) > 1]
+    same = sum(len({verdict for _, verdict in own}) == 1 for own in several)
+    return f"the same verdict on all seeds: {same} of {len(several)} rules with several seeds"
+
+
+def format_range(values: Sequence[float]) -> str:
+    """Return the median of some runs' values, with the least and the greatest if they differ."""
+    if not values:
+        return ""
+    between = f", {min(values):.4f} to {max(values):.4f}" if min(values) < max(values) else ""
+    return f"{median(values):.4f}{between}"
 
 
 def format_figure(row: Row, name: str) -> str:
@@ -238,7 +295,8 @@ def format_figure(row: Row, name: str) -> str:
 def compare(old: Path, new: Path) -> None:
     """Print the mean of each figure and the paired difference."""
     pairs = pair_rows(read_rows(old), read_rows(new))
-    print(f"{len(pairs)} runs of each")
+    commits = [list_commits([pair[side] for pair in pairs]) for side in (0, 1)]
+    print(f"{len(pairs)} runs of each, of {commits[0]} and of {commits[1]}")
     for figure in FIGURES:
         before = [one[figure] for one, _ in pairs]
         after = [other[figure] for _, other in pairs]
@@ -249,12 +307,18 @@ def compare(old: Path, new: Path) -> None:
         )
 
 
+def list_commits(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return the commits of runs."""
+    return ", ".join(dict.fromkeys(str(row.get("commit", "")) or "no commit" for row in rows))
+
+
 def pair_rows(old: Sequence[Mapping[str, Any]], new: Sequence[Row]) -> list[tuple[Any, Any]]:
-    """Return the runs that both have (`identify`), without refused ones."""
-    by_key = {identify(row): row for row in old if not row["refused"]}
-    keys = [identify(row) for row in new]
-    pairs = [(by_key[key], row) for key, row in zip(keys, new, strict=True) if key in by_key]
-    return [(before, after) for before, after in pairs if not after["refused"]]
+    """Return the runs that both have (`get_case`), without refused ones: of a run that a file has
+    at several commits the last line.
+    """
+    before = {get_case(row): row for row in old if not row["refused"]}
+    after = {get_case(row): row for row in new if not row["refused"]}
+    return [(before[case], row) for case, row in after.items() if case in before]
 
 
 if __name__ == "__main__":

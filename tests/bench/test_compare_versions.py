@@ -77,7 +77,7 @@ def test_the_table_has_every_run_and_names_a_refused_one(
     assert "| dogs | 0 | embedded, quick |  | 0.250 |" in printed
     (line,) = [line for line in printed.splitlines() if line.startswith("| cars")]
     assert line.endswith("| refused |")
-    assert "greedy broken: median 0.2500" in printed
+    assert "| no commit | 2 | 0.2500 |" in printed
 
 
 def answers(*texts: str) -> list[Completion]:
