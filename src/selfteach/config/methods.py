@@ -113,7 +113,8 @@ class SearchConfig(Section):
     """Sampling temperature of the drafts."""
 
     min_token_logp: NonPositiveFloat = -4.0
-    """Smallest mean log-probability of an accepted answer under the base, in nats per token."""
+    """Smallest mean log-probability of an accepted answer under the base, in nats per token. A new
+    answer of the base must also be as fluent as four fifths of its own answers."""
 
 
 class BalanceConfig(Section):
