@@ -20,6 +20,7 @@ from selfteach.materials.documents.listed import (
     MARK,
     Span,
     assign_heads,
+    find_recited,
     format_sentence,
     is_informative,
 )
@@ -88,6 +89,13 @@ class Chunk:
         """Return the numbers of the sentences that questions can be about."""
         text, headings = self.document.text, self.document.headings
         return [i for i, span in enumerate(self.sentences) if is_informative(text, span, headings)]
+
+    def find_recited_sentences(self) -> list[int]:
+        """Return the numbers of the sentences that are recited with the piece, the short ones too.
+
+        A short one says "She died in 1921.": its place among the others tells about whom.
+        """
+        return find_recited(self.document.text, self.sentences, self.document.headings)
 
     def describe_source(self, sentence: int | None = None) -> JsonObject:
         """Return the origin of an example, for `Example.source`.

@@ -6,7 +6,8 @@
 
 The head of a line of fewer than `MIN_WORDS` words is a heading, a line that ends in a colon, the
 sentence before a list, or the document's title. The head of an answer is its question. Only whole
-lines get a head: a short sentence within a paragraph stays too short for a question.
+lines get a head: a short sentence within a paragraph stays too short for a question, and is only
+recited with the others (`find_recited`).
 """
 
 from __future__ import annotations
@@ -114,6 +115,32 @@ def is_informative(text: str, span: Span, headings: Set[str] = frozenset()) -> b
     if not any(map(str.isalnum, own)) or normalize_line(own) in headings:
         return False
     return bool(span.head) or (count_words(own) >= MIN_WORDS and not _COLON.search(own))
+
+
+def find_recited(text: str, spans: Sequence[Span], headings: Set[str] = frozenset()) -> list[int]:
+    """Return the numbers of the sentences that belong to a text recited as a whole: those that
+    questions can be about, and the short ones. A heading, and what leads others, is left out.
+
+    Args:
+        headings: those of the document.
+    """
+    heads = {_normalize_head(span.head) for span in spans}
+    found = []
+    for i, span in enumerate(spans):
+        own = text[span.start : span.end]
+        is_short_one = (
+            _ENDS.search(own)
+            and any(map(str.isalnum, own))
+            and normalize_line(own) not in headings
+            and _normalize_head(own) not in heads
+        )
+        if is_short_one or is_informative(text, span, headings):
+            found.append(i)
+    return found
+
+
+def _normalize_head(text: str) -> str:
+    return normalize_line(text).rstrip(" .:：")
 
 
 @dataclass(frozen=True, slots=True)
