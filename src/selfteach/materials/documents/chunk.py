@@ -25,7 +25,7 @@ from selfteach.materials.documents.listed import (
     is_informative,
 )
 from selfteach.records import JsonObject, digest
-from selfteach.sentences import SPACED_MARKS, UNSPACED_MARKS, is_german_ordinal
+from selfteach.sentences import END_CHARS, SPACED_MARKS, UNSPACED_MARKS, is_open_stop
 
 CountTokens = Callable[[str], int]
 """Counts the tokens of a text."""
@@ -144,13 +144,18 @@ def find_sentence_spans(
         if match[0][0] in SPACED_MARKS and (
             not opens.match(text, match.end(), end)
             or short.search(before)
-            or is_german_ordinal(before[:-1], text[match.end() : match.end() + 20].lstrip())
+            or (match[0] == "." and _is_open_stop(text, begin, match.start(), end))
         ):
             continue
         found.append(_trim_span(text, begin, match.end()))
         begin = _skip_item_mark(text, match.end(), end)
     found.append(_trim_span(text, begin, end))
     return [span for span in found if span.end > span.start]
+
+
+def _is_open_stop(text: str, start: int, stop: int, end: int) -> bool:
+    after = text[stop + 1 : min(end, stop + 1 + END_CHARS)].lstrip()
+    return is_open_stop(text, start, stop, after)
 
 
 def is_uncapitalized(text: str) -> bool:
