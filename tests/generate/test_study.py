@@ -154,7 +154,8 @@ def test_short_sentences_are_recited_and_headings_are_not() -> None:
     """ "She died in 1921." is no fact alone, and belongs to what is recited."""
     text = (
         "Early years\n\nThe mill was built in 1874 by Anna. She died in 1921. "
-        "It closes on Mondays. Today it is a museum of bread.\n\nPrices follow:\n- Tea: 3\n- Milk: 4\n\nMore"
+        "It closes on Mondays. Today it is a museum of bread.\n\n"
+        "Prices follow:\n- Tea: 3\n- Milk: 4\n\nMore"
     )
     (chunk,) = split_chunks(Document("a", "Mill", text), lambda text: len(text.split()))
     rows = make_study_data(collect_sentences([chunk], []), StudyConfig(), 0)

@@ -392,7 +392,7 @@ def test_how_much_of_a_page_was_left_out_is_noted(tmp_path: Path) -> None:
             "word, (two words), a_b snake_case_name _private x_1 b",
         ),
         ("***both*** *a _b_ c* ___d___", "both a b c d"),
-        ("> One `>`\n>\n> > two\n>50 men", "One >\n\ntwo\n50 men"),  # no space is needed behind >
+        ("> One `>`\n>\n> > two\n>50 men", "One >\n\ntwo 50 men"),  # no space is needed behind >
         ("- x\n\n  ```py\n  a_*b*_ > c\n  ```", "- x\n\na_*b*_ > c"),
         ("```x*y*``` z", "x*y* z"),
         # GitHub's tables: a bar in code parts cells too, unless it is marked.
@@ -430,6 +430,46 @@ def test_markdown_loses_its_marks_and_keeps_its_words() -> None:
 )
 def test_headings_and_rules_of_markdown(text: str, read: tuple[str, str]) -> None:
     assert read_markdown(text) == read
+
+
+LONG = "The mill was built in the year 1874 by Anna Weller, who had come with a loan"
+CODE = "curl -fsSL https://example.org/install-the-tool.sh -o install.sh\nchmod +x install.sh"
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("The river feeds the wheel,\nwhich is called Aller.", None),
+        (f"{LONG} and with her two brothers, who had also come from the north\nof 30,000.", None),
+        ("She came to the docu\u00ad\nment.", "She came to the document."),
+        ("東京は\n首都です。", "東京は首都です。"),
+        (f"{LONG}  \nof the bank.\\\nAnd<br>more.", f"{LONG}\nof the bank.\nAnd\nmore."),
+        (f"Run:\n\n```sh\n{CODE}\n\n\nls\n```\nDone.", f"Run:\n\n{CODE}\n\nls\n\nDone."),
+    ],
+)
+def test_line_breaks_of_markdown(text: str, read: str | None) -> None:
+    """Those of code and of the author stay; those that an editor made are joined."""
+    assert read_markdown(text)[1] == (text.replace("\n", " ") if read is None else read)
+
+
+def test_code_of_a_page_keeps_its_line_breaks() -> None:
+    page = f"<p>Run:</p><ul><li><pre>\n{CODE}</pre></li></ul>"
+    assert read_html(page)[1] == f"Run:\n\n- {CODE}"
+    table = f"<table><tr><td>a<td><pre>{CODE}</pre><tr><td>b<td>c</table>"
+    assert CODE in read_html(table)[1]
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("---\ntitle: Mill\n---\n\nText", "Text"),
+        ("---\n'title' : Mill\n---\nText", "Text"),
+        ("---\n\n# One\n\nBuilt in 1874.\n\n---\n\nText", "One\n\nBuilt in 1874.\n\nText"),
+        ("---\nBuilt in 1874: by Ann.\n\n---\n\nText", "Built in 1874: by Ann.\n\nText"),
+    ],
+)
+def test_what_begins_with_a_rule_is_text(text: str, read: str) -> None:
+    assert read_markdown(text)[1] == read
 
 
 def test_running_heads_and_page_numbers_are_left_out() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import regex
 
@@ -15,8 +15,11 @@ WRAPPED_LENGTHS = range(40, 121)
 verse, a longer one a whole paragraph.
 """
 _BULLET = re.compile(r"[-*+•–—◦▪●]\s|\(?\d{1,3}[.)]\s|#{1,6}\s|\|")
+KEPT_BREAK = "\0"
+"""A line break of the author, in code or in verse: no wrapped line goes on behind it."""
 _RULE = re.compile(r"([=\-_*~#])\1{2,}$")
 """A line of signs under a heading or between parts."""
+_KEPT_BREAKS = re.compile(f"{KEPT_BREAK}+")
 _HYPHEN = re.compile(r"\w[-‐]$")
 JOINT_CHARS = 8
 """Characters of a part's end that decide how it is joined with the next."""
@@ -27,20 +30,28 @@ _UNSPACED_START = regex.compile(rf"{UNSPACED}|[「『（《]")
 
 
 def join_wrapped_lines(text: str) -> str:
-    """Return the text with single spaces, joined lines, and blank lines between paragraphs.
+    """Return the text with single spaces, joined lines, and blank lines between paragraphs. Each
+    KEPT_BREAK in it becomes a line break.
 
     The first line is a heading and not joined if it may be one (`may_be_heading`) and was not
     wrapped: the next line begins with a capital, and its first word had room before it.
     """
     blocks: list[list[str]] = [[]]
     for line in text.split("\n"):
-        if words := line.split():
-            blocks[-1].append(" ".join(words))
+        if words := _join_words(line):
+            blocks[-1].append(words)
         elif blocks[-1]:
             blocks.append([])
     if _begins_with_heading(blocks[0]):
         blocks[:1] = [blocks[0][:1], blocks[0][1:]]
-    return "\n\n".join("\n".join(_join_lines(lines)) for lines in blocks if lines)
+    joined = "\n\n".join("\n".join(_join_lines(lines)) for lines in blocks if lines)
+    return _KEPT_BREAKS.sub(lambda found: "\n" * min(len(found[0]), 2), joined)
+
+
+def _join_words(line: str) -> str:
+    """Return a line with single spaces, and without breaks at its ends."""
+    parts = [" ".join(part.split()) for part in line.split(KEPT_BREAK)]
+    return KEPT_BREAK.join(parts).strip(KEPT_BREAK)
 
 
 def _begins_with_heading(lines: list[str]) -> bool:
@@ -65,6 +76,16 @@ def find_joint(before: str, after: str) -> tuple[int, str]:
     if end.endswith(_SOFT_HYPHEN) or (_HYPHEN.search(end) and after[:1].islower()):
         return 1, ""
     return 0, "" if _UNSPACED_END.search(end) and _UNSPACED_START.match(after) else " "
+
+
+def join_lines(lines: Sequence[str]) -> str:
+    """Return the lines of a paragraph on one line."""
+    parts = list(lines[:1])
+    for line in lines[1:]:
+        cut, between = find_joint(parts[-1], line)
+        parts[-1] = parts[-1][: len(parts[-1]) - cut]
+        parts += [between, line]
+    return "".join(parts)
 
 
 def _join_lines(lines: list[str]) -> Iterator[str]:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from selfteach.materials.documents.layout import find_joint, join_wrapped_lines
+from selfteach.materials.documents.layout import KEPT_BREAK, find_joint, join_wrapped_lines
 from selfteach.materials.documents.limits import (
     MAX_CHARS,
     MAX_PAGES,
@@ -24,6 +24,7 @@ from selfteach.materials.documents.limits import (
 )
 from selfteach.materials.documents.tables import format_rows
 from selfteach.sentences import SENTENCE_MARKS
+from selfteach.text import REPLACEMENT
 
 _ENDS = re.compile(rf"[{SENTENCE_MARKS}:;][\"'”’“«»‹›)\]]*$")
 
@@ -56,7 +57,7 @@ def read_pdf(path: Path) -> tuple[str, list[str]]:
         raise TooLarge(f"has more than {MAX_PAGES:,} pages")
     pages: list[str] = []
     for page in reader.pages:
-        pages.append(page.extract_text())
+        pages.append(page.extract_text().replace(KEPT_BREAK, REPLACEMENT))
         if sum(map(len, pages)) > MAX_CHARS:
             raise TooLarge(f"holds more than {MAX_CHARS:,} characters")
     if not any(page.strip() for page in pages):
