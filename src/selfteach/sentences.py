@@ -60,10 +60,10 @@ _OPEN_BEFORE_NAMES = regex.compile(rf"{_BEFORE}(?:{_BEFORE_NAMES})$|(?:^|\b[A-Z]
 _INITIAL = regex.compile(r"(?<![\w.'’-])\p{Lu}$")
 _NEXT_INITIAL = regex.compile(r"\p{Lu}\.[\s-]")
 _DAY = regex.compile(r"(?<![\w.,:$€£-])\d{1,2}$")
-_MONTH = regex.compile(
-    r"(?:Januar|Jänner|Februar|März|April|Mai|Juni|Juli|August|September|Oktober|November|"
-    r"Dezember)\b"
+GERMAN_MONTHS = (
+    "Januar|Jänner|Februar|März|April|Mai|Juni|Juli|August|September|Oktober|November|Dezember"
 )
+_MONTH = regex.compile(rf"(?:{GERMAN_MONTHS})\b")
 _GERMAN_ORDINAL = regex.compile(
     r"\b(?:[Dd](?:er|ie|as|em|en)|(?<!\bI )[Aa]m|[Vv]om|[Ii]m|[Ii]ns|[Zz]u[mr]|[Bb]eim|[Uu]nd|"
     r"[Oo]der|[Bb]is|[Ss]eine?[mnrs]?|[Ii]hre?[mnrs]?|[Uu]nsere?[mnrs]?|[Ee]ine?[mnrs]?) "
@@ -153,11 +153,6 @@ def is_open_stop(
     if _OPEN_BEFORE_NOUNS.search(before):
         return not _GERMAN_STARTER.match(after)
     return _OPEN_BEFORE_NAMES.search(before) is not None and not _STARTER.match(after)
-
-
-def begins_with_german_month(text: str) -> bool:
-    """Return whether a text begins with the German name of a month."""
-    return _MONTH.match(text) is not None
 
 
 def is_german_ordinal(before: str, after: str) -> bool:

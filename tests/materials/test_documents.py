@@ -285,6 +285,63 @@ def test_wrapped_lines_are_joined_and_others_are_not() -> None:
     assert join_wrapped_lines(f"{long}\n{long}").count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("text", "joined"),
+    [
+        (
+            "The mill of Ostrava Lane was built in\n1874 by Anna Weller, who had come\n"
+            "from the north with her brothers.\nThe bridge of Ostrava Lane is 62\n"
+            "meters long and made of granite.",
+            "The mill of Ostrava Lane was built in 1874 by Anna Weller, who had come from the "
+            "north with her brothers.\nThe bridge of Ostrava Lane is 62 meters long and made of "
+            "granite.",
+        ),
+        (f"営業時間\n{'水车' * 25}。", None),
+        (f"Website\nhttps://example.org/{'a' * 40}", None),
+        ("Opening hours of the mill\nMonday to Friday: 9 to 17\nSaturday: 10 to 14", None),
+        ("Roses are red and so are you,\nviolets are\nblue and this is a line", None),
+        (
+            "Anna Weller had come to the mill with her brothers at the age of\n45. She left it.",
+            "Anna Weller had come to the mill with her brothers at the age of 45. She left it.",
+        ),
+        (
+            "The northern arch of the bridge was built by Josef Marek in 1950\n– after the flood.",
+            "The northern arch of the bridge was built by Josef Marek in 1950 – after the flood.",
+        ),
+        ("The visitors of the mill in Ostrava Lane have to bring:\n1. Shoes\n2. Bread", None),
+        ("The visitors of the mill in Ostrava Lane have to bring\n- shoes\n- bread", None),
+        (
+            "- An item of a list that was wrapped by an editor at some\ncolumn or other\n- bread",
+            "- An item of a list that was wrapped by an editor at some column or other\n- bread",
+        ),
+        ("The report of the mill compares all of the things\n* shoes", None),
+        (
+            "- Die Stadt Ostrava kaufte die Mühle und den Garten am\n12. Mai 1921.\n- Brot",
+            "- Die Stadt Ostrava kaufte die Mühle und den Garten am 12. Mai 1921.\n- Brot",
+        ),
+    ],
+)
+def test_what_a_line_goes_on_with(text: str, joined: str | None) -> None:
+    assert join_wrapped_lines(text) == (joined or text)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "joined"),
+    [
+        ("sowie die Ein-", "und Ausfuhr", "sowie die Ein- und Ausfuhr"),
+        ("the pre-", "and post-war years", "the pre- and post-war years"),
+        ("in the pre-", "order list", "in the preorder list"),
+        ("built in the mid-", "1950s", "built in the mid-1950s"),
+        ("an Anglo-", "Saxon king", "an Anglo-Saxon king"),
+        ("a docu-", "ment", "a document"),
+        ("one -", "two", "one - two"),
+    ],
+)
+def test_a_hyphen_at_the_end_of_a_line(before: str, after: str, joined: str) -> None:
+    line = f"The long report of the Commission speaks at length of {before}"
+    assert join_wrapped_lines(f"{line}\n{after}") == line[: -len(before)] + joined
+
+
 def test_divided_words_and_scripts_without_spaces_are_joined() -> None:
     assert join_wrapped_lines("A docu\u00ad\nment on the water\u00admill.") == (
         "A document on the watermill."
@@ -493,7 +550,8 @@ def test_joined_pages_know_where_they_begin() -> None:
 
 def test_a_divided_word_goes_on_on_the_next_page() -> None:
     assert join_pages(["A docu-", "ment."]) == ("A document.", (0, 6))
-    assert join_pages(["One-", "Two."]) == ("One- Two.", (0, 5))
+    assert join_pages(["One-", "Two."]) == ("One-Two.", (0, 4))
+    assert join_pages(["One-", "and two-storey"]) == ("One- and two-storey", (0, 5))
     assert join_pages(["यह है।", "वह है।"])[0] == "यह है।\n\nवह है।"
 
 

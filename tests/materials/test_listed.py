@@ -69,6 +69,10 @@ def list_facts(text: str, title: str = "Shop") -> list[str]:
         ),
         (f"Chapter 1\n\nIntroduction\n\n{PROSE}", [PROSE]),
         (f"{PROSE} It is good. Come.", [PROSE]),
+        (
+            "12. Mai 1921 kaufte die Stadt die Mühle.",
+            ["12. Mai 1921 kaufte die Stadt die Mühle."],
+        ),
         ("Tea.", []),
         ("", []),
         ("营业时间：\n- 周一 9点\n", ["营业时间: 周一 9点."]),

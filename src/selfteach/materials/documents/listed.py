@@ -19,14 +19,14 @@ from itertools import pairwise, zip_longest
 
 import regex
 
-from selfteach.sentences import SENTENCE_MARKS
+from selfteach.sentences import GERMAN_MONTHS, SENTENCE_MARKS
 from selfteach.text import UNSPACED
 
 MIN_WORDS = 5
 """A line with fewer words and without a head is a heading or a fragment."""
 MAX_HEAD_WORDS = 15
-MARK = re.compile(r"(?:[-*+•–—◦▪●]|\(?\d{1,3}[.)])[ \t]+(?=\S)")
-"""The beginning of an item of a list."""
+MARK = re.compile(rf"(?:[-*+•–—◦▪●]|\(?\d{{1,3}}[.)](?![ \t]+(?:{GERMAN_MONTHS})\b))[ \t]+(?=\S)")
+"""The beginning of an item of a list; not of "12. Mai"."""
 _ENDS = re.compile(rf"[{SENTENCE_MARKS}][\"'”’“«»‹›)\]」』）]*$")
 _QUESTION = re.compile(r"[?？؟]$")
 _COLON = re.compile(r"[:：]$")
