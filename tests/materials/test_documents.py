@@ -211,6 +211,33 @@ def test_a_docx_is_read_as_it_is_shown(tmp_path: Path) -> None:
     assert read.text == "It was built in 1790 by Ann Ames.\n\nIt is old.\n\n- Year: 1790"
 
 
+def test_text_boxes_of_docx_are_read_once(tmp_path: Path) -> None:
+    """Word writes a box twice, the second time for older programs; a box may hold a box."""
+    from docx import Document
+    from docx.oxml import parse_xml
+    from docx.oxml.ns import nsdecls
+
+    compatible = "http://schemas.openxmlformats.org/markup-compatibility/2006"
+
+    def make_box(text: str, inner: str = "") -> str:
+        words = f"<w:p><w:r><w:t>{text}</w:t></w:r>{inner}</w:p>"
+        return f"<w:txbxContent>{words}</w:txbxContent>"
+
+    both = make_box("Outer box.", f"<w:r><w:pict>{make_box('Inner box.')}</w:pict></w:r>")
+    choice = (
+        f'<mc:AlternateContent xmlns:mc="{compatible}"><mc:Choice Requires="wps">{both}'
+        f"</mc:Choice><mc:Fallback>{both}</mc:Fallback></mc:AlternateContent>"
+    )
+    document = Document()
+    paragraph = document.add_paragraph("Before")
+    for part in (choice, f"<w:pict>{make_box('Old box.')}</w:pict>"):
+        paragraph._p.append(parse_xml(f"<w:r {nsdecls('w')}>{part}</w:r>"))
+    paragraph.add_run(" and after.")
+    document.save(str(tmp_path / "a.docx"))
+    (read,) = read_documents([tmp_path / "a.docx"]).documents
+    assert read.text == "Before and after.\n\nOuter box.\n\nInner box.\n\nOld box."
+
+
 def test_too_much_in_all_is_refused(tmp_path: Path) -> None:
     for name in "ab":
         (tmp_path / f"{name}.txt").write_text(name * 60)
@@ -535,6 +562,24 @@ def test_running_heads_and_page_numbers_are_left_out() -> None:
         f"Text of page {n}. More".split() for n in "1234"
     ]
     assert remove_margins(pages[:3]) == pages[:3]
+    of = [f"{text}\nChapter 2, page {n} of 4" for n, text in enumerate(("A", "B", "C", "D"), 7)]
+    assert remove_margins(of) == ["A\n", "B\n", "C\n", "D\n"]
+
+
+def test_a_line_with_other_numbers_on_each_page_is_no_margin() -> None:
+    pages = [
+        f"The mill was open all the year {year}.\nText\nVisitors in total: {visitors} people"
+        for year, visitors in ((2016, 412), (2017, 530), (2018, 498), (2019, 611), (2020, 87))
+    ]
+    assert remove_margins(pages) == pages
+
+
+def test_how_many_lines_of_a_pdf_were_left_out_is_noted(tmp_path: Path) -> None:
+    pages = [f"Text {'x' * n}) Tj 0 -20 Td (- {n} -" for n in range(1, 6)]
+    write_pdf(tmp_path / "a.pdf", pages)
+    reading = read_documents([tmp_path / "a.pdf"])
+    notes = [line.fault for line in reading.cleaned_rows]
+    assert notes == ["5 lines of page heads and page feet left out"]
 
 
 def test_joined_pages_know_where_they_begin() -> None:
