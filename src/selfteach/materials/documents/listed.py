@@ -178,7 +178,7 @@ def assign_heads(text: str, spans: Sequence[Span], title: str) -> list[Span]:
     found = list(spans)
     lines = list(_split_lines(text, spans))
     head = ""
-    is_question = False
+    is_question = in_item = False
     before: Line | None = None
 
     def assign(line: Line) -> None:
@@ -188,6 +188,8 @@ def assign_heads(text: str, spans: Sequence[Span], title: str) -> list[Span]:
     for line, after in zip_longest(lines, lines[1:]):
         if before and before.item and line.opens and not line.item:
             head = ""  # the list has ended
+        continues = in_item and not (line.item or line.opens)
+        in_item = line.item or continues
         if _QUESTION.search(line.text) or _COLON.search(line.text):
             head = line.text if count_words(line.text) <= MAX_HEAD_WORDS else ""
             is_question = _QUESTION.search(line.text) is not None
@@ -199,10 +201,15 @@ def assign_heads(text: str, spans: Sequence[Span], title: str) -> list[Span]:
             last = spans[line.last]
             sentence = text[last.start : last.end]
             leads = after and after.item and count_words(sentence) <= MAX_HEAD_WORDS
-            head = sentence.rstrip(".") if leads else ""
+            if not (continues and after and after.item):  # the list goes on under its head
+                head = sentence.rstrip(".") if leads else ""
         elif line.item and line.first == line.last and (head or line.short):
             assign(line)
-        elif line.short and _is_heading(line, head, before, after):
+        elif line.item and not line.short:
+            first = spans[line.first]
+            if count_words(text[first.start : first.end]) < MIN_WORDS:
+                assign(line)
+        elif line.short and not continues and _is_heading(line, head, before, after):
             head = line.text
         elif line.short:
             assign(line)
