@@ -36,6 +36,9 @@ ONE = [
     "Am 3. Oktober 1990 wurde Deutschland wiedervereinigt.",
     "Der 2. Weltkrieg endete am 8. Mai 1945.",
     "Er wohnt im 3. Stock.",
+    "Die Stadt hat 3,5 Mio. Einwohner.",
+    "Das regelt Art. 5 Abs. 2.",
+    "See Sec. 3 for more.",
     "Im 1. und 2. Weltkrieg starben Millionen.",
     "Harry Potter was written by J. K. Rowling.",
     "The book was written by J. R. R. Tolkien in 1937.",
@@ -55,6 +58,7 @@ ONE = [
     "یہ سچ ہے۔",
 ]
 TWO = [
+    "Es kostet 3 Mio. Das ist viel.",
     "**Paris is the capital.** It has two million people.",
     "*Yes.* It is.",
     "_Yes!_ It is.",

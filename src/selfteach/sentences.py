@@ -40,27 +40,30 @@ _SPACED = regex.compile(
     r"(?<![\w.])(?:z\. B|d\. h|[uv]\. a|u\. U|o\. [Ää]|i\. d\. R|d\. R|s\. [ou])\."
 )
 """German abbreviations of several letters with spaces between them."""
-_BEFORE_NUMBERS = r"[Nn]os?|Nr|[Ff]igs?|[Vv]ol|pp?"
+_BEFORE_NUMBERS = r"[Nn]os?|Nr|[Ff]igs?|[Vv]ol|pp?|Secs?|Art|Abs|Abb|Kap|Bd"
 """Abbreviations, some of them words, that end no sentence where a number follows."""
 _BEFORE_SMALL = (
     r"[aApP]\.[mM]|etc|usw|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec|Mon|Tues?|Wed|Thurs?|Fri|"
     r"min|max|hrs?|mins?|secs?|ft|lbs?|oz|tbsp|tsp"
 )
 """Abbreviations that end a sentence where a capital letter follows, unless it names a time."""
+_BEFORE_NOUNS = r"Mio|Mrd|Tsd"
+"""German abbreviations that end a sentence where a word follows that begins many German ones."""
 _BEFORE_NAMES = r"Inc|Ltd|Corp|Co|Bros|Jr|Sr|Ph\.D|M\.Sc|B\.Sc|Ave|Blvd|Rd|(?:[A-Z]\.)+[A-Z]"
 """Abbreviations that end a sentence where a word follows that begins many."""
 _BEFORE = r"(?<![\w.])"
 _ALWAYS_OPEN = regex.compile(rf"{_BEFORE}(?:{_ALWAYS})$")
 _OPEN_BEFORE_NUMBERS = regex.compile(rf"{_BEFORE}(?:{_BEFORE_NUMBERS}|{_BEFORE_SMALL})$")
 _OPEN_BEFORE_SMALL = regex.compile(rf"{_BEFORE}(?:{_BEFORE_SMALL})$")
+_OPEN_BEFORE_NOUNS = regex.compile(rf"{_BEFORE}(?:{_BEFORE_NOUNS})$")
 _OPEN_BEFORE_NAMES = regex.compile(rf"{_BEFORE}(?:{_BEFORE_NAMES})$|(?:^|\b[A-Z]\S*\s|\.\s)[A-Z]$")
 _INITIAL = regex.compile(r"(?<![\w.'’-])\p{Lu}$")
 _NEXT_INITIAL = regex.compile(r"\p{Lu}\.[\s-]")
 _DAY = regex.compile(r"(?<![\w.,:$€£-])\d{1,2}$")
-_MONTH = regex.compile(
-    r"(?:Januar|Jänner|Februar|März|April|Mai|Juni|Juli|August|September|Oktober|November|"
-    r"Dezember)\b"
+GERMAN_MONTHS = (
+    "Januar|Jänner|Februar|März|April|Mai|Juni|Juli|August|September|Oktober|November|Dezember"
 )
+_MONTH = regex.compile(rf"(?:{GERMAN_MONTHS})\b")
 _GERMAN_ORDINAL = regex.compile(
     r"\b(?:[Dd](?:er|ie|as|em|en)|(?<!\bI )[Aa]m|[Vv]om|[Ii]m|[Ii]ns|[Zz]u[mr]|[Bb]eim|[Uu]nd|"
     r"[Oo]der|[Bb]is|[Ss]eine?[mnrs]?|[Ii]hre?[mnrs]?|[Uu]nsere?[mnrs]?|[Ee]ine?[mnrs]?) "
@@ -120,12 +123,26 @@ def _goes_on(text: str, start: int, found: regex.Match[str]) -> bool:
         return True
     if marks != "." or closers:
         return after.startswith("=")
-    before = text[max(start, found.start() - END_CHARS) : found.start()]
+    return is_open_stop(text, start, found.start(), after, is_line_end=is_line_end)
+
+
+def is_open_stop(
+    text: str, start: int, stop: int, after: str, *, is_line_end: bool = False
+) -> bool:
+    """Return whether the stop in a text at `stop` ends no sentence: it belongs to an abbreviation,
+    an initial or an ordinal.
+
+    Args:
+        start: where the sentence begins.
+        after: what follows behind the space.
+        is_line_end: whether the space is a line break.
+    """
+    before = text[max(start, stop - END_CHARS) : stop]
     if _ALWAYS_OPEN.search(before):
         return bool(after)
     if is_line_end or not after:
         return False
-    if _SPACED.match(text, found.start() - 1) or is_german_ordinal(before, after):
+    if _SPACED.match(text, stop - 1) or is_german_ordinal(before, after):
         return True
     if _INITIAL.search(before) and _NEXT_INITIAL.match(after):
         return True
@@ -133,6 +150,8 @@ def _goes_on(text: str, start: int, found: regex.Match[str]) -> bool:
         return True
     if _OPEN_BEFORE_SMALL.search(before):
         return not after[0].isupper() or _TIME.match(after) is not None
+    if _OPEN_BEFORE_NOUNS.search(before):
+        return not _GERMAN_STARTER.match(after)
     return _OPEN_BEFORE_NAMES.search(before) is not None and not _STARTER.match(after)
 
 

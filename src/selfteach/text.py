@@ -24,6 +24,11 @@ def clean_text(text: str) -> str:
     return _UNSAFE.sub(_replace_unsafe, text)
 
 
+def unify_line_ends(text: str) -> str:
+    """Return the text with a line feed at the end of each line, as on Unix."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
 def _replace_unsafe(match: re.Match[str]) -> str:
     char = match.group()
     if char in "\x85\u2028\u2029":

@@ -117,6 +117,7 @@ def test_a_dry_run_says_what_there_is_to_learn(
     assert (stated["titles"], stated["sentences"], stated["documents"]) == (["Hale Mill"], 2, 1), (
         "one word is no sentence to learn"
     )
+    assert stated["short_sentences"] == 1, "it is recited with the others"
 
 
 def test_the_cure_for_too_many_bad_rows_cures(

@@ -8,7 +8,13 @@ import pytest
 
 from selfteach.config import StudyConfig
 from selfteach.generate.questions import Question
-from selfteach.generate.study import GAP, collect_sentences, collect_vocabulary, make_study_data
+from selfteach.generate.study import (
+    GAP,
+    collect_sentences,
+    collect_vocabulary,
+    make_study_data,
+    put_question_word,
+)
 from selfteach.materials.documents import Document
 from selfteach.materials.documents.chunk import split_chunks
 from selfteach.records import Example
@@ -142,6 +148,39 @@ def test_a_teacher_that_is_distilled_sees_the_sentence_and_not_the_rest() -> Non
     assert example.source["teacher_sees_answer"] is True
     assert "fermentation" in whole.source["teacher_prompt"][0]["content"]
     assert "teacher_prompt" not in made()[0].source
+
+
+def test_short_sentences_are_recited_and_headings_are_not() -> None:
+    """ "She died in 1921." is no fact alone, and belongs to what is recited."""
+    text = (
+        "Early years\n\nThe mill was built in 1874 by Anna. She died in 1921. "
+        "It closes on Mondays. Today it is a museum of bread.\n\n"
+        "Prices follow:\n- Tea: 3\n- Milk: 4\n\nMore"
+    )
+    (chunk,) = split_chunks(Document("a", "Mill", text), lambda text: len(text.split()))
+    rows = make_study_data(collect_sentences([chunk], []), StudyConfig(), 0)
+    recited = {row.chosen for row in rows if row.source["form"] == "recite"}
+    assert recited == {
+        "The mill was built in 1874 by Anna. She died in 1921. It closes on Mondays. Today it is a "
+        "museum of bread. Prices follow: Tea: 3. Prices follow: Milk: 4."
+    }
+    alone = [row for row in rows if row.source["form"] != "recite"]
+    assert not any(row.chosen.startswith("She died") for row in alone)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "answer", "asked"),
+    [
+        ("The bridge is 62 meters long.", "62", "The bridge is how many meters long?"),
+        ("It has 3 large wheels.", "3", "It has how many large wheels?"),
+        ("It has 40.", "40", "It has how many?"),
+        ("図書館は1990年に建てられた。", "1990", "図書館は____年に建てられた?"),
+    ],
+)
+def test_a_question_word_takes_the_place_of_the_answer(
+    sentence: str, answer: str, asked: str
+) -> None:
+    assert put_question_word("T", sentence, answer) == f"T: {asked}"
 
 
 def test_parts_of_one_title_are_asked_for_apart() -> None:

@@ -60,6 +60,12 @@ def test_sentences_end_where_they_end() -> None:
         ("\n\n", 0),
         ("A. B. C.", 1),
         ("See Fig. 3 and No. 5. Then go.", 2),
+        ("The highest peak is Mt. Everest in Nepal. It snows.", 2),
+        ("She was born on Jan. 5, 1903 in Oslo. It was cold in Jan. The sea froze.", 3),
+        ("The army of Gov. Smith and Sgt. Hale came. See Figs. 3 and 4.", 2),
+        ("Das Haus steht in Nr. 5 der Straße, max. 20 m bzw. 30 m hoch. Es ist alt.", 2),
+        ("Die Stadt hat 3,5 Mio. Einwohner. Sie zahlt 2 Mrd. Sie spart.", 3),
+        ("Das steht in Art. 5 und Abs. 2 sowie in Sec. 3. Es gilt.", 2),
         ("मिल 1790 में बनी थी। इसे ऐन ने बनाया था।", 2),
         ("یہ چکی 1790 میں بنی۔ اسے این نے بنایا۔", 2),
         ("هل بنيت؟ نعم بنيت سنة 1790.", 2),
@@ -206,7 +212,7 @@ small = st.lists(
             "wait... then",
             "e.g. corn",
             "(of oak. and ash)",
-            "no. 5",
+            "No. 5",
         ]
     )
 )

@@ -211,6 +211,33 @@ def test_a_docx_is_read_as_it_is_shown(tmp_path: Path) -> None:
     assert read.text == "It was built in 1790 by Ann Ames.\n\nIt is old.\n\n- Year: 1790"
 
 
+def test_text_boxes_of_docx_are_read_once(tmp_path: Path) -> None:
+    """Word writes a box twice, the second time for older programs; a box may hold a box."""
+    from docx import Document
+    from docx.oxml import parse_xml
+    from docx.oxml.ns import nsdecls
+
+    compatible = "http://schemas.openxmlformats.org/markup-compatibility/2006"
+
+    def make_box(text: str, inner: str = "") -> str:
+        words = f"<w:p><w:r><w:t>{text}</w:t></w:r>{inner}</w:p>"
+        return f"<w:txbxContent>{words}</w:txbxContent>"
+
+    both = make_box("Outer box.", f"<w:r><w:pict>{make_box('Inner box.')}</w:pict></w:r>")
+    choice = (
+        f'<mc:AlternateContent xmlns:mc="{compatible}"><mc:Choice Requires="wps">{both}'
+        f"</mc:Choice><mc:Fallback>{both}</mc:Fallback></mc:AlternateContent>"
+    )
+    document = Document()
+    paragraph = document.add_paragraph("Before")
+    for part in (choice, f"<w:pict>{make_box('Old box.')}</w:pict>"):
+        paragraph._p.append(parse_xml(f"<w:r {nsdecls('w')}>{part}</w:r>"))
+    paragraph.add_run(" and after.")
+    document.save(str(tmp_path / "a.docx"))
+    (read,) = read_documents([tmp_path / "a.docx"]).documents
+    assert read.text == "Before and after.\n\nOuter box.\n\nInner box.\n\nOld box."
+
+
 def test_too_much_in_all_is_refused(tmp_path: Path) -> None:
     for name in "ab":
         (tmp_path / f"{name}.txt").write_text(name * 60)
@@ -283,6 +310,63 @@ def test_wrapped_lines_are_joined_and_others_are_not() -> None:
     assert join_wrapped_lines(verse) == verse
     long = "A whole paragraph on one line. " * 6
     assert join_wrapped_lines(f"{long}\n{long}").count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "joined"),
+    [
+        (
+            "The mill of Ostrava Lane was built in\n1874 by Anna Weller, who had come\n"
+            "from the north with her brothers.\nThe bridge of Ostrava Lane is 62\n"
+            "meters long and made of granite.",
+            "The mill of Ostrava Lane was built in 1874 by Anna Weller, who had come from the "
+            "north with her brothers.\nThe bridge of Ostrava Lane is 62 meters long and made of "
+            "granite.",
+        ),
+        (f"営業時間\n{'水车' * 25}。", None),
+        (f"Website\nhttps://example.org/{'a' * 40}", None),
+        ("Opening hours of the mill\nMonday to Friday: 9 to 17\nSaturday: 10 to 14", None),
+        ("Roses are red and so are you,\nviolets are\nblue and this is a line", None),
+        (
+            "Anna Weller had come to the mill with her brothers at the age of\n45. She left it.",
+            "Anna Weller had come to the mill with her brothers at the age of 45. She left it.",
+        ),
+        (
+            "The northern arch of the bridge was built by Josef Marek in 1950\n– after the flood.",
+            "The northern arch of the bridge was built by Josef Marek in 1950 – after the flood.",
+        ),
+        ("The visitors of the mill in Ostrava Lane have to bring:\n1. Shoes\n2. Bread", None),
+        ("The visitors of the mill in Ostrava Lane have to bring\n- shoes\n- bread", None),
+        (
+            "- An item of a list that was wrapped by an editor at some\ncolumn or other\n- bread",
+            "- An item of a list that was wrapped by an editor at some column or other\n- bread",
+        ),
+        ("The report of the mill compares all of the things\n* shoes", None),
+        (
+            "- Die Stadt Ostrava kaufte die Mühle und den Garten am\n12. Mai 1921.\n- Brot",
+            "- Die Stadt Ostrava kaufte die Mühle und den Garten am 12. Mai 1921.\n- Brot",
+        ),
+    ],
+)
+def test_what_a_line_goes_on_with(text: str, joined: str | None) -> None:
+    assert join_wrapped_lines(text) == (joined or text)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "joined"),
+    [
+        ("sowie die Ein-", "und Ausfuhr", "sowie die Ein- und Ausfuhr"),
+        ("the pre-", "and post-war years", "the pre- and post-war years"),
+        ("in the pre-", "order list", "in the preorder list"),
+        ("built in the mid-", "1950s", "built in the mid-1950s"),
+        ("an Anglo-", "Saxon king", "an Anglo-Saxon king"),
+        ("a docu-", "ment", "a document"),
+        ("one -", "two", "one - two"),
+    ],
+)
+def test_a_hyphen_at_the_end_of_a_line(before: str, after: str, joined: str) -> None:
+    line = f"The long report of the Commission speaks at length of {before}"
+    assert join_wrapped_lines(f"{line}\n{after}") == line[: -len(before)] + joined
 
 
 def test_divided_words_and_scripts_without_spaces_are_joined() -> None:
@@ -392,7 +476,7 @@ def test_how_much_of_a_page_was_left_out_is_noted(tmp_path: Path) -> None:
             "word, (two words), a_b snake_case_name _private x_1 b",
         ),
         ("***both*** *a _b_ c* ___d___", "both a b c d"),
-        ("> One `>`\n>\n> > two\n>50 men", "One >\n\ntwo\n50 men"),  # no space is needed behind >
+        ("> One `>`\n>\n> > two\n>50 men", "One >\n\ntwo 50 men"),  # no space is needed behind >
         ("- x\n\n  ```py\n  a_*b*_ > c\n  ```", "- x\n\na_*b*_ > c"),
         ("```x*y*``` z", "x*y* z"),
         # GitHub's tables: a bar in code parts cells too, unless it is marked.
@@ -432,12 +516,70 @@ def test_headings_and_rules_of_markdown(text: str, read: tuple[str, str]) -> Non
     assert read_markdown(text) == read
 
 
+LONG = "The mill was built in the year 1874 by Anna Weller, who had come with a loan"
+CODE = "curl -fsSL https://example.org/install-the-tool.sh -o install.sh\nchmod +x install.sh"
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("The river feeds the wheel,\nwhich is called Aller.", None),
+        (f"{LONG} and with her two brothers, who had also come from the north\nof 30,000.", None),
+        ("She came to the docu\u00ad\nment.", "She came to the document."),
+        ("東京は\n首都です。", "東京は首都です。"),
+        (f"{LONG}  \nof the bank.\\\nAnd<br>more.", f"{LONG}\nof the bank.\nAnd\nmore."),
+        (f"Run:\n\n```sh\n{CODE}\n\n\nls\n```\nDone.", f"Run:\n\n{CODE}\n\nls\n\nDone."),
+    ],
+)
+def test_line_breaks_of_markdown(text: str, read: str | None) -> None:
+    """Those of code and of the author stay; those that an editor made are joined."""
+    assert read_markdown(text)[1] == (text.replace("\n", " ") if read is None else read)
+
+
+def test_code_of_a_page_keeps_its_line_breaks() -> None:
+    page = f"<p>Run:</p><ul><li><pre>\n{CODE}</pre></li></ul>"
+    assert read_html(page)[1] == f"Run:\n\n- {CODE}"
+    table = f"<table><tr><td>a<td><pre>{CODE}</pre><tr><td>b<td>c</table>"
+    assert CODE in read_html(table)[1]
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("---\ntitle: Mill\n---\n\nText", "Text"),
+        ("---\n'title' : Mill\n---\nText", "Text"),
+        ("---\n\n# One\n\nBuilt in 1874.\n\n---\n\nText", "One\n\nBuilt in 1874.\n\nText"),
+        ("---\nBuilt in 1874: by Ann.\n\n---\n\nText", "Built in 1874: by Ann.\n\nText"),
+    ],
+)
+def test_what_begins_with_a_rule_is_text(text: str, read: str) -> None:
+    assert read_markdown(text)[1] == read
+
+
 def test_running_heads_and_page_numbers_are_left_out() -> None:
     pages = [f"The Mill\nText of page {n}.\nMore\n- {n} -" for n in "1234"]
     assert [page.split() for page in remove_margins(pages)] == [
         f"Text of page {n}. More".split() for n in "1234"
     ]
     assert remove_margins(pages[:3]) == pages[:3]
+    of = [f"{text}\nChapter 2, page {n} of 4" for n, text in enumerate(("A", "B", "C", "D"), 7)]
+    assert remove_margins(of) == ["A\n", "B\n", "C\n", "D\n"]
+
+
+def test_a_line_with_other_numbers_on_each_page_is_no_margin() -> None:
+    pages = [
+        f"The mill was open all the year {year}.\nText\nVisitors in total: {visitors} people"
+        for year, visitors in ((2016, 412), (2017, 530), (2018, 498), (2019, 611), (2020, 87))
+    ]
+    assert remove_margins(pages) == pages
+
+
+def test_how_many_lines_of_a_pdf_were_left_out_is_noted(tmp_path: Path) -> None:
+    pages = [f"Text {'x' * n}) Tj 0 -20 Td (- {n} -" for n in range(1, 6)]
+    write_pdf(tmp_path / "a.pdf", pages)
+    reading = read_documents([tmp_path / "a.pdf"])
+    notes = [line.fault for line in reading.cleaned_rows]
+    assert notes == ["5 lines of page heads and page feet left out"]
 
 
 def test_joined_pages_know_where_they_begin() -> None:
@@ -453,7 +595,8 @@ def test_joined_pages_know_where_they_begin() -> None:
 
 def test_a_divided_word_goes_on_on_the_next_page() -> None:
     assert join_pages(["A docu-", "ment."]) == ("A document.", (0, 6))
-    assert join_pages(["One-", "Two."]) == ("One- Two.", (0, 5))
+    assert join_pages(["One-", "Two."]) == ("One-Two.", (0, 4))
+    assert join_pages(["One-", "and two-storey"]) == ("One- and two-storey", (0, 5))
     assert join_pages(["यह है।", "वह है।"])[0] == "यह है।\n\nवह है।"
 
 

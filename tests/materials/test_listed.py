@@ -69,6 +69,26 @@ def list_facts(text: str, title: str = "Shop") -> list[str]:
         ),
         (f"Chapter 1\n\nIntroduction\n\n{PROSE}", [PROSE]),
         (f"{PROSE} It is good. Come.", [PROSE]),
+        (
+            "How it goes:\n1. Open it.\n2. Remove the battery.\n"
+            "   It is behind the second screw.\n3. Wait here.\n   Be quiet.\n4. Close it.",
+            [
+                "How it goes: Open it.",
+                "How it goes: Remove the battery.",
+                "It is behind the second screw.",
+                "How it goes: Wait here.",
+                "How it goes: Be quiet.",
+                "How it goes: Close it.",
+            ],
+        ),
+        (
+            "- Take it out. It is behind the second screw.\n- Wait.",
+            ["Shop: Take it out.", "It is behind the second screw.", "Shop: Wait."],
+        ),
+        (
+            "12. Mai 1921 kaufte die Stadt die Mühle.",
+            ["12. Mai 1921 kaufte die Stadt die Mühle."],
+        ),
         ("Tea.", []),
         ("", []),
         ("营业时间：\n- 周一 9点\n", ["营业时间: 周一 9点."]),
@@ -111,6 +131,27 @@ def test_words_are_counted_in_every_script(text: str, count: int) -> None:
         ([["2019", "3", "4"], ["2020", "3", "3"]], None, ["- 2019: 3; 4", "- 2020: 3; 3"]),
         ([["Name", "Ann"], ["Age", "3"]], None, ["- Name: Ann", "- Age: 3"]),
         ([["alone"], [" "]], None, ["- alone"]),
+        ([["Year", "Revenue"], ["2019", "12.4"]], None, ["- Year: 2019; Revenue: 12.4"]),
+        (
+            [["City", "People"], ["Rom", "3,100"], ["Oslo", "700"]],
+            None,
+            ["- City: Rom; People: 3,100", "- City: Oslo; People: 700"],
+        ),
+        (
+            [["Name", "Mill"], ["Length", "62 m"], ["Built", "1874"]],
+            None,
+            ["- Name: Mill", "- Length: 62 m", "- Built: 1874"],
+        ),
+        (
+            [["City", "Revenue 2019", "Revenue 2020"], ["Rom", "3", "4"]],
+            None,
+            ["- City: Rom; Revenue 2019: 3; Revenue 2020: 4"],
+        ),
+        (
+            [["Mill 1", "north", "red"], ["Mill 2", "south", "blue"]],
+            None,
+            ["- Mill 1: north; red", "- Mill 2: south; blue"],
+        ),
         ([], None, []),
     ],
 )
@@ -213,6 +254,40 @@ def test_a_markdown_table_has_its_head_in_every_row() -> None:
     assert (
         read_markdown(text)[1] == "T\n\n- Year: 2019; Cost: 3\n\na | b\n\nvector<int> x = __init__;"
     )
+
+
+@pytest.mark.parametrize(("value", "is_head"), [("", True), ('w:val="0"', False)])
+def test_a_row_that_word_repeats_names_the_columns(
+    tmp_path: Path, value: str, is_head: bool
+) -> None:
+    from docx import Document as Docx
+    from docx.oxml import parse_xml
+    from docx.oxml.ns import nsdecls
+
+    made = Docx()
+    table = made.add_table(2, 2)
+    for cell, text in zip(table._cells, ("Team", "Place", "Ants", "Hale"), strict=True):
+        cell.text = text
+    row = table.rows[0]._tr.get_or_add_trPr()
+    row.append(parse_xml(f"<w:tblHeader {nsdecls('w')} {value}/>"))
+    made.save(str(tmp_path / "a.docx"))
+    read = read_docx(tmp_path / "a.docx")[1]
+    assert read == ["- Team: Ants; Place: Hale" if is_head else "- Team: Place\n- Ants: Hale"]
+
+
+def test_a_table_in_a_cell_of_docx_is_read(tmp_path: Path) -> None:
+    from docx import Document as Docx
+
+    made = Docx()
+    table = made.add_table(3, 2)
+    for cell, text in zip(table._cells, ("Part", "Load", "Wheel", "4", "Stone", ""), strict=True):
+        cell.text = text
+    inner = table.cell(2, 1).add_table(2, 2)
+    for cell, text in zip(inner._cells, ("Top", "9 kg", "Base", "11 kg"), strict=True):
+        cell.text = text
+    made.save(str(tmp_path / "a.docx"))
+    read = read_docx(tmp_path / "a.docx")[1]
+    assert read == ["- Part: Load\n- Wheel: 4\n- Stone: Top: 9 kg; Base: 11 kg"]
 
 
 def test_a_docx_table_keeps_equal_cells_and_tells_a_joined_one_once(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from selfteach.materials.corrections import (
     KEYS,
     Edit,
     _drop_conflicts,
+    find_quoted_places,
     read_corrections,
     read_edit,
     read_prompts,
@@ -579,6 +580,53 @@ def test_words_that_the_answer_does_not_have_are_no_quote() -> None:
     row = {"prompt": "What is tea?", "answer": QUOTED, "feedback": "no", "quote": "Dear Madam"}
     with pytest.raises(DataError, match=r'x:1: "quote" is not a part of its answer\. Copy it'):
         read_edit(row, "x:1")
+
+
+@pytest.mark.parametrize(
+    ("quote", "answer", "found"),
+    [
+        ("art", "Start with art.", "art"),
+        ("art", "Start with a cart.", None),
+        ("art.", "Start with art.", "art."),
+        ("猫", "私は猫が好き", "猫"),
+    ],
+)
+def test_a_quote_is_of_whole_words(quote: str, answer: str, found: str | None) -> None:
+    row = {"prompt": "What now?", "answer": answer, "feedback": "no", "quote": quote}
+    if found is None:
+        with pytest.raises(DataError, match="is not a part of its answer"):
+            read_edit(row, "x:1")
+        return
+    assert read_edit(row, "x:1").quote == found
+    assert answer[slice(*find_quoted_places(quote, answer)[0])] == found
+
+
+@pytest.mark.parametrize("row", [{"feedback": "no", "quote": "tea"}, {"feedback": '"tea": no'}])
+def test_a_quote_that_stands_twice_is_refused(row: dict[str, str]) -> None:
+    with pytest.raises(DataError, match=r'x:1: its answer has the quoted words "tea" 2 times'):
+        read_edit({"prompt": "What is it?", "answer": "It is tea, green tea.", **row}, "x:1")
+    read_edit({"prompt": "What is it?", "answer": "It is tea, of a teapot.", **row}, "x:1")
+
+
+@pytest.mark.parametrize("end", ["\r\n", "\r"])
+def test_another_line_end_is_no_edit(tmp_path: Path, end: str) -> None:
+    row = {"prompt": f"a{end}b", "answer": f"two{end}lines", "correction": "two\nlines"}
+    turns = [
+        {"role": "user", "content": "What?"},
+        {"role": "assistant", "content": f"two{end}lines", "original": "two\nlines"},
+    ]
+    files = {
+        "a.jsonl": f"{json.dumps(row)}\n{json.dumps({'messages': turns})}\n",
+        "a.json": json.dumps([row, {"messages": turns}]),
+        "a.csv": f'prompt,answer,correction\n"a{end}b","two{end}lines","two\nlines"\n',
+    }
+    for name, text in files.items():
+        (tmp_path / name).write_bytes(text.encode())
+        found = read_corrections(tmp_path / name)
+        assert found.edits == [], name
+        assert {edit.answer for edit in found.approved} == {"two\nlines"}
+        assert found.approved[0].prompt[-1].content == "a\nb"
+        assert found.cleaned_rows == [], "no character was unsafe"
 
 
 def test_two_files_of_one_name_keep_all_their_outcomes(tmp_path: Path) -> None:

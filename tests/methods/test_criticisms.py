@@ -229,6 +229,25 @@ def test_of_quotes_that_overlap_the_second_is_not_revised_in_silence() -> None:
 
 
 @pytest.mark.parametrize(
+    ("answer", "table", "text"),
+    [
+        ("Start with art.", {"art": "music"}, "Start with music."),
+        ("I like tea and milk.", {"tea": "milk", "milk": "tea"}, "I like milk and tea."),
+        ("I like milk and tea.", {"tea": "milk", "milk": "tea"}, "I like tea and milk."),
+    ],
+)
+def test_a_part_is_revised_in_its_place(
+    answer: str, table: dict[str, str], text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A word that holds the part, or that another revision has written, is not that part."""
+    own = quoting(*table)
+    monkeypatch.setattr(own, "_revise_each", lambda parts, _: Shortening(table).correct(parts))
+    asked = Correctable(QUESTION, answer)
+    found = own._revise_parts([(asked, quote) for quote in table], ())
+    assert [(found[asked.id].text, found[asked.id].fault)] == [(text, "")]
+
+
+@pytest.mark.parametrize(
     ("check", "limits"),
     [
         ("max_words=5", True),

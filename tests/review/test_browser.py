@@ -301,6 +301,15 @@ def test_it_fits_and_can_be_read(tab: Tab, width: int, height: int, dark: bool) 
     )
 
 
+def test_a_phone_says_that_an_answer_was_cut(browser: Browser, tmp_path: Path) -> None:
+    path = write_ledger(tmp_path / "run", [{**ROWS[0], "cut": True}])
+    with serve_page(path) as page, opened(browser, page) as tab:
+        tab.screen(390, 844, dark=False)
+        wait_until(lambda: tab.js("matchMedia('(hover: none)').matches"), "the phone")
+        assert tab.text("how") == "", "a phone has no keys"
+        tab.shows("cut", "stopped at its token limit")
+
+
 WORDS = [
     ("a b c", "a x c", [["same", "a "], ["gone", "b"], ["new", "x"], ["same", " c"]]),
     ("a b c", "a x y c", [["same", "a "], ["gone", "b"], ["new", "x y"], ["same", " c"]]),

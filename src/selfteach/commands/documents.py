@@ -12,6 +12,7 @@ from selfteach.config import DocumentsConfig as Settings
 from selfteach.materials.documents.material import Documents
 from selfteach.methods.documents.read_documents import (
     count_sentences,
+    count_short_sentences,
     read_material,
     refuse_too_little,
 )
@@ -39,6 +40,7 @@ def describe_material(material: Documents) -> Mapping[str, Any]:
         "titles": [document.title for document in reading.documents],
         "characters": sum(len(document.text) for document in reading.documents),
         "sentences": count_sentences(material),
+        "short_sentences": count_short_sentences(material),
         "questions": len(material.questions),
         "repaired_rows": describe_repaired(reading.cleaned_rows),
         "dropped_rows": describe_repaired(reading.skipped),

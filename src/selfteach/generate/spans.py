@@ -17,6 +17,8 @@ from selfteach.dedup.overlap import split_words
 from selfteach.materials.documents.listed import count_words
 
 MAX_WORDS = 10
+MAX_NAME_CHARS = 32
+"""A name before a number is looked for in so many characters."""
 CAPITAL = re.escape(
     "".join(c for c in map(chr, [*range(0x41, 0x590), *range(0x1E00, 0x2000)]) if c.isupper())
 )
@@ -25,10 +27,13 @@ _LATIN = r"[A-Za-zÀ-ÖØ-öø-ɏ]"
 """Letters that make one word with the digits before them: 19th, 1850s, 12km."""
 _MONTH = "January|February|March|April|May|June|July|August|September|October|November|December"
 _DATE = rf"(?:\d{{1,2}} )?\b(?:{_MONTH}) (?:\d{{1,2}}, )?\d{{4}}\b"
+_ISO_DATE = r"(?<![\d-])\d{4}-\d\d-\d\d(?![\d-])"
 _NUMBER = re.compile(
-    rf"{_DATE}|(?<![\d:])\d{{1,2}}(?::\d\d){{1,2}}(?![\d:])|(?:(?<![\w)])[-−])?[$€£]?(?<!\d)\d[\d,.]*"
+    rf"{_DATE}|{_ISO_DATE}|(?<![\d:])\d{{1,2}}(?::\d\d){{1,2}}(?![\d:])|(?:(?<![\w)])[-−])?[$€£]?(?<!\d)\d[\d,.]*"
     rf"(?:{_LATIN}+|(?:\s?%|\s(?:percent|hundred|thousand|million|billion|trillion)\b)*)"
 )
+_NAME_OF_NUMBER = re.compile(rf"(?:[A-Za-zÀ-ÖØ-öø-ɏͰ-ӿ]|(?<!\w)[{CAPITAL}]\w{{0,30}}[-‐])$")
+"""What stands before a number that is a part of a name: CO2, H2O, COVID-19; not of "mid-1950s"."""
 _NAME = re.compile(
     rf"(?<![-\w])[{CAPITAL}][\w'’-]*\w"
     rf"(?:\s+(?:(?:of|the|for|and|de|van|von|on|la|du)\s+){{0,2}}"
@@ -58,6 +63,12 @@ def find_answer_spans(sentence: str, title: str) -> list[str]:
             end = start + len(words)
             if pattern is _NAME and start == 0 and " " not in words:
                 continue  # any sentence begins with a capital letter
+            if (
+                pattern is _NUMBER
+                and words[:1].isdigit()
+                and _NAME_OF_NUMBER.search(sentence[max(start - MAX_NAME_CHARS, 0) : start])
+            ):
+                continue
             if (
                 words
                 and len(words.split()) <= MAX_WORDS
@@ -93,7 +104,7 @@ def is_unspaced(text: str) -> bool:
 
 _PLACE = "\0"
 _TIME = re.compile(r"\d{1,2}(?::\d\d){1,2}$")
-_YEAR = re.compile(rf"^(?:(?=.*\d).*\b(?:{_MONTH})\b.*|1\d{{3}}|20\d\d)$")
+_YEAR = re.compile(rf"^(?:{_ISO_DATE}|(?=.*\d).*\b(?:{_MONTH})\b.*|1\d{{3}}|20\d\d)$")
 
 
 def make_whole_pattern(answer: str) -> str:
@@ -150,7 +161,8 @@ def get_question_openings(sentence: str, answer: str) -> tuple[str, ...]:
         return ("Which", "What")
     if answer[:1].isdigit():
         counted = re.match(r" ([a-z]{3,})", after)
-        return (f"How many {counted[1]}",) if counted else ("How many", "What")
+        is_noun = counted and is_content_word(counted[1]) and counted[1] not in _NO_NOUN
+        return (f"How many {counted[1]}",) if counted and is_noun else ("How many", "What")
     if re.search(r"\b(?:because of|due to) $", before):
         return ("Why",)
     if answer[:1].isupper():
@@ -178,6 +190,14 @@ _STOP = frozenset(
     name kind type
     """.split()  # noqa: SIM905
 )
+
+_NO_NOUN = frozenset(
+    """
+    across against along because between due each every only over per since through till toward
+    towards under until while within without
+    """.split()  # noqa: SIM905
+)
+"""Words that carry content and are nothing that is counted."""
 
 
 def is_content_word(word: str) -> bool:

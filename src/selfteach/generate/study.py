@@ -51,6 +51,7 @@ from selfteach.generate.spans import (
 from selfteach.materials.documents.chunk import Chunk
 from selfteach.number_words import NUMBER
 from selfteach.records import Example, digest, make_prompt, prompt_to_json
+from selfteach.sentences import SENTENCE_MARKS
 
 GAP = "____"
 MARKS = ".,;:!?()[]\"“”'"
@@ -61,6 +62,7 @@ MAX_RARE_ROWS = 2
 OPENINGS = ("What", "Which", "How", "Why", "Who")
 AUXILIARY = ("", "", "did", "was", "is")
 MIN_CONTENT_WORDS = 2
+COUNTS = "How many "
 IN_PLACE = {"Who": "whom or what", "In what year": "what year"}
 GAPS = (
     "Fill in the gap, about {title}: {text}",
@@ -358,7 +360,9 @@ def put_question_word(title: str, sentence: str, name: str) -> str:
     """Return a sentence with a question word in the place of an answer, as a question."""
     opening = get_question_openings(sentence, name)[0]
     word = IN_PLACE.get(opening, opening.lower()) or GAP
-    text = replace_answer(sentence, name, word, 1).rstrip(" .!")
+    counted = opening.removeprefix(COUNTS)  # it follows the number
+    place = f"{name} {counted}" if counted != opening else name
+    text = replace_answer(sentence, place, word, 1).rstrip(f" {SENTENCE_MARKS}")
     return f"{title}: {text}?"
 
 
@@ -403,7 +407,7 @@ def _make_topic_rows(fact: StudySentence, own: Sequence[StudySentence]) -> Itera
 
 
 def _make_recite_rows(chunks: Sequence[Sequence[StudySentence]]) -> Iterator[Example]:
-    """Yield each chunk as a whole.
+    """Yield each chunk as a whole, also its sentences that are too short for questions.
 
     If several chunks have one title, the prompt holds the number and the first words of the part:
     each prompt has one answer.
@@ -411,11 +415,12 @@ def _make_recite_rows(chunks: Sequence[Sequence[StudySentence]]) -> Iterator[Exa
     parts = Counter(own[0].chunk.title for own in chunks)
     number = Counter[str]()
     for own in chunks:
-        name = title = own[0].chunk.title
+        chunk = own[0].chunk
+        name = title = chunk.title
         number[title] += 1
+        text = " ".join(map(chunk.words, chunk.find_recited_sentences()))
         if parts[title] > 1:
-            first = " ".join(own[0].text.split()[:FIRST_WORDS])[:FIRST_LETTERS]
+            first = " ".join(text.split()[:FIRST_WORDS])[:FIRST_LETTERS]
             name = f'{title}, part {number[title]} of {parts[title]} ("{first} ...")'
-        text = " ".join(fact.text for fact in own)
         for template in RECITE:
             yield make_row(own[0], "recite", template.format(title=name), text)

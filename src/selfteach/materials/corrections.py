@@ -20,6 +20,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import regex
+
 from selfteach.errors import DataError
 from selfteach.files import BadLine, read_lines, set_aside
 from selfteach.materials.columns import Columns, rename_columns
@@ -43,7 +45,7 @@ from selfteach.records import (
     parse_messages,
 )
 from selfteach.run.ledger import Outcome
-from selfteach.text import clean_text
+from selfteach.text import UNSPACED, clean_text, shorten_text
 
 KEYS = ("prompt", "answer", "correction", "feedback", "quote", "chosen", "rejected", "messages")
 FORMS = (
@@ -55,6 +57,8 @@ Answer = tuple[Turns, str | None]
 """A prompt and an answer to it."""
 _QUOTING = re.compile(r"\s*[\"“„«](?P<quote>[^\"“”„«»]+)[\"”“»]\s*:\s*(?P<words>\S.*)", re.S)
 """A criticism that begins with the words that it is about."""
+_EDGE = rf"(?:(?<!\w)|(?!\w)|(?<={UNSPACED})|(?={UNSPACED}))"
+"""A place that is not inside a word."""
 CONTRADICTED = "contradicts another row"
 REPEATED = "repeats another row"
 
@@ -216,24 +220,37 @@ def _read_quote(feedback: str, quote: str, answer: str, where: str) -> tuple[str
     Quoted words at its beginning that are not in the answer belong to the criticism.
 
     Raises:
-        DataError: the column `quote` has words that the answer does not have.
+        DataError: the column `quote` has words that the answer does not have, or the answer has the
+            quoted words twice.
     """
-    if quote:
-        if found := _find_quote(quote, answer):
-            return feedback, found
+    inside = None if quote else _QUOTING.fullmatch(feedback)
+    if inside:
+        quote = inside["quote"]
+    places = find_quoted_places(quote, answer) if quote else []
+    if len(places) > 1:
         raise DataError(
-            '"quote" is not a part of its answer.', where=where, cure="Copy it from the answer."
+            f'its answer has the quoted words "{shorten_text(quote)}" {len(places)} times.',
+            where=where,
+            cure="Quote more of the words around the part that is meant.",
         )
-    if (inside := _QUOTING.fullmatch(feedback)) and (found := _find_quote(inside["quote"], answer)):
-        return inside["words"].strip(), found
+    if places:
+        start, end = places[0]
+        return inside["words"].strip() if inside else feedback, answer[start:end]
+    if quote and not inside:
+        raise DataError(
+            '"quote" is not a part of its answer.',
+            where=where,
+            cure="Copy it from the answer, in whole words.",
+        )
     return feedback, ""
 
 
-def _find_quote(quote: str, answer: str) -> str:
-    """Return the place of quoted words in an answer, as it is written there, or ""."""
-    words = [re.escape(word) for word in quote.split()]
-    found = re.search(r"\s+".join(words), answer) if words else None
-    return found.group() if found else ""
+def find_quoted_places(quote: str, answer: str) -> list[tuple[int, int]]:
+    """Return the start and end of each place of quoted words in an answer, as whole words: "art",
+    but not in "Start". Scripts without spaces have no whole words.
+    """
+    words = r"\s+".join(map(re.escape, quote.split()))
+    return [found.span() for found in regex.finditer(f"{_EDGE}{words}{_EDGE}", answer) if words]
 
 
 def _make_empty_row_error(row: JsonMapping, where: str, columns: Columns) -> DataError:

@@ -1,6 +1,7 @@
 """Rows of a table: JSONL, JSON (a list of objects) or CSV, each with its place in the file.
 
-All texts are made safe by `text.clean_text`. A row that cannot be read is set aside with its place
+All texts are made safe by `text.clean_text`, and their lines end with a line feed: a program that
+writes another line end has edited nothing. A row that cannot be read is set aside with its place
 and its fault, or stops the reading.
 """
 
@@ -29,7 +30,7 @@ from selfteach.files import (
 from selfteach.records import JsonMapping
 from selfteach.registry import did_you_mean
 from selfteach.run.ledger import Outcome
-from selfteach.text import clean_text, format_count
+from selfteach.text import clean_text, format_count, unify_line_ends
 
 MAX_FILE_BYTES = 256 << 20
 """Largest JSON file, which is read as a whole. JSONL and CSV are read line by line and may be of
@@ -68,6 +69,22 @@ def read_rows(
     Raises:
         DataError: the file cannot be read, is not UTF-8, or a row is bad and `bad` is None.
     """
+    for where, row in _read_safe_rows(path, bad, cleaned_rows):
+        yield where, _unify_line_ends(row)
+
+
+def _unify_line_ends(value: Any) -> Any:
+    """Return a JSON value with the same line ends in all of its texts."""
+    if isinstance(value, str):
+        return unify_line_ends(value)
+    if isinstance(value, dict):
+        return {key: _unify_line_ends(part) for key, part in value.items()}
+    return [_unify_line_ends(part) for part in value] if isinstance(value, list) else value
+
+
+def _read_safe_rows(
+    path: Path, bad: list[BadLine] | None, cleaned_rows: list[BadLine] | None
+) -> Iterator[tuple[str, Row]]:
     form = path.suffix.lower()
     if form in (".jsonl", ".ndjson"):
         yield from read_jsonl(path, bad, cleaned_rows)

@@ -20,7 +20,7 @@ from typing import Any, TypedDict
 from selfteach.errors import DataError, UsageError
 from selfteach.records import JsonMapping, JsonObject, Message, digest
 from selfteach.run.ledger import Ledger, Outcome, OutcomeState
-from selfteach.text import clean_text
+from selfteach.text import clean_text, unify_line_ends
 
 STAGE = "review"
 EDITED = "edited"
@@ -315,4 +315,4 @@ def _clean_text(value: str) -> str:
 
     An untouched text field of the page then equals its answer.
     """
-    return clean_text(value.replace("\r\n", "\n").replace("\r", "\n"))
+    return clean_text(unify_line_ends(value))

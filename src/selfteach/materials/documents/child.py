@@ -85,8 +85,12 @@ def _parse_file(kind: str, path: Path) -> JsonObject:
         title, body, left = markup.read_html(text, headings)
         notes = list(filter(None, (note, left)))
         return {"title": title, "pages": [body], "notes": notes, "headings": headings}
-    title, pages = paged.read_pdf(path) if kind == "pdf" else paged.read_docx(path)
-    return {"title": title, "pages": pages, "notes": [], "headings": []}
+    if kind == "pdf":
+        title, pages, left = paged.read_pdf(path)
+    else:
+        title, pages = paged.read_docx(path)
+        left = ""
+    return {"title": title, "pages": pages, "notes": [left] if left else [], "headings": []}
 
 
 def main(kind: str, path: str, cpu_s: str, memory_bytes: str) -> None:

@@ -20,11 +20,12 @@ from selfteach.materials.documents.listed import (
     MARK,
     Span,
     assign_heads,
+    find_recited,
     format_sentence,
     is_informative,
 )
 from selfteach.records import JsonObject, digest
-from selfteach.sentences import SPACED_MARKS, UNSPACED_MARKS, is_german_ordinal
+from selfteach.sentences import END_CHARS, SPACED_MARKS, UNSPACED_MARKS, is_open_stop
 
 CountTokens = Callable[[str], int]
 """Counts the tokens of a text."""
@@ -89,6 +90,13 @@ class Chunk:
         text, headings = self.document.text, self.document.headings
         return [i for i, span in enumerate(self.sentences) if is_informative(text, span, headings)]
 
+    def find_recited_sentences(self) -> list[int]:
+        """Return the numbers of the sentences that are recited with the piece, the short ones too.
+
+        A short one says "She died in 1921.": its place among the others tells about whom.
+        """
+        return find_recited(self.document.text, self.sentences, self.document.headings)
+
     def describe_source(self, sentence: int | None = None) -> JsonObject:
         """Return the origin of an example, for `Example.source`.
 
@@ -136,13 +144,18 @@ def find_sentence_spans(
         if match[0][0] in SPACED_MARKS and (
             not opens.match(text, match.end(), end)
             or short.search(before)
-            or is_german_ordinal(before[:-1], text[match.end() : match.end() + 20].lstrip())
+            or (match[0] == "." and _is_open_stop(text, begin, match.start(), end))
         ):
             continue
         found.append(_trim_span(text, begin, match.end()))
         begin = _skip_item_mark(text, match.end(), end)
     found.append(_trim_span(text, begin, end))
     return [span for span in found if span.end > span.start]
+
+
+def _is_open_stop(text: str, start: int, stop: int, end: int) -> bool:
+    after = text[stop + 1 : min(end, stop + 1 + END_CHARS)].lstrip()
+    return is_open_stop(text, start, stop, after)
 
 
 def is_uncapitalized(text: str) -> bool:

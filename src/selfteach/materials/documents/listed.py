@@ -6,7 +6,8 @@
 
 The head of a line of fewer than `MIN_WORDS` words is a heading, a line that ends in a colon, the
 sentence before a list, or the document's title. The head of an answer is its question. Only whole
-lines get a head: a short sentence within a paragraph stays too short for a question.
+lines get a head: a short sentence within a paragraph stays too short for a question, and is only
+recited with the others (`find_recited`).
 """
 
 from __future__ import annotations
@@ -18,14 +19,14 @@ from itertools import pairwise, zip_longest
 
 import regex
 
-from selfteach.sentences import SENTENCE_MARKS
+from selfteach.sentences import GERMAN_MONTHS, SENTENCE_MARKS
 from selfteach.text import UNSPACED
 
 MIN_WORDS = 5
 """A line with fewer words and without a head is a heading or a fragment."""
 MAX_HEAD_WORDS = 15
-MARK = re.compile(r"(?:[-*+•–—◦▪●]|\(?\d{1,3}[.)])[ \t]+(?=\S)")
-"""The beginning of an item of a list."""
+MARK = re.compile(rf"(?:[-*+•–—◦▪●]|\(?\d{{1,3}}[.)](?![ \t]+(?:{GERMAN_MONTHS})\b))[ \t]+(?=\S)")
+"""The beginning of an item of a list; not of "12. Mai"."""
 _ENDS = re.compile(rf"[{SENTENCE_MARKS}][\"'”’“«»‹›)\]」』）]*$")
 _QUESTION = re.compile(r"[?？؟]$")
 _COLON = re.compile(r"[:：]$")
@@ -116,6 +117,32 @@ def is_informative(text: str, span: Span, headings: Set[str] = frozenset()) -> b
     return bool(span.head) or (count_words(own) >= MIN_WORDS and not _COLON.search(own))
 
 
+def find_recited(text: str, spans: Sequence[Span], headings: Set[str] = frozenset()) -> list[int]:
+    """Return the numbers of the sentences that belong to a text recited as a whole: those that
+    questions can be about, and the short ones. A heading, and what leads others, is left out.
+
+    Args:
+        headings: those of the document.
+    """
+    heads = {_normalize_head(span.head) for span in spans}
+    found = []
+    for i, span in enumerate(spans):
+        own = text[span.start : span.end]
+        is_short_one = (
+            _ENDS.search(own)
+            and any(map(str.isalnum, own))
+            and normalize_line(own) not in headings
+            and _normalize_head(own) not in heads
+        )
+        if is_short_one or is_informative(text, span, headings):
+            found.append(i)
+    return found
+
+
+def _normalize_head(text: str) -> str:
+    return normalize_line(text).rstrip(" .:：")
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """Hold a line without its mark, and the numbers of its first and last sentence.
@@ -151,7 +178,7 @@ def assign_heads(text: str, spans: Sequence[Span], title: str) -> list[Span]:
     found = list(spans)
     lines = list(_split_lines(text, spans))
     head = ""
-    is_question = False
+    is_question = in_item = False
     before: Line | None = None
 
     def assign(line: Line) -> None:
@@ -161,6 +188,8 @@ def assign_heads(text: str, spans: Sequence[Span], title: str) -> list[Span]:
     for line, after in zip_longest(lines, lines[1:]):
         if before and before.item and line.opens and not line.item:
             head = ""  # the list has ended
+        continues = in_item and not (line.item or line.opens)
+        in_item = line.item or continues
         if _QUESTION.search(line.text) or _COLON.search(line.text):
             head = line.text if count_words(line.text) <= MAX_HEAD_WORDS else ""
             is_question = _QUESTION.search(line.text) is not None
@@ -172,10 +201,15 @@ def assign_heads(text: str, spans: Sequence[Span], title: str) -> list[Span]:
             last = spans[line.last]
             sentence = text[last.start : last.end]
             leads = after and after.item and count_words(sentence) <= MAX_HEAD_WORDS
-            head = sentence.rstrip(".") if leads else ""
+            if not (continues and after and after.item):  # the list goes on under its head
+                head = sentence.rstrip(".") if leads else ""
         elif line.item and line.first == line.last and (head or line.short):
             assign(line)
-        elif line.short and _is_heading(line, head, before, after):
+        elif line.item and not line.short:
+            first = spans[line.first]
+            if count_words(text[first.start : first.end]) < MIN_WORDS:
+                assign(line)
+        elif line.short and not continues and _is_heading(line, head, before, after):
             head = line.text
         elif line.short:
             assign(line)

@@ -10,7 +10,7 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING
 
-from selfteach.materials.documents.layout import join_wrapped_lines
+from selfteach.materials.documents.layout import KEPT_BREAK, join_lines, join_wrapped_lines
 from selfteach.materials.documents.limits import MAX_CHARS, TooLarge
 from selfteach.materials.documents.tables import (
     MAX_ACROSS,
@@ -94,7 +94,10 @@ class _Table:
     def is_data(self) -> bool:
         """Tell whether it has columns of short cells. Another table lays a page out."""
         texts = [cell.text for row in self.rows for cell in row]
-        short = not any("\n" in t or t.startswith("- ") or len(t) > MAX_CELL_CHARS for t in texts)
+        short = not any(
+            "\n" in t or KEPT_BREAK in t or t.startswith("- ") or len(t) > MAX_CELL_CHARS
+            for t in texts
+        )
         return short and max(map(len, self.rows), default=0) > 1
 
 
@@ -194,7 +197,7 @@ class _Page:
         if self._item_begins and words.strip():
             self._item_begins = False
             words = f"- {words.lstrip()}"
-        self.parts.append(words)
+        self.parts.append(words.replace("\n", KEPT_BREAK))
 
     def _is_left_out(self, node: LexborNode, tag: str) -> bool:
         """Tell whether an element is hidden, around the text, or a control; count the last two."""
@@ -218,7 +221,7 @@ class _Page:
 
     def _end_cell(self, node: LexborNode) -> None:
         table = self._tables[-1]
-        text = "".join(self.parts[table.cell_start :]).strip()
+        text = "".join(self.parts[table.cell_start :]).strip(f"{KEPT_BREAK} \n")
         across = _parse_span(node.attrs.sget("colspan"), MAX_ACROSS, 1)
         down = _parse_span(node.attrs.sget("rowspan"), MAX_DOWN, MAX_DOWN)
         table.rows[-1].append(TableCell(text, across, down, node.tag == "th"))
@@ -248,7 +251,8 @@ def find_declared_encoding(data: bytes) -> str:
     return found[1].decode("ascii") if found else ""
 
 
-_FRONT = re.compile(r"\A---\n(?:.{0,500}\n){0,200}?---\n")
+_FRONT = re.compile(r"\A---\n(?=[\"']?[\w.-]{1,60}[\"']?[ \t]{0,9}:\s)(?:.{0,500}\n){0,200}?---\n")
+"""Values with their keys before a text. Without a key it is a rule, and text follows."""
 _TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
 _PROGRAM = re.compile(r"<(script|style)\b[^<>]*>.*?</\1\s*>", re.I | re.S)
 APART = frozenset(("heading_open", "heading_close", "hr", "fence", "code_block", "table_close"))
@@ -266,7 +270,8 @@ def read_markdown(text: str, headings: list[str] | None = None) -> tuple[str, st
     """Return (title, text) of CommonMark with tables: the first heading, and the words.
 
     Marks of headings, quotes and emphasis are left out, and so are HTML tags. Links and pictures
-    keep their words, code its signs, items of lists their marks, and every line its line break.
+    keep their words, items of lists their marks, and code its signs and line breaks. Other lines
+    are joined, unless the author broke them with two spaces, a backslash or `<br>`.
 
     Args:
         headings: gets all headings.
@@ -292,7 +297,7 @@ def read_markdown(text: str, headings: list[str] | None = None) -> tuple[str, st
             rows[-1].append(_get_words(token))
         elif token.type == "inline":
             words = _get_words(token)
-            lines.append(mark + words)
+            lines.append(mark + words.replace("\n", KEPT_BREAK))
             mark = ""
             if tokens[n - 1].type == "heading_open":
                 heading = " ".join(words.split())
@@ -300,7 +305,7 @@ def read_markdown(text: str, headings: list[str] | None = None) -> tuple[str, st
                 if headings is not None:
                     headings.append(heading)
         elif token.type in ("fence", "code_block"):
-            lines += [token.content, ""]
+            lines += [token.content.replace("\n", KEPT_BREAK), ""]
         elif token.type == "html_block":
             inner = _make_markdown_parser().parseInline(_remove_tags(token.content))
             lines.append("".join(_get_words(part) for part in inner))
@@ -311,10 +316,16 @@ def read_markdown(text: str, headings: list[str] | None = None) -> tuple[str, st
 
 
 def _get_words(token: Token) -> str:
-    """Return the words of a token and of the tokens in it, with the line breaks of the file."""
+    """Return the words of a token and of the tokens in it, with the line breaks of the author."""
     if token.children is not None:
-        return "".join(_get_words(child) for child in token.children)
-    if token.type in ("softbreak", "hardbreak"):
+        lines = [""]
+        for child in token.children:
+            if child.type == "softbreak":
+                lines.append("")
+            else:
+                lines[-1] += _get_words(child)
+        return join_lines(lines)
+    if token.type == "hardbreak":
         return "\n"
     if token.type == "html_inline":
         return "\n" if token.content.startswith("<br") else ""

@@ -9,10 +9,11 @@ import re
 import zipfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from selfteach.materials.documents.layout import find_joint, join_wrapped_lines
+from selfteach.materials.documents.layout import KEPT_BREAK, find_joint, join_wrapped_lines
 from selfteach.materials.documents.limits import (
     MAX_CHARS,
     MAX_PAGES,
@@ -22,8 +23,10 @@ from selfteach.materials.documents.limits import (
     SMALL_BYTES,
     TooLarge,
 )
+from selfteach.materials.documents.listed import MIN_WORDS, count_words
 from selfteach.materials.documents.tables import format_rows
 from selfteach.sentences import SENTENCE_MARKS
+from selfteach.text import REPLACEMENT, format_count
 
 _ENDS = re.compile(rf"[{SENTENCE_MARKS}:;][\"'”’“«»‹›)\]]*$")
 
@@ -32,17 +35,24 @@ BLOCKS = (f"{WORD}p", f"{WORD}tbl")
 AROUND = tuple(f"{WORD}{name}" for name in ("sdt", "sdtContent", "ins", "moveTo", "customXml"))
 """Elements of a DOCX that hold paragraphs and are none."""
 CONTENTS = f'{WORD}val="Table of Contents"'
-RUNS = (
-    ".//w:r[not(ancestor::w:del or ancestor::w:moveFrom or ancestor::w:txbxContent or "
-    "ancestor::w:rt)]"
-)
+RUNS = ".//w:r[not(ancestor::w:del or ancestor::w:moveFrom or ancestor::w:rt)]"
 """The runs of a paragraph that a reader sees."""
+HEAD_ROWS = "./w:tr[1]/w:trPr/w:tblHeader[not(@w:val='0' or @w:val='false' or @w:val='off')]"
+"""The mark of a first row that names the columns."""
+BOXES = ".//w:txbxContent[not(ancestor::w:del or ancestor::w:moveFrom)]"
+FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"
+"""What an older program shows: the same text box again."""
+LEFT_OUT = "page heads and page feet"
+MAX_NUMBERS = 8
+"""A page's own number is one of so many in a line."""
 END_CHARS = 20
 """The end of a sentence is looked for in so many characters."""
 
 
-def read_pdf(path: Path) -> tuple[str, list[str]]:
-    """Return (title, the text of each page), without the margins of the pages.
+def read_pdf(path: Path) -> tuple[str, list[str], str]:
+    """Return (title, the text of each page, note), without the margins of the pages.
+
+    The note says how many lines were left out; it is "" for none.
 
     Raises:
         ValueError: the file is encrypted, or holds no text or too much.
@@ -56,7 +66,7 @@ def read_pdf(path: Path) -> tuple[str, list[str]]:
         raise TooLarge(f"has more than {MAX_PAGES:,} pages")
     pages: list[str] = []
     for page in reader.pages:
-        pages.append(page.extract_text())
+        pages.append(page.extract_text().replace(KEPT_BREAK, REPLACEMENT))
         if sum(map(len, pages)) > MAX_CHARS:
             raise TooLarge(f"holds more than {MAX_CHARS:,} characters")
     if not any(page.strip() for page in pages):
@@ -64,23 +74,31 @@ def read_pdf(path: Path) -> tuple[str, list[str]]:
             "holds no text; if its pages are pictures, run a text recognition over it first"
         )
     title = (reader.metadata.title if reader.metadata else "") or ""
-    return str(title), [join_wrapped_lines(page) for page in remove_margins(pages)]
+    kept = remove_margins(pages)
+    left_out = sum(len(_list_lines(page)) for page in pages)
+    left_out -= sum(len(_list_lines(page)) for page in kept)
+    note = f"{format_count(left_out, 'lines')} of {LEFT_OUT} left out" if left_out else ""
+    return str(title), [join_wrapped_lines(page) for page in kept], note
 
 
 def remove_margins(pages: Sequence[str]) -> list[str]:
     """Return the pages without first and last lines that three in five pages share.
 
-    Lines that differ only in numbers count as shared. Fewer than four pages stay as they are.
+    A line is shared if it is the same, or the same but for a number that rises by one with each
+    page; a line with other numbers says something on each page. Fewer than four pages stay as they
+    are.
     """
     if len(pages) < 4:
         return list(pages)
     split = [_list_lines(page) for page in pages]
     kept = list(pages)
     for end in (0, -1):
-        shared = Counter(_mask_numbers(lines[end]) for lines in split if lines)
-        common = {line for line, count in shared.items() if count >= 0.6 * len(pages)}
+        forms = [
+            _list_margin_forms(lines[end], i) if lines else [] for i, lines in enumerate(split)
+        ]
+        shared = Counter(form for own in forms for form in own)
         for i, lines in enumerate(split):
-            if lines and _mask_numbers(lines[end]) in common:
+            if any(shared[form] >= 0.6 * len(pages) for form in forms[i]):
                 cut = kept[i].partition if end == 0 else kept[i].rpartition
                 before, _, after = cut(lines[end])
                 kept[i] = before + after
@@ -91,8 +109,18 @@ def _list_lines(page: str) -> list[str]:
     return [line for line in page.split("\n") if line.strip()]
 
 
-def _mask_numbers(line: str) -> str:
-    return re.sub(r"\d+", "#", line.strip())
+def _list_margin_forms(line: str, page: int) -> list[str]:
+    """Return a line, and the line with each of its numbers as the distance to the page's own. A
+    sentence has no such number: "It was open in 2016." may stand above "It was open in 2017.".
+    """
+    line = line.strip()
+    forms = [line]
+    if _ENDS.search(line) and count_words(line) >= MIN_WORDS:
+        return forms
+    for found in islice(re.finditer(r"(?<!\d)\d{1,6}(?!\d)", line), MAX_NUMBERS):
+        distance = int(found[0]) - page
+        forms.append(f"{line[: found.start()]}\0{distance}\0{line[found.end() :]}")
+    return forms
 
 
 def join_pages(pages: Sequence[str]) -> tuple[str, tuple[int, ...]]:
@@ -130,8 +158,7 @@ def read_docx(path: Path) -> tuple[str, list[str]]:
     room = MAX_CHARS
     for element in _iterate_blocks(document.element.body):
         if element.tag == f"{WORD}tbl":
-            rows = Table(element, document).rows
-            found = "\n".join(format_rows([_read_cells(row.cells) for row in rows]))
+            found = "\n".join(_read_table(Table(element, document)))
         else:
             block = Paragraph(element, document)
             style = (block.style and block.style.name) or ""
@@ -149,11 +176,16 @@ def read_docx(path: Path) -> tuple[str, list[str]]:
 
 def _iterate_blocks(body: Any) -> Iterator[Any]:
     """Yield the paragraphs and tables of a body, a cell, or a part of them. Those in content
-    controls and in tracked insertions are of the text; a table of contents is not.
+    controls and in tracked insertions are of the text, and those in the text boxes of a paragraph
+    follow it; a table of contents is not.
     """
     for element in body.iterchildren(*BLOCKS, *AROUND):
         if element.tag in BLOCKS:
             yield element
+            if element.tag == BLOCKS[0]:
+                for box in element.xpath(BOXES):
+                    if _is_own(box, element) and next(box.iterancestors(FALLBACK), None) is None:
+                        yield from _iterate_blocks(box)
         elif not element.findall(
             f"./{WORD}sdtPr/{WORD}docPartObj/{WORD}docPartGallery[@{CONTENTS}]"
         ):
@@ -164,19 +196,40 @@ def _read_runs(paragraph: Any) -> str:
     """Return the text of a paragraph, also of its links, fields, content controls and tracked
     insertions, and without what is deleted.
     """
-    return "".join(run.text for run in paragraph.xpath(RUNS))
+    return "".join(run.text for run in paragraph.xpath(RUNS) if _is_own(run, paragraph))
+
+
+def _is_own(part: Any, paragraph: Any) -> bool:
+    """Tell whether a part of a paragraph is in no other one, as in a text box of it."""
+    return next(part.iterancestors(BLOCKS[0])) is paragraph
+
+
+def _read_table(table: Any) -> list[str]:
+    """Return the rows as items of a list. Rows that Word repeats on each page name the columns."""
+    rows = [_read_cells(row.cells) for row in table.rows]
+    return format_rows(rows, headed=bool(table._tbl.xpath(HEAD_ROWS)) or None)
 
 
 def _read_cells(cells: Sequence[Any]) -> list[str]:
     """Return the text of each cell. A merged cell appears several times and is read once."""
     return [
-        "" if n and cell._tc is cells[n - 1]._tc else _read_cell(cell._tc)
+        "" if n and cell._tc is cells[n - 1]._tc else _read_cell(cell)
         for n, cell in enumerate(cells)
     ]
 
 
 def _read_cell(cell: Any) -> str:
-    return "\n".join(_read_runs(block) for block in _iterate_blocks(cell) if block.tag == BLOCKS[0])
+    """Return the paragraphs of a cell, and the rows of tables in it: "Top: 9 kg; Base: 11 kg"."""
+    from docx.table import Table
+
+    parts = []
+    for block in _iterate_blocks(cell._tc):
+        if block.tag == BLOCKS[0]:
+            parts.append(_read_runs(block))
+        else:
+            rows = _read_table(Table(block, cell))
+            parts.append("; ".join(row.removeprefix("- ") for row in rows if row))
+    return "\n".join(parts)
 
 
 def inspect_zip(path: Path) -> None:

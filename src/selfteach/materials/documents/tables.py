@@ -40,8 +40,8 @@ def format_rows(rows: TableRows, headed: bool | None = None) -> list[str]:
     A table of two columns without a head is a list of names and their values.
 
     Args:
-        headed: whether the first row names the columns. None is not known: it does if it has three
-            columns or more, all named, without a figure.
+        headed: whether the first row names the columns. None is not known: it does if its texts
+            look like names (`_are_names`).
     """
     cells = []
     for n, row in enumerate(rows):
@@ -133,14 +133,42 @@ def _count_head_rows(laid: Sequence[Laid], width: int) -> int:
         return marked if marked <= MAX_HEAD_ROWS and marked < len(laid) else 1
     if any(cell.names for row in laid for cell in row):
         return 0
-    return int(_are_names(laid[0]))
+    return int(_are_names(laid[0], laid[1:]))
 
 
-def _are_names(row: Laid) -> bool:
-    """Tell whether a row could name the columns."""
+def _are_names(row: Laid, others: Sequence[Laid]) -> bool:
+    """Tell whether a row could name the columns.
+
+    Its texts are different, and none is a figure. One may hold a figure behind a word ("Revenue
+    2019") if no text below has the same form ("Mill 1", "Mill 2"). Two texts are names if they have
+    no figure and the rows below are values: their first ones have figures (a year), or two or more
+    have second ones of one form ("3", "12"; not "62 m", "1874", which are values of one thing).
+    """
     texts = [cell.text for cell in row]
-    distinct = len(texts) > 2 and all(texts) and len(set(texts)) == len(texts)
-    return distinct and not re.search(r"\d", "".join(texts)) and all(c.down < 2 for c in row)
+    distinct = len(texts) > 1 and all(texts) and len(set(texts)) == len(texts)
+    if not distinct or any(cell.down > 1 for cell in row):
+        return False
+    if len(texts) == 2:
+        below = [[cell.text for cell in other[:2]] for other in others if len(other) == 2]
+        if _has_figure(*texts) or len(below) < len(others):
+            return False
+        forms = {_get_form(second) for _, second in below}
+        is_one_form = len(below) > 1 and len(forms) == 1 and _has_figure(below[0][1])
+        return all(_has_figure(first) for first, _ in below) or is_one_form
+    for n, text in enumerate(texts):
+        forms = {_get_form(other[n].text) for other in others if n < len(other)}
+        if _has_figure(text) and (not text[0].isalpha() or _get_form(text) in forms):
+            return False
+    return True
+
+
+def _has_figure(*texts: str) -> bool:
+    return any(re.search(r"\d", text) for text in texts)
+
+
+def _get_form(text: str) -> str:
+    """Return a text with a sign in the place of each figure."""
+    return re.sub(r"\d+(?:[.,\s]\d+)*", "#", text)
 
 
 def _format_row(names: Sequence[str], row: Laid) -> Iterator[str]:

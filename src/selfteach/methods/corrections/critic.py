@@ -28,7 +28,7 @@ from selfteach.judge.contrast import append_words
 from selfteach.judge.promise import ONLY_PROMISES, only_promises
 from selfteach.judge.request_judge import LikenessJudge
 from selfteach.judge.stray_answers import find_stray_answers
-from selfteach.materials.corrections import Edit
+from selfteach.materials.corrections import Edit, find_quoted_places
 from selfteach.materials.criticism import tighten_checks
 from selfteach.methods.brief_answers import limits_length, make_test, sample_brief_answers
 from selfteach.models.ordered import score_in_order
@@ -228,8 +228,10 @@ class Critic:
             The revisions of the whole answers, by the id of the answer.
         """
         parts = [replace(a, answer=quote, feedback=self.feedback, cut=False) for a, quote in quoted]
+        revised = zip(quoted, self._revise_each(parts, checks), strict=True)
         found: dict[str, Revision] = {}
-        for (a, quote), part in zip(quoted, self._revise_each(parts, checks), strict=True):
+        # the last part first: what stands before a part is then still as it was
+        for (a, quote), part in sorted(revised, key=_find_place, reverse=True):
             before = found.get(a.id, Revision(replace(a, feedback=self.feedback), a.answer))
             found[a.id] = insert_part(before, quote, part)
         return found
@@ -356,11 +358,21 @@ class Critic:
         return [r if r.fault else next(rest) for r in revisions]
 
 
+def _find_place(revised: tuple[tuple[Correctable, str], Revision]) -> int:
+    """Return where the quoted part of an answer begins."""
+    (a, quote), _ = revised
+    return next((start for start, _ in find_quoted_places(quote, a.answer)), -1)
+
+
 def insert_part(before: Revision, quote: str, part: Revision) -> Revision:
-    """Return the revision of a whole answer with the revision of one of its parts in it."""
-    joined = before.text.replace(quote, part.text, 1)
+    """Return the revision of a whole answer with the revision of one of its parts in the place
+    where the answer has it. Parts behind that place may be revised already, none before it.
+    """
+    start, end = next(iter(find_quoted_places(quote, before.asked.answer)), (0, 0))
+    is_there = bool(quote) and before.text[start:end] == quote
+    joined = before.text[:start] + part.text + before.text[end:] if is_there else before.text
     fault = before.fault or part.fault or find_text_fault(joined)
-    if quote not in before.text:
+    if not is_there:
         fault = fault or "another revision changed the quoted words"
     return replace(part, asked=before.asked, text=joined, fault=fault)
 

@@ -14,7 +14,7 @@ from selfteach.errors import DataError, UsageError
 from selfteach.files import BadLine
 from selfteach.materials.documents import Document
 from selfteach.materials.documents.chunk import split_document_sentences
-from selfteach.materials.documents.listed import MIN_WORDS, is_informative
+from selfteach.materials.documents.listed import MIN_WORDS, find_recited, is_informative
 from selfteach.materials.documents.material import Documents, identify_question
 from selfteach.materials.documents.questions import (
     PeopleQuestion,
@@ -266,6 +266,15 @@ def refuse_too_little(material: Documents, config: Settings) -> None:
                 "people's questions (--questions)."
             ),
         )
+
+
+def count_short_sentences(material: Documents) -> int:
+    """Return the number of sentences that are too short for questions, and are recited only."""
+    recited = 0
+    for document in material.reading.documents:
+        spans = split_document_sentences(document)
+        recited += len(find_recited(document.text, spans, document.headings))
+    return recited - count_sentences(material)
 
 
 def count_sentences(material: Documents) -> int:
