@@ -25,7 +25,9 @@ _MOST = re.compile(
     r"shouldn't|without)\b[^.;]{0,30}?\b(?:more|longer|over|above|beyond|exceed\w*|past|bigger)(?: "
     r"than)?|up "
     r"to|within|limit"
-    r"(?:ed)?|cap(?:ped)?|tops|or (?:less|fewer|under|below)|keep\b.* to|trim\b.* to|cut\b.* to|"
+    r"(?:ed)?|cap(?:ped)?|tops|or (?:less|fewer|under|below)|(?:keep|trim|cut) (?:it|them|this|"
+    r"things|yourself|(?:(?:your|all|every|each|the|my|any|of) )*(?:answers?|repl(?:y|ies)|"
+    r"responses?|messages?))(?: down)? to|"
     r"squeeze\w*|"
     r"the limit|and no more|is (?:enough|plenty|all))\b",
     re.I,
@@ -40,6 +42,7 @@ _LEAST = re.compile(
 _MORE = re.compile(r"\b(?:more than|longer than|over|exceed\w*)\b", re.I)
 _EXACTLY = re.compile(r"\b(?:exactly|precisely|no more,? (?:and )?no less|not one more)\b", re.I)
 _NARROWS = re.compile(
+    r"\b(?:paragraphs|or [a-z]+|that|with an? |in (?:rhyme|verse|prose|(?-i:[A-Z])[a-z]+))\b|"
     r"\be\.g\.|\bi\.e\.|\b(?:for example|(?:never|not|don't) (?:limit|cap|restrict|cut|shorten|"
     r"keep)|"
     r"unless|except|if(?! (?:you|possible))|when|whenever|while|until|between|per|each (?!answer|"

@@ -336,7 +336,8 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     ),
     (
         rf"(?!.*\bnumbered\b)(?:{_ANSWER} (?:in|with|as|using)|use|give|be|have|contain|include|"
-        rf"make|send)(?: (?:me|us|them))? (?:the form of )?{_LIST}(?: only| of [a-z -]+)?",
+        rf"make|send)(?: (?:me|us|them))? (?:the form of )?{_LIST}(?: only| of (?!(?:up to|at most|"
+        rf"at least|no more|fewer|exactly)\b)[a-z -]+)?",
         "format=list",
     ),
     (

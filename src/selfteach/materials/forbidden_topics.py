@@ -6,6 +6,7 @@ Words that are meant literally ("Do not use the word delve.") are forbidden too,
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from selfteach.materials.check_text import quote_value
@@ -185,7 +186,8 @@ FORBIDDING_FORMS = (
     rf"(?:(?:avoid|no|leave out|omit|skip|remove)(?= {_MENTIONS})|(?:steer|stay|keep) "
     rf"(?:well |far )?(?:clear of|away from|off)) (?:{_MENTIONS})?(?P<topic>.+)",
     rf"(?:keep|stay|remain|be) (?:quiet|silent|mum) {_ABOUT} (?P<topic>.+)",
-    rf"(?P<topic>.+?) (?:{_OFF_LIMITS}|{_BARRED}|{_UNWANTED})",
+    rf"(?P<topic>(?!(?:say|tell|mention|explain|state|reply|answer|respond|write|add|note|remind|"
+    rf"inform|clarify|warn)\b).+?) (?:{_OFF_LIMITS}|{_BARRED}|{_UNWANTED})",
     rf"{_NOT_WANTED} (?:{_TALK}|bring) (?P<topic>.+?)(?: up)?",
     rf"(?:there (?:must|should|may|shall) be )?(?:nothing|not a word|no (?:word|comments?|remarks?|"
     rf"content|jokes?|stories|questions?|{_KNOWLEDGE}))(?: at all)? {_ABOUT} (?P<topic>.+)",
@@ -237,6 +239,9 @@ _NOUNS_IN_LY = frozenset(
 )
 MAX_TOPIC_WORDS = 4
 MAX_QUOTED_WORDS = 8
+_JOINING = ("in", "on", "at", "of", "by", "from", "with", "for", "to", "about", "during")
+"""What joins the two parts of a topic: "elections in Germany". An answer about it has both."""
+_ARTICLES = ("the", "a", "an", "our", "my", "your", "his", "her", "their")
 
 
 class ForbiddenTopics(NamedTuple):
@@ -323,8 +328,9 @@ _COMPANY = re.compile(
 )
 """Roles of many, which forbid the one with the name alone."""
 _TOLD_NAME = re.compile(
-    r"(?:my|our|his|her|their|the) (?P<role>[a-z][a-z'-]+(?: [a-z][a-z'-]+)?),? "
-    r"(?P<name>[A-ZÀ-Þ][\w'-]*(?: [A-ZÀ-Þ][\w'-]*)*)"
+    r"(?:my|our|his|her|their|the) (?P<role>(?:TV )?[a-z][a-z'-]+(?: [a-z][a-z'-]+)?)(?<! in)(?<! "
+    r"of)(?<! at)(?<! on)(?<! to)(?<! for)(?<! from)(?<! with)(?<! by),? "
+    r"(?P<name>(?:[A-ZÀ-Þ]|\d)[\w'-]*(?: [A-ZÀ-Þ][\w'-]*)*)"
 )
 """Somebody by relation and name: "my ex-husband Peter"."""
 
@@ -389,7 +395,8 @@ def split_topics(text: str, sentence: str) -> ForbiddenTopics | None:
     parts = re.split(r",? (?:or|and|nor) (?:about |of )?|, ", TOPIC_LEAD.sub("", text))
     for part in parts:
         told = _TOLD_NAME.fullmatch(part.strip())
-        if told and _COMPANY.fullmatch(told["role"]):
+        is_kind = told and re.match("the ", part.strip(), re.I)
+        if told and (is_kind or _COMPANY.fullmatch(told["role"])):
             topics.append(told["name"])
             found.append(f"contains {quote_value(_shorten_name(told['name']))}")
             continue
@@ -427,11 +434,28 @@ def split_topics(text: str, sentence: str) -> ForbiddenTopics | None:
         if not quoted and not literal:
             topics.append(part)
             words[-1] = to_check_noun(words[-1], sentence)
-        found.append(f"contains {quote_value(' '.join(words))}")
+        is_topic = not quoted and not literal
+        found.append(_find_topic(words, sentence) if is_topic else _find_text(words))
         is_own = not any(_OF_OTHERS.fullmatch(word) for word in words[:-1])
         if not quoted and not literal and is_own and _PAID.fullmatch(" ".join(words)):
             found.append(SUM_OF_MONEY)
     return ForbiddenTopics(none_of(found), tuple(topics))
+
+
+def _find_text(words: Sequence[str]) -> str:
+    return f"contains {quote_value(' '.join(words))}"
+
+
+def _find_topic(words: Sequence[str], sentence: str) -> str:
+    """Return the condition that finds a topic: each of its two parts, if a preposition joins
+    them ("elections in Germany").
+    """
+    joint = next((at for at, word in enumerate(words) if word in _JOINING and at), 0)
+    if not joint:
+        return _find_text(words)
+    head = [*words[: joint - 1], to_check_noun(words[joint - 1], sentence)]
+    rest = [word for word in words[joint + 1 :] if word.lower() not in _ARTICLES]
+    return f"({' and '.join(_find_text(side) for side in (head, rest) if side)})"
 
 
 def _is_adverb(word: str) -> bool:

@@ -263,7 +263,7 @@ def _say_each(words: Sequence[Keyword]) -> list[str]:
     tables". It may stand behind all that it bans: "dashes and commas are forbidden".
     """
     if whole := say_plainly(words):
-        return [whole]
+        return [*_find_limited(words, whole), whole]
     parts = [word for word in words if word.kind not in ("joint", "verb")]
     if len(parts) > 1 and parts[-1].kind == "neg" and {p.kind for p in parts[:-1]} == {"noun"}:
         return [say_plainly([noun, parts[-1]]) for noun in parts[:-1]]
@@ -286,6 +286,16 @@ def _say_each(words: Sequence[Keyword]) -> list[str]:
         if others:
             return [first, *others]
     return []
+
+
+def _find_limited(words: Sequence[Keyword], whole: str) -> list[str]:
+    """Return what a bound is put to, if it is demanded by itself: "use bullet points, at most
+    four".
+    """
+    place = next((at for at, word in enumerate(words) if word.kind == "joint"), 0)
+    head = say_plainly(words[:place]) if place else ""
+    is_limit = whole.startswith(("use at most", "use fewer than"))
+    return [head] if is_limit and head.startswith("use ") else []
 
 
 @dataclass(frozen=True)

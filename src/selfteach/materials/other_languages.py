@@ -57,7 +57,10 @@ _DETERMINER = (
     r"tous|toutes|un|une|mon|ma|los|"
     r"las|mis|todos|todas|una|mi|el|la|tus|gli|le|i|tutti|tutte|ogni|nei|nelle|negli) )*"
 )
-_TO = r"(?:an|für|mit|zu|über|à|au|aux|pour|avec|sur|a|al|para|con|sobre|alla|ai|alle|per|su)"
+_TO = (
+    r"(?:an|für|zu|über|à|au|aux|pour|sur|a|al|para|sobre|alla|ai|alle|per|su|"
+    r"(?:mit|avec|con)(?! [\"'«„]))"
+)
 _CONDITIONS = (
     r"(?:(?:(?:immer |jedes mal,? )?wenn|falls|sobald|quand|lorsque?|si|dès que|"
     r"chaque fois que|cuando|siempre que|cada vez que|quando|se|ogni volta che|appena)\b|"
@@ -403,8 +406,9 @@ _TOPIC = re.compile(
     r" delle| della| del| dell'| di| su)? ?(?P<it3>.+)|"
     r"(?:sprich|rede|sprechen sie|reden sie|schreibe?|erzähle?)(?: bitte)? (?:nicht|nie|niemals|"
     r"nicht mehr) (?:über|von) (?:das thema |den |die |das |dem |der )?(?P<de>.+)|"
-    r"(?:erwähne|erwähnen sie)(?: bitte)? (?:(?:nie|niemals|nicht|keine?n?) (?P<de2>.+)|"
-    r"(?P<de3>.+) (?:nicht|nie))|"
+    r"(?:erwähne|erwähnen sie)(?: bitte)? (?:(?:nie|niemals|nicht|keine?n?) (?:den |die |das |dem |"
+    r"der )?(?P<de2>.+)|"
+    r"(?:den |die |das |dem |der )?(?P<de3>.+) (?:nicht|nie))|"
     r"ne (?:parle|parlez|discute|discutez)(?: surtout)? (?:pas|jamais|plus) (?:de la |de l'|des "
     r"|du |d'|de |sur )(?P<fr>.+)|"
     r"ne (?:mentionne|mentionnez) (?:pas|jamais|plus) (?:la |le |les |l')?(?P<fr2>.+)|"
@@ -420,7 +424,8 @@ _TOPIC = re.compile(
 )
 _NO = (
     r"(?:(?:(?:bitte )?(?:verwenden? sie|verwende|benutzen? sie|benutze|nutze|schreibe?) )?"
-    r"(?:keinerlei|keine|nie|niemals)|n'(?:utilise|utilisez|emploie|écris) (?:pas|jamais)|sans|pas|"
+    r"(?:keinerlei|keine|nie|niemals)|vermeide|évite[sz]? les|evita los|evita las|n'(?:utilise|"
+    r"utilisez|emploie|écris) (?:pas|jamais)|sans|pas|"
     r"(?:no|nunca) (?:uses?|utilices?|escribas?|pongas)|sin|"
     r"non (?:usare|usi|utilizzare|scrivere|mettere)(?: mai)?|senza|niente)(?: de| d'| des)?"
 )
@@ -514,6 +519,8 @@ _INSTEAD = re.compile(
 )
 _NO_WORD = re.compile(
     r"(?:(?:sage?|verwende|benutze|schreibe?)(?: bitte)? (?:nie|niemals|nicht)(?: das wort)?|"
+    r"(?:vermeide|vermeiden sie) (?:das wort|den ausdruck|wörter wie)|évite[sz]? le mot|evit[ae] "
+    r"(?:la palabra|la parola)|"
     r"n(?:e |')(?:dis|dites|utilise|utilisez|emploie|écris) (?:jamais|pas)(?: le mot)?|"
     r"(?:no|nunca) (?:digas|uses|utilices|escribas)(?: nunca)?(?: la palabra)?|"
     rf"non (?:dire|usare|scrivere)(?: mai)?(?: la parola)?) {_QUOTED}",
@@ -583,6 +590,12 @@ _OWNER = re.compile(
 def _forbid_topics(match: re.Match[str]) -> ForeignEffect | None:
     """Return the effect of a forbidden subject; a star stands for the endings of its last word."""
     topic = _OWNER.sub("", next(value for value in match.groups() if value))
+    if re.match(r"(?:das wort|den ausdruck|wörter|ausdrücke)\b", topic, re.I) or re.search(
+        "[\"'«„]", topic
+    ):
+        return None
+    if any(re.fullmatch(form, topic, re.I) for form in _MARKS):
+        return None
     parts = re.split(
         r",? (?:oder|und|noch|ou|et|ni|o|y|e|né) (?:von |über |de |des |du )?|, ", topic
     )
@@ -610,7 +623,9 @@ def _check_mark(match: re.Match[str]) -> str:
 
 
 _REFUSES = re.compile(
-    r"(?:.*\b)?(?:kein\w*|nie|niemals|pas|jamais|sans|no|nunca|sin|non|senza|niente)\b|n'", re.I
+    r"(?:.*\b)?(?:vermeide|évite[sz]?|evita|kein\w*|nie|niemals|pas|jamais|sans|no|nunca|sin|non|"
+    r"senza|niente)\b|n'",
+    re.I,
 )
 
 
@@ -634,9 +649,9 @@ def _check_case(match: re.Match[str]) -> str:
 
 
 def _replace(match: re.Match[str]) -> ForeignEffect:
-    return ForeignEffect(
-        f"not contains {quote_value(match['old'])}", ((match["old"], match["new"]),)
-    )
+    old, new = match["old"].strip(), match["new"].strip()
+    stem = _to_stem(old) if len(old.split()) == 1 and old.isalpha() else old
+    return ForeignEffect(f"not contains {quote_value(stem)}", ((old, new),))
 
 
 _LIGHT = frozenset(
@@ -654,6 +669,9 @@ _LIGHT = frozenset(
 def _state(match: re.Match[str]) -> ForeignEffect | None:
     """Return the effect of what must be said: its numbers and its two longest words."""
     clause = next(clause for clause in match.groups() if clause)
+    if named := _OWN_NAME.fullmatch(clause):
+        name = next(filter(None, named.groups()))
+        return ForeignEffect(f"contains {quote_value(name)}", statement=f"{name}.")
     words = re.findall(r"[^\W_]+", clause)
     numbers = [word for word in words if word.isdigit() or _is_number(word)]
     rest = [word for word in words if word not in numbers and word.lower() not in _LIGHT]
@@ -661,9 +679,21 @@ def _state(match: re.Match[str]) -> ForeignEffect | None:
     found = [_find_word(word) for word in words if word in numbers or word in longest]
     if not found:
         return None
+    if re.search(rf"\b{_NEGATIONS}", clause, re.I):
+        found.append(_SAYS_NO)
     sentence = _order_german(clause) if match["de"] else clause
     statement = sentence[:1].upper() + sentence[1:].rstrip(".") + "."
     return ForeignEffect(" and ".join(dict.fromkeys(found)), statement=statement)
+
+
+_OWN_NAME = re.compile(
+    r"du ((?-i:[A-ZÄÖÜ]\w+(?: [A-ZÄÖÜ]\w+)*)) (?:heißt|bist)|t'appelles (.+)|"
+    r"tu es ((?-i:[A-ZÉ]\w+))|(?:te llamas|eres) ((?-i:[A-ZÁÉ]\w+))",
+    re.I,
+)
+"""What the model is called."""
+_SAYS_NO = 'regex "(?i)\\\\b(?:nicht|nie|niemals|kein\\\\w*|pas|jamais|no|nunca|non|mai)\\\\b"'
+"""The condition that finds a word that says no."""
 
 
 def _is_number(word: str) -> bool:

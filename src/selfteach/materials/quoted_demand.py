@@ -94,7 +94,38 @@ _LAST_LINE_BEGINS = re.compile(
     r"starting) with\b",
     re.I,
 )
-_GOES_ON = re.compile(r"\b(?:and|or|plus|also)\b(?! (?:that's|nothing|not|never|no)\b)", re.I)
+_GOES_ON = re.compile(
+    r"\b(?:and|or|plus|also)\b(?! (?:that's|nothing|(?:not|never|no)(?=\W*$))\b)", re.I
+)
+_IN_PART = re.compile(
+    r"\b(?:in|into|within) (?:the|your|its|each|every) (?:first|last|second|opening|closing|final|"
+    r"title|subject|heading|paragraph|sentence|line)",
+    re.I,
+)
+"""A part of the answer in which the words stand."""
+_TURNED = re.compile(
+    r"\b(?:never|not|no|don't|do not|without)\b[^,;.]*\b(?:without|omit\w*|leave out|leaving out|"
+    r"skip\w*|"
+    r"forget\w*|fail\w*|stop\w*|drop\w*|but)\b",
+    re.I,
+)
+"""What turns a ban round: "never leave out", "never answer without"."""
+_TO_SOMEBODY = re.compile(
+    r"(?:\btowards?\b|(?<=\" )to (?!(?:it|them|be|begin|start|end|open|close|have|contain|include|"
+    r"say|use|read|every|"
+    r"each|all|any|your|this|that)\b)|\b(?:e-?mails?|letters|texts) to\b)",
+    re.I,
+)
+"""Whom something is written to, which is a condition."""
+_ENDS = re.compile(
+    r"[ .!)]*(?:(?:,? ?(?:please|always|first|there|somewhere|anywhere|at all|ever|thanks|instead|"
+    r"to (?:it|them)"
+    r"(?: all)?|(?:is|are|must|should|may)(?: strictly)? (?:not|never|banned|forbidden|prohibited|"
+    r"taboo|off)\b[^,;]*))*"
+    r"[ .!]*|,? (?:because|cos|cuz|coz|since|as|so|even though)\b.*|[,;:.!(–—-].*)",
+    re.I,
+)
+"""What may stand behind the quotation: nothing of another demand."""
 
 
 def say_quoted_demand(text: str) -> str:
@@ -105,6 +136,8 @@ def say_quoted_demand(text: str) -> str:
     hidden = _FILLERS.sub("", hidden)
     marks = list(_MARK.finditer(hidden))
     bare = _EDGE.sub(" ", _MARK.sub(" ", hidden))
+    if _IN_PART.search(text) or _TURNED.search(bare) or _TO_SOMEBODY.search(hidden):
+        return ""
     if not marks or len(marks) != len(quotes) or _NARROWS.search(bare) or asks_for_form(bare):
         return ""
     lead, tail = hidden[: marks[0].start()], hidden[marks[-1].end() :]
@@ -123,7 +156,7 @@ def say_quoted_demand(text: str) -> str:
 
 def _say_one(lead: str, tail: str) -> str:
     """Return the plain demand about one quotation, as "{0}"."""
-    if _GOES_ON.search(tail):
+    if _GOES_ON.search(tail) or not _ENDS.fullmatch(tail):
         return ""
     said = f"{lead} {tail}"
     ban = "do not " if _BANS.search(said) else ""

@@ -476,7 +476,9 @@ def _refuse_scope_without_effect(sentence: str) -> None:
 
 
 _EXCEPTION = re.compile(
-    r",? (?P<word>unless|except (?:when|if|for|in|with|to|where|on|at|during|after|before|by)|"
+    r",? (?P<word>(?:apart from|aside from|save for|with the exception of|"
+    r"(?<!anything )(?<!nothing )other than|outside of)(?! th(?:at|is|ese)\b)|unless|except "
+    r"(?:when|if|for|in|with|to|where|on|at|during|after|before|by)|"
     r"other than (?:when|if)|but (?:not|do(?: so)?|don't|do not) "
     r"(?:when|if|in|for|with|to)|es sei denn|außer wenn|sauf (?:si|quand)|à moins que|a menos que|"
     r"salvo (?:si|cuando)|(?<=\b(?:to|in) )(?:any|every)(?:one|body|thing|where)(?: else)? "
@@ -640,7 +642,8 @@ def _refuse_instructions(text: str) -> None:
 
 _QUESTION = re.compile(
     r"(?:what|who|whom|whose|where|which|how|why|when (?:is|are|was|were|did|do|does|will)|is|are|"
-    r"was|were|do(?! not\b)|does|did|has|have)\b(?!['’]t)[^.!]*(?<!okay)(?<!ok)(?<!right)"
+    r"was|were|do(?! not\b)|does|did|has|have|(?:should|shall|may|must|can|could)(?= (?:i|"
+    r"we)\b))\b(?!['’]t)[^.!]*(?<!okay)(?<!ok)(?<!right)"
     r"(?<!please)\?",
     re.I,
 )

@@ -91,7 +91,8 @@ SAY_THAT = re.compile(
     r"(?!(?:as|in|like|with|to|from|by|for|using|without|briefly|simply|again)\b)[a-z]+|there is|"
     r"there are|you (?:can|can't|can not|are|were|have|do not|don't|cannot|won't)|you're|"
     r"(?:(?-i:[A-ZÀ-Þ])\w+['’]s [a-z]+|"
-    r"(?!(?:who|what|which|where|when|why|how|whether|if)\b)[a-z]+) (?:is|are|starts?|opens?|"
+    r"(?!(?:who|what|which|where|when|why|how|whether|if)\b)[a-z]+(?: [a-z]+)?) (?:(?:is|"
+    r"are)(?:n['’]t)?|starts?|opens?|"
     r"closes?|ends?|costs?|takes?)|(?:the|our|my|your) .+ (?:is|are|will|can|closes?|"
     r"opens?|starts?|costs?|takes?|has|have)) .+))",
     re.I,

@@ -108,7 +108,9 @@ _TELLING = re.compile(
     r"learn|find out|show)(?: (?:me|us|the user|him|her|them|people))?",
     re.I,
 )
-_GENRE_TO = rf"{GENRE}(?: (?:about|on) [^,]+?)? (?:to|for|with|about|addressed to|on|concerning)"
+_GENRE_TO = (
+    rf"{GENRE}(?: (?:about|on) [^,]+?)? (?:to|for|with(?! [\"'])|about|addressed to|on|concerning)"
+)
 _MY = r"(?:(?:all|every|each|any|my|our|the|your|an?|business|work|formal|private|personal) )*"
 _SUFFIX_IN = re.compile(
     rf"(?P<effect>.+?),? (?:in|on|for|throughout|within) (?P<scope>(?:all |any |every |each |my |"

@@ -21,7 +21,8 @@ _SOMEBODY = (
     r"(?:my|our|his|her|their|the) [a-z]+)"
 )
 _CRIES = re.compile(
-    r"(?:,? (?:omg|lol|haha+|thx|ta|cheers|thanks|thank you|pls|plz|please|ok|okay|mate|guys|folks|"
+    r"(?<! is)(?<! are)(?<! be)(?:,? (?:omg|lol|haha+|thx|ta|cheers|thanks|thank you|pls|plz|"
+    r"please|ok|okay|mate|guys|folks|"
     r"tho|"
     r"ugh|argh|dude|innit|always|at all times|full stop|period|for me|for us|anyway|obviously))+$",
     re.I,
