@@ -549,7 +549,8 @@ _POLITE_LEAD = re.compile(
     r"you (?:must|should|shall|are to|need to|have to)(?! not)|make sure "
     r"(?:to|that you)|(?:make sure|ensure|see to it)(?: that)?(?= (?:your|each|every|all|the|my|"
     r"any|it)\b)|be sure to|(?:can|could|would|will) you(?: please)?|"
-    r"i (?:want|would like) you to|(?:in|for) (?:all|every|each|any|your)(?: of)?(?: your)? "
+    r"i(?:'d| would)? (?:want|like|love|need|expect|prefer) you to|(?:in|for) (?:all|every|each|"
+    r"any|your)(?: of)?(?: your)? "
     r"(?:answers?|repl(?:y|ies)|responses?)),? )+",
     re.I,
 )

@@ -192,6 +192,7 @@ MARKS = {
     "line[- ]?break": r'regex "\\n"',
     "em[- ]dash(?:e)?": 'contains "—"',
     "(?:en[- ])?dash(?:e)?": 'regex "[–—]| -{1,2} "',
+    "hyphen": 'regex "\\\\w-\\\\w"',
     "asterisk": r'regex "\\*"',
     "hash(?:tag|e)?": 'contains "#"',
     "ampersand": 'contains "&"',

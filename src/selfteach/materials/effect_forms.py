@@ -386,7 +386,8 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         f"not {CAPITAL_WORD}",
     ),
     (
-        rf"(?:{_NOT} (?:{_USE} )?(?:any )?(?:all[- ]caps|block capitals|caps lock)|{_NOT} shout)"
+        rf"(?:{_NOT} (?:{_USE} )?(?:any |in )?(?:all[- ]caps|block capitals|caps lock)|{_NOT} "
+        rf"shout)"
         rf"(?: words)?{_WHERE}",
         f"not {SHOUTED}",
     ),
@@ -1029,6 +1030,12 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         rf"[\"']?-?(?P<end>"
         r"[a-z]{1,6})[\"']?",
         lambda match: rf'not regex "(?i)\\w{match["end"]}\\b"',
+    ),
+    (
+        r"(?:write|spell|put)(?: the (?:word|name))? [\"'](?P<word>\w+)[\"'] in (?:all "
+        r")?(?:capitals|caps|capital "
+        r"letters|upper case)",
+        lambda match: rf'not regex "\\b(?!{match["word"].upper()}\\b)(?i:{match["word"]})\\b"',
     ),
     (rf"nothing (?:at all )?in bold{_WHERE}", f"not {BOLD}"),
     (

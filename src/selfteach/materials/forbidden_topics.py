@@ -28,7 +28,8 @@ VAGUE = re.compile(
 TOPIC_LEAD = re.compile(
     (
         r"^(?:(?:the|any|all|every) )*(?:(?:topics?|subjects?|themes?|discussions?|talk|mentions?|"
-        r"questions?) (?:of|about|on) |(?:word|term|phrase|name)s? )|^(?:anything|everything) "
+        r"questions?) (?:of|about|on) |(?:topics?|subjects?) (?:like|such as) |(?:word|term|phrase|"
+        r"name)s? )|^(?:anything|everything) "
         r"(?:related to|about|to do with|that has to do with|concerning|regarding|on|around) "
     ),
     re.I,

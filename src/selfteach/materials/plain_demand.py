@@ -283,6 +283,24 @@ _FORMS: list[tuple[str, Rewrite]] = [
         r"use a bulleted list with at most \g<number> items",
     ),
     (
+        r"i(?:'d| would)? (?:prefer|want|like|need) (?:my |your |the |all )?(?:answers|repl(?:y|"
+        r"ies)|responses) "
+        r"(?P<rest>(?:in|with|without|under|of|below) .+)",
+        r"answer \g<rest>",
+    ),
+    (
+        r"prefix (?:(?:every|each|all|your|the) )+(?:answers?|repl(?:y|ies)|responses?|messages?) "
+        r"with "
+        r"(?P<what>[\"'].+)",
+        r"start with \g<what>",
+    ),
+    (
+        r"(?:append|suffix|attach) (?P<what>[\"'].+[\"']) to (?:the end of )?(?:(?:every|each|all|"
+        r"your|the) )+"
+        r"(?:answers?|repl(?:y|ies)|responses?|messages?)",
+        r"end with \g<what>",
+    ),
+    (
         r"i wish (?:that )?your (?:answers?|repl(?:y|ies)|responses?) (?:had|contained|used) no "
         r"(?P<rest>.+)",
         r"use no \g<rest>",
@@ -302,7 +320,8 @@ _FORMS: list[tuple[str, Rewrite]] = [
         r'say "\g<new>" instead of "\g<old>"',
     ),
     (
-        r".+? (?:instead of|rather than|and not|,? not) (?:using |with )?the (?P<sign>%|€|\$|£|&|@|"
+        r".+? (?:instead of|rather than|and not|,? not) (?:using (?:the )?|with (?:the )?|the "
+        r")(?P<sign>%|€|\$|£|&|@|"
         r"per ?cent|euro|"
         r"dollar|pound) (?:sign|symbol)s?",
         r"use no \g<sign> sign",
