@@ -80,6 +80,61 @@ def test_what_is_no_pair_of_answers_to_one_prompt(changed: dict[str, Any], fault
         read_example({**row, **changed}, "x:1")
 
 
+SAID = {"role": "assistant", "content": "Which red?"}
+LIGHT = {"role": "user", "content": "A light."}
+BRIEF = {"role": "system", "content": "Be brief."}
+LONG = (*make_prompt(Q), Message("assistant", "Which red?"), *make_prompt("A light."))
+
+
+@pytest.mark.parametrize("leading", [[*ASKED, SAID, LIGHT], [SAID, LIGHT]], ids=["whole", "rest"])
+@pytest.mark.parametrize("prompt", [Q, ASKED], ids=["text", "messages"])
+def test_an_answer_of_several_turns_keeps_its_own_question(prompt: Any, leading: list[Any]) -> None:
+    """The last question is that of the answer, whether the turns repeat the prompt or not."""
+    good, bad = [*leading, *ANSWERED], [*leading, {"role": "assistant", "content": B}]
+    (found,) = read_example({"prompt": prompt, "chosen": good, "rejected": bad}, "x:1")
+    assert (found.prompt, found.chosen, found.rejected) == (LONG, A, B)
+    (found,) = read_example({"prompt": prompt, "chosen": good}, "x:1")
+    assert (found.prompt, found.chosen) == (LONG, A)
+    (found,) = read_example({"prompt": prompt, "completion": good}, "x:1")
+    assert (found.prompt, found.chosen) == (LONG, A)
+
+
+def test_a_system_message_on_one_side_is_kept() -> None:
+    system = Message("system", "Be brief.")
+    for row in (
+        {"prompt": [BRIEF, *ASKED], "chosen": [*ASKED, SAID, LIGHT, *ANSWERED]},
+        {"prompt": f"{Q}\n", "completion": [BRIEF, *ASKED, SAID, LIGHT, *ANSWERED]},
+    ):
+        assert read_example(row, "x:1")[0].prompt == (system, *LONG)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"prompt": "A light.", "chosen": [*ASKED, SAID, LIGHT, *ANSWERED]},
+        {"prompt": "Blue?", "chosen": ASKED + ANSWERED, "rejected": [*ASKED, SAID]},
+        {"prompt": Q, "completion": [LIGHT, *ANSWERED]},
+        {"prompt": [*ASKED, SAID, LIGHT], "completion": ASKED + ANSWERED},
+        {"prompt": [BRIEF, *ASKED], "chosen": [{**BRIEF, "content": "Rhyme."}, *ASKED, *ANSWERED]},
+    ],
+)
+def test_a_prompt_that_contradicts_the_answers_turns_is_refused(row: dict[str, Any]) -> None:
+    with pytest.raises(DataError, match='x:1: "prompt" is not the beginning of the conversation'):
+        read_example(row, "x:1")
+
+
+@pytest.mark.parametrize("rejected", [B, [{"role": "assistant", "content": B}]])
+def test_a_rejected_answer_to_an_earlier_turn_is_refused(rejected: Any) -> None:
+    row = {"prompt": Q, "chosen": [SAID, LIGHT, *ANSWERED], "rejected": rejected}
+    with pytest.raises(DataError, match="answers to different conversations"):
+        read_example(row, "x:1")
+
+
+def test_the_words_of_a_tool_are_no_answer() -> None:
+    with pytest.raises(DataError, match="the last turn of its chosen answer is no answer"):
+        read_example({"prompt": Q, "chosen": [{"role": "tool", "content": "42"}]}, "x:1")
+
+
 def test_the_empty_columns_of_other_forms_do_not_count() -> None:
     pair = {"prompt": "Tea?", "chosen": "A drink.", "rejected": "A color.", "messages": None}
     (found,) = read_example(pair, "x:1")

@@ -6,6 +6,8 @@ A row is one of these; other keys are ignored.
                                            `messages` too
   prompt, completion                       lists of messages; or texts, which are trained as they
                                            are, without a chat template (as in TRL)
+  an answer of several messages            the last one is the answer. Those before it begin with
+                                           the prompt or go on after it
   messages: [{role, content}]              every turn of the assistant is an example, and the turns
                                            before it are its prompt
   conversations: [{from, value}]           ShareGPT, likewise
@@ -30,6 +32,7 @@ from selfteach.records import (
     JsonObject,
     Message,
     Prompt,
+    Turns,
     digest,
     make_prompt,
     parse_messages,
@@ -159,9 +162,12 @@ def _split_row(given: JsonMapping, where: str) -> Iterator[tuple[Prompt, Any, An
         yield _read_prompt(row, where), row["chosen"], row.get("rejected")
     elif "prompt" in row and "completion" in row:
         prompt = row["prompt"]
-        is_plain = isinstance(prompt, str) and isinstance(row["completion"], str)
-        turns = clean_text(prompt) if is_plain else parse_messages(prompt, where)
-        yield turns, row["completion"], None
+        if isinstance(prompt, str) and isinstance(row["completion"], str):
+            yield clean_text(prompt), row["completion"], None
+        else:
+            turns = parse_messages(prompt, where)
+            turns = _add_leading_turns(turns, row["completion"], "completion", where)
+            yield turns, row["completion"], None
     elif "instruction" in row:
         task = read_task(row, where)
         for case in task.instances:
@@ -193,21 +199,76 @@ def _split_turns(turns: tuple[Message, ...], where: str) -> Iterator[tuple[Promp
 
 
 def _read_prompt(row: JsonMapping, where: str) -> Prompt:
-    """Read the prompt of a preference, or take the turns before the last one of `chosen`.
+    """Read the prompt of a preference, with the turns before the last one of `chosen`.
 
     A text is a turn of the user, except in our own rows that were trained as plain text.
+
+    Raises:
+        DataError: there is no prompt, or `prompt`, `chosen` and `rejected` are not of one
+            conversation.
     """
     if isinstance(row.get("prompt"), str) and _get_mapping(row, "source").get(PLAIN):
         return clean_text(row["prompt"])
-    if row.get("prompt") is not None:
-        return parse_messages(row["prompt"], where)
-    turns = parse_messages(row["chosen"], where)[:-1]
+    given = parse_messages(row["prompt"], where) if row.get("prompt") is not None else ()
+    turns = _add_leading_turns(given, row["chosen"], "chosen", where)
     if not turns:
         raise DataError('has no "prompt".', where=where)
     rejected = row.get("rejected")
-    if isinstance(rejected, list) and parse_messages(rejected, where)[:-1] not in ((), turns):
+    if rejected is None:
+        return turns
+    other = _add_leading_turns(given, rejected, "rejected", where)
+    if other and not _is_beginning(other, turns, len(_get_spoken(turns))):
         raise DataError("chosen and rejected are answers to different conversations.", where=where)
     return turns
+
+
+def _add_leading_turns(prompt: Turns, answer: Any, name: str, where: str) -> Turns:
+    """Return the turns before the last one of an answer, after those of its prompt: a list of
+    messages may be the whole conversation, or go on where the prompt ends.
+
+    A system message that only one of both has belongs to the conversation.
+
+    Args:
+        prompt: () if the row has none.
+        name: the column of the answer.
+
+    Raises:
+        DataError: the answer is not the assistant's, or the turns neither begin with the prompt nor
+            go on after it.
+    """
+    if _ends_with_question(answer):
+        raise DataError(f"the last turn of its {name} answer is no answer.", where=where)
+    if not isinstance(answer, list) or len(answer) < 2:
+        return prompt
+    leading = parse_messages(answer[:-1], where)
+    if _get_spoken(prompt) and leading[0].role == "assistant":
+        return (*prompt, *leading)
+    if not _is_beginning(prompt, leading, len(_get_spoken(prompt))):
+        raise DataError(
+            f'"prompt" is not the beginning of the conversation in "{name}".',
+            where=where,
+            cure=f'Remove "prompt", or give the last turn alone as "{name}".',
+        )
+    return leading if _get_system(leading) else (*_get_system(prompt), *leading)
+
+
+def _is_beginning(one: Turns, other: Turns, length: int) -> bool:
+    """Return whether turns are the first `length` ones of others but for the space around them. A
+    system message that only one of both has does not count.
+    """
+    systems = {_get_system(one), _get_system(other)} - {()}
+    return len(systems) < 2 and _get_spoken(one) == _get_spoken(other)[:length]
+
+
+def _get_spoken(turns: Turns) -> Turns:
+    """Return the turns of the user and of the assistant without the space around them."""
+    return tuple(
+        Message(turn.role, turn.content.strip()) for turn in turns if turn.role != "system"
+    )
+
+
+def _get_system(turns: Turns) -> Turns:
+    return tuple(turn for turn in turns if turn.role == "system")
 
 
 def _make_example(
@@ -216,12 +277,9 @@ def _make_example(
     """Return an example with the kind, role, scores and source of its row.
 
     Raises:
-        DataError: the prompt or an answer is empty, the prompt ends with an answer, an answer is
-            not the assistant's, or both answers are the same.
+        DataError: the prompt or an answer is empty, the prompt ends with an answer, or both answers
+            are the same.
     """
-    for side, value in (("chosen", chosen), ("rejected", rejected)):
-        if _ends_with_question(value):
-            raise DataError(f"the last turn of its {side} answer is no answer.", where=where)
     source = _get_mapping(row, "source")
     if isinstance(prompt, str):
         source[PLAIN] = True
@@ -257,7 +315,7 @@ def _make_example(
 def _ends_with_question(value: Any) -> bool:
     """Return whether an answer is a list of messages whose last one somebody else says."""
     last = value[-1] if isinstance(value, list) and value else None
-    return isinstance(last, dict) and last.get("role") in ("system", "user")
+    return isinstance(last, dict) and last.get("role", "assistant") != "assistant"
 
 
 def _get_mapping(row: JsonMapping, key: str) -> JsonObject:
