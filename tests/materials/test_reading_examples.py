@@ -211,6 +211,10 @@ def test_a_repeated_row_is_left_out_and_named(tmp_path: Path) -> None:
         ({"prompt": Q, "chosen": A, "rejected": A}, "are the same"),
         ({"prompt": " ", "chosen": A}, "does not end with a question"),
         ({"prompt": ASKED + ANSWERED, "chosen": A}, "does not end with a question"),
+        (
+            {"prompt": [{"role": "system", "content": Q}], "completion": ANSWERED},
+            "does not end with",
+        ),
         ({"messages": ANSWERED}, "no question that is followed by its answer"),
         ({"chosen": A, "rejected": B}, 'has no "prompt"'),
         ({"promt": Q, "completion": A}, "holds no example"),

@@ -277,8 +277,8 @@ def _make_example(
     """Return an example with the kind, role, scores and source of its row.
 
     Raises:
-        DataError: the prompt or an answer is empty, the prompt ends with an answer, or both answers
-            are the same.
+        DataError: the prompt or an answer is empty, the prompt does not end with the user's turn, or
+            both answers are the same.
     """
     source = _get_mapping(row, "source")
     if isinstance(prompt, str):
@@ -301,8 +301,8 @@ def _make_example(
         where,
     )
     last = made.turns[-1]
-    if last.role == "assistant" or not last.content.strip():
-        raise DataError("the prompt does not end with a question.", where=where)
+    if last.role != "user" or not last.content.strip():
+        raise DataError("the prompt does not end with a question of the user.", where=where)
     if not made.chosen.strip() or (made.rejected is not None and not made.rejected.strip()):
         raise DataError("an answer is empty.", where=where)
     if made.chosen == made.rejected:
