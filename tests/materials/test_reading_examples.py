@@ -173,6 +173,26 @@ def test_every_turn_of_the_assistant_is_an_example(tmp_path: Path) -> None:
     assert second.prompt == (*make_prompt(Q), Message("assistant", A), *make_prompt("And blue?"))
 
 
+def test_a_turn_of_weight_0_is_no_example() -> None:
+    """As in OpenAI's files; it stays in the prompts of later turns."""
+    turns = [*ASKED, {**SAID, "weight": 0}, LIGHT, {**ANSWERED[0], "weight": 1}]
+    (found,) = read_example({"messages": turns}, "x:1")
+    assert (found.prompt, found.chosen) == (LONG, A)
+    with pytest.raises(DataError, match='x:1: all of its answers have the "weight" 0'):
+        read_example({"messages": turns[:2]}, "x:1")
+
+
+@pytest.mark.parametrize("label", [False, "False", "false"])
+@pytest.mark.parametrize("form", ROWS)
+def test_a_bad_answer_without_a_good_one_is_refused(form: str, label: Any) -> None:
+    """As KTO's, in JSON and in CSV."""
+    assert read_example({**ROWS[form], "label": True}, "x:1")[0].chosen == A
+    with pytest.raises(DataError, match="unpaired preferences are not read"):
+        read_example({**ROWS[form], "label": label}, "x:1")
+    pair = {"prompt": Q, "chosen": A, "rejected": B, "label": label}
+    assert read_example(pair, "x:1")[0].rejected == B
+
+
 def test_our_own_file_comes_back_as_it_was(tmp_path: Path) -> None:
     mine = [
         Example("a", "in_scope", make_prompt(Q), A, B, {"tries": 1.0}, {"cut": ["rejected"]}),

@@ -1,6 +1,7 @@
 """Read examples: datasets of other people, in the common forms of trainers.
 
-A row is one of these; other keys are ignored.
+A row is one of these; other keys are ignored, but a row without a pair whose `label` is false is
+refused: it is KTO's bad answer.
   prompt, chosen, rejected                 preferences; `rejected` may be absent, and `prompt` if
                                            `chosen` is a whole conversation. They may have
                                            `messages` too
@@ -9,7 +10,7 @@ A row is one of these; other keys are ignored.
   an answer of several messages            the last one is the answer. Those before it begin with
                                            the prompt or go on after it
   messages: [{role, content}]              every turn of the assistant is an example, and the turns
-                                           before it are its prompt
+                                           before it are its prompt; not a turn with "weight": 0
   conversations: [{from, value}]           ShareGPT, likewise
   instruction, input, output               Alpaca
   our own examples.jsonl                   with its ids, kinds, roles, scores and sources
@@ -17,7 +18,7 @@ A row is one of these; other keys are ignored.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -154,10 +155,12 @@ def read_example(row: JsonMapping, where: str) -> list[Example]:
 def _split_row(given: JsonMapping, where: str) -> Iterator[tuple[Prompt, Any, Any]]:
     """Yield (prompt, chosen, rejected) of each example of a row."""
     row = drop_unfilled(given)
+    _refuse_bad_label(row, where)
     if is_whole_pair(row):
         yield _read_prompt(row, where), row["chosen"], row["rejected"]
     elif "conversations" in row or "messages" in row:
-        yield from _split_turns(tuple(read_conversation(row, where)), where)
+        turns = tuple(read_conversation(row, where))
+        yield from _split_turns(turns, _find_unweighted(row), where)
     elif "chosen" in row:
         yield _read_prompt(row, where), row["chosen"], row.get("rejected")
     elif "prompt" in row and "completion" in row:
@@ -187,15 +190,49 @@ def is_whole_pair(row: JsonMapping) -> bool:
     return isinstance(chosen, str) and isinstance(rejected, str) and "prompt" in row
 
 
-def _split_turns(turns: tuple[Message, ...], where: str) -> Iterator[tuple[Prompt, str, None]]:
-    """Yield each turn of the assistant after a turn of the user, with the turns before it."""
+def _refuse_bad_label(row: JsonMapping, where: str) -> None:
+    """Refuse a bad answer without a good one, as KTO's.
+
+    Raises:
+        DataError: the row is no pair, and its `label` is false.
+    """
+    label = row.get("label")
+    is_false = label is False or (isinstance(label, str) and label.lower() == "false")  # as in CSV
+    if is_false and not is_whole_pair(row):
+        raise DataError(
+            'its "label" is false, and unpaired preferences are not read: the answer would be '
+            "learned as a good one.",
+            where=where,
+            cure="Remove such rows, or give pairs: prompt, chosen, rejected.",
+        )
+
+
+def _find_unweighted(row: JsonMapping) -> set[int]:
+    """Return the numbers of the turns with OpenAI's `"weight": 0`, which are not learned."""
+    turns = row.get("messages", row.get("conversations"))
+    return {
+        number
+        for number, turn in enumerate(turns if isinstance(turns, list) else [])
+        if isinstance(turn, dict) and turn.get("weight") is not None and turn["weight"] == 0
+    }
+
+
+def _split_turns(
+    turns: tuple[Message, ...], unweighted: Collection[int], where: str
+) -> Iterator[tuple[Prompt, str, None]]:
+    """Yield each turn of the assistant after a turn of the user, with the turns before it, but for
+    the unweighted ones.
+    """
     roles = [turn.role for turn in turns]
     first = roles.index("user") if "user" in roles else len(roles)
     if "assistant" not in roles[first:]:
         raise DataError("has no question that is followed by its answer.", where=where)
-    for number in range(first, len(turns)):
-        if roles[number] == "assistant":
-            yield turns[:number], turns[number].content, None
+    answers = [place for place in range(first, len(turns)) if roles[place] == "assistant"]
+    learned = [place for place in answers if place not in unweighted]
+    if not learned:
+        raise DataError('all of its answers have the "weight" 0.', where=where)
+    for place in learned:
+        yield turns[:place], turns[place].content, None
 
 
 def _read_prompt(row: JsonMapping, where: str) -> Prompt:
@@ -277,8 +314,8 @@ def _make_example(
     """Return an example with the kind, role, scores and source of its row.
 
     Raises:
-        DataError: the prompt or an answer is empty, the prompt does not end with the user's turn, or
-            both answers are the same.
+        DataError: the prompt or an answer is empty, the prompt does not end with the user's
+            turn, or both answers are the same.
     """
     source = _get_mapping(row, "source")
     if isinstance(prompt, str):
