@@ -193,6 +193,25 @@ def test_a_bad_answer_without_a_good_one_is_refused(form: str, label: Any) -> No
     assert read_example(pair, "x:1")[0].rejected == B
 
 
+@pytest.mark.parametrize(("given", "kept"), [("None", 1), ("n/a", 1), ("  x", 1), ("<noinput>", 0)])
+def test_alpaca_rows_are_learned_as_they_are(given: str, kept: bool) -> None:
+    """Indentation is part of code, and "None" may be the text to work on."""
+    code = "    return x\n"
+    row = {"instruction": "Translate:", "input": given, "output": code}
+    prompt = make_prompt(f"Translate:\n\n{given}" if kept else "Translate:")
+    (found,) = read_example(row, "x:1")
+    assert (found.prompt, found.chosen) == (prompt, code)
+    case = {"input": given, "output": code}
+    (found,) = read_example({"instruction": "Translate:", "instances": [case]}, "x:1")
+    assert (found.prompt, found.chosen) == (prompt, code)
+
+
+def test_a_turn_that_is_no_object_is_refused() -> None:
+    first, second = ROWS["sharegpt"]["conversations"]
+    with pytest.raises(DataError, match="x:1: not a message: 'And"):
+        read_example({"conversations": [first, "And?", second]}, "x:1")
+
+
 def test_our_own_file_comes_back_as_it_was(tmp_path: Path) -> None:
     mine = [
         Example("a", "in_scope", make_prompt(Q), A, B, {"tries": 1.0}, {"cut": ["rejected"]}),

@@ -172,7 +172,7 @@ def _split_row(given: JsonMapping, where: str) -> Iterator[tuple[Prompt, Any, An
             turns = _add_leading_turns(turns, row["completion"], "completion", where)
             yield turns, row["completion"], None
     elif "instruction" in row:
-        task = read_task(row, where)
+        task = read_task(row, where, exact=True)
         for case in task.instances:
             text = f"{task.instruction}\n\n{case.input}" if case.input else task.instruction
             yield make_prompt(text), case.output, None
