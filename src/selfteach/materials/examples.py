@@ -5,8 +5,9 @@ refused: it is KTO's bad answer.
   prompt, chosen, rejected                 preferences; `rejected` may be absent, and `prompt` if
                                            `chosen` is a whole conversation. They may have
                                            `messages` too
-  prompt, completion                       lists of messages; or texts, which are trained as they
-                                           are, without a chat template (as in TRL)
+  prompt, completion                       lists of messages; or texts, which are trained without
+                                           a chat template: the model's end of turn follows them,
+                                           and spellings of control tokens in them are characters
   an answer of several messages            the last one is the answer. Those before it begin with
                                            the prompt or go on after it
   messages: [{role, content}]              every turn of the assistant is an example, and the turns
