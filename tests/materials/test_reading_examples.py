@@ -80,6 +80,61 @@ def test_what_is_no_pair_of_answers_to_one_prompt(changed: dict[str, Any], fault
         read_example({**row, **changed}, "x:1")
 
 
+SAID = {"role": "assistant", "content": "Which red?"}
+LIGHT = {"role": "user", "content": "A light."}
+BRIEF = {"role": "system", "content": "Be brief."}
+LONG = (*make_prompt(Q), Message("assistant", "Which red?"), *make_prompt("A light."))
+
+
+@pytest.mark.parametrize("leading", [[*ASKED, SAID, LIGHT], [SAID, LIGHT]], ids=["whole", "rest"])
+@pytest.mark.parametrize("prompt", [Q, ASKED], ids=["text", "messages"])
+def test_an_answer_of_several_turns_keeps_its_own_question(prompt: Any, leading: list[Any]) -> None:
+    """The last question is that of the answer, whether the turns repeat the prompt or not."""
+    good, bad = [*leading, *ANSWERED], [*leading, {"role": "assistant", "content": B}]
+    (found,) = read_example({"prompt": prompt, "chosen": good, "rejected": bad}, "x:1")
+    assert (found.prompt, found.chosen, found.rejected) == (LONG, A, B)
+    (found,) = read_example({"prompt": prompt, "chosen": good}, "x:1")
+    assert (found.prompt, found.chosen) == (LONG, A)
+    (found,) = read_example({"prompt": prompt, "completion": good}, "x:1")
+    assert (found.prompt, found.chosen) == (LONG, A)
+
+
+def test_a_system_message_on_one_side_is_kept() -> None:
+    system = Message("system", "Be brief.")
+    for row in (
+        {"prompt": [BRIEF, *ASKED], "chosen": [*ASKED, SAID, LIGHT, *ANSWERED]},
+        {"prompt": f"{Q}\n", "completion": [BRIEF, *ASKED, SAID, LIGHT, *ANSWERED]},
+    ):
+        assert read_example(row, "x:1")[0].prompt == (system, *LONG)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"prompt": "A light.", "chosen": [*ASKED, SAID, LIGHT, *ANSWERED]},
+        {"prompt": "Blue?", "chosen": ASKED + ANSWERED, "rejected": [*ASKED, SAID]},
+        {"prompt": Q, "completion": [LIGHT, *ANSWERED]},
+        {"prompt": [*ASKED, SAID, LIGHT], "completion": ASKED + ANSWERED},
+        {"prompt": [BRIEF, *ASKED], "chosen": [{**BRIEF, "content": "Rhyme."}, *ASKED, *ANSWERED]},
+    ],
+)
+def test_a_prompt_that_contradicts_the_answers_turns_is_refused(row: dict[str, Any]) -> None:
+    with pytest.raises(DataError, match='x:1: "prompt" is not the beginning of the conversation'):
+        read_example(row, "x:1")
+
+
+@pytest.mark.parametrize("rejected", [B, [{"role": "assistant", "content": B}]])
+def test_a_rejected_answer_to_an_earlier_turn_is_refused(rejected: Any) -> None:
+    row = {"prompt": Q, "chosen": [SAID, LIGHT, *ANSWERED], "rejected": rejected}
+    with pytest.raises(DataError, match="answers to different conversations"):
+        read_example(row, "x:1")
+
+
+def test_the_words_of_a_tool_are_no_answer() -> None:
+    with pytest.raises(DataError, match="the last turn of its chosen answer is no answer"):
+        read_example({"prompt": Q, "chosen": [{"role": "tool", "content": "42"}]}, "x:1")
+
+
 def test_the_empty_columns_of_other_forms_do_not_count() -> None:
     pair = {"prompt": "Tea?", "chosen": "A drink.", "rejected": "A color.", "messages": None}
     (found,) = read_example(pair, "x:1")
@@ -116,6 +171,45 @@ def test_every_turn_of_the_assistant_is_an_example(tmp_path: Path) -> None:
     ).examples
     assert (first.id, second.id) == ("7", "7#1")
     assert second.prompt == (*make_prompt(Q), Message("assistant", A), *make_prompt("And blue?"))
+
+
+def test_a_turn_of_weight_0_is_no_example() -> None:
+    """As in OpenAI's files; it stays in the prompts of later turns."""
+    turns = [*ASKED, {**SAID, "weight": 0}, LIGHT, {**ANSWERED[0], "weight": 1}]
+    (found,) = read_example({"messages": turns}, "x:1")
+    assert (found.prompt, found.chosen) == (LONG, A)
+    with pytest.raises(DataError, match='x:1: all of its answers have the "weight" 0'):
+        read_example({"messages": turns[:2]}, "x:1")
+
+
+@pytest.mark.parametrize("label", [False, "False", "false"])
+@pytest.mark.parametrize("form", ROWS)
+def test_a_bad_answer_without_a_good_one_is_refused(form: str, label: Any) -> None:
+    """As KTO's, in JSON and in CSV."""
+    assert read_example({**ROWS[form], "label": True}, "x:1")[0].chosen == A
+    with pytest.raises(DataError, match="unpaired preferences are not read"):
+        read_example({**ROWS[form], "label": label}, "x:1")
+    pair = {"prompt": Q, "chosen": A, "rejected": B, "label": label}
+    assert read_example(pair, "x:1")[0].rejected == B
+
+
+@pytest.mark.parametrize(("given", "kept"), [("None", 1), ("n/a", 1), ("  x", 1), ("<noinput>", 0)])
+def test_alpaca_rows_are_learned_as_they_are(given: str, kept: bool) -> None:
+    """Indentation is part of code, and "None" may be the text to work on."""
+    code = "    return x\n"
+    row = {"instruction": "Translate:", "input": given, "output": code}
+    prompt = make_prompt(f"Translate:\n\n{given}" if kept else "Translate:")
+    (found,) = read_example(row, "x:1")
+    assert (found.prompt, found.chosen) == (prompt, code)
+    case = {"input": given, "output": code}
+    (found,) = read_example({"instruction": "Translate:", "instances": [case]}, "x:1")
+    assert (found.prompt, found.chosen) == (prompt, code)
+
+
+def test_a_turn_that_is_no_object_is_refused() -> None:
+    first, second = ROWS["sharegpt"]["conversations"]
+    with pytest.raises(DataError, match="x:1: not a message: 'And"):
+        read_example({"conversations": [first, "And?", second]}, "x:1")
 
 
 def test_our_own_file_comes_back_as_it_was(tmp_path: Path) -> None:
@@ -156,6 +250,10 @@ def test_a_repeated_row_is_left_out_and_named(tmp_path: Path) -> None:
         ({"prompt": Q, "chosen": A, "rejected": A}, "are the same"),
         ({"prompt": " ", "chosen": A}, "does not end with a question"),
         ({"prompt": ASKED + ANSWERED, "chosen": A}, "does not end with a question"),
+        (
+            {"prompt": [{"role": "system", "content": Q}], "completion": ANSWERED},
+            "does not end with",
+        ),
         ({"messages": ANSWERED}, "no question that is followed by its answer"),
         ({"chosen": A, "rejected": B}, 'has no "prompt"'),
         ({"promt": Q, "completion": A}, "holds no example"),

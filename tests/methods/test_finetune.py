@@ -503,6 +503,30 @@ def test_many_answers_to_few_prompts_give_no_verdict(count: int) -> None:
     assert [measure["n"] for measure in measures] == [count] * 5
 
 
+def make_persons(count: int) -> list[Example]:
+    """One question; what each example teaches stands in its system message."""
+    return [
+        Example(str(i), "example", make_prompt("Who?", system=f"You are {i}."), f"I am {i}.", "Do.")
+        for i in range(count)
+    ]
+
+
+@pytest.mark.usefixtures("proven")
+def test_one_question_under_many_system_messages_is_many_prompts() -> None:
+    """Four dev prompts alone do not show it: those that are learned do."""
+    learned, dev = split_dev(FinetuneData(make_persons(40)), FinetuneConfig())
+    assert (len(learned), len(dev)) == (36, 4)
+    exam = DevLossExam(dev, False, {}, [example.turns for example in learned])
+    session: Any = SimpleNamespace(base=Scores({"I": 2, "D": 1}), config=SimpleNamespace(seed=0))
+    found = exam.run(session, None)
+    assert found["loss_nats"]["base"]["n"] == 4
+
+
+def test_too_few_conversations_are_counted_not_prompts() -> None:
+    with pytest.raises(DataError, match=r"too few different conversations \(1\)"):
+        split_dev(FinetuneData(make_persons(4)), FinetuneConfig())
+
+
 def make_scores(rng: np.random.Generator, count: int) -> ExampleScores:
     """Log-probabilities of answers of 2 to 20 tokens, each with a rejected one."""
     lengths = rng.integers(2, 20, (2, count))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from selfteach.records import Message, Turns, make_prompt
-from selfteach.select.conversations import find_conversations, share_conversations
+from selfteach.select.conversations import MIN_SYSTEMS, find_conversations, share_conversations
 
 FIRST = make_prompt("Tea?")
 SECOND = (*FIRST, Message("assistant", "A drink."), *make_prompt("Hot?"))
@@ -36,3 +36,17 @@ def test_a_greeting_that_many_answers_follow_joins_nothing() -> None:
     assert find_conversations([*answered, longer]) == [0, 1, 2, 3, 0]
     assert share_conversations(answered, [greeting]) == [False] * 4
     assert share_conversations([longer, greeting], answered) == [True, False]
+
+
+def test_a_question_under_many_system_messages_is_many_questions() -> None:
+    """Each system message holds a task of its own; a conversation goes on under its own one."""
+    asked = [make_prompt("Who are you?", system=f"You are {i}.") for i in range(MIN_SYSTEMS)]
+    own = list(range(MIN_SYSTEMS))
+    assert find_conversations(asked) == own
+    assert find_conversations(asked[1:]) == [0] * (MIN_SYSTEMS - 1)
+    later = (*asked[2], Message("assistant", "2."), *make_prompt("And your age?"))
+    assert find_conversations([*asked, later]) == [*own, 2]
+    apart = [place == 2 for place in own]
+    assert share_conversations(asked, [later]) == apart
+    assert share_conversations(asked[:4], asked[4:]) == [False] * 4
+    assert share_conversations([later, asked[1]], [*asked[2:], asked[0]]) == [True, False]

@@ -1,13 +1,17 @@
 """Read examples: datasets of other people, in the common forms of trainers.
 
-A row is one of these; other keys are ignored.
+A row is one of these; other keys are ignored, but a row without a pair whose `label` is false is
+refused: it is KTO's bad answer.
   prompt, chosen, rejected                 preferences; `rejected` may be absent, and `prompt` if
                                            `chosen` is a whole conversation. They may have
                                            `messages` too
-  prompt, completion                       lists of messages; or texts, which are trained as they
-                                           are, without a chat template (as in TRL)
+  prompt, completion                       lists of messages; or texts, which are trained without
+                                           a chat template: the model's end of turn follows them,
+                                           and spellings of control tokens in them are characters
+  an answer of several messages            the last one is the answer. Those before it begin with
+                                           the prompt or go on after it
   messages: [{role, content}]              every turn of the assistant is an example, and the turns
-                                           before it are its prompt
+                                           before it are its prompt; not a turn with "weight": 0
   conversations: [{from, value}]           ShareGPT, likewise
   instruction, input, output               Alpaca
   our own examples.jsonl                   with its ids, kinds, roles, scores and sources
@@ -15,7 +19,7 @@ A row is one of these; other keys are ignored.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -30,6 +34,7 @@ from selfteach.records import (
     JsonObject,
     Message,
     Prompt,
+    Turns,
     digest,
     make_prompt,
     parse_messages,
@@ -151,19 +156,24 @@ def read_example(row: JsonMapping, where: str) -> list[Example]:
 def _split_row(given: JsonMapping, where: str) -> Iterator[tuple[Prompt, Any, Any]]:
     """Yield (prompt, chosen, rejected) of each example of a row."""
     row = drop_unfilled(given)
+    _refuse_bad_label(row, where)
     if is_whole_pair(row):
         yield _read_prompt(row, where), row["chosen"], row["rejected"]
     elif "conversations" in row or "messages" in row:
-        yield from _split_turns(tuple(read_conversation(row, where)), where)
+        turns = tuple(read_conversation(row, where))
+        yield from _split_turns(turns, _find_unweighted(row), where)
     elif "chosen" in row:
         yield _read_prompt(row, where), row["chosen"], row.get("rejected")
     elif "prompt" in row and "completion" in row:
         prompt = row["prompt"]
-        is_plain = isinstance(prompt, str) and isinstance(row["completion"], str)
-        turns = clean_text(prompt) if is_plain else parse_messages(prompt, where)
-        yield turns, row["completion"], None
+        if isinstance(prompt, str) and isinstance(row["completion"], str):
+            yield clean_text(prompt), row["completion"], None
+        else:
+            turns = parse_messages(prompt, where)
+            turns = _add_leading_turns(turns, row["completion"], "completion", where)
+            yield turns, row["completion"], None
     elif "instruction" in row:
-        task = read_task(row, where)
+        task = read_task(row, where, exact=True)
         for case in task.instances:
             text = f"{task.instruction}\n\n{case.input}" if case.input else task.instruction
             yield make_prompt(text), case.output, None
@@ -181,33 +191,122 @@ def is_whole_pair(row: JsonMapping) -> bool:
     return isinstance(chosen, str) and isinstance(rejected, str) and "prompt" in row
 
 
-def _split_turns(turns: tuple[Message, ...], where: str) -> Iterator[tuple[Prompt, str, None]]:
-    """Yield each turn of the assistant after a turn of the user, with the turns before it."""
+def _refuse_bad_label(row: JsonMapping, where: str) -> None:
+    """Refuse a bad answer without a good one, as KTO's.
+
+    Raises:
+        DataError: the row is no pair, and its `label` is false.
+    """
+    label = row.get("label")
+    is_false = label is False or (isinstance(label, str) and label.lower() == "false")  # as in CSV
+    if is_false and not is_whole_pair(row):
+        raise DataError(
+            'its "label" is false, and unpaired preferences are not read: the answer would be '
+            "learned as a good one.",
+            where=where,
+            cure="Remove such rows, or give pairs: prompt, chosen, rejected.",
+        )
+
+
+def _find_unweighted(row: JsonMapping) -> set[int]:
+    """Return the numbers of the turns with OpenAI's `"weight": 0`, which are not learned."""
+    turns = row.get("messages", row.get("conversations"))
+    return {
+        number
+        for number, turn in enumerate(turns if isinstance(turns, list) else [])
+        if isinstance(turn, dict) and turn.get("weight") is not None and turn["weight"] == 0
+    }
+
+
+def _split_turns(
+    turns: tuple[Message, ...], unweighted: Collection[int], where: str
+) -> Iterator[tuple[Prompt, str, None]]:
+    """Yield each turn of the assistant after a turn of the user, with the turns before it, but for
+    the unweighted ones.
+    """
     roles = [turn.role for turn in turns]
     first = roles.index("user") if "user" in roles else len(roles)
     if "assistant" not in roles[first:]:
         raise DataError("has no question that is followed by its answer.", where=where)
-    for number in range(first, len(turns)):
-        if roles[number] == "assistant":
-            yield turns[:number], turns[number].content, None
+    answers = [place for place in range(first, len(turns)) if roles[place] == "assistant"]
+    learned = [place for place in answers if place not in unweighted]
+    if not learned:
+        raise DataError('all of its answers have the "weight" 0.', where=where)
+    for place in learned:
+        yield turns[:place], turns[place].content, None
 
 
 def _read_prompt(row: JsonMapping, where: str) -> Prompt:
-    """Read the prompt of a preference, or take the turns before the last one of `chosen`.
+    """Read the prompt of a preference, with the turns before the last one of `chosen`.
 
     A text is a turn of the user, except in our own rows that were trained as plain text.
+
+    Raises:
+        DataError: there is no prompt, or `prompt`, `chosen` and `rejected` are not of one
+            conversation.
     """
     if isinstance(row.get("prompt"), str) and _get_mapping(row, "source").get(PLAIN):
         return clean_text(row["prompt"])
-    if row.get("prompt") is not None:
-        return parse_messages(row["prompt"], where)
-    turns = parse_messages(row["chosen"], where)[:-1]
+    given = parse_messages(row["prompt"], where) if row.get("prompt") is not None else ()
+    turns = _add_leading_turns(given, row["chosen"], "chosen", where)
     if not turns:
         raise DataError('has no "prompt".', where=where)
     rejected = row.get("rejected")
-    if isinstance(rejected, list) and parse_messages(rejected, where)[:-1] not in ((), turns):
+    if rejected is None:
+        return turns
+    other = _add_leading_turns(given, rejected, "rejected", where)
+    if other and not _is_beginning(other, turns, len(_get_spoken(turns))):
         raise DataError("chosen and rejected are answers to different conversations.", where=where)
     return turns
+
+
+def _add_leading_turns(prompt: Turns, answer: Any, name: str, where: str) -> Turns:
+    """Return the turns before the last one of an answer, after those of its prompt: a list of
+    messages may be the whole conversation, or go on where the prompt ends.
+
+    A system message that only one of both has belongs to the conversation.
+
+    Args:
+        prompt: () if the row has none.
+        name: the column of the answer.
+
+    Raises:
+        DataError: the answer is not the assistant's, or the turns neither begin with the prompt nor
+            go on after it.
+    """
+    if _ends_with_question(answer):
+        raise DataError(f"the last turn of its {name} answer is no answer.", where=where)
+    if not isinstance(answer, list) or len(answer) < 2:
+        return prompt
+    leading = parse_messages(answer[:-1], where)
+    if _get_spoken(prompt) and leading[0].role == "assistant":
+        return (*prompt, *leading)
+    if not _is_beginning(prompt, leading, len(_get_spoken(prompt))):
+        raise DataError(
+            f'"prompt" is not the beginning of the conversation in "{name}".',
+            where=where,
+            cure=f'Remove "prompt", or give the last turn alone as "{name}".',
+        )
+    return leading if _get_system(leading) else (*_get_system(prompt), *leading)
+
+
+def _is_beginning(one: Turns, other: Turns, length: int) -> bool:
+    """Return whether turns are the first `length` ones of others but for the space around them. A
+    system message that only one of both has does not count.
+    """
+    systems = {_get_system(one), _get_system(other)} - {()}
+    return len(systems) < 2 and _get_spoken(one) == _get_spoken(other)[:length]
+
+
+def _get_spoken(turns: Turns) -> Turns:
+    """Return the turns of the user and of the assistant without the space around them."""
+    return tuple(
+        Message(turn.role, turn.content.strip()) for turn in turns if turn.role != "system"
+    )
+
+
+def _get_system(turns: Turns) -> Turns:
+    return tuple(turn for turn in turns if turn.role == "system")
 
 
 def _make_example(
@@ -216,12 +315,9 @@ def _make_example(
     """Return an example with the kind, role, scores and source of its row.
 
     Raises:
-        DataError: the prompt or an answer is empty, the prompt ends with an answer, an answer is
-            not the assistant's, or both answers are the same.
+        DataError: the prompt or an answer is empty, the prompt does not end with the user's
+            turn, or both answers are the same.
     """
-    for side, value in (("chosen", chosen), ("rejected", rejected)):
-        if _ends_with_question(value):
-            raise DataError(f"the last turn of its {side} answer is no answer.", where=where)
     source = _get_mapping(row, "source")
     if isinstance(prompt, str):
         source[PLAIN] = True
@@ -243,8 +339,8 @@ def _make_example(
         where,
     )
     last = made.turns[-1]
-    if last.role == "assistant" or not last.content.strip():
-        raise DataError("the prompt does not end with a question.", where=where)
+    if last.role != "user" or not last.content.strip():
+        raise DataError("the prompt does not end with a question of the user.", where=where)
     if not made.chosen.strip() or (made.rejected is not None and not made.rejected.strip()):
         raise DataError("an answer is empty.", where=where)
     if made.chosen == made.rejected:
@@ -257,7 +353,7 @@ def _make_example(
 def _ends_with_question(value: Any) -> bool:
     """Return whether an answer is a list of messages whose last one somebody else says."""
     last = value[-1] if isinstance(value, list) and value else None
-    return isinstance(last, dict) and last.get("role") in ("system", "user")
+    return isinstance(last, dict) and last.get("role", "assistant") != "assistant"
 
 
 def _get_mapping(row: JsonMapping, key: str) -> JsonObject:

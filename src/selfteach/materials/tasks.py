@@ -25,6 +25,7 @@ from selfteach.files import BadLine
 from selfteach.materials.rows import convert_rows, read_required_text, read_text, suggest_form
 from selfteach.records import JsonMapping, JsonObject, Message, digest, parse_messages
 from selfteach.run.ledger import Outcome
+from selfteach.text import clean_text
 
 OWN_SEEDS = Path(__file__).with_name("seed_tasks.jsonl")
 """The tasks that come with the package."""
@@ -45,6 +46,8 @@ FORMS = (
 )
 NO_INPUT = frozenset({"<noinput>", "<no input>", "noinput", "no input", "none", "n/a"})
 """Texts that mean "this task needs no input": Alpaca's word, and the words that models write."""
+ALPACA_NO_INPUT = "<noinput>"
+"""The one of them that no person means as a text to work on."""
 MAX_SYSTEM_SHARE = 0.25
 MIN_SHARING_ROWS = 3
 """A system message of more rows than this, and of a greater share of the conversations, is no
@@ -188,23 +191,27 @@ def _join_tasks(read: Sequence[Task], outcomes: dict[str, Outcome]) -> Iterator[
         yield Task(first.where, first.instruction, tuple(cases), label)
 
 
-def read_task(row: JsonMapping, where: str) -> Task:
+def read_task(row: JsonMapping, where: str, *, exact: bool = False) -> Task:
     """Read one row. A system message is the instruction, and the question its input.
+
+    Args:
+        exact: keep inputs and outputs as they are, with the space around them and with words such
+            as "None"; only Alpaca's `<noinput>` is no input.
 
     Raises:
         DataError: the row has no known form, or a part of it is empty.
     """
-    return _read_row(row, where).task
+    return _read_row(row, where, exact=exact).task
 
 
-def _read_row(given: JsonMapping, where: str) -> _ReadRow:
+def _read_row(given: JsonMapping, where: str, *, exact: bool = False) -> _ReadRow:
     row = drop_unfilled(given)
     if "instruction" in row or "instances" in row:
         instruction = read_required_text(row, "instruction", where)
         if "instances" in row:
-            instances = tuple(_read_instances(row["instances"], where))
+            instances = tuple(_read_instances(row["instances"], where, exact))
         else:
-            instances = (_read_instance(row, where),)
+            instances = (_read_instance(row, where, exact),)
         return _ReadRow(Task(where, instruction, instances, _read_flag(row, where)))
     if "conversations" in row or "messages" in row:
         return _read_exchange(read_conversation(row, where), where)
@@ -255,13 +262,14 @@ def read_conversation(row: JsonMapping, where: str) -> Sequence[Message]:
     turns = row["conversations"] if isinstance(row["conversations"], list) else []
     named = [
         {"role": SPEAKERS.get(str(turn.get("from"))), "content": turn.get("value")}
-        for turn in turns
         if isinstance(turn, dict)
+        else turn
+        for turn in turns
     ]
     return parse_messages(named, where)
 
 
-def _read_instances(value: Any, where: str) -> Iterator[Instance]:
+def _read_instances(value: Any, where: str, exact: bool) -> Iterator[Instance]:
     if not isinstance(value, list) or not value:
         raise DataError(
             '"instances" is no list of cases.',
@@ -273,7 +281,7 @@ def _read_instances(value: Any, where: str) -> Iterator[Instance]:
             raise DataError(
                 '"instances" holds something other than {"input", "output"}.', where=where
             )
-        yield _read_instance(case, where)
+        yield _read_instance(case, where, exact)
 
 
 def is_no_input(text: str) -> bool:
@@ -281,9 +289,13 @@ def is_no_input(text: str) -> bool:
     return text.strip().strip(".").lower() in NO_INPUT
 
 
-def _read_instance(row: JsonMapping, where: str) -> Instance:
+def _read_instance(row: JsonMapping, where: str, exact: bool) -> Instance:
     text = read_text(row, "input", where) or ""
     output = read_required_text(row, "output", where)
+    if exact:
+        has_input = text and text.lower() != ALPACA_NO_INPUT
+        given = clean_text(row["input"]) if has_input else ""
+        return Instance(given, clean_text(row["output"]))
     return Instance("" if is_no_input(text) else text, output)
 
 

@@ -8,24 +8,30 @@ measures.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from selfteach.records import Example, Message, Turns, digest, prompt_to_json
 
 MIN_ANSWERS = 4
 """A first question with so many different answers is a greeting, and joins nothing."""
+MIN_SYSTEMS = 8
+"""A question that is asked under so many different system messages is as many questions: "Introduce
+yourself." with a person in each system message.
+"""
 
 
 def find_conversations(prompts: Sequence[Turns]) -> list[int]:
     """Return the number of each prompt's conversation: the place of the shortest prompt that it
     begins with, or its own.
 
-    System messages are not compared: one is often in some turns of a conversation only. A greeting
-    that is answered in many ways ("Hi") joins nothing.
+    System messages are not compared, as one is often in some turns of a conversation only, but for
+    a question under MIN_SYSTEMS different ones or more. A greeting that is answered in many ways
+    ("Hi") joins nothing.
 
     Shapes: (N,) prompts -> (N,) places in 0..N-1.
     """
-    bare = [_leave_out_system(prompt) for prompt in prompts]
+    bare = _leave_out_systems(prompts)
     openers = _find_openers(bare)
     places: dict[Turns, int] = {}
     for place, turns in enumerate(bare):
@@ -39,8 +45,8 @@ def find_conversations(prompts: Sequence[Turns]) -> list[int]:
 
 def share_conversations(prompts: Sequence[Turns], others: Sequence[Turns]) -> list[bool]:
     """Return for each prompt whether it begins with one of the others, or one of them with it."""
-    bare = [_leave_out_system(prompt) for prompt in prompts]
-    whole = {_leave_out_system(other) for other in others}
+    both = _leave_out_systems([*prompts, *others])
+    bare, whole = both[: len(prompts)], set(both[len(prompts) :])
     openers = _find_openers([*bare, *whole])
     starts = {start for other in whole for start in _iterate_starts(other, openers)}
     found = []
@@ -67,9 +73,23 @@ def make_prompt_key(example: Example) -> str:
     return digest(prompt_to_json(example.prompt))
 
 
-def _leave_out_system(prompt: Turns) -> Turns:
-    """Return the turns of a prompt without system messages."""
-    return tuple(turn for turn in prompt if turn.role != "system")
+def _leave_out_systems(prompts: Sequence[Turns]) -> list[Turns]:
+    """Return the turns of prompts without system messages. Where these tell one question from
+    another, they are put before its words.
+    """
+    bare = [tuple(turn for turn in prompt if turn.role != "system") for prompt in prompts]
+    systems = ["\n\n".join(m.content for m in prompt if m.role == "system") for prompt in prompts]
+    asked: dict[Turns, set[str]] = {}
+    for turns, system in zip(bare, systems, strict=True):
+        if len(turns) == 1:
+            asked.setdefault(turns, set()).add(system)
+    told_apart = {turns for turns, given in asked.items() if len(given) >= MIN_SYSTEMS}
+    return [
+        (replace(turns[0], content=f"{system}\n\n{turns[0].content}"), *turns[1:])
+        if turns[:1] in told_apart
+        else turns
+        for turns, system in zip(bare, systems, strict=True)
+    ]
 
 
 def _find_openers(prompts: Iterable[Turns]) -> set[Turns]:

@@ -49,6 +49,7 @@ from selfteach.records import (
     JsonObject,
     Measure,
     ObjectiveWeights,
+    Turns,
 )
 from selfteach.select.conversations import find_conversations
 from selfteach.text import format_count
@@ -90,7 +91,7 @@ def prepare(session: Session, material: FinetuneData) -> TrainingPlan:
     return TrainingPlan(
         examples=learned,
         objectives=objectives,  # 3
-        exam=DevLossExam(dev, pairs_only, header),  # 2, 4
+        exam=DevLossExam(dev, pairs_only, header, [e.turns for e in learned]),  # 2, 4
         shown=show_losses,
     )
 
@@ -132,11 +133,14 @@ class DevLossExam:
         dev: examples that are not trained on.
         pairs_only: whether training uses pairs alone; then the verdict is about the dev pairs.
         header: keys of exam.json that are known beforehand.
+        learned: the prompts that are trained on: a dev part may be too small to show which prompts
+            are conversations of their own.
     """
 
     dev: Sequence[Example]
     pairs_only: bool
     header: JsonMapping = field(default_factory=dict)
+    learned: Sequence[Turns] = ()
 
     def run_baselines(self, session: ExamSession) -> None:
         """Let the base score the dev part, into the ledger, before anything is trained (step 2)."""
@@ -159,7 +163,8 @@ class DevLossExam:
         scores = {"base": score_examples(session.base, self.dev)}
         if tuned:
             scores["tuned"] = score_examples(tuned.recorded, self.dev)
-        conversations = find_conversations([example.turns for example in self.dev])
+        prompts = [*(example.turns for example in self.dev), *self.learned]
+        conversations = find_conversations(prompts)[: len(self.dev)]
         found |= measure_scores(scores, conversations, session.config.seed)
         found["verdict"] = make_not_examined("nothing was trained")
         count = len(set(conversations))

@@ -16,7 +16,12 @@ from selfteach.methods.anchor_weights import ANCHOR_WEIGHT
 from selfteach.records import Example, ObjectiveWeights
 from selfteach.registry import BUILT_IN_NAMES, load_registered
 from selfteach.run.ledger import Outcome
-from selfteach.select.conversations import choose_prompts, make_prompt_key, share_conversations
+from selfteach.select.conversations import (
+    choose_prompts,
+    find_conversations,
+    make_prompt_key,
+    share_conversations,
+)
 
 PAIR_OBJECTIVES = frozenset({"correction", "dpo", "hold", "unlikelihood"})
 """Our objectives that learn from pairs; their classes say so too, but they load torch."""
@@ -72,9 +77,10 @@ def choose_dev(examples: Sequence[Example], config: FinetuneConfig) -> list[Exam
     aside = choose_prompts(taught, config.dev_share, config.seed)
     dev = [example for example in taught if make_prompt_key(example) in aside]
     if len(dev) == len(taught):
+        count = len(set(find_conversations([example.turns for example in taught])))
         raise DataError(
-            f"too few different prompts ({len(aside)}) to learn from some and to measure on "
-            "others.",
+            f"too few different conversations ({count}) to learn from some and to measure on "
+            "others; one question is one conversation, unless many system messages tell it apart.",
             cure="Bring more examples, or give --dev 0.",
         )
     return dev
