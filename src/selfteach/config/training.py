@@ -16,6 +16,9 @@ from selfteach.config.sections import (
     Share,
 )
 
+CHANGEABLE_SETTINGS = ("checkpoint_activations", "checkpoint_every", "micro_batch_tokens")
+"""Settings of training that change no result. A run may be resumed with other values."""
+
 
 class LoraConfig(Section):
     """Low-rank adapters (LoRA) on the linear layers."""
@@ -349,7 +352,7 @@ class TrainConfig(Section):
 
     micro_batch_tokens: Positive = 2048
     """Tokens computed at once. It sets speed and memory, not the result. It is halved where memory
-    runs out."""
+    runs out. A run may be resumed with another value."""
 
     max_tokens: Positive = 512
     """Longest example in tokens, prompt and answer together."""
@@ -358,11 +361,11 @@ class TrainConfig(Section):
     """Treatment of longer examples: they are left out (drop) or shortened (cut), and counted."""
 
     checkpoint_every: Count = 50
-    """Steps between two checkpoints. 0 writes none."""
+    """Steps between two checkpoints. 0 writes none. A run may be resumed with another value."""
 
     checkpoint_activations: bool = False
     """Whether layers are computed again in the backward pass instead of kept. This is slower and
-    needs much less memory."""
+    needs much less memory. A run may be resumed with another value."""
 
     @classmethod
     def get_step_defaults(cls) -> dict[str, Any]:
