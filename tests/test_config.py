@@ -272,6 +272,21 @@ def test_mistakes_name_the_command_that_prints_the_keys() -> None:
 
 
 @pytest.mark.parametrize(
+    ("typed", "cure"),
+    [
+        ("lenght", 'there is no prior "lenght". Did you mean "length"?'),
+        ("xyz", "Known: classifier, length, start."),
+    ],
+)
+def test_a_mistyped_prior_is_refused_before_any_work(typed: str, cure: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(cure)):
+        resolve(FeedbackConfig, sets=[f"train.correction.prior={typed}"])
+    for name in ("", "length"):
+        resolved = resolve(FeedbackConfig, sets=[f"train.correction.prior={name}"])
+        assert resolved.config.train.correction.prior == name
+
+
+@pytest.mark.parametrize(
     ("sets", "instead"),
     [
         (["stages.healing=true", "train.adapter=reft"], "train lora"),

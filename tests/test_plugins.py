@@ -68,6 +68,7 @@ NAMES = {
     "judges": ("foxes", "toy_plugin:CountsFoxes"),
     "knowledge_judges": ("all_unknown", "toy_plugin:AllUnknown"),
     "engines": ("say_its_name", "toy_plugin:say_its_name"),
+    "priors": ("exclaims", "toy_plugin:Exclaims"),
 }
 
 
@@ -161,6 +162,20 @@ def test_a_knowledge_judge_of_another_package_is_ranked_beside_ours() -> None:
 def test_a_knowledge_judge_without_its_package_is_refused() -> None:
     with pytest.raises(ValueError, match='there is no knowledge judge "all_unknown"'):
         config.METHOD_CONFIGS["documents"](select={"judge": "all_unknown"})
+
+
+def name_prior(name: str) -> Any:
+    return config.METHOD_CONFIGS["feedback"](train={"correction": {"prior": name}})
+
+
+@pytest.mark.usefixtures("plugin")
+def test_a_prior_of_another_package_may_be_named() -> None:
+    assert name_prior("exclaims").train.correction.prior == "exclaims"
+
+
+def test_a_prior_without_its_package_is_refused() -> None:
+    with pytest.raises(ValueError, match='there is no prior "exclaims"'):
+        name_prior("exclaims")
 
 
 @pytest.mark.usefixtures("plugin")

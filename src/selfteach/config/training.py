@@ -12,6 +12,7 @@ from selfteach.config.sections import (
     ObjectiveName,
     ObjectiveSum,
     Positive,
+    PriorName,
     Section,
     Share,
 )
@@ -168,7 +169,7 @@ class CorrectionLossConfig(Section):
     ld_alpha: Share = 1.0
     """Weight of the tokens beyond the length of the shorter answer."""
 
-    prior: str = ""
+    prior: PriorName = ""
     """Registered prior: the likelihood of an answer in the domain, apart from the model. `length`
     prefers a length, `start` prefers first words, `classifier` prefers answers like given texts.
     Empty uses none."""
