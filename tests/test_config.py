@@ -307,6 +307,15 @@ def test_what_documents_would_ignore_is_refused_with_the_right_key(
     )
 
 
+@pytest.mark.parametrize("setting", ["once=[a]", "min_share={a: 0.5}"])
+def test_what_shares_of_datasets_would_ignore_is_refused(setting: str) -> None:
+    shares = "train.dataset_shares={one: 1, two: 1}"
+    name = setting.partition("=")[0]
+    with pytest.raises(UsageError, match=f"train.{name} has no use beside train.dataset_shares"):
+        resolve(FinetuneConfig, sets=[shares, f"train.{setting}"])
+    assert resolve(FinetuneConfig, sets=[f"train.{setting}"])
+
+
 def list_keys(schema: type[Section], path: str = "") -> Iterator[tuple[type[Section], str]]:
     """Every key, those of sections included, each with the class that holds it."""
     for name, field in schema.model_fields.items():

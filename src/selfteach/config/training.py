@@ -315,7 +315,8 @@ class TrainConfig(Section):
 
     min_share: dict[str, Annotated[float, Field(ge=0, lt=1)]] = Field(default={})
     """Smallest share of an epoch's rows for each kind of example. Rows of a kind with fewer are
-    repeated. Empty takes every row once."""
+    repeated. Empty takes every row once. It cannot stand
+    beside `dataset_shares`."""
 
     once: list[str] | None = Field(default=[])
     """Kinds of example that are seen once in the whole training, a part of them in each epoch."""
@@ -392,6 +393,11 @@ class TrainConfig(Section):
             raise ValueError(
                 "train.once has no use beside train.dataset_shares, which says what an epoch has; "
                 "leave one of them out"
+            )
+        if self.min_share and self.dataset_shares:
+            raise ValueError(
+                "train.min_share has no use beside train.dataset_shares, which says what an epoch "
+                "has; leave one of them out"
             )
         if self.distill_from and self.adapter in HOOK_ADAPTERS:
             raise ValueError(
