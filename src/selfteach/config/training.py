@@ -315,8 +315,7 @@ class TrainConfig(Section):
 
     min_share: dict[str, Annotated[float, Field(ge=0, lt=1)]] = Field(default={})
     """Smallest share of an epoch's rows for each kind of example. Rows of a kind with fewer are
-    repeated. Empty takes every row once. It cannot stand
-    beside `dataset_shares`."""
+    repeated. Empty takes every row once. It cannot stand beside `dataset_shares`."""
 
     once: list[str] | None = Field(default=[])
     """Kinds of example that are seen once in the whole training, a part of them in each epoch."""
