@@ -272,6 +272,21 @@ def test_mistakes_name_the_command_that_prints_the_keys() -> None:
 
 
 @pytest.mark.parametrize(
+    ("typed", "cure"),
+    [
+        ("lenght", 'there is no prior "lenght". Did you mean "length"?'),
+        ("xyz", "Known: classifier, length, start."),
+    ],
+)
+def test_a_mistyped_prior_is_refused_before_any_work(typed: str, cure: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(cure)):
+        resolve(FeedbackConfig, sets=[f"train.correction.prior={typed}"])
+    for name in ("", "length"):
+        resolved = resolve(FeedbackConfig, sets=[f"train.correction.prior={name}"])
+        assert resolved.config.train.correction.prior == name
+
+
+@pytest.mark.parametrize(
     ("sets", "instead"),
     [
         (["stages.healing=true", "train.adapter=reft"], "train lora"),
@@ -290,6 +305,15 @@ def test_what_documents_would_ignore_is_refused_with_the_right_key(
         DocumentsConfig,
         sets=["select.nli=some/model", "select.judge=nli", "study.known=auto"],
     )
+
+
+@pytest.mark.parametrize("setting", ["once=[a]", "min_share={a: 0.5}"])
+def test_what_shares_of_datasets_would_ignore_is_refused(setting: str) -> None:
+    shares = "train.dataset_shares={one: 1, two: 1}"
+    name = setting.partition("=")[0]
+    with pytest.raises(UsageError, match=f"train.{name} has no use beside train.dataset_shares"):
+        resolve(FinetuneConfig, sets=[shares, f"train.{setting}"])
+    assert resolve(FinetuneConfig, sets=[f"train.{setting}"])
 
 
 def list_keys(schema: type[Section], path: str = "") -> Iterator[tuple[type[Section], str]]:

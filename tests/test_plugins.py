@@ -22,10 +22,28 @@ from selfteach.methods.documents.calibrate_knowledge_judges import list_judges
 from selfteach.methods.documents.label_questions import make_knowledge_judge as knowledge_judge
 from selfteach.models.engines import choose_sampler
 from selfteach.records import GREEDY, Request, make_prompt
+from selfteach.train.adapters.adapter import is_solved
 
 PLUGIN = '''
 from selfteach.judge.contradiction import KnowledgeScores
+from selfteach.train.adapters.lora import LoraAdapter
 from scripted import Scripted
+
+
+class OwnLora(LoraAdapter):
+    """Be a LoRA by another name."""
+
+
+class NoAdapter:
+    """Attach an adapter, but be none."""
+
+    attach = LoraAdapter.attach
+
+
+class Solved:
+    """Take no steps."""
+
+    solves = True
 
 
 class CountsFoxes:
@@ -64,10 +82,12 @@ def say_its_name(model, folder=None):
     engine.fingerprint = model.fingerprint
     return engine
 '''
+ADAPTERS = {"own_lora": "OwnLora", "no_adapter": "NoAdapter", "solved": "Solved"}
 NAMES = {
     "judges": ("foxes", "toy_plugin:CountsFoxes"),
     "knowledge_judges": ("all_unknown", "toy_plugin:AllUnknown"),
     "engines": ("say_its_name", "toy_plugin:say_its_name"),
+    "priors": ("exclaims", "toy_plugin:Exclaims"),
 }
 
 
@@ -78,6 +98,10 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(tmp_path))
 
     points = [EntryPoint(*own, f"selfteach.{group}") for group, own in NAMES.items()]
+    points += [
+        EntryPoint(name, f"toy_plugin:{own}", "selfteach.adapters")
+        for name, own in ADAPTERS.items()
+    ]
     monkeypatch.setattr(registry, "entry_points", lambda: EntryPoints(points))
 
 
@@ -161,6 +185,32 @@ def test_a_knowledge_judge_of_another_package_is_ranked_beside_ours() -> None:
 def test_a_knowledge_judge_without_its_package_is_refused() -> None:
     with pytest.raises(ValueError, match='there is no knowledge judge "all_unknown"'):
         config.METHOD_CONFIGS["documents"](select={"judge": "all_unknown"})
+
+
+@pytest.mark.usefixtures("plugin")
+def test_an_adapter_of_another_package_is_a_subclass_of_ours_or_is_solved_for() -> None:
+    assert registry.load_registered("adapters", "own_lora").__name__ == "OwnLora"
+    assert is_solved("solved")
+    with pytest.raises(UsageError) as caught:
+        is_solved("no_adapter")
+    assert str(caught.value) == (
+        'the adapter "no_adapter" of a plug-in is no subclass of Adapter. '
+        "Its package must derive it from selfteach.train.adapters.adapter.Adapter."
+    )
+
+
+def name_prior(name: str) -> Any:
+    return config.METHOD_CONFIGS["feedback"](train={"correction": {"prior": name}})
+
+
+@pytest.mark.usefixtures("plugin")
+def test_a_prior_of_another_package_may_be_named() -> None:
+    assert name_prior("exclaims").train.correction.prior == "exclaims"
+
+
+def test_a_prior_without_its_package_is_refused() -> None:
+    with pytest.raises(ValueError, match='there is no prior "exclaims"'):
+        name_prior("exclaims")
 
 
 @pytest.mark.usefixtures("plugin")

@@ -71,6 +71,9 @@ BUILT_IN_NAMES: dict[str, dict[str, str]] = {
     },
 }
 
+BASE_CLASSES = {"adapters": "selfteach.train.adapters.adapter:Adapter"}
+"""The class that each plug-in of a group is derived from: the code calls what only it has."""
+
 
 def list_names(group: str) -> dict[str, str]:
     """Return all names of a group: ours in their order, then those of installed plug-ins sorted.
@@ -119,15 +122,40 @@ def load_registered(group: str, name: str) -> Any:
     """Return the object of a name.
 
     Raises:
-        UsageError: no such name; the message offers the nearest ones.
+        UsageError: no such name; the message offers the nearest ones. Or a plug-in that is not of
+            its group's class.
     """
     known = list_names(group)
     if name not in known:
         raise UsageError(
             f'there is no {describe_group(group)} "{name}".', cure=did_you_mean(name, known)
         )
-    module, attribute = known[name].split(":")
+    found = _import_object(known[name])
+    if group in BASE_CLASSES and name not in BUILT_IN_NAMES[group]:
+        _require_base_class(group, name, found)
+    return found
+
+
+def _import_object(place: str) -> Any:
+    """Return the object at `module:attribute`."""
+    module, attribute = place.split(":")
     return getattr(importlib.import_module(module), attribute)
+
+
+def _require_base_class(group: str, name: str, found: Any) -> None:
+    """Refuse a plug-in that lacks what its group's class has. An adapter that is solved for needs
+    no more than `solve`.
+
+    Raises:
+        UsageError: it is no subclass.
+    """
+    base = _import_object(BASE_CLASSES[group])
+    derived = isinstance(found, type) and issubclass(found, base)
+    if not derived and not getattr(found, "solves", False):
+        raise UsageError(
+            f'the {describe_group(group)} "{name}" of a plug-in is no subclass of {base.__name__}.',
+            cure=f"Its package must derive it from {base.__module__}.{base.__name__}.",
+        )
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -198,6 +198,28 @@ def test_stopped_between_steps_it_ends_with_the_same_weights(
     assert (pairs.parent / weights).read_bytes() == straight
 
 
+@pytest.mark.parametrize(
+    "setting", ["checkpoint_activations=true", "checkpoint_every=3", "micro_batch_tokens=64"]
+)
+def test_stopped_between_steps_it_goes_on_computing_in_another_way(
+    setting: str, pairs: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = Trainer._step
+    taken: list[int] = []
+
+    def stops(self: Trainer, batch: Any) -> dict[str, Any]:
+        taken.append(self.step)
+        if taken == [0, 1, 2]:
+            raise KeyboardInterrupt
+        return step(self, batch)
+
+    monkeypatch.setattr(Trainer, "_step", stops)
+    short = ("--set", "train.max_steps=4")
+    assert run_json(command(pairs, tiny, *short))[0] == 130
+    assert run_json(command(pairs, tiny, *short, "--set", f"train.{setting}"))[0] == 0
+    assert taken == [0, 1, 2, 2, 3]
+
+
 def test_a_changed_file_is_another_run(
     finished_run: tuple[Path, Any], tiny: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -162,6 +162,32 @@ def test_how_an_endpoint_is_asked_does_not_make_it_another_run() -> None:
         opened("mine", ("endpoint.concurrency=1", "engine=hf"))
 
 
+CHANGED = ("train.checkpoint_activations=true", "train.checkpoint_every=7")
+
+
+def test_how_a_training_is_computed_does_not_make_it_another_run() -> None:
+    close(opened("mine"))
+    sets = (*CHANGED, "train.micro_batch_tokens=64")
+    run = opened("mine", sets)
+    assert run.resumed
+    assert "checkpoint_every: 7" in (close(run) / "config.yaml").read_text()
+    with pytest.raises(UsageError, match="batch_size") as caught:
+        opened("mine", (*sets, "train.batch_size=3"))
+    assert "micro_batch_tokens" not in str(caught.value)
+
+
+def test_a_run_that_recorded_how_it_was_computed_goes_on() -> None:
+    """An earlier version made it."""
+    with opened("mine") as run:
+        identity = run.ledger.get_note("identity")
+        identity["config"]["train.checkpoint_every"] = 50
+        run.ledger.set_note("identity", identity)
+    assert "train.checkpoint_every" not in read_identity(Path("mine"))["config"]  # type: ignore[index]
+    run = opened("mine", CHANGED)
+    assert run.resumed
+    close(run)
+
+
 def test_a_manifest_says_what_made_the_run_and_its_checksums() -> None:
     with opened("mine") as run:
         run.bind("student", "abc")

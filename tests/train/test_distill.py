@@ -24,6 +24,7 @@ from selfteach.train.encode_and_batch import RowNeeds, TrainingRow, encode_examp
 from selfteach.train.fast.packed_model import PackedModel
 from selfteach.train.fast.packing import PackedBatch
 from selfteach.train.objectives.distill import DistillObjective
+from selfteach.train.on_policy import OnPolicy
 from selfteach.train.reference import (
     Reference,
     ReferenceOutputs,
@@ -361,6 +362,32 @@ def test_own_samples_are_generated_between_steps_from_the_student_as_it_is(tmp_p
     assert [step for step, _ in asked] == list(range(trained.steps))
     assert all(count == 6 for _, count in asked)
     assert not torch.equal(states[0], states[-1])
+
+
+def test_a_row_that_comes_twice_in_a_batch_gets_two_own_samples() -> None:
+    """A dataset or a kind of few rows is repeated, also within a batch."""
+    chosen = settings(on_policy=1.0)
+    examples = make_examples(3)
+    setup = Setup(examples, chosen)
+    first, second, third = setup.rows
+    batch = [first, second, first, third, first]
+    on_policy = OnPolicy(
+        setup.model,
+        setup.adapter,
+        setup.objectives,
+        {e.id: e for e in examples},
+        chosen,
+        seed=0,
+        sample_tuned=lambda prompts, step: [f"own {i}" for i in range(len(prompts))],
+        rows=3,
+    )
+    joined = on_policy.join(batch, on_policy.sample(batch, 0))
+    assert [(row.id, setup.model.decode(row.answers[0])) for row in joined] == [
+        (row.id, f"own {i}") for i, row in enumerate(batch)
+    ]
+    numbers = {row.number for row in joined}
+    assert len(numbers) == len(batch), "each has its own facts about the base"
+    assert min(numbers) >= 3
 
 
 def test_own_samples_are_no_evidence() -> None:

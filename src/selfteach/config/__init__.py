@@ -28,6 +28,7 @@ from selfteach.config.resolve import (
 from selfteach.config.safe_yaml import load_yaml, parse_yaml
 from selfteach.config.sections import Section
 from selfteach.config.training import (
+    CHANGEABLE_SETTINGS,
     BottleneckConfig,
     ClosedFormConfig,
     CorrectionLossConfig,
@@ -39,6 +40,7 @@ from selfteach.config.training import (
 )
 
 __all__ = [
+    "CHANGEABLE_SETTINGS",
     "METHOD_CONFIGS",
     "BottleneckConfig",
     "ClosedFormConfig",

@@ -47,7 +47,7 @@ def make_name_validator(
             if name not in known:
                 raise ValueError(
                     f'there is no {describe_group(group)} "{name}". '
-                    f"{did_you_mean(name, [*others, *known])}"
+                    f"{did_you_mean(name, filter(None, [*others, *known]))}"
                 )
         return value
 
@@ -88,6 +88,7 @@ AdapterName = Annotated[str, make_name_validator("adapters")]
 ObjectiveName = Annotated[str, make_name_validator("objectives")]
 ObjectiveSum = Annotated[str, make_name_validator("objectives", "auto", separator="+")]
 Engine = Annotated[str, make_name_validator("engines", "auto", addresses=True)]
+PriorName = Annotated[str, make_name_validator("priors", "")]
 KnowledgeJudge = Annotated[str, make_name_validator("knowledge_judges")]
 
 

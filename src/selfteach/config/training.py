@@ -12,9 +12,13 @@ from selfteach.config.sections import (
     ObjectiveName,
     ObjectiveSum,
     Positive,
+    PriorName,
     Section,
     Share,
 )
+
+CHANGEABLE_SETTINGS = ("checkpoint_activations", "checkpoint_every", "micro_batch_tokens")
+"""Settings of training that change no result. A run may be resumed with other values."""
 
 
 class LoraConfig(Section):
@@ -165,7 +169,7 @@ class CorrectionLossConfig(Section):
     ld_alpha: Share = 1.0
     """Weight of the tokens beyond the length of the shorter answer."""
 
-    prior: str = ""
+    prior: PriorName = ""
     """Registered prior: the likelihood of an answer in the domain, apart from the model. `length`
     prefers a length, `start` prefers first words, `classifier` prefers answers like given texts.
     Empty uses none."""
@@ -311,7 +315,7 @@ class TrainConfig(Section):
 
     min_share: dict[str, Annotated[float, Field(ge=0, lt=1)]] = Field(default={})
     """Smallest share of an epoch's rows for each kind of example. Rows of a kind with fewer are
-    repeated. Empty takes every row once."""
+    repeated. Empty takes every row once. It cannot stand beside `dataset_shares`."""
 
     once: list[str] | None = Field(default=[])
     """Kinds of example that are seen once in the whole training, a part of them in each epoch."""
@@ -349,7 +353,7 @@ class TrainConfig(Section):
 
     micro_batch_tokens: Positive = 2048
     """Tokens computed at once. It sets speed and memory, not the result. It is halved where memory
-    runs out."""
+    runs out. A run may be resumed with another value."""
 
     max_tokens: Positive = 512
     """Longest example in tokens, prompt and answer together."""
@@ -358,11 +362,11 @@ class TrainConfig(Section):
     """Treatment of longer examples: they are left out (drop) or shortened (cut), and counted."""
 
     checkpoint_every: Count = 50
-    """Steps between two checkpoints. 0 writes none."""
+    """Steps between two checkpoints. 0 writes none. A run may be resumed with another value."""
 
     checkpoint_activations: bool = False
     """Whether layers are computed again in the backward pass instead of kept. This is slower and
-    needs much less memory."""
+    needs much less memory. A run may be resumed with another value."""
 
     @classmethod
     def get_step_defaults(cls) -> dict[str, Any]:
@@ -388,6 +392,11 @@ class TrainConfig(Section):
             raise ValueError(
                 "train.once has no use beside train.dataset_shares, which says what an epoch has; "
                 "leave one of them out"
+            )
+        if self.min_share and self.dataset_shares:
+            raise ValueError(
+                "train.min_share has no use beside train.dataset_shares, which says what an epoch "
+                "has; leave one of them out"
             )
         if self.distill_from and self.adapter in HOOK_ADAPTERS:
             raise ValueError(

@@ -23,7 +23,7 @@ from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
-from selfteach.config import ResolvedConfig, dump_config, flatten_keys
+from selfteach.config import CHANGEABLE_SETTINGS, ResolvedConfig, dump_config, flatten_keys
 from selfteach.disk import convert_disk_errors
 from selfteach.errors import IntegrityError, UsageError
 from selfteach.files import (
@@ -77,8 +77,9 @@ DAMAGED_FOLDER = "damaged"
 RUN_FORMAT = 3
 """The version of the form of a run folder; it grows when settings or keys are renamed."""
 SLUG_LENGTH = 48
-RUNTIME_KEY_PREFIXES = ("endpoint.", "ray.")
-"""The beginning of keys that a resumed run may change: they set how requests are sent."""
+RUNTIME_KEY_PREFIXES = ("endpoint.", "ray.", *(f"train.{name}" for name in CHANGEABLE_SETTINGS))
+"""The beginning of keys that a resumed run may change: they set how requests are sent, or how a
+training is computed, and no result."""
 
 
 def make_slug(text: str) -> str:
@@ -395,7 +396,7 @@ def open_run(
         _remove_leftovers(folder)
         found = frozenset(path.name for path in folder.iterdir())
         ledger = Ledger(folder / LEDGER_FILE)
-        before = ledger.get_note(IDENTITY)
+        before = _read_recorded_identity(ledger)
         if before is not None and before != identity:
             raise _make_changed_error(folder, before, identity)
         run = Run(
@@ -434,14 +435,22 @@ def _record_beginning(run: Run, identity: JsonObject) -> None:
 
 def make_identity(kind: str, resolved: ResolvedConfig, material: JsonMapping) -> JsonObject:
     """Return what makes a run this run: its kind, its settings and its material."""
-    config = {
-        key: value
-        for key, value in flatten_keys(resolved.config.model_dump()).items()
-        if not key.startswith(RUNTIME_KEY_PREFIXES)
-    }
+    config = _drop_runtime_keys(flatten_keys(resolved.config.model_dump()))
     facts = {"format": RUN_FORMAT, "kind": kind, "config": config, "material": dict(material)}
     identity: JsonObject = json.loads(dump_canonical_json(facts))
     return identity
+
+
+def _drop_runtime_keys(config: JsonMapping) -> JsonObject:
+    return {key: value for key, value in config.items() if not key.startswith(RUNTIME_KEY_PREFIXES)}
+
+
+def _read_recorded_identity(ledger: Ledger) -> JsonObject | None:
+    """Return the identity that a run recorded. An earlier version recorded keys that may change."""
+    found: JsonObject | None = ledger.get_note(IDENTITY)
+    if found is None or "config" not in found:
+        return found
+    return found | {"config": _drop_runtime_keys(found["config"])}
 
 
 def find_standing_run(
@@ -655,8 +664,8 @@ def read_identity(folder: Path) -> JsonObject | None:
     """
     if not (folder / LEDGER_FILE).exists():
         return None
-    found: JsonObject | None = read_notes(folder, IDENTITY)[0]
-    return found
+    with closing(Ledger(folder / LEDGER_FILE, readonly=True)) as ledger:
+        return _read_recorded_identity(ledger)
 
 
 def check_run_format(folder: Path) -> None:

@@ -47,7 +47,7 @@ class OnPolicy:
     """Replace the given answers of some rows by answers of the tuned model.
 
     Args:
-        rows: how many rows the training has; new rows are numbered after them.
+        rows: how many rows the training has; the new rows of a batch are numbered after them.
     """
 
     hf: Any
@@ -66,28 +66,33 @@ class OnPolicy:
 
     def sample(self, batch: Sequence[TrainingRow], step: int) -> dict[int, TrainingRow]:
         """Answer the prompts of a share of the rows (`train.on_policy`); return the new rows by the
-        number of the old one.
+        place of the old one in the batch, because a row may come twice in it.
 
         A new row has the objectives that can be trained on sampled answers, and no others.
         """
         dice = random.Random(f"{self.seed}/own/{step}")
         selected = [
-            row
-            for row in batch
+            (place, row)
+            for place, row in enumerate(batch)
             if self.names & row.weights.keys() and dice.random() < self.config.on_policy
         ]
         if not selected:
             return {}
         with self.adapter.merged():
-            texts = self.sample_tuned([self.examples[row.id].prompt for row in selected], step)
-        found = {}
-        for row, text in zip(selected, texts, strict=True):
+            texts = self.sample_tuned([self.examples[row.id].prompt for _, row in selected], step)
+        found: dict[int, TrainingRow] = {}
+        for (place, row), text in zip(selected, texts, strict=True):
             answer = tuple(self.hf.encode_answer(text, end=True))[: self._count_room(row)]
             if text.strip() and len(answer) > self.skip:
                 weights = {name: w for name, w in row.weights.items() if name in self.names}
-                number = self.rows + row.number
-                found[row.number] = TrainingRow(
-                    number, row.id, row.kind, row.prompt, (answer,), weights, sampled=True
+                found[place] = TrainingRow(
+                    self.rows + place,
+                    row.id,
+                    row.kind,
+                    row.prompt,
+                    (answer,),
+                    weights,
+                    sampled=True,
                 )
         return found
 
@@ -113,9 +118,9 @@ class OnPolicy:
         not have.
         """
         joined = []
-        for row in batch:
+        for place, row in enumerate(batch):
             weights = row.weights
-            if row.number in sampled:
+            if place in sampled:
                 weights = {name: w for name, w in weights.items() if name not in self.names}
             if weights:
                 joined.append(replace(row, weights=weights))

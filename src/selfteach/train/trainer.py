@@ -24,7 +24,7 @@ from typing import Any
 
 import torch
 
-from selfteach.config import TrainConfig
+from selfteach.config import CHANGEABLE_SETTINGS, TrainConfig
 from selfteach.errors import IntegrityError, UsageError
 from selfteach.models.memory_allocator import release_freed_pages
 from selfteach.records import Example, JsonMapping, JsonObject, digest
@@ -46,8 +46,6 @@ from selfteach.train.objectives.objective import Event, Objective
 from selfteach.train.on_policy import OnPolicy, OnPolicySampler
 from selfteach.train.reference import Reference, ReferenceOutputs, compute_top_k_mass
 
-CHANGEABLE_SETTINGS = {"checkpoint_every", "micro_batch_tokens", "checkpoint_activations"}
-"""Settings that change no result. A training may be resumed with other values."""
 FREE_MEMORY_EVERY = 16
 """Steps between two returns of freed memory to the system, because rows of many lengths fragment
 it. A return costs .1 s or more, a tenth of a step: the next step takes the pages anew, zeroed.
@@ -450,7 +448,7 @@ def _identify_training(
     Args:
         teachers: the teacher's prompt of each row, None where an objective needs none.
     """
-    settings = config.model_dump(exclude=CHANGEABLE_SETTINGS)
+    settings = config.model_dump(exclude=set(CHANGEABLE_SETTINGS))
     contents = []
     for row, teacher in zip(rows, teachers, strict=True):
         told = [row.kind, row.prompt, row.answers, dict(row.weights), row.dataset, teacher]
