@@ -19,7 +19,7 @@ import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from selfteach.errors import SelfteachError, UsageError, get_first_line
+from selfteach.errors import IntegrityError, SelfteachError, UsageError, get_first_line
 from selfteach.records import JsonObject
 from selfteach.run.lock import RunLock
 from selfteach.students.jobs import (
@@ -127,17 +127,24 @@ class JobRunner:
 
     def run(self, job: Job) -> Job:
         """Work on one job, and return it as it ended (steps 3 and 4)."""
+        try:
+            ended = self._run_and_read_end(job)
+        except IntegrityError as fault:  # of this job alone: the others are worked on
+            ended = self.book.update(job.id, state="failed", message=str(fault))
+        if ended.state == "waiting" and not self._closing.is_set():
+            self._closing.wait(IDLE_S)
+        self._on_change(ended)
+        return ended
+
+    def _run_and_read_end(self, job: Job) -> Job:
         folder = self.book.find_folder(job)
+        refuse_links(folder)
         folder.mkdir(parents=True, exist_ok=True)
         log = folder / LOG_FILE
         start = log.stat().st_size if log.exists() else 0
         code = self._run_process(job, folder)
         message = read_last_message(self.book.read_log(job, start))
-        ended = self._read_end(job, folder, code, message)
-        if ended.state == "waiting" and not self._closing.is_set():
-            self._closing.wait(IDLE_S)
-        self._on_change(ended)
-        return ended
+        return self._read_end(job, folder, code, message)
 
     def _run_process(self, job: Job, folder: Path) -> int:
         words = [*self._program, *self.book.make_command(job)]
@@ -177,6 +184,18 @@ class JobRunner:
             return self.book.update(job.id, state="waiting", attempts=attempts, message=message)
         words = message or f"its process ended with {code}; see {folder / LOG_FILE}"
         return self.book.update(job.id, state="failed", message=words)
+
+
+def refuse_links(folder: Path) -> None:
+    """Refuse a job whose files are links, as those of a student from elsewhere may be: it would
+    write where they lead.
+
+    Raises:
+        IntegrityError: one of them is a link.
+    """
+    for path in (folder, *(folder / name for name in (LOG_FILE, RESULT_FILE, RUN_FOLDER))):
+        if path.is_symlink():
+            raise IntegrityError("is a link.", where=path, cure="Remove it.")
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
