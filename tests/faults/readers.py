@@ -407,7 +407,9 @@ READERS = {
         read_adapter_settings,
     ),
     "job of a student": Reader(
-        "job.json", json.dumps(vars(Job("job-0123456789ab", "rule", "x", "waiting"))).encode(), read_jobs
+        "job.json",
+        json.dumps(vars(Job("job-0123456789ab", "rule", "x", "waiting"))).encode(),
+        read_jobs,
     ),
     "jobs of a student": Reader(DATABASE_FILE, make_jobs(), read_database_of_jobs),
     "note of a server": Reader("servers/1.json", json.dumps(SERVER).encode(), read_server_note),

@@ -22,6 +22,7 @@ from pathlib import Path
 from selfteach.errors import IntegrityError, SelfteachError, UsageError, get_first_line
 from selfteach.records import JsonObject
 from selfteach.run.lock import RunLock
+from selfteach.students.folder import read_student
 from selfteach.students.jobs import (
     JOBS_FOLDER,
     LOG_FILE,
@@ -123,6 +124,7 @@ class JobRunner:
             self._lock = RunLock(folder, "queue of jobs")
         except UsageError:
             return False
+        self.book.mark_lost()
         return True
 
     def run(self, job: Job) -> Job:
@@ -166,8 +168,13 @@ class JobRunner:
 
     def _read_end(self, job: Job, folder: Path, code: int, message: str) -> Job:
         lesson = read_lesson_name(folder / RESULT_FILE)
+        words = ""
+        if job.teaches and not lesson:
+            lesson = self.book.find_made_lesson(job)  # the process was stopped behind the change
+            words = message if lesson else ""
         if job.teaches and lesson:
-            ended = self.book.update(job.id, state="added", lesson=lesson, message="")
+            words = words or describe_off(self.book.student, lesson)
+            ended = self.book.update(job.id, state="added", lesson=lesson, message=words)
             shutil.rmtree(folder / RUN_FOLDER, ignore_errors=True)  # the lesson is a copy of it
             return ended
         if self.book.find(job.id).cancel:
@@ -219,6 +226,14 @@ def read_lesson_name(result: Path) -> str:
     """Return the name of the lesson in the output of a command; "" where there is none."""
     student = read_result_file(result).get("student")
     return str(student.get("lesson") or "") if isinstance(student, dict) else ""
+
+
+def describe_off(student: Path, name: str) -> str:
+    """Return what is to be said of a lesson that was there already and is off; "" if it is on."""
+    if name not in [lesson.name for lesson in read_student(student).lessons if not lesson.on]:
+        return ""
+    command = f"selfteach student on {student} {name}"
+    return f"{name} is a lesson already, and is off; `{command}` switches it on"
 
 
 def read_refusal(result: Path) -> JsonObject:

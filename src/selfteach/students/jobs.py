@@ -34,7 +34,7 @@ from selfteach.errors import DataError, IntegrityError, ResourceError, UsageErro
 from selfteach.files import write_jsonl
 from selfteach.records import JsonMapping, JsonObject, Message, Turns, prompt_to_json
 from selfteach.run.run_folder import make_slug
-from selfteach.students.folder import DATABASE_FILE, TEACH_CURE
+from selfteach.students.folder import DATABASE_FILE, TEACH_CURE, read_student
 from selfteach.text import clean_text
 
 JOBS_FOLDER = "jobs"
@@ -332,7 +332,9 @@ class JobBook:
     def put_back_running(self) -> None:
         """Let the jobs of a process that has ended wait again."""
         for job in self.list_jobs():
-            if job.state == "running":
+            if job.state == "running" and (lesson := self.find_made_lesson(job)):
+                self.update(job.id, state="added", lesson=lesson)
+            elif job.state == "running":
                 state = "cancelled" if job.cancel else "waiting"
                 self.update(job.id, state=state)
 
@@ -452,9 +454,27 @@ class JobBook:
         return read_result_file(self.find_folder(job) / RESULT_FILE)
 
     def mark_removed(self, lesson: str) -> None:
-        """Let the job that became a lesson end as removed, if there is one."""
-        if job := self.find_lesson_job(lesson):
-            self.update(job.id, state="removed")
+        """Let the jobs that became a lesson end as removed: several, if a rule was said twice."""
+        for job in self.list_jobs():
+            if job.state == "added" and job.lesson == lesson:
+                self.update(job.id, state="removed")
+
+    def mark_lost(self) -> None:
+        """Let the jobs end as removed whose lesson is not there: a process was killed between the
+        removal and its mark.
+        """
+        known = {lesson.name for lesson in read_student(self.student).lessons}
+        for job in self.list_jobs():
+            if job.state == "added" and job.lesson not in known:
+                self.update(job.id, state="removed")
+
+    def find_made_lesson(self, job: Job) -> str:
+        """Return the lesson that the run of a job has become, or "". A process may be stopped
+        between this change and the line that says so.
+        """
+        run = (self.find_folder(job) / RUN_FOLDER).resolve()
+        lessons = read_student(self.student).lessons
+        return next((own.name for own in lessons if Path(own.source) == run), "")
 
     def find_lesson_job(self, lesson: str) -> Job | None:
         """Return the job that became a lesson, or None."""

@@ -123,7 +123,8 @@ def add_lesson(
     Raises:
         LessonRefused: the gate refuses it; the student is as before.
         UsageError: another base, or an adapter that cannot be stacked.
-        ResourceError: the disk is full; the student is as before.
+        ResourceError: the disk is full; the student is as before, or the message says that the
+            lesson is added.
     """
     instead_of = list(dict.fromkeys(instead_of))
     if known := find_lesson_of_run(student.state, run):
