@@ -11,7 +11,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from lesson_runs import LAYER, hash_adapter, make_cell, script, write_run
+import lesson_runs
+from lesson_runs import LAYER, hash_adapter, make_cell, script, write_lora, write_run
 from selfteach import cli
 from selfteach import open_student as open_from_python
 from selfteach.config import TrainConfig
@@ -36,6 +37,7 @@ from selfteach.students.lessons import (
 )
 from selfteach.students.state import Cell, StudentState
 from selfteach.students.take_back import remove_lesson, switch_lessons
+from selfteach.train.adapters.join_loras import explain_why_not_joined
 
 pytestmark = pytest.mark.long
 
@@ -422,3 +424,23 @@ def test_a_damaged_database_names_the_copy_that_is_read_instead(
     assert read_student(student) == before
     with open_student(student) as opened:
         assert opened.state == before
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"use_rslora": True}, "use_rslora"),
+        ({"alpha_pattern": {"q_proj": 24}}, "alpha_pattern"),
+        ({"r": 8, "rank_pattern": {"q_proj": 2}}, "rank_pattern"),
+        ({"use_dora": True}, "use_dora"),
+    ],
+)
+def test_an_adapter_that_is_no_plain_lora_is_no_lesson(
+    tmp_path: Path, settings: dict[str, object], words: str
+) -> None:
+    """Its tensors and one factor for all would give another sum."""
+    run = write_run(tmp_path / "run", "Do not a.")
+    place = run / "adapter/adapter_config.json"
+    place.write_text(json.dumps(json.loads(place.read_text()) | settings))
+    assert words in explain_why_not_joined(run / "adapter")
+    assert explain_why_not_joined(write_run(tmp_path / "b") / "adapter") == ""
