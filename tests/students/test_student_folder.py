@@ -444,3 +444,25 @@ def test_an_adapter_that_is_no_plain_lora_is_no_lesson(
     place.write_text(json.dumps(json.loads(place.read_text()) | settings))
     assert words in explain_why_not_joined(run / "adapter")
     assert explain_why_not_joined(write_run(tmp_path / "b") / "adapter") == ""
+
+
+def test_a_known_run_with_other_weights_or_another_base_is_named(
+    tmp_path: Path, runs: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    teach(tmp_path / "anna", runs[:1])
+    other = write_run(tmp_path / "other", "Do not a.", 0, base="f" * 64)
+    monkeypatch.setattr(lesson_runs, "write_lora", partial(write_other_lora, 77))
+    again = write_run(tmp_path / "again", "Do not a.", 0)
+    said: list[str] = []
+    with open_student(tmp_path / "anna") as opened:
+        with pytest.raises(UsageError, match="was taught to another base"):
+            add_lesson(opened, other, script())
+        add_lesson(opened, again, script(), say=said.append)
+        assert "with other weights" in said[0]
+        assert f"`selfteach student remove {tmp_path}/anna do-not-a`" in said[0]
+        add_lesson(opened, runs[0], script(), say=said.append)
+        assert len(said) == 1
+
+
+def write_other_lora(other: int, folder: Path, seed: int, **more: str) -> None:
+    write_lora(folder, other, **more)  # type: ignore[arg-type]

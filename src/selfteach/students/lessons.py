@@ -128,7 +128,8 @@ def add_lesson(
     """
     instead_of = list(dict.fromkeys(instead_of))
     if known := find_lesson_of_run(student.state, run):
-        report_known(student, known, instead_of, say)
+        refuse_other_base(student, run)
+        report_known(student, known, run, instead_of, say)
         return known
     lesson = make_lesson(student.state, run, title)
     refuse_4bit_base(student.state.base, "the base of a student", finished.find_adapter(run))
@@ -157,9 +158,20 @@ def add_lesson(
 
 
 def report_known(
-    student: StudentFolder, known: Lesson, instead_of: Sequence[str], say: Callable[[str], object]
+    student: StudentFolder,
+    known: Lesson,
+    run: Path,
+    instead_of: Sequence[str],
+    say: Callable[[str], object],
 ) -> None:
     """Say what is not done for a run that is a lesson already, and the command that does it."""
+    adapters = finished.list_adapters(run)
+    if adapters and hash_file(finished.find_adapter(run) / TENSORS_FILE) != known.adapter_sum:
+        command = f"selfteach student remove {student.path} {known.name}"
+        say(
+            f"{known.name} is a lesson already, with other weights than those of {run}, and stays "
+            f"as it is; `{command}` takes it back, so that this run can be added"
+        )
     if not known.on:
         command = f"selfteach student on {student.path} {known.name}"
         say(f"{known.name} is a lesson already, and is off; `{command}` switches it on")
