@@ -466,3 +466,21 @@ def test_a_known_run_with_other_weights_or_another_base_is_named(
 
 def write_other_lora(other: int, folder: Path, seed: int, **more: str) -> None:
     write_lora(folder, other, **more)  # type: ignore[arg-type]
+
+
+def test_a_base_in_a_relative_folder_is_found_from_any_folder(
+    tmp_path: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(tiny, tmp_path / "models/tiny")
+    whole = str(tmp_path / "models/tiny")
+    monkeypatch.chdir(tmp_path)
+    run = write_run(tmp_path / "run", "Do not a.", model="./models/tiny")
+    teach(tmp_path / "anna", [run])
+    assert read_student(tmp_path / "anna").base == whole
+    for name in ("./models/tiny", "models/tiny/", whole, None):
+        assert choose_base(tmp_path / "anna", name) == whole
+    assert choose_base(tmp_path / "new", "models/tiny") == whole
+    monkeypatch.chdir("/")
+    assert choose_base(tmp_path / "anna", whole) == whole
+    with pytest.raises(UsageError, match="the student's base is"):
+        choose_base(tmp_path / "anna", "./models/tiny")

@@ -118,15 +118,21 @@ def choose_base(folder: Path, model: str | None) -> str:
         UsageError: the model is not the student's base.
     """
     if not is_student(folder):
-        return model or EMBEDDED
+        return name_base(model or EMBEDDED)
     base = read_student(folder).base
-    if model not in (None, base):
+    if model is not None and name_base(model) != name_base(base):
         raise UsageError(
             f"the student's base is {base}, not {model}.",
             where=folder,
             cure=f"Leave --model out or give --model {base}; another base needs another student.",
         )
     return base
+
+
+def name_base(model: str) -> str:
+    """Return the name of a model for every working folder: of a local folder its whole path."""
+    path = Path(model).expanduser()
+    return str(path.resolve()) if model != EMBEDDED and path.is_dir() else model
 
 
 def _read_state(folder: Path) -> StudentState | None:

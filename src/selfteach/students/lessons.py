@@ -26,7 +26,7 @@ from selfteach.run.lock import LOCK_FILE, RunLock
 from selfteach.run.run_folder import make_slug
 from selfteach.students.exam_models import find_method
 from selfteach.students.examine import Examine
-from selfteach.students.folder import StudentFolder, choose_base
+from selfteach.students.folder import StudentFolder, choose_base, name_base
 from selfteach.students.gate import (
     IN_PART,
     NOT_LEARNED,
@@ -79,7 +79,7 @@ def check_before_run(folder: Path, kind: str, config: Any) -> None:
 
 def begin_state(run: Path) -> StudentState:
     """Return the state of a new student with the base of a run."""
-    return StudentState(finished.read_base_name(run), read_base_fingerprint(run))
+    return StudentState(name_base(finished.read_base_name(run)), read_base_fingerprint(run))
 
 
 def read_base_fingerprint(run: Path) -> str:
