@@ -484,3 +484,13 @@ def test_a_base_in_a_relative_folder_is_found_from_any_folder(
     assert choose_base(tmp_path / "anna", whole) == whole
     with pytest.raises(UsageError, match="the student's base is"):
         choose_base(tmp_path / "anna", "./models/tiny")
+
+
+def test_the_name_of_a_removed_lesson_is_not_given_again(tmp_path: Path, runs: list[Path]) -> None:
+    """Its exams stay in the history, under its name."""
+    teach(tmp_path / "anna", runs[:2])
+    with open_student(tmp_path / "anna") as opened:
+        remove_lesson(opened, "do-not-b")
+        assert add_lesson(opened, runs[1], script()).name == "do-not-b-2"
+    matrix = open_from_python(tmp_path / "anna").describe()["matrix"]
+    assert [column["removed"] for column in matrix] == [[], ["do-not-b"], []]

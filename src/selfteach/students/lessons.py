@@ -226,8 +226,11 @@ def make_lesson(state: StudentState, run: Path, title: str) -> Lesson:
 
 
 def choose_name(state: StudentState, title: str) -> str:
-    """Return a short name that no lesson of the student has."""
+    """Return a short name that no lesson of the student has or had: the exams of one that was
+    removed stay in its history.
+    """
     known = {lesson.name for lesson in state.lessons}
+    known |= {name for sitting in state.sittings for name in sitting.cells}
     slug = make_slug(title)
     short = slug[:NAME_LENGTH].strip("-")
     if len(slug) > NAME_LENGTH and "-" in short:  # whole words
