@@ -487,9 +487,13 @@ class Student:
 
     @property
     def adapter(self) -> Path | None:
-        """Return the folder of the student's adapter; None where no lesson is on."""
+        """Return the folder of the student's adapter; None where no lesson is on.
+
+        Raises:
+            IntegrityError: it is not as it was written, or not that of the lessons that are on.
+        """
         has_parts = bool(self.read().list_parts())
-        return self.path / finished.ADAPTER_FOLDER if has_parts else None
+        return finished.find_adapter(self.path) if has_parts else None
 
     def describe(self) -> dict[str, Any]:
         """Return what `selfteach student show --json` prints, the matrix among it."""

@@ -318,7 +318,7 @@ def make_student() -> bytes:
 def make_jobs() -> bytes:
     """Return the database of a student with a job."""
     with tempfile.TemporaryDirectory() as folder:
-        open_job_book(Path(folder)).add(Job("1", "rule", "Tea.", "waiting"))
+        open_job_book(Path(folder)).add(Job("job-0123456789ab", "rule", "Tea.", "waiting"))
         return Path(folder, DATABASE_FILE).read_bytes()
 
 
@@ -407,7 +407,9 @@ READERS = {
         read_adapter_settings,
     ),
     "job of a student": Reader(
-        "job.json", json.dumps(vars(Job("1", "rule", "x", "waiting"))).encode(), read_jobs
+        "job.json",
+        json.dumps(vars(Job("job-0123456789ab", "rule", "x", "waiting"))).encode(),
+        read_jobs,
     ),
     "jobs of a student": Reader(DATABASE_FILE, make_jobs(), read_database_of_jobs),
     "note of a server": Reader("servers/1.json", json.dumps(SERVER).encode(), read_server_note),

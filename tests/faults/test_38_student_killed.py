@@ -18,6 +18,8 @@ from typing import Any
 import pytest
 
 from lesson_runs import hash_adapter, script, write_beside, write_lora, write_run
+from selfteach import cli
+from selfteach.run import finished
 from selfteach.run.display import SilentDisplay
 from selfteach.run.ledger import Ledger
 from selfteach.run.run_folder import Run
@@ -167,3 +169,30 @@ def test_a_change_killed_at_any_point_is_whole_or_absent(
             switch_lessons(opened, ["do-not-b"], on=False)
     points = sweep(student, WORKS[name](students[1]), tmp_path, 1)
     assert points, "the sweep no longer sees the system calls"
+
+
+def test_the_adapter_of_a_change_that_was_killed_before_it_was_written_is_refused(
+    tmp_path: Path,
+    students: tuple[Path, Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The state says that b is gone, and adapter/ still holds it."""
+    skip_with_threads()
+    student = shutil.copytree(students[0], tmp_path / "anna")
+    pid = os.fork()
+    if pid == 0:
+        StudentFolder._write_adapter = lambda self: os.kill(os.getpid(), 9)  # type: ignore[method-assign]
+        with open_student(student) as opened:
+            remove_lesson(opened, "do-not-b")
+        os._exit(0)
+    assert os.WIFSIGNALED(os.waitpid(pid, 0)[1])
+    (tmp_path / "prompts.txt").write_text("Hum.\n")
+    command = ["answer", "--run", str(student), "--in", str(tmp_path / "prompts.txt")]
+    assert cli.run_command(command) == 6
+    said = " ".join(capsys.readouterr().err.split())
+    assert "its adapter is not that of its lessons" in said
+    assert f"selfteach student exam {student}" in said
+    with open_student(student):
+        pass
+    assert finished.find_adapter(student) == student / "adapter"

@@ -11,7 +11,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from lesson_runs import LAYER, hash_adapter, make_cell, script, write_run
+import lesson_runs
+from lesson_runs import LAYER, hash_adapter, make_cell, script, write_lora, write_run
 from selfteach import cli
 from selfteach import open_student as open_from_python
 from selfteach.config import TrainConfig
@@ -36,6 +37,7 @@ from selfteach.students.lessons import (
 )
 from selfteach.students.state import Cell, StudentState
 from selfteach.students.take_back import remove_lesson, switch_lessons
+from selfteach.train.adapters.join_loras import explain_why_not_joined
 
 pytestmark = pytest.mark.long
 
@@ -422,3 +424,73 @@ def test_a_damaged_database_names_the_copy_that_is_read_instead(
     assert read_student(student) == before
     with open_student(student) as opened:
         assert opened.state == before
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"use_rslora": True}, "use_rslora"),
+        ({"alpha_pattern": {"q_proj": 24}}, "alpha_pattern"),
+        ({"r": 8, "rank_pattern": {"q_proj": 2}}, "rank_pattern"),
+        ({"use_dora": True}, "use_dora"),
+    ],
+)
+def test_an_adapter_that_is_no_plain_lora_is_no_lesson(
+    tmp_path: Path, settings: dict[str, object], words: str
+) -> None:
+    """Its tensors and one factor for all would give another sum."""
+    run = write_run(tmp_path / "run", "Do not a.")
+    place = run / "adapter/adapter_config.json"
+    place.write_text(json.dumps(json.loads(place.read_text()) | settings))
+    assert words in explain_why_not_joined(run / "adapter")
+    assert explain_why_not_joined(write_run(tmp_path / "b") / "adapter") == ""
+
+
+def test_a_known_run_with_other_weights_or_another_base_is_named(
+    tmp_path: Path, runs: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    teach(tmp_path / "anna", runs[:1])
+    other = write_run(tmp_path / "other", "Do not a.", 0, base="f" * 64)
+    monkeypatch.setattr(lesson_runs, "write_lora", partial(write_other_lora, 77))
+    again = write_run(tmp_path / "again", "Do not a.", 0)
+    said: list[str] = []
+    with open_student(tmp_path / "anna") as opened:
+        with pytest.raises(UsageError, match="was taught to another base"):
+            add_lesson(opened, other, script())
+        add_lesson(opened, again, script(), say=said.append)
+        assert "with other weights" in said[0]
+        assert f"`selfteach student remove {tmp_path}/anna do-not-a`" in said[0]
+        add_lesson(opened, runs[0], script(), say=said.append)
+        assert len(said) == 1
+
+
+def write_other_lora(other: int, folder: Path, seed: int, **more: str) -> None:
+    write_lora(folder, other, **more)  # type: ignore[arg-type]
+
+
+def test_a_base_in_a_relative_folder_is_found_from_any_folder(
+    tmp_path: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(tiny, tmp_path / "models/tiny")
+    whole = str(tmp_path / "models/tiny")
+    monkeypatch.chdir(tmp_path)
+    run = write_run(tmp_path / "run", "Do not a.", model="./models/tiny")
+    teach(tmp_path / "anna", [run])
+    assert read_student(tmp_path / "anna").base == whole
+    for name in ("./models/tiny", "models/tiny/", whole, None):
+        assert choose_base(tmp_path / "anna", name) == whole
+    assert choose_base(tmp_path / "new", "models/tiny") == whole
+    monkeypatch.chdir("/")
+    assert choose_base(tmp_path / "anna", whole) == whole
+    with pytest.raises(UsageError, match="the student's base is"):
+        choose_base(tmp_path / "anna", "./models/tiny")
+
+
+def test_the_name_of_a_removed_lesson_is_not_given_again(tmp_path: Path, runs: list[Path]) -> None:
+    """Its exams stay in the history, under its name."""
+    teach(tmp_path / "anna", runs[:2])
+    with open_student(tmp_path / "anna") as opened:
+        remove_lesson(opened, "do-not-b")
+        assert add_lesson(opened, runs[1], script()).name == "do-not-b-2"
+    matrix = open_from_python(tmp_path / "anna").describe()["matrix"]
+    assert [column["removed"] for column in matrix] == [[], ["do-not-b"], []]

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
 from job_programs import PROGRAM, let_go, wait_until
-from selfteach.errors import DataError, ResourceError, UsageError
+from selfteach import cli
+from selfteach.errors import DataError, IntegrityError, ResourceError, UsageError
 from selfteach.records import Message
 from selfteach.students import job_runner, jobs
 from selfteach.students.folder import open_student
@@ -24,10 +28,12 @@ from selfteach.students.jobs import (
     JobBook,
     make_criticism_job,
     make_edit_job,
+    make_exam_job,
+    make_export_job,
     make_rule_job,
     split_conversation,
 )
-from selfteach.students.state import StudentState
+from selfteach.students.state import Lesson, StudentState
 
 PROMPT = (Message("user", "What is rain?"),)
 ANSWER = "Water that falls from clouds."
@@ -280,3 +286,146 @@ def test_a_flooded_queue_of_jobs_refuses(book: JobBook, monkeypatch: pytest.Monk
     with pytest.raises(ResourceError, match="2 jobs are open already"):
         book.add(make_rule_job("Do not d."))
     assert len(book.list_jobs()) == 2
+
+
+STOPPED = """
+import sys
+from pathlib import Path
+from selfteach.students.folder import open_student
+from selfteach.students.state import Lesson
+words = sys.argv
+with open_student(Path(words[words.index("--student") + 1])) as student:
+    run = words[words.index("--out") + 1]
+    lesson = Lesson("do-not-b", "feedback", "Do not b.", "1" * 64, "2" * 64, run, on=False)
+    student.commit(student.state.add(lesson), "added do-not-b")
+print("selfteach: stopped.", file=sys.stderr)
+sys.exit(130)
+"""
+"""A process that is stopped behind the change."""
+
+
+def test_a_job_that_is_stopped_behind_the_change_is_added(book: JobBook) -> None:
+    book.add(make_rule_job("Do not b."))
+    job = book.take_next()
+    assert job is not None
+    ended = JobRunner(book, program=(sys.executable, "-c", STOPPED)).run(job)
+    assert (ended.state, ended.lesson, ended.message) == ("added", "do-not-b", "stopped.")
+
+
+def test_a_job_that_is_killed_behind_the_change_is_added(book: JobBook) -> None:
+    job = book.add(make_rule_job("Do not b."))
+    book.update(job.id, state="running", cancel=True)
+    run = str((book.find_folder(job) / jobs.RUN_FOLDER).resolve())
+    lesson = Lesson("do-not-b", "feedback", "Do not b.", "1" * 64, "2" * 64, run, on=False)
+    with open_student(book.student) as student:
+        student.commit(student.state.add(lesson), "added do-not-b")
+    book.put_back_running()
+    assert (book.find(job.id).state, book.find(job.id).lesson) == ("added", "do-not-b")
+
+
+def test_a_rule_that_is_known_and_off_says_how_it_is_switched_on(
+    book: JobBook, runner: JobRunner
+) -> None:
+    lesson = Lesson("do-not-b", "feedback", "Do not b.", "1" * 64, "2" * 64, "x", on=False)
+    with open_student(book.student) as student:
+        student.commit(student.state.add(lesson), "added do-not-b")
+    job = book.add(make_rule_job("Do not b."))
+    end(book, "added")
+    ended = wait_for_state(book, job, "added")
+    assert f"`selfteach student on {book.student} do-not-b` switches it on" in ended.message
+
+
+def test_a_job_whose_lesson_was_removed_ends_with_the_next_runner(book: JobBook) -> None:
+    """A process was killed between the removal and its mark."""
+    job = book.add(make_rule_job("Do not b."))
+    book.update(job.id, state="added", lesson="do-not-b")
+    runner = JobRunner(book, program=PROGRAM)
+    runner.start()
+    wait_for_state(book, job, "removed")
+    runner.close()
+
+
+def insert_foreign(book: JobBook, job: Job) -> None:
+    """Put a job into the database as a stranger does whose student is copied."""
+    with closing(sqlite3.connect(book.student / "student.db")) as db, db:
+        row = (job.id, json.dumps(asdict(job)))
+        db.execute("INSERT INTO jobs (id, body) VALUES (?, ?)", row)
+
+
+CRITICISM = make_criticism_job(PROMPT, ANSWER, "shorter")
+EXPORT = make_export_job("gguf", "f16", exam=True)
+
+
+@pytest.mark.parametrize(
+    ("job", "place"),
+    [
+        (replace(make_rule_job("Tea."), id="../../precious"), "id"),
+        (replace(make_rule_job("Tea."), id="job-0123456789abc"), "id"),
+        (replace(make_rule_job("Tea."), options=["--set", "teacher=x"]), "options"),
+        (replace(CRITICISM, kind="edits", settings="anna/s.yaml"), "settings"),
+        (replace(CRITICISM, settings="/tmp/s.yaml"), "settings"),
+        (replace(make_exam_job(), settings="quick"), "settings"),
+        (replace(EXPORT, options=["--to", "hub:stranger/loot", "--public"]), "options"),
+        (replace(EXPORT, options=["--to", "hub:a/b", "--quant", "f16"]), "options"),
+        (replace(EXPORT, options=[*EXPORT.options, "--public"]), "options"),
+        (replace(EXPORT, options=[]), "options"),
+    ],
+)
+def test_a_job_that_selfteach_does_not_write_is_refused(
+    book: JobBook, job: Job, place: str
+) -> None:
+    """Whoever opens a student that was copied from elsewhere works on its jobs at once."""
+    insert_foreign(book, job)
+    with pytest.raises(IntegrityError, match=rf"not as it was written \({place}\)"):
+        book.take_next()
+
+
+def test_every_job_that_selfteach_writes_is_read_back(book: JobBook, tmp_path: Path) -> None:
+    made = [CRITICISM, EXPORT, make_exam_job(), make_rule_job("Tea.", str(tmp_path / "own.yaml"))]
+    made.append(make_export_job("lora-gguf", "q8_0", exam=False))
+    for job in made:
+        book.add(job)
+    assert [job.id for job in book.list_jobs()] == [job.id for job in made]
+
+
+@pytest.mark.parametrize("place", ["anna/own.yaml", "own.yaml"])
+def test_settings_that_came_with_a_student_are_not_used_and_the_next_job_begins(
+    book: JobBook, tmp_path: Path, place: str
+) -> None:
+    """They may name a program, or a server that the prompts go to."""
+    whole = str(tmp_path / place) if place.startswith("anna") else place
+    job = replace(make_rule_job("Tea."), settings=whole)
+    insert_foreign(book, job)
+    other = book.add(make_rule_job("Do not b."))
+    let_go(book.student, "added")
+    runner = JobRunner(book, program=PROGRAM)
+    runner.start()
+    ended = wait_for_state(book, job, "failed")
+    assert "names settings of the student's own folder" in ended.message
+    wait_for_state(book, other, "added")
+    runner.close()
+
+
+def test_settings_with_a_program_as_teacher_teach_no_rule(
+    book: JobBook, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "own.yaml").write_text("teacher: cmd:touch ran\nprobe: {}\n")
+    job = make_rule_job("Do not b.", str(tmp_path / "own.yaml"))
+    assert cli.run_command(book.make_command(job)) == 2
+    assert "a program (cmd:)" in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize("name", ["", jobs.LOG_FILE, jobs.RESULT_FILE, jobs.RUN_FOLDER])
+def test_a_job_does_not_write_where_a_link_leads(book: JobBook, tmp_path: Path, name: str) -> None:
+    job = book.add(make_rule_job("Do not b."))
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    link = book.find_folder(job) / name if name else book.find_folder(job)
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.symlink_to(precious if name in ("", jobs.RUN_FOLDER) else precious / "file")
+    let_go(book.student, "added")
+    taken = book.take_next()
+    assert taken is not None
+    ended = JobRunner(book, program=PROGRAM).run(taken)
+    assert (ended.state, "is a link" in ended.message) == ("failed", True)
+    assert list(precious.iterdir()) == []

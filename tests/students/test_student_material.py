@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import os
+import shutil
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from lesson_runs import script, write_run
+from selfteach.run import finished
+from selfteach.run.ledger import Ledger
 from selfteach.students import material
+from selfteach.students.folder import open_student
+from selfteach.students.lessons import add_lesson, begin_state
 from selfteach.students.material import keep_material, read_sources
 
 
@@ -56,3 +64,19 @@ def test_a_student_among_its_documents_is_not_copied_into_itself(
     (wiki / "students/anna/student.db").touch()
     found = keep(wiki, wiki / "students/anna/.place.new", monkeypatch)
     assert found == ["deep/oven.txt", "mill.txt"]
+
+
+def test_a_lesson_of_one_student_becomes_one_of_another_with_its_material(
+    wiki: Path, tmp_path: Path
+) -> None:
+    run = write_run(tmp_path / "run", "Do not a.")
+    with closing(Ledger(run / "run.db")) as ledger:
+        ledger.set_note(finished.PATHS, {"paths": [str(wiki)]})
+    for student, source in (("anna", run), ("bob", tmp_path / "anna/lessons/do-not-a")):
+        with open_student(tmp_path / student, partial(begin_state, source)) as opened:
+            add_lesson(opened, source, script())
+        shutil.rmtree(wiki, ignore_errors=True)
+    sources = read_sources(tmp_path / "bob/lessons/do-not-a")
+    assert sources is not None
+    assert (Path(sources["paths"][0]) / "mill.txt").read_text() == "The mill."
+    assert Path(sources["paths"][0]).is_relative_to(tmp_path / "bob")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -15,10 +17,12 @@ import pytest
 
 from lesson_runs import hash_adapter, script, write_run
 from selfteach import cli
-from selfteach.errors import IntegrityError
+from selfteach.errors import IntegrityError, ResourceError
+from selfteach.run.finished import find_adapter
 from selfteach.students.folder import (
     DATABASE_FILE,
     REPORT_FILE,
+    StudentFolder,
     describe_student,
     open_student,
     read_student,
@@ -88,6 +92,60 @@ def test_the_job_of_a_lesson_that_is_taken_back_is_over(tmp_path: Path) -> None:
     with open_student(student) as opened:
         remove_lesson(opened, "do-not-b")
     assert [job.state for job in book.list_jobs()] == ["added", "removed"]
+
+
+def test_an_interruption_behind_the_change_says_that_it_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Ctrl-C while adapter/ is written: the database holds the change already."""
+    student = tmp_path / "anna"
+    teach(student, tmp_path, "ab")
+    book = JobBook(student)
+    job = book.add(make_rule_job("Do not b."))
+    book.update(job.id, state="added", lesson="do-not-b")
+    write = StudentFolder._write_adapter
+
+    def stop(opened: StudentFolder) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        write(opened)
+
+    monkeypatch.setattr(StudentFolder, "_write_adapter", stop)
+    assert cli.run_command(["student", "remove", str(student), "do-not-b"]) == 130
+    said = " ".join(capfd.readouterr().err.split())
+    assert "stopped behind the change: removed do-not-b. It stays." in said
+    assert "as before" not in said
+    assert [lesson.name for lesson in read_student(student).lessons] == ["do-not-a"]
+    assert book.find(job.id).state == "removed"
+    assert find_adapter(student) == student / "adapter", "it was written all the same"
+
+
+def test_a_full_disk_behind_the_change_says_that_it_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    student = tmp_path / "anna"
+    teach(student, tmp_path, "ab")
+
+    def fail(opened: StudentFolder) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with open_student(student) as opened, monkeypatch.context() as patch:
+        patch.setattr(StudentFolder, "_write_adapter", fail)
+        with pytest.raises(ResourceError, match=r"the change is made \(removed do-not-b\)"):
+            remove_lesson(opened, "do-not-b")
+    assert [lesson.name for lesson in read_student(student).lessons] == ["do-not-a"]
+
+
+def test_every_job_of_a_lesson_ends_with_it(tmp_path: Path) -> None:
+    """A rule that is said again is known already: two jobs are one lesson."""
+    student = tmp_path / "anna"
+    teach(student, tmp_path, "ab")
+    book = JobBook(student)
+    for _ in range(2):
+        job = book.add(make_rule_job("Do not b."))
+        book.update(job.id, state="added", lesson="do-not-b")
+    with open_student(student) as opened:
+        remove_lesson(opened, "do-not-b")
+    assert [job.state for job in book.list_jobs()] == ["removed", "removed"]
 
 
 def test_jobs_that_cannot_be_read_remove_no_lesson(tmp_path: Path) -> None:

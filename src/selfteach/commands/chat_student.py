@@ -119,6 +119,9 @@ class TaughtStudent:
         self.sampler = sampler or self._open()
 
     def _open(self) -> Sampler:
+        if find_student_owner(self._folder) is None:
+            with open_student(self._folder, say=self._screen.print_line):
+                pass  # the folder is in order, whatever ended behind a change
         state = read_student(self._folder)
         self._parts = state.list_part_sums()
         options = replace(self._options, run=self._folder, model=None)

@@ -23,6 +23,7 @@ from selfteach.run import finished
 from selfteach.run.display import replace_control_chars
 from selfteach.run.signals import handle_interrupts
 from selfteach.students.folder import (
+    StoppedAfterChange,
     StudentFolder,
     describe_student,
     find_student_folder,
@@ -328,7 +329,8 @@ def open_exam_screen(*, debug: bool, stopped: tuple[str, str] = AS_BEFORE) -> It
     """Show the progress of exams.
 
     Args:
-        stopped: what an interrupt says, and its cure.
+        stopped: what an interrupt says, and its cure; by default it says whether the student is as
+            before.
 
     Raises:
         Interrupted: the user or the system stopped them.
@@ -341,6 +343,8 @@ def open_exam_screen(*, debug: bool, stopped: tuple[str, str] = AS_BEFORE) -> It
             yield screen
         except KeyboardInterrupt as stop:
             what, cure = stopped
+            if isinstance(stop, StoppedAfterChange) and stopped == AS_BEFORE:
+                what, cure = f"stopped behind the change: {stop.change}.", "It stays."
             raise Interrupted(what, cure=cure) from stop
 
 

@@ -26,6 +26,7 @@ from selfteach.run.run_folder import (
     read_identity,
     read_notes,
 )
+from selfteach.run.student_adapter import check_student_adapter
 
 Settings = TypeVar("Settings", bound=Section)
 ADAPTER_FOLDER = "adapter"
@@ -101,9 +102,10 @@ def find_adapter(folder: Path, name: str = "") -> Path:
 
     Raises:
         UsageError: there is none, or none of that name.
-        IntegrityError: it is not as the run wrote it.
+        IntegrityError: it is not as the run wrote it, or not that of the student's lessons.
     """
     known = list_adapters(folder)
+    check_student_adapter(folder)
     wanted = name or RUN_ADAPTER
     check_adapter_sums(known.get(wanted, folder / ADAPTER_FOLDER))
     if not known:

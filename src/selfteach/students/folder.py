@@ -30,7 +30,7 @@ from typing import Any
 from selfteach.config import ResolvedConfig
 from selfteach.config.methods import find_settings
 from selfteach.disk import convert_disk_errors
-from selfteach.errors import IntegrityError, SelfteachError, UsageError
+from selfteach.errors import IntegrityError, ResourceError, SelfteachError, UsageError
 from selfteach.files import hash_file, read_own_json, write_text
 from selfteach.models.check_safety import TENSORS_FILE
 from selfteach.models.fetch_default_model import EMBEDDED
@@ -42,6 +42,7 @@ from selfteach.run.lock import LOCK_FILE, RunLock, find_lock_owner
 from selfteach.run.manifest import MANIFEST_FILE, read_manifest, write_manifest
 from selfteach.run.run_folder import CONFIG_FILE, EXPORTS, STATE_FILE
 from selfteach.run.signals import delay_interrupts
+from selfteach.run.student_adapter import DATABASE_FILE, PARTS, STATE_NOTE
 from selfteach.run.sums import check_files, list_broken
 from selfteach.students.state import (
     BESIDE_FOLDER,
@@ -53,13 +54,9 @@ from selfteach.students.state import (
 )
 
 STUDENTS_FOLDER = Path("students")
-DATABASE_FILE = "student.db"
-STATE_NOTE = "state"
 EXAMS_FOLDER = "exams"
 TRAINING_RUNS = "training"
 """The folder of the trainings of a change that is not committed yet."""
-PARTS = "parts"
-"""The key of manifest.json that says what adapter/ was made of."""
 DAMAGED_CURE = f"Remove student.db: the state is then read from {STATE_FILE} beside it."
 TEACH_CURE = 'Teach one: selfteach feedback "..." --student NAME'
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -121,15 +118,21 @@ def choose_base(folder: Path, model: str | None) -> str:
         UsageError: the model is not the student's base.
     """
     if not is_student(folder):
-        return model or EMBEDDED
+        return name_base(model or EMBEDDED)
     base = read_student(folder).base
-    if model not in (None, base):
+    if model is not None and name_base(model) != name_base(base):
         raise UsageError(
             f"the student's base is {base}, not {model}.",
             where=folder,
             cure=f"Leave --model out or give --model {base}; another base needs another student.",
         )
     return base
+
+
+def name_base(model: str) -> str:
+    """Return the name of a model for every working folder: of a local folder its whole path."""
+    path = Path(model).expanduser()
+    return str(path.resolve()) if model != EMBEDDED and path.is_dir() else model
 
 
 def _read_state(folder: Path) -> StudentState | None:
@@ -145,25 +148,53 @@ def _read_state(folder: Path) -> StudentState | None:
     return None
 
 
+class StoppedAfterChange(KeyboardInterrupt):
+    """Report an interruption behind a change of a student, which is made and stays.
+
+    Attributes:
+        change: what was done, for people: "added brief".
+    """
+
+    def __init__(self, change: str) -> None:
+        self.change = change
+        super().__init__(change)
+
+
 class StudentFolder:
     """Represent the open folder of a student, which one process at a time changes.
 
     Attributes:
         state: what the database holds.
+        change: the newest change since it was opened, or "".
     """
 
     def __init__(self, path: Path, state: StudentState, ledger: Ledger) -> None:
         self.path = path
         self.state = state
+        self.change = ""
         self._ledger = ledger
 
     def commit(self, state: StudentState, change: str) -> None:
-        """Make a state the student's, in one transaction, and write what follows from it."""
+        """Make a state the student's, in one transaction, and write what follows from it.
+
+        Raises:
+            ResourceError: the disk is full. Where the change is made already, the message says so.
+            IntegrityError: as ResourceError, for an adapter that is not the one that was taught.
+        """
         with delay_interrupts():
             self._ledger.record_event("change", {"what": change})
             self._ledger.set_note(STATE_NOTE, state.to_json())
-        self.state = state
-        self.restore()
+            self.state = state
+            self.change = change
+            try:
+                self.restore()
+            except (IntegrityError, ResourceError) as fault:
+                raise type(fault)(
+                    f"the change is made ({change}), but what follows from it is not written: "
+                    f"{fault.what}",
+                    where=fault.where,
+                    cure=f"{fault.cure} The next command that changes the student writes it.",
+                ) from fault
 
     def restore(self) -> list[str]:
         """Remove what the state does not name, and write what is not whole; return what was written
@@ -389,6 +420,7 @@ def open_student(
         UsageError: there is no student, or another process changes it.
         IntegrityError: the database or an adapter of a lesson is damaged.
         ResourceError: the disk is full.
+        StoppedAfterChange: an interruption of the block behind a change.
     """
     if create is None:
         read_student(path)
@@ -412,7 +444,13 @@ def open_student(
             student.commit(state, "began")
         for name in student.restore():
             say(f"{name} was not that of the student's lessons: it is written again")
-        yield student
+        student.change = ""
+        try:
+            yield student
+        except KeyboardInterrupt as stop:
+            if not student.change:
+                raise
+            raise StoppedAfterChange(student.change) from stop
 
 
 def _list_strangers(folder: Path) -> list[str]:

@@ -19,9 +19,10 @@ import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from selfteach.errors import SelfteachError, UsageError, get_first_line
+from selfteach.errors import IntegrityError, SelfteachError, UsageError, get_first_line
 from selfteach.records import JsonObject
 from selfteach.run.lock import RunLock
+from selfteach.students.folder import read_student
 from selfteach.students.jobs import (
     JOBS_FOLDER,
     LOG_FILE,
@@ -123,21 +124,29 @@ class JobRunner:
             self._lock = RunLock(folder, "queue of jobs")
         except UsageError:
             return False
+        self.book.mark_lost()
         return True
 
     def run(self, job: Job) -> Job:
         """Work on one job, and return it as it ended (steps 3 and 4)."""
+        try:
+            ended = self._run_and_read_end(job)
+        except IntegrityError as fault:  # of this job alone: the others are worked on
+            ended = self.book.update(job.id, state="failed", message=str(fault))
+        if ended.state == "waiting" and not self._closing.is_set():
+            self._closing.wait(IDLE_S)
+        self._on_change(ended)
+        return ended
+
+    def _run_and_read_end(self, job: Job) -> Job:
         folder = self.book.find_folder(job)
+        refuse_links(folder)
         folder.mkdir(parents=True, exist_ok=True)
         log = folder / LOG_FILE
         start = log.stat().st_size if log.exists() else 0
         code = self._run_process(job, folder)
         message = read_last_message(self.book.read_log(job, start))
-        ended = self._read_end(job, folder, code, message)
-        if ended.state == "waiting" and not self._closing.is_set():
-            self._closing.wait(IDLE_S)
-        self._on_change(ended)
-        return ended
+        return self._read_end(job, folder, code, message)
 
     def _run_process(self, job: Job, folder: Path) -> int:
         words = [*self._program, *self.book.make_command(job)]
@@ -159,8 +168,13 @@ class JobRunner:
 
     def _read_end(self, job: Job, folder: Path, code: int, message: str) -> Job:
         lesson = read_lesson_name(folder / RESULT_FILE)
+        words = ""
+        if job.teaches and not lesson:
+            lesson = self.book.find_made_lesson(job)  # the process was stopped behind the change
+            words = message if lesson else ""
         if job.teaches and lesson:
-            ended = self.book.update(job.id, state="added", lesson=lesson, message="")
+            words = words or describe_off(self.book.student, lesson)
+            ended = self.book.update(job.id, state="added", lesson=lesson, message=words)
             shutil.rmtree(folder / RUN_FOLDER, ignore_errors=True)  # the lesson is a copy of it
             return ended
         if self.book.find(job.id).cancel:
@@ -177,6 +191,18 @@ class JobRunner:
             return self.book.update(job.id, state="waiting", attempts=attempts, message=message)
         words = message or f"its process ended with {code}; see {folder / LOG_FILE}"
         return self.book.update(job.id, state="failed", message=words)
+
+
+def refuse_links(folder: Path) -> None:
+    """Refuse a job whose files are links, as those of a student from elsewhere may be: it would
+    write where they lead.
+
+    Raises:
+        IntegrityError: one of them is a link.
+    """
+    for path in (folder, *(folder / name for name in (LOG_FILE, RESULT_FILE, RUN_FOLDER))):
+        if path.is_symlink():
+            raise IntegrityError("is a link.", where=path, cure="Remove it.")
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
@@ -200,6 +226,14 @@ def read_lesson_name(result: Path) -> str:
     """Return the name of the lesson in the output of a command; "" where there is none."""
     student = read_result_file(result).get("student")
     return str(student.get("lesson") or "") if isinstance(student, dict) else ""
+
+
+def describe_off(student: Path, name: str) -> str:
+    """Return what is to be said of a lesson that was there already and is off; "" if it is on."""
+    if name not in [lesson.name for lesson in read_student(student).lessons if not lesson.on]:
+        return ""
+    command = f"selfteach student on {student} {name}"
+    return f"{name} is a lesson already, and is off; `{command}` switches it on"
 
 
 def read_refusal(result: Path) -> JsonObject:

@@ -17,6 +17,7 @@ and write is in jobs/ID/ of the student's folder: the material, the run, its out
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 import time
 import uuid
@@ -33,10 +34,13 @@ from selfteach.errors import DataError, IntegrityError, ResourceError, UsageErro
 from selfteach.files import write_jsonl
 from selfteach.records import JsonMapping, JsonObject, Message, Turns, prompt_to_json
 from selfteach.run.run_folder import make_slug
-from selfteach.students.folder import DATABASE_FILE, TEACH_CURE
+from selfteach.students.folder import DATABASE_FILE, TEACH_CURE, read_student
 from selfteach.text import clean_text
 
 JOBS_FOLDER = "jobs"
+JOB_ID = re.compile(r"job-[0-9a-f]{12}")
+EXPORT_WORDS = re.compile(r"--to [a-z][a-z-]* --quant [a-z][a-z0-9_]*( --exam)?")
+"""The options of an export: one onto this disk, never to a hub."""
 EXPORTS_FOLDER = "exports"
 RUN_FOLDER = "run"
 LOG_FILE = "log.txt"
@@ -192,6 +196,7 @@ def _read_text(text: str, name: str) -> str:
 
 
 def _make_id() -> str:
+    """Return a new id: one that `JOB_ID` fits."""
     return f"job-{uuid.uuid4().hex[:12]}"
 
 
@@ -327,7 +332,9 @@ class JobBook:
     def put_back_running(self) -> None:
         """Let the jobs of a process that has ended wait again."""
         for job in self.list_jobs():
-            if job.state == "running":
+            if job.state == "running" and (lesson := self.find_made_lesson(job)):
+                self.update(job.id, state="added", lesson=lesson)
+            elif job.state == "running":
                 state = "cancelled" if job.cancel else "waiting"
                 self.update(job.id, state=state)
 
@@ -403,6 +410,7 @@ class JobBook:
             return ["export", *shared, *job.options, "--out", str(out), "--json"]
         shared += ["--out", str((self.find_folder(job) / RUN_FOLDER).resolve()), "--json"]
         if job.settings:
+            self._check_settings(job)
             shared += ["--config", job.settings]
         if job.accept:
             shared.append("--accept")
@@ -411,6 +419,23 @@ class JobBook:
         if job.kind == "rule":
             return ["feedback", *shared, "--", job.title]
         return ["corrections", str(self.find_material(job).resolve()), *shared]
+
+    def _check_settings(self, job: Job) -> None:
+        """Refuse a file of settings that came with the student: it may name a teacher to whom the
+        prompts go, or a program.
+
+        Raises:
+            IntegrityError: the file is in the student's folder, or has no whole path.
+        """
+        if job.kind != "rule" or job.settings in list_presets("feedback"):
+            return
+        path = Path(job.settings)
+        if not path.is_absolute() or path.resolve().is_relative_to(self.student.resolve()):
+            raise IntegrityError(
+                f"{job.id} names settings of the student's own folder ({job.settings[:200]!r}).",
+                where=self.student,
+                cure="Keep the file elsewhere, and start with it again; or cancel the job.",
+            )
 
     def read_log(self, job: Job, start: int = 0) -> list[str]:
         """Return the lines that the job's processes have printed.
@@ -429,9 +454,27 @@ class JobBook:
         return read_result_file(self.find_folder(job) / RESULT_FILE)
 
     def mark_removed(self, lesson: str) -> None:
-        """Let the job that became a lesson end as removed, if there is one."""
-        if job := self.find_lesson_job(lesson):
-            self.update(job.id, state="removed")
+        """Let the jobs that became a lesson end as removed: several, if a rule was said twice."""
+        for job in self.list_jobs():
+            if job.state == "added" and job.lesson == lesson:
+                self.update(job.id, state="removed")
+
+    def mark_lost(self) -> None:
+        """Let the jobs end as removed whose lesson is not there: a process was killed between the
+        removal and its mark.
+        """
+        known = {lesson.name for lesson in read_student(self.student).lessons}
+        for job in self.list_jobs():
+            if job.state == "added" and job.lesson not in known:
+                self.update(job.id, state="removed")
+
+    def find_made_lesson(self, job: Job) -> str:
+        """Return the lesson that the run of a job has become, or "". A process may be stopped
+        between this change and the line that says so.
+        """
+        run = (self.find_folder(job) / RUN_FOLDER).resolve()
+        lessons = read_student(self.student).lessons
+        return next((own.name for own in lessons if Path(own.source) == run), "")
 
     def find_lesson_job(self, lesson: str) -> Job | None:
         """Return the job that became a lesson, or None."""
@@ -445,17 +488,35 @@ def _read_job(body: str, student: Path) -> Job:
     """Return a job from its row.
 
     Raises:
-        IntegrityError: the row has changed since it was written.
+        IntegrityError: the row has changed since it was written, or selfteach writes no such row.
     """
     try:
-        return _JOB.validate_json(body)
+        job = _JOB.validate_json(body)
+        place = find_foreign_value(job)
     except ValidationError as fault:
         place = ".".join(map(str, fault.errors()[0]["loc"])) or "its text"
+    if place:
         raise IntegrityError(
             f"a job is not as it was written ({place}).",
             where=student / DATABASE_FILE,
-            cure="Restore it from a copy.",
-        ) from None
+            cure="Restore it from a copy; use no student of a stranger with it.",
+        )
+    return job
+
+
+def find_foreign_value(job: Job) -> str:
+    """Return the name of a value that selfteach never gives a job of this kind; "" if there is
+    none. A student may come from elsewhere, and its jobs become command lines.
+    """
+    known = {"criticism": ("", "criticism"), "rule": (job.settings,)}  # of a rule: its own choice
+    words = " ".join(job.options)
+    if not JOB_ID.fullmatch(job.id):
+        return "id"
+    if job.settings not in known.get(job.kind, ("",)):
+        return "settings"
+    if not (EXPORT_WORDS.fullmatch(words) if job.kind == "export" else words == ""):
+        return "options"
+    return ""
 
 
 def read_result_file(path: Path) -> JsonObject:

@@ -26,7 +26,7 @@ from selfteach.run.lock import LOCK_FILE, RunLock
 from selfteach.run.run_folder import make_slug
 from selfteach.students.exam_models import find_method
 from selfteach.students.examine import Examine
-from selfteach.students.folder import StudentFolder, choose_base
+from selfteach.students.folder import StudentFolder, choose_base, name_base
 from selfteach.students.gate import (
     IN_PART,
     NOT_LEARNED,
@@ -79,7 +79,7 @@ def check_before_run(folder: Path, kind: str, config: Any) -> None:
 
 def begin_state(run: Path) -> StudentState:
     """Return the state of a new student with the base of a run."""
-    return StudentState(finished.read_base_name(run), read_base_fingerprint(run))
+    return StudentState(name_base(finished.read_base_name(run)), read_base_fingerprint(run))
 
 
 def read_base_fingerprint(run: Path) -> str:
@@ -123,11 +123,13 @@ def add_lesson(
     Raises:
         LessonRefused: the gate refuses it; the student is as before.
         UsageError: another base, or an adapter that cannot be stacked.
-        ResourceError: the disk is full; the student is as before.
+        ResourceError: the disk is full; the student is as before, or the message says that the
+            lesson is added.
     """
     instead_of = list(dict.fromkeys(instead_of))
     if known := find_lesson_of_run(student.state, run):
-        report_known(student, known, instead_of, say)
+        refuse_other_base(student, run)
+        report_known(student, known, run, instead_of, say)
         return known
     lesson = make_lesson(student.state, run, title)
     refuse_4bit_base(student.state.base, "the base of a student", finished.find_adapter(run))
@@ -156,9 +158,20 @@ def add_lesson(
 
 
 def report_known(
-    student: StudentFolder, known: Lesson, instead_of: Sequence[str], say: Callable[[str], object]
+    student: StudentFolder,
+    known: Lesson,
+    run: Path,
+    instead_of: Sequence[str],
+    say: Callable[[str], object],
 ) -> None:
     """Say what is not done for a run that is a lesson already, and the command that does it."""
+    adapters = finished.list_adapters(run)
+    if adapters and hash_file(finished.find_adapter(run) / TENSORS_FILE) != known.adapter_sum:
+        command = f"selfteach student remove {student.path} {known.name}"
+        say(
+            f"{known.name} is a lesson already, with other weights than those of {run}, and stays "
+            f"as it is; `{command}` takes it back, so that this run can be added"
+        )
     if not known.on:
         command = f"selfteach student on {student.path} {known.name}"
         say(f"{known.name} is a lesson already, and is off; `{command}` switches it on")
@@ -213,8 +226,11 @@ def make_lesson(state: StudentState, run: Path, title: str) -> Lesson:
 
 
 def choose_name(state: StudentState, title: str) -> str:
-    """Return a short name that no lesson of the student has."""
+    """Return a short name that no lesson of the student has or had: the exams of one that was
+    removed stay in its history.
+    """
     known = {lesson.name for lesson in state.lessons}
+    known |= {name for sitting in state.sittings for name in sitting.cells}
     slug = make_slug(title)
     short = slug[:NAME_LENGTH].strip("-")
     if len(slug) > NAME_LENGTH and "-" in short:  # whole words

@@ -26,8 +26,11 @@ def keep_material(run: Path, lesson: Path) -> None:
     """Copy the files that a run was taught with into a lesson's folder.
 
     material.json holds the run's note of its sources, with places below the lesson. A file that no
-    longer exists stays named by its old path.
+    longer exists stays named by its old path. A run that is a lesson of a student has kept its
+    files itself.
     """
+    if (run / NOTE_FILE).exists():  # the copy of its folder holds them
+        return
     _, sources = find_material(run)
     if sources is None:
         return

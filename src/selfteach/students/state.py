@@ -16,6 +16,7 @@ from typing import Any, Literal, get_args
 from selfteach.errors import IntegrityError, UsageError
 from selfteach.records import JsonMapping, JsonObject, Measure
 from selfteach.registry import did_you_mean
+from selfteach.run.student_adapter import PARTS
 
 CellState = Literal["kept", "weakened", "lost", "not examined"]
 LESSONS_FOLDER = "lessons"
@@ -283,8 +284,10 @@ class StudentState:
         return replace(self, lessons=lessons, consolidated=kept)
 
     def to_json(self) -> JsonObject:
-        """Return what the database holds."""
-        return asdict(self)
+        """Return what the database holds. The sums of the parts are for `check_student_adapter`,
+        which knows no students; they are not read back.
+        """
+        return asdict(self) | {PARTS: list(self.list_part_sums())}
 
     @staticmethod
     def from_json(row: JsonMapping) -> StudentState:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 
+from selfteach.run.signals import delay_interrupts
 from selfteach.students.folder import EXAMS_FOLDER, StudentFolder
 from selfteach.students.jobs import JobBook
 
@@ -29,9 +30,13 @@ def remove_lesson(student: StudentFolder, name: str) -> list[str]:
     after = student.state.remove(name)
     book = JobBook(student.path)
     book.find_lesson_job(name)  # reads every job
-    student.commit(after, f"removed {name}")
+    with delay_interrupts():
+        try:
+            student.commit(after, f"removed {name}")
+        finally:
+            if student.state == after:  # also where the disk was full behind the change
+                book.mark_removed(name)
     shutil.rmtree(student.path / EXAMS_FOLDER / lesson.identity, ignore_errors=True)
-    book.mark_removed(name)
     return list(before.lessons) if before and not after.consolidated else []
 
 

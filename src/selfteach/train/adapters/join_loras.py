@@ -14,6 +14,7 @@ from torch import Tensor
 
 from selfteach.models.check_safety import ABOUT_FILE, ADAPTER_CONFIG_FILE, TENSORS_FILE, read_json
 from selfteach.models.load_adapter import PEFT_PREFIX
+from selfteach.models.lora_layers import explain_why_not_plain_lora
 from selfteach.train.adapters.adapter import ONLY_LOW_RANK, write_adapter_folder
 
 A = ".lora_A.weight"
@@ -21,6 +22,8 @@ B = ".lora_B.weight"
 
 
 EXPERTS_STAY_ALONE = "a LoRA on fused experts (train.lora.experts) cannot be added to another one"
+OTHER_SCALES = ("use_rslora", "rank_pattern", "alpha_pattern")
+"""Settings of PEFT with which the factor of a layer is not alpha / r."""
 
 
 def explain_why_not_joined(earlier: Path) -> str:
@@ -28,7 +31,12 @@ def explain_why_not_joined(earlier: Path) -> str:
     settings = read_json(earlier / ADAPTER_CONFIG_FILE)
     if settings.get("peft_type") != "LORA":
         return ONLY_LOW_RANK
-    return EXPERTS_STAY_ALONE if settings.get("target_parameters") else ""
+    if settings.get("target_parameters"):
+        return EXPERTS_STAY_ALONE
+    if reason := explain_why_not_plain_lora(settings):
+        return f"only plain LoRAs can be added up, and {reason}"
+    odd = [key for key in OTHER_SCALES if settings.get(key)]
+    return f'only LoRAs of one scale can be added up, and it sets "{odd[0]}"' if odd else ""
 
 
 def join_loras(earlier: Path, later: Path, folder: Path) -> Path:
