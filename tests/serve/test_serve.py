@@ -283,6 +283,7 @@ def send(address: str, body: Any, path: str = "/v1/completions", **headers: str)
 
 
 PROMPT = {"model": "base", "prompt": "Yes."}
+CHAT = {"model": "one", "messages": [{"role": "user", "content": "Yes?"}]}
 CHAT_PATH = "/v1/chat/completions"
 
 
@@ -348,6 +349,33 @@ def test_content_that_is_no_text_is_refused_in_words(content: Any, words: str) -
     body["messages"] = [{"role": "user", "content": [{"type": "text", "text": "Why?"}]}]
     (prompt,) = parse_body(json.dumps(body).encode(), ChatBody).list_prompts()
     assert prompt == make_prompt("Why?")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "neutral"),
+    [
+        ("guided_choice", ["yes", "no"], None),
+        ("guided_json", {"type": "object"}, None),
+        ("guided_regex", "yes|no", None),
+        ("structured_outputs", {"choice": ["yes", "no"]}, None),
+        ("stop_token_ids", [5], []),
+        ("allowed_token_ids", [5], None),
+        ("bad_words", ["no"], []),
+        ("function_call", {"name": "look"}, "auto"),
+        ("modalities", ["text", "audio"], ["text"]),
+        ("typical_p", 0.5, 1.0),
+        ("length_penalty", 2, 1.0),
+        ("ignore_eos", True, False),
+    ],
+)
+def test_a_key_that_would_change_the_answer_is_refused_and_others_are_ignored(
+    key: str, value: Any, neutral: Any
+) -> None:
+    parse_body(json.dumps({**CHAT, key: neutral, "user": "anna"}).encode(), ChatBody)
+    for body, schema in ((CHAT, ChatBody), (PROMPT, TextBody)):
+        with pytest.raises(RequestFault, match=f"{key} is not supported") as caught:
+            parse_body(json.dumps({**body, key: value}).encode(), schema)
+        assert (caught.value.status, caught.value.param) == (400, key)
 
 
 def test_a_prompt_that_the_template_cannot_take_gets_a_reason(address: str) -> None:
@@ -508,9 +536,6 @@ def test_others_are_served_between_two_prompts(
 
     asyncio.run(ask())
     assert order == ["prompt", "another", "prompt"]
-
-
-CHAT = {"model": "one", "messages": [{"role": "user", "content": "Yes?"}]}
 
 
 @pytest.mark.parametrize(
