@@ -56,7 +56,10 @@ def push_folder(folder: Path, name: str, examples: Path, *, public: bool) -> lis
         EndpointError: the hub cannot be reached, or refuses.
     """
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
+    from huggingface_hub.errors import (  # HTTPError is that of httpx, or in later versions httpx2
+        HTTPError,  # type: ignore[attr-defined]
+        OfflineModeIsEnabled,
+    )
     from huggingface_hub.utils.tqdm import disable_progress_bars
 
     disable_progress_bars()
@@ -81,7 +84,7 @@ def push_folder(folder: Path, name: str, examples: Path, *, public: bool) -> lis
             commit_message="Adapter of a selfteach run",
         )
         addresses.append(str(repository))
-    except (HfHubHTTPError, OfflineModeIsEnabled, OSError, ValueError) as fault:
+    except (HTTPError, OfflineModeIsEnabled, OSError, ValueError) as fault:
         raise EndpointError(
             f"the hub refuses or cannot be reached ({get_first_line(fault)}).",
             where=f"hub:{name}",
