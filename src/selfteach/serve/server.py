@@ -191,7 +191,7 @@ def make_server(served: ServedModels, options: ServerOptions) -> uvicorn.Server:
         limit_concurrency=options.max_waiting + SPARE_CONNECTIONS,
         timeout_graceful_shutdown=SHUTDOWN_S,
     )
-    return _Server(config)
+    return _Server(config, served.teaching)
 
 
 def open_socket(options: ServerOptions) -> socket.socket:
@@ -228,6 +228,15 @@ def format_address(listener: socket.socket) -> str:
 
 class _Server(uvicorn.Server):
     """Stop at the first signal when running answers are finished, at the second one at once."""
+
+    def __init__(self, config: uvicorn.Config, teaching: Teaching | None) -> None:
+        super().__init__(config)
+        self._teaching = teaching
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self._teaching is not None:
+            self._teaching.is_stopping = True  # whoever follows a job is not waited for
+        await super().shutdown(sockets)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -94,6 +94,7 @@ class Teaching:
 
     Attributes:
         fault: why the newest change of the student is not served, or "".
+        is_stopping: whether the server has begun to stop, so nobody follows a job further.
     """
 
     def __init__(
@@ -107,6 +108,7 @@ class Teaching:
         self.folder: Path = student.folder
         self.book = JobBook(student.folder)
         self.fault = ""
+        self.is_stopping = False
         self._settings = settings
         self._say = say
         self.program = program
