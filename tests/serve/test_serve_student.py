@@ -7,6 +7,7 @@ import http.client
 import json
 import re
 import threading
+import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -298,6 +299,27 @@ def test_a_lesson_that_cannot_be_served_is_taken_back(
     assert [lesson["name"] for lesson in lessons] == ["do-not-a", "do-not-b"]
     reply = client.delete("/v1/lessons/do-not-b")
     assert [lesson["name"] for lesson in reply.json()["lessons"]] == ["do-not-a"]
+    wait_until(lambda: not teaching.fault)
+
+
+def test_a_file_that_is_brought_back_is_served(
+    served: ServedModels, anna: Path, runs: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing of the student changes with it, so the watcher looks again by itself."""
+    said: list[str] = []
+    teaching = served.teaching
+    assert teaching is not None
+    monkeypatch.setattr(teaching, "_say", said.append)
+    adapter = anna / "lessons/do-not-b/adapter/adapter_model.safetensors"
+    with open_student(anna) as opened:
+        add_lesson(opened, runs[1], script())
+        good = adapter.read_bytes()
+        adapter.write_bytes(good[:-4] + b"\0\0\0\0")
+    wait_until(lambda: teaching.fault)
+    time.sleep(1)
+    assert sum(line.startswith("not served: ") for line in said) == 1, "it is told once"
+    adapter.write_bytes(good)
+    wait_until(lambda: "anna/do-not-b" in served.names)
     wait_until(lambda: not teaching.fault)
 
 
