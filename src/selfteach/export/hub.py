@@ -49,17 +49,15 @@ def check_repository(name: str) -> str:
 def push_folder(folder: Path, name: str, examples: Path, *, public: bool) -> list[str]:
     """Upload a folder as a model, and the examples as a dataset; return the addresses.
 
-    Each upload is one commit, so that nobody sees half of it.
+    Each upload is one commit, so that nobody sees half of it. `HTTPError` is that of httpx or, in
+    later versions of huggingface_hub, of httpx2.
 
     Raises:
         UsageError: a repository is there already and public, and should not be.
         EndpointError: the hub cannot be reached, or refuses.
     """
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import (  # HTTPError is that of httpx, or in later versions httpx2
-        HTTPError,  # type: ignore[attr-defined]
-        OfflineModeIsEnabled,
-    )
+    from huggingface_hub.errors import HTTPError, OfflineModeIsEnabled  # type: ignore[attr-defined]
     from huggingface_hub.utils.tqdm import disable_progress_bars
 
     disable_progress_bars()
