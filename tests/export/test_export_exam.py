@@ -153,6 +153,38 @@ def test_a_student_is_exported_with_the_lessons_that_are_on(
     assert "give either --run DIR or --student NAME" in capfd.readouterr().err
 
 
+def test_a_student_that_changes_meanwhile_is_not_exported(
+    tiny: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """Another program adds a lesson while the prompts are asked, which takes minutes."""
+    base = compute_fingerprint(tiny)
+    anna = tmp_path / "anna"
+    runs = [
+        write_run(tmp_path / name, f"Do not {name}.", seed, base=base, model=str(tiny))
+        for seed, name in enumerate("ab")
+    ]
+    with open_student(anna, partial(begin_state, runs[0])) as opened:
+        add_lesson(opened, runs[0], script())
+    check_answers = export_run.check_answers
+
+    def add_and_check(*given: Any) -> Any:
+        with open_student(anna) as opened:
+            add_lesson(opened, runs[1], script())
+        return check_answers(*given)
+
+    words = ["export", "--student", f"{anna}/", "--to", "vllm", "--prompts", "2"]
+    with monkeypatch.context() as patch:
+        patch.setattr(export_run, "check_answers", add_and_check)
+        assert cli.run_command(words) == 2
+    assert "the student has changed while it was exported" in capfd.readouterr().err
+    assert not (anna / "exports/vllm").exists()
+    assert cli.run_command(words) == 0
+    assert "do\\-not\\-b" in (anna / "exports/vllm/README.md").read_text()
+
+
 def drop_time(file: str) -> str:
     """Return the name of a log behind its time. `inspect view` lists no file that has none: it
     looks for this pattern at the start of the name.

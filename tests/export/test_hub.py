@@ -211,3 +211,17 @@ def test_a_wrong_token_is_one_line_and_leaves_no_folder(
     assert "hf_another" not in err
     assert not list(tmp_path.iterdir())
     assert not hub.files
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:9", "127.0.0.1:9"])
+def test_a_hub_that_cannot_be_reached_is_one_line(
+    address: str,
+    hub: FakeHub,
+    lesson: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", address)
+    assert push(lesson, tmp_path / "out") == 4
+    assert "hub:me/mine: the hub refuses or cannot be reached" in capfd.readouterr().err

@@ -16,7 +16,7 @@ import uvicorn
 from browser import CHROMIUM, Browser, Tab
 
 from job_programs import PROGRAM, let_go, wait_until
-from lesson_runs import script, write_run, write_student
+from lesson_runs import make_cell, script, write_run, write_student
 from lessons import write_lesson
 from selfteach.models.check_safety import compute_fingerprint
 from selfteach.serve import server
@@ -247,6 +247,24 @@ def test_lessons_that_come_late_hide_no_newer_ones(tab: Tab, address: str, anna:
     tab.js("release()")
     time.sleep(0.2)
     assert tab.js("document.querySelectorAll('#lessons li').length") == 0
+
+
+def test_a_lesson_has_the_exam_of_the_lessons_that_are_on(
+    tab: Tab, address: str, anna: Path, tiny: Path, tmp_path: Path
+) -> None:
+    """Another lesson weakened it, and is switched off: the last exams are not those of now."""
+    base = compute_fingerprint(tiny)
+    run = write_run(tmp_path / "b", "Do not b.", seed=1, base=base, model=str(tiny))
+    with open_student(anna) as student:
+        add_lesson(student, run, script({"do-not-a": make_cell(2)}), accept=True)
+    tab.screen(*WIDTHS["desk"], dark=False)
+    open_page(tab, address)
+    enter_key(tab)
+    states = "[...document.querySelectorAll('#lessons .state')].map(shown => shown.textContent)"
+    wait_until(lambda: tab.js(states) == ["lost", "kept"])
+    tab.js("document.querySelectorAll('#lessons input')[1].click()")
+    wait_until(lambda: [lesson.on for lesson in read_student(anna).lessons] == [True, False])
+    wait_until(lambda: tab.js(states) == ["kept"])
 
 
 def test_many_jobs_leave_the_page_room_to_answer(tab: Tab, address: str, anna: Path) -> None:

@@ -11,6 +11,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -31,7 +32,7 @@ from selfteach.models.lora_layers import LoraLayer, read_lora_layers
 from selfteach.models.memory_account import count_cache_bytes
 from selfteach.models.pending import PendingCompletion, prepare_request
 from selfteach.records import GREEDY, Completion, Request, make_prompt
-from selfteach.serve import model_set, prompt_prefixes, server
+from selfteach.serve import connections, model_set, prompt_prefixes, server
 from selfteach.serve.answers import AnswerSet
 from selfteach.serve.app import escape_label
 from selfteach.serve.batch_engine import BatchEngine, EngineClosed, Generation, QueueFull, collect
@@ -283,6 +284,7 @@ def send(address: str, body: Any, path: str = "/v1/completions", **headers: str)
 
 
 PROMPT = {"model": "base", "prompt": "Yes."}
+CHAT = {"model": "one", "messages": [{"role": "user", "content": "Yes?"}]}
 CHAT_PATH = "/v1/chat/completions"
 
 
@@ -348,6 +350,33 @@ def test_content_that_is_no_text_is_refused_in_words(content: Any, words: str) -
     body["messages"] = [{"role": "user", "content": [{"type": "text", "text": "Why?"}]}]
     (prompt,) = parse_body(json.dumps(body).encode(), ChatBody).list_prompts()
     assert prompt == make_prompt("Why?")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "neutral"),
+    [
+        ("guided_choice", ["yes", "no"], None),
+        ("guided_json", {"type": "object"}, None),
+        ("guided_regex", "yes|no", None),
+        ("structured_outputs", {"choice": ["yes", "no"]}, None),
+        ("stop_token_ids", [5], []),
+        ("allowed_token_ids", [5], None),
+        ("bad_words", ["no"], []),
+        ("function_call", {"name": "look"}, "auto"),
+        ("modalities", ["text", "audio"], ["text"]),
+        ("typical_p", 0.5, 1.0),
+        ("length_penalty", 2, 1.0),
+        ("ignore_eos", True, False),
+    ],
+)
+def test_a_key_that_would_change_the_answer_is_refused_and_others_are_ignored(
+    key: str, value: Any, neutral: Any
+) -> None:
+    parse_body(json.dumps({**CHAT, key: neutral, "user": "anna"}).encode(), ChatBody)
+    for body, schema in ((CHAT, ChatBody), (PROMPT, TextBody)):
+        with pytest.raises(RequestFault, match=f"{key} is not supported") as caught:
+            parse_body(json.dumps({**body, key: value}).encode(), schema)
+        assert (caught.value.status, caught.value.param) == (400, key)
 
 
 def test_a_prompt_that_the_template_cannot_take_gets_a_reason(address: str) -> None:
@@ -431,6 +460,64 @@ def test_health_and_metrics(address: str, client: openai.OpenAI) -> None:
     assert int(numbers['selfteach_requests_total{model="two",status="200"}']) > 0
 
 
+@contextmanager
+def listen(served: ServedModels, options: server.ServerOptions) -> Iterator[tuple[str, int]]:
+    """Answer as `selfteach serve` does, on a thread, for the time of the block."""
+    listener = server.open_socket(options)
+    running = server.make_server(served, options)
+    thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    yield listener.getsockname()
+    running.should_exit = True
+    thread.join()
+
+
+def ask_health(place: tuple[str, int]) -> int:
+    connection = http.client.HTTPConnection(*place, timeout=30)
+    connection.request("GET", "/health")
+    status = connection.getresponse().status
+    connection.close()
+    return status
+
+
+HEAD = b"POST /v1/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+
+
+def test_connections_without_a_whole_request_do_not_keep_the_others_out(
+    served: ServedModels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They say nothing, a part of a head, a part of a body, or a part behind a whole request."""
+    monkeypatch.setattr(server, "SPARE_CONNECTIONS", 1)
+    monkeypatch.setattr(connections, "REQUEST_S", 1.0)
+    health = b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+    body = HEAD + b"Content-Length: 9\r\n\r\n{"
+    with listen(served, server.ServerOptions(port=0, max_waiting=4)) as place:
+        assert ask_health(place) == 200
+        idle = [socket.create_connection(place) for _ in range(5)]
+        for connection, said in zip(idle, (b"", b"", HEAD, body, health + body), strict=True):
+            connection.sendall(said)
+        assert ask_health(place) == 503
+        end = time.monotonic() + 20
+        while ask_health(place) != 200 and time.monotonic() < end:
+            time.sleep(0.1)
+        assert ask_health(place) == 200
+        for connection in idle:
+            connection.settimeout(20)
+            while connection.recv(4096):
+                pass  # what was answered, and then the end
+            connection.close()
+
+
+def test_a_connection_whose_answer_takes_long_is_kept(
+    served: ServedModels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "REQUEST_S", 0.2)
+    engine = BatchEngine(served.models.hf, served.models.rows)  # it computes nothing
+    late = ServedModels(replace(served.models, engine=engine), timeout_s=1.0)
+    with listen(late, server.ServerOptions(port=0)) as (host, port):
+        assert send(f"{host}:{port}", PROMPT)[0] == 504
+
+
 @pytest.mark.parametrize(
     ("name", "escaped"), [("two", "two"), ('a"b', r"a\"b"), ("a\\b", r"a\\b"), ("a\nb", r"a\nb")]
 )
@@ -508,9 +595,6 @@ def test_others_are_served_between_two_prompts(
 
     asyncio.run(ask())
     assert order == ["prompt", "another", "prompt"]
-
-
-CHAT = {"model": "one", "messages": [{"role": "user", "content": "Yes?"}]}
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
 import json
 import re
+import threading
+import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -13,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from job_programs import PROGRAM, let_go, wait_until
+from job_programs import PATIENCE_S, PROGRAM, let_go, wait_until
 from lesson_runs import script, write_beside, write_lora, write_run
 from selfteach.errors import IntegrityError, UsageError
 from selfteach.models.check_safety import compute_fingerprint
@@ -21,6 +24,7 @@ from selfteach.serve import server, teach_addresses
 from selfteach.serve.served_models import ServedModels
 from selfteach.serve.teaching import Teaching
 from selfteach.students.folder import open_student, read_student
+from selfteach.students.jobs import make_rule_job
 from selfteach.students.lessons import add_lesson, begin_state
 from selfteach.students.take_back import switch_lessons
 
@@ -155,6 +159,7 @@ class SoonServed:
     def __init__(self) -> None:
         self.book = self
         self.served = False
+        self.is_stopping = False
 
     def find(self, id: str) -> Any:
         return SimpleNamespace(id=id)
@@ -176,6 +181,25 @@ def test_the_last_event_of_a_job_shows_how_it_ended() -> None:
     *_, last, end = asyncio.run(follow())
     assert last == 'event: job\ndata: {"served": true}\n\n'
     assert end.startswith("event: end")
+
+
+def test_who_follows_a_job_does_not_keep_the_server_from_stopping(served: ServedModels) -> None:
+    teaching = served.teaching
+    assert teaching is not None
+    job = teaching.book.add(make_rule_job("Do not b."))
+    listener = server.open_socket(server.ServerOptions(port=0))
+    running = server.make_server(served, server.ServerOptions())
+    thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    following = http.client.HTTPConnection(*listener.getsockname(), timeout=PATIENCE_S)
+    following.request("GET", f"/v1/jobs/{job.id}/events")
+    reply = following.getresponse()
+    assert reply.readline() == b"event: job\n"
+    running.should_exit = True  # as the handler of a signal does
+    thread.join(server.SHUTDOWN_S / 2)
+    assert not thread.is_alive()
+    assert b"event: end" not in reply.read(), "the job is not over"
+    following.close()
 
 
 def test_a_refused_lesson_names_its_address_and_counts_instead_of_what_it_weakens(
@@ -275,6 +299,27 @@ def test_a_lesson_that_cannot_be_served_is_taken_back(
     assert [lesson["name"] for lesson in lessons] == ["do-not-a", "do-not-b"]
     reply = client.delete("/v1/lessons/do-not-b")
     assert [lesson["name"] for lesson in reply.json()["lessons"]] == ["do-not-a"]
+    wait_until(lambda: not teaching.fault)
+
+
+def test_a_file_that_is_brought_back_is_served(
+    served: ServedModels, anna: Path, runs: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing of the student changes with it, so the watcher looks again by itself."""
+    said: list[str] = []
+    teaching = served.teaching
+    assert teaching is not None
+    monkeypatch.setattr(teaching, "_say", said.append)
+    adapter = anna / "lessons/do-not-b/adapter/adapter_model.safetensors"
+    with open_student(anna) as opened:
+        add_lesson(opened, runs[1], script())
+        good = adapter.read_bytes()
+        adapter.write_bytes(good[:-4] + b"\0\0\0\0")
+    wait_until(lambda: teaching.fault)
+    time.sleep(1)
+    assert sum(line.startswith("not served: ") for line in said) == 1, "it is told once"
+    adapter.write_bytes(good)
+    wait_until(lambda: "anna/do-not-b" in served.names)
     wait_until(lambda: not teaching.fault)
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from job_programs import PROGRAM, let_go, wait_until
+from lesson_runs import script, write_run
 from selfteach import cli
 from selfteach.errors import DataError, IntegrityError, ResourceError, UsageError
 from selfteach.records import Message
@@ -33,7 +34,9 @@ from selfteach.students.jobs import (
     make_rule_job,
     split_conversation,
 )
+from selfteach.students.lessons import add_lesson
 from selfteach.students.state import Lesson, StudentState
+from selfteach.students.take_back import remove_lesson
 
 PROMPT = (Message("user", "What is rain?"),)
 ANSWER = "Water that falls from clouds."
@@ -63,7 +66,9 @@ def wait_for_state(book: JobBook, job: Job, state: str) -> Job:
     return book.find(job.id)
 
 
-def test_a_refused_lesson_says_why_and_can_be_accepted(book: JobBook, runner: JobRunner) -> None:
+def test_a_refused_lesson_says_why_and_can_be_accepted(
+    book: JobBook, runner: JobRunner, lesson: str
+) -> None:
     job = book.add(make_rule_job("Do not b."))
     end(book, "refused")
     found = wait_for_state(book, job, "refused")
@@ -77,8 +82,16 @@ def test_a_refused_lesson_says_why_and_can_be_accepted(book: JobBook, runner: Jo
         book.accept(job.id)
 
 
+@pytest.fixture
+def lesson(book: JobBook, tmp_path: Path) -> str:
+    """A lesson of the student."""
+    with open_student(book.student) as student:
+        add_lesson(student, write_run(tmp_path / "a", "Do not a."), script())
+    return "do-not-a"
+
+
 def test_a_refused_lesson_may_count_instead_of_what_it_weakens(
-    book: JobBook, runner: JobRunner
+    book: JobBook, runner: JobRunner, lesson: str
 ) -> None:
     job = book.add(make_rule_job("Do not b."))
     end(book, "refused")
@@ -92,6 +105,24 @@ def test_a_refused_lesson_may_count_instead_of_what_it_weakens(
     words = book.make_command(book.accept(job.id))
     assert words[words.index("--instead-of") + 1] == "do-not-a", "it stays what was chosen"
     assert "--accept" in words
+
+
+def test_a_refused_lesson_counts_instead_of_no_lesson_that_was_taken_back(
+    book: JobBook, runner: JobRunner, lesson: str
+) -> None:
+    """The command would refuse it, and a job that failed cannot be accepted any more."""
+    job = book.add(make_rule_job("Do not b."))
+    end(book, "refused")
+    wait_for_state(book, job, "refused")
+    book.update(job.id, instead_of=[lesson])  # it was chosen before, and the job refused again
+    with open_student(book.student) as student:
+        remove_lesson(student, lesson)
+    assert book.find(job.id).worse == [], "nobody is told to choose it"
+    with pytest.raises(UsageError, match="does not weaken 'do-not-a'; it weakens: none"):
+        book.accept(job.id, [lesson])
+    assert book.find(job.id).state == "refused"
+    assert book.accept(job.id).instead_of == []
+    wait_for_state(book, job, "added")
 
 
 def test_a_run_that_has_nothing_to_add_cannot_be_accepted(book: JobBook, runner: JobRunner) -> None:
@@ -202,6 +233,34 @@ def test_edits_are_collected_until_they_are_enough_for_a_lesson(book: JobBook) -
     assert (joined.kind, joined.state) == ("edits", "waiting")
     rows = [json.loads(line) for line in book.find_material(joined).open()]
     assert [row["correction"] for row in rows] == ["Water."] * EDITS_PER_LESSON
+
+
+def test_edits_of_a_job_that_failed_are_taught_with_the_next_one(
+    book: JobBook, runner: JobRunner
+) -> None:
+    """The disk was full, say: nobody writes eight edits twice."""
+
+    def edit(number: int) -> Job:
+        prompt = (Message("user", f"What is rain {number}?"),)
+        return book.add(make_edit_job(prompt, ANSWER, f"Water {number}."))
+
+    edits = [edit(number) for number in range(EDITS_PER_LESSON - 1)]
+    first = edit(EDITS_PER_LESSON)
+    end(book, "the disk is full")
+    wait_for_state(book, first, "failed")
+    kept = [book.find(job.id) for job in edits]
+    assert {job.state for job in kept} == {"collected"}
+    assert kept[0].message == f"{first.id} failed; the next edit begins anew with all of them"
+    (book.student / "go").unlink()
+    book.cancel(kept[0].id)
+    second = edit(EDITS_PER_LESSON + 1)
+    assert second.kind == "edits"
+    corrections = [row["correction"] for row in second.material]
+    numbers = [*range(1, EDITS_PER_LESSON - 1), EDITS_PER_LESSON, EDITS_PER_LESSON + 1]
+    assert corrections == [f"Water {number}." for number in numbers]
+    end(book, "added")
+    wait_for_state(book, second, "added")
+    assert {book.find(job.id).state for job in edits} == {"cancelled"}
 
 
 def test_edits_that_come_at_once_are_each_taught_once(

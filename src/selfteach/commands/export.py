@@ -22,7 +22,7 @@ from selfteach.students.folder import (
     is_student,
     read_student,
 )
-from selfteach.students.state import LESSONS_FOLDER, Cell
+from selfteach.students.state import LESSONS_FOLDER, Cell, StudentState
 
 if TYPE_CHECKING:
     from selfteach.students.exam_models import ExamSource
@@ -60,11 +60,12 @@ def run_export(
         )
     check_form(form)
     folder = run if run is not None else find_student_folder(student or "")
-    if student is not None:
-        refuse_no_lesson(folder)
+    is_one = student is None
+    state = None if is_one and not is_student(folder) else read_student(folder)
+    lessons = [folder] if is_one or state is None else list_lesson_folders(folder, state)
     if form == INSPECT:
         refuse_model_options(name, quant, public=public, exam=exam)
-        export_exams(folder, out, is_one=student is None, as_json=as_json)
+        export_exams(folder, lessons, out, is_one=is_one, as_json=as_json)
         return
     check_quant(form, quant)
     adapter = finished.find_adapter(folder, name)
@@ -80,10 +81,9 @@ def run_export(
         screen.display.print_line("loading the libraries and the model")
         from selfteach.export.export_run import ExportJob, export_run
 
-        lessons = list_lesson_folders(folder) if student is not None else [folder]
-        exams = list_exams(folder, lessons, Path(scratch)) if exam else []
+        exams = list_exams(state, lessons, Path(scratch)) if exam else []
         job = ExportJob(folder, base, adapter, form, quant, place, count, public, lessons, exams)
-        found = export_run(job, partial(make_export_card, folder), screen.display)
+        found = export_run(job, partial(make_export_card, folder, state), screen.display)
         print_check(found, screen)
     print_result({"out": str(place), **found}, place, as_json=as_json)
     refuse_failed(found, place)
@@ -109,7 +109,9 @@ def refuse_model_options(name: str, quant: str, *, public: bool, exam: bool) -> 
         )
 
 
-def export_exams(folder: Path, out: Path | None, *, is_one: bool, as_json: bool) -> None:
+def export_exams(
+    folder: Path, lessons: Sequence[Path], out: Path | None, *, is_one: bool, as_json: bool
+) -> None:
     """Write the exam of a run, or those of a student's lessons, as logs of inspect_ai, and beside
     them what `selfteach benchmark` has found of the run or the student.
     """
@@ -120,7 +122,7 @@ def export_exams(folder: Path, out: Path | None, *, is_one: bool, as_json: bool)
     check_unused(place)
     benchmark = read_benchmark(folder)
     with open_atomic_folder(place) as fresh:
-        for lesson in [folder] if is_one else list_lesson_folders(folder):
+        for lesson in lessons:
             own = fresh if is_one else fresh / lesson.name
             own.mkdir(parents=True)
             write_inspect_logs(lesson, own, benchmark, folder.resolve().name)
@@ -130,23 +132,19 @@ def export_exams(folder: Path, out: Path | None, *, is_one: bool, as_json: bool)
     print_result({"out": str(place), "form": INSPECT, "files": files}, place, as_json=as_json)
 
 
-def refuse_no_lesson(folder: Path) -> None:
-    """Refuse a student that is nothing but its base.
+def list_lesson_folders(folder: Path, state: StudentState) -> list[Path]:
+    """Return the folders of a student's lessons that are on.
 
     Raises:
-        UsageError: no lesson is on.
+        UsageError: none is on: the student is nothing but its base.
     """
-    if not read_student(folder).list_on():
+    if not state.list_on():
         raise UsageError("no lesson is on.", where=folder, cure="Teach one, or switch one on.")
-
-
-def list_lesson_folders(folder: Path) -> list[Path]:
-    """Return the folders of a student's lessons that are on."""
-    return [folder / LESSONS_FOLDER / own.name for own in read_student(folder).list_on()]
+    return [folder / LESSONS_FOLDER / own.name for own in state.list_on()]
 
 
 def list_exams(
-    folder: Path, lessons: Sequence[Path], scratch: Path
+    state: StudentState | None, lessons: Sequence[Path], scratch: Path
 ) -> list[tuple[ExamSource, Cell | None]]:
     """Return the exams of lessons, each with what it shows in the student's newest exams; None
     where there are none, or of a run.
@@ -154,7 +152,7 @@ def list_exams(
     from selfteach.students.examine import name_run_source
 
     cells: Mapping[str, Cell] = {}
-    if is_student(folder) and (sitting := read_student(folder).find_sitting()):
+    if state and (sitting := state.find_sitting()):
         cells = sitting.cells
     found = []
     for number, lesson in enumerate(lessons):
@@ -163,12 +161,23 @@ def list_exams(
     return found
 
 
-def make_export_card(folder: Path, usage: str, library: str) -> str:
-    """Return the card of a run or of a student with a section on the export."""
-    if is_student(folder):
+def make_export_card(folder: Path, state: StudentState | None, usage: str, library: str) -> str:
+    """Return the card of a run, or of a student as it was at the start, with a section on the
+    export.
+
+    Raises:
+        UsageError: the student is another one by now: what was written may be that of either.
+    """
+    if state is not None:
         from selfteach.report.student_card import make_student_card
 
-        return make_student_card(describe_student(folder, read_student(folder)), usage, library)
+        if read_student(folder).list_part_sums() != state.list_part_sums():
+            raise UsageError(
+                "the student has changed while it was exported.",
+                where=folder,
+                cure="Export it again.",
+            )
+        return make_student_card(describe_student(folder, state), usage, library)
     from selfteach.report.card import make_card
 
     return make_card(folder, usage, library)

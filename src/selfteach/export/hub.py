@@ -49,14 +49,15 @@ def check_repository(name: str) -> str:
 def push_folder(folder: Path, name: str, examples: Path, *, public: bool) -> list[str]:
     """Upload a folder as a model, and the examples as a dataset; return the addresses.
 
-    Each upload is one commit, so that nobody sees half of it.
+    Each upload is one commit, so that nobody sees half of it. `HTTPError` is that of httpx or, in
+    later versions of huggingface_hub, of httpx2.
 
     Raises:
         UsageError: a repository is there already and public, and should not be.
         EndpointError: the hub cannot be reached, or refuses.
     """
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
+    from huggingface_hub.errors import HTTPError, OfflineModeIsEnabled  # type: ignore[attr-defined]
     from huggingface_hub.utils.tqdm import disable_progress_bars
 
     disable_progress_bars()
@@ -81,7 +82,7 @@ def push_folder(folder: Path, name: str, examples: Path, *, public: bool) -> lis
             commit_message="Adapter of a selfteach run",
         )
         addresses.append(str(repository))
-    except (HfHubHTTPError, OfflineModeIsEnabled, OSError, ValueError) as fault:
+    except (HTTPError, OfflineModeIsEnabled, OSError, ValueError) as fault:
         raise EndpointError(
             f"the hub refuses or cannot be reached ({get_first_line(fault)}).",
             where=f"hub:{name}",

@@ -19,6 +19,7 @@ from selfteach.models.four_bit_files import refuse_4bit_base
 from selfteach.models.resolve_model_path import resolve_base, resolve_model_folder
 from selfteach.run.signals import replace_handlers
 from selfteach.serve.app import make_app
+from selfteach.serve.connections import TimedConnection
 from selfteach.serve.lessons import ServedLesson
 from selfteach.serve.model_set import ModelSet, ServedStudent
 from selfteach.serve.presence import announce_server
@@ -163,21 +164,7 @@ def serve(
     say: Callable[[str], None],
 ) -> None:
     """Answer until a signal: running answers are finished first, for at most SHUTDOWN_S seconds."""
-    server = _Server(
-        uvicorn.Config(
-            make_app(served, local=options.host in LOCAL_ADDRESSES),
-            log_level="critical",
-            access_log=False,
-            lifespan="off",
-            ws="none",
-            http="h11",
-            loop="asyncio",
-            server_header=False,
-            proxy_headers=False,
-            limit_concurrency=options.max_waiting + SPARE_CONNECTIONS,
-            timeout_graceful_shutdown=SHUTDOWN_S,
-        )
-    )
+    server = make_server(served, options)
     address = f"http://{format_address(listener)}"
     say(f"serving {', '.join(served.names)} at {address}/v1")
     student = str(served.teaching.folder.resolve()) if served.teaching else ""
@@ -187,6 +174,24 @@ def serve(
     finally:
         listener.close()
         served.close()
+
+
+def make_server(served: ServedModels, options: ServerOptions) -> uvicorn.Server:
+    """Return what answers at a socket."""
+    config = uvicorn.Config(
+        make_app(served, local=options.host in LOCAL_ADDRESSES),
+        log_level="critical",
+        access_log=False,
+        lifespan="off",
+        ws="none",
+        http=TimedConnection,
+        loop="asyncio",
+        server_header=False,
+        proxy_headers=False,
+        limit_concurrency=options.max_waiting + SPARE_CONNECTIONS,
+        timeout_graceful_shutdown=SHUTDOWN_S,
+    )
+    return _Server(config, served.teaching)
 
 
 def open_socket(options: ServerOptions) -> socket.socket:
@@ -223,6 +228,15 @@ def format_address(listener: socket.socket) -> str:
 
 class _Server(uvicorn.Server):
     """Stop at the first signal when running answers are finished, at the second one at once."""
+
+    def __init__(self, config: uvicorn.Config, teaching: Teaching | None) -> None:
+        super().__init__(config)
+        self._teaching = teaching
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self._teaching is not None:
+            self._teaching.is_stopping = True  # whoever follows a job is not waited for
+        await super().shutdown(sockets)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -128,10 +128,12 @@ async def _follow_job(teaching: Teaching, request: Request) -> Response:
 
 
 async def _stream(teaching: Teaching, job: Job) -> AsyncIterator[str]:
-    """Yield an event for every change of a job, until it is over; the last one shows how."""
+    """Yield an event for every change of a job, until it is over; the last one shows how. Without
+    one the events end when the server begins to stop.
+    """
     sent = ""
     quiet_s = 0.0
-    while True:
+    while not teaching.is_stopping:
         job = await asyncio.to_thread(teaching.book.find, job.id)
         is_over = teaching.is_over(job)  # before it is described, so the end is not missed
         text = json.dumps(await asyncio.to_thread(teaching.describe_job, job))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -41,6 +42,10 @@ from selfteach.students.jobs import (
 from selfteach.students.take_back import remove_lesson, switch_lessons
 
 WATCH_S = 1.0
+FAULT_REST = 10
+"""How many times as long as a look that found a fault the next one waits: the cure of a fault may
+change nothing of the student, such as a file that is brought back, and a proof takes time.
+"""
 LOG_LINES = 20
 RULE_CURE = (
     'Say in "rule" what an answer must do and where, for instance "End emails with a thank you."; '
@@ -94,6 +99,7 @@ class Teaching:
 
     Attributes:
         fault: why the newest change of the student is not served, or "".
+        is_stopping: whether the server has begun to stop, so nobody follows a job further.
     """
 
     def __init__(
@@ -107,6 +113,7 @@ class Teaching:
         self.folder: Path = student.folder
         self.book = JobBook(student.folder)
         self.fault = ""
+        self.is_stopping = False
         self._settings = settings
         self._say = say
         self.program = program
@@ -216,11 +223,16 @@ class Teaching:
         self._say(f'"{job.title[:60]}": {words}{message}{cure}')
 
     def _watch(self) -> None:
+        next_s = 0.0
         while not self._closing.wait(WATCH_S):
             now = _read_change_time(self.folder)
-            if now != self._seen and find_student_owner(self.folder) is None:
+            is_new = now != self._seen or (self.fault and time.monotonic() >= next_s)
+            if is_new and find_student_owner(self.folder) is None:
                 self._seen = now
+                start_s = time.monotonic()
                 self._refresh()
+                end_s = time.monotonic()
+                next_s = end_s + FAULT_REST * (end_s - start_s)
 
     def _refresh(self) -> None:
         try:
@@ -233,8 +245,10 @@ class Teaching:
             self._report_fault(f"{type(fault).__name__}: {get_first_line(fault)}")
 
     def _report_fault(self, fault: str) -> None:
+        """Tell a fault once, however often it comes back before it is over."""
+        if fault != self.fault:
+            self._say(f"not served: {fault}")
         self.fault = fault
-        self._say(f"not served: {fault}")
 
 
 def describe_cure(job: Job) -> str:

@@ -190,7 +190,7 @@ class JobRunner:
             attempts = job.attempts - resumable
             return self.book.update(job.id, state="waiting", attempts=attempts, message=message)
         words = message or f"its process ended with {code}; see {folder / LOG_FILE}"
-        return self.book.update(job.id, state="failed", message=words)
+        return self.book.fail(job.id, words)
 
 
 def refuse_links(folder: Path) -> None:

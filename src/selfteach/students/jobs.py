@@ -34,7 +34,8 @@ from selfteach.errors import DataError, IntegrityError, ResourceError, UsageErro
 from selfteach.files import write_jsonl
 from selfteach.records import JsonMapping, JsonObject, Message, Turns, prompt_to_json
 from selfteach.run.run_folder import make_slug
-from selfteach.students.folder import DATABASE_FILE, TEACH_CURE, read_student
+from selfteach.run.student_adapter import DATABASE_FILE
+from selfteach.students.folder import TEACH_CURE, read_student
 from selfteach.text import clean_text
 
 JOBS_FOLDER = "jobs"
@@ -307,18 +308,33 @@ class JobBook:
         self.write_material(joined)
         _insert(db, last)
         for edit in collected:
-            words = f"taught by {joined.id}"
-            _write(db, replace(edit, state="cancelled", message=words))
+            _write(db, replace(edit, state="cancelled", message=_name_teacher(joined.id)))
         _insert(db, joined)
         return joined
+
+    def fail(self, id: str, message: str) -> Job:
+        """Mark a job as failed, and return it. Edits that it should have taught are collected
+        again, so the next edit makes a new job of all of them.
+        """
+        with self._change() as db:
+            job = self._change_job(db, id, state="failed", message=message)
+            if job.kind == "edits":
+                words = f"{id} failed; the next edit begins anew with all of them"
+                for edit in self._read_jobs(db):
+                    if edit.kind == "edit" and edit.message == _name_teacher(id):
+                        self._change_job(db, edit.id, state="collected", message=words)
+        return job
 
     def update(self, id: str, **values: object) -> Job:
         """Change some values of a job, and return it."""
         with self._change() as db:
-            row = db.execute("SELECT body FROM jobs WHERE id = ?", (id,)).fetchone()
-            before = self._read_row(id, row)
-            job = replace(before, changed_s=time.time(), **values)  # type: ignore[arg-type]
-            _write(db, job)
+            return self._change_job(db, id, **values)
+
+    def _change_job(self, db: sqlite3.Connection, id: str, **values: object) -> Job:
+        row = db.execute("SELECT body FROM jobs WHERE id = ?", (id,)).fetchone()
+        before = self._read_row(id, row)
+        job = replace(before, changed_s=time.time(), **values)  # type: ignore[arg-type]
+        _write(db, job)
         return job
 
     def take_next(self) -> Job | None:
@@ -355,7 +371,8 @@ class JobBook:
                 gate then decides about all others; without them it is not asked again.
 
         Raises:
-            UsageError: it was not refused, or does not weaken such a lesson.
+            UsageError: it was not refused, or does not weaken such a lesson, which may have been
+                taken back since.
         """
         job = self.find(id)
         if job.state != "refused":
@@ -363,18 +380,21 @@ class JobBook:
                 f"{id} was not refused: it is {job.state}.",
                 cure="Accept a job whose state is refused.",
             )
+        lessons = {lesson.name for lesson in read_student(self.student).lessons}
+        worse = [name for name in job.worse if name in lessons]
         for name in instead_of:
-            if name not in job.worse:
-                known = ", ".join(job.worse) or "none"
+            if name not in worse:
+                known = ", ".join(worse) or "none"
                 raise UsageError(
                     f"{id} does not weaken {name[:80]!r}; it weakens: {known}.",
-                    cure="Name one of these.",
+                    cure="Name one of these, or accept it without a name.",
                 )
+        before = [name for name in job.instead_of if name in lessons]
         return self.update(
             id,
             state="waiting",
             accept=not instead_of,
-            instead_of=[*job.instead_of, *instead_of],
+            instead_of=[*before, *instead_of],
             cancel=False,
             message="",
         )
@@ -454,10 +474,16 @@ class JobBook:
         return read_result_file(self.find_folder(job) / RESULT_FILE)
 
     def mark_removed(self, lesson: str) -> None:
-        """Let the jobs that became a lesson end as removed: several, if a rule was said twice."""
+        """Let the jobs that became a lesson end as removed: several, if a rule was said twice.
+
+        Refused jobs no longer name the lesson among those that they weaken: nothing can count
+        instead of it.
+        """
         for job in self.list_jobs():
             if job.state == "added" and job.lesson == lesson:
                 self.update(job.id, state="removed")
+            if lesson in job.worse:
+                self.update(job.id, worse=[name for name in job.worse if name != lesson])
 
     def mark_lost(self) -> None:
         """Let the jobs end as removed whose lesson is not there: a process was killed between the
@@ -546,6 +572,11 @@ def list_open_jobs(student: Path) -> list[Job]:
         with suppress(IntegrityError):
             jobs.append(_read_job(body, student))
     return [job for job in jobs if job.is_open]
+
+
+def _name_teacher(id: str) -> str:
+    """Return the message of an edit that a job of several edits teaches."""
+    return f"taught by {id}"
 
 
 def _insert(db: sqlite3.Connection, job: Job) -> None:

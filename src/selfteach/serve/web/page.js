@@ -176,7 +176,7 @@ async function showLessons() {
   const found = await (await call("GET", "/v1/lessons")).json();
   if (turn !== newest.lessons) return;
   find("student").textContent = found.model;
-  const cells = found.matrix.length ? found.matrix[found.matrix.length - 1].cells : {};
+  const cells = found.exams?.cells ?? {}; // of the lessons that are on now, not of the last change
   find("none").hidden = found.lessons.length > 0;
   find("lessons").replaceChildren(...found.lessons.map((lesson) => makeLesson(lesson, cells)));
   offerModels([found.model, ...found.lessons.map((lesson) => lesson.model)]);
