@@ -149,7 +149,7 @@ def test_a_stop_after_a_removal_says_what_goes_on(
     monkeypatch.setattr(StudentState, "list_carriers", lambda *given: [find_lesson(anna)])
     monkeypatch.setattr("selfteach.commands.student.retrain_carriers", stop)
     print_of(capsys, "student", "add", "anna", "b")
-    shown = print_of(capsys, "student", "remove", "anna", "do-not-b", "--retrain", code=130)
+    shown = print_of(capsys, "student", "remove", "anna", "do-not-b-2", "--retrain", code=130)
     assert "is removed. `selfteach student retrain anna do-not-a` trains again" in shown
 
 
