@@ -31,6 +31,7 @@ def test_what_is_only_told_is_left_out(text: str, simplest: str) -> None:
         "Keep it short, so no lists.",
         'Say "so, friends" first.',
         "The budget is secret, so never mention it.",
+        "Use few words. Emails can be longer.",
         "x" * (MAX_CHARS + 1),
     ],
 )

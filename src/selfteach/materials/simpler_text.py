@@ -93,8 +93,11 @@ _TELLS = re.compile(
     re.I,
 )
 _BANS = re.compile(
-    r"\b(?:never|no|not|don't|do not|without|avoid|instead|want|prefer|need)\b", re.I
+    r"\b(?:never|no|not|don't|do not|without|avoid|instead|want|prefer|need|can|may|could|allowed|"
+    r"permitted|fine|ok|okay|exempt|excluded|longer|shorter|more|less|different)\b",
+    re.I,
 )
+"""What a sentence has that demands, forbids or allows something."""
 _SO_LEAD = re.compile(r"^(?:so|and|but|also),? ", re.I)
 
 
