@@ -15,7 +15,7 @@ from selfteach.materials.rule import read_rule, suggest_check
         ("I can only take a couple of sentences at a time, please.", "answer in two sentences"),
         ("It has to fit into 160 letters.", "answer in 160 characters"),
         ("I'd like no fewer than three sentences.", "answer in at least three sentences"),
-        ("Exactly 4 sentences, please, as for a caption.", "answer in exactly 4 sentences"),
+        ("Exactly 4 sentences, please.", "answer in exactly 4 sentences"),
         ("Under 30 words is what I want.", "answer in fewer than 30 words"),
         ("One short line is plenty.", "have at most One line"),
     ],
@@ -37,6 +37,8 @@ def test_the_plain_demand(text: str, plain: str) -> None:
         "Answer in 20 words unless I ask for more.",
         'Say "two words".',
         "Be brief, e.g. one sentence.",
+        "Nothing over 20 words, talk about dogs.",
+        "Use pictures, at most 20 words.",
     ],
 )
 def test_a_part_or_another_form_or_a_narrower_demand_is_not_read(text: str) -> None:

@@ -43,6 +43,9 @@ def test_the_plain_demand(text: str, plain: str) -> None:
         'Never start with "Sure" or an apology.',
         'Start with "A" or end with "B".',
         "No quotation at all.",
+        'Start with "Hi", talk about dogs.',
+        'Start with "Hi". Ask how they are.',
+        'Never say "maybe", commit to an answer.',
     ],
 )
 def test_more_than_one_thing_or_no_demand_is_not_read(text: str) -> None:

@@ -19,12 +19,12 @@ _LEAD = re.compile(
 """Words before a question."""
 _QUESTION_WORD = re.compile(r"(?:what|whats|why|how|hows|where|when|who|which|whose)\b", re.I)
 _REQUEST = re.compile(
-    r"(?:can|could|would|will)(?:n['’]?t)? (?:you|u|i|we|somebody|someone|anyone)(?: please| maybe|"
-    r" perhaps| just| kindly)? (?:tell|explain|show|give|get|help|describe|list|name|write|read|"
-    r"recommend|suggest|summari[sz]e|translate|say|share|make|compare|define|provide|teach|spell|"
-    r"find|check|ask|have|mind|like|please)\b|"
-    r"(?:do|does|did) (?:you|u|anyone|anybody|somebody|someone) (?:know|have an? idea|remember|"
-    r"mind|happen to know)\b|(?:may|might) I ask\b",
+    r"(?:can|could|would|will)(?:n['’]?t)? (?:you|u|i|we|somebody|someone|anyone)(?: please| "
+    r"maybe| perhaps| just| kindly)? (?:tell|explain|show|give|get|help|describe|list|name|write|"
+    r"read|recommend|suggest|summari[sz]e|translate|say|share|make|compare|define|provide|teach|"
+    r"spell|find|check|ask|have|mind|like|please)\b|(?:do|does|did) (?:you|u|anyone|anybody|"
+    r"somebody|someone) (?:know|have an? idea|remember|mind|happen to know)\b|(?:may|might) I "
+    r"ask\b",
     re.I,
 )
 """A question that asks for more than a yes: "Can you tell me why cats purr?"."""

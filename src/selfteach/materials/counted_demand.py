@@ -10,33 +10,30 @@ from __future__ import annotations
 import re
 
 from selfteach.materials.keyword_demand import asks_for_form
+from selfteach.materials.scope import starts_effect
+from selfteach.materials.usual_words import is_remark
 from selfteach.number_words import NUMBER
 
 _UNIT = r"(?P<unit>words?|sentences?|characters?|letters?|lines?|paragraphs?)"
 _COUNT = re.compile(
     rf"(?:a |one )?(?P<count>{NUMBER}|a single|single|a couple of)[ -](?:(?:short|brief|simple|"
-    rf"tiny|little|"
-    rf"full|clear|good) )*{_UNIT}(?![\w-])(?: (?:long|in (?:all|total|length)|of text))?",
+    rf"tiny|little|full|clear|good) )*{_UNIT}(?![\w-])(?: (?:long|in (?:all|total|length)|of "
+    rf"text))?",
     re.I,
 )
 _MOST = re.compile(
-    r"\b(?:at (?:the )?(?:very )?most|max(?:imum)?|(?:no|not|never|nothing|none|don't|do not|isn't|"
-    r"must not|"
-    r"shouldn't|without)\b[^.;]{0,30}?\b(?:more|longer|over|above|beyond|exceed\w*|past|bigger)(?: "
-    r"than)?|up "
-    r"to|within|limit"
-    r"(?:ed)?|cap(?:ped)?|tops|or (?:less|fewer|under|below)|(?:keep|trim|cut) (?:it|them|this|"
-    r"things|yourself|(?:(?:your|all|every|each|the|my|any|of) )*(?:answers?|repl(?:y|ies)|"
-    r"responses?|messages?))(?: down)? to|"
-    r"squeeze\w*|"
-    r"the limit|and no more|is (?:enough|plenty|all))\b",
+    r"\b(?:at (?:the )?(?:very )?most|max(?:imum)?|(?:no|not|never|nothing|none|don't|do not|"
+    r"isn't|must not|shouldn't|without)\b[^.;]{0,30}?\b(?:more|longer|over|above|beyond|exceed\w*|"
+    r"past|bigger)(?: than)?|up to|within|limit(?:ed)?|cap(?:ped)?|tops|or (?:less|fewer|under|"
+    r"below)|(?:keep|trim|cut) (?:it|them|this|things|yourself|(?:(?:your|all|every|each|the|my|"
+    r"any|of) )*(?:answers?|repl(?:y|ies)|responses?|messages?))(?: down)? to|squeeze\w*|the "
+    r"limit|and no more|is (?:enough|plenty|all))\b",
     re.I,
 )
 _FEWER = re.compile(r"\b(?:under|below|less than|fewer than|shorter than)\b", re.I)
 _LEAST = re.compile(
     r"\b(?:at (?:the )?(?:very )?least|min(?:imum)?|(?:no|not|never) (?:fewer|less|shorter) than|"
-    r"or more|"
-    r"upwards?)\b",
+    r"or more|upwards?)\b",
     re.I,
 )
 _MORE = re.compile(r"\b(?:more than|longer than|over|exceed\w*)\b", re.I)
@@ -44,24 +41,17 @@ _EXACTLY = re.compile(r"\b(?:exactly|precisely|no more,? (?:and )?no less|not on
 _NARROWS = re.compile(
     r"\b(?:paragraphs|or [a-z]+|that|with an? |in (?:rhyme|verse|prose|(?-i:[A-Z])[a-z]+))\b|"
     r"\be\.g\.|\bi\.e\.|\b(?:for example|(?:never|not|don't) (?:limit|cap|restrict|cut|shorten|"
-    r"keep)|"
-    r"unless|except|if(?! (?:you|possible))|when|whenever|while|until|between|per|each (?!answer|"
-    r"reply|"
-    r"response|time)[a-z]+|every (?!answer|reply|response|time|single|message)[a-z]+|first|last|"
-    r"second|title\w*|"
-    r"headlines?|summar\w+|intro\w*|subject|headings?|closing|opening|ending|instead|rather|"
-    r"optional|may|can be|"
-    r"allowed|than|or \d|to \d|about|around|roughly|but|then|followed|plus|also|and (?!no more|"
-    r"that's|never|not|"
-    r"please)[a-z]+)\b",
+    r"keep)|unless|except|if(?! (?:you|possible))|when|whenever|while|until|between|per|each "
+    r"(?!answer|reply|response|time)[a-z]+|every (?!answer|reply|response|time|single|"
+    r"message)[a-z]+|first|last|second|title\w*|headlines?|summar\w+|intro\w*|subject|headings?|"
+    r"closing|opening|ending|instead|rather|optional|may|can be|allowed|than|or \d|to \d|about|"
+    r"around|roughly|but|then|followed|plus|also|and (?!no more|that's|never|not|please)[a-z]+)\b",
     re.I,
 )
 _DEMANDS = re.compile(
-    r"\b(?:answer\w*|repl\w+|respon\w+|write|keep|limit|stay|use|give|make|be|stick|want|need|like|"
-    r"prefer|"
-    r"should|must|has to|have to|fit|anything|everything|nothing|please|grateful|tops|max\w*|most|"
-    r"least|"
-    r"exactly|only|just|short|brief)\b|^[^a-z]*(?:\d+|[a-z-]+) [a-z]+[.!]*$",
+    r"\b(?:answer\w*|repl\w+|respon\w+|write|keep|limit|stay|use|give|make|be|stick|want|need|"
+    r"like|prefer|should|must|has to|have to|fit|anything|everything|nothing|please|grateful|tops|"
+    r"max\w*|most|least|exactly|only|just|short|brief)\b|^[^a-z]*(?:\d+|[a-z-]+) [a-z]+[.!]*$",
     re.I,
 )
 _FREES = re.compile(r"\b(?:never|not|don't) (?:limit|cap|restrict|cut|shorten|keep)", re.I)
@@ -83,12 +73,31 @@ def say_counted_demand(text: str) -> str:
         return ""
     if _FREES.search(text) or not _DEMANDS.search(text):
         return ""
+    if not _stands_alone(text[: count.start()], text[count.end() :]):
+        return ""
     bound = _name_bound(around)
     number = "one" if "single" in count["count"].lower() else count["count"]
     number = "two" if "couple" in number.lower() else number
     unit = "characters" if count["unit"].lower().startswith("letter") else count["unit"]
     verb = "have" if unit.lower().startswith("line") else "answer in"
     return f"{verb} {bound}{number} {unit}".replace("  ", " ")
+
+
+def _stands_alone(before: str, after: str) -> bool:
+    """Return whether no other clause is a demand: those before begin as none, and those after are
+    remarks, or bound the number ("40 words, no more").
+    """
+    *others, _ = re.split(r"[,;:.!] ", before)
+    _, *more = re.split(r"[,;:.!](?: |$)| [-–—] ", after.rstrip(" .!"))
+    bounds = (_MOST, _LEAST, _EXACTLY)
+    return not any(map(starts_effect, others)) and all(
+        _EMPTY.fullmatch(clause) or is_remark(clause) or any(b.search(clause) for b in bounds)
+        for clause in more
+    )
+
+
+_EMPTY = re.compile(r"(?:please|thanks|thank you|always|that's all|if (?:you|possible)\b.*)?", re.I)
+"""A clause that only asks politely."""
 
 
 def _name_bound(around: str) -> str:

@@ -99,14 +99,12 @@ _TOO_MANY = re.compile(
 
 _ENOUGH = re.compile(
     (
-        rf"(?:I (?:only |just )?(?:need|want|wanted|asked for) |just |keep it to |"
-        rf"limit it to )?(?:only |just )?(?P<what>(?:a single|an?|{NUMBER}) (?:short )?"
+        rf"(?:I (?:only |just )?(?:need|want|wanted|asked for) |just |keep it to |limit it to "
+        rf")?(?:only |just )?(?P<what>(?:a single|an?|{NUMBER}) (?:short )?"
         r"(?:sentences?|words?|lines?|paragraphs?|emojis?|exclamation marks?|question marks?|"
-        r"bullet points?|bullets|hashtags?))"
-        r"(?: (?:(?:is|are|was|were|would be|would have been|will be|should be|would have done) )?"
-        r"(?:enough|plenty|it|done it|"
-        r"sufficient|fine|the limit|the maximum|max|maximum|at most|tops|all I (?:need|want)|"
-        r"would do|will do))?"
+        r"bullet points?|bullets|hashtags?))(?: (?:(?:is|are|was|were|would be|would have been|"
+        r"will be|should be|would have done) )?(?:enough|plenty|it|done it|sufficient|fine|the "
+        r"limit|the maximum|max|maximum|at most|tops|all I (?:need|want)|would do|will do))?"
     ),
     re.I,
 )
@@ -146,10 +144,9 @@ _LANGUAGE = re.compile(
     re.I,
 )
 _SAYS = re.compile(
-    r"(?:stop|quit|no more) (?:saying|writing|using) (.+)|"
-    r"(?:never|do not|don't) (?:say|write) (.+)|"
-    r"no need (?:for|to say|to write) (?:the )?(.+?)(?: (?:part|bit|line|phrase))?|"
-    r"(?:never|do not|don't|stop) call(?:ing)? me (.+)",
+    r"(?:stop|quit|no more) (?:saying|writing|using) (.+)|(?:never|do not|don't) (?:say|write) "
+    r"(.+)|no need (?:for|to say|to write) (?:the )?(.+?)(?: (?:part|bit|line|phrase))?|(?:never|"
+    r"do not|don't|stop) call(?:ing)? me (.+)",
     re.I,
 )
 """Words that an answer says, and should not."""
@@ -157,11 +154,11 @@ _QUOTATION = r"(?:\"[^\"]+\"|“[^”]+”|(?<!\w)'[^']+'(?!\w)|‘[^’]+’)"
 _NOT_THIS = re.compile(
     r"(?:(?:drop|cut|lose|remove|skip|delete|leave out|get rid of|stop (?:saying|using|writing|"
     r"with)|avoid|no|kein(?:e|en)?|(?:I )?(?:hate|dislike|can't stand)|enough(?: with)?|don't say|"
-    rf"never say)(?: (?:the|your|all|of|that|these|those))* (?P<first>{_QUOTATION})"
-    rf"(?:(?:,| and| or)* {_QUOTATION})*(?: (?:part|bit|line|phrase|opening|please|again))*|"
-    rf"(?:it says |you say |you said |the )?(?P<named>{_QUOTATION})(?: (?:is|sounds|feels) .*| "
-    r"*(?:->|=>|→) "
-    r"*(?:delete|remove|out|away|nothing)|(?:,| -)? (?:never(?: use it)?|no|please no|out|gone)))",
+    rf"never say)(?: (?:the|your|all|of|that|these|those))* (?P<first>{_QUOTATION})(?:(?:,| and| "
+    rf"or)* {_QUOTATION})*(?: (?:part|bit|line|phrase|opening|please|again))*|(?:it says |you say |"
+    rf"you said |the )?(?P<named>{_QUOTATION})(?: (?:is|sounds|feels) .*| "
+    r"*(?:->|=>|→) *(?:delete|remove|out|away|nothing)|(?:,| -)? (?:never(?: use it)?|no|please "
+    r"no|out|gone)))",
     re.I,
 )
 """Words in quotation marks that are not wanted: "Drop the 'Great question!'"."""
@@ -184,8 +181,8 @@ _I_WANTED = re.compile(
 )
 _PROSE = re.compile(
     r"(?:write|use|i want|just|bitte|in)? ?(?:normal|full|complete|plain|whole|flowing|ordinary|"
-    r"real) "
-    r"(?:sentences|prose|text|paragraphs)|(?:bitte )?(?:fließtext|ganze sätze)|statements only",
+    r"real) (?:sentences|prose|text|paragraphs)|(?:bitte )?(?:fließtext|ganze sätze)|statements "
+    r"only",
     re.I,
 )
 _TELLS = (

@@ -114,9 +114,8 @@ def split_unread(text: str) -> tuple[Effect | None, list[str]]:
 
 
 _LIMITS_ANOTHER = re.compile(
-    r"^(?:but|except|unless|or|otherwise|only)\b|"
-    r"\b(?:except|unless|only|apart from|not (?:if|when|for|in|always)|(?:is|are) (?:fine|ok|okay|"
-    r"allowed))\b",
+    r"^(?:but|except|unless|or|otherwise|only)\b|\b(?:except|unless|only|apart from|not (?:if|"
+    r"when|for|in|always)|(?:is|are) (?:fine|ok|okay|allowed))\b",
     re.I,
 )
 
@@ -128,9 +127,8 @@ def _adds_nothing(sentence: str) -> bool:
 
 
 _INSTEAD = re.compile(
-    r"(?:please )?(?:say|write|use|put) (?:\"[^\"]+\"|'[^']+'|[\w-]+) (?:instead|if (?:you (?:have "
-    r"to|"
-    r"must)|needed|necessary))[ .!]*",
+    r"(?:please )?(?:say|write|use|put) (?:\"[^\"]+\"|'[^']+'|[\w-]+) (?:instead|if (?:you "
+    r"(?:have to|must)|needed|necessary))[ .!]*",
     re.I,
 )
 
@@ -138,8 +136,7 @@ _INSTEAD = re.compile(
 _NOT_SO = re.compile(
     rf"(?:and )?not {NUMBER}(?:,? (?:and |or )?not {NUMBER})*[ .!]*|"
     r"(?:and )?not (?-i:[A-ZÀ-Þ])\w+(?: \w+)?(?:,? (?:and |or )?(?:not )?(?-i:[A-ZÀ-Þ])\w+(?: "
-    r"\w+)?)*[ .!]*|"
-    r"please (?:get|spell|write) it right(?: in .+)?[ .!]*",
+    r"\w+)?)*[ .!]*|please (?:get|spell|write) it right(?: in .+)?[ .!]*",
     re.I,
 )
 """How a name is not spelled, of which the right one alone is needed."""
@@ -156,19 +153,17 @@ def _straighten(text: str) -> str:
 
 _MANNERLY = (
     r"(?:polite(?:ly)?|formal(?:ly)?|informal(?:ly)?|friendly|casual(?:ly)?|sincere(?:ly)?|"
-    r"kind(?:ly)?|"
-    r"warm(?:ly)?|calm(?:ly)?|firm|professional(?:ly)?|confident(?:ly)?|cheerful(?:ly)?|funny|"
-    r"humorous|"
-    r"serious(?:ly)?|neutral|respectful(?:ly)?|simple|plain|clear(?:ly)?|poetic|enthusiastic|"
-    r"positive|"
-    r"empathetic|gentle|gently|patient|playful|witty|sarcastic|dramatic|personal|direct|honest|"
-    r"modest|upbeat|courteous|old-fashioned|layman's|like an? [a-z]+(?: [a-z]+){0,2})"
+    r"kind(?:ly)?|warm(?:ly)?|calm(?:ly)?|firm|professional(?:ly)?|confident(?:ly)?|"
+    r"cheerful(?:ly)?|funny|humorous|serious(?:ly)?|neutral|respectful(?:ly)?|simple|plain|"
+    r"clear(?:ly)?|poetic|enthusiastic|positive|empathetic|gentle|gently|patient|playful|witty|"
+    r"sarcastic|dramatic|personal|direct|honest|modest|upbeat|courteous|old-fashioned|layman's|"
+    r"like an? [a-z]+(?: [a-z]+){0,2})"
 )
 _MANNER = re.compile(
     r"(?:please |always )*(?:(?:be|sound|stay|remain|act|seem|write|speak|talk|answer|reply|"
-    r"respond|use|"
-    r"keep it|make it|be told|be written|be phrased)(?: (?:it|them|me|to me|everything))? )?"
-    r"(?:(?:in|with|using) )?(?:an? |the )?(?:(?:very|more|quite|rather|extra|brutally) )*"
+    r"respond|use|keep it|make it|be told|be written|be phrased)(?: (?:it|them|me|to me|"
+    r"everything))? )?(?:(?:in|with|using) )?(?:an? |the )?(?:(?:very|more|quite|rather|extra|"
+    r"brutally) )*"
     rf"{_MANNERLY}(?:(?:,| and| but| yet|, and)? {_MANNERLY})*"
     r"(?: (?:tone|voice|style|manner|way|language|words|terms))?",
     re.I,
@@ -337,8 +332,7 @@ def _read_joined(text: str) -> Effect | None:
 
 _FORBIDS = re.compile(
     r"(?:please )?(?:you )?(?:never|no|not|do not|don't|avoid|use no|must not|refrain|stop|stay|"
-    r"keep|"
-    r"leave|steer)\b",
+    r"keep|leave|steer)\b",
     re.I,
 )
 _LIMITS = re.compile(r"(?:at most|up to|no more than|not more than|under|fewer than|max)\b", re.I)
@@ -434,41 +428,34 @@ _EXAMPLES = re.compile(
 )
 """Examples of what is forbidden: "no abbreviations like 'ASAP'"."""
 _POLITE_TAIL = re.compile(
-    r"(?<!\bsay)(?<!\bword)(?<! or)(?<! never)(?<! not)(?<! as)(?<! write)"
-    r"(?:,? (?:from (?:now|here) on|at all times|no matter what|in (?:the )?future|without "
-    r"exception|whatsoever|of any kind|no matter (?:what|how|who|where|when)(?: .+)?|whatever "
-    r"(?:[a-z]+ )?(?:i|you|they|we) .+|everywhere|all the time|every (?:single )?time"
-    r"(?: you (?:give|write|use|mention|make) (?:one|it|them|some))?|(?:okay|ok|"
-    r"alright|got it|understood|right)|"
-    r"(?:in|with) (?:anything|everything|whatever|all)(?: that)? you (?:write|say|send|give|tell)"
-    r"(?: (?:for|to))?(?: me| us)?|(?:(?:just|only|but) )?(?:(?:plain|simple|normal|flowing) )+"
-    r"(?:prose|text|sentences|paragraphs|words)|(?:(?:instead of|rather than|not|not in) (?:an? )?"
-    r"(?:(?:long|full|plain|running|continuous|whole|normal|big) )*(?:paragraphs?|prose|text))|"
-    r"(?<=question )(?:for|to) (?:me|us|them|(?:the|my|our) [a-z]+)|"
-    r"(?:at least )?once(?: or more)?|throughout|under any circumstances?|for [a-z]+ reasons|"
-    r"(?:and )?(?:no|not|never|without) (?:running|flowing|continuous|plain|long|full) (?:text|"
-    r"prose|"
-    r"paragraphs)|as an? (?:topic|subject)|(?:on|in) (?:this|our) (?:channel|chat|group|server|"
-    r"forum)|"
-    r"(?:with|separated by) an? (?:empty|blank) line(?: in)? between(?: them)?|"
-    r"per (?:answer|reply|response|message)|if you (?:can|please)|please|(?<=, )(?:always|ever|"
-    r"full stop|period|for (?:safety|clarity|consistency|simplicity|fun))|"
-    r"(?:in|within|throughout|for|with) "
-    r"(?:(?:all|each|every|any|and|of|your|my|the) )+(?:answers?|repl(?:y|ies)|responses?)|"
-    r"in (?:(?:all|any) )?(?:of )?your (?:[a-z]+,? (?:and )?){0,3}(?:ideas|suggestions|tips|"
-    r"recommendations)))+$",
+    r"(?<!\bsay)(?<!\bword)(?<! or)(?<! never)(?<! not)(?<! as)(?<! write)(?:,? (?:from (?:now|"
+    r"here) on|at all times|no matter what|in (?:the )?future|without exception|whatsoever|of any "
+    r"kind|no matter (?:what|how|who|where|when)(?: .+)?|whatever (?:[a-z]+ )?(?:i|you|they|we) "
+    r".+|everywhere|all the time|every (?:single )?time(?: you (?:give|write|use|mention|make) "
+    r"(?:one|it|them|some))?|(?:okay|ok|alright|got it|understood|right)|(?:in|with) (?:anything|"
+    r"everything|whatever|all)(?: that)? you (?:write|say|send|give|tell)(?: (?:for|to))?(?: me| "
+    r"us)?|(?:(?:just|only|but) )?(?:(?:plain|simple|normal|flowing) )+(?:prose|text|sentences|"
+    r"paragraphs|words)|(?:(?:instead of|rather than|not|not in) (?:an? )?(?:(?:long|full|plain|"
+    r"running|continuous|whole|normal|big) )*(?:paragraphs?|prose|text))|(?<=question )(?:for|to) "
+    r"(?:me|us|them|(?:the|my|our) [a-z]+)|(?:at least )?once(?: or more)?|throughout|under any "
+    r"circumstances?|for [a-z]+ reasons|(?:and )?(?:no|not|never|without) (?:running|flowing|"
+    r"continuous|plain|long|full) (?:text|prose|paragraphs)|as an? (?:topic|subject)|(?:on|in) "
+    r"(?:this|our) (?:channel|chat|group|server|forum)|(?:with|separated by) an? (?:empty|blank) "
+    r"line(?: in)? between(?: them)?|per (?:answer|reply|response|message)|if you (?:can|please)|"
+    r"please|(?<=, )(?:always|ever|full stop|period|for (?:safety|clarity|consistency|simplicity|"
+    r"fun))|(?:in|within|throughout|for|with) (?:(?:all|each|every|any|and|of|your|my|the) "
+    r")+(?:answers?|repl(?:y|ies)|responses?)|in (?:(?:all|any) )?(?:of )?your (?:[a-z]+,? (?:and "
+    r")?){0,3}(?:ideas|suggestions|tips|recommendations)))+$",
     re.I,
 )
 _DEMAND = re.compile(
-    r"(?!(?:answer|reply) (?:only|always|never) )"
-    r"(?:(?:(?:all|any|every|each|single|your|the|my|these) )*(?:of your |own )?(?:answers?|"
-    r"repl(?:y|ies)|"
-    r"responses?|messages?|letters?(?= (?:must|should|shall|ha(?:s|ve) to|needs? to|ought to|(?:is|"
-    r"are) to) (?:always )?be (?:written )?(?:in )?(?:all )?(?:lower|upper|capital|caps|small)))|"
-    r"it|everything|(?:what|whatever|everything) you (?:say|write)) "
-    r"(?:(?:must|should|shall|have to|has to|needs? to|ought to|are to|is to|"
-    r"(?:may|can)(?= not| never| only))(?: (?P<not>not|never))?|(?P<only>only|always|never)) "
-    r"(?:only |always )*(?P<rest>.+)",
+    r"(?!(?:answer|reply) (?:only|always|never) )(?:(?:(?:all|any|every|each|single|your|the|my|"
+    r"these) )*(?:of your |own )?(?:answers?|repl(?:y|ies)|responses?|messages?|letters?(?= "
+    r"(?:must|should|shall|ha(?:s|ve) to|needs? to|ought to|(?:is|are) to) (?:always )?be "
+    r"(?:written )?(?:in )?(?:all )?(?:lower|upper|capital|caps|small)))|it|everything|(?:what|"
+    r"whatever|everything) you (?:say|write)) (?:(?:must|should|shall|have to|has to|needs? to|"
+    r"ought to|are to|is to|(?:may|can)(?= not| never| only))(?: (?P<not>not|never))?|"
+    r"(?P<only>only|always|never)) (?:only |always )*(?P<rest>.+)",
     re.I,
 )
 
@@ -535,22 +522,17 @@ _TOLD_DEMAND = re.compile(
 )
 _POLITE_LEAD = re.compile(
     r"^(?:(?:(?:for (?:reasons|the sake) of [a-z ]+|for [a-z]+ reasons|for (?:simplicity|"
-    r"consistency|"
-    r"convenience|readability|accessibility|safety|clarity|brevity)|in (?:other words|short|a "
-    r"nutshell|the interest of [a-z]+)|as a rule|with (?:that|this) in mind|to (?!my\b|our\b|"
-    r"the\b)[a-z]+ [a-z ]+?)(?=, )|"
-    r"(?:also|and|plus|additionally|furthermore|besides|moreover|finally|lastly|next)|"
-    r"(?:(?:all|your|my|the) )*(?:note|rule|answers?|repl(?:y|ies)|responses?|length|style|"
-    r"format|language):|please|kindly|always|"
-    r"only ever|(?:only )?then|just|simply|whatever (?:happens|you do|(?:i|they|people|somebody) "
-    r"asks?(?: you| about)?)|from now on|"
-    r"only(?= (?:use|answer|reply|respond|write|speak|talk|start|end)\b(?! yes or no))|"
-    r"try to|remember to|"
-    r"you (?:must|should|shall|are to|need to|have to)(?! not)|make sure "
+    r"consistency|convenience|readability|accessibility|safety|clarity|brevity)|in (?:other words|"
+    r"short|a nutshell|the interest of [a-z]+)|as a rule|with (?:that|this) in mind|to (?!my\b|"
+    r"our\b|the\b)[a-z]+ [a-z ]+?)(?=, )|(?:also|and|plus|additionally|furthermore|besides|"
+    r"moreover|finally|lastly|next)|(?:(?:all|your|my|the) )*(?:note|rule|answers?|repl(?:y|ies)|"
+    r"responses?|length|style|format|language):|please|kindly|always|only ever|(?:only )?then|"
+    r"just|simply|whatever (?:happens|you do|(?:i|they|people|somebody) asks?(?: you| about)?)|"
+    r"from now on|only(?= (?:use|answer|reply|respond|write|speak|talk|start|end)\b(?! yes or "
+    r"no))|try to|remember to|you (?:must|should|shall|are to|need to|have to)(?! not)|make sure "
     r"(?:to|that you)|(?:make sure|ensure|see to it)(?: that)?(?= (?:your|each|every|all|the|my|"
-    r"any|it)\b)|be sure to|(?:can|could|would|will) you(?: please)?|"
-    r"i(?:'d| would)? (?:want|like|love|need|expect|prefer) you to|(?:in|for) (?:all|every|each|"
-    r"any|your)(?: of)?(?: your)? "
+    r"any|it)\b)|be sure to|(?:can|could|would|will) you(?: please)?|i(?:'d| would)? (?:want|like|"
+    r"love|need|expect|prefer) you to|(?:in|for) (?:all|every|each|any|your)(?: of)?(?: your)? "
     r"(?:answers?|repl(?:y|ies)|responses?)),? )+",
     re.I,
 )
@@ -563,8 +545,8 @@ _REMARK = re.compile(r"(?:I|this|that|it) (?:am|is|was|do|did|cannot|can't|have)
 _DEMANDS = re.compile(r"(?:do|don't|never|always|use|answer)\b", re.I)
 _SURE_DEMAND = re.compile(
     rf"(?:please|(?:refer|direct|point|send) {THEM} to|"
-    r"make sure|always|be|(?:do not|don't|never|avoid) (?:say|mention|tell|talk|speak|"
-    r"discuss|promise|apologi[sz]e|argue|answer))\b",
+    r"make sure|always|be|(?:do not|don't|never|avoid) (?:say|mention|tell|talk|speak|discuss|"
+    r"promise|apologi[sz]e|argue|answer))\b",
     re.I,
 )
 """How a demand begins that no statement goes on with."""
@@ -586,8 +568,7 @@ _OF_SPEAKER = re.compile(
 
 _OF_PERSON = re.compile(
     r"(?:(?:so|but) )?(?:(?:I|my) .+|we (?:had|got|lost|were|[a-z]+ed)\b.*\b(?:last|once|already|"
-    r"before|recently|ago)"
-    r"\b.*)",
+    r"before|recently|ago)\b.*)",
     re.I,
 )
 """What the person tells of herself in a sentence of its own, which no answer says."""

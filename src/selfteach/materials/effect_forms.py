@@ -94,12 +94,11 @@ from selfteach.number_words import NUMBER
 
 _ANSWER = (
     r"(?:(?:give (?:me|us|them)|(?:explain|describe|discuss|present) (?:it|this|them|things|"
-    r"yourself|"
-    r"everything|your (?:answers?|reasoning|thoughts|reasons))|answer|reply|respond|"
-    r"write|speak|talk|stay|be|remain)(?: (?:me|only|always|every "
-    r"question|all questions|questions))?|write everything"
-    rf"|(?:keep|limit|make|write|give|format|return) (?:it|them|yourself|{REPLIES}|(?:your|all|"
-    rf"all your|every|each|the) {REPLIES}))"
+    r"yourself|everything|your (?:answers?|reasoning|thoughts|reasons))|answer|reply|respond|write|"
+    r"speak|talk|stay|be|remain)(?: (?:me|only|always|every question|all questions|questions))?|"
+    r"write everything"
+    rf"|(?:keep|limit|make|write|give|format|return) (?:it|them|yourself|{REPLIES}|(?:your|all|all "
+    rf"your|every|each|the) {REPLIES}))"
 )
 _NOT = (
     rf"(?:(?:your {REPLIES} )?(?:do not|don't|never|must not|should "
@@ -143,8 +142,7 @@ _WITH = (
     r"(?P<value>.+)"
 )
 _EDGED = (
-    rf"(?: (?:it|an answer|{REPLIES}|{_EVERYTHING}|"
-    rf"(?:your|any|all|the|every|each) {REPLIES}))?"
+    rf"(?: (?:it|an answer|{REPLIES}|{_EVERYTHING}|(?:your|any|all|the|every|each) {REPLIES}))?"
 )
 
 _NAMED = r"(?P<names>[a-z ,/-]{0,80})"
@@ -209,8 +207,7 @@ _WHOM = rf"(?:{THEM}|(?:the|an?|every|each|all|my|our|your) [a-z]+s?(?: [a-z]+)?
 _SHOW = r"(?:give|write|state|show|quote|put|use|mark|list)"
 _MONEY = (
     r"(?:(?:the|all|any|your|every|each|an?) )*(?:prices?|amounts?|costs?|money|sums?|fees?|"
-    r"percentages?|"
-    r"numbers?|figures?|digits?|it)"
+    r"percentages?|numbers?|figures?|digits?|it)"
 )
 
 _SIGN_TAIL = (
@@ -239,9 +236,8 @@ _EVERYWHERE = (
     r"(?:,? (?:everywhere|throughout|(?:wherever|whenever) it (?:appears|occurs|is used)))?"
 )
 _NOT_SPELLED = (
-    r"(?:,? (?:and )?(?:not|never|instead of|rather than)(?: as)? "
-    r"(?P<others>(?:[\"'][\w&' -]+[\"']|"
-    r"[\w&'-]+)(?:(?: or |, ?| nor | and )(?:[\"'][\w&' -]+[\"']|[\w&'-]+))*))?"
+    r"(?:,? (?:and )?(?:not|never|instead of|rather than)(?: as)? (?P<others>(?:[\"'][\w&' "
+    r"-]+[\"']|[\w&'-]+)(?:(?: or |, ?| nor | and )(?:[\"'][\w&' -]+[\"']|[\w&'-]+))*))?"
 )
 _LITERALLY = r"""(?:"(?P<double>[^"]+)"|'(?P<single>[^']+)')"""
 
@@ -297,8 +293,8 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         check_most_marks,
     ),
     (
-        rf"{_NOT} (?:{_USE} )?(?:so|too|that) many "
-        rf"(?P<mark>(?:{'|'.join(USED_MARKS)}|emoji|emoticon|smiley)s?){_WHERE}",
+        rf"{_NOT} (?:{_USE} )?(?:so|too|that) many (?P<mark>(?:{'|'.join(USED_MARKS)}|emoji|"
+        rf"emoticon|smiley)s?){_WHERE}",
         check_most_marks,
     ),
     (
@@ -321,8 +317,8 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         check_forbidden_bound,
     ),
     (
-        rf"{_NOT} (?:(?:{_USE}|speak|talk)(?: in)? )?(?P<marks>{_MARK}(?:{_SEPARATOR}{_MARK})*)"
-        rf"{_WHERE}"
+        rf"{_NOT} (?:(?:{_USE}|speak|talk)(?: in)? "
+        rf")?(?P<marks>{_MARK}(?:{_SEPARATOR}{_MARK})*){_WHERE}"
         r"(?:,? (?:(?:but )?(?:write|spell) (?:them|it) out)(?: in (?:words|letters|full))?)?",
         check_marks,
     ),
@@ -381,14 +377,12 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     ),
     (
         rf"{_NOT} (?:{_USE} )?(?:any )?(?:whole )?words in (?:all )?(?:capitals|caps|capital "
-        rf"letters|"
-        rf"upper case){_WHERE}",
+        rf"letters|upper case){_WHERE}",
         f"not {CAPITAL_WORD}",
     ),
     (
         rf"(?:{_NOT} (?:{_USE} )?(?:any |in )?(?:all[- ]caps|block capitals|caps lock)|{_NOT} "
-        rf"shout)"
-        rf"(?: words)?{_WHERE}",
+        rf"shout)(?: words)?{_WHERE}",
         f"not {SHOUTED}",
     ),
     (rf"{_NOT} (?:put|write|set|make) (?:anything|words) in bold{_WHERE}", f"not {BOLD}"),
@@ -456,33 +450,26 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     ),
     (
         r"(?:put|set|write|give)(?: only)? (?P<what>it|this|that|the (?:translation|text|result|"
-        r"sentence|"
-        r"answer|definition)|your (?:answer|reply|response|translation)) (?:in|"
-        r"between|inside) "
-        r"(?:double )?(?:quotation marks|quotes|inverted commas)(?P<only>,? (?:and|but)? ?(?:add|"
-        r"write|say) "
-        r"nothing (?:else|more|around it))?",
+        r"sentence|answer|definition)|your (?:answer|reply|response|translation)) (?:in|between|"
+        r"inside) (?:double )?(?:quotation marks|quotes|inverted commas)(?P<only>,? (?:and|but)? "
+        r"?(?:add|write|say) nothing (?:else|more|around it))?",
         check_quoted,
     ),
     (
         rf"{_NOT} (?:swear|curse|insult (?:me|us|him|her|them|anyone|anybody|people)|use (?:any "
         rf")?(?:swear "
         r"words?|bad (?:language|words)|slang))(?:ing)?,? not even (?:with |say |use )?(?:the "
-        r"words? )?"
-        r"(?P<words>[\"'][^\"']+[\"'](?:(?:,? (?:or|and|nor) |, )[\"'][^\"']+[\"'])*)",
+        r"words? )?(?P<words>[\"'][^\"']+[\"'](?:(?:,? (?:or|and|nor) |, )[\"'][^\"']+[\"'])*)",
         check_no_quoted_words,
     ),
     (
         r"(?:(?:write|put|give|list|use|have|place|do|make|answer)(?: (?:it|them|the list|lists?|"
-        r"everything))? )?"
-        r"(?:with |as )?(?:only )?(?:one|an?|each|every|a single) (?:single )?(?:item|ingredient|"
-        r"entry|product|"
-        r"thing|name|title|word|city|idea|option)s? (?:per line|(?:on|in) (?:each|its own|a new|a "
-        r"separate|every|"
-        r"one|an extra) line|on a line of its own|a line)(?P<dash>(?:,| and)?(?: each)?(?: with)? "
-        r"(?:an? )?(?:dash|"
-        r"hyphen|bullet)(?: in front(?: of (?:it|each|them))?| before (?:it|each)| at the start)?)?"
-        r"(?P<only>,? (?:and )?nothing (?:else|more))?",
+        r"everything))? )?(?:with |as )?(?:only )?(?:one|an?|each|every|a single) (?:single "
+        r")?(?:item|ingredient|entry|product|thing|name|title|word|city|idea|option)s? (?:per "
+        r"line|(?:on|in) (?:each|its own|a new|a separate|every|one|an extra) line|on a line of "
+        r"its own|a line)(?P<dash>(?:,| and)?(?: each)?(?: with)? (?:an? )?(?:dash|hyphen|"
+        r"bullet)(?: in front(?: of (?:it|each|them))?| before (?:it|each)| at the "
+        r"start)?)?(?P<only>,? (?:and )?nothing (?:else|more))?",
         check_items_apart,
     ),
     (
@@ -494,8 +481,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         rf"(?:give|list|name|write)(?: (?:me|us|them))? (?:exactly |just |only "
         rf")?(?P<count>{NUMBER})(?: (?:of them|"
         r"[a-z]+s))?,? (?:one|each)(?: one)? (?:per line|on (?:its own|a new|a separate|each) "
-        r"line)(?:,? (?:and )?"
-        r"nothing (?:else|more))?",
+        r"line)(?:,? (?:and )?nothing (?:else|more))?",
         check_so_many_lines,
     ),
     *NOTATION_FORMS,
@@ -529,12 +515,12 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         check_no_emoji,
     ),
     (
-        rf"(?:only )?(?:{_USE}|send|sprinkle|insert|sneak|throw|drop|slip|work|with|"
-        rf"sign(?: off)? with)(?: in)? (?:(?P<many>{'|'.join(MANY)}) )?"
+        rf"(?:only )?(?:{_USE}|send|sprinkle|insert|sneak|throw|drop|slip|work|with|sign(?: off)? "
+        rf"with)(?: in)? (?:(?P<many>{'|'.join(MANY)}) )?"
         r"(?:(?:some|an?|at least (?:one|an?)|one|any|cute|"
         rf"funny|nice|matching|fitting|suitable|the|of) "
-        rf")*(?:(?P<drawn>{PICTURES}(?:{_PICTURE_JOIN}{PICTURES})*)"
-        rf"(?: emojis?)?|{_NAMED_PICTURE}){_WHERE}",
+        rf")*(?:(?P<drawn>{PICTURES}(?:{_PICTURE_JOIN}{PICTURES})*)(?: emojis?)?|"
+        rf"{_NAMED_PICTURE}){_WHERE}",
         check_emoji,
     ),
     (
@@ -596,8 +582,8 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     ),
     (
         rf"call (?:it|them|this|that|(?:our|the|my) [\w ]+?) (?!(?:and|but)\b){_NEW}"
-        r"(?: instead of| rather than|,? (?:not|never)|,? (?:and|but) (?:not|never)"
-        r"(?= (?:[\"']|(?-i:[A-ZÀ-Þ])|[\w-]+s$)))"
+        r"(?: instead of| rather than|,? (?:not|never)|,? (?:and|but) (?:not|never)(?= (?:[\"']|"
+        r"(?-i:[A-ZÀ-Þ])|[\w-]+s$)))"
         rf"{_THE_WORD} {_OLDS}",
         replace_words,
     ),
@@ -618,8 +604,8 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     ),
     (
         r"(?:put|place|add|write|give) an? (?:(?:one-line|single-line|short|brief|final) )*(?:line|"
-        r"summary|"
-        r"sentence|remark|note) (?:that |which )?(?:starts?|begins?|starting|beginning) with "
+        r"summary|sentence|remark|note) (?:that |which )?(?:starts?|begins?|starting|beginning) "
+        r"with "
         rf"{_LITERALLY} (?:at|in) the (?:very )?(?P<edge>end|bottom|start|beginning|top)",
         check_edge_line,
     ),
@@ -640,8 +626,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     (rf"instead of(?: the (?:word|term))? {_OLD},? (?:say|write|use|put) {_NEW}", replace_words),
     (
         rf"(?:replace|swap|exchange)(?: (?:every|all|any|each))?(?: the (?:word|term))? {_OLDS} "
-        rf"(?:by|with|for)(?: the "
-        rf"(?:word|term))? {_NEW}",
+        rf"(?:by|with|for)(?: the (?:word|term))? {_NEW}",
         replace_words,
     ),
     (rf"substitute {_NEW} for {_OLDS}", replace_words),
@@ -662,11 +647,10 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         rename,
     ),
     (
-        r"(?:do not|don't|never) call (?:it|them|him|her|this|that|(?:our|the|my) [a-z ]+?) "
-        r"(?:an? |"
-        r"the )?"
-        rf"(?=[\"']){_OLD}[,;]? (?:but |rather )?(?:call (?:it|them|him|her|this|that) |say |use )"
-        rf"(?:an? |the )?(?=[\"']){_NEW}(?: instead)?",
+        r"(?:do not|don't|never) call (?:it|them|him|her|this|that|(?:our|the|my) [a-z ]+?) (?:an? "
+        r"|the )?"
+        rf"(?=[\"']){_OLD}[,;]? (?:but |rather )?(?:call (?:it|them|him|her|this|that) |say |use "
+        rf")(?:an? |the )?(?=[\"']){_NEW}(?: instead)?",
         replace_words,
     ),
     (
@@ -680,8 +664,8 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         call_otherwise,
     ),
     (
-        rf"{_NOT} (?!.*\byourself\b)(?:(?:refer(?:ring)? to|speak(?:ing)? (?:of|about)|"
-        rf"describ(?:e|ing)|writ(?:e|ing) (?:of|"
+        rf"{_NOT} (?!.*\byourself\b)(?:(?:refer(?:ring)? to|speak(?:ing)? (?:of|about)|describ(?:e|"
+        rf"ing)|writ(?:e|ing) (?:of|"
         r"about)|address(?:ing)?) [^\"']+? as|call(?:ing)? [^\"']+?)(?: (?:an?|the))? "
         r"[\"'](?P<value>[^\"']+)[\"']",
         check_no_literal,
@@ -758,9 +742,8 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     ),
     (
         r"(?:have|include|add|use|write|contain) (?:a|an|one|the) (?:[a-z]+ )?(?:section|heading|"
-        r"part|"
-        r"paragraph|chapter|line) (?:called|named|titled|headed|with the (?:title|heading)) [\"']"
-        r"(?P<value>[^\"']+)[\"']",
+        r"part|paragraph|chapter|line) (?:called|named|titled|headed|with the (?:title|heading)) "
+        r"[\"'](?P<value>[^\"']+)[\"']",
         check_literal,
     ),
     (
@@ -779,13 +762,11 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     ),
     (
         r"(?:say|write|include|mention|add|use|put|insert|contain|have)(?: (?:at least )?(?:one|"
-        r"once|an?)"
-        r"(?= [\"']))?(?: (?:the|a|my|our|his|"
-        r"her|their) (?:words?|phrase|hashtag|sentence|line|expression|term|(?:nick|pet |full |"
+        r"once|an?)(?= [\"']))?(?: (?:the|a|my|our|his|her|their) (?:words?|phrase|hashtag|"
+        r"sentence|line|expression|term|(?:nick|pet |full |"
         rf"first )?name|greeting|title|slogan|motto|tagline|signature|abbreviation|warning|note|"
         rf"disclaimer|remark|reminder|hint|message|wish|question|code|label|addition|notice|"
-        rf"tip))? {_LITERALLY}"
-        rf"(?: somewhere)?{_WHERE}",
+        rf"tip))? {_LITERALLY}(?: somewhere)?{_WHERE}",
         check_literal,
     ),
     (
@@ -811,9 +792,8 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     ),
     (
         rf"(?:{_SHOW} )?(?:{_MONEY} )?(?:always )?(?:with|using) (?:the |an? "
-        rf")(?P<mark>{'|'.join(SIGNS)})"
-        rf"(?: (?P<place>in front|before|after|behind)(?: of)?(?: (?:it|them|"
-        rf"{_MONEY}))?)?{_SIGN_TAIL}",
+        rf")(?P<mark>{'|'.join(SIGNS)})(?: (?P<place>in front|before|after|behind)(?: of)?(?: "
+        rf"(?:it|them|{_MONEY}))?)?{_SIGN_TAIL}",
         check_placed_sign,
     ),
     (
@@ -859,8 +839,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     ),
     (
         rf"(?:write|give|show) [a-z]+ (?:as|with|in) (?=[\"']){_NEW},? (?:and |but )?(?:not|never|"
-        rf"instead "
-        rf"of|rather than) (?:with |as |in |using )?{_OLD}",
+        rf"instead of|rather than) (?:with |as |in |using )?{_OLD}",
         replace_words,
     ),
     (
@@ -870,24 +849,21 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     ),
     (
         r"(?:start|begin|open) with (?:the|a|today's) (?:current |meeting )?date,? (?:written "
-        r")?(?:in|as|like) (?:the )?"
-        r"(?:(?:form|format|style) )?(?:of )?(?P<form>[dmy]{2,4}[./-][dmy]{2}[./-][dmy]{2,4})"
-        r"(?: (?:form|format|style))?",
+        r")?(?:in|as|like) (?:the )?(?:(?:form|format|style) )?(?:of "
+        r")?(?P<form>[dmy]{2,4}[./-][dmy]{2}[./-][dmy]{2,4})(?: (?:form|format|style))?",
         check_dated,
     ),
     (
         r"(?:have|put|give|state|write|show|include|list|contain|use) [^\"']+? (?:on|in|with) "
-        r"(?:its|"
-        r"their|a|an) (?:own |separate |extra |new )?line(?: of (?:its|their) own)? (?:that |"
-        r"which )?"
-        r"(?:starts?|begins?|starting|beginning|opening) with (?P<value>\"[^\"]+\"|'[^']+')",
+        r"(?:its|their|a|an) (?:own |separate |extra |new )?line(?: of (?:its|their) own)? "
+        r"(?:that |which )?(?:starts?|begins?|starting|beginning|opening) with "
+        r"(?P<value>\"[^\"]+\"|'[^']+')",
         check_own_line,
     ),
     (
         r"(?:give|include|add|put|use|write|offer|show|have|contain)(?: (?:me|us|them))? (?:an?|"
-        r"the|one) [a-z -]+? "
-        r"(?:(?:that |which )?(?:starts?|begins?|opens?|starting|beginning|opening) with|"
-        r"(?:introduced|"
+        r"the|one) [a-z -]+? (?:(?:that |which )?(?:starts?|begins?|opens?|starting|beginning|"
+        r"opening) with|(?:introduced|"
         rf"headed|marked|labell?ed|preceded|followed) (?:by|with|as))(?: the words?)? {_LITERALLY}",
         check_literal,
     ),
@@ -895,43 +871,34 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         r"(?:list|show|give|write|put|mark|present|set|format|enclose|wrap)(?: (?:me|us|them))? "
         r"(?:all )?(?:the|your|my|our|its|their) (?!(?:no|not|nothing|whole|entire|answers?)\b)"
         rf"[a-z'-]+(?: (?:of |and |in )?[a-z'-]+){{0,3}}? (?:with|as|in|into|using) (?:an? |the "
-        rf")?{_USED_MARK}"
-        rf"{_WHERE}",
+        rf")?{_USED_MARK}{_WHERE}",
         check_marked,
     ),
     (
         r"the (?:hero|heroine|main character|character|protagonist|villain|narrator|detective|"
-        r"king|queen|"
-        r"princess|prince|witch|wizard|dragon|dog|cat|bear|rabbit|fox|child|boy|girl|robot) "
-        r"(?:(?:must|should|"
-        r"has to|is to) (?:always )?be|is always) (?:called|named) (?P<value>(?-i:[A-ZÀ-Þ])[\w'-]*"
-        r"(?: (?-i:[A-ZÀ-Þ])[\w'-]*)?|[\"'][^\"']+[\"'])",
+        r"king|queen|princess|prince|witch|wizard|dragon|dog|cat|bear|rabbit|fox|child|boy|girl|"
+        r"robot) (?:(?:must|should|has to|is to) (?:always )?be|is always) (?:called|named) "
+        r"(?P<value>(?-i:[A-ZÀ-Þ])[\w'-]*(?: (?-i:[A-ZÀ-Þ])[\w'-]*)?|[\"'][^\"']+[\"'])",
         check_called,
     ),
     (
         r"(?:call|address|refer to) (?:me|him|her|us|them|it) (?:by|with|as|using) (?:my|his|her|"
-        r"our|"
-        r"their|its) (?:[a-z]+ )?name,? (?P<value>(?-i:[A-ZÀ-Þ])[\w'-]*)(?:,? (?:rather than|"
-        r"instead of|not|"
-        r"never) .+)?",
+        r"our|their|its) (?:[a-z]+ )?name,? (?P<value>(?-i:[A-ZÀ-Þ])[\w'-]*)(?:,? (?:rather than|"
+        r"instead of|not|never) .+)?",
         check_called,
     ),
     (
         r"(?:say|answer|reply)(?: with)? (?P<what>(?!\S+ (?:words?|sentences?|lines?|things?|"
-        r"times|facts?|"
-        r"examples?|paragraphs?|points?)\b)\d[^\"',;:]*)",
+        r"times|facts?|examples?|paragraphs?|points?)\b)\d[^\"',;:]*)",
         check_value,
     ),
     (r"(?:say|answer|reply)(?: with| that it is| that you are)? (?P<what>\d[\d.,:]*)", check_value),
     (
-        r"(?:just |only |always )*say (?P<what>(?!\w+ly$|(?:nothing|something|anything|"
-        r"everything|more|"
-        r"less|much|little|things?|again|back|please|okay|otherwise|instead|whatever|that|this|"
-        r"what|"
-        r"it|so|too|goodbyes?|words?|jokes?|facts?|first|last|only|also|just|clearly|aloud|both|"
-        r"either|"
-        r"neither|enough|plenty|twice|once|mine|who|how|why|when|where|which|sth|grace|nil|sooner|"
-        r"anyway|almost|often)$)[a-z]{3,})",
+        r"(?:just |only |always )*say (?P<what>(?!\w+ly$|(?:nothing|something|anything|everything|"
+        r"more|less|much|little|things?|again|back|please|okay|otherwise|instead|whatever|that|"
+        r"this|what|it|so|too|goodbyes?|words?|jokes?|facts?|first|last|only|also|just|clearly|"
+        r"aloud|both|either|neither|enough|plenty|twice|once|mine|who|how|why|when|where|which|"
+        r"sth|grace|nil|sooner|anyway|almost|often)$)[a-z]{3,})",
         check_value,
     ),
     (
@@ -940,8 +907,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     ),
     (
         r"(?:have|include|add|put|use|write) (?P<value>\([^()\s]{1,12}\))(?: (?:after|behind|"
-        r"before|"
-        r"in|next to) .+)?",
+        r"before|in|next to) .+)?",
         check_literal,
     ),
     (
@@ -970,34 +936,30 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         'contains "?"',
     ),
     (
-        rf"(?:(?:use|speak|switch to|stick to|stay in|write|be in|be)(?: only)? )?(?:only "
-        rf")?(?:in )?"
-        rf"(?P<language>{'|'.join(LANGUAGES)})(?: only|,? please| (?:to|with) (?:me|us))*",
+        rf"(?:(?:use|speak|switch to|stick to|stay in|write|be in|be)(?: only)? )?(?:only )?(?:in "
+        rf")?(?P<language>{'|'.join(LANGUAGES)})(?: only|,? please| (?:to|with) (?:me|us))*",
         check_language,
     ),
     (
         r"bold (?:the|all|your|every|each) [a-z -]+?(?: (?:in|of) (?:every|each|all|your|the) "
-        r"[a-z]+)?"
-        r"(?: (?:with|using|in) (?:double |two )?(?:asterisks|stars))?",
+        r"[a-z]+)?(?: (?:with|using|in) (?:double |two )?(?:asterisks|stars))?",
         BOLD,
     ),
     (
         r"(?:the|all|every|each) [a-z ]+? (?:(?:must|should|has to|is to|are to) (?:always )?be|"
-        r"goes|belongs) "
-        r"in bold(?: (?:with|using) (?:two |double )?(?:asterisks|stars).*)?",
+        r"goes|belongs) in bold(?: (?:with|using) (?:two |double )?(?:asterisks|stars).*)?",
         BOLD,
     ),
     (
         r"(?:put|write|set|print|mark)(?: (?:the|all|your))? (?!(?:nothing|no|not|everything|"
-        r"it)\b)[a-z -]+ in bold "
-        r"(?:with|using) (?:two |double )?(?:asterisks|stars)",
+        r"it)\b)[a-z -]+ in bold (?:with|using) (?:two |double )?(?:asterisks|stars)",
         BOLD,
     ),
     (
-        r"list (?:the|all|your|its) [a-z]+(?: [a-z]+)? with an? (?P<mark>dash|hyphen|bullet) (?:in "
-        r"front of|before) (?:each|every)(?: one)?|(?:put|write) (?:each|every) [a-z]+ on (?:its "
-        r"own|a "
-        r"separate|a new) line with an? (?P<mark_apart>dash|hyphen|bullet)(?: in front)?",
+        r"list (?:the|all|your|its) [a-z]+(?: [a-z]+)? with an? (?P<mark>dash|hyphen|bullet) "
+        r"(?:in front of|before) (?:each|every)(?: one)?|(?:put|write) (?:each|every) [a-z]+ on "
+        r"(?:its own|a separate|a new) line with an? (?P<mark_apart>dash|hyphen|bullet)(?: in "
+        r"front)?",
         check_marked_items,
     ),
     (
@@ -1007,8 +969,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     ),
     (
         r"(?:give|list|name|write)(?: (?:me|us|them))? (?P<count>[a-z]+|\d+),? (?:separated by "
-        r"commas|with commas "
-        r"between them)",
+        r"commas|with commas between them)",
         check_comma_list,
     ),
     (
@@ -1033,8 +994,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     ),
     (
         r"(?:write|spell|put)(?: the (?:word|name))? [\"'](?P<word>\w+)[\"'] in (?:all "
-        r")?(?:capitals|caps|capital "
-        r"letters|upper case)",
+        r")?(?:capitals|caps|capital letters|upper case)",
         lambda match: rf'not regex "\\b(?!{match["word"].upper()}\\b)(?i:{match["word"]})\\b"',
     ),
     (rf"nothing (?:at all )?in bold{_WHERE}", f"not {BOLD}"),
@@ -1054,22 +1014,19 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     ),
     (
         r"(?:the )?(?:words? )?(?P<name>[\"']\w+[\"']) (?:gets?|takes?|has|needs|is written with) "
-        r"an? "
-        r"(?P<capital>capital|big|upper-?case)(?: \w| letter)?(?: wherever .+| everywhere| "
+        r"an? (?P<capital>capital|big|upper-?case)(?: \w| letter)?(?: wherever .+| everywhere| "
         r"always)?",
         check_spelled,
     ),
     (
         r"(?:(?:all|any|every) )?lists? (?:(?:must|should|have to|has to|are to) be|are|is)(?: "
-        r"always)? numbered"
-        r"(?:,? (?:and )?(?:not|never) (?:bulleted|with bullets))?",
+        r"always)? numbered(?:,? (?:and )?(?:not|never) (?:bulleted|with bullets))?",
         NO_BULLETS,
     ),
     (
         r"(?:put|write|list|give)(?: (?:it|them|(?:the|all|your) [a-z]+))? (?:in|on) (?:one|a "
-        r"single) line,? "
-        r"(?:separated by commas|with commas between them)(?:,? (?:and )?(?:not|never) (?:in|as) a "
-        r"list)?",
+        r"single) line,? (?:separated by commas|with commas between them)(?:,? (?:and )?(?:not|"
+        r"never) (?:in|as) a list)?",
         r'contains "," and not regex "\\n"',
     ),
     (
@@ -1083,9 +1040,8 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         "max_characters=280",
     ),
     (
-        rf"{_NOT} (?:contain|include|have|use|mention|say|"
-        rf"(?:contain|includ|us|mention|say|writ)ing)(?: the (?:words?|phrase|term|name))? "
-        rf"{_LITERALLY}",
+        rf"{_NOT} (?:contain|include|have|use|mention|say|(?:contain|includ|us|mention|say|"
+        rf"writ)ing)(?: the (?:words?|phrase|term|name))? {_LITERALLY}",
         check_no_literal,
     ),
     (
@@ -1126,16 +1082,15 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     ),
     (
         r"(?:name|give|mention|state) (?:(?:Dr|Mrs?|Ms|Prof)\.? "
-        r")?(?P<value>(?-i:[A-ZÀ-Þ])[\w'-]+(?: "
-        r"(?-i:[A-ZÀ-Þ])[\w'-]+)*) as (?:the|our|your|an?|my) [a-z -]+",
+        r")?(?P<value>(?-i:[A-ZÀ-Þ])[\w'-]+(?: (?-i:[A-ZÀ-Þ])[\w'-]+)*) as (?:the|our|your|an?|"
+        r"my) [a-z -]+",
         check_literal,
     ),
     (
         r"(?:include|mention|give|add|state|use|put|write|quote|insert) (?:the|my|our|your) "
         r"(?:[a-z-]+ ){0,2}(?:number|code|title|date|phrase|term|name|id|hotline|extension|hours|"
-        r"times?|"
-        r"price|fee)[:,]? "
-        r"(?:\"(?P<double>[^\"]+)\"|'(?P<single>[^']+)'|(?P<bare>[+(#]?[\w./-]*\d[\w./()-]*"
+        r"times?|price|fee)[:,]? (?:\"(?P<double>[^\"]+)\"|'(?P<single>[^']+)'|"
+        r"(?P<bare>[+(#]?[\w./-]*\d[\w./()-]*"
         rf"(?: [\d/-]+)*))(?: (?:in|into|to|at) .+)?{_WHERE}",
         check_literal,
     ),

@@ -29,53 +29,44 @@ TOPIC_LEAD = re.compile(
     (
         r"^(?:(?:the|any|all|every) )*(?:(?:topics?|subjects?|themes?|discussions?|talk|mentions?|"
         r"questions?) (?:of|about|on) |(?:topics?|subjects?) (?:like|such as) |(?:word|term|phrase|"
-        r"name)s? )|^(?:anything|everything) "
-        r"(?:related to|about|to do with|that has to do with|concerning|regarding|on|around) "
+        r"name)s? )|^(?:anything|everything) (?:related to|about|to do with|that has to do with|"
+        r"concerning|regarding|on|around) "
     ),
     re.I,
 )
 _LITERAL = re.compile(r"^(?:the )?(?:word|term|phrase|name)s? ", re.I)
 _TAIL = re.compile(
     r"(?:,? (?:at all costs|(?-i:yet)|altogether|completely|entirely|in any way|by name|at all|"
-    r"ever|any "
-    r"?more|again|under any circumstances?|(?:to|with) me|please"
-    r"|(?-i:here|already|today|tonight|now|right now|just now|for now|lol)|etc\.?|thanks|thank you|"
-    r"thx|"
-    r"ok(?:ay)?|around (?:me|here)"
-    r"|with (?:my|our|the) (?:[a-z]+ )?(?:guests|customers|clients|patients|users|readers|pupils|"
-    r"students|"
-    r"visitors)"
-    r"|in (?:your|any|all|my|our)(?: [a-z]+)? (?:answers?|repl(?:y|ies)|responses?)|in (?:front "
-    r"of|the presence of) me|to (?:any(?:one|body)|every(?:one|body)) who (?:writes|talks|comes|"
-    r"speaks|"
-    r"calls|contacts) .+|"
+    r"ever|any ?more|again|under any circumstances?|(?:to|with) me|please|(?-i:here|already|today|"
+    r"tonight|now|right now|just now|for now|lol)|etc\.?|thanks|thank you|thx|ok(?:ay)?|around "
+    r"(?:me|here)|with (?:my|our|the) (?:[a-z]+ )?(?:guests|customers|clients|patients|users|"
+    r"readers|pupils|students|visitors)|in (?:your|any|all|my|our)(?: [a-z]+)? (?:answers?|"
+    r"repl(?:y|ies)|responses?)|in (?:front of|the presence of) me|to (?:any(?:one|body)|"
+    r"every(?:one|body)) who (?:writes|talks|comes|speaks|calls|contacts) .+|"
     rf"with (?:others|strangers|{THEM}|(?:the|my|our) (?:children|kids|pupils))|"
-    r"(?:last|this|next) (?:year|week|month|summer|winter|spring|autumn|season)|"
-    r"at (?:work|home|the table|school|dinner|lunch|all)|in (?:detail|public|class|general|depth|"
-    r"any (?:form|way))|at any time|for any reason|whatsoever|from now on|even (?:when|if) .+|"
-    r"no matter (?:what|who|how|why)\b.*))+$",
+    r"(?:last|this|next) (?:year|week|month|summer|winter|spring|autumn|season)|at (?:work|home|"
+    r"the table|school|dinner|lunch|all)|in (?:detail|public|class|general|depth|any (?:form|"
+    r"way))|at any time|for any reason|whatsoever|from now on|even (?:when|if) .+|no matter "
+    r"(?:what|who|how|why)\b.*))+$",
     re.I,
 )
 
 _NEVER = (
     r"(?:(?:you |we )?(?:don't you dare(?: to)?|do not|don't|never|must not|should not|may not|"
-    r"shall not|cannot|can not|"
-    r"must never|should never|may never|are (?:not|never) (?:allowed|permitted|supposed) to|"
-    r"aren't (?:allowed|permitted|supposed) to|are forbidden to)|let's not|"
-    r"(?:under|in) no (?:circumstances?|case|way)(?: (?:should you|must you|may you|ever))?|"
-    r"avoid|without|refrain from|stop|quit|cease|refuse to|decline to|no|not)(?: ever)?"
+    r"shall not|cannot|can not|must never|should never|may never|are (?:not|never) (?:allowed|"
+    r"permitted|supposed) to|aren't (?:allowed|permitted|supposed) to|are forbidden to)|let's not|"
+    r"(?:under|in) no (?:circumstances?|case|way)(?: (?:should you|must you|may you|ever))?|avoid|"
+    r"without|refrain from|stop|quit|cease|refuse to|decline to|no|not)(?: ever)?"
 )
 _TALK = (
-    r"(?:comment(?:ing)? on|"
-    r"(?:talk|speak)(?:ing?|in)?(?: (?:to|with) (?:me|us|anyone|anybody|(?:my|our|the) \w+))? "
-    r"(?:about|of)|"
-    r"(?:speculat|rant|argu|rambl|lectur|preach|chat|babbl|moan)(?:e|ing)? "
-    r"(?:to me )?(?:about|on)|(?:go(?:ing)? on|tell(?:ing)?(?: me| us)?) about|"
-    r"(?:mak(?:e|ing) )?(?:any )?(?:references?|allusions?|mentions?) (?:to|of)|"
-    r"discuss(?:ing)?|(?:suggest(?:ing)?|recommend(?:ing)?) or mention(?:ing)?|mention(?:ing)? or "
-    r"(?:suggest|recommend)(?:ing)?|mention(?:ing)?(?! of )|writ(?:e|ing) about|refer(?:ring)? to|"
-    r"bring(?:ing)? up(?! with)|(?:answer(?:ing)?|respond(?:ing)? to) (?:any )?questions? "
-    r"(?:about|on))"
+    r"(?:comment(?:ing)? on|(?:talk|speak)(?:ing?|in)?(?: (?:to|with) (?:me|us|anyone|anybody|"
+    r"(?:my|our|the) \w+))? (?:about|of)|(?:speculat|rant|argu|rambl|lectur|preach|chat|babbl|"
+    r"moan)(?:e|ing)? (?:to me )?(?:about|on)|(?:go(?:ing)? on|tell(?:ing)?(?: me| us)?) about|"
+    r"(?:mak(?:e|ing) )?(?:any )?(?:references?|allusions?|mentions?) (?:to|of)|discuss(?:ing)?|"
+    r"(?:suggest(?:ing)?|recommend(?:ing)?) or mention(?:ing)?|mention(?:ing)? or (?:suggest|"
+    r"recommend)(?:ing)?|mention(?:ing)?(?! of )|writ(?:e|ing) about|refer(?:ring)? to|"
+    r"bring(?:ing)? up(?! with)|(?:answer(?:ing)?|respond(?:ing)? to) (?:any )?questions? (?:about|"
+    r"on))"
 )
 _SAY = r"""(?:use|using|say|saying|write|writing)(?= (?:the (?:word|term|phrase|name)s? |["']))"""
 _TELL = (
@@ -87,11 +78,9 @@ _ABOUT = r"(?:about|on|of|regarding|concerning)"
 _KNOWLEDGE = r"(?:information|details?|facts?|advice|tips|opinions?|views?|news|help)"
 _OFF_LIMITS = (
     r"(?:(?:is|are) (?:strictly )?(?:off[- ]limits|off the table|out of the question|a no-no|not "
-    r"up for "
-    r"discussion|(?:a )?taboo(?: (?:topics?|subjects?))?|"
-    r"forbidden|banned|not allowed|"
-    r"(?:a )?forbidden (?:topics?|subjects?)|never to be (?:mentioned|discussed|brought up))|"
-    r"(?:must|should|may|can) ?(?:not|never) be (?:mentioned|discussed|talked about|brought up))"
+    r"up for discussion|(?:a )?taboo(?: (?:topics?|subjects?))?|forbidden|banned|not allowed|(?:a "
+    r")?forbidden (?:topics?|subjects?)|never to be (?:mentioned|discussed|brought up))|(?:must|"
+    r"should|may|can) ?(?:not|never) be (?:mentioned|discussed|talked about|brought up))"
 )
 _PRETEND = r"(?:pretend|act|behave)(?: as if| as though| like)?(?: that)?"
 _NOT_WANTED = (
@@ -101,9 +90,9 @@ _NOT_WANTED = (
 )
 _UNWANTED = (
     r"(?:(?:(?:is|are) not|isn't|aren't) (?:welcome|wanted|allowed|permitted|acceptable|"
-    r"appropriate|okay|ok|a good (?:topic|subject)|"
-    r"(?:something|anything|things?) (?:(?:that )?(?:you|we) (?:should|may|can|must)|to) (?:ever )?"
-    r"(?:talk about|discuss|mention|bring up))(?: here)?)"
+    r"appropriate|okay|ok|a good (?:topic|subject)|(?:something|anything|things?) (?:(?:that "
+    r")?(?:you|we) (?:should|may|can|must)|to) (?:ever )?(?:talk about|discuss|mention|bring "
+    r"up))(?: here)?)"
 )
 _BARRED = (
     r"(?:(?:is|are) (?:an? )?(?:no[- ]go|strictly forbidden|out of bounds|prohibited|not (?:a "
@@ -122,8 +111,8 @@ _TALK_WORD = (
 )
 _FILLER = (
     r"(?:any|all|the|an?|single|to|from|with|in|me|us|ever|please|further|more|your|give|giving|"
-    r"make|"
-    r"making|start|starting|have|having|engage|engaging|enter|entering|offer|express|share|ask)"
+    r"make|making|start|starting|have|having|engage|engaging|enter|entering|offer|express|share|"
+    r"ask)"
 )
 _SUBJECTS = (
     r"(?:politics|religion|sex|sexuality|race|racism|war|wars|violence|death|suicide|drugs|alcohol|"
@@ -136,11 +125,9 @@ _SUBJECTS = (
 """Subjects that "avoid" is enough for; other things that are avoided are mostly manners."""
 _FOODS = (
     r"(?:(?:pea)?nuts|almonds|walnuts|hazelnuts|cashews|pork|beef|chicken|bacon|lamb|shrimps?|"
-    r"prawns|"
-    r"eggs|milk|cheese|butter|cream|sugar|salt|pepper|garlic|onions?|mushrooms|tomatoes|olives|"
-    r"aubergines?|eggplants?|celery|honey|tofu|cilantro|coriander|chil(?:i|ies)|raisins|coconut|"
-    r"bananas|strawberries|"
-    r"wine|beer|rum|coffee|mayonnaise|ketchup)"
+    r"prawns|eggs|milk|cheese|butter|cream|sugar|salt|pepper|garlic|onions?|mushrooms|tomatoes|"
+    r"olives|aubergines?|eggplants?|celery|honey|tofu|cilantro|coriander|chil(?:i|ies)|raisins|"
+    r"coconut|bananas|strawberries|wine|beer|rum|coffee|mayonnaise|ketchup)"
 )
 """Foods that a recipe names as they are called here; "meat" comes under other names."""
 _MEDICINES = (
@@ -173,8 +160,7 @@ FORBIDDING_FORMS = (
     r"avoid (?=the (?:topic|subject|word|term|theme|phrase|name)s? |(?:anything|everything) "
     r"(?:related to|about|to do with|concerning) )(?P<topic>.+)",
     rf"{_NEVER} (?:recommend|suggest|advis|propos|offer|nam)(?:e|ing)? (?P<topic>(?:{_SUBJECTS}|"
-    rf"{_FOODS}|"
-    rf"{_MEDICINES})(?:(?:,| and| or|, and|, or) (?:{_SUBJECTS}|{_FOODS}|{_MEDICINES}))*)",
+    rf"{_FOODS}|{_MEDICINES})(?:(?:,| and| or|, and|, or) (?:{_SUBJECTS}|{_FOODS}|{_MEDICINES}))*)",
     rf"(?:avoid|skip|no) (?P<topic>{_SUBJECTS}(?:(?:,| and| or|, and|, or) (?:the )?{_SUBJECTS})*)",
     r"(?:let's )?(?:leave|put|set) (?P<topic>.+?) (?:aside|alone|to one side)",
     r"(?:keep your (?:mouth|lips) (?:shut|sealed)|shut up|zip it) about (?P<topic>.+)",
@@ -205,9 +191,8 @@ FORBIDDING_FORMS = (
     r"talks? about|starts? (?:talking|with|on about|about)) (?P<topic>.+)",
     r"(?:never|do not|don't) let (?P<topic>.+?) come up",
     r"(?!(?:remember|in short|please|also|important|note|seriously|again|sorry|hey|look|listen|"
-    r"and|so|well|ok|okay)\b)"
-    r"(?P<topic>[\w' -]+)[?:,] (?:never|do not|don't) (?:mention|discuss|talk about|bring up)"
-    r"(?: (?:it|them|that|those|him|her))?",
+    r"and|so|well|ok|okay)\b)(?P<topic>[\w' -]+)[?:,] (?:never|do not|don't) (?:mention|discuss|"
+    r"talk about|bring up)(?: (?:it|them|that|those|him|her))?",
     rf"(?:{_PRETEND} )?(?:you (?:know|knew) nothing|you (?:do not|don't|did not|didn't) know "
     rf"anything) about (?P<topic>.+)",
     rf"{_PRETEND} you(?:'ve| have) never heard (?:of|about) (?P<topic>.+)",
@@ -223,9 +208,8 @@ FORBIDDING_FORMS = (
 
 _FORBIDDING_WORD = re.compile(
     r"\b(?:no|not|never|hate|except|spare|drop|forget|change|leave|avoid\w*|stop|quit|without|"
-    r"refuse|decline|refrain|exclude|ban|skip|omit|"
-    r"nothing|cannot|off|away|nicht|nie(?:mals)?|kein\w*|ohne|ne|pas|jamais|sans|nunca|jamás|sin|"
-    r"evita)\b|n['’]t?\b",
+    r"refuse|decline|refrain|exclude|ban|skip|omit|nothing|cannot|off|away|nicht|nie(?:mals)?|"
+    r"kein\w*|ohne|ne|pas|jamais|sans|nunca|jamás|sin|evita)\b|n['’]t?\b",
     re.I,
 )
 
@@ -278,8 +262,8 @@ _DEMAND = re.compile(
 _TEXTS = r"(?:(?:the|my|our) )?(?:e-?mails|texts|letters|messages|reports|posts|notes|chats)"
 _PLACED = re.compile(
     rf" in {_TEXTS}(?:(?:,? (?:or|and) |, ){_TEXTS})*$|"
-    r" (?:by|over the|on the) (?:phone|e-?mail)(?: or (?:phone|e-?mail|letter))?$|"
-    r" at the weekend$|\b(?:until|till) (?:(?-i:[A-Z])|\d|i\b|we\b|the\b)",
+    r" (?:by|over the|on the) (?:phone|e-?mail)(?: or (?:phone|e-?mail|letter))?$| at the "
+    r"weekend$|\b(?:until|till) (?:(?-i:[A-Z])|\d|i\b|we\b|the\b)",
     re.I,
 )
 """Where or until when something is not mentioned: "the lawsuit in emails", "until March"."""
@@ -316,15 +300,13 @@ MIN_NAME = 4
 """A shorter name is a word of many texts: "Bell" of Bell Inn."""
 _WORKS = re.compile(
     r"(?P<name>[A-ZÀ-Þ][\w'-]*(?: [A-ZÀ-Þ][\w'-]*)*) (?:books?|films?|movies?|novels?|series|"
-    r"songs?|"
-    r"games?|albums?|comics?|stories|shows?)"
+    r"songs?|games?|albums?|comics?|stories|shows?)"
 )
 """Works that go by one name: "Harry Potter books"."""
 _COMPANY = re.compile(
     r"(?:(?:main|old|biggest|local|former) )?(?:competitor|rival|company|product|brand|client|"
-    r"customer|"
-    r"partner|supplier|project|city|town|country|film|movie|book|song|game|app|website|site|club|"
-    r"team)",
+    r"customer|partner|supplier|project|city|town|country|film|movie|book|song|game|app|website|"
+    r"site|club|team)",
     re.I,
 )
 """Roles of many, which forbid the one with the name alone."""

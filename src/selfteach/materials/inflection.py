@@ -180,10 +180,9 @@ def begins_with_vowel_sound(text: str) -> bool:
 
 
 _VOWEL_SOUND = re.compile(
-    r"(?!ONE\b|U[A-Z]{0,2}s?\b)"
-    r"(?:[AEFHILMNORSX](?:[A-Z]{0,2}|[A-Z]{1,2}s|[B-DF-HJ-NP-TV-Z]*)(?![^\W\d_])|"
-    r"(?i:(?!one\b|once\b|uni(?!n|m)|us(?:[ei]|a[bg]|u)|eu|ewe|ut[eio]|ubi)[aeiou]|"
-    r"hour|honest|honou?r|heir))"
+    r"(?!ONE\b|U[A-Z]{0,2}s?\b)(?:[AEFHILMNORSX](?:[A-Z]{0,2}|[A-Z]{1,2}s|"
+    r"[B-DF-HJ-NP-TV-Z]*)(?![^\W\d_])|(?i:(?!one\b|once\b|uni(?!n|m)|us(?:[ei]|a[bg]|u)|eu|ewe|"
+    r"ut[eio]|ubi)[aeiou]|hour|honest|honou?r|heir))"
 )
 """Capitals are read letter by letter where they are few or hold no vowel: "SUV", "HTML", not
 "FAMILY".

@@ -71,9 +71,8 @@ _LEXICON = [
     (
         "filler",
         r"(?:\"[^\"]+\"|'[^']+') (?:is (?:enough|fine|better|right|correct)|will do)|the "
-        r"(?:British|"
-        r"American|correct|right|proper) spelling|in (?:(?:plain|running|flowing|normal|full|"
-        r"continuous|complete) )+(?:text|prose|sentences|paragraphs)",
+        r"(?:British|American|correct|right|proper) spelling|in (?:(?:plain|running|flowing|"
+        r"normal|full|continuous|complete) )+(?:text|prose|sentences|paragraphs)",
     ),
     ("quote", r"\"[^\"]+\"|(?<!\w)'[^']+'(?!\w)"),
     (
@@ -95,9 +94,8 @@ _LEXICON = [
     ("filler", r"at all times|all the time|(?:every|each)(?: single)? time(?=[,.!]?$)"),
     (
         "most",
-        r"at (?:the )?most|at (?:the )?max(?:imum)?|(?:no|not|never) (?:more|longer|over) than|"
-        r"up to|within|a maximum of|maximum(?: of)?|max\.?|limit(?:ed)? (?:\w+ )??to|cap(?:ped)? "
-        r"at|"
+        r"at (?:the )?most|at (?:the )?max(?:imum)?|(?:no|not|never) (?:more|longer|over) than|up "
+        r"to|within|a maximum of|maximum(?: of)?|max\.?|limit(?:ed)? (?:\w+ )??to|cap(?:ped)? at|"
         r"(?:not|never) (?:exceed|go over|be longer than)",
     ),
     ("fewer", r"fewer than|less than|under|below|shorter than"),
@@ -111,10 +109,9 @@ _LEXICON = [
     (
         "neg",
         r"never|not allowed|not permitted|not wanted|(?:must |should |may |can )?not|cannot|no "
-        r"more|"
-        r"no|without|(?:do|does|should|must|is|are)n'?t|avoid(?:ed|ing)?|stop|skip(?:ped)?|drop|"
-        r"refrain from|free of|"
-        r"leave out|left out|omit(?:ted)?|ban(?:ned)?|forbidden|prohibited|off limits|taboo",
+        r"more|no|without|(?:do|does|should|must|is|are)n'?t|avoid(?:ed|ing)?|stop|skip(?:ped)?|"
+        r"drop|refrain from|free of|leave out|left out|omit(?:ted)?|ban(?:ned)?|forbidden|"
+        r"prohibited|off limits|taboo",
     ),
     ("may", r"may|can|allowed|permitted"),
     (
@@ -158,17 +155,15 @@ _LEXICON = [
     (
         "filler",
         r"please|kindly|altogether|entirely|completely|strictly|really|always|ever|all|any|every|"
-        r"each|an?|the|your|my|our|its|their|these|those|"
-        r"there|you|i|we|it|them|they|this|me|us|to|of|in|on|with|for|as|at|from|be|is|are|been|"
-        r"being|has|having|must|should|shall|will|needs?|ought|want(?:ed)?|would like|like|"
-        r"makes|"
-        r"sure|ensure|see|that|given|gives|putting|kept|used|uses|using|added|adds|adding|"
-        r"included|includes|including|contains|contained|containing|shown|written|writes|writing|"
-        r"says|said|spelled|formatted|presented|phrased|text|texts|messages?|output|things|"
-        r"goes|belongs|anything|everything|whatever|what|from now on|so|also|then|whole|"
-        r"entire|complete|single|one|form|expression|phrase|term|terms|somewhere|either|both|"
-        r"on|per|mark|sign|symbol|go|get|gets|"
-        r"remember|try|do|come|comes|stand|stands|appear|appears|stay|inside",
+        r"each|an?|the|your|my|our|its|their|these|those|there|you|i|we|it|them|they|this|me|us|"
+        r"to|of|in|on|with|for|as|at|from|be|is|are|been|being|has|having|must|should|shall|will|"
+        r"needs?|ought|want(?:ed)?|would like|like|makes|sure|ensure|see|that|given|gives|putting|"
+        r"kept|used|uses|using|added|adds|adding|included|includes|including|contains|contained|"
+        r"containing|shown|written|writes|writing|says|said|spelled|formatted|presented|phrased|"
+        r"text|texts|messages?|output|things|goes|belongs|anything|everything|whatever|what|from "
+        r"now on|so|also|then|whole|entire|complete|single|one|form|expression|phrase|term|terms|"
+        r"somewhere|either|both|on|per|mark|sign|symbol|go|get|gets|remember|try|do|come|comes|"
+        r"stand|stands|appear|appears|stay|inside",
     ),
     ("joint", r"and|or|but|,|;|:|-|–|—"),
 ]
@@ -180,22 +175,19 @@ _WORD = re.compile(
     re.I,
 )
 _UNCLEAR = re.compile(
-    r"(?:n't (?:have to|need|only|just|always|every|all)|"
-    r"\b(?:not|dont|doesnt|never) (?:have|need|want|only|just|always|every|all)|\bneeds? no)\b|"
-    r"\b(?:unless|"
-    r"except|needn't|need not|between|per (?:line|paragraph|sentence|bullet|item)|instead of "
-    r"(?:an?|the)?\s*(?!an?\b|the\b)\w)",
+    r"(?:n't (?:have to|need|only|just|always|every|all)|\b(?:not|dont|doesnt|never) (?:have|need|"
+    r"want|only|just|always|every|all)|\bneeds? no)\b|\b(?:unless|except|needn't|need not|between|"
+    r"per (?:line|paragraph|sentence|bullet|item)|instead of (?:an?|the)?\s*(?!an?\b|the\b)\w)",
     re.I,
 )
 """Words that turn a demand round, or narrow it."""
 
 
 _TELLS = re.compile(
-    r"(?:starts|begins|opens|ends|finishes|closes|contains|includes|uses|has|says)\b|"
-    r"(?:it|this|that|he|she|they|you|there|we|i|your answers?|the answers?)\b(?!.*\b(?:must|"
-    r"should|"
-    r"shall|ha(?:s|ve) to|needs? to|(?:are|is) to|ought|may|can|will|always|never|only|don't|"
-    r"want|need|expect|prefer|would like)\b)",
+    r"(?:starts|begins|opens|ends|finishes|closes|contains|includes|uses|has|says)\b|(?:it|this|"
+    r"that|he|she|they|you|there|we|i|your answers?|the answers?)\b(?!.*\b(?:must|should|shall|"
+    r"ha(?:s|ve) to|needs? to|(?:are|is) to|ought|may|can|will|always|never|only|don't|want|need|"
+    r"expect|prefer|would like)\b)",
     re.I,
 )
 """How a sentence begins that tells what an answer does: "It starts with 'Sure'"."""

@@ -19,20 +19,16 @@ _REPLY = (
 )
 _FILLER = re.compile(
     r",? \b(?:somewhere|anywhere|either|ever|(?:in|with|to) (?:(?:any|every)thing (?:that )?|"
-    r"what(?:ever)? )you "
-    r"(?:write|say|send|give|tell|suggest|recommend|answer)(?: (?:for )?(?:me|us))?|wherever "
-    r"(?:it|they|that) (?:(?:would|might|may|could) )?comes? "
-    r"up|the whole time|all the time|at all times|"
-    r"(?:whenever|when|every time|each time|any time) you (?:give|write|use|mention|make|list) "
-    r"(?:one|it|them|some|any)|throughout|every time|from now on|cheers|thanks|thank you|"
-    r"would ya|would you|if possible|in (?:it|them|there)|strictly|really|literally|at all|"
-    r"whatsoever|(?:no|not) more,? (?:and |or )?(?:no|not) (?:less|fewer)|no matter what|"
-    r"on (?:its|a|an) (?:own|separate|new|extra) line|"
-    r"for (?:safety|consistency|clarity|me|us|fun)|(?:just )?for a laugh|"
-    r"no exceptions?|please|pls|obviously|of course|needless to say|mate|"
+    r"what(?:ever)? )you (?:write|say|send|give|tell|suggest|recommend|answer)(?: (?:for )?(?:me|"
+    r"us))?|wherever (?:it|they|that) (?:(?:would|might|may|could) )?comes? up|the whole time|all "
+    r"the time|at all times|(?:whenever|when|every time|each time|any time) you (?:give|write|use|"
+    r"mention|make|list) (?:one|it|them|some|any)|throughout|every time|from now on|cheers|thanks|"
+    r"thank you|would ya|would you|if possible|in (?:it|them|there)|strictly|really|literally|at "
+    r"all|whatsoever|(?:no|not) more,? (?:and |or )?(?:no|not) (?:less|fewer)|no matter what|on "
+    r"(?:its|a|an) (?:own|separate|new|extra) line|for (?:safety|consistency|clarity|me|us|fun)|"
+    r"(?:just )?for a laugh|no exceptions?|please|pls|obviously|of course|needless to say|mate|"
     rf"(?:in|at the end of|at the start of|on) {_REPLY}|(?:at least )?once (?:per|in) {_REPLY}"
-    r"(?!,? (?:and |but )?(?:not|never|no)\b))"
-    r"(?=$|[ ,;.])",
+    r"(?!,? (?:and |but )?(?:not|never|no)\b))(?=$|[ ,;.])",
     re.I,
 )
 """Words that change nothing in a demand."""
@@ -76,14 +72,11 @@ _EXAMPLE = re.compile(
     re.I,
 )
 _ELSE = re.compile(
-    r"(?:or|or else|otherwise) "
-    r"(?:(?:I|we|he|she|people|(?:they|it)(?! (?:can|could|might|may)\b))\b|"
-    r"(?:it|they|that|this) (?:feels?|looks?|seems?|sounds?)|"
-    r"(?:my|our|his|her|their|the) [\w' -]+?(?:'ll| (?:will|would|won't|can't|cannot|could|"
-    r"might|gets?|goes|go|thinks?|clicks?|complains?|laughs?|hates?|loses?|misses|doesn't|don't|"
-    r"breaks?|crashes|panics?|"
-    r"yells?|chokes?|freezes?|fails?|rejects?|refuses?))\b)"
-    r"[^\"]*",
+    r"(?:or|or else|otherwise) (?:(?:I|we|he|she|people|(?:they|it)(?! (?:can|could|might|"
+    r"may)\b))\b|(?:it|they|that|this) (?:feels?|looks?|seems?|sounds?)|(?:my|our|his|her|their|"
+    r"the) [\w' -]+?(?:'ll| (?:will|would|won't|can't|cannot|could|might|gets?|goes|go|thinks?|"
+    r"clicks?|complains?|laughs?|hates?|loses?|misses|doesn't|don't|breaks?|crashes|panics?|"
+    r"yells?|chokes?|freezes?|fails?|rejects?|refuses?))\b)[^\"]*",
     re.I,
 )
 """What happens otherwise: "or they'll think I'm a crank"."""
@@ -112,8 +105,7 @@ _OTHER_WORDS = [
         (
             rf"(?:the |your )?(?:very )?(?P<edge>first|last|opening|closing) (?:lines?|words?|"
             rf"sentence|thing)(?: out of you| of yours| you (?:say|write))? {_DEMANDED}(?:be|is|"
-            rf"reads?|"
-            rf"says?|(?:begin|start|end)s? with) "
+            rf"reads?|says?|(?:begin|start|end)s? with) "
             r"(?P<x>.+)",
             r"\g<edge>: \g<x>",
         ),

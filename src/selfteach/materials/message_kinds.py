@@ -112,16 +112,13 @@ MESSAGE_KINDS = (
     MessageKind(
         CLOSED_QUESTION,
         re.compile(
-            rf"(?:{_SAYS}(?:asks?|answers?) (?:you |me |us )?|(?:you are |I am )?(?:being )?"
-            rf"ask(?:ed|ing) (?:you |me |us )?|(?:answering|responding to|replying to) )?"
-            rf"{YES_OR_NO_QUESTION}|"
-            r"(?:(?:a|the|my|any|all) )?questions? with (?:only )?(?:a "
-            r")?[\"']?yes[\"']?[ -]or[ -][\"']?no[\"']? "
-            r"(?:as (?:an? |the )?)?answers?|"
-            r"(?:(?:a|the|my|any|someone's) )?questions? (?:(?:that|which) )?(?:can|could|may) "
-            r"(?:only |simply )?"
-            r"be answered (?:simply )?(?:with|by) (?:a )?(?:simple )?[\"']?yes[\"']? or (?:a )?"
-            r"[\"']?no[\"']?",
+            rf"(?:{_SAYS}(?:asks?|answers?) (?:you |me |us )?|(?:you are |I am )?(?:being "
+            rf")?ask(?:ed|ing) (?:you |me |us )?|(?:answering|responding to|replying to) "
+            rf")?{YES_OR_NO_QUESTION}|"
+            r"(?:(?:a|the|my|any|all) )?questions? with (?:only )?(?:a )?[\"']?yes[\"']?[ -]or[ "
+            r"-][\"']?no[\"']? (?:as (?:an? |the )?)?answers?|(?:(?:a|the|my|any|someone's) "
+            r")?questions? (?:(?:that|which) )?(?:can|could|may) (?:only |simply )?be answered "
+            r"(?:simply )?(?:with|by) (?:a )?(?:simple )?[\"']?yes[\"']? or (?:a )?[\"']?no[\"']?",
             re.I,
         ),
     ),

@@ -16,8 +16,8 @@ _GROCERIES = "flour|sugar|milk|water|butter|oil|rice|cream|broth|stock|oats|nuts
 METRIC = (
     r'not regex "(?i)\\b(?:miles?|inch(?:es)?|ounces?|gallons?|mph|Fahrenheit)\\b|'
     r"\\d ?(?:°? ?F|ft|lbs?|oz|yd|qt)\\b|\\d degrees F\\b|"
-    rf"(?:{_COUNT_OF})[ -](?:feet|foot|yards?|cups?|pints?|quarts?|pounds? of)\\b|"
-    rf"\\b(?:cups?|pounds?|pints?) of (?:[a-z-]+ )?(?:{_GROCERIES})\\b"
+    rf"(?:{_COUNT_OF})[ -](?:feet|foot|yards?|cups?|pints?|quarts?|pounds? of)\\b|\\b(?:cups?|"
+    rf"pounds?|pints?) of (?:[a-z-]+ )?(?:{_GROCERIES})\\b"
     '"'
 )
 """Pounds may be money, and cups hold tea: they count beside a number or food alone."""
@@ -88,9 +88,8 @@ _NUMBER = rf"(?:{NUMBER}|{'|'.join(ONE)})"
 _BOUND = "|".join((*AT_MOST, *AT_LEAST, "exactly", "only", "just"))
 _GIVE = (
     r"(?:(?:always |only |please )*(?:answer|reply|respond|give|use|write|make|have|contain|"
-    r"include|"
-    r"list|provide|add|put|end|finish)(?: (?:me|us|only|just|it|them|with|in|as|(?:your|the|all|"
-    r"each|every) (?:answers?|replies|reply)))* |with |in )?"
+    r"include|list|provide|add|put|end|finish)(?: (?:me|us|only|just|it|them|with|in|as|(?:your|"
+    r"the|all|each|every) (?:answers?|replies|reply)))* |with |in )?"
 )
 _IT = r"(?:it|them|everything|(?:(?:your|the|all|every|each|any|my) )*[a-z]+)"
 """What is kept short: "answers", "every reply"."""
@@ -282,8 +281,8 @@ NOTATION_FORMS: list[tuple[str, Build | str]] = [
     ),
     (
         rf"{_GIVE}an? (?P<kind>(?:numbered|bulleted|bullet) )?list (?:of|with) "
-        rf"(?:(?P<before>{_BOUND}) )?"
-        rf"(?P<count>{NUMBER}) (?:items|points|entries|things|elements|lines)",
+        rf"(?:(?P<before>{_BOUND}) )?(?P<count>{NUMBER}) (?:items|points|entries|things|elements|"
+        rf"lines)",
         _count_items,
     ),
     (
@@ -320,12 +319,11 @@ NOTATION_FORMS: list[tuple[str, Build | str]] = [
     ),
     (
         rf"(?:{_GIVE}(?:the )?(?:form of )?(?:(?:always |be )*(?:as |in )?(?:numbered steps|"
-        r"steps in a numbered list|numbered lists?|an? numbered list(?: of steps)?))(?: instead of "
-        r"(?:bullet points|"
-        r"bullets|bulleted lists))?|(?:always |be )*numbered|number (?:the|all|your|every|each) "
-        r"(?:steps?|points?|items?)|(?:(?:your |all )?answers|everything)(?: (?:as|in))? an? "
-        r"numbered "
-        r"list)(?:,? (?:like )?1[.),]* 2[.),]*(?: and)? 3[.)]?)?(?: only)?",
+        r"steps in a numbered list|numbered lists?|an? numbered list(?: of steps)?))(?: instead "
+        r"of (?:bullet points|bullets|bulleted lists))?|(?:always |be )*numbered|number (?:the|"
+        r"all|your|every|each) (?:steps?|points?|items?)|(?:(?:your |all )?answers|everything)(?: "
+        r"(?:as|in))? an? numbered list)(?:,? (?:like )?1[.),]* 2[.),]*(?: and)? 3[.)]?)?(?: "
+        r"only)?",
         "format=numbered",
     ),
     (
@@ -334,25 +332,21 @@ NOTATION_FORMS: list[tuple[str, Build | str]] = [
         _check_decimals,
     ),
     (
-        r"(?:use|write|give|tell|show)(?: (?:the |all )?times?)?(?: in| with)?(?: the| a)? 24[- ]?"
-        r"h(?:ou)?rs?(?: (?:clock|time|form|format|notation|times))*(?:,? (?:and )?(?:instead of|"
-        r"not|never|rather than) [ap]\.?m.*)?|"
-        r"(?:do not |don't |never |no |avoid |without )(?:use |using |write |with )*"
-        r"(?:am (?:or|and) pm|am/pm)|"
-        r"(?:write|give|show|put|use|state)(?: (?:the|all))? times? (?:as|like|in)(?: the form)? "
-        r"(?:(?:1[3-9]|"
+        r"(?:use|write|give|tell|show)(?: (?:the |all )?times?)?(?: in| with)?(?: the| a)? 24[- "
+        r"]?h(?:ou)?rs?(?: (?:clock|time|form|format|notation|times))*(?:,? (?:and )?(?:instead "
+        r"of|not|never|rather than) [ap]\.?m.*)?|(?:do not |don't |never |no |avoid |without "
+        r")(?:use |using |write |with )*(?:am (?:or|and) pm|am/pm)|(?:write|give|show|put|use|"
+        r"state)(?: (?:the|all))? times? (?:as|like|in)(?: the form)? (?:(?:1[3-9]|"
         r"2[0-3])[:.h]\d\d|hh:mm)(?:,? (?:and )?(?:not|never|instead of|rather than) .+)?",
         r'not regex "(?i)\\b\\d{1,2}(?::\\d\\d)? ?[ap]\\.?m\\b"',
     ),
     (
-        r"(?:(?:write|format|give|use|show|put) (?:it|them|(?:(?:the|all|your|every|each) )?"
-        r"dates?)|"
-        r"(?:(?:all|the|any|every) )*dates? (?:must|should|have to|has to|are to) (?:always )?be "
-        r"(?:written|given|shown|formatted|in|like)|use (?:the|a) date format)(?: (?:as|in|like))?"
-        r"(?: the| this)?(?: (?:format|form|style|order))? (?P<wanted>[\w./, -]+?)"
-        r"(?: (?:format|form|style|order))?(?:,? (?:and )?(?:not|never|instead of|rather than)(?: "
-        r"as| "
-        r"like)? [\d./-]+)?",
+        r"(?:(?:write|format|give|use|show|put) (?:it|them|(?:(?:the|all|your|every|each) "
+        r")?dates?)|(?:(?:all|the|any|every) )*dates? (?:must|should|have to|has to|are to) "
+        r"(?:always )?be (?:written|given|shown|formatted|in|like)|use (?:the|a) date format)(?: "
+        r"(?:as|in|like))?(?: the| this)?(?: (?:format|form|style|order))? (?P<wanted>[\w./, "
+        r"-]+?)(?: (?:format|form|style|order))?(?:,? (?:and )?(?:not|never|instead of|rather "
+        r"than)(?: as| like)? [\d./-]+)?",
         _check_dates,
     ),
     (r"use (?:the )?iso dates?", r'not regex "\\b\\d{1,2}[./]\\d{1,2}[./]\\d{2,4}\\b"'),
@@ -389,22 +383,20 @@ NOTATION_FORMS: list[tuple[str, Build | str]] = [
         r'not regex "\\d,\\d{1,2}\\b(?!,)"',
     ),
     (
-        r"(?:always )?(?:use|give|prefer|write|answer|reply|respond|state|show|convert|measure)"
-        r"(?: me| us)?"
-        r"(?:(?: (?:the|all|any|every))*(?: (?:temperatures?|distances?|weights?|lengths?|heights?|"
-        r"speeds?|sizes?|measurements?|amounts?|quantities|ingredients?|everything|it))? "
+        r"(?:always )?(?:use|give|prefer|write|answer|reply|respond|state|show|convert|measure)(?: "
+        r"me| us)?(?:(?: (?:the|all|any|every))*(?: (?:temperatures?|distances?|weights?|lengths?|"
+        r"heights?|speeds?|sizes?|measurements?|amounts?|quantities|ingredients?|everything|it))? "
         r"(?:in|into|to|as))? "
-        rf"(?:degrees )?(?P<wanted>{_UNIT})(?: (?:and|or) (?P<also>{_UNIT}))?(?: only)?"
-        rf"(?:,? (?:and )?(?:not|never|instead of|"
-        rf"rather than)(?: in)? (?:degrees )?(?P<unwanted>{_UNIT}))?",
+        rf"(?:degrees )?(?P<wanted>{_UNIT})(?: (?:and|or) (?P<also>{_UNIT}))?(?: only)?(?:,? "
+        rf"(?:and )?(?:not|never|instead of|rather than)(?: in)? (?:degrees "
+        rf")?(?P<unwanted>{_UNIT}))?",
         _check_unit,
     ),
     (
         r"(?:(?:(?:use|give|prefer|stick to|convert (?:everything |all )?to|write in|measure in|"
         r"(?:answer|reply|respond)(?: only)? in)(?: only)? )?(?:the )?metric(?: (?:units?|system|"
-        r"measure\w*|measurements?))+|metric)(?: only)?"
-        r"(?: for (?:all |any )?(?:measurements?|distances?|weights?|temperatures?|quantities|"
-        r"lengths?|everything))?",
+        r"measure\w*|measurements?))+|metric)(?: only)?(?: for (?:all |any )?(?:measurements?|"
+        r"distances?|weights?|temperatures?|quantities|lengths?|everything))?",
         METRIC,
     ),
     (
@@ -431,10 +423,10 @@ NOTATION_FORMS: list[tuple[str, Build | str]] = [
         rf"use (?:digits|numerals|figures)(?= ?,? (?:and |but )?(?:not|never|instead|rather)))"
         r"(?: only)?(?:,? (?:(?:and |but )?(?:never|not|do not|don't)(?: (?:as|in|use|write|spell|"
         r"with))?|instead of|rather than)(?: (?:as|in))?(?: spell(?:ing)?| writ(?:e|ing))? "
-        r"(?:(?:them|it) )?(?:out|words?|(?:spelled|written)[ -]out|letters|number words)"
-        r"(?: (?:in|as) words)?)?|"
-        r"(?:never|do not|don't) (?:write|spell) (?:out )?(?:numbers|numerals) (?:out|as words|in "
-        r"words)|(?:never|do not|don't) (?:write|spell) out (?:numbers|numerals)(?: in words)?",
+        r"(?:(?:them|it) )?(?:out|words?|(?:spelled|written)[ -]out|letters|number words)(?: "
+        r"(?:in|as) words)?)?|(?:never|do not|don't) (?:write|spell) (?:out )?(?:numbers|"
+        r"numerals) (?:out|as words|in words)|(?:never|do not|don't) (?:write|spell) out "
+        r"(?:numbers|numerals)(?: in words)?",
         NUMBER_WORDS,
     ),
     (

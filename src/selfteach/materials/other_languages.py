@@ -53,9 +53,9 @@ _GENRES = {
 }
 _GENRE = rf"(?:{'|'.join(_GENRES)})"
 _DETERMINER = (
-    r"(?:(?:meinen?|meiner|jede[nrs]?|chaque|cada|den|allen?|der|die|einer|einem|les|mes|des|"
-    r"tous|toutes|un|une|mon|ma|los|"
-    r"las|mis|todos|todas|una|mi|el|la|tus|gli|le|i|tutti|tutte|ogni|nei|nelle|negli) )*"
+    r"(?:(?:meinen?|meiner|jede[nrs]?|chaque|cada|den|allen?|der|die|einer|einem|les|mes|des|tous|"
+    r"toutes|un|une|mon|ma|los|las|mis|todos|todas|una|mi|el|la|tus|gli|le|i|tutti|tutte|ogni|nei|"
+    r"nelle|negli) )*"
 )
 _TO = (
     r"(?:an|für|zu|über|à|au|aux|pour|sur|a|al|para|sobre|alla|ai|alle|per|su|"
@@ -68,28 +68,26 @@ _CONDITIONS = (
 )
 _IMPERATIVES = (
     r"(?:höchstens|mindestens|maximal|weniger als|nicht mehr als|au plus|au maximum|moins de|au "
-    r"moins|"
-    r"pas plus de|pas d[e']|sans|como máximo|máximo|menos de|al menos|sin|vermeide|évite|évitez|"
-    r"evita|sprich|rede|reden sie|sprechen sie|antworten? sie|antworte|schreiben? sie|schreibe?|"
-    r"verwenden? sie|verwende|benutzen? sie|benutze|nutze|sagen? sie|sage?|erwähnen? sie|erwähne|"
-    r"bleibe?|fasse?|sei|beginne|fang|beende|ende|halte?|nenne?|mach|gib|empfiehl|füge|nie|niemals|"
-    r"keine|bitte|ne|n'|réponds|répondez|écris|écrivez|utilise|utilisez|dis|dites|mentionne|reste|"
-    r"sois|soyez|commence|termine|finis|parle|parlez|emploie|ajoute|recommande|jamais|no|nunca|"
-    r"responde|responda|contesta|escribe|escriba|usa|use|utiliza|di|diga|menciona|sé|empieza|"
-    r"comienza|habla|hable|añade|recomienda|mantén|siempre|toujours|immer|por favor|s'il|"
-    r"rispondi|risponda|scrivi|scriva|usa|usi|utilizza|di'|dì|dica|menziona|sii|inizia|comincia|"
-    r"finisci|termina|concludi|parla|parli|aggiungi|consiglia|rimani|resta|non|mai|sempre|"
+    r"moins|pas plus de|pas d[e']|sans|como máximo|máximo|menos de|al menos|sin|vermeide|évite|"
+    r"évitez|evita|sprich|rede|reden sie|sprechen sie|antworten? sie|antworte|schreiben? sie|"
+    r"schreibe?|verwenden? sie|verwende|benutzen? sie|benutze|nutze|sagen? sie|sage?|erwähnen? sie|"
+    r"erwähne|bleibe?|fasse?|sei|beginne|fang|beende|ende|halte?|nenne?|mach|gib|empfiehl|füge|nie|"
+    r"niemals|keine|bitte|ne|n'|réponds|répondez|écris|écrivez|utilise|utilisez|dis|dites|"
+    r"mentionne|reste|sois|soyez|commence|termine|finis|parle|parlez|emploie|ajoute|recommande|"
+    r"jamais|no|nunca|responde|responda|contesta|escribe|escriba|usa|use|utiliza|di|diga|menciona|"
+    r"sé|empieza|comienza|habla|hable|añade|recomienda|mantén|siempre|toujours|immer|por favor|"
+    r"s'il|rispondi|risponda|scrivi|scriva|usa|usi|utilizza|di'|dì|dica|menziona|sii|inizia|"
+    r"comincia|finisci|termina|concludi|parla|parli|aggiungi|consiglia|rimani|resta|non|mai|sempre|"
     r"al massimo|massimo|almeno|senza|evita|chiedi|metti)"
 )
 _STARTS = re.compile(rf"{_IMPERATIVES}(?![\w-])|n'", re.I)
 _NATIVE = re.compile(
     r"\b(?:nie|das|dass|der|die|wort|wenn|falls|sobald|nicht|keine?|niemals|über|und|ist|wird|"
-    r"meinen?|meine[rm]|quand|lorsque|"
-    r"lorsqu'|dès|pas|jamais|dans|avec|réponds|répondez|utilise|cuando|siempre|nunca|responde|usa|"
-    r"hables?|en|los|las|mis|para|mit|bei|an|auf|antworte|schreibe?|verwende|benutze|sag|pour|des|"
-    r"les|est|écris|por|escribe|di|sois|sé|sei|si|quando|non|mai|sempre|rispondi|scrivi|scrivo|"
-    r"al|alla|nei|nelle|qualcuno|che|mio|mia|massimo|ich|du|je|tu|jemand|quelqu|alguien|mon|ma)\b|"
-    r"[äöüßéèêàçñ¿¡ìòù]",
+    r"meinen?|meine[rm]|quand|lorsque|lorsqu'|dès|pas|jamais|dans|avec|réponds|répondez|utilise|"
+    r"cuando|siempre|nunca|responde|usa|hables?|en|los|las|mis|para|mit|bei|an|auf|antworte|"
+    r"schreibe?|verwende|benutze|sag|pour|des|les|est|écris|por|escribe|di|sois|sé|sei|si|quando|"
+    r"non|mai|sempre|rispondi|scrivi|scrivo|al|alla|nei|nelle|qualcuno|che|mio|mia|massimo|ich|du|"
+    r"je|tu|jemand|quelqu|alguien|mon|ma)\b|[äöüßéèêàçñ¿¡ìòù]",
     re.I,
 )
 MIN_NATIVE = 2
@@ -150,19 +148,16 @@ _MIDDLE_IN = re.compile(
 
 _SHOULD = re.compile(
     rf"(?P<scope>{_DETERMINER}{_GENRE}(?: {_TO} .+?)?)(?: ne)? (?:soll(?:en|te|ten)?|müssen|muss|"
-    r"dürfen|darf|"
-    r"doivent|doit|devraient|devrait|deben|debe|deberían|tienen que|tiene que|devono|deve|"
-    r"dovrebbero) "
-    r"(?:immer |toujours |siempre |sempre )?(?P<rest>.+?)(?: (?P<verb>enden|beginnen|anfangen|sein|"
-    r"haben|bleiben|enthalten))?",
+    r"dürfen|darf|doivent|doit|devraient|devrait|deben|debe|deberían|tienen que|tiene que|devono|"
+    r"deve|dovrebbero) (?:immer |toujours |siempre |sempre )?(?P<rest>.+?)(?: (?P<verb>enden|"
+    r"beginnen|anfangen|sein|haben|bleiben|enthalten))?",
     re.I,
 )
 """Texts that should be something: 'E-Mails an Kunden sollen mit "Gruß" enden.'."""
 _BARE_TEXTS = re.compile(
     rf"(?P<scope>{_DETERMINER}{_GENRE}(?: (?:an|für|à|aux?|pour|a|para|per) .+?)?) (?:bitte "
-    r")?(?:nur |"
-    r"immer |toujours |siempre |sempre )?(?P<rest>(?:mit|ohne|auf|in|avec|sans|en|con|sin|senza) "
-    r".+)",
+    r")?(?:nur |immer |toujours |siempre |sempre )?(?P<rest>(?:mit|ohne|auf|in|avec|sans|en|con|"
+    r"sin|senza) .+)",
     re.I,
 )
 _AT_MOST_FR = re.compile(r"^pas (?:dépasser|faire plus de|contenir plus de|avoir plus de) ", re.I)
@@ -263,9 +258,9 @@ def find_unread_condition(text: str) -> str:
 
 _EVEN_IF = re.compile(
     r",? (?:auch|selbst|sogar) wenn .+|,? même (?:si|quand) .+|,? (?:aunque|incluso (?:si|"
-    r"cuando)) .+|,? anche (?:se|quando) .+|"
-    r",? (?:wenn|falls|si|se|quand|cuando) (?:(?:es|c['’]est|sea|è) )?(?:irgend )?(?:möglich|nötig|"
-    r"possible|nécessaire|posible|necesario|possibile|necessario)$",
+    r"cuando)) .+|,? anche (?:se|quando) .+|,? (?:wenn|falls|si|se|quand|cuando) (?:(?:es|"
+    r"c['’]est|sea|è) )?(?:irgend )?(?:möglich|nötig|possible|nécessaire|posible|necesario|"
+    r"possibile|necessario)$",
     re.I,
 )
 """What changes nothing: "auch wenn ich Englisch schreibe", "wenn möglich"."""
@@ -283,22 +278,20 @@ _SCOPE_TO = re.compile(
 _SCOPE_WRITE = re.compile(
     r"(?:ich |du |wir |j'|je |tu |yo )?(?:an )?"
     rf"(?:(?P<before>.+?)(?: {_DETERMINER}(?:eine )?(?P<genre>{_GENRE}))? "
-    r"(?:schreibe|schreibst|schreibt|schreiben)|"
-    r"(?:écris|écrit|écrire|écrivez|escribo|escribes|escribir|escribas?|scrivo|scrivi|scrivere) "
+    r"(?:schreibe|schreibst|schreibt|schreiben)|(?:écris|écrit|écrire|écrivez|escribo|escribes|"
+    r"escribir|escribas?|scrivo|scrivi|scrivere) "
     rf"(?:{_DETERMINER}(?P<what>{_GENRE}) )?(?:à|aux?|ad?|al(?:la|le|lo)?|ai) (?P<who>.+))",
     re.I,
 )
 _SCOPE_TOPIC = re.compile(
     r"(?:.*\b(?:nach|über|um) (?P<de>.+?) (?:gefragt (?:wird|werde|wirst)|fragt|fragen?|geht|"
-    r"gesprochen wird|spreche|rede)|"
-    r".*\b(?:demande|demandent|demandé|parle|parlent|interroge|question|questions)(?: sur| de| "
-    r"du| des| d'| les| la| le| l')+(?:(?<=')| )(?P<fr>.+)|"
+    r"gesprochen wird|spreche|rede)|.*\b(?:demande|demandent|demandé|parle|parlent|interroge|"
+    r"question|questions)(?: sur| de| du| des| d'| les| la| le| l')+(?:(?<=')| )(?P<fr>.+)|"
     r".*\b(?:pregunt\w+|hablen?|habla|preguntas?)(?: por| de| del| sobre| los| las| el| la)+ "
-    r"(?P<es>.+)"
-    r"|(?:.*\b)?(?:chied\w+|domand\w+|parl\w+)(?: di| del| dei| degli| della| delle| su| sui| "
-    r"sugli| sulle| per| gli| le| la| il| lo| i| dell'| l')+ ?(?P<it>.+)"
-    r"|(?:ich |jemand |du )?(?:nach) (?P<de2>.+?) frag(?:e|t|st)|(?:es )?um (?P<de3>.+?) geht"
-    r"|(?:réponses?|respuestas?|antworten|fragen)(?: über| zu| sur| sobre)+ (?P<of>.+))",
+    r"(?P<es>.+)|(?:.*\b)?(?:chied\w+|domand\w+|parl\w+)(?: di| del| dei| degli| della| delle| su|"
+    r" sui| sugli| sulle| per| gli| le| la| il| lo| i| dell'| l')+ ?(?P<it>.+)|(?:ich |jemand |du "
+    r")?(?:nach) (?P<de2>.+?) frag(?:e|t|st)|(?:es )?um (?P<de3>.+?) geht|(?:réponses?|"
+    r"respuestas?|antworten|fragen)(?: über| zu| sur| sobre)+ (?P<of>.+))",
     re.I,
 )
 
@@ -366,13 +359,11 @@ _COUNT = (
 )
 _ANSWER = (
     r"(?:(?:bitte |immer |toujours |siempre |sempre )*(?:antworten? sie|antworte|schreiben? sie|"
-    r"schreibe?|"
-    r"bleibe?|halte dich|verwende|verwenden sie|benutze|benutzen sie|réponds|répondez|écris|"
-    r"écrivez|"
-    r"utilise|utilisez|reste|emploie|responde|responda|contesta|conteste|escribe|escriba|usa|use|"
-    r"utiliza|mantente|rispondi|risponda|scrivi|scriva|utilizza|parla|sprich|parle|habla)"
-    r"(?: (?:mir|me|mi|sie))?(?: immer| bitte| nur| toujours| siempre| sempre| solo| seulement)*"
-    r"(?: (?:in|mit|auf|en|avec|dans|con|usando|sotto))?)"
+    r"schreibe?|bleibe?|halte dich|verwende|verwenden sie|benutze|benutzen sie|réponds|répondez|"
+    r"écris|écrivez|utilise|utilisez|reste|emploie|responde|responda|contesta|conteste|escribe|"
+    r"escriba|usa|use|utiliza|mantente|rispondi|risponda|scrivi|scriva|utilizza|parla|sprich|parle|"
+    r"habla)(?: (?:mir|me|mi|sie))?(?: immer| bitte| nur| toujours| siempre| sempre| solo| "
+    r"seulement)*(?: (?:in|mit|auf|en|avec|dans|con|usando|sotto))?)"
 )
 _LANGUAGES = {
     "de": "deutsch|allemand|alemán|tedesco",
@@ -386,48 +377,41 @@ _LANGUAGE = re.compile(
 )
 _TOPIC = re.compile(
     r"(?:(?:ich (?:möchte|will)(?: wirklich)? (?:nicht|nie),? dass (?:du|wir|sie) |(?:bitte "
-    r")?(?:nicht|nie|niemals|nicht mehr) |du sollst (?:nicht|nie) |wir wollen (?:nicht|nie) )"
-    r"(?:mehr )?(?:über|von) (?:den |die |das |dem |der )?(?P<de5>.+?) (?:sprichst|redest|"
-    r"schreibst|sprechen|reden|schreiben|diskutieren)|"
-    r"(?:kein(?:e|en)? (?:wort|worte|gespräche?|bemerkung(?:en)?)|nichts(?: mehr)?)(?: mehr)? "
-    r"(?:über|von|zu[rm]?) (?:den |die |das |dem |der )?(?P<de6>.+)|"
-    r"(?:on|nous) ne (?:parle|parlons|discute|discutons) (?:pas|jamais|plus) (?:de la |de l'|des |"
-    r"du |d'|de )(?P<fr4>.+?)(?: ici)?|"
-    r"(?:je ne (?:veux|souhaite) (?:pas|plus) (?:que tu parles|que vous parliez|entendre parler) )"
-    r"(?:de la |de l'|des |du |d'|de )(?P<fr5>.+)|"
-    r"(?:plus un mot|pas un mot) sur (?:la |le |les |l')?(?P<fr6>.+)|"
-    r"no quiero (?:que hables|que menciones|oír hablar|hablar)(?: de los| de las| de la| del| de| "
-    r"sobre| a)? (?P<es4>.+)|"
-    r"non (?:parlare|parli|parlarmi|discutere|menzionare|nominare|parliamo)(?: mai| più)*(?: dei| "
-    r"degli| delle| della| del| dell'| di| d'| il| la| lo| le| i| gli)? ?(?P<it>.+)|"
-    r"evita (?:di )?(?:parlare|menzionare|discutere|nominare|l'argomento|il tema)(?: dei| degli| "
-    r"delle| della| del| dell'| di)? ?(?P<it2>.+)|"
-    r"(?:non voglio (?:che tu parli|sentire parlare|parlare)|niente|nessuna parola)(?: dei| degli|"
-    r" delle| della| del| dell'| di| su)? ?(?P<it3>.+)|"
-    r"(?:sprich|rede|sprechen sie|reden sie|schreibe?|erzähle?)(?: bitte)? (?:nicht|nie|niemals|"
-    r"nicht mehr) (?:über|von) (?:das thema |den |die |das |dem |der )?(?P<de>.+)|"
-    r"(?:erwähne|erwähnen sie)(?: bitte)? (?:(?:nie|niemals|nicht|keine?n?) (?:den |die |das |dem |"
-    r"der )?(?P<de2>.+)|"
-    r"(?:den |die |das |dem |der )?(?P<de3>.+) (?:nicht|nie))|"
-    r"ne (?:parle|parlez|discute|discutez)(?: surtout)? (?:pas|jamais|plus) (?:de la |de l'|des "
-    r"|du |d'|de |sur )(?P<fr>.+)|"
-    r"ne (?:mentionne|mentionnez) (?:pas|jamais|plus) (?:la |le |les |l')?(?P<fr2>.+)|"
-    r"(?:no|nunca)(?: me)? (?:hables?|hablar|converses)(?: nunca)? (?:de los |de las |de la |"
-    r"del |de |sobre )(?P<es>.+)|(?:no|nunca) menciones? (?:a |los |las |la |el |al )?(?P<es2>.+)|"
-    r"(?:vermeide|vermeiden sie) (?:das thema |themen wie |es, über )?(?P<de4>.+?)(?: zu "
-    r"(?:sprechen|reden|schreiben))?|"
-    r"évite[sz]? (?:(?:de parler|de discuter|le sujet|le thème|les sujets)(?: de la| de l'| des| "
-    r"du| d'| de) ?)(?P<fr3>.+)|"
-    r"evit[ae] (?:hablar|mencionar|discutir|el tema|los temas)(?: de los| de las| de la| del| de| "
-    r"sobre| a)? (?P<es3>.+))",
+    r")?(?:nicht|nie|niemals|nicht mehr) |du sollst (?:nicht|nie) |wir wollen (?:nicht|nie) "
+    r")(?:mehr )?(?:über|von) (?:den |die |das |dem |der )?(?P<de5>.+?) (?:sprichst|redest|"
+    r"schreibst|sprechen|reden|schreiben|diskutieren)|(?:kein(?:e|en)? (?:wort|worte|gespräche?|"
+    r"bemerkung(?:en)?)|nichts(?: mehr)?)(?: mehr)? (?:über|von|zu[rm]?) (?:den |die |das |dem |"
+    r"der )?(?P<de6>.+)|(?:on|nous) ne (?:parle|parlons|discute|discutons) (?:pas|jamais|plus) "
+    r"(?:de la |de l'|des |du |d'|de )(?P<fr4>.+?)(?: ici)?|(?:je ne (?:veux|souhaite) (?:pas|"
+    r"plus) (?:que tu parles|que vous parliez|entendre parler) )(?:de la |de l'|des |du |d'|de "
+    r")(?P<fr5>.+)|(?:plus un mot|pas un mot) sur (?:la |le |les |l')?(?P<fr6>.+)|no quiero "
+    r"(?:que hables|que menciones|oír hablar|hablar)(?: de los| de las| de la| del| de| sobre| "
+    r"a)? (?P<es4>.+)|non (?:parlare|parli|parlarmi|discutere|menzionare|nominare|parliamo)(?: "
+    r"mai| più)*(?: dei| degli| delle| della| del| dell'| di| d'| il| la| lo| le| i| gli)? "
+    r"?(?P<it>.+)|evita (?:di )?(?:parlare|menzionare|discutere|nominare|l'argomento|il tema)(?: "
+    r"dei| degli| delle| della| del| dell'| di)? ?(?P<it2>.+)|(?:non voglio (?:che tu parli|"
+    r"sentire parlare|parlare)|niente|nessuna parola)(?: dei| degli| delle| della| del| dell'| di|"
+    r" su)? ?(?P<it3>.+)|(?:sprich|rede|sprechen sie|reden sie|schreibe?|erzähle?)(?: bitte)? "
+    r"(?:nicht|nie|niemals|nicht mehr) (?:über|von) (?:das thema |den |die |das |dem |der "
+    r")?(?P<de>.+)|(?:erwähne|erwähnen sie)(?: bitte)? (?:(?:nie|niemals|nicht|keine?n?) (?:den |"
+    r"die |das |dem |der )?(?P<de2>.+)|(?:den |die |das |dem |der )?(?P<de3>.+) (?:nicht|nie))|ne "
+    r"(?:parle|parlez|discute|discutez)(?: surtout)? (?:pas|jamais|plus) (?:de la |de l'|des |du |"
+    r"d'|de |sur )(?P<fr>.+)|ne (?:mentionne|mentionnez) (?:pas|jamais|plus) (?:la |le |les |"
+    r"l')?(?P<fr2>.+)|(?:no|nunca)(?: me)? (?:hables?|hablar|converses)(?: nunca)? (?:de los |de "
+    r"las |de la |del |de |sobre )(?P<es>.+)|(?:no|nunca) menciones? (?:a |los |las |la |el |al "
+    r")?(?P<es2>.+)|(?:vermeide|vermeiden sie) (?:das thema |themen wie |es, über "
+    r")?(?P<de4>.+?)(?: zu (?:sprechen|reden|schreiben))?|évite[sz]? (?:(?:de parler|de discuter|"
+    r"le sujet|le thème|les sujets)(?: de la| de l'| des| du| d'| de) ?)(?P<fr3>.+)|evit[ae] "
+    r"(?:hablar|mencionar|discutir|el tema|los temas)(?: de los| de las| de la| del| de| sobre| "
+    r"a)? (?P<es3>.+))",
     re.I,
 )
 _NO = (
-    r"(?:(?:(?:bitte )?(?:verwenden? sie|verwende|benutzen? sie|benutze|nutze|schreibe?) )?"
-    r"(?:keinerlei|keine|nie|niemals)|vermeide|évite[sz]? les|evita los|evita las|n'(?:utilise|"
-    r"utilisez|emploie|écris) (?:pas|jamais)|sans|pas|"
-    r"(?:no|nunca) (?:uses?|utilices?|escribas?|pongas)|sin|"
-    r"non (?:usare|usi|utilizzare|scrivere|mettere)(?: mai)?|senza|niente)(?: de| d'| des)?"
+    r"(?:(?:(?:bitte )?(?:verwenden? sie|verwende|benutzen? sie|benutze|nutze|schreibe?) "
+    r")?(?:keinerlei|keine|nie|niemals)|vermeide|évite[sz]? les|evita los|evita las|n'(?:utilise|"
+    r"utilisez|emploie|écris) (?:pas|jamais)|sans|pas|(?:no|nunca) (?:uses?|utilices?|escribas?|"
+    r"pongas)|sin|non (?:usare|usi|utilizzare|scrivere|mettere)(?: mai)?|senza|niente)(?: de| d'| "
+    r"des)?"
 )
 _USE = (
     r"(?:verwenden? sie|verwende|benutzen? sie|benutze|nutze|schreibe?|füge|utilise|utilisez|"
@@ -464,8 +448,8 @@ _MARK = re.compile(rf" ?(?P<mark>{'|'.join(_MARKS)})", re.I)
 _HEART = re.compile(
     rf"(?:{_USE} )?(?:(?:ein|einen|immer|bitte|toujours|siempre|sempre|un|une|des) "
     rf")*(?:herz(?:-?emojis?|en|chen)?|"
-    r"(?:emojis? (?:de )?|petit )?(?:cœurs?|coeurs?|coraz[oó]n(?:es|cito)?|"
-    r"cuor(?:e|i|icino)))(?: ein| hinzu)?",
+    r"(?:emojis? (?:de )?|petit )?(?:cœurs?|coeurs?|coraz[oó]n(?:es|cito)?|cuor(?:e|i|icino)))(?: "
+    r"ein| hinzu)?",
     re.I,
 )
 _BRIEF = re.compile(
@@ -520,9 +504,8 @@ _INSTEAD = re.compile(
 _NO_WORD = re.compile(
     r"(?:(?:sage?|verwende|benutze|schreibe?)(?: bitte)? (?:nie|niemals|nicht)(?: das wort)?|"
     r"(?:vermeide|vermeiden sie) (?:das wort|den ausdruck|wörter wie)|évite[sz]? le mot|evit[ae] "
-    r"(?:la palabra|la parola)|"
-    r"n(?:e |')(?:dis|dites|utilise|utilisez|emploie|écris) (?:jamais|pas)(?: le mot)?|"
-    r"(?:no|nunca) (?:digas|uses|utilices|escribas)(?: nunca)?(?: la palabra)?|"
+    r"(?:la palabra|la parola)|n(?:e |')(?:dis|dites|utilise|utilisez|emploie|écris) (?:jamais|"
+    r"pas)(?: le mot)?|(?:no|nunca) (?:digas|uses|utilices|escribas)(?: nunca)?(?: la palabra)?|"
     rf"non (?:dire|usare|scrivere)(?: mai)?(?: la parola)?) {_QUOTED}",
     re.I,
 )
@@ -734,9 +717,8 @@ _FORMS: list[tuple[re.Pattern[str], Build]] = [
     (
         re.compile(
             rf"(?:ich (?:will|möchte|mag|brauche) |je ne veux |no quiero (?:ver )?|non voglio "
-            rf"(?:vedere )?)?"
-            rf"(?:{_NO}|de |d'|pas d'|pas de )?{_MARK.pattern}(?: (?:mehr )?(?:sehen|lesen|haben|"
-            rf"verwenden|benutzen))?",
+            rf"(?:vedere )?)?(?:{_NO}|de |d'|pas d'|pas de )?{_MARK.pattern}(?: (?:mehr "
+            rf")?(?:sehen|lesen|haben|verwenden|benutzen))?",
             re.I,
         ),
         _check_no_mark,

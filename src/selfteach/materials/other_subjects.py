@@ -18,8 +18,8 @@ _ALL_ANSWERS = re.compile(
     r"(?:(?:all|any|every|each|the) )?(?:[a-z]+ ){1,3}?(?:that )?you (?:give|write|send|draft|"
     r"make) (?:me|us)|"
     rf"(?:(?:all|any|every|each|of|your|my|the) )*(?:{REPLIES}|(?:any|every)?thing|it|this|(?:our |"
-    r"the )?(?:conversations?|chats?|discussions?)|whatever|what|all)(?: (?:that )?(?:you|we|I) .+|"
-    r" with me)?(?: (?:entirely|completely|altogether|please))*",
+    r"the )?(?:conversations?|chats?|discussions?)|whatever|what|all)(?: (?:that )?(?:you|we|I) "
+    r".+| with me)?(?: (?:entirely|completely|altogether|please))*",
     re.I,
 )
 """Where a demand holds for every answer."""
@@ -43,8 +43,7 @@ _NO_TOPIC = re.compile(
 """Words of another sentence, or of an exception."""
 _FORM_WORDS = re.compile(
     r"(?:all |any )?(?:emojis?|hashtags|exclamation marks|question marks|semicolons|commas|dashes|"
-    r"asterisks|"
-    r"brackets|lists|bullet points|tables|headings|links|contractions|digits)",
+    r"asterisks|brackets|lists|bullet points|tables|headings|links|contractions|digits)",
     re.I,
 )
 """What texts have, and do not talk about."""
@@ -259,9 +258,8 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
         _keep_out,
     ),
     (
-        r"(?P<what>[^,\"]+?) (?:should|must|has to|have to|needs? to) (?:always )?(?:stay|be "
-        r"kept|be "
-        r"left) out of (?P<where>[^,]+)",
+        r"(?P<what>[^,\"]+?) (?:should|must|has to|have to|needs? to) (?:always )?(?:stay|be kept|"
+        r"be left) out of (?P<where>[^,]+)",
         _keep_out,
     ),
     (
@@ -276,9 +274,8 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
     (
         r"(?P<what>(?!(?:it|this|that|they|you)\b)[^,\"]+?) (?:must|should|shall|may|can|is|are|"
         r"has|have|do)(?: (?:not|never)|n't|not)(?: to)? (?:appear|come up|occur|feature|show up|"
-        r"turn up|"
-        r"be (?:mentioned|discussed|named|brought up|talked about|referred to))"
-        r"(?: (?:anywhere|at all|ever)| in (?P<where>.+))?",
+        r"turn up|be (?:mentioned|discussed|named|brought up|talked about|referred to))(?: "
+        r"(?:anywhere|at all|ever)| in (?P<where>.+))?",
         _keep_out,
     ),
     (
@@ -356,15 +353,14 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
     (
         rf"{_WANTED}(?:add|include|give|put|have) an? (?P<what>(?!(?:short|brief|small|big|clear|"
         r"bold|final|general|friendly|polite|quick|little|long|strong|simple|legal|standard|"
-        r"spoiler|"
-        r"content|trigger)\b)[a-z-]+) (?:warning|disclaimer)(?P<rest>| (?:in|to|for|at) .+)",
+        r"spoiler|content|trigger)\b)[a-z-]+) (?:warning|disclaimer)(?P<rest>| (?:in|to|for|at) "
+        r".+)",
         _mention_warning,
     ),
     (
-        rf"(?:our|the|my) [\w' -]+? (?:is|are)(?: (?:always|only))?(?: (?:spelled|written|called))?"
-        rf"(?: as)? {_QUOTE},?(?: (?:so|and|but))? (?:never|not)(?: (?:write|say|spell it|call "
-        rf"it|use))?"
-        rf" (?P<olds>{_QUOTED}(?:(?:,| or|, or) {_QUOTED})*)",
+        rf"(?:our|the|my) [\w' -]+? (?:is|are)(?: (?:always|only))?(?: (?:spelled|written|"
+        rf"called))?(?: as)? {_QUOTE},?(?: (?:so|and|but))? (?:never|not)(?: (?:write|say|spell "
+        rf"it|call it|use))? (?P<olds>{_QUOTED}(?:(?:,| or|, or) {_QUOTED})*)",
         r"say \g<quote> instead of \g<olds>",
     ),
     (
@@ -373,57 +369,50 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
         r"\g<lead>use \g<form>",
     ),
     (
-        rf"(?P<where>(?:in|for) (?:[\w-]+ )*{GENRE}),? we (?:only |always )?(?P<rest>(?:write|"
-        rf"say|use) "
-        rf"{_QUOTED}"
+        rf"(?P<where>(?:in|for) (?:[\w-]+ )*{GENRE}),? we (?:only |always )?(?P<rest>(?:write|say|"
+        rf"use) {_QUOTED}"
         r".*)",
         r"\g<where>, \g<rest>",
     ),
     (
         r"(?P<what>(?:our|the|my) [a-z]+(?: [a-z]+)?)(?:'s name)? (?:is|must be|should be|has to "
-        r"be) "
-        r"(?:always )?(?:spelled|spelt|written) (?P<rest>(?-i:[A-Z]).+)",
+        r"be) (?:always )?(?:spelled|spelt|written) (?P<rest>(?-i:[A-Z]).+)",
         r"spell \g<what> \g<rest>",
     ),
     (r"to the question (?P<asked>[^,]+), (?P<rest>.+)", r"When asked \g<asked>, \g<rest>"),
     (
         r"(?:(?:a|any|every|all|each) )?questions? (?:about|on|regarding|concerning) "
-        r"(?P<topic>.+?) (?:is|are|"
-        r"must|should|has|have)(?: to)? (?:always )?be (?:answered|replied to) (?P<how>.+)",
+        r"(?P<topic>.+?) (?:is|are|must|should|has|have)(?: to)? (?:always )?be (?:answered|"
+        r"replied to) (?P<how>.+)",
         r"When asked about \g<topic>, answer \g<how>",
     ),
     (
         r"(?:i(?:'d| would) (?:like|want|love) )?(?:any|every|each|all) (?:answers?|repl(?:y|ies)|"
-        r"responses?|"
-        r"questions?) (?:on|about|regarding|concerning) (?P<topic>.+?) (?:must|should|ha(?:s|ve) "
-        r"to|needs? to|to) "
-        r"(?:always )?(?P<do>.+)",
+        r"responses?|questions?) (?:on|about|regarding|concerning) (?P<topic>.+?) (?:must|should|"
+        r"ha(?:s|ve) to|needs? to|to) (?:always )?(?P<do>.+)",
         r"When asked about \g<topic>, \g<do>",
     ),
     (
         r"(?P<lead>(?:[^,\"]+, )?)(?:contain|include|give|add|have) (?:the|an?) (?:advice|tip|"
-        r"reminder|hint|"
-        r"recommendation) (?:that you should |to )(?P<what>.+)",
+        r"reminder|hint|recommendation) (?:that you should |to )(?P<what>.+)",
         r"\g<lead>advise them to \g<what>",
     ),
     (
         r"(?:(?:at|in|on) (?:our|my|this|the) [\w' -]+? )?(?:they're|they are|it's|it is|he's|"
-        r"she's|these are) "
-        r"(?:an? |the )?(?P<new>[\w-]{3,})[.;,] (?:please )?(?:never|not|don't|do not)(?: (?:call|"
-        r"name) (?:them|it|"
-        r"him|her)| write| say| use)? (?:an? |the )?(?P<old>[\w-]{3,})(?:, .+)?",
+        r"she's|these are) (?:an? |the )?(?P<new>[\w-]{3,})[.;,] (?:please )?(?:never|not|don't|"
+        r"do not)(?: (?:call|name) (?:them|it|him|her)| write| say| use)? (?:an? |the "
+        r")?(?P<old>[\w-]{3,})(?:, .+)?",
         r'say "\g<new>" instead of "\g<old>"',
     ),
     (
         rf"(?:at|in|on) (?:our|my|this|the) [\w' -]+?,? we (?:only )?(?:say|write|use|speak of|"
-        rf"call them) "
-        rf"{_QUOTE},? so (?:please )?(?:do not|don't|never) (?:say|write|use) (?P<old>{_QUOTED})",
+        rf"call them) {_QUOTE},? so (?:please )?(?:do not|don't|never) (?:say|write|use) "
+        rf"(?P<old>{_QUOTED})",
         r"say \g<quote> instead of \g<old>",
     ),
     (
         r"before (?:you (?:suggest|recommend|propose)|(?:suggest|recommend|propos)ing) that (?:i|"
-        r"we|they|"
-        r"people|somebody) (?P<what>[^,]+), (?P<do>.+)",
+        r"we|they|people|somebody) (?P<what>[^,]+), (?P<do>.+)",
         r"When somebody wants to \g<what>, \g<do>",
     ),
     (
@@ -432,34 +421,31 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
     ),
     (
         r"(?P<ban>(?:please )?(?:never|do not|don't|avoid) (?:nam|mention|recommend|suggest)(?:e|"
-        r"ing)?) "
-        r"(?:our|my|the) [a-z ]+? \((?:(?:that's|that is|i\.e\.|namely|so) "
+        r"ing)?) (?:our|my|the) [a-z ]+? \((?:(?:that's|that is|i\.e\.|namely|so) "
         r")?(?P<names>[A-Z][^()]+)\)",
         r"\g<ban> \g<names>",
     ),
     (
-        rf"(?P<lead>(?:in [^,\"]+, )?){_QUOTE} (?:is|are)(?: to be| always)? (?:used|said|written) "
-        rf"(?:in place "
-        rf"of|instead of|rather than) (?P<old>{_QUOTED})",
+        rf"(?P<lead>(?:in [^,\"]+, )?){_QUOTE} (?:is|are)(?: to be| always)? (?:used|said|"
+        rf"written) (?:in place of|instead of|rather than) (?P<old>{_QUOTED})",
         r"\g<lead>say \g<quote> instead of \g<old>",
     ),
     (
         r"(?:our|my|the) (?:[a-z]+ ){1,3}?is (?:called|named|spelled|spelt|written) "
-        r"(?P<name>[\"']?(?-i:\w*"
-        r"[A-Z]\w*[a-z]\w*[A-Z]\w*)[\"']?)[:,;] (?:one word|with|capital|in one word)[^.]*",
+        r"(?P<name>[\"']?(?-i:\w*[A-Z]\w*[a-z]\w*[A-Z]\w*)[\"']?)[:,;] (?:one word|with|capital|"
+        r"in one word)[^.]*",
         r"write our name as \g<name>",
     ),
     (
         r"(?:our|my|the) (?:[a-z]+ ){1,3}?is (?:spelled|spelt|written) (?P<name>(?-i:[A-Z])\w+), "
-        r"(?:with [^,]+, "
-        r")?(?:and )?(?:not|never) (?P<olds>(?-i:[A-Z])\w+(?:(?:,| or|, or) (?-i:[A-Z])\w+)*)",
+        r"(?:with [^,]+, )?(?:and )?(?:not|never) (?P<olds>(?-i:[A-Z])\w+(?:(?:,| or|, or) "
+        r"(?-i:[A-Z])\w+)*)",
         lambda match: f'say "{match["name"]}" instead of {_quote_each(match["olds"])}',
     ),
     (
         rf"the (?P<edge>first|last) (?P<unit>line|words?|sentence) (?:of|in) (?P<where>(?:every|"
-        rf"each|any|all|my|"
-        rf"our) (?:[a-z]+ )*?{GENRE}(?: (?:to|for|about) .+?)?) (?P<rest>(?:should|must|has to|is|"
-        rf"reads?|says?|"
+        rf"each|any|all|my|our) (?:[a-z]+ )*?{GENRE}(?: (?:to|for|about) .+?)?) (?P<rest>(?:should|"
+        rf"must|has to|is|reads?|says?|"
         r"needs to) .+)",
         r"In \g<where>, the \g<edge> \g<unit> \g<rest>",
     ),
@@ -486,26 +472,23 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
     ),
     (
         r"(?:answers?|repl(?:y|ies)) (?:on|about|regarding) (?P<topic>.+?) (?:must|should|ha(?:s|"
-        r"ve) to|needs? "
-        r"to) (?P<do>.+)",
+        r"ve) to|needs? to) (?P<do>.+)",
         r"When asked about \g<topic>, \g<do>",
     ),
     (
         r"(?P<lead>(?:(?:if|when|whenever) [^,]+(?:, | ))?)(?:make sure (?:that "
-        r")?)?(?P<what>(?:the |our |my )?[a-z]+(?: "
-        r"[a-z]+)?) (?:gets? a mention|ha(?:s|ve) (?:got )?to be mentioned)",
+        r")?)?(?P<what>(?:the |our |my )?[a-z]+(?: [a-z]+)?) (?:gets? a mention|ha(?:s|ve) (?:got "
+        r")?to be mentioned)",
         r"\g<lead>mention \g<what>",
     ),
     (
-        r"(?P<lead>(?:if|when|whenever) [^,]+?),? the (?:answer|reply|response) (?:must|should|has "
-        r"(?:got )?to|needs to) "
-        r"(?P<do>.+)",
+        r"(?P<lead>(?:if|when|whenever) [^,]+?),? the (?:answer|reply|response) (?:must|should|"
+        r"has (?:got )?to|needs to) (?P<do>.+)",
         r"\g<lead>, \g<do>",
     ),
     (
         r"(?P<lead>(?:[^,\"]+, )?)(?:finish|end|close|conclude) by (?:saying|adding|mentioning|"
-        r"reminding (?:me|"
-        r"them)) that (?P<what>.+)",
+        r"reminding (?:me|them)) that (?P<what>.+)",
         r"\g<lead>say that \g<what>",
     ),
     (
@@ -527,8 +510,7 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
     (
         r"(?:whoever|any(?:one|body)|every(?:one|body)|people)(?: who)? asks? (?:you |us )?about "
         r"(?P<topic>.+?) (?:needs?|gets?|(?:should|must) (?:get|have|be given)|deserves?) an? "
-        r"(?:warning|"
-        r"reminder|note|hint) (?P<what>(?:that|about) .+)",
+        r"(?:warning|reminder|note|hint) (?P<what>(?:that|about) .+)",
         r"When asked about \g<topic>, warn them \g<what>",
     ),
     (
@@ -544,15 +526,13 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
     ),
     (
         r"(?P<do>[^,]+?) before you (?:suggest|recommend|explain|describe|propose|give "
-        r"instructions (?:for|"
-        r"on)) (?P<what>[^,]+)",
+        r"instructions (?:for|on)) (?P<what>[^,]+)",
         lambda match: f"When asked about {match['what']}, {_lower_start(match['do'])}",
     ),
     (
         rf"(?P<what>prices|amounts|costs|times|dates|temperatures|distances|weights|numbers) in "
-        rf"(?P<where>"
-        rf"(?:[a-z]+ )*{GENRE}) (?:(?:are to|should|must|have to) )?(?:always )?(?:be (?:written|"
-        rf"given|shown|"
+        rf"(?P<where>(?:[a-z]+ )*{GENRE}) (?:(?:are to|should|must|have to) )?(?:always )?(?:be "
+        rf"(?:written|given|shown|"
         r"stated)|look) (?P<how>.+)",
         lambda match: f"In {match['where']}, write {match['what'].lower()} {match['how']}",
     ),
@@ -566,53 +546,43 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
         rf"(?P<where>in (?:[a-z]+ )*{GENRE}),? (?P<what>(?:the|our|my) [\w' ]+?) (?:must|should|"
         rf"has to|is "
         r"to) (?:always )?be (?:called|named) [\"']?(?P<name>(?-i:[A-ZÀ-Þ])[\w'-]*(?: "
-        r"(?-i:[A-ZÀ-Þ])"
-        r"[\w'-]*)*)[\"']?",
+        r"(?-i:[A-ZÀ-Þ])[\w'-]*)*)[\"']?",
         r'\g<where>, mention the name "\g<name>"',
     ),
     (
         r"(?P<lead>(?:(?:in|for) [^,]+, )?)(?P<verb>use|include|write|add|contain) neither "
-        r"(?P<one>[^,]+?) "
-        r"nor (?P<other>[^,]+)",
+        r"(?P<one>[^,]+?) nor (?P<other>[^,]+)",
         r"\g<lead>use no \g<one> and no \g<other>",
     ),
     (
         r"(?P<lead>(?:[^,]+, )?)it (?:has to|must|should|needs to) be (?:said|stated|mentioned|"
-        r"made clear|"
-        r"pointed out) that "
-        r"(?P<what>.+)",
+        r"made clear|pointed out) that (?P<what>.+)",
         r"\g<lead>say that \g<what>",
     ),
     (
         r"(?:in|at|on) (?:our|my|this) [\w' -]+?,? we (?:speak of|say|talk of|talk about|call "
-        r"them) "
-        r"(?P<new>[a-z]+s),? (?:and )?(?:rather than|instead of|not|never) (?P<old>[a-z]+s)(?:,? "
-        r"so (?:please "
-        r")?do (?:the same|so|likewise)(?: too)?)?",
+        r"them) (?P<new>[a-z]+s),? (?:and )?(?:rather than|instead of|not|never) "
+        r"(?P<old>[a-z]+s)(?:,? so (?:please )?do (?:the same|so|likewise)(?: too)?)?",
         r'say "\g<new>" instead of "\g<old>"',
     ),
     (
         rf"(?:so )?(?:it(?:'s| is)|we say|the (?:right )?(?:word|term|spelling) is) {_QUOTE},? "
-        rf"(?:and |but )?"
-        rf"(?:not|never) (?P<olds>{_QUOTED}(?:(?:,| or|, or) {_QUOTED})*)(?:,(?P<where> (?:in|on) "
-        rf".+))?",
+        rf"(?:and |but )?(?:not|never) (?P<olds>{_QUOTED}(?:(?:,| or|, or) "
+        rf"{_QUOTED})*)(?:,(?P<where> (?:in|on) .+))?",
         lambda match: f"say {match['quote']} instead of {match['olds']}{match['where'] or ''}",
     ),
     (
         r"(?P<who>(?:my|our) [\w' -]+?) (?:is|are) (?:always )?to be (?:addressed|called|greeted) "
-        r"as "
-        r"(?P<name>(?:(?:Dr|Mrs?|Ms|Prof)\. )?(?-i:[A-ZÀ-Þ])[\w'-]*(?: "
-        r"(?-i:[A-ZÀ-Þ])[\w'-]*)*)(?:,? (?:and "
-        r"|but )?(?:not|never)(?: (?:by|with|as))?(?: (?:her|his|their) first name,?)? "
-        r"(?P<old>(?-i:[A-ZÀ-Þ])[\w'-]*))?",
+        r"as (?P<name>(?:(?:Dr|Mrs?|Ms|Prof)\. )?(?-i:[A-ZÀ-Þ])[\w'-]*(?: "
+        r"(?-i:[A-ZÀ-Þ])[\w'-]*)*)(?:,? (?:and |but )?(?:not|never)(?: (?:by|with|as))?(?: (?:her|"
+        r"his|their) first name,?)? (?P<old>(?-i:[A-ZÀ-Þ])[\w'-]*))?",
         lambda match: (
             f'say "{match["name"]}"' + (f' instead of "{match["old"]}"' if match["old"] else "")
         ),
     ),
     (
         rf"(?:when|whenever|if) you (?:tell|write|read) (?P<who>(?:my|our|the) [a-z' ]+?) an? "
-        rf"(?:[a-z]+ )?"
-        rf"(?P<genre>{GENRE}), (?P<rest>.+)",
+        rf"(?:[a-z]+ )?(?P<genre>{GENRE}), (?P<rest>.+)",
         r"In every \g<genre> for \g<who>, \g<rest>",
     ),
     (
@@ -621,8 +591,7 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
     ),
     (
         r"(?P<demand>[a-z -]*?(?P<noun>(?:the|our|my) [\w' -]+?) (?:as|with|by|in|at|under|the|"
-        r"an?) "
-        r"[^,]+?),? (?:when|whenever|if) "
+        r"an?) [^,]+?),? (?:when|whenever|if) "
         rf"{_SOMEBODY} asks? about (?:him|her|it|them)",
         lambda match: f"When asked about {match['noun']}, {_lower_start(match['demand'])}",
     ),
@@ -631,11 +600,9 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
         r"When \g<who> \g<does>, refer them to \g<where>",
     ),
     (
-        r"(?:play|be|act (?:as|like)|you(?:'re| are)|pretend to be|imagine you are) (?P<who>(?:an?|"
-        r"the) "
-        r"[\w' -]+?) who (?:always |only )?(?P<verb>begin|start|end|finish|open|close|say|use|"
-        r"answer|"
-        r"speak|write)(?:s|es) (?P<rest>.+)",
+        r"(?:play|be|act (?:as|like)|you(?:'re| are)|pretend to be|imagine you are) "
+        r"(?P<who>(?:an?|the) [\w' -]+?) who (?:always |only )?(?P<verb>begin|start|end|finish|"
+        r"open|close|say|use|answer|speak|write)(?:s|es) (?P<rest>.+)",
         r"be like \g<who>, \g<verb> \g<rest>",
     ),
     (
@@ -666,14 +633,12 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
     (
         r"(?P<what>prices|amounts|costs|fees|times|dates|temperatures|distances|weights|numbers|"
         r"percentages) (?:are to|should|must|have to|need to) (?:always )?be (?:shown|written|"
-        r"given|"
-        r"quoted|stated|displayed|listed) (?P<how>(?:with|in|as|without) .+)",
+        r"given|quoted|stated|displayed|listed) (?P<how>(?:with|in|as|without) .+)",
         lambda match: f"write {match['what'].lower()} {match['how']}",
     ),
     (
         r"(?P<what>(?:use )?[a-z]+ spellings?)(?:,? please)?(?: [-–—]|[,:;])? \(?(?:(?:so|like|as "
-        r"in|"
-        r"e\.g\.|for example|i\.e\.),? )?[\"']?[a-z]+[\"']?,? (?:and )?(?:not|never|instead of|"
+        r"in|e\.g\.|for example|i\.e\.),? )?[\"']?[a-z]+[\"']?,? (?:and )?(?:not|never|instead of|"
         r"rather than) [\"']?[a-z]+[\"']?\)?",
         lambda match: f"use {re.sub('^use ', '', match['what'], flags=re.I)}",
     ),
@@ -683,14 +648,12 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
     ),
     (
         r"the (?:main )?(?:hero(?:ine)?|villain|protagonist|character|child|boy|girl|dog|cat|pet|"
-        r"king|"
-        r"queen|princess|prince|pupil|student|teacher|narrator|detective|robot|dragon|knight|"
+        r"king|queen|princess|prince|pupil|student|teacher|narrator|detective|robot|dragon|knight|"
         r"player) "
         rf"(?:of|in) (?P<where>(?:each|every|any|all) (?:[a-z-]+ )*?(?:{GENRE}|puzzles?|games?|"
         r"novels?|tales?))(?: (?:that )?you [a-z]+(?: up)?)? (?:is|must be|should be|has to "
-        r"be)(?: always)?(?: to be)? (?:named|"
-        r"called) "
-        r"(?P<name>(?-i:[A-Z])[\w'-]*(?: (?-i:[A-Z])[\w'-]*)*)",
+        r"be)(?: always)?(?: to be)? (?:named|called) (?P<name>(?-i:[A-Z])[\w'-]*(?: "
+        r"(?-i:[A-Z])[\w'-]*)*)",
         r'In \g<where>, mention the name "\g<name>"',
     ),
     (r"you(?:'re| are) an? [a-z -]+?,? (?:so|and so) (?P<rest>.+)", r"\g<rest>"),

@@ -23,13 +23,12 @@ SAYING = (
 )
 """How it begins that something must be said; what follows has its own reasons and exceptions."""
 _GOES_ON = (
-    r"(?:also |then |please |always )*"
-    r"(?:(?P<sure>never|no(?! (?:longer|matter|doubt|one|more\b(?! than)))|do not|don't|always|"
-    r"please|not(?! (?:(?:too|so|very|just|only) )*\w*[^\Ws]$)|without|at most|at least|exactly|"
-    r"only|no more than|maximum|max|under|fewer|less than|more than)|(?:end|finish|close|"
-    r"conclude|start|begin|open|use|answer|reply|respond|write|add|include|put|give|mention|say|"
-    r"tell|sign|call|limit|spell|separate|number|list|name|ask|thank|apologi[sz]e|refer|replace|"
-    r"avoid|speak|talk|format|round|state|insert|stay|(?P<loose>keep|make)))\b"
+    r"(?:also |then |please |always )*(?:(?P<sure>never|no(?! (?:longer|matter|doubt|one|more\b(?! "
+    r"than)))|do not|don't|always|please|not(?! (?:(?:too|so|very|just|only) )*\w*[^\Ws]$)|without|"
+    r"at most|at least|exactly|only|no more than|maximum|max|under|fewer|less than|more than)|"
+    r"(?:end|finish|close|conclude|start|begin|open|use|answer|reply|respond|write|add|include|put|"
+    r"give|mention|say|tell|sign|call|limit|spell|separate|number|list|name|ask|thank|apologi[sz]e|"
+    r"refer|replace|avoid|speak|talk|format|round|state|insert|stay|(?P<loose>keep|make)))\b"
 )
 MORE_DEMANDS = re.compile(
     rf"(?:(?P<clear>, (?:and |but |then )*)| (?:and|but|then) )(?P<more>{_GOES_ON}.*)", re.I

@@ -143,11 +143,9 @@ _WISHED_VERBS = {
 _FORMS: list[tuple[str, Rewrite]] = [
     (
         r"(?:please )?(?:make sure|ensure|see to it|take care|be sure)(?: that)? "
-        r"(?P<rest>(?!you\b|to\b|"
-        r"it\b|not\b|no\b|your\b|all\b|every\b|each\b|any\b)[a-z' -]{3,40}? (?:(?:always|never|do "
-        r"not|don't) )?(?:start|begin|end|have|are|contain|include|use|stay|mention|state|say|"
-        r"name|list|"
-        r"open|close|finish)\b.+)",
+        r"(?P<rest>(?!you\b|to\b|it\b|not\b|no\b|your\b|all\b|every\b|each\b|any\b)[a-z' "
+        r"-]{3,40}? (?:(?:always|never|do not|don't) )?(?:start|begin|end|have|are|contain|"
+        r"include|use|stay|mention|state|say|name|list|open|close|finish)\b.+)",
         r"\g<rest>",
     ),
     (
@@ -210,9 +208,9 @@ _FORMS: list[tuple[str, Rewrite]] = [
         r"no \g<what>",
     ),
     (
-        r"(?:please )?(?:no contractions|contractions are (?:not allowed|forbidden|banned|(?:a )?"
-        r"no[- ]go))(?:[:;,]| "
-        r"[-–—]) (?:it has to be|it is|write|use|say|always write|only write) .+",
+        r"(?:please )?(?:no contractions|contractions are (?:not allowed|forbidden|banned|(?:a "
+        r")?no[- ]go))(?:[:;,]| [-–—]) (?:it has to be|it is|write|use|say|always write|only "
+        r"write) .+",
         "no contractions",
     ),
     (
@@ -252,10 +250,9 @@ _FORMS: list[tuple[str, Rewrite]] = [
         r"\g<lead> \g<rest>",
     ),
     (
-        r"(?:please )?neither (?P<verb>mention|discuss|talk about|speak about|bring up|use|"
-        r"write|say) "
-        r"(?P<one>.+?) nor (?:(?:mention|discuss|talk about|speak about|bring up|use|write|say) )?"
-        r"(?P<other>.+)",
+        r"(?:please )?neither (?P<verb>mention|discuss|talk about|speak about|bring up|use|write|"
+        r"say) (?P<one>.+?) nor (?:(?:mention|discuss|talk about|speak about|bring up|use|write|"
+        r"say) )?(?P<other>.+)",
         r"do not \g<verb> \g<one> or \g<other>",
     ),
     (
@@ -284,20 +281,17 @@ _FORMS: list[tuple[str, Rewrite]] = [
     ),
     (
         r"i(?:'d| would)? (?:prefer|want|like|need) (?:my |your |the |all )?(?:answers|repl(?:y|"
-        r"ies)|responses) "
-        r"(?P<rest>(?:in|with|without|under|of|below) .+)",
+        r"ies)|responses) (?P<rest>(?:in|with|without|under|of|below) .+)",
         r"answer \g<rest>",
     ),
     (
         r"prefix (?:(?:every|each|all|your|the) )+(?:answers?|repl(?:y|ies)|responses?|messages?) "
-        r"with "
-        r"(?P<what>[\"'].+)",
+        r"with (?P<what>[\"'].+)",
         r"start with \g<what>",
     ),
     (
         r"(?:append|suffix|attach) (?P<what>[\"'].+[\"']) to (?:the end of )?(?:(?:every|each|all|"
-        r"your|the) )+"
-        r"(?:answers?|repl(?:y|ies)|responses?|messages?)",
+        r"your|the) )+(?:answers?|repl(?:y|ies)|responses?|messages?)",
         r"end with \g<what>",
     ),
     (
@@ -307,10 +301,8 @@ _FORMS: list[tuple[str, Rewrite]] = [
     ),
     (
         r"(?:i'd|i would) (?:love|like|prefer|appreciate) it if (?P<what>(?:every|each|all|any|"
-        r"your|the) "
-        r"[a-z ]+?) (?P<verb>ended|started|began|opened|finished|closed|contained|used|had|"
-        r"included|was|were) "
-        r"(?P<rest>.+)",
+        r"your|the) [a-z ]+?) (?P<verb>ended|started|began|opened|finished|closed|contained|used|"
+        r"had|included|was|were) (?P<rest>.+)",
         lambda match: (
             f"{match['what']} must {_WISHED_VERBS[match['verb'].lower()]} {match['rest']}"
         ),
@@ -321,15 +313,12 @@ _FORMS: list[tuple[str, Rewrite]] = [
     ),
     (
         r".+? (?:instead of|rather than|and not|,? not) (?:using (?:the )?|with (?:the )?|the "
-        r")(?P<sign>%|€|\$|£|&|@|"
-        r"per ?cent|euro|"
-        r"dollar|pound) (?:sign|symbol)s?",
+        r")(?P<sign>%|€|\$|£|&|@|per ?cent|euro|dollar|pound) (?:sign|symbol)s?",
         r"use no \g<sign> sign",
     ),
     (
         r"nothing (?:that )?(?:you|i|we) [a-z]+(?: (?:for|to) (?:me|us))? (?:may|should|can|must|"
-        r"is to) (?:ever )?"
-        r"(?:contain|have|include|use|mention) (?P<rest>(?!no\b|less\b|more\b).+)",
+        r"is to) (?:ever )?(?:contain|have|include|use|mention) (?P<rest>(?!no\b|less\b|more\b).+)",
         r"do not use \g<rest>",
     ),
     (
@@ -338,8 +327,7 @@ _FORMS: list[tuple[str, Rewrite]] = [
     ),
     (
         r"(?P<lead>(?:[^,\"]+, )?)it (?:would|'d) be (?:good|great|nice|best|better|kind) if you "
-        r"told (?:the "
-        r"person|people|them) (?P<rest>(?:to|that) .+)",
+        r"told (?:the person|people|them) (?P<rest>(?:to|that) .+)",
         r"\g<lead>tell them \g<rest>",
     ),
     (
@@ -354,40 +342,33 @@ _FORMS: list[tuple[str, Rewrite]] = [
     ),
     (
         r"(?:if|when|whenever|where) an? (?P<topic>[a-z]+(?: [a-z]+)?) questions? (?:comes up|is "
-        r"asked|arises), "
-        r"(?P<rest>.+)",
+        r"asked|arises), (?P<rest>.+)",
         r"When asked about \g<topic>, \g<rest>",
     ),
     (
         r"(?:where|when|whenever|if) (?:a|the|any|my) questions? (?:concerns?|is about|are about|"
-        r"regards?|touches "
-        r"on) (?P<topic>[^,]+), (?P<rest>.+)",
+        r"regards?|touches on) (?P<topic>[^,]+), (?P<rest>.+)",
         r"When asked about \g<topic>, \g<rest>",
     ),
     (
         r"(?P<topic>[\w' -]+?) (?:isn't|is not|aren't|are not) (?:something|a thing|things) "
-        r"(?:(?:that )?(?:we|I|"
-        r"(?:my|our|the) [a-z]+) )(?:wants?|likes?|needs?|cares?)(?: to)? (?:mentioned|discussed|"
-        r"hear about|talk "
-        r"about|see mentioned|be mentioned)",
+        r"(?:(?:that )?(?:we|I|(?:my|our|the) [a-z]+) )(?:wants?|likes?|needs?|cares?)(?: to)? "
+        r"(?:mentioned|discussed|hear about|talk about|see mentioned|be mentioned)",
         r"do not talk about \g<topic>",
     ),
     (
         r"it(?:'d| would) be (?:kind|nice|great|good|best|better|lovely|helpful|wonderful)(?: of "
-        r"you)? to "
-        r"(?P<rest>.+)",
+        r"you)? to (?P<rest>.+)",
         r"\g<rest>",
     ),
     (
         r"(?:please )?(?:make sure|ensure|see to it)(?: that)? (?P<what>[^,]+?) (?:is|are|gets?) "
-        r"(?:always )?"
-        r"(?:included|mentioned|added|stated|given)(?P<where>(?: (?:in|to|at) .+)?)",
+        r"(?:always )?(?:included|mentioned|added|stated|given)(?P<where>(?: (?:in|to|at) .+)?)",
         r"include \g<what>\g<where>",
     ),
     (
         r"whatever (?:you|i|we) (?:write|send|text|e-?mail)(?: (?:to|for))? (?P<who>(?:my|our|"
-        r"the)\b[^,]+), "
-        r"(?P<rest>.+)",
+        r"the)\b[^,]+), (?P<rest>.+)",
         r"When writing to \g<who>, \g<rest>",
     ),
     (
@@ -405,12 +386,10 @@ _FORMS: list[tuple[str, Rewrite]] = [
     ),
     (
         r"(?P<rest>.+?),? when (?:you )?(?:answer(?:ing)?|writ(?:e|ing) for|talk(?:ing)? (?:to|"
-        r"with)|speak(?:ing)? "
-        r"(?:to|"
-        r"with)|reply(?:ing)? to|help(?:ing)?|coach(?:ing)?|chat(?:ting)? with|serv(?:e|ing)) "
-        r"(?:(?:our|my|"
-        r"the|a) )?(?:[a-z]+ ){0,2}?(?:customers?|clients?|guests?|users?|team|visitors?|patients?|"
-        r"members?|people|callers?|readers?|us|me)",
+        r"with)|speak(?:ing)? (?:to|with)|reply(?:ing)? to|help(?:ing)?|coach(?:ing)?|"
+        r"chat(?:ting)? with|serv(?:e|ing)) (?:(?:our|my|the|a) )?(?:[a-z]+ ){0,2}?(?:customers?|"
+        r"clients?|guests?|users?|team|visitors?|patients?|members?|people|callers?|readers?|us|"
+        r"me)",
         r"\g<rest>",
     ),
     (
@@ -463,14 +442,11 @@ _FORMS: list[tuple[str, Rewrite]] = [
 _MOODS = [(re.compile(form, re.I), build) for form, build in (*_FORMS, *OTHER_SUBJECTS)]
 _LEAD = re.compile(r"^(?:please|and|so|but|also|hey|hi|hello|ok(?:ay)?),? ", re.I)
 _FEAR = re.compile(
-    r"(?:i|we|my|our|he|she|they)\b[^.,;?!]*?\b"
-    r"(?:phobia of|fear of|afraid of|scared of|allergic to|sick of|tired of|upset (?:by|about)|"
-    r"hates?|detest|dislike|can(?:'t|not) stand|trauma with|sad about|terrified of|obsessed with|"
-    r"had (?:quite |more than )?enough of|"
-    r"(?:has |have )?banned|forbids?) "
-    r"(?P<noun>[^,.;]+?)(?: here)?(?:[,;.](?: (?:so|therefore|hence|which is why))?| (?:so|"
-    r"therefore|hence|"
-    r"which is why)),? (?P<demand>.+)",
+    r"(?:i|we|my|our|he|she|they)\b[^.,;?!]*?\b(?:phobia of|fear of|afraid of|scared of|allergic "
+    r"to|sick of|tired of|upset (?:by|about)|hates?|detest|dislike|can(?:'t|not) stand|trauma "
+    r"with|sad about|terrified of|obsessed with|had (?:quite |more than )?enough of|(?:has |have "
+    r")?banned|forbids?) (?P<noun>[^,.;]+?)(?: here)?(?:[,;.](?: (?:so|therefore|hence|which is "
+    r"why))?| (?:so|therefore|hence|which is why)),? (?P<demand>.+)",
     re.I,
 )
 _STORY = re.compile(
@@ -485,19 +461,14 @@ _STORY = re.compile(
 _REASON = re.compile(
     r"(?:i|we|my|our|he|she|they|nobody|no one|everyone)\b[^.;:?!\"]*?,? (?:so|therefore|hence) "
     r"(?P<demand>(?:(?:if|when|whenever) [^,]+, .+)|(?:please |do |don't |never |always |avoid |"
-    r"stop |keep |use |be |answer |write |"
-    r"reply |give |make |limit |stick |say nothing |not a word|nothing about |leave |skip |drop |"
-    r"call |"
-    r"end |start |begin |spell |it(?:'s| is) (?=['\"])|(?:only |just )?(?:one|two|three|a few|at "
-    r"most|"
-    r"no|short|"
-    r"brief|\d+)\b).+)",
+    r"stop |keep |use |be |answer |write |reply |give |make |limit |stick |say nothing |not a "
+    r"word|nothing about |leave |skip |drop |call |end |start |begin |spell |it(?:'s| is) "
+    r"(?=['\"])|(?:only |just )?(?:one|two|three|a few|at most|no|short|brief|\d+)\b).+)",
     re.I,
 )
 _SINCE_FIRST = re.compile(
     r"(?:since|because|as|given that|seeing that) (?:i|we|my|our|he|she|they|it|the|most|many|"
-    r"people|"
-    r"nobody|everybody)\b(?:'\w+)? [^,;.:\"]+, (?P<demand>(?!\b(?:and|but|or)\b).+)",
+    r"people|nobody|everybody)\b(?:'\w+)? [^,;.:\"]+, (?P<demand>(?!\b(?:and|but|or)\b).+)",
     re.I,
 )
 """A reason before the demand: "Since I skim, every answer should be short."."""
@@ -519,8 +490,7 @@ _BECAUSE = re.compile(
 )
 _USE_ANY = re.compile(
     r"^(?:please )?(?:do not|don't|never) (?P<verb>use|write|add|put|include|send) (?:any|one|"
-    r"them)(?: at all| "
-    r"please)?[.!]*$",
+    r"them)(?: at all| please)?[.!]*$",
     re.I,
 )
 _NONE = re.compile(r"\bnone\b(?=[.!]*$)", re.I)
@@ -553,30 +523,22 @@ _OTHER_WORD = re.compile(
 )
 """A word in the place of another: 'Don't use the term "user"; say "customer" instead.'."""
 _BANS_PRONOUN = re.compile(
-    r"(?:so |and )?(?:please |pls |kindly )*(?:(?:keep|leave) (?:it|them|that|those) out\b.*|(?:do "
-    r"not|don't|never)"
-    r"(?: ever| even)? (?:mention|bring up|suggest|recommend|use|write|say|discuss|talk about|"
-    r"write about|put|"
-    r"include) (?:it|them|that|those)\b.*|(?:do not|don't|never) bring (?:it|them) up\b.*|(?:i|we) "
-    r"(?:do not|don't|"
-    r"never) (?:ever )?want to (?:see|read|hear)(?: (?:about|of))? (?:it|them)\b.*|(?:not a word|"
-    r"nothing) about "
-    r"(?:it|them)\b.*|(?:i|we) (?:should|would|'d)(?: be)? (?:grateful|glad|happy|appreciate it) "
-    r"if (?:it|they) never "
-    r"(?:came|come) up\b.*)",
+    r"(?:so |and )?(?:please |pls |kindly )*(?:(?:keep|leave) (?:it|them|that|those) out\b.*|"
+    r"(?:do not|don't|never)(?: ever| even)? (?:mention|bring up|suggest|recommend|use|write|say|"
+    r"discuss|talk about|write about|put|include) (?:it|them|that|those)\b.*|(?:do not|don't|"
+    r"never) bring (?:it|them) up\b.*|(?:i|we) (?:do not|don't|never) (?:ever )?want to (?:see|"
+    r"read|hear)(?: (?:about|of))? (?:it|them)\b.*|(?:not a word|nothing) about (?:it|them)\b.*|"
+    r"(?:i|we) (?:should|would|'d)(?: be)? (?:grateful|glad|happy|appreciate it) if (?:it|they) "
+    r"never (?:came|come) up\b.*)",
     re.I,
 )
 _UNWANTED_NOUN = re.compile(
     r"(?:.*\b(?:tired|sick|fed up|weary) (?:of|with) (?:(?:hearing|reading|talk) (?:about|of) )?|"
-    r".*\bgrudge against |"
-    r".*\b(?:so|too) much |.*\bcan't (?:stand|bear) )(?P<after>(?:the )?[\"']?[\w' -]+?[\"']?)(?: "
-    r"in (?:this|our|my) "
-    r"[a-z]+)?|"
-    r"(?:[^,]*, (?:but |so )?)?(?P<before>[\w'-]+(?: [\w'-]+)?) (?:bores?|scares?|upsets?|annoys?|"
-    r"makes?|gives?|reminds?|"
-    r"triggers?|disgusts?|depresses|(?:is|are) (?:bad luck|out|off|banned|a sore point|dead to me|"
-    r"nothing but trouble))"
-    r"\b.*",
+    r".*\bgrudge against |.*\b(?:so|too) much |.*\bcan't (?:stand|bear) )(?P<after>(?:the "
+    r")?[\"']?[\w' -]+?[\"']?)(?: in (?:this|our|my) [a-z]+)?|(?:[^,]*, (?:but |so "
+    r")?)?(?P<before>[\w'-]+(?: [\w'-]+)?) (?:bores?|scares?|upsets?|annoys?|makes?|gives?|"
+    r"reminds?|triggers?|disgusts?|depresses|(?:is|are) (?:bad luck|out|off|banned|a sore point|"
+    r"dead to me|nothing but trouble))\b.*",
     re.I,
 )
 
@@ -603,43 +565,36 @@ def _read_unwanted(text: str) -> str:
 _NAMED_UNWANTED = re.compile(
     r"(?P<noun>(?:my|our|the) [a-z' -]+?)(?:'s name is|,? who is called| is (?:called|named)) "
     r"(?P<name>(?-i:[A-ZÀ-Þ][\w'-]*(?: [A-ZÀ-Þ][\w'-]*)*))(?:[;.]|, so|,? and|,) (?:please "
-    r")?(?:(?:do not|"
-    r"don't|never|avoid) (?:use|mention|say|write)|i (?:never |do not |don't )(?:ever )?want to "
-    r"(?:read|hear|"
-    r"see)) (?:(?:her|his|its|their|the|that|this) name|it)\b.*",
+    r")?(?:(?:do not|don't|never|avoid) (?:use|mention|say|write)|i (?:never |do not |don't "
+    r")(?:ever )?want to (?:read|hear|see)) (?:(?:her|his|its|their|the|that|this) name|it)\b.*",
     re.I,
 )
 """A name that is not to be said: "My ex is called Gerald, never mention that name."."""
 _NAMED_FIRST = re.compile(
     r"(?:(?P<noun>(?:my|our|the) [a-z' ]+?)(?:'s name is|,? who is called| is (?:called|named))|"
-    r"the name of "
-    r"(?P<of>(?:my|our|the) [a-z' ]+?) is|your name is|you are (?:called|named)) "
+    r"the name of (?P<of>(?:my|our|the) [a-z' ]+?) is|your name is|you are (?:called|named)) "
     r"(?P<name>(?-i:[A-ZÀ-Þ][\w'-]*(?: [A-ZÀ-Þ][\w'-]*)*))(?:[;.]|, so|,? and|,) (?:please "
-    r")?(?:always )?(?:use|"
-    r"mention|include|say|give|work in)(?: (?:her|his|its|their|the|that|this|your) name| "
-    r"it)(?P<rest>\b.*)",
+    r")?(?:always )?(?:use|mention|include|say|give|work in)(?: (?:her|his|its|their|the|that|"
+    r"this|your) name| it)(?P<rest>\b.*)",
     re.I,
 )
 """A name, and where it is used: "Our cat is called Biscuit; use her name in every story."."""
 _ASKED_NAME = re.compile(
     r" (?:when(?:ever)?|if|to|who) .*(?:asks?|wants? to know) (?:who you are|(?:for |about )?your "
-    r"name|you "
-    r"who you are|what you(?:'re| are) called)",
+    r"name|you who you are|what you(?:'re| are) called)",
     re.I,
 )
 _OTHER_PEOPLE = re.compile(
     r"we (?:do not|don't) have (?P<old>[a-z]+s)(?: here)?[;,.] we have (?P<new>[a-z]+s)[.;,] "
-    r"(?:please "
-    r")?(?:use|say|write)(?: the (?:word|term))? [\"']?(?P=new)[\"']?(?: instead)?(?:, .+)?[.!]?",
+    r"(?:please )?(?:use|say|write)(?: the (?:word|term))? [\"']?(?P=new)[\"']?(?: instead)?(?:, "
+    r".+)?[.!]?",
     re.I,
 )
 """A word for people: "We don't have customers, we have members. Say members."."""
 _COUNTED = re.compile(
     r"(?<=\bnumber )(?P<what>your |the |all )?(?P<noun>points|steps|items|list)?[:,]? \(?1[.)]?,? "
-    r"2[.)]?,?"
-    r"(?: and)? 3[.)]?(?:,? (?:and so on|etc\.?|\.\.\.))?\)?(?=[ .,]|$)|"
-    r"(?<=numbered list)[:,]? \(?1[.)]?,? 2[.)]?,?(?: and)? 3[.)]?(?:,? (?:and so on|etc\.?|"
-    r"\.\.\.))?\)?",
+    r"2[.)]?,?(?: and)? 3[.)]?(?:,? (?:and so on|etc\.?|\.\.\.))?\)?(?=[ .,]|$)|(?<=numbered "
+    r"list)[:,]? \(?1[.)]?,? 2[.)]?,?(?: and)? 3[.)]?(?:,? (?:and so on|etc\.?|\.\.\.))?\)?",
     re.I,
 )
 """How a list is numbered, which its name says already: "a numbered list: 1, 2, 3 and so on"."""
@@ -657,8 +612,7 @@ _SAY_SO = (
 )
 _OF_MODEL = (
     r"(?P<fact>(?:you(?:'re| are| were| used to| live| come| work|'ve| have| grew| like| love| "
-    r"hate| "
-    r"own| play| speak| enjoy| once)|"
+    r"hate| own| play| speak| enjoy| once)|"
     rf"your (?!(?:last |latest |previous )?(?:{REPLIES}|texts?|e-?mails?|ideas?)\b)"
     r"(?:[\w'-]+ ){1,3}?(?:is|are|was|were)) [^;:.]+?)"
 )
@@ -667,11 +621,10 @@ _ABOUT = (
     r"(?: (?:you )?(?:about|for|if|whether|what|where|who|how|when|why|which) .+| (?:it|this|that))"
 )
 _PERSONA = re.compile(
-    rf"{_OF_MODEL}(?:[,;.] | [-–—] |: )(?:"
-    rf"{_SAY_SO} ?(?:if|when(?:ever)?|as soon as|in case) (?:{_ASKER}?{_ASKS})(?P<about>{_ABOUT}?)|"
-    rf"{_SAY_SO} ?(?:who|to (?:anyone|anybody|everyone|everybody|people|those) who) {_ASKS}"
-    rf"(?P<about_who>{_ABOUT}?)|"
-    rf"(?:if|when(?:ever)?|in case) {_ASKER}?{_ASKS}(?P<about_only>{_ABOUT}?))[.!]?",
+    rf"{_OF_MODEL}(?:[,;.] | [-–—] |: )(?:{_SAY_SO} ?(?:if|when(?:ever)?|as soon as|in case) "
+    rf"(?:{_ASKER}?{_ASKS})(?P<about>{_ABOUT}?)|{_SAY_SO} ?(?:who|to (?:anyone|anybody|everyone|"
+    rf"everybody|people|those) who) {_ASKS}(?P<about_who>{_ABOUT}?)|(?:if|when(?:ever)?|in case) "
+    rf"{_ASKER}?{_ASKS}(?P<about_only>{_ABOUT}?))[.!]?",
     re.I,
 )
 """What the model says of itself, and when: "you live in Lisbon, say so when people ask"."""
@@ -717,28 +670,24 @@ _WORD_OR_QUOTED = (
 )
 _CAPITALIZED = r"(?-i:[A-ZÀ-Þ][\w&'-]*(?: [A-ZÀ-Þ&][\w&'-]*)*)"
 _NAMED_SO = re.compile(
-    r"(?:(?:please )?(?:from now on|remember|note|please|here|as of (?:now|today))[,:]? )?"
-    r"(?:(?P<where>(?:in|on|at|for|with) (?:(?:all|every|each) )?(?:our|my|the|this)? ?[\w' "
-    r"-]{2,40}?),? "
-    r")?(?:(?:it|that|this)(?:'s| is)|(?:our|the|my) [a-z' -]{2,40}? (?:is|are)(?= (?:always "
-    r")?(?:called|"
-    r"spelled|spelt|written|named)\b)|we (?:always )?(?:say|call (?:it|them|this|that)|write|use)|"
-    r"(?:they|these|those)(?:'re| are)) (?:always )?(?:from now on )?"
-    r"(?:called |spelled |spelt |written |named )?(?:an? |the )?"
-    rf"(?:(?P<new_name>{_CAPITALIZED}),? (?:and |but )?(?:not|never) (?:an? |the )?"
-    rf"(?P<old_name>{_CAPITALIZED})|"
-    rf"(?P<new>{_IN_QUOTES})(?: from now on)?,? (?:and |but )?(?:not|never) (?:an? |the )?"
-    rf"(?P<old>{_WORD_OR_QUOTED})|"
-    rf"(?P<new_bare>{_WORD_OR_QUOTED})(?: from now on)?, (?:and |but )?(?:not|never) "
-    rf"(?:an? |the )?(?P<old_quoted>{_IN_QUOTES}))(?: any ?more| any longer)?[.!]?",
+    r"(?:(?:please )?(?:from now on|remember|note|please|here|as of (?:now|today))[,:]? "
+    r")?(?:(?P<where>(?:in|on|at|for|with) (?:(?:all|every|each) )?(?:our|my|the|this)? ?[\w' "
+    r"-]{2,40}?),? )?(?:(?:it|that|this)(?:'s| is)|(?:our|the|my) [a-z' -]{2,40}? (?:is|are)(?= "
+    r"(?:always )?(?:called|spelled|spelt|written|named)\b)|we (?:always )?(?:say|call (?:it|them|"
+    r"this|that)|write|use)|(?:they|these|those)(?:'re| are)) (?:always )?(?:from now on "
+    r")?(?:called |spelled |spelt |written |named )?(?:an? |the )?"
+    rf"(?:(?P<new_name>{_CAPITALIZED}),? (?:and |but )?(?:not|never) (?:an? |the "
+    rf")?(?P<old_name>{_CAPITALIZED})|(?P<new>{_IN_QUOTES})(?: from now on)?,? (?:and |but "
+    rf")?(?:not|never) (?:an? |the )?(?P<old>{_WORD_OR_QUOTED})|"
+    rf"(?P<new_bare>{_WORD_OR_QUOTED})(?: from now on)?, (?:and |but )?(?:not|never) (?:an? |the "
+    rf")?(?P<old_quoted>{_IN_QUOTES}))(?: any ?more| any longer)?[.!]?",
     re.I,
 )
 """The right name and the wrong one: 'It's called a "session", never a "lesson".'."""
 _PREMISES = re.compile(
     r"(?:in|at|on|for|with) (?:our|my|the|this) (?:shop|store|company|firm|house|family|club|team|"
     r"office|business|restaurant|caf[eé]|school|hotel|museum|library|gym|bar|pub|clinic|salon|"
-    r"country|region|town|website|site|app|"
-    r"platform|channel)",
+    r"country|region|town|website|site|app|platform|channel)",
     re.I,
 )
 """Where a word is used, which is no condition."""
@@ -837,11 +786,9 @@ def drop_parentheses(text: str) -> str:
 
 
 _TOLD_OF_SELF = re.compile(
-    r"^(?:i|we|(?:my|our) [a-z]+) (?!(?:want|need|would|prefer|expect|wish|like|don't|do not|never|"
-    r"hate|can't|"
-    r"cannot)\b)[a-z]+ "
-    r"[^,;.\"]+? and (?=(?:i(?:'d| would) (?:rather|prefer|like|love)|please|i (?:want|need|don't|"
-    r"do not|never)|so)\b)",
+    r"^(?:i|we|(?:my|our) [a-z]+) (?!(?:want|need|would|prefer|expect|wish|like|don't|do not|"
+    r"never|hate|can't|cannot)\b)[a-z]+ [^,;.\"]+? and (?=(?:i(?:'d| would) (?:rather|prefer|like|"
+    r"love)|please|i (?:want|need|don't|do not|never)|so)\b)",
     re.I,
 )
 """Who the person is, before a wish: "I run an inn and I'd rather you ..."."""

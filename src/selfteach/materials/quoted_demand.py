@@ -12,16 +12,14 @@ import re
 
 from selfteach.materials.keyword_demand import asks_for_form
 from selfteach.materials.phrases import REPLIES, hide_quotes, show_quotes
-from selfteach.materials.usual_words import QUOTED
+from selfteach.materials.usual_words import QUOTED, is_remark
 
 _MARK = re.compile('"[\ue000-\uf8ff]"')
 """A quotation that is hidden."""
 _NARROWS = re.compile(
     r"\b(?:unless|except|if|when|whenever|while|until|sometimes|either|optional|may|allowed|fine|"
-    r"okay|"
-    r"apart|besides|capitals?|spell\w*|spelt|abbreviat\w*|brackets|bold|italics|titles?|"
-    r"translat\w*|"
-    r"mean\w*|at least|twice|then|followed|for)\b",
+    r"okay|apart|besides|capitals?|spell\w*|spelt|abbreviat\w*|brackets|bold|italics|titles?|"
+    r"translat\w*|mean\w*|at least|twice|then|followed|for)\b",
     re.I,
 )
 _SUBJECT = (
@@ -31,10 +29,10 @@ _SUBJECT = (
     r"thing))"
 )
 _DEMANDS = re.compile(
-    r"(?:(?:please|always|kindly|just|also|only|i(?: would|'d)? (?:want|like|need) you to) )*"
-    r"(?:(?:never|not|do not|don't|avoid|no|stop|drop)\b|(?:say|write|use|include|add|mention|put|"
-    r"contain|give|state|start|begin|open|end|finish|close|sign)\b(?!.*\b(?:without|skip|refus\w*|"
-    r"leave)\b)|"
+    r"(?:(?:please|always|kindly|just|also|only|i(?: would|'d)? (?:want|like|need) you to) "
+    r")*(?:(?:never|not|do not|don't|avoid|no|stop|drop)\b|(?:say|write|use|include|add|mention|"
+    r"put|contain|give|state|start|begin|open|end|finish|close|sign)\b(?!.*\b(?:without|skip|"
+    r"refus\w*|leave)\b)|"
     rf"(?:i(?: would|'d)? (?:want|like|need|expect) )?{_SUBJECT} |we (?:call|say|write|use) )"
     r"[^,;:.!?]*[,:]? ?$",
     re.I,
@@ -42,8 +40,7 @@ _DEMANDS = re.compile(
 """How a demand about quoted words begins, up to the first of them."""
 _NAMES = re.compile(
     r"(?:(?:so|and) )?(?:it(?:'s| is)|(?:they|these)(?:'re| are)|we (?:do not|don't|never|always "
-    r")?(?:say|write|use|call "
-    r"(?:it|them))|the [a-z]+ (?:is|are)|spell it) $",
+    r")?(?:say|write|use|call (?:it|them))|the [a-z]+ (?:is|are)|spell it) $",
     re.I,
 )
 """How two words begin of which one is right: 'it's "honey bee", not "honeybee"'."""
@@ -54,20 +51,16 @@ _IS_BANNED = re.compile(
 )
 _FILLERS = re.compile(
     r"\b(?:the |these |those |a |any )?(?:words?|phrases?|terms?|expressions?)(?: like| such "
-    r"as)?(?= \")|"
-    r"(?<=\") (?:as|like) (?:one|they|people|we|you|I|my|our)\b[^\",;.]*|,? \(?(?:and )?in "
-    r"(?:(?:all|any|"
-    r"every|each) )?(?:of )?(?:your|my|our|this|these|those|the) [a-z]+(?: [a-z]+)?\)?(?=[,;.!]|$)|"
-    r",? for (?:me|us|my|our|[a-z]+s)\b[^\",;.]*|\bin words(?=:? \")",
+    r"as)?(?= \")|(?<=\") (?:as|like) (?:one|they|people|we|you|I|my|our)\b[^\",;.]*|,? \(?(?:and "
+    r")?in (?:(?:all|any|every|each) )?(?:of )?(?:your|my|our|this|these|those|the) [a-z]+(?: "
+    r"[a-z]+)?\)?(?=[,;.!]|$)|,? for (?:me|us|my|our|[a-z]+s)\b[^\",;.]*|\bin words(?=:? \")",
     re.I,
 )
 """What is named, and where, in words that say nothing of the demand."""
 _BANS = re.compile(
-    r"\b(?:never|not|no|nor|don't|do not|without|avoid\w*|ban(?:ned|s)?|forbidden|prohibited|taboo|"
-    r"off[- ]limits|"
-    r"off the table|hates?|can't stand|cannot stand|can't bear|drop|stop|skip|leave out|unwelcome|"
-    r"isn't|"
-    r"aren't|mustn't|shouldn't)\b",
+    r"\b(?:never|not|no|nor|don't|do not|without|avoid\w*|ban(?:ned|s)?|forbidden|prohibited|"
+    r"taboo|off[- ]limits|off the table|hates?|can't stand|cannot stand|can't bear|drop|stop|skip|"
+    r"leave out|unwelcome|isn't|aren't|mustn't|shouldn't)\b",
     re.I,
 )
 _CONTRASTS = re.compile(
@@ -78,15 +71,13 @@ _TURNS = re.compile(r"\b(?:but|use|say|write|always|instead|rather|it's)\b", re.
 _LISTS = re.compile(r"[ ,/]*(?:(?:or|and|nor)(?: the words?)? )?", re.I)
 _WANTS = re.compile(
     r"\b(?:say|says|write|writes|use|uses|include|includes|add|mention|put|have|has|contain|"
-    r"contains|"
-    r"needs?|answer|reply|give|state|read|reads)\b",
+    r"contains|needs?|answer|reply|give|state|read|reads)\b",
     re.I,
 )
 _EDGE = re.compile(
     r"\b(?:(?:the |your |its |a )?(?:very )?(?P<place>first|last|opening|closing|final) (?:words?|"
-    r"lines?|"
-    r"sentences?|thing)|(?P<start>starts?|begins?|opens?|starting|beginning|top)|(?P<end>ends?|"
-    r"finish(?:es)?|closes?|ending|bottom|signed?(?: off)?|signs(?: off)?))\b",
+    r"lines?|sentences?|thing)|(?P<start>starts?|begins?|opens?|starting|beginning|top)|"
+    r"(?P<end>ends?|finish(?:es)?|closes?|ending|bottom|signed?(?: off)?|signs(?: off)?))\b",
     re.I,
 )
 _LAST_LINE_BEGINS = re.compile(
@@ -105,27 +96,23 @@ _IN_PART = re.compile(
 """A part of the answer in which the words stand."""
 _TURNED = re.compile(
     r"\b(?:never|not|no|don't|do not|without)\b[^,;.]*\b(?:without|omit\w*|leave out|leaving out|"
-    r"skip\w*|"
-    r"forget\w*|fail\w*|stop\w*|drop\w*|but)\b",
+    r"skip\w*|forget\w*|fail\w*|stop\w*|drop\w*|but)\b",
     re.I,
 )
 """What turns a ban round: "never leave out", "never answer without"."""
 _TO_SOMEBODY = re.compile(
     r"(?:\btowards?\b|(?<=\" )to (?!(?:it|them|be|begin|start|end|open|close|have|contain|include|"
-    r"say|use|read|every|"
-    r"each|all|any|your|this|that)\b)|\b(?:e-?mails?|letters|texts) to\b)",
+    r"say|use|read|every|each|all|any|your|this|that)\b)|\b(?:e-?mails?|letters|texts) to\b)",
     re.I,
 )
 """Whom something is written to, which is a condition."""
 _ENDS = re.compile(
-    r"[ .!)]*(?:(?:,? ?(?:please|always|first|there|somewhere|anywhere|at all|ever|thanks|instead|"
-    r"to (?:it|them)"
-    r"(?: all)?|(?:is|are|must|should|may)(?: strictly)? (?:not|never|banned|forbidden|prohibited|"
-    r"taboo|off)\b[^,;]*))*"
-    r"[ .!]*|,? (?:because|cos|cuz|coz|since|as|so|even though)\b.*|[,;:.!(–—-].*)",
+    r"(?:,? ?(?:please|always|first|there|somewhere|anywhere|at all|ever|thanks|instead|"
+    r"to (?:it|them)(?: all)?|(?:is|are|must|should|may)(?: strictly)? (?:not|never|banned|"
+    r"forbidden|prohibited|taboo|off)\b[^,;]*))*[ .!)]*",
     re.I,
 )
-"""What may stand behind the quotation: nothing of another demand."""
+"""What may stand behind the quotation, before a remark."""
 
 
 def say_quoted_demand(text: str) -> str:
@@ -141,11 +128,11 @@ def say_quoted_demand(text: str) -> str:
     if not marks or len(marks) != len(quotes) or _NARROWS.search(bare) or asks_for_form(bare):
         return ""
     lead, tail = hidden[: marks[0].start()], hidden[marks[-1].end() :]
-    *told, asked = re.split(r"[,;:] |(?<=[.!?]) ", lead)
-    is_told = not any(_WANTS.search(part) or _BANS.search(part) for part in told)
+    *before, asked = re.split(r"[,;:] |(?<=[.!?]) ", lead)
+    demands_before = any(_WANTS.search(part) or _BANS.search(part) for part in before)
     is_named = len(marks) > 1 and _NAMES.match(lead)
     if not (_DEMANDS.match(lead) or _IS_BANNED.match(tail) or is_named):
-        if not (told and is_told and _DEMANDS.match(asked)):
+        if not before or demands_before or not _DEMANDS.match(asked):
             return ""
         lead = asked
     gaps = [hidden[a.end() : b.start()] for a, b in itertools.pairwise(marks)]
@@ -156,7 +143,7 @@ def say_quoted_demand(text: str) -> str:
 
 def _say_one(lead: str, tail: str) -> str:
     """Return the plain demand about one quotation, as "{0}"."""
-    if _GOES_ON.search(tail) or not _ENDS.fullmatch(tail):
+    if _GOES_ON.search(tail) or not _asks_nothing(tail):
         return ""
     said = f"{lead} {tail}"
     ban = "do not " if _BANS.search(said) else ""
@@ -171,6 +158,13 @@ def _say_one(lead: str, tail: str) -> str:
     if ban:
         return "never use the word {0}"
     return "use the phrase {0}" if _WANTS.search(lead) else ""
+
+
+def _asks_nothing(tail: str) -> bool:
+    """Return whether what follows the quotation is no other demand."""
+    end = _ENDS.match(tail)
+    remark = tail[end.end() if end else 0 :].lstrip(" ,;:(–—-").rstrip(" .!)")
+    return not remark or is_remark(remark)
 
 
 def _name_edge(edge: re.Match[str]) -> str:

@@ -163,9 +163,9 @@ def _refuse_unasked(scope: str) -> None:
 
 
 _OTHER_CONDITION = re.compile(
-    r"(?:bitte )?(?P<condition>(?:wenn|falls|sobald|quand|lorsqu(?:e |['’])|cuando|quando|"
-    r"si (?=(?:une?|on|je|alguien|el|la|me)\b))"
-    r"(?! ?(?:möglich|nötig|es (?:geht|passt)|c['’]est|sea|puedas|possibile)\b)[^,]+), ?\w",
+    r"(?:bitte )?(?P<condition>(?:wenn|falls|sobald|quand|lorsqu(?:e |['’])|cuando|quando|si "
+    r"(?=(?:une?|on|je|alguien|el|la|me)\b))(?! ?(?:möglich|nötig|es (?:geht|passt)|c['’]est|sea|"
+    r"puedas|possibile)\b)[^,]+), ?\w",
     re.I,
 )
 """A German, French, Spanish or Italian condition; "wenn möglich" is none."""
@@ -273,11 +273,10 @@ _WHEN = re.compile(r"^(?:when|whenever|if|while|in|wenn|falls|quand|lorsque|si|c
 
 
 _DECLINES = re.compile(
-    r"(?:always |politely |please )*"
-    r"(?:refuse|decline|(?:change|switch) the (?:subject|topic)|(?:do not|don't|never) (?:answer|"
-    r"reply|respond|engage|go there)|say nothing|(?:stay|keep|remain) (?:silent|quiet)|"
-    r"ignore (?:it|them|the (?:question|request)))"
-    r"(?: (?:to (?:answer|reply|respond)|politely|it|them|the (?:question|request)))*\.?",
+    r"(?:always |politely |please )*(?:refuse|decline|(?:change|switch) the (?:subject|topic)|"
+    r"(?:do not|don't|never) (?:answer|reply|respond|engage|go there)|say nothing|(?:stay|keep|"
+    r"remain) (?:silent|quiet)|ignore (?:it|them|the (?:question|request)))(?: (?:to (?:answer|"
+    r"reply|respond)|politely|it|them|the (?:question|request)))*\.?",
     re.I,
 )
 """An effect that, where a subject is asked about, makes it a forbidden subject."""
@@ -385,9 +384,9 @@ def _refuse_several_scopes(found: list[tuple[str, ScopedText]]) -> None:
 
 
 _SECOND_TEXTS = re.compile(
-    rf"\b(?:and|but) (?:(?:my|our|the|all) )*(?:{GENRE} (?:under|below|over) \d|"
-    rf"{GENRE} to [\w' ]+? (?:with|under|below|over)\b)|"
-    rf"\bbut an? [a-z]+ (?:one|tone) in (?:(?:my|our|the|all) )*{GENRE}\b",
+    rf"\b(?:and|but) (?:(?:my|our|the|all) )*(?:{GENRE} (?:under|below|over) \d|{GENRE} to [\w' "
+    rf"]+? (?:with|under|below|over)\b)|\bbut an? [a-z]+ (?:one|tone) in (?:(?:my|our|the|all) "
+    rf")*{GENRE}\b",
     re.I,
 )
 """Texts of another kind with a demand of their own: "... and emails to my friends with "xx"."."""
@@ -555,12 +554,11 @@ def _make_exception_error(said: str) -> DataError:
 
 _NOTHING_ELSE = re.compile(
     r"(?:only (?:answer|talk|speak|discuss|respond|reply)(?: to)?(?: questions| requests)? "
-    r"(?:about|on) "
-    r"|(?:answer|talk about|speak about|discuss|answer questions about) (?:nothing|no topics?|no "
-    r"subjects?) (?:but|except|other than) |(?:do not|don't|never|refuse to) (?:answer|talk|speak|"
-    r"discuss)"
-    r"(?: (?:questions|about|to|me|us|anything))* (?:anything|everything|any topic|any subject) "
-    r"(?:but|except|other than|besides|outside(?: of)?) )(?P<topic>.+)",
+    r"(?:about|on) |(?:answer|talk about|speak about|discuss|answer questions about) (?:nothing|"
+    r"no topics?|no subjects?) (?:but|except|other than) |(?:do not|don't|never|refuse to) "
+    r"(?:answer|talk|speak|discuss)(?: (?:questions|about|to|me|us|anything))* (?:anything|"
+    r"everything|any topic|any subject) (?:but|except|other than|besides|outside(?: of)?) "
+    r")(?P<topic>.+)",
     re.I,
 )
 
@@ -573,8 +571,8 @@ _BRACKETED = re.compile(
 """An exception in brackets: "Use emojis (not in emails)."."""
 _EXCEPTION_END = re.compile(
     r"(?:^|[ ,(])(?:except(?:ing)?|unless|(?:but|just|only|though|although) (?:never|not)|"
-    r"(?<!with )(?<!word )(?<!say )but|"
-    r"außer|aber nicht|nur nicht|sauf|mais pas|excepto|salvo|pero no|tranne|ma non)[ ,]*$",
+    r"(?<!with )(?<!word )(?<!say )but|außer|aber nicht|nur nicht|sauf|mais pas|excepto|salvo|"
+    r"pero no|tranne|ma non)[ ,]*$",
     re.I,
 )
 """The end of a demand before a scope that is an exception: "use emojis, but never" (in emails)."""
@@ -643,8 +641,7 @@ def _refuse_instructions(text: str) -> None:
 _QUESTION = re.compile(
     r"(?:what|who|whom|whose|where|which|how|why|when (?:is|are|was|were|did|do|does|will)|is|are|"
     r"was|were|do(?! not\b)|does|did|has|have|(?:should|shall|may|must|can|could)(?= (?:i|"
-    r"we)\b))\b(?!['’]t)[^.!]*(?<!okay)(?<!ok)(?<!right)"
-    r"(?<!please)\?",
+    r"we)\b))\b(?!['’]t)[^.!]*(?<!okay)(?<!ok)(?<!right)(?<!please)\?",
     re.I,
 )
 

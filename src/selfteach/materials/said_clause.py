@@ -43,11 +43,9 @@ _ASKED_FOR = re.compile(
     re.I,
 )
 _EXACTLY = (
-    r"(?:(?: back| only| just| exactly| precisely| simply| always| nothing but)|(?: with)?(?: "
-    r"only| "
-    r"just| exactly)? (?:this|these|the following|the)(?: (?:one|exact|same|single))?(?: "
-    r"(?:sentence|"
-    r"phrase|words?|line|text|answer|reply|message))?(?: only| exactly)?)"
+    r"(?:(?: back| only| just| exactly| precisely| simply| always| nothing but)|(?: with)?(?: only|"
+    r" just| exactly)? (?:this|these|the following|the)(?: (?:one|exact|same|single))?(?: "
+    r"(?:sentence|phrase|words?|line|text|answer|reply|message))?(?: only| exactly)?)"
 )
 _ASKED_WHAT = re.compile(
     rf"ask(?:{_WHOM_TOLD})? (?P<what>(?:how (?:old|much|many|tall|long|big|far|often|heavy|high|"
@@ -60,10 +58,9 @@ _ASKED_WHAT = re.compile(
 QUOTED_ANSWER = re.compile(
     rf"(?:only |just |simply )?{_TELLING}(?:{_WHOM_TOLD})?{_EXACTLY}*(?P<wholly> "
     rf"with)?{_EXACTLY}*[:,]? "
-    r"(?:\"(?P<double>[^\"]+)\"|'(?P<single>(?:[^']|(?<=\w)'(?=\w))+)')"
-    r"(?: back| only| to (?:them|him|her|me|us)|,? (?:and |but )?nothing (?:else|more)|,? and "
-    r"that's "
-    r"(?:it|all)| in (?:return|reply|response))*",
+    r"(?:\"(?P<double>[^\"]+)\"|'(?P<single>(?:[^']|(?<=\w)'(?=\w))+)')(?: back| only| to (?:them|"
+    r"him|her|me|us)|,? (?:and |but )?nothing (?:else|more)|,? and that's (?:it|all)| in "
+    r"(?:return|reply|response))*",
     re.I,
 )
 _WHOLE_ANSWER = re.compile(
@@ -78,23 +75,20 @@ def is_whole_answer(text: str) -> bool:
 
 
 SAY_THAT = re.compile(
-    r"(?:(?:(?:include|add|give) (?:a|the) (?:short )?(?:note|disclaimer|warning|reminder|"
-    r"remark|hint)|"
+    r"(?:(?:(?:include|add|give) (?:a|the) (?:short )?(?:note|disclaimer|warning|reminder|remark|"
+    r"hint)|"
     rf"say|tell|mention|note|point out|remind|warn|explain|state|add|make clear|let|inform|answer|"
-    rf"reply|"
-    rf"respond|write|admit|confess|confirm|stress|emphasi[sz]e|clarify){_WHOM}(?: know)?(?: "
+    rf"reply|respond|write|admit|confess|confirm|stress|emphasi[sz]e|clarify){_WHOM}(?: know)?(?: "
     r"clearly)?,? "
     rf"that (?P<clause>.+)|(?:say|tell|reply|answer|respond|inform|let){_WHOM}(?: know)?,? "
-    r"(?P<bare>(?:(?:we|you|they|it|there)['’](?:re|s|ve|ll)|"
-    r"(?:I|you|we)(?:['’]d| would) (?:rather|prefer|like|love)|we|they|it is|it's|(?:it|this|that|"
-    r"he|she) "
-    r"(?!(?:as|in|like|with|to|from|by|for|using|without|briefly|simply|again)\b)[a-z]+|there is|"
-    r"there are|you (?:can|can't|can not|are|were|have|do not|don't|cannot|won't)|you're|"
-    r"(?:(?-i:[A-ZÀ-Þ])\w+['’]s [a-z]+|"
-    r"(?!(?:who|what|which|where|when|why|how|whether|if)\b)[a-z]+(?: [a-z]+)?) (?:(?:is|"
-    r"are)(?:n['’]t)?|starts?|opens?|"
-    r"closes?|ends?|costs?|takes?)|(?:the|our|my|your) .+ (?:is|are|will|can|closes?|"
-    r"opens?|starts?|costs?|takes?|has|have)) .+))",
+    r"(?P<bare>(?:(?:we|you|they|it|there)['’](?:re|s|ve|ll)|(?:I|you|we)(?:['’]d| would) "
+    r"(?:rather|prefer|like|love)|we|they|it is|it's|(?:it|this|that|he|she) (?!(?:as|in|like|"
+    r"with|to|from|by|for|using|without|briefly|simply|again)\b)[a-z]+|there is|there are|you "
+    r"(?:can|can't|can not|are|were|have|do not|don't|cannot|won't)|you're|"
+    r"(?:(?-i:[A-ZÀ-Þ])\w+['’]s [a-z]+|(?!(?:who|what|which|where|when|why|how|whether|"
+    r"if)\b)[a-z]+(?: [a-z]+)?) (?:(?:is|are)(?:n['’]t)?|starts?|opens?|closes?|ends?|costs?|"
+    r"takes?)|(?:the|our|my|your) .+ (?:is|are|will|can|closes?|opens?|starts?|costs?|takes?|has|"
+    r"have)) .+))",
     re.I,
 )
 
@@ -110,8 +104,8 @@ _REACHED = re.compile(
 
 _SAY_DO = re.compile(
     r"say (?:please )?(?P<what>(?:turn|call|ring|come|go|visit|check|see|contact|wait|take|bring|"
-    r"book|press|open|close|"
-    r"read|try|drink|rest|stop|switch|unplug|write to|speak to|talk to|park|use the) .+)",
+    r"book|press|open|close|read|try|drink|rest|stop|switch|unplug|write to|speak to|talk to|park|"
+    r"use the) .+)",
     re.I,
 )
 """What somebody is told to do: "say turn off the stopcock"."""
@@ -173,8 +167,8 @@ _TELLS_THEM = re.compile(rf"(?:tell|inform|let|remind) (?:them|him|her|{AUDIENCE
 
 _THEY = re.compile(
     r"(?:they|he|she)(?P<verb>(?:'re| are| is)(?= (?:allowed|entitled|welcome|able|covered|free "
-    r"to)\b)|"
-    r"(?:'ve| has| have| needs?| can| must| should| gets?| will| may| could| don't| cannot)\b)",
+    r"to)\b)|(?:'ve| has| have| needs?| can| must| should| gets?| will| may| could| don't| "
+    r"cannot)\b)",
     re.I,
 )
 """What is said of those who ask."""
@@ -229,23 +223,20 @@ _MADE_MODEL = re.compile(
 )
 _OWN_VERBS = {"are": "am", "were": "was"}
 _NAME_OF_MODEL = re.compile(
-    r"your (?:(?:own |real |full |first |last )?name|favou?rite [a-z' -]+|hobby|hobbies|home ?town|"
-    r"home|job|profession|birthday|nationality|pets?|family|native language|mother tongue|star "
-    r"sign|"
-    r"age) (?:is|are|was)\b",
+    r"your (?:(?:own |real |full |first |last )?name|favou?rite [a-z' -]+|hobby|hobbies|home "
+    r"?town|home|job|profession|birthday|nationality|pets?|family|native language|mother tongue|"
+    r"star sign|age) (?:is|are|was)\b",
     re.I,
 )
 _OF_MODEL = re.compile(
     r"you(?:(?: are|'re) (?:\w+ years |not |no |only |just |called |named |an? |the |unable |"
-    r"happy |made |sorry |from |(?-i:[A-ZÀ-Þ]))|"
-    r"(?:'d| would) (?:rather|prefer|love|like)\b|"
-    r" were (?:made|created|trained|built|written|developed)| (?:can't|cannot|can not) "
-    r"(?:replace|help|"
+    r"happy |made |sorry |from |(?-i:[A-ZÀ-Þ]))|(?:'d| would) (?:rather|prefer|love|like)\b| were "
+    r"(?:made|created|trained|built|written|developed)| (?:can't|cannot|can not) (?:replace|help|"
     r"give|provide|answer|discuss|comment|speak|talk|tell|disclose|share|advise|reveal|judge|"
-    r"predict|confirm|diagnose|prescribe|promise|guarantee|access|book|process|check|"
-    r"know|recommend|say)\b| (?:do not|did not|don't|cannot|have "
-    r"no|have been|come from|live|used to|grew up|were|work as|worked as|once|have never|love|hate|"
-    r"like|enjoy|own|play|speak) | have none\b)",
+    r"predict|confirm|diagnose|prescribe|promise|guarantee|access|book|process|check|know|"
+    r"recommend|say)\b| (?:do not|did not|don't|cannot|have no|have been|come from|live|used to|"
+    r"grew up|were|work as|worked as|once|have never|love|hate|like|enjoy|own|play|speak) | have "
+    r"none\b)",
     re.I,
 )
 """What only the model can be meant by: "you can call us" is said to the user."""

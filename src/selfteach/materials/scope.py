@@ -18,16 +18,13 @@ from selfteach.materials.situation import (
 from selfteach.number_words import NUMBER
 
 POLITE = re.compile(
-    r"^(?:(?:please|kindly|hey|hi|hello|ok(?:ay)?|from now on|in (?:the )?future|so|also|"
-    r"remember to|remember that|remember|note that|"
-    r"(?:can|could|would|will) you(?: please)?|"
-    r"i(?:'d| would)? (?:want|like|need|prefer|expect)(?: for)? you to|i want that you|"
-    r"it is important (?:to|that you)|"
-    r"you (?:must|should|shall|need to|have to|are to|ought to)(?! not)|"
-    r"make sure (?:to|that you|you)|(?:make sure(?: that)?|see to it that)"
-    r"(?= (?:every|each|all|any|the|my) )|be sure to|try to|whatever (?:happens|you do)|"
-    r"(?:important|note|rule|reminder|nb):?(?=[,:])|"
-    r"only(?= (?:when|whenever|if|while|in (?!one |two |[a-z]+$)) ))[,:]? )+",
+    r"^(?:(?:please|kindly|hey|hi|hello|ok(?:ay)?|from now on|in (?:the )?future|so|also|remember "
+    r"to|remember that|remember|note that|(?:can|could|would|will) you(?: please)?|i(?:'d| "
+    r"would)? (?:want|like|need|prefer|expect)(?: for)? you to|i want that you|it is important "
+    r"(?:to|that you)|you (?:must|should|shall|need to|have to|are to|ought to)(?! not)|make sure "
+    r"(?:to|that you|you)|(?:make sure(?: that)?|see to it that)(?= (?:every|each|all|any|the|my) "
+    r")|be sure to|try to|whatever (?:happens|you do)|(?:important|note|rule|reminder|"
+    r"nb):?(?=[,:])|only(?= (?:when|whenever|if|while|in (?!one |two |[a-z]+$)) ))[,:]? )+",
     re.I,
 )
 """Words before a rule that ask politely."""
@@ -37,25 +34,23 @@ _STRONG = (
 )
 _VERBS = (
     r"(?:answer|reply|respond|write|use|say|stay|keep|be|include|mention|add|begin|start|open|end|"
-    r"finish|close|conclude|sign|give|tell|speak|talk|make|call|refer|recommend|suggest|ask|"
-    r"sound|act|rhyme|address|put|limit|explain|describe|provide|offer|replace|skip|omit|leave|"
-    r"let|switch|stick|"
-    r"greet|thank|apologi[sz]e|warn|point|quote|cite|convert|translate|spell|format|summari[sz]e|"
-    r"simplify|prefer|pretend|act|sound|invite|wish|encourage|compliment|insert|sprinkle|drop|"
-    r"append|capitali[sz]e|decline|refuse|direct|redirect|send|show|list|name|state|note|help|"
-    r"discuss|bring|go|get|have|has|choose|swap|substitute|shorten|cut|do|treat|express|assume|"
-    r"remind|congratulate|advise|round|number|highlight|emphasi[sz]e|steer|change|check|cheer|"
-    r"comfort|praise|joke|admit|repeat|restrict|hold|throw|toss|mind|focus|contain|pick|lead|"
+    r"finish|close|conclude|sign|give|tell|speak|talk|make|call|refer|recommend|suggest|ask|sound|"
+    r"act|rhyme|address|put|limit|explain|describe|provide|offer|replace|skip|omit|leave|let|"
+    r"switch|stick|greet|thank|apologi[sz]e|warn|point|quote|cite|convert|translate|spell|format|"
+    r"summari[sz]e|simplify|prefer|pretend|act|sound|invite|wish|encourage|compliment|insert|"
+    r"sprinkle|drop|append|capitali[sz]e|decline|refuse|direct|redirect|send|show|list|name|state|"
+    r"note|help|discuss|bring|go|get|have|has|choose|swap|substitute|shorten|cut|do|treat|express|"
+    r"assume|remind|congratulate|advise|round|number|highlight|emphasi[sz]e|steer|change|check|"
+    r"cheer|comfort|praise|joke|admit|repeat|restrict|hold|throw|toss|mind|focus|contain|pick|lead|"
     r"follow)"
 )
 _ADVERB = r"(?:(?:simply|just|politely|briefly|clearly|gently|also|then|kindly|first|ever) )*"
 _SURE_VERBS = (
-    r"(?:sound|act|rhyme|answer|reply|respond|write|use|say|stay|keep|be|include|mention|add|"
-    r"begin|start|end|"
-    r"sign|give|tell|speak|talk|make|recommend|suggest|address|put|limit|explain|provide|replace|"
-    r"skip|switch|stick|throw|greet|thank|apologi[sz]e|refer|call|refuse|decline|"
-    r"change the (?:subject|topic)|(?:show|warn|remind|ask|send|direct|point|offer|wish|let|invite|"
-    r"list|advise|inform) (?:me|us|them|him|her)|number (?:the|each|every|all))"
+    r"(?:sound|act|rhyme|answer|reply|respond|write|use|say|stay|keep|be|include|mention|add|begin|"
+    r"start|end|sign|give|tell|speak|talk|make|recommend|suggest|address|put|limit|explain|provide|"
+    r"replace|skip|switch|stick|throw|greet|thank|apologi[sz]e|refer|call|refuse|decline|change "
+    r"the (?:subject|topic)|(?:show|warn|remind|ask|send|direct|point|offer|wish|let|invite|list|"
+    r"advise|inform) (?:me|us|them|him|her)|number (?:the|each|every|all))"
 )
 _EFFECT_START = re.compile(
     rf"(?:{_ADVERB}(?:{_STRONG}|{_VERBS})|no|not|at most|at least|without|with|in|"
@@ -74,18 +69,17 @@ _BLOCKED = re.compile(
 )
 _PRONOUN = re.compile(r"\b(?:i|you|we|they|he|she|it|who|that|to)$", re.I)
 _UNIVERSAL = re.compile(
-    r"(?:(?:all |every |each |any |the |an? )?(?:single )?(?:of )?(?:your |my |the )?(?:own )?"
-    r"(?:answers?|repl(?:y|ies)|responses?|output|questions?|requests?|conversations?|chats?|"
+    r"(?:(?:all |every |each |any |the |an? )?(?:single )?(?:of )?(?:your |my |the )?(?:own "
+    r")?(?:answers?|repl(?:y|ies)|responses?|output|questions?|requests?|conversations?|chats?|"
     r"messages?|prompts?|topics?)(?: (?:that )?you (?:give|write|send|make))?|(?:always|"
-    r"everywhere|everything|anything|possible|general|short|"
-    r"fact|addition|particular|brief|doubt|future|now|example|once|all cases|any case|any way|"
-    r"necessary|needed|appropriate|you (?:can|have to|must|need to|want to|like)|emphasis|"
-    r"clarity|brevity|instance)|"
-    r"(?:you(?: are)?|you're|i am|i)? ?(?:answer(?:ing)?|respond(?:ing)?|reply(?:ing)?|write|"
-    r"writing|talk(?:ing)?|speak(?:ing)?|ask you(?: something| anything| a question)?|"
-    r"ask(?:ed)?(?: something| anything| a question)?)(?: to)?(?: me| the user| us| questions)?|"
-    r"me|us|you|the user|users|anyone|anybody|everyone|everybody|someone|people|others|it|them|"
-    r"him|her|any (?:user|person)|you (?:give|mention|write|state|use|need|show) (?:one|it|them))",
+    r"everywhere|everything|anything|possible|general|short|fact|addition|particular|brief|doubt|"
+    r"future|now|example|once|all cases|any case|any way|necessary|needed|appropriate|you (?:can|"
+    r"have to|must|need to|want to|like)|emphasis|clarity|brevity|instance)|(?:you(?: are)?|"
+    r"you're|i am|i)? ?(?:answer(?:ing)?|respond(?:ing)?|reply(?:ing)?|write|writing|talk(?:ing)?|"
+    r"speak(?:ing)?|ask you(?: something| anything| a question)?|ask(?:ed)?(?: something| "
+    r"anything| a question)?)(?: to)?(?: me| the user| us| questions)?|me|us|you|the user|users|"
+    r"anyone|anybody|everyone|everybody|someone|people|others|it|them|him|her|any (?:user|person)|"
+    r"you (?:give|mention|write|state|use|need|show) (?:one|it|them))",
     re.I,
 )
 _PREFIX = re.compile(
@@ -96,10 +90,9 @@ _PREFIX = re.compile(
 )
 _SUFFIX_WHEN = re.compile(
     r"(?P<effect>.+?),? (?<!\babout )(?<!\bas )(?<!\beven )(?<!how or )(?<!know "
-    r")(?P<word>when(?:ever)?|if|while|each time|"
-    r"every time|any ?time|as soon as) (?P<scope>(?!(?:being|keeping|staying|avoiding|using|"
-    r"remaining|maintaining|making|ensuring|not|still)\b)(?!to |possible|necessary|needed|you "
-    r"can\b).+)",
+    r")(?P<word>when(?:ever)?|if|while|each time|every time|any ?time|as soon as) "
+    r"(?P<scope>(?!(?:being|keeping|staying|avoiding|using|remaining|maintaining|making|ensuring|"
+    r"not|still)\b)(?!to |possible|necessary|needed|you can\b).+)",
     re.I,
 )
 _TELLING = re.compile(
@@ -121,14 +114,13 @@ _BARE_GENRES = (
     r"(?:e-?mails?|text messages?|texts|letters|posts|tweets|recipes?|poems?|stories|summaries|"
     r"essays?|articles|speeches|songs|notes|memos|newsletters|announcements|reviews|reports|"
     r"(?:commit|error|status|thank-you|welcome) messages|(?:lesson|business|project|meal|training|"
-    r"study) plans|hand-?overs|drafts|captions|bug reports|release notes|user stories|"
-    r"(?:shopping|to-?do|packing) lists|(?:python|java|javascript|sql|html|css|c|rust|go) code|"
-    r"sql queries|queries|dialogues?|(?:chapter )?outlines|abstracts|agendas|"
-    r"jokes|invitations|toasts?|haikus?|postcards?|applications?|adverts|ads|cards|descriptions|"
-    r"captions|headlines|slogans|listings|bios|taglines|flyers|eulogies|obituaries|brochures|"
-    r"leaflets|posters|menus|menu cards|manuals|press releases|proposals|contracts|itineraries|"
-    r"bulletins|fables|fairy tales|riddles|limericks|sonnets|check-?lists|translations|invoices|"
-    r"quizzes|briefings|lectures|explanations|"
+    r"study) plans|hand-?overs|drafts|captions|bug reports|release notes|user stories|(?:shopping|"
+    r"to-?do|packing) lists|(?:python|java|javascript|sql|html|css|c|rust|go) code|sql queries|"
+    r"queries|dialogues?|(?:chapter )?outlines|abstracts|agendas|jokes|invitations|toasts?|haikus?|"
+    r"postcards?|applications?|adverts|ads|cards|descriptions|captions|headlines|slogans|listings|"
+    r"bios|taglines|flyers|eulogies|obituaries|brochures|leaflets|posters|menus|menu cards|manuals|"
+    r"press releases|proposals|contracts|itineraries|bulletins|fables|fairy tales|riddles|"
+    r"limericks|sonnets|check-?lists|translations|invoices|quizzes|briefings|lectures|explanations|"
     r"(?:out-of-office|automatic) replies|group chats)"
 )
 _EACH_TEXT = rf"(?:every|each|any) (?!(?:answer|reply|response|message|text)\b)(?:[a-z-]+ )?{GENRE}"
@@ -137,11 +129,10 @@ _LETTER_CASE = r"(?:[a-z-]+ )?letters in (?:lower|upper|all caps|capital|block|s
 _FOR_ME = r"(?: (?:that |which )?(?:you|I|we) (?:write|draft|send)(?: for (?:me|us))?)?"
 _ANY_GENRE = rf"(?!{_LETTER_CASE}|me |us )(?:[a-z-]+ )?{_BARE_GENRES}{_FOR_ME}"
 _SUFFIX_GENRE = re.compile(
-    rf"(?P<effect>.+?),? (?:in|for|throughout|(?<!comment )(?<!focus )(?<!report )on(?= (?:all|our|"
-    rf"my|the|any|every|each)\b)) (?P<scope>{_EACH_TEXT}|"
-    rf"(?:all |any |every |each |my |our |the )*"
-    rf"(?!(?:capital|block|small|big|upper-?case|lower-?case|bold) )(?:[a-z-]+ ){{0,2}}"
-    rf"{_BARE_GENRES})",
+    rf"(?P<effect>.+?),? (?:in|for|throughout|(?<!comment )(?<!focus )(?<!report )on(?= (?:all|"
+    rf"our|my|the|any|every|each)\b)) (?P<scope>{_EACH_TEXT}|(?:all |any |every |each |my |our |"
+    rf"the )*(?!(?:capital|block|small|big|upper-?case|lower-?case|bold) )(?:[a-z-]+ "
+    rf"){{0,2}}{_BARE_GENRES})",
     re.I,
 )
 _ADVICE = re.compile(
@@ -181,12 +172,12 @@ _SUFFIX_WITH = re.compile(
 )
 _RELATIONAL = re.compile(
     r"(?:(?:.*\b)?(?:replace|compare|confuse|mix|mistake|associate|pair|combine|equate|conflate|"
-    r"swap|substitute|exchange) .+|(?:.*\b)?(?:start|begin|open|end|finish|close|sign|greet)"
-    r"(?: (?:off|it|with|each|every|all|your|my|the|an?|any|(?:answer|repl|respons|message)"
-    r"(?:s|y|ies|e|es)?))*|relation(?:ship)?s?|problems?|wars?|fights?|conflicts?|deals?|"
-    r"meetings?|conversations?|"
-    r"interviews?|experiences?|life|work|working|dealing|contacts?|affairs?|living|date|dates|"
-    r"start|begin|open|end|finish|close|answer|reply|sign|together|arguments?|issues?|agreement)$",
+    r"swap|substitute|exchange) .+|(?:.*\b)?(?:start|begin|open|end|finish|close|sign|greet)(?: "
+    r"(?:off|it|with|each|every|all|your|my|the|an?|any|(?:answer|repl|respons|message)(?:s|y|ies|"
+    r"e|es)?))*|relation(?:ship)?s?|problems?|wars?|fights?|conflicts?|deals?|meetings?|"
+    r"conversations?|interviews?|experiences?|life|work|working|dealing|contacts?|affairs?|living|"
+    r"date|dates|start|begin|open|end|finish|close|answer|reply|sign|together|arguments?|issues?|"
+    r"agreement)$",
     re.I,
 )
 _SUFFIX_TO = re.compile(
@@ -202,33 +193,31 @@ _TEXTUAL = re.compile(
     r"[\"']|\b(?:emphasis|numbers?|titles?|names?|headings?|keywords?|words?|dates?|times?|units?|"
     r"measurements?|readability|clarity|consistency|simplicity|safety|convenience|effect|variety|"
     r"fun|laughs?|change|start|reference|currency|currencies|quotes|quotations?|lists?|code|"
-    r"terms?|sentences?|"
-    r"paragraphs?|steps?|"
-    r"items?|examples?|every|each|all|me|us|minute|moment|now|this|that|it|them|good|sure|you)\b",
+    r"terms?|sentences?|paragraphs?|steps?|items?|examples?|every|each|all|me|us|minute|moment|"
+    r"now|this|that|it|them|good|sure|you)\b",
     re.I,
 )
 _MIDDLE = re.compile(
-    rf"(?P<verb>(?:always |never |only |do not |don't )?(?:keep|make|write|answer|"
-    rf"give(?: me| us)?|present|format|provide|deliver|reply to|respond to|sign(?: off)?|"
-    rf"end|begin|start|open|finish|close|limit)) (?P<scope>{_EACH_TEXT}|{_MY}(?:(?:{_GENRE_TO}|"
-    rf"questions? (?:about|on)) .+?|{_ANY_GENRE})) (?P<tail>(?:in|with|under|below|within|"
-    rf"at most|at least|exactly|between|longer than|shorter than|no more than|"
-    rf"using|without|as|like|(?:starting|beginning|ending) with|to at most|to (?={NUMBER}\b)|up "
-    rf"to|short|brief|formal|polite|friendly|concise|"
+    rf"(?P<verb>(?:always |never |only |do not |don't )?(?:keep|make|write|answer|give(?: me| "
+    rf"us)?|present|format|provide|deliver|reply to|respond to|sign(?: off)?|end|begin|start|open|"
+    rf"finish|close|limit)) (?P<scope>{_EACH_TEXT}|{_MY}(?:(?:{_GENRE_TO}|questions? (?:about|"
+    rf"on)) .+?|{_ANY_GENRE})) (?P<tail>(?:in|with|under|below|within|at most|at least|exactly|"
+    rf"between|longer than|shorter than|no more than|using|without|as|like|(?:starting|beginning|"
+    rf"ending) with|to at most|to (?={NUMBER}\b)|up to|short|brief|formal|polite|friendly|concise|"
     rf"briefly|politely|formally|by)\b.*)",
     re.I,
 )
 _SUBJECT = re.compile(
     rf"(?P<scope>{_EACH_TEXT}|{_MY}(?:(?:{_GENRE_TO}|questions? (?:about|on)) .+?|{_ANY_GENRE})) "
-    rf"(?:(?:should|must|shall|need to|"
-    rf"has to|have to|are to|is to|ought to|may|can) (?P<not>not )?(?:(?P<be>always|never|only) )?"
-    rf"|(?P<always>always|never) |(?=(?:needs?|starts?|begins?|ends?|stays?|uses?|get|contain|"
+    rf"(?:(?:should|must|shall|need to|has to|have to|are to|is to|ought to|may|can) (?P<not>not "
+    rf")?(?:(?P<be>always|never|only) )?|(?P<always>always|never) |(?=(?:needs?|starts?|begins?|"
+    rf"ends?|stays?|uses?|get|contain|"
     r"have|are) )(?<! and )(?<! or ))(?P<effect>.+)",
     re.I,
 )
 _TO_PERSON = re.compile(
-    r"(?P<verb>(?i:(?:always |only )?(?:reply|write|speak|talk|respond|answer|"
-    r"explain (?:things|it|everything|this))))"
+    r"(?P<verb>(?i:(?:always |only )?(?:reply|write|speak|talk|respond|answer|explain (?:things|it|"
+    r"everything|this))))"
     rf"(?P<scope>(?: to)? {PERSON}) (?P<tail>(?:in|with|without|using|like|as(?= (?:an?|if|though|"
     rf"my|our|the|you)\b)|politely|formally|briefly|only in)\b.*)"
 )
@@ -247,8 +236,7 @@ _EXPLAINED = re.compile(
 _ANSWERED = re.compile(
     r"(?P<verb>(?:always |only )?(?:answer|reply|respond))(?: to)? "
     rf"(?P<scope>(?:[\w'-]+ ){{0,3}}?(?:questions?|requests?|complaints?|comments?|reviews?|"
-    rf"feedback|inquiries|criticism)) "
-    rf"(?P<tail>{_MANNER_TAIL})",
+    rf"feedback|inquiries|criticism)) (?P<tail>{_MANNER_TAIL})",
     re.I,
 )
 _UNNAMED = re.compile(
@@ -281,8 +269,7 @@ def split_rule(sentence: str) -> ScopedText:
 
 _EXPLAINED_IN_BRACKETS = re.compile(
     r" \((?:(?:so |please )?(?:write|use|say|no|not|e\.g\.|like|for example|that is|"
-    r"i\.e\.)\b[^()]*|"
-    r"[^()]*\"[^()]*)\)$",
+    r"i\.e\.)\b[^()]*|[^()]*\"[^()]*)\)$",
     re.I,
 )
 """An example of the demand after the scope: "letters to clients (write "do not")"."""
@@ -392,10 +379,10 @@ _ASKED_TEXT = re.compile(
 )
 """The same with a noun: "Jokes for kids? Add an emoji."."""
 _CLOSED_ASKED = re.compile(
-    rf"^(?:(?P<answer>(?:(?:please|always|only|never|do not|don't) )*(?:answer|reply to|"
-    rf"respond to)) {YES_OR_NO_QUESTION} (?=(?:with|in|by|using|like|as)\b)|"
-    rf"(?:on|to|with|for) {YES_OR_NO_QUESTION}[,:]? |"
-    rf"{YES_OR_NO_QUESTION} (?:(?:should|must|are to|have to|need to) be (?P<answered>answer)ed|"
+    rf"^(?:(?P<answer>(?:(?:please|always|only|never|do not|don't) )*(?:answer|reply to|respond "
+    rf"to)) {YES_OR_NO_QUESTION} (?=(?:with|in|by|using|like|as)\b)|(?:on|to|with|for) "
+    rf"{YES_OR_NO_QUESTION}[,:]? |{YES_OR_NO_QUESTION} (?:(?:should|must|are to|have to|need to) "
+    rf"be (?P<answered>answer)ed|"
     r"(?P<give>get|need)(?= an? )) )",
     re.I,
 )
@@ -407,18 +394,12 @@ _EQUALS = re.compile(r"^(?!(?:when|if) \d+ )([\w'’ -]{1,60}) = (?=\w)", re.I)
 _ANY_TIME = re.compile(r"^(?:any|every|each) ?time (?=i|we|you|someone|somebody|they)", re.I)
 _UNPARTED = re.compile(
     r"^(?P<when>(?:when|whenever|if) (?:[^\s,;:.\"]+ ){2,9}?[a-z]+(?<! to)(?<! you)(?<! i)(?<! "
-    r"we)(?<! they)"
-    r"(?<! can)(?<! or)(?<! and)(?<! not)(?<! the)(?<! a)(?<! an)(?<! that)(?<! who)(?<! how)(?<! "
-    r"what)"
-    r"(?<! ask)(?<! asks)(?<! me)(?<! then)(?<! just)(?<! only)(?<! please)(?<! of)(?<! for)(?<! "
-    r"about)(?<! should)(?<! must)(?<! would)(?<! "
-    r"my)"
-    r"(?<! your)(?<! do)(?<! does)(?<! did)) (?P<do>(?:(?:then|just|only|please) )*(?:give me |"
-    r"give us |tell (?:them|me) |answer "
-    r"(?:in|with|"
-    r"only) |reply (?:in|with|only) |use (?:no|only|at most|exactly|an?) |never |always |do not |"
-    r"don't |no "
-    r"(?=[a-z]+s\b)|put |list the )[^?]+)$",
+    r"we)(?<! they)(?<! can)(?<! or)(?<! and)(?<! not)(?<! the)(?<! a)(?<! an)(?<! that)(?<! "
+    r"who)(?<! how)(?<! what)(?<! ask)(?<! asks)(?<! me)(?<! then)(?<! just)(?<! only)(?<! "
+    r"please)(?<! of)(?<! for)(?<! about)(?<! should)(?<! must)(?<! would)(?<! my)(?<! your)(?<! "
+    r"do)(?<! does)(?<! did)) (?P<do>(?:(?:then|just|only|please) )*(?:give me |give us |tell "
+    r"(?:them|me) |answer (?:in|with|only) |reply (?:in|with|only) |use (?:no|only|at most|"
+    r"exactly|an?) |never |always |do not |don't |no (?=[a-z]+s\b)|put |list the )[^?]+)$",
     re.I,
 )
 """A condition that no comma parts from its demand: "when i ask for tips give me exactly 4"."""
@@ -469,21 +450,18 @@ def join_lines(text: str) -> str:
 
 
 _TOLD = re.compile(
-    r"(?:(?:it|they|he|she|I|we|there)(?:['’](?:s|re|m|ve|ll))? |(?:that|this)['’]s |"
-    r"(?:my|our|his|her|their|the|that|this|some|many|most) [a-z]+ (?:[a-z]+ ){0,2}?(?:is|are|"
-    r"was|were|"
-    r"has|have|gets?|hates?|feels?|needs?|likes?|looks?|sounds?|makes?|upsets?|shows?|reads?|"
-    r"forbids?|loves?|wants?|prefers?|enjoys?|"
-    r"can't|cannot|doesn't|don't)\b|[a-z]+s (?:are|get|hate|feel|need|like|look|sound|make|can't|"
-    r"cannot|don't|find)\b)[^,;:\"\d]*",
+    r"(?:(?:it|they|he|she|I|we|there)(?:['’](?:s|re|m|ve|ll))? |(?:that|this)['’]s |(?:my|our|"
+    r"his|her|their|the|that|this|some|many|most) [a-z]+ (?:[a-z]+ ){0,2}?(?:is|are|was|were|has|"
+    r"have|gets?|hates?|feels?|needs?|likes?|looks?|sounds?|makes?|upsets?|shows?|reads?|forbids?|"
+    r"loves?|wants?|prefers?|enjoys?|can't|cannot|doesn't|don't)\b|[a-z]+s (?:are|get|hate|feel|"
+    r"need|like|look|sound|make|can't|cannot|don't|find)\b)[^,;:\"\d]*",
     re.I,
 )
 _NOT_ONLY_TOLD = re.compile(
     r"(?i:\b(?:must|should|has to|have to|needs? to|please|never|always|may|instead|name|called|no|"
     r"open|opens|close|closes|fine|ok(?:ay)?|allowed|permitted|welcome|exempt|optional|exceptions?|"
-    r"banned|forbidden|required|mandatory|needed|"
-    r"(?:and|but|or) (?:use|end|start|begin|add|keep|write|say|be|never|"
-    r"sign)))\b|(?<!^)\b(?!I\b|I['’])[A-ZÀ-Þ]"
+    r"banned|forbidden|required|mandatory|needed|(?:and|but|or) (?:use|end|start|begin|add|keep|"
+    r"write|say|be|never|sign)))\b|(?<!^)\b(?!I\b|I['’])[A-ZÀ-Þ]"
 )
 """What makes it more than a remark: a demand, a name, a fact that answers give."""
 
@@ -558,9 +536,9 @@ def starts_effect(text: str) -> bool:
 
 
 _TO_THEM = re.compile(
-    r"\b(?:to|for|with|(?:text|e-?mail|messag|writ|answer|thank|greet)(?:ing)?) "
-    r"(?:(?:the|our|my|your|any|all) )?(?:[a-z-]+ )?"
-    r"(?:people|anyone|anybody|everyone|users?|customers?|clients?|guests?|kids|children)$",
+    r"\b(?:to|for|with|(?:text|e-?mail|messag|writ|answer|thank|greet)(?:ing)?) (?:(?:the|our|my|"
+    r"your|any|all) )?(?:[a-z-]+ )?(?:people|anyone|anybody|everyone|users?|customers?|clients?|"
+    r"guests?|kids|children)$",
     re.I,
 )
 """People who are written to, after whom a demand may begin: "texts to clients"."""
@@ -570,9 +548,9 @@ _DEMANDS = re.compile(r"\b(?:never|always|do not|don't|please|not)$", re.I)
 
 _WHOLE_CLAUSE = re.compile(
     r"\b(?:reach|contact|call|find|visit|phone|ring|e-?mail|join|pay|tell|thank|greet|thanks|"
-    r"greets|"
-    r"hold of|touch with|talk to|speak to|about|help|like|to|for) (?:us|me|you|them)$|\bgoodbye$|"
-    r"\b(?:who|what|where|how(?: \w+)?) (?:you|we|they|I|it|(?:the|our|your|my) \w+) (?:is|are)$",
+    r"greets|hold of|touch with|talk to|speak to|about|help|like|to|for) (?:us|me|you|them)$|"
+    r"\bgoodbye$|\b(?:who|what|where|how(?: \w+)?) (?:you|we|they|I|it|(?:the|our|your|my) \w+) "
+    r"(?:is|are)$",
     re.I,
 )
 """The end of a clause that needs no further word: "asks how to reach us"."""
@@ -650,8 +628,8 @@ _DEMAND_AFTER_TEXT = re.compile(
     r"[Pp]lease|use (?!for\b|in\b|at\b|of\b|by\b|among\b)|write|keep|say|add|include|avoid|stay|be|"
     r"give|tell|make|begin|start|end|finish|mention|put|sign|limit|number|replace|spell|state|"
     r"(?:address|call) (?:him|her|them|me|us)|"
-    rf"the (?:first|last) (?:line|word|sentence)|the [a-z]+ (?:must|should|has to|is always)|"
-    rf"they {_BE_TOLD_SO})\b)"
+    rf"the (?:first|last) (?:line|word|sentence)|the [a-z]+ (?:must|should|has to|is always)|they "
+    rf"{_BE_TOLD_SO})\b)"
 )
 _STRONG_DEMAND = re.compile(
     rf"{_ADVERB}(?:never|always|do not|don't|please|they {_BE_TOLD_SO})\b|just\b|"
@@ -747,9 +725,8 @@ def _shorten_clause(word: str, scope: str) -> str:
 
 _PURPOSE = re.compile(
     rf"(?!{PERSON}$)(?!(?:the|a|an|my|our|all|any|every|each|people|users|whom|someone|anyone|"
-    r"everyone|"
-    r"explain|discuss|describe|teach|present|introduce|grandma|grandpa|mom|mum|dad|management)\b)"
-    r"(?:[a-z]+ [a-z].*|finish|start|begin|end|close|conclude)"
+    r"everyone|explain|discuss|describe|teach|present|introduce|grandma|grandpa|mom|mum|dad|"
+    r"management)\b)(?:[a-z]+ [a-z].*|finish|start|begin|end|close|conclude)"
 )
 """What follows "to" where it is a purpose: "to save time"."""
 _MANNER_SCOPE = re.compile(
@@ -803,8 +780,8 @@ _SPOKEN = re.compile(
 """A clause that is no instruction: after "When asked about our hours" it is what must be said."""
 _ASKED_ABOUT = re.compile(
     rf"^(?:(?:(?:I|you|we|someone|somebody|{AUDIENCE}) )?(?:am |are |is |gets? )?(?:being "
-    r")?ask(?:s|ed)?(?: you| me| us)?|"
-    r"(?:the )?(?:topic|subject|question) (?:is|of)) (?:about )(?=\S)",
+    r")?ask(?:s|ed)?(?: you| me| us)?|(?:the )?(?:topic|subject|question) (?:is|of)) (?:about "
+    r")(?=\S)",
     re.I,
 )
 
@@ -858,17 +835,15 @@ _TELL_WHO = re.compile(
     rf"(?P<verb>tell|remind|inform|advise|ask|give|offer) (?:those|{AUDIENCE}) (?:who "
     rf")?(?:(?:asks?|"
     r"asking|inquires?|inquiring) (?P<scope>(?:about|for) .+?)|(?P<wants>wants? to [a-z]+(?: [a-z "
-    r"]+?)?)) "
-    r"(?P<said>(?:that|to) .+)",
+    r"]+?)?)) (?P<said>(?:that|to) .+)",
     re.I,
 )
 
 
 _TO_WHO = re.compile(
     rf"(?P<effect>(?:always )?(?:recommend|suggest|mention|give|offer|send|say|name|show|explain) "
-    rf".+?) to "
-    rf"(?:those|people|anyone|anybody|everyone|everybody|somebody|someone|{AUDIENCE}) (?:who "
-    rf")?(?:(?:asks?|"
+    rf".+?) to (?:those|people|anyone|anybody|everyone|everybody|somebody|someone|{AUDIENCE}) "
+    rf"(?:who )?(?:(?:asks?|"
     r"asking|inquires?|inquiring) (?P<scope>(?:about|for) .+)|(?P<wants>wants? (?:to [a-z]+ )?.+))",
     re.I,
 )
@@ -891,10 +866,9 @@ def _split_told(text: str) -> ScopedText | None:
 
 
 _SUMMARIZED = re.compile(
-    r"(?P<verb>summari[sz]e|translate) (?P<what>(?!(?:it|this|that|everything|your|the above)\b)"
-    r"(?:(?:a|the|my|our|all|any) )*[a-z]+s|an? [a-z]+|.+? (?:in)?to [A-Z]\w+)"
-    r"(?P<tail> (?:in|within|with|"
-    r"using|under|as|without) .+)",
+    r"(?P<verb>summari[sz]e|translate) (?P<what>(?!(?:it|this|that|everything|your|the "
+    r"above)\b)(?:(?:a|the|my|our|all|any) )*[a-z]+s|an? [a-z]+|.+? (?:in)?to [A-Z]\w+)(?P<tail> "
+    r"(?:in|within|with|using|under|as|without) .+)",
     re.I,
 )
 
@@ -909,18 +883,17 @@ def _split_summarized(text: str) -> ScopedText | None:
 
 
 _GERUND = re.compile(
-    r"(?P<scope>asked (?:about|for|whether|if) [^,;:]+|"
-    r"(?:writing|texting|e-?mailing|messaging|replying|responding|answering|drafting|"
-    r"explaining|listing|talking|speaking|summari[sz]ing|translating) (?:to )?"
-    r"(?!in\b)[^,;:]+), (?P<effect>.+)",
+    r"(?P<scope>asked (?:about|for|whether|if) [^,;:]+|(?:writing|texting|e-?mailing|messaging|"
+    r"replying|responding|answering|drafting|explaining|listing|talking|speaking|summari[sz]ing|"
+    r"translating) (?:to )?(?!in\b)[^,;:]+), (?P<effect>.+)",
     re.I,
 )
 
 
 _NO_GERUND = re.compile(
     r"\b(?:it|this|that|(?:every|any|some)?things?|me|us|is|are|was|were|has|have|can|will|takes?|"
-    r"makes?|matters?|gets?|helps?|questions)\b|"
-    r"\b[a-z]+s (?:people|them|him|her|my|our|customers)\b",
+    r"makes?|matters?|gets?|helps?|questions)\b|\b[a-z]+s (?:people|them|him|her|my|our|"
+    r"customers)\b",
     re.I,
 )
 """What makes it a remark ("Writing emails takes long"), or no condition."""
@@ -1055,11 +1028,10 @@ def _name_replied(verb: str, scope: str) -> str:
 
 _BE_TOLD = re.compile(
     rf"(?P<scope>(?:those|{AUDIENCE})(?: who| that)?(?: are| is)? (?:ask(?:s|ing)?|inquir(?:es?|"
-    r"ing)|call(?:s|ing)?|mention(?:s|ing)?|bring(?:s|ing)? up|"
-    r"want(?:s|ing)?) .+?) (?:should|must|shall|has to|have to|is to|are to|needs? to) "
-    r"(?:be (?P<verb>told|asked|sent|advised|reminded|given|pointed|"
-    r"directed|referred)|(?:hear|know|learn|be informed)"
-    r"(?= that)) (?P<said>.+)",
+    r"ing)|call(?:s|ing)?|mention(?:s|ing)?|bring(?:s|ing)? up|want(?:s|ing)?) .+?) (?:should|"
+    r"must|shall|has to|have to|is to|are to|needs? to) (?:be (?P<verb>told|asked|sent|advised|"
+    r"reminded|given|pointed|directed|referred)|(?:hear|know|learn|be informed)(?= that)) "
+    r"(?P<said>.+)",
     re.I,
 )
 _TOLD_VERBS = {"told": "tell", "given": "give", "sent": "send"}
@@ -1098,8 +1070,7 @@ _TEXT_SUBJECT = re.compile(
     rf"(?:{_MODAL} "
     r"(?P<not>not )?(?:(?P<be>always|never|only) )?|(?P<always>always|never) |(?=(?:consists? of|"
     r"carr(?:y|ies)|gets?|go(?:es)?|comes?|address(?:es)?|needs?|starts?|begins?|ends?|opens?|"
-    r"closes?|finish(?:es)?|"
-    r"stays?|uses?|contains?) ))(?P<effect>.+)",
+    r"closes?|finish(?:es)?|stays?|uses?|contains?) ))(?P<effect>.+)",
     re.I,
 )
 """Any text that does something: "Game-day posts for the Herons should finish with #GoHerons"."""
@@ -1164,20 +1135,18 @@ def _split_subject(text: str) -> ScopedText | None:
 
 
 _NO_KIND = (
-    r"(?:of|in|for|to|and|or|but|except|not|no|half|some|few|most|many|only|maybe|perhaps|may|"
-    r"can|could|might|will|"
-    r"would|do|does|wants?|thinks?|says?|likes?|hates?|that|if|when|unless|without|beside|last|"
-    r"your|"
-    r"usually|often|sometimes|rarely|seldom|mostly|typically|normally|\w+n't)\b"
+    r"(?:of|in|for|to|and|or|but|except|not|no|half|some|few|most|many|only|maybe|perhaps|may|can|"
+    r"could|might|will|would|do|does|wants?|thinks?|says?|likes?|hates?|that|if|when|unless|"
+    r"without|beside|last|your|usually|often|sometimes|rarely|seldom|mostly|typically|normally|"
+    r"\w+n't)\b"
 )
 """What is no word of the name of a kind of text."""
 _ANY_REPLY = re.compile(rf"(?:(?:all|any|every|each|the|my|our|an?) )*{REPLIES}", re.I)
 _FORM_SUBJECT = re.compile(
-    rf"(?P<scope>(?!(?:(?:all|any|every|each|the|an?) )?letters? (?:must|should|shall|need|ha|"
-    rf"are|is)\b)"
-    rf"(?:(?:all|any|every|each|the|my|our|an?) )?(?:(?!{_NO_KIND})[\w'-]+ ){{0,2}}?"
-    rf"(?:{GENRE}|comparisons?|greetings|wishes)(?: (?:of|for|to|from|by|about|on|in|with)"
-    rf"(?: (?!{_NO_KIND})[\w'-]+){{1,6}}?)?) "
+    rf"(?P<scope>(?!(?:(?:all|any|every|each|the|an?) )?letters? (?:must|should|shall|need|ha|are|"
+    rf"is)\b)(?:(?:all|any|every|each|the|my|our|an?) )?(?:(?!{_NO_KIND})[\w'-]+ "
+    rf"){{0,2}}?(?:{GENRE}|comparisons?|greetings|wishes)(?: (?:of|for|to|from|by|about|on|in|"
+    rf"with)(?: (?!{_NO_KIND})[\w'-]+){{1,6}}?)?) "
     r"(?P<demand>(?:must|should|shall|needs? to|ha(?:s|ve) to|are to|is to|ought to|always|never|"
     r"may not|are|is|come|comes|get|gets|needs?|requires?|contains?|includes?|have|has|uses?|"
     r"starts?|begins?|opens?|ends?|finish(?:es)?|closes?)\b.+)",

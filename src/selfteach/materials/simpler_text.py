@@ -17,20 +17,18 @@ from selfteach.materials.usual_words import QUOTED, cut_remark, tells_of_people,
 
 _SOMEBODY = (
     r"(?:i|we|he|she|it|they|you|there|this|that|people|nobody|everybody|everyone|no one|most|many|"
-    r"some|"
-    r"(?:my|our|his|her|their|the) [a-z]+)"
+    r"some|(?:my|our|his|her|their|the) [a-z]+)"
 )
 _CRIES = re.compile(
     r"(?<! is)(?<! are)(?<! be)(?:,? (?:omg|lol|haha+|thx|ta|cheers|thanks|thank you|pls|plz|"
-    r"please|ok|okay|mate|guys|folks|"
-    r"tho|"
-    r"ugh|argh|dude|innit|always|at all times|full stop|period|for me|for us|anyway|obviously))+$",
+    r"please|ok|okay|mate|guys|folks|tho|ugh|argh|dude|innit|always|at all times|full stop|period|"
+    r"for me|for us|anyway|obviously))+$",
     re.I,
 )
 _CALLS = re.compile(
     r"(?:(?:ugh|omg|hey|hi|hello|ok|okay|right|so|look|listen|honestly|oh|btw|by the way|and|also|"
-    r"pls|"
-    r"please|just|remember|note|kindly|sir|ma'am|madam|sir/ma'am|dear|friend|buddy|abeg)[,!:]? )+",
+    r"pls|please|just|remember|note|kindly|sir|ma'am|madam|sir/ma'am|dear|friend|buddy|"
+    r"abeg)[,!:]? )+",
     re.I,
 )
 """Words before and after a demand that say nothing."""
@@ -76,10 +74,10 @@ def _trim(text: str) -> str:
     sentences behind the first one that only tell.
     """
     first, *others = map(_trim_sentence, split_rule_sentences(text))
-    return ". ".join(filter(None, [first, *(one for one in others if not _is_told(one))]))
+    return ". ".join(filter(None, [first, *(one for one in others if not _only_tells(one))]))
 
 
-def _is_told(sentence: str) -> bool:
+def _only_tells(sentence: str) -> bool:
     """Return whether a sentence tells of something, and says no more of an answer's form."""
     bare = _SO_LEAD.sub("", sentence.rstrip(" .!"))
     is_demand = starts_effect(bare) or _NARROWS.search(bare) or _BANS.search(bare)
@@ -88,8 +86,8 @@ def _is_told(sentence: str) -> bool:
 
 _TELLS = re.compile(
     r"(?:i|we|he|she|it|they|you|there|this|that|people|nobody|everybody|half (?:of )?(?:my|our|"
-    r"the) [a-z]+|"
-    r"(?:my|our|his|her|their|the|some|most|many) [a-z]+(?: [a-z]+)?|[a-z]+s?)(?:'\w+)? [a-z']+\b",
+    r"the) [a-z]+|(?:my|our|his|her|their|the|some|most|many) [a-z]+(?: [a-z]+)?|"
+    r"[a-z]+s?)(?:'\w+)? [a-z']+\b",
     re.I,
 )
 _BANS = re.compile(
@@ -116,8 +114,8 @@ def _drop_lead(text: str) -> str:
         return text
     lead, rest = match["lead"], _SO_LEAD.sub("", match["rest"])
     follows = " so" in hidden[len(lead) : match.start("rest")]
-    is_told = tells_of_people(lead) or tells_only(lead) or (follows and not _NARROWS.search(lead))
+    tells = tells_of_people(lead) or tells_only(lead) or (follows and not _NARROWS.search(lead))
     hides_noun = _PRONOUN.search(rest.rstrip(" .!")) is not None
-    if not is_told or starts_effect(lead) or hides_noun or '"' in lead:
+    if not tells or starts_effect(lead) or hides_noun or '"' in lead:
         return text
     return show_quotes(rest, quotes)

@@ -121,9 +121,8 @@ _NAME = r"(?:(?:Dr|Mr|Mrs|Ms|Prof)\.? )?[A-ZÀ-Þ][\w'’-]*(?: [A-ZÀ-Þ][\w'�
 PERSON = (
     r"(?:(?:my|our|his|her|their) (?:[\w'’-]+ ){0,3}?[\w'’-]+"
     rf"|(?:(?:the|an?|all|new|young|small|old|older|angry|other|any) )*(?:[a-z]+ "
-    rf"){{0,2}}?(?:{_GROUPS})"
-    rf"(?: (?:at|of|in|from) [\w'’ -]+| (?:under|over|above|aged|below|younger than|older than) "
-    rf"(?:the age of )?\d+(?: years)?)?|{_NAME})"
+    rf"){{0,2}}?(?:{_GROUPS})(?: (?:at|of|in|from) [\w'’ -]+| (?:under|over|above|aged|below|"
+    rf"younger than|older than) (?:the age of )?\d+(?: years)?)?|{_NAME})"
 )
 """A pattern of an addressee: a relation of the speaker, a group, or a name."""
 _RELATIONS = (
@@ -185,33 +184,29 @@ _WRITE = (
     r"(?:deal|dealing)(?= with))"
 )
 _LEAD = re.compile(
-    r"^(?:(?:when|whenever|if|while|in|for|to|with|on|during) )?"
-    r"(?:(?:I|you|we|they|someone|somebody|anyone|anybody|people|the user|users|a user|"
-    r"(?:a |the )?customers?|(?:the )?guests?) )?"
-    r"(?:(?:am|are|is|'m|will|want|wants|need|needs|have|has|ask|asks|tell|tells|asked|told|"
-    r"being|be|you|me|us|to|going|decide|happen|ever) )*"
-    r"(?=(?:writ|text|e-?mail|messag|talk|speak|chat|repl|respond|answer|address|greet|thank|"
-    r"invit|congrat|contact|deal|explain|teach|describ|tell|read|compos|draft|send|creat|mak|"
-    r"summari|translat|discuss))",
+    r"^(?:(?:when|whenever|if|while|in|for|to|with|on|during) )?(?:(?:I|you|we|they|someone|"
+    r"somebody|anyone|anybody|people|the user|users|a user|(?:a |the )?customers?|(?:the "
+    r")?guests?) )?(?:(?:am|are|is|'m|will|want|wants|need|needs|have|has|ask|asks|tell|tells|"
+    r"asked|told|being|be|you|me|us|to|going|decide|happen|ever) )*(?=(?:writ|text|e-?mail|messag|"
+    r"talk|speak|chat|repl|respond|answer|address|greet|thank|invit|congrat|contact|deal|explain|"
+    r"teach|describ|tell|read|compos|draft|send|creat|mak|summari|translat|discuss))",
 )
 _ASKED = re.compile(
-    r"^(?:.*\b)?(?:ask(?:s|ed|ing)?|[ei]nquir(?:e|es|ed|ing)|"
-    r"(?:writes?|calls?|phones?|rings?) (?:in|up)|gets? in touch|moans?|grumbles?|"
-    r"want(?:s|ed)? to know|wonder(?:s|ed|ing)?|"
-    r"complain(?:s|ed|ing)?|curious|talk(?:s|ed|ing)?|speak(?:s|ing)?|"
-    r"chat(?:s|ting)?|"
-    r"questions?|answers?|repl(?:y|ies)|responses?|requests?|conversations?|chats?|advice|"
-    r"information|help|anything|something|texts?|explanations?|discussions?|"
-    r"(?:it|this|that|question|request|topic|conversation|message)s? (?:is|are))"
-    r"(?: (?:you|me|us|him|her|for (?:help|advice|information)|a question|questions|"
+    r"^(?:.*\b)?(?:ask(?:s|ed|ing)?|[ei]nquir(?:e|es|ed|ing)|(?:writes?|calls?|phones?|rings?) "
+    r"(?:in|up)|gets? in touch|moans?|grumbles?|want(?:s|ed)? to know|wonder(?:s|ed|ing)?|"
+    r"complain(?:s|ed|ing)?|curious|talk(?:s|ed|ing)?|speak(?:s|ing)?|chat(?:s|ting)?|questions?|"
+    r"answers?|repl(?:y|ies)|responses?|requests?|conversations?|chats?|advice|information|help|"
+    r"anything|something|texts?|explanations?|discussions?|(?:it|this|that|question|request|topic|"
+    r"conversation|message)s? (?:is|are))(?: (?:you|me|us|him|her|for (?:help|advice|information)|"
+    r"a question|questions|"
     rf"something|anything))* {_ABOUT} (?P<topic>.+)$",
     re.I,
 )
 _TOPIC_FORMS = [
     re.compile(form, re.I)
     for form in (
-        r"(?:the )?(?:topic|subject|conversation|talk)s? "
-        r"(?:is|are|turns? to|comes? to|concerns?|deals? with)(?: about)? (?P<topic>.+)",
+        r"(?:the )?(?:topic|subject|conversation|talk)s? (?:is|are|turns? to|comes? to|concerns?|"
+        r"deals? with)(?: about)? (?P<topic>.+)",
         r"(?:the |a )?(?:questions?|requests?) (?:concerns?|deals? with) (?P<topic>.+)",
         r"it comes to (?P<topic>.+)",
         r"(?P<topic>.+?) (?:comes? up|(?:is|are) (?:mentioned|discussed|brought up|asked about|"
@@ -242,11 +237,10 @@ _TOPIC_FORMS = [
     )
 ]
 _FINITE = re.compile(
-    r"\b(?:is|are|was|were|am|be|been|has|have|had|do|does|did|can|could|will|would|should|"
-    r"must|may|might|I|you|he|she|it|they|we|seems?|feels?|sounds?|gets?|wants?|needs?|asks?|"
-    r"says?|tells?|(?:e-?mails?|texts?|writes?) me|makes?|knows?|likes?|complains?|not|uses?|"
-    r"writes?|speaks?|sends?|ist|sind|"
-    r"wird|est|sont|es|está)\b|'s\b|'re\b"
+    r"\b(?:is|are|was|were|am|be|been|has|have|had|do|does|did|can|could|will|would|should|must|"
+    r"may|might|I|you|he|she|it|they|we|seems?|feels?|sounds?|gets?|wants?|needs?|asks?|says?|"
+    r"tells?|(?:e-?mails?|texts?|writes?) me|makes?|knows?|likes?|complains?|not|uses?|writes?|"
+    r"speaks?|sends?|ist|sind|wird|est|sont|es|está)\b|'s\b|'re\b"
 )
 
 
@@ -415,10 +409,8 @@ def read_situation(scope: str) -> Situation:
 
 _WANTS_SOMEBODY = re.compile(
     r"(?:an? |the |any )?(?:someone|somebody|anyone|anybody|people|users?|customers?|clients?|"
-    r"guests?|"
-    r"callers?|patients?|visitors?) (?:wants?|asks?|would like|needs?|demands?|insists?) to "
-    r"(?:speak|"
-    r"talk) (?:to|with) (?P<who>(?:an?|the|our|some) .+|someone .+|somebody .+)",
+    r"guests?|callers?|patients?|visitors?) (?:wants?|asks?|would like|needs?|demands?|insists?) "
+    r"to (?:speak|talk) (?:to|with) (?P<who>(?:an?|the|our|some) .+|someone .+|somebody .+)",
     re.I,
 )
 """Who asks for somebody else: "a customer wants to speak to a human"."""
@@ -741,10 +733,9 @@ def _read_task(text: str) -> Situation | None:
         rf"(?:.*\bask(?:s|ed|ing)?(?: you| me| us)? (?:for|to (?:write|make|draft|compose)) |"
         r"(?:.*\b)?(?:wants?|needs?|would like|requests?) (?=an? |some )|"
         rf"(?:writing|write|sending|send|drafting|composing|making|telling|giving|creating|doing|"
-        rf"{_GIVEN}) )?"
-        rf"{_OWNER}(?:(?P<kind>[\w'-]+|{_TWO_WORDS}) )??(?P<genre>{GENRE})"
-        rf"(?: of (?!more |less |all |any |every )(?:(?:an?|the|my|our) )?"
-        rf"(?P<object>[a-z]+(?: [a-z]+)?)| {_ABOUT} (?P<topic>.+)| (?P<doing>[a-z]+ing "
+        rf"{_GIVEN}) )?{_OWNER}(?:(?P<kind>[\w'-]+|{_TWO_WORDS}) )??(?P<genre>{GENRE})(?: of "
+        rf"(?!more |less |all |any |every )(?:(?:an?|the|my|our) )?(?P<object>[a-z]+(?: [a-z]+)?)| "
+        rf"{_ABOUT} (?P<topic>.+)| (?P<doing>[a-z]+ing "
         r"(?:an?|the|my|our|people|customers|applicants) .+))?",
         text,
         re.I,
@@ -851,12 +842,10 @@ _SELF_CLAUSES = [
         ),
         (
             r"(?:if|whether) (?:you are|you're) (?:an? )?(?:[a-z]+ )?(?:human|person|robot|bot|"
-            r"chatbot|machine|AI|computer|real|alive)(?: (?:or|being|person|at all)\b.*)?|"
-            r"(?:if|whether) you (?:(?:can )?(?:really )?(?:feel|think)(?: (?:pain|anything|"
-            r"emotions|things|for yourself))?|(?:can |ever )?(?:sleep|dream)|"
-            r"are conscious|have (?:any |"
-            r"real )?"
-            r"(?:feelings|emotions|a body|a soul))",
+            r"chatbot|machine|AI|computer|real|alive)(?: (?:or|being|person|at all)\b.*)?|(?:if|"
+            r"whether) you (?:(?:can )?(?:really )?(?:feel|think)(?: (?:pain|anything|emotions|"
+            r"things|for yourself))?|(?:can |ever )?(?:sleep|dream)|are conscious|have (?:any |"
+            r"real )?(?:feelings|emotions|a body|a soul))",
             "being human",
         ),
         (
@@ -865,8 +854,8 @@ _SELF_CLAUSES = [
         ),
         (
             r"(?:what you did (?:before|earlier|in the past).*|what you used to (?:do|be)|"
-            r"(?:about |for "
-            r")?your (?:past|career|earlier life|former (?:job|life)|previous (?:job|life)))",
+            r"(?:about |for )?your (?:past|career|earlier life|former (?:job|life)|previous "
+            r"(?:job|life)))",
             "your past",
         ),
         (
@@ -884,8 +873,7 @@ _SELF_CLAUSES = [
         ),
         (
             r"(?:about |for )?(?:your (?:hobby|hobbies)|what you (?:like|enjoy) (?:to do|doing).*|"
-            r"what "
-            r"you do in your (?:free|spare) time)",
+            r"what you do in your (?:free|spare) time)",
             "your hobbies",
         ),
         (r"what you (?:like|love) (?:to eat|eating)", "your favorite food"),
@@ -966,9 +954,8 @@ _WANTED_NOUN = re.compile(
 
 _WHETHER = re.compile(
     rf"{_ASK} (?:if|whether) (?:we|you|they|the [a-z]+)(?: can| could| will| would| should| "
-    r"may| must| ought to| need to| have to| also| ever)* "
-    r"(?P<verb>(?!(?:are|is|were|was|do|does|did|have to|know|think|like|want|need|mind|feel)\b)"
-    r"[a-z]+)(?P<rest> .+)?",
+    r"may| must| ought to| need to| have to| also| ever)* (?P<verb>(?!(?:are|is|were|was|do|does|"
+    r"did|have to|know|think|like|want|need|mind|feel)\b)[a-z]+)(?P<rest> .+)?",
     re.I,
 )
 _WHETHER_OPEN = re.compile(
@@ -979,9 +966,9 @@ _WHETHER_OPEN = re.compile(
 """A question about days: "whether we are open on Sundays"."""
 _WHETHER_ALLOWED = re.compile(
     rf"{_ASK} (?:if|whether) (?:the |our |your )?"
-    r"(?P<topic>(?!(?:we|you|they|it|he|she|i|there|this|that|everything|something|anything)\b)"
-    r"[a-z-]+(?: [a-z-]+)?) (?:is|are) (?:also |ever |still )*"
-    r"(?:allowed|permitted|welcome|included|available|accepted|provided)(?: .+)?",
+    r"(?P<topic>(?!(?:we|you|they|it|he|she|i|there|this|that|everything|something|"
+    r"anything)\b)[a-z-]+(?: [a-z-]+)?) (?:is|are) (?:also |ever |still )*(?:allowed|permitted|"
+    r"welcome|included|available|accepted|provided)(?: .+)?",
     re.I,
 )
 """A question about something: "whether dogs are allowed"."""
@@ -992,10 +979,9 @@ _WANTS_TO = re.compile(
 )
 _SOMEBODY_WHO = (
     rf"(?:{_SOMEBODY}|(?:an?|the|any|some|my|our|another) "
-    r"(?!(?:answers?|texts?|sentences?|questions?|repl(?:y|ies)|words?|letters?|prices?|"
-    r"titles?|recipes?|stor(?:y|ies)|e-?mails?|poems?|messages?|lists?|tables?|dogs?|"
-    r"cats?)\b)[a-z]+"
-    r"(?: (?!ask|want|need|report)[a-z]+)?)"
+    r"(?!(?:answers?|texts?|sentences?|questions?|repl(?:y|ies)|words?|letters?|prices?|titles?|"
+    r"recipes?|stor(?:y|ies)|e-?mails?|poems?|messages?|lists?|tables?|dogs?|cats?)\b)[a-z]+(?: "
+    r"(?!ask|want|need|report)[a-z]+)?)"
 )
 _ASKS = r"(?:asks?|wants? to know|wonders?|[ei]nquires?)(?: you| me| us)?"
 _NOUN = r"(?:an? |the )?(?!(?:it|this|that|they|we|you|I)\b)[a-z]+(?: [a-z]+)?"
@@ -1033,19 +1019,17 @@ _CLAUSES_OF_SOMEBODY = [
         r"scared|disappointed|frustrated) (?:about|by|over|in) "
         r"(?P<topic>(?!(?:it|this|that|me|us|you)\b).+)",
         rf"(?:is |are )?(?P<undertaken>{'|'.join(_UNDERTAKEN)})(?P<rest> .+)",
-        r"(?:has|have|suffers? from|struggles? with) (?!(?:(?:an?|the|their|his|her|some|any) )?(?:"
-        r"questions?|problems?|ideas?|requests?|doubts?|to|been|not|no|it|this|one|more|"
-        r"just|already|always|ever|time|left|gone|come|done|lost|bought|read|seen|made|sent|had|"
-        r"got|"
-        r"won|found|[a-z]+ed)\b)"
-        r"(?:(?:an?|the|their|his|her) )?(?P<topic>[a-z-]+(?: [a-z-]+){0,3})",
+        r"(?:has|have|suffers? from|struggles? with) (?!(?:(?:an?|the|their|his|her|some|any) "
+        r")?(?:questions?|problems?|ideas?|requests?|doubts?|to|been|not|no|it|this|one|more|just|"
+        r"already|always|ever|time|left|gone|come|done|lost|bought|read|seen|made|sent|had|got|"
+        r"won|found|[a-z]+ed)\b)(?:(?:an?|the|their|his|her) )?(?P<topic>[a-z-]+(?: [a-z-]+){0,3})",
     )
 ]
 """What somebody does or says: "a traveler reports a lost bag", "a shopper has lost the receipt"."""
 _COMES_UP = re.compile(
     r"(?P<topic>(?!(?:it|this|that|something|anything|a (?:question|problem))\b)[\w' -]+?) "
-    r"(?:comes? "
-    r"up|(?:is|are) (?:mentioned|asked (?:for|about)|discussed|brought up|requested|the topic))",
+    r"(?:comes? up|(?:is|are) (?:mentioned|asked (?:for|about)|discussed|brought up|requested|the "
+    r"topic))",
     re.I,
 )
 """What is talked about: "ticket prices are asked for"."""

@@ -44,8 +44,7 @@ _CUT_VERBS = frozenset({"ca", "wo", "sha", "ai"})
 _NOTHING = frozenset({"none", "nothing", "nobody"})
 _HAS_NONE = (
     r'regex "(?i)\\b(?:none|nothing|nobody|without|(?:have|has|is|are|had) (?:no|not (?:an?|any)))'
-    r"\\b|"
-    r"\\b(?:do|does|did)(?: not|n['’]t) have\\b|\\b(?:is|are|have|has)n['’]t (?:an?|any|one)\\b"
+    r"\\b|\\b(?:do|does|did)(?: not|n['’]t) have\\b|\\b(?:is|are|have|has)n['’]t (?:an?|any|one)\\b"
     '"'
 )
 """What says that there is none of something, not only that something is not so."""
@@ -99,8 +98,7 @@ def check_statement(text: str) -> str | None:
 
 _MY_VALUE = re.compile(
     r"^my (?:favou?rite [a-z' -]+?|hobby|hobbies|home ?town|home|job|profession|birthday|"
-    r"nationality|"
-    r"pets?|native language|mother tongue|star sign|age) (?:is|are|was|were) ",
+    r"nationality|pets?|native language|mother tongue|star sign|age) (?:is|are|was|were) ",
     re.I,
 )
 """What an answer to the question leaves out: "my favorite color is"."""

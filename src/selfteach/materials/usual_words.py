@@ -160,8 +160,7 @@ _REWRITES: list[tuple[str, Rewrite]] = [
     (rf"\bprecisely (?={NUMBER}\b)", "exactly "),
     (
         rf"^(?:(?:(?:all|every|each|any|your|the|my|of) )+{REPLIES}|answers|replies|responses) "
-        rf"(?=(?:in|with|within|under|below|"
-        rf"at most|"
+        rf"(?=(?:in|with|within|under|below|at most|"
         r"without|as)\b)(?!.*\b(?:is|are|be|has|have|should|must)\b)",
         "answer ",
     ),
@@ -176,10 +175,9 @@ _REWRITES: list[tuple[str, Rewrite]] = [
         _join_banned,
     ),
     (
-        r"^(?:do not|don't|never) (?:[a-z]+ )?(?:recommend|suggest|name|advise) (?P<what>[^,;:]+), "
-        r"(?:and )?(?:please )?(?:leave|keep) (?:the|that|this|its|his|her) (?:whole )?(?:name|"
-        r"word) "
-        r"out\b[^,;:]*$",
+        r"^(?:do not|don't|never) (?:[a-z]+ )?(?:recommend|suggest|name|advise) "
+        r"(?P<what>[^,;:]+), (?:and )?(?:please )?(?:leave|keep) (?:the|that|this|its|his|her) "
+        r"(?:whole )?(?:name|word) out\b[^,;:]*$",
         r"do not mention \g<what>",
     ),
     (
@@ -194,8 +192,7 @@ _REWRITES: list[tuple[str, Rewrite]] = [
     ),
     (
         rf"^(?:at least )?(?:one|an?|some) (?P<what>[a-z -]+?) (?:per|in (?:each|every|any|your|"
-        rf"all)) "
-        rf"(?:of your )?{REPLIES} (?P<how>in (?:bold|italics|quotation marks|capitals))$",
+        rf"all)) (?:of your )?{REPLIES} (?P<how>in (?:bold|italics|quotation marks|capitals))$",
         r"put one \g<what> \g<how>",
     ),
     (
@@ -224,12 +221,11 @@ _REWRITES: list[tuple[str, Rewrite]] = [
         r"use \g<bound> \g<count> bullet points",
     ),
     (
-        rf"^(?P<edge>(?:start|begin|open) (?:it |them |(?:(?:your|each|every|"
-        rf"all|the|any) )*{REPLIES} )?with \"[^\"]+\"),? "
-        r"(?:(?:and|then|and then|plus|followed by) (?:(?:an?|the|your|one|short|"
-        r"brief)[ -])+(?:[a-z-]+ ){0,3}"
-        r"(?:summary|sentence|line|answer|introduction|overview|explanation|word|verdict|opinion)"
-        r"(?: of [^,;]+)?)$",
+        rf"^(?P<edge>(?:start|begin|open) (?:it |them |(?:(?:your|each|every|all|the|any) "
+        rf")*{REPLIES} )?with \"[^\"]+\"),? "
+        r"(?:(?:and|then|and then|plus|followed by) (?:(?:an?|the|your|one|short|brief)[ "
+        r"-])+(?:[a-z-]+ ){0,3}(?:summary|sentence|line|answer|introduction|overview|explanation|"
+        r"word|verdict|opinion)(?: of [^,;]+)?)$",
         r"\g<edge>",
     ),
     (
@@ -277,8 +273,7 @@ _TOLD = re.compile(
     r"(?:my|our|his|her) [a-z]+ [a-z]+s (?:at|in|on|over|to|with|about|everything|them)\b|"
     r"(?:(?!(?:but|though|although|however|and|plus|yet|only|except|still|unless)\b)[a-z-]+ )?"
     rf"(?!(?:ours|yours|theirs|hers)\b)[a-z-]+s {_STATE}\b|[a-z]+ has asked us\b|"
-    r"(?:can't|cannot) (?:stand|bear)\b)"
-    r"[^,;:\"\d]*",
+    r"(?:can't|cannot) (?:stand|bear)\b)[^,;:\"\d]*",
     re.I,
 )
 _ORIGIN = re.compile(
@@ -299,20 +294,17 @@ _ASKS = re.compile(
 _EMPTY = re.compile(
     r"(?:and )?(?:just (?:answer|do it)|(?:get |go )?straight to the point|that's (?:it|all)|"
     r"simple as that|end of story|no exceptions?|no excuses|(?:just )?for (?:fun|a laugh|once|a "
-    r"change|"
-    r"convenience|safety)|as (?:on|in|at) (?:the )?[a-z]+(?: [a-z]+)?|as (?:usual|always|agreed)|"
-    r"like (?:on|"
-    r"in) the [a-z]+|(?:so )?(?:please )?(?:spell|write) (?:it|them) out(?: in full)?|(?:to be on|"
-    r"just to be "
-    r"on) the safe side)",
+    r"change|convenience|safety)|as (?:on|in|at) (?:the )?[a-z]+(?: [a-z]+)?|as (?:usual|always|"
+    r"agreed)|like (?:on|in) the [a-z]+|(?:so )?(?:please )?(?:spell|write) (?:it|them) out(?: in "
+    r"full)?|(?:to be on|just to be on) the safe side)",
     re.I,
 )
 
 
 _SOMEBODY = re.compile(
     r"(?:I|we|he|she|people|(?:every|no)(?:body|one)|my|our|his|her|[a-z]+(?= has asked us\b)|"
-    r"they(?= (?:expect|hate|find|know|think|feel)\b))\b"
-    r"(?!.*\b(?:wants?|needs?|prefers?|likes?|loves?|expects?(?! (?:it|this|that)$))\b)",
+    r"they(?= (?:expect|hate|find|know|think|feel)\b))\b(?!.*\b(?:wants?|needs?|prefers?|likes?|"
+    r"loves?|expects?(?! (?:it|this|that)$))\b)",
     re.I,
 )
 """Whom a sentence is about, who wants nothing else in it."""
@@ -340,42 +332,45 @@ def cut_remark(sentence: str) -> str:
         demand, tail = hidden[: joint.start()], hidden[joint.end() :]
         if _SPEAKS.search(demand):
             break
-        is_told = tells_only(tail) or _BECAUSE.fullmatch(tail) or tells_of_people(tail)
-        if is_told or (is_example(tail) and not _NARROWS.search(tail)):
+        if is_remark(tail):
             return show_quotes(demand, quotes)
     return sentence
 
 
+def is_remark(clause: str) -> bool:
+    """Return whether a clause beside a demand asks for nothing: it tells, says why, or gives an
+    example.
+    """
+    if tells_only(clause) or _BECAUSE.fullmatch(clause) or tells_of_people(clause):
+        return True
+    return is_example(clause) and not _NARROWS.search(clause)
+
+
 _PEOPLE = (
     r"(?:(?:I|we|he|she|people|(?:every|no)(?:body|one))(?:'(?:re|m|ve|s|ll|d))?|(?:my|our|his|her|"
-    r"their) "
-    r"[a-z]+(?: [a-z]+)?|(?:most|many|some|all|none)(?: of (?:us|ours|them|(?:my|our|the) [a-z]+)))"
+    r"their) [a-z]+(?: [a-z]+)?|(?:most|many|some|all|none)(?: of (?:us|ours|them|(?:my|our|the) "
+    r"[a-z]+)))"
 )
 _OF_PEOPLE = re.compile(
     rf"(?:and )?{_PEOPLE}(?: (?:never|always|only|just|still|often|usually|sometimes|rarely|"
     rf"keeps?))? "
-    r"(?!(?:want|need|expect|prefer|would like|like|must|should|shall|do not|don't)\b)[a-z']+\b"
-    r"[^,;:\"\d]*",
+    r"(?!(?:want|need|expect|prefer|would like|like|must|should|shall|do not|"
+    r"don't)\b)[a-z']+\b[^,;:\"\d]*",
     re.I,
 )
 """What is told of people: "he never reads more than that", "most of ours come from Lyon"."""
 _DEMANDS_MORE = re.compile(
     r"\b(?:must|should|shall|(?:has|have|needs?) to|please|instead|if|when|unless|except|but|"
-    r"allowed|"
-    r"fine|okay|exempt|optional|(?:and|or|so) (?:use|end|start|begin|add|keep|write|say|be|never|"
-    r"sign|"
-    r"don't|do not|avoid|call|answer))\b",
+    r"allowed|fine|okay|exempt|optional|(?:and|or|so) (?:use|end|start|begin|add|keep|write|say|"
+    r"be|never|sign|don't|do not|avoid|call|answer))\b",
     re.I,
 )
 _BECAUSE = re.compile(
     r"(?:since|bec(?:ause|uase|asue)|cause|cos|cuz|given that|seeing (?:that|as)|so (?:that "
-    r")?(?=(?:i|we|he|"
-    r"she|they|people|nobody|everyone|(?:my|our|the) [a-z]+) (?:can|can't|could|know|don't|won't))|"
-    r"as "
-    r"(?=(?:i|we|he|she|it|they|there|my|our|the|this|most|many|people|nobody|everybody|[a-z]+s)\b "
-    r"(?!follows"
-    r"\b)\S+ ))"
-    r"(?!.*\b(?:unless|except|but (?:not|only)|please|must|should)\b)[^\"]+",
+    r")?(?=(?:i|we|he|she|they|people|nobody|everyone|(?:my|our|the) [a-z]+) (?:can|can't|could|"
+    r"know|don't|won't))|as (?=(?:i|we|he|she|it|they|there|my|our|the|this|most|many|people|"
+    r"nobody|everybody|[a-z]+s)\b (?!follows\b)\S+ ))(?!.*\b(?:unless|except|but (?:not|only)|"
+    r"please|must|should)\b)[^\"]+",
     re.I,
 )
 """A reason: "since our readers are still learning"."""
@@ -391,19 +386,17 @@ _NARROWS = re.compile(r"\b(?:not|never|no|only)\b", re.I)
 
 
 _REASON = re.compile(
-    r"(?:(?:it|he|she|they|we|I|this|that|people|(?:every|no|some)(?:body|one))(?:'\w+)?|"
-    r"(?:this|our|my|the|his|her|their|some|most|many|all) (?:[\w'-]+ ){1,4}?) ?"
+    r"(?:(?:it|he|she|they|we|I|this|that|people|(?:every|no|some)(?:body|one))(?:'\w+)?|(?:this|"
+    r"our|my|the|his|her|their|some|most|many|all) (?:[\w'-]+ ){1,4}?) ?"
     rf"(?:{_STATE}|came|died|lost|left)\b"
     r"[^;:\"]*",
     re.I,
 )
 _NO_REASON = re.compile(
     r"\b(?:must|should|shall|(?:has|have) to|please|never|always|(?-i:may)|instead|only|when|if|"
-    r"unless|"
-    r"whenever|fine|ok|okay|allowed|permitted|welcome|acceptable|exempt|excluded|optional|"
-    r"except(?:ed|ions?)?|though|although|however|required|mandatory|"
-    r"(?:and|but|or|so) (?:use|end|start|begin|add|keep|write|say|be|not|never|sign|don't|do not|"
-    r"call|avoid|answer))\b",
+    r"unless|whenever|fine|ok|okay|allowed|permitted|welcome|acceptable|exempt|excluded|optional|"
+    r"except(?:ed|ions?)?|though|although|however|required|mandatory|(?:and|but|or|so) (?:use|end|"
+    r"start|begin|add|keep|write|say|be|not|never|sign|don't|do not|call|avoid|answer))\b",
     re.I,
 )
 
@@ -423,11 +416,12 @@ def asks_more(clause: str) -> bool:
     return _ASKS.search(clause) is not None
 
 
-_EXAMPLE = re.compile(r"(?:e\.g\.|for (?:example|instance)|such as|like),? (?P<what>.+)", re.I)
+_EXAMPLE = re.compile(
+    r"(?:e\.g\.|for (?:example|instance)|such as|like|as in),? (?P<what>.+)", re.I
+)
 _EXAMPLES = re.compile(
     r"(?:(?:i\.e\.|e\.g\.|for (?:example|instance)|such as|like|that is|that means),? )?.+ (?:and "
-    r"so "
-    r"on|and the like|etc)",
+    r"so on|and the like|etc)",
     re.I,
 )
 _BOUND = re.compile(
