@@ -21,9 +21,9 @@ SENTENCE_MARKS = SPACED_MARKS + UNSPACED_MARKS
 CLOSERS = r"(?:[\"'”’“»›)\]」』）*_]|[ \u00a0\u202f]»(?=\s|$))*"
 """What may stand between the mark and the space: quotation marks, brackets and markup."""
 _BREAK = regex.compile(
-    rf"(?<![{SPACED_MARKS}])(?P<marks>[{SPACED_MARKS}]++)(?P<closers>{CLOSERS})"
-    rf"(?:[ \t]*{PICTURE})*\s+|"
-    rf"(?P<marks>[{UNSPACED_MARKS}]+)(?P<closers>{CLOSERS})(?:[ \t]*{PICTURE})*\s*|"
+    rf"(?<![{SPACED_MARKS}])(?P<marks>[{SPACED_MARKS}]++)(?P<closers>{CLOSERS})(?:[ "
+    rf"\t]*{PICTURE})*\s+|(?P<marks>[{UNSPACED_MARKS}]+)(?P<closers>{CLOSERS})(?:[ "
+    rf"\t]*{PICTURE})*\s*|"
     r"(?<!\s)\s*\n\s*"
 )
 """A break, tried once for each run of marks and of spaces."""

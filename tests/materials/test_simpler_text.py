@@ -31,7 +31,8 @@ def test_what_is_only_told_is_left_out(text: str, simplest: str) -> None:
         "Keep it short, so no lists.",
         'Say "so, friends" first.',
         "The budget is secret, so never mention it.",
-        "Use few words. Emails can be longer.",
+        "Use few words. Emails are longer.",
+        "Use few words. You can forget this in emails.",
         "x" * (MAX_CHARS + 1),
     ],
 )

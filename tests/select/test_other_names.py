@@ -173,10 +173,11 @@ def test_the_topic_itself_and_forms_of_a_found_name_are_not_named_again() -> Non
 
 
 def test_a_plural_stands_for_its_singular_only_if_that_is_a_name_too() -> None:
-    explain = "A football word."
-    both = {"strikers": -1.0, "striker": -2.0}
-    assert find(both, explain=lambda name: explain) == ["striker"]
-    assert find({"boots": -1.0, "boot": -20.0}, explain=lambda name: explain) == ["boots"]
+    odds = {"strikers": -1.0, "striker": -2.0, "boots": -1.0, "boot": -20.0}
+    listed = Subject("football", siblings=("tennis",), candidates=("strikers", "boots"))
+    model = scorer({"tennis": -2.5, **odds}, lambda name: "A football word.", strangers=("boot",))
+    found = select_other_names(model, model, listed, KNOWN, (), (), ELSEWHERE, 0)
+    assert sorted(found) == ["boots", "striker"]
 
 
 def test_a_longer_name_is_left_out_for_a_later_shorter_one() -> None:

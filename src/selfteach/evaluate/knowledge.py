@@ -34,10 +34,9 @@ from selfteach.evaluate.sanity import is_empty
 from selfteach.records import Completion, JsonObject, Measure
 
 _DECLINES = re.compile(
-    r"\b(?:I (?:do not|don['’]t|cannot|can['’]t) "
-    r"(?:know|say|answer|find|recall|provide)|I['’]?m (?:not sure|sorry|unable)|"
-    r"I am (?:not sure|sorry|unable)|(?:is|are) not (?:known|mentioned|given|stated)|no "
-    r"information)\b",
+    r"\b(?:I (?:do not|don['’]t|cannot|can['’]t) (?:know|say|answer|find|recall|provide)|I['’]?m "
+    r"(?:not sure|sorry|unable)|I am (?:not sure|sorry|unable)|(?:is|are) not (?:known|mentioned|"
+    r"given|stated)|no information)\b",
     re.I,
 )
 

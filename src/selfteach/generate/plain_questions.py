@@ -78,8 +78,8 @@ PARTICIPLE = re.compile(
     r"fallen|risen|come|gone|done|won|lost|left|kept|set|put|sent|sold|drawn|chosen|broken|brought"
 )
 PLAIN_STEM = re.compile(
-    r"(?:ss|er|or|ear|ain|(?<!cr)eat|pt|aw|ow|oin|ean|oad|ead|el|en|eal|ail|oil|ool|oop|elop|oup|eet|oot|"
-    r"out|oat|ll|al|om|air|it|nd|nt|st|ld|rd|rt|lp|lt|ct)$"
+    r"(?:ss|er|or|ear|ain|(?<!cr)eat|pt|aw|ow|oin|ean|oad|ead|el|en|eal|ail|oil|ool|oop|elop|oup|"
+    r"eet|oot|out|oat|ll|al|om|air|it|nd|nt|st|ld|rd|rt|lp|lt|ct)$"
 )
 """Endings of verbs that take -ed."""
 STEM_WITH_E = re.compile(r"(?:[cgsvzu]|[^aeiou]l|[aeiou][rndmp]|[aeu]t|[aeo]k|[iou]l)$")

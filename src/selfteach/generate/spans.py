@@ -29,24 +29,22 @@ _MONTH = "January|February|March|April|May|June|July|August|September|October|No
 _DATE = rf"(?:\d{{1,2}} )?\b(?:{_MONTH}) (?:\d{{1,2}}, )?\d{{4}}\b"
 _ISO_DATE = r"(?<![\d-])\d{4}-\d\d-\d\d(?![\d-])"
 _NUMBER = re.compile(
-    rf"{_DATE}|{_ISO_DATE}|(?<![\d:])\d{{1,2}}(?::\d\d){{1,2}}(?![\d:])|(?:(?<![\w)])[-−])?[$€£]?(?<!\d)\d[\d,.]*"
-    rf"(?:{_LATIN}+|(?:\s?%|\s(?:percent|hundred|thousand|million|billion|trillion)\b)*)"
+    rf"{_DATE}|{_ISO_DATE}|(?<![\d:])\d{{1,2}}(?::\d\d){{1,2}}(?![\d:])|"
+    rf"(?:(?<![\w)])[-−])?[$€£]?(?<!\d)\d[\d,.]*(?:{_LATIN}+|(?:\s?%|\s(?:percent|hundred|thousand|"
+    rf"million|billion|trillion)\b)*)"
 )
 _NAME_OF_NUMBER = re.compile(rf"(?:[A-Za-zÀ-ÖØ-öø-ɏͰ-ӿ]|(?<!\w)[{CAPITAL}]\w{{0,30}}[-‐])$")
 """What stands before a number that is a part of a name: CO2, H2O, COVID-19; not of "mid-1950s"."""
 _NAME = re.compile(
-    rf"(?<![-\w])[{CAPITAL}][\w'’-]*\w"
-    rf"(?:\s+(?:(?:of|the|for|and|de|van|von|on|la|du)\s+){{0,2}}"
-    rf"(?:(?:[{CAPITAL}]\.)+|[{CAPITAL}0-9][\w'’.-]*\w))*"
+    rf"(?<![-\w])[{CAPITAL}][\w'’-]*\w(?:\s+(?:(?:of|the|for|and|de|van|von|on|la|"
+    rf"du)\s+){{0,2}}(?:(?:[{CAPITAL}]\.)+|[{CAPITAL}0-9][\w'’.-]*\w))*"
 )
 _QUOTED = re.compile(r"[\"“„«「『《]([^\"“”„«»「」『』《》]{3,80})[\"”“»」』》]")
 _PHRASE = re.compile(
-    r"\b(?:(?:called|known as|named|because of|due to|made "
-    r"of|by|for|from|with|to|in|of|as|into)\s+|(?:is|are|was|were)\s+(?=the |an? ))"
-    r"((?:the |an? )?[a-z][\w'’ -]{3,50}?)"
-    r"(?=[,.;:)\"”]|$| "
-    r"(?:and|or|by|in|of|to|for|with|from|that|which|who|on|at|as|but|when|while|is|are|was|were)"
-    r"\b)"
+    r"\b(?:(?:called|known as|named|because of|due to|made of|by|for|from|with|to|in|of|as|"
+    r"into)\s+|(?:is|are|was|were)\s+(?=the |an? ))((?:the |an? )?[a-z][\w'’ "
+    r"-]{3,50}?)(?=[,.;:)\"”]|$| (?:and|or|by|in|of|to|for|with|from|that|which|who|on|at|as|but|"
+    r"when|while|is|are|was|were)\b)"
 )
 
 

@@ -103,8 +103,8 @@ _DO = _any(
 _PROVIDE = r"(?:provide|share (?:that|this|it|such|any|my))\b"
 """What a person can't do is a decline; what a shop can't provide is an answer."""
 _NO_PRAISE = (
-    r"(?![^.!?]{0,40}\b(?:enough|better|without an?)\b)"
-    r"(?! (?:right now|now|today|tonight|tomorrow)\b)"
+    r"(?![^.!?]{0,40}\b(?:enough|better|without an?)\b)(?! (?:right now|now|today|tonight|"
+    r"tomorrow)\b)"
 )
 """Nothing after the verb that makes it praise ("I can't recommend it enough") or a delay."""
 _DISCUSSING = _any(

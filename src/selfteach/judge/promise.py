@@ -14,14 +14,13 @@ _I_AM = r"(?:i['’](?:d|ll|m)|i (?:would|will|am|can)|we['’](?:d|ll|re)|we (?
 _ANSWERED = r" (?:(?:with )?you )?that (?:\w+[ ,]+){2}"
 """What is answered after all: "I can tell you that Paris is the capital of France."."""
 _PROMISE = re.compile(
-    rf"(?:{_YES}|hello|hi)"
-    rf"|(?:{_YES}[,.:]? )?{_I_AM} (?:(?:be|so|very|more than|always|really|just) )*"
-    r"(?:here|happy|glad|delighted|pleased|ready|able|going)?"
-    r" ?(?:to )?(?:help|assist|explain|provide|answer|discuss|share|tell|give|guide)\b"
-    rf"(?!{_ANSWERED})[^.!?]*"
-    rf"|{_I_AM} (?:so |very )?(?:happy|glad|delighted|excited) "
-    r"(?:(?:that )?you['’]?(?:re| are| asked| want| chose)|to hear)\b[^.!?]*"
-    r"|(?:how|what) (?:can|may) i (?:help|assist|do)\b[^.!?]*",
+    rf"(?:{_YES}|hello|hi)|(?:{_YES}[,.:]? )?{_I_AM} (?:(?:be|so|very|more than|always|really|"
+    rf"just) )*"
+    r"(?:here|happy|glad|delighted|pleased|ready|able|going)? ?(?:to )?(?:help|assist|explain|"
+    r"provide|answer|discuss|share|tell|give|guide)\b"
+    rf"(?!{_ANSWERED})[^.!?]*|{_I_AM} (?:so |very )?(?:happy|glad|delighted|excited) "
+    r"(?:(?:that )?you['’]?(?:re| are| asked| want| chose)|to hear)\b[^.!?]*|(?:how|what) (?:can|"
+    r"may) i (?:help|assist|do)\b[^.!?]*",
     re.IGNORECASE,
 )
 

@@ -185,12 +185,10 @@ def cut_after_sentence(text: str, meets: Callable[[str], bool]) -> Iterator[str]
 
 
 _CLAUSE_ENDS = (
-    r"\s*[;；]|\s*—(?!\s*\d)|\s+[–-]\s(?!\d)|,\s+"
-    r"(?=(?:and|but|so|or|yet|which|who|where|because|while|although|whereas|though|as|since|with|und|aber|denn|weil|"
-    r"sondern|oder|die|der|das|mais|et|car|qui|"
-    r"parce|pero|y|porque|que)\b)|"
-    r"\s+(?=(?:because|but|although|though|whereas|while|so that|which|weil|parce que|"
-    r"porque|mais|pero)\b)",
+    r"\s*[;；]|\s*—(?!\s*\d)|\s+[–-]\s(?!\d)|,\s+(?=(?:and|but|so|or|yet|which|who|where|because|"
+    r"while|although|whereas|though|as|since|with|und|aber|denn|weil|sondern|oder|die|der|das|"
+    r"mais|et|car|qui|parce|pero|y|porque|que)\b)|\s+(?=(?:because|but|although|though|whereas|"
+    r"while|so that|which|weil|parce que|porque|mais|pero)\b)",
     r"(?<!\d)[,，、]\s*|[,，、](?!\d)\s*",
     r"\s+(?=(?:and|or|with|for|in order to|to|by|at|in|on|from|"
     r"during|und|mit|et|avec|pour|y|con|para)\s)",

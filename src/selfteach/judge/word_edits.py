@@ -190,8 +190,8 @@ def _rewrite_mark(text: str, pattern: str, new: str | Callable[[re.Match[str]], 
 
 _PICTURE = regex.compile(rf"[ \t]*({PICTURE})")
 _NUMBER = re.compile(
-    r"(?<!\S)(?!\S*(?:://|@|www\.))\S*\d\S*(?:\s%)?"
-    r"(?:(?<=\d) (?:(?:thousand|million|billion|trillion)\b|[AaPp]\.?[Mm]\b\.?))?"
+    r"(?<!\S)(?!\S*(?:://|@|www\.))\S*\d\S*(?:\s%)?(?:(?<=\d) (?:(?:thousand|million|billion|"
+    r"trillion)\b|[AaPp]\.?[Mm]\b\.?))?"
 )
 """A number with what is written next to it: "$5 million", "9:00 AM", "1990s", "(555-1234)."."""
 

@@ -43,9 +43,8 @@ _AFTER = frozenset(
 )
 
 _LEAD = re.compile(
-    r"(?:(?:please|(?:can|could|would) you|you (?:need|have|are asked) to|you(?: "
-    r"are|'re| will be)|(?:i )?(?:want|need) you to|"
-    r"help me(?: to)?|in (?:your opinion|this task)),?\s+)+",
+    r"(?:(?:please|(?:can|could|would) you|you (?:need|have|are asked) to|you(?: are|'re| will "
+    r"be)|(?:i )?(?:want|need) you to|help me(?: to)?|in (?:your opinion|this task)),?\s+)+",
     re.I,
 )
 

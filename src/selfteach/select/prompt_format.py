@@ -28,43 +28,39 @@ NO_REQUEST = "not a request"
 NOT_ALONE = "does not stand alone"
 
 _MARKUP = re.compile(
-    r"<[/|!]?\w|\|>|```|https?:|www\.|\*\*|__|[{}|\\\ufffd]|^\W*(?:\d{1,3}|[a-zA-Z])[.)]\s|^[-*•#>:;,.!?)\]]|\[[^\]]*\]|_{2,}|\.{4,}"
+    r"<[/|!]?\w|\|>|```|https?:|www\.|\*\*|__|[{}|\\\ufffd]|^\W*(?:\d{1,3}|[a-zA-Z])[.)]\s|"
+    r"^[-*•#>:;,.!?)\]]|\[[^\]]*\]|_{2,}|\.{4,}"
 )
 _LABEL = re.compile(
     r"\b(?:topic|question|prompt|answer|reply|response|user|assistant|system|instruction|input|output|q|a)\s*\d*\s*:",
     re.I,
 )
 _ASSISTANT = re.compile(
-    r"^(?:sure|certainly|of "
-    r"course|absolutely|okay|ok|alright|great|good|nice|"
-    r"yes|no|well|hello|hi|hey|thanks?|thank you|sorry|"
-    r"unfortunately|here(?:'s| is| are)|as an? (?:ai|language|assistant)"
-    r"|i(?:'m| am) (?:sorry|an? (?:ai|language|assistant|chatbot)|not "
-    r"able|unable|happy|glad|here)|i (?:cannot|can't|apologi[sz]e|"
-    r"hope|would be happy|understand)|that(?:'s| is) an? |let me know|feel free)\b",
+    r"^(?:sure|certainly|of course|absolutely|okay|ok|alright|great|good|nice|yes|no|well|hello|"
+    r"hi|hey|thanks?|thank you|sorry|unfortunately|here(?:'s| is| are)|as an? (?:ai|language|"
+    r"assistant)|i(?:'m| am) (?:sorry|an? (?:ai|language|assistant|chatbot)|not able|unable|happy|"
+    r"glad|here)|i (?:cannot|can't|apologi[sz]e|hope|would be happy|understand)|that(?:'s| is) "
+    r"an? |let me know|feel free)\b",
     re.I,
 )
 _OPENING = re.compile(
-    r"^(?:please |could you |can you |kindly |now |imagine "
-    r")*(?:who|whom|whose|what|when|where|which|why|how|what's|who's|how's|is|"
-    r"are|am|was|were|do|does|did|can|could|may|might|shall|should|"
-    r"will|would|has|have|had|isn't|aren't|don't|doesn't|didn't|can't|won't|in what|in "
-    r"which|at what|to what|for what|on what|"
-    r"from what|with what|by what|"
-    r"tell|describe|explain|write|list|give|name|compare|contrast|summari[sz]e|discuss|define|suggest|recommend|show|help|create|"
-    r"make|imagine|invent|compose|draft|design|identify|outline|"
-    r"provide|translate|rewrite|generate|find|plan|teach|recount|share|talk|say|choose|pick|think|classify|calculate|"
-    r"convert|convince|develop|discover|analy[sz]e|argue|advise|"
-    r"prepare|propose|mention|illustrate|evaluate|estimate|answer|complete|continue|consider|correct|edit|fix|solve|state|offer|"
-    r"let's|let us|picture|pretend|act|play|sing|spell|count|"
-    r"i (?:want|need|would like|wonder|am looking|have a question)|i'd like|i'm "
-    r"(?:looking|trying|planning|wondering)|i am (?:trying|"
-    r"planning|wondering))\b",
+    r"^(?:please |could you |can you |kindly |now |imagine )*(?:who|whom|whose|what|when|where|"
+    r"which|why|how|what's|who's|how's|is|are|am|was|were|do|does|did|can|could|may|might|shall|"
+    r"should|will|would|has|have|had|isn't|aren't|don't|doesn't|didn't|can't|won't|in what|in "
+    r"which|at what|to what|for what|on what|from what|with what|by what|tell|describe|explain|"
+    r"write|list|give|name|compare|contrast|summari[sz]e|discuss|define|suggest|recommend|show|"
+    r"help|create|make|imagine|invent|compose|draft|design|identify|outline|provide|translate|"
+    r"rewrite|generate|find|plan|teach|recount|share|talk|say|choose|pick|think|classify|"
+    r"calculate|convert|convince|develop|discover|analy[sz]e|argue|advise|prepare|propose|mention|"
+    r"illustrate|evaluate|estimate|answer|complete|continue|consider|correct|edit|fix|solve|state|"
+    r"offer|let's|let us|picture|pretend|act|play|sing|spell|count|i (?:want|need|would like|"
+    r"wonder|am looking|have a question)|i'd like|i'm (?:looking|trying|planning|wondering)|i am "
+    r"(?:trying|planning|wondering))\b",
     re.I,
 )
 _DANGLING = re.compile(
-    r"(?:[,:;(\-–—/&]|\b(?:the|an?|of|and|or|to|in|on|at|for|with|from|by|as|but|if|that|which|my|your|their|its|his|our|is|are|was|"
-    r"were|be|about|into|than|because|between))$",
+    r"(?:[,:;(\-–—/&]|\b(?:the|an?|of|and|or|to|in|on|at|for|with|from|by|as|but|if|that|which|my|"
+    r"your|their|its|his|our|is|are|was|were|be|about|into|than|because|between))$",
     re.I,
 )
 _PRONOUN = re.compile(r"\b(?:they|them|their|theirs|he|she|him)\b", re.I)

@@ -41,11 +41,12 @@ ANOTHER_ANSWER = "the model gives another answer to it"
 _SHOWN = r"(?:passage|text|paragraph|excerpt|snippet|article|document|sentence|author|writer)s?"
 _SAID = rf"(?:{_SHOWN}|(?:statement|fact|context|information|reading|topic)s?)"
 _MENTION = re.compile(
-    rf"\b(?:the|this|that|these)\s+(?:(?:given|following|above|provided|preceding|first|second|third|next|last)\s+)*{_SHOWN}\b|"
-    rf"\b(?:this|given|following|above|provided|preceding)\s+{_SAID}\b|\bas "
-    r"(?:mentioned|described|stated)\b|"
-    r"\b(?:mentioned|described|stated|listed|given|discussed|shown)\s+(?:above|below|here|earlier|before)\b|"
-    r"\baccording to (?:this|it|the above)\b|\bthe (?:above|following)\b",
+    rf"\b(?:the|this|that|these)\s+(?:(?:given|following|above|provided|preceding|first|second|"
+    rf"third|next|last)\s+)*{_SHOWN}\b|\b(?:this|given|following|above|provided|"
+    rf"preceding)\s+{_SAID}\b|\bas "
+    r"(?:mentioned|described|stated)\b|\b(?:mentioned|described|stated|listed|given|discussed|"
+    r"shown)\s+(?:above|below|here|earlier|before)\b|\baccording to (?:this|it|the above)\b|\bthe "
+    r"(?:above|following)\b",
     re.I,
 )
 _HANGS = re.compile(
@@ -59,10 +60,10 @@ _POINTER = re.compile(
 _NAMES = regex.compile(r"(?<!^)(?<![.?!] )\b[\p{Lu}\p{Lt}\p{Lo}]\w*|\d{3,}")
 _TORN = re.compile(
     r"\b(?:the|an?)\s+(?:and|or|of|in|on|at|to|for|by|from|with|is|are|was|were|has|have|had|did|"
-    r"does|the|an?|make)\b|\bbetween\s+(?:and|or)\b|"
-    r"\bof\s+(?:of|in|on|at|to|for|by|from|with|and|or|is|are|was|were)\b|"
-    r"^(?:what|which|who)\s+(?:is|are|was|were)\s+of\b|^how\s+many\s+(?:is|was|has|does|the|an?)\b|"
-    r"\b(?:the|an?|between|every|each|its|their|his|very|some|these|those)\s*\?$",
+    r"does|the|an?|make)\b|\bbetween\s+(?:and|or)\b|\bof\s+(?:of|in|on|at|to|for|by|from|with|and|"
+    r"or|is|are|was|were)\b|^(?:what|which|who)\s+(?:is|are|was|were)\s+of\b|^how\s+many\s+(?:is|"
+    r"was|has|does|the|an?)\b|\b(?:the|an?|between|every|each|its|their|his|very|some|these|"
+    r"those)\s*\?$",
     re.I,
 )
 _MIXED = re.compile(
