@@ -535,6 +535,12 @@ def replace_phrases(match: re.Match[str]) -> Effect | None:
     return Effect(f"not contains {quote_value(old)}", ((old, new),))
 
 
+def replace_two(match: re.Match[str]) -> Effect:
+    """Return the effect of 'write "port" and "starboard" instead of "left" and "right"'."""
+    pairs = ((match["old"], match["new"]), (match["old_too"], match["new_too"]))
+    return Effect(" and ".join(f"not contains {quote_value(old)}" for old, _ in pairs), pairs)
+
+
 def call_otherwise(match: re.Match[str]) -> Effect | None:
     """Return the effect of "don't call it milk, call it oat drink"; "call it what you like" names
     no word, nor does a phone call ("call them today, not tomorrow").

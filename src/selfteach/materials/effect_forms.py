@@ -84,6 +84,7 @@ from selfteach.materials.effect_checks import (
     parse_count,
     rename,
     replace_phrases,
+    replace_two,
     replace_words,
 )
 from selfteach.materials.forbidden_topics import FORBIDDING_FORMS
@@ -252,6 +253,8 @@ _IT = rf"(?:it|them|things|yourself|(?:your|all|all your|every|each|the|my) {REP
 # -------------------------------------------------------------------------------------------------
 # the forms
 
+_TWO_NEW = r"[\"'](?P<new>[^\"']+)[\"'] (?:and|or) [\"'](?P<new_too>[^\"']+)[\"']"
+_TWO_OLD = r"[\"'](?P<old>[^\"']+)[\"'] (?:and|or) [\"'](?P<old_too>[^\"']+)[\"']"
 _IN_EACH = r"(?:per|a|in (?:each|every|a|any)|for each)"
 _PATTERNS: list[tuple[str, Build | str]] = [
     (
@@ -271,7 +274,8 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     ),
     (rf"(?:only )?{_COUNT} {REPLIES}(?: only)?", check_bound),
     (
-        rf"(?:{_ANSWER} |say |start with |only )*(?:with )?(?:only |just |either )*yes or no"
+        rf"(?:{_ANSWER} |say |start with |only )*(?:with )?(?:only |just |either )*"
+        r"[\"']?yes[\"']? or [\"']?no[\"']?"
         r"(?: only| first)?(?:,? (?:and |before )?then .+)?",
         check_yes_or_no,
     ),
@@ -637,8 +641,8 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     ),
     (
         rf"(?:{_ANSWER}|use|stick to|stay with) (?:(?:in|with|as) )?(?:only )?(?:(?:normal|running|"
-        r"flowing|continuous|ordinary|full|regular|connected) )+(?:text|prose|paragraphs|sentences)"
-        r"(?: only| instead)?",
+        r"flowing|continuous|ordinary|full|regular|connected|plain(?= (?:prose|paragraphs))) )+"
+        r"(?:text|prose|paragraphs|sentences)(?: only| instead)?",
         "not format=list",
     ),
     (rf"instead of(?: the (?:word|term))? {_OLD},? (?:say|write|use|put) {_NEW}", replace_words),
@@ -743,6 +747,10 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         r"(?:never|do not|don't|avoid) (?:refer(?:ring)? to|call(?:ing)?) yourself (?:as )?"
         r"[\"']?I[\"']?",
         r'not regex "\\bI\\b"',
+    ),
+    (
+        rf"(?:say|write|use) {_TWO_NEW} (?:instead of|rather than) {_TWO_OLD}",
+        replace_two,
     ),
     (
         r"(?:never|do not|don't) (?:abbreviate|shorten) (?P<new_many>(?=[\"'])[\"'][^\"']+[\"']|"
@@ -1061,6 +1069,14 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         rf"{_NOT} (?:contain|include|have|use|mention|say|(?:contain|includ|us|mention|say|"
         rf"writ)ing)(?: the (?:words?|phrase|term|name))? {_LITERALLY}",
         check_no_literal,
+    ),
+    (
+        r"(?:say|state|mention|tell|note|indicate|include|add)(?: (?:me|us|them|always))? "
+        r"(?:whether|if) (?:it|they|there|this|that|he|she) (?:is|are|has|have|contains?|"
+        r"offers?|includes?|needs?|requires?|allows?|sells?|serves?|uses?|comes? with) "
+        r"(?:any |an? |the )?"
+        r"(?P<what>[a-z-]{4,}(?: [a-z-]{4,})?)",
+        check_included,
     ),
     (
         r"(?:include|contain)(?: (?:always|also|at least))?"

@@ -28,6 +28,7 @@ _UNITS = {
     "miles?": (r"(?i)\bmiles?\b|\bmph\b", "kilomet(?:er|re)s?"),
     "kilomet(?:er|re)s?": (r"(?i)\bkilomet(?:er|re)s?\b|(?:\d ?|\b)kms?\b|\d ?km/h", "miles?"),
     "inch(?:es)?": (r"(?i)\binch(?:es)?\b", "centimet(?:er|re)s?"),
+    "millimet(?:er|re)s?": (r"(?i)\bmillimet(?:er|re)s?\b|\d ?mm\b", "inch(?:es)?"),
     "centimet(?:er|re)s?": (r"(?i)\bcentimet(?:er|re)s?\b|\d ?cm\b", "inch(?:es)?"),
     "kilo(?:gram)?s?": (r"(?i)\bkilo(?:gram(?:me)?)?s?\b|\d ?kgs?\b", "pounds?"),
     "pounds?": (r"(?i)\bpounds?\b|\d ?lbs?\b", ""),
@@ -371,6 +372,12 @@ NOTATION_FORMS: list[tuple[str, Build | str]] = [
         r"(?:(?:below|under|less than|up to|smaller than) (?:ten|10)|from (?:one|1) to (?:nine|"
         r"ten|9|10))(?: (?:out|in words|as words))*",
         r'not regex "(?m)(?!(?<=^\\s*)\\d[.)] )(?<![\\d.,:/-])[0-9](?![\\d.,:/%]*\\d|%)"',
+    ),
+    (
+        r"(?:(?:write|give|show|put|state) (?:(?:the|all|any) )*(?:prices?|amounts?|sums?|costs?|"
+        r"money) without|(?:write|use|answer) (?:without|no)|(?:do not|don't|never) (?:use|write|"
+        r"put|add|show)) (?:any |an? |the )?currency (?:signs?|symbols?)",
+        r'not regex "\\p{Sc}"',
     ),
     (
         r"(?:(?:use|write|give|show|put)(?: (?:the |all |any )*times?)?(?: in| with)?(?: the| a)? "
