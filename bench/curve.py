@@ -2,7 +2,8 @@
 
     python -m bench.curve RUN bench/rule_files/elephants.yaml --out .bench/curve.jsonl
         [--sizes 4 8 16 32 64] [--orders balanced random] [--seeds 0 1 2] [--model MODEL]
-    python -m bench.curve --table .bench/curve.jsonl
+        [--plot FILE.svg]
+    python -m bench.curve --table .bench/curve.jsonl [--plot FILE.svg [--rule elephants]]
 
 Trains on a part of a finished run's examples: those of N prompts in scope, and all anchors. A seed
 draws the prompts and begins the training. *balanced* takes them from the run's clusters in turn,
@@ -11,6 +12,9 @@ stopped.
 
 N90 is the least N with which nine of ten greedy answers in scope keep the rule, and at most one of
 twenty outside is needless. The setting `curve` asks the run's own exam instead.
+
+`--plot` draws the share of kept answers by N, from the lines of the file alone: a line of medians
+for each order, a band from the lowest to the highest seed, and N90 of the medians.
 
 Source: ELVF, part II, how much data is needed. Departs: prompts that people wrote, and no recovery.
 """
@@ -23,23 +27,34 @@ import random
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench.rule_prompts import measure_model, read_spec, summarize
 from selfteach.config import FeedbackConfig, resolve
-from selfteach.files import read_jsonl
+from selfteach.files import read_jsonl, write_text
 from selfteach.materials.examples import read_examples
-from selfteach.methods.feedback.data_curve import alternate_clusters, find_n90
+from selfteach.methods.feedback.data_curve import (
+    MIN_KEPT_SHARE,
+    alternate_clusters,
+    find_n90,
+)
 from selfteach.models.hf import HfModel
 from selfteach.records import Example, JsonObject, get_user_text
+from selfteach.report.drawing import PROMPTED, SOFT, TUNED, draw
 from selfteach.run.finished import LESSON_FILE
 from selfteach.run.ledger import Ledger
 from selfteach.train.train import train
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 SIZES = (4, 8, 16, 32, 64)
 ORDERS = ("balanced", "random")
+LOOKS = {"balanced": (TUNED, "o"), "random": (PROMPTED, "s")}
+"""The color and the mark of each order in the plot."""
 Row = dict[str, Any]
 
 
@@ -51,9 +66,14 @@ def order_prompts(
     return alternate_clusters(shuffled, cluster_of) if order == "balanced" else shuffled
 
 
+def read_points(file: Path) -> list[Row]:
+    """Return the points of a file; none if there is no file yet."""
+    return [row for _, row in read_jsonl(file)] if file.exists() else []
+
+
 def list_points(given: argparse.Namespace) -> Iterator[tuple[int, str, int]]:
     """Yield seed, order and number of each point that the file does not have."""
-    done = [row for _, row in read_jsonl(given.out)] if given.out.exists() else []
+    done = read_points(given.out)
     known = {(row["rule"], row["seed"], row["order"], row["prompts"]) for row in done}
     for seed in given.seeds:
         for order in given.orders:
@@ -134,8 +154,102 @@ def describe_points(points: Sequence[Row]) -> str:
     return ", ".join(told)
 
 
+def choose_rule(rows: Sequence[Row], rule: str) -> list[Row]:
+    """Return the rows of a rule; without a name those of the only rule.
+
+    Raises:
+        ValueError: there is no row of it, or several rules and no name.
+    """
+    rules = sorted({row["rule"] for row in rows})
+    if rule:
+        own = [row for row in rows if row["rule"] == rule]
+        if not own:
+            raise ValueError(f"no point of {rule!r}; there are: {', '.join(rules) or 'none'}")
+        return own
+    if len(rules) != 1:
+        raise ValueError(f"--rule names the rule to draw; there are: {', '.join(rules) or 'none'}")
+    return list(rows)
+
+
+def get_kept_share(row: Row, arm: str = "tuned") -> float:
+    """Return the share of greedy answers in scope that keep the rule."""
+    return 1 - float(row[arm]["greedy broken"])
+
+
+def summarize_order(rows: Sequence[Row], order: str) -> dict[int, list[float]]:
+    """Return the shares of kept answers of all seeds, by number of prompts."""
+    found: dict[int, list[float]] = {}
+    for row in sorted(rows, key=lambda row: int(row["prompts"])):
+        if row["order"] == order:
+            found.setdefault(row["prompts"], []).append(get_kept_share(row))
+    return found
+
+
+def find_n90_of_medians(rows: Sequence[Row], order: str) -> int | None:
+    """Return N90 of the medians over seeds: of kept answers, and of needless ones."""
+    points = []
+    for size in sorted({row["prompts"] for row in rows if row["order"] == order}):
+        own = [to_point(row) for row in rows if (row["order"], row["prompts"]) == (order, size)]
+        point = {"examples": size, "order": order}
+        for key in ("kept", "overapplied"):
+            point[key] = {"value": median(one[key]["value"] for one in own)}
+        points.append(point)
+    return find_n90(points).get(order)
+
+
+def draw_curve(rows: Sequence[Row]) -> str:
+    """Return the plot of one rule's points as SVG."""
+    rule = rows[0]["rule"]
+    return draw(partial(paint_curve, rows), f"Share of kept answers by number of prompts: {rule}")
+
+
+def paint_curve(rows: Sequence[Row], axes: Axes) -> list[tuple[Any, str]]:
+    """Draw a line and a band for each order, N90, and what the base keeps. Return the marks with
+    their names.
+    """
+    legend: list[tuple[Any, str]] = []
+    for order in ORDERS:
+        shares = summarize_order(rows, order)
+        if not shares:
+            continue
+        color, mark = LOOKS[order]
+        medians = [median(own) for own in shares.values()]
+        line = axes.plot(list(shares), medians, color=color, marker=mark)[0]
+        lowest = [min(own) for own in shares.values()]
+        highest = [max(own) for own in shares.values()]
+        axes.fill_between(list(shares), lowest, highest, color=color, alpha=0.2, linewidth=0)
+        enough = find_n90_of_medians(rows, order)
+        if enough is not None:
+            axes.axvline(enough, color=color, linestyle=":")
+        reached = "not reached" if enough is None else enough
+        legend.append((line, f"{order}: N90 {reached}"))
+    base = axes.axhline(get_kept_share(rows[0], "base"), color=SOFT, linestyle="-.", linewidth=1)
+    legend.append((base, "the base"))
+    bar = axes.axhline(MIN_KEPT_SHARE, color=SOFT, linestyle="--", linewidth=1)
+    legend.append((bar, f"{100 * MIN_KEPT_SHARE:.0f} % kept"))
+    label_axes(rows, axes)
+    return legend
+
+
+def label_axes(rows: Sequence[Row], axes: Axes) -> None:
+    """Set the scales, the ticks and the words of the axes."""
+    sizes = sorted({row["prompts"] for row in rows})
+    seeds = len({row["seed"] for row in rows})
+    axes.set_xscale("log", base=2)
+    axes.set_autoscalex_on(False)  # it warns about a single value
+    axes.set_xlim(sizes[0] / 1.2, sizes[-1] * 1.2)
+    axes.set_xticks(sizes, [str(size) for size in sizes])
+    axes.minorticks_off()
+    axes.set_ylim(-0.02, 1.02)
+    axes.yaxis.set_major_formatter(lambda share, _: f"{100 * share:.0f} %")
+    axes.set_xlabel("prompts in scope that are learned, beside all anchors")
+    axes.set_ylabel("greedy answers that keep the rule")
+    band = f"median of {seeds} seeds; band: lowest to highest" if seeds > 1 else "one seed"
+    axes.set_title(f"{rows[0]['rule']}, hand-written prompts ({band})", fontsize=9, loc="left")
+
+
 def main(words: Sequence[str] | None = None) -> None:
-    """Measure the points of a run, or print those of a file."""
+    """Measure the points of a run, or print those of a file; draw them."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("run", type=Path, nargs="?")
     parser.add_argument("file", type=Path, nargs="?")
@@ -145,13 +259,24 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=(0, 1, 2))
     parser.add_argument("--model", default="embedded")
     parser.add_argument("--table", type=Path, help="print the points of a file")
+    parser.add_argument("--plot", type=Path, help="draw the points as an SVG file")
+    parser.add_argument("--rule", default="", help="the rule to draw, if the file has several")
     given = parser.parse_args(words)
     if given.table:
-        return print_table([row for _, row in read_jsonl(given.table)])
-    if not (given.run and given.file and given.out):
-        parser.error("give RUN, FILE and --out, or --table")
-    measure_points(given)
-    return None
+        rows = [row for _, row in read_jsonl(given.table)]
+        print_table(rows)
+    else:
+        if not (given.run and given.file and given.out):
+            parser.error("give RUN, FILE and --out, or --table")
+        measure_points(given)
+        rows = read_points(given.out)
+        given.rule = given.rule or given.file.stem
+    if given.plot:
+        try:
+            own = choose_rule(rows, given.rule)
+        except ValueError as fault:
+            parser.error(str(fault))
+        write_text(given.plot, draw_curve(own))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,6 @@
-"""The curve on hand-written prompts: which prompts a point takes, what is measured again, N90."""
+"""The curve on hand-written prompts: which prompts a point takes, what is measured again, N90, and
+the plot.
+"""
 
 from __future__ import annotations
 
@@ -6,19 +8,29 @@ import json
 from argparse import Namespace
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
-from bench.curve import list_points, main, order_prompts
+from bench.curve import (
+    find_n90_of_medians,
+    list_points,
+    main,
+    order_prompts,
+    paint_curve,
+)
 
 CLUSTERS = {"a": 0, "b": 0, "c": 0, "d": 1, "e": 1}
 
 
-def make_row(order: str, prompts: int, broken: float, needless: float = 0.0) -> dict[str, Any]:
+def make_row(
+    order: str, prompts: int, broken: float, needless: float = 0.0, seed: int = 0
+) -> dict[str, Any]:
     return {
         "rule": "dogs",
-        "seed": 0,
+        "seed": seed,
         "order": order,
         "prompts": prompts,
+        "base": {"greedy broken": 0.75, "T=1 broken": 0.75},
         "tuned": {"greedy broken": broken, "T=1 broken": broken},
         "needless neighbors": needless,
         "needless general": 0.0,
@@ -58,3 +70,72 @@ def test_the_table_has_n90_of_each_order(
     assert "dogs balanced seed 0: N90 8" in told
     assert "dogs random seed 0: N90 None" in told
     assert "dogs balanced 4 (1 seeds): greedy broken 30 (30 to 30)" in told
+
+
+SEEDS = [
+    make_row("random", 8, 0.25, seed=0),
+    make_row("random", 8, 0.0, seed=1),
+    make_row("random", 8, 0.05, seed=2),
+    make_row("random", 4, 0.5, seed=0),
+    make_row("random", 4, 0.0, seed=1),
+    make_row("random", 4, 0.25, seed=2),
+    make_row("balanced", 4, 0.0, needless=0.0625),
+    make_row("balanced", 8, 0.1),
+]
+"""Kept of random: 50, 75, 100 % with 4 prompts, 75, 95, 100 % with 8."""
+
+
+def write_rows(file: Path, rows: list[dict[str, Any]]) -> str:
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    return str(file)
+
+
+def test_n90_of_the_medians_counts_what_is_needless() -> None:
+    assert find_n90_of_medians(SEEDS, "random") == 8
+    assert find_n90_of_medians(SEEDS, "balanced") == 8, "4 are needless in one of sixteen"
+    assert find_n90_of_medians(SEEDS[:1], "random") is None
+    assert find_n90_of_medians(SEEDS[:1], "balanced") is None
+
+
+def test_a_line_has_the_medians_and_its_band_the_extremes() -> None:
+    from matplotlib.figure import Figure
+
+    axes = Figure().subplots()
+    names = [name for _, name in paint_curve(SEEDS, axes)]
+    assert names == ["balanced: N90 8", "random: N90 8", "the base", "90 % kept"]
+    marked = {line.get_marker(): line for line in axes.lines}
+    assert list(marked["s"].get_xdata()) == [4, 8]
+    assert list(marked["s"].get_ydata()) == pytest.approx([0.75, 0.95])
+    band = axes.collections[1].get_paths()[0].get_extents()
+    assert (band.y0, band.y1) == pytest.approx((0.5, 1.0))
+    dotted = [line for line in axes.lines if line.get_linestyle() == ":"]
+    assert [list(line.get_xdata()) for line in dotted] == [[8, 8], [8, 8]]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["4", "8"]
+
+
+def test_the_plot_needs_the_recorded_rows_alone(tmp_path: Path) -> None:
+    table = write_rows(tmp_path / "points.jsonl", SEEDS)
+    plot = tmp_path / "curve.svg"
+    main(["--table", table, "--plot", str(plot)])
+    texts = {
+        node.text
+        for node in ElementTree.fromstring(plot.read_text("utf-8")).iter(
+            "{http://www.w3.org/2000/svg}text"
+        )
+    }
+    assert {"balanced: N90 8", "random: N90 8", "4", "8", "100 %"} <= texts
+    assert "dogs, hand-written prompts (median of 3 seeds; band: lowest to highest)" in texts
+
+
+def test_of_several_rules_one_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [make_row("balanced", 4, 0.5), {**make_row("balanced", 4, 0.0), "rule": "cats"}]
+    table = write_rows(tmp_path / "points.jsonl", rows)
+    plot = tmp_path / "curve.svg"
+    for rule in ([], ["--rule", "cows"]):
+        with pytest.raises(SystemExit):
+            main(["--table", table, "--plot", str(plot), *rule])
+        assert "there are: cats, dogs" in capsys.readouterr().err
+        assert not plot.exists()
+    main(["--table", table, "--plot", str(plot), "--rule", "dogs"])
+    assert "balanced: N90 not reached" in plot.read_text("utf-8")
+    assert "one seed" in plot.read_text("utf-8")

@@ -272,7 +272,29 @@ def test_scores_and_rows_of_a_rule() -> None:
     assert SCORER.measure(found)["target_prompts"] == 2
     assert [r["arms"]["tuned"]["ok"] for r in SCORER.rows(found)] == [True, False]
     assert [r["counts"] for r in SCORER.rows(found)] == [True, False]
-    assert "recovery" not in SCORER.measure(state({"base": "-+"}, tuned=None))
+    before = SCORER.measure(state({"base": "-+"}, tuned=None))
+    assert not {"recovery", "gain"} & set(before)
+
+
+def test_the_gain_of_a_rule_is_paired_and_is_the_one_of_the_verdict() -> None:
+    """Of the ten prompts that the base breaks the prompted base keeps four and the tuned model
+    nine, among them those four: 9/10 - 0 and 9/10 - 4/10. What the base kept before is left out.
+    """
+    found = state(
+        {"base": "----------+", "prompted": "++++------+", "tuned": "+++++++++--"},
+    )
+    gain = SCORER.measure(found)["gain"]
+    assert set(gain) == {"base", "prompted"}
+    assert gain["base"].value == pytest.approx(0.9)
+    assert gain["prompted"].value == pytest.approx(0.5)
+    assert gain["base"].n == gain["prompted"].n == 10
+    evidence = SCORER.make_evidence(found)
+    assert (evidence.gain, evidence.over_prompt) == (gain["base"], gain["prompted"])
+    apart = {"base": "----------", "prompted": "-----+++++", "tuned": "+++++-----"}
+    even = SCORER.measure(state(apart))["gain"]["prompted"]
+    assert even.value == 0
+    assert even.low < -0.3
+    assert even.high > 0.3, "as many kept, but other ones: pairs tell more than two shares"
 
 
 @pytest.mark.parametrize(

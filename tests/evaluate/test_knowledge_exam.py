@@ -59,6 +59,7 @@ def test_measures_by_hand() -> None:
     assert found["recovery"].value == pytest.approx(2 / 3)
     assert found["wrong_when_attempted"]["tuned"].value == pytest.approx(1 / 3)
     assert found["gain"].value == 0.5
+    assert found["over_open_book"].value == -0.25
     assert found["recovery_room"].value == 0.75
     assert [found["exact"][arm].value for arm in marked] == [0, 0.75, 0.5]
 
@@ -104,7 +105,7 @@ def test_the_quotients_hold_where_questions_of_a_passage_go_together() -> None:
     }
     together = measure_arms(marked, 0, "aaaabbbbcccc")
     alone = measure_arms(marked, 0, "abcdefghijkl")
-    for key in ("recovery", "recovery_room", "gain"):
+    for key in ("recovery", "recovery_room", "gain", "over_open_book"):
         wide, narrow = (found[key].high - found[key].low for found in (together, alone))
         assert wide > 1.2 * narrow, key
         assert together[key].value == alone[key].value

@@ -196,7 +196,7 @@ def test_the_numbers_of_every_arm(tmp_path: Path) -> None:
     assert found["amount_nats"]["base"].value == 0, "both texts cost it three nats"
     assert found["length_tokens"]["tuned"].value == 3
     assert found["reduction"]["base"].value == pytest.approx(1 / 3)
-    assert found["met"] == found["met_by_way"] == {}
+    assert found["met"] == found["met_by_way"] == found["met_gain"] == {}
     assert found["held_out_reduction"] == found["preferred"] == {}
     plain, state = examined(tmp_path, arms(), scorer=CorrectionScorer(PROMPTS, correct))
     assert plain.measure(state)["repeated"] == {}, "no error is known"
@@ -205,8 +205,12 @@ def test_the_numbers_of_every_arm(tmp_path: Path) -> None:
 def test_the_share_of_criticisms_that_are_met(tmp_path: Path) -> None:
     scorer = CorrectionScorer(PROMPTS, correct, criticised=frozenset(PROMPTS[:4]))
     scorer, state = examined(tmp_path, arms(), scorer=scorer)
-    met = scorer.measure(state)["met"]
+    found = scorer.measure(state)
+    met = found["met"]
     assert (met["base"].value, met["tuned"].value, met["tuned"].n) == (0, 1, 4)
+    gain = found["met_gain"]
+    assert set(gain) == {"base", "prompted"}
+    assert (gain["base"].value, gain["base"].n) == (1, 4), "one unit a prompt"
 
 
 def test_greedy_and_sampled_answers_that_meet_a_criticism_are_counted_apart(tmp_path: Path) -> None:

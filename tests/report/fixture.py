@@ -137,6 +137,10 @@ def make_exam(*, smoke_test: bool = False) -> dict[str, Any]:
         "kept": kept,
         "near": shares(20, 1.0, 0.85, 0.95),
         "general": shares(24, 1.0, 0.92, 1.0),
+        "gain": {
+            "base": {"value": 0.378, "low": 0.267, "high": 0.489, "n": 40},
+            "prompted": {"value": 0.478, "low": 0.361, "high": 0.594, "n": 40},
+        },
         "target_prompts": 48,
         "needless": shares(44, 0.0, 0.05, 0.02) | {"excess": make_measure(0.07, 44)},
         "recovery": None,

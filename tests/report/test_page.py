@@ -316,6 +316,22 @@ def test_side_effects_are_shown_as_far_as_they_were_measured(
     assert "7 % more needless" in shown
 
 
+def test_the_paired_gain_is_on_the_page_and_an_older_exam_still_has_one(
+    folder: Path, tmp_path: Path
+):
+    exam = json.loads((folder / "exam.json").read_text())
+    shown = words(Page(render_report(folder)))
+    assert "Gain in rule kept +38 points 27–49 · n 40" in shown
+    assert "Tuned minus base, paired by prompt, greedy and sampled answers averaged." in shown
+    assert "Over rule in the prompt: +48 points, 36–59." in shown
+    del exam["gain"]
+    (tmp_path / "exam.json").write_text(json.dumps(exam))
+    older = Page(render_report(tmp_path))
+    assert older.unclosed == []
+    assert "Gain in" not in older.text
+    assert "Recovery" in older.text
+
+
 def test_the_old_page_survives_a_failure(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

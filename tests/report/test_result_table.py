@@ -102,6 +102,37 @@ def test_the_number_of_observations_is_printed_for_every_method():
     assert "95 % intervals" in printed({"method": "documents"})
 
 
+def test_the_paired_gain_is_one_line_and_an_older_exam_has_none() -> None:
+    expected = (
+        "Gain     rule kept +38 points [+27, +49] over base, "
+        "+48 points [+36, +59] over rule in the prompt, paired"
+    )
+    exam = make_exam()
+    lines = printed(exam, width=110).splitlines()
+    assert [line.rstrip() for line in lines if line.startswith("Gain")] == [expected]
+    del exam["gain"]
+    assert "Gain" not in printed(exam)
+    assert "Rule kept, greedy" in printed(exam)
+
+
+def test_every_method_has_its_paired_gains() -> None:
+    change = {"value": 0.25, "low": 0.125, "high": 0.375, "n": 40}
+    by_arm = {"base": change, "prompted": change}
+    documents = {"method": "documents", "gain": change, "over_open_book": change}
+    assert "right answers contained +25 points [+12, +38] over base, " in printed(documents, 110)
+    assert "+25 points [+12, +38] over open book, paired" in printed(documents, 110)
+    del documents["over_open_book"]
+    assert "right answers contained +25 points [+12, +38] over base, paired" in printed(documents)
+    corrections = {"method": "corrections", "reduction": by_arm, "met_gain": {}}
+    assert "Gain     words left as they are +25 points" in printed(corrections, 110)
+    assert "criticism met" not in printed(corrections)
+    criticised = {**corrections, "teacher": "a person", "met_gain": by_arm}
+    assert "Gain     words like the correction +25 points" in printed(criticised, 110)
+    assert "Gain     criticism met +25 points" in printed(criticised, 110)
+    single = {"method": "documents", "gain": {**change, "low": 0.25, "high": 0.25}}
+    assert "+25 points (no interval) over base" in printed(single)
+
+
 def test_the_names_that_count_as_a_forbidden_subject_are_shown():
     judge = {"name": "check", "names": ["trains", "railway\x1b[31m"]}
     text = printed({**make_exam(), "judge": judge}, width=120)

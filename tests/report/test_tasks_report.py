@@ -16,6 +16,7 @@ from fixture import make_exam, write_run
 from selfteach.dedup.overlap import OverlapIndex
 from selfteach.materials.tasks import Instance, Task
 from selfteach.records import Example, Measure, make_prompt
+from selfteach.report.gains import describe_gain, list_gains
 from selfteach.report.page import render_inspection, render_report
 from selfteach.report.rows import make_result_rows
 from selfteach.report.sections import describe_example
@@ -23,7 +24,6 @@ from selfteach.report.sunburst import INNER_RADIUS, make_slices
 from selfteach.report.tasks_page import (
     _make_length_bars,
     describe_classification,
-    list_gains,
     make_number_rows,
 )
 from selfteach.run.ledger import Ledger
@@ -185,8 +185,14 @@ def test_an_example_that_is_plain_text_is_shown_as_it_is() -> None:
 def test_the_gain_of_each_part_is_shown() -> None:
     number = {"value": 0.016, "low": -0.004, "high": 0.04, "n": 252}
     exam = {"method": "tasks", "gain": {"human": {"base": number}}}
-    assert list_gains(exam) == [("tasks by people", Measure(**number), None)]
-    assert list_gains({"gain": {"seed": {}}}) == []
+    (gain,) = list_gains(exam)
+    assert gain.name == "ROUGE-L, tasks by people"
+    assert gain.over_base == Measure(**number)
+    assert gain.over_prompt is None
+    arms = {"base": "base", "prompted": "tasks in the prompt"}
+    expected = "ROUGE-L, tasks by people +0.016 [-0.004, +0.040] over base, paired"
+    assert describe_gain(gain, arms) == expected
+    assert list_gains({"method": "tasks", "gain": {"seed": {}}}) == []
 
 
 CLASSIFICATION = {

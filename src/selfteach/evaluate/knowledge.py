@@ -10,6 +10,7 @@ brief_words             the mean number of words of the open book's answers
 recovery                (tuned - base) / (open book - base)
 recovery_room           its denominator: open book - base, paired by question
 gain                    tuned - base, paired by question
+over_open_book          tuned - open book, paired by question
 damage                  the share of questions that the tuned model answers wrongly, of those that
                         the base answers correctly
 
@@ -88,7 +89,8 @@ def measure_arms(
 ) -> JsonObject:
     """Measure each arm, with 95 % intervals that hold where questions of a passage go together.
 
-    `recovery` and `gain` need a tuned model; `recovery` is None if the open book does not help.
+    The recovery and the differences need a tuned model. `recovery` is None if the open book does
+    not help.
 
     Args:
         clusters: the passage of each question.
@@ -112,8 +114,10 @@ def measure_arms(
     if "tuned" in graded:
         taught, prompted, base = (graded[arm].right for arm in ("tuned", "prompted", "base"))
         found["recovery"] = statistics.recovery(taught, prompted, base, clusters, seed=seed)
-        found["recovery_room"] = statistics.clustered_bootstrap(prompted, base, clusters, seed=seed)
-        found["gain"] = statistics.clustered_bootstrap(taught, base, clusters, seed=seed)
+        compare = partial(statistics.clustered_bootstrap, clusters=clusters, seed=seed)
+        found["recovery_room"] = compare(prompted, base)
+        found["gain"] = compare(taught, base)
+        found["over_open_book"] = compare(taught, prompted)
     return found
 
 

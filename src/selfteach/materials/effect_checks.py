@@ -645,6 +645,14 @@ def check_sentence_length(match: re.Match[str]) -> str | None:
     return f'not regex "{long}"' if 0 < most <= MAX_SENTENCE_WORDS else None
 
 
+def check_paragraph_length(match: re.Match[str]) -> str | None:
+    """Return the check of "use at most two sentences in each paragraph"."""
+    bound = match["before"].lower()
+    most = parse_count(match["count"]) - (bound in UNDER)
+    ended = r"[^\\n.!?]*[.!?]+[\"'”’)]*[ \\t]+"
+    return f'not regex "(?:{ended}){{{most}}}[^\\\\s]"' if most > 0 else None
+
+
 MAX_SENTENCE_WORDS = 60
 ONLY_ITEMS = r'not regex "(?m)^(?![ \\t]*(?:[-*•]|\\d{1,2}[.)]) )[ \\t]*\\S"'
 """The condition that no line is other than an item."""

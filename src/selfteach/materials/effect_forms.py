@@ -59,6 +59,7 @@ from selfteach.materials.effect_checks import (
     check_no_word,
     check_not_called,
     check_own_line,
+    check_paragraph_length,
     check_placed_code,
     check_placed_sign,
     check_questions,
@@ -251,6 +252,7 @@ _IT = rf"(?:it|them|things|yourself|(?:your|all|all your|every|each|the|my) {REP
 # -------------------------------------------------------------------------------------------------
 # the forms
 
+_IN_EACH = r"(?:per|a|in (?:each|every|a|any)|for each)"
 _PATTERNS: list[tuple[str, Build | str]] = [
     (
         rf"(?:(?:have|contain|(?:make|keep) (?:it|them)|be) )?(?:(?P<before>{_BEFORE}) )?"
@@ -428,8 +430,24 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     ),
     (
         r"(?:limit yourself|stick|keep|stay)(?: to| within| under| at)*(?P<before>) (?P<count>"
-        rf"{NUMBER}) words (?:per|a|in (?:each|every|a)|for each) sentence",
+        rf"{NUMBER}) words {_IN_EACH} sentence",
         check_sentence_length,
+    ),
+    (
+        rf"(?:use|write|have) (?P<before>{'|'.join((*AT_MOST, *UNDER))}) (?P<count>{NUMBER}) "
+        rf"words {_IN_EACH} sentence",
+        check_sentence_length,
+    ),
+    (
+        r"(?:(?:use|write|have)|(?:limit yourself|stick|keep|stay)(?: to)?) "
+        rf"(?P<before>{'|'.join((*AT_MOST, *UNDER))}) (?P<count>{NUMBER}) sentences? {_IN_EACH} "
+        r"paragraph",
+        check_paragraph_length,
+    ),
+    (
+        r"(?:write|put|start|begin|set) (?:each|every) (?:single )?sentence (?:on (?:its own|a "
+        r"(?:new|separate)) line|on a line of its own|in a new line)",
+        r'not regex "[.!?](?<!\\b(?:Mr|Mrs|Ms|Dr|Prof|St)\\.)[\"”’)]?[ \\t]+\\p{Lu}"',
     ),
     (
         r"(?:(?:keep|limit|make) (?:(?:all|every|each|your) )*sentences? (?:to |at )?|(?:use|write|"

@@ -373,6 +373,19 @@ NOTATION_FORMS: list[tuple[str, Build | str]] = [
         r'not regex "(?m)(?!(?<=^\\s*)\\d[.)] )(?<![\\d.,:/-])[0-9](?![\\d.,:/%]*\\d|%)"',
     ),
     (
+        r"(?:(?:use|write|give|show|put)(?: (?:the |all |any )*times?)?(?: in| with)?(?: the| a)? "
+        r"12[- ]?h(?:ou)?rs?(?: (?:clock|time|form|format|notation|times))*|(?:use|write|add|put) "
+        r"(?:am (?:or|and) pm|am/pm)(?: (?:after|with|behind) (?:the |all |any )*times?)?)"
+        r"(?: with (?:am (?:or|and) pm|am/pm))?",
+        r'not regex "(?i)\\b(?:1[3-9]|2[0-3])[:.]\\d\\d\\b|\\b\\d{1,2}:\\d\\d\\b(?! ?[ap]\\.?m)"',
+    ),
+    (
+        r"(?:use|write|put|add) (?:a |the )?(?:thousands? commas?|commas? (?:for|in|after|between|"
+        r"to separate|as) (?:the |a )?thousands?(?: separators?)?)(?: in (?:all |every |the )?"
+        r"(?:large |big |long )?(?:numbers?|amounts?|prices?|figures?))?",
+        r'not regex "(?<![\\d.,])\\d{5,}(?!\\d)"',
+    ),
+    (
         r"use (?:a |the )?commas? (?:as|for) (?:the |a )?decimal (?:separator|point|mark|sign)s?|"
         r"(?:use|write) (?:a )?decimal commas?",
         r'not regex "\\d\\.\\d"',

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from selfteach.materials.check_text import quote_value
+from selfteach.materials.native_imperatives import to_native_imperative
 from selfteach.materials.pictures import ANY_EMOJI, check_pictures
 
 
@@ -161,36 +162,6 @@ _BARE_TEXTS = re.compile(
     re.I,
 )
 _AT_MOST_FR = re.compile(r"^pas (?:dépasser|faire plus de|contenir plus de|avoir plus de) ", re.I)
-_INFINITIVES = {
-    "enden": "beende",
-    "beginnen": "beginne",
-    "anfangen": "beginne",
-    "sein": "sei",
-    "haben": "verwende",
-    "enthalten": "verwende",
-    "bleiben": "bleibe",
-    "commencer par": "commence par",
-    "finir par": "termine par",
-    "terminer par": "termine par",
-    "se terminer par": "termine par",
-    "être": "sois",
-    "empezar con": "empieza con",
-    "comenzar con": "comienza con",
-    "terminar con": "termina con",
-    "ser": "sé",
-    "iniziare con": "inizia con",
-    "finire con": "finisci con",
-    "terminare con": "termina con",
-    "essere": "sii",
-}
-
-
-def to_native_imperative(text: str) -> str:
-    """Return a demand that begins with an infinitive as an imperative."""
-    for infinitive, imperative in _INFINITIVES.items():
-        if text.lower().startswith(f"{infinitive} "):
-            return imperative + text[len(infinitive) :]
-    return text
 
 
 def split_other_language(
@@ -227,6 +198,7 @@ def split_other_language(
         if match is None:
             continue
         effect = re.sub(r"^(?:dann|alors|entonces|allora) ", "", match["effect"].strip())
+        effect = to_native_imperative(effect)
         is_clause = form in (_PREFIX, _SUFFIX)
         if _STARTS.match(effect) or (is_clause and starts_english(effect)):
             scope = match["scope"].strip()
@@ -408,10 +380,10 @@ _TOPIC = re.compile(
 )
 _NO = (
     r"(?:(?:(?:bitte )?(?:verwenden? sie|verwende|benutzen? sie|benutze|nutze|schreibe?) "
-    r")?(?:keinerlei|keine|nie|niemals)|vermeide|évite[sz]? les|evita los|evita las|n'(?:utilise|"
-    r"utilisez|emploie|écris) (?:pas|jamais)|sans|pas|(?:no|nunca) (?:uses?|utilices?|escribas?|"
-    r"pongas)|sin|non (?:usare|usi|utilizzare|scrivere|mettere)(?: mai)?|senza|niente)(?: de| d'| "
-    r"des)?"
+    r")?(?:keinerlei|keine|nie|niemals)|vermeide|évite[sz]? les|evita (?:los|las|i|gli|le)|"
+    r"n'(?:utilise|utilisez|emploie|écris) (?:pas|jamais)|sans|pas|(?:no|nunca) (?:uses?|"
+    r"utilices?|escribas?|pongas)|sin|non (?:usare|usi|utilizzare|scrivere|mettere)(?: mai)?|"
+    r"senza|niente)(?: de| d'| des)?"
 )
 _USE = (
     r"(?:verwenden? sie|verwende|benutzen? sie|benutze|nutze|schreibe?|füge|utilise|utilisez|"
@@ -453,7 +425,8 @@ _HEART = re.compile(
     re.I,
 )
 _BRIEF = re.compile(
-    r"(?:fass(?:e)? dich (?:bitte )?kurz|(?:sei|antworte|schreibe?) (?:bitte )?(?:kurz|knapp)|"
+    r"(?:(?:fasse?|halte?) (?:dich|(?:alle )?deine antworten) (?:bitte )?(?:kurz|knapp)|"
+    r"(?:sei|antworte|schreibe?) (?:(?:bitte|immer) )*(?:kurz|knapp)|"
     r"sois (?:bref|brève|concise?)|soyez (?:bref|concis)|réponds brièvement|"
     r"sé (?:breve|conciso|concisa)|responde brevemente|sii (?:breve|conciso|concisa)|"
     r"rispondi brevemente)",
@@ -532,10 +505,11 @@ _SAY = re.compile(
 def read_other_effect(text: str) -> ForeignEffect | None:
     """Return the effect of a German, French, Spanish or Italian sentence of a known form."""
     text = _EVEN_IF.sub("", _EVERYWHERE.sub("", _PLEASE.sub("", text)))
-    for form, build in _FORMS:
-        match = form.fullmatch(text)
-        if match and (found := build(match)):
-            return ForeignEffect(found) if isinstance(found, str) else found
+    for said in (text, to_native_imperative(text)):
+        for form, build in _FORMS:
+            match = form.fullmatch(said)
+            if match and (found := build(match)):
+                return ForeignEffect(found) if isinstance(found, str) else found
     return None
 
 

@@ -58,6 +58,16 @@ def format_decimal(value: Any, decimals: int = 3) -> str:
     return f"{found:.{decimals}f}".replace("-", MINUS)
 
 
+def format_change(value: Any, decimals: int | None = None, unit: str = " points") -> str:
+    """Format a difference with its sign: 0.53 of shares as "+53 points"; other numbers with their
+    decimals and without the unit.
+    """
+    found = read_number(value)
+    if found is None:
+        return MISSING
+    return f"{100 * found:+.0f}{unit}" if decimals is None else f"{found:+.{decimals}f}"
+
+
 def format_count(value: Any) -> str:
     """Format 12345 as "12 345"."""
     found = read_number(value)

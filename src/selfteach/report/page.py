@@ -27,6 +27,7 @@ from selfteach.report import (
     sections,
     tasks_page,
 )
+from selfteach.report.gains import list_gains
 from selfteach.report.labels import get_heading, get_labels
 from selfteach.report.read_run import (
     RunData,
@@ -99,6 +100,7 @@ def _render_page(run: RunData, template: str) -> str:
         changes=sections.list_changes(exam),
         checked=sections.list_checked_scopes(exam),
         noise=sections.list_noise(exam),
+        gains=list_gains(exam),
         known={
             "map": documents_page.describe_knowledge(exam),
             "lengths": documents_page.read_lengths(exam),
@@ -120,7 +122,6 @@ def _render_page(run: RunData, template: str) -> str:
         need=figures.plot_data_need(notes.get("curve")),
         following={
             "plain": tasks_page.make_number_rows(exam),
-            "gains": tasks_page.list_gains(exam),
             "inspection": tasks_page.describe_inspection(notes.get("inspection")),
             "classification": tasks_page.describe_classification(notes.get("classification")),
         },
@@ -159,6 +160,7 @@ def _make_environment() -> Environment:
         "percent": format_text.format_percent,
         "interval": format_text.format_interval,
         "decimal": format_text.format_decimal,
+        "change": format_text.format_change,
         "count": format_text.format_count,
         "duration": format_text.format_duration,
         "megabytes": format_text.format_megabytes,

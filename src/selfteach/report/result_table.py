@@ -30,6 +30,7 @@ from selfteach.report.format_text import (
     format_percent,
     shorten,
 )
+from selfteach.report.gains import describe_gain, list_gains
 from selfteach.report.labels import get_heading, get_labels
 from selfteach.report.read_run import get_path, read_measure
 from selfteach.report.rows import make_result_rows
@@ -110,6 +111,8 @@ def _list_notes(exam: JsonMapping) -> Iterator[str]:
     drift = read_measure(get_path(exam, "drift", "kl_nats"))
     cost = get_path(exam, "cost")
     yield from _list_interval_notes(exam)
+    arms = get_labels(exam).arms
+    yield from (f"Gain     {describe_gain(gain, arms)}" for gain in list_gains(exam))
     if drift:
         same = format_percent(get_path(exam, "drift", "top1_agreement", "value"))
         where = get_path(exam, "drift", "on") or sections.DRIFT_PROMPTS

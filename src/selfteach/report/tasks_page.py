@@ -8,7 +8,7 @@ from typing import Any
 from selfteach.records import JsonMapping, Measure
 from selfteach.report.figures import make_bars
 from selfteach.report.read_run import get_path, list_objects, read_measure, read_number
-from selfteach.report.rows import PART_LABELS, RowTable, fill_parts, read_arms
+from selfteach.report.rows import RowTable, fill_parts, read_arms
 from selfteach.report.sunburst import make_slices
 
 MEASURE_KEYS = ("value", "low", "high", "n")
@@ -30,17 +30,6 @@ NUMBER_ROWS: RowTable = (
     ),
 )
 """Numbers that are no shares: label, meaning, and the path in exam.json."""
-
-
-def list_gains(exam: JsonMapping) -> list[tuple[str, Measure, Measure | None]]:
-    """Return for each part its name and the gain over the base and over the prompted base."""
-    found = []
-    for part, name in PART_LABELS.items():
-        over_base = read_measure(get_path(exam, "gain", part, "base"))
-        if over_base:
-            over_prompt = read_measure(get_path(exam, "gain", part, "prompted"))
-            found.append((name, over_base, over_prompt))
-    return found
 
 
 def make_number_rows(exam: JsonMapping) -> list[tuple[str, str, dict[str, float | None]]]:

@@ -5,6 +5,7 @@ corrected      share of answers that it changes
 repeated       share of answers with an error that the corrections remove
 met            share of answers that meet the criticism of their prompt
 met_by_way     the same of greedy answers and of sampled ones
+met_gain       met, tuned minus base and tuned minus prompted, paired by prompt
 amount_nats    log P(answer) - log P(its correction)
 reduction      need for correction of base and prompted base minus that of the tuned model
 """
@@ -44,6 +45,7 @@ from selfteach.evaluate.exam import (
     make_arms,
     measure_drift,
 )
+from selfteach.evaluate.gains import measure_gains
 from selfteach.evaluate.held_out_corrections import (
     HeldOutAmounts,
     HeldOutCorrection,
@@ -143,6 +145,7 @@ class CorrectionScorer:
         scores: CorrectionScores = state.scores
         seed = state.seed
         found: dict[str, JsonObject] = {key: {} for key in MEASURED_BY_ARM}
+        met_by_arm = {}
         for arm, greedy in scores.greedy.items():
             sampled = scores.sampled[arm]
             own = state.arms[arm]
@@ -159,11 +162,13 @@ class CorrectionScorer:
                 found["repeated"][arm] = statistics.mean(repeats, seed=seed, limits=UNIT)
             met = average_by_prompt(find_met(way, self.criticised) for way in (greedy, sampled))
             if met:
+                met_by_arm[arm] = met
                 found["met"][arm] = statistics.mean(met, seed=seed, limits=UNIT)
                 found["met_by_way"][arm] = describe_met(greedy, sampled, self.criticised)
         held = self.measure_held_out(state.arms)
         return {
             **found,
+            "met_gain": measure_gains(met_by_arm, seed),
             **held.measures(seed),
             "reduction": measure_fall(scores.both(), seed),
             "held_out_reduction": held.gains(seed),

@@ -3,6 +3,7 @@
 kept         share of answers that keep the rule, greedy and at T = 1, of the target prompts on
              which the base breaks it; paraphrases count as one
 needless     share of declines, and of the effect, where the rule asks for nothing
+gain         kept answers, tuned minus base and tuned minus prompted, paired by prompt
 recovery     (tuned - base) / (prompted - base)
 other_system, second_turn
              the same under a system prompt that training never saw, and in a second turn
@@ -29,6 +30,7 @@ from selfteach.evaluate.exam import (
     ExamState,
     make_arms,
 )
+from selfteach.evaluate.gains import measure_gains
 from selfteach.evaluate.verdict import MIN_GAIN_PROMPTS, NOT_CLEANLY, Evidence, sort_harms
 from selfteach.generate.ask import SIMILAR, GeneratedPrompt, Scope
 from selfteach.judge import ThresholdJudge
@@ -120,6 +122,12 @@ class RuleScores:
         greedy = self.kept(arm, self.greedy)
         sampled = self.kept(arm, self.sampled) or greedy
         return [(g + s) / 2 for g, s in zip(greedy, sampled, strict=True)]
+
+    def measure_gains(self, seed: int) -> dict[str, Measure]:
+        """Return how many more answers of the tuned model than of each other arm keep the rule,
+        paired by group; nothing if nothing was trained.
+        """
+        return measure_gains({arm: self.both(arm) for arm in self.greedy}, seed)
 
     def percent(self, arm: str) -> str:
         """Return the share of kept answers of both kinds, as text."""
@@ -292,8 +300,8 @@ class RuleScorer:
         return [flag and not right for flag, right in zip(declines, kept, strict=True)]
 
     def measure(self, state: ExamState) -> JsonObject:
-        """Return shares of kept answers, the recovery of the prompted arm's effect, and the share
-        of needless declines and effects.
+        """Return shares of kept answers, their paired gains, the recovery of the prompted arm's
+        effect, and the share of needless declines and effects.
         """
         scores: RuleScores = state.scores
         share = statistics.share
@@ -310,6 +318,7 @@ class RuleScorer:
         if state.tuned is None:
             return found
         found["needless"]["excess"] = self.compare_needless(state.answers, "tuned")
+        found["gain"] = scores.measure_gains(state.seed)
         arms = [scores.both(arm) for arm in ("tuned", "prompted", "base")]
         return {**found, "recovery": statistics.recovery(*arms, seed=state.seed)}
 
@@ -327,9 +336,9 @@ class RuleScorer:
         start = f"the base keeps the rule in {percent['base']} of its answers"
         if state.tuned is None:
             return self.explain_untrained(start)
-        compare = partial(statistics.paired_bootstrap, seed=state.seed)
         objections, undecided = self.find_objections(state, "tuned")
-        gain = compare(scores.both("tuned"), scores.both("base"))
+        gains = scores.measure_gains(state.seed)
+        gain = gains["base"]
         if gain.n < MIN_GAIN_PROMPTS and gain.value <= CLEAR_GAIN:
             undecided.append(f"only {gain.n} prompts count")
         prompt_objections, _ = self.find_objections(state, "prompted")
@@ -339,7 +348,7 @@ class RuleScorer:
         same = f"; outside it {whole_prompted} answers are not degraded, of the tuned model {whole}"
         return Evidence(
             gain=gain,
-            over_prompt=compare(scores.both("tuned"), scores.both("prompted")),
+            over_prompt=gains["prompted"],
             start=start,
             change=(
                 f"where the base breaks the rule, it is kept in {percent['base']} of the "

@@ -35,6 +35,7 @@ from selfteach.evaluate.exam import (
     make_arms,
     measure_general_drift,
 )
+from selfteach.evaluate.gains import measure_gains
 from selfteach.evaluate.metrics import best_over, best_rouge, bleu_with_interval, report_labels
 from selfteach.evaluate.recorded_exam import ExamSetup, Grading, PromptsByScope
 from selfteach.evaluate.retention import is_retained, make_choices, measure_retention
@@ -141,15 +142,11 @@ class TaskScorer:
         scores: TaskScores = state.scores
         if "tuned" not in scores.greedy:
             return {}
-        found: dict[str, dict[str, Measure]] = {}
+        found = {}
         for part in dict.fromkeys(own.part for own in self.questions):
             places = [i for i, own in enumerate(self.questions) if own.part == part]
             averages = {arm: [scores.average(arm)[i] for i in places] for arm in scores.greedy}
-            found[part] = {
-                arm: statistics.paired_bootstrap(averages["tuned"], own, seed=state.seed)
-                for arm, own in averages.items()
-                if arm != "tuned"
-            }
+            found[part] = measure_gains(averages, state.seed)
         return found
 
     def score_golds(self, arm: Arm) -> list[LogProb]:
