@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import shutil
 import sys
 from dataclasses import replace
 from functools import partial
@@ -60,6 +61,23 @@ def test_status_shows_the_open_jobs_of_a_student(
     (row,) = json.loads(print_of(capsys, "status", "--json"))
     assert [job["id"] for job in row["jobs"]] == [waiting.id]
     assert f"job {waiting.id} is waiting: Do not b." in print_of(capsys, "student", "show", "anna")
+
+
+def test_jobs_of_a_copied_student_are_named_and_confirmed(
+    anna: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    job = JobBook(anna).add(make_rule_job("Do not b."))
+    assert "came with the folder" not in print_of(capsys, "student", "show", "anna")
+    shutil.copytree(anna, anna.with_name("copy"))
+    shown = print_of(capsys, "student", "show", "copy")
+    assert "1 job came with the folder and not from here; `selfteach student confirm" in shown
+    wrong = print_of(capsys, "student", "confirm", "copy", "job-x", code=2)
+    assert "'job-x' is no job that waits to be confirmed. `selfteach student show" in wrong
+    confirmed = print_of(capsys, "student", "confirm", "copy", job.id)
+    assert confirmed == f"job {job.id} is confirmed: Do not b.\n"
+    assert "came with the folder" not in print_of(capsys, "student", "show", "copy")
+    assert print_of(capsys, "student", "confirm", "copy") == "no job waits to be confirmed\n"
+    assert json.loads(print_of(capsys, "student", "confirm", "copy", "--json")) == []
 
 
 def test_status_shows_the_servers_that_run(

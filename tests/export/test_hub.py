@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import shutil
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -16,6 +17,7 @@ import pytest
 from lesson_runs import script, write_run
 from lessons import write_lesson
 from selfteach import cli
+from selfteach.export.unpushed import read_unpushed
 from selfteach.models.check_safety import compute_fingerprint
 from selfteach.students.folder import open_student
 from selfteach.students.lessons import add_lesson, begin_state
@@ -197,7 +199,7 @@ def test_nothing_is_pushed_into_a_public_repository_unasked(
     assert len(hub.files) == 2
 
 
-def test_a_wrong_token_is_one_line_and_leaves_no_folder(
+def test_a_wrong_token_is_one_line_and_the_same_command_pushes_what_is_written(
     hub: FakeHub,
     lesson: Path,
     tmp_path: Path,
@@ -209,7 +211,59 @@ def test_a_wrong_token_is_one_line_and_leaves_no_folder(
     err = capfd.readouterr().err
     assert "hub:me/mine: the hub refuses or cannot be reached" in err
     assert "hf_another" not in err
-    assert not list(tmp_path.iterdir())
+    out = tmp_path / "out"
+    assert f" The export stays in {out}. " in err
+    assert "The same command pushes it without writing it again." in err
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert not hub.files
+    card = (out / "README.md").stat().st_mtime_ns
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    assert push(lesson, out, "--public") == 0
+    printed = capfd.readouterr()
+    assert f"{out} is written and checked already; it is pushed" in printed.err
+    pushed = json.loads(printed.out)["pushed"]
+    assert pushed == [f"{hub.address}/datasets/me/mine-examples", f"{hub.address}/me/mine"]
+    assert (out / "README.md").stat().st_mtime_ns == card
+    assert hub.files["models/me/mine"].keys() == {path.name for path in out.iterdir()}
+    assert json.loads((out / "export.json").read_text())["pushed"] == pushed
+    assert push(lesson, out, "--public") == 2, "it has arrived"
+    assert "exists already" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("change", ["weights", "more", "link", "failed", "other", "torn"])
+def test_a_folder_that_is_not_what_the_command_wrote_is_not_pushed(
+    change: str,
+    hub: FakeHub,
+    lesson: Path,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """A student may have learned since, or a folder from elsewhere may hold a link to a key."""
+    out = tmp_path / "out"
+    shutil.copytree(lesson / "adapter", out)
+    (out / "README.md").write_text("# A card")
+    if (lesson / "exam.json").exists():
+        shutil.copy(lesson / "exam.json", out)
+    found: dict[str, Any] = {"form": "hub:me/mine", "check": {"passed": True}, "exams": []}
+    report = out / "export.json"
+    report.write_text(json.dumps(found))
+    adapter = lesson / "adapter"
+    assert read_unpushed(out, "hub:me/mine", lesson, adapter) == found
+    if change == "weights":
+        (out / "adapter_model.safetensors").write_bytes(b"other")
+    elif change == "more":
+        (out / "notes.txt").write_text("mine")
+    elif change == "link":
+        (out / "README.md").unlink()
+        (out / "README.md").symlink_to(lesson / "exam.json")
+    elif change == "failed":
+        report.write_text(json.dumps(found | {"check": {"passed": False}}))
+    elif change == "other":
+        report.write_text(json.dumps(found | {"form": "hub:me/other"}))
+    else:
+        report.write_text("[")
+    assert push(lesson, out) == 2
+    assert "exists already" in capfd.readouterr().err
     assert not hub.files
 
 

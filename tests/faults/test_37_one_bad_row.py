@@ -35,7 +35,7 @@ from selfteach.methods.corrections.length_limits import drop_overlong_rows
 from selfteach.methods.feedback.make_examples import NOT_FOUND, make_violation_examples
 from selfteach.methods.feedback.probe import ProbedPrompt
 from selfteach.methods.finetune.method import FinetuneData, prepare
-from selfteach.methods.runner import record_refused
+from selfteach.methods.runner import combine_stages, record_left_out
 from selfteach.methods.session import open_session
 from selfteach.models.hf import HfModel
 from selfteach.models.ordered import sample_in_order, score_in_order
@@ -172,14 +172,21 @@ def test_an_example_that_cannot_be_trained_on_is_counted_and_reported(tmp_path: 
     )
     examples = [Example(id, "learn", make_prompt("Why?"), "Because.") for id in "abc"]
     whole = TrainingResult(tmp_path, 1, 1, 1.0, [], 0, {})
-    record_refused(session, examples, whole, "train")
+    record_left_out(session, examples, whole, "train")
     assert not session.run.ledger.funnel()
-    record_refused(session, examples, replace(whole, refused={"b": "trains no token."}), "train")
+    record_left_out(session, examples, replace(whole, refused={"b": "trains no token."}), "train")
     (funnel,) = session.run.ledger.funnel()
     assert (funnel.accepted, funnel.reasons) == (2, {"trains no token.": 1})
     assert printed == ["examples left out of the training: 1; the first, b: trains no token."]
     ((_, lost),) = session.run.ledger.read_outcomes("rows of train", "dropped")
     assert (lost.id, lost.body) == ("b", {"prompt": "Why?"})
+
+
+def test_a_stage_of_several_trainings_tells_what_each_one_left_out(tmp_path: Path) -> None:
+    first = TrainingResult(tmp_path, 1, 1, 1.0, [], 0, {}, {"a": "no token."}, {"b": "too long"})
+    second = TrainingResult(tmp_path, 1, 1, 1.0, [], 0, {}, {"c": "no token."})
+    found = combine_stages([first, second], tmp_path)
+    assert found.left_out == {"a": "no token.", "b": "too long", "c": "no token."}
 
 
 def test_a_dev_row_that_cannot_be_scored_is_counted(

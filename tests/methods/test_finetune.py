@@ -36,7 +36,7 @@ from selfteach.methods.score_examples import ExampleScores, score_examples
 from selfteach.records import Example, LogProb, Measure, Message, make_prompt
 from selfteach.run.ledger import Ledger
 from selfteach.train.trainer import Trainer
-from talker import run_json
+from talker import open_ledger, run_json
 
 pytestmark = pytest.mark.training
 
@@ -138,6 +138,32 @@ def test_the_dev_loss_falls_with_every_adapter(adapter: str, pairs: Path, tiny: 
     assert len(rows) == 24
     assert "Loss on the dev part" in (run / "report.html").read_text()
     assert cli.run_command(["exam", "--run", str(run), "--require", "reduction>=0.3"]) == 0
+
+
+def test_rows_that_are_too_long_are_among_the_dropped_and_not_among_the_examples(
+    pairs: Path, tiny: Path
+) -> None:
+    """Two of 30 rows have a long answer. Where rows are cut, they are learned."""
+    rows = [json.loads(line) for line in pairs.read_text().splitlines()]
+    for row in rows[:2]:
+        row["chosen"] = "I like bread. " * 60
+    write_jsonl(pairs, rows)
+    limit = ("--set", "train.max_tokens=100", "--set", "train.max_steps=1", "--dev", "0")
+    assert run_json(command(pairs, tiny, *limit))[0] == 0
+    run = pairs.parent / "run"
+    learned = [json.loads(line) for line in (run / "examples.jsonl").read_text().splitlines()]
+    dropped = [json.loads(line) for line in (run / "dropped.jsonl").read_text().splitlines()]
+    assert len(learned) == 28
+    assert not [row for row in learned if len(row["chosen"]) > 100]
+    assert {row["reason"] for row in dropped} == {"longer than 100 tokens"}
+    assert {row["stage"] for row in dropped} == {"rows of train"}
+    assert {row["body"]["prompt"] for row in dropped} == {row["prompt"] for row in rows[:2]}
+    with open_ledger(run) as ledger:
+        (funnel,) = [own for own in ledger.funnel() if own.stage == "rows of train"]
+    assert (funnel.accepted, funnel.reasons) == (28, {"longer than 100 tokens": 2})
+    more = ("--set", "train.overlong=cut", "--out", str(run.parent / "cut"))
+    assert run_json(command(pairs, tiny, *limit, *more))[0] == 0
+    assert len((run.parent / "cut" / "examples.jsonl").read_text().splitlines()) == 30
 
 
 def test_a_completion_template_is_trained_without_a_chat_template(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 import sys
 import threading
@@ -439,6 +440,77 @@ def test_a_job_that_selfteach_does_not_write_is_refused(
         book.take_next()
 
 
+def copy_student(book: JobBook) -> JobBook:
+    """Copy a student's folder with the times of its files, as an archive does."""
+    return JobBook(shutil.copytree(book.student, book.student.with_name("copy")))
+
+
+def test_what_waits_in_a_copied_student_is_taught_once_it_is_confirmed(
+    book: JobBook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job_runner, "IDLE_S", 0.01)
+    first, second = (book.add(make_rule_job(f"Do not {name}.")) for name in "bc")
+    copy = copy_student(book)
+    let_go(copy.student, "added")
+    said: list[str] = []
+    runner = JobRunner(copy, program=PROGRAM, say=said.append)
+    runner.start()
+    own = copy.add(make_rule_job("Do not d."))
+    wait_for_state(copy, own, "added")
+    words = f"`selfteach student confirm {copy.student}` lets"
+    assert said == [f"2 jobs came with the folder and not from here; {words} them begin"]
+    waiting = copy.find(first.id)
+    assert (waiting.state, waiting.attempts) == ("waiting", 0)
+    assert waiting.message == f"it came with the folder; {words} it begin"
+    assert [job.id for job in copy.confirm([second.id])] == [second.id]
+    wait_for_state(copy, second, "added")
+    assert copy.find(first.id).state == "waiting"
+    with pytest.raises(UsageError, match="is no job that waits to be confirmed"):
+        copy.confirm([second.id])
+    copy.confirm()
+    wait_for_state(copy, first, "added")
+    runner.close()
+
+
+def test_a_job_that_ran_when_its_student_was_copied_waits_as_well(book: JobBook) -> None:
+    book.add(make_rule_job("Do not b."))
+    assert book.take_next() is not None
+    copy = copy_student(book)
+    copy.put_back_running()
+    assert copy.take_next() is None
+
+
+def test_a_student_that_is_moved_goes_on_with_its_jobs(book: JobBook) -> None:
+    job = book.add(make_rule_job("Do not b."))
+    moved = JobBook(book.student.rename(book.student.with_name("moved")))
+    assert moved.list_foreign() == []
+    taken = moved.take_next()
+    assert taken is not None
+    assert taken.id == job.id
+
+
+def test_a_refused_lesson_of_a_copied_student_that_is_accepted_is_confirmed(book: JobBook) -> None:
+    job = book.add(make_rule_job("Do not b."))
+    book.update(job.id, state="refused")
+    copy = copy_student(book)
+    copy.accept(job.id)
+    assert copy.take_next() is not None
+
+
+def test_edits_of_a_copied_student_are_not_taught_with_own_ones(book: JobBook) -> None:
+    def edit(where: JobBook, number: int) -> Job:
+        prompt = (Message("user", f"What is rain {number}?"),)
+        return where.add(make_edit_job(prompt, ANSWER, f"Water {number}."))
+
+    for number in range(EDITS_PER_LESSON - 1):
+        edit(book, number)
+    copy = copy_student(book)
+    last = edit(copy, EDITS_PER_LESSON)
+    assert last.message.startswith(f"1 of {EDITS_PER_LESSON} edits")
+    assert len(copy.confirm()) == EDITS_PER_LESSON - 1
+    assert edit(copy, EDITS_PER_LESSON + 1).kind == "edits"
+
+
 def test_every_job_that_selfteach_writes_is_read_back(book: JobBook, tmp_path: Path) -> None:
     made = [CRITICISM, EXPORT, make_exam_job(), make_rule_job("Tea.", str(tmp_path / "own.yaml"))]
     made.append(make_export_job("lora-gguf", "q8_0", exam=False))
@@ -455,6 +527,7 @@ def test_settings_that_came_with_a_student_are_not_used_and_the_next_job_begins(
     whole = str(tmp_path / place) if place.startswith("anna") else place
     job = replace(make_rule_job("Tea."), settings=whole)
     insert_foreign(book, job)
+    book.confirm()
     other = book.add(make_rule_job("Do not b."))
     let_go(book.student, "added")
     runner = JobRunner(book, program=PROGRAM)

@@ -125,8 +125,10 @@ def test_overlong_rows_are_dropped_or_cut_and_counted() -> None:
     examples.append(replace(examples[0], id="hopeless", prompt=make_prompt("y" * 300)))
     dropped = encode_examples(Tiny(), examples, WEIGHTS, PAIRS, 100, "drop")
     assert (len(dropped.rows), dropped.overlong) == (3, {"drop": 2})
+    assert dropped.too_long == dict.fromkeys(("long", "hopeless"), "longer than 100 tokens")
     cut = encode_examples(Tiny(), examples, WEIGHTS, PAIRS, 100, "cut")
     assert (len(cut.rows), cut.overlong) == (4, {"cut": 1, "drop": 1})
+    assert list(cut.too_long) == ["hopeless"], "what is cut is learned"
     assert len(cut.rows[3].prompt) + len(cut.rows[3].answers[0]) == 100
     assert EOS not in cut.rows[3].answers[0]
 

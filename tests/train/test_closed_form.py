@@ -414,6 +414,7 @@ def test_what_is_too_long_is_left_out_and_counted(tmp_path: Path) -> None:
     chosen = settings(sweeps=1).model_copy(update={"max_tokens": 60})
     trained = train(Tiny(), [*examples(), *long], chosen, tmp_path / "drop", seed=0)
     assert trained.overlong == {"drop": 2}
+    assert trained.left_out == dict.fromkeys(("long", "wide"), "longer than 60 tokens")
     assert weights_of(trained) == weights_of(
         train(Tiny(), examples(), chosen, tmp_path / "without", seed=0)
     )

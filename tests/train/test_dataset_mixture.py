@@ -16,7 +16,8 @@ from tiny import Tiny, make_examples
 from selfteach import config
 from selfteach.errors import UsageError
 from selfteach.records import Example, make_prompt
-from selfteach.train.dataset_mixture import DatasetMixture, tag_with_dataset
+from selfteach.train import dataset_mixture
+from selfteach.train.dataset_mixture import DatasetMixture, Epochs, tag_with_dataset
 from selfteach.train.encode_and_batch import TrainingRow, shuffle_into_batches
 from selfteach.train.train import train
 
@@ -159,6 +160,74 @@ def test_a_kind_that_is_seen_once_is_spread_over_the_epochs() -> None:
     assert DatasetMixture(many[1:], {}, 0, once=["h"], epochs=3).size == 6 + 7, "rounded up"
 
 
+def mix_held(held: int, learned: int, epochs: int, max_steps: int, batch_size: int) -> Epochs:
+    """Return the epochs of a training of so many steps, in which held rows are seen once."""
+    many = [replace(row, kind=row.dataset) for row in rows(held=held, learned=learned)]
+    mixture = DatasetMixture(many, {}, 0, once=["held"], epochs=epochs)
+    if max_steps:
+        mixture.spread_over_steps(max_steps, batch_size)
+    return Epochs(mixture, batch_size, 0)
+
+
+def count_seen(epochs: Epochs, steps: int, kind: str) -> Counter[str]:
+    batches = [epochs.batch(step) for step in range(steps)]
+    assert all(batches), "no step is empty"
+    return Counter(row.id for batch in batches for row in batch if row.kind == kind)
+
+
+def test_more_steps_than_the_epochs_have_repeat_no_row_that_is_seen_once() -> None:
+    """An epoch has 7 + 6 rows in 4 batches; 30 steps are more than three epochs of them."""
+    epochs = mix_held(held=21, learned=6, epochs=3, max_steps=30, batch_size=4)
+    held = count_seen(epochs, 30, "held")
+    assert set(held.values()) == {1}
+    assert len(held) == 21
+    assert min(count_seen(epochs, 30, "learned").values()) > 3
+    halves = [
+        [row.id for step in steps for row in epochs.batch(step) if row.kind == "held"]
+        for steps in (range(15), range(15, 30))
+    ]
+    assert min(map(len, halves)) > 7, "they are spread"
+
+
+def test_the_last_of_the_steps_repeat_no_row_where_the_parts_do_not_divide() -> None:
+    """Three parts of 20 rows are 7 + 7 + 6; with epochs alone the last one has 7."""
+    by_epochs = mix_held(held=20, learned=6, epochs=3, max_steps=0, batch_size=4)
+    assert max(count_seen(by_epochs, 12, "held").values()) == 2
+    by_steps = mix_held(held=20, learned=6, epochs=3, max_steps=12, batch_size=4)
+    assert set(count_seen(by_steps, 12, "held").values()) == {1}
+
+
+def test_fewer_steps_than_the_epochs_have_see_the_same_batches() -> None:
+    """So a trial of some steps has the mixture of the training."""
+    whole = mix_held(held=21, learned=6, epochs=3, max_steps=0, batch_size=4)
+    trial = mix_held(held=21, learned=6, epochs=3, max_steps=10, batch_size=4)
+    assert [trial.batch(step) for step in range(10)] == [whole.batch(step) for step in range(10)]
+
+
+@settings(deadline=None)
+@given(
+    st.integers(1, 40),
+    st.integers(1, 40),
+    st.integers(1, 5),
+    st.integers(1, 200),
+    st.integers(1, 9),
+)
+def test_whatever_the_steps_no_row_that_is_seen_once_comes_twice(
+    held: int, learned: int, epochs: int, max_steps: int, batch_size: int
+) -> None:
+    found = mix_held(held, learned, epochs, max_steps, batch_size)
+    assert max(count_seen(found, max_steps, "held").values(), default=0) <= 1
+    assert found.steps == max(len(found.batches(epoch)) for epoch in range(epochs))
+
+
+def test_more_steps_than_there_are_rows_to_be_seen_once_are_refused() -> None:
+    words = "train.max_steps: 6 steps need more than the 5 rows that there are"
+    with pytest.raises(UsageError, match=words):
+        mix_held(held=5, learned=0, epochs=2, max_steps=6, batch_size=4)
+    epochs = mix_held(held=5, learned=0, epochs=2, max_steps=5, batch_size=4)
+    assert len(count_seen(epochs, 5, "held")) == 5
+
+
 def test_every_batch_has_its_part_of_a_rare_dataset() -> None:
     batches = shuffle_into_batches(
         DatasetMixture(rows(new=45, old=5), {"new": 0.8, "old": 0.2}, 0).epoch(0), 10, 0, 0
@@ -187,6 +256,33 @@ def test_the_least_share_is_that_of_an_epoch_without_what_other_epochs_see() -> 
     few = DatasetMixture(many, {}, 0, {"general": 0.5}, ["near"], 4)
     assert Counter(row.kind for row in few.epoch(1)) == {"near": 20, "general": 20}
     assert (enough.size, few.size) == (30, 40)
+
+
+@pytest.mark.training
+def test_a_training_of_many_steps_sees_a_kind_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Six examples in an epoch of two steps, and ten steps: each of the three of `near` is seen
+    once.
+    """
+    seen: dict[int, list[TrainingRow]] = {}
+    own = dataset_mixture.Epochs.batch
+
+    def watch(epochs: Epochs, step: int) -> list[TrainingRow]:
+        return seen.setdefault(step, own(epochs, step))
+
+    monkeypatch.setattr(dataset_mixture.Epochs, "batch", watch)
+    examples = [replace(e, kind="near") if i < 3 else e for i, e in enumerate(make_examples(6))]
+    how = config.TrainConfig(
+        weights={"near": {"sft": 1.0}, "in_scope": {"sft": 1.0}},
+        batch_size=3,
+        epochs=1,
+        max_steps=10,
+        once=["near"],
+    )
+    assert train(Tiny(), examples, how, tmp_path, seed=1).steps == 10
+    counts = Counter(row.id for batch in seen.values() for row in batch if row.kind == "near")
+    assert sorted(counts.values()) == [1, 1, 1]
 
 
 @pytest.mark.training

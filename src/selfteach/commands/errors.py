@@ -43,6 +43,7 @@ EXAMPLES = {
     "student off": "selfteach student off NAME LESSON",
     "student on": "selfteach student on NAME LESSON",
     "student exam": "selfteach student exam NAME",
+    "student confirm": "selfteach student confirm NAME",
     "student consolidate": "selfteach student consolidate NAME",
 }
 """A whole command for each command that needs an argument or an option."""

@@ -14,6 +14,7 @@ from selfteach.commands.screen import Screen, open_screen, print_result
 from selfteach.errors import RequirementNotMet, UsageError
 from selfteach.export.forms import check_form, check_quant, uses_gguf
 from selfteach.export.output_folder import check_unused, open_atomic_folder
+from selfteach.export.unpushed import read_unpushed
 from selfteach.run import finished
 from selfteach.run.signals import handle_interrupts
 from selfteach.students.folder import (
@@ -72,7 +73,8 @@ def run_export(
     base = finished.read_base_name(folder)
     kind = form.partition(":")[0]
     place = out or folder / EXPORTS_FOLDER / (f"{kind}-{quant}" if uses_gguf(kind) else kind)
-    check_unused(place)
+    if read_unpushed(place, form, folder, adapter) is None:
+        check_unused(place)
     with (
         open_screen(None, debug=debug) as screen,
         handle_interrupts(screen.print_line),

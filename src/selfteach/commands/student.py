@@ -33,7 +33,8 @@ from selfteach.students.folder import (
     read_student,
 )
 from selfteach.students.gate import LessonRefused
-from selfteach.students.jobs import list_open_jobs
+from selfteach.students.job_origin import describe_foreign_jobs, read_mark
+from selfteach.students.jobs import JobBook, is_foreign, list_open_jobs
 from selfteach.text import format_count
 
 WIDTH = 130
@@ -199,6 +200,14 @@ def sit_exams(name: str, *, as_json: bool, debug: bool) -> None:
     with open_for_change(name, debug=debug) as (student, screen):
         sit_all(student, screen)
     show(name, as_json=as_json)
+
+
+def confirm(name: str, jobs: Sequence[str], *, as_json: bool) -> None:
+    """Let jobs that came with the folder begin, and print them."""
+    found = JobBook(find_student_folder(name)).confirm(jobs)
+    lines = [f"job {job.id} is confirmed: {replace_control_chars(job.title)[:60]}" for job in found]
+    text = "\n".join(lines) or "no job waits to be confirmed"
+    print_result([job.to_json() for job in found], text, as_json=as_json)
 
 
 def consolidate(name: str, *, accept: bool, as_json: bool, debug: bool) -> None:
@@ -393,8 +402,13 @@ def print_student(found: Mapping[str, Any]) -> None:
             print(f"  {lesson['name']} carries traces of {gone}: {retrain}")
     if not found["examined"] and any(lesson["on"] for lesson in found["lessons"]):
         print(f"  not examined since the last change: selfteach student exam {found['student']}")
-    for job in list_open_jobs(Path(found["student"])):
+    folder = Path(found["student"])
+    jobs = list_open_jobs(folder)
+    for job in jobs:
         print(f"  job {job.id} is {job.state}: {replace_control_chars(job.title)[:60]}")
+    mark = read_mark(folder)
+    if foreign := [job for job in jobs if is_foreign(job, mark)]:
+        print(f"  {describe_foreign_jobs(folder, len(foreign))}")
     print(f"  report: {found['report']}")
 
 

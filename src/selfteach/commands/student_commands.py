@@ -185,6 +185,23 @@ def exam(context: typer.Context, name: Name, json: Json = False) -> None:
 
 
 @group.command()
+def confirm(
+    name: Name,
+    jobs: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[JOB...]", help="Jobs, as `student show` names them; or all."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Let jobs begin that came with the folder of a student. They wait until then, because whoever
+    made the folder has said them. The next server or chat teaches them.
+    """
+    from selfteach.commands import student as body
+
+    body.confirm(name, jobs or [], as_json=json)
+
+
+@group.command()
 def consolidate(
     context: typer.Context,
     name: Name,

@@ -318,7 +318,8 @@ class TrainConfig(Section):
     repeated. Empty takes every row once. It cannot stand beside `dataset_shares`."""
 
     once: list[str] | None = Field(default=[])
-    """Kinds of example that are seen once in the whole training, a part of them in each epoch."""
+    """Kinds of example that are seen once in the whole training, a part of them in each epoch. With
+    more `max_steps` than these epochs have, the parts are smaller."""
 
     l2: NonNegativeFloat = 0.0
     """Weight of the squared distance to the base's weights. 0 leaves it out."""

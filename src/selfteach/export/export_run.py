@@ -10,6 +10,9 @@
 Another engine than selfteach's answers with what was written: llama.cpp with GGUF files, plain
 transformers and PEFT with the others (check_export.py). The card and export.json say how often it
 answers as the run's adapter does.
+
+What is pushed to a hub is written and checked first. If the push fails, the folder stays, and the
+same command pushes it without writing it again (unpushed.py).
 """
 
 from __future__ import annotations
@@ -26,7 +29,7 @@ from pathlib import Path
 
 import torch
 
-from selfteach.errors import UsageError
+from selfteach.errors import EndpointError, UsageError
 from selfteach.export import check_export, hub, merge, sit_exam
 from selfteach.export.ask_llama_cpp import ask_llama_cpp, is_llama_cpp_installed
 from selfteach.export.check_export import ExportCheck
@@ -42,6 +45,13 @@ from selfteach.export.lora_gguf import write_lora_gguf
 from selfteach.export.ollama import write_modelfile
 from selfteach.export.output_folder import check_unused, open_atomic_folder
 from selfteach.export.sit_exam import ExportedExam, ExportedSampler
+from selfteach.export.unpushed import (
+    CARD_FILE,
+    EXPORT_REPORT_FILE,
+    PUSHED,
+    has_failed,
+    read_unpushed,
+)
 from selfteach.files import write_text
 from selfteach.models.check_safety import ADAPTER_CONFIG_FILE, check_adapter_files, read_json
 from selfteach.models.four_bit_files import refuse_4bit_base
@@ -57,8 +67,6 @@ from selfteach.students.state import Cell
 
 GGUF_FILE = "model.gguf"
 LORA_FILE = "adapter.gguf"
-CARD_FILE = "README.md"
-EXPORT_REPORT_FILE = "export.json"
 LORA_FOLDER = "adapter"
 HF_DTYPE = "float16"
 VLLM_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
@@ -105,16 +113,34 @@ class ExportJob:
 
 
 def export_run(job: ExportJob, make_card: MakeCard, display: Display) -> JsonObject:
-    """Write an export with its card, whole or not at all; return what export.json holds.
+    """Write an export with its card, whole or not at all, and push it where its form is a hub;
+    return what export.json holds.
 
     Args:
         make_card: returns the text of the card.
 
     Raises:
         UsageError: an unknown form, or the adapter cannot be written in it.
-        EndpointError: the hub cannot be reached, or refuses.
+        EndpointError: the hub cannot be reached, or refuses; what is written stays.
     """
-    check_job(job)
+    found = read_unpushed(job.out, job.form, job.run, job.adapter)
+    check_job(job, is_written=found is not None)
+    if found is None:
+        found = write_export(job, make_card, display)
+    else:
+        display.print_line(f"{job.out} is written and checked already; it is pushed")
+    if job.form.startswith(HUB) and not has_failed(found):
+        found[PUSHED] = push_export(job)
+        write_report(job.out, found)
+    return found
+
+
+def write_export(job: ExportJob, make_card: MakeCard, display: Display) -> JsonObject:
+    """Write and check an export with its card, whole or not at all; return what export.json holds.
+
+    Args:
+        make_card: returns the text of the card.
+    """
     say = display.print_line
     base = resolve_base(job.base, job.adapter)
     folder = resolve_model_folder(base, say)
@@ -131,17 +157,35 @@ def export_run(job: ExportJob, make_card: MakeCard, display: Display) -> JsonObj
         found |= {"quant": job.quant if uses_gguf(job.form) else None, "check": checked.to_json()}
         exams = sit_again(job, base, folder, reference, fresh, display)
         found["exams"] = [exam.to_json() for exam in exams]
-        write_text(
-            fresh / EXPORT_REPORT_FILE, json.dumps(found, indent=2, ensure_ascii=False) + "\n"
-        )
+        write_report(fresh, found)
         usage = f"{describe_use(job)}\n\n{describe_check(checked)}{describe_exams(exams)}"
         write_text(fresh / CARD_FILE, make_card(usage, LIBRARIES.get(job.form, "")))
-        is_failed = checked.is_failed or any(exam.is_failed for exam in exams)
-        if job.form.startswith(HUB) and not is_failed:
-            name = job.form.removeprefix(HUB)
-            with join_examples(job) as examples:
-                found["pushed"] = hub.push_folder(fresh, name, examples, public=job.public)
     return found
+
+
+def write_report(folder: Path, found: JsonObject) -> None:
+    """Write export.json."""
+    text = json.dumps(found, indent=2, ensure_ascii=False)
+    write_text(folder / EXPORT_REPORT_FILE, f"{text}\n")
+
+
+def push_export(job: ExportJob) -> list[str]:
+    """Push what is written, with the examples of all lessons; return the addresses.
+
+    Raises:
+        UsageError: a repository is there already and public, and should not be.
+        EndpointError: the hub cannot be reached, or refuses.
+    """
+    try:
+        with join_examples(job) as examples:
+            name = job.form.removeprefix(HUB)
+            return hub.push_folder(job.out, name, examples, public=job.public)
+    except (EndpointError, UsageError) as fault:
+        raise type(fault)(
+            f"{fault.what} The export stays in {job.out}.",
+            where=fault.where,
+            cure=f"{fault.cure} The same command pushes it without writing it again.",
+        ) from fault
 
 
 def asks_llama_cpp(form: str) -> bool:
@@ -149,8 +193,11 @@ def asks_llama_cpp(form: str) -> bool:
     return form in ("lora-gguf", *GGUF_FORMS)
 
 
-def check_job(job: ExportJob) -> None:
+def check_job(job: ExportJob, *, is_written: bool = False) -> None:
     """Refuse a job that cannot be done, before anything is loaded.
+
+    Args:
+        is_written: its folder is there, and only the push is left.
 
     Raises:
         UsageError: an unknown form or format, no such adapter, the place is not empty, or no
@@ -160,7 +207,8 @@ def check_job(job: ExportJob) -> None:
     check_quant(job.form, job.quant)
     if job.form.startswith(HUB):
         hub.check_repository(job.form.removeprefix(HUB))
-    check_unused(job.out)
+    if not is_written:
+        check_unused(job.out)
     check_adapter_files(job.adapter)
     refuse_4bit_base(job.base, "exported", job.adapter)
     if job.form in ("hf", *GGUF_FORMS):

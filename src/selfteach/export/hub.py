@@ -102,6 +102,6 @@ def _open_repository(api: HfApi, name: str, kind: str, *, public: bool) -> RepoU
         raise UsageError(
             f"the {kind} {name} is there already, and everybody can read it.",
             where="--to hub",
-            cure="Give another name; --public is for what everybody may read.",
+            cure="Give another name and --out; --public is for what everybody may read.",
         )
     return found

@@ -386,7 +386,7 @@ def run_training(
         say=session.display.print_line,
     )
     report_overlong(session, trained, name)
-    record_refused(session, examples, trained, name)
+    record_left_out(session, examples, trained, name)
     for kind, body in trained.events:
         session.run.ledger.record_event(kind, body)
     return trained
@@ -421,6 +421,8 @@ def combine_stages(done: Sequence[TrainingResult], adapter: Path) -> TrainingRes
         curve=curve,
         tokens=sum(trained.tokens for trained in done),
         seconds=sum(trained.seconds for trained in done),
+        refused={id: why for trained in done for id, why in trained.refused.items()},
+        too_long={id: why for trained in done for id, why in trained.too_long.items()},
         events=[event for trained in done for event in trained.events],
     )
 
@@ -437,19 +439,22 @@ def report_overlong(session: Session, trained: TrainingResult, name: str) -> Non
     session.display.print_line(f"rows longer than {limit} tokens: {counts}")
 
 
-def record_refused(
+def record_left_out(
     session: Session, examples: Sequence[Example], trained: TrainingResult, name: str
 ) -> None:
-    """Count the examples that could not be trained on, where there are any, and print the reason of
-    the first one.
+    """Count the examples that were too long or could not be trained on, where there are any, and
+    print the reason of the first one that could not.
     """
-    if not trained.refused:
+    reasons = trained.left_out
+    if not reasons:
         return
     with session.run.ledger.open_funnel(f"rows of {name}") as funnel:
         for example in examples:
-            reason = trained.refused.get(example.id, "")
+            reason = reasons.get(example.id, "")
             body = {"prompt": get_user_text(example.prompt)[:200]} if reason else None
             funnel.decide(example.id, reason, body)
+    if not trained.refused:
+        return
     id, reason = next(iter(trained.refused.items()))
     session.display.print_line(
         f"examples left out of the training: {len(trained.refused)}; the first, {id}: {reason}"
@@ -516,6 +521,7 @@ def publish(
     """
     run = session.run
     if tuned:
+        plan = leave_out(plan, tuned.trained)
         heading = session.rule or describe_examples(plan)
         export_adapter(run, tuned.trained.adapter, heading, exam.get(EARLIER_KEY, []))
         run.export_jsonl("metrics.jsonl", tuned.trained.curve)
@@ -536,6 +542,14 @@ def publish(
     run.ledger.set_note(RESULT, result)
     remove_scratch(run)
     return result
+
+
+def leave_out(plan: TrainingPlan, trained: TrainingResult) -> TrainingPlan:
+    """Return a plan without the examples that were not trained on: they are among the dropped
+    candidates.
+    """
+    lost = trained.left_out
+    return replace(plan, examples=[one for one in plan.examples if one.id not in lost])
 
 
 def export_adapter(

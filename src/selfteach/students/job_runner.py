@@ -2,7 +2,8 @@
 
   1  take the lock of the jobs: of several servers and chats on one student, one works
   2  let the jobs of a process that was killed wait again
-  3  start the command of the oldest waiting job: it teaches, sits the exams, and the gate decides
+  3  start the command of the oldest waiting job: it teaches, sits the exams, and the gate decides;
+     jobs that came with a copied folder go on waiting, and a line says so
   4  read how it ended: added, refused, failed; or stopped, which resumes it later
 
 The process ends with this one: it watches its standard input (commands/teach_job.py).
@@ -23,6 +24,7 @@ from selfteach.errors import IntegrityError, SelfteachError, UsageError, get_fir
 from selfteach.records import JsonObject
 from selfteach.run.lock import RunLock
 from selfteach.students.folder import read_student
+from selfteach.students.job_origin import describe_foreign_jobs
 from selfteach.students.jobs import (
     JOBS_FOLDER,
     LOG_FILE,
@@ -53,7 +55,8 @@ class JobRunner:
     Args:
         program: the words before those of a job's command.
         on_change: called after a job has ended, from that thread.
-        say: receives a fault that keeps all jobs waiting, such as a full disk, when it begins.
+        say: receives a fault that keeps all jobs waiting, such as a full disk, when it begins; and
+            what jobs wait for that came with the folder.
     """
 
     def __init__(
@@ -125,6 +128,8 @@ class JobRunner:
         except UsageError:
             return False
         self.book.mark_lost()
+        if foreign := self.book.list_foreign():
+            self._say(describe_foreign_jobs(self.book.student, len(foreign)))
         return True
 
     def run(self, job: Job) -> Job:

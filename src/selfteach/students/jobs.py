@@ -11,7 +11,8 @@ Other long work on a student is a job as well:
     export      the student for another program, whose answers are checked
 
 The jobs are a table of the student's database, so they survive every process. What they need
-and write is in jobs/ID/ of the student's folder: the material, the run, its output.
+and write is in jobs/ID/ of the student's folder: the material, the run, its output. Those that
+came with a copied folder wait until a person confirms them (job_origin.py).
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from selfteach.records import JsonMapping, JsonObject, Message, Turns, prompt_to
 from selfteach.run.run_folder import make_slug
 from selfteach.run.student_adapter import DATABASE_FILE
 from selfteach.students.folder import TEACH_CURE, read_student
+from selfteach.students.job_origin import describe_foreign_job, make_mark, read_mark
 from selfteach.text import clean_text
 
 JOBS_FOLDER = "jobs"
@@ -81,6 +83,7 @@ class Job:
         worse: the lessons that a refused one would have weakened.
         material: the rows of corrections; [] for other jobs.
         options: further words of the command.
+        said_in: the mark of the folder in which it was said or confirmed.
     """
 
     id: str
@@ -97,6 +100,7 @@ class Job:
     options: Sequence[str] = ()
     worse: Sequence[str] = ()
     instead_of: Sequence[str] = ()
+    said_in: str = ""
     created_s: float = field(default_factory=time.time)
     changed_s: float = field(default_factory=time.time)
 
@@ -113,7 +117,7 @@ class Job:
     def to_json(self) -> JsonObject:
         """Return what people see of it."""
         found = asdict(self)
-        del found["material"], found["options"]
+        del found["material"], found["options"], found["said_in"]
         return found
 
 
@@ -284,6 +288,7 @@ class JobBook:
         Raises:
             ResourceError: too many jobs are open, or the disk is full.
         """
+        job = replace(job, said_in=make_mark(self.student))
         with self._change() as db:  # nobody else adds one between the count and the record
             known = self._read_jobs(db)
             if sum(other.state in ("waiting", "running") for other in known) >= MAX_OPEN_JOBS:
@@ -291,7 +296,8 @@ class JobBook:
                     f"{MAX_OPEN_JOBS} jobs are open already.", cure="Wait until some have ended."
                 )
             if job.kind == "edit":
-                collected = [other for other in known if other.state == "collected"] + [job]
+                own = [other for other in known if other.said_in == job.said_in]
+                collected = [other for other in own if other.state == "collected"] + [job]
                 prompts = {json.dumps(edit.material[0]["prompt"]) for edit in collected}
                 if len(prompts) >= EDITS_PER_LESSON:
                     return self._join_edits(db, job, collected)
@@ -304,7 +310,14 @@ class JobBook:
     def _join_edits(self, db: sqlite3.Connection, last: Job, collected: Sequence[Job]) -> Job:
         rows = [edit.material[0] for edit in collected]
         title = f"{len(rows)} edits, the last one: {last.title}"
-        joined = Job(_make_id(), "edits", title[:MAX_TEXT], "waiting", material=rows)
+        joined = Job(
+            _make_id(),
+            "edits",
+            title[:MAX_TEXT],
+            "waiting",
+            material=rows,
+            said_in=last.said_in,
+        )
         self.write_material(joined)
         _insert(db, last)
         for edit in collected:
@@ -338,9 +351,16 @@ class JobBook:
         return job
 
     def take_next(self) -> Job | None:
-        """Mark the oldest waiting job as running, and return it; None if there is none."""
+        """Mark the oldest waiting job as running, and return it; None if there is none. A job that
+        came with the folder goes on waiting, and says so.
+        """
+        mark = read_mark(self.student)
         for job in self.list_jobs():
-            if job.state == "waiting":
+            if job.state == "waiting" and is_foreign(job, mark):
+                words = describe_foreign_job(self.student)
+                if job.message != words:
+                    self.update(job.id, message=words)
+            elif job.state == "waiting":
                 attempts = job.attempts + 1
                 return self.update(job.id, state="running", attempts=attempts, message="")
         return None
@@ -353,6 +373,35 @@ class JobBook:
             elif job.state == "running":
                 state = "cancelled" if job.cancel else "waiting"
                 self.update(job.id, state=state)
+
+    def list_foreign(self) -> list[Job]:
+        """Return the open jobs that came with the folder, which nobody has confirmed here."""
+        mark = read_mark(self.student)
+        return [job for job in self.list_jobs() if job.is_open and is_foreign(job, mark)]
+
+    def confirm(self, ids: Sequence[str] = ()) -> list[Job]:
+        """Let jobs that came with the folder begin as if they had been said here; return them.
+
+        Args:
+            ids: of which jobs; by default of all.
+
+        Raises:
+            UsageError: one of them is no such job.
+        """
+        foreign = {job.id: job for job in self.list_foreign()}
+        for id in ids:
+            if id not in foreign:
+                raise UsageError(
+                    f"{id[:80]!r} is no job that waits to be confirmed.",
+                    where=self.student,
+                    cure=f"`selfteach student show {self.student}` names them.",
+                )
+        mark = make_mark(self.student)
+        confirmed = []
+        for id in ids or foreign:
+            message = "" if foreign[id].state == "waiting" else foreign[id].message
+            confirmed.append(self.update(id, said_in=mark, message=message))
+        return confirmed
 
     def cancel(self, id: str) -> Job:
         """End an open job; what a running one has recorded is kept."""
@@ -397,6 +446,7 @@ class JobBook:
             instead_of=[*before, *instead_of],
             cancel=False,
             message="",
+            said_in=make_mark(self.student),
         )
 
     def find_refused(self) -> Job | None:
@@ -528,6 +578,11 @@ def _read_job(body: str, student: Path) -> Job:
             cure="Restore it from a copy; use no student of a stranger with it.",
         )
     return job
+
+
+def is_foreign(job: Job, mark: str) -> bool:
+    """Return whether a job was said elsewhere than in the folder of this mark."""
+    return not mark or job.said_in != mark
 
 
 def find_foreign_value(job: Job) -> str:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import math
 import random
+from bisect import bisect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+from selfteach.errors import UsageError
 from selfteach.records import Example
 from selfteach.train.dataset_shares import check_dataset_shares
 from selfteach.train.encode_and_batch import TrainingRow, shuffle_into_batches
@@ -45,8 +47,9 @@ class DatasetMixture:
         min_shares: the smallest share of each kind of example in an epoch, in [0, 1]; used only
             without proportions. Missing rows are repetitions.
         once: the kinds of example that are spread over the epochs: each epoch has an equal part of
-            them, and they come around once. Used only without proportions.
-        epochs: how many epochs there will be.
+            them, and they come around once. Where they do not divide, the last epoch repeats a few
+            of them, so that it is as long as the others. Used only without proportions.
+        epochs: how many epochs there will be. For a number of steps see `spread_over_steps`.
 
     Raises:
         UsageError: the proportions do not name the datasets of the rows.
@@ -69,16 +72,73 @@ class DatasetMixture:
         self.shares = {name: shares[name] / total for name in self.sources if shares}
         self._used = [dict.fromkeys(self.shares, 0)]
         self.kinds = _group_rows(rows, lambda row: row.kind)
-        spread = [kind for kind in once if kind in self.kinds and not shares]
-        self.parts = {kind: math.ceil(len(self.kinds[kind]) / epochs) for kind in spread}
-        wanted = {} if shares else min_shares or {}
+        self._once = [kind for kind in once if kind in self.kinds and not shares]
+        self._min_shares = {} if shares else min_shares or {}
+        self._repeats_once = True
+        self._spread_over_epochs(epochs)
+
+    def _spread_over_epochs(self, epochs: int) -> None:
+        """Give each epoch its part of the kinds that are seen once."""
+        self._num_epochs = epochs
+        self.parts = {kind: math.ceil(len(self.kinds[kind]) / epochs) for kind in self._once}
+        wanted = self._min_shares
         counts = {kind: len(self.kinds[kind]) for kind in wanted if kind in self.kinds}
         self.repetitions = count_missing_rows(counts, self._num_distinct, wanted)
 
+    def spread_over_steps(self, max_steps: int, batch_size: int) -> None:
+        """Let no row of the kinds that are seen once come twice within so many steps.
+
+        The parts stay those of the epochs, also where the steps are fewer: a trial of some steps
+        has the mixture of the training that it stands for. Where the steps are more than these
+        epochs have, there are more epochs with smaller parts.
+
+        Raises:
+            UsageError: all kinds are seen once, and have too few rows for so many steps.
+        """
+        if not self._once:
+            return
+        self._repeats_once = False
+        while (steps := self._count_all_steps(batch_size)) < max_steps:
+            epochs = math.ceil(self._num_epochs * max_steps / steps)
+            if epochs > max_steps:  # with a row in every epoch there is a step for each
+                raise UsageError(
+                    f"{max_steps} steps need more than the {len(self.rows)} rows that there are, "
+                    "each of which is seen once.",
+                    where="train.max_steps",
+                    cure="Lower it, or leave a kind out of train.once.",
+                )
+            self._spread_over_epochs(epochs)
+
+    def _count_all_steps(self, batch_size: int) -> int:
+        """Return how many steps all epochs have together."""
+        return sum(
+            math.ceil(self.count_rows(number) / batch_size) for number in range(self._num_epochs)
+        )
+
     @property
     def size(self) -> int:
-        """Return how many rows an epoch has."""
+        """Return how many rows the first epoch has; no other has more."""
         return self._num_distinct + sum(self.repetitions.values())
+
+    def count_rows(self, number: int) -> int:
+        """Return how many rows an epoch has, counted from 0."""
+        missing = 0
+        for kind, part in self.parts.items():
+            start, end = self._find_part(kind, number)
+            missing += part - (end - start)
+        return self.size - missing
+
+    def _find_part(self, kind: str, number: int) -> tuple[int, int]:
+        """Return where the part of an epoch begins and ends in the rows of a kind that is seen
+        once. The end is beyond the last row where rows are repeated.
+        """
+        if self._repeats_once:
+            return number * self.parts[kind], (number + 1) * self.parts[kind]
+        rows = len(self.kinds[kind])
+        start, end = (
+            min(math.ceil(rows * place / self._num_epochs), rows) for place in (number, number + 1)
+        )
+        return start, end
 
     @property
     def _num_distinct(self) -> int:
@@ -90,8 +150,10 @@ class DatasetMixture:
         """Return the rows of an epoch, counted from 0."""
         if not self.shares:
             found = [row for row in self.rows if row.kind not in self.parts]
-            for kind, n in (self.repetitions | self.parts).items():
+            for kind, n in self.repetitions.items():
                 found += self._stream(kind, self.kinds[kind], number * n, (number + 1) * n)
+            for kind in self.parts:
+                found += self._stream(kind, self.kinds[kind], *self._find_part(kind, number))
             return found
         starts, ends = self._count_used(number), self._count_used(number + 1)
         found = []
@@ -142,6 +204,8 @@ class Epochs:
         self.batch_size = batch_size
         self.seed = seed
         self.steps = math.ceil(mixture.size / batch_size)
+        """Of the first epoch; no other has more."""
+        self._starts = [0]
         self._epoch_batches: dict[int, list[list[TrainingRow]]] = {}
 
     def batches(self, epoch: int) -> list[list[TrainingRow]]:
@@ -155,8 +219,11 @@ class Epochs:
 
     def batch(self, step: int) -> list[TrainingRow]:
         """Return the batch of a step, counted from 0."""
-        epoch, place = divmod(step, self.steps)
-        return self.batches(epoch)[place]
+        while self._starts[-1] <= step:
+            rows = self.mixture.count_rows(len(self._starts) - 1)
+            self._starts.append(self._starts[-1] + math.ceil(rows / self.batch_size))
+        epoch = bisect(self._starts, step) - 1
+        return self.batches(epoch)[step - self._starts[epoch]]
 
     def used(self, steps: int) -> set[int]:
         """Return the numbers of the rows that the first steps train."""

@@ -75,13 +75,14 @@ class RowNeeds:
 
 @dataclass(frozen=True, slots=True)
 class EncodedRows:
-    """Hold rows, the counts of those that were too long (cut or dropped), and the fault of each
-    example that cannot be a row, by its id.
+    """Hold rows, the counts of those that were too long (cut or dropped), and why examples are no
+    rows, by id: the reason of each one that was dropped as too long, and the fault of the others.
     """
 
     rows: list[TrainingRow]
     overlong: dict[str, int] = field(default_factory=dict)
     refused: dict[str, DataError] = field(default_factory=dict)
+    too_long: dict[str, str] = field(default_factory=dict)
 
 
 def encode_examples(
@@ -110,6 +111,7 @@ def encode_examples(
     rows: list[TrainingRow] = []
     counts: Counter[str] = Counter()
     refused: dict[str, DataError] = {}
+    too_long: dict[str, str] = {}
     for example in examples:
         wanted = {name: w for name, w in weights.get(example.kind, {}).items() if w}
         if not wanted:
@@ -132,6 +134,8 @@ def encode_examples(
             counts[done] += 1
         if fitting:
             rows.append(fitting)
+        else:
+            too_long[example.id] = describe_too_long(max_tokens)
     require_most_of_each_kind(examples, rows, refused)
     if not rows:
         kinds = ", ".join(sorted({e.kind for e in examples})) or "none"
@@ -142,7 +146,7 @@ def encode_examples(
             ),
             cure="Give train.weights for these kinds, or raise train.max_tokens.",
         )
-    return EncodedRows(rows, counts, refused)
+    return EncodedRows(rows, counts, refused, too_long)
 
 
 def require_most_of_each_kind(
@@ -255,6 +259,11 @@ def truncate_or_drop(
         return row, ""
     shorter = _truncate(row, max_tokens - len(row.prompt)) if overlong == "cut" else None
     return shorter, "cut" if shorter else "drop"
+
+
+def describe_too_long(max_tokens: int) -> str:
+    """Return the reason for which a row that is too long is dropped."""
+    return f"longer than {max_tokens} tokens"
 
 
 def _truncate(row: TrainingRow, room: int) -> TrainingRow | None:

@@ -54,7 +54,7 @@ class TrainingResult:
     """Hold the result of a training. `curve` has one entry a step, as metrics.jsonl, with the
     seconds of the step alone. `seconds` cover everything: counting the memory, the reference,
     sampling, steps, and the first adapter's training. `refused` holds the ids of the examples that
-    could not be trained on, with the reason.
+    could not be trained on, with the reason, and `too_long` those of the dropped ones.
     """
 
     adapter: Path
@@ -65,9 +65,15 @@ class TrainingResult:
     halvings: int
     overlong: Mapping[str, int]
     refused: Mapping[str, str] = field(default_factory=dict)
+    too_long: Mapping[str, str] = field(default_factory=dict)
     top_k_mass: float | None = None
     events: list[Event] = field(default_factory=list)
     memory: MemoryEstimate | None = None
+
+    @property
+    def left_out(self) -> dict[str, str]:
+        """Return why examples were not trained on, by id."""
+        return {**self.too_long, **self.refused}
 
 
 def train(
@@ -229,6 +235,7 @@ def _make_result(trainer: Trainer, encoded: EncodedRows, seconds: float) -> Trai
         halvings=trainer.micro_batch.halvings,
         overlong=encoded.overlong,
         refused={id: fault.what for id, fault in encoded.refused.items()},
+        too_long=encoded.too_long,
         top_k_mass=trainer.top_k_mass,
         events=trainer.events,
         memory=trainer.memory,
@@ -436,6 +443,7 @@ def train_closed_form(
         halvings=0,
         overlong=found.overlong,
         refused=found.refused,
+        too_long=found.too_long,
         events=events,
         memory=found.memory,
     )

@@ -110,6 +110,8 @@ class Trainer:
             config.once or (),
             config.epochs,
         )
+        if config.max_steps:
+            mixture.spread_over_steps(config.max_steps, config.batch_size)
         self.epochs = Epochs(mixture, config.batch_size, seed)
         self.total = config.max_steps or config.epochs * self.epochs.steps
         self.on_policy: OnPolicy | None = None

@@ -104,6 +104,10 @@ def try_objectives(
 ) -> JsonObject:
     """Train a few steps with each candidate; note and return which one is best on dev.
 
+    A trial's steps have the mixture of the whole training: of the kinds that are seen once
+    (`train.once`) the part that an epoch has, though the trial ends before. A trial that is longer
+    than the whole training repeats none of them either.
+
     Distillation is a candidate if some context makes the base keep the rule more often: the rule,
     worked examples, or both. The best context is the one that the distillation's teacher sees.
     """

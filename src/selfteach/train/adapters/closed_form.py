@@ -56,7 +56,12 @@ from selfteach.train.adapters.ridge import (
     truncate_rank,
 )
 from selfteach.train.callbacks import Say, StepCallback
-from selfteach.train.encode_and_batch import TrainingRow, encode_example, truncate_or_drop
+from selfteach.train.encode_and_batch import (
+    TrainingRow,
+    describe_too_long,
+    encode_example,
+    truncate_or_drop,
+)
 from selfteach.train.metrics_file import Curve
 
 CHECK_SHARE = 0.2
@@ -95,6 +100,7 @@ class RowGroups:
 class ClosedFormData:
     """Hold the rows to solve for and those that check. `shots`: worked examples in a context.
     `overlong`: how many rows were cut or dropped. `refused`: why examples cannot be rows, by id.
+    `too_long`: the reason of each example that was dropped, by id.
     """
 
     learn: RowGroups
@@ -102,18 +108,21 @@ class ClosedFormData:
     shots: int
     overlong: Mapping[str, int] = field(default_factory=dict)
     refused: Mapping[str, str] = field(default_factory=dict)
+    too_long: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class ClosedFormResult:
     """Hold the row of each sweep, as metrics.jsonl, the effect of the kept one, the counts of rows
-    that were too long, the faults of examples that cannot be rows, and the memory.
+    that were too long, the faults of examples that cannot be rows, the reasons of those that were
+    dropped as too long, and the memory.
     """
 
     curve: Curve
     effect: JsonObject
     overlong: Mapping[str, int]
     refused: Mapping[str, str]
+    too_long: Mapping[str, str]
     memory: memory.MemoryEstimate
 
 
@@ -178,7 +187,7 @@ class ClosedFormAdapter:
         write_lora(folder / "adapter", updates, about)
         write_text(folder / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in curve))
         used = meter.finish(account)
-        return ClosedFormResult(curve, effect, found.overlong, found.refused, used)
+        return ClosedFormResult(curve, effect, found.overlong, found.refused, found.too_long, used)
 
 
 def make_editor(module: Any, how: ClosedFormConfig) -> DownProjEditor:
@@ -391,9 +400,11 @@ def split_examples(
     overlong: Counter[str] = Counter()
     first = {str(e.prompt): e for e in reversed(examples) if e.role == LEARN}
     refused: dict[str, str] = {}
-    scope = _encode_fitting(hf, list(first.values())[::-1], settings, overlong, refused)
+    too_long: dict[str, str] = {}
+    lost = (overlong, refused, too_long)
+    scope = _encode_fitting(hf, list(first.values())[::-1], settings, *lost)
     held_in_place = [e for e in examples if e.role != LEARN]
-    anchors = _encode_fitting(hf, held_in_place, settings, overlong, refused)
+    anchors = _encode_fitting(hf, held_in_place, settings, *lost)
     needed = max(
         how.shots + 2 * MIN_EXAMPLES, math.ceil((how.shots + MIN_EXAMPLES) / (1 - CHECK_SHARE))
     )
@@ -421,6 +432,7 @@ def split_examples(
         shots,
         overlong,
         refused,
+        too_long,
     )
 
 
@@ -430,20 +442,26 @@ def _encode_fitting(
     settings: TrainConfig,
     overlong: Counter[str],
     refused: dict[str, str],
+    too_long: dict[str, str],
 ) -> list[RowWithExample]:
-    """Return the rows that fit, with their examples; add the others to the counts or faults."""
+    """Return the rows that fit, with their examples; add the others to the counts, with their
+    fault or reason.
+    """
     found = []
+    longest = find_longest(hf, settings)
     for number, example in enumerate(examples):
         try:
             encoded = encode_example(hf, number, example, {}, False)
         except DataError as fault:
             refused[example.id] = fault.what
             continue
-        row, done = truncate_or_drop(encoded, find_longest(hf, settings), settings.overlong)
+        row, done = truncate_or_drop(encoded, longest, settings.overlong)
         if done:
             overlong[done] += 1
         if row:
             found.append((row, example))
+        else:
+            too_long[example.id] = describe_too_long(longest)
     return found
 
 
