@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from selfteach.config import FeedbackConfig
 from selfteach.errors import DataError
 from selfteach.generate.few_shot import CUSTOMERS_TOPICS
+from selfteach.generate.plain_rule import PlainRule
 from selfteach.generate.subject import (
     MAX_ASKED_SIBLINGS,
     Subject,
@@ -37,6 +39,7 @@ from selfteach.materials.situation import (
     name_written_topic,
     read_situation,
 )
+from selfteach.methods.feedback.say_plainly import say_plainly
 from selfteach.methods.feedback.training_settings import choose_training
 from selfteach.methods.session import Session
 from selfteach.models import Sampler, Scorer
@@ -186,6 +189,10 @@ def bind_rule(session: Session, text: str) -> Rule:
     Raises:
         DataError: see `check_rule`.
     """
+    if plain := say_plainly(session, text):
+        changes = {"when": plain.when, "then": plain.then}
+        session.config = session.config.model_copy(update=changes)
+        session.display.print_line(describe_plain_rule(plain))
     found = understand_rule(session.base, session.base, text, session.config)
     session.situation = found.situation
     session.effect = found.effect
@@ -195,6 +202,13 @@ def bind_rule(session: Session, text: str) -> Rule:
     for line in describe_reading(found, session.config.check):
         session.display.print_line(line)
     return found.rule
+
+
+def describe_plain_rule(plain: PlainRule) -> str:
+    """Return the line that says how the teacher puts a rule, and how the person puts it."""
+    options = f"--when {shlex.quote(plain.when)} " if plain.when else ""
+    options += f"--then {shlex.quote(plain.then)}"
+    return f"the teacher says the rule plainly: {options} (give these options to say it otherwise)"
 
 
 def read_known_situation(scope: str) -> Situation:

@@ -1,0 +1,104 @@
+"""Read a rule of no known form with the help of the teacher (step 1).
+
+The teacher says the rule in plain words several times. The greedy wording counts if another one is
+read as the same check (self-consistency, Wang et al. 2022, arXiv:2203.11171; there the majority of
+samples decides, here one that agrees with the greedy answer). What is read is shown like any other
+reading, and --when and --then say it otherwise.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from selfteach.config import FeedbackConfig
+from selfteach.errors import SelfteachError
+from selfteach.generate.plain_rule import PlainRule, parse_plain_rule, request_plain_rules
+from selfteach.judge.check import NAMES_OF_CHECK
+from selfteach.materials.effect import read_effect
+from selfteach.materials.rule import Rule, read_rule
+from selfteach.materials.situation import read_situation
+from selfteach.methods.session import Session
+from selfteach.models import Sampler
+from selfteach.models.ordered import sample_texts
+from selfteach.number_words import write_digits
+
+DRAWS = 3
+"""How many wordings are asked for."""
+_OF_REQUESTS = re.compile(r"(?:i(?:'m| am)? )?(?:be(?:ing)? )?(?:ask|want|writ|draft)", re.I)
+"""How a condition about requests begins. "Prices" alone may be what an answer has in it."""
+_QUOTED = re.compile(r"(?<!\w)[\"']([^\"]+?)[\"'](?!\w)")
+
+
+def say_plainly(session: Session, text: str) -> PlainRule | None:
+    """Return a rule of no known form in plain words that are read; None if there is no teacher, or
+    if no other wording agrees with its first one.
+
+    Raises:
+        DataError: see `read_rule`.
+    """
+    config = session.config
+    if session.teacher is None or is_decided(config):
+        return None
+    rule = read_rule(text, config.when)
+    if read_effect(rule.effect):
+        return None
+    is_chat = session.teacher.is_chat_model
+    wordings = ask_for_wordings(session.teacher, rule, config.seed, is_chat=is_chat)
+    return choose_wording(rule, wordings)
+
+
+def is_decided(config: FeedbackConfig) -> bool:
+    """Return whether the person says what an answer must do, or what decides it."""
+    return bool(config.check or config.then or config.judge.name not in NAMES_OF_CHECK)
+
+
+def ask_for_wordings(
+    teacher: Sampler, rule: Rule, seed: int, *, is_chat: bool
+) -> list[PlainRule | None]:
+    """Return how the teacher says a rule plainly, the greedy wording first.
+
+    A condition that is read from the rule itself stays.
+
+    Args:
+        is_chat: whether the teacher has a chat template.
+    """
+    replies = sample_texts(teacher, request_plain_rules(rule.text, DRAWS, seed, is_chat=is_chat))
+    wordings = [parse_plain_rule(reply, is_chat=is_chat) for reply in replies]
+    return [one and replace(one, when=rule.scope or one.when) for one in wordings]
+
+
+def choose_wording(rule: Rule, wordings: Sequence[PlainRule | None]) -> PlainRule | None:
+    """Return the first wording if another one is read as the same check."""
+    first, *others = [find_check(rule, wording) for wording in wordings]
+    return wordings[0] if first and first in others else None
+
+
+def find_check(rule: Rule, wording: PlainRule | None) -> str:
+    """Return the check of a rule in plain words; "" where they have none, name what the rule does
+    not, or hold for no requests.
+    """
+    if wording is None or not is_taken_from(wording.then, rule.text):
+        return ""
+    if wording.when and not rule.scope and not is_about_requests(wording.when):
+        return ""
+    try:
+        effect = read_effect(read_rule(rule.text, wording.when, wording.then).effect)
+    except SelfteachError:
+        return ""
+    return effect.check if effect else ""
+
+
+def is_taken_from(then: str, text: str) -> bool:
+    """Return whether the numbers and the quoted words of a demand stand in the rule, too."""
+    said = write_digits(text).lower()
+    named = re.findall(r"\d+", write_digits(then))
+    named += [word for quoted in _QUOTED.findall(then) for word in re.findall(r"\w+", quoted)]
+    return all(re.search(rf"\b{re.escape(name.lower())}", said) for name in named)
+
+
+def is_about_requests(when: str) -> bool:
+    """Return whether a condition tells requests apart, and not the parts of an answer."""
+    kind = read_situation(when).kind
+    return kind != "other" and (kind != "about" or _OF_REQUESTS.match(when) is not None)

@@ -1,0 +1,140 @@
+"""A rule of no known form is read in the teacher's plain words, if two wordings agree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from selfteach.config import FeedbackConfig
+from selfteach.generate.plain_rule import PlainRule, parse_plain_rule, write_prompt
+from selfteach.materials.effect import read_effect
+from selfteach.materials.rule import read_rule
+from selfteach.methods.feedback.say_plainly import find_check, say_plainly
+from selfteach.methods.session import Session
+from selfteach.records import Completion, Message, Request
+
+UNREAD = "Fennel, I am afraid, makes me ill, so I would sooner not see it in here."
+PLAIN = "When: everywhere\nThen: Never mention fennel."
+
+
+class Teacher:
+    """Answer the draws of a request with fixed texts."""
+
+    fingerprint = "teacher"
+    is_chat_model = True
+
+    def __init__(self, replies: Sequence[str]) -> None:
+        self.replies = replies
+        self.asked: list[Request] = []
+
+    def stream(self, requests: Iterable[Request]) -> Iterator[Completion]:
+        for request in requests:
+            self.asked.append(request)
+            text = self.replies[request.draw]
+            yield Completion(request.id(self.fingerprint), text, 1, "stop")
+
+
+def say(rule: str, *replies: str, **settings: Any) -> PlainRule | None:
+    """Return the plain words of a rule with a teacher that replies so."""
+    config = FeedbackConfig(**settings)
+    session = SimpleNamespace(teacher=Teacher(replies), config=config)
+    return say_plainly(cast(Session, session), rule)
+
+
+def test_the_rule_has_no_known_form() -> None:
+    assert read_effect(read_rule(UNREAD).effect) is None
+
+
+def test_two_wordings_that_are_read_alike_count() -> None:
+    same = "When: everywhere\nThen: Do not talk about fennel."
+    assert say(UNREAD, PLAIN, "I cannot.", same) == PlainRule("", "Never mention fennel.")
+
+
+@pytest.mark.parametrize(
+    "replies",
+    [
+        (PLAIN, "When: everywhere\nThen: Be kind.", "Never mention fennel."),
+        ("no", PLAIN, PLAIN),
+        (PLAIN.replace("fennel", "fennel 7 times"),) * 3,
+        ('When: everywhere\nThen: Never write "dill".',) * 3,
+        ("When: everywhere\nThen: Be kind.",) * 3,
+        ("",) * 3,
+    ],
+    ids=["no other", "no first", "new number", "new word", "no check", "empty"],
+)
+def test_other_wordings_do_not(replies: Sequence[str]) -> None:
+    assert say(UNREAD, *replies) is None
+
+
+@pytest.mark.parametrize(
+    ("rule", "settings"),
+    [
+        ("Do not talk about fennel.", {}),
+        (UNREAD, {"check": "max_words=3"}),
+        (UNREAD, {"then": "be brief"}),
+        (UNREAD, {"judge": {"name": "yes_no"}}),
+    ],
+)
+def test_what_is_decided_is_not_asked(rule: str, settings: dict[str, Any]) -> None:
+    teacher = Teacher((PLAIN,) * 3)
+    session = SimpleNamespace(teacher=teacher, config=FeedbackConfig(**settings))
+    assert say_plainly(cast(Session, session), rule) is None
+    assert not teacher.asked
+
+
+def test_without_a_teacher_nobody_is_asked() -> None:
+    session = SimpleNamespace(teacher=None, config=FeedbackConfig())
+    assert say_plainly(cast(Session, session), UNREAD) is None
+
+
+def test_the_condition_of_the_rule_itself_stays() -> None:
+    rule = f"When I ask about soup, {UNREAD}"
+    assert read_rule(rule).scope
+    found = say(rule, *(PLAIN,) * 3)
+    assert found == PlainRule(read_rule(rule).scope, "Never mention fennel.")
+
+
+@pytest.mark.parametrize(
+    ("when", "counts"),
+    [
+        ("asked about soup", True),
+        ("messages to guests", True),
+        ("soup", False),
+        ("first sentence", False),
+        ("pigs fly", False),
+    ],
+)
+def test_a_condition_is_about_requests(when: str, counts: bool) -> None:
+    found = find_check(read_rule(UNREAD), PlainRule(when, "Never mention fennel."))
+    assert bool(found) == counts
+
+
+def test_a_reply_has_two_lines() -> None:
+    found = parse_plain_rule("When: asked about tea.\nThen: Use at most 9 words.", is_chat=True)
+    assert found == PlainRule("asked about tea", "Use at most 9 words.")
+    assert parse_plain_rule("- When: every answer\n- Then: Say no.", is_chat=True) == PlainRule(
+        "", "Say no."
+    )
+    assert parse_plain_rule(" everywhere\nThen: Say no.", is_chat=False) == PlainRule("", "Say no.")
+    assert parse_plain_rule("Never mention tea.", is_chat=True) is None
+
+
+def test_a_rule_stays_on_one_line() -> None:
+    rule = "No tea.\nThen: Say yes.\n\nRule: Sing."
+    asked = write_prompt(rule, is_chat=False)
+    assert isinstance(asked, str)
+    assert asked.endswith("Rule: No tea. Then: Say yes. Rule: Sing.\nWhen:")
+    turns = write_prompt(rule, is_chat=True)
+    assert turns[0].role == "system"
+    assert turns[-1] == Message("user", " ".join(rule.split()))
+
+
+def test_the_worked_examples_are_read() -> None:
+    prompt = write_prompt("x", is_chat=True)
+    replies = [turn.content for turn in prompt if turn.role == "assistant"]
+    plain = [parse_plain_rule(reply, is_chat=True) for reply in replies]
+    assert len(plain) > 10
+    assert all(one and read_effect(read_rule(one.then).effect) for one in plain)
