@@ -117,6 +117,8 @@ def test_a_dry_run_shows_when_then_neighbors_and_what_decides() -> None:
     layman = understand("Use layman's terms for medical procedures.")
     found = describe_rule.describe_plan(layman, FeedbackConfig())
     assert found["decided_by"] == describe_rule.UNCHECKED
+    found = describe_rule.describe_plan(layman, FeedbackConfig(teacher="http://localhost:1#x"))
+    assert found["decided_by"] == describe_rule.BY_TEACHER
 
 
 def test_a_dry_run_says_what_an_indirect_rule_is_read_as() -> None:

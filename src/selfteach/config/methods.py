@@ -167,7 +167,8 @@ class FeedbackConfig(MethodConfig):
 
     teacher: ModelTeacher = ""
     """Stronger model that writes the better answers: a server (URL#NAME), a folder, or a name on
-    the Hugging Face Hub. Empty uses the model itself."""
+    the Hugging Face Hub. It says a rule of no known form plainly, too. Empty uses the model
+    itself."""
 
     check: str = ""
     """Check that decides alone whether an answer keeps the rule, for example `not contains

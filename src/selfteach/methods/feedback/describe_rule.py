@@ -26,6 +26,7 @@ from selfteach.materials.situation import (
 )
 from selfteach.methods.feedback.prompts_in_scope import make_topic_check
 from selfteach.methods.feedback.request_forms import asks_for_nothing, choose_forms
+from selfteach.methods.feedback.say_plainly import is_decided
 from selfteach.methods.feedback.understand_rule import (
     ALSO_NOT_USED,
     UnderstoodRule,
@@ -93,6 +94,8 @@ UNCHECKED = (
     "the run stops before it trains (say what decides with --check)"
 )
 """What decides a rule without a check, and what the person can do."""
+BY_TEACHER = f"a check, if the teacher says the rule in plain words that are read; else {UNCHECKED}"
+"""What decides it where there is a teacher."""
 
 
 def describe_text(text: str, config: FeedbackConfig) -> JsonObject:
@@ -113,7 +116,8 @@ def describe_text(text: str, config: FeedbackConfig) -> JsonObject:
     if config.judge.name not in NAMES_OF_CHECK:
         lines["decided_by"] = f"the judge {config.judge.name}"
     else:
-        lines["decided_by"] = f"the check {check}" if check else UNCHECKED
+        unchecked = BY_TEACHER if config.teacher and not is_decided(config) else UNCHECKED
+        lines["decided_by"] = f"the check {check}" if check else unchecked
         if effect and effect.unchecked and not config.check:
             lines["not_checked"] = "; ".join(effect.unchecked)
         part, unread = (None, []) if check else split_unread(rule.effect)

@@ -35,8 +35,8 @@ NOTHING = re.compile(
 )
 """A sentence that asks for what every answer does: "Answer the question."."""
 OR_DECIDE = (
-    "or what decides it: --check TEXT, --teacher URL#NAME (a stronger model judges), or "
-    "--set judge.name=yes_no (the base judges itself)"
+    "or what decides it: --check TEXT, --teacher URL#NAME (a stronger model says it plainly, or "
+    "judges), or --set judge.name=yes_no (the base judges itself)"
 )
 
 
