@@ -255,6 +255,7 @@ _IT = rf"(?:it|them|things|yourself|(?:your|all|all your|every|each|the|my) {REP
 
 _TWO_NEW = r"[\"'](?P<new>[^\"']+)[\"'] (?:and|or) [\"'](?P<new_too>[^\"']+)[\"']"
 _TWO_OLD = r"[\"'](?P<old>[^\"']+)[\"'] (?:and|or) [\"'](?P<old_too>[^\"']+)[\"']"
+_QUOTES = r"(?:quotation marks?|quotes|inverted commas)(?: (?:around|for|in|with) [a-z ]+)?"
 _IN_EACH = r"(?:per|a|in (?:each|every|a|any)|for each)"
 _PATTERNS: list[tuple[str, Build | str]] = [
     (
@@ -747,6 +748,16 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         r"(?:never|do not|don't|avoid) (?:refer(?:ring)? to|call(?:ing)?) yourself (?:as )?"
         r"[\"']?I[\"']?",
         r'not regex "\\bI\\b"',
+    ),
+    (
+        rf"(?:always |only )*(?:use|write with|prefer)(?: only)? single {_QUOTES}"
+        r"(?:,? (?:not|never|instead of|rather than) double(?: ones| quotes| quotation marks)?)?",
+        r'not regex "[\"“”]"',
+    ),
+    (
+        rf"(?:always |only )*(?:use|write with|prefer)(?: only)? double {_QUOTES}"
+        r"(?:,? (?:not|never|instead of|rather than) single(?: ones| quotes| quotation marks)?)?",
+        r'not regex "(?<!\\w)[‘\'](?=\\w)"',
     ),
     (
         rf"(?:say|write|use) {_TWO_NEW} (?:instead of|rather than) {_TWO_OLD}",
