@@ -71,14 +71,13 @@ def find_phrase(value: str, answer: str) -> list[tuple[int, int]]:
     found: set[tuple[int, int]] = set()
     for text in _spell_variants(answer):
         folded = ""
-        places: list[int] = []  # of each folded character in the answer
+        spans: list[tuple[int, int]] = []  # of each folded character in the answer
         for cluster in regex.finditer(r"\X", text):
             piece = fold_case(cluster[0])
             folded += piece
-            places += [cluster.start()] * len(piece)
-        places.append(len(text))
-        matches = pattern.finditer(folded)
-        found |= {(places[match.start()], places[match.end()]) for match in matches}
+            spans += [cluster.span()] * len(piece)
+        for match in pattern.finditer(folded):
+            found.add((spans[match.start()][0], spans[match.end() - 1][1]))
     return sorted(found)
 
 
