@@ -34,10 +34,11 @@ class SlowSearch(DataError):
 
 def fold_case(text: str) -> str:
     """Return text without differences of case, width, ligatures, apostrophes and invisible
-    characters.
+    characters, such as those that choose how an emoji is shown.
     """
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-    return re.sub("[\u00ad\u200b-\u200f\u2060\ufeff]", "", folded).replace("’", "'")
+    bare = re.sub("[\u00ad\u200b-\u200f\u2060\ufe0e\ufe0f\ufeff]", "", folded)
+    return re.sub("[’ʼ]", "'", bare)
 
 
 _IN_WORD = r"[\p{L}\p{N}\p{M}]"
