@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import operator
 import re
 import unicodedata
@@ -24,6 +25,10 @@ PATTERN_TIMEOUT_S = 5.0
 """How long a regular expression may search in an answer."""
 PROBE_TIMEOUT_S = 0.5
 """The same for each probe by which a bad expression is found when a check is read."""
+MAX_COPIES = 10_000
+"""The copies that the repeats of a regular expression make of its parts: `((ab){100}){100}` makes
+so many, and each takes memory.
+"""
 AnswerTest = Callable[[str], bool]
 """Whether an answer meets a condition."""
 
@@ -123,6 +128,11 @@ def _edges_word(char: str) -> bool:
 
 def _pattern(value: str) -> AnswerTest:
     """Return a test for a regular expression anywhere in the answer; (?i) ignores case."""
+    if _count_copies(value) > MAX_COPIES:
+        raise ValueError(
+            "this regular expression repeats its parts too often; give "
+            f"{MAX_COPIES:,} as the most, repeats of repeats included"
+        )
     try:
         pattern = regex.compile(value, regex.V0)
     except (regex.error, OverflowError, RecursionError, IndexError, ValueError) as fault:
@@ -136,6 +146,15 @@ def _pattern(value: str) -> AnswerTest:
                 "repeat, such as (a+)+$."
             ) from None
     return lambda answer: _search(pattern, answer)
+
+
+def _count_copies(pattern: str) -> int:
+    """Return about how many copies of its parts a regular expression asks for at least: repeats of
+    groups may be nested, so they are multiplied; those of single signs add up.
+    """
+    repeats = re.findall(r"(\)?)\{([0-9]+)", pattern)
+    groups = math.prod(max(int(count), 1) for is_group, count in repeats if is_group)
+    return groups * max(sum(int(count) for is_group, count in repeats if not is_group), 1)
 
 
 def _search(pattern: Any, answer: str) -> bool:
