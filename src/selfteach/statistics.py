@@ -432,7 +432,7 @@ def _bootstrap(
 
 
 @cache
-def _compute_tail(n: int) -> float:
+def compute_tail(n: int) -> float:
     """Return the share of the resamples of n units that an end of the interval leaves out: .025 of
     very many, and less of few.
 
@@ -457,7 +457,7 @@ def _compute_interval(
     Its width is then the change by an unseen share of z^2/(n + z^2) units. Without a known range
     both ends are the value, which has no interval.
     """
-    tail = _compute_tail(n)
+    tail = compute_tail(n)
     low, high = np.quantile(resampled, [tail, 1 - tail])
     if high - low > NO_WIDTH:
         return float(low), float(high)
