@@ -110,13 +110,13 @@ from selfteach.sentences import count_sentences
         ),
         (
             "format=list",
-            ["- one\n- two", "So:\n 1. one", "• x"],
+            ["- one\n- two", "So:\n 1. one", "• x", "● x", "▪ x", "So:\n· x"],
             ["one, two", "a - b", "1984. A year", "-5 degrees", "**bold**"],
         ),
         ('format="no list"', ["one, two"], ["* one"]),
         ("format=no_list", ["one, two"], ["* one"]),
-        ('starts "Ahoy"', ["Ahoy there", ' "ahoy!', "**Ahoy**, you"], ["Well, ahoy"]),
-        ('ends "over and out"', ["x. Over and  out.", "Over and out"], ["Over and out, he said"]),
+        ('starts "Ahoy"', ["Ahoy there", ' "ahoy!', "**Ahoy**, you", "`Ahoy`", "[Ahoy]"], ["Well, ahoy"]),
+        ('ends "over and out"', ["x. Over and  out.", "`Over and out`", "[Over and out.]"], ["Over and out, he said"]),
         (
             "starts Hola",
             ["¡Hola! ¿Qué tal?", "«Hola», dijo.", "„Hola“", "(Hola)", "「Hola」", "Hola™"],
@@ -418,6 +418,10 @@ def test_counts():
 )
 def test_a_salutation_is_no_paragraph_and_a_title_is_one(first, count):
     assert count_paragraphs(f"{first}\n\nThis is the text.") == count
+
+
+def test_a_line_of_any_space_is_empty():
+    assert count_paragraphs("One.\n\u00a0\nTwo.\n\t \u3000\n\nThree.") == 3
 
 
 @pytest.mark.parametrize("filler", ["  \n", "\n", " ", "* ", "Ab ", "["])

@@ -211,7 +211,7 @@ def count_paragraphs(text: str) -> int:
     """
     text = re.sub(r"\r\n?", "\n", text.strip())
     body, _ = split_closing(_SUBJECT.sub("", text))
-    blocks = re.split(r"\n[ \t]*\n\s*", body.strip())
+    blocks = re.split(r"\n[^\S\n]*\n\s*", body.strip())
     has_salutation = len(blocks) > 1 and _SALUTATION.fullmatch(blocks[0].strip())
     return len(blocks) - bool(has_salutation)
 
@@ -279,8 +279,8 @@ def _at_end(chars: str) -> str:
     return rf"(?<![{chars}])[{chars}]+$"
 
 
-_OPENERS = "\"'“‘«‹„‚「『*_"
-_CLOSERS = "\"'”’“»›」』*_"
+_OPENERS = "\"'“‘«‹„‚「『*_`"
+_CLOSERS = "\"'”’“»›」』*_`"
 """Quotation marks and markup at the two ends of a text."""
 
 
@@ -296,7 +296,7 @@ def _edge(is_end: bool) -> Callable[[str], AnswerTest]:
         if not wanted:
             raise ValueError(f"give the text to {'end' if is_end else 'start'} with")
         quotes = _CLOSERS if is_end else _OPENERS
-        marks = _at_end(rf"\s{quotes}.,!?…。।؟۔)") if is_end else rf"^[\s{quotes}¡¿(#>]+"
+        marks = _at_end(rf"\s{quotes}.,!?…。।؟۔)\]") if is_end else rf"^[\s{quotes}¡¿(\[#>]+"
         markup = _at_end(rf"\s{quotes}") if is_end else rf"^[\s{quotes}]+"
         is_word = wanted[-1 if is_end else 0].isalnum()
         skipped = marks if is_word else "" if wanted[-1 if is_end else 0] in quotes else markup
