@@ -9,7 +9,8 @@ wider one of two: its own, and the bootstrap of whole clusters (Miller 2024).
 
 Departs: a bootstrap of equal values has no width, which claims certainty from, say, 12 prompts. If
 the possible range is known, the interval then gets the width that Wilson's has for 0 of n; n counts
-clusters, where there are several. If it is not known, there is no interval (`has_interval`).
+clusters of a share or a mean, where there are several, and units of a difference. If it is not
+known, there is no interval (`has_interval`).
 """
 
 from __future__ import annotations
