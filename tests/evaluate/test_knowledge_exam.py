@@ -50,7 +50,7 @@ def test_declining_is_no_attempt(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["Rankine.", "Nobody knew it before Newcomen.", "An unknown man.", "It was not given to slaves."],
+    ["Rankine.", "Nobody knew it before Newcomen.", "An unknown man.", "It was not given to us."],
 )
 def test_answering_is_one(text: str) -> None:
     assert is_attempt(text)

@@ -74,7 +74,7 @@ from selfteach.sentences import count_sentences
         ("contains हाथी", ["एक हाथी है"], ["हाथियों"]),
         ('contains "don\'t"', ["I don’t.", "I don't."], ["I do not."]),
         ('starts "I’m"', ["I'm here."], ["Im here."]),
-        ("contains \"п'ять\"", ["пʼять", "п’ять"], ["пять"]),
+        ('contains "п\'ять"', ["пʼять", "п’ять"], ["пять"]),
         ('contains "❤️"', ["Yours ❤", "❤️yours", "❤️❤️"], ["Yours 💕"]),
         ('contains "❤"', ["Yours ❤️", "❤❤"], ["Yours"]),
         ('ends "❤"', ["Yours ❤️", "Yours **❤️**"], ["❤️ yours"]),
@@ -115,8 +115,16 @@ from selfteach.sentences import count_sentences
         ),
         ('format="no list"', ["one, two"], ["* one"]),
         ("format=no_list", ["one, two"], ["* one"]),
-        ('starts "Ahoy"', ["Ahoy there", ' "ahoy!', "**Ahoy**, you", "`Ahoy`", "[Ahoy]"], ["Well, ahoy"]),
-        ('ends "over and out"', ["x. Over and  out.", "`Over and out`", "[Over and out.]"], ["Over and out, he said"]),
+        (
+            'starts "Ahoy"',
+            ["Ahoy there", ' "ahoy!', "**Ahoy**, you", "`Ahoy`", "[Ahoy]"],
+            ["Well, ahoy"],
+        ),
+        (
+            'ends "over and out"',
+            ["x. Over and  out.", "`Over and out`", "[Over and out.]"],
+            ["Over and out, he said"],
+        ),
         (
             "starts Hola",
             ["¡Hola! ¿Qué tal?", "«Hola», dijo.", "„Hola“", "(Hola)", "「Hola」", "Hola™"],

@@ -40,8 +40,8 @@ _DECLINES = re.compile(
     rf"(?:I['’]?m|I am) (?:not sure|sorry|unable)|have no idea|no (?:information|mention)|"
     rf"(?:is|are|was|were){_NOT} (?:known|mentioned|given|stated|specified)(?! to\b)|"
     rf"do(?:es)?{_NOT} (?:say|mention|state|specify))\b|"
-    r"^\W*(?:it is |it['’]s )?(?:unknown|unclear|n/a|not (?:known|mentioned|given|stated|specified))"
-    r"\W*$",
+    r"^\W*(?:it is |it['’]s )?(?:unknown|unclear|n/a|not (?:known|mentioned|given|stated|"
+    r"specified))\W*$",
     re.I,
 )
 
