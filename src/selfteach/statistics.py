@@ -9,7 +9,8 @@ wider one of two: its own, and the bootstrap of whole clusters (Miller 2024).
 
 Departs: a bootstrap of equal values has no width, which claims certainty from, say, 12 prompts. If
 the possible range is known, the interval then gets the width that Wilson's has for 0 of n; n counts
-clusters, where there are several. If it is not known, there is no interval (`has_interval`).
+clusters of a share or a mean, where there are several, and units of a difference. If it is not
+known, there is no interval (`has_interval`).
 """
 
 from __future__ import annotations
@@ -432,7 +433,7 @@ def _bootstrap(
 
 
 @cache
-def _compute_tail(n: int) -> float:
+def compute_tail(n: int) -> float:
     """Return the share of the resamples of n units that an end of the interval leaves out: .025 of
     very many, and less of few.
 
@@ -457,7 +458,7 @@ def _compute_interval(
     Its width is then the change by an unseen share of z^2/(n + z^2) units. Without a known range
     both ends are the value, which has no interval.
     """
-    tail = _compute_tail(n)
+    tail = compute_tail(n)
     low, high = np.quantile(resampled, [tail, 1 - tail])
     if high - low > NO_WIDTH:
         return float(low), float(high)

@@ -34,15 +34,31 @@ def test_marks_by_hand() -> None:
         "I do not know.",
         "I'm sorry, but I cannot say.",
         "It is not mentioned in the text.",
+        "We do not know.",
+        "I have no idea.",
+        "The document doesn’t mention it.",
+        "It wasn't stated.",
+        "There is no mention of it.",
+        "Unknown.",
+        "N/A",
+        "Not specified",
     ],
 )
 def test_declining_is_no_attempt(text: str) -> None:
     assert not is_attempt(text)
 
 
-@pytest.mark.parametrize("text", ["Rankine.", "Nobody knew it before Newcomen."])
+@pytest.mark.parametrize(
+    "text",
+    ["Rankine.", "Nobody knew it before Newcomen.", "An unknown man.", "It was not given to us."],
+)
 def test_answering_is_one(text: str) -> None:
     assert is_attempt(text)
+
+
+def test_a_right_answer_is_an_attempt_whatever_else_it_says() -> None:
+    found = grade_answers(completions("I'm sorry, it is Rankine.", "I'm sorry."), GOLDS[:2])
+    assert found.attempted == [True, False]
 
 
 def test_measures_by_hand() -> None:

@@ -155,6 +155,8 @@ def test_bleu_has_an_interval_over_answers() -> None:
     mixed = bleu_with_interval([good, bad] * 6, [[good]] * 12)
     assert mixed.value == pytest.approx(bleu([good, bad] * 6, [[good]] * 12))
     assert 0 < mixed.low < mixed.value < mixed.high < 100
+    few = bleu_with_interval([good, good, good, bad], [[good]] * 4)
+    assert few.low < bleu([bad, bad, bad, good], [[good]] * 4) / 2, "all four may be bad"
     assert bleu_with_interval([], []).n == 0
 
 

@@ -221,6 +221,8 @@ def test_ten_examples_are_spread_over_all_answers() -> None:
         (5, 1, [0]),
         (5, 2, [0, 4]),
         (1, 10, [0]),
+        (3, 10, [0, 1, 2]),
+        (0, 10, []),
     ],
 )
 def test_examples_are_spread_from_the_first_to_the_last(

@@ -74,11 +74,17 @@ from selfteach.sentences import count_sentences
         ("contains हाथी", ["एक हाथी है"], ["हाथियों"]),
         ('contains "don\'t"', ["I don’t.", "I don't."], ["I do not."]),
         ('starts "I’m"', ["I'm here."], ["Im here."]),
+        ('contains "п\'ять"', ["пʼять", "п’ять"], ["пять"]),
+        ('contains "❤️"', ["Yours ❤", "❤️yours", "❤️❤️"], ["Yours 💕"]),
+        ('contains "❤"', ["Yours ❤️", "❤❤"], ["Yours"]),
+        ('ends "❤"', ["Yours ❤️", "Yours **❤️**"], ["❤️ yours"]),
+        ('starts "☀️"', ["☀ Morning", "☀️Morning"], ["Morning ☀️"]),
         ("contains straße", ["Die STRASSE"], ["Straßen"]),
         ('regex "[0-9]{2}"', ["12"], ["1 2"]),
         (r'regex "\d"', ["a1"], ["a"]),
         (r'regex "\\d"', ["a1"], ["a", "\\d"]),
         ('regex "(?i)ahoy"', ["AHOY"], ["hoy"]),
+        (r'regex "[A-Z]{2}\d{2}(?: ?\d{4}){4}"', ["DE12 1234 1234 1234 1234"], ["DE12 1234"]),
         ('regex "Ahoy"', ["Ahoy"], ["AHOY"]),
         ("max_words=3", ["one two three", "", "one - two"], ["one two three four", "一二三四"]),
         ("min_words=2", ["one two"], ["one", "- -"]),
@@ -104,13 +110,21 @@ from selfteach.sentences import count_sentences
         ),
         (
             "format=list",
-            ["- one\n- two", "So:\n 1. one", "• x"],
+            ["- one\n- two", "So:\n 1. one", "• x", "● x", "▪ x", "So:\n· x"],
             ["one, two", "a - b", "1984. A year", "-5 degrees", "**bold**"],
         ),
         ('format="no list"', ["one, two"], ["* one"]),
         ("format=no_list", ["one, two"], ["* one"]),
-        ('starts "Ahoy"', ["Ahoy there", ' "ahoy!', "**Ahoy**, you"], ["Well, ahoy"]),
-        ('ends "over and out"', ["x. Over and  out.", "Over and out"], ["Over and out, he said"]),
+        (
+            'starts "Ahoy"',
+            ["Ahoy there", ' "ahoy!', "**Ahoy**, you", "`Ahoy`", "[Ahoy]"],
+            ["Well, ahoy"],
+        ),
+        (
+            'ends "over and out"',
+            ["x. Over and  out.", "`Over and out`", "[Over and out.]"],
+            ["Over and out, he said"],
+        ),
         (
             "starts Hola",
             ["¡Hola! ¿Qué tal?", "«Hola», dijo.", "„Hola“", "(Hola)", "「Hola」", "Hola™"],
@@ -232,6 +246,8 @@ def test_meaning(check, kept, broken):
         ("format=jsn", 'no such format. Did you mean "json"?'),
         ('regex "("', "not a regular expression"),
         ('regex "(a+)+$"', "can take for ever"),
+        ('regex "a{99999999}"', "repeats its parts too often"),
+        ('regex "(?:(?:ab{100}){100}){100}"', "repeats its parts too often"),
         ('regex "(x|xx)+y$"', "can take for ever"),
         ("(" * 100, "too deeply nested"),
         ("not " * 100 + "contains x", "too deeply nested"),
@@ -410,6 +426,10 @@ def test_counts():
 )
 def test_a_salutation_is_no_paragraph_and_a_title_is_one(first, count):
     assert count_paragraphs(f"{first}\n\nThis is the text.") == count
+
+
+def test_a_line_of_any_space_is_empty():
+    assert count_paragraphs("One.\n\u00a0\nTwo.\n\t \u3000\n\nThree.") == 3
 
 
 @pytest.mark.parametrize("filler", ["  \n", "\n", " ", "* ", "Ab ", "["])

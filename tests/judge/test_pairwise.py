@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from scripted import Scripted
+from selfteach import statistics
 from selfteach.judge.pairwise import (
     AnswerPair,
     ModelPairwiseJudge,
@@ -97,7 +98,7 @@ def test_the_rate_at_equal_length_holds_where_pairs_of_a_passage_go_together() -
     alone = fit_length_controlled_rate(points, longer)
     together = fit_length_controlled_rate(points, longer, "aaaabbbbccccdddd")
     assert together.value == alone.value == pytest.approx(0.5)
-    assert together.high - together.low > 1.3 * (alone.high - alone.low)
+    assert together.low < alone.low < alone.high < together.high
     assert fit_length_controlled_rate(points, longer, "a" * 16) == alone
 
 
@@ -112,6 +113,17 @@ class Forgetful(Scripted):
                 if not item.prompt.endswith("Answer A: bb\nAnswer B: a\nBetter answer:")
             ]
         )
+
+
+def test_few_passages_widen_the_rate_at_equal_length_as_they_do_the_win_rate() -> None:
+    """Where no length tells anything, both are the same mean."""
+    points = [1.0] * 10 + [1.0, 0.0] * 5 + [0.0] * 5
+    passages = [row // 5 for row in range(25)]
+    rate = fit_length_controlled_rate(points, [0.0] * 25, passages)
+    plain = statistics.mean(points, passages, limits=(0.0, 1.0))
+    assert rate.value == pytest.approx(plain.value, abs=1e-3)
+    assert rate.low == pytest.approx(plain.low, abs=0.05)
+    assert rate.high == pytest.approx(plain.high, abs=0.05)
 
 
 def test_where_a_score_was_lost_the_judge_cannot_tell_and_it_is_counted() -> None:

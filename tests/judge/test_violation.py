@@ -52,6 +52,8 @@ def test_before_the_breach_the_rule_is_kept_and_with_it_no_longer(answer):
         ("not contains 大象", "大象大象很大", ["大象大", "大象很"]),
         ("not contains lego", "LEGO™ and Lego", ["LEGO™", "Lego"]),
         ('not contains "fine"', "It is ﬁne, fine.", ["ﬁne", "fine."]),
+        ('not contains "!"', "Wow‼️ Great! Yes", ["‼️ Great", "! Yes"]),
+        ('not contains "." and not contains "1"', "Wait… ½ cup.", ["… ½", "½ cup", "."]),
         ("not contains cat and max_words=2", "One cat too many", ["cat"]),
         ("not (contains cat or contains dog)", "A cat, a dog", ["cat,", "dog"]),
         ("not (not (not contains cat))", "A cat", ["cat"]),

@@ -207,6 +207,13 @@ def test_words_that_answers_about_the_topic_use_are_candidates() -> None:
     assert found == ["touchdown"]
 
 
+def test_words_of_as_many_answers_are_in_the_order_of_the_answers() -> None:
+    """Not in that of a set, which differs from process to process: a resumed run asks the same."""
+    words = ["espresso", "latte", "mocha", "roast", "crema", "filter", "beans", "barista", "milk"]
+    inside = [f"My {' '.join(words)}.", f"Her {' '.join(reversed(words))}."]
+    assert find_typical_words(inside, ELSEWHERE) == words
+
+
 @pytest.mark.parametrize("name", ["soccer", "Super Bowl", "wide-receiver", "NFL", "café"])
 def test_names(name: str) -> None:
     assert is_name(name)

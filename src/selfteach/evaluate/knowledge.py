@@ -4,7 +4,7 @@ contains                the answer holds one of the right answers, as whole word
 contains_brief          the same, with every arm's answers cut to `brief_words` words
 exact                   the answer is one of the right answers and nothing else
 f1                      SQuAD's token-F1 against the best of them
-wrong_when_attempted    the share of wrong answers, of those that do not decline
+wrong_when_attempted    the share of wrong answers, of those that are right or do not decline
 length_tokens           mean length; long answers score higher in `contains`
 brief_words             the mean number of words of the open book's answers
 recovery                (tuned - base) / (open book - base)
@@ -34,10 +34,14 @@ from selfteach.evaluate.metrics import best_over
 from selfteach.evaluate.sanity import is_empty
 from selfteach.records import Completion, JsonObject, Measure
 
+_NOT = r"(?: not|n['’]t)"
 _DECLINES = re.compile(
-    r"\b(?:I (?:do not|don['’]t|cannot|can['’]t) (?:know|say|answer|find|recall|provide)|I['’]?m "
-    r"(?:not sure|sorry|unable)|I am (?:not sure|sorry|unable)|(?:is|are) not (?:known|mentioned|"
-    r"given|stated)|no information)\b",
+    rf"\b(?:(?:I|we) (?:do{_NOT}|cannot|can['’]t) (?:know|say|answer|find|recall|provide)|"
+    rf"(?:I['’]?m|I am) (?:not sure|sorry|unable)|have no idea|no (?:information|mention)|"
+    rf"(?:is|are|was|were){_NOT} (?:known|mentioned|given|stated|specified)(?! to\b)|"
+    rf"do(?:es)?{_NOT} (?:say|mention|state|specify))\b|"
+    r"^\W*(?:it is |it['’]s )?(?:unknown|unclear|n/a|not (?:known|mentioned|given|stated|"
+    r"specified))\W*$",
     re.I,
 )
 
@@ -49,7 +53,7 @@ class GradedAnswers:
     Attributes:
         right: whether an answer contains a right one.
         f1: token-F1 against the best right answer, in [0, 1].
-        attempted: whether an answer is not empty and does not decline.
+        attempted: whether an answer is right, or is not empty and does not decline.
         exact: whether an answer is a right one and nothing else.
         golds: the right answers to each question.
     """
@@ -69,11 +73,12 @@ def grade_answers(answers: Sequence[Completion], golds: Sequence[Sequence[str]])
         ValueError: the lengths differ.
     """
     rows = list(zip(answers, golds, strict=True))
+    right = [bool(best_over(gold, answer.text, "contains")) for answer, gold in rows]
     return GradedAnswers(
         answers,
-        [bool(best_over(gold, answer.text, "contains")) for answer, gold in rows],
+        right,
         [best_over(gold, answer.text) for answer, gold in rows],
-        [is_attempt(answer.text) for answer in answers],
+        [good or is_attempt(answer.text) for good, answer in zip(right, answers, strict=True)],
         [bool(best_over(gold, answer.text, "exact")) for answer, gold in rows],
         golds,
     )

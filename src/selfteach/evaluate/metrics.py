@@ -22,6 +22,7 @@ from selfteach.dedup.overlap import split_words
 from selfteach.dedup.rouge import SplitWords, split_latin_words
 from selfteach.judge.match import contains_answer, exact_match, make_comparable, token_f1
 from selfteach.records import JsonObject, Measure
+from selfteach.statistics import compute_tail
 
 BOOTSTRAP_ROUNDS = 400
 
@@ -206,7 +207,8 @@ def bleu_with_interval(
 ) -> Measure:
     """Return `bleu` with the interval of a bootstrap over answers; raise as `bleu` does.
 
-    Each resample sums the counts of its answers. Where all resamples are equal, there is no
+    Each resample sums the counts of its answers. The interval of few answers is wider
+    (`statistics.compute_tail`). Where all resamples are equal, there is no
     interval.
     """
     from sacrebleu.metrics.bleu import BLEU
@@ -226,5 +228,6 @@ def bleu_with_interval(
         own, reference, *rest = counts[rows].sum(0).tolist()
         found = BLEU.compute_bleu(rest[:4], rest[4:], own, reference, smooth_method="exp")
         scores.append(float(found.score))
-    low, high = np.quantile(scores, [0.025, 0.975])
+    tail = compute_tail(n)
+    low, high = np.quantile(scores, [tail, 1 - tail])
     return Measure(value, float(low), float(high), n)

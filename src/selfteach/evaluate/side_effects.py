@@ -142,8 +142,8 @@ def mark_intact(
     intact = []
     wrong = []
     for i, (mine, theirs) in enumerate(zip(own, base, strict=True)):
-        repeats = taught.nearest(mine.text).similarity >= OVERAPPLIED
-        repeated_before = taught.nearest(theirs.text).similarity >= OVERAPPLIED
+        repeats = taught.nearest(mine.text, OVERAPPLIED).index >= 0
+        repeated_before = repeats and taught.nearest(theirs.text, OVERAPPLIED).index >= 0
         wrong.append(repeats and not repeated_before and i not in allowed_repeats)
         intact.append(not (wrong[-1] or is_empty(mine.text) or is_looping(mine.text)))
     return intact, wrong

@@ -143,7 +143,8 @@ def _describe_candidate(candidate: CalibratedJudge, min_auroc: float) -> JsonObj
 
 
 def _choose_spaced_indices(length: int, count: int) -> list[int]:
-    return sorted({round(i * (length - 1) / max(count - 1, 1)) for i in range(min(count, length))})
+    count = min(count, length)
+    return sorted({round(i * (length - 1) / max(count - 1, 1)) for i in range(count)})
 
 
 def find_bound(values: Sequence[float]) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import operator
 import re
 import unicodedata
@@ -24,6 +25,10 @@ PATTERN_TIMEOUT_S = 5.0
 """How long a regular expression may search in an answer."""
 PROBE_TIMEOUT_S = 0.5
 """The same for each probe by which a bad expression is found when a check is read."""
+MAX_COPIES = 10_000
+"""The copies that the repeats of a regular expression make of its parts: `((ab){100}){100}` makes
+so many, and each takes memory.
+"""
 AnswerTest = Callable[[str], bool]
 """Whether an answer meets a condition."""
 
@@ -34,10 +39,11 @@ class SlowSearch(DataError):
 
 def fold_case(text: str) -> str:
     """Return text without differences of case, width, ligatures, apostrophes and invisible
-    characters.
+    characters, such as those that choose how an emoji is shown.
     """
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-    return re.sub("[\u00ad\u200b-\u200f\u2060\ufeff]", "", folded).replace("’", "'")
+    bare = re.sub("[\u00ad\u200b-\u200f\u2060\ufe0e\ufe0f\ufeff]", "", folded)
+    return re.sub("[’ʼ]", "'", bare)
 
 
 _IN_WORD = r"[\p{L}\p{N}\p{M}]"
@@ -71,14 +77,13 @@ def find_phrase(value: str, answer: str) -> list[tuple[int, int]]:
     found: set[tuple[int, int]] = set()
     for text in _spell_variants(answer):
         folded = ""
-        places: list[int] = []  # of each folded character in the answer
+        spans: list[tuple[int, int]] = []  # of each folded character in the answer
         for cluster in regex.finditer(r"\X", text):
             piece = fold_case(cluster[0])
             folded += piece
-            places += [cluster.start()] * len(piece)
-        places.append(len(text))
-        matches = pattern.finditer(folded)
-        found |= {(places[match.start()], places[match.end()]) for match in matches}
+            spans += [cluster.span()] * len(piece)
+        for match in pattern.finditer(folded):
+            found.add((spans[match.start()][0], spans[match.end() - 1][1]))
     return sorted(found)
 
 
@@ -123,6 +128,11 @@ def _edges_word(char: str) -> bool:
 
 def _pattern(value: str) -> AnswerTest:
     """Return a test for a regular expression anywhere in the answer; (?i) ignores case."""
+    if _count_copies(value) > MAX_COPIES:
+        raise ValueError(
+            "this regular expression repeats its parts too often; give "
+            f"{MAX_COPIES:,} as the most, repeats of repeats included"
+        )
     try:
         pattern = regex.compile(value, regex.V0)
     except (regex.error, OverflowError, RecursionError, IndexError, ValueError) as fault:
@@ -136,6 +146,15 @@ def _pattern(value: str) -> AnswerTest:
                 "repeat, such as (a+)+$."
             ) from None
     return lambda answer: _search(pattern, answer)
+
+
+def _count_copies(pattern: str) -> int:
+    """Return about how many copies of its parts a regular expression asks for at least: repeats of
+    groups may be nested, so they are multiplied; those of single signs add up.
+    """
+    repeats = re.findall(r"(\)?)\{([0-9]+)", pattern)
+    groups = math.prod(max(int(count), 1) for is_group, count in repeats if is_group)
+    return groups * max(sum(int(count) for is_group, count in repeats if not is_group), 1)
 
 
 def _search(pattern: Any, answer: str) -> bool:
@@ -192,7 +211,7 @@ def count_paragraphs(text: str) -> int:
     """
     text = re.sub(r"\r\n?", "\n", text.strip())
     body, _ = split_closing(_SUBJECT.sub("", text))
-    blocks = re.split(r"\n[ \t]*\n\s*", body.strip())
+    blocks = re.split(r"\n[^\S\n]*\n\s*", body.strip())
     has_salutation = len(blocks) > 1 and _SALUTATION.fullmatch(blocks[0].strip())
     return len(blocks) - bool(has_salutation)
 
@@ -260,8 +279,8 @@ def _at_end(chars: str) -> str:
     return rf"(?<![{chars}])[{chars}]+$"
 
 
-_OPENERS = "\"'“‘«‹„‚「『*_"
-_CLOSERS = "\"'”’“»›」』*_"
+_OPENERS = "\"'“‘«‹„‚「『*_`"
+_CLOSERS = "\"'”’“»›」』*_`"
 """Quotation marks and markup at the two ends of a text."""
 
 
@@ -277,7 +296,7 @@ def _edge(is_end: bool) -> Callable[[str], AnswerTest]:
         if not wanted:
             raise ValueError(f"give the text to {'end' if is_end else 'start'} with")
         quotes = _CLOSERS if is_end else _OPENERS
-        marks = _at_end(rf"\s{quotes}.,!?…。।؟۔)") if is_end else rf"^[\s{quotes}¡¿(#>]+"
+        marks = _at_end(rf"\s{quotes}.,!?…。।؟۔)\]") if is_end else rf"^[\s{quotes}¡¿(\[#>]+"
         markup = _at_end(rf"\s{quotes}") if is_end else rf"^[\s{quotes}]+"
         is_word = wanted[-1 if is_end else 0].isalnum()
         skipped = marks if is_word else "" if wanted[-1 if is_end else 0] in quotes else markup

@@ -15,7 +15,7 @@ MIN_LEFT = 0.5
 MAX_ITEM_WORDS = 5
 """An item between others has at most so many words."""
 _SEPARATOR = re.compile(
-    r"(,\s+(?:(?:and|or|und|oder|et|ou|y|o)\s+)?|\s+(?:and|or|und|oder|et|ou)\s+)"
+    r"(,\s+(?:(?:and|or|und|oder|et|ou|y|o)\s+)?|(?<!\s)\s+(?:and|or|und|oder|et|ou)\s+)"
 )
 """What stands between the items of an enumeration."""
 _END = re.compile(r"\W+$")

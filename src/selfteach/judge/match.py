@@ -10,7 +10,7 @@ leaves nothing, so that an empty answer equals each of them; such answers are co
 written. On other ASCII text everything equals the script. Whether an answer contains another is no
 part of it: there the sign and the decimal mark of a number stay, and words also end at a dash, an
 apostrophe, a slash, or a sign beside a number ("20 °C" is "20°C"), "12 500" is "12,500", and a
-Korean noun may have a particle.
+Korean noun may have a particle. A number is one word: "12,500" does not contain "12".
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _UNSPACED = regex.compile(rf"({UNSPACED}\p{{M}}*)")
 _SIGN = "\ue000"
 _MARK = "\ue001"
 """Signs for private use that stand for the sign and the decimal mark of a number."""
-_NEGATIVE = regex.compile(r"(?<![\w)])(?:[-−]|minus )(?=\d)")
+_NEGATIVE = regex.compile(r"(?<![^\W_]|\))(?:[-−]|minus )(?=\d)")
 _DECIMAL = regex.compile(r"(?<![\d.,:])(\d+)(?:[.,](?!\d{3}(?!\d))|:)(?=\d+(?![.,:]?\d))")
 """The mark of "3.5", "3,5" and "6:30"; not of "1,000", nor of dates."""
 _WORD_END = regex.compile(r"(?:(?![-‐‑]|(?<=n)['’]t\b)[\p{P}/|]|(?<=\d)[-‐‑](?=\d))")
@@ -49,8 +49,10 @@ _SYMBOL = regex.compile(
     r"[®©]|(?<=\d\s?)(?![\x00-\x7f])\p{S}|(?![\x00-\x7f])\p{S}(?=\s?\d)",
 )
 """A sign that stands at a word, or at a number: "20 °C", "≈500", "5×7"."""
-_GROUPED = regex.compile(r"(?<![\d.,:])\d{1,3}(?: \d{3})+(?![\d:]|[.,]\d{3}\b)")
-"""A number whose thousands are apart: "12 500"."""
+_GROUPED = regex.compile(
+    r"(?<![\d.,:])\d{1,3}(?:(?P<gap>[ .,'’])\d{3})(?:(?P=gap)\d{3})*(?!\d|:\d|[.,]\d{3}\b)"
+)
+"""A number whose thousands are apart: "12 500", "12,500"."""
 _PARTICLES = (
     "은|는|이|가|을|를|에|에서|에게|한테|께서|의|로|으로|와|과|랑|이랑|도|만|까지|부터|보다|처럼|이나|나|이며|이고|이라고|라고|"
     "이다|이라는|라는|입니다|이었습니다|였습니다|이었다|였다|이에요|예요|인|일|였던|이었던"
@@ -77,7 +79,7 @@ def read_words(text: str) -> tuple[str, str]:
     """
     text = unicodedata.normalize("NFKC", _TRADEMARK.sub(" ", text)).lower()
     text = _NEGATIVE.sub(_SIGN, text)
-    text = _GROUPED.sub(lambda number: number[0].replace(" ", ""), text)
+    text = _GROUPED.sub(lambda number: number[0].replace(number["gap"], ""), text)
     text = _DECIMAL.sub(rf"\1{_MARK}", text)
     divided = _WORD_END.sub(" ", _SYMBOL.sub(" ", text))
     joined, apart = (normalize_answer(one) for one in (text, divided))

@@ -217,7 +217,8 @@ def fit_length_controlled_rate(
         points: 1, 1/2 or 0 for each pair.
         longer: by how many words our answer is longer.
         clusters: the cluster of each pair, as of `summarize_verdicts`. Of the intervals with pairs
-            and with whole clusters resampled, the wider one counts.
+            and with whole clusters resampled, the wider one counts. Few clusters make it wider
+            (`statistics.compute_tail`).
     """
     y = np.asarray(points, dtype=np.float64)
     d = np.asarray(longer, dtype=np.float64)
@@ -232,7 +233,8 @@ def fit_length_controlled_rate(
         for drawn in rng.integers(len(groups), size=(NUM_FIT_RESAMPLES, len(groups))):
             rows = np.concatenate([groups[number] for number in drawn])
             resampled.append(_fit_at_equal_length(y[rows], x[rows]))
-        low, high = np.quantile(resampled, [0.025, 0.975])
+        tail = statistics.compute_tail(len(groups))
+        low, high = np.quantile(resampled, [tail, 1 - tail])
         return float(low), float(high)
 
     low, high = find_interval([[row] for row in range(y.size)])

@@ -16,7 +16,7 @@ from selfteach.text import UNSPACED
 _UNSPACED_END = regex.compile(rf"(?:{UNSPACED}|[。！？」』）])$")
 _LEAD = r"^\s{0,8}(?:#{1,6}[ \t]+)?(?P<bold>\*\*|__)?"
 """What may stand before the number of an item: it is a heading, or bold."""
-_BULLET = r"(?!(?:[-*][ \t]*){3,}$)(?:[-*•‣◦–]\s+|\+\s+(?!\d))(?=\S)"
+_BULLET = r"(?!(?:[-*][ \t]*){3,}$)(?:[-*•‣◦–●○▪▫■□◆·]\s+|\+\s+(?!\d))(?=\S)"
 """A bullet; a line of three and more of them is a rule: "* * *"."""
 _NO_DATE = (
     r"(?!\d{1,2}\.\s+(?:Januar|Jänner|Februar|März|April|Mai|Juni|Juli|August|September|"

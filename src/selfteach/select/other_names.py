@@ -293,13 +293,13 @@ def find_typical_words(inside: Sequence[str], elsewhere: Sequence[str]) -> list[
 
 
 def count_texts_with_word(texts: Iterable[str]) -> Counter[str]:
-    """Return for each word how many texts hold it; the first word of a sentence counts nowhere
-    with its capital letter.
+    """Return for each word how many texts hold it, in the order of the texts; the first word of a
+    sentence counts nowhere with its capital letter.
     """
     counts = Counter[str]()
     for text in texts:
         words = re.findall(r"(?<![.!?] )(?<!^)\b[^\W\d_]{3,}", text)
-        counts.update(set(words))
+        counts.update(list(dict.fromkeys(words)))  # a set has another order in each process
     return counts
 
 
