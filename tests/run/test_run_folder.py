@@ -261,6 +261,18 @@ def test_a_folder_moved_aside_by_a_killed_process_comes_back() -> None:
     assert not list(path.glob(".*"))
 
 
+def test_an_inner_folder_is_exported_again_after_a_kill_at_its_last_step() -> None:
+    with opened("mine") as run, run.export_folder("adapters/reft") as folder:
+        (folder / "w").write_text("before")
+    left = run.path / "adapters" / ".reft.old"  # killed before this was removed
+    left.mkdir()
+    (left / "w").write_text("long before")
+    with opened("mine") as run, run.export_folder("adapters/reft") as folder:
+        (folder / "w").write_text("now")
+    assert [path.name for path in left.parent.iterdir()] == ["reft"]
+    assert (run.path / "adapters/reft/w").read_text() == "now"
+
+
 def test_a_stage_keeps_its_seconds_over_attempts_and_its_failures() -> None:
     with pytest.raises(ZeroDivisionError), opened("mine") as run, run.time_stage("probe"):
         print(1 // 0)
@@ -497,6 +509,18 @@ def test_a_run_that_is_set_aside_is_free() -> None:
     with opened("mine", new=True):
         assert find_lock_owner(Path("mine.before-1")) is None
         assert find_lock_owner(Path("mine")) == os.getpid()
+
+
+def test_a_run_that_cannot_be_set_aside_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(self: Path, target: Path) -> Path:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(self))
+
+    close(opened("mine"))
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "rename", fail)
+        with pytest.raises(UsageError, match="Permission denied"):
+            opened("mine", new=True)
+    assert find_lock_owner(Path("mine")) is None
 
 
 def test_an_out_that_holds_something_else_is_refused() -> None:
