@@ -68,13 +68,15 @@ def open_screen(log: Path | None, *, debug: bool = False) -> Iterator[Screen]:
             display.finish()
         with suppress(OSError):
             err.close()
-        out.close()
-        _flush()
-        for number, old in enumerate(kept, start=1):
-            os.dup2(old, number)
-            os.close(old)
-        if log:
-            _remove_empty(log)
+        try:
+            out.close()  # what it still holds may find a full disk
+        finally:
+            _flush()
+            for number, old in enumerate(kept, start=1):
+                os.dup2(old, number)
+                os.close(old)
+            if log:
+                _remove_empty(log)
 
 
 def _remove_empty(log: Path) -> None:
