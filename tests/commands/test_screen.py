@@ -3,13 +3,62 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from selfteach.commands import exam
 from selfteach.commands.screen import open_screen
+from selfteach.errors import RequirementNotMet
+from selfteach.run import finished
 
 FULL = Path("/dev/full")
+
+
+@pytest.fixture
+def closed() -> Iterator[int]:
+    """Return the end of a pipe that nobody reads."""
+    read, write = os.pipe()
+    os.close(read)
+    yield write
+    os.close(write)
+
+
+def test_work_goes_on_where_nobody_reads_its_progress(closed: int, tmp_path: Path) -> None:
+    """As in `selfteach feedback ... 2>&1 | head`."""
+    (tmp_path / "rows.jsonl").write_text('{"instruction": "Name a river."}\n')
+    words = ["overlap", "rows.jsonl", "--out", "kept.jsonl"]
+    done = subprocess.run(
+        [sys.executable, "-m", "selfteach", *words],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=closed,
+    )
+    assert (done.returncode, done.stdout) == (0, b"kept.jsonl: 1 row kept, 0 dropped\n")
+
+
+def test_a_table_that_is_read_in_part_is_no_fault(closed: int) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "selfteach", "templates"], stdout=closed, stderr=subprocess.PIPE
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_a_requirement_counts_also_where_the_exam_is_read_in_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr(finished, "read_exam", lambda _: {"gain": {"value": 0.1}})
+    monkeypatch.setattr(exam, "print_exam", fail)
+    with pytest.raises(RequirementNotMet, match="gain is 0.1"):
+        exam.show_exam(tmp_path, as_json=False, required="gain>=.5")
+    with pytest.raises(BrokenPipeError):
+        exam.show_exam(tmp_path, as_json=False, required=None)
 
 
 @pytest.mark.skipif(not FULL.exists(), reason="this system has no device that is always full")

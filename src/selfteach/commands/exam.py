@@ -15,10 +15,14 @@ def show_exam(folder: Path, *, as_json: bool, required: str | None) -> None:
     exam = finished.read_exam(folder)
     wanted = require.parse_requirements(required, measured=require.list_measured(exam))
     page = folder / finished.REPORT_FILE
-    if as_json:
-        print_json(finished.read_result(folder))
-    else:
-        print_exam(exam, page if page.exists() else None)
+    try:
+        if as_json:
+            print_json(finished.read_result(folder))
+        else:
+            print_exam(exam, page if page.exists() else None)
+    except BrokenPipeError:  # it was read in part
+        require.check_requirements(wanted, exam)
+        raise
     require.check_requirements(wanted, exam)
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from selfteach.run.display import Display, open_display, replace_control_chars
+from selfteach.run.display import Display, open_display, print_unless_closed
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -29,13 +29,13 @@ class Screen:
 
     def print_line(self, line: str) -> None:
         """Print one line on stderr."""
-        print(f"selfteach: {replace_control_chars(line)}", file=self.err, flush=True)
+        print_unless_closed(f"selfteach: {line}", self.err)
 
 
 def print_notices(lines: Iterable[str]) -> None:
     """Print lines about the material on stderr, before a screen is open."""
     for line in lines:
-        print(f"selfteach: {replace_control_chars(line)}", file=sys.stderr, flush=True)
+        print_unless_closed(f"selfteach: {line}", sys.stderr)
 
 
 @contextmanager
@@ -94,8 +94,15 @@ def _flush() -> None:
 
 
 def open_console(width: int) -> Console:
-    """Return a console on stdout; a file or a pipe gets lines of `width` columns."""
-    from rich.console import Console
+    """Return a console on stdout; a file or a pipe gets lines of `width` columns.
+
+    A pipe that nobody reads any more raises an error as `print` does; rich itself would exit with 1.
+    """
+    from rich.console import Console as RichConsole
+
+    class Console(RichConsole):
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError
 
     return Console(file=sys.stdout, highlight=False, width=None if sys.stdout.isatty() else width)
 
