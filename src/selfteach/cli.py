@@ -4,6 +4,7 @@ instant.
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import sys
@@ -537,6 +538,9 @@ def main() -> None:
     """Run a command, print a fault in one line, and exit; `--debug` may be anywhere."""
     for name, value in LIBRARY_ENVIRONMENT.items():
         os.environ.setdefault(name, value)
+    for stream in (sys.stdin, sys.stdout):
+        if isinstance(stream, io.TextIOWrapper):  # of a window without a console there is none
+            stream.reconfigure(errors="replace")  # its encoding may lack a character
     try:
         sys.argv[1:] = name_last_run(sys.argv[1:])  # a run records its command line
     except UsageError as fault:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -47,6 +48,39 @@ def test_a_table_that_is_read_in_part_is_no_fault(closed: int) -> None:
     assert (done.returncode, done.stderr) == (0, b"")
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "utf-8"])
+def test_every_encoding_of_stdout_takes_every_character(encoding: str) -> None:
+    """Windows gives a pipe its own code page."""
+    words = ["config", "feedback", "--explain", "then", "--set", "then=\u2260 \u00e9"]
+    environment = os.environ | {"PYTHONIOENCODING": encoding}
+    text, found = (
+        subprocess.run(
+            [sys.executable, "-m", "selfteach", *words, *more],
+            env=environment,
+            stdout=subprocess.PIPE,
+            check=True,
+        ).stdout
+        for more in ([], ["--json"])
+    )
+    assert "\u2260 \u00e9".encode(encoding, "replace") in text
+    assert json.loads(found.decode(encoding))["then"]["value"] == "\u2260 \u00e9"
+
+
+def test_a_line_in_another_encoding_can_be_read() -> None:
+    code = (
+        "import sys; from selfteach import cli\n"
+        "cli.run_command = lambda words: print(ascii(sys.stdin.readline()))\n"
+        "cli.main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"PYTHONIOENCODING": "utf-8"},
+        input=b"caf\xe9\n",
+        capture_output=True,
+    )
+    assert (done.returncode, done.stdout) == (0, b"'caf\\ufffd\\n'\n")
+
+
 def test_a_requirement_counts_also_where_the_exam_is_read_in_part(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -55,7 +89,7 @@ def test_a_requirement_counts_also_where_the_exam_is_read_in_part(
 
     monkeypatch.setattr(finished, "read_exam", lambda _: {"gain": {"value": 0.1}})
     monkeypatch.setattr(exam, "print_exam", fail)
-    with pytest.raises(RequirementNotMet, match="gain is 0.1"):
+    with pytest.raises(RequirementNotMet, match=r"gain is 0\.1"):
         exam.show_exam(tmp_path, as_json=False, required="gain>=.5")
     with pytest.raises(BrokenPipeError):
         exam.show_exam(tmp_path, as_json=False, required=None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import ctypes
 import json
 import math
@@ -96,7 +97,7 @@ def _flush() -> None:
 def open_console(width: int) -> Console:
     """Return a console on stdout; a file or a pipe gets lines of `width` columns.
 
-    A pipe that nobody reads any more raises an error as `print` does; rich itself would exit with 1.
+    A pipe that nobody reads any more raises an error, as with `print`: rich would exit with 1.
     """
     from rich.console import Console as RichConsole
 
@@ -108,8 +109,13 @@ def open_console(width: int) -> Console:
 
 
 def print_json(value: Any) -> None:
-    """Print one JSON object on one line of stdout; NaN and infinities become null."""
-    print(json.dumps(_replace_nonfinite(value), ensure_ascii=False, allow_nan=False))
+    """Print one JSON object on one line of stdout; NaN and infinities become null.
+
+    Where stdout is not UTF-8, other characters than ASCII are escaped.
+    """
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    is_utf8 = codecs.lookup(encoding).name == "utf-8"
+    print(json.dumps(_replace_nonfinite(value), ensure_ascii=not is_utf8, allow_nan=False))
 
 
 def print_result(found: Any, text: object, *, as_json: bool) -> None:
