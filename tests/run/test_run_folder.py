@@ -74,6 +74,20 @@ def test_the_status_of_a_run_that_was_stopped_at_once_says_how_to_resume_it(
     assert command == "  selfteach feedback 'Do not hum!' --out r"
 
 
+def test_no_name_in_a_run_from_elsewhere_steers_the_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with opened("r\x1b[2J", material={"rule\x1b[1m": "Do not hum!"}) as run:
+        with run.time_stage("probe\x1b]0;title\x07"):
+            pass
+        run.ledger.record_outcomes("read\x1b[2J", [Outcome("a", "accepted")])
+    for words in (["status", str(run.path)], ["status", "."]):
+        assert cli.run_command(words) == 0
+        printed = capsys.readouterr().out
+        assert "done" in printed
+        assert "\x1b" not in printed
+
+
 def test_the_default_folder_has_the_date_and_the_rule(tmp_path: Path) -> None:
     path = close(opened())
     assert path.parent == Path("runs")
