@@ -561,6 +561,7 @@ def run_command(arguments: list[str]) -> int:
     arguments = [a for a in given if a != "--debug"] + rest
     try:
         _refuse_other_encodings(arguments)
+        _refuse_gone_folder()
         code = build_command()(
             ["--debug", *arguments] if debug else arguments,
             prog_name="selfteach",
@@ -569,14 +570,37 @@ def run_command(arguments: list[str]) -> int:
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return 0
+        return _end_output()
+    except SystemExit as stop:  # the parser takes a pipe that is read in part for a fault
+        if not isinstance(stop.__context__, BrokenPipeError):
+            raise
+        return _end_output()
     except KeyboardInterrupt:
         return print_failure("stopped.", INTERRUPTED_CODE)
     except Exception as fault:
         if debug:
             traceback.print_exc()
         return print_error(fault)
+
+
+def _end_output() -> int:
+    """Print nothing more, because nobody reads on; return the exit code."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return 0
+
+
+def _refuse_gone_folder() -> None:
+    """Refuse to work in a folder that was removed, where no path can be found.
+
+    Raises:
+        UsageError: the current folder is gone.
+    """
+    try:
+        Path.cwd()
+    except OSError as fault:
+        raise UsageError(
+            f"the current folder cannot be used ({fault.strerror}).", cure="Change to another one."
+        ) from fault
 
 
 def _refuse_other_encodings(arguments: list[str]) -> None:
