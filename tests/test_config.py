@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -98,6 +99,29 @@ def test_what_is_dumped_is_read_back_the_same(tmp_path: Path) -> None:
     file.write_text(dump_config(resolved))
     assert resolve(FeedbackConfig, file).config == resolved.config
     assert "# --set" in dump_config(resolved)
+
+
+@pytest.mark.parametrize(
+    ("schema", "key", "value"),
+    [
+        (DocumentsConfig, "train.min_share", {"near": 0.1}),
+        (DocumentsConfig, "train.min_share", {}),
+        (FinetuneConfig, "train.dataset_shares", {"my.data": 2.0, "my: data": 1.0}),
+        (FeedbackConfig, "also", ("1e5", "1.5e3", "no", "0x10", "1.")),
+        (FeedbackConfig, "when", "1e5"),
+    ],
+)
+def test_a_dumped_mapping_or_text_is_read_back_as_it_was(
+    tmp_path: Path, schema: type[Section], key: str, value: Any
+) -> None:
+    """The default of train.min_share has another key; 1e5 is a number without quotes."""
+    resolved = resolve(schema, options={key: value})
+    file = tmp_path / "config.yaml"
+    file.write_text(dump_config(resolved))
+    assert resolve(schema, file).config == resolved.config
+    assert [line.split(":")[0] for line in dump_config(resolved).splitlines() if "#" in line] == [
+        key
+    ]
 
 
 def test_a_configuration_cannot_be_changed() -> None:

@@ -4,6 +4,7 @@ instant.
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import sys
@@ -537,6 +538,9 @@ def main() -> None:
     """Run a command, print a fault in one line, and exit; `--debug` may be anywhere."""
     for name, value in LIBRARY_ENVIRONMENT.items():
         os.environ.setdefault(name, value)
+    for stream in (sys.stdin, sys.stdout):
+        if isinstance(stream, io.TextIOWrapper):  # of a window without a console there is none
+            stream.reconfigure(errors="replace")  # its encoding may lack a character
     try:
         sys.argv[1:] = name_last_run(sys.argv[1:])  # a run records its command line
     except UsageError as fault:
@@ -557,6 +561,7 @@ def run_command(arguments: list[str]) -> int:
     arguments = [a for a in given if a != "--debug"] + rest
     try:
         _refuse_other_encodings(arguments)
+        _refuse_gone_folder()
         code = build_command()(
             ["--debug", *arguments] if debug else arguments,
             prog_name="selfteach",
@@ -565,14 +570,37 @@ def run_command(arguments: list[str]) -> int:
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return 0
+        return _end_output()
+    except SystemExit as stop:  # the parser takes a pipe that is read in part for a fault
+        if not isinstance(stop.__context__, BrokenPipeError):
+            raise
+        return _end_output()
     except KeyboardInterrupt:
         return print_failure("stopped.", INTERRUPTED_CODE)
     except Exception as fault:
         if debug:
             traceback.print_exc()
         return print_error(fault)
+
+
+def _end_output() -> int:
+    """Print nothing more, because nobody reads on; return the exit code."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return 0
+
+
+def _refuse_gone_folder() -> None:
+    """Refuse to work in a folder that was removed, where no path can be found.
+
+    Raises:
+        UsageError: the current folder is gone.
+    """
+    try:
+        Path.cwd()
+    except OSError as fault:
+        raise UsageError(
+            f"the current folder cannot be used ({fault.strerror}).", cure="Change to another one."
+        ) from fault
 
 
 def _refuse_other_encodings(arguments: list[str]) -> None:

@@ -286,8 +286,14 @@ def replace_file(path: Path, needed: int = 0) -> Iterator[Path]:
 
     Raises:
         ResourceError: the disk is full or failing; the old file stays.
-        UsageError: the place cannot be written.
+        UsageError: the place cannot be written, or is a pipe or a device.
     """
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise UsageError(
+            "is a pipe or a device, in whose place no file is written.",
+            where=path,
+            cure="Give the path of a file.",
+        )
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with convert_disk_errors(path, needed):
         try:

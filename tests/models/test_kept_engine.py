@@ -61,6 +61,21 @@ def test_a_folder_keeps_the_newest_files(tmp_path: Path) -> None:
     assert kept == ["2", "3", "4"]
 
 
+def test_a_file_that_is_used_again_is_not_the_next_to_go(tiny: Path, tmp_path: Path) -> None:
+    """A run may have released its teacher and open it again after the training."""
+    load_model(str(tiny), gguf=tmp_path)
+    (used,) = tmp_path.glob("*.gguf")
+    os.utime(used, (0, 0))
+    assert find_kept_model(str(tiny), None, tmp_path) is not None
+    model = SimpleNamespace(context_tokens=64, end_ids={2}, tokenizer=None)
+    for number in range(1, MAX_KEPT + 1):
+        file = tmp_path / f"{number}.gguf"
+        file.write_bytes(b"x")
+        os.utime(file, (number, number))
+    keep_engine_file(file, model)  # type: ignore[arg-type]
+    assert used.exists()
+
+
 def test_a_file_that_another_command_removes_meanwhile_is_no_fault(tmp_path: Path) -> None:
     """It is listed and not there any more, as a link is that leads nowhere."""
     model = SimpleNamespace(context_tokens=64, end_ids={2}, tokenizer=None)

@@ -74,6 +74,20 @@ def test_the_status_of_a_run_that_was_stopped_at_once_says_how_to_resume_it(
     assert command == "  selfteach feedback 'Do not hum!' --out r"
 
 
+def test_no_name_in_a_run_from_elsewhere_steers_the_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with opened("r\x1b[2J", material={"rule\x1b[1m": "Do not hum!"}) as run:
+        with run.time_stage("probe\x1b]0;title\x07"):
+            pass
+        run.ledger.record_outcomes("read\x1b[2J", [Outcome("a", "accepted")])
+    for words in (["status", str(run.path)], ["status", "."]):
+        assert cli.run_command(words) == 0
+        printed = capsys.readouterr().out
+        assert "done" in printed
+        assert "\x1b" not in printed
+
+
 def test_the_default_folder_has_the_date_and_the_rule(tmp_path: Path) -> None:
     path = close(opened())
     assert path.parent == Path("runs")
@@ -259,6 +273,18 @@ def test_a_folder_moved_aside_by_a_killed_process_comes_back() -> None:
     close(opened("mine"))
     assert (path / "adapter" / "w").read_text() == "whole"
     assert not list(path.glob(".*"))
+
+
+def test_an_inner_folder_is_exported_again_after_a_kill_at_its_last_step() -> None:
+    with opened("mine") as run, run.export_folder("adapters/reft") as folder:
+        (folder / "w").write_text("before")
+    left = run.path / "adapters" / ".reft.old"  # killed before this was removed
+    left.mkdir()
+    (left / "w").write_text("long before")
+    with opened("mine") as run, run.export_folder("adapters/reft") as folder:
+        (folder / "w").write_text("now")
+    assert [path.name for path in left.parent.iterdir()] == ["reft"]
+    assert (run.path / "adapters/reft/w").read_text() == "now"
 
 
 def test_a_stage_keeps_its_seconds_over_attempts_and_its_failures() -> None:
@@ -497,6 +523,18 @@ def test_a_run_that_is_set_aside_is_free() -> None:
     with opened("mine", new=True):
         assert find_lock_owner(Path("mine.before-1")) is None
         assert find_lock_owner(Path("mine")) == os.getpid()
+
+
+def test_a_run_that_cannot_be_set_aside_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(self: Path, target: Path) -> Path:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(self))
+
+    close(opened("mine"))
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "rename", fail)
+        with pytest.raises(UsageError, match="Permission denied"):
+            opened("mine", new=True)
+    assert find_lock_owner(Path("mine")) is None
 
 
 def test_an_out_that_holds_something_else_is_refused() -> None:

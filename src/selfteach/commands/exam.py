@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from selfteach.commands import require
@@ -15,10 +16,11 @@ def show_exam(folder: Path, *, as_json: bool, required: str | None) -> None:
     exam = finished.read_exam(folder)
     wanted = require.parse_requirements(required, measured=require.list_measured(exam))
     page = folder / finished.REPORT_FILE
-    if as_json:
-        print_json(finished.read_result(folder))
-    else:
-        print_exam(exam, page if page.exists() else None)
+    with suppress(BrokenPipeError):  # it may be read in part
+        if as_json:
+            print_json(finished.read_result(folder))
+        else:
+            print_exam(exam, page if page.exists() else None)
     require.check_requirements(wanted, exam)
 
 

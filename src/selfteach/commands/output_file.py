@@ -44,12 +44,16 @@ def refuse_shared_paths(written: Sequence[Path], read: Sequence[Path]) -> None:
 def open_atomic(path: Path) -> Iterator[TextIO]:
     """Open a file that appears whole or not at all; an unwritable folder is an error at once.
 
+    A link stays: the file that it leads to is written.
+
     Raises:
         UsageError: the path is a folder, or cannot be written.
         ResourceError: the disk is full or failing; the old file stays.
     """
     if path.is_dir():
         raise UsageError("is a folder.", where=path, cure="Give the path of a file.")
+    if path.is_symlink():
+        path = path.resolve()
     with (
         replace_file(path) as temporary,
         temporary.open("w", encoding="utf-8", errors="replace") as handle,

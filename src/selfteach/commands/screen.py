@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import ctypes
 import json
 import math
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from selfteach.run.display import Display, open_display, replace_control_chars
+from selfteach.run.display import Display, open_display, print_unless_closed
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -29,13 +30,13 @@ class Screen:
 
     def print_line(self, line: str) -> None:
         """Print one line on stderr."""
-        print(f"selfteach: {replace_control_chars(line)}", file=self.err, flush=True)
+        print_unless_closed(f"selfteach: {line}", self.err)
 
 
 def print_notices(lines: Iterable[str]) -> None:
     """Print lines about the material on stderr, before a screen is open."""
     for line in lines:
-        print(f"selfteach: {replace_control_chars(line)}", file=sys.stderr, flush=True)
+        print_unless_closed(f"selfteach: {line}", sys.stderr)
 
 
 @contextmanager
@@ -68,13 +69,15 @@ def open_screen(log: Path | None, *, debug: bool = False) -> Iterator[Screen]:
             display.finish()
         with suppress(OSError):
             err.close()
-        out.close()
-        _flush()
-        for number, old in enumerate(kept, start=1):
-            os.dup2(old, number)
-            os.close(old)
-        if log:
-            _remove_empty(log)
+        try:
+            out.close()  # what it still holds may find a full disk
+        finally:
+            _flush()
+            for number, old in enumerate(kept, start=1):
+                os.dup2(old, number)
+                os.close(old)
+            if log:
+                _remove_empty(log)
 
 
 def _remove_empty(log: Path) -> None:
@@ -92,15 +95,27 @@ def _flush() -> None:
 
 
 def open_console(width: int) -> Console:
-    """Return a console on stdout; a file or a pipe gets lines of `width` columns."""
-    from rich.console import Console
+    """Return a console on stdout; a file or a pipe gets lines of `width` columns.
+
+    A pipe that nobody reads any more raises an error, as with `print`: rich would exit with 1.
+    """
+    from rich.console import Console as RichConsole
+
+    class Console(RichConsole):
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError
 
     return Console(file=sys.stdout, highlight=False, width=None if sys.stdout.isatty() else width)
 
 
 def print_json(value: Any) -> None:
-    """Print one JSON object on one line of stdout; NaN and infinities become null."""
-    print(json.dumps(_replace_nonfinite(value), ensure_ascii=False, allow_nan=False))
+    """Print one JSON object on one line of stdout; NaN and infinities become null.
+
+    Where stdout is not UTF-8, other characters than ASCII are escaped.
+    """
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    is_utf8 = codecs.lookup(encoding).name == "utf-8"
+    print(json.dumps(_replace_nonfinite(value), ensure_ascii=not is_utf8, allow_nan=False))
 
 
 def print_result(found: Any, text: object, *, as_json: bool) -> None:

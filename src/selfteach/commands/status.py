@@ -54,7 +54,8 @@ def show_status(folder: Path | None, *, as_json: bool, mend: bool) -> None:
     if mend:
         counts = ", ".join(f"{count} {table}" for table, count in saved.items())
         print(f"recovered: {counts}; the damaged file is kept beside run.db")
-    print("\n".join(_list_lines(found)))
+    # A run may come from elsewhere, with any names in it.
+    print(replace_control_chars("\n".join(_list_lines(found))))
 
 
 def _show_all(below: Path, as_json: bool) -> None:
@@ -65,7 +66,7 @@ def _show_all(below: Path, as_json: bool) -> None:
             found = read_status(path)
         except SelfteachError as fault:
             listed.append({"path": str(path), "fault": str(fault)})
-            lines.append(f"damaged: {replace_control_chars(str(fault))}")
+            lines.append(f"damaged: {fault}")
         else:
             listed.append(_to_json(found))
             lines.append(f"{_describe_state(found):24} {found.seconds:6.0f} s  {path}")
@@ -79,10 +80,9 @@ def _show_all(below: Path, as_json: bool) -> None:
         lines.append(line)
     for server in list_servers():
         listed.append(server)
-        models = replace_control_chars(", ".join(server["models"]))
-        about = f"{server['address']} (process {server['pid']}): {models}"
+        about = f"{server['address']} (process {server['pid']}): {', '.join(server['models'])}"
         lines.append(f"server                            {about}")
-    print_result(listed, "\n".join(lines), as_json=as_json)
+    print_result(listed, replace_control_chars("\n".join(lines)), as_json=as_json)
 
 
 def _describe_student(path: Path) -> tuple[JsonObject, str]:
@@ -90,10 +90,10 @@ def _describe_student(path: Path) -> tuple[JsonObject, str]:
         found = describe_student(path, read_student(path))
     except SelfteachError as fault:
         row: JsonObject = {"path": str(path), "fault": str(fault)}
-        return row, f"damaged: {replace_control_chars(str(fault))}"
+        return row, f"damaged: {fault}"
     line = f"student                           {student.describe_in_line(found)}"
     jobs = [job.to_json() for job in list_open_jobs(path)]
-    return {"path": str(path), **found, "jobs": jobs}, replace_control_chars(line)
+    return {"path": str(path), **found, "jobs": jobs}, line
 
 
 def _describe_state(found: RunStatus) -> str:
@@ -107,9 +107,7 @@ def _describe_state(found: RunStatus) -> str:
 
 def _list_lines(found: RunStatus) -> list[str]:
     lines = [f"{found.path}: {_describe_state(found)}, {found.seconds:.0f} s"]
-    lines += [
-        f"  {key}: {replace_control_chars(str(value))}" for key, value in found.material.items()
-    ]
+    lines += [f"  {key}: {value}" for key, value in found.material.items()]
     if found.stages:
         lines += ["", "stage                     state        seconds"]
     for name, stage in found.stages.items():
@@ -123,7 +121,7 @@ def _list_lines(found: RunStatus) -> list[str]:
             f"{part.failed:7} {part.pending:8}"
         )
         lines += [
-            f"    {count:5}  {replace_control_chars(reason)}"
+            f"    {count:5}  {reason}"
             for reason, count in sorted(part.reasons.items(), key=lambda item: -item[1])
         ]
     if found.again:
@@ -133,7 +131,7 @@ def _list_lines(found: RunStatus) -> list[str]:
             "billed them twice)",
         ]
     if found.state in ("stopped", "empty") and found.command:
-        lines += ["", "resume with:", f"  {replace_control_chars(found.command)}"]
+        lines += ["", "resume with:", f"  {found.command}"]
     return lines
 
 

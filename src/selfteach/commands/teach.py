@@ -6,7 +6,7 @@ import shlex
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +114,8 @@ def teach(
     result = api.run_method(spec, show_on_screen(debug=options.debug))
     exam = finished.read_exam(Path(result["run"]))
     if not options.as_json:
-        print_exam(exam, Path(result["report"]))
+        with suppress(BrokenPipeError):  # it may be read in part; what follows is done anyway
+            print_exam(exam, Path(result["report"]))
     if options.student is not None:
         try:
             result["student"] = add_lesson(

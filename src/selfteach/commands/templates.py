@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from selfteach.commands.output_file import open_atomic, refuse_existing, refuse_shared_paths
-from selfteach.commands.screen import print_json, print_result
+from selfteach.commands.screen import open_console, print_json, print_result
 from selfteach.errors import DataError, UsageError
 from selfteach.files import BadLine, set_aside
 from selfteach.materials.rows import Row, read_rows, refuse_bad_rows
@@ -25,6 +25,7 @@ from selfteach.records import JsonObject, Prompt, digest, dump_canonical_json, p
 from selfteach.run.display import replace_control_chars
 
 TASK_COLUMNS = ("instances", "conversations", "messages")
+WIDTH = 80
 MAX_COLUMNS = 20
 """How many columns of a dataset a message names."""
 Segment = tuple[str, bool]
@@ -294,7 +295,6 @@ def split_segments(prompt: Prompt, answer: str, tokens: Any = None) -> list[Segm
 def _print_preview(
     library: Sequence[Template], rows: Sequence[dict[str, str]], model: str | None
 ) -> None:
-    from rich.console import Console
     from rich.text import Text
 
     tokens = None
@@ -302,7 +302,7 @@ def _print_preview(
         from selfteach.models.load_tokenizer import load_chat_tokenizer
 
         tokens = load_chat_tokenizer(model)
-    console = Console(file=sys.stdout, highlight=False)
+    console = open_console(WIDTH)
     console.print(
         "The learned part is marked with > and colored; the model only reads the rest.",
         style="dim",

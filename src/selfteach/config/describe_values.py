@@ -7,6 +7,8 @@ from typing import Any
 
 import yaml
 
+from selfteach.config.safe_yaml import Dumper
+
 NAMES_OF_TYPES = {
     "array": "a list",
     "boolean": "true or false",
@@ -38,5 +40,7 @@ def describe_schema(facts: Mapping[str, Any]) -> str:
 
 def format_value(value: object) -> str:
     """Return a value as YAML in one line."""
-    text: str = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10**6)
+    text: str = yaml.dump(
+        value, Dumper=Dumper, default_flow_style=True, allow_unicode=True, width=10**6
+    )
     return text.removesuffix("...\n").strip()

@@ -148,18 +148,33 @@ def dump_config(
 ) -> str:
     """Return the configuration as YAML, with the origin of each value unless it is the default.
 
+    A setting that is a mapping stays whole: key by key it would be added to the default.
+
     Args:
         change: returns the value that is written in place of that of a key.
     """
     lines = []
-    for key, value in flatten_keys(resolved.config.model_dump()).items():
+    for key, value in _list_settings(resolved.config).items():
         written = change(key, value)
         line = f"{key}: {format_value(written)}"
-        origin = resolved.origins[key]
+        origins = [resolved.origins[inner] for inner in flatten_keys({key: value})]
+        origin = next((found for found in origins if found != "default"), "default")
         if written != value:
             origin += "; its path is in run.db"
         lines.append(line if origin == "default" else f"{line:<55} # {origin}")
     return "\n".join(lines) + "\n"
+
+
+def _list_settings(section: BaseModel, prefix: str = "") -> dict[str, Any]:
+    """Return the settings of a section and of those in it, by dotted keys."""
+    found: dict[str, Any] = {}
+    for name, value in section.model_dump().items():
+        inner = getattr(section, name)
+        if isinstance(inner, BaseModel):
+            found |= _list_settings(inner, f"{prefix}{name}.")
+        else:
+            found[f"{prefix}{name}"] = value
+    return found
 
 
 def _parse_assignment(schema: type[BaseModel], item: str) -> tuple[str, Any]:

@@ -61,11 +61,15 @@ _NUMBER = list("-+.0123456789")
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:int", re.compile(r"^[-+]?(?:0|[1-9]\d*)$"), _NUMBER
 )
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(?:\d+\.\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|\d+[eE][-+]?\d+)$"),
-    _NUMBER,
-)
+_FLOAT = re.compile(r"^[-+]?(?:\d+\.\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|\d+[eE][-+]?\d+)$")
+_Loader.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, _NUMBER)
+
+
+class Dumper(yaml.SafeDumper):
+    """Write YAML that `parse_yaml` reads as it was: the text 1e5 gets quotes."""
+
+
+Dumper.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, _NUMBER)
 
 
 def parse_yaml(text: str, where: str) -> Any:

@@ -7,6 +7,7 @@ Beside the GGUF stands what sampling needs to know of the model, and the file's 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 FORMAT = 4
 """Grows when the same weights are written as another file, or more is noted beside it."""
 MAX_KEPT = 3
-"""Files that a folder keeps; the oldest go first."""
+"""Files that a folder keeps; those that were not used for the longest time go first."""
 
 
 @dataclass
@@ -136,6 +137,8 @@ def find_kept_model(name: str, adapter: Path | None, folder: Path) -> UnloadedMo
     facts = read_facts(folder / f"{fingerprint}.gguf")
     if facts is None:
         return None
+    with suppress(OSError):  # it may be in a folder of somebody else
+        os.utime(folder / f"{fingerprint}.gguf")
     from selfteach.models.load_tokenizer import load_chat_tokenizer
 
     tokens = load_chat_tokenizer(str(base), class_name=facts["tokenizer"])

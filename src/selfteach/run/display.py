@@ -10,6 +10,7 @@ import sys
 import time
 import unicodedata
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TextIO
 
 from selfteach.run.workload import RemainingTime
@@ -146,7 +147,7 @@ class Display:
         return place if left_s is None else f"{place}, {format_left(left_s)}"
 
     def _line(self, text: str) -> None:
-        print(replace_control_chars(text), file=self._stream, flush=True)
+        print_unless_closed(text, self._stream)
 
 
 class SilentDisplay(Display):
@@ -272,6 +273,12 @@ def in_notebook() -> bool:
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython else None
     return type(shell).__name__ == "ZMQInteractiveShell"
+
+
+def print_unless_closed(text: str, stream: TextIO) -> None:
+    """Print one line of progress; where nobody reads on, the work goes on without it."""
+    with suppress(BrokenPipeError):
+        print(replace_control_chars(text), file=stream, flush=True)
 
 
 def replace_control_chars(text: str) -> str:

@@ -242,6 +242,7 @@ class Run:
             self._set_changed_aside(name)
             with delay_interrupts():
                 if path.exists():
+                    shutil.rmtree(old, ignore_errors=True)  # of a process that was killed
                     path.rename(old)
                 fresh.rename(path)
                 sync_folder(path.parent)
@@ -563,9 +564,11 @@ def _rename_old_run(out: Path) -> None:
     out = out.resolve()
     lock = RunLock(out)
     names = (out.with_name(f"{out.name}.before-{number}") for number in count(1))
-    with convert_disk_errors(out):
-        out.rename(next(path for path in names if not path.exists()))
-    lock.release()
+    try:
+        with convert_disk_errors(out):
+            out.rename(next(path for path in names if not path.exists()))
+    finally:
+        lock.release()
 
 
 def _choose_default_folder(name: str, identity: JsonObject, new: bool) -> Path:

@@ -1,0 +1,35 @@
+"""The file of `--out`: over what it is written, and over what it is not."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from selfteach.commands.output_file import open_atomic
+from selfteach.errors import UsageError
+from selfteach.files import write_text
+
+
+def test_a_pipe_or_a_device_is_not_replaced_by_a_file(tmp_path: Path) -> None:
+    """Root can put a file in the place of /dev/null."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(UsageError, match="is a pipe or a device"), open_atomic(pipe):
+        pass
+    with pytest.raises(UsageError, match="is a pipe or a device"):
+        write_text(pipe, "page")
+    assert stat.S_ISFIFO(pipe.lstat().st_mode)
+    assert list(tmp_path.iterdir()) == [pipe]
+
+
+def test_a_link_stays_and_its_file_is_written(tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "file")
+    for text in ("new", "newer"):
+        with open_atomic(link) as handle:
+            handle.write(text)
+        assert (tmp_path / "file").read_text() == text
+    assert link.is_symlink()
