@@ -12,7 +12,8 @@ from selfteach.config import FeedbackConfig
 from selfteach.generate.plain_rule import PlainRule, parse_plain_rule, write_prompt
 from selfteach.materials.effect import read_effect
 from selfteach.materials.rule import read_rule
-from selfteach.methods.feedback.say_plainly import find_check, say_plainly
+from selfteach.methods.feedback.say_plainly import find_check, may_be_said_plainly, say_plainly
+from selfteach.methods.feedback.understand_rule import use_plain_words
 from selfteach.methods.session import Session
 from selfteach.records import Completion, Message, Request
 
@@ -44,8 +45,9 @@ def say(rule: str, *replies: str, **settings: Any) -> PlainRule | None:
     return say_plainly(cast(Session, session), rule)
 
 
-def test_the_rule_has_no_known_form() -> None:
-    assert read_effect(read_rule(UNREAD).effect) is None
+def test_a_rule_of_no_known_form_is_asked_about() -> None:
+    session = SimpleNamespace(teacher=Teacher(()), config=FeedbackConfig())
+    assert may_be_said_plainly(cast(Session, session), UNREAD)
 
 
 def test_two_wordings_that_are_read_alike_count() -> None:
@@ -79,15 +81,13 @@ def test_other_wordings_do_not(replies: Sequence[str]) -> None:
     ],
 )
 def test_what_is_decided_is_not_asked(rule: str, settings: dict[str, Any]) -> None:
-    teacher = Teacher((PLAIN,) * 3)
-    session = SimpleNamespace(teacher=teacher, config=FeedbackConfig(**settings))
-    assert say_plainly(cast(Session, session), rule) is None
-    assert not teacher.asked
+    session = SimpleNamespace(teacher=Teacher((PLAIN,) * 3), config=FeedbackConfig(**settings))
+    assert not may_be_said_plainly(cast(Session, session), rule)
 
 
 def test_without_a_teacher_nobody_is_asked() -> None:
     session = SimpleNamespace(teacher=None, config=FeedbackConfig())
-    assert say_plainly(cast(Session, session), UNREAD) is None
+    assert not may_be_said_plainly(cast(Session, session), UNREAD)
 
 
 def test_the_condition_of_the_rule_itself_stays() -> None:
@@ -138,3 +138,21 @@ def test_the_worked_examples_are_read() -> None:
     plain = [parse_plain_rule(reply, is_chat=True) for reply in replies]
     assert len(plain) > 10
     assert all(one and read_effect(read_rule(one.then).effect) for one in plain)
+
+
+def bind(*replies: str) -> tuple[FeedbackConfig, list[str]]:
+    """Return the settings after a rule was asked about, and the printed lines."""
+    lines: list[str] = []
+    display = SimpleNamespace(print_line=lines.append)
+    session = SimpleNamespace(teacher=Teacher(replies), config=FeedbackConfig(), display=display)
+    use_plain_words(cast(Session, session), UNREAD)
+    return session.config, lines
+
+
+def test_the_plain_words_are_shown_and_hold() -> None:
+    config, (line,) = bind(PLAIN, PLAIN, "no")
+    assert (config.when, config.then) == ("", "Never mention fennel.")
+    assert "--then 'Never mention fennel.'" in line
+    config, (line,) = bind("no", "no", "no")
+    assert config == FeedbackConfig()
+    assert "do not agree" in line

@@ -31,22 +31,32 @@ _OF_REQUESTS = re.compile(r"(?:i(?:'m| am)? )?(?:be(?:ing)? )?(?:ask|want|writ|d
 _QUOTED = re.compile(r"(?<!\w)[\"']([^\"]+?)[\"'](?!\w)")
 
 
-def say_plainly(session: Session, text: str) -> PlainRule | None:
-    """Return a rule of no known form in plain words that are read; None if there is no teacher, or
-    if no other wording agrees with its first one.
+def may_be_said_plainly(session: Session, text: str) -> bool:
+    """Return whether there is a teacher, and a rule of no known form that nothing else decides.
 
     Raises:
         DataError: see `read_rule`.
     """
-    config = session.config
-    if session.teacher is None or is_decided(config):
+    if session.teacher is None or is_decided(session.config):
+        return False
+    return read_effect(read_rule(text, session.config.when).effect) is None
+
+
+def say_plainly(session: Session, text: str) -> PlainRule | None:
+    """Return a rule in plain words of the teacher that are read; None if no other wording agrees
+    with the first one.
+
+    Raises:
+        DataError: see `read_rule`.
+    """
+    teacher = session.teacher
+    if teacher is None:
         return None
-    rule = read_rule(text, config.when)
-    if read_effect(rule.effect):
-        return None
-    is_chat = session.teacher.is_chat_model
-    wordings = ask_for_wordings(session.teacher, rule, config.seed, is_chat=is_chat)
-    return choose_wording(rule, wordings)
+    rule = read_rule(text, session.config.when)
+    is_chat = teacher.is_chat_model
+    return choose_wording(
+        rule, ask_for_wordings(teacher, rule, session.config.seed, is_chat=is_chat)
+    )
 
 
 def is_decided(config: FeedbackConfig) -> bool:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from selfteach.config import FeedbackConfig
 from selfteach.errors import DataError
 from selfteach.generate.few_shot import CUSTOMERS_TOPICS
-from selfteach.generate.plain_rule import PlainRule
 from selfteach.generate.subject import (
     MAX_ASKED_SIBLINGS,
     Subject,
@@ -39,7 +38,7 @@ from selfteach.materials.situation import (
     name_written_topic,
     read_situation,
 )
-from selfteach.methods.feedback.say_plainly import say_plainly
+from selfteach.methods.feedback.say_plainly import may_be_said_plainly, say_plainly
 from selfteach.methods.feedback.training_settings import choose_training
 from selfteach.methods.session import Session
 from selfteach.models import Sampler, Scorer
@@ -189,10 +188,7 @@ def bind_rule(session: Session, text: str) -> Rule:
     Raises:
         DataError: see `check_rule`.
     """
-    if plain := say_plainly(session, text):
-        changes = {"when": plain.when, "then": plain.then}
-        session.config = session.config.model_copy(update=changes)
-        session.display.print_line(describe_plain_rule(plain))
+    use_plain_words(session, text)
     found = understand_rule(session.base, session.base, text, session.config)
     session.situation = found.situation
     session.effect = found.effect
@@ -204,11 +200,23 @@ def bind_rule(session: Session, text: str) -> Rule:
     return found.rule
 
 
-def describe_plain_rule(plain: PlainRule) -> str:
-    """Return the line that says how the teacher puts a rule, and how the person puts it."""
+def use_plain_words(session: Session, text: str) -> None:
+    """Read a rule of no known form in the teacher's plain words, and print them."""
+    if not may_be_said_plainly(session, text):
+        return
+    plain = say_plainly(session, text)
+    if plain is None:
+        session.display.print_line(
+            "the teacher's plain words for the rule do not agree; it is judged as it is said"
+        )
+        return
+    changes = {"when": plain.when, "then": plain.then}
+    session.config = session.config.model_copy(update=changes)
     options = f"--when {shlex.quote(plain.when)} " if plain.when else ""
-    options += f"--then {shlex.quote(plain.then)}"
-    return f"the teacher says the rule plainly: {options} (give these options to say it otherwise)"
+    session.display.print_line(
+        f"the teacher says the rule plainly: {options}--then {shlex.quote(plain.then)} "
+        "(give these options to say it otherwise)"
+    )
 
 
 def read_known_situation(scope: str) -> Situation:
