@@ -128,7 +128,10 @@ def feedback(
         option(
             "--teacher",
             "URL#NAME",
-            f"Another model that writes the better answers: {TEACHER_HELP}",
+            (
+                "Another model that writes the better answers, and says plainly a rule of no known "
+                f"form: {TEACHER_HELP}"
+            ),
         ),
     ] = None,
 ) -> None:

@@ -60,7 +60,7 @@ def test_two_wordings_that_are_read_alike_count() -> None:
     [
         (PLAIN, "When: everywhere\nThen: Be kind.", "Never mention fennel."),
         ("no", PLAIN, PLAIN),
-        (PLAIN.replace("fennel", "fennel 7 times"),) * 3,
+        ("When: everywhere\nThen: Use at most 7 words.",) * 3,
         ('When: everywhere\nThen: Never write "dill".',) * 3,
         ("When: everywhere\nThen: Be kind.",) * 3,
         ("",) * 3,
