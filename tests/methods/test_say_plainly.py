@@ -90,6 +90,14 @@ def test_without_a_teacher_nobody_is_asked() -> None:
     assert not may_be_said_plainly(cast(Session, session), UNREAD)
 
 
+def test_words_of_a_demand_are_no_condition() -> None:
+    rule = f"When it comes to soup, {UNREAD}"
+    assert "fennel" in read_rule(rule).scope.lower()
+    said = "When: asked about soup\nThen: Never mention fennel."
+    assert say(rule, *(said,) * 3) == PlainRule("asked about soup", "Never mention fennel.")
+    assert say(rule, *(PLAIN,) * 3) is None
+
+
 def test_the_condition_of_the_rule_itself_stays() -> None:
     rule = f"When I ask about soup, {UNREAD}"
     assert read_rule(rule).scope
@@ -102,6 +110,7 @@ def test_the_condition_of_the_rule_itself_stays() -> None:
     [
         ("asked about soup", True),
         ("messages to guests", True),
+        ("a guest asks about soup", True),
         ("soup", False),
         ("first sentence", False),
         ("pigs fly", False),

@@ -26,8 +26,10 @@ from selfteach.number_words import write_digits
 
 DRAWS = 3
 """How many wordings are asked for."""
-_OF_REQUESTS = re.compile(r"(?:i(?:'m| am)? )?(?:be(?:ing)? )?(?:ask|want|writ|draft)", re.I)
-"""How a condition about requests begins. "Prices" alone may be what an answer has in it."""
+_OF_REQUESTS = re.compile(r"(?:[\w']+ ){0,3}(?:ask|want|writ|draft)", re.I)
+"""How a condition about requests begins: "asked", "a guest asks". "Prices" alone may be what an
+answer has in it.
+"""
 _QUOTED = re.compile(r"(?<!\w)[\"']([^\"]+?)[\"'](?!\w)")
 
 
@@ -69,14 +71,16 @@ def ask_for_wordings(
 ) -> list[PlainRule | None]:
     """Return how the teacher says a rule plainly, the greedy wording first.
 
-    A condition that is read from the rule itself stays.
+    A condition about requests that is read from the rule itself stays.
 
     Args:
         is_chat: whether the teacher has a chat template.
     """
     replies = sample_texts(teacher, request_plain_rules(rule.text, DRAWS, seed, is_chat=is_chat))
     wordings = [parse_plain_rule(reply, is_chat=is_chat) for reply in replies]
-    return [one and replace(one, when=rule.scope or one.when) for one in wordings]
+    if rule.scope and is_about_requests(rule.scope):
+        return [one and replace(one, when=rule.scope) for one in wordings]
+    return wordings
 
 
 def choose_wording(rule: Rule, wordings: Sequence[PlainRule | None]) -> PlainRule | None:
@@ -87,11 +91,12 @@ def choose_wording(rule: Rule, wordings: Sequence[PlainRule | None]) -> PlainRul
 
 def find_check(rule: Rule, wording: PlainRule | None) -> str:
     """Return the check of a rule in plain words; "" where they have none, name what the rule does
-    not, or hold for no requests.
+    not, hold for no requests, or hold everywhere where a condition was read.
     """
     if wording is None or not is_taken_from(wording.then, rule.text):
         return ""
-    if wording.when and not rule.scope and not is_about_requests(wording.when):
+    holds = is_about_requests(wording.when) if wording.when else not rule.scope
+    if not holds:
         return ""
     try:
         effect = read_effect(read_rule(rule.text, wording.when, wording.then).effect)
