@@ -90,6 +90,10 @@ def test_without_a_teacher_nobody_is_asked() -> None:
     assert not may_be_said_plainly(cast(Session, session), UNREAD)
 
 
+def test_the_person_s_condition_stays() -> None:
+    assert say(UNREAD, *(PLAIN,) * 3, when="soup") == PlainRule("soup", "Never mention fennel.")
+
+
 def test_words_of_a_demand_are_no_condition() -> None:
     rule = f"When it comes to soup, {UNREAD}"
     assert "fennel" in read_rule(rule).scope.lower()

@@ -54,11 +54,12 @@ def say_plainly(session: Session, text: str) -> PlainRule | None:
     teacher = session.teacher
     if teacher is None:
         return None
-    rule = read_rule(text, session.config.when)
-    is_chat = teacher.is_chat_model
-    return choose_wording(
-        rule, ask_for_wordings(teacher, rule, session.config.seed, is_chat=is_chat)
-    )
+    config = session.config
+    rule = read_rule(text, config.when)
+    wordings = ask_for_wordings(teacher, rule, config.seed, is_chat=teacher.is_chat_model)
+    if config.when:
+        wordings = [one and replace(one, when=rule.scope) for one in wordings]
+    return choose_wording(rule, wordings)
 
 
 def is_decided(config: FeedbackConfig) -> bool:
@@ -95,8 +96,7 @@ def find_check(rule: Rule, wording: PlainRule | None) -> str:
     """
     if wording is None or not is_taken_from(wording.then, rule.text):
         return ""
-    holds = is_about_requests(wording.when) if wording.when else not rule.scope
-    if not holds:
+    if wording.when != rule.scope and not is_about_requests(wording.when):
         return ""
     try:
         effect = read_effect(read_rule(rule.text, wording.when, wording.then).effect)
