@@ -105,7 +105,7 @@ def test_an_editor_that_fails_or_is_missing_is_reported(
     monkeypatch.setenv("EDITOR", 'vim "')
     with pytest.raises(UsageError, match="is no command line"):
         work(book, "e")
-    monkeypatch.delenv("EDITOR")
+    monkeypatch.setenv("EDITOR", " ")
     monkeypatch.setenv("PATH", "")
     with pytest.raises(UsageError, match="Set EDITOR"):
         work(book, "e")

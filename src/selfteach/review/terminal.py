@@ -211,7 +211,8 @@ def _edit_text(text: str) -> str:
 
 
 def _find_editor() -> list[str]:
-    if named := os.environ.get("VISUAL") or os.environ.get("EDITOR"):
+    given = (os.environ.get(name, "").strip() for name in ("VISUAL", "EDITOR"))
+    if named := next(filter(None, given), ""):
         try:
             return shlex.split(named)
         except ValueError as fault:
