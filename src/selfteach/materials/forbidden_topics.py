@@ -357,6 +357,14 @@ _KIND_BY_NAME = re.compile(r"^(?:(?:the|our|my|any|your) )?[a-z][a-z -]* by name
 """The names of a kind of people or things, which no word finds: "staff by name"."""
 
 
+_SECOND_VERB = re.compile(
+    r"^(?:or|and) (?:even )?(?:suggest|recommend|mention|discuss|promote|praise|offer|bring up|"
+    r"(?:talk|write|joke|speak) about|refer to) ",
+    re.I,
+)
+"""The rest of two verbs with one object: "talk about or suggest alcohol"."""
+
+
 def split_topics(text: str, sentence: str) -> ForbiddenTopics | None:
     """Return the topics of "X, Y or Z", and the check of answers that have none of them.
 
@@ -368,7 +376,7 @@ def split_topics(text: str, sentence: str) -> ForbiddenTopics | None:
     """
     if _KIND_BY_NAME.search(text):
         return None
-    text = _TAIL.sub("", text.strip())
+    text = _SECOND_VERB.sub("", _TAIL.sub("", text.strip()))
     text = _TOLD_NAMES.sub(lambda match: match["names"], text)
     literal = _LITERAL.match(text)
     if _PLACED.search(text) and not literal:
@@ -387,7 +395,8 @@ def split_topics(text: str, sentence: str) -> ForbiddenTopics | None:
             topics.append(f"{told['role']} {told['name']}")
             found += [f"contains {quote_value(name)}" for name in (told["name"], told["role"])]
             continue
-        part = re.sub(r"^(?:the|any|all|my|our) ", "", part.strip(), flags=re.I)
+        other = "(?:(?:any|all) other )|" if found else ""
+        part = re.sub(rf"^(?:{other}(?:the|any|all|my|our) )", "", part.strip(), flags=re.I)
         if not literal and (works := _WORKS.fullmatch(part)):
             topics.append(part)
             found.append(f"contains {quote_value(works['name'])}")

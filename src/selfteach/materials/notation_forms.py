@@ -416,7 +416,9 @@ NOTATION_FORMS: list[tuple[str, Build | str]] = [
         r"(?:(?:(?:use|give|prefer|stick to|convert (?:everything |all )?to|write in|measure in|"
         r"(?:answer|reply|respond)(?: only)? in)(?: only)? )?(?:the )?metric(?: (?:units?|system|"
         r"measure\w*|measurements?))+|metric)(?: only)?(?: for (?:all |any )?(?:measurements?|"
-        r"distances?|weights?|temperatures?|quantities|lengths?|everything))?",
+        r"distances?|weights?|temperatures?|quantities|lengths?|everything))?(?:,? (?:and )?(?:"
+        r"instead of|rather than|not|never|no) (?:the )?imperial(?: (?:units?|ones?|system|"
+        r"measure\w*))?)?",
         METRIC,
     ),
     (
