@@ -655,8 +655,26 @@ def check_paragraph_length(match: re.Match[str]) -> str | None:
     """Return the check of "use at most two sentences in each paragraph"."""
     bound = match["before"].lower()
     most = parse_count(match["count"]) - (bound in UNDER)
-    ended = r"[^\\n.!?]*[.!?]+[\"'”’)]*[ \\t]+"
-    return f'not regex "(?:{ended}){{{most}}}[^\\\\s]"' if most > 0 else None
+    inside = rf"(?:[^\\n.!?]|[.!?](?=[^\\s.!?\"'”’)])|{_NO_END})*+"
+    ended = rf"{inside}[.!?]+[\"'”’)]*[ \\t]+"
+    return f'not regex "(?m)^(?:{ended}){{{most}}}[^\\\\s]"' if most > 0 else None
+
+
+_NO_END = (
+    r"(?<=\\b(?:Mr|Mrs|Ms|Dr|Prof|St|vs|e\\.g|i\\.e|[A-HJ-Z]))\\.(?=[ \\t])|"
+    r"(?<=^\\W*\\d{1,3})\\."
+)
+"""A full stop that ends no sentence: of an abbreviation, an initial or the number of an item."""
+EACH_ON_A_LINE = (
+    r'not regex "(?m)[.!?](?<!\\b(?:Mr|Mrs|Ms|Dr|Prof|St|vs|e\\.g|i\\.e|[A-HJ-Z])\\.)'
+    r'(?<!^\\W*\\d{1,3}\\.)[\"”’)]?[ \\t]+\\p{Lu}"'
+)
+"""The condition that no sentence follows another one on its line."""
+NO_DOUBLE_QUOTES = r'not regex "[\"“”]"'
+NO_SINGLE_QUOTES = r'not regex "(?<!\\w)[‘\'](?!\\d\\ds\\b|(?i:em|tis|twas|til|cause|n)\\b)(?=\\w)"'
+"""The condition that no word begins with a single quotation mark; "'90s" and "'tis" have an
+apostrophe.
+"""
 
 
 MAX_SENTENCE_WORDS = 60

@@ -11,6 +11,7 @@ from selfteach.materials.effect_checks import (
     BOLD,
     CAPITAL_WORD,
     CHECKBOX,
+    EACH_ON_A_LINE,
     EXACT,
     FULL_STOP,
     LANGUAGES,
@@ -18,6 +19,8 @@ from selfteach.materials.effect_checks import (
     MANY,
     MARKS,
     NO_BULLETS,
+    NO_DOUBLE_QUOTES,
+    NO_SINGLE_QUOTES,
     ONE,
     OTHER_OLDS,
     OVER,
@@ -256,6 +259,7 @@ _IT = rf"(?:it|them|things|yourself|(?:your|all|all your|every|each|the|my) {REP
 _TWO_NEW = r"[\"'](?P<new>[^\"']+)[\"'] (?:and|or) [\"'](?P<new_too>[^\"']+)[\"']"
 _TWO_OLD = r"[\"'](?P<old>[^\"']+)[\"'] (?:and|or) [\"'](?P<old_too>[^\"']+)[\"']"
 _QUOTES = r"(?:quotation marks?|quotes|inverted commas)(?: (?:around|for|in|with) [a-z ]+)?"
+_NO_USE = r"(?:(?:never|do not|don't) (?:use|write with|write in)|avoid|no|without)"
 _IN_EACH = r"(?:per|a|in (?:each|every|a|any)|for each)"
 _PATTERNS: list[tuple[str, Build | str]] = [
     (
@@ -452,7 +456,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     (
         r"(?:write|put|start|begin|set) (?:each|every) (?:single )?sentence (?:on (?:its own|a "
         r"(?:new|separate)) line|on a line of its own|in a new line)",
-        r'not regex "[.!?](?<!\\b(?:Mr|Mrs|Ms|Dr|Prof|St)\\.)[\"”’)]?[ \\t]+\\p{Lu}"',
+        EACH_ON_A_LINE,
     ),
     (
         r"(?:(?:keep|limit|make) (?:(?:all|every|each|your) )*sentences? (?:to |at )?|(?:use|write|"
@@ -752,13 +756,15 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     (
         rf"(?:always |only )*(?:use|write with|prefer)(?: only)? single {_QUOTES}"
         r"(?:,? (?:not|never|instead of|rather than) double(?: ones| quotes| quotation marks)?)?",
-        r'not regex "[\"“”]"',
+        NO_DOUBLE_QUOTES,
     ),
     (
         rf"(?:always |only )*(?:use|write with|prefer)(?: only)? double {_QUOTES}"
         r"(?:,? (?:not|never|instead of|rather than) single(?: ones| quotes| quotation marks)?)?",
-        r'not regex "(?<!\\w)[‘\'](?=\\w)"',
+        NO_SINGLE_QUOTES,
     ),
+    (rf"{_NO_USE} single {_QUOTES}", NO_SINGLE_QUOTES),
+    (rf"{_NO_USE} double {_QUOTES}", NO_DOUBLE_QUOTES),
     (
         rf"(?:say|write|use) {_TWO_NEW} (?:instead of|rather than) {_TWO_OLD}",
         replace_two,

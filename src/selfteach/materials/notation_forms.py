@@ -384,7 +384,8 @@ NOTATION_FORMS: list[tuple[str, Build | str]] = [
         r"12[- ]?h(?:ou)?rs?(?: (?:clock|time|form|format|notation|times))*|(?:use|write|add|put) "
         r"(?:am (?:or|and) pm|am/pm)(?: (?:after|with|behind) (?:the |all |any )*times?)?)"
         r"(?: with (?:am (?:or|and) pm|am/pm))?",
-        r'not regex "(?i)\\b(?:1[3-9]|2[0-3])[:.]\\d\\d\\b|\\b\\d{1,2}:\\d\\d\\b(?! ?[ap]\\.?m)"',
+        r'not regex "(?i)\\b(?:1[3-9]|2[0-3]):[0-5]\\d\\b|\\b\\d{1,2}:[0-5]\\d\\b'
+        r'(?!(?:\\s?(?:[-–—]|to|and|or|until)\\s?\\d{1,2}(?::\\d\\d)?)?\\s?[ap]\\.?m)"',
     ),
     (
         r"(?:use|write|put|add) (?:a |the )?(?:thousands? commas?|commas? (?:for|in|after|between|"
