@@ -64,8 +64,23 @@ def test_two_wordings_that_are_read_alike_count() -> None:
         ('When: everywhere\nThen: Never write "dill".',) * 3,
         ("When: everywhere\nThen: Be kind.",) * 3,
         ("",) * 3,
+        ("When: everywhere\nThen: Never mention wine.",) * 3,
+        ("When: everywhere except emails\nThen: Never mention fennel.",) * 3,
+        ("When: asked about soup, but not fish\nThen: Never mention fennel.",) * 3,
+        (f"{PLAIN}\n{'x' * 1000}",) * 3,
     ],
-    ids=["no other", "no first", "new number", "new word", "no check", "empty"],
+    ids=[
+        "no other",
+        "no first",
+        "new number",
+        "new word",
+        "no check",
+        "empty",
+        "new subject",
+        "exception",
+        "exception of a subject",
+        "too long",
+    ],
 )
 def test_other_wordings_do_not(replies: Sequence[str]) -> None:
     assert say(UNREAD, *replies) is None

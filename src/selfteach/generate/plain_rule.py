@@ -24,6 +24,9 @@ TASK = (
 )
 EVERYWHERE = "everywhere"
 MAX_TOKENS = 64
+MAX_CHARS = 1000
+"""A reply of so many tokens has fewer; a longer one of a server that ignores their number is none.
+"""
 TEMPERATURE = 0.8
 TOP_P = 0.95
 _EXAMPLES: tuple[tuple[str, str, str], ...] = read_tables("plain_rules.json")["examples"]
@@ -88,7 +91,9 @@ def _write_reply(when: str, then: str) -> str:
 
 
 def parse_plain_rule(reply: str, *, is_chat: bool) -> PlainRule | None:
-    """Return the rule of a reply; None where it does not have both lines."""
+    """Return the rule of a reply; None where it is too long or does not have both lines."""
+    if len(reply) > MAX_CHARS:
+        return None
     found = _REPLY.match(clean_text(reply if is_chat else f"When:{reply}"))
     if not found:
         return None

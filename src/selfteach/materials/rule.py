@@ -107,7 +107,7 @@ def read_rule(text: str, when: str = "", then: str = "") -> Rule:
     if not when:
         _refuse_unread_condition(said, "" if scope else effect)
         _refuse_unasked(scope)
-        _refuse_exception_in_scope(scope)
+        refuse_exception_in_scope(scope)
     _refuse_part(scope, effect)
     _refuse_unnamed(effect)
     _refuse_unnamed_person(scope)
@@ -535,8 +535,12 @@ _EXCEPTION_IN_SCOPE = re.compile(
 )
 
 
-def _refuse_exception_in_scope(scope: str) -> None:
-    """Refuse a scope that leaves somebody or something out: "emails, except those to my mother"."""
+def refuse_exception_in_scope(scope: str) -> None:
+    """Refuse a scope that leaves somebody or something out: "emails, except those to my mother".
+
+    Raises:
+        DataError: it does.
+    """
     if found := _EXCEPTION_IN_SCOPE.search(QUOTED.sub("", scope)):
         raise _make_exception_error(found[0])
 

@@ -17,7 +17,7 @@ from selfteach.errors import SelfteachError
 from selfteach.generate.plain_rule import PlainRule, parse_plain_rule, request_plain_rules
 from selfteach.judge.check import NAMES_OF_CHECK
 from selfteach.materials.effect import read_effect
-from selfteach.materials.rule import Rule, read_rule
+from selfteach.materials.rule import Rule, read_rule, refuse_exception_in_scope
 from selfteach.materials.situation import read_situation
 from selfteach.methods.session import Session
 from selfteach.models import Sampler
@@ -92,17 +92,28 @@ def choose_wording(rule: Rule, wordings: Sequence[PlainRule | None]) -> PlainRul
 
 def find_check(rule: Rule, wording: PlainRule | None) -> str:
     """Return the check of a rule in plain words; "" where they have none, name what the rule does
-    not, hold for no requests, or hold everywhere where a condition was read.
+    not, hold for no requests or with an exception, or hold everywhere where a condition was read.
     """
     if wording is None or not is_taken_from(wording.then, rule.text):
         return ""
-    if wording.when != rule.scope and not is_about_requests(wording.when):
-        return ""
     try:
+        if wording.when != rule.scope:
+            refuse_exception_in_scope(wording.when)
+            if not is_about_requests(wording.when):
+                return ""
         effect = read_effect(read_rule(rule.text, wording.when, wording.then).effect)
     except SelfteachError:
         return ""
-    return effect.check if effect else ""
+    if effect is None or not all(is_named(topic, rule.text) for topic in effect.topics):
+        return ""
+    return effect.check
+
+
+def is_named(topic: str, text: str) -> bool:
+    """Return whether the beginning of a word of a forbidden subject stands in the rule, too."""
+    words = re.findall(r"\w+", topic.casefold())
+    said = text.casefold()
+    return any(word[:4] in said for word in [w for w in words if len(w) > 3] or words)
 
 
 def is_taken_from(then: str, text: str) -> bool:
