@@ -107,6 +107,10 @@ def test_without_a_teacher_nobody_is_asked() -> None:
 
 def test_the_person_s_condition_stays() -> None:
     assert say(UNREAD, *(PLAIN,) * 3, when="soup") == PlainRule("soup", "Never mention fennel.")
+    rule = f"When I ask about soup, {UNREAD}"
+    plain = PlainRule("anything", "Never mention fennel.")
+    assert say(rule, *(PLAIN,) * 3, when="anything") == plain
+    assert read_rule(rule, plain.when, plain.then).scope == ""
 
 
 def test_words_of_a_demand_are_no_condition() -> None:

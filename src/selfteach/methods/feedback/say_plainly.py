@@ -59,7 +59,8 @@ def say_plainly(session: Session, text: str) -> PlainRule | None:
     wordings = ask_for_wordings(teacher, rule, config.seed, is_chat=teacher.is_chat_model)
     if config.when:
         wordings = [one and replace(one, when=rule.scope) for one in wordings]
-    return choose_wording(rule, wordings)
+    plain = choose_wording(rule, wordings)
+    return plain and replace(plain, when=config.when or plain.when)
 
 
 def is_decided(config: FeedbackConfig) -> bool:
