@@ -178,6 +178,7 @@ def write_record(run: Path, check: str, **grading: object) -> None:
         ("Write '&' instead of 'and'.", {"forbids": False}, True),
         ("Do not talk about cats.", {"forbids": True}, True),
         ("In texts to Bo, use '&' instead of 'and'.", {"is_conditional": True}, False),
+        ("& it is, by me.", {"forbids": False, "replacements": [["and", "&"]]}, True),
     ],
 )
 def test_a_demand_is_read_from_the_record_of_a_run(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 from selfteach.errors import SelfteachError
 from selfteach.judge.check import Check, parse_check
@@ -59,7 +60,7 @@ def read_demand(student: StudentFolder, lesson: Lesson) -> Demand | None:
     """
     folder = find_lesson_folder(student, lesson)
     record = read_lesson_record(folder)
-    grading: Mapping[str, object] = record.exam.get("grading") or {} if record else {}
+    grading: Mapping[str, Any] = record.exam.get("grading") or {} if record else {}
     judge = grading.get("judge")
     if not isinstance(judge, Mapping) or "check" not in judge or grading.get("is_conditional"):
         return None
@@ -69,8 +70,16 @@ def read_demand(student: StudentFolder, lesson: Lesson) -> Demand | None:
         return None
     config = read_settings(student, lesson).config
     rule = read_rule(str(text), config.when, config.then)
-    effect = read_effect(rule.effect) or Effect("")
+    effect = read_effect(rule.effect) or read_recorded_effect(grading)
     return Demand(parse_check(str(judge["check"])), effect, bool(grading.get("forbids")))
+
+
+def read_recorded_effect(grading: Mapping[str, Any]) -> Effect:
+    """Return how an answer is changed, as the run recorded it: a teacher may have said plainly a
+    rule of no known form.
+    """
+    pairs = [(str(old), str(new)) for old, new in grading.get("replacements", ())]
+    return Effect("", tuple(pairs), str(grading.get("statement", "")))
 
 
 def breaks_any(demands: Sequence[Demand], answer: str) -> bool:
