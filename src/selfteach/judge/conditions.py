@@ -148,13 +148,33 @@ def _pattern(value: str) -> AnswerTest:
     return lambda answer: _search(pattern, answer)
 
 
+_PARTS = re.compile(
+    r"\\(?:[pPN]\{[^}]*\}|.)|\[\^?\]?(?:\\.|[^\]\\])*\]|\{(?P<count>[0-9]+)[0-9,]*\}[+?]?|.", re.S
+)
+"""The parts of a regular expression: a sign, a set of signs, a bracket, or a repeat."""
+
+
 def _count_copies(pattern: str) -> int:
-    """Return about how many copies of its parts a regular expression asks for at least: repeats of
-    groups may be nested, so they are multiplied; those of single signs add up.
+    """Return about how many copies of its parts a regular expression asks for at least: repeats
+    within each other are multiplied, those beside each other add up.
     """
-    repeats = re.findall(r"(\)?)\{([0-9]+)", pattern)
-    groups = math.prod(max(int(count), 1) for is_group, count in repeats if is_group)
-    return groups * max(sum(int(count) for is_group, count in repeats if not is_group), 1)
+    totals = [0]  # of each open bracket
+    last = 0  # of the part that a repeat would copy
+    for part in _PARTS.finditer(pattern):
+        if part["count"] is not None:
+            copies = max(last, 1) * int(part["count"])
+            totals[-1] += max(copies - last, 0)
+            last = copies
+        elif part[0] == ")" and len(totals) > 1:
+            last = totals.pop()
+            totals[-1] += last
+        else:
+            last = 0
+            if part[0] == "(":
+                totals.append(0)
+            if inside := re.findall(r"\{([0-9]+)", part[0]):  # or a comment has the bracket
+                totals[-1] += math.prod(map(int, inside))
+    return sum(totals)
 
 
 def _search(pattern: Any, answer: str) -> bool:
