@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from selfteach.records import Measure
 from selfteach.report.format_text import (
     diff_words,
+    format_change,
     format_count,
     format_decimal,
     format_duration,
@@ -68,6 +69,7 @@ def test_other_numbers():
     assert format_decimal(-0.7761) == "−0.776"
     assert format_decimal(0.00002) == "2.0e−05"
     assert format_decimal(0) == "0.000"
+    assert (format_change(-0.004), format_change(-0.0004, 3)) == ("+0 points", "+0.000")
     assert (format_megabytes(19.63), format_megabytes(269), format_megabytes(2710)) == (
         "19.6 MB",
         "269 MB",

@@ -65,7 +65,7 @@ def format_change(value: Any, decimals: int | None = None, unit: str = " points"
     found = read_number(value)
     if found is None:
         return MISSING
-    return f"{100 * found:+.0f}{unit}" if decimals is None else f"{found:+.{decimals}f}"
+    return f"{100 * found:+z.0f}{unit}" if decimals is None else f"{found:+z.{decimals}f}"
 
 
 def format_count(value: Any) -> str:
