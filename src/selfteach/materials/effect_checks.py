@@ -919,6 +919,22 @@ def check_included(match: re.Match[str]) -> str | None:
     return check_statement(what)
 
 
+_HAS_OPPOSITE = re.compile(
+    r"\b(?:true|false|(?:in)?correct|right|wrong|(?:in)?accurate|good|better|best|open|closed|"
+    r"allowed|(?:il)?legal|safe|dangerous|alive|dead|married|single|male|female|cheap|expensive|"
+    r"hard|easy|difficult|(?:un)?important|late|early|real|fake|warm|cold|high|long|short|likely|"
+    r"done|finished|ready|full|empty|clean|dirty|(?:un)?healthy|(?:ab)?normal|urgent|serious|fine|"
+    r"okay|worth|here|still|already|really|quite|actually|just|ever|even)\b",
+    re.I,
+)
+"""What an answer that says no calls by another word ("that is false"), and words beside it."""
+
+
+def check_whether(match: re.Match[str]) -> str | None:
+    """Return the check of "say whether it has nuts": who says that it has none names them, too."""
+    return None if _HAS_OPPOSITE.search(match["what"]) else check_included(match)
+
+
 def check_warned(match: re.Match[str]) -> str | None:
     """Return the check of "warn them about ticks": a danger is named by its own word."""
     what = match["what"].strip()

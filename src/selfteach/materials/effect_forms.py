@@ -77,6 +77,7 @@ from selfteach.materials.effect_checks import (
     check_two_words,
     check_value,
     check_warned,
+    check_whether,
     check_wish,
     check_yes_or_no,
     forbid_topics,
@@ -1093,7 +1094,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         r"offers?|includes?|needs?|requires?|allows?|sells?|serves?|uses?|comes? with) "
         r"(?:any |an? |the )?"
         r"(?P<what>[a-z-]{4,}(?: [a-z-]{4,})?)",
-        check_included,
+        check_whether,
     ),
     (
         r"(?:include|contain)(?: (?:always|also|at least))?"
