@@ -86,9 +86,16 @@ def ask_for_wordings(
 
 
 def choose_wording(rule: Rule, wordings: Sequence[PlainRule | None]) -> PlainRule | None:
-    """Return the first wording if another one is read as the same check."""
-    first, *others = [find_check(rule, wording) for wording in wordings]
-    return wordings[0] if first and first in others else None
+    """Return the first wording if another one is read as the same check and holds for requests of
+    the same kind.
+    """
+    checks = [find_check(rule, wording) for wording in wordings]
+    first, *others = [
+        (check, read_situation(wording.when).kind if wording.when else "")
+        for check, wording in zip(checks, wordings, strict=True)
+        if wording and check
+    ] or [("", "")]
+    return wordings[0] if checks[0] and first in others else None
 
 
 def find_check(rule: Rule, wording: PlainRule | None) -> str:
