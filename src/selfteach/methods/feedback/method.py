@@ -1,6 +1,7 @@
 """Feedback: one rule in plain words becomes weights.
 
-  1  read the rule, and let the model name its subject (`read_rule`, `understand_rule`)
+  1  read the rule, where needed in a teacher's plain words, and let the model name its subject
+     (`read_rule`, `say_plainly`, `understand_rule`)
   2  ask: the model writes requests in three scopes; they are split into train, dev and test at
      once (`write_rule_prompts`)
   3  judge: every candidate judge is calibrated before it is used; the best one decides

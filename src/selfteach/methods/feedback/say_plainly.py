@@ -1,9 +1,9 @@
 """Read a rule of no known form with the help of the teacher (step 1).
 
 The teacher says the rule in plain words several times. The greedy wording counts if another one is
-read as the same check (self-consistency, Wang et al. 2022, arXiv:2203.11171; there the majority of
-samples decides, here one that agrees with the greedy answer). What is read is shown like any other
-reading, and --when and --then say it otherwise.
+read as the same check for requests of the same kind (self-consistency, Wang et al. 2022,
+arXiv:2203.11171; there the majority of samples decides, here one that agrees with the greedy
+answer). What is read is shown like any other reading, and --when and --then say it otherwise.
 """
 
 from __future__ import annotations
