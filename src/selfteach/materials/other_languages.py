@@ -544,6 +544,15 @@ _OWNER = re.compile(
 )
 
 
+_PART_OF_TEXT = re.compile(
+    r"\w*(?:sätze|wörter|begriffe|wiederholungen)$|\b(?:fragen|rückfragen|gegenfragen|absätze|"
+    r"abkürzungen|anglizismen|floskeln|phrasen|ausdrücke|satzzeichen|sonderzeichen|klammern|"
+    r"überschriften|metaphern|adjektive|passiv)$|\b(?:nicht|nie)\b",
+    re.I,
+)
+"""What texts are made of in German: "lange Sätze"; and a word that denies the demand."""
+
+
 def _forbid_topics(match: re.Match[str]) -> ForeignEffect | None:
     """Return the effect of a forbidden subject; a star stands for the endings of its last word."""
     topic = _OWNER.sub("", next(value for value in match.groups() if value))
@@ -556,6 +565,10 @@ def _forbid_topics(match: re.Match[str]) -> ForeignEffect | None:
     parts = re.split(
         r",? (?:oder|und|noch|ou|et|ni|o|y|e|né) (?:von |über |de |des |du )?|, ", topic
     )
+    if any(re.fullmatch(form, part, re.I) for form in _MARKS for part in parts):
+        return None
+    if any(_PART_OF_TEXT.search(part) for part in parts):
+        return None
     if any(len(part.split()) > 3 or not re.fullmatch(r"[\w' -]+", part) for part in parts):
         return None
     found = [f'contains "{_to_stem(part)}"' for part in parts]
