@@ -17,7 +17,7 @@ class Teacher:
     def stream(self, requests: Iterable[Request]) -> Iterator[Completion]:
         for request in requests:
             text = "When: everywhere\nThen: Do not use exclamation marks."
-            yield Completion(request.id(self.fingerprint), text, 1, "stop")
+            yield Completion(request.id(self.fingerprint), text, "stop", 1)
 
 
 def test_a_reading_is_right_only_if_every_answer_says_so() -> None:

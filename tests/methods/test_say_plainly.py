@@ -35,7 +35,7 @@ class Teacher:
         for request in requests:
             self.asked.append(request)
             text = self.replies[request.draw]
-            yield Completion(request.id(self.fingerprint), text, 1, "stop")
+            yield Completion(request.id(self.fingerprint), text, "stop", 1)
 
 
 def say(rule: str, *replies: str, **settings: Any) -> PlainRule | None:
