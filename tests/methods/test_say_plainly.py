@@ -12,7 +12,7 @@ from selfteach.config import FeedbackConfig
 from selfteach.generate.plain_rule import PlainRule, parse_plain_rule, write_prompt
 from selfteach.materials.effect import read_effect
 from selfteach.materials.rule import read_rule
-from selfteach.methods.feedback.say_plainly import find_check, may_be_said_plainly, say_plainly
+from selfteach.methods.feedback.say_plainly import may_be_said_plainly, read_wording, say_plainly
 from selfteach.methods.feedback.understand_rule import use_plain_words
 from selfteach.methods.session import Session
 from selfteach.records import Completion, Message, Request
@@ -148,7 +148,7 @@ def test_the_condition_of_the_rule_itself_stays() -> None:
     ],
 )
 def test_a_condition_is_about_requests(when: str, counts: bool) -> None:
-    found = find_check(read_rule(UNREAD), PlainRule(when, "Never mention fennel."))
+    found = read_wording(read_rule(UNREAD), PlainRule(when, "Never mention fennel."))
     assert bool(found) == counts
 
 

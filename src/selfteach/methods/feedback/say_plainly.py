@@ -26,6 +26,8 @@ from selfteach.number_words import write_digits
 
 DRAWS = 3
 """How many wordings are asked for."""
+BEGINNING = 4
+"""Letters by which a word is found again: "spiders" in "a spider"."""
 _OF_REQUESTS = re.compile(r"(?:[\w']+ ){0,3}(?:ask|want|writ|draft)", re.I)
 """How a condition about requests begins: "asked", "a guest asks". "Prices" alone may be what an
 answer has in it.
@@ -86,42 +88,37 @@ def ask_for_wordings(
 
 
 def choose_wording(rule: Rule, wordings: Sequence[PlainRule | None]) -> PlainRule | None:
-    """Return the first wording if another one is read as the same check and holds for requests of
-    the same kind.
-    """
-    checks = [find_check(rule, wording) for wording in wordings]
-    first, *others = [
-        (check, read_situation(wording.when).kind if wording.when else "")
-        for check, wording in zip(checks, wordings, strict=True)
-        if wording and check
-    ] or [("", "")]
-    return wordings[0] if checks[0] and first in others else None
+    """Return the first wording if another one is read alike."""
+    first, *others = [read_wording(rule, wording) for wording in wordings]
+    return wordings[0] if first and first in others else None
 
 
-def find_check(rule: Rule, wording: PlainRule | None) -> str:
-    """Return the check of a rule in plain words; "" where they have none, name what the rule does
-    not, hold for no requests or with an exception, or hold everywhere where a condition was read.
+def read_wording(rule: Rule, wording: PlainRule | None) -> tuple[str, str] | None:
+    """Return the check of a rule in plain words, and for what kind of requests it holds.
+
+    The result is None where the words have no check, name what the rule does not, hold for no
+    requests or with an exception, or hold everywhere where a condition was read.
     """
     if wording is None or not is_taken_from(wording.then, rule.text):
-        return ""
+        return None
     try:
         if wording.when != rule.scope:
             refuse_exception_in_scope(wording.when)
             if not is_about_requests(wording.when):
-                return ""
+                return None
         effect = read_effect(read_rule(rule.text, wording.when, wording.then).effect)
     except SelfteachError:
-        return ""
+        return None
     if effect is None or not all(is_named(topic, rule.text) for topic in effect.topics):
-        return ""
-    return effect.check
+        return None
+    return effect.check, read_situation(wording.when).kind if wording.when else ""
 
 
 def is_named(topic: str, text: str) -> bool:
     """Return whether the beginning of a word of a forbidden subject stands in the rule, too."""
     words = re.findall(r"\w+", topic.casefold())
-    said = text.casefold()
-    return any(word[:4] in said for word in [w for w in words if len(w) > 3] or words)
+    long_words = [word for word in words if len(word) >= BEGINNING]
+    return any(word[:BEGINNING] in text.casefold() for word in long_words or words)
 
 
 def is_taken_from(then: str, text: str) -> bool:
