@@ -113,6 +113,11 @@ def test_without_a_teacher_nobody_is_asked() -> None:
     assert not may_be_said_plainly(cast(Session, session), UNREAD)
 
 
+def test_what_is_liked_is_not_forbidden() -> None:
+    rule = "Fennel, I am glad to say, makes me smile, so I would sooner see it in here."
+    assert say(rule, *(PLAIN,) * 3) is None
+
+
 def test_the_person_s_condition_stays() -> None:
     assert say(UNREAD, *(PLAIN,) * 3, when="soup") == PlainRule("soup", "Never mention fennel.")
     rule = f"When I ask about soup, {UNREAD}"

@@ -17,6 +17,7 @@ from selfteach.errors import SelfteachError
 from selfteach.generate.plain_rule import PlainRule, parse_plain_rule, request_plain_rules
 from selfteach.judge.check import NAMES_OF_CHECK
 from selfteach.materials.effect import read_effect
+from selfteach.materials.forbidden_topics import can_forbid
 from selfteach.materials.rule import Rule, read_rule, refuse_exception_in_scope
 from selfteach.materials.situation import read_situation
 from selfteach.methods.session import Session
@@ -32,6 +33,7 @@ _OF_REQUESTS = re.compile(r"(?:[\w']+ ){0,3}(?:ask|want|writ|draft)", re.I)
 """How a condition about requests begins: "asked", "a guest asks". "Prices" alone may be what an
 answer has in it.
 """
+_BAN = re.compile(r"(?:never|do not|don't|avoid|no)\b", re.I)
 _QUOTED = re.compile(r"(?<!\w)[\"']([^\"]+?)[\"'](?!\w)")
 
 
@@ -96,10 +98,12 @@ def choose_wording(rule: Rule, wordings: Sequence[PlainRule | None]) -> PlainRul
 def read_wording(rule: Rule, wording: PlainRule | None) -> tuple[str, str] | None:
     """Return the check of a rule in plain words, and for what kind of requests it holds.
 
-    The result is None where the words have no check, name what the rule does not, hold for no
-    requests or with an exception, or hold everywhere where a condition was read.
+    The result is None where the words have no check, name or forbid what the rule does not, hold
+    for no requests or with an exception, or hold everywhere where a condition was read.
     """
     if wording is None or not is_taken_from(wording.then, rule.text):
+        return None
+    if _BAN.match(wording.then) and not can_forbid(rule.text):
         return None
     try:
         if wording.when != rule.scope:
