@@ -165,6 +165,8 @@ def test_a_reply_has_two_lines() -> None:
     )
     assert parse_plain_rule(" everywhere\nThen: Say no.", is_chat=False) == PlainRule("", "Say no.")
     assert parse_plain_rule("Never mention tea.", is_chat=True) is None
+    more = "When: always\nThen: Say no.\nThen: Use no emojis."
+    assert parse_plain_rule(more, is_chat=True) is None
 
 
 def test_a_rule_stays_on_one_line() -> None:

@@ -91,10 +91,12 @@ def _write_reply(when: str, then: str) -> str:
 
 
 def parse_plain_rule(reply: str, *, is_chat: bool) -> PlainRule | None:
-    """Return the rule of a reply; None where it is too long or does not have both lines."""
+    """Return the rule of a reply; None where it is too long or has other lines than the two: a
+    second demand would be lost.
+    """
     if len(reply) > MAX_CHARS:
         return None
-    found = _REPLY.match(clean_text(reply if is_chat else f"When:{reply}"))
+    found = _REPLY.fullmatch(clean_text(reply if is_chat else f"When:{reply}").strip())
     if not found:
         return None
     when = found["when"].strip(" .\"'")
