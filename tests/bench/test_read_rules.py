@@ -34,7 +34,7 @@ def test_a_reading_is_right_only_if_every_answer_says_so() -> None:
 
 
 def test_a_teacher_is_asked_for_rules_without_a_check_alone() -> None:
-    row = {"rule": "Sailors shout. Hush.", "keep": ["A yes."], "break": ["A yes!"]}
+    row = {"rule": "Sailors shout, and I cannot bear it.", "keep": ["A yes."], "break": ["A yes!"]}
     rows = [row, {**row, "rule": "Do not use commas."}, {**row, "rule": "When pigs fly, hush."}]
     assert count_readings(rows) == {"none": 1, "wrong": 1, "refused": 1}
     assert count_readings(rows, Teacher()) == {"right": 1, "wrong": 1, "refused": 1}
