@@ -221,7 +221,7 @@ def test_whatever_the_steps_no_row_that_is_seen_once_comes_twice(
 
 
 def test_more_steps_than_there_are_rows_to_be_seen_once_are_refused() -> None:
-    words = "train.max_steps: 6 steps need more than the 5 rows that there are"
+    words = "train.max_steps: the 5 rows that there are do not fill 6 steps"
     with pytest.raises(UsageError, match=words):
         mix_held(held=5, learned=0, epochs=2, max_steps=6, batch_size=4)
     epochs = mix_held(held=5, learned=0, epochs=2, max_steps=5, batch_size=4)

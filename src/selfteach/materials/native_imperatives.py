@@ -77,7 +77,7 @@ _DENIED = {
     "utilizar": "utilices",
 }
 """Spanish verbs after "no"; an Italian one stays an infinitive."""
-_ALWAYS = r"(?:(?P<always>bitte|immer|toujours|siempre|sempre) )?"
+_ALWAYS = r"(?:(?:bitte|immer|toujours|siempre|sempre) )?"
 
 
 def _list_choices(verbs: dict[str, str]) -> str:

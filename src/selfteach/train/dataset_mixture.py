@@ -102,8 +102,8 @@ class DatasetMixture:
             epochs = math.ceil(self._num_epochs * max_steps / steps)
             if epochs > max_steps:  # with a row in every epoch there is a step for each
                 raise UsageError(
-                    f"{max_steps} steps need more than the {len(self.rows)} rows that there are, "
-                    "each of which is seen once.",
+                    f"the {len(self.rows)} rows that there are do not fill {max_steps} steps: each "
+                    "of them is seen once.",
                     where="train.max_steps",
                     cure="Lower it, or leave a kind out of train.once.",
                 )

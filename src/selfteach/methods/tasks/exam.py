@@ -22,6 +22,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import compress
 
 from selfteach import statistics
 from selfteach.evaluate.exam import (
@@ -142,11 +143,12 @@ class TaskScorer:
         scores: TaskScores = state.scores
         if "tuned" not in scores.greedy:
             return {}
+        averages = {arm: scores.average(arm) for arm in scores.greedy}
         found = {}
         for part in dict.fromkeys(own.part for own in self.questions):
-            places = [i for i, own in enumerate(self.questions) if own.part == part]
-            averages = {arm: [scores.average(arm)[i] for i in places] for arm in scores.greedy}
-            found[part] = measure_gains(averages, state.seed)
+            is_own = [own.part == part for own in self.questions]
+            of_part = {arm: list(compress(own, is_own)) for arm, own in averages.items()}
+            found[part] = measure_gains(of_part, state.seed)
         return found
 
     def score_golds(self, arm: Arm) -> list[LogProb]:
