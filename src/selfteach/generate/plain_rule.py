@@ -1,5 +1,5 @@
-"""Let a stronger model say a rule plainly: "Airbnb is not to be mentioned, in any text."
-becomes "Never mention Airbnb.".
+"""Let a stronger model say a rule plainly: "Airbnb is not to be mentioned, in any text, for any
+reason." becomes "Never mention Airbnb.".
 
 People say rules in more ways than forms can list. A plain rule has a form that is read, so that a
 check decides, and no model has to judge.
