@@ -242,6 +242,7 @@ def test_no_threshold_is_better(items):
         assert best == pytest.approx(max(others))
 
 
+@pytest.mark.long
 def test_large_inputs_stay_fast():
     flags = np.random.default_rng(0).random(20_000)
     assert mean(flags).high - mean(flags).low < 0.01
@@ -415,6 +416,7 @@ def test_shares_and_means_of_questions_of_one_passage() -> None:
             measure(flags, [1, 2, 3])
 
 
+@pytest.mark.long
 def test_shares_cover_where_questions_of_a_passage_go_together() -> None:
     """Twelve passages of eight questions, whose difficulty differs by passage. Without the
     expansion the bootstrap of twelve passages covers 89 %.

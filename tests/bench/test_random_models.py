@@ -15,6 +15,7 @@ from selfteach.models.hf import HfModel
 pytestmark = pytest.mark.training
 
 
+@pytest.mark.long
 def test_each_part_has_a_figure(
     tiny_hf: HfModel, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -69,6 +69,7 @@ def test_a_task_of_lm_eval_passes() -> None:
         suites.refuse_unknown_tasks(["hellaswagg"])
 
 
+@pytest.mark.long
 def test_an_unknown_task_is_named_soon_though_the_disk_is_slow(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -51,7 +51,13 @@ def test_what_is_read_in_part_is_no_fault(command: str, closed: int) -> None:
     assert (done.returncode, done.stderr) == (0, b"")
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "utf-8"])
+@pytest.mark.parametrize(
+    "encoding",
+    [
+        "cp1252",
+        *(pytest.param(one, marks=pytest.mark.long) for one in ("ascii", "latin-1", "utf-8")),
+    ],
+)
 def test_every_encoding_of_stdout_takes_every_character(encoding: str) -> None:
     """Windows gives a pipe its own code page."""
     words = ["config", "feedback", "--explain", "then", "--set", "then=\u2260 \u00e9"]

@@ -124,6 +124,7 @@ def test_a_fall_that_chance_explains_is_no_fault_of_an_export() -> None:
     assert ExportedExam("a", "taught", weaken(0.1, 0.03), fall_before=0.02).is_failed
 
 
+@pytest.mark.long
 def test_a_student_is_exported_with_the_lessons_that_are_on(
     tiny: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -153,6 +154,7 @@ def test_a_student_is_exported_with_the_lessons_that_are_on(
     assert "give either --run DIR or --student NAME" in capfd.readouterr().err
 
 
+@pytest.mark.long
 def test_a_student_that_changes_meanwhile_is_not_exported(
     tiny: Path,
     tmp_path: Path,

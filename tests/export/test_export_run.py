@@ -105,6 +105,7 @@ def test_llama_cpp_answers_as_the_run_does(form: str, lesson: Path, tmp_path: Pa
     assert (checked["engine"], checked["prompts"], checked["equal"]) == ("llama.cpp", 3, 3)
 
 
+@pytest.mark.long
 def test_llama_cpp_takes_prompts_as_long_as_the_model_does(make_tiny: Any, tmp_path: Path) -> None:
     """A token of "@@@@..." is one byte; what is too long even for the model is said in one line."""
     pytest.importorskip("xllamacpp")

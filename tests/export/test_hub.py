@@ -152,6 +152,7 @@ def test_the_adapter_its_card_and_its_examples_arrive(
     assert TOKEN not in printed.out + printed.err
 
 
+@pytest.mark.long
 def test_a_student_arrives_as_the_sum_of_its_lessons_with_the_examples_of_all(
     hub: FakeHub, tiny: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

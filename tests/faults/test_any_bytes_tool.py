@@ -32,6 +32,7 @@ def take_much_memory(path: Path) -> object:
     return mmap.mmap(-1, 300_000_000, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
 
 
+@pytest.mark.long
 def test_readers_are_tried_apart(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

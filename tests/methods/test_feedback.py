@@ -74,6 +74,7 @@ def test_at_half_of_its_time_a_run_knows_what_is_left(
     assert 0.9 < clock.estimate_at(0.5) < 1.1, "the examples are known, and with them the training"
 
 
+@pytest.mark.long
 def test_the_adapter_s_folder_can_be_used_alone(
     straight: tuple[Path, dict[str, Any]],
     talker: Path,

@@ -20,6 +20,7 @@ assert sys.modules.get("openvino_telemetry") is None
 """
 
 
+@pytest.mark.long
 def test_nothing_is_reported_when_openvino_is_imported(tmp_path: Path) -> None:
     own = {**os.environ, "HOME": str(tmp_path)}
     own.pop("CI", None)  # there the package reports nothing anyhow

@@ -66,6 +66,7 @@ def test_a_family_with_a_window_is_sampled_in_whole_batches(
     assert sample(hf) == refilled
 
 
+@pytest.mark.long
 def test_where_joining_takes_too_much_memory_nothing_is_lost(
     tiny_hf: HfModel, steps: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -179,6 +179,7 @@ def test_the_openai_client_gets_answers_of_each_model(
         assert 0 < reply.usage.completion_tokens <= TOKENS
 
 
+@pytest.mark.long
 def test_the_stack_of_all_runs_is_a_model_with_the_sum_of_their_adapters(
     tiny: Path, client: openai.OpenAI, lessons: list[ServedLesson], tmp_path: Path
 ) -> None:

@@ -55,6 +55,7 @@ def examine_alone(student: StudentFolder) -> Cell:
         return examine_lesson(student, lesson, models, open_display(quiet=True))
 
 
+@pytest.mark.long
 def test_a_run_without_a_record_takes_its_steps_again(
     learned: tuple[Path, Path, dict[str, Any]], tmp_path: Path
 ) -> None:
