@@ -143,6 +143,6 @@ def test_counting_and_splitting_agree(text: str) -> None:
     ["Mr. ", "a.m. ", '"a." b', "1. ", "... a", "\n", "A. ", ".", "!", "?", "…", " ", "😊 "],
 )
 def test_a_long_text_is_soon_split(filler: str) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     assert "".join(split_pieces(filler * 5000)) == filler * 5000
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2

@@ -363,9 +363,9 @@ def test_no_text_makes_the_parser_fail_in_another_way(text):
 def test_no_regular_expression_hangs(pattern):
     try:
         check = parse_check(f"regex {quoted(pattern)}")
-        began = time.monotonic()
+        began = time.process_time()
         check.keeps("ab" * 200 + "!")
-        assert time.monotonic() - began < 8
+        assert time.process_time() - began < 8
     except (UsageError, DataError):
         return
 
@@ -437,9 +437,9 @@ def test_a_line_of_any_space_is_empty():
 @pytest.mark.parametrize("filler", ["  \n", "\n", " ", "* ", "Ab ", "["])
 def test_the_end_of_a_looping_answer_is_soon_found(filler):
     check = parse_check("ends Anna")
-    began = time.monotonic()
+    began = time.process_time()
     assert not check.keeps(filler * (12_000 // len(filler)) + "subject")
-    assert time.monotonic() - began < 0.5
+    assert time.process_time() - began < 0.5
 
 
 @pytest.mark.parametrize(

@@ -437,9 +437,9 @@ def test_what_others_say_is_no_decline_and_a_quoted_answer_is_one() -> None:
     "filler", ["I can't ", "that is a ", "really ", "please ", "' ", "how a ", "I'm sorry, "]
 )
 def test_a_long_sentence_is_soon_read(filler: str) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     is_decline(filler * (6000 // len(filler)))
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2
 
 
 def test_a_decline_is_at_the_beginning() -> None:

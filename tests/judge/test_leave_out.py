@@ -6,7 +6,7 @@ from selfteach.judge.leave_out import split_items
 
 
 def test_a_long_run_of_spaces_is_soon_split() -> None:
-    began = time.monotonic()
+    began = time.process_time()
     assert split_items("Lions," + " " * 12_000 + "cats" + " " * 12_000 + "and dogs.")
     assert not split_items("Lions" + "\n" * 12_000 + "subject")
-    assert time.monotonic() - began < 0.5
+    assert time.process_time() - began < 0.5
