@@ -26,7 +26,12 @@ from selfteach.materials.corrections import Corrections, Edit
 from selfteach.methods.brief_answers import limits_length
 from selfteach.methods.corrections import criticisms_to_corrections
 from selfteach.methods.corrections.amounts import MIN_SIMILAR
-from selfteach.methods.corrections.critic import ENOUGH_REVISIONS, Critic, find_text_fault
+from selfteach.methods.corrections.critic import (
+    ENOUGH_REVISIONS,
+    NOT_REVISED,
+    Critic,
+    find_text_fault,
+)
 from selfteach.methods.corrections.split import CorrectionParts
 from selfteach.models.recorded import Recorded
 from selfteach.records import (
@@ -115,6 +120,15 @@ def test_examples_that_only_just_meet_a_bound_are_dropped() -> None:
     ] * 3 + [""], "what was criticised is always learned"
     assert [len(r.text.split()) for r in found if not r.fault] == [10] * ENOUGH_REVISIONS + [16]
     assert not any(r.fault for r in critic().revise_for_training(asked[1:])), "one too few"
+
+
+def test_a_criticised_answer_is_never_held_as_it_is() -> None:
+    """Of several answers that are too long, one may be within the bound of all."""
+    short = Correctable(QUESTION, "Tea is a hot drink of leaves and water.")
+    own = replace(critic(), edits=[Edit("x:1", QUESTION, short.answer, None, "too long")])
+    other = Correctable(make_prompt("What is milk?"), short.answer)
+    found = own.revise_for_training([short, other])
+    assert [(r.fault, r.unchanged) for r in found] == [(NOT_REVISED, False), ("", True)]
 
 
 def test_a_promise_is_not_what_is_left_of_a_long_answer() -> None:
