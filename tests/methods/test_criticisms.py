@@ -447,6 +447,35 @@ def test_a_criticism_about_a_subject_is_judged_as_a_rule(monkeypatch: pytest.Mon
     assert not asked.get("elsewhere")
 
 
+@pytest.mark.parametrize("topic", ["", "foxes"])
+def test_a_criticism_of_two_lines_stands_on_one_beside_an_answer(
+    topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A line break would end its place in a list that a model continues."""
+    seen: list[str] = []
+
+    def extract(model: Any, scorer: Any, rule: str, seed: int) -> Subject:
+        seen.append(rule)
+        return Subject(topic)
+
+    def choose(setup: Any, *given: Any) -> Any:
+        seen.append(setup.words if isinstance(setup, JudgeSetup) else setup.rule)
+        raise DataError("it was asked.")
+
+    for name, found in {
+        "extract_subject": extract,
+        "choose_judges": choose,
+        "find_judges": choose,
+    }.items():
+        monkeypatch.setattr(criticisms_to_corrections, name, found)
+    session: Any = FakeSession(config.CorrectionsConfig())
+    writer: Any = SimpleNamespace(form="completion")
+    one = Critic(session, "Full of foxes,\nand stiff.", [], writer)
+    with pytest.raises(DataError, match="it was asked"):
+        criticisms_to_corrections.calibrate_judge(session, one, [QUESTION])
+    assert seen == ["Full of foxes, and stiff."] * 2
+
+
 def test_no_prompt_of_the_exam_sets_the_threshold_of_a_judge(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
