@@ -330,6 +330,26 @@ def test_a_damaged_adapter_of_a_comparison_is_trained_again(
     assert (copy / "damaged" / "1" / "adapters" / "lora-own").is_dir()
 
 
+def test_the_row_of_a_cell_is_that_of_the_adapter_that_was_trained_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(comparing, "draw_figure", lambda found: "")
+    with closing(Ledger(tmp_path / "run.db")) as ledger:
+        copy: Any = SimpleNamespace(
+            ledger=ledger,
+            material={"run": "r"},
+            shown_command="",
+            path=tmp_path,
+            export=lambda name, text: None,
+            export_json=lambda name, found: None,
+        )
+        for rates, again in (("one", False), ("three", False), ("one", True)):
+            row = {"name": "lora-own", "rates": rates, "again": again}
+            comparing.compute_once(copy, f"cell {rates}", lambda row=row: row, again=again)
+            (shown,) = comparing.write_comparison(copy, "feedback", {}, {})["rows"]
+            assert shown == row
+
+
 def test_the_run_itself_stays_as_it_is(compared: dict[str, Any], run: Path) -> None:
     manifest = json.loads((run / "manifest.json").read_text())
     assert manifest["kind"] == "feedback"

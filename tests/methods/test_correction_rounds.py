@@ -156,7 +156,8 @@ def test_a_longer_training_is_of_the_kept_plan(begin: Any, monkeypatch: pytest.M
     monkeypatch.setattr(
         method, "build_exam", lambda *given, **more: exams.append(more) or len(exams)
     )
-    monkeypatch.setattr(method, "tune", lambda *given: given)
+    done: list[str] = []
+    monkeypatch.setattr(method, "tune", lambda *given: done.append("tune") or given)
     monkeypatch.setattr(method, "examine_longer", lambda session, exam, other: (exam, other[1]))
     rounds = begin(2, Teacher())
     rounds.session.config = config.CorrectionsConfig(exam={"longer": 2})
@@ -166,7 +167,9 @@ def test_a_longer_training_is_of_the_kept_plan(begin: Any, monkeypatch: pytest.M
     rounds.examples += CorrectionExamples([Example("2", "correction", TRAIN[1], "a", "b")])
     rounds.plan()
     found: dict[str, Any] = {}
-    first.after(SimpleNamespace(trained=SimpleNamespace(steps=3)), found)
+    recorded = SimpleNamespace(release_memory=lambda: done.append("release"))
+    first.after(SimpleNamespace(trained=SimpleNamespace(steps=3), recorded=recorded), found)
+    assert done == ["release", "tune"], "no tuned model is in memory beside a training"
     assert found["longer"] == (1, first.examples)
     assert len(first.examples) == 1
 

@@ -26,7 +26,12 @@ from selfteach.materials.corrections import Corrections, Edit
 from selfteach.methods.brief_answers import limits_length
 from selfteach.methods.corrections import criticisms_to_corrections
 from selfteach.methods.corrections.amounts import MIN_SIMILAR
-from selfteach.methods.corrections.critic import ENOUGH_REVISIONS, Critic, find_text_fault
+from selfteach.methods.corrections.critic import (
+    ENOUGH_REVISIONS,
+    NOT_REVISED,
+    Critic,
+    find_text_fault,
+)
 from selfteach.methods.corrections.split import CorrectionParts
 from selfteach.models.recorded import Recorded
 from selfteach.records import (
@@ -115,6 +120,15 @@ def test_examples_that_only_just_meet_a_bound_are_dropped() -> None:
     ] * 3 + [""], "what was criticised is always learned"
     assert [len(r.text.split()) for r in found if not r.fault] == [10] * ENOUGH_REVISIONS + [16]
     assert not any(r.fault for r in critic().revise_for_training(asked[1:])), "one too few"
+
+
+def test_a_criticised_answer_is_never_held_as_it_is() -> None:
+    """Of several answers that are too long, one may be within the bound of all."""
+    short = Correctable(QUESTION, "Tea is a hot drink of leaves and water.")
+    own = replace(critic(), edits=[Edit("x:1", QUESTION, short.answer, None, "too long")])
+    other = Correctable(make_prompt("What is milk?"), short.answer)
+    found = own.revise_for_training([short, other])
+    assert [(r.fault, r.unchanged) for r in found] == [(NOT_REVISED, False), ("", True)]
 
 
 def test_a_promise_is_not_what_is_left_of_a_long_answer() -> None:
@@ -431,6 +445,35 @@ def test_a_criticism_about_a_subject_is_judged_as_a_rule(monkeypatch: pytest.Mon
         ("What is tea?", "general"),
     ]
     assert not asked.get("elsewhere")
+
+
+@pytest.mark.parametrize("topic", ["", "foxes"])
+def test_a_criticism_of_two_lines_stands_on_one_beside_an_answer(
+    topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A line break would end its place in a list that a model continues."""
+    seen: list[str] = []
+
+    def extract(model: Any, scorer: Any, rule: str, seed: int) -> Subject:
+        seen.append(rule)
+        return Subject(topic)
+
+    def choose(setup: Any, *given: Any) -> Any:
+        seen.append(setup.words if isinstance(setup, JudgeSetup) else setup.rule)
+        raise DataError("it was asked.")
+
+    for name, found in {
+        "extract_subject": extract,
+        "choose_judges": choose,
+        "find_judges": choose,
+    }.items():
+        monkeypatch.setattr(criticisms_to_corrections, name, found)
+    session: Any = FakeSession(config.CorrectionsConfig())
+    writer: Any = SimpleNamespace(form="completion")
+    one = Critic(session, "Full of foxes,\nand stiff.", [], writer)
+    with pytest.raises(DataError, match="it was asked"):
+        criticisms_to_corrections.calibrate_judge(session, one, [QUESTION])
+    assert seen == ["Full of foxes, and stiff."] * 2
 
 
 def test_no_prompt_of_the_exam_sets_the_threshold_of_a_judge(

@@ -26,6 +26,7 @@ from selfteach.generate.subject import Subject
 from selfteach.materials.corrections import Corrections, Edit
 from selfteach.materials.effect import read_effect
 from selfteach.materials.rule import read_rule
+from selfteach.materials.tasks import Tasks
 from selfteach.methods import account_memory as accounting
 from selfteach.methods import estimate_cost as planning
 from selfteach.methods.account_memory import count_file_weights, require_memory
@@ -45,7 +46,9 @@ from selfteach.methods.feedback.describe_rule import (
 from selfteach.methods.feedback.plan_work import PLAN, count_outside, plan_work, read_words
 from selfteach.methods.feedback.understand_rule import UnderstoodRule, sketch_rule
 from selfteach.methods.finetune.split_examples import FinetuneData
+from selfteach.methods.plan_parts import count_asked
 from selfteach.methods.tasks.plan_work import plan_invention
+from selfteach.methods.tasks.plan_work import plan_work as plan_tasks
 from selfteach.models.hf import HfModel
 from selfteach.models.memory_account import PipelineMemory
 from selfteach.records import Example, JsonObject, make_prompt
@@ -182,13 +185,38 @@ def test_each_try_outside_a_condition_is_planned_with_the_training_after_it() ->
 def plan_criticisms(number: int, **settings: Any) -> dict[str, PlannedStage]:
     edits = [Edit(f"x:{i}", make_prompt("Hi?"), "Hi.", feedback=f"no {i}") for i in range(number)]
     config = CorrectionsConfig(**settings)
-    return {one.name: one for one in plan_corrections(Corrections(edits, [], {}), config)}
+    return {one.name: one for one in plan_corrections(Corrections([], [], edits), config)}
 
 
 def test_criticisms_share_the_prompts_that_are_planned() -> None:
-    one, five, ten = (plan_criticisms(number)["split"].requests for number in (1, 5, 10))
-    assert one == five, "each of five gets a fifth"
+    alone = {"anchors": {"general": 0}}
+    one, five, ten = (plan_criticisms(number, **alone)["split"].requests for number in (1, 5, 10))
+    assert one == five > 0, "each of five gets a fifth"
     assert ten == one * 10 * 24 // CorrectionsConfig().criticism.similar
+
+
+def test_each_request_about_anything_is_planned_in_the_stage_that_sends_it() -> None:
+    """The split of corrections writes the prompts, and the anchors are the base's answers."""
+    config = CorrectionsConfig()
+    none, some = (plan_criticisms(1, anchors={"general": count}) for count in (0, 100))
+    assert some["split"].requests == none["split"].requests + count_asked(100)
+    assert (none["anchors"].requests, some["anchors"].requests) == (0, 80)
+    length = 2 * config.anchors.anchor_tokens
+    assert some["anchors"].sampled_tokens == 80 * length, "as a criticism's anchors are"
+    tasks = {
+        stage.name: stage for stage in plan_tasks(Tasks(), TasksConfig(anchors={"general": 100}))
+    }
+    assert tasks["examples"].requests == 80
+    assert tasks["examples"].sampled_tokens == 80 * config.anchors.anchor_tokens
+
+
+def test_a_later_round_is_planned_with_the_corrections_of_its_answers() -> None:
+    edits = [Edit(f"x:{i}", make_prompt(f"Hi {i}?"), "Hi.", "Hello.") for i in range(4)]
+    asked = Corrections(edits, prompts=[make_prompt(f"Who {i}?") for i in range(100)])
+    stages = plan_corrections(asked, CorrectionsConfig(rounds=2, teacher="folder"))
+    first, later = (one for one in stages if one.name.startswith("correct"))
+    assert (first.requests, first.sampled_tokens) == (later.requests, later.sampled_tokens)
+    assert (first.by_teacher, later.by_teacher) == (True, True)
 
 
 def test_a_longer_training_is_planned_with_its_exam() -> None:

@@ -5,7 +5,8 @@ classify.
 from __future__ import annotations
 
 import time
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import closing, nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -40,7 +41,7 @@ from selfteach.methods.tasks.invent_settings import (
 )
 from selfteach.methods.tasks.method import TaskParts
 from selfteach.models.recorded import Recorded
-from selfteach.records import Request, get_user_text, make_prompt
+from selfteach.records import Completion, Request, get_user_text, make_prompt
 from selfteach.run.display import SilentDisplay
 from selfteach.run.ledger import Ledger
 from selfteach.select.task_filter import (
@@ -229,6 +230,49 @@ def invent_many(folder: Path, count: int, *, talks: bool = True) -> tuple[list[K
         display=SilentDisplay(),
     )
     return invent_tasks(there, [], []), ledger
+
+
+class Losing(Scripted):
+    """Loses its first request for a task, as an endpoint may."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.failures: list[tuple[str, str]] = []
+
+    def stream(self, requests: Sequence[Request]) -> Iterator[Completion]:
+        first = [one for one in requests if one.stage == "invent" and one.draw == 0]
+        self.failures += [(one.id(self.fingerprint), "lost") for one in first]
+        return super().stream([one for one in requests if one not in first])
+
+
+def test_a_resumed_run_goes_on_from_the_tasks_of_the_rounds_that_are_over(tmp_path: Path) -> None:
+    """A request that a teacher lost would bring other tasks, after which every later request
+    differs.
+    """
+
+    def invent(teacher: Scripted) -> list[Task]:
+        with closing(Ledger(tmp_path / "run.db")) as ledger:
+            there: Any = SimpleNamespace(
+                teacher=Recorded(ledger, teacher, teacher),
+                config=TasksConfig(
+                    mode="magpie",
+                    count=99,
+                    filter={"min_words": 1},
+                    invent={"requests": 3, "rounds": 2},
+                ),
+                run=SimpleNamespace(ledger=ledger),
+                display=SilentDisplay(),
+            )
+            return [one.task for one in invent_tasks(there, [], [])]
+
+    def reply(request: Request) -> str:
+        words = ("Explain", "how", "do", "you") if request.stage == "invent" else ("It", "is")
+        return " ".join(f"{word}{request.draw}" for word in words)
+
+    found = invent(Losing(reply, lambda prompt, text: -1.0))
+    whole = Scripted(reply, lambda prompt, text: -1.0)
+    assert invent(whole) == found
+    assert whole.asked == []
 
 
 def test_three_tasks_are_continued_by_as_many_as_the_settings_say(tmp_path: Path) -> None:

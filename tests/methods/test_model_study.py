@@ -42,12 +42,14 @@ NOTES = "Tea came from China. It was first sold in London in 1657, by Thomas Gar
 def make_session(script: Callable[[Request], str], *, teacher: bool = False, **study: Any) -> Any:
     """A session whose base, or teacher, follows a script; `reasons` has what became of each."""
     reasons: dict[str, list[str]] = {}
+    states: list[tuple[str, str]] = []
 
     @contextmanager
     def open_funnel(stage: str) -> Iterator[OpenFunnel]:
         funnel = OpenFunnel()
         yield funnel
         reasons.setdefault(stage, []).extend(o.reason for o in funnel.outcomes.values())
+        states.extend((o.state, o.reason) for o in funnel.outcomes.values())
 
     model = Scripted(script)
     display = SimpleNamespace(print_line=lambda line: None, start_stage=lambda name: None)
@@ -60,6 +62,7 @@ def make_session(script: Callable[[Request], str], *, teacher: bool = False, **s
         model=SimpleNamespace(encode_answer=lambda text, end: text.split(), decode=" ".join),
         display=display,
         reasons=reasons,
+        states=states,
     )
 
 
@@ -93,7 +96,7 @@ def test_a_rewrite_is_kept_while_the_answer_is_in_it(teacher: bool) -> None:
 @pytest.mark.parametrize(
     ("reply", "reason"),
     [
-        ("", model_study.LOST),
+        ("", model_study.WITHOUT_ANSWER),
         ("1657 " * 80, model_study.CUT),
         (WHEN.evidence, model_study.SAME),
         ("It was sold in 1658.", model_study.WITHOUT_ANSWER),
@@ -103,6 +106,17 @@ def test_what_is_no_rewrite_is_dropped_with_its_reason(reply: str, reason: str) 
     here = make_session(lambda request: reply)
     assert write_rewrites(here, [WHEN]) == {}
     assert here.reasons["rewritten"] == [reason]
+
+
+@pytest.mark.parametrize("stage", ["rewrite", "strategy", "notes"])
+def test_what_an_endpoint_lost_is_counted_as_failed(stage: str) -> None:
+    here = make_session(lambda request: "List what happened in order.", teacher=True)
+    stream = here.teacher.stream
+    here.teacher.stream = lambda asked: stream([one for one in asked if one.stage != stage])
+    write_rewrites(here, [WHEN])
+    write_by_strategies(here, [CHUNK])
+    lost = [state for state, reason in here.states if reason == model_study.LOST]
+    assert set(lost) == {"failed"}
 
 
 def make_student(notes: str, strategy: str = "List what happened in order.") -> Any:

@@ -45,9 +45,12 @@ def test_the_best_on_dev_is_kept_and_every_seed_is_reported(
 ) -> None:
     trained: list[tuple[str, int]] = []
     opened: list[Model] = []
+    held: list[Model] = []
+    first: Any = Model(0)
 
     def train(session: Any, examples: Any, objectives: Any, name: str, *, seed_offset: int) -> int:
         trained.append((name, seed_offset))
+        held.extend(model for model in (first, *opened) if not model.recorded.released)
         return seed_offset
 
     def open_model(session: Any, offset: int) -> Model:
@@ -68,10 +71,11 @@ def test_the_best_on_dev_is_kept_and_every_seed_is_reported(
         config=SimpleNamespace(seeds=len(dev), seed=7),
         run=SimpleNamespace(time_stage=lambda name: nullcontext()),
     )
-    first: Any = Model(0)
     best, rows = runner.train_more_seeds(session, plan, first)
     assert best.trained == kept
     assert not best.recorded.released
+    assert held == [], "no tuned model is in memory beside a training"
+    assert [model for model in (first, *opened) if not model.recorded.released] == [best]
     assert [row["seed"] for row in rows] == [7 + i for i in range(len(dev))]
     assert [row["dev"] for row in rows] == dev
     assert [row["kept"] for row in rows] == [i == kept for i in range(len(dev))]

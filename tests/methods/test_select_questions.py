@@ -13,6 +13,7 @@ import pytest
 
 from scripted import Scripted
 from selfteach import config
+from selfteach.dedup.overlap import OverlapIndex
 from selfteach.errors import DataError, IntegrityError
 from selfteach.generate.questions import Question, make_question_prompt
 from selfteach.judge.contradiction import MatchJudge
@@ -434,6 +435,16 @@ def test_the_exam_asks_for_words_of_the_sentence_itself() -> None:
     assert len(quiz) == 2
     assert all(contains_answer(text, q.answers[0]) for q in quiz)
     assert not any("0____" in q.text or "____0" in q.text for q in quiz)
+
+
+def test_what_is_like_the_gapped_sentence_of_the_exam_is_like_its_question() -> None:
+    text = "Er kam 1790 nach Dudley. Er starb 1712 in Paris."
+    chunks = split_chunks(Document("a.txt", "Newcomen", text), lambda t: len(t.split()))
+    offers = [q for seed in range(9) for q in make_gap_questions(chunks, 0.9, seed)]
+    asked = next(q for q in offers if "Er kam ____ nach Dudley." in q.text)
+    exam = OverlapIndex(asked.list_wordings())
+    for row in ("Newcomen: Er kam when nach Dudley?", "When Newcomen Er kam nach Dudley?"):
+        assert exam.nearest(row).similarity >= config.DocumentsConfig().questions.max_overlap
 
 
 def test_no_answer_of_the_base_is_taught_to_a_question_of_the_exam(

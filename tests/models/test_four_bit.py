@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,12 +20,15 @@ from torch import nn
 from selfteach import config, extras
 from selfteach.errors import IntegrityError, UsageError
 from selfteach.export.merge import merge_adapter
+from selfteach.methods.account_memory import count_file_weights
+from selfteach.methods.estimate_cost import compare_teacher
 from selfteach.models.check_family import check_answers
 from selfteach.models.check_safety import LOAD_IN_4BIT
 from selfteach.models.engines import choose_engine, open_sampler
 from selfteach.models.four_bit import count_numbers, has_4bit, is_4bit, iterate_tensors
 from selfteach.models.four_bit_files import is_4bit_folder, refuse_4bit_base
 from selfteach.models.hf import HfModel
+from selfteach.models.kept_engine import count_model_weights
 from selfteach.models.unmerged_lora import explain_why_unmerged
 from selfteach.models.write_gguf import explain_why_not_gguf
 from selfteach.records import Continuations, Example, Request, SamplingParams, make_prompt
@@ -311,6 +315,15 @@ def test_the_account_knows_packed_weights(base: HfModel, tiny_hf: HfModel) -> No
     wide = MemoryMeter(tiny_hf.module).weights
     found = MemoryMeter(base.module).weights
     assert 4 * numbers - 0.7 * numbers < wide - found < 4 * numbers - 0.5 * numbers
+
+
+def test_a_packed_weight_counts_by_its_numbers(tiny: Path) -> None:
+    weight: Any = nn.Parameter(torch.zeros(4, 1, dtype=torch.uint8), requires_grad=False)
+    weight.quant_state = SimpleNamespace(shape=(2, 4))
+    model: Any = SimpleNamespace(module=nn.ParameterList([weight]))
+    assert count_model_weights(model) == 8
+    taught = SimpleNamespace(teacher=str(tiny))
+    assert compare_teacher(taught, model) == count_file_weights(str(tiny)) / 8
 
 
 @needs_bitsandbytes

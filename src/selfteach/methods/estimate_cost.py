@@ -29,7 +29,7 @@ from selfteach.models import Sampler
 from selfteach.models.check_safety import LOAD_IN_4BIT, read_json
 from selfteach.models.engines import AUTO, open_kept_sampler, open_sampler
 from selfteach.models.fetch_default_model import get_cache_folder
-from selfteach.models.kept_engine import UnloadedModel
+from selfteach.models.kept_engine import UnloadedModel, count_model_weights
 from selfteach.models.llama_files import read_llama_files
 from selfteach.models.memory_account import (
     FLOAT32_BYTES,
@@ -134,10 +134,8 @@ def compare_teacher(config: Any, base: HfModel | UnloadedModel) -> float:
     """Return how many times as long a local teacher takes for a token as the base: as many times
     as it has weights, about.
     """
-    if isinstance(base, UnloadedModel):
-        own = count_file_weights(config.model)
-    else:
-        own = sum(weight.numel() for weight in base.module.parameters())
+    is_loaded = not isinstance(base, UnloadedModel)
+    own = count_model_weights(base) if is_loaded else count_file_weights(config.model)
     return count_file_weights(config.teacher) / own
 
 

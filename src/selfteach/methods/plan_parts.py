@@ -45,18 +45,34 @@ def count_asked(prompts: int) -> int:
     return max(ASKED_PER_PROMPT * prompts, MIN_ASKED) if prompts else 0
 
 
+def plan_general_prompts(name: str, prompts: int) -> PlannedStage:
+    """Return the stage that writes so many general prompts."""
+    asked = count_asked(prompts)
+    return PlannedStage(name, asked, asked * PROMPT_TOKENS)
+
+
+def plan_own_answers(
+    name: str, prompts: int, anchor_tokens: int, whole: int = 0, whole_tokens: int = 0
+) -> PlannedStage:
+    """Return the stage in which the base answers general prompts.
+
+    Args:
+        prompts: how many were written; a part of them is learned.
+        whole: how many of them it also answers with up to `whole_tokens` tokens.
+    """
+    kept = int(TRAIN_SHARE * prompts)
+    return PlannedStage(name, kept + whole, kept * anchor_tokens + whole * whole_tokens)
+
+
 def plan_anchors(
     prompts: int, anchor_tokens: int, whole: int = 0, whole_tokens: int = 0
 ) -> PlannedStage:
-    """Return the stage that writes general prompts and lets the base answer them.
-
-    Args:
-        whole: how many of them it also answers with up to `whole_tokens` tokens.
-    """
-    asked = count_asked(prompts)
-    kept = int(TRAIN_SHARE * prompts)
-    tokens = asked * PROMPT_TOKENS + kept * anchor_tokens + whole * whole_tokens
-    return PlannedStage("anchors", asked + kept + whole, tokens)
+    """Return the stage that does both: it writes general prompts and lets the base answer them."""
+    asked = plan_general_prompts("", prompts)
+    own = plan_own_answers("", prompts, anchor_tokens, whole, whole_tokens)
+    return PlannedStage(
+        "anchors", asked.requests + own.requests, asked.sampled_tokens + own.sampled_tokens
+    )
 
 
 def plan_training(name: str, tokens: int, rows: int, train: TrainConfig) -> PlannedStage:

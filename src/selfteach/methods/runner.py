@@ -179,12 +179,13 @@ def train_more_seeds(
     best = other = tuned
     kept = 0
     for offset in range(1, session.config.seeds):
+        other.recorded.release_memory()  # no tuned model is in memory beside a training
         other = train_seed(session, plan, offset)
         rows.append(examine_seed(session, plan, other, offset))
         if plan.score_on_dev and rows[-1]["dev"] > rows[kept]["dev"]:
             best, kept = other, offset
-        else:
-            other.recorded.release_memory()
+    if best is not other:
+        other.recorded.release_memory()
     for place, row in enumerate(rows):
         row["kept"] = place == kept
     return (best if best is other else open_tuned(session, best.trained)), rows

@@ -67,7 +67,9 @@ class UnloadedModel:
 def count_model_weights(base: LoadedModel | UnloadedModel) -> int:
     """Return how many numbers the weights of a model are; 0 where its files do not say."""
     if base.module is not None:
-        return sum(weight.numel() for weight in base.module.parameters())
+        from selfteach.models.four_bit import count_numbers
+
+        return sum(map(count_numbers, base.module.parameters()))
     assert isinstance(base, UnloadedModel)
     files = read_llama_files(base.folder)
     return files.num_weights if files else 0

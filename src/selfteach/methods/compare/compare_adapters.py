@@ -215,8 +215,8 @@ def compute_once(run: Run, key: str, work: Callable[[], JsonObject], *, again: b
     ledger = run.ledger
     found = None if again else ledger.get_note(key)
     if found is None:
-        keys = [*(ledger.get_note(ROWS_NOTE) or []), key]
-        ledger.set_note(ROWS_NOTE, list(dict.fromkeys(keys)))
+        others = [other for other in ledger.get_note(ROWS_NOTE) or [] if other != key]
+        ledger.set_note(ROWS_NOTE, [*others, key])
         found = work()
         ledger.set_note(key, found)
     return found
@@ -512,7 +512,7 @@ def write_comparison(
     for key in run.ledger.get_note(ROWS_NOTE):
         row = run.ledger.get_note(key)
         if row and key != BASE_NOTE:
-            rows[row["name"]] = row  # the last one of a cell that was run with several rates
+            rows[row["name"]] = row  # of a cell with several rates the last one that was trained
     found = {
         "run": hide_path(run.material["run"]),
         "kind": kind,

@@ -47,6 +47,7 @@ NUM_OTHERS = 8
 """Other prompts, which an answer must not fit better than its own."""
 ENOUGH_REVISIONS = 32
 """With so many revisions clearly within a bound, those that barely meet it are dropped."""
+NOT_REVISED = "criticized, but no revision of it was found"
 
 
 class CriticSession(Protocol):
@@ -156,7 +157,7 @@ class Critic:
         rest = [a for a in answers if a.id not in brief]
         revised = self.correct(rest, progress, checks)
         corrected = {a.id: r for a, r in zip(rest, revised, strict=True)}
-        found = [(brief | corrected)[a.id] for a in answers]
+        found = self._refuse_unchanged([(brief | corrected)[a.id] for a in answers])
         criticised = {e.prompt for e in self.edits}
         keeps = make_test(checks)
         close = [not (r.unchanged or r.fault or keeps(r.text)) for r in found]
@@ -171,6 +172,18 @@ class Critic:
             similar = r.asked.prompt not in criticised
             kept.append(replace(r, fault=fault) if is_close and similar else r)
         return kept
+
+    def _refuse_unchanged(self, revisions: Sequence[Revision]) -> list[Revision]:
+        """Return the revisions, with a fault where a criticized answer stays as it is: unlike
+        another answer to which the criticism does not apply, nobody approves of it.
+        """
+        criticised = {(e.prompt, e.answer) for e in self.edits}
+        return [
+            replace(r, fault=NOT_REVISED)
+            if r.unchanged and (r.asked.prompt, r.asked.answer) in criticised
+            else r
+            for r in revisions
+        ]
 
     def _answer_briefly(self, answers: Sequence[Correctable]) -> dict[str, Revision]:
         """Return brief answers of the model in the place of every second one that is criticized as

@@ -16,6 +16,7 @@ from dataclasses import replace
 from selfteach.errors import DataError
 from selfteach.generate.ask import SIMILAR, GeneratedPrompt, Scope, generate_similar_prompts
 from selfteach.generate.correct import Corrector
+from selfteach.generate.listing import to_one_line
 from selfteach.generate.subject import extract_subject
 from selfteach.judge import PromptAnswer, ThresholdJudge, ViolationJudge
 from selfteach.judge.calibrate import calibrate_judges
@@ -185,7 +186,8 @@ def calibrate_judge(session: Session, critic: Critic, prompts: Sequence[Turns]) 
     Raises:
         DataError: no judge is good enough.
     """
-    subject = extract_subject(session.base, session.base, critic.feedback, session.config.seed)
+    words = to_one_line(critic.feedback)  # as a rule in the lists that a model continues
+    subject = extract_subject(session.base, session.base, words, session.config.seed)
     teacher = session.teacher if critic.writer.form == "chat" else None
     if not subject.topic:
         return calibrate_criticism_judge(session, critic, teacher, prompts)
@@ -195,7 +197,7 @@ def calibrate_judge(session: Session, critic: Critic, prompts: Sequence[Turns]) 
         for scope in scopes
         for prompt in prompts
     ]
-    of_rule = replace(session, rule=critic.feedback, subject=subject, teacher=teacher)
+    of_rule = replace(session, rule=words, subject=subject, teacher=teacher)
     return choose_judges(of_rule, asked).exam
 
 
@@ -211,7 +213,7 @@ def calibrate_criticism_judge(
         DataError: no judge can tell them apart.
         UsageError: the settings name a judge that there is not.
     """
-    words = critic.feedback
+    words = to_one_line(critic.feedback)
     setup = JudgeSetup(session.base, words, "criticism", teacher=teacher)
     candidates = find_judges(setup, session.config.judge.name)
     prompts = prompts[: session.config.judge.pairs]

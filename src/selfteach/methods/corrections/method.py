@@ -346,6 +346,7 @@ class Rounds:
         if tuned is None or not session.config.exam.longer:
             return
         with session.run.time_stage("exam of a longer training"):
+            tuned.recorded.release_memory()
             steps = session.config.exam.longer * tuned.trained.steps
             other = tune(session, examples, self.weights, "longer", steps)
             found["longer"] = examine_longer(session, exam, other)

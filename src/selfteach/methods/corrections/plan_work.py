@@ -12,7 +12,8 @@ from selfteach.methods.plan_parts import (
     EXAM_ARMS,
     Plan,
     count_asked,
-    plan_anchors,
+    plan_general_prompts,
+    plan_own_answers,
     plan_training,
 )
 from selfteach.run.workload import PlannedStage
@@ -47,24 +48,35 @@ def plan_work(material: Corrections, config: Settings) -> list[PlannedStage]:
     anchor_tokens = config.anchors.anchor_tokens * count_anchor_lengths(groups)
     tokens = rows * length + anchors * anchor_tokens
     learned = rows + anchors
+    alike = count_asked(similar)
+    asked = plan_general_prompts("split", anchors)
     stages = [
         PlannedStage("load"),
         PlannedStage("read"),
         *([PlannedStage("review")] if config.review else []),
-        PlannedStage("split", count_asked(similar), count_asked(similar) * PROMPT_TOKENS),
+        replace(
+            asked,
+            requests=asked.requests + alike,
+            sampled_tokens=asked.sampled_tokens + alike * PROMPT_TOKENS,
+        ),
         PlannedStage(
             "correct",
             answered + corrected + missing,
             (answered + corrected + missing) * length,
             by_teacher=True,
         ),
-        plan_anchors(config.anchors.general, anchor_tokens),
+        plan_own_answers("anchors", anchors, anchor_tokens),
         PlannedStage("exam of the base", arms, arms * length, arms * length),
         plan_training("train", tokens, learned, config.train),
     ]
     for number in range(2, config.rounds + 1):
         stages += [
-            PlannedStage(f"correct, round {number}", answered + corrected, answered * length),
+            PlannedStage(
+                f"correct, round {number}",
+                answered + corrected,
+                (answered + corrected) * length,
+                by_teacher=True,
+            ),
             plan_training(f"train {number}", tokens * number, learned * number, config.train),
         ]
     last = questions + general

@@ -39,11 +39,11 @@ class HeldOutQuestion:
         return self.chunk.id
 
     def list_wordings(self) -> list[str]:
-        """Return the question, and the same without the title in front, if it has one there: what
-        is like either is not learned.
+        """Return the question, and the same without the words in front, where these are the title
+        or ask for a gap: what is like either is not learned.
         """
-        bare = self.text.removeprefix(put_title_first(self.chunk, ""))
-        return list(dict.fromkeys([self.text, bare]))
+        fronts = ("", put_title_first(self.chunk, ""), put_gap_request_first(self.chunk, ""))
+        return list(dict.fromkeys(self.text.removeprefix(front) for front in fronts))
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,11 @@ class RecordedQuestion:
 def put_title_first(chunk: Chunk, text: str) -> str:
     """Return a text with the title of its document in front."""
     return f"{to_one_line(chunk.title)}: {text}"
+
+
+def put_gap_request_first(chunk: Chunk, text: str) -> str:
+    """Return the question for the gap in a sentence."""
+    return GAPS[0].format(title=chunk.title, text=text)
 
 
 def make_people_questions(
@@ -97,7 +102,7 @@ def make_gap_questions(chunks: Sequence[Chunk], share: float, seed: int) -> list
             name = next((span for span in spans if contains_answer(text, span)), "")
             if name:
                 gapped = replace_answer(text, name, GAP)
-                prompt = GAPS[0].format(title=chunk.title, text=gapped)
+                prompt = put_gap_request_first(chunk, gapped)
                 question = HeldOutQuestion(prompt, (name,), chunk, "gaps in its sentences")
                 offers[chunk.id, i] = question
     if len(offers) < 2:

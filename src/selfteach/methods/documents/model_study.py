@@ -97,7 +97,7 @@ def make_rewrite_prompt(question: Question, instructed: bool = False) -> Prompt:
 
 def find_rewrite_fault(question: Question, completion: Completion | None, text: str) -> str:
     """Return why a rewritten sentence is not learned, or ""."""
-    if completion is None or not text:
+    if completion is None:
         return LOST
     if completion.finish != "stop":
         return CUT
@@ -122,7 +122,8 @@ def write_rewrites(session: Session, questions: Sequence[Question]) -> dict[str,
             text = to_one_line(clean_text(completion.text)) if completion else ""
             fault = find_rewrite_fault(question, completion, text)
             body = {"question": question.text, "last": text}
-            funnel.decide(digest(["rewritten", question.id]), fault, body)
+            id = digest(["rewritten", question.id])
+            funnel.decide(id, fault, body, failed=fault == LOST)
             if not fault:
                 found[question.id] = text
     return found
@@ -219,7 +220,8 @@ def write_by_strategies(session: Session, chunks: Sequence[Chunk]) -> list[Examp
             if not fault and any(s.chunk is chunk and s.strategy == text for s in studies.values()):
                 fault = "repeats another"
             if fault:
-                funnel.decide(id, fault, {"file": chunk.document.source, "last": text})
+                body = {"file": chunk.document.source, "last": text}
+                funnel.decide(id, fault, body, failed=fault == LOST)
             else:
                 studies[id] = ChunkStudy(chunk, text)
         stop = () if instructed else ("\n",)
@@ -234,7 +236,8 @@ def write_by_strategies(session: Session, chunks: Sequence[Chunk]) -> list[Examp
             notes = to_one_line(clean_text(completion.text)) if completion else ""
             made = ChunkStudy(study.chunk, study.strategy, notes)
             fault = find_notes_fault(made, completion)
-            funnel.decide(id, fault, {"file": study.chunk.document.source, "last": notes})
+            body = {"file": study.chunk.document.source, "last": notes}
+            funnel.decide(id, fault, body, failed=fault == LOST)
             if not fault:
                 rows.append(made.to_example())
     return rows

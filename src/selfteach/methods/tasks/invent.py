@@ -134,6 +134,9 @@ def invent_tasks(
         yields.append(RoundYield(size, len(new)))
         kept += new
         after_round(kept)
+        # Later requests show these tasks: a resumed run must find the same ones.
+        if session.teacher:
+            session.teacher.freeze_failures()
     if len(kept) < config.count:
         session.display.print_line(f"{len(kept):,} of {config.count:,} tasks: {reason}")
     return kept

@@ -6,7 +6,13 @@ import math
 
 from selfteach.config import TasksConfig as Settings
 from selfteach.materials.tasks import Tasks
-from selfteach.methods.plan_parts import EXAM_ARMS, Plan, count_asked, plan_anchors, plan_training
+from selfteach.methods.plan_parts import (
+    EXAM_ARMS,
+    Plan,
+    plan_general_prompts,
+    plan_own_answers,
+    plan_training,
+)
 from selfteach.methods.tasks.invent_settings import YIELDS, get_invent_settings, plan_portion
 from selfteach.run.workload import PlannedStage
 
@@ -56,16 +62,14 @@ def plan_work(material: Tasks, config: Settings) -> list[PlannedStage]:
     arms = (EXAM_ARMS - 1) * questions
     tokens = int(ANSWER_SHARE * config.exam.max_tokens)
     learned = config.count + (seeds - held_out if config.learn_seeds else 0)
-    own = plan_anchors(config.anchors.general, config.anchors.anchor_tokens)
     anchor_tokens = config.anchors.general * config.anchors.anchor_tokens
     trained_tokens = learned * length + anchor_tokens
     rows = learned + config.anchors.general
-    first = count_asked(config.anchors.general)
     return [
         PlannedStage("load"),
-        PlannedStage("read", first, own.sampled_tokens),
+        plan_general_prompts("read", config.anchors.general),
         plan_invention(config),
-        PlannedStage("examples", own.requests - first),
+        plan_own_answers("examples", config.anchors.general, config.anchors.anchor_tokens),
         PlannedStage("exam of the base", arms, arms * tokens, arms * tokens),
         plan_training("train", trained_tokens, rows, config.train),
         PlannedStage("exam", questions, questions * tokens, 2 * questions * tokens),
