@@ -715,6 +715,21 @@ def test_a_key_is_asked_for_everywhere_but_for_health(served: ServedModels) -> N
     assert guarded.get("/v1/models", headers=right).status_code == 200
 
 
+def test_a_host_header_does_not_say_which_path_needs_a_key(
+    served: ServedModels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Starlette 1.0 puts a request's URL together from it: "localhost:/health?"."""
+    from starlette.datastructures import URL
+    from starlette.requests import Request as Asked
+    from starlette.testclient import TestClient
+
+    joined = property(lambda asked: URL(f"http://{asked.headers['host']}{asked.scope['path']}"))
+    monkeypatch.setattr(Asked, "url", joined)
+    guarded = TestClient(server.make_app(replace(served, key="secret"), local=False))
+    host = {"Host": "localhost:/health?"}
+    assert guarded.get("/v1/models", headers=host).status_code == 401
+
+
 def test_a_full_queue_refuses_and_a_closed_engine_fails_what_waits(tiny_hf: HfModel) -> None:
     engine = BatchEngine(tiny_hf, LessonRows(tiny_hf.module), max_waiting=2)
     request = Request("serve", make_prompt("Yes."), replace(GREEDY, max_tokens=4))
