@@ -431,6 +431,12 @@ def test_web_pages_cannot_use_the_server_under_a_name_of_their_own(address: str)
     assert send(address, PROMPT, Host="evil.example")[0] == 400
 
 
+@pytest.mark.parametrize("host", ["localhost:8000", "127.0.0.1", "[::1]:8000"])
+def test_this_machine_has_several_names(host: str, address: str) -> None:
+    """Versions of starlette before 1.7 read "[::1]:8000" as another host."""
+    assert send(address, {**PROMPT, "max_tokens": 1}, Host=host)[0] == 200
+
+
 @pytest.mark.parametrize(
     ("kind", "status"),
     [
