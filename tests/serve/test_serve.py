@@ -396,6 +396,20 @@ def test_each_prompt_of_a_batch_counts_and_its_samples_share_it(client: openai.O
     assert count(["Tell me", "Tell me", "Tell me"], 2) == 3 * alone
 
 
+def test_a_prompt_that_is_given_twice_is_answered_twice(client: openai.OpenAI) -> None:
+    """Its answers are other samples, as those of `n` are; those of another prompt stay."""
+
+    def sample(*prompts: str, n: int = 1) -> list[str]:
+        reply = client.completions.create(
+            model="base", prompt=list(prompts), n=n, seed=5, temperature=1, max_tokens=TOKENS
+        )
+        return [choice.text for choice in reply.choices]
+
+    four = sample("Tell me", n=4)
+    assert len(set(four)) == 4
+    assert sample("Tell me", "Why?", "Tell me", n=2) == [*four[:2], *sample("Why?", n=2), *four[2:]]
+
+
 def test_the_most_likely_tokens_have_names_of_their_own(client: openai.OpenAI) -> None:
     """Many tokens of the toy are parts of a character, which all read alike."""
     for seed in range(4):
