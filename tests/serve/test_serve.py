@@ -165,7 +165,11 @@ def test_answers_are_those_of_each_alone_with_and_without_prefixes(
 def test_the_openai_client_gets_answers_of_each_model(
     tiny: Path, client: openai.OpenAI, lessons: list[ServedLesson]
 ) -> None:
-    assert [model.id for model in client.models.list()] == ["base", "one", "two", "one+two"]
+    names = ["base", "one", "two", "one+two"]
+    assert [model.id for model in client.models.list()] == names
+    assert [client.models.retrieve(name).id for name in names] == names
+    with pytest.raises(openai.NotFoundError, match="there is no model 'three'"):
+        client.models.retrieve("three")
     for name, adapter in (("base", None), ("two", lessons[1].adapter)):
         reply = client.chat.completions.create(
             model=name,

@@ -75,6 +75,8 @@ def test_a_student_its_lessons_and_the_base_are_models(
     client: Any, served: ServedModels, anna: Path, runs: list[Path]
 ) -> None:
     assert served.names == ["base", "anna", "anna/do-not-a"]
+    for path in ("anna/do-not-a", "anna%2Fdo-not-a"):
+        assert client.get(f"/v1/models/{path}").json()["id"] == "anna/do-not-a"
     alone = complete(client, "anna/do-not-a")
     assert complete(client, "anna") == alone != complete(client, "base")
     with open_student(anna) as opened:  # another program teaches it
