@@ -6,6 +6,7 @@ import json
 import os
 import threading
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -16,7 +17,7 @@ import uvicorn
 from browser import CHROMIUM, Browser, Tab
 
 from job_programs import PROGRAM, let_go, wait_until
-from lesson_runs import make_cell, script, write_run, write_student
+from lesson_runs import make_cell, script, write_lora, write_run, write_student
 from lessons import write_lesson
 from selfteach.models.check_safety import compute_fingerprint
 from selfteach.serve import server
@@ -265,6 +266,28 @@ def test_a_lesson_has_the_exam_of_the_lessons_that_are_on(
     tab.js("document.querySelectorAll('#lessons input')[1].click()")
     wait_until(lambda: [lesson.on for lesson in read_student(anna).lessons] == [True, False])
     wait_until(lambda: tab.js(states) == ["kept"])
+
+
+def test_a_change_that_is_not_served_can_be_taken_back_on_the_page(
+    tab: Tab, address: str, anna: Path, tiny: Path, tmp_path: Path
+) -> None:
+    base = compute_fingerprint(tiny)
+    run = write_run(tmp_path / "b", "Do not b.", seed=1, base=base, model=str(tiny))
+    with open_student(anna) as student:
+        add_lesson(student, run, script())
+        write_lora(anna / "lessons/do-not-b/adapter", seed=9)
+    asked = urllib.request.Request(
+        f"{address}v1/lessons", headers={"Authorization": "Bearer secret"}
+    )
+    wait_until(lambda: json.load(urllib.request.urlopen(asked, timeout=60))["fault"])
+    tab.screen(*WIDTHS["desk"], dark=False)
+    open_page(tab, address)
+    enter_key(tab)
+    tab.shows("alert", "is not the adapter that")
+    tab.shows("lessons", "Do not b.")
+    assert "no longer tells" not in tab.text("alert"), "the server tells about jobs"
+    tab.js("[...document.querySelectorAll('#lessons button')][1].click()")
+    wait_until(lambda: tab.js("document.querySelectorAll('#lessons li').length") == 1)
 
 
 def test_many_jobs_leave_the_page_room_to_answer(tab: Tab, address: str, anna: Path) -> None:

@@ -56,9 +56,13 @@ async function attempt(work) {
     await work();
   } catch (fault) {
     if (fault.name === "AbortError") return;
-    find("alert").textContent = fault.message;
-    find("alert").hidden = false;
+    warn(fault.message);
   }
+}
+
+function warn(words) {
+  find("alert").textContent = words;
+  find("alert").hidden = false;
 }
 
 async function* readEvents(response) {
@@ -180,7 +184,7 @@ async function showLessons() {
   find("none").hidden = found.lessons.length > 0;
   find("lessons").replaceChildren(...found.lessons.map((lesson) => makeLesson(lesson, cells)));
   offerModels([found.model, ...found.lessons.map((lesson) => lesson.model)]);
-  if (found.fault) throw new Error(found.fault);
+  if (found.fault) warn(found.fault); // the lessons are shown all the same: one may be the cause
 }
 
 function offerModels(names) {
@@ -300,8 +304,7 @@ async function followJobs() {
       }
     }
   } catch (fault) {
-    find("alert").textContent = `The server no longer tells about jobs: ${fault.message}`;
-    find("alert").hidden = false;
+    warn(`The server no longer tells about jobs: ${fault.message}`);
   } finally {
     following = false;
   }
