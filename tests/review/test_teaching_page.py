@@ -290,6 +290,39 @@ def test_a_change_that_is_not_served_can_be_taken_back_on_the_page(
     wait_until(lambda: tab.js("document.querySelectorAll('#lessons li').length") == 1)
 
 
+STAND_STILL = """
+const asked = window.fetch;
+window.fetch = (path, given) => {
+  if (path !== "/v1/chat/completions") return asked(path, given);
+  const words = JSON.stringify({ choices: [{ delta: { content: "Half" } }] });
+  const begin = (events) => {
+    events.enqueue(new TextEncoder().encode(`data: ${words}\n\n`));
+    given.signal.addEventListener("abort", () => events.error(given.signal.reason));
+  };
+  return Promise.resolve(new Response(new ReadableStream({ start: begin })));
+};
+"""
+
+
+def test_an_edit_is_of_the_answer_that_is_shown_for_it(tab: Tab, address: str) -> None:
+    """Not of one that still comes, or of a conversation that is gone."""
+    tab.screen(*WIDTHS["desk"], dark=False)
+    open_page(tab, address)
+    enter_key(tab)
+    tab.shows("lessons", "Do not a.")
+    write(tab, "question", "Tell me about music.")
+    click(tab, "send")
+    tab.shows("correct", "Correct the last taught answer")
+    tab.js(STAND_STILL)
+    write(tab, "question", "What is tea?")
+    click(tab, "send")
+    tab.shows("turns", "Half")
+    assert tab.text("correct") == ""
+    click(tab, "fresh")
+    wait_until(lambda: tab.js("document.getElementById('stop').hidden"))
+    assert tab.text("correct") == ""
+
+
 def test_many_jobs_leave_the_page_room_to_answer(tab: Tab, address: str, anna: Path) -> None:
     """A browser opens six connections to a server: a stream for each job would take them all."""
     tab.screen(*WIDTHS["desk"], dark=False)

@@ -136,6 +136,7 @@ async function ask() {
   turns.push(turn);
   const places = showTurn(turn);
   find("question").value = "";
+  find("correct").hidden = true; // what stands in it is of the answer before
   running = new AbortController();
   setBusy(true);
   try {
@@ -145,7 +146,7 @@ async function ask() {
   } finally {
     running = null;
     setBusy(false);
-    if (turn.taught && teaches) {
+    if (turn.taught && teaches && turns.includes(turn)) {
       find("correct").hidden = false;
       find("edit").value = turn.taught;
     }
