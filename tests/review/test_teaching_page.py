@@ -323,6 +323,31 @@ def test_an_edit_is_of_the_answer_that_is_shown_for_it(tab: Tab, address: str) -
     assert tab.text("correct") == ""
 
 
+FAIL_BASE = """
+const asked = window.fetch;
+window.fetch = (path, given) => {
+  if (path !== "/v1/chat/completions") return asked(path, given);
+  if (JSON.parse(given.body).model === "base") return Promise.reject(new Error("no answer"));
+  window.other = given.signal;
+  return new Promise((resolve, reject) => given.signal.addEventListener("abort", reject));
+};
+"""
+
+
+def test_a_fault_of_one_answer_ends_the_other_one(tab: Tab, address: str) -> None:
+    """The page has no button any more that stops it."""
+    tab.screen(*WIDTHS["desk"], dark=False)
+    open_page(tab, address)
+    enter_key(tab)
+    tab.shows("lessons", "Do not a.")
+    tab.js(FAIL_BASE)
+    write(tab, "question", "Tell me about music.")
+    click(tab, "send")
+    tab.shows("alert", "no answer")
+    assert tab.text("stop") == ""
+    assert tab.js("other.aborted")
+
+
 def test_many_jobs_leave_the_page_room_to_answer(tab: Tab, address: str, anna: Path) -> None:
     """A browser opens six connections to a server: a stream for each job would take them all."""
     tab.screen(*WIDTHS["desk"], dark=False)

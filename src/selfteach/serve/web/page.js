@@ -144,6 +144,7 @@ async function ask() {
     const asked = ([arm, model]) => askModel(model, arm, turn, places[arm], signal);
     await Promise.all(listArms().map(asked));
   } finally {
+    running.abort(); // after a fault of one answer the other one still comes
     running = null;
     setBusy(false);
     if (turn.taught && teaches && turns.includes(turn)) {
