@@ -10,7 +10,6 @@ import http.client
 import json
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -22,6 +21,7 @@ import openai
 import pytest
 import torch
 
+from job_programs import wait_until
 from lessons import QUESTIONS, write_lesson
 from selfteach import cli
 from selfteach.errors import DataError, IntegrityError, ResourceError, SelfteachError, UsageError
@@ -258,19 +258,25 @@ def test_a_stop_text_ends_an_answer_before_itself_also_in_a_stream(client: opena
 
 
 def test_an_answer_without_a_client_is_not_computed_further(
-    client: openai.OpenAI, served: ServedModels
+    client: openai.OpenAI, served: ServedModels, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = served.engine.counts.cancelled
-    stream = client.completions.create(
-        model="one", prompt="Tell me", max_tokens=400, stream=True, n=3, extra_body={"ignored": 1}
-    )
+    """The engine stands still after some tokens, so that no answer ends before the client goes."""
+    engine = served.engine
+    before = engine.counts.cancelled
+    advance = DecodingBatch.advance
+
+    def advance_and_wait(batch: DecodingBatch) -> None:
+        if len(batch.rows[0].ids) >= 40:
+            wait_until(lambda: engine.counts.cancelled > before)
+        advance(batch)
+
+    monkeypatch.setattr(DecodingBatch, "advance", advance_and_wait)
+    asked: dict[str, Any] = {"model": "one", "prompt": "Tell me", "max_tokens": 400, "n": 3}
+    stream = client.completions.create(**asked, seed=1, stream=True, extra_body={"ignored": 1})
     next(iter(stream))
     stream.close()
-    deadline = time.monotonic() + 20
-    while served.engine.num_active and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert served.engine.num_active == 0
-    assert served.engine.counts.cancelled > before
+    wait_until(lambda: engine.num_active == 0)
+    assert engine.counts.cancelled > before
 
 
 def send(address: str, body: Any, path: str = "/v1/completions", **headers: str) -> Any:
@@ -529,10 +535,7 @@ def test_unfinished_requests_count_against_the_most_connections(
         assert ask_health(place) == 503
         for connection in opened:
             connection.close()
-        end = time.monotonic() + 60
-        while ask_health(place) != 200:
-            assert time.monotonic() < end
-            time.sleep(0.1)
+        wait_until(lambda: ask_health(place) == 200)
 
 
 def test_a_connection_without_a_whole_request_is_closed_in_time(
@@ -544,17 +547,37 @@ def test_a_connection_without_a_whole_request_is_closed_in_time(
             with connection, contextlib.suppress(ConnectionResetError):
                 while connection.recv(4096):
                     pass  # what was answered, and then the end
+        monkeypatch.setattr(connections, "REQUEST_S", 600.0)
         assert ask_health(place) == 200
 
 
 def test_a_connection_whose_answer_takes_long_is_kept(
     served: ServedModels, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connections, "REQUEST_S", 0.2)
+    """Once its request is whole, no time runs that would close it."""
     engine = BatchEngine(served.models.hf, served.models.rows)  # it computes nothing
-    late = ServedModels(replace(served.models, engine=engine), timeout_s=1.0)
+    opened: list[connections.TimedConnection] = []
+    deadlines: list[Any] = []
+
+    class Noted(connections.TimedConnection):
+        def connection_made(self, transport: Any) -> None:
+            super().connection_made(transport)
+            opened.append(self)
+            deadlines.append(self._deadline)
+
+    def note_and_add(generations: Any) -> None:
+        deadlines.append(opened[0]._deadline)
+        add(generations)
+
+    add = engine.add
+    monkeypatch.setattr(engine, "add", note_and_add)
+    monkeypatch.setattr(server, "TimedConnection", Noted)
+    late = ServedModels(replace(served.models, engine=engine), timeout_s=0.1)
     with listen(late, server.ServerOptions(port=0)) as (host, port):
         assert send(f"{host}:{port}", PROMPT)[0] == 504
+    first, later = deadlines
+    assert first is not None
+    assert later is None
 
 
 @pytest.mark.parametrize(
@@ -793,12 +816,18 @@ def test_answers_that_join_a_batch_fail_with_it(
     def run_out(batch: DecodingBatch, other: DecodingBatch) -> None:
         raise MemoryError
 
+    advance = DecodingBatch.advance
+
+    def advance_late(batch: DecodingBatch) -> None:
+        wait_until(lambda: engine.num_waiting)
+        advance(batch)
+
     monkeypatch.setattr(DecodingBatch, "join", run_out)
+    monkeypatch.setattr(DecodingBatch, "advance", advance_late)
     running = Generation(engine.prepare(long), BASE)
     engine.add([running])
     engine.start()
-    while not running.row.ids:
-        time.sleep(0.01)
+    wait_until(lambda: running.row.ids)
     joining = Generation(engine.prepare(short), BASE)
     with pytest.raises(ResourceError, match="memory ran out"):
         collect([joining], engine)
