@@ -524,9 +524,10 @@ def test_criticisms_that_ask_for_the_same_stand_together(tmp_path: Path) -> None
     )
 
 
-def test_prompts_come_as_text_or_rows_and_once_each(tmp_path: Path) -> None:
-    (tmp_path / "p.txt").write_text("Tea?\n\nMilk?\nTea?\n", "utf-8")
-    lines = read_prompts(tmp_path / "p.txt")
+@pytest.mark.parametrize("text_name", ["p.txt", "P.TXT"])
+def test_prompts_come_as_text_or_rows_and_once_each(text_name: str, tmp_path: Path) -> None:
+    (tmp_path / text_name).write_text("Tea?\n\nMilk?\nTea?\n", "utf-8")
+    lines = read_prompts(tmp_path / text_name)
     rows = read_prompts(
         write(tmp_path, {"prompt": "Tea?"}, {"messages": [TURN("user", "Milk?")]}, name="p.jsonl")
     )
