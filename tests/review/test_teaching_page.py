@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import threading
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
@@ -25,7 +27,7 @@ from selfteach.serve.lessons import read_lessons
 from selfteach.serve.served_models import ServedModels
 from selfteach.serve.teaching import Teaching
 from selfteach.students.folder import open_student, read_student
-from selfteach.students.jobs import JobBook
+from selfteach.students.jobs import JobBook, make_rule_job
 from selfteach.students.lessons import add_lesson
 
 pytestmark = [
@@ -321,6 +323,26 @@ def test_an_edit_is_of_the_answer_that_is_shown_for_it(tab: Tab, address: str) -
     click(tab, "fresh")
     wait_until(lambda: tab.js("document.getElementById('stop').hidden"))
     assert tab.text("correct") == ""
+
+
+def test_a_job_that_waits_for_a_person_keeps_the_page_from_no_other(
+    tab: Tab, address: str, anna: Path
+) -> None:
+    """One that came with a copied folder may wait for ever."""
+    book = JobBook(anna)
+    job = make_rule_job("Do not d.")
+    with closing(sqlite3.connect(anna / "student.db")) as db, db:
+        row = (job.id, json.dumps(asdict(job)))
+        db.execute("INSERT INTO jobs (id, body) VALUES (?, ?)", row)
+    tab.screen(*WIDTHS["desk"], dark=False)
+    open_page(tab, address)
+    enter_key(tab)
+    tab.shows("jobs", "it came with the folder")
+    let_go(anna, "refused")
+    write(tab, "rule", "Do not c.")
+    tab.js("document.getElementById('teach').requestSubmit()")
+    tab.shows("jobs", "refused")
+    assert book.find(job.id).state == "waiting"
 
 
 FAIL_BASE = """

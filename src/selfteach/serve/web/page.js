@@ -297,11 +297,13 @@ async function followJobs() {
   try {
     while (isNew) {
       isNew = false; // the list that is asked for next knows the job
-      for (let id = await findOpenJob(); id; id = await findOpenJob()) {
+      const followed = new Set(); // one that waits for a person is open, and its events have ended
+      for (let id = await findOpenJob(followed); id; id = await findOpenJob(followed)) {
         const response = await call("GET", `/v1/jobs/${id}/events`);
         for await (const data of readEvents(response)) {
           const job = JSON.parse(data);
           if (job.id) showJob(job);
+          else followed.add(id); // the last event
         }
       }
     }
@@ -313,8 +315,9 @@ async function followJobs() {
 }
 
 // The job that is worked on, or else the oldest one that waits.
-async function findOpenJob() {
-  const open = (await showJobs()).filter((job) => WORKED_ON.includes(job.state));
+async function findOpenJob(followed) {
+  const isOpen = (job) => WORKED_ON.includes(job.state) && !followed.has(job.id);
+  const open = (await showJobs()).filter(isOpen);
   await showLessons(); // of a job, too, that ended before it was followed
   const job = open.find((job) => job.state === "running") || open[open.length - 1];
   return job && job.id;
