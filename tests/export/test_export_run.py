@@ -28,6 +28,7 @@ from selfteach.export.check_export import (
 )
 from selfteach.export.export_run import describe_check
 from selfteach.export.ollama import find_template_parts, write_modelfile
+from selfteach.export.publish_folder import read_umask
 from selfteach.models.hf import HfModel
 from selfteach.models.lora_layers import read_lora_layers
 from selfteach.models.write_gguf import write_gguf
@@ -59,6 +60,19 @@ def test_plain_programs_answer_as_the_run_does(
     assert (checked["prompts"], checked["equal"], checked["passed"]) == (6, 6, True)
     assert "gave 6 of 6 greedy answers" in (tmp_path / "out" / "README.md").read_text()
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize("form", ["hf", "gguf"])
+def test_merged_weights_come_with_the_license_of_the_base(
+    form: str, tiny: Path, tmp_path: Path
+) -> None:
+    base = Path(shutil.copytree(tiny, tmp_path / "base"))
+    (base / "LICENSE").write_text("Do what you like.")
+    run = write_lesson(base, tmp_path / "run")
+    assert export(run, "--to", form, "--prompts", "0", "--out", str(tmp_path / "out")) == 0
+    assert (tmp_path / "out" / "LICENSE").read_text() == "Do what you like."
+    modes = {file.stat().st_mode & 0o777 for file in (tmp_path / "out").iterdir()}
+    assert modes == {0o666 & ~read_umask()}
 
 
 def test_a_system_message_that_the_template_refuses_is_asked_with_the_users_turn(

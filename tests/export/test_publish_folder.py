@@ -31,6 +31,7 @@ def test_the_license_of_the_base_comes_along(tmp_path: Path) -> None:
     base = tmp_path / "base"
     base.mkdir()
     (base / "LICENSE.txt").write_text("Do what you like.")
+    (base / "LICENSES").mkdir()  # where some keep the texts of several
     (base / "config.json").write_text("{}")
     (tmp_path / "out").mkdir()
     publish_folder(tmp_path / "out", str(base), base)

@@ -58,7 +58,8 @@ def test_a_page_s_own_word_on_its_encoding_is_heard(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["base64", "rot13", "zlib", "no-such", "utf-8\x00", "é", "../x", "unicode_escape"]
+    "name",
+    ["base64", "rot13", "zlib", "no-such", "utf-8\x00", "é", "../x", "unicode_escape", "undefined"],
 )
 def test_a_declared_encoding_is_only_ever_one_of_text(name: str) -> None:
     text, _ = decode_text(b"caf\xe9 \\x41", name)

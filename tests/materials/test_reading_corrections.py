@@ -180,6 +180,18 @@ def test_csv_json_and_jsonl_are_the_same_material(tmp_path: Path) -> None:
     assert [edit.where for edit in found[2].edits] == ["edits.csv:2", "edits.csv:4", "edits.csv:6"]
 
 
+def test_a_quotation_mark_that_is_never_closed_costs_every_row_behind_it(tmp_path: Path) -> None:
+    """As one bad row they would be a small share, and half of the file would be left out."""
+    rows = [f"Question {n}?,Answer {n}.,Better {n}." for n in range(40)]
+    rows[20] = f'"{rows[20]}'
+    path = tmp_path / "edits.csv"
+    path.write_text("\n".join(["prompt,answer,correction", *rows, ""]), "utf-8")
+    with pytest.raises(DataError, match=r"20 of 40 rows cannot be used") as fault:
+        read_corrections(path, skip=True)
+    assert "edits.csv:22: not CSV (unexpected end of data)" in str(fault.value)
+    assert "edits.csv:23: in the row of line 22, which is not CSV" in str(fault.value)
+
+
 def test_approvals_repeats_and_contradictions_are_distinguished(tmp_path: Path) -> None:
     tea = {"prompt": "Tea?", "answer": "A color.", "correction": "A drink."}
     path = write(
@@ -524,9 +536,10 @@ def test_criticisms_that_ask_for_the_same_stand_together(tmp_path: Path) -> None
     )
 
 
-def test_prompts_come_as_text_or_rows_and_once_each(tmp_path: Path) -> None:
-    (tmp_path / "p.txt").write_text("Tea?\n\nMilk?\nTea?\n", "utf-8")
-    lines = read_prompts(tmp_path / "p.txt")
+@pytest.mark.parametrize("text_name", ["p.txt", "P.TXT"])
+def test_prompts_come_as_text_or_rows_and_once_each(text_name: str, tmp_path: Path) -> None:
+    (tmp_path / text_name).write_text("Tea?\n\nMilk?\nTea?\n", "utf-8")
+    lines = read_prompts(tmp_path / text_name)
     rows = read_prompts(
         write(tmp_path, {"prompt": "Tea?"}, {"messages": [TURN("user", "Milk?")]}, name="p.jsonl")
     )

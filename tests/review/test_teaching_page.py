@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import threading
 import time
+import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +19,7 @@ import uvicorn
 from browser import CHROMIUM, Browser, Tab
 
 from job_programs import PROGRAM, let_go, wait_until
-from lesson_runs import make_cell, script, write_run, write_student
+from lesson_runs import make_cell, script, write_lora, write_run, write_student
 from lessons import write_lesson
 from selfteach.models.check_safety import compute_fingerprint
 from selfteach.serve import server
@@ -24,7 +27,7 @@ from selfteach.serve.lessons import read_lessons
 from selfteach.serve.served_models import ServedModels
 from selfteach.serve.teaching import Teaching
 from selfteach.students.folder import open_student, read_student
-from selfteach.students.jobs import JobBook
+from selfteach.students.jobs import JobBook, make_rule_job
 from selfteach.students.lessons import add_lesson
 
 pytestmark = [
@@ -265,6 +268,106 @@ def test_a_lesson_has_the_exam_of_the_lessons_that_are_on(
     tab.js("document.querySelectorAll('#lessons input')[1].click()")
     wait_until(lambda: [lesson.on for lesson in read_student(anna).lessons] == [True, False])
     wait_until(lambda: tab.js(states) == ["kept"])
+
+
+def test_a_change_that_is_not_served_can_be_taken_back_on_the_page(
+    tab: Tab, address: str, anna: Path, tiny: Path, tmp_path: Path
+) -> None:
+    base = compute_fingerprint(tiny)
+    run = write_run(tmp_path / "b", "Do not b.", seed=1, base=base, model=str(tiny))
+    with open_student(anna) as student:
+        add_lesson(student, run, script())
+        write_lora(anna / "lessons/do-not-b/adapter", seed=9)
+    asked = urllib.request.Request(
+        f"{address}v1/lessons", headers={"Authorization": "Bearer secret"}
+    )
+    wait_until(lambda: json.load(urllib.request.urlopen(asked, timeout=60))["fault"])
+    tab.screen(*WIDTHS["desk"], dark=False)
+    open_page(tab, address)
+    enter_key(tab)
+    tab.shows("alert", "is not the adapter that")
+    tab.shows("lessons", "Do not b.")
+    assert "no longer tells" not in tab.text("alert"), "the server tells about jobs"
+    tab.js("[...document.querySelectorAll('#lessons button')][1].click()")
+    wait_until(lambda: tab.js("document.querySelectorAll('#lessons li').length") == 1)
+
+
+STAND_STILL = """
+const asked = window.fetch;
+window.fetch = (path, given) => {
+  if (path !== "/v1/chat/completions") return asked(path, given);
+  const words = JSON.stringify({ choices: [{ delta: { content: "Half" } }] });
+  const begin = (events) => {
+    events.enqueue(new TextEncoder().encode(`data: ${words}\n\n`));
+    given.signal.addEventListener("abort", () => events.error(given.signal.reason));
+  };
+  return Promise.resolve(new Response(new ReadableStream({ start: begin })));
+};
+"""
+
+
+def test_an_edit_is_of_the_answer_that_is_shown_for_it(tab: Tab, address: str) -> None:
+    """Not of one that still comes, or of a conversation that is gone."""
+    tab.screen(*WIDTHS["desk"], dark=False)
+    open_page(tab, address)
+    enter_key(tab)
+    tab.shows("lessons", "Do not a.")
+    write(tab, "question", "Tell me about music.")
+    click(tab, "send")
+    tab.shows("correct", "Correct the last taught answer")
+    tab.js(STAND_STILL)
+    write(tab, "question", "What is tea?")
+    click(tab, "send")
+    tab.shows("turns", "Half")
+    assert tab.text("correct") == ""
+    click(tab, "fresh")
+    wait_until(lambda: tab.js("document.getElementById('stop').hidden"))
+    assert tab.text("correct") == ""
+
+
+def test_a_job_that_waits_for_a_person_keeps_the_page_from_no_other(
+    tab: Tab, address: str, anna: Path
+) -> None:
+    """One that came with a copied folder may wait for ever."""
+    book = JobBook(anna)
+    job = make_rule_job("Do not d.")
+    with closing(sqlite3.connect(anna / "student.db")) as db, db:
+        row = (job.id, json.dumps(asdict(job)))
+        db.execute("INSERT INTO jobs (id, body) VALUES (?, ?)", row)
+    tab.screen(*WIDTHS["desk"], dark=False)
+    open_page(tab, address)
+    enter_key(tab)
+    tab.shows("jobs", "it came with the folder")
+    let_go(anna, "refused")
+    write(tab, "rule", "Do not c.")
+    tab.js("document.getElementById('teach').requestSubmit()")
+    tab.shows("jobs", "refused")
+    assert book.find(job.id).state == "waiting"
+
+
+FAIL_BASE = """
+const asked = window.fetch;
+window.fetch = (path, given) => {
+  if (path !== "/v1/chat/completions") return asked(path, given);
+  if (JSON.parse(given.body).model === "base") return Promise.reject(new Error("no answer"));
+  window.other = given.signal;
+  return new Promise((resolve, reject) => given.signal.addEventListener("abort", reject));
+};
+"""
+
+
+def test_a_fault_of_one_answer_ends_the_other_one(tab: Tab, address: str) -> None:
+    """The page has no button any more that stops it."""
+    tab.screen(*WIDTHS["desk"], dark=False)
+    open_page(tab, address)
+    enter_key(tab)
+    tab.shows("lessons", "Do not a.")
+    tab.js(FAIL_BASE)
+    write(tab, "question", "Tell me about music.")
+    click(tab, "send")
+    tab.shows("alert", "no answer")
+    assert tab.text("stop") == ""
+    assert tab.js("other.aborted")
 
 
 def test_many_jobs_leave_the_page_room_to_answer(tab: Tab, address: str, anna: Path) -> None:

@@ -10,7 +10,6 @@ import http.client
 import json
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -22,6 +21,7 @@ import openai
 import pytest
 import torch
 
+from job_programs import wait_until
 from lessons import QUESTIONS, write_lesson
 from selfteach import cli
 from selfteach.errors import DataError, IntegrityError, ResourceError, SelfteachError, UsageError
@@ -165,7 +165,11 @@ def test_answers_are_those_of_each_alone_with_and_without_prefixes(
 def test_the_openai_client_gets_answers_of_each_model(
     tiny: Path, client: openai.OpenAI, lessons: list[ServedLesson]
 ) -> None:
-    assert [model.id for model in client.models.list()] == ["base", "one", "two", "one+two"]
+    names = ["base", "one", "two", "one+two"]
+    assert [model.id for model in client.models.list()] == names
+    assert [client.models.retrieve(name).id for name in names] == names
+    with pytest.raises(openai.NotFoundError, match="there is no model 'three'"):
+        client.models.retrieve("three")
     for name, adapter in (("base", None), ("two", lessons[1].adapter)):
         reply = client.chat.completions.create(
             model=name,
@@ -255,19 +259,25 @@ def test_a_stop_text_ends_an_answer_before_itself_also_in_a_stream(client: opena
 
 
 def test_an_answer_without_a_client_is_not_computed_further(
-    client: openai.OpenAI, served: ServedModels
+    client: openai.OpenAI, served: ServedModels, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = served.engine.counts.cancelled
-    stream = client.completions.create(
-        model="one", prompt="Tell me", max_tokens=400, stream=True, n=3, extra_body={"ignored": 1}
-    )
+    """The engine stands still after some tokens, so that no answer ends before the client goes."""
+    engine = served.engine
+    before = engine.counts.cancelled
+    advance = DecodingBatch.advance
+
+    def advance_and_wait(batch: DecodingBatch) -> None:
+        if len(batch.rows[0].ids) >= 40:
+            wait_until(lambda: engine.counts.cancelled > before)
+        advance(batch)
+
+    monkeypatch.setattr(DecodingBatch, "advance", advance_and_wait)
+    asked: dict[str, Any] = {"model": "one", "prompt": "Tell me", "max_tokens": 400, "n": 3}
+    stream = client.completions.create(**asked, seed=1, stream=True, extra_body={"ignored": 1})
     next(iter(stream))
     stream.close()
-    deadline = time.monotonic() + 20
-    while served.engine.num_active and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert served.engine.num_active == 0
-    assert served.engine.counts.cancelled > before
+    wait_until(lambda: engine.num_active == 0)
+    assert engine.counts.cancelled > before
 
 
 def send(address: str, body: Any, path: str = "/v1/completions", **headers: str) -> Any:
@@ -397,6 +407,20 @@ def test_each_prompt_of_a_batch_counts_and_its_samples_share_it(client: openai.O
     assert count(["Tell me", "Tell me", "Tell me"], 2) == 3 * alone
 
 
+def test_a_prompt_that_is_given_twice_is_answered_twice(client: openai.OpenAI) -> None:
+    """Its answers are other samples, as those of `n` are; those of another prompt stay."""
+
+    def sample(*prompts: str, n: int = 1) -> list[str]:
+        reply = client.completions.create(
+            model="base", prompt=list(prompts), n=n, seed=5, temperature=1, max_tokens=TOKENS
+        )
+        return [choice.text for choice in reply.choices]
+
+    four = sample("Tell me", n=4)
+    assert len(set(four)) == 4
+    assert sample("Tell me", "Why?", "Tell me", n=2) == [*four[:2], *sample("Why?", n=2), *four[2:]]
+
+
 def test_the_most_likely_tokens_have_names_of_their_own(client: openai.OpenAI) -> None:
     """Many tokens of the toy are parts of a character, which all read alike."""
     for seed in range(4):
@@ -430,6 +454,12 @@ def test_streamed_tokens_are_those_of_the_whole_answer(client: openai.OpenAI) ->
 
 def test_web_pages_cannot_use_the_server_under_a_name_of_their_own(address: str) -> None:
     assert send(address, PROMPT, Host="evil.example")[0] == 400
+
+
+@pytest.mark.parametrize("host", ["localhost:8000", "127.0.0.1", "[::1]:8000"])
+def test_this_machine_has_several_names(host: str, address: str) -> None:
+    """Versions of starlette before 1.7 read "[::1]:8000" as another host."""
+    assert send(address, {**PROMPT, "max_tokens": 1}, Host=host)[0] == 200
 
 
 @pytest.mark.parametrize(
@@ -506,10 +536,7 @@ def test_unfinished_requests_count_against_the_most_connections(
         assert ask_health(place) == 503
         for connection in opened:
             connection.close()
-        end = time.monotonic() + 60
-        while ask_health(place) != 200:
-            assert time.monotonic() < end
-            time.sleep(0.1)
+        wait_until(lambda: ask_health(place) == 200)
 
 
 def test_a_connection_without_a_whole_request_is_closed_in_time(
@@ -521,17 +548,37 @@ def test_a_connection_without_a_whole_request_is_closed_in_time(
             with connection, contextlib.suppress(ConnectionResetError):
                 while connection.recv(4096):
                     pass  # what was answered, and then the end
+        monkeypatch.setattr(connections, "REQUEST_S", 600.0)
         assert ask_health(place) == 200
 
 
 def test_a_connection_whose_answer_takes_long_is_kept(
     served: ServedModels, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connections, "REQUEST_S", 0.2)
+    """Once its request is whole, no time runs that would close it."""
     engine = BatchEngine(served.models.hf, served.models.rows)  # it computes nothing
-    late = ServedModels(replace(served.models, engine=engine), timeout_s=1.0)
+    opened: list[connections.TimedConnection] = []
+    deadlines: list[Any] = []
+
+    class Noted(connections.TimedConnection):
+        def connection_made(self, transport: Any) -> None:
+            super().connection_made(transport)
+            opened.append(self)
+            deadlines.append(self._deadline)
+
+    def note_and_add(generations: Any) -> None:
+        deadlines.append(opened[0]._deadline)
+        add(generations)
+
+    add = engine.add
+    monkeypatch.setattr(engine, "add", note_and_add)
+    monkeypatch.setattr(server, "TimedConnection", Noted)
+    late = ServedModels(replace(served.models, engine=engine), timeout_s=0.1)
     with listen(late, server.ServerOptions(port=0)) as (host, port):
         assert send(f"{host}:{port}", PROMPT)[0] == 504
+    first, later = deadlines
+    assert first is not None
+    assert later is None
 
 
 @pytest.mark.parametrize(
@@ -716,6 +763,21 @@ def test_a_key_is_asked_for_everywhere_but_for_health(served: ServedModels) -> N
     assert guarded.get("/v1/models", headers=right).status_code == 200
 
 
+def test_a_host_header_does_not_say_which_path_needs_a_key(
+    served: ServedModels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Starlette 1.0 puts a request's URL together from it: "localhost:/health?"."""
+    from starlette.datastructures import URL
+    from starlette.requests import Request as Asked
+    from starlette.testclient import TestClient
+
+    joined = property(lambda asked: URL(f"http://{asked.headers['host']}{asked.scope['path']}"))
+    monkeypatch.setattr(Asked, "url", joined)
+    guarded = TestClient(server.make_app(replace(served, key="secret"), local=False))
+    host = {"Host": "localhost:/health?"}
+    assert guarded.get("/v1/models", headers=host).status_code == 401
+
+
 def test_a_full_queue_refuses_and_a_closed_engine_fails_what_waits(tiny_hf: HfModel) -> None:
     engine = BatchEngine(tiny_hf, LessonRows(tiny_hf.module), max_waiting=2)
     request = Request("serve", make_prompt("Yes."), replace(GREEDY, max_tokens=4))
@@ -755,12 +817,18 @@ def test_answers_that_join_a_batch_fail_with_it(
     def run_out(batch: DecodingBatch, other: DecodingBatch) -> None:
         raise MemoryError
 
+    advance = DecodingBatch.advance
+
+    def advance_late(batch: DecodingBatch) -> None:
+        wait_until(lambda: engine.num_waiting)
+        advance(batch)
+
     monkeypatch.setattr(DecodingBatch, "join", run_out)
+    monkeypatch.setattr(DecodingBatch, "advance", advance_late)
     running = Generation(engine.prepare(long), BASE)
     engine.add([running])
     engine.start()
-    while not running.row.ids:
-        time.sleep(0.01)
+    wait_until(lambda: running.row.ids)
     joining = Generation(engine.prepare(short), BASE)
     with pytest.raises(ResourceError, match="memory ran out"):
         collect([joining], engine)

@@ -7,8 +7,8 @@ import http.client
 import json
 import re
 import threading
-import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,7 +20,9 @@ from job_programs import PATIENCE_S, PROGRAM, let_go, wait_until
 from lesson_runs import script, write_beside, write_lora, write_run
 from selfteach.errors import IntegrityError, UsageError
 from selfteach.models.check_safety import compute_fingerprint
+from selfteach.models.decode import DecodingBatch
 from selfteach.serve import server, teach_addresses
+from selfteach.serve import teaching as teaching_module
 from selfteach.serve.served_models import ServedModels
 from selfteach.serve.teaching import Teaching
 from selfteach.students.folder import open_student, read_student
@@ -75,6 +77,8 @@ def test_a_student_its_lessons_and_the_base_are_models(
     client: Any, served: ServedModels, anna: Path, runs: list[Path]
 ) -> None:
     assert served.names == ["base", "anna", "anna/do-not-a"]
+    for path in ("anna/do-not-a", "anna%2Fdo-not-a"):
+        assert client.get(f"/v1/models/{path}").json()["id"] == "anna/do-not-a"
     alone = complete(client, "anna/do-not-a")
     assert complete(client, "anna") == alone != complete(client, "base")
     with open_student(anna) as opened:  # another program teaches it
@@ -119,16 +123,25 @@ def test_a_lesson_is_switched_and_taken_back_while_it_is_served(
     assert client.patch("/v1/lessons/do-not-a", json={"on": True}).status_code == 404
 
 
-def test_a_request_keeps_the_lesson_that_it_began_with(client: Any, served: ServedModels) -> None:
+def test_a_request_keeps_the_lesson_that_it_began_with(
+    client: Any, served: ServedModels, monkeypatch: pytest.MonkeyPatch
+) -> None:
     whole = complete(client, "anna")
-    body = {"model": "anna", "prompt": "Tell me", "temperature": 0, "max_tokens": 8}
-    with client.stream("POST", "/v1/completions", json={**body, "stream": True}) as reply:
-        lines = reply.iter_lines()
-        first = next(lines)
+    switched = threading.Event()
+    advance = DecodingBatch.advance
+
+    def advance_later(batch: DecodingBatch) -> None:
+        assert switched.wait(PATIENCE_S)
+        advance(batch)
+
+    monkeypatch.setattr(DecodingBatch, "advance", advance_later)
+    with ThreadPoolExecutor() as pool:
+        begun = pool.submit(complete, client, "anna")
+        wait_until(lambda: served.engine.num_active)
         served.teaching.switch_lesson("do-not-a", on=False)
-        rest = [first, *lines]
-    texts = [json.loads(line[6:])["choices"][0] for line in rest if line.startswith("data: {")]
-    assert "".join(choice["text"] for choice in texts) == whole
+        assert not begun.done()
+        switched.set()
+        assert begun.result() == whole
     assert complete(client, "anna") != whole
 
 
@@ -183,7 +196,10 @@ def test_the_last_event_of_a_job_shows_how_it_ended() -> None:
     assert end.startswith("event: end")
 
 
-def test_who_follows_a_job_does_not_keep_the_server_from_stopping(served: ServedModels) -> None:
+def test_who_follows_a_job_does_not_keep_the_server_from_stopping(
+    served: ServedModels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "SHUTDOWN_S", 600)
     teaching = served.teaching
     assert teaching is not None
     job = teaching.book.add(make_rule_job("Do not b."))
@@ -196,7 +212,7 @@ def test_who_follows_a_job_does_not_keep_the_server_from_stopping(served: Served
     reply = following.getresponse()
     assert reply.readline() == b"event: job\n"
     running.should_exit = True  # as the handler of a signal does
-    thread.join(server.SHUTDOWN_S / 2)
+    thread.join(PATIENCE_S)
     assert not thread.is_alive()
     assert b"event: end" not in reply.read(), "the job is not over"
     following.close()
@@ -306,9 +322,18 @@ def test_a_file_that_is_brought_back_is_served(
     served: ServedModels, anna: Path, runs: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing of the student changes with it, so the watcher looks again by itself."""
+    looks: list[int] = []
     said: list[str] = []
     teaching = served.teaching
     assert teaching is not None
+    refresh = teaching.student.refresh
+
+    def count_and_refresh() -> Any:
+        looks.append(1)
+        return refresh()
+
+    monkeypatch.setattr(teaching_module, "FAULT_REST", 0)  # a look may take long
+    monkeypatch.setattr(teaching.student, "refresh", count_and_refresh)
     monkeypatch.setattr(teaching, "_say", said.append)
     adapter = anna / "lessons/do-not-b/adapter/adapter_model.safetensors"
     with open_student(anna) as opened:
@@ -316,7 +341,8 @@ def test_a_file_that_is_brought_back_is_served(
         good = adapter.read_bytes()
         adapter.write_bytes(good[:-4] + b"\0\0\0\0")
     wait_until(lambda: teaching.fault)
-    time.sleep(1)
+    before = len(looks)
+    wait_until(lambda: len(looks) > before + 2)
     assert sum(line.startswith("not served: ") for line in said) == 1, "it is told once"
     adapter.write_bytes(good)
     wait_until(lambda: "anna/do-not-b" in served.names)

@@ -44,6 +44,7 @@ from selfteach.export.forms import (
 from selfteach.export.lora_gguf import write_lora_gguf
 from selfteach.export.ollama import write_modelfile
 from selfteach.export.output_folder import check_unused, open_atomic_folder
+from selfteach.export.publish_folder import publish_folder
 from selfteach.export.sit_exam import ExportedExam, ExportedSampler
 from selfteach.export.unpushed import (
     CARD_FILE,
@@ -69,6 +70,8 @@ GGUF_FILE = "model.gguf"
 LORA_FILE = "adapter.gguf"
 LORA_FOLDER = "adapter"
 HF_DTYPE = "float16"
+MERGED_FORMS = ("hf", *GGUF_FORMS)
+"""Forms with the weights of the base, whose license comes along."""
 VLLM_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
 NO_VERDICT = (
     "no verdict was reached with this export; `selfteach export --exam` lets the other program sit "
@@ -160,6 +163,8 @@ def write_export(job: ExportJob, make_card: MakeCard, display: Display) -> JsonO
         write_report(fresh, found)
         usage = f"{describe_use(job)}\n\n{describe_check(checked)}{describe_exams(exams)}"
         write_text(fresh / CARD_FILE, make_card(usage, LIBRARIES.get(job.form, "")))
+        if job.form in MERGED_FORMS:
+            publish_folder(fresh, base, folder)
     return found
 
 
@@ -211,7 +216,7 @@ def check_job(job: ExportJob, *, is_written: bool = False) -> None:
         check_unused(job.out)
     check_adapter_files(job.adapter)
     refuse_4bit_base(job.base, "exported", job.adapter)
-    if job.form in ("hf", *GGUF_FORMS):
+    if job.form in MERGED_FORMS:
         merge.check_mergeable(job.adapter)
     reason = explain_why_not_plain_lora(read_json(job.adapter / ADAPTER_CONFIG_FILE))
     if reason and job.form in ("lora-gguf", "vllm"):

@@ -31,7 +31,8 @@ def publish_folder(folder: Path, base: str, base_folder: Path) -> None:
 
 def find_licenses(base: str, base_folder: Path) -> list[Path]:
     """Return the license files of a base; the default model has that of this package."""
-    found = [path for name in LICENSE_NAMES for path in base_folder.glob(name)]
+    there = [path for name in LICENSE_NAMES for path in base_folder.glob(name)]
+    found = [path for path in there if path.is_file()]
     if found or base != EMBEDDED:
         return found
     own = [Path(str(file.locate())) for file in files("selfteach") or () if file.name == "LICENSE"]

@@ -435,7 +435,7 @@ def read_prompts(
         skip=skip,
         max_bad_share=max_bad_share,
         forms='{"prompt": "..."}',
-        rows=_read_lines if path.suffix == ".txt" else read_rows,
+        rows=_read_lines if path.suffix.lower() == ".txt" else read_rows,
     )
     places: dict[Turns, str] = {}
     for where, prompt in read:

@@ -247,16 +247,24 @@ def _choose_delimiter(path: Path, head: str) -> str:
 
 
 def _name_cells(lines: Any, path: Path) -> Iterator[tuple[str, Row | ValueError]]:
-    """Yield (place, row) of the rows of a csv.reader; the first one has the names."""
+    """Yield (place, row) of the rows of a csv.reader; the first one has the names.
+
+    Of a row that is not CSV each line counts: a quotation mark that is never closed makes one row
+    of all that follow.
+    """
     names: list[str] = []
     while True:
-        where = f"{path.name}:{lines.line_num + 1}"
+        first = lines.line_num + 1
+        where = f"{path.name}:{first}"
         try:
             cells = next(lines)
         except StopIteration:
             return
         except csv.Error as fault:
             yield where, ValueError(f"not CSV ({fault})")
+            for number in range(first + 1, lines.line_num + 1):
+                words = f"in the row of line {first}, which is not CSV"
+                yield f"{path.name}:{number}", ValueError(words)
             continue
         except _LongLine as fault:
             yield where, fault

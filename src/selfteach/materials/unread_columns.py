@@ -33,7 +33,7 @@ def describe_unread_columns(
         known: the columns that are read.
         columns: our names by the names of the file, of a reader that does not mind their case.
     """
-    if path is None or path.suffix == TEXT_SUFFIX or not path.is_file():
+    if path is None or path.suffix.lower() == TEXT_SUFFIX or not path.is_file():
         return []
     named = columns or {}
     bad: list[BadLine] = []

@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 import uuid
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Literal
@@ -48,7 +49,8 @@ class AnswerSet:
     async def begin(self) -> None:
         """Encode the prompts, and put the answers into the queue.
 
-        Other requests are served between two prompts.
+        A prompt that is given again gets other samples. Other requests are served between two
+        prompts.
 
         Raises:
             RequestFault: more answers are wanted than may ever wait.
@@ -59,9 +61,11 @@ class AnswerSet:
         body, engine = self._body, self._served.engine
         sampling = body.make_sampling(DEFAULT_MAX_TOKENS)
         seed = body.choose_seed()
+        drawn: Counter[records.Prompt] = Counter()
         for prompt in body.list_prompts():
-            for sample in range(self._samples):
-                asked = records.Request("serve", prompt, sampling, sample, seed)
+            for _ in range(self._samples):
+                asked = records.Request("serve", prompt, sampling, drawn[prompt], seed)
+                drawn[prompt] += 1
                 row = engine.prepare(asked)
                 made = Generation(row, self._lessons, self._notify, body.num_top)
                 self.generations.append(made)

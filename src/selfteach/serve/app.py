@@ -1,6 +1,7 @@
 """The server's addresses, as OpenAI's clients know them.
 
-    POST /v1/chat/completions, /v1/completions    GET /v1/models, /health, /metrics
+    POST /v1/chat/completions, /v1/completions
+    GET  /v1/models, /v1/models/NAME, /health, /metrics
 
 The name of the model chooses the lesson. A client that goes away cancels its answers. The address
 itself is a page for people (page.py). The addresses of teach_addresses.py answer for a student.
@@ -20,6 +21,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from selfteach.errors import SelfteachError
+from selfteach.records import JsonObject
 from selfteach.serve.answers import AnswerSet, Kind
 from selfteach.serve.batch_engine import BatchEngine, QueueFull
 from selfteach.serve.handlers import CLIENT_GONE, Handler, find_status, guard, read_body
@@ -43,6 +45,7 @@ def make_app(served: ServedModels, *, local: bool) -> Starlette:
         ("POST", "/v1/chat/completions", _make_answers(served, "chat")),
         ("POST", "/v1/completions", _make_answers(served, "text")),
         ("GET", "/v1/models", _make_models(served)),
+        ("GET", "/v1/models/{name:path}", _make_model(served)),
         ("GET", "/health", _make_health(served)),
         ("GET", "/metrics", _make_metrics(served)),
         *list_teach_handlers(served.teaching),
@@ -56,13 +59,23 @@ def make_app(served: ServedModels, *, local: bool) -> Starlette:
 
 def _make_models(served: ServedModels) -> Handler:
     async def list_models(request: Request) -> Response:
-        rows = [
-            {"id": name, "object": "model", "created": served.created, "owned_by": "selfteach"}
-            for name in served.names
-        ]
+        rows = [_describe_model(served, name) for name in served.names]
         return JSONResponse({"object": "list", "data": rows})
 
     return list_models
+
+
+def _make_model(served: ServedModels) -> Handler:
+    async def show_model(request: Request) -> Response:
+        name = request.path_params["name"]
+        served.find_model(name)  # there is one
+        return JSONResponse(_describe_model(served, name))
+
+    return show_model
+
+
+def _describe_model(served: ServedModels, name: str) -> JsonObject:
+    return {"id": name, "object": "model", "created": served.created, "owned_by": "selfteach"}
 
 
 def _make_health(served: ServedModels) -> Handler:

@@ -73,8 +73,6 @@ class Generation:
     completion: Completion | None = None
     fault: Exception | None = None
     cancelled: bool = False
-    started_s: float = 0.0
-    created_s: float = field(default_factory=time.monotonic)
 
     @property
     def is_done(self) -> bool:
@@ -335,7 +333,6 @@ class BatchEngine:
         """Return the new answers by their lessons and the prefix of their prompts."""
         groups: dict[tuple[RowLessons, PromptPrefix | None], list[Generation]] = {}
         for generation in self._joining:
-            generation.started_s = time.monotonic()
             self.counts.prompt_tokens += len(generation.row.prompt_ids)
             try:
                 prefix = self._prefixes.find(generation.lessons, generation.row)

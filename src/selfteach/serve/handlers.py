@@ -28,7 +28,8 @@ def guard(handler: Handler, key: str) -> Handler:
 
     async def handle(request: Request) -> Response:
         try:
-            if request.url.path not in OPEN_PATHS:
+            # Not request.url, which some versions of starlette put together from the Host header.
+            if request.scope["path"] not in OPEN_PATHS:
                 _check_key(request, key)
             return await handler(request)
         except RequestFault as fault:

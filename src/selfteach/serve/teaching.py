@@ -30,10 +30,12 @@ from selfteach.students.folder import (
     open_student,
     read_student,
 )
+from selfteach.students.job_origin import read_mark
 from selfteach.students.job_runner import LINE_START, PROGRAM, JobRunner
 from selfteach.students.jobs import (
     Job,
     JobBook,
+    is_foreign,
     make_criticism_job,
     make_edit_job,
     make_rule_job,
@@ -166,7 +168,11 @@ class Teaching:
         return found
 
     def is_over(self, job: Job) -> bool:
-        """Return whether nothing more happens to a job unless somebody wants it to."""
+        """Return whether nothing more happens to a job unless somebody wants it to, as with one
+        that came with a copied folder and waits to be confirmed.
+        """
+        if job.state == "waiting" and is_foreign(job, read_mark(self.folder)):
+            return True
         if job.state != "added":
             return not job.is_open
         return self._serves(job.lesson) or bool(self.fault)

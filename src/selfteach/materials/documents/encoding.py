@@ -41,7 +41,7 @@ def decode_text(data: bytes, declared: str = "") -> tuple[str, str]:
     for name in filter(None, ("utf-8", _EXTENDED.get(own, ""), own)):
         try:
             text = data.decode(name)
-        except UnicodeDecodeError:
+        except UnicodeError:  # also of the codec "undefined", which scripts write into pages
             continue
         if "\0" not in text:
             return text, "" if name == "utf-8" else f"read as {name}, as it says"

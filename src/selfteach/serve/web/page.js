@@ -56,9 +56,13 @@ async function attempt(work) {
     await work();
   } catch (fault) {
     if (fault.name === "AbortError") return;
-    find("alert").textContent = fault.message;
-    find("alert").hidden = false;
+    warn(fault.message);
   }
+}
+
+function warn(words) {
+  find("alert").textContent = words;
+  find("alert").hidden = false;
 }
 
 async function* readEvents(response) {
@@ -132,6 +136,7 @@ async function ask() {
   turns.push(turn);
   const places = showTurn(turn);
   find("question").value = "";
+  find("correct").hidden = true; // what stands in it is of the answer before
   running = new AbortController();
   setBusy(true);
   try {
@@ -139,9 +144,10 @@ async function ask() {
     const asked = ([arm, model]) => askModel(model, arm, turn, places[arm], signal);
     await Promise.all(listArms().map(asked));
   } finally {
+    running.abort(); // after a fault of one answer the other one still comes
     running = null;
     setBusy(false);
-    if (turn.taught && teaches) {
+    if (turn.taught && teaches && turns.includes(turn)) {
       find("correct").hidden = false;
       find("edit").value = turn.taught;
     }
@@ -180,7 +186,7 @@ async function showLessons() {
   find("none").hidden = found.lessons.length > 0;
   find("lessons").replaceChildren(...found.lessons.map((lesson) => makeLesson(lesson, cells)));
   offerModels([found.model, ...found.lessons.map((lesson) => lesson.model)]);
-  if (found.fault) throw new Error(found.fault);
+  if (found.fault) warn(found.fault); // the lessons are shown all the same: one may be the cause
 }
 
 function offerModels(names) {
@@ -291,25 +297,27 @@ async function followJobs() {
   try {
     while (isNew) {
       isNew = false; // the list that is asked for next knows the job
-      for (let id = await findOpenJob(); id; id = await findOpenJob()) {
+      const followed = new Set(); // one that waits for a person is open, and its events have ended
+      for (let id = await findOpenJob(followed); id; id = await findOpenJob(followed)) {
         const response = await call("GET", `/v1/jobs/${id}/events`);
         for await (const data of readEvents(response)) {
           const job = JSON.parse(data);
           if (job.id) showJob(job);
+          else followed.add(id); // the last event
         }
       }
     }
   } catch (fault) {
-    find("alert").textContent = `The server no longer tells about jobs: ${fault.message}`;
-    find("alert").hidden = false;
+    warn(`The server no longer tells about jobs: ${fault.message}`);
   } finally {
     following = false;
   }
 }
 
 // The job that is worked on, or else the oldest one that waits.
-async function findOpenJob() {
-  const open = (await showJobs()).filter((job) => WORKED_ON.includes(job.state));
+async function findOpenJob(followed) {
+  const isOpen = (job) => WORKED_ON.includes(job.state) && !followed.has(job.id);
+  const open = (await showJobs()).filter(isOpen);
   await showLessons(); // of a job, too, that ended before it was followed
   const job = open.find((job) => job.state === "running") || open[open.length - 1];
   return job && job.id;
