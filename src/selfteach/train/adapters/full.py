@@ -191,8 +191,13 @@ def select_weights(module: Any, which: str) -> dict[str, nn.Parameter]:
 
 
 def _accumulate_gradient(trained: nn.Parameter, weight: Tensor) -> None:
-    """Move a weight's gradient to its float32 copy; several micro-batches add up there."""
-    assert weight.grad is not None
-    found = weight.grad.float()
-    trained.grad = found if trained.grad is None else trained.grad.add_(found)
+    """Move a weight's gradient to its float32 copy; several micro-batches add up there.
+
+    The weight loses it first. If memory runs out here, the pass is repeated, and what the weight
+    still had would count twice.
+    """
+    grad = weight.grad
+    assert grad is not None
     weight.grad = None
+    found = grad.float()
+    trained.grad = found if trained.grad is None else trained.grad.add_(found)
