@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -110,11 +110,6 @@ class FullAdapter(Adapter):
             yield
         finally:
             self._set_weights(self._trained)
-
-    def merged(self) -> AbstractContextManager[None]:
-        """Copy the parameters into the module; nothing else has to be merged."""
-        self.begin_step()
-        return nullcontext()
 
     def iterate_weight_changes(self) -> Iterator[WeightChange]:
         """Yield each weight less the base's."""
