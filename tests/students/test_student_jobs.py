@@ -264,6 +264,21 @@ def test_edits_of_a_job_that_failed_are_taught_with_the_next_one(
     assert {book.find(job.id).state for job in edits} == {"cancelled"}
 
 
+def test_edits_of_a_job_whose_files_are_links_are_collected_again(
+    book: JobBook, tmp_path: Path
+) -> None:
+    for number in range(EDITS_PER_LESSON):
+        prompt = (Message("user", f"What is rain {number}?"),)
+        joined = book.add(make_edit_job(prompt, ANSWER, "Water."))
+    (book.find_folder(joined) / jobs.LOG_FILE).symlink_to(tmp_path / "log")
+    taken = book.take_next()
+    assert taken is not None
+    assert taken.kind == "edits"
+    assert JobRunner(book, program=PROGRAM).run(taken).state == "failed"
+    edits = [job for job in book.list_jobs() if job.kind == "edit"]
+    assert {job.state for job in edits} == {"collected"}
+
+
 def test_edits_that_come_at_once_are_each_taught_once(
     book: JobBook, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -137,7 +137,7 @@ class JobRunner:
         try:
             ended = self._run_and_read_end(job)
         except IntegrityError as fault:  # of this job alone: the others are worked on
-            ended = self.book.update(job.id, state="failed", message=str(fault))
+            ended = self.book.fail(job.id, str(fault))
         if ended.state == "waiting" and not self._closing.is_set():
             self._closing.wait(IDLE_S)
         self._on_change(ended)
