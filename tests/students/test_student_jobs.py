@@ -576,3 +576,24 @@ def test_a_job_does_not_write_where_a_link_leads(book: JobBook, tmp_path: Path, 
     ended = JobRunner(book, program=PROGRAM).run(taken)
     assert (ended.state, "is a link" in ended.message) == ("failed", True)
     assert list(precious.iterdir()) == []
+
+
+def test_jobs_that_wait_because_of_a_link_say_so(
+    book: JobBook, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lock of the jobs refuses it, and nobody holds that lock."""
+    monkeypatch.setattr(job_runner, "IDLE_S", 0.01)
+    job = book.add(make_rule_job("Do not b."))
+    link = book.student / jobs.JOBS_FOLDER / "other"
+    link.symlink_to(tmp_path)
+    said: list[str] = []
+    runner = JobRunner(book, program=PROGRAM, say=said.append)
+    runner.start()
+    wait_until(lambda: said)
+    assert "the jobs wait: " in said[0]
+    assert "is a link" in said[0]
+    link.unlink()
+    end(book, "added")
+    wait_for_state(book, job, "added")
+    runner.close()
+    assert len(said) == 1
