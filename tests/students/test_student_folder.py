@@ -13,11 +13,12 @@ from safetensors.torch import load_file
 
 import lesson_runs
 from lesson_runs import LAYER, hash_adapter, make_cell, script, write_lora, write_run
-from selfteach import cli
+from selfteach import cli, files
 from selfteach import open_student as open_from_python
 from selfteach.config import TrainConfig
 from selfteach.errors import IntegrityError, UsageError
 from selfteach.run import finished
+from selfteach.students import folder as student_folder
 from selfteach.students.folder import (
     StudentFolder,
     choose_base,
@@ -494,3 +495,23 @@ def test_the_name_of_a_removed_lesson_is_not_given_again(tmp_path: Path, runs: l
         assert add_lesson(opened, runs[1], script()).name == "do-not-b-2"
     matrix = open_from_python(tmp_path / "anna").describe()["matrix"]
     assert [column["removed"] for column in matrix] == [[], ["do-not-b"], []]
+
+
+def test_a_folder_is_on_the_disk_with_its_names_before_a_state_names_it(
+    runs: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a power loss the database would name a lesson of which nothing is there."""
+    synced: list[Path] = []
+    for module in (files, student_folder):
+        monkeypatch.setattr(module, "sync_folder", synced.append)
+    anna = tmp_path / "anna"
+    commit = StudentFolder.commit
+
+    def check(student: StudentFolder, state: StudentState, change: str) -> None:
+        if state.lessons:
+            scratch = anna / ".place.new"
+            assert {scratch, scratch / "adapter", anna, anna / "lessons"} <= set(synced)
+        commit(student, state, change)
+
+    monkeypatch.setattr(StudentFolder, "commit", check)
+    assert teach(anna, runs[:1]) == ["do-not-a"]

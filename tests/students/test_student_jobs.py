@@ -264,6 +264,21 @@ def test_edits_of_a_job_that_failed_are_taught_with_the_next_one(
     assert {book.find(job.id).state for job in edits} == {"cancelled"}
 
 
+def test_edits_of_a_job_whose_files_are_links_are_collected_again(
+    book: JobBook, tmp_path: Path
+) -> None:
+    for number in range(EDITS_PER_LESSON):
+        prompt = (Message("user", f"What is rain {number}?"),)
+        joined = book.add(make_edit_job(prompt, ANSWER, "Water."))
+    (book.find_folder(joined) / jobs.LOG_FILE).symlink_to(tmp_path / "log")
+    taken = book.take_next()
+    assert taken is not None
+    assert taken.kind == "edits"
+    assert JobRunner(book, program=PROGRAM).run(taken).state == "failed"
+    edits = [job for job in book.list_jobs() if job.kind == "edit"]
+    assert {job.state for job in edits} == {"collected"}
+
+
 def test_edits_that_come_at_once_are_each_taught_once(
     book: JobBook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -561,3 +576,24 @@ def test_a_job_does_not_write_where_a_link_leads(book: JobBook, tmp_path: Path, 
     ended = JobRunner(book, program=PROGRAM).run(taken)
     assert (ended.state, "is a link" in ended.message) == ("failed", True)
     assert list(precious.iterdir()) == []
+
+
+def test_jobs_that_wait_because_of_a_link_say_so(
+    book: JobBook, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lock of the jobs refuses it, and nobody holds that lock."""
+    monkeypatch.setattr(job_runner, "IDLE_S", 0.01)
+    job = book.add(make_rule_job("Do not b."))
+    link = book.student / jobs.JOBS_FOLDER / "other"
+    link.symlink_to(tmp_path)
+    said: list[str] = []
+    runner = JobRunner(book, program=PROGRAM, say=said.append)
+    runner.start()
+    wait_until(lambda: said)
+    assert "the jobs wait: " in said[0]
+    assert "is a link" in said[0]
+    link.unlink()
+    end(book, "added")
+    wait_for_state(book, job, "added")
+    runner.close()
+    assert len(said) == 1

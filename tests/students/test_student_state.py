@@ -66,6 +66,17 @@ def test_exams_count_for_the_student_with_the_same_parts(three: StudentState) ->
     assert again.cells == cells
 
 
+def test_exams_of_a_lesson_that_was_taken_back_are_not_those_of_the_same_run_added_again(
+    three: StudentState,
+) -> None:
+    """It has another name then, and the exams of the other one stay in the history."""
+    alone = three.switch("bc", on=False).record("exams", {"a": Cell("kept")})
+    assert alone.find_sitting() is not None
+    again = alone.remove("a").add(replace(make_lesson("a"), name="a-2"))
+    assert again.list_part_sums() == alone.list_part_sums()
+    assert again.find_sitting() is None
+
+
 def test_the_state_survives_json(three: StudentState) -> None:
     score = Measure(0.5, 0.25, 0.75, 4)
     weak = Cell("weakened", score, score, None, 0.02, "taught", needless=score, near_alone=score)

@@ -383,3 +383,35 @@ def test_a_configuration_that_does_not_fit_is_explained(kind: dict[str, Any], sa
     with pytest.raises(UsageError, match=says):
         attach_adapter(model, make_settings(kind), 0)
     assert not hasattr(model.module, "selfteach_hooks")
+
+
+def test_a_pass_that_is_repeated_for_want_of_memory_counts_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Memory runs out while the gradient of a weight in bf16 becomes one in float32."""
+    with_float = torch.Tensor.float
+
+    def compute(fails: bool) -> list[torch.Tensor]:
+        model = Tiny(dtype=torch.bfloat16)
+        adapter = attach_adapter(model, make_settings({"adapter": "full"}), 0)
+
+        def run_out(tensor: torch.Tensor) -> torch.Tensor:
+            monkeypatch.setattr(torch.Tensor, "float", with_float)
+            raise MemoryError
+
+        def take_pass(fails: bool) -> None:
+            for parameter in adapter.parameters():
+                parameter.grad = None
+            loss = model.module(torch.arange(3, 20)[None]).logits.sum()
+            if fails:
+                monkeypatch.setattr(torch.Tensor, "float", run_out)
+            loss.backward()
+
+        if fails:
+            with pytest.raises(MemoryError):
+                take_pass(fails=True)
+        take_pass(fails=False)
+        return [parameter.grad for parameter in adapter.parameters()]
+
+    for once, repeated in zip(compute(fails=False), compute(fails=True), strict=True):
+        assert torch.equal(once, repeated)

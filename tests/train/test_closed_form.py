@@ -370,6 +370,21 @@ def test_the_limit_is_kept_and_used(power: float, full: float) -> None:
     assert len(asked) <= 4
 
 
+@pytest.mark.parametrize(("full", "rest"), [(0.02, 0.0), (5.0, 0.001), (5.0, 0.0)])
+def test_a_drift_that_falls_at_once_is_within_the_limit_as_well(full: float, rest: float) -> None:
+    """In bfloat16 a small change is rounded away. A large drift may stay at half the size."""
+
+    class Steps:
+        def measure(self, change: dict[int, torch.Tensor]) -> dict[str, float]:
+            scale = float(change[0].item())
+            return {"share_moved": scale, "drift": full if scale > 0.01 else rest}
+
+    pair = torch.ones(1, 1), torch.ones(1, 1)
+    found, fit, _ = shrink_to_drift_limit(Steps(), {0: pair}, 0.01)  # type: ignore[arg-type]
+    assert found["drift"] == rest
+    assert 0 < fit[0][1].item() == pytest.approx(found["scale"])
+
+
 def test_a_rule_that_leaves_nothing_as_it_is_has_no_drift(tmp_path: Path) -> None:
     for anchors in (0, 3):
         trained = train(

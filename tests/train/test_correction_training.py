@@ -158,9 +158,10 @@ def test_the_length_prior_by_hand() -> None:
     )
 
 
-def test_the_prior_of_first_words_by_hand() -> None:
+@pytest.mark.parametrize("words", ["Certainly", " Certainly", "certainly, "])
+def test_the_prior_of_first_words_by_hand(words: str) -> None:
     """One nat between an answer that begins as wanted and one that does not."""
-    prior = StartPrior(config.CorrectionLossConfig(prior="start", prior_start="Certainly"))
+    prior = StartPrior(config.CorrectionLossConfig(prior="start", prior_start=words))
     answers = (" certainly, here it is.", "Here it is, certainly.")
     assert [prior.logp("q", answer, 6) for answer in answers] == [0.0, -1.0]
 

@@ -221,11 +221,14 @@ def test_whatever_the_steps_no_row_that_is_seen_once_comes_twice(
 
 
 def test_more_steps_than_there_are_rows_to_be_seen_once_are_refused() -> None:
-    words = "train.max_steps: the 5 rows that there are do not fill 6 steps"
+    words = "train.max_steps: the 5 rows that there are fill 5 of 6 steps"
     with pytest.raises(UsageError, match=words):
         mix_held(held=5, learned=0, epochs=2, max_steps=6, batch_size=4)
     epochs = mix_held(held=5, learned=0, epochs=2, max_steps=5, batch_size=4)
     assert len(count_seen(epochs, 5, "held")) == 5
+    many = [replace(row, kind=row.dataset) for row in rows(a=4, b=4)]
+    with pytest.raises(UsageError, match="8 rows that there are fill 4 of 7 steps"):
+        DatasetMixture(many, {}, 0, once=["a", "b"]).spread_over_steps(7, 4)
 
 
 def test_every_batch_has_its_part_of_a_rare_dataset() -> None:

@@ -5,6 +5,7 @@ tokens, own samples."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -362,6 +363,42 @@ def test_own_samples_are_generated_between_steps_from_the_student_as_it_is(tmp_p
     assert [step for step, _ in asked] == list(range(trained.steps))
     assert all(count == 6 for _, count in asked)
     assert not torch.equal(states[0], states[-1])
+
+
+@pytest.mark.training
+def test_a_resumed_training_samples_from_the_same_student(tmp_path: Path) -> None:
+    """A step may leave parameters that the next one puts right first, as reft's rows."""
+    chosen = settings(
+        on_policy=1.0,
+        adapter="reft",
+        reft=config.ReftConfig(positions="all"),
+        epochs=4,
+        checkpoint_every=2,
+    )
+
+    def teach(folder: Path, stop: int = 0) -> dict[int, torch.Tensor]:
+        model = Tiny()
+        seen: dict[int, torch.Tensor] = {}
+
+        def sample(prompts: Any, step: int) -> list[str]:
+            with torch.no_grad():
+                seen[step] = model.module(torch.arange(3, 20)[None]).logits
+            return [f"fresh {step} {i}" for i in range(len(prompts))]
+
+        def halt(step: int, *_: object) -> None:
+            if step == stop:
+                raise KeyboardInterrupt
+
+        examples = make_examples()
+        with suppress(KeyboardInterrupt):
+            train(model, examples, chosen, folder, seed=1, progress=halt, sample_tuned=sample)
+        return seen
+
+    straight = teach(tmp_path / "a")
+    teach(tmp_path / "b", stop=3)
+    resumed = teach(tmp_path / "b")
+    assert min(resumed) == 2
+    assert all(torch.equal(logits, straight[step]) for step, logits in resumed.items())
 
 
 def test_a_row_that_comes_twice_in_a_batch_gets_two_own_samples() -> None:

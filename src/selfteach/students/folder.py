@@ -31,7 +31,7 @@ from selfteach.config import ResolvedConfig
 from selfteach.config.methods import find_settings
 from selfteach.disk import convert_disk_errors
 from selfteach.errors import IntegrityError, ResourceError, SelfteachError, UsageError
-from selfteach.files import hash_file, read_own_json, write_text
+from selfteach.files import hash_file, make_folder, read_own_json, sync_folder, write_text
 from selfteach.models.check_safety import TENSORS_FILE
 from selfteach.models.fetch_default_model import EMBEDDED
 from selfteach.records import JsonMapping, JsonObject
@@ -237,8 +237,9 @@ class StudentFolder:
             yield fresh
             sync_files(fresh)
             shutil.rmtree(path, ignore_errors=True)
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
             fresh.rename(path)
+            sync_folder(path.parent)
 
     def place_adapter(
         self, adapter: Path, below: str, prepare: Callable[[Path], object] = lambda folder: None
@@ -383,10 +384,12 @@ def has_part(student: Path, part: Part) -> bool:
 
 
 def sync_files(folder: Path) -> None:
-    """Wait until every file of a folder is on the disk."""
-    for file in folder.rglob("*"):
-        if file.is_file():
-            with file.open("rb") as handle:
+    """Wait until every file of a folder is on the disk, with its name."""
+    for path in (*folder.rglob("*"), folder):
+        if path.is_dir():
+            sync_folder(path)
+        elif path.is_file():
+            with path.open("rb") as handle:
                 os.fsync(handle.fileno())
 
 

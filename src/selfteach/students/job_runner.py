@@ -22,7 +22,7 @@ from pathlib import Path
 
 from selfteach.errors import IntegrityError, SelfteachError, UsageError, get_first_line
 from selfteach.records import JsonObject
-from selfteach.run.lock import RunLock
+from selfteach.run import lock
 from selfteach.students.folder import read_student
 from selfteach.students.job_origin import describe_foreign_jobs
 from selfteach.students.jobs import (
@@ -72,7 +72,7 @@ class JobRunner:
         self._say = say
         self._fault = ""
         self._closing = threading.Event()
-        self._lock: RunLock | None = None
+        self._lock: lock.RunLock | None = None
         self._thread = threading.Thread(target=self._work, name="jobs", daemon=True)
 
     def start(self) -> None:
@@ -118,13 +118,18 @@ class JobRunner:
         self._fault = fault
 
     def _take_lock(self) -> bool:
-        """Return whether this process works on the jobs (step 1)."""
+        """Return whether this process works on the jobs (step 1).
+
+        Raises:
+            UsageError: a link is among the files of the jobs.
+        """
         if self._lock is not None:
             return True
         folder = self.book.student / JOBS_FOLDER
         folder.mkdir(exist_ok=True)
+        lock.refuse_links(folder)
         try:
-            self._lock = RunLock(folder, "queue of jobs")
+            self._lock = lock.RunLock(folder, "queue of jobs")
         except UsageError:
             return False
         self.book.mark_lost()
@@ -137,7 +142,7 @@ class JobRunner:
         try:
             ended = self._run_and_read_end(job)
         except IntegrityError as fault:  # of this job alone: the others are worked on
-            ended = self.book.update(job.id, state="failed", message=str(fault))
+            ended = self.book.fail(job.id, str(fault))
         if ended.state == "waiting" and not self._closing.is_set():
             self._closing.wait(IDLE_S)
         self._on_change(ended)

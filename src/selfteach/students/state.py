@@ -221,10 +221,13 @@ class StudentState:
         return known[name]
 
     def find_sitting(self) -> MatrixColumn | None:
-        """Return the newest exams of the student as it is now; None if they were not sat."""
+        """Return the newest exams of the student as it is now; None if they were not sat. A run
+        that was added again has another name, and the exams of its earlier one do not count.
+        """
         sums = self.list_part_sums()
+        on = {lesson.name for lesson in self.list_on()}
         for sitting in reversed(self.sittings):
-            if sitting.parts == sums:
+            if sitting.parts == sums and on.issuperset(sitting.cells):
                 return sitting
         return None
 

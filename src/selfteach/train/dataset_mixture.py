@@ -93,17 +93,17 @@ class DatasetMixture:
         epochs have, there are more epochs with smaller parts.
 
         Raises:
-            UsageError: all kinds are seen once, and have too few rows for so many steps.
+            UsageError: all kinds are seen once, and fill too few steps.
         """
         if not self._once:
             return
         self._repeats_once = False
         while (steps := self._count_all_steps(batch_size)) < max_steps:
             epochs = math.ceil(self._num_epochs * max_steps / steps)
-            if epochs > max_steps:  # with a row in every epoch there is a step for each
+            if epochs > max_steps:  # with a row of another kind in each, there is a step for each
                 raise UsageError(
-                    f"the {len(self.rows)} rows that there are do not fill {max_steps} steps: each "
-                    "of them is seen once.",
+                    f"the {len(self.rows)} rows that there are fill {steps} of {max_steps} steps: "
+                    "each of them is seen once.",
                     where="train.max_steps",
                     cure="Lower it, or leave a kind out of train.once.",
                 )

@@ -96,7 +96,10 @@ class Adapter(ABC):
         """Return a context in which the module is the untouched base."""
 
     def merged(self) -> AbstractContextManager[None]:
-        """Return a context in which the module samples as fast as it can; no gradients."""
+        """Return a context in which the module samples as fast as it can, with the parameters as
+        they are now; no gradients.
+        """
+        self.begin_step()
         return nullcontext()
 
     @abstractmethod

@@ -319,14 +319,15 @@ def shrink_to_drift_limit(
 
     def measure_smaller() -> dict[str, float]:
         scale = found["scale"]
-        power = 2.0 if scale == 1 else math.log(full / found["drift"]) / -math.log(scale)
+        fell = found["drift"] < full  # not at the full size
+        power = math.log(full / found["drift"]) / -math.log(scale) if fell else 2.0
         return measure(scale * SCALE_MARGIN * (limit / found["drift"]) ** (1 / power))
 
     found = measure(1.0)
     full = found.get("drift", 0.0)
     while found.get("drift", 0.0) > limit:
         found = measure_smaller()
-    if full > limit and found["drift"] < SCALE_MARGIN**2 * limit:
+    if full > limit and 0 < found["drift"] < SCALE_MARGIN**2 * limit:
         nearer = measure_smaller()
         if nearer["drift"] <= limit:
             found = max(found, nearer, key=lambda one: one["share_moved"])

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -111,11 +111,6 @@ class FullAdapter(Adapter):
         finally:
             self._set_weights(self._trained)
 
-    def merged(self) -> AbstractContextManager[None]:
-        """Copy the parameters into the module; nothing else has to be merged."""
-        self.begin_step()
-        return nullcontext()
-
     def iterate_weight_changes(self) -> Iterator[WeightChange]:
         """Yield each weight less the base's."""
         for name, weight in self._trained.items():
@@ -191,8 +186,13 @@ def select_weights(module: Any, which: str) -> dict[str, nn.Parameter]:
 
 
 def _accumulate_gradient(trained: nn.Parameter, weight: Tensor) -> None:
-    """Move a weight's gradient to its float32 copy; several micro-batches add up there."""
-    assert weight.grad is not None
-    found = weight.grad.float()
-    trained.grad = found if trained.grad is None else trained.grad.add_(found)
+    """Move a weight's gradient to its float32 copy; several micro-batches add up there.
+
+    The weight loses it first. If memory runs out here, the pass is repeated, and what the weight
+    still had would count twice.
+    """
+    grad = weight.grad
+    assert grad is not None
     weight.grad = None
+    found = grad.float()
+    trained.grad = found if trained.grad is None else trained.grad.add_(found)

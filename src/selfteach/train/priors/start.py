@@ -15,5 +15,5 @@ class StartPrior(Prior):
 
     def logp(self, prompt: Prompt, answer: str, tokens: int) -> float:
         """Return log l(answer), nats: 0 or -1."""
-        begins = answer.lstrip().lower().startswith(self.settings.prior_start.lower())
-        return 0.0 if begins else -1.0
+        wanted = self.settings.prior_start.lstrip().lower()
+        return 0.0 if answer.lstrip().lower().startswith(wanted) else -1.0
