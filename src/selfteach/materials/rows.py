@@ -40,6 +40,8 @@ MAX_HEAD_BYTES = 4096
 """How much of a first line is read to choose the delimiter."""
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 DELIMITERS = ",;\t"
+EXCEL_HEAD = ["sep=", ""]
+"""The cells of a first line "sep=;", which tells Excel what parts the columns."""
 MAX_SHOWN = 5
 MAX_NAMES = 8
 MAX_NAME_CHARS = 40
@@ -270,7 +272,8 @@ def _name_cells(lines: Any, path: Path) -> Iterator[tuple[str, Row | ValueError]
             yield where, fault
             continue
         if not names:
-            names = _read_column_names(cells, where)
+            if cells != EXCEL_HEAD:
+                names = _read_column_names(cells, where)
         elif "".join(cells[len(names) :]).strip():
             yield where, ValueError(f"{len(cells)} cells under {len(names)} names")
         elif "".join(cells).strip():
