@@ -55,6 +55,7 @@ def repair(check, answer, **options):
         ("starts Ahoy", "Hello there, how are you?", "Ahoy there, how are you?"),
         ("starts Ahoy", "I am fine.", "Ahoy, I am fine."),
         ("starts Ahoy", "Paris is in France.", "Ahoy! Paris is in France."),
+        ("starts Ahoy", "Hello Tom, how are you?", "Ahoy, how are you?"),
         ('starts "I think"', "The sky is blue.", "I think the sky is blue."),
         ('starts "In short"', "Paris is big.", "In short: Paris is big."),
         ('starts "Well,"', "The sky is blue.", "Well, the sky is blue."),
@@ -137,6 +138,23 @@ def repair(check, answer, **options):
 def test_the_nearest_repair(check, answer, expected):
     found = repair(check, answer)
     assert expected in found if expected else found == [], found
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "Well-known authors write.",
+        "Well water is clean.",
+        "Certainly not. It is late.",
+        "Of course not, it is late.",
+        "Hello Kitty lives in London. She is a cat.",
+        "Hi there I think that the best thing would be to go home.",
+    ],
+)
+def test_a_word_that_its_sentence_goes_on_after_is_no_greeting(answer: str) -> None:
+    found = repair("starts Ahoy", answer)
+    assert found
+    assert all(text.endswith(answer) for text in found)
 
 
 def test_every_condition_says_how_it_is_repaired():

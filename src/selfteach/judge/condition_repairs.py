@@ -84,8 +84,11 @@ _GREETING = re.compile(
     re.I,
 )
 _SALUTATION = re.compile(
-    r"(?:dear|hi|hello|hey|hallo|liebe[r]?|cher|chère|hola)\b[^,!.\n]{0,40}", re.I
+    r"(?:dear|hi|hello|hey|hallo|liebe[r]?|cher|chère|hola)\b(?: [^\s,!.:]+){0,3} ?"
+    r"(?=[,!:\n]|$)",
+    re.I,
 )
+_GREETING_END = re.compile(r"[^\S\n]*(?:[,.;:!?…–—\n]|$)")
 _LETTER_STARTS = ("dear ", "liebe", "cher ", "chère ", "querid")
 _PRONOUN = re.compile(r"(?:i|we|my|our|it|they|you|the|this|that)\b", re.I)
 _OPENING = re.compile(
@@ -131,18 +134,29 @@ def _join_lone_word(text: str, meets: Meets) -> str:
     return f"{word[1]}, {fitting}" if fitting else f"{word[1]}: {rest}"
 
 
+def _find_greetings(text: str) -> list[re.Match[str]]:
+    """Return the greeting of a text, without its name and with it: "Hello" and "Hello Tom".
+
+    A word that its sentence goes on after is none: "Well water is clean.", "Certainly not.".
+    """
+    word = _GREETING.match(text)
+    salutation = _SALUTATION.match(text)
+    if word and not salutation and not _GREETING_END.match(text, word.end()):
+        return []
+    return [found for found in (word, salutation) if found]
+
+
 def start_with(value: str, text: str, meets: Meets) -> Iterator[str]:
     """Yield a text with the value before it, or in place of its greeting."""
     text = text.strip()
     lead = " ".join(value.split())
     if text[:1].isupper():
         lead = capitalize(lead)
-    greeting = _SALUTATION.match(text) or _GREETING.match(text)
-    word = _GREETING.match(text) if " " not in lead else None
+    greetings = _find_greetings(text)
     fitting = fit_first_letter(text)
     is_interjection = lead[-1].isalnum() and not _OPENING.match(lead)
-    if greeting and is_interjection:
-        for found in filter(None, (word, greeting)):
+    if greetings and is_interjection:
+        for found in greetings[-1:] if " " in lead else greetings:
             yield lead + text[found.end() :]
     elif lead.lower().startswith(_LETTER_STARTS):
         yield f"{lead.rstrip(',')},\n\n{text}"
