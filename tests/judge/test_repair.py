@@ -157,6 +157,27 @@ def test_a_word_that_its_sentence_goes_on_after_is_no_greeting(answer: str) -> N
     assert all(text.endswith(answer) for text in found)
 
 
+@pytest.mark.parametrize(
+    ("check", "first"),
+    [
+        ("not starts I", "I'm glad to help."),
+        ("not starts It", "It's a large animal."),
+        ("not starts Well", "Well-known authors write."),
+        ("not starts 1", "1.5 kg are enough."),
+        ("not starts I", "I believe in honesty."),
+        ("not starts I", "I know how to help you."),
+        ("not starts I", "I guess so."),
+    ],
+)
+def test_a_beginning_goes_only_where_a_sentence_is_left(check: str, first: str) -> None:
+    assert repair(check, f"{first} The sky is blue.") == ["The sky is blue."]
+
+
+def test_what_somebody_thinks_of_stays() -> None:
+    found = repair("not starts I", "I think that is a good idea. Go on.")
+    assert found == ["That is a good idea. Go on.", "Go on."]
+
+
 def test_every_condition_says_how_it_is_repaired():
     assert set(REPAIRS) == set(CONDITIONS)
 

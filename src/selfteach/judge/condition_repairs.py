@@ -177,15 +177,20 @@ def start_with(value: str, text: str, meets: Meets) -> Iterator[str]:
 
 
 _OPINION = re.compile(
-    r"I (?:think|believe|guess|suppose|know|would say|am sure|'d say)(?: that)?,? (?=\w)", re.I
+    r"I (?:(?:think|believe|guess|suppose|would say|am sure|'d say)(?: that)?|know that),? "
+    r"(?!(?:of|in|about|so|not|how|what|where|when|why|who|which|whether|if|to|you|him|her|me|us|"
+    r"them|is|was|would|will|can|could|should|may|might|has|had|makes)\b)(?=\w)",
+    re.I,
 )
+"""What may go before a sentence; not "I believe in ...", "I know how ..."."""
 
 
 def drop_start(value: str, text: str, meets: Meets) -> Iterator[str]:
     """Yield a text without its first words up to a mark, or without its first sentence."""
     text = text.strip()
     words = r"\s+".join(regex.escape(word) for word in value.split())
-    lead = regex.match(rf"[\s\"'“‘*_#>]*{words}[^\w\s]+\s*", text, regex.I)
+    marks = r"(?:[—–]|[^\w\s]++(?!\w))"  # not those within "I'm", "Well-known" and "1.5"
+    lead = regex.match(rf"[\s\"'“‘*_#>]*{words}{marks}\s*", text, regex.I)
     if lead:
         yield capitalize(text[lead.end() :])
     if regex.search(PICTURE, value) and text.startswith(value.strip()):
