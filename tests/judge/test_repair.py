@@ -178,6 +178,18 @@ def test_what_somebody_thinks_of_stays() -> None:
     assert found == ["That is a good idea. Go on.", "Go on."]
 
 
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ("Dr. Smith came. He waits.", "Dr. Smith came! He waits."),
+        ("1. Apples are red.\n2. Figs are not.", "1. Apples are red!\n2. Figs are not."),
+        ("Eat fruit, e.g. apples. Good.", "Eat fruit, e.g. apples! Good."),
+    ],
+)
+def test_a_mark_goes_to_the_end_of_a_sentence(answer: str, expected: str) -> None:
+    assert set(repair('contains "!"', answer)) == {expected, f"{answer[:-1]}!"}
+
+
 def test_every_condition_says_how_it_is_repaired():
     assert set(REPAIRS) == set(CONDITIONS)
 

@@ -353,7 +353,9 @@ def _add_mark(mark: str, text: str) -> Iterator[str]:
             yield add_sentence(f"{body}{closing}", question)
     elif mark in ("!", "…", "...", "."):
         yield re.sub(r"[.!…,;:]*\s*$", "", body) + mark + closing
-        yield re.sub(r"[.](?=\s)", mark, body, count=1) + closing
+        first = "".join(split_pieces(body)[:1]).rstrip()
+        if first.endswith(".") and not first.endswith(".."):  # "Dr. Smith came." is one sentence
+            yield first[:-1] + mark + body[len(first) :] + closing
     elif mark == "&":
         yield re.sub(r"\band\b", "&", text, count=1)
     elif mark in (";", "—", "–"):
