@@ -190,6 +190,20 @@ def test_a_mark_goes_to_the_end_of_a_sentence(answer: str, expected: str) -> Non
     assert set(repair('contains "!"', answer)) == {expected, f"{answer[:-1]}!"}
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "IT jobs pay well.",
+        "US troops helped us.",
+        "Sie können parken.",
+        "May is warm.",
+        "Will sang.",
+    ],
+)
+def test_a_name_keeps_its_capital_after_a_comma(answer: str) -> None:
+    assert all(text.endswith(answer) for text in repair("starts Ahoy", answer))
+
+
 def test_every_condition_says_how_it_is_repaired():
     assert set(REPAIRS) == set(CONDITIONS)
 

@@ -99,8 +99,8 @@ _LOWERABLE_WORDS = """
     a an the this that these those it its they their there here he she his her we our you your
     my in on at for to from with by as if when while because although after before since most
     many some all both each every one two three yes no not what which who where why how is are
-    was were do does did can could may might will would should to let please thank thanks der
-    die das ein eine es sie er wir ich in im auf für mit wenn als weil man le la les un une il
+    was were do does did can could might would should to let please thank thanks der
+    die das ein eine es er wir ich in im auf für mit wenn als weil man le la les un une il
     elle on nous vous je ce c'est cette dans pour si el los las una es son hay en para con si yo
     este esta
 """
@@ -114,6 +114,8 @@ def fit_first_letter(text: str) -> str | None:
     if first is None or first[0] in _KEPT_CAPITAL or not first[0][0].isupper():
         return text
     word, rest = first[0], text[first.end() :]
+    if word[1:] != word[1:].lower():  # "IT", "McKay"
+        return text
     if re.search(rf"(?<=[a-z,] ){re.escape(word)}\b", rest):
         return text
     if word.lower() in _LOWERABLE or re.search(rf"\b{re.escape(word.lower())}\b", rest):
