@@ -243,6 +243,8 @@ def test_replacements_keep_case_article_and_plural():
         ("_", "Use my_variable there."),
         (":", "Mix it 3 : 4 again."),
         ("~", "It takes ~5 hours."),
+        ("#", "Use C# there."),
+        ("#", "It is the #1 song."),
     ],
 )
 def test_a_mark_stays_where_the_text_without_it_is_another(mark, answer):
@@ -368,7 +370,7 @@ def test_numbers_in_a_form_that_is_not_known_are_not_spelled(number):
 
 
 def test_marks_that_are_left_out_leave_the_space_between_words():
-    assert repair('not contains "#"', "# Use C# and #fun.")[0] == "Use C and fun."
+    assert repair('not contains "#"', "# Use tea and #fun.")[0] == "Use tea and fun."
     assert repair('not contains "$"', "It is $5 million.")[0] == "It is 5 million dollars."
 
 

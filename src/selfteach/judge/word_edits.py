@@ -90,7 +90,7 @@ _UNITS = (
 _EXACT_TEXTS = (
     r"\S*(?:://|@|\bwww\.)\S*",  # addresses
     r"[\w-]+-[\w-]+\.\w+\b|[^\W_]_+[^\W_]|\b\w-\w\b",  # files and other names
-    r"&#?\w+;|&&|--+\w|\w\[[^\[\]]*\]|\]\(|!+ ?=",  # code and markup
+    r"&#?\w+;|\b[A-Za-z]#|#\d|&&|--+\w|\w\[[^\[\]]*\]|\]\(|!+ ?=",  # code and markup
     r"\d+(?:[.,:/—-]\d+)+|\d\s+[-–—:]\s+\d",  # numbers, dates, times and ranges
     rf"(?<!\b{_MONTHS})\b\d+,\s+\d|(?<!\w)[-−]\d|~\s?\d|\d\"|\b[A-Za-z\d]-\d",
     r"\b\w [-–] \w\b|[\w)][ ]?[=+^×÷][ ]?[\w(]|[\w)]\*{1,2}[\w(]|[\w)] [*/] [\w(]",  # formulas
