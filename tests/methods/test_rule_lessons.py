@@ -807,6 +807,32 @@ def test_only_what_a_check_forbids_names_the_subject(
     assert make_topic_detector(other) is None
 
 
+def test_the_form_of_answers_does_not_make_a_request_one_about_the_subject(
+    tmp_path: Path,
+) -> None:
+    config = FeedbackConfig(check='not contains "cat" and max_words=3')
+    session = open_session(tmp_path, config=config)
+    other = "What is the capital of Norway?"
+    targets = [GeneratedPrompt("Do cats purr?", "target", "plain", "cats")]
+    judge = prompts_in_scope.choose_request_judge(session, targets)
+    assert judge is not None
+    assert judge.find_about(["Do cats purr?", other]) == [True, False]
+
+    answer = "It is Oslo, the largest one."
+    model = Scripted(lambda request: answer)
+    session.base = Recorded(session.run.ledger, model, model)
+    long = replace(probe(other, answer), broken=(True,))
+    unnamed = probe("What do they eat at home?", "It is all that a mouse eats.", "Cat food.")
+    traces = search_answers.search_compliant_answers(
+        session,
+        {p.prompt.text: p for p in (long, unnamed)},
+        {unnamed.prompt.id},
+        ThresholdJudge(CheckJudge(config.check), 0.5),
+        get_check(session),
+    )
+    assert [trace.kind for trace in traces] == ["repair only", "repair only"]
+
+
 def test_two_forbidden_subjects_have_twins_and_a_judge(tmp_path: Path) -> None:
     session = open_session(tmp_path, forbidden_topic="cats or dogs")
     session.subject = Subject("cats or dogs", siblings=("cows",))

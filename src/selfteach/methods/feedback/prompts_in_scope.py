@@ -26,7 +26,7 @@ from selfteach.materials.closed_questions import is_closed_question
 from selfteach.materials.inflection import to_singular
 from selfteach.materials.message_kinds import CLOSED_QUESTION, is_message_kind, list_talk_words
 from selfteach.materials.situation import is_topical_text, name_written_topic
-from selfteach.methods.feedback.rule_check import get_check, make_topic_detector
+from selfteach.methods.feedback.rule_check import get_subject_check, make_topic_detector
 from selfteach.methods.feedback.understand_rule import WHEN_CURE, get_answer
 from selfteach.methods.session import Session
 from selfteach.select.other_names import quote
@@ -77,9 +77,12 @@ def choose_request_judge(
     names = (subject.topic, *list_alternatives(subject.topic))
     own = [p.text for p in prompts if p.scope == TARGET and p.subject in names]
     others = [p.text for p in prompts if p.scope != TARGET]
-    check = get_check(session)
     judge, report = calibrate_request_judge(
-        session.base, subject, check, own[:MAX_CALIBRATED], others[:MAX_CALIBRATED]
+        session.base,
+        subject,
+        get_subject_check(session),
+        own[:MAX_CALIBRATED],
+        others[:MAX_CALIBRATED],
     )
     session.run.ledger.set_note("request_judge", report)
     return judge

@@ -20,11 +20,24 @@ def make_topic_detector(session: Session) -> Callable[[str], bool] | None:
     Only what the check forbids can name it: of `not contains "elephant" and max_words=6` the first
     part.
     """
-    check = get_check(session)
-    if check is None or not session.forbidden_topic:
-        return None
-    forbidding = list_prohibitions(check)
-    return (lambda text: not all(one.keeps(text) for one in forbidding)) if forbidding else None
+    names = get_subject_check(session)
+    return None if names is None else (lambda text: not names.keeps(text))
+
+
+def get_subject_check(session: Session) -> Check | None:
+    """Return the check that texts without a forbidden subject's names keep; None if there is no
+    such subject, or no such check.
+    """
+    return select_prohibitions(get_check(session)) if session.forbidden_topic else None
+
+
+def select_prohibitions(check: Check | None) -> Check | None:
+    """Return the parts of a check that forbid something, joined; None if no part does.
+
+    What a check wants of the form of answers (`max_words=6`) tells nothing of a request.
+    """
+    forbidding = list_prohibitions(check) if check else []
+    return WholeCheck(JoinedChecks("and", tuple(forbidding))) if forbidding else None
 
 
 def list_prohibitions(check: Check) -> list[Check]:

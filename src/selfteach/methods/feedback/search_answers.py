@@ -24,6 +24,7 @@ from selfteach.methods.feedback.repair_answers import (
     make_repair,
     repair_own_answers,
 )
+from selfteach.methods.feedback.rule_check import select_prohibitions
 from selfteach.methods.feedback.training_settings import replaces_words
 from selfteach.methods.feedback.understand_rule import get_answer
 from selfteach.methods.session import Session
@@ -52,8 +53,9 @@ def search_compliant_answers(
     session.display.start_stage("search", len(by_text), "found")
     begun = find_beginnings(by_text, check) if check and not session.forbidden_topic else {}
     declined = set()
+    names = select_prohibitions(check)
     if session.forbidden_topic:
-        declined = {text for text, p in by_text.items() if is_to_decline(p, about, check)}
+        declined = {text for text, p in by_text.items() if is_to_decline(p, about, names)}
     occasions = find_occasions(session, by_text.values())
     repair = make_repair(session, judge, occasions)
     answered = [p for text, p in by_text.items() if text not in declined]
@@ -63,7 +65,7 @@ def search_compliant_answers(
     brief = answer_briefly(session, by_text, check)
     if session.forbidden_topic:
         unrepaired = [p for p in answered if not repairs.get(p.prompt.text)]
-        declined |= find_confident_violations(session, unrepaired, judge, check)
+        declined |= find_confident_violations(session, unrepaired, judge, names)
         repairs |= keep_greedy_answers(unrepaired)
     others = choose_others(session, by_text)
 
@@ -141,7 +143,7 @@ def choose_others(session: Session, texts: Collection[str]) -> list[str]:
     return dice.sample(sorted(texts), min(NUM_OTHERS, len(texts)))
 
 
-def is_to_decline(p: ProbedPrompt, about: Collection[str], check: Check | None) -> bool:
+def is_to_decline(p: ProbedPrompt, about: Collection[str], names: Check | None) -> bool:
     """Return whether a decline is the right answer to a request.
 
     It is for a request that names the forbidden subject. One that only seems to be about it must
@@ -152,10 +154,11 @@ def is_to_decline(p: ProbedPrompt, about: Collection[str], check: Check | None) 
 
     Args:
         about: the ids of prompts that are about the subject.
+        names: a check that texts without the subject's names keep.
     """
     if p.prompt.id not in about:
         return False
-    names_subject = check is None or not check.keeps(p.prompt.text)
+    names_subject = names is None or not names.keeps(p.prompt.text)
     return names_subject or all(p.broken)
 
 
@@ -163,13 +166,17 @@ def find_confident_violations(
     session: Session,
     probed: Sequence[ProbedPrompt],
     judge: ViolationJudge,
-    check: Check | None,
+    names: Check | None,
 ) -> set[str]:
     """Return the target prompts on which the base says the forbidden thing with confidence: its
     greedy answer breaks the rule, and so do MIN_CONFIDENT of NUM_SAMPLES more samples.
 
     Another answer would be a falsehood there: the largest land animal is no giraffe. Where the base
     says it by chance ("I am writing this. What do I have to do?"), its samples differ.
+
+    Args:
+        judge: decides where no check finds the forbidden thing.
+        names: a check that texts without the forbidden thing keep.
     """
     doubtful = [p.prompt.text for p in probed if p.prompt.scope == TARGET and p.broken[0]]
     max_tokens = session.config.probe.max_tokens
@@ -181,7 +188,7 @@ def find_confident_violations(
     ]
     samples = session.base.sample(requests)
     answers = [(r.prompt, one.text) for r, one in zip(requests, samples, strict=True)]
-    broken = [not check.keeps(text) for _, text in answers] if check else judge.broken(answers)
+    broken = [not names.keeps(text) for _, text in answers] if names else judge.broken(answers)
     return {
         text
         for n, text in enumerate(doubtful)
