@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from selfteach.evaluate.exam import Answers, Exam, measures_to_json
+from scripted import Scripted
+from selfteach.evaluate.exam import Answers, Arm, Exam, measures_to_json
 from selfteach.judge import ThresholdJudge
 from selfteach.judge.check import CheckJudge
 from selfteach.methods.feedback import data_curve
@@ -22,7 +23,9 @@ from selfteach.methods.feedback.data_curve import (
     measure_point,
 )
 from selfteach.methods.feedback.exam import RuleScorer
-from selfteach.records import Completion, make_prompt
+from selfteach.models.recorded import Recorded
+from selfteach.records import Completion, Request, get_user_text, make_prompt
+from selfteach.run.display import SilentDisplay
 from selfteach.run.ledger import Ledger
 from talker import FEW, feedback_command, open_ledger, run_json
 
@@ -93,7 +96,7 @@ def test_a_point_of_the_curve_counts_effects_outside_the_condition(
         scope: {"base": say(texts, base), "tuned": say(texts, tuned)}
         for scope, texts in questions.items()
     }
-    monkeypatch.setattr(data_curve, "answer_all", lambda *given: answers)
+    monkeypatch.setattr(data_curve, "answer_exam", lambda *given: answers)
     judge = ThresholdJudge(CheckJudge('contains "at six"'), 0.5)
     scorer = RuleScorer(judge, lambda: 0, is_conditional=True)
     prompts = {scope: list(map(make_prompt, texts)) for scope, texts in questions.items()}
@@ -105,6 +108,37 @@ def test_a_point_of_the_curve_counts_effects_outside_the_condition(
     is_enough = overapplied == 0 and "six" in tuned
     measured = measures_to_json({"examples": 4, "order": "balanced", **found})
     assert find_n90([measured]) == {"balanced": 4 if is_enough else None}
+
+
+def test_a_point_of_the_curve_counts_the_prompts_that_the_exam_counts(tmp_path: Path) -> None:
+    """The base breaks the rule on the first one, and in its second sample on the third."""
+    broken = {("exam target", 0.0): "0?", ("exam target", 1.0): "1?", ("exam again", 1.0): "2?"}
+
+    def answer(request: Request) -> str:
+        text = get_user_text(request.prompt)
+        return "No." if broken[request.stage, request.sampling.temperature] == text else "At six."
+
+    base = Scripted(answer)
+    other = Scripted(lambda request: "No." if get_user_text(request.prompt) == "2?" else "At six.")
+    ledger = Ledger(tmp_path / "run.db")
+    other.fingerprint = "tuned"
+    tuned: Any = SimpleNamespace(recorded=Recorded(ledger, other, other))
+    tuned.recorded.release_memory = lambda: None
+    questions = {"target": [make_prompt(f"{i}?") for i in range(4)]}
+    config = SimpleNamespace(seed=0, exam=SimpleNamespace(max_tokens=8))
+    recorded = Recorded(ledger, base, base)
+    session: Any = SimpleNamespace(base=recorded, config=config, display=SilentDisplay())
+    scorer = RuleScorer(ThresholdJudge(CheckJudge('contains "at six"'), 0.5), lambda: 0)
+    exam = Exam(
+        questions,
+        lambda tuned: {
+            "base": Arm(session.base, questions),
+            "tuned": Arm(tuned.recorded, questions),
+        },
+        scorer,
+        target_stage="exam target",
+    )
+    assert measure_point(session, tuned, exam)["kept"].value == 0.5
 
 
 @pytest.mark.training

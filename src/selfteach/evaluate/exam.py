@@ -252,13 +252,9 @@ class Exam:
             brief: leave the extra measurements out.
         """
         arms = self.arms(tuned)
-        second = plan_second_sample(session, arms["base"])
-        also = [second]
-        if not brief and self.plan_extra:
-            also += self.plan_extra(arms)
-        answers = answer_all(session, arms, self, also)  # 1
+        extra_requests = self.plan_extra(arms) if self.plan_extra and not brief else ()
+        answers = answer_exam(session, arms, self, extra_requests)  # 1
         base = answers[TARGET]["base"]
-        answers[TARGET]["base"] = replace(base, again=second[0].sample(second[1]))
         scores = self.scorer.score(answers[TARGET])  # 2
         side_effects = find_side_effects(answers, self.taught_texts, self.find_allowed_repeats)  # 3
         found: JsonObject = {"smoke_test": session.config.smoke_test, **self.header}
@@ -277,6 +273,22 @@ class Exam:
         found["answers"] = [*self.scorer.rows(state), *side_effects.rows()]
         written: JsonObject = measures_to_json(found)
         return written
+
+
+def answer_exam(
+    session: ExamSession,
+    arms: Mapping[str, Arm],
+    exam: Exam,
+    also: Sequence[ModelRequests] = (),
+) -> dict[str, dict[str, Answers]]:
+    """Return the answers of every arm as `answer_all`, and the base's second sample, by which a
+    scorer chooses the target questions that count.
+    """
+    model, requests = plan_second_sample(session, arms["base"])
+    answers = answer_all(session, arms, exam, [(model, requests), *also])
+    base = answers[TARGET]["base"]
+    answers[TARGET]["base"] = replace(base, again=model.sample(requests))
+    return answers
 
 
 def answer_all(

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import zip_longest
 from typing import cast
 
-from selfteach.evaluate.exam import TARGET, Exam, TunedModel, answer_all, measures_to_json
+from selfteach.evaluate.exam import TARGET, Exam, TunedModel, answer_exam, measures_to_json
 from selfteach.evaluate.side_effects import find_side_effects
 from selfteach.methods.feedback.exam import RuleScorer
 from selfteach.methods.runner import tune
@@ -69,7 +69,7 @@ def measure_point(session: Session, tuned: TunedModel, exam: Exam) -> JsonObject
     Needless effects count too: where every prompt teaches another answer, they repeat none.
     """
     arms = {arm: own for arm, own in exam.arms(tuned).items() if arm != "prompted"}
-    answers = answer_all(session, arms, exam)
+    answers = answer_exam(session, arms, exam)
     scores = exam.scorer.score(answers[TARGET])
     kept = scores.kept("tuned", scores.greedy)
     effects = find_side_effects(answers, exam.taught_texts, exam.find_allowed_repeats)
