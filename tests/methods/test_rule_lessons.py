@@ -807,6 +807,27 @@ def test_only_what_a_check_forbids_names_the_subject(
     assert make_topic_detector(other) is None
 
 
+def test_a_rejected_answer_is_no_beginning_of_the_accepted_one(tmp_path: Path) -> None:
+    session = open_session(tmp_path)
+    words: dict[int, str] = {}
+
+    def encode(text: str, end: bool) -> list[int]:
+        words.update(enumerate(text.split()))
+        return list(range(len(text.split())))
+
+    session.model = SimpleNamespace(
+        encode_answer=encode, decode=lambda ids: " ".join(words[i] for i in ids)
+    )
+    accepted = " ".join(f"word{i}" for i in range(40)) + "."
+    broken = Completion("1", f"{accepted} A cat sleeps.", "stop", 43)
+    best = Try(accepted, "repair")
+    rejected, is_cut = make_examples.make_rejected(session, broken, None, best)
+    assert (rejected, is_cut) == (f"{accepted} A", True)
+    apart = Completion("2", f"No. {accepted}", "stop", 41)
+    rejected, _ = make_examples.make_rejected(session, apart, None, best)
+    assert len(rejected.split()) == session.config.probe.rejected_tokens
+
+
 def test_the_form_of_answers_does_not_make_a_request_one_about_the_subject(
     tmp_path: Path,
 ) -> None:

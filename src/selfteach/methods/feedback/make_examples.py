@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from selfteach.evaluate.exam import TARGET
@@ -11,6 +12,7 @@ from selfteach.judge.check import Check
 from selfteach.judge.violation import find_forbidden_words, find_violation
 from selfteach.methods.feedback.probe import ProbedPrompt, truncate_answer
 from selfteach.methods.feedback.prompts_in_scope import find_about_subject
+from selfteach.methods.feedback.repair_answers import count_shared
 from selfteach.methods.feedback.rule_check import get_check
 from selfteach.methods.feedback.search_answers import search_compliant_answers
 from selfteach.methods.feedback.training_settings import forbids_texts, may_train_unlikelihood
@@ -21,6 +23,7 @@ from selfteach.train.encode_and_batch import FORBIDDEN
 
 NAMES_SUBJECT = "is about the subject, though it was asked for outside it"
 NOT_FOUND = "no good answer within search.tries"
+_NEXT_WORD = re.compile(r"\s*\S*")
 
 
 def make_violation_examples(
@@ -92,9 +95,13 @@ def make_rejected(
     """Return the rejected answer, and whether it was cut off.
 
     It holds the first tokens, and the violation at least. Against a branch it ends with the
-    violation.
+    violation. Without a check nothing tells where that is: then it holds at least the word with
+    which it parts from the accepted answer.
     """
     end = 0
+    if check is None:
+        shared = count_shared(best.text, completion.text)
+        end = len(completion.text) - len(_NEXT_WORD.sub("", completion.text[shared:], count=1))
     if check and (found := find_violation(check, completion.text)):
         end = found.end
         if best.strategy == "branch":
