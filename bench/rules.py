@@ -189,7 +189,7 @@ def start_row(name: str, seed: int, given: argparse.Namespace) -> Row:
         "rule": name,
         "seed": seed,
         "model": Path(given.model).name,
-        "config": Path(given.config).stem,
+        "config": Path(given.config).stem + (" --also" if given.also else ""),
         "commit": read_commit(given.code),
         "processor": read_processor(),
         "device": read_device(),
