@@ -219,7 +219,7 @@ class Comparison:
 
 def main() -> None:
     """Read the options, train each form and print its figures."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
     parser.add_argument("--forms", default=";".join(FORMS), help="separated by semicolons")
     parser.add_argument("--rates", default="0.0001,0.0003,0.001")
     parser.add_argument("--pairs", type=int, default=64)

@@ -267,7 +267,7 @@ def label_axes(rows: Sequence[Row], axes: Axes) -> None:
 
 def main(words: Sequence[str] | None = None) -> None:
     """Measure the points of a run, or print those of a file; draw them."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
     parser.add_argument("run", type=Path, nargs="?")
     parser.add_argument("file", type=Path, nargs="?")
     parser.add_argument("--out", type=Path)

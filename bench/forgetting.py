@@ -426,7 +426,7 @@ def main(
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--model", default="embedded")
     parser.add_argument("--steps", type=int, default=ExperimentPlan.steps)

@@ -273,7 +273,7 @@ def average(rows: Mapping[str, Sequence[Row]], figure: str) -> float:
 
 def main(words: Sequence[str] | None = None) -> None:
     """Train variants and measure them, or print the table of a file."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
     parser.add_argument("runs", type=Path, nargs="*", metavar="RUN")
     parser.add_argument("--variants", type=Path)
     parser.add_argument("--out", type=Path)

@@ -322,7 +322,7 @@ def pair_rows(old: Sequence[Mapping[str, Any]], new: Sequence[Row]) -> list[tupl
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
     parser.add_argument("--out", type=Path, default=Path(".bench/rules.jsonl"))
     parser.add_argument("--keep", type=Path, metavar="DIR", help="where the runs stay")
     parser.add_argument("--code", type=Path, default=ROOT)
