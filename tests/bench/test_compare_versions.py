@@ -56,6 +56,7 @@ def test_several_runs_at_once_fill_what_the_file_lacks(
         code=tmp_path,
         model="embedded",
         config="quick",
+        also=False,
     )
     rules.run_rules(given)
     found = rules.read_rows(out)
