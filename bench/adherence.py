@@ -39,7 +39,7 @@ def make_violation_finder(text: str) -> Callable[[str], bool]:
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
     parser.add_argument("run", type=Path)
     parser.add_argument("--prompts", type=Path, required=True)
     parser.add_argument("--broken", required=True)

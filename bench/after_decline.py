@@ -63,7 +63,7 @@ def compare_answers(base: Sequence[str], tuned: Sequence[str]) -> dict[str, floa
 
 def main(words: Sequence[str] | None = None) -> None:
     """Measure the base and the tuned model of a run."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
     parser.add_argument("run", type=Path)
     parser.add_argument("file", type=Path)
     parser.add_argument("--model", default="embedded")

@@ -6,8 +6,8 @@ at ten times as many; prints one JSON object a line.
 
 The base is the embedded model, the teacher is `bench.style`, the answers are short. Each form is
 trained with every rate and measured on development prompts. `choose_rate` selects the rate with the
-greatest reduction among those that keep the drift below the bar of the exam. Its adapter is trained
-again and measured on other prompts, once for each of the `--times`.
+greatest reduction among those that keep the drift at .05 nats a token or less. With this rate an
+adapter is trained for each of the `--times` and measured on other prompts.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ from selfteach.train.train import TrainingResult, train
 
 MAX_TOKENS = 28
 MAX_DRIFT_NATS = 0.05
+"""The bar of this measurement, in nats a token; no exam has it."""
 HOLD_WEIGHT = OBJECTIVE_WEIGHTS["correction"]["hold"]
 PLAIN: dict[str, Any] = {"mask": False, "alpha": 0.0, "watchdog": 1.0}
 DPO = PLAIN | {"bound": "logistic", "beta": 0.1}
@@ -177,7 +178,7 @@ def train_adapter(
 
 
 def choose_rate(results: Mapping[float, Mapping[str, Any]]) -> float:
-    """Return the rate with the greatest reduction among those whose drift stays below the bar.
+    """Return the rate with the greatest reduction among those whose drift is within the bar.
 
     If no rate stays below the bar, return the rate with the least drift.
     """
@@ -219,7 +220,7 @@ class Comparison:
 
 def main() -> None:
     """Read the options, train each form and print its figures."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
     parser.add_argument("--forms", default=";".join(FORMS), help="separated by semicolons")
     parser.add_argument("--rates", default="0.0001,0.0003,0.001")
     parser.add_argument("--pairs", type=int, default=64)

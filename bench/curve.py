@@ -8,7 +8,7 @@
 Trains on a part of a finished run's examples: those of N prompts in scope, and all anchors. A seed
 draws the prompts and begins the training. *balanced* takes them from the run's clusters in turn,
 *random* as they come. Each point is a line of the file, so the same command goes on where it was
-stopped.
+stopped. The points of a rule are of one run and one model.
 
 N90 is the least N with which nine of ten greedy answers in scope keep the rule, and at most one of
 twenty outside is needless. The setting `curve` asks the run's own exam instead.
@@ -71,9 +71,24 @@ def read_points(file: Path) -> list[Row]:
     return [row for _, row in read_jsonl(file)] if file.exists() else []
 
 
+def name_source(given: argparse.Namespace) -> Row:
+    """Return the rule, the run and the model of the points."""
+    names = {"run": given.run.resolve().name, "model": Path(given.model).name}
+    return {"rule": given.file.stem, **names}
+
+
 def list_points(given: argparse.Namespace) -> Iterator[tuple[int, str, int]]:
-    """Yield seed, order and number of each point that the file does not have."""
-    done = read_points(given.out)
+    """Yield seed, order and number of each point that the file does not have.
+
+    Raises:
+        SystemExit: the file has points of the rule from another run, or of another model.
+    """
+    source = name_source(given)
+    done = [row for row in read_points(given.out) if row["rule"] == source["rule"]]
+    for row in done:
+        if {**source, **row} != {**row, **source}:
+            own = {name: row.get(name, value) for name, value in source.items()}
+            raise SystemExit(f"{given.out} has points of {own}; name another file")
     known = {(row["rule"], row["seed"], row["order"], row["prompts"]) for row in done}
     for seed in given.seeds:
         for order in given.orders:
@@ -84,6 +99,8 @@ def list_points(given: argparse.Namespace) -> Iterator[tuple[int, str, int]]:
 
 def measure_points(given: argparse.Namespace) -> None:
     """Train and measure each point, and add it to the file."""
+    points = list(list_points(given))
+    given.out.parent.mkdir(parents=True, exist_ok=True)
     spec = read_spec(given.file)
     examples = read_examples(given.run / "examples.jsonl").examples
     inside = [get_user_text(one.prompt) for one in examples if one.kind == "in_scope"]
@@ -92,7 +109,7 @@ def measure_points(given: argparse.Namespace) -> None:
         clusters = (ledger.get_note("clusters") or {}).get("points", ())
     place = {point["prompt"]: point["cluster"] for point in clusters}
     base = measure_model(HfModel.load(given.model), spec)
-    for seed, order, size in list_points(given):
+    for seed, order, size in points:
         taken = order_prompts(prompts, place, order, seed)[:size]
         if len(taken) < size:
             continue  # the run has fewer prompts
@@ -102,7 +119,7 @@ def measure_points(given: argparse.Namespace) -> None:
             adapter = train_again(given.run, own, given.model, Path(folder), seed)
             tuned = measure_model(HfModel.load(given.model, adapter=adapter), spec)
         measured = summarize(spec, base, tuned)
-        row = {"rule": given.file.stem, "seed": seed, "order": order, "prompts": size, **measured}
+        row = {**name_source(given), "seed": seed, "order": order, "prompts": size, **measured}
         with given.out.open("a", encoding="utf-8") as out:
             print(json.dumps(row), file=out)
         print(json.dumps(row), flush=True)
@@ -250,7 +267,7 @@ def label_axes(rows: Sequence[Row], axes: Axes) -> None:
 
 def main(words: Sequence[str] | None = None) -> None:
     """Measure the points of a run, or print those of a file; draw them."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
     parser.add_argument("run", type=Path, nargs="?")
     parser.add_argument("file", type=Path, nargs="?")
     parser.add_argument("--out", type=Path)

@@ -52,7 +52,7 @@ def compute_token_logps(
 def main() -> None:
     """Read the options, measure and print the result."""
     default = ",".join(str(PROMPTS / name) for name in ("everyday-test.txt", "gardening.txt"))
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
     parser.add_argument("run", type=Path)
     parser.add_argument("--prompts", default=default)
     parser.add_argument("--show", type=int, default=3)

@@ -12,8 +12,8 @@ answers still differs between models that score zero.
 The first training changes every weight and keeps the base's answers to general prompts, so that
 anchors on others do not repeat the first task (`measure_echo` counts it). All second trainings
 start from it, have the same number of steps, and differ in one setting each. Prints one JSON object
-a training, and a table. `--rows` keeps the rows in a file; a later command does not measure them
-again.
+a training, and a table. `--rows` keeps the rows in a file; a later command with the same model,
+steps and rate does not measure them again.
 """
 
 from __future__ import annotations
@@ -131,6 +131,10 @@ class ExperimentPlan:
     arms: Sequence[TrainingArm] = ARMS
     general: Sequence[str] = field(default_factory=lambda: GENERAL.read_text("utf-8").split("\n"))
 
+    def describe(self) -> dict[str, Any]:
+        """Return what a row of the experiment depends on, beside its arm and its seed."""
+        return {"model": Path(self.model).name, "steps": self.steps, "rate": self.rate}
+
     def make_settings(self, arm: TrainingArm) -> config.TrainConfig:
         """Return the training settings of an arm."""
         settings = {
@@ -241,6 +245,7 @@ def run_seed(plan: ExperimentPlan, seed: int, folder: Path) -> Iterator[dict[str
         return {
             "arm": arm,
             "seed": seed,
+            **plan.describe(),
             **tasks.measure(hf),
             "loss": round(trained.curve[-1]["loss"], 4),
             "steps": trained.steps,
@@ -276,11 +281,15 @@ def run_seed(plan: ExperimentPlan, seed: int, folder: Path) -> Iterator[dict[str
             path.unlink()
 
 
-def read_kept_rows(path: Path | None) -> list[dict[str, Any]]:
-    """Return the rows of earlier commands; none where there is no file."""
+def read_kept_rows(path: Path | None, plan: ExperimentPlan) -> list[dict[str, Any]]:
+    """Return the rows of earlier commands with the plan's model, steps and rate; none where there
+    is no file. Of a seed that was stopped and began again the later row of an arm counts.
+    """
     if path is None or not path.exists():
         return []
-    return [row for _, row in read_jsonl(path)]
+    own = plan.describe()
+    rows = [row for _, row in read_jsonl(path) if {**own, **row} == {**row, **own}]
+    return list({(row["seed"], row["arm"]): row for row in rows}.values())
 
 
 def print_row(row: Mapping[str, Any]) -> None:
@@ -296,7 +305,7 @@ def run_seeds(
 
     Read a seed with rows of all arms from the file `kept`. Run the others and add their rows there.
     """
-    rows = read_kept_rows(kept)
+    rows = read_kept_rows(kept, plan)
     arms = {FIRST_ARM, *(arm.name for arm in plan.arms)}
     known: dict[int, set[str]] = defaultdict(set)
     for row in rows:
@@ -417,7 +426,7 @@ def main(
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--model", default="embedded")
     parser.add_argument("--steps", type=int, default=ExperimentPlan.steps)

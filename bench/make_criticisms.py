@@ -19,7 +19,7 @@ from selfteach.records import Request, SamplingParams, make_prompt
 
 def main() -> None:
     """Read the options, sample the answers and print the rows."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
     parser.add_argument("--prompts", type=Path, required=True)
     parser.add_argument("--feedback", required=True)
     parser.add_argument("--max-tokens", type=int, default=128)

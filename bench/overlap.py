@@ -238,7 +238,7 @@ def main(
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
     parser.add_argument("--rows", type=int, default=52_000)
     parser.add_argument("--real", type=Path, nargs="*", default=(), dest="real_files")
     parser.add_argument("--largest", type=int, default=0, help="1000000 takes long")

@@ -1,15 +1,17 @@
 """Measure the recovery closed book against the number of passages that one run learns.
 
-    python -m bench.passages squad_passages.jsonl runs/curve --counts 4 16 48 96 [--set
-    train.epochs=2 ...] python -m bench.passages --runs runs/t1 runs/t2
+    python -m bench.passages squad_passages.jsonl runs/curve --counts 4 16 48 96
+        [--set train.epochs=2 ...]
+    python -m bench.passages --runs runs/t1 runs/t2
 
 The first form teaches the first N passages of a file (rows with people's questions), each N in a
 run of its own. The same command continues unfinished runs and keeps finished ones.
 
 Both forms print a row for each run: passages, questions, and the shares answered by the base, with
-the passage in the prompt, and by the tuned model. The row ends with the recovery and its interval.
-Other rows have the common questions lost and the seconds. A second table has the shares on the
-questions about the passages that all runs share, so that its rows have the same exam.
+the passage in the prompt, and by the tuned model. The row ends with the recovery and its interval,
+which resamples passages with all their questions where that is wider. Other rows have the common
+questions lost and the seconds. A second table has the shares on the questions about the passages
+that all runs share, so that its rows have the same exam.
 """
 
 from __future__ import annotations
@@ -62,13 +64,15 @@ def read_run(folder: Path) -> FinishedRun:
 
 def format_row(run: FinishedRun, documents: Sequence[str]) -> str:
     """Return a row of the table: the questions about these documents."""
-    questions = [question for id in documents for question in run.right.get(id, [])]
+    asked = [(id, question) for id in documents for question in run.right.get(id, [])]
+    places = [id for id, _ in asked]
+    questions = [question for _, question in asked]
     flags: dict[str, list[bool]] = {arm: [] for arm in ARMS}
     for question in questions:
         for arm in ARMS:
             flags[arm].append(question[arm])
     shares = "  ".join(f"{100 * share(flags[arm]).value:7.0f} %" for arm in ARMS)
-    found = recovery(flags["tuned"], flags["prompted"], flags["base"])
+    found = recovery(flags["tuned"], flags["prompted"], flags["base"], places)
     cell = "    - (open book helps by less than .1)"
     if found:
         cell = f"{found.value:5.2f} [{found.low:.2f}, {found.high:.2f}]"

@@ -161,7 +161,7 @@ def print_row(row: dict[str, Any]) -> None:
 
 def main() -> None:
     """Read the options, train with each weight and print the figures."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
     parser.add_argument("--prior", choices=list(PRIORS), default="length")
     parser.add_argument(
         "--bound", choices=["apo_zero", "logistic", "hinge", "clip"], default="apo_zero"

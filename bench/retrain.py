@@ -16,7 +16,8 @@ against:
 The prompts are the hand-written ones of the rule, of bench/rule_files/more too, and up to 40 and 80
 of the run's own exam in scope and near. A run's lessons are what most of its time goes into, and
 they stay: sixteen trainings at once with their answers take a minute on an accelerator. Each is a
-line of the file, so the same command goes on where it was stopped. The table has the differences,
+line of the file, so the same command goes on where it was stopped; with another model, or other
+changes under a variant's name, it needs another file. The table has the differences,
 paired by prompt, with 95 % intervals over prompts.
 """
 
@@ -151,6 +152,7 @@ def measure_job(job: Job) -> Row:
         )
         tuned = HfModel.load(job.model, adapter=found.adapter)
         row = {"rule": job.rule, "run": job.run.name, "variant": job.name, "seed": job.seed}
+        row |= {"model": Path(job.model).name, "changes": dict(job.variant)}
         row |= flag_answers(spec, base, tuned)
         pairs = [
             (make_prompt(prompt), answer.text)
@@ -181,9 +183,20 @@ def flag_answers(spec: Mapping[str, Any], base: Answers, tuned: HfModel) -> Row:
 
 
 def run_jobs(given: argparse.Namespace) -> None:
-    """Run what the file does not hold yet, as many at once as `jobs` says."""
+    """Run what the file does not hold yet, as many at once as `jobs` says.
+
+    Raises:
+        SystemExit: the file has lines of another model, or of other changes of the same name.
+    """
     variants = yaml.safe_load(given.variants.read_text("utf-8"))
-    known = {identify(row) for row in read_rows(given.out)}
+    model = Path(given.model).name
+    known = set()
+    for row in read_rows(given.out):
+        changes = variants.get(row["variant"], row.get("changes"))
+        if row.get("model", model) != model or row.get("changes", changes) != changes:
+            what = f"{row['variant']!r} of {row['run']} with other settings"
+            raise SystemExit(f"{given.out} has {what}; name another file")
+        known.add(identify(row))
     jobs = [
         Job(run.resolve(), name, variant, seed, given.model)
         for seed in given.seeds
@@ -260,7 +273,7 @@ def average(rows: Mapping[str, Sequence[Row]], figure: str) -> float:
 
 def main(words: Sequence[str] | None = None) -> None:
     """Train variants and measure them, or print the table of a file."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
     parser.add_argument("runs", type=Path, nargs="*", metavar="RUN")
     parser.add_argument("--variants", type=Path)
     parser.add_argument("--out", type=Path)

@@ -138,7 +138,7 @@ def show_answers(spec: Spec, answers: dict[str, list[Completion]]) -> None:
 
 def main(words: Sequence[str] | None = None) -> None:
     """Measure the base and the tuned model of a run."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
     parser.add_argument("run", type=Path)
     parser.add_argument("file", type=Path)
     parser.add_argument("--model", default="embedded")

@@ -17,8 +17,8 @@ a run that failed (a crash, a kill, a full disk) has none, so the same command t
 the time.
 `--table` prints the runs, each figure with its 95 % interval; the medians of each commit; and how
 many rules have the same verdict on all seeds of a commit. `--compare` prints new minus old, paired
-by rule, seed, model and settings, with 95 % bootstrap intervals; of several commits in a file the
-last line counts.
+by rule, seed, model and settings; of several commits in a file the last line counts. Its 95 %
+bootstrap intervals are the wider ones of two, over runs and over rules, whose seeds go together.
 """
 
 from __future__ import annotations
@@ -189,7 +189,7 @@ def start_row(name: str, seed: int, given: argparse.Namespace) -> Row:
         "rule": name,
         "seed": seed,
         "model": Path(given.model).name,
-        "config": Path(given.config).stem,
+        "config": Path(given.config).stem + (" --also" if given.also else ""),
         "commit": read_commit(given.code),
         "processor": read_processor(),
         "device": read_device(),
@@ -297,10 +297,12 @@ def compare(old: Path, new: Path) -> None:
     pairs = pair_rows(read_rows(old), read_rows(new))
     commits = [list_commits([pair[side] for pair in pairs]) for side in (0, 1)]
     print(f"{len(pairs)} runs of each, of {commits[0]} and of {commits[1]}")
+    groups = [one["rule"] for one, _ in pairs]
     for figure in FIGURES:
         before = [one[figure] for one, _ in pairs]
         after = [other[figure] for _, other in pairs]
-        change = statistics.mean([b - a for a, b in zip(before, after, strict=True)])
+        gaps = [b - a for a, b in zip(before, after, strict=True)]
+        change = statistics.mean(gaps, groups)
         print(
             f"{figure}: {sum(before) / len(pairs):.4f} -> {sum(after) / len(pairs):.4f}, "
             f"{change.value:+.4f} [{change.low:+.4f}, {change.high:+.4f}]"
@@ -322,7 +324,7 @@ def pair_rows(old: Sequence[Mapping[str, Any]], new: Sequence[Row]) -> list[tupl
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
     parser.add_argument("--out", type=Path, default=Path(".bench/rules.jsonl"))
     parser.add_argument("--keep", type=Path, metavar="DIR", help="where the runs stay")
     parser.add_argument("--code", type=Path, default=ROOT)

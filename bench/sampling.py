@@ -161,7 +161,7 @@ def main(
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
     parser.add_argument("--prompts", type=int, default=NUM_PROMPTS)
     parser.add_argument("--tokens", type=int, default=MAX_TOKENS)
     parser.add_argument("--model", default=EMBEDDED, help="as of a command")

@@ -13,7 +13,8 @@
 Without runs, the lessons are LoRAs of rank 16 with random weights. The rate is compared with that
 of the engine alone, and with the engine that teaching uses. Rates are given by the clock, and by
 the processor time of the server, which other programs on the machine change little. With `--out`
-each finished part is kept in a file, and the same command goes on with the next one.
+each finished part is kept in a file, and the same command goes on with the next one; with other
+options it needs another file. A lesson is compared with another one, so give two runs or more.
 """
 
 from __future__ import annotations
@@ -271,7 +272,7 @@ def say(line: str) -> None:
 
 def main() -> None:
     """Measure, and print one JSON object."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
     parser.add_argument("runs", nargs="*", metavar="RUN")
     parser.add_argument("--requests", type=int, default=1000)
     parser.add_argument("--clients", type=int, default=8)
@@ -279,23 +280,34 @@ def main() -> None:
     parser.add_argument("--short", type=int, default=96, help="requests where a rate is measured")
     parser.add_argument("--out", type=Path, help="keep each finished part here, and go on")
     given = parser.parse_args()
+    if len(given.runs) == 1:
+        parser.error("the time after another lesson is measured; give two runs or more, or none")
+    settings = {name: value for name, value in vars(given).items() if name != "out"}
+    kept = PartFile(given.out, settings)
     with tempfile.TemporaryDirectory() as scratch:
         runs = given.runs or [str(place) for place in write_lessons(Path(scratch))]
         load = Load(choose_prompts(runs), given.requests, given.clients, given.tokens)
         served = server.open_runs(MODEL, read_lessons(runs), server.ServerOptions(), say)
-        parts = measure(served, load, given.short, PartFile(given.out))
+        parts = measure(served, load, given.short, kept)
         served.close()
     print(json.dumps(summarize(parts, load), indent=2))
 
 
 class PartFile:
-    """Keep finished parts of a measurement in a file, if there is one."""
+    """Keep finished parts of a measurement in a file, if there is one.
 
-    def __init__(self, path: Path | None) -> None:
+    Raises:
+        SystemExit: the file has the parts of a command with other settings.
+    """
+
+    def __init__(self, path: Path | None, settings: dict[str, Any]) -> None:
         self.path = path
         self.parts: dict[str, Any] = {}
         if path is not None and path.exists():
             self.parts = json.loads(path.read_text())
+        known = self.parts.setdefault("settings", settings)
+        if known != settings:
+            raise SystemExit(f"{path} is of another command: {known}; name another file")
 
     def take(self, name: str, work: Callable[[], Any]) -> Any:
         """Return a part: the kept one, or else a new one, which is kept."""

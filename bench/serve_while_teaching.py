@@ -129,7 +129,7 @@ def summarize(rounds: Sequence[JsonObject]) -> JsonObject:
 
 def main() -> int:
     """Measure, and print one JSON object; return 1 if the job failed."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN")
     parser.add_argument("--out", type=Path, required=True, help="keep everything here, and go on")
     parser.add_argument("--rule", default=RULE)

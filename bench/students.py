@@ -15,7 +15,8 @@
    have the names of the runs' folders.
 
 The exams are those that the runs recorded; alone, the run's own answers are graded again. The same
-command goes on after a stop: every finished row and every answer is kept in DIR.
+command goes on after a stop: every finished row and every answer is kept in DIR. Further orders may
+be added; another order of the same number needs another DIR.
 """
 
 from __future__ import annotations
@@ -48,6 +49,8 @@ HEAD = (
 ALONE = "alone"
 CONSOLIDATED = "consolidated"
 ROWS_FILE = "rows.json"
+ORDERS_FILE = "orders.json"
+"""The runs of each arrangement that DIR was measured with."""
 Row = dict[str, Any]
 
 
@@ -260,10 +263,26 @@ def read_order(text: str, count: int) -> list[int]:
     return numbers
 
 
+def note_orders(runs: Sequence[Path], arrangements: Sequence[Arrangement], folder: Path) -> None:
+    """Note the runs of each arrangement.
+
+    Raises:
+        SystemExit: the folder has one of them with other runs, or in another order.
+    """
+    path = folder / ORDERS_FILE
+    known = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    asked = {own.name: [runs[number].name for number in own.order] for own in arrangements}
+    for name, order in asked.items():
+        if (earlier := known.get(name, order)) != order:
+            raise SystemExit(f"{folder} has {name!r} of {', '.join(earlier)}; name another folder")
+    write_text(path, json.dumps(known | asked, indent=1))
+
+
 def measure_all(
     runs: Sequence[Path], arrangements: Sequence[Arrangement], folder: Path, display: Display
 ) -> list[Row]:
     """Measure what is not measured yet, and return all rows."""
+    note_orders(runs, arrangements, folder)
     kept = RowFile(folder / ROWS_FILE)
     for arrangement in arrangements:
         chosen = [runs[number] for number in arrangement.order]
@@ -281,7 +300,7 @@ def measure_all(
 
 def main() -> None:
     """Measure, and print one table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN")
     parser.add_argument("--out", type=Path, required=True, help="keep everything here, and go on")
     parser.add_argument(

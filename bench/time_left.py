@@ -8,7 +8,7 @@ plan before the run is used: no stage is corrected on the way.
 
 from __future__ import annotations
 
-import sys
+import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,4 +115,6 @@ def main(folders: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
+    parser.add_argument("runs", nargs="+", metavar="RUN")
+    main(parser.parse_args().runs)

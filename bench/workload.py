@@ -22,6 +22,7 @@ from selfteach.records import (
     get_user_text,
     make_prompt,
 )
+from selfteach.run.finished import LESSON_FILE
 from selfteach.run.ledger import Ledger
 from selfteach.run.stage_labels import STAGE_LABELS
 from selfteach.text import clean_text
@@ -33,6 +34,8 @@ SCORED = "scored.jsonl"
 """A file in the folder of a run that `bench.record_scores` made: every text that was scored."""
 SAMPLED = "sampled.jsonl"
 """Beside it: the tokens and the seconds of every call that sampled."""
+CHOSEN = ("epochs", "once")
+"""The settings of the training that a run chooses for its rule, and that change its work."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ class Workload:
         num_scored: how many scores the ledger has.
         embedded: prompts that were embedded.
         compared: the base's own answers, on which the drift was measured.
-        settings: the dotted keys of the configuration.
+        settings: the dotted keys of the configuration, with what the run chose of `CHOSEN`.
         forbids_subject: whether the rule forbids a subject. Such a run notes its other names.
         seconds: of the whole command.
         sampled: the sampled tokens, and the seconds of sampling alone; None where they were not
@@ -112,13 +115,22 @@ def read_workload(folder: Path) -> Workload:
             ],
             compared=_find_general_answers(rows, answers, fingerprint),
             examples=examples,
-            settings=ledger.get_note("identity")["config"],
+            settings={**ledger.get_note("identity")["config"], **_read_chosen(folder)},
             forbids_subject=ledger.get_note("other_names") is not None,
             seconds=float(result["seconds"]),
             sampled=_read_sampled(folder / SAMPLED),
         )
     finally:
         ledger.close()
+
+
+def _read_chosen(folder: Path) -> dict[str, Any]:
+    """Return what the run chose of its training, by dotted keys; nothing without its record."""
+    path = folder / LESSON_FILE
+    if not path.is_file():
+        return {}
+    chosen = json.loads(path.read_text("utf-8"))["training"]["settings"]
+    return {f"train.{name}": chosen[name] for name in CHOSEN if name in chosen}
 
 
 def _read_sampled(path: Path) -> tuple[int, float] | None:

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from selfteach.config import METHOD_CONFIGS, resolve
+
 SCRIPT = Path(__file__).parents[1] / "tools" / "golden.py"
 RECORD: dict[str, Any] = {
     "feedback": {
@@ -52,6 +54,24 @@ def compared(golden: ModuleType, folder: Path, changed: Any, names: str = "old")
         write(folder / "a", RECORD), write(folder / "b", changed, names)
     )
     return found
+
+
+@pytest.mark.parametrize(
+    ("name", "method"),
+    [
+        ("FEEDBACK", "feedback"),
+        ("CORRECTIONS", "corrections"),
+        ("REVIEW", "corrections"),
+        ("DOCUMENTS", "documents"),
+        ("TASKS", "tasks"),
+        ("TRAIN", "train"),
+    ],
+)
+def test_the_settings_of_the_scenarios_are_those_of_this_checkout(
+    golden: ModuleType, name: str, method: str
+) -> None:
+    found = resolve(METHOD_CONFIGS[method], None, getattr(golden, name).split())
+    assert found.config.model_dump()
 
 
 def test_equal_recordings_have_no_difference(golden: ModuleType, tmp_path: Path) -> None:

@@ -39,116 +39,29 @@ from pathlib import Path
 from typing import Any
 
 RENAMED: dict[str, dict[str, str | None]] = {
-    # Each table maps an old name to its new name. None: the new code no longer has it.
+    # Each table maps an old name, which this tool's command lines have, to its new name. None: the
+    # new code no longer has it. Once no code with the old names is compared any more, write the new
+    # ones into the scenarios and empty the tables.
     # keys: of exam.json, compare.json, printed results and rows, at any depth.
-    "keys": {
-        "leakage": "side_effects",
-        "misapplied": "overapplied",
-        "drawn": "sampled",
-        "target_drawn": "target_sampled",
-        "drawn_correction": "sampled_correction",
-        "drawn_tokens": "sampled_tokens",
-        "taught": "tuned",
-        "taught_logp": "tuned_logp",
-        "broken": "ok",
-        "drawn_broken": "sampled_ok",
-        "drawn_tokens_a_second_here": "sampled_tokens_per_second",
-        "rehearsal": "smoke_test",
-        "fall": "reduction",
-        "held_out_fall": "held_out_reduction",
-    },
+    "keys": {},
     # stages: of the funnel and the dropped candidates. Those of requests are parts of their ids.
-    "stages": {
-        "anchor": "anchors",
-        "ask": "questions",
-        "ask alike": "prompts like others",
-        "ask corners": "prompts like failures",
-        "ask general": "general prompts",
-        "ask near": "near prompts",
-        "ask similar 1": "prompts like criticized ones 1",
-        "ask target": "target prompts",
-        "correct 1": "correct, round 1",
-        "correct 2": "correct, round 2",
-        "dev": "dev examples",
-        "lessons of the file": "examples from the file",
-        "own": "base answers",
-        "reading": "reading examples",
-        "replay": "anchors",
-        "room": "rows that fit the context",
-    },
+    "stages": {},
     # kinds: of examples (the values of "kind", and the kinds in `train.weights`).
-    "kinds": {"lesson": "example"},
+    "kinds": {},
     # reasons: why a candidate was dropped, in full.
-    "reasons": {
-        "another answer comes back": "the model gives another answer to it",
-        "answers itself": "contains its answer",
-        "asks about nothing": "too vague",
-        "chatter": "speaks as an assistant",
-        "enough from this document": "more than study.per_document",
-        "gives its answer": "contains its answer",
-        "goes round in circles": "loops",
-        "kept for the exam": "held out for the exam",
-        "long answer": "answer too long",
-        "loses the answer": "label without the answer",
-        "nothing comes back": "the model gives no answer to it",
-        "search budget spent": "no good answer within search.tries",
-        "the base says nothing": "empty base answer",
-        "of an attempt that was stopped, and not walked again": (
-            "left over from an interrupted attempt"
-        ),
-    },
+    "reasons": {},
     # sentences: parts of the sentence of a verdict.
-    "sentences": {"unharmed": "not degraded", "are harmed": "are degraded"},
+    "sentences": {},
     # verdicts: the values of "word".
     "verdicts": {},
     # paths: regular expressions on a whole path as `compare` prints it, applied last.
     "paths": {},
     # options and commands: words of a command line, for `record --rename new`.
-    "options": {"--draws": "--samples"},
+    "options": {},
     # settings: dotted keys after --set, for `record --rename new`; "keep" covers "keep.general".
-    "settings": {
-        "rehearsal": "smoke_test",
-        "ask.in_scope": "ask.min_violations",
-        "probe.draws": "probe.samples",
-        "search.least_token_logp": "search.min_token_logp",
-        "correct.draws": "correct.samples",
-        "criticism.least_token_logp": "criticism.min_token_logp",
-        "keep.general": "anchors.general",
-        "keep.rounds": "anchors.rounds",
-        "keep.anchor_tokens": "anchors.anchor_tokens",
-        "replay.general": "anchors.general",
-        "replay.rounds": "anchors.rounds",
-        "replay.anchor_tokens": "anchors.anchor_tokens",
-        "select.draws": "select.samples",
-        "select.filter": "select.filter_pairs",
-        "stages.own_tokens": "stages.general_tokens",
-        "sift.least_words": "filter.min_words",
-        "sift.most_words": "filter.max_words",
-        "sift.any_script": "filter.any_script",
-        "sift.max_overlap": "filter.max_overlap",
-        "sift.similar": "filter.similar",
-        "sift.blacklist": "filter.blacklist",
-        "cases.most": "instances.max_instances",
-        "cases.shots": "instances.shots",
-        "cases.draws": "instances.samples",
-        "cases.agreement": "instances.min_agreement",
-        "cases.max_tokens": "instances.max_tokens",
-        "invent.least_yield": "invent.min_yield",
-        "train.fast": "train.distill_from",
-        "train.mix": "train.dataset_shares",
-        "train.least": "train.min_share",
-        "train.clip": "train.max_grad_norm",
-        "train.own_tokens": "train.on_policy_tokens",
-    },
+    "settings": {},
 }
-ADDED: tuple[str, ...] = (
-    r".*/exam/method",
-    r".*/role",
-    r".*/side_effects/overapplied(/.*)?",
-    r"compare/funnel/.*",
-    r"tasks/funnel/anchors/.*",
-    r"\w+/exam/longer/drift/left_out",
-)
+ADDED: tuple[str, ...] = ()
 """Regular expressions on whole paths that only the record with the new names may have."""
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -171,27 +84,27 @@ LEFT_OUT = {
 }
 """Keys that no record holds, at any depth. The seconds of each stage (`cost.stages`) go too."""
 
-FEEDBACK = """engine=hf ask.target=28 ask.near=10 ask.general=10 ask.in_scope=0 ask.rounds=4
-    ask.max_overlap=0.7 probe.draws=2 probe.max_tokens=14 search.tries=4 search.max_tokens=14
-    balance.clusters=2 balance.rounds=1 balance.prompts=8 exam.target=10 exam.near=6 exam.general=6
-    exam.max_tokens=14 train.max_tokens=200 train.learning_rate=0.003 train.batch_size=4
-    train.epochs=4 train.checkpoint_every=5"""
-CORRECTIONS = """engine=hf correct.max_tokens=14 correct.max_overlap=0.8 correct.draws=1
-    keep.general=10 keep.rounds=3 criticism.similar=14 criticism.rounds=2 exam.max_tokens=14
-    exam.general=4 exam.shots=2 train.max_tokens=200 train.learning_rate=0.003 train.batch_size=4
-    train.epochs=3 train.checkpoint_every=5"""
-REVIEW = """engine=hf correct.max_tokens=14 correct.max_overlap=0.8 keep.general=8 keep.rounds=3
-    exam.max_tokens=14 exam.general=2 exam.shots=1 exam.prompts=3 train.max_tokens=200
-    train.batch_size=4 train.epochs=1 train.checkpoint_every=0"""
+FEEDBACK = """engine=hf ask.target=28 ask.near=10 ask.general=10 ask.min_violations=0
+    ask.rounds=4 ask.max_overlap=0.7 probe.samples=2 probe.max_tokens=14 search.tries=4
+    search.max_tokens=14 balance.clusters=2 balance.rounds=1 balance.prompts=8 exam.target=10
+    exam.near=6 exam.general=6 exam.max_tokens=14 train.max_tokens=200 train.learning_rate=0.003
+    train.batch_size=4 train.epochs=4 train.checkpoint_every=5"""
+CORRECTIONS = """engine=hf correct.max_tokens=14 correct.max_overlap=0.8 correct.samples=1
+    anchors.general=10 anchors.rounds=3 criticism.similar=14 criticism.rounds=2
+    exam.max_tokens=14 exam.general=4 exam.shots=2 train.max_tokens=200 train.learning_rate=0.003
+    train.batch_size=4 train.epochs=3 train.checkpoint_every=5"""
+REVIEW = """engine=hf correct.max_tokens=14 correct.max_overlap=0.8 anchors.general=8
+    anchors.rounds=3 exam.max_tokens=14 exam.general=2 exam.shots=1 exam.prompts=3
+    train.max_tokens=200 train.batch_size=4 train.epochs=1 train.checkpoint_every=0"""
 DOCUMENTS = """engine=hf read.chunk_tokens=64 questions.per_chunk=4 questions.rounds=2
-    select.judge=match select.draws=2 select.calibrate=4 replay.general=10 replay.rounds=3
-    replay.anchor_tokens=6 exam.general=4 exam.common=4 exam.max_tokens=10 train.max_tokens=120
+    select.judge=match select.samples=2 select.calibrate=4 anchors.general=10 anchors.rounds=3
+    anchors.anchor_tokens=6 exam.general=4 exam.common=4 exam.max_tokens=10 train.max_tokens=120
     train.learning_rate=0.003 train.lora.rank=32 train.lora.alpha=32 train.batch_size=16
     train.epochs=20 train.checkpoint_every=0 study.per_sentence=8 train.beta=0.1
     study.backwards=false study.clauses=false stages.pairs=true
     train.weights={"pair":{"sft":1.0},"general":{"anchor":4.0}}"""
 TASKS = """engine=hf count=12 invent.requests=6 invent.rounds=6 invent.max_tokens=40
-    cases.max_tokens=20 keep.general=10 keep.rounds=2 exam.max_tokens=12 exam.general=4
+    instances.max_tokens=20 anchors.general=10 anchors.rounds=2 exam.max_tokens=12 exam.general=4
     exam.tasks=12 exam.shots=2 train.max_tokens=200 train.learning_rate=0.001 train.batch_size=4
     train.epochs=4 train.checkpoint_every=5 judge.pairs=6"""
 TRAIN = "train.batch_size=6 train.epochs=4 train.checkpoint_every=2 train.learning_rate=0.01"
@@ -730,7 +643,7 @@ def record_program(recorder: Recorder) -> None:
 def record_criticism(recorder: Recorder) -> None:
     """Learn one criticism."""
     words = ["corrections", "criticism.jsonl", "--model", "talker"]
-    more = " exam.longer=2 criticism.similar=24 keep.general=4 train.epochs=8"
+    more = " exam.longer=2 criticism.similar=24 anchors.general=4 train.epochs=8"
     recorder.teach("criticism", *words, sets=CORRECTIONS + more)
 
 
@@ -1004,7 +917,7 @@ def rename_segment(place: Segments, number: int) -> str | None:
     return RENAMED["keys"].get(segment, segment)
 
 
-INVERTED = ("broken", "drawn_broken")
+INVERTED: tuple[str, ...] = ()
 """Old keys whose new names say the opposite."""
 TABLE_OF = {"stage": "stages", "kind": "kinds", "reason": "reasons", "word": "verdicts"}
 

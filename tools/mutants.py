@@ -966,7 +966,8 @@ def main() -> int:
     if options.list:
         for name in names:
             for mutant in find_group_mutants(GROUPS[name]):
-                print(f"{name} line {mutant.line}: {mutant.id}")
+                if options.only in mutant.id:
+                    print(f"{name} line {mutant.line}: {mutant.id}")
         return 0
     os.nice(10)
     if len(names) > 1:  # a process for each: what one group imports must not help another

@@ -225,7 +225,7 @@ def stop_server(process: subprocess.Popen[str]) -> int:
 
 def main() -> int:
     """Run the soak test; return the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
     parser.add_argument("runs", nargs="*", metavar="RUN")
     parser.add_argument("--student", metavar="NAME", help="serve a student with its lessons")
     parser.add_argument("--model", default="embedded", help="the base that is served alone")

@@ -15,9 +15,13 @@ from bench.curve import (
     find_n90_of_medians,
     list_points,
     main,
+    measure_points,
     order_prompts,
     paint_curve,
 )
+from bench.rule_prompts import FILES
+
+from selfteach.errors import DataError
 
 CLUSTERS = {"a": 0, "b": 0, "c": 0, "d": 1, "e": 1}
 
@@ -37,6 +41,12 @@ def make_row(
     }
 
 
+def make_options(out: Path, **more: Any) -> Namespace:
+    own = {"run": Path("runs/dogs-0"), "file": Path("dogs.yaml"), "model": "embedded"}
+    points = {"seeds": [0], "orders": ["balanced", "random"], "sizes": [4, 8]}
+    return Namespace(out=out, **{**own, **points, **more})
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_a_seed_draws_the_prompts_and_balanced_takes_each_cluster(seed: int) -> None:
     drawn = order_prompts("abcde", CLUSTERS, "random", seed)
@@ -49,10 +59,26 @@ def test_a_seed_draws_the_prompts_and_balanced_takes_each_cluster(seed: int) -> 
 def test_measured_points_are_not_measured_again(tmp_path: Path) -> None:
     out = tmp_path / "points.jsonl"
     out.write_text(json.dumps(make_row("balanced", 4, 0.5)) + "\n", "utf-8")
-    given = Namespace(
-        out=out, file=Path("dogs.yaml"), seeds=[0], orders=["balanced", "random"], sizes=[4, 8]
-    )
+    given = make_options(out)
     assert list(list_points(given)) == [(0, "balanced", 8), (0, "random", 4), (0, "random", 8)]
+
+
+@pytest.mark.parametrize("other", [{"run": Path("runs/dogs-1")}, {"model": "a/big"}])
+def test_points_of_another_run_or_model_are_not_mixed(tmp_path: Path, other: Any) -> None:
+    out = tmp_path / "points.jsonl"
+    row = {**make_row("balanced", 4, 0.5), "run": "dogs-0", "model": "embedded"}
+    out.write_text(json.dumps(row) + "\n", "utf-8")
+    assert len(list(list_points(make_options(out)))) == 3
+    with pytest.raises(SystemExit, match=r"dogs-0.*name another file"):
+        list(list_points(make_options(out, **other)))
+
+
+def test_the_folder_of_the_points_is_there_before_anything_is_measured(tmp_path: Path) -> None:
+    given = make_options(tmp_path / "new" / "points.jsonl", run=tmp_path / "no run")
+    given.file = FILES / "dogs.yaml"
+    with pytest.raises(DataError):
+        measure_points(given)
+    assert given.out.parent.is_dir()
 
 
 def test_the_table_has_n90_of_each_order(

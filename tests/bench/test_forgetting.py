@@ -55,10 +55,31 @@ def test_the_interval_covers_seeds_and_prompts() -> None:
     assert apart.high - apart.low > 0.6
 
 
+def test_kept_rows_are_those_of_the_plan_and_each_arm_counts_once(tmp_path: Path) -> None:
+    """A seed that was stopped after its first arm begins again, so that arm is there twice."""
+    plan = ExperimentPlan()
+    row = {"arm": "nothing", "seed": 0, "first": [True], "steps": 30}
+    rows = [
+        row,  # of before model and rate were noted
+        {**row, **plan.describe(), "first": [False]},
+        {**row, **plan.describe(), "steps": 60},
+        {**row, **plan.describe(), "rate": 1e-3},
+        {**row, **plan.describe(), "model": "big"},
+        {**row, **plan.describe(), "seed": 1},
+    ]
+    kept = tmp_path / "rows.jsonl"
+    kept.write_text("".join(json.dumps(one) + "\n" for one in rows), "utf-8")
+    assert forgetting.read_kept_rows(kept, plan) == [rows[1], rows[5]]
+    assert forgetting.read_kept_rows(tmp_path / "no file", plan) == []
+
+
 @pytest.mark.slow
 @pytest.mark.training
 def test_the_whole_experiment(
-    tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tiny: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     kept = tmp_path / "rows.jsonl"
     found = forgetting.main(
@@ -79,6 +100,7 @@ def test_the_whole_experiment(
     assert {"after the first task", *(arm.name for arm in SOME)} <= texts
     assert '"steps": 14' in capsys.readouterr().out
     assert len(kept.read_text().splitlines()) == 1 + len(SOME)
-    assert forgetting.main(
-        replace(make_plan(Path("no model"), 40, 6), arms=SOME[:2]), [0], None, kept
-    ) == {a: found[a] for a in list(found)[:3]}
+    monkeypatch.delattr(forgetting, "run_seed")
+    assert forgetting.main(replace(make_plan(tiny, 40, 6), arms=SOME[:2]), [0], None, kept) == {
+        a: found[a] for a in list(found)[:3]
+    }

@@ -8,15 +8,38 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bench.passages import format_tables, read_run
+from bench.passages import FinishedRun, format_row, format_tables, read_run
 
 from bench import passages
-
-pytestmark = [pytest.mark.training, pytest.mark.slow]
 
 Learned = tuple[Path, Path, dict[str, Any]]
 
 
+def test_the_interval_of_the_recovery_is_over_passages() -> None:
+    """Each passage has eight questions that go together: 8 passages tell less than 64 questions."""
+    right = {
+        f"{number}": [{"base": False, "prompted": True, "tuned": number % 2 == 0}] * 8
+        for number in range(8)
+    }
+    apart = {
+        f"{id} {place}": [question]
+        for id, questions in right.items()
+        for place, question in enumerate(questions)
+    }
+    together, alone = (
+        format_row(FinishedRun({}, rows, 0.0), sorted(rows)) for rows in (right, apart)
+    )
+    assert together.split()[1] == alone.split()[1] == "64"
+    low, high = (
+        [float(row.rpartition("[")[2].split(",")[0]) for row in (together, alone)],
+        [float(row.rstrip("]").rpartition(" ")[2]) for row in (together, alone)],
+    )
+    assert low[0] < low[1] - 0.1
+    assert high[0] > high[1] + 0.1
+
+
+@pytest.mark.slow
+@pytest.mark.training
 def test_a_run_has_a_row_with_the_figures_of_its_exam(learned: Learned) -> None:
     _, run, result = learned
     exam = json.loads((run / "exam.json").read_text())
@@ -29,6 +52,8 @@ def test_a_run_has_a_row_with_the_figures_of_its_exam(learned: Learned) -> None:
     assert f"damage {exam['damage']['value']:.2f}" in cost
 
 
+@pytest.mark.slow
+@pytest.mark.training
 def test_runs_are_compared_on_the_passages_that_all_share(learned: Learned) -> None:
     whole = read_run(learned[1])
     first = dict(list(whole.right.items())[:1])
@@ -38,6 +63,8 @@ def test_runs_are_compared_on_the_passages_that_all_share(learned: Learned) -> N
     assert [line.split()[:2] for line in shared] == [["1", "2"], ["4", "2"]]
 
 
+@pytest.mark.slow
+@pytest.mark.training
 def test_the_first_passages_are_taught_by_the_api(
     learned: Learned, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -57,6 +57,23 @@ def test_a_run_is_named_after_its_rule() -> None:
     assert Job(Path("runs/dogs"), "x", {}, 0, "embedded").rule == "dogs"
 
 
+@pytest.mark.parametrize("other", [{"model": "big"}, {"changes": {"anchor_tokens": 4}}])
+def test_lines_of_another_model_or_of_other_changes_are_not_gone_on_with(
+    tmp_path: Path, other: dict[str, Any]
+) -> None:
+    variants, out = tmp_path / "variants.yaml", tmp_path / "rows.jsonl"
+    variants.write_text("short: {anchor_tokens: 8}\n", "utf-8")
+    words = ["dogs-0", "--variants", str(variants), "--out", str(out)]
+    own = {"model": "embedded", "changes": {"anchor_tokens": 8}}
+    row = make_row("short", "dogs-0", 0, [0])
+    for kept in (row, row | own):  # the first one is of before they were noted
+        out.write_text(json.dumps(kept) + "\n", "utf-8")
+        main(words)
+    out.write_text(json.dumps(row | own | other) + "\n", "utf-8")
+    with pytest.raises(SystemExit, match="'short' of dogs-0 with other settings; name another"):
+        main(words)
+
+
 def test_the_table_pairs_prompts_of_the_same_runs(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

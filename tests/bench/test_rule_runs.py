@@ -25,12 +25,18 @@ def test_a_run_of_another_model_or_with_other_settings_is_another_run(
     given = argparse.Namespace(
         out=out, code=tmp_path, rules=["coffee"], seeds=1, jobs=1, model="embedded", config="quick"
     )
-    for model, config in (("embedded", "quick"), ("a/big", "quick"), ("a/big", "b/half.yaml")):
-        given.model, given.config = model, config
+    for model, config, also in (
+        ("embedded", "quick", False),
+        ("a/big", "quick", False),
+        ("a/big", "b/half.yaml", False),
+        ("a/big", "b/half.yaml", True),
+    ):
+        given.model, given.config, given.also = model, config, also
         rules.run_rules(given)
         rules.run_rules(given)
     found = [(row.get("model"), row.get("config")) for row in rules.read_rows(out)]
-    assert found == [(None, None), ("big", "quick"), ("big", "half")]
+    own = [("big", "quick"), ("big", "half"), ("big", "half --also")]
+    assert found == [(None, None), *own]
 
 
 def make_options(out: Path, keep: Path | None = None) -> argparse.Namespace:

@@ -57,6 +57,19 @@ def test_the_arrangements_of_two_orders() -> None:
     ]
 
 
+def test_another_order_of_the_same_number_is_not_mixed_with_the_first(tmp_path: Path) -> None:
+    runs = [Path("runs/a"), Path("runs/b")]
+
+    def note(*orders: list[int]) -> None:
+        ways = students.list_arrangements(orders, each_step=False, beside=True, consolidated=False)
+        students.note_orders(runs, ways, tmp_path)
+
+    note([0, 1])
+    note([0, 1], [1, 0])
+    with pytest.raises(SystemExit, match="'stacked, order 1, 2 lessons' of a, b; name another"):
+        note([1, 0])
+
+
 @pytest.mark.parametrize("text", ["1,2", "1,2,2", "0,1,2", "1,2,x"])
 def test_an_order_names_each_run_once(text: str) -> None:
     with pytest.raises(ValueError, match=r"name each|invalid literal"):

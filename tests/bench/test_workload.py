@@ -25,6 +25,7 @@ from selfteach.records import (
     make_prompt,
     prompt_to_json,
 )
+from selfteach.run.finished import LESSON_FILE
 from selfteach.run.ledger import Ledger, Outcome
 from talker import open_ledger
 
@@ -168,6 +169,13 @@ def test_work_is_what_the_ledger_answered(folder: Path) -> None:
     assert work.embedded == [make_prompt("Sing 0")]
     assert len(work.compared) == 4
     assert (len(work.examples), work.seconds, work.settings) == (6, 10.0, {"train.epochs": 3})
+
+
+def test_the_epochs_are_those_that_the_run_chose(folder: Path) -> None:
+    """A rule with a condition takes four, which its configuration does not say."""
+    chosen = {"epochs": 4, "once": ["near"], "learning_rate": 0.1}
+    (folder / LESSON_FILE).write_text(json.dumps({"training": {"settings": chosen}}), "utf-8")
+    assert read_workload(folder).settings == {"train.epochs": 4, "train.once": ["near"]}
 
 
 def test_scored_texts_are_found_by_id_or_read_from_the_scores(
