@@ -131,15 +131,21 @@ def test_a_criticised_answer_is_never_held_as_it_is() -> None:
     assert [(r.fault, r.unchanged) for r in found] == [(NOT_REVISED, False), ("", True)]
 
 
-def test_a_promise_is_not_what_is_left_of_a_long_answer() -> None:
-    promise = "Sure, I'd be happy to help with that."
+@pytest.mark.parametrize(
+    "opening", ["Sure, I'd be happy to help with that.", "Tea is a wonderful thing!"]
+)
+def test_an_opening_is_not_what_is_left_of_a_long_answer(opening: str) -> None:
     (long,) = answers(1, 16)
-    promised = Correctable(QUESTION, f"{promise} {long.answer}")
-    own = replace(critic(), writer=Shortening({promised.answer: "tea is made of leaves."}))
-    (found,) = own.correct([promised])
+    (bare,) = critic().correct([Correctable(QUESTION, long.answer)])
+    (found,) = critic().correct([Correctable(QUESTION, f"{opening} {long.answer}")])
+    assert (found.fault, found.strategy, found.text) == ("", "smallest", bare.text)
+
+
+def test_an_opening_alone_is_no_answer() -> None:
+    opened = Correctable(QUESTION, "Tea is a wonderful thing! It" + TAIL)
+    own = replace(critic(), writer=Shortening({opened.answer: "tea is made of leaves."}))
+    (found,) = own.correct([opened])
     assert (found.fault, found.text) == ("", "tea is made of leaves.")
-    (found,) = critic().correct([Correctable(QUESTION, long.answer)])
-    assert (found.fault, found.strategy) == ("", "smallest")
 
 
 def test_a_long_answer_is_learned_from_a_brief_one() -> None:
@@ -291,10 +297,10 @@ def test_the_exam_corrects_as_little_as_it_can() -> None:
 
 
 def test_a_short_answer_that_was_cut_is_too_long() -> None:
-    cut = Correctable(QUESTION, "Tea is good. It is made of leaves and", cut=True)
+    cut = Correctable(QUESTION, "Tea is a plant. It is made of leaves and", cut=True)
     (found,) = critic().correct([cut])
-    assert (found.unchanged, found.text, found.cut) == (False, "Tea is good.", False)
-    (whole,) = critic().correct([Correctable(QUESTION, "Tea is good. It is made of leaves and")])
+    assert (found.unchanged, found.text, found.cut) == (False, "Tea is a plant.", False)
+    (whole,) = critic().correct([Correctable(QUESTION, "Tea is a plant. It is made of leaves and")])
     assert whole.unchanged
 
 

@@ -25,7 +25,7 @@ from selfteach.generate.revise import find_smallest_revision, trim_to_sentence
 from selfteach.judge import ViolationJudge
 from selfteach.judge.check import parse_check
 from selfteach.judge.contrast import append_words
-from selfteach.judge.promise import ONLY_PROMISES, only_promises
+from selfteach.judge.opening import SAYS_NOTHING, leave_out_opening, says_nothing
 from selfteach.judge.request_judge import LikenessJudge
 from selfteach.judge.stray_answers import find_stray_answers
 from selfteach.materials.corrections import Edit, find_quoted_places
@@ -87,10 +87,10 @@ class Critic:
         """
         return any(limits_length(parse_check(check)) for check in self.checks)
 
-    def find_answer_fault(self, text: str) -> str:
-        """Return why a text cannot be an answer, or ""."""
-        promises = self.has_length_limit and only_promises(text)
-        return find_text_fault(text) or (ONLY_PROMISES if promises else "")
+    def find_answer_fault(self, prompt: Turns, text: str) -> str:
+        """Return why a text cannot be an answer to a prompt, or ""."""
+        is_empty = self.has_length_limit and says_nothing(get_user_text(prompt), text)
+        return find_text_fault(text) or (SAYS_NOTHING if is_empty else "")
 
     def broken(self, answers: Sequence[Correctable]) -> list[bool]:
         """Return whether the criticism applies to each answer."""
@@ -214,7 +214,9 @@ class Critic:
         keeps_clear = make_test(tighten_checks(self.checks))
         brief: dict[Correctable, str] = {}
         for a in asked:
-            left = [text for text in sampled[a.prompt] if not self.find_answer_fault(text)]
+            left = [
+                text for text in sampled[a.prompt] if not self.find_answer_fault(a.prompt, text)
+            ]
             left.sort(key=keeps_clear, reverse=True)
             if text := next((text for text in left if text not in brief.values()), ""):
                 brief[a] = text
@@ -294,15 +296,17 @@ class Critic:
 
     def _revise_minimally(self, answered: Correctable, checks: Sequence[str]) -> str:
         """Return the answer without the parts that violate a check; "" where that is not enough, or
-        nothing is left.
+        nothing is left. Where the length is limited, the first sentences go if they say nothing.
         """
         cut = answered.cut and self.has_length_limit
         answer = trim_to_sentence(answered.answer) if cut else answered.answer
+        if self.has_length_limit:
+            answer = leave_out_opening(get_user_text(answered.prompt), answer)
         for wanted in dict.fromkeys((tuple(checks), self.checks)):
             keeps = [parse_check(check).keeps for check in wanted]
             for parts in (False, True):
                 text = find_smallest_revision(answer, keeps, parts) if keeps else None
-                if text is not None and not self.find_answer_fault(text):
+                if text is not None and not self.find_answer_fault(answered.prompt, text):
                     return text
         return ""
 
@@ -331,7 +335,7 @@ class Critic:
             sound = [
                 replace(a, answer=text, cut=False)
                 for text in texts
-                if not self.find_answer_fault(text)
+                if not self.find_answer_fault(a.prompt, text)
             ]
             flags = self.broken(sound)
             good = [other.answer for other, bad in zip(sound, flags, strict=True) if not bad]
@@ -365,7 +369,9 @@ class Critic:
         gibberish = find_gibberish(self.session, good)
         judged = []
         for r, applies, odd in zip(good, flags, gibberish, strict=True):
-            fault = self.find_answer_fault(r.text) or ("makes no sense" if odd else "")
+            fault = self.find_answer_fault(r.asked.prompt, r.text) or (
+                "makes no sense" if odd else ""
+            )
             judged.append(replace(r, fault="does not meet the criticism" if applies else fault))
         rest = iter(judged)
         return [r if r.fault else next(rest) for r in revisions]
