@@ -55,6 +55,7 @@ def test_what_has_a_word_of_its_own_says_something(question: str, answer: str) -
         # what leans on the opening keeps it
         ("Growing tomatoes is fun! They need a large pot.", None),
         ("Growing tomatoes is fun!", None),
+        ("\n Choose a large pot.", None),
         ("Choose a large pot. Growing tomatoes is fun!", None),
     ],
 )

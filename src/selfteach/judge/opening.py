@@ -55,7 +55,7 @@ def leave_out_opening(question: str, answer: str) -> str:
     pieces = split_pieces(answer.lstrip())
     for n, piece in enumerate(pieces):
         if not says_nothing(question, piece):
-            return answer if _LEANS.match(piece) else "".join(pieces[n:])
+            return answer if n == 0 or _LEANS.match(piece) else "".join(pieces[n:])
     return answer
 
 
