@@ -525,20 +525,6 @@ def open_unfinished(place: tuple[str, int]) -> list[socket.socket]:
     return opened
 
 
-def test_unfinished_requests_count_against_the_most_connections(
-    served: ServedModels, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(server, "SPARE_CONNECTIONS", 1)
-    monkeypatch.setattr(connections, "REQUEST_S", 600.0)
-    with listen(served, server.ServerOptions(port=0, max_waiting=4)) as place:
-        assert ask_health(place) == 200
-        opened = open_unfinished(place)
-        assert ask_health(place) == 503
-        for connection in opened:
-            connection.close()
-        wait_until(lambda: ask_health(place) == 200)
-
-
 def test_a_connection_without_a_whole_request_is_closed_in_time(
     served: ServedModels, monkeypatch: pytest.MonkeyPatch
 ) -> None:
