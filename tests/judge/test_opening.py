@@ -15,6 +15,7 @@ TOMATOES = "How do I grow tomatoes on a balcony?"
         (TOMATOES, "Growing tomatoes on a balcony can be a bit tricky."),
         (TOMATOES, "Growing tomatoes on a balcony is fun!"),
         (TOMATOES, "Sure, I'd be happy to help with that. Here are some steps to get started:"),
+        ("Can you grow tomatoes in pots?", "Sure, I'd be happy to help with that."),
         ("Do you have any tips for a balcony?", "A balcony requires a bit of extra care."),
         ("How do I use rainwater?", "Using rainwater is a great idea."),
         ("How do I plan a garden?", "Planning your garden is a wonderful and rewarding process."),
