@@ -21,6 +21,7 @@ from typing import Any
 import selfteach
 from bench.prompt_files import sample_in_order
 from bench.seal import read_passages
+from selfteach.evaluate.knowledge import compare_with_enough
 from selfteach.evaluate.verdict import Evidence, choose_verdict
 from selfteach.generate.answers import make_open_book_chat
 from selfteach.judge.match import contains_answer
@@ -102,7 +103,7 @@ def read_own(exam: Mapping[str, Any]) -> tuple[Flags, list[str]]:
 def reach_word(right: Flags, clusters: Sequence[str]) -> str:
     """Return the verdict of the shares alone: side effects are the same in both exams."""
     gain = clustered_bootstrap(right["tuned"], right["base"], clusters)
-    over_prompt = clustered_bootstrap(right["tuned"], right["prompted"], clusters)
+    over_prompt = compare_with_enough(right["tuned"], right["prompted"], clusters)
     return choose_verdict(Evidence(gain, over_prompt, "", ""))[0]
 
 

@@ -15,7 +15,7 @@ from selfteach.evaluate.common_knowledge import COMMON_QUESTIONS
 from selfteach.evaluate.exam import GENERAL, TARGET, Answers, ExamState, measures_to_json
 from selfteach.evaluate.knowledge import GradedAnswers, grade_answers
 from selfteach.evaluate.side_effects import find_side_effects
-from selfteach.evaluate.verdict import reach_verdict
+from selfteach.evaluate.verdict import choose_verdict, reach_verdict
 from selfteach.generate.answers import LabelledQuestion
 from selfteach.generate.questions import Question
 from selfteach.judge.contradiction import KnowledgeScores
@@ -162,7 +162,7 @@ ALL = "+" * 20
             "the base answers 50 % of the held-out questions with the document in its prompt, the "
             "tuned model 25 % without it.",
         ),
-        ((NONE, HALF, HALF), {}, "just prompt it", "the tuned model 50 % without it."),
+        ((NONE, HALF, HALF), {}, "taught", "what was known before is not degraded."),
         (
             (NONE, FEW, HALF),
             {},
@@ -193,14 +193,6 @@ def test_every_rung_of_the_verdict(
 def test_harm_speaks_louder_than_a_good_prompt_and_chance_louder_than_harm() -> None:
     assert "cleanly" in verdict(NONE, ALL, HALF, degraded=20)["sentence"]
     assert "chance" in verdict(NONE, ALL, NONE, degraded=20)["sentence"]
-
-
-def test_one_question_fewer_than_the_open_book_is_not_taught() -> None:
-    """25 % beside 26 % open book: the prompt does as well."""
-    base = "-" * 100
-    open_book = "+" * 26 + "-" * 74
-    assert verdict(base, open_book, "+" * 25 + "-" * 75)["word"] == "just prompt it"
-    assert verdict(base, open_book, "+" * 27 + "-" * 73)["word"] == "taught"
 
 
 def test_who_recites_until_the_answer_comes_by_is_only_partly_taught() -> None:
@@ -254,7 +246,17 @@ def test_evidence_is_paired_by_question() -> None:
     assert evidence.gain is not None
     assert evidence.over_prompt is not None
     assert (evidence.gain.value, evidence.gain.n) == (0.5, 20)
-    assert (evidence.over_prompt.value, evidence.over_prompt.n) == (0.25, 20)
+    assert evidence.over_prompt.value == pytest.approx(0.5 - 0.9 * 0.25)
+    assert evidence.over_prompt.n == 20
+
+
+@pytest.mark.parametrize(("right", "is_enough"), [(17, False), (18, False), (19, True), (21, True)])
+def test_more_than_nine_tenths_of_the_open_book_are_worth_the_weights(
+    right: int, is_enough: bool
+) -> None:
+    tuned = "+" * right + "-" * (40 - right)
+    evidence = KnowledgeScorer(quiz(40)).make_evidence(state("-" * 40, "-" * 20 + "+" * 20, tuned))
+    assert (choose_verdict(evidence)[0] == "taught") == is_enough
 
 
 def test_scores_and_measures_of_all_arms() -> None:

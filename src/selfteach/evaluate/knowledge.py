@@ -34,6 +34,9 @@ from selfteach.evaluate.metrics import best_over
 from selfteach.evaluate.sanity import is_empty
 from selfteach.records import Completion, JsonObject, Measure
 
+ENOUGH_OF_OPEN_BOOK = 0.9
+"""The share of the open book's right answers above which a tuned model is worth its weights."""
+
 _NOT = r"(?: not|n['’]t)"
 _DECLINES = re.compile(
     rf"\b(?:(?:I|we) (?:do{_NOT}|cannot|can['’]t) (?:know|say|answer|find|recall|provide)|"
@@ -64,6 +67,29 @@ class GradedAnswers:
     attempted: list[bool]
     exact: list[bool]
     golds: Sequence[Sequence[str]]
+
+
+def compare_with_enough(
+    tuned: Sequence[bool],
+    prompted: Sequence[bool],
+    clusters: Sequence[Hashable],
+    *,
+    seed: int = 0,
+) -> Measure:
+    """Return the tuned model's share of right answers, minus what is enough of the open book's.
+
+    The open book is told which passage holds the answer; the tuned model has to know. So a tuned
+    model that answers nearly as many is worth its weights, and only one that answers clearly fewer
+    is not.
+
+    Args:
+        prompted: whether the base with the passage in its prompt is right, by question.
+
+    Raises:
+        ValueError: the lengths differ.
+    """
+    enough = [ENOUGH_OF_OPEN_BOOK * right for right in prompted]
+    return statistics.clustered_bootstrap(tuned, enough, clusters, seed=seed)
 
 
 def grade_answers(answers: Sequence[Completion], golds: Sequence[Sequence[str]]) -> GradedAnswers:

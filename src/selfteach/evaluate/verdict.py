@@ -43,6 +43,8 @@ MIN_ANY_PROMPTS = 5
 """Prompts with fewer of which nothing can be told, not even that nothing was learned."""
 LARGE_GAIN = 0.1
 """So large a gain that chance explains shows that the prompts are too few, not that it is none."""
+TIE = 1e-9
+"""Differences of shares below it are rounding: a tuned model that is as good as the prompt."""
 NO_MORE_THAN_CHANCE = "no more than chance explains"
 NOT_CLEANLY = "Not learned cleanly"
 """How the sentence begins where other answers are degraded; the word is "not learned"."""
@@ -54,7 +56,8 @@ class Evidence:
 
     Attributes:
         gain: tuned minus base, paired, greater is better; None if nothing was trained.
-        over_prompt: tuned minus prompted base; None if no prompt can hold the material.
+        over_prompt: tuned minus prompted base, or minus what is enough of it; None if no prompt
+            can hold the material.
         start: how the base does, as a clause: "the base keeps the rule in 40 % of its answers".
         change: what changed, as a clause.
         prompted: how the prompted base does, as a clause.
@@ -152,7 +155,7 @@ def choose_verdict(evidence: Evidence) -> tuple[Word, str]:
         return "not enough prompts", (
             f"Not enough prompts to tell: {change}, but {evidence.undecided}."
         )
-    as_good = evidence.over_prompt is not None and evidence.over_prompt.value <= 0
+    as_good = evidence.over_prompt is not None and evidence.over_prompt.value < TIE
     if as_good and not evidence.prompt_objection:
         return "just prompt it", f"Just prompt it: {evidence.prompted}."
     if evidence.partial:

@@ -166,7 +166,12 @@ class KnowledgeScorer:
         forgets = loss.low > MAX_COMMON_LOSS
         return Evidence(
             gain=compare(graded["base"].right),
-            over_prompt=compare(graded["prompted"].right),
+            over_prompt=knowledge.compare_with_enough(
+                graded["tuned"].right,
+                graded["prompted"].right,
+                self.list_passages(),
+                seed=state.seed,
+            ),
             start=start,
             change=(
                 f"{scores.percent('base')} of the held-out questions are answered before and "
