@@ -361,6 +361,7 @@ def measure_pairwise(questions: Sequence[HeldOutQuestion], state: ExamState) -> 
     if state.tuned is None:
         return {}
     session = cast(Session, state.session)
+    session.display.start_stage("compare answers")
     judge, described = choose_judge_with_passage(session, questions, state.seed)
     found: JsonObject = {"pairwise_judge": described}
     if judge is None:

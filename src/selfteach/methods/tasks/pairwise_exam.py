@@ -37,6 +37,7 @@ def measure_contests(
     Args:
         known: tasks of people that judges are calibrated on.
     """
+    session.display.start_stage("compare answers")
     judge, described = choose_judge(session, known, questions)
     answers = state.answers[TARGET]
     found: JsonObject = {
