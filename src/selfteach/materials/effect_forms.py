@@ -299,10 +299,6 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         lambda match: f"not {check_language(match)}",
     ),
     (
-        rf"{_NOT} (?:{_USE} )?(?:more|over) than (?P<most>{_NUMBER}) (?P<mark>{_MARK}){_WHERE}",
-        check_most_marks,
-    ),
-    (
         rf"(?:{_USE} |have )?(?:only )?(?:{'|'.join(AT_MOST)}) (?P<most>{_NUMBER}) "
         rf"(?P<mark>{_MARK}){_WHERE}",
         check_most_marks,
@@ -521,10 +517,6 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         lambda match: f"max_{name_unit(match['unit'])}={parse_count(match['count'])}",
     ),
     (
-        rf"(?:limit (?:it|{_IT}) to|use) (?P<before>{_BEFORE})? ?{_COUNT}{_AFTER}{_WHERE}",
-        check_bound,
-    ),
-    (
         rf"(?P<before>)?{_COUNT}(?:,? (?P<after>at most|tops|(?:and )?no more|max(?:imum)?|or "
         rf"less|or fewer|at least|only|long))",
         check_bound,
@@ -582,12 +574,6 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         check_spelled,
     ),
     (
-        rf"(?:write|spell) {_SPELLED_THING}(?:always )?as (?P<name>{_ODD_NAME})"
-        rf"(?:,? with (?:an?|the) [a-z]+(?: \w)?(?: in the [a-z]+| at the [a-z]+)?)?{_EVERYWHERE}"
-        rf"{_NOT_SPELLED}",
-        check_spelled,
-    ),
-    (
         rf"(?:write|spell) (?:{_SPELLED_THING}|it |this )(?P<name>{_ODD_NAME})"
         rf"(?:,? with (?:an?|the) [a-z]+(?: \w)?(?: in the [a-z]+| at the [a-z]+)?)?{_EVERYWHERE}"
         rf"{_NOT_SPELLED}",
@@ -598,10 +584,6 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         rf"(?P<code>(?-i:[A-Z]{{3}}))[\"']? (?P<place>before|in front of|after|behind) {_MONEY}"
         rf"(?P<old>,? (?:instead of|rather than|in place of|and not|not|never) .+)?",
         check_placed_code,
-    ),
-    (
-        rf"(?:write|say|spell){_THE_WORD} {_NEW} rather than{_THE_WORD} {_OLDS}",
-        replace_words,
     ),
     (
         rf"(?:write|say|use|put|spell){_THE_WORD} {_NEW}(?: with(?:out)? an? \w+| in full)?(?: "
@@ -735,7 +717,6 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         r"(?P<value>[\"'].+)",
         make_edge("ends"),
     ),
-    (r"(?:write|tell) (?:starting|beginning) with (?P<value>[\"'].+)", make_edge("starts")),
     (
         rf"{_NOT} (?:use|write|put) (?:the word )?[\"']?(?P<word>[\w'-]+?)[\"']? at the "
         r"(?:start|beginning) of (?:a|any|each|every) sentences?",
@@ -938,7 +919,6 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         r"times|facts?|examples?|paragraphs?|points?)\b)\d[^\"',;:]*)",
         check_value,
     ),
-    (r"(?:say|answer|reply)(?: with| that it is| that you are)? (?P<what>\d[\d.,:]*)", check_value),
     (
         r"(?:just |only |always )*say (?P<what>(?!\w+ly$|(?:nothing|something|anything|everything|"
         r"more|less|much|little|things?|again|back|please|okay|otherwise|instead|whatever|that|"
