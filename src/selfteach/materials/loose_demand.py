@@ -130,7 +130,10 @@ _OTHER_WORDS = [
             r"(?P<y>.+)",
             r"\g<x> instead of \g<y>",
         ),
-        (r"(?:slip|work|sneak|drop|fit|get) (?P<x>.+?) into(?: .+)?", r"use \g<x>"),
+        (
+            rf"(?:slip|work|sneak|drop|fit|get) (?P<x>.+?) into (?:it|them|{_REPLY}|your texts?)",
+            r"use \g<x>",
+        ),
         (r"(?:fit|stay) (?:in|into|inside) (?P<x>.+)", r"stay within \g<x>"),
         (r"(?:get|need|take) (?P<x>.+)", r"have \g<x>"),
         (r"(?P<x>.+ hashtags) at the end", r"\g<x>"),
