@@ -69,7 +69,8 @@ def say_counted_demand(text: str) -> str:
     around = f"{text[: count.start()]} {text[count.end() :]}"
     bare = _MOST.sub(" ", _LEAST.sub(" ", _EXACTLY.sub(" ", _FEWER.sub(" ", around))))
     bare = _MORE.sub(" ", bare)
-    if _NARROWS.search(bare) or asks_for_form(bare) or _TELLS.search(around):
+    bounds = " ".join(match[0] for match in _MOST.finditer(around))  # "no paragraph longer than"
+    if _NARROWS.search(bare) or asks_for_form(f"{bare} {bounds}") or _TELLS.search(around):
         return ""
     if _FREES.search(text) or not _DEMANDS.search(text):
         return ""

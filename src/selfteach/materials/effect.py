@@ -24,7 +24,7 @@ from selfteach.materials.loose_demand import (
 )
 from selfteach.materials.notation_forms import forbids_unit
 from selfteach.materials.other_languages import read_other_effect
-from selfteach.materials.phrases import MORE_DEMANDS, REPLIES, SAYING, THEM
+from selfteach.materials.phrases import MORE_DEMANDS, REPLIES, SAYING, THEM, hide_quotes
 from selfteach.materials.plain_demand import to_plain_demand
 from selfteach.materials.quoted_demand import say_quoted_demand
 from selfteach.materials.said_clause import (
@@ -37,6 +37,7 @@ from selfteach.materials.said_clause import (
 from selfteach.materials.scope import split_rule_sentences, starts_effect, to_imperative
 from selfteach.materials.statement import check_asked, check_statement, make_sentence
 from selfteach.materials.usual_words import (
+    QUOTED,
     cut_remark,
     is_example,
     tells_of_somebody,
@@ -81,7 +82,7 @@ def read_effect(text: str) -> Effect | None:
         return _join_effects(known)
     usual = [_to_usual_demand(_straighten(part)) for part in demands[:1]]
     found = _read_statements([*usual, *demands[1:]]) or _read_beside_manner(parts)
-    if found:
+    if found or any(map(_frees, parts)):
         return found
     straight = _straighten(text)
     plain = say_quoted_demand(straight) or say_counted_demand(straight)
@@ -116,6 +117,23 @@ def split_unread(text: str) -> tuple[Effect | None, list[str]]:
 _LIMITS_ANOTHER = re.compile(
     r"^(?:but|except|unless|or|otherwise|only)\b|\b(?:except|unless|only|apart from|not (?:if|"
     r"when|for|in|always)|(?:is|are) (?:fine|ok|okay|allowed))\b",
+    re.I,
+)
+
+
+def _frees(sentence: str) -> bool:
+    """Return whether a sentence demands nothing of its form, or more than it: "no need to start
+    with "Hi"", "don't just say "Yes"".
+    """
+    hidden, _ = hide_quotes(_straighten(sentence), QUOTED)
+    return _FREES.search(hidden) is not None and not re.search(SAYING, hidden, re.I)
+
+
+_FREES = re.compile(
+    rf"\b(?:no need (?:to|for)|(?:you|{REPLIES}) (?:(?:do not|don't|doesn't) (?:always )?(?:have|"
+    r"need) to|need not|needn't)|not (?:necessary|required|obliged) to|(?:don't|not|never) (?:be "
+    r"(?:afraid|shy|scared|too strict)|hesitate|feel (?:obliged|forced|bound)|worry)|(?:do not|"
+    r"don't|never) (?:just|only|merely|simply))\b",
     re.I,
 )
 
@@ -220,6 +238,8 @@ _PLEASE_BETWEEN = re.compile(r", please(?=, (?:not|never) )", re.I)
 def _read_sentence(sentence: str) -> Effect | None:
     """Return the effect of one sentence, or of two demands that "and" joins."""
     whole = re.sub(r"\s+", " ", sentence).strip().rstrip(".!;?").strip()
+    if _frees(whole):
+        return None
     reason = _find_reason(_BECAUSE, whole)
     if reason and MORE_DEMANDS.search(reason["reason"]):
         return _read_cut(reason["demand"], reason["reason"])
@@ -269,14 +289,21 @@ def _read_plain(text: str) -> Effect | None:
 
 
 _TITLE = re.compile(
-    r"(?!(?:when|if|on|in|at|for|with|during|while)\b)[^:\"']{1,40}: (?P<rest>.+)", re.I
+    r"(?!(?:when|if|on|in|at|for|with|during|while)\b)(?P<title>[^:\"']{1,40}): (?P<rest>.+)", re.I
 )
+_LIMITED = re.compile(
+    r"\b(?:when|whenever|if|unless|while|after|before|words?|sentences?|lines?|paragraphs?|items?|"
+    rf"bullets?|points?|{NUMBER})\b",
+    re.I,
+)
+"""What stands in no heading, but says when or of which part the rest is demanded."""
 
 
 def _match_form(text: str) -> Effect | None:
     """Return the effect of a sentence that is of one form, or of one after a heading."""
     title = _TITLE.fullmatch(text)
-    if found := _match_bare_form(text) or (title and _match_bare_form(title["rest"])):
+    rest = title["rest"] if title and not _LIMITED.search(title["title"]) else ""
+    if found := _match_bare_form(text) or (_match_bare_form(rest) if rest else None):
         return found
     return _match_bare_form(text.removesuffix(" only")) if text.endswith(" only") else None
 
@@ -315,6 +342,8 @@ def _read_joined(text: str) -> Effect | None:
         first = _match_form(head)
         if first is None:
             continue
+        if part := _OF_EACH.fullmatch(f"{head} {rest}"):
+            rest = f"{part['part']} {part['rest']}"
         is_limit = is_ban or _LIMITS.match(head) is not None
         goes_on = is_limit and not is_demand and is_bare_noun(rest)  # "no lists and tables"
         second = None if goes_on else _read_sentence(rest) or _read_statement(rest)
@@ -330,6 +359,12 @@ def _read_joined(text: str) -> Effect | None:
     return None
 
 
+_OF_EACH = re.compile(
+    r".*\b(?P<part>paragraphs|sentences|lines|bullet points|bullets|items)\b.* each (?:one |of "
+    r"them )?(?:with |of |in )?(?P<rest>.+)",
+    re.I,
+)
+"""What is demanded of the parts: "two paragraphs, each under 20 words"."""
 _FORBIDS = re.compile(
     r"(?:please )?(?:you )?(?:never|no|not|do not|don't|avoid|use no|must not|refrain|stop|stay|"
     r"keep|leave|steer)\b",
@@ -462,7 +497,10 @@ _DEMAND = re.compile(
 
 def to_demand(text: str) -> str:
     """Return "each answer must start with X", or "each answer starts with X", as "start with X"."""
-    if placed := _PLACED.fullmatch(text):
+    placed = _PLACED.fullmatch(text)
+    if placed and (placed["what"] or "").endswith(" only"):
+        return text  # and nowhere else
+    if placed:
         edge = placed["edge"] or placed["word_edge"]
         verb = "end" if edge.lower() in ("end", "bottom", "last") else "start"
         return f"{verb} with {placed['what'] or placed['word']}"
@@ -529,7 +567,8 @@ _POLITE_LEAD = re.compile(
     r"responses?|length|style|format|language):|please|kindly|always|only ever|(?:only )?then|"
     r"just|simply|whatever (?:happens|you do|(?:i|they|people|somebody) asks?(?: you| about)?)|"
     r"from now on|only(?= (?:use|answer|reply|respond|write|speak|talk|start|end)\b(?! yes or "
-    r"no))|try to|remember to|you (?:must|should|shall|are to|need to|have to)(?! not)|make sure "
+    r"no)(?!.* at the (?:start|beginning|top|end|bottom)\b))|try to|remember to|"
+    r"you (?:must|should|shall|are to|need to|have to)(?! not)|make sure "
     r"(?:to|that you)|(?:make sure|ensure|see to it)(?: that)?(?= (?:your|each|every|all|the|my|"
     r"any|it)\b)|be sure to|(?:can|could|would|will) you(?: please)?|i(?:'d| would)? (?:want|like|"
     r"love|need|expect|prefer) you to|(?:in|for) (?:all|every|each|any|your)(?: of)?(?: your)? "

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from selfteach.materials.check_text import join_checks, quote_value
+from selfteach.materials.check_text import LIST_ITEM, join_checks, quote_value
 from selfteach.materials.forbidden_topics import (
     TOPIC_LEAD,
     VAGUE,
@@ -439,11 +439,14 @@ def check_emoji(match: re.Match[str]) -> str | None:
     named = re.sub(r"\b(?:emojis?|emoticons?)\b", "", groups.get("names", ""), flags=re.I).strip()
     named = re.sub(r"\bsmil(?:eys?|ies|ing)\b(?: faces?)?", "smile", named, flags=re.I)
     names = [name for name in re.split(r"\s*(?:,|/|\b(?:or|and)\b)\s*", named) if name]
+    if len(names) > 1 and any(map(_ANY_MARK.fullmatch, names)):
+        return None  # "an exclamation mark and an emoji"
     names = [_KIND_OF_SMILE.sub("", name) for name in names]
     names = [name for name in names if name not in _ANY_PICTURE and not _COUNTED.fullmatch(name)]
     return check_pictures([*drawn, *names], edge, MANY.get(groups.get("many", "").lower(), 1))
 
 
+_ANY_MARK = re.compile(rf"(?:(?:an?|{NUMBER}) )?(?:{'|'.join(MARKS)})s?", re.I)
 _KIND_OF_SMILE = re.compile(r"^(?:an?|the|some|one) (?=smile$)|(?<=\w) smile$", re.I)
 """What is left out of "a smile" and "happy smile", which is of the kind "happy"."""
 _ANY_PICTURE = ("a", "an", "some", "cute", "funny", "silly", "nice", "single", "a single", "more")
@@ -621,11 +624,17 @@ def check_no_sentence_start(match: re.Match[str]) -> str:
     return rf'not regex "(?:^|[.!?\\n]\\s*)\\b{words}\\b"'
 
 
-def check_yes_or_no(match: re.Match[str]) -> str:
+def check_yes_or_no(match: re.Match[str]) -> str | None:
     """Return the check of "answer yes or no", and of "answer with only yes or no"."""
+    if _COUNTS.search(match["more"] or ""):
+        return None
     if re.search(r"\b(?:only|just|nothing but)\b", match.string, re.I):
         return r'regex "(?i)^\\W*(?:yes|no)\\W*$"'
     return 'starts "Yes" or starts "No"'
+
+
+_COUNTS = re.compile(rf"\b{NUMBER}\b|\b(?:list|bullet|words?)\b", re.I)
+"""What in a demand has a check of its own: "then explain in one sentence"."""
 
 
 def check_two_words(match: re.Match[str]) -> Effect:
@@ -643,12 +652,28 @@ def check_name_not_other(match: re.Match[str]) -> str | None:
     return f"contains {quote_value(name)} and not contains {quote_value(other)}"
 
 
-def check_sentence_length(match: re.Match[str]) -> str | None:
-    """Return the check of "no sentence may be longer than eight words"."""
-    bound = match["before"].lower()
-    most = parse_count(match["count"]) - (bound in UNDER)
-    long = rf"(?<!\\w)(?<!\\w['’-])(?:\\w++(?:['’-]\\w++)*+[^\\w.!?|\\n]++){{{most}}}\\w"
-    return f'not regex "{long}"' if 0 < most <= MAX_SENTENCE_WORDS else None
+def check_part_length(match: re.Match[str]) -> str | None:
+    """Return the check of "no sentence may be longer than eight words", and of paragraphs, lines
+    and items.
+    """
+    part = match["part"].lower()
+    most = parse_count(match["count"]) - ((match["before"] or "").lower() in UNDER)
+    if not 0 < most <= MAX_PART_WORDS:
+        return None
+    if match["size"].lower() == "characters":
+        return rf'not regex "[^\\n]{{{most + 1}}}"' if part.startswith("line") else None
+    lead, gap = _PART_GAPS.get(part.rstrip("s"), (LIST_ITEM + r"[^\\w\\n]*+", r"[^\\w\\n]"))
+    words = rf"(?:\\w++(?:['’-]\\w++)*+{gap}++){{{most}}}\\w"
+    return f'not regex "{lead}{words}"'
+
+
+_WORD_START = r"(?<!\\w)(?<!\\w['’-])"
+_PART_GAPS = {
+    "sentence": (_WORD_START, r"[^\\w.!?|\\n]"),
+    "line": (_WORD_START, r"[^\\w\\n]"),
+    "paragraph": (_WORD_START, r"(?:(?!\\n[ \\t]*\\n)\\W)"),
+}
+"""Where a part that is no item may begin, and a sign between two of its words."""
 
 
 def check_paragraph_length(match: re.Match[str]) -> str | None:
@@ -677,7 +702,7 @@ apostrophe.
 """
 
 
-MAX_SENTENCE_WORDS = 60
+MAX_PART_WORDS = 200
 ONLY_ITEMS = r'not regex "(?m)^(?![ \\t]*(?:[-*•]|\\d{1,2}[.)]) )[ \\t]*\\S"'
 """The condition that no line is other than an item."""
 NO_BULLETS = r'not regex "(?m)^[ \\t]*[-*•][ \\t]"'
@@ -988,7 +1013,7 @@ def check_no_quoted_words(match: re.Match[str]) -> Effect:
 
 def check_items_apart(match: re.Match[str]) -> str:
     """Return the check of "one item per line": no line names several, as "milk, eggs and bread"."""
-    checks = [r'not regex "(?m)\\w, [^\\n]*\\w,? (?:and|or) \\w"']
+    checks = [r'not regex "(?m)^(?>[^\\n]*?\\w, )[^\\n]*\\w,? (?:and|or) \\w"']
     if match["dash"]:
         checks.append(r'not regex "(?m)^(?![ \\t]*[-–—*•])[ \\t]*\\S"')
     if match["only"]:

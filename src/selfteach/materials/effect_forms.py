@@ -63,6 +63,7 @@ from selfteach.materials.effect_checks import (
     check_not_called,
     check_own_line,
     check_paragraph_length,
+    check_part_length,
     check_placed_code,
     check_placed_sign,
     check_questions,
@@ -70,7 +71,6 @@ from selfteach.materials.effect_checks import (
     check_range,
     check_recommended,
     check_said,
-    check_sentence_length,
     check_so_many_lines,
     check_spelled,
     check_thanks,
@@ -262,6 +262,9 @@ _TWO_OLD = r"[\"'](?P<old>[^\"']+)[\"'] (?:and|or) [\"'](?P<old_too>[^\"']+)[\"'
 _QUOTES = r"(?:quotation marks?|quotes|inverted commas)(?: (?:around|for|in|with) [a-z ]+)?"
 _NO_USE = r"(?:(?:never|do not|don't) (?:use|write with|write in)|avoid|no|without)"
 _IN_EACH = r"(?:per|a|in (?:each|every|a|any)|for each)"
+_LESS = rf"(?:{'|'.join((*AT_MOST, *UNDER))})"
+_PART = r"(?P<part>sentences?|paragraphs?|lines?|bullet points?|bullets?|(?:list )?items?)"
+_PART_SIZE = rf"(?P<count>{NUMBER}) (?P<size>words|characters)"
 _PATTERNS: list[tuple[str, Build | str]] = [
     (
         rf"(?:(?:have|contain|(?:make|keep) (?:it|them)|be) )?(?:(?P<before>{_BEFORE}) )?"
@@ -282,7 +285,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     (
         rf"(?:{_ANSWER} |say |start with |only )*(?:with )?(?:only |just |either )*"
         r"[\"']?yes[\"']? or [\"']?no[\"']?"
-        r"(?: only| first)?(?:,? (?:and |before )?then .+)?",
+        r"(?: only| first)?(?:,? (?:and |before )?then (?P<more>.+))?",
         check_yes_or_no,
     ),
     (
@@ -294,10 +297,6 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         rf"{_NOT} (?:{_USE}|answer|reply|respond|speak|talk)(?: (?:in|to me in))? (?:any )?"
         rf"(?P<language>{'|'.join(LANGUAGES)}){_WHERE}",
         lambda match: f"not {check_language(match)}",
-    ),
-    (
-        rf"{_NOT} (?:{_USE} )?(?:more|over) than (?P<most>{_NUMBER}) (?P<mark>{_MARK}){_WHERE}",
-        check_most_marks,
     ),
     (
         rf"(?:{_USE} |have )?(?:only )?(?:{'|'.join(AT_MOST)}) (?P<most>{_NUMBER}) "
@@ -433,25 +432,20 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         make_no_edge("ends"),
     ),
     (
-        r"(?:no|(?:never|do not|don't) (?:write|use)|avoid) sentences? (?:(?:(?:may|must|should|"
-        rf"can) be|is|are) )?(?:with )?(?P<before>{'|'.join(OVER)}) (?P<count>{NUMBER}) words"
+        rf"(?:(?:(?:use|write|have) )?no|(?:never|do not|don't) (?:write|use)|avoid) (?:an? )?"
+        rf"{_PART} (?:(?:(?:may|must|should|can) be|is|are) )?(?:with |of )?"
+        rf"(?P<before>{'|'.join(OVER)}) {_PART_SIZE}"
         r"(?: long)?",
-        check_sentence_length,
+        check_part_length,
     ),
     (
-        r"(?:limit yourself|stick|keep|stay)(?: to| within| under| at)*(?P<before>) (?P<count>"
-        rf"{NUMBER}) words {_IN_EACH} sentence",
-        check_sentence_length,
-    ),
-    (
-        rf"(?:use|write|have) (?P<before>{'|'.join((*AT_MOST, *UNDER))}) (?P<count>{NUMBER}) "
-        rf"words {_IN_EACH} sentence",
-        check_sentence_length,
+        rf"(?:(?:limit yourself|stick|keep|stay)(?: to| at)* |(?:(?:use|write|have) )?(?={_LESS} ))"
+        rf"(?:(?P<before>{_LESS}) )?{_PART_SIZE} {_IN_EACH} {_PART}",
+        check_part_length,
     ),
     (
         r"(?:(?:use|write|have)|(?:limit yourself|stick|keep|stay)(?: to)?) "
-        rf"(?P<before>{'|'.join((*AT_MOST, *UNDER))}) (?P<count>{NUMBER}) sentences? {_IN_EACH} "
-        r"paragraph",
+        rf"(?P<before>{_LESS}) (?P<count>{NUMBER}) sentences? {_IN_EACH} paragraph",
         check_paragraph_length,
     ),
     (
@@ -460,10 +454,14 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         EACH_ON_A_LINE,
     ),
     (
-        r"(?:(?:keep|limit|make) (?:(?:all|every|each|your) )*sentences? (?:to |at )?|(?:use|write|"
-        rf"have) sentences of )(?P<before>{'|'.join((*AT_MOST, *UNDER))}) (?P<count>{NUMBER}) "
-        r"words(?: long| each)?",
-        check_sentence_length,
+        rf"(?:(?:keep|limit|make) )?(?:(?:all|every|each|your) )*{_PART} "
+        rf"(?:to |at |(?:(?:must|should|may|can) )?be )?(?P<before>{_LESS}) {_PART_SIZE}"
+        r"(?: long| each)?",
+        check_part_length,
+    ),
+    (
+        rf"(?:use|write|have) {_PART} of (?P<before>{_LESS}) {_PART_SIZE}(?: long| each)?",
+        check_part_length,
     ),
     (
         r"start (?:every|each|all) (?:single )?lines? with (?P<value>[\"'][^\"']+[\"']|"
@@ -517,10 +515,6 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     (
         rf"(?:(?:do not|don't) (?:exceed|go over|use over)|never (?:exceed|go over)) {_COUNT}",
         lambda match: f"max_{name_unit(match['unit'])}={parse_count(match['count'])}",
-    ),
-    (
-        rf"(?:limit (?:it|{_IT}) to|use) (?P<before>{_BEFORE})? ?{_COUNT}{_AFTER}{_WHERE}",
-        check_bound,
     ),
     (
         rf"(?P<before>)?{_COUNT}(?:,? (?P<after>at most|tops|(?:and )?no more|max(?:imum)?|or "
@@ -580,12 +574,6 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         check_spelled,
     ),
     (
-        rf"(?:write|spell) {_SPELLED_THING}(?:always )?as (?P<name>{_ODD_NAME})"
-        rf"(?:,? with (?:an?|the) [a-z]+(?: \w)?(?: in the [a-z]+| at the [a-z]+)?)?{_EVERYWHERE}"
-        rf"{_NOT_SPELLED}",
-        check_spelled,
-    ),
-    (
         rf"(?:write|spell) (?:{_SPELLED_THING}|it |this )(?P<name>{_ODD_NAME})"
         rf"(?:,? with (?:an?|the) [a-z]+(?: \w)?(?: in the [a-z]+| at the [a-z]+)?)?{_EVERYWHERE}"
         rf"{_NOT_SPELLED}",
@@ -596,10 +584,6 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         rf"(?P<code>(?-i:[A-Z]{{3}}))[\"']? (?P<place>before|in front of|after|behind) {_MONEY}"
         rf"(?P<old>,? (?:instead of|rather than|in place of|and not|not|never) .+)?",
         check_placed_code,
-    ),
-    (
-        rf"(?:write|say|spell){_THE_WORD} {_NEW} rather than{_THE_WORD} {_OLDS}",
-        replace_words,
     ),
     (
         rf"(?:write|say|use|put|spell){_THE_WORD} {_NEW}(?: with(?:out)? an? \w+| in full)?(?: "
@@ -733,7 +717,6 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         r"(?P<value>[\"'].+)",
         make_edge("ends"),
     ),
-    (r"(?:write|tell) (?:starting|beginning) with (?P<value>[\"'].+)", make_edge("starts")),
     (
         rf"{_NOT} (?:use|write|put) (?:the word )?[\"']?(?P<word>[\w'-]+?)[\"']? at the "
         r"(?:start|beginning) of (?:a|any|each|every) sentences?",
@@ -936,7 +919,6 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         r"times|facts?|examples?|paragraphs?|points?)\b)\d[^\"',;:]*)",
         check_value,
     ),
-    (r"(?:say|answer|reply)(?: with| that it is| that you are)? (?P<what>\d[\d.,:]*)", check_value),
     (
         r"(?:just |only |always )*say (?P<what>(?!\w+ly$|(?:nothing|something|anything|everything|"
         r"more|less|much|little|things?|again|back|please|okay|otherwise|instead|whatever|that|"

@@ -177,7 +177,9 @@ _WORD = re.compile(
 _UNCLEAR = re.compile(
     r"(?:n't (?:have to|need|only|just|always|every|all)|\b(?:not|dont|doesnt|never) (?:have|need|"
     r"want|only|just|always|every|all)|\bneeds? no)\b|\b(?:unless|except|needn't|need not|between|"
-    r"per (?:line|paragraph|sentence|bullet|item)|instead of (?:an?|the)?\s*(?!an?\b|the\b)\w)",
+    r"per (?:line|paragraph|sentence|bullet|item)|text messages?|or (?:not|never|none)|^(?:and )?"
+    r"each (?!(?:and|of your|of the|answer|reply|response|message|time)\b)|"
+    r"instead of (?:an?|the)?\s*(?!an?\b|the\b)\w)",
     re.I,
 )
 """Words that turn a demand round, or narrow it."""
@@ -423,8 +425,11 @@ _WANTED = (
 def _say_noun(parts: Parts) -> str:
     """Return the plain demand of a form."""
     noun = parts.noun
-    if noun in ("question", "Yes or No", "item") or (parts.is_banned and "only" in parts.rest):
+    is_only = "only" in parts.rest
+    if noun in ("question", "Yes or No", "item") or (parts.is_banned and is_only):
         return ""
+    if is_only and noun in ("table", "code block", "emoji", "hashtag", "bold text"):
+        return ""  # "use tables" allows a text beside them
     if noun in ("all caps", "lowercase"):
         return f"{parts.lead}write in {noun}" if noun == "all caps" or not parts.is_banned else ""
     if parts.is_banned:

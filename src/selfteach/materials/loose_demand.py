@@ -86,6 +86,10 @@ _FELT = re.compile(
 """The same without a comma: "put an emoji in it or it feels dead"."""
 _CONTRAST = re.compile(r"(?:and |but )?(?:never|not|rather than|instead of) ", re.I)
 _EDGE = r"(?P<edge>start|beginning|top|front|end|bottom|foot)"
+_OF_IT = (
+    r"(?: of (?!(?:[a-z]+ ){0,2}(?:sentences?|lines?|paragraphs?|items?|bullets?|points?|words?)\b)"
+)
+"""What has an edge; each of its parts has others."""
 _PUT = r"(?:put|place|stick|chuck|pop|add|write|have|use|slap|throw|whack|include|want)"
 _DEMANDED = r"(?:(?:must|should|has to|is to|ought to|needs to) )?"
 _KINDS = r"(?:clock )?times?|dates?|temperatures?|distances?|weights?|prices?|amounts?|numbers?"
@@ -94,11 +98,11 @@ _OTHER_WORDS = [
     for form, other in (
         (r"(?P<x>[^:]+): (?:none|no|never)", r"no \g<x>"),
         (
-            rf"{_PUT} (?P<x>.+?) (?:at|on|in|to) the (?:very )?{_EDGE}(?: of .+)?",
+            rf"{_PUT} (?P<x>.+?)(?<! only) (?:at|on|in|to) the (?:very )?{_EDGE}{_OF_IT}.+)?",
             r"\g<edge>: \g<x>",
         ),
         (
-            rf"(?:at|on) the (?:very )?{_EDGE}(?: of [^,]+?)?,? (?:i want|{_PUT}|there "
+            rf"(?:at|on) the (?:very )?{_EDGE}{_OF_IT}[^,]+?)?,? (?:i want|{_PUT}|there "
             rf"{_DEMANDED}(?:be|is)) (?P<x>.+)",
             r"\g<edge>: \g<x>",
         ),
@@ -126,7 +130,10 @@ _OTHER_WORDS = [
             r"(?P<y>.+)",
             r"\g<x> instead of \g<y>",
         ),
-        (r"(?:slip|work|sneak|drop|fit|get) (?P<x>.+?) into(?: .+)?", r"use \g<x>"),
+        (
+            rf"(?:slip|work|sneak|drop|fit|get) (?P<x>.+?) into (?:it|them|{_REPLY}|your texts?)",
+            r"use \g<x>",
+        ),
         (r"(?:fit|stay) (?:in|into|inside) (?P<x>.+)", r"stay within \g<x>"),
         (r"(?:get|need|take) (?P<x>.+)", r"have \g<x>"),
         (r"(?P<x>.+ hashtags) at the end", r"\g<x>"),

@@ -322,17 +322,25 @@ _AT_MOST = (
 _UNITS = {
     r"wörtern?|worten?|wort|mots?|palabras?|parol[ae]": "words",
     r"sätzen?|satz|phrases?|frases?|oración|oraciones|fras[ei]": "sentences",
+    r"absätzen?|absatz|paragraphes?|párrafos?|paragraf[io]": "paragraphs",
+    r"zeichen|caractères?|caracter(?:es)?|caratter[ei]": "characters",
+    r"zeilen?|lignes?|líneas?|rig[ah]e?": "lines",
 }
+_ANY_NUMBER = rf"(?:\d{{1,4}}|{'|'.join(sorted(_NUMBERS, key=len, reverse=True))})"
+_RANGE = (
+    rf"(?:(?:zwischen|entre|tra|fra) (?P<least>{_ANY_NUMBER}) (?:und|et|y|e)|"
+    rf"(?:de |da |von )?(?P<from>{_ANY_NUMBER}) (?:bis|à|a)) (?P<most>{_ANY_NUMBER}) "
+    rf"(?P<unit>{'|'.join(_UNITS)})"
+)
 _COUNT = (
     rf"(?:(?P<bound>{_AT_LEAST}|{_UNDER}|{_EXACT}|{_AT_MOST}) )?(?:de )?"
-    rf"(?P<count>\d{{1,4}}|{'|'.join(sorted(_NUMBERS, key=len, reverse=True))}) "
-    rf"(?P<unit>{'|'.join(_UNITS)})(?: (?P<after>{_AT_LEAST}|{_AT_MOST}))?"
+    rf"(?P<count>{_ANY_NUMBER}) (?P<unit>{'|'.join(_UNITS)})(?: (?P<after>{_AT_LEAST}|{_AT_MOST}))?"
     r"(?: (?:pro|par|por|per|je) (?:antwort|réponse|respuesta|risposta))?"
 )
 _ANSWER = (
     r"(?:(?:bitte |immer |toujours |siempre |sempre )*(?:antworten? sie|antworte|schreiben? sie|"
-    r"schreibe?|bleibe?|halte dich|verwende|verwenden sie|benutze|benutzen sie|réponds|répondez|"
-    r"écris|écrivez|utilise|utilisez|reste|emploie|responde|responda|contesta|conteste|escribe|"
+    r"schreibe?|bleibe?|halte dich|tenir|verwende|verwenden sie|benutze|benutzen sie|réponds|"
+    r"répondez|écris|écrivez|utilise|utilisez|reste|emploie|responde|responda|contesta|conteste|escribe|"
     r"escriba|usa|use|utiliza|mantente|rispondi|risponda|scrivi|scriva|utilizza|parla|sprich|parle|"
     r"habla)(?: (?:mir|me|mi|sie))?(?: immer| bitte| nur| toujours| siempre| sempre| solo| "
     r"seulement)*(?: (?:in|mit|auf|en|avec|dans|con|usando|sotto))?)"
@@ -436,12 +444,12 @@ _NOT_MORE = (
     r"(?:(?:antworte|schreibe?|verwende|benutze)(?: bitte)? (?:nie|niemals|nicht)(?: (?:in|mit))? "
     r"mehr als|(?:überschreite|übersteige) (?:nie|nicht)|ne dépass(?:e|ez) (?:pas|jamais)|"
     r"n'(?:utilise|utilisez|écris) (?:pas|jamais) plus de|(?:no|nunca) (?:uses?|escribas?|superes?|"
-    r"excedas)(?: (?:más de|las|los))?|nie mehr als|jamais plus de|nunca más de|"
+    r"excedas)(?: (?:más de|las|los))?|(?:no|nunca) (?:te )?pases? de|nie mehr als|jamais plus "
+    r"de|nunca más de|"
     r"non (?:usare|scrivere|superare|usi)(?: mai)?(?: più di| le)?|mai più di)"
 )
 _MOST = re.compile(
-    rf"{_NOT_MORE} (?P<count>\d{{1,4}}|{'|'.join(sorted(_NUMBERS, key=len, reverse=True))}) "
-    rf"(?P<unit>{'|'.join(_UNITS)})",
+    rf"{_NOT_MORE} (?P<count>{_ANY_NUMBER}) (?P<unit>{'|'.join(_UNITS)})",
     re.I,
 )
 _NEGATIONS = (
@@ -522,16 +530,32 @@ def _parse_count(word: str) -> int:
     return _NUMBERS[word.lower()] if word.lower() in _NUMBERS else int(word)
 
 
-def _check_count(match: re.Match[str]) -> str:
+def _bound_most(unit: str, count: int) -> str:
+    if unit != "lines":
+        return f"max_{unit}={count}"
+    return rf'not regex "(?m)^[ \\t]*+\\S(?:[^\\n]*+\\n\\s*+){{{count}}}\\S"'
+
+
+def _check_range(match: re.Match[str]) -> str | None:
+    """Return the check of "zwischen 20 und 40 Wörter"."""
+    least, most = _parse_count(match["least"] or match["from"]), _parse_count(match["most"])
+    unit = _name_unit(match["unit"])
+    return f"min_{unit}={least} and max_{unit}={most}" if least < most and unit != "lines" else None
+
+
+def _check_count(match: re.Match[str]) -> str | None:
     """Return the check of "höchstens 20 Wörter"; without a bound it is an upper one."""
     bound = (match["bound"] or match["after"] or "").lower()
     count = _parse_count(match["count"])
     unit = _name_unit(match["unit"])
+    if unit == "lines":
+        is_most = re.fullmatch(_AT_MOST, bound)
+        return _bound_most(unit, count) if is_most else None
     if re.fullmatch(_AT_LEAST, bound):
         return f"min_{unit}={count}"
     if re.fullmatch(_UNDER, bound):
         return f"max_{unit}={max(1, count - 1)}"
-    exact = re.fullmatch(_EXACT, bound) or (unit == "sentences" and not bound)
+    exact = re.fullmatch(_EXACT, bound) or (unit in ("sentences", "paragraphs") and not bound)
     if count > 1 and exact:
         return f"min_{unit}={count} and max_{unit}={count}"
     return f"max_{unit}={count}"
@@ -631,7 +655,8 @@ _LIGHT = frozenset(
         "das dem den und oder für mit von nach innerhalb nous vous sont avons dans pour avec "
         "une des les est notre nos que qui pas son ses sur somos está están son estamos tenemos "
         "para con una los las del por nuestro nuestra que sin bis um heures uhr horas las noi "
-        "sommes siamo sono abbiamo nostro nostra alle alla dei delle degli della per ore",
+        "sommes siamo sono abbiamo nostro nostra alle alla dei delle degli della per ore kostet "
+        "kosten coûte coûtent cuesta cuestan costa costano",
     )
 )
 
@@ -693,7 +718,8 @@ def _order_german(clause: str) -> str:
 Build = Callable[[re.Match[str]], "ForeignEffect | str | None"]
 _FORMS: list[tuple[re.Pattern[str], Build]] = [
     (re.compile(rf"(?:{_ANSWER} )?{_COUNT}", re.I), _check_count),
-    (_MOST, lambda match: f"max_{_name_unit(match['unit'])}={_parse_count(match['count'])}"),
+    (re.compile(rf"(?:{_ANSWER} )?{_RANGE}", re.I), _check_range),
+    (_MOST, lambda match: _bound_most(_name_unit(match["unit"]), _parse_count(match["count"]))),
     (_ASKING_END, lambda _: 'ends "?"'),
     (_LANGUAGE, _check_language),
     (_CASE, _check_case),

@@ -85,6 +85,10 @@ _LAST_LINE_BEGINS = re.compile(
     r"starting) with\b",
     re.I,
 )
+_CONTAINS = re.compile(
+    r"\b(?:sentences?|lines?)\b.*\b(?:contains?|includes?|mentions?|ha(?:ve|s) (?!to\b))", re.I
+)
+"""What says that words stand somewhere in a sentence, not at its beginning or end."""
 _GOES_ON = re.compile(
     r"\b(?:and|or|plus|also)\b(?! (?:that's|nothing|(?:not|never|no)(?=\W*$))\b)", re.I
 )
@@ -150,6 +154,8 @@ def _say_one(lead: str, tail: str) -> str:
     edges = list(_EDGE.finditer(said))
     if _LAST_LINE_BEGINS.search(lead) and not ban:
         return "end with a line that starts with {0}"
+    if _CONTAINS.search(lead) and any(edge["place"] for edge in edges):
+        return ""
     kinds = {_name_edge(edge) for edge in edges}
     if len(kinds) == 1:
         return f"{ban}{kinds.pop()} with {{0}}"

@@ -75,7 +75,10 @@ _CONTRAST = re.compile(
     r"(?:\"[^\"]+\"|[A-Z]\w+(?: [A-Z]\w+)*|\w+(?<!ed)(?<!able)(?<!ing))\.?$"
 )
 """What a statement is held against: "it is Friday, not Thursday" says Friday."""
-_WHEN_ASKED = re.compile(r" (?:first|again|too|instead|please|politely|right away)$", re.I)
+_WHEN_ASKED = re.compile(
+    r" (?:first|again|too|instead|please|politely|right away|before (?:anything|everything) else)$",
+    re.I,
+)
 """The end of a demand that says when or how to ask, not for what."""
 
 
@@ -140,7 +143,7 @@ def check_asked(what: str) -> str | None:
     """Return the check that finds how somebody is asked for something: each of its nouns in a
     question, or in a sentence that begins with words that ask.
     """
-    what = _WHEN_ASKED.sub("", what)
+    what = re.sub("^(?:whether|if) ", "", _WHEN_ASKED.sub("", what), flags=re.I)
     words = [word.removesuffix("'s") for word in _find_words(what)]
     named = [word for word in words if not _is_light(word) or word.lower() in _LABELS]
     found = dict.fromkeys(_make_pattern(word) for word in named[: MAX_WORDS + 1])
