@@ -667,6 +667,7 @@ def test_a_check_that_contradicts_the_rule_is_named(text: str, check: str, line:
         "; ",
         "; no emojis",
         "emails? ",
+        "the ",
     ],
 )
 def test_a_long_rule_is_read_in_little_time(part: str) -> None:
