@@ -46,6 +46,16 @@ COMPLAINED = (
     ("the author of a complaint", "somebody who sent us a complaint"),
 )
 SITUATIONS = {
+    "asked about taxes, or about a loan, or when asked about wills": Situation(
+        "about", topic="taxes or a loan or wills"
+    ),
+    "somebody asks for a refund or asks for a discount": Situation(
+        "about", topic="a refund or a discount"
+    ),
+    "a guest asks about parking and has a dog": Situation("other"),
+    "someone asks about refunds or wants to cancel": Situation("other"),
+    "I write to my boss and it is about holidays": Situation("other"),
+    "asked about wants and needs": Situation("about", topic="wants and needs"),
     "writing to the board": Situation("writing", "", "the board", ("the board",)),
     "writing to subscribers": Situation(
         "writing", "", "subscribers", ("subscribers", "a subscriber")

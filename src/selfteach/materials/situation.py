@@ -341,9 +341,13 @@ def read_situation(scope: str) -> Situation:
 
     "texting my girlfriend Maddie" is writing, "recipes" is a task, "opening hours" is a topic.
     What fits none of them ("the user is angry") is `other`, and so is a short phrase after "when"
-    ("when pigs fly"), because that is a clause.
+    ("when pigs fly"), because that is a clause. A second clause ("asks about parking and has a
+    dog") would be lost or taken for a topic, so it is `other`, too.
     """
     text = " ".join(scope.replace("’", "'").split()).strip(" .,;:!?")
+    text = _join_topics(text)
+    if _SECOND_CLAUSE.search(text):
+        return Situation("other")
     is_clause = re.match(r"(?:when|whenever|if|while|once|as soon as) ", text, re.I) is not None
     text = re.sub(
         r"^(?:when|whenever|if|while|once|as soon as|in|for|with|on|during) ", "", text, flags=re.I
@@ -758,6 +762,28 @@ _SOMEBODY = (
     r"(?:(?:an?|the|my|our|any|some) )?(?:someone|somebody|anyone|anybody|everyone|everybody|"
     r"people|users?|customers?|clients?|guests?|visitors?|callers?|they|he|she|I|you|we)"
 )
+_ASKED_AGAIN = (
+    rf",? (or|and) (?:(?:if|when(?:ever)?) )?(?:(?:{_SOMEBODY} )?(?:(?:am|are|is) )?"
+    r"ask(?:s|ed|ing)?(?: you| me| us)? )?"
+)
+_SECOND_CLAUSE = re.compile(
+    r" (?:and|or|but) (?:(?:also|then|only|just) )*(?:when(?:ever)?\b|if\b|while\b|about\b|"
+    rf"(?:(?:it|the [a-z]+|{_SOMEBODY}) )?(?:(?:is|are|am|was|were|has|have|had|does|do)(?: |n't)|"
+    r"(?:wants?|needs?|asks?|asked|mentions?|says?|complains?|sounds?|seems?|feels?) (?:an?|the|"
+    r"to|about|for|that|in|if|whether|my|our|their|his|her|me|us|you)\b))",
+    re.I,
+)
+"""A condition beside the first one: "taxes, or when asked about wills"."""
+
+
+def _join_topics(text: str) -> str:
+    """Return "asked about taxes, or about wills" as "asked about taxes or wills"."""
+    for word in ("about", "for"):
+        first, *rest = re.split(rf"(?<=\b{word} )", text, maxsplit=1)
+        text = first + re.sub(rf"{_ASKED_AGAIN}{word} ", r" \1 ", "".join(rest), flags=re.I)
+    return text
+
+
 _A_GENRE = rf"{_OWNER}(?:[a-z-]+ )?{GENRE}"
 _GENRES = re.compile(
     rf"(?:(?:writing|drafting|composing) )?(?P<genres>{_A_GENRE}(?:, {_A_GENRE})*,? (?:and|or) "
