@@ -53,6 +53,12 @@ SITUATIONS = {
         "about", topic="a refund or a discount"
     ),
     "a guest asks about parking and has a dog": Situation("other"),
+    "replying to thank-you notes": Situation(
+        "writing",
+        "reply",
+        "the author of a thank-you note",
+        ("the author of a thank-you note", "somebody who sent us a thank-you note"),
+    ),
     "someone asks about refunds or wants to cancel": Situation("other"),
     "I write to my boss and it is about holidays": Situation("other"),
     "asked about wants and needs": Situation("about", topic="wants and needs"),

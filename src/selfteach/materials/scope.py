@@ -239,6 +239,11 @@ _ANSWERED = re.compile(
     rf"feedback|inquiries|criticism)) (?P<tail>{_MANNER_TAIL})",
     re.I,
 )
+_ANSWERED_TEXT = re.compile(
+    r"(?P<verb>(?:always |only )?(?:answer|reply|respond))(?: to)? (?P<scope>.+?) "
+    rf"(?P<tail>{_MANNER_TAIL}|[a-z]+ly)",
+    re.I,
+)
 _UNNAMED = re.compile(
     r"\b(?:it|this|that|them|these|those|things?|everything|anything|something|stuff|yourself|"
     r"your|you|me|me|us|people|answers?|every|all|any|each|follow-?up|yes|simple|short|what|why|"
@@ -946,6 +951,8 @@ def _split_explained(text: str) -> ScopedText | None:
         return ScopedText(match["scope"], f"{match['verb']} it {match['tail']}")
     if (match := _ADVICE.fullmatch(text)) and not _UNNAMED.search(match["scope"]):
         return ScopedText(match["scope"], f"answer {match['tail']}")
+    if (match := _ANSWERED_TEXT.fullmatch(text)) and is_answered_text(match["scope"]):
+        return ScopedText(f"replies to {match['scope']}", f"{match['verb']} {match['tail']}")
     match = _ANSWERED.fullmatch(text)
     if match and _is_scope(match["scope"]) and not _UNNAMED.search(match["scope"]):
         scope = _name_replied(match["verb"], match["scope"])

@@ -643,7 +643,8 @@ _SENT = (
 )
 _OWNED_TEXT = re.compile(rf"(?P<who>{PERSON})(?:'s|(?<=s)') (?:[\w-]+ )?{_SENT}", re.I)
 _ANSWERED_TEXT = re.compile(
-    rf"{_OWNER}(?P<what>(?:(?!about|from|to|for|of|in\b)[\w-]+ ){{0,2}}?(?P<noun>{_SENT}))"
+    rf"{_OWNER}(?P<what>(?:(?!about|from|to|for|of|in\b)[\w-]+ ){{0,2}}?(?P<noun>{_SENT}|"
+    rf"(?!answer|repl|respon|\w+ing\b){GENRE}))"
     rf"(?: (?:(?:sent |written |posted )?(?:from|by)) (?P<who>{PERSON}))?",
     re.I,
 )
@@ -658,8 +659,10 @@ _VOWEL = re.compile(r"(?!one\b|uni|us[ei]|eu)[aeiou]", re.I)
 
 
 def is_answered_text(text: str) -> bool:
-    """Return whether something that is replied to is a text: "negative reviews"."""
-    return _ANSWERED_TEXT.fullmatch(text) is not None
+    """Return whether something that is replied to is a text: "negative reviews", "my boss's
+    emails".
+    """
+    return any(form.fullmatch(text) for form in (_ANSWERED_TEXT, _OWNED_TEXT))
 
 
 def _read_replying(text: str) -> Situation | None:
