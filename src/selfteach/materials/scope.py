@@ -302,7 +302,8 @@ def _split_english(text: str) -> ScopedText | None:
             if split in (_split_when, _split_in, _split_with, _split_for):
                 found = _move_second_demand(found)
             effect = to_imperative(POLITE.sub("", found.effect.strip(" ,")))
-            return ScopedText(_EXPLAINED_IN_BRACKETS.sub("", found.scope).strip(" ,"), effect)
+            scope = _EXPLAINED_IN_BRACKETS.sub("", found.scope).strip(" ,")
+            return ScopedText(re.sub(r"(?<=\w) only$", "", scope), effect)
     return None
 
 
