@@ -52,8 +52,13 @@ _SURE_VERBS = (
     r"the (?:subject|topic)|(?:show|warn|remind|ask|send|direct|point|offer|wish|let|invite|list|"
     r"advise|inform) (?:me|us|them|him|her)|number (?:the|each|every|all))"
 )
+_WISH = (
+    r"(?:I|we)(?:(?:'d| would) (?:like|prefer)(?! (?:to|you|that|it)\b)|"
+    rf" want(?= (?:an?|no|at|only|exactly|the|{NUMBER})\b))"
+)
+"""A demand as a wish: "I'd like bullet points"."""
 _EFFECT_START = re.compile(
-    rf"(?:{_ADVERB}(?:{_STRONG}|{_VERBS})|no|not|at most|at least|without|with|in|"
+    rf"(?:{_ADVERB}(?:{_STRONG}|{_VERBS})|{_WISH}|no|not|at most|at least|without|with|in|"
     r"(?:max(?:imum)?|under|fewer than|less than|more than|exactly)|"
     rf"{NUMBER} (?:words?|sentences?)|(?:the|your|each|every|its) {REPLIES} (?:must|shall|should|"
     r"has to|needs to|is to|begins|starts|ends|states)|the (?:very )?(?:first|last) (?:line|word|"
@@ -630,9 +635,9 @@ _UNSURE_WORDS = ("in", "with", "to", "about", "on", "for", "as to", "should")
 
 _BE_TOLD_SO = r"(?:must|should|have to|need to|are to) be told"
 _DEMAND_AFTER_TEXT = re.compile(
-    r" (?:then )?(?=(?:(?:simply|just|also|then|kindly|first|ever) )*(?:never|always|do not|don't|"
-    r"[Pp]lease|use (?!for\b|in\b|at\b|of\b|by\b|among\b)|write|keep|say|add|include|avoid|stay|be|"
-    r"give|tell|make|begin|start|end|finish|mention|put|sign|limit|number|replace|spell|state|"
+    rf" (?:then )?(?=(?:(?:simply|just|also|then|kindly|first|ever) )*(?:{_WISH} |never|always|"
+    r"do not|don't|[Pp]lease|use (?!for\b|in\b|at\b|of\b|by\b|among\b)|write|keep|say|add|"
+    r"include|avoid|stay|be|give|tell|make|begin|start|end|finish|mention|put|sign|limit|number|replace|spell|state|"
     r"(?:address|call) (?:him|her|them|me|us)|"
     rf"the (?:first|last) (?:line|word|sentence)|the [a-z]+ (?:must|should|has to|is always)|they "
     rf"{_BE_TOLD_SO})\b)"
