@@ -53,6 +53,11 @@ SITUATIONS = {
         "about", topic="a refund or a discount"
     ),
     "a guest asks about parking and has a dog": Situation("other"),
+    "if Anna texts": Situation("writing", "reply", "Anna", ("Anna",)),
+    "when customers email us": Situation(
+        "writing", "reply", "customers", ("customers", "a customer")
+    ),
+    "when someone emails us": Situation("other"),
     "replying to thank-you notes": Situation(
         "writing",
         "reply",

@@ -359,6 +359,9 @@ def read_situation(scope: str) -> Situation:
     )
     if _TIMES.fullmatch(text) or is_unasked(text) or is_never_met(text):
         return Situation("other")
+    if is_clause and (sent := _SENDS.fullmatch(text)) and not names_no_person(sent["who"]):
+        is_anybody = re.fullmatch(_ANYBODY, sent["who"], re.I)
+        return Situation("other") if is_anybody else _make_writing("reply", sent["who"])
     text = re.sub(rf"^(?:it|this|that) is (?=(?:an?|the|my|our) {GENRE}\b)", "", text, flags=re.I)
     text = re.sub(r"^(?:any|every)thing that is (?=an? )", "", text, flags=re.I)
     text = re.sub(_ANYTHING, "writing ", text, flags=re.I)
@@ -765,6 +768,12 @@ _SOMEBODY = (
     r"(?:(?:an?|the|my|our|any|some) )?(?:someone|somebody|anyone|anybody|everyone|everybody|"
     r"people|users?|customers?|clients?|guests?|visitors?|callers?|they|he|she|I|you|we)"
 )
+_SENDS = re.compile(
+    rf"(?P<who>(?i:{_ANYBODY})|{PERSON}) (?:(?:texts?|e-?mails?|messages?|writes?)"
+    r"(?: to)?(?: (?:me|us|in|back))?|(?:sends?|writes?) (?:me|us) an? "
+    r"(?:text|e-?mail|message|letter|note))"
+)
+"""Who writes to the speaker, gets a reply: "if Anna texts me"."""
 _ASKED_AGAIN = (
     rf",? (or|and) (?:(?:if|when(?:ever)?) )?(?:(?:{_SOMEBODY} )?(?:(?:am|are|is) )?"
     r"ask(?:s|ed|ing)?(?: you| me| us)? )?"
