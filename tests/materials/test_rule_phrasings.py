@@ -53,6 +53,13 @@ SITUATIONS = {
         "about", topic="a refund or a discount"
     ),
     "a guest asks about parking and has a dog": Situation("other"),
+    "emails to Anna or the ones to Bob": Situation("other"),
+    "emails to my boss which mention money": Situation("other"),
+    "emails to my boss that are about holidays": Situation(
+        "writing", "email", "my boss", ("my boss",), "holidays"
+    ),
+    "asked for advice on which day to come": Situation("about", topic="which day to come"),
+    "the last paragraph of reports": Situation("other"),
     "if Anna texts": Situation("writing", "reply", "Anna", ("Anna",)),
     "when customers email us": Situation(
         "writing", "reply", "customers", ("customers", "a customer")

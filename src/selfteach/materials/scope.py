@@ -72,7 +72,7 @@ _BLOCKED = re.compile(
     r"kids|children|no|some|this|these|people|me|us|is|are|was|were|be|being)$",
     re.I,
 )
-_PRONOUN = re.compile(r"\b(?:i|you|we|they|he|she|it|who|that|to)$", re.I)
+_PRONOUN = re.compile(r"\b(?:i|you|we|they|he|she|it|who|that|which|to)$", re.I)
 _UNIVERSAL = re.compile(
     r"(?:(?:all |every |each |any |the |an? )?(?:single )?(?:of )?(?:your |my |the )?(?:own "
     r")?(?:answers?|repl(?:y|ies)|responses?|output|questions?|requests?|conversations?|chats?|"

@@ -345,8 +345,8 @@ def read_situation(scope: str) -> Situation:
     dog") would be lost or taken for a topic, so it is `other`, too.
     """
     text = " ".join(scope.replace("’", "'").split()).strip(" .,;:!?")
-    text = _join_topics(text)
-    if _SECOND_CLAUSE.search(text):
+    text = _join_topics(re.sub(r" (?:that|which) (?:is|are) (?=about )", " ", text))
+    if _SECOND_CLAUSE.search(text) or _SECOND_TEXTS.search(text) or _PART_OF_TEXTS.match(text):
         return Situation("other")
     is_clause = re.match(r"(?:when|whenever|if|while|once|as soon as) ", text, re.I) is not None
     text = re.sub(
@@ -786,6 +786,20 @@ _SECOND_CLAUSE = re.compile(
     re.I,
 )
 """A condition beside the first one: "taxes, or when asked about wills"."""
+
+
+_SECOND_TEXTS = re.compile(
+    rf"\b{GENRE}(?: (?:I|you|we) [a-z]+)? (?:to|for) .+ (?:which |"
+    rf"(?:and|or) (?:(?:the|my|our|all) )*(?:ones|those|{GENRE}) (?:to|for|I|we|you) )",
+    re.I,
+)
+"""More about texts to somebody: "emails to Anna or the ones to Bob", "to Anna which are long"."""
+_PART_OF_TEXTS = re.compile(
+    r"(?:in )?(?:the |each |every )*(?:very )?(?:first|second|third|last|opening|closing|final|"
+    r"middle) (?:line|sentence|paragraph|word|part|half|section|letter)s? (?:of|in) ",
+    re.I,
+)
+"""Where in an answer something is: "the last paragraph of reports" is no topic."""
 
 
 def _join_topics(text: str) -> str:
