@@ -46,6 +46,34 @@ COMPLAINED = (
     ("the author of a complaint", "somebody who sent us a complaint"),
 )
 SITUATIONS = {
+    "asked about taxes, or about a loan, or when asked about wills": Situation(
+        "about", topic="taxes or a loan or wills"
+    ),
+    "somebody asks for a refund or asks for a discount": Situation(
+        "about", topic="a refund or a discount"
+    ),
+    "a guest asks about parking and has a dog": Situation("other"),
+    "emails to Anna or the ones to Bob": Situation("other"),
+    "emails to my boss which mention money": Situation("other"),
+    "emails to my boss that are about holidays": Situation(
+        "writing", "email", "my boss", ("my boss",), "holidays"
+    ),
+    "asked for advice on which day to come": Situation("about", topic="which day to come"),
+    "the last paragraph of reports": Situation("other"),
+    "if Anna texts": Situation("writing", "reply", "Anna", ("Anna",)),
+    "when customers email us": Situation(
+        "writing", "reply", "customers", ("customers", "a customer")
+    ),
+    "when someone emails us": Situation("other"),
+    "replying to thank-you notes": Situation(
+        "writing",
+        "reply",
+        "the author of a thank-you note",
+        ("the author of a thank-you note", "somebody who sent us a thank-you note"),
+    ),
+    "someone asks about refunds or wants to cancel": Situation("other"),
+    "I write to my boss and it is about holidays": Situation("other"),
+    "asked about wants and needs": Situation("about", topic="wants and needs"),
     "writing to the board": Situation("writing", "", "the board", ("the board",)),
     "writing to subscribers": Situation(
         "writing", "", "subscribers", ("subscribers", "a subscriber")
@@ -417,6 +445,13 @@ REFUSED = {
     "Be brief, unless I ask for details.": "has an exception: .*unless I ask for details",
     "Use emoji with friends but not with my boss.": "has an exception",
     "Use emojis, but never in emails to my boss.": "has an exception",
+    "Use emojis in emails that are not to my boss.": "has an exception",
+    "Don't use emojis if not in a text to Zoe.": "has an exception",
+    "No swearing, save in jokes.": "has an exception",
+    "Don't talk about sports, excluding chess.": 'exception: "excluding chess"',
+    "If I ask about anything but cats, answer in one word.": "exception: .*anything but cats",
+    "Only texts to Zoe may contain emojis.": "has an exception",
+    "Only in texts to Zoe may you use emojis.": "has an exception",
     "Be funny, just not in letters to clients.": "has an exception",
     "Use emojis (not in emails).": 'exception: "but not in emails"',
     "Max 20 words (except for recipes).": 'exception: "except for recipes"',
@@ -667,6 +702,7 @@ def test_a_check_that_contradicts_the_rule_is_named(text: str, check: str, line:
         "; ",
         "; no emojis",
         "emails? ",
+        "the ",
     ],
 )
 def test_a_long_rule_is_read_in_little_time(part: str) -> None:

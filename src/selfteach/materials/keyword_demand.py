@@ -160,9 +160,9 @@ _LEXICON = [
         r"needs?|ought|want(?:ed)?|would like|like|makes|sure|ensure|see|that|given|gives|putting|"
         r"kept|used|uses|using|added|adds|adding|included|includes|including|contains|contained|"
         r"containing|shown|written|writes|writing|says|said|spelled|formatted|presented|phrased|"
-        r"text|texts|messages?|output|things|goes|belongs|anything|everything|whatever|what|from "
-        r"now on|so|also|then|whole|entire|complete|single|one|form|expression|phrase|term|terms|"
-        r"somewhere|either|both|on|per|mark|sign|symbol|go|get|gets|remember|try|do|come|comes|"
+        r"text(?! messages?\b)|(?<!text )messages?|output|things|goes|belongs|anything|"
+        r"everything|whatever|what|from now on|so|also|then|whole|entire|complete|single|one|form|"
+        r"expression|phrase|term|terms|somewhere|either|both|on|per|mark|sign|symbol|go|get|gets|remember|try|do|come|comes|"
         r"stand|stands|appear|appears|stay|inside",
     ),
     ("joint", r"and|or|but|,|;|:|-|–|—"),

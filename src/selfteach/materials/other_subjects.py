@@ -590,8 +590,8 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
         r"When asked about \g<what>, \g<rest>",
     ),
     (
-        r"(?P<demand>[a-z -]{0,80}?(?P<noun>(?:the|our|my) [\w' -]{1,60}?) (?:as|with|by|in|at|"
-        r"under|the|an?) [^,]+?),? (?:when|whenever|if) "
+        r"(?P<demand>(?:[a-z-]+ ){0,6}?(?P<noun>(?:the|our|my)(?: [\w'-]+){1,5}?) (?:as|with|by|"
+        r"in|at|under|the|an?) [^,]+?),? (?:when|whenever|if) "
         rf"{_SOMEBODY} asks? about (?:him|her|it|them)",
         lambda match: f"When asked about {match['noun']}, {_lower_start(match['demand'])}",
     ),

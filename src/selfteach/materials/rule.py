@@ -345,7 +345,8 @@ def _merge_followers(sentences: list[str]) -> list[tuple[str, ScopedText]]:
         refuse_exception(sentence)
         refuse_one_subject(sentence)
         part = split_rule(sentence)
-        if part.scope and _EXCEPTION_END.search(part.effect):
+        is_before = not sentence.rstrip(" .!").endswith(part.effect)
+        if part.scope and is_before and _EXCEPTION_END.search(part.effect):
             raise _make_exception_error(sentence)
         follows = sentence != said or _FOLLOWS.fullmatch(sentence)
         if found and found[-1][1].scope and not part.scope and follows:
@@ -480,8 +481,9 @@ _EXCEPTION = re.compile(
     r"(?:when|if|for|in|with|to|where|on|at|during|after|before|by)|"
     r"other than (?:when|if)|but (?:not|do(?: so)?|don't|do not) "
     r"(?:when|if|in|for|with|to)|es sei denn|außer wenn|sauf (?:si|quand)|à moins que|a menos que|"
-    r"salvo (?:si|cuando)|(?<=\b(?:to|in) )(?:any|every)(?:one|body|thing|where)(?: else)? "
-    r"(?:but|except)(?! (?:never|always|do|don't|use|stay|keep|be|make|please)\b)|"
+    r"(?<=, )(?:excluding|barring)|salvo (?:si|cuando)|"
+    r"(?<=\b(?:to|in) )(?:any|every)(?:one|body|thing|where)"
+    r"(?: else)? (?:but|except)(?! (?:never|always|do|don't|use|stay|keep|be|make|please)\b)|"
     r"(?<=ing )(?:any|every)(?:one|body)(?: else)? (?:but|except)) .+",
     re.I,
 )
@@ -497,10 +499,11 @@ _EXCEPTION_FIRST = re.compile(
 _ONLY_THERE = re.compile(
     r".+ (?:is|are) only (?:allowed|permitted|okay|ok|fine|welcome) (?:in|with|on|for|when|if) .+|"
     r"(?:never|do not|don't) [^\"]+ until (?:i|you|we|they|someone|somebody|the [a-z]+) (?:ask|say|"
-    r"tell|mention).*",
+    r"tell|mention).*|only (?:(?:in|with|on|for|when|if) [^,]+ (?:may|can)|(?:my |our |the )*"
+    rf"{GENRE}(?: (?:to|for|about) [^,]+)? (?:may|can|should|must|need|get|have|are|is)) .+",
     re.I,
 )
-"""What holds there, and its contrary elsewhere: "Emojis are only allowed in texts to Zoe."."""
+"""What holds there, and its contrary elsewhere: "Only texts to Zoe may have emojis."."""
 
 
 _SAID = re.compile(rf"{SAYING} .*", re.I)
@@ -530,7 +533,7 @@ def _refuse_exception_sentence(sentence: str) -> None:
 
 _EXCEPTION_IN_SCOPE = re.compile(
     r",? (?:except(?:ing)?|unless|apart from|aside from|other than|with the exception of|"
-    r"but not) .+",
+    r"but not) .+|\b(?:all|any|every) ?(?:[a-z]+ )?but .+",
     re.I,
 )
 
@@ -574,9 +577,9 @@ _BRACKETED = re.compile(
 )
 """An exception in brackets: "Use emojis (not in emails)."."""
 _EXCEPTION_END = re.compile(
-    r"(?:^|[ ,(])(?:except(?:ing)?|unless|(?:but|just|only|though|although) (?:never|not)|"
-    r"(?<!with )(?<!word )(?<!say )but|außer|aber nicht|nur nicht|sauf|mais pas|excepto|salvo|"
-    r"pero no|tranne|ma non)[ ,]*$",
+    r"(?:^|[ ,(])(?:except(?:ing)?|unless|(?:but|just|only|though|although) never|not|\w+n['’]t|"
+    r"(?<!with )(?<!word )(?<!say )but|save|excluding|bar(?:ring)?|außer|aber nicht|nur nicht|"
+    r"sauf|mais pas|excepto|salvo|pero no|tranne|ma non)[ ,]*$",
     re.I,
 )
 """The end of a demand before a scope that is an exception: "use emojis, but never" (in emails)."""

@@ -52,8 +52,13 @@ _SURE_VERBS = (
     r"the (?:subject|topic)|(?:show|warn|remind|ask|send|direct|point|offer|wish|let|invite|list|"
     r"advise|inform) (?:me|us|them|him|her)|number (?:the|each|every|all))"
 )
+_WISH = (
+    r"(?:I|we)(?:(?:'d| would) (?:like|prefer)(?! (?:to|you|that|it)\b)|"
+    rf" want(?= (?:an?|no|at|only|exactly|the|{NUMBER})\b))"
+)
+"""A demand as a wish: "I'd like bullet points"."""
 _EFFECT_START = re.compile(
-    rf"(?:{_ADVERB}(?:{_STRONG}|{_VERBS})|no|not|at most|at least|without|with|in|"
+    rf"(?:{_ADVERB}(?:{_STRONG}|{_VERBS})|{_WISH}|no|not|at most|at least|without|with|in|"
     r"(?:max(?:imum)?|under|fewer than|less than|more than|exactly)|"
     rf"{NUMBER} (?:words?|sentences?)|(?:the|your|each|every|its) {REPLIES} (?:must|shall|should|"
     r"has to|needs to|is to|begins|starts|ends|states)|the (?:very )?(?:first|last) (?:line|word|"
@@ -67,7 +72,7 @@ _BLOCKED = re.compile(
     r"kids|children|no|some|this|these|people|me|us|is|are|was|were|be|being)$",
     re.I,
 )
-_PRONOUN = re.compile(r"\b(?:i|you|we|they|he|she|it|who|that|to)$", re.I)
+_PRONOUN = re.compile(r"\b(?:i|you|we|they|he|she|it|who|that|which|to)$", re.I)
 _UNIVERSAL = re.compile(
     r"(?:(?:all |every |each |any |the |an? )?(?:single )?(?:of )?(?:your |my |the )?(?:own "
     r")?(?:answers?|repl(?:y|ies)|responses?|output|questions?|requests?|conversations?|chats?|"
@@ -239,6 +244,11 @@ _ANSWERED = re.compile(
     rf"feedback|inquiries|criticism)) (?P<tail>{_MANNER_TAIL})",
     re.I,
 )
+_ANSWERED_TEXT = re.compile(
+    r"(?P<verb>(?:always |only )?(?:answer|reply|respond))(?: to)? (?P<scope>.+?) "
+    rf"(?P<tail>{_MANNER_TAIL}|[a-z]+ly)",
+    re.I,
+)
 _UNNAMED = re.compile(
     r"\b(?:it|this|that|them|these|those|things?|everything|anything|something|stuff|yourself|"
     r"your|you|me|me|us|people|answers?|every|all|any|each|follow-?up|yes|simple|short|what|why|"
@@ -297,7 +307,8 @@ def _split_english(text: str) -> ScopedText | None:
             if split in (_split_when, _split_in, _split_with, _split_for):
                 found = _move_second_demand(found)
             effect = to_imperative(POLITE.sub("", found.effect.strip(" ,")))
-            return ScopedText(_EXPLAINED_IN_BRACKETS.sub("", found.scope).strip(" ,"), effect)
+            scope = _EXPLAINED_IN_BRACKETS.sub("", found.scope).strip(" ,")
+            return ScopedText(re.sub(r"(?<=\w) only$", "", scope), effect)
     return None
 
 
@@ -624,9 +635,9 @@ _UNSURE_WORDS = ("in", "with", "to", "about", "on", "for", "as to", "should")
 
 _BE_TOLD_SO = r"(?:must|should|have to|need to|are to) be told"
 _DEMAND_AFTER_TEXT = re.compile(
-    r" (?:then )?(?=(?:(?:simply|just|also|then|kindly|first|ever) )*(?:never|always|do not|don't|"
-    r"[Pp]lease|use (?!for\b|in\b|at\b|of\b|by\b|among\b)|write|keep|say|add|include|avoid|stay|be|"
-    r"give|tell|make|begin|start|end|finish|mention|put|sign|limit|number|replace|spell|state|"
+    rf" (?:then )?(?=(?:(?:simply|just|also|then|kindly|first|ever) )*(?:{_WISH} |never|always|"
+    r"do not|don't|[Pp]lease|use (?!for\b|in\b|at\b|of\b|by\b|among\b)|write|keep|say|add|"
+    r"include|avoid|stay|be|give|tell|make|begin|start|end|finish|mention|put|sign|limit|number|replace|spell|state|"
     r"(?:address|call) (?:him|her|them|me|us)|"
     rf"the (?:first|last) (?:line|word|sentence)|the [a-z]+ (?:must|should|has to|is always)|they "
     rf"{_BE_TOLD_SO})\b)"
@@ -946,6 +957,8 @@ def _split_explained(text: str) -> ScopedText | None:
         return ScopedText(match["scope"], f"{match['verb']} it {match['tail']}")
     if (match := _ADVICE.fullmatch(text)) and not _UNNAMED.search(match["scope"]):
         return ScopedText(match["scope"], f"answer {match['tail']}")
+    if (match := _ANSWERED_TEXT.fullmatch(text)) and is_answered_text(match["scope"]):
+        return ScopedText(f"replies to {match['scope']}", f"{match['verb']} {match['tail']}")
     match = _ANSWERED.fullmatch(text)
     if match and _is_scope(match["scope"]) and not _UNNAMED.search(match["scope"]):
         scope = _name_replied(match["verb"], match["scope"])

@@ -341,9 +341,13 @@ def read_situation(scope: str) -> Situation:
 
     "texting my girlfriend Maddie" is writing, "recipes" is a task, "opening hours" is a topic.
     What fits none of them ("the user is angry") is `other`, and so is a short phrase after "when"
-    ("when pigs fly"), because that is a clause.
+    ("when pigs fly"), because that is a clause. A second clause ("asks about parking and has a
+    dog") would be lost or taken for a topic, so it is `other`, too.
     """
     text = " ".join(scope.replace("’", "'").split()).strip(" .,;:!?")
+    text = _join_topics(re.sub(r" (?:that|which) (?:is|are) (?=about )", " ", text))
+    if _SECOND_CLAUSE.search(text) or _SECOND_TEXTS.search(text) or _PART_OF_TEXTS.match(text):
+        return Situation("other")
     is_clause = re.match(r"(?:when|whenever|if|while|once|as soon as) ", text, re.I) is not None
     text = re.sub(
         r"^(?:when|whenever|if|while|once|as soon as|in|for|with|on|during) ", "", text, flags=re.I
@@ -355,6 +359,9 @@ def read_situation(scope: str) -> Situation:
     )
     if _TIMES.fullmatch(text) or is_unasked(text) or is_never_met(text):
         return Situation("other")
+    if is_clause and (sent := _SENDS.fullmatch(text)) and not names_no_person(sent["who"]):
+        is_anybody = re.fullmatch(_ANYBODY, sent["who"], re.I)
+        return Situation("other") if is_anybody else _make_writing("reply", sent["who"])
     text = re.sub(rf"^(?:it|this|that) is (?=(?:an?|the|my|our) {GENRE}\b)", "", text, flags=re.I)
     text = re.sub(r"^(?:any|every)thing that is (?=an? )", "", text, flags=re.I)
     text = re.sub(_ANYTHING, "writing ", text, flags=re.I)
@@ -639,7 +646,8 @@ _SENT = (
 )
 _OWNED_TEXT = re.compile(rf"(?P<who>{PERSON})(?:'s|(?<=s)') (?:[\w-]+ )?{_SENT}", re.I)
 _ANSWERED_TEXT = re.compile(
-    rf"{_OWNER}(?P<what>(?:(?!about|from|to|for|of|in\b)[\w-]+ ){{0,2}}?(?P<noun>{_SENT}))"
+    rf"{_OWNER}(?P<what>(?:(?!about|from|to|for|of|in\b)[\w-]+ ){{0,2}}?(?P<noun>{_SENT}|"
+    rf"(?!answer|repl|respon|\w+ing\b){GENRE}))"
     rf"(?: (?:(?:sent |written |posted )?(?:from|by)) (?P<who>{PERSON}))?",
     re.I,
 )
@@ -654,8 +662,10 @@ _VOWEL = re.compile(r"(?!one\b|uni|us[ei]|eu)[aeiou]", re.I)
 
 
 def is_answered_text(text: str) -> bool:
-    """Return whether something that is replied to is a text: "negative reviews"."""
-    return _ANSWERED_TEXT.fullmatch(text) is not None
+    """Return whether something that is replied to is a text: "negative reviews", "my boss's
+    emails".
+    """
+    return any(form.fullmatch(text) for form in (_ANSWERED_TEXT, _OWNED_TEXT))
 
 
 def _read_replying(text: str) -> Situation | None:
@@ -758,6 +768,48 @@ _SOMEBODY = (
     r"(?:(?:an?|the|my|our|any|some) )?(?:someone|somebody|anyone|anybody|everyone|everybody|"
     r"people|users?|customers?|clients?|guests?|visitors?|callers?|they|he|she|I|you|we)"
 )
+_SENDS = re.compile(
+    rf"(?P<who>(?i:{_ANYBODY})|{PERSON}) (?:(?:texts?|e-?mails?|messages?|writes?)"
+    r"(?: to)?(?: (?:me|us|in|back))?|(?:sends?|writes?) (?:me|us) an? "
+    r"(?:text|e-?mail|message|letter|note))"
+)
+"""Who writes to the speaker, gets a reply: "if Anna texts me"."""
+_ASKED_AGAIN = (
+    rf",? (or|and) (?:(?:if|when(?:ever)?) )?(?:(?:{_SOMEBODY} )?(?:(?:am|are|is) )?"
+    r"ask(?:s|ed|ing)?(?: you| me| us)? )?"
+)
+_SECOND_CLAUSE = re.compile(
+    r" (?:and|or|but) (?:(?:also|then|only|just) )*(?:when(?:ever)?\b|if\b|while\b|about\b|"
+    rf"(?:(?:it|the [a-z]+|{_SOMEBODY}) )?(?:(?:is|are|am|was|were|has|have|had|does|do)(?: |n't)|"
+    r"(?:wants?|needs?|asks?|asked|mentions?|says?|complains?|sounds?|seems?|feels?) (?:an?|the|"
+    r"to|about|for|that|in|if|whether|my|our|their|his|her|me|us|you)\b))",
+    re.I,
+)
+"""A condition beside the first one: "taxes, or when asked about wills"."""
+
+
+_SECOND_TEXTS = re.compile(
+    rf"\b{GENRE}(?: (?:I|you|we) [a-z]+)? (?:to|for) .+ (?:which |"
+    rf"(?:and|or) (?:(?:the|my|our|all) )*(?:ones|those|{GENRE}) (?:to|for|I|we|you) )",
+    re.I,
+)
+"""More about texts to somebody: "emails to Anna or the ones to Bob", "to Anna which are long"."""
+_PART_OF_TEXTS = re.compile(
+    r"(?:in )?(?:the |each |every )*(?:very )?(?:first|second|third|last|opening|closing|final|"
+    r"middle) (?:line|sentence|paragraph|word|part|half|section|letter)s? (?:of|in) ",
+    re.I,
+)
+"""Where in an answer something is: "the last paragraph of reports" is no topic."""
+
+
+def _join_topics(text: str) -> str:
+    """Return "asked about taxes, or about wills" as "asked about taxes or wills"."""
+    for word in ("about", "for"):
+        first, *rest = re.split(rf"(?<=\b{word} )", text, maxsplit=1)
+        text = first + re.sub(rf"{_ASKED_AGAIN}{word} ", r" \1 ", "".join(rest), flags=re.I)
+    return text
+
+
 _A_GENRE = rf"{_OWNER}(?:[a-z-]+ )?{GENRE}"
 _GENRES = re.compile(
     rf"(?:(?:writing|drafting|composing) )?(?P<genres>{_A_GENRE}(?:, {_A_GENRE})*,? (?:and|or) "
