@@ -28,6 +28,7 @@ from typing import Any
 
 from bench.kept_lines import append_line, open_lines
 from bench.own_exam import read_people_questions
+from bench.seal import is_right
 from selfteach.config.documents import SelectConfig
 from selfteach.evaluate.exam import measures_to_json
 from selfteach.evaluate.judge_calibration import calibrate_knowledge_judges
@@ -38,7 +39,6 @@ from selfteach.generate.answers import (
 )
 from selfteach.generate.questions import Question
 from selfteach.judge.contradiction import KnowledgeJudge
-from selfteach.judge.match import contains_answer
 from selfteach.judge.setup import KnowledgeSetup
 from selfteach.methods.documents.held_out_questions import HeldOutQuestion
 from selfteach.models import Sampler, Scorer
@@ -74,11 +74,6 @@ def answer_people(
 def is_known(blind: Sequence[str], golds: Sequence[str]) -> bool:
     """Return whether more than half of the answers without the passage are right."""
     return 2 * sum(is_right(answer, golds) for answer in blind) > len(blind)
-
-
-def is_right(answer: str, golds: Sequence[str]) -> bool:
-    """Return whether an answer contains a right one."""
-    return any(contains_answer(answer, gold) for gold in golds)
 
 
 def list_usable_judges(scorer: Scorer) -> list[KnowledgeJudge]:

@@ -20,11 +20,10 @@ from typing import Any
 
 import selfteach
 from bench.prompt_files import sample_in_order
-from bench.seal import read_passages
+from bench.seal import is_right, read_passages
 from selfteach.evaluate.knowledge import compare_with_enough
 from selfteach.evaluate.verdict import Evidence, choose_verdict
 from selfteach.generate.answers import make_open_book_chat
-from selfteach.judge.match import contains_answer
 from selfteach.materials.documents import Document
 from selfteach.materials.documents.chunk import Chunk, split_chunks
 from selfteach.materials.documents.questions import PeopleQuestion
@@ -72,7 +71,7 @@ def grade(
     requests = [Request("bench", prompt, sampling) for prompt in prompts]
     answers = sample_in_order(sampler, requests)
     return [
-        any(contains_answer(answer.text, gold) for gold in question.answers)
+        is_right(answer.text, question.answers)
         for answer, question in zip(answers, questions, strict=True)
     ]
 

@@ -38,10 +38,10 @@ import yaml
 
 from bench.prompt_files import sample_answers
 from bench.rule_prompts import FILES, MAX_TOKENS, is_needless, read_spec
+from bench.rules import read_rows
 from selfteach import statistics
 from selfteach.config import FeedbackConfig, resolve
 from selfteach.evaluate.drift import compute_drift
-from selfteach.files import read_jsonl
 from selfteach.judge.check import parse_check
 from selfteach.materials.examples import read_examples
 from selfteach.models.engines import open_sampler
@@ -218,11 +218,6 @@ def run_jobs(given: argparse.Namespace) -> None:
 def identify(row: Mapping[str, Any]) -> tuple[str, str, int]:
     """Return what a line of the file is known by."""
     return row["run"], row["variant"], row["seed"]
-
-
-def read_rows(path: Path) -> list[Row]:
-    """Return the lines of a file; none if there is no file."""
-    return [row for _, row in read_jsonl(path)] if path.is_file() else []
 
 
 def print_table(rows: Sequence[Row]) -> None:

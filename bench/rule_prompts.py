@@ -30,7 +30,6 @@ FILES = Path(__file__).parent / "rule_files"
 MAX_TOKENS = 96
 SEEDS = (0, 1)
 Spec = dict[str, Any]
-Breaks = Callable[[str], bool]
 
 
 def read_spec(path: Path) -> Spec:

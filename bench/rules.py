@@ -235,7 +235,7 @@ def read_device() -> str:
 
 
 def read_rows(path: Path) -> list[Row]:
-    """Return the finished runs of a file."""
+    """Return the rows of a file; none if there is no file."""
     return [row for _, row in read_jsonl(path)] if path.is_file() else []
 
 

@@ -244,11 +244,11 @@ def read_last_answers(exam: Mapping[str, Any]) -> dict[str, bool]:
     found = {}
     for entry in exam.get("earlier", []):
         for question in entry["questions"]:
-            found[question["prompt"]] = contains_any(question["now"], question["gold"])
+            found[question["prompt"]] = is_right(question["now"], question["gold"])
     return found
 
 
-def contains_any(answer: str, golds: Sequence[str]) -> bool:
+def is_right(answer: str, golds: Sequence[str]) -> bool:
     """Return whether an answer contains a right one."""
     return any(contains_answer(answer, gold) for gold in golds)
 

@@ -15,7 +15,7 @@ import torch
 
 from selfteach.config import FeedbackConfig, resolve
 from selfteach.models.check_safety import compute_fingerprint
-from selfteach.run.run_folder import open_run
+from selfteach.run.run_folder import Run, open_run
 from selfteach.students.beside import list_seen
 from selfteach.students.examine import Examine
 from selfteach.students.folder import StudentFolder, open_student
@@ -86,6 +86,14 @@ def write_beside(
     adapter_sum = hash_file(student.path / place / "adapter_model.safetensors")
     seen = list_seen(lesson, others.list_on())
     return replace(lesson, beside=Beside(place, adapter_sum, seen))
+
+
+def write_together(
+    student: StudentFolder, lessons: object, run: Run, display: object, **ignored: object
+) -> Path:
+    """Stand for `train_together`: a random LoRA, without a training."""
+    write_lora(run.path / "made", seed=50)
+    return run.path / "made"
 
 
 def make_cell(right: int, drift: float = 0.01) -> Cell:

@@ -411,19 +411,17 @@ class Finder(ast.NodeVisitor):
         if not (negated or isinstance(node, ast.Compare | ast.Constant)):
             self.replace(node, "negate", ast.UnaryOp(op=ast.Not(), operand=node))
 
-    def visit_If(self, node: ast.If) -> None:
+    def visit_If(self, node: ast.If | ast.IfExp) -> None:
         self.test(node.test)
         self.generic_visit(node)
+
+    visit_IfExp = visit_If
 
     def visit_While(self, node: ast.While) -> None:
         self.test(node.test)
         if not isinstance(node.test, ast.Constant):
             self.visit(node.test)
         self.body([*node.body, *node.orelse])
-
-    def visit_IfExp(self, node: ast.IfExp) -> None:
-        self.test(node.test)
-        self.generic_visit(node)
 
     def visit_comprehension(self, node: ast.comprehension) -> None:
         for condition in node.ifs:

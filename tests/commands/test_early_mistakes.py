@@ -223,3 +223,29 @@ def test_an_interrupted_dry_run_says_that_nothing_is_left(
     assert cli.run_command(["feedback", "Do not talk about tea.", "--dry-run"]) == 130
     assert "stopped; a dry run writes no run, so nothing is left." in capfd.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        ((), "there is nothing to correct"),
+        (("--prompts", "p.txt"), "nobody corrects"),
+        (("--prompts", "p.txt", "--review", "--teacher", "cmd:cat"), "exclude each other"),
+        (("edits.jsonl", "--rounds", "2"), "needs someone who corrects"),
+        (("edits.jsonl", "--set", "train.correction.bound=none"), "--allow-unbounded"),
+        (
+            ("edits.jsonl", "--set", "train.objective=dpo"),
+            "train.objective (--set): there is no such key",
+        ),
+        (
+            ("edits.jsonl", "--set", "train.trial_steps=5"),
+            "train.trial_steps (--set): there is no such key",
+        ),
+        (("edits.jsonl", "--columns", "promt=question"), 'Did you mean "prompt"'),
+    ],
+)
+def test_options_of_corrections_that_do_not_fit_together_are_refused(
+    more: tuple[str, ...], why: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run_command(["corrections", *more]) == 2
+    assert why in capsys.readouterr().err

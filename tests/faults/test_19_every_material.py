@@ -1,6 +1,6 @@
 """Rows 6, 19, 20, 21, 22 for every command that reads rows: a torn, monstrous or odd row stops
-before the model with its line, or is left out up to a threshold; an empty file, an odd encoding and
-unsafe characters are reported. No model is loaded: the one named is not there.
+before the model with its line, or is left out up to a threshold; an empty file, too few rows, an
+odd encoding and unsafe characters are reported. No model is loaded: the one named is not there.
 """
 
 from __future__ import annotations
@@ -132,6 +132,37 @@ def test_bad_rows_are_left_out_when_asked_and_only_up_to_the_threshold(
 @pytest.mark.parametrize("command", MATERIALS)
 def test_an_empty_file_ends_before_the_model(command: str, data: bytes, tmp_path: Path) -> None:
     assert run(command, tmp_path, data) == 3
+    assert not (tmp_path / "run").exists()
+
+
+CORRECTIONS = [json.dumps(row) for row in MATERIALS["corrections"].rows]
+TASKS = [json.dumps(row) for row in MATERIALS["tasks"].rows]
+APPROVALS = [
+    '{"prompt": "a b?", "answer": "x", "correction": "x"}',
+    '{"prompt": "c d?", "answer": "y", "correction": "y"}',
+]
+
+
+@pytest.mark.parametrize(
+    ("command", "rows", "why"),
+    [
+        ("corrections", CORRECTIONS[:1], "too little to learn from"),
+        (
+            "corrections",
+            CORRECTIONS[:1] * 5,
+            "1 correction, 0 unchanged answers, 0 other prompts, 4 rows left out",
+        ),
+        ("corrections", APPROVALS, "0 corrections"),
+        ("tasks", TASKS[:1], "too few different seed tasks (1)"),
+        ("tasks", TASKS[:1] * 9, "too few different seed tasks (1); rows left out: 8"),
+        ("tasks", TASKS[:7], "At least 8 are needed"),
+    ],
+)
+def test_too_little_is_reported_before_the_model_loads(
+    command: str, rows: list[str], why: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(command, tmp_path, "\n".join(rows).encode()) == 3
+    assert why in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
 
 

@@ -1,5 +1,6 @@
 """Rows 1, 11, 14, 19 for tasks: stops, lost answers, prompts beyond the context, nothing to learn
-from. Rows of files: test_19_every_material.py."""
+from. Rows of files, and too few of them: test_19_every_material.py.
+"""
 
 from __future__ import annotations
 
@@ -44,42 +45,6 @@ GOOD = [
     }
     for w in WORDS
 ]
-LINES = [json.dumps(row).encode() for row in GOOD]
-
-
-def run(folder: Path, data: bytes, *more: str, name: str = "seeds.jsonl") -> int:
-    """The exit code of the command on this file; a model that does not exist shows that none was
-    loaded before.
-    """
-    (folder / name).write_bytes(data)
-    return cli.run_command(
-        [
-            "tasks",
-            str(folder / name),
-            "--model",
-            str(folder / "no-model"),
-            "--out",
-            str(folder / "run"),
-            *more,
-        ]
-    )
-
-
-@pytest.mark.parametrize(
-    ("data", "why"),
-    [
-        (LINES[0], "too few different seed tasks (1)"),
-        (b"\n".join([LINES[0]] * 9), "too few different seed tasks (1); rows left out: 8"),
-        (b"\n".join(LINES[:7]), "At least 8 are needed"),
-    ],
-    ids=["one row", "one row nine times", "seven"],
-)
-def test_too_little_is_reported_before_the_model_loads(
-    data: bytes, why: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert run(tmp_path, data) == 3
-    assert why in capsys.readouterr().err
-    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(
@@ -99,7 +64,10 @@ def test_too_little_is_reported_before_the_model_loads(
 def test_what_does_not_fit_together_is_refused(
     more: tuple[str, ...], code: int, why: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(tmp_path, b"\n".join(LINES), *more) == code
+    seeds = tmp_path / "seeds.jsonl"
+    seeds.write_text("\n".join(map(json.dumps, GOOD)))
+    places = ("--model", str(tmp_path / "no-model"), "--out", str(tmp_path / "run"))
+    assert cli.run_command(["tasks", str(seeds), *places, *more]) == code
     assert why in capsys.readouterr().err
 
 

@@ -17,12 +17,11 @@ from typing import Any
 
 import pytest
 
-from lesson_runs import hash_adapter, script, write_beside, write_lora, write_run
+from lesson_runs import hash_adapter, script, write_beside, write_run, write_together
 from selfteach import cli
 from selfteach.run import finished
 from selfteach.run.display import SilentDisplay
 from selfteach.run.ledger import Ledger
-from selfteach.run.run_folder import Run
 from selfteach.students import consolidate as consolidation
 from selfteach.students.beside import restore_alone
 from selfteach.students.consolidate import consolidate
@@ -140,14 +139,6 @@ WORKS: dict[str, Callable[[Path], Work]] = {
     "on": lambda run: lambda student: switch_lessons(student, ["do-not-b"], on=True),
     "consolidate": lambda run: lambda student: consolidate(student, script(), SilentDisplay()),
 }
-
-
-def write_together(
-    student: StudentFolder, lessons: object, run: Run, display: object, **ignored: object
-) -> Path:
-    """Stand for `train_together`: a random LoRA, without a training."""
-    write_lora(run.path / "made", seed=50)
-    return run.path / "made"
 
 
 def test_a_killed_lesson_is_whole_or_absent(tmp_path: Path, students: tuple[Path, Path]) -> None:

@@ -36,8 +36,8 @@ def test_places():
     ],
 )
 def test_ticks_are_round_and_cover_the_values(low: float, high: float, known: list[float]):
-    assert choose_ticks(low, high, 3)[: len(known)] == known
-    assert choose_ticks(low, high, 3)[-1] >= high
+    assert choose_ticks(low, high)[: len(known)] == known
+    assert choose_ticks(low, high)[-1] >= high
 
 
 def test_a_step_done_twice_counts_by_its_last_row():

@@ -37,7 +37,6 @@ KEYS = {
     "Home": (36, ""),
 }
 CTRL = 2
-SHIFT = 8
 
 
 def wait_until(true: Callable[[], Any], what: str) -> Any:

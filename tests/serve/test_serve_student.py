@@ -250,12 +250,6 @@ def test_a_refused_lesson_is_accepted_without_a_body(client: Any, anna: Path) ->
     assert (accepted.status_code, accepted.json()["instead_of"]) == (202, [])
 
 
-CONVERSATION = [
-    {"role": "user", "content": "What is rain?"},
-    {"role": "assistant", "content": "Water that falls from clouds."},
-]
-
-
 def test_faults_and_metrics_of_teaching(client: Any, served: ServedModels, anna: Path) -> None:
     from starlette.testclient import TestClient
 

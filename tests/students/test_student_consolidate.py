@@ -10,7 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from lesson_runs import QUESTIONS, hash_adapter, make_cell, script, write_lora, write_run
+from lesson_runs import (
+    QUESTIONS,
+    hash_adapter,
+    make_cell,
+    script,
+    write_lora,
+    write_run,
+    write_together,
+)
 from selfteach import cli
 from selfteach.config import TrainConfig
 from selfteach.records import Example, make_prompt
@@ -31,14 +39,6 @@ from selfteach.students.gate import LessonRefused
 from selfteach.students.lessons import add_lesson, begin_state
 from selfteach.students.state import Cell, StudentState
 from selfteach.students.training import LessonExamples
-
-
-def write_together(
-    student: StudentFolder, lessons: object, run: Run, display: object, **ignored: object
-) -> Path:
-    """Stand for `train_together`: a random LoRA."""
-    write_lora(run.path / "made", seed=50)
-    return run.path / "made"
 
 
 @pytest.fixture

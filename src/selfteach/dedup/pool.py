@@ -32,7 +32,6 @@ from selfteach.dedup.rouge import compute_min_common
 from selfteach.dedup.signatures import LANES, Bits, compute_signatures, fold_signatures
 
 Ints = NDArray[np.int64]
-EncodedText = str | list[int]
 ROWS = 16
 COLUMNS = 4096
 """Rows and columns of a tile: its differences of signatures fit into a core's second cache."""

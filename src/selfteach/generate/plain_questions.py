@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from selfteach.generate.spans import (
+    count_content_words,
     get_question_openings,
     is_content_word,
     is_latin,
@@ -195,11 +196,6 @@ def make_clause_question(sentence: str, answer: str, content_words: int = 3) -> 
     asked = {"Who": "who or what", "In what year": "what year"}.get(opening, opening.lower())
     text = " ".join([*before, asked, *after]).strip(" ,")
     return "" if MARKS.search(text) else f"{text}?"
-
-
-def count_content_words(words: Sequence[str]) -> int:
-    """Return how many words carry content."""
-    return sum(map(is_content_word, words))
 
 
 def keep_nearest(before: list[str], after: list[str], count: int) -> tuple[list[str], list[str]]:

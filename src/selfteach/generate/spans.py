@@ -12,6 +12,7 @@ spans by form as in cloze question generation (Lewis et al. 2019, arXiv 1906.049
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from selfteach.dedup.overlap import split_words
 from selfteach.materials.documents.listed import count_words
@@ -201,3 +202,8 @@ _NO_NOUN = frozenset(
 def is_content_word(word: str) -> bool:
     """Return whether a word carries content, so that it is no function word."""
     return word.lower().strip(".,;:!?()[]\"“”'") not in {"", *_STOP}
+
+
+def count_content_words(words: Iterable[str]) -> int:
+    """Return how many words carry content."""
+    return sum(map(is_content_word, words))

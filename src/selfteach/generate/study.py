@@ -40,6 +40,7 @@ from itertools import chain, cycle, groupby, islice, zip_longest
 from selfteach.config import StudyConfig
 from selfteach.generate.questions import Question, fence_text
 from selfteach.generate.spans import (
+    count_content_words,
     find_answer_spans,
     get_question_openings,
     has_answer,
@@ -310,19 +311,15 @@ def _make_clause_rows(fact: StudySentence, chance: random.Random, label: str) ->
     for name, openings in _iterate_answers(fact):
         parts = [part.split() for part in _replace_in_sentence(fact, name, "\n").split("\n")]
         shuffled = chance.sample(parts, len(parts))
-        part = max(shuffled, key=lambda words: _count_content_words(words) > MIN_CONTENT_WORDS)
+        part = max(shuffled, key=lambda words: count_content_words(words) > MIN_CONTENT_WORDS)
         count = chance.randint(4, 9)
         start = chance.randint(0, max(len(part) - count, 0))
         shown = [word.strip(MARKS) for word in part[start : start + count]]
-        if _count_content_words(shown) >= MIN_CONTENT_WORDS:
+        if count_content_words(shown) >= MIN_CONTENT_WORDS:
             opening = chance.choice(openings)
             auxiliary = chance.choice(AUXILIARY)
             words = [opening, auxiliary if opening else "", *shown]
             yield _make_question_row(fact, "clauses", words, name, label)
-
-
-def _count_content_words(words: Sequence[str]) -> int:
-    return sum(map(is_content_word, words))
 
 
 def _make_reworded_rows(

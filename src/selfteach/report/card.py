@@ -15,15 +15,13 @@ from typing import Any
 
 from selfteach.models.check_safety import ADAPTER_CONFIG_FILE, LOAD_IN_4BIT
 from selfteach.models.fetch_default_model import EMBEDDED, HUB_NAME, LICENSE
-from selfteach.records import Measure
 from selfteach.report import sections
 from selfteach.report.format_text import (
-    MISSING,
     format_count,
     format_decimal,
     format_interval,
+    format_measure,
     format_megabytes,
-    format_percent,
     shorten,
 )
 from selfteach.report.labels import get_heading, get_labels
@@ -248,7 +246,7 @@ def _make_exam_section(run: RunData) -> str:
     for row in rows:
         measures = row["measures"].values()
         n = next(found.n for found in measures if found)
-        cells = " | ".join(_format_cell(found) for found in measures)
+        cells = " | ".join(format_measure(found) for found in measures)
         lines.append(f"| {escape_markdown(row['label'])} | {cells} | {n} |")
     judge = get_path(run.exam, "judge", "name") or run.exam.get("teacher") or "nobody"
     lines.append(f"\nJudged by {escape_markdown(judge, 80)}.")
@@ -267,10 +265,6 @@ def _make_exam_section(run: RunData) -> str:
     for line in sections.list_changes(run.exam):
         lines.append(f"\nOf a run that this one continues: {escape_markdown(line, 400)}.")
     return "\n".join(lines)
-
-
-def _format_cell(found: Measure | None) -> str:
-    return f"{format_percent(found.value)} ({format_interval(found)})" if found else MISSING
 
 
 def _make_data_section(run: RunData) -> str:

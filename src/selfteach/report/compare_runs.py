@@ -18,10 +18,9 @@ from rich.text import Text
 
 from selfteach.records import JsonMapping, JsonObject, Measure
 from selfteach.report.format_text import (
-    MISSING,
     format_count,
     format_duration,
-    format_interval,
+    format_measure,
     format_percent,
 )
 from selfteach.report.labels import get_heading
@@ -186,8 +185,3 @@ def make_runs_table(found: JsonMapping) -> Group:
         difference = format_measure(row["difference"])
         paired.add_row(Text(row["label"]), str(row["n"]), *shares, difference)
     return Group(*parts, paired)
-
-
-def format_measure(found: Measure | None) -> str:
-    """Return a share with its interval."""
-    return f"{format_percent(found.value)} ({format_interval(found)})" if found else MISSING

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from selfteach.records import JsonMapping, JsonObject, Measure
-from selfteach.report.figures import Dot, Plot, Tick, choose_ticks, make_line, to_percent
+from selfteach.report.figures import (
+    Dot,
+    Plot,
+    Tick,
+    choose_ticks,
+    label_ticks,
+    make_line,
+    place_value,
+    to_percent,
+)
 from selfteach.report.format_text import NO_INTERVAL
 from selfteach.report.read_run import get_path, list_objects, read_measure, read_number
 from selfteach.report.rows import FILE_TEACHERS, read_arms
@@ -85,17 +94,13 @@ def _plot_metric(title: str, key: str, way: str, rows: list[JsonObject]) -> Plot
     rounds = list(known)
     measures = list(known.values())
     kept = kept or measures[-1]
-    y = choose_ticks(min(m.low for m in measures), max(m.high for m in measures), 3)
-
-    def flip(value: float) -> float:
-        return 100 - to_percent(value, y[0], y[-1])
-
+    ticks = choose_ticks(min(m.low for m in measures), max(m.high for m in measures))
     dots = [
         Dot(
             to_percent(number, 0, rounds[-1]),
-            flip(m.value),
-            flip(m.low),
-            flip(m.high),
+            place_value(m.value, ticks),
+            place_value(m.low, ticks),
+            place_value(m.high, ticks),
             f"round {number}: {m.value:.3g} {_format_ends(m)}, n {m.n}",
         )
         for number, m in known.items()
@@ -104,7 +109,7 @@ def _plot_metric(title: str, key: str, way: str, rows: list[JsonObject]) -> Plot
         title,
         [make_line(title, "tuned", dots)],
         [Tick(dot.x, str(number)) for dot, number in zip(dots, rounds, strict=True)],
-        [Tick(flip(value), f"{value:g}") for value in y],
+        label_ticks(ticks),
         f"{measures[0].value:.3g} → {kept.value:.3g}",
     )
 

@@ -15,6 +15,8 @@ from selfteach.records import JsonMapping, Measure
 from selfteach.report.read_run import get_path, list_objects, read_measure, read_number
 
 MAX_POINTS = 1500
+NUM_STEPS = 3
+"""Steps between the numbers of an axis, about."""
 MIN_SILHOUETTE = 0.1
 """Below this silhouette there are no clusters that a map could show."""
 SCOPES = ("target", "near", "general")
@@ -72,18 +74,28 @@ def to_percent(value: float, low: float, high: float) -> float:
     return round(min(1.0, max(0.0, (value - low) / (high - low))) * 100, 2)
 
 
-def choose_ticks(low: float, high: float, num_steps: int = 4) -> list[float]:
+def choose_ticks(low: float, high: float) -> list[float]:
     """Return round numbers from below `low` to above `high`.
 
-    There are about `num_steps` steps of 1, 2 or 5 times a power of ten.
+    There are about NUM_STEPS steps of 1, 2 or 5 times a power of ten.
     """
     span = high - low or abs(high) or 1.0
-    rough = span / num_steps
+    rough = span / NUM_STEPS
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough * 0.999)
     first = math.floor(low / step + 1e-9)
     last = math.ceil(high / step - 1e-9)
     return [round(step * k, 12) for k in range(first, max(last, first + 1) + 1)]
+
+
+def place_value(value: float, ticks: Sequence[float]) -> float:
+    """Return how far below the highest tick a value stands, in percent of the axis."""
+    return 100 - to_percent(value, ticks[0], ticks[-1])
+
+
+def label_ticks(ticks: Sequence[float]) -> list[Tick]:
+    """Return the ticks of a vertical axis with their numbers."""
+    return [Tick(place_value(value, ticks), f"{value:g}") for value in ticks]
 
 
 def make_line(name: str, look: str, dots: Sequence[Dot]) -> PlotLine:
@@ -123,23 +135,19 @@ def _set_value(values: dict[int, float], step: int, value: Any) -> None:
 def _plot_loss(name: str, values: Mapping[int, float]) -> Plot:
     steps = sorted(values)
     losses = [values[step] for step in steps]
-    y = choose_ticks(min(losses), max(losses), 3)
-
-    def flip(value: float) -> float:
-        return 100 - to_percent(value, y[0], y[-1])
-
+    ticks = choose_ticks(min(losses), max(losses))
     xs = [to_percent(step, steps[0], steps[-1]) for step in steps]
     if len(steps) == 1:
         xs = [0.0, 100.0]
         losses = losses * 2
     smooth = _smooth(losses)
-    dots = [Dot(x, flip(value)) for x, value in zip(xs, losses, strict=True)]
-    trend = [Dot(x, flip(value)) for x, value in zip(xs, smooth, strict=True)]
+    dots = [Dot(x, place_value(value, ticks)) for x, value in zip(xs, losses, strict=True)]
+    trend = [Dot(x, place_value(value, ticks)) for x, value in zip(xs, smooth, strict=True)]
     return Plot(
         name,
         [make_line("each step", "faint", dots), make_line("trend", "tuned", trend)],
         [Tick(0, str(steps[0])), Tick(100, str(steps[-1]) if len(steps) > 1 else "")],
-        [Tick(flip(value), f"{value:g}") for value in y],
+        label_ticks(ticks),
         f"{smooth[0]:.3g} → {smooth[-1]:.3g}",
     )
 

@@ -48,6 +48,11 @@ def format_interval(measure: Measure | None, decimals: int | None = None) -> str
     return f"{format_decimal(measure.low, decimals)}–{format_decimal(measure.high, decimals)}"
 
 
+def format_measure(found: Measure | None) -> str:
+    """Return a share with its interval."""
+    return f"{format_percent(found.value)} ({format_interval(found)})" if found else MISSING
+
+
 def format_decimal(value: Any, decimals: int = 3) -> str:
     """Format a number with a fixed count of decimals; use scientific form for tiny numbers."""
     found = read_number(value)

@@ -384,9 +384,7 @@ def open_run(
         check_named_folder(out, identity, new=new)
         if new and has_run(out):
             _rename_old_run(out)
-        folder = out
-    else:
-        folder = _choose_default_folder(make_slug(slug_source), identity, new)
+    folder = out or _choose_default_folder(make_slug(slug_source), identity, new)
     with convert_disk_errors(folder):
         make_folder(folder)
         lock = RunLock(folder)

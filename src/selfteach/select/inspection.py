@@ -61,7 +61,7 @@ def inspect_tasks(tasks: Sequence[Task], seeds: Sequence[str], seed: int = 0) ->
         "instances": len(cases),
         "seeds": len(seeds),
         "nearest_seed": {
-            "histogram": count_in_bins(near, 0.0, 1.0),
+            "histogram": count_shares_in_bins(near),
             "mean": sum(near) / len(near) if near else 0.0,
         },
         "verbs": count_verbs(texts),
@@ -95,9 +95,9 @@ def find_nearest_seeds(texts: Sequence[str], seeds: Sequence[str]) -> list[tuple
     return found
 
 
-def count_in_bins(values: Sequence[float], low: float, high: float) -> list[int]:
-    """Count values in BINS bins of equal width."""
-    counts, _ = np.histogram(np.asarray(values, dtype=np.float64), BINS, (low, high))
+def count_shares_in_bins(shares: Sequence[float]) -> list[int]:
+    """Count values in [0, 1] in BINS bins of equal width."""
+    counts, _ = np.histogram(np.asarray(shares, dtype=np.float64), BINS, (0.0, 1.0))
     return [int(n) for n in counts]
 
 

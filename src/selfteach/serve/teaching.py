@@ -118,7 +118,6 @@ class Teaching:
         self.is_stopping = False
         self._settings = settings
         self._say = say
-        self.program = program
         self._runner = JobRunner(self.book, self._report_end, program, say)
         self._closing = threading.Event()
         self._seen = 0  # so the first look finds a change that came while the models were loaded

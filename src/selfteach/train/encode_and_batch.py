@@ -117,13 +117,7 @@ def encode_examples(
         if not wanted:
             continue
         try:
-            row = encode_example(
-                model, len(rows), example, wanted, bool(needs.pairs & wanted.keys())
-            )
-            if needs.edits & wanted.keys():
-                row = with_edit_mask(row)
-            if needs.forbidden & wanted.keys():
-                row = with_forbidden_mask(row, model, example)
+            row = encode_for_objectives(model, len(rows), example, wanted, needs)
             fitting, done = truncate_or_drop(row, max_tokens, overlong)
             if fitting:
                 check(fitting, example)
@@ -147,6 +141,22 @@ def encode_examples(
             cure="Give train.weights for these kinds, or raise train.max_tokens.",
         )
     return EncodedRows(rows, counts, refused, too_long)
+
+
+def encode_for_objectives(
+    model: Any, number: int, example: Example, weights: Mapping[str, float], needs: RowNeeds
+) -> TrainingRow:
+    """Encode an example with what its objectives need: the rejected answer and masks.
+
+    Raises:
+        DataError: it lacks what one of them needs.
+    """
+    row = encode_example(model, number, example, weights, bool(needs.pairs & weights.keys()))
+    if needs.edits & weights.keys():
+        row = with_edit_mask(row)
+    if needs.forbidden & weights.keys():
+        row = with_forbidden_mask(row, model, example)
+    return row
 
 
 def require_most_of_each_kind(

@@ -102,17 +102,7 @@ class Trainer:
         self.optimizer = torch.optim.AdamW(
             adapter.parameters(), lr=self.top_rate, weight_decay=config.weight_decay
         )
-        mixture = DatasetMixture(
-            rows,
-            config.dataset_shares,
-            seed,
-            config.min_share,
-            config.once or (),
-            config.epochs,
-        )
-        if config.max_steps:
-            mixture.spread_over_steps(config.max_steps, config.batch_size)
-        self.epochs = Epochs(mixture, config.batch_size, seed)
+        self.epochs = Epochs(_mix_datasets(rows, config, seed), config.batch_size, seed)
         self.total = config.max_steps or config.epochs * self.epochs.steps
         self.on_policy: OnPolicy | None = None
         if config.on_policy and sample_tuned is not None:
@@ -122,10 +112,7 @@ class Trainer:
         self.metrics = MetricsFile(folder / "metrics.jsonl")
         self._seconds_before = 0.0
         self._begun = time.monotonic()
-        teachers = [
-            examples[row.id].source.get("teacher_prompt") if self._has_teacher(row) else None
-            for row in rows
-        ]
+        teachers = self._list_teacher_prompts(examples)
         self.identity = _identify_training(config, seed, hf.fingerprint, rows, teachers)
         self.callbacks = make_callbacks(config)
         for callback in self.callbacks.values():
@@ -164,9 +151,13 @@ class Trainer:
         self.memory = meter.finish(account)  # 6
         self.memory.report_peak(say)
 
-    def _has_teacher(self, row: TrainingRow) -> bool:
-        """Return whether an objective of the row learns from a teacher."""
-        return any(self.objectives[name].teacher for name in row.weights)
+    def _list_teacher_prompts(self, examples: Mapping[str, Example]) -> list[Any]:
+        """Return the teacher's prompt of each row, None where no objective has a teacher."""
+        prompts = []
+        for row in self.rows:
+            has_teacher = any(self.objectives[name].teacher for name in row.weights)
+            prompts.append(examples[row.id].source.get("teacher_prompt") if has_teacher else None)
+        return prompts
 
     def _find_frozen_layers(self, used: Sequence[TrainingRow]) -> None:
         """Find the layers whose states will be kept: where rows pass more than once, all states fit
@@ -436,6 +427,16 @@ class Trainer:
             self.callbacks[name].restore(state)
         for name, state in point.facts.get("objectives", {}).items():
             self.objectives[name].restore(state)
+
+
+def _mix_datasets(rows: list[TrainingRow], config: TrainConfig, seed: int) -> DatasetMixture:
+    """Return the rows in the shares of the settings, over so many steps where these are given."""
+    mixture = DatasetMixture(
+        rows, config.dataset_shares, seed, config.min_share, config.once or (), config.epochs
+    )
+    if config.max_steps:
+        mixture.spread_over_steps(config.max_steps, config.batch_size)
+    return mixture
 
 
 def _identify_training(

@@ -81,18 +81,29 @@ def plan_work(material: Corrections, config: Settings) -> list[PlannedStage]:
         ]
     last = questions + general
     exam = PlannedStage("exam", last, last * length, 2 * last * length)
-    longer = config.exam.longer
-    if longer:
-        times = longer * max(config.rounds, 1)
-        training = plan_training("", tokens * times, learned * times, config.train)
-        more = replace(
-            exam,
-            name="exam of a longer training",
-            trained_tokens=training.trained_tokens,
-            trained_rows=training.trained_rows,
-        )
-        return [*stages, exam, more]
-    return [*stages, exam]
+    stages.append(exam)
+    if config.exam.longer:
+        stages.append(plan_longer_training(exam, tokens, learned, config))
+    return stages
+
+
+def plan_longer_training(
+    exam: PlannedStage, tokens: int, rows: int, config: Settings
+) -> PlannedStage:
+    """Return the stage of the longer training, with its exam.
+
+    Args:
+        tokens: those of an epoch of the first round.
+        rows: the same.
+    """
+    times = config.exam.longer * max(config.rounds, 1)
+    training = plan_training("", tokens * times, rows * times, config.train)
+    return replace(
+        exam,
+        name="exam of a longer training",
+        trained_tokens=training.trained_tokens,
+        trained_rows=training.trained_rows,
+    )
 
 
 def measure_length(material: Corrections, config: Settings) -> int:

@@ -492,23 +492,7 @@ def build_exam(
     questions = {
         scope: list(map(make_prompt, texts[: limits[scope]])) for scope, texts in prompts.items()
     }
-    is_built = has_built_requests(session.situation)
-    judged = session.request_judge
-    scorer = RuleScorer(
-        judge,
-        lambda: count_searched(session),
-        find_about=judged.find_about if judged else lambda texts: [False] * len(texts),
-        group_of={
-            p.text: p.subject
-            for p in written
-            if is_built and p.scope == TARGET and p.form != SIMILAR
-        },
-        is_conditional=session.situation is not None,
-        forbids=bool(session.forbidden_topic),
-        replacements=session.effect.replacements if session.effect else (),
-        statement=session.effect.statement if session.effect else "",
-        unchecked=session.effect.unchecked if session.effect and not session.config.check else (),
-    )
+    scorer = make_scorer(session, judge, written)
     taught = [e for e in examples if e.kind == "in_scope"]
     declined = [e for e in taught if is_decline(e.chosen)] if scorer.forbids else []
     asked = Conversations(
@@ -531,6 +515,30 @@ def build_exam(
         find_allowed_repeats=scorer.find_allowed_repeats,
         plan_extra=lambda arms: list(plan_conversations(session, asked, arms).values()),
         describe_grading=partial(scorer.describe, questions),
+    )
+
+
+def make_scorer(
+    session: Session, judge: ThresholdJudge, written: Sequence[GeneratedPrompt]
+) -> RuleScorer:
+    """Return the scorer of a rule's exam; built requests about one occasion are one group."""
+    groups = {}
+    if has_built_requests(session.situation):
+        for prompt in written:
+            if prompt.scope == TARGET and prompt.form != SIMILAR:
+                groups[prompt.text] = prompt.subject
+    judged = session.request_judge
+    effect = session.effect
+    return RuleScorer(
+        judge,
+        lambda: count_searched(session),
+        find_about=judged.find_about if judged else lambda texts: [False] * len(texts),
+        group_of=groups,
+        is_conditional=session.situation is not None,
+        forbids=bool(session.forbidden_topic),
+        replacements=effect.replacements if effect else (),
+        statement=effect.statement if effect else "",
+        unchecked=effect.unchecked if effect and not session.config.check else (),
     )
 
 

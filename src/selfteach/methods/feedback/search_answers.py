@@ -68,15 +68,11 @@ def search_compliant_answers(
         declined |= find_confident_violations(session, unrepaired, judge, names)
         repairs |= keep_greedy_answers(unrepaired)
     others = choose_others(session, by_text)
+    is_brief = check is not None and limits_length(check)
 
     def find_answer_faults(pairs: Sequence[PromptAnswer], strategies: Sequence[str]) -> list[str]:
         faults = find_faults(session, pairs, strategies, least, others, occasions)
-        if check is None or not limits_length(check):
-            return faults
-        return [
-            fault or (ONLY_PROMISES if only_promises(text) else "")
-            for fault, (_, text) in zip(faults, pairs, strict=True)
-        ]
+        return add_promises(faults, pairs) if is_brief else faults
 
     traces = plan_search(
         list(by_text),
@@ -100,6 +96,14 @@ def search_compliant_answers(
         session.display.advance,
     )
     return traces
+
+
+def add_promises(faults: Sequence[str], pairs: Sequence[PromptAnswer]) -> list[str]:
+    """Return the faults, with that of each other answer that only promises one."""
+    found = []
+    for fault, (_, text) in zip(faults, pairs, strict=True):
+        found.append(fault or (ONLY_PROMISES if only_promises(text) else ""))
+    return found
 
 
 def choose_given_answer(session: Session, check: Check | None) -> str:

@@ -99,39 +99,21 @@ def invent_tasks(
         held_out: the tasks of the exam. No new instance may be like one of theirs.
     """
     config = session.config
-    settings = get_invent_settings(config)
     novelty = NoveltyFilter(known, config.filter.max_overlap, config.filter.similar)
-    pool = InstanceFilter(config.filter.max_overlap, config.filter.overlap)
-    for task in held_out:
-        for case in task.instances:
-            pool.hold_out(case)
-            pool.hold_out(Instance(task.instruction, case.output))
+    pool = make_instance_filter(config, held_out)
     asked = OverlapIndex(text for _, text in list_inputs(held_out))
     rule = fit_classification(session, human)
     kept: list[KeptTask] = []
     yields: list[RoundYield] = []
     session.display.start_stage("invent", config.count, "tasks")
     while not (reason := why_stop(config, yields)):
-        machine = [one.task for one in kept]
-        shown = count_shown_tasks(human, machine)
-        sampling = SamplingParams(
-            settings.temperature,
-            settings.top_p,
-            settings.max_tokens,
-            get_stop_texts(config.mode, config.invent.items, shown),
-        )
-        first = len(yields) * ROUND_STRIDE
-        size = choose_round_size(config, yields)
-        requests = [
-            make_invention_request(config.mode, human, machine, sampling, number, config.seed)
-            for number in range(first, first + size)
-        ]
+        requests = make_round_requests(config, human, [one.task for one in kept], yields)
         candidates = sample_candidates(session, requests)  # 2
         found = filter_candidates(session, candidates, novelty, asked)  # 3
         found = mark_classifications(session, found, rule)  # 4
         new = add_instances(session, found, human, pool, config.count - len(kept))  # 5
         session.display.advance(len(new))
-        yields.append(RoundYield(size, len(new)))
+        yields.append(RoundYield(len(requests), len(new)))
         kept += new
         after_round(kept)
         # Later requests show these tasks: a resumed run must find the same ones.
@@ -140,6 +122,35 @@ def invent_tasks(
     if len(kept) < config.count:
         session.display.print_line(f"{len(kept):,} of {config.count:,} tasks: {reason}")
     return kept
+
+
+def make_instance_filter(config: Settings, held_out: Sequence[Task]) -> InstanceFilter:
+    """Return the filter of instances, which refuses those like an instance of the exam."""
+    pool = InstanceFilter(config.filter.max_overlap, config.filter.overlap)
+    for task in held_out:
+        for case in task.instances:
+            pool.hold_out(case)
+            pool.hold_out(Instance(task.instruction, case.output))
+    return pool
+
+
+def make_round_requests(
+    config: Settings, human: Sequence[Task], machine: Sequence[Task], yields: Sequence[RoundYield]
+) -> list[InventionRequest]:
+    """Return the requests of the next round, which show tasks of people and of the model.
+
+    Args:
+        machine: the tasks that are kept so far.
+    """
+    settings = get_invent_settings(config)
+    shown = count_shown_tasks(human, machine)
+    stops = get_stop_texts(config.mode, config.invent.items, shown)
+    sampling = SamplingParams(settings.temperature, settings.top_p, settings.max_tokens, stops)
+    first = len(yields) * ROUND_STRIDE
+    return [
+        make_invention_request(config.mode, human, machine, sampling, number, config.seed)
+        for number in range(first, first + choose_round_size(config, yields))
+    ]
 
 
 def why_stop(config: Settings, yields: Sequence[RoundYield]) -> str:
