@@ -155,12 +155,6 @@ def _lower_start(text: str) -> str:
     return text[:1].lower() + text[1:]
 
 
-def _address_as(match: re.Match[str]) -> str:
-    """Return "my aunt is to be addressed as Mrs. Weir, not Ann" as a demand of what is said."""
-    other = f' instead of "{match["old"]}"' if match["old"] else ""
-    return f'say "{match["name"]}"{other}'
-
-
 def quote_text(text: str) -> str:
     """Return a text in double quotes."""
     return f'"{text.strip()}"'

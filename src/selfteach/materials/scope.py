@@ -402,7 +402,6 @@ _EQUALS = re.compile(r"^(?!(?:when|if) \d+ )([\w'’ -]{1,60}) = (?=\w)", re.I)
 """A condition and its effect: "captions = all lowercase"; in "if 1 = 2" it is a comparison."""
 
 
-_ANY_TIME = re.compile(r"^(?:any|every|each) ?time (?=i|we|you|someone|somebody|they)", re.I)
 _UNPARTED = re.compile(
     r"^(?P<when>(?:when|whenever|if) (?:[^\s,;:.\"]+ ){2,9}?[a-z]+(?<! to)(?<! you)(?<! i)(?<! "
     r"we)(?<! they)(?<! can)(?<! or)(?<! and)(?<! not)(?<! the)(?<! a)(?<! an)(?<! that)(?<! "
