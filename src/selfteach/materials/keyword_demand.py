@@ -162,7 +162,8 @@ _LEXICON = [
         r"containing|shown|written|writes|writing|says|said|spelled|formatted|presented|phrased|"
         r"text(?! messages?\b)|(?<!text )messages?|output|things|goes|belongs|anything|"
         r"everything|whatever|what|from now on|so|also|then|whole|entire|complete|single|one|form|"
-        r"expression|phrase|term|terms|somewhere|either|both|on|per|mark|sign|symbol|go|get|gets|remember|try|do|come|comes|"
+        r"expression|phrase|term|terms|somewhere|either|both|on|per|mark|sign|symbol|go|get|gets|"
+        r"remember|try|do|come|comes|"
         r"stand|stands|appear|appears|stay|inside",
     ),
     ("joint", r"and|or|but|,|;|:|-|–|—"),

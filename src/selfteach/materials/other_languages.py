@@ -340,7 +340,8 @@ _COUNT = (
 _ANSWER = (
     r"(?:(?:bitte |immer |toujours |siempre |sempre )*(?:antworten? sie|antworte|schreiben? sie|"
     r"schreibe?|bleibe?|halte dich|tenir|verwende|verwenden sie|benutze|benutzen sie|réponds|"
-    r"répondez|écris|écrivez|utilise|utilisez|reste|emploie|responde|responda|contesta|conteste|escribe|"
+    r"répondez|écris|écrivez|utilise|utilisez|reste|emploie|responde|responda|contesta|conteste|"
+    r"escribe|"
     r"escriba|usa|use|utiliza|mantente|rispondi|risponda|scrivi|scriva|utilizza|parla|sprich|parle|"
     r"habla)(?: (?:mir|me|mi|sie))?(?: immer| bitte| nur| toujours| siempre| sempre| solo| "
     r"seulement)*(?: (?:in|mit|auf|en|avec|dans|con|usando|sotto))?)"
