@@ -90,11 +90,14 @@ def _stands_alone(before: str, after: str) -> bool:
     """
     *others, _ = re.split(r"[,;:.!] ", before)
     _, *more = re.split(r"[,;:.!](?: |$)| [-–—] ", after.rstrip(" .!"))
-    bounds = (_MOST, _LEAST, _EXACTLY)
-    return not any(map(starts_effect, others)) and all(
-        _EMPTY.fullmatch(clause) or is_remark(clause) or any(b.search(clause) for b in bounds)
-        for clause in more
-    )
+    return not any(map(starts_effect, others)) and all(map(_demands_nothing_else, more))
+
+
+def _demands_nothing_else(clause: str) -> bool:
+    """Return whether a clause behind a counted demand is a remark, or bounds the number."""
+    if _EMPTY.fullmatch(clause) or is_remark(clause):
+        return True
+    return any(bound.search(clause) for bound in (_MOST, _LEAST, _EXACTLY))
 
 
 _EMPTY = re.compile(r"(?:please|thanks|thank you|always|that's all|if (?:you|possible)\b.*)?", re.I)

@@ -532,6 +532,7 @@ def _parse_count(word: str) -> int:
 
 
 def _bound_most(unit: str, count: int) -> str:
+    """Return the check of "at most `count`"; of lines it is that no line with text follows them."""
     if unit != "lines":
         return f"max_{unit}={count}"
     return rf'not regex "(?m)^[ \\t]*+\\S(?:[^\\n]*+\\n\\s*+){{{count}}}\\S"'
