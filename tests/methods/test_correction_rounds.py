@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -39,18 +40,9 @@ class Teacher:
         return [Revision(a, a.answer.replace("color", "colour")) for a in asked]
 
 
-class Rested(Recorded):
-    """A recorded model that knows whether it gave its memory back."""
-
-    rested = False
-
-    def release_memory(self) -> None:
-        self.rested = True
-
-
-def make_model(ledger: Ledger, name: str, wrong: int) -> Rested:
+def make_model(ledger: Ledger, name: str, wrong: int) -> Recorded:
     model = Scripted(lambda request: ANSWERS[wrong], name=name)
-    return Rested(ledger, model, model)
+    return Recorded(ledger, model, model)
 
 
 @pytest.fixture
@@ -103,7 +95,6 @@ def test_rounds_go_on_while_less_is_corrected_and_the_last_one_is_kept(begin: An
     second = None
     third = None
     assert rounds.improve(first) == "plan 2"
-    assert first.recorded.rested, "its engine makes room for the training"
     assert {e.source["round"] for e in rounds.examples.examples} == {2}
     second = trained(rounds, 1)
     assert rounds.improve(second) == "plan 3"
@@ -140,11 +131,19 @@ def test_what_is_published_is_the_plan_of_the_model_that_is_kept(
         for _ in range(2)
     ]
     plans[0] = replace(plans[0], improve=lambda tuned: plans[1])
-    monkeypatch.setattr(runner, "train_plan", lambda session, plan, number: f"model {number}")
+    notes: list[str] = []
+
+    def train(session: Any, plan: Any, number: int) -> Any:
+        notes.append(f"train {number}")
+        release = partial(notes.append, f"release {number}")
+        return SimpleNamespace(number=number, recorded=SimpleNamespace(release_memory=release))
+
+    monkeypatch.setattr(runner, "train_plan", train)
     nobody: Any = None
     plan, tuned = runner.train_and_improve(nobody, plans[0])
     assert plan is plans[0]
-    assert tuned == "model 1"
+    assert tuned.number == 1  # type: ignore[attr-defined]
+    assert notes == ["train 1", "release 1", "train 2"], "a training has the memory for itself"
 
 
 def test_a_longer_training_is_of_the_kept_plan(begin: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -198,7 +197,7 @@ def test_where_nobody_corrects_dev_answers_all_rounds_are_trained(
 def test_greedy_and_sampled_answers_have_a_curve_of_their_own(begin: Any) -> None:
     rounds = begin(1, Teacher())
     model = Scripted(lambda request: ANSWERS[3 if request.sampling.temperature else 1])
-    rounds.session.base = Rested(rounds.session.run.ledger, model, model)
+    rounds.session.base = Recorded(rounds.session.run.ledger, model, model)
     assert rounds.improve(trained(rounds, 0)) is None
     base, first = rounds.describe_rounds()
     found = {way: round(measure.value, 2) for way, measure in base["distance"].items()}
@@ -213,7 +212,7 @@ def test_a_fall_that_may_be_chance_ends_the_rounds_and_the_lower_mean_is_kept(be
     lucky = {str(prompt) for prompt in DEV[:2]}
     model = Scripted(lambda request: ANSWERS[1 if str(request.prompt) in lucky else 2], name="two")
     nothing: Any = None
-    second = TunedModel(nothing, nothing, Rested(rounds.session.run.ledger, model, model))
+    second = TunedModel(nothing, nothing, Recorded(rounds.session.run.ledger, model, model))
     assert rounds.improve(second) is None
     assert rounds.falls[-1].low <= 0 < rounds.falls[-1].value
     assert choose(rounds, ("plan 2", second)) == ("plan 2", second)
@@ -226,7 +225,7 @@ def test_a_later_round_holds_nothing_to_the_base_that_an_earlier_one_taught(begi
     texts = dict(zip(map(str, TRAIN), ("colour", "colour color"), strict=True))
     model = Scripted(lambda request: texts.get(str(request.prompt), ANSWERS[2]), name="one")
     nothing: Any = None
-    first = TunedModel(nothing, nothing, Rested(rounds.session.run.ledger, model, model))
+    first = TunedModel(nothing, nothing, Recorded(rounds.session.run.ledger, model, model))
     assert rounds.improve(first) == "plan 2"
     (example,) = rounds.examples.examples
     assert (example.chosen, example.rejected) == ("colour colour", "colour color")

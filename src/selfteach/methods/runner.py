@@ -142,6 +142,7 @@ def train_and_improve(session: Session, plan: TrainingPlan) -> tuple[TrainingPla
     found = [TrainedPlan(plan, tuned)]
     number = 1
     while (more := plan.improve(tuned)) is not None:
+        tuned.recorded.release_memory()  # no tuned model is in memory beside a training
         plan = more
         number += 1
         del found[:-1]  # each model takes memory
@@ -158,9 +159,12 @@ def sit_exam(
     """
     with session.run.time_stage("exam"):
         exam = plan.exam.run(session, tuned)
-    while tuned and (longer := plan.lengthen_exam(exam)):
+    while tuned:
+        tuned.recorded.release_memory()  # the base writes the further questions, and answers first
+        longer = plan.lengthen_exam(exam)
+        if longer is None:
+            break
         with session.run.time_stage("longer exam"):
-            tuned.recorded.release_memory()  # base and tuned model are not in memory together
             longer.run_baselines(session)
             plan, exam = replace(plan, exam=longer), longer.run(session, tuned)
     return plan, exam

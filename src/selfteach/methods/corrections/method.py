@@ -256,7 +256,6 @@ class Rounds:
                 self.session, tuned.recorded, self.parts, self.teacher, self.round_number + 1
             )
             self.examples += make_examples_from_answers(self.session, batches)
-        tuned.recorded.release_memory()
         return self.plan()
 
     def choose(self, trained: Sequence[TrainedPlan]) -> TrainedPlan:

@@ -311,6 +311,7 @@ class RuleTraining:
         note_clusters(session, known, self.clusters, failed)
         if not any(failed.values()):
             return False
+        tuned.recorded.release_memory()  # the base writes and answers what follows
         labels = map(int, self.clusters.labels)
         cluster_of = {prompt.text: label for prompt, label in zip(known, labels, strict=True)}
         more = write_prompts_like_failures(
