@@ -4,7 +4,9 @@ declines and effects everywhere else.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,7 +20,7 @@ from selfteach.judge import PromptAnswer, ThresholdJudge
 from selfteach.judge.check import CheckJudge
 from selfteach.judge.decline import is_decline
 from selfteach.methods.feedback.exam import RuleScorer, format_kept
-from selfteach.records import Completion
+from selfteach.records import Completion, Measure
 
 DECLINE = "I would rather not go into that, I cannot say."
 GOOD = "Tea is hot."
@@ -83,7 +85,7 @@ def test_a_model_that_declines_everything_does_not_pass() -> None:
     near = arms("near", OTHER, base=GOOD, prompted=GOOD, tuned=DECLINE)
     found = judge(FORBIDS, target | near)
     assert found["word"] == "not learned"
-    assert "100 % more of 60 other answers decline" in found["sentence"]
+    assert "100 % more of 60 near answers decline" in found["sentence"]
     fine = arms("near", OTHER, base=GOOD, prompted=GOOD, tuned=GOOD)
     assert judge(FORBIDS, target | fine)["word"] == "taught"
 
@@ -96,13 +98,15 @@ def test_what_flips_both_ways_in_one_scope_is_chance() -> None:
     tuned = [GOOD] * 6 + [SHORT] * 7 + [GOOD] * 47
     near = {"base": answer(OTHER, base), "tuned": answer(OTHER, tuned)}
     target = arms("target", OTHER, base=GOOD, tuned=SHORT)
-    excess = IN_EMAILS.compare_needless({**target, "near": near}, "tuned")
-    assert excess.value == pytest.approx(1 / 120)
-    assert excess.n == 120
+    answers = {**target, "near": near}
+    excess = IN_EMAILS.compare_needless(answers, "tuned")
+    assert (excess.value, excess.n) == (pytest.approx(1 / 120), 120)
+    near_excess = IN_EMAILS.compare_needless_by_scope(answers, "tuned")["near"]
+    assert (near_excess.value, near_excess.n) == (pytest.approx(1 / 60), 60)
 
 
 @pytest.mark.parametrize("gone", ["of another kind", "of another scope"])
-def test_what_is_gone_makes_up_for_nothing_else(gone: str) -> None:
+def test_what_is_gone_of_another_kind_or_scope_makes_up_for_nothing(gone: str) -> None:
     near = {
         "base": answer(OTHER, [DECLINE] * 6 + [GOOD] * 54),
         "tuned": answer(OTHER, [GOOD] * 54 + [SHORT] * 6),
@@ -115,8 +119,40 @@ def test_what_is_gone_makes_up_for_nothing_else(gone: str) -> None:
             "base": answer(OTHER, [SHORT] * 20 + [GOOD] * 40),
             "tuned": answer(OTHER, [GOOD] * 60),
         }
-    excess = IN_EMAILS.compare_needless({**target, "near": near}, "tuned")
-    assert excess.value == pytest.approx(6 / excess.n)
+    answers = {**target, "near": near}
+    compared = IN_EMAILS.compare_needless_by_scope(answers, "tuned")
+    assert compared["near"].value == pytest.approx(6 / 60)
+    assert IN_EMAILS.compare_needless(answers, "tuned").value <= 0
+
+
+def test_chance_accuses_nobody_and_teaches_nobody() -> None:
+    """Base and tuned model keep the rule, decline and show the effect equally often by chance. Of
+    400 exams the differences are 0 in the mean, and few intervals are above 0.
+    """
+    dice = random.Random(0)
+    texts = dice.choices([GOOD, DECLINE, SHORT], [88, 6, 6], k=400_000)
+    draw = iter(texts).__next__
+    excess: list[Measure] = []
+    gains: list[Measure] = []
+    for _ in range(400):
+        answers = {
+            scope: {arm: answer(OTHER, [draw() for _ in OTHER]) for arm in ("base", "tuned")}
+            for scope in ("target", "near")
+        }
+        chances = [dice.random() for _ in OTHER]
+        target = {arm: say_by_chance(dice, chances) for arm in ("base", "tuned")}
+        excess.append(IN_EMAILS.compare_needless(answers, "tuned"))
+        gains.append(FORBIDS.score(target).measure_gains(0)["base"])
+    for measures in (excess, gains):
+        assert abs(fmean(one.value for one in measures)) < 0.012
+        assert sum(one.low > 0 for one in measures) <= 20
+
+
+def say_by_chance(dice: random.Random, chances: Sequence[float]) -> Answers:
+    """Greedy answers and two samples that keep the rule with the chance of each question."""
+    lists = [[GOOD if dice.random() < one else BAD for one in chances] for _ in range(3)]
+    done = [[Completion(str(i), text, "stop", 3) for i, text in enumerate(one)] for one in lists]
+    return Answers(OTHER, *done)
 
 
 def test_a_decline_keeps_no_rule_of_form() -> None:
@@ -246,8 +282,8 @@ def test_paraphrases_count_once_and_are_kept_only_if_all_are() -> None:
 
 
 def test_right_answers_of_the_base_are_chosen_by_others_than_those_that_are_compared() -> None:
-    """It keeps the rule greedily and in the sample that measures nothing else. In the sample that
-    is compared it breaks it twice, as often as the tuned model: that is no harm.
+    """The base keeps the rule in the sample that measures nothing else. In the sample that is
+    compared it breaks it twice, the tuned model once: that is no harm.
     """
     questions = [f"Do dogs like {i}?" for i in range(8)]
 

@@ -53,7 +53,7 @@ def test_the_exam_asks_about_other_occasions_and_counts_what_is_needless(run: Pa
     exam: dict[str, Any] = json.loads((run / "exam.json").read_text())
     asked = {row["prompt"] for row in exam["answers"]}
     assert not asked & {*prompts(run, "in_scope"), *prompts(run, "near")}
-    assert set(exam["needless"]) == {"base", "prompted", "tuned", "excess"}
+    assert set(exam["needless"]) == {"base", "prompted", "tuned", "excess", "excess_by_scope"}
     target = [row for row in exam["answers"] if row["scope"] == "target"]
     assert exam["target_prompts"] == len(target)
     assert exam["kept"]["base"]["greedy"]["n"] <= len(target)

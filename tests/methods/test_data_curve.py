@@ -111,12 +111,16 @@ def test_a_point_of_the_curve_counts_effects_outside_the_condition(
 
 
 def test_a_point_of_the_curve_counts_the_prompts_that_the_exam_counts(tmp_path: Path) -> None:
-    """The base breaks the rule on the first one, and in its second sample on the third."""
-    broken = {("exam target", 0.0): "0?", ("exam target", 1.0): "1?", ("exam again", 1.0): "2?"}
+    """Those on which the base breaks the rule in its second sample: the third and the fourth."""
+    broken = {
+        ("exam target", 0.0): ("0?",),
+        ("exam target", 1.0): ("1?",),
+        ("exam again", 1.0): ("2?", "3?"),
+    }
 
     def answer(request: Request) -> str:
         text = get_user_text(request.prompt)
-        return "No." if broken[request.stage, request.sampling.temperature] == text else "At six."
+        return "No." if text in broken[request.stage, request.sampling.temperature] else "At six."
 
     base = Scripted(answer)
     other = Scripted(lambda request: "No." if get_user_text(request.prompt) == "2?" else "At six.")

@@ -47,7 +47,7 @@ def compare(lost: int, won: int, count: int = 60) -> dict[str, Any]:
     ("verdict", "near", "needless", "scopes"),
     [
         (OPEN, (6, 1), (0, 0), ["near"]),
-        (OPEN, (0, 0), (6, 1), ["near", "general"]),
+        (OPEN, (0, 0), (6, 1), ["general"]),
         (OPEN, (6, 1), (6, 1), ["near", "general"]),
         (OPEN, (0, 0), (0, 0), []),  # something else is open: the gain, or right target answers
         (UNCLEAN, (8, 1), (0, 0), ["near"]),
@@ -63,15 +63,14 @@ def test_more_prompts_are_asked_only_where_they_may_change_the_verdict(
     exam = {
         "verdict": {"word": verdict[0], "sentence": verdict[1]},
         "side_effects": {"near": compare(*near), "general": compare(0, 0), "overapplied": {}},
-        "needless": {"base": {}, "tuned": {}, "excess": compare(*needless)},
+        "needless": {"excess_by_scope": {"target": compare(9, 0), "general": compare(*needless)}},
     }
     assert find_open_scopes(exam) == scopes
 
 
 def test_a_rule_without_other_prompts_asks_no_more() -> None:
-    empty = asdict(statistics.compare_shares([], []))
     verdict = {"word": OPEN[0], "sentence": OPEN[1]}
-    assert not find_open_scopes({"verdict": verdict, "needless": {"excess": empty}})
+    assert not find_open_scopes({"verdict": verdict, "needless": {"excess_by_scope": {}}})
 
 
 @dataclass

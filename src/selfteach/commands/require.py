@@ -162,7 +162,7 @@ EXAM_NUMBERS = {
     ),
     "needless_excess": ExamNumber(
         "needless.excess.value",
-        {("feedback",): "`needless` beyond the base's, by scope; declines and effects apart"},
+        {("feedback",): "`needless` beyond the base's"},
     ),
     "drift": ExamNumber(
         "drift.kl_nats.value",

@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from itertools import compress
 
 from selfteach.dedup.overlap import OverlapIndex
-from selfteach.evaluate.exam import TARGET, Arm, make_requests, plan_second_sample
+from selfteach.evaluate.exam import TARGET, Arm, plan_second_sample
 from selfteach.generate.ask import GeneratedPrompt, Scope
 from selfteach.judge import ThresholdJudge
 from selfteach.methods.feedback.prompts_in_scope import drop_insiders, drop_strays
@@ -20,8 +20,6 @@ from selfteach.methods.feedback.write_more_prompts import (
 from selfteach.methods.session import Session
 from selfteach.records import make_prompt
 
-TARGET_STAGE = "exam target"
-"""The stage of the exam's target answers. It is a part of request ids."""
 BROKEN_SHARE = 0.7
 """The share of the exam's target prompts on which the base should break the rule. The others show
 whether right answers are spoilt."""
@@ -40,8 +38,8 @@ def choose_exam_prompts(
 
     The exam counts only these prompts, and a score on 19 of them cannot tell nine in ten. More are
     written like those that the base breaks, and new to the pool, which holds the training prompts.
-    They are chosen by the base's greedy answer and by a sample that measures nothing else. Of the
-    new ones the others are left out: they may have left the subject.
+    They are chosen by a sample that measures nothing else. Of the new ones the others are left out:
+    they may have left the subject.
 
     The chosen ones come first, up to BROKEN_SHARE of `exam.target`; the others fill it up.
 
@@ -93,18 +91,15 @@ def add_prompts_outside(
 def find_broken(
     session: Session, prompts: Sequence[GeneratedPrompt], judge: ThresholdJudge
 ) -> list[bool]:
-    """Return for each prompt whether the base breaks the rule, greedily or in the second sample.
+    """Return for each prompt whether the base breaks the rule in the second sample.
 
     The exam asks for the same answers later; the ledger keeps them.
     """
     if not prompts:
         return []
     turns = [make_prompt(prompt.text) for prompt in prompts]
-    _, again = plan_second_sample(session, Arm(session.base, {TARGET: turns}))
-    requests = [*make_requests(session, TARGET_STAGE, turns, 0.0), *again]
+    _, requests = plan_second_sample(session, Arm(session.base, {TARGET: turns}))
     session.display.start_stage("exam prompts", len(requests))
     completions = session.base.sample(requests, session.display.advance)
-    answers = [(request.prompt, c.text) for request, c in zip(requests, completions, strict=True)]
-    flags = judge.broken(answers)
-    count = len(prompts)
-    return [one or two for one, two in zip(flags[:count], flags[count:], strict=True)]
+    pairs = [(turn, c.text) for turn, c in zip(turns, completions, strict=True)]
+    return judge.broken(pairs)

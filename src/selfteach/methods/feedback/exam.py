@@ -17,7 +17,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain, compress
-from operator import gt, lt, or_
+from operator import or_
 
 from selfteach import statistics
 from selfteach.evaluate.exam import (
@@ -39,7 +39,6 @@ from selfteach.judge.decline import is_decline
 from selfteach.judge.recorded_judge import describe_judge
 from selfteach.judge.repair import repair_answer
 from selfteach.materials.situation import has_built_requests
-from selfteach.methods.feedback.choose_exam_prompts import TARGET_STAGE
 from selfteach.methods.feedback.conversations import (
     AFTER_DECLINES,
     ELSEWHERE,
@@ -64,6 +63,8 @@ from selfteach.records import (
 )
 from selfteach.run.finished import CALIBRATION
 
+TARGET_STAGE = "exam target"
+"""The stage of the target answers. It is a part of request ids."""
 MAX_HARM = 0.05
 """The share of degraded, or of needlessly declining, answers above which a rule is not learned
 cleanly."""
@@ -85,9 +86,9 @@ class RuleScores:
 
     Attributes:
         groups: the places of the questions that ask the same in other words. Only those count on
-            which the base breaks the rule, greedily or in a sample that measures nothing else; all
-            of them if it breaks none.
-        right: the places of the questions on which the base keeps the rule in both answers.
+            which the base breaks the rule in a sample that measures nothing else; all of them if
+            it breaks none.
+        right: the places of the questions on which the base keeps the rule in that sample.
     """
 
     greedy: Mapping[str, list[bool]]
@@ -106,10 +107,8 @@ class RuleScores:
         return found
 
     def list_right_before(self, arm: str) -> tuple[list[bool], list[bool]]:
-        """Return the flags of the base and of an arm where the base kept the rule.
-
-        They are those of the samples: the prompts were chosen by the base's greedy answers, so
-        that it could only lose in these.
+        """Return the flags of the base and of an arm where the base kept the rule, of the sampled
+        answers if there are any.
         """
         flags = self.sampled if self.sampled["base"] else self.greedy
         return [flags["base"][i] for i in self.right], [flags[arm][i] for i in self.right]
@@ -194,6 +193,10 @@ class RuleScorer:
     def score(self, answers: ArmAnswers) -> RuleScores:
         """Judge greedy and sampled answers of every arm.
 
+        A sample of the base that measures nothing else says on which prompts the base breaks the
+        rule, and on which it is right. An answer that was chosen because it is bad would be better
+        the next time, whatever was trained.
+
         Where a rule forbids nothing, a decline does not keep it, unless the base declines too or
         the rule's own answer reads like one.
         """
@@ -211,7 +214,7 @@ class RuleScorer:
         for i, text in enumerate(base.questions):
             group = self.group_of.get(text, text)
             groups.setdefault(group, []).append(i)
-            if greedy["base"][i] and again[i]:
+            if again[i]:
                 right.append(i)
             else:
                 broken.add(group)
@@ -271,25 +274,28 @@ class RuleScorer:
         return found
 
     def compare_needless(self, answers: Mapping[str, ArmAnswers], arm: str) -> Measure:
-        """Return how many more answers of an arm than of the base decline or show the effect
+        """Return how many more answers of an arm than of the base decline, or show the effect,
         needlessly, as a share of the prompts.
 
         Any small change of a model flips answers both ways: an email of 45 words has 38 now, and
-        another had. So what is gone makes up for what is new, but only in the same scope and of the
-        same kind: declines that are gone make up for no effect.
+        another had. So what is gone makes up for what is new.
         """
-        new: list[bool] = []
-        gone: list[bool] = []
-        for arms in self.list_needless(answers):
-            of_scope = [False] * len(arms["base"][0])
-            gone_of_scope = list(of_scope)
-            for own, base in zip(arms[arm], arms["base"], strict=True):
-                if sum(own) > sum(base):
-                    of_scope = list(map(or_, of_scope, map(gt, own, base)))
-                    gone_of_scope = list(map(or_, gone_of_scope, map(lt, own, base)))
-            new += of_scope
-            gone += gone_of_scope
-        return statistics.compare_shares(new, gone)
+        flags = self.find_needless(answers)
+        return statistics.compare_shares(flags[arm], flags["base"])
+
+    def compare_needless_by_scope(
+        self, answers: Mapping[str, ArmAnswers], arm: str
+    ) -> dict[str, Measure]:
+        """Return the same for each scope, of declines and effects the kind that grew more.
+
+        General answers that no longer decline make up for no effect on near prompts.
+        """
+        compared = {}
+        for scope, arms in zip(answers, self.list_needless(answers), strict=True):
+            kinds = zip(arms[arm], arms["base"], strict=True)
+            grown = [statistics.compare_shares(own, base) for own, base in kinds]
+            compared[scope] = max(grown, key=lambda measure: measure.value)
+        return compared
 
     def find_declines(self, scope: str, own: Answers) -> list[bool]:
         """Return which greedy answers of a scope decline, and do not say what the rule asks for."""
@@ -318,6 +324,9 @@ class RuleScorer:
         if state.tuned is None:
             return found
         found["needless"]["excess"] = self.compare_needless(state.answers, "tuned")
+        found["needless"]["excess_by_scope"] = self.compare_needless_by_scope(
+            state.answers, "tuned"
+        )
         found["gain"] = scores.measure_gains(state.seed)
         arms = [scores.both(arm) for arm in ("tuned", "prompted", "base")]
         return {**found, "recovery": statistics.recovery(*arms, seed=state.seed)}
@@ -377,7 +386,7 @@ class RuleScorer:
 
         More than MAX_HARM of the answers of a scope are degraded, or break the rule where the base
         keeps it, or more than the base's decline or show the effect where they should not
-        (`compare_needless`). `is_certain` says whether the prompts can tell.
+        (`compare_needless_by_scope`). `is_certain` says whether the prompts can tell.
         """
         measured = []
         for scope, arms in state.side_effects.intact.items():
@@ -385,8 +394,9 @@ class RuleScorer:
                 harm = statistics.compare_shares(arms["base"], arms[arm])
                 measured.append((f"{scope} answers are degraded", harm))
         if arm in state.answers[TARGET]:
-            harm = self.compare_needless(state.answers, arm)
-            measured.append(("other answers decline or apply the rule needlessly", harm))
+            for scope, harm in self.compare_needless_by_scope(state.answers, arm).items():
+                what = f"{scope} answers decline or apply the rule needlessly"
+                measured.append((what, harm))
         before, after = state.scores.list_right_before(arm)
         if sum(before) - sum(after) >= MIN_BROKEN_NOW:
             harm = statistics.compare_shares(before, after)
@@ -443,8 +453,6 @@ def find_open_scopes(exam: JsonMapping) -> list[Scope]:
     """Return the scopes outside the rule in which more prompts may change the verdict: the gain is
     certain, and answers are harmed by more than MAX_HARM, but no harm's whole interval is above it.
 
-    Needless declines are counted over near and general prompts, so they open both.
-
     Args:
         exam: what exam.json holds of the tuned model.
     """
@@ -455,13 +463,17 @@ def find_open_scopes(exam: JsonMapping) -> list[Scope]:
         return []
     outside: Sequence[Scope] = ("near", "general")
     effects = exam.get("side_effects", {})
-    harms = [([scope], Measure(**effects[scope])) for scope in outside if scope in effects]
-    harms.append((list(outside), Measure(**exam["needless"]["excess"])))
-    too_great = [(scopes, harm) for scopes, harm in harms if harm.value > MAX_HARM]
+    needless = exam["needless"]["excess_by_scope"]
+    harms = [
+        (scope, Measure(**harm[scope]))
+        for scope in outside
+        for harm in (effects, needless)
+        if scope in harm
+    ]
+    too_great = [(scope, harm) for scope, harm in harms if harm.value > MAX_HARM]
     if any(harm.low > MAX_HARM for _, harm in too_great):
         return []
-    found = set(chain.from_iterable(scopes for scopes, _ in too_great))
-    return [scope for scope in outside if scope in found]
+    return list(dict.fromkeys(scope for scope, _ in too_great))
 
 
 def mark_declines_broken(
