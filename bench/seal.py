@@ -26,6 +26,7 @@ import argparse
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ import selfteach
 from selfteach.errors import DataError
 from selfteach.evaluate.exam import measures_to_json
 from selfteach.judge.match import contains_answer
+from selfteach.materials.documents.questions import list_answers
 from selfteach.report.read_run import get_path
 from selfteach.statistics import clustered_bootstrap, share
 
@@ -95,7 +97,24 @@ def read_passages(file: Path) -> list[Passage]:
 
 
 def list_rows(text: str) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a file: of JSONL, of SQuAD's JSON, or of a list."""
+    """Yield the rows of a file: of JSONL, of SQuAD's JSON, or of a list. Rows of one question each,
+    as in the `squad` of Hugging Face, are joined where they follow each other with one context.
+    """
+    for (context, title), group in groupby(list_written_rows(text), key=find_context):
+        rows = list(group)
+        if context:
+            yield {"title": title, "context": context, "questions": rows}
+        else:
+            yield from rows
+
+
+def find_context(row: Mapping[str, Any]) -> tuple[str, str]:
+    """Return context and title of a row of one question; "" of any other row."""
+    return (row["context"], row.get("title", "")) if "question" in row else ("", "")
+
+
+def list_written_rows(text: str) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a file as they are written."""
     try:
         whole = json.loads(text)
     except ValueError:
@@ -114,11 +133,9 @@ def make_passage(row: Mapping[str, Any]) -> Passage:
     """Return one row as a passage. Questions without an answer (SQuAD 2) are left out."""
     questions = []
     for question in row.get("questions", row.get("qas", [])):
-        given = question.get("answers", question.get("answer", []))
-        answers = [given] if isinstance(given, str) else given
-        texts = [one if isinstance(one, str) else one["text"] for one in answers]
-        if texts:
-            questions.append({"question": question["question"], "answers": texts})
+        answers = list(filter(None, list_answers(question)))
+        if answers:
+            questions.append({"question": question["question"], "answers": answers})
     text = row["text"] if "text" in row else row["context"]
     return Passage(str(row.get("title", "")), text, questions)
 

@@ -72,16 +72,18 @@ STAGES = ("ask", "ask back", "answer", "answer blind", "ask general", "keep", "e
 @dataclass(frozen=True)
 class Claim:
     """A statement, the number that it is about, and whether the number's interval bears it out;
-    None where nothing is claimed.
+    None where nothing is claimed. There is no number where nobody could tell.
     """
 
     text: str
-    number: Measure
+    number: Measure | None
     held: bool | None
 
     def line(self) -> str:
         """As it is printed."""
         n = self.number
+        if n is None:
+            return f"undecided {self.text}"
         words = {None: "number", True: "held", False: "NOT HELD"}
         word = words[self.held]
         return f"{word:8}  {self.text}: {n.value:+.3f} [{n.low:+.3f}, {n.high:+.3f}], n {n.n}"
@@ -270,7 +272,7 @@ def measure_claims(documents: Path, folder: Path, sets: Sequence[str] = ()) -> l
     words, duel = compare_in_pairs(material, folder / "pairs", sets, found["dpo"], found["sft"])
     beats = f"filtered DPO beats SFT in pairs ({words}; win rate minus one half)"
     return [
-        Claim(beats, duel or Measure(0.0, 0.0, 0.0, 0), duel.low > 0 if duel else None),
+        Claim(beats, duel, duel.low > 0 if duel else None),
         Claim("filtered DPO answers more than SFT (difference of shares)", better, better.low > 0),
         Claim(
             "filtered DPO forgets nothing (share of common questions lost)",

@@ -82,8 +82,10 @@ def test_every_claim_is_measured_and_says_whether_it_held(
     assert len(found) == 6
     assert found[0].text.startswith("filtered DPO beats SFT in pairs")
     lines = [claim.line() for claim in found]
-    assert all(line.startswith(("held  ", "NOT HELD", "number  ")) for line in lines)
-    assert all(claim.number.low <= claim.number.value <= claim.number.high for claim in found)
+    assert lines[0].startswith("undecided "), "no judge of pairs is better than chance here"
+    assert all(line.startswith(("held  ", "NOT HELD", "number  ")) for line in lines[1:])
+    numbers = [claim.number for claim in found[1:]]
+    assert all(number.low <= number.value <= number.high for number in numbers)
     smaller = found[-1]
     assert smaller.number.value == -8
     assert smaller.held is None, "at tau 1 nothing is unknown any more: that is no finding"

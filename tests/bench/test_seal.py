@@ -44,6 +44,13 @@ def test_the_forms_of_a_file_read_alike(tmp_path: Path) -> None:
         paragraph = {"context": row["text"], "qas": [asked, unanswered]}
         articles.append({"title": row["title"], "paragraphs": [paragraph]})
     (tmp_path / "squad.json").write_text(json.dumps({"version": "2", "data": articles}))
+    flat = []
+    for row in make_rows():
+        (question,) = row["questions"]
+        gold = {"text": [question["answer"]], "answer_start": [9]}
+        flat.append({"title": row["title"], "context": row["text"], **question, "answers": gold})
+        flat[-1].pop("answer")
+    (tmp_path / "flat.jsonl").write_text("\n".join(map(json.dumps, flat)))
     expected = read_passages(write_jsonl(tmp_path))
     assert expected[0] == Passage(
         "Fox",
@@ -52,6 +59,17 @@ def test_the_forms_of_a_file_read_alike(tmp_path: Path) -> None:
     )
     assert read_passages(tmp_path / "seal.json") == expected
     assert read_passages(tmp_path / "squad.json") == expected
+    assert read_passages(tmp_path / "flat.jsonl") == expected
+
+
+def test_questions_of_one_context_are_one_passage(tmp_path: Path) -> None:
+    rows = [
+        {"context": "Ann built it in 1790.", "question": q, "answers": {"text": [a]}}
+        for q, a in [("Who built it?", "Ann"), ("When was it built?", 1790.0)]
+    ]
+    (tmp_path / "flat.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    (passage,) = read_passages(tmp_path / "flat.jsonl")
+    assert [question["answers"] for question in passage.questions] == [["Ann"], ["1790"]]
 
 
 @pytest.mark.parametrize("text", ["[3]", "{}", '[{"title": "x"}]', "no JSON"])

@@ -45,7 +45,7 @@ from selfteach.run.workload import PlannedStage
 
 TEXT = "Hale Mill was built in 1790 by Ann Ames. It stands at Wyle in the south."
 (CHUNK,) = split_chunks(Document("mill.txt", "Hale Mill", TEXT), lambda text: len(text.split()))
-COMMON_COUNT = 40
+COMMON_COUNT = 60
 RIGHT = "It was 1790."
 WRONG = "Nobody knows it."
 """As long as the right answer, so that no answer is cut."""
@@ -154,7 +154,18 @@ ALL = "+" * 20
             "not enough prompts",
             "open book 25 %, but 15 % more of 20 general answers are degraded.",
         ),
-        ((NONE, FEW, HALF), {"lost": 8}, "not learned", "common questions are lost."),
+        (
+            (NONE, FEW, HALF),
+            {"lost": 8},
+            "not learned",
+            "but 13 % more of 60 common questions are answered wrongly.",
+        ),
+        (
+            (NONE, FEW, HALF),
+            {"lost": 4},
+            "not enough prompts",
+            "but 7 % more of 60 common questions are answered wrongly.",
+        ),
         (
             (NONE, HALF, FEW),
             {},
@@ -175,7 +186,7 @@ ALL = "+" * 20
             (NONE, FEW, HALF),
             {"lost": 3},
             "taught",
-            "; of what the base answered rightly 8 % is answered wrongly now.",
+            "; of what the base answered rightly 5 % is answered wrongly now.",
         ),
         ((NONE, FEW, HALF), {"knew": 0}, "taught", "; the base knew nothing else that was asked."),
     ],

@@ -33,7 +33,7 @@ from __future__ import annotations
 import random
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, cycle, groupby, islice, zip_longest
 
@@ -49,7 +49,7 @@ from selfteach.generate.spans import (
     is_unspaced,
     replace_answer,
 )
-from selfteach.materials.documents.chunk import Chunk
+from selfteach.materials.documents.chunk import Chunk, SentencePlace
 from selfteach.number_words import NUMBER
 from selfteach.records import Example, digest, make_prompt, prompt_to_json
 from selfteach.sentences import SENTENCE_MARKS
@@ -149,6 +149,7 @@ def make_study_data(
     config: StudyConfig,
     seed: int,
     similar_words: SimilarWords | None = None,
+    not_recited: Collection[SentencePlace] = (),
 ) -> list[Example]:
     """Return the study data: rows of each sentence from the forms in turn, then recited parts.
 
@@ -156,6 +157,7 @@ def make_study_data(
 
     Args:
         similar_words: words that may replace a word in a question (generate/similar_words.py).
+        not_recited: sentences that recited parts leave out.
     """
     chunks = [list(own) for _, own in groupby(found, key=lambda fact: fact.chunk.id)]
     rows = []
@@ -165,7 +167,7 @@ def make_study_data(
             for row in islice(_take_turns(forms), config.per_sentence):
                 rows.append((row, fact.chunk.title, fact.text))
     if config.recite:
-        rows += [(row, "", row.chosen) for row in _make_recite_rows(chunks)]
+        rows += [(row, "", row.chosen) for row in _make_recite_rows(chunks, not_recited)]
     return [add_teacher_prompt(*row) if config.distill else row[0] for row in rows]
 
 
@@ -403,8 +405,11 @@ def _make_topic_rows(fact: StudySentence, own: Sequence[StudySentence]) -> Itera
         yield make_row(fact, "topics", prompt, " ".join([fact.text, *others[:1]]))
 
 
-def _make_recite_rows(chunks: Sequence[Sequence[StudySentence]]) -> Iterator[Example]:
-    """Yield each chunk as a whole, also its sentences that are too short for questions.
+def _make_recite_rows(
+    chunks: Sequence[Sequence[StudySentence]], left_out: Collection[SentencePlace]
+) -> Iterator[Example]:
+    """Yield each chunk as a whole, also its sentences that are too short for questions, but not
+    those that are left out.
 
     If several chunks have one title, the prompt holds the number and the first words of the part:
     each prompt has one answer.
@@ -415,7 +420,10 @@ def _make_recite_rows(chunks: Sequence[Sequence[StudySentence]]) -> Iterator[Exa
         chunk = own[0].chunk
         name = title = chunk.title
         number[title] += 1
-        text = " ".join(map(chunk.words, chunk.find_recited_sentences()))
+        recited = chunk.find_recited_sentences()
+        text = " ".join(chunk.words(i) for i in recited if chunk.get_place(i) not in left_out)
+        if not text:
+            continue
         if parts[title] > 1:
             first = " ".join(text.split()[:FIRST_WORDS])[:FIRST_LETTERS]
             name = f'{title}, part {number[title]} of {parts[title]} ("{first} ...")'

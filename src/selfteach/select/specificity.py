@@ -18,12 +18,11 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from selfteach.generate.questions import Question
-from selfteach.materials.documents.chunk import Chunk
+from selfteach.materials.documents.chunk import Chunk, SentencePlace
 from selfteach.select.question_format import list_content_words
 
 NOT_SPECIFIC = "could be asked about another sentence"
 _ENDING = re.compile(r"(?<=\w{3})(?:ings?|ions?|ly|e?s|e?d|e)$")
-SentencePlace = tuple[str, int]
 
 
 class SpecificityCheck:
@@ -32,7 +31,7 @@ class SpecificityCheck:
     def __init__(self, chunks: Sequence[Chunk]) -> None:
         self._held: dict[str, set[SentencePlace]] = defaultdict(set)
         self._texts: dict[SentencePlace, str] = {
-            (c.id, i): c.words(i) for c in chunks for i in range(len(c.sentences))
+            c.get_place(i): c.words(i) for c in chunks for i in range(len(c.sentences))
         }
         for place, text in self._texts.items():
             for stem in stem_words(text):
@@ -46,7 +45,7 @@ class SpecificityCheck:
         for stem in stem_words(question.text):
             for place in (held := self._held.get(stem, set())):
                 near[place] += math.log((len(self._texts) + 1) / len(held))  # type: ignore[assignment]
-        own = (question.chunk.id, question.sentence)
+        own = question.chunk.get_place(question.sentence)
         others = (
             weight for place, weight in near.items() if self._texts[place] != self._texts[own]
         )

@@ -27,6 +27,8 @@ from selfteach.materials.documents.listed import (
 from selfteach.records import JsonObject, digest
 from selfteach.sentences import END_CHARS, SPACED_MARKS, UNSPACED_MARKS, is_open_stop
 
+SentencePlace = tuple[str, int]
+"""The document's id, and where the sentence starts in it."""
 CountTokens = Callable[[str], int]
 """Counts the tokens of a text."""
 LEAD_WORDS = 60
@@ -96,6 +98,11 @@ class Chunk:
         A short one says "She died in 1921.": its place among the others tells about whom.
         """
         return find_recited(self.document.text, self.sentences, self.document.headings)
+
+    def get_place(self, sentence: int | None) -> SentencePlace:
+        """Return the place of a sentence; None is the whole piece."""
+        span = self.span if sentence is None else self.sentences[sentence]
+        return self.document.id, span.start
 
     def describe_source(self, sentence: int | None = None) -> JsonObject:
         """Return the origin of an example, for `Example.source`.

@@ -142,7 +142,7 @@ def _read_item(item: Any, place: str, document: str) -> _ReadItem:
     if fault := _find_fault(item):
         return _ReadItem(place, None, fault)
     text = " ".join(item["question"].split())
-    answers = _list_answers(item)
+    answers = list_answers(item)
     question = PeopleQuestion(text, tuple(dict.fromkeys(filter(None, answers))), document)
     note = ""
     if lost := answers.count(""):
@@ -156,13 +156,13 @@ def _find_fault(item: Any) -> str:
         return 'is no object with a "question" and an "answer"'
     if not isinstance(item.get("question"), str) or not item["question"].strip():
         return '"question" holds no text' if "question" in item else 'has no "question"'
-    if any(_list_answers(item)):
+    if any(list_answers(item)):
         return ""
     given = next((name for name in ANSWER_FIELDS if name in item), "")
     return f'"{given}" holds no text or number' if given else 'has no "answer"'
 
 
-def _list_answers(item: JsonMapping) -> list[str]:
+def list_answers(item: JsonMapping) -> list[str]:
     """Return every answer of an item, under either name; "" for an unusable one."""
     given = [item[name] for name in ANSWER_FIELDS if item.get(name) is not None]
     return list(_iterate_texts(given))

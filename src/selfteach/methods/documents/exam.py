@@ -38,7 +38,7 @@ from selfteach.evaluate.exam import (
 )
 from selfteach.evaluate.knowledge import GradedAnswers
 from selfteach.evaluate.recorded_exam import ExamSetup, Grading, PromptsByScope
-from selfteach.evaluate.verdict import MAX_DEGRADED, Evidence
+from selfteach.evaluate.verdict import MAX_DEGRADED, Evidence, sort_harms
 from selfteach.generate.answers import make_open_book_chat
 from selfteach.judge import pairwise
 from selfteach.judge.match import token_recall
@@ -64,7 +64,8 @@ from selfteach.records import (
 NOTABLE_LOSS = 0.03
 """The verdict names damage above this share, also where it may be chance."""
 MAX_COMMON_LOSS = MAX_DEGRADED / 2
-"""The largest loss of right answers to common questions: the interval must not lie above it.
+"""The largest loss of right answers to common questions. A larger one speaks against the run, or
+leaves the verdict open where chance explains it (`sort_harms`).
 
 Departs: `retention` passes only where the interval of the change lies above -3 points. The 60
 common questions could not pass that: without any change their interval reaches -12 points.
@@ -152,8 +153,11 @@ class KnowledgeScorer:
             clusters=self.list_passages(),
             seed=state.seed,
         )
-        degraded, undecided = state.side_effects.find_harm("tuned")
+        degraded, unclear = state.side_effects.find_harm("tuned")
         loss: Measure = state.found["common_loss"]
+        forgets, may_forget = sort_harms(
+            [("common questions are answered wrongly", loss)], MAX_COMMON_LOSS
+        )
         words, at_once = self.list_right_at_once(graded)
         brief = statistics.clustered_bootstrap(
             at_once["tuned"], at_once["base"], self.list_passages(), seed=state.seed
@@ -163,7 +167,6 @@ class KnowledgeScorer:
             f"{format_percent(at_once['base'])} before and {format_percent(at_once['tuned'])} "
             "after, no more than chance explains: the answers recite"
         )
-        forgets = loss.low > MAX_COMMON_LOSS
         return Evidence(
             gain=compare(graded["base"].right),
             over_prompt=knowledge.compare_with_enough(
@@ -182,8 +185,8 @@ class KnowledgeScorer:
                 f"the document in its prompt, the tuned model {scores.percent('tuned')} "
                 "without it"
             ),
-            objection=degraded or ("answers to common questions are lost" if forgets else ""),
-            undecided=undecided,
+            objection=degraded or "".join(forgets),
+            undecided=unclear or "".join(may_forget),
             partial="" if brief.low > 0 else recites,
             closing=f"; {describe_damage(state.found['damage'])}",
         )
@@ -330,7 +333,7 @@ def compare_common(right: Mapping[str, list[bool]], scores: HeldOutScores, seed:
     return {
         "common": common,
         "damage": knowledge.measure_damage(before, after, clusters, seed=seed),
-        "common_loss": statistics.paired_bootstrap(right["base"], right["tuned"], seed=seed),
+        "common_loss": statistics.compare_shares(right["base"], right["tuned"]),
     }
 
 

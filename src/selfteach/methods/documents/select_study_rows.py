@@ -8,6 +8,7 @@ import random
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from selfteach.dedup.overlap import OverlapIndex, split_written_words
 from selfteach.evaluate.judge_calibration import BestJudge
@@ -21,14 +22,13 @@ from selfteach.generate.study import (
     make_study_data,
 )
 from selfteach.judge.contradiction import KnowledgeScores
-from selfteach.materials.documents.chunk import Chunk
+from selfteach.materials.documents.chunk import Chunk, SentencePlace
 from selfteach.methods.documents.held_out_questions import HeldOutQuestion
 from selfteach.methods.documents.model_study import write_by_strategies, write_rewrites
 from selfteach.methods.session import Session
 from selfteach.models.hf import HfModel
 from selfteach.records import Example, digest, get_user_text
 from selfteach.select.knowledge import decide_state, find_label_fault
-from selfteach.select.specificity import SentencePlace
 from selfteach.text import REPLACEMENT
 
 ENOUGH_ROWS = "more than study.per_document"
@@ -89,7 +89,8 @@ def make_study_examples(
     sentences = collect_sentences(chunks, asked, rewrites)
     known = choose_skipped_sentences(session, measured)
     synonyms = find_similar_words(session.model, sorted(collect_vocabulary(sentences)))
-    rows = make_study_data(sentences, config.study, config.seed, synonyms)
+    make_rows = partial(make_study_data, sentences, config.study, config.seed, synonyms)
+    rows = make_rows(not_recited=known)
     if config.study.strategies:
         own = write_by_strategies(session, chunks)
         rows += [add_teacher_prompt(e, "", e.chosen) for e in own] if config.study.distill else own
@@ -101,8 +102,6 @@ def make_study_examples(
             reasons[example.id] = "like a question of the exam"
         elif find_sentences([example]) & known:
             reasons[example.id] = ALREADY_KNOWN
-    if known:
-        session.display.print_line(describe_left_out(rows, reasons))
     limit = config.study.per_document
     surplus = find_surplus([example for example in rows if example.id not in reasons], limit)
     reasons |= dict.fromkeys(surplus, ENOUGH_ROWS)
@@ -112,6 +111,10 @@ def make_study_examples(
             funnel.decide(example.id, reasons.get(example.id, ""), body)
     for line in describe_shortened(rows, reasons, limit):
         session.display.print_line(line)
+    if known:
+        taught = [e for e in rows if reasons.get(e.id) != ALREADY_KNOWN]
+        before, after = (shorten_rows(session, own) for own in (make_rows(), taught))
+        session.display.print_line(describe_left_out(before, after))
     return shorten_rows(session, [example for example in rows if example.id not in reasons])
 
 
@@ -155,16 +158,16 @@ def keep_first_tokens(model: HfModel, example: Example, count: int) -> Example:
     return replace(example, chosen=beginning, source=source)
 
 
-def describe_left_out(rows: Sequence[Example], reasons: Mapping[str, str]) -> str:
+def describe_left_out(before: Sequence[Example], after: Sequence[Example]) -> str:
     """Describe how much study data is left out because it is known.
 
     Args:
-        reasons: the reason of each dropped row, by its id.
+        before: all rows, as they would be learned.
+        after: those that are not known; recited parts are shorter.
     """
-    left_out = [example for example in rows if reasons.get(example.id) == ALREADY_KNOWN]
-    words = count_answer_words(left_out) / max(count_answer_words(rows), 1)
+    words = 1 - count_answer_words(after) / max(count_answer_words(before), 1)
     return (
-        f"known: {len(left_out)} of {len(rows)} rows of study data are left out, with "
+        f"known: {len(before) - len(after)} of {len(before)} rows of study data are left out, with "
         f"{100 * words:.0f} % of the words to learn"
     )
 
@@ -245,7 +248,7 @@ def choose_skipped_sentences(session: Session, measured: MeasuredQuestions) -> s
         return set()
     by_best = MeasuredQuestions(measured.answered, list(best.scored))
     found = find_known_sentences(by_best, best.tau_label, best.known.tau)
-    asked = {_get_place(a.question) for a in measured.answered}
+    asked = {a.question.chunk.get_place(a.question.sentence) for a in measured.answered}
     session.display.print_line(
         f"study.known=auto: by {best.judge} (AUROC {best.auroc:.2f}), {len(found)} of "
         f"{len(asked)} sentences with a question are known and left out; {describe_errors(best)}"
@@ -269,10 +272,7 @@ def find_known_sentences(
     """Return the sentences of which every measured question is known."""
     states: dict[SentencePlace, set[str]] = defaultdict(set)
     for a, scores in zip(measured.answered, measured.scored, strict=True):
-        states[_get_place(a.question)].add(decide_state(scores, tau_label, tau_knowledge))
+        states[a.question.chunk.get_place(a.question.sentence)].add(
+            decide_state(scores, tau_label, tau_knowledge)
+        )
     return {place for place, found in states.items() if found == {"known"}}
-
-
-def _get_place(question: Question) -> SentencePlace:
-    place = question.chunk.describe_source(question.sentence)
-    return place["document"], place["start"]
