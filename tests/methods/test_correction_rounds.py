@@ -238,14 +238,17 @@ def test_a_later_round_holds_nothing_to_the_base_that_an_earlier_one_taught(begi
 def test_the_corrections_of_earlier_rounds_are_scored_after_each_round(begin: Any) -> None:
     """The second model prefers what the first round's corrections replaced: it forgot them."""
     rounds = begin(3, Teacher())
+    source = {"round": 1, "cut": ["rejected"]}
     rounds.examples.examples += [
-        Example(f"{n}", "correction", prompt, "colour", "color", source={"round": 1})
+        Example(f"{n}", "correction", prompt, "colour", "color", source=source)
         for n, prompt in enumerate(TRAIN)
     ]
+    ends = set()
     for number, (wrong, right) in enumerate([(2, "colour"), (1, "color")], 1):
         model = trained(rounds, wrong)
 
         def score(items: Sequence[Continuations], right: str = right) -> list[list[Any]]:
+            ends.update((item.texts, item.end) for item in items if "colo" in item.texts[0])
             return [
                 [SimpleNamespace(token_logp=-1.0 - (text != right), logp=-1.0) for text in texts]
                 for texts in (item.texts for item in items)
@@ -258,6 +261,8 @@ def test_the_corrections_of_earlier_rounds_are_scored_after_each_round(begin: An
     assert (second[0]["round"], second[0]["preferred"].value) == (1, 0.0)
     assert second[0]["change"].value == -1.0
     assert second[0]["preferred"].n == len(TRAIN)
+    assert (("colour",), True) in ends, "where a shorter correction ends is what it teaches"
+    assert (("color",), False) in ends
     assert rounds.describe_last_round()[0] == (
         "round 2: of 2 corrections of round 1 0% are preferred, 100% when they were learned"
     )

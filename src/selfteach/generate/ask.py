@@ -33,6 +33,8 @@ SIMILAR = "similar"
 LINE_SAMPLING = SamplingParams(temperature=0.8, top_p=0.95, max_tokens=40, stop=("\n",))
 BLOCK_SAMPLING = SamplingParams(temperature=0.8, top_p=0.95, max_tokens=48, stop=("\n\n",))
 OVERSAMPLING = 1.5
+ROUND_SIZE = 10_000
+"""The sample numbers of a round, which has at most so many requests: each has an id of its own."""
 NAME_WORD_TURN = 3
 """Every such turn of the forms, a near request is about a word of the topic's name, if it has
 several."""
@@ -169,8 +171,8 @@ def plan_requests(
 
 
 def _list_indices(lack: int, turn: int) -> range:
-    first = turn * 10_000
-    return range(first, first + max(int(lack * OVERSAMPLING), 8))
+    first = turn * ROUND_SIZE
+    return range(first, first + min(max(int(lack * OVERSAMPLING), 8), ROUND_SIZE))
 
 
 def _choose_form_and_subject(
@@ -216,7 +218,7 @@ def generate_similar_prompts(
     Source: LLM2LLM (arXiv 2403.15042): more examples like those that went wrong.
     """
     requests = []
-    for i, texts in enumerate(lists, turn * 10_000):
+    for i, texts in enumerate(lists, turn * ROUND_SIZE):
         prompt = "".join(f"Request: {text}\n" for text in texts) + "Request:"
         requests.append(Request(stage, prompt, LINE_SAMPLING, i, seed))
     for texts, found in zip(lists, sample_texts(model, requests), strict=True):

@@ -382,7 +382,7 @@ class Ledger:
             yield found, Outcome(id, outcome, reason, json.loads(body))
 
     def funnel(self) -> list[Funnel]:
-        """Return the counts of each stage, in the order in which the stages began."""
+        """Return the counts of each stage, in the order in which the stages were last recorded."""
         with self._convert_errors():
             rows = self._db.execute(
                 "SELECT stage, state, reason, COUNT(*), MIN(seq) FROM candidates GROUP "

@@ -20,11 +20,11 @@ from selfteach.evaluate.corrections import (
 from selfteach.generate.correct import Corrector
 from selfteach.methods.corrections.make_examples import CORRECTED_KINDS
 from selfteach.methods.corrections.sample_and_correct import to_correctables
+from selfteach.methods.score_examples import score_examples
 from selfteach.methods.session import Session
 from selfteach.models.recorded import Recorded
 from selfteach.records import (
     GREEDY,
-    Continuations,
     Example,
     JsonObject,
     Measure,
@@ -104,17 +104,7 @@ def find_preferred_corrections(model: Recorded, examples: Sequence[Example]) -> 
             by_round.setdefault(int(example.source["round"]), []).append(example)
     found: dict[int, Sequence[bool]] = {}
     for number, own in sorted(by_round.items()):
-        chosen = choose_evenly(own, MAX_SCORED)
-        items = [
-            Continuations(
-                example.turns,
-                (example.chosen, example.rejected or ""),
-                end=not example.source.get("cut"),
-            )
-            for example in chosen
-        ]
-        scores = model.score(items)
-        found[number] = [right.token_logp > wrong.token_logp for right, wrong in scores]
+        found[number] = score_examples(model, choose_evenly(own, MAX_SCORED)).preferred
     return found
 
 
