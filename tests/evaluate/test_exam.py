@@ -438,7 +438,11 @@ def test_every_rung_of_the_ladder(fields: dict[str, Any], word: str, sentence: s
 
 
 def test_a_run_without_measurements_is_not_examined() -> None:
-    assert make_not_examined("R") == {"word": "not examined", "sentence": "Not examined: R."}
+    assert make_not_examined("R") == {
+        "word": "not examined",
+        "sentence": "Not examined: R.",
+        "harm": "",
+    }
 
 
 def test_a_brief_exam_leaves_the_extra_steps_out(

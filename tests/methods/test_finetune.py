@@ -18,7 +18,7 @@ from margins import assert_at_most
 from selfteach import cli, registry
 from selfteach.config import FinetuneConfig
 from selfteach.errors import DataError
-from selfteach.evaluate.verdict import reach_verdict
+from selfteach.evaluate.verdict import make_not_examined, reach_verdict
 from selfteach.files import write_jsonl
 from selfteach.materials.examples import read_examples
 from selfteach.methods.finetune import method as finetune
@@ -642,10 +642,7 @@ def test_without_a_dev_part_nothing_is_examined() -> None:
     exam = DevLossExam([], False, {"method": "train"})
     exam.run_baselines(session)
     found = exam.run(session, None)
-    assert found["verdict"] == {
-        "word": "not examined",
-        "sentence": "Not examined: there is no dev part.",
-    }
+    assert found["verdict"] == make_not_examined("there is no dev part")
     assert found["loss_nats"] == found["preferred"] == {}
 
 

@@ -16,7 +16,6 @@ from scripted import Scripted
 from selfteach import statistics
 from selfteach.config import FeedbackConfig
 from selfteach.dedup.overlap import OverlapIndex
-from selfteach.evaluate.verdict import NOT_CLEANLY
 from selfteach.generate.ask import GeneratedPrompt
 from selfteach.generate.situations import OTHER_GENRE, build_requests, write_occasions
 from selfteach.generate.subject import Subject
@@ -31,8 +30,6 @@ from selfteach.run.display import SilentDisplay
 from selfteach.run.ledger import Ledger
 from talker import feedback_command, open_ledger, run_json
 
-OPEN = "not enough prompts", "Not enough prompts to tell: it is kept, but 8 % more of 60 ..."
-UNCLEAN = "not learned", f"{NOT_CLEANLY}: it is kept, but 10 % more of 60 near answers ..."
 WORDS = ["sleep", "eat", "hide", "climb", "hunt", "purr", "drink", "jump", "play", "wash", "run"]
 
 
@@ -44,24 +41,28 @@ def compare(lost: int, won: int, count: int = 60) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("verdict", "near", "needless", "scopes"),
+    ("harm", "near", "needless", "scopes"),
     [
-        (OPEN, (6, 1), (0, 0), ["near"]),
-        (OPEN, (0, 0), (6, 1), ["general"]),
-        (OPEN, (6, 1), (6, 1), ["near", "general"]),
-        (OPEN, (0, 0), (0, 0), []),  # something else is open: the gain, or right target answers
-        (UNCLEAN, (8, 1), (0, 0), ["near"]),
-        (UNCLEAN, (30, 0), (0, 0), []),  # the whole interval is above the limit
-        (UNCLEAN, (30, 0), (6, 1), []),  # near answers decide, whatever is needless
-        (("taught", "Taught: it is kept."), (6, 1), (0, 0), []),
-        (("not learned", "Not learned: no more than chance explains."), (6, 1), (0, 0), []),
+        ("possible", (6, 1), (0, 0), ["near"]),
+        ("possible", (0, 0), (6, 1), ["general"]),
+        ("possible", (6, 1), (6, 1), ["near", "general"]),
+        (
+            "possible",
+            (0, 0),
+            (0, 0),
+            [],
+        ),  # right target answers are open
+        ("certain", (8, 1), (0, 0), ["near"]),
+        ("certain", (30, 0), (0, 0), []),  # the whole interval is above the limit
+        ("certain", (30, 0), (6, 1), []),  # near answers decide, whatever is needless
+        ("", (6, 1), (0, 0), []),
     ],
 )
 def test_more_prompts_are_asked_only_where_they_may_change_the_verdict(
-    verdict: tuple[str, str], near: tuple[int, int], needless: tuple[int, int], scopes: list[str]
+    harm: str, near: tuple[int, int], needless: tuple[int, int], scopes: list[str]
 ) -> None:
     exam = {
-        "verdict": {"word": verdict[0], "sentence": verdict[1]},
+        "verdict": {"harm": harm},
         "side_effects": {"near": compare(*near), "general": compare(0, 0), "overapplied": {}},
         "needless": {"excess_by_scope": {"target": compare(9, 0), "general": compare(*needless)}},
     }
@@ -69,8 +70,9 @@ def test_more_prompts_are_asked_only_where_they_may_change_the_verdict(
 
 
 def test_a_rule_without_other_prompts_asks_no_more() -> None:
-    verdict = {"word": OPEN[0], "sentence": OPEN[1]}
-    assert not find_open_scopes({"verdict": verdict, "needless": {"excess_by_scope": {}}})
+    assert not find_open_scopes(
+        {"verdict": {"harm": "possible"}, "needless": {"excess_by_scope": {}}}
+    )
 
 
 @dataclass

@@ -11,7 +11,6 @@ import pytest
 from fixture import make_exam, write_run
 from reading import Page
 
-from selfteach.evaluate.verdict import NOT_CLEANLY
 from selfteach.report import sections
 from selfteach.report.card import make_card
 from selfteach.report.figures import find_missing_clusters, plot_losses
@@ -128,8 +127,7 @@ def test_the_numbers_of_the_verdict_are_marked(word: str, marked: int, show: Any
 
 
 def test_where_harm_decides_no_other_number_is_marked() -> None:
-    sentence = f"{NOT_CLEANLY}: it is kept, but 8 % more of 180 near answers are degraded."
-    exam = make_exam() | {"verdict": {"word": "not learned", "sentence": sentence}}
+    exam = make_exam() | {"verdict": {"word": "not learned", "harm": "certain"}}
     assert not any(row["decides"] for row in make_result_rows(exam))
 
 

@@ -52,9 +52,9 @@ def test_another_word_for_the_same_score_is_no_harm(word: str) -> None:
 
 def test_a_lesson_whose_other_answers_are_degraded_now_is_weakened() -> None:
     assert sit(20, "not learned", degrades=True).state == "weakened"
-    learned = {"word": "not learned", "sentence": "Not learned cleanly: better, but 12 % loop."}
+    learned = {"word": "not learned", "harm": "certain"}
     assert read_exam_scores("feedback", {"answers": [], "verdict": learned}).degrades
-    learned["sentence"] = "Not learned: better, which is no more than chance explains."
+    learned["harm"] = ""
     assert not read_exam_scores("feedback", {"answers": [], "verdict": learned}).degrades
 
 

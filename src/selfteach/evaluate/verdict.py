@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from selfteach.records import Measure
 
@@ -46,8 +46,6 @@ LARGE_GAIN = 0.1
 TIE = 1e-9
 """Differences of shares below it are rounding: a tuned model that is as good as the prompt."""
 NO_MORE_THAN_CHANCE = "no more than chance explains"
-NOT_CLEANLY = "Not learned cleanly"
-"""How the sentence begins where other answers are degraded; the word is "not learned"."""
 
 
 @dataclass(frozen=True)
@@ -122,42 +120,55 @@ def is_open_gain(gain: Measure) -> bool:
     return gain.n < MIN_ANY_PROMPTS or (is_gain and not is_telling)
 
 
+class Verdict(NamedTuple):
+    """Hold a verdict.
+
+    Attributes:
+        sentence: the word with its reason.
+        harm: whether harm decides: `certain`, or `possible` with too few prompts to tell; "" where
+            it does not.
+    """
+
+    word: Word
+    sentence: str
+    harm: Literal["", "possible", "certain"] = ""
+
+
 def reach_verdict(evidence: Evidence) -> dict[str, str]:
-    """Return one word and one plain sentence."""
-    word, sentence = choose_verdict(evidence)
-    return {"word": word, "sentence": sentence}
+    """Return the verdict as exam.json holds it."""
+    return choose_verdict(evidence)._asdict()
 
 
 def make_not_examined(reason: str) -> dict[str, str]:
-    """Return the word and the sentence of a run without any measurement."""
-    return {"word": "not examined", "sentence": f"Not examined: {reason}."}
+    """Return the verdict of a run without any measurement."""
+    return Verdict("not examined", f"Not examined: {reason}.")._asdict()
 
 
-def choose_verdict(evidence: Evidence) -> tuple[Word, str]:
-    """Return the highest verdict that the evidence supports, and its sentence."""
+def choose_verdict(evidence: Evidence) -> Verdict:
+    """Return the highest verdict that the evidence supports."""
     change = evidence.change
     if evidence.gain is None:
         because = f"{evidence.start}."
         if evidence.not_trained:
             because = f"{evidence.start}, and {evidence.not_trained}."
         if evidence.could_not_train:
-            return "not learned", f"Not learned: {because}"
-        return "nothing to learn", f"Nothing to learn: {because}"
+            return Verdict("not learned", f"Not learned: {because}")
+        return Verdict("nothing to learn", f"Nothing to learn: {because}")
     if is_open_gain(evidence.gain):
         asked = "one prompt" if evidence.gain.n == 1 else f"{evidence.gain.n} prompts"
-        return "not enough prompts", f"Not enough prompts to tell: {change}, on {asked}."
+        return Verdict("not enough prompts", f"Not enough prompts to tell: {change}, on {asked}.")
     if evidence.gain.low <= 0:
         chance = evidence.worse if evidence.gain.high < 0 else NO_MORE_THAN_CHANCE
-        return "not learned", f"Not learned: {change}, which is {chance}."
+        return Verdict("not learned", f"Not learned: {change}, which is {chance}.")
     if evidence.objection:
-        return "not learned", f"{NOT_CLEANLY}: {change}, but {evidence.objection}."
+        sentence = f"Not learned cleanly: {change}, but {evidence.objection}."
+        return Verdict("not learned", sentence, "certain")
     if evidence.undecided:
-        return "not enough prompts", (
-            f"Not enough prompts to tell: {change}, but {evidence.undecided}."
-        )
+        sentence = f"Not enough prompts to tell: {change}, but {evidence.undecided}."
+        return Verdict("not enough prompts", sentence, "possible")
     as_good = evidence.over_prompt is not None and evidence.over_prompt.value < TIE
     if as_good and not evidence.prompt_objection:
-        return "just prompt it", f"Just prompt it: {evidence.prompted}."
+        return Verdict("just prompt it", f"Just prompt it: {evidence.prompted}.")
     if evidence.partial:
-        return "partly taught", f"Partly taught: {change}, {evidence.partial}."
-    return "taught", f"Taught: {change}{evidence.closing}."
+        return Verdict("partly taught", f"Partly taught: {change}, {evidence.partial}.")
+    return Verdict("taught", f"Taught: {change}{evidence.closing}.")

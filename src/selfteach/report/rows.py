@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from selfteach.evaluate.verdict import NOT_CLEANLY
 from selfteach.records import JsonMapping, JsonObject
 from selfteach.report.labels import find_plug_in
 from selfteach.report.read_run import get_path, iterate_mappings, read_measure
@@ -296,8 +295,8 @@ def make_rows(exam: JsonMapping, table: RowTable) -> list[JsonMapping]:
     """
     rows: list[JsonMapping] = []
     deciding = DECIDING_PATHS.get(str(exam.get("method") or "feedback"), ())
-    harms = str(get_path(exam, "verdict", "sentence")).startswith(NOT_CLEANLY)
-    decided = get_path(exam, "verdict", "word") in DECIDED_WORDS and not harms
+    harmed = get_path(exam, "verdict", "harm")
+    decided = get_path(exam, "verdict", "word") in DECIDED_WORDS and not harmed
     for label, meaning, path in table:
         decides = decided and path.startswith(deciding) if deciding else False
         measures = {arm: read_measure(value) for arm, value in read_arms(exam, path).items()}

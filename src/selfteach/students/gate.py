@@ -19,7 +19,7 @@ from itertools import compress
 
 from selfteach import statistics
 from selfteach.errors import RequirementNotMet
-from selfteach.evaluate.verdict import NOT_CLEANLY, Word
+from selfteach.evaluate.verdict import Word
 from selfteach.records import JsonMapping, JsonObject, Measure
 from selfteach.students.state import Cell, CellState
 
@@ -195,7 +195,7 @@ def read_exam_scores(kind: str, exam: JsonMapping) -> ExamScores:
         verdict=exam["verdict"]["word"],
         drift_nats=kl["value"] if kl else None,
         counts=[bool(row.get("counts", True)) for row in rows],
-        degrades=str(exam["verdict"].get("sentence", "")).startswith(NOT_CLEANLY),
+        degrades=exam["verdict"].get("harm") == "certain",
         needless=read_tuned(exam, "needless"),
         near=read_tuned(exam, "near"),
     )

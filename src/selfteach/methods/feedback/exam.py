@@ -31,7 +31,7 @@ from selfteach.evaluate.exam import (
     make_arms,
 )
 from selfteach.evaluate.gains import measure_gains
-from selfteach.evaluate.verdict import MIN_GAIN_PROMPTS, NOT_CLEANLY, Evidence, sort_harms
+from selfteach.evaluate.verdict import MIN_GAIN_PROMPTS, Evidence, sort_harms
 from selfteach.generate.ask import SIMILAR, GeneratedPrompt, Scope
 from selfteach.judge import ThresholdJudge
 from selfteach.judge.check import CheckJudge
@@ -456,10 +456,7 @@ def find_open_scopes(exam: JsonMapping) -> list[Scope]:
     Args:
         exam: what exam.json holds of the tuned model.
     """
-    verdict = exam["verdict"]
-    word, sentence = str(verdict["word"]), str(verdict["sentence"])
-    names_harm = ", but " in sentence  # else the gain itself is open
-    if not names_harm or (word != "not enough prompts" and not sentence.startswith(NOT_CLEANLY)):
+    if not exam["verdict"]["harm"]:
         return []
     outside: Sequence[Scope] = ("near", "general")
     effects = exam.get("side_effects", {})

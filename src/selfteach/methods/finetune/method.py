@@ -166,13 +166,14 @@ class DevLossExam:
         prompts = [*(example.turns for example in self.dev), *self.learned]
         conversations = find_conversations(prompts)[: len(self.dev)]
         found |= measure_scores(scores, conversations, session.config.seed)
-        found["verdict"] = make_not_examined("nothing was trained")
         count = len(set(conversations))
-        if tuned and count < MIN_DEV_PROMPTS:
+        if not tuned:
+            found["verdict"] = make_not_examined("nothing was trained")
+        elif count < MIN_DEV_PROMPTS:
             found["verdict"] = make_not_examined(
                 f"the dev part has {count} of the {MIN_DEV_PROMPTS} prompts that a verdict needs"
             )
-        elif tuned:
+        else:
             found["verdict"] = reach_verdict(make_evidence(found, self.pairs_only))
         written: JsonObject = measures_to_json(found)
         return written
