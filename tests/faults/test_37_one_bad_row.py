@@ -35,8 +35,8 @@ from selfteach.methods.corrections.length_limits import drop_overlong_rows
 from selfteach.methods.feedback.make_examples import NOT_FOUND, make_violation_examples
 from selfteach.methods.feedback.probe import ProbedPrompt
 from selfteach.methods.finetune.method import FinetuneData, prepare
-from selfteach.methods.runner import combine_stages, record_left_out
 from selfteach.methods.session import open_session
+from selfteach.methods.train_plan import combine_stages, record_left_out
 from selfteach.models.hf import HfModel
 from selfteach.models.ordered import sample_in_order, score_in_order
 from selfteach.models.recorded import Recorded

@@ -38,8 +38,8 @@ from selfteach.methods.compare.learning_rates import (
 from selfteach.methods.compare.prompted_model import InContextPrefix, PrefixedModel
 from selfteach.methods.feedback import exam as feedback_exam
 from selfteach.methods.method import TrainingPlan, TrainStage
-from selfteach.methods.runner import find_pair_kinds
 from selfteach.methods.session import Session
+from selfteach.methods.train_plan import find_pair_kinds
 from selfteach.models.recorded import Recorded
 from selfteach.models.tokens import TOO_LONG, UnfitPrompt
 from selfteach.records import (
@@ -147,7 +147,8 @@ def test_every_cell_has_its_row_and_what_makes_no_sense_is_reported(
 def test_the_rows_are_comparable(compared: dict[str, Any], run: Path) -> None:
     tuned = {row["name"]: row for row in compared["rows"] if "adapter" in row}
     assert {row["steps"] for name, row in tuned.items() if name != "closed_form"} == {2}
-    assert {row["score"]["n"] for row in compared["rows"]} == {3}
+    (count,) = {row["score"]["n"] for row in compared["rows"]}
+    assert count > 0
     for row in compared["rows"]:
         assert {"score", "sampled", "near", "general", "kl_nats", "top1"} <= row.keys()
         assert row["kl_nats"]["value"] >= 0

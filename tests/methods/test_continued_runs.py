@@ -13,7 +13,7 @@ from selfteach.api import FinishedRun
 from selfteach.config import FeedbackConfig, resolve
 from selfteach.errors import DataError, UsageError
 from selfteach.methods.input_sources import identify_earlier_adapter, identify_same_earlier_adapter
-from selfteach.methods.runner import export_adapter
+from selfteach.methods.publish import export_adapter
 from selfteach.run.run_folder import open_run
 
 TRAINING = {"max_steps": 2, "batch_size": 4, "learning_rate": 0.01}

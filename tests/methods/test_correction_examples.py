@@ -17,7 +17,7 @@ from selfteach.methods.corrections.make_examples import (
     why_not_learnable,
 )
 from selfteach.methods.corrections.method import describe_corrected
-from selfteach.methods.runner import report_overlong
+from selfteach.methods.train_plan import report_overlong
 from selfteach.records import Example, Message, make_prompt
 
 TEA = make_prompt("What is tea?")

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from selfteach.evaluate.exam import measures_to_json
-from selfteach.methods import runner
+from selfteach.methods import more_seeds, runner, train_plan
 from selfteach.methods.corrections.method import show_arms as show_corrections
 from selfteach.methods.documents.method import show_arms as show_documents
 from selfteach.methods.method import TrainingPlan, TrainStage
@@ -57,8 +57,8 @@ def test_the_best_on_dev_is_kept_and_every_seed_is_reported(
         opened.append(Model(offset))
         return opened[-1]
 
-    monkeypatch.setattr(runner, "train_adapter", train)
-    monkeypatch.setattr(runner, "open_tuned", open_model)
+    monkeypatch.setattr(more_seeds, "train_adapter", train)
+    monkeypatch.setattr(more_seeds, "open_tuned", open_model)
     plan: Any = SimpleNamespace(
         examples=[],
         stages=(),
@@ -71,7 +71,7 @@ def test_the_best_on_dev_is_kept_and_every_seed_is_reported(
         config=SimpleNamespace(seeds=len(dev), seed=7),
         run=SimpleNamespace(time_stage=lambda name: nullcontext()),
     )
-    best, rows = runner.train_more_seeds(session, plan, first)
+    best, rows = more_seeds.train_more_seeds(session, plan, first)
     assert best.trained == kept
     assert not best.recorded.released
     assert held == [], "no tuned model is in memory beside a training"
@@ -94,11 +94,12 @@ def test_a_plan_with_stages_is_trained_by_them_with_each_seed(
         trained.append((str(folder.relative_to(tmp_path)), name, more["seed_offset"]))
         return SimpleNamespace(adapter=Path("adapter"))
 
-    monkeypatch.setattr(runner, "run_training", train)
-    monkeypatch.setattr(runner, "join_stage", lambda earlier, trained, folder: folder)
-    monkeypatch.setattr(runner, "combine_stages", lambda done, adapter: len(done))
-    monkeypatch.setattr(runner, "open_tuned", lambda session, trained: Model(trained))
-    monkeypatch.setattr(runner.HfModel, "load", lambda *given, **more: None)
+    monkeypatch.setattr(train_plan, "run_training", train)
+    monkeypatch.setattr(train_plan, "join_stage", lambda earlier, trained, folder: folder)
+    monkeypatch.setattr(train_plan, "combine_stages", lambda done, adapter: len(done))
+    for module in (train_plan, more_seeds):
+        monkeypatch.setattr(module, "open_tuned", lambda session, trained: Model(trained))
+    monkeypatch.setattr(train_plan.HfModel, "load", lambda *given, **more: None)
     examples = [Example(name, "study", make_prompt(name), "Yes.") for name in ("a", "b")]
     exam: Any = SimpleNamespace(run=lambda *given, **more: {"verdict": {"word": "taught"}})
     stages = [TrainStage("general", examples[:1]), TrainStage("documents", examples[1:])]
@@ -111,10 +112,10 @@ def test_a_plan_with_stages_is_trained_by_them_with_each_seed(
             path=tmp_path, material={}, time_stage=lambda name: nullcontext(), ledger=None
         ),
     )
-    first: Any = runner.train_plan(session, plan, 1)
+    first: Any = train_plan.train_plan(session, plan, 1)
     own = list(trained)
     trained.clear()
-    runner.train_more_seeds(session, plan, first)
+    more_seeds.train_more_seeds(session, plan, first)
     assert own == [
         ("checkpoints/general", "train general", 0),
         ("checkpoints/documents", "train documents", 0),
@@ -183,12 +184,12 @@ def test_the_seeds_are_described_by_verdicts_median_and_range() -> None:
     ):
         target = {"value": value, "low": value, "high": value, "n": 9}
         row |= {"verdict": {"word": word}, "numbers": {"tuned": {"target": target}}}
-    assert runner.describe_seeds(rows) == [
+    assert more_seeds.describe_seeds(rows) == [
         "seeds: 2 taught, 1 not learned",
         "seeds: 7 is kept, the best on dev",
         "seeds: target 90 % (50 to 100)",
     ]
-    assert runner.describe_seeds([]) == []
+    assert more_seeds.describe_seeds([]) == []
 
 
 HALF = {"base": Measure(0.1, 0, 1, 9), "tuned": Measure(0.5, 0, 1, 9)}
@@ -235,7 +236,7 @@ BOTH = {arm: {"greedy": found, "sampled": found} for arm, found in HALF.items()}
 )
 def test_the_numbers_of_every_method_are_described(show: Any, exam: Any, lines: list[str]) -> None:
     """Shares stand in percent, and nats as they are, also where they are below 1."""
-    found = runner.describe_seeds(make_rows(show(measures_to_json(exam))))
+    found = more_seeds.describe_seeds(make_rows(show(measures_to_json(exam))))
     assert found == [
         "seeds: 2 taught",
         "seeds: 7 is kept, the first, because this method has no score on dev",
@@ -246,5 +247,5 @@ def test_the_numbers_of_every_method_are_described(show: Any, exam: Any, lines: 
 def test_what_is_no_measure_or_no_share_is_not_printed_in_percent() -> None:
     score = {"value": 3.2, "low": 1.0, "high": 4.0, "n": 5}
     numbers = {"tuned": {"score": score, "note": "fine", "parts": [score], "count": 3}}
-    assert runner.describe_seeds(make_rows(numbers))[2:] == ["seeds: score 3.2 (3.2 to 3.2)"]
-    assert len(runner.describe_seeds(make_rows({"tuned": "taught"}))) == 2
+    assert more_seeds.describe_seeds(make_rows(numbers))[2:] == ["seeds: score 3.2 (3.2 to 3.2)"]
+    assert len(more_seeds.describe_seeds(make_rows({"tuned": "taught"}))) == 2

@@ -17,8 +17,8 @@ from selfteach.evaluate.exam import PROBE_PAIRS
 from selfteach.files import read_jsonl
 from selfteach.methods.finished_result import TRAINING_FOLDER
 from selfteach.methods.lesson_record import read_lesson_record
-from selfteach.methods.runner import run_training
 from selfteach.methods.session import Session
+from selfteach.methods.train_plan import run_training
 from selfteach.models.recorded import Recorded
 from selfteach.records import Example, ObjectiveWeights
 from selfteach.run.display import Display

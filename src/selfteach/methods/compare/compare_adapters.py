@@ -39,9 +39,9 @@ from selfteach.methods.compare.learning_rates import (
 from selfteach.methods.compare.prompted_model import InContextPrefix, make_in_context_model
 from selfteach.methods.finished_result import TRAINING_FOLDER, remove_scratch
 from selfteach.methods.method import TrainingPlan
-from selfteach.methods.runner import find_pair_kinds, open_tuned, train_adapter
 from selfteach.methods.score_examples import explain_misfit
 from selfteach.methods.session import Session, open_session
+from selfteach.methods.train_plan import find_pair_kinds, open_tuned, train_adapter
 from selfteach.models.check_safety import TENSORS_FILE
 from selfteach.models.hook_adapter import get_num_virtual_tokens
 from selfteach.models.kept_engine import count_model_weights

@@ -81,8 +81,8 @@ from selfteach.methods.corrections.split import (
     split_material,
 )
 from selfteach.methods.method import Method, TrainedPlan, TrainingPlan
-from selfteach.methods.runner import tune
 from selfteach.methods.session import Session
+from selfteach.methods.train_plan import tune
 from selfteach.records import (
     Example,
     JsonMapping,

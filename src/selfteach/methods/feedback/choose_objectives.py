@@ -17,8 +17,8 @@ from selfteach.methods.feedback.training_settings import (
     UNLIKELIHOOD,
     choose_objective,
 )
-from selfteach.methods.runner import tune
 from selfteach.methods.session import Session
+from selfteach.methods.train_plan import tune
 from selfteach.methods.worked_turns import make_worked_turns
 from selfteach.models.recorded import Recorded
 from selfteach.records import (

@@ -19,8 +19,8 @@ from typing import cast
 from selfteach.evaluate.exam import TARGET, Exam, TunedModel, answer_exam, measures_to_json
 from selfteach.evaluate.side_effects import find_side_effects
 from selfteach.methods.feedback.exam import RuleScorer
-from selfteach.methods.runner import tune
 from selfteach.methods.session import Session
+from selfteach.methods.train_plan import tune
 from selfteach.records import Example, JsonMapping, JsonObject, ObjectiveWeights, get_user_text
 from selfteach.statistics import share
 

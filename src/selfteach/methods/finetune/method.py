@@ -39,9 +39,9 @@ from selfteach.methods.finetune.split_examples import (
 )
 from selfteach.methods.finished_result import TRAINING_FOLDER
 from selfteach.methods.method import Method, TrainingPlan
-from selfteach.methods.runner import find_pair_kinds, sample_while_training
 from selfteach.methods.score_examples import ExampleScores, explain_misfit, score_examples
 from selfteach.methods.session import Session, find_starting_adapter
+from selfteach.methods.train_plan import find_pair_kinds, sample_while_training
 from selfteach.models.hf import HfModel
 from selfteach.records import (
     Example,

@@ -1,0 +1,283 @@
+"""Train what a method planned: all examples at once, or stages, each on top of the one before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from selfteach import registry
+from selfteach.config import TrainConfig
+from selfteach.errors import UsageError
+from selfteach.evaluate.exam import TunedModel
+from selfteach.methods.finished_result import ENGINE_FOLDER, TRAINING_FOLDER
+from selfteach.methods.method import TrainingPlan, TrainStage
+from selfteach.methods.session import Session, make_ray_settings, make_server_settings
+from selfteach.models.engines import OPENVINO, RAY, URL, choose_engine, choose_sampler
+from selfteach.models.hf import HfModel
+from selfteach.models.recorded import Recorded
+from selfteach.models.unmerged_lora import explain_why_unmerged
+from selfteach.records import (
+    Example,
+    JsonMapping,
+    JsonObject,
+    ObjectiveWeights,
+    SamplingParams,
+    get_user_text,
+)
+from selfteach.train.adapters.join_loras import explain_why_not_joined, join_loras
+from selfteach.train.distributed import has_shards
+from selfteach.train.on_policy import OnPolicySampler, make_on_policy_sampler
+from selfteach.train.train import TrainingResult, find_longest_row, train
+
+
+def train_plan(session: Session, plan: TrainingPlan, number: int) -> TunedModel:
+    """Train the stages of a plan, or all its examples at once, and open the tuned model.
+
+    Args:
+        number: how many trainings this run has had with this one.
+    """
+    if plan.stages:
+        trained = train_stages(session, plan.stages, plan.objectives)
+        with session.run.time_stage("open"):
+            return open_tuned(session, trained)
+    name = "train" if number == 1 else f"train {number}"
+    with session.run.time_stage(name):
+        return tune(session, plan.examples, plan.objectives, name.replace(" ", "-"))
+
+
+def tune(
+    session: Session,
+    examples: Sequence[Example],
+    objectives: ObjectiveWeights,
+    name: str = "train",
+    max_steps: int = 0,
+) -> TunedModel:
+    """Train an adapter on examples and open the tuned model.
+
+    Args:
+        max_steps: stop after so many steps; 0 trains `train.epochs`.
+    """
+    return open_tuned(session, train_adapter(session, examples, objectives, name, max_steps))
+
+
+def train_adapter(
+    session: Session,
+    examples: Sequence[Example],
+    objectives: ObjectiveWeights,
+    name: str = "train",
+    max_steps: int = 0,
+    seed_offset: int = 0,
+) -> TrainingResult:
+    """Train an adapter on examples. It belongs to the published base model, also where the run
+    continues another one.
+    """
+    session.before_training()
+    folder = session.run.path / TRAINING_FOLDER / name
+    trained = run_training(
+        session, session.model, examples, objectives, folder, name, max_steps, seed_offset
+    )
+    if earlier := session.run.material.get("from"):
+        joined = join_loras(Path(earlier), trained.adapter, folder / "joined")
+        trained = replace(trained, adapter=joined)
+    return trained
+
+
+def train_stages(
+    session: Session,
+    stages: Sequence[TrainStage],
+    objectives: ObjectiveWeights,
+    name: str = "",
+    seed_offset: int = 0,
+) -> TrainingResult:
+    """Train stages in order, each on top of the one before. The result is one adapter for the base,
+    with the curve of all stages.
+
+    Args:
+        name: of this training, where the run has several.
+
+    Raises:
+        UsageError: adapters of this kind cannot be joined, and there is more than one stage.
+    """
+    session.before_training()
+    earlier = session.run.material.get("from")
+    adapter: Path | None = Path(earlier) if earlier else None
+    done: list[TrainingResult] = []
+    for stage in stages:
+        title = f"train {name} {stage.name}" if name else f"train {stage.name}"
+        folder = session.run.path / TRAINING_FOLDER / name.replace(" ", "-") / stage.name
+        with session.run.time_stage(title):
+            model = HfModel.load(session.config.model, adapter=adapter) if done else session.model
+            trained = run_training(
+                session,
+                model,
+                stage.examples,
+                objectives,
+                folder,
+                title,
+                seed_offset=seed_offset,
+            )
+            adapter = join_stage(adapter, trained, folder) if adapter else trained.adapter
+            done.append(trained)
+    assert adapter is not None
+    return combine_stages(done, adapter)
+
+
+def run_training(
+    session: Session,
+    model: HfModel,
+    examples: Sequence[Example],
+    objectives: ObjectiveWeights,
+    folder: Path,
+    name: str,
+    max_steps: int = 0,
+    seed_offset: int = 0,
+) -> TrainingResult:
+    """Train on a model in a folder; show the steps, and record what happened."""
+    config = session.config.train
+    if max_steps:
+        config = config.model_copy(update={"max_steps": max_steps})
+    session.display.start_stage(name, unit="steps")
+
+    def show_step(step: int, total: int, row: JsonMapping) -> None:
+        if step == 1:
+            session.display.start_stage(name, total, "steps")
+        session.display.advance()
+
+    trained = train(
+        model,
+        examples,
+        config,
+        folder,
+        seed=session.config.seed + seed_offset,
+        defaults=objectives,
+        progress=show_step,
+        sample_tuned=sample_while_training(model, config, session.config.seed),
+        say=session.display.print_line,
+    )
+    report_overlong(session, trained, name)
+    record_left_out(session, examples, trained, name)
+    for kind, body in trained.events:
+        session.run.ledger.record_event(kind, body)
+    return trained
+
+
+def join_stage(earlier: Path, trained: TrainingResult, folder: Path) -> Path:
+    """Join an adapter with the earlier one that it was trained on top of.
+
+    Raises:
+        UsageError: they cannot become one file.
+    """
+    if reason := explain_why_not_joined(earlier) or explain_why_not_joined(trained.adapter):
+        raise UsageError(
+            f"trainings one after the other cannot become one file: {reason}.",
+            where="stages",
+            cure="Switch all but one off, or use lora.",
+        )
+    return join_loras(earlier, trained.adapter, folder / "joined")
+
+
+def combine_stages(done: Sequence[TrainingResult], adapter: Path) -> TrainingResult:
+    """Describe several trainings as one: the steps are counted on."""
+    curve: list[JsonObject] = []
+    steps = 0
+    for trained in done:
+        curve += [row | {"step": steps + row["step"]} for row in trained.curve]
+        steps += trained.steps
+    return replace(
+        done[-1],
+        adapter=adapter,
+        steps=steps,
+        curve=curve,
+        tokens=sum(trained.tokens for trained in done),
+        seconds=sum(trained.seconds for trained in done),
+        refused={id: why for trained in done for id, why in trained.refused.items()},
+        too_long={id: why for trained in done for id, why in trained.too_long.items()},
+        events=[event for trained in done for event in trained.events],
+    )
+
+
+def report_overlong(session: Session, trained: TrainingResult, name: str) -> None:
+    """Record and print what became of rows that are too long."""
+    if not trained.overlong:
+        return
+    limit = find_longest_row(session.model, session.config.train)
+    session.run.ledger.record_event(
+        "overlong", {"stage": name, "max_tokens": limit, **trained.overlong}
+    )
+    counts = ", ".join(f"{word} {count}" for word, count in trained.overlong.items())
+    session.display.print_line(f"rows longer than {limit} tokens: {counts}")
+
+
+def record_left_out(
+    session: Session, examples: Sequence[Example], trained: TrainingResult, name: str
+) -> None:
+    """Count the examples that were too long or could not be trained on, where there are any, and
+    print the reason of the first one that could not.
+    """
+    reasons = trained.left_out
+    if not reasons:
+        return
+    with session.run.ledger.open_funnel(f"rows of {name}") as funnel:
+        for example in examples:
+            reason = reasons.get(example.id, "")
+            body = {"prompt": get_user_text(example.prompt)[:200]} if reason else None
+            funnel.decide(example.id, reason, body)
+    if not trained.refused:
+        return
+    id, reason = next(iter(trained.refused.items()))
+    session.display.print_line(
+        f"examples left out of the training: {len(trained.refused)}; the first, {id}: {reason}"
+    )
+
+
+def sample_while_training(model: HfModel, config: TrainConfig, seed: int) -> OnPolicySampler | None:
+    """Return how the model in training samples between steps, where the settings want it to."""
+    if not config.on_policy:
+        return None
+    return make_on_policy_sampler(model, SamplingParams(1.0, 1.0, config.on_policy_tokens), seed)
+
+
+def find_pair_kinds(objectives: ObjectiveWeights) -> set[str]:
+    """Return the kinds of examples that are taught by pairs alone."""
+    found = set()
+    for kind, named in objectives.items():
+        loaded = [registry.load_registered("objectives", name) for name in named]
+        if loaded and all(objective.pairs for objective in loaded):
+            found.add(kind)
+    return found
+
+
+def open_tuned(session: Session, trained: TrainingResult) -> TunedModel:
+    """Open the base with the adapter; it samples through the run's engine."""
+    model = load_tuned(session, trained.adapter)
+    watch = session.display
+    if not session.samples:
+        return TunedModel(trained, model, Recorded(session.run.ledger, None, model, watch))
+    config = session.config
+    opened = choose_sampler(
+        model,
+        config.engine,
+        session.run.path / ENGINE_FOLDER,
+        adapter=trained.adapter,
+        server=make_server_settings(session.run, config, session.display),
+        ray=make_ray_settings(session.run, config, session.display),
+    )
+    if model.has_hooks or URL in config.engine or config.engine == RAY:
+        session.display.print_line(f"the tuned model samples with {opened.engine}: {opened.reason}")
+    recorded = Recorded(session.run.ledger, opened.sampler, model, watch)
+    return TunedModel(trained, model, recorded)
+
+
+def load_tuned(session: Session, adapter: Path) -> HfModel:
+    """Return the base with an adapter. It shares the weights of the session's base, unless that one
+    has an earlier adapter or its weights are split over processes.
+    """
+    base, config = session.model, session.config
+    if session.run.material.get("from") or has_shards(base.module):
+        return HfModel.load(config.model, adapter=adapter)
+    merges = session.samples and choose_engine(base, config.engine)[0] == OPENVINO
+    reason = "" if merges else explain_why_unmerged(base.module, adapter)
+    if reason:
+        session.display.print_line(f"the LoRA is computed beside the base's weights: {reason}")
+    return base.with_adapter(adapter, merge=not reason)
