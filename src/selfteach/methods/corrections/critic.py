@@ -156,8 +156,8 @@ class Critic:
         progress(len(brief))
         rest = [a for a in answers if a.id not in brief]
         revised = self.correct(rest, progress, checks)
-        corrected = {a.id: r for a, r in zip(rest, revised, strict=True)}
-        found = self._refuse_unchanged([(brief | corrected)[a.id] for a in answers])
+        revisions = brief | {a.id: r for a, r in zip(rest, revised, strict=True)}
+        found = self._refuse_unchanged([revisions[a.id] for a in answers])
         criticised = {e.prompt for e in self.edits}
         keeps = make_test(checks)
         close = [not (r.unchanged or r.fault or keeps(r.text)) for r in found]

@@ -218,7 +218,8 @@ def _write_about_names(
             )
             for prompt, fault in generated:
                 funnel.decide(prompt.id, fault, {"text": prompt.text, "name": name})
-                kept += [] if fault else [prompt]
+                if not fault:
+                    kept.append(prompt)
     return kept
 
 
@@ -288,6 +289,7 @@ def _write_from_lists(
     with session.run.ledger.open_funnel(label) as funnel:
         for prompt, fault in generated:
             funnel.decide(prompt.id, fault, {"text": prompt.text, "like": prompt.subject})
-            kept += [] if fault else [prompt]
+            if not fault:
+                kept.append(prompt)
             session.display.advance()
     return kept

@@ -150,7 +150,8 @@ def write_answered_prompts(
             is_enough = len(kept) >= config.ask.target // TARGETS_PER_ANSWERED
             fault = NOT_AMONG_FIRST if is_enough else find_fault(prompt.text)
             funnel.decide(prompt.id, fault, {"text": prompt.text})
-            kept += [] if fault else [prompt]
+            if not fault:
+                kept.append(prompt)
     session.display.advance(config.ask.target)
     return kept
 

@@ -172,7 +172,8 @@ def drop_like_tests(session: Session, train: Sequence[Task], tests: Sequence[Tas
             near = texts.find_like(task)
             body = {"instruction": task.instruction, "test": near}
             funnel.decide(task.id, LIKE_TEST if near else "", body)
-            left += [] if near else [task]
+            if not near:
+                left.append(task)
     if len(left) < len(train):
         line = f"seeds left out, because they are {LIKE_TEST}: {len(train) - len(left)}"
         session.display.print_line(line)
