@@ -20,7 +20,7 @@ from selfteach.materials.tasks import OWN_SEEDS, Instance, Task
 from selfteach.methods.tasks.exam import build_exam, choose_shots
 from selfteach.methods.tasks.exam_questions import TOO_MANY, make_question, make_questions
 from selfteach.methods.tasks.method import LIKE_TEST, drop_like_tests
-from selfteach.methods.tasks.pairwise_exam import choose_judge, make_mismatched_pairs
+from selfteach.methods.tasks.pairwise_exam import choose_judge, make_known_pairs
 from selfteach.methods.tasks.read_tasks import read_material
 from selfteach.models.recorded import Recorded
 from selfteach.records import Example, Message, Prompt, add_worked_turns, make_prompt
@@ -34,13 +34,23 @@ TASKS = [
 
 
 def likes_what_was_asked(prompt: Prompt, text: str) -> float:
-    """A judge that prefers the answer whose word stands in the question; the few shots before it
-    end with a blank line.
-    """
-    asked = str(prompt).lower().rpartition("say the word ")[2]
-    first, second = (asked.partition(f"answer {side}:")[2] for side in "ab")
-    word = asked.split()[0][:4]
-    right = "A" if word in first[: len(first) - len(second)] else "B"
+    """A judge that prefers the answer that is the word of the question."""
+    asked = str(prompt).lower().replace("\\n", "\n")
+    question, _, answers = asked.rpartition("answer a:")
+    first = answers.partition("answer b:")[0]
+    word = question.rpartition("say the word ")[2].split()[0][:4]
+    right = "A" if first.strip().startswith(word) else "B"
+    return 0.0 if text.strip() == right else -1.0
+
+
+def likes_what_repeats_the_question(prompt: Prompt, text: str) -> float:
+    """A judge of relevance alone: it prefers the answer that shares more with the question."""
+    asked = str(prompt).lower().replace("\\n", "\n")
+    question, _, answers = asked.rpartition("answer a:")
+    word = question.rpartition("say the word ")[2].split()[0][:4]
+    first, _, second = answers.partition("answer b:")
+    counts = [part.count(word) + part.count("say the word") for part in (first, second)]
+    right = "A" if counts[0] > counts[1] else "B"
     return 0.0 if text.strip() == right else -1.0
 
 
@@ -179,18 +189,22 @@ def test_the_exam_counts_what_is_learned_and_asks_what_is_held_out(tmp_path: Pat
     }
 
 
-def test_a_person_s_answer_meets_that_to_another_task() -> None:
-    found = make_mismatched_pairs(
-        [*TASKS[:2], Task("s:8", "Say it again", (Instance("", "bear"),))]
-    )
-    assert [(duel.ours, duel.theirs) for duel in found] == [("apple", "bear"), ("bear", "apple")], (
-        "equal answers are no duel"
-    )
+def test_a_person_s_answer_meets_that_to_another_task_and_the_task_itself() -> None:
+    found = make_known_pairs([*TASKS[:2], Task("s:8", "Say it again", (Instance("", "bear"),))])
+    assert [(duel.ours, duel.theirs) for duel in found] == [
+        ("apple", "bear"),
+        ("apple", "Say the word apple"),
+        ("bear", "Say the word bear"),
+        ("bear", "apple"),
+        ("bear", "Say it again"),
+    ], "equal answers are no duel"
     tea = Task("t", "Name a drink", (Instance("", "milk"), Instance("", "tea")))
     cups = Task("c", "What is in cups?", (Instance("", "Tea."),))
-    assert [duel.theirs for duel in make_mismatched_pairs([tea, cups])] == ["milk"], (
-        "another right answer is no worse one"
-    )
+    assert [duel.theirs for duel in make_known_pairs([tea, cups])] == [
+        "Name a drink",
+        "milk",
+        "What is in cups?",
+    ], "another right answer is no worse one"
 
 
 def test_a_model_judges_where_it_tells_right_answers_from_others(tmp_path: Path) -> None:
@@ -198,6 +212,12 @@ def test_a_model_judges_where_it_tells_right_answers_from_others(tmp_path: Path)
     assert report["source"] == "model"
     assert judge.name == report["name"]
     assert report["agreement"][judge.name]["value"] == 1.0
+
+
+def test_a_judge_of_relevance_alone_is_refused(tmp_path: Path) -> None:
+    judge, report = choose_judge(session(tmp_path, likes_what_repeats_the_question), TASKS, [])
+    assert isinstance(judge, ReferencePairwiseJudge)
+    assert {mark["value"] for mark in report["agreement"].values()} == {0.5}, "one kind of two"
 
 
 def test_else_the_answer_nearer_to_a_person_s_wins(tmp_path: Path) -> None:

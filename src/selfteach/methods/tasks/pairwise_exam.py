@@ -1,7 +1,8 @@
 """The contest of two arms: a judge compares their answers in both orders.
 
 Each candidate judge is calibrated first: it must tell a person's answer to a task from a person's
-answer to another task. If none can, the answer that is closer to the person's own one wins.
+answer to another task, and from the task itself, said again. If none can, the answer that
+is closer to the person's own one wins.
 """
 
 from __future__ import annotations
@@ -84,7 +85,7 @@ def choose_judge(
     """
     config = session.config.judge
     judges = list_judges(session)
-    pairs = make_mismatched_pairs(known)[: config.pairs]
+    pairs = make_known_pairs(known)[: config.pairs]
     candidates = [] if config.name == CLOSER_JUDGE else judges
     best, found = choose_pairwise_judge(candidates, pairs, session.config.seed, config.min_auroc)
     calibration = {key: found[key] for key in ("agreement", "position_bias", "left_out")}
@@ -115,14 +116,17 @@ def list_judges(session: Session) -> list[ModelPairwiseJudge]:
     return [judge for judge in judges if wanted in ("auto", judge.name)]
 
 
-def make_mismatched_pairs(tasks: Sequence[Task]) -> list[AnswerPair]:
-    """Pair a person's answer to each task with a person's answer to the next one: the first is
-    better by construction.
+def make_known_pairs(tasks: Sequence[Task]) -> list[AnswerPair]:
+    """Pair a person's answer to each task with a person's answer to the next one, and with the
+    task's own instruction: the first is better by construction.
+
+    A judge of relevance alone passes the first kind and fails the second.
     """
     questions = [make_question(task, "seed") for task in tasks]
     others = [*questions[1:], *questions[:1]]
     pairs = []
-    for own, other in zip(questions, others, strict=True):
-        if not best_over(own.golds, other.golds[0], "exact"):
-            pairs.append(AnswerPair(own.prompt, own.golds[0], other.golds[0]))
+    for task, own, other in zip(tasks, questions, others, strict=True):
+        for worse in (other.golds[0], task.instruction):
+            if not best_over(own.golds, worse, "exact"):
+                pairs.append(AnswerPair(own.prompt, own.golds[0], worse))
     return pairs
