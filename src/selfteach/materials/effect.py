@@ -406,7 +406,7 @@ _REASON = re.compile(
 _BECAUSE = re.compile(
     r"(?P<demand>.+?)(?<! words)(?<! word)(?<! with)(?<! before)(?<! after)(?<! say)(?<! use),? "
     r"(?P<reason>(?:because|so that|in order to|since (?=(?:i|we|my|it|they|he|she)\b)|"
-    r"as (?=(?:i|we|my) (?:am|are|have|do|don't|can't|was)\b)|for the sake of) .+)",
+    r"(?<!\blong )as (?=(?:i|we|my) (?:am|are|have|do|don't|can't|was)\b)|for the sake of) .+)",
     re.I,
 )
 """A reason that a plain demand is told without."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from selfteach.errors import DataError
+from selfteach.materials.circumstance import find_circumstance
 from selfteach.materials.clash import find_clash
 from selfteach.materials.effect import read_effect
 from selfteach.materials.forbidden_topics import find_pronoun_topic
@@ -344,6 +345,7 @@ def _merge_followers(sentences: list[str]) -> list[tuple[str, ScopedText]]:
         _refuse_scope_without_effect(sentence)
         refuse_exception(sentence)
         refuse_one_subject(sentence)
+        _refuse_circumstance(sentence)
         part = split_rule(sentence)
         is_before = not sentence.rstrip(" .!").endswith(part.effect)
         if part.scope and is_before and _EXCEPTION_END.search(part.effect):
@@ -557,6 +559,28 @@ def _make_exception_error(said: str) -> DataError:
             'where it holds, for instance --when "texts to my friends" --then "use an emoji".'
         ),
     )
+
+
+def _refuse_circumstance(sentence: str) -> None:
+    """Refuse a rule that holds at a time, or where something is so that no request tells.
+
+    Raises:
+        DataError: it does.
+    """
+    if said := find_circumstance(sentence, _has_check):
+        raise DataError(
+            f'the rule holds only "{shorten_text(said)}", and no request tells whether it is so.',
+            where="rule",
+            cure=(
+                "Leave that out, or say with --when what is asked about, or to whom something is "
+                'written, and with --then what to do, for instance --when "emails to my boss" '
+                '--then "stay under 40 words".'
+            ),
+        )
+
+
+def _has_check(text: str) -> bool:
+    return read_effect(text) is not None
 
 
 _NOTHING_ELSE = re.compile(

@@ -118,8 +118,9 @@ _SUFFIX_IN = re.compile(
 _BARE_GENRES = (
     r"(?:e-?mails?|text messages?|texts|letters|posts|tweets|recipes?|poems?|stories|summaries|"
     r"essays?|articles|speeches|songs|notes|memos|newsletters|announcements|reviews|reports|"
-    r"(?:commit|error|status|thank-you|welcome) messages|(?:lesson|business|project|meal|training|"
-    r"study) plans|hand-?overs|drafts|captions|bug reports|release notes|user stories|(?:shopping|"
+    r"(?:commit|error|status|thank-you|welcome|birthday|farewell|sympathy|get-well|christmas|"
+    r"holiday|good (?:morning|night|evening|day)) messages|good (?:morning|night) texts|"
+    r"(?:lesson|business|project|meal|training|study) plans|hand-?overs|drafts|captions|bug reports|release notes|user stories|(?:shopping|"
     r"to-?do|packing) lists|(?:python|java|javascript|sql|html|css|c|rust|go) code|sql queries|"
     r"queries|dialogues?|(?:chapter )?outlines|abstracts|agendas|jokes|invitations|toasts?|haikus?|"
     r"postcards?|applications?|adverts|ads|cards|descriptions|captions|headlines|slogans|listings|"
@@ -130,13 +131,19 @@ _BARE_GENRES = (
 )
 _EACH_TEXT = rf"(?:every|each|any) (?!(?:answer|reply|response|message|text)\b)(?:[a-z-]+ )?{GENRE}"
 """One text of a kind: "every newsletter"."""
+_NAMED_TEXT = (
+    r"the (?!(?:first|last|same|previous|above|following|whole|entire|next|very|other)\b)[a-z-]+ "
+    r"(?:newsletter|e-?mail|memo|announcement|bulletin|press release|invitation|flyer|brochure|"
+    r"leaflet|post|briefing|report)"
+)
+"""One text with a name: "the morning newsletter"."""
 _LETTER_CASE = r"(?:[a-z-]+ )?letters in (?:lower|upper|all caps|capital|block|small)"
 _FOR_ME = r"(?: (?:that |which )?(?:you|I|we) (?:write|draft|send)(?: for (?:me|us))?)?"
 _ANY_GENRE = rf"(?!{_LETTER_CASE}|me |us )(?:[a-z-]+ )?{_BARE_GENRES}{_FOR_ME}"
 _SUFFIX_GENRE = re.compile(
     rf"(?P<effect>.+?),? (?:in|for|throughout|(?<!comment )(?<!focus )(?<!report )on(?= (?:all|"
-    rf"our|my|the|any|every|each)\b)) (?P<scope>{_EACH_TEXT}|(?:all |any |every |each |my |our |"
-    rf"the )*(?!(?:capital|block|small|big|upper-?case|lower-?case|bold) )(?:[a-z-]+ "
+    rf"our|my|the|any|every|each)\b)) (?P<scope>{_EACH_TEXT}|{_NAMED_TEXT}|(?:all |any |every |"
+    rf"each |my |our |the )*(?!(?:capital|block|small|big|upper-?case|lower-?case|bold) )(?:[a-z-]+ "
     rf"){{0,2}}{_BARE_GENRES})",
     re.I,
 )
@@ -415,12 +422,22 @@ _UNPARTED = re.compile(
 """A condition that no comma parts from its demand: "when i ask for tips give me exactly 4"."""
 
 
+_AS_LONG_AS = re.compile(
+    r"\b(?:as|so) long as (?=(?:(?:I|we|you|they|he|she|somebody|someone|people)(?! (?:like|want|"
+    r"need|wish|please|can)\b)|it(?! (?:takes|needs|has|is needed)\b)|(?:the|my|our|an?) [a-z]+ "
+    r"(?:is|are|asks?|wants?|writes?|has|have))\b)",
+    re.I,
+)
+"""A condition, and no length: "as long as a tweet" and "as long as you like" are lengths."""
+
+
 def to_plain_conditions(text: str) -> str:
     """Return a text whose condition is marked as one, and what looks like one is left out.
 
     "Texting Ben? Use no capitals." -> "When texting Ben, Use no capitals."
     """
     text = _INTERJECTION.sub("", _BOUND_WORD.sub(r"\1 ", text.strip()))
+    text = _AS_LONG_AS.sub("while ", text)
     text = _EQUALS.sub(r"\1: ", text)
     text = _INSISTING.sub("", _MANNER_LABEL.sub("", text))
     text = _BANNED_WORD.sub(r"\1, ", text)
