@@ -234,3 +234,25 @@ def test_customers_topics_fill_up_what_the_model_lists_and_no_known_list(
     found = list_topics_of_askers(model, read_rule(rule), answer, 0)
     assert tuple(found[:1]) == first
     assert ("delivery" in found) is has_customers
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        ("Use emoji only in texts to Maddie.", "only in texts to Maddie"),
+        ("Use hashtags solely in tweets.", "solely in tweets"),
+        ("Only in texts to Maddie use emoji.", "Only in texts to Maddie"),
+        ("Use emoji in texts to Maddie only.", "texts to Maddie only"),
+        ("Only use emoji in texts to Maddie.", "only"),
+    ],
+)
+def test_the_run_says_that_a_ban_elsewhere_is_not_taught(rule: str, said: str) -> None:
+    lines = describe_reading(understand(rule), "")
+    assert f'not taught: that other answers do not do so ("{said}")' in lines
+
+
+def test_a_demand_with_only_in_it_bans_nothing_elsewhere() -> None:
+    for rule in ("Reply only with yes or no in texts to Maddie.", "Answer only in French."):
+        assert not any(
+            line.startswith("not taught") for line in describe_reading(understand(rule), "")
+        )

@@ -72,8 +72,8 @@ _IS_DOING = (
 )
 _CLAUSE = (
     r"(?:(?:as|so) long as(?! (?:it (?:takes|needs)|(?:I|we|they|you) (?:like|want|"
-    r"need|wish))\b)|after|before|until|"
-    r"till|once(?= (?:I|we|it)\b)|by the time|now that|ever since|provided(?: that)?|providing(?: that)?|"
+    r"need|wish))\b)|after|before|until|till|once(?= (?:I|we|it)\b)|by the time|now that|"
+    r"ever since|provided(?: that)?|providing(?: that)?|"
     rf"given that|on condition that|assuming(?: that)?) {_IS_DOING}[^,;:]*"
 )
 _NAMED = rf"(?:{_WHEN_IT_IS}|{_PLACE}|{_NAMED_TIME})"

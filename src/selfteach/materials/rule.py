@@ -477,8 +477,19 @@ def _refuse_scope_without_effect(sentence: str) -> None:
         )
 
 
+_ITS = r"(?:(?:my|our|your|the|all|any|every|each|an?) )*"
+_A_TEXT = (
+    rf"(?= {_ITS}(?!(?:in|on|at|to|for|with) )(?:[a-z-]+ )??"
+    rf"(?!(?:instructions|guides?|manuals?|contracts?|agendas?|menus?)\b)"
+    rf"{GENRE}\b| (?:when|texting|writing|e-?mailing|messaging|replying)\b)"
+)
+"""What a demand is excepted from: "outside recipes", "beyond emails to Marie"."""
 _EXCEPTION = re.compile(
-    r",? (?P<word>(?:apart from|aside from|save for|with the exception of|"
+    r",? (?P<word>(?<!thing )(?<!things )(?<!questions )(?<!topics )(?<!go )(?<!look )"
+    rf"(?:outside|beyond|besides){_A_TEXT}|besides (?:in|for|if)|"
+    r"(?:any|every|no)where(?: else)? (?:but|except|besides|beyond|outside(?: of)?|other than)"
+    r"(?! (?:never|always|do|don't|use|stay|keep|be|make|please)\b)|"
+    r"(?:apart from|aside from|save for|with the exception of|"
     r"(?<!anything )(?<!nothing )other than|outside of)(?! th(?:at|is|ese)\b)|unless|except "
     r"(?:when|if|for|in|with|to|where|on|at|during|after|before|by)|"
     r"other than (?:when|if)|but (?:not|do(?: so)?|don't|do not) "
@@ -491,7 +502,8 @@ _EXCEPTION = re.compile(
 )
 _EXCEPTION_FIRST = re.compile(
     r"(?:please )?(?:except(?:ing)?|apart from|aside from|other than|outside(?: of)?|"
-    r"with the exception of|unless|everywhere (?:but|except)|außer|sauf|hormis|excepto|salvo) "
+    r"with the exception of|unless|(?:any|every|no)where(?: else)? (?:but|except|besides|outside)|"
+    rf"(?:besides|beyond){_A_TEXT}|außer|sauf|hormis|excepto|salvo) "
     r"(?!th(?:at|is|ese)\b)[^,]+(?=, )",
     re.I,
 )
@@ -581,6 +593,31 @@ def _refuse_circumstance(sentence: str) -> None:
 
 def _has_check(text: str) -> bool:
     return read_effect(text) is not None
+
+
+def find_untaught_ban(rule: Rule) -> str:
+    """Return how a rule says that it holds in its scope alone ("only in texts to Maddie"); or "".
+
+    Its demand is taught in the scope; that nothing else does so is taught nowhere.
+    """
+    if not rule.scope:
+        return ""
+    text, scope = " ".join(rule.text.split()), re.escape(rule.scope)
+    for form in (
+        rf"\b{_ALONE}(?: (?:in|when(?:ever)?|if|for|to|with|on|while|during|my|the))* {scope}",
+        rf"{scope} (?:only|exclusively|alone)[ .!]*$",
+    ):
+        if found := re.search(form, text, re.I):
+            return found[0].rstrip(" .!")
+    return "only" if _ONLY_DOES.match(rule.effect) else ""
+
+
+_ALONE = r"(?:only|just|exclusively|solely|purely)"
+_ONLY_DOES = re.compile(
+    r"only (?:use|add|include|write (?!in|with)|put|start|begin|end|sign|make|give|apologi[sz]e)",
+    re.I,
+)
+"""What is done there alone: "Only use emoji" in texts to Maddie."""
 
 
 _NOTHING_ELSE = re.compile(

@@ -24,7 +24,8 @@ POLITE = re.compile(
     r"(?:to|that you)|you (?:must|should|shall|need to|have to|are to|ought to)(?! not)|make sure "
     r"(?:to|that you|you)|(?:make sure(?: that)?|see to it that)(?= (?:every|each|all|any|the|my) "
     r")|be sure to|try to|whatever (?:happens|you do)|(?:important|note|rule|reminder|"
-    r"nb):?(?=[,:])|only(?= (?:when|whenever|if|while|in (?!one |two |[a-z]+$)) ))[,:]? )+",
+    r"nb):?(?=[,:])|only(?= (?:(?:when|whenever|if|while) |in "
+    rf"(?:(?:all|any|my|our|the) )*{GENRE}\b)))[,:]? )+",
     re.I,
 )
 """Words before a rule that ask politely."""
@@ -120,7 +121,8 @@ _BARE_GENRES = (
     r"essays?|articles|speeches|songs|notes|memos|newsletters|announcements|reviews|reports|"
     r"(?:commit|error|status|thank-you|welcome|birthday|farewell|sympathy|get-well|christmas|"
     r"holiday|good (?:morning|night|evening|day)) messages|good (?:morning|night) texts|"
-    r"(?:lesson|business|project|meal|training|study) plans|hand-?overs|drafts|captions|bug reports|release notes|user stories|(?:shopping|"
+    r"(?:lesson|business|project|meal|training|study) plans|"
+    r"hand-?overs|drafts|captions|bug reports|release notes|user stories|(?:shopping|"
     r"to-?do|packing) lists|(?:python|java|javascript|sql|html|css|c|rust|go) code|sql queries|"
     r"queries|dialogues?|(?:chapter )?outlines|abstracts|agendas|jokes|invitations|toasts?|haikus?|"
     r"postcards?|applications?|adverts|ads|cards|descriptions|captions|headlines|slogans|listings|"
@@ -143,8 +145,8 @@ _ANY_GENRE = rf"(?!{_LETTER_CASE}|me |us )(?:[a-z-]+ )?{_BARE_GENRES}{_FOR_ME}"
 _SUFFIX_GENRE = re.compile(
     rf"(?P<effect>.+?),? (?:in|for|throughout|(?<!comment )(?<!focus )(?<!report )on(?= (?:all|"
     rf"our|my|the|any|every|each)\b)) (?P<scope>{_EACH_TEXT}|{_NAMED_TEXT}|(?:all |any |every |"
-    rf"each |my |our |the )*(?!(?:capital|block|small|big|upper-?case|lower-?case|bold) )(?:[a-z-]+ "
-    rf"){{0,2}}{_BARE_GENRES})",
+    rf"each |my |our |the )*(?!(?:capital|block|small|big|upper-?case|lower-?case|bold) )"
+    rf"(?:[a-z-]+ ){{0,2}}{_BARE_GENRES})",
     re.I,
 )
 _ADVICE = re.compile(
@@ -314,11 +316,16 @@ def _split_english(text: str) -> ScopedText | None:
             if split in (_split_when, _split_in, _split_with, _split_for):
                 found = _move_second_demand(found)
             effect = to_imperative(POLITE.sub("", found.effect.strip(" ,")))
+            effect = _ALONE_THERE.sub(r"\1 only", effect)
             scope = _EXPLAINED_IN_BRACKETS.sub("", found.scope).strip(" ,")
             return ScopedText(re.sub(r"(?<=\w) only$", "", scope), effect)
     return None
 
 
+_ALONE_THERE = re.compile(
+    r"^((?:use|add|include|put|write in) .+) (?:exclusively|solely|just)$", re.I
+)
+"""The end of a demand before its scope: "Use emoji exclusively" in texts to Maddie."""
 _SECOND_DEMAND = re.compile(
     rf"(?P<scope>.+?),? (?P<demand>and (?:{_STRONG}|{_SURE_VERBS}) .+)", re.I
 )

@@ -30,7 +30,7 @@ from selfteach.materials.forbidden_topics import (
     can_forbid_topic,
     is_part_of_text,
 )
-from selfteach.materials.rule import Rule, find_conflict, read_rule
+from selfteach.materials.rule import Rule, find_conflict, find_untaught_ban, read_rule
 from selfteach.materials.situation import (
     Situation,
     has_known_requests,
@@ -252,6 +252,8 @@ def describe_reading(found: UnderstoodRule, check: str) -> list[str]:
             lines.append(f"the answer there: {answer}")
     elif found.forbidden_topic:
         lines.append(f"the rule forbids a subject: {found.forbidden_topic}")
+    if alone := find_untaught_ban(rule):
+        lines.append(f'not taught: that other answers do not do so ("{shorten_text(alone)}")')
     if read_as := state_otherwise(rule):
         lines.append(f"the rule is read as: {read_as}")
     suggested = found.effect.check if found.effect else ""
