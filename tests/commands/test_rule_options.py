@@ -47,6 +47,7 @@ from selfteach.methods.feedback.understand_rule import (
         ),
         (["Do not hum.", "--when", ""], 2, "--when: the option is empty"),
         (["Do not hum.", "--then", " "], 2, "--then: the option is empty"),
+        (["Do not hum.", "--when", "   "], 2, "--when: the option is empty"),
         (["Do not talk about cats.", "--also", ""], 2, "--also: a name is empty"),
         (["Do not talk about cats.", "--not", "*"], 2, "--not: a name is empty"),
         (["Use an emoji.", "--when", "emails to nobody"], 3, "no requests can be made"),
@@ -256,3 +257,18 @@ def test_a_demand_with_only_in_it_bans_nothing_elsewhere() -> None:
         assert not any(
             line.startswith("not taught") for line in describe_reading(understand(rule), "")
         )
+
+
+def test_the_run_says_what_language_a_subject_has() -> None:
+    hours = understand(
+        "Wenn jemand nach den Öffnungszeiten fragt, sag, dass wir um sechs schließen.",
+        topic="opening hours",
+        forbidden=False,
+    )
+    assert "requests are written in English, about: opening hours" in describe_reading(hours, "")
+    moths = understand("Sprich nicht über Schmetterlinge.", topic="Schmetterlinge")
+    assert any("with --also" in line for line in describe_reading(moths, ""))
+    soccer = understand("Sprich nicht über Fußball.", topic="Fußball")
+    english = understand("Do not talk about butterflies.", topic="butterflies")
+    for known in (soccer, english):
+        assert not any("English" in line for line in describe_reading(known, ""))

@@ -12,7 +12,7 @@ import uuid
 from dataclasses import dataclass
 from itertools import combinations
 
-from selfteach.errors import DataError
+from selfteach.errors import DataError, UsageError
 from selfteach.materials.circumstance import find_circumstance
 from selfteach.materials.clash import find_clash
 from selfteach.materials.effect import read_effect
@@ -85,6 +85,7 @@ def read_rule(text: str, when: str = "", then: str = "") -> Rule:
             or several rules; it contradicts itself, is a question, has an exception, forbids
             everything but one subject, is about the model's instructions, or does not name the
             person or the subject that it means.
+        UsageError: a scope or an effect is given, and blank.
     """
     text = clean_rule(text)
     when, then = _clean_part(when, "when"), _clean_part(then, "then")
@@ -105,6 +106,7 @@ def read_rule(text: str, when: str = "", then: str = "") -> Rule:
         scope = ""
     if topic := _find_declined_topic(scope, effect):
         scope, effect = "", f"Do not talk about {topic}."
+    _refuse_untold(scope)
     if not when:
         _refuse_unread_condition(said, "" if scope else effect)
         _refuse_unasked(scope)
@@ -159,6 +161,30 @@ def _refuse_unasked(scope: str) -> None:
             cure=(
                 "A rule is taught on requests: say with --when what they are about, for instance "
                 '--when "delivery".'
+            ),
+        )
+
+
+_UNTOLD = re.compile(
+    r"(?:asked )?(?:(?:all|any|every|each|an?|the|my|our|your|very|really|more) )*(?:long|longer|"
+    r"short|shorter|lengthy|brief|quick|simple|simpler|easy|easier|hard|harder|difficult|complex|"
+    r"complicated|tricky|tough|big|small|detailed|basic|important|serious|extensive|broad|vague|"
+    r"silly|stupid|boring|interesting) (?:(?:and|or) [a-z]+ )?(?:answers?|reply|replies|"
+    r"responses?|questions?|requests?|prompts?|topics?|tasks?|queries|query|texts|ones)",
+    re.I,
+)
+"""What is told by how it is, and not by what it is about: "long answers", "easy questions"."""
+
+
+def _refuse_untold(scope: str) -> None:
+    if _UNTOLD.fullmatch(scope):
+        raise DataError(
+            f'no requests can be made for the condition "{shorten_text(scope)}": it does not say '
+            "what they are about.",
+            where="rule",
+            cure=(
+                'Name a subject or a kind of text, for instance --when "recipes" or '
+                '--when "opening hours", or leave the condition out.'
             ),
         )
 
@@ -258,7 +284,14 @@ def _says_something(text: str) -> bool:
 
 def _clean_part(text: str, name: str) -> str:
     """Return a scope or an effect that a person gave."""
+    is_given = bool(text)
     text = " ".join(clean_text(text).split())
+    if is_given and not text:
+        raise UsageError(
+            "the option is empty.",
+            where=f"--{name}",
+            cure='Say it in a few words: --when "texts to Maddie" --then "has a heart emoji".',
+        )
     if not text:
         return ""
     if not _says_something(text) or len(text) > MAX_CHARS:

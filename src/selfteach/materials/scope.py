@@ -139,12 +139,18 @@ _NAMED_TEXT = (
     r"leaflet|post|briefing|report)"
 )
 """One text with a name: "the morning newsletter"."""
+_KINDS_OF_MESSAGE = (
+    r"(?:(?:all|any|every|each|my|our|the) )*(?:complaints|apologies|rejections|condolences|"
+    r"farewells|congratulations|refusals)"
+)
+"""Kinds of text that say what a text is for: "complaints"."""
 _LETTER_CASE = r"(?:[a-z-]+ )?letters in (?:lower|upper|all caps|capital|block|small)"
 _FOR_ME = r"(?: (?:that |which )?(?:you|I|we) (?:write|draft|send)(?: for (?:me|us))?)?"
 _ANY_GENRE = rf"(?!{_LETTER_CASE}|me |us )(?:[a-z-]+ )?{_BARE_GENRES}{_FOR_ME}"
 _SUFFIX_GENRE = re.compile(
     rf"(?P<effect>.+?),? (?:in|for|throughout|(?<!comment )(?<!focus )(?<!report )on(?= (?:all|"
-    rf"our|my|the|any|every|each)\b)) (?P<scope>{_EACH_TEXT}|{_NAMED_TEXT}|(?:all |any |every |"
+    rf"our|my|the|any|every|each)\b)) (?P<scope>{_EACH_TEXT}|{_NAMED_TEXT}|"
+    rf"{_KINDS_OF_MESSAGE}|(?:all |any |every |"
     rf"each |my |our |the )*(?!(?:capital|block|small|big|upper-?case|lower-?case|bold) )"
     rf"(?:[a-z-]+ ){{0,2}}{_BARE_GENRES})",
     re.I,
@@ -663,6 +669,7 @@ _DEMAND_AFTER_TEXT = re.compile(
     r"include|avoid|stay|be|give|tell|make|begin|start|end|finish|mention|put|sign|limit|"
     r"number|replace|spell|state|"
     r"(?:address|call) (?:him|her|them|me|us)|"
+    r"(?:list|name|show|state|describe|give) (?=(?:the|all|every|each|its|their)\b)|"
     rf"the (?:first|last) (?:line|word|sentence)|the [a-z]+ (?:must|should|has to|is always)|they "
     rf"{_BE_TOLD_SO})\b)"
 )
