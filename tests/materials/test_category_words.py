@@ -49,4 +49,5 @@ def test_a_scope_changes_nothing() -> None:
 )
 def test_what_is_named_is_looked_for(text: str, check: str) -> None:
     effect = read_effect(text)
-    assert effect is not None and effect.check == check
+    assert effect is not None
+    assert effect.check == check

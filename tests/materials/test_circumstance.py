@@ -31,6 +31,11 @@ from selfteach.materials.rule import read_rule, suggest_check
         "Stay under 20 words from Monday to Friday.",
         "During meetings stay under 20 words.",
         "Use emojis until I tell you to stop.",
+        "Stay under 40 words in emails to my boss on Mondays.",
+        "When I text Zoe at night, use a heart.",
+        "Never say “no” on Mondays.",
+        "On rainy days use an umbrella emoji.",
+        "Since the pandemic answer in one sentence.",
     ],
 )
 def test_a_rule_that_holds_at_a_time_is_refused_with_a_cure(text: str) -> None:
@@ -61,6 +66,17 @@ def test_a_rule_that_holds_at_a_time_is_refused_with_a_cure(text: str) -> None:
         ("Use bullet points in good morning messages.", "good morning messages", "format=list"),
         ("In meeting notes use bullet points.", "meeting notes", "format=list"),
         (
+            "Stay under 30 words in messages to my team at work.",
+            "messages to my team at work",
+            "max_words=29",
+        ),
+        (
+            "Use bullet points in reports on the holidays.",
+            "reports on the holidays",
+            "format=list",
+        ),
+        ("In emails about Monday use bullet points.", "emails about Monday", "format=list"),
+        (
             "Answer in one sentence when asked about trains on Sunday.",
             "trains on Sunday",
             "max_sentences=1",
@@ -79,6 +95,9 @@ def test_a_time_that_limits_no_demand_is_none(text: str, scope: str, check: str)
         "Tell customers that we close at noon.",
         "Use a 24-hour clock for times after noon.",
         "Write as long as you like.",
+        "Use the past tense for events before today.",
+        "Never say it is late at night.",
+        "Never mention what happened in the office.",
         "Make it as long as a tweet.",
         "Put two spaces after every period.",
         "Use no jargon in public posts.",

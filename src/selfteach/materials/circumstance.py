@@ -12,7 +12,8 @@ import re
 from collections.abc import Callable
 
 from selfteach.materials.phrases import QUOTED, SAYING
-from selfteach.materials.scope import starts_effect
+from selfteach.materials.scope import split_rule, starts_effect
+from selfteach.materials.situation import read_situation
 
 _DAY = r"(?:mon|tues|wednes|thurs|fri|satur|sun)days?"
 _PART_OF_DAY = r"(?:mornings?|afternoons?|evenings?|nights?)"
@@ -27,7 +28,8 @@ _FEAST = (
 )
 _HOUR = (
     r"(?:noon|midnight|midday|dawn|dusk|sunrise|sunset|bedtime|night-?time|day-?time|weekends?|"
-    r"week-?days?|(?:lunch|dinner|breakfast|supper)(?:[ -]?time)?|"
+    r"week-?days?|work-?days?|(?:rainy|sunny|cold|hot|busy|dark|bad|good|school) days|"
+    r"(?:lunch|dinner|breakfast|supper)(?:[ -]?time)?|"
     r"\d{1,2}(?::\d\d)? ?(?:am|pm|a\.m\.?|p\.m\.?|o'?clock))"
 )
 _SPAN = (
@@ -56,7 +58,8 @@ _PLACE = (
     r"stage|air)|over the phone|by phone|while (?:driving|walking|commuting|working|asleep))"
 )
 _NAMED_TIME = (
-    rf"(?:(?<!from )(?<!as of )(?<!starting )(?<!since )today(?! on)(?!')|tonight(?!')|"
+    rf"(?:(?<!from )(?<!as of )(?<!starting )(?<!since )"
+    r"(?:(?:until|by|before|after) )?today(?! on)(?!')|tonight(?!')|"
     rf"(?:(?:from|starting|until|by|before|after|as of|since) )?tomorrow(?! on)(?!')(?: "
     rf"{_PART_OF_DAY})?|(?:this|next) (?:week|month|year|{_DAY}|"
     rf"{_PART_OF_DAY}|{_SEASON})|(?:every|each) (?:second |other |single )?(?:{_DAY}|"
@@ -105,12 +108,23 @@ _NOUN_OF_TIME = re.compile(
     re.I,
 )
 """What has a time of its own: "for times after noon"."""
-_SPOKEN_BAN = re.compile(
-    r"(?:never|do not|don't|no|avoid|stop) (?:ever )?(?:say|us(?:e|ing)|writ(?:e|ing)) ", re.I
+_WORD_SAID = re.compile(
+    r"\b(?:say|mention|write|quote) (?:the (?:word|phrase|sentence)s? )?\"\"", re.I
 )
+"""A quotation, whose own times do not count: what follows it limits the demand."""
+_REST_OF_TIME = re.compile(r"the rest of the (?:day|week|month|year|night|evening)", re.I)
+_TEXT_AT_TIME = re.compile(
+    rf"(?P<said>(?:on|in|at|before|after|during) {_MY}{_ADJECTIVE}(?:{_DAY}|{_PART_OF_DAY}|"
+    rf"week-?ends?|week-?days?|noon|midnight)|today|tonight|tomorrow)$",
+    re.I,
+)
+"""When something is written, at the end of a scope: "emails to my boss on Mondays"."""
 _PARTS = re.compile(
     r"(?:[,;:]| [-–—]) | (?:because|so that|so|since|(?<!\blong )as) (?=(?:I|we|my|it|they)\b)"
 )
+
+
+_STRAIGHT = str.maketrans("’“”", '\'""')
 
 
 def find_circumstance(sentence: str, demands: Callable[[str], bool]) -> str:
@@ -119,10 +133,32 @@ def find_circumstance(sentence: str, demands: Callable[[str], bool]) -> str:
     Args:
         demands: tells whether a text is a demand; a bare noun is none.
     """
-    text = QUOTED.sub('""', sentence.replace("’", "'")).rstrip(" .!?;")
+    text = QUOTED.sub('""', sentence.translate(_STRAIGHT)).rstrip(" .!?;")
+    if found := _find_in_front(text, demands):
+        return found
+    part = split_rule(text)
+    if part.scope:
+        return _find_in_scope(part.scope) or _find_in_demand(part.effect, demands)
+    return _find_in_demand(text, demands)
+
+
+def _find_in_scope(scope: str) -> str:
+    """Return when a text is written; what is asked about may have a time: "trains on Sunday"."""
+    if _REST_OF_TIME.fullmatch(scope):
+        return f"for {scope}"
+    is_text = read_situation(scope).kind in ("writing", "task")
+    found = _TEXT_AT_TIME.search(scope) if is_text else None
+    return found["said"] if found else ""
+
+
+def _find_in_front(text: str, demands: Callable[[str], bool]) -> str:
     first = _FIRST.fullmatch(text)
     if first and (starts_effect(first["demand"]) or (first["comma"] and demands(first["demand"]))):
         return first["said"].strip()
+    return ""
+
+
+def _find_in_demand(text: str, demands: Callable[[str], bool]) -> str:
     for clause in _PARTS.split(text):
         if found := _find_in_clause(clause.strip(), demands):
             return found
@@ -154,4 +190,4 @@ def _find_parted(text: str, demands: Callable[[str], bool]) -> str:
 
 def _is_told(before: str) -> bool:
     is_of_noun = _NOUN_OF_TIME.search(before) is not None
-    return is_of_noun or _TOLD.search(_SPOKEN_BAN.sub("", before)) is not None
+    return is_of_noun or _TOLD.search(_WORD_SAID.sub("", before)) is not None
