@@ -245,6 +245,7 @@ def test_customers_topics_fill_up_what_the_model_lists_and_no_known_list(
         ("Only in texts to Maddie use emoji.", "Only in texts to Maddie"),
         ("Use emoji in texts to Maddie only.", "texts to Maddie only"),
         ("Only use emoji in texts to Maddie.", "only"),
+        ("Only when asked about cats, use an emoji.", "Only when"),
     ],
 )
 def test_the_run_says_that_a_ban_elsewhere_is_not_taught(rule: str, said: str) -> None:

@@ -453,6 +453,7 @@ REFUSED = {
     "Only texts to Zoe may contain emojis.": "has an exception",
     "Use bullet points for long answers.": 'condition "long answers"',
     "For short questions answer in one sentence.": 'condition "short questions"',
+    "For anything longer than three sentences use headings.": "no requests can be made",
     "Use a table for hard or long questions.": "no requests can be made",
     "Never use emoji outside texts to Maddie.": 'exception: "outside texts to Maddie"',
     "Don't use French beyond emails to Marie.": 'exception: "beyond emails to Marie"',

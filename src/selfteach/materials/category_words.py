@@ -15,14 +15,14 @@ _NAMES = re.findall(
     "comparison composer continent country county crop currency dance date day desert "
     "dessert dinosaur director disease dish drink element emotion empire epoch era event "
     "example fact feeling festival figure film fish flavor flavour flower food fruit fungus "
-    "game gemstone general genre god goddess grain hero herb historian hobby idiom illness "
+    "game gemstone general genre god goddess grain hero herb historian hotel hobby idiom illness "
     "ingredient insect instrument invention inventor island joke king lake landmark "
     "language leader limerick lyric mammal material meal meat metal metaphor mineral "
     "monarch month monument mountain movie museum musician myth mythology name nation noun "
     "novel novelist number nut object ocean organ painter painting philosopher phrase place "
-    "planet plant player poem poet politician president profession proverb pun queen "
-    "quotation quote rapper recipe region reptile rhyme riddle river saint saying scholar "
-    "scientist sculptor sea season shape shop shrub simile singer song soup species spice "
+    "planet plant player poem poet podcast politician president profession proverb pun queen "
+    "quotation quote rapper recipe region restaurant reptile rhyme riddle river saint saying "
+    "scholar scientist sculptor sea season shape shop shrub simile singer song soup species spice "
     "sport star state statistic store story superhero symbol symphony synonym tale team "
     "theorem thinker tool town tree tribe trivia vegetable vehicle verb village volcano war "
     "weekday weapon writer year",
@@ -38,8 +38,8 @@ _SEVERAL = "|".join(
 )
 """Members by a bare word: "Mention animals." """
 _KIND = (
-    r"(?:(?:[a-z]+ly )?(?!(?:the|my|our|your|his|her|their|this|that|word|no|not)\b)[\w'-]+ "
-    r"(?!and\b|or\b))?"
+    r"(?:(?:[a-z]+ly )?(?!(?:an?|some|the|my|our|your|his|her|their|this|that|word|no|not)\b)"
+    r"[\w'-]+ (?!and\b|or\b))?"
 )
 """One adjective: "a European city"."""
 _ASKS = (
@@ -52,9 +52,11 @@ _MEMBER = re.compile(
     rf"(?:(?:at least |exactly )?(?:an?|one|some|any|another|two|three|\d+) (?:random |single |"
     rf"different )?{_KIND}(?:{_FORMS})|(?:random |different )?(?:{_SEVERAL}))"
     rf"(?:(?: or| and|,) (?:an? |some )?{_KIND}(?:{_FORMS}))*"
+    r"(?: (?:about|by|from|in|of|on|with|that|which|who)\b(?! (?:each|every|all|any|your)\b)"
+    r"[^\"]+?)?"
     r"(?: (?:somewhere|anywhere|each time|every time|at (?:the|its) (?:very )?(?:start|beginning|"
     rf"end)(?: of .+)?|(?:in|to|for|of) (?:(?:each|every|all|any|your|the|of) )*{REPLIES}))?"
-    r"[ .!]*",
+    r"(?:,? (?:please|too|as well))?[ .!]*",
     re.I,
 )
 

@@ -166,15 +166,11 @@ def _find_in_demand(text: str, demands: Callable[[str], bool]) -> str:
 
 
 def _find_in_clause(clause: str, demands: Callable[[str], bool]) -> str:
-    last = _LAST.fullmatch(clause)
-    within = _WITHIN.search(clause)
-    for found, before in ((within, within and clause[: within.start()]), (last, "")):
-        if not found:
+    for found in (_WITHIN.search(clause), _LAST.fullmatch(clause)):
+        before = clause[: found.start("said")].strip(" ,") if found else ""
+        if not found or not before or _is_told(before):
             continue
-        before = (before or found.groupdict().get("demand") or "").strip(" ,")
-        if not before or _is_told(before):
-            continue
-        rest = f"{before}{clause[found.end() :]}"
+        rest = f"{before}{clause[found.end('said') :]}"
         if any(starts_effect(text) or demands(text) for text in (before, rest)):
             return found["said"].strip()
     return ""

@@ -170,7 +170,8 @@ _UNTOLD = re.compile(
     r"short|shorter|lengthy|brief|quick|simple|simpler|easy|easier|hard|harder|difficult|complex|"
     r"complicated|tricky|tough|big|small|detailed|basic|important|serious|extensive|broad|vague|"
     r"silly|stupid|boring|interesting) (?:(?:and|or) [a-z]+ )?(?:answers?|reply|replies|"
-    r"responses?|questions?|requests?|prompts?|topics?|tasks?|queries|query|texts|ones)",
+    r"responses?|questions?|requests?|prompts?|topics?|tasks?|queries|query|texts|ones)|"
+    r"(?:any|every)thing (?:longer|shorter|bigger|smaller|more|less)\b.*",
     re.I,
 )
 """What is told by how it is, and not by what it is about: "long answers", "easy questions"."""
@@ -639,6 +640,7 @@ def find_untaught_ban(rule: Rule) -> str:
     for form in (
         rf"\b{_ALONE}(?: (?:in|when(?:ever)?|if|for|to|with|on|while|during|my|the))* {scope}",
         rf"{scope} (?:only|exclusively|alone)[ .!]*$",
+        r"\bonly (?:when(?:ever)?|if)\b",
     ):
         if found := re.search(form, text, re.I):
             return found[0].rstrip(" .!")
