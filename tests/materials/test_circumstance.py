@@ -118,3 +118,9 @@ def test_a_condition_of_requests_is_a_scope() -> None:
 )
 def test_a_number_of_words_somewhere_is_not_read_for_everywhere(text: str) -> None:
     assert suggest_check(read_rule(text)) is None
+
+
+def test_a_time_in_a_given_effect_is_refused_too() -> None:
+    with pytest.raises(DataError, match="in the evening"):
+        read_rule("Say bye.", "texts to Zoe", 'end with "Bye" in the evening')
+    read_rule("On Mondays answer in one sentence.", "texts to Zoe", "answer in one sentence")

@@ -107,6 +107,7 @@ def read_rule(text: str, when: str = "", then: str = "") -> Rule:
     if topic := _find_declined_topic(scope, effect):
         scope, effect = "", f"Do not talk about {topic}."
     _refuse_untold(scope)
+    _refuse_circumstance(then)
     if not when:
         _refuse_unread_condition(said, "" if scope else effect)
         _refuse_unasked(scope)
