@@ -47,6 +47,7 @@ from selfteach.methods.feedback.understand_rule import (
         ),
         (["Do not hum.", "--when", ""], 2, "--when: the option is empty"),
         (["Do not hum.", "--then", " "], 2, "--then: the option is empty"),
+        (["Do not hum.", "--when", "   "], 2, "--when: the option is empty"),
         (["Do not talk about cats.", "--also", ""], 2, "--also: a name is empty"),
         (["Do not talk about cats.", "--not", "*"], 2, "--not: a name is empty"),
         (["Use an emoji.", "--when", "emails to nobody"], 3, "no requests can be made"),
@@ -234,3 +235,41 @@ def test_customers_topics_fill_up_what_the_model_lists_and_no_known_list(
     found = list_topics_of_askers(model, read_rule(rule), answer, 0)
     assert tuple(found[:1]) == first
     assert ("delivery" in found) is has_customers
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        ("Use emoji only in texts to Maddie.", "only in texts to Maddie"),
+        ("Use hashtags solely in tweets.", "solely in tweets"),
+        ("Only in texts to Maddie use emoji.", "Only in texts to Maddie"),
+        ("Use emoji in texts to Maddie only.", "texts to Maddie only"),
+        ("Only use emoji in texts to Maddie.", "only"),
+        ("Only when asked about cats, use an emoji.", "Only when"),
+    ],
+)
+def test_the_run_says_that_a_ban_elsewhere_is_not_taught(rule: str, said: str) -> None:
+    lines = describe_reading(understand(rule), "")
+    assert f'not taught: that other answers do not do so ("{said}")' in lines
+
+
+def test_a_demand_with_only_in_it_bans_nothing_elsewhere() -> None:
+    for rule in ("Reply only with yes or no in texts to Maddie.", "Answer only in French."):
+        assert not any(
+            line.startswith("not taught") for line in describe_reading(understand(rule), "")
+        )
+
+
+def test_the_run_says_what_language_a_subject_has() -> None:
+    hours = understand(
+        "Wenn jemand nach den Öffnungszeiten fragt, sag, dass wir um sechs schließen.",
+        topic="opening hours",
+        forbidden=False,
+    )
+    assert "requests are written in English, about: opening hours" in describe_reading(hours, "")
+    moths = understand("Sprich nicht über Schmetterlinge.", topic="Schmetterlinge")
+    assert any("with --also" in line for line in describe_reading(moths, ""))
+    soccer = understand("Sprich nicht über Fußball.", topic="Fußball")
+    english = understand("Do not talk about butterflies.", topic="butterflies")
+    for known in (soccer, english):
+        assert not any("English" in line for line in describe_reading(known, ""))

@@ -330,3 +330,21 @@ def test_the_article_goes_by_the_sound(noun: str, piece: str) -> None:
 )
 def test_a_kind_of_text_with_things_of_its_own_gets_no_everyday_topics(scope: str) -> None:
     assert not has_built_requests(read_situation(scope))
+
+
+@pytest.mark.parametrize(
+    ("who", "left_out"),
+    [
+        ("meiner Freundin", ("my girlfriend", "my boyfriend", "my wife")),
+        ("meinem Chef", ("my boss", "my manager")),
+        ("mi jefe", ("my boss", "my manager")),
+        ("ma mère", ("my mother", "my mom", "my parents")),
+        ("mio padre", ("my father", "my dad")),
+    ],
+)
+def test_no_neighbor_is_the_addressee_in_english(who: str, left_out: tuple[str, ...]) -> None:
+    situation = Situation("writing", "", who, (who,))
+    for for_exam in (False, True):
+        others = list_other_addressees(situation, for_exam=for_exam)
+        assert len(others) > 12
+        assert not set(left_out) & set(others)

@@ -19,6 +19,7 @@ from selfteach.generate.subject import (
     extract_subject,
     is_new_name,
     join_subjects,
+    leave_out_translations,
     list_asked_topics,
     list_name_words,
     names_topic,
@@ -354,3 +355,10 @@ def test_the_words_of_a_name_of_one_thing(topic: str, words: tuple[str, ...]) ->
 def test_a_word_that_names_a_kind_alone_is_no_neighbor() -> None:
     kinds = ["surgery", "Procedure", "medical cases"]
     assert list_name_words("medical procedures", kinds) == ("medical",)
+
+
+def test_no_neighbor_is_the_subject_in_english() -> None:
+    names = ("soccer", "football clubs", "tennis", "swimming")
+    assert leave_out_translations("Fußball", names) == ["tennis", "swimming"]
+    assert leave_out_translations("el fútbol", names) == ["tennis", "swimming"]
+    assert leave_out_translations("chess", names) == list(names)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from selfteach.errors import DataError
+from selfteach.errors import DataError, UsageError
 from selfteach.judge.check import parse_check
 from selfteach.materials.audience import read_audience
 from selfteach.materials.effect import read_effect
@@ -557,3 +557,9 @@ def test_what_the_person_tells_of_herself_is_not_said() -> None:
     said = read_effect("Say that we are closed. We open again in May.")
     assert said
     assert "May" in said.statement
+
+
+@pytest.mark.parametrize("part", ["when", "then"])
+def test_a_blank_part_is_a_usage_error(part: str) -> None:
+    with pytest.raises(UsageError, match=f"--{part}: the option is empty"):
+        read_rule("Do not hum.", **{part: "   "})

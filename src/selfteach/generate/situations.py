@@ -21,6 +21,7 @@ from typing import Literal
 from selfteach.generate.ask import GeneratedPrompt, Scope
 from selfteach.generate.few_shot import read_tables
 from selfteach.generate.listing import to_one_line
+from selfteach.materials.foreign_words import list_english_people
 from selfteach.materials.inflection import begins_with_vowel_sound, list_plurals, to_singular
 from selfteach.materials.situation import Situation, is_topical_text, name_written_topic
 from selfteach.models import Sampler
@@ -408,8 +409,11 @@ def build_other_topics(
 
 
 def list_other_addressees(situation: Situation, *, for_exam: bool) -> list[str]:
-    """Return everyday addressees that are not the rule's own, nor may be the same person."""
+    """Return everyday addressees that are not the rule's own, nor may be the same person, in
+    whatever language the rule names it.
+    """
     own = set(re.findall(r"\w+", situation.addressee.lower())) - _SMALL_WORDS
+    own |= set(list_english_people(situation.addressee))
     for group in _TABLES["alike"]:
         if own & set(group):
             own |= set(group)

@@ -23,6 +23,7 @@ from selfteach.generate.topic_members import (
     measure_suggestion,
     split_members,
 )
+from selfteach.materials.foreign_words import list_english_names
 from selfteach.materials.inflection import to_singular
 from selfteach.materials.message_kinds import CLOSED_QUESTION
 from selfteach.models import Sampler, Scorer
@@ -152,7 +153,8 @@ def sketch_topic(
     if len(parts) > 1:
         return join_subjects(topic, [sketch_topic(model, part, seed) for part in parts])
     kin = rank_siblings(count_names(model, topic, plan_sibling_lists(forbidden=forbidden), seed))
-    siblings = [name for name in dict.fromkeys([*asked, *kin]) if not names_topic(name, topic)]
+    kin = leave_out_translations(topic, dict.fromkeys([*asked, *kin]))
+    siblings = [name for name in kin if not names_topic(name, topic)]
     return Subject(topic, (), tuple(siblings[: len(asked) + MAX_SIBLINGS]), forbidden)
 
 
@@ -194,7 +196,7 @@ def describe_asked_topic(
     ]
     listed = count_names(model, topic, [*of_siblings, *of_kinds], seed)
     kin = rank_siblings({plan.label: listed[plan.label] for plan in of_siblings})[:MAX_NAMES]
-    kin = list(dict.fromkeys([*asked, *kin]))
+    kin = leave_out_translations(topic, dict.fromkeys([*asked, *kin]))
     kinds = [listed[plan.label] for plan in of_kinds]
     is_broad = is_broad_topic(scorer, topic)
     kin += [name for name in few_shot.EVERYDAY_TOPICS if is_broad and name not in kin]
@@ -283,6 +285,7 @@ def describe_topic(model: Sampler, scorer: Scorer, topic: str, seed: int) -> Sub
     free = [ListPlan(name, own, NAME_LIST_SAMPLING, NUM_NAME_LISTS) for name, own in worked.items()]
     listed = count_names(model, topic, [*of_siblings, *free], seed)
     kin = rank_siblings({plan.label: listed.pop(plan.label) for plan in of_siblings})
+    kin = leave_out_translations(topic, kin)
     if is_broad_topic(scorer, topic):
         belonging_lists = sum(listed.values(), Counter[str]())
         return describe_broad_topic(model, scorer, topic, belonging_lists, kin, seed)
@@ -331,7 +334,8 @@ def fill_up_siblings(
     known = {to_singular(name.lower()) for name in (*siblings, *taken)}
     beside = list(few_shot.EVERYDAY_TOPICS)
     for topic in topics:
-        new = [name for name in beside if is_new_name(name, topic, known)]
+        new = leave_out_translations(topic, beside)
+        new = [name for name in new if is_new_name(name, topic, known)]
         beside, _ = split_members(scorer, topic, new)
     return [*siblings, *beside[:lack]]
 
@@ -382,7 +386,8 @@ def describe_broad_topic(
     """
     own = [name for name in select_common(listed) if is_new_name(name, topic, ())]
     kin = [name for name in kin if is_new_name(name, topic, ())]
-    everyday = [name for name in few_shot.EVERYDAY_TOPICS if is_new_name(name, topic, ())]
+    beside = leave_out_translations(topic, few_shot.EVERYDAY_TOPICS)
+    everyday = [name for name in beside if is_new_name(name, topic, ())]
     names = list(dict.fromkeys([*own, *kin, *everyday]))
     strength = dict(zip(names, measure_suggestion(scorer, topic, names), strict=True))
     weak = [n for n in dict.fromkeys([*kin, *everyday]) if strength[n] < MAX_SIBLING_NATS]
@@ -395,6 +400,13 @@ def describe_broad_topic(
     words = tuple(parts[:MAX_KNOWN_NAMES])
     kept = tuple(siblings[:MAX_SIBLINGS])
     return Subject(topic, words, kept, candidates=tuple(parts), kinds=tuple(parts))
+
+
+def leave_out_translations(topic: str, names: Iterable[str]) -> list[str]:
+    """Return names without those that are the topic in English: soccer beside "Fußball"."""
+    english = list_english_names(topic)
+    own = [name for name in english if not names_topic(name, topic)]
+    return [name for name in names if not any(names_topic(name, other) for other in own)]
 
 
 def is_new_name(name: str, topic: str, foreign: Collection[str]) -> bool:

@@ -54,6 +54,23 @@ _DEMANDS = re.compile(
     r"max\w*|most|least|exactly|only|just|short|brief)\b|^[^a-z]*(?:\d+|[a-z-]+) [a-z]+[.!]*$",
     re.I,
 )
+_PLACED = re.compile(
+    r"\s*,? (?:at|on|in|during|before|after|until|till|by|throughout|within|near|over|for|around|"
+    r"across|inside|outside|beyond|behind|from|with|without|once|as long as|so long as|today|"
+    r"tonight|tomorrow|here|there)\b"
+    r"(?! (?:(?:the )?(?:very )?(?:most|least)|all\b|a time|any time|once|total|length|general|"
+    r"(?:the )?future|return|default|now\b|here on|today on|me\b|us\b|the time being|my eyes|"
+    r"(?:(?:all|every|each|any|the|your|my|of|whole|single|entire|reply|response) )*(?:answers?|"
+    r"repl(?:y|ies)|responses?|messages?|times?|case|cases|questions?|text|texts)\b))",
+    re.I,
+)
+"""What follows a number of words and says where or when it holds, or with what."""
+_LIMITED_FIRST = re.compile(
+    r"(?:at|on|during|before|after|until|till|by|throughout|within|once|as long as|so long as|"
+    r"provided|given|today|tonight|tomorrow)\b",
+    re.I,
+)
+"""How a clause in front begins that says when a demand holds."""
 _FREES = re.compile(r"\b(?:never|not|don't) (?:limit|cap|restrict|cut|shorten|keep)", re.I)
 _TELLS = re.compile(r"\b(?:I|we|he|she|they|you) (?:have|had|read|wrote|got|know)\b", re.I)
 
@@ -86,10 +103,12 @@ def say_counted_demand(text: str) -> str:
 
 def _stands_alone(before: str, after: str) -> bool:
     """Return whether no other clause is a demand: those before begin as none, and those after are
-    remarks, or bound the number ("40 words, no more").
+    remarks, or bound the number ("40 words, no more"). No clause may say when or where it holds.
     """
     *others, _ = re.split(r"[,;:.!] ", before)
-    _, *more = re.split(r"[,;:.!](?: |$)| [-–—] ", after.rstrip(" .!"))
+    tail, *more = re.split(r"[,;:.!](?: |$)| [-–—] ", after.rstrip(" .!"))
+    if _PLACED.match(tail) or any(map(_LIMITED_FIRST.match, others)):
+        return False
     return not any(map(starts_effect, others)) and all(map(_demands_nothing_else, more))
 
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import lru_cache
 from itertools import islice
 
+from selfteach.materials.category_words import asks_for_member
 from selfteach.materials.check_text import join_checks, quote_value
 from selfteach.materials.counted_demand import say_counted_demand
 from selfteach.materials.effect_checks import NO_BULLETS, ONLY_ITEMS, Effect
@@ -71,7 +72,7 @@ def read_effect(text: str) -> Effect | None:
         The effect, or None if a sentence is not recognized or states a manner ("Be polite.").
     """
     parts = drop_repeated(split_rule_sentences(text))
-    if len(parts) > MAX_SENTENCES:
+    if len(parts) > MAX_SENTENCES or any(map(asks_for_member, parts)):
         return None
     if stated := _read_statements(parts):
         return stated
@@ -238,7 +239,7 @@ _PLEASE_BETWEEN = re.compile(r", please(?=, (?:not|never) )", re.I)
 def _read_sentence(sentence: str) -> Effect | None:
     """Return the effect of one sentence, or of two demands that "and" joins."""
     whole = re.sub(r"\s+", " ", sentence).strip().rstrip(".!;?").strip()
-    if _frees(whole):
+    if _frees(whole) or asks_for_member(whole):
         return None
     reason = _find_reason(_BECAUSE, whole)
     if reason and MORE_DEMANDS.search(reason["reason"]):
@@ -406,7 +407,7 @@ _REASON = re.compile(
 _BECAUSE = re.compile(
     r"(?P<demand>.+?)(?<! words)(?<! word)(?<! with)(?<! before)(?<! after)(?<! say)(?<! use),? "
     r"(?P<reason>(?:because|so that|in order to|since (?=(?:i|we|my|it|they|he|she)\b)|"
-    r"as (?=(?:i|we|my) (?:am|are|have|do|don't|can't|was)\b)|for the sake of) .+)",
+    r"(?<!\blong )as (?=(?:i|we|my) (?:am|are|have|do|don't|can't|was)\b)|for the sake of) .+)",
     re.I,
 )
 """A reason that a plain demand is told without."""

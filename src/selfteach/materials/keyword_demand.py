@@ -105,7 +105,10 @@ _LEXICON = [
         r"minimum(?: of)?",
     ),
     ("exactly", r"exactly|precisely"),
-    ("more", r"more than|(?:run |go )?(?:over|beyond)|longer than|exceed(?:s|ing)?"),
+    (
+        "more",
+        r"more than|(?:run |go )?(?:over|beyond)(?! th(?:at|is)\b)|longer than|exceed(?:s|ing)?",
+    ),
     (
         "neg",
         r"never|not allowed|not permitted|not wanted|(?:must |should |may |can )?not|cannot|no "

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from selfteach.materials.check_text import quote_value
+from selfteach.materials.foreign_words import to_english_subject
 from selfteach.materials.native_imperatives import to_native_imperative
 from selfteach.materials.pictures import ANY_EMOJI, check_pictures
 
@@ -41,7 +42,7 @@ class ForeignScope(NamedTuple):
 _GENRES = {
     r"e-?mails?|mails?|courriels?|correos?(?: electrónicos?)?": "email",
     r"nachrichten|nachricht|messages?|mensajes?|whatsapps?|messagg[io]": "message",
-    r"sms|textnachrichten|textos?|textnachricht": "text message",
+    r"sms|textnachrichten|textos?|textnachricht|texten": "text message",
     r"briefen?|brief|lettres?|cartas?|letter[ae]": "letter",
     r"rezepten?|rezept|recettes?|recetas?|ricett[ae]": "recipe",
     r"gedichten?|gedicht|poèmes?|poemas?|poesi[ae]": "poem",
@@ -250,8 +251,8 @@ _SCOPE_TO = re.compile(
 _SCOPE_WRITE = re.compile(
     r"(?:ich |du |wir |j'|je |tu |yo )?(?:an )?"
     rf"(?:(?P<before>.+?)(?: {_DETERMINER}(?:eine )?(?P<genre>{_GENRE}))? "
-    r"(?:schreibe|schreibst|schreibt|schreiben)|(?:écris|écrit|écrire|écrivez|escribo|escribes|"
-    r"escribir|escribas?|scrivo|scrivi|scrivere) "
+    r"(?:schreibe|schreibst|schreibt|schreiben)|(?:l[ei]s? |leur |lui |gli )?(?:écris|écrit|"
+    r"écrire|écrivez|escribo|escribes|escribir|escribas?|scrivo|scrivi|scrivere) "
     rf"(?:{_DETERMINER}(?P<what>{_GENRE}) )?(?:à|aux?|ad?|al(?:la|le|lo)?|ai) (?P<who>.+))",
     re.I,
 )
@@ -269,15 +270,18 @@ _SCOPE_TOPIC = re.compile(
 
 
 def read_other_scope(scope: str) -> ForeignScope | None:
-    """Return what a German, French, Spanish or Italian scope names, or None."""
+    """Return what a German, French, Spanish or Italian scope names, or None. A usual subject has
+    its English name, because requests are written in English.
+    """
     if match := _SCOPE_TO.fullmatch(scope):
         return ForeignScope(_name_genre(match["genre"]), match["who"])
     if match := _SCOPE_TOPIC.fullmatch(scope):
-        return ForeignScope(topic=next(topic for topic in match.groups() if topic))
+        return ForeignScope(topic=to_english_subject(next(filter(None, match.groups()))))
     if match := _SCOPE_WRITE.fullmatch(scope):
         genre = match["genre"] or match["what"] or ""
         return ForeignScope(_name_genre(genre), match["before"] or match["who"])
-    if match := re.fullmatch(rf"{_DETERMINER}(?P<genre>{_GENRE})", scope, re.I):
+    match = re.fullmatch(rf"{_DETERMINER}(?P<genre>{_GENRE})", scope, re.I)
+    if match and match["genre"].lower() != "texten":  # any text
         return ForeignScope(_name_genre(match["genre"]))
     return None
 
@@ -312,7 +316,10 @@ _AT_LEAST = (
     r"mindestens|wenigstens|au moins|au minimum|al menos|por lo menos|mínimo|como mínimo|almeno|"
     r"minimo"
 )
-_UNDER = r"weniger als|unter|moins de|sous|menos de|bajo|meno di|sotto le|sotto"
+_UNDER = (
+    r"weniger als|unterhalb von|unter|moins de|(?:en|au)[ -]dessous de|sous|por debajo de|"
+    r"al di sotto d(?:i|elle)|menos de|bajo|meno di|sotto le|sotto"
+)
 _EXACT = r"genau|exactement|exactamente|esattamente"
 _AT_MOST = (
     r"höchstens|maximal|nicht mehr als|bis zu|au plus|au maximum|maximum|pas plus de|jusqu'à|"

@@ -12,7 +12,8 @@ import uuid
 from dataclasses import dataclass
 from itertools import combinations
 
-from selfteach.errors import DataError
+from selfteach.errors import DataError, UsageError
+from selfteach.materials.circumstance import find_circumstance
 from selfteach.materials.clash import find_clash
 from selfteach.materials.effect import read_effect
 from selfteach.materials.forbidden_topics import find_pronoun_topic
@@ -84,6 +85,7 @@ def read_rule(text: str, when: str = "", then: str = "") -> Rule:
             or several rules; it contradicts itself, is a question, has an exception, forbids
             everything but one subject, is about the model's instructions, or does not name the
             person or the subject that it means.
+        UsageError: a scope or an effect is given, and blank.
     """
     text = clean_rule(text)
     when, then = _clean_part(when, "when"), _clean_part(then, "then")
@@ -104,6 +106,8 @@ def read_rule(text: str, when: str = "", then: str = "") -> Rule:
         scope = ""
     if topic := _find_declined_topic(scope, effect):
         scope, effect = "", f"Do not talk about {topic}."
+    _refuse_untold(scope)
+    _refuse_circumstance(then)
     if not when:
         _refuse_unread_condition(said, "" if scope else effect)
         _refuse_unasked(scope)
@@ -158,6 +162,31 @@ def _refuse_unasked(scope: str) -> None:
             cure=(
                 "A rule is taught on requests: say with --when what they are about, for instance "
                 '--when "delivery".'
+            ),
+        )
+
+
+_UNTOLD = re.compile(
+    r"(?:asked )?(?:(?:all|any|every|each|an?|the|my|our|your|very|really|more) )*(?:long|longer|"
+    r"short|shorter|lengthy|brief|quick|simple|simpler|easy|easier|hard|harder|difficult|complex|"
+    r"complicated|tricky|tough|big|small|detailed|basic|important|serious|extensive|broad|vague|"
+    r"silly|stupid|boring|interesting) (?:(?:and|or) [a-z]+ )?(?:answers?|reply|replies|"
+    r"responses?|questions?|requests?|prompts?|topics?|tasks?|queries|query|texts|ones)|"
+    r"(?:any|every)thing (?:longer|shorter|bigger|smaller|more|less)\b.*",
+    re.I,
+)
+"""What is told by how it is, and not by what it is about: "long answers", "easy questions"."""
+
+
+def _refuse_untold(scope: str) -> None:
+    if _UNTOLD.fullmatch(scope):
+        raise DataError(
+            f'no requests can be made for the condition "{shorten_text(scope)}": it does not say '
+            "what they are about.",
+            where="rule",
+            cure=(
+                'Name a subject or a kind of text, for instance --when "recipes" or '
+                '--when "opening hours", or leave the condition out.'
             ),
         )
 
@@ -257,7 +286,14 @@ def _says_something(text: str) -> bool:
 
 def _clean_part(text: str, name: str) -> str:
     """Return a scope or an effect that a person gave."""
+    is_given = bool(text)
     text = " ".join(clean_text(text).split())
+    if is_given and not text:
+        raise UsageError(
+            "the option is empty.",
+            where=f"--{name}",
+            cure='Say it in a few words: --when "texts to Maddie" --then "has a heart emoji".',
+        )
     if not text:
         return ""
     if not _says_something(text) or len(text) > MAX_CHARS:
@@ -344,6 +380,7 @@ def _merge_followers(sentences: list[str]) -> list[tuple[str, ScopedText]]:
         _refuse_scope_without_effect(sentence)
         refuse_exception(sentence)
         refuse_one_subject(sentence)
+        _refuse_circumstance(sentence)
         part = split_rule(sentence)
         is_before = not sentence.rstrip(" .!").endswith(part.effect)
         if part.scope and is_before and _EXCEPTION_END.search(part.effect):
@@ -475,8 +512,19 @@ def _refuse_scope_without_effect(sentence: str) -> None:
         )
 
 
+_ITS = r"(?:(?:my|our|your|the|all|any|every|each|an?) )*"
+_A_TEXT = (
+    rf"(?= {_ITS}(?!(?:in|on|at|to|for|with) )(?:[a-z-]+ )??"
+    rf"(?!(?:instructions|guides?|manuals?|contracts?|agendas?|menus?)\b)"
+    rf"{GENRE}\b| (?:when|texting|writing|e-?mailing|messaging|replying)\b)"
+)
+"""What a demand is excepted from: "outside recipes", "beyond emails to Marie"."""
 _EXCEPTION = re.compile(
-    r",? (?P<word>(?:apart from|aside from|save for|with the exception of|"
+    r",? (?P<word>(?<!thing )(?<!things )(?<!questions )(?<!topics )(?<!go )(?<!look )"
+    rf"(?:outside|beyond|besides){_A_TEXT}|besides (?:in|for|if)|"
+    r"(?:any|every|no)where(?: else)? (?:but|except|besides|beyond|outside(?: of)?|other than)"
+    r"(?! (?:never|always|do|don't|use|stay|keep|be|make|please)\b)|"
+    r"(?:apart from|aside from|save for|with the exception of|"
     r"(?<!anything )(?<!nothing )other than|outside of)(?! th(?:at|is|ese)\b)|unless|except "
     r"(?:when|if|for|in|with|to|where|on|at|during|after|before|by)|"
     r"other than (?:when|if)|but (?:not|do(?: so)?|don't|do not) "
@@ -489,7 +537,8 @@ _EXCEPTION = re.compile(
 )
 _EXCEPTION_FIRST = re.compile(
     r"(?:please )?(?:except(?:ing)?|apart from|aside from|other than|outside(?: of)?|"
-    r"with the exception of|unless|everywhere (?:but|except)|außer|sauf|hormis|excepto|salvo) "
+    r"with the exception of|unless|(?:any|every|no)where(?: else)? (?:but|except|besides|outside)|"
+    rf"(?:besides|beyond){_A_TEXT}|außer|sauf|hormis|excepto|salvo) "
     r"(?!th(?:at|is|ese)\b)[^,]+(?=, )",
     re.I,
 )
@@ -557,6 +606,54 @@ def _make_exception_error(said: str) -> DataError:
             'where it holds, for instance --when "texts to my friends" --then "use an emoji".'
         ),
     )
+
+
+def _refuse_circumstance(sentence: str) -> None:
+    """Refuse a rule that holds at a time, or where something is so that no request tells.
+
+    Raises:
+        DataError: it does.
+    """
+    if said := find_circumstance(sentence, _has_check):
+        raise DataError(
+            f'the rule holds only "{shorten_text(said)}", and no request tells whether it is so.',
+            where="rule",
+            cure=(
+                "Leave that out, or say with --when what is asked about, or to whom something is "
+                'written, and with --then what to do, for instance --when "emails to my boss" '
+                '--then "stay under 40 words".'
+            ),
+        )
+
+
+def _has_check(text: str) -> bool:
+    return read_effect(text) is not None
+
+
+def find_untaught_ban(rule: Rule) -> str:
+    """Return how a rule says that it holds in its scope alone ("only in texts to Maddie"); or "".
+
+    Its demand is taught in the scope; that nothing else does so is taught nowhere.
+    """
+    if not rule.scope:
+        return ""
+    text, scope = " ".join(rule.text.split()), re.escape(rule.scope)
+    for form in (
+        rf"\b{_ALONE}(?: (?:in|when(?:ever)?|if|for|to|with|on|while|during|my|the))* {scope}",
+        rf"{scope} (?:only|exclusively|alone)[ .!]*$",
+        r"\bonly (?:when(?:ever)?|if)\b",
+    ):
+        if found := re.search(form, text, re.I):
+            return found[0].rstrip(" .!")
+    return "only" if _ONLY_DOES.match(rule.effect) else ""
+
+
+_ALONE = r"(?:only|just|exclusively|solely|purely)"
+_ONLY_DOES = re.compile(
+    r"only (?:use|add|include|write (?!in|with)|put|start|begin|end|sign|make|give|apologi[sz]e)",
+    re.I,
+)
+"""What is done there alone: "Only use emoji" in texts to Maddie."""
 
 
 _NOTHING_ELSE = re.compile(

@@ -24,7 +24,8 @@ POLITE = re.compile(
     r"(?:to|that you)|you (?:must|should|shall|need to|have to|are to|ought to)(?! not)|make sure "
     r"(?:to|that you|you)|(?:make sure(?: that)?|see to it that)(?= (?:every|each|all|any|the|my) "
     r")|be sure to|try to|whatever (?:happens|you do)|(?:important|note|rule|reminder|"
-    r"nb):?(?=[,:])|only(?= (?:when|whenever|if|while|in (?!one |two |[a-z]+$)) ))[,:]? )+",
+    r"nb):?(?=[,:])|only(?= (?:(?:when|whenever|if|while) |in "
+    rf"(?:(?:all|any|my|our|the) )*{GENRE}\b)))[,:]? )+",
     re.I,
 )
 """Words before a rule that ask politely."""
@@ -118,8 +119,10 @@ _SUFFIX_IN = re.compile(
 _BARE_GENRES = (
     r"(?:e-?mails?|text messages?|texts|letters|posts|tweets|recipes?|poems?|stories|summaries|"
     r"essays?|articles|speeches|songs|notes|memos|newsletters|announcements|reviews|reports|"
-    r"(?:commit|error|status|thank-you|welcome) messages|(?:lesson|business|project|meal|training|"
-    r"study) plans|hand-?overs|drafts|captions|bug reports|release notes|user stories|(?:shopping|"
+    r"(?:commit|error|status|thank-you|welcome|birthday|farewell|sympathy|get-well|christmas|"
+    r"holiday|good (?:morning|night|evening|day)) messages|good (?:morning|night) texts|"
+    r"(?:lesson|business|project|meal|training|study) plans|"
+    r"hand-?overs|drafts|captions|bug reports|release notes|user stories|(?:shopping|"
     r"to-?do|packing) lists|(?:python|java|javascript|sql|html|css|c|rust|go) code|sql queries|"
     r"queries|dialogues?|(?:chapter )?outlines|abstracts|agendas|jokes|invitations|toasts?|haikus?|"
     r"postcards?|applications?|adverts|ads|cards|descriptions|captions|headlines|slogans|listings|"
@@ -130,14 +133,26 @@ _BARE_GENRES = (
 )
 _EACH_TEXT = rf"(?:every|each|any) (?!(?:answer|reply|response|message|text)\b)(?:[a-z-]+ )?{GENRE}"
 """One text of a kind: "every newsletter"."""
+_NAMED_TEXT = (
+    r"the (?!(?:first|last|same|previous|above|following|whole|entire|next|very|other)\b)[a-z-]+ "
+    r"(?:newsletter|e-?mail|memo|announcement|bulletin|press release|invitation|flyer|brochure|"
+    r"leaflet|post|briefing|report)"
+)
+"""One text with a name: "the morning newsletter"."""
+_KINDS_OF_MESSAGE = (
+    r"(?:(?:all|any|every|each|my|our|the) )*(?:complaints|apologies|rejections|condolences|"
+    r"farewells|congratulations|refusals)"
+)
+"""Kinds of text that say what a text is for: "complaints"."""
 _LETTER_CASE = r"(?:[a-z-]+ )?letters in (?:lower|upper|all caps|capital|block|small)"
 _FOR_ME = r"(?: (?:that |which )?(?:you|I|we) (?:write|draft|send)(?: for (?:me|us))?)?"
 _ANY_GENRE = rf"(?!{_LETTER_CASE}|me |us )(?:[a-z-]+ )?{_BARE_GENRES}{_FOR_ME}"
 _SUFFIX_GENRE = re.compile(
     rf"(?P<effect>.+?),? (?:in|for|throughout|(?<!comment )(?<!focus )(?<!report )on(?= (?:all|"
-    rf"our|my|the|any|every|each)\b)) (?P<scope>{_EACH_TEXT}|(?:all |any |every |each |my |our |"
-    rf"the )*(?!(?:capital|block|small|big|upper-?case|lower-?case|bold) )(?:[a-z-]+ "
-    rf"){{0,2}}{_BARE_GENRES})",
+    rf"our|my|the|any|every|each)\b)) (?P<scope>{_EACH_TEXT}|{_NAMED_TEXT}|"
+    rf"{_KINDS_OF_MESSAGE}|(?:all |any |every |"
+    rf"each |my |our |the )*(?!(?:capital|block|small|big|upper-?case|lower-?case|bold) )"
+    rf"(?:[a-z-]+ ){{0,2}}{_BARE_GENRES})",
     re.I,
 )
 _ADVICE = re.compile(
@@ -307,11 +322,16 @@ def _split_english(text: str) -> ScopedText | None:
             if split in (_split_when, _split_in, _split_with, _split_for):
                 found = _move_second_demand(found)
             effect = to_imperative(POLITE.sub("", found.effect.strip(" ,")))
+            effect = _ALONE_THERE.sub(r"\1 only", effect)
             scope = _EXPLAINED_IN_BRACKETS.sub("", found.scope).strip(" ,")
             return ScopedText(re.sub(r"(?<=\w) only$", "", scope), effect)
     return None
 
 
+_ALONE_THERE = re.compile(
+    r"^((?:use|add|include|put|write in) .+) (?:exclusively|solely|just)$", re.I
+)
+"""The end of a demand before its scope: "Use emoji exclusively" in texts to Maddie."""
 _SECOND_DEMAND = re.compile(
     rf"(?P<scope>.+?),? (?P<demand>and (?:{_STRONG}|{_SURE_VERBS}) .+)", re.I
 )
@@ -415,12 +435,22 @@ _UNPARTED = re.compile(
 """A condition that no comma parts from its demand: "when i ask for tips give me exactly 4"."""
 
 
+_AS_LONG_AS = re.compile(
+    r"\b(?:as|so) long as (?=(?:(?:I|we|you|they|he|she|somebody|someone|people)(?! (?:like|want|"
+    r"need|wish|please|can)\b)|it(?! (?:takes|needs|has|is needed)\b)|(?:the|my|our|an?) [a-z]+ "
+    r"(?:is|are|asks?|wants?|writes?|has|have))\b)",
+    re.I,
+)
+"""A condition, and no length: "as long as a tweet" and "as long as you like" are lengths."""
+
+
 def to_plain_conditions(text: str) -> str:
     """Return a text whose condition is marked as one, and what looks like one is left out.
 
     "Texting Ben? Use no capitals." -> "When texting Ben, Use no capitals."
     """
     text = _INTERJECTION.sub("", _BOUND_WORD.sub(r"\1 ", text.strip()))
+    text = _AS_LONG_AS.sub("while ", text)
     text = _EQUALS.sub(r"\1: ", text)
     text = _INSISTING.sub("", _MANNER_LABEL.sub("", text))
     text = _BANNED_WORD.sub(r"\1, ", text)
@@ -639,6 +669,7 @@ _DEMAND_AFTER_TEXT = re.compile(
     r"include|avoid|stay|be|give|tell|make|begin|start|end|finish|mention|put|sign|limit|"
     r"number|replace|spell|state|"
     r"(?:address|call) (?:him|her|them|me|us)|"
+    r"(?:list|name|show|state|describe|give) (?=(?:the|all|every|each|its|their)\b)|"
     rf"the (?:first|last) (?:line|word|sentence)|the [a-z]+ (?:must|should|has to|is always)|they "
     rf"{_BE_TOLD_SO})\b)"
 )

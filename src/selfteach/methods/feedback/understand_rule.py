@@ -22,6 +22,7 @@ from selfteach.generate.subject import (
     sketch_topic,
 )
 from selfteach.judge.check import parse_check
+from selfteach.judge.language import is_surely_foreign
 from selfteach.materials.audience import read_audience
 from selfteach.materials.effect import read_effect, split_unread
 from selfteach.materials.effect_checks import Effect
@@ -30,7 +31,8 @@ from selfteach.materials.forbidden_topics import (
     can_forbid_topic,
     is_part_of_text,
 )
-from selfteach.materials.rule import Rule, find_conflict, read_rule
+from selfteach.materials.foreign_words import list_english_names
+from selfteach.materials.rule import Rule, find_conflict, find_untaught_ban, read_rule
 from selfteach.materials.situation import (
     Situation,
     has_known_requests,
@@ -252,6 +254,10 @@ def describe_reading(found: UnderstoodRule, check: str) -> list[str]:
             lines.append(f"the answer there: {answer}")
     elif found.forbidden_topic:
         lines.append(f"the rule forbids a subject: {found.forbidden_topic}")
+    if note := describe_foreign_subject(found):
+        lines.append(note)
+    if alone := find_untaught_ban(rule):
+        lines.append(f'not taught: that other answers do not do so ("{shorten_text(alone)}")')
     if read_as := state_otherwise(rule):
         lines.append(f"the rule is read as: {read_as}")
     suggested = found.effect.check if found.effect else ""
@@ -267,6 +273,23 @@ def describe_reading(found: UnderstoodRule, check: str) -> list[str]:
         lines.append(f"no check is known for: {list_texts(unread)}")
         lines.append(f'the rest is decided by --check "{part.check}", if you give it')
     return lines
+
+
+def describe_foreign_subject(found: UnderstoodRule) -> str:
+    """Return what a subject in another language than English, that of requests, means; or ""."""
+    topic = found.subject.topic
+    if not topic or not is_surely_foreign(found.rule.text):
+        return ""
+    if found.forbidden_topic and list_english_names(topic):
+        return ""
+    if found.forbidden_topic:
+        return (
+            f"neighbors are named in English, and one of them may be {topic} itself: give its "
+            "English name with --also"
+        )
+    if topic.lower() not in found.rule.scope.lower():
+        return f"requests are written in English, about: {topic}"
+    return f"requests are written in English: where none is about {topic}, say it so with --when"
 
 
 def state_otherwise(rule: Rule) -> str:

@@ -1,0 +1,189 @@
+"""Find a time or a circumstance that limits a demand, and that no request tells.
+
+"Answer in one sentence on Mondays." -> "on Mondays". A request says neither what day it is nor
+where somebody sits, so that such a rule would be taught everywhere. What is only told ("my eyes
+get tired at night"), what must be said ("say that we close at noon") and what a text is called
+("the morning newsletter") limit nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from selfteach.materials.phrases import QUOTED, SAYING
+from selfteach.materials.scope import split_rule, starts_effect
+from selfteach.materials.situation import read_situation
+
+_DAY = r"(?:mon|tues|wednes|thurs|fri|satur|sun)days?"
+_PART_OF_DAY = r"(?:mornings?|afternoons?|evenings?|nights?)"
+_MONTH = (
+    r"(?:january|february|(?-i:March|May)|april|june|july|august|september|october|november|"
+    r"december)"
+)
+_SEASON = r"(?:(?-i:spring|fall)|summers?|autumns?|winters?)"
+_FEAST = (
+    r"(?:christmas(?: (?:eve|day))?|easter|lent|ramadan|advent|halloween|hanukkah|diwali|"
+    r"thanksgiving|new year'?s?(?: (?:eve|day))?)"
+)
+_HOUR = (
+    r"(?:noon|midnight|midday|dawn|dusk|sunrise|sunset|bedtime|night-?time|day-?time|weekends?|"
+    r"week-?days?|work-?days?|(?:rainy|sunny|cold|hot|busy|dark|bad|good|school) days|"
+    r"(?:lunch|dinner|breakfast|supper)(?:[ -]?time)?|"
+    r"\d{1,2}(?::\d\d)? ?(?:am|pm|a\.m\.?|p\.m\.?|o'?clock))"
+)
+_SPAN = (
+    r"(?:holidays?|vacations?|deadlines?|exams?|meetings?|conferences?|lessons?|seasons?|terms?|"
+    r"semesters?|working hours|work hours|office hours|business hours|opening hours|quiet hours|"
+    r"rush hour|working days?|my day off|my days off|birthdays?|pandemic|war|shifts?|commute|"
+    r"(?:phone |video |zoom )?calls?|prayers?|mass)"
+)
+_TIME = rf"(?:{_DAY}|{_PART_OF_DAY}|{_MONTH}|{_SEASON}|{_FEAST}|{_HOUR}|{_SPAN})"
+_MY = r"(?:(?:the|a|an|my|our|your|his|her|their|this|these|those|all|any|every|each|next) )*"
+_ADJECTIVE = (
+    r"(?:(?:late|early|rainy|sunny|cold|hot|busy|quiet|dark|big|long|whole|bad|good|school|public|"
+    rf"bank|summer|winter|christmas|easter|{_DAY}|first|second|third|last|other) )?"
+)
+_WHEN_IT_IS = (
+    rf"(?:on|in|at|before|after|during|until|till|by|over|throughout|through|since|from|around|"
+    rf"between|past) {_MY}{_ADJECTIVE}{_TIME}"
+    rf"(?:(?: and| or| to| until| till| through|,) (?:on |in |at )?{_MY}{_ADJECTIVE}{_TIME})*"
+)
+_PLACE = (
+    r"(?:in (?:public|private|class|church|bed|court|town|transit)|at (?:work|home|school|church|"
+    r"university|college|sea|(?:the|my) (?:office|gym|desk|table|airport|station))|in (?:the|my|"
+    r"our) (?:office|car|kitchen|classroom|bus|train|lab|house|gym|street|shop|store|library)|"
+    r"on (?:the|my|a|our) (?:phone|mobile|bus|train|plane|road|go|street|way|commute|"
+    r"smartphone|watch|tablet|laptop)|on (?:mobile|vacation|holiday|leave|duty|weekdays|"
+    r"stage|air)|over the phone|by phone|while (?:driving|walking|commuting|working|asleep))"
+)
+_NAMED_TIME = (
+    rf"(?:(?<!from )(?<!as of )(?<!starting )(?<!since )"
+    r"(?:(?:until|by|before|after) )?today(?! on)(?!')|tonight(?!')|"
+    rf"(?:(?:from|starting|until|by|before|after|as of|since) )?tomorrow(?! on)(?!')(?: "
+    rf"{_PART_OF_DAY})?|(?:this|next) (?:week|month|year|{_DAY}|"
+    rf"{_PART_OF_DAY}|{_SEASON})|(?:every|each) (?:second |other |single )?(?:{_DAY}|"
+    rf"{_PART_OF_DAY}|{_MONTH}|{_SEASON}|week-?ends?)|once an? (?:day|week|month)|(?:for|during) "
+    rf"the rest of the (?:day|week|month|year|night|evening)|starting (?:on |next )?{_DAY}|"
+    rf"(?:from )?{_DAY} (?:to|through|till|until) {_DAY})"
+)
+_IS_DOING = (
+    r"(?:(?:I|we|he|she|they|it|there|somebody|someone)(?:'(?:m|s|re|ve|ll|d)\b| (?!(?:and|or|but|"
+    r"not|in|on|at|as|to|with|for|of|instead|rather)\b)[a-z]+)|(?:the|my|our|his|her) "
+    r"(?!(?:answer|reply|response|question|request)\b)[a-z]+ (?:is|are|was|were|has|have|had|"
+    r"gets?|comes?|goes|ends?|starts?|begins?|arrives?|leaves?|opens?|closes?|wakes?|sleeps?))"
+)
+_CLAUSE = (
+    r"(?:(?:as|so) long as(?! (?:it (?:takes|needs)|(?:I|we|they|you) (?:like|want|"
+    r"need|wish))\b)|after|before|until|till|once(?= (?:I|we|it)\b)|by the time|now that|"
+    r"ever since|provided(?: that)?|providing(?: that)?|"
+    rf"given that|on condition that|assuming(?: that)?) {_IS_DOING}[^,;:]*"
+)
+_NAMED = rf"(?:{_WHEN_IT_IS}|{_PLACE}|{_NAMED_TIME})"
+_FIRST = re.compile(
+    rf"(?:(?:but|and|only|just|please|always|also|even) )*(?P<said>{_NAMED}|(?!once){_CLAUSE})"
+    rf"(?:(?P<comma>, (?:then )?)| )(?P<demand>\S.*)",
+    re.I,
+)
+_LAST = re.compile(rf"(?P<demand>.+?),? (?:only |just |even )?(?P<said>{_CLAUSE})", re.I)
+_WITHIN = re.compile(
+    rf"(?<= )(?P<said>{_NAMED})(?=$|[,;:.!?)]| (?:with|without|by|using|under|below|at most|at "
+    r"least|no|never|always|only|please|because|so|since|as|in (?:one|two|three|four|a|an|at "
+    r"most|under|\d|(?-i:[A-Z])|bullet|prose|verse|rhyme|all|lower|upper|capital)|use|keep|"
+    r"answer|and|but|or)\b)",
+    re.I,
+)
+_TOLD = re.compile(
+    rf"{SAYING}|\b(?:say|tell|mention|remind|note|explain|state|inform|ask|recommend|suggest|offer|"
+    r"invite|refer|wish|talk|speak|discuss|warn|announce|write (?:about|that)|call|advise|describe|"
+    r"quote|list|name|about|point|send|promise|apologi[sz]e|thank|greet|give|add (?:that|the|our|a "
+    r"(?:note|hint|remark|reminder))|include (?:that|the|our|a (?:note|hint|remark|reminder))|"
+    r"that|which|who|whether|how|what|where|when(?:ever)?|if)\b",
+    re.I,
+)
+"""What a time may belong to: something said, a place that is named, another condition."""
+_NOUN_OF_TIME = re.compile(
+    r"\b(?:times?|hours?|dates?|appointments?|events?|days?|deadlines?|things?|everything|plans|"
+    r"trips?|part(?:y|ies)|flights?|trains?|news|weather|menu|schedules?)$",
+    re.I,
+)
+"""What has a time of its own: "for times after noon"."""
+_WORD_SAID = re.compile(
+    r"\b(?:say|mention|write|quote) (?:the (?:word|phrase|sentence)s? )?\"\"", re.I
+)
+"""A quotation, whose own times do not count: what follows it limits the demand."""
+_REST_OF_TIME = re.compile(r"the rest of the (?:day|week|month|year|night|evening)", re.I)
+_TEXT_AT_TIME = re.compile(
+    rf"(?P<said>(?:on|in|at|before|after|during) {_MY}{_ADJECTIVE}(?:{_DAY}|{_PART_OF_DAY}|"
+    rf"week-?ends?|week-?days?|noon|midnight)|today|tonight|tomorrow)$",
+    re.I,
+)
+"""When something is written, at the end of a scope: "emails to my boss on Mondays"."""
+_PARTS = re.compile(
+    r"(?:[,;:]| [-–—]) | (?:because|so that|so|since|(?<!\blong )as) (?=(?:I|we|my|it|they)\b)"
+)
+
+
+_STRAIGHT = str.maketrans("’“”", '\'""')
+
+
+def find_circumstance(sentence: str, demands: Callable[[str], bool]) -> str:
+    """Return the time or the circumstance that limits the demand of a sentence; or "".
+
+    Args:
+        demands: tells whether a text is a demand; a bare noun is none.
+    """
+    text = QUOTED.sub('""', sentence.translate(_STRAIGHT)).rstrip(" .!?;")
+    if found := _find_in_front(text, demands):
+        return found
+    part = split_rule(text)
+    if part.scope:
+        return _find_in_scope(part.scope) or _find_in_demand(part.effect, demands)
+    return _find_in_demand(text, demands)
+
+
+def _find_in_scope(scope: str) -> str:
+    """Return when a text is written; what is asked about may have a time: "trains on Sunday"."""
+    if _REST_OF_TIME.fullmatch(scope):
+        return f"for {scope}"
+    is_text = read_situation(scope).kind in ("writing", "task")
+    found = _TEXT_AT_TIME.search(scope) if is_text else None
+    return found["said"] if found else ""
+
+
+def _find_in_front(text: str, demands: Callable[[str], bool]) -> str:
+    first = _FIRST.fullmatch(text)
+    if first and (starts_effect(first["demand"]) or (first["comma"] and demands(first["demand"]))):
+        return first["said"].strip()
+    return ""
+
+
+def _find_in_demand(text: str, demands: Callable[[str], bool]) -> str:
+    for clause in _PARTS.split(text):
+        if found := _find_in_clause(clause.strip(), demands):
+            return found
+    return _find_parted(text, demands)
+
+
+def _find_in_clause(clause: str, demands: Callable[[str], bool]) -> str:
+    for found in (_WITHIN.search(clause), _LAST.fullmatch(clause)):
+        before = clause[: found.start("said")].strip(" ,") if found else ""
+        if not found or not before or _is_told(before):
+            continue
+        rest = f"{before}{clause[found.end('said') :]}"
+        if any(starts_effect(text) or demands(text) for text in (before, rest)):
+            return found["said"].strip()
+    return ""
+
+
+def _find_parted(text: str, demands: Callable[[str], bool]) -> str:
+    """Return a circumstance that a comma parts from the demand: "No emojis, please, at night"."""
+    before, _, last = text.rpartition(", ")
+    is_one = re.fullmatch(rf"(?:but |only |just |at least )*(?:{_NAMED}|{_CLAUSE})", last, re.I)
+    is_demand = starts_effect(before) or demands(before)
+    return last if before and is_one and is_demand and not _is_told(before) else ""
+
+
+def _is_told(before: str) -> bool:
+    is_of_noun = _NOUN_OF_TIME.search(before) is not None
+    return is_of_noun or _TOLD.search(_WORD_SAID.sub("", before)) is not None

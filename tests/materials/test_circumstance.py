@@ -1,0 +1,126 @@
+"""Times and circumstances that no request tells: a rule that holds only then is refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from selfteach.errors import DataError
+from selfteach.materials.rule import read_rule, suggest_check
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Answer in one sentence on Mondays.",
+        "On Tuesdays, answer in one sentence.",
+        "After midnight, answer in one sentence.",
+        "Before lunch stay under 20 words.",
+        "Answer in one sentence during Lent.",
+        "Answer in one sentence in the morning.",
+        "Answer in one sentence today.",
+        "Answer in one sentence in public.",
+        "Answer in one sentence before the deadline.",
+        "Provided that it rains, answer in one sentence.",
+        "Never use emojis at night.",
+        "No emojis, please, on Mondays.",
+        "Answer on Mondays in one sentence.",
+        "Every Friday end with “Have a nice weekend”.",
+        'End every answer with "Bye" in the evening.',
+        'Begin with "Hi" after I say please.',
+        "Stay under 20 words for the rest of the day.",
+        "Stay under 20 words from Monday to Friday.",
+        "During meetings stay under 20 words.",
+        "Use emojis until I tell you to stop.",
+        "Stay under 40 words in emails to my boss on Mondays.",
+        "When I text Zoe at night, use a heart.",
+        "Never say “no” on Mondays.",
+        "On rainy days use an umbrella emoji.",
+        "Since the pandemic answer in one sentence.",
+    ],
+)
+def test_a_rule_that_holds_at_a_time_is_refused_with_a_cure(text: str) -> None:
+    with pytest.raises(DataError, match="no request tells") as refused:
+        read_rule(text)
+    assert "--when" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "scope", "check"),
+    [
+        ("Answer in one sentence, at all times.", "", "max_sentences=1"),
+        ("From today on answer in one sentence.", "", "max_sentences=1"),
+        ("I'm busy today, so answer in one sentence.", "", "max_sentences=1"),
+        ("My eyes get tired at night, so nothing over forty words.", "", "max_words=40"),
+        ("Keep it short, we meet on Monday.", "", "max_words=40"),
+        ("Answer in one sentence, it is late today.", "", "max_sentences=1"),
+        ("Never talk about Monday.", "", 'not contains "Monday"'),
+        ("Write “on Mondays” in every answer.", "", 'contains "on Mondays"'),
+        ("Before answering, say “Hm”.", "", 'contains "Hm"'),
+        (
+            "Answer in one sentence in the morning newsletter.",
+            "the morning newsletter",
+            "max_sentences=1",
+        ),
+        ("In good morning texts use bullet points.", "good morning texts", "format=list"),
+        ("In Monday newsletters use bullet points.", "Monday newsletters", "format=list"),
+        ("Use bullet points in good morning messages.", "good morning messages", "format=list"),
+        ("In meeting notes use bullet points.", "meeting notes", "format=list"),
+        (
+            "Stay under 30 words in messages to my team at work.",
+            "messages to my team at work",
+            "max_words=29",
+        ),
+        (
+            "Use bullet points in reports on the holidays.",
+            "reports on the holidays",
+            "format=list",
+        ),
+        ("In emails about Monday use bullet points.", "emails about Monday", "format=list"),
+        (
+            "Answer in one sentence when asked about trains on Sunday.",
+            "trains on Sunday",
+            "max_sentences=1",
+        ),
+    ],
+)
+def test_a_time_that_limits_no_demand_is_none(text: str, scope: str, check: str) -> None:
+    rule = read_rule(text)
+    assert (rule.scope, suggest_check(rule)) == (scope, check)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Say that we are closed on Mondays.",
+        "Tell customers that we close at noon.",
+        "Use a 24-hour clock for times after noon.",
+        "Write as long as you like.",
+        "Use the past tense for events before today.",
+        "Never say it is late at night.",
+        "Never mention what happened in the office.",
+        "Make it as long as a tweet.",
+        "Put two spaces after every period.",
+        "Use no jargon in public posts.",
+    ],
+)
+def test_what_has_a_time_of_its_own_is_not_refused(text: str) -> None:
+    read_rule(text)
+
+
+def test_a_condition_of_requests_is_a_scope() -> None:
+    rule = read_rule("As long as a customer asks about refunds, answer in one sentence.")
+    assert (rule.scope, rule.effect) == ("refunds", "answer in one sentence")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Answer in one sentence near the lake.", "Answer in one sentence at the third step."],
+)
+def test_a_number_of_words_somewhere_is_not_read_for_everywhere(text: str) -> None:
+    assert suggest_check(read_rule(text)) is None
+
+
+def test_a_time_in_a_given_effect_is_refused_too() -> None:
+    with pytest.raises(DataError, match="in the evening"):
+        read_rule("Say bye.", "texts to Zoe", 'end with "Bye" in the evening')
+    read_rule("On Mondays answer in one sentence.", "texts to Zoe", "answer in one sentence")
