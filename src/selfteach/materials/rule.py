@@ -43,6 +43,7 @@ from selfteach.materials.situation import (
     is_everything,
     is_never_met,
     is_unasked,
+    join_same_texts,
     names_topic,
     read_situation,
 )
@@ -92,7 +93,7 @@ def read_rule(text: str, when: str = "", then: str = "") -> Rule:
         _refuse_empty_condition(text)
     _refuse_instructions(text)
     plain = to_plain_conditions(drop_parentheses(text))
-    said = resolve_pronoun(leave_out_reason(join_lines(plain)))
+    said = join_same_texts(resolve_pronoun(leave_out_reason(join_lines(plain))))
     if when and then:
         scope, effect = when, then
     elif then and _is_scope_alone(said):
