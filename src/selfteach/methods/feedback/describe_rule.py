@@ -13,7 +13,7 @@ from selfteach.generate.situations import (
     list_forms,
     list_occasions_of_topic,
 )
-from selfteach.judge.check import NAMES_OF_CHECK, parse_check
+from selfteach.judge.check import NAMES_OF_CHECK, keeps_check, parse_check
 from selfteach.judge.language import is_surely_foreign
 from selfteach.materials.effect import read_effect, split_unread
 from selfteach.materials.forbidden_topics import can_forbid
@@ -124,7 +124,7 @@ def describe_text(text: str, config: FeedbackConfig) -> JsonObject:
         if part:
             lines["no_check_for"] = list_texts(unread)
             lines["check_of_the_rest"] = f"{part.check} (give it with --check to decide by it)"
-        if config.check and (conflict := find_conflict(config.check, rule)):
+        if config.check and (conflict := find_conflict(config.check, rule, keeps_check)):
             lines["conflict"] = conflict
     return lines
 

@@ -21,7 +21,7 @@ from selfteach.generate.subject import (
     list_asked_topics,
     sketch_topic,
 )
-from selfteach.judge.check import parse_check
+from selfteach.judge.check import keeps_check, parse_check
 from selfteach.materials.audience import read_audience
 from selfteach.materials.effect import read_effect, split_unread
 from selfteach.materials.effect_checks import Effect
@@ -256,7 +256,7 @@ def describe_reading(found: UnderstoodRule, check: str) -> list[str]:
         lines.append(f"the rule is read as: {read_as}")
     suggested = found.effect.check if found.effect else ""
     if check:
-        if conflict := find_conflict(check, rule):
+        if conflict := find_conflict(check, rule, keeps_check):
             lines.append(conflict)
     elif suggested and not found.forbidden_topic:
         lines.append(f'recognized: the check is "{suggested}"')
