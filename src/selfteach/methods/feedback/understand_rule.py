@@ -50,6 +50,10 @@ TOKENS_PER_WORD = 1.4
 MARGIN_TOKENS = 16
 SHOWN_KINDS = 12
 ALSO_NOT_USED = "--also is not used: the rule forbids no subject"
+ALSO_NEEDS_CHECK = (
+    "--also is not used: no check tells which answers name the subject; --check "
+    "'not contains \"NAME\"' adds one"
+)
 WHEN_CURE = (
     "Say with --when to whom something is written, or what is asked about, in a noun or two, for "
     'instance --when "emails to my boss" or --when "opening hours".'
