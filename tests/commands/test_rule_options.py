@@ -109,7 +109,8 @@ def test_a_dry_run_shows_when_then_neighbors_and_what_decides() -> None:
     found = describe_rule.describe_plan(cats, FeedbackConfig(also=("kitty",)))
     assert (found["subject"], found["neighbors"]) == ("cats", "dogs, birds")
     assert found["other_names"] == "kitty"
-    assert found["decided_by"] == 'the check not contains "cat"'
+    assert found["also"] == "forbidden as the subject is: kitty"
+    assert found["decided_by"] == 'the check not contains "cat" and not contains "kitty"'
     found = describe_rule.describe_plan(cats, FeedbackConfig(check='not contains "kitty"'))
     assert found["decided_by"] == 'the check not contains "kitty"'
     brief = understand("Be brief.", check="max_words=40")
@@ -120,6 +121,41 @@ def test_a_dry_run_shows_when_then_neighbors_and_what_decides() -> None:
     assert found["decided_by"] == describe_rule.UNCHECKED
     found = describe_rule.describe_plan(layman, FeedbackConfig(teacher="http://localhost:1#x"))
     assert found["decided_by"] == describe_rule.BY_TEACHER
+
+
+def test_names_that_a_person_adds_are_neither_neighbors_nor_named_beside_the_subject() -> None:
+    siblings = ("soccer", "basketball", "a basketball hoop", "Cricket", "rugby")
+    ball = understand(
+        "Do not talk about football.",
+        topic="football",
+        siblings=siblings,
+        check='not contains "football"',
+    )
+    also = ("basketball", "cricket")
+    left = describe_rule.leave_out_named_neighbors(ball, also)
+    assert left.subject.siblings == ("soccer", "rugby")
+    assert describe_rule.leave_out_named_neighbors(ball, ()) is ball
+    is_good = describe_rule.make_filter(left, also)
+    assert not is_good(GeneratedPrompt("Who won the cricket match?", "near", "", "rugby"))
+    assert is_good(GeneratedPrompt("Who won the rugby match?", "near", "", "rugby"))
+    assert is_good(GeneratedPrompt("Who won the cricket match?", "target", "", "football"))
+    boss = understand("In emails to my boss be brief.", siblings=siblings)
+    assert describe_rule.leave_out_named_neighbors(boss, also) is boss
+
+
+def test_a_dry_run_says_what_added_and_removed_names_do() -> None:
+    config = FeedbackConfig(also=("basketball",), not_also=("Premier League",))
+    found = describe_rule.describe_text("Do not talk about football.", config)
+    assert found["also"] == "forbidden as the subject is: basketball"
+    assert found["not"] == "no name of the subject, if the run finds it: Premier League"
+    assert found["decided_by"].endswith('"football" and not contains "basketball"')
+    found = describe_rule.describe_text("Answer in one sentence.", config)
+    assert found["not"] == "--not is not used: the rule forbids no subject"
+    assert "also" not in found
+    checked = config.model_copy(update={"check": 'not contains "ball"'})
+    found = describe_rule.describe_text("Do not talk about football.", checked)
+    assert found["not"].startswith("--not is not used: beside --check")
+    assert found["decided_by"] == 'the check not contains "ball" and not contains "basketball"'
 
 
 def test_a_dry_run_says_what_an_indirect_rule_is_read_as() -> None:

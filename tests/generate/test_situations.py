@@ -9,6 +9,7 @@ import re
 import pytest
 
 from scripted import Scripted
+from selfteach.errors import DataError
 from selfteach.generate import situations
 from selfteach.generate.situations import (
     GENRE_QUESTION,
@@ -26,6 +27,7 @@ from selfteach.generate.situations import (
     list_other_genres,
     write_occasions,
 )
+from selfteach.materials.rule import read_rule
 from selfteach.materials.situation import (
     Situation,
     has_built_requests,
@@ -255,6 +257,17 @@ def test_the_rounds_end_where_the_model_writes_nothing_of_use() -> None:
         ("emails to my boss, Jared", ("my boss, Jared", "Jared", "my boss")),
         ("emails to friends and family", ("friends and family",)),
         ("letters to Smith and Sons", ("Smith and Sons",)),
+        ("writing to my boss or to clients", ("my boss", "clients", "a client")),
+        ("emails to my boss and to my team", ("my boss and my team", "my boss", "my team")),
+        ("texting my mum, or to Dad", ("my mum", "Dad")),
+        (
+            "emails to my boss and in emails to my team",
+            ("my boss and my team", "my boss", "my team"),
+        ),
+        ("letters to the bank or to the tax office", ("the bank", "the tax office")),
+        ("messages to my wife and the kids", ("my wife and the kids", "my wife", "the kids")),
+        ("emails to my boss or a client", ("my boss", "a client")),
+        ("emails to research and development", ("research and development",)),
         ("emails to the sales and marketing team", ("the sales and marketing team",)),
     ],
 )
@@ -263,6 +276,45 @@ def test_several_addressees_are_written_to_one_by_one(scope: str, names: tuple[s
     situation = read_situation(scope)
     assert (situation.kind, situation.names) == ("writing", names)
     assert not set(list_other_addressees(situation, for_exam=False)) & set(names)
+
+
+def test_texts_of_two_kinds_to_two_people_are_no_situation() -> None:
+    assert read_situation("emails to my boss or in texts to my mum").kind == "other"
+
+
+def test_the_same_texts_to_somebody_else_are_one_condition() -> None:
+    rule = read_rule("In emails to my boss and in emails to my team stay under 40 words.")
+    assert rule.effect == "stay under 40 words"
+    assert read_situation(rule.scope).names == ("my boss and my team", "my boss", "my team")
+    with pytest.raises(DataError, match="different conditions"):
+        read_rule("In emails to my boss be brief and in emails to my team use emojis.")
+
+
+@pytest.mark.parametrize(
+    ("addressee", "members", "neighbors"),
+    [
+        (
+            "my family",
+            ["my son Leo", "my brother Tom", "my wife", "my sister Julia", "my daughter", "Peter"],
+            ["my boss", "the bank", "my lawyer", "my neighbor"],
+        ),
+        ("my team", ["a colleague", "a new employee", "David"], ["my mother", "the bank"]),
+        ("my coworker", ["a colleague", "my team"], ["my mother", "the bank"]),
+        ("my parents", ["my mom", "my dad", "my father", "the whole family"], ["my sister Julia"]),
+        ("my mum", ["my mother", "my parents", "the whole family"], ["my son Leo"]),
+        ("my friends", ["my friend Anna", "my best friend", "Sophie", "Laura"], ["my boss"]),
+        ("my brothers", ["my brother Tom", "the whole family"], ["my sister Julia", "my mother"]),
+        ("my daughter", ["the whole family"], ["my mother", "my husband", "the bank"]),
+    ],
+)
+def test_no_neighbor_belongs_to_the_addressee_or_has_it_as_a_member(
+    addressee: str, members: list[str], neighbors: list[str]
+) -> None:
+    situation = read_situation(f"emails to {addressee}")
+    learned = list_other_addressees(situation, for_exam=False)
+    others = {*learned, *list_other_addressees(situation, for_exam=True)}
+    assert not others & set(members)
+    assert set(neighbors) <= others
 
 
 TOPICS = [Occasion("topic", text) for text in ("gravity", "the moon", "how a bicycle works")]

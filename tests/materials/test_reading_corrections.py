@@ -20,6 +20,7 @@ from selfteach.errors import DataError, UsageError
 from selfteach.materials.columns import parse_columns
 from selfteach.materials.corrections import (
     KEYS,
+    Corrections,
     Edit,
     _drop_conflicts,
     find_quoted_places,
@@ -27,6 +28,7 @@ from selfteach.materials.corrections import (
     read_edit,
     read_prompts,
 )
+from selfteach.materials.quoted_criticism import split_quoted_criticism
 from selfteach.methods.corrections.read_corrections import (
     read_again,
     read_material,
@@ -581,6 +583,81 @@ def test_a_criticism_may_quote_what_it_is_about(
     assert not edit.quote or edit.quote in QUOTED
     whole = read_edit({**row, "quote": None, "feedback": "too formal"}, "x:1")
     assert (edit.id == whole.id) is (expected == ("too formal", ""))
+
+
+BEGGING = (
+    "Dear Sir, I hereby beseech you to grant me leave. I don't care when. Of course, I thank you. "
+    "Kind regards and good night"
+)
+
+
+@pytest.mark.parametrize(
+    ("feedback", "words", "quote"),
+    [
+        (
+            '"I hereby beseech you to grant me leave." is too formal',
+            "too formal",
+            "I hereby beseech you to grant me leave.",
+        ),
+        ("'I hereby beseech you': too formal", "too formal", "I hereby beseech you"),
+        ('"I hereby beseech you" - too formal', "too formal", "I hereby beseech you"),
+        ("“I hereby beseech you” — too formal", "too formal", "I hereby beseech you"),
+        (
+            'this sentence is too formal: "I hereby beseech you to grant me leave."',
+            "too formal",
+            "I hereby beseech you to grant me leave.",
+        ),
+        ('too formal: "I hereby beseech you"', "too formal", "I hereby beseech you"),
+        ('Too formal ("I hereby beseech you")', "Too formal", "I hereby beseech you"),
+        ('"Dear Sir" sounds stiff and cold', "sounds stiff and cold", "Dear Sir"),
+        ('The greeting "Dear Sir," is way too stiff.', "way too stiff", "Dear Sir,"),
+        ("'I don't care when' is a bit rude", "a bit rude", "I don't care when"),
+        ('I find "I hereby beseech you" too formal', "too formal", "I hereby beseech you"),
+    ],
+)
+def test_a_criticism_quotes_its_part_in_many_forms(feedback: str, words: str, quote: str) -> None:
+    row = {"prompt": "Ask for leave.", "answer": BEGGING, "feedback": feedback}
+    edit = read_edit(row, "x:1")
+    assert (edit.feedback, edit.quote) == (words, quote)
+
+
+@pytest.mark.parametrize(
+    "feedback",
+    [
+        'Do not say "Dear Sir"',
+        'Never write: "I hereby beseech you"',
+        '"Dear Sir" appears too often',
+        '"Dear Sir" is used too often',
+        '"Dear Sir" - use "Hi Tom" instead',
+        'say "Hi Tom" instead of "Dear Sir"',
+        'less "of course"',
+        'it must end with "Kind regards"',
+        'keep: "Kind regards"',
+        '"Dear Sir" is good',
+        '"Sir" is too formal',  # one word
+        '"I implore you" is too formal',  # not in the answer
+        'too long, and "Dear Sir" is too formal',
+    ],
+)
+def test_a_criticism_of_every_answer_has_no_quoted_part(feedback: str) -> None:
+    row = {"prompt": "Ask for leave.", "answer": BEGGING, "feedback": feedback}
+    edit = read_edit(row, "x:1")
+    assert (edit.feedback, edit.quote) == (feedback, "")
+
+
+def test_the_dry_run_shows_the_quoted_part() -> None:
+    row = {"prompt": "Ask.", "answer": BEGGING, "feedback": '"Dear Sir" is too formal'}
+    found = Corrections(criticisms=[read_edit(row, "x:1")])
+    (line,) = describe_material(found, Settings())["criticisms"]
+    assert line.startswith('"too formal", of 1 answer, about "Dear Sir": ')
+
+
+@pytest.mark.parametrize("part", ["too ", "very, ", "formal and ", "'a ", '"a b" ', "a for me "])
+def test_a_long_criticism_is_split_in_little_time(part: str) -> None:
+    started = time.process_time()
+    split_quoted_criticism(f"{(part * 4000)[:8000]}!")
+    split_quoted_criticism(f'"one two" is {(part * 4000)[:8000]}!')
+    assert time.process_time() - started < 2.0
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from selfteach.errors import DataError
-from selfteach.judge.check import parse_check
+from selfteach.judge.check import keeps_check, parse_check
 from selfteach.materials.effect import read_effect, split_unread
 from selfteach.materials.rule import MAX_CHARS, find_conflict, read_rule, suggest_check
 from selfteach.materials.scope import join_lines, to_plain_conditions
@@ -691,12 +691,39 @@ CONFLICTS = [
     ("Speak like a pirate.", "starts Ahoy", ""),
     ('Start with "Ahoy".', 'starts "Ahoy there"', ""),
     ("Do not talk about cars.", "not (contains cat or not contains car)", "the rule says"),
+    (
+        "When asked about opening hours, say that we close at six.",
+        'not contains "six"',
+        'the rule says "We close at six", the check not contains six: the check decides',
+    ),
+    (
+        "When asked about opening hours, say that we close at six.",
+        'contains "seven"',
+        'the rule says "We close at six", the check contains seven: the check decides',
+    ),
+    ("When asked about opening hours, say that we close at six.", 'not contains "at six"', "the"),
+    ("When asked about opening hours, say that we close at six.", 'contains "7 pm"', "the rule"),
+    (
+        "When asked about parking, say that parking is free on Sundays.",
+        'contains "Monday"',
+        "the rule",
+    ),
+    ("When asked about refunds, say that they take 14 days.", 'contains "30 days"', "the rule"),
+    ("When asked about prices, say that it costs 20 euros.", 'not contains "euros"', "the rule"),
+    ("When asked about opening hours, say that we close at six.", 'contains "6"', ""),
+    ("When asked about opening hours, say that we close at six.", 'contains "6 pm"', ""),
+    ("When asked about opening hours, say that we close at six.", 'contains "please"', ""),
+    ("When asked about opening hours, say that we close at six.", 'not contains "we"', ""),
+    ("When asked about opening hours, say that we close at six.", 'not regex "[!]"', ""),
+    ("When asked about opening hours, say that we close at six.", "max_words=9", ""),
+    ("When asked about parking, say that parking is free on Sundays.", 'contains "Sunday"', ""),
+    ("When asked about refunds, say that they take 14 days.", 'contains "fourteen"', ""),
 ]
 
 
 @pytest.mark.parametrize(("text", "check", "line"), CONFLICTS)
 def test_a_check_that_contradicts_the_rule_is_named(text: str, check: str, line: str) -> None:
-    found = find_conflict(check, read_rule(text))
+    found = find_conflict(check, read_rule(text), keeps_check)
     assert found.startswith(line) if line else found == ""
 
 

@@ -22,7 +22,10 @@ from selfteach.methods.corrections.read_corrections import (
     warn_of_few,
 )
 from selfteach.methods.input_sources import describe_dropped, describe_repaired
-from selfteach.text import format_count
+from selfteach.text import format_count, shorten_text
+
+MAX_SHOWN_QUOTES = 3
+"""So many quoted parts of answers are shown of each criticism."""
 
 
 def run_corrections(
@@ -67,8 +70,8 @@ def run_corrections(
 def describe_material(material: Corrections, config: Settings) -> Mapping[str, Any]:
     """Return what was read and how it is understood, without a model."""
     criticisms = [
-        f'"{edits[0].feedback}", of {format_count(len(edits), "answers")}: '
-        f"{describe_checks(edits, config)}"
+        f'"{edits[0].feedback}", of {format_count(len(edits), "answers")}'
+        f"{describe_quotes(edits)}: {describe_checks(edits, config)}"
         for edits in material.group_by_feedback(config.check)
     ]
     return {
@@ -80,6 +83,13 @@ def describe_material(material: Corrections, config: Settings) -> Mapping[str, A
         "repaired_rows": describe_repaired(material.cleaned_rows),
         "dropped_rows": describe_dropped(material.outcomes),
     }
+
+
+def describe_quotes(edits: Sequence[Edit]) -> str:
+    """Return which words of the answers a criticism is about, or "" where it is about the whole."""
+    quotes = [f'"{shorten_text(edit.quote)}"' for edit in edits if edit.quote]
+    shown = quotes[:MAX_SHOWN_QUOTES] + ["..."] * (len(quotes) > MAX_SHOWN_QUOTES)
+    return f", about {', '.join(shown)}" if quotes else ""
 
 
 def describe_checks(edits: Sequence[Edit], config: Settings) -> str:

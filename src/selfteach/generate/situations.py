@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -412,13 +412,28 @@ def list_other_addressees(situation: Situation, *, for_exam: bool) -> list[str]:
     """Return everyday addressees that are not the rule's own, nor may be the same person, in
     whatever language the rule names it.
     """
-    own = set(re.findall(r"\w+", situation.addressee.lower())) - _SMALL_WORDS
-    own |= set(list_english_people(situation.addressee))
+    named = set(re.findall(r"\w+", situation.addressee.lower())) - _SMALL_WORDS
+    named |= {to_singular(word) for word in named}
+    named |= set(list_english_people(situation.addressee))
+    own = named | list_members(named)
     for group in _TABLES["alike"]:
         if own & set(group):
             own |= set(group)
+    own |= list_wholes(named)
     table = _TABLES["exam_addressees" if for_exam else "addressees"]
     return [who for who in table if not own & set(re.findall(r"\w+", who.lower()))]
+
+
+def list_members(named: Collection[str]) -> set[str]:
+    """Return words for members of the groups that are named: "sister" for a family."""
+    groups = _TABLES["members"]
+    return {one for wholes, members in groups if set(named) & set(wholes) for one in members}
+
+
+def list_wholes(named: Collection[str]) -> set[str]:
+    """Return words for groups that have a member that is named: "family" for a sister."""
+    groups = _TABLES["members"]
+    return {one for wholes, members in groups if set(named) & set(members) for one in wholes}
 
 
 _SMALL_WORDS = frozenset(("my", "the", "a", "an", "our", "old", "new", "best", "whole", "of"))

@@ -20,15 +20,69 @@ _UNITS = ("characters", "words", "sentences", "paragraphs")
 
 def find_clash(first: str, second: str) -> tuple[CheckDemand, CheckDemand] | None:
     """Return a demand of each check that no answer can meet together, or None."""
-    for one in list_conditions(first):
-        for other in list_conditions(second):
-            if clash(one, other):
+    ours, theirs = list_conditions(first), list_conditions(second)
+    in_words = not any(map(_wants_signs, (*ours, *theirs)))
+    for one in ours:
+        for other in theirs:
+            if clash(one, other) or (in_words and _leave_no_words(one, other)):
                 return one, other
     return None
 
 
+def find_empty_bound(check: str) -> CheckDemand | None:
+    """Return a bound of a check that leaves nothing but signs to be said (`max_words=0`), or None.
+
+    Where the check wants a sign, an answer of emojis may meet it.
+    """
+    found = list_conditions(check)
+    if any(map(_wants_signs, found)):
+        return None
+    return next((one for one in found if _leaves_nothing(*_state_bound(one))), None)
+
+
+def _leaves_nothing(bound: str, number: int) -> bool:
+    return bound.startswith("max_") and number <= 0
+
+
+def _wants_signs(demand: CheckDemand) -> bool:
+    """Return whether a demand asks for what need not be words: an emoji, or a pattern."""
+    is_text = demand.name in _TEXTS and not any(map(str.isalnum, demand.value))
+    return not demand.negated and (is_text or demand.name == "regex")
+
+
+def _state_bound(demand: CheckDemand) -> tuple[str, int]:
+    """Return the name and the number of a bound, as one that is not negated; ("", 0) for another
+    demand.
+
+    `not max_words=10` is `min_words=11`.
+    """
+    side, _, unit = demand.name.partition("_")
+    if unit not in _UNITS or not re.fullmatch("[0-9]{1,6}", demand.value):
+        return "", 0
+    number = int(demand.value)
+    if not demand.negated:
+        return demand.name, number
+    return (f"min_{unit}", number + 1) if side == "max" else (f"max_{unit}", number - 1)
+
+
+MAX_CHARACTERS_OF_WORD = 120
+"""No word of an answer is longer; most links are shorter, too."""
+
+
+def _leave_no_words(one: CheckDemand, other: CheckDemand) -> bool:
+    """Return whether an answer of so few words has fewer characters than are asked for."""
+    bounds = dict(map(_state_bound, (one, other)))
+    if set(bounds) != {"max_words", "min_characters"}:
+        return False
+    return bounds["min_characters"] > MAX_CHARACTERS_OF_WORD * bounds["max_words"]
+
+
 def clash(one: CheckDemand, other: CheckDemand) -> bool:
     """Return whether no answer can meet both demands."""
+    if _leave_no_room(one, other) or _leave_no_room(other, one):
+        return True
+    if _are_contrary_formats(one, other):
+        return True
     if one.name == other.name and _fold(one) == _fold(other):
         return one.negated != other.negated
     if one.negated != other.negated:
@@ -36,11 +90,49 @@ def clash(one: CheckDemand, other: CheckDemand) -> bool:
         return _holds(wanted, forbidden)
     if one.negated:
         return {one.value, other.value} == _LETTERS and one.name == other.name == "regex"
-    if one.name == other.name == "format":
-        return True
     if one.name == other.name and one.name in _ONE_VALUE:
         return not _agree(one, other)
-    return _leave_no_room(one, other) or _leave_no_room(other, one)
+    return _is_too_long(one, other) or _is_too_long(other, one)
+
+
+_LISTS = ("list", "numbered")
+
+
+def _are_contrary_formats(one: CheckDemand, other: CheckDemand) -> bool:
+    """Return whether one demand wants a list, and the other one something that has none.
+
+    A numbered list is a list, and JSON has no list items.
+    """
+    if not one.name == other.name == "format":
+        return False
+    values = set()
+    for demand in (one, other):
+        value = _fold(demand).replace("_", " ")
+        if demand.negated and value not in ("list", "no list"):
+            return False
+        opposite = "no list" if value == "list" else "list"
+        values.add(opposite if demand.negated else value)
+    return bool(values & set(_LISTS)) and bool(values & {"json", "no list"})
+
+
+def _is_too_long(wanted: CheckDemand, most: CheckDemand) -> bool:
+    """Return whether the text that an answer must have is longer than it may be.
+
+    The words of a beginning or an ending stand apart; those of `contains` may be joined by hyphens.
+    """
+    name, number = _state_bound(most)
+    if wanted.name not in _TEXTS or wanted.negated:
+        return False
+    letters = [char for char in wanted.value if char.isalnum()]
+    if name == "max_characters":
+        return len(letters) - MAX_LIGATURES > number
+    words = [word for word in wanted.value.split() if any(map(str.isalnum, word))]
+    least = bool(words) if wanted.name == "contains" else len(words)
+    return name == "max_words" and least > number
+
+
+MAX_LIGATURES = 2
+"""So many letters an answer may have fewer than the text: a ligature is one character."""
 
 
 _TEXTS = ("starts", "ends", "contains")
@@ -56,7 +148,7 @@ SEARCH_TIMEOUT_S = 0.5
 def _holds(wanted: CheckDemand, forbidden: CheckDemand) -> bool:
     """Return whether every answer that meets a demand holds what the other one forbids."""
     if wanted.name in _TEXTS:
-        return _finds(forbidden, wanted.value)
+        return _finds(forbidden, wanted.value) or _is_edge_of(forbidden, wanted)
     is_list = wanted.name == "format" and wanted.value in ("list", "numbered")
     if is_list or (wanted.name == "regex" and wanted.value.startswith(_ITEM)):
         finds_any = forbidden.name == "regex" and all(_finds(forbidden, one) for one in _BULLETS)
@@ -71,6 +163,20 @@ def _holds(wanted: CheckDemand, forbidden: CheckDemand) -> bool:
         return True
     signs = _list_first_signs(wanted.value)
     return bool(signs) and all(_finds(forbidden, sign) for sign in signs)
+
+
+def _is_edge_of(forbidden: CheckDemand, wanted: CheckDemand) -> bool:
+    """Return whether what is wanted at an end of the answer begins, or ends, with what is forbidden
+    there, in whole words.
+    """
+    if forbidden.name != wanted.name or wanted.name not in ("starts", "ends"):
+        return False
+    part, whole = _fold(forbidden), _fold(wanted)
+    if wanted.name == "ends":
+        part, whole = part[::-1], whole[::-1]
+    rest = whole.removeprefix(part)
+    is_inside = rest != whole and part[:1].isalnum() and part[-1:].isalnum()
+    return is_inside and not rest[:1].isalnum()
 
 
 def _finds(forbidden: CheckDemand, text: str) -> bool:
@@ -166,10 +272,10 @@ def _agree(one: CheckDemand, other: CheckDemand) -> bool:
 
 def _leave_no_room(least: CheckDemand, most: CheckDemand) -> bool:
     """Return whether a lower bound is above an upper bound of the same unit."""
-    unit = least.name.removeprefix("min_")
-    if least.name == unit or not most.name.startswith("max_"):
+    (low, number), (high, limit) = map(_state_bound, (least, most))
+    if not (low.startswith("min_") and high.startswith("max_")):
         return False
-    other = most.name.removeprefix("max_")
+    unit, other = low.removeprefix("min_"), high.removeprefix("max_")
     # a paragraph has a sentence or more, a sentence a word, and a word a character
     is_comparable = _UNITS.index(unit) >= _UNITS.index(other)
-    return is_comparable and int(least.value) > int(most.value)
+    return is_comparable and number > limit

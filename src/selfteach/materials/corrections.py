@@ -7,7 +7,8 @@ A row is one of these; other keys are ignored.
   messages                       the last turn is the edited one; its former text is in its
                                  `original`, or in the row's `answer`
   prompt, answer, feedback       a criticism: "too long, and no emoji". With `quote`, or as
-                                 "the quoted words": too formal, it is about these words alone
+                                 "the quoted words": too formal, or "the quoted words" is too
+                                 formal, it is about these words alone
 The filled parts decide the form. Their names may be in upper or lower case. A correction that is
 equal to its answer is an approval, which becomes an anchor; with a feedback it is a criticism.
 """
@@ -27,6 +28,7 @@ from selfteach.files import BadLine, read_lines, set_aside
 from selfteach.materials.columns import Columns, rename_columns
 from selfteach.materials.criticism import normalize_criticism
 from selfteach.materials.examples import is_whole_pair
+from selfteach.materials.quoted_criticism import split_quoted_criticism
 from selfteach.materials.rows import (
     CLEANED_NOTE,
     convert_rows,
@@ -55,8 +57,6 @@ COLUMNS_HINT = " Other names: --columns correction=NAME,prompt=NAME."
 MAX_NAMED = 3
 Answer = tuple[Turns, str | None]
 """A prompt and an answer to it."""
-_QUOTING = re.compile(r"\s*[\"“„«](?P<quote>[^\"“”„«»]+)[\"”“»]\s*:\s*(?P<words>\S.*)", re.S)
-"""A criticism that begins with the words that it is about."""
 _EDGE = rf"(?:(?<!\w)|(?!\w)|(?<={UNSPACED})|(?={UNSPACED}))"
 """A place that is not inside a word."""
 CONTRADICTED = "contradicts another row"
@@ -217,16 +217,19 @@ def read_edit(row: JsonMapping, where: str, columns: Columns | None = None) -> E
 def _read_quote(feedback: str, quote: str, answer: str, where: str) -> tuple[str, str]:
     """Return the words of a criticism, and the words of the answer that it is about, or "".
 
-    Quoted words at its beginning that are not in the answer belong to the criticism.
+    Quoted words that are not in the answer belong to the criticism (`split_quoted_criticism`).
 
     Raises:
         DataError: the column `quote` has words that the answer does not have, or the answer has the
             quoted words twice.
     """
-    inside = None if quote else _QUOTING.fullmatch(feedback)
+    inside = None if quote else split_quoted_criticism(feedback)
     if inside:
-        quote = inside["quote"]
+        quote = inside.quote
     places = find_quoted_places(quote, answer) if quote else []
+    if inside and not (places or inside.is_label):
+        quote = quote.rstrip(" .,;:!?")  # a mark of the criticism's own: "Dear Sir," is too stiff
+        places = find_quoted_places(quote, answer)
     if len(places) > 1:
         raise DataError(
             f'its answer has the quoted words "{shorten_text(quote)}" {len(places)} times.',
@@ -235,7 +238,7 @@ def _read_quote(feedback: str, quote: str, answer: str, where: str) -> tuple[str
         )
     if places:
         start, end = places[0]
-        return inside["words"].strip() if inside else feedback, answer[start:end]
+        return inside.words if inside else feedback, answer[start:end]
     if quote and not inside:
         raise DataError(
             '"quote" is not a part of its answer.',

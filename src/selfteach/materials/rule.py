@@ -9,13 +9,16 @@ from __future__ import annotations
 import re
 import unicodedata
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import combinations
 
 from selfteach.errors import DataError, UsageError
+from selfteach.materials.check_text import CheckDemand, list_conditions, quote_value
 from selfteach.materials.circumstance import find_circumstance
 from selfteach.materials.clash import find_clash
 from selfteach.materials.effect import read_effect
+from selfteach.materials.effect_checks import Effect
 from selfteach.materials.forbidden_topics import find_pronoun_topic
 from selfteach.materials.keyword_demand import is_bare_noun
 from selfteach.materials.other_languages import ScopedText, find_unread_condition
@@ -44,9 +47,11 @@ from selfteach.materials.situation import (
     is_everything,
     is_never_met,
     is_unasked,
+    join_same_texts,
     names_topic,
     read_situation,
 )
+from selfteach.number_words import NUMBER, parse_number
 from selfteach.text import clean_text, list_texts, shorten_text
 
 MAX_CHARS = 2000
@@ -94,7 +99,7 @@ def read_rule(text: str, when: str = "", then: str = "") -> Rule:
         _refuse_empty_condition(text)
     _refuse_instructions(text)
     plain = to_plain_conditions(drop_parentheses(text))
-    said = resolve_pronoun(leave_out_reason(join_lines(plain)))
+    said = join_same_texts(resolve_pronoun(leave_out_reason(join_lines(plain))))
     if when and then:
         scope, effect = when, then
     elif then and _is_scope_alone(said):
@@ -831,13 +836,77 @@ def suggest_check(rule: Rule | str) -> str | None:
     return effect.check if effect else None
 
 
-def find_conflict(check: str, rule: Rule) -> str:
+def find_conflict(check: str, rule: Rule, keeps: Callable[[str, str], bool]) -> str:
     """Return where a person's check contradicts the rule's own words, in one line; or "".
 
     The check decides, so the line is for the person to read.
+
+    Args:
+        keeps: tells whether an answer meets a check: `selfteach.judge.check.keeps_check`.
     """
-    suggested = suggest_check(rule)
-    pair = find_clash(suggested, check) if suggested else None
-    if pair is None:
+    effect = read_effect(rule.effect or rule.text)
+    if effect is None:
         return ""
-    return f"the rule says {pair[0]}, the check {pair[1]}: the check decides"
+    if pair := find_clash(effect.check, check):
+        return f"the rule says {pair[0]}, the check {pair[1]}: the check decides"
+    if effect.is_answer and (demand := find_contrary_demand(check, effect, keeps)):
+        said = shorten_text(effect.statement.rstrip("."))
+        return f'the rule says "{said}", the check {demand}: the check decides'
+    return ""
+
+
+def find_contrary_demand(
+    check: str, effect: Effect, keeps: Callable[[str, str], bool]
+) -> CheckDemand | None:
+    """Return what a check demands against the answer that a rule gives; or None.
+
+    It forbids words that the answer needs: without them it does not meet the rule's own check. Or
+    it wants a number, a day or a month where the answer has another one.
+    """
+    answer = effect.statement
+    for demand in list_conditions(check):
+        if demand.name == "contains" and not demand.negated:
+            if _names_another_value(demand.value, answer):
+                return demand
+        elif demand.negated and demand.name in ("contains", "regex"):
+            wanted = f"{demand.name} {quote_value(demand.value)}"
+            words = [word for word in answer.split() if not keeps(wanted, word.strip(".,;:!?"))]
+            phrase = re.escape(demand.value.strip("*"))
+            left = re.sub(phrase, "", " ".join(words), flags=re.I) if phrase else answer
+            is_said = keeps(wanted, answer) and keeps(effect.check, answer)
+            if is_said and not keeps(effect.check, left):
+                return demand
+    return None
+
+
+_VALUES = (
+    re.compile(rf"\b(?:{NUMBER})\b", re.I),
+    re.compile(r"\b(?:mon|tues|wednes|thurs|fri|satur|sun)days?\b", re.I),
+    re.compile(
+        r"\b(?:january|february|march|april|may|june|july|august|september|october|november|"
+        r"december)\b",
+        re.I,
+    ),
+)
+"""What an answer names one of: a number, a day, a month."""
+_UNIT = re.compile(
+    r"\b(?:at|by|until|till|on|in|from)\b|\b(?:[ap]\.?m\b\.?|o['’]clock|euros?|dollars?|pounds?|"
+    r"minutes?|hours?|days?|weeks?|months?|years?|percent)|[€$£%]",
+    re.I,
+)
+
+
+def _names_another_value(phrase: str, answer: str) -> bool:
+    """Return whether a phrase is a number, a day or a month, and an answer names others alone."""
+    bare = _UNIT.sub("", phrase).strip(" *")
+    for values in _VALUES:
+        if values.fullmatch(bare):
+            named = {_fold_value(value) for value in values.findall(answer)}
+            return bool(named) and _fold_value(bare) not in named
+    return False
+
+
+def _fold_value(value: str) -> str:
+    """Return the same text for a number in digits and in words, and for a day and its plural."""
+    is_number = _VALUES[0].fullmatch(value) is not None
+    return str(parse_number(value)) if is_number else value.lower().removesuffix("s")

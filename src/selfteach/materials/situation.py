@@ -346,6 +346,7 @@ def read_situation(scope: str) -> Situation:
     """
     text = " ".join(scope.replace("’", "'").split()).strip(" .,;:!?")
     text = _join_topics(re.sub(r" (?:that|which) (?:is|are) (?=about )", " ", text))
+    text = _SAME_TEXTS.sub(r"\g<first> \g<join> to ", text)
     if _SECOND_CLAUSE.search(text) or _SECOND_TEXTS.search(text) or _PART_OF_TEXTS.match(text):
         return Situation("other")
     is_clause = re.match(r"(?:when|whenever|if|while|once|as soon as) ", text, re.I) is not None
@@ -473,6 +474,7 @@ def list_names(addressee: str) -> tuple[str, ...]:
     customer"; "my boss or my landlord" -> each of them; "my mom and dad" -> both, and each of them.
     """
     several = split_addressees(addressee)
+    addressee = _drop_second_to(addressee)
     if not several:
         return _list_names_of_one(addressee)
     names: tuple[str, ...] = () if re.search(r"\bor\b", addressee) else (addressee,)
@@ -503,14 +505,35 @@ _BARE_KIN = (
     "mom|mum|mommy|mummy|mother|dad|daddy|father|grandma|grandpa|granny|grandmother|grandfather"
 )
 _ADDRESSEE = re.compile(rf"{_NAME}|{_KIN}(?: {_NAME})?|{_BARE_KIN}")
+_GROUP = re.compile(
+    rf"(?:(?:the|an?|all|our|other|new|old|whole|entire) )+(?:{_GROUPS})|(?=[a-z-]+s$)(?:{_GROUPS})"
+)
+"""Somebody who is named beside one of the speaker's own: "(my boss or) clients"."""
+_TO_AGAIN = re.compile(r"(?P<join>,? (?:and|or)(?: also)?|,) (?:to|for|with) (?=[\w'’])")
+_TELLS_MORE = re.compile(r"\b(?:who|whom|whose|that|which|about|on|in)\b")
+
+
+def _list_marked(addressee: str) -> list[str]:
+    """Return the parts of an addressee before which "to" is said again; else the whole alone."""
+    parts = _TO_AGAIN.split(addressee)[::2]
+    return [addressee] if any(map(_TELLS_MORE.search, parts[:-1])) else parts
+
+
+def _drop_second_to(addressee: str) -> str:
+    """Return "my boss and to my team" as "my boss and my team"."""
+    is_list = len(_list_marked(addressee)) > 1
+    return _TO_AGAIN.sub(lambda found: f"{found['join']} ", addressee) if is_list else addressee
 
 
 def split_addressees(addressee: str) -> tuple[str, ...]:
     """Return the single addressees of a list of them; () for one addressee.
 
     "my colleagues John, Eric, or Hailey" -> "my colleague John", "Eric", "Hailey"; "my boss or
-    landlord" -> "my boss", "my landlord". What else is joined ("research and development") is one.
+    landlord" -> "my boss", "my landlord"; "the bank and to the tax office" -> each of them. What
+    else is joined ("research and development") is one.
     """
+    if len(marked := _list_marked(addressee)) > 1:
+        return tuple(one for part in marked for one in split_addressees(part) or (part,))
     first, *others = re.split(r",? (?:and|or) |, ", addressee)
     if not others or not re.search(rf" (?:and|or) (?!{_OF_FIRM}$)", addressee):
         return ()
@@ -525,6 +548,12 @@ def split_addressees(addressee: str) -> tuple[str, ...]:
             *before, noun = group[1].split()
             first = " ".join([*before, to_singular(noun), group[2]])
         return (first, *others)
+    kinds = [
+        "own" if _ADDRESSEE.fullmatch(one) else "group" if _GROUP.fullmatch(one) else ""
+        for one in (first, *others)
+    ]
+    if set(kinds) == {"own", "group"}:
+        return (first, *others)
     is_plural = [one.islower() and " " not in one and to_singular(one) != one for one in others]
     return (first, *others) if all(is_plural) and re.fullmatch("[a-z-]+s", first) else ()
 
@@ -535,7 +564,8 @@ _OWNED = ("the", "my", "our", "his", "her", "their", "all", "any", "your")
 def _make_writing(genre: str, addressee: str, topic: str = "") -> Situation:
     addressee = addressee.strip(" ,.")
     named = "" if VAGUE.search(topic) else topic
-    return Situation("writing", genre, addressee, list_names(addressee), named)
+    names = list_names(addressee)
+    return Situation("writing", genre, _drop_second_to(addressee), names, named)
 
 
 def _split_topic(text: str) -> tuple[str, str]:
@@ -790,10 +820,22 @@ _SECOND_CLAUSE = re.compile(
 
 _SECOND_TEXTS = re.compile(
     rf"\b{GENRE}(?: (?:I|you|we) [a-z]+)? (?:to|for) .+ (?:which |"
-    rf"(?:and|or) (?:(?:the|my|our|all) )*(?:ones|those|{GENRE}) (?:to|for|I|we|you) )",
+    rf"(?:and|or) (?:(?:in|for|with|when) )?(?:(?:the|my|our|all) )*(?:ones|those|{GENRE}) "
+    r"(?:to|for|I|we|you) )",
     re.I,
 )
 """More about texts to somebody: "emails to Anna or the ones to Bob", "to Anna which are long"."""
+_SAME_TEXTS = re.compile(
+    rf"(?P<first>\b(?P<genre>{GENRE}) (?:to|for) [\w'’. -]+?),? (?P<join>and|or) (?:in )?"
+    r"(?:(?:all|any|the|my|our) )*(?P=genre) (?:to|for) ",
+    re.I,
+)
+"""The same kind of text to somebody else: "emails to my boss and in emails to my team"."""
+_WHO = r"(?:(?:my|our|the|an?) [\w-]+(?: [A-ZÀ-Þ]\w+)?|[A-ZÀ-Þ]\w+|[a-z-]+s)"
+_SAME_TEXTS_FIRST = re.compile(
+    rf"^(?P<first>(?i:in|for|with) (?P<genre>(?i:{GENRE})) (?:to|for) {_WHO}),? (?P<join>and|or) "
+    rf"(?:in|for|with) (?P=genre) (?:to|for) (?={_WHO}\b)"
+)
 _PART_OF_TEXTS = re.compile(
     r"(?:in )?(?:the |each |every )*(?:very )?(?:first|second|third|last|opening|closing|final|"
     r"middle) (?:line|sentence|paragraph|word|part|half|section|letter)s? (?:of|in) ",
@@ -808,6 +850,13 @@ def _join_topics(text: str) -> str:
         first, *rest = re.split(rf"(?<=\b{word} )", text, maxsplit=1)
         text = first + re.sub(rf"{_ASKED_AGAIN}{word} ", r" \1 ", "".join(rest), flags=re.I)
     return text
+
+
+def join_same_texts(rule: str) -> str:
+    """Return "In emails to my boss and in emails to my team be brief." as one condition: "In emails
+    to my boss and to my team be brief.".
+    """
+    return _SAME_TEXTS_FIRST.sub(r"\g<first> \g<join> to ", rule)
 
 
 _A_GENRE = rf"{_OWNER}(?:[a-z-]+ )?{GENRE}"

@@ -116,9 +116,14 @@ def get_deciding_check(session: Session) -> str:
 
 
 def add_other_names(check: str, names: Sequence[str]) -> str:
-    """Return the check of a forbidden subject that counts other names of it as well."""
+    """Return the check of a forbidden subject that counts other names of it as well.
+
+    Args:
+        check: the one of the subject's own name; "" for the other names alone.
+    """
     conditions = [f'not contains "{quote(name)}"' for name in names]
-    return " and ".join([f"({check})" if " or " in check else check, *conditions])
+    own = [f"({check})" if " or " in check else check] if check else []
+    return " and ".join([*own, *conditions])
 
 
 def choose_judges(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from selfteach.config import FeedbackConfig
@@ -13,7 +14,7 @@ from selfteach.generate.situations import (
     list_forms,
     list_occasions_of_topic,
 )
-from selfteach.judge.check import NAMES_OF_CHECK, parse_check
+from selfteach.judge.check import NAMES_OF_CHECK, keeps_check, parse_check
 from selfteach.judge.language import is_surely_foreign
 from selfteach.materials.effect import read_effect, split_unread
 from selfteach.materials.forbidden_topics import can_forbid
@@ -24,10 +25,12 @@ from selfteach.materials.situation import (
     has_known_requests,
     name_written_topic,
 )
+from selfteach.methods.calibrate_rule_judges import add_other_names
 from selfteach.methods.feedback.prompts_in_scope import make_topic_check
 from selfteach.methods.feedback.request_forms import asks_for_nothing, choose_forms
 from selfteach.methods.feedback.say_plainly import is_decided
 from selfteach.methods.feedback.understand_rule import (
+    ALSO_NEEDS_CHECK,
     ALSO_NOT_USED,
     UnderstoodRule,
     check_rule,
@@ -55,8 +58,11 @@ NUM_REQUESTS = 2
 """Requests that are shown of each scope."""
 SHOWN_ROUNDS = 2
 NAMES_NOTE = "the run finds them in the base's answers"
+MORE_NAMES_NOTE = "the run finds in the base's answers"
 LANGUAGE_NOTE = "English, with the words of the rule: the model continues English examples"
-NEIGHBORS_NOTE = " (the run leaves out other names and kinds of the subject)"
+NEIGHBORS_NOTE = (
+    " (the run decides which of them are other names or kinds of the subject, and leaves these out)"
+)
 PROMPTED_TITLE = "# The base model with the rule in its prompt gets this."
 
 
@@ -73,10 +79,10 @@ def describe_rule(
     Args:
         verbose: also return the whole prompt of the base with the rule.
     """
-    found = sketch_rule(sampler, text, config)
+    found = leave_out_named_neighbors(sketch_rule(sampler, text, config), config.also)
     described: JsonObject = {
         **describe_plan(found, config),
-        "requests_of_each_scope": show_requests(found, sampler, config.seed),
+        "requests_of_each_scope": show_requests(found, sampler, config.seed, config.also),
         "not_counted": list_uncounted(config),
     }
     if found.subject.siblings and not has_known_requests(found.subject.topic):
@@ -89,6 +95,17 @@ def describe_rule(
     return described
 
 
+def leave_out_named_neighbors(found: UnderstoodRule, also: Sequence[str]) -> UnderstoodRule:
+    """Return what was understood without the neighbors of a forbidden subject that hold a name that
+    the person adds.
+    """
+    if not (found.forbidden_topic and also):
+        return found
+    names = parse_check(add_other_names("", also))
+    siblings = tuple(one for one in found.subject.siblings if names.keeps(one))
+    return replace(found, subject=replace(found.subject, siblings=siblings))
+
+
 UNCHECKED = (
     "the best calibrated judge: no check is known for these words, and where no judge can tell, "
     "the run stops before it trains (say what decides with --check)"
@@ -98,9 +115,12 @@ BY_TEACHER = f"a check, if the teacher says the rule in plain words that are rea
 """What decides it where there is a teacher."""
 
 
-def describe_text(text: str, config: FeedbackConfig) -> JsonObject:
+def describe_text(text: str, config: FeedbackConfig, *, forbids: bool | None = None) -> JsonObject:
     """Return what the words of a rule say without a model: where it holds, what it demands, and
     what decides it.
+
+    Args:
+        forbids: whether the rule forbids a subject; None where its words must tell.
     """
     rule = check_rule(text, config)
     lines: JsonObject = {"when": rule.scope, "then": rule.effect} if rule.scope else {}
@@ -113,6 +133,11 @@ def describe_text(text: str, config: FeedbackConfig) -> JsonObject:
     if config.also and not may_forbid:
         lines["other_names"] = ALSO_NOT_USED
     check = config.check or (effect.check if effect else "")
+    if forbids is None:
+        forbids = not rule.scope and effect is not None and bool(effect.topics)
+    lines |= describe_names(config, check, forbids=forbids, may_forbid=bool(may_forbid))
+    if check and forbids:
+        check = add_other_names(check, config.also)
     if config.judge.name not in NAMES_OF_CHECK:
         lines["decided_by"] = f"the judge {config.judge.name}"
     else:
@@ -124,8 +149,25 @@ def describe_text(text: str, config: FeedbackConfig) -> JsonObject:
         if part:
             lines["no_check_for"] = list_texts(unread)
             lines["check_of_the_rest"] = f"{part.check} (give it with --check to decide by it)"
-        if config.check and (conflict := find_conflict(config.check, rule)):
+        if config.check and (conflict := find_conflict(config.check, rule, keeps_check)):
             lines["conflict"] = conflict
+    return lines
+
+
+def describe_names(
+    config: FeedbackConfig, check: str, *, forbids: bool, may_forbid: bool
+) -> JsonObject:
+    """Return what the names do that the person adds (--also) and removes (--not)."""
+    lines: JsonObject = {}
+    if config.also and forbids:
+        named = f"forbidden as the subject is: {', '.join(config.also)}"
+        lines["also"] = named if check else ALSO_NEEDS_CHECK
+    if config.not_also and not (forbids or may_forbid):
+        lines["not"] = "--not is not used: the rule forbids no subject"
+    elif config.not_also and config.check:
+        lines["not"] = "--not is not used: beside --check no other names are looked for"
+    elif config.not_also:
+        lines["not"] = f"no name of the subject, if the run finds it: {', '.join(config.not_also)}"
     return lines
 
 
@@ -135,7 +177,7 @@ def describe_plan(found: UnderstoodRule, config: FeedbackConfig) -> JsonObject:
     lines: JsonObject = {
         "subject": found.subject.topic or rule.scope or (EVERYTHING if found.effect else NO_SUBJECT)
     }
-    read = describe_text(rule.text, config)
+    read = describe_text(rule.text, config, forbids=bool(found.forbidden_topic))
     decided = read.pop("decided_by")
     lines |= read
     if found.subject.siblings:
@@ -156,11 +198,17 @@ def show_other_names(found: UnderstoodRule, sampler: Sampler, config: FeedbackCo
         refused = {name.lower() for name in (*config.not_also, *config.also)}
         listed = sketch_other_names(sampler, found.subject, parse_check(suggested), config.seed)
         names += [name for name in listed if name.lower() not in refused]
-    return f"{', '.join(names)} (and what {NAMES_NOTE})" if names else NAMES_NOTE
+    return f"{', '.join(names)} (and what {MORE_NAMES_NOTE})" if names else NAMES_NOTE
 
 
-def show_requests(found: UnderstoodRule, sampler: Sampler, seed: int) -> list[str]:
-    """Return requests of each scope that this rule has, each with its scope before it."""
+def show_requests(
+    found: UnderstoodRule, sampler: Sampler, seed: int, also: Sequence[str] = ()
+) -> list[str]:
+    """Return requests of each scope that this rule has, each with its scope before it.
+
+    Args:
+        also: other names of a forbidden subject.
+    """
     situation = found.situation
     shown = []
     scopes: tuple[Scope, ...] = ("target", "near", "general")
@@ -174,7 +222,7 @@ def show_requests(found: UnderstoodRule, sampler: Sampler, seed: int) -> list[st
         found.subject,
         scopes,
         NUM_REQUESTS,
-        make_filter(found),
+        make_filter(found, also),
         SHOWN_ROUNDS,
         seed,
         lambda scope: choose_forms(found.subject, situation, scope),
@@ -184,12 +232,18 @@ def show_requests(found: UnderstoodRule, sampler: Sampler, seed: int) -> list[st
     return [*shown, *(f"{prompt.scope}: {prompt.text}" for prompt in written)]
 
 
-def make_filter(found: UnderstoodRule) -> Callable[[GeneratedPrompt], bool]:
+def make_filter(
+    found: UnderstoodRule, also: Sequence[str] = ()
+) -> Callable[[GeneratedPrompt], bool]:
     """Return what tells whether a text is a request that names the subject in the rule's scope, and
     outside of it does not name a forbidden one.
+
+    Args:
+        also: other names of a forbidden subject.
     """
     suggested = found.effect.check if found.effect else ""
-    check = parse_check(suggested) if found.forbidden_topic and suggested else None
+    named = add_other_names(suggested, also)
+    check = parse_check(named) if found.forbidden_topic and named else None
     topic = check or (make_topic_check(found.subject) if found.subject.topic else None)
 
     def is_good(prompt: GeneratedPrompt) -> bool:

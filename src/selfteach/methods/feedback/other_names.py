@@ -10,7 +10,7 @@ from selfteach.generate.ask import GeneratedPrompt
 from selfteach.judge.check import parse_check
 from selfteach.methods.calibrate_rule_judges import add_other_names
 from selfteach.methods.feedback.probe import make_probe_requests
-from selfteach.methods.feedback.understand_rule import ALSO_NOT_USED
+from selfteach.methods.feedback.understand_rule import ALSO_NEEDS_CHECK, ALSO_NOT_USED
 from selfteach.methods.session import Session
 from selfteach.select.other_names import select_other_names
 
@@ -32,10 +32,7 @@ def find_other_names(session: Session, prompts: Sequence[GeneratedPrompt]) -> li
         return []
     if not (config.check or suggested):
         if config.also:
-            session.display.print_line(
-                "--also is not used: no check tells which answers name the subject; --check "
-                "'not contains \"NAME\"' adds one"
-            )
+            session.display.print_line(ALSO_NEEDS_CHECK)
         return []
     names = list(config.also)
     if not config.check:

@@ -8,7 +8,7 @@ from selfteach.config import FeedbackConfig
 from selfteach.errors import DataError, UsageError, describe_kind
 from selfteach.judge.check import NAMES_OF_CHECK, parse_check
 from selfteach.judge.language import find_main_script, is_surely_foreign
-from selfteach.materials.clash import find_clash
+from selfteach.materials.clash import find_clash, find_empty_bound
 from selfteach.materials.effect import read_effect
 from selfteach.materials.rule import clean_rule, suggest_check
 from selfteach.materials.scope import join_lines
@@ -99,8 +99,14 @@ def refuse_impossible_check(check: str) -> None:
     """Refuse a check that no answer can meet.
 
     Raises:
-        UsageError: two of its conditions contradict each other.
+        UsageError: two of its conditions contradict each other, or one leaves no words.
     """
+    if bound := find_empty_bound(check):
+        raise UsageError(
+            f"no answer in words can meet the check: it demands {bound}.",
+            where="check",
+            cure="Allow at least one word.",
+        )
     if pair := find_clash(check, check):
         raise UsageError(
             f"no answer can meet the check: it demands {pair[0]} and {pair[1]}.",

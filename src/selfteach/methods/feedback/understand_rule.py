@@ -21,7 +21,7 @@ from selfteach.generate.subject import (
     list_asked_topics,
     sketch_topic,
 )
-from selfteach.judge.check import parse_check
+from selfteach.judge.check import keeps_check, parse_check
 from selfteach.judge.language import is_surely_foreign
 from selfteach.materials.audience import read_audience
 from selfteach.materials.effect import read_effect, split_unread
@@ -52,6 +52,10 @@ TOKENS_PER_WORD = 1.4
 MARGIN_TOKENS = 16
 SHOWN_KINDS = 12
 ALSO_NOT_USED = "--also is not used: the rule forbids no subject"
+ALSO_NEEDS_CHECK = (
+    "--also is not used: no check tells which answers name the subject; --check "
+    "'not contains \"NAME\"' adds one"
+)
 WHEN_CURE = (
     "Say with --when to whom something is written, or what is asked about, in a noun or two, for "
     'instance --when "emails to my boss" or --when "opening hours".'
@@ -262,7 +266,7 @@ def describe_reading(found: UnderstoodRule, check: str) -> list[str]:
         lines.append(f"the rule is read as: {read_as}")
     suggested = found.effect.check if found.effect else ""
     if check:
-        if conflict := find_conflict(check, rule):
+        if conflict := find_conflict(check, rule, keeps_check):
             lines.append(conflict)
     elif suggested and not found.forbidden_topic:
         lines.append(f'recognized: the check is "{suggested}"')
