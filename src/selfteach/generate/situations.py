@@ -18,7 +18,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from selfteach.generate.ask import GeneratedPrompt, Scope
+from selfteach.generate.ask import ROUND_SIZE, GeneratedPrompt, Scope
 from selfteach.generate.few_shot import read_tables
 from selfteach.generate.listing import to_one_line
 from selfteach.materials.foreign_words import list_english_people
@@ -99,7 +99,8 @@ def plan_occasions(
 ) -> list[Request]:
     """Return the requests for `count` occasions, each of which continues a shuffled list."""
     requests = []
-    for i in range(turn * 10_000, turn * 10_000 + OVERSAMPLING * count):
+    first = turn * ROUND_SIZE
+    for i in range(first, first + min(OVERSAMPLING * count, ROUND_SIZE)):
         form, word = choose_form_and_word(forms, words, i)
         dice = random.Random(f"{seed} occasion {i % 12}")
         listing = list_clauses_of_words(dice, word) if word else list_occasions(dice, form)

@@ -10,6 +10,7 @@ import re
 
 from selfteach.materials.phrases import MORE_DEMANDS, SAYING
 from selfteach.materials.plain_demand import TEXTS
+from selfteach.materials.situation import is_person
 
 _NAME = r"[A-ZÀ-Þ][\w'’-]*(?: [A-ZÀ-Þ][\w'’-]*)*"
 _ADVERB = (
@@ -67,6 +68,7 @@ _AFTER = (
 )
 _PRONOUN = re.compile(rf"(?P<before>{_WRITES_TO}) (?P<pronoun>him|her|them){_AFTER}", re.I)
 _SOMEBODY_ELSE = re.compile(r"\b(?:my|our) [a-z]|(?<=[a-z] )[A-ZÀ-Þ][\w'’-]+")
+_RELATED = re.compile(r"\b(?:[Mm]y|[Oo]ur) [a-z][a-z-]+(?: [A-ZÀ-Þ][\w-]+)?\b(?!['’])")
 _UNRESOLVED = re.compile(
     r"(?:\S+ ){0,3}(?:to|text(?:ing)?|e-?mail(?:ing)?|messag(?:e|ing)|call(?:ing)?|answer(?:ing)?) "
     r"(?P<pronoun>him|her|them)",
@@ -144,3 +146,14 @@ def find_unresolved_pronoun(scope: str) -> str:
     """Return the pronoun that a scope writes to instead of a person: "emails to him"; or ""."""
     found = _UNRESOLVED.fullmatch(scope)
     return found["pronoun"] if found else ""
+
+
+def name_person(scope: str, effect: str) -> str:
+    """Return a scope with the one person of the demand in the place of its pronoun: "Be kinder to
+    my mother-in-law when you write to her.". Without such a person the scope stays.
+    """
+    found = _UNRESOLVED.fullmatch(scope)
+    people = {_to_lower_start(who) for who in _RELATED.findall(effect) if is_person(who)}
+    if not found or found["pronoun"].lower() == "them" or len(people) != 1:
+        return scope
+    return f"{scope[: found.start('pronoun')]}{people.pop()}"

@@ -28,6 +28,7 @@ from selfteach.materials.plain_demand import drop_parentheses, join_asides, to_p
 from selfteach.materials.resolve_pronouns import (
     find_unresolved_pronoun,
     leave_out_reason,
+    name_person,
     resolve_pronoun,
 )
 from selfteach.materials.scope import (
@@ -106,7 +107,7 @@ def read_rule(text: str, when: str = "", then: str = "") -> Rule:
         scope, effect = _WHEN.sub("", said.rstrip(" .,:;!?")), then
     else:
         scope, effect = _read_simplest(said)
-    scope, effect = when or scope, then or effect
+    scope, effect = when or name_person(scope, effect), then or effect
     if scope and is_everything(scope):
         scope = ""
     if topic := _find_declined_topic(scope, effect):

@@ -609,7 +609,12 @@ def _reads_it(who: str, genre: str) -> bool:
         return True
     if _BUYERS.fullmatch(who):
         return True
-    return _KNOWN_PERSON.search(who) is not None and not _ORGANIZATION.search(who)
+    return is_person(who) and not _ORGANIZATION.search(who)
+
+
+def is_person(text: str) -> bool:
+    """Return whether a text names somebody: "my mother", but not "my order"."""
+    return _KNOWN_PERSON.search(text) is not None
 
 
 _EXPLAINED = re.compile(
@@ -662,10 +667,10 @@ def _read_writing(text: str) -> Situation | None:
     if re.match(r"(?:ask(?:s|ed|ing)?|about|regarding|concerning)\b", text):
         return None
     does = re.search(r" (?:asks?|wants?|needs?|mentions?|says?|tells?|is|are|has|have) ", text)
-    is_person = not does and re.fullmatch(PERSON, text) and _KNOWN_PERSON.search(text)
+    is_addressee = not does and re.fullmatch(PERSON, text) and is_person(text)
     ends_otherwise = re.search(r" (?:me|us|you)$", text) or _GENRE_END.search(text)
     is_other = ends_otherwise is not None or names_no_person(text)
-    if is_person and not is_other and read_other_scope(text) is None:
+    if is_addressee and not is_other and read_other_scope(text) is None:
         return _make_writing("", text)
     return None
 
