@@ -110,7 +110,8 @@ def list_rows(text: str) -> Iterator[dict[str, Any]]:
 
 def find_context(row: Mapping[str, Any]) -> tuple[str, str]:
     """Return context and title of a row of one question; "" of any other row."""
-    return (row["context"], row.get("title", "")) if "question" in row else ("", "")
+    is_question = "question" in row and "context" in row
+    return (row["context"], row.get("title", "")) if is_question else ("", "")
 
 
 def list_written_rows(text: str) -> Iterator[dict[str, Any]]:

@@ -437,6 +437,22 @@ def test_every_rung_of_the_ladder(fields: dict[str, Any], word: str, sentence: s
     assert found["sentence"].startswith(sentence)
 
 
+@pytest.mark.parametrize(
+    ("fields", "harm"),
+    [
+        ({"objection": "8 % more of 60 near answers are degraded"}, "certain"),
+        ({"undecided": "8 % more of 60 near answers are degraded"}, "possible"),
+        ({"too_few": "only 6 prompts count"}, ""),
+        ({}, ""),
+    ],
+)
+def test_the_verdict_says_whether_harm_decides(fields: dict[str, str], harm: str) -> None:
+    evidence = Evidence(gain(0.1, 0.9), None, "S", "C", **fields)
+    found = reach_verdict(evidence)
+    assert found["harm"] == harm
+    assert all(text in found["sentence"] for text in fields.values())
+
+
 def test_a_run_without_measurements_is_not_examined() -> None:
     assert make_not_examined("R") == {
         "word": "not examined",

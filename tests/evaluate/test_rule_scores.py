@@ -125,6 +125,20 @@ def test_what_is_gone_of_another_kind_or_scope_makes_up_for_nothing(gone: str) -
     assert IN_EMAILS.compare_needless(answers, "tuned").value <= 0
 
 
+def test_the_few_target_prompts_about_something_else_count_with_the_near_ones() -> None:
+    """One of 13 that are not about cats declines now: alone that would be 8 %."""
+    dogs = [f"Do dogs like {i}?" for i in range(13)]
+    asked = [*ABOUT_CATS, *dogs]
+    base = answer(asked, [BAD] * 20 + [GOOD] * 13, True)
+    tuned = answer(asked, [DECLINE] * 21 + [GOOD] * 12, True)
+    near = arms("near", OTHER, base=GOOD, prompted=GOOD, tuned=GOOD)
+    answers = {"target": {"base": base, "prompted": base, "tuned": tuned}, **near}
+    compared = FORBIDS.compare_needless_by_scope(answers, "tuned")
+    assert list(compared) == ["near"]
+    assert (compared["near"].value, compared["near"].n) == (pytest.approx(1 / 73), 73)
+    assert judge(FORBIDS, answers)["word"] == "taught"
+
+
 def test_chance_accuses_nobody_and_teaches_nobody() -> None:
     """Base and tuned model keep the rule, decline and show the effect equally often by chance. Of
     400 exams the differences are 0 in the mean, and few intervals are above 0.

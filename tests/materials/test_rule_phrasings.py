@@ -490,6 +490,7 @@ REFUSED = {
     "Do not use emojis, but do when texting Maddie.": "has an exception: .*but do when texting",
     "When texting him, use an emoji.": 'does not say who "him" is',
     "Keep emails to her short.": 'does not say who "her" is',
+    "Mention my wife when you write to him.": 'does not say who "him" is',
     "Keep my inbox clean when you write to him.": 'does not say who "him" is',
     "Praise my mum and my dad when you write to her.": 'does not say who "her" is',
     "Never talk about cats. Always talk about cats.": "contradicts itself",

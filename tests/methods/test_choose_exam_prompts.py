@@ -12,7 +12,7 @@ import pytest
 from scripted import Scripted
 from selfteach.config import FeedbackConfig
 from selfteach.dedup.overlap import OverlapIndex
-from selfteach.evaluate.exam import TARGET, Arm, make_requests, plan_second_sample
+from selfteach.evaluate.exam import TARGET, Arm, plan_second_sample
 from selfteach.generate.ask import SIMILAR, GeneratedPrompt
 from selfteach.generate.subject import Subject
 from selfteach.judge import ThresholdJudge
@@ -86,7 +86,7 @@ def test_nothing_is_written_where_it_helps_nobody(tmp_path: Path, broken: int, t
     assert is_asked is (topic == "birds")
 
 
-def test_the_exam_asks_for_the_same_answers(tmp_path: Path) -> None:
+def test_the_second_sample_of_the_exam_is_the_one_that_chose(tmp_path: Path) -> None:
     """Choosing costs the exam nothing: its own requests are on the ledger already."""
     session = open_session(tmp_path)
     written = write_about("cats", 8)
@@ -94,7 +94,6 @@ def test_the_exam_asks_for_the_same_answers(tmp_path: Path) -> None:
     model = session.asked
     before = len(model.asked)
     prompts = [make_prompt(prompt.text) for prompt in written]
-    session.base.sample(make_requests(session, "exam target", prompts, 0.0))
     session.base.sample(plan_second_sample(session, Arm(session.base, {TARGET: prompts}))[1])
     assert len(model.asked) == before
 

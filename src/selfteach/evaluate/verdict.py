@@ -63,6 +63,7 @@ class Evidence:
         could_not_train: whether there was something to teach, although nothing could be trained.
         objection: the reason to reject the tuned model in spite of its gain, or "".
         undecided: what may speak against it, but the prompts are too few to tell, or "".
+        too_few: that too few prompts show the gain, or "".
         partial: what is missing for "taught" in spite of the gain, or "".
         prompt_objection: the same as `objection` for the prompted base.
         closing: the words after "Taught: " and the change, for instance "; other answers are
@@ -79,6 +80,7 @@ class Evidence:
     could_not_train: bool = False
     objection: str = ""
     undecided: str = ""
+    too_few: str = ""
     partial: str = ""
     prompt_objection: str = ""
     closing: str = ""
@@ -163,9 +165,9 @@ def choose_verdict(evidence: Evidence) -> Verdict:
     if evidence.objection:
         sentence = f"Not learned cleanly: {change}, but {evidence.objection}."
         return Verdict("not learned", sentence, "certain")
-    if evidence.undecided:
-        sentence = f"Not enough prompts to tell: {change}, but {evidence.undecided}."
-        return Verdict("not enough prompts", sentence, "possible")
+    if doubts := " and ".join(filter(None, (evidence.undecided, evidence.too_few))):
+        sentence = f"Not enough prompts to tell: {change}, but {doubts}."
+        return Verdict("not enough prompts", sentence, "possible" if evidence.undecided else "")
     as_good = evidence.over_prompt is not None and evidence.over_prompt.value < TIE
     if as_good and not evidence.prompt_objection:
         return Verdict("just prompt it", f"Just prompt it: {evidence.prompted}.")

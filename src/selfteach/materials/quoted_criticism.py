@@ -55,6 +55,7 @@ _OF_ALL_ANSWERS = re.compile(
     r"stop|without|no|missing|lacking|remove|delete|omit|leave|drop|cut|replace|change|prefer|"
     r"often|frequent\w*|times|twice|everywhere|always|again|many|much of|must|should|needed|"
     r"want\w*|better|good|great|nice|fine|ok(?:ay)?|right|perfect|correct|love\w*|keep|obligatory|"
+    r"enough|sufficient|(?<!not )(?<!un)clear|clearer|helpful|polite|friendl(?:y|ier)|short enough|"
     r"mandatory|required|compulsory|expected|preferred|phrase|word|clich[eé]|over and over|"
     r"appears?|occurs?)\b",
     re.I,

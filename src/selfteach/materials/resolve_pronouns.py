@@ -69,6 +69,14 @@ _AFTER = (
 _PRONOUN = re.compile(rf"(?P<before>{_WRITES_TO}) (?P<pronoun>him|her|them){_AFTER}", re.I)
 _SOMEBODY_ELSE = re.compile(r"\b(?:my|our) [a-z]|(?<=[a-z] )[A-ZÀ-Þ][\w'’-]+")
 _RELATED = re.compile(r"\b(?:[Mm]y|[Oo]ur) [a-z][a-z-]+(?: [A-ZÀ-Þ][\w-]+)?\b(?!['’])")
+_WOMEN = re.compile(
+    r"\b(?:\w*-?mother|mum|mom|mama|sister|\w*daughter|wife|girlfriend|granny|nan|aunt|niece|"
+    r"landlady|mother-in-law|sister-in-law|daughter-in-law)\b"
+)
+_MEN = re.compile(
+    r"\b(?:\w*-?father|dad|papa|brother|\w*son|husband|boyfriend|grandpa|uncle|nephew|"
+    r"father-in-law|brother-in-law|son-in-law)\b"
+)
 _UNRESOLVED = re.compile(
     r"(?:\S+ ){0,3}(?:to|text(?:ing)?|e-?mail(?:ing)?|messag(?:e|ing)|call(?:ing)?|answer(?:ing)?) "
     r"(?P<pronoun>him|her|them)",
@@ -154,6 +162,10 @@ def name_person(scope: str, effect: str) -> str:
     """
     found = _UNRESOLVED.fullmatch(scope)
     people = {_to_lower_start(who) for who in _RELATED.findall(effect) if is_person(who)}
-    if not found or found["pronoun"].lower() == "them" or len(people) != 1:
+    if not found or len(people) != 1:
         return scope
-    return f"{scope[: found.start('pronoun')]}{people.pop()}"
+    (person,) = people
+    other = {"him": _WOMEN, "her": _MEN}.get(found["pronoun"].lower())
+    return (
+        scope if other is None or other.search(person) else scope[: found.start("pronoun")] + person
+    )

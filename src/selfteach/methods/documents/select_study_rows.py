@@ -91,9 +91,12 @@ def make_study_examples(
     synonyms = find_similar_words(session.model, sorted(collect_vocabulary(sentences)))
     make_rows = partial(make_study_data, sentences, config.study, config.seed, synonyms)
     rows = make_rows(not_recited=known)
+    of_model: list[Example] = []
     if config.study.strategies:
-        own = write_by_strategies(session, chunks)
-        rows += [add_teacher_prompt(e, "", e.chosen) for e in own] if config.study.distill else own
+        of_model = write_by_strategies(session, chunks)
+        if config.study.distill:
+            of_model = [add_teacher_prompt(e, "", e.chosen) for e in of_model]
+    rows += of_model
     exam = OverlapIndex(text for q in held_out for text in q.list_wordings())
     most = config.questions.max_overlap
     reasons = {}
@@ -113,7 +116,7 @@ def make_study_examples(
         session.display.print_line(line)
     if known:
         taught = [e for e in rows if reasons.get(e.id) != ALREADY_KNOWN]
-        before, after = (shorten_rows(session, own) for own in (make_rows(), taught))
+        before, after = (shorten_rows(session, own) for own in ([*make_rows(), *of_model], taught))
         session.display.print_line(describe_left_out(before, after))
     return shorten_rows(session, [example for example in rows if example.id not in reasons])
 
