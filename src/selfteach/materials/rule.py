@@ -113,7 +113,7 @@ def read_rule(text: str, when: str = "", then: str = "") -> Rule:
     if topic := _find_declined_topic(scope, effect):
         scope, effect = "", f"Do not talk about {topic}."
     _refuse_untold(scope)
-    _refuse_circumstance(then)
+    _refuse_circumstance(then, is_asked=bool(scope))
     if not when:
         _refuse_unread_condition(said, "" if scope else effect)
         _refuse_unasked(scope)
@@ -614,13 +614,13 @@ def _make_exception_error(said: str) -> DataError:
     )
 
 
-def _refuse_circumstance(sentence: str) -> None:
+def _refuse_circumstance(sentence: str, *, is_asked: bool = False) -> None:
     """Refuse a rule that holds at a time, or where something is so that no request tells.
 
     Raises:
         DataError: it does.
     """
-    if said := find_circumstance(sentence, _has_check):
+    if said := find_circumstance(sentence, _has_check, is_asked=is_asked):
         raise DataError(
             f'the rule holds only "{shorten_text(said)}", and no request tells whether it is so.',
             where="rule",
