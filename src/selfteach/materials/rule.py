@@ -522,6 +522,7 @@ _ITS = r"(?:(?:my|our|your|the|all|any|every|each|an?) )*"
 _A_TEXT = (
     rf"(?= {_ITS}(?!(?:in|on|at|to|for|with) )(?:[a-z-]+ )??"
     rf"(?!(?:instructions|guides?|manuals?|contracts?|agendas?|menus?)\b)"
+    r"(?!(?:answers?|repl(?:y|ies)|responses?|text)\b(?! (?:to|from|for|about|on)\b))"
     rf"{GENRE}\b| (?:when|texting|writing|e-?mailing|messaging|replying)\b)"
 )
 """What a demand is excepted from: "outside recipes", "beyond emails to Marie"."""
@@ -646,20 +647,27 @@ def find_untaught_ban(rule: Rule) -> str:
     text, scope = " ".join(rule.text.split()), re.escape(rule.scope)
     for form in (
         rf"\b{_ALONE}(?: (?:in|when(?:ever)?|if|for|to|with|on|while|during|my|the))* {scope}",
-        rf"{scope} (?:only|exclusively|alone)[ .!]*$",
-        r"\bonly (?:when(?:ever)?|if)\b",
+        rf"{scope} (?:only|exclusively|alone)(?=[ .!]*$|,)",
+        rf"(?<!\S)only(?= (?:{_DOES} {_OBJECT}|{_DOES_ALONE})(?: (?:in|when(?:ever)?|if|for|to|with|on|while|"
+        rf"during|my|the))+ {scope})",
     ):
         if found := re.search(form, text, re.I):
-            return found[0].rstrip(" .!")
-    return "only" if _ONLY_DOES.match(rule.effect) else ""
+            said = found[0].rstrip(" .!")
+            return "only" if said == "Only" else said
+    bare = _SAID.sub("", QUOTED.sub('""', text))
+    found = re.search(r"\bonly (?:when(?:ever)?|if) [^ ]+", bare, re.I)
+    is_manner = found is None or found[0].lower() in rule.effect.lower()
+    return "" if is_manner else found[0].rsplit(" ", 1)[0]
 
 
 _ALONE = r"(?:only|just|exclusively|solely|purely)"
-_ONLY_DOES = re.compile(
-    r"only (?:use|add|include|write (?!in|with)|put|start|begin|end|sign|make|give|apologi[sz]e)",
-    re.I,
+_DOES = r"(?:use|add|include|write|put|make|give)"
+_DOES_ALONE = "(?:apologi[sz]e|joke|rhyme|swear|curse)"
+_OBJECT = (
+    r"(?:(?:the|an?|any) )?(?!(?:one|two|three|four|five|half|once)\b)(?:(?-i:[a-z])[a-z-]+|bullet "
+    r"points|exclamation (?:marks|points)|question marks|capital letters|[a-z]+ emojis?|\"[^\"]+\")"
 )
-"""What is done there alone: "Only use emoji" in texts to Maddie."""
+"""What is done there alone: "Only use emoji" in texts to Maddie; "one emoji" is a manner."""
 
 
 _NOTHING_ELSE = re.compile(
