@@ -648,8 +648,8 @@ def find_untaught_ban(rule: Rule) -> str:
     for form in (
         rf"\b{_ALONE}(?: (?:in|when(?:ever)?|if|for|to|with|on|while|during|my|the))* {scope}",
         rf"{scope} (?:only|exclusively|alone)(?=[ .!]*$|,)",
-        rf"(?<!\S)only(?= (?:{_DOES} {_OBJECT}|{_DOES_ALONE})(?: (?:in|when(?:ever)?|if|for|to|with|on|while|"
-        rf"during|my|the))+ {scope})",
+        rf"(?<!\S)only(?= (?:{_DOES} {_OBJECT}|{_DOES_ALONE})(?: (?:in|when(?:ever)?|if|for|"
+        rf"to|with|on|while|during|my|the))+ {scope})",
     ):
         if found := re.search(form, text, re.I):
             said = found[0].rstrip(" .!")
@@ -911,8 +911,28 @@ def _names_another_value(phrase: str, answer: str) -> bool:
     for values in _VALUES:
         if values.fullmatch(bare):
             named = {_fold_value(value) for value in values.findall(answer)}
-            return bool(named) and _fold_value(bare) not in named
+            is_named = _fold_value(bare) in named or _is_hour(bare, answer)
+            return bool(named) and not is_named
     return False
+
+
+_HOUR = re.compile(
+    rf"\b(?P<clock>\d{{1,2}})[:.h]\d\d\b|\b(?P<marked>{NUMBER}) ?(?:[ap]\.?m\b|o['’]clock|h\b)|"
+    rf"\b(?:at|by|until|till|from|to|between|before|after|and|past) (?P<bare>{NUMBER})\b"
+    r"(?![:.]?\d| ?(?:euros?|dollars?|pounds?|minutes?|hours?|days?|weeks?|months?|years?|percent|"
+    r"[€$£%]))|\b(?P<named>noon|midday|midnight)\b",
+    re.I,
+)
+"""An hour of the day that an answer names."""
+HOURS = 12
+
+
+def _is_hour(value: str, answer: str) -> bool:
+    """Return whether an answer names an hour that a number may stand for: 17:30 has the hour 5."""
+    hours = [found["clock"] or found["marked"] or found["bare"] for found in _HOUR.finditer(answer)]
+    named = {int(_fold_value(hour)) % HOURS if hour else 0 for hour in hours}
+    number = _fold_value(value)
+    return number.isdigit() and int(number) <= 2 * HOURS and int(number) % HOURS in named
 
 
 def _fold_value(value: str) -> str:
