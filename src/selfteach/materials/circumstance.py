@@ -126,8 +126,11 @@ _TEXT_UNIT = (
 _VALUE_GIVEN = re.compile(
     r"\b(?:answer|reply|respond)(?: only| just)?(?: with)? (?:(?:at|on|in|from|by|until|between|"
     r"after|before|around|about|every|each|only|the|a|an) )*"
-    rf"(?!(?:{NUMBER})[ -](?:[a-z]+ )??{_TEXT_UNIT}\b)(?:{_TIME}|(?:{NUMBER})|\d[\d:.,]*|"
-    r"(?:we|it|they|he|she|there|I|you)(?:'\w+)? [a-z]+|daily|open|closed)\b",
+    rf"(?!(?:{NUMBER})[ -](?:[a-z]+ )??(?:{_TEXT_UNIT}|(?:e-?)?mails?|messages?|texts?|requests?)"
+    rf"\b)(?:(?:{_DAY}|{_PART_OF_DAY}|{_MONTH}|{_SEASON}|{_FEAST}|{_HOUR})(?=$|[,;]| (?:and|or|to|"
+    rf"on|in|at|from|until|till|by|every|each|for|during)\b)|(?:{NUMBER})|\d[\d:.,]*|(?:we|they|"
+    r"he|she|there|I)(?:'\w+)? [a-z]+|it(?:'s| (?:is|opens?|closes?|starts?|ends?|begins?|comes?|"
+    r"takes?|runs?|leaves?|arrives?|costs?))|daily|open|closed)\b",
     re.I,
 )
 """A time or a number that an answer gives: "answer 8 pm on weekdays"; "20 words" are a demand."""
@@ -145,7 +148,8 @@ _PART_OF_ANSWER = re.compile(
 )
 _PLANNED = re.compile(
     r"\b(?:(?:let|set|plan|put|schedule|book|arrange|place|serve|begin|start|end|finish)"
-    r"(?P<object> [^,;]+)|(?:begin|start|end|finish|(?:be|is|are) set|play|happen|occur|take place)"
+    r"(?P<object> (?!(?:it|them|this|that|off|by|in|on|at|with|me|[a-z]+ly$|(?:every)?things?)\b)"
+    r"[^,;]+)|(?:begin|start|end|finish|(?:be|is|are) set|play|happen|occur|take place)"
     r"s?)$",
     re.I,
 )
@@ -158,8 +162,10 @@ _FROM_THERE = re.compile(
 )
 _OF_PEOPLE = re.compile(
     r"\b(?:people|they|we|I|you|children|kids|adults|everyone|everybody|someone|somebody) "
-    r"(?:would |can |could |might |may |usually |often )?[a-z]+$|\b(?:my|the|our) [a-z]+ (?:uses?|"
-    r"says?|knows?|speaks?|eats?|wears?|reads?|hears?|learns?|does|do)$",
+    r"(?:would |can |could |might |may |usually |often )?(?:use|say|speak|know|hear|learn|need|see|"
+    r"read|eat|write|wear|sing|tell|find|meet|do|have|like|enjoy|understand)$|"
+    r"\b(?:my|the|our) [a-z]+ (?:uses?|says?|knows?|speaks?|eats?|wears?|reads?|"
+    r"hears?|learns?|does|do)$",
     re.I,
 )
 """A clause that tells which words: "words people use" at home."""
