@@ -282,6 +282,8 @@ def test_customers_topics_fill_up_what_the_model_lists_and_no_known_list(
         ("Use emoji in texts to Maddie only.", "texts to Maddie only"),
         ("Only use emoji in texts to Maddie.", "only"),
         ("Only when asked about cats, use an emoji.", "Only when"),
+        ("Only apologize when a customer complains.", "only"),
+        ("In texts to Maddie only, use emoji.", "texts to Maddie only"),
     ],
 )
 def test_the_run_says_that_a_ban_elsewhere_is_not_taught(rule: str, said: str) -> None:
@@ -290,7 +292,14 @@ def test_the_run_says_that_a_ban_elsewhere_is_not_taught(rule: str, said: str) -
 
 
 def test_a_demand_with_only_in_it_bans_nothing_elsewhere() -> None:
-    for rule in ("Reply only with yes or no in texts to Maddie.", "Answer only in French."):
+    for rule in (
+        "Reply only with yes or no in texts to Maddie.",
+        "Answer only in French.",
+        "When you write about cats, only use one emoji.",
+        "In recipes, only use metric units.",
+        "When asked about delivery, say that we deliver only if paid.",
+        'In texts to Zoe, write "only when it rains".',
+    ):
         assert not any(
             line.startswith("not taught") for line in describe_reading(understand(rule), "")
         )

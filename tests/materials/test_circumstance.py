@@ -36,6 +36,22 @@ from selfteach.materials.rule import read_rule, suggest_check
         "Never say “no” on Mondays.",
         "On rainy days use an umbrella emoji.",
         "Since the pandemic answer in one sentence.",
+        "Answer with at most 20 words on Mondays.",
+        "Answer yes on Mondays.",
+        "Answer always in one sentence on Mondays.",
+        "Answer 20 words on Mondays.",
+        "Put an emoji first on Mondays.",
+        "Put a star at the start on Sundays.",
+        'Start every answer with "Hi" on Mondays.',
+        "Use few words at work.",
+        "Answer it briefly on Mondays.",
+        "Answer calls in one sentence on Mondays.",
+        "Put it in capitals on Mondays.",
+        "Be brief with people online at night.",
+        "Use short sentences from Monday to Friday.",
+        "As long as it rains, answer in one sentence.",
+        "Assuming that it rains, answer in one sentence.",
+        "In emails on Mondays use bullet points.",
     ],
 )
 def test_a_rule_that_holds_at_a_time_is_refused_with_a_cure(text: str) -> None:
@@ -77,6 +93,21 @@ def test_a_rule_that_holds_at_a_time_is_refused_with_a_cure(text: str) -> None:
         ),
         ("In emails about Monday use bullet points.", "emails about Monday", "format=list"),
         (
+            "In emails about the meeting at noon, stay under 50 words.",
+            "emails about the meeting at noon",
+            "max_words=49",
+        ),
+        (
+            "In emails to my team about the launch on Monday, stay under 50 words.",
+            "emails to my team about the launch on Monday",
+            "max_words=49",
+        ),
+        (
+            "In invitations to the party on Saturday, stay under 50 words.",
+            "invitations to the party on Saturday",
+            "max_words=49",
+        ),
+        (
             "Answer in one sentence when asked about trains on Sunday.",
             "trains on Sunday",
             "max_sentences=1",
@@ -101,10 +132,54 @@ def test_a_time_that_limits_no_demand_is_none(text: str, scope: str, check: str)
         "Make it as long as a tweet.",
         "Put two spaces after every period.",
         "Use no jargon in public posts.",
+        "When asked when we meet, answer Friday at noon.",
+        "When asked about the party, answer at noon on Sunday.",
+        "When asked if you deliver, answer yes, on weekdays.",
+        "When asked about visits, reply with Monday to Friday from 9 am to 5 pm.",
+        "When asked about visits, answer we open on Sundays.",
+        "Let every story begin on a Monday.",
+        "In meal plans, put the biggest meal at noon.",
+        "Never plan anything on Sundays.",
+        "Use examples from the war.",
+        "Use words people use at home.",
+        "Use phrases my family uses at home.",
+        "Let the hero wake at dawn.",
+        "Now that I live in London, use British spelling.",
+        "Assuming that my readers are children, use short sentences.",
+        "Use emojis as long as they fit.",
+        "Use jargon as long as you explain it.",
     ],
 )
 def test_what_has_a_time_of_its_own_is_not_refused(text: str) -> None:
     read_rule(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "check"),
+    [
+        (
+            "If someone asks about closing time, answer 8 pm on weekdays and 6 pm on Sundays.",
+            'contains "weekday*"',
+        ),
+        ("When asked when the pool opens, answer 7 am in summer.", 'contains "summer*"'),
+        ("When asked for a meeting time, answer with 3 pm on Tuesday.", 'contains "Tuesday"'),
+    ],
+)
+def test_an_answer_that_gives_a_time_is_read(text: str, check: str) -> None:
+    assert check in (suggest_check(read_rule(text)) or "")
+
+
+@pytest.mark.parametrize(
+    ("when", "then"),
+    [("opening hours", "answer 9 am to 5 pm on weekdays"), ("stories", "is set at night")],
+)
+def test_a_given_effect_may_have_a_time_of_its_own(when: str, then: str) -> None:
+    read_rule("x", when, then)
+
+
+@pytest.mark.parametrize("said", ["they fit", "it fits", "you explain them", "they help"])
+def test_what_is_said_of_the_demand_itself_is_no_scope(said: str) -> None:
+    assert read_rule(f"Use emojis as long as {said}.").scope == ""
 
 
 def test_a_condition_of_requests_is_a_scope() -> None:

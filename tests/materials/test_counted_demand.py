@@ -48,3 +48,30 @@ def test_a_part_or_another_form_or_a_narrower_demand_is_not_read(text: str) -> N
 def test_a_rule_gets_the_check() -> None:
     rule = read_rule("My eyes get tired, so nothing over forty words if you'd be so kind.")
     assert suggest_check(rule) == "max_words=40"
+
+
+@pytest.mark.parametrize(
+    ("text", "check"),
+    [
+        ("Keep answers under 40 words with no exceptions.", "max_words=39"),
+        ("Use a maximum of 4 sentences on any topic.", "max_sentences=4"),
+        ("Use at most 50 words for any request.", "max_words=50"),
+        ("Use at most 50 words throughout this conversation.", "max_words=50"),
+        ("Use at most 50 words during this conversation.", "max_words=50"),
+        ("Use at most 50 words with everyone.", "max_words=50"),
+        ("Answer in at most 50 words in one go.", "max_words=50"),
+        ("Use at most 50 words for readability.", "max_words=50"),
+        ("At most two sentences for anything I ask.", "max_sentences=2"),
+        ("Max 30 words in our chat, please.", "max_words=30"),
+    ],
+)
+def test_a_tail_that_limits_nothing_keeps_the_check(text: str, check: str) -> None:
+    rule = read_rule(text)
+    assert (rule.scope, suggest_check(rule)) == ("", check)
+
+
+@pytest.mark.parametrize(
+    "tail", ["with my boss", "on a bad day", "at the third step", "with no emojis", "for my boss"]
+)
+def test_a_tail_that_limits_a_number_leaves_it_unread(tail: str) -> None:
+    assert say_counted_demand(f"Use at most 50 words {tail}.") == ""

@@ -88,3 +88,17 @@ def test_writing_to_somebody_in_another_language(
 
 def test_any_text_is_no_text_message() -> None:
     assert read_situation("Texten").genre == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "check"),
+    [
+        ("Benutze in Texten keine Emojis.", suggest_check("no emojis")),
+        ("Verwende in deinen Texten keine Emojis.", suggest_check("no emojis")),
+        ("In Texten benutze keine Emojis.", suggest_check("no emojis")),
+        ("Schreibe in Antworten keine Listen.", "not format=list"),
+    ],
+)
+def test_what_holds_in_any_text_holds_everywhere(text: str, check: str) -> None:
+    rule = read_rule(text)
+    assert (rule.scope, suggest_check(rule)) == ("", check)

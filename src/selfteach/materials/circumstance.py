@@ -14,6 +14,7 @@ from collections.abc import Callable
 from selfteach.materials.phrases import QUOTED, SAYING
 from selfteach.materials.scope import split_rule, starts_effect
 from selfteach.materials.situation import read_situation
+from selfteach.number_words import NUMBER
 
 _DAY = r"(?:mon|tues|wednes|thurs|fri|satur|sun)days?"
 _PART_OF_DAY = r"(?:mornings?|afternoons?|evenings?|nights?)"
@@ -73,11 +74,17 @@ _IS_DOING = (
     r"(?!(?:answer|reply|response|question|request)\b)[a-z]+ (?:is|are|was|were|has|have|had|"
     r"gets?|comes?|goes|ends?|starts?|begins?|arrives?|leaves?|opens?|closes?|wakes?|sleeps?))"
 )
+_WEATHER = (
+    r"(?: is|['’]s)? (?:rain|snow|dark|cold|hot|warm|sunny|winter|summer|spring|autumn|night|day|"
+    r"early|late|light|storm|freez)"
+)
 _CLAUSE = (
-    r"(?:(?:as|so) long as(?! (?:it (?:takes|needs)|(?:I|we|they|you) (?:like|want|"
-    r"need|wish))\b)|after|before|until|till|once(?= (?:I|we|it)\b)|by the time|now that|"
-    r"ever since|provided(?: that)?|providing(?: that)?|"
-    rf"given that|on condition that|assuming(?: that)?) {_IS_DOING}[^,;:]*"
+    rf"(?:(?:as|so) long as(?! (?:they\b|it\b(?!{_WEATHER})|(?:I|we|you) (?:like|want|need|"
+    r"wish)\b))|after|before|until|till|once(?= (?:I|we|it)\b)|by the time|ever since|"
+    r"provided(?: that)?|providing(?: that)?|given that|on condition that|assuming(?: that)?"
+    r"(?! (?:(?:I|we)(?: am| are|'m|'re)|(?:my|our|the) (?:readers?|audience|listeners?|users?|"
+    r"viewers?|customers?|students?|pupils?|children) (?:is|are|has|have))\b)) "
+    rf"{_IS_DOING}[^,;:]*"
 )
 _NAMED = rf"(?:{_WHEN_IT_IS}|{_PLACE}|{_NAMED_TIME})"
 _FIRST = re.compile(
@@ -112,6 +119,56 @@ _WORD_SAID = re.compile(
     r"\b(?:say|mention|write|quote) (?:the (?:word|phrase|sentence)s? )?\"\"", re.I
 )
 """A quotation, whose own times do not count: what follows it limits the demand."""
+_TEXT_UNIT = (
+    r"(?:words?|sentences?|lines?|letters?|characters?|paragraphs?|points?|bullets?|steps?|items?|"
+    r"emojis?|hearts?|emoticons?|hashtags?|questions?|examples?|tips?)"
+)
+_VALUE_GIVEN = re.compile(
+    r"\b(?:answer|reply|respond)(?: only| just)?(?: with)? (?:(?:at|on|in|from|by|until|between|"
+    r"after|before|around|about|every|each|only|the|a|an) )*"
+    rf"(?!(?:{NUMBER})[ -](?:[a-z]+ )??(?:{_TEXT_UNIT}|(?:e-?)?mails?|messages?|texts?|requests?)"
+    rf"\b)(?:(?:{_DAY}|{_PART_OF_DAY}|{_MONTH}|{_SEASON}|{_FEAST}|{_HOUR})(?=$|[,;]| (?:and|or|to|"
+    rf"on|in|at|from|until|till|by|every|each|for|during)\b)|(?:{NUMBER})|\d[\d:.,]*|(?:we|they|"
+    r"he|she|there|I)(?:'\w+)? [a-z]+|it(?:'s| (?:is|opens?|closes?|starts?|ends?|begins?|comes?|"
+    r"takes?|runs?|leaves?|arrives?|costs?))|daily|open|closed)\b",
+    re.I,
+)
+"""A time or a number that an answer gives: "answer 8 pm on weekdays"; "20 words" are a demand."""
+_ANSWERS_AT = re.compile(
+    rf"(?:please |just |simply )*(?:answer|reply|respond)(?: with)?(?: (?:yes|no|maybe))?,? "
+    rf"(?:{_NAMED})",
+    re.I,
+)
+"""An answer that has nothing but a time in it: "answer at noon", "answer yes, on weekdays"."""
+_PART_OF_ANSWER = re.compile(
+    rf"\"|\b(?:with|answers?|repl(?:y|ies)|responses?|messages?|lists?|smileys?|greetings?|"
+    rf"signatures?|titles?|headings?|headlines?|subject|jokes?|puns?|spaces?|commas?|marks?|stars?|"
+    rf"(?:e-?)?mails?|texts?|letters|capitals|names?|numbers|dates|tone|{_TEXT_UNIT})\b",
+    re.I,
+)
+_PLANNED = re.compile(
+    r"\b(?:(?:let|set|plan|put|schedule|book|arrange|place|serve|begin|start|end|finish)"
+    r"(?P<object> (?!(?:it|them|this|that|off|by|in|on|at|with|me|[a-z]+ly$|(?:every)?things?)\b)"
+    r"[^,;]+)|(?:begin|start|end|finish|(?:be|is|are) set|play|happen|occur|take place)"
+    r"s?)$",
+    re.I,
+)
+"""What has a time in the text that is written: "put the biggest meal" at noon."""
+_FROM_THERE = re.compile(
+    r"\b(?:examples?|words?|phrases|scenes?|stories|anecdotes?|quotes|quotations|terms|expressions|"
+    r"slang|language|metaphors?|images|comparisons|analogies|memories|songs|recipes|lessons|news|"
+    r"photos|pictures|details|situations)$",
+    re.I,
+)
+_OF_PEOPLE = re.compile(
+    r"\b(?:people|they|we|I|you|children|kids|adults|everyone|everybody|someone|somebody) "
+    r"(?:would |can |could |might |may |usually |often )?(?:use|say|speak|know|hear|learn|need|see|"
+    r"read|eat|write|wear|sing|tell|find|meet|do|have|like|enjoy|understand)$|"
+    r"\b(?:my|the|our) [a-z]+ (?:uses?|says?|knows?|speaks?|eats?|wears?|reads?|"
+    r"hears?|learns?|does|do)$",
+    re.I,
+)
+"""A clause that tells which words: "words people use" at home."""
 _REST_OF_TIME = re.compile(r"the rest of the (?:day|week|month|year|night|evening)", re.I)
 _TEXT_AT_TIME = re.compile(
     rf"(?P<said>(?:on|in|at|before|after|during) {_MY}{_ADJECTIVE}(?:{_DAY}|{_PART_OF_DAY}|"
@@ -119,6 +176,17 @@ _TEXT_AT_TIME = re.compile(
     re.I,
 )
 """When something is written, at the end of a scope: "emails to my boss on Mondays"."""
+_DATED = re.compile(
+    r"\b(?:about|regarding|concerning|announcing|re:?)\b|\b(?:meetings?|part(?:y|ies)|launch(?:es)?|"
+    r"weddings?|concerts?|events?|appointments?|exams?|dinners?|lunch(?:es)?|breakfasts?|trips?|"
+    r"games?|match(?:es)?|shows?|interviews?|birthdays?|workshops?|class(?:es)?|lessons?|courses?|"
+    r"conferences?|talks?|funerals?|ceremon(?:y|ies)|festivals?|picnics?|barbecues?|receptions?|"
+    r"webinars?|calls?|visits?|tours?|openings?|gatherings?|celebrations?|deadlines?|flights?|"
+    r"deliver(?:y|ies)|strikes?|premieres?|rehearsals?|services?|sales?|markets?|fairs?|"
+    r"tournaments?|races?|training|reunions?|graduations?|elections?)$",
+    re.I,
+)
+"""What has a date of its own in a scope: "invitations to the party" on Saturday."""
 _PARTS = re.compile(
     r"(?:[,;:]| [-–—]) | (?:because|so that|so|since|(?<!\blong )as) (?=(?:I|we|my|it|they)\b)"
 )
@@ -127,18 +195,25 @@ _PARTS = re.compile(
 _STRAIGHT = str.maketrans("’“”", '\'""')
 
 
-def find_circumstance(sentence: str, demands: Callable[[str], bool]) -> str:
+def find_circumstance(
+    sentence: str, demands: Callable[[str], bool], *, is_asked: bool = False
+) -> str:
     """Return the time or the circumstance that limits the demand of a sentence; or "".
 
     Args:
         demands: tells whether a text is a demand; a bare noun is none.
+        is_asked: whether the sentence is only the effect, and the scope is known.
     """
     text = QUOTED.sub('""', sentence.translate(_STRAIGHT)).rstrip(" .!?;")
     if found := _find_in_front(text, demands):
         return found
     part = split_rule(text)
     if part.scope:
-        return _find_in_scope(part.scope) or _find_in_demand(part.effect, demands)
+        text, is_asked = part.effect, True
+    if said := _find_in_scope(part.scope):
+        return said
+    if is_asked and _ANSWERS_AT.fullmatch(text):
+        return ""
     return _find_in_demand(text, demands)
 
 
@@ -148,7 +223,8 @@ def _find_in_scope(scope: str) -> str:
         return f"for {scope}"
     is_text = read_situation(scope).kind in ("writing", "task")
     found = _TEXT_AT_TIME.search(scope) if is_text else None
-    return found["said"] if found else ""
+    is_dated = found is not None and _DATED.search(scope[: found.start()].rstrip())
+    return found["said"] if found and not is_dated else ""
 
 
 def _find_in_front(text: str, demands: Callable[[str], bool]) -> str:
@@ -168,9 +244,10 @@ def _find_in_demand(text: str, demands: Callable[[str], bool]) -> str:
 def _find_in_clause(clause: str, demands: Callable[[str], bool]) -> str:
     for found in (_WITHIN.search(clause), _LAST.fullmatch(clause)):
         before = clause[: found.start("said")].strip(" ,") if found else ""
-        if not found or not before or _is_told(before):
+        if not found or not before or _is_told(before) or _is_content(before, found["said"]):
             continue
-        rest = f"{before}{clause[found.end('said') :]}"
+        after = clause[found.end("said") :]
+        rest = f"{before}{after}"
         if any(starts_effect(text) or demands(text) for text in (before, rest)):
             return found["said"].strip()
     return ""
@@ -181,9 +258,25 @@ def _find_parted(text: str, demands: Callable[[str], bool]) -> str:
     before, _, last = text.rpartition(", ")
     is_one = re.fullmatch(rf"(?:but |only |just |at least )*(?:{_NAMED}|{_CLAUSE})", last, re.I)
     is_demand = starts_effect(before) or demands(before)
-    return last if before and is_one and is_demand and not _is_told(before) else ""
+    if not (before and is_one and is_demand):
+        return ""
+    return "" if _is_told(before) or _is_content(before, last) else last
 
 
 def _is_told(before: str) -> bool:
     is_of_noun = _NOUN_OF_TIME.search(before) is not None
-    return is_of_noun or _TOLD.search(_WORD_SAID.sub("", before)) is not None
+    is_value = _VALUE_GIVEN.search(before) is not None
+    return is_of_noun or is_value or _TOLD.search(_WORD_SAID.sub("", before)) is not None
+
+
+def _is_content(before: str, said: str) -> bool:
+    """Return whether a time or a place belongs to what is written: "let the story begin on Monday",
+    "use words people use at home".
+    """
+    if planned := _PLANNED.search(before):
+        return not _PART_OF_ANSWER.search(planned["object"] or "")
+    is_span = re.search(r" (?:to|until|till|through) ", said) is not None
+    if re.match(r"(?:from|around|during) ", said, re.I) and not is_span:
+        is_counted = re.search(rf"\b(?:{NUMBER}|most|least|fewer|than)\b", before, re.I)
+        return _FROM_THERE.search(before) is not None and not is_counted
+    return re.match(r"(?:at|in|on) ", said, re.I) is not None and bool(_OF_PEOPLE.search(before))

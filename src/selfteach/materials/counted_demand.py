@@ -65,6 +65,23 @@ _PLACED = re.compile(
     re.I,
 )
 """What follows a number of words and says where or when it holds, or with what."""
+_PLACED_NOWHERE = re.compile(
+    r"\s*,? (?:(?:at|on|in|during|throughout|within|over|for|across|inside|with|to|from) "
+    r"(?:(?:no|any|whatever|whichever|every|each|all|this|the|our|your|whole|entire|of|single|"
+    r"other|kinds?|sorts?|types?|possible|given) )*(?:exceptions?|topics?|subjects?|requests?|"
+    r"prompts?|quer(?:y|ies)|questions?|tasks?|matters?|situations?|occasions?|circumstances?|"
+    r"conversations?|chats?|sessions?|discussions?|threads?|dialogs?|dialogues?|users?|persons?|"
+    r"readers?|outputs?|turns?|messages?|things?|anyone|anybody|everyone|everybody|anything|"
+    r"everything|whatever|whomever|whoever)(?: of (?:mine|yours|ours)|(?: that| which)? (?:I|we|"
+    r"you|they) (?:ask|say|write|send|want|need|talk to|write to|do)| at all| whatsoever| "
+    r"ever)?|(?:in|at) (?:one|a single) (?:go|piece|shot|sitting|breath|turn)|in a row|"
+    r"for (?:(?:better|the sake of|more|easier|easy|greater|good|easy) )*(?:readability|clarity|"
+    r"brevity|simplicity|consistency|convenience|accessibility|speed|reading|legibility|focus|"
+    r"conciseness|skimming|scanning|[a-z]+'s sake|[a-z]+ reasons)|without (?:any )?(?:exceptions?|"
+    r"fail|fuss|excuses?))(?:,? (?:please|always|thanks|thank you))*\s*",
+    re.I,
+)
+"""Such words as limit nothing: "for any request", "with no exceptions", "for readability"."""
 _LIMITED_FIRST = re.compile(
     r"(?:at|on|during|before|after|until|till|by|throughout|within|once|as long as|so long as|"
     r"provided|given|today|tonight|tomorrow)\b",
@@ -107,9 +124,14 @@ def _stands_alone(before: str, after: str) -> bool:
     """
     *others, _ = re.split(r"[,;:.!] ", before)
     tail, *more = re.split(r"[,;:.!](?: |$)| [-–—] ", after.rstrip(" .!"))
-    if _PLACED.match(tail) or any(map(_LIMITED_FIRST.match, others)):
+    if _limits(tail) or any(map(_LIMITED_FIRST.match, others)):
         return False
     return not any(map(starts_effect, others)) and all(map(_demands_nothing_else, more))
+
+
+def _limits(tail: str) -> bool:
+    """Return whether the words after a number say where, when or with what it holds."""
+    return _PLACED.match(tail) is not None and not _PLACED_NOWHERE.fullmatch(tail)
 
 
 def _demands_nothing_else(clause: str) -> bool:

@@ -141,8 +141,9 @@ _EVERY_ANSWER = re.compile(
 )
 _MIDDLE_IN = re.compile(
     rf"(?P<verb>{_IMPERATIVES}(?: bitte| immer| toujours| siempre)?) (?:in|bei|dans|en) "
-    rf"(?P<scope>{_DETERMINER}{_GENRE}(?: (?:an|für|à|aux?|pour|a|al|para) "
-    r"(?:(?:meinen?|meine[rm]|die|das|den|der|mon|ma|mes|les?|la|mi|mis|los|las|el) |l')?[^\W\d_]+"
+    rf"(?P<scope>(?:deinen |ihren |tes |vos |tus |sus )?{_DETERMINER}{_GENRE}(?: (?:an|für|à|aux?|"
+    r"pour|a|al|para) (?:(?:meinen?|meine[rm]|die|das|den|der|mon|ma|mes|les?|la|mi|mis|los|las|"
+    r"el) |l')?[^\W\d_]+"
     r"(?: (?-i:[A-ZÄÖÜÉ])[\w-]+)*)?),? (?P<rest>.+)",
     re.I,
 )
@@ -177,6 +178,26 @@ def split_other_language(
         starts_english: tells whether a text begins as an English effect: a condition in one
             language may stand before an effect in the other.
     """
+    found = _split_sentence(text, starts_english)
+    return ScopedText("", found.effect) if found and _ANY_TEXTS.fullmatch(found.scope) else found
+
+
+_ALL_TEXTS = (
+    r"(?:(?:allen?|deinen|ihren|den|toutes|tes|vos|les|todas|tus|sus|las|tutte|le|tue|sue) )*"
+    r"(?:texten|antworten|réponses|respuestas|risposte)"
+)
+_ANY_TEXTS = re.compile(_ALL_TEXTS, re.I)
+"""Texts of any kind: what holds in them holds everywhere."""
+_IN_ANY_TEXTS = re.compile(
+    rf"^(?:in|dans|en|nelle) {_ALL_TEXTS},? |"
+    rf" (?:in|dans|en|nelle) {_ALL_TEXTS}(?! (?:an|auf|zu|für|über|à|aux?|sur|a|al|sobre|de)\b)"
+    r"(?=[ .!]|$)",
+    re.I,
+)
+
+
+def _split_sentence(text: str, starts_english: Callable[[str], bool]) -> ScopedText | None:
+    """Return the parts of a sentence, with a scope that may name any text."""
     match = _EDGED_TEXTS.fullmatch(_PLEASE.sub("", text))
     if match and not _EVERY_ANSWER.fullmatch(match["scope"]):
         return ScopedText(match["scope"], f"{match['verb']} {match['rest']}")
@@ -521,7 +542,8 @@ _SAY = re.compile(
 def read_other_effect(text: str) -> ForeignEffect | None:
     """Return the effect of a German, French, Spanish or Italian sentence of a known form."""
     text = _EVEN_IF.sub("", _EVERYWHERE.sub("", _PLEASE.sub("", text)))
-    for said in (text, to_native_imperative(text)):
+    bare = text if _QUOTATION.search(text) else _IN_ANY_TEXTS.sub("", text)
+    for said in dict.fromkeys((text, to_native_imperative(text), bare)):
         for form, build in _FORMS:
             match = form.fullmatch(said)
             if match and (found := build(match)):

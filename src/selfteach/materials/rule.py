@@ -113,7 +113,7 @@ def read_rule(text: str, when: str = "", then: str = "") -> Rule:
     if topic := _find_declined_topic(scope, effect):
         scope, effect = "", f"Do not talk about {topic}."
     _refuse_untold(scope)
-    _refuse_circumstance(then)
+    _refuse_circumstance(then, is_asked=bool(scope))
     if not when:
         _refuse_unread_condition(said, "" if scope else effect)
         _refuse_unasked(scope)
@@ -522,6 +522,7 @@ _ITS = r"(?:(?:my|our|your|the|all|any|every|each|an?) )*"
 _A_TEXT = (
     rf"(?= {_ITS}(?!(?:in|on|at|to|for|with) )(?:[a-z-]+ )??"
     rf"(?!(?:instructions|guides?|manuals?|contracts?|agendas?|menus?)\b)"
+    r"(?!(?:answers?|repl(?:y|ies)|responses?|text)\b(?! (?:to|from|for|about|on)\b))"
     rf"{GENRE}\b| (?:when|texting|writing|e-?mailing|messaging|replying)\b)"
 )
 """What a demand is excepted from: "outside recipes", "beyond emails to Marie"."""
@@ -614,13 +615,13 @@ def _make_exception_error(said: str) -> DataError:
     )
 
 
-def _refuse_circumstance(sentence: str) -> None:
+def _refuse_circumstance(sentence: str, *, is_asked: bool = False) -> None:
     """Refuse a rule that holds at a time, or where something is so that no request tells.
 
     Raises:
         DataError: it does.
     """
-    if said := find_circumstance(sentence, _has_check):
+    if said := find_circumstance(sentence, _has_check, is_asked=is_asked):
         raise DataError(
             f'the rule holds only "{shorten_text(said)}", and no request tells whether it is so.',
             where="rule",
@@ -646,20 +647,27 @@ def find_untaught_ban(rule: Rule) -> str:
     text, scope = " ".join(rule.text.split()), re.escape(rule.scope)
     for form in (
         rf"\b{_ALONE}(?: (?:in|when(?:ever)?|if|for|to|with|on|while|during|my|the))* {scope}",
-        rf"{scope} (?:only|exclusively|alone)[ .!]*$",
-        r"\bonly (?:when(?:ever)?|if)\b",
+        rf"{scope} (?:only|exclusively|alone)(?=[ .!]*$|,)",
+        rf"(?<!\S)only(?= (?:{_DOES} {_OBJECT}|{_DOES_ALONE})(?: (?:in|when(?:ever)?|if|for|"
+        rf"to|with|on|while|during|my|the))+ {scope})",
     ):
         if found := re.search(form, text, re.I):
-            return found[0].rstrip(" .!")
-    return "only" if _ONLY_DOES.match(rule.effect) else ""
+            said = found[0].rstrip(" .!")
+            return "only" if said == "Only" else said
+    bare = _SAID.sub("", QUOTED.sub('""', text))
+    found = re.search(r"\bonly (?:when(?:ever)?|if) [^ ]+", bare, re.I)
+    is_manner = found is None or found[0].lower() in rule.effect.lower()
+    return "" if is_manner else found[0].rsplit(" ", 1)[0]
 
 
 _ALONE = r"(?:only|just|exclusively|solely|purely)"
-_ONLY_DOES = re.compile(
-    r"only (?:use|add|include|write (?!in|with)|put|start|begin|end|sign|make|give|apologi[sz]e)",
-    re.I,
+_DOES = r"(?:use|add|include|write|put|make|give)"
+_DOES_ALONE = "(?:apologi[sz]e|joke|rhyme|swear|curse)"
+_OBJECT = (
+    r"(?:(?:the|an?|any) )?(?!(?:one|two|three|four|five|half|once)\b)(?:(?-i:[a-z])[a-z-]+|bullet "
+    r"points|exclamation (?:marks|points)|question marks|capital letters|[a-z]+ emojis?|\"[^\"]+\")"
 )
-"""What is done there alone: "Only use emoji" in texts to Maddie."""
+"""What is done there alone: "Only use emoji" in texts to Maddie; "one emoji" is a manner."""
 
 
 _NOTHING_ELSE = re.compile(
@@ -903,8 +911,28 @@ def _names_another_value(phrase: str, answer: str) -> bool:
     for values in _VALUES:
         if values.fullmatch(bare):
             named = {_fold_value(value) for value in values.findall(answer)}
-            return bool(named) and _fold_value(bare) not in named
+            is_named = _fold_value(bare) in named or _is_hour(bare, answer)
+            return bool(named) and not is_named
     return False
+
+
+_HOUR = re.compile(
+    rf"\b(?P<clock>\d{{1,2}})[:.h]\d\d\b|\b(?P<marked>{NUMBER}) ?(?:[ap]\.?m\b|o['’]clock|h\b)|"
+    rf"\b(?:at|by|until|till|from|to|between|before|after|and|past) (?P<bare>{NUMBER})\b"
+    r"(?![:.]?\d| ?(?:euros?|dollars?|pounds?|minutes?|hours?|days?|weeks?|months?|years?|percent|"
+    r"[€$£%]))|\b(?P<named>noon|midday|midnight)\b",
+    re.I,
+)
+"""An hour of the day that an answer names."""
+HOURS = 12
+
+
+def _is_hour(value: str, answer: str) -> bool:
+    """Return whether an answer names an hour that a number may stand for: 17:30 has the hour 5."""
+    hours = [found["clock"] or found["marked"] or found["bare"] for found in _HOUR.finditer(answer)]
+    named = {int(_fold_value(hour)) % HOURS if hour else 0 for hour in hours}
+    number = _fold_value(value)
+    return number.isdigit() and int(number) <= 2 * HOURS and int(number) % HOURS in named
 
 
 def _fold_value(value: str) -> str:

@@ -436,8 +436,10 @@ _UNPARTED = re.compile(
 
 
 _AS_LONG_AS = re.compile(
-    r"\b(?:as|so) long as (?=(?:(?:I|we|you|they|he|she|somebody|someone|people)(?! (?:like|want|"
-    r"need|wish|please|can)\b)|it(?! (?:takes|needs|has|is needed)\b)|(?:the|my|our|an?) [a-z]+ "
+    r"\b(?:as|so) long as (?=(?:(?:I|we|he|she|somebody|someone|people)(?! (?:like|want|need|wish|"
+    r"please|can)\b)|(?:you|they)(?= (?:are|is|'re) (?:asked|talking|speaking|writing)\b|['’]re "
+    r"(?:asked|talking|speaking|writing)\b)|it(?=(?:['’]s| is) (?:about|for|an?|to)\b)|(?:the|my|"
+    r"our|an?) (?!(?:answers?|repl(?:y|ies)|responses?|text|result)\b)[a-z]+ "
     r"(?:is|are|asks?|wants?|writes?|has|have))\b)",
     re.I,
 )
