@@ -656,8 +656,9 @@ def find_untaught_ban(rule: Rule) -> str:
             return "only" if said == "Only" else said
     bare = _SAID.sub("", QUOTED.sub('""', text))
     found = re.search(r"\bonly (?:when(?:ever)?|if) [^ ]+", bare, re.I)
-    is_manner = found is None or found[0].lower() in rule.effect.lower()
-    return "" if is_manner else found[0].rsplit(" ", 1)[0]
+    if found is None or found[0].lower() in rule.effect.lower():  # it says how, not where
+        return ""
+    return found[0].rsplit(" ", 1)[0]
 
 
 _ALONE = r"(?:only|just|exclusively|solely|purely)"
