@@ -114,7 +114,7 @@ def test_no_document_outweighs_the_others(monkeypatch: pytest.MonkeyPatch) -> No
         for source, count in (("loud.txt", 100), ("calm.txt", 3))
         for n in range(count)
     ]
-    monkeypatch.setattr(method, "make_study_data", lambda *given: written)
+    monkeypatch.setattr(method, "make_study_data", lambda *given, **more: written)
     monkeypatch.setattr(method, "find_similar_words", lambda *given: {})
     fates: list[Outcome] = []
 
