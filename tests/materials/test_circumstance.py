@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from selfteach.errors import DataError
@@ -151,7 +153,11 @@ def test_a_time_that_limits_no_demand_is_none(text: str, scope: str, check: str)
     ],
 )
 def test_what_has_a_time_of_its_own_is_not_refused(text: str) -> None:
-    read_rule(text)
+    """No word of the rule gets lost: each is a part of the scope or of the effect."""
+    rule = read_rule(text)
+    read = set(re.findall(r"\w+", f"{rule.scope} {rule.effect}".lower()))
+    lost = set(re.findall(r"\w+", text.lower())) - read
+    assert lost <= {"in", "to", "for", "when", "the", "if", "someone", "asks", "about", "asked"}
 
 
 @pytest.mark.parametrize(
@@ -174,7 +180,9 @@ def test_an_answer_that_gives_a_time_is_read(text: str, check: str) -> None:
     [("opening hours", "answer 9 am to 5 pm on weekdays"), ("stories", "is set at night")],
 )
 def test_a_given_effect_may_have_a_time_of_its_own(when: str, then: str) -> None:
-    read_rule("x", when, then)
+    rule = read_rule("x", when, then)
+    assert rule.scope == when
+    assert rule.effect.endswith(then.removeprefix("is "))
 
 
 @pytest.mark.parametrize("said", ["they fit", "it fits", "you explain them", "they help"])
