@@ -6,7 +6,8 @@
 Each fact has four phrasings of its question: 20 questions. A cycle asks all of them, greedily.
 Its training (`selfteach train --from` the cycle before) takes the right answer to each question
 that is answered wrongly, again that to each right one, and the base's own answers to 30 everyday
-prompts as anchors. With `--phrasings 3` the fourth phrasing of each fact is asked and never taught.
+prompts as anchors. A cycle with nothing to learn leaves the model as it is (`untrained` is true).
+With `--phrasings 3` the fourth phrasing of each fact is asked and never taught.
 Cycle 0 is the base.
 
 Prints a JSON line a cycle: the right answers among all, among the taught and the other phrasings,
@@ -226,6 +227,12 @@ def make_rows(line: JsonObject, phrasings: int, anchors: Sequence[Example]) -> l
     return [*rows, *(anchor.to_json() for anchor in anchors)]
 
 
+def find_trained_run(folder: Path, before: int) -> Path | None:
+    """Return the newest run before a cycle that has an adapter; None if there is none."""
+    runs = [folder / f"cycle-{number}" for number in range(before - 1, 0, -1)]
+    return next((run for run in runs if (run / "adapter").is_dir()), None)
+
+
 def print_line(line: JsonObject) -> None:
     """Print a cycle without its answers."""
     shown = {key: value for key, value in line.items() if key not in ("answers", "flags")}
@@ -258,19 +265,23 @@ def main(arguments: Sequence[str] | None = None) -> list[JsonObject]:
     anchors = make_anchors(base)
     for number in range(len(lines), given.cycles + 1):
         model = base
+        untrained = False
         if number:
             run = given.folder / f"cycle-{number}"
-            selfteach.train(
+            result = selfteach.train(
                 make_rows(lines[-1], given.phrasings, anchors),
                 dev=0.0,
                 out=run,
-                from_run=given.folder / f"cycle-{number - 1}" if number > 1 else None,
+                from_run=find_trained_run(given.folder, number),
                 model=given.model,
                 seed=given.seed,
                 sets=["train.weights={fact: {sft: 1.0}}", *given.sets],
             )
-            model = HfModel.load(given.model, adapter=run / "adapter")
+            untrained = result.adapter is None
+        if trained := find_trained_run(given.folder, number + 1):
+            model = HfModel.load(given.model, adapter=trained / "adapter")
         line = measure_cycle(number, model, check, given.phrasings, given.folder)
+        line["untrained"] = untrained
         append_line(given.folder / LINES, line)
         print_line(line)
         lines.append(line)

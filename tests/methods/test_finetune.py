@@ -808,3 +808,41 @@ def test_the_closed_form_takes_what_is_no_anchor_as_its_examples(
         ]
         > 0
     )
+
+
+def test_known_answers_are_not_trained_again(
+    pairs: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(finetune, "MIN_KNOWN_PROBABILITY", 1e-300)
+    code, result = run_json(command(pairs, tiny, "--objective", "sft"))
+    assert code == 0
+    assert result["verdict"].startswith("Nothing to learn: the model already gives each of 27")
+    assert not (pairs.parent / "run" / "adapter").exists()
+
+
+def test_pairs_are_trained_although_the_chosen_answers_are_known(
+    pairs: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(finetune, "MIN_KNOWN_PROBABILITY", 1e-300)
+    code, _ = run_json(command(pairs, tiny))
+    assert code == 0
+    assert (pairs.parent / "run" / "adapter").is_dir()
+
+
+@pytest.mark.parametrize("place", [0, 15, 16, 40])
+def test_one_unknown_answer_is_something_to_learn(
+    place: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    examples = make_examples(41)
+    nats = [0.1] * 41
+
+    def score(base: Any, part: list[Example], kinds: Any) -> ExampleScores:
+        found = [LogProb(-nats[examples.index(one)], 4) for one in part]
+        return ExampleScores(found, {})
+
+    monkeypatch.setattr(finetune, "score_examples", score)
+    base: Any = SimpleNamespace(explain_misfit=lambda item: "")
+    assert finetune.knows_all_answers(base, examples)
+
+    nats[place] = 0.11
+    assert not finetune.knows_all_answers(base, examples)

@@ -2,9 +2,10 @@
 
   1  read: take every row as an example; set some prompts aside as the dev part
   2  dev: measure the loss of the base on the dev part
-  3  train: use `sft+dpo` where every example has a rejected answer, else `sft`, unless an objective
+  3  known: train nothing if the base gives every answer already
+  4  train: use `sft+dpo` where every example has a rejected answer, else `sft`, unless an objective
      is named; anchors hold the base in place
-  4  dev again: measure the loss of the saved adapter, loaded anew
+  5  dev again: measure the loss of the saved adapter, loaded anew
 
 A dataset does not say what it is for, so the exam has no questions. The dev loss shows only whether
 training carries over to examples of the same kind. Training on pairs alone lowers the likelihood of
@@ -20,6 +21,7 @@ Source: DPO (Rafailov et al., arXiv 2305.18290, section 6) for the accuracy of p
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -43,6 +45,7 @@ from selfteach.methods.score_examples import ExampleScores, explain_misfit, scor
 from selfteach.methods.session import Session, find_starting_adapter
 from selfteach.methods.train_plan import find_pair_kinds, sample_while_training
 from selfteach.models.hf import HfModel
+from selfteach.models.recorded import Recorded
 from selfteach.records import (
     Example,
     JsonMapping,
@@ -60,6 +63,13 @@ MIN_DEV_PROMPTS = 3
 """Fewer dev prompts give no verdict: both of two improve by chance in one case of four. All turns
 of one conversation count as one prompt.
 """
+
+MIN_KNOWN_PROBABILITY = 0.9
+"""Answers that the base draws so often are known: greedy and nearly always at T=1. Training on them
+alone does harm: Adam makes steps of full size of their small gradients (docs/log/).
+"""
+FIRST_SCORED = 16
+"""Examples that are scored before all others: one that is not known ends the search."""
 
 LIKE_DEV = "the dev part has the prompt, or another turn of the conversation"
 
@@ -80,8 +90,14 @@ def prepare(session: Session, material: FinetuneData) -> TrainingPlan:
             funnel.decide(example.id, explain_misfit(session.base, example))
     dev = [example for example in dev if not funnel.outcomes[example.id].reason]
     objectives = choose_objectives(learned, config)
+    taught = [example for example in learned if example.role == "learn"]
+    weights = {**objectives, **config.train.weights}
+    known = ""
+    if learns_answers_alone(taught, weights) and knows_all_answers(session.base, taught):  # 3
+        draws = f"{100 * MIN_KNOWN_PROBABILITY:.0f} % of its draws"
+        known = f"the model already gives each of {len(taught)} answers in at least {draws}"
     kinds = {example.kind for example in learned if example.role == "learn"}
-    pairs_only = is_pairs_only({**objectives, **config.train.weights}, kinds)
+    pairs_only = is_pairs_only(weights, kinds)
     counts = f"{format_count(len(learned), 'examples')} to learn from, {len(dev)} to measure on"
     header = {
         "method": "train",
@@ -89,11 +105,30 @@ def prepare(session: Session, material: FinetuneData) -> TrainingPlan:
         "objectives": objectives,
     }
     return TrainingPlan(
-        examples=learned,
-        objectives=objectives,  # 3
-        exam=DevLossExam(dev, pairs_only, header, [e.turns for e in learned]),  # 2, 4
+        examples=[] if known else learned,
+        objectives=objectives,  # 4
+        exam=DevLossExam(dev, pairs_only, header, [e.turns for e in learned], known),  # 2, 5
         shown=show_losses,
     )
+
+
+def learns_answers_alone(taught: Sequence[Example], weights: ObjectiveWeights) -> bool:
+    """Return whether the chosen answers are all that is learned. A pair has more to teach, and so
+    has a teacher.
+    """
+    named = {name for one in taught for name, weight in weights[one.kind].items() if weight}
+    return named == {"sft"}
+
+
+def knows_all_answers(base: Recorded, taught: Sequence[Example]) -> bool:
+    """Return whether the base gives each of these answers with MIN_KNOWN_PROBABILITY."""
+    limit = -math.log(MIN_KNOWN_PROBABILITY)
+    for part in (taught[:FIRST_SCORED], taught[FIRST_SCORED:]):
+        if any(explain_misfit(base, example) for example in part):
+            return False
+        if any(nats > limit for nats in score_examples(base, part, kinds=set()).nats):
+            return False
+    return True
 
 
 def record_kept_apart(
@@ -135,12 +170,14 @@ class DevLossExam:
         header: keys of exam.json that are known beforehand.
         learned: the prompts that are trained on: a dev part may be too small to show which prompts
             are conversations of their own.
+        known: why there is nothing to learn, or "".
     """
 
     dev: Sequence[Example]
     pairs_only: bool
     header: JsonMapping = field(default_factory=dict)
     learned: Sequence[Turns] = ()
+    known: str = ""
 
     def run_baselines(self, session: ExamSession) -> None:
         """Let the base score the dev part, into the ledger, before anything is trained (step 2)."""
@@ -149,7 +186,7 @@ class DevLossExam:
     def run(
         self, session: ExamSession, tuned: TunedModel | None, *, brief: bool = False
     ) -> JsonObject:
-        """Return what exam.json holds (step 4)."""
+        """Return what exam.json holds (step 5)."""
         found: JsonObject = {
             **self.header,
             "base_proof": check_base_unchanged(session),
@@ -157,6 +194,9 @@ class DevLossExam:
             "preferred": {},
             "answers": [],
         }
+        if self.known:
+            found["verdict"] = reach_verdict(Evidence(None, None, start=self.known, change=""))
+            return found
         if not self.dev:
             found["verdict"] = make_not_examined("there is no dev part")
             return found

@@ -87,7 +87,7 @@ def choose_dev(examples: Sequence[Example], config: FinetuneConfig) -> list[Exam
 
 
 def choose_objectives(examples: Sequence[Example], config: FinetuneConfig) -> ObjectiveWeights:
-    """Return the objectives of each kind of example in the dataset (step 3)."""
+    """Return the objectives of each kind of example in the dataset (step 4)."""
     taught = [example for example in examples if example.role == "learn"]
     choice = config.train.objective
     if choice == "auto":
