@@ -220,6 +220,20 @@ def test_what_a_run_cost_is_what_it_drew_itself(tmp_path: Path) -> None:
     assert new.sum_tokens() == TokenCost(3, 7, 0)
 
 
+def test_what_two_runs_give_is_counted_together(tmp_path: Path) -> None:
+    new = Ledger(tmp_path / "new.db")
+    new.record_answers([("own", {"tokens": 2})])
+    for name, tokens in (("one", 5), ("two", 7)):
+        old = Ledger(tmp_path / f"{name}.db")
+        old.record_requests("ask", [(name, {"prompt": name}), ("own", {"prompt": "own"})])
+        old.record_answers([(name, {"tokens": tokens}), ("own", {"tokens": 2})])
+        new.copy_answers(old, ("ask",))
+        old.close()
+    assert new.get_note("adopted") == [12, 0, 0]
+    assert new.sum_tokens() == TokenCost(2, 0, 0)
+    new.close()
+
+
 def rows_of(path: Path, table: str) -> list[tuple[object, ...]]:
     database = sqlite3.connect(path)
     try:

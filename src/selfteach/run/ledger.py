@@ -263,7 +263,7 @@ class Ledger:
         """Copy requests of these stages with their answers from another run's ledger.
 
         Answers without a request (scores) and embeddings are copied too. This run need not send
-        these requests again.
+        these requests again. What is here already stays, and counts as this run's own.
 
         Args:
             is_wanted: tells of a request's body, and of an answer's, whether to copy it; a request
@@ -283,21 +283,19 @@ class Ledger:
             if (request is None or (stage in stages and is_wanted(json.loads(request))))
             and is_wanted(json.loads(answer))
         ]
+        costs = [self._get_adopted()]
         with self._transaction() as db:
             for id, stage, request, answer in copied:
                 if request is not None:
                     row = add_checksum(id, self._take_next_seq(), stage, request)
                     db.execute(INSERT_REQUEST, row)
-                db.execute(INSERT_ANSWER, add_checksum(id, self._take_next_seq(), answer))
+                row = add_checksum(id, self._take_next_seq(), answer)
+                if db.execute(INSERT_ANSWER, row).rowcount:
+                    costs.append(_read_cost(json.loads(answer)))
             embedded = other._db.execute("SELECT id, body FROM embeddings ORDER BY seq")
             for id, body in embedded:
                 db.execute(INSERT_EMBEDDING, add_checksum(id, self._take_next_seq(), body))
-        bodies = [json.loads(answer) for *_, answer in copied]
-        completions = [body for body in bodies if isinstance(body, dict)]
-        costs = []
-        for name in TokenCost._fields:
-            costs.append(sum(completion.get(name) or 0 for completion in completions))
-        self.set_note(ADOPTED_NOTE, costs)
+            _write_note(db, ADOPTED_NOTE, [sum(column) for column in zip(*costs, strict=True)])
         return sum(request is not None for _, _, request, _ in copied)
 
     def record_outcomes(self, stage: str, outcomes: Iterable[Outcome]) -> None:
@@ -407,10 +405,7 @@ class Ledger:
     def set_note(self, key: str, body: Any) -> None:
         """Store one named value: a stage's outcome, a calibration, a choice with its reason."""
         with self._transaction() as db:
-            db.execute(
-                "INSERT OR REPLACE INTO notes VALUES (?, ?, ?)",
-                add_checksum(key, dump_canonical_json(body)),
-            )
+            _write_note(db, key, body)
 
     def get_note(self, key: str) -> Any:
         """Return the value of a name, or None."""
@@ -448,9 +443,13 @@ class Ledger:
             sampled = self._db.execute(
                 f"SELECT {sums} FROM answers WHERE body LIKE '{{%'"
             ).fetchone()
-        copied = self.get_note(ADOPTED_NOTE) or [0] * len(sampled)
+        copied = self._get_adopted()
         own = (int(total or 0) - other for total, other in zip(sampled, copied, strict=True))
         return TokenCost(*own)
+
+    def _get_adopted(self) -> TokenCost:
+        """Return the tokens of the answers that were copied from other runs."""
+        return TokenCost(*(self.get_note(ADOPTED_NOTE) or (0, 0, 0)))
 
     def _room(self) -> int:
         """Return the bytes that a commit and the folding of the write-ahead log may need."""
@@ -525,6 +524,17 @@ def add_checksum(*values: Any) -> tuple[Any, ...]:
         if isinstance(value, bytes):
             checksum = zlib.crc32(value, checksum)
     return (*values, checksum)
+
+
+def _write_note(db: sqlite3.Connection, key: str, body: Any) -> None:
+    row = add_checksum(key, dump_canonical_json(body))
+    db.execute("INSERT OR REPLACE INTO notes VALUES (?, ?, ?)", row)
+
+
+def _read_cost(answer: Any) -> TokenCost:
+    """Return the tokens of an answer; scores have none."""
+    completion = answer if isinstance(answer, dict) else {}
+    return TokenCost(*(completion.get(name) or 0 for name in TokenCost._fields))
 
 
 def is_intact(table: str, row: tuple[Any, ...]) -> bool:
