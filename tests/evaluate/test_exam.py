@@ -492,6 +492,30 @@ def test_a_brief_exam_leaves_the_extra_steps_out(
     assert before["extra"] is True
 
 
+def test_all_measurements_are_there_for_the_verdict_and_none_for_another(tmp_path: Path) -> None:
+    own = session(tmp_path, Scripted(lambda r: "Cats."))
+    prompts = {"target": [make_prompt("q")]}
+    seen: list[set[str]] = []
+
+    class Watching(RuleScorer):
+        def make_evidence(self, state: ExamState) -> Evidence:
+            seen.append(set(state.found))
+            return super().make_evidence(state)
+
+    def measure(state: ExamState) -> dict[str, bool]:
+        seen.append(set(state.found))
+        return {"more": True}
+
+    Exam(
+        prompts,
+        lambda tuned: {name: Arm(own.base, prompts) for name in ("base", "prompted")},
+        Watching(JUDGE, lambda: 0),
+        measurements=[measure, measure],
+    ).run(own, None)
+    assert seen[:2] == [set(), set()]
+    assert seen[2] >= {"more", "kept", "noise_floor", "sanity"}
+
+
 def test_the_second_sample_of_the_base_has_another_seed(tmp_path: Path) -> None:
     own = session(tmp_path, Scripted(lambda r: "x"))
     asked_of, requests = exam.plan_second_sample(own, Arm(own.base, {"target": [make_prompt("a")]}))

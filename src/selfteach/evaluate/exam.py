@@ -153,7 +153,8 @@ class ExamState:
         tuned: None before the training.
         answers: answers[scope][arm].
         scores: the scorer's scores of the target answers.
-        found: the keys of exam.json so far.
+        found: what all measurements returned, by the keys of exam.json. Only `make_evidence` has
+            it: measurements do not know of each other.
     """
 
     session: ExamSession
@@ -162,7 +163,7 @@ class ExamState:
     answers: Mapping[str, ArmAnswers]
     scores: Any
     side_effects: SideEffects
-    found: JsonMapping
+    found: JsonMapping = field(default_factory=dict)
 
     @property
     def seed(self) -> int:
@@ -190,7 +191,7 @@ class ExamScorer(Protocol):
         ...
 
     def make_evidence(self, state: ExamState) -> Evidence:
-        """Return the evidence for the verdict."""
+        """Return the evidence for the verdict; `state.found` holds all measurements."""
         ...
 
     def rows(self, state: ExamState) -> list[JsonObject]:
@@ -258,7 +259,7 @@ class Exam:
         scores = self.scorer.score(answers[TARGET])  # 2
         side_effects = find_side_effects(answers, self.taught_texts, self.find_allowed_repeats)  # 3
         found: JsonObject = {"smoke_test": session.config.smoke_test, **self.header}
-        state = ExamState(session, tuned, arms, answers, scores, side_effects, found)
+        state = ExamState(session, tuned, arms, answers, scores, side_effects)
         found |= self.scorer.measure(state)
         found |= side_effects.measure()
         extra = () if brief else self.extra_measurements
@@ -269,7 +270,8 @@ class Exam:
         found["sanity_scopes"] = find_scopes_to_check(answers, self.loop_check_scopes)
         found["sanity"] = measure_sanity(answers, found["sanity_scopes"], state.seed)  # 6
         found["base_proof"] = check_base_unchanged(session)
-        found["verdict"] = reach_verdict(self.scorer.make_evidence(state))  # 7
+        evidence = self.scorer.make_evidence(replace(state, found=found))
+        found["verdict"] = reach_verdict(evidence)  # 7
         found["answers"] = [*self.scorer.rows(state), *side_effects.rows()]
         written: JsonObject = measures_to_json(found)
         return written
