@@ -48,18 +48,10 @@ def write_more_prompts_outside(session: Session, pool: OverlapIndex) -> list[Gen
     subject: a third of them near, the others about anything. Every kept prompt goes into `pool`.
     """
     config = session.config.ask
-    find_fault = make_novelty_check(pool, config.max_overlap, make_topic_detector(session))
     near = config.more_outside // 3
-    rounds = range(config.rounds, 2 * config.rounds)  # the earlier ones wrote the other prompts
-    plans: tuple[tuple[Subject, Scope, int], ...] = (
-        (session.subject, "near", near),
-        (Subject(""), "general", config.more_outside - near),
-    )
-    kept: list[GeneratedPrompt] = []
-    for subject, scope, count in plans:
-        forms = choose_forms(session.subject, session.situation, scope)
-        kept += write_scope_prompts(session, subject, scope, count, rounds, find_fault, forms)
-    return kept
+    counts: dict[Scope, int] = {"near": near, "general": config.more_outside - near}
+    first = config.rounds  # the earlier ones wrote the other prompts
+    return _write_outside(session, counts, (), pool, first, for_exam=False)
 
 
 def write_exam_prompts_outside(
@@ -79,30 +71,9 @@ def write_exam_prompts_outside(
         turn: 1, 2, ... in each call of a run.
     """
     config = session.config
-    count = config.exam.more_outside
-    situation = session.situation
+    counts = dict.fromkeys(sorted(scopes), config.exam.more_outside)
     first = (config.balance.outside_tries + turn) * config.ask.rounds  # the earlier ones are used
-    rounds = range(first, first + config.ask.rounds)
-    kept: list[GeneratedPrompt] = []
-    for scope in sorted(scopes):
-        if scope == "near" and situation and has_built_requests(situation):
-            kept += build_more_neighbors(session, situation, written, count, for_exam=True)
-            continue
-        subject = session.subject if scope == "near" else Subject("")
-        find_fault = make_novelty_check(
-            pool,
-            config.ask.max_overlap,
-            make_topic_detector(session),
-            is_talk=asks_for_nothing(session.subject, scope),
-        )
-        has_exam_forms = scope == "near" and count_exam_forms(session, scope) > 0
-        of_exam = count // EXAM_FORM_SHARE if has_exam_forms else 0
-        for number, forms in (
-            (count - of_exam, choose_forms(session.subject, session.situation, scope)),
-            (of_exam, EXAM_REQUESTS),
-        ):
-            kept += write_scope_prompts(session, subject, scope, number, rounds, find_fault, forms)
-    return kept
+    return _write_outside(session, counts, written, pool, first, for_exam=True)
 
 
 def write_prompts_to_try(
@@ -116,23 +87,50 @@ def write_prompts_to_try(
         turn: 1, 2, ... in each call of a run.
     """
     config = session.config
-    num_near = config.balance.outside // 2
+    near = config.balance.outside // 2
+    counts: dict[Scope, int] = {"near": near, "general": config.balance.outside - near}
     first = turn * config.ask.rounds  # the earlier ones are used; the exam's come after all tries
-    rounds = range(first, first + config.ask.rounds)
-    plans: list[tuple[Subject, Scope, int]] = [
-        (session.subject, "near", num_near),
-        (Subject(""), "general", config.balance.outside - num_near),
-    ]
-    kept: list[GeneratedPrompt] = []
+    return _write_outside(session, counts, written, pool, first, for_exam=False)
+
+
+def _write_outside(
+    session: Session,
+    counts: Mapping[Scope, int],
+    written: Sequence[GeneratedPrompt],
+    pool: OverlapIndex,
+    first: int,
+    *,
+    for_exam: bool,
+) -> list[GeneratedPrompt]:
+    """Write further prompts outside the scope of a rule. Every kept prompt goes into `pool`.
+
+    Where near requests are built of parts, those are built; the model writes all others.
+
+    Args:
+        counts: how many of "near" and "general", or of one of them.
+        written: the prompts so far; further built ones are about the same occasions.
+        first: the first round of requests that is not used yet.
+        for_exam: whether some near prompts have a form that only the exam has.
+    """
+    config = session.config.ask
     situation = session.situation
-    if situation and has_built_requests(situation):
-        kept += build_more_neighbors(session, situation, written, num_near, for_exam=False)
-        del plans[0]
-    for subject, scope, count in plans:
+    rounds = range(first, first + config.rounds)
+    names_subject = make_topic_detector(session)
+    kept: list[GeneratedPrompt] = []
+    for scope, count in counts.items():
+        if scope == "near" and situation and has_built_requests(situation):
+            kept += build_more_neighbors(session, situation, written, count, for_exam=for_exam)
+            continue
+        subject = session.subject if scope == "near" else Subject("")
         is_talk = asks_for_nothing(session.subject, scope)
-        find_fault = make_novelty_check(pool, config.ask.max_overlap, is_talk=is_talk)
-        forms = choose_forms(session.subject, session.situation, scope)
-        kept += write_scope_prompts(session, subject, scope, count, rounds, find_fault, forms)
+        find_fault = make_novelty_check(pool, config.max_overlap, names_subject, is_talk=is_talk)
+        has_exam_forms = for_exam and count_exam_forms(session, scope) > 0
+        of_exam = count // EXAM_FORM_SHARE if has_exam_forms else 0
+        parts = [(count - of_exam, choose_forms(session.subject, situation, scope))]
+        if of_exam:
+            parts.append((of_exam, EXAM_REQUESTS))
+        for number, forms in parts:
+            kept += write_scope_prompts(session, subject, scope, number, rounds, find_fault, forms)
     return kept
 
 
