@@ -31,6 +31,7 @@ from selfteach.students.consolidate import (
     STEPS_PER_LESSON,
     choose_examples,
     consolidate,
+    describe_missed_shares,
     drop_repeats,
     merge_settings,
 )
@@ -179,6 +180,17 @@ def test_each_lesson_gets_enough_steps_and_half_of_them_are_anchors() -> None:
     assert (many["min_share"], many["epochs"]) == ({}, 3)
     assert merge_settings(own, learned)["min_share"] == {}, "nothing to repeat"
     assert found["once"] == many["once"] == [], "another lesson may need them more often"
+
+
+def test_it_is_said_where_a_kind_has_less_than_its_own_least_share() -> None:
+    rows = make_examples("a", {"a/general": 1, "a/study": 19})
+    others = make_examples("b", {"b/study": 20})
+    train = TrainConfig(min_share={"a/general": 0.18, "a/study": 0.5, "a/gone": 0.1})
+    own = LessonExamples(rows, {}, train)
+    (line,) = describe_missed_shares(own, [*rows, *others], {})
+    assert line.startswith("a/general: 5% of the lesson's examples, which its own training repeat")
+    assert "to 18% (train.min_share)" in line
+    assert describe_missed_shares(own, [*rows, *others], {"a/general": HELD_SHARE}) == []
 
 
 def test_the_steps_of_one_lesson_are_not_those_of_all() -> None:

@@ -138,6 +138,9 @@ def train_together(
         objectives |= part.objectives
     settings = merge_settings(own, examples)
     train = own[0].train.model_copy(update=settings)
+    for part in own:
+        for line in describe_missed_shares(part, examples, train.min_share):
+            display.print_line(line)
     return train_again(run, models, LessonExamples(examples, objectives, train), display)  # 5
 
 
@@ -238,6 +241,32 @@ def merge_settings(
         "epochs": epochs,
         "max_steps": 0,
     }
+
+
+def describe_missed_shares(
+    lesson: LessonExamples, examples: Sequence[Example], shares: Mapping[str, float]
+) -> list[str]:
+    """Return a line for each kind of example of a lesson that has less than its own least share.
+
+    A kind without examples is left out: those of another lesson are the same.
+
+    Args:
+        examples: those that are trained on, of all lessons.
+        shares: the least shares in the training of all; with them anchors are half of each epoch.
+    """
+    if shares:
+        return []
+    own = {example.kind for example in lesson.examples}
+    counts = Counter(example.kind for example in examples if example.kind in own)
+    lines = []
+    for kind, least in lesson.train.min_share.items():
+        share = counts[kind] / max(counts.total(), 1)
+        if 0 < share < least:
+            lines.append(
+                f"{kind}: {share:.0%} of the lesson's examples, which its own training repeated to "
+                f"{least:.0%} (train.min_share); here each counts once"
+            )
+    return lines
 
 
 def count_epochs(lesson: LessonExamples) -> int:
