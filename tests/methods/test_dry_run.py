@@ -26,7 +26,7 @@ from selfteach.generate.subject import Subject
 from selfteach.materials.corrections import Corrections, Edit
 from selfteach.materials.effect import read_effect
 from selfteach.materials.rule import read_rule
-from selfteach.materials.tasks import Tasks
+from selfteach.materials.tasks import Task, Tasks
 from selfteach.methods import account_memory as accounting
 from selfteach.methods import estimate_cost as planning
 from selfteach.methods.account_memory import count_file_weights, require_memory
@@ -180,6 +180,28 @@ def test_each_try_outside_a_condition_is_planned_with_the_training_after_it() ->
     assert not {"needless effects 2", "train 3"} & {stage.name for stage in once}
     everywhere = plan_work("Never apologize.", FeedbackConfig())
     assert "train 2" not in {stage.name for stage in everywhere}
+
+
+def test_what_judges_read_in_the_exam_of_the_base_is_planned() -> None:
+    """A rule of form has a check, which reads without a model."""
+    read = {}
+    for rule in ("Use layman's terms for medical procedures.", "Answer in under 40 words."):
+        stages = {stage.name: stage for stage in plan_work(rule, FeedbackConfig())}
+        read[rule] = stages["exam of the base"].scored_tokens
+    by_model, by_check = read.values()
+    assert by_model > 0
+    assert by_check == 0
+
+
+def test_the_comparisons_of_the_exam_of_tasks_are_planned() -> None:
+    """A judge that measures words reads nothing."""
+    material = Tasks([Task(f"seeds:{i}", f"Name {i}.") for i in range(50)])
+    found = {}
+    for name in ("auto", "closer"):
+        stages = plan_tasks(material, TasksConfig(judge={"name": name}))
+        found[name] = {stage.name: stage.scored_tokens for stage in stages if stage.scored_tokens}
+    base, tuned = (found["auto"][key] - found["closer"][key] for key in found["auto"])
+    assert base > tuned > 0, "the judges are calibrated once"
 
 
 def plan_criticisms(number: int, **settings: Any) -> dict[str, PlannedStage]:

@@ -62,8 +62,8 @@ ROW_TOKENS = 22
 """Trained answer tokens of a row of study data with its whole answer."""
 FILLED_SHARE = 0.95
 """The rows that a sentence gives, as a share of `study.per_sentence`."""
-STUDY_READ_TOKENS = 60
-"""Tokens that are read to choose the forms of a row."""
+LABEL_READ_TOKENS = 60
+"""Tokens that are read for a label, with or without the document."""
 PASSAGE_READS = 4
 """How often the passage of a question is read to compare answers to it."""
 
@@ -115,13 +115,7 @@ def plan_work(material: Documents, config: Settings) -> list[PlannedStage]:
         PlannedStage("answers", answers, answers * LABEL_TOKENS, by_teacher=True),
         *plan_calibration(trusted, config),
         plan_anchors(general, config.anchors.anchor_tokens, own, config.stages.general_tokens),
-        PlannedStage(
-            "study",
-            rewrites + 2 * studied,
-            written,
-            rows * STUDY_READ_TOKENS,
-            by_teacher=True,
-        ),
+        PlannedStage("study", rewrites + 2 * studied, written, by_teacher=True),
         PlannedStage("exam of the base", base, base * tokens),
         *plan_stage_trainings(learned, rows + anchors, own, trusted, config),
         PlannedStage("open"),
@@ -235,7 +229,7 @@ def plan_calibration(trusted: int, config: Settings) -> list[PlannedStage]:
     samples = 2 * config.select.samples
     requests = common * (1 + samples)
     judged = common + min(trusted, config.select.calibrate)
-    read = judged * (samples * COMPARED_TOKENS + 2 * STUDY_READ_TOKENS)
+    read = judged * (samples * COMPARED_TOKENS + 2 * LABEL_READ_TOKENS)
     return [PlannedStage("calibrate", requests, requests * LABEL_TOKENS, read)]
 
 

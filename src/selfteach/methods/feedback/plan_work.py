@@ -245,6 +245,7 @@ def plan_training_and_exams(
     answers += NUM_WAYS * min(ELSEWHERE, exam.target)
     answers += 0 if rule.is_everywhere else AFTER_DECLINES
     base_answers = (EXAM_ARMS - 1) * answers - exam.target
+    judged = 0 if rule.is_checked else READ_TOKENS * base_answers
     exam_tokens = ANSWER_SHARE * exam.max_tokens
     longer = LONGER_ANSWERS if rule.is_checked else 1
     per_prompt = PAIRS_PER_PROMPT if rule.is_everywhere or not rule.is_checked else 1
@@ -266,7 +267,7 @@ def plan_training_and_exams(
     if rule.has_scope and config.balance.outside:
         training += plan_tries_outside(training[0], prompts, config)
     return [
-        _plan_exam("exam of the base", base_answers, exam_tokens, 0),
+        _plan_exam("exam of the base", base_answers, exam_tokens, judged),
         *training,
         _plan_exam("exam", answers, exam_tokens, READ_TOKENS * answers),
     ]
