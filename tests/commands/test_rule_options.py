@@ -119,8 +119,16 @@ def test_a_dry_run_shows_when_then_neighbors_and_what_decides() -> None:
     layman = understand("Use layman's terms for medical procedures.")
     found = describe_rule.describe_plan(layman, FeedbackConfig())
     assert found["decided_by"] == describe_rule.UNCHECKED
-    found = describe_rule.describe_plan(layman, FeedbackConfig(teacher="http://localhost:1#x"))
+    assert "plain_words" not in found
+    teacher = "http://localhost:1#x"
+    found = describe_rule.describe_plan(layman, FeedbackConfig(teacher=teacher))
     assert found["decided_by"] == describe_rule.BY_TEACHER
+    assert found["plain_words"] == describe_rule.PLAIN_WORDS
+    for read in (FeedbackConfig(teacher=teacher, then="use short words"), FeedbackConfig()):
+        assert "plain_words" not in describe_rule.describe_plan(layman, read)
+    assert "plain_words" not in describe_rule.describe_text(
+        "Answer in under 40 words.", FeedbackConfig(teacher=teacher)
+    ), "the form is known"
 
 
 def test_names_that_a_person_adds_are_neither_neighbors_nor_named_beside_the_subject() -> None:

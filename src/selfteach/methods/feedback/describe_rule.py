@@ -28,7 +28,7 @@ from selfteach.materials.situation import (
 from selfteach.methods.calibrate_rule_judges import add_other_names
 from selfteach.methods.feedback.prompts_in_scope import make_topic_check
 from selfteach.methods.feedback.request_forms import asks_for_nothing, choose_forms
-from selfteach.methods.feedback.say_plainly import is_decided
+from selfteach.methods.feedback.say_plainly import is_unread
 from selfteach.methods.feedback.understand_rule import (
     ALSO_NEEDS_CHECK,
     ALSO_NOT_USED,
@@ -113,6 +113,11 @@ UNCHECKED = (
 """What decides a rule without a check, and what the person can do."""
 BY_TEACHER = f"a check, if the teacher says the rule in plain words that are read; else {UNCHECKED}"
 """What decides it where there is a teacher."""
+PLAIN_WORDS = (
+    "the run asks the teacher for them, because the form of the rule is not known; where its "
+    "wordings agree, they are the rule, while all that is said here is of your own words"
+)
+"""What a preview without the teacher cannot show."""
 
 
 def describe_text(text: str, config: FeedbackConfig, *, forbids: bool | None = None) -> JsonObject:
@@ -128,6 +133,9 @@ def describe_text(text: str, config: FeedbackConfig, *, forbids: bool | None = N
         lines["read_as"] = read_as
     if is_surely_foreign(rule.text):
         lines["language_of_requests"] = LANGUAGE_NOTE
+    asks_teacher = bool(config.teacher) and is_unread(rule, config)
+    if asks_teacher:
+        lines["plain_words"] = PLAIN_WORDS
     effect = read_effect(rule.effect)
     may_forbid = not rule.scope and (effect.topics if effect else can_forbid(rule.effect))
     if config.also and not may_forbid:
@@ -141,7 +149,7 @@ def describe_text(text: str, config: FeedbackConfig, *, forbids: bool | None = N
     if config.judge.name not in NAMES_OF_CHECK:
         lines["decided_by"] = f"the judge {config.judge.name}"
     else:
-        unchecked = BY_TEACHER if config.teacher and not is_decided(config) else UNCHECKED
+        unchecked = BY_TEACHER if asks_teacher else UNCHECKED
         lines["decided_by"] = f"the check {check}" if check else unchecked
         if effect and effect.unchecked and not config.check:
             lines["not_checked"] = "; ".join(effect.unchecked)

@@ -43,9 +43,9 @@ def may_be_said_plainly(session: Session, text: str) -> bool:
     Raises:
         DataError: see `read_rule`.
     """
-    if session.teacher is None or is_decided(session.config):
+    if session.teacher is None:
         return False
-    return read_effect(read_rule(text, session.config.when).effect) is None
+    return is_unread(read_rule(text, session.config.when), session.config)
 
 
 def say_plainly(session: Session, text: str) -> PlainRule | None:
@@ -65,6 +65,11 @@ def say_plainly(session: Session, text: str) -> PlainRule | None:
         wordings = [one and replace(one, when=rule.scope) for one in wordings]
     plain = choose_wording(rule, wordings)
     return plain and replace(plain, when=config.when or plain.when)
+
+
+def is_unread(rule: Rule, config: FeedbackConfig) -> bool:
+    """Return whether a rule has no known form, and nothing else decides it."""
+    return not is_decided(config) and read_effect(rule.effect) is None
 
 
 def is_decided(config: FeedbackConfig) -> bool:
