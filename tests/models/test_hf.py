@@ -318,6 +318,27 @@ def test_the_fingerprint_holds_what_ends_an_answer(make_tiny, tmp_path):
     assert HfModel.load(folder).fingerprint != plain
 
 
+def test_the_fingerprint_holds_the_special_tokens_that_an_older_file_names(make_tiny, tmp_path):
+    """special_tokens_map.json counts where it is read and says another thing."""
+    folder = make_tiny(tmp_path / "one")
+    file = folder / "special_tokens_map.json"
+    config_file = folder / "tokenizer_config.json"
+    config = json.loads(config_file.read_text())
+    plain = HfModel.load(folder).fingerprint
+    end = {"content": config["eos_token"], "lstrip": False, "normalized": False}
+    file.write_text(json.dumps({"eos_token": end, "pad_token": config["pad_token"]}))
+    assert HfModel.load(folder).fingerprint == plain
+    file.write_text(json.dumps({"eos_token": {**end, "content": "<|endoftext|>"}}))
+    other = HfModel.load(folder)
+    assert other.tokenizer.eos_token == "<|endoftext|>"
+    assert other.fingerprint != plain
+    config_file.write_text(json.dumps({**config, "added_tokens_decoder": {}}))
+    unread = HfModel.load(folder)
+    assert unread.tokenizer.eos_token == config["eos_token"]
+    file.unlink()
+    assert HfModel.load(folder).fingerprint == unread.fingerprint
+
+
 def test_the_second_turn_sees_the_first(tiny_hf):
     one = (
         Message("user", "Hello"),

@@ -29,6 +29,7 @@ IDENTITY_FILES = (
     "merges.txt",
 )
 GENERATION_FILE = "generation_config.json"
+SPECIAL_TOKENS_FILE = "special_tokens_map.json"
 END_KEY = "eos_token_id"
 WHOLE_COPY_CURE = "Use a whole copy."
 MAX_JSON_BYTES = 64 << 20
@@ -171,6 +172,7 @@ def compute_fingerprint(folder: Path, *, in_4bit: bool = False) -> str:
     parts = [[name, _sha256(folder / name)] for name in IDENTITY_FILES if (folder / name).is_file()]
     parts += [[path.name, _sha256(path)] for path in sorted(folder.glob("*.safetensors"))]
     parts += _list_own_ends(folder)
+    parts += _list_own_special_tokens(folder)
     found = digest(["model", parts])
     return digest([LOAD_IN_4BIT, found]) if in_4bit else found
 
@@ -184,6 +186,32 @@ def _list_own_ends(folder: Path) -> list[list[Any]]:
     ends = read_json(file).get(END_KEY) if file.is_file() else None
     same = ends is None or ends == read_json(folder / "config.json").get(END_KEY)
     return [] if same else [[GENERATION_FILE, ends]]
+
+
+def _list_own_special_tokens(folder: Path) -> list[list[Any]]:
+    """Return which special tokens special_tokens_map.json names otherwise than
+    tokenizer_config.json.
+
+    transformers reads it only where tokenizer_config.json lists no added tokens. How such a token
+    is found in a text, tokenizer.json says.
+    """
+    file, config_file = folder / SPECIAL_TOKENS_FILE, folder / "tokenizer_config.json"
+    config = read_json(config_file) if config_file.is_file() else {}
+    if not file.is_file() or "added_tokens_decoder" in config:
+        return []
+    own = {}
+    for name, token in read_json(file).items():
+        spelling = _spell_tokens(token)
+        if spelling != _spell_tokens(config.get(name)):
+            own[name] = spelling
+    return [[SPECIAL_TOKENS_FILE, own]] if own else []
+
+
+def _spell_tokens(value: Any) -> Any:
+    """Return the spelling of a special token, or of each in a list."""
+    if isinstance(value, list):
+        return list(map(_spell_tokens, value))
+    return value.get("content", value) if isinstance(value, dict) else value
 
 
 def compute_adapter_fingerprint(base: str, folder: Path) -> str:
