@@ -235,6 +235,7 @@ class Template:
     """Render a Jinja template as a tokenizer does."""
 
     bos_token, bos_token_id = "<bos>", 1
+    chat_template = None
 
     def __init__(self, text: str, ids: Sequence[int] = (5,)) -> None:
         self.text = text

@@ -52,6 +52,24 @@ def test_a_text_with_every_private_use_character_is_set_aside_alone(tokens):
     assert tokens.encode(make_prompt(f"{every[:-1]}<|im_end|>")), "one is left"
 
 
+@pytest.mark.parametrize(
+    "today",
+    [
+        "{{ strftime_now('%d %b %Y') }}",
+        "{% if not date_string is defined %}{% set date_string = strftime_now('%d %b %Y') %}"
+        "{% endif %}{{ date_string }}",
+        "{% macro head() %}{{ strftime_now('%d %b %Y') }}{% endmacro %}{{ head() }}",
+    ],
+)
+def test_a_template_that_writes_the_date_makes_the_same_prompt_on_every_day(today):
+    tokens = ChatTokenizer(tiny_tokenizer(f"Today: {today}\n{CHATML}"))
+    text = tokens.decode(tokens.encode(make_prompt("Hello")))
+    assert text.startswith("Today: 26 Jul 2024\n")
+    assert "strftime_now" in tokens.tokenizer.chat_template, "an export keeps the model's own"
+    (note,) = tokens.notes
+    assert "today's date: here always 26 Jul 2024" in note
+
+
 def test_the_material_of_a_prompt_counts_without_the_template_s_own_system_message():
     own = "{% if messages[0].role != 'system' %}<|im_start|>system\nBe kind and brief<|im_end|>\n"
     tokenizer = tiny_tokenizer()

@@ -22,6 +22,7 @@ from typing import Any
 
 from selfteach.child_process import PASSED_VARIABLES
 from selfteach.errors import ResourceError
+from selfteach.models.tokens import TEMPLATE_DAY_TEXT
 from selfteach.records import JsonMapping, JsonObject
 
 SECONDS_PER_PROMPT = 60
@@ -125,8 +126,9 @@ def _answer(given: JsonMapping) -> list[JsonObject] | str:
     """Return the answers, or why llama.cpp refuses a request."""
     server = _open_server(given)
     answers = []
+    template = {"enable_thinking": False, "date_string": TEMPLATE_DAY_TEXT}
+    more = {"cache_prompt": False, "chat_template_kwargs": template}
     for body in given["asked"]:
-        more = {"cache_prompt": False, "chat_template_kwargs": {"enable_thinking": False}}
         is_text = "prompt" in body
         handle = server.handle_completions if is_text else server.handle_chat_completions
         reply = handle(body | more)

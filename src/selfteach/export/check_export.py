@@ -19,7 +19,7 @@ import torch
 from selfteach.files import read_jsonl, read_own_json
 from selfteach.models.hf import HfModel
 from selfteach.models.silence import silence_libraries
-from selfteach.models.tokens import list_end_ids
+from selfteach.models.tokens import list_end_ids, render_turns
 from selfteach.records import (
     GREEDY,
     JsonMapping,
@@ -148,7 +148,8 @@ def answer_with_transformers(
 class PlainModel:
     """Answer with plain transformers, and PEFT with `adapters`, in float32.
 
-    Nothing of selfteach computes: the folder's own tokenizer, template and weights do. Several
+    Nothing of selfteach computes: the folder's own tokenizer, template and weights do; only the day
+    that a template may write is that of the run's own answers. Several
     adapters are on at once, and PEFT adds their changes up.
     """
 
@@ -218,10 +219,7 @@ class PlainModel:
         return found
 
     def _render(self, turns: Sequence[JsonMapping]) -> str:
-        text: str = self._tokenizer.apply_chat_template(
-            turns, tokenize=False, add_generation_prompt=True, enable_thinking=False
-        )
-        return text
+        return render_turns(self._tokenizer, turns, answer_follows=True)
 
 
 def _load_adapters(module: Any, adapters: Sequence[Path]) -> Any:

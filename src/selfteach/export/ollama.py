@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from selfteach.errors import UsageError
+from selfteach.models.tokens import render_turns
 from selfteach.models.write_gguf import adds_bos
 from selfteach.records import Message
 
@@ -169,13 +170,7 @@ def _read_parts(tokenizer: Any) -> TemplateParts:
 
 
 def _render(tokenizer: Any, turns: Sequence[Message], answer_follows: bool = True) -> str:
-    text: str = tokenizer.apply_chat_template(
-        [asdict(turn) for turn in turns],
-        tokenize=False,
-        add_generation_prompt=answer_follows,
-        enable_thinking=False,
-    )
-    return text
+    return render_turns(tokenizer, list(map(asdict, turns)), answer_follows=answer_follows)
 
 
 def _make_template_error() -> UsageError:

@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import asdict, replace
+from datetime import datetime
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
@@ -21,7 +22,7 @@ from selfteach.errors import DataError, SelfteachError, UsageError, get_first_li
 from selfteach.files import write_text
 from selfteach.models.check_safety import ABOUT_FILE
 from selfteach.models.time_limit import limit_processor_time
-from selfteach.records import Message, Prompt, Turns, get_user_text
+from selfteach.records import JsonMapping, Message, Prompt, Turns, get_user_text
 from selfteach.text import clean_text
 
 PLAIN_NAME = "selfteach-plain"
@@ -32,6 +33,39 @@ PLAIN_TEMPLATE = (
 )
 """The template for a model without one. `save_supplied_template` saves it beside the adapter, so
 that other programs render the same."""
+
+TEMPLATE_DAY = datetime(2024, 7, 26)
+"""The day that a chat template writes where it asks for today's: what a run learns and measures
+must not depend on when. It is the day that the templates of Llama 3 write without a clock."""
+TEMPLATE_DAY_TEXT = f"{TEMPLATE_DAY:%d %b %Y}"
+"""The same day, as the templates of Llama 3 write it."""
+_ASKED_DAY = re.compile(r"""strftime_now\(\s*(["'])([^"']*)\1\s*\)""")
+"""How a template asks for today's date."""
+
+
+def fix_day(template: Any) -> str | None:
+    """Return a chat template with TEMPLATE_DAY where it asks for today's date; None if it does not.
+
+    Args:
+        template: a text, or several by name; that of conversations is "default".
+    """
+    text = template.get("default") if isinstance(template, dict) else template
+    if not text or not _ASKED_DAY.search(text):
+        return None
+    return _ASKED_DAY.sub(lambda asked: json.dumps(TEMPLATE_DAY.strftime(asked[2])), text)
+
+
+def render_turns(tokenizer: Any, turns: Sequence[JsonMapping], *, answer_follows: bool) -> str:
+    """Return turns in the tokenizer's chat template, on the same day whenever it is asked."""
+    rendered: str = tokenizer.apply_chat_template(
+        turns,
+        chat_template=fix_day(tokenizer.chat_template),
+        tokenize=False,
+        add_generation_prompt=answer_follows,
+        # Templates of reasoning models read it, others ignore it; answers are short here.
+        enable_thinking=False,
+    )
+    return rendered
 
 
 def save_supplied_template(tokenizer: Any, adapter: Path) -> None:
@@ -104,6 +138,11 @@ class ChatTokenizer:
             self.notes.append(
                 "the tokenizer has no pad token: the end of sequence pads, and still "
                 "counts in the loss where it ends an answer"
+            )
+        if fix_day(tokenizer.chat_template):
+            self.notes.append(
+                f"the model's chat template writes today's date: here always {TEMPLATE_DAY_TEXT}, "
+                "so that no result depends on the day"
             )
         self._num_slow = 0
         self._last: tuple[Prompt | None, list[int]] = (None, [])
@@ -295,15 +334,9 @@ class ChatTokenizer:
         )
 
     def _apply(self, turns: Sequence[Message], answer_follows: bool) -> str:
-        # Templates of reasoning models read enable_thinking, others ignore it; answers are short
-        # here.
+        given = [asdict(turn) for turn in turns]
         with limit_processor_time(MAX_TEMPLATE_S):
-            rendered: str = self.tokenizer.apply_chat_template(
-                [asdict(m) for m in turns],
-                tokenize=False,
-                add_generation_prompt=answer_follows,
-                enable_thinking=False,
-            )
+            rendered = render_turns(self.tokenizer, given, answer_follows=answer_follows)
         if len(rendered) > MAX_ADDED_CHARS + sum(len(turn.content) for turn in turns):
             raise ValueError(f"it adds more than {MAX_ADDED_CHARS:,} characters")
         return rendered
