@@ -18,12 +18,14 @@ import pytest
 import warm
 from selfteach import cli
 from selfteach.commands import require
+from selfteach.commands.adapter_commands import OBJECTIVE_HELP
 from selfteach.commands.errors import EXAMPLES
 from selfteach.commands.groups import CORE
 from selfteach.commands.options import PRESETS, REQUIRE_EXAMPLE, REQUIRE_EXAMPLES
-from selfteach.config import METHOD_CONFIGS
+from selfteach.config import METHOD_CONFIGS, describe_key
 from selfteach.config.find_preset import list_presets
 from selfteach.errors import RequirementNotMet, UsageError
+from selfteach.registry import BUILT_IN_NAMES
 
 ROOT = Path(__file__).parents[1]
 SCRIPTED_RUN = ROOT / "tests" / "faults" / "scripted_run.py"
@@ -179,6 +181,13 @@ def test_the_help_of_a_method_names_its_presets_and_no_others() -> None:
     for method, named in PRESETS.items():
         words = re.findall(r"\w+", re.sub(r"\(.*?\)", "", named))
         assert sorted(words) == sorted(list_presets(method))
+
+
+def test_the_help_of_train_names_every_objective_that_learns() -> None:
+    holding = {"anchor", "hold"}
+    meaning = describe_key(METHOD_CONFIGS["train"], "train.objective")
+    for text in (OBJECTIVE_HELP, meaning):
+        assert set(BUILT_IN_NAMES["objectives"]) - holding <= set(re.findall(r"\w+", text))
 
 
 @pytest.mark.parametrize("group", [[], ["runs"], ["student"]])

@@ -13,6 +13,7 @@ import pytest
 
 import selfteach
 from selfteach.extras import MODULES
+from selfteach.models import fetch_default_model
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -50,6 +51,13 @@ def test_the_extras_bring_what_the_program_says() -> None:
     for extra, modules in MODULES.items():
         brought = names_of(extras["models" if extra == "cpu" else extra])
         assert {PACKAGES.get(module, module) for module in modules} == brought
+
+
+def test_what_fetches_the_default_model_is_brought() -> None:
+    """The environments of uv have no pip."""
+    programs = re.findall(r'"-m",\s*"(\w+)"', Path(fetch_default_model.__file__).read_text())
+    assert programs == ["pip"]
+    assert set(programs) <= set(MODULES["cpu"])
 
 
 @pytest.mark.slow

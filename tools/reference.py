@@ -180,8 +180,9 @@ def make_configuration_page() -> str:
     A section that an earlier method has with the same defaults is named and not repeated.
     """
     parts = [
-        "# Configuration",
-        "Written by `make docs` from the program itself.",
+        "# Settings",
+        "Written by `make docs` from the program itself. [Configuration](configuration.md) says "
+        "how settings are given, and which ones are used most.",
         "Give settings in a file (`--config FILE`) or one by one (`--set train.epochs=2`). "
         "`selfteach config METHOD` prints the values that a run would take. "
         "The files in `configs/` hold every key with its default.",

@@ -21,6 +21,7 @@ MODULES = {
         "sacrebleu",
         "matplotlib",
         "openai",
+        "pip",
         "stamina",
     ),
     "documents": ("pypdf", "docx", "selectolax", "charset_normalizer"),

@@ -25,8 +25,8 @@ from selfteach.commands.options import (
 
 ADAPTER_HELP = "lora, full, layers, bottleneck, prompt, reft or closed_form: what is trained."
 OBJECTIVE_HELP = (
-    "sft, dpo, sft+dpo, distill, correction or one of a plug-in; by default sft+dpo if every "
-    "example has a rejected answer, else sft."
+    "sft, dpo, distill, unlikelihood, correction, one of a plug-in, or several joined by +; by "
+    "default sft+dpo if every example has a rejected answer, else sft."
 )
 
 

@@ -472,5 +472,5 @@ class TrainAlone(TrainConfig):
     """The training loop, its objective, and the adapter."""
 
     objective: ObjectiveSum = "auto"
-    """Objective of the examples: sft, dpo, distill, correction, one of a plug-in, or several
-    joined by +. `auto` is sft+dpo if every example has a rejected answer, else sft."""
+    """Objective of the examples: sft, dpo, distill, unlikelihood, correction, one of a plug-in, or
+    several joined by +. `auto` is sft+dpo if every example has a rejected answer, else sft."""
