@@ -153,7 +153,8 @@ class ExamState:
         tuned: None before the training.
         answers: answers[scope][arm].
         scores: the scorer's scores of the target answers.
-        found: the keys of exam.json so far.
+        found: the keys of exam.json so far. The harness adds those of each step, so a measurement
+            and the evidence can read those before them.
     """
 
     session: ExamSession
