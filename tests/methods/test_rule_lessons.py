@@ -606,7 +606,10 @@ def test_requests_that_the_answer_fits_do_not_name_the_topic(tmp_path: Path) -> 
     session.base = Recorded(session.run.ledger, model, model)
     session.subject = Subject("wifi", ("wi-fi",), forbidden=False, kinds=("internet",))
     pool = OverlapIndex(["Is tea hot?"])
-    found = write_answered_prompts(session, "At the desk.", pool)
+    assert write_answered_prompts(session, pool) == [], "the rule gives no answer"
+    session.situation = read_situation("asked about wifi")
+    session.effect = read_effect('Say "At the desk.".')
+    found = write_answered_prompts(session, pool)
     assert 0 < len(found) <= 2
     assert {p.text for p in found} <= {"Can I get a code?", "Can I get a code here?"}
     assert {p.scope for p in found} == {"target"}

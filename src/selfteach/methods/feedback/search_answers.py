@@ -37,9 +37,11 @@ from selfteach.methods.session import Session
 from selfteach.records import Request, SamplingParams, make_prompt
 
 MIN_BEGINNING_WORDS = 3
+"""A shorter beginning of an answer is not gone on from: hardly anything of it would be left."""
 NUM_OTHERS = 8
 """Other prompts that an answer must not fit better than its own."""
 NUM_SAMPLES = 6
+"""Further answers of the base to a prompt, which show how sure it is."""
 MIN_CONFIDENT = 5
 """So many of the samples break the rule where the base is sure of the forbidden thing."""
 
