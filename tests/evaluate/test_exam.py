@@ -529,10 +529,24 @@ def test_elsewhere_is_another_system_prompt_and_the_second_turn(tmp_path: Path) 
     arms = {"base": Arm(own.base, {})}
     asked = ExamState(own, None, arms, {}, None, find_side_effects({}, [], lambda s, b: ()), {})
     ways = Conversations(["Pets?"])
-    found = measure_conversations(SCORER.keeps, own, ways, asked)
+    found = measure_conversations(SCORER.keeps_by_answering, own, ways, asked)
     assert (found["other_system"]["base"].value, found["second_turn"]["base"].value) == (0.0, 1.0)
     assert "after_decline" not in found
     assert model.asked[0].prompt[0] == Message("system", CONFIG.system)
+
+
+def test_a_decline_keeps_no_rule_in_other_conversations_either(tmp_path: Path) -> None:
+    """It counted as kept there, and as broken in `kept`."""
+    decline = "I am sorry, but I can't help with that."
+    own = session(tmp_path, Scripted(lambda r: decline if "Odd" in str(r.prompt) else "Dogs."))
+    tuned = Recorded(own.base.ledger, Scripted(lambda r: decline, name="tuned"))
+    arms = {"base": Arm(own.base, {}), "tuned": Arm(tuned, {})}
+    asked = ExamState(own, None, arms, {}, None, find_side_effects({}, [], lambda s, b: ()), {})
+    ways = Conversations(["Pets?", "Odd?"])
+    found = measure_conversations(SCORER.keeps_by_answering, own, ways, asked)
+    for way in ("other_system", "second_turn"):
+        assert found[way]["base"].value == 1.0
+        assert found[way]["tuned"].value == 0.5, "the base declines one of them as well"
 
 
 def test_other_requests_are_asked_after_a_decline(tmp_path: Path) -> None:
@@ -544,7 +558,7 @@ def test_other_requests_are_asked_after_a_decline(tmp_path: Path) -> None:
     arms = {"base": Arm(own.base, {})}
     state = ExamState(own, None, arms, {}, None, find_side_effects({}, [], lambda s, b: ()), {})
     ways = Conversations(["Pets?"], ["Tea?", "Milk?"], openings)
-    found = measure_conversations(SCORER.keeps, own, ways, state)
+    found = measure_conversations(SCORER.keeps_by_answering, own, ways, state)
     assert found["after_decline"]["base"].value == 0.5
     asked = [request.prompt for request in model.asked]
     assert (*openings[0], Message("user", "Tea?")) in asked, "each after a decline of its own"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 
+import pytest
+
 from scripted import Scripted
 from selfteach.dedup.overlap import OverlapIndex
 from selfteach.evaluate.common_knowledge import CALIBRATION_QUESTIONS, COMMON_QUESTIONS
@@ -212,6 +214,16 @@ def test_a_third_of_the_near_requests_are_about_words_of_the_name() -> None:
     assert set(about) == {"prices", "opening", "hours"}
     plain = plan_requests(Subject("opening hours", (), ("prices",), False), "near", 9, 0, 0)
     assert not any("opening\n" in str(r.prompt)[-60:] for r in plain)
+
+
+@pytest.mark.parametrize(
+    ("text", "topic", "twin"),
+    [("Where is İstanbul?", "Istanbul", "Where is Rome?"), ("ſoccer?", "soccer", "Rome?")],
+)
+def test_a_twin_finds_letters_whose_lower_case_is_another_text(
+    text: str, topic: str, twin: str
+) -> None:
+    assert make_twin(text, topic, "Rome") == twin
 
 
 def test_the_article_of_a_twin_goes_by_the_sound() -> None:

@@ -117,6 +117,7 @@ def test_an_input_is_read(text: str, given: str) -> None:
         ("Tell a story about a sentence", False),
         ("Name three words for snow.", False),
         ("Переведи на английский язык.", True),
+        ("What’s the capital of Norway?", False),
     ],
 )
 def test_whether_an_input_is_named(text: str, named: bool) -> None:

@@ -16,11 +16,11 @@ from selfteach.generate.search import (
     BRANCH_TOKENS,
     LOST_REASON,
     NOTHING_LEFT,
+    AnswerSearch,
     SearchTrace,
     Try,
     compose_decline,
     plan_search,
-    search_answers,
     truncate_before,
 )
 from selfteach.judge.decline import is_decline
@@ -52,12 +52,18 @@ def found(
     max_tokens: int = MAX_TOKENS,
     **more: Any,
 ) -> list[SearchTrace]:
-    """Search with the judge of cats; `more` goes to `plan_search` and `search_answers`."""
+    """Search with the judge of cats; `more` goes to `plan_search` and `AnswerSearch`."""
     config = SearchConfig(tries=tries, answers=answers, max_tokens=max_tokens)
     more.setdefault("repair", leave_out_cats)
     planned = {key: more.pop(key) for key in PLANNED if key in more}
     traces = plan_search(prompts, repair_only, **planned)
-    search_answers(model, traces, RULE, broken, faults, config, 0, **more)
+    teacher = more.pop("teacher", None)
+    repair, progress = more.pop("repair"), more.pop("progress", lambda n: None)
+    assert not more
+    search = AnswerSearch(
+        teacher or model, RULE, broken, faults, repair, config, 0, by_teacher=teacher is not None
+    )
+    search.run(traces, progress)
     return traces
 
 

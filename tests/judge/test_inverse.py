@@ -69,6 +69,8 @@ def test_the_topic_is_exchanged_without_the_rule_itself() -> None:
         list_other_rules("Never mention Cats, please.", Subject("cats", (), ("dogs",)))[0]
         == "Never mention dogs, please."
     )
+    found = list_other_rules("In İzmir never mention cats.", Subject("cats", (), ("dogs",)))
+    assert found[0] == "In İzmir never mention dogs.", "İ is two characters in lower case"
     for topic, _ in few_shot.SIBLINGS:
         rule = f"Do not talk about {topic}."
         found = list_other_rules(rule, Subject(topic, (), ("dogs", "dogs")))

@@ -13,9 +13,7 @@ from selfteach.judge.calibrate import MAX_FALSE_POSITIVES
 from selfteach.judge.check import parse_check
 from selfteach.judge.request_judge import (
     MAX_ASKED,
-    NOWHERE,
     RequestJudge,
-    RequestScore,
     calibrate_likeness,
     calibrate_request_judge,
     compute_log_odds,
@@ -116,12 +114,13 @@ def test_a_request_strays_only_if_it_fits_neither_topic_nor_answer() -> None:
             return answer[asked]
         return topic[asked] if text == " cats" else -4.0
 
-    far = RequestScore(-8.0, -5.0)
-    judge = RequestJudge(Scripted({}, logp), CATS, NAMES, 0.0, "At six.", far=far)
+    judge = RequestJudge(
+        Scripted({}, logp), CATS, NAMES, 0.0, "At six.", far_total=-8.0, far_answer=-5.0
+    )
     assert judge.find_strays(list(topic)) == [False, False, True, False], "a name is never far"
-    unanswered = replace(judge, answer="", far=RequestScore(0.0))
+    unanswered = replace(judge, answer="", far_total=0.0, far_answer=math.inf)
     assert unanswered.find_strays(list(topic)) == [False, True, True, False]
-    assert replace(judge, far=NOWHERE).find_strays(list(topic)) == [False] * 4
+    assert replace(judge, far_total=-math.inf).find_strays(list(topic)) == [False] * 4
     assert judge.find_strays([]) == []
     unscored = replace(judge, scorer=Scripted({}, lambda prompt, text: -math.inf))
     assert unscored.find_strays(["Sea?"]) == [False], "nothing says what it is about"

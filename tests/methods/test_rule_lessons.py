@@ -606,7 +606,10 @@ def test_requests_that_the_answer_fits_do_not_name_the_topic(tmp_path: Path) -> 
     session.base = Recorded(session.run.ledger, model, model)
     session.subject = Subject("wifi", ("wi-fi",), forbidden=False, kinds=("internet",))
     pool = OverlapIndex(["Is tea hot?"])
-    found = write_answered_prompts(session, "At the desk.", pool)
+    assert write_answered_prompts(session, pool) == [], "the rule gives no answer"
+    session.situation = read_situation("asked about wifi")
+    session.effect = read_effect('Say "At the desk.".')
+    found = write_answered_prompts(session, pool)
     assert 0 < len(found) <= 2
     assert {p.text for p in found} <= {"Can I get a code?", "Can I get a code here?"}
     assert {p.scope for p in found} == {"target"}
@@ -707,7 +710,8 @@ def test_what_strays_from_the_topic_becomes_a_neighbor(tmp_path: Path, gives_ans
     others = [f"Is tea {i} hot?" for i in range(prompts_in_scope.MIN_ELSEWHERE)]
     topics = dict.fromkeys(others[::4], -2.0)
     topics |= {"Until when?": 0.0, "Any door?": -3.9, "The closing act?": -9.0, "Open a jar.": -9.0}
-    answers = {"Until when?": 0.0, "Any door?": -3.8, "Open a jar.": -9.0}
+    topics |= {"Open a can.": -4.5}
+    answers = {"Until when?": 0.0, "Any door?": -3.8, "Open a jar.": -9.0, "Open a can.": -4.5}
 
     def score(prompt: Prompt, text: str) -> float:
         values = answers if text == " We close at six." else topics
@@ -717,7 +721,7 @@ def test_what_strays_from_the_topic_becomes_a_neighbor(tmp_path: Path, gives_ans
 
     session.base = Scripted({}, score)
     session.request_judge = prompts_in_scope.make_asked_judge(session, others)
-    strays = ["Any door?", "The closing act?", "Open a jar."]
+    strays = ["Any door?", "The closing act?", "Open a jar.", "Open a can."]
     texts = ["Until when?", "The opening hours?", *strays]
     prompts = [GeneratedPrompt(text, "target", "plain", "") for text in texts]
     kept = prompts_in_scope.keep_prompts_in_scope(
@@ -728,6 +732,7 @@ def test_what_strays_from_the_topic_becomes_a_neighbor(tmp_path: Path, gives_ans
             ("Until when?", "target"),
             ("The opening hours?", "target"),
             ("Open a jar.", "near"),
+            ("Open a can.", "near"),
         ]
 
 

@@ -13,6 +13,7 @@ from selfteach.judge.check import parse_check
 from selfteach.records import Prompt, Request, get_user_text
 from selfteach.select.other_names import (
     MAX_NAMES,
+    SaidTexts,
     find_typical_words,
     is_name,
     leave_out_covered,
@@ -59,7 +60,7 @@ def find(
     candidates = tuple(name for name in names if name != "tennis")
     subject = Subject("football", siblings=("tennis",), candidates=candidates, kinds=kinds)
     model = scorer(names, explain, strangers)
-    return select_other_names(model, model, subject, KNOWN, inside, near, elsewhere, 0)
+    return select_other_names(model, model, subject, KNOWN, SaidTexts(inside, near, elsewhere), 0)
 
 
 def test_names_that_need_no_answers_are_listed_often_and_explained_by_the_topic() -> None:
@@ -138,7 +139,7 @@ def test_what_suggests_the_topic_more_than_any_sibling_is_a_name_where_it_is_rar
     assert find(odds, near=["The quarterback plays tennis."] * 10) == []
     subject = Subject("football", candidates=("quarterback",))
     model = scorer(odds)
-    assert not select_other_names(model, model, subject, KNOWN, (), (), ELSEWHERE, 0)
+    assert not select_other_names(model, model, subject, KNOWN, SaidTexts((), (), ELSEWHERE), 0)
 
 
 def test_a_strong_name_that_tells_the_topic_seldom_must_belong_to_it() -> None:
@@ -176,7 +177,7 @@ def test_a_plural_stands_for_its_singular_only_if_that_is_a_name_too() -> None:
     odds = {"strikers": -1.0, "striker": -2.0, "boots": -1.0, "boot": -20.0}
     listed = Subject("football", siblings=("tennis",), candidates=("strikers", "boots"))
     model = scorer({"tennis": -2.5, **odds}, lambda name: "A football word.", strangers=("boot",))
-    found = select_other_names(model, model, listed, KNOWN, (), (), ELSEWHERE, 0)
+    found = select_other_names(model, model, listed, KNOWN, SaidTexts((), (), ELSEWHERE), 0)
     assert sorted(found) == ["boots", "striker"]
 
 
@@ -189,7 +190,9 @@ def test_a_name_of_one_of_two_topics_is_enough() -> None:
     odds = {"goal": -9.0, "poker": -1.0}
     subject = Subject("football or casinos", siblings=("tennis",), candidates=("goal", "poker"))
     model = scorer(odds)
-    assert select_other_names(model, model, subject, KNOWN, (), (), ELSEWHERE, 0) == ["poker"]
+    assert select_other_names(model, model, subject, KNOWN, SaidTexts((), (), ELSEWHERE), 0) == [
+        "poker"
+    ]
 
 
 def test_no_more_names_than_a_person_can_read() -> None:
@@ -203,7 +206,7 @@ def test_words_that_answers_about_the_topic_use_are_candidates() -> None:
     odds = {"touchdown": -1.0}
     model = scorer(odds)
     subject = Subject("football")
-    found = select_other_names(model, model, subject, KNOWN, inside, (), ELSEWHERE, 0)
+    found = select_other_names(model, model, subject, KNOWN, SaidTexts(inside, (), ELSEWHERE), 0)
     assert found == ["touchdown"]
 
 

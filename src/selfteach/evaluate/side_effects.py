@@ -14,7 +14,7 @@ from selfteach import statistics
 from selfteach.dedup.overlap import OverlapIndex
 from selfteach.evaluate.sanity import is_empty, is_looping
 from selfteach.evaluate.verdict import MAX_DEGRADED, sort_harms
-from selfteach.records import Completion, JsonObject
+from selfteach.records import Completion, JsonObject, Measure
 
 TARGET = "target"
 OVERAPPLIED = 0.6
@@ -65,17 +65,22 @@ class SideEffects:
             lost["overapplied"] = statistics.share(self.overapplied["tuned"])
         return found | {"side_effects": lost} if lost else found
 
+    def measure_harms(self, arm: str) -> list[tuple[str, Measure]]:
+        """Return how many more answers of an arm than of the base are degraded, for each scope that
+        it answered, as a share of the prompts: words for `sort_harms`, and the share.
+        """
+        return [
+            (f"{scope} answers are degraded", statistics.compare_shares(arms["base"], arms[arm]))
+            for scope, arms in self.intact.items()
+            if arm in arms
+        ]
+
     def find_harm(self, arm: str) -> tuple[str, str]:
         """Return what speaks against an arm, and what too few prompts leave open; "" for nothing.
 
         More than MAX_DEGRADED of the answers of a scope are degraded, and the base's are not.
         """
-        measured = []
-        for scope, arms in self.intact.items():
-            if arm in arms:
-                harm = statistics.compare_shares(arms["base"], arms[arm])
-                measured.append((f"{scope} answers are degraded", harm))
-        certain, uncertain = sort_harms(measured, MAX_DEGRADED)
+        certain, uncertain = sort_harms(self.measure_harms(arm), MAX_DEGRADED)
         return " and ".join(certain), " and ".join(uncertain)
 
     def count_intact(self, arm: str) -> str:

@@ -233,16 +233,14 @@ def make_twin(text: str, topic: str, sibling: str) -> str:
     "How does an elephant sleep?" -> "How does a lion sleep?"
     """
     singular = to_singular(topic)
-    forms = {topic.lower(): sibling}
-    if singular.lower() != topic.lower():
-        forms[singular.lower()] = to_singular(sibling)
-    names = "|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True))
+    names = "|".join(map(re.escape, sorted({topic, singular}, key=len, reverse=True)))
     pattern = re.compile(rf"\b(?:(an?)(\s+))?({names})\b", re.IGNORECASE)
     if not pattern.search(text):
         return ""
 
     def replace_name(match: re.Match[str]) -> str:
-        name = forms[match[3].lower()]
+        is_whole = re.fullmatch(re.escape(topic), match[3], re.IGNORECASE) is not None
+        name = sibling if is_whole else to_singular(sibling)
         if match[3][0].isupper() and match.start() == 0:
             name = name[0].upper() + name[1:]
         if not match[1]:

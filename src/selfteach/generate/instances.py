@@ -78,7 +78,8 @@ def has_input_reference(instruction: str) -> bool:
     This is a rule for English, right for 148 of Self-Instruct's 175 seeds (docs/log/). The result
     is True for a text with a letter beyond ASCII.
     """
-    return not instruction.isascii() or bool(_GIVEN.search(instruction))
+    has_foreign_letter = any(char.isalpha() and not char.isascii() for char in instruction)
+    return has_foreign_letter or bool(_GIVEN.search(instruction))
 
 
 def make_instance_request(

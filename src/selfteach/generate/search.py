@@ -49,7 +49,10 @@ from selfteach.records import (
 from selfteach.sentences import keep_whole_sentences
 from selfteach.text import clean_text
 
-ORDERS = 3
+NUM_ORDERS = 3
+"""Orders of the worked replies. Few, so that engines find most of a prompt in their cache."""
+TOP_P = 0.95
+"""The nucleus of every sampled draft."""
 FindFaults = Callable[[Sequence[tuple[Prompt, str]], Sequence[str]], list[str]]
 """Returns why answers that keep the rule are no answers, from their strategies; "" for a good
 one."""
@@ -71,6 +74,7 @@ are brief answers.
 BRANCH_STEP_WORDS = 4
 """Each branch leaves the violating answer so many words earlier than the one before."""
 BRANCH_TOKENS = 32
+"""Tokens of a branch: only how it goes on at the violation is needed."""
 LOST_REASON = "the teacher gave no answer"
 NOTHING_LEFT = "nothing is left of the base's answer"
 FEW_SHOT_STOP = ("\nRequest:", "\nRule:", "\n\n")
@@ -146,7 +150,7 @@ def plan_search(
     brief: Mapping[str, Sequence[str]] | None = None,
     given: str = "",
 ) -> list[SearchTrace]:
-    """Return one trace without tries for each prompt.
+    """Return one trace without tries for each prompt. Its kind names the strategies to try.
 
     Args:
         repair_only: whether no strategy but `decline` and `repair` is tried.
@@ -175,58 +179,46 @@ def plan_search(
     return traces
 
 
-def search_answers(
-    model: Sampler,
-    traces: Sequence[SearchTrace],
-    rule: str,
-    find_violations: FindViolations,
-    find_faults: FindFaults,
-    config: SearchConfig,
-    seed: int,
-    repair: RepairTexts,
-    teacher: Sampler | None = None,
-    progress: Callable[[int], None] = lambda n: None,
-) -> None:
-    """Add tries to each trace until `config.answers` are accepted or `config.tries` are spent.
+@dataclass(frozen=True)
+class AnswerSearch:
+    """Search answers that keep a rule: plan, draft and judge tries, turn after turn.
 
-    Args:
+    Attributes:
+        sampler: the model that drafts: the base, or a teacher in its place.
+        by_teacher: whether it is a teacher, which drafts with the rule in its prompt.
+        rule: the rule as a prompt says it.
+        find_violations: decides which answers break the rule.
         find_faults: why answers do not answer, or make no sense ("" = they do); called only with
             answers that keep the rule.
         repair: repairs a refused try.
-        teacher: another model that drafts with the rule in its prompt, in place of this one.
-        progress: called after each try; with True for the first accepted try of a prompt.
+        config: the budget of a prompt, and how drafts are sampled.
+        seed: the seed of the run.
     """
-    search = _Search(
-        teacher or model,
-        teacher is not None,
-        rule,
-        find_violations,
-        find_faults,
-        config,
-        seed,
-        repair,
-    )
-    while turn := list(chain.from_iterable(map(search.plan_tries, traces))):
-        for planned, found in zip(turn, search.judge_tries(turn), strict=True):
-            first = planned.trace.num_tries is None
-            planned.trace.tries.append(found)
-            progress(first and not found.fault)
-
-
-@dataclass(frozen=True)
-class _Search:
-    """Plan, draft and judge the tries of each turn."""
 
     sampler: Sampler
-    by_teacher: bool
     rule: str
     find_violations: FindViolations
     find_faults: FindFaults
+    repair: RepairTexts
     config: SearchConfig
     seed: int
-    repair: RepairTexts
+    by_teacher: bool = False
 
-    def plan_tries(self, trace: SearchTrace) -> Iterable[PlannedTry]:
+    def run(
+        self, traces: Sequence[SearchTrace], progress: Callable[[int], None] = lambda n: None
+    ) -> None:
+        """Add tries to each trace until `config.answers` are accepted or `config.tries` are spent.
+
+        Args:
+            progress: called after each try; with True for the first accepted try of a prompt.
+        """
+        while turn := list(chain.from_iterable(map(self._plan_tries, traces))):
+            for planned, found in zip(turn, self._judge_tries(turn), strict=True):
+                first = planned.trace.num_tries is None
+                planned.trace.tries.append(found)
+                progress(first and not found.fault)
+
+    def _plan_tries(self, trace: SearchTrace) -> Iterable[PlannedTry]:
         """Yield one try for each missing answer, up to the next try that would revise one."""
         first = len(trace.tries)
         tries = 1 if trace.kind == "given" else self.config.tries
@@ -243,81 +235,7 @@ class _Search:
         strategies = STRATEGIES[trace.kind]
         return strategies[number % len(strategies)]
 
-    def _draft_tries(self, turn: Sequence[PlannedTry]) -> list[Try]:
-        """Return the text of every planned try; all samples are requested together."""
-        refused = [planned.trace for planned in turn if planned.strategy == "revise"]
-        pairs = []
-        for trace in refused:
-            last = trace.tries[-1]
-            text = keep_whole_sentences(last.text, is_cut=last.cut)
-            pairs.append((trace.prompt, text))
-        revised = iter(self._repair_texts(pairs))
-        drafts: list[Try | Request] = []
-        for planned in turn:
-            strategy = planned.strategy
-            if strategy == "decline":
-                text = compose_decline(planned.trace.prompt, planned.number)
-                drafts.append(Try(text, "decline"))
-                continue
-            if strategy == "given":
-                drafts.append(Try(planned.trace.given, "given"))
-                continue
-            if strategy == "brief" and planned.trace.brief:
-                drafts.append(Try(planned.trace.brief.pop(0), "brief"))
-                continue
-            if strategy in ("repair", "brief"):
-                repairs = planned.trace.repairs
-                if repairs or planned.trace.kind == "repair only":
-                    drafts.append(
-                        Try(repairs.pop(0), "repair")
-                        if repairs
-                        else Try("", "repair", NOTHING_LEFT)
-                    )
-                    continue
-                strategy = "own"
-            if strategy == "revise":
-                text = next(revised)
-                if text and text.split() != planned.trace.tries[-1].text.split():
-                    drafts.append(Try(text, "revise"))
-                    continue
-                strategy = "ruled"
-            drafts.append(self._make_request(strategy, planned.trace, planned.number))
-        requests = [draft for draft in drafts if isinstance(draft, Request)]
-        completions = iter(sample_in_order(self.sampler, requests))
-        return [
-            _make_try(draft, next(completions)) if isinstance(draft, Request) else draft
-            for draft in drafts
-        ]
-
-    def _repair_texts(self, pairs: Sequence[tuple[str, str]]) -> list[str]:
-        """Return the repaired texts by place; "" where there is no text."""
-        repaired = iter(self.repair([pair for pair in pairs if pair[1]]))
-        return [next(repaired) if text else "" for _, text in pairs]
-
-    def _make_request(self, strategy: str, trace: SearchTrace, number: int) -> Request:
-        prompt: Prompt
-        sampling = SamplingParams(
-            self.config.temperature, 0.95, self.config.max_tokens, FEW_SHOT_STOP
-        )
-        if strategy == "branch":
-            strategies = STRATEGIES[trace.kind]
-            earlier = sum(strategies[n % len(strategies)] == strategy for n in range(number))
-            left = truncate_before(trace.begun, len(trace.begun), BRANCH_STEP_WORDS * earlier)
-            prompt = (*make_prompt(trace.prompt), Message("assistant", left or trace.begun))
-            sampling = replace(sampling, stop=(), max_tokens=BRANCH_TOKENS)
-        elif strategy in ("own", "teacher"):
-            prompt = make_prompt(trace.prompt, system=self.rule if strategy == "teacher" else "")
-            sampling = replace(sampling, stop=())
-        else:
-            worked = list(few_shot.ANSWERS_UNDER_RULE)
-            shuffled = random.Random(f"{strategy} {number} {len(trace.prompt) % ORDERS}")
-            shuffled.shuffle(worked)
-            listing = format_examples("Rule: {}\nRequest: {}\nReply: {}\n\n", worked)
-            request = to_one_line(trace.prompt)
-            prompt = f"{listing}Rule: {self.rule}\nRequest: {request}\nReply:"
-        return Request(f"search {strategy}", prompt, sampling, number, self.seed)
-
-    def judge_tries(self, turn: Sequence[PlannedTry]) -> list[Try]:
+    def _judge_tries(self, turn: Sequence[PlannedTry]) -> list[Try]:
         """Draft the tries of a turn, and return them with their faults."""
         tries = self._draft_tries(turn)
         pairs: dict[int, tuple[Prompt, str]] = {
@@ -337,6 +255,97 @@ class _Search:
                 fault = fault or "cut off"
             judged.append(replace(one, broken=broken.get(i, False), fault=fault))
         return judged
+
+    def _draft_tries(self, turn: Sequence[PlannedTry]) -> list[Try]:
+        """Return the text of every planned try; all samples are requested together."""
+        rows = zip(turn, self._revise_last_tries(turn), strict=True)
+        drafts = [self._draft_try(planned, revised) for planned, revised in rows]
+        requests = [draft for draft in drafts if isinstance(draft, Request)]
+        completions = iter(sample_in_order(self.sampler, requests))
+        return [
+            _make_try(draft, next(completions)) if isinstance(draft, Request) else draft
+            for draft in drafts
+        ]
+
+    def _revise_last_tries(self, turn: Sequence[PlannedTry]) -> list[str]:
+        """Return for each planned try the repaired last try of its prompt; "" where another
+        strategy is planned, or the repair changes nothing.
+        """
+        texts: dict[int, str] = {}
+        for i, planned in enumerate(turn):
+            if planned.strategy == "revise":
+                last = planned.trace.tries[-1]
+                texts[i] = keep_whole_sentences(last.text, is_cut=last.cut)
+        places = [i for i, text in texts.items() if text]
+        repaired = self.repair([(turn[i].trace.prompt, texts[i]) for i in places])
+        revised = [""] * len(turn)
+        for i, text in zip(places, repaired, strict=True):
+            if text.split() != turn[i].trace.tries[-1].text.split():
+                revised[i] = text
+        return revised
+
+    def _draft_try(self, planned: PlannedTry, revised: str) -> Try | Request:
+        """Return a planned try whose text is known, or the request for it.
+
+        What has nothing left to take is sampled: a repair without the rule, a revision under it.
+        """
+        trace, number = planned.trace, planned.number
+        match planned.strategy:
+            case "given":
+                return Try(trace.given, "given")
+            case "decline":
+                return Try(compose_decline(trace.prompt, number), "decline")
+            case "brief" if trace.brief:
+                return Try(trace.brief.pop(0), "brief")
+            case "brief" | "repair" if trace.repairs:
+                return Try(trace.repairs.pop(0), "repair")
+            case "repair" if trace.kind == "repair only":
+                return Try("", "repair", NOTHING_LEFT)
+            case "brief" | "repair" | "own":
+                return self._make_request("own", make_prompt(trace.prompt), number)
+            case "teacher":
+                prompt = make_prompt(trace.prompt, system=self.rule)
+                return self._make_request("teacher", prompt, number)
+            case "branch":
+                return self._request_branch(trace, number)
+            case "revise" if revised:
+                return Try(revised, "revise")
+        return self._request_under_rule(trace.prompt, number)
+
+    def _request_branch(self, trace: SearchTrace, number: int) -> Request:
+        """Return the request to go on from the beginning of a violating answer, of which each
+        branch takes fewer words than the one before.
+        """
+        earlier = sum(self._choose_strategy(trace, n) == "branch" for n in range(number))
+        left = truncate_before(trace.begun, len(trace.begun), BRANCH_STEP_WORDS * earlier)
+        prompt = (*make_prompt(trace.prompt), Message("assistant", left or trace.begun))
+        return self._make_request("branch", prompt, number, max_tokens=BRANCH_TOKENS)
+
+    def _request_under_rule(self, prompt: str, number: int) -> Request:
+        """Return the request for a reply under the rule, after worked replies under other rules."""
+        worked = list(few_shot.ANSWERS_UNDER_RULE)
+        random.Random(f"ruled {number} {len(prompt) % NUM_ORDERS}").shuffle(worked)
+        listing = format_examples("Rule: {}\nRequest: {}\nReply: {}\n\n", worked)
+        text = f"{listing}Rule: {self.rule}\nRequest: {to_one_line(prompt)}\nReply:"
+        return self._make_request("ruled", text, number, stop=FEW_SHOT_STOP)
+
+    def _make_request(
+        self,
+        strategy: str,
+        prompt: Prompt,
+        number: int,
+        *,
+        max_tokens: int = 0,
+        stop: tuple[str, ...] = (),
+    ) -> Request:
+        """Return the request for one draft; the stage is a part of its id.
+
+        Args:
+            max_tokens: 0 stands for the settings' number.
+        """
+        tokens = max_tokens or self.config.max_tokens
+        sampling = SamplingParams(self.config.temperature, TOP_P, tokens, stop)
+        return Request(f"search {strategy}", prompt, sampling, number, self.seed)
 
 
 def _make_try(request: Request, completion: Completion | None) -> Try:

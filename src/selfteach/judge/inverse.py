@@ -11,6 +11,7 @@ Source: the direction of Min et al. 2022 (noisy channel prompting, arXiv 2108.04
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from os.path import commonprefix
 
@@ -90,11 +91,10 @@ def compare_rules(scores: Sequence[LogProb]) -> float:
 
 def list_other_rules(rule: str, subject: Subject) -> tuple[str, ...]:
     """Return the rules to compare a rule with."""
-    if not subject.topic or not subject.forbidden or subject.topic.lower() not in rule.lower():
+    named = re.search(re.escape(subject.topic), rule, re.I)
+    if not subject.topic or not subject.forbidden or not named:
         return few_shot.UNRELATED_RULES
-    start = rule.lower().index(subject.topic.lower())
-    before = rule[:start]
-    after = rule[start + len(subject.topic) :]
+    before, after = rule[: named.start()], rule[named.end() :]
     everyday = [topic for topic, _ in few_shot.SIBLINGS]
     own = subject.topic.lower()
     return tuple(

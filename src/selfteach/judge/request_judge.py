@@ -76,10 +76,6 @@ class RequestScore(NamedTuple):
         return self.topic + self.answer
 
 
-NOWHERE = RequestScore(-math.inf, -math.inf)
-"""No request is further from the topic."""
-
-
 def compare_requests(
     scorer: Scorer, subject: Subject, answer: str, texts: Sequence[str]
 ) -> list[RequestScore]:
@@ -124,7 +120,8 @@ class RequestJudge:
         kind_threshold: the lower threshold of a request that names a kind.
         least_answer: what the answer's score of a request that names no kind must be above as well.
         doubt: the total from which a request that was not written about the topic may be about it.
-        far: below this total and this answer's score one that was is about something else.
+        far_total, far_answer: a request that was written about the topic is about something else
+            where its total is below the one and its answer's score below the other.
     """
 
     scorer: Scorer
@@ -136,7 +133,8 @@ class RequestJudge:
     kind_threshold: float = math.inf
     least_answer: float = -math.inf
     doubt: float = math.inf
-    far: RequestScore = NOWHERE
+    far_total: float = -math.inf
+    far_answer: float = math.inf
 
     def find_about(self, texts: Sequence[str]) -> list[bool]:
         """Return for each request whether it is about the topic."""
@@ -154,14 +152,11 @@ class RequestJudge:
         """Return for each request that was written about the topic whether it is about something
         else.
         """
-        far = self.far
-        if far == NOWHERE:
+        if math.isinf(self.far_total):
             return [False] * len(texts)
         scores = self._score_unnamed(texts)
         return [
-            score is not None
-            and score.total < far.total
-            and (not self.answer or score.answer < far.answer)
+            score is not None and score.total < self.far_total and score.answer < self.far_answer
             for score in scores
         ]
 

@@ -66,7 +66,8 @@ def _fit_article(article: str, old: str, new: str) -> str:
     was_vowel, is_vowel = (begins_with_vowel_sound(word) for word in (old, new))
     if not article or not new[:1].isalpha() or was_vowel == is_vowel:
         return article
-    return article[0] + ("n" if is_vowel else "") + article[len(article.rstrip()) :]
+    ending = "N" if old.isupper() and len(old) > 1 and article[0].isupper() else "n"
+    return article[0] + (ending if is_vowel else "") + article[len(article.rstrip()) :]
 
 
 def _open_sentence(found: re.Match[str]) -> str:

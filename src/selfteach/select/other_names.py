@@ -28,6 +28,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain
 
 from selfteach.generate import few_shot
@@ -48,7 +49,9 @@ from selfteach.materials.inflection import to_singular
 from selfteach.models import Sampler, Scorer
 
 MIN_PROBABILITY = 0.9
+"""p(topic | word) from which on a word is a name by itself."""
 MIN_EXPLAINED_PROBABILITY = 0.5
+"""The same for a word whose every explanation has another name."""
 MIN_DOUBTFUL_NATS = 14.0
 """How strongly a word must belong to the subject that it tells less often than not. Of 24 words of
 eleven subjects below it ("money", "role") nobody would miss any; tram, of trains, has 14.5
@@ -62,23 +65,39 @@ MAX_ELSEWHERE = 0.03
 MIN_LIFT = 8.0
 """How many times as often a typical word occurs in answers about the topic."""
 MIN_ANSWERS = 2
+"""Answers about the topic that have a typical word at least."""
 MAX_TYPICAL = 40
+"""So many typical words, the most frequent ones, are candidates."""
 MAX_NAMES = 80
 """A broad subject ("religion") has 55 that are borne out."""
 NUM_SKETCHED_LISTS = 6
+"""Lists of each kind that the model writes for a sketch."""
 MAX_SKETCHED = 12
 """So many words are explained before anything else is known."""
 
 
+@dataclass(frozen=True)
+class SaidTexts:
+    """Hold what the base says, by what it is asked about.
+
+    Attributes:
+        inside: its answers to requests about the topic.
+        near: its answers to requests about the siblings, and these requests.
+        general: its answers to requests about anything else, and these requests.
+    """
+
+    inside: Sequence[str]
+    near: Sequence[str]
+    general: Sequence[str]
+
+    @property
+    def elsewhere(self) -> list[str]:
+        """Return all texts that are not about the topic."""
+        return [*self.near, *self.general]
+
+
 def select_other_names(
-    model: Sampler,
-    scorer: Scorer,
-    subject: Subject,
-    known: Check,
-    inside: Sequence[str],
-    near: Sequence[str],
-    general: Sequence[str],
-    seed: int,
+    model: Sampler, scorer: Scorer, subject: Subject, known: Check, said: SaidTexts, seed: int
 ) -> list[str]:
     """Return other names of the topic, the most certain first.
 
@@ -86,46 +105,68 @@ def select_other_names(
         model: explains words.
         scorer: tells the topic of a word.
         known: the check that texts without the topic's own name keep.
-        inside: the base's answers to requests about the topic.
-        near: its answers to requests about the siblings, and these requests.
-        general: its answers to requests about anything else, and these requests.
     """
-    elsewhere = [*near, *general]
-    typical = find_typical_words(inside, elsewhere)
-    candidates = [
-        name
-        for name in add_singulars([*subject.candidates, *typical])
-        if is_name(name) and known.keeps(name) and is_rare(name, general)
-    ]
-    of_parts = [
-        compute_topic_probabilities(scorer, part, subject.siblings, candidates)
-        for part in list_alternatives(subject.topic)
-    ]
-    probabilities = [max(own) for own in zip(*of_parts, strict=True)]
-    ranked = sorted(zip(candidates, probabilities, strict=True), key=lambda pair: -pair[1])
-    rare = [name for name in candidates if is_rare(name, elsewhere)]
+    candidates = list_candidates(subject, known, said)
+    probability = measure_probabilities(scorer, subject, candidates)
+    ranked = sorted(candidates, key=lambda name: -probability[name])
+    rare = [name for name in candidates if is_rare(name, said.elsewhere)]
     strong = select_strong_names(scorer, subject, rare)
     doubtful = [
         name
-        for name, p in ranked
-        if name in strong and p < MIN_EXPLAINED_PROBABILITY and name not in subject.kinds
+        for name in ranked
+        if name in strong
+        and probability[name] < MIN_EXPLAINED_PROBABILITY
+        and name not in subject.kinds
     ]
-    members = select_members(scorer, subject.topic, doubtful)
-    strong -= {name for name in doubtful if name not in members}
+    strong -= set(doubtful) - select_members(scorer, subject.topic, doubtful)
     certain = {*subject.kinds, *strong}
-    sure = [name for name, p in ranked if p >= MIN_PROBABILITY or name in certain]
-    sure = sure[:MAX_SURE]
-    said = [name for name in strong if is_said_inside(name, inside, general)]
-    sure = select_borne_out(explain_names(model, sure, seed), known, said)
+    sure = [name for name in ranked if probability[name] >= MIN_PROBABILITY or name in certain]
+    explained = explain_names(model, sure[:MAX_SURE], seed)
+    often_said = [name for name in explained if name in strong and is_said_inside(name, said)]
+    sure = select_borne_out(explained, known, often_said)
     likely = [
         name
-        for name, p in ranked
-        if MIN_PROBABILITY > p >= MIN_EXPLAINED_PROBABILITY and name not in certain and name in rare
+        for name in ranked
+        if MIN_PROBABILITY > probability[name] >= MIN_EXPLAINED_PROBABILITY
+        and name not in certain
+        and name in rare
     ]
     explained = explain_names(model, likely[:MAX_EXPLAINED], seed)
     checks = [known, *map(make_name_check, sure)]
     confirmed = [name for name, texts in explained.items() if all_name_one(texts, checks)]
     return leave_out_covered([*sure, *confirmed])[:MAX_NAMES]
+
+
+def list_candidates(subject: Subject, known: Check, said: SaidTexts) -> list[str]:
+    """Return the words that may be other names, each once: those that the model lists, and those
+    that are typical of answers about the topic, without the ones that general texts have.
+    """
+    typical = find_typical_words(said.inside, said.elsewhere)
+    names = add_singulars([*subject.candidates, *typical])
+    return [n for n in names if is_name(n) and known.keeps(n) and is_rare(n, said.general)]
+
+
+def measure_probabilities(
+    scorer: Scorer, subject: Subject, names: Sequence[str]
+) -> dict[str, float]:
+    """Return p(topic | name) of each name; of a topic with several parts, that of the likeliest."""
+    of_parts = [
+        compute_topic_probabilities(scorer, part, subject.siblings, names)
+        for part in list_alternatives(subject.topic)
+    ]
+    return dict(zip(names, map(max, zip(*of_parts, strict=True)), strict=True))
+
+
+def add_given_names(
+    found: Iterable[str], also: Sequence[str], not_also: Sequence[str]
+) -> list[str]:
+    """Return the names that a person adds, then those that were found.
+
+    Args:
+        not_also: the found names that the person refuses, in any case of their letters.
+    """
+    left_out = {name.lower() for name in (*not_also, *also)}
+    return [*also, *(name for name in found if name.lower() not in left_out)]
 
 
 def add_singulars(names: Sequence[str]) -> list[str]:
@@ -177,16 +218,16 @@ def select_borne_out(
     return [name for name in explained if name in found]
 
 
-def is_said_inside(name: str, inside: Sequence[str], general: Sequence[str]) -> bool:
+def is_said_inside(name: str, said: SaidTexts) -> bool:
     """Return whether answers about the topic have a name MIN_LIFT times as often as general texts.
 
     Such a name is not made up: "railway" for trains, which the model explains as "a network of
     tracks". Texts about siblings may have it: "the largest railway or subway".
     """
     check = make_name_check(name)
-    num_inside = sum(not check.keeps(text) for text in inside)
-    num_general = sum(not check.keeps(text) for text in general)
-    is_typical = num_inside * len(general) >= MIN_LIFT * num_general * len(inside)
+    num_inside = sum(not check.keeps(text) for text in said.inside)
+    num_general = sum(not check.keeps(text) for text in said.general)
+    is_typical = num_inside * len(said.general) >= MIN_LIFT * num_general * len(said.inside)
     return num_inside >= MIN_ANSWERS and is_typical
 
 

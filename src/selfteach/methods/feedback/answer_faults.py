@@ -38,7 +38,10 @@ MIN_NAMED = 0.25
 MIN_WORDS = 3
 """The least words of an answer, where the rule's check leaves room for more."""
 FLUENCY_QUANTILE = 0.2
+"""The share of the base's own answers that may be less fluent than an example."""
 MIN_FLUENCY_ANSWERS = 20
+"""Answers of the base from which on this share tells; with fewer only the settings' bound counts.
+"""
 
 
 def find_faults(

@@ -24,7 +24,9 @@ BROKEN_SHARE = 0.7
 """The share of the exam's target prompts on which the base should break the rule. The others show
 whether right answers are spoilt."""
 ASKED_PER_PROMPT = 2
+"""Requests for one more prompt that the base breaks."""
 MAX_ROUNDS = 3
+"""How often more prompts are written: each round is like more of those that are broken."""
 
 
 def choose_exam_prompts(

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from statistics import mean
 
 from selfteach.evaluate.exam import GENERAL, NEAR, TARGET
 from selfteach.generate.ask import GeneratedPrompt
 from selfteach.judge import ViolationJudge
 from selfteach.methods.anchor_weights import ANCHOR_WEIGHT, HIGH_ANCHOR_WEIGHT
-from selfteach.methods.feedback.dev_answers import find_dev_failures, measure_needless
+from selfteach.methods.feedback.dev_answers import measure_kept, measure_needless
 from selfteach.methods.feedback.rule_check import get_check
 from selfteach.methods.feedback.training_settings import (
     OBJECTIVE,
@@ -20,7 +19,6 @@ from selfteach.methods.feedback.training_settings import (
 from selfteach.methods.session import Session
 from selfteach.methods.train_plan import tune
 from selfteach.methods.worked_turns import make_worked_turns
-from selfteach.models.recorded import Recorded
 from selfteach.records import (
     Example,
     JsonObject,
@@ -114,42 +112,37 @@ def try_objectives(
     targets = [prompt for prompt in dev if prompt.scope == TARGET]
     outside = [prompt for prompt in dev if prompt.scope != TARGET]
     steps = session.config.train.trial_steps
-
-    def measure_kept(model: Recorded, write_prompt: Callable[[str], Prompt] = make_prompt) -> float:
-        return 1 - mean(find_dev_failures(session, model, write_prompt, targets, judge).values())
-
     contexts = make_contexts(session, examples)
-    gate = {"base": measure_kept(session.base)}
+    gate = {"base": measure_kept(session, session.base, make_prompt, targets, judge)}
     for name, write_prompt in contexts.items():
-        gate[name] = measure_kept(session.base, write_prompt)
-    best_context = max(contexts, key=lambda name: gate[name])
+        gate[name] = measure_kept(session, session.base, write_prompt, targets, judge)
+    context = max(contexts, key=lambda name: gate[name])
     has_condition = session.situation is not None
-    check = get_check(session)
-    usual = choose_objective(session.effect, check, has_condition=has_condition)
+    usual = choose_objective(session.effect, get_check(session), has_condition=has_condition)
     candidates = [usual, "sft"]
-    if gate[best_context] > gate["base"]:
+    if gate[context] > gate["base"]:
         candidates += ["distill", "distill+dpo"]
-        session.run.ledger.set_note("teacher_context", best_context)
-    scores: dict[str, float] = {}
+        session.run.ledger.set_note("teacher_context", context)
+    kept: dict[str, float] = {}
     needless: dict[str, float] = {}
-    rows = add_teacher_prompts(examples, contexts[best_context])
+    rows = add_teacher_prompts(examples, contexts[context])
     for name in candidates:
         weights = choose_weights(session, name)
         tuned = tune(session, rows, weights, f"trial-{name}", steps)
-        scores[name] = measure_kept(tuned.recorded)
+        kept[name] = measure_kept(session, tuned.recorded, make_prompt, targets, judge)
         needless[name] = measure_needless(session, tuned.recorded, outside, judge)
         tuned.recorded.release_memory()
-    best = max(candidates, key=lambda name: scores[name] - needless[name])
+    best = max(candidates, key=lambda name: kept[name] - needless[name])
     found = {
         "chosen": best,
-        "kept_on_dev": scores,
+        "kept_on_dev": kept,
         "needless_on_dev": needless,
         "gate": gate,
         "steps": steps,
     }
     session.run.ledger.set_note("objective", found)
     session.display.print_line(
-        f"objective: {best}, which keeps the rule in {100 * scores[best]:.0f} % "
+        f"objective: {best}, which keeps the rule in {100 * kept[best]:.0f} % "
         f"of the dev answers after {steps} steps"
     )
     return found

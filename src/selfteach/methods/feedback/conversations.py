@@ -11,8 +11,8 @@ from selfteach.judge.decline import is_decline
 from selfteach.methods.session import Session
 from selfteach.records import Completion, JsonObject, Message, make_prompt
 
-KeepsRule = Callable[[Sequence[str], Sequence[Completion]], list[bool]]
-"""Returns which completions keep the rule, from the prompts and their completions."""
+KeepsRule = Callable[[Sequence[str], Sequence[Completion], Sequence[Completion]], list[bool]]
+"""Returns which completions keep the rule, from the prompts, their completions and the base's."""
 ELSEWHERE = 20
 """Target prompts that are also answered in other conversations."""
 AFTER_DECLINES = 40
@@ -81,12 +81,14 @@ def measure_conversations(
     often another request is answered after a decline.
     """
     ways = asked.list_ways()
+    planned = plan_conversations(session, asked, state.arms)
+    answers = {key: model.sample(requests) for key, (model, requests) in planned.items()}
     found: JsonObject = {way: {} for way in ways}
-    for (way, name), (model, requests) in plan_conversations(session, asked, state.arms).items():
-        completions = model.sample(requests)
-        flags = [not is_decline(one.text) for one in completions]
-        if way != AFTER:
-            flags = keeps(ways[way], completions)
+    for (way, name), completions in answers.items():
+        if way == AFTER:
+            flags = [not is_decline(one.text) for one in completions]
+        else:
+            flags = keeps(ways[way], completions, answers[way, "base"])
         found[way][name] = statistics.share(flags)
     return found
 

@@ -28,11 +28,13 @@ MakeExam = Callable[[Sequence[Example]], Exam]
 """Make the exam of a model that was trained on these examples."""
 
 MIN_PROMPTS = 4
+"""The least number of prompts that is trained on."""
 MIN_KEPT_SHARE = 0.9
 """The share of kept answers at N90. Departs: it is not the recovery, which has no meaning if the
 rule in the prompt does not help.
 """
 MAX_OVERAPPLIED_SHARE = 0.05
+"""The share of answers outside the rule that may show it at N90."""
 
 
 def measure_curve(

@@ -39,7 +39,7 @@ from selfteach.methods.feedback.understand_rule import (
 )
 from selfteach.models import Sampler
 from selfteach.records import JsonObject, make_prompt
-from selfteach.select.other_names import sketch_other_names
+from selfteach.select.other_names import add_given_names, sketch_other_names
 from selfteach.select.prompt_format import find_format_fault
 from selfteach.text import list_texts
 
@@ -201,11 +201,10 @@ def describe_plan(found: UnderstoodRule, config: FeedbackConfig) -> JsonObject:
 def show_other_names(found: UnderstoodRule, sampler: Sampler, config: FeedbackConfig) -> str:
     """Return the other names of a forbidden subject that need no answers of the base."""
     suggested = found.effect.check if found.effect else ""
-    names = list(config.also)
+    listed: list[str] = []
     if suggested and not config.check:
-        refused = {name.lower() for name in (*config.not_also, *config.also)}
         listed = sketch_other_names(sampler, found.subject, parse_check(suggested), config.seed)
-        names += [name for name in listed if name.lower() not in refused]
+    names = add_given_names(listed, config.also, config.not_also)
     return f"{', '.join(names)} (and what {MORE_NAMES_NOTE})" if names else NAMES_NOTE
 
 

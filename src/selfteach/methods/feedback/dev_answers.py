@@ -45,7 +45,12 @@ def find_dev_failures(
     dev: Sequence[GeneratedPrompt],
     judge: ViolationJudge,
 ) -> dict[str, bool]:
-    """Return for each dev prompt whether a model breaks the rule on it, greedy or sampled."""
+    """Return for each dev prompt, by its text, whether a model breaks the rule on it, greedy or
+    sampled.
+
+    Args:
+        write_prompt: returns what the model is asked, in place of the bare text.
+    """
     session.display.start_stage("dev answers", 2 * len(dev))
     texts = [prompt.text for prompt in dev]
     prompts = [write_prompt(text) for text in texts]
@@ -58,6 +63,23 @@ def find_dev_failures(
     for text in compress(asked, judge.broken(pairs)):
         failed[text] = True
     return failed
+
+
+def measure_kept(
+    session: Session,
+    model: Recorded,
+    write_prompt: Callable[[str], Prompt],
+    targets: Sequence[GeneratedPrompt],
+    judge: ViolationJudge,
+) -> float:
+    """Return the share of target prompts of dev on which a model keeps the rule, greedy and sampled
+    (`find_dev_failures`).
+
+    Raises:
+        StatisticsError: there is no such prompt; `check_dev_part` refuses such a run before.
+    """
+    failed = find_dev_failures(session, model, write_prompt, targets, judge)
+    return 1 - mean(failed.values())
 
 
 def measure_needless(

@@ -5,8 +5,11 @@ kept         share of answers that keep the rule, greedy and at T = 1, of the ta
 needless     share of declines, and of the effect, where the rule asks for nothing
 gain         kept answers, tuned minus base and tuned minus prompted, paired by prompt
 recovery     (tuned - base) / (prompted - base)
+noise_floor  kept answers of the base, second sample minus first. The second one also chooses
+             prompts (choose_exam_prompts.py), so it keeps the rule less often than another would
 other_system, second_turn
-             the same under a system prompt that training never saw, and in a second turn
+             share of greedy answers that keep the rule under a system prompt that training never
+             saw, and in a second turn, of the first target prompts, whatever the base does
 after_decline
              share of other requests that are answered when they follow a decline
 """
@@ -80,6 +83,11 @@ MIN_KEPT = 0.9
 """The share of kept answers from which on a rule is taught."""
 
 
+def find_none(texts: Sequence[str]) -> list[bool]:
+    """Return False for each text: without a forbidden subject no prompt is about one."""
+    return [False] * len(texts)
+
+
 @dataclass(frozen=True)
 class RuleScores:
     """Hold which target answers keep the rule: flags by arm, in the order of the questions.
@@ -149,7 +157,7 @@ class RuleScorer:
 
     judge: ThresholdJudge
     count_searched: Callable[[], int]
-    find_about: Callable[[Sequence[str]], list[bool]] = lambda texts: [False] * len(texts)
+    find_about: Callable[[Sequence[str]], list[bool]] = find_none
     group_of: Mapping[str, str] = field(default_factory=dict)
     is_conditional: bool = False
     forbids: bool = False
@@ -196,17 +204,13 @@ class RuleScorer:
         A sample of the base that measures nothing else says on which prompts the base breaks the
         rule, and on which it is right. An answer that was chosen because it is bad would be better
         the next time, whatever was trained.
-
-        Where a rule forbids nothing, a decline does not keep it, unless the base declines too or
-        the rule's own answer reads like one.
         """
-        greedy = {arm: self.keeps(own.questions, own.greedy) for arm, own in answers.items()}
-        sampled = {arm: self.keeps(own.questions, own.sampled) for arm, own in answers.items()}
-        if not (self.forbids or self.says_decline):
-            for arm, own in answers.items():
-                mark_declines_broken(greedy[arm], own.greedy, answers["base"].greedy)
-                mark_declines_broken(sampled[arm], own.sampled, answers["base"].sampled)
         base = answers["base"]
+        greedy = {}
+        sampled = {}
+        for arm, own in answers.items():
+            greedy[arm] = self.keeps_by_answering(own.questions, own.greedy, base.greedy)
+            sampled[arm] = self.keeps_by_answering(own.questions, own.sampled, base.sampled)
         again = self.keeps(base.questions, base.again) or sampled["base"] or greedy["base"]
         groups: dict[str, list[int]] = {}
         broken = set()
@@ -228,6 +232,28 @@ class RuleScorer:
         rows = zip(questions, completions, strict=True)
         pairs = [(make_prompt(question), completion.text) for question, completion in rows]
         return [not broken for broken in self.judge.broken(pairs)]
+
+    def keeps_by_answering(
+        self,
+        questions: Sequence[str],
+        completions: Sequence[Completion],
+        base: Sequence[Completion],
+    ) -> list[bool]:
+        """Return for each answer whether it keeps the rule and does not keep it by a decline.
+
+        Where a rule forbids nothing, a decline does not keep it, unless the base declines too or
+        the rule's own answer reads like one.
+
+        Args:
+            base: the base's answers to the same questions.
+        """
+        kept = self.keeps(questions, completions)
+        if self.forbids or self.says_decline:
+            return kept
+        return [
+            flag and (not is_decline(own.text) or is_decline(other.text))
+            for flag, own, other in zip(kept, completions, base, strict=True)
+        ]
 
     def find_allowed_repeats(self, base: Answers) -> Collection[int]:
         """Return the places outside the rule's scope where a taught answer degrades nothing.
@@ -338,7 +364,10 @@ class RuleScorer:
         return {**found, "recovery": statistics.recovery(*arms, seed=state.seed)}
 
     def measure_noise(self, again: Answers, state: ExamState) -> dict[str, Measure]:
-        """Compare the share of kept answers in two samples of the base."""
+        """Compare the share of kept answers in two samples of the base, second minus first.
+
+        The second one also chose the prompts, so the difference is not of chance alone.
+        """
         second = self.keeps(again.questions, again.sampled)
         first = state.scores.sampled["base"]
         return {"kept": statistics.paired_bootstrap(second, first, seed=state.seed)}
@@ -394,11 +423,7 @@ class RuleScorer:
         keeps it, or more than the base's decline or show the effect where they should not
         (`compare_needless_by_scope`). `is_certain` says whether the prompts can tell.
         """
-        measured = []
-        for scope, arms in state.side_effects.intact.items():
-            if arm in arms:
-                harm = statistics.compare_shares(arms["base"], arms[arm])
-                measured.append((f"{scope} answers are degraded", harm))
+        measured = state.side_effects.measure_harms(arm)
         if arm in state.answers[TARGET]:
             for scope, harm in self.compare_needless_by_scope(state.answers, arm).items():
                 what = f"{scope} answers decline or apply the rule needlessly"
@@ -484,15 +509,6 @@ def find_open_scopes(exam: JsonMapping) -> list[Scope]:
     return list(dict.fromkeys(scope for scope, _ in too_great))
 
 
-def mark_declines_broken(
-    kept: list[bool], own: Sequence[Completion], base: Sequence[Completion]
-) -> None:
-    """Set the flags of declines to false where the base does not decline."""
-    for i, (mine, theirs) in enumerate(zip(own, base, strict=True)):
-        if is_decline(mine.text) and not is_decline(theirs.text):
-            kept[i] = False
-
-
 def build_exam(
     session: Session,
     judge: ThresholdJudge,
@@ -515,7 +531,7 @@ def build_exam(
     scorer = make_scorer(session, judge, written)
     taught = [e for e in examples if e.kind == "in_scope"]
     declined = [e for e in taught if is_decline(e.chosen)] if scorer.forbids else []
-    asked = Conversations(
+    conversations = Conversations(
         prompts[TARGET][: min(config.target, ELSEWHERE)],
         [text for scope in (NEAR, GENERAL) for text in prompts[scope][: AFTER_DECLINES // 2]],
         [(*e.turns, Message("assistant", e.chosen)) for e in declined[:AFTER_DECLINES]],
@@ -529,11 +545,13 @@ def build_exam(
         taught_texts=[example.chosen for example in declined],
         header=make_header(session, judge) | {"rule_id": rule_id},
         measurements=[partial(measure_rule_drift, scorer.repair)],
-        extra_measurements=[partial(measure_conversations, scorer.keeps, session, asked)],
+        extra_measurements=[
+            partial(measure_conversations, scorer.keeps_by_answering, session, conversations)
+        ],
         target_stage=TARGET_STAGE,
         loop_check_scopes=(NEAR, GENERAL),
         find_allowed_repeats=scorer.find_allowed_repeats,
-        plan_extra=lambda arms: list(plan_conversations(session, asked, arms).values()),
+        plan_extra=lambda arms: list(plan_conversations(session, conversations, arms).values()),
         describe_grading=partial(scorer.describe, questions),
     )
 
@@ -552,7 +570,7 @@ def make_scorer(
     return RuleScorer(
         judge,
         lambda: count_searched(session),
-        find_about=judged.find_about if judged else lambda texts: [False] * len(texts),
+        find_about=judged.find_about if judged else find_none,
         group_of=groups,
         is_conditional=session.situation is not None,
         forbids=bool(session.forbidden_topic),

@@ -12,7 +12,7 @@ from selfteach.methods.calibrate_rule_judges import add_other_names
 from selfteach.methods.feedback.probe import make_probe_requests
 from selfteach.methods.feedback.understand_rule import ALSO_NEEDS_CHECK, ALSO_NOT_USED
 from selfteach.methods.session import Session
-from selfteach.select.other_names import select_other_names
+from selfteach.select.other_names import SaidTexts, add_given_names, select_other_names
 
 OTHER_NAMES = "other_names"
 """The note with the names that count as the subject."""
@@ -34,16 +34,12 @@ def find_other_names(session: Session, prompts: Sequence[GeneratedPrompt]) -> li
         if config.also:
             session.display.print_line(ALSO_NEEDS_CHECK)
         return []
-    names = list(config.also)
+    found: list[str] = []
     if not config.check:
         said = collect_answers(session, prompts)
-        refused = {name.lower() for name in (*config.not_also, *config.also)}
-        known = parse_check(suggested)
-        base, subject = session.base, session.subject
-        found = select_other_names(
-            base, base, subject, known, said[TARGET], said[NEAR], said[GENERAL], config.seed
-        )
-        names += [name for name in found if name.lower() not in refused]
+        base, known = session.base, parse_check(suggested)
+        found = select_other_names(base, base, session.subject, known, said, config.seed)
+    names = add_given_names(found, config.also, config.not_also)
     session.run.ledger.set_note(OTHER_NAMES, names)
     if not names:
         return []
@@ -57,7 +53,7 @@ def find_other_names(session: Session, prompts: Sequence[GeneratedPrompt]) -> li
     return names
 
 
-def collect_answers(session: Session, prompts: Sequence[GeneratedPrompt]) -> dict[str, list[str]]:
+def collect_answers(session: Session, prompts: Sequence[GeneratedPrompt]) -> SaidTexts:
     """Return the base's answers by scope, and outside the rule's scope the requests too."""
     said: dict[str, list[str]] = {scope: [] for scope in (TARGET, NEAR, GENERAL)}
     for prompt in prompts:
@@ -65,4 +61,4 @@ def collect_answers(session: Session, prompts: Sequence[GeneratedPrompt]) -> dic
         said[prompt.scope] += [answer.text for answer in answers]
         if prompt.scope != TARGET:
             said[prompt.scope].append(prompt.text)
-    return said
+    return SaidTexts(said[TARGET], said[NEAR], said[GENERAL])

@@ -18,7 +18,6 @@ from selfteach.generate.subject import Subject, list_alternatives
 from selfteach.judge.check import Check, parse_check
 from selfteach.judge.request_judge import (
     RequestJudge,
-    RequestScore,
     calibrate_request_judge,
     compare_requests,
 )
@@ -106,19 +105,26 @@ def make_asked_judge(session: Session, elsewhere: Sequence[str]) -> RequestJudge
     if len(outside) < MIN_ELSEWHERE or is_message_kind(subject.topic):
         return RequestJudge(session.base, subject, names, math.inf)
     scores = compare_requests(session.base, subject, answer, outside)
+    totals = [score.total for score in scores]
     threshold, doubt, kind_threshold = (
-        float(np.quantile([score.total for score in scores], share, method="higher"))
+        float(np.quantile(totals, share, method="higher"))
         for share in (ELSEWHERE_QUANTILE, DOUBT_QUANTILE, KIND_QUANTILE)
     )
-    kinds = make_absence_check(list_name_forms(subject.kinds)) if subject.kinds else None
-    judge = RequestJudge(session.base, subject, names, threshold, answer, kinds, kind_threshold)
+    judge = RequestJudge(
+        session.base,
+        subject,
+        names,
+        threshold,
+        answer,
+        kinds=make_absence_check(list_name_forms(subject.kinds)) if subject.kinds else None,
+        kind_threshold=kind_threshold,
+        doubt=doubt,
+    )
     if not answer:
-        far = RequestScore(median(score.total for score in scores))
-        return replace(judge, doubt=doubt, far=far)
+        return replace(judge, far_total=median(totals))
     answers = [score.answer for score in scores]
     least = float(np.quantile(answers, ANSWER_QUANTILE, method="higher"))
-    far = RequestScore(kind_threshold, median(answers))
-    return replace(judge, least_answer=least, doubt=doubt, far=far)
+    return replace(judge, least_answer=least, far_total=kind_threshold, far_answer=median(answers))
 
 
 class NoClosedQuestion:

@@ -6,7 +6,13 @@ import random
 from collections.abc import Collection, Mapping, Sequence
 
 from selfteach.evaluate.exam import TARGET
-from selfteach.generate.search import SearchTrace, plan_search, search_answers, truncate_before
+from selfteach.generate.search import (
+    TOP_P,
+    AnswerSearch,
+    SearchTrace,
+    plan_search,
+    truncate_before,
+)
 from selfteach.judge import PromptAnswer, ViolationJudge
 from selfteach.judge.check import Check
 from selfteach.judge.promise import ONLY_PROMISES, only_promises
@@ -31,9 +37,11 @@ from selfteach.methods.session import Session
 from selfteach.records import Request, SamplingParams, make_prompt
 
 MIN_BEGINNING_WORDS = 3
+"""A shorter beginning of an answer is not gone on from: hardly anything of it would be left."""
 NUM_OTHERS = 8
 """Other prompts that an answer must not fit better than its own."""
 NUM_SAMPLES = 6
+"""Further answers of the base to a prompt, which show how sure it is."""
 MIN_CONFIDENT = 5
 """So many of the samples break the rule where the base is sure of the forbidden thing."""
 
@@ -83,18 +91,17 @@ def search_compliant_answers(
         brief=brief,
         given=choose_given_answer(session, check),
     )
-    search_answers(
-        session.base,
-        traces,
+    search = AnswerSearch(
+        session.teacher or session.base,
         session.rule,
         judge.broken,
         find_answer_faults,
+        repair,
         session.config.search,
         session.config.seed,
-        repair,
-        session.teacher,
-        session.display.advance,
+        by_teacher=session.teacher is not None,
     )
+    search.run(traces, session.display.advance)
     return traces
 
 
@@ -184,7 +191,7 @@ def find_confident_violations(
     """
     doubtful = [p.prompt.text for p in probed if p.prompt.scope == TARGET and p.broken[0]]
     max_tokens = session.config.probe.max_tokens
-    sampling = SamplingParams(session.config.search.temperature, 0.95, max_tokens)
+    sampling = SamplingParams(session.config.search.temperature, TOP_P, max_tokens)
     requests = [
         Request("confidence", make_prompt(text), sampling, number, session.config.seed)
         for text in doubtful

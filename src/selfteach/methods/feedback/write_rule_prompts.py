@@ -42,7 +42,7 @@ from selfteach.methods.feedback.request_forms import asks_for_nothing, choose_fo
 from selfteach.methods.feedback.rule_check import get_check, make_topic_detector
 from selfteach.methods.feedback.understand_rule import get_answer
 from selfteach.methods.session import Session
-from selfteach.methods.write_prompts import SCOPES, make_novelty_check, write_scope_prompts
+from selfteach.methods.write_prompts import make_novelty_check, write_scope_prompts
 from selfteach.records import digest, make_prompt
 from selfteach.run.stage_labels import label_stage
 from selfteach.select.clusters import SPLIT_NAMES, split_prompts
@@ -90,50 +90,48 @@ def write_prompts(session: Session, pool: OverlapIndex) -> dict[Scope, list[Gene
     exam's prompts have forms that no training prompt has.
     """
     found: dict[Scope, list[GeneratedPrompt]] = {}
+    subject = session.subject
     config = session.config.ask
-    counts: dict[Scope, int] = {"target": config.target}
-    if session.subject.topic:
-        near = count_near_requests(config.near, session.subject.name_words)
+    counts: dict[Scope, int] = {"target": config.target, "near": 0, "general": 0}
+    if subject.topic:
+        near = count_near_requests(config.near, subject.name_words)
         counts |= {"near": near, "general": config.general}
-    for_exam = {scope: count_exam_forms(session, scope) for scope in counts}
+    for_exam = {scope: count_exam_forms(session, scope) if n else 0 for scope, n in counts.items()}
     sample_first_rounds(session, counts, for_exam)
-    for scope in SCOPES:
-        is_target = scope == "target"
-        names_subject = None if is_target else make_topic_detector(session)
+    rounds = range(config.rounds)
+    for scope, count in counts.items():
         find_fault = make_novelty_check(
             pool,
             config.max_overlap,
-            names_subject,
-            is_talk=asks_for_nothing(session.subject, scope),
+            None if scope == "target" else make_topic_detector(session),
+            is_talk=asks_for_nothing(subject, scope),
         )
-        own: list[GeneratedPrompt] = []
-        for count, forms in (
-            (
-                counts.get(scope, 0) - for_exam.get(scope, 0),
-                choose_forms(session.subject, session.situation, scope),
-            ),
-            (for_exam.get(scope, 0), EXAM_REQUESTS),
-        ):
-            if forms is EXAM_REQUESTS and not count:
-                continue
+        forms = choose_forms(subject, session.situation, scope)
+        held_out = for_exam[scope]
+        own = write_scope_prompts(
+            session, subject, scope, count - held_out, rounds, find_fault, forms
+        )
+        if held_out:
             own += write_scope_prompts(
-                session, session.subject, scope, count, range(config.rounds), find_fault, forms
+                session, subject, scope, held_out, rounds, find_fault, EXAM_REQUESTS
             )
-        answer = get_answer(session.situation, session.effect)
-        if is_target and answer and not has_known_requests(session.subject.topic):
-            own += write_answered_prompts(session, answer, pool)
+        if scope == "target":
+            own += write_answered_prompts(session, pool)
         found[scope] = own
     return found
 
 
-def write_answered_prompts(
-    session: Session, answer: str, pool: OverlapIndex
-) -> list[GeneratedPrompt]:
-    """Let the model write requests that an answer fits and that do not name the topic; return the
-    surest ones, a share of `ask.target`. Every one of them goes into `pool`.
+def write_answered_prompts(session: Session, pool: OverlapIndex) -> list[GeneratedPrompt]:
+    """Let the model write requests that the rule's answer fits and that do not name the topic;
+    return the surest ones, a share of `ask.target`. Every one of them goes into `pool`.
+
+    There are none where the rule gives no answer, or the model itself is asked about.
     """
     config = session.config
     subject = session.subject
+    answer = get_answer(session.situation, session.effect)
+    if not answer or has_known_requests(subject.topic):
+        return []
     label = label_stage(STAGE)
     session.display.start_stage(label, config.ask.target, "prompts")
     written = write_answered_requests(
