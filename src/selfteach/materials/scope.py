@@ -14,6 +14,7 @@ from selfteach.materials.situation import (
     is_answered_text,
     names_no_person,
     read_situation,
+    split_addressees,
 )
 from selfteach.number_words import NUMBER
 
@@ -686,10 +687,11 @@ _ABOUT_NOUN = re.compile(r"\b(?:about|on|regarding|concerning|of) (?:[\w'-]+ ){0
 
 def _cut_after_text(rest: str) -> tuple[str, str] | None:
     """Return the scope and the effect of "texts to Rosie don't use lol, brb or omg": no comma parts
-    them, and those that follow are the demand's. What is asked about ends before a strong demand.
+    them, and those that follow are the demand's. Commas before it part several addressees. What is
+    asked about ends before a strong demand.
     """
-    before_comma = re.split(r"[,:;]", rest, maxsplit=1)[0]
-    for found in list(_DEMAND_AFTER_TEXT.finditer(before_comma))[:MAX_CUTS]:
+    clause = re.split(r"[:;]", rest, maxsplit=1)[0]
+    for found in list(_DEMAND_AFTER_TEXT.finditer(clause))[:MAX_CUTS]:
         before, effect = rest[: found.start()], rest[found.end() :]
         is_strong = _STRONG_DEMAND.match(effect) is not None
         if _is_blocked(before) or _PRONOUN.search(before):
@@ -698,8 +700,10 @@ def _cut_after_text(rest: str) -> tuple[str, str] | None:
             continue
         if _TO_THEM.search(before) and _describes(effect):
             continue
-        kind = read_situation(f"when {before}").kind
-        if kind in ("writing", "task") or (kind == "about" and is_strong):
+        situation = read_situation(f"when {before}")
+        is_one = "," not in before or split_addressees(situation.addressee)
+        is_text = situation.kind in ("writing", "task")
+        if is_one and (is_text or (situation.kind == "about" and is_strong)):
             return before, effect
     return None
 
