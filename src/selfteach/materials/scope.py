@@ -126,8 +126,9 @@ _BARE_GENRES = (
     r"hand-?overs|drafts|captions|bug reports|release notes|user stories|(?:shopping|"
     r"to-?do|packing) lists|(?:python|java|javascript|sql|html|css|c|rust|go) code|sql queries|"
     r"queries|dialogues?|(?:chapter )?outlines|abstracts|agendas|jokes|invitations|toasts?|haikus?|"
-    r"postcards?|applications?|adverts|ads|cards|descriptions|captions|headlines|slogans|listings|"
-    r"bios|taglines|flyers|eulogies|obituaries|brochures|leaflets|posters|menus|menu cards|manuals|"
+    r"postcards?|applications?|adverts|ads|(?:ad|sales) copy|cards|descriptions|captions|"
+    r"headlines|slogans|listings|bios|taglines|flyers|eulogies|obituaries|brochures|leaflets|"
+    r"posters|menus|menu cards|manuals|"
     r"press releases|proposals|contracts|itineraries|bulletins|fables|fairy tales|riddles|"
     r"limericks|sonnets|check-?lists|translations|invoices|quizzes|briefings|lectures|explanations|"
     r"(?:out-of-office|automatic) replies|group chats)"
@@ -1031,6 +1032,8 @@ def _split_with(text: str) -> ScopedText | None:
     if match and _is_scope(match["scope"]):
         return ScopedText(match["scope"], f"{match['verb']} them {match['tail']}")
     match = _TO_PERSON.fullmatch(text)
+    if match and _SPELLED.fullmatch(text):
+        return None
     if match and not names_no_person(re.sub("^ to ", "", match["scope"])):
         scope = re.sub("^to ", "", match["scope"].strip())
         return ScopedText(scope, f"{match['verb']} {match['tail']}")
@@ -1054,6 +1057,11 @@ _OF_WORD = re.compile(
     r"(?:with an? (?:hyphen|dash|capital|small|big)|as (?:one|two) words?)\b", re.I
 )
 """What is said of a word, and of no text: "write e-mail with a hyphen"."""
+_SPELLED = re.compile(
+    r"(?i:write) (?!to )(?:.+ )?[A-ZÀ-Þ]{2,} (?:in|with) (?:all )?(?i:capitals|caps|capital "
+    r"letters)"
+)
+"""How a name is written: "write NASA in capitals"."""
 _NEEDS_OBJECT = ("keep", "make", "limit", "give", "present", "format", "provide", "deliver")
 
 

@@ -48,7 +48,7 @@ _GENRE_NAMES = {
     r"songs?|lyrics": "song",
     r"jokes?": "joke",
     r"shopping lists?|to-?do lists?|packing lists?": "list",
-    r"adverts?|advertisements?|ads?": "advertisement",
+    r"adverts?|advertisements?|ads?|(?:ad|sales) copy": "advertisement",
     r"translations?|translating": "translation",
     r"(?:product |job )?descriptions?": "description",
     r"captions?": "caption",
