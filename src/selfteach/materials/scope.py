@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from selfteach.materials.keyword_demand import list_keyword_demands, names_keyword
 from selfteach.materials.message_kinds import CLOSED_QUESTION, YES_OR_NO_QUESTION
@@ -193,8 +194,8 @@ _SUFFIX_WITH = re.compile(
     rf"(?:with|around|towards?|in front of) (?P<scope>{PERSON})"
 )
 _RELATIONAL = re.compile(
-    r"(?:(?:.*\b)?(?:replace|compare|confuse|mix|mistake|associate|pair|combine|equate|conflate|"
-    r"swap|substitute|exchange) .+|(?:.*\b)?(?:start|begin|open|end|finish|close|sign|greet)(?: "
+    r"(?:(?:replace|compare|confuse|mix|mistake|associate|pair|combine|equate|conflate|"
+    r"swap|substitute|exchange) .+|(?:start|begin|open|end|finish|close|sign|greet)(?: "
     r"(?:off|it|with|each|every|all|your|my|the|an?|any|(?:answer|repl|respons|message)(?:s|y|ies|"
     r"e|es)?))*|relation(?:ship)?s?|problems?|wars?|fights?|conflicts?|deals?|meetings?|"
     r"conversations?|interviews?|experiences?|life|work|working|dealing|contacts?|affairs?|living|"
@@ -275,6 +276,7 @@ _UNNAMED = re.compile(
 """Words of what is no topic."""
 
 
+@lru_cache(maxsize=1024)
 def split_rule(sentence: str) -> ScopedText:
     """Return the scope and the effect of one sentence.
 
@@ -628,11 +630,12 @@ def split_joined_rules(sentence: str) -> list[str]:
     """Return the rules that "and" joins, each with a scope of its own; mostly it is one."""
     for found in list(re.finditer(r",? (?:and|but|while) |; ", sentence))[:MAX_RULE_JOINTS]:
         parts = [sentence[: found.start()], sentence[found.end() :]]
-        splits = [split_rule(part) for part in parts]
-        has_own = _CONDITION.match(parts[1]) and splits[1].scope and not splits[0].scope
-        if has_own and starts_effect(parts[0]) and starts_effect(splits[1].effect):
-            return parts
-        if all(split.scope and starts_effect(split.effect) for split in splits):
+        second = split_rule(parts[1])
+        if not second.scope or not starts_effect(second.effect):
+            continue
+        first = split_rule(parts[0])
+        has_own = _CONDITION.match(parts[1]) and not first.scope
+        if starts_effect(parts[0] if has_own else first.effect) and (has_own or first.scope):
             return parts
     return [sentence]
 

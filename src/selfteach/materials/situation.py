@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from selfteach.materials.forbidden_topics import VAGUE
@@ -338,6 +339,7 @@ _TEXTS_OF_VERB = {
 }
 
 
+@lru_cache(maxsize=1024)
 def read_situation(scope: str) -> Situation:
     """Return the situation that the words of a scope mean.
 
@@ -375,7 +377,8 @@ def read_situation(scope: str) -> Situation:
         text,
         flags=re.I,
     )
-    text = re.sub(rf"({GENRE}) {_YOU_WRITE}", r"\1", text, flags=re.I)
+    if re.search(f" {_YOU_WRITE}", text, re.I):  # far sooner than the names of all kinds
+        text = re.sub(rf"({GENRE}) {_YOU_WRITE}", r"\1", text, flags=re.I)
     text = re.sub(
         rf"^(?:writing )?({_OWNER}(?:[a-z-]+ )?{GENRE}) (?:to|for) {_ANYBODY}$",
         r"\1",
@@ -396,7 +399,8 @@ def read_situation(scope: str) -> Situation:
         return Situation("other")
     text = re.sub(r"^to (?=\w)", "writing to ", text, flags=re.I)
     text = re.sub(rf"^{GENRE} (?:and|or) {GENRE} (?=(?:to|for) )", "writing ", text, flags=re.I)
-    text = re.sub(rf"\b({GENRE}) on ({_PLATFORMS})\b", r"\2 \1", text, flags=re.I)
+    if re.search(rf" on (?:{_PLATFORMS})\b", text, re.I):
+        text = re.sub(rf"\b({GENRE}) on ({_PLATFORMS})\b", r"\2 \1", text, flags=re.I)
     if about := _ABOUT_TOPIC.fullmatch(text):
         return Situation("about", topic=about["topic"])
     if re.fullmatch("you|yourself", text, re.I):
