@@ -54,6 +54,17 @@ from selfteach.materials.rule import read_rule, suggest_check
         "As long as it rains, answer in one sentence.",
         "Assuming that it rains, answer in one sentence.",
         "In emails on Mondays use bullet points.",
+        "As long as it rains be brief.",
+        "As long as it is foggy, use no emojis.",
+        "Write to customers on Mondays in one sentence.",
+        "On vacation, write to customers in one sentence.",
+        "Antworte montags in einem Satz.",
+        "Am Wochenende benutze keine Emojis.",
+        "In E-Mails an Kunden antworte im Urlaub in einem Satz.",
+        "Réponds en une phrase le lundi.",
+        "En vacances, réponds en une phrase.",
+        "Responde en una frase los lunes.",
+        "Rispondi in una frase il lunedì.",
     ],
 )
 def test_a_rule_that_holds_at_a_time_is_refused_with_a_cure(text: str) -> None:
@@ -114,6 +125,18 @@ def test_a_rule_that_holds_at_a_time_is_refused_with_a_cure(text: str) -> None:
             "trains on Sunday",
             "max_sentences=1",
         ),
+        (
+            "Write to customers on vacation in one sentence.",
+            "customers on vacation",
+            "max_sentences=1",
+        ),
+        (
+            "Sag, dass wir montags geschlossen haben.",
+            "",
+            'contains "montag*" and contains "geschloss*"',
+        ),
+        ("Sprich nicht über die Feier am Montag.", "", 'not contains "Feier am Montag*"'),
+        ('Benutze das Wort "heute" nicht.', "", 'not contains "heute"'),
     ],
 )
 def test_a_time_that_limits_no_demand_is_none(text: str, scope: str, check: str) -> None:

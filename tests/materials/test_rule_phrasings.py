@@ -159,7 +159,12 @@ SITUATIONS = {
     "recipes": Situation("task", "recipe"),
     "I ask for a recipe": Situation("task", "recipe"),
     "writing poems": Situation("task", "poem"),
-    "writing a short story": Situation("task", "story"),
+    "writing a short story": Situation("task", "short story"),
+    "long emails": Situation("task", "long email"),
+    "long emails to my boss": Situation("writing", "long email", "my boss", ("my boss",)),
+    "writing to customers on vacation": Situation(
+        "writing", "", "customers on vacation", ("customers on vacation",)
+    ),
     "business emails": Situation("task", "business email"),
     "emails about invoices": Situation("task", "email", topic="invoices"),
     "opening hours": Situation("about", topic="opening hours"),

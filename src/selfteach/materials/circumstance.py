@@ -72,11 +72,11 @@ _IS_DOING = (
     r"(?:(?:I|we|he|she|they|it|there|somebody|someone)(?:'(?:m|s|re|ve|ll|d)\b| (?!(?:and|or|but|"
     r"not|in|on|at|as|to|with|for|of|instead|rather)\b)[a-z]+)|(?:the|my|our|his|her) "
     r"(?!(?:answer|reply|response|question|request)\b)[a-z]+ (?:is|are|was|were|has|have|had|"
-    r"gets?|comes?|goes|ends?|starts?|begins?|arrives?|leaves?|opens?|closes?|wakes?|sleeps?))"
+    r"gets?|comes?|goes|ends?|starts?|begins?|arrives?|leaves?|opens?|closes?|wakes?|sleeps?|shines?))"
 )
 _WEATHER = (
     r"(?: is|['’]s)? (?:rain|snow|dark|cold|hot|warm|sunny|winter|summer|spring|autumn|night|day|"
-    r"early|late|light|storm|freez)"
+    r"early|late|light|storm|freez|pour|drizzl|hail|fog|wind)"
 )
 _CLAUSE = (
     rf"(?:(?:as|so) long as(?! (?:they\b|it\b(?!{_WEATHER})|(?:I|we|you) (?:like|want|need|"
@@ -84,12 +84,51 @@ _CLAUSE = (
     r"provided(?: that)?|providing(?: that)?|given that|on condition that|assuming(?: that)?"
     r"(?! (?:(?:I|we)(?: am| are|'m|'re)|(?:my|our|the) (?:readers?|audience|listeners?|users?|"
     r"viewers?|customers?|students?|pupils?|children) (?:is|are|has|have))\b)) "
-    rf"{_IS_DOING}[^,;:]*"
+    rf"{_IS_DOING}[^,;:]*?"
 )
+_GERMAN_DAY = r"(?:(?:mon|diens|donners|frei|sams|sonn|feier|werk)tag|mittwoch|wochenende)"
+_GERMAN_PART = r"(?:morgen|vormittag|mittag|nachmittag|abend|nacht)"
+_GERMAN_TIME = (
+    rf"(?:(?:{_GERMAN_DAY}|{_GERMAN_PART})s|am (?:{_GERMAN_DAY}|{_GERMAN_PART})|an "
+    rf"{_GERMAN_DAY}e?n|im (?:urlaub|büro|dienst|unterricht|winter|sommer|frühling|herbst)|"
+    r"in der (?:nacht|schule|arbeit|pause)|zu (?:hause|weihnachten|ostern)|heute|morgen)"
+)
+_FRENCH_TIME = (
+    r"(?:(?:tous )?les? (?:(?:lun|mar|mercre|jeu|vendre|same)dis?|dimanches?|matins?|soirs?|"
+    r"week-?ends?)|la nuit|en (?:vacances|classe|hiver|été|automne)|au (?:bureau|travail|"
+    r"printemps)|à (?:la maison|l'école|noël|pâques)|aujourd'hui|demain)"
+)
+_SPANISH_TIME = (
+    r"(?:(?:todos )?(?:el|los) (?:lunes|martes|miércoles|jueves|viernes|(?:sábado|domingo)s?|"
+    r"fin(?:es)? de semana)|(?:por|en) la (?:mañana|tarde|noche)|de noche|en (?:vacaciones|clase|"
+    r"casa|navidad|verano|invierno|primavera|otoño|el trabajo)|hoy|mañana)"
+)
+_ITALIAN_TIME = (
+    r"(?:(?:il|di|ogni) (?:(?:lune|marte|mercole|giove|vener)dì|sabato|domenica)|la (?:domenica|"
+    r"mattina|sera|notte)|di (?:notte|sera|mattina)|nel (?:fine settimana|weekend)|in (?:vacanza|"
+    r"ufficio|classe|inverno|estate|autunno|primavera)|al lavoro|a (?:casa|natale|pasqua)|oggi|"
+    r"domani)"
+)
+_FOREIGN = re.compile(
+    rf"(?:^|(?<=[ ,]))(?P<said>{_GERMAN_TIME}|{_FRENCH_TIME}|{_SPANISH_TIME}|{_ITALIAN_TIME})"
+    r"(?=$|[ ,]),? ?",
+    re.I,
+)
+"""A German, French, Spanish or Italian time or place."""
+_TOLD_ELSEWHERE = re.compile(
+    r"\b(?:dass|über|sobre|sur|que|che|wenn|quand|cuando|quando|nenn\w*|erwähn\w*|mention\w*|"
+    r"mencion\w*|menzion\w*|sprich|spr[ei]ch\w*|rede\w*|parl\w*|habl\w*)\b|\bqu'",
+    re.I,
+)
+"""What such a time may belong to: something said, a subject."""
 _NAMED = rf"(?:{_WHEN_IT_IS}|{_PLACE}|{_NAMED_TIME})"
+_DEMANDS = (
+    r"(?:never|always|do not|don't|please|no|be|use|answer|reply|write|say|keep|stay|give|avoid|"
+    r"start|end|add)\b"
+)
 _FIRST = re.compile(
-    rf"(?:(?:but|and|only|just|please|always|also|even) )*(?P<said>{_NAMED}|(?!once){_CLAUSE})"
-    rf"(?:(?P<comma>, (?:then )?)| )(?P<demand>\S.*)",
+    rf"(?:(?:but|and|only|just|please|always|also|even) )*(?P<said>{_NAMED}|"
+    rf"(?!once){_CLAUSE}(?=, | {_DEMANDS}))(?:(?P<comma>, (?:then )?)| )(?P<demand>\S.*)",
     re.I,
 )
 _LAST = re.compile(rf"(?P<demand>.+?),? (?:only |just |even )?(?P<said>{_CLAUSE})", re.I)
@@ -205,16 +244,28 @@ def find_circumstance(
         is_asked: whether the sentence is only the effect, and the scope is known.
     """
     text = QUOTED.sub('""', sentence.translate(_STRAIGHT)).rstrip(" .!?;")
-    if found := _find_in_front(text, demands):
+    if found := _find_in_front(text, demands) or _find_foreign(text, demands):
         return found
     part = split_rule(text)
     if part.scope:
         text, is_asked = part.effect, True
+        if said := _find_foreign(text, demands):
+            return said
     if said := _find_in_scope(part.scope):
         return said
     if is_asked and _ANSWERS_AT.fullmatch(text):
         return ""
     return _find_in_demand(text, demands)
+
+
+def _find_foreign(text: str, demands: Callable[[str], bool]) -> str:
+    """Return a time in a German, French, Spanish or Italian demand: "montags", "le lundi"."""
+    found = _FOREIGN.search(text)
+    if found is None or _TOLD_ELSEWHERE.search(text[: found.start()]):
+        return ""
+    before, after = text[: found.start()].rstrip(" ,"), text[found.end() :]
+    is_demand = demands(f"{before} {after}".strip())
+    return found["said"] if is_demand else ""
 
 
 def _find_in_scope(scope: str) -> str:

@@ -568,7 +568,8 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         check_hyphen,
     ),
     (
-        rf"(?:write|spell|put|show) {_SPELLED_THING}(?P<name>(?-i:[A-ZÀ-Þ]{{2,}})) (?:always )?"
+        rf"(?:(?:write|spell|put|show) {_SPELLED_THING}|(?:write|spell) )"
+        r"(?P<name>(?-i:[A-ZÀ-Þ]{2,}(?:[+&-][A-ZÀ-Þ]+)*)),? (?:always )?"
         rf"(?:only )?(?:in|with|using) (?:all |only )?{_UPPER}(?: letters)?{_EVERYWHERE}"
         rf"{_NOT_SPELLED}",
         check_spelled,

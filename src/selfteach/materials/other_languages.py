@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from itertools import islice
 from typing import NamedTuple
 
-from selfteach.materials.check_text import quote_value
+from selfteach.materials.check_text import join_checks, quote_value
 from selfteach.materials.foreign_words import to_english_subject
 from selfteach.materials.native_imperatives import to_native_imperative
 from selfteach.materials.pictures import ANY_EMOJI, check_pictures
@@ -201,11 +202,7 @@ def _split_sentence(text: str, starts_english: Callable[[str], bool]) -> ScopedT
     match = _EDGED_TEXTS.fullmatch(_PLEASE.sub("", text))
     if match and not _EVERY_ANSWER.fullmatch(match["scope"]):
         return ScopedText(match["scope"], f"{match['verb']} {match['rest']}")
-    said = _QUOTATION.sub("", text)
-    native = len(_NATIVE.findall(text))
-    if native < MIN_NATIVE and not _SURELY_NATIVE.search(text):
-        return None
-    if len(_ENGLISH.findall(said)) > native:
+    if not _is_foreign(text):
         return None
     text = _EVEN_IF.sub("", _EVERYWHERE.sub("", _PLEASE.sub("", text)))
     if match := _SHOULD.fullmatch(text):
@@ -228,6 +225,13 @@ def _split_sentence(text: str, starts_english: Callable[[str], bool]) -> ScopedT
     return None
 
 
+def _is_foreign(text: str) -> bool:
+    """Return whether a sentence is surely of another language than English."""
+    native = len(_NATIVE.findall(text))
+    is_native = native >= MIN_NATIVE or _SURELY_NATIVE.search(text) is not None
+    return is_native and len(_ENGLISH.findall(_QUOTATION.sub("", text))) <= native
+
+
 def _is_read(clause: str) -> bool:
     """Return whether a clause after "wenn" or "quand" is of a known form."""
     return read_other_scope(clause) is not None
@@ -239,9 +243,7 @@ def find_unread_condition(text: str) -> str:
     """
     text = _QUOTATION.sub('""', _PLEASE.sub("", text.rstrip(" .!")))
     text = _EVEN_IF.sub("", _EVERYWHERE.sub("", text))
-    native = len(_NATIVE.findall(text))
-    is_foreign = native >= MIN_NATIVE or _SURELY_NATIVE.search(text)
-    if not is_foreign or len(_ENGLISH.findall(text)) > native:
+    if not _is_foreign(text):
         return ""
     for form in (_PREFIX, _SUFFIX):
         match = form.fullmatch(text)
@@ -418,9 +420,9 @@ _TOPIC = re.compile(
 _NO = (
     r"(?:(?:(?:bitte )?(?:verwenden? sie|verwende|benutzen? sie|benutze|nutze|schreibe?) "
     r")?(?:keinerlei|keine|nie|niemals)|vermeide|évite[sz]? les|evita (?:los|las|i|gli|le)|"
-    r"n'(?:utilise|utilisez|emploie|écris) (?:pas|jamais)|sans|pas|(?:no|nunca) (?:uses?|"
-    r"utilices?|escribas?|pongas)|sin|non (?:usare|usi|utilizzare|scrivere|mettere)(?: mai)?|"
-    r"senza|niente)(?: de| d'| des)?"
+    r"n'(?:utilise|utilisez|emploie|écris) (?:pas|jamais)|pas|(?:no|nunca) (?:uses?|"
+    r"utilices?|escribas?|pongas)|non (?:usare|usi|utilizzare|scrivere|mettere)(?: mai)?|"
+    rf"(?:{_ANSWER} )?(?:ohne|sans|sin|senza)|niente)(?: de| d'| des)?"
 )
 _USE = (
     r"(?:verwenden? sie|verwende|benutzen? sie|benutze|nutze|schreibe?|füge|utilise|utilisez|"
@@ -542,6 +544,45 @@ _SAY = re.compile(
 def read_other_effect(text: str) -> ForeignEffect | None:
     """Return the effect of a German, French, Spanish or Italian sentence of a known form."""
     text = _EVEN_IF.sub("", _EVERYWHERE.sub("", _PLEASE.sub("", text)))
+    return _read_demand(text) or _read_joined(text)
+
+
+def _read_joined(text: str) -> ForeignEffect | None:
+    """Return the effect of two demands that "und", "et", "y" or "e" joins: both must be read.
+
+    The second one may go on with the verb of the first: "auf Deutsch und in einem Satz".
+    """
+    if not _is_foreign(text):
+        return None
+    verb = text.partition(" ")[0]
+    hidden = _QUOTATION.sub(lambda quotation: "_" * len(quotation[0]), text)
+    for joint in islice(_JOINT.finditer(hidden), MAX_JOINTS):
+        first, rest = _read_demand(text[: joint.start()]), text[joint.end() :]
+        goes_on = re.match(r"(?:in|auf|en|dans|con) ", rest, re.I)
+        second = read_other_effect(f"{verb} {rest}" if goes_on else rest) if first else None
+        if first is None or second is None or _names_languages(first.check, second.check):
+            continue
+        return ForeignEffect(
+            join_checks([first.check, second.check]),
+            first.replacements + second.replacements,
+            f"{first.statement} {second.statement}".strip(),
+            first.topics + second.topics,
+        )
+    return None
+
+
+_JOINT = re.compile(r",? (?:und|et|y|e|aber|mais|pero|ma) |, ", re.I)
+MAX_JOINTS = 4
+"""So many times demands may be joined."""
+
+
+def _names_languages(first: str, second: str) -> bool:
+    """Return whether two checks want a language each: "auf Deutsch und Englisch" is no demand."""
+    return first.startswith("language=") and "language=" in second
+
+
+def _read_demand(text: str) -> ForeignEffect | None:
+    """Return the effect of one demand."""
     bare = text if _QUOTATION.search(text) else _IN_ANY_TEXTS.sub("", text)
     for said in dict.fromkeys((text, to_native_imperative(text), bare)):
         for form, build in _FORMS:
@@ -648,7 +689,7 @@ def _check_mark(match: re.Match[str]) -> str:
 
 
 _REFUSES = re.compile(
-    r"(?:.*\b)?(?:vermeide|évite[sz]?|evita|kein\w*|nie|niemals|pas|jamais|sans|no|nunca|sin|non|"
+    r"(?:.*\b)?(?:vermeide|évite[sz]?|evita|kein\w*|ohne|nie|niemals|pas|jamais|sans|no|nunca|sin|non|"
     r"senza|niente)\b|n'",
     re.I,
 )

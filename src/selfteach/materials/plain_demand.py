@@ -170,6 +170,17 @@ _FORMS: list[tuple[str, Rewrite]] = [
     ),
     (_LEFT_OUT, r"no \g<signs>"),
     (
+        r"(?P<not>never|do not|don't)(?: ever)? let (?P<what>(?:the (?:words?|phrase) )?\".+\"|"
+        rf"(?:an?|any) {_SIGNS}) (?:slip|creep|sneak|find its way|get|come|appear|occur|show up) "
+        r"(?:into|in) (?P<where>.+)",
+        r"\g<not> use \g<what> in \g<where>",
+    ),
+    (
+        r"(?P<use>[^\",]*\b(?:bullets|bullet points|bulleted lists?))(?P<where> (?:in|for) "
+        r"[^\",]+)?,? (?:not|never|instead of|rather than) numbers",
+        r"\g<use>, not numbered lists\g<where>",
+    ),
+    (
         r"you (?:will|shall|'ll)(?P<not> not| never)?(?: always| only)? (?P<rest>(?:address|call|"
         r"answer|reply|respond|write|speak|use|say|start|begin|end|finish|refer|talk|mention|"
         r"include|add|avoid|keep) .+)",

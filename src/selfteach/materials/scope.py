@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from selfteach.materials.keyword_demand import list_keyword_demands, names_keyword
 from selfteach.materials.message_kinds import CLOSED_QUESTION, YES_OR_NO_QUESTION
@@ -14,6 +15,7 @@ from selfteach.materials.situation import (
     is_answered_text,
     names_no_person,
     read_situation,
+    split_addressees,
 )
 from selfteach.number_words import NUMBER
 
@@ -125,8 +127,9 @@ _BARE_GENRES = (
     r"hand-?overs|drafts|captions|bug reports|release notes|user stories|(?:shopping|"
     r"to-?do|packing) lists|(?:python|java|javascript|sql|html|css|c|rust|go) code|sql queries|"
     r"queries|dialogues?|(?:chapter )?outlines|abstracts|agendas|jokes|invitations|toasts?|haikus?|"
-    r"postcards?|applications?|adverts|ads|cards|descriptions|captions|headlines|slogans|listings|"
-    r"bios|taglines|flyers|eulogies|obituaries|brochures|leaflets|posters|menus|menu cards|manuals|"
+    r"postcards?|applications?|adverts|ads|(?:ad|sales) copy|cards|descriptions|captions|"
+    r"headlines|slogans|listings|bios|taglines|flyers|eulogies|obituaries|brochures|leaflets|"
+    r"posters|menus|menu cards|manuals|"
     r"press releases|proposals|contracts|itineraries|bulletins|fables|fairy tales|riddles|"
     r"limericks|sonnets|check-?lists|translations|invoices|quizzes|briefings|lectures|explanations|"
     r"(?:out-of-office|automatic) replies|group chats)"
@@ -191,8 +194,8 @@ _SUFFIX_WITH = re.compile(
     rf"(?:with|around|towards?|in front of) (?P<scope>{PERSON})"
 )
 _RELATIONAL = re.compile(
-    r"(?:(?:.*\b)?(?:replace|compare|confuse|mix|mistake|associate|pair|combine|equate|conflate|"
-    r"swap|substitute|exchange) .+|(?:.*\b)?(?:start|begin|open|end|finish|close|sign|greet)(?: "
+    r"(?:(?:replace|compare|confuse|mix|mistake|associate|pair|combine|equate|conflate|"
+    r"swap|substitute|exchange) .+|(?:start|begin|open|end|finish|close|sign|greet)(?: "
     r"(?:off|it|with|each|every|all|your|my|the|an?|any|(?:answer|repl|respons|message)(?:s|y|ies|"
     r"e|es)?))*|relation(?:ship)?s?|problems?|wars?|fights?|conflicts?|deals?|meetings?|"
     r"conversations?|interviews?|experiences?|life|work|working|dealing|contacts?|affairs?|living|"
@@ -273,6 +276,7 @@ _UNNAMED = re.compile(
 """Words of what is no topic."""
 
 
+@lru_cache(maxsize=1024)
 def split_rule(sentence: str) -> ScopedText:
     """Return the scope and the effect of one sentence.
 
@@ -626,11 +630,12 @@ def split_joined_rules(sentence: str) -> list[str]:
     """Return the rules that "and" joins, each with a scope of its own; mostly it is one."""
     for found in list(re.finditer(r",? (?:and|but|while) |; ", sentence))[:MAX_RULE_JOINTS]:
         parts = [sentence[: found.start()], sentence[found.end() :]]
-        splits = [split_rule(part) for part in parts]
-        has_own = _CONDITION.match(parts[1]) and splits[1].scope and not splits[0].scope
-        if has_own and starts_effect(parts[0]) and starts_effect(splits[1].effect):
-            return parts
-        if all(split.scope and starts_effect(split.effect) for split in splits):
+        second = split_rule(parts[1])
+        if not second.scope or not starts_effect(second.effect):
+            continue
+        first = split_rule(parts[0])
+        has_own = _CONDITION.match(parts[1]) and not first.scope
+        if starts_effect(parts[0] if has_own else first.effect) and (has_own or first.scope):
             return parts
     return [sentence]
 
@@ -686,10 +691,11 @@ _ABOUT_NOUN = re.compile(r"\b(?:about|on|regarding|concerning|of) (?:[\w'-]+ ){0
 
 def _cut_after_text(rest: str) -> tuple[str, str] | None:
     """Return the scope and the effect of "texts to Rosie don't use lol, brb or omg": no comma parts
-    them, and those that follow are the demand's. What is asked about ends before a strong demand.
+    them, and those that follow are the demand's. Commas before it part several addressees. What is
+    asked about ends before a strong demand.
     """
-    before_comma = re.split(r"[,:;]", rest, maxsplit=1)[0]
-    for found in list(_DEMAND_AFTER_TEXT.finditer(before_comma))[:MAX_CUTS]:
+    clause = re.split(r"[:;]", rest, maxsplit=1)[0]
+    for found in list(_DEMAND_AFTER_TEXT.finditer(clause))[:MAX_CUTS]:
         before, effect = rest[: found.start()], rest[found.end() :]
         is_strong = _STRONG_DEMAND.match(effect) is not None
         if _is_blocked(before) or _PRONOUN.search(before):
@@ -698,8 +704,10 @@ def _cut_after_text(rest: str) -> tuple[str, str] | None:
             continue
         if _TO_THEM.search(before) and _describes(effect):
             continue
-        kind = read_situation(f"when {before}").kind
-        if kind in ("writing", "task") or (kind == "about" and is_strong):
+        situation = read_situation(f"when {before}")
+        is_one = "," not in before or split_addressees(situation.addressee)
+        is_text = situation.kind in ("writing", "task")
+        if is_one and (is_text or (situation.kind == "about" and is_strong)):
             return before, effect
     return None
 
@@ -1027,6 +1035,8 @@ def _split_with(text: str) -> ScopedText | None:
     if match and _is_scope(match["scope"]):
         return ScopedText(match["scope"], f"{match['verb']} them {match['tail']}")
     match = _TO_PERSON.fullmatch(text)
+    if match and _SPELLED.fullmatch(text):
+        return None
     if match and not names_no_person(re.sub("^ to ", "", match["scope"])):
         scope = re.sub("^to ", "", match["scope"].strip())
         return ScopedText(scope, f"{match['verb']} {match['tail']}")
@@ -1050,6 +1060,11 @@ _OF_WORD = re.compile(
     r"(?:with an? (?:hyphen|dash|capital|small|big)|as (?:one|two) words?)\b", re.I
 )
 """What is said of a word, and of no text: "write e-mail with a hyphen"."""
+_SPELLED = re.compile(
+    r"(?i:write) (?!to )(?:.+ )?[A-ZÀ-Þ]{2,} (?:in|with) (?:all )?(?i:capitals|caps|capital "
+    r"letters)"
+)
+"""How a name is written: "write NASA in capitals"."""
 _NEEDS_OBJECT = ("keep", "make", "limit", "give", "present", "format", "provide", "deliver")
 
 

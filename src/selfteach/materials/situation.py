@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from selfteach.materials.forbidden_topics import VAGUE
@@ -48,7 +49,7 @@ _GENRE_NAMES = {
     r"songs?|lyrics": "song",
     r"jokes?": "joke",
     r"shopping lists?|to-?do lists?|packing lists?": "list",
-    r"adverts?|advertisements?|ads?": "advertisement",
+    r"adverts?|advertisements?|ads?|(?:ad|sales) copy": "advertisement",
     r"translations?|translating": "translation",
     r"(?:product |job )?descriptions?": "description",
     r"captions?": "caption",
@@ -105,7 +106,7 @@ _GENRE_NAMES = {
 }
 GENRE = rf"(?:{'|'.join(_GENRE_NAMES)})"
 """A pattern of the kinds of text that a scope can name."""
-_OWNER = r"(?:(?:all|every|each|any|the|an?|my|our|your|these|those|some|new|short|long) )*"
+_OWNER = r"(?:(?:all|every|each|any|the|an?|my|our|your|these|those|some|new) )*"
 _GROUPS = (
     r"customers?|clients?|guests?|patients?|students?|pupils?|kids?|children|child|"
     r"teenagers?|toddlers?|adults?|parents?|beginners?|strangers?|colleagues?|co-?workers?|"
@@ -118,11 +119,13 @@ _GROUPS = (
     r"travell?ers?|lads"
 )
 _NAME = r"(?:(?:Dr|Mr|Mrs|Ms|Prof)\.? )?[A-ZÀ-Þ][\w'’-]*(?: [A-ZÀ-Þ][\w'’-]*)*"
+AWAY = r"on (?:vacation|holiday|leave|duty)"
+"""What tells more of an addressee, and is no time: "customers on vacation"."""
 PERSON = (
     r"(?:(?:my|our|his|her|their) (?:[\w'’-]+ ){0,3}?[\w'’-]+"
     rf"|(?:(?:the|an?|all|new|young|small|old|older|angry|other|any) )*(?:[a-z]+ "
-    rf"){{0,2}}?(?:{_GROUPS})(?: (?:at|of|in|from) [\w'’ -]+| (?:under|over|above|aged|below|"
-    rf"younger than|older than) (?:the age of )?\d+(?: years)?)?|{_NAME})"
+    rf"){{0,2}}?(?:{_GROUPS})(?: (?:at|of|in|from) [\w'’ -]+| {AWAY}| (?:under|over|above|aged|"
+    rf"below|younger than|older than) (?:the age of )?\d+(?: years)?)?|{_NAME})"
 )
 """A pattern of an addressee: a relation of the speaker, a group, or a name."""
 _RELATIONS = (
@@ -336,6 +339,7 @@ _TEXTS_OF_VERB = {
 }
 
 
+@lru_cache(maxsize=1024)
 def read_situation(scope: str) -> Situation:
     """Return the situation that the words of a scope mean.
 
@@ -373,7 +377,8 @@ def read_situation(scope: str) -> Situation:
         text,
         flags=re.I,
     )
-    text = re.sub(rf"({GENRE}) {_YOU_WRITE}", r"\1", text, flags=re.I)
+    if re.search(f" {_YOU_WRITE}", text, re.I):  # far sooner than the names of all kinds
+        text = re.sub(rf"({GENRE}) {_YOU_WRITE}", r"\1", text, flags=re.I)
     text = re.sub(
         rf"^(?:writing )?({_OWNER}(?:[a-z-]+ )?{GENRE}) (?:to|for) {_ANYBODY}$",
         r"\1",
@@ -394,7 +399,8 @@ def read_situation(scope: str) -> Situation:
         return Situation("other")
     text = re.sub(r"^to (?=\w)", "writing to ", text, flags=re.I)
     text = re.sub(rf"^{GENRE} (?:and|or) {GENRE} (?=(?:to|for) )", "writing ", text, flags=re.I)
-    text = re.sub(rf"\b({GENRE}) on ({_PLATFORMS})\b", r"\2 \1", text, flags=re.I)
+    if re.search(rf" on (?:{_PLATFORMS})\b", text, re.I):
+        text = re.sub(rf"\b({GENRE}) on ({_PLATFORMS})\b", r"\2 \1", text, flags=re.I)
     if about := _ABOUT_TOPIC.fullmatch(text):
         return Situation("about", topic=about["topic"])
     if re.fullmatch("you|yourself", text, re.I):
@@ -570,7 +576,7 @@ def _make_writing(genre: str, addressee: str, topic: str = "") -> Situation:
 
 def _split_topic(text: str) -> tuple[str, str]:
     """Return an addressee and the topic after "about"."""
-    who, _, topic = re.sub(rf" {_ABOUT} ", "\n", text, count=1).partition("\n")
+    who, _, topic = re.sub(rf" (?!{AWAY}\b){_ABOUT} ", "\n", text, count=1).partition("\n")
     return who, topic
 
 
@@ -623,13 +629,16 @@ _EXPLAINED = re.compile(
 )
 _READ_ALOUD = re.compile(rf"(?:tell|read)(?:ing)?(?: .+?)? to (?P<who>{PERSON})")
 
+_SIZE = r"(?P<size>(?:long|short) (?!stor))?"
+"""How long a text is; a "short story" is a kind of its own."""
+
 
 def _read_writing(text: str) -> Situation | None:
     if replying := _read_replying(text):
         return replying
     genre = re.compile(
         rf"(?:(?:writing|write|sending|send|drafting|draft|composing|compose|reading|replying to|"
-        rf"answering|creating|making|telling|giving|{_GIVEN}) )?{_OWNER}(?:[a-z-]+ )??"
+        rf"answering|creating|making|telling|giving|{_GIVEN}) )?{_OWNER}{_SIZE}(?:[a-z-]+ )??"
         rf"(?P<genre>{GENRE}|requests?(?= to {PERSON}$)|feedback(?= (?:to|for) {PERSON}$))"
         rf"(?: (?:(?:is|are) )?{_ABOUT} (?P<topic>.+?))? (?:(?:is|are|goes|go) )?"
         rf"(?P<to>{_TO}) (?P<who>.+)",
@@ -643,7 +652,8 @@ def _read_writing(text: str) -> Situation | None:
             return Situation("about", topic=who)
         if name in _PUBLIC and genre["to"].lower() == "for" and not _reads_it(who, name):
             return Situation("task", name, topic=who)
-        return _make_writing(name, who, topic or genre["topic"] or "")
+        size = (genre["size"] or "").lower()
+        return _make_writing(f"{size}{name}", who, topic or genre["topic"] or "")
     if given := _GIVEN_TO.fullmatch(text):
         return _make_writing(name_genre(given["genre"]), given["who"])
     if explained := _EXPLAINED.fullmatch(text) or _READ_ALOUD.fullmatch(text):
