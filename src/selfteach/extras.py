@@ -34,6 +34,8 @@ MODULES = {
     "4bit": ("bitsandbytes",),
 }
 """The modules that each extra brings. Without openvino another engine samples."""
+NOT_REQUIRED = ("pip",)
+"""Modules that an extra brings and few runs need: only the default model is fetched with pip."""
 
 
 def find_extra(module: str) -> str:
@@ -43,13 +45,14 @@ def find_extra(module: str) -> str:
 
 
 def require_extra(extra: str) -> None:
-    """Check that the packages of an extra are installed, without loading them.
+    """Check that the packages of an extra are installed, without loading them; see NOT_REQUIRED.
 
     Raises:
         UsageError: one is missing; the message holds the command that installs it.
     """
     for module in MODULES[extra]:
-        require_module(module)
+        if module not in NOT_REQUIRED:
+            require_module(module)
 
 
 def require_module(module: str, where: str = "") -> None:

@@ -59,6 +59,22 @@ def test_a_request_in_scope_names_the_addressee_and_a_neighbor_another_one(for_e
     assert all("email" in text.lower() for text in [*inside, *beside])
 
 
+@pytest.mark.parametrize("scope", ["target", "near"])
+@pytest.mark.parametrize("for_exam", [False, True])
+def test_every_request_for_a_long_email_says_that_it_is_long(scope: str, for_exam: bool) -> None:
+    texts = build(scope, for_exam, situation=read_situation("long emails to my boss"))
+    assert texts
+    assert all("long email" in text.lower() for text in texts)
+
+
+def test_what_is_written_to_the_addressee_beside_short_poems_is_no_poem() -> None:
+    situation = read_situation("short poems to my boss")
+    built = build_requests(situation, CLAUSES, "near", 400, 0, for_exam=False)
+    others = [prompt.text for prompt in built if prompt.form == OTHER_GENRE]
+    assert others
+    assert not any("poem" in text.lower() for text in others)
+
+
 @pytest.mark.parametrize("for_exam", [False, True])
 def test_some_neighbors_only_ask_about_the_addressee(for_exam: bool) -> None:
     maddie = read_situation("when texting my girlfriend Maddie")
@@ -133,6 +149,7 @@ def test_the_requests_read_well() -> None:
     [
         ("in emails to my boss", ("clause", "purpose")),
         ("in explanations for children", ("topic",)),
+        ("in long explanations for children", ("topic",)),
     ],
 )
 def test_the_forms_of_occasion_fit_what_is_written(scope: str, forms: tuple[str, ...]) -> None:

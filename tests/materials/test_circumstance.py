@@ -74,6 +74,20 @@ def test_a_rule_that_holds_at_a_time_is_refused_with_a_cure(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("As long as I can't use my hands, keep it short.", "As long as I can't use my hands"),
+        ("Provided I say please, answer in one sentence.", "Provided I say please"),
+        ("As long as it rains never use emojis, hashtags or lists.", "As long as it rains"),
+    ],
+)
+def test_the_whole_circumstance_is_named(text: str, said: str) -> None:
+    with pytest.raises(DataError) as refused:
+        read_rule(text)
+    assert f'"{said}"' in str(refused.value)
+
+
+@pytest.mark.parametrize(
     ("text", "scope", "check"),
     [
         ("Answer in one sentence, at all times.", "", "max_sentences=1"),

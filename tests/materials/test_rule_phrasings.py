@@ -165,6 +165,10 @@ SITUATIONS = {
     "writing to customers on vacation": Situation(
         "writing", "", "customers on vacation", ("customers on vacation",)
     ),
+    "emails to staff on holiday pay": Situation(
+        "writing", "email", "staff", ("staff",), "holiday pay"
+    ),
+    "short requests to my boss": Situation("writing", "", "my boss", ("my boss",)),
     "business emails": Situation("task", "business email"),
     "emails about invoices": Situation("task", "email", topic="invoices"),
     "opening hours": Situation("about", topic="opening hours"),

@@ -56,6 +56,7 @@ def test_a_text_with_every_private_use_character_is_set_aside_alone(tokens):
     "today",
     [
         "{{ strftime_now('%d %b %Y') }}",
+        '{{ strftime_now ( "%d %b %Y" ) }}',
         "{% if not date_string is defined %}{% set date_string = strftime_now('%d %b %Y') %}"
         "{% endif %}{{ date_string }}",
         "{% macro head() %}{{ strftime_now('%d %b %Y') }}{% endmacro %}{{ head() }}",

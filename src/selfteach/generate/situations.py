@@ -23,7 +23,12 @@ from selfteach.generate.few_shot import read_tables
 from selfteach.generate.listing import to_one_line
 from selfteach.materials.foreign_words import list_english_people
 from selfteach.materials.inflection import begins_with_vowel_sound, list_plurals, to_singular
-from selfteach.materials.situation import Situation, is_topical_text, name_written_topic
+from selfteach.materials.situation import (
+    Situation,
+    is_topical_text,
+    leave_out_size,
+    name_written_topic,
+)
 from selfteach.models import Sampler
 from selfteach.models.ordered import sample_in_order
 from selfteach.records import Request, SamplingParams
@@ -69,7 +74,8 @@ class Occasion:
 
 def list_forms(situation: Situation) -> tuple[OccasionForm, ...]:
     """Return the forms of occasion that fit what is written."""
-    is_about_topic = situation.genre in EXPLAINING or is_topical_text(situation)
+    is_explained = leave_out_size(situation.genre) in EXPLAINING
+    is_about_topic = is_explained or is_topical_text(situation)
     return ("topic",) if is_about_topic else OCCASION_FORMS
 
 
@@ -375,7 +381,8 @@ def build_other_genres(
     """Return up to `count` requests to write something else to the rule's addressee: a speech is no
     email. There are none where the rule is about all that is written to somebody.
     """
-    genres = [genre for genre in OTHER_GENRES[for_exam] if genre != situation.genre]
+    own_genre = leave_out_size(situation.genre)
+    genres = [genre for genre in OTHER_GENRES[for_exam] if genre != own_genre]
     names = list(filter(None, situation.names))
     if not (situation.genre and names):
         return []
@@ -447,7 +454,8 @@ def fill_frame(frame: str, genre: str, who: str, occasion: Occasion) -> str:
     text = occasion.text
     if occasion.form == "clause" and not text.startswith(("I ", "I'")):
         text = text[0].lower() + text[1:]
-    do = _TABLES["verbs"].get(genre, "Write to")
+    is_plain = leave_out_size(genre) == genre  # no verb says how long a text is
+    do = _TABLES["verbs"].get(genre, "Write to") if is_plain else f"Write {piece} to"
     filled = frame.format(
         piece=piece,
         Piece=capitalize(piece),

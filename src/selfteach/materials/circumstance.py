@@ -126,11 +126,15 @@ _DEMANDS = (
     r"(?:never|always|do not|don't|please|no|be|use|answer|reply|write|say|keep|stay|give|avoid|"
     r"start|end|add)\b"
 )
-_FIRST = re.compile(
-    rf"(?:(?:but|and|only|just|please|always|also|even) )*(?P<said>{_NAMED}|"
-    rf"(?!once){_CLAUSE}(?=, | {_DEMANDS}))(?:(?P<comma>, (?:then )?)| )(?P<demand>\S.*)",
-    re.I,
+_FIRST, _FIRST_UNPARTED = (
+    re.compile(
+        rf"(?:(?:but|and|only|just|please|always|also|even) )*(?P<said>{_NAMED}|"
+        rf"(?!once){_CLAUSE}(?={end}))(?:(?P<comma>, (?:then )?)| )(?P<demand>\S.*)",
+        re.I,
+    )
+    for end in (", ", f" {_DEMANDS}")
 )
+"""A clause ends at its comma, or else where a demand begins: "as long as it rains be brief"."""
 _LAST = re.compile(rf"(?P<demand>.+?),? (?:only |just |even )?(?P<said>{_CLAUSE})", re.I)
 _WITHIN = re.compile(
     rf"(?<= )(?P<said>{_NAMED})(?=$|[,;:.!?)]| (?:with|without|by|using|under|below|at most|at "
@@ -279,9 +283,13 @@ def _find_in_scope(scope: str) -> str:
 
 
 def _find_in_front(text: str, demands: Callable[[str], bool]) -> str:
-    first = _FIRST.fullmatch(text)
-    if first and (starts_effect(first["demand"]) or (first["comma"] and demands(first["demand"]))):
-        return first["said"].strip()
+    for form in (_FIRST, _FIRST_UNPARTED):
+        first = form.fullmatch(text)
+        if first is None:
+            continue
+        demand = first["demand"]
+        if starts_effect(demand) or (first["comma"] and demands(demand)):
+            return first["said"].strip()
     return ""
 
 

@@ -176,7 +176,8 @@ _FORMS: list[tuple[str, Rewrite]] = [
         r"\g<not> use \g<what> in \g<where>",
     ),
     (
-        r"(?P<use>[^\",]*\b(?:bullets|bullet points|bulleted lists?))(?P<where> (?:in|for) "
+        r"(?P<use>(?!.*\b(?:never|not|don't|avoid|no) (?:.* )?bullet)[^\",]*\b(?:bullets|bullet "
+        r"points|bulleted lists?))(?P<where> (?:in|for) "
         r"[^\",]+)?,? (?:not|never|instead of|rather than) numbers",
         r"\g<use>, not numbered lists\g<where>",
     ),

@@ -119,8 +119,13 @@ _GROUPS = (
     r"travell?ers?|lads"
 )
 _NAME = r"(?:(?:Dr|Mr|Mrs|Ms|Prof)\.? )?[A-ZÀ-Þ][\w'’-]*(?: [A-ZÀ-Þ][\w'’-]*)*"
-AWAY = r"on (?:vacation|holiday|leave|duty)"
-"""What tells more of an addressee, and is no time: "customers on vacation"."""
+AWAY = (
+    r"on (?:vacation|holiday|leave|duty)(?!['’]?\w)(?! (?!(?:about|on|in|at|from|to|until|till|with|"
+    r"without|using|like|as|by|under|below|for|and|or|who|that|regarding|concerning|this|next|"
+    r"last|now|is|are)\b)\w)"
+)
+"""What tells more of an addressee, and is no time: "customers on vacation". "Holiday plans" are a
+topic."""
 PERSON = (
     r"(?:(?:my|our|his|her|their) (?:[\w'’-]+ ){0,3}?[\w'’-]+"
     rf"|(?:(?:the|an?|all|new|young|small|old|older|angry|other|any) )*(?:[a-z]+ "
@@ -633,6 +638,11 @@ _SIZE = r"(?P<size>(?:long|short) (?!stor))?"
 """How long a text is; a "short story" is a kind of its own."""
 
 
+def leave_out_size(genre: str) -> str:
+    """Return a kind of text without how long it is: "long email" -> "email"."""
+    return re.sub(rf"^{_SIZE}", "", genre)
+
+
 def _read_writing(text: str) -> Situation | None:
     if replying := _read_replying(text):
         return replying
@@ -652,7 +662,7 @@ def _read_writing(text: str) -> Situation | None:
             return Situation("about", topic=who)
         if name in _PUBLIC and genre["to"].lower() == "for" and not _reads_it(who, name):
             return Situation("task", name, topic=who)
-        size = (genre["size"] or "").lower()
+        size = (genre["size"] or "").lower() if name else ""
         return _make_writing(f"{size}{name}", who, topic or genre["topic"] or "")
     if given := _GIVEN_TO.fullmatch(text):
         return _make_writing(name_genre(given["genre"]), given["who"])

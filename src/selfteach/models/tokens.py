@@ -39,7 +39,7 @@ TEMPLATE_DAY = datetime(2024, 7, 26)
 must not depend on when. It is the day that the templates of Llama 3 write without a clock."""
 TEMPLATE_DAY_TEXT = f"{TEMPLATE_DAY:%d %b %Y}"
 """The same day, as the templates of Llama 3 write it."""
-_ASKED_DAY = re.compile(r"""strftime_now\(\s*(["'])([^"']*)\1\s*\)""")
+_ASKED_DAY = re.compile(r"""strftime_now\s*\(\s*(["'])([^"']*)\1\s*\)""")
 """How a template asks for today's date."""
 
 
