@@ -120,9 +120,9 @@ _GROUPS = (
 )
 _NAME = r"(?:(?:Dr|Mr|Mrs|Ms|Prof)\.? )?[A-ZÀ-Þ][\w'’-]*(?: [A-ZÀ-Þ][\w'’-]*)*"
 AWAY = (
-    r"on (?:vacation|holiday|leave|duty)(?!['’]?\w)(?! (?!(?:about|on|in|at|from|to|until|till|with|"
-    r"without|using|like|as|by|under|below|for|and|or|who|that|regarding|concerning|this|next|"
-    r"last|now|is|are)\b)\w)"
+    r"on (?:vacation|holiday|leave|duty)(?!['’]?\w)(?! (?!(?:about|on|in|at|from|to|until|till|"
+    r"with|without|using|like|as|by|under|below|for|and|or|who|that|regarding|concerning|this|"
+    r"next|last|now|is|are)\b)\w)"
 )
 """What tells more of an addressee, and is no time: "customers on vacation". "Holiday plans" are a
 topic."""
