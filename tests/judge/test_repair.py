@@ -296,6 +296,7 @@ def test_an_article_goes_by_the_sound():
     assert replaced == "A unicorn on an honest car an hour ago."
     assert replace_words("an hour", [("hour", "day")]) == "a day"
     assert replace_words("SEE A CAR", [("car", "automobile")]) == "SEE AN AUTOMOBILE"
+    assert replace_words("A BMW is fast", [("BMW", "Audi")]) == "An AUDI is fast"
     assert replace_words("a user", [("user", "owner")]) == "an owner"
     assert replace_words("an owner", [("owner", "European")]) == "a European"
     assert replace_words("an apple", [("apple", "uninteresting fig")]) == "an uninteresting fig"

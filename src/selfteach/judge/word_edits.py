@@ -51,7 +51,8 @@ class _Replace:
     def __call__(self, found: re.Match[str]) -> str:
         """Return the article that fits, and the new word."""
         new = match_case(found["word"], self._new)
-        return _fit_article(found["article"] or "", found["word"], new) + new
+        fitted = _fit_article(found["article"] or "", found["word"], new)
+        return (fitted.upper() if found.string.isupper() else fitted) + new
 
 
 def match_case(old: str, new: str) -> str:
@@ -66,8 +67,7 @@ def _fit_article(article: str, old: str, new: str) -> str:
     was_vowel, is_vowel = (begins_with_vowel_sound(word) for word in (old, new))
     if not article or not new[:1].isalpha() or was_vowel == is_vowel:
         return article
-    ending = "N" if old.isupper() and len(old) > 1 and article[0].isupper() else "n"
-    return article[0] + (ending if is_vowel else "") + article[len(article.rstrip()) :]
+    return article[0] + ("n" if is_vowel else "") + article[len(article.rstrip()) :]
 
 
 def _open_sentence(found: re.Match[str]) -> str:
