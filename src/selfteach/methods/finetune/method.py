@@ -65,8 +65,8 @@ of one conversation count as one prompt.
 """
 
 MIN_KNOWN_PROBABILITY = 0.9
-"""Answers that the base draws so often are known: greedy and nearly always at T=1. Training on them
-alone does harm: Adam makes steps of full size of their small gradients (docs/log/).
+"""Answers that the base samples so often are known: greedy and nearly always at T=1. Training on
+them alone does harm: Adam makes steps of full size of their small gradients (docs/log/).
 """
 FIRST_SCORED = 16
 """Examples that are scored before all others: one that is not known ends the search."""
@@ -94,8 +94,8 @@ def prepare(session: Session, material: FinetuneData) -> TrainingPlan:
     weights = {**objectives, **config.train.weights}
     known = ""
     if learns_answers_alone(taught, weights) and knows_all_answers(session.base, taught):  # 3
-        draws = f"{100 * MIN_KNOWN_PROBABILITY:.0f} % of its draws"
-        known = f"the model already gives each of {len(taught)} answers in at least {draws}"
+        share = f"{100 * MIN_KNOWN_PROBABILITY:.0f} % of its samples"
+        known = f"the model already gives each of {len(taught)} answers in at least {share}"
     kinds = {example.kind for example in learned if example.role == "learn"}
     pairs_only = is_pairs_only(weights, kinds)
     counts = f"{format_count(len(learned), 'examples')} to learn from, {len(dev)} to measure on"
