@@ -14,6 +14,7 @@ from selfteach.report.figures import (
     map_prompts,
     plot_data_need,
     plot_losses,
+    sort_tries,
     to_percent,
 )
 
@@ -102,6 +103,12 @@ def test_the_time_of_the_map_grows_with_its_prompts_and_not_with_their_square():
     start = time.process_time()
     assert map_prompts({"points": points}) is not None
     assert time.process_time() - start < 5
+
+
+def test_tries_are_in_the_order_of_their_numbers():
+    counts = {"1": 4, "10": 1, "2": 3, "gave up": 5}
+    assert list(sort_tries(counts)) == ["1", "2", "10", "gave up"]
+    assert sort_tries(None) is None
 
 
 def test_bars():

@@ -279,6 +279,16 @@ def _place_points(points: Sequence[JsonMapping]) -> Iterator[tuple[float, float]
         yield round(3 + 0.94 * along, 2), round(97 - 0.94 * up, 2)
 
 
+def sort_tries(counts: Any) -> Any:
+    """Return the counts of a search by the number of tries, and "gave up" last.
+
+    The ledger sorts names as text, where 10 comes before 2.
+    """
+    if not isinstance(counts, Mapping):
+        return counts
+    return {name: counts[name] for name in sorted(counts, key=lambda name: (len(name), name))}
+
+
 def make_bars(counts: Any) -> list[tuple[str, float, float]]:
     """Return (name, value, width in percent of the largest) for each count, in the given order."""
     known = {}

@@ -81,7 +81,7 @@ def _render_page(run: RunData, template: str) -> str:
     search = notes.get("search")
     recorded = {
         "map": figures.map_prompts(notes.get("clusters")),
-        "search": figures.make_bars(get_path(search, "tries")),
+        "search": figures.make_bars(figures.sort_tries(get_path(search, "tries"))),
         "judge": sections.describe_judges(notes.get(CALIBRATION), exam),
     }
     return render_template(

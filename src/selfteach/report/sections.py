@@ -340,7 +340,10 @@ def list_texts(value: Any) -> Sequence[str]:
 
 
 def list_noise(exam: JsonMapping) -> list[tuple[str, Measure]]:
-    """Return the differences of the base from itself, which are due to chance alone."""
+    """Return the differences of the base from itself, in two samples.
+
+    They are due to chance alone, but for a rule, where the second sample also chose the prompts.
+    """
     floor: Any = exam.get("noise_floor")
     found = []
     for key, value in floor.items() if isinstance(floor, Mapping) else ():
