@@ -104,12 +104,13 @@ def split_sources(documents: DocumentSource) -> tuple[list[Path], list[JsonObjec
     """Return the paths, or the rows.
 
     Raises:
-        UsageError: it is neither.
+        UsageError: it is neither, or a path is empty: that would be the current folder.
     """
-    if isinstance(documents, str | Path):
-        return [Path(documents)], None
-    given = list_items(documents, "documents")
+    one = isinstance(documents, str | Path)
+    given = [documents] if one else list_items(documents, "documents")
     if given is not None:
+        if "" in given:
+            raise UsageError("a path is empty.", where="documents", cure="Give files or folders.")
         if all(isinstance(one, str | Path) for one in given):
             return [Path(one) for one in given], None
         if all(isinstance(one, Mapping) for one in given):
