@@ -35,8 +35,8 @@ def test_a_wrong_keyword_of_a_call_is_named(
 
 
 def test_a_single_setting_may_be_a_text() -> None:
-    shared = (None, None, "train.epochs=7", None)
-    assert api.PythonCall("feedback", {}, *shared).resolve().config.train.epochs == 7
+    call = api.PythonCall("feedback", {}, None, None, "train.epochs=7", None)
+    assert call.resolve().config.train.epochs == 7
 
 
 def test_a_conversation_beside_no_list_is_told_how_to_be_written() -> None:
@@ -67,3 +67,26 @@ def test_columns_of_a_call_have_the_rows_name_behind_ours(
     for wrong in ({"fixed": "correction"}, {"correction": ""}, {"correction": 5}):
         with pytest.raises(UsageError, match="--columns"):
             selfteach.corrections(rows, columns=wrong)
+
+
+def test_a_folder_of_a_model_may_be_a_path(tmp_path: Path) -> None:
+    settings = {"model": tmp_path, "teacher": Path("t")}
+    config = api.PythonCall("feedback", settings, None, None, (), None).resolve().config
+    assert (config.model, config.teacher) == (str(tmp_path), "t")
+
+
+def test_a_number_alone_is_a_list_of_one(tmp_path: Path) -> None:
+    """As the name of an adapter alone is; the folder is looked at after the numbers."""
+    numbers: dict[str, Any] = {"rates": 0.3, "shots": 4}
+    with pytest.raises(UsageError, match="is not a run folder"):
+        selfteach.compare(tmp_path, adapters="lora", **numbers)
+
+
+@pytest.mark.parametrize("rows", [[], [{"prompt": "Hum."}, {"prompt": "Sing."}]])
+def test_rows_of_a_call_are_named_without_a_temporary_folder(rows: list[dict[str, str]]) -> None:
+    with pytest.raises(DataError) as fault:
+        selfteach.corrections(rows)
+    assert fault.value.where == "corrections.jsonl"
+    assert str(fault.value).startswith("corrections.jsonl: ")
+    with pytest.raises(DataError, match=r"^documents\.jsonl: no document"):
+        selfteach.documents([{"txt": "The mill."}])

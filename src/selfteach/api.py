@@ -169,6 +169,7 @@ class PythonCall:
                     where=f"selfteach.{self.method}",
                     cure=did_you_mean(name, known),
                 )
+        settings = {name: convert_paths(value) for name, value in settings.items()}
         self.check_paths()
         file = None if self.config is None else Path(self.config)
         resolved = resolve(schema, file, list_sets(self.sets), settings, "Python")
@@ -504,8 +505,8 @@ def compare(
     given: dict[str, Any] = {
         "adapters": [adapters] if isinstance(adapters, str) else list(adapters),
         "objectives": [objectives] if isinstance(objectives, str) else list(objectives),
-        "shots": list(shots),
-        "rates": list(rates),
+        "shots": [shots] if isinstance(shots, int | float) else list(shots),
+        "rates": [rates] if isinstance(rates, int | float) else list(rates),
     }
     wanted = choose_cells(**given)
     sets = list_sets(sets)

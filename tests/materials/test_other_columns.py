@@ -56,3 +56,18 @@ def test_a_named_column_that_is_not_there_is_told_by_its_name(tmp_path: Path) ->
     assert '--columns names "mended". Its columns are question, reply, fixed.' in str(caught.value)
     with pytest.raises(DataError, match=r"Its columns are question, reply, fixed\."):
         read_corrections(tmp_path / "rows.csv", columns=parse_columns("prompt=question", KEYS))
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("absent", r"absent: cannot be read \(No such file or directory\)"),
+        ("folder", r"folder: cannot be read \(Is a directory\)"),
+        ("plain", r"plain: is of an unknown form \(no ending\)"),
+    ],
+)
+def test_a_name_without_an_ending_is_looked_at_first(name: str, words: str, tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "plain").write_text("{}")
+    with pytest.raises(DataError, match=words):
+        read_examples(tmp_path / name)
