@@ -54,3 +54,30 @@ def test_a_share_is_not_required_in_percent(method: str, text: str) -> None:
     with pytest.raises(UsageError, match=r"is a share, .* Write 95 % as \.95\."):
         require.parse_requirements(text, method)
     assert require.parse_requirements("drift<=2", method)
+
+
+@pytest.mark.parametrize("option", ["--resume", "--continue"])
+def test_an_option_to_resume_is_told_that_none_is_needed(
+    option: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The nearest option is `--require`, which has nothing to do with it."""
+    assert cli.run_command(["feedback", "Do not hum.", option]) == 2
+    (told,) = capfd.readouterr().err.splitlines()
+    assert "The same command, without this option, continues an unfinished run." in told
+    assert "--require" not in told
+
+
+def test_the_home_of_nobody_is_no_defect(capfd: pytest.CaptureFixture[str]) -> None:
+    words = ["feedback", "Do not hum.", "--model", "~nobody-of-this-name/model", "--dry-run"]
+    assert cli.run_command(words) == 2
+    (told,) = capfd.readouterr().err.splitlines()
+    assert 'there is no model "~nobody-of-this-name/model"' in told
+
+
+def test_a_mistyped_command_of_students_gets_the_nearest(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    assert cli.run_command(["student", "shwo"]) == 2
+    assert 'no student has this name. Did you mean "show"?' in capfd.readouterr().err
+    assert cli.run_command(["student", "benedikta"]) == 2
+    assert 'Begin one: selfteach feedback "..." --student benedikta' in capfd.readouterr().err
