@@ -776,6 +776,9 @@ def _state(match: re.Match[str]) -> ForeignEffect | None:
     rest = [word for word in words if word not in numbers and word.lower() not in _LIGHT]
     longest = sorted((word for word in rest if len(word) > 3), key=len, reverse=True)[:2]
     found = [_find_word(word) for word in words if word in numbers or word in longest]
+    parted = _SEPARABLE.fullmatch(words[-1]) if match["de"] and words else None
+    if parted and words[-1] in longest:
+        found[-1] = _find_parted(parted["prefix"], parted["verb"])
     if not found:
         return None
     if re.search(rf"\b{_NEGATIONS}", clause, re.I):
@@ -783,6 +786,19 @@ def _state(match: re.Match[str]) -> ForeignEffect | None:
     sentence = _order_german(clause) if match["de"] else clause
     statement = sentence[:1].upper() + sentence[1:].rstrip(".") + "."
     return ForeignEffect(" and ".join(dict.fromkeys(found)), statement=statement)
+
+
+_SEPARABLE = re.compile(
+    r"(?P<prefix>(?!antwort|abonn|einig|anders)(?:ab|an|auf|aus|ein|fest|her|hin|mit|nach|statt|vor|"
+    r"weg|zu|zurück))(?P<verb>[a-zäöüß]{3,}(?:t|en))"
+)
+"""A verb whose first part stands at the end of a main clause: "aushängt", "es hängt ... aus"."""
+
+
+def _find_parted(prefix: str, verb: str) -> str:
+    """Return the condition that finds a German verb in one word or in two."""
+    stem = re.sub("(?:t|en)$", "", verb)
+    return rf'regex "(?i)\\b(?:{prefix}{stem}\\w*|{stem}\\w*\\b[^.!?]*\\b{prefix})\\b"'
 
 
 _OWN_NAME = re.compile(
@@ -816,7 +832,9 @@ def _order_german(clause: str) -> str:
     subject = 1 if words[0].lower() in ("wir", "es", "sie", "man", "ich", "er", "du") else 2
     if len(words) <= subject + 1:
         return clause
-    return " ".join([*words[:subject], words[-1], *words[subject:-1]])
+    parted = _SEPARABLE.fullmatch(words[-1])
+    verb, end = (parted["verb"], [parted["prefix"]]) if parted else (words[-1], [])
+    return " ".join([*words[:subject], verb, *words[subject:-1], *end])
 
 
 Build = Callable[[re.Match[str]], "ForeignEffect | str | None"]

@@ -338,7 +338,9 @@ _ALONE_THERE = re.compile(
 )
 """The end of a demand before its scope: "Use emoji exclusively" in texts to Maddie."""
 _SECOND_DEMAND = re.compile(
-    rf"(?P<scope>.+?),? (?P<demand>and (?:{_STRONG}|{_SURE_VERBS}) .+)", re.I
+    rf"(?P<scope>.+?)(?P<demand>,? and (?:{_STRONG}|{_SURE_VERBS}) .+|, (?:no more than|at most|"
+    rf"under|max(?:imum)?|fewer than|less than) {NUMBER} .+)",
+    re.I,
 )
 
 
@@ -347,7 +349,8 @@ def _move_second_demand(found: ScopedText) -> ScopedText:
     match = _SECOND_DEMAND.fullmatch(found.scope)
     if not match or not _is_scope(match["scope"]):
         return found
-    return ScopedText(match["scope"], f"{found.effect} {match['demand']}")
+    demand = re.sub("^, (?=and )", " ", match["demand"])
+    return ScopedText(match["scope"], found.effect + demand)
 
 
 _SENTENCE_END = re.compile(
