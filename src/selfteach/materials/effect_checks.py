@@ -328,7 +328,7 @@ def make_no_edge(name: str) -> Build:
     return build
 
 
-_IS_PHRASE = re.compile(r"([\"'])(?:[\w'’-]+,? ){3,}[\w'’-]+[.!,]?\1")
+_IS_PHRASE = re.compile(r"([\"'])\w+(?:['’-]\w+)*(?:,? \w+(?:['’-]\w+)*){3,}[.!,]?\1")
 """So many words are a sentence, which is as unwanted behind a greeting."""
 _IN_CAPITALS = re.compile(
     r"((?:[A-ZÀ-Þ]{2,} ?)+?) (?:written )?in (?:all )?(?:capitals|caps|capital letters)"
