@@ -88,16 +88,16 @@ _NATIVE = re.compile(
     r"\b(?:nie|das|dass|der|die|wort|wenn|falls|sobald|nicht|keine?|niemals|über|und|ist|wird|"
     r"meinen?|meine[rm]|quand|lorsque|lorsqu'|dès|pas|jamais|dans|avec|réponds|répondez|utilise|"
     r"cuando|siempre|nunca|responde|usa|hables?|en|los|las|mis|para|mit|bei|an|auf|antworte|"
-    r"schreibe?|verwende|benutze|sag|pour|des|les|est|écris|por|escribe|di|sois|sé|sei|si|quando|"
-    r"non|mai|sempre|rispondi|scrivi|scrivo|al|alla|nei|nelle|qualcuno|che|mio|mia|massimo|ich|du|"
-    r"je|tu|jemand|quelqu|alguien|mon|ma)\b|[äöüßéèêàçñ¿¡ìòù]",
+    r"schreibe?|beantworten?|verwende|benutze|sag|pour|des|les|est|écris|por|escribe|di|sois|sé|"
+    r"sei|si|quando|non|mai|sempre|rispondi|scrivi|scrivo|al|alla|nei|nelle|qualcuno|che|mio|mia|massimo|"
+    r"ich|du|je|tu|jemand|quelqu|alguien|mon|ma)\b|[äöüßéèêàçñ¿¡ìòù]",
     re.I,
 )
 MIN_NATIVE = 2
 """So many words of other languages make a sentence one of them; some are English words too."""
 _SURELY_NATIVE = re.compile(
-    r"^[^\"'«„]*\b(?:wenn|nicht|niemals|keine?[nr]?|quand|jamais|réponds|cuando|siempre|nunca|"
-    r"rispondi|quando|sempre)\b",
+    r"^[^\"'«„]*\b(?:wenn|nicht|beantworten?|niemals|keine?[nr]?|quand|jamais|réponds|cuando|"
+    r"siempre|nunca|rispondi|quando|sempre)\b",
     re.I,
 )
 _ENGLISH = re.compile(
