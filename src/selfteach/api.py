@@ -40,6 +40,7 @@ from selfteach.errors import UsageError, describe_kind
 from selfteach.extras import require_extra
 from selfteach.files import read_jsonl
 from selfteach.materials.columns import invert_columns
+from selfteach.materials.corrections import KEYS
 from selfteach.methods.corrections import read_corrections as corrections_material
 from selfteach.methods.documents import read_documents as documents_material
 from selfteach.methods.documents.read_documents import DocumentSource
@@ -313,7 +314,7 @@ def corrections(
     own: dict[str, Any] = {"prompts": prompts, "columns": columns, "skip_bad_rows": skip_bad_rows}
     named = columns
     if isinstance(columns, Mapping):
-        named = invert_columns(columns.items(), corrections_material.KEYS)
+        named = invert_columns(columns.items(), KEYS)
     found = corrections_material.read_material(
         edits, **{**own, "columns": named}, max_bad_rows=resolved.config.max_bad_rows
     )
