@@ -81,3 +81,9 @@ def test_a_mistyped_command_of_students_gets_the_nearest(
     assert 'no student has this name. Did you mean "show"?' in capfd.readouterr().err
     assert cli.run_command(["student", "benedikta"]) == 2
     assert 'Begin one: selfteach feedback "..." --student benedikta' in capfd.readouterr().err
+
+
+def test_seeds_beside_a_run_are_refused(capfd: pytest.CaptureFixture[str]) -> None:
+    Path("run").mkdir()
+    assert cli.run_command(["inspect", "--run", "run", "--seeds", "seeds.jsonl"]) == 2
+    assert "--seeds" in capfd.readouterr().err

@@ -28,8 +28,8 @@ def run_inspect(
     """Write the page and print the numbers.
 
     Raises:
-        UsageError: neither a run nor a file, or both; a run that has invented nothing yet; or the
-            file of the page exists, and `--force` is not given.
+        UsageError: neither a run nor a file, or both; seeds beside a run; a run that has invented
+            nothing yet; or the file of the page exists, and `--force` is not given.
     """
     if out is not None:
         refuse_existing(out, force=force)
@@ -37,6 +37,12 @@ def run_inspect(
         file = find_last_run()
     if run is None and file is not None and file.is_dir():
         run, file = file, None
+    if run is not None and seeds is not None:
+        raise UsageError(
+            "a run has its own seeds.",
+            where="--seeds",
+            cure="Leave it out, or give a file of tasks.",
+        )
     if run is not None and file is None:
         page, found = _inspect_run(run, out)
     elif file is not None and run is None:
