@@ -58,6 +58,15 @@ def test_a_named_column_that_is_not_there_is_told_by_its_name(tmp_path: Path) ->
         read_corrections(tmp_path / "rows.csv", columns=parse_columns("prompt=question", KEYS))
 
 
+def test_a_prompt_whose_column_is_not_there_is_not_called_empty(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("prompt,answer,correction\nHum?,Hum,Hm\n", "utf-8")
+    with pytest.raises(DataError, match=r'names "absent"\. Its columns are prompt, answer'):
+        read_corrections(tmp_path / "rows.csv", columns=parse_columns("prompt=absent", KEYS))
+    (tmp_path / "rows.csv").write_text("ask,answer,correction\n,Hum,Hm\n", "utf-8")
+    with pytest.raises(DataError, match='"prompt" is empty'):
+        read_corrections(tmp_path / "rows.csv", columns=parse_columns("prompt=ask", KEYS))
+
+
 @pytest.mark.parametrize(
     ("name", "words"),
     [

@@ -198,6 +198,8 @@ def read_edit(row: JsonMapping, where: str, columns: Columns | None = None) -> E
         return _read_pair(found, where)
     if "correction" not in found and "feedback" not in found:
         raise _make_empty_row_error(row, where, columns or {})
+    if "prompt" not in found:
+        _refuse_absent_columns(row, where, columns or {})
     prompt = _read_prompt(found.get("prompt"), where)
     answer = read_text(found, "answer", where)
     feedback = read_text(found, "feedback", where) or ""
@@ -258,16 +260,21 @@ def find_quoted_places(quote: str, answer: str) -> list[tuple[int, int]]:
     return [found.span() for found in regex.finditer(f"{_EDGE}{words}{_EDGE}", answer) if words]
 
 
+def _refuse_absent_columns(row: JsonMapping, where: str, columns: Columns) -> None:
+    own = [key.strip().casefold() for key in row]
+    if gone := next((name for name in columns if name not in own), ""):
+        shown = ", ".join(name[:MAX_NAME_CHARS] for name in own[:MAX_NAMES])
+        cure = f'--columns names "{gone}". Its columns are {shown}.'
+        raise DataError("lacks a column that is named.", where=where, cure=cure)
+
+
 def _make_empty_row_error(row: JsonMapping, where: str, columns: Columns) -> DataError:
     """Return the error of a row that has neither a correction nor a feedback."""
     own = [key.strip().casefold() for key in row]
     names = [columns.get(name, name) for name in own]
     if "correction" in names:
         return DataError('"correction" is empty.', where=where)
-    if gone := next((name for name in columns if name not in own), ""):
-        shown = ", ".join(name[:MAX_NAME_CHARS] for name in own[:MAX_NAMES])
-        cure = f'--columns names "{gone}". Its columns are {shown}.'
-        return DataError("lacks a column that is named.", where=where, cure=cure)
+    _refuse_absent_columns(row, where, columns)
     cure = suggest_form(own, {*KEYS, *columns}, FORMS)
     if not set(names) <= set(KEYS):
         cure += COLUMNS_HINT
