@@ -145,7 +145,8 @@ _WISHED_VERBS = {
 }
 _FORMS: list[tuple[str, Rewrite]] = [
     (
-        r"(?:please )?(?:make sure|ensure|see to it|take care|be sure)(?: that)? (?:it|they) "
+        r"(?:please )?(?:make sure|ensure|see to it|take care|be sure)(?: that)? "
+        r"(?:it|they(?= are (?:in|told)\b)) "
         r"(?P<often>(?:always |never )?)(?P<verb>is|are|has|stays|starts|begins|ends|contains|"
         r"includes|uses|mentions|fits|says) (?P<rest>.+)",
         lambda match: (
