@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from selfteach.materials.other_subjects import OTHER_SUBJECTS, Rewrite
-from selfteach.materials.phrases import AUDIENCE, MORE_DEMANDS, REPLIES, SAYING, THEM
+from selfteach.materials.phrases import AUDIENCE, MORE_DEMANDS, OPEN_QUOTE, REPLIES, SAYING, THEM
 from selfteach.number_words import NUMBER
 
 _CHAT_WORDS = {
@@ -853,4 +853,5 @@ def _drop_reason(text: str) -> str:
         match = _BECAUSE.fullmatch(text)
         if match and MORE_DEMANDS.search(text, match.end("demand")):
             return text
-    return match["demand"] if match else text
+    is_cut = match is not None and not OPEN_QUOTE.search(match["demand"])
+    return match["demand"] if match and is_cut else text

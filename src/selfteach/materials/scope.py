@@ -8,7 +8,7 @@ from functools import lru_cache
 from selfteach.materials.keyword_demand import list_keyword_demands, names_keyword
 from selfteach.materials.message_kinds import CLOSED_QUESTION, YES_OR_NO_QUESTION
 from selfteach.materials.other_languages import ScopedText, split_other_language
-from selfteach.materials.phrases import AUDIENCE, REPLIES, hide_quotes, show_quotes
+from selfteach.materials.phrases import AUDIENCE, OPEN_QUOTE, REPLIES, hide_quotes, show_quotes
 from selfteach.materials.situation import (
     GENRE,
     PERSON,
@@ -545,7 +545,7 @@ def drop_told_tail(sentence: str) -> str:
         demand, tail = hidden[: joint.start()], hidden[joint.end() :]
         is_condition = "," not in demand and _PREFIX.fullmatch(demand) is not None
         is_demand = starts_effect(demand) and not is_condition and not _SPEAKS.search(demand)
-        if is_demand and is_only_told(tail):
+        if is_demand and is_only_told(tail) and not OPEN_QUOTE.search(demand):
             return show_quotes(demand, quotes)
     return sentence
 

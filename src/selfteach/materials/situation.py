@@ -227,7 +227,7 @@ _TOPIC_FORMS = [
         r"(?P<topic>.+)",
         r"(?:(?:you )?(?:recommend|suggest|propos)(?:e|ing)?|(?:(?:you|I|we) )?plan(?:ning)?)"
         r"(?: (?:to )?(?:me|us))? (?P<topic>(?!(?:(?:an?|the|any|some|my|our) )?(?:answers?|"
-        r"something|anything|changes?|edits?|corrections?|it|that|to|against)\b)[a-z].*)",
+        r"something|anything|changes?|edits?|corrections?|it|that|to|for|with|against)\b)[a-z].*)",
         r"(?:.*\b)?ask(?:s|ed|ing)?(?: you)? what you think (?:about|of) (?P<topic>.+)",
         r"(?:listing|quoting|stating|naming|(?:you|we) (?:give|quote|state|list|name)) "
         r"(?P<topic>(?!(?:[a-z]+ )*(?:answers?|repl(?:y|ies)|examples?|reasons?|opinions?|options?|"
