@@ -50,6 +50,14 @@ def list_facts(text: str, title: str = "Shop") -> list[str]:
             f"{PROSE}\n\n- drink: tea; price: 3\n- drink: coffee; price: 4",
             [PROSE, "Shop: drink: tea; price: 3.", "Shop: drink: coffee; price: 4."],
         ),
+        (
+            "We are open at these times now.\n- Mon: 9; Sat: 10\n- Tue: 9; Sun: 10",
+            [
+                "We are open at these times now.",
+                "We are open at these times now: Mon: 9; Sat: 10.",
+                "We are open at these times now: Tue: 9; Sun: 10.",
+            ],
+        ),
         (f"{PROSE}\n\nPhone: 123", [PROSE, "Shop: Phone: 123."]),
         (
             f"Prices\n\n- Tea: 3\n\nPhone: 123\n\n{PROSE}",

@@ -300,6 +300,11 @@ SITUATIONS = {
     "recommending movies": Situation("about", topic="movies"),
     "you write about our users": Situation("about", topic="our users"),
     "you suggest that I call a doctor": Situation("other"),
+    "I recommend a film": Situation("other"),
+    "messages of thanks to my team": Situation(
+        "writing", "message", "my team", ("my team",), "thanks"
+    ),
+    "drafts of emails to Tom": Situation("writing", "email", "Tom", ("Tom",)),
 }
 
 

@@ -85,7 +85,10 @@ def _list_choices(verbs: dict[str, str]) -> str:
 
 
 _AT_EDGE = re.compile(
-    r"(?:\w+(?: sie)? )?(?:mit |avec |con )?(?P<value>(?:[\"'«„])[^\"'«»„“”]+[\"'»“”]) "
+    r"(?:(?:(?:schreib|setz|sag|verwend|benutz|nutz)(?:en sie|en|e)?|écri(?:s|re|vez)|mets|mettez|"
+    r"ajoute[rz]?|dis|dites|utilise[rz]?|escrib(?:e|a|ir)|pon|ponga|di|diga|usar?|use|añade) )?"
+    r"(?:(?:bitte|immer|toujours|siempre) )?(?:mit |avec |con )?"
+    r"(?P<value>(?:[\"'«„])[^\"'«»„“”]+[\"'»“”]) "
     r"(?P<where>am (?:anfang|beginn|ende|schluss)|au (?:début|commencement)|à la fin|"
     r"al (?:principio|comienzo|inicio|final))",
     re.I,
@@ -93,7 +96,7 @@ _AT_EDGE = re.compile(
 """Where something is written: "schreibe 'Hallo' am Anfang"."""
 _ENDS = re.compile(r"ende|schluss|fin|final")
 _GERMAN_END = re.compile(rf"{_ALWAYS}(?P<rest>.+) (?P<verb>{_list_choices(_LAST)})", re.I)
-_GERMAN_START = re.compile(rf"(?P<verb>{_list_choices(_LAST)}) (?P<rest>.+)", re.I)
+_GERMAN_START = re.compile(rf"(?P<verb>{_list_choices(_LAST)}) (?!sie\b)(?P<rest>.+)", re.I)
 _FRENCH_BAN = re.compile(
     rf"ne (?P<not>pas|jamais|plus) (?P<verb>{_list_choices(_FIRST)}) (?P<rest>.+)", re.I
 )

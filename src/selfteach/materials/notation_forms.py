@@ -357,9 +357,11 @@ NOTATION_FORMS: list[tuple[str, Build | str]] = [
     ),
     (
         r"(?:mention|state|give|name|include|add|say|note|tell)(?: (?:me|us|them))? "
-        r"(?:the|its|each) (?:release |publication )?year"
-        r"(?: (?:in which|when|that|it|they|of|each) .+)?",
-        r'regex "\\b(?:1\\d|20)\\d\\d\\b"',
+        r"(?:the|its|each) (?:release |publication )?year(?! of the (?:rat|ox|tiger|rabbit|dragon|"
+        r"snake|horse|goat|sheep|monkey|rooster|dog|pig)\b)(?: (?:in which|when|that|it|they|of|"
+        r"each)(?: (?!(?:and|or|but|in|as|with|without|if|only|at|to|by|before|after)\b)[^ ,]+)+)?",
+        r'regex "\\b(?:1\\d|20)\\d\\d\\b|\\b(?:AD|year) \\d{1,3}\\b|\\bin \\d{3}(?:[.,;)]|$)|'
+        r'\\b\\d{1,4} (?:AD|BCE?|CE)\\b"',
     ),
     (r"use (?:the )?iso dates?", r'not regex "\\b\\d{1,2}[./]\\d{1,2}[./]\\d{2,4}\\b"'),
     (

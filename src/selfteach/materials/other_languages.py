@@ -118,8 +118,9 @@ _EVERYWHERE = re.compile(
 """What restricts a demand to nothing: "in all your answers", "if possible"."""
 _PREFIX = re.compile(rf"{_CONDITIONS} ?(?P<scope>[^,]+(?:,[^,]+)*?), ?(?P<effect>.+)", re.I)
 _PREFIX_IN = re.compile(
-    rf"(?:in|bei|mit|für|dans|pour|avec|en|para|con|nei|nelle|negli|per|auf(?= fragen)|"
-    rf"aux?(?= questions)|a (?:las|los)(?= preguntas)) (?P<scope>.+?)(?:,| )\s?"
+    rf"(?:in|bei|mit|für|dans|pour|avec|en|para|con|nei|nelle|negli|per|"
+    rf"auf(?= fragen (?:zu|nach|über))|aux?(?= questions sur)|"
+    rf"a (?:las|los)(?= preguntas sobre)) (?P<scope>.+?)(?:,| )\s?"
     rf"(?P<effect>{_IMPERATIVES}(?![\w-]).+)",
     re.I,
 )
@@ -131,28 +132,40 @@ _SUFFIX_IN = re.compile(
 )
 
 
+_NO_DE = r"(?:nicht|keine?[mnrs]?|nie|niemals)"
 _IN_TURN = re.compile(
     r"(?:in|bei|auf|mit|für|dans|pour|en|para|con|nei|nelle|per) (?P<scope>.+?),? (?:(?:sollst|"
-    r"solltest|musst|darfst|kannst) du|(?:sollen|sollten|müssen|dürfen) sie|tu (?:dois|devrais)|"
-    r"vous (?:devez|devriez)|debes|deberías|tienes que|devi|dovresti) (?:bitte )?(?P<rest>.+)",
+    r"solltest) du|(?:sollen|sollten) sie|(?:musst du|müssen sie)"
+    rf"(?!.* {_NO_DE} )|(?:darfst du|dürfen sie)(?=.* {_NO_DE} )|"
+    r"tu (?:dois|devrais)|vous (?:devez|devriez)|(?:tu|vous) (?P<ne>ne) (?:dois|devrais|devez|"
+    r"devriez)|(?:(?P<no>no|nunca|non) )?(?:debes|deberías|devi|dovresti)|(?<! no )tienes que) "
+    r"(?:bitte )?(?P<rest>.+)",
     re.I,
 )
 """A condition before "du sollst": "In E-Mails an Kim sollst du keine Emojis verwenden."."""
+_NEED_NOT = re.compile(rf".+ (?:musst du|müssen sie) (?:.+ )?{_NO_DE} .+", re.I)
+"""What is only allowed: "In E-Mails an Kim musst du keine Emojis verwenden."."""
+_USUALLY = r"(?: (?:bitte|immer|stets|toujours|siempre|sempre))*"
 _ANSWERED = re.compile(
     r"(?P<verb>beantworten? sie|beantworte|réponds|répondez|responde|responda|rispondi)(?: à| a)? "
-    r"(?P<scope>(?:(?:alle|aux|toutes|les|las|los|le|tutte) )*(?:fragen|questions|preguntas|"
-    r"domande) .+?) (?:(?:bitte|immer|toujours|siempre|sempre) )*(?P<rest>(?:in|mit|auf|ohne|en|"
-    r"avec|sans|con|sin|senza|por) .+)",
+    r"(?P<scope>(?:(?:alle|aux|toutes|les|las|los|le|alle|tutte) )*(?:fragen|questions|preguntas|"
+    r"domande) (?:zu[mr]?|über|nach|sur|sobre|sul?|sull[aeo]|sugli|sui) .+?)"
+    rf"{_USUALLY}",
     re.I,
 )
-"""How questions are answered: "Beantworte Fragen zu Wein in einem Satz."."""
+"""Before how questions are answered: "Beantworte Fragen zu Wein (in einem Satz)."."""
 _WRITTEN = re.compile(
     r"(?P<verb>schreiben? sie|schreibe?|écris|écrivez|escribe|escriba|scrivi|scriva) "
-    rf"(?P<scope>{_DETERMINER}{_GENRE}(?: {_TO} .+?)?) (?:(?:bitte|immer|toujours|siempre|sempre) "
-    r")*(?P<rest>(?:mit|ohne|auf|in|avec|sans|en|con|sin|senza) .+)",
+    rf"(?P<scope>{_DETERMINER}{_GENRE}(?: {_TO} .+?)?){_USUALLY}",
     re.I,
 )
-"""How texts are written: "Schreib Nachrichten an Kim ohne Emojis."."""
+"""Before how texts are written: "Schreib Nachrichten an Kim (ohne Emojis)."."""
+_HOW = re.compile(r" (?=(?:in|mit|auf|ohne|en|avec|sans|con|sin|senza|por) )", re.I)
+_DENIES = re.compile(
+    r" (?:nur|nicht|nie|niemals|keine?[nr]?|pas|jamais|seulement|no|nunca|jamás|solo|sólo|non|"
+    r"mai)$",
+    re.I,
+)
 _EDGED_TEXTS = re.compile(
     r"(?P<verb>beginne|beende|commencez?|termine[zr]?|finis|empieza|comienza|termina|inizia|"
     r"comincia|finisci) "
@@ -228,14 +241,14 @@ def _split_sentence(text: str, starts_english: Callable[[str], bool]) -> ScopedT
     if not _is_foreign(text):
         return None
     text = _EVEN_IF.sub("", _EVERYWHERE.sub("", _PLEASE.sub("", text)))
+    if _NEED_NOT.fullmatch(text):
+        return None
     if (match := _IN_TURN.fullmatch(text)) and _is_read(match["scope"]):
-        return ScopedText(match["scope"], to_native_imperative(match["rest"]))
-    if match := _ANSWERED.fullmatch(text):
-        verb = re.sub("^beantworte", "antworte", match["verb"], flags=re.I)
-        return ScopedText(match["scope"], f"{verb} {match['rest']}")
-    if match := _WRITTEN.fullmatch(text):
-        effect = to_native_imperative(f"{match['verb']} {match['rest']}")
-        return ScopedText(match["scope"], effect)
+        rest = re.sub("^(pas|jamais) ", r"ne \1 ", match["rest"]) if match["ne"] else match["rest"]
+        rest = f"{match['no']} {rest}" if match["no"] else rest
+        return ScopedText(match["scope"], to_native_imperative(rest))
+    if found := _split_how(text):
+        return found
     if match := _SHOULD.fullmatch(text):
         effect = f"{match['verb'] or ''} {_AT_MOST_FR.sub('au plus ', match['rest'])}".strip()
         return ScopedText(match["scope"], to_native_imperative(effect))
@@ -254,6 +267,24 @@ def _split_sentence(text: str, starts_english: Callable[[str], bool]) -> ScopedT
             scope = match["scope"].strip()
             return None if is_clause and not _is_read(scope) else ScopedText(scope, effect)
     return None
+
+
+def _split_how(text: str) -> ScopedText | None:
+    """Split "Beantworte SCOPE in einem Satz" and "Schreib SCOPE ohne Emojis".
+
+    "in" may also belong to the scope ("Fragen zu Wein in Italien"): the effect is the longest that
+    is read. If none is, there must be only one "in".
+    """
+    found = []
+    for place in _HOW.finditer(text):
+        head, rest = text[: place.start()], text[place.end() :]
+        match = _ANSWERED.fullmatch(head) or _WRITTEN.fullmatch(head)
+        if match and not _DENIES.search(head):
+            verb = re.sub("^beantworte", "antworte", match["verb"], flags=re.I)
+            effect = to_native_imperative(f"{verb} {rest}")
+            found.append(ScopedText(match["scope"], effect))
+    read = next((one for one in found if read_other_effect(one.effect)), None)
+    return read or (found[0] if len(found) == 1 and not _HOW.search(found[0].scope) else None)
 
 
 def _is_foreign(text: str) -> bool:
@@ -315,11 +346,11 @@ _SCOPE_TOPIC = re.compile(
     r"gesprochen wird|spreche|rede)|.*\b(?:demande|demandent|demandé|parle|parlent|interroge|"
     r"question|questions)(?: sur| de| du| des| d'| les| la| le| l')+(?:(?<=')| )(?P<fr>.+)|"
     r".*\b(?:pregunt\w+|hablen?|habla|preguntas?)(?: por| de| del| sobre| los| las| el| la)+ "
-    r"(?P<es>.+)|(?:.*\b)?(?:chied\w+|domand\w+|parl\w+)(?: di| del| dei| degli| della| delle| su|"
-    r" sui| sugli| sulle| per| gli| le| la| il| lo| i| dell'| l')+ ?(?P<it>.+)|(?:ich |jemand |du "
-    r")?(?:nach) (?P<de2>.+?) frag(?:e|t|st)|(?:es )?um (?P<de3>.+?) geht|(?:réponses?|"
-    r"respuestas?|antworten|fragen)(?: über| zu[mr]?| nach| sur| sobre)+ (?:(?:dem|der|den|die|das|"
-    r"les?|la|los|las|el) )?(?P<of>.+))",
+    r"(?P<es>.+)|(?:.*\b)?(?:chied\w+|domand\w+|parl\w+)(?: di| del| dei| degli| della| delle|"
+    r" sul?| sull[aeo]| sui| sugli| per| gli| le| la| il| lo| i| dell'| l')+(?:(?<=')| )(?P<it>.+)|"
+    r"(?:ich |jemand |du )?(?:nach) (?P<de2>.+?) frag(?:e|t|st)|(?:es )?um (?P<de3>.+?) geht|"
+    r"(?:réponses?|respuestas?|antworten|fragen)(?: über| zu[mr]?| nach| sur| sobre)+ "
+    r"(?:(?:dem|der|den|die|das|les?|la|los|las|el) )?(?P<of>.+))",
     re.I,
 )
 
@@ -789,8 +820,10 @@ def _state(match: re.Match[str]) -> ForeignEffect | None:
 
 
 _SEPARABLE = re.compile(
-    r"(?P<prefix>(?!antwort|abonn|einig|anders)(?:ab|an|auf|aus|ein|fest|her|hin|mit|nach|statt|vor|"
-    r"weg|zu|zurück))(?P<verb>[a-zäöüß]{3,}(?:t|en))"
+    r"(?!antwort|abonn|absolv|absorb|abstrah|analys|ander|angel|anim|annull|einig|herrsch|hinder|"
+    r"hinter|mittel|zucker)(?P<prefix>zurück|zusammen|auseinander|voraus|vorbei|"
+    r"her(?:an|auf|aus|ein|um|unter|vor)|hin(?:auf|aus|ein|unter|weg|zu)|"
+    r"ab|an|auf|aus|ein|fest|her|hin|mit|nach|statt|vor|weg|zu)(?P<verb>[a-zäöüß]{3,}(?:t|en))"
 )
 """A verb whose first part stands at the end of a main clause: "aushängt", "es hängt ... aus"."""
 

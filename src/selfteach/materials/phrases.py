@@ -55,3 +55,7 @@ def show_quotes(text: str, quotes: list[str]) -> str:
     for number, quote in enumerate(quotes):
         text = text.replace(f'"{chr(_FIRST_HIDDEN + number)}"', quote)
     return text
+
+
+OPEN_QUOTE = re.compile(r"(?<!\w)['‘](?:[^'’]|(?<=\w)['’](?=\w))*$")
+"""A single quotation mark that nothing closes: what follows is quoted too."""

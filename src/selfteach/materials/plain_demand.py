@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from selfteach.materials.other_subjects import OTHER_SUBJECTS, Rewrite
-from selfteach.materials.phrases import AUDIENCE, MORE_DEMANDS, REPLIES, SAYING, THEM
+from selfteach.materials.phrases import AUDIENCE, MORE_DEMANDS, OPEN_QUOTE, REPLIES, SAYING, THEM
 from selfteach.number_words import NUMBER
 
 _CHAT_WORDS = {
@@ -145,7 +145,8 @@ _WISHED_VERBS = {
 }
 _FORMS: list[tuple[str, Rewrite]] = [
     (
-        r"(?:please )?(?:make sure|ensure|see to it|take care|be sure)(?: that)? (?:it|they) "
+        r"(?:please )?(?:make sure|ensure|see to it|take care|be sure)(?: that)? "
+        r"(?:it|they(?= are (?:in|told)\b)) "
         r"(?P<often>(?:always |never )?)(?P<verb>is|are|has|stays|starts|begins|ends|contains|"
         r"includes|uses|mentions|fits|says) (?P<rest>.+)",
         lambda match: (
@@ -852,4 +853,5 @@ def _drop_reason(text: str) -> str:
         match = _BECAUSE.fullmatch(text)
         if match and MORE_DEMANDS.search(text, match.end("demand")):
             return text
-    return match["demand"] if match else text
+    is_cut = match is not None and not OPEN_QUOTE.search(match["demand"])
+    return match["demand"] if match and is_cut else text

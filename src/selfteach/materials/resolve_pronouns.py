@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from selfteach.materials.phrases import MORE_DEMANDS, SAYING
+from selfteach.materials.phrases import MORE_DEMANDS, OPEN_QUOTE, SAYING
 from selfteach.materials.plain_demand import TEXTS
 from selfteach.materials.situation import is_person
 
@@ -122,7 +122,12 @@ def leave_out_reason(text: str) -> str:
     with another demand in it stays.
     """
     found = _REASON.fullmatch(text)
-    if not found or _SAYS.search(text) or MORE_DEMANDS.search(found["reason"]):
+    if (
+        not found
+        or OPEN_QUOTE.search(found["demand"])
+        or _SAYS.search(text)
+        or MORE_DEMANDS.search(found["reason"])
+    ):
         return text
     is_word = re.search(r"\b(?:the words?|say|use|with|write|avoid)$", found["demand"], re.I)
     return text if is_word else found["demand"]

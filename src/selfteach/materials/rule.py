@@ -843,7 +843,18 @@ def suggest_check(rule: Rule | str) -> str | None:
     """
     text = (rule.effect or rule.text) if isinstance(rule, Rule) else rule
     effect = read_effect(text)
+    if isinstance(rule, Rule) and _NAMING.match(rule.scope) and _OF_IT.match(text):
+        return None
     return effect.check if effect else None
+
+
+_NAMING = re.compile(
+    r"(?:you |I |we )?(?:mention|us|quot|cit|nam|giv|add|includ|insert)(?:e|ing)?\b", re.I
+)
+_OF_IT = re.compile(
+    r"(?:make sure|ensure|see to it|take care|be sure)(?: that)? (?:it|they)\b(?!.* bold)", re.I
+)
+"""What is asked of a part: "when you mention the shop, make sure it is in capitals"."""
 
 
 def find_conflict(check: str, rule: Rule, keeps: Callable[[str, str], bool]) -> str:

@@ -8,7 +8,7 @@ from functools import lru_cache
 from selfteach.materials.keyword_demand import list_keyword_demands, names_keyword
 from selfteach.materials.message_kinds import CLOSED_QUESTION, YES_OR_NO_QUESTION
 from selfteach.materials.other_languages import ScopedText, split_other_language
-from selfteach.materials.phrases import AUDIENCE, REPLIES, hide_quotes, show_quotes
+from selfteach.materials.phrases import AUDIENCE, OPEN_QUOTE, REPLIES, hide_quotes, show_quotes
 from selfteach.materials.situation import (
     GENRE,
     PERSON,
@@ -111,7 +111,10 @@ _TELLING = re.compile(
 )
 _GENRE_TO = (
     rf"{GENRE}(?: (?:about|on) [^,]+?)? "
-    r"(?:to|for|with(?! [\"'])|about|of|addressed to|on|concerning)"
+    r"(?:to|for|with(?! [\"'])|about|of(?! (?:mine|yours|ours|any|all|this|that|these|those|such|"
+    r"up|over|under|more|less|fewer|at (?:most|least)|about)\b)"
+    rf"(?! (?:[a-z]+ )?{NUMBER}(?: or (?:more|fewer|less))? (?:words?|characters?|letters|lines?|"
+    rf"sentences?|paragraphs?|pages?)\b)|addressed to|on|concerning)"
 )
 _MY = r"(?:(?:all|every|each|any|my|our|the|your|an?|business|work|formal|private|personal) )*"
 _SUFFIX_IN = re.compile(
@@ -178,7 +181,8 @@ _SUFFIX_ADDED = re.compile(
     re.I,
 )
 _SUFFIX_PLACED = re.compile(
-    r"(?:always )?(?P<verb>add|append|put|place|write|include|ask) (?P<what>.+?) at the (?:very )?"
+    r"(?:always )?(?P<verb>add|append|put|place|write|include|ask) "
+    r"(?P<what>(?!(?:no|nothing)\b).+?) at the (?:very )?"
     r"(?P<edge>start|beginning|top|end|bottom) of (?P<scope>"
     rf"(?:(?:all|any|every|each|my|our) )*(?:{_GENRE_TO} .+|{_ANY_GENRE})|"
     rf"(?:(?:all|any|every|each|my|our) )+(?!(?:answer|reply|response|message)s?$){GENRE})",
@@ -228,7 +232,7 @@ _MIDDLE = re.compile(
     rf"on)) .+?|{_ANY_GENRE})) (?P<tail>(?:in|with|under|below|within|at most|at least|exactly|"
     rf"between|(?:no |not )?(?:longer|shorter) than|no more than|using|without|as|like|"
     rf"(?:starting|beginning|ending) with|to at most|to (?={NUMBER}\b)|up to|short|brief|formal|"
-    rf"polite|friendly|concise|briefly|politely|formally|by)\b.*)",
+    rf"polite|friendly|concise|briefly|politely|formally|by(?! (?-i:[A-Z])))\b.*)",
     re.I,
 )
 _SUBJECT = re.compile(
@@ -541,7 +545,7 @@ def drop_told_tail(sentence: str) -> str:
         demand, tail = hidden[: joint.start()], hidden[joint.end() :]
         is_condition = "," not in demand and _PREFIX.fullmatch(demand) is not None
         is_demand = starts_effect(demand) and not is_condition and not _SPEAKS.search(demand)
-        if is_demand and is_only_told(tail):
+        if is_demand and is_only_told(tail) and not OPEN_QUOTE.search(demand):
             return show_quotes(demand, quotes)
     return sentence
 
@@ -877,7 +881,8 @@ def _split_in(text: str) -> ScopedText | None:
         match = texts
     if match is None or not _is_scope(match["scope"]) or _BARE_VERB.fullmatch(match["effect"]):
         return None
-    if part := _PART_SHOULD.fullmatch(match["scope"]):
+    part = _PART_SHOULD.fullmatch(match["scope"])
+    if part and not starts_effect(match["effect"]):
         return ScopedText(part["scope"], f"{match['effect']} {part['demand']}")
     return ScopedText(match["scope"], match["effect"])
 
@@ -1135,7 +1140,11 @@ _MODAL = (
     r"(?:should|must|shall|needs? to|has to|have to|are to|is to|ought to|may(?= not| only| never)|"
     r"can(?= not| only| never)|(?P<cannot>can't|cannot|mustn't|shouldn't|won't|don't))"
 )
-_PART_SHOULD = re.compile(rf"(?P<scope>.+?) (?P<demand>{_MODAL} .+)", re.I)
+_PART_SHOULD = re.compile(
+    r"(?P<scope>.+?)(?<! who)(?<! that)(?<! which)(?<! I)(?<! you)(?<! we) "
+    rf"(?P<demand>{_MODAL} .+)",
+    re.I,
+)
 """What a part of a text should be: "(dates in) emails to Kim should be written in full"."""
 _TEXT_SUBJECT = re.compile(
     rf"(?P<scope>(?!(?:I|you|we|it|they|this|that|what|no|never|do|don't)\b)[^,;:.\"]+?) "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 
@@ -223,11 +223,11 @@ _TOPIC_FORMS = [
         r"(?:explaining|discussing|describing|mentioning|talking about|dealing with|explain|"
         r"discuss|describe) (?P<topic>.+)",
         r"(?:about|regarding|concerning) (?P<topic>.+)",
-        r"(?:(?:(?:you|I|we) )?write about|writing about|giving|reviewing|you give (?:me|us)) "
+        r"(?:(?:(?:you|we) )?write about|writing about|giving|reviewing|you give (?:me|us)) "
         r"(?P<topic>.+)",
-        r"(?:(?:you|I|we) )?(?:recommend|suggest|propose?|plan)(?:n?ing)?(?: (?:to )?(?:me|us))? "
-        r"(?P<topic>(?!(?:(?:an?|the|any|some|my|our) )?(?:answers?|something|anything|it|that|"
-        r"to)\b)[a-z].*)",
+        r"(?:(?:you )?(?:recommend|suggest|propos)(?:e|ing)?|(?:(?:you|I|we) )?plan(?:ning)?)"
+        r"(?: (?:to )?(?:me|us))? (?P<topic>(?!(?:(?:an?|the|any|some|my|our) )?(?:answers?|"
+        r"something|anything|changes?|edits?|corrections?|it|that|to|for|with|against)\b)[a-z].*)",
         r"(?:.*\b)?ask(?:s|ed|ing)?(?: you)? what you think (?:about|of) (?P<topic>.+)",
         r"(?:listing|quoting|stating|naming|(?:you|we) (?:give|quote|state|list|name)) "
         r"(?P<topic>(?!(?:[a-z]+ )*(?:answers?|repl(?:y|ies)|examples?|reasons?|opinions?|options?|"
@@ -501,7 +501,8 @@ def list_names(addressee: str) -> tuple[str, ...]:
 
 def _list_names_of_one(addressee: str) -> tuple[str, ...]:
     role = re.fullmatch(
-        rf"((?:my|our|the|his|her) [a-z'’ -]+?)(?<! in)(?<! at)(?<! of)(?<! from)(?<! on),? "
+        r"((?:my|our|the|his|her) [a-z'’ -]+?)"
+        r"(?<! in)(?<! at)(?<! of)(?<! from)(?<! on)(?<! with),? "
         rf"\(?({_NAME})\)?",
         addressee,
     )
@@ -659,7 +660,18 @@ def leave_out_size(genre: str) -> str:
     return re.sub(rf"^{_SIZE}", "", genre)
 
 
+_OF_KIND = re.compile(
+    rf"(?P<genre>{_OWNER}(?P<drafts>drafts?|{GENRE})) of (?P<kind>[a-z]+) (?P<to>to .+)", re.I
+)
+"""A text to somebody and what it is for: "messages of thanks to my team", "drafts of emails to"."""
+
+
 def _read_writing(text: str) -> Situation | None:
+    if (of := _OF_KIND.fullmatch(text)) and not name_genre(of["kind"]):
+        found = _read_writing(f"{of['genre']} {of['to']}")
+        return replace(found, topic=of["kind"]) if found and found.kind == "writing" else found
+    if of and of["drafts"].lower().startswith("draft"):
+        return _read_writing(f"{of['kind']} {of['to']}")
     if replying := _read_replying(text):
         return replying
     genre = re.compile(

@@ -187,7 +187,7 @@ def assign_heads(text: str, spans: Sequence[Span], title: str) -> list[Span]:
         words = " ".join(head.split()).rstrip(" :：")
         found[line.first] = replace(spans[line.first], head=words or title)
 
-    for line, after in zip_longest(lines, lines[1:]):
+    for line, after, second in zip_longest(lines, lines[1:], lines[2:]):
         if before and before.item and line.opens and not line.item:
             head = ""  # the list has ended
         continues = in_item and not (line.item or line.opens)
@@ -202,7 +202,7 @@ def assign_heads(text: str, spans: Sequence[Span], title: str) -> list[Span]:
         elif not line.short and not line.item:
             last = spans[line.last]
             sentence = text[last.start : last.end]
-            leads_list = after and after.item and not _ROW.fullmatch(after.text)
+            leads_list = after and after.item and not _is_row(after, second)
             leads = leads_list and count_words(sentence) <= MAX_HEAD_WORDS
             if not (continues and after and after.item):  # the list goes on under its head
                 head = sentence.rstrip(".") if leads else ""
@@ -218,6 +218,13 @@ def assign_heads(text: str, spans: Sequence[Span], title: str) -> list[Span]:
             assign(line)
         before = line
     return found
+
+
+def _is_row(line: Line, after: Line | None) -> bool:
+    """Tell whether an item is the first row of a table: the next row has the same first column."""
+    if after is None or not (_ROW.fullmatch(line.text) and _ROW.fullmatch(after.text)):
+        return False
+    return line.text.partition(":")[0] == after.text.partition(":")[0]
 
 
 def _is_heading(line: Line, head: str, before: Line | None, after: Line | None) -> bool:
