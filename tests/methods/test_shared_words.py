@@ -29,7 +29,7 @@ def score(prompt: Prompt, text: str) -> float:
 
 
 def test_shared_words_tell_the_scopes_apart_and_do_not_mean_the_topic():
-    subject = Subject("opening hours", words=("the gate",), forbidden=False)
+    subject = Subject("opening hours", words=("gate", "opening day"), forbidden=False)
     found = shared_words.find_shared_words(
         Scripted({}, score), subject, "We close at six.", IN_SCOPE, NEIGHBORS
     )

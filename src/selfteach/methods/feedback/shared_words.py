@@ -58,7 +58,7 @@ def find_shared_words(
         rate = (outside[word] + 0.5) / (len(neighbors) + 1)
         if count >= least and count / len(in_scope) >= MIN_RATIO * rate:
             telling.append(word)
-    of_topic = set(list_content_words(" ".join([subject.topic, *subject.words])))
+    of_topic = {*list_content_words(subject.topic), *(name.lower() for name in subject.words)}
     candidates = dict.fromkeys([*list_content_words(answer), *telling])
     words = [word for word in candidates if word.isalpha() and word not in of_topic]
     strength = measure_suggestion(scorer, subject.topic, words)
