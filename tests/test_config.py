@@ -452,6 +452,13 @@ def test_a_mistake_in_a_setting_says_what_the_setting_takes(item: str, message: 
     assert "Input should" not in str(caught.value)
 
 
+def test_a_value_in_place_of_a_section_is_refused_beside_its_keys_too() -> None:
+    with pytest.raises(UsageError, match=r"train \(--set\): is a section"):
+        resolve(FeedbackConfig, sets=["train=3", "train.epochs=2"])
+    train = FeedbackConfig().train.model_copy(update={"epochs": 7})
+    assert resolve(FeedbackConfig, options={"train": train}).config.train.epochs == 7
+
+
 def test_a_preset_of_other_methods_names_them_all() -> None:
     with pytest.raises(UsageError, match=r"`selfteach feedback`, .*train has no presets") as caught:
         resolve(FinetuneConfig, Path("quick"))

@@ -29,15 +29,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from os import PathLike as PathLikeObject
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from selfteach import registry
 from selfteach.config import ResolvedConfig, resolve
 from selfteach.config.methods import find_settings
-from selfteach.errors import UsageError
+from selfteach.errors import UsageError, describe_kind
 from selfteach.extras import require_extra
 from selfteach.files import read_jsonl
+from selfteach.materials.columns import invert_columns
+from selfteach.materials.corrections import KEYS
 from selfteach.methods.corrections import read_corrections as corrections_material
 from selfteach.methods.documents import read_documents as documents_material
 from selfteach.methods.documents.read_documents import DocumentSource
@@ -167,9 +170,31 @@ class PythonCall:
                     where=f"selfteach.{self.method}",
                     cure=did_you_mean(name, known),
                 )
+        settings = {name: convert_paths(value) for name, value in settings.items()}
+        self.check_paths()
         file = None if self.config is None else Path(self.config)
-        resolved = resolve(schema, file, list(self.sets), settings, "Python")
+        resolved = resolve(schema, file, list_sets(self.sets), settings, "Python")
         return use_student_base(self.student, resolved)
+
+    def check_paths(self) -> None:
+        """Refuse what is no path: an empty one would be the current folder.
+
+        Raises:
+            UsageError: a value is empty or of another kind.
+        """
+        for name in ("out", "config", "from_run", "student"):
+            value = getattr(self, name)
+            is_run = name == "from_run" and isinstance(value, FinishedRun)
+            if value is None or is_run or (isinstance(value, str | PathLikeObject) and value != ""):
+                continue
+            cure = "Give a path, or leave it out."
+            if name == "config" and isinstance(value, Mapping):
+                cure = 'Settings are keywords: train={"epochs": 2}; config is a file or a preset.'
+            raise UsageError(
+                "is empty." if value == "" else f"{describe_kind(value)} is no path.",
+                where=f"{name} of selfteach.{self.method}",
+                cure=cure,
+            )
 
     def teach(
         self,
@@ -191,7 +216,7 @@ class PythonCall:
         shared = {
             "out": self.out,
             "config": self.config,
-            "sets": list(self.sets),
+            "sets": list_sets(self.sets),
             "from_run": earlier,
             "student": self.student,
             "accept": self.accept,
@@ -273,7 +298,8 @@ def corrections(
     Args:
         edits: a file, or rows with prompt, answer and correction.
         prompts: a file, or texts, whose answers the teacher corrects.
-        columns: other names of columns in the rows: {"correction": "fixed"}.
+        columns: other names of columns in the rows: {"correction": "fixed"}, the name of the rows
+            behind ours.
         skip_bad_rows: leave unusable rows out, and name them.
         settings: of `selfteach config corrections`, for instance model, teacher, rounds.
 
@@ -286,8 +312,11 @@ def corrections(
     resolved = call.resolve()
     corrections_material.check_settings(edits, prompts, resolved.config)
     own: dict[str, Any] = {"prompts": prompts, "columns": columns, "skip_bad_rows": skip_bad_rows}
+    named = columns
+    if isinstance(columns, Mapping):
+        named = invert_columns(columns.items(), KEYS)
     found = corrections_material.read_material(
-        edits, **own, max_bad_rows=resolved.config.max_bad_rows
+        edits, **{**own, "columns": named}, max_bad_rows=resolved.config.max_bad_rows
     )
     corrections_material.refuse_too_little(found.value, resolved.config)
     return call.teach(found, resolved, [edits], own)
@@ -477,11 +506,12 @@ def compare(
     given: dict[str, Any] = {
         "adapters": [adapters] if isinstance(adapters, str) else list(adapters),
         "objectives": [objectives] if isinstance(objectives, str) else list(objectives),
-        "shots": list(shots),
-        "rates": list(rates),
+        "shots": [shots] if isinstance(shots, int | float) else list(shots),
+        "rates": [rates] if isinstance(rates, int | float) else list(rates),
     }
     wanted = choose_cells(**given)
-    shown: dict[str, Any] = {"sets": list(sets), "out": out}
+    sets = list_sets(sets)
+    shown: dict[str, Any] = {"sets": sets, "out": out}
     defaults = {"objectives": ["own"], "rates": [0.3, 1.0, 3.0]}
     shown |= {key: value for key, value in given.items() if value != defaults.get(key)}
     call = write_expression("compare", [str(path)], shown)
@@ -555,6 +585,11 @@ def answer(
     make_requests(questions, **how)  # refuses before a model is loaded
     opened = open_model(None if run is None else get_run_path(run), model, adapter, engine)
     return opened.answer(questions, **how)
+
+
+def list_sets(sets: Sequence[str]) -> list[str]:
+    """Return settings as after `--set`; a text is one of them."""
+    return [sets] if isinstance(sets, str) else list(sets)
 
 
 def get_run_path(run: RunLike) -> Path:

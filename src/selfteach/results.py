@@ -353,6 +353,12 @@ def read_question(question: Question, system: str, number: int) -> Prompt:
         DataError: it is of another form, or has no turn of a user.
     """
     where = f"question {number}"
+    if isinstance(question, Mapping) and "role" in question:
+        raise DataError(
+            "a message alone is no question.",
+            where=where,
+            cure='A conversation is a list in the list: [[{"role": "user", "content": "..."}]].',
+        )
     if not isinstance(question, str | Sequence):
         raise DataError(
             f"{describe_kind(question)} is no question.",

@@ -16,12 +16,7 @@ from hostile import Behave, Call, answer, answer_in_turn, hostile, refuse
 from selfteach.errors import EndpointError
 from selfteach.models.remote import retry
 from selfteach.models.remote.endpoint import Endpoint
-from selfteach.models.remote.retry import (
-    MAX_ATTEMPTS,
-    RequestThrottle,
-    TransientError,
-    parse_retry_after_s,
-)
+from selfteach.models.remote.retry import MAX_ATTEMPTS, RequestThrottle, TransientError
 from selfteach.records import Request, make_prompt
 
 pytestmark = pytest.mark.usefixtures("quick")
@@ -29,34 +24,6 @@ pytestmark = pytest.mark.usefixtures("quick")
 
 def requests(n: int) -> list[Request]:
     return [Request("ask", make_prompt(f"say {i}")) for i in range(n)]
-
-
-def date(time_s: float) -> str:
-    return email.utils.formatdate(time_s, usegmt=True)
-
-
-@pytest.mark.parametrize(
-    ("headers", "seconds"),
-    [
-        ({"retry-after": "7"}, 7),
-        ({"retry-after": " 0.25 "}, 0.25),
-        ({"retry-after-ms": "1500", "retry-after": "9"}, 1.5),
-        ({"retry-after": date(1_000_030)}, 30),
-        ({"retry-after": date(999_000)}, 0),
-        ({}, 0),
-        ({"retry-after": ""}, 0),
-        ({"retry-after": "-5"}, 0),
-        ({"retry-after": "soon"}, 0),
-        ({"retry-after": "nan"}, 0),
-        ({"retry-after": "1e999"}, 0),
-        ({"retry-after": "9" * 5000}, float("9" * 64)),
-        ({"retry-after": "Fri, 99 Foo 99999 99:99:99 GMT"}, 0),
-    ],
-)
-def test_any_retry_after_is_a_finite_number_of_seconds(
-    headers: dict[str, str], seconds: float
-) -> None:
-    assert parse_retry_after_s(headers, now=1_000_000) == pytest.approx(seconds)
 
 
 def test_the_wait_is_honoured_by_all_workers() -> None:

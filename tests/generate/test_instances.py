@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from scripted import Scripted
-from selfteach.generate.few_shot_tasks import CLASSIFIED, INPUT_FIRST, OUTPUT_FIRST
 from selfteach.generate.instances import (
+    CLASSIFIED,
+    INPUT_FIRST,
+    OUTPUT_FIRST,
     find_threshold,
     has_input_reference,
     make_answer_request,

@@ -26,6 +26,7 @@ from selfteach.judge.conditions import (
     count_words,
 )
 from selfteach.judge.language import detect_languages
+from selfteach.materials.check_text import quote_value
 from selfteach.records import make_prompt
 from selfteach.sentences import count_sentences
 
@@ -293,13 +294,8 @@ leaves = st.one_of(
 )
 
 
-def quoted(value: str) -> str:
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
-
-
 checks = st.recursive(
-    leaves.map(lambda leaf: f"{leaf[0]} {quoted(leaf[1])}"),
+    leaves.map(lambda leaf: f"{leaf[0]} {quote_value(leaf[1])}"),
     lambda inner: st.one_of(
         inner.map(lambda check: f"not ({check})"),
         st.lists(inner, min_size=2, max_size=3).map(lambda c: "(" + ") and (".join(c) + ")"),
@@ -362,7 +358,7 @@ def test_no_text_makes_the_parser_fail_in_another_way(text):
 @settings(deadline=None)
 def test_no_regular_expression_hangs(pattern):
     try:
-        check = parse_check(f"regex {quoted(pattern)}")
+        check = parse_check(f"regex {quote_value(pattern)}")
         began = time.process_time()
         check.keeps("ab" * 200 + "!")
         assert time.process_time() - began < 8

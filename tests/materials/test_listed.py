@@ -46,6 +46,10 @@ def list_facts(text: str, title: str = "Shop") -> list[str]:
                 "These are in stock at present: Cups.",
             ],
         ),
+        (
+            f"{PROSE}\n\n- drink: tea; price: 3\n- drink: coffee; price: 4",
+            [PROSE, "Shop: drink: tea; price: 3.", "Shop: drink: coffee; price: 4."],
+        ),
         (f"{PROSE}\n\nPhone: 123", [PROSE, "Shop: Phone: 123."]),
         (
             f"Prices\n\n- Tea: 3\n\nPhone: 123\n\n{PROSE}",

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from selfteach.errors import DataError
-from selfteach.materials.corrections import read_corrections
+from selfteach.materials.columns import parse_columns
+from selfteach.materials.corrections import KEYS, read_corrections
 from selfteach.materials.examples import read_examples
 from selfteach.materials.tasks import read_tasks
 
@@ -44,3 +45,29 @@ def test_many_columns_are_shortened(tmp_path: Path) -> None:
         read_corrections(tmp_path / "rows.csv")
     assert f"{names[7][:40]} and 12 more. " in str(caught.value)
     assert names[0][:41] not in str(caught.value)
+
+
+def test_a_named_column_that_is_not_there_is_told_by_its_name(tmp_path: Path) -> None:
+    """And the columns of the file are shown, not what `--columns` makes of them."""
+    (tmp_path / "rows.csv").write_text("question,reply,fixed\nWhat is tea?,A color.,A drink.\n")
+    names = parse_columns("prompt=question,correction=mended", KEYS)
+    with pytest.raises(DataError) as caught:
+        read_corrections(tmp_path / "rows.csv", columns=names)
+    assert '--columns names "mended". Its columns are question, reply, fixed.' in str(caught.value)
+    with pytest.raises(DataError, match=r"Its columns are question, reply, fixed\."):
+        read_corrections(tmp_path / "rows.csv", columns=parse_columns("prompt=question", KEYS))
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("absent", r"absent: cannot be read \(No such file or directory\)"),
+        ("folder", r"folder: cannot be read \(Is a directory\)"),
+        ("plain", r"plain: is of an unknown form \(no ending\)"),
+    ],
+)
+def test_a_name_without_an_ending_is_looked_at_first(name: str, words: str, tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "plain").write_text("{}")
+    with pytest.raises(DataError, match=words):
+        read_examples(tmp_path / name)

@@ -283,6 +283,23 @@ SITUATIONS = {
         "writing", "email", "meinem Chef", ("meinem Chef",)
     ),
     "j'écris un mail à mon chef": Situation("writing", "email", "mon chef", ("mon chef",)),
+    "toasts for weddings": Situation("task", "wedding toast"),
+    "agendas for our team meetings": Situation("task", "team meeting agenda"),
+    "articles for the parish magazine": Situation("task", "parish magazine article"),
+    "subject lines for newsletters": Situation("task", "newsletter subject line"),
+    "letters to my pen pal in Norway": Situation(
+        "writing", "letter", "my pen pal in Norway", ("my pen pal in Norway",)
+    ),
+    "emails to my client Mrs. Okafor": Situation(
+        "writing",
+        "email",
+        "my client Mrs. Okafor",
+        ("my client Mrs. Okafor", "Mrs. Okafor", "my client"),
+    ),
+    "you suggest menu items": Situation("about", topic="menu items"),
+    "recommending movies": Situation("about", topic="movies"),
+    "you write about our users": Situation("about", topic="our users"),
+    "you suggest that I call a doctor": Situation("other"),
 }
 
 

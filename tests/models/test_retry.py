@@ -266,15 +266,27 @@ def test_attempts_are_counted_in_the_budget() -> None:
     ("headers", "seconds"),
     [
         ({"retry-after-ms": "250"}, 0.25),
+        ({"retry-after-ms": "1500", "retry-after": "9"}, 1.5),
         ({"retry-after-ms": "soon", "retry-after": "3"}, 3.0),
         ({"retry-after": "0"}, 0.0),
         ({"retry-after": "2"}, 2.0),
+        ({"retry-after": " 0.25 "}, 0.25),
+        ({}, 0.0),
+        ({"retry-after": ""}, 0.0),
+        ({"retry-after": "-5"}, 0.0),
+        ({"retry-after": "soon"}, 0.0),
+        ({"retry-after": "nan"}, 0.0),
         ({"retry-after": "inf"}, 0.0),
+        ({"retry-after": "1e999"}, 0.0),
+        ({"retry-after": "9" * 5000}, float("9" * 64)),
+        ({"retry-after": "Fri, 99 Foo 99999 99:99:99 GMT"}, 0.0),
         ({"retry-after": email.utils.formatdate(1_000_005, usegmt=True)}, 5.0),
         ({"retry-after": email.utils.formatdate(999_990, usegmt=True)}, 0.0),
     ],
 )
-def test_the_asked_wait_is_in_seconds(headers: dict[str, str], seconds: float) -> None:
+def test_any_retry_after_is_a_finite_number_of_seconds(
+    headers: dict[str, str], seconds: float
+) -> None:
     assert parse_retry_after_s(headers, now=1_000_000) == pytest.approx(seconds)
 
 

@@ -44,6 +44,14 @@ class AnswerOptions:
     debug: bool = False
     adapter: str = ""
 
+    def make_sampling(self) -> SamplingParams:
+        """Return the parameters of sampling.
+
+        Raises:
+            UsageError: nothing can be sampled at the temperature.
+        """
+        return SamplingParams(temperature=self.temperature, max_tokens=self.max_tokens)
+
 
 @dataclass(frozen=True)
 class PromptRow:
@@ -69,6 +77,7 @@ def answer_file(
             where=f"--samples {options.samples}",
             cure="Give a --temperature above 0, or one sample.",
         )
+    options.make_sampling()  # refuses before a model is loaded
     results.check_answering_model(options.run, options.model, options.adapter)
     rows = read_prompt_rows(prompts, options.system)
     out = out or Path(f"{prompts.stem}.{name_answering_model(options)}.answers.jsonl")
@@ -108,7 +117,7 @@ def answer_rows(
     Raises:
         DataError: a row got no answer.
     """
-    sampling = SamplingParams(temperature=options.temperature, max_tokens=options.max_tokens)
+    sampling = options.make_sampling()
     requests = [
         Request("answer", row.prompt, sampling, number, options.seed)
         for row in rows
@@ -147,14 +156,15 @@ def read_prompt_rows(path: Path, system: str = "") -> list[PromptRow]:
         UsageError: the file is of another kind.
     """
     kinds = {".txt": _read_text_rows, ".jsonl": _read_json_rows}
-    if path.suffix not in kinds:
+    read = kinds.get(path.suffix.lower())
+    if read is None:
         raise UsageError(
             "prompts come as .txt (one per line) or .jsonl.",
             where=str(path),
             cure="Rename or convert the file.",
         )
     rows: dict[str, PromptRow] = {}
-    for where, row in kinds[path.suffix](path):
+    for where, row in read(path):
         if row.id in rows:
             raise DataError(
                 f'the id "{row.id}" stands twice.', where=where, cure="Give each prompt its own id."

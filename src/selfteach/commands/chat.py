@@ -16,7 +16,7 @@ from selfteach.commands.student_option import check_student_option
 from selfteach.errors import DataError, IntegrityError, UsageError
 from selfteach.models import Sampler
 from selfteach.models.ordered import sample_each
-from selfteach.records import Message, Request, SamplingParams
+from selfteach.records import Message, Request
 from selfteach.results import check_answering_model
 from selfteach.run.display import replace_control_chars
 from selfteach.text import clean_text
@@ -42,6 +42,7 @@ def run_chat(options: AnswerOptions, student: str | None = None, config: str = "
     Raises:
         UsageError: a student and a run are given, or settings that nothing has or wants.
     """
+    options.make_sampling()  # refuses before a model is loaded
     beside = "--run" if options.run else "--adapter" if options.adapter else ""
     check_student_option(student, config, "in the chat", beside=beside)
     if student is None:
@@ -125,8 +126,7 @@ def _print_answer(
     sampler: Sampler, turns: tuple[Message, ...], options: AnswerOptions, screen: Screen
 ) -> str | None:
     """Print the answer and return it; None means that there is none."""
-    sampling = SamplingParams(temperature=options.temperature, max_tokens=options.max_tokens)
-    request = Request("chat", turns, sampling, 0, options.seed)
+    request = Request("chat", turns, options.make_sampling(), 0, options.seed)
     try:
         (completion,) = sample_each(sampler, [request], ["the conversation"])
     except DataError as fault:  # the conversation no longer fits

@@ -100,6 +100,8 @@ def find_cure(fault: Any, text: str) -> str:
         return f"Put the rule in quotes: {example}"
     if type(fault).__name__ == "MissingParameter" and example:
         return f"For instance: {example}"
+    if getattr(fault, "option_name", "") in ("--resume", "--continue"):
+        return "The same command, without this option, continues an unfinished run."
     if near := getattr(fault, "possibilities", None):
         return did_you_mean(fault.option_name, near)
     command = f"selfteach {name} --help".replace("  ", " ")

@@ -8,6 +8,7 @@ from typing import Any
 from typer.core import TyperCommand, TyperGroup
 
 from selfteach.commands.last_run import LAST, find_last_run
+from selfteach.errors import UsageError
 
 CORE = (
     "feedback",
@@ -31,6 +32,10 @@ PANELS = {
 }
 """The headings above the commands that are not in CORE."""
 MORE = "This machine"
+MAY_BE_EMPTY = ("system", "icl")
+"""Options whose empty text means what their default means."""
+OWN_MESSAGE = ("rule", "check", "when", "then", "also", "not_also", "require", "sets", "student")
+"""Parameters whose empty text is refused elsewhere, with a better cure."""
 
 
 class OrderedCommands(TyperGroup):
@@ -68,7 +73,28 @@ def find_panel(name: str, command: Any) -> str:
 
 
 class PanelCommand(TyperCommand):
-    """List the options of a command in the panels that they name."""
+    """List the options of a command in the panels that they name; refuse empty values."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the command line.
+
+        An empty path would be the current folder, and an empty teacher none at all.
+
+        Raises:
+            UsageError: a value is empty.
+        """
+        given, _, _ = self.make_parser(ctx).parse_args(list(args))
+        for parameter in self.params:
+            value = given.get(str(parameter.name))
+            values = value if isinstance(value, list | tuple) else [value]
+            if parameter.name not in (*MAY_BE_EMPTY, *OWN_MESSAGE) and "" in values:
+                is_option = parameter.param_type_name == "option"
+                raise UsageError(
+                    "is empty.",
+                    where=max(parameter.opts, key=len) if is_option else parameter.name,
+                    cure="Give a value; a variable of the shell that is not set is empty.",
+                )
+        return super().parse_args(ctx, args)
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the arguments, then each panel with its options."""

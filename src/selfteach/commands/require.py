@@ -187,6 +187,8 @@ EXAM_NUMBERS = {
     ),
 }
 """The numbers that can be required."""
+IN_NATS = ("drift", "reduction")
+"""Those that may be above 1. All others are shares, or differences of shares."""
 _REQUIREMENT = re.compile(
     r"\s*(\w+)\s*(>=|<=|>|<)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*"
 )
@@ -238,7 +240,8 @@ def parse_requirements(
 
     Raises:
         UsageError: there is none, or an item has another form or an unknown name, or the method
-            does not measure it. The message offers names that are measured.
+            does not measure it. The message offers names that are measured. Or a share is compared
+            with a percentage, which it always or never reaches.
     """
     if text is None:
         return []
@@ -259,6 +262,12 @@ def parse_requirements(
                 f'{method} does not measure "{name}".',
                 where="--require",
                 cure=f"It measures: {', '.join(list_numbers(method))}.",
+            )
+        if name not in IN_NATS and abs(float(bound)) > 1:
+            raise UsageError(
+                f"{name} is a share, so it is compared with a number up to 1, not with {bound}.",
+                where="--require",
+                cure="Write 95 % as .95.",
             )
         found.append(Requirement(name, sign, float(bound)))
     if not found:

@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 
 from selfteach.commands.options import InsteadOf, Json
 from selfteach.errors import UsageError
+from selfteach.registry import did_you_mean
 
 Name = Annotated[
     str,
@@ -37,9 +38,11 @@ class StudentCommands(TyperGroup):
 
             name = args[0]
             if not is_student(find_student_folder(name)):
+                near = did_you_mean(name, self.list_commands(ctx))
+                begin = f'Begin one: selfteach feedback "..." --student {name}'
                 raise UsageError(
                     f'"student {name}" is no command, and no student has this name.',
-                    cure=f'Begin one: selfteach feedback "..." --student {name}',
+                    cure=near if near.startswith("Did") else begin,
                 )
             args = ["show", name]
         return super().resolve_command(ctx, args)

@@ -75,6 +75,10 @@ def resolve(
     origins: dict[str, str] = {}
     for source, written, given in layers:
         for key, value in _split_section(schema, _expand_key(schema, written), given):
+            section = _find_section(schema, key)
+            if section and key and not isinstance(value, section):  # its other values stay
+                faults.append(f"{key} ({source}): {describe_section(section, key)}.")
+                continue
             _set_key(values, key.split("."), value)
             origins[key] = source
     try:
@@ -274,14 +278,19 @@ def describe_fault(schema: type[Section], key: str, fault: Any) -> str:
     message: str = fault["msg"].removeprefix("Value error, ")
     section = _find_section(schema, key)
     if section and fault["type"] != "value_error":
-        one = next(iter(section.model_fields))
-        return f"is a section. Set one of its keys, for instance {key}.{one}"
+        return describe_section(section, key)
     takes = describe_values(schema, key)
     if not takes:  # a part of a list or of a mapping
         return reword_library_fault(message)
     if fault["type"] != "value_error":
         return f"cannot be {show_value(fault['input'])}. It takes {takes}"
     return f"{message}. It takes {takes}" if message == NOT_A_NUMBER else message
+
+
+def describe_section(section: type[BaseModel], key: str) -> str:
+    """Return what to give in place of a section's value."""
+    one = next(iter(section.model_fields))
+    return f"is a section. Set one of its keys, for instance {key}.{one}"
 
 
 def show_value(value: object) -> str:

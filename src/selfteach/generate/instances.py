@@ -3,6 +3,9 @@
 Source: Self-Instruct (arXiv 2212.10560, 2.2: classification tasks get their output first, all
 others their input first, because input first biases a classification towards one label; tables 6 to
 8).
+The worked examples follow its tables: 12 classification tasks against 19 others; input first, with
+tasks that need no input among them; output first for classifications, so that every label gets its
+case. We wrote all of them; few_shot_tasks.json holds them.
 Departs: the classification is read from log p(" label") - log p(" text"), with a threshold that the
 seed tasks set. A sampled yes or no is not reliable: small models say yes too often (docs/log/).
 """
@@ -12,7 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from selfteach.generate.few_shot_tasks import CLASSIFIED, INPUT_FIRST, OUTPUT_FIRST
+from selfteach.generate.few_shot import Pairs, read_tables
 from selfteach.generate.listing import format_examples, to_one_line
 from selfteach.materials.tasks import Instance, Task, is_no_input
 from selfteach.models import Scorer
@@ -27,6 +30,13 @@ from selfteach.records import (
 )
 from selfteach.text import clean_text
 
+_TABLES = read_tables("few_shot_tasks.json")
+CLASSIFIED: tuple[tuple[str, bool], ...] = _TABLES["classified"]
+"""(task, whether its output is one of a few labels): 12 yes and 19 no."""
+INPUT_FIRST: tuple[tuple[str, Pairs], ...] = _TABLES["input_first"]
+"""(task, its cases): an empty input stands for a task that needs none."""
+OUTPUT_FIRST: tuple[tuple[str, Pairs], ...] = _TABLES["output_first"]
+"""(classification task, its cases as (label, input))."""
 MIN_LABELLED = 6
 """Known tasks of each kind that are needed to set the threshold."""
 MIN_INPUTS = 3

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from selfteach.errors import DataError, UsageError
@@ -19,20 +19,35 @@ def parse_columns(text: str, known: Collection[str]) -> dict[str, str]:
     Raises:
         UsageError: the form is another one, or a name is unknown or given twice.
     """
+    items = [item.partition("=") for item in filter(str.strip, text.split(","))]
+    return invert_columns([(name.strip(), own.strip()) for name, _, own in items], known)
+
+
+def invert_columns(pairs: Iterable[tuple[str, str]], known: Collection[str]) -> dict[str, str]:
+    """Return our names by the names of the file.
+
+    Args:
+        pairs: our name and that of the file: ("correction", "fixed").
+
+    Raises:
+        UsageError: a name is unknown, empty or given twice.
+    """
     found: dict[str, str] = {}
-    for item in filter(str.strip, text.split(",")):
-        name, _, own = (part.strip() for part in item.partition("="))
+    for name, own in pairs:
         if name not in known:
             raise UsageError(
-                f'there is no column "{name}".', where="--columns", cure=did_you_mean(name, known)
+                f'there is no column "{name}".',
+                where="--columns",
+                cure=did_you_mean(str(name), known),
             )
-        if not own or name in found.values() or own.casefold() in found:
+        plain = own.strip().casefold() if isinstance(own, str) else ""
+        if not plain or name in found.values() or plain in found:
             raise UsageError(
-                f"{item.strip()!r} names no column of its own.",
+                f"{f'{name}={own}'!r} names no column of its own.",
                 where="--columns",
                 cure="Write prompt=question,answer=reply.",
             )
-        found[own.casefold()] = name
+        found[plain] = name
     return found
 
 

@@ -31,6 +31,8 @@ from selfteach.materials.examples import is_whole_pair
 from selfteach.materials.quoted_criticism import split_quoted_criticism
 from selfteach.materials.rows import (
     CLEANED_NOTE,
+    MAX_NAME_CHARS,
+    MAX_NAMES,
     convert_rows,
     join_outcomes,
     read_required_text,
@@ -262,7 +264,11 @@ def _make_empty_row_error(row: JsonMapping, where: str, columns: Columns) -> Dat
     names = [columns.get(name, name) for name in own]
     if "correction" in names:
         return DataError('"correction" is empty.', where=where)
-    cure = suggest_form(names, KEYS, FORMS)
+    if gone := next((name for name in columns if name not in own), ""):
+        shown = ", ".join(name[:MAX_NAME_CHARS] for name in own[:MAX_NAMES])
+        cure = f'--columns names "{gone}". Its columns are {shown}.'
+        return DataError("lacks a column that is named.", where=where, cure=cure)
+    cure = suggest_form(own, {*KEYS, *columns}, FORMS)
     if not set(names) <= set(KEYS):
         cure += COLUMNS_HINT
     return DataError("has neither a correction nor a feedback.", where=where, cure=cure)

@@ -184,7 +184,8 @@ _MANNER = re.compile(
     r"everything))? )?(?:(?:in|with|using) )?(?:an? |the )?(?:(?:very|more|quite|rather|extra|"
     r"brutally) )*"
     rf"{_MANNERLY}(?:(?:,| and| but| yet|, and)? {_MANNERLY})*"
-    r"(?: (?:tone|voice|style|manner|way|language|words|terms))?",
+    r"(?: (?:tone|voice|style|manner|way|language|words|terms))?|"
+    r"(?:just )?(?:get|come) (?:(?:straight|right|directly) )?to the point",
     re.I,
 )
 """A manner, which no check decides."""
@@ -386,6 +387,8 @@ def _read_before_remark(text: str) -> Effect | None:
         is_told = tells_only(tail) or (_FORBIDS.match(demand) and tells_reason(tail))
         found = _match_form(demand) if is_wholly or example or is_told else None
         if found and is_wholly:
+            if _IS_WHOLE.fullmatch(found.check):
+                return found
             is_list = found.check in ("format=list", "format=numbered")
             return replace(found, check=f"{found.check} and {ONLY_ITEMS}") if is_list else None
         if found and not (example and (found.topics or found.replacements)):
@@ -393,6 +396,8 @@ def _read_before_remark(text: str) -> Effect | None:
     return None
 
 
+_IS_WHOLE = re.compile(r'regex "\(\?i\)\^.*\$"')
+"""A check of the whole answer: yes or no."""
 _NOTHING_ELSE = re.compile(
     r"(?:and )?(?:nothing (?:else|more)|not a word (?:besides|more|else))", re.I
 )
@@ -478,8 +483,10 @@ _POLITE_TAIL = re.compile(
     r"continuous|plain|long|full) (?:text|prose|paragraphs)|as an? (?:topic|subject)|(?:on|in) "
     r"(?:this|our) (?:channel|chat|group|server|forum)|(?:with|separated by) an? (?:empty|blank) "
     r"line(?: in)? between(?: them)?|per (?:answer|reply|response|message)|if you (?:can|please)|"
-    r"please|(?<=, )(?:always|ever|full stop|period|for (?:safety|clarity|consistency|simplicity|"
-    r"fun))|(?:in|within|throughout|for|with) (?:(?:all|each|every|any|and|of|your|my|the) "
+    r"please|(?:including|counting) (?:(?:all|the|any) )?(?:hashtags|spaces|punctuation|links|"
+    r"emojis|greeting|signature|subject line)|(?<=, )(?:always|ever|full stop|period|for (?:safety|"
+    r"clarity|consistency|simplicity|fun))|"
+    r"(?:in|within|throughout|for|with) (?:(?:all|each|every|any|and|of|your|my|the) "
     r")+(?:answers?|repl(?:y|ies)|responses?)|in (?:(?:all|any) )?(?:of )?your (?:[a-z]+,? (?:and "
     r")?){0,3}(?:ideas|suggestions|tips|recommendations)))+$",
     re.I,
@@ -614,6 +621,14 @@ _OF_PERSON = re.compile(
 """What the person tells of herself in a sentence of its own, which no answer says."""
 
 
+_DECLINES_FIRST = re.compile(
+    r"^(?:(?:politely|kindly) )?(?:decline|refuse)(?: (?:politely|kindly|it|the request|to "
+    r"(?:answer|help)))*,? (?:and (?:then )?|by )(?=say|tell|explain)",
+    re.I,
+)
+"""What the words that are said do: "decline and say that you cannot give advice"."""
+
+
 def _read_statements(parts: list[str]) -> Effect | None:
     """Return the effect of "say that we close at six"; sentences that follow are said too, but for
     those of a recognized form. A second demand in the first sentence is one as well.
@@ -621,7 +636,7 @@ def _read_statements(parts: list[str]) -> Effect | None:
     if not parts:
         return None
     first = _OF_SPEAKER.sub("", parts[0].strip().rstrip(".!;"))
-    first = _POLITE_LEAD.sub("", first)
+    first = _DECLINES_FIRST.sub("", _POLITE_LEAD.sub("", first))
     first, *second = _split_second_demand(" ".join(first.replace("’", "'").split()))
     said = read_clause(first)
     if not said and is_whole_answer(parts[0]) and QUOTED_ANSWER.fullmatch(first):

@@ -284,7 +284,7 @@ def make_edge(name: str) -> Build:
     """Return the builder of "start with X", "start with X or Y" and "end with X"."""
 
     def build(match: re.Match[str]) -> str | None:
-        value = _OTHER_EDGE.sub("", match["value"])
+        value = _FOLLOWED.sub(r"\1\2 \3\1", _OTHER_EDGE.sub("", match["value"]))
         parts = _ALTERNATIVES.split(value)
         if _SHORT_LIST.fullmatch(value):
             parts = [f'"{part}"' for part in _OR.split(value)]
@@ -296,6 +296,11 @@ def make_edge(name: str) -> Build:
     return build
 
 
+_FOLLOWED = re.compile(
+    r"([\"'])((?:(?!\1(?!\w)).)+)\1,? (?:followed by|and|then) (?:my|our) "
+    r"(?:(?:first|full|last) )?name,? ([A-ZÀ-Þ][\w'-]*(?: [A-ZÀ-Þ][\w'-]*)*)"
+)
+"""A greeting and a name: '"Warm regards," followed by my name, Olivia'."""
 _OTHER_EDGE = re.compile(
     r",? (?:instead of|rather than|(?:and )?(?:not|never))(?: with)? "
     r"(?:\"[^\"]+\"|'[^']+'|[A-ZÀ-Þ]\w+)$"
@@ -314,12 +319,17 @@ def make_no_edge(name: str) -> Build:
     def build(match: re.Match[str]) -> str | None:
         parts = re.split(r",? (?:or|and|nor) (?:with )?|,\s*|\s*/\s*", match["value"])
         checks = [_check_edge(name, part) for part in parts]
+        if _IS_PHRASE.fullmatch(match["value"]):  # a greeting may stand before it
+            checks = [f"contains {quote_value(match['value'][1:-1].rstrip('.!,'))}"]
+            parts = checks[:]
         known = [check for check in checks if check]
         return none_of(known) if len(known) == len(parts) else None
 
     return build
 
 
+_IS_PHRASE = re.compile(r"([\"'])\w+(?:['’-]\w+)*(?:,? \w+(?:['’-]\w+)*){3,}[.!,]?\1")
+"""So many words are a sentence, which is as unwanted behind a greeting."""
 _IN_CAPITALS = re.compile(
     r"((?:[A-ZÀ-Þ]{2,} ?)+?) (?:written )?in (?:all )?(?:capitals|caps|capital letters)"
 )

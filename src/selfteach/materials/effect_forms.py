@@ -112,6 +112,10 @@ _NOT = (
     rf"(?:{_ANSWER} |do it )?without|not|refrain from|stop(?: with(?: the)?)?)"
 )
 _USE = r"(?:use|using|write|writing|include|including|give|giving|contain|make|making|put|have|add)"
+NO_GREETING = (
+    r'not regex "(?i)^\\W*(?:hi|hiya|hello|hey|dear|greetings|good (?:morning|afternoon|evening|'
+    r'day)|hallo|bonjour|hola)\\b"'
+)
 _WHERE = (
     r"(?: (?:in|within|from|per|(?:to|at)(?: the end of)?) "
     rf"(?:(?:your|any|all|of|the|every|each|an?) )*{REPLIES}| at all| ever| please)?"
@@ -334,6 +338,11 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         check_marks,
     ),
     (
+        rf"(?:{_NOT}|skip|omit|leave out|drop) (?:{_USE} )?(?:any |an? |the )?(?:greetings?|"
+        rf"salutations?){_WHERE}",
+        NO_GREETING,
+    ),
+    (
         rf"{_NOT} (?:{_USE} )?(?:any |an? )?numbered[- ]lists?{_WHERE}",
         "not format=numbered",
     ),
@@ -460,7 +469,8 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         check_part_length,
     ),
     (
-        rf"(?:use|write|have) {_PART} of (?P<before>{_LESS}) {_PART_SIZE}(?: long| each)?",
+        rf"(?:use|write|have) (?:short |brief |simple )?{_PART} of (?P<before>{_LESS}) "
+        rf"{_PART_SIZE}(?: long| each)?",
         check_part_length,
     ),
     (

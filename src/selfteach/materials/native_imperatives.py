@@ -84,6 +84,14 @@ def _list_choices(verbs: dict[str, str]) -> str:
     return "|".join(sorted(map(re.escape, verbs), key=len, reverse=True))
 
 
+_AT_EDGE = re.compile(
+    r"(?:\w+(?: sie)? )?(?:mit |avec |con )?(?P<value>(?:[\"'«„])[^\"'«»„“”]+[\"'»“”]) "
+    r"(?P<where>am (?:anfang|beginn|ende|schluss)|au (?:début|commencement)|à la fin|"
+    r"al (?:principio|comienzo|inicio|final))",
+    re.I,
+)
+"""Where something is written: "schreibe 'Hallo' am Anfang"."""
+_ENDS = re.compile(r"ende|schluss|fin|final")
 _GERMAN_END = re.compile(rf"{_ALWAYS}(?P<rest>.+) (?P<verb>{_list_choices(_LAST)})", re.I)
 _GERMAN_START = re.compile(rf"(?P<verb>{_list_choices(_LAST)}) (?P<rest>.+)", re.I)
 _FRENCH_BAN = re.compile(
@@ -98,6 +106,12 @@ _VERB_FIRST = re.compile(rf"{_ALWAYS}(?P<verb>{_list_choices(_FIRST)}) (?P<rest>
 def to_native_imperative(text: str) -> str:
     """Return a demand whose verb is an infinitive as an imperative; any other text as it is."""
     text = text.strip()
+    if match := _AT_EDGE.fullmatch(text):
+        verbs = {"am": "beginne mit", "au": "commence par", "al": "empieza con"}
+        ends = {"am": "beende mit", "à": "termine par", "al": "termina con"}
+        where, edge = match["where"].lower().split()[0], match["where"].lower()
+        verb = (ends if _ENDS.search(edge) else verbs)[where]
+        return f"{verb} {match['value']}"
     if match := _FRENCH_BAN.fullmatch(text):
         verb = _FIRST[match["verb"].lower()]
         ne = "n'" if verb[0] in "aeéiou" else "ne "

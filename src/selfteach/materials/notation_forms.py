@@ -297,6 +297,11 @@ NOTATION_FORMS: list[tuple[str, Build | str]] = [
         _count_items,
     ),
     (
+        rf"{_GIVE}(?:(?P<before>{_BOUND}) )?(?P<count>{_NUMBER}) (?:of (?:them|these)|{_LISTED}) "
+        r"(?:in|as) an? (?P<kind>(?:numbered|bulleted|bullet) )?list",
+        _count_items,
+    ),
+    (
         rf"list (?:(?P<before>{_BOUND}) )?(?P<count>{NUMBER})(?: (?:of them|things|items|ideas|"
         r"options|examples|suggestions|reasons|tips|alternatives|names|facts|places))?",
         _count_items,
@@ -350,11 +355,17 @@ NOTATION_FORMS: list[tuple[str, Build | str]] = [
         r"than)(?: as| like)? [\d./-]+)?",
         _check_dates,
     ),
+    (
+        r"(?:mention|state|give|name|include|add|say|note|tell)(?: (?:me|us|them))? "
+        r"(?:the|its|each) (?:release |publication )?year"
+        r"(?: (?:in which|when|that|it|they|of|each) .+)?",
+        r'regex "\\b(?:1\\d|20)\\d\\d\\b"',
+    ),
     (r"use (?:the )?iso dates?", r'not regex "\\b\\d{1,2}[./]\\d{1,2}[./]\\d{2,4}\\b"'),
     (
         r"(?:give|write|state|show|quote|put|use|convert)(?: (?:the|all|any|your))? (?:prices?|"
-        rf"amounts?|costs?|money|sums?) (?:in|into|to) (?P<wanted>{_CURRENCY})(?: only)?"
-        rf"(?:,? (?:and )?(?:not|never|instead of|rather than)(?: in)? {_CURRENCY})?",
+        rf"(?:amounts?|sums?)(?: of money)?|costs?|money) (?:in|into|to) (?P<wanted>{_CURRENCY})"
+        rf"(?: only)?(?:,? (?:and )?(?:not|never|instead of|rather than)(?: in)? {_CURRENCY})?",
         _check_currency,
     ),
     (

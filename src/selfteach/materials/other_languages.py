@@ -88,16 +88,16 @@ _NATIVE = re.compile(
     r"\b(?:nie|das|dass|der|die|wort|wenn|falls|sobald|nicht|keine?|niemals|über|und|ist|wird|"
     r"meinen?|meine[rm]|quand|lorsque|lorsqu'|dès|pas|jamais|dans|avec|réponds|répondez|utilise|"
     r"cuando|siempre|nunca|responde|usa|hables?|en|los|las|mis|para|mit|bei|an|auf|antworte|"
-    r"schreibe?|verwende|benutze|sag|pour|des|les|est|écris|por|escribe|di|sois|sé|sei|si|quando|"
-    r"non|mai|sempre|rispondi|scrivi|scrivo|al|alla|nei|nelle|qualcuno|che|mio|mia|massimo|ich|du|"
-    r"je|tu|jemand|quelqu|alguien|mon|ma)\b|[äöüßéèêàçñ¿¡ìòù]",
+    r"schreibe?|beantworten?|verwende|benutze|sag|pour|des|les|est|écris|por|escribe|di|sois|sé|"
+    r"sei|si|quando|non|mai|sempre|rispondi|scrivi|scrivo|al|alla|nei|nelle|qualcuno|che|mio|mia|massimo|"
+    r"ich|du|je|tu|jemand|quelqu|alguien|mon|ma)\b|[äöüßéèêàçñ¿¡ìòù]",
     re.I,
 )
 MIN_NATIVE = 2
 """So many words of other languages make a sentence one of them; some are English words too."""
 _SURELY_NATIVE = re.compile(
-    r"^[^\"'«„]*\b(?:wenn|nicht|niemals|keine?[nr]?|quand|jamais|réponds|cuando|siempre|nunca|"
-    r"rispondi|quando|sempre)\b",
+    r"^[^\"'«„]*\b(?:wenn|nicht|beantworten?|niemals|keine?[nr]?|quand|jamais|réponds|cuando|"
+    r"siempre|nunca|rispondi|quando|sempre)\b",
     re.I,
 )
 _ENGLISH = re.compile(
@@ -118,8 +118,9 @@ _EVERYWHERE = re.compile(
 """What restricts a demand to nothing: "in all your answers", "if possible"."""
 _PREFIX = re.compile(rf"{_CONDITIONS} ?(?P<scope>[^,]+(?:,[^,]+)*?), ?(?P<effect>.+)", re.I)
 _PREFIX_IN = re.compile(
-    rf"(?:in|bei|mit|für|dans|pour|avec|en|para|con|nei|nelle|negli|per) (?P<scope>.+?)(?:,| "
-    rf")\s?(?P<effect>{_IMPERATIVES}(?![\w-]).+)",
+    rf"(?:in|bei|mit|für|dans|pour|avec|en|para|con|nei|nelle|negli|per|auf(?= fragen)|"
+    rf"aux?(?= questions)|a (?:las|los)(?= preguntas)) (?P<scope>.+?)(?:,| )\s?"
+    rf"(?P<effect>{_IMPERATIVES}(?![\w-]).+)",
     re.I,
 )
 _SUFFIX = re.compile(rf"(?P<effect>.+?),? {_CONDITIONS} ?(?P<scope>.+)", re.I)
@@ -130,6 +131,28 @@ _SUFFIX_IN = re.compile(
 )
 
 
+_IN_TURN = re.compile(
+    r"(?:in|bei|auf|mit|für|dans|pour|en|para|con|nei|nelle|per) (?P<scope>.+?),? (?:(?:sollst|"
+    r"solltest|musst|darfst|kannst) du|(?:sollen|sollten|müssen|dürfen) sie|tu (?:dois|devrais)|"
+    r"vous (?:devez|devriez)|debes|deberías|tienes que|devi|dovresti) (?:bitte )?(?P<rest>.+)",
+    re.I,
+)
+"""A condition before "du sollst": "In E-Mails an Kim sollst du keine Emojis verwenden."."""
+_ANSWERED = re.compile(
+    r"(?P<verb>beantworten? sie|beantworte|réponds|répondez|responde|responda|rispondi)(?: à| a)? "
+    r"(?P<scope>(?:(?:alle|aux|toutes|les|las|los|le|tutte) )*(?:fragen|questions|preguntas|"
+    r"domande) .+?) (?:(?:bitte|immer|toujours|siempre|sempre) )*(?P<rest>(?:in|mit|auf|ohne|en|"
+    r"avec|sans|con|sin|senza|por) .+)",
+    re.I,
+)
+"""How questions are answered: "Beantworte Fragen zu Wein in einem Satz."."""
+_WRITTEN = re.compile(
+    r"(?P<verb>schreiben? sie|schreibe?|écris|écrivez|escribe|escriba|scrivi|scriva) "
+    rf"(?P<scope>{_DETERMINER}{_GENRE}(?: {_TO} .+?)?) (?:(?:bitte|immer|toujours|siempre|sempre) "
+    r")*(?P<rest>(?:mit|ohne|auf|in|avec|sans|en|con|sin|senza) .+)",
+    re.I,
+)
+"""How texts are written: "Schreib Nachrichten an Kim ohne Emojis."."""
 _EDGED_TEXTS = re.compile(
     r"(?P<verb>beginne|beende|commencez?|termine[zr]?|finis|empieza|comienza|termina|inizia|"
     r"comincia|finisci) "
@@ -205,6 +228,14 @@ def _split_sentence(text: str, starts_english: Callable[[str], bool]) -> ScopedT
     if not _is_foreign(text):
         return None
     text = _EVEN_IF.sub("", _EVERYWHERE.sub("", _PLEASE.sub("", text)))
+    if (match := _IN_TURN.fullmatch(text)) and _is_read(match["scope"]):
+        return ScopedText(match["scope"], to_native_imperative(match["rest"]))
+    if match := _ANSWERED.fullmatch(text):
+        verb = re.sub("^beantworte", "antworte", match["verb"], flags=re.I)
+        return ScopedText(match["scope"], f"{verb} {match['rest']}")
+    if match := _WRITTEN.fullmatch(text):
+        effect = to_native_imperative(f"{match['verb']} {match['rest']}")
+        return ScopedText(match["scope"], effect)
     if match := _SHOULD.fullmatch(text):
         effect = f"{match['verb'] or ''} {_AT_MOST_FR.sub('au plus ', match['rest'])}".strip()
         return ScopedText(match["scope"], to_native_imperative(effect))
@@ -287,7 +318,8 @@ _SCOPE_TOPIC = re.compile(
     r"(?P<es>.+)|(?:.*\b)?(?:chied\w+|domand\w+|parl\w+)(?: di| del| dei| degli| della| delle| su|"
     r" sui| sugli| sulle| per| gli| le| la| il| lo| i| dell'| l')+ ?(?P<it>.+)|(?:ich |jemand |du "
     r")?(?:nach) (?P<de2>.+?) frag(?:e|t|st)|(?:es )?um (?P<de3>.+?) geht|(?:réponses?|"
-    r"respuestas?|antworten|fragen)(?: über| zu| sur| sobre)+ (?P<of>.+))",
+    r"respuestas?|antworten|fragen)(?: über| zu[mr]?| nach| sur| sobre)+ (?:(?:dem|der|den|die|das|"
+    r"les?|la|los|las|el) )?(?P<of>.+))",
     re.I,
 )
 
@@ -744,6 +776,9 @@ def _state(match: re.Match[str]) -> ForeignEffect | None:
     rest = [word for word in words if word not in numbers and word.lower() not in _LIGHT]
     longest = sorted((word for word in rest if len(word) > 3), key=len, reverse=True)[:2]
     found = [_find_word(word) for word in words if word in numbers or word in longest]
+    parted = _SEPARABLE.fullmatch(words[-1]) if match["de"] and words else None
+    if parted and words[-1] in longest:
+        found[-1] = _find_parted(parted["prefix"], parted["verb"])
     if not found:
         return None
     if re.search(rf"\b{_NEGATIONS}", clause, re.I):
@@ -751,6 +786,19 @@ def _state(match: re.Match[str]) -> ForeignEffect | None:
     sentence = _order_german(clause) if match["de"] else clause
     statement = sentence[:1].upper() + sentence[1:].rstrip(".") + "."
     return ForeignEffect(" and ".join(dict.fromkeys(found)), statement=statement)
+
+
+_SEPARABLE = re.compile(
+    r"(?P<prefix>(?!antwort|abonn|einig|anders)(?:ab|an|auf|aus|ein|fest|her|hin|mit|nach|statt|vor|"
+    r"weg|zu|zurück))(?P<verb>[a-zäöüß]{3,}(?:t|en))"
+)
+"""A verb whose first part stands at the end of a main clause: "aushängt", "es hängt ... aus"."""
+
+
+def _find_parted(prefix: str, verb: str) -> str:
+    """Return the condition that finds a German verb in one word or in two."""
+    stem = re.sub("(?:t|en)$", "", verb)
+    return rf'regex "(?i)\\b(?:{prefix}{stem}\\w*|{stem}\\w*\\b[^.!?]*\\b{prefix})\\b"'
 
 
 _OWN_NAME = re.compile(
@@ -784,7 +832,9 @@ def _order_german(clause: str) -> str:
     subject = 1 if words[0].lower() in ("wir", "es", "sie", "man", "ich", "er", "du") else 2
     if len(words) <= subject + 1:
         return clause
-    return " ".join([*words[:subject], words[-1], *words[subject:-1]])
+    parted = _SEPARABLE.fullmatch(words[-1])
+    verb, end = (parted["verb"], [parted["prefix"]]) if parted else (words[-1], [])
+    return " ".join([*words[:subject], verb, *words[subject:-1], *end])
 
 
 Build = Callable[[re.Match[str]], "ForeignEffect | str | None"]

@@ -139,8 +139,20 @@ _WISHED_VERBS = {
     "included": "include",
     "was": "be",
     "were": "be",
+    "is": "be",
+    "are": "be",
+    "has": "have",
 }
 _FORMS: list[tuple[str, Rewrite]] = [
+    (
+        r"(?:please )?(?:make sure|ensure|see to it|take care|be sure)(?: that)? (?:it|they) "
+        r"(?P<often>(?:always |never )?)(?P<verb>is|are|has|stays|starts|begins|ends|contains|"
+        r"includes|uses|mentions|fits|says) (?P<rest>.+)",
+        lambda match: (
+            f"{match['often']}{_WISHED_VERBS.get(match['verb'].lower(), match['verb'][:-1])} "
+            f"{match['rest']}"
+        ),
+    ),
     (
         r"(?:please )?(?:make sure|ensure|see to it|take care|be sure)(?: that)? "
         r"(?P<rest>(?!you\b|to\b|it\b|not\b|no\b|your\b|all\b|every\b|each\b|any\b)[a-z' "

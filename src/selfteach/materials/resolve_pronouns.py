@@ -12,7 +12,8 @@ from selfteach.materials.phrases import MORE_DEMANDS, SAYING
 from selfteach.materials.plain_demand import TEXTS
 from selfteach.materials.situation import is_person
 
-_NAME = r"[A-ZÀ-Þ][\w'’-]*(?: [A-ZÀ-Þ][\w'’-]*)*"
+_TITLE = r"(?:(?:Dr|Mr|Mrs|Ms|Prof)\.? )?"
+_NAME = rf"{_TITLE}[A-ZÀ-Þ][\w'’-]*(?: [A-ZÀ-Þ][\w'’-]*)*"
 _ADVERB = (
     r"(?:(?:do|does|did|is|are|has|have|can|could|will|would)(?:n['’]t| not| never)|cannot|never|"
     r"rarely|seldom|hardly|barely|always|often|usually)"
@@ -68,7 +69,7 @@ _AFTER = (
 )
 _PRONOUN = re.compile(rf"(?P<before>{_WRITES_TO}) (?P<pronoun>him|her|them){_AFTER}", re.I)
 _SOMEBODY_ELSE = re.compile(r"\b(?:my|our) [a-z]|(?<=[a-z] )[A-ZÀ-Þ][\w'’-]+")
-_RELATED = re.compile(r"\b(?:[Mm]y|[Oo]ur) [a-z][a-z-]+(?: [A-ZÀ-Þ][\w-]+)?\b(?!['’])")
+_RELATED = re.compile(rf"\b(?:[Mm]y|[Oo]ur) [a-z][a-z-]+(?: {_TITLE}[A-ZÀ-Þ][\w-]+)?\b(?!['’])")
 _WOMEN = re.compile(
     r"\b(?:\w*-?mother|mum|mom|mama|sister|\w*daughter|wife|girlfriend|granny|nan|aunt|niece|"
     r"landlady|mother-in-law|sister-in-law|daughter-in-law)\b"

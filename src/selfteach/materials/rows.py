@@ -92,6 +92,7 @@ def _read_safe_rows(
         yield from read_jsonl(path, bad, cleaned_rows)
         return
     if form not in (".json", ".csv", ".tsv"):
+        open_file(path).close()  # a folder, and what is not there, are named as such
         raise DataError(
             f"is of an unknown form ({form or 'no ending'}).",
             where=str(path),

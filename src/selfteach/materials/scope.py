@@ -110,7 +110,8 @@ _TELLING = re.compile(
     re.I,
 )
 _GENRE_TO = (
-    rf"{GENRE}(?: (?:about|on) [^,]+?)? (?:to|for|with(?! [\"'])|about|addressed to|on|concerning)"
+    rf"{GENRE}(?: (?:about|on) [^,]+?)? "
+    r"(?:to|for|with(?! [\"'])|about|of|addressed to|on|concerning)"
 )
 _MY = r"(?:(?:all|every|each|any|my|our|the|your|an?|business|work|formal|private|personal) )*"
 _SUFFIX_IN = re.compile(
@@ -177,7 +178,7 @@ _SUFFIX_ADDED = re.compile(
     re.I,
 )
 _SUFFIX_PLACED = re.compile(
-    r"(?:always )?(?:add|append|put|place|write) (?P<what>.+?) at the (?:very )?"
+    r"(?:always )?(?P<verb>add|append|put|place|write|include|ask) (?P<what>.+?) at the (?:very )?"
     r"(?P<edge>start|beginning|top|end|bottom) of (?P<scope>"
     rf"(?:(?:all|any|every|each|my|our) )*(?:{_GENRE_TO} .+|{_ANY_GENRE})|"
     rf"(?:(?:all|any|every|each|my|our) )+(?!(?:answer|reply|response|message)s?$){GENRE})",
@@ -225,9 +226,9 @@ _MIDDLE = re.compile(
     rf"us)?|present|format|provide|deliver|reply to|respond to|sign(?: off)?|end|begin|start|open|"
     rf"finish|close|limit)) (?P<scope>{_EACH_TEXT}|{_MY}(?:(?:{_GENRE_TO}|questions? (?:about|"
     rf"on)) .+?|{_ANY_GENRE})) (?P<tail>(?:in|with|under|below|within|at most|at least|exactly|"
-    rf"between|longer than|shorter than|no more than|using|without|as|like|(?:starting|beginning|"
-    rf"ending) with|to at most|to (?={NUMBER}\b)|up to|short|brief|formal|polite|friendly|concise|"
-    rf"briefly|politely|formally|by)\b.*)",
+    rf"between|(?:no |not )?(?:longer|shorter) than|no more than|using|without|as|like|"
+    rf"(?:starting|beginning|ending) with|to at most|to (?={NUMBER}\b)|up to|short|brief|formal|"
+    rf"polite|friendly|concise|briefly|politely|formally|by)\b.*)",
     re.I,
 )
 _SUBJECT = re.compile(
@@ -337,7 +338,9 @@ _ALONE_THERE = re.compile(
 )
 """The end of a demand before its scope: "Use emoji exclusively" in texts to Maddie."""
 _SECOND_DEMAND = re.compile(
-    rf"(?P<scope>.+?),? (?P<demand>and (?:{_STRONG}|{_SURE_VERBS}) .+)", re.I
+    rf"(?P<scope>.+?)(?P<demand>,? and (?:{_STRONG}|{_SURE_VERBS}) .+|, (?:no more than|at most|"
+    rf"under|max(?:imum)?|fewer than|less than) {NUMBER} .+)",
+    re.I,
 )
 
 
@@ -346,7 +349,8 @@ def _move_second_demand(found: ScopedText) -> ScopedText:
     match = _SECOND_DEMAND.fullmatch(found.scope)
     if not match or not _is_scope(match["scope"]):
         return found
-    return ScopedText(match["scope"], f"{found.effect} {match['demand']}")
+    demand = re.sub("^, (?=and )", " ", match["demand"])
+    return ScopedText(match["scope"], found.effect + demand)
 
 
 _SENTENCE_END = re.compile(
@@ -496,6 +500,7 @@ def join_lines(text: str) -> str:
 
 
 _TOLD = re.compile(
+    r"(?:(?:otherwise|or else|because|since|as) )?"
     r"(?:(?:it|they|he|she|I|we|there)(?:['’](?:s|re|m|ve|ll))? |(?:that|this)['’]s |(?:my|our|"
     r"his|her|their|the|that|this|some|many|most) [a-z]+ (?:[a-z]+ ){0,2}?(?:is|are|was|were|has|"
     r"have|gets?|hates?|feels?|needs?|likes?|looks?|sounds?|makes?|upsets?|shows?|reads?|forbids?|"
@@ -862,6 +867,8 @@ def _split_in(text: str) -> ScopedText | None:
     the end of every email".
     """
     if placed := _SUFFIX_PLACED.fullmatch(text):
+        if placed["verb"].lower() == "ask":
+            return ScopedText(placed["scope"], f"ask {placed['what']} at the {placed['edge']}")
         verb = "end" if placed["edge"].lower() in ("end", "bottom") else "start"
         return ScopedText(placed["scope"], f"{verb} with {placed['what']}")
     forms = (_SUFFIX_IN, _SUFFIX_GENRE, _SUFFIX_ADDED, _SUFFIX_PROBLEMS)
@@ -870,6 +877,8 @@ def _split_in(text: str) -> ScopedText | None:
         match = texts
     if match is None or not _is_scope(match["scope"]) or _BARE_VERB.fullmatch(match["effect"]):
         return None
+    if part := _PART_SHOULD.fullmatch(match["scope"]):
+        return ScopedText(part["scope"], f"{match['effect']} {part['demand']}")
     return ScopedText(match["scope"], match["effect"])
 
 
@@ -1126,6 +1135,8 @@ _MODAL = (
     r"(?:should|must|shall|needs? to|has to|have to|are to|is to|ought to|may(?= not| only| never)|"
     r"can(?= not| only| never)|(?P<cannot>can't|cannot|mustn't|shouldn't|won't|don't))"
 )
+_PART_SHOULD = re.compile(rf"(?P<scope>.+?) (?P<demand>{_MODAL} .+)", re.I)
+"""What a part of a text should be: "(dates in) emails to Kim should be written in full"."""
 _TEXT_SUBJECT = re.compile(
     rf"(?P<scope>(?!(?:I|you|we|it|they|this|that|what|no|never|do|don't)\b)[^,;:.\"]+?) "
     rf"(?:{_MODAL} "

@@ -79,6 +79,7 @@ _GENRE_NAMES = {
     r"(?:product |property )?listings?": "listing",
     r"bios?": "bio",
     r"taglines?": "tagline",
+    r"(?:e-?mail )?subject lines?": "subject line",
     r"flyers?|leaflets?|brochures?": "flyer",
     r"posters?": "poster",
     r"limericks?": "limerick",
@@ -222,7 +223,11 @@ _TOPIC_FORMS = [
         r"(?:explaining|discussing|describing|mentioning|talking about|dealing with|explain|"
         r"discuss|describe) (?P<topic>.+)",
         r"(?:about|regarding|concerning) (?P<topic>.+)",
-        r"(?:writing about|giving|reviewing|you give (?:me|us)) (?P<topic>.+)",
+        r"(?:(?:(?:you|I|we) )?write about|writing about|giving|reviewing|you give (?:me|us)) "
+        r"(?P<topic>.+)",
+        r"(?:(?:you|I|we) )?(?:recommend|suggest|propose?|plan)(?:n?ing)?(?: (?:to )?(?:me|us))? "
+        r"(?P<topic>(?!(?:(?:an?|the|any|some|my|our) )?(?:answers?|something|anything|it|that|"
+        r"to)\b)[a-z].*)",
         r"(?:.*\b)?ask(?:s|ed|ing)?(?: you)? what you think (?:about|of) (?P<topic>.+)",
         r"(?:listing|quoting|stating|naming|(?:you|we) (?:give|quote|state|list|name)) "
         r"(?P<topic>(?!(?:[a-z]+ )*(?:answers?|repl(?:y|ies)|examples?|reasons?|opinions?|options?|"
@@ -495,7 +500,11 @@ def list_names(addressee: str) -> tuple[str, ...]:
 
 
 def _list_names_of_one(addressee: str) -> tuple[str, ...]:
-    role = re.fullmatch(rf"((?:my|our|the|his|her) [a-z'’ -]+?),? \(?({_NAME})\)?", addressee)
+    role = re.fullmatch(
+        rf"((?:my|our|the|his|her) [a-z'’ -]+?)(?<! in)(?<! at)(?<! of)(?<! from)(?<! on),? "
+        rf"\(?({_NAME})\)?",
+        addressee,
+    )
     named = re.fullmatch(rf"({_NAME})(?:, | \()((?:my|our|the|his|her) [a-z'’ -]+?)\)?", addressee)
     if role:
         return (addressee, role[2], role[1])
@@ -599,6 +608,13 @@ _PUBLIC = frozenset(
     )
 )
 """Kinds of text that are made for a thing: "captions for my bakery"."""
+_OCCASION = re.compile(
+    rf"{_OWNER}(?P<kind>(?:[a-z-]+ )?(?:weddings?|birthdays?|funerals?|anniversar(?:y|ies)|"
+    r"graduations?|part(?:y|ies)|meetings?|conferences?|events?|concerts?|lectures?|retirements?|"
+    r"magazines?|newspapers?|journals?|blogs?|websites?|newsletters?|intranet))",
+    re.I,
+)
+"""What a text is for and nobody reads it as: "toasts for weddings", "articles for our blog"."""
 _ORGANIZATION = re.compile(
     r"\b(?:company|office|club|band|group|church|school|department|bank|teams?)$", re.I
 )
@@ -660,7 +676,10 @@ def _read_writing(text: str) -> Situation | None:
         who, topic = _split_topic(genre["who"])
         if name == "reply" and not re.fullmatch(PERSON, who):
             return Situation("about", topic=who)
-        if name in _PUBLIC and genre["to"].lower() == "for" and not _reads_it(who, name):
+        is_for = genre["to"].lower() == "for"
+        if is_for and (occasion := _OCCASION.fullmatch(who)):
+            return Situation("task", f"{to_singular(occasion['kind'])} {name}", topic=topic)
+        if name in _PUBLIC and is_for and not _reads_it(who, name):
             return Situation("task", name, topic=who)
         size = (genre["size"] or "").lower() if name else ""
         return _make_writing(f"{size}{name}", who, topic or genre["topic"] or "")

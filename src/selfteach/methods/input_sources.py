@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from selfteach.errors import DataError, UsageError, describe_kind
+from selfteach.errors import DataError, SelfteachError, UsageError, describe_kind
 from selfteach.files import BadLine, hash_file, write_bytes
 from selfteach.models.check_safety import check_adapter_files, compute_adapter_fingerprint
 from selfteach.records import JsonMapping, JsonObject
@@ -93,7 +94,8 @@ def write_rows(rows: Rows) -> bytes:
 def as_file(source: Source, name: str) -> Iterator[Path | None]:
     """Yield a source as a file: a path as it is; rows as `name`.jsonl in a temporary folder.
 
-    Messages about rows name them `name.jsonl:LINE`, as of any other file.
+    Messages about rows name them `name.jsonl:LINE`, as of any other file, and never the temporary
+    folder.
     """
     if source is None:
         yield None
@@ -103,7 +105,14 @@ def as_file(source: Source, name: str) -> Iterator[Path | None]:
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / f"{name}.jsonl"
             write_bytes(file, write_rows(source))
-            yield file
+            try:
+                yield file
+            except SelfteachError as fault:
+                fault.where = fault.where.replace(f"{folder}{os.sep}", "")
+                fault.args = tuple(
+                    str(text).replace(f"{folder}{os.sep}", "") for text in fault.args
+                )
+                raise
 
 
 def hash_sources(**sources: Source) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,7 @@ PLAIN_CLASS = "TokenizersBackend"
 
 
 def load_chat_tokenizer(
-    name_or_folder: str,
-    progress: Callable[[str], None] | None = None,
-    class_name: str = "",
-    ends: Sequence[int] = (),
+    name_or_folder: str, class_name: str = "", ends: Sequence[int] = ()
 ) -> ChatTokenizer:
     """Load a model's tokenizer with its chat template, without the weights.
 
@@ -32,7 +29,7 @@ def load_chat_tokenizer(
     Raises:
         UsageError: no such model, or an unsafe one.
     """
-    folder = resolve_model_folder(name_or_folder, progress)
+    folder = resolve_model_folder(name_or_folder)
     check_safety.check_model_folder(folder)
     return ChatTokenizer(load_tokenizer(folder, class_name), ends)
 

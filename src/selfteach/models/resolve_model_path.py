@@ -5,6 +5,7 @@ Nothing heavy is imported, so that a mistyped name is reported at once.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -31,6 +32,11 @@ HUB_TIMEOUT_S = 5.0
 """How long the hub may take to say that it has a model."""
 
 
+def expand_home(name: str) -> Path:
+    """Return a path with the home folder in place of its ~; one of nobody's stays as it is."""
+    return Path(os.path.expanduser(name))
+
+
 def check_model_name(name: str) -> None:
     """Check a model's name without opening the model, and without a network.
 
@@ -44,7 +50,7 @@ def check_model_name(name: str) -> None:
             where="--model",
             cure="It can help: --teacher URL#NAME.",
         )
-    path = Path(name).expanduser()
+    path = expand_home(name)
     if name not in ("", EMBEDDED) and path.is_dir():
         check_safety.check_model_folder(path)
     elif name != EMBEDDED and not is_hub_name(name):
@@ -69,7 +75,7 @@ def require_model(name: str) -> None:
         UsageError: as `check_model_name`, or the hub has no such model or cannot be reached.
     """
     check_model_name(name)
-    if name == EMBEDDED or Path(name).expanduser().is_dir():
+    if name == EMBEDDED or expand_home(name).is_dir():
         return
     from huggingface_hub import model_info, try_to_load_from_cache
 
@@ -83,7 +89,7 @@ def is_model_here(name: str) -> bool:
     """Return whether the files of a model are on this disk; nothing is fetched."""
     if name == EMBEDDED:
         return (get_embedded_folder() / "config.json").is_file()
-    if Path(name).expanduser().is_dir():
+    if expand_home(name).is_dir():
         return True
     from huggingface_hub import try_to_load_from_cache
 
@@ -120,7 +126,7 @@ def resolve_model_folder(name: str, progress: Callable[[str], None] | None = Non
     check_model_name(name)
     if name == EMBEDDED:
         return fetch_embedded_model(progress)
-    path = Path(name).expanduser()
+    path = expand_home(name)
     return path if path.is_dir() else _download_from_hub(name)
 
 

@@ -131,7 +131,7 @@ def choose_base(folder: Path, model: str | None) -> str:
 
 def name_base(model: str) -> str:
     """Return the name of a model for every working folder: of a local folder its whole path."""
-    path = Path(model).expanduser()
+    path = Path(os.path.expanduser(model))  # raises nothing for the home of nobody
     return str(path.resolve()) if model != EMBEDDED and path.is_dir() else model
 
 

@@ -5,9 +5,9 @@
     - Sunday: closed       "Opening hours: Sunday: closed."
 
 The head of a line of fewer than `MIN_WORDS` words is a heading, a line that ends in a colon, the
-sentence before a list, or the document's title. The head of an answer is its question. Only whole
-lines get a head: a short sentence within a paragraph stays too short for a question, and is only
-recited with the others (`find_recited`).
+sentence before a list (not before a table), or the document's title. The head of an answer is its
+question. Only whole lines get a head: a short sentence within a paragraph stays too short for a
+question, and is only recited with the others (`find_recited`).
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ _ENDS = re.compile(rf"[{SENTENCE_MARKS}][\"'”’“«»‹›)\]」』）]*$")
 _QUESTION = re.compile(r"[?？؟]$")
 _COLON = re.compile(r"[:：]$")
 _VALUE = re.compile(r"[^:：]*+[:：].*\d")
+_ROW = re.compile(r"[^:;]+: [^;]*(?:; [^:;]+: [^;]*)+")
+"""A row of a table, with the names of its columns: it needs no sentence to say what it is."""
 _VERB = re.compile(
     r"\b(?:is|are|was|were|has|have|had|does|did|can|will|must|may|shall|should)\b",
     re.I,
@@ -200,7 +202,8 @@ def assign_heads(text: str, spans: Sequence[Span], title: str) -> list[Span]:
         elif not line.short and not line.item:
             last = spans[line.last]
             sentence = text[last.start : last.end]
-            leads = after and after.item and count_words(sentence) <= MAX_HEAD_WORDS
+            leads_list = after and after.item and not _ROW.fullmatch(after.text)
+            leads = leads_list and count_words(sentence) <= MAX_HEAD_WORDS
             if not (continues and after and after.item):  # the list goes on under its head
                 head = sentence.rstrip(".") if leads else ""
         elif line.item and line.first == line.last and (head or line.short):

@@ -63,6 +63,8 @@ MAGIC = {
 TEXT_FIELDS = ("document", "text")
 TITLE_FIELDS = ("title", "topic")
 QUESTION_FIELDS = frozenset(("questions", "question"))
+_URL = re.compile(r"(?:https?|ftp|file):/", re.IGNORECASE)
+"""The beginning of a URL; a path has only one slash of its two."""
 _PAGE_BREAK = re.compile(r"\n?[\f\v]")
 """A form feed begins a page, in which a sentence may go on."""
 RUN_FOLDER = "the folder of a run"
@@ -170,6 +172,12 @@ def _list_files(
     try:
         mode = path.stat().st_mode
     except OSError as fault:
+        if _URL.match(str(path)):
+            raise DataError(
+                "is a URL, and nothing is fetched from the network.",
+                where=str(path),
+                cure="Save the page, and give its file.",
+            ) from None
         raise DataError(
             f"cannot be read ({fault.strerror}).", where=str(path), cure="Check the path."
         ) from None

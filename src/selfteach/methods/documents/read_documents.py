@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from selfteach.config import DocumentsConfig as Settings
 from selfteach.errors import DataError, UsageError
@@ -104,12 +105,14 @@ def split_sources(documents: DocumentSource) -> tuple[list[Path], list[JsonObjec
     """Return the paths, or the rows.
 
     Raises:
-        UsageError: it is neither.
+        UsageError: it is neither, or a path is empty: that would be the current folder.
     """
-    if isinstance(documents, str | Path):
-        return [Path(documents)], None
-    given = list_items(documents, "documents")
+    given: list[Any] | None = [documents]
+    if not isinstance(documents, str | Path):
+        given = list_items(documents, "documents")
     if given is not None:
+        if "" in given:
+            raise UsageError("a path is empty.", where="documents", cure="Give files or folders.")
         if all(isinstance(one, str | Path) for one in given):
             return [Path(one) for one in given], None
         if all(isinstance(one, Mapping) for one in given):

@@ -1,0 +1,92 @@
+"""Mistakes in calls from Python are named with their cure, before anything is loaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import selfteach
+from selfteach import api
+from selfteach.errors import DataError, UsageError
+from selfteach.results import FinishedRun
+
+
+@pytest.mark.parametrize(
+    ("keywords", "words"),
+    [
+        ({"config": {"train": {"epochs": 2}}}, "config of selfteach.feedback: a dict is no path"),
+        ({"config": {"train": {"epochs": 2}}}, "Settings are keywords: train="),
+        ({"out": 5}, "out of selfteach.feedback: an int is no path"),
+        ({"from_run": 5}, "from_run of selfteach.feedback: an int is no path"),
+        ({"student": ["anna"]}, "student of selfteach.feedback: a list is no path"),
+        ({"sets": "train.epoch=2"}, 'Did you mean "train.epochs"?'),
+    ],
+)
+def test_a_wrong_keyword_of_a_call_is_named(
+    keywords: dict[str, Any], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError) as fault:
+        selfteach.feedback("Do not hum.", **keywords)
+    assert words in str(fault.value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_single_setting_may_be_a_text() -> None:
+    call = api.PythonCall("feedback", {}, None, None, "train.epochs=7", None)
+    assert call.resolve().config.train.epochs == 7
+
+
+def test_a_conversation_beside_no_list_is_told_how_to_be_written() -> None:
+    asked: Any = [{"role": "user", "content": "Hum a tune."}]
+    with pytest.raises(DataError, match=r"question 1: a message alone .* \[\[\{"):
+        selfteach.answer(asked, model="embedded")
+
+
+def test_columns_of_a_call_have_the_rows_name_behind_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the docstring has it, and as `--columns correction=fixed` on the command line."""
+    taken: list[api.RunSpec] = []
+
+    def keep(spec: api.RunSpec, progress: api.Progress) -> FinishedRun:
+        taken.append(spec)
+        return FinishedRun(tmp_path)
+
+    monkeypatch.setattr(api, "teach_run", keep)
+    rows = [{"question": f"Hum tune {i}.", "answer": "Hm!", "fixed": "Hm."} for i in range(4)]
+    names = {"prompt": "question", "correction": "fixed"}
+    selfteach.corrections(rows, columns=names)
+    selfteach.corrections(rows, columns="prompt=question,correction=fixed")
+    one, other = taken
+    assert [edit.correction for edit in one.material.value.edits] == ["Hm."] * 4
+    assert one.material.identity == other.material.identity
+    assert "columns={'prompt': 'question', 'correction': 'fixed'}" in one.command
+    for wrong in ({"fixed": "correction"}, {"correction": ""}, {"correction": 5}):
+        with pytest.raises(UsageError, match="--columns"):
+            selfteach.corrections(rows, columns=wrong)
+
+
+def test_a_folder_of_a_model_may_be_a_path(tmp_path: Path) -> None:
+    settings = {"model": tmp_path, "teacher": Path("t")}
+    config = api.PythonCall("feedback", settings, None, None, (), None).resolve().config
+    assert (config.model, config.teacher) == (str(tmp_path), "t")
+
+
+def test_a_number_alone_is_a_list_of_one(tmp_path: Path) -> None:
+    """As the name of an adapter alone is; the folder is looked at after the numbers."""
+    numbers: dict[str, Any] = {"rates": 0.3, "shots": 4}
+    with pytest.raises(UsageError, match="is not a run folder"):
+        selfteach.compare(tmp_path, adapters="lora", **numbers)
+
+
+@pytest.mark.parametrize("rows", [[], [{"prompt": "Hum."}, {"prompt": "Sing."}]])
+def test_rows_of_a_call_are_named_without_a_temporary_folder(rows: list[dict[str, str]]) -> None:
+    with pytest.raises(DataError) as fault:
+        selfteach.corrections(rows)
+    assert fault.value.where == "corrections.jsonl"
+    assert str(fault.value).startswith("corrections.jsonl: ")
+    with pytest.raises(DataError, match=r"^documents\.jsonl: no document"):
+        selfteach.documents([{"txt": "The mill."}])
