@@ -30,7 +30,11 @@ def has_content_word(text: str) -> bool:
     return bool(_list_stems(text))
 
 
-def _list_stems(text: str) -> set[str]:
+def list_content_words(text: str) -> list[str]:
+    """Return the words of a text that tell something, in small letters."""
     words = re.findall(r"[^\W_]+", text.casefold())
-    content = [word for word in words if len(word) >= MIN_LETTERS and word not in _SMALL]
-    return {word[:STEM_LETTERS] for word in content}
+    return [word for word in words if len(word) >= MIN_LETTERS and word not in _SMALL]
+
+
+def _list_stems(text: str) -> set[str]:
+    return {word[:STEM_LETTERS] for word in list_content_words(text)}

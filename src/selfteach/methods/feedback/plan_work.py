@@ -17,6 +17,7 @@ from selfteach.materials.situation import has_built_requests, has_known_requests
 from selfteach.methods.feedback.amounts import name_needless_stage
 from selfteach.methods.feedback.conversations import AFTER_DECLINES, ELSEWHERE
 from selfteach.methods.feedback.describe_rule import describe_rule, describe_text
+from selfteach.methods.feedback.shared_words import NEAR_PER_SHARED
 from selfteach.methods.feedback.training_settings import complete_training
 from selfteach.methods.plan_parts import EXAM_ARMS, Plan, plan_training
 from selfteach.run.workload import PlannedStage
@@ -84,6 +85,7 @@ class RuleWords:
         is_everywhere: whether it holds for every request, and forbids no subject. Then there are no
             near and no general prompts.
         name_words: the single words of the name of a topic that is asked about.
+        is_asked: whether it holds where somebody asks about a topic of their own.
     """
 
     effect: Effect | None
@@ -92,6 +94,7 @@ class RuleWords:
     is_checked: bool
     is_everywhere: bool
     name_words: tuple[str, ...] = ()
+    is_asked: bool = False
 
 
 @dataclass(frozen=True)
@@ -148,6 +151,7 @@ def read_words(text: str, config: FeedbackConfig) -> RuleWords:
         is_checked=is_checked,
         is_everywhere=not has_scope and not forbids,
         name_words=() if has_known_requests(topic) else list_name_words(topic),
+        is_asked=bool(topic) and not has_known_requests(topic),
     )
 
 
@@ -155,7 +159,8 @@ def count_outside(rule: RuleWords, config: FeedbackConfig) -> int:
     """Return how many prompts outside the scope are written."""
     if rule.is_everywhere:
         return 0
-    return count_near_requests(config.ask.near, rule.name_words) + config.ask.general
+    of_words = config.ask.near // NEAR_PER_SHARED if rule.is_asked else 0
+    return count_near_requests(config.ask.near, rule.name_words) + of_words + config.ask.general
 
 
 def count_prompts(rule: RuleWords, config: FeedbackConfig) -> PromptCounts:

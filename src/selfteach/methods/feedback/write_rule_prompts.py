@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain
 
 from selfteach.dedup.overlap import OverlapIndex
@@ -40,6 +41,7 @@ from selfteach.materials.situation import (
 from selfteach.methods.feedback.prompts_in_scope import check_dev_part, make_topic_check
 from selfteach.methods.feedback.request_forms import asks_for_nothing, choose_forms
 from selfteach.methods.feedback.rule_check import get_check, make_topic_detector
+from selfteach.methods.feedback.shared_words import find_shared_words, write_shared_word_prompts
 from selfteach.methods.feedback.understand_rule import get_answer
 from selfteach.methods.session import Session
 from selfteach.methods.write_prompts import make_novelty_check, write_scope_prompts
@@ -117,8 +119,37 @@ def write_prompts(session: Session, pool: OverlapIndex) -> dict[Scope, list[Gene
             )
         if scope == "target":
             own += write_answered_prompts(session, pool)
+        if scope == "near":
+            own += write_word_neighbors(session, found["target"], own, find_fault)
         found[scope] = own
     return found
+
+
+def write_word_neighbors(
+    session: Session,
+    targets: Sequence[GeneratedPrompt],
+    near: Sequence[GeneratedPrompt],
+    find_fault: Callable[[str], str],
+) -> list[GeneratedPrompt]:
+    """Return neighbors about the words that requests about a topic share; none where the rule
+    forbids the topic, or the worked requests are about it.
+    """
+    subject = session.subject
+    if subject.forbidden or subject.is_form or not near or has_known_requests(subject.topic):
+        return []
+    words = find_shared_words(
+        session.base,
+        subject,
+        get_answer(session.situation, session.effect),
+        [prompt.text for prompt in targets],
+        [prompt.text for prompt in near],
+    )
+    if not words:
+        return []
+    session.run.ledger.set_note("shared words", words)
+    written = write_shared_word_prompts(session, words, find_fault)
+    session.subject = replace(subject, name_words=(*subject.name_words, *words))
+    return written
 
 
 def write_answered_prompts(session: Session, pool: OverlapIndex) -> list[GeneratedPrompt]:
