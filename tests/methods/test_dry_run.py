@@ -44,6 +44,7 @@ from selfteach.methods.feedback.describe_rule import (
     make_filter,
 )
 from selfteach.methods.feedback.plan_work import PLAN, count_outside, plan_work, read_words
+from selfteach.methods.feedback.shared_words import NEAR_PER_SHARED
 from selfteach.methods.feedback.understand_rule import UnderstoodRule, sketch_rule
 from selfteach.methods.finetune.split_examples import FinetuneData
 from selfteach.methods.plan_parts import count_asked
@@ -156,14 +157,16 @@ def test_only_a_subject_or_a_condition_has_something_beside_it(
 @pytest.mark.parametrize(
     ("rule", "more"),
     [
-        ("When asked about tea, be brief.", 0),
-        ("When asked about opening hours, be brief.", 50),
+        ("When asked about tea, be brief.", 100 // NEAR_PER_SHARED),
+        ("When asked about opening hours, be brief.", 50 + 100 // NEAR_PER_SHARED),
         ("When asked about your name, be brief.", 0),
         ("Do not talk about black holes.", 0),
         ("Never apologize.", 0),
     ],
 )
-def test_neighbors_about_words_of_the_topics_name_are_planned(rule: str, more: int) -> None:
+def test_neighbors_about_words_of_the_topics_name_and_shared_words_are_planned(
+    rule: str, more: int
+) -> None:
     config = FeedbackConfig(ask={"near": 100, "general": 40})
     words = read_words(rule, config)
     assert count_outside(words, config) == (0 if words.is_everywhere else 140 + more)
