@@ -56,8 +56,9 @@ def find_needless_effects(
     sampling = replace(GREEDY, max_tokens=session.config.probe.max_tokens)
     requests = [Request("dev", one, sampling, 0, session.config.seed) for one in turns]
     session.display.start_stage(NEEDLESS_STAGE, 2 * len(requests))
+    session.base.release_memory()  # base and tuned model are not in memory together
     after = model.sample(requests, session.display.advance)
-    model.release_memory()  # base and tuned model are not in memory together
+    model.release_memory()
     before = session.base.sample(requests, session.display.advance)
     flags = flag_needless(turns, before, after, judge)
     rows = zip(prompts, before, flags, strict=True)
