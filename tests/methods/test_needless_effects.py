@@ -80,6 +80,28 @@ def test_an_effect_or_a_decline_is_needless_where_the_base_has_neither(tmp_path:
     ]
 
 
+def test_base_and_tuned_model_are_not_in_memory_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+
+    def note(name: str, table: dict[str, str]) -> Scripted:
+        def reply(request: Any) -> str:
+            done.append(f"{name} answers")
+            return table[get_user_text(request.prompt)]
+
+        return Scripted(reply, name=name)
+
+    session = open_session(tmp_path, note("base", BASE))
+    model = note("tuned", TUNED)
+    tuned = Recorded(session.run.ledger, model, model)
+    monkeypatch.setattr(session.base, "release_memory", lambda: done.append("base leaves"))
+    monkeypatch.setattr(tuned, "release_memory", lambda: done.append("tuned leaves"))
+    find_needless_effects(session, tuned, list_prompts(list(BASE)), SIX)
+    order = ["base leaves", "tuned answers", "tuned leaves", "base answers"]
+    assert list(dict.fromkeys(done)) == order
+
+
 @pytest.fixture
 def training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Return what trains a rule, and the model that was trained; prompts are not written."""

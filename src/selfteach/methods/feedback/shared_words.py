@@ -50,8 +50,8 @@ def find_shared_words(
     Args:
         answer: what the rule answers; "" if it gives no answer. Taught answers have its words.
     """
-    inside = count_texts_with_word(in_scope)
-    outside = count_texts_with_word(neighbors)
+    inside = count_content_words(in_scope)
+    outside = count_content_words(neighbors)
     least = max(MIN_REQUESTS, MIN_SHARE * len(in_scope))
     telling = []
     for word, count in inside.most_common():
@@ -66,7 +66,7 @@ def find_shared_words(
     return chosen[:MAX_WORDS]
 
 
-def count_texts_with_word(texts: Sequence[str]) -> Counter[str]:
+def count_content_words(texts: Sequence[str]) -> Counter[str]:
     """Return how many texts have each content word; equal counts in the order of the texts."""
     return Counter(word for text in texts for word in dict.fromkeys(list_content_words(text)))
 
