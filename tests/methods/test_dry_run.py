@@ -44,6 +44,7 @@ from selfteach.methods.feedback.describe_rule import (
     make_filter,
 )
 from selfteach.methods.feedback.plan_work import PLAN, count_outside, plan_work, read_words
+from selfteach.methods.feedback.shared_openings import NEAR_PER_OPENING
 from selfteach.methods.feedback.shared_words import NEAR_PER_SHARED
 from selfteach.methods.feedback.understand_rule import UnderstoodRule, sketch_rule
 from selfteach.methods.finetune.split_examples import FinetuneData
@@ -154,11 +155,15 @@ def test_only_a_subject_or_a_condition_has_something_beside_it(
     assert words.is_everywhere is is_everywhere
 
 
+ABOUT_WORDS = 100 // NEAR_PER_SHARED + 100 // NEAR_PER_OPENING
+"""Neighbors about shared words, and those with shared openings, where 100 near ones are wanted."""
+
+
 @pytest.mark.parametrize(
     ("rule", "more"),
     [
-        ("When asked about tea, be brief.", 100 // NEAR_PER_SHARED),
-        ("When asked about opening hours, be brief.", 50 + 100 // NEAR_PER_SHARED),
+        ("When asked about tea, be brief.", ABOUT_WORDS),
+        ("When asked about opening hours, be brief.", 50 + ABOUT_WORDS),
         ("When asked about your name, be brief.", 0),
         ("Do not talk about black holes.", 0),
         ("Never apologize.", 0),

@@ -10,10 +10,12 @@ import pytest
 from scripted import Scripted
 from selfteach.config import FeedbackConfig
 from selfteach.generate.ask import GeneratedPrompt
+from selfteach.generate.begun_requests import BEGUN
 from selfteach.generate.subject import Subject
 from selfteach.materials.effect import read_effect
 from selfteach.materials.situation import read_situation
 from selfteach.methods.feedback import shared_words, write_rule_prompts
+from selfteach.methods.feedback.shared_openings import NEAR_PER_OPENING
 from selfteach.models.recorded import Recorded
 from selfteach.records import Prompt, Request
 from selfteach.run.display import SilentDisplay
@@ -72,8 +74,10 @@ def test_neighbors_about_shared_words_have_them(tmp_path: Path, topic: str):
         return
     words = ("close", "six", "open", "gate", "day")
     assert set(session.subject.name_words) == {"hours", *words}
-    assert len(written) == 12 // shared_words.NEAR_PER_SHARED
-    assert all(prompt.scope == "near" and prompt.subject in prompt.text for prompt in written)
-    assert {prompt.subject for prompt in written} <= set(words)
-    dropped = ledger.funnel()[0].reasons
-    assert dict(dropped)[shared_words.WITHOUT_WORD] > 0
+    about_words = [prompt for prompt in written if prompt.form != BEGUN]
+    assert len(about_words) == 12 // shared_words.NEAR_PER_SHARED
+    assert all(prompt.scope == "near" and prompt.subject in prompt.text for prompt in about_words)
+    assert {prompt.subject for prompt in about_words} <= set(words)
+    assert len(written) - len(about_words) == 12 // NEAR_PER_OPENING
+    dropped = {stage.stage: dict(stage.reasons) for stage in ledger.funnel()}
+    assert dropped["near prompts"][shared_words.WITHOUT_WORD] > 0

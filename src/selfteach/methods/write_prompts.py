@@ -4,7 +4,7 @@ prompts of a rule are in feedback/write_rule_prompts.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 
 from selfteach.dedup.overlap import OverlapIndex
@@ -35,13 +35,25 @@ def write_scope_prompts(
         subject: without a topic, `general` prompts are about anything.
         find_fault: returns why a text is no usable prompt, or "".
     """
-    stage = label_stage(f"ask {scope}")
-    session.display.start_stage(stage, count, "prompts")
-    kept: list[GeneratedPrompt] = []
     generated = generate_prompts(
         session.base, subject, scope, count, find_fault, rounds, session.config.seed, forms
     )
-    with session.run.ledger.open_funnel(stage) as funnel:
+    return keep_usable_prompts(session, f"ask {scope}", count, generated)
+
+
+def keep_usable_prompts(
+    session: Session, stage: str, count: int, generated: Iterable[tuple[GeneratedPrompt, str]]
+) -> list[GeneratedPrompt]:
+    """Return the prompts without fault, and record all in the funnel of a stage.
+
+    Args:
+        count: the prompts that are wanted, for the progress line.
+        generated: (prompt, fault).
+    """
+    label = label_stage(stage)
+    session.display.start_stage(label, count, "prompts")
+    kept: list[GeneratedPrompt] = []
+    with session.run.ledger.open_funnel(label) as funnel:
         for prompt, fault in generated:
             body = {"text": prompt.text, "form": prompt.form, "subject": prompt.subject}
             funnel.decide(prompt.id, fault, body)

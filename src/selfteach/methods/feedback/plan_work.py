@@ -17,6 +17,7 @@ from selfteach.materials.situation import has_built_requests, has_known_requests
 from selfteach.methods.feedback.amounts import name_needless_stage
 from selfteach.methods.feedback.conversations import AFTER_DECLINES, ELSEWHERE
 from selfteach.methods.feedback.describe_rule import describe_rule, describe_text
+from selfteach.methods.feedback.shared_openings import NEAR_PER_OPENING
 from selfteach.methods.feedback.shared_words import NEAR_PER_SHARED
 from selfteach.methods.feedback.training_settings import complete_training
 from selfteach.methods.plan_parts import EXAM_ARMS, Plan, plan_training
@@ -159,8 +160,10 @@ def count_outside(rule: RuleWords, config: FeedbackConfig) -> int:
     """Return how many prompts outside the scope are written."""
     if rule.is_everywhere:
         return 0
-    of_words = config.ask.near // NEAR_PER_SHARED if rule.is_asked else 0
-    return count_near_requests(config.ask.near, rule.name_words) + of_words + config.ask.general
+    near = count_near_requests(config.ask.near, rule.name_words)
+    if rule.is_asked:
+        near += config.ask.near // NEAR_PER_SHARED + config.ask.near // NEAR_PER_OPENING
+    return near + config.ask.general
 
 
 def count_prompts(rule: RuleWords, config: FeedbackConfig) -> PromptCounts:

@@ -41,6 +41,10 @@ from selfteach.materials.situation import (
 from selfteach.methods.feedback.prompts_in_scope import check_dev_part, make_topic_check
 from selfteach.methods.feedback.request_forms import asks_for_nothing, choose_forms
 from selfteach.methods.feedback.rule_check import get_check, make_topic_detector
+from selfteach.methods.feedback.shared_openings import (
+    find_shared_openings,
+    write_opening_prompts,
+)
 from selfteach.methods.feedback.shared_words import find_shared_words, write_shared_word_prompts
 from selfteach.methods.feedback.understand_rule import get_answer
 from selfteach.methods.session import Session
@@ -131,24 +135,23 @@ def write_word_neighbors(
     near: Sequence[GeneratedPrompt],
     find_fault: Callable[[str], str],
 ) -> list[GeneratedPrompt]:
-    """Return neighbors about the words that requests about a topic share; none where the rule
-    forbids the topic, or the worked requests are about it.
+    """Return neighbors about the words that requests about a topic share, and those that begin as
+    they do; none where the rule forbids the topic, or the worked requests are about it.
     """
     subject = session.subject
     if subject.forbidden or subject.is_form or not near or has_known_requests(subject.topic):
         return []
-    words = find_shared_words(
-        session.base,
-        subject,
-        get_answer(session.situation, session.effect),
-        [prompt.text for prompt in targets],
-        [prompt.text for prompt in near],
-    )
-    if not words:
-        return []
-    session.run.ledger.set_note("shared words", words)
-    written = write_shared_word_prompts(session, words, find_fault)
-    session.subject = replace(subject, name_words=(*subject.name_words, *words))
+    in_scope = [prompt.text for prompt in targets]
+    neighbors = [prompt.text for prompt in near]
+    written = []
+    if openings := find_shared_openings(in_scope, neighbors):
+        session.run.ledger.set_note("shared openings", openings)
+        written += write_opening_prompts(session, openings, find_fault)
+    answer = get_answer(session.situation, session.effect)
+    if words := find_shared_words(session.base, subject, answer, in_scope, neighbors):
+        session.run.ledger.set_note("shared words", words)
+        written += write_shared_word_prompts(session, words, find_fault)
+        session.subject = replace(subject, name_words=(*subject.name_words, *words))
     return written
 
 
