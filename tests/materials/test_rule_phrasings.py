@@ -287,6 +287,8 @@ SITUATIONS = {
     "agendas for our team meetings": Situation("task", "team meeting agenda"),
     "articles for the parish magazine": Situation("task", "parish magazine article"),
     "subject lines for newsletters": Situation("task", "newsletter subject line"),
+    "subject lines for emails to Kim": Situation("writing", "subject line", "Kim", ("Kim",)),
+    "subject lines of my emails": Situation("task", "subject line"),
     "letters to my pen pal in Norway": Situation(
         "writing", "letter", "my pen pal in Norway", ("my pen pal in Norway",)
     ),

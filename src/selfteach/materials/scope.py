@@ -707,14 +707,17 @@ def _cut_after_text(rest: str) -> tuple[str, str] | None:
     for found in list(_DEMAND_AFTER_TEXT.finditer(clause))[:MAX_CUTS]:
         before, effect = rest[: found.start()], rest[found.end() :]
         is_strong = _STRONG_DEMAND.match(effect) is not None
-        if _is_blocked(before) or _PRONOUN.search(before):
+        if _DEMANDS.search(before) or _PRONOUN.search(before):
             continue
         if not is_strong and _ABOUT_NOUN.search(before):
             continue
         if _TO_THEM.search(before) and _describes(effect):
             continue
         situation = read_situation(f"when {before}")
-        is_one = "," not in before or split_addressees(situation.addressee)
+        is_list = bool(split_addressees(situation.addressee))
+        if _is_blocked(before) and not is_list:
+            continue
+        is_one = is_list or "," not in before
         is_text = situation.kind in ("writing", "task")
         if is_one and (is_text or (situation.kind == "about" and is_strong)):
             return before, effect

@@ -361,6 +361,7 @@ def read_situation(scope: str) -> Situation:
     text = " ".join(scope.replace("’", "'").split()).strip(" .,;:!?")
     text = _join_topics(re.sub(r" (?:that|which) (?:is|are) (?=about )", " ", text))
     text = _SAME_TEXTS.sub(r"\g<first> \g<join> to ", text)
+    text = _PART_OF_EMAILS.sub(lambda found: " to" if found["to"] else "", text)
     if _SECOND_CLAUSE.search(text) or _SECOND_TEXTS.search(text) or _PART_OF_TEXTS.match(text):
         return Situation("other")
     is_clause = re.match(r"(?:when|whenever|if|while|once|as soon as) ", text, re.I) is not None
@@ -887,6 +888,12 @@ _SAME_TEXTS = re.compile(
     re.I,
 )
 """The same kind of text to somebody else: "emails to my boss and in emails to my team"."""
+_PART_OF_EMAILS = re.compile(
+    r"(?:(?<=subject line)|(?<=subject lines)) (?:for|of|in) (?:an? |my |our |all |the |any )?"
+    r"(?:(?:e-?mails?|messages?|newsletters?)(?P<to> (?:to|for)(?= ))|(?:e-?mails?|messages?)$)",
+    re.I,
+)
+"""Texts of which a subject line is a part: "subject lines for emails to Kim" are to Kim."""
 _WHO = r"(?:(?:my|our|the|an?) [\w-]+(?: [A-ZÀ-Þ]\w+)?|[A-ZÀ-Þ]\w+|[a-z-]+s)"
 _SAME_TEXTS_FIRST = re.compile(
     rf"^(?P<first>(?i:in|for|with) (?P<genre>(?i:{GENRE})) (?:to|for) {_WHO}),? (?P<join>and|or) "
