@@ -1,4 +1,4 @@
-"""tools/golden.py notices what differs between two recordings, and knows what was renamed."""
+"""tools/golden.py notices what differs between two recordings."""
 
 from __future__ import annotations
 
@@ -30,29 +30,24 @@ RECORD: dict[str, Any] = {
 
 
 @pytest.fixture
-def golden(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The script as a module, with no name renamed."""
+def golden() -> ModuleType:
+    """The script as a module."""
     spec = importlib.util.spec_from_file_location("golden", SCRIPT)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    monkeypatch.setattr(module, "RENAMED", {table: {} for table in module.RENAMED})
-    monkeypatch.setattr(module, "ADDED", ())
     return module
 
 
-def write(folder: Path, record: Any, names: str = "old") -> Path:
+def write(folder: Path, record: Any) -> Path:
     (folder / "record").mkdir(parents=True)
     (folder / "record" / "feedback.json").write_text(json.dumps(record))
-    (folder / "where.json").write_text(json.dumps({"names": names}))
     return folder
 
 
-def compared(golden: ModuleType, folder: Path, changed: Any, names: str = "old") -> list[str]:
-    found: list[str] = golden.compare(
-        write(folder / "a", RECORD), write(folder / "b", changed, names)
-    )
+def compared(golden: ModuleType, folder: Path, changed: Any) -> list[str]:
+    found: list[str] = golden.compare(write(folder / "a", RECORD), write(folder / "b", changed))
     return found
 
 
@@ -123,70 +118,6 @@ def test_a_scenario_that_one_side_lacks_is_a_difference(golden: ModuleType, tmp_
     assert golden.compare(a, tmp_path / "b") == [f"feedback: not recorded in {tmp_path / 'b'}"]
     empty = tmp_path / "empty"
     assert golden.compare(empty, empty) == [f"nothing is recorded in {empty} and {empty}"]
-
-
-RENAMED = {
-    "keys": {"leakage": "side_effects"},
-    "stages": {"search": "find answers"},
-    "kinds": {"in_scope": "violation"},
-    "reasons": {"too short": "has too few words"},
-    "verdicts": {"taught": "learned"},
-    "paths": {r"(\w+)/exam/verdict/(\w+)": r"\1/exam/result/\2"},
-    "options": {"--icl": "--shots", "--engine": None},
-    "settings": {"keep": "anchors", "exam.near": "exam.close"},
-}
-
-
-def test_renamed_names_are_equal_and_unlisted_ones_are_not(
-    golden: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    text = json.dumps(RECORD)
-    for old, new in (
-        ('"leakage"', '"side_effects"'),
-        ('"search"', '"find answers"'),
-        ('"in_scope"', '"violation"'),
-        ('"too short"', '"has too few words"'),
-        ('"taught"', '"learned"'),
-        ('"verdict"', '"result"'),
-    ):
-        assert old in text
-        text = text.replace(old, new)
-    assert compared(golden, tmp_path / "before", json.loads(text), "new")
-    monkeypatch.setattr(golden, "RENAMED", RENAMED)
-    assert compared(golden, tmp_path / "after", json.loads(text), "new") == []
-    assert compared(golden, tmp_path / "old", RECORD, "new"), "the new code kept the old names"
-
-
-def test_a_key_that_is_gone_or_added_on_purpose_is_no_difference(
-    golden: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    changed = copy.deepcopy(RECORD)
-    del changed["feedback"]["exam"]["leakage"]
-    changed["feedback"]["exam"]["verdict"]["seed"] = 1
-    monkeypatch.setattr(golden, "RENAMED", {**golden.RENAMED, "keys": {"leakage": None}})
-    assert compared(golden, tmp_path / "one", changed, "new") == [
-        "feedback: feedback/exam/verdict/seed: new (1)"
-    ]
-    monkeypatch.setattr(golden, "ADDED", (r"\w+/exam/verdict/seed",))
-    assert compared(golden, tmp_path / "both", changed, "new") == []
-
-
-def test_command_lines_are_spelled_anew_on_request(
-    golden: ModuleType, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    words = ["compare", "--icl", "0,2", "--engine", "--set", "anchors.general=4", "--set"]
-    words.append('train.weights={"in_scope": {"sft": 1.0}}')
-    monkeypatch.setattr(golden, "RENAMED", RENAMED)
-    assert golden.spell(words, "old") == words
-    assert golden.spell(words, "new") == [
-        "compare",
-        "--shots",
-        "0,2",
-        "--set",
-        "anchors.general=4",
-        "--set",
-        'train.weights={"violation": {"sft": 1.0}}',
-    ]
 
 
 def test_no_record_holds_times_or_paths(golden: ModuleType) -> None:

@@ -1,6 +1,6 @@
 """Record whole runs on toy models, and compare two recordings byte for byte.
 
-    python tools/golden.py record OUT [--source SRC] [--only NAME,...] [--toys DIR] [--rename new]
+    python tools/golden.py record OUT [--source SRC] [--only NAME,...] [--toys DIR]
     python tools/golden.py compare A B [--only NAME,...]
 
 `record` runs the command line of the code in SRC (`python -m selfteach` with PYTHONPATH=SRC) on
@@ -13,9 +13,7 @@ reasons, exam.json, compare.json, the printed results with their verdicts, the h
 and merged weights, the ids of all requests with their answers, and the funnel of each stage. It
 holds no time, memory, date, path or version.
 
-`compare` prints the differences and exits with 1 where there are any. RENAMED tells it which names
-changed on purpose. It renames a record that was made with the old names (`--rename old`, the
-default) and leaves a record that was made with the new names (`--rename new`).
+`compare` prints the differences and exits with 1 where there are any.
 """
 
 from __future__ import annotations
@@ -37,32 +35,6 @@ from contextlib import ExitStack, closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-
-RENAMED: dict[str, dict[str, str | None]] = {
-    # Each table maps an old name, which this tool's command lines have, to its new name. None: the
-    # new code no longer has it. Once no code with the old names is compared any more, write the new
-    # ones into the scenarios and empty the tables.
-    # keys: of exam.json, compare.json, printed results and rows, at any depth.
-    "keys": {},
-    # stages: of the funnel and the dropped candidates. Those of requests are parts of their ids.
-    "stages": {},
-    # kinds: of examples (the values of "kind", and the kinds in `train.weights`).
-    "kinds": {},
-    # reasons: why a candidate was dropped, in full.
-    "reasons": {},
-    # sentences: parts of the sentence of a verdict.
-    "sentences": {},
-    # verdicts: the values of "word".
-    "verdicts": {},
-    # paths: regular expressions on a whole path as `compare` prints it, applied last.
-    "paths": {},
-    # options and commands: words of a command line, for `record --rename new`.
-    "options": {},
-    # settings: dotted keys after --set, for `record --rename new`; "keep" covers "keep.general".
-    "settings": {},
-}
-ADDED: tuple[str, ...] = ()
-"""Regular expressions on whole paths that only the record with the new names may have."""
 
 ROOT = Path(__file__).resolve().parents[1]
 PORT = 38917
@@ -314,14 +286,12 @@ class Recorder:
         out: the recording's folder.
         source: the folder that holds the package.
         toys: the folder with the toys, where all commands start.
-        rename: "new" spells options and settings as the code after RENAMED does.
     """
 
-    def __init__(self, out: Path, source: Path, toys: Path, rename: str) -> None:
+    def __init__(self, out: Path, source: Path, toys: Path) -> None:
         self.out = out.resolve()
         self.source = source.resolve()
         self.toys = toys.resolve()
-        self.rename = rename
         self.found: dict[str, Any] = {}
         self.environment = {
             **os.environ,
@@ -339,8 +309,8 @@ class Recorder:
         return self.out / "runs" / name
 
     def command(self, words: Sequence[str]) -> list[str]:
-        """Return the whole command line, in the spelling of the code that is recorded."""
-        return [sys.executable, "-m", "selfteach", *spell(words, self.rename)]
+        """Return the whole command line."""
+        return [sys.executable, "-m", "selfteach", *words]
 
     def run(self, *words: str, typed: str = "") -> Any:
         """Run one command to its end; return the JSON that it printed, or its text.
@@ -399,31 +369,6 @@ class Recorder:
         if adopts:
             found["requests"] = {stage: sorted(ids) for stage, ids in found["requests"].items()}
         self.keep(name, {**found, "printed": printed})
-
-
-def spell(words: Sequence[str], rename: str) -> list[str]:
-    """Return a command line with the new names of options and settings, if `rename` is "new"."""
-    if rename != "new":
-        return list(words)
-    spelled: list[str | None] = []
-    for place, word in enumerate(words):
-        if place and words[place - 1] == "--set":
-            spelled.append(spell_setting(word))
-        else:
-            spelled.append(RENAMED["options"].get(word, word))
-    return [word for word in spelled if word is not None]
-
-
-def spell_setting(item: str) -> str:
-    """Return `key=value` with the new key; in `train.weights` the kinds have new names too."""
-    key, value = item.split("=", 1)
-    for old, new in RENAMED["settings"].items():
-        if key == old or key.startswith(f"{old}."):
-            key = f"{new}{key[len(old) :]}"
-            break
-    for old, new in RENAMED["kinds"].items():
-        value = value.replace(f'"{old}"', f'"{new}"')
-    return f"{key}={value}"
 
 
 def as_sets(text: str) -> list[str]:
@@ -747,10 +692,10 @@ def chosen(only: str) -> list[str]:
     return [name for name in SCENARIOS if name in wanted]
 
 
-def record(out: Path, source: Path, toys: Path, only: str, rename: str) -> None:
+def record(out: Path, source: Path, toys: Path, only: str) -> None:
     """Record the chosen scenarios of the code in `source` into `out`."""
     names = chosen(only)
-    recorder = Recorder(out, source, toys, rename)
+    recorder = Recorder(out, source, toys)
     check_source(recorder)
     write_toys(recorder.toys)
     if not only:
@@ -806,11 +751,10 @@ def check_source(recorder: Recorder) -> None:
 
 
 def write_where(recorder: Recorder) -> None:
-    """Write where.json: which toys, names and machine this recording had."""
+    """Write where.json: which toys and machine this recording had."""
     import torch
 
     where = {
-        "names": recorder.rename,
         "toys": file_hash(recorder.toys / "sums.json"),
         "torch": torch.__version__,
         "instructions": torch.backends.cpu.get_cpu_capability(),
@@ -835,8 +779,7 @@ def compare(a: Path, b: Path, only: str = "") -> list[str]:
             missing = a if records[0] is None else b
             found = [f"{name}: not recorded in {missing}"]
         else:
-            flat = [rename_flat(flatten(r), w) for r, w in zip(records, where, strict=True)]
-            found = [f"{name}: {line}" for line in differences(*flat)]
+            found = [f"{name}: {line}" for line in differences(*map(flatten, records))]
         print(f"{name:<14} {'equal' if not found else f'{len(found)} differences'}")
         for line in found[:SHOWN]:
             print(f"  {line}")
@@ -859,79 +802,18 @@ def read_json(path: Path, default: Any) -> Any:
     return json.loads(path.read_text("utf-8")) if path.exists() else default
 
 
-Segments = tuple[str, ...]
-
-
-def flatten(value: Any, place: Segments = ()) -> dict[Segments, Any]:
+def flatten(value: Any, path: str = "") -> dict[str, Any]:
     """Return every number, text and empty container of a JSON value, by its path."""
     if isinstance(value, dict) and value:
         items = list(value.items())
     elif isinstance(value, list) and value:
         items = [(str(number), inner) for number, inner in enumerate(value)]
     else:
-        return {place: value}
-    found: dict[Segments, Any] = {}
+        return {path: value}
+    found: dict[str, Any] = {}
     for key, inner in items:
-        found |= flatten(inner, (*place, key))
+        found |= flatten(inner, f"{path}/{key}" if path else key)
     return found
-
-
-def rename_flat(flat: Mapping[Segments, Any], where: Mapping[str, Any]) -> dict[str, Any]:
-    """Return values by their printed path, with the new names if they were recorded with the old
-    ones.
-    """
-    if where.get("names") == "new":
-        return {"/".join(place): value for place, value in flat.items()}
-    found = {}
-    for place, value in flat.items():
-        path = rename_path(place)
-        if path is not None:
-            found[path] = rename_value(place, value)
-    return found
-
-
-def rename_path(place: Segments) -> str | None:
-    """Return a path with its new names; None where the new code no longer has it."""
-    segments = [rename_segment(place, number) for number in range(len(place))]
-    if None in segments:
-        return None
-    path = "/".join(str(segment) for segment in segments)
-    for pattern, new in RENAMED["paths"].items():
-        if re.fullmatch(pattern, path):
-            return None if new is None else re.sub(pattern, new, path, count=1)
-    return path
-
-
-def rename_segment(place: Segments, number: int) -> str | None:
-    """Return one name of a path anew. Names of runs, and of rows in a table by id, stay."""
-    segment = place[number]
-    section = place[1] if len(place) > 1 else ""
-    if number < 2:
-        return segment
-    if number == 2 and section in ("dropped", "funnel"):
-        return RENAMED["stages"].get(segment, segment)
-    if section == "funnel" and place[3] == "reasons" and number == 4:
-        return RENAMED["reasons"].get(segment, segment)
-    if place[number - 1] in ("objectives", "weights"):
-        return RENAMED["kinds"].get(segment, segment)
-    return RENAMED["keys"].get(segment, segment)
-
-
-INVERTED: tuple[str, ...] = ()
-"""Old keys whose new names say the opposite."""
-TABLE_OF = {"stage": "stages", "kind": "kinds", "reason": "reasons", "word": "verdicts"}
-
-
-def rename_value(place: Segments, value: Any) -> Any:
-    """Return a value with its new name, where its key says that it is a name."""
-    if place and place[-1] in INVERTED and isinstance(value, bool):
-        return not value
-    if place and place[-1] in ("sentence", "verdict") and isinstance(value, str):
-        for old, new in RENAMED["sentences"].items():
-            value = value.replace(old, str(new))
-        return value
-    table = TABLE_OF.get(place[-1] if place else "")
-    return RENAMED[table].get(value, value) if table and isinstance(value, str) else value
 
 
 def differences(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[str]:
@@ -941,8 +823,7 @@ def differences(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[str]:
         if path not in b:
             lines.append(f"{path}: gone (was {show(a[path])})")
         elif path not in a:
-            if not any(re.fullmatch(pattern, path) for pattern in ADDED):
-                lines.append(f"{path}: new ({show(b[path])})")
+            lines.append(f"{path}: new ({show(b[path])})")
         elif a[path] != b[path] or type(a[path]) is not type(b[path]):
             lines.append(f"{path}: {show(a[path])} -> {show(b[path])}")
     return lines
@@ -962,7 +843,6 @@ def main() -> None:
     recording.add_argument("out", type=Path)
     recording.add_argument("--source", type=Path, default=ROOT / "src")
     recording.add_argument("--toys", type=Path, default=None)
-    recording.add_argument("--rename", choices=["old", "new"], default="old")
     comparing = verbs.add_parser("compare")
     comparing.add_argument("a", type=Path)
     comparing.add_argument("b", type=Path)
@@ -971,7 +851,7 @@ def main() -> None:
     given = parser.parse_args()
     if given.verb == "record":
         toys = given.toys or given.out.resolve().parent / "toys"
-        record(given.out, given.source, toys, given.only, given.rename)
+        record(given.out, given.source, toys, given.only)
     else:
         sys.exit(1 if compare(given.a, given.b, given.only) else 0)
 
