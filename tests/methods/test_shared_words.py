@@ -46,6 +46,13 @@ def test_a_word_of_neighbors_is_not_shared():
     assert not {"open", "day", "router"} & set(found)
 
 
+def test_a_plural_is_no_second_word():
+    subject = Subject("opening hours", forbidden=False)
+    in_scope = ["Open the door?", "Which door is it?", "Where are the doors?"] * 2 + ["Doors?"]
+    found = shared_words.find_shared_words(Scripted({}, score), subject, "", in_scope, NEIGHBORS)
+    assert {"door", "doors"} & set(found) == {"door"}  # the more frequent one
+
+
 def write(request: Request) -> str:
     """Write about the word that is asked for, or about bread."""
     word = str(request.prompt).rpartition("Topic: ")[2].partition("\n")[0]

@@ -39,6 +39,9 @@ from selfteach.students.folder import find_student_folder, read_student
 from selfteach.students.gate import LessonRefused
 from selfteach.text import clean_text, format_count
 
+MINUTES_WITHOUT_HOURS = 100
+"""From here on a plan shows hours."""
+
 
 def check_before_run(
     method: str, resolved: ResolvedConfig, options: TeachOptions
@@ -261,9 +264,12 @@ def print_plan(plan: Mapping[str, Any], *, as_json: bool) -> None:
         print_json(plan)
         return
     for key, value in plan.items():
-        name = f"{key.replace('_', ' ')}:"
+        name = "time:" if key == "minutes" else f"{key.replace('_', ' ')}:"
         if value in ([], ""):
             print(name, "none")
+            continue
+        if key == "minutes":
+            print(name, format_minutes(value))
             continue
         if not isinstance(value, list) and "\n" not in str(value):
             print(name, value)
@@ -284,8 +290,16 @@ def describe_stage(stage: Mapping[str, Any]) -> str:
     if stage["trained_tokens"]:
         parts.append(f"{format_count(stage['trained_tokens'], 'tokens')} trained")
     if "minutes" in stage:
-        parts.insert(0, f"{stage['minutes']} min")
+        parts.insert(0, format_minutes(stage["minutes"]))
     return f"{stage['stage']}: {', '.join(parts) or 'only reads'}"
+
+
+def format_minutes(minutes: float) -> str:
+    """Format 8.3 as "8.3 min" and 205 as "3 h 25 min"."""
+    if minutes < MINUTES_WITHOUT_HOURS:
+        return f"{minutes} min"
+    hours, rest = divmod(round(minutes), 60)
+    return f"{hours} h {rest} min"
 
 
 def _indent_text(text: str) -> str:

@@ -19,6 +19,7 @@ from selfteach.generate.ask import GeneratedPrompt
 from selfteach.generate.subject import MIN_KIND_NATS, Subject
 from selfteach.generate.topic_members import measure_suggestion
 from selfteach.judge.occasion import list_content_words
+from selfteach.materials.inflection import to_singular
 from selfteach.methods.session import Session
 from selfteach.methods.write_prompts import write_scope_prompts
 from selfteach.models import Scorer
@@ -59,8 +60,11 @@ def find_shared_words(
         if count >= least and count / len(in_scope) >= MIN_RATIO * rate:
             telling.append(word)
     of_topic = {*list_content_words(subject.topic), *(name.lower() for name in subject.words)}
-    candidates = dict.fromkeys([*list_content_words(answer), *telling])
-    words = [word for word in candidates if word.isalpha() and word not in of_topic]
+    candidates: dict[str, str] = {}
+    for word in (*list_content_words(answer), *telling):
+        if word.isalpha() and word not in of_topic:
+            candidates.setdefault(to_singular(word), word)  # of "door" and "doors" one is enough
+    words = list(candidates.values())
     strength = measure_suggestion(scorer, subject.topic, words)
     chosen = [word for word, nats in zip(words, strength, strict=True) if nats < MIN_KIND_NATS]
     return chosen[:MAX_WORDS]
