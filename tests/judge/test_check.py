@@ -111,6 +111,18 @@ from selfteach.sentences import count_sentences
             ["42", "{a: 1}", 'Here: {"a": 1}', "[" * 100_000, ""],
         ),
         (
+            "format=code",
+            ["```\nx = 1\n```", "```python\na\n\nb\n```\n\n```\nc\n```\n", "```sh\nls -l"],
+            [
+                "x = 1",
+                "Here:\n```\nx = 1\n```",
+                "```\nx\n```\nThis sets x.",
+                "`x = 1`",
+                "",
+                "``` x ```",
+            ],
+        ),
+        (
             "format=list",
             ["- one\n- two", "So:\n 1. one", "• x", "● x", "▪ x", "So:\n· x"],
             ["one, two", "a - b", "1984. A year", "-5 degrees", "**bold**"],

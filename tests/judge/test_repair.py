@@ -117,6 +117,10 @@ def repair(check, answer, **options):
         ("not format=list", "I like:\n- cats\n- dogs", "I like: cats and dogs."),
         ("format=json", 'He said "hi".', '{"answer": "He said \\"hi\\"."}'),
         ("not format=json", '{"a": "hi", "b": ["you"]}', "Hi. You."),
+        ("format=code", "Here:\n```py\nx = 1\n```\nThis sets x.", "```py\nx = 1\n```"),
+        ("format=code", "One:\n```\na\n```\ntwo:\n```\nb", "```\na\n```\n\n```\nb"),
+        ("format=code", "It is `x`.", None),
+        ("not format=code", "```\nx\n```", None),
         ("language=de", "It is the sky.", None),
         ("spelling=british", "Colors of the theater.", "Colours of the theatre."),
         ("spelling=american", "The GREY centre.", "The GRAY center."),
@@ -405,7 +409,7 @@ CHECKS = [
     'ends "?"', 'ends "x y"', 'not ends "."', "not ends b", "contains a", 'contains "❤️"',
     'contains "—"', "not contains a", 'not contains "."', r'regex "[❤😘]\s*$"', r'not regex "\d"',
     r'not regex "\p{Lu}"', r'not regex "[\p{P}]"', r'not regex "\s"', "format=list",
-    'format="no list"', "format=json", "not format=json", "language=en", "not language=de",
+    'format="no list"', "format=json", "not format=json", "format=code", "language=en", "not language=de",
     "spelling=british",
 ]  # fmt: skip
 checks = st.recursive(

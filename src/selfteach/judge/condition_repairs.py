@@ -16,6 +16,7 @@ import regex
 
 from selfteach.judge.language import detect_languages
 from selfteach.judge.sentence_edits import (
+    CODE_BLOCK,
     LIST_ITEM,
     add_sentence,
     capitalize,
@@ -415,7 +416,9 @@ MAX_INLINE_WORDS = 6
 
 
 def write_format(value: str, text: str, meets: Meets) -> Iterator[str]:
-    """Yield a text as a list, a numbered list, without a list, or as a JSON object."""
+    """Yield a text as a list, a numbered list, without a list, as a JSON object, or its code
+    blocks alone.
+    """
     if value == "list":
         yield _write_list(text)
     elif value == "numbered":
@@ -425,6 +428,8 @@ def write_format(value: str, text: str, meets: Meets) -> Iterator[str]:
         yield _write_sentences(text)
     elif value == "json":
         yield json.dumps({"answer": text.strip()}, ensure_ascii=False)
+    elif value == "code" and (blocks := CODE_BLOCK.findall(text)):
+        yield "\n\n".join(block.strip() for block in blocks)
 
 
 def write_other_format(value: str, text: str, meets: Meets) -> Iterator[str]:

@@ -14,7 +14,7 @@ import regex
 
 from selfteach.errors import DataError
 from selfteach.judge.language import LANGUAGES, detect_languages
-from selfteach.judge.sentence_edits import LIST_ITEM, NUMBERED_ITEM, split_closing
+from selfteach.judge.sentence_edits import CODE_BLOCK, LIST_ITEM, NUMBERED_ITEM, split_closing
 from selfteach.materials.inflection import list_plurals
 from selfteach.materials.spelling import VARIETIES, is_spelled
 from selfteach.registry import did_you_mean
@@ -267,8 +267,14 @@ def _is_json(answer: str) -> bool:
         return False
 
 
+def is_code(answer: str) -> bool:
+    """Return whether the answer is fenced code blocks alone."""
+    return CODE_BLOCK.search(answer) is not None and not CODE_BLOCK.sub("", answer).strip()
+
+
 FORMATS: dict[str, AnswerTest] = {
     "json": _is_json,
+    "code": is_code,
     "list": lambda answer: LIST_ITEM.search(answer) is not None,
     "numbered": lambda answer: NUMBERED_ITEM.search(answer) is not None,
     "no list": lambda answer: LIST_ITEM.search(answer) is None,

@@ -23,6 +23,8 @@ _NO_DATE = (
     r"Oktober|November|Dezember)\s+(?:\d{4}|\p{Ll}))"
 )
 _STOP = rf"(?:[.)]\s+(?=\S)|[.)．）]\s*(?={UNSPACED})|、\s*(?=\S))"
+CODE_BLOCK = regex.compile(r"^ *```[^\n`]*\n.*?(?:^ *```[^\S\n]*$|\Z)", regex.M | regex.S)
+"""A fenced code block; one that a limit of tokens has cut is not closed."""
 NUMBERED_ITEM = regex.compile(rf"{_LEAD}{_NO_DATE}\d{{1,2}}{_STOP}", regex.M)
 """The beginning of a numbered line: "1. ", "2) ", "**1. ", "### 1. ", "1、"; not "3. Mai 1990"."""
 LIST_ITEM = regex.compile(rf"{_LEAD}{_NO_DATE}\d{{1,2}}{_STOP}|^\s{{0,8}}{_BULLET}", regex.M)

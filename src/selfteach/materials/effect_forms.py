@@ -134,7 +134,24 @@ _AFTER = rf"(?:,? (?P<after>{'|'.join((*AT_MOST, *AT_LEAST, *EXACT))}))?"
 _MARK = rf"(?:(?:any |an? |no |the )?(?:{'|'.join(MARKS)})s?)"
 _USED_MARK = rf"(?P<mark>(?:{'|'.join(USED_MARKS)})s?)"
 _BEFORE = "|".join((*AT_MOST, *AT_LEAST, *OVER, *UNDER, *EXACT))
-_LIST = r"(?:any |an? )?(?:(?:bullet(?:ed)?|numbered)[- ]?(?:points?|lists?)?|bullets|lists?)"
+_LIST = (
+    r"(?:any |an? )?(?:(?:short|brief|concise|clear|crisp|simple|plain|neat|tidy|chronological|"
+    r"easy) )?(?:(?:bullet(?:ed)?|numbered)[- ]?(?:points?|lists?)?|bullets|lists?)"
+)
+_CODE = (
+    r"(?:the |an? |some )?(?:(?:working|complete|raw|pure|plain|short|Python|SQL|JavaScript|Java|"
+    r"Bash|shell|source) )*code(?: ?(?:snippets?|blocks?|samples?|examples?))?"
+)
+_TALK = (
+    r"(?:explanations?|explaining|explanatory text|text|prose|words|commentary|descriptions?|"
+    r"introductions?|chatter|talk)"
+)
+_NO_TALK = (
+    rf"(?:,? (?:and )?nothing (?:else|more)|(?:,| and| but)? ?(?:with )?(?:no|without|never|skip|"
+    rf"omit|not)(?: any| an?| the)? {_TALK}(?:(?:,| and| or|, or)+ {_TALK})*(?: (?:before|around|"
+    r"after|beside|besides)(?:(?: and| or) after)?(?: (?:it|the (?:snippet|code|block)))?)?)"
+)
+_GIVE_CODE = rf"(?:{_ANSWER}|give|show|send|provide|return|output|post|use)(?: (?:me|us|them))?"
 _JSON = rf"(?:{_ANSWER} (?:in|with|as|using)|use|output|return)"
 _SEPARATOR = r"(?:,? (?:or|and) |, |/)"
 _LOWER = r"(?:lower[- ]?case|small(?= letters))"
@@ -375,6 +392,13 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         'not ends "?"',
     ),
     (rf"{_NOT} (?:say|saying) (?P<marks>[a-z]+)", check_no_word),
+    (
+        rf"{_GIVE_CODE}(?: (?:in|with|using))? (?:only|just|solely|nothing but|nothing except)"
+        rf"(?: (?:in|with))? {_CODE}{_NO_TALK}?|(?:only|just) {_GIVE_CODE}(?: (?:in|with))? "
+        rf"{_CODE}{_NO_TALK}?|{_GIVE_CODE}(?: (?:in|with|using))? {_CODE}(?: only| alone|"
+        rf"{_NO_TALK})+",
+        "format=code",
+    ),
     (
         (
             rf"{_JSON}(?: only)?(?: an?)?(?: (?:valid|raw))?(?: an?)? json(?: objects?| "
