@@ -53,7 +53,10 @@ NEAR_PER_QUESTION = 6
 """One of so many near requests asks about the addressee or the kind of text, one for something else
 that is written to the addressee, and one about something else where the rule names a topic.
 """
-OTHER_GENRES = (("speech", "poem", "song", "story"), ("toast", "report", "haiku"))
+OTHER_GENRES = (
+    ("speech", "poem", "song", "story", "riddle", "fairy tale", "quiz", "prayer", "play"),
+    ("toast", "report", "haiku"),
+)
 """What is written to the addressee beside the rule's genre: in training, and in the exam."""
 _TABLES = read_tables("situations.json")
 
