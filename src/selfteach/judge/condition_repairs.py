@@ -18,6 +18,7 @@ from selfteach.judge.language import detect_languages
 from selfteach.judge.sentence_edits import (
     CODE_BLOCK,
     LIST_ITEM,
+    SIGNATURE,
     add_sentence,
     capitalize,
     close_sentence,
@@ -25,9 +26,11 @@ from selfteach.judge.sentence_edits import (
     cut_at_clause,
     cut_item_mark,
     drop_cut_off_end,
+    ends_block,
     join_sentences,
     renumber_items,
     split_closing,
+    split_subject,
 )
 from selfteach.judge.word_edits import (
     Meets,
@@ -150,9 +153,13 @@ def _find_greetings(text: str) -> list[re.Match[str]]:
 
 
 def start_with(value: str, text: str, meets: Meets) -> Iterator[str]:
-    """Yield a text with the value before it, or in place of its greeting."""
-    text = text.strip()
-    lead = " ".join(value.split())
+    """Yield a text with the value before it, or in place of its greeting, below a subject line."""
+    subject, body = split_subject(text.strip())
+    for started in _start_body(" ".join(value.split()), body):
+        yield subject + started
+
+
+def _start_body(lead: str, text: str) -> Iterator[str]:
     if text[:1].isupper():
         lead = capitalize(lead)
     greetings = _find_greetings(text)
@@ -172,13 +179,16 @@ def start_with(value: str, text: str, meets: Meets) -> Iterator[str]:
         yield f"{lead} {fitting or text}"
     elif not lead[-1].isalnum():
         yield f"{lead} {text}"
-        yield lead + text
+        if lead[-1] in _OPENERS:
+            yield lead + text
     elif _PRONOUN.match(lead):
         yield f"{lead} {fitting or text}"
     else:
         yield f"{lead}, {fitting}" if fitting else f"{lead}: {text}"
 
 
+_OPENERS = "\"'“‘«„(([{*_`#¡¿"
+"""Marks that stand before a word without a space."""
 _OPINION = re.compile(
     r"I (?:(?:think|believe|guess|suppose|would say|am sure|'d say)(?: that)?|know that),? "
     r"(?!(?:of|in|about|so|not|how|what|where|when|why|who|which|whether|if|to|you|him|her|me|us|"
@@ -229,9 +239,27 @@ def end_with(value: str, text: str, meets: Meets) -> Iterator[str]:
     if regex.search(PICTURE, tail):
         yield f"{text} {tail}"
     elif any(map(str.isalnum, tail)):
+        body, closing = split_closing(text)
+        if closing:
+            yield from _sign(tail, body, closing)
         sentence = close_sentence(capitalize(tail)) if tail[-1].isalnum() else capitalize(tail)
         yield add_sentence(text, sentence)
         yield join_sentences(close_sentence(text), sentence)
+
+
+_SIGN_OFF = re.compile(r"\b(?:regards|wishes|best|sincerely|yours|cheers|love|thanks)\b", re.I)
+
+
+def _sign(tail: str, body: str, closing: str) -> Iterator[str]:
+    """Yield a letter whose signature is the tail, or whose last line, a name, is the tail."""
+    if _SIGN_OFF.search(tail):
+        yield f"{body.rstrip()}\n\n{tail}"
+        return
+    lines = closing.split("\n")
+    if SIGNATURE.fullmatch(lines[-1].strip()):
+        yield body + "\n".join([*lines[:-1], tail])
+    else:
+        yield f"{body}{closing}\n{tail}"
 
 
 def drop_end(value: str, text: str, meets: Meets) -> Iterator[str]:
@@ -290,7 +318,7 @@ def add_item(value: str, text: str, meets: Meets) -> Iterator[str]:
     A word has no place that fits; only a statement brings it.
     """
     if regex.search(PICTURE, value) and not any(map(str.isalpha, value)):
-        yield from _place_picture(value.strip(), text)
+        yield from _place_picture(value.strip(), text, meets)
     elif not any(map(str.isalnum, value)):
         yield from _add_mark(value.strip(), text)
 
@@ -311,7 +339,7 @@ def add_member(value: str, text: str, meets: Meets) -> Iterator[str]:
             known = [run for run in runs if run in members and run not in own]
             ranked = sorted(own, key=lambda run: _rank_picture(run[: len(run) // repeats]))
             for member in _rotate((ranked or known)[:MAX_MEMBERS], text):
-                yield from _place_picture(member, text)
+                yield from _place_picture(member, text, meets)
             break
     for mark in _MARKS:
         if meets(mark):
@@ -330,14 +358,17 @@ def _rotate(items: Sequence[str], text: str) -> list[str]:
     return [*items[start:], *items[:start]]
 
 
-def _place_picture(picture: str, text: str) -> Iterator[str]:
+def _place_picture(picture: str, text: str, meets: Meets) -> Iterator[str]:
     """Yield a text with an emoji before it, after its last sentence, and after its first.
 
-    Before it comes first: there a single token decides, which is what a model learns soonest.
+    Before it comes first: there a single token decides, which is what a model learns soonest. A
+    subject line stays above it, if the goal allows that.
     """
     body, closing = split_closing(drop_cut_off_end(text).rstrip())
-    yield f"{picture} {body}{closing}"
-    yield f"{body.rstrip()} {picture}{closing}"
+    subject, message = split_subject(body)
+    below = f"{subject}{picture} {message}{closing}"
+    yield below if meets(below) else f"{picture} {body}{closing}"
+    yield join_sentences(body.rstrip(), picture) + closing
     first = split_pieces(body)[:1]
     if first and first[0] != body:
         sentence = first[0].rstrip()
@@ -355,7 +386,9 @@ def _add_mark(mark: str, text: str) -> Iterator[str]:
         for question in _rotate(_QUESTIONS[known], text) if known else ():
             yield add_sentence(f"{body}{closing}", question)
     elif mark in ("!", "…", "...", "."):
-        yield re.sub(r"[.!…,;:]*\s*$", "", body) + mark + closing
+        bare = re.sub(r"[.!…,;:。！]*\s*$", "", body)
+        if not bare.endswith(("?", "？")) and not ends_block(bare):
+            yield bare + mark + closing
         first = "".join(split_pieces(body)[:1]).rstrip()
         if first.endswith(".") and not first.endswith(".."):  # "Dr. Smith came." is one sentence
             yield first[:-1] + mark + body[len(first) :] + closing
@@ -373,8 +406,10 @@ def remove_text(value: str, text: str, meets: Meets) -> Iterator[str]:
     """Yield a text without what breaks the goal.
 
     Marks, numbers and emoji are rewritten; an item of an enumeration, a clause or a sentence that
-    holds the words is dropped.
+    holds the words is dropped. What breaks it within a code block has no repair.
     """
+    if not all(map(meets, CODE_BLOCK.findall(text))):
+        return
     plain = rewrite_marks(text, meets)
     yield plain
     yield from change_case(text, meets)
@@ -389,23 +424,37 @@ def remove_text(value: str, text: str, meets: Meets) -> Iterator[str]:
 
 def _drop_sentences(text: str, meets: Meets) -> str:
     """Return a text without the sentences that break the goal."""
-    kept = "".join(piece for piece in split_pieces(text) if meets(piece))
-    return renumber_items(kept, text).strip()
+    pieces = split_pieces(text)
+    return _join_kept([piece if meets(piece) else "" for piece in pieces], pieces, text)
+
+
+def _join_kept(kept: Sequence[str], pieces: Sequence[str], text: str) -> str:
+    """Return what is kept of each piece of a text. Where the last sentence of a paragraph is
+    dropped, the paragraph ends before it.
+    """
+    found = ""
+    for own, piece in zip(kept, pieces, strict=True):
+        space = piece[len(piece.rstrip()) :]
+        if own:
+            found += own
+        elif found and space.count("\n") > found[len(found.rstrip()) :].count("\n"):
+            found = found.rstrip() + space
+    return renumber_items(found, text).strip()
 
 
 def _edit_sentences(text: str, meets: Meets) -> str:
     """Return a text whose breaking sentences lose an item or a clause; if none fits, they go."""
+    pieces = split_pieces(text)
     kept = []
-    for piece in split_pieces(text):
+    for piece in pieces:
         if meets(piece):
             kept.append(piece)
             continue
         bare = piece.rstrip()
         shorter = next(drop_from_enumeration(bare, meets), None)
         shorter = shorter or next(cut_at_clause(bare, meets), None)
-        if shorter:
-            kept.append(shorter + piece[len(bare) :])
-    return renumber_items("".join(kept), text).strip()
+        kept.append(shorter + piece[len(bare) :] if shorter else "")
+    return _join_kept(kept, pieces, text)
 
 
 # -------------------------------------------------------------------------------------------------
@@ -419,6 +468,8 @@ def write_format(value: str, text: str, meets: Meets) -> Iterator[str]:
     """Yield a text as a list, a numbered list, without a list, as a JSON object, or its code
     blocks alone.
     """
+    if value in ("list", "numbered") and CODE_BLOCK.search(text):
+        return
     if value == "list":
         yield _write_list(text)
     elif value == "numbered":

@@ -14,7 +14,14 @@ import regex
 
 from selfteach.errors import DataError
 from selfteach.judge.language import LANGUAGES, detect_languages
-from selfteach.judge.sentence_edits import CODE_BLOCK, LIST_ITEM, NUMBERED_ITEM, split_closing
+from selfteach.judge.sentence_edits import (
+    CODE_BLOCK,
+    LIST_ITEM,
+    NUMBERED_ITEM,
+    SIGNATURE,
+    split_closing,
+    split_subject,
+)
 from selfteach.materials.inflection import list_plurals
 from selfteach.materials.spelling import VARIETIES, is_spelled
 from selfteach.registry import did_you_mean
@@ -215,7 +222,6 @@ def count_characters(text: str) -> int:
     return len(regex.findall(r"\X", text.strip()))
 
 
-_SUBJECT = re.compile(r"\A[\s*]*subject:[^\n]*\n+", re.I)
 _SALUTATION = re.compile(
     r"(?:dear(?:est)?|hi|hello|hey|greetings|to whom|good (?:morning|afternoon|evening|day)|hallo|"
     r"sehr geehrt\w*|liebe[rs]?|guten (?:tag|morgen|abend)|ch(?:er|ère)s?|bonjour|hola|"
@@ -230,7 +236,7 @@ def count_paragraphs(text: str) -> int:
     The subject, the salutation and the signature of a letter are none.
     """
     text = re.sub(r"\r\n?", "\n", text.strip())
-    body, _ = split_closing(_SUBJECT.sub("", text))
+    body, _ = split_closing(split_subject(text)[1])
     blocks = re.split(r"\n[^\S\n]*\n\s*", body.strip())
     has_salutation = len(blocks) > 1 and _SALUTATION.fullmatch(blocks[0].strip())
     return len(blocks) - bool(has_salutation)
@@ -288,14 +294,10 @@ def _format(value: str) -> AnswerTest:
     return FORMATS[name]
 
 
-_SIGNATURE = regex.compile(r"\[[^\]]*\]|\p{Lu}[\w.'’-]*(?: \p{Lu}[\w.'’-]*){0,3}")
-"""A name as the last line: "Tom", "Julia Brandt", "[Your name]"."""
-
-
 def _cut_signature(answer: str) -> str:
     """Return an answer without a name in its last line, and without the comma before it."""
     body, line_break, last = answer.rstrip().rpartition("\n")
-    if not line_break or not _SIGNATURE.fullmatch(last.strip()):
+    if not line_break or not SIGNATURE.fullmatch(last.strip()):
         return answer
     return body.rstrip().removesuffix(",")
 
@@ -332,7 +334,7 @@ def _edge(is_end: bool) -> Callable[[str], AnswerTest]:
         edge = regex.compile(rf"{body}\Z" if is_end else rf"\A{body}")
 
         def holds(answer: str) -> bool:
-            shorter = _cut_signature(answer) if is_end and is_word else _SUBJECT.sub("", answer)
+            shorter = _cut_signature(answer) if is_end and is_word else split_subject(answer)[1]
             texts = (*_spell_variants(answer), *_spell_variants(shorter))
             bare = (" ".join(re.sub(skipped, "", fold_case(text)).split()) for text in texts)
             return any(edge.search(text) for text in bare)

@@ -47,8 +47,9 @@ def leave_out_violations(texts: Sequence[str], find_violations: FindViolations) 
         whole = [n for n, bad in zip(lengths, islice(flags, len(own)), strict=True) if not bad]
         beginning = "".join(own[: max(whole, default=0)])
         rest = "".join(keep_clear_sentences(own, list(islice(flags, len(own)))))
-        found = renumber_items(rest, text) if LIST_ITEM.search(text) else beginning or rest
-        revised.append(found.rstrip() if is_enough_left(found, text) else "")
+        options = [renumber_items(rest, text)] if LIST_ITEM.search(text) else [beginning, rest]
+        enough = (found for found in options if is_enough_left(found, text))
+        revised.append(next(enough, "").rstrip())
     return revised
 
 

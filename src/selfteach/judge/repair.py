@@ -232,6 +232,19 @@ class FixedGoal:
         return [text] if self.meets(text) else []
 
 
+_YES_OR_NO = ({"yes", "no"}, {"ja", "nein"}, {"oui", "non"}, {"sí", "no"}, {"true", "false"})
+
+
+def _says_yes_or_no(parts: Sequence[Goal]) -> bool:
+    """Return whether goals want an answer to begin with yes or with no: a repair would guess."""
+    values = {
+        part.condition.value.strip(" .,!").casefold()
+        for part in parts
+        if isinstance(part, ConditionGoal) and part.wanted and part.condition.name == "starts"
+    }
+    return any(answers <= values for answers in _YES_OR_NO)
+
+
 def _make_goal(check: Check, wanted: bool) -> Goal:
     """Return the goal of a check: "not (a or b)" wants that a does not hold and b does not."""
     match check:
@@ -241,7 +254,9 @@ def _make_goal(check: Check, wanted: bool) -> Goal:
             return _make_goal(check.check, not wanted)
         case JoinedChecks():
             parts = tuple(_make_goal(part, wanted) for part in check.checks)
-            return AllGoals(parts) if (check.word == "and") == wanted else AnyGoal(parts)
+            if (check.word == "and") == wanted:
+                return AllGoals(parts)
+            return FixedGoal(check, wanted) if _says_yes_or_no(parts) else AnyGoal(parts)
         case Condition():
             return ConditionGoal(check, wanted)
         case _:

@@ -37,6 +37,24 @@ SAME_SENTENCE = 0.6
 """From this similarity on, a sentence says something else about the same thing as a statement."""
 
 
+_SUBJECT = re.compile(r"\A[\s*]*subject:[^\n]*\n+", re.I)
+SIGNATURE = regex.compile(r"\[[^\]]*\]|\p{Lu}[\w.'’-]*(?: \p{Lu}[\w.'’-]*){0,3}")
+"""A name as the last line: "Tom", "Julia Brandt", "[Your name]"."""
+_BLOCK_END = re.compile(r"(?:\A|\n) *(?:```|\|[^\n]*\|)[ \t]*\Z")
+
+
+def split_subject(text: str) -> tuple[str, str]:
+    """Return the subject line of an email with the empty lines below it, and the rest."""
+    found = _SUBJECT.match(text)
+    end = found.end() if found else 0
+    return text[:end], text[end:]
+
+
+def ends_block(text: str) -> bool:
+    """Return whether a text ends with a code block or a table, to which no mark can be added."""
+    return _BLOCK_END.search(text) is not None
+
+
 def split_closing(text: str) -> tuple[str, str]:
     """Return a text and the signature below its last sentence: "Best,\\nTom"."""
     lines = text.rstrip().split("\n")
@@ -72,6 +90,8 @@ def join_sentences(left: str, right: str) -> str:
     left, right = left.rstrip(), right.lstrip()
     if not left or not right:
         return left or right
+    if ends_block(left):
+        return f"{left}\n\n{right}"
     return left + right if _UNSPACED_END.search(left) else f"{left} {right}"
 
 
@@ -130,7 +150,7 @@ def _list_items(text: str) -> list[_Item]:
 def close_sentence(text: str, mark: str = ".") -> str:
     """Return a text with a mark at its end, unless it ends a sentence."""
     text = text.rstrip()
-    if not text or ends_sentence(text):
+    if not text or ends_sentence(text) or ends_block(text):
         return text
     if mark == "." and regex.match(UNSPACED, text[-1]):
         mark = "。"

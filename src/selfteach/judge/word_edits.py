@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 import regex
 
 from selfteach.judge.language import detect_languages
+from selfteach.judge.sentence_edits import capitalize
 from selfteach.materials.inflection import begins_with_vowel_sound, list_plurals
 from selfteach.number_words import DOLLARS, spell_numbers, write_dollars
 from selfteach.sentences import END_CHARS, PICTURE, ends_with_abbreviation
@@ -108,7 +109,8 @@ _MARK_EDITS: tuple[tuple[str, str, str | Callable[[re.Match[str]], str]], ...] =
     ("…", r"…+(?=(\s+\w)?)", _write_ellipsis),
     ("!", r"¡", ""),
     ("!", r"!+(?=\?)|(?<=\?)!+", ""),
-    ("!", r"[!！]+", "."),
+    ("!", r"！+", "。"),
+    ("!", r"!+", "."),
     (";", r";\s+(\w)", _open_sentence),
     (";", r";", "."),
     ("—", r"\s*—\s*", ", "),
@@ -205,8 +207,13 @@ def _spell_forbidden_numbers(text: str, meets: Meets) -> str:
     """Write out the numbers that break a goal; the numbers of a list become bullets."""
     if not meets("1") and not meets("2"):
         text = re.sub(r"^(\s*)\d{1,2}[.)](?=\s)", r"\1-", text, flags=re.M)
-    spelled = _NUMBER.sub(lambda found: _spell_forbidden(found[0], meets), text)
-    return spelled if spelled == text else _SENTENCE_START.sub(_capitalize_start, spelled)
+
+    def spell(found: re.Match[str]) -> str:
+        words = _spell_forbidden(found[0], meets)
+        is_first = words != found[0] and _begins_sentence(found.string, found.start())
+        return capitalize(words) if is_first else words
+
+    return _NUMBER.sub(spell, text)
 
 
 _DECIMAL_COMMA = re.compile(r"\d,(?!\d{3}(?:\D|$))\d")
@@ -217,14 +224,14 @@ def _spell_forbidden(number: str, meets: Meets) -> str:
     return number if meets(number) or _DECIMAL_COMMA.search(number) else spell_numbers(number)
 
 
-_SENTENCE_START = re.compile(r"(\A|[.!?]\s+|\n\s*)([a-z])")
+_SENTENCE_END = re.compile(r"(?:\A|[.!?]\s+|\n\s*)\Z")
 
 
-def _capitalize_start(found: re.Match[str]) -> str:
-    before = found.string[: found.start() + 1]
-    if ends_with_abbreviation(before[-END_CHARS:]):
-        return found[0]
-    return found[1] + found[2].upper()
+def _begins_sentence(text: str, place: int) -> bool:
+    """Return whether a sentence begins at a place of a text."""
+    before = text[:place]
+    is_end = _SENTENCE_END.search(before[-END_CHARS:]) is not None
+    return is_end and not ends_with_abbreviation(before.rstrip()[-END_CHARS:])
 
 
 def _tidy(text: str) -> str:

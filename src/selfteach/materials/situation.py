@@ -241,12 +241,13 @@ _TOPIC_FORMS = [
         r"(?P<topic>(?!questions?\b|same\b)[a-z]+(?: [a-z]+)?)(?<! is)(?: is| are)?",
         r"(?:topics|subjects|matters|questions) (?:of|like|such as) (?P<topic>.+)",
         r"(?:(?:.*\b)?ask(?:s|ed|ing)?(?: you| me| us)? )?(?:(?:all|any|the|my|our|an?|some) )*"
+        r"(?:(?:simple|easy|specific|general|basic|detailed|short|quick) )?"
         r"(?P<topic>(?!(?:simple|easy|difficult|hard|short|long|complex|complicated|basic|quick|"
         r"other|open|more|tough|tricky|general|nobody|somebody|someone|anyone|anybody|everyone|"
         r"everybody|he|she|it|they|who|no|one|an?|the|any|some|my|our|this|that|same|such|these|"
         r"yes-or-no|yes-no|follow-up|rhetorical|trick|silly|stupid|direct|specific|detailed|"
         r"second|new|good|bad|weird|strange|random|serious|funny|great|few|two|three|many|"
-        r"several)\b)[a-z-]+) (?:questions?|answers?|advice|tips)",
+        r"several)\b)(?:(?-i:[A-Z])\w+ )?[a-z-]+) (?:questions?|answers?|advice|tips)",
     )
 ]
 _FINITE = re.compile(
@@ -361,6 +362,9 @@ def read_situation(scope: str) -> Situation:
     text = " ".join(scope.replace("’", "'").split()).strip(" .,;:!?")
     text = _join_topics(re.sub(r" (?:that|which) (?:is|are) (?=about )", " ", text))
     text = _SAME_TEXTS.sub(r"\g<first> \g<join> to ", text)
+    text = _TRANSLATED_TO.sub(r"\g<what> into ", text)
+    text = re.sub(r"^translations? (?=(?:.* )?into [A-Z])", "translating ", text)
+    text = _QUESTIONS_FROM.sub("", _ANSWERS_TO.sub("", text))
     text = _PART_OF_EMAILS.sub(lambda found: " to" if found["to"] else "", text)
     if _SECOND_CLAUSE.search(text) or _SECOND_TEXTS.search(text) or _PART_OF_TEXTS.match(text):
         return Situation("other")
@@ -888,6 +892,20 @@ _SAME_TEXTS = re.compile(
     re.I,
 )
 """The same kind of text to somebody else: "emails to my boss and in emails to my team"."""
+_TRANSLATED_TO = re.compile(
+    r"(?P<what>\b[Tt]ranslat\w+(?: [a-z]+){0,3}) to (?=[A-Z][a-z]*(?:ish|an|ese|ch|ic|ew)\b)"
+)
+"""A language, and nobody who is written to: "translating to German"."""
+_ANSWERS_TO = re.compile(
+    r"^(?:in )?(?:your |my |our |the |all |any )*(?:answers|repl(?:y|ies)|responses?) to "
+    r"(?=(?:[\w/-]+ ){0,3}questions?\b(?! from\b))",
+    re.I,
+)
+"""What is before the questions that are meant: "your answers to questions about history"."""
+_QUESTIONS_FROM = re.compile(
+    r"(?<=\bto )(?:questions?|inquir(?:y|ies)|enquir(?:y|ies)|requests?|messages?) from ", re.I
+)
+"""What somebody sends who is answered: "replies to questions from clients"."""
 _PART_OF_EMAILS = re.compile(
     r"(?:(?<=subject line)|(?<=subject lines)) (?:for|of|in) (?:an? |my |our |all |the |any )?"
     r"(?:(?:e-?mails?|messages?|newsletters?)(?P<to> (?:to|for)(?= ))|(?:e-?mails?|messages?)$)",

@@ -140,6 +140,10 @@ class RuleScores:
         """Return the share of kept answers of both kinds, as text."""
         return format_kept(self.both(arm))
 
+    def percent_of_all(self, arm: str) -> str:
+        """Return the share of kept answers of both kinds to all questions, as text."""
+        return format_kept([float(kept) for kept in (*self.greedy[arm], *self.sampled[arm])])
+
 
 @dataclass(frozen=True)
 class RuleScorer:
@@ -377,7 +381,7 @@ class RuleScorer:
         scores: RuleScores = state.scores
         effects = state.side_effects
         percent = {arm: scores.percent(arm) for arm in scores.greedy}
-        start = f"the base keeps the rule in {percent['base']} of its answers"
+        start = f"the base keeps the rule in {scores.percent_of_all('base')} of its answers"
         if state.tuned is None:
             return self.explain_untrained(start)
         objections, undecided = self.find_objections(state, "tuned")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from itertools import takewhile
 
+from rapidfuzz.distance import Levenshtein
+
 from selfteach.generate.search import RepairTexts
 from selfteach.judge import ViolationJudge
 from selfteach.judge.leave_out import leave_out_violations
@@ -47,16 +49,27 @@ def make_repair(
 
 
 def choose_repair(options: Sequence[str], text: str, turn: int) -> str:
-    """Return the repair that differs earliest from the text; equally early ones take turns.
+    """Return the repair that changes the fewest words; of equal ones that which differs earliest
+    from the text, and equally early ones take turns. Of beginnings of the text it is the shortest.
 
     What a repair changes first decides whether a small model learns it: its later tokens follow
-    from its earlier ones.
+    from its earlier ones. An answer that ends soon leaves room below a limit of length.
     """
     if not options:
         return ""
+    if not all(is_beginning(option, text) for option in options):
+        words = text.split()
+        changes = [Levenshtein.distance(words, option.split()) for option in options]
+        fewest = min(changes)
+        options = [option for option, n in zip(options, changes, strict=True) if n == fewest]
     shared = [count_shared(option, text) for option in options]
     earliest = [option for option, n in zip(options, shared, strict=True) if n == min(shared)]
     return earliest[turn % len(earliest)]
+
+
+def is_beginning(option: str, text: str) -> bool:
+    """Return whether a repair is the beginning of a text, but for the mark at its end."""
+    return text.startswith(option[:-1])
 
 
 def count_shared(first: str, second: str) -> int:

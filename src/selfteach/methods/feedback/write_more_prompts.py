@@ -20,6 +20,7 @@ from selfteach.generate.ask import (
 from selfteach.generate.few_shot import EXAM_REQUESTS, REQUESTS
 from selfteach.generate.situations import Occasion, build_requests, list_forms
 from selfteach.generate.subject import Subject
+from selfteach.judge.check import Check
 from selfteach.materials.situation import Situation, has_built_requests
 from selfteach.methods.feedback.request_forms import asks_for_nothing, choose_forms
 from selfteach.methods.feedback.rule_check import make_topic_detector
@@ -28,6 +29,7 @@ from selfteach.methods.session import Session
 from selfteach.methods.write_prompts import group_by_scope, make_novelty_check, write_scope_prompts
 from selfteach.run.stage_labels import label_stage
 from selfteach.select.clusters import compute_quotas
+from selfteach.select.other_names import make_name_check
 
 LIST_LENGTH = 4
 """How many prompts the model sees before it writes another one like them."""
@@ -177,10 +179,11 @@ def write_name_prompts(
     Args:
         names: the most certain ones first.
     """
-    texts = [prompt.text.lower() for prompt in parts["train"] if prompt.scope == "target"]
+    texts = [prompt.text for prompt in parts["train"] if prompt.scope == "target"]
     lacks = {}
     for name in names[:MAX_ASKED_NAMES]:
-        count = sum(name.lower() in text for text in texts)
+        check = make_name_check(name)
+        count = sum(not check.keeps(text) for text in texts)
         if count < PROMPTS_PER_NAME:
             lacks[name] = PROMPTS_PER_NAME - count
     wanted = dict.fromkeys(names[:MAX_EXAM_NAMES], 1)
@@ -207,9 +210,10 @@ def _write_about_names(
     kept: list[GeneratedPrompt] = []
     with session.run.ledger.open_funnel(label) as funnel:
         for name, lack in lacks.items():
+            check = make_name_check(name)
 
-            def find_fault(text: str, name: str = name) -> str:
-                return is_new(text) if name.lower() in text.lower() else "does not name it"
+            def find_fault(text: str, check: Check = check) -> str:
+                return "does not name it" if check.keeps(text) else is_new(text)
 
             generated = generate_prompts(
                 session.base, Subject(name), "target", lack, find_fault, range(1), seed, forms
