@@ -111,6 +111,9 @@ FORMS = {
         r'regex "\\*\\*[^*\\s][^*]*\\*\\*|(?<!\\w)__[^_\\s][^_]*__(?![\\w(])|<b>"'
     ),
     "Use code blocks.": 'contains "```"',
+    "Answer with nothing but the code block.": "format=code",
+    "Respond with only a code snippet, without any explanations before or after it.": "format=code",
+    "Show code without explanations.": "format=code",
     "Include the number 12/345.": 'contains "12/345"',
     "Don't mention dogs, don't mention cats.": 'not contains "dog" and not contains "cat"',
     "We don't discuss salaries here.": 'not contains "salary"',

@@ -289,6 +289,14 @@ SITUATIONS = {
     "subject lines for newsletters": Situation("task", "newsletter subject line"),
     "subject lines for emails to Kim": Situation("writing", "subject line", "Kim", ("Kim",)),
     "subject lines of my emails": Situation("task", "subject line"),
+    "translating texts to German": Situation("task", "German translation"),
+    "translations to French": Situation("task", "French translation"),
+    "your answers to questions about history": Situation("about", topic="history"),
+    "replies to questions from clients": Situation(
+        "writing", "reply", "clients", ("clients", "a client")
+    ),
+    "specific Python coding questions": Situation("about", topic="Python coding"),
+    "simple questions": Situation("about", topic="simple questions"),
     "letters to my pen pal in Norway": Situation(
         "writing", "letter", "my pen pal in Norway", ("my pen pal in Norway",)
     ),
