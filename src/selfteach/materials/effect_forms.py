@@ -979,6 +979,11 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         rf"(?:refer|point|direct|send)(?: {THEM})? to (?P<what>(?!.* as ).+)",
         check_said,
     ),
+    (
+        rf"(?:offer|give|send|provide|share)(?: {THEM})? (?:an? |the |our |their )?"
+        r"(?P<what>(?:\d+ ?% (?:off )?)?(?:[a-z]+ ){0,2}(?:code|coupon|voucher):? [A-Za-z]+\d+)",
+        check_said,
+    ),
     (r"(?:recommend|suggest|advise)(?: to)? (?!against )(?P<what>.+)", check_recommended),
     (
         rf"(?:ask|put|add|have|include) (?:(?:me|us|them|the user) )?(?:an?|one) (?:\w+-?\w* )?"
