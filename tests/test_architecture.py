@@ -55,6 +55,7 @@ ORDER = [
     "serve",
     "results",
     "api",
+    "python_words",
     "package",
     "lazy",
     "commands",

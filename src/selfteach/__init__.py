@@ -72,8 +72,11 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'selfteach' has no attribute {name!r}")
     if name in MODULES:
         return importlib.import_module(f"selfteach.{name}")
-    module = "selfteach.results" if name in RESULTS else "selfteach.api"
-    return getattr(importlib.import_module(module), name)
+    if name in RESULTS:
+        return getattr(importlib.import_module("selfteach.results"), name)
+    words = importlib.import_module("selfteach.python_words")
+    api = importlib.import_module("selfteach.api")
+    return words.raise_with_keywords(getattr(api, name))
 
 
 def __dir__() -> list[str]:

@@ -887,7 +887,7 @@ def check_numbers(
     good = [isinstance(number, int | float) and fits(number) for number in numbers]
     if not all(good) or (needed and not good):
         raise UsageError(
-            f"{list(numbers)} is no list of numbers.", where=where, cure='Write it like "0,1,4".'
+            f"{list(numbers)} is no list of numbers.", where=where, cure="Write it like 0,1,4."
         )
     return list(numbers)
 

@@ -5,6 +5,8 @@ Each error names the fault, the place and the cure, and carries the program's ex
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 OUT_OF_MEMORY_WORDS = (
     "out of memory",
     "can't allocate memory",
@@ -56,8 +58,16 @@ class SelfteachError(Exception):
         self.what = what
         self.where = str(where)
         self.cure = cure
-        place = f"{where}:" if self.where else ""
-        super().__init__(" ".join(filter(None, (place, what, cure))).replace(" \n", "\n"))
+        super().__init__(self._join())
+
+    def _join(self) -> str:
+        place = f"{self.where}:" if self.where else ""
+        return " ".join(filter(None, (place, self.what, self.cure))).replace(" \n", "\n")
+
+    def reword(self, change: Callable[[str], str]) -> None:
+        """Change the words of the fault, the place and the cure."""
+        self.what, self.where, self.cure = map(change, (self.what, self.where, self.cure))
+        self.args = (self._join(),)
 
 
 def get_first_line(fault: BaseException) -> str:

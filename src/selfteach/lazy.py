@@ -26,7 +26,9 @@ class CallableModule(ModuleType):
 
     def __call__(self, *args: Any, **keywords: Any) -> Any:
         """Call the function; see its documentation in `selfteach.api`."""
-        return find_function(self)(*args, **keywords)
+        from selfteach.python_words import raise_with_keywords
+
+        return raise_with_keywords(find_function(self))(*args, **keywords)
 
 
 def find_function(module: ModuleType) -> Callable[..., Any]:
