@@ -176,3 +176,22 @@ def test_bounds_on_words_count_characters_where_the_check_does(answer: str) -> N
     (shortest,) = make_checks("too short", [answer])
     assert not keeps_check(shortest, answer)
     assert keeps_check(shortest, f"{answer} {answer}")
+
+
+@pytest.mark.parametrize(
+    ("feedback", "checks"),
+    [
+        ('no "!"', ('not contains "!"',)),
+        ('Drop the "!"', ('not contains "!"',)),
+        ('avoid "..."', ('not contains "..."',)),
+        ('remove the ","', ('not contains ","',)),
+        ('it says "!", say "."', ('not contains "!"',)),
+        ('too long, and no "!"', ("max_words=6", 'not contains "!"')),
+        ('Drop the "Hello!"', ('not contains "Hello"',)),
+        ('no " "', ()),
+    ],
+)
+def test_a_quoted_mark_is_forbidden_itself(feedback: str, checks: tuple[str, ...]) -> None:
+    assert make_checks(feedback, [SHORT]) == checks
+    for check in checks:
+        parse_check(check)

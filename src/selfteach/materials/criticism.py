@@ -399,12 +399,21 @@ def _read_form(form: re.Pattern[str], text: str, demand: str) -> str | None:
     return suggest_check(match.expand(demand)) if match else None
 
 
-def _forbid_words(match: re.Match[str]) -> str:
-    """Return the check of words that are not wanted."""
+def _forbid_words(match: re.Match[str]) -> str | None:
+    """Return the check of words that are not wanted; None where the quotes are empty."""
     groups = match.groupdict()
     named = [groups.get("old")] if groups.get("old") else re.findall(_QUOTATION, match[0])
-    bare = [quote[1:-1].strip().rstrip(".!,") for quote in named if quote]
-    return " and ".join(f"not contains {quote_value(words)}" for words in bare)
+    bare = filter(None, (_get_quoted(quote) for quote in named if quote))
+    return " and ".join(f"not contains {quote_value(words)}" for words in bare) or None
+
+
+def _get_quoted(quote: str) -> str:
+    """Return what stands in a quotation, without marks at its end: "Hi!" -> Hi. A mark alone is
+    kept.
+    """
+    inside = quote[1:-1].strip()
+    words = inside.rstrip(".!,")
+    return words if re.search(r"\w", words) else inside
 
 
 def _find_said(words: str, answers: Sequence[str]) -> str:
