@@ -6,7 +6,12 @@ import pytest
 
 from selfteach.judge.check import keeps_check, parse_check
 from selfteach.judge.conditions import count_words
-from selfteach.materials.criticism import count_plain_words, make_checks, tighten_checks
+from selfteach.materials.criticism import (
+    count_plain_words,
+    make_checks,
+    normalize_criticism,
+    tighten_checks,
+)
 
 SHORT = "Tea is a drink. " * 3  # 12 words
 LONG = "Tea is a drink. " * 9  # 36 words
@@ -195,3 +200,17 @@ def test_a_quoted_mark_is_forbidden_itself(feedback: str, checks: tuple[str, ...
     assert make_checks(feedback, [SHORT]) == checks
     for check in checks:
         parse_check(check)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("too long", "Shorter, please!", True),
+        ("too short", "longer", True),
+        ("too long", "at most 15 words", False),
+        ("too short", "at least 46 words", False),
+        ("no emoji, and too long", "shorter and no emoji", True),
+    ],
+)
+def test_a_relative_criticism_is_no_bound_on_words(one: str, other: str, same: bool) -> None:
+    assert (normalize_criticism(one) == normalize_criticism(other)) is same

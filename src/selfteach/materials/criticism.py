@@ -29,7 +29,6 @@ bound.
 MIN_WORDS = 5
 """The least bound on words, where the criticized answers have more."""
 _CHARACTER_WORD = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}]")
-SAMPLE_ANSWER = "word " * 30
 _DEGREE = (
     r"(?:much |far |way |a (?:(?:little |tiny )?bit|little|tad) |rather |still |just |slightly |"
     r"both |all |nice |simply )*"
@@ -78,16 +77,19 @@ _LONGER = [
     r"(?:viel |etwas )?zu kurz|(?:viel |etwas )?(?:länger|ausführlicher)|(?:beaucoup |bien )?trop "
     r"courte?s?|plus longue?|(?:demasiado|muy) cort[oa]|más larg[oa]|troppo cort[oa]|più lung[oa]",
 ]
-_RELATIVE: list[tuple[re.Pattern[str], Callable[[Sequence[str]], str]]] = [
+_RELATIVE: list[tuple[re.Pattern[str], str, Callable[[Sequence[str]], str]]] = [
     (
         re.compile("|".join(_SHORTER), re.I),
+        "shorter",
         lambda answers: f"max_words={_choose_max_words([count_plain_words(a) for a in answers])}",
     ),
     (
         re.compile("|".join(_LONGER), re.I),
+        "longer",
         lambda answers: f"min_words={int(LONGER * max(map(count_plain_words, answers))) + 1}",
     ),
 ]
+"""Forms of relative criticisms, what each asks for, and its check for the criticized answers."""
 _TOO_MANY = re.compile(
     (
         rf"(?:with )?{_DEGREE}(?:too many|so many|full of|stop (?:using|with)|fewer|less|uses?|has|"
@@ -276,7 +278,7 @@ def make_checks(
 
     Args:
         feedback: the criticism.
-        answers: the criticized answers.
+        answers: the criticized answers. Without any, a relative criticism is "shorter" or "longer".
         keeps: applies a check. A description that all criticized answers meet ("it's in English")
             becomes its contrary.
     """
@@ -331,9 +333,10 @@ def _negate(check: str) -> str | None:
 def normalize_criticism(feedback: str) -> str:
     """Return the same text for criticisms that demand the same ("too long", "shorter, please").
 
-    It is their checks, or their words if they are not recognized.
+    It is their checks, or their words if they are not recognized. A relative criticism has no check
+    without its answers, and is not the same as a bound ("at most 15 words").
     """
-    return " and ".join(sorted(make_checks(feedback, [SAMPLE_ANSWER]))) or " ".join(
+    return " and ".join(sorted(make_checks(feedback, []))) or " ".join(
         re.findall(r"\w+", feedback.casefold())
     )
 
@@ -341,9 +344,9 @@ def normalize_criticism(feedback: str) -> str:
 def _make_check(part: str, answers: Sequence[str]) -> str | None:
     text = re.sub(r"(?<!word),? please$", "", _LEAD.sub("", part).strip(" .!?"), flags=re.I)
     text = re.sub(r"^(?:doesn['’]t|does not|didn['’]t|did not) ", "don't ", text, flags=re.I)
-    for pattern, build in _RELATIVE:
+    for pattern, wish, build in _RELATIVE:
         if pattern.fullmatch(text):
-            return build(answers)
+            return build(answers) if answers else wish
     if _HAS_COUNT.fullmatch(part.strip(" .!?")):
         return None
     if has := _HAS_MARK.fullmatch(part.strip(" .!?")):
