@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from statistics import median
 
 import regex
@@ -200,6 +201,22 @@ _DESCRIBES = re.compile(
     re.I,
 )
 """What tells of the answers, where it could be taken for a demand: "you start with Hello"."""
+_TELLS_PRESENCE = re.compile(
+    r"(?:(?:but|also|and|ok(?:ay)?|well|sorry|thanks) )*"
+    rf"(?:{_SAID}(?:['’]s|['’]re| (?:(?:always|often|also|still|only|just) )*(?:is|was|are|"
+    r"were|has|have|had|used?|uses|contain(?:s|ed)?|includes?|included|starts?|started|begins?|"
+    r"began|ends?|ended|mentions?|mentioned|says?|said|writes?|wrote|answers?|answered))|"
+    rf"has|uses|contains|starts|begins|ends|is|was)\b(?! to\b)(?!.*{_DEMANDING})",
+    re.I,
+)
+"""What tells of something that answers have, and should not: "it uses emojis"."""
+_ABSENT_OR_WANTED = re.compile(
+    r"\b(?:no|not|never|none|without|missing|lacks?|lacking|hardly|barely|too few|less|fewer|"
+    r"enough|max|maximum|at most|tops|plenty|fine|ok|limit|better|would|could|can|instead|"
+    r"supposed|meant|asked)\b|n['’]t\b",
+    re.I,
+)
+"""Words with which a description tells of something that is not there, or asks for something."""
 _BARE_MARK = re.compile(
     r"(?P<what>emojis?|emoticons|smileys?|bullet points|bullets|headings)", re.I
 )
@@ -284,6 +301,7 @@ def make_checks(
     """
     feedback = _normalize(feedback)
     parts = [part for part in _split_points(feedback) if not _SAYS_NOTHING.fullmatch(part)]
+    parts = [_join_description(*pair) for pair in pairwise(["", *parts])]
     found = [_make_fitting_check(part, answers, keeps) for part in parts]
     if not parts or not all(found):
         found = [_make_fitting_check(feedback.strip(), answers, keeps)]  # "between 10 and 20 words"
@@ -310,14 +328,45 @@ def _split_points(feedback: str) -> list[str]:
 
 
 def _make_fitting_check(part: str, answers: Sequence[str], keeps: Keeps | None) -> str | None:
-    """Return the check of one point; of a description that all answers meet, the contrary."""
+    """Return the check of one point; of a description that all answers meet, the contrary. One that
+    tells what answers have is never a demand for it.
+    """
+    if check := _make_relative_check(part, answers):
+        return check
     check = _make_check(part, answers)
-    if not check or not keeps or not _DESCRIBES.match(part):
+    if not check or not (_tells_presence(part) or _DESCRIBES.match(part)):
         return check
-    if not all(keeps(check, answer) for answer in answers):
-        return check
-    other = _negate(check)
-    return None if not other or all(keeps(other, answer) for answer in answers) else other
+    if not answers and _ABSENT_OR_WANTED.search(part):
+        return None  # only the answers show whether "it has no lists" asks for lists
+    is_literal = check in _list_literal_checks(_remove_lead(part))
+    contrary = _negate(check) if is_literal else None
+    if _tells_presence(part):
+        demand = contrary if is_literal else check
+    else:
+        demand = contrary if _all_keep(check, answers, keeps) else check
+    return None if not demand or _all_keep(demand, answers, keeps) else demand
+
+
+def _all_keep(check: str, answers: Sequence[str], keeps: Keeps | None) -> bool:
+    """Tell whether all answers keep a check; False where it cannot be applied."""
+    return bool(keeps and all(keeps(check, answer) for answer in answers))
+
+
+def _join_description(before: str, part: str) -> str:
+    """Return a point with the words of the one before it: "it has lists and emojis"."""
+    goes_on = _BARE_MARK.fullmatch(part) and _tells_presence(before)
+    return f"it has {part}" if goes_on else part
+
+
+def _tells_presence(part: str) -> bool:
+    """Tell whether a point describes something that the answers have."""
+    bare = re.sub(_QUOTATION, '""', part)
+    return bool(_TELLS_PRESENCE.match(bare)) and not _ABSENT_OR_WANTED.search(bare)
+
+
+def _list_literal_checks(text: str) -> list[str | None]:
+    """Return the checks that answers meet if they are as the words say."""
+    return [suggest_check(text), _bound_count(text), _demand_language(text)]
 
 
 def _negate(check: str) -> str | None:
@@ -341,18 +390,44 @@ def normalize_criticism(feedback: str) -> str:
     )
 
 
-def _make_check(part: str, answers: Sequence[str]) -> str | None:
+def _remove_lead(part: str) -> str:
+    """Return a point without "it is", "please" and the like."""
     text = re.sub(r"(?<!word),? please$", "", _LEAD.sub("", part).strip(" .!?"), flags=re.I)
-    text = re.sub(r"^(?:doesn['’]t|does not|didn['’]t|did not) ", "don't ", text, flags=re.I)
+    return re.sub(r"^(?:doesn['’]t|does not|didn['’]t|did not) ", "don't ", text, flags=re.I)
+
+
+def _make_relative_check(part: str, answers: Sequence[str]) -> str | None:
+    """Return the check of "too long" or "too short"; without answers, what it asks for."""
+    text = _remove_lead(part)
     for pattern, wish, build in _RELATIVE:
         if pattern.fullmatch(text):
             return build(answers) if answers else wish
+    return None
+
+
+def _bound_count(text: str) -> str | None:
+    """Return the check of a number of sentences that is enough."""
+    if not (enough := _ENOUGH.fullmatch(text)):
+        return None
+    return suggest_check(f"use at most {re.sub('(a single|an?) ', 'one ', enough['what'])}")
+
+
+def _demand_language(text: str) -> str | None:
+    """Return the check of a language that answers should have."""
+    language = _LANGUAGE.fullmatch(text)
+    if not language:
+        return None
+    return suggest_check(f"answer in {language['language'] or language['wanted']}")
+
+
+def _make_check(part: str, answers: Sequence[str]) -> str | None:
+    text = _remove_lead(part)
     if _HAS_COUNT.fullmatch(part.strip(" .!?")):
         return None
     if has := _HAS_MARK.fullmatch(part.strip(" .!?")):
         return suggest_check(f"no {has['what']}s")
-    if enough := _ENOUGH.fullmatch(text):
-        return suggest_check(f"use at most {re.sub('(a single|an?) ', 'one ', enough['what'])}")
+    if _ENOUGH.fullmatch(text):
+        return _bound_count(text)
     if (words := _OTHER_WORD.fullmatch(text)) or (words := _NOT_THIS.fullmatch(text)):
         return _forbid_words(words)
     if _PROSE.fullmatch(text):
@@ -369,8 +444,8 @@ def _make_check(part: str, answers: Sequence[str]) -> str | None:
         return suggest_check(f'never say "{words_said}"')
     if check := suggest_check(text):
         return check
-    if language := _LANGUAGE.fullmatch(text):
-        return suggest_check(f"answer in {language['language'] or language['wanted']}")
+    if _LANGUAGE.fullmatch(text):
+        return _demand_language(text)
     if _BARE_MARK.fullmatch(text) and part.lower().rstrip(" .!").endswith("please"):
         return suggest_check(f"use {text}")
     return next(filter(None, (_read_form(form, text, demand) for form, demand in _LESS_SURE)), None)
