@@ -14,8 +14,13 @@ from selfteach.config import StudyConfig
 from selfteach.errors import DataError
 from selfteach.generate.study import collect_sentences, make_study_data
 from selfteach.materials.documents.chunk import split_chunks
+from selfteach.materials.documents.encoding import decode_text
 from selfteach.materials.documents.layout import join_wrapped_lines
-from selfteach.materials.documents.markup import read_html, read_markdown
+from selfteach.materials.documents.markup import (
+    find_declared_encoding,
+    read_html,
+    read_markdown,
+)
 from selfteach.materials.documents.paged import join_pages, remove_margins
 from selfteach.materials.documents.read import SUFFIXES, read_documents
 
@@ -557,6 +562,15 @@ def test_line_breaks_of_markdown(text: str, read: str | None) -> None:
 )
 def test_html_in_markdown_keeps_its_breaks(text: str, read: str) -> None:
     assert read_markdown(text)[1] == read
+
+
+@pytest.mark.parametrize("name", ["utf-16", "UTF-16LE", "utf-32", "unicode_escape", "utf-7"])
+def test_a_declared_encoding_that_the_page_cannot_have_is_ignored(name: str) -> None:
+    page = f"<meta charset={name}><p>Le caf\u00e9 \\u0041 est ferm\u00e9 le lundi.</p>"
+    for data in (page.encode("cp1252"), page.encode("cp1252") + b"\n"):
+        read, note = decode_text(data, find_declared_encoding(data))
+        assert read.strip() == page
+        assert "guess" in note
 
 
 def test_code_of_a_page_keeps_its_line_breaks() -> None:
