@@ -105,6 +105,12 @@ def test_words_around_an_answer_cut_no_name() -> None:
         ("took", "take"),
         ("red", ""),
         ("the", ""),
+        ("need", ""),
+        ("feed", ""),
+        ("exceed", ""),
+        ("fed", "feed"),
+        ("bled", "bleed"),
+        ("agreed", "agree"),
     ],
 )
 def test_verbs_get_their_plain_form(past: str, plain: str) -> None:

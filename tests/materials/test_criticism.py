@@ -6,7 +6,12 @@ import pytest
 
 from selfteach.judge.check import keeps_check, parse_check
 from selfteach.judge.conditions import count_words
-from selfteach.materials.criticism import count_plain_words, make_checks, tighten_checks
+from selfteach.materials.criticism import (
+    count_plain_words,
+    make_checks,
+    normalize_criticism,
+    tighten_checks,
+)
 
 SHORT = "Tea is a drink. " * 3  # 12 words
 LONG = "Tea is a drink. " * 9  # 36 words
@@ -176,3 +181,83 @@ def test_bounds_on_words_count_characters_where_the_check_does(answer: str) -> N
     (shortest,) = make_checks("too short", [answer])
     assert not keeps_check(shortest, answer)
     assert keeps_check(shortest, f"{answer} {answer}")
+
+
+@pytest.mark.parametrize(
+    ("feedback", "checks"),
+    [
+        ('no "!"', ('not contains "!"',)),
+        ('Drop the "!"', ('not contains "!"',)),
+        ('avoid "..."', ('not contains "..."',)),
+        ('remove the ","', ('not contains ","',)),
+        ('it says "!", say "."', ('not contains "!"',)),
+        ('too long, and no "!"', ("max_words=6", 'not contains "!"')),
+        ('Drop the "Hello!"', ('not contains "Hello"',)),
+        ('no " "', ()),
+    ],
+)
+def test_a_quoted_mark_is_forbidden_itself(feedback: str, checks: tuple[str, ...]) -> None:
+    assert make_checks(feedback, [SHORT]) == checks
+    for check in checks:
+        parse_check(check)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("too long", "Shorter, please!", True),
+        ("too short", "longer", True),
+        ("too long", "at most 15 words", False),
+        ("too short", "at least 46 words", False),
+        ("no emoji, and too long", "shorter and no emoji", True),
+    ],
+)
+def test_a_relative_criticism_is_no_bound_on_words(one: str, other: str, same: bool) -> None:
+    assert (normalize_criticism(one) == normalize_criticism(other)) is same
+
+
+NO_EMOJI = 'not regex "[\\\\p{Emoji'
+"""The beginning of the check."""
+
+
+@pytest.mark.parametrize(
+    ("feedback", "begins"),
+    [
+        ("it uses emojis", [NO_EMOJI]),
+        ("But it uses emojis!", [NO_EMOJI]),
+        ("you used emojis", [NO_EMOJI]),
+        ("it is fine but has emojis", [NO_EMOJI]),
+        ("it uses too many emojis", [NO_EMOJI]),
+        ("it's much too long and it has emojis", ["max_words", NO_EMOJI]),
+        ("you always say hello", ['not contains "hello"']),
+        ("it has more than 3 words", ["max_words=3"]),
+        ("you should use emojis", [NO_EMOJI.removeprefix("not ")]),
+    ],
+)
+def test_one_answer_without_it_turns_no_description_around(
+    feedback: str, begins: list[str]
+) -> None:
+    answers = ["Hello 😀 there, all of you."] * 5 + ["✔ I see you there again."]
+    found = make_checks(feedback, answers, keeps_check)
+    assert len(found) == len(begins)
+    assert all(check.startswith(begin) for check, begin in zip(found, begins, strict=True))
+
+
+@pytest.mark.parametrize(
+    "feedback",
+    ["it uses emojis", "it has too many emojis", "it ends with a question", "you end with nine"],
+)
+def test_a_description_of_no_answer_is_no_demand(feedback: str) -> None:
+    assert make_checks(feedback, [ENGLISH], keeps_check) == ()
+
+
+def test_a_description_and_the_demand_for_it_are_two_criticisms() -> None:
+    for one, other in (
+        ("it is in English", "in English please"),
+        ('It starts with "Hello"', 'start with "Hello"'),
+        ("it has no bullet points", "no bullet points"),
+    ):
+        assert normalize_criticism(one) != normalize_criticism(other)
+    assert normalize_criticism("it has lists") == normalize_criticism("no lists")
+    both = make_checks("it has bullet points and emojis", ["- 😀\n- 😀"], keeps_check)
+    assert [check[:4] for check in both] == ["not ", "not "]

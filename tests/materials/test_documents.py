@@ -14,8 +14,13 @@ from selfteach.config import StudyConfig
 from selfteach.errors import DataError
 from selfteach.generate.study import collect_sentences, make_study_data
 from selfteach.materials.documents.chunk import split_chunks
+from selfteach.materials.documents.encoding import decode_text
 from selfteach.materials.documents.layout import join_wrapped_lines
-from selfteach.materials.documents.markup import read_html, read_markdown
+from selfteach.materials.documents.markup import (
+    find_declared_encoding,
+    read_html,
+    read_markdown,
+)
 from selfteach.materials.documents.paged import join_pages, remove_margins
 from selfteach.materials.documents.read import SUFFIXES, read_documents
 
@@ -465,7 +470,7 @@ def test_how_much_of_a_page_was_left_out_is_noted(tmp_path: Path) -> None:
         ("A ` stays\n\nand \\` too, as ` does.", "A ` stays\n\nand ` too, as ` does."),
         ("[a] and [b][a], not [c][d]\n\n[a]: http://x.y", "a and b, not [c][d]"),
         ("<!-- don`t --> a `b`", "a b"),
-        ("<!-- a\n\nb -->\n<div>\n**x**<br>y\n</div>", "xy"),
+        ("<!-- a\n\nb -->\n<div>\n**x**<br>y\n</div>", "x\ny"),
         ("<br>a<br>b <!-- never closed", "a\nb <!-- never closed"),
         (
             "Ask <ada@velm.org> at <https://velm.org/_x_y>.",
@@ -534,6 +539,38 @@ CODE = "curl -fsSL https://example.org/install-the-tool.sh -o install.sh\nchmod 
 def test_line_breaks_of_markdown(text: str, read: str | None) -> None:
     """Those of code and of the author stay; those that an editor made are joined."""
     assert read_markdown(text)[1] == (text.replace("\n", " ") if read is None else read)
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("<p>The mill.</p><p>The river.</p>", "The mill.\n\nThe river."),
+        ("<ul>\n<li>Ann</li>\n<li><p>Bob</p></li>\n</ul>", "- Ann\n\n- Bob"),
+        (
+            "<table>\n<tr><th>Year<th>Owner\n<tr><td>1790</td><td>Ann</td></tr></table>",
+            "Year Owner\n1790 Ann",
+        ),
+        ("<div>One.<br>Two.<BR/>\nThree.</div>", "One.\nTwo.\nThree."),
+        ("The mill.<BR>It closed.", "The mill.\nIt closed."),
+        ("The mill.<p>It closed.", "The mill.\nIt closed."),
+        (f"{LONG}\n<div>Of Weller.</div>", f"{LONG}\n\nOf Weller."),
+        ("<details><summary>Hours</summary>From 9 to 5</details>", "Hours\n\nFrom 9 to 5"),
+        ("<p align=center>\n  <img src=x>\n</p>\n\nText", "Text"),
+        ("Take --size <option> or `<p>`.", "Take --size or <p>."),
+        ("- <div>One</div>\n- Two", "- One\n\n- Two"),
+    ],
+)
+def test_html_in_markdown_keeps_its_breaks(text: str, read: str) -> None:
+    assert read_markdown(text)[1] == read
+
+
+@pytest.mark.parametrize("name", ["utf-16", "UTF-16LE", "utf-32", "unicode_escape", "utf-7"])
+def test_a_declared_encoding_that_the_page_cannot_have_is_ignored(name: str) -> None:
+    page = f"<meta charset={name}><p>Le caf\u00e9 \\u0041 est ferm\u00e9 le lundi.</p>"
+    for data in (page.encode("cp1252"), page.encode("cp1252") + b"\n"):
+        read, note = decode_text(data, find_declared_encoding(data))
+        assert read.strip() == page
+        assert "guess" in note
 
 
 def test_code_of_a_page_keeps_its_line_breaks() -> None:

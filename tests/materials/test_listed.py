@@ -13,6 +13,7 @@ from selfteach.materials.documents.limits import TooLarge
 from selfteach.materials.documents.listed import count_words
 from selfteach.materials.documents.markup import read_html, read_markdown
 from selfteach.materials.documents.paged import read_docx
+from selfteach.materials.documents.read import read_documents
 from selfteach.materials.documents.tables import format_rows
 
 PROSE = "We sell tea and coffee and cakes."
@@ -319,3 +320,29 @@ def test_a_docx_table_keeps_equal_cells_and_tells_a_joined_one_once(tmp_path: Pa
         "".join(read_docx(tmp_path / "a.docx")[1])
         == "- Tea\n\n- Team: Ants; Home: 3; Away: 3\n- Team: Bees; Home: 4"
     )
+
+
+def test_headings_of_docx_are_no_facts(tmp_path: Path) -> None:
+    from docx import Document as Docx
+
+    heading = "How the old mill at Aldmoor was rebuilt"
+    made = Docx()
+    made.add_heading("Mill", 0)
+    made.add_heading(heading, 2)
+    made.add_paragraph("It was built in 1790 by Ann Smith of Leeds.")
+    made.save(str(tmp_path / "a.docx"))
+    (document,) = read_documents([tmp_path / "a.docx"]).documents
+    assert document.headings - {""} == {"mill", heading.casefold()}
+    (chunk,) = split_chunks(document, lambda text: len(text.split()), 200)
+    assert [chunk.words(i) for i in chunk.find_informative_sentences()] == [
+        "It was built in 1790 by Ann Smith of Leeds."
+    ]
+
+
+def test_a_markdown_file_whose_first_line_is_invisible_is_read(tmp_path: Path) -> None:
+    (tmp_path / "x.md").write_text(
+        "```\n\u00ad\n\nThe mill\n\nIt was built in 1790.\n```\n", "utf-8"
+    )
+    (document,) = read_documents([tmp_path / "x.md"]).documents
+    assert document.text.endswith("It was built in 1790.")
+    assert document.title == "The mill"

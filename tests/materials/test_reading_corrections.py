@@ -364,7 +364,7 @@ def test_a_long_chain_of_corrections_costs_little() -> None:
 
 def test_prompts_are_read_line_by_line(tmp_path: Path) -> None:
     """A line that is too long is one bad row. A file of many lines ends at its first ones."""
-    text = "Tea?\u2028Milk?\r\n" + "x" * (9 << 20) + "\n\udcff\nCoffee?"
+    text = "Tea?\rMilk?\r\n" + "x" * (9 << 20) + "\n\udcff\nCoffee?"
     (tmp_path / "p.txt").write_bytes(text.encode("utf-8", "surrogateescape"))
     found = read_prompts(tmp_path / "p.txt", skip=True, max_bad_share=0.5)
     assert found.prompts == [make_prompt(name) for name in ("Tea?", "Milk?", "Coffee?")]
@@ -561,6 +561,15 @@ def test_prompts_come_as_text_or_rows_and_once_each(text_name: str, tmp_path: Pa
     assert [fate.state for fate in lines.outcomes.values()] == ["accepted", "accepted", "dropped"]
 
 
+def test_only_line_ends_part_the_prompts_of_a_text(tmp_path: Path) -> None:
+    text = "Tea?\r\n\nMilk\u2028or\u0085hot\x0cwater?\rRum?\nBad \x00?\n"
+    (tmp_path / "p.txt").write_bytes(text.encode())
+    found = read_prompts(tmp_path / "p.txt")
+    prompts = [" ".join(turns[0].content.split()) for turns in found.prompts]
+    assert prompts[:3] == ["Tea?", "Milk or hot water?", "Rum?"]
+    assert list(found.outcomes) == ["p.txt:1", "p.txt:3", "p.txt:4", "p.txt:5"]
+
+
 QUOTED = "Dear Sir,  I write to you. Tea is a drink."
 
 
@@ -633,6 +642,9 @@ def test_a_criticism_quotes_its_part_in_many_forms(feedback: str, words: str, qu
         'less "of course"',
         'it must end with "Kind regards"',
         'keep: "Kind regards"',
+        '"Dear Sir": never say that',
+        '"leave": used too often',
+        '"Of course": stop saying this in every answer',
         '"Dear Sir" is good',
         '"Sir" is too formal',  # one word
         '"I implore you" is too formal',  # not in the answer

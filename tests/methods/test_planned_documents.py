@@ -11,6 +11,7 @@ import pytest
 
 import scholar
 from selfteach.methods import runner
+from selfteach.methods.documents.read_documents import read_material
 from selfteach.run.workload import PlannedStage, RemainingTime
 from talker import run_json
 
@@ -75,3 +76,13 @@ def test_the_planned_requests_are_those_of_the_run(
         if abs(planned - asked) > max(ALLOWED * asked, SPARE):
             wrong[name] = planned, asked
     assert not wrong, "planned, asked"
+
+
+def test_headings_belong_to_the_identity_of_documents(tmp_path: Path) -> None:
+    path, found = tmp_path / "a.md", set()
+    for mark in ("## ", "", "## "):
+        path.write_text(
+            f"# Mill\n\n{mark}The old mill at Aldmoor\n\nIt was built in 1790.\n", "utf-8"
+        )
+        found.add(read_material([path]).identity["documents"])
+    assert len(found) == 2

@@ -99,6 +99,41 @@ def test_answers_are_as_long_as_those_of_the_file(
     assert (found.correct.max_tokens, found.exam.max_tokens) == sizes
 
 
+def criticise(words: int, feedback: str) -> Corrections:
+    return Corrections(
+        criticisms=[
+            Edit(f"edits:{i}", make_prompt(f"Town {i}?"), "word " * words, None, feedback)
+            for i in range(8)
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "feedback", "tokens"),
+    [
+        (150, "too polite", 150),
+        (150, "too long", 150),
+        (80, "too short", 151),
+        (10, "at least 120 words", 150),
+    ],
+)
+def test_criticised_answers_and_what_they_should_be_fit_into_the_limit(
+    session: Any, words: int, feedback: str, tokens: int
+) -> None:
+    set_answer_lengths(session, criticise(words, feedback))
+    assert session.config.correct.max_tokens == session.config.exam.max_tokens == tokens
+    assert session.display.printed == []
+
+
+@pytest.mark.parametrize("sets", [(), ("exam.max_tokens=100",)])
+def test_a_length_that_no_answer_may_have_is_said(session: Any, sets: tuple[str, ...]) -> None:
+    session.config = resolve(Settings, sets=list(sets)).config
+    set_answer_lengths(session, criticise(150, "too short"))
+    (line,) = session.display.printed
+    assert line.startswith('"too short" asks for answers of about 226 tokens and cannot be met')
+    assert "--set exam.max_tokens=282" in line
+
+
 def test_one_row_without_room_is_dropped_with_the_reason(session: Any) -> None:
     set_answer_lengths(session, Corrections())
     material = Corrections(

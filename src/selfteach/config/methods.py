@@ -208,7 +208,7 @@ class CorrectConfig(Section):
 
     max_tokens: Positive | None = None
     """Longest answer, in tokens. null is 256 in a review, else what 95 of 100 answers of the file
-    need, from 96 to 512."""
+    need, from 96 to 512. It is more where a criticism asks for more words."""
 
     tries: Positive = 3
     """Largest number of times that a model is asked for one correction."""

@@ -70,7 +70,8 @@ IRREGULAR = dict(
     fell:fall found:find gave:give grew:grow held:hold kept:keep led:lead left:leave lost:lose
     made:make met:meet ran:run rose:rise saw:see sent:send sold:sell spent:spend stood:stand
     taught:teach took:take told:tell went:go won:win wrote:write knew:know paid:pay spoke:speak
-    broke:break sought:seek struck:strike threw:throw got:get
+    broke:break sought:seek struck:strike threw:throw got:get bled:bleed bred:breed fed:feed
+    agreed:agree decreed:decree disagreed:disagree freed:free guaranteed:guarantee
     """.split()  # noqa: SIM905
 )
 """Past forms and their verbs."""
@@ -263,7 +264,7 @@ def find_plain_verb(word: str) -> str:
     """Return the plain form of a verb in the past; "" for another word."""
     if word in IRREGULAR:
         return IRREGULAR[word]
-    if not re.fullmatch(r"[a-z]{2,}ed", word):
+    if not re.fullmatch(r"[a-z]{2,}ed", word) or word.endswith("eed"):  # "need", "exceed"
         return ""
     stem = word.removesuffix("ed")
     if stem.endswith("i"):

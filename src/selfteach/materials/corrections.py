@@ -38,6 +38,7 @@ from selfteach.materials.rows import (
     read_required_text,
     read_rows,
     read_text,
+    split_lines,
     suggest_form,
 )
 from selfteach.records import (
@@ -471,12 +472,13 @@ def _read_lines(
     """Yield the lines of a text file, each as a row with a prompt."""
     number = 0
     for read in read_lines(path):
-        for line in [read] if isinstance(read, ValueError) else read.splitlines():
+        for line in [read] if isinstance(read, ValueError) else split_lines(read):
             number += 1
             where = f"{path.name}:{number}"
             if isinstance(line, ValueError):
                 set_aside(bad, where, str(line))
                 continue
+            line = line.replace("\f", " ")
             safe = clean_text(line)
             if safe != line:
                 cleaned_rows.append(BadLine(where, CLEANED_NOTE))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from statistics import median
 
 import regex
@@ -29,7 +30,6 @@ bound.
 MIN_WORDS = 5
 """The least bound on words, where the criticized answers have more."""
 _CHARACTER_WORD = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}]")
-SAMPLE_ANSWER = "word " * 30
 _DEGREE = (
     r"(?:much |far |way |a (?:(?:little |tiny )?bit|little|tad) |rather |still |just |slightly |"
     r"both |all |nice |simply )*"
@@ -78,16 +78,19 @@ _LONGER = [
     r"(?:viel |etwas )?zu kurz|(?:viel |etwas )?(?:länger|ausführlicher)|(?:beaucoup |bien )?trop "
     r"courte?s?|plus longue?|(?:demasiado|muy) cort[oa]|más larg[oa]|troppo cort[oa]|più lung[oa]",
 ]
-_RELATIVE: list[tuple[re.Pattern[str], Callable[[Sequence[str]], str]]] = [
+_RELATIVE: list[tuple[re.Pattern[str], str, Callable[[Sequence[str]], str]]] = [
     (
         re.compile("|".join(_SHORTER), re.I),
+        "shorter",
         lambda answers: f"max_words={_choose_max_words([count_plain_words(a) for a in answers])}",
     ),
     (
         re.compile("|".join(_LONGER), re.I),
+        "longer",
         lambda answers: f"min_words={int(LONGER * max(map(count_plain_words, answers))) + 1}",
     ),
 ]
+"""Forms of relative criticisms, what each asks for, and its check for the criticized answers."""
 _TOO_MANY = re.compile(
     (
         rf"(?:with )?{_DEGREE}(?:too many|so many|full of|stop (?:using|with)|fewer|less|uses?|has|"
@@ -198,6 +201,22 @@ _DESCRIBES = re.compile(
     re.I,
 )
 """What tells of the answers, where it could be taken for a demand: "you start with Hello"."""
+_TELLS_PRESENCE = re.compile(
+    r"(?:(?:but|also|and|ok(?:ay)?|well|sorry|thanks) )*"
+    rf"(?:{_SAID}(?:['’]s|['’]re| (?:(?:always|often|also|still|only|just) )*(?:is|was|are|"
+    r"were|has|have|had|used?|uses|contain(?:s|ed)?|includes?|included|starts?|started|begins?|"
+    r"began|ends?|ended|mentions?|mentioned|says?|said|writes?|wrote|answers?|answered))|"
+    rf"has|uses|contains|starts|begins|ends|is|was)\b(?! to\b)(?!.*{_DEMANDING})",
+    re.I,
+)
+"""What tells of something that answers have, and should not: "it uses emojis"."""
+_ABSENT_OR_WANTED = re.compile(
+    r"\b(?:no|not|never|none|without|missing|lacks?|lacking|hardly|barely|too few|less|fewer|"
+    r"enough|max|maximum|at most|tops|plenty|fine|ok|limit|better|would|could|can|instead|"
+    r"supposed|meant|asked)\b|n['’]t\b",
+    re.I,
+)
+"""Words with which a description tells of something that is not there, or asks for something."""
 _BARE_MARK = re.compile(
     r"(?P<what>emojis?|emoticons|smileys?|bullet points|bullets|headings)", re.I
 )
@@ -276,12 +295,13 @@ def make_checks(
 
     Args:
         feedback: the criticism.
-        answers: the criticized answers.
+        answers: the criticized answers. Without any, a relative criticism is "shorter" or "longer".
         keeps: applies a check. A description that all criticized answers meet ("it's in English")
             becomes its contrary.
     """
     feedback = _normalize(feedback)
     parts = [part for part in _split_points(feedback) if not _SAYS_NOTHING.fullmatch(part)]
+    parts = [_join_description(*pair) for pair in pairwise(["", *parts])]
     found = [_make_fitting_check(part, answers, keeps) for part in parts]
     if not parts or not all(found):
         found = [_make_fitting_check(feedback.strip(), answers, keeps)]  # "between 10 and 20 words"
@@ -308,14 +328,45 @@ def _split_points(feedback: str) -> list[str]:
 
 
 def _make_fitting_check(part: str, answers: Sequence[str], keeps: Keeps | None) -> str | None:
-    """Return the check of one point; of a description that all answers meet, the contrary."""
+    """Return the check of one point; of a description that all answers meet, the contrary. One that
+    tells what answers have is never a demand for it.
+    """
+    if check := _make_relative_check(part, answers):
+        return check
     check = _make_check(part, answers)
-    if not check or not keeps or not _DESCRIBES.match(part):
+    if not check or not (_tells_presence(part) or _DESCRIBES.match(part)):
         return check
-    if not all(keeps(check, answer) for answer in answers):
-        return check
-    other = _negate(check)
-    return None if not other or all(keeps(other, answer) for answer in answers) else other
+    if not answers and _ABSENT_OR_WANTED.search(part):
+        return None  # only the answers show whether "it has no lists" asks for lists
+    is_literal = check in _list_literal_checks(_remove_lead(part))
+    contrary = _negate(check) if is_literal else None
+    if _tells_presence(part):
+        demand = contrary if is_literal else check
+    else:
+        demand = contrary if _all_keep(check, answers, keeps) else check
+    return None if not demand or _all_keep(demand, answers, keeps) else demand
+
+
+def _all_keep(check: str, answers: Sequence[str], keeps: Keeps | None) -> bool:
+    """Tell whether all answers keep a check; False where it cannot be applied."""
+    return bool(keeps and all(keeps(check, answer) for answer in answers))
+
+
+def _join_description(before: str, part: str) -> str:
+    """Return a point with the words of the one before it: "it has lists and emojis"."""
+    goes_on = _BARE_MARK.fullmatch(part) and _tells_presence(before)
+    return f"it has {part}" if goes_on else part
+
+
+def _tells_presence(part: str) -> bool:
+    """Tell whether a point describes something that the answers have."""
+    bare = re.sub(_QUOTATION, '""', part)
+    return bool(_TELLS_PRESENCE.match(bare)) and not _ABSENT_OR_WANTED.search(bare)
+
+
+def _list_literal_checks(text: str) -> list[str | None]:
+    """Return the checks that answers meet if they are as the words say."""
+    return [suggest_check(text), _bound_count(text), _demand_language(text)]
 
 
 def _negate(check: str) -> str | None:
@@ -331,25 +382,52 @@ def _negate(check: str) -> str | None:
 def normalize_criticism(feedback: str) -> str:
     """Return the same text for criticisms that demand the same ("too long", "shorter, please").
 
-    It is their checks, or their words if they are not recognized.
+    It is their checks, or their words if they are not recognized. A relative criticism has no check
+    without its answers, and is not the same as a bound ("at most 15 words").
     """
-    return " and ".join(sorted(make_checks(feedback, [SAMPLE_ANSWER]))) or " ".join(
+    return " and ".join(sorted(make_checks(feedback, []))) or " ".join(
         re.findall(r"\w+", feedback.casefold())
     )
 
 
-def _make_check(part: str, answers: Sequence[str]) -> str | None:
+def _remove_lead(part: str) -> str:
+    """Return a point without "it is", "please" and the like."""
     text = re.sub(r"(?<!word),? please$", "", _LEAD.sub("", part).strip(" .!?"), flags=re.I)
-    text = re.sub(r"^(?:doesn['’]t|does not|didn['’]t|did not) ", "don't ", text, flags=re.I)
-    for pattern, build in _RELATIVE:
+    return re.sub(r"^(?:doesn['’]t|does not|didn['’]t|did not) ", "don't ", text, flags=re.I)
+
+
+def _make_relative_check(part: str, answers: Sequence[str]) -> str | None:
+    """Return the check of "too long" or "too short"; without answers, what it asks for."""
+    text = _remove_lead(part)
+    for pattern, wish, build in _RELATIVE:
         if pattern.fullmatch(text):
-            return build(answers)
+            return build(answers) if answers else wish
+    return None
+
+
+def _bound_count(text: str) -> str | None:
+    """Return the check of a number of sentences that is enough."""
+    if not (enough := _ENOUGH.fullmatch(text)):
+        return None
+    return suggest_check(f"use at most {re.sub('(a single|an?) ', 'one ', enough['what'])}")
+
+
+def _demand_language(text: str) -> str | None:
+    """Return the check of a language that answers should have."""
+    language = _LANGUAGE.fullmatch(text)
+    if not language:
+        return None
+    return suggest_check(f"answer in {language['language'] or language['wanted']}")
+
+
+def _make_check(part: str, answers: Sequence[str]) -> str | None:
+    text = _remove_lead(part)
     if _HAS_COUNT.fullmatch(part.strip(" .!?")):
         return None
     if has := _HAS_MARK.fullmatch(part.strip(" .!?")):
         return suggest_check(f"no {has['what']}s")
-    if enough := _ENOUGH.fullmatch(text):
-        return suggest_check(f"use at most {re.sub('(a single|an?) ', 'one ', enough['what'])}")
+    if _ENOUGH.fullmatch(text):
+        return _bound_count(text)
     if (words := _OTHER_WORD.fullmatch(text)) or (words := _NOT_THIS.fullmatch(text)):
         return _forbid_words(words)
     if _PROSE.fullmatch(text):
@@ -366,8 +444,8 @@ def _make_check(part: str, answers: Sequence[str]) -> str | None:
         return suggest_check(f'never say "{words_said}"')
     if check := suggest_check(text):
         return check
-    if language := _LANGUAGE.fullmatch(text):
-        return suggest_check(f"answer in {language['language'] or language['wanted']}")
+    if _LANGUAGE.fullmatch(text):
+        return _demand_language(text)
     if _BARE_MARK.fullmatch(text) and part.lower().rstrip(" .!").endswith("please"):
         return suggest_check(f"use {text}")
     return next(filter(None, (_read_form(form, text, demand) for form, demand in _LESS_SURE)), None)
@@ -399,12 +477,21 @@ def _read_form(form: re.Pattern[str], text: str, demand: str) -> str | None:
     return suggest_check(match.expand(demand)) if match else None
 
 
-def _forbid_words(match: re.Match[str]) -> str:
-    """Return the check of words that are not wanted."""
+def _forbid_words(match: re.Match[str]) -> str | None:
+    """Return the check of words that are not wanted; None where the quotes are empty."""
     groups = match.groupdict()
     named = [groups.get("old")] if groups.get("old") else re.findall(_QUOTATION, match[0])
-    bare = [quote[1:-1].strip().rstrip(".!,") for quote in named if quote]
-    return " and ".join(f"not contains {quote_value(words)}" for words in bare)
+    bare = filter(None, (_get_quoted(quote) for quote in named if quote))
+    return " and ".join(f"not contains {quote_value(words)}" for words in bare) or None
+
+
+def _get_quoted(quote: str) -> str:
+    """Return what stands in a quotation, without marks at its end: "Hi!" -> Hi. A mark alone is
+    kept.
+    """
+    inside = quote[1:-1].strip()
+    words = inside.rstrip(".!,")
+    return words if re.search(r"\w", words) else inside
 
 
 def _find_said(words: str, answers: Sequence[str]) -> str:

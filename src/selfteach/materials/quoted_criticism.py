@@ -61,6 +61,12 @@ _OF_ALL_ANSWERS = re.compile(
     re.I,
 )
 """Words that ask for something of every answer, or praise: no part of one answer is criticized."""
+_LABEL_OF_ALL_ANSWERS = re.compile(
+    r"\b(?:never|stop|avoid|say(?:ing)?|write|writing|use|using|(?:over)?used|repeat\w*|repetitive|"
+    r"forbid\w*|banned|often|frequent\w*|everywhere|always|over and over|many times|every)\b",
+    re.I,
+)
+"""The same behind a quote with a colon, where "no" and "better: ..." are about the quote."""
 MIN_QUOTED_WORDS = 2
 
 
@@ -83,7 +89,8 @@ def split_quoted_criticism(feedback: str) -> QuotedCriticism | None:
     formal' are split alike. What asks for something of every answer ('Do not say "sorry"', '"of
     course" is used too often') is no criticism of a part.
     """
-    if label := _LABEL.fullmatch(feedback):
+    label = _LABEL.fullmatch(feedback)
+    if label and not _LABEL_OF_ALL_ANSWERS.search(label["words"]):
         return QuotedCriticism(label["quote"], label["words"].strip(), is_label=True)
     text = feedback.strip()
     for form in _FORMS:

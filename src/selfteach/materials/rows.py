@@ -242,6 +242,11 @@ def _parse_csv_rows(path: Path) -> Iterator[tuple[str, Row | ValueError]]:
         yield from _name_cells(lines, path)
 
 
+def split_lines(text: str) -> list[str]:
+    """Return the lines of a text. Signs like U+2028 and a form feed are within a line."""
+    return [line.rstrip("\r\n") for line in _LINE.findall(text)]
+
+
 def _choose_delimiter(path: Path, head: str) -> str:
     """Return what parts the columns: tabs in a .tsv file that has some, else the commonest sign."""
     if path.suffix.lower() == ".tsv" and "\t" in head:

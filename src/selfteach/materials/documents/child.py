@@ -75,22 +75,22 @@ def parse_in_child(
 def _parse_file(kind: str, path: Path) -> JsonObject:
     from selfteach.materials.documents import markup, paged
 
+    headings: list[str] = []
     if kind == "html":
         with path.open("rb") as handle:
             data = handle.read(MAX_MARKUP_BYTES + 1)
         if len(data) > MAX_MARKUP_BYTES:
             raise TooLarge(f"is larger than {MAX_MARKUP_BYTES >> 20} MB")
         text, note = decode_text(data, markup.find_declared_encoding(data))
-        headings: list[str] = []
         title, body, left = markup.read_html(text, headings)
         notes = list(filter(None, (note, left)))
         return {"title": title, "pages": [body], "notes": notes, "headings": headings}
     if kind == "pdf":
         title, pages, left = paged.read_pdf(path)
     else:
-        title, pages = paged.read_docx(path)
+        title, pages = paged.read_docx(path, headings)
         left = ""
-    return {"title": title, "pages": pages, "notes": [left] if left else [], "headings": []}
+    return {"title": title, "pages": pages, "notes": [left] if left else [], "headings": headings}
 
 
 def main(kind: str, path: str, cpu_s: str, memory_bytes: str) -> None:

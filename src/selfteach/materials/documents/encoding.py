@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 import unicodedata
 
 from selfteach.extras import require_module
@@ -18,6 +19,10 @@ MAX_SAMPLED_BYTES = 1 << 16
 _EXTENDED = {"iso8859-1": "cp1252", "iso8859-9": "cp1254"}
 """Encodings whose control characters are letters and quotation marks in a page that declares them
 (WHATWG's Encoding Standard).
+"""
+_NO_CHARSET = re.compile(r"utf-?(?:16|32|7)|.*escape|idna|punycode|undefined|mbcs|oem|charmap")
+"""Codecs that no page can mean: those in which its own declaration is no ASCII, and those of
+Python.
 """
 _WIDE = {(True, False): "utf-16-be", (False, True): "utf-16-le"}
 """Kinds of UTF-16 by whether the even and the odd bytes are mostly zero."""
@@ -62,12 +67,15 @@ def _decode_strictly(data: bytes, name: str) -> str:
 
 
 def _find_codec(declared: str) -> str:
-    """Return the text codec of a declared name; "" if there is none."""
+    """Return the text codec of a declared name; "" if there is none, or a page in single bytes
+    cannot be in it.
+    """
     try:
         found = codecs.lookup(declared.strip())
     except (LookupError, ValueError):
         return ""
-    return found.name if getattr(found, "_is_text_encoding", True) else ""
+    is_charset = getattr(found, "_is_text_encoding", True) and not _NO_CHARSET.match(found.name)
+    return found.name if is_charset else ""
 
 
 def _guess_utf16(data: bytes) -> str:

@@ -254,6 +254,15 @@ def find_declared_encoding(data: bytes) -> str:
 _FRONT = re.compile(r"\A---\n(?=[\"']?[\w.-]{1,60}[\"']?[ \t]{0,9}:\s)(?:.{0,500}\n){0,200}?---\n")
 """Values with their keys before a text. Without a key it is a rule, and text follows."""
 _TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
+_BREAK_TAG = re.compile(rf"<(?P<end>/?)(?P<name>br|{BLOCKS.pattern})(?=[\s/>])[^<>]*>", re.I)
+_CELL_TAG = re.compile(r"</?t[dh](?=[\s/>])[^<>]*>", re.I)
+_BREAK_IN_LINE = re.compile(
+    r"</?(?:br|p|div|[uod]l|li|d[td]|tr|table|h[1-6r]|blockquote|center|details|summary|pre)[\s/>]",
+    re.I,
+)
+"""Tags that part the lines of a paragraph. `<option>` is a word of the author there."""
+_LINES = frozenset(("li", "dd", "dt", "tr", "thead", "tbody", "tfoot"))
+"""Elements without blank lines around them."""
 _PROGRAM = re.compile(r"<(script|style)\b[^<>]*>.*?</\1\s*>", re.I | re.S)
 APART = frozenset(("heading_open", "heading_close", "hr", "fence", "code_block", "table_close"))
 """Tokens with a blank line before and behind their text, even if the file has none."""
@@ -307,8 +316,9 @@ def read_markdown(text: str, headings: list[str] | None = None) -> tuple[str, st
         elif token.type in ("fence", "code_block"):
             lines += [token.content.replace("\n", KEPT_BREAK), ""]
         elif token.type == "html_block":
-            inner = _make_markdown_parser().parseInline(_remove_tags(token.content))
-            lines.append("".join(_get_words(part) for part in inner))
+            found = _read_html_block(token.content)
+            lines += ["", mark + found, ""] if _BREAK_TAG.search(token.content) else [found]
+            mark = "" if found else mark
         elif token.type == "table_close" and rows is not None:
             lines += [*format_rows(rows, headed=True), ""]
             rows = None
@@ -328,16 +338,45 @@ def _get_words(token: Token) -> str:
     if token.type == "hardbreak":
         return "\n"
     if token.type == "html_inline":
-        return "\n" if token.content.startswith("<br") else ""
+        if _CELL_TAG.match(token.content):
+            return " "
+        return "\n" if _BREAK_IN_LINE.match(token.content) else ""
     return token.content
 
 
-def _remove_tags(html: str) -> str:
-    """Return the words between tags and comments, without scripts and styles; a comment that is
-    never closed is words.
+def _read_html_block(html: str) -> str:
+    """Return the words of HTML in Markdown, with a KEPT_BREAK where its tags part lines, and two
+    where they part paragraphs.
     """
+    html = _remove_programs(html)
+    found = mark = ""
+    start = breaks = 0
+    for tag in [*_BREAK_TAG.finditer(html), None]:
+        if words := _read_html_words(html[start : tag.start() if tag else len(html)]):
+            found += KEPT_BREAK * (breaks if found else 0) + mark + words
+            breaks, mark = 0, ""
+        if tag:
+            start = tag.end()
+            name = tag["name"].lower()
+            breaks = breaks + 1 if name == "br" else max(breaks, 1 if name in _LINES else 2)
+            if name in ITEMS:
+                mark = "" if tag["end"] else "- "
+    return found
+
+
+def _read_html_words(html: str) -> str:
+    """Return the words of HTML without blocks. Marks of Markdown in it are left out."""
+    text = _TAG.sub("", _CELL_TAG.sub(" ", html))
+    if not text.strip():
+        return ""
+    inner = _make_markdown_parser().parseInline(text)
+    return " ".join("".join(_get_words(part) for part in inner).split())
+
+
+def _remove_programs(html: str) -> str:
+    """Return HTML without comments, scripts and styles; a comment that is never closed is words."""
     first, *others = html.split("<!--")
     for other in others:
         comment, end, behind = other.partition("-->")
         first += behind if end else f"<!--{comment}"
-    return _TAG.sub("", _PROGRAM.sub("", first))
+    return _PROGRAM.sub("", first)

@@ -141,8 +141,11 @@ def join_pages(pages: Sequence[str]) -> tuple[str, tuple[int, ...]]:
     return text, tuple(starts)
 
 
-def read_docx(path: Path) -> tuple[str, list[str]]:
+def read_docx(path: Path, headings: list[str] | None = None) -> tuple[str, list[str]]:
     """Return (title, one text): paragraphs and tables in their order.
+
+    Args:
+        headings: gets the paragraphs of the styles Title and Heading.
 
     Raises:
         ValueError: the file is no DOCX, or unpacks to too much.
@@ -167,6 +170,8 @@ def read_docx(path: Path) -> tuple[str, list[str]]:
                 found = f"- {found}"
             elif style.startswith(("Title", "Heading")):
                 title = title or found.strip()
+                if headings is not None and found.strip():
+                    headings.append(" ".join(found.split()))
         room -= len(found)
         if room < 0:
             raise TooLarge(f"holds more than {MAX_CHARS:,} characters")

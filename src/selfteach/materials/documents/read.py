@@ -356,8 +356,8 @@ def find_heading(text: str) -> str:
 
     A heading is short, alone, without a stop at its end, and before other text.
     """
-    first, _, rest = text.partition("\n\n")
-    is_line = bool(rest) and "\n" not in first and first[-1].isalnum()
+    first, _, rest = text.strip().partition("\n\n")
+    is_line = bool(rest) and "\n" not in first and first[-1:].isalnum()
     return first if is_line and count_words(first) <= MAX_HEAD_WORDS else ""
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
 from selfteach.config import CorrectionsConfig as Settings
 from selfteach.evaluate.exam import ExamSession
+from selfteach.judge.check import keeps_check
 from selfteach.judge.contrast import append_words
 from selfteach.materials.corrections import Corrections, Edit
+from selfteach.materials.criticism import count_plain_words, make_checks
 from selfteach.methods.session import Session
 from selfteach.models.tokens import TOO_LONG, UnfitPrompt
 from selfteach.records import Turns, digest, get_user_text, prompt_to_json
@@ -22,27 +25,59 @@ REVIEW_ANSWER_TOKENS = 256
 """The limit where a person reads every answer."""
 LENGTH_QUANTILE = 0.95
 """The share of the file's answers that fit into the limit."""
+SPARE = 1.25
+"""By how much the limit exceeds a length that a criticism asks for."""
+_LEAST_WORDS = re.compile(r"(?<!not )\bmin_words=\"?(\d+)")
 
 
 def set_answer_lengths(session: Session, material: Corrections) -> None:
-    """Set the limits on answers that the settings of the session leave open."""
+    """Set the limits on answers that the settings of the session leave open, and say which
+    criticisms ask for longer answers than the limits allow.
+    """
     config: Settings = session.config
     usual = REVIEW_ANSWER_TOKENS if config.review else find_usual_length(session, material)
     quarter = max(session.model.context_tokens // 4, 1)
-    tokens = min(max(usual, MIN_ANSWER_TOKENS), MAX_ANSWER_TOKENS, quarter)
+    wanted = find_wanted_lengths(session, material)
+    tokens = min(max(usual, MIN_ANSWER_TOKENS), MAX_ANSWER_TOKENS)
+    tokens = min(max([tokens, *(int(SPARE * n) for n in wanted.values())]), quarter)
     sections = {}
     for name in ("correct", "exam"):
         section = getattr(config, name)
         if section.max_tokens is None:
             sections[name] = section.model_copy(update={"max_tokens": tokens})
     session.config = config.model_copy(update=sections)
+    least = min(session.config.correct.max_tokens, session.config.exam.max_tokens)
+    for feedback, count in wanted.items():
+        if count > least:
+            session.display.print_line(
+                f'"{feedback}" asks for answers of about {count} tokens and cannot be met: they '
+                f"have at most {least}. Allow more: --set correct.max_tokens={int(SPARE * count)} "
+                f"--set exam.max_tokens={int(SPARE * count)}"
+            )
+
+
+def find_wanted_lengths(session: Session, material: Corrections) -> dict[str, int]:
+    """Return about how many tokens answers need to have enough words, by the criticism that asks
+    for it. The criticized answers show how many tokens a word has.
+    """
+    check = session.config.check
+    found = {}
+    for edits in material.group_by_feedback(check):
+        answers = [edit.answer or "" for edit in edits]
+        checks = (check,) if check else make_checks(edits[0].feedback, answers, keeps_check)
+        bounds = [int(bound) for one in checks for bound in _LEAST_WORDS.findall(one)]
+        words = sum(map(count_plain_words, answers))
+        if bounds and words:
+            tokens = sum(len(session.model.encode_answer(text)) for text in answers)
+            found[edits[0].feedback] = max(bounds) * tokens // words
+    return found
 
 
 def find_usual_length(session: Session, material: Corrections) -> int:
     """Return the number of tokens that nearly all answers of the file fit into; 0 without any."""
     counts = sorted(
         len(session.model.encode_answer(text))
-        for edit in (*material.edits, *material.approved)
+        for edit in (*material.edits, *material.approved, *material.criticisms)
         for text in (edit.answer, edit.correction)
         if text
     )

@@ -188,11 +188,15 @@ def sort_questions(
 
 
 def hash_documents(material: Documents) -> str:
-    """Return a hash of texts, titles and questions; the order and the place do not count."""
+    """Return a hash of texts, titles, headings and questions; the order and the place do not
+    count.
+    """
     asked: dict[str, list[list[str]]] = defaultdict(list)
     for q in material.questions:
         asked[q.document].append([q.text, *q.answers])
-    rows = [[d.id, d.title, sorted(asked[d.id])] for d in material.reading.documents]
+    rows = [
+        [d.id, d.title, sorted(d.headings), sorted(asked[d.id])] for d in material.reading.documents
+    ]
     return digest(sorted(rows))
 
 
