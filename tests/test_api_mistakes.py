@@ -65,7 +65,7 @@ def test_columns_of_a_call_have_the_rows_name_behind_ours(
     assert one.material.identity == other.material.identity
     assert "columns={'prompt': 'question', 'correction': 'fixed'}" in one.command
     for wrong in ({"fixed": "correction"}, {"correction": ""}, {"correction": 5}):
-        with pytest.raises(UsageError, match="^columns:"):
+        with pytest.raises(UsageError, match=r"^columns:"):
             selfteach.corrections(rows, columns=wrong)
 
 
