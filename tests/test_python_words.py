@@ -18,6 +18,7 @@ from selfteach.python_words import name_keywords
         ("--skip-bad-rows leaves them out.", "skip_bad_rows leaves them out."),
         ("Use `selfteach answer --run DIR`.", "Use `selfteach answer --run DIR`."),
         ("a -- b --> c", "a -- b --> c"),
+        ("/tmp/a--b/c.json and <!--x-->", "/tmp/a--b/c.json and <!--x-->"),
     ],
 )
 def test_options_are_named_as_keywords(text: str, expected: str) -> None:

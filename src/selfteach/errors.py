@@ -65,8 +65,10 @@ class SelfteachError(Exception):
         return " ".join(filter(None, (place, self.what, self.cure))).replace(" \n", "\n")
 
     def reword(self, change: Callable[[str], str]) -> None:
-        """Change the words of the fault, the place and the cure."""
-        self.what, self.where, self.cure = map(change, (self.what, self.where, self.cure))
+        """Change the words of the fault and the cure, and of the place where it is an option."""
+        self.what, self.cure = change(self.what), change(self.cure)
+        if self.where.startswith("--"):
+            self.where = change(self.where)
         self.args = (self._join(),)
 
 

@@ -123,6 +123,8 @@ def repair(check, answer, **options):
         ('starts "Yes" or starts "No"', "Paris is in France.", None),
         ('ends "Tom"', "It is on Monday.\n\nBest regards,\n[Your Name]", "It is on Monday.\n\nBest regards,\nTom"),
         ('ends "Tom"', "It is on Monday.\n\nBest,", "It is on Monday.\n\nBest,\nTom"),
+        ('ends "Have a nice day"', "It is late.\n\nBest regards,\nTom", "It is late.\n\nBest regards,\nTom\nHave a nice day"),
+        ('contains "😊" and ends "!"', "They eat grass.", "😊 They eat grass!"),
         ('ends "Kind regards, Anna"', "It is on Monday.\n\nBest,\nJo", "It is on Monday.\n\nKind regards, Anna"),
         ('ends "?"', "```\nx = 1\n```", "```\nx = 1\n```\n\nDoes that help?"),
         ('contains "!"', "| a | b |\n| c | d |", None),

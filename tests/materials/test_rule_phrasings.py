@@ -290,6 +290,11 @@ SITUATIONS = {
     "subject lines for emails to Kim": Situation("writing", "subject line", "Kim", ("Kim",)),
     "subject lines of my emails": Situation("task", "subject line"),
     "translating texts to German": Situation("task", "German translation"),
+    "translating texts to Susan": Situation("writing", "text message", "Susan", ("Susan",)),
+    "Anna asks questions": Situation("other"),
+    "replies to Kim about test questions": Situation(
+        "writing", "reply", "Kim", ("Kim",), topic="test questions"
+    ),
     "translations to French": Situation("task", "French translation"),
     "your answers to questions about history": Situation("about", topic="history"),
     "replies to questions from clients": Situation(

@@ -247,16 +247,24 @@ def end_with(value: str, text: str, meets: Meets) -> Iterator[str]:
         yield join_sentences(close_sentence(text), sentence)
 
 
-_SIGN_OFF = re.compile(r"\b(?:regards|wishes|best|sincerely|yours|cheers|love|thanks)\b", re.I)
+_SIGN_OFF = re.compile(
+    r"\b(?:regards|wishes|best|sincerely|yours|cheers|love|thanks|gr(?:ü|ue)(?:ße|sse|ss|ß)n?|"
+    r"cordialement|saludos)\b",
+    re.I,
+)
 
 
 def _sign(tail: str, body: str, closing: str) -> Iterator[str]:
-    """Yield a letter whose signature is the tail, or whose last line, a name, is the tail."""
+    """Yield a letter with a signature, or with the name that it is signed with: the tail. Any other
+    tail is a line below.
+    """
     if _SIGN_OFF.search(tail):
         yield f"{body.rstrip()}\n\n{tail}"
         return
     lines = closing.split("\n")
-    if SIGNATURE.fullmatch(lines[-1].strip()):
+    is_name = SIGNATURE.fullmatch(tail) is not None
+    is_signed = any(_SIGN_OFF.search(line) for line in lines[:-1])
+    if is_name and is_signed and SIGNATURE.fullmatch(lines[-1].strip()):
         yield body + "\n".join([*lines[:-1], tail])
     else:
         yield f"{body}{closing}\n{tail}"
@@ -369,10 +377,10 @@ def _place_picture(picture: str, text: str, meets: Meets) -> Iterator[str]:
     below = f"{subject}{picture} {message}{closing}"
     yield below if meets(below) else f"{picture} {body}{closing}"
     yield join_sentences(body.rstrip(), picture) + closing
-    first = split_pieces(body)[:1]
-    if first and first[0] != body:
+    first = split_pieces(message)[:1]
+    if first and first[0] != message:
         sentence = first[0].rstrip()
-        yield f"{sentence} {picture}{body[len(sentence) :]}{closing}"
+        yield f"{subject}{sentence} {picture}{message[len(sentence) :]}{closing}"
     if closing:
         yield f"{body}{closing} {picture}"
 
@@ -387,7 +395,7 @@ def _add_mark(mark: str, text: str) -> Iterator[str]:
             yield add_sentence(f"{body}{closing}", question)
     elif mark in ("!", "…", "...", "."):
         bare = re.sub(r"[.!…,;:。！]*\s*$", "", body)
-        if not bare.endswith(("?", "？")) and not ends_block(bare):
+        if not regex.search(rf"(?:[?？]|{PICTURE})$", bare) and not ends_block(text):
             yield bare + mark + closing
         first = "".join(split_pieces(body)[:1]).rstrip()
         if first.endswith(".") and not first.endswith(".."):  # "Dr. Smith came." is one sentence

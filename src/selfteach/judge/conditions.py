@@ -273,9 +273,19 @@ def _is_json(answer: str) -> bool:
         return False
 
 
+_PROSE = re.compile(r"[A-Z]\w*(?: [\w',-]+){2,}.*[.!?]")
+"""A sentence in words."""
+
+
 def is_code(answer: str) -> bool:
-    """Return whether the answer is fenced code blocks alone."""
-    return CODE_BLOCK.search(answer) is not None and not CODE_BLOCK.sub("", answer).strip()
+    """Return whether the answer is fenced code blocks alone; a block that is not closed ends with
+    code, and not with a sentence.
+    """
+    blocks = CODE_BLOCK.findall(answer)
+    if not blocks or CODE_BLOCK.sub("", answer).strip():
+        return False
+    last_line = blocks[-1].rstrip().rpartition("\n")[2]
+    return last_line.strip() == "```" or not _PROSE.fullmatch(last_line)
 
 
 FORMATS: dict[str, AnswerTest] = {

@@ -23,7 +23,7 @@ _NO_DATE = (
     r"Oktober|November|Dezember)\s+(?:\d{4}|\p{Ll}))"
 )
 _STOP = rf"(?:[.)]\s+(?=\S)|[.)．）]\s*(?={UNSPACED})|、\s*(?=\S))"
-CODE_BLOCK = regex.compile(r"^ *```[^\n`]*\n.*?(?:^ *```[^\S\n]*$|\Z)", regex.M | regex.S)
+CODE_BLOCK = regex.compile(r"^ *```[^\n`]*\n.*?(?:^ *```|\Z)", regex.M | regex.S)
 """A fenced code block; one that a limit of tokens has cut is not closed."""
 NUMBERED_ITEM = regex.compile(rf"{_LEAD}{_NO_DATE}\d{{1,2}}{_STOP}", regex.M)
 """The beginning of a numbered line: "1. ", "2) ", "**1. ", "### 1. ", "1、"; not "3. Mai 1990"."""
@@ -63,7 +63,8 @@ def split_closing(text: str) -> tuple[str, str]:
         count -= 1
     closing = [line for line in lines[count:] if line.strip()]
     is_closing = 0 < len(closing) <= MAX_CLOSING_LINES and not any(
-        len(line.split()) > MAX_CLOSING_WORDS or LIST_ITEM.match(line) for line in closing
+        len(line.split()) > MAX_CLOSING_WORDS or LIST_ITEM.match(line) or "```" in line
+        for line in closing
     )
     if not count or not is_closing:
         return text, ""
@@ -193,11 +194,16 @@ def cut_after_sentence(text: str, meets: Callable[[str], bool]) -> Iterator[str]
     A signature below the text stays where there is room.
     """
     body, closing = split_closing(text)
+    subject, _ = split_subject(body)
     pieces = split_pieces(body)
     num_found = 0
     for count in range(len(pieces), 0, -1):
         cut = "".join(pieces[:count]).rstrip()
-        if cut.endswith((":", "：")) or (count < len(pieces) and not ends_sentence(cut)):
+        if (
+            len(cut) <= len(subject)
+            or cut.endswith((":", "："))
+            or (count < len(pieces) and not ends_sentence(cut))
+        ):
             continue
         choices = [new for new in dict.fromkeys([cut + closing, cut]) if meets(new)]
         yield from choices

@@ -109,6 +109,7 @@ _MARK_EDITS: tuple[tuple[str, str, str | Callable[[re.Match[str]], str]], ...] =
     ("…", r"…+(?=(\s+\w)?)", _write_ellipsis),
     ("!", r"¡", ""),
     ("!", r"!+(?=\?)|(?<=\?)!+", ""),
+    ("!", r"！+(?=？)|(?<=？)！+", ""),
     ("!", r"！+", "。"),
     ("!", r"!+", "."),
     (";", r";\s+(\w)", _open_sentence),

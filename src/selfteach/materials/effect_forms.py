@@ -134,13 +134,14 @@ _AFTER = rf"(?:,? (?P<after>{'|'.join((*AT_MOST, *AT_LEAST, *EXACT))}))?"
 _MARK = rf"(?:(?:any |an? |no |the )?(?:{'|'.join(MARKS)})s?)"
 _USED_MARK = rf"(?P<mark>(?:{'|'.join(USED_MARKS)})s?)"
 _BEFORE = "|".join((*AT_MOST, *AT_LEAST, *OVER, *UNDER, *EXACT))
-_LIST = (
-    r"(?:any |an? )?(?:(?:short|brief|concise|clear|crisp|simple|plain|neat|tidy|chronological|"
-    r"easy) )?(?:(?:bullet(?:ed)?|numbered)[- ]?(?:points?|lists?)?|bullets|lists?)"
+_LIST = r"(?:any |an? )?(?:(?:bullet(?:ed)?|numbered)[- ]?(?:points?|lists?)?|bullets|lists?)"
+_WANTED_LIST = (
+    rf"(?:{_LIST}|(?!.*\b(?:without|separated|commas?|sentence)\b)(?:an? )?(?:short|brief|concise|"
+    r"clear|crisp|simple|plain|neat|tidy|chronological) (?:bullet(?:ed)?[- ]?(?:points?|lists?)|"
+    r"bullets))"
 )
 _CODE = (
-    r"(?:the |an? |some )?(?:(?:working|complete|raw|pure|plain|short|Python|SQL|JavaScript|Java|"
-    r"Bash|shell|source) )*code(?: ?(?:snippets?|blocks?|samples?|examples?))?"
+    r"(?:an? |some |the (?=code ?(?:snippets?|blocks?)))?code(?: ?(?:snippets?|blocks?|samples?))?"
 )
 _TALK = (
     r"(?:explanations?|explaining|explanatory text|text|prose|words|commentary|descriptions?|"
@@ -151,7 +152,7 @@ _NO_TALK = (
     rf"omit|not)(?: any| an?| the)? {_TALK}(?:(?:,| and| or|, or)+ {_TALK})*(?: (?:before|around|"
     r"after|beside|besides)(?:(?: and| or) after)?(?: (?:it|the (?:snippet|code|block)))?)?)"
 )
-_GIVE_CODE = rf"(?:{_ANSWER}|give|show|send|provide|return|output|post|use)(?: (?:me|us|them))?"
+_GIVE_CODE = rf"(?:{_ANSWER}|give|show|send|provide|return|output|post)(?: (?:me|us|them))?"
 _JSON = rf"(?:{_ANSWER} (?:in|with|as|using)|use|output|return)"
 _SEPARATOR = r"(?:,? (?:or|and) |, |/)"
 _LOWER = r"(?:lower[- ]?case|small(?= letters))"
@@ -369,14 +370,14 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     ),
     (
         rf"(?!.*\bnumbered\b)(?:{_ANSWER} (?:in|with|as|using)|use|give|be|have|contain|include|"
-        rf"make|send)(?: (?:me|us|them))? (?:the form of )?{_LIST}(?: only| of (?!(?:up to|at most|"
-        rf"at least|no more|fewer|exactly)\b)[a-z -]+)?",
+        rf"make|send)(?: (?:me|us|them))? (?:the form of )?{_WANTED_LIST}"
+        r"(?: only| of (?!(?:up to|at most|at least|no more|fewer|exactly)\b)[a-z -]+)?",
         "format=list",
     ),
     (
         rf"(?!.*\bnumbered\b)(?:give|present|format|write|put|provide|structure|deliver|show|"
         rf"state|return)(?: (?:me|us|them))? (?:{_IT}|(?:(?:all|the|your|my|every) )*[a-z]+"
-        rf"(?: [a-z]+)?) (?:in|as|in the form of) {_LIST}",
+        rf"(?: [a-z]+)?) (?:in|as|in the form of) {_WANTED_LIST}",
         "format=list",
     ),
     (

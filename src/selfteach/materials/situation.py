@@ -241,13 +241,16 @@ _TOPIC_FORMS = [
         r"(?P<topic>(?!questions?\b|same\b)[a-z]+(?: [a-z]+)?)(?<! is)(?: is| are)?",
         r"(?:topics|subjects|matters|questions) (?:of|like|such as) (?P<topic>.+)",
         r"(?:(?:.*\b)?ask(?:s|ed|ing)?(?: you| me| us)? )?(?:(?:all|any|the|my|our|an?|some) )*"
-        r"(?:(?:simple|easy|specific|general|basic|detailed|short|quick) )?"
+        r"(?:(?:simple|easy|specific|detailed) )?"
         r"(?P<topic>(?!(?:simple|easy|difficult|hard|short|long|complex|complicated|basic|quick|"
         r"other|open|more|tough|tricky|general|nobody|somebody|someone|anyone|anybody|everyone|"
         r"everybody|he|she|it|they|who|no|one|an?|the|any|some|my|our|this|that|same|such|these|"
-        r"yes-or-no|yes-no|follow-up|rhetorical|trick|silly|stupid|direct|specific|detailed|"
+        r"yes-or-no|yes-no|follow-up|rhetorical|trick|silly|stupid|direct|specific|detailed|rude|angry|"
+        r"unanswered|urgent|unclear|following|factual|everyday|closed|customer|personal|private|"
         r"second|new|good|bad|weird|strange|random|serious|funny|great|few|two|three|many|"
-        r"several)\b)(?:(?-i:[A-Z])\w+ )?[a-z-]+) (?:questions?|answers?|advice|tips)",
+        r"several)\b)(?:(?-i:[A-Z])\w+ (?!(?:ask|has|have|had|need|want|send|give|get|seek|post|"
+        r"raise|like|write|wrote|answer|take|pose|is|are)))?[a-z-]+) "
+        r"(?:questions?|answers?|advice|tips)",
     )
 ]
 _FINITE = re.compile(
@@ -893,17 +896,24 @@ _SAME_TEXTS = re.compile(
 )
 """The same kind of text to somebody else: "emails to my boss and in emails to my team"."""
 _TRANSLATED_TO = re.compile(
-    r"(?P<what>\b[Tt]ranslat\w+(?: [a-z]+){0,3}) to (?=[A-Z][a-z]*(?:ish|an|ese|ch|ic|ew)\b)"
+    r"(?P<what>\b[Tt]ranslat\w+(?: (?!for\b)[a-z]+){0,3}) to (?=(?:English|German|French|Spanish|"
+    r"Italian|Portuguese|Dutch|Swedish|Danish|Norwegian|Finnish|Polish|Czech|Turkish|Russian|"
+    r"Ukrainian|Greek|Latin|Arabic|Hebrew|Hindi|Chinese|Japanese|Korean|Thai)"
+    r"(?:$|[,.;]| (?:and|or|for|in)\b))"
 )
 """A language, and nobody who is written to: "translating to German"."""
 _ANSWERS_TO = re.compile(
     r"^(?:in )?(?:your |my |our |the |all |any )*(?:answers|repl(?:y|ies)|responses?) to "
-    r"(?=(?:[\w/-]+ ){0,3}questions?\b(?! from\b))",
+    r"(?=(?:(?!(?:with|without|about|and|or|who|from|asking|full|on|no)\b)(?-i:[a-z/-]+) ){0,3}"
+    r"questions?\b(?! from\b))",
     re.I,
 )
 """What is before the questions that are meant: "your answers to questions about history"."""
 _QUESTIONS_FROM = re.compile(
-    r"(?<=\bto )(?:questions?|inquir(?:y|ies)|enquir(?:y|ies)|requests?|messages?) from ", re.I
+    r"(?<=\bto )(?:questions?|inquir(?:y|ies)|enquir(?:y|ies)|requests?|messages?) from "
+    r"(?=(?:(?:my|our) [a-z]+|clients|customers|users|guests|readers|patients|students|"
+    r"(?-i:[A-Z])\w+)$)",
+    re.I,
 )
 """What somebody sends who is answered: "replies to questions from clients"."""
 _PART_OF_EMAILS = re.compile(

@@ -12,11 +12,15 @@ from selfteach.judge import ViolationJudge
 from selfteach.judge.leave_out import leave_out_violations
 from selfteach.judge.occasion import names_occasion
 from selfteach.judge.repair import repair_answer
+from selfteach.judge.sentence_edits import drop_cut_off_end
 from selfteach.methods.feedback.probe import ProbedPrompt
 from selfteach.methods.feedback.rule_check import get_check
 from selfteach.methods.session import Session
 from selfteach.records import Completion
 from selfteach.sentences import keep_whole_sentences
+
+SIMILAR_CHANGES = 2
+"""So many changed words more make no difference between two repairs."""
 
 
 def make_repair(
@@ -49,8 +53,9 @@ def make_repair(
 
 
 def choose_repair(options: Sequence[str], text: str, turn: int) -> str:
-    """Return the repair that changes the fewest words; of equal ones that which differs earliest
-    from the text, and equally early ones take turns. Of beginnings of the text it is the shortest.
+    """Return a repair that changes few words, at most SIMILAR_CHANGES more than the least one: that
+    which differs earliest from the text, and equally early ones take turns. Of beginnings of the
+    text it is the shortest.
 
     What a repair changes first decides whether a small model learns it: its later tokens follow
     from its earlier ones. An answer that ends soon leaves room below a limit of length.
@@ -58,10 +63,10 @@ def choose_repair(options: Sequence[str], text: str, turn: int) -> str:
     if not options:
         return ""
     if not all(is_beginning(option, text) for option in options):
-        words = text.split()
+        words = drop_cut_off_end(text).split()
         changes = [Levenshtein.distance(words, option.split()) for option in options]
-        fewest = min(changes)
-        options = [option for option, n in zip(options, changes, strict=True) if n == fewest]
+        most = min(changes) + SIMILAR_CHANGES
+        options = [option for option, n in zip(options, changes, strict=True) if n <= most]
     shared = [count_shared(option, text) for option in options]
     earliest = [option for option, n in zip(options, shared, strict=True) if n == min(shared)]
     return earliest[turn % len(earliest)]
