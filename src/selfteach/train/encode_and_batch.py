@@ -196,7 +196,7 @@ def encode_example(
     prompt = tuple(model.encode(example.prompt))
     cut = example.source.get("cut", ())
     answers = tuple(
-        tuple(model.encode_answer(text, end=side not in cut))
+        tuple(model.encode_answer(text, end=side not in cut, after=example.prompt))
         for side, text in zip(SIDES, texts, strict=False)
     )
     if not prompt or not all(text.strip() for text in texts) or not all(answers):
