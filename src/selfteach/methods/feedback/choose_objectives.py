@@ -17,7 +17,7 @@ from selfteach.methods.feedback.training_settings import (
     choose_objective,
 )
 from selfteach.methods.session import Session
-from selfteach.methods.train_plan import tune
+from selfteach.methods.train_plan import tune, without_taught_weights
 from selfteach.methods.worked_turns import make_worked_turns
 from selfteach.records import (
     Example,
@@ -126,9 +126,11 @@ def try_objectives(
     kept: dict[str, float] = {}
     needless: dict[str, float] = {}
     rows = add_teacher_prompts(examples, contexts[context])
+    train = without_taught_weights(session.config.train, examples)
+    trial = replace(session, config=session.config.model_copy(update={"train": train}))
     for name in candidates:
         weights = choose_weights(session, name)
-        tuned = tune(session, rows, weights, f"trial-{name}", steps)
+        tuned = tune(trial, rows, weights, f"trial-{name}", steps)
         kept[name] = measure_kept(session, tuned.recorded, make_prompt, targets, judge)
         needless[name] = measure_needless(session, tuned.recorded, outside, judge)
         tuned.recorded.release_memory()
