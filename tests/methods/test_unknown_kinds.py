@@ -21,7 +21,7 @@ MISSPELLED: tuple[tuple[str, Any], ...] = (
 @pytest.mark.parametrize("name", METHODS)
 @pytest.mark.parametrize(("key", "value"), MISSPELLED)
 def test_a_misspelled_kind_is_named_with_the_nearest_before_any_work(
-    name: str, key: str, value: Any
+    name: str, key: str, value: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     method = registry.load_registered("methods", name)
     config = method.settings.model_validate({"train": {key: value}})
@@ -30,8 +30,8 @@ def test_a_misspelled_kind_is_named_with_the_nearest_before_any_work(
         runner.refuse_unknown_kinds(method, config)
     assert caught.value.where == f"train.{key}"
     assert caught.value.cure == 'Did you mean "general"?'
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(UsageError, match="genral"):
-        patch.setattr(runner, "find_result", lambda run, display: None)
+    monkeypatch.setattr(runner, "find_result", lambda run, display: None)
+    with pytest.raises(UsageError, match="genral"):
         runner.teach(unused, method, unused, config, unused)
 
 

@@ -444,6 +444,16 @@ def test_own_samples_without_a_sampler_are_refused(tmp_path: Path) -> None:
         train(Tiny(), make_examples(), settings(on_policy=0.5), tmp_path, seed=1)
 
 
+@pytest.mark.parametrize("kind", ["sft", "dpo", "anchor"])
+def test_own_samples_that_no_objective_uses_are_refused(tmp_path: Path, kind: str) -> None:
+    """Else the same adapter as without them comes out, and nobody is told."""
+    examples = [replace(e, rejected="no") for e in make_examples()]
+    own = settings(on_policy=0.5, weights={e.kind: {kind: 1.0, "distill": 0.0} for e in examples})
+    with pytest.raises(UsageError, match="samples itself") as caught:
+        train(Tiny(), examples, own, tmp_path, seed=1, sample_tuned=lambda p, _: ["a"] * len(p))
+    assert caught.value.where == "train.on_policy"
+
+
 @pytest.mark.training
 def test_the_hook_samples_with_the_real_engine(tiny_hf: Any, tmp_path: Path) -> None:
     from selfteach.records import SamplingParams

@@ -10,8 +10,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from selfteach.config import TrainConfig
+from selfteach.errors import UsageError
 from selfteach.models import Sampler
-from selfteach.records import Example, Prompt, Request, SamplingParams
+from selfteach.records import Example, ObjectiveWeights, Prompt, Request, SamplingParams
+from selfteach.registry import load_registered
 from selfteach.train.adapters.adapter import Adapter
 from selfteach.train.encode_and_batch import TrainingRow
 from selfteach.train.objectives.objective import Objective
@@ -40,6 +42,26 @@ def make_on_policy_sampler(
         return [texts[request.id(sampler.fingerprint)] for request in requests]
 
     return sample
+
+
+def supports_own_answers(weights: ObjectiveWeights) -> bool:
+    """Return whether an objective may be trained on answers of the tuned model."""
+    names = {name for own in weights.values() for name, weight in own.items() if weight}
+    return any(load_registered("objectives", name).supports_on_policy for name in names)
+
+
+def refuse_idle_sampling(config: TrainConfig, weights: ObjectiveWeights) -> None:
+    """Refuse `train.on_policy` beside objectives that never use it.
+
+    Raises:
+        UsageError: the tuned model would answer nothing.
+    """
+    if config.on_policy and not config.distill_from and not supports_own_answers(weights):
+        raise UsageError(
+            "no objective here learns from answers that the model samples itself.",
+            where="train.on_policy",
+            cure="Train `distill` (train.objective, train.weights), or set train.on_policy=0.",
+        )
 
 
 @dataclass

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from selfteach.config import TrainConfig
 from selfteach.evaluate.exam import GENERAL, NEAR, TARGET
 from selfteach.generate.ask import GeneratedPrompt
 from selfteach.judge import ViolationJudge
@@ -29,6 +30,7 @@ from selfteach.records import (
     make_prompt,
     prompt_to_json,
 )
+from selfteach.train.on_policy import supports_own_answers
 
 UNLIKELIHOOD_WEIGHT = 3.0
 """Of a text that is forbidden everywhere, beside SFT and DPO."""
@@ -58,7 +60,18 @@ def choose_objectives(
     if choice == "auto":
         noted = session.run.ledger.get_note("objective")
         choice = (noted or try_objectives(session, examples, dev, judge))["chosen"]
+        train = sample_only_for(choose_weights(session, choice), session.config.train)
+        session.config = session.config.model_copy(update={"train": train})
     return choose_weights(session, choice)
+
+
+def sample_only_for(weights: ObjectiveWeights, train: TrainConfig) -> TrainConfig:
+    """Return settings that let the model sample own answers (`train.on_policy`) only where an
+    objective can be trained on them: `auto` may choose another one.
+    """
+    if train.distill_from or supports_own_answers({**weights, **train.weights}):
+        return train
+    return train.model_copy(update={"on_policy": 0.0})
 
 
 def choose_weights(session: Session, choice: str) -> ObjectiveWeights:
@@ -126,10 +139,11 @@ def try_objectives(
     kept: dict[str, float] = {}
     needless: dict[str, float] = {}
     rows = add_teacher_prompts(examples, contexts[context])
-    train = without_taught_weights(session.config.train, examples)
-    trial = replace(session, config=session.config.model_copy(update={"train": train}))
+    settings = without_taught_weights(session.config.train, examples)
     for name in candidates:
         weights = choose_weights(session, name)
+        train = sample_only_for(weights, settings)
+        trial = replace(session, config=session.config.model_copy(update={"train": train}))
         tuned = tune(trial, rows, weights, f"trial-{name}", steps)
         kept[name] = measure_kept(session, tuned.recorded, make_prompt, targets, judge)
         needless[name] = measure_needless(session, tuned.recorded, outside, judge)
