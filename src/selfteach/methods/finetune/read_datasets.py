@@ -89,6 +89,9 @@ def read_files(
 ) -> FinetuneData:
     """Read all datasets and the dev part; the outcomes and the cleaned rows are those of all.
 
+    The examples come in the order of the datasets' names, so that the same files in another order
+    are the same training: a run's identity does not know the order.
+
     Raises:
         DataError: nothing in them can be used.
     """
@@ -105,7 +108,7 @@ def read_files(
 
         if dev_file:
             held = read_examples(dev_file, skip=skip, max_bad_share=max_bad)
-    by_name = {name: one.examples for name, one in read.items()}
+    by_name = {name: one.examples for name, one in sorted(read.items())}
     learned = tag_with_dataset(by_name) if len(read) > 1 else next(iter(by_name.values()))
     outcomes: dict[str, Outcome] = {}
     repaired = []
