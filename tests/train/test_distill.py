@@ -18,6 +18,7 @@ from margins import assert_at_most
 from selfteach import config
 from selfteach.errors import DataError, UsageError
 from selfteach.models.hf import HfModel
+from selfteach.models.tokens import ChatTokenizer
 from selfteach.records import parse_messages
 from selfteach.train import micro_batch_loss
 from selfteach.train.adapters.lora import LoraAdapter
@@ -32,7 +33,13 @@ from selfteach.train.reference import (
     encode_teacher_prompt,
     gives_away,
 )
-from selfteach.train.train import replace_with_distillation, train
+from selfteach.train.train import (
+    attach_adapter,
+    find_longest_row,
+    replace_with_distillation,
+    train,
+)
+from tiny_tokenizer import tiny_tokenizer
 
 pytestmark = pytest.mark.long
 
@@ -256,6 +263,27 @@ def test_own_answers_end_where_the_context_of_model_or_teacher_does(
         sample_tuned=lambda prompts, step: ["x" * 300 for _ in prompts],
     )
     assert max(lengths) == 120
+
+
+def test_a_soft_prompt_takes_its_room_once() -> None:
+    """As in the rows of given answers (`find_longest_row`); the teacher has no soft prompt."""
+    chosen = settings(adapter="prompt", prompt={"tokens": 40}, on_policy=1.0)
+    model = HfModel(Tiny(vocab_size=400).module, ChatTokenizer(tiny_tokenizer()), "tiny", "f")
+    longest = find_longest_row(model, chosen)
+    assert longest == model.context_tokens - 40
+    adapter = attach_adapter(model, chosen, seed=0)
+    try:
+        (example,) = make_examples(1)
+        distill = {"distill": DistillObjective(chosen)}
+        asked = {example.id: example}
+        sample = OnPolicy(model, adapter, distill, asked, chosen, 0, lambda p, _: [], rows=1)
+        row = TrainingRow(0, example.id, "k", (3,) * 300, ((4, 5),), {"distill": 1.0})
+        taught = len(encode_teacher_prompt(model, example))
+        assert sample._count_room(row) == min(longest - 300, longest + 40 - taught)
+        other = replace(row, prompt=(3,) * 440, weights={"sft": 1.0})
+        assert sample._count_room(other) == longest - 440
+    finally:
+        adapter.detach()
 
 
 def test_most_rows_without_a_teachers_prompt_are_an_error_that_names_one(tmp_path: Path) -> None:

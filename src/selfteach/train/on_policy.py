@@ -12,6 +12,7 @@ from typing import Any
 from selfteach.config import TrainConfig
 from selfteach.errors import UsageError
 from selfteach.models import Sampler
+from selfteach.models.hook_adapter import get_num_virtual_tokens
 from selfteach.records import Example, ObjectiveWeights, Prompt, Request, SamplingParams
 from selfteach.registry import load_registered
 from selfteach.train.adapters.adapter import Adapter
@@ -122,7 +123,8 @@ class OnPolicy:
         """Return how many tokens an answer may have: as many as fit into a row, and as the teacher
         can read after its own prompt.
         """
-        context = int(self.hf.context_tokens)
+        # The model's own count leaves out the virtual tokens, which the teacher does not have.
+        context = int(self.hf.context_tokens) + get_num_virtual_tokens(self.hf.module)
         limit = min(
             self.config.max_tokens, context - self.adapter.count_virtual_tokens(self.config)
         )
