@@ -226,9 +226,10 @@ def record_left_out(
             funnel.decide(example.id, reason, body)
     if not trained.refused:
         return
-    id, reason = next(iter(trained.refused.items()))
+    first = next(example for example in examples if example.id in trained.refused)
     session.display.print_line(
-        f"examples left out of the training: {len(trained.refused)}; the first, {id}: {reason}"
+        f"examples left out of the training: {len(trained.refused)}; the first, {first.place}: "
+        f"{trained.refused[first.id]}"
     )
 
 
