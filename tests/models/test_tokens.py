@@ -10,8 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from selfteach.errors import UsageError
+from selfteach.models.hf import HfModel
 from selfteach.models.tokens import PLAIN_NAME, ChatTokenizer, UnfitPrompt, count_common_prefix
-from selfteach.records import Message, make_prompt
+from selfteach.records import Continuations, Example, Message, make_prompt
+from selfteach.train.encode_and_batch import encode_example
 from tiny_tokenizer import CHATML, tiny_tokenizer
 
 NASTY = [
@@ -322,3 +324,20 @@ def test_an_answer_after_a_plain_text_has_the_tokens_that_it_has_within_one(kind
 @pytest.mark.parametrize("text", [" Yes", "Yes", "\nYes", "", "Yes<|im_end|> no"])
 def test_byte_level_tokens_of_an_answer_are_the_same_after_any_prompt(tokens, text):
     assert tokens.encode_answer(text, after="Answer:") == tokens.encode_answer(text)
+
+
+def test_rows_and_scores_read_an_answer_as_it_goes_on_from_a_plain_text(tiny_hf):
+    """With the space before a text, " Yes" had two tokens that no text has there."""
+    from tokenizers import normalizers
+
+    mark = "\u2581"
+    prepend = normalizers.Sequence([normalizers.Prepend(mark), normalizers.Replace(" ", mark)])
+    tokens = ChatTokenizer(make_prepending_tokenizer(prepend))
+    (wanted,) = tokens.encode_answer(" Yes", end=False, after="Answer:")
+    row = encode_example(tokens, 0, Example("a", "k", "Answer:", " Yes"), {}, False)
+    assert row.answers == ((wanted, tokens.end_of_turn),)
+    hf = HfModel(tiny_hf.module, tokens, "tiny", "f")
+    ((_, (score,)),) = hf.stream_scores([Continuations("Answer:", (" Yes",))])
+    ((_, logits),) = hf.answer_logits([("Answer:", "")])
+    assert score.tokens == 1
+    assert score.logp == pytest.approx(float(logits[0].log_softmax(-1)[wanted]), rel=1e-4)

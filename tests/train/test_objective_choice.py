@@ -15,7 +15,6 @@ from selfteach.config.training import FeedbackTrainConfig, TasksTrainConfig, Tra
 from selfteach.errors import UsageError
 from selfteach.judge.check import parse_check
 from selfteach.materials.effect import read_effect
-from selfteach.methods.feedback.choose_objectives import sample_only_for
 from selfteach.methods.feedback.training_settings import (
     choose_objective,
     choose_training,
@@ -26,6 +25,7 @@ from selfteach.methods.finetune.read_datasets import refuse_too_little
 from selfteach.methods.finetune.split_examples import FinetuneData
 from selfteach.methods.lora_rate import choose_lora_rate, find_lora_rate, lower_lora_rate
 from selfteach.records import Example, make_prompt
+from selfteach.train.on_policy import sample_only_for
 
 EXAMPLES = [Example("a", "example", make_prompt("Tea?"), "A drink.", "A dog.")]
 

@@ -65,6 +65,19 @@ def refuse_idle_sampling(config: TrainConfig, weights: ObjectiveWeights) -> None
         )
 
 
+def sample_only_for(weights: ObjectiveWeights, train: TrainConfig) -> TrainConfig:
+    """Return settings that let the model sample own answers (`train.on_policy`) only where an
+    objective can be trained on them: `auto` may choose another one.
+    """
+    if (
+        not train.on_policy
+        or train.distill_from
+        or supports_own_answers({**weights, **train.weights})
+    ):
+        return train
+    return train.model_copy(update={"on_policy": 0.0})
+
+
 @dataclass
 class OnPolicy:
     """Replace the given answers of some rows by answers of the tuned model.

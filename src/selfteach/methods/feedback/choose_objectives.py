@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from selfteach.config import TrainConfig
 from selfteach.evaluate.exam import GENERAL, NEAR, TARGET
 from selfteach.generate.ask import GeneratedPrompt
 from selfteach.judge import ViolationJudge
@@ -30,7 +29,7 @@ from selfteach.records import (
     make_prompt,
     prompt_to_json,
 )
-from selfteach.train.on_policy import supports_own_answers
+from selfteach.train.on_policy import sample_only_for
 
 UNLIKELIHOOD_WEIGHT = 3.0
 """Of a text that is forbidden everywhere, beside SFT and DPO."""
@@ -63,15 +62,6 @@ def choose_objectives(
         train = sample_only_for(choose_weights(session, choice), session.config.train)
         session.config = session.config.model_copy(update={"train": train})
     return choose_weights(session, choice)
-
-
-def sample_only_for(weights: ObjectiveWeights, train: TrainConfig) -> TrainConfig:
-    """Return settings that let the model sample own answers (`train.on_policy`) only where an
-    objective can be trained on them: `auto` may choose another one.
-    """
-    if train.distill_from or supports_own_answers({**weights, **train.weights}):
-        return train
-    return train.model_copy(update={"on_policy": 0.0})
 
 
 def choose_weights(session: Session, choice: str) -> ObjectiveWeights:
