@@ -50,8 +50,8 @@ def make_model(layers: int, hidden: int, dtype: torch.dtype) -> HfModel:
     model = HfModel(module, load_chat_tokenizer("embedded"), "random", f"{layers} {hidden}")
     encode, encode_answer = model.encode, model.encode_answer
     model.encode = lambda prompt: [id % VOCABULARY for id in encode(prompt)]
-    model.encode_answer = lambda text, end=True: [
-        id % VOCABULARY for id in encode_answer(text, end)
+    model.encode_answer = lambda text, end=True, after="": [
+        id % VOCABULARY for id in encode_answer(text, end, after)
     ]
     return model
 

@@ -105,7 +105,7 @@ def sample_answers(model: Any, hf: HfModel, requests: Sequence[Request], batch: 
 def score_texts(model: Any, hf: HfModel, items: Sequence[Continuations], batch: int) -> list[float]:
     """Return log p of every text after its prompt, in nats: one row for each text."""
     rows = [
-        (hf.encode(item.prompt), hf.encode_answer(text, item.end))
+        (hf.encode(item.prompt), hf.encode_answer(text, item.end, item.prompt))
         for item in items
         for text in item.texts
     ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
@@ -218,6 +219,10 @@ HELD_KINDS = ("near", "general", "kept")
 """Kinds of examples that hold the base in place by default."""
 
 
+_LINE = re.compile(r":\d+$")
+"""How a place in a file ends."""
+
+
 @dataclass(frozen=True, slots=True)
 class Example:
     """Represent one training record.
@@ -248,6 +253,13 @@ class Example:
     def turns(self) -> tuple[Message, ...]:
         """Return the prompt as messages."""
         return make_prompt(self.prompt) if isinstance(self.prompt, str) else self.prompt
+
+    @property
+    def place(self) -> str:
+        """Return the file and the line that it is from, for messages; without them its id."""
+        found = self.source.get("from")
+        is_line = isinstance(found, str) and _LINE.search(found)
+        return str(found) if is_line else f"example {self.id}"
 
     def to_json(self) -> dict[str, Any]:
         """Return the row of examples.jsonl."""

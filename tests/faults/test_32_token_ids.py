@@ -73,8 +73,10 @@ def test_no_material_becomes_a_control_token(
         seen.append(str(prompt))
         return ids
 
-    def watch_answer(tokens: ChatTokenizer, text: str, end: bool = True) -> list[int]:
-        ids: list[int] = encode_answer(tokens, text, end)
+    def watch_answer(
+        tokens: ChatTokenizer, text: str, end: bool = True, after: Prompt = ""
+    ) -> list[int]:
+        ids: list[int] = encode_answer(tokens, text, end, after)
         assert count_control(tokens, ids) == int(end), text
         seen.append(text)
         return ids

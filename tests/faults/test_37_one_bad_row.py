@@ -177,7 +177,9 @@ def test_an_example_that_cannot_be_trained_on_is_counted_and_reported(tmp_path: 
     record_left_out(session, examples, replace(whole, refused={"b": "trains no token."}), "train")
     (funnel,) = session.run.ledger.funnel()
     assert (funnel.accepted, funnel.reasons) == (2, {"trains no token.": 1})
-    assert printed == ["examples left out of the training: 1; the first, b: trains no token."]
+    assert printed == [
+        "examples left out of the training: 1; the first, example b: trains no token."
+    ]
     ((_, lost),) = session.run.ledger.read_outcomes("rows of train", "dropped")
     assert (lost.id, lost.body) == ("b", {"prompt": "Why?"})
 

@@ -173,6 +173,18 @@ def test_every_turn_of_the_assistant_is_an_example(tmp_path: Path) -> None:
     assert second.prompt == (*make_prompt(Q), Message("assistant", A), *make_prompt("And blue?"))
 
 
+def test_a_turn_that_goes_on_from_another_one_of_the_assistant_is_no_example() -> None:
+    """The answers to questions beside it are read all the same."""
+    more = [{"role": "user", "content": "And blue?"}, {"role": "assistant", "content": B}]
+    turns = [*ASKED, *ANSWERED, {"role": "assistant", "content": "Roses too."}, *more]
+    first, second = read_example({"messages": turns}, "x:1")
+    assert (first.prompt, first.chosen) == (make_prompt(Q), A)
+    assert [turn.content for turn in second.turns] == [Q, A, "Roses too.", "And blue?"]
+    assert second.chosen == B
+    with pytest.raises(DataError, match="no question that is followed by its answer"):
+        read_example({"messages": [*ASKED, {"role": "system", "content": "Go."}, *ANSWERED]}, "x")
+
+
 def test_a_turn_of_weight_0_is_no_example() -> None:
     """As in OpenAI's files; it stays in the prompts of later turns."""
     turns = [*ASKED, {**SAID, "weight": 0}, LIGHT, {**ANSWERED[0], "weight": 1}]

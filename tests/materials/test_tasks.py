@@ -141,6 +141,21 @@ def test_a_row_that_is_no_task_is_named(row: dict[str, Any], why: str) -> None:
     assert "x:7" in str(caught.value)
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_a_bad_answer_is_no_seed(form: str) -> None:
+    """As KTO's, in JSON and in CSV."""
+    assert read_task({**FORMS[form], "label": True}, "x:1").instances[0].output == "3"
+    for label in (False, "False"):
+        with pytest.raises(DataError, match="would be learned as a good one"):
+            read_task({**FORMS[form], "label": label}, "x:1")
+
+
+def test_a_completion_that_the_user_says_is_no_answer() -> None:
+    asked = [{"role": "user", "content": "Is it 3?"}]
+    with pytest.raises(DataError, match="completion answer is no answer"):
+        read_task({"prompt": "1 + 2?", "completion": asked}, "x:1")
+
+
 def test_a_mistyped_key_is_guessed() -> None:
     with pytest.raises(DataError, match='Did you mean "instruction"'):
         read_task({"instructions": "Add."}, "x:1")

@@ -546,6 +546,32 @@ def test_a_cell_samples_its_own_answers_only_where_its_objective_says_so(
     assert type(taken[-1]).model_validate(taken[-1].model_dump()) == taken[-1]
 
 
+def test_a_cell_trains_its_own_objective_where_the_run_has_weights(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else each row of the table has the weights of the run, whatever it is called."""
+    taken: list[Any] = []
+
+    def record_weights(session: Any, examples: Any, weights: Any, name: str) -> None:
+        taken.append({**weights, **session.config.train.weights})
+
+    monkeypatch.setattr(comparing, "train_adapter", record_weights)
+    own = {"in_scope": {"sft": 1.0, "anchor": 50.0}, "general": {"anchor": 3.0}}
+    settings: Any = config.FeedbackConfig.model_validate({"train": {"weights": own}})
+    idle: Any = SimpleNamespace(release_memory=lambda: None, module=torch.nn.Linear(2, 2))
+    session = Session(
+        run=idle, config=settings, display=idle, rule="", model=idle, base=idle, base_logits=[]
+    )
+    plan: Any = SimpleNamespace(objectives={"in_scope": {"sft": 1.0}, "general": {"anchor": 1.0}})
+    bench = comparing.Bench(session, plan)
+    examples = [Example(k, k, make_prompt(k), "a", "b") for k in own]
+    for objective in (RUN_OBJECTIVE, "dpo"):
+        weights = comparing.get_objective_weights(bench, objective, examples)
+        comparing.train_cell(session, ComparedCell("lora", objective), 0.0, weights, examples)
+        assert weights == taken[-1], "the rate is chosen by what is trained"
+    assert taken == [own, {"in_scope": {"dpo": 1.0}, "general": {"anchor": 3.0}}]
+
+
 def test_a_rate_for_pairs_is_chosen_by_the_pair_not_the_likelihood(
     tmp_path: Path,
 ) -> None:
@@ -579,8 +605,10 @@ def test_a_rate_for_pairs_is_chosen_by_the_pair_not_the_likelihood(
             "c": {"sft": 1.0, "dpo": 1.0},
             "d": {"anchor": 8.0},
             "e": {},
+            "f": {"sft": 0.0, "dpo": 1.0},
+            "g": {"dpo": 0.0},
         }
-    ) == {"a", "b"}
+    ) == {"a", "b", "f"}, "a weight of 0 trains nothing"
 
 
 class FullModel(Scripted):

@@ -17,7 +17,7 @@ import pytest
 from margins import assert_at_most
 from selfteach import cli, registry
 from selfteach.config import FinetuneConfig
-from selfteach.errors import DataError
+from selfteach.errors import DataError, UsageError
 from selfteach.evaluate.verdict import make_not_examined, reach_verdict
 from selfteach.files import write_jsonl
 from selfteach.materials.examples import read_examples
@@ -33,6 +33,7 @@ from selfteach.methods.finetune.method import (
 )
 from selfteach.methods.finetune.read_datasets import read_material, refuse_too_little
 from selfteach.methods.score_examples import ExampleScores, score_examples
+from selfteach.methods.session import find_starting_adapter
 from selfteach.records import Example, LogProb, Measure, Message, make_prompt
 from selfteach.run.ledger import Ledger
 from selfteach.train.trainer import Trainer
@@ -709,6 +710,30 @@ def test_several_datasets_are_mixed_by_their_names(pairs: Path, tiny: Path) -> N
     ]
     assert {row["source"]["dataset"] for row in rows} == {"pairs", "other"}
     assert result["word"] == "not examined"
+
+
+def test_the_order_of_datasets_changes_nothing(tmp_path: Path) -> None:
+    """It is no part of a run's identity, so a checkpoint must fit with each."""
+    files = [tmp_path / "one.jsonl", tmp_path / "other.jsonl"]
+    for file in files:
+        write_jsonl(file, ({"prompt": f"{file.stem} {n}?", "chosen": "Yes."} for n in range(3)))
+    there, back = read_material(files), read_material(files[::-1])
+    assert there.identity == back.identity
+    assert there.value.examples == back.value.examples
+
+
+def test_shares_of_one_dataset_are_refused_with_a_cure_that_can_be_followed(pairs: Path) -> None:
+    shares = {"train": {"dataset_shares": {"pairs": 1.0}}}
+    with pytest.raises(UsageError, match="there is one dataset") as caught:
+        refuse_too_little(read_material(pairs).value, FinetuneConfig.model_validate(shares))
+    assert caught.value.cure == "Give several files, or leave it out."
+
+
+def test_an_adapter_that_cannot_go_on_from_a_run_is_named_not_the_run() -> None:
+    config = FinetuneConfig.model_validate({"train": {"adapter": "reft"}})
+    with pytest.raises(UsageError, match="reft cannot go on") as caught:
+        find_starting_adapter({"from": "runs/earlier/adapter"}, config)
+    assert caught.value.where == "train.adapter"
 
 
 @pytest.mark.parametrize(

@@ -153,6 +153,7 @@ def test_a_run_is_published_before_its_seeds_are_described(monkeypatch: pytest.M
         name="tasks",
         allows_programs=False,
         samples=True,
+        kinds=(),
         rule_of=lambda material: "",
         plan_work=lambda *given: [],
         prepare=lambda *given: plan,

@@ -59,6 +59,7 @@ from selfteach.methods.feedback.write_rule_prompts import (
     write_kind_twins,
     write_twins,
 )
+from selfteach.methods.session import Session
 from selfteach.models.recorded import Recorded
 from selfteach.records import Completion, Example, Prompt, Request, get_user_text, make_prompt
 from selfteach.run.display import SilentDisplay
@@ -980,6 +981,35 @@ def test_the_teacher_may_see_the_answer_that_the_rule_gives(tmp_path: Path) -> N
         for example in choose_objectives.add_teacher_prompts(examples, write):
             assert "Ask at the desk." in str(example.source["teacher_prompt"])
             assert encode_teacher_prompt(model, example) == (1,)
+
+
+def test_trials_train_their_candidates_where_the_settings_have_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else every candidate trains the weights of the settings, and chance chooses."""
+    fields = vars(open_session(tmp_path))
+    names = {"run", "config", "display", "rule", "base"}
+    session: Any = Session(
+        **{name: fields[name] for name in names}, model=fields["base"], base_logits=[]
+    )
+    weights = {"in_scope": {"sft": 9.0}, "near": {"anchor": 2.0}}
+    session.config = FeedbackConfig.model_validate(
+        {"check": fields["config"].check, "train": {"weights": weights}}
+    )
+    trained = {}
+
+    def record_trial(session: Any, rows: Any, weights: Any, name: str, steps: int) -> Any:
+        trained[name] = {**weights, **session.config.train.weights}
+        return SimpleNamespace(recorded=SimpleNamespace(release_memory=lambda: None))
+
+    monkeypatch.setattr(choose_objectives, "tune", record_trial)
+    monkeypatch.setattr(choose_objectives, "measure_kept", lambda *given: 0.5)
+    monkeypatch.setattr(choose_objectives, "measure_needless", lambda *given: 0.0)
+    examples = [Example(kind, kind, make_prompt(kind), "Yes.", "No.") for kind in weights]
+    judge: Any = None
+    choose_objectives.try_objectives(session, examples, [], judge)
+    assert trained["trial-sft"]["in_scope"]["sft"] == 1.0
+    assert all(own["near"] == {"anchor": 2.0} for own in trained.values())
 
 
 def test_a_teacher_that_sees_the_rule_alone_may_see_its_answer(tmp_path: Path) -> None:

@@ -419,7 +419,7 @@ class Narrow(Scripted):
     def encode(self, prompt: Prompt) -> list[int]:
         return [0] * len(get_user_text(prompt))
 
-    def encode_answer(self, text: str, end: bool) -> list[int]:
+    def encode_answer(self, text: str, end: bool, after: Prompt) -> list[int]:
         return [0] * len(text)
 
     def check(self, fits: bool) -> None:

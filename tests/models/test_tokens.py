@@ -10,8 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from selfteach.errors import UsageError
+from selfteach.models.hf import HfModel
 from selfteach.models.tokens import PLAIN_NAME, ChatTokenizer, UnfitPrompt, count_common_prefix
-from selfteach.records import Message, make_prompt
+from selfteach.records import Continuations, Example, Message, make_prompt
+from selfteach.train.encode_and_batch import encode_example
 from tiny_tokenizer import CHATML, tiny_tokenizer
 
 NASTY = [
@@ -275,3 +277,67 @@ def load_tokens(folder):
     from transformers import AutoTokenizer
 
     return ChatTokenizer(AutoTokenizer.from_pretrained(folder))
+
+
+def make_prepending_tokenizer(normalizer=None, pre_tokenizer=None):
+    """Return a tokenizer of SentencePiece's kind, which begins each text with a space."""
+    from tokenizers import Tokenizer, decoders, models
+    from transformers import PreTrainedTokenizerFast
+
+    mark = "\u2581"
+    parts = ["<unk>", "<s>", "</s>", mark, *"YesNoAnwr:", "\n"]
+    merged = [mark * 2, f"{mark}Y", f"{mark}Ye", f"{mark}Yes", "Ye", "Yes", f"{mark}A"]
+    words = dict.fromkeys([*parts, *merged])
+    pairs = [(mark, mark), (mark, "Y"), (f"{mark}Y", "e"), (f"{mark}Ye", "s")]
+    pairs += [("Y", "e"), ("Ye", "s"), (mark, "A")]
+    ids = {word: id for id, word in enumerate(words)}
+    core = Tokenizer(models.BPE(ids, pairs, unk_token="<unk>", fuse_unk=True))
+    if normalizer:
+        core.normalizer = normalizer
+    if pre_tokenizer:
+        core.pre_tokenizer = pre_tokenizer
+    core.decoder = decoders.Replace(mark, " ")
+    return PreTrainedTokenizerFast(
+        tokenizer_object=core, bos_token="<s>", eos_token="</s>", unk_token="<unk>"
+    )
+
+
+@pytest.mark.parametrize("kind", ["Mistral", "Llama 2"])
+@pytest.mark.parametrize("text", [" Yes", "Yes", "  Yes", "\nYes", "Yes</s>No"])
+def test_an_answer_after_a_plain_text_has_the_tokens_that_it_has_within_one(kind, text):
+    """Mistral's, Phi-3's: Prepend. Newer ones: Metaspace."""
+    from tokenizers import normalizers, pre_tokenizers
+
+    mark = "\u2581"
+    prepend = normalizers.Sequence([normalizers.Prepend(mark), normalizers.Replace(" ", mark)])
+    metaspace = pre_tokenizers.Metaspace(mark, prepend_scheme="first", split=False)
+    makes = {"Mistral": (prepend, None), "Llama 2": (None, metaspace)}
+    tokens = ChatTokenizer(make_prepending_tokenizer(*makes[kind]))
+    whole = tokens.encode(f"Answer:{text}")
+    after = tokens.encode_answer(text, end=False, after="Answer:")
+    assert tokens.encode("Answer:") + after == whole
+    alone = tokens.encode_answer(text, end=False)
+    assert tokens.encode_answer(text, end=False, after=make_prompt("A")) == alone, "a turn begins"
+    assert tokens.encode_answer(text, end=False, after="") == alone, "nothing is before it"
+
+
+@pytest.mark.parametrize("text", [" Yes", "Yes", "\nYes", "", "Yes<|im_end|> no"])
+def test_byte_level_tokens_of_an_answer_are_the_same_after_any_prompt(tokens, text):
+    assert tokens.encode_answer(text, after="Answer:") == tokens.encode_answer(text)
+
+
+def test_rows_and_scores_read_an_answer_as_it_goes_on_from_a_plain_text(tiny_hf):
+    """With the space before a text, " Yes" had two tokens that no text has there."""
+    from tokenizers import normalizers
+
+    mark = "\u2581"
+    prepend = normalizers.Sequence([normalizers.Prepend(mark), normalizers.Replace(" ", mark)])
+    tokens = ChatTokenizer(make_prepending_tokenizer(prepend))
+    (wanted,) = tokens.encode_answer(" Yes", end=False, after="Answer:")
+    row = encode_example(tokens, 0, Example("a", "k", "Answer:", " Yes"), {}, False)
+    assert row.answers == ((wanted, tokens.end_of_turn),)
+    hf = HfModel(tiny_hf.module, tokens, "tiny", "f")
+    ((_, (score,)),) = hf.stream_scores([Continuations("Answer:", (" Yes",))])
+    ((_, logits),) = hf.answer_logits([("Answer:", "")])
+    assert score.tokens == 1
+    assert score.logp == pytest.approx(float(logits[0].log_softmax(-1)[wanted]), rel=1e-4)

@@ -7,6 +7,8 @@ from collections import Counter
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -21,11 +23,13 @@ from lesson_runs import (
 )
 from selfteach import cli
 from selfteach.config import TrainConfig
+from selfteach.files import write_jsonl
 from selfteach.records import Example, make_prompt
 from selfteach.run.display import SilentDisplay
 from selfteach.run.run_folder import Run
 from selfteach.select.evenly import share_out
 from selfteach.students import consolidate as consolidation
+from selfteach.students import training
 from selfteach.students.consolidate import (
     HELD_SHARE,
     STEPS_PER_LESSON,
@@ -222,3 +226,19 @@ def test_shares_of_groups(sizes: list[int], total: int, shares: list[int]) -> No
     found = share_out(sizes, total)
     assert sum(found) <= total
     assert found == shares
+
+
+@pytest.mark.parametrize(("objective", "share"), [("sft", 0.0), ("distill", 0.5)])
+def test_a_lesson_whose_own_samples_no_objective_uses_is_trained_without_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, objective: str, share: float
+) -> None:
+    """A run refuses such settings today; those of earlier runs and of `auto` have them."""
+    example = Example("a", "in_scope", make_prompt("Why?"), "Because.")
+    write_jsonl(tmp_path / training.EXAMPLES_FILE, [example.to_json()])
+    found = {"in_scope": {objective: 1.0}}, TrainConfig(on_policy=0.5)
+    monkeypatch.setattr(training, "read_training", lambda *given: found)
+    monkeypatch.setattr(training, "find_lesson_folder", lambda *given: tmp_path)
+    unused: Any = None
+    lesson: Any = SimpleNamespace(name="one")
+    read = training.read_lesson_examples(unused, lesson, unused, unused)
+    assert read.train.on_policy == share

@@ -7,6 +7,7 @@ from collections import Counter
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -97,6 +98,29 @@ def test_a_row_that_trains_nothing_is_left_out_by_name(
     examples[2] = replace(examples[2], **change)
     with pytest.raises(DataError, match=f"example e1: .*{words}"):
         encode_examples(Tiny(), examples, WEIGHTS, PAIRS, 512, "drop")
+
+
+@pytest.mark.parametrize(
+    ("source", "place"),
+    [
+        ({"from": "data.jsonl:7"}, "data.jsonl:7"),
+        ({"from": "Too long."}, "example e1"),
+        ({"from": ["a:1"]}, "example e1"),
+        ({}, "example e1"),
+    ],
+)
+def test_a_row_that_trains_nothing_is_named_by_its_line(source: Any, place: str) -> None:
+    examples = make_examples(3)
+    same = {"chosen": "same", "rejected": "same", "source": source}
+    examples[1] = replace(examples[1], **same)
+    assert examples[1].place == place
+    needs = RowNeeds(pairs=frozenset({"correction"}), edits=frozenset({"correction"}))
+    weights = {"in_scope": {"correction": 1.0}}
+    fault = encode_examples(Tiny(), examples, weights, needs, 512, "drop").refused["e1"]
+    assert fault.where == place
+    examples[1] = replace(examples[1], chosen=" ")
+    fault = encode_examples(Tiny(), examples, weights, needs, 512, "drop").refused["e1"]
+    assert fault.where == place
 
 
 def test_a_conversation_that_the_chat_template_refuses_is_left_out() -> None:

@@ -18,6 +18,7 @@ from margins import assert_at_most
 from selfteach import config
 from selfteach.errors import DataError, UsageError
 from selfteach.models.hf import HfModel
+from selfteach.models.tokens import ChatTokenizer
 from selfteach.records import parse_messages
 from selfteach.train import micro_batch_loss
 from selfteach.train.adapters.lora import LoraAdapter
@@ -32,7 +33,13 @@ from selfteach.train.reference import (
     encode_teacher_prompt,
     gives_away,
 )
-from selfteach.train.train import replace_with_distillation, train
+from selfteach.train.train import (
+    attach_adapter,
+    find_longest_row,
+    replace_with_distillation,
+    train,
+)
+from tiny_tokenizer import tiny_tokenizer
 
 pytestmark = pytest.mark.long
 
@@ -258,6 +265,27 @@ def test_own_answers_end_where_the_context_of_model_or_teacher_does(
     assert max(lengths) == 120
 
 
+def test_a_soft_prompt_takes_its_room_once() -> None:
+    """As in the rows of given answers (`find_longest_row`); the teacher has no soft prompt."""
+    chosen = settings(adapter="prompt", prompt={"tokens": 40}, on_policy=1.0)
+    model = HfModel(Tiny(vocab_size=400).module, ChatTokenizer(tiny_tokenizer()), "tiny", "f")
+    longest = find_longest_row(model, chosen)
+    assert longest == model.context_tokens - 40
+    adapter = attach_adapter(model, chosen, seed=0)
+    try:
+        (example,) = make_examples(1)
+        distill = {"distill": DistillObjective(chosen)}
+        asked = {example.id: example}
+        sample = OnPolicy(model, adapter, distill, asked, chosen, 0, lambda p, _: [], rows=1)
+        row = TrainingRow(0, example.id, "k", (3,) * 300, ((4, 5),), {"distill": 1.0})
+        taught = len(encode_teacher_prompt(model, example))
+        assert sample._count_room(row) == min(longest - 300, longest + 40 - taught)
+        other = replace(row, prompt=(3,) * 440, weights={"sft": 1.0})
+        assert sample._count_room(other) == longest - 440
+    finally:
+        adapter.detach()
+
+
 def test_most_rows_without_a_teachers_prompt_are_an_error_that_names_one(tmp_path: Path) -> None:
     examples = [replace(example, source={}) for example in make_examples(2)]
     with pytest.raises(DataError, match=r'example e0: has no source\["teacher_prompt"\]'):
@@ -442,6 +470,16 @@ def test_own_samples_are_no_evidence() -> None:
 def test_own_samples_without_a_sampler_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="on_policy"):
         train(Tiny(), make_examples(), settings(on_policy=0.5), tmp_path, seed=1)
+
+
+@pytest.mark.parametrize("kind", ["sft", "dpo", "anchor"])
+def test_own_samples_that_no_objective_uses_are_refused(tmp_path: Path, kind: str) -> None:
+    """Else the same adapter as without them comes out, and nobody is told."""
+    examples = [replace(e, rejected="no") for e in make_examples()]
+    own = settings(on_policy=0.5, weights={e.kind: {kind: 1.0, "distill": 0.0} for e in examples})
+    with pytest.raises(UsageError, match="samples itself") as caught:
+        train(Tiny(), examples, own, tmp_path, seed=1, sample_tuned=lambda p, _: ["a"] * len(p))
+    assert caught.value.where == "train.on_policy"
 
 
 @pytest.mark.training

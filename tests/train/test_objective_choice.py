@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 from functools import partial
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
 from selfteach import registry
-from selfteach.config import FinetuneConfig
+from selfteach.config import FeedbackConfig, FinetuneConfig
 from selfteach.config.training import FeedbackTrainConfig, TasksTrainConfig, TrainAlone
 from selfteach.errors import UsageError
 from selfteach.judge.check import parse_check
 from selfteach.materials.effect import read_effect
 from selfteach.methods.feedback.training_settings import (
     choose_objective,
+    choose_training,
     complete_training,
 )
 from selfteach.methods.finetune.method import choose_objectives
+from selfteach.methods.finetune.read_datasets import refuse_too_little
+from selfteach.methods.finetune.split_examples import FinetuneData
 from selfteach.methods.lora_rate import choose_lora_rate, find_lora_rate, lower_lora_rate
 from selfteach.records import Example, make_prompt
+from selfteach.train.on_policy import sample_only_for
 
 EXAMPLES = [Example("a", "example", make_prompt("Tea?"), "A drink.", "A dog.")]
 
@@ -125,3 +131,39 @@ def test_the_rate_of_a_model_stands_where_none_is_given() -> None:
     given = FeedbackTrainConfig(learning_rate=3e-3)
     assert complete(given, lora_rate=1e-4).learning_rate == 3e-3
     assert find_lora_rate("embedded", 2.5e-3) == 2.5e-3
+
+
+@pytest.mark.parametrize("objective", ["auto", "sft", "dpo"])
+def test_own_samples_without_distillation_are_refused_before_a_model_is_loaded(
+    objective: str,
+) -> None:
+    rows = [Example(f"{n}", "example", make_prompt(f"{n}?"), "A.", "B.") for n in range(9)]
+    settings = {"dev_share": 0, "train": {"objective": objective, "on_policy": 0.5}}
+    config = FinetuneConfig.model_validate(settings)
+    with pytest.raises(UsageError, match="samples itself"):
+        refuse_too_little(FinetuneData(rows), config)
+    distills = config.train.model_copy(update={"weights": {"example": {"distill": 1.0}}})
+    refuse_too_little(FinetuneData(rows), config.model_copy(update={"train": distills}))
+
+
+def test_a_choice_of_auto_samples_only_where_it_distills() -> None:
+    train = FeedbackTrainConfig(objective="auto", on_policy=0.5)
+    assert sample_only_for({"in_scope": {"sft": 1.0}}, train).on_policy == 0.0
+    assert sample_only_for({"in_scope": {"distill": 1.0}}, train).on_policy == 0.5
+    own = train.model_copy(update={"weights": {"in_scope": {"distill": 1.0}}})
+    assert sample_only_for({"in_scope": {"sft": 1.0}}, own).on_policy == 0.5
+
+
+def test_a_rule_s_own_samples_are_refused_with_another_objective() -> None:
+    def choose(**train: object) -> float:
+        config = FeedbackConfig.model_validate({"train": {"on_policy": 0.5, **train}})
+        session: Any = SimpleNamespace(
+            config=config, rule="", effect=None, situation=None, forbidden_topic="", subject=None
+        )
+        choose_training(session)
+        found: float = session.config.train.on_policy
+        return found
+
+    with pytest.raises(UsageError, match="samples itself"):
+        choose()
+    assert choose(objective="auto") == choose(objective="sft+distill") == 0.5

@@ -40,7 +40,7 @@ class Tiny:
         turns: Sequence[Message] = make_prompt(prompt) if isinstance(prompt, str) else prompt
         return [t for turn in turns for t in (1, *encode_letters(turn.content), EOS)] + [1]
 
-    def encode_answer(self, text: str, end: bool = True) -> list[int]:
+    def encode_answer(self, text: str, end: bool = True, after: Any = "") -> list[int]:
         return encode_letters(text) + ([EOS] if end else [])
 
     def decode(self, ids: Sequence[int]) -> str:

@@ -288,7 +288,7 @@ def split_segments(prompt: Prompt, answer: str, tokens: Any = None) -> list[Segm
     decode = tokens.tokenizer.decode
     return [
         (decode(tokens.encode(prompt)), False),
-        (decode(tokens.encode_answer(answer)), True),
+        (decode(tokens.encode_answer(answer, after=prompt)), True),
     ]
 
 

@@ -27,7 +27,6 @@ from selfteach.errors import DataError
 from selfteach.files import BadLine, read_lines, set_aside
 from selfteach.materials.columns import Columns, rename_columns
 from selfteach.materials.criticism import normalize_criticism
-from selfteach.materials.examples import is_whole_pair
 from selfteach.materials.quoted_criticism import split_quoted_criticism
 from selfteach.materials.rows import (
     CLEANED_NOTE,
@@ -41,6 +40,7 @@ from selfteach.materials.rows import (
     split_lines,
     suggest_form,
 )
+from selfteach.materials.tasks import is_whole_pair
 from selfteach.records import (
     JsonMapping,
     JsonObject,

@@ -10,8 +10,9 @@ refused: it is KTO's bad answer.
                                            and spellings of control tokens in them are characters
   an answer of several messages            the last one is the answer. Those before it begin with
                                            the prompt or go on after it
-  messages: [{role, content}]              every turn of the assistant is an example, and the turns
-                                           before it are its prompt; not a turn with "weight": 0
+  messages: [{role, content}]              every turn of the assistant after one of the user is an
+                                           example, and the turns before it are its prompt; not a
+                                           turn with "weight": 0
   conversations: [{from, value}]           ShareGPT, likewise
   instruction, input, output               Alpaca
   our own examples.jsonl                   with its ids, kinds, roles, scores and sources
@@ -21,13 +22,21 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from selfteach.errors import DataError
 from selfteach.files import BadLine
 from selfteach.materials.rows import convert_rows, suggest_form
-from selfteach.materials.tasks import drop_unfilled, read_conversation, read_task
+from selfteach.materials.tasks import (
+    drop_unfilled,
+    ends_with_question,
+    is_whole_pair,
+    read_conversation,
+    read_task,
+    refuse_bad_label,
+)
 from selfteach.records import (
     Example,
     JsonMapping,
@@ -156,7 +165,7 @@ def read_example(row: JsonMapping, where: str) -> list[Example]:
 def _split_row(given: JsonMapping, where: str) -> Iterator[tuple[Prompt, Any, Any]]:
     """Yield (prompt, chosen, rejected) of each example of a row."""
     row = drop_unfilled(given)
-    _refuse_bad_label(row, where)
+    refuse_bad_label(row, where)
     if is_whole_pair(row):
         yield _read_prompt(row, where), row["chosen"], row["rejected"]
     elif "conversations" in row or "messages" in row:
@@ -181,33 +190,6 @@ def _split_row(given: JsonMapping, where: str) -> Iterator[tuple[Prompt, Any, An
         raise DataError("holds no example.", where=where, cure=suggest_form(row, KEYS, FORMS))
 
 
-def is_whole_pair(row: JsonMapping) -> bool:
-    """Return whether a row has both answers and their prompt. Preference data may have `messages`
-    too, which repeat the chosen answer.
-    """
-    chosen, rejected = row.get("chosen"), row.get("rejected")
-    if isinstance(chosen, list):
-        return isinstance(rejected, list | str)
-    return isinstance(chosen, str) and isinstance(rejected, str) and "prompt" in row
-
-
-def _refuse_bad_label(row: JsonMapping, where: str) -> None:
-    """Refuse a bad answer without a good one, as KTO's.
-
-    Raises:
-        DataError: the row is no pair, and its `label` is false.
-    """
-    label = row.get("label")
-    is_false = label is False or (isinstance(label, str) and label.lower() == "false")  # as in CSV
-    if is_false and not is_whole_pair(row):
-        raise DataError(
-            'its "label" is false, and unpaired preferences are not read: the answer would be '
-            "learned as a good one.",
-            where=where,
-            cure="Remove such rows, or give pairs: prompt, chosen, rejected.",
-        )
-
-
 def _find_unweighted(row: JsonMapping) -> set[int]:
     """Return the numbers of the turns with OpenAI's `"weight": 0`, which are not learned."""
     turns = row.get("messages", row.get("conversations"))
@@ -221,14 +203,15 @@ def _find_unweighted(row: JsonMapping) -> set[int]:
 def _split_turns(
     turns: tuple[Message, ...], unweighted: Collection[int], where: str
 ) -> Iterator[tuple[Prompt, str, None]]:
-    """Yield each turn of the assistant after a turn of the user, with the turns before it, but for
-    the unweighted ones.
+    """Yield each turn of the assistant that follows one of the user, with the turns before it, but
+    for the unweighted ones. A turn that goes on from another one of the assistant answers nothing.
     """
     roles = [turn.role for turn in turns]
-    first = roles.index("user") if "user" in roles else len(roles)
-    if "assistant" not in roles[first:]:
+    answers = [
+        place for place, pair in enumerate(pairwise(roles), 1) if pair == ("user", "assistant")
+    ]
+    if not answers:
         raise DataError("has no question that is followed by its answer.", where=where)
-    answers = [place for place in range(first, len(turns)) if roles[place] == "assistant"]
     learned = [place for place in answers if place not in unweighted]
     if not learned:
         raise DataError('all of its answers have the "weight" 0.', where=where)
@@ -274,7 +257,7 @@ def _add_leading_turns(prompt: Turns, answer: Any, name: str, where: str) -> Tur
         DataError: the answer is not the assistant's, or the turns neither begin with the prompt nor
             go on after it.
     """
-    if _ends_with_question(answer):
+    if ends_with_question(answer):
         raise DataError(f"the last turn of its {name} answer is no answer.", where=where)
     if not isinstance(answer, list) or len(answer) < 2:
         return prompt
@@ -348,12 +331,6 @@ def _make_example(
     if row.get("id") is not None:
         return replace(made, id=f"{row['id']}{part}")
     return replace(made, id=digest(_get_content(made)))
-
-
-def _ends_with_question(value: Any) -> bool:
-    """Return whether an answer is a list of messages whose last one somebody else says."""
-    last = value[-1] if isinstance(value, list) and value else None
-    return isinstance(last, dict) and last.get("role", "assistant") != "assistant"
 
 
 def _get_mapping(row: JsonMapping, key: str) -> JsonObject:

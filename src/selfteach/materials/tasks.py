@@ -1,6 +1,7 @@
 """Read tasks: an instruction with worked instances, in common forms.
 
-A row is one of these; other keys are ignored.
+A row is one of these; other keys are ignored, but a row whose `label` is false is refused: it is
+KTO's bad answer.
   instruction, instances: [{input, output}], is_classification     Self-Instruct's seed_tasks.jsonl
   instruction, input, output                                       Alpaca
   conversations: [{from, value}]                                   ShareGPT; its first exchange
@@ -206,6 +207,7 @@ def read_task(row: JsonMapping, where: str, *, exact: bool = False) -> Task:
 
 def _read_row(given: JsonMapping, where: str, *, exact: bool = False) -> _ReadRow:
     row = drop_unfilled(given)
+    refuse_bad_label(row, where)
     if "instruction" in row or "instances" in row:
         instruction = read_required_text(row, "instruction", where)
         if "instances" in row:
@@ -217,9 +219,44 @@ def _read_row(given: JsonMapping, where: str, *, exact: bool = False) -> _ReadRo
         return _read_exchange(read_conversation(row, where), where)
     if "prompt" in row and "completion" in row:
         turns = parse_messages(row["prompt"], where)
+        if ends_with_question(row["completion"]):
+            raise DataError("the last turn of its completion answer is no answer.", where=where)
         answer = parse_messages(row["completion"], where)[-1]
         return _read_exchange([*turns, Message("assistant", answer.content)], where)
     raise DataError("holds no task.", where=where, cure=suggest_form(row, KEYS, FORMS))
+
+
+def refuse_bad_label(row: JsonMapping, where: str) -> None:
+    """Refuse a bad answer without a good one, as KTO's.
+
+    Raises:
+        DataError: the row is no pair, and its `label` is false.
+    """
+    label = row.get("label")
+    is_false = label is False or (isinstance(label, str) and label.lower() == "false")  # as in CSV
+    if is_false and not is_whole_pair(row):
+        raise DataError(
+            'its "label" is false, and unpaired preferences are not read: the answer would be '
+            "learned as a good one.",
+            where=where,
+            cure="Remove such rows, or give pairs: prompt, chosen, rejected.",
+        )
+
+
+def is_whole_pair(row: JsonMapping) -> bool:
+    """Return whether a row has both answers and their prompt. Preference data may have `messages`
+    too, which repeat the chosen answer.
+    """
+    chosen, rejected = row.get("chosen"), row.get("rejected")
+    if isinstance(chosen, list):
+        return isinstance(rejected, list | str)
+    return isinstance(chosen, str) and isinstance(rejected, str) and "prompt" in row
+
+
+def ends_with_question(value: Any) -> bool:
+    """Return whether an answer is a list of messages whose last one somebody else says."""
+    last = value[-1] if isinstance(value, list) and value else None
+    return isinstance(last, dict) and last.get("role", "assistant") != "assistant"
 
 
 def drop_unfilled(row: JsonMapping) -> JsonObject:

@@ -7,7 +7,7 @@ the exam and publishes. So a method holds the steps of its paper, and nothing el
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -167,6 +167,7 @@ class Method:
             of this package say it in their `PLAN`, which is read without loading torch.
         read_grading: makes the grading of an exam again from the record of a run, so that the exam
             can be sat again by every later version. Without it, the steps of a run are taken again.
+        kinds: the kinds of its examples that settings may name; empty takes any name.
     """
 
     name: str
@@ -182,3 +183,4 @@ class Method:
     plan_work: Callable[[Any, Any], Sequence[PlannedStage]] = plan_nothing
     describe: Callable[..., JsonObject] | None = None
     read_grading: ReadGrading | None = None
+    kinds: Collection[str] = ()

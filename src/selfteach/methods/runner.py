@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from selfteach.errors import UsageError
 from selfteach.evaluate.exam import TunedModel
 from selfteach.methods.earlier_exam import EARLIER_KEY, ask_earlier_questions
 from selfteach.methods.finished_result import find_result
@@ -24,6 +25,7 @@ from selfteach.methods.session import Session, open_session
 from selfteach.methods.train_plan import train_plan
 from selfteach.models.hf import HfModel
 from selfteach.records import Example, JsonObject
+from selfteach.registry import did_you_mean
 from selfteach.run.display import Display
 from selfteach.run.run_folder import Run
 from selfteach.run.workload import RemainingTime
@@ -35,10 +37,12 @@ def teach(run: Run, method: Method, material: Any, config: Any, display: Display
 
     Raises:
         DataError: the material is empty, or too little to learn from and to be examined on.
+        UsageError: settings of kinds of example that there are not.
     """
     if done := find_result(run, display):  # 1
         broadcast_from_first(False)
         return done
+    refuse_unknown_kinds(method, config)
     run.work = display.work = RemainingTime(method.plan_work(material, config))
     with run.time_stage("load"):
         rule = method.rule_of(material)
@@ -69,6 +73,24 @@ def teach(run: Run, method: Method, material: Any, config: Any, display: Display
     for line in describe_seeds(others):
         display.print_line(line)
     return result
+
+
+def refuse_unknown_kinds(method: Method, config: Any) -> None:
+    """Refuse settings that name a kind of example which the method never makes: they would do
+    nothing.
+
+    Raises:
+        UsageError: naming the setting, with the nearest kind.
+    """
+    if not method.kinds:
+        return
+    for key in ("weights", "min_share", "once"):
+        if unknown := sorted(set(getattr(config.train, key) or ()) - set(method.kinds)):
+            raise UsageError(
+                f"no example of {method.name} is of the kind {unknown[0]}.",
+                where=f"train.{key}",
+                cure=did_you_mean(unknown[0], method.kinds),
+            )
 
 
 def correct_planned_training(session: Session, plan: TrainingPlan) -> None:

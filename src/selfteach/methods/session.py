@@ -343,11 +343,12 @@ def find_starting_adapter(material: JsonMapping, config: Any) -> Path | None:
 
     found = Path(material["from"])
     if not can_join(config.train.adapter):
-        reason = ONLY_LOW_RANK
-    elif config.train.lora.experts:
-        reason = EXPERTS_STAY_ALONE
-    else:
-        reason = explain_why_not_joined(found)
+        raise UsageError(
+            f"{config.train.adapter} cannot go on from another run: {ONLY_LOW_RANK}.",
+            where="train.adapter",
+            cure="Train lora, or leave --from out.",
+        )
+    reason = EXPERTS_STAY_ALONE if config.train.lora.experts else explain_why_not_joined(found)
     if reason:
         raise UsageError(
             f"cannot go on from it: {reason}.",

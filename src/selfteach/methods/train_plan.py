@@ -18,6 +18,7 @@ from selfteach.models.hf import HfModel
 from selfteach.models.recorded import Recorded
 from selfteach.models.unmerged_lora import explain_why_unmerged
 from selfteach.records import (
+    LEARN,
     Example,
     JsonMapping,
     JsonObject,
@@ -225,9 +226,10 @@ def record_left_out(
             funnel.decide(example.id, reason, body)
     if not trained.refused:
         return
-    id, reason = next(iter(trained.refused.items()))
+    first = next(example for example in examples if example.id in trained.refused)
     session.display.print_line(
-        f"examples left out of the training: {len(trained.refused)}; the first, {id}: {reason}"
+        f"examples left out of the training: {len(trained.refused)}; the first, {first.place}: "
+        f"{trained.refused[first.id]}"
     )
 
 
@@ -238,11 +240,21 @@ def sample_while_training(model: HfModel, config: TrainConfig, seed: int) -> OnP
     return make_on_policy_sampler(model, SamplingParams(1.0, 1.0, config.on_policy_tokens), seed)
 
 
+def without_taught_weights(config: TrainConfig, examples: Sequence[Example]) -> TrainConfig:
+    """Return settings without `train.weights` of the kinds that are learned, which would take the
+    place of the objectives that are compared. Those of anchors stay.
+    """
+    taught = {example.kind for example in examples if example.role == LEARN}
+    kept = {kind: named for kind, named in config.weights.items() if kind not in taught}
+    return config.model_copy(update={"weights": kept})
+
+
 def find_pair_kinds(objectives: ObjectiveWeights) -> set[str]:
     """Return the kinds of examples that are taught by pairs alone."""
     found = set()
     for kind, named in objectives.items():
-        loaded = [registry.load_registered("objectives", name) for name in named]
+        used = [name for name, weight in named.items() if weight]
+        loaded = [registry.load_registered("objectives", name) for name in used]
         if loaded and all(objective.pairs for objective in loaded):
             found.add(kind)
     return found

@@ -36,7 +36,7 @@ class LoadedModel(Protocol):
         """Return the token ids of a prompt, with the header of the answer to come."""
         ...
 
-    def encode_answer(self, text: str, end: bool = True) -> list[int]:
+    def encode_answer(self, text: str, end: bool = True, after: Prompt = "") -> list[int]:
         """Return the token ids of an answer; with `end`, followed by the end of the turn."""
         ...
 

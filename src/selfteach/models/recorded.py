@@ -270,7 +270,9 @@ class Recorded:
         scorer: Any = self._scorer
         if not scorer.encode(asked.prompt):
             return NO_TOKENS
-        longest = max(len(scorer.encode_answer(text, asked.end)) for text in asked.texts)
+        longest = max(
+            len(scorer.encode_answer(text, asked.end, asked.prompt)) for text in asked.texts
+        )
         return "" if longest <= room else TOO_LONG_WITH_TEXT
 
     def _count_recorded(self, count: int, scores: bool = False) -> None:

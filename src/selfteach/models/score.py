@@ -112,7 +112,7 @@ def score_all(hf: LoadedModel, items: Sequence[Continuations]) -> Iterator[ItemS
     shared = _count_shared_prefix(prompts)
     rows = []
     for item, ids in zip(items, prompts, strict=True):
-        texts = [hf.encode_answer(text, item.end) for text in item.texts]
+        texts = [hf.encode_answer(text, item.end, item.prompt) for text in item.texts]
         if not ids:
             raise UnfitPrompt(NO_TOKENS, "nothing comes before a text", cure="Give a prompt.")
         _require_fits(hf, len(ids) + max(map(len, texts), default=0), item.prompt)

@@ -83,6 +83,10 @@ def save_supplied_template(tokenizer: Any, adapter: Path) -> None:
     write_text(about, json.dumps(facts, indent=2, sort_keys=True) + "\n")
 
 
+SPACE_MARK = "\u2581"
+"""How SentencePiece writes a space in a token."""
+STANDS_BEFORE = "\n:."
+"""Characters that a text may follow, so that it is no beginning."""
 TOO_LONG = "prompt longer than the context"
 NO_TOKENS = "prompt without tokens"
 PRIVATE_USE = range(0xE000, 0xF900)
@@ -202,9 +206,19 @@ class ChatTokenizer:
         """
         return prompt if isinstance(prompt, str) else tuple(self._take(prompt, True)[0])
 
-    def encode_answer(self, text: str, end: bool = True) -> list[int]:
-        """Return the token ids of an answer; `end` appends the token that ends a turn."""
-        return self._split_encode(text) + ([self.end_of_turn] if end else [])
+    def encode_answer(self, text: str, end: bool = True, after: Prompt = "") -> list[int]:
+        """Return the token ids of an answer; `end` appends the token that ends a turn.
+
+        Args:
+            after: the prompt. In a plain text the answer begins no text: tokenizers that mark the
+                beginning of one with a space add none there.
+        """
+        goes_on = bool(after) and isinstance(after, str) and self._marks_beginning
+        pieces = self._cut(text)
+        first = self._tokenize_within if goes_on else self._tokenize
+        ids = [id for piece in pieces[:1] for id in first(piece)]
+        ids += [id for piece in pieces[1:] for id in self._tokenize(piece)]
+        return ids + ([self.end_of_turn] if end else [])
 
     def decode(self, ids: Sequence[int]) -> str:
         """Return the text of an answer without control tokens, cleaned by `clean_text`."""
@@ -237,6 +251,28 @@ class ChatTokenizer:
 
     def _tokenize(self, text: str, special: bool = False) -> list[int]:
         return list(self.tokenizer(text, add_special_tokens=special)["input_ids"])
+
+    @cached_property
+    def _marks_beginning(self) -> bool:
+        """Return whether the tokenizer puts a space before a text, as Mistral's and Phi-3's do.
+
+        Byte-level ones write a space otherwise.
+        """
+        first = self.tokenizer.convert_ids_to_tokens(self._tokenize("a")[:1])
+        return bool(first) and str(first[0]).startswith(SPACE_MARK)
+
+    def _tokenize_within(self, text: str) -> list[int]:
+        """Tokenize a text as it stands inside another one: after a character whose tokens are then
+        cut off. A character that melts into the text or vanishes before it is of no use.
+        """
+        alone = self._tokenize(text)
+        refused = set(self._control_ids.values()).difference(alone)  # an unknown word is one, too
+        for character in STANDS_BEFORE:
+            before = self._tokenize(character)
+            ids = self._tokenize(character + text)
+            if before and ids[: len(before)] == before and not refused.intersection(ids):
+                return ids[len(before) :]
+        return alone
 
     def _split_encode(self, text: str) -> list[int]:
         """Tokenize text so that no control token comes out of it."""

@@ -37,6 +37,7 @@ from selfteach.students.folder import (
 )
 from selfteach.students.replay import open_exam_run, prepare_again
 from selfteach.students.state import Lesson
+from selfteach.train.on_policy import sample_only_for
 
 EXAMPLES_FILE = "examples.jsonl"
 OpenBase = Callable[[], OpenModels]
@@ -122,6 +123,7 @@ def read_lesson_examples(
             cure="It was taught with another version of selfteach: teach it again.",
         )
     settings = train.model_copy(update={"weights": weights, "min_share": shares, "once": []})
+    settings = sample_only_for(objectives, settings)
     return LessonExamples(examples, objectives, settings)
 
 

@@ -153,7 +153,7 @@ def encode_for_objectives(
     """
     row = encode_example(model, number, example, weights, bool(needs.pairs & weights.keys()))
     if needs.edits & weights.keys():
-        row = with_edit_mask(row)
+        row = with_edit_mask(row, example)
     if needs.forbidden & weights.keys():
         row = with_forbidden_mask(row, model, example)
     return row
@@ -183,7 +183,7 @@ def encode_example(
     Raises:
         DataError: naming the row.
     """
-    where = f"example {example.id}"
+    where = example.place
     texts = [example.chosen]
     if pair and example.rejected is None:
         raise DataError(
@@ -196,7 +196,7 @@ def encode_example(
     prompt = tuple(model.encode(example.prompt))
     cut = example.source.get("cut", ())
     answers = tuple(
-        tuple(model.encode_answer(text, end=side not in cut))
+        tuple(model.encode_answer(text, end=side not in cut, after=example.prompt))
         for side, text in zip(SIDES, texts, strict=False)
     )
     if not prompt or not all(text.strip() for text in texts) or not all(answers):
@@ -217,7 +217,7 @@ def encode_example(
     )
 
 
-def with_edit_mask(row: TrainingRow) -> TrainingRow:
+def with_edit_mask(row: TrainingRow, example: Example) -> TrainingRow:
     """Return the row with the tokens that its correction changed.
 
     Raises:
@@ -227,7 +227,7 @@ def with_edit_mask(row: TrainingRow) -> TrainingRow:
     if chosen == rejected:
         raise DataError(
             "the correction changes no token, so it trains nothing.",
-            where=f"example {row.id}",
+            where=example.place,
             cure="Remove the row, or make it an anchor: an answer that is right as it is.",
         )
     return replace(row, edited=mark_edited_tokens(chosen, rejected))
@@ -247,7 +247,7 @@ def with_forbidden_mask(row: TrainingRow, model: Any, example: Example) -> Train
     ):
         raise DataError(
             "does not say where a forbidden word begins, which an objective of its kind needs.",
-            where=f"example {example.id}",
+            where=example.place,
             cure=f"Give source.{FORBIDDEN}: a list of characters of the rejected answer.",
         )
     tokens = row.answers[1]

@@ -10,8 +10,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from selfteach.config import TrainConfig
+from selfteach.errors import UsageError
 from selfteach.models import Sampler
-from selfteach.records import Example, Prompt, Request, SamplingParams
+from selfteach.models.hook_adapter import get_num_virtual_tokens
+from selfteach.records import Example, ObjectiveWeights, Prompt, Request, SamplingParams
+from selfteach.registry import load_registered
 from selfteach.train.adapters.adapter import Adapter
 from selfteach.train.encode_and_batch import TrainingRow
 from selfteach.train.objectives.objective import Objective
@@ -40,6 +43,39 @@ def make_on_policy_sampler(
         return [texts[request.id(sampler.fingerprint)] for request in requests]
 
     return sample
+
+
+def supports_own_answers(weights: ObjectiveWeights) -> bool:
+    """Return whether an objective may be trained on answers of the tuned model."""
+    names = {name for own in weights.values() for name, weight in own.items() if weight}
+    return any(load_registered("objectives", name).supports_on_policy for name in names)
+
+
+def refuse_idle_sampling(config: TrainConfig, weights: ObjectiveWeights) -> None:
+    """Refuse `train.on_policy` beside objectives that never use it.
+
+    Raises:
+        UsageError: the tuned model would answer nothing.
+    """
+    if config.on_policy and not config.distill_from and not supports_own_answers(weights):
+        raise UsageError(
+            "no objective here learns from answers that the model samples itself.",
+            where="train.on_policy",
+            cure="Train `distill` (train.objective, train.weights), or set train.on_policy=0.",
+        )
+
+
+def sample_only_for(weights: ObjectiveWeights, train: TrainConfig) -> TrainConfig:
+    """Return settings that let the model sample own answers (`train.on_policy`) only where an
+    objective can be trained on them: `auto` may choose another one.
+    """
+    if (
+        not train.on_policy
+        or train.distill_from
+        or supports_own_answers({**weights, **train.weights})
+    ):
+        return train
+    return train.model_copy(update={"on_policy": 0.0})
 
 
 @dataclass
@@ -100,7 +136,8 @@ class OnPolicy:
         """Return how many tokens an answer may have: as many as fit into a row, and as the teacher
         can read after its own prompt.
         """
-        context = int(self.hf.context_tokens)
+        # The model's own count leaves out the virtual tokens, which the teacher does not have.
+        context = int(self.hf.context_tokens) + get_num_virtual_tokens(self.hf.module)
         limit = min(
             self.config.max_tokens, context - self.adapter.count_virtual_tokens(self.config)
         )

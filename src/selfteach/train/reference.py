@@ -190,7 +190,7 @@ def encode_teacher_prompt(hf: Any, example: Example) -> tuple[int, ...]:
     Raises:
         DataError: the example has none, or one that gives the answer away.
     """
-    where = f"example {example.id}"
+    where = example.place
     given = example.source.get("teacher_prompt")
     if not given:
         raise DataError(

@@ -304,7 +304,7 @@ def encode_for_objectives(
     needs = find_row_needs(objectives)
 
     def check(row: TrainingRow, example: Example) -> None:
-        require_trained_tokens(row, objectives)
+        require_trained_tokens(row, example, objectives)
         prompted = any(objectives[name].teacher == "prompted" for name in row.weights)
         if prompted and not config.distill_from:
             require_teacher_room(hf, row, example)
@@ -335,7 +335,9 @@ def find_row_needs(objectives: Mapping[str, Objective]) -> RowNeeds:
     )
 
 
-def require_trained_tokens(row: TrainingRow, objectives: Mapping[str, Objective]) -> None:
+def require_trained_tokens(
+    row: TrainingRow, example: Example, objectives: Mapping[str, Objective]
+) -> None:
     """Check that each objective of a row trains a token of it.
 
     Raises:
@@ -345,7 +347,7 @@ def require_trained_tokens(row: TrainingRow, objectives: Mapping[str, Objective]
         if name in row.weights and not units:
             raise DataError(
                 f"trains no token by {name}: all {len(row.answers[0])} of its answer are left out.",
-                where=f"example {row.id}",
+                where=example.place,
                 cure="Lower train.skip_tokens, or remove the row.",
             )
 
@@ -361,7 +363,7 @@ def require_teacher_room(hf: Any, row: TrainingRow, example: Example) -> None:
         raise DataError(
             f"the teacher's prompt and the answer have {tokens} tokens, and the model's context "
             f"holds {int(hf.context_tokens)}.",
-            where=f"example {example.id}",
+            where=example.place,
             cure='Shorten source["teacher_prompt"].',
         )
 

@@ -43,7 +43,7 @@ from selfteach.train.metrics_file import MetricsFile
 from selfteach.train.micro_batch_loss import ObservedRows, count_units
 from selfteach.train.micro_batch_size import MicroBatchSize, fit_micro_batch
 from selfteach.train.objectives.objective import Event, Objective
-from selfteach.train.on_policy import OnPolicy, OnPolicySampler
+from selfteach.train.on_policy import OnPolicy, OnPolicySampler, refuse_idle_sampling
 from selfteach.train.reference import Reference, ReferenceOutputs, compute_top_k_mass
 
 FREE_MEMORY_EVERY = 16
@@ -77,6 +77,7 @@ class Trainer:
         distill_teacher: Path | None,
         processes: ProcessGroup,
     ) -> None:
+        refuse_idle_sampling(config, {row.kind: row.weights for row in rows})
         _require_supported(config, sample_tuned, processes)
         self.hf = hf
         self.rows = rows

@@ -41,7 +41,12 @@ from selfteach.methods.finished_result import TRAINING_FOLDER, remove_scratch
 from selfteach.methods.method import TrainingPlan
 from selfteach.methods.score_examples import explain_misfit
 from selfteach.methods.session import Session, open_session
-from selfteach.methods.train_plan import find_pair_kinds, open_tuned, train_adapter
+from selfteach.methods.train_plan import (
+    find_pair_kinds,
+    open_tuned,
+    train_adapter,
+    without_taught_weights,
+)
 from selfteach.models.check_safety import TENSORS_FILE
 from selfteach.models.hook_adapter import get_num_virtual_tokens
 from selfteach.models.kept_engine import count_model_weights
@@ -280,7 +285,7 @@ def get_objective_weights(
     bench: Bench, objective: str, examples: Sequence[Example]
 ) -> ObjectiveWeights:
     """Return the objectives of each kind of example; anchors keep those of the run."""
-    weights = bench.plan.objectives
+    weights = {**bench.plan.objectives, **bench.session.config.train.weights}
     named = dict.fromkeys(list_objectives(objective), 1.0)
     if not named:
         return weights
@@ -380,6 +385,8 @@ def train_cell(
     in the adapter, the objective and the rate.
     """
     config = session.config.train
+    if cell.objective not in (RUN_OBJECTIVE, SOLVED):
+        config = without_taught_weights(config, examples)
     change: JsonObject = {
         "adapter": cell.adapter,
         "learning_rate": rate or None,

@@ -395,5 +395,6 @@ METHOD = Method(
     plan_work=PLAN.plan_work,
     allows_programs=True,
     read_grading=read_grading,
+    kinds=OBJECTIVE_WEIGHTS.keys(),
 )
 """`selfteach corrections`."""

@@ -162,5 +162,6 @@ METHOD = Method(
     samples=PLAN.samples,
     plan_work=PLAN.plan_work,
     read_grading=read_grading,
+    kinds=OBJECTIVE_WEIGHTS.keys(),
 )
 """`selfteach documents`."""

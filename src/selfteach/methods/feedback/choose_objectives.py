@@ -17,7 +17,7 @@ from selfteach.methods.feedback.training_settings import (
     choose_objective,
 )
 from selfteach.methods.session import Session
-from selfteach.methods.train_plan import tune
+from selfteach.methods.train_plan import tune, without_taught_weights
 from selfteach.methods.worked_turns import make_worked_turns
 from selfteach.records import (
     Example,
@@ -29,6 +29,7 @@ from selfteach.records import (
     make_prompt,
     prompt_to_json,
 )
+from selfteach.train.on_policy import sample_only_for
 
 UNLIKELIHOOD_WEIGHT = 3.0
 """Of a text that is forbidden everywhere, beside SFT and DPO."""
@@ -58,6 +59,8 @@ def choose_objectives(
     if choice == "auto":
         noted = session.run.ledger.get_note("objective")
         choice = (noted or try_objectives(session, examples, dev, judge))["chosen"]
+        train = sample_only_for(choose_weights(session, choice), session.config.train)
+        session.config = session.config.model_copy(update={"train": train})
     return choose_weights(session, choice)
 
 
@@ -126,9 +129,12 @@ def try_objectives(
     kept: dict[str, float] = {}
     needless: dict[str, float] = {}
     rows = add_teacher_prompts(examples, contexts[context])
+    settings = without_taught_weights(session.config.train, examples)
     for name in candidates:
         weights = choose_weights(session, name)
-        tuned = tune(session, rows, weights, f"trial-{name}", steps)
+        train = sample_only_for(weights, settings)
+        trial = replace(session, config=session.config.model_copy(update={"train": train}))
+        tuned = tune(trial, rows, weights, f"trial-{name}", steps)
         kept[name] = measure_kept(session, tuned.recorded, make_prompt, targets, judge)
         needless[name] = measure_needless(session, tuned.recorded, outside, judge)
         tuned.recorded.release_memory()

@@ -348,6 +348,7 @@ METHOD = Method(
     samples=PLAN.samples,
     plan_work=PLAN.plan_work,
     read_grading=read_grading,
+    kinds=("in_scope", NEAR, GENERAL),
     rule_of=lambda text: read_rule(text).text,
 )
 """`selfteach feedback`."""

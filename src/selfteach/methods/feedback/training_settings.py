@@ -80,7 +80,8 @@ def choose_training(session: Session) -> None:
     """Complete the settings of the session's training, once the rule is understood.
 
     Raises:
-        UsageError: the settings name `unlikelihood`, and the rule forbids no text.
+        UsageError: the settings name `unlikelihood`, and the rule forbids no text; or
+            `train.on_policy` would do nothing.
     """
     check = get_check(session)
     has_condition = session.situation is not None
@@ -98,6 +99,11 @@ def choose_training(session: Session) -> None:
             where="train.objective",
             cure='Leave train.objective out, or give --check "not contains ...".',
         )
+    if train.objective != "auto":
+        from selfteach.train.on_policy import refuse_idle_sampling  # it loads torch
+
+        named = dict.fromkeys(str(train.objective).split("+"), 1.0)
+        refuse_idle_sampling(train, {"in_scope": named, **train.weights})
     session.config = session.config.model_copy(update={"train": train})
 
 

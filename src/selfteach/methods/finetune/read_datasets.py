@@ -13,6 +13,7 @@ from selfteach.materials.examples import Examples, read_examples
 from selfteach.materials.rows import join_outcomes
 from selfteach.methods.finetune.split_examples import (
     FinetuneData,
+    choose_objectives,
     refuse_missing_pairs,
     refuse_mixed_kinds,
     split_dev,
@@ -88,6 +89,9 @@ def read_files(
 ) -> FinetuneData:
     """Read all datasets and the dev part; the outcomes and the cleaned rows are those of all.
 
+    The examples come in the order of the datasets' names, so that the same files in another order
+    are the same training: a run's identity does not know the order.
+
     Raises:
         DataError: nothing in them can be used.
     """
@@ -104,7 +108,7 @@ def read_files(
 
         if dev_file:
             held = read_examples(dev_file, skip=skip, max_bad_share=max_bad)
-    by_name = {name: one.examples for name, one in read.items()}
+    by_name = {name: one.examples for name, one in sorted(read.items())}
     learned = tag_with_dataset(by_name) if len(read) > 1 else next(iter(by_name.values()))
     outcomes: dict[str, Outcome] = {}
     repaired = []
@@ -122,12 +126,18 @@ def refuse_too_little(material: FinetuneData, config: FinetuneConfig) -> None:
     Raises:
         DataError: there is not, a kind is to be learned and to be held, or rows lack the rejected
             answers that the objective needs.
-        UsageError: `train.dataset_shares` has other names than the datasets.
+        UsageError: `train.dataset_shares` has other names than the datasets, or `train.on_policy`
+            would do nothing.
     """
     learned, _ = split_dev(material, config)
     refuse_mixed_kinds(learned)
     datasets = {str(example.source.get("dataset", "")) for example in learned}
     check_dataset_shares(config.train.dataset_shares, datasets)
+    if config.train.on_policy:
+        from selfteach.train.on_policy import refuse_idle_sampling  # it loads torch
+
+        weights = {**choose_objectives(learned, config), **config.train.weights}
+        refuse_idle_sampling(config.train, weights)
     if not config.train.distill_from:
         refuse_missing_pairs(learned, config)
 

@@ -119,7 +119,7 @@ def refuse_mixed_kinds(examples: Sequence[Example]) -> None:
             raise DataError(
                 f'the kind "{example.kind}" has examples to learn and examples to hold, and '
                 "objectives go by kind.",
-                where=example.source.get("from", f"example {example.id}"),
+                where=example.place,
                 cure='Give the examples with the role "hold" a "kind" of their own.',
             )
 
@@ -144,7 +144,7 @@ def refuse_missing_pairs(examples: Sequence[Example], config: FinetuneConfig) ->
             raise DataError(
                 f'has no "rejected", and the objective {needy[0]} learns from pairs '
                 f"({lost[kind]} of {counts[kind]} rows have none).",
-                where=example.source.get("from", f"example {example.id}"),
+                where=example.place,
                 cure="Give the rejected answers, or take --objective sft.",
             )
 

@@ -264,5 +264,6 @@ METHOD = Method(
     samples=PLAN.samples,
     plan_work=PLAN.plan_work,
     read_grading=read_grading,
+    kinds=OBJECTIVE_WEIGHTS.keys(),
 )
 """`selfteach tasks`."""
