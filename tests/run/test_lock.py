@@ -71,9 +71,10 @@ def test_a_lock_whose_pid_cannot_be_written_is_free_again(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     before = len(os.listdir("/proc/self/fd"))
-    with monkeypatch.context() as full, pytest.raises(OSError, match="No space left"):
+    with monkeypatch.context() as full:
         full.setattr(lock.os, call, fail)
-        RunLock(tmp_path)
+        with pytest.raises(OSError, match="No space left"):
+            RunLock(tmp_path)
     assert len(os.listdir("/proc/self/fd")) == before
     RunLock(tmp_path).release()
 
