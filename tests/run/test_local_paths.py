@@ -46,6 +46,21 @@ def test_only_the_last_name_of_an_absolute_path_is_left(text: str, shown: str) -
     assert hide_path(text) == shown
 
 
+def test_a_manifest_names_of_a_relative_folder_the_last_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`models/tiny` would look like a model of a hub, on every machine that gets the run."""
+    (tmp_path / "models/tiny").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    for name, shown in (("models/tiny", "tiny"), ("models/other", "models/other")):
+        out = tmp_path / "runs" / Path(name).name
+        resolved = resolve(FeedbackConfig, options={"model": name})
+        with open_run(out, "x", "feedback", resolved, {"rule": "x"}, command="x"):
+            pass
+        assert read_manifest(out)["base_model"] == shown
+        assert resolve_settings(out, FeedbackConfig).config.model == name
+
+
 @pytest.mark.parametrize(
     ("command", "shown"),
     [

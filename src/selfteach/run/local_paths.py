@@ -6,6 +6,7 @@ A run folder is shared. Where a model or a program lies on somebody's disk is no
 from __future__ import annotations
 
 import ast
+import os
 import re
 import shlex
 from collections.abc import Collection, Mapping
@@ -36,6 +37,15 @@ def hide_paths(value: Any) -> Any:
     if isinstance(value, str):
         return hide_path(value)
     return [hide_paths(part) for part in value] if isinstance(value, list | tuple) else value
+
+
+def hide_folder(name: Any) -> Any:
+    """Return the last name of a model's folder, also of a relative one, which would look like a
+    model of a hub; any other value stays as it is.
+    """
+    if isinstance(name, str) and os.path.isdir(os.path.expanduser(name)):
+        return hide_path(os.path.abspath(os.path.expanduser(name)))
+    return hide_paths(name)
 
 
 def hide_path_setting(key: str, value: Any) -> Any:
