@@ -19,14 +19,9 @@ from selfteach.errors import IntegrityError, ResourceError, UsageError
 from selfteach.run.finished import find_adapter
 from selfteach.run.run_folder import STATE_FILE
 from selfteach.students.examine import load_base
-from selfteach.students.folder import (
-    StudentFolder,
-    find_student_owner,
-    open_student,
-    read_student,
-)
+from selfteach.students.folder import find_student_owner, open_student, read_student
 from selfteach.students.lessons import add_lesson, begin_state, sit_exams
-from selfteach.students.state import Cell, StudentState
+from selfteach.students.state import StudentState
 from selfteach.students.take_back import remove_lesson, switch_lessons
 
 TENSORS = "adapter/adapter_model.safetensors"
@@ -105,16 +100,10 @@ def test_a_swapped_adapter_of_a_lesson_is_named_and_never_stacked(student: Path)
         open_student(student, say=said.append) as opened,
         pytest.raises(IntegrityError, match=r"lessons/do-not-a/adapter/.* is not the adapter"),
     ):
-        sit_exams(opened, script_composed)
+        sit_exams(opened, script())
     assert "lessons/do-not-a/adapter/adapter_model.safetensors is not the adapter" in said[0]
     with pytest.raises(IntegrityError, match="its adapter is not that of its lessons"):
         find_adapter(student)
-
-
-def script_composed(student: StudentFolder, state: StudentState) -> dict[str, Cell]:
-    """Compose the adapter before the scripted exams, as real ones do."""
-    with student.compose(state):
-        return script()(student, state)
 
 
 @pytest.mark.parametrize("own", [True, False])
