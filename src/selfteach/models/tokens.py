@@ -509,7 +509,7 @@ def _keeps_every_char(core: Any) -> bool:
     drops = any(step.get("behavior") == "Removed" for step in steps)
     if "ByteLevel" not in kinds or drops or kinds - {"ByteLevel", "Digits", "Split"}:
         return False
-    return core.get_vocab().keys() >= BYTE_SIGNS
+    return BYTE_SIGNS.issubset(core.get_vocab())
 
 
 def _make_control_pattern(spellings: Iterable[str]) -> re.Pattern[str]:

@@ -711,8 +711,8 @@ def list_changes(
     found = []
     for key in sorted(old.keys() | new.keys()):
         if (key in old) != (key in new) or old[key] != new[key]:
-            values = [_format_value(flat, key, hide=hide) for flat in (old, new)]
-            found.append((key, *values))
+            before_text, now_text = (_format_value(flat, key, hide=hide) for flat in (old, new))
+            found.append((key, before_text, now_text))
     return found
 
 
