@@ -676,6 +676,7 @@ def test_a_long_prompt_is_refused_before_all_of_it_is_encoded(
 ) -> None:
     engine = BatchEngine(served.models.hf, served.models.rows)
     tokens = served.models.hf.tokens
+    tokens.encode("Hi")  # what is kept for every prompt
     monkeypatch.setattr(tokens, "_tokenize", lambda text: pytest.fail("it is tokenized"))
     with pytest.raises(UnfitPrompt, match="longer than the context"):
         engine.prepare(Request("serve", "elephant " * 50_000, GREEDY))
