@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import json
 import pydoc
 import sys
 from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
+from pickle import dumps, loads
 from types import SimpleNamespace
 from typing import Any
 
@@ -57,6 +60,17 @@ def test_a_run_says_what_came_of_it(run: FinishedRun) -> None:
     rows = [json.loads(line) for line in (run.path / "examples.jsonl").read_text().splitlines()]
     assert [example.to_json() for example in examples] == rows
     assert examples
+
+
+@pytest.mark.parametrize("clone", [copy.copy, copy.deepcopy, lambda it: loads(dumps(it))])
+def test_scores_can_be_copied_and_sent_to_another_process(clone: Any) -> None:
+    measure = Measure(0.5, 0.4, 0.6, 40)
+    exam = ExamResult({"method": "feedback", "kept": {"tuned": {"greedy": asdict(measure)}}})
+    assert clone(exam)["tuned"]["target"].greedy == measure
+    scores = clone(exam["tuned"]["target"])
+    assert scores.greedy == measure
+    with pytest.raises(AttributeError, match="no measure 'sampled'; there are: greedy"):
+        _ = scores.sampled
 
 
 def test_the_tuned_model_answers(run: FinishedRun) -> None:

@@ -5,6 +5,7 @@ A notebook displays each of them. All text by a model or a person is escaped.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -84,7 +85,9 @@ class Scores(NamedValues[Measure]):
 
     def __getattr__(self, name: str) -> Measure:
         """Return a measure as an attribute."""
-        if name.startswith("_") or name not in self._values:
+        if name.startswith("_"):  # asked for before there are values, as by `copy` and `pickle`
+            raise AttributeError(name)
+        if name not in self._values:
             raise AttributeError(f"no measure {name!r}; there are: {', '.join(self.__dir__())}")
         return self._values[name]
 
@@ -513,7 +516,8 @@ class Student:
         beside: bool = False,
         instead_of: Sequence[str] = (),
     ) -> dict[str, Any]:
-        """Make a finished run the next lesson; return the student as JSON.
+        """Make a finished run the next lesson; return the student as JSON. A run that is a lesson
+        already stays it, with a warning about what is not done.
 
         Args:
             beside: train it once more, beside the other lessons.
@@ -525,12 +529,14 @@ class Student:
         from selfteach.run.display import open_display
         from selfteach.students.beside import train_beside
         from selfteach.students.examine import examine_with
-        from selfteach.students.lessons import add_lesson
+        from selfteach.students.lessons import add_lesson, find_lesson_of_run
 
         folder = run.path if isinstance(run, FinishedRun) else Path(run)
         display = open_display(quiet=True)
         train = partial(train_beside, display=display) if beside else None
+        notes: list[str] = []
         with open_student(self.path) as opened:
+            is_known = find_lesson_of_run(opened.state, folder) is not None
             add_lesson(
                 opened,
                 folder,
@@ -538,7 +544,10 @@ class Student:
                 accept=accept,
                 instead_of=instead_of,
                 beside=train,
+                say=notes.append if is_known else lambda line: None,
             )
+        for note in notes:
+            warnings.warn(note, stacklevel=2)
         return self.describe()
 
     def remove(self, lesson: str) -> None:

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -203,6 +204,7 @@ def test_the_scripts_for_vllm_are_shell(lesson: Path, tmp_path: Path) -> None:
         assert subprocess.run(["sh", "-n", tmp_path / "o" / name], check=False).returncode == 0
     serve = (tmp_path / "o" / "serve.sh").read_text()
     assert "--max-lora-rank 8" in serve
+    assert "BASE=FOLDER ./serve.sh" in (tmp_path / "o" / "README.md").read_text()
     assert '--lora-modules no-elephants="$PWD/adapter"' in serve
     fake = tmp_path / "curl"
     fake.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
@@ -217,6 +219,36 @@ def test_the_scripts_for_vllm_are_shell(lesson: Path, tmp_path: Path) -> None:
     assert sent[1] == "http://127.0.0.1:8000/v1/load_lora_adapter"
     body = {"lora_name": "no-elephants", "lora_path": str(tmp_path / "o" / "adapter")}
     assert json.loads(sent[-1]) == body
+
+
+@pytest.mark.parametrize(
+    ("base", "served"),
+    [("org/model", "org/model"), ("models/tiny", None), ("embedded", None), ("$HERE/a'b", None)],
+)
+def test_serve_sh_names_a_model_of_a_hub_and_no_folder_of_this_machine(
+    base: str, served: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    base = base.replace("$HERE", str(tmp_path))
+    for folder in (tmp_path / "models/tiny", tmp_path / "a'b", tmp_path / "lora", tmp_path / "o"):
+        folder.mkdir(parents=True)
+    (tmp_path / "lora/adapter_config.json").write_text('{"r": 8}')
+    job = export_run.ExportJob(Path("run"), base, tmp_path / "lora", "vllm", "f16", Path("o"))
+    export_run.write_vllm(job, base, tmp_path / "models/tiny", None, tmp_path / "o")  # type: ignore[arg-type]
+    text = (tmp_path / "o/serve.sh").read_text()
+    assert str(tmp_path) not in text
+    assert "models/tiny" not in text
+    fake = tmp_path / "vllm"
+    fake.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    fake.chmod(0o755)
+    path = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    serve = partial(subprocess.run, ["sh", "o/serve.sh"], capture_output=True, text=True)
+    without = serve(env=path, check=False)
+    assert without.stdout.split()[:2] == (["serve", served] if served else [])
+    assert ("BASE" in without.stderr) == (served is None)
+    chosen = serve(env={**path, "BASE": "/a b/base"}, check=True).stdout.splitlines()
+    assert chosen[1] == (served or "/a b/base")
+    assert chosen[-1] == f"run={tmp_path}/o/adapter"
 
 
 def test_the_modelfile_has_the_template_and_its_stop_words(lesson: Path, tmp_path: Path) -> None:

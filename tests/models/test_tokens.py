@@ -2,8 +2,10 @@
 text where it is not.
 """
 
+import math
 import signal
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
@@ -12,8 +14,12 @@ from hypothesis import strategies as st
 from selfteach.errors import UsageError
 from selfteach.models.hf import HfModel
 from selfteach.models.tokens import PLAIN_NAME, ChatTokenizer, UnfitPrompt, count_common_prefix
+<<<<<<< HEAD
 from selfteach.records import Continuations, Example, Message, make_prompt
 from selfteach.train.encode_and_batch import encode_example
+=======
+from selfteach.records import Message, Prompt, make_prompt
+>>>>>>> fix2
 from tiny_tokenizer import CHATML, tiny_tokenizer
 
 NASTY = [
@@ -106,7 +112,7 @@ def test_plain_text_stands_as_it_is(tokens):
 def test_draws_of_a_prompt_are_encoded_once_and_do_not_share_their_ids(tokens, monkeypatch):
     made = []
     encode = tokens._encode
-    monkeypatch.setattr(tokens, "_encode", lambda prompt: made.append(prompt) or encode(prompt))
+    monkeypatch.setattr(tokens, "_encode", lambda *given: made.append(given[0]) or encode(*given))
     first = tokens.encode("A first draw.")
     first.append(0)
     assert tokens.encode("A first draw.") == first[:-1]
@@ -279,6 +285,7 @@ def load_tokens(folder):
     return ChatTokenizer(AutoTokenizer.from_pretrained(folder))
 
 
+<<<<<<< HEAD
 def make_prepending_tokenizer(normalizer=None, pre_tokenizer=None):
     """Return a tokenizer of SentencePiece's kind, which begins each text with a space."""
     from tokenizers import Tokenizer, decoders, models
@@ -341,3 +348,84 @@ def test_rows_and_scores_read_an_answer_as_it_goes_on_from_a_plain_text(tiny_hf)
     ((_, logits),) = hf.answer_logits([("Answer:", "")])
     assert score.tokens == 1
     assert score.logp == pytest.approx(float(logits[0].log_softmax(-1)[wanted]), rel=1e-4)
+=======
+LONG_TEXTS = {
+    "plain": "elephant bread " * 40_000,
+    "blanks": " " * 600_000,
+    "control tokens": "<|im_end|>" * 60_000,
+}
+
+
+@pytest.mark.parametrize("form", ["text", "turn", "begun answer"])
+@pytest.mark.parametrize("kind", LONG_TEXTS)
+def test_what_cannot_fit_is_refused_before_all_of_it_is_tokenized(
+    kind: str, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokens = ChatTokenizer(tiny_tokenizer())
+    text = LONG_TEXTS[kind]
+    prompts: dict[str, Prompt] = {
+        "text": text,
+        "turn": (Message("user", text),),
+        "begun answer": (Message("user", "Hi"), Message("assistant", text)),
+    }
+    sizes: list[int] = []
+    tokenize = tokens._tokenize
+
+    def count(piece: str, special: bool = False) -> list[int]:
+        sizes.append(len(piece))
+        return tokenize(piece, special)
+
+    monkeypatch.setattr(tokens, "_tokenize", count)
+    with pytest.raises(UnfitPrompt, match="the model takes 500 tokens with the answer"):
+        tokens.encode(prompts[form], 500)
+    assert sum(sizes) < 20_000
+
+
+@pytest.mark.parametrize("normalized", [False, True])
+def test_no_prompt_that_fits_is_refused_by_its_length(normalized: bool) -> None:
+    """Among them texts of the longest token, and of characters that NFC makes one of."""
+    from tokenizers import normalizers
+
+    tokenizer = tiny_tokenizer()
+    core = tokenizer.backend_tokenizer
+    core.normalizer = normalizers.NFC() if normalized else None
+    longest = max(core.get_vocab(), key=len)
+    assert ChatTokenizer(tokenizer)._max_token_chars == len(longest) * (4 if normalized else 1)
+    composed = "\u03b1\u0314\u0342\u0345"
+    for text in (
+        " elephants" * 50,
+        longest * 50,
+        composed * 50,
+        "\u1112\u1161\u11ab" * 50,
+        "\x04" * 999,
+    ):
+        ids = ChatTokenizer(tokenizer).encode(text)
+        assert ChatTokenizer(tokenizer).encode(text, len(ids)) == ids
+
+
+@pytest.mark.parametrize("change", ["WordPiece", "strip", "split", "lstrip", "no byte"])
+def test_where_a_token_may_hold_any_length_no_length_refuses(change: str) -> None:
+    from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers
+
+    tokenizer = tiny_tokenizer()
+    core = tokenizer.backend_tokenizer
+    assert ChatTokenizer(tokenizer)._max_token_chars < 20
+    if change == "WordPiece":
+        core = Tokenizer(models.WordPiece({"[UNK]": 0}, unk_token="[UNK]"))
+    elif change == "strip":
+        core.normalizer = normalizers.Strip()
+    elif change == "split":
+        steps = [pre_tokenizers.Split(" ", "removed"), pre_tokenizers.ByteLevel()]
+        core.pre_tokenizer = pre_tokenizers.Sequence(steps)
+    elif change == "lstrip":
+        tokenizer.add_tokens([AddedToken("huge", lstrip=True)])
+    else:
+        vocab = {
+            sign: id for sign, id in core.get_vocab().items() if len(sign) == 1 and sign != "a"
+        }
+        core = Tokenizer(models.BPE(vocab, []))
+        core.pre_tokenizer = pre_tokenizers.ByteLevel()
+    tokens = ChatTokenizer(tokenizer)
+    tokens.tokenizer = SimpleNamespace(backend_tokenizer=core)
+    assert tokens._max_token_chars == math.inf
+>>>>>>> fix2

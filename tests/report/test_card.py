@@ -104,6 +104,18 @@ def test_a_folder_is_not_published_as_a_base(tmp_path: Path, base: object):
     assert str(base) not in text or base == 3
 
 
+def test_a_relative_folder_of_the_form_of_a_hub_name_is_not_published_as_a_base(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "models/tiny").mkdir(parents=True)
+    (tmp_path / "manifest.json").write_text(json.dumps({"base_model": "models/tiny"}))
+    assert "base_model: models/tiny" in make_card(tmp_path), "from elsewhere it is a name"
+    monkeypatch.chdir(tmp_path)
+    text = make_card(tmp_path)
+    assert "base_model" not in front(text)
+    assert "models/tiny" not in text
+
+
 def test_it_shows_the_exam_with_its_baselines_and_intervals(folder: Path):
     text = make_card(folder).replace("\u202f", " ")
     assert "| Rule kept, greedy | 45 % (30–60) | 35 % (20–50) | 98 % (93–100) | 40 |" in text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,37 @@ def test_shared_prompts_are_compared_in_pairs(
     assert sampled["difference"]["value"] == -1.0
     labels = [row["label"] for row in found["rows"]]
     assert "Rule kept, greedy" in labels
+
+
+def test_a_comparison_names_no_folder_of_this_machine(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folders = []
+    for name in ("a", "b"):
+        folder = write_run(tmp_path / name, make_exam([True]), 0)
+        identity = {
+            "format": RUN_FORMAT,
+            "kind": "feedback",
+            "material": {"rule": f"/{name}/slash", "run": f"/home/ann/secret/{name}"},
+            "config": {
+                "model": f"/home/ann/secret/base-{name}",
+                "teacher": f"cmd:/home/ann/{name}",
+            },
+        }
+        with closing(Ledger(folder / LEDGER_FILE)) as ledger:
+            ledger.set_note(IDENTITY, identity)
+        folders.append(str(folder))
+    out = tmp_path / "page.html"
+    assert cli.run_command(["runs", "compare", *folders, "--json", "--out", str(out)]) == 0
+    printed = capsys.readouterr().out
+    assert {change["key"]: change["second"] for change in json.loads(printed)["settings"]} == {
+        "model": '"base-b"',
+        "teacher": '"cmd:b"',
+        "material.rule": '"/b/slash"',
+        "material.run": '"b"',
+    }
+    assert "base-a" in out.read_text()
+    assert "/home/ann" not in out.read_text() + printed
 
 
 def test_too_few_shared_prompts_are_not_compared() -> None:

@@ -424,6 +424,20 @@ def test_a_reader_neither_writes_nor_waits(tmp_path: Path, monkeypatch: pytest.M
     assert not path.with_name("run.db-wal").exists()
 
 
+def test_a_log_that_its_writer_removes_meanwhile_is_none(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = ledger.path.with_name("run.db-wal")
+    ledger.close()
+    exists = Path.exists
+
+    def is_there(path: Path) -> bool:
+        return path == log or exists(path)  # a moment before it is looked at
+
+    monkeypatch.setattr(Path, "exists", is_there)
+    Ledger(ledger.path, readonly=True).close()
+
+
 def test_the_room_that_is_asked_for_covers_the_write_ahead_log(ledger: Ledger) -> None:
     log = ledger.path.with_name("run.db-wal")
     assert ledger._room() == log.stat().st_size + 1024 * 1024

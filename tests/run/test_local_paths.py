@@ -24,6 +24,16 @@ from selfteach.run.run_folder import open_run
         ("C:\\Users\\ann\\mine", "mine"),
         ("cmd:/home/ann/editor.py --style /home/ann/style.txt", "cmd:editor.py --style style.txt"),
         ("cmd:editor.py --style=/home/ann/style.txt", "cmd:editor.py --style=style.txt"),
+        ('cmd:"/home/ann/my prog/edit" -x', "cmd:edit -x"),
+        ("cmd:sh -c '/home/ann/edit'", "cmd:sh -c edit"),
+        ("cmd:sh -c 'cd ~/mine && ./x \"/home/ann/y\"'", "cmd:sh -c 'cd mine && ./x y'"),
+        ("cmd:sh -c 'A=\"b /home/ann/y\" ./x'", "cmd:sh -c 'A='\"'\"'b y'\"'\"' ./x'"),
+        ("cmd:/home/ann/my\\ prog/edit 'a b'", "cmd:edit 'a b'"),
+        ("cmd:C:\\Users\\ann\\edit.exe -x", "cmd:edit.exe -x"),
+        ('cmd:edit --say "it\'s" --style x', 'cmd:edit --say "it\'s" --style x'),
+        ("cmd:'/home/ann/edit -x", "cmd:edit -x"),
+        ("cmd:edit --set=style=/home/ann/x", "cmd:edit --set=style=x"),
+        ("cmd:", "cmd:"),
         ("embedded", "embedded"),
         ("Qwen/Qwen3-0.6B", "Qwen/Qwen3-0.6B"),
         ("models/mine", "models/mine"),
@@ -36,6 +46,21 @@ def test_only_the_last_name_of_an_absolute_path_is_left(text: str, shown: str) -
     assert hide_path(text) == shown
 
 
+def test_a_manifest_names_of_a_relative_folder_the_last_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`models/tiny` would look like a model of a hub, on every machine that gets the run."""
+    (tmp_path / "models/tiny").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    for name, shown in (("models/tiny", "tiny"), ("models/other", "models/other")):
+        out = tmp_path / "runs" / Path(name).name
+        resolved = resolve(FeedbackConfig, options={"model": name})
+        with open_run(out, "x", "feedback", resolved, {"rule": "x"}, command="x"):
+            pass
+        assert read_manifest(out)["base_model"] == shown
+        assert resolve_settings(out, FeedbackConfig).config.model == name
+
+
 @pytest.mark.parametrize(
     ("command", "shown"),
     [
@@ -46,6 +71,10 @@ def test_only_the_last_name_of_an_absolute_path_is_left(text: str, shown: str) -
         (
             "selfteach.feedback(\"Don't hum\", model='/home/ann/mine', ask={'target': 24})",
             "selfteach.feedback(\"Don't hum\", model='mine', ask={'target': 24})",
+        ),
+        (
+            "selfteach feedback x --set=model=/home/ann/base --teacher=cmd:\"'/home/ann/my x/y'\"",
+            "selfteach feedback x --set=model=base --teacher=cmd:y",
         ),
         ("selfteach.tasks(<object at 0x1>, out='/home/ann/x')", "selfteach.tasks(...)"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import sqlite3
@@ -60,6 +61,22 @@ def test_a_refused_lock_leaves_no_file_open(tmp_path: Path, pauses: list[float])
     assert len(os.listdir("/proc/self/fd")) == before
     held.release()
     assert len(os.listdir("/proc/self/fd")) == before - 1
+
+
+@pytest.mark.parametrize("call", ["ftruncate", "write"])
+def test_a_lock_whose_pid_cannot_be_written_is_free_again(
+    call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    before = len(os.listdir("/proc/self/fd"))
+    with monkeypatch.context() as full:
+        full.setattr(lock.os, call, fail)
+        with pytest.raises(OSError, match="No space left"):
+            RunLock(tmp_path)
+    assert len(os.listdir("/proc/self/fd")) == before
+    RunLock(tmp_path).release()
 
 
 def test_a_lock_that_is_released_meanwhile_is_taken(

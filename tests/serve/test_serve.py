@@ -32,9 +32,10 @@ from selfteach.models.hf import HfModel
 from selfteach.models.lora_layers import LoraLayer, read_lora_layers
 from selfteach.models.memory_account import count_cache_bytes
 from selfteach.models.pending import PendingCompletion, prepare_request
+from selfteach.models.tokens import UnfitPrompt
 from selfteach.records import GREEDY, Completion, Request, make_prompt
 from selfteach.serve import connections, model_set, prompt_prefixes, server
-from selfteach.serve.answers import AnswerSet
+from selfteach.serve.answers import LONG_CHARS, AnswerSet
 from selfteach.serve.app import escape_label
 from selfteach.serve.batch_engine import BatchEngine, EngineClosed, Generation, QueueFull, collect
 from selfteach.serve.handlers import find_status
@@ -644,6 +645,41 @@ def test_others_are_served_between_two_prompts(
 
     asyncio.run(ask())
     assert order == ["prompt", "another", "prompt"]
+
+
+def test_others_are_served_while_a_long_prompt_is_encoded(
+    served: ServedModels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = BatchEngine(served.models.hf, served.models.rows)
+    idle_models = ServedModels(replace(served.models, engine=engine))
+    was_served = threading.Event()
+
+    def encode(asked: Request) -> PendingCompletion:
+        assert was_served.wait(10), "the event loop stands still"
+        raise UnfitPrompt("prompt longer than the context", "it is")
+
+    async def serve_another() -> None:
+        was_served.set()
+
+    async def ask() -> None:
+        body = TextBody(model="base", prompt="a" * (LONG_CHARS + 1))
+        begun = AnswerSet(idle_models, body, "text", BASE).begin()
+        found, _ = await asyncio.gather(begun, serve_another(), return_exceptions=True)
+        assert isinstance(found, UnfitPrompt)
+
+    monkeypatch.setattr(engine, "prepare", encode)
+    asyncio.run(ask())
+
+
+def test_a_long_prompt_is_refused_before_all_of_it_is_encoded(
+    served: ServedModels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = BatchEngine(served.models.hf, served.models.rows)
+    tokens = served.models.hf.tokens
+    tokens.encode("Hi")  # what is kept for every prompt
+    monkeypatch.setattr(tokens, "_tokenize", lambda text: pytest.fail("it is tokenized"))
+    with pytest.raises(UnfitPrompt, match="longer than the context"):
+        engine.prepare(Request("serve", "elephant " * 50_000, GREEDY))
 
 
 @pytest.mark.parametrize(

@@ -164,6 +164,20 @@ def test_what_is_not_done_for_a_lesson_that_is_there_already_is_said(
     assert cli.run_command(cure.split()[1:]) == 0
 
 
+def test_python_warns_of_what_is_not_done_for_a_lesson_that_is_there_already(
+    tmp_path: Path, runs: list[Path]
+) -> None:
+    student = tmp_path / "anna"
+    teach(student, runs[:2])
+    opened = open_from_python(student)
+    with pytest.warns(UserWarning, match="do-not-a stays on") as caught:
+        opened.add(runs[1], instead_of=["do-not-a"])
+    assert [Path(warned.filename) for warned in caught] == [Path(__file__)]
+    opened.switch("do-not-b", on=False)
+    with pytest.warns(UserWarning, match="is a lesson already, and is off"):
+        opened.add(runs[1])
+
+
 def test_a_run_without_an_exam_or_without_success_is_no_lesson(
     tmp_path: Path, runs: list[Path], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -80,3 +80,27 @@ def test_a_lesson_of_one_student_becomes_one_of_another_with_its_material(
     assert sources is not None
     assert (Path(sources["paths"][0]) / "mill.txt").read_text() == "The mill."
     assert Path(sources["paths"][0]).is_relative_to(tmp_path / "bob")
+
+
+def test_material_in_folders_of_any_name_goes_from_student_to_student(
+    wiki: Path, tmp_path: Path
+) -> None:
+    names = ("checkpoints", "compare", "damaged", "engine", "gguf")
+    run = write_run(tmp_path / "run", "Do not a.")
+    for name in names:
+        (wiki / name).mkdir()
+        (wiki / name / "page.txt").write_text(name)
+        (run / name).mkdir()
+        (run / name / "large.bin").touch()
+    with closing(Ledger(run / "run.db")) as ledger:
+        ledger.set_note(finished.PATHS, {"paths": [str(wiki)]})
+    for student, source in (("anna", run), ("bob", tmp_path / "anna/lessons/do-not-a")):
+        with open_student(tmp_path / student, partial(begin_state, source)) as opened:
+            add_lesson(opened, source, script())
+    lesson = tmp_path / "bob/lessons/do-not-a"
+    assert not [name for name in names if (lesson / name).exists()]
+    sources = read_sources(lesson)
+    assert sources is not None
+    assert [(Path(sources["paths"][0]) / name / "page.txt").read_text() for name in names] == [
+        *names
+    ]

@@ -55,14 +55,15 @@ from selfteach.export.unpushed import (
 )
 from selfteach.files import write_text
 from selfteach.models.check_safety import ADAPTER_CONFIG_FILE, check_adapter_files, read_json
+from selfteach.models.fetch_default_model import EMBEDDED
 from selfteach.models.four_bit_files import refuse_4bit_base
 from selfteach.models.hf import HfModel
 from selfteach.models.lora_layers import explain_why_not_plain_lora
-from selfteach.models.resolve_model_path import resolve_base, resolve_model_folder
+from selfteach.models.resolve_model_path import find_hub_name, resolve_base, resolve_model_folder
 from selfteach.models.write_gguf import explain_why_not_gguf, write_gguf
 from selfteach.records import JsonObject, Prompt
 from selfteach.run.display import Display
-from selfteach.run.local_paths import hide_path
+from selfteach.run.local_paths import hide_folder
 from selfteach.students.exam_models import ExamSource
 from selfteach.students.state import Cell
 
@@ -72,6 +73,11 @@ LORA_FOLDER = "adapter"
 HF_DTYPE = "float16"
 MERGED_FORMS = ("hf", *GGUF_FORMS)
 """Forms with the weights of the base, whose license comes along."""
+PRINT_EMBEDDED = (
+    "python -c 'from selfteach.models.fetch_default_model import fetch_embedded_model as f; "
+    "print(f())'"
+)
+"""The command that prints the folder of the embedded model."""
 VLLM_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
 NO_VERDICT = (
     "no verdict was reached with this export; `selfteach export --exam` lets the other program sit "
@@ -155,13 +161,13 @@ def write_export(job: ExportJob, make_card: MakeCard, display: Display) -> JsonO
         WRITERS[get_family(job.form)](job, base, folder, reference, fresh)
         say(f"asking {len(prompts)} prompts again" if prompts else "nothing is asked again")
         checked = check_answers(job, folder, reference, prompts, fresh)
-        shown = hide_path(job.base)
+        shown = hide_folder(job.base)
         found: JsonObject = {"form": job.form, "run": job.run.name, "base": shown}
         found |= {"quant": job.quant if uses_gguf(job.form) else None, "check": checked.to_json()}
         exams = sit_again(job, base, folder, reference, fresh, display)
         found["exams"] = [exam.to_json() for exam in exams]
         write_report(fresh, found)
-        usage = f"{describe_use(job)}\n\n{describe_check(checked)}{describe_exams(exams)}"
+        usage = f"{describe_use(job, base)}\n\n{describe_check(checked)}{describe_exams(exams)}"
         write_text(fresh / CARD_FILE, make_card(usage, LIBRARIES.get(job.form, "")))
         if job.form in MERGED_FORMS:
             publish_folder(fresh, base, folder)
@@ -291,10 +297,10 @@ def write_vllm(job: ExportJob, base: str, folder: Path, reference: HfModel, out:
     shutil.copytree(job.adapter, out / LORA_FOLDER)
     rank = max(list_ranks(job.adapter))
     served = next((size for size in VLLM_RANKS if size >= rank), rank)
-    place = shlex.quote(str(folder.resolve()))
+    place, comment = name_served_base(base)
     name = shlex.quote(job.name)
     serve = (
-        "#!/bin/sh\n# Serves the base and the lesson, each by its name.\n"
+        f"#!/bin/sh\n# Serves the base and the lesson, each by its name.\n{comment}"
         'cd "$(dirname "$0")" && VLLM_ALLOW_RUNTIME_LORA_UPDATING=True exec vllm serve '
         f"{place} --served-model-name base --enable-lora --max-lora-rank {served} "
         f'--lora-modules {name}="$PWD/{LORA_FOLDER}" "$@"\n'
@@ -309,6 +315,23 @@ def write_vllm(job: ExportJob, base: str, folder: Path, reference: HfModel, out:
     for file, text in (("serve.sh", serve), ("load.sh", load)):
         write_text(out / file, text)
         (out / file).chmod(0o755)
+
+
+def name_served_base(base: str) -> tuple[str, str]:
+    """Return the base as a word of the shell, and a comment for people, or "". A folder of this
+    machine is nobody else's concern: the variable BASE names it.
+    """
+    if is_served_from_hub(base):
+        return shlex.quote(find_hub_name(base)), ""
+    name = hide_folder(base).replace("\n", " ")
+    where = f"; it is what this prints:\n# {PRINT_EMBEDDED}" if base == EMBEDDED else "."
+    comment = f"# BASE is the whole path of the folder of the base, {name}{where}\n"
+    return '"${BASE:?is not set: the whole path of the folder of the base}"', comment
+
+
+def is_served_from_hub(base: str) -> bool:
+    """Return whether vLLM gets a base by its name; the embedded model has other weights there."""
+    return base != EMBEDDED and bool(find_hub_name(base))
 
 
 def list_ranks(adapter: Path) -> Sequence[int]:
@@ -421,9 +444,10 @@ def join_examples(job: ExportJob) -> Iterator[Path]:
         yield joined
 
 
-def describe_use(job: ExportJob) -> str:
+def describe_use(job: ExportJob, base: str) -> str:
     """Return the section of the card that says how to load this export."""
     name = job.name
+    variable = "" if is_served_from_hub(base) else "BASE=FOLDER "
     if job.form.startswith(HUB):
         repository = job.form.removeprefix(HUB)
         lines = [
@@ -447,7 +471,10 @@ def describe_use(job: ExportJob) -> str:
         "gguf": f"llama-server -m {GGUF_FILE} --jinja",
         "lora-gguf": f"llama-server -m BASE.gguf --lora {LORA_FILE} --jinja",
         "ollama": f"ollama create {name} -f Modelfile && ollama run {name}",
-        "vllm": "./serve.sh  # a new server\n./load.sh http://HOST:8000  # one that runs already",
+        "vllm": (
+            f"{variable}./serve.sh  # a new server\n"
+            "./load.sh http://HOST:8000  # one that runs already"
+        ),
     }
     return f"## Use\n\nIn this folder:\n\n```sh\n{commands[job.form]}\n```"
 

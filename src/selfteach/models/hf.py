@@ -83,7 +83,7 @@ class HfModel:
         self.notes = [*notes, *tokens.notes]
         self.tokenizer = tokens.tokenizer
         self.end_ids = tokens.end_ids
-        self.encode = tokens.encode
+        self.encode: Callable[[Prompt], list[int]] = tokens.encode
         self.encode_answer = tokens.encode_answer
         self.decode = tokens.decode
 

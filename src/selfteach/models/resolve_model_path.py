@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from selfteach.errors import UsageError, get_first_line
 from selfteach.models import check_safety
@@ -18,6 +19,7 @@ from selfteach.models.fetch_default_model import (
     HUB_NAME,
     fetch_embedded_model,
     get_embedded_folder,
+    hub_id,
 )
 from selfteach.models.remote.endpoint import parse_address
 from selfteach.models.remote.teacher_program import PREFIX, Program
@@ -66,6 +68,14 @@ def check_model_name(name: str) -> None:
 def is_hub_name(name: str) -> bool:
     """Tell whether a hub may have a model of this name: OWNER/NAME, both not empty."""
     return OWNER_AND_NAME.fullmatch(name) is not None
+
+
+def find_hub_name(name: Any) -> str:
+    """Return the name of a model on the hub; "" for a folder of this machine, whose path is
+    private. A folder comes before a model of the hub, as where models are loaded.
+    """
+    found = hub_id(name) if isinstance(name, str) else ""
+    return found if is_hub_name(found) and not expand_home(found).is_dir() else ""
 
 
 def require_model(name: str) -> None:

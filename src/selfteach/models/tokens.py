@@ -8,6 +8,7 @@ there. The same holds for a spelling that becomes one when the tokenizer folds c
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import asdict, replace
@@ -83,10 +84,22 @@ def save_supplied_template(tokenizer: Any, adapter: Path) -> None:
     write_text(about, json.dumps(facts, indent=2, sort_keys=True) + "\n")
 
 
+<<<<<<< HEAD
 SPACE_MARK = "\u2581"
 """How SentencePiece writes a space in a token."""
 STANDS_BEFORE = "\n:."
 """Characters that a text may follow, so that it is no beginning."""
+=======
+CONTROL_CHARS = re.compile(r"[\x00-\x1f\x7f]+")
+BYTE_SIGNS = frozenset(
+    map(
+        chr,
+        (*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0xC0), 0x120, *range(0x122, 0x144)),
+    )
+)
+"""How a byte-level BPE spells the bytes of which each character but those above has one: printable
+ASCII, and the bytes behind the first one of other characters."""
+>>>>>>> fix2
 TOO_LONG = "prompt longer than the context"
 NO_TOKENS = "prompt without tokens"
 PRIVATE_USE = range(0xE000, 0xF900)
@@ -112,6 +125,10 @@ class UnfitPrompt(DataError):
     def __init__(self, reason: str, detail: str, *, where: object = "", cure: str = "") -> None:
         super().__init__(f"{reason}: {detail}.", where=where, cure=cure)
         self.reason = reason
+
+
+class _TooManyTokens(Exception):
+    """Report that a text has more tokens than there is room for."""
 
 
 class ChatTokenizer:
@@ -156,7 +173,7 @@ class ChatTokenizer:
         self.end_of_turn = self._find_end_of_turn()
         self.end_ids = {tokenizer.eos_token_id, self.end_of_turn, *generation_ends}
 
-    def encode(self, prompt: Prompt) -> list[int]:
+    def encode(self, prompt: Prompt, room_tokens: int | None = None) -> list[int]:
         """Return the token ids of a prompt: plain text, or messages with the answer's header.
 
         Messages without a user's turn are followed by the header of that turn: the model then
@@ -164,22 +181,37 @@ class ChatTokenizer:
         are an answer that has begun and continues.
 
         Several samples of a prompt are encoded one after another: the last prompt's ids are kept.
+
+        Args:
+            room_tokens: a prompt that has more is refused as soon as that is sure.
+
+        Raises:
+            UnfitPrompt: it has more, or the template refuses it.
         """
         known, ids = self._last
         if prompt != known:
-            ids = self._encode(prompt)
+            try:
+                ids = self._encode(prompt, room_tokens)
+            except _TooManyTokens:
+                raise UnfitPrompt(
+                    TOO_LONG,
+                    f"the model takes {room_tokens} tokens with the answer",
+                    where=repr(get_user_text(prompt)[:60]),
+                    cure="Shorten it; prompts are never cut in silence.",
+                ) from None
             self._last = (prompt, ids)
         return list(ids)
 
-    def _encode(self, prompt: Prompt) -> list[int]:
+    def _encode(self, prompt: Prompt, room: int | None) -> list[int]:
         if isinstance(prompt, str):
-            return self._start + self._split_encode(prompt)
-        turns = prompt[: len(prompt) - _count_begun(prompt)]
+            return self._start + self._split_encode(prompt, room)
+        num_begun = _count_begun(prompt)
+        turns, begun = prompt[: len(prompt) - num_begun], prompt[len(prompt) - num_begun :]
         if any(turn.role == "user" for turn in turns):
-            ids = self._render(turns, answer_follows=True)
+            ids = self._render(turns, answer_follows=True, room=room)
         else:
-            ids = self._user_header(turns)
-        return ids + self.encode_begun(prompt)
+            ids = self._user_header(turns, room)
+        return ids + [id for turn in begun for id in self._split_encode(turn.content, room)]
 
     def count_added(self, prompt: Prompt, bare: Prompt) -> int:
         """Return how many tokens of material a prompt has, compared with one without it.
@@ -252,6 +284,7 @@ class ChatTokenizer:
     def _tokenize(self, text: str, special: bool = False) -> list[int]:
         return list(self.tokenizer(text, add_special_tokens=special)["input_ids"])
 
+<<<<<<< HEAD
     @cached_property
     def _marks_beginning(self) -> bool:
         """Return whether the tokenizer puts a space before a text, as Mistral's and Phi-3's do.
@@ -275,8 +308,43 @@ class ChatTokenizer:
         return alone
 
     def _split_encode(self, text: str) -> list[int]:
+=======
+    def _split_encode(self, text: str, room: int | None = None) -> list[int]:
+>>>>>>> fix2
         """Tokenize text so that no control token comes out of it."""
-        return [id for piece in self._cut(text) for id in self._tokenize(piece)]
+        return self._tokenize_pieces(self._cut(text), room)
+
+    def _tokenize_pieces(self, pieces: Sequence[str], room: int | None) -> list[int]:
+        """Return the token ids of pieces.
+
+        Raises:
+            _TooManyTokens: there are more than `room`, which shows before all are tokenized.
+        """
+        if room is not None and sum(map(len, pieces)) > room:
+            chars = sum(len(CONTROL_CHARS.sub("", piece)) for piece in pieces)
+            if chars > room * self._max_token_chars:
+                raise _TooManyTokens
+        ids: list[int] = []
+        for piece in pieces:
+            ids += self._tokenize(piece)
+            if room is not None and len(ids) > room:
+                raise _TooManyTokens
+        return ids
+
+    @cached_property
+    def _max_token_chars(self) -> float:
+        """Return how many characters of a text a token holds at most; infinity if that is not sure.
+
+        A byte-level BPE drops only control characters, so a token holds no more characters than
+        its spelling has bytes. NFC makes one character of at most four (Unicode Standard Annex 15).
+        """
+        core = getattr(self.tokenizer, "backend_tokenizer", None)
+        if core is None or not _keeps_every_char(core):
+            return math.inf
+        if any(token.lstrip or token.rstrip for token in core.get_added_tokens_decoder().values()):
+            return math.inf
+        longest = max(map(len, core.get_vocab()))
+        return longest if core.normalizer is None else 4 * longest
 
     def _cut(self, text: str) -> list[str]:
         """Return pieces of a text that make no control token when each is tokenized alone."""
@@ -299,7 +367,11 @@ class ChatTokenizer:
         return self._halve(text[:middle]) + self._halve(text[middle:])
 
     def _render(
-        self, turns: Sequence[Message], answer_follows: bool, before: str = ""
+        self,
+        turns: Sequence[Message],
+        answer_follows: bool,
+        before: str = "",
+        room: int | None = None,
     ) -> list[int]:
         """Return the token ids of turns in the template, up to the last `before` if it is given."""
         texts = "".join(turn.content for turn in turns)
@@ -323,21 +395,18 @@ class ChatTokenizer:
         rendered = self._template(safe, answer_follows)
         if before:
             rendered = rendered.rpartition(before)[0]
-        ids: list[int] = []
-        carried = ""
+        joined = [""]
         for position, part in enumerate(rendered.split(mark)):
-            if position % 2:
-                first, *others = found[int(part)]
-                *whole, carried = [carried + first, *others]
-                ids += [id for piece in whole for id in self._tokenize(piece)]
-            else:
-                carried += part
-        return ids + self._tokenize(carried)
+            first, *others = found[int(part)] if position % 2 else [part]
+            joined[-1] += first
+            joined += others
+        return self._tokenize_pieces(joined, room)
 
-    def _user_header(self, turns: Sequence[Message]) -> list[int]:
+    def _user_header(self, turns: Sequence[Message], room: int | None = None) -> list[int]:
         """Return the template's tokens before the words of the user's next turn."""
         words = "xyzzy"
-        return self._render([*turns, Message("user", words)], answer_follows=False, before=words)
+        asked = [*turns, Message("user", words)]
+        return self._render(asked, answer_follows=False, before=words, room=room)
 
     def _template(self, turns: Sequence[Message], answer_follows: bool) -> str:
         return self._take(turns, answer_follows)[1]
@@ -467,6 +536,23 @@ def _has_normalized_control_tokens(tokenizer: Any, control: Container[str]) -> b
         return False
     added = tokenizer.added_tokens_decoder.values()
     return any(token.normalized and str(token) in control for token in added)
+
+
+def _keeps_every_char(core: Any) -> bool:
+    """Return whether each character of a text is in its tokens, control characters apart: a
+    byte-level BPE behind nothing that drops or replaces some. `core` is a `tokenizers.Tokenizer`.
+    """
+    if type(core.model).__name__ != "BPE" or core.pre_tokenizer is None:
+        return False
+    if core.normalizer is not None and type(core.normalizer).__name__ != "NFC":
+        return False
+    steps = json.loads(core.pre_tokenizer.__getstate__())
+    steps = steps["pretokenizers"] if steps["type"] == "Sequence" else [steps]
+    kinds = {step["type"] for step in steps}
+    drops = any(step.get("behavior") == "Removed" for step in steps)
+    if "ByteLevel" not in kinds or drops or kinds - {"ByteLevel", "Digits", "Split"}:
+        return False
+    return BYTE_SIGNS.issubset(core.get_vocab())
 
 
 def _make_control_pattern(spellings: Iterable[str]) -> re.Pattern[str]:

@@ -16,6 +16,7 @@ import numpy as np
 from selfteach.errors import UsageError
 from selfteach.files import replace_file
 from selfteach.models.fetch_default_model import HUB_NAME, get_embedded_folder
+from selfteach.models.resolve_model_path import find_hub_name
 from selfteach.records import JsonObject
 
 if TYPE_CHECKING:  # an engine's file is also written without torch
@@ -182,10 +183,7 @@ def name_model(source: str) -> str:
     """
     if source and Path(source).expanduser().resolve() == get_embedded_folder().resolve():
         return HUB_NAME.partition("/")[2]
-    is_hub_name = source.count("/") == 1 and not Path(source).is_absolute()
-    if is_hub_name and not Path(source).is_dir():
-        return source
-    return Path(source).name or "selfteach model"
+    return find_hub_name(source) or Path(source).name or "selfteach model"
 
 
 def get_rope_settings(config: Any) -> JsonObject:

@@ -15,6 +15,7 @@ from typing import Any
 
 from selfteach.models.check_safety import ADAPTER_CONFIG_FILE, LOAD_IN_4BIT
 from selfteach.models.fetch_default_model import EMBEDDED, HUB_NAME, LICENSE
+from selfteach.models.resolve_model_path import find_hub_name
 from selfteach.report import sections
 from selfteach.report.format_text import (
     format_count,
@@ -187,7 +188,7 @@ def _make_base_section(run: RunData) -> str:
 
 def name_base(base: Any) -> str:
     """Return the name of a base in Markdown."""
-    hub = sections.find_hub_name(base)
+    hub = find_hub_name(base)
     if base == EMBEDDED:
         return f"`{hub}`, as selfteach's `{EMBEDDED}`: its weights packed to four bits and unpacked"
     return f"`{hub}`" if hub else "a model in a local folder"

@@ -40,7 +40,7 @@ MIN_PAIRS = 5
 
 
 def compare_runs(first: Path, second: Path) -> JsonObject:
-    """Return two finished runs side by side, as JSON.
+    """Return two finished runs side by side, as JSON, without paths of this machine.
 
     Of runs without a record, whose ledger is missing, no settings are compared.
 
@@ -53,7 +53,7 @@ def compare_runs(first: Path, second: Path) -> JsonObject:
     first_identity, second_identity = identities
     changes = []
     if first_identity and second_identity:
-        changes = list_changes(first_identity, second_identity)
+        changes = list_changes(first_identity, second_identity, hide=True)
     return {
         "runs": [describe_run(*pair) for pair in zip(names, exams, strict=True)],
         "settings": [

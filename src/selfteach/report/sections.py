@@ -14,7 +14,7 @@ from typing import Any
 
 from selfteach.errors import DataError
 from selfteach.evaluate.describe_change import describe_change
-from selfteach.models import fetch_default_model
+from selfteach.models.resolve_model_path import find_hub_name
 from selfteach.records import JsonMapping, JsonObject, Measure, get_user_text, parse_messages
 from selfteach.report.figures import SCOPES
 from selfteach.report.format_text import diff_words, shorten
@@ -40,7 +40,6 @@ VERDICT_LOOKS = {
 ORIGIN = r"(?:option|Python|--set|[^'\"#]+\.ya?ml)(?:; its path is in run\.db)?"
 CONFIG_LINE = re.compile(rf"^(?P<line>.*?)\s+# (?P<origin>{ORIGIN})$")
 NUM_OPEN = {"target": 3, "near": 1, "general": 1}
-HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 NUM_SHOWN = {"target": 10, "near": 4, "general": 4}
 
 
@@ -302,12 +301,6 @@ def list_stages(run: RunData) -> list[JsonMapping]:
         }
         for name, stage in stages.items()
     ]
-
-
-def find_hub_name(base: Any) -> str:
-    """Return the name of a base on the hub; "" for a folder of this machine."""
-    name = fetch_default_model.HUB_NAME if base == fetch_default_model.EMBEDDED else base
-    return name if isinstance(name, str) and HUB_NAME.fullmatch(name) else ""
 
 
 def describe_origin(run: RunData) -> JsonMapping:

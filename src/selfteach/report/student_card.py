@@ -11,9 +11,9 @@ from typing import Any
 import yaml
 
 from selfteach.models.fetch_default_model import HUB_NAME, LICENSE
+from selfteach.models.resolve_model_path import find_hub_name
 from selfteach.records import JsonObject
 from selfteach.report.card import escape_markdown, fence_text, name_base
-from selfteach.report.sections import find_hub_name
 
 
 def make_student_card(student: Mapping[str, Any], usage: str, library: str) -> str:

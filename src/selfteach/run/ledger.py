@@ -554,8 +554,10 @@ def _choose_mode(path: Path) -> str:
     SQLite writes files of its own beside a ledger, also to read it. In a folder that cannot be
     written it reads the file alone, if no log has more.
     """
-    log = path.with_name(f"{path.name}-wal")
-    whole = not log.exists() or not log.stat().st_size
+    try:
+        whole = not path.with_name(f"{path.name}-wal").stat().st_size
+    except OSError:  # there is none, or its writer has just removed it
+        whole = True
     return "ro&immutable=1" if whole and not os.access(path.parent, os.W_OK) else "rw"
 
 

@@ -36,9 +36,16 @@ class RunLock:
         refuse_links(folder)
         flags = os.O_RDWR | os.O_CREAT | NO_LINK
         self._handle = os.open(folder / LOCK_FILE, flags, 0o644)
+        try:
+            self._take(folder, what)
+        except BaseException:  # an open handle would keep the lock until the end of the process
+            os.close(self._handle)
+            raise
+
+    def _take(self, folder: Path, what: str) -> None:
+        """Lock the open file, and write the pid into it."""
         if not _try_lock(self._handle):
             pid = _read_pid(self._handle) or "unknown"
-            os.close(self._handle)
             raise UsageError(
                 f"the {what} is in use by process {pid}.",
                 where=folder,

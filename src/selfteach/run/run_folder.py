@@ -37,6 +37,7 @@ from selfteach.records import JsonMapping, JsonObject, dump_canonical_json
 from selfteach.run import manifest
 from selfteach.run.ledger import LEDGER_TAILS, Ledger
 from selfteach.run.local_paths import (
+    hide_folder,
     hide_path_setting,
     hide_paths,
     hide_paths_of_command,
@@ -348,7 +349,7 @@ class Run:
             "command": self.shown_command,
             "created": self.ledger.get_note(CREATED),
             "seed": getattr(self.resolved.config, "seed", None),
-            "base_model": hide_paths(getattr(self.resolved.config, "model", None)),
+            "base_model": hide_folder(getattr(self.resolved.config, "model", None)),
             MODELS: self.ledger.get_note(MODELS) or {},
             STAGES: self._stages,
             EXPORTS: self._exports,
@@ -697,14 +698,21 @@ def _make_changed_error(folder: Path, before: JsonMapping, now: JsonMapping) -> 
     )
 
 
-def list_changes(before: JsonMapping, now: JsonMapping) -> list[tuple[str, str, str]]:
-    """Return the key and both values, as texts, of each setting that differs between two runs."""
+def list_changes(
+    before: JsonMapping, now: JsonMapping, *, hide: bool = False
+) -> list[tuple[str, str, str]]:
+    """Return the key and both values, as texts, of each setting that differs between two runs.
+
+    Args:
+        hide: leave only the last names of paths of this machine.
+    """
     old = _flatten_identity(before)
     new = _flatten_identity(now)
     found = []
     for key in sorted(old.keys() | new.keys()):
         if (key in old) != (key in new) or old[key] != new[key]:
-            found.append((key, _format_value(old, key), _format_value(new, key)))
+            before_text, now_text = (_format_value(flat, key, hide=hide) for flat in (old, new))
+            found.append((key, before_text, now_text))
     return found
 
 
@@ -727,8 +735,12 @@ def make_old_run_error(folder: Path) -> UsageError:
     )
 
 
-def _format_value(flat: JsonMapping, key: str) -> str:
-    text = json.dumps(flat[key], ensure_ascii=False) if key in flat else "(absent)"
+def _format_value(flat: JsonMapping, key: str, *, hide: bool) -> str:
+    value = flat.get(key)
+    if hide:
+        may_be_path = key.startswith("material.") and key != "material.rule"
+        value = hide_paths(value) if may_be_path else hide_path_setting(key, value)
+    text = json.dumps(value, ensure_ascii=False) if key in flat else "(absent)"
     return text if len(text) <= 200 else text[:197] + "..."
 
 

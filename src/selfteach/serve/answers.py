@@ -13,7 +13,7 @@ from typing import Literal
 
 from selfteach import records
 from selfteach.errors import SelfteachError
-from selfteach.models.pending import decode_answer
+from selfteach.models.pending import PendingCompletion, decode_answer
 from selfteach.records import JsonObject
 from selfteach.serve.batch_engine import Generation
 from selfteach.serve.lesson_rows import RowLessons
@@ -24,6 +24,8 @@ from selfteach.serve.token_places import TokenPlaces
 from selfteach.text import REPLACEMENT, cut_at_stop
 
 DEFAULT_MAX_TOKENS = 512
+LONG_CHARS = 4096
+"""A longer prompt takes more than a few milliseconds to be encoded."""
 Kind = Literal["chat", "text"]
 
 
@@ -66,12 +68,21 @@ class AnswerSet:
             for _ in range(self._samples):
                 asked = records.Request("serve", prompt, sampling, drawn[prompt], seed)
                 drawn[prompt] += 1
-                row = engine.prepare(asked)
+                row = await self._prepare(asked)
                 made = Generation(row, self._lessons, self._notify, body.num_top)
                 self.generations.append(made)
             await asyncio.sleep(0)
         self._places = [TokenPlaces(engine.hf, made.row.begun) for made in self.generations]
         engine.add(self.generations)
+
+    async def _prepare(self, asked: records.Request) -> PendingCompletion:
+        """Return a request with its tokens; others are served while a long one is encoded."""
+        engine = self._served.engine
+        prompt = asked.prompt
+        texts = [prompt] if isinstance(prompt, str) else [turn.content for turn in prompt]
+        if sum(map(len, texts)) > LONG_CHARS:
+            return await asyncio.to_thread(engine.prepare, asked)
+        return engine.prepare(asked)
 
     def _refuse_too_many(self) -> None:
         """Refuse a request that no queue could ever take, before anything is computed.

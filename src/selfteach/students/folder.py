@@ -179,13 +179,13 @@ class StudentFolder:
 
         Raises:
             ResourceError: the disk is full. Where the change is made already, the message says so.
-            IntegrityError: as ResourceError, for an adapter that is not the one that was taught.
+            IntegrityError: as ResourceError, for an adapter that is not the one that was taught. A
+                change that brings an adapter in is not made then; one that takes some away is.
         """
         with delay_interrupts():
-            self._ledger.record_event("change", {"what": change})
-            self._ledger.set_note(STATE_NOTE, state.to_json())
-            self.state = state
-            self.change = change
+            if not set(state.list_parts()) <= set(self.state.list_parts()):
+                self.check_parts(state)
+            self.write_state(state, change)
             try:
                 self.restore()
             except (IntegrityError, ResourceError) as fault:
@@ -196,12 +196,20 @@ class StudentFolder:
                     cure=f"{fault.cure} The next command that changes the student writes it.",
                 ) from fault
 
+    def write_state(self, state: StudentState, change: str) -> None:
+        """Make a state the student's, and write nothing that follows from it."""
+        self._ledger.record_event("change", {"what": change})
+        self._ledger.set_note(STATE_NOTE, state.to_json())
+        self.state = state
+        self.change = change
+
     def restore(self) -> list[str]:
         """Remove what the state does not name, and write what is not whole; return what was written
         again, for people.
 
         Raises:
-            IntegrityError: an adapter of a lesson is not the one that was taught.
+            IntegrityError: an adapter of a lesson is not the one that was taught. The student's
+                own is then not written and counts as stale; everything else is written.
         """
         with convert_disk_errors(self.path):
             self._remove_leftovers()
@@ -296,11 +304,15 @@ class StudentFolder:
         """
         state = self.state
         written = []
+        fault = None
         if not self._has_own_adapter():
             # Without the manifest first: a killed process leaves an adapter that counts as stale.
             (self.path / MANIFEST_FILE).unlink(missing_ok=True)
-            self._write_adapter()
-            written.append(ADAPTER_FOLDER)
+            try:
+                self._write_adapter()
+                written.append(ADAPTER_FOLDER)
+            except IntegrityError as found:
+                fault = found
         config = f"model: {json.dumps(state.base)}\n"
         if _read_text(self.path / CONFIG_FILE) != config:
             write_text(self.path / CONFIG_FILE, config)
@@ -313,7 +325,10 @@ class StudentFolder:
             # The page before the state's copy: a killed process leaves one that counts as stale.
             write_student_page(self.path, describe_student(self.path, state))
             write_text(self.path / STATE_FILE, text)
-            self._write_manifest()
+            if not fault:
+                self._write_manifest()
+        if fault:
+            raise fault
         return written
 
     def _has_own_adapter(self) -> bool:
@@ -417,11 +432,12 @@ def open_student(
 
     Args:
         create: returns the state of a new student, where there is none; without it, one is needed.
-        say: receives a line where a file was written again.
+        say: receives a line where a file was written again, and one about a damaged adapter of a
+            lesson: the student opens all the same, so that the lesson can be taken back.
 
     Raises:
         UsageError: there is no student, or another process changes it.
-        IntegrityError: the database or an adapter of a lesson is damaged.
+        IntegrityError: the database is damaged.
         ResourceError: the disk is full.
         StoppedAfterChange: an interruption of the block behind a change.
     """
@@ -444,9 +460,8 @@ def open_student(
         stack.callback(ledger.close)
         student = StudentFolder(path, state, ledger)
         if ledger.get_note(STATE_NOTE) is None:
-            student.commit(state, "began")
-        for name in student.restore():
-            say(f"{name} was not that of the student's lessons: it is written again")
+            student.write_state(state, "began")
+        _restore(student, say)
         student.change = ""
         try:
             yield student
@@ -454,6 +469,15 @@ def open_student(
             if not student.change:
                 raise
             raise StoppedAfterChange(student.change) from stop
+
+
+def _restore(student: StudentFolder, say: Callable[[str], object]) -> None:
+    """Bring the folder of a student in order, and say what was not."""
+    try:
+        for name in student.restore():
+            say(f"{name} was not that of the student's lessons: it is written again")
+    except IntegrityError as fault:
+        say(f"the student's adapter cannot be written: {fault}")
 
 
 def _list_strangers(folder: Path) -> list[str]:

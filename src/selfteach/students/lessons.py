@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,7 @@ TrainBeside = Callable[[StudentFolder, StudentState, Lesson], Lesson]
 NAME_LENGTH = 32
 TITLE_LENGTH = 300
 NOT_COPIED = (LOCK_FILE, finished.COMPARISON_FOLDER, "checkpoints", "engine", "gguf", "damaged")
-"""What a run's folder holds beside the run."""
+"""What a run's folder holds beside the run, at its top."""
 
 
 def check_before_run(folder: Path, kind: str, config: Any) -> None:
@@ -282,11 +283,15 @@ def copy_run(student: StudentFolder, run: Path, lesson: Lesson) -> None:
     lock = RunLock(run)
     try:
         with student.place_folder(f"{LESSONS_FOLDER}/{lesson.name}") as folder:
-            ignore = shutil.ignore_patterns(*NOT_COPIED, ".*")
-            shutil.copytree(run, folder, dirs_exist_ok=True, ignore=ignore)
+            shutil.copytree(run, folder, dirs_exist_ok=True, ignore=partial(_list_beside, run))
             keep_material(run, folder)
     finally:
         lock.release()
+
+
+def _list_beside(run: Path, place: str, names: list[str]) -> set[str]:
+    """Return which names of a place are not copied: below the top all may be material."""
+    return shutil.ignore_patterns(*NOT_COPIED, ".*")(place, names) if Path(place) == run else set()
 
 
 def check_gate(
