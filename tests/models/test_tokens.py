@@ -14,12 +14,8 @@ from hypothesis import strategies as st
 from selfteach.errors import UsageError
 from selfteach.models.hf import HfModel
 from selfteach.models.tokens import PLAIN_NAME, ChatTokenizer, UnfitPrompt, count_common_prefix
-<<<<<<< HEAD
-from selfteach.records import Continuations, Example, Message, make_prompt
+from selfteach.records import Continuations, Example, Message, Prompt, make_prompt
 from selfteach.train.encode_and_batch import encode_example
-=======
-from selfteach.records import Message, Prompt, make_prompt
->>>>>>> fix2
 from tiny_tokenizer import CHATML, tiny_tokenizer
 
 NASTY = [
@@ -285,7 +281,6 @@ def load_tokens(folder):
     return ChatTokenizer(AutoTokenizer.from_pretrained(folder))
 
 
-<<<<<<< HEAD
 def make_prepending_tokenizer(normalizer=None, pre_tokenizer=None):
     """Return a tokenizer of SentencePiece's kind, which begins each text with a space."""
     from tokenizers import Tokenizer, decoders, models
@@ -348,7 +343,8 @@ def test_rows_and_scores_read_an_answer_as_it_goes_on_from_a_plain_text(tiny_hf)
     ((_, logits),) = hf.answer_logits([("Answer:", "")])
     assert score.tokens == 1
     assert score.logp == pytest.approx(float(logits[0].log_softmax(-1)[wanted]), rel=1e-4)
-=======
+
+
 LONG_TEXTS = {
     "plain": "elephant bread " * 40_000,
     "blanks": " " * 600_000,
@@ -428,4 +424,3 @@ def test_where_a_token_may_hold_any_length_no_length_refuses(change: str) -> Non
     tokens = ChatTokenizer(tokenizer)
     tokens.tokenizer = SimpleNamespace(backend_tokenizer=core)
     assert tokens._max_token_chars == math.inf
->>>>>>> fix2

@@ -84,12 +84,10 @@ def save_supplied_template(tokenizer: Any, adapter: Path) -> None:
     write_text(about, json.dumps(facts, indent=2, sort_keys=True) + "\n")
 
 
-<<<<<<< HEAD
 SPACE_MARK = "\u2581"
 """How SentencePiece writes a space in a token."""
 STANDS_BEFORE = "\n:."
 """Characters that a text may follow, so that it is no beginning."""
-=======
 CONTROL_CHARS = re.compile(r"[\x00-\x1f\x7f]+")
 BYTE_SIGNS = frozenset(
     map(
@@ -99,7 +97,6 @@ BYTE_SIGNS = frozenset(
 )
 """How a byte-level BPE spells the bytes of which each character but those above has one: printable
 ASCII, and the bytes behind the first one of other characters."""
->>>>>>> fix2
 TOO_LONG = "prompt longer than the context"
 NO_TOKENS = "prompt without tokens"
 PRIVATE_USE = range(0xE000, 0xF900)
@@ -284,7 +281,6 @@ class ChatTokenizer:
     def _tokenize(self, text: str, special: bool = False) -> list[int]:
         return list(self.tokenizer(text, add_special_tokens=special)["input_ids"])
 
-<<<<<<< HEAD
     @cached_property
     def _marks_beginning(self) -> bool:
         """Return whether the tokenizer puts a space before a text, as Mistral's and Phi-3's do.
@@ -307,10 +303,7 @@ class ChatTokenizer:
                 return ids[len(before) :]
         return alone
 
-    def _split_encode(self, text: str) -> list[int]:
-=======
     def _split_encode(self, text: str, room: int | None = None) -> list[int]:
->>>>>>> fix2
         """Tokenize text so that no control token comes out of it."""
         return self._tokenize_pieces(self._cut(text), room)
 
