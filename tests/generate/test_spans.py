@@ -172,3 +172,22 @@ def test_a_gap_is_no_pattern() -> None:
 
 def test_a_possessive_is_a_name() -> None:
     assert find_answer_spans("It prevented Israel's fall.", "T") == ["Israel"]
+
+
+@pytest.mark.parametrize(
+    ("sentence", "torn"),
+    [
+        ("Hale sold it to the U.K. in a hurry.", "the U"),
+        ('They were known as the "Holy Club" of Hale.', "the"),
+        ("It is made of an alloy with version x.25 of it.", "version x"),
+    ],
+)
+def test_no_answer_ends_within_an_abbreviation_or_before_a_quotation(
+    sentence: str, torn: str
+) -> None:
+    assert torn not in find_answer_spans(sentence, "")
+
+
+def test_a_phrase_still_ends_at_a_mark() -> None:
+    text = 'It is made of cast iron, (by a smith) and the gate "of old wood".'
+    assert set(find_answer_spans(text, "")) >= {"cast iron", "a smith"}

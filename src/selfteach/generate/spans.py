@@ -44,8 +44,8 @@ _QUOTED = re.compile(r"[\"“„«「『《]([^\"“”„«»「」『』《》
 _PHRASE = re.compile(
     r"\b(?:(?:called|known as|named|because of|due to|made of|by|for|from|with|to|in|of|as|"
     r"into)\s+|(?:is|are|was|were)\s+(?=the |an? ))((?:the |an? )?[a-z][\w'’ "
-    r"-]{3,50}?)(?=[,.;:)\"”]|$| (?:and|or|by|in|of|to|for|with|from|that|which|who|on|at|as|but|"
-    r"when|while|is|are|was|were)\b)"
+    r"-]{3,50}?)(?=[,.;:)\"”](?!\w)|$| (?:and|or|by|in|of|to|for|with|from|that|which|who|on|at|"
+    r"as|but|when|while|is|are|was|were)\b)"
 )
 
 
