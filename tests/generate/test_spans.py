@@ -191,3 +191,26 @@ def test_no_answer_ends_within_an_abbreviation_or_before_a_quotation(
 def test_a_phrase_still_ends_at_a_mark() -> None:
     text = 'It is made of cast iron, (by a smith) and the gate "of old wood".'
     assert set(find_answer_spans(text, "")) >= {"cast iron", "a smith"}
+
+
+@pytest.mark.parametrize(
+    ("sentence", "name"),
+    [
+        ("In the United States, the mill is old.", "United States"),
+        ("When Corliss was given the medal, he left.", "Corliss"),
+        ("Though the British were defeated, the mill stayed.", "British"),
+        ("After World War II, the mill was sold.", "World War II"),
+        ("The United States bought the mill.", "The United States"),
+        ("Ann Hale bought the mill.", "Ann Hale"),
+        ("Inge Hale bought the mill.", "Inge Hale"),
+    ],
+)
+def test_a_name_at_the_beginning_has_no_word_of_the_sentence_before_it(
+    sentence: str, name: str
+) -> None:
+    assert name in find_answer_spans(sentence, "")
+    assert all(span in sentence for span in find_answer_spans(sentence, ""))
+
+
+def test_a_name_behind_a_preposition_at_the_beginning_asks_for_a_place() -> None:
+    assert get_question_openings("In the United States, it is old.", "United States")[0] == "Where"
