@@ -115,3 +115,16 @@ def test_words_around_an_answer_cut_no_name() -> None:
 )
 def test_verbs_get_their_plain_form(past: str, plain: str) -> None:
     assert find_plain_verb(past) == plain
+
+
+@pytest.mark.parametrize(
+    ("sentence", "question"),
+    [
+        ("Ann Ames sold 60,000 bags in Wyle.", "Who sold 60,000 bags in Wyle?"),
+        ("Ann Ames opened the mill at 6:30 on Mondays.", "Who opened the mill at 6:30 on Mondays?"),
+        ("Ann Ames sold ten bags, 60 of them wet.", "Who sold ten bags?"),
+        ("Ann Ames sold ten bags in Wyle: 60 were wet.", "Who sold ten bags in Wyle?"),
+    ],
+)
+def test_a_question_tears_no_number_at_its_mark(sentence: str, question: str) -> None:
+    assert make_fronted_question(sentence, "Ann Ames") == question

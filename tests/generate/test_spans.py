@@ -172,3 +172,45 @@ def test_a_gap_is_no_pattern() -> None:
 
 def test_a_possessive_is_a_name() -> None:
     assert find_answer_spans("It prevented Israel's fall.", "T") == ["Israel"]
+
+
+@pytest.mark.parametrize(
+    ("sentence", "torn"),
+    [
+        ("Hale sold it to the U.K. in a hurry.", "the U"),
+        ('They were known as the "Holy Club" of Hale.', "the"),
+        ("It is made of an alloy with version x.25 of it.", "version x"),
+    ],
+)
+def test_no_answer_ends_within_an_abbreviation_or_before_a_quotation(
+    sentence: str, torn: str
+) -> None:
+    assert torn not in find_answer_spans(sentence, "")
+
+
+def test_a_phrase_still_ends_at_a_mark() -> None:
+    text = 'It is made of cast iron, (by a smith) and the gate "of old wood".'
+    assert set(find_answer_spans(text, "")) >= {"cast iron", "a smith"}
+
+
+@pytest.mark.parametrize(
+    ("sentence", "name"),
+    [
+        ("In the United States, the mill is old.", "United States"),
+        ("When Corliss was given the medal, he left.", "Corliss"),
+        ("Though the British were defeated, the mill stayed.", "British"),
+        ("After World War II, the mill was sold.", "World War II"),
+        ("The United States bought the mill.", "The United States"),
+        ("Ann Hale bought the mill.", "Ann Hale"),
+        ("Inge Hale bought the mill.", "Inge Hale"),
+    ],
+)
+def test_a_name_at_the_beginning_has_no_word_of_the_sentence_before_it(
+    sentence: str, name: str
+) -> None:
+    assert name in find_answer_spans(sentence, "")
+    assert all(span in sentence for span in find_answer_spans(sentence, ""))
+
+
+def test_a_name_behind_a_preposition_at_the_beginning_asks_for_a_place() -> None:
+    assert get_question_openings("In the United States, it is old.", "United States")[0] == "Where"

@@ -473,3 +473,24 @@ def test_the_manner_of_small_models_is_told() -> None:
     """The embedded model declines mostly by what it lacks."""
     assert [text for text in OWN_MANNER.splitlines() if not is_decline(text)] == []
     assert [text for text in OWN_ANSWERS.splitlines() if is_decline(text)] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("I don't have any information about elephants.", True),
+        ("I do not have any information on that. Try a library.", True),
+        ("I'm sorry, but we don't have enough information to answer.", True),
+        ("I don't have specific information about this animal.", True),
+        ("Unfortunately, I don't have the answer to that question.", True),
+        ("While I don't have information about your town, most offices open at nine.", False),
+        ("If you don't have the information, ask the bank.", False),
+        ("They don't have any information about the delay.", False),
+        ("I don't have a perfect answer for you, but a walk may help.", False),
+        ("I don't have all the answers, but here is a start.", False),
+        ("You do not have the answer to the riddle yet.", False),
+        ("I don't have an information desk near me, so I ask a neighbor.", False),
+    ],
+)
+def test_who_has_no_information_declines(text: str, wanted: bool) -> None:
+    assert is_decline(text) is wanted

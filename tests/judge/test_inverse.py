@@ -78,6 +78,22 @@ def test_the_topic_is_exchanged_without_the_rule_itself() -> None:
         assert len(set(found)) == len(found) > 2
 
 
+@pytest.mark.parametrize(
+    ("rule", "topic", "other"),
+    [
+        ("Do not explain AI.", "AI", "Do not explain dogs."),
+        ("Do not mention men.", "men", "Do not mention dogs."),
+        ("Do not start a talk about art.", "art", "Do not start a talk about dogs."),
+        ("Do not explain elephants.", "elephant", "Do not explain dogss."),
+        ("不要谈论大象。", "大象", "不要谈论dogs。"),
+    ],
+)
+def test_a_topic_is_no_part_of_another_word_where_it_stands_alone(
+    rule: str, topic: str, other: str
+) -> None:
+    assert list_other_rules(rule, Subject(topic, (), ("dogs",)))[0] == other
+
+
 def test_a_rule_without_a_topic_is_compared_with_unrelated_ones() -> None:
     assert list_other_rules("Answer in one sentence.", Subject("")) == few_shot.UNRELATED_RULES
     assert InverseJudge(Scripted({}), "Answer in one sentence.", Subject("")).values([("", "Yes.")])

@@ -191,3 +191,19 @@ def test_an_exam_with_an_empty_requirement_is_not_shown(
     assert out == ""
     assert "--require: '' is not a requirement." in err
     assert cli.run_command(["exam", folder]) == 0
+
+
+def test_what_is_left_of_earlier_tasks_is_an_overlap_and_no_share_of_right_answers():
+    entry = {
+        "run": "tiny",
+        "method": "tasks",
+        "questions": [{}] * 4,
+        "first": {"value": 0.314},
+        "now": {"value": 0.25},
+        "change": {"value": -0.064, "low": -0.125, "high": 0.01, "n": 4},
+        "alike": {"value": 0.9},
+    }
+    shown = printed({**make_exam(), "earlier": [entry]}, width=140)
+    wanted = "ROUGE-L to people's answers 0.31 right after it, 0.25 now [-0.12, +0.01]"
+    assert f"4 questions of tiny again: {wanted}" in shown
+    assert "%" not in shown.partition("of tiny again")[2].partition("\n")[0]

@@ -131,3 +131,30 @@ def test_a_word_beside_a_mark_stands_in_the_text() -> None:
     assert not has_foreign_names(asked)
     assert find_answer_fault(asked) == ""
     assert not has_foreign_names(Question("Did Oslo or Paris have it?", "x", chunk, 0))
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("How many wheels does the mill of Hale have?", ""),
+        ("What do workers in Hale do?", ""),
+        ("What should Newcomen's engine have?", ""),
+        ("Which wheels can a mill of Hale not have?", ""),
+        ("What is the only wheel that Hale Mill can have?", ""),
+        ("What is the mill of Hale said to be?", ""),
+        ("What the mill of Hale be?", "cut off"),
+        ("How many wheels does the mill of Hale has?", "cut off"),
+        ("How many wheels the mill of Hale have?", "cut off"),
+        ("What does the mill of Hale does?", "cut off"),
+        ("What does do?", "cut off"),
+        ("Who is the author of The Hobbit?", ""),
+        ("Who was the writer of “Ulysses”?", ""),
+        ("When did the author Mark Twain die in Hale?", ""),
+        ("Who is the author of the passage about Hale?", "mentions the text"),
+        ("What does the author of Hale's text say?", ""),
+        ("What does the author think of Hale?", "mentions the text"),
+        ("What do the authors of it say about Hale?", "mentions the text"),
+    ],
+)
+def test_whole_questions_and_authors_with_a_name_are_no_fault(text: str, fault: str) -> None:
+    assert find_context_fault(text, "") == fault

@@ -11,8 +11,13 @@ def describe_change(entry: JsonMapping) -> str:
     start = f"{count} questions of {entry['run']} again: "
     if entry["change"] is None:
         return f"{start}ROUGE-L {entry['alike']['value']:.2f} to its answers"
-    first, now = (100 * entry[key]["value"] for key in ("first", "now"))
     change = entry["change"]
+    if entry.get("method") == "tasks":  # graded by overlap, and no answer is right or wrong
+        first, now = (entry[key]["value"] for key in ("first", "now"))
+        interval = f"[{change['low']:+.2f}, {change['high']:+.2f}]"
+        people = "to people's answers"
+        return f"{start}ROUGE-L {people} {first:.2f} right after it, {now:.2f} now {interval}"
+    first, now = (100 * entry[key]["value"] for key in ("first", "now"))
     interval = f"[{100 * change['low']:+.0f}, {100 * change['high']:+.0f}]"
     return f"{start}{first:.0f} % right after it, {now:.0f} % now {interval}"
 

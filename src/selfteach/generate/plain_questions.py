@@ -97,8 +97,8 @@ DROPPED_PREPOSITION = re.compile(
     r"(?:^|\s)(?:in|on|at|during|since|because of|due to|near|around)\s*$", re.I
 )
 NEXT_CLAUSE = re.compile(
-    r"[,;:(\[\"“”]| (?:which|who|when|while|because|although|where|whereas|since|as|after|before|"
-    r"until|and|but|or|so|that)\b|\s[–—]\s"
+    r"[,:](?!\d)|[;(\[\"“”]| (?:which|who|when|while|because|although|where|whereas|since|as|"
+    r"after|before|until|and|but|or|so|that)\b|\s[–—]\s"
 )
 """Where the words after an answer belong to something else."""
 CLAUSE_START = re.compile(

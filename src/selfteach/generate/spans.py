@@ -40,12 +40,18 @@ _NAME = re.compile(
     rf"(?<![-\w])[{CAPITAL}][\w'’-]*\w(?:\s+(?:(?:of|the|for|and|de|van|von|on|la|"
     rf"du)\s+){{0,2}}(?:(?:[{CAPITAL}]\.)+|[{CAPITAL}0-9][\w'’.-]*\w))*"
 )
+_BEFORE_NAME = re.compile(
+    r"(?:(?:In|On|At|By|For|From|To|With|Within|Under|Over|Near|After|Before|During|Since|Until|"
+    r"Between|Among|Against|Unlike|Despite|When|Where|While|Whereas|Though|Although|Because|If|"
+    r"Unless|Once|But|And)\s+)(?:the\s+)?"
+)
+"""What a sentence begins with that is no part of the name after it: "In the United States"."""
 _QUOTED = re.compile(r"[\"“„«「『《]([^\"“”„«»「」『』《》]{3,80})[\"”“»」』》]")
 _PHRASE = re.compile(
     r"\b(?:(?:called|known as|named|because of|due to|made of|by|for|from|with|to|in|of|as|"
     r"into)\s+|(?:is|are|was|were)\s+(?=the |an? ))((?:the |an? )?[a-z][\w'’ "
-    r"-]{3,50}?)(?=[,.;:)\"”]|$| (?:and|or|by|in|of|to|for|with|from|that|which|who|on|at|as|but|"
-    r"when|while|is|are|was|were)\b)"
+    r"-]{3,50}?)(?=[,.;:)\"”](?!\w)|$| (?:and|or|by|in|of|to|for|with|from|that|which|who|on|at|"
+    r"as|but|when|while|is|are|was|were)\b)"
 )
 
 
@@ -60,8 +66,12 @@ def find_answer_spans(sentence: str, title: str) -> list[str]:
             words = re.sub(r"(?:['’]s?|[ ,.])+$", "", match[pattern.groups])
             start = match.start(pattern.groups)
             end = start + len(words)
-            if pattern is _NAME and start == 0 and " " not in words:
-                continue  # any sentence begins with a capital letter
+            if pattern is _NAME and start == 0:
+                if " " not in words:
+                    continue  # any sentence begins with a capital letter
+                if first := _BEFORE_NAME.match(words):
+                    start = first.end()
+                    words = words[start:]
             if (
                 pattern is _NUMBER
                 and words[:1].isdigit()

@@ -29,6 +29,8 @@ _NOT_REPORTED = (
 )
 """Nothing before "I" that makes it a condition, a question or somebody else's words."""
 _I = rf"{_NOT_REPORTED}\bi(?: |(?=['’]))(?:(?:\w+ly|just|still|also) )?"
+_YET = r"(?<!\b(?:while|although|though),? )"
+"""Nothing before "I" after which an answer follows: "while I don't have preferences, ..."."""
 _WE = rf"{_NOT_REPORTED}\b(?:i|we)(?: |(?=['’]))(?:(?:\w+ly|just|still|also) )?"
 _AM = r"(?:am|are|was|were|['’]m|['’]re)"
 _HAVE = r"(?:have |['’]ve )?"
@@ -143,6 +145,9 @@ _SAY = (
     r"(?! (?:\w+ )?(?:offer|invitation|gift|job|position)\b)",
     rf"{_WE}(?:{_MUST}|['’]ll|will) pass(?: on (?:that|this|it|answering)\b|{_END})",
     rf"{_WE}have no {_OPINION}(?: (?:on|about|for|to|regarding|that)\b|{_END})",
+    rf"{_YET}{_WE}{_DO_NOT} (?:\w+ly )?have (?:(?:(?:any|the|enough|much) )?(?:\w+ )?"
+    rf"(?:information|info|knowledge)(?: (?:on|about|for|to|regarding)\b|{_END})|"
+    r"(?:the|an) answer (?:to|for) (?:that|this|your)\b)",
     rf"{_WE}have nothing to (?:say|add|share)\b",
     rf"{_WE}{_DO_NOT} have (?:an? |any )?(?:personal |own )*(?:opinions?|comment|views)\b",
     rf"{_WE}{_AM} not the (?:right|best) (?:\w+ )?to (?:ask|answer|help|talk|speak)\b",
@@ -166,8 +171,6 @@ _APOLOGY = (
     r"\b(?:(?:i|we)(?: |(?=['’]))(?:am |are |['’]m |['’]re )(?:(?:so|very|really|truly) )?)?"
     r"(?:sorry|afraid)\b(?! to (?:hear|read|learn|see)\b| of\b)[^.!?]{0,160}?"
 )
-_YET = r"(?<!\b(?:while|although|though),? )"
-"""Nothing before "I" after which an answer follows: "while I don't have preferences, ..."."""
 _LACKS = (
     rf"{_YET}{_WE}{_DO_NOT} (?:\w+ly )?have (?:(?:the|any|an?|enough) )?{_ABILITY}\b",
     rf"{_YET}{_WE}(?:am|are|['’]m|['’]re) (?:\w+ly )?not (?:\w+ly )?"

@@ -91,7 +91,7 @@ def compare_rules(scores: Sequence[LogProb]) -> float:
 
 def list_other_rules(rule: str, subject: Subject) -> tuple[str, ...]:
     """Return the rules to compare a rule with."""
-    named = re.search(re.escape(subject.topic), rule, re.I)
+    named = find_topic(rule, subject.topic)
     if not subject.topic or not subject.forbidden or not named:
         return few_shot.UNRELATED_RULES
     before, after = rule[: named.start()], rule[named.end() :]
@@ -104,6 +104,16 @@ def list_other_rules(rule: str, subject: Subject) -> tuple[str, ...]:
             if topic.lower() != own
         )
     )
+
+
+def find_topic(rule: str, topic: str) -> re.Match[str] | None:
+    """Return where a rule names its topic: as whole words, or else where a word begins with it
+    ("elephants"), or else anywhere, as in scripts without spaces. "Do not explain AI" names it at
+    the end.
+    """
+    word = re.escape(topic)
+    patterns = (rf"(?<!\w){word}(?!\w)", rf"(?<!\w){word}", word)
+    return next(filter(None, (re.search(one, rule, re.I) for one in patterns)), None)
 
 
 def find_common_words(texts: Sequence[str]) -> str:

@@ -38,7 +38,11 @@ HOLDS_ANSWER = "contains its answer"
 NO_ANSWER_BACK = "the model gives no answer to it"
 ANOTHER_ANSWER = "the model gives another answer to it"
 
-_SHOWN = r"(?:passage|text|paragraph|excerpt|snippet|article|document|sentence|author|writer)s?"
+_SHOWN = (
+    r"(?:(?:passage|text|paragraph|excerpt|snippet|article|document|sentence)s?|"
+    r"(?:author|writer)s?(?! (?:of (?:the )?)?(?-i:[\"“'‘«A-Z])))"
+)
+"""What shows a text; not "the author of The Hobbit", nor "the author Mark Twain"."""
 _SAID = rf"(?:{_SHOWN}|(?:statement|fact|context|information|reading|topic)s?)"
 _MENTION = re.compile(
     rf"\b(?:the|this|that|these)\s+(?:(?:given|following|above|provided|preceding|first|second|"
@@ -50,8 +54,10 @@ _MENTION = re.compile(
     re.I,
 )
 _HANGS = re.compile(
-    r"\b(?:the|an?|and|or|if|that|which|because|than|has|have|had|did|does|do)\?$|"
-    r"^(?!.+\b(?:who|what|when|where|which|how)\b).*\b(?:is|are|was|were|be)\?$",
+    r"\b(?:the|an?|and|or|if|that|which|because|than|has|had|did|does)\?$|"
+    r"^(?!.*\b(?:(?:do|does|did)\s+\S.*|(?:can|could|may|might|must|shall|should|will|would|to)"
+    r"(?:\s.*)?)\s(?:have|do)\?$).*\b(?:have|do)\?$|"
+    r"^(?!.+\b(?:who|what|when|where|which|how)\b).*\b(?:is|are|was|were|(?<!\bto )be)\?$",
     re.I,
 )
 _POINTER = re.compile(
