@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from selfteach.errors import UsageError
 from selfteach.judge.check import Condition, NegatedCheck, parse_check
 from selfteach.judge.condition_repairs import REPAIRS
-from selfteach.judge.conditions import CONDITIONS, _search
+from selfteach.judge.conditions import CONDITIONS, FORMATS, PHRASES, _search
 from selfteach.judge.repair import MAX_REPAIRS, MAX_STEPS, repair_answer
 from selfteach.judge.sentence_edits import drop_cut_off_end
 from selfteach.judge.word_edits import replace_words
@@ -476,9 +476,26 @@ def test_in_many_texts_a_repair_meets_the_check(check, answer, statement):
     check_repairs(check, answer, statement)
 
 
-@given(st.sampled_from(sorted(CONDITIONS)), st.text(min_size=1, max_size=8), st.text(max_size=30))
+KNOWN_VALUES = {
+    "language": ["de", "en", "zh"],
+    "spelling": ["american", "british"],
+    "format": sorted(FORMATS),
+    **{name: [] for name in PHRASES},
+}
+"""The values that a condition takes; any text, if there are none; a number for the others."""
+
+
+def write_values(name: str) -> st.SearchStrategy[tuple[str, str]]:
+    """Return (name, value) of a condition."""
+    known = KNOWN_VALUES.get(name, ["0", "3", "40"])
+    values = st.sampled_from(known) if known else st.text(min_size=1, max_size=8)
+    return values.map(lambda value: (name, value))
+
+
+@given(st.sampled_from(sorted(CONDITIONS)).flatmap(write_values), st.text(max_size=30))
 @settings(max_examples=20, deadline=None)
-def test_whatever_the_value_a_repair_meets_the_check(name, value, answer):
+def test_whatever_the_value_a_repair_meets_the_check(named, answer):
+    name, value = named
     quoted = value.replace("\\", "\\\\").replace('"', '\\"')
     try:
         check = parse_check(f'{name}="{quoted}"')
