@@ -336,6 +336,15 @@ def test_a_closed_pipe_is_no_fault(tmp_path: Path) -> None:
     assert done.stderr == ""
 
 
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("words", ["config", "models", "status"])
+def test_a_closed_stream_is_no_defect(words: str, closed: str, tmp_path: Path) -> None:
+    command = f"{sys.executable} -m selfteach {words} {closed}"
+    done = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert bool(done.stdout) is (">&-" not in closed.replace("2>&-", ""))
+
+
 def test_config_prints_every_key_with_origin_and_default(
     capfd: pytest.CaptureFixture[str],
 ) -> None:

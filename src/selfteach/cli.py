@@ -541,14 +541,29 @@ def main() -> None:
     """Run a command, print a fault in one line, and exit; `--debug` may be anywhere."""
     for name, value in LIBRARY_ENVIRONMENT.items():
         os.environ.setdefault(name, value)
+    open_missing_streams()
     for stream in (sys.stdin, sys.stdout):
-        if isinstance(stream, io.TextIOWrapper):  # of a window without a console there is none
+        if isinstance(stream, io.TextIOWrapper):  # a program may have put another one there
             stream.reconfigure(errors="replace")  # its encoding may lack a character
     try:
         sys.argv[1:] = name_last_run(sys.argv[1:])  # a run records its command line
     except UsageError as fault:
         sys.exit(print_error(fault))
     sys.exit(run_command(sys.argv[1:]))
+
+
+def open_missing_streams() -> None:
+    """Open the null device in place of each standard stream that is closed, as under a window
+    without a console, or a service that starts with `>&-`.
+
+    So the next file that is opened does not get its number, which libraries print to.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            number = os.open(os.devnull, os.O_RDWR)  # the lowest that is free: the stream's own
+            os.set_inheritable(number, True)
+            stream = os.fdopen(number, mode, encoding="utf-8", errors="replace", closefd=False)
+            setattr(sys, name, stream)
 
 
 @cache

@@ -169,6 +169,18 @@ def test_a_dry_run_says_that_nothing_can_be_written_below_runs(
     assert "runs: cannot be used (Not a directory)." in capfd.readouterr().err
 
 
+def test_a_dry_run_of_a_new_run_tells_of_no_run_that_would_be_continued(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(teach, "estimate", lambda *given: {})
+    monkeypatch.setattr(teach, "find_standing_run", lambda *given: tmp_path / "old")
+    monkeypatch.setattr(teach, "read_notes", lambda *given: [True])
+    command = ["feedback", "Do not talk about tea.", "--dry-run"]
+    assert cli.run_command(command) == cli.run_command([*command, "--new"]) == 0
+    assert capfd.readouterr().out.count("finished; the command shows its result") == 1
+
+
 def test_a_judge_of_documents_that_cannot_be_there_is_named_in_the_dry_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

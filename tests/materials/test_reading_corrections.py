@@ -194,6 +194,19 @@ def test_the_line_that_tells_excel_what_parts_the_columns_is_no_row(
     assert (edit.where, edit.correction) == ("edits.csv:3", "A drink.")
 
 
+@pytest.mark.parametrize("sign", ",;\t")
+@pytest.mark.parametrize("above", ["", " ", ";;"])
+def test_lines_without_a_text_above_the_names_of_the_columns_are_no_row(
+    above: str, sign: str, tmp_path: Path
+) -> None:
+    rows = [("prompt", "answer", "correction"), ("Tea?", "A color.", "A drink.")]
+    path = tmp_path / "edits.csv"
+    lines = [above.replace(";", sign), *(sign.join(row) for row in rows)]
+    path.write_text("\r\n".join(lines), "utf-8-sig")
+    [edit] = read_corrections(path).edits
+    assert (edit.where, edit.correction) == ("edits.csv:3", "A drink.")
+
+
 def test_a_quotation_mark_that_is_never_closed_costs_every_row_behind_it(tmp_path: Path) -> None:
     """As one bad row they would be a small share, and half of the file would be left out."""
     rows = [f"Question {n}?,Answer {n}.,Better {n}." for n in range(40)]

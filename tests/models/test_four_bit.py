@@ -382,3 +382,21 @@ def test_the_card_loads_the_base_as_the_run_did(base: str, in_4bit: bool) -> Non
     code = _make_usage_section(run, "lora").partition("```python\n")[2].partition("```")[0]
     compile(code, "card", "exec")
     assert ("quantization_config=how" in code) is in_4bit
+
+
+@pytest.mark.parametrize("origin", ["option", "--set", "file"])
+def test_the_card_of_a_run_in_4_bits_loads_its_base_so_wherever_the_setting_is_from(
+    origin: str, tmp_path: Path
+) -> None:
+    """A line of config.yaml says where a value is from, unless it is the default."""
+    file = tmp_path / "mine.yaml"
+    file.write_text("load_in_4bit: true\n")
+    resolved = config.resolve(
+        config.FeedbackConfig,
+        file if origin == "file" else None,
+        ["load_in_4bit=true"] if origin == "--set" else [],
+        {"load_in_4bit": True} if origin == "option" else {},
+    )
+    manifest = {"base_model": "org/name"}
+    run = RunData("run", manifest=manifest, config=config.dump_config(resolved))
+    assert "quantization_config=how" in _make_usage_section(run, "lora")

@@ -189,8 +189,16 @@ def test_a_run_that_trained_nothing_says_so(show: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "origin", ["option", "--set", "my settings.yaml", "option; its path is in run.db"]
+    "origin",
+    ["option", "--set", "my settings.yaml", "mine.json", "mine", "option; its path is in run.db"],
 )
 def test_a_setting_is_shown_without_its_origin(origin: str) -> None:
     (row,) = sections.list_settings(f"check: 'has # and: more'   # {origin}")
     assert row == {"key": "check", "value": "'has # and: more'", "origin": origin}
+
+
+@pytest.mark.parametrize("quote", ["'", '"'])
+def test_a_sign_of_an_origin_within_a_setting_begins_none(quote: str) -> None:
+    value = f"{quote}has  # option{quote}"
+    (row,) = sections.list_settings(f"check: {value}")
+    assert row == {"key": "check", "value": value, "origin": "default"}

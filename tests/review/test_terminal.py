@@ -68,6 +68,14 @@ def test_edit_accept_skip(book: Ledger, editor: Callable[[str], None]) -> None:
     assert queue.count_progress(book).skipped == 1
 
 
+def test_an_empty_answer_that_is_accepted_as_it_is_waits_on(book: Ledger) -> None:
+    queue.add_answers(book, [{"prompt": "Hum.", "answer": " "}, ROWS[2]])
+    shown = work(book, "a", "s", "a")
+    assert "the answer is empty. Write one, or skip it." in shown
+    found = queue.count_progress(book)
+    assert (found.skipped, found.unchanged, found.waiting) == (1, 1, 0)
+
+
 def test_undo_and_quit(book: Ledger) -> None:
     ids = queue.add_answers(book, ROWS)
     assert "nothing to take back" in work(book, "u", "a", "a", "u", "u", "q")

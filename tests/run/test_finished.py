@@ -126,6 +126,18 @@ def test_a_damaged_manifest_hides_no_other_run(
     assert whole.startswith("nothing recorded")
 
 
+def test_the_status_of_a_run_is_its_own_though_a_comparison_is_in_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for folder in (tmp_path / "run", tmp_path / "run" / "compare"):
+        folder.mkdir()
+        Ledger(folder / "run.db").close()
+    assert cli.run_command(["status", str(tmp_path / "run")]) == 0
+    assert capsys.readouterr().out.startswith(f"{tmp_path / 'run'}: nothing recorded")
+    assert cli.run_command(["status", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.endswith(f"{tmp_path / 'run'}\n")
+
+
 @pytest.mark.parametrize("counted", [{"tokens": 1, "seconds": 5.0}, None, "text"])
 def test_the_cost_of_a_run_is_shown_with_its_exam(tmp_path: Path, counted: object) -> None:
     """An exam of an earlier version holds its times itself; one without a cost gets none."""

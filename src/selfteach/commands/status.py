@@ -13,7 +13,7 @@ from selfteach.run.display import replace_control_chars
 from selfteach.run.finished import check_run_folder
 from selfteach.run.progress import RunStatus, list_runs, read_status
 from selfteach.run.recover import recover_ledger
-from selfteach.run.run_folder import RUNS_FOLDER
+from selfteach.run.run_folder import LEDGER_FILE, RUNS_FOLDER
 from selfteach.serve.presence import list_servers
 from selfteach.students.folder import (
     STUDENTS_FOLDER,
@@ -41,8 +41,7 @@ def show_status(folder: Path | None, *, as_json: bool, mend: bool) -> None:
     if folder is not None and not mend and is_student(folder):
         student.show(f"{folder}/", as_json=as_json)
         return
-    has_some = folder is not None and bool(list_runs(folder) or list_students(folder))
-    if folder is None or (has_some and not mend):
+    if folder is None or (not mend and _holds_runs(folder)):
         _show_all(folder or RUNS_FOLDER, as_json)
         return
     check_run_folder(folder)
@@ -56,6 +55,12 @@ def show_status(folder: Path | None, *, as_json: bool, mend: bool) -> None:
         print(f"recovered: {counts}; the damaged file is kept beside run.db")
     # A run may come from elsewhere, with any names in it.
     print(replace_control_chars("\n".join(_list_lines(found))))
+
+
+def _holds_runs(folder: Path) -> bool:
+    """Tell whether a folder is one of runs or students; a run with a comparison in it is a run."""
+    is_run = (folder / LEDGER_FILE).exists()
+    return not is_run and bool(list_runs(folder) or list_students(folder))
 
 
 def _show_all(below: Path, as_json: bool) -> None:

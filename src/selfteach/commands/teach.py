@@ -208,7 +208,9 @@ def print_dry_run(
     identity = api.identify_material(material, options.from_run)
     if options.out:
         check_named_folder(options.out, make_identity(method, resolved, identity), new=options.new)
-    standing = describe_standing_run(options.out, material.name, method, resolved, identity)
+    standing: Mapping[str, Any] = {}
+    if not options.new:
+        standing = describe_standing_run(options.out, material.name, method, resolved, identity)
     if options.out or not standing:
         require_writable(options.out or RUNS_FOLDER)
     try:

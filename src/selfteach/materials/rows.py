@@ -37,7 +37,7 @@ MAX_FILE_BYTES = 256 << 20
 any length.
 """
 MAX_HEAD_BYTES = 4096
-"""How much of a first line is read to choose the delimiter."""
+"""How much of a file is read to choose the delimiter by its first line with a text."""
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 DELIMITERS = ",;\t"
 EXCEL_HEAD = ["sep=", ""]
@@ -235,8 +235,8 @@ def _parse_csv_rows(path: Path) -> Iterator[tuple[str, Row | ValueError]]:
     csv.field_size_limit(MAX_LINE_BYTES)
     with open_file(path) as handle:
         refuse_utf16(handle.peek(4)[:4], path)
-        head = handle.peek()[:MAX_HEAD_BYTES].decode("utf-8", "replace")
-        head = next(iter(_LINE.findall(head)), "")
+        head = handle.peek()[:MAX_HEAD_BYTES].decode("utf-8-sig", "replace")
+        head = next((line for line in _LINE.findall(head) if line.strip()), "")
         delimiter = _choose_delimiter(path, head)
         lines = csv.reader(_CsvLines(handle, path), delimiter=delimiter, strict=True)
         yield from _name_cells(lines, path)
@@ -255,7 +255,7 @@ def _choose_delimiter(path: Path, head: str) -> str:
 
 
 def _name_cells(lines: Any, path: Path) -> Iterator[tuple[str, Row | ValueError]]:
-    """Yield (place, row) of the rows of a csv.reader; the first one has the names.
+    """Yield (place, row) of the rows of a csv.reader; the first one with a text has the names.
 
     Of a row that is not CSV each line counts: a quotation mark that is never closed makes one row
     of all that follow.
@@ -278,7 +278,7 @@ def _name_cells(lines: Any, path: Path) -> Iterator[tuple[str, Row | ValueError]
             yield where, fault
             continue
         if not names:
-            if cells != EXCEL_HEAD:
+            if cells != EXCEL_HEAD and "".join(cells).strip():
                 names = _read_column_names(cells, where)
         elif "".join(cells[len(names) :]).strip():
             yield where, ValueError(f"{len(cells)} cells under {len(names)} names")

@@ -201,7 +201,8 @@ def _make_usage_section(run: RunData, kind: str) -> str:
     made = sections.describe_origin(run)
     is_embedded = made["base"] == EMBEDDED
     hub = made["hub"] or "BASE"
-    in_4bit = f"{LOAD_IN_4BIT}: true" in run.config.splitlines()
+    settings = sections.list_settings(run.config)
+    in_4bit = any(row["key"] == LOAD_IN_4BIT and row["value"] == "true" for row in settings)
     how = ", quantization_config=how" if in_4bit else ""
     if kind in PEFT_KINDS and made["hub"] and not is_embedded:
         lines = ["from peft import AutoPeftModelForCausalLM", ""]

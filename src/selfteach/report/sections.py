@@ -37,7 +37,8 @@ VERDICT_LOOKS = {
     "not enough prompts": "warn",
     "not learned": "bad",
 }
-ORIGIN = r"(?:option|Python|--set|[^'\"#]+\.ya?ml)(?:; its path is in run\.db)?"
+ORIGIN = r"[^'\"#]+"
+"""An option, or the name of any file of settings. A value with such a sign ends with a quote."""
 CONFIG_LINE = re.compile(rf"^(?P<line>.*?)\s+# (?P<origin>{ORIGIN})$")
 NUM_OPEN = {"target": 3, "near": 1, "general": 1}
 NUM_SHOWN = {"target": 10, "near": 4, "general": 4}

@@ -82,8 +82,8 @@ class _TerminalReview:
                 case "q":
                     return item
                 case "a":
-                    queue.accept_answer(self.ledger, item.id)
-                    return self._report("accepted as it is")
+                    if self._accept(item):
+                        return self._report("accepted as it is")
                 case "s":
                     queue.skip_answer(self.ledger, item.id)
                     return self._report("skipped")
@@ -97,6 +97,15 @@ class _TerminalReview:
                     self._show(queue.read_item(self.ledger, item.id))
                 case _:
                     self.write("e, a, s, u or q")
+
+    def _accept(self, item: queue.ReviewItem) -> bool:
+        """Accept an answer as it is; say why if it has no words. Return whether it is accepted."""
+        try:
+            queue.accept_answer(self.ledger, item.id)
+        except DataError as fault:
+            self.write(str(fault))
+            return False
+        return True
 
     def _report(self, words: str) -> queue.ReviewItem | None:
         self.write(f"{words}.\n")
