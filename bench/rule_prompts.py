@@ -143,6 +143,8 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--model", default="embedded")
     parser.add_argument("--show", action="store_true", help="print the tuned model's answers")
     given = parser.parse_args(words)
+    if not (given.run / "manifest.json").is_file():
+        parser.error(f"{given.run} holds no run")
     spec = read_spec(given.file)
     base = measure_model(HfModel.load(given.model), spec)
     adapter = given.run / "adapter"
