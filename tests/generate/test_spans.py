@@ -99,6 +99,10 @@ def test_hostile_sentences_take_no_time(text: str) -> None:
     ("sentence", "answer", "ways"),
     [
         ("It fell in 1990.", "1990", ("When", "In what year")),
+        ("The bridge is 1500 metres long.", "1500", ("How many metres",)),
+        ("In 1850 the mill had 1200 workers.", "1200", ("How many workers",)),
+        ("The 1990 elections were late.", "1990", ("When", "In what year")),
+        ("1848 was a year of war.", "1848", ("When", "In what year")),
         ("It opens at 9:30.", "9:30", ("When", "What")),
         ("On 12 May 1990 it fell.", "12 May 1990", ("When", "In what year")),
         ("It cost $5.", "$5", ("How much",)),

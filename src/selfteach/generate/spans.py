@@ -156,7 +156,7 @@ def get_question_openings(sentence: str, answer: str) -> tuple[str, ...]:
         return ("",)
     before, _, after = replace_answer(sentence, answer, _PLACE, 1).partition(_PLACE)
     words = [w for w in re.findall(r"[\w']+", before.lower()) if w not in ("the", "a", "an")]
-    if _YEAR.match(answer):
+    if _YEAR.match(answer) and not _is_count(before, answer, after):
         return ("When", "In what year")
     if _TIME.match(answer):
         return ("When", "What")
@@ -178,6 +178,21 @@ def get_question_openings(sentence: str, answer: str) -> tuple[str, ...]:
         is_place = words and words[-1] in ("in", "at", "near", "from", "to")
         return ("Where", "Which") if is_place else ("Who", "What")
     return ("What", "Which")
+
+
+_BEFORE_YEARS = re.compile(
+    r"\b(?:the|in|since|by|from|to|until|till|of|for|during|around|after|before|and|or|about|circa|"
+    r"c\.|early|late|mid) $",
+    re.I,
+)
+
+
+def _is_count(before: str, number: str, after: str) -> bool:
+    """Return whether a number that could be a year counts what follows: "is 1500 metres long"."""
+    is_bare = re.fullmatch(r"\d{4}", number) is not None
+    counted = re.match(r" ([a-z]{2,}s|kg|km|m|cm|mm|ft)\b", after)
+    is_noun = counted is not None and counted[1] not in _NO_NOUN
+    return is_bare and is_noun and bool(before.strip()) and not _BEFORE_YEARS.search(before)
 
 
 def remove_answer(question: str, answer: str) -> str:
