@@ -17,6 +17,7 @@ from selfteach.errors import UsageError
 from selfteach.evaluate.exam import GENERAL, TARGET, make_arms
 from selfteach.judge.pairwise import ReferencePairwiseJudge
 from selfteach.materials.tasks import OWN_SEEDS, Instance, Task
+from selfteach.methods.tasks import pairwise_exam
 from selfteach.methods.tasks.exam import build_exam, choose_shots
 from selfteach.methods.tasks.exam_questions import TOO_MANY, make_question, make_questions
 from selfteach.methods.tasks.method import LIKE_TEST, drop_like_tests
@@ -218,6 +219,21 @@ def test_a_judge_of_relevance_alone_is_refused(tmp_path: Path) -> None:
     judge, report = choose_judge(session(tmp_path, likes_what_repeats_the_question), TASKS, [])
     assert isinstance(judge, ReferencePairwiseJudge)
     assert {mark["value"] for mark in report["agreement"].values()} == {0.5}, "one kind of two"
+
+
+def test_the_pairs_of_one_task_are_calibrated_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Any] = []
+
+    def choose(judges: Any, pairs: Any, seed: int, least: float, clusters: Any) -> Any:
+        seen.extend(zip(clusters, (pair.prompt for pair in pairs), strict=True))
+        return None, {"agreement": {}, "position_bias": {}, "left_out": {}, "refused": ""}
+
+    monkeypatch.setattr(pairwise_exam, "choose_pairwise_judge", choose)
+    choose_judge(session(tmp_path), TASKS, [])
+    assert len({cluster for cluster, _ in seen}) == len(TASKS) < len(seen)
+    assert all(cluster == prompt for cluster, prompt in seen)
 
 
 def test_else_the_answer_nearer_to_a_person_s_wins(tmp_path: Path) -> None:

@@ -87,7 +87,10 @@ def choose_judge(
     judges = list_judges(session)
     pairs = make_known_pairs(known)[: config.pairs]
     candidates = [] if config.name == CLOSER_JUDGE else judges
-    best, found = choose_pairwise_judge(candidates, pairs, session.config.seed, config.min_auroc)
+    tasks = [pair.prompt for pair in pairs]  # the pairs of one task depend on each other
+    best, found = choose_pairwise_judge(
+        candidates, pairs, session.config.seed, config.min_auroc, tasks
+    )
     calibration = {key: found[key] for key in ("agreement", "position_bias", "left_out")}
     if best is not None:
         return best, {"name": best.name, "source": "model", **calibration}
