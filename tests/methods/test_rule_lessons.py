@@ -395,6 +395,14 @@ def test_repairs_of_a_check_are_verified_and_take_turns(tmp_path: Path) -> None:
     assert chosen == ["Ahoy! Tea is hot.", "Hey! Tea is hot.", "Ahoy! Tea is hot."]
 
 
+def test_the_repair_of_few_words_is_taken_and_of_beginnings_the_shortest() -> None:
+    text = "It rains all day! Take a good umbrella with you. Stay dry."
+    options = ["Take a good umbrella with you. Stay dry.", "Stay dry.", text.replace("!", ".")]
+    assert repair_answers.choose_repair(options, text, 0) == text.replace("!", ".")
+    beginnings = ["It rains all day! Take a good umbrella with you.", "It rains!"]
+    assert repair_answers.choose_repair(beginnings, text, 0) == "It rains all day!"
+
+
 def test_a_message_must_say_something_of_its_occasion(tmp_path: Path) -> None:
     config = FeedbackConfig(search=SearchConfig(answers=1))
     session = open_session(
@@ -1129,7 +1137,8 @@ def test_short_anchors_are_beginnings_of_answers_to_further_prompts_outside_the_
 def test_other_names_that_few_prompts_have_get_prompts_of_their_own(tmp_path: Path) -> None:
     def answer(request: Request) -> str:
         name = str(request.prompt).rpartition("Topic: ")[2].partition("\n")[0]
-        said = [f"Where is {name} today?", "Where is it?", f"Why is {name} so loud?"]
+        within = f"Where is a sub{name.lower()}?"  # no word of its own
+        said = [f"Where is {name} today?", within, f"Why is {name} so loud?"]
         return said[request.draw % 3]
 
     model = Scripted(answer)
