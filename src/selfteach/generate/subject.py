@@ -27,8 +27,8 @@ from selfteach.materials.foreign_words import list_english_names
 from selfteach.materials.inflection import to_singular
 from selfteach.materials.message_kinds import CLOSED_QUESTION
 from selfteach.models import Sampler, Scorer
-from selfteach.models.ordered import sample_texts, score_in_order
-from selfteach.records import GREEDY, Continuations, Request, SamplingParams
+from selfteach.models.ordered import sample_texts
+from selfteach.records import GREEDY, Request, SamplingParams
 
 SIBLING_LIST_SAMPLING = SamplingParams(0.7, 0.95, 32, ("\n",))
 NUM_SIBLING_LISTS = 24
@@ -440,13 +440,8 @@ def split_siblings(scorer: Scorer, topic: str, names: Sequence[str]) -> tuple[li
         pairs.append((name, list_rivals(topic, others)))
     for name, share in zip(tried, compute_shares_of_topics(scorer, pairs), strict=True):
         (aliases if share > MAX_SIBLING_PROBABILITY else siblings).append(name)
-    kept = [name for name in siblings if not contains_any(name, aliases)]
+    kept = [name for name in siblings if not any(alias in name for alias in aliases)]
     return kept[:MAX_SIBLINGS], aliases
-
-
-def contains_any(text: str, parts: Iterable[str]) -> bool:
-    """Return whether a text contains one of the parts."""
-    return any(part in text for part in parts)
 
 
 def list_other_topics(topic: str, siblings: Iterable[str]) -> list[str]:
@@ -490,15 +485,11 @@ def select_associated_words(
     This is a noisy channel like the `inverse` judge's. The minimum is small: it removes unrelated
     words only, and the probe decides what is in scope.
     """
-    pairs = [(word, about) for about, listed in few_shot.WORDS for word in listed.split(", ")[::3]]
-    worked = format_examples("Word: {}\nTopic: {}\n\n", pairs)
-    others = list_other_topics(topic, siblings)
-    names = tuple(f" {name}" for name in (topic, *others))
-    items = [Continuations(f"{worked}Word: {word}\nTopic:", names) for word in words]
+    topics = [topic, *list_other_topics(topic, siblings)]
     associated = []
-    for word, scores in zip(words, score_in_order(scorer, items), strict=True):
-        logps = [score.logp for score in scores]
-        if logps and logps[0] - mean(logps[1:]) >= MIN_ASSOCIATION_NATS:
+    logps_by_word = compute_topic_logps(scorer, [(word, topics) for word in words])
+    for word, (own, *others) in zip(words, logps_by_word, strict=True):
+        if own - mean(others) >= MIN_ASSOCIATION_NATS:
             associated.append(word)
     return associated
 

@@ -524,26 +524,17 @@ def _number_items(text: str) -> str:
 
 
 def _write_sentences(text: str) -> str:
-    """Return a text whose list items are sentences, one after another."""
-    items = []
-    for line in text.splitlines():
-        bare = cut_item_mark(line).strip()
-        is_item = LIST_ITEM.match(line) is not None
-        items.append(capitalize(close_sentence(bare)) if is_item else line)
-    return _join_lines(items, [LIST_ITEM.match(line) is not None for line in text.splitlines()])
-
-
-def _join_lines(lines: Sequence[str], is_item: Sequence[bool]) -> str:
-    """Return lines with the items of a list behind the line before them."""
+    """Return a text whose list items are sentences, each behind the line before it."""
     joined = ""
-    for line, item in zip(lines, is_item, strict=True):
-        if not item:
+    for line in text.splitlines():
+        if not LIST_ITEM.match(line):
             joined += ("\n" if joined else "") + line
             continue
         before = joined.rstrip()
         if before.endswith(":"):
             before = before[:-1] + "."
-        joined = join_sentences(before, line) if before else line
+        sentence = capitalize(close_sentence(cut_item_mark(line).strip()))
+        joined = join_sentences(before, sentence)
     return joined
 
 
