@@ -285,8 +285,8 @@ def drop_end(value: str, text: str, meets: Meets) -> Iterator[str]:
 
 
 def rewrite_end(text: str, mark: str) -> str:
-    """Return a text with another mark at its end."""
-    bare = text.removesuffix(mark).rstrip()
+    """Return a text with another mark at its end, however often the mark stands there."""
+    bare = re.sub(rf"(?:{re.escape(mark)}\s*)+\Z", "", text).rstrip()
     if mark in ("!", "…", "...", ":", ";", ","):
         return close_sentence(bare)
     return bare

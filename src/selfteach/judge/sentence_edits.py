@@ -73,15 +73,15 @@ def split_closing(text: str) -> tuple[str, str]:
 
 
 def ends_well(text: str) -> bool:
-    """Return whether a text, without a signature, ends with a whole sentence."""
-    return ends_sentence(split_closing(text)[0])
+    """Return whether a text, without a signature, ends with a whole sentence, code or a table."""
+    return ends_sentence(split_closing(text)[0]) or ends_block(text)
 
 
 def drop_cut_off_end(text: str) -> str:
     """Return a text without the sentence at its end that was never finished."""
     body, closing = split_closing(text)
     pieces = split_pieces(body)
-    if closing or len(pieces) < 2 or ends_sentence(pieces[-1]):
+    if closing or len(pieces) < 2 or ends_sentence(pieces[-1]) or ends_block(text):
         return text
     return "".join(pieces[:-1]).rstrip() if ends_sentence(pieces[-2]) else text
 
