@@ -557,7 +557,7 @@ def test_words_that_are_replaced_are_the_only_change_where_they_are_enough() -> 
         (
             'not contains "!"',
             "| a  | b |\n|---|---|\n| x!  | y |",
-            "| a  | b |\n|---|---|\n| x. | y |",
+            "| a  | b |\n|---|---|\n| x.  | y |",
         ),
         ('not ends "!"', "Ok!!", "Ok."),
         ('not ends "!"', "Ok! !", "Ok."),

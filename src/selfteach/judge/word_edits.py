@@ -108,7 +108,7 @@ _MARK_EDITS: tuple[tuple[str, str, str | Callable[[re.Match[str]], str]], ...] =
     ("...", r"\.{3,}(?=(\s+\w)?)", _write_ellipsis),
     ("…", r"…+(?=(\s+\w)?)", _write_ellipsis),
     ("!", r"¡", ""),
-    ("!", r"!+(?=\?)|(?<=\?)!+", ""),
+    ("!", r"!+(?=[?.,;:…])|(?<=\?)!+", ""),
     ("!", r"！+(?=？)|(?<=？)！+", ""),
     ("!", r"！+", "。"),
     ("!", r"!+", "."),
@@ -193,7 +193,9 @@ def _rewrite_mark(text: str, pattern: str, new: str | Callable[[re.Match[str]], 
     return re.sub(pattern, write, text, flags=re.M)
 
 
-_PICTURE = regex.compile(rf"[ \t]*({PICTURE})")
+_PICTURE = regex.compile(
+    rf"^(?P<indent>[ \t]*)(?P<picture>{PICTURE})[ \t]*|[ \t]*(?P<picture>{PICTURE})", regex.M
+)
 _NUMBER = re.compile(
     r"(?<!\S)(?!\S*(?:://|@|www\.))\S*\d\S*(?:\s%)?(?:(?<=\d) (?:(?:thousand|million|billion|"
     r"trillion)\b|[AaPp]\.?[Mm]\b\.?))?"
@@ -202,7 +204,10 @@ _NUMBER = re.compile(
 
 
 def _drop_pictures(text: str, meets: Meets) -> str:
-    return str(_PICTURE.sub(lambda found: found[0] if meets(found[1]) else "", text))
+    def drop(found: regex.Match[str]) -> str:
+        return found[0] if meets(found["picture"]) else found["indent"] or ""
+
+    return str(_PICTURE.sub(drop, text))
 
 
 def _spell_forbidden_numbers(text: str, meets: Meets) -> str:
@@ -248,11 +253,13 @@ def _tidy(text: str, before: str) -> str:
 
 
 def _tidy_line(line: str) -> str:
-    line = re.sub(r"(?<=\S)[ \t]{2,}(?=\S)", " ", line)
+    if not line.lstrip().startswith("|"):  # the cells of a table stay below each other
+        line = re.sub(r"(?<=\S)[ \t]{2,}(?=\S)", " ", line)
     line = re.sub(r"[ \t]+(?=[,.](?:\s|$))", "", line)
     line = re.sub(r"\.{4,}(?=\s|$)", "...", line)  # "Well...!" without the "!"
-    line = re.sub(r"(?<!\.)(?<!\.\s)\.\s?\.(?=\s|$)(?!\s\.)", ".", line)
-    return re.sub(r",(?=[.!?](?:\s|$))", "", line)
+    line = re.sub(r"(?<=[^\s.])\.\s?\.(?=\s|$)(?!\s\.)", ".", line)
+    line = re.sub(r"[,:](?=[.!?](?:\s|$))", "", line)
+    return line if line.strip() else ""
 
 
 def change_case(text: str, meets: Meets) -> Iterator[str]:
