@@ -612,6 +612,24 @@ def test_a_request_that_can_never_wait_is_refused_before_it_is_encoded(
     )
 
 
+def test_a_server_that_stops_counts_what_it_says(idle: Any) -> None:
+    client, engine = idle
+    engine.close()
+    reply = client.post("/v1/completions", json=PROMPT)
+    assert (reply.status_code, reply.headers["retry-after"]) == (503, "10")
+    model = PROMPT["model"]
+    counted = f'selfteach_requests_total{{model="{model}",status="503"}} 1'
+    assert counted in client.get("/metrics").text
+
+
+def test_lessons_are_summed_in_their_own_order(tiny_hf: HfModel) -> None:
+    """Another order rounds otherwise, and a set has one that changes from start to start."""
+    rows = LessonRows(tiny_hf.module)
+    lessons = tuple(LessonWeights({}, 1) for _ in range(12))
+    with rows.use([lessons[6:], lessons[:6]]):
+        assert list(rows._places) == [*lessons[6:], *lessons[:6]]
+
+
 def test_a_request_that_may_wait_later_is_told_to_come_again(idle: Any) -> None:
     client, engine = idle
     row = engine.prepare(Request("serve", make_prompt("Yes."), GREEDY))

@@ -23,7 +23,7 @@ from starlette.types import Receive, Scope, Send
 from selfteach.errors import SelfteachError
 from selfteach.records import JsonObject
 from selfteach.serve.answers import AnswerSet, Kind
-from selfteach.serve.batch_engine import BatchEngine, QueueFull
+from selfteach.serve.batch_engine import BatchEngine
 from selfteach.serve.handlers import CLIENT_GONE, Handler, find_status, guard, read_body
 from selfteach.serve.lesson_rows import RowLessons
 from selfteach.serve.page import list_page_routes
@@ -143,13 +143,7 @@ def _make_answers(served: ServedModels, kind: Kind) -> Handler:
             response = await _answer(request, served, body, kind, lessons)
             status = response.status_code
             return response
-        except RequestFault as fault:
-            status = fault.status
-            raise
-        except QueueFull:
-            status = 429
-            raise
-        except SelfteachError as fault:
+        except (RequestFault, SelfteachError) as fault:
             status = find_status(fault)
             raise
         finally:
