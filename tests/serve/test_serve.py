@@ -34,7 +34,7 @@ from selfteach.models.memory_account import count_cache_bytes
 from selfteach.models.pending import PendingCompletion, prepare_request
 from selfteach.models.tokens import UnfitPrompt
 from selfteach.records import GREEDY, Completion, Request, make_prompt
-from selfteach.serve import connections, model_set, prompt_prefixes, server
+from selfteach.serve import connections, handlers, model_set, prompt_prefixes, server
 from selfteach.serve.answers import LONG_CHARS, AnswerSet
 from selfteach.serve.app import escape_label
 from selfteach.serve.batch_engine import BatchEngine, EngineClosed, Generation, QueueFull, collect
@@ -790,6 +790,18 @@ def test_a_client_that_leaves_before_its_stream_begins_cancels_it(idle: Any) -> 
     }
     asyncio.run(client.app(scope, receive, send))
     assert (engine.num_waiting, engine.counts.cancelled) == (0, 1)
+
+
+@pytest.mark.parametrize("sent", ["Bearer schlüssel", "bearer schlüssel"])
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+def test_a_key_of_any_letters_is_read_as_clients_send_it(sent: str, encoding: str) -> None:
+    from starlette.requests import Request as HttpRequest
+
+    headers = [(b"authorization", sent.encode(encoding))]
+    request = HttpRequest({"type": "http", "headers": headers})
+    handlers._check_key(request, "schlüssel")
+    with pytest.raises(RequestFault, match="missing or wrong"):
+        handlers._check_key(request, "schlusel")
 
 
 def test_a_key_is_asked_for_everywhere_but_for_health(served: ServedModels) -> None:

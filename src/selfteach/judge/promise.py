@@ -18,9 +18,9 @@ _PROMISE = re.compile(
     rf"just) )*"
     r"(?:here|happy|glad|delighted|pleased|ready|able|going)? ?(?:to )?(?:help|assist|explain|"
     r"provide|answer|discuss|share|tell|give|guide)\b"
-    rf"(?!{_ANSWERED})[^.!?]*|{_I_AM} (?:so |very )?(?:happy|glad|delighted|excited) "
-    r"(?:(?:that )?you['’]?(?:re| are| asked| want| chose)|to hear)\b[^.!?]*|(?:how|what) (?:can|"
-    r"may) i (?:help|assist|do)\b[^.!?]*",
+    rf"(?!{_ANSWERED})[^.!?:]*:?|{_I_AM} (?:so |very )?(?:happy|glad|delighted|excited) "
+    r"(?:(?:that )?you['’]?(?:re| are| asked| want| chose)|to hear)\b[^.!?:]*:?|(?:how|what) (?:can|"
+    r"may) i (?:help|assist|do)\b[^.!?:]*:?",
     re.IGNORECASE,
 )
 
@@ -28,7 +28,8 @@ _PROMISE = re.compile(
 def only_promises(answer: str) -> bool:
     """Return whether every sentence of an answer promises one, and nothing else.
 
-    "Yes." before a promise says no more than it. Alone it answers a question, as "No." does.
+    "Yes." before a promise says no more than it. Alone it answers a question, as "No." does. What
+    follows a colon is the answer: "I can help: press the red button."
     """
     sentences = [part.strip() for part in re.split(r"[.!?]+(?:\s+|$)", answer)]
     said = [sentence for sentence in sentences if sentence.casefold() not in ("", "yes")]

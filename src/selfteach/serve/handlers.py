@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import re
 from collections.abc import Awaitable, Callable
 
 from starlette.requests import ClientDisconnect, Request
@@ -59,8 +60,9 @@ def make_error(
 def _check_key(request: Request, key: str) -> None:
     if not key:
         return
-    given = request.headers.get("authorization", "").removeprefix("Bearer ")
-    if not hmac.compare_digest(given.encode(), key.encode()):
+    given = re.sub("^bearer ", "", request.headers.get("authorization", ""), flags=re.I)
+    sent = (given.encode("latin-1"), given.encode())  # as UTF-8, and as Latin-1
+    if not any(hmac.compare_digest(one, key.encode()) for one in sent):
         raise RequestFault(401, "the API key is missing or wrong.")
 
 
