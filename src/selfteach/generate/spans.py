@@ -65,29 +65,29 @@ def find_answer_spans(sentence: str, title: str) -> list[str]:
     taken: list[tuple[int, int]] = []
     for pattern in (_NUMBER, _QUOTED, _NAME, _PHRASE):
         for match in pattern.finditer(sentence):
-            words = re.sub(r"(?:['’]s?|[ ,.])+$", "", match[pattern.groups])
-            start = match.start(pattern.groups)
+            start, words = _read_span(pattern, match)
             end = start + len(words)
-            if pattern is _NAME and start == 0:
-                if " " not in words:
-                    continue  # any sentence begins with a capital letter
-                if first := _BEFORE_NAME.match(words):
-                    start = first.end()
-                    words = words[start:]
-            if (
-                pattern is _NUMBER
-                and words[:1].isdigit()
-                and _NAME_OF_NUMBER.search(sentence[max(start - MAX_NAME_CHARS, 0) : start])
-            ):
-                continue
-            if (
-                words
-                and len(words.split()) <= MAX_WORDS
-                and not _is_in_title(words, title)
-                and all(e <= start or end <= s for s, e in taken)
-            ):
+            is_free = all(e <= start or end <= s for s, e in taken)
+            is_short = 0 < len(words.split()) <= MAX_WORDS
+            if is_free and is_short and not _is_in_title(words, title):
                 taken.append((start, end))
     return list(dict.fromkeys(sentence[start:end] for start, end in taken))
+
+
+def _read_span(pattern: re.Pattern[str], match: re.Match[str]) -> tuple[int, str]:
+    """Return where an answer begins, and its words; "" if it is none."""
+    words = re.sub(r"(?:['’]s?|[ ,.])+$", "", match[pattern.groups])
+    start = match.start(pattern.groups)
+    if pattern is _NAME and start == 0:
+        if " " not in words:
+            return start, ""  # any sentence begins with a capital letter
+        if first := _BEFORE_NAME.match(words):
+            return first.end(), words[first.end() :]
+    if pattern is _NUMBER and words[:1].isdigit():
+        before = match.string[max(start - MAX_NAME_CHARS, 0) : start]
+        if _NAME_OF_NUMBER.search(before):
+            return start, ""
+    return start, words
 
 
 def _is_in_title(words: str, title: str) -> bool:

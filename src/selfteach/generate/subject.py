@@ -211,11 +211,8 @@ def describe_asked_topic(
     bounds = dict.fromkeys(kin, most) | dict.fromkeys(asked, MAX_ASKED_SHARE * of_itself)
     siblings = [n for n in kin if strength[n] < bounds[n] and is_new_name(n, topic, ())]
     frequent = find_frequent_names(kinds, of_kinds)
-    strong = [name for name in chain.from_iterable(kinds) if strength[name] >= least]
-    strong.sort(key=lambda name: -strength[name])
-    own = [name for name in frequent if strength[name] >= MIN_KIND_NATS] + strong
-    own = [n for n in dict.fromkeys(own) if is_new_name(n, topic, ()) and n not in siblings]
-    own = own[:MAX_KNOWN_NAMES]
+    found = select_kinds(chain.from_iterable(kinds), frequent, strength, least)
+    own = [n for n in found if is_new_name(n, topic, ()) and n not in siblings][:MAX_KNOWN_NAMES]
     return Subject(
         topic,
         tuple(own),
@@ -224,6 +221,22 @@ def describe_asked_topic(
         kinds=tuple(name for name in own if name in frequent),
         name_words=list_name_words(topic, own),
     )
+
+
+def select_kinds(
+    listed: Iterable[str], frequent: Sequence[str], strength: Mapping[str, float], least: float
+) -> list[str]:
+    """Return the listed names that suggest a topic strongly, the strongest first, after the
+    frequent ones that suggest it at all.
+
+    Args:
+        strength: how strongly each name suggests the topic, in nats.
+        least: what is strong.
+    """
+    strong = [name for name in listed if strength[name] >= least]
+    strong.sort(key=lambda name: -strength[name])
+    often = [name for name in frequent if strength[name] >= MIN_KIND_NATS]
+    return list(dict.fromkeys([*often, *strong]))
 
 
 def list_name_words(topic: str, kinds: Sequence[str] = ()) -> tuple[str, ...]:
