@@ -559,6 +559,8 @@ def test_words_that_are_replaced_are_the_only_change_where_they_are_enough() -> 
             "| a  | b |\n|---|---|\n| x!  | y |",
             "| a  | b |\n|---|---|\n| x.  | y |",
         ),
+        ('not contains "!"', "Sure! Here are three tips :)", "Sure. Here are three tips :)"),
+        ('not contains "-"', "Tips:\n\n- Eat.\n- Sleep.", "Tips:\n\nEat.\nSleep."),
         ('not ends "!"', "Ok!!", "Ok."),
         ('not ends "!"', "Ok! !", "Ok."),
     ],
