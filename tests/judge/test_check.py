@@ -489,4 +489,4 @@ def test_too_little_text_leaves_several_languages_possible():
 def test_a_lone_star_is_answered_with_how_to_look_for_it() -> None:
     with pytest.raises(UsageError, match=r"name a word to look for") as refused:
         parse_check('not contains "*"')
-    assert refused.value.cure == 'regex "[*]" looks for the sign itself'
+    assert refused.value.cure == 'For the sign itself write regex "[*]".'

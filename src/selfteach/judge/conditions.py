@@ -103,7 +103,7 @@ def _compile_phrase(value: str) -> regex.Pattern[str]:
     """
     words = fold_case(value.strip("*")).split()
     if not words:
-        raise ValueError('name a word to look for; regex "[*]" looks for the sign itself')
+        raise ValueError('name a word to look for; For the sign itself write regex "[*]".')
     body = r"[\s\p{Pd}_]+".join(map(_compile_word, words))
     noun = regex.search(r"(?:^|-)(\p{Ll}{3,})$", words[-1])
     if noun and not value.endswith("*"):
