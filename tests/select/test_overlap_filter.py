@@ -19,7 +19,7 @@ from rapidfuzz.distance import LCSseq
 from rouge_score import tokenize
 from rouge_score.rouge_scorer import RougeScorer
 
-from selfteach.dedup import filter, pool
+from selfteach.dedup import filter, overlap, pool
 from selfteach.dedup.filter import OverlapFilter, SimilarText
 from selfteach.dedup.overlap import split_words
 from selfteach.dedup.rouge import compute_min_common, split_latin_words, to_exact_fraction
@@ -186,9 +186,7 @@ def test_the_nearest_is_the_earliest_of_the_most_like():
 
 
 def test_more_words_than_characters(monkeypatch):
-    monkeypatch.setattr(
-        filter, "TextEncoder", lambda: pool.TextEncoder(max_words=20)
-    )  # from the 22nd word on, texts are lists of numbers
+    monkeypatch.setattr(overlap, "MAX_CODE", 20)  # further words make lists of numbers
     for seed in range(4):
         assert decided(sample_texts(seed), 0.7) == brute(sample_texts(seed), 0.7)
 

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from rapidfuzz import process
 from rapidfuzz.distance import LCSseq
 
+from selfteach.dedup.overlap import encode_words
 from selfteach.dedup.rouge import compute_min_common
 from selfteach.dedup.signatures import LANES, Bits, compute_signatures, fold_signatures
 
@@ -64,24 +65,19 @@ class EncodedTexts:
 
 
 class TextEncoder:
-    """Encode texts as strings of one character a word, which rapidfuzz compares without a copy."""
+    """Encode texts as `encode_words` does, with a number for each word."""
 
-    def __init__(self, max_words: int = 0x10FFFF) -> None:
-        self._max_words = max_words
+    def __init__(self) -> None:
         self._ids: dict[str, int] = {}
 
     def rows(self, texts: Sequence[Sequence[str]], start: int = 0) -> EncodedTexts:
-        """Encode texts given as words, numbered from `start`.
-
-        A text with more different words than characters becomes a list of numbers.
-        """
+        """Encode texts given as words, numbered from `start`."""
         numbered = []
         for words in texts:
             numbered.append([self._ids.setdefault(word, len(self._ids)) for word in words])
         coded = np.empty(len(texts), object)
         for place, row in enumerate(numbered):
-            fits = max(row, default=0) <= self._max_words
-            coded[place] = "".join(map(chr, row)) if fits else row
+            coded[place] = encode_words(row)
         length = np.array([len(row) for row in numbered], np.int64)
         return EncodedTexts(
             np.arange(start, start + len(texts)), length, coded, compute_signatures(numbered)
