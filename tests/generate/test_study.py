@@ -205,7 +205,7 @@ def test_parts_of_one_title_are_asked_for_apart() -> None:
     ("text", "missing"),
     [
         ("Город Минск был основан в 1067 году князем.", set()),
-        ("大阪の人口は約270万人で、西日本で最大です。", {"brief", "clauses"}),
+        ("大阪の人口は約270万人で、西日本で最大です。", {"brief", "clauses", "topics"}),
     ],
 )
 def test_beside_another_script_stand_no_english_question_words(
