@@ -658,7 +658,7 @@ def test_others_are_served_between_two_prompts(
 
     async def ask() -> None:
         body = TextBody(model="base", prompt=["one", "two"])
-        choices = AnswerSet(idle_models, body, "text", BASE)
+        choices = AnswerSet(idle_models, body, BASE)
         await asyncio.gather(choices.begin(), serve_another())
 
     asyncio.run(ask())
@@ -681,7 +681,7 @@ def test_others_are_served_while_a_long_prompt_is_encoded(
 
     async def ask() -> None:
         body = TextBody(model="base", prompt="a" * (LONG_CHARS + 1))
-        begun = AnswerSet(idle_models, body, "text", BASE).begin()
+        begun = AnswerSet(idle_models, body, BASE).begin()
         found, _ = await asyncio.gather(begun, serve_another(), return_exceptions=True)
         assert isinstance(found, UnfitPrompt)
 
