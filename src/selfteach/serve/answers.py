@@ -22,7 +22,6 @@ from selfteach.serve.token_names import describe_token, name_tokens
 from selfteach.serve.token_places import TokenPlaces
 from selfteach.text import REPLACEMENT, cut_at_stop
 
-DEFAULT_MAX_TOKENS = 512
 LONG_CHARS = 4096
 """A longer prompt takes more than a few milliseconds to be encoded."""
 
@@ -59,7 +58,7 @@ class AnswerSet:
         """
         self._refuse_too_many()
         body, engine = self._body, self._served.engine
-        sampling = body.make_sampling(DEFAULT_MAX_TOKENS)
+        sampling = body.make_sampling()
         seed = body.choose_seed()
         drawn: Counter[records.Prompt] = Counter()
         for prompt in body.list_prompts():
