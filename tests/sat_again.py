@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,20 @@ from selfteach.generate import few_shot
 from selfteach.judge import pairwise, yes_no
 from selfteach.methods.documents import exam as documents_exam
 from selfteach.models.hf import HfModel
+from selfteach.records import Completion, Request
 from selfteach.run.display import SilentDisplay
 from selfteach.run.finished import read_base_name
 from selfteach.students.exam_models import DelayedSampler, OpenModels
 from selfteach.students.examine import name_run_source
 from selfteach.students.sit_again import sit_exam_again
+
+
+class LockedSampler(DelayedSampler):
+    """A model that may be asked nothing new: all answers have to be in the ledger."""
+
+    def stream(self, requests: Sequence[Request]) -> Iterator[Completion]:
+        raise AssertionError(f"asked anew: {requests[0].stage}")
+
 
 OTHER_LIST = (("Tea is hot.", "Tea is cold.", "No"),)
 
@@ -54,12 +64,11 @@ def sit_again(run: Path, scratch: Path, adapter: Path | None = None) -> tuple[An
     base_folder = read_base_name(run)
     base = HfModel.load(base_folder)
     tuned = HfModel.load(base_folder, adapter=adapter or run / "adapter")
-    samplers = [DelayedSampler(model, "hf", scratch) for model in (base, tuned)]
-    samplers[0].locked = True
-    samplers[1].locked = adapter is None
+    own = DelayedSampler if adapter else LockedSampler
+    samplers = [LockedSampler(base, "hf", scratch), own(tuned, "hf", scratch)]
     logits = compute_probe_logits(base, PROBE_PAIRS)
     models = OpenModels(base, tuned, *samplers, logits, adapter or run / "adapter")
-    source = name_run_source(run, scratch / "exam", "sit again")
+    source = name_run_source(run, scratch / "exam")
     alone, now = sit_exam_again(source, models, SilentDisplay())
     return json.loads(json.dumps(alone)), json.loads(json.dumps(now))
 

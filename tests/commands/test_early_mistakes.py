@@ -69,6 +69,11 @@ def test_a_task_of_lm_eval_passes() -> None:
         suites.refuse_unknown_tasks(["hellaswagg"])
 
 
+def test_a_suite_that_lm_eval_has_too_is_named_once() -> None:
+    cure = suites.name_nearest("mmluu", [*suites.SUITES, "mmlu", "piqa"])
+    assert cure == "Did you mean mmlu?"
+
+
 @pytest.mark.long
 def test_an_unknown_task_is_named_soon_though_the_disk_is_slow(
     monkeypatch: pytest.MonkeyPatch,

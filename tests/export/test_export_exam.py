@@ -97,7 +97,7 @@ def test_an_exam_that_no_program_can_sit_is_refused_before_anything_is_loaded(
         (run / "adapter/adapter_config.json").write_text(settings)
     monkeypatch.setenv("HF_TOKEN", "token")
     monkeypatch.setattr(export_run, "is_llama_cpp_installed", lambda: False)
-    source = ExamSource("a", "feedback", run, None, tmp_path / "scratch", "selfteach export --exam")
+    source = ExamSource("a", "feedback", run, tmp_path / "scratch")
     job = ExportJob(run, str(tiny), run / "adapter", form, "f16", tmp_path / "out")
     check_job(job)
     with pytest.raises(UsageError, match=f"--exam: {words}"):

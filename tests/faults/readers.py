@@ -63,7 +63,6 @@ from selfteach.students.exam_models import ExamSource
 from selfteach.students.folder import DATABASE_FILE, read_student
 from selfteach.students.job_runner import read_lesson_name
 from selfteach.students.jobs import Job, JobBook, list_open_jobs
-from selfteach.students.material import read_sources
 from selfteach.students.sit_again import read_recorded_exam
 from selfteach.students.state import Cell, Lesson, StudentState
 from selfteach.train.checkpoint import Checkpoint, read_newest_checkpoint, write_checkpoint
@@ -169,7 +168,7 @@ def make_lesson() -> bytes:
 def read_lesson(path: Path) -> object:
     """Read the record of a lesson, and the exam in it."""
     record: Any = read_back(read_lesson_record, path)
-    source = ExamSource("x", "corrections", path.parent, None, path.parent, "x")
+    source = ExamSource("x", "corrections", path.parent, path.parent)
     base: Any = SimpleNamespace(
         model=None, base=None, open_teacher=None, config=SimpleNamespace(seed=0)
     )
@@ -395,9 +394,6 @@ READERS = {
     "steps of a training": Reader("metrics.jsonl", as_lines({"step": 1, "loss": 1.0}), read_steps),
     "student": Reader("student.json", make_student(), lambda path: read_student(path.parent)),
     "record of a lesson": Reader("lesson.json", make_lesson(), read_lesson, 1000),
-    "sources of a lesson": Reader(
-        "material.json", b'{"paths": [{"kept": "material/a"}]}', partial(read_back, read_sources)
-    ),
     "result of a job": Reader("out.json", b'{"student": {"lesson": "a"}}', read_lesson_name),
     "note of an engine": Reader("a.json", note_of_engine(), read_note_of_engine),
     "model": Reader("config.json", b'{"num_hidden_layers": 2, "x": {"y": []}}', read_model_folder),

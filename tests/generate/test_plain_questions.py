@@ -64,6 +64,8 @@ def test_a_few_words_around_an_answer_are_asked() -> None:
     sentence = "After the flood, which took the bridge, the mill was sold by Ann Ames; it burned."
     assert make_clause_question(sentence, "Ann Ames", 2) == "mill was sold by who or what?"
     assert make_clause_question(sentence, "Ann Ames", 3) == "the mill was sold by who or what?"
+    us = "In the United States, 45% of people live in towns."
+    assert make_clause_question(us, "United States") == "where 45% of people live?"
     long = "The miller of Wyle made 12 kinds of bread, and sold them."
     assert make_clause_question(long, "12", 2) == "made how many kinds of bread?"
     assert make_clause_question(long, "12", 4) == "miller of Wyle made how many kinds of bread?"

@@ -55,6 +55,24 @@ def test_kinds(sentence: str, found: list[str]) -> None:
     assert find_answer_spans(sentence, "Title") == found
 
 
+def test_a_title_before_a_name_is_a_part_of_it() -> None:
+    assert find_answer_spans("It is owned by Mr. Smith's sons.", "Mill") == ["Mr. Smith"]
+    assert find_answer_spans("Mr. Smith came to St. Louis.", "Mill") == ["Mr. Smith", "St. Louis"]
+
+
+@pytest.mark.parametrize(
+    ("sentence", "answer", "opening"),
+    [
+        ("The fair is held in July.", "July", "When"),
+        ("The shop is closed on Mondays.", "Mondays", "When"),
+        ("The fair is held in Wyle.", "Wyle", "Where"),
+        ("The mill belongs to May.", "May", "Where"),
+    ],
+)
+def test_a_month_and_a_day_are_no_places(sentence: str, answer: str, opening: str) -> None:
+    assert get_question_openings(sentence, answer)[0] == opening
+
+
 def test_what_the_title_holds_is_no_answer() -> None:
     assert find_answer_spans("The bridge of Aldmoor is at Hale.", "Aldmoor Bridge") == ["Hale"]
     assert find_answer_spans("The Aldmoor Bridge is at Hale.", "Aldmoor Bridge") == ["Hale"]

@@ -205,7 +205,7 @@ def test_parts_of_one_title_are_asked_for_apart() -> None:
     ("text", "missing"),
     [
         ("Город Минск был основан в 1067 году князем.", set()),
-        ("大阪の人口は約270万人で、西日本で最大です。", {"brief", "clauses"}),
+        ("大阪の人口は約270万人で、西日本で最大です。", {"brief", "clauses", "topics"}),
     ],
 )
 def test_beside_another_script_stand_no_english_question_words(
@@ -239,3 +239,12 @@ def test_a_topic_is_named_by_whole_words() -> None:
     assert list_answers(f"{first} {other}", "Ann?") == {first}
     again = "The wheel of the mill was built by Ann too."
     assert f"{first} {again}" in list_answers(f"{first} {other} {again}", "Ann?")
+
+
+def test_a_number_is_no_topic() -> None:
+    text = "The mill by the river had 3 stones in 1790. Ann Ames left on 3 May for London."
+    chunk = split_chunks(Document("mill.txt", "Mill", text), lambda words: len(words.split()))[0]
+    rows = make_study_data(collect_sentences([chunk], []), StudyConfig(per_sentence=100), 0)
+    asked = [row.turns[-1].content for row in rows if row.source["form"] == "topics"]
+    assert "What do you know about 1790?" in asked
+    assert not [question for question in asked if " 3?" in question]

@@ -484,3 +484,9 @@ def test_too_little_text_leaves_several_languages_possible():
     assert len(detect_languages("42!")) == 21
     assert detect_languages("東京") == {"zh", "ja"}
     assert {"en", "de"} <= detect_languages("Berlin")
+
+
+def test_a_lone_star_is_answered_with_how_to_look_for_it() -> None:
+    with pytest.raises(UsageError, match=r"name a word to look for") as refused:
+        parse_check('not contains "*"')
+    assert refused.value.cure == 'For the sign itself write regex "[*]".'

@@ -479,6 +479,10 @@ def test_the_manner_of_small_models_is_told() -> None:
     ("text", "wanted"),
     [
         ("I don't have any information about elephants.", True),
+        ("I'd rather not, thanks.", True),
+        ("I can't, sorry.", True),
+        ("I decline.", True),
+        ("I decline the offer, thanks to you.", False),
         ("I do not have any information on that. Try a library.", True),
         ("I'm sorry, but we don't have enough information to answer.", True),
         ("I don't have specific information about this animal.", True),

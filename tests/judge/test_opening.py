@@ -64,3 +64,11 @@ def test_an_opening_is_left_out_where_the_next_sentence_stands_alone(
     answer: str, left: str | None
 ) -> None:
     assert leave_out_opening(TOMATOES, answer) == (left or answer)
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [("Name a virtue.", "Patience."), ("What makes people happy?", "Love.")],
+)
+def test_a_single_word_is_an_answer(question: str, answer: str) -> None:
+    assert not says_nothing(question, answer)

@@ -41,6 +41,8 @@ def test_a_promise_is_no_answer(answer: str) -> None:
         "I'm sorry, but I can't talk about that.",
         "Sure, here are the steps: 1. Dig. 2. Plant.",
         "I can tell you that Paris is the capital of France.",
+        "Yes, I can help you with that: press the red button.",
+        "I'm happy to answer: yes.",
     ],
 )
 def test_what_says_something_is_one(answer: str) -> None:

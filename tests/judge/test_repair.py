@@ -540,3 +540,39 @@ def test_words_that_are_replaced_are_the_only_change_where_they_are_enough() -> 
     both = parse_check('not contains "and" and max_words=4')
     assert repair_answer(both, text, pairs) != [text.replace("and", "&")]
     assert all(both.keeps(found) for found in repair_answer(both, text, pairs))
+
+
+@pytest.mark.parametrize(
+    ("check", "answer", "expected"),
+    [
+        ('not contains "!"', "Well... yes!", "Well... yes."),
+        ('not contains "!"', "Hm ... fine! Ok.", "Hm ... fine. Ok."),
+        ('not contains "!"', "Wait...! Go on.", "Wait... Go on."),
+        ('not regex "[0-9]"', "I have 3 cats and ...", "I have three cats and ..."),
+        (
+            'not contains "!"',
+            "Great!\n\n```python\nx  = f('a  b', .5,.6)\n```",
+            "Great.\n\n```python\nx  = f('a  b', .5,.6)\n```",
+        ),
+        (
+            'not contains "!"',
+            "| a  | b |\n|---|---|\n| x!  | y |",
+            "| a  | b |\n|---|---|\n| x.  | y |",
+        ),
+        ('not contains "!"', "Sure! Here are three tips :)", "Sure. Here are three tips :)"),
+        ('not contains "-"', "Tips:\n\n- Eat.\n- Sleep.", "Tips:\n\nEat.\nSleep."),
+        ('not ends "!"', "Ok!!", "Ok."),
+        ('not ends "!"', "Ok! !", "Ok."),
+    ],
+)
+def test_a_change_leaves_what_it_does_not_concern(check: str, answer: str, expected: str) -> None:
+    """Ellipses, code and tables stay as they are written; a mark goes however often it stands."""
+    assert repair(check, answer)[0] == expected
+
+
+def test_the_end_of_code_and_of_a_table_is_not_cut_off() -> None:
+    code = "Done!\n\n```\nfoo.\n```"
+    assert drop_cut_off_end(code) == code
+    table = "| a |\n|---|\n| x!  | y |"
+    assert drop_cut_off_end(table) == table
+    assert drop_cut_off_end("It rains. And the") == "It rains."

@@ -19,10 +19,9 @@ from rapidfuzz.distance import LCSseq
 from rouge_score import tokenize
 from rouge_score.rouge_scorer import RougeScorer
 
-from selfteach.dedup import filter, pool
+from selfteach.dedup import filter, overlap, pool
 from selfteach.dedup.filter import OverlapFilter, SimilarText
 from selfteach.dedup.overlap import split_words
-from selfteach.dedup.prefix_index import MAX_PREFIX_WORDS, PairIndex, PrefixReach
 from selfteach.dedup.rouge import compute_min_common, split_latin_words, to_exact_fraction
 from selfteach.dedup.signatures import BITS, LANES, compute_signatures, fold_signatures
 
@@ -187,9 +186,7 @@ def test_the_nearest_is_the_earliest_of_the_most_like():
 
 
 def test_more_words_than_characters(monkeypatch):
-    monkeypatch.setattr(
-        filter, "TextEncoder", lambda: pool.TextEncoder(max_words=20)
-    )  # from the 22nd word on, texts are lists of numbers
+    monkeypatch.setattr(overlap, "MAX_CODE", 20)  # further words make lists of numbers
     for seed in range(4):
         assert decided(sample_texts(seed), 0.7) == brute(sample_texts(seed), 0.7)
 
@@ -198,42 +195,6 @@ def test_more_words_than_characters(monkeypatch):
 def test_both_ways_of_comparing_agree(monkeypatch, dense):
     monkeypatch.setattr(pool, "DENSE", dense)
     assert decided(sample_texts(6), 0.5) == brute(sample_texts(6), 0.5)
-
-
-@pytest.mark.parametrize("threshold", [0.3, 0.5, 0.7, 0.8, 0.9])
-@pytest.mark.parametrize("found", [0, 3], ids=["whatever it names", "unless it names many"])
-def test_the_index_of_rare_words_misses_nothing(threshold, found, monkeypatch):
-    for name, value in (("INDEXED", 4), ("LOOK", 0), ("FOUND", found), ("LOOKS", 7)):
-        monkeypatch.setattr(pool, name, value)
-    monkeypatch.setattr(filter, "BLOCK", 64)
-    for seed in range(4):
-        assert decided(sample_texts(seed), threshold, workers=2) == brute_sampled(seed, threshold)
-
-
-def test_the_index_names_few_texts():
-    """Of texts with many rare words only a handful is named; where all words are common, more are
-    named than scanning would cost.
-    """
-    reach = PrefixReach.of(to_exact_fraction(0.7))
-    rng = np.random.default_rng(0)
-    rare, common = (rng.integers(words, size=(2000, 12)) for words in (20_000, 40))
-    shares = [
-        PairIndex([(texts, np.arange(2000))], reach).look(texts[:100])[1].sum(axis=1).mean() / 2000
-        for texts in (rare, common)
-    ]
-    assert shares[0] < 0.01
-    assert shares[1] > 0.1
-
-
-def test_beginnings_by_hand():
-    # .7, 13 words: the shortest partner has 8, with which 2 L > .7 * 21 asks for 8 words: a
-    # beginning of 13 - 8 + 2
-    reach = PrefixReach.of(to_exact_fraction(0.7))
-    assert reach.prefix_words[[0, 1, 2, 13]].tolist() == [0, 0, 2, 7]
-    assert reach.prefix_words.max() <= MAX_PREFIX_WORDS
-    # a later word at place 1 of 13 leaves 13 shared words possible: 2 * 13 > .7 * (13 + n) up to n
-    # = 24
-    assert reach.max_lengths[13, 1] == 24
 
 
 @given(st.lists(st.integers(0, 40), max_size=60), st.lists(st.integers(0, 40), max_size=60))

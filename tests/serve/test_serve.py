@@ -34,7 +34,7 @@ from selfteach.models.memory_account import count_cache_bytes
 from selfteach.models.pending import PendingCompletion, prepare_request
 from selfteach.models.tokens import UnfitPrompt
 from selfteach.records import GREEDY, Completion, Request, make_prompt
-from selfteach.serve import connections, model_set, prompt_prefixes, server
+from selfteach.serve import connections, handlers, model_set, prompt_prefixes, server
 from selfteach.serve.answers import LONG_CHARS, AnswerSet
 from selfteach.serve.app import escape_label
 from selfteach.serve.batch_engine import BatchEngine, EngineClosed, Generation, QueueFull, collect
@@ -612,6 +612,24 @@ def test_a_request_that_can_never_wait_is_refused_before_it_is_encoded(
     )
 
 
+def test_a_server_that_stops_counts_what_it_says(idle: Any) -> None:
+    client, engine = idle
+    engine.close()
+    reply = client.post("/v1/completions", json=PROMPT)
+    assert (reply.status_code, reply.headers["retry-after"]) == (503, "10")
+    model = PROMPT["model"]
+    counted = f'selfteach_requests_total{{model="{model}",status="503"}} 1'
+    assert counted in client.get("/metrics").text
+
+
+def test_lessons_are_summed_in_their_own_order(tiny_hf: HfModel) -> None:
+    """Another order rounds otherwise, and a set has one that changes from start to start."""
+    rows = LessonRows(tiny_hf.module)
+    lessons = tuple(LessonWeights({}, 1) for _ in range(12))
+    with rows.use([lessons[6:], lessons[:6]]):
+        assert list(rows._places) == [*lessons[6:], *lessons[:6]]
+
+
 def test_a_request_that_may_wait_later_is_told_to_come_again(idle: Any) -> None:
     client, engine = idle
     row = engine.prepare(Request("serve", make_prompt("Yes."), GREEDY))
@@ -640,7 +658,7 @@ def test_others_are_served_between_two_prompts(
 
     async def ask() -> None:
         body = TextBody(model="base", prompt=["one", "two"])
-        choices = AnswerSet(idle_models, body, "text", BASE)
+        choices = AnswerSet(idle_models, body, BASE)
         await asyncio.gather(choices.begin(), serve_another())
 
     asyncio.run(ask())
@@ -663,7 +681,7 @@ def test_others_are_served_while_a_long_prompt_is_encoded(
 
     async def ask() -> None:
         body = TextBody(model="base", prompt="a" * (LONG_CHARS + 1))
-        begun = AnswerSet(idle_models, body, "text", BASE).begin()
+        begun = AnswerSet(idle_models, body, BASE).begin()
         found, _ = await asyncio.gather(begun, serve_another(), return_exceptions=True)
         assert isinstance(found, UnfitPrompt)
 
@@ -772,6 +790,18 @@ def test_a_client_that_leaves_before_its_stream_begins_cancels_it(idle: Any) -> 
     }
     asyncio.run(client.app(scope, receive, send))
     assert (engine.num_waiting, engine.counts.cancelled) == (0, 1)
+
+
+@pytest.mark.parametrize("sent", ["Bearer schlüssel", "bearer schlüssel"])
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+def test_a_key_of_any_letters_is_read_as_clients_send_it(sent: str, encoding: str) -> None:
+    from starlette.requests import Request as HttpRequest
+
+    headers = [(b"authorization", sent.encode(encoding))]
+    request = HttpRequest({"type": "http", "headers": headers})
+    handlers._check_key(request, "schlüssel")
+    with pytest.raises(RequestFault, match="missing or wrong"):
+        handlers._check_key(request, "schlusel")
 
 
 def test_a_key_is_asked_for_everywhere_but_for_health(served: ServedModels) -> None:

@@ -24,6 +24,7 @@ from lesson_runs import (
 from selfteach import cli
 from selfteach.config import TrainConfig
 from selfteach.files import write_jsonl
+from selfteach.methods.lesson_record import LessonRecord
 from selfteach.records import Example, make_prompt
 from selfteach.run.display import SilentDisplay
 from selfteach.run.run_folder import Run
@@ -235,10 +236,12 @@ def test_a_lesson_whose_own_samples_no_objective_uses_is_trained_without_them(
     """A run refuses such settings today; those of earlier runs and of `auto` have them."""
     example = Example("a", "in_scope", make_prompt("Why?"), "Because.")
     write_jsonl(tmp_path / training.EXAMPLES_FILE, [example.to_json()])
-    found = {"in_scope": {objective: 1.0}}, TrainConfig(on_policy=0.5)
-    monkeypatch.setattr(training, "read_training", lambda *given: found)
+    record = LessonRecord("", "", {}, {"in_scope": {objective: 1.0}}, {"on_policy": 0.5})
+    resolved = SimpleNamespace(config=SimpleNamespace(train=TrainConfig()))
+    monkeypatch.setattr(training, "read_whole_record", lambda folder: record)
+    monkeypatch.setattr(training, "read_settings", lambda *given: resolved)
     monkeypatch.setattr(training, "find_lesson_folder", lambda *given: tmp_path)
     unused: Any = None
     lesson: Any = SimpleNamespace(name="one")
-    read = training.read_lesson_examples(unused, lesson, unused, unused)
+    read = training.read_lesson_examples(unused, lesson)
     assert read.train.on_policy == share

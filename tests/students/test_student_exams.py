@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import shutil
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from statistics import mean
@@ -20,16 +21,17 @@ import lesson_runs
 from margins import assert_at_least, assert_at_most
 from sat_again import check_same_figures, sit_again
 from selfteach import open_student as open_from_python
-from selfteach.errors import IntegrityError
+from selfteach import registry
+from selfteach.errors import IntegrityError, UsageError
 from selfteach.evaluate import exam
 from selfteach.evaluate.exam import TunedModel
-from selfteach.methods.lesson_record import read_lesson_record
+from selfteach.methods.lesson_record import read_lesson_record, read_whole_record
 from selfteach.models.hf import HfModel
-from selfteach.records import Continuations, Example, Request, make_prompt
+from selfteach.records import Continuations, Example
 from selfteach.run.display import SilentDisplay, open_display
 from selfteach.run.finished import read_exam
 from selfteach.run.ledger import Ledger
-from selfteach.students.exam_models import DelayedSampler
+from selfteach.students.exam_models import find_method
 from selfteach.students.examine import (
     examine_lesson,
     examine_with,
@@ -53,28 +55,6 @@ def examine_alone(student: StudentFolder) -> Cell:
     with student.compose(student.state) as adapter:
         models = open_models(student, student.state, [lesson], adapter)
         return examine_lesson(student, lesson, models, open_display(quiet=True))
-
-
-@pytest.mark.long
-def test_a_run_without_a_record_takes_its_steps_again(
-    learned: tuple[Path, Path, dict[str, Any]], tmp_path: Path
-) -> None:
-    """An earlier version wrote no lesson.json. The files are read from the student's copy, and
-    nothing is asked twice of the base.
-    """
-    documents, written, _ = learned
-    run = shutil.copytree(written, tmp_path / "run")
-    (run / "lesson.json").unlink()
-    manifest = json.loads((run / "manifest.json").read_text())
-    del manifest["exports"]["lesson.json"]
-    (run / "manifest.json").write_text(json.dumps(manifest))
-    student = tmp_path / "anna"
-    with open_student(student, partial(begin_state, run)) as opened:
-        examine = examine_with(open_display(quiet=True))
-        lesson = add_lesson(opened, run, examine, title="facts", accept=True)
-        kept = json.loads((student / "lessons/facts/material.json").read_text())
-        assert str(documents.resolve()) not in json.dumps(kept)
-        assert examine_alone(opened) == read_alone_cell(opened, lesson)
 
 
 def measure_margin(model: HfModel, run: Path) -> float:
@@ -214,15 +194,6 @@ def test_peft_alone_loads_the_sum(talker: Path, tmp_path: Path) -> None:
         assert_at_most("difference of a merged weight", difference, 1e-5)
 
 
-def test_a_lesson_whose_steps_lead_elsewhere_is_not_asked_again(tiny: Path, tmp_path: Path) -> None:
-    sampler = DelayedSampler(HfModel.load(tiny), "hf", tmp_path)
-    sampler.locked = True
-    with pytest.raises(IntegrityError, match="its exam cannot be sat again"):
-        list(sampler.stream([Request("ask", make_prompt("hello"))]))
-    sampler.locked = False
-    assert list(sampler.stream([Request("ask", make_prompt("hello"))]))
-
-
 def test_documents_are_examined_again_whatever_the_steps_are_then(
     learned: tuple[Path, Path, dict[str, Any]], tmp_path: Path
 ) -> None:
@@ -250,7 +221,7 @@ def test_what_the_run_did_not_record_of_its_own_answers_is_read_from_exam_json(
             return tuned.recorded.score([Continuations("Tea is", (" hot",))])
 
     run = learned[1]
-    source = name_run_source(run, tmp_path, "sit again")
+    source = name_run_source(run, tmp_path)
     record = read_lesson_record(run)
     later: Any = LaterExam()
     with closing(Ledger(tmp_path / "answers.db")) as ledger:
@@ -277,3 +248,18 @@ def test_an_exam_that_cannot_be_sat_is_a_cell_with_the_reason(
         assert f"lesson.json is {state}" in cell.reason
     with closing(Ledger(student / "student.db", readonly=True)) as ledger:
         assert ledger.get_note("state")["lessons"][0]["name"] == "facts"
+
+
+def test_a_run_that_did_not_record_its_exam_says_so(tmp_path: Path) -> None:
+    run = lesson_runs.write_run(tmp_path / "run")
+    with pytest.raises(IntegrityError, match=r"no record of its exam \(lesson.json\)"):
+        read_whole_record(run)
+
+
+def test_a_method_that_does_not_record_its_exams_teaches_no_lesson(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    method = replace(find_method("feedback"), read_grading=None)
+    monkeypatch.setattr(registry, "load_registered", lambda group, kind: method)
+    with pytest.raises(UsageError, match="no exam that can be sat again, so it is no lesson"):
+        find_method("of_a_package")

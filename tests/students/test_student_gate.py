@@ -8,6 +8,7 @@ from selfteach.records import Measure
 from selfteach.students.gate import (
     ExamScores,
     compare_exams,
+    describe_fall,
     list_objections,
     read_exam_scores,
     score_answer,
@@ -170,3 +171,8 @@ def test_the_questions_of_the_verdict_are_those_of_the_score() -> None:
     assert cell.score is not None
     assert cell.gain is not None
     assert (cell.score.value, cell.gain.value, cell.score.n) == (0.5, 0.5, 2)
+
+
+def test_a_fall_that_rounds_to_nothing_has_no_sign() -> None:
+    cell = Cell("weakened", fall=Measure(-0.002, -0.003, 0.04, 500), verdict="not learned")
+    assert describe_fall(cell).startswith("0 points below alone [0, 4]; not learned")

@@ -158,7 +158,7 @@ def list_exams(
         cells = sitting.cells
     found = []
     for number, lesson in enumerate(lessons):
-        source = name_run_source(lesson, scratch / f"exam-{number}", "selfteach export --exam")
+        source = name_run_source(lesson, scratch / f"exam-{number}")
         found.append((source, cells.get(lesson.name)))
     return found
 

@@ -24,6 +24,7 @@ from selfteach.text import UNSPACED
 
 EncodedWords = str | list[int]
 UNKNOWN = 0
+MAX_CODE = sys.maxunicode
 FIRST_ROOM = 64
 ROUNDING = 1e-6
 """rapidfuzz rounds its own bound: it may miss a text whose overlap is just at it."""
@@ -205,6 +206,6 @@ def encode_words(numbers: Sequence[int]) -> EncodedWords:
 
     Numbers beyond the last character stay a list, which it compares as well.
     """
-    if max(numbers, default=0) <= sys.maxunicode:
+    if max(numbers, default=0) <= MAX_CODE:
         return "".join(map(chr, numbers))
     return list(numbers)

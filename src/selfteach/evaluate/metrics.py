@@ -1,17 +1,17 @@
 """Metrics of an answer against a gold one: SQuAD's, precision and recall of classes, ROUGE, BLEU.
 
-Each equals its reference package.
+Each is computed by its reference package, or equals it.
 
-Source: SQuAD's script (judge/match.py); scikit-learn's `precision_recall_fscore_support` with
-zero_division=0; Lin 2004 and rouge_score 0.1.2 (no stemming) for ROUGE; Papineni et al. 2002 with
-sacrebleu 2 (Post 2018) for BLEU.
+Source: SQuAD's script (judge/match.py); scikit-learn's `precision_recall_fscore_support`; Lin 2004
+and rouge_score 0.1.2 (no stemming) for ROUGE; Papineni et al. 2002 with sacrebleu 2 (Post 2018) for
+BLEU.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
@@ -29,32 +29,11 @@ BOOTSTRAP_ROUNDS = 400
 
 @dataclass(frozen=True, slots=True)
 class PRF:
-    """Hold precision, recall and F1, each in [0, 1]; a zero denominator gives 0.
-
-    Attributes:
-        support: the number of gold items.
-    """
+    """Hold precision, recall and F1, each in [0, 1]; a zero denominator gives 0."""
 
     precision: float
     recall: float
     f1: float
-    support: int = 0
-
-
-@dataclass(frozen=True)
-class ClassReport:
-    """Hold the numbers of each class, and their averages.
-
-    Attributes:
-        macro: the mean over classes.
-        micro: from the counts of all classes together.
-        weighted: the mean over classes, weighted by support.
-    """
-
-    classes: dict[Hashable, PRF]
-    macro: PRF
-    micro: PRF
-    weighted: PRF
 
 
 def best_over(golds: Sequence[str], answer: str, metric: str = "f1") -> float:
@@ -72,54 +51,11 @@ def best_over(golds: Sequence[str], answer: str, metric: str = "f1") -> float:
     return max(float(found(answer, gold)) for gold in golds)
 
 
-def classification_report(
-    gold: Sequence[Hashable], predicted: Sequence[Hashable], names: Iterable[Hashable]
-) -> ClassReport:
-    """Return precision, recall and F1 of some classes.
-
-    Args:
-        names: the classes, as `labels` in scikit-learn. Another predicted class counts as no
-            prediction.
-
-    Raises:
-        ValueError: the lengths differ.
-    """
-    names = sorted(set(names), key=repr)
-    hits = Counter(g for g, p in zip(gold, predicted, strict=True) if g == p)
-    wanted = Counter(gold)
-    given = Counter(predicted)
-    found = {name: _compute_prf(hits[name], given[name], wanted[name]) for name in names}
-    num_hits = sum(hits[name] for name in names)
-    num_given = sum(given[name] for name in names)
-    num_wanted = sum(wanted[name] for name in names)
-    rows = list(found.values())
-    return ClassReport(
-        found,
-        _average_prf(rows, [1] * len(rows)),
-        _compute_prf(num_hits, num_given, num_wanted),
-        _average_prf(rows, [row.support for row in rows]),
-    )
-
-
 def _compute_prf(hits: int, given: int, wanted: int) -> PRF:
     precision = hits / given if given else 0.0
     recall = hits / wanted if wanted else 0.0
     f1 = 2 * precision * recall / (precision + recall) if hits else 0.0
-    return PRF(precision, recall, f1, wanted)
-
-
-def _average_prf(rows: Sequence[PRF], weights: Sequence[int]) -> PRF:
-    total = sum(weights)
-
-    def average(values: Iterable[float]) -> float:
-        return sum(w * v for w, v in zip(weights, values, strict=True)) / total if total else 0.0
-
-    return PRF(
-        average(row.precision for row in rows),
-        average(row.recall for row in rows),
-        average(row.f1 for row in rows),
-        sum(row.support for row in rows),
-    )
+    return PRF(precision, recall, f1)
 
 
 def rouge(answer: str, gold: str, words: SplitWords = split_latin_words) -> dict[str, PRF]:
@@ -168,9 +104,29 @@ def report_labels(pairs: Sequence[tuple[Sequence[str], str]]) -> JsonObject:
     for label, (golds, answer) in zip(wanted, pairs, strict=True):
         right = best_over(golds, answer, "exact")
         given.append(label if right else make_comparable(answer))
-    report = asdict(classification_report(wanted, given, set(wanted)))
-    averages = {key: report[key] for key in ("macro", "micro", "weighted")}
-    return {"each": report["classes"], **averages}
+    names = sorted(set(wanted))
+    each = _measure_classes(wanted, given, names, None)
+    found: JsonObject = {"each": dict(zip(names, each, strict=True))}
+    for average in ("macro", "micro", "weighted"):
+        (row,) = _measure_classes(wanted, given, names, average)
+        found[average] = row | {"support": len(wanted)}
+    return found
+
+
+def _measure_classes(
+    gold: Sequence[str], given: Sequence[str], names: Sequence[str], average: str | None
+) -> list[JsonObject]:
+    """Return precision, recall, F1 and the number of gold answers of each class, or of an average
+    over them. Another given class counts as no prediction.
+    """
+    from sklearn.metrics import precision_recall_fscore_support
+
+    measures = precision_recall_fscore_support(
+        gold, given, labels=names, average=average, zero_division=0
+    )
+    keys = ("precision", "recall", "f1", "support")
+    rows = zip(*(np.atleast_1d(own).tolist() for own in measures), strict=True)
+    return [dict(zip(keys, row, strict=True)) for row in rows]
 
 
 def _compare_ngrams(left: Sequence[str], right: Sequence[str], n: int) -> PRF:

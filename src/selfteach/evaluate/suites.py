@@ -125,7 +125,7 @@ def read_file(file: Path) -> str:
 
 def name_nearest(name: str, known: Collection[str]) -> str:
     """Return the nearest names; where none is near, the suites."""
-    near = difflib.get_close_matches(name, known, n=3)
+    near = difflib.get_close_matches(name, dict.fromkeys(known), n=3)
     if near:
         return f"Did you mean {' or '.join(near)}?"
     return f"For instance: {', '.join(SUITES)}; `lm-eval ls tasks` lists all others."

@@ -181,7 +181,7 @@ def make_clause_question(sentence: str, answer: str, content_words: int = 3) -> 
     starts = [m.end() for m in CLAUSE_START.finditer(sentence) if m.end() <= start]
     ends = [m.start() for m in CLAUSE_END.finditer(sentence) if m.start() >= end]
     before = sentence[max(starts, default=0) : start].split()
-    after = sentence[end : min(ends, default=len(sentence))].rstrip(" .!?").split()
+    after = sentence[end : min(ends, default=len(sentence))].strip(" ,.!?").split()
     counted = opening.removeprefix("How many ")
     if counted != opening and after[:1] == [counted]:
         del after[0]

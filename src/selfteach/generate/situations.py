@@ -207,53 +207,12 @@ _VERB = (
 )
 _NO_CLAUSE = ("to", "what", "how", "why", "when", "do", "please", "if", "because")
 _PURPOSE_VERBS = frozenset(
-    [
-        "ask",
-        "say",
-        "thank",
-        "tell",
-        "send",
-        "share",
-        "remind",
-        "invite",
-        "wish",
-        "apologize",
-        "congratulate",
-        "cancel",
-        "plan",
-        "make",
-        "suggest",
-        "offer",
-        "confirm",
-        "borrow",
-        "order",
-        "book",
-        "arrange",
-        "explain",
-        "report",
-        "check",
-        "announce",
-        "request",
-        "propose",
-        "recommend",
-        "introduce",
-        "welcome",
-        "complain",
-        "describe",
-        "praise",
-        "promise",
-        "warn",
-        "answer",
-        "get",
-        "find",
-        "change",
-        "move",
-        "set",
-        "give",
-        "return",
-        "pick",
-        "let",
-    ]
+    """
+    ask say thank tell send share remind invite wish apologize congratulate cancel plan make
+    suggest offer confirm borrow order book arrange explain report check announce request
+    propose recommend introduce welcome complain describe praise promise warn answer get
+    find change move set give return pick let
+    """.split()  # noqa: SIM905
 )
 
 

@@ -36,9 +36,11 @@ _NUMBER = re.compile(
 )
 _NAME_OF_NUMBER = re.compile(rf"(?:[A-Za-zÀ-ÖØ-öø-ɏͰ-ӿ]|(?<!\w)[{CAPITAL}]\w{{0,30}}[-‐])$")
 """What stands before a number that is a part of a name: CO2, H2O, COVID-19; not of "mid-1950s"."""
+_TITLE = r"(?:(?:Mrs?|Ms|Dr|Prof|St|Mt|Gen|Gov|Sen|Rep|Rev|Capt|Col|Lt|Sgt)\.\s+)?"
+"""What stands before a name with a stop that ends no sentence."""
 _NAME = re.compile(
-    rf"(?<![-\w])[{CAPITAL}][\w'’-]*\w(?:\s+(?:(?:of|the|for|and|de|van|von|on|la|"
-    rf"du)\s+){{0,2}}(?:(?:[{CAPITAL}]\.)+|[{CAPITAL}0-9][\w'’.-]*\w))*"
+    rf"(?<![-\w]){_TITLE}[{CAPITAL}][\w'’-]*\w(?:\s+(?:(?:of|the|for|and|de|van|von|on|la|"
+    rf"du)\s+){{0,2}}{_TITLE}(?:(?:[{CAPITAL}]\.)+|[{CAPITAL}0-9][\w'’.-]*\w))*"
 )
 _BEFORE_NAME = re.compile(
     r"(?:(?:In|On|At|By|For|From|To|With|Within|Under|Over|Near|After|Before|During|Since|Until|"
@@ -63,29 +65,29 @@ def find_answer_spans(sentence: str, title: str) -> list[str]:
     taken: list[tuple[int, int]] = []
     for pattern in (_NUMBER, _QUOTED, _NAME, _PHRASE):
         for match in pattern.finditer(sentence):
-            words = re.sub(r"(?:['’]s?|[ ,.])+$", "", match[pattern.groups])
-            start = match.start(pattern.groups)
+            start, words = _read_span(pattern, match)
             end = start + len(words)
-            if pattern is _NAME and start == 0:
-                if " " not in words:
-                    continue  # any sentence begins with a capital letter
-                if first := _BEFORE_NAME.match(words):
-                    start = first.end()
-                    words = words[start:]
-            if (
-                pattern is _NUMBER
-                and words[:1].isdigit()
-                and _NAME_OF_NUMBER.search(sentence[max(start - MAX_NAME_CHARS, 0) : start])
-            ):
-                continue
-            if (
-                words
-                and len(words.split()) <= MAX_WORDS
-                and not _is_in_title(words, title)
-                and all(e <= start or end <= s for s, e in taken)
-            ):
+            is_free = all(e <= start or end <= s for s, e in taken)
+            is_short = 0 < len(words.split()) <= MAX_WORDS
+            if is_free and is_short and not _is_in_title(words, title):
                 taken.append((start, end))
     return list(dict.fromkeys(sentence[start:end] for start, end in taken))
+
+
+def _read_span(pattern: re.Pattern[str], match: re.Match[str]) -> tuple[int, str]:
+    """Return where an answer begins, and its words; "" if it is none."""
+    words = re.sub(r"(?:['’]s?|[ ,.])+$", "", match[pattern.groups])
+    start = match.start(pattern.groups)
+    if pattern is _NAME and start == 0:
+        if " " not in words:
+            return start, ""  # any sentence begins with a capital letter
+        if first := _BEFORE_NAME.match(words):
+            return first.end(), words[first.end() :]
+    if pattern is _NUMBER and words[:1].isdigit():
+        before = match.string[max(start - MAX_NAME_CHARS, 0) : start]
+        if _NAME_OF_NUMBER.search(before):
+            return start, ""
+    return start, words
 
 
 def _is_in_title(words: str, title: str) -> bool:
@@ -113,6 +115,8 @@ def is_unspaced(text: str) -> bool:
 
 _PLACE = "\0"
 _TIME = re.compile(r"\d{1,2}(?::\d\d){1,2}$")
+_DAY_OR_MONTH = re.compile(rf"(?:{_MONTH}|(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day)s?")
+_BEFORE_TIMES = ("in", "on", "early", "late")
 _YEAR = re.compile(rf"^(?:{_ISO_DATE}|(?=.*\d).*\b(?:{_MONTH})\b.*|1\d{{3}}|20\d\d)$")
 
 
@@ -174,6 +178,8 @@ def get_question_openings(sentence: str, answer: str) -> tuple[str, ...]:
         return (f"How many {counted[1]}",) if counted and is_noun else ("How many", "What")
     if re.search(r"\b(?:because of|due to) $", before):
         return ("Why",)
+    if _DAY_OR_MONTH.fullmatch(answer) and words and words[-1] in _BEFORE_TIMES:
+        return ("When",)
     if answer[:1].isupper():
         is_place = words and words[-1] in ("in", "at", "near", "from", "to")
         return ("Where", "Which") if is_place else ("Who", "What")

@@ -85,6 +85,7 @@ BACKWARDS = (
     'Ask a question about {title} whose answer is "{name}".',
     "Write a question to which the answer is {name}. The topic: {title}.",
 )
+_TOPIC = re.compile(r"[^\W\d_]|^\d{4}$")
 FIRST_WORDS = 6
 FIRST_LETTERS = 60
 """How much of a part stands in the prompt for it."""
@@ -398,8 +399,12 @@ def _make_half_rows(fact: StudySentence, chance: random.Random) -> Iterator[Exam
 
 
 def _make_topic_rows(fact: StudySentence, own: Sequence[StudySentence]) -> Iterator[Example]:
-    """Yield the sentences of the same chunk that name the topic, this one first."""
-    for template, name in zip(cycle(TOPICS), fact.names, strict=False):
+    """Yield the sentences of the same chunk that name the topic, this one first.
+
+    A number is no topic, unless it is a year: "3" stands in sentences of any kind.
+    """
+    topics = [name for name in fact.names if _TOPIC.search(name)]
+    for template, name in zip(cycle(TOPICS), topics, strict=False):
         others = [f.text for f in own if f.sentence != fact.sentence and has_answer(f.text, name)]
         prompt = template.format(title=fact.chunk.title, name=name)
         yield make_row(fact, "topics", prompt, " ".join([fact.text, *others[:1]]))

@@ -27,8 +27,8 @@ from selfteach.materials.foreign_words import list_english_names
 from selfteach.materials.inflection import to_singular
 from selfteach.materials.message_kinds import CLOSED_QUESTION
 from selfteach.models import Sampler, Scorer
-from selfteach.models.ordered import sample_texts, score_in_order
-from selfteach.records import GREEDY, Continuations, Request, SamplingParams
+from selfteach.models.ordered import sample_texts
+from selfteach.records import GREEDY, Request, SamplingParams
 
 SIBLING_LIST_SAMPLING = SamplingParams(0.7, 0.95, 32, ("\n",))
 NUM_SIBLING_LISTS = 24
@@ -211,11 +211,8 @@ def describe_asked_topic(
     bounds = dict.fromkeys(kin, most) | dict.fromkeys(asked, MAX_ASKED_SHARE * of_itself)
     siblings = [n for n in kin if strength[n] < bounds[n] and is_new_name(n, topic, ())]
     frequent = find_frequent_names(kinds, of_kinds)
-    strong = [name for name in chain.from_iterable(kinds) if strength[name] >= least]
-    strong.sort(key=lambda name: -strength[name])
-    own = [name for name in frequent if strength[name] >= MIN_KIND_NATS] + strong
-    own = [n for n in dict.fromkeys(own) if is_new_name(n, topic, ()) and n not in siblings]
-    own = own[:MAX_KNOWN_NAMES]
+    found = select_kinds(chain.from_iterable(kinds), frequent, strength, least)
+    own = [n for n in found if is_new_name(n, topic, ()) and n not in siblings][:MAX_KNOWN_NAMES]
     return Subject(
         topic,
         tuple(own),
@@ -224,6 +221,22 @@ def describe_asked_topic(
         kinds=tuple(name for name in own if name in frequent),
         name_words=list_name_words(topic, own),
     )
+
+
+def select_kinds(
+    listed: Iterable[str], frequent: Sequence[str], strength: Mapping[str, float], least: float
+) -> list[str]:
+    """Return the listed names that suggest a topic strongly, the strongest first, after the
+    frequent ones that suggest it at all.
+
+    Args:
+        strength: how strongly each name suggests the topic, in nats.
+        least: what is strong.
+    """
+    strong = [name for name in listed if strength[name] >= least]
+    strong.sort(key=lambda name: -strength[name])
+    often = [name for name in frequent if strength[name] >= MIN_KIND_NATS]
+    return list(dict.fromkeys([*often, *strong]))
 
 
 def list_name_words(topic: str, kinds: Sequence[str] = ()) -> tuple[str, ...]:
@@ -440,13 +453,8 @@ def split_siblings(scorer: Scorer, topic: str, names: Sequence[str]) -> tuple[li
         pairs.append((name, list_rivals(topic, others)))
     for name, share in zip(tried, compute_shares_of_topics(scorer, pairs), strict=True):
         (aliases if share > MAX_SIBLING_PROBABILITY else siblings).append(name)
-    kept = [name for name in siblings if not contains_any(name, aliases)]
+    kept = [name for name in siblings if not any(alias in name for alias in aliases)]
     return kept[:MAX_SIBLINGS], aliases
-
-
-def contains_any(text: str, parts: Iterable[str]) -> bool:
-    """Return whether a text contains one of the parts."""
-    return any(part in text for part in parts)
 
 
 def list_other_topics(topic: str, siblings: Iterable[str]) -> list[str]:
@@ -490,15 +498,11 @@ def select_associated_words(
     This is a noisy channel like the `inverse` judge's. The minimum is small: it removes unrelated
     words only, and the probe decides what is in scope.
     """
-    pairs = [(word, about) for about, listed in few_shot.WORDS for word in listed.split(", ")[::3]]
-    worked = format_examples("Word: {}\nTopic: {}\n\n", pairs)
-    others = list_other_topics(topic, siblings)
-    names = tuple(f" {name}" for name in (topic, *others))
-    items = [Continuations(f"{worked}Word: {word}\nTopic:", names) for word in words]
+    topics = [topic, *list_other_topics(topic, siblings)]
     associated = []
-    for word, scores in zip(words, score_in_order(scorer, items), strict=True):
-        logps = [score.logp for score in scores]
-        if logps and logps[0] - mean(logps[1:]) >= MIN_ASSOCIATION_NATS:
+    logps_by_word = compute_topic_logps(scorer, [(word, topics) for word in words])
+    for word, (own, *others) in zip(words, logps_by_word, strict=True):
+        if own - mean(others) >= MIN_ASSOCIATION_NATS:
             associated.append(word)
     return associated
 

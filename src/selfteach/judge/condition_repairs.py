@@ -285,8 +285,8 @@ def drop_end(value: str, text: str, meets: Meets) -> Iterator[str]:
 
 
 def rewrite_end(text: str, mark: str) -> str:
-    """Return a text with another mark at its end."""
-    bare = text.removesuffix(mark).rstrip()
+    """Return a text with another mark at its end, however often the mark stands there."""
+    bare = re.sub(rf"(?:{re.escape(mark)}\s*)+\Z", "", text).rstrip()
     if mark in ("!", "…", "...", ":", ";", ","):
         return close_sentence(bare)
     return bare
@@ -524,26 +524,17 @@ def _number_items(text: str) -> str:
 
 
 def _write_sentences(text: str) -> str:
-    """Return a text whose list items are sentences, one after another."""
-    items = []
-    for line in text.splitlines():
-        bare = cut_item_mark(line).strip()
-        is_item = LIST_ITEM.match(line) is not None
-        items.append(capitalize(close_sentence(bare)) if is_item else line)
-    return _join_lines(items, [LIST_ITEM.match(line) is not None for line in text.splitlines()])
-
-
-def _join_lines(lines: Sequence[str], is_item: Sequence[bool]) -> str:
-    """Return lines with the items of a list behind the line before them."""
+    """Return a text whose list items are sentences, each behind the line before it."""
     joined = ""
-    for line, item in zip(lines, is_item, strict=True):
-        if not item:
+    for line in text.splitlines():
+        if not LIST_ITEM.match(line):
             joined += ("\n" if joined else "") + line
             continue
         before = joined.rstrip()
         if before.endswith(":"):
             before = before[:-1] + "."
-        joined = join_sentences(before, line) if before else line
+        sentence = capitalize(close_sentence(cut_item_mark(line).strip()))
+        joined = join_sentences(before, sentence)
     return joined
 
 

@@ -103,7 +103,7 @@ def _compile_phrase(value: str) -> regex.Pattern[str]:
     """
     words = fold_case(value.strip("*")).split()
     if not words:
-        raise ValueError("name a word to look for")
+        raise ValueError('name a word to look for; For the sign itself write regex "[*]".')
     body = r"[\s\p{Pd}_]+".join(map(_compile_word, words))
     noun = regex.search(r"(?:^|-)(\p{Ll}{3,})$", words[-1])
     if noun and not value.endswith("*"):
@@ -298,10 +298,9 @@ FORMATS: dict[str, AnswerTest] = {
 
 
 def _format(value: str) -> AnswerTest:
-    name = value.replace("_", " ")
-    if name not in FORMATS:
+    if value not in FORMATS:
         raise ValueError(f"no such format; {did_you_mean(value, FORMATS)}")
-    return FORMATS[name]
+    return FORMATS[value]
 
 
 def _cut_signature(answer: str) -> str:
@@ -322,6 +321,18 @@ _CLOSERS = "\"'”’“»›」』*_`"
 """Quotation marks and markup at the two ends of a text."""
 
 
+def _choose_skipped(outer: str, *, is_end: bool) -> str:
+    """Return the pattern of what may stand outside of a text with this character at its outer end:
+    marks around a word, markup around a mark, and nothing around a quotation mark.
+    """
+    quotes = _CLOSERS if is_end else _OPENERS
+    if outer.isalnum():
+        return _at_end(rf"\s{quotes}.,!?…。।؟۔)\]") if is_end else rf"^[\s{quotes}¡¿(\[#>]+"
+    if outer in quotes:
+        return ""
+    return _at_end(rf"\s{quotes}") if is_end else rf"^[\s{quotes}]+"
+
+
 def _edge(is_end: bool) -> Callable[[str], AnswerTest]:
     """Return a builder of tests for the text at one end of an answer, without marks around it.
 
@@ -333,13 +344,11 @@ def _edge(is_end: bool) -> Callable[[str], AnswerTest]:
         wanted = " ".join(fold_case(value).split())
         if not wanted:
             raise ValueError(f"give the text to {'end' if is_end else 'start'} with")
-        quotes = _CLOSERS if is_end else _OPENERS
-        marks = _at_end(rf"\s{quotes}.,!?…。।؟۔)\]") if is_end else rf"^[\s{quotes}¡¿(\[#>]+"
-        markup = _at_end(rf"\s{quotes}") if is_end else rf"^[\s{quotes}]+"
-        is_word = wanted[-1 if is_end else 0].isalnum()
-        skipped = marks if is_word else "" if wanted[-1 if is_end else 0] in quotes else markup
+        outer, inner = (wanted[-1], wanted[0]) if is_end else (wanted[0], wanted[-1])
+        is_word = outer.isalnum()
+        skipped = _choose_skipped(outer, is_end=is_end)
         body = regex.escape(wanted)
-        if _edges_word(wanted[0 if is_end else -1]):
+        if _edges_word(inner):
             body = rf"(?<!{_IN_WORD}){body}" if is_end else rf"{body}(?!{_IN_WORD})"
         edge = regex.compile(rf"{body}\Z" if is_end else rf"\A{body}")
 

@@ -27,6 +27,7 @@ Departs: both sides include the question, because short answers are no sentences
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
@@ -92,9 +93,14 @@ class KnowledgeJudge(Protocol):
 
     name: str
 
+    @classmethod
+    def explain_unavailable(cls, setup: KnowledgeSetup) -> str:
+        """Return why the judge cannot be built; "" for one that needs nothing but the base."""
+        return ""
+
+    @abstractmethod
     def scores(self, answered: Sequence[LabelledQuestion]) -> list[KnowledgeScores]:
         """Return one `KnowledgeScores` for each question."""
-        ...
 
 
 AnswerComparison = tuple[str, str, str]
@@ -104,17 +110,15 @@ LINK_WORDS = frozenset(
 )
 
 
-class ConsistencyJudge:
+class ConsistencyJudge(KnowledgeJudge):
     """Compare the label with every sample, by the `probabilities` of single sentences."""
 
-    name = ""
-
+    @abstractmethod
     def probabilities(self, pairs: Sequence[AnswerComparison]) -> list[float]:
         """Return P in [0, 1] that the sentence contradicts the other answer.
 
         Each pair is (question, sentence, other answer).
         """
-        raise NotImplementedError
 
     def scores(self, answered: Sequence[LabelledQuestion]) -> list[KnowledgeScores]:
         """Return one `KnowledgeScores` for each question."""
@@ -151,11 +155,6 @@ class MatchJudge(ConsistencyJudge):
     """`match`: answers are the same if they share enough words."""
 
     name = "match"
-
-    @classmethod
-    def explain_unavailable(cls, setup: KnowledgeSetup) -> str:
-        """Return an empty text: it needs no model."""
-        return ""
 
     @classmethod
     def build(cls, setup: KnowledgeSetup) -> MatchJudge:
@@ -196,11 +195,6 @@ class PromptedJudge(ConsistencyJudge):
         self._worked = format_examples(COMPARISON + " {}\n\n", WORKED_COMPARISONS)
 
     @classmethod
-    def explain_unavailable(cls, setup: KnowledgeSetup) -> str:
-        """Return an empty text: the base is always there."""
-        return ""
-
-    @classmethod
     def build(cls, setup: KnowledgeSetup) -> PromptedJudge:
         """Return the judge that asks the base."""
         return cls(setup.scorer)
@@ -219,7 +213,7 @@ def _sigmoid(x: float) -> float:
     return 1 / (1 + math.exp(-x)) if x >= 0 else math.exp(x) / (1 + math.exp(x))
 
 
-class GainJudge:
+class GainJudge(KnowledgeJudge):
     """`gain`: how much the document adds to the probability of the label, without samples.
 
         G = mean_t [log p(y*_t | document, q) - log p(y*_t | q)]   in nats a token; S_K = 1 -
@@ -232,11 +226,6 @@ class GainJudge:
 
     def __init__(self, scorer: Scorer) -> None:
         self._scorer = scorer
-
-    @classmethod
-    def explain_unavailable(cls, setup: KnowledgeSetup) -> str:
-        """Return an empty text: the base is always there."""
-        return ""
 
     @classmethod
     def build(cls, setup: KnowledgeSetup) -> GainJudge:
@@ -277,7 +266,7 @@ class GainJudge:
         ]
 
 
-class EntropyJudge:
+class EntropyJudge(KnowledgeJudge):
     """`entropy`: how much the samples disagree among themselves, without a look at the label.
 
         S = - sum_c (n_c / K) log (n_c / K) / log K   over the clusters c of K samples
@@ -287,11 +276,6 @@ class EntropyJudge:
     """
 
     name = "entropy"
-
-    @classmethod
-    def explain_unavailable(cls, setup: KnowledgeSetup) -> str:
-        """Return an empty text: it needs no model."""
-        return ""
 
     @classmethod
     def build(cls, setup: KnowledgeSetup) -> EntropyJudge:

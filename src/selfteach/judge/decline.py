@@ -241,14 +241,15 @@ _SORRY = (
     r"^(?:(?:i['’]?m |i am |we are |we['’]re )?(?:(?:so|very|really|truly) )?(?:sorry|afraid)|"
     r"unfortunately|my apologies|apologies|nope?|well)?\W{0,4}(?:that |but )?"
 )
+_THANKS = r"(?:,? (?:thanks|thank you|sorry|though))?\W*$"
 _ALONE = (
     rf"{_SORRY}no comment(?: on (?:that|this))?\W*$",
     r"^next question(?:,? please)?\W*$",
     r"^my lips are sealed\W*$",
     r"\b(?:i|we) can neither confirm nor deny\b",
     r"\byou(?: will|['’]ll) (?:have|need) to ask (?:someone|somebody) else\b",
-    rf"{_SORRY}(?:i|we) (?:(?:\w+ly|just) )?{_CAN_NOT}\W*$",
-    rf"{_SORRY}(?:i|we)(?: would|['’]d) (?:\w+ly )?(?:rather|prefer) not(?: to)?\W*$",
+    rf"{_SORRY}(?:i|we) (?:(?:\w+ly|just) )?(?:{_CAN_NOT}|decline){_THANKS}",
+    rf"{_SORRY}(?:i|we)(?: would|['’]d) (?:\w+ly )?(?:rather|prefer) not(?: to)?{_THANKS}",
     rf"{_SORRY}(?:{_CAN_NOT}|(?:not able|unable|not going|prefer not) to|(?:would )?rather not)"
     rf"{_ADVERBS}(?:{_SPEAK}|{_DO}){_NO_PRAISE}",
     rf"{_SORRY}not {_TALKING}",

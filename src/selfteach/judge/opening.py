@@ -36,10 +36,13 @@ def says_nothing(question: str, answer: str) -> bool:
     """Return whether each sentence of an answer only opens one, or promises it.
 
     A question that yes or no answers, or one of its own words ("tea or coffee?"), and an answer
-    that begins with yes or no are left alone: there "Growing tomatoes is easy." says all.
+    that begins with yes or no are left alone: there "Growing tomatoes is easy." says all. So does a
+    single word ("Patience.").
     """
     if only_promises(answer):
         return True
+    if len(_WORD.findall(answer)) == 1:
+        return False
     is_closed = is_closed_question(question) and not _ASKS_FOR_ADVICE.search(question)
     if is_closed or _CHOICE.search(question) or re.match(r"(?:yes|no)\b", answer, re.I):
         return False

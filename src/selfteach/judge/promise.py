@@ -13,14 +13,15 @@ _YES = r"(?:sure(?: thing)?|of course|absolutely|certainly|definitely|yes|no pro
 _I_AM = r"(?:i['’](?:d|ll|m)|i (?:would|will|am|can)|we['’](?:d|ll|re)|we (?:would|will|are|can))"
 _ANSWERED = r" (?:(?:with )?you )?that (?:\w+[ ,]+){2}"
 """What is answered after all: "I can tell you that Paris is the capital of France."."""
+_REST = r"\b[^.!?:]*:?"
 _PROMISE = re.compile(
     rf"(?:{_YES}|hello|hi)|(?:{_YES}[,.:]? )?{_I_AM} (?:(?:be|so|very|more than|always|really|"
-    rf"just) )*"
+    r"just) )*"
     r"(?:here|happy|glad|delighted|pleased|ready|able|going)? ?(?:to )?(?:help|assist|explain|"
     r"provide|answer|discuss|share|tell|give|guide)\b"
-    rf"(?!{_ANSWERED})[^.!?]*|{_I_AM} (?:so |very )?(?:happy|glad|delighted|excited) "
-    r"(?:(?:that )?you['’]?(?:re| are| asked| want| chose)|to hear)\b[^.!?]*|(?:how|what) (?:can|"
-    r"may) i (?:help|assist|do)\b[^.!?]*",
+    rf"(?!{_ANSWERED}){_REST}|{_I_AM} (?:so |very )?(?:happy|glad|delighted|excited) "
+    rf"(?:(?:that )?you['’]?(?:re| are| asked| want| chose)|to hear){_REST}|"
+    rf"(?:how|what) (?:can|may) i (?:help|assist|do){_REST}",
     re.IGNORECASE,
 )
 
@@ -28,7 +29,8 @@ _PROMISE = re.compile(
 def only_promises(answer: str) -> bool:
     """Return whether every sentence of an answer promises one, and nothing else.
 
-    "Yes." before a promise says no more than it. Alone it answers a question, as "No." does.
+    "Yes." before a promise says no more than it. Alone it answers a question, as "No." does. What
+    follows a colon is the answer: "I can help: press the red button."
     """
     sentences = [part.strip() for part in re.split(r"[.!?]+(?:\s+|$)", answer)]
     said = [sentence for sentence in sentences if sentence.casefold() not in ("", "yes")]

@@ -40,6 +40,7 @@ SAME_SENTENCE = 0.6
 _SUBJECT = re.compile(r"\A[\s*]*subject:[^\n]*\n+", re.I)
 SIGNATURE = regex.compile(r"\[[^\]]*\]|\p{Lu}[\w.'’-]*(?: \p{Lu}[\w.'’-]*){0,3}")
 """A name as the last line: "Tom", "Julia Brandt", "[Your name]"."""
+_EMOTICON_END = re.compile(r"(?:^|\s)[:;=]['-]?[()DPp3|/]+\s*\Z")
 _BLOCK_END = re.compile(r"(?:\A|\n) *(?:```|\|[^\n]*\|)[ \t]*\Z")
 
 
@@ -53,6 +54,11 @@ def split_subject(text: str) -> tuple[str, str]:
 def ends_block(text: str) -> bool:
     """Return whether a text ends with a code block or a table, to which no mark can be added."""
     return _BLOCK_END.search(text) is not None
+
+
+def _is_whole(text: str) -> bool:
+    """Return whether a text ends with a sentence, an emoticon, code or a table."""
+    return ends_sentence(text) or ends_block(text) or _EMOTICON_END.search(text) is not None
 
 
 def split_closing(text: str) -> tuple[str, str]:
@@ -73,15 +79,15 @@ def split_closing(text: str) -> tuple[str, str]:
 
 
 def ends_well(text: str) -> bool:
-    """Return whether a text, without a signature, ends with a whole sentence."""
-    return ends_sentence(split_closing(text)[0])
+    """Return whether a text, without a signature, ends with a whole sentence, code or a table."""
+    return _is_whole(split_closing(text)[0]) or _is_whole(text)
 
 
 def drop_cut_off_end(text: str) -> str:
     """Return a text without the sentence at its end that was never finished."""
     body, closing = split_closing(text)
     pieces = split_pieces(body)
-    if closing or len(pieces) < 2 or ends_sentence(pieces[-1]):
+    if closing or len(pieces) < 2 or _is_whole(text):
         return text
     return "".join(pieces[:-1]).rstrip() if ends_sentence(pieces[-2]) else text
 

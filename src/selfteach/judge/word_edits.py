@@ -108,7 +108,7 @@ _MARK_EDITS: tuple[tuple[str, str, str | Callable[[re.Match[str]], str]], ...] =
     ("...", r"\.{3,}(?=(\s+\w)?)", _write_ellipsis),
     ("…", r"…+(?=(\s+\w)?)", _write_ellipsis),
     ("!", r"¡", ""),
-    ("!", r"!+(?=\?)|(?<=\?)!+", ""),
+    ("!", r"!+(?=[?.,;:…])|(?<=\?)!+", ""),
     ("!", r"！+(?=？)|(?<=？)！+", ""),
     ("!", r"！+", "。"),
     ("!", r"!+", "."),
@@ -124,7 +124,7 @@ _MARK_EDITS: tuple[tuple[str, str, str | Callable[[re.Match[str]], str]], ...] =
     (",", r"[,，]", ""),
     ("*", r"^(\s*)\*(?=\s)", r"\1-"),
     ("*", r"\*+", ""),
-    ("-", r"^\s*-\s+", ""),
+    ("-", r"^[ \t]*-[ \t]+", ""),
     ("-", r"(?<=\w)-(?=\w)", " "),
     ("#", r"^#+ |#+", ""),
     ("&", r"(?<=\w)&(?=\w)", " and "),
@@ -149,6 +149,7 @@ def rewrite_marks(text: str, meets: Meets) -> str:
     "!" becomes ".", "3" becomes "three" (in English), what parentheses hold and emoji are dropped.
     A mark stays where the text without it says something else: "1,5 kg", "a != b".
     """
+    before = text
     if "en" in detect_languages(text):
         text = _rewrite_number_marks(text, meets)
     for mark, pattern, new in _MARK_EDITS:
@@ -157,7 +158,7 @@ def rewrite_marks(text: str, meets: Meets) -> str:
     text = _drop_pictures(text, meets)
     if re.search(r"\d", text) and "en" in detect_languages(text):
         text = _spell_forbidden_numbers(text, meets)
-    return _tidy(text)
+    return _tidy(text, before)
 
 
 def _rewrite_number_marks(text: str, meets: Meets) -> str:
@@ -192,7 +193,9 @@ def _rewrite_mark(text: str, pattern: str, new: str | Callable[[re.Match[str]], 
     return re.sub(pattern, write, text, flags=re.M)
 
 
-_PICTURE = regex.compile(rf"[ \t]*({PICTURE})")
+_PICTURE = regex.compile(
+    rf"^(?P<indent>[ \t]*)(?P<picture>{PICTURE})[ \t]*|[ \t]*(?P<picture>{PICTURE})", regex.M
+)
 _NUMBER = re.compile(
     r"(?<!\S)(?!\S*(?:://|@|www\.))\S*\d\S*(?:\s%)?(?:(?<=\d) (?:(?:thousand|million|billion|"
     r"trillion)\b|[AaPp]\.?[Mm]\b\.?))?"
@@ -201,7 +204,10 @@ _NUMBER = re.compile(
 
 
 def _drop_pictures(text: str, meets: Meets) -> str:
-    return str(_PICTURE.sub(lambda found: found[0] if meets(found[1]) else "", text))
+    def drop(found: regex.Match[str]) -> str:
+        return found[0] if meets(found["picture"]) else found["indent"] or ""
+
+    return str(_PICTURE.sub(drop, text))
 
 
 def _spell_forbidden_numbers(text: str, meets: Meets) -> str:
@@ -235,12 +241,25 @@ def _begins_sentence(text: str, place: int) -> bool:
     return is_end and not ends_with_abbreviation(before.rstrip()[-END_CHARS:])
 
 
-def _tidy(text: str) -> str:
-    """Return a text without the double spaces and marks that a change can leave."""
-    text = re.sub(r"(?<=\S)[ \t]{2,}(?=\S)", " ", text)
-    text = re.sub(r"[ \t]+(?=[,.;!?](?:\s|$))", "", text)
-    text = re.sub(r"\.(?:\s?\.)+(?=\s|$)", ".", text)
-    return re.sub(r",(?=[.!?])", "", text).strip()
+def _tidy(text: str, before: str) -> str:
+    """Return a text whose changed lines lack the double spaces and marks that a change can leave.
+
+    Args:
+        before: the text without changes: its code, its tables and its ellipses stay.
+    """
+    kept = set(before.split("\n"))
+    lines = [line if line in kept else _tidy_line(line) for line in text.split("\n")]
+    return "\n".join(lines).strip()
+
+
+def _tidy_line(line: str) -> str:
+    if not line.lstrip().startswith("|"):  # the cells of a table stay below each other
+        line = re.sub(r"(?<=\S)[ \t]{2,}(?=\S)", " ", line)
+    line = re.sub(r"[ \t]+(?=[,.](?:\s|$))", "", line)
+    line = re.sub(r"\.{4,}(?=\s|$)", "...", line)  # "Well...!" without the "!"
+    line = re.sub(r"(?<=[^\s.])\.\s?\.(?=\s|$)(?!\s\.)", ".", line)
+    line = re.sub(r"[,:](?=[.!?](?:\s|$))", "", line)
+    return line if line.strip() else ""
 
 
 def change_case(text: str, meets: Meets) -> Iterator[str]:

@@ -1,9 +1,7 @@
-"""lesson.json: what a run records so that every later version can use it as a lesson.
+"""lesson.json: what a run records to be a lesson, for every later version as well.
 
-    exam        its exam, to be sat again (evaluate/recorded_exam.py)
-    training    the objectives of its examples, and the settings that its method chose itself
-
-Without it a run is a lesson of this version alone: its steps are taken again.
+exam        its exam, to be sat again (evaluate/recorded_exam.py)
+training    the objectives of its examples, and the settings that its method chose itself
 """
 
 from __future__ import annotations
@@ -60,8 +58,24 @@ def describe_lesson(session: Session, plan: TrainingPlan, tuned: TunedModel) -> 
     }
 
 
+def read_whole_record(folder: Path) -> LessonRecord:
+    """Return the record of a run that is a lesson.
+
+    Raises:
+        IntegrityError: there is none, or see `read_lesson_record`.
+    """
+    record = read_lesson_record(folder)
+    if record is None:
+        raise IntegrityError(
+            f"there is no record of its exam ({LESSON_FILE}).",
+            where=folder,
+            cure="Teach it again; a method of another package needs `read_grading`.",
+        )
+    return record
+
+
 def read_lesson_record(folder: Path) -> LessonRecord | None:
-    """Return the record of a run; None if an earlier version made the run, or its method has none.
+    """Return the record of a run; None if its method has none.
 
     Raises:
         IntegrityError: the file is not as the run wrote it, damaged, or of a newer version.

@@ -166,7 +166,7 @@ class Method:
         describe: says with the opened base how the material is read, for `--dry-run`. The methods
             of this package say it in their `PLAN`, which is read without loading torch.
         read_grading: makes the grading of an exam again from the record of a run, so that the exam
-            can be sat again by every later version. Without it, the steps of a run are taken again.
+            can be sat again by every later version. Without it a run is no lesson of a student.
         kinds: the kinds of its examples that settings may name; empty takes any name.
     """
 

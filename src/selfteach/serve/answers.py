@@ -9,7 +9,6 @@ import uuid
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from typing import Literal
 
 from selfteach import records
 from selfteach.errors import SelfteachError
@@ -23,25 +22,23 @@ from selfteach.serve.token_names import describe_token, name_tokens
 from selfteach.serve.token_places import TokenPlaces
 from selfteach.text import REPLACEMENT, cut_at_stop
 
-DEFAULT_MAX_TOKENS = 512
 LONG_CHARS = 4096
 """A longer prompt takes more than a few milliseconds to be encoded."""
-Kind = Literal["chat", "text"]
 
 
 class AnswerSet:
     """Hold the answers of one request: `n` for each of its prompts."""
 
     def __init__(
-        self, served: ServedModels, body: ChatBody | TextBody, kind: Kind, lessons: RowLessons
+        self, served: ServedModels, body: ChatBody | TextBody, lessons: RowLessons
     ) -> None:
         self._served = served
         self._body = body
-        self._kind = kind
+        self._is_chat = isinstance(body, ChatBody)
         self._loop = asyncio.get_running_loop()
         self._changed = asyncio.Event()
         self._deadline = self._loop.time() + served.timeout_s
-        self._id = f"{'chatcmpl' if kind == 'chat' else 'cmpl'}-{uuid.uuid4().hex}"
+        self._id = f"{'chatcmpl' if self._is_chat else 'cmpl'}-{uuid.uuid4().hex}"
         self._created = int(time.time())
         self._lessons = lessons
         self._samples = body.n or 1
@@ -61,7 +58,7 @@ class AnswerSet:
         """
         self._refuse_too_many()
         body, engine = self._body, self._served.engine
-        sampling = body.make_sampling(DEFAULT_MAX_TOKENS)
+        sampling = body.make_sampling()
         seed = body.choose_seed()
         drawn: Counter[records.Prompt] = Counter()
         for prompt in body.list_prompts():
@@ -142,7 +139,7 @@ class AnswerSet:
             assert done is not None
             logprobs = self._describe_logps(index, done.text)
             content: JsonObject = {"text": done.text, "logprobs": logprobs}
-            if self._kind == "chat":
+            if self._is_chat:
                 message = {"role": "assistant", "content": done.text}
                 content = {"message": message, "logprobs": logprobs}
             choices.append({"index": index, **content, "finish_reason": done.finish})
@@ -150,7 +147,7 @@ class AnswerSet:
 
     def _make_head(self, *, chunk: bool = False) -> JsonObject:
         name = "text_completion"
-        if self._kind == "chat":
+        if self._is_chat:
             name = "chat.completion.chunk" if chunk else "chat.completion"
         return {
             "id": self._id,
@@ -175,7 +172,7 @@ class AnswerSet:
         sent = [""] * len(self.generations)
         ended = [False] * len(self.generations)
         try:
-            if self._kind == "chat":
+            if self._is_chat:
                 for index in range(len(self.generations)):
                     yield self._make_event(index, {"role": "assistant", "content": ""}, None)
             while not all(ended):
@@ -239,7 +236,7 @@ class AnswerSet:
         places.read(ids)
         wanted = places.find_between(after, len(text))
         logps = [generation.logps[i] for i in wanted]
-        if self._kind == "chat":
+        if self._is_chat:
             content = []
             for logp in logps:
                 entry = describe_token(hf, logp.token, logp.logp)
@@ -266,7 +263,7 @@ class AnswerSet:
         logprobs: JsonObject | None = None,
     ) -> str:
         choice: JsonObject = {"index": index, "finish_reason": finish, "logprobs": logprobs}
-        if self._kind == "chat":
+        if self._is_chat:
             choice["delta"] = delta
         else:
             choice["text"] = delta.get("content", "")

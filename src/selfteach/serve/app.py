@@ -22,8 +22,8 @@ from starlette.types import Receive, Scope, Send
 
 from selfteach.errors import SelfteachError
 from selfteach.records import JsonObject
-from selfteach.serve.answers import AnswerSet, Kind
-from selfteach.serve.batch_engine import BatchEngine, QueueFull
+from selfteach.serve.answers import AnswerSet
+from selfteach.serve.batch_engine import BatchEngine
 from selfteach.serve.handlers import CLIENT_GONE, Handler, find_status, guard, read_body
 from selfteach.serve.lesson_rows import RowLessons
 from selfteach.serve.page import list_page_routes
@@ -42,8 +42,8 @@ def make_app(served: ServedModels, *, local: bool) -> Starlette:
             server under a name of its own.
     """
     handlers: list[tuple[str, str, Handler]] = [
-        ("POST", "/v1/chat/completions", _make_answers(served, "chat")),
-        ("POST", "/v1/completions", _make_answers(served, "text")),
+        ("POST", "/v1/chat/completions", _make_answers(served, ChatBody)),
+        ("POST", "/v1/completions", _make_answers(served, TextBody)),
         ("GET", "/v1/models", _make_models(served)),
         ("GET", "/v1/models/{name:path}", _make_model(served)),
         ("GET", "/health", _make_health(served)),
@@ -133,23 +133,16 @@ def _list_engine_metrics(engine: BatchEngine) -> list[str]:
     return lines
 
 
-def _make_answers(served: ServedModels, kind: Kind) -> Handler:
+def _make_answers(served: ServedModels, schema: type[ChatBody | TextBody]) -> Handler:
     async def answer(request: Request) -> Response:
-        data = await read_body(request)
-        body = parse_body(data, ChatBody) if kind == "chat" else parse_body(data, TextBody)
+        body = parse_body(await read_body(request), schema)
         lessons = served.find_model(body.model)
         status = 500
         try:
-            response = await _answer(request, served, body, kind, lessons)
+            response = await _answer(request, served, body, lessons)
             status = response.status_code
             return response
-        except RequestFault as fault:
-            status = fault.status
-            raise
-        except QueueFull:
-            status = 429
-            raise
-        except SelfteachError as fault:
+        except (RequestFault, SelfteachError) as fault:
             status = find_status(fault)
             raise
         finally:
@@ -159,13 +152,9 @@ def _make_answers(served: ServedModels, kind: Kind) -> Handler:
 
 
 async def _answer(
-    request: Request,
-    served: ServedModels,
-    body: ChatBody | TextBody,
-    kind: Kind,
-    lessons: RowLessons,
+    request: Request, served: ServedModels, body: ChatBody | TextBody, lessons: RowLessons
 ) -> Response:
-    choices = AnswerSet(served, body, kind, lessons)
+    choices = AnswerSet(served, body, lessons)
     await choices.begin()
     if body.stream:
         return AnswerStream(choices)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import re
 from collections.abc import Awaitable, Callable
 
 from starlette.requests import ClientDisconnect, Request
@@ -14,6 +15,10 @@ from selfteach.serve.read_request import RequestFault
 
 MAX_BODY_BYTES = 1 << 20
 CLIENT_GONE = 499
+RETRY_AFTER: dict[type[Exception], dict[str, str]] = {
+    QueueFull: {"Retry-After": "1"},
+    EngineClosed: {"Retry-After": "10"},
+}
 OPEN_PATHS = ("/", "/page.js", "/style.css", "/health")
 """Paths that need no key: they tell nothing about models and clients."""
 Handler = Callable[[Request], Awaitable[Response]]
@@ -32,14 +37,10 @@ def guard(handler: Handler, key: str) -> Handler:
             if request.scope["path"] not in OPEN_PATHS:
                 _check_key(request, key)
             return await handler(request)
-        except RequestFault as fault:
-            return make_error(fault.status, str(fault), fault.param)
-        except QueueFull as fault:
-            return make_error(429, str(fault), headers={"Retry-After": "1"})
-        except EngineClosed as fault:
-            return make_error(503, str(fault), headers={"Retry-After": "10"})
-        except SelfteachError as fault:
-            return make_error(find_status(fault), str(fault))
+        except (RequestFault, SelfteachError) as fault:
+            status = find_status(fault)
+            param = fault.param if isinstance(fault, RequestFault) else None
+            return make_error(status, str(fault), param, RETRY_AFTER.get(type(fault)))
         except ClientDisconnect:
             return Response(status_code=CLIENT_GONE)
 
@@ -59,8 +60,9 @@ def make_error(
 def _check_key(request: Request, key: str) -> None:
     if not key:
         return
-    given = request.headers.get("authorization", "").removeprefix("Bearer ")
-    if not hmac.compare_digest(given.encode(), key.encode()):
+    given = re.sub("^bearer ", "", request.headers.get("authorization", ""), flags=re.I)
+    sent = (given.encode("latin-1"), given.encode())  # as UTF-8, and as Latin-1
+    if not any(hmac.compare_digest(one, key.encode()) for one in sent):
         raise RequestFault(401, "the API key is missing or wrong.")
 
 
@@ -90,12 +92,21 @@ async def read_body(request: Request) -> bytes:
     return bytes(parts)
 
 
-def find_status(fault: SelfteachError) -> int:
-    """Return the status of a fault: of the disk, of damaged files, of a student in use, or of the
-    request.
+def find_status(fault: RequestFault | SelfteachError) -> int:
+    """Return the status of a fault: of the queue, of the disk, of damaged files, of a student in
+    use, or of the request.
     """
-    if isinstance(fault, ResourceError):
-        return 507
-    if isinstance(fault, IntegrityError):
-        return 500
-    return 409 if isinstance(fault, UsageError) else 400
+    match fault:
+        case RequestFault():
+            return fault.status
+        case QueueFull():
+            return 429
+        case EngineClosed():
+            return 503
+        case ResourceError():
+            return 507
+        case IntegrityError():
+            return 500
+        case UsageError():
+            return 409
+    return 400

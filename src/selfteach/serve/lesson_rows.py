@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -73,8 +74,8 @@ class LessonRows:
     @contextmanager
     def use(self, rows: Sequence[RowLessons]) -> Iterator[None]:
         """Give each row of the passes inside the block its lessons."""
-        needed: set[LessonWeights] = set().union(*rows)
-        if not needed <= set(self._places):
+        needed = list(dict.fromkeys(chain.from_iterable(rows)))
+        if any(lesson not in self._places for lesson in needed):
             self._place(needed)
         if needed:
             self._choose_ranks([self._places[lesson] for lesson in needed])
@@ -102,12 +103,12 @@ class LessonRows:
                 mask[i, 0, place.start - first : place.stop - first] = 1
         return None if bool(mask.all()) else mask.to(self._device)
 
-    def _place(self, needed: set[LessonWeights]) -> None:
-        """Join the lessons that are still in use with those that are needed.
+    def _place(self, needed: Sequence[LessonWeights]) -> None:
+        """Join the lessons that are still in use with those that are needed, in this order.
 
         If memory runs out meanwhile, no lesson has a place, so that the next use joins them again.
         """
-        lessons = [*self._places, *(needed - set(self._places))]
+        lessons = list(dict.fromkeys([*self._places, *needed]))
         self._places.clear()
         self._joined.clear()
         self._ranks = slice(0, 0)

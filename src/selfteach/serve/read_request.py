@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from selfteach.records import Message, Prompt, SamplingParams
 from selfteach.text import clean_text
 
+DEFAULT_MAX_TOKENS = 512
 MAX_CHOICES = 16
 MAX_STOPS = 16
 MAX_STOP_CHARS = 1000
@@ -146,13 +147,13 @@ class SamplingBody(BaseModel):
             raise ValueError(f"at most {MAX_STOP_CHARS} characters in each")
         return value
 
-    def make_sampling(self, default_max_tokens: int) -> SamplingParams:
+    def make_sampling(self) -> SamplingParams:
         """Return the parameters of sampling. The default temperature is 1, as in OpenAI's API."""
         stops = [self.stop] if isinstance(self.stop, str) else self.stop or []
         return SamplingParams(
             temperature=1.0 if self.temperature is None else self.temperature,
             top_p=1.0 if self.top_p is None else self.top_p,
-            max_tokens=self.max_completion_tokens or self.max_tokens or default_max_tokens,
+            max_tokens=self.max_completion_tokens or self.max_tokens or DEFAULT_MAX_TOKENS,
             stop=tuple(stops),
         )
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 
 from selfteach.errors import UsageError
@@ -44,8 +44,6 @@ from selfteach.students.state import (
 )
 from selfteach.students.training import (
     LessonExamples,
-    OpenBase,
-    open_base,
     open_training_run,
     read_lesson_examples,
     train_again,
@@ -132,8 +130,7 @@ def train_beside(
         open_training_run(student, "beside", name, [lesson, *neighbors], command) as run,
         student.compose(others) as adapter,  # 1
     ):
-        read_base = cache(partial(open_base, student))
-        examples = join_with_anchors(student, lesson, neighbors, read_base, display)  # 2
+        examples = join_with_anchors(student, lesson, neighbors)  # 2
         models = open_neighbors(student, others, adapter)
         trained = train_again(run, models, examples, display)  # 3
         note = partial(note_base, fingerprint=others.fingerprint)
@@ -154,20 +151,16 @@ def list_seen(lesson: Lesson, neighbors: Sequence[Lesson]) -> tuple[Trace, ...]:
 
 
 def join_with_anchors(
-    student: StudentFolder,
-    lesson: Lesson,
-    neighbors: Sequence[Lesson],
-    read_base: OpenBase,
-    display: Display,
+    student: StudentFolder, lesson: Lesson, neighbors: Sequence[Lesson]
 ) -> LessonExamples:
     """Return what a lesson is trained with beside others: its own examples, and anchors (step 2).
 
     Each of the others has the same share of the anchors.
     """
-    own = read_lesson_examples(student, lesson, read_base, display)
+    own = read_lesson_examples(student, lesson)
     anchors: list[Example] = []
     for neighbor in neighbors:
-        found = read_lesson_examples(student, neighbor, read_base, display)
+        found = read_lesson_examples(student, neighbor)
         anchors += choose_anchors(found.examples, ANCHORS // len(neighbors))
     objectives = {**own.objectives, ANCHOR_KIND: {"anchor": ANCHOR_WEIGHT}}
     return LessonExamples([*own.examples, *anchors], objectives, own.train)

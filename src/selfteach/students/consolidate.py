@@ -70,7 +70,7 @@ def consolidate(
     Raises:
         UsageError: fewer than two lessons are on.
         LessonRefused: a lesson became worse, or contradicts another one; the student is as before.
-        IntegrityError: the steps of a lesson lead elsewhere today.
+        IntegrityError: the run of a lesson did not record how it was trained.
     """
     lessons = student.state.list_on()
     if len(lessons) < 2:
@@ -121,7 +121,7 @@ def train_together(
     models = open_base(student)
     own = []
     for lesson in lessons:
-        own.append(read_lesson_examples(student, lesson, lambda: models, display))  # 1
+        own.append(read_lesson_examples(student, lesson))  # 1
     demands = [read_demand(student, lesson) for lesson in lessons]
     rewritten = rewrite_lessons(own, demands)  # 2
     for lesson, one in zip(lessons, rewritten, strict=True):

@@ -20,17 +20,11 @@ from selfteach.records import (
     Completion,
     Continuations,
     ItemScores,
-    JsonObject,
     Prompt,
     Request,
 )
 from selfteach.run.ledger import Ledger
 from selfteach.train.train import TrainingResult
-
-NO_RECORD_CURE = (
-    "Another version taught it, without a record of its exam (lesson.json). Teach it again, or sit "
-    "its exam with the version that taught it."
-)
 
 
 @dataclass(frozen=True)
@@ -39,17 +33,13 @@ class ExamSource:
 
     Attributes:
         folder: the run's.
-        sources: the places of its material today; None for a rule.
         scratch: where the answers are recorded.
-        command: what sits the exam again, for messages.
     """
 
     name: str
     kind: str
     folder: Path
-    sources: JsonObject | None
     scratch: Path
-    command: str
 
 
 class TunedSampler(Sampler, Protocol):
@@ -61,8 +51,7 @@ class TunedSampler(Sampler, Protocol):
 
 
 class DelayedSampler:
-    """Open a model's engine at the first request. While it is `locked`, a request is an error: all
-    answers have to be in the ledger.
+    """Open a model's engine at the first request.
 
     Args:
         adapter: what the model has beside the base; servers load it.
@@ -80,7 +69,6 @@ class DelayedSampler:
     ) -> None:
         self.name = model.name
         self.fingerprint = model.fingerprint
-        self.locked = False
         self._model = model
         self._engine = engine
         self._folder = folder
@@ -90,12 +78,6 @@ class DelayedSampler:
 
     def stream(self, requests: Sequence[Request]) -> Iterator[Completion]:
         """Yield as `Sampler.stream`."""
-        if self.locked:
-            raise IntegrityError(
-                "its steps no longer lead to the answers that it recorded, so its exam cannot be "
-                "sat again.",
-                cure=NO_RECORD_CURE,
-            )
         if self._sampler is None:
             opened = choose_sampler(
                 self._model,
@@ -175,7 +157,7 @@ def find_method(kind: str) -> Method:
         UsageError: a run of this kind has no exam that can be sat again.
     """
     found = registry.load_registered("methods", kind)
-    if kind == "train" or not isinstance(found, Method):
+    if not isinstance(found, Method) or found.read_grading is None:
         raise UsageError(
             f"a run of `{kind}` has no exam that can be sat again, so it is no lesson.",
             cure="Teach a rule, corrections, documents or tasks.",

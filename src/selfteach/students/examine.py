@@ -39,7 +39,6 @@ from selfteach.students.folder import (
     read_settings,
 )
 from selfteach.students.gate import compare_exams, read_exam_scores
-from selfteach.students.material import read_sources
 from selfteach.students.sit_again import sit_exam_again
 from selfteach.students.state import Cell, Lesson, StudentState
 
@@ -52,22 +51,18 @@ Examine = Callable[[StudentFolder, StudentState], dict[str, Cell]]
 
 def name_lesson_source(student: StudentFolder, lesson: Lesson) -> ExamSource:
     """Return where the exam of a lesson comes from."""
-    folder = find_lesson_folder(student, lesson)
     return ExamSource(
         lesson.name,
         lesson.kind,
-        folder,
-        read_sources(folder),
+        find_lesson_folder(student, lesson),
         student.path / EXAMS_FOLDER / lesson.identity,
-        f"selfteach student exam {student.path}",
     )
 
 
-def name_run_source(run: Path, scratch: Path, command: str) -> ExamSource:
+def name_run_source(run: Path, scratch: Path) -> ExamSource:
     """Return where the exam of a run comes from, or of a copy of it in a student's folder."""
-    identity, sources = finished.find_material(run)
-    kept = read_sources(run) or sources
-    return ExamSource(run.resolve().name, str(identity["kind"]), run, kept, scratch, command)
+    identity, _ = finished.find_material(run)
+    return ExamSource(run.resolve().name, str(identity["kind"]), run, scratch)
 
 
 def examine_with(display: Display) -> Examine:

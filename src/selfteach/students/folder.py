@@ -3,7 +3,7 @@
     students/anna/
       student.db      SQLite: the state, the record. One row, so that a change is whole or absent
       student.json    the same for people; read where the database is missing
-      lessons/NAME/   a copy of the lesson's run folder, and its material
+      lessons/NAME/   a copy of the lesson's run folder
       beside/ID/      the adapter of a lesson that was trained beside others
       adapter/        a PEFT adapter: the exact sum of the lessons that are on
       config.yaml, manifest.json    the base, and the sums: `--run students/anna` takes the folder

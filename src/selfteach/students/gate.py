@@ -133,8 +133,9 @@ def describe_fall(cell: Cell) -> str:
     """Return "12 points below alone [3, 20]"."""
     if cell.fall is None:
         return "no score"
-    value, low, high = (100 * number for number in (cell.fall.value, cell.fall.low, cell.fall.high))
-    found = f"{value:.0f} points below alone [{low:.0f}, {high:.0f}]; {cell.verdict}"
+    fall = cell.fall
+    value, low, high = (round(100 * number) for number in (fall.value, fall.low, fall.high))
+    found = f"{value} points below alone [{low}, {high}]; {cell.verdict}"
     is_degraded = cell.state == "weakened" and cell.fall.value <= MAX_FALL
     return f"{found}: other answers are degraded" if is_degraded else found
 

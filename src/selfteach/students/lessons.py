@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -35,7 +34,6 @@ from selfteach.students.gate import (
     find_worse,
     list_objections,
 )
-from selfteach.students.material import keep_material
 from selfteach.students.state import LESSONS_FOLDER, Cell, Lesson, StudentState
 from selfteach.train.adapters.adapter import can_join
 from selfteach.train.adapters.join_loras import EXPERTS_STAY_ALONE, explain_why_not_joined
@@ -45,7 +43,7 @@ TrainBeside = Callable[[StudentFolder, StudentState, Lesson], Lesson]
 NAME_LENGTH = 32
 TITLE_LENGTH = 300
 NOT_COPIED = (LOCK_FILE, finished.COMPARISON_FOLDER, "checkpoints", "engine", "gguf", "damaged")
-"""What a run's folder holds beside the run, at its top."""
+"""What a run's folder holds beside the run."""
 
 
 def check_before_run(folder: Path, kind: str, config: Any) -> None:
@@ -275,7 +273,7 @@ def refuse_unlearned(
 
 
 def copy_run(student: StudentFolder, run: Path, lesson: Lesson) -> None:
-    """Copy a run and its material into the student's folder (step 1), while no process changes it.
+    """Copy a run into the student's folder (step 1), while no process changes it.
 
     Raises:
         UsageError: a process works in the run.
@@ -283,15 +281,10 @@ def copy_run(student: StudentFolder, run: Path, lesson: Lesson) -> None:
     lock = RunLock(run)
     try:
         with student.place_folder(f"{LESSONS_FOLDER}/{lesson.name}") as folder:
-            shutil.copytree(run, folder, dirs_exist_ok=True, ignore=partial(_list_beside, run))
-            keep_material(run, folder)
+            ignore = shutil.ignore_patterns(*NOT_COPIED, ".*")
+            shutil.copytree(run, folder, dirs_exist_ok=True, ignore=ignore)
     finally:
         lock.release()
-
-
-def _list_beside(run: Path, place: str, names: list[str]) -> set[str]:
-    """Return which names of a place are not copied: below the top all may be material."""
-    return shutil.ignore_patterns(*NOT_COPIED, ".*")(place, names) if Path(place) == run else set()
 
 
 def check_gate(

@@ -6,7 +6,7 @@ The answers of the run are copied from its ledger, so only the new model is aske
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing, contextmanager
 from functools import cache, partial
 
 from selfteach.errors import DataError, IntegrityError
@@ -18,7 +18,7 @@ from selfteach.evaluate.recorded_exam import (
     read_settings,
 )
 from selfteach.files import make_folder
-from selfteach.methods.lesson_record import DAMAGED_CURE, LessonRecord, read_lesson_record
+from selfteach.methods.lesson_record import DAMAGED_CURE, LessonRecord, read_whole_record
 from selfteach.methods.session import cut_long_answer, open_teacher
 from selfteach.models.recorded import Recorded
 from selfteach.records import JsonMapping, JsonObject
@@ -34,9 +34,9 @@ from selfteach.students.exam_models import (
     make_no_training,
     make_tuned,
 )
-from selfteach.students.replay import COPIED_NOTE, open_exam_run, prepare_again
 
 ANSWERS_FILE = "answers.db"
+COPIED_NOTE = "answers of the lesson"
 
 
 def sit_exam_again(
@@ -55,18 +55,12 @@ def sit_exam_again(
     Raises:
         SelfteachError: the exam cannot be sat again.
     """
-    with ExitStack() as stack:
-        if record := read_lesson_record(source.folder):
-            ledger = stack.enter_context(open_answers(source))
-            sitting = open_sitting(source, record, models, ledger, display, may_change)
-            exam = read_recorded_exam(source, record, sitting)
-            alone = grade_own_answers(source, record, exam, sitting)
-            now = exam.run(sitting, make_tuned(models, ledger))
-        else:
-            alone = finished.read_exam(source.folder)
-            run = stack.enter_context(open_exam_run(source))
-            session, plan = prepare_again(source, models, run, display)
-            now = plan.exam.run(session, make_tuned(models, run.ledger), brief=True)
+    record = read_whole_record(source.folder)
+    with open_answers(source) as ledger:
+        sitting = open_sitting(source, record, models, ledger, display, may_change)
+        exam = read_recorded_exam(source, record, sitting)
+        alone = grade_own_answers(source, record, exam, sitting)
+        now = exam.run(sitting, make_tuned(models, ledger))
     if _list_questions(alone) != _list_questions(now):
         raise IntegrityError(
             "its exam has other questions now.",
@@ -79,17 +73,13 @@ def read_recorded_exam(source: ExamSource, record: LessonRecord, sitting: ExamSe
     """Return the exam of a lesson from its record.
 
     Raises:
-        IntegrityError: the record has another form, or needs a method that is not installed.
+        UsageError: the installed method does not read the records of its exams.
+        IntegrityError: the record has another form.
     """
-    method = find_method(source.kind)
-    if method.read_grading is None:
-        raise IntegrityError(
-            f"the installed method {source.kind} does not read the records of its exams.",
-            where=source.folder / finished.LESSON_FILE,
-            cure="Install the version of its package that taught the run.",
-        )
+    read_grading = find_method(source.kind).read_grading
+    assert read_grading is not None
     try:
-        return read_exam(record.exam, sitting, method.read_grading)
+        return read_exam(record.exam, sitting, read_grading)
     except (AttributeError, DataError, LookupError, TypeError, ValueError) as fault:
         raise IntegrityError(
             f"is not a record of an exam ({type(fault).__name__}: {str(fault)[:80]}).",

@@ -1,6 +1,6 @@
 """The state of a student: what its database holds, and what follows from it.
 
-lesson      one run: its adapter, examples, exam, card and material, copied into the student
+lesson      one run: its adapter, examples, exam and card, copied into the student
 beside      another adapter of a lesson, trained while other lessons were on
 sitting     the exams of all lessons that are on, after one change of the student
 part        an adapter that the student's own adapter is made of

@@ -4,7 +4,7 @@ train another adapter. Such a training has a run of its own, so it goes on after
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import zip_longest
@@ -16,7 +16,7 @@ from selfteach.evaluate.drift import compute_probe_logits
 from selfteach.evaluate.exam import PROBE_PAIRS
 from selfteach.files import read_jsonl
 from selfteach.methods.finished_result import TRAINING_FOLDER
-from selfteach.methods.lesson_record import read_lesson_record
+from selfteach.methods.lesson_record import read_whole_record
 from selfteach.methods.session import Session
 from selfteach.methods.train_plan import run_training
 from selfteach.models.recorded import Recorded
@@ -27,7 +27,6 @@ from selfteach.students.exam_models import DelayedSampler, OpenModels
 from selfteach.students.examine import (
     ENGINE_FOLDER,
     load_base,
-    name_lesson_source,
 )
 from selfteach.students.folder import (
     TRAINING_RUNS,
@@ -35,13 +34,10 @@ from selfteach.students.folder import (
     find_lesson_folder,
     read_settings,
 )
-from selfteach.students.replay import open_exam_run, prepare_again
 from selfteach.students.state import Lesson
 from selfteach.train.on_policy import sample_only_for
 
 EXAMPLES_FILE = "examples.jsonl"
-OpenBase = Callable[[], OpenModels]
-"""Opens the untouched base, for a lesson whose run did not record how it was trained."""
 
 
 @dataclass(frozen=True)
@@ -95,25 +91,26 @@ def train_again(run: Run, models: OpenModels, examples: LessonExamples, display:
     return trained.adapter
 
 
-def read_lesson_examples(
-    student: StudentFolder, lesson: Lesson, base: OpenBase, display: Display
-) -> LessonExamples:
-    """Return the examples of a lesson, with the objectives of its plan.
+def read_lesson_examples(student: StudentFolder, lesson: Lesson) -> LessonExamples:
+    """Return the examples of a lesson, with the objectives and the settings that its run recorded.
 
     Raises:
-        IntegrityError: the steps of its run lead elsewhere today.
+        IntegrityError: its run has no such record, or it is damaged.
     """
-    own_objectives, train = read_training(student, lesson, base, display)
+    folder = find_lesson_folder(student, lesson)
+    record = read_whole_record(folder)
+    config: TrainConfig = read_settings(student, lesson).config.train
+    train = config.model_copy(update=dict(record.train))
 
     def rename(kind: str) -> str:
         return f"{lesson.name}/{kind}"
 
     examples = []
-    file = find_lesson_folder(student, lesson) / EXAMPLES_FILE
+    file = folder / EXAMPLES_FILE
     for where, row in read_jsonl(file):
         example = Example.from_json(row, where)
         examples.append(replace(example, id=rename(example.id), kind=rename(example.kind)))
-    objectives = {rename(kind): named for kind, named in own_objectives.items()}
+    objectives = {rename(kind): named for kind, named in record.objectives.items()}
     weights = {rename(kind): named for kind, named in train.weights.items()}
     shares = {rename(kind): share for kind, share in train.min_share.items()}
     if unknown := {example.kind for example in examples} - objectives.keys() - weights.keys():
@@ -125,25 +122,6 @@ def read_lesson_examples(
     settings = train.model_copy(update={"weights": weights, "min_share": shares, "once": []})
     settings = sample_only_for(objectives, settings)
     return LessonExamples(examples, objectives, settings)
-
-
-def read_training(
-    student: StudentFolder, lesson: Lesson, base: OpenBase, display: Display
-) -> tuple[ObjectiveWeights, TrainConfig]:
-    """Return the objectives of a lesson and its settings of training, from the record of its run;
-    without one from its steps, taken again.
-
-    Raises:
-        IntegrityError: the steps of its run lead elsewhere today.
-    """
-    folder = find_lesson_folder(student, lesson)
-    if record := read_lesson_record(folder):
-        train: TrainConfig = read_settings(student, lesson).config.train
-        return record.objectives, train.model_copy(update=dict(record.train))
-    source = name_lesson_source(student, lesson)
-    with open_exam_run(source) as run:
-        session, plan = prepare_again(source, base(), run, display)
-        return plan.objectives, session.config.train
 
 
 def join_breadth_first(lessons: Sequence[Sequence[Example]]) -> Iterator[Example]:

@@ -21,12 +21,12 @@ from typing import Any, Protocol
 from selfteach.dedup.overlap import split_words
 from selfteach.evaluate.sanity import is_looping
 from selfteach.generate.correct import Correctable, Corrector, Revision, edit_distance
-from selfteach.generate.revise import find_smallest_revision, trim_to_sentence
 from selfteach.judge import ViolationJudge
 from selfteach.judge.check import parse_check
 from selfteach.judge.contrast import append_words
 from selfteach.judge.opening import SAYS_NOTHING, leave_out_opening, says_nothing
 from selfteach.judge.request_judge import LikenessJudge
+from selfteach.judge.revise import find_smallest_revision, trim_to_sentence
 from selfteach.judge.stray_answers import find_stray_answers
 from selfteach.materials.corrections import Edit, find_quoted_places
 from selfteach.materials.criticism import tighten_checks

@@ -1,9 +1,9 @@
 """The smallest revision that passes a check, without a model.
 
-It removes only what the check rejects: signs that alone break a condition, words between commas,
-and sentences. A sign may become a full stop. An answer that is too long ends after its last
-sentence that fits, and before a list. Of all texts that pass, the one with the least edit distance
-is the revision. A model revises the remaining answers.
+It removes only what the check rejects: marks, numbers and emoji, which are written otherwise where
+that is possible; words between commas; and sentences. An answer that is too long ends after its
+last sentence that fits, and before a list. Of all texts that pass, the one with the least edit
+distance is the revision. A model revises the remaining answers.
 """
 
 from __future__ import annotations
@@ -12,19 +12,12 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 
 from selfteach.generate.correct import edit_distance
-from selfteach.sentences import ends_with_abbreviation, split_pieces
+from selfteach.judge.sentence_edits import CODE_BLOCK
+from selfteach.judge.word_edits import rewrite_marks
+from selfteach.sentences import split_pieces
 
 CheckText = Callable[[str], bool]
 NEUTRAL = "a"
-SIGN_REPLACEMENTS = {"!": ".", "—": ",", ";": ","}
-"""Replacements of signs that end or join a sentence; any other sign is only removed."""
-
-_REMOVED = "\0"
-"""Marks in a text where a sign was removed or replaced."""
-_JOINERS = "[\u200d\ufe0f]"
-"""What joins signs to one emoji, or makes an emoji of a sign."""
-_JOINED = "(?:(?<=[\ufe0f\u2600-\u27bf\U0001f000-\U0001faff])\u200d|(?<=[0-9#*])\ufe0f(?=\u20e3))"
-"""What joins a sign to the emoji before it, or the frame of a keycap to its digit."""
 _UNFINISHED = re.compile(r"^\s*(?:[-*•#|]|\d{1,2}[.)](?:\s|$))|[:*,;–—-]$|(?:^|\s)\d{1,2}[.)]$")
 
 _FINISHED = re.compile(r"[.!?…。！？][\"'”’」)\]*_]*$")
@@ -64,12 +57,20 @@ def find_smallest_revision(
 def generate_candidates(text: str, keeps: CheckText) -> Iterator[str]:
     """Yield texts without some of their parts."""
     if keeps(NEUTRAL):  # a condition that asks for more words is broken by every single one
-        yield remove_signs(text, keeps)
+        if all(map(keeps, CODE_BLOCK.findall(text))):
+            rewritten = rewrite_marks(text, keeps)
+            yield rewritten
+            yield _drop_sentences(rewritten, keeps)
         yield remove_words(text, keeps)
-    left = "".join(part for part in split_pieces(text.lstrip()) if keeps(part.strip())).rstrip()
-    yield "" if is_cut_off(left) else left
+    yield _drop_sentences(text, keeps)
     yield from _list_whole_starts(text)
     yield text.lower()
+
+
+def _drop_sentences(text: str, keeps: CheckText) -> str:
+    """Return the sentences of a text that alone meet a condition; "" if they break off."""
+    left = "".join(part for part in split_pieces(text.lstrip()) if keeps(part.strip())).rstrip()
+    return "" if is_cut_off(left) else left
 
 
 def _list_whole_starts(text: str) -> Iterator[str]:
@@ -88,24 +89,6 @@ def is_cut_off(text: str) -> bool:
     """Return whether a text breaks off: in a list or a sentence, or after a heading."""
     last = text.rstrip().rpartition("\n")[2]
     return _UNFINISHED.search(last) is not None or not _FINISHED.search(last)
-
-
-def remove_signs(text: str, keeps: CheckText) -> str:
-    """Return the text without signs that alone break the condition."""
-    bad = {
-        char for char in set(text) if not char.isalnum() and not char.isspace() and not keeps(char)
-    }
-    if not bad:
-        return text
-    sign = f"[{re.escape(''.join(sorted(bad)))}]"
-    # What joins signs goes with them alone: it is a part of other emoji, and of words.
-    runs = re.compile(f"{_JOINED}?{sign}(?:{_JOINERS}*{sign})*{_JOINERS}*")
-
-    def replace_run(run: re.Match[str]) -> str:
-        others = (SIGN_REPLACEMENTS.get(char, "") for char in run.group())
-        return next((other for other in others if other and keeps(other)), "") + _REMOVED
-
-    return _fix_spacing(runs.sub(replace_run, text))
 
 
 def remove_words(text: str, keeps: CheckText) -> str:
@@ -131,31 +114,3 @@ def list_clause_starts(sentence: str) -> Iterator[str]:
     ends = [match.start() for match in _CLAUSE.finditer(sentence)]
     starts = (sentence[:end].rstrip(" ,;:–—") for end in reversed(ends))
     yield from (start + "." for start in starts if start and not _DEPENDENT.search(start))
-
-
-def _fix_spacing(text: str) -> str:
-    """Return the text with spaces and stops repaired where _REMOVED marks a removal, and without
-    the marks. All else stays as it is written: a space before a sign ("Oui !"), indentation,
-    tables. A stop or a comma before a letter belongs to its word (".NET"), and a comma after an
-    abbreviation stays ("etc., and").
-    """
-
-    def drop_stops(found: re.Match[str]) -> str:
-        before = text[: found.start()].replace(_REMOVED, "")
-        is_kept = _REMOVED not in found.group() or ends_with_abbreviation(before)
-        return found.group() if is_kept else ""
-
-    if "..." not in text:
-        text = re.sub(r"(?<=[.?!,])(?:[\s\0]*[.,]\0?)+(?![\w.])", drop_stops, text)
-    text = re.sub(
-        r"[ \t\0]+([.,;:!?]+\0?)(?=\s|$)",
-        lambda found: found[1] if _REMOVED in found.group() else found.group(),
-        text,
-    )
-    text = re.sub(r"(?m)[ \t]+\0[ \t\0]*$|(?<=^)\0[ \t\0]*", "", text)
-    text = re.sub(
-        r"(?<=[^\s\0])[ \t\0]*\0[ \t\0]*(?=[^\s\0])",
-        lambda found: " " if found.group().strip(_REMOVED) else "",
-        text,
-    )
-    return text.replace(_REMOVED, "").strip()
