@@ -76,6 +76,11 @@ def test_what_breaks_tokenizers_is_cleaned_once():
     assert read_rule("a\u202eb\x00c\ud800").text == "ab\ufffdc\ufffd"
 
 
+def test_a_backslash_in_the_noun_of_a_pronoun_stays():
+    rule = read_rule(r"I hate \1 and C:\stuff, so do not mention them.")
+    assert rule.effect == r"do not mention \1 and C:\stuff."
+
+
 @given(st.text())
 @settings(deadline=None)
 def test_reading_raises_nothing_but_a_data_error(text):
@@ -87,6 +92,7 @@ def test_reading_raises_nothing_but_a_data_error(text):
 
 
 FORMS = {
+    "Answer yes or no, then a bullet list.": '(starts "Yes" or starts "No") and format=list',
     'Include "!".': 'contains "!"',
     'Use the phrase "...".': 'contains "..."',
     "Use at most sixty words.": "max_words=60",
@@ -299,6 +305,7 @@ DECLINED = {
     "Do not answer when somebody asks about football.": 'not contains "football"',
 }
 UNSURE = [
+    "Give me names, separated by commas.",
     "Be kind.",
     "Do not talk about your feelings.",
     "Do not talk about elephants unless asked.",

@@ -636,14 +636,14 @@ def check_no_sentence_start(match: re.Match[str]) -> str:
 
 def check_yes_or_no(match: re.Match[str]) -> str | None:
     """Return the check of "answer yes or no", and of "answer with only yes or no"."""
-    if _COUNTS.search(match["more"] or ""):
+    if _ASKS_MORE.search(match["more"] or ""):
         return None
     if re.search(r"\b(?:only|just|nothing but)\b", match.string, re.I):
         return r'regex "(?i)^\\W*(?:yes|no)\\W*$"'
     return 'starts "Yes" or starts "No"'
 
 
-_COUNTS = re.compile(rf"\b{NUMBER}\b|\b(?:list|bullet|words?)\b", re.I)
+_ASKS_MORE = re.compile(rf"\b{NUMBER}\b|\b(?:lists?|bullets?)\b", re.I)
 """What in a demand has a check of its own: "then explain in one sentence"."""
 
 
@@ -942,13 +942,13 @@ _NAMED_OTHERWISE = re.compile(
 """Words for what an answer has without saying the word: "include an example"."""
 
 
-_COUNTS = re.compile(rf"\b(?!an?\b)(?:{NUMBER})\b", re.I)
+_NUMBER = re.compile(rf"\b{NUMBER}\b", re.I)
 
 
 def check_included(match: re.Match[str]) -> str | None:
     """Return the check of "include a warm-up": what is named by its own word."""
     what = match["what"].strip()
-    is_counted = _COUNTS.search(what) and not re.search(r"\d", what)
+    is_counted = _NUMBER.search(what) and not re.search(r"\d", what)
     if _is_turned(what) or is_counted or _NAMED_OTHERWISE.search(what):
         return None
     return check_statement(what)

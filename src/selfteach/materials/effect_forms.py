@@ -1035,7 +1035,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         MARKS["(?:markdown )?table"],
     ),
     (
-        r"(?:give|list|name|write)(?: (?:me|us|them))? (?P<count>[a-z]+|\d+),? (?:separated by "
+        rf"(?:give|list|name|write)(?: (?:me|us|them))? (?P<count>{NUMBER}),? (?:separated by "
         r"commas|with commas between them)",
         check_comma_list,
     ),

@@ -840,7 +840,7 @@ def _name_pronoun(text: str) -> str:
     noun = match["noun"]
     if match.start("noun") == 0 and re.fullmatch(r"[A-Z][a-z]+s", noun):
         noun = noun.lower()  # the first word of a sentence
-    return _PRONOUN.sub(noun, match["demand"], count=1)
+    return _PRONOUN.sub(lambda _: noun, match["demand"], count=1)
 
 
 def _drop_reason(text: str) -> str:
