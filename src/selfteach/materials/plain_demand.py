@@ -9,7 +9,15 @@ from __future__ import annotations
 import re
 
 from selfteach.materials.other_subjects import OTHER_SUBJECTS, Rewrite
-from selfteach.materials.phrases import AUDIENCE, MORE_DEMANDS, OPEN_QUOTE, REPLIES, SAYING, THEM
+from selfteach.materials.phrases import (
+    AUDIENCE,
+    MORE_DEMANDS,
+    OPEN_QUOTE,
+    REPLIES,
+    SAYING,
+    THEM,
+    straighten_quotes,
+)
 from selfteach.number_words import NUMBER
 
 _CHAT_WORDS = {
@@ -779,9 +787,8 @@ def to_plain_demand(sentence: str) -> str:
 
     "I have a phobia of clowns, so please don't bring them up." -> "please don't bring clowns up."
     """
-    plain = sentence.replace("’", "'").replace("“", '"').replace("”", '"')
-    given = plain
-    plain = drop_parentheses(plain)
+    given = straighten_quotes(sentence)
+    plain = drop_parentheses(given)
     parts = _QUOTED.split(plain)
     text = "".join(part if part.startswith('"') else _spell_out(part) for part in parts)
     text = _drop_reason(_name_pronoun(_TOLD_OF_SELF.sub("", text)))

@@ -8,7 +8,14 @@ from functools import lru_cache
 from selfteach.materials.keyword_demand import list_keyword_demands, names_keyword
 from selfteach.materials.message_kinds import CLOSED_QUESTION, YES_OR_NO_QUESTION
 from selfteach.materials.other_languages import ScopedText, split_other_language
-from selfteach.materials.phrases import AUDIENCE, OPEN_QUOTE, REPLIES, hide_quotes, show_quotes
+from selfteach.materials.phrases import (
+    AUDIENCE,
+    OPEN_QUOTE,
+    REPLIES,
+    hide_quotes,
+    show_quotes,
+    straighten_quotes,
+)
 from selfteach.materials.situation import (
     GENRE,
     PERSON,
@@ -287,7 +294,7 @@ def split_rule(sentence: str) -> ScopedText:
 
     The scope is "" where the sentence names none; its effect is then the whole sentence.
     """
-    text = " ".join(sentence.replace("’", "'").replace("“", '"').replace("”", '"').split())
+    text = " ".join(straighten_quotes(sentence).split())
     text = re.sub(r",? please$", "", text.rstrip(" .!;?"), flags=re.I)
     text = POLITE.sub("", text).strip()
     if found := split_other_language(text, starts_effect):
