@@ -13,7 +13,6 @@ from selfteach.materials.effect_checks import (
     CHECKBOX,
     EACH_ON_A_LINE,
     EXACT,
-    FULL_STOP,
     LANGUAGES,
     LINK,
     MANY,
@@ -84,7 +83,6 @@ from selfteach.materials.effect_checks import (
     forbid_words,
     make_edge,
     make_no_edge,
-    name_unit,
     parse_count,
     rename,
     replace_phrases,
@@ -299,12 +297,6 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         check_range,
     ),
     (
-        rf"(?:{_ANSWER}|give|write|send|use)(?: (?:me|us|them|only|just|with|in|an?))* "
-        rf"{_COUNT} {REPLIES}(?: only)?",
-        check_bound,
-    ),
-    (rf"(?:only )?{_COUNT} {REPLIES}(?: only)?", check_bound),
-    (
         rf"(?:{_ANSWER} |say |start with |only )*(?:with )?(?:only |just |either )*"
         r"[\"']?yes[\"']? or [\"']?no[\"']?"
         r"(?: only| first)?(?:,? (?:and |before )?then (?P<more>.+))?",
@@ -430,7 +422,6 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         rf"shout)(?: words)?{_WHERE}",
         f"not {SHOUTED}",
     ),
-    (rf"{_NOT} (?:put|write|set|make) (?:anything|words) in bold{_WHERE}", f"not {BOLD}"),
     (
         rf"{_NOT} (?:{_USE} )?(?:any )?{_UPPER}(?: letters?)?{_WHERE}",
         r'not regex "\\p{Lu}"',
@@ -548,10 +539,6 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     *NOTATION_FORMS,
     *((form, forbid_topics) for form in FORBIDDING_FORMS),
     (
-        rf"(?:(?:do not|don't) (?:exceed|go over|use over)|never (?:exceed|go over)) {_COUNT}",
-        lambda match: f"max_{name_unit(match['unit'])}={parse_count(match['count'])}",
-    ),
-    (
         rf"(?P<before>)?{_COUNT}(?:,? (?P<after>at most|tops|(?:and )?no more|max(?:imum)?|or "
         rf"less|or fewer|at least|only|long))",
         check_bound,
@@ -649,13 +636,6 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     (
         rf"(?:write|spell|say){_THE_WORD} (?=[\"']){_OLD} (?:always )?as (?=[\"']){_NEW}",
         replace_words,
-    ),
-    (
-        r"(?:put|place|add|write|give) an? (?:(?:one-line|single-line|short|brief|final) )*(?:line|"
-        r"summary|sentence|remark|note) (?:that |which )?(?:starts?|begins?|starting|beginning) "
-        r"with "
-        rf"{_LITERALLY} (?:at|in) the (?:very )?(?P<edge>end|bottom|start|beginning|top)",
-        check_edge_line,
     ),
     (
         rf"(?P<edge>end|finish|close|conclude|start|begin|open)(?: {_IT})? with an? "
@@ -901,11 +881,6 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         check_literal,
     ),
     (
-        rf"(?:write|give|show) [a-z]+ (?:as|with|in) (?=[\"']){_NEW},? (?:and |but )?(?:not|never|"
-        rf"instead of|rather than) (?:with |as |in |using )?{_OLD}",
-        replace_words,
-    ),
-    (
         r"(?:include|name|mention|list|add|contain) (?:both )?(?P<names>(?-i:[A-ZÀ-Þ][\w'-]+"
         r"(?:(?:, | and |, and )[A-ZÀ-Þ][\w'-]+)+))",
         check_names,
@@ -973,14 +948,6 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         check_literal,
     ),
     (
-        r"(?:include|name|add) (?P<what>(?:the name )?(?-i:[A-ZÀ-Þ])\w+(?: (?-i:[A-ZÀ-Þ])\w+)*)",
-        check_said,
-    ),
-    (
-        rf"(?:refer|point|direct|send)(?: {THEM})? to (?P<what>(?!.* as ).+)",
-        check_said,
-    ),
-    (
         rf"(?:offer|give|send|provide|share)(?: {THEM})? (?:an? |the |our |their )?"
         r"(?P<what>(?:\d+ ?% (?:off )?)?(?:[a-z]+ ){0,2}(?:code|coupon|voucher):? [A-Za-z]+\d+)",
         check_said,
@@ -1030,8 +997,8 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         check_marked_items,
     ),
     (
-        r"(?:do|make|write|put|give|show) (?:it|them|that|this|everything) (?:as|in) an? "
-        r"(?:markdown )?table",
+        r"(?:do|make|write|put|give|show|list|present) (?:it|them|that|this|everything) (?:as|in) "
+        r"an? (?:markdown )?table",
         MARKS["(?:markdown )?table"],
     ),
     (
@@ -1123,16 +1090,6 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         r"(?:include|contain)(?: (?:always|also|at least))?"
         r" (?P<what>(?:an? )?[a-z-]{4,})",
         check_included,
-    ),
-    (
-        rf"{_NOT} (?:{_USE} |put )?(?:any |a )?(?:full stops?|periods?|dots?) (?:at the end|to "
-        r"end)",
-        f"not {FULL_STOP}",
-    ),
-    (
-        rf"the (?:word|phrase|term|name) {_LITERALLY} (?:(?:must|should|may|can) (?:not|never)|"
-        r"(?:must|should|may)n't|cannot|can't) (?:appear|occur|be (?:used|said|written|mentioned))",
-        check_no_literal,
     ),
     (
         rf"prefer(?: the word)? (?=[\"']){_NEW} (?:to|over|instead of){_THE_WORD} {_OLDS}",

@@ -392,13 +392,6 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
         r"\g<lead>advise them to \g<what>",
     ),
     (
-        r"(?:(?:at|in|on) (?:our|my|this|the) [\w' -]+? )?(?:they're|they are|it's|it is|he's|"
-        r"she's|these are) (?:an? |the )?(?P<new>[\w-]{3,})[.;,] (?:please )?(?:never|not|don't|"
-        r"do not)(?: (?:call|name) (?:them|it|him|her)| write| say| use)? (?:an? |the "
-        r")?(?P<old>[\w-]{3,})(?:, .+)?",
-        r'say "\g<new>" instead of "\g<old>"',
-    ),
-    (
         rf"(?:at|in|on) (?:our|my|this|the) [\w' -]+?,? we (?:only )?(?:say|write|use|speak of|"
         rf"call them) {_QUOTE},? so (?:please )?(?:do not|don't|never) (?:say|write|use) "
         rf"(?P<old>{_QUOTED})",
@@ -431,12 +424,6 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
         r"write our name as \g<name>",
     ),
     (
-        r"(?:our|my|the) (?:[a-z]+ ){1,3}?is (?:spelled|spelt|written) (?P<name>(?-i:[A-Z])\w+), "
-        r"(?:with [^,]+, )?(?:and )?(?:not|never) (?P<olds>(?-i:[A-Z])\w+(?:(?:,| or|, or) "
-        r"(?-i:[A-Z])\w+)*)",
-        lambda match: f'say "{match["name"]}" instead of {_quote_each(match["olds"])}',
-    ),
-    (
         rf"the (?P<edge>first|last) (?P<unit>line|words?|sentence) (?:of|in) (?P<where>(?:every|"
         rf"each|any|all|my|our) (?:[a-z]+ )*?{GENRE}(?: (?:to|for|about) .+?)?) (?P<rest>(?:should|"
         rf"must|has to|is|reads?|says?|"
@@ -450,12 +437,6 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
         rf")?(?:forbidden|"
         r"banned|off[- ]limits|not allowed|taboo|prohibited)(?P<where>(?: in .+)?)",
         r"never use the words \g<words>\g<where>",
-    ),
-    (
-        rf"(?P<if>(?:if|when|whenever) {_SOMEBODY} (?:asks?|wants?|complains?|mentions?) [^,]+?) "
-        rf"(?P<do>(?:please "
-        r")?(?:say|tell them|answer with|reply with|mention|remind them|warn them|point them) .+)",
-        r"\g<if>, \g<do>",
     ),
     (
         rf"(?:any|every|each|the|all) (?P<genre>(?:[a-z]+ )*?{GENRE}) (?:that )?(?:you|I) (?:draft|"
@@ -489,10 +470,6 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
         rf"(?:for|in|with) (?P<where>(?:(?:my|our|all|the) )?(?:[a-z]+ )*?{GENRE}(?: (?:to|for) "
         rf"[\w' ]+?)?): "
         r"(?P<rest>.+)",
-        r"In \g<where>, \g<rest>",
-    ),
-    (
-        rf"with (?P<where>(?:each|every|any) (?:[a-z]+ )*?{GENRE}), (?P<rest>.+)",
         r"In \g<where>, \g<rest>",
     ),
     (

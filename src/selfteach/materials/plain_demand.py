@@ -221,11 +221,6 @@ _FORMS: list[tuple[str, Rewrite]] = [
             f"use {'at most' if match['most'] else 'exactly'} {match['number']} {match['what']}"
         ),
     ),
-    (
-        r"(?:nobody|no one) (?:should|must|may) (?:ever )?(?:hear|know|learn|read)(?: anything)? "
-        r"about (?P<topic>.+?)(?: from you)?(?:,? (?:so|and) .+)?",
-        r"do not talk about \g<topic>",
-    ),
     (r"(?:please )?(?:do not|don't|never) forget to (?P<rest>.+)", r"\g<rest>"),
     (
         r"(?:please )?(?:skip|avoid|drop|omit|leave out) (?:the )?(?P<what>(?:phrase|word|term|"
@@ -308,10 +303,6 @@ _FORMS: list[tuple[str, Rewrite]] = [
         r"do not \g<rest>",
     ),
     (r"you(?: are|'re) (?P<never>not|never) to (?P<rest>.+)", r"do not \g<rest>"),
-    (
-        rf"bullet points only,? (?P<number>{NUMBER}) (?:at (?:the )?most|max(?:imum)?|tops)",
-        r"use a bulleted list with at most \g<number> items",
-    ),
     (
         r"i(?:'d| would)? (?:prefer|want|like|need) (?:my |your |the |all )?(?:answers|repl(?:y|"
         r"ies)|responses) (?P<rest>(?:in|with|without|under|of|below) .+)",
