@@ -947,6 +947,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         r"before|in|next to) .+)?",
         check_literal,
     ),
+    (rf"(?:refer|point|direct|send)(?: {THEM})? to (?P<what>(?!.* as ).+)", check_said),
     (
         rf"(?:offer|give|send|provide|share)(?: {THEM})? (?:an? |the |our |their )?"
         r"(?P<what>(?:\d+ ?% (?:off )?)?(?:[a-z]+ ){0,2}(?:code|coupon|voucher):? [A-Za-z]+\d+)",

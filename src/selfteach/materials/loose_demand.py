@@ -154,11 +154,6 @@ _AT_EDGE = re.compile(
     r"(?:asking (?P<asked>an? question))?(?P<x>.*)",
     re.I,
 )
-_AS_SOMEBODY_DOES = re.compile(
-    r",? (?:just )?(?:like|as) (?:my|our|his|her|their|old|people|they|we|I|he|she)\b"
-    r"(?! (?:reply|answer|response)\b)[\w' -]*$"
-)
-"""What a text in quotes is like: "begin with "Ahoy" like my old captain"."""
 MAX_WORDINGS = 12
 
 
@@ -171,7 +166,6 @@ def drop_filler(text: str) -> str:
         hidden = f"{often}{verb} {wished['rest']}" if verb else hidden
     hidden = re.sub(r" \((?:[^\w()]{0,4}|(?:with|using|like|e\.g\.|as in) [^()]*)\)", "", hidden)
     hidden = re.sub(r" \([^()]*\)$", "", hidden)
-    hidden = _AS_SOMEBODY_DOES.sub("", hidden) if quotes else hidden
     hidden = _FELT.sub("", hidden)
     hidden = hidden.lower() if hidden.isupper() else hidden
     bare = _BEFORE.sub("", hidden.strip())

@@ -237,11 +237,6 @@ _TOLD = re.compile(
     r"(?:can't|cannot) (?:stand|bear)\b)[^,;:\"\d]*",
     re.I,
 )
-_ORIGIN = re.compile(
-    r"(?:we|I|they|he|she)(?:'re|'m|'s| are| am| is| live| lives) (?:(?:based )?(?:in|from) [\w ]+|"
-    r"(?:not |all |no )(?:an? )?\w+)",
-    re.I,
-)
 _ASKS = re.compile(
     r"\b(?:must|should|shall|(?:has|have|needs?) to|please|never|always|may|instead|named?|called|"
     r"no|only|opens?|closes?|if|when|unless|fine|ok|okay|allowed|permitted|welcome|acceptable|"
@@ -274,7 +269,7 @@ _SOMEBODY = re.compile(
 def tells_only(clause: str) -> bool:
     """Return whether a clause after a demand asks for nothing: "one-liners come across as rude"."""
     bare = clause.rstrip(" .!")
-    if _EMPTY.fullmatch(bare) or _ORIGIN.fullmatch(bare):
+    if _EMPTY.fullmatch(bare):
         return True
     return not asks_more(bare) and (is_only_told(bare) or _tells_state(bare))
 
