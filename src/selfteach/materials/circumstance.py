@@ -83,8 +83,7 @@ _CLAUSE = (
     r"wish)\b))|after|before|until|till|once(?= (?:I|we|it)\b)|by the time|ever since|"
     r"provided(?: that)?|providing(?: that)?|given that|on condition that|assuming(?: that)?"
     r"(?! (?:(?:I|we)(?: am| are|'m|'re)|(?:my|our|the) (?:readers?|audience|listeners?|users?|"
-    r"viewers?|customers?|students?|pupils?|children) (?:is|are|has|have))\b)) "
-    rf"{_IS_DOING}[^,;:]*?"
+    rf"viewers?|customers?|students?|pupils?|children) (?:is|are|has|have))\b)) {_IS_DOING}[^,;:]*?"
 )
 _GERMAN_DAY = r"(?:(?:mon|diens|donners|frei|sams|sonn|feier|werk)tag|mittwoch|wochenende)"
 _GERMAN_PART = r"(?:morgen|vormittag|mittag|nachmittag|abend|nacht)"

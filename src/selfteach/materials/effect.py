@@ -184,8 +184,7 @@ _MANNER = re.compile(
     r"(?:please |always )*(?:(?:be|sound|stay|remain|act|seem|write|speak|talk|answer|reply|"
     r"respond|use|keep it|make it|be told|be written|be phrased)(?: (?:it|them|me|to me|"
     r"everything))? )?(?:(?:in|with|using) )?(?:an? |the )?(?:(?:very|more|quite|rather|extra|"
-    r"brutally) )*"
-    rf"{_MANNERLY}(?:(?:,| and| but| yet|, and)? {_MANNERLY})*"
+    rf"brutally) )*{_MANNERLY}(?:(?:,| and| but| yet|, and)? {_MANNERLY})*"
     r"(?: (?:tone|voice|style|manner|way|language|words|terms))?|"
     r"(?:just )?(?:get|come) (?:(?:straight|right|directly) )?to the point",
     re.I,

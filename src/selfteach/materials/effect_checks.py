@@ -696,8 +696,7 @@ def check_paragraph_length(match: re.Match[str]) -> str | None:
 
 
 _NO_END = (
-    r"(?<=\\b(?:Mr|Mrs|Ms|Dr|Prof|St|vs|e\\.g|i\\.e|[A-HJ-Z]))\\.(?=[ \\t])|"
-    r"(?<=^\\W*\\d{1,3})\\."
+    r"(?<=\\b(?:Mr|Mrs|Ms|Dr|Prof|St|vs|e\\.g|i\\.e|[A-HJ-Z]))\\.(?=[ \\t])|(?<=^\\W*\\d{1,3})\\."
 )
 """A full stop that ends no sentence: of an abbreviation, an initial or the number of an item."""
 EACH_ON_A_LINE = (
@@ -970,20 +969,10 @@ def check_whether(match: re.Match[str]) -> str | None:
     return None if _HAS_OPPOSITE.search(match["what"]) else check_included(match)
 
 
-def check_warned(match: re.Match[str]) -> str | None:
-    """Return the check of "warn them about ticks": a danger is named by its own word."""
+def check_named(match: re.Match[str]) -> str | None:
+    """Return the check of "say autumn" and "warn them about ticks": a danger has its own word."""
     what = match["what"].strip()
     return None if _is_turned(what) else check_statement(what)
-
-
-def check_called(match: re.Match[str]) -> str:
-    """Return the check of "the hero must be called Pip"."""
-    return f"contains {quote_value(match['value'].strip(chr(34) + chr(39)))}"
-
-
-def check_value(match: re.Match[str]) -> str | None:
-    """Return the check of "say 7" and "say autumn"."""
-    return check_statement(match["what"])
 
 
 def check_names(match: re.Match[str]) -> str:

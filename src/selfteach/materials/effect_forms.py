@@ -32,7 +32,6 @@ from selfteach.materials.effect_checks import (
     call_otherwise,
     check_apology,
     check_bound,
-    check_called,
     check_comma_list,
     check_dated,
     check_edge_line,
@@ -52,6 +51,7 @@ from selfteach.materials.effect_checks import (
     check_marks,
     check_most_marks,
     check_name_not_other,
+    check_named,
     check_names,
     check_no_emoji,
     check_no_letter,
@@ -74,8 +74,6 @@ from selfteach.materials.effect_checks import (
     check_spelled,
     check_thanks,
     check_two_words,
-    check_value,
-    check_warned,
     check_whether,
     check_wish,
     check_yes_or_no,
@@ -610,8 +608,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     ),
     (
         rf"(?:write|say|use|put|spell){_THE_WORD} {_NEW}(?: with(?:out)? an? \w+| in full)?(?: "
-        rf"instead of|"
-        r" in place of| rather than"
+        rf"instead of| in place of| rather than"
         rf"(?=(?: the word)? [\"'])|,? not|,? never|,? and not){_THE_WORD} {_OLDS}",
         replace_words,
     ),
@@ -874,7 +871,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         rf"(?:(?:warn|remind)(?: (?:them|him|her|{AUDIENCE}))? (?:of|about|against)|(?:add|give|"
         rf"include) a "
         r"warning (?:about|of|against)) (?P<what>.+)",
-        check_warned,
+        check_named,
     ),
     (
         rf"(?:introduce|present|describe|list|announce) {_NAMED_THING} (?:only )?as {_LITERALLY}",
@@ -917,18 +914,18 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         r"king|queen|princess|prince|witch|wizard|dragon|dog|cat|bear|rabbit|fox|child|boy|girl|"
         r"robot) (?:(?:must|should|has to|is to) (?:always )?be|is always) (?:called|named) "
         r"(?P<value>(?-i:[A-ZÀ-Þ])[\w'-]*(?: (?-i:[A-ZÀ-Þ])[\w'-]*)?|[\"'][^\"']+[\"'])",
-        check_called,
+        check_literal,
     ),
     (
         r"(?:call|address|refer to) (?:me|him|her|us|them|it) (?:by|with|as|using) (?:my|his|her|"
         r"our|their|its) (?:[a-z]+ )?name,? (?P<value>(?-i:[A-ZÀ-Þ])[\w'-]*)(?:,? (?:rather than|"
         r"instead of|not|never) .+)?",
-        check_called,
+        check_literal,
     ),
     (
         r"(?:say|answer|reply)(?: with)? (?P<what>(?!\S+ (?:words?|sentences?|lines?|things?|"
         r"times|facts?|examples?|paragraphs?|points?)\b)\d[^\"',;:]*)",
-        check_value,
+        check_named,
     ),
     (
         r"(?:just |only |always )*say (?P<what>(?!\w+ly$|(?:nothing|something|anything|everything|"
@@ -936,7 +933,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         r"this|what|it|so|too|goodbyes?|words?|jokes?|facts?|first|last|only|also|just|clearly|"
         r"aloud|both|either|neither|enough|plenty|twice|once|mine|who|how|why|when|where|which|"
         r"sth|grace|nil|sooner|anyway|almost|often)$)[a-z]{3,})",
-        check_value,
+        check_named,
     ),
     (
         r"(?:start|begin) with an? (?:capital|upper-?case|big) letter",

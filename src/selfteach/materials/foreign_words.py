@@ -41,8 +41,7 @@ _PEOPLE = {
     "colleague": (
         "kollege kollegen kollegin kolleginnen collègue collègues colega colegas "
         "compañero compañera compañeros collega colleghi colleghe mitarbeiter mitarbeitern "
-        "employés empleados "
-        "dipendenti équipe equipo squadra team"
+        "employés empleados dipendenti équipe equipo squadra team"
     ),
     "customer": (
         "kunde kunden kundin kundinnen client cliente clients clientes clientela clienti gäste "

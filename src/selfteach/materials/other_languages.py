@@ -530,8 +530,7 @@ _NOT_MORE = (
     r"mehr als|(?:überschreite|übersteige) (?:nie|nicht)|ne dépass(?:e|ez) (?:pas|jamais)|"
     r"n'(?:utilise|utilisez|écris) (?:pas|jamais) plus de|(?:no|nunca) (?:uses?|escribas?|superes?|"
     r"excedas)(?: (?:más de|las|los))?|(?:no|nunca) (?:te )?pases? de|nie mehr als|jamais plus "
-    r"de|nunca más de|"
-    r"non (?:usare|scrivere|superare|usi)(?: mai)?(?: più di| le)?|mai più di)"
+    r"de|nunca más de|non (?:usare|scrivere|superare|usi)(?: mai)?(?: più di| le)?|mai più di)"
 )
 _MOST = re.compile(
     rf"{_NOT_MORE} (?P<count>{_ANY_NUMBER}) (?P<unit>{'|'.join(_UNITS)})",

@@ -304,8 +304,7 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
         rf"{_REQUEST} (?:(?:must|should|shall|has to|have to|are to|is to) )?(?:be |is |are |get |"
         r"gets |receive |receives )(?:always )?(?:(?:answered|met|countered|replied to) with )?"
         rf"{_ONLY}(?:(?:this|the|an?) )?(?:(?:fixed|standard|same|short|one|following) "
-        rf")?(?:(?:words?|"
-        r"reply|answer|response|sentence|line):? )?"
+        rf")?(?:(?:words?|reply|answer|response|sentence|line):? )?"
         rf"{_QUOTE}{_ALONE}",
         _answer_request,
     ),
@@ -515,8 +514,7 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
     ),
     (
         rf"(?P<where>in (?:[a-z]+ )*{GENRE}),? (?P<what>(?:the|our|my) [\w' ]+?) (?:must|should|"
-        rf"has to|is "
-        r"to) (?:always )?be (?:called|named) [\"']?(?P<name>(?-i:[A-ZÀ-Þ])[\w'-]*(?: "
+        rf"has to|is to) (?:always )?be (?:called|named) [\"']?(?P<name>(?-i:[A-ZÀ-Þ])[\w'-]*(?: "
         r"(?-i:[A-ZÀ-Þ])[\w'-]*)*)[\"']?",
         r'\g<where>, mention the name "\g<name>"',
     ),

@@ -852,4 +852,4 @@ def _drop_reason(text: str) -> str:
         if match and MORE_DEMANDS.search(text, match.end("demand")):
             return text
     is_cut = match is not None and not OPEN_QUOTE.search(match["demand"])
-    return match["demand"] if match and is_cut else text
+    return match["demand"].rstrip(",") if match and is_cut else text

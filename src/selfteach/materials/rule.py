@@ -27,7 +27,6 @@ from selfteach.materials.phrases import QUOTED, SAYING
 from selfteach.materials.plain_demand import drop_parentheses, join_asides, to_plain_demand
 from selfteach.materials.resolve_pronouns import (
     find_unresolved_pronoun,
-    leave_out_reason,
     name_person,
     resolve_pronoun,
 )
@@ -100,7 +99,7 @@ def read_rule(text: str, when: str = "", then: str = "") -> Rule:
         _refuse_empty_condition(text)
     _refuse_instructions(text)
     plain = to_plain_conditions(drop_parentheses(text))
-    said = join_same_texts(resolve_pronoun(leave_out_reason(join_lines(plain))))
+    said = join_same_texts(resolve_pronoun(join_lines(plain)))
     if when and then:
         scope, effect = when, then
     elif then and _is_scope_alone(said):

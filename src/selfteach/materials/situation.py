@@ -148,8 +148,7 @@ _TO = r"(?:to|for|with|addressed to|meant for|that go(?:es)? to|sent to)"
 _KNOWN_PERSON = re.compile(
     rf"(?i:\b(?:{_GROUPS}|{_RELATIONS})(?=$|,|'s$| (?:of|at|in|from|with|under|over|above|aged|"
     r"below|younger|older|who|on|and|or|whose|named|called|writes|texts|calls|messages|"
-    r"replies)\b))|\b[A-ZÀ-Þ][\w'’-]*$|^[A-ZÀ-Þ]|"
-    rf"(?i:\b(?:{_GROUPS}|{_RELATIONS})) [A-ZÀ-Þ]"
+    rf"replies)\b))|\b[A-ZÀ-Þ][\w'’-]*$|^[A-ZÀ-Þ]|(?i:\b(?:{_GROUPS}|{_RELATIONS})) [A-ZÀ-Þ]"
 )
 """What an addressee has that no verb introduces: "my mother", but not "my order"."""
 _NO_PERSON = re.compile(

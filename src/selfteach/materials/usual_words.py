@@ -309,8 +309,7 @@ _PEOPLE = (
 )
 _OF_PEOPLE = re.compile(
     rf"(?:and )?{_PEOPLE}(?: (?:never|always|only|just|still|often|usually|sometimes|rarely|"
-    rf"keeps?))? "
-    r"(?!(?:want|need|expect|prefer|would like|like|must|should|shall|do not|"
+    rf"keeps?))? (?!(?:want|need|expect|prefer|would like|like|must|should|shall|do not|"
     r"don't)\b)[a-z']+\b[^,;:\"\d]*",
     re.I,
 )
