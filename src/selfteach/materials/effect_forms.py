@@ -750,18 +750,19 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         r"[\"']?I[\"']?",
         r'not regex "\\bI\\b"',
     ),
-    (
-        rf"(?:always |only )*(?:use|write with|prefer)(?: only)? single {_QUOTES}"
-        r"(?:,? (?:not|never|instead of|rather than) double(?: ones| quotes| quotation marks)?)?",
-        NO_DOUBLE_QUOTES,
+    *(
+        (
+            rf"{_NO_USE} {other} {_QUOTES}|"
+            rf"(?:always |only )*(?:use|write with|prefer)(?: only)? {one} {_QUOTES}"
+            rf"(?:,? (?:not|never|instead of|rather than) {other}(?: ones| quotes| quotation "
+            r"marks)?)?",
+            check,
+        )
+        for one, other, check in (
+            ("single", "double", NO_DOUBLE_QUOTES),
+            ("double", "single", NO_SINGLE_QUOTES),
+        )
     ),
-    (
-        rf"(?:always |only )*(?:use|write with|prefer)(?: only)? double {_QUOTES}"
-        r"(?:,? (?:not|never|instead of|rather than) single(?: ones| quotes| quotation marks)?)?",
-        NO_SINGLE_QUOTES,
-    ),
-    (rf"{_NO_USE} single {_QUOTES}", NO_SINGLE_QUOTES),
-    (rf"{_NO_USE} double {_QUOTES}", NO_DOUBLE_QUOTES),
     (
         rf"(?:say|write|use) {_TWO_NEW} (?:instead of|rather than) {_TWO_OLD}",
         replace_two,
@@ -983,11 +984,6 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         BOLD,
     ),
     (
-        r"(?:put|write|set|print|mark)(?: (?:the|all|your))? (?!(?:nothing|no|not|everything|"
-        r"it)\b)[a-z -]+ in bold (?:with|using) (?:two |double )?(?:asterisks|stars)",
-        BOLD,
-    ),
-    (
         r"list (?:the|all|your|its) [a-z]+(?: [a-z]+)? with an? (?P<mark>dash|hyphen|bullet) "
         r"(?:in front of|before) (?:each|every)(?: one)?|(?:put|write) (?:each|every) [a-z]+ on "
         r"(?:its own|a separate|a new) line with an? (?P<mark_apart>dash|hyphen|bullet)(?: in "
@@ -995,8 +991,8 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         check_marked_items,
     ),
     (
-        r"(?:do|make|write|put|give|show|list|present) (?:it|them|that|this|everything) (?:as|in) "
-        r"an? (?:markdown )?table",
+        r"(?:(?:do|make|write|put|give|show|list|present) (?:it|them|that|this|everything)|"
+        r"(?:lay|set) (?:it|them|that|this|everything) out) (?:as|in) an? (?:markdown )?table",
         MARKS["(?:markdown )?table"],
     ),
     (
@@ -1007,10 +1003,6 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     (
         r"(?:write|spell) (?:words|everything|it all|all words) out(?: in full)?",
         f"not {MARKS['abbreviation']}",
-    ),
-    (
-        r"(?:lay|set) (?:it|them|that|this|everything) out (?:as|in) an? (?:markdown )?table",
-        MARKS["(?:markdown )?table"],
     ),
     (
         r"(?:(?:use|write|include|have|contain) )?no (?:single )?words? (?:(?:that are )?longer "
@@ -1063,7 +1055,8 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     ),
     (
         r"(?:put|write|set|print|mark)(?: (?:the|all|your))? "
-        rf"(?!(?:nothing|no|not|everything|it)\b)[a-z -]+ in bold{_WHERE}",
+        r"(?!(?:nothing|no|not|everything|it)\b)[a-z -]+ in bold(?: (?:with|using) (?:two |double "
+        rf")?(?:asterisks|stars))?{_WHERE}",
         BOLD,
     ),
     (

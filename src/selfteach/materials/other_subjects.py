@@ -402,10 +402,6 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
         r"When somebody wants to \g<what>, \g<do>",
     ),
     (
-        r"before (?:suggest|recommend|explain|describ|propos)ing (?P<what>[^,]+), (?P<do>.+)",
-        r"When asked about \g<what>, \g<do>",
-    ),
-    (
         r"(?P<ban>(?:please )?(?:never|do not|don't|avoid) (?:nam|mention|recommend|suggest)(?:e|"
         r"ing)?) (?:our|my|the) [a-z ]+? \((?:(?:that's|that is|i\.e\.|namely|so) "
         r")?(?P<names>[A-Z][^()]+)\)",
@@ -430,11 +426,11 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
         r"In \g<where>, the \g<edge> \g<unit> \g<rest>",
     ),
     (
-        r"(?:all |any |the )?(?:(?:swear|curse|filler) )?(?:words|phrases|expressions)(?: such as| "
-        r"like)? "
-        rf"(?P<words>{_QUOTED}(?:(?:,| and| or|, and|, or) {_QUOTED})*) (?:are|is) (?:strictly "
-        rf")?(?:forbidden|"
-        r"banned|off[- ]limits|not allowed|taboo|prohibited)(?P<where>(?: in .+)?)",
+        r"(?:all |any |the )?(?:(?:swear|curse|dirty|bad|filler) )?(?:words|phrases|expressions)"
+        rf"(?: such as| like)? (?P<words>{_QUOTED}(?:(?:,| and| or|, and|, or) {_QUOTED})*) "
+        r"(?:(?:are|is) (?:strictly )?(?:forbidden|banned|off[- ]limits|not allowed|taboo|"
+        r"prohibited)|(?:are|must|should|may) (?:not|never)(?: to)? be (?:used|said|written))"
+        r"(?P<where>(?: in .+)?)",
         r"never use the words \g<words>\g<where>",
     ),
     (
@@ -461,8 +457,9 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
         r"\g<lead>, \g<do>",
     ),
     (
-        r"(?P<lead>(?:[^,\"]+, )?)(?:finish|end|close|conclude) by (?:saying|adding|mentioning|"
-        r"reminding (?:me|them)) that (?P<what>.+)",
+        r"(?P<lead>(?:[^,\"]+, )?)(?:(?:finish|end|close|conclude) by (?:saying|adding|mentioning|"
+        r"reminding (?:me|them))|it (?:has to|must|should|needs to) be (?:said|stated|mentioned|"
+        r"made clear|pointed out)) that (?P<what>.+)",
         r"\g<lead>say that \g<what>",
     ),
     (
@@ -490,8 +487,8 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
         r"\g<when>, tell them \g<what>",
     ),
     (
-        r"before you (?:suggest|recommend|explain|describe|propose|give instructions (?:for|on)) "
-        r"(?P<what>[^,]+), (?P<do>.+)",
+        r"before (?:you (?:suggest|recommend|explain|describe|propose|give instructions (?:for|"
+        r"on))|(?:suggest|recommend|explain|describ|propos)ing) (?P<what>[^,]+), (?P<do>.+)",
         r"When asked about \g<what>, \g<do>",
     ),
     (
@@ -507,12 +504,6 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
         lambda match: f"In {match['where']}, write {match['what'].lower()} {match['how']}",
     ),
     (
-        rf"(?P<where>in (?:[a-z]+ )*{GENRE}),? (?P<what>prices|amounts|times|dates|temperatures|"
-        rf"numbers) "
-        r"(?:are to|should|must|have to) (?:be written|be given|look) (?P<how>.+)",
-        r"\g<where>, write \g<what> \g<how>",
-    ),
-    (
         rf"(?P<where>in (?:[a-z]+ )*{GENRE}),? (?P<what>(?:the|our|my) [\w' ]+?) (?:must|should|"
         rf"has to|is to) (?:always )?be (?:called|named) [\"']?(?P<name>(?-i:[A-ZÀ-Þ])[\w'-]*(?: "
         r"(?-i:[A-ZÀ-Þ])[\w'-]*)*)[\"']?",
@@ -522,11 +513,6 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
         r"(?P<lead>(?:(?:in|for) [^,]+, )?)(?P<verb>use|include|write|add|contain) neither "
         r"(?P<one>[^,]+?) nor (?P<other>[^,]+)",
         r"\g<lead>use no \g<one> and no \g<other>",
-    ),
-    (
-        r"(?P<lead>(?:[^,]+, )?)it (?:has to|must|should|needs to) be (?:said|stated|mentioned|"
-        r"made clear|pointed out) that (?P<what>.+)",
-        r"\g<lead>say that \g<what>",
     ),
     (
         r"(?:in|at|on) (?:our|my|this) [\w' -]+?,? we (?:speak of|say|talk of|talk about|call "
@@ -575,14 +561,6 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
         r"be like \g<who>, \g<verb> \g<rest>",
     ),
     (
-        r"(?:all |any |the )?(?:(?:swear|curse|dirty|bad|filler) )?(?:words|phrases|"
-        r"expressions)(?: such "
-        rf"as| like)? (?P<words>{_QUOTED}(?:(?:,| and| or|, and|, or) {_QUOTED})*) (?:are|must|"
-        rf"should|may) "
-        r"(?:not|never)(?: to)? be (?:used|said|written)",
-        r"never use the words \g<words>",
-    ),
-    (
         rf"(?P<where>in (?:[a-z]+ )*{GENRE}),? (?P<what>(?:the|our|my) [\w' ]+?) (?:must|should|"
         rf"has to|is "
         r"to) (?:always )?be (?:spelled|spelt|written) (?:as )?(?P<how>.+)",
@@ -600,10 +578,11 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
         ),
     ),
     (
-        r"(?P<what>prices|amounts|costs|fees|times|dates|temperatures|distances|weights|numbers|"
-        r"percentages) (?:are to|should|must|have to|need to) (?:always )?be (?:shown|written|"
-        r"given|quoted|stated|displayed|listed) (?P<how>(?:with|in|as|without) .+)",
-        lambda match: f"write {match['what'].lower()} {match['how']}",
+        rf"(?P<where>(?:in (?:[a-z]+ )*{GENRE},? )?)(?P<what>prices|amounts|costs|fees|times|"
+        r"dates|temperatures|distances|weights|numbers|percentages) (?:are to|should|must|have to|"
+        r"need to) (?:always )?(?:look|be (?:shown|written|given|quoted|stated|displayed|listed)) "
+        r"(?P<how>(?:with|in|as|like|without) .+)",
+        lambda match: f"{match['where']}write {match['what'].lower()} {match['how']}",
     ),
     (
         r"(?P<what>(?:use )?[a-z]+ spellings?)(?:,? please)?(?: [-–—]|[,:;])? \(?(?:(?:so|like|as "

@@ -221,7 +221,6 @@ _FORMS: list[tuple[str, Rewrite]] = [
             f"use {'at most' if match['most'] else 'exactly'} {match['number']} {match['what']}"
         ),
     ),
-    (r"(?:please )?(?:do not|don't|never) forget to (?P<rest>.+)", r"\g<rest>"),
     (
         r"(?:please )?(?:skip|avoid|drop|omit|leave out) (?:the )?(?P<what>(?:phrase|word|term|"
         r"sentence|expression) [\"'].+)",
@@ -294,15 +293,17 @@ _FORMS: list[tuple[str, Rewrite]] = [
         ),
     ),
     (
-        r"(?:please )?(?:can|could|would|will) you(?: all)?(?: please| kindly| just)? "
-        r"(?P<rest>(?!not\b|mind\b).+)",
+        r"(?:(?:please )?(?:(?:can|could|would|will) you(?: all)?(?: please| kindly| just)?"
+        r"(?! not\b| mind\b)|(?:do not|don't|never) forget to)|it(?:'d| would) be (?:kind|nice|"
+        r"great|good|best|better|lovely|helpful|wonderful)(?: of you)? to) (?P<rest>.+)",
         r"\g<rest>",
     ),
     (
-        r"i(?:'d| would)? (?:prefer|rather|like|want) not (?:to )?(?P<rest>.+)",
+        r"(?:i(?:'d| would)? (?:(?:prefer|rather|like|want) not(?: to)?|(?:like|want|prefer|need|"
+        r"expect) you (?:not|never) to)|you(?: are|'re) (?:not|never) to|i (?:do not|don't|never) "
+        r"(?:like|want|appreciate) it (?:when|if|that) you) (?P<rest>.+)",
         r"do not \g<rest>",
     ),
-    (r"you(?: are|'re) (?P<never>not|never) to (?P<rest>.+)", r"do not \g<rest>"),
     (
         r"i(?:'d| would)? (?:prefer|want|like|need) (?:my |your |the |all )?(?:answers|repl(?:y|"
         r"ies)|responses) (?P<rest>(?:in|with|without|under|of|below) .+)",
@@ -355,23 +356,14 @@ _FORMS: list[tuple[str, Rewrite]] = [
         r"\g<lead>tell them \g<rest>",
     ),
     (
-        r"(?:any|every|all)(?: the)? questions? (?:about|on|regarding) (?P<topic>[^,]+), "
-        r"(?P<rest>.+)",
+        r"(?:(?:any|every|all)(?: the)? questions? (?:about|on|regarding)|(?:where|when|whenever|"
+        r"if) (?:a|the|any|my) questions? (?:concerns?|is about|are about|regards?|touches on)) "
+        r"(?P<topic>[^,]+), (?P<rest>.+)",
         r"When asked about \g<topic>, \g<rest>",
     ),
     (
-        r"(?:on|for|with|to|in) (?:any|every|each|all) (?P<topic>(?:[a-z]+ ){1,2}?)questions?, "
-        r"(?P<rest>.+)",
-        lambda match: f"When asked about {match['topic'].strip()}, {match['rest']}",
-    ),
-    (
-        r"(?:if|when|whenever|where) an? (?P<topic>[a-z]+(?: [a-z]+)?) questions? (?:comes up|is "
-        r"asked|arises), (?P<rest>.+)",
-        r"When asked about \g<topic>, \g<rest>",
-    ),
-    (
-        r"(?:where|when|whenever|if) (?:a|the|any|my) questions? (?:concerns?|is about|are about|"
-        r"regards?|touches on) (?P<topic>[^,]+), (?P<rest>.+)",
+        r"(?:(?:on|for|with|to|in) (?:any|every|each|all)|(?:if|when|whenever|where) an?) "
+        r"(?P<topic>[a-z]+(?: [a-z]+)?) questions?(?: (?:comes up|is asked|arises))?, (?P<rest>.+)",
         r"When asked about \g<topic>, \g<rest>",
     ),
     (
@@ -379,11 +371,6 @@ _FORMS: list[tuple[str, Rewrite]] = [
         r"(?:(?:that )?(?:we|I|(?:my|our|the) [a-z]+) )(?:wants?|likes?|needs?|cares?)(?: to)? "
         r"(?:mentioned|discussed|hear about|talk about|see mentioned|be mentioned)",
         r"do not talk about \g<topic>",
-    ),
-    (
-        r"it(?:'d| would) be (?:kind|nice|great|good|best|better|lovely|helpful|wonderful)(?: of "
-        r"you)? to (?P<rest>.+)",
-        r"\g<rest>",
     ),
     (
         r"(?:please )?(?:make sure|ensure|see to it)(?: that)? (?P<what>[^,]+?) (?:is|are|gets?) "
@@ -399,10 +386,6 @@ _FORMS: list[tuple[str, Rewrite]] = [
         rf"i (?:never|do not|don't) (?:ever )?want to (?:see|read|get|find) (?P<rest>(?:any "
         rf")?{_SIGNS}\b.*)",
         r"no \g<rest>",
-    ),
-    (
-        r"i(?:'d| would)? (?:like|want|prefer|need|expect) you (?:not|never) to (?P<rest>.+)",
-        r"do not \g<rest>",
     ),
     (
         r"(?P<lead>instead of [\"'].+?[\"']),? i(?:'d| would)? (?:want|like) you to (?P<rest>.+)",
@@ -425,17 +408,9 @@ _FORMS: list[tuple[str, Rewrite]] = [
         ),
     ),
     (
-        r"i (?:do not|don't|never) (?:like|want|appreciate) it (?:when|if|that) you (?P<rest>.+)",
-        r"do not \g<rest>",
-    ),
-    (
-        r"i(?: am|'m) (?:so |really |just |very )?(?:sick|tired|fed up|bored)(?: and tired)? "
-        r"(?:of|with) (?:(?:hearing|reading|talk(?:ing)?|you talking|you going on) )"
-        r"(?:(?:about|of) )?(?P<rest>.+)",
-        r"do not talk about \g<rest>",
-    ),
-    (
-        r"i(?:'ve| have) (?:had|heard|read) enough (?:of|about) (?P<rest>.+)",
+        r"i(?:(?: am|'m) (?:so |really |just |very )?(?:sick|tired|fed up|bored)(?: and tired)? "
+        r"(?:of|with) (?:hearing|reading|talk(?:ing)?|you talking|you going on)(?: about| of)?|"
+        r"(?:'ve| have) (?:had|heard|read) enough (?:of|about)) (?P<rest>.+)",
         r"do not talk about \g<rest>",
     ),
     (
