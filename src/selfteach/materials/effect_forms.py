@@ -398,7 +398,8 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         "format=json",
     ),
     (
-        rf"(?:{_ANSWER}|{REPLIES})(?: (?:me|us|always|only))* in "
+        rf"(?:{_ANSWER}|(?:speak|talk|write|respond|reply) (?:to|with) (?:me|us)|{REPLIES})"
+        r"(?: (?:me|us|always|only))* in "
         rf"(?P<language>{'|'.join(LANGUAGES)})(?: only| language)?",
         check_language,
     ),
@@ -1090,11 +1091,6 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         rf"(?:translate|convert|put) (?:(?:all |every )?(?:(?:of )?your )?{REPLIES}|everything|it "
         r"all)(?: you (?:say|write))? (?:in)?to "
         rf"(?P<language>{'|'.join(LANGUAGES)})",
-        check_language,
-    ),
-    (
-        r"(?:speak|talk|write|respond|reply)(?: (?:to|with))? (?:me|us) (?:only )?in "
-        rf"(?P<language>{'|'.join(LANGUAGES)})(?: only)?",
         check_language,
     ),
     (
