@@ -53,24 +53,9 @@ Build = Callable[[re.Match[str]], "Effect | str | None"]
 
 ONE = ("a single", "single", "an", "a")
 AT_MOST = (
-    "at the very most",
-    "at most",
-    "no more than",
-    "not more than",
-    "no longer than",
-    "not longer than",
-    "up to",
-    "within",
-    "a maximum of",
-    "maximum",
-    "max",
-    "or less",
-    "or fewer",
-    "tops",
-    "no more",
-    "and no more",
-    "not more",
-    "at the most",
+    *("at the very most", "at most", "at the most", "no more than", "not more than", "no more"),
+    *("and no more", "not more", "no longer than", "not longer than", "or less", "or fewer"),
+    *("up to", "within", "a maximum of", "maximum", "max", "tops"),
 )
 AT_LEAST = ("at least", "no fewer than", "no less than", "a minimum of", "minimum", "or more")
 OVER = ("more than", "longer than", "over")
@@ -1072,18 +1057,7 @@ def check_wish(match: re.Match[str]) -> str:
 
 
 _EVERYDAY = frozenset(
-    (
-        "day",
-        "evening",
-        "week",
-        "weekend",
-        "holiday",
-        "holidays",
-        "trip",
-        "journey",
-        "flight",
-        "stay",
-    )
+    re.findall(r"\w+", "day evening week weekend holiday holidays trip journey flight stay")
 )
 """What is wished, and said of other things as well."""
 _KIND_WORDS = (
