@@ -33,7 +33,7 @@ from selfteach.materials.phrases import (
     hide_quotes,
     straighten_quotes,
 )
-from selfteach.materials.plain_demand import to_plain_demand
+from selfteach.materials.plain_demand import BECAUSE, to_plain_demand
 from selfteach.materials.quoted_demand import say_quoted_demand
 from selfteach.materials.said_clause import (
     QUOTED_ANSWER,
@@ -243,7 +243,7 @@ def _read_sentence(sentence: str) -> Effect | None:
     whole = re.sub(r"\s+", " ", sentence).strip().rstrip(".!;?").strip()
     if _frees(whole) or asks_for_member(whole):
         return None
-    reason = _find_reason(_BECAUSE, whole)
+    reason = _find_reason(BECAUSE, whole)
     if reason and MORE_DEMANDS.search(reason["reason"]):
         return _read_cut(reason["demand"], reason["reason"])
     text = _PLEASE_BETWEEN.sub("", straighten_quotes(to_plain_demand(whole).strip()))
@@ -410,13 +410,6 @@ _REASON = re.compile(
     re.I,
 )
 """What is said of the reason: "write in capitals so she can read it"."""
-_BECAUSE = re.compile(
-    r"(?P<demand>.+?)(?<! words)(?<! word)(?<! with)(?<! before)(?<! after)(?<! say)(?<! use),? "
-    r"(?P<reason>(?:because|so that|in order to|since (?=(?:i|we|my|it|they|he|she)\b)|"
-    r"(?<!\blong )as (?=(?:i|we|my) (?:am|are|have|do|don't|can't|was)\b)|for the sake of) .+)",
-    re.I,
-)
-"""A reason that a plain demand is told without."""
 _PURPOSE = re.compile(
     r" (?:in order )?to (?:make|keep|look|sound|seem|be|help|show|save|avoid|get) "
 )

@@ -481,12 +481,14 @@ _TOLD_FIRST = re.compile(
 )
 """A remark before the demand: "It's too long, keep it under 20 words."."""
 _SAID = re.compile(SAYING, re.I)
-_BECAUSE = re.compile(
+BECAUSE = re.compile(
     r"(?P<demand>.+?)(?<! words)(?<! word)(?<! with)(?<! before)(?<! after)(?<! say)(?<! use),? "
-    r"(?:because [\w'-]+ [^\"]+|(?:so that|in order to) [^\"]+|since (?:i|we|my|it|they|he|she) "
-    r"[^\"]+|(?:as (?:i|we|my) (?:am|are|have|do|don't|can't|was)|for the sake of)\b[^\"]*)",
+    r"(?P<reason>(?:because|so that|in order to|since(?= (?:i|we|my|it|they|he|she)\b)|"
+    r"(?<!\blong )as(?= (?:i|we|my) (?:am|are|have|do|don't|can't|was)\b)|for the sake of) "
+    r"[^\"]+)",
     re.I,
 )
+"""A demand and its reason."""
 _USE_ANY = re.compile(
     r"^(?:please )?(?:do not|don't|never) (?P<verb>use|write|add|put|include|send) (?:any|one|"
     r"them)(?: at all| please)?[.!]*$",
@@ -823,7 +825,7 @@ def _drop_reason(text: str) -> str:
     """
     match = _REASON.fullmatch(text) or _TOLD_FIRST.fullmatch(text) or _SINCE_FIRST.fullmatch(text)
     if not match and not _SAID.search(text):
-        match = _BECAUSE.fullmatch(text)
+        match = BECAUSE.fullmatch(text)
         if match and MORE_DEMANDS.search(text, match.end("demand")):
             return text
     is_cut = match is not None and not OPEN_QUOTE.search(match["demand"])
