@@ -76,6 +76,16 @@ def test_what_breaks_tokenizers_is_cleaned_once():
     assert read_rule("a\u202eb\x00c\ud800").text == "ab\ufffdc\ufffd"
 
 
+@pytest.mark.parametrize("say", ["say we ship", "say that we ship", "tell them we ship"])
+def test_an_exception_in_what_must_be_said_is_none_of_the_rule(say):
+    rule = read_rule(f"When asked about delivery, {say} everywhere except in winter.")
+    assert (rule.scope, rule.effect) == ("delivery", f"{say} everywhere except in winter")
+
+
+def test_a_reason_after_only_is_no_exception():
+    assert read_rule("Only in lower case so I can read it.").scope == ""
+
+
 def test_a_backslash_in_the_noun_of_a_pronoun_stays():
     rule = read_rule(r"I hate \1 and C:\stuff, so do not mention them.")
     assert rule.effect == r"do not mention \1 and C:\stuff."

@@ -19,7 +19,7 @@ AUDIENCE = rf"(?:{_GROUPS}|(?:the|a|an|any|every) {_ONE})"
 THEM = rf"(?:them|him|her|me|us|{AUDIENCE})"
 """The same, or a pronoun for them."""
 SAYING = (
-    rf"\b(?:say|tell (?:{THEM}|[a-z]+s)|explain|mention|answer|reply|state)(?:,? that|:| (?=we\b))"
+    rf"\b(?:say|tell (?:{THEM}|[a-z]+s)|explain|mention|answer|reply|state)(?:,? that|:|(?= we\b))"
 )
 """How it begins that something must be said; what follows has its own reasons and exceptions."""
 _GOES_ON = (
