@@ -181,6 +181,9 @@ FORMS = {
     "Responde siempre en minúsculas.": r'not regex "\\p{Lu}"',
     "Ne dis jamais le mot « nul ».": 'not contains "nul"',
     'Ne dis pas "désolé".': 'not contains "désolé"',
+    "Dis que le magasin ferme à six heures.": (
+        'contains "magasi*" and contains "ferm*" and (contains "six" or contains "6")'
+    ),
     'Sag nicht "leider".': 'not contains "leider"',
     'Benutze das Wort "Banane".': 'contains "Banane"',
     'Benutze das Wort "Banane" nicht.': 'not contains "Banane"',

@@ -537,8 +537,8 @@ _MOST = re.compile(
     re.I,
 )
 _NEGATIONS = (
-    r"(?:nie|niemals|nicht|keine?\w*|jamais|pas|nunca|no|mai|non)\b|"
-    r"(?:ohne|sans|sin|senza)\b(?! (?:ausnahme|exception|excepción|eccezion))"
+    r"(?:(?:nie|niemals|nicht|keine?\w*|jamais|pas|nunca|no|mai|non)\b|"
+    r"(?:ohne|sans|sin|senza)\b(?! (?:ausnahme|exception|excepción|eccezion)))"
 )
 _GAP = rf"(?: (?!{_NEGATIONS})(?:[^\s\"'«„]|(?<=\w)['’](?=\w))+)*?"
 """Any words between verb and object but those that deny: "beende nie eine Antwort mit ..."."""
