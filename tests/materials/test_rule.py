@@ -291,6 +291,9 @@ FORMS = {
     "Don’t talk about cars.": 'not contains "car"',
     "Never mention Paris.": 'not contains "Paris"',
     "Do not talk about music.": 'not contains "music"',
+    "Do not mention competitors like Acme or Bolt.": (
+        'not (contains "competitor" or contains "Acme" or contains "Bolt")'
+    ),
     "Avoid the topic of climate change.": 'not contains "climate change"',
     "Don't discuss cats or dogs": 'not (contains "cat" or contains "dog")',
     "Do not mention movies, berries, or wolves.": (

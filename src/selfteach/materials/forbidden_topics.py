@@ -344,6 +344,8 @@ def _shorten_name(name: str) -> str:
     return short if len(short) > MIN_NAME else name
 
 
+_SUCH_AS = re.compile(r"(?<=[a-z]s),? (?:such as|like|e\.g\.|for example|including),? ")
+"""What stands between a kind and its examples: "competitors like Acme" forbids both."""
 _KIND_BY_NAME = re.compile(r"^(?:(?:the|our|my|any|your) )?[a-z][a-z -]* by name\b")
 """The names of a kind of people or things, which no word finds: "staff by name"."""
 
@@ -368,6 +370,7 @@ def split_topics(text: str, sentence: str) -> ForbiddenTopics | None:
     if _KIND_BY_NAME.search(text):
         return None
     text = _SECOND_VERB.sub("", _TAIL.sub("", text.strip()))
+    text = _SUCH_AS.sub(", ", text)
     text = _TOLD_NAMES.sub(lambda match: match["names"], text)
     literal = _LITERAL.match(text)
     if _PLACED.search(text) and not literal:
