@@ -60,3 +60,16 @@ def test_a_quotation_is_hidden_where_it_stands_alone():
     assert hidden.startswith("never rock'n' but ")
     assert quotes == ["'n'"]
     assert show_quotes(hidden, quotes) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'Do not capitalize "internet".',
+        'Never misspell "Anna".',
+        'Do not confuse "affect" and "effect".',
+        'Never italicize "Hamlet".',
+    ],
+)
+def test_a_word_that_is_only_treated_so_is_not_forbidden(text: str) -> None:
+    assert read_effect(text) is None

@@ -589,6 +589,10 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         check_hyphen,
     ),
     (
+        r"(?:write|spell)(?: the word)? [\"'](?P<word>\w+)[\"'] without an? (?:hyphen|dash)",
+        lambda match: rf'not regex "(?i)\\b(?!{match["word"]}\\b){"-?".join(match["word"])}\\b"',
+    ),
+    (
         rf"(?:(?:write|spell|put|show) {_SPELLED_THING}|(?:write|spell) )"
         r"(?P<name>(?-i:[A-ZÀ-Þ]{2,}(?:[+&-][A-ZÀ-Þ]+)*)),? (?:always )?"
         rf"(?:only )?(?:in|with|using) (?:all |only )?{_UPPER}(?: letters)?{_EVERYWHERE}"

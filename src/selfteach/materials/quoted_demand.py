@@ -18,8 +18,9 @@ _MARK = re.compile('"[\ue000-\uf8ff]"')
 """A quotation that is hidden."""
 _NARROWS = re.compile(
     r"\b(?:unless|except|if|when|whenever|while|until|sometimes|either|optional|may|allowed|fine|"
-    r"okay|apart|besides|capitals?|spell\w*|spelt|abbreviat\w*|brackets|bold|italics|titles?|"
-    r"translat\w*|mean\w*|at least|twice|then|followed|for)\b",
+    r"okay|apart|besides|capital\w*|(?:mis)?spell\w*|spelt|abbreviat\w*|brackets|bold|"
+    r"itali(?:cs|ci[sz]\w*)|underlin\w*|hyphen\w*|split\w*|shorten\w*|explain\w*|confus\w*|mix|"
+    r"titles?|translat\w*|mean\w*|at least|twice|then|followed|for)\b",
     re.I,
 )
 _SUBJECT = (
