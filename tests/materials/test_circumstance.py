@@ -79,6 +79,10 @@ def test_a_rule_that_holds_at_a_time_is_refused_with_a_cure(text: str) -> None:
         ("As long as I can't use my hands, keep it short.", "As long as I can't use my hands"),
         ("Provided I say please, answer in one sentence.", "Provided I say please"),
         ("As long as it rains never use emojis, hashtags or lists.", "As long as it rains"),
+        (
+            "Answer in one sentence as long as I can't use my hands.",
+            "as long as I can't use my hands",
+        ),
     ],
 )
 def test_the_whole_circumstance_is_named(text: str, said: str) -> None:

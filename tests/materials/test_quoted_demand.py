@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from selfteach.materials.effect import read_effect
+from selfteach.materials.phrases import hide_quotes, show_quotes
 from selfteach.materials.quoted_demand import say_quoted_demand
+from selfteach.materials.usual_words import QUOTED
 
 
 @pytest.mark.parametrize(
@@ -50,3 +52,24 @@ def test_the_plain_demand(text: str, plain: str) -> None:
 )
 def test_more_than_one_thing_or_no_demand_is_not_read(text: str) -> None:
     assert say_quoted_demand(text) == ""
+
+
+def test_a_quotation_is_hidden_where_it_stands_alone():
+    text = "never rock'n' but 'n'"
+    hidden, quotes = hide_quotes(text, QUOTED)
+    assert hidden.startswith("never rock'n' but ")
+    assert quotes == ["'n'"]
+    assert show_quotes(hidden, quotes) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'Do not capitalize "internet".',
+        'Never misspell "Anna".',
+        'Do not confuse "affect" and "effect".',
+        'Never italicize "Hamlet".',
+    ],
+)
+def test_a_word_that_is_only_treated_so_is_not_forbidden(text: str) -> None:
+    assert read_effect(text) is None

@@ -76,6 +76,21 @@ def test_what_breaks_tokenizers_is_cleaned_once():
     assert read_rule("a\u202eb\x00c\ud800").text == "ab\ufffdc\ufffd"
 
 
+@pytest.mark.parametrize("say", ["say we ship", "say that we ship", "tell them we ship"])
+def test_an_exception_in_what_must_be_said_is_none_of_the_rule(say):
+    rule = read_rule(f"When asked about delivery, {say} everywhere except in winter.")
+    assert (rule.scope, rule.effect) == ("delivery", f"{say} everywhere except in winter")
+
+
+def test_a_reason_after_only_is_no_exception():
+    assert read_rule("Only in lower case so I can read it.").scope == ""
+
+
+def test_a_backslash_in_the_noun_of_a_pronoun_stays():
+    rule = read_rule(r"I hate \1 and C:\stuff, so do not mention them.")
+    assert rule.effect == r"do not mention \1 and C:\stuff."
+
+
 @given(st.text())
 @settings(deadline=None)
 def test_reading_raises_nothing_but_a_data_error(text):
@@ -87,6 +102,7 @@ def test_reading_raises_nothing_but_a_data_error(text):
 
 
 FORMS = {
+    "Answer yes or no, then a bullet list.": '(starts "Yes" or starts "No") and format=list',
     'Include "!".': 'contains "!"',
     'Use the phrase "...".': 'contains "..."',
     "Use at most sixty words.": "max_words=60",
@@ -165,6 +181,9 @@ FORMS = {
     "Responde siempre en minúsculas.": r'not regex "\\p{Lu}"',
     "Ne dis jamais le mot « nul ».": 'not contains "nul"',
     'Ne dis pas "désolé".': 'not contains "désolé"',
+    "Dis que le magasin ferme à six heures.": (
+        'contains "magasi*" and contains "ferm*" and (contains "six" or contains "6")'
+    ),
     'Sag nicht "leider".': 'not contains "leider"',
     'Benutze das Wort "Banane".': 'contains "Banane"',
     'Benutze das Wort "Banane" nicht.': 'not contains "Banane"',
@@ -272,6 +291,9 @@ FORMS = {
     "Don’t talk about cars.": 'not contains "car"',
     "Never mention Paris.": 'not contains "Paris"',
     "Do not talk about music.": 'not contains "music"',
+    "Do not mention competitors like Acme or Bolt.": (
+        'not (contains "competitor" or contains "Acme" or contains "Bolt")'
+    ),
     "Avoid the topic of climate change.": 'not contains "climate change"',
     "Don't discuss cats or dogs": 'not (contains "cat" or contains "dog")',
     "Do not mention movies, berries, or wolves.": (
@@ -299,6 +321,7 @@ DECLINED = {
     "Do not answer when somebody asks about football.": 'not contains "football"',
 }
 UNSURE = [
+    "Give me names, separated by commas.",
     "Be kind.",
     "Do not talk about your feelings.",
     "Do not talk about elephants unless asked.",

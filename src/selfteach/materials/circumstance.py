@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from selfteach.materials.phrases import QUOTED, SAYING
+from selfteach.materials.phrases import QUOTED, SAYING, straighten_quotes
 from selfteach.materials.scope import split_rule, starts_effect
 from selfteach.materials.situation import read_situation
 from selfteach.number_words import NUMBER
@@ -83,8 +83,7 @@ _CLAUSE = (
     r"wish)\b))|after|before|until|till|once(?= (?:I|we|it)\b)|by the time|ever since|"
     r"provided(?: that)?|providing(?: that)?|given that|on condition that|assuming(?: that)?"
     r"(?! (?:(?:I|we)(?: am| are|'m|'re)|(?:my|our|the) (?:readers?|audience|listeners?|users?|"
-    r"viewers?|customers?|students?|pupils?|children) (?:is|are|has|have))\b)) "
-    rf"{_IS_DOING}[^,;:]*?"
+    rf"viewers?|customers?|students?|pupils?|children) (?:is|are|has|have))\b)) {_IS_DOING}[^,;:]*?"
 )
 _GERMAN_DAY = r"(?:(?:mon|diens|donners|frei|sams|sonn|feier|werk)tag|mittwoch|wochenende)"
 _GERMAN_PART = r"(?:morgen|vormittag|mittag|nachmittag|abend|nacht)"
@@ -235,9 +234,6 @@ _PARTS = re.compile(
 )
 
 
-_STRAIGHT = str.maketrans("’“”", '\'""')
-
-
 def find_circumstance(
     sentence: str, demands: Callable[[str], bool], *, is_asked: bool = False
 ) -> str:
@@ -247,7 +243,7 @@ def find_circumstance(
         demands: tells whether a text is a demand; a bare noun is none.
         is_asked: whether the sentence is only the effect, and the scope is known.
     """
-    text = QUOTED.sub('""', sentence.translate(_STRAIGHT)).rstrip(" .!?;")
+    text = QUOTED.sub('""', straighten_quotes(sentence)).rstrip(" .!?;")
     if found := _find_in_front(text, demands) or _find_foreign(text, demands):
         return found
     part = split_rule(text)

@@ -25,8 +25,15 @@ from selfteach.materials.loose_demand import (
 )
 from selfteach.materials.notation_forms import forbids_unit
 from selfteach.materials.other_languages import read_other_effect
-from selfteach.materials.phrases import MORE_DEMANDS, REPLIES, SAYING, THEM, hide_quotes
-from selfteach.materials.plain_demand import to_plain_demand
+from selfteach.materials.phrases import (
+    MORE_DEMANDS,
+    REPLIES,
+    SAYING,
+    THEM,
+    hide_quotes,
+    straighten_quotes,
+)
+from selfteach.materials.plain_demand import BECAUSE, to_plain_demand
 from selfteach.materials.quoted_demand import say_quoted_demand
 from selfteach.materials.said_clause import (
     QUOTED_ANSWER,
@@ -81,11 +88,11 @@ def read_effect(text: str) -> Effect | None:
     known = [effect for effect in effects if effect]
     if known and len(known) == len(effects):
         return _join_effects(known)
-    usual = [_to_usual_demand(_straighten(part)) for part in demands[:1]]
+    usual = [_to_usual_demand(straighten_quotes(part)) for part in demands[:1]]
     found = _read_statements([*usual, *demands[1:]]) or _read_beside_manner(parts)
     if found or any(map(_frees, parts)):
         return found
-    straight = _straighten(text)
+    straight = straighten_quotes(text)
     plain = say_quoted_demand(straight) or say_counted_demand(straight)
     return _read_plain(plain) if plain else None
 
@@ -126,7 +133,7 @@ def _frees(sentence: str) -> bool:
     """Return whether a sentence demands nothing of its form, or more than it: "no need to start
     with "Hi"", "don't just say "Yes"".
     """
-    hidden, _ = hide_quotes(_straighten(sentence), QUOTED)
+    hidden, _ = hide_quotes(straighten_quotes(sentence), QUOTED)
     return _FREES.search(hidden) is not None and not re.search(SAYING, hidden, re.I)
 
 
@@ -165,11 +172,6 @@ def _to_usual_demand(text: str) -> str:
     return to_usual_words(to_demand(_POLITE_LEAD.sub("", text)))
 
 
-def _straighten(text: str) -> str:
-    """Return a text with straight apostrophes and quotation marks."""
-    return text.replace("’", "'").replace("“", '"').replace("”", '"')
-
-
 _MANNERLY = (
     r"(?:polite(?:ly)?|formal(?:ly)?|informal(?:ly)?|friendly|casual(?:ly)?|sincere(?:ly)?|"
     r"kind(?:ly)?|warm(?:ly)?|calm(?:ly)?|firm|professional(?:ly)?|confident(?:ly)?|"
@@ -182,8 +184,7 @@ _MANNER = re.compile(
     r"(?:please |always )*(?:(?:be|sound|stay|remain|act|seem|write|speak|talk|answer|reply|"
     r"respond|use|keep it|make it|be told|be written|be phrased)(?: (?:it|them|me|to me|"
     r"everything))? )?(?:(?:in|with|using) )?(?:an? |the )?(?:(?:very|more|quite|rather|extra|"
-    r"brutally) )*"
-    rf"{_MANNERLY}(?:(?:,| and| but| yet|, and)? {_MANNERLY})*"
+    rf"brutally) )*{_MANNERLY}(?:(?:,| and| but| yet|, and)? {_MANNERLY})*"
     r"(?: (?:tone|voice|style|manner|way|language|words|terms))?|"
     r"(?:just )?(?:get|come) (?:(?:straight|right|directly) )?to the point",
     re.I,
@@ -242,10 +243,10 @@ def _read_sentence(sentence: str) -> Effect | None:
     whole = re.sub(r"\s+", " ", sentence).strip().rstrip(".!;?").strip()
     if _frees(whole) or asks_for_member(whole):
         return None
-    reason = _find_reason(_BECAUSE, whole)
+    reason = _find_reason(BECAUSE, whole)
     if reason and MORE_DEMANDS.search(reason["reason"]):
         return _read_cut(reason["demand"], reason["reason"])
-    text = _PLEASE_BETWEEN.sub("", _straighten(to_plain_demand(whole).strip()))
+    text = _PLEASE_BETWEEN.sub("", straighten_quotes(to_plain_demand(whole).strip()))
     if len(text) > MAX_SENTENCE:
         return None
     usual = _to_usual_demand(text)
@@ -286,7 +287,7 @@ def _read_plain(text: str) -> Effect | None:
         or _read_before_purpose(text)
         or _read_joined(text)
         or _read_before_remark(text)
-        or _read_other_language(text)
+        or read_other_effect(text)
     )
 
 
@@ -409,13 +410,6 @@ _REASON = re.compile(
     re.I,
 )
 """What is said of the reason: "write in capitals so she can read it"."""
-_BECAUSE = re.compile(
-    r"(?P<demand>.+?)(?<! words)(?<! word)(?<! with)(?<! before)(?<! after)(?<! say)(?<! use),? "
-    r"(?P<reason>(?:because|so that|in order to|since (?=(?:i|we|my|it|they|he|she)\b)|"
-    r"(?<!\blong )as (?=(?:i|we|my) (?:am|are|have|do|don't|can't|was)\b)|for the sake of) .+)",
-    re.I,
-)
-"""A reason that a plain demand is told without."""
 _PURPOSE = re.compile(
     r" (?:in order )?to (?:make|keep|look|sound|seem|be|help|show|save|avoid|get) "
 )
@@ -455,12 +449,6 @@ def _read_cut(demand: str, tail: str) -> Effect | None:
     if second is None:
         return first if more["loose"] and not more["clear"] else None
     return _join_effects([first, second]) if more["clear"] or more["sure"] else None
-
-
-def _read_other_language(text: str) -> Effect | None:
-    """Return the effect of a German, French, Spanish or Italian sentence."""
-    found = read_other_effect(text)
-    return Effect(*found) if found else None
 
 
 _EXAMPLES = re.compile(

@@ -53,24 +53,9 @@ Build = Callable[[re.Match[str]], "Effect | str | None"]
 
 ONE = ("a single", "single", "an", "a")
 AT_MOST = (
-    "at the very most",
-    "at most",
-    "no more than",
-    "not more than",
-    "no longer than",
-    "not longer than",
-    "up to",
-    "within",
-    "a maximum of",
-    "maximum",
-    "max",
-    "or less",
-    "or fewer",
-    "tops",
-    "no more",
-    "and no more",
-    "not more",
-    "at the most",
+    *("at the very most", "at most", "at the most", "no more than", "not more than", "no more"),
+    *("and no more", "not more", "no longer than", "not longer than", "or less", "or fewer"),
+    *("up to", "within", "a maximum of", "maximum", "max", "tops"),
 )
 AT_LEAST = ("at least", "no fewer than", "no less than", "a minimum of", "minimum", "or more")
 OVER = ("more than", "longer than", "over")
@@ -636,14 +621,14 @@ def check_no_sentence_start(match: re.Match[str]) -> str:
 
 def check_yes_or_no(match: re.Match[str]) -> str | None:
     """Return the check of "answer yes or no", and of "answer with only yes or no"."""
-    if _COUNTS.search(match["more"] or ""):
+    if _ASKS_MORE.search(match["more"] or ""):
         return None
     if re.search(r"\b(?:only|just|nothing but)\b", match.string, re.I):
         return r'regex "(?i)^\\W*(?:yes|no)\\W*$"'
     return 'starts "Yes" or starts "No"'
 
 
-_COUNTS = re.compile(rf"\b{NUMBER}\b|\b(?:list|bullet|words?)\b", re.I)
+_ASKS_MORE = re.compile(rf"\b{NUMBER}\b|\b(?:lists?|bullets?)\b", re.I)
 """What in a demand has a check of its own: "then explain in one sentence"."""
 
 
@@ -696,8 +681,7 @@ def check_paragraph_length(match: re.Match[str]) -> str | None:
 
 
 _NO_END = (
-    r"(?<=\\b(?:Mr|Mrs|Ms|Dr|Prof|St|vs|e\\.g|i\\.e|[A-HJ-Z]))\\.(?=[ \\t])|"
-    r"(?<=^\\W*\\d{1,3})\\."
+    r"(?<=\\b(?:Mr|Mrs|Ms|Dr|Prof|St|vs|e\\.g|i\\.e|[A-HJ-Z]))\\.(?=[ \\t])|(?<=^\\W*\\d{1,3})\\."
 )
 """A full stop that ends no sentence: of an abbreviation, an initial or the number of an item."""
 EACH_ON_A_LINE = (
@@ -942,13 +926,13 @@ _NAMED_OTHERWISE = re.compile(
 """Words for what an answer has without saying the word: "include an example"."""
 
 
-_COUNTS = re.compile(rf"\b(?!an?\b)(?:{NUMBER})\b", re.I)
+_NUMBER = re.compile(rf"\b{NUMBER}\b", re.I)
 
 
 def check_included(match: re.Match[str]) -> str | None:
     """Return the check of "include a warm-up": what is named by its own word."""
     what = match["what"].strip()
-    is_counted = _COUNTS.search(what) and not re.search(r"\d", what)
+    is_counted = _NUMBER.search(what) and not re.search(r"\d", what)
     if _is_turned(what) or is_counted or _NAMED_OTHERWISE.search(what):
         return None
     return check_statement(what)
@@ -970,20 +954,10 @@ def check_whether(match: re.Match[str]) -> str | None:
     return None if _HAS_OPPOSITE.search(match["what"]) else check_included(match)
 
 
-def check_warned(match: re.Match[str]) -> str | None:
-    """Return the check of "warn them about ticks": a danger is named by its own word."""
+def check_named(match: re.Match[str]) -> str | None:
+    """Return the check of "say autumn" and "warn them about ticks": a danger has its own word."""
     what = match["what"].strip()
     return None if _is_turned(what) else check_statement(what)
-
-
-def check_called(match: re.Match[str]) -> str:
-    """Return the check of "the hero must be called Pip"."""
-    return f"contains {quote_value(match['value'].strip(chr(34) + chr(39)))}"
-
-
-def check_value(match: re.Match[str]) -> str | None:
-    """Return the check of "say 7" and "say autumn"."""
-    return check_statement(match["what"])
 
 
 def check_names(match: re.Match[str]) -> str:
@@ -1083,18 +1057,7 @@ def check_wish(match: re.Match[str]) -> str:
 
 
 _EVERYDAY = frozenset(
-    (
-        "day",
-        "evening",
-        "week",
-        "weekend",
-        "holiday",
-        "holidays",
-        "trip",
-        "journey",
-        "flight",
-        "stay",
-    )
+    re.findall(r"\w+", "day evening week weekend holiday holidays trip journey flight stay")
 )
 """What is wished, and said of other things as well."""
 _KIND_WORDS = (

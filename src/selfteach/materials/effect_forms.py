@@ -13,7 +13,6 @@ from selfteach.materials.effect_checks import (
     CHECKBOX,
     EACH_ON_A_LINE,
     EXACT,
-    FULL_STOP,
     LANGUAGES,
     LINK,
     MANY,
@@ -33,7 +32,6 @@ from selfteach.materials.effect_checks import (
     call_otherwise,
     check_apology,
     check_bound,
-    check_called,
     check_comma_list,
     check_dated,
     check_edge_line,
@@ -53,6 +51,7 @@ from selfteach.materials.effect_checks import (
     check_marks,
     check_most_marks,
     check_name_not_other,
+    check_named,
     check_names,
     check_no_emoji,
     check_no_letter,
@@ -75,8 +74,6 @@ from selfteach.materials.effect_checks import (
     check_spelled,
     check_thanks,
     check_two_words,
-    check_value,
-    check_warned,
     check_whether,
     check_wish,
     check_yes_or_no,
@@ -84,7 +81,6 @@ from selfteach.materials.effect_checks import (
     forbid_words,
     make_edge,
     make_no_edge,
-    name_unit,
     parse_count,
     rename,
     replace_phrases,
@@ -299,12 +295,6 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         check_range,
     ),
     (
-        rf"(?:{_ANSWER}|give|write|send|use)(?: (?:me|us|them|only|just|with|in|an?))* "
-        rf"{_COUNT} {REPLIES}(?: only)?",
-        check_bound,
-    ),
-    (rf"(?:only )?{_COUNT} {REPLIES}(?: only)?", check_bound),
-    (
         rf"(?:{_ANSWER} |say |start with |only )*(?:with )?(?:only |just |either )*"
         r"[\"']?yes[\"']? or [\"']?no[\"']?"
         r"(?: only| first)?(?:,? (?:and |before )?then (?P<more>.+))?",
@@ -408,7 +398,8 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         "format=json",
     ),
     (
-        rf"(?:{_ANSWER}|{REPLIES})(?: (?:me|us|always|only))* in "
+        rf"(?:{_ANSWER}|(?:speak|talk|write|respond|reply) (?:to|with) (?:me|us)|{REPLIES})"
+        r"(?: (?:me|us|always|only))* in "
         rf"(?P<language>{'|'.join(LANGUAGES)})(?: only| language)?",
         check_language,
     ),
@@ -430,7 +421,6 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         rf"shout)(?: words)?{_WHERE}",
         f"not {SHOUTED}",
     ),
-    (rf"{_NOT} (?:put|write|set|make) (?:anything|words) in bold{_WHERE}", f"not {BOLD}"),
     (
         rf"{_NOT} (?:{_USE} )?(?:any )?{_UPPER}(?: letters?)?{_WHERE}",
         r'not regex "\\p{Lu}"',
@@ -548,10 +538,6 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     *NOTATION_FORMS,
     *((form, forbid_topics) for form in FORBIDDING_FORMS),
     (
-        rf"(?:(?:do not|don't) (?:exceed|go over|use over)|never (?:exceed|go over)) {_COUNT}",
-        lambda match: f"max_{name_unit(match['unit'])}={parse_count(match['count'])}",
-    ),
-    (
         rf"(?P<before>)?{_COUNT}(?:,? (?P<after>at most|tops|(?:and )?no more|max(?:imum)?|or "
         rf"less|or fewer|at least|only|long))",
         check_bound,
@@ -603,6 +589,10 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         check_hyphen,
     ),
     (
+        r"(?:write|spell)(?: the word)? [\"'](?P<word>\w+)[\"'] without an? (?:hyphen|dash)",
+        lambda match: rf'not regex "(?i)\\b(?!{match["word"]}\\b){"-?".join(match["word"])}\\b"',
+    ),
+    (
         rf"(?:(?:write|spell|put|show) {_SPELLED_THING}|(?:write|spell) )"
         r"(?P<name>(?-i:[A-ZÀ-Þ]{2,}(?:[+&-][A-ZÀ-Þ]+)*)),? (?:always )?"
         rf"(?:only )?(?:in|with|using) (?:all |only )?{_UPPER}(?: letters)?{_EVERYWHERE}"
@@ -623,8 +613,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     ),
     (
         rf"(?:write|say|use|put|spell){_THE_WORD} {_NEW}(?: with(?:out)? an? \w+| in full)?(?: "
-        rf"instead of|"
-        r" in place of| rather than"
+        rf"instead of| in place of| rather than"
         rf"(?=(?: the word)? [\"'])|,? not|,? never|,? and not){_THE_WORD} {_OLDS}",
         replace_words,
     ),
@@ -649,13 +638,6 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     (
         rf"(?:write|spell|say){_THE_WORD} (?=[\"']){_OLD} (?:always )?as (?=[\"']){_NEW}",
         replace_words,
-    ),
-    (
-        r"(?:put|place|add|write|give) an? (?:(?:one-line|single-line|short|brief|final) )*(?:line|"
-        r"summary|sentence|remark|note) (?:that |which )?(?:starts?|begins?|starting|beginning) "
-        r"with "
-        rf"{_LITERALLY} (?:at|in) the (?:very )?(?P<edge>end|bottom|start|beginning|top)",
-        check_edge_line,
     ),
     (
         rf"(?P<edge>end|finish|close|conclude|start|begin|open)(?: {_IT})? with an? "
@@ -773,18 +755,19 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         r"[\"']?I[\"']?",
         r'not regex "\\bI\\b"',
     ),
-    (
-        rf"(?:always |only )*(?:use|write with|prefer)(?: only)? single {_QUOTES}"
-        r"(?:,? (?:not|never|instead of|rather than) double(?: ones| quotes| quotation marks)?)?",
-        NO_DOUBLE_QUOTES,
+    *(
+        (
+            rf"{_NO_USE} {other} {_QUOTES}|"
+            rf"(?:always |only )*(?:use|write with|prefer)(?: only)? {one} {_QUOTES}"
+            rf"(?:,? (?:not|never|instead of|rather than) {other}(?: ones| quotes| quotation "
+            r"marks)?)?",
+            check,
+        )
+        for one, other, check in (
+            ("single", "double", NO_DOUBLE_QUOTES),
+            ("double", "single", NO_SINGLE_QUOTES),
+        )
     ),
-    (
-        rf"(?:always |only )*(?:use|write with|prefer)(?: only)? double {_QUOTES}"
-        r"(?:,? (?:not|never|instead of|rather than) single(?: ones| quotes| quotation marks)?)?",
-        NO_SINGLE_QUOTES,
-    ),
-    (rf"{_NO_USE} single {_QUOTES}", NO_SINGLE_QUOTES),
-    (rf"{_NO_USE} double {_QUOTES}", NO_DOUBLE_QUOTES),
     (
         rf"(?:say|write|use) {_TWO_NEW} (?:instead of|rather than) {_TWO_OLD}",
         replace_two,
@@ -894,16 +877,11 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         rf"(?:(?:warn|remind)(?: (?:them|him|her|{AUDIENCE}))? (?:of|about|against)|(?:add|give|"
         rf"include) a "
         r"warning (?:about|of|against)) (?P<what>.+)",
-        check_warned,
+        check_named,
     ),
     (
         rf"(?:introduce|present|describe|list|announce) {_NAMED_THING} (?:only )?as {_LITERALLY}",
         check_literal,
-    ),
-    (
-        rf"(?:write|give|show) [a-z]+ (?:as|with|in) (?=[\"']){_NEW},? (?:and |but )?(?:not|never|"
-        rf"instead of|rather than) (?:with |as |in |using )?{_OLD}",
-        replace_words,
     ),
     (
         r"(?:include|name|mention|list|add|contain) (?:both )?(?P<names>(?-i:[A-ZÀ-Þ][\w'-]+"
@@ -942,18 +920,18 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         r"king|queen|princess|prince|witch|wizard|dragon|dog|cat|bear|rabbit|fox|child|boy|girl|"
         r"robot) (?:(?:must|should|has to|is to) (?:always )?be|is always) (?:called|named) "
         r"(?P<value>(?-i:[A-ZÀ-Þ])[\w'-]*(?: (?-i:[A-ZÀ-Þ])[\w'-]*)?|[\"'][^\"']+[\"'])",
-        check_called,
+        check_literal,
     ),
     (
         r"(?:call|address|refer to) (?:me|him|her|us|them|it) (?:by|with|as|using) (?:my|his|her|"
         r"our|their|its) (?:[a-z]+ )?name,? (?P<value>(?-i:[A-ZÀ-Þ])[\w'-]*)(?:,? (?:rather than|"
         r"instead of|not|never) .+)?",
-        check_called,
+        check_literal,
     ),
     (
         r"(?:say|answer|reply)(?: with)? (?P<what>(?!\S+ (?:words?|sentences?|lines?|things?|"
         r"times|facts?|examples?|paragraphs?|points?)\b)\d[^\"',;:]*)",
-        check_value,
+        check_named,
     ),
     (
         r"(?:just |only |always )*say (?P<what>(?!\w+ly$|(?:nothing|something|anything|everything|"
@@ -961,7 +939,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         r"this|what|it|so|too|goodbyes?|words?|jokes?|facts?|first|last|only|also|just|clearly|"
         r"aloud|both|either|neither|enough|plenty|twice|once|mine|who|how|why|when|where|which|"
         r"sth|grace|nil|sooner|anyway|almost|often)$)[a-z]{3,})",
-        check_value,
+        check_named,
     ),
     (
         r"(?:start|begin) with an? (?:capital|upper-?case|big) letter",
@@ -972,14 +950,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         r"before|in|next to) .+)?",
         check_literal,
     ),
-    (
-        r"(?:include|name|add) (?P<what>(?:the name )?(?-i:[A-ZÀ-Þ])\w+(?: (?-i:[A-ZÀ-Þ])\w+)*)",
-        check_said,
-    ),
-    (
-        rf"(?:refer|point|direct|send)(?: {THEM})? to (?P<what>(?!.* as ).+)",
-        check_said,
-    ),
+    (rf"(?:refer|point|direct|send)(?: {THEM})? to (?P<what>(?!.* as ).+)", check_said),
     (
         rf"(?:offer|give|send|provide|share)(?: {THEM})? (?:an? |the |our |their )?"
         r"(?P<what>(?:\d+ ?% (?:off )?)?(?:[a-z]+ ){0,2}(?:code|coupon|voucher):? [A-Za-z]+\d+)",
@@ -1018,11 +989,6 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         BOLD,
     ),
     (
-        r"(?:put|write|set|print|mark)(?: (?:the|all|your))? (?!(?:nothing|no|not|everything|"
-        r"it)\b)[a-z -]+ in bold (?:with|using) (?:two |double )?(?:asterisks|stars)",
-        BOLD,
-    ),
-    (
         r"list (?:the|all|your|its) [a-z]+(?: [a-z]+)? with an? (?P<mark>dash|hyphen|bullet) "
         r"(?:in front of|before) (?:each|every)(?: one)?|(?:put|write) (?:each|every) [a-z]+ on "
         r"(?:its own|a separate|a new) line with an? (?P<mark_apart>dash|hyphen|bullet)(?: in "
@@ -1030,22 +996,18 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         check_marked_items,
     ),
     (
-        r"(?:do|make|write|put|give|show) (?:it|them|that|this|everything) (?:as|in) an? "
-        r"(?:markdown )?table",
+        r"(?:(?:do|make|write|put|give|show|list|present) (?:it|them|that|this|everything)|"
+        r"(?:lay|set) (?:it|them|that|this|everything) out) (?:as|in) an? (?:markdown )?table",
         MARKS["(?:markdown )?table"],
     ),
     (
-        r"(?:give|list|name|write)(?: (?:me|us|them))? (?P<count>[a-z]+|\d+),? (?:separated by "
+        rf"(?:give|list|name|write)(?: (?:me|us|them))? (?P<count>{NUMBER}),? (?:separated by "
         r"commas|with commas between them)",
         check_comma_list,
     ),
     (
         r"(?:write|spell) (?:words|everything|it all|all words) out(?: in full)?",
         f"not {MARKS['abbreviation']}",
-    ),
-    (
-        r"(?:lay|set) (?:it|them|that|this|everything) out (?:as|in) an? (?:markdown )?table",
-        MARKS["(?:markdown )?table"],
     ),
     (
         r"(?:(?:use|write|include|have|contain) )?no (?:single )?words? (?:(?:that are )?longer "
@@ -1098,7 +1060,8 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     ),
     (
         r"(?:put|write|set|print|mark)(?: (?:the|all|your))? "
-        rf"(?!(?:nothing|no|not|everything|it)\b)[a-z -]+ in bold{_WHERE}",
+        r"(?!(?:nothing|no|not|everything|it)\b)[a-z -]+ in bold(?: (?:with|using) (?:two |double "
+        rf")?(?:asterisks|stars))?{_WHERE}",
         BOLD,
     ),
     (
@@ -1125,16 +1088,6 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         check_included,
     ),
     (
-        rf"{_NOT} (?:{_USE} |put )?(?:any |a )?(?:full stops?|periods?|dots?) (?:at the end|to "
-        r"end)",
-        f"not {FULL_STOP}",
-    ),
-    (
-        rf"the (?:word|phrase|term|name) {_LITERALLY} (?:(?:must|should|may|can) (?:not|never)|"
-        r"(?:must|should|may)n't|cannot|can't) (?:appear|occur|be (?:used|said|written|mentioned))",
-        check_no_literal,
-    ),
-    (
         rf"prefer(?: the word)? (?=[\"']){_NEW} (?:to|over|instead of){_THE_WORD} {_OLDS}",
         replace_words,
     ),
@@ -1142,11 +1095,6 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         rf"(?:translate|convert|put) (?:(?:all |every )?(?:(?:of )?your )?{REPLIES}|everything|it "
         r"all)(?: you (?:say|write))? (?:in)?to "
         rf"(?P<language>{'|'.join(LANGUAGES)})",
-        check_language,
-    ),
-    (
-        r"(?:speak|talk|write|respond|reply)(?: (?:to|with))? (?:me|us) (?:only )?in "
-        rf"(?P<language>{'|'.join(LANGUAGES)})(?: only)?",
         check_language,
     ),
     (

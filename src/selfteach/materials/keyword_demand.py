@@ -235,13 +235,6 @@ def is_bare_noun(text: str) -> bool:
     return "noun" in kinds and kinds <= {"noun", "joint", "number"}
 
 
-def names_keyword(text: str) -> bool:
-    """Return whether a text has a word for what a demand of form asks for."""
-    starts = [match.start() for match in re.finditer(r"[\w\"']+", text)]
-    found = [match for start in starts if (match := _WORD.match(text, start))]
-    return any(_get_kind(match) in ("noun", "unit", "numbers", "quote") for match in found)
-
-
 def asks_for_form(text: str) -> bool:
     """Return whether a text has a word for a sign, a list, a unit or a number, but for "one"."""
     starts = [match.start() for match in re.finditer(r"\w+", text)]

@@ -8,6 +8,7 @@ from functools import partial
 
 from selfteach.materials.check_text import LIST_ITEM, quote_value
 from selfteach.materials.effect_checks import AT_LEAST, AT_MOST, EXACT, ONE, Build, parse_count
+from selfteach.materials.forbidden_topics import none_of
 from selfteach.materials.pictures import repeat_emoji
 from selfteach.number_words import NUMBER, spell_number
 
@@ -187,8 +188,7 @@ def _check_currency(match: re.Match[str]) -> str:
         for name, pattern in _CURRENCIES.items()
         if not re.fullmatch(name, match["wanted"], re.I)
     ]
-    conditions = " or ".join(f'regex "{pattern}"' for pattern in others)
-    return f"not ({conditions})"
+    return none_of([f'regex "{pattern}"' for pattern in others])
 
 
 def _find_unit(name: str) -> str:
@@ -234,7 +234,7 @@ def _check_dates(match: re.Match[str]) -> str | None:
     if not wanted:
         return None
     others = [pattern for name, pattern in _DATES.items() if name not in wanted]
-    return f"not ({' or '.join(f'regex {chr(34)}{pattern}{chr(34)}' for pattern in others)})"
+    return none_of([f'regex "{pattern}"' for pattern in others])
 
 
 def _check_spelling(match: re.Match[str]) -> str:

@@ -8,6 +8,8 @@ from itertools import islice
 from typing import NamedTuple
 
 from selfteach.materials.check_text import join_checks, quote_value
+from selfteach.materials.effect_checks import Build, Effect
+from selfteach.materials.forbidden_topics import none_of
 from selfteach.materials.foreign_words import to_english_subject
 from selfteach.materials.native_imperatives import to_native_imperative
 from selfteach.materials.pictures import ANY_EMOJI, check_pictures
@@ -18,15 +20,6 @@ class ScopedText(NamedTuple):
 
     scope: str
     effect: str
-
-
-class ForeignEffect(NamedTuple):
-    """Hold what an answer must do, as `Effect` does."""
-
-    check: str
-    replacements: tuple[tuple[str, str], ...] = ()
-    statement: str = ""
-    topics: tuple[str, ...] = ()
 
 
 class ForeignScope(NamedTuple):
@@ -203,9 +196,7 @@ _BARE_TEXTS = re.compile(
 _AT_MOST_FR = re.compile(r"^pas (?:dépasser|faire plus de|contenir plus de|avoir plus de) ", re.I)
 
 
-def split_other_language(
-    text: str, starts_english: Callable[[str], bool] = lambda text: False
-) -> ScopedText | None:
+def split_other_language(text: str, starts_english: Callable[[str], bool]) -> ScopedText | None:
     """Split "Wenn SCOPE, EFFECT", "EFFECT quand SCOPE", "EFFECT en correos a SCOPE".
 
     The result is None for a sentence in another language, and for one whose condition is a clause
@@ -539,16 +530,15 @@ _NOT_MORE = (
     r"mehr als|(?:überschreite|übersteige) (?:nie|nicht)|ne dépass(?:e|ez) (?:pas|jamais)|"
     r"n'(?:utilise|utilisez|écris) (?:pas|jamais) plus de|(?:no|nunca) (?:uses?|escribas?|superes?|"
     r"excedas)(?: (?:más de|las|los))?|(?:no|nunca) (?:te )?pases? de|nie mehr als|jamais plus "
-    r"de|nunca más de|"
-    r"non (?:usare|scrivere|superare|usi)(?: mai)?(?: più di| le)?|mai più di)"
+    r"de|nunca más de|non (?:usare|scrivere|superare|usi)(?: mai)?(?: più di| le)?|mai più di)"
 )
 _MOST = re.compile(
     rf"{_NOT_MORE} (?P<count>{_ANY_NUMBER}) (?P<unit>{'|'.join(_UNITS)})",
     re.I,
 )
 _NEGATIONS = (
-    r"(?:nie|niemals|nicht|keine?\w*|jamais|pas|nunca|no|mai|non)\b|"
-    r"(?:ohne|sans|sin|senza)\b(?! (?:ausnahme|exception|excepción|eccezion))"
+    r"(?:(?:nie|niemals|nicht|keine?\w*|jamais|pas|nunca|no|mai|non)\b|"
+    r"(?:ohne|sans|sin|senza)\b(?! (?:ausnahme|exception|excepción|eccezion)))"
 )
 _GAP = rf"(?: (?!{_NEGATIONS})(?:[^\s\"'«„]|(?<=\w)['’](?=\w))+)*?"
 """Any words between verb and object but those that deny: "beende nie eine Antwort mit ..."."""
@@ -604,13 +594,13 @@ _SAY = re.compile(
 )
 
 
-def read_other_effect(text: str) -> ForeignEffect | None:
+def read_other_effect(text: str) -> Effect | None:
     """Return the effect of a German, French, Spanish or Italian sentence of a known form."""
     text = _EVEN_IF.sub("", _EVERYWHERE.sub("", _PLEASE.sub("", text)))
     return _read_demand(text) or _read_joined(text)
 
 
-def _read_joined(text: str) -> ForeignEffect | None:
+def _read_joined(text: str) -> Effect | None:
     """Return the effect of two demands that "und", "et", "y" or "e" joins: both must be read.
 
     The second one may go on with the verb of the first: "auf Deutsch und in einem Satz".
@@ -625,7 +615,7 @@ def _read_joined(text: str) -> ForeignEffect | None:
         second = read_other_effect(f"{verb} {rest}" if goes_on else rest) if first else None
         if first is None or second is None or _names_languages(first.check, second.check):
             continue
-        return ForeignEffect(
+        return Effect(
             join_checks([first.check, second.check]),
             first.replacements + second.replacements,
             f"{first.statement} {second.statement}".strip(),
@@ -644,14 +634,14 @@ def _names_languages(first: str, second: str) -> bool:
     return first.startswith("language=") and "language=" in second
 
 
-def _read_demand(text: str) -> ForeignEffect | None:
+def _read_demand(text: str) -> Effect | None:
     """Return the effect of one demand."""
     bare = text if _QUOTATION.search(text) else _IN_ANY_TEXTS.sub("", text)
     for said in dict.fromkeys((text, to_native_imperative(text), bare)):
         for form, build in _FORMS:
             match = form.fullmatch(said)
             if match and (found := build(match)):
-                return ForeignEffect(found) if isinstance(found, str) else found
+                return Effect(found) if isinstance(found, str) else found
     return None
 
 
@@ -712,7 +702,7 @@ _PART_OF_TEXT = re.compile(
 """What texts are made of in German: "lange Sätze"; and a word that denies the demand."""
 
 
-def _forbid_topics(match: re.Match[str]) -> ForeignEffect | None:
+def _forbid_topics(match: re.Match[str]) -> Effect | None:
     """Return the effect of a forbidden subject; a star stands for the endings of its last word."""
     topic = _OWNER.sub("", next(value for value in match.groups() if value))
     if re.match(r"(?:das wort|den ausdruck|wörter|ausdrücke)\b", topic, re.I) or re.search(
@@ -731,8 +721,7 @@ def _forbid_topics(match: re.Match[str]) -> ForeignEffect | None:
     if any(len(part.split()) > 3 or not re.fullmatch(r"[\w' -]+", part) for part in parts):
         return None
     found = [f'contains "{_to_stem(part)}"' for part in parts]
-    check = f"not {found[0]}" if len(found) == 1 else f"not ({' or '.join(found)})"
-    return ForeignEffect(check, topics=tuple(parts))
+    return Effect(none_of(found), topics=tuple(parts))
 
 
 MAX_WHOLE = 3
@@ -777,10 +766,10 @@ def _check_case(match: re.Match[str]) -> str:
     return r'not regex "\\p{Ll}"' if match["upper"] else r'not regex "\\p{Lu}"'
 
 
-def _replace(match: re.Match[str]) -> ForeignEffect:
+def _replace(match: re.Match[str]) -> Effect:
     old, new = match["old"].strip(), match["new"].strip()
     stem = _to_stem(old) if len(old.split()) == 1 and old.isalpha() else old
-    return ForeignEffect(f"not contains {quote_value(stem)}", ((old, new),))
+    return Effect(f"not contains {quote_value(stem)}", ((old, new),))
 
 
 _LIGHT = frozenset(
@@ -796,12 +785,12 @@ _LIGHT = frozenset(
 )
 
 
-def _state(match: re.Match[str]) -> ForeignEffect | None:
+def _state(match: re.Match[str]) -> Effect | None:
     """Return the effect of what must be said: its numbers and its two longest words."""
     clause = next(clause for clause in match.groups() if clause)
     if named := _OWN_NAME.fullmatch(clause):
         name = next(filter(None, named.groups()))
-        return ForeignEffect(f"contains {quote_value(name)}", statement=f"{name}.")
+        return Effect(f"contains {quote_value(name)}", statement=f"{name}.")
     words = re.findall(r"[^\W_]+", clause)
     numbers = [word for word in words if word.isdigit() or _is_number(word)]
     rest = [word for word in words if word not in numbers and word.lower() not in _LIGHT]
@@ -816,7 +805,7 @@ def _state(match: re.Match[str]) -> ForeignEffect | None:
         found.append(_SAYS_NO)
     sentence = _order_german(clause) if match["de"] else clause
     statement = sentence[:1].upper() + sentence[1:].rstrip(".") + "."
-    return ForeignEffect(" and ".join(dict.fromkeys(found)), statement=statement)
+    return Effect(" and ".join(dict.fromkeys(found)), statement=statement)
 
 
 _SEPARABLE = re.compile(
@@ -870,7 +859,6 @@ def _order_german(clause: str) -> str:
     return " ".join([*words[:subject], verb, *words[subject:-1], *end])
 
 
-Build = Callable[[re.Match[str]], "ForeignEffect | str | None"]
 _FORMS: list[tuple[re.Pattern[str], Build]] = [
     (re.compile(rf"(?:{_ANSWER} )?{_COUNT}", re.I), _check_count),
     (re.compile(rf"(?:{_ANSWER} )?{_RANGE}", re.I), _check_range),

@@ -304,8 +304,7 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
         rf"{_REQUEST} (?:(?:must|should|shall|has to|have to|are to|is to) )?(?:be |is |are |get |"
         r"gets |receive |receives )(?:always )?(?:(?:answered|met|countered|replied to) with )?"
         rf"{_ONLY}(?:(?:this|the|an?) )?(?:(?:fixed|standard|same|short|one|following) "
-        rf")?(?:(?:words?|"
-        r"reply|answer|response|sentence|line):? )?"
+        rf")?(?:(?:words?|reply|answer|response|sentence|line):? )?"
         rf"{_QUOTE}{_ALONE}",
         _answer_request,
     ),
@@ -392,13 +391,6 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
         r"\g<lead>advise them to \g<what>",
     ),
     (
-        r"(?:(?:at|in|on) (?:our|my|this|the) [\w' -]+? )?(?:they're|they are|it's|it is|he's|"
-        r"she's|these are) (?:an? |the )?(?P<new>[\w-]{3,})[.;,] (?:please )?(?:never|not|don't|"
-        r"do not)(?: (?:call|name) (?:them|it|him|her)| write| say| use)? (?:an? |the "
-        r")?(?P<old>[\w-]{3,})(?:, .+)?",
-        r'say "\g<new>" instead of "\g<old>"',
-    ),
-    (
         rf"(?:at|in|on) (?:our|my|this|the) [\w' -]+?,? we (?:only )?(?:say|write|use|speak of|"
         rf"call them) {_QUOTE},? so (?:please )?(?:do not|don't|never) (?:say|write|use) "
         rf"(?P<old>{_QUOTED})",
@@ -408,10 +400,6 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
         r"before (?:you (?:suggest|recommend|propose)|(?:suggest|recommend|propos)ing) that (?:i|"
         r"we|they|people|somebody) (?P<what>[^,]+), (?P<do>.+)",
         r"When somebody wants to \g<what>, \g<do>",
-    ),
-    (
-        r"before (?:suggest|recommend|explain|describ|propos)ing (?P<what>[^,]+), (?P<do>.+)",
-        r"When asked about \g<what>, \g<do>",
     ),
     (
         r"(?P<ban>(?:please )?(?:never|do not|don't|avoid) (?:nam|mention|recommend|suggest)(?:e|"
@@ -431,12 +419,6 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
         r"write our name as \g<name>",
     ),
     (
-        r"(?:our|my|the) (?:[a-z]+ ){1,3}?is (?:spelled|spelt|written) (?P<name>(?-i:[A-Z])\w+), "
-        r"(?:with [^,]+, )?(?:and )?(?:not|never) (?P<olds>(?-i:[A-Z])\w+(?:(?:,| or|, or) "
-        r"(?-i:[A-Z])\w+)*)",
-        lambda match: f'say "{match["name"]}" instead of {_quote_each(match["olds"])}',
-    ),
-    (
         rf"the (?P<edge>first|last) (?P<unit>line|words?|sentence) (?:of|in) (?P<where>(?:every|"
         rf"each|any|all|my|our) (?:[a-z]+ )*?{GENRE}(?: (?:to|for|about) .+?)?) (?P<rest>(?:should|"
         rf"must|has to|is|reads?|says?|"
@@ -444,18 +426,12 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
         r"In \g<where>, the \g<edge> \g<unit> \g<rest>",
     ),
     (
-        r"(?:all |any |the )?(?:(?:swear|curse|filler) )?(?:words|phrases|expressions)(?: such as| "
-        r"like)? "
-        rf"(?P<words>{_QUOTED}(?:(?:,| and| or|, and|, or) {_QUOTED})*) (?:are|is) (?:strictly "
-        rf")?(?:forbidden|"
-        r"banned|off[- ]limits|not allowed|taboo|prohibited)(?P<where>(?: in .+)?)",
+        r"(?:all |any |the )?(?:(?:swear|curse|dirty|bad|filler) )?(?:words|phrases|expressions)"
+        rf"(?: such as| like)? (?P<words>{_QUOTED}(?:(?:,| and| or|, and|, or) {_QUOTED})*) "
+        r"(?:(?:are|is) (?:strictly )?(?:forbidden|banned|off[- ]limits|not allowed|taboo|"
+        r"prohibited)|(?:are|must|should|may) (?:not|never)(?: to)? be (?:used|said|written))"
+        r"(?P<where>(?: in .+)?)",
         r"never use the words \g<words>\g<where>",
-    ),
-    (
-        rf"(?P<if>(?:if|when|whenever) {_SOMEBODY} (?:asks?|wants?|complains?|mentions?) [^,]+?) "
-        rf"(?P<do>(?:please "
-        r")?(?:say|tell them|answer with|reply with|mention|remind them|warn them|point them) .+)",
-        r"\g<if>, \g<do>",
     ),
     (
         rf"(?:any|every|each|the|all) (?P<genre>(?:[a-z]+ )*?{GENRE}) (?:that )?(?:you|I) (?:draft|"
@@ -481,18 +457,15 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
         r"\g<lead>, \g<do>",
     ),
     (
-        r"(?P<lead>(?:[^,\"]+, )?)(?:finish|end|close|conclude) by (?:saying|adding|mentioning|"
-        r"reminding (?:me|them)) that (?P<what>.+)",
+        r"(?P<lead>(?:[^,\"]+, )?)(?:(?:finish|end|close|conclude) by (?:saying|adding|mentioning|"
+        r"reminding (?:me|them))|it (?:has to|must|should|needs to) be (?:said|stated|mentioned|"
+        r"made clear|pointed out)) that (?P<what>.+)",
         r"\g<lead>say that \g<what>",
     ),
     (
         rf"(?:for|in|with) (?P<where>(?:(?:my|our|all|the) )?(?:[a-z]+ )*?{GENRE}(?: (?:to|for) "
         rf"[\w' ]+?)?): "
         r"(?P<rest>.+)",
-        r"In \g<where>, \g<rest>",
-    ),
-    (
-        rf"with (?P<where>(?:each|every|any) (?:[a-z]+ )*?{GENRE}), (?P<rest>.+)",
         r"In \g<where>, \g<rest>",
     ),
     (
@@ -514,8 +487,8 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
         r"\g<when>, tell them \g<what>",
     ),
     (
-        r"before you (?:suggest|recommend|explain|describe|propose|give instructions (?:for|on)) "
-        r"(?P<what>[^,]+), (?P<do>.+)",
+        r"before (?:you (?:suggest|recommend|explain|describe|propose|give instructions (?:for|"
+        r"on))|(?:suggest|recommend|explain|describ|propos)ing) (?P<what>[^,]+), (?P<do>.+)",
         r"When asked about \g<what>, \g<do>",
     ),
     (
@@ -531,15 +504,8 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
         lambda match: f"In {match['where']}, write {match['what'].lower()} {match['how']}",
     ),
     (
-        rf"(?P<where>in (?:[a-z]+ )*{GENRE}),? (?P<what>prices|amounts|times|dates|temperatures|"
-        rf"numbers) "
-        r"(?:are to|should|must|have to) (?:be written|be given|look) (?P<how>.+)",
-        r"\g<where>, write \g<what> \g<how>",
-    ),
-    (
         rf"(?P<where>in (?:[a-z]+ )*{GENRE}),? (?P<what>(?:the|our|my) [\w' ]+?) (?:must|should|"
-        rf"has to|is "
-        r"to) (?:always )?be (?:called|named) [\"']?(?P<name>(?-i:[A-ZÀ-Þ])[\w'-]*(?: "
+        rf"has to|is to) (?:always )?be (?:called|named) [\"']?(?P<name>(?-i:[A-ZÀ-Þ])[\w'-]*(?: "
         r"(?-i:[A-ZÀ-Þ])[\w'-]*)*)[\"']?",
         r'\g<where>, mention the name "\g<name>"',
     ),
@@ -547,11 +513,6 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
         r"(?P<lead>(?:(?:in|for) [^,]+, )?)(?P<verb>use|include|write|add|contain) neither "
         r"(?P<one>[^,]+?) nor (?P<other>[^,]+)",
         r"\g<lead>use no \g<one> and no \g<other>",
-    ),
-    (
-        r"(?P<lead>(?:[^,]+, )?)it (?:has to|must|should|needs to) be (?:said|stated|mentioned|"
-        r"made clear|pointed out) that (?P<what>.+)",
-        r"\g<lead>say that \g<what>",
     ),
     (
         r"(?:in|at|on) (?:our|my|this) [\w' -]+?,? we (?:speak of|say|talk of|talk about|call "
@@ -600,14 +561,6 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
         r"be like \g<who>, \g<verb> \g<rest>",
     ),
     (
-        r"(?:all |any |the )?(?:(?:swear|curse|dirty|bad|filler) )?(?:words|phrases|"
-        r"expressions)(?: such "
-        rf"as| like)? (?P<words>{_QUOTED}(?:(?:,| and| or|, and|, or) {_QUOTED})*) (?:are|must|"
-        rf"should|may) "
-        r"(?:not|never)(?: to)? be (?:used|said|written)",
-        r"never use the words \g<words>",
-    ),
-    (
         rf"(?P<where>in (?:[a-z]+ )*{GENRE}),? (?P<what>(?:the|our|my) [\w' ]+?) (?:must|should|"
         rf"has to|is "
         r"to) (?:always )?be (?:spelled|spelt|written) (?:as )?(?P<how>.+)",
@@ -625,10 +578,11 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
         ),
     ),
     (
-        r"(?P<what>prices|amounts|costs|fees|times|dates|temperatures|distances|weights|numbers|"
-        r"percentages) (?:are to|should|must|have to|need to) (?:always )?be (?:shown|written|"
-        r"given|quoted|stated|displayed|listed) (?P<how>(?:with|in|as|without) .+)",
-        lambda match: f"write {match['what'].lower()} {match['how']}",
+        rf"(?P<where>(?:in (?:[a-z]+ )*{GENRE},? )?)(?P<what>prices|amounts|costs|fees|times|"
+        r"dates|temperatures|distances|weights|numbers|percentages) (?:are to|should|must|have to|"
+        r"need to) (?:always )?(?:look|be (?:shown|written|given|quoted|stated|displayed|listed)) "
+        r"(?P<how>(?:with|in|as|like|without) .+)",
+        lambda match: f"{match['where']}write {match['what'].lower()} {match['how']}",
     ),
     (
         r"(?P<what>(?:use )?[a-z]+ spellings?)(?:,? please)?(?: [-–—]|[,:;])? \(?(?:(?:so|like|as "

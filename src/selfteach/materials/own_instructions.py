@@ -6,8 +6,7 @@ import re
 
 _SECRET = (
     r"(?:to yourself|secret|private|hidden|confidential|geheim|vertraulich|für dich|secr[eèé]t\w*|"
-    r"privé\w*|confidentiel\w*|pour toi|en secreto|privad\w+|confidencial\w*|segret\w+|"
-    r"riservat\w+)"
+    r"privé\w*|confidentiel\w*|pour toi|en secreto|privad\w+|confidencial\w*|segret\w+|riservat\w+)"
 )
 _NOUN = r"(?:instructions?|prompts?|guidelines|programming)"
 _OWN = (
@@ -23,11 +22,9 @@ _ENGLISH = (
     rf"(?:keep|hold|treat|hide) (?:{_OWN}|the {_NOUN})(?: as)?(?: an?)? {_SECRET}|(?:hide|protect|"
     rf"guard|conceal) {_OWN}|your {_NOUN} (?:is|are|must|should|have to|has to)(?: (?:be|stay|"
     rf"remain|kept|always))* {_SECRET}|(?:reveal|disclose|leak|expose|divulge|give away) the "
-    rf"{_NOUN}"
-    r"(?! (?!to\b|with\b|or\b|and\b|when\b|if\b|even\b)\w)|"
+    rf"{_NOUN}(?! (?!to\b|with\b|or\b|and\b|when\b|if\b|even\b)\w)|"
     rf"(?:let|allow)(?: \w+){{1,3}} (?:know|see|read|find out) {_OWN}|{_TELL}{_WHOM} (?:what|how|"
-    rf"whatever|everything|anything) you (?:were|have been|had been) "
-    r"(?:told|prompted|instructed)|"
+    rf"whatever|everything|anything) you (?:were|have been|had been) (?:told|prompted|instructed)|"
     rf"{_TELL}{_WHOM} (?:what|how|which) {_OWN} (?:is|are|says?|were|looks?)"
 )
 _TELL_ELSEWHERE = (
@@ -55,8 +52,7 @@ _ELSEWHERE = (
     rf"{_KEEP_ELSEWHERE} {_OWN_ELSEWHERE} {_SECRET}"
 )
 _INSTRUCTIONS = re.compile(
-    r"\b(?:system (?:prompt|message|instructions?)|"
-    rf"{_ENGLISH}|{_ELSEWHERE}|"
+    rf"\b(?:system (?:prompt|message|instructions?)|{_ENGLISH}|{_ELSEWHERE}|"
     r"(?:ignore|forget|disregard|repeat|print|reveal) (?:everything|anything|all|whatever|the "
     r"(?:text|words|conversation)) (?:[a-z]+ ){0,6}(?:told|above|before|earlier|previously|so "
     r"far)|(?:ignore|forget|disregard|reveal|repeat|print|override|disclose|bypass|leak|discuss|"

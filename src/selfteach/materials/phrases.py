@@ -19,7 +19,7 @@ AUDIENCE = rf"(?:{_GROUPS}|(?:the|a|an|any|every) {_ONE})"
 THEM = rf"(?:them|him|her|me|us|{AUDIENCE})"
 """The same, or a pronoun for them."""
 SAYING = (
-    rf"\b(?:say|tell (?:{THEM}|[a-z]+s)|explain|mention|answer|reply|state)(?:,? that|:| (?=we\b))"
+    rf"\b(?:say|tell (?:{THEM}|[a-z]+s)|explain|mention|answer|reply|state)(?:,? that|:|(?= we\b))"
 )
 """How it begins that something must be said; what follows has its own reasons and exceptions."""
 _GOES_ON = (
@@ -35,6 +35,14 @@ MORE_DEMANDS = re.compile(
 )
 """A second demand behind a reason or a purpose."""
 
+_STRAIGHT = str.maketrans("’“”", '\'""')
+
+
+def straighten_quotes(text: str) -> str:
+    """Return a text with straight apostrophes and quotation marks."""
+    return text.translate(_STRAIGHT)
+
+
 QUOTED = re.compile(r'"[^"]+"')
 _FIRST_HIDDEN = 0xE000
 """The first code point of a block that no text uses."""
@@ -44,10 +52,13 @@ def hide_quotes(text: str, quoted: re.Pattern[str] = QUOTED) -> tuple[str, list[
     """Return a text whose quotations are a sign each, and the quotations: what they say is no part
     of a sentence's form.
     """
-    quotes = quoted.findall(text)
-    for number, quote in enumerate(quotes):
-        text = text.replace(quote, f'"{chr(_FIRST_HIDDEN + number)}"', 1)
-    return text, quotes
+    quotes: list[str] = []
+
+    def hide(match: re.Match[str]) -> str:
+        quotes.append(match[0])
+        return f'"{chr(_FIRST_HIDDEN + len(quotes) - 1)}"'
+
+    return quoted.sub(hide, text), quotes
 
 
 def show_quotes(text: str, quotes: list[str]) -> str:

@@ -9,7 +9,15 @@ from __future__ import annotations
 import re
 
 from selfteach.materials.other_subjects import OTHER_SUBJECTS, Rewrite
-from selfteach.materials.phrases import AUDIENCE, MORE_DEMANDS, OPEN_QUOTE, REPLIES, SAYING, THEM
+from selfteach.materials.phrases import (
+    AUDIENCE,
+    MORE_DEMANDS,
+    OPEN_QUOTE,
+    REPLIES,
+    SAYING,
+    THEM,
+    straighten_quotes,
+)
 from selfteach.number_words import NUMBER
 
 _CHAT_WORDS = {
@@ -214,12 +222,6 @@ _FORMS: list[tuple[str, Rewrite]] = [
         ),
     ),
     (
-        r"(?:nobody|no one) (?:should|must|may) (?:ever )?(?:hear|know|learn|read)(?: anything)? "
-        r"about (?P<topic>.+?)(?: from you)?(?:,? (?:so|and) .+)?",
-        r"do not talk about \g<topic>",
-    ),
-    (r"(?:please )?(?:do not|don't|never) forget to (?P<rest>.+)", r"\g<rest>"),
-    (
         r"(?:please )?(?:skip|avoid|drop|omit|leave out) (?:the )?(?P<what>(?:phrase|word|term|"
         r"sentence|expression) [\"'].+)",
         r"do not use the \g<what>",
@@ -291,18 +293,16 @@ _FORMS: list[tuple[str, Rewrite]] = [
         ),
     ),
     (
-        r"(?:please )?(?:can|could|would|will) you(?: all)?(?: please| kindly| just)? "
-        r"(?P<rest>(?!not\b|mind\b).+)",
+        r"(?:(?:please )?(?:(?:can|could|would|will) you(?: all)?(?: please| kindly| just)?"
+        r"(?! not\b| mind\b)|(?:do not|don't|never) forget to)|it(?:'d| would) be (?:kind|nice|"
+        r"great|good|best|better|lovely|helpful|wonderful)(?: of you)? to) (?P<rest>.+)",
         r"\g<rest>",
     ),
     (
-        r"i(?:'d| would)? (?:prefer|rather|like|want) not (?:to )?(?P<rest>.+)",
+        r"(?:i(?:'d| would)? (?:(?:prefer|rather|like|want) not(?: to)?|(?:like|want|prefer|need|"
+        r"expect) you (?:not|never) to)|you(?: are|'re) (?:not|never) to|i (?:do not|don't|never) "
+        r"(?:like|want|appreciate) it (?:when|if|that) you) (?P<rest>.+)",
         r"do not \g<rest>",
-    ),
-    (r"you(?: are|'re) (?P<never>not|never) to (?P<rest>.+)", r"do not \g<rest>"),
-    (
-        rf"bullet points only,? (?P<number>{NUMBER}) (?:at (?:the )?most|max(?:imum)?|tops)",
-        r"use a bulleted list with at most \g<number> items",
     ),
     (
         r"i(?:'d| would)? (?:prefer|want|like|need) (?:my |your |the |all )?(?:answers|repl(?:y|"
@@ -356,23 +356,14 @@ _FORMS: list[tuple[str, Rewrite]] = [
         r"\g<lead>tell them \g<rest>",
     ),
     (
-        r"(?:any|every|all)(?: the)? questions? (?:about|on|regarding) (?P<topic>[^,]+), "
-        r"(?P<rest>.+)",
+        r"(?:(?:any|every|all)(?: the)? questions? (?:about|on|regarding)|(?:where|when|whenever|"
+        r"if) (?:a|the|any|my) questions? (?:concerns?|is about|are about|regards?|touches on)) "
+        r"(?P<topic>[^,]+), (?P<rest>.+)",
         r"When asked about \g<topic>, \g<rest>",
     ),
     (
-        r"(?:on|for|with|to|in) (?:any|every|each|all) (?P<topic>(?:[a-z]+ ){1,2}?)questions?, "
-        r"(?P<rest>.+)",
-        lambda match: f"When asked about {match['topic'].strip()}, {match['rest']}",
-    ),
-    (
-        r"(?:if|when|whenever|where) an? (?P<topic>[a-z]+(?: [a-z]+)?) questions? (?:comes up|is "
-        r"asked|arises), (?P<rest>.+)",
-        r"When asked about \g<topic>, \g<rest>",
-    ),
-    (
-        r"(?:where|when|whenever|if) (?:a|the|any|my) questions? (?:concerns?|is about|are about|"
-        r"regards?|touches on) (?P<topic>[^,]+), (?P<rest>.+)",
+        r"(?:(?:on|for|with|to|in) (?:any|every|each|all)|(?:if|when|whenever|where) an?) "
+        r"(?P<topic>[a-z]+(?: [a-z]+)?) questions?(?: (?:comes up|is asked|arises))?, (?P<rest>.+)",
         r"When asked about \g<topic>, \g<rest>",
     ),
     (
@@ -380,11 +371,6 @@ _FORMS: list[tuple[str, Rewrite]] = [
         r"(?:(?:that )?(?:we|I|(?:my|our|the) [a-z]+) )(?:wants?|likes?|needs?|cares?)(?: to)? "
         r"(?:mentioned|discussed|hear about|talk about|see mentioned|be mentioned)",
         r"do not talk about \g<topic>",
-    ),
-    (
-        r"it(?:'d| would) be (?:kind|nice|great|good|best|better|lovely|helpful|wonderful)(?: of "
-        r"you)? to (?P<rest>.+)",
-        r"\g<rest>",
     ),
     (
         r"(?:please )?(?:make sure|ensure|see to it)(?: that)? (?P<what>[^,]+?) (?:is|are|gets?) "
@@ -400,10 +386,6 @@ _FORMS: list[tuple[str, Rewrite]] = [
         rf"i (?:never|do not|don't) (?:ever )?want to (?:see|read|get|find) (?P<rest>(?:any "
         rf")?{_SIGNS}\b.*)",
         r"no \g<rest>",
-    ),
-    (
-        r"i(?:'d| would)? (?:like|want|prefer|need|expect) you (?:not|never) to (?P<rest>.+)",
-        r"do not \g<rest>",
     ),
     (
         r"(?P<lead>instead of [\"'].+?[\"']),? i(?:'d| would)? (?:want|like) you to (?P<rest>.+)",
@@ -426,17 +408,9 @@ _FORMS: list[tuple[str, Rewrite]] = [
         ),
     ),
     (
-        r"i (?:do not|don't|never) (?:like|want|appreciate) it (?:when|if|that) you (?P<rest>.+)",
-        r"do not \g<rest>",
-    ),
-    (
-        r"i(?: am|'m) (?:so |really |just |very )?(?:sick|tired|fed up|bored)(?: and tired)? "
-        r"(?:of|with) (?:(?:hearing|reading|talk(?:ing)?|you talking|you going on) )"
-        r"(?:(?:about|of) )?(?P<rest>.+)",
-        r"do not talk about \g<rest>",
-    ),
-    (
-        r"i(?:'ve| have) (?:had|heard|read) enough (?:of|about) (?P<rest>.+)",
+        r"i(?:(?: am|'m) (?:so |really |just |very )?(?:sick|tired|fed up|bored)(?: and tired)? "
+        r"(?:of|with) (?:hearing|reading|talk(?:ing)?|you talking|you going on)(?: about| of)?|"
+        r"(?:'ve| have) (?:had|heard|read) enough (?:of|about)) (?P<rest>.+)",
         r"do not talk about \g<rest>",
     ),
     (
@@ -507,12 +481,14 @@ _TOLD_FIRST = re.compile(
 )
 """A remark before the demand: "It's too long, keep it under 20 words."."""
 _SAID = re.compile(SAYING, re.I)
-_BECAUSE = re.compile(
+BECAUSE = re.compile(
     r"(?P<demand>.+?)(?<! words)(?<! word)(?<! with)(?<! before)(?<! after)(?<! say)(?<! use),? "
-    r"(?:because [\w'-]+ [^\"]+|(?:so that|in order to) [^\"]+|since (?:i|we|my|it|they|he|she) "
-    r"[^\"]+|(?:as (?:i|we|my) (?:am|are|have|do|don't|can't|was)|for the sake of)\b[^\"]*)",
+    r"(?P<reason>(?:because|so that|in order to|since(?= (?:i|we|my|it|they|he|she)\b)|"
+    r"(?<!\blong )as(?= (?:i|we|my) (?:am|are|have|do|don't|can't|was)\b)|for the sake of) "
+    r"[^\"]+)",
     re.I,
 )
+"""A demand and its reason."""
 _USE_ANY = re.compile(
     r"^(?:please )?(?:do not|don't|never) (?P<verb>use|write|add|put|include|send) (?:any|one|"
     r"them)(?: at all| please)?[.!]*$",
@@ -779,9 +755,8 @@ def to_plain_demand(sentence: str) -> str:
 
     "I have a phobia of clowns, so please don't bring them up." -> "please don't bring clowns up."
     """
-    plain = sentence.replace("’", "'").replace("“", '"').replace("”", '"')
-    given = plain
-    plain = drop_parentheses(plain)
+    given = straighten_quotes(sentence)
+    plain = drop_parentheses(given)
     parts = _QUOTED.split(plain)
     text = "".join(part if part.startswith('"') else _spell_out(part) for part in parts)
     text = _drop_reason(_name_pronoun(_TOLD_OF_SELF.sub("", text)))
@@ -840,7 +815,7 @@ def _name_pronoun(text: str) -> str:
     noun = match["noun"]
     if match.start("noun") == 0 and re.fullmatch(r"[A-Z][a-z]+s", noun):
         noun = noun.lower()  # the first word of a sentence
-    return _PRONOUN.sub(noun, match["demand"], count=1)
+    return _PRONOUN.sub(lambda _: noun, match["demand"], count=1)
 
 
 def _drop_reason(text: str) -> str:
@@ -850,8 +825,8 @@ def _drop_reason(text: str) -> str:
     """
     match = _REASON.fullmatch(text) or _TOLD_FIRST.fullmatch(text) or _SINCE_FIRST.fullmatch(text)
     if not match and not _SAID.search(text):
-        match = _BECAUSE.fullmatch(text)
+        match = BECAUSE.fullmatch(text)
         if match and MORE_DEMANDS.search(text, match.end("demand")):
             return text
     is_cut = match is not None and not OPEN_QUOTE.search(match["demand"])
-    return match["demand"] if match and is_cut else text
+    return match["demand"].rstrip(",") if match and is_cut else text

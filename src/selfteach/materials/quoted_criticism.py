@@ -7,10 +7,7 @@ from typing import NamedTuple
 
 _LABEL = re.compile(r"\s*[\"“„«](?P<quote>[^\"“”„«»]+)[\"”“»]\s*:\s*(?P<words>\S.*)", re.S)
 """A criticism that begins with the words that it is about, and a colon."""
-_QUOTE = (
-    r"(?:[\"“„«](?P<double>[^\"“”„«»]+)[\"”“»]|"
-    r"(?<!\w)['‘‚](?P<single>[^\"“”„«»]+)['’](?!\w))"
-)
+_QUOTE = r"(?:[\"“„«](?P<double>[^\"“”„«»]+)[\"”“»]|(?<!\w)['‘‚](?P<single>[^\"“”„«»]+)['’](?!\w))"
 _PART = (
     r"(?:(?:this|that|the|your|my) )?(?:(?:first|second|third|last|opening|closing|whole) )?"
     r"(?:sentence|part|phrase|phrasing|wording|paragraph|line|passage|bit|opening|ending|greeting|"

@@ -18,8 +18,9 @@ _MARK = re.compile('"[\ue000-\uf8ff]"')
 """A quotation that is hidden."""
 _NARROWS = re.compile(
     r"\b(?:unless|except|if|when|whenever|while|until|sometimes|either|optional|may|allowed|fine|"
-    r"okay|apart|besides|capitals?|spell\w*|spelt|abbreviat\w*|brackets|bold|italics|titles?|"
-    r"translat\w*|mean\w*|at least|twice|then|followed|for)\b",
+    r"okay|apart|besides|capital\w*|(?:mis)?spell\w*|spelt|abbreviat\w*|brackets|bold|"
+    r"itali(?:cs|ci[sz]\w*)|underlin\w*|hyphen\w*|split\w*|shorten\w*|explain\w*|confus\w*|mix|"
+    r"titles?|translat\w*|mean\w*|at least|twice|then|followed|for)\b",
     re.I,
 )
 _SUBJECT = (
@@ -44,11 +45,11 @@ _NAMES = re.compile(
     re.I,
 )
 """How two words begin of which one is right: 'it's "honey bee", not "honeybee"'."""
-_IS_BANNED = re.compile(
-    r" (?:is|are|must|should|may)(?: strictly)? (?:not|never|banned|forbidden|prohibited|taboo|"
-    r"off)\b",
-    re.I,
+_NOT_ALLOWED = (
+    r"(?:(?:is|are|must|should|may)(?: strictly)? (?:not|never|banned|forbidden|prohibited|taboo|"
+    r"off)|(?:cannot|can't) (?:appear|occur|be (?:used|said|written|mentioned)))\b"
 )
+_IS_BANNED = re.compile(rf" {_NOT_ALLOWED}", re.I)
 _FILLERS = re.compile(
     r"\b(?:the |these |those |a |any )?(?:words?|phrases?|terms?|expressions?)(?: like| such "
     r"as)?(?= \")|(?<=\") (?:as|like) (?:one|they|people|we|you|I|my|our)\b[^\",;.]*|,? \(?(?:and "
@@ -60,7 +61,7 @@ _FILLERS = re.compile(
 _BANS = re.compile(
     r"\b(?:never|not|no|nor|don't|do not|without|avoid\w*|ban(?:ned|s)?|forbidden|prohibited|"
     r"taboo|off[- ]limits|off the table|hates?|can't stand|cannot stand|can't bear|drop|stop|skip|"
-    r"leave out|unwelcome|isn't|aren't|mustn't|shouldn't)\b",
+    rf"leave out|unwelcome|isn't|aren't|mustn't|shouldn't|{_NOT_ALLOWED})\b",
     re.I,
 )
 _CONTRASTS = re.compile(
@@ -112,8 +113,7 @@ _TO_SOMEBODY = re.compile(
 """Whom something is written to, which is a condition."""
 _ENDS = re.compile(
     r"(?:,? ?(?:please|always|first|there|somewhere|anywhere|at all|ever|thanks|instead|"
-    r"to (?:it|them)(?: all)?|(?:is|are|must|should|may)(?: strictly)? (?:not|never|banned|"
-    r"forbidden|prohibited|taboo|off)\b[^,;]*))*[ .!)]*",
+    rf"to (?:it|them)(?: all)?|{_NOT_ALLOWED}[^,;]*))*[ .!)]*",
     re.I,
 )
 """What may stand behind the quotation, before a remark."""

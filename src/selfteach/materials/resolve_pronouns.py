@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 
-from selfteach.materials.phrases import MORE_DEMANDS, OPEN_QUOTE, SAYING
 from selfteach.materials.plain_demand import TEXTS
 from selfteach.materials.situation import is_person
 
@@ -104,33 +103,6 @@ def resolve_pronoun(text: str) -> str:
             return _PRONOUN.sub(rf"\g<before> {person}", demand)
         break
     return _read_wish(text)
-
-
-_REASON = re.compile(
-    r"(?P<demand>[^\"]+?),? because (?:he|she|they|we|I|it|his|her|their|(?:my|our) "
-    r"[a-z]+)(?:['’](?:s|re|m|d|ll|ve))? (?P<reason>[^\",;:.!?]+)[.!]?",
-    re.I,
-)
-"""A demand and its reason: "Keep emails to my boss short because he is busy."."""
-
-
-_SAYS = re.compile(SAYING, re.I)
-
-
-def leave_out_reason(text: str) -> str:
-    """Return a demand without the reason after it. A statement keeps what it says, and a reason
-    with another demand in it stays.
-    """
-    found = _REASON.fullmatch(text)
-    if (
-        not found
-        or OPEN_QUOTE.search(found["demand"])
-        or _SAYS.search(text)
-        or MORE_DEMANDS.search(found["reason"])
-    ):
-        return text
-    is_word = re.search(r"\b(?:the words?|say|use|with|write|avoid)$", found["demand"], re.I)
-    return text if is_word else found["demand"]
 
 
 def _read_wish(text: str) -> str:

@@ -27,7 +27,6 @@ from selfteach.materials.phrases import QUOTED, SAYING
 from selfteach.materials.plain_demand import drop_parentheses, join_asides, to_plain_demand
 from selfteach.materials.resolve_pronouns import (
     find_unresolved_pronoun,
-    leave_out_reason,
     name_person,
     resolve_pronoun,
 )
@@ -100,7 +99,7 @@ def read_rule(text: str, when: str = "", then: str = "") -> Rule:
         _refuse_empty_condition(text)
     _refuse_instructions(text)
     plain = to_plain_conditions(drop_parentheses(text))
-    said = join_same_texts(resolve_pronoun(leave_out_reason(join_lines(plain))))
+    said = join_same_texts(resolve_pronoun(join_lines(plain)))
     if when and then:
         scope, effect = when, then
     elif then and _is_scope_alone(said):
@@ -555,7 +554,8 @@ _EXCEPTION_FIRST = re.compile(
 _ONLY_THERE = re.compile(
     r".+ (?:is|are) only (?:allowed|permitted|okay|ok|fine|welcome) (?:in|with|on|for|when|if) .+|"
     r"(?:never|do not|don't) [^\"]+ until (?:i|you|we|they|someone|somebody|the [a-z]+) (?:ask|say|"
-    r"tell|mention).*|only (?:(?:in|with|on|for|when|if) [^,]+ (?:may|can)|(?:my |our |the )*"
+    r"tell|mention).*|only (?:(?:in|with|on|for|when|if) (?:(?! so\b)[^,])+ (?:may|can)|"
+    r"(?:my |our |the )*"
     rf"{GENRE}(?: (?:to|for|about) [^,]+)? (?:may|can|should|must|need|get|have|are|is)) .+",
     re.I,
 )

@@ -5,10 +5,17 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from selfteach.materials.keyword_demand import list_keyword_demands, names_keyword
+from selfteach.materials.keyword_demand import list_keyword_demands
 from selfteach.materials.message_kinds import CLOSED_QUESTION, YES_OR_NO_QUESTION
 from selfteach.materials.other_languages import ScopedText, split_other_language
-from selfteach.materials.phrases import AUDIENCE, OPEN_QUOTE, REPLIES, hide_quotes, show_quotes
+from selfteach.materials.phrases import (
+    AUDIENCE,
+    OPEN_QUOTE,
+    REPLIES,
+    hide_quotes,
+    show_quotes,
+    straighten_quotes,
+)
 from selfteach.materials.situation import (
     GENRE,
     PERSON,
@@ -287,7 +294,7 @@ def split_rule(sentence: str) -> ScopedText:
 
     The scope is "" where the sentence names none; its effect is then the whole sentence.
     """
-    text = " ".join(sentence.replace("’", "'").replace("“", '"').replace("”", '"').split())
+    text = " ".join(straighten_quotes(sentence).split())
     text = re.sub(r",? please$", "", text.rstrip(" .!;?"), flags=re.I)
     text = POLITE.sub("", text).strip()
     if found := split_other_language(text, starts_effect):
@@ -683,8 +690,7 @@ _DEMAND_AFTER_TEXT = re.compile(
     rf" (?:then )?(?=(?:(?:simply|just|also|then|kindly|first|ever) )*(?:{_WISH} |never|always|"
     r"do not|don't|[Pp]lease|use (?!for\b|in\b|at\b|of\b|by\b|among\b)|write|keep|say|add|"
     r"include|avoid|stay|be|give|tell|make|begin|start|end|finish|mention|put|sign|limit|"
-    r"number|replace|spell|state|"
-    r"(?:address|call) (?:him|her|them|me|us)|"
+    r"number|replace|spell|state|(?:address|call) (?:him|her|them|me|us)|"
     r"(?:list|name|show|state|describe|give) (?=(?:the|all|every|each|its|their)\b)|"
     rf"the (?:first|last) (?:line|word|sentence)|the [a-z]+ (?:must|should|has to|is always)|they "
     rf"{_BE_TOLD_SO})\b)"
@@ -1245,7 +1251,7 @@ def _split_form_subject(text: str) -> ScopedText | None:
     match = _FORM_SUBJECT.fullmatch(text)
     if match is None or starts_effect(match["scope"]) or re.fullmatch(_ANY_REPLY, match["scope"]):
         return None
-    if list_keyword_demands(text) or names_keyword(match["scope"]):
+    if list_keyword_demands(text):
         return None
     demands = list_keyword_demands(match["demand"])
     if any(re.match("say|never use", demand) for demand in demands):

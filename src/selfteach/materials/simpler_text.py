@@ -10,15 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from selfteach.materials.keyword_demand import asks_for_form
 from selfteach.materials.phrases import hide_quotes, show_quotes
 from selfteach.materials.scope import split_rule_sentences, starts_effect
 from selfteach.materials.usual_words import QUOTED, cut_remark, tells_of_people, tells_only
 
-_SOMEBODY = (
-    r"(?:i|we|he|she|it|they|you|there|this|that|people|nobody|everybody|everyone|no one|most|many|"
-    r"some|(?:my|our|his|her|their|the) [a-z]+)"
-)
 _CRIES = re.compile(
     r"(?<! is)(?<! are)(?<! be)(?:,? (?:omg|lol|haha+|thx|ta|cheers|thanks|thank you|pls|plz|"
     r"please|ok|okay|mate|guys|folks|tho|ugh|argh|dude|innit|always|at all times|full stop|period|"
@@ -32,12 +27,7 @@ _CALLS = re.compile(
     re.I,
 )
 """Words before and after a demand that say nothing."""
-_REASON = re.compile(
-    rf",? (?:cos|coz|cuz|'cause|because|since (?={_SOMEBODY}\b)|as (?={_SOMEBODY} (?!follows)\S+ )|"
-    rf"so (?:that )?(?={_SOMEBODY} (?:can|could|don't|won't|know|knows)\b)|even (?:though|when|"
-    rf"if)) .+$",
-    re.I,
-)
+_REASON = re.compile(r",? (?:cos|coz|cuz|'cause|because|even (?:though|when|if)) .+$", re.I)
 """A reason without a comma: "be brief cos I read it aloud"."""
 _SO = re.compile(
     r"(?P<lead>[^.;:!?]+?)(?:,? so|,? and so|,? therefore|[.;:]| [-–—]),? (?P<rest>.+)", re.I
@@ -70,32 +60,10 @@ def list_simpler(text: str) -> Iterator[str]:
 
 
 def _trim(text: str) -> str:
-    """Return a text whose sentences have no cries, reasons and remarks around them, without the
-    sentences behind the first one that only tell.
-    """
-    first, *others = map(_trim_sentence, split_rule_sentences(text))
-    return ". ".join(filter(None, [first, *(one for one in others if not _only_tells(one))]))
+    """Return a text whose sentences have no cries, reasons and remarks around them."""
+    return ". ".join(filter(None, map(_trim_sentence, split_rule_sentences(text))))
 
 
-def _only_tells(sentence: str) -> bool:
-    """Return whether a sentence tells of something, and says no more of an answer's form."""
-    bare = _SO_LEAD.sub("", sentence.rstrip(" .!"))
-    is_demand = starts_effect(bare) or _NARROWS.search(bare) or _BANS.search(bare)
-    return not (is_demand or '"' in bare or asks_for_form(bare)) and _TELLS.match(bare) is not None
-
-
-_TELLS = re.compile(
-    r"(?:i|we|he|she|it|they|you|there|this|that|people|nobody|everybody|half (?:of )?(?:my|our|"
-    r"the) [a-z]+|(?:my|our|his|her|their|the|some|most|many) [a-z]+(?: [a-z]+)?|"
-    r"[a-z]+s?)(?:'\w+)? [a-z']+\b",
-    re.I,
-)
-_BANS = re.compile(
-    r"\b(?:never|no|not|don't|do not|without|avoid|instead|want|prefer|need|can|may|could|allowed|"
-    r"permitted|fine|ok|okay|exempt|excluded|longer|shorter|more|less|different)\b",
-    re.I,
-)
-"""What a sentence has that demands, forbids or allows something."""
 _SO_LEAD = re.compile(r"^(?:so|and|but|also),? ", re.I)
 
 

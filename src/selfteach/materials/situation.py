@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
@@ -148,8 +149,7 @@ _TO = r"(?:to|for|with|addressed to|meant for|that go(?:es)? to|sent to)"
 _KNOWN_PERSON = re.compile(
     rf"(?i:\b(?:{_GROUPS}|{_RELATIONS})(?=$|,|'s$| (?:of|at|in|from|with|under|over|above|aged|"
     r"below|younger|older|who|on|and|or|whose|named|called|writes|texts|calls|messages|"
-    r"replies)\b))|\b[A-ZÀ-Þ][\w'’-]*$|^[A-ZÀ-Þ]|"
-    rf"(?i:\b(?:{_GROUPS}|{_RELATIONS})) [A-ZÀ-Þ]"
+    rf"replies)\b))|\b[A-ZÀ-Þ][\w'’-]*$|^[A-ZÀ-Þ]|(?i:\b(?:{_GROUPS}|{_RELATIONS})) [A-ZÀ-Þ]"
 )
 """What an addressee has that no verb introduces: "my mother", but not "my order"."""
 _NO_PERSON = re.compile(
@@ -222,7 +222,6 @@ _TOPIC_FORMS = [
         r"the (?:topic|subject)))",
         r"(?:explaining|discussing|describing|mentioning|talking about|dealing with|explain|"
         r"discuss|describe) (?P<topic>.+)",
-        r"(?:about|regarding|concerning) (?P<topic>.+)",
         r"(?:(?:(?:you|we) )?write about|writing about|giving|reviewing|you give (?:me|us)) "
         r"(?P<topic>.+)",
         r"(?:(?:you )?(?:recommend|suggest|propos)(?:e|ing)?|(?:(?:you|I|we) )?plan(?:ning)?)"
@@ -362,52 +361,20 @@ def read_situation(scope: str) -> Situation:
     ("when pigs fly"), because that is a clause. A second clause ("asks about parking and has a
     dog") would be lost or taken for a topic, so it is `other`, too.
     """
-    text = " ".join(scope.replace("’", "'").split()).strip(" .,;:!?")
-    text = _join_topics(re.sub(r" (?:that|which) (?:is|are) (?=about )", " ", text))
-    text = _SAME_TEXTS.sub(r"\g<first> \g<join> to ", text)
-    text = _TRANSLATED_TO.sub(r"\g<what> into ", text)
-    text = re.sub(r"^translations? (?=(?:.* )?into [A-Z])", "translating ", text)
-    text = _QUESTIONS_FROM.sub("", _ANSWERS_TO.sub("", text))
-    text = _PART_OF_EMAILS.sub(lambda found: " to" if found["to"] else "", text)
+    text = _say_one_condition(" ".join(scope.replace("’", "'").split()).strip(" .,;:!?"))
     if _SECOND_CLAUSE.search(text) or _SECOND_TEXTS.search(text) or _PART_OF_TEXTS.match(text):
         return Situation("other")
-    is_clause = re.match(r"(?:when|whenever|if|while|once|as soon as) ", text, re.I) is not None
-    text = re.sub(
-        r"^(?:when|whenever|if|while|once|as soon as|in|for|with|on|during) ", "", text, flags=re.I
-    )
+    is_clause = _CONJUNCTION.match(text) is not None
+    text = _FIRST_WORD.sub("", text)
     if re.fullmatch(r"[A-Z][a-z]+", text) and re.fullmatch(GENRE, text, re.I):
         text = text.lower()  # "In Tweets" is no addressee
-    text = re.sub(
-        r"\b(I)'m\b|\b(we|you|they)'re\b|\b(it|this|that)'s\b", _expand_to_be, text, flags=re.I
-    )
+    text = _CONTRACTED.sub(_expand_to_be, text)
     if _TIMES.fullmatch(text) or is_unasked(text) or is_never_met(text):
         return Situation("other")
     if is_clause and (sent := _SENDS.fullmatch(text)) and not names_no_person(sent["who"]):
         is_anybody = re.fullmatch(_ANYBODY, sent["who"], re.I)
         return Situation("other") if is_anybody else _make_writing("reply", sent["who"])
-    text = re.sub(rf"^(?:it|this|that) is (?=(?:an?|the|my|our) {GENRE}\b)", "", text, flags=re.I)
-    text = re.sub(r"^(?:any|every)thing that is (?=an? )", "", text, flags=re.I)
-    text = re.sub(_ANYTHING, "writing ", text, flags=re.I)
-    text = re.sub(
-        rf"^(?:(?:I|we) ask(?:ed)?(?: you)? for|{_SOMEBODY} (?:needs?|wants?|would like)) "
-        rf"(?=(?:an? |the |some )?{GENRE} (?:to|for) )",
-        "writing ",
-        text,
-        flags=re.I,
-    )
-    if re.search(f" {_YOU_WRITE}", text, re.I):  # far sooner than the names of all kinds
-        text = re.sub(rf"({GENRE}) {_YOU_WRITE}", r"\1", text, flags=re.I)
-    text = re.sub(
-        rf"^(?:writing )?({_OWNER}(?:[a-z-]+ )?{GENRE}) (?:to|for) {_ANYBODY}$",
-        r"\1",
-        text,
-        flags=re.I,
-    )
-    if sent := re.fullmatch(rf"(?P<verb>[a-z-]+ing) {_ANYBODY}", text, re.I):
-        text = _TEXTS_OF_VERB.get(sent["verb"].lower(), text)
-    if re.match(r"(?:(?:I|you|we) )?(?:writ|draft|send|text|e-?mail|messag|repl|compos)", text):
-        text = re.sub(r" (?:for|on behalf of) (?:me|us)$", "", text)
-    text = re.sub(rf"^{_IT_IS_FOR} (?={_PLATFORMS}$)", "", text, flags=re.I)
+    text = _reword(text, _WORDINGS_OF_TEXTS)
     if meant := re.match(rf"{_IT_IS_FOR} ", text, re.I):
         whom = text[meant.end() :]
         if _TIMES.fullmatch(whom) or re.search(r"\b(?:time|while|moment|now)$", whom):
@@ -415,10 +382,7 @@ def read_situation(scope: str) -> Situation:
         text = f"writing to {whom}"
     if _IN_LANGUAGE.fullmatch(text):
         return Situation("other")
-    text = re.sub(r"^to (?=\w)", "writing to ", text, flags=re.I)
-    text = re.sub(rf"^{GENRE} (?:and|or) {GENRE} (?=(?:to|for) )", "writing ", text, flags=re.I)
-    if re.search(rf" on (?:{_PLATFORMS})\b", text, re.I):
-        text = re.sub(rf"\b({GENRE}) on ({_PLATFORMS})\b", r"\2 \1", text, flags=re.I)
+    text = _reword(text, _WORDINGS_OF_WRITING)
     if about := _ABOUT_TOPIC.fullmatch(text):
         return Situation("about", topic=about["topic"])
     if re.fullmatch("you|yourself", text, re.I):
@@ -437,6 +401,33 @@ def read_situation(scope: str) -> Situation:
         or (None if is_clause else _read_plain(text))
         or Situation("other")
     )
+
+
+_CONJUNCTION = re.compile(r"(?:when|whenever|if|while|once|as soon as) ", re.I)
+_FIRST_WORD = re.compile(rf"^(?:{_CONJUNCTION.pattern}|(?:in|for|with|on|during) )", re.I)
+_CONTRACTED = re.compile(r"\b(I)'m\b|\b(we|you|they)'re\b|\b(it|this|that)'s\b", re.I)
+
+
+def _say_one_condition(text: str) -> str:
+    """Return a scope whose parts are one condition: "emails to Tom and emails to Ann" as "emails to
+    Tom and to Ann", "subject lines for emails to Kim" as "subject lines to Kim".
+    """
+    text = _join_topics(re.sub(r" (?:that|which) (?:is|are) (?=about )", " ", text))
+    text = _SAME_TEXTS.sub(r"\g<first> \g<join> to ", text)
+    text = _TRANSLATED_TO.sub(r"\g<what> into ", text)
+    text = re.sub(r"^translations? (?=(?:.* )?into [A-Z])", "translating ", text)
+    text = _QUESTIONS_FROM.sub("", _ANSWERS_TO.sub("", text))
+    return _PART_OF_EMAILS.sub(lambda found: " to" if found["to"] else "", text)
+
+
+Wordings = Sequence[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]]
+
+
+def _reword(text: str, wordings: Wordings) -> str:
+    """Return a text in the usual words, where it is said in others."""
+    for form, usual in wordings:
+        text = form.sub(usual, text)
+    return text
 
 
 _WANTS_SOMEBODY = re.compile(
@@ -657,8 +648,6 @@ _EXPLAINED = re.compile(
     r"(?:(?:explain|teach|describ)(?:ing|e)?|(?:an? |the )?explanations?(?: of)?)"
     rf"(?: (?:the )?(?P<topic>.+?))? (?:to|for) (?P<who>{PERSON})"
 )
-_READ_ALOUD = re.compile(rf"(?:tell|read)(?:ing)?(?: .+?)? to (?P<who>{PERSON})")
-
 _SIZE = r"(?P<size>(?:long|short) (?!stor))?"
 """How long a text is; a "short story" is a kind of its own."""
 
@@ -705,8 +694,8 @@ def _read_writing(text: str) -> Situation | None:
         return _make_writing(f"{size}{name}", who, topic or genre["topic"] or "")
     if given := _GIVEN_TO.fullmatch(text):
         return _make_writing(name_genre(given["genre"]), given["who"])
-    if explained := _EXPLAINED.fullmatch(text) or _READ_ALOUD.fullmatch(text):
-        topic = explained.groupdict().get("topic") or ""
+    if explained := _EXPLAINED.fullmatch(text):
+        topic = explained["topic"] or ""
         return _make_writing("explanation", explained["who"], topic)
     read = re.fullmatch(
         r"the (?:reader|recipient|addressee|audience)s? (?:is|are) (?P<who>.+)", text, re.I
@@ -862,6 +851,46 @@ _SOMEBODY = (
     r"(?:(?:an?|the|my|our|any|some) )?(?:someone|somebody|anyone|anybody|everyone|everybody|"
     r"people|users?|customers?|clients?|guests?|visitors?|callers?|they|he|she|I|you|we)"
 )
+_WORDINGS_OF_TEXTS: Wordings = [
+    (re.compile(rf"^(?:it|this|that) is (?=(?:an?|the|my|our) {GENRE}\b)", re.I), ""),
+    (re.compile(r"^(?:any|every)thing that is (?=an? )", re.I), ""),
+    (re.compile(_ANYTHING, re.I), "writing "),
+    (
+        re.compile(
+            rf"^(?:(?:I|we) ask(?:ed)?(?: you)? for|{_SOMEBODY} (?:needs?|wants?|would like)) "
+            rf"(?=(?:an? |the |some )?{GENRE} (?:to|for) )",
+            re.I,
+        ),
+        "writing ",
+    ),
+    # the first lookahead fails far sooner than the names of all kinds
+    (re.compile(rf"^(?=.* {_YOU_WRITE})(.*?{GENRE}) {_YOU_WRITE}", re.I), r"\1"),
+    (
+        re.compile(rf"^(?:writing )?({_OWNER}(?:[a-z-]+ )?{GENRE}) (?:to|for) {_ANYBODY}$", re.I),
+        r"\1",
+    ),
+    (
+        re.compile(rf"^(?P<verb>[a-z-]+ing) {_ANYBODY}$", re.I),
+        lambda sent: _TEXTS_OF_VERB.get(sent["verb"].lower(), sent[0]),
+    ),
+    (
+        re.compile(
+            r"^((?:(?:I|you|we) )?(?:writ|draft|send|text|e-?mail|messag|repl|compos).*) "
+            r"(?:for|on behalf of) (?:me|us)$"
+        ),
+        r"\1",
+    ),
+    (re.compile(rf"^{_IT_IS_FOR} (?=(?:{_PLATFORMS})$)", re.I), ""),
+]
+"""How a text is named, and its usual words: "anything addressed to Tom" is "writing to Tom"."""
+_WORDINGS_OF_WRITING: Wordings = [
+    (re.compile(r"^to (?=\w)", re.I), "writing to "),
+    (re.compile(rf"^{GENRE} (?:and|or) {GENRE} (?=(?:to|for) )", re.I), "writing "),
+    (
+        re.compile(rf"^(?=.* on (?:{_PLATFORMS})\b)(.*?)\b({GENRE}) on ({_PLATFORMS})\b", re.I),
+        r"\1\3 \2",
+    ),
+]
 _SENDS = re.compile(
     rf"(?P<who>(?i:{_ANYBODY})|{PERSON}) (?:(?:texts?|e-?mails?|messages?|writes?)"
     r"(?: to)?(?: (?:me|us|in|back))?|(?:sends?|writes?) (?:me|us) an? "

@@ -270,8 +270,7 @@ ADDRESS = (
 """A pattern of addresses of mails and pages."""
 _STREET_WORD = r"[A-ZÀ-Þ][\w'’.-]*"
 STREET = (
-    rf"(?:\d+[a-zA-Z]? {_STREET_WORD}(?:,? (?:{_STREET_WORD}|\d+))*|"
-    rf"(?:{_STREET_WORD} )+\d+[a-z]?)"
+    rf"(?:\d+[a-zA-Z]? {_STREET_WORD}(?:,? (?:{_STREET_WORD}|\d+))*|(?:{_STREET_WORD} )+\d+[a-z]?)"
 )
 """A pattern of postal addresses: "12 Mill Lane", "Hauptstraße 7"."""
 _LABEL = (
