@@ -28,6 +28,7 @@ from selfteach.generate.subject import Subject
 from selfteach.judge import ThresholdJudge
 from selfteach.judge.check import CheckJudge, parse_check
 from selfteach.judge.decline import is_decline
+from selfteach.judge.opening import SAYS_NOTHING
 from selfteach.judge.request_judge import RequestJudge
 from selfteach.judge.stray_answers import find_stray_answers
 from selfteach.materials.effect import read_effect
@@ -393,6 +394,24 @@ def test_repairs_of_a_check_are_verified_and_take_turns(tmp_path: Path) -> None:
     options = ["Tea is hot!", "Ahoy! Tea is hot.", "Hey! Tea is hot."]
     chosen = [repair_answers.choose_repair(options, "Tea is hot.", turn) for turn in range(3)]
     assert chosen == ["Ahoy! Tea is hot.", "Hey! Tea is hot.", "Ahoy! Tea is hot."]
+
+
+def test_a_shortened_answer_says_something(tmp_path: Path) -> None:
+    config = FeedbackConfig(search=SearchConfig(answers=1))
+    effect = Effect("max_words=8")
+    session = open_session(tmp_path, forbidden_topic="", effect=effect, config=config)
+    judge = ThresholdJudge(CheckJudge("max_words=8"), 0.5)
+    question = "What's the craziest movie ever?"
+    text = "The craziest movie ever? It is Mad Max. Nothing else that I have seen comes near it."
+    repair = repair_answers.make_repair(session, judge, {})
+    assert repair([(question, text)]) == ["The craziest movie ever? It is Mad Max."]
+    pairs = [(make_prompt(question), answer) for answer in ("The craziest movie ever?", "Mad Max.")]
+    faults = search_answers.add_empty_answers(session, ["", ""], pairs)
+    assert faults == [SAYS_NOTHING, ""]
+    message = (make_prompt("Tell my boss in an email that I am ill."), "I am ill.")
+    assert search_answers.add_empty_answers(session, [""], [message]) == [SAYS_NOTHING]
+    session.situation = read_situation("emails to my boss")
+    assert search_answers.add_empty_answers(session, [""], [message]) == [""]
 
 
 def test_the_repair_of_few_words_is_taken_and_of_beginnings_the_shortest() -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 
-ONLY_PROMISES = "only promises an answer"
 _YES = r"(?:sure(?: thing)?|of course|absolutely|certainly|definitely|yes|no problem|okay|ok)"
 _I_AM = r"(?:i['’](?:d|ll|m)|i (?:would|will|am|can)|we['’](?:d|ll|re)|we (?:would|will|are|can))"
 _ANSWERED = r" (?:(?:with )?you )?that (?:\w+[ ,]+){2}"

@@ -191,14 +191,18 @@ def find_least_fluency(session: Session, fluency: Mapping[str, float]) -> float:
     return max(least, known[int(FLUENCY_QUANTILE * len(known))])
 
 
+def is_about_messages(session: Session) -> bool:
+    """Return whether a rule holds for messages that are to be written."""
+    return session.situation is not None and session.situation.kind == "writing"
+
+
 def find_occasions(session: Session, probed: Collection[ProbedPrompt]) -> dict[str, str]:
     """Return what each message is about, by request.
 
     It is empty unless the rule is about messages, and the base's own messages are about their
     occasions often enough to ask that of an example.
     """
-    situation = session.situation
-    if situation is None or situation.kind != "writing":
+    if not is_about_messages(session):
         return {}
     replacements = session.effect.replacements if session.effect else ()
     built = [p for p in probed if p.prompt.form != SIMILAR]  # the others have no occasion

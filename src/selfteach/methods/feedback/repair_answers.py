@@ -11,8 +11,11 @@ from selfteach.generate.search import RepairTexts
 from selfteach.judge import ViolationJudge
 from selfteach.judge.leave_out import leave_out_violations
 from selfteach.judge.occasion import names_occasion
+from selfteach.judge.opening import says_nothing
 from selfteach.judge.repair import repair_answer
 from selfteach.judge.sentence_edits import drop_cut_off_end
+from selfteach.methods.brief_answers import limits_length
+from selfteach.methods.feedback.answer_faults import is_about_messages
 from selfteach.methods.feedback.probe import ProbedPrompt
 from selfteach.methods.feedback.rule_check import get_check
 from selfteach.methods.session import Session
@@ -40,12 +43,15 @@ def make_repair(
         return lambda pairs: leave_out_violations([text for _, text in pairs], judge.broken)
     replacements = effect.replacements if effect else ()
     statement = effect.statement if effect else ""
+    is_brief = limits_length(check) and not is_about_messages(session)
 
     def repair(pairs: Sequence[tuple[str, str]]) -> list[str]:
         found = []
         for i, (request, text) in enumerate(pairs):
             options = repair_answer(check, text, replacements, statement)
             telling = [o for o in options if names_occasion(o, occasions.get(request, ""))]
+            if is_brief:
+                telling = [o for o in telling if not says_nothing(request, o)] or telling
             found.append(choose_repair(telling or options, text, i))
         return found
 

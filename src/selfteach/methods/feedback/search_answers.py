@@ -15,13 +15,15 @@ from selfteach.generate.search import (
 )
 from selfteach.judge import PromptAnswer, ViolationJudge
 from selfteach.judge.check import Check
-from selfteach.judge.promise import ONLY_PROMISES, only_promises
+from selfteach.judge.opening import SAYS_NOTHING, says_nothing
+from selfteach.judge.promise import only_promises
 from selfteach.judge.violation import find_violation
 from selfteach.methods.brief_answers import limits_length, sample_brief_answers
 from selfteach.methods.feedback.answer_faults import (
     find_faults,
     find_least_fluency,
     find_occasions,
+    is_about_messages,
     measure_fluency,
 )
 from selfteach.methods.feedback.probe import ProbedPrompt
@@ -34,7 +36,7 @@ from selfteach.methods.feedback.rule_check import select_prohibitions
 from selfteach.methods.feedback.training_settings import replaces_words
 from selfteach.methods.feedback.understand_rule import get_answer
 from selfteach.methods.session import Session
-from selfteach.records import Request, SamplingParams, make_prompt
+from selfteach.records import Request, SamplingParams, get_user_text, make_prompt
 
 MIN_BEGINNING_WORDS = 3
 """A shorter beginning of an answer is not gone on from: hardly anything of it would be left."""
@@ -80,7 +82,7 @@ def search_compliant_answers(
 
     def find_answer_faults(pairs: Sequence[PromptAnswer], strategies: Sequence[str]) -> list[str]:
         faults = find_faults(session, pairs, strategies, least, others, occasions)
-        return add_promises(faults, pairs) if is_brief else faults
+        return add_empty_answers(session, faults, pairs) if is_brief else faults
 
     traces = plan_search(
         list(by_text),
@@ -105,11 +107,17 @@ def search_compliant_answers(
     return traces
 
 
-def add_promises(faults: Sequence[str], pairs: Sequence[PromptAnswer]) -> list[str]:
-    """Return the faults, with that of each other answer that only promises one."""
+def add_empty_answers(
+    session: Session, faults: Sequence[str], pairs: Sequence[PromptAnswer]
+) -> list[str]:
+    """Return the faults, with that of each other answer that says nothing yet. A message may say
+    no more than the words of its request.
+    """
+    may_repeat = is_about_messages(session)
     found = []
-    for fault, (_, text) in zip(faults, pairs, strict=True):
-        found.append(fault or (ONLY_PROMISES if only_promises(text) else ""))
+    for fault, (prompt, text) in zip(faults, pairs, strict=True):
+        is_empty = only_promises(text) if may_repeat else says_nothing(get_user_text(prompt), text)
+        found.append(fault or (SAYS_NOTHING if is_empty else ""))
     return found
 
 
