@@ -18,8 +18,9 @@ from selfteach.commands.benchmark import hash_adapter
 from selfteach.config import FeedbackConfig, resolve
 from selfteach.errors import UsageError
 from selfteach.export import export_run, sit_exam
+from selfteach.export.check_export import describe_request
 from selfteach.export.export_run import ExportJob, check_job
-from selfteach.export.sit_exam import ExportedExam, ExportedSampler, describe_request
+from selfteach.export.sit_exam import ExportedExam, ExportedSampler
 from selfteach.models.check_safety import compute_fingerprint
 from selfteach.models.hf import HfModel
 from selfteach.records import GREEDY, JsonObject, Measure, Request, SamplingParams, make_prompt

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from huggingface_hub.utils import filter_repo_objects
 
 from selfteach.errors import UsageError
 from selfteach.models.resolve_model_path import (
@@ -25,6 +26,26 @@ def test_a_folder_is_itself_and_a_hub_name_may_be_there(tiny: Path) -> None:
 def test_a_hub_name_that_cannot_be_fetched() -> None:
     with pytest.raises(UsageError, match="cannot be fetched"):
         resolve_model_folder("nobody/no-such-model")
+
+
+def test_the_same_weights_are_fetched_from_a_hub_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A repository may hold them again for other programs, and others in folders."""
+    wanted = [
+        "chat_template.jinja",
+        "config.json",
+        "model-00001-of-00001.safetensors",
+        "model.safetensors.index.json",
+        "tokenizer.model",
+    ]
+    others = ["consolidated.safetensors", "fp32/model.safetensors", "onnx/config.json", "x.bin"]
+
+    def fetch(name: str, **patterns: list[str]) -> str:
+        found = list(filter_repo_objects([*wanted, *others], **patterns))
+        assert found == wanted
+        return name
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", fetch)
+    assert resolve_model_folder("owner/name") == Path("owner/name")
 
 
 @pytest.mark.parametrize(

@@ -38,33 +38,14 @@ def is_llama_cpp_installed() -> bool:
     return find_spec("xllamacpp") is not None
 
 
-def ask_llama_cpp(
-    model: Path,
-    conversations: Sequence[Sequence[JsonMapping]],
-    max_tokens: int,
-    lora: Path | None = None,
-) -> list[str]:
-    """Return the greedy answers of a GGUF file through llama.cpp, in the order of the prompts.
-
-    Args:
-        lora: a GGUF adapter on it.
-
-    Raises:
-        ResourceError: llama.cpp ended without answers, or took too long.
-    """
-    asked = []
-    for turns in conversations:
-        asked.append({"messages": list(turns), "temperature": 0, "max_tokens": max_tokens})
-    return [answer["text"] for answer in send_to_llama_cpp(model, asked, lora)]
-
-
 def send_to_llama_cpp(
     model: Path, asked: Sequence[JsonMapping], lora: Path | None = None
 ) -> list[JsonObject]:
-    """Return the answers to requests: text, finish, tokens and prompt_tokens of each one.
+    """Return a GGUF file's answers to requests: text, finish, tokens and prompt_tokens of each one.
 
     Args:
         asked: bodies of chat completions; of a text completion, where there is a "prompt".
+        lora: a GGUF adapter on it.
 
     Raises:
         ResourceError: llama.cpp ended without answers, or took too long.

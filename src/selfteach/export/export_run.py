@@ -31,15 +31,14 @@ import torch
 
 from selfteach.errors import EndpointError, UsageError
 from selfteach.export import check_export, hub, merge, sit_exam
-from selfteach.export.ask_llama_cpp import ask_llama_cpp, is_llama_cpp_installed
-from selfteach.export.check_export import ExportCheck
+from selfteach.export.ask_llama_cpp import is_llama_cpp_installed
+from selfteach.export.check_export import Answering, ExportCheck
 from selfteach.export.forms import (
     GGUF_FORMS,
     HUB,
     check_form,
     check_quant,
     get_family,
-    uses_gguf,
 )
 from selfteach.export.lora_gguf import write_lora_gguf
 from selfteach.export.ollama import write_modelfile
@@ -163,7 +162,8 @@ def write_export(job: ExportJob, make_card: MakeCard, display: Display) -> JsonO
         checked = check_answers(job, folder, reference, prompts, fresh)
         shown = hide_folder(job.base)
         found: JsonObject = {"form": job.form, "run": job.run.name, "base": shown}
-        found |= {"quant": job.quant if uses_gguf(job.form) else None, "check": checked.to_json()}
+        found["quant"] = job.quant if job.form in GGUF_FORMS else None
+        found["check"] = checked.to_json()
         exams = sit_again(job, base, folder, reference, fresh, display)
         found["exams"] = [exam.to_json() for exam in exams]
         write_report(fresh, found)
@@ -366,7 +366,6 @@ def check_answers(
 ) -> ExportCheck:
     """Let another program answer with what was written, and compare its answers."""
     is_gguf = asks_llama_cpp(job.form)
-    engine = "llama.cpp" if is_gguf else "transformers"
     if not prompts:
         return ExportCheck("", reason="no prompt was asked again")
     if is_gguf and not is_llama_cpp_installed():
@@ -375,23 +374,29 @@ def check_answers(
         read_json(job.adapter / ADAPTER_CONFIG_FILE)
     ):
         return ExportCheck("", reason=NOT_PEFT)
-    expected = check_export.answer_with_run(reference, prompts)
+    requests = check_export.make_check_requests(prompts)
+    expected = check_export.answer_with_run(reference, requests)
+    with open_program(job, base, out) as answer:
+        found = [reply["text"] for reply in answer(requests)]
+    engine, quant = "transformers and PEFT", "f16"
     if is_gguf:
-        found = _ask_gguf(job, prompts, base, out)
+        engine, quant = "llama.cpp", job.quant
     elif job.form == "hf":
-        found = check_export.answer_with_transformers(out, prompts)
-    else:
-        adapter = out / LORA_FOLDER if job.form == "vllm" else out
-        engine = "transformers and PEFT"
-        found = check_export.answer_with_transformers(base, prompts, [adapter])
-    quant = job.quant if is_gguf else "f16"
+        engine = "transformers"
     return check_export.compare_answers(engine, prompts, expected, found, quant, reference)
 
 
-def _ask_gguf(job: ExportJob, prompts: Sequence[Prompt], base: Path, out: Path) -> list[str]:
-    conversations = check_export.convert_to_conversations(prompts)
-    with open_gguf(job, base, out) as (model, lora):
-        return ask_llama_cpp(model, conversations, check_export.CHECK_TOKENS, lora)
+@contextmanager
+def open_program(job: ExportJob, base: Path, out: Path) -> Iterator[Answering]:
+    """Yield what answers with an export: another program, which has read its files."""
+    if asks_llama_cpp(job.form):
+        with open_gguf(job, base, out) as (model, lora):
+            yield check_export.answer_with_gguf(model, lora)
+    elif job.form == "hf":
+        yield check_export.answer_with_folder(out)
+    else:
+        adapter = out / LORA_FOLDER if job.form == "vllm" else out
+        yield check_export.answer_with_folder(base, [adapter])
 
 
 @contextmanager
@@ -417,18 +422,10 @@ def sit_again(
     """Sit the exams of a job with what was written."""
     if not job.exams:
         return []
-    if asks_llama_cpp(job.form):
-        with open_gguf(job, folder, out) as (model, lora):
-            answer = sit_exam.answer_with_gguf(model, lora)
-            sampler = ExportedSampler("llama.cpp", reference, answer)
-            return sit_exam.sit_exams(job.exams, base, job.adapter, sampler, display)
-    if job.form == "hf":
-        answer = sit_exam.answer_with_folder(out)
-    else:
-        adapter = out / LORA_FOLDER if job.form == "vllm" else out
-        answer = sit_exam.answer_with_folder(folder, [adapter])
-    sampler = ExportedSampler("transformers", reference, answer)
-    return sit_exam.sit_exams(job.exams, base, job.adapter, sampler, display)
+    with open_program(job, folder, out) as answer:
+        name = "llama.cpp" if asks_llama_cpp(job.form) else "transformers"
+        sampler = ExportedSampler(name, reference, answer)
+        return sit_exam.sit_exams(job.exams, base, job.adapter, sampler, display)
 
 
 @contextmanager

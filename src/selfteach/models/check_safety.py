@@ -63,7 +63,7 @@ def check_model_folder(folder: Path) -> JsonObject:
                 f"has its weights as a pickle ({pickled[0]}), which can run code when it is read."
             )
         raise UsageError(what, where=folder, cure="Use a copy with safetensors weights.")
-    for index in folder.glob("*.index.json"):
+    for index in folder.glob("*.safetensors.index.json"):
         files = read_json(index).get("weight_map")
         named = files.values() if isinstance(files, dict) else [files]
         odd = [name for name in named if not _is_plain_safetensors(name)]

@@ -27,6 +27,9 @@ from selfteach.models.silence import silence_libraries
 from selfteach.registry import did_you_mean
 
 MODEL_FILES = ("*.safetensors", "*.json", "*.jinja", "tokenizer.model", "*.txt")
+OTHER_FILES = ("*/*", "consolidated*.safetensors")
+"""Files of other models and formats that a repository may hold beside: in folders, or the same
+weights once more under the names of Mistral's own programs."""
 _HUB_WORD = r"\w(?:[\w.-]{0,94}\w)?"
 OWNER_AND_NAME = re.compile(rf"(?!.*(?:--|\.\.|\.git$)){_HUB_WORD}/{_HUB_WORD}", re.ASCII)
 """The form of a name on the hub. Each part has letters, digits, `_`, and `-` or `.` between."""
@@ -169,7 +172,11 @@ def _download_from_hub(name: str) -> Path:
     from huggingface_hub import snapshot_download
 
     with convert_hub_errors(name), silence_libraries():
-        return Path(snapshot_download(name, allow_patterns=list(MODEL_FILES)))
+        return Path(
+            snapshot_download(
+                name, allow_patterns=list(MODEL_FILES), ignore_patterns=list(OTHER_FILES)
+            )
+        )
 
 
 @contextmanager
