@@ -184,9 +184,7 @@ class OpenVino:
                     if handle.get_status() == GenerationStatus.IGNORED:
                         self.failures.append((row.id, CACHE_TOO_SMALL))
                         continue
-                    completion = make_completion(
-                        self._hf, row.id, row.ids, row.sampling, len(row.prompt_ids), row.begun
-                    )
+                    completion = make_completion(self._hf, row)
                     yield replace(completion, reused_tokens=reused[row.id])
         finally:  # the caller may leave early
             for handle in [*idle, *(handle for _, handle in active.values())]:

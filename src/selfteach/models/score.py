@@ -410,14 +410,14 @@ def _iterate_hidden(
     """Yield (index, last hidden states (T, D)) of each row, computed in batches."""
     for group in _group_by_tokens(list(map(len, rows))):
         pairs = [(rows[i], prompts[i]) for i in group]
-        compute = partial(_compute_hidden, hf, prefix=prefix)
+        compute = partial(compute_hidden, hf.module, prefix=prefix)
         hidden = compute_in_halves(compute, pairs, "a text to score")
         for states, i in zip(hidden, group, strict=True):
             yield i, states[: len(rows[i])]
 
 
-def _compute_hidden(
-    hf: LoadedModel, pairs: Sequence[tuple[list[int], int]], prefix: Prefix | None = None
+def compute_hidden(
+    module: Any, pairs: Sequence[tuple[list[int], int]], prefix: Prefix | None = None
 ) -> Tensor:
     """Return the last hidden states (B, T, D) of rows that all follow the same prefix.
 
@@ -429,13 +429,14 @@ def _compute_hidden(
     rows = [row for row, _ in pairs]
     prompts = [length for _, length in pairs]
     width = max(map(len, rows))
-    num_virtual = get_num_virtual_tokens(hf.module)
+    num_virtual = get_num_virtual_tokens(module)
+    device = module.get_input_embeddings().weight.device
     ids = torch.tensor(
-        [[0] * num_virtual + row + [0] * (width - len(row)) for row in rows], device=hf.device
+        [[0] * num_virtual + row + [0] * (width - len(row)) for row in rows], device=device
     )
-    position = torch.arange(width + num_virtual, device=hf.device)[None]
-    with at_positions(hf.module, position, torch.tensor(prompts, device=hf.device)[:, None]):
-        found: Tensor = get_decoder(hf.module)(
+    position = torch.arange(width + num_virtual, device=device)[None]
+    with at_positions(module, position, torch.tensor(prompts, device=device)[:, None]):
+        found: Tensor = get_decoder(module)(
             input_ids=ids,
             use_cache=bool(prefix),
             **pass_cache(repeat_prefix(prefix, len(rows)) if prefix else None),

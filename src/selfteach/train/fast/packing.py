@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from selfteach.models.hook_adapter import TokenPositions
+from selfteach.models.tokens import count_common_prefix
 from selfteach.train.encode_and_batch import TrainingRow
 
 LEAST_WIDTH = 256
@@ -164,8 +165,7 @@ def count_shared_prefix(rows: Sequence[TrainingRow], num_edited_suffix_tokens: i
     if len(rows) == 1:
         return 0
     prompts = [row.prompt for row in rows]
-    pairs = zip(min(prompts), max(prompts), strict=False)  # all others lie between these two
-    common = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
+    common = count_common_prefix(min(prompts), max(prompts))  # all others lie between these two
     return max(0, min(common, min(map(len, prompts)) - num_edited_suffix_tokens))
 
 
