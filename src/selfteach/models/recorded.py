@@ -287,7 +287,8 @@ class Recorded:
         places = {id: place for place, id in enumerate(by_id)}
         rows = np.zeros((0, 0), np.float32)
         missing = dict(by_id)
-        for id, row in self._iterate_embeddings(list(by_id)):
+        for id, body in self.ledger.iterate_embeddings(list(by_id)):
+            row = np.frombuffer(body, EMBEDDING_DTYPE)
             if not rows.size:
                 rows = np.empty((len(by_id), len(row)), np.float32)
             rows[places[id]] = row
@@ -299,15 +300,6 @@ class Recorded:
             else:
                 rows[[places[id] for id in missing]] = found
         return rows if len(by_id) == len(ids) else rows[[places[id] for id in ids]]
-
-    def _iterate_embeddings(self, ids: Sequence[str]) -> Iterator[tuple[str, np.ndarray]]:
-        """Yield the recorded rows; runs of earlier versions have them among the answers."""
-        missing = set(ids)
-        for id, body in self.ledger.iterate_embeddings(ids):
-            missing.discard(id)
-            yield id, np.frombuffer(body, EMBEDDING_DTYPE)
-        for id, numbers in self.ledger.get_answers([id for id in ids if id in missing]).items():
-            yield id, np.array(numbers, dtype=np.float32)
 
     def _embed_missing(self, missing: Mapping[str, Prompt]) -> np.ndarray:
         """Embed and record prompts. Shapes: float32 (len(missing), D)."""
