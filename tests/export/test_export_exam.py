@@ -20,6 +20,7 @@ from selfteach.errors import UsageError
 from selfteach.export import export_run, sit_exam
 from selfteach.export.check_export import describe_request
 from selfteach.export.export_run import ExportJob, check_job
+from selfteach.export.inspect_log import make_sample
 from selfteach.export.sit_exam import ExportedExam, ExportedSampler
 from selfteach.models.check_safety import compute_fingerprint
 from selfteach.models.hf import HfModel
@@ -220,6 +221,21 @@ def test_an_exam_is_a_log_of_inspect_ai_for_each_arm(
     assert sample["scores"]["right"] == {"value": "C", "answer": "no"}
     assert base["results"]["scores"][0]["metrics"]["accuracy"]["value"] == 0.0
     assert cli.run_command(words) == 2, "nothing is written over"
+
+
+@pytest.mark.parametrize(
+    ("row", "target"),
+    [
+        ({"gold": ["1871", "in 1871"]}, ["1871", "in 1871"]),
+        ({"gold": "A", "golds": ["A", "B"]}, ["A", "B"]),
+        ({"gold": "A"}, "A"),
+        ({}, ""),
+    ],
+)
+def test_each_right_answer_is_a_target(row: JsonObject, target: object) -> None:
+    """An exam of documents has a list of them: a text of it would be its spelling in Python."""
+    asked = {"prompt": "When?", "scope": "target", "arms": {"base": {"greedy": "1871"}}}
+    assert make_sample(1, asked | row, "base")["target"] == target
 
 
 def write_benchmark(folder: Path) -> None:

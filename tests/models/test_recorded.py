@@ -14,6 +14,7 @@ import pytest
 
 from scripted import Scripted
 from selfteach.errors import DataError, EndpointError
+from selfteach.models.hf import HfModel
 from selfteach.models.recorded import Recorded
 from selfteach.models.tokens import UnfitPrompt
 from selfteach.records import (
@@ -187,6 +188,15 @@ def test_embeddings_join_by_prompt_not_by_position(ledger: Ledger) -> None:
     alone = np.stack([Scripted({}).embed([prompt])[0] for prompt in prompts])
     recorded.embed(prompts[1:2])
     assert np.array_equal(recorded.embed(prompts), alone)
+
+
+def test_an_empty_prompt_is_set_aside_alone(tiny_hf: HfModel, ledger: Ledger) -> None:
+    """The tokenizer puts nothing before a text, so the model has nothing to go on from."""
+    model = Recorded(ledger, tiny_hf, tiny_hf)
+    sampling = SamplingParams(0.0, 1.0, 2)
+    empty, good = (Request("t", prompt, sampling) for prompt in ("", make_prompt("Yes?")))
+    assert [done.id for done in model.stream([empty, good])] == [good.id(model.fingerprint)]
+    assert model.failures == [(empty.id(model.fingerprint), "prompt without tokens")]
 
 
 def test_embeddings_are_bytes_in_the_ledger(ledger: Ledger) -> None:

@@ -133,11 +133,13 @@ class Recorded:
 
     def room_tokens(self, prompt: Prompt) -> float:
         """Return how many tokens the context holds after a prompt; infinite for an endpoint."""
-        for model in (self._scorer, self._sampler):
-            if room := getattr(model, "room_tokens", None):
-                tokens: float = room(prompt)
-                return tokens
-        return math.inf
+        model = self._find_local_model()
+        return model.room_tokens(prompt) if model else math.inf
+
+    def _find_local_model(self) -> Any:
+        """Return the model that counts tokens itself; None for an endpoint."""
+        local = (m for m in (self._scorer, self._sampler) if hasattr(m, "room_tokens"))
+        return next(local, None)
 
     def stream(self, requests: Sequence[Request]) -> Iterator[Completion]:
         """Yield as `Sampler.stream`: recorded completions first, then the missing ones.
@@ -259,19 +261,19 @@ class Recorded:
 
     def explain_misfit(self, asked: Request | Continuations) -> str:
         """Return why the model cannot take a prompt and the texts after it, or ""."""
+        model = self._find_local_model()
+        if model is None:
+            return ""
         try:
-            room = self.room_tokens(asked.prompt)
+            room = model.room_tokens(asked.prompt)
         except UnfitPrompt as fault:
             return fault.reason
+        if not model.encode(asked.prompt):
+            return NO_TOKENS
         if isinstance(asked, Request):
             return "" if room >= 1 else TOO_LONG
-        if room == math.inf:
-            return ""
-        scorer: Any = self._scorer
-        if not scorer.encode(asked.prompt):
-            return NO_TOKENS
         longest = max(
-            len(scorer.encode_answer(text, asked.end, asked.prompt)) for text in asked.texts
+            len(model.encode_answer(text, asked.end, asked.prompt)) for text in asked.texts
         )
         return "" if longest <= room else TOO_LONG_WITH_TEXT
 

@@ -186,17 +186,19 @@ class ChatTokenizer:
             UnfitPrompt: it has more, or the template refuses it.
         """
         known, ids = self._last
-        if prompt != known:
-            try:
+        try:
+            if prompt != known:
                 ids = self._encode(prompt, room_tokens)
-            except _TooManyTokens:
-                raise UnfitPrompt(
-                    TOO_LONG,
-                    f"the model takes {room_tokens} tokens with the answer",
-                    where=repr(get_user_text(prompt)[:60]),
-                    cure="Shorten it; prompts are never cut in silence.",
-                ) from None
-            self._last = (prompt, ids)
+            if room_tokens is not None and len(ids) > room_tokens:
+                raise _TooManyTokens
+        except _TooManyTokens:
+            raise UnfitPrompt(
+                TOO_LONG,
+                f"the model takes {room_tokens} tokens with the answer",
+                where=repr(get_user_text(prompt)[:60]),
+                cure="Shorten it; prompts are never cut in silence.",
+            ) from None
+        self._last = (prompt, ids)
         return list(ids)
 
     def _encode(self, prompt: Prompt, room: int | None) -> list[int]:
