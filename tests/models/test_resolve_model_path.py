@@ -10,6 +10,7 @@ import pytest
 from huggingface_hub.utils import filter_repo_objects
 
 from selfteach.errors import UsageError
+from selfteach.models import check_safety
 from selfteach.models.resolve_model_path import (
     check_model_name,
     check_teacher_name,
@@ -21,6 +22,17 @@ def test_a_folder_is_itself_and_a_hub_name_may_be_there(tiny: Path) -> None:
     assert resolve_model_folder(str(tiny)) == tiny
     for name in (str(tiny), "owner/name", "Qwen/Qwen2.5-0.5B_x", "embedded"):
         check_model_name(name)
+
+
+def test_a_model_needs_no_cache_to_be_known(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The cache of sums saves time alone; here a file is in its place."""
+    expected = check_safety.compute_fingerprint(tiny)
+    (tmp_path / "cache").touch()
+    monkeypatch.setenv("SELFTEACH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(check_safety, "LARGE_BYTES", 0)
+    assert check_safety.compute_fingerprint(tiny) == expected
 
 
 def test_a_hub_name_that_cannot_be_fetched() -> None:
