@@ -88,12 +88,10 @@ def require_model(name: str) -> None:
         UsageError: as `check_model_name`, or the hub has no such model or cannot be reached.
     """
     check_model_name(name)
-    if name == EMBEDDED or expand_home(name).is_dir():
+    if name == EMBEDDED or is_model_here(name):
         return
-    from huggingface_hub import model_info, try_to_load_from_cache
+    from huggingface_hub import model_info
 
-    if isinstance(try_to_load_from_cache(name, "config.json"), str):
-        return
     with convert_hub_errors(name):
         model_info(name, timeout=HUB_TIMEOUT_S)
 

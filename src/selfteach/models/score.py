@@ -27,7 +27,13 @@ from selfteach.models.hook_adapter import (
 )
 from selfteach.models.loaded_model import LoadedModel
 from selfteach.models.memory_allocator import release_freed_pages
-from selfteach.models.tokens import NO_TOKENS, TOO_LONG_WITH_TEXT, UnfitPrompt, count_common_prefix
+from selfteach.models.tokens import (
+    NO_TOKENS,
+    TOO_LONG_WITH_TEXT,
+    UnfitPrompt,
+    count_common_prefix,
+    count_shared_prefix,
+)
 from selfteach.records import Continuations, ItemScores, LogProb, Prompt, get_user_text
 
 Prefix = list[tuple[Tensor, Tensor]]
@@ -109,7 +115,7 @@ def score_all(hf: LoadedModel, items: Sequence[Continuations]) -> Iterator[ItemS
     if not items:
         return
     prompts = [hf.encode(item.prompt) for item in items]
-    shared = _count_shared_prefix(prompts)
+    shared = count_shared_prefix(prompts)  # each keeps the position that predicts its text
     rows = []
     for item, ids in zip(items, prompts, strict=True):
         texts = [hf.encode_answer(text, item.end, item.prompt) for text in item.texts]
@@ -188,15 +194,6 @@ def _collect_by_row(rows: Sequence[_ScoredItem], scores: Iterator[LogProb]) -> I
     """Yield (item id, the scores of its texts); `scores` are those of all texts, in order."""
     for row in rows:
         yield row.id, tuple(islice(scores, len(row.texts)))
-
-
-def _count_shared_prefix(prompts: Sequence[list[int]]) -> int:
-    """Return the number of tokens that all prompts begin with.
-
-    It is less than the shortest prompt: each row needs a position that predicts its text.
-    """
-    common = count_common_prefix(min(prompts), max(prompts))
-    return max(0, min(common, *(len(prompt) - 1 for prompt in prompts)))
 
 
 def compute_prefix(module: Any, ids: Sequence[int]) -> Prefix:
@@ -337,7 +334,7 @@ def compute_answer_logits(
     for (prompt, _), (ids, answer) in zip(pairs, encoded, strict=True):
         _require_fits(hf, len(ids) + len(answer), prompt)
     prompts = [ids for ids, _ in encoded]
-    shared = _count_shared_prefix(prompts) if prompts and _can_share_prefix(hf) else 0
+    shared = count_shared_prefix(prompts) if prompts and _can_share_prefix(hf) else 0
     prefix = compute_prefix(hf.module, prompts[0][:shared]) if shared else []
     rows = [ids[shared:] + answer[:-1] for ids, answer in encoded]
     for i, hidden in _iterate_hidden(hf, rows, list(map(len, prompts)), prefix):

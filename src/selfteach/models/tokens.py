@@ -480,6 +480,15 @@ def count_common_prefix(one: Sequence[int], other: Sequence[int]) -> int:
     return next((i for i, (a, b) in pairs if a != b), min(len(one), len(other)))
 
 
+def count_shared_prefix(prompts: Sequence[Sequence[int]], own_tokens: int = 1) -> int:
+    """Return the number of tokens that all prompts begin with, so that each keeps some of its own.
+
+    All prompts lie between the least and the greatest of them.
+    """
+    common = count_common_prefix(min(prompts), max(prompts))
+    return max(0, min(common, min(map(len, prompts)) - own_tokens))
+
+
 def _find_mark(text: str) -> str:
     """Return a private-use character that is not in a text.
 
