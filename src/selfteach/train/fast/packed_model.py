@@ -259,10 +259,6 @@ class PackedModel:
 
         return torch.cat([self.run_piece(piece, hidden[p], p) for p in _split_rows(hidden)])
 
-    def logits(self, hidden: Tensor) -> Tensor:
-        """Return the logits: (N, V)."""
-        return self.head(hidden)
-
 
 def _make_probe_rows(module: Any) -> list[TrainingRow]:
     """Return a few rows with a common beginning."""
