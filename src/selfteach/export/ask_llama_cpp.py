@@ -24,6 +24,7 @@ from selfteach.child_process import PASSED_VARIABLES
 from selfteach.errors import ResourceError
 from selfteach.models.tokens import TEMPLATE_DAY_TEXT
 from selfteach.records import JsonMapping, JsonObject
+from selfteach.run.processes import get_cores
 
 SECONDS_PER_PROMPT = 60
 LOADING_S = 300
@@ -56,7 +57,7 @@ def send_to_llama_cpp(
             "model": str(model.resolve()),
             "lora": str(lora.resolve()) if lora else "",
             "asked": list(asked),
-            "threads": int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1),
+            "threads": count_threads(),
             "context": max([CONTEXT_TOKENS, *map(count_most_tokens, asked)]),
             "out": str(out),
         }
@@ -80,6 +81,15 @@ def send_to_llama_cpp(
         if isinstance(answers, str):
             raise _make_fault(answers, model)
         return answers
+
+
+def count_threads() -> int:
+    """Return the number of threads that the user chose, else that of the cores of this process.
+
+    OpenMP also takes a list such as "2,1", for threads within threads.
+    """
+    chosen = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    return int(chosen) if chosen.isdecimal() and int(chosen) > 0 else len(get_cores())
 
 
 def count_most_tokens(body: JsonMapping) -> int:

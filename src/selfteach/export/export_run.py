@@ -57,6 +57,7 @@ from selfteach.models.check_safety import ADAPTER_CONFIG_FILE, check_adapter_fil
 from selfteach.models.fetch_default_model import EMBEDDED
 from selfteach.models.four_bit_files import refuse_4bit_base
 from selfteach.models.hf import HfModel
+from selfteach.models.load_adapter import KIND_KEY
 from selfteach.models.lora_layers import explain_why_not_plain_lora
 from selfteach.models.resolve_model_path import find_hub_name, resolve_base, resolve_model_folder
 from selfteach.models.write_gguf import explain_why_not_gguf, write_gguf
@@ -84,6 +85,7 @@ NO_VERDICT = (
 )
 INSTALL_CURE = "pip install 'selfteach[export]' lets llama.cpp answer with it."
 NOT_PEFT = "plain PEFT does not know this kind of adapter"
+NOT_COMPARED = "plain PEFT is asked with a LoRA alone"
 LIBRARIES = {"hf": "transformers", "gguf": "gguf", "lora-gguf": "gguf", "ollama": "gguf"}
 """The hub's names of the libraries that load a form; the adapter's own for the other forms."""
 MakeCard = Callable[[str, str], str]
@@ -231,14 +233,23 @@ def check_job(job: ExportJob, *, is_written: bool = False) -> None:
             where=job.adapter,
             cure="Export merged weights: --to hf, gguf or ollama.",
         )
-    if job.exams and reason and job.form.startswith(HUB):
-        raise UsageError(
-            f"{NOT_PEFT}: {reason}.",
-            where="--exam",
-            cure="Leave it out.",
-        )
+    if job.exams and job.form.startswith(HUB) and (why := explain_why_not_asked(job.adapter)):
+        raise UsageError(f"{why}.", where="--exam", cure="Leave it out.")
     if job.exams and asks_llama_cpp(job.form) and not is_llama_cpp_installed():
         raise UsageError("llama.cpp is not installed.", where="--exam", cure=INSTALL_CURE)
+
+
+def is_own_kind(adapter: Path) -> bool:
+    """Return whether an adapter is of a kind that selfteach alone has."""
+    return KIND_KEY in read_json(adapter / ADAPTER_CONFIG_FILE)
+
+
+def explain_why_not_asked(adapter: Path) -> str:
+    """Return why plain PEFT is not asked with an adapter, or an empty text."""
+    reason = explain_why_not_plain_lora(read_json(adapter / ADAPTER_CONFIG_FILE))
+    if not reason:
+        return ""
+    return f"{NOT_PEFT if is_own_kind(adapter) else NOT_COMPARED}: {reason}"
 
 
 def write_hf(job: ExportJob, base: str, folder: Path, reference: HfModel, out: Path) -> None:
@@ -370,10 +381,8 @@ def check_answers(
         return ExportCheck("", reason="no prompt was asked again")
     if is_gguf and not is_llama_cpp_installed():
         return ExportCheck("", reason=f"llama.cpp is not installed: {INSTALL_CURE}")
-    if job.form.startswith(HUB) and explain_why_not_plain_lora(
-        read_json(job.adapter / ADAPTER_CONFIG_FILE)
-    ):
-        return ExportCheck("", reason=NOT_PEFT)
+    if job.form.startswith(HUB) and (why := explain_why_not_asked(job.adapter)):
+        return ExportCheck("", reason=why)
     requests = check_export.make_check_requests(prompts)
     expected = check_export.answer_with_run(reference, requests)
     with open_program(job, base, out) as answer:
@@ -454,6 +463,16 @@ def describe_use(job: ExportJob, base: str) -> str:
             "base = AutoModelForCausalLM.from_pretrained(BASE)  # the base named above",
             f'model = PeftModel.from_pretrained(base, "{repository}")',
         ]
+        if is_own_kind(job.adapter):
+            lines = [
+                "from pathlib import Path",
+                "",
+                "from huggingface_hub import snapshot_download",
+                "from selfteach.models.hf import HfModel",
+                "",
+                f'adapter = Path(snapshot_download("{repository}"))',
+                "model = HfModel.load(BASE, adapter=adapter)  # the base named above",
+            ]
         data = f"\nThe examples are in the dataset `{repository}{hub.DATASET_ENDING}`."
         return "\n".join(("## Use\n", "```python", *lines, "```", data))
     if job.form == "hf":
