@@ -138,7 +138,11 @@ def resolve_model_folder(name: str, progress: Callable[[str], None] | None = Non
     if name == EMBEDDED:
         return fetch_embedded_model(progress)
     path = expand_home(name)
-    return path if path.is_dir() else _download_from_hub(name)
+    if path.is_dir():
+        return path
+    fetched = _download_from_hub(name)
+    check_safety.check_model_folder(fetched)
+    return fetched
 
 
 def resolve_base(name: str, adapter: Path | None) -> str:
