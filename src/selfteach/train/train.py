@@ -415,9 +415,9 @@ def train_closed_form(
         seconds=sum(row["seconds"] for row in found.curve),
         curve=found.curve,
         halvings=0,
-        overlong=found.overlong,
-        refused=found.refused,
-        too_long=found.too_long,
+        overlong=found.left_out.overlong,
+        refused=found.left_out.refused,
+        too_long=found.left_out.too_long,
         events=events,
         memory=found.memory,
     )
