@@ -227,9 +227,7 @@ class Endpoint:
         body["seed"] = derive_seed(id) >> 32  # 31 bits: what every server's integer holds
 
         def result(reply: Reply) -> Completion:
-            text = cut_at_stop(reply.text, request.sampling.stop)
-            finish = reply.finish if text == reply.text else "stop"
-            return Completion(id, text, finish, reply.tokens, reply.prompt_tokens)
+            return convert_reply(id, reply, request.sampling.stop, reply.prompt_tokens)
 
         return Exchange(id, path, body, _count_min_tokens(request.prompt), result)
 
@@ -462,6 +460,13 @@ def parse_address(address: str) -> tuple[str, str]:
             cure=f"Add # and the name: {place}{parts.path}#name.",
         )
     return place + parts.path.rstrip("/"), parts.fragment
+
+
+def convert_reply(id: str, reply: Reply, stops: Sequence[str], prompt_tokens: int) -> Completion:
+    """Return a reply as a completion, cut before a stop text."""
+    text = cut_at_stop(reply.text, stops)
+    finish = reply.finish if text == reply.text else "stop"
+    return Completion(id, text, finish, reply.tokens, prompt_tokens)
 
 
 def sum_word_logprobs(top: Mapping[str, float], words: Sequence[str]) -> list[float]:
