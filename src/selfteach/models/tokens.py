@@ -16,7 +16,7 @@ from datetime import datetime
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from selfteach.disk import convert_disk_errors
 from selfteach.errors import DataError, SelfteachError, UsageError, get_first_line
@@ -26,6 +26,7 @@ from selfteach.models.time_limit import limit_processor_time
 from selfteach.records import JsonMapping, Message, Prompt, Turns, get_user_text
 from selfteach.text import clean_text
 
+TokenIds = TypeVar("TokenIds", list[int], tuple[int, ...])
 PLAIN_NAME = "selfteach-plain"
 PLAIN_TEMPLATE = (
     "{% for message in messages %}### {{ message['role'] | capitalize }}\n{{ message['content'] }}"
@@ -480,7 +481,7 @@ def count_common_prefix(one: Sequence[int], other: Sequence[int]) -> int:
     return next((i for i, (a, b) in pairs if a != b), min(len(one), len(other)))
 
 
-def count_shared_prefix(prompts: Sequence[Sequence[int]], own_tokens: int = 1) -> int:
+def count_shared_prefix(prompts: Sequence[TokenIds], own_tokens: int = 1) -> int:
     """Return the number of tokens that all prompts begin with, so that each keeps some of its own.
 
     All prompts lie between the least and the greatest of them.
