@@ -41,6 +41,11 @@ def get_adapter_kind(settings: JsonMapping) -> str:
     return str(settings.get(KIND_KEY) or settings.get("peft_type", "")).lower()
 
 
+def read_adapter_kind(folder: Path) -> str:
+    """Return the kind of the adapter in a folder."""
+    return get_adapter_kind(read_json(folder / ADAPTER_CONFIG_FILE))
+
+
 def find_changed_base(settings: JsonMapping) -> str:
     """Return how a LoRA's training started, if that changes the base, else an empty text."""
     start = str(settings.get("init_lora_weights"))

@@ -27,8 +27,7 @@ import torch
 
 from selfteach.errors import EndpointError, UsageError
 from selfteach.models.check_family import run_plainly
-from selfteach.models.check_safety import ADAPTER_CONFIG_FILE, read_json
-from selfteach.models.load_adapter import get_adapter_kind
+from selfteach.models.load_adapter import LORA, read_adapter_kind
 from selfteach.models.pending import prepare_request
 from selfteach.models.remote.background import stream_results, unwrap_group
 from selfteach.models.remote.endpoint import (
@@ -278,10 +277,6 @@ def open_served(
 
 def explain_why_not_served(adapter: Path | None) -> str:
     """Return why no server can sample with a model and this adapter, or ""."""
-    if adapter is None:
+    if adapter is None or read_adapter_kind(adapter) == LORA:
         return ""
-    return (
-        ""
-        if get_adapter_kind(read_json(adapter / ADAPTER_CONFIG_FILE)) == "lora"
-        else "servers load LoRA adapters only"
-    )
+    return "servers load LoRA adapters only"
