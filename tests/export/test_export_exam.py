@@ -18,8 +18,15 @@ from selfteach.commands.benchmark import hash_adapter
 from selfteach.config import FeedbackConfig, resolve
 from selfteach.errors import UsageError
 from selfteach.export import export_run, sit_exam
-from selfteach.export.export_run import ExportJob, check_job
-from selfteach.export.sit_exam import ExportedExam, ExportedSampler, describe_request
+from selfteach.export.check_export import describe_request
+from selfteach.export.export_run import (
+    ExportJob,
+    check_job,
+    describe_use,
+    explain_why_not_asked,
+)
+from selfteach.export.inspect_log import make_sample
+from selfteach.export.sit_exam import ExportedExam, ExportedSampler
 from selfteach.models.check_safety import compute_fingerprint
 from selfteach.models.hf import HfModel
 from selfteach.records import GREEDY, JsonObject, Measure, Request, SamplingParams, make_prompt
@@ -102,6 +109,25 @@ def test_an_exam_that_no_program_can_sit_is_refused_before_anything_is_loaded(
     check_job(job)
     with pytest.raises(UsageError, match=f"--exam: {words}"):
         check_job(replace(job, exams=[(source, None)]))
+
+
+@pytest.mark.parametrize(
+    ("settings", "word", "why"),
+    [
+        ({"selfteach_adapter": "reft"}, "HfModel.load(BASE", "plain PEFT does not know this kind"),
+        ({"peft_type": "PROMPT_TUNING"}, "PeftModel.from", "plain PEFT is asked with a LoRA alone"),
+        ({"peft_type": "LORA"}, "PeftModel.from", ""),
+    ],
+)
+def test_a_card_loads_an_adapter_with_what_knows_its_kind(
+    settings: JsonObject, word: str, why: str, tmp_path: Path
+) -> None:
+    (tmp_path / "adapter_config.json").write_text(json.dumps(settings))
+    job = ExportJob(tmp_path, "owner/base", tmp_path, "hub:me/mine", "f16", tmp_path / "out")
+    assert word in describe_use(job, "owner/base")
+    reason = explain_why_not_asked(tmp_path)
+    assert reason.startswith(why)
+    assert bool(reason) == bool(why)
 
 
 def weaken(fall: float, low: float) -> Cell:
@@ -219,6 +245,21 @@ def test_an_exam_is_a_log_of_inspect_ai_for_each_arm(
     assert sample["scores"]["right"] == {"value": "C", "answer": "no"}
     assert base["results"]["scores"][0]["metrics"]["accuracy"]["value"] == 0.0
     assert cli.run_command(words) == 2, "nothing is written over"
+
+
+@pytest.mark.parametrize(
+    ("row", "target"),
+    [
+        ({"gold": ["1871", "in 1871"]}, ["1871", "in 1871"]),
+        ({"gold": "A", "golds": ["A", "B"]}, ["A", "B"]),
+        ({"gold": "A"}, "A"),
+        ({}, ""),
+    ],
+)
+def test_each_right_answer_is_a_target(row: JsonObject, target: object) -> None:
+    """An exam of documents has a list of them: a text of it would be its spelling in Python."""
+    asked = {"prompt": "When?", "scope": "target", "arms": {"base": {"greedy": "1871"}}}
+    assert make_sample(1, asked | row, "base")["target"] == target
 
 
 def write_benchmark(folder: Path) -> None:

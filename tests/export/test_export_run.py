@@ -19,7 +19,7 @@ from lessons import QUESTIONS, write_lesson
 from selfteach import cli
 from selfteach.errors import ResourceError, UsageError
 from selfteach.export import export_run
-from selfteach.export.ask_llama_cpp import send_to_llama_cpp
+from selfteach.export.ask_llama_cpp import count_threads, send_to_llama_cpp
 from selfteach.export.check_export import (
     ExportCheck,
     PlainModel,
@@ -118,6 +118,17 @@ def test_llama_cpp_answers_as_the_run_does(form: str, lesson: Path, tmp_path: Pa
     assert export(lesson, "--to", form, "--out", str(tmp_path / "out"), "--prompts", "3") == 0
     checked = read_report(tmp_path / "out")["check"]
     assert (checked["engine"], checked["prompts"], checked["equal"]) == ("llama.cpp", 3, 3)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "threads"), [("2,1", 2), ("3", 3), ("", 5), ("0", 5), ("many", 5)]
+)
+def test_llama_cpp_takes_the_threads_that_are_chosen_or_free(
+    chosen: str, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", chosen)
+    monkeypatch.setattr("selfteach.export.ask_llama_cpp.get_cores", lambda: range(5))
+    assert count_threads() == threads
 
 
 @pytest.mark.long

@@ -68,6 +68,14 @@ def test_no_text_of_the_user_is_sent(run: Path) -> None:
     assert "SECRET" not in str(found)
 
 
+def test_numbers_of_an_objective_stand_below_its_name(run: Path) -> None:
+    """As the trainer writes them where corrections are learned."""
+    row = {"step": 1, "loss": 2.0, "watched": {"correction": {"displaced_share": 0.25}}}
+    (run / "metrics.jsonl").write_text(json.dumps(row) + "\n")
+    found = read_tracked_run(run).steps[1]
+    assert found == {"loss": 2.0, "watched/correction/displaced_share": 0.25}
+
+
 def test_a_measure_has_a_value_and_a_number_of_items() -> None:
     assert list(find_measures({"value": 1.0, "cost": {"minutes": 3}})) == []
 

@@ -40,22 +40,6 @@ def test_a_change_stops_and_the_stranger_is_not_stored(change: Behave) -> None:
     assert got == ["SAY 0", "SAY 1"]
 
 
-def test_a_change_may_be_noted_with_the_request() -> None:
-    noted: list[tuple[str, object]] = []
-    with hostile(from_third(answer(model="model-2"))) as server:
-        endpoint = Endpoint(
-            server.address,
-            concurrency=1,
-            on_change="note",
-            on_event=lambda kind, body: noted.append((kind, body["id"])),
-        )
-        asked = requests(6)
-        assert len(list(endpoint.stream(asked))) == 6
-    ids = [request.id(endpoint.fingerprint) for request in asked]
-    assert noted == [("endpoint model", ids[0]), ("endpoint model changed", ids[2])]
-    assert endpoint.served == "model-2"
-
-
 def test_a_later_run_can_insist_on_the_same_model() -> None:
     with hostile(answer(model="model-1-2026")) as server:
         endpoint = Endpoint(server.address)

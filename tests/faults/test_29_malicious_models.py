@@ -80,6 +80,14 @@ def test_an_index_that_points_to_a_pickle_reads_nothing(folder, canary):
     assert not canary.exists()
 
 
+def test_an_index_of_pickles_beside_safetensors_is_not_read(folder, canary):
+    """Many repositories hold both: the index of the pickles comes along, and they do not."""
+    weights = {"model.norm.weight": "pytorch_model-00001-of-00002.bin"}
+    (folder / "pytorch_model.bin.index.json").write_text(json.dumps({"weight_map": weights}))
+    HfModel.load(folder)
+    assert not canary.exists()
+
+
 @pytest.mark.parametrize(
     "key", ["attn_implementation", "_attn_implementation", "_attn_implementation_internal"]
 )

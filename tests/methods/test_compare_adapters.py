@@ -619,6 +619,9 @@ class FullModel(Scripted):
     def room_tokens(self, prompt: Prompt) -> float:
         return self.CONTEXT - sum(len(turn.content) for turn in prompt if not isinstance(turn, str))
 
+    def encode(self, prompt: Prompt) -> list[int]:
+        return [0]
+
     def stream(self, requests: Sequence[Request]) -> Iterator[Completion]:
         if any(self.room_tokens(request.prompt) < 1 for request in requests):
             raise UnfitPrompt(TOO_LONG, "it is full")

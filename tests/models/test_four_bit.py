@@ -278,7 +278,7 @@ def test_a_training_goes_on_from_an_unmerged_lora(
     between = compute_logits(continued)
     check_training(continued, config.TrainConfig(), check_answers(continued, samples=True), seed=0)
     second = train_on(continued, tmp_path / "second")
-    joined = join_loras(first, second, tmp_path / "joined")
+    joined = join_loras((first, second), tmp_path / "joined")
     assert torch.equal(compute_logits(continued), between), "the first one changed"
     both = HfModel.load(tiny, adapter=joined, dtype="float32", device="cpu")
     module = HfModel.load(tiny, adapter=first, dtype="float32", device="cpu").module

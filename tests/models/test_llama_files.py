@@ -125,6 +125,7 @@ NORM = "model.norm.weight"
         change_config(model_type="granite"),
         change_config(rope_parameters=None),
         change_config(rope_parameters={"rope_type": "linear", "rope_theta": 1e4, "factor": 2.0}),
+        change_config(rope_scaling={"rope_type": "linear", "factor": 2.0}),
         change_config(num_hidden_layers=3),
         change_config(hidden_size="64"),
         change_config(rms_norm_eps=None),

@@ -7,8 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from huggingface_hub.utils import filter_repo_objects
 
 from selfteach.errors import UsageError
+from selfteach.models import check_safety
 from selfteach.models.resolve_model_path import (
     check_model_name,
     check_teacher_name,
@@ -22,9 +24,42 @@ def test_a_folder_is_itself_and_a_hub_name_may_be_there(tiny: Path) -> None:
         check_model_name(name)
 
 
+def test_a_model_needs_no_cache_to_be_known(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The cache of sums saves time alone; here a file is in its place."""
+    expected = check_safety.compute_fingerprint(tiny)
+    (tmp_path / "cache").touch()
+    monkeypatch.setenv("SELFTEACH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(check_safety, "LARGE_BYTES", 0)
+    assert check_safety.compute_fingerprint(tiny) == expected
+
+
 def test_a_hub_name_that_cannot_be_fetched() -> None:
     with pytest.raises(UsageError, match="cannot be fetched"):
         resolve_model_folder("nobody/no-such-model")
+
+
+def test_the_same_weights_are_fetched_from_a_hub_once(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A repository may hold them again for other programs, and others in folders."""
+    wanted = [
+        "chat_template.jinja",
+        "config.json",
+        "model-00001-of-00001.safetensors",
+        "model.safetensors.index.json",
+        "tokenizer.model",
+    ]
+    others = ["consolidated.safetensors", "fp32/model.safetensors", "onnx/config.json", "x.bin"]
+
+    def fetch(name: str, **patterns: list[str]) -> str:
+        found = list(filter_repo_objects([*wanted, *others], **patterns))
+        assert found == wanted
+        return str(tiny)
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", fetch)
+    assert resolve_model_folder("owner/name") == tiny
 
 
 @pytest.mark.parametrize(

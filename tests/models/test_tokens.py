@@ -270,6 +270,15 @@ def test_common_prefix():
     assert count_common_prefix([], [1]) == 0
 
 
+def test_a_known_prompt_must_fit_as_well(tiny_hf: HfModel) -> None:
+    """The tokens of the last prompt are kept; the room may be another one."""
+    prompt = make_prompt("Yes? " * 20)
+    ids = tiny_hf.tokens.encode(prompt)
+    with pytest.raises(UnfitPrompt, match="longer than the context"):
+        tiny_hf.tokens.encode(prompt, len(ids) - 1)
+    assert tiny_hf.tokens.encode(prompt, len(ids)) == ids
+
+
 def test_names_of_what_was_supplied(make_tiny, tmp_path):
     tokens = load_tokens(make_tiny(tmp_path, chat_template=None))
     assert tokens.template == PLAIN_NAME

@@ -43,7 +43,7 @@ from selfteach.serve.lesson_rows import BASE, LessonRows, LessonWeights, read_we
 from selfteach.serve.lessons import ServedLesson, read_lessons
 from selfteach.serve.read_request import ChatBody, RequestFault, TextBody, parse_body
 from selfteach.serve.served_models import ServedModels
-from selfteach.train.adapters.join_loras import stack_loras
+from selfteach.train.adapters.join_loras import join_loras
 from tiny_tokenizer import NO_SYSTEM
 
 TOKENS = 12
@@ -189,7 +189,7 @@ def test_the_stack_of_all_runs_is_a_model_with_the_sum_of_their_adapters(
     tiny: Path, client: openai.OpenAI, lessons: list[ServedLesson], tmp_path: Path
 ) -> None:
     """The other side is one adapter of both ranks, as a student has."""
-    joined = stack_loras([lesson.adapter for lesson in lessons], tmp_path / "joined")
+    joined = join_loras([lesson.adapter for lesson in lessons], tmp_path / "joined")
     expected = answer_alone(tiny, joined)
     assert expected not in [answer_alone(tiny, lesson.adapter) for lesson in lessons]
     found = []

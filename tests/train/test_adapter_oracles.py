@@ -55,7 +55,7 @@ def test_plain_peft_loads_a_soft_prompt(tmp_path: Path) -> None:
     tuned = PackedModel(model.module, adapter)
     batch = tuned.pack([TrainingRow(0, "", "", tuple(PROMPT), (tuple(ANSWER),), {})])
     with torch.no_grad():
-        ours = tuned.logits(tuned._sequence_states(batch))
+        ours = tuned.head(tuned._sequence_states(batch))
         theirs = PeftModel.from_pretrained(Tiny().module, tmp_path)(
             torch.tensor([[*PROMPT, *ANSWER]])
         ).logits

@@ -20,7 +20,7 @@ from selfteach.models import pending
 from selfteach.models.engines import choose_sampler
 from selfteach.models.hf import HfModel
 from selfteach.models.openvino import explain_why_not_openvino
-from selfteach.models.score import Head, _compute_hidden
+from selfteach.models.score import Head, compute_hidden
 from selfteach.records import Continuations, Request, SamplingParams, make_prompt
 from selfteach.train.encode_and_batch import TrainingRow
 from selfteach.train.fast.packed_attention import use_packed_attention
@@ -311,9 +311,9 @@ def test_it_samples_and_scores_what_its_logits_say(
     sampled: dict[str, list[int]] = {}
     make_completion = pending.make_completion
 
-    def keep_ids(model: Any, id: str, ids: list[int], *rest: Any) -> Any:
-        sampled[id] = list(ids)
-        return make_completion(model, id, ids, *rest)
+    def keep_ids(model: Any, row: pending.PendingCompletion) -> Any:
+        sampled[row.id] = list(row.ids)
+        return make_completion(model, row)
 
     monkeypatch.setattr(pending, "make_completion", keep_ids)
     requests = [Request("t", prompt, SamplingParams(0.0, 1.0, 8)) for prompt, _ in PAIRS]
@@ -322,7 +322,7 @@ def test_it_samples_and_scores_what_its_logits_say(
         prompt = tuned.encode(request.prompt)
         ids = sampled[request.id(tuned.fingerprint)]
         logits_of = Head(tuned.module)(
-            _compute_hidden(tuned, [(prompt + ids, len(prompt))])[0, len(prompt) - 1 : -1]
+            compute_hidden(tuned.module, [(prompt + ids, len(prompt))])[0, len(prompt) - 1 : -1]
         )
         top = logits_of.max(-1).values - logits_of.gather(1, torch.tensor(ids)[:, None])[:, 0]
         assert float(top.detach().max()) < 1e-2

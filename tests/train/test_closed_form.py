@@ -436,7 +436,7 @@ def test_what_is_too_long_is_left_out_and_counted(tmp_path: Path) -> None:
     cut = split_examples(
         Tiny(), [*examples(), *long], chosen.model_copy(update={"overlong": "cut"}), 0
     )
-    assert cut.overlong == {"cut": 1, "drop": 1}
+    assert cut.left_out.overlong == {"cut": 1, "drop": 1}
     (row,) = (row for part in both(cut) for row in part.plain if row.id == "long")
     assert row.length == 60
 
@@ -474,7 +474,7 @@ def test_a_row_that_the_context_does_not_hold_is_overlong() -> None:
         Example(f"l{i}", "general", make_prompt(f"{i} " * 60), "yes", role="hold") for i in range(9)
     ]
     found = split_examples(small, [*examples(), *long], settings(), 0)
-    assert found.overlong["drop"] >= 9
+    assert found.left_out.overlong["drop"] >= 9
     assert all(row.length <= 120 for part in both(found) for row in [*part.plain, *part.anchors])
 
 

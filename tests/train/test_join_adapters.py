@@ -38,7 +38,7 @@ def test_the_joined_adapter_does_what_both_do_one_after_the_other(
 ) -> None:
     one = written(tmp_path / "one", 1, rank=8, alpha=12)
     two = written(tmp_path / "two", 2, **second)
-    both = join_loras(one, two, tmp_path / "both")
+    both = join_loras((one, two), tmp_path / "both")
     with torch.no_grad():
         merged = PeftModel.from_pretrained(Tiny().module, one).merge_and_unload()
         expected = PeftModel.from_pretrained(merged, two)(IDS).logits

@@ -236,6 +236,24 @@ def test_a_container_s_limit_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert memory.measure_free_bytes(torch.device("cpu")) > 1 << 20
 
 
+def test_the_free_memory_of_a_container_of_the_first_cgroups_is_its_own(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "memory").mkdir()
+    for name, text in (
+        ("limit_in_bytes", "1000"),
+        ("usage_in_bytes", "700"),
+        ("stat", "cache 150\ntotal_inactive_file 100"),
+    ):
+        (tmp_path / f"memory/memory.{name}").write_text(text + "\n")
+    monkeypatch.setattr(memory_account, "CGROUP", tmp_path)
+    assert memory.measure_free_bytes(torch.device("cpu")) == 400
+    assert memory_account.read_memory_bytes() == 1000
+    unlimited = str((1 << 63) - (1 << 12))
+    (tmp_path / "memory/memory.limit_in_bytes").write_text(unlimited)
+    assert memory.measure_free_bytes(torch.device("cpu")) > 1 << 20
+
+
 def test_what_cannot_be_measured_is_not_invented(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from selfteach.commands.options import DEFAULT_QUANT
 from selfteach.commands.screen import Screen, open_screen, print_result
 from selfteach.errors import RequirementNotMet, UsageError
-from selfteach.export.forms import check_form, check_quant, uses_gguf
+from selfteach.export.forms import GGUF_FORMS, check_form, check_quant
 from selfteach.export.output_folder import check_unused, open_atomic_folder
 from selfteach.export.unpushed import read_unpushed
 from selfteach.run import finished
@@ -72,7 +72,7 @@ def run_export(
     adapter = finished.find_adapter(folder, name)
     base = finished.read_base_name(folder)
     kind = form.partition(":")[0]
-    place = out or folder / EXPORTS_FOLDER / (f"{kind}-{quant}" if uses_gguf(kind) else kind)
+    place = out or folder / EXPORTS_FOLDER / (f"{kind}-{quant}" if kind in GGUF_FORMS else kind)
     if read_unpushed(place, form, folder, adapter) is None:
         check_unused(place)
     with (

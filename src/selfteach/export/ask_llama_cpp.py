@@ -24,6 +24,7 @@ from selfteach.child_process import PASSED_VARIABLES
 from selfteach.errors import ResourceError
 from selfteach.models.tokens import TEMPLATE_DAY_TEXT
 from selfteach.records import JsonMapping, JsonObject
+from selfteach.run.processes import get_cores
 
 SECONDS_PER_PROMPT = 60
 LOADING_S = 300
@@ -38,33 +39,14 @@ def is_llama_cpp_installed() -> bool:
     return find_spec("xllamacpp") is not None
 
 
-def ask_llama_cpp(
-    model: Path,
-    conversations: Sequence[Sequence[JsonMapping]],
-    max_tokens: int,
-    lora: Path | None = None,
-) -> list[str]:
-    """Return the greedy answers of a GGUF file through llama.cpp, in the order of the prompts.
-
-    Args:
-        lora: a GGUF adapter on it.
-
-    Raises:
-        ResourceError: llama.cpp ended without answers, or took too long.
-    """
-    asked = []
-    for turns in conversations:
-        asked.append({"messages": list(turns), "temperature": 0, "max_tokens": max_tokens})
-    return [answer["text"] for answer in send_to_llama_cpp(model, asked, lora)]
-
-
 def send_to_llama_cpp(
     model: Path, asked: Sequence[JsonMapping], lora: Path | None = None
 ) -> list[JsonObject]:
-    """Return the answers to requests: text, finish, tokens and prompt_tokens of each one.
+    """Return a GGUF file's answers to requests: text, finish, tokens and prompt_tokens of each one.
 
     Args:
         asked: bodies of chat completions; of a text completion, where there is a "prompt".
+        lora: a GGUF adapter on it.
 
     Raises:
         ResourceError: llama.cpp ended without answers, or took too long.
@@ -75,7 +57,7 @@ def send_to_llama_cpp(
             "model": str(model.resolve()),
             "lora": str(lora.resolve()) if lora else "",
             "asked": list(asked),
-            "threads": int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1),
+            "threads": count_threads(),
             "context": max([CONTEXT_TOKENS, *map(count_most_tokens, asked)]),
             "out": str(out),
         }
@@ -99,6 +81,15 @@ def send_to_llama_cpp(
         if isinstance(answers, str):
             raise _make_fault(answers, model)
         return answers
+
+
+def count_threads() -> int:
+    """Return the number of threads that the user chose, else that of the cores of this process.
+
+    OpenMP also takes a list such as "2,1", for threads within threads.
+    """
+    chosen = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    return int(chosen) if chosen.isdecimal() and int(chosen) > 0 else len(get_cores())
 
 
 def count_most_tokens(body: JsonMapping) -> int:

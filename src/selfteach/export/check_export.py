@@ -8,7 +8,7 @@ decides near ties, while a lost template, scale or adapter shows in large gaps.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 
+from selfteach.export.ask_llama_cpp import send_to_llama_cpp
 from selfteach.files import read_jsonl, read_own_json
 from selfteach.models.hf import HfModel
 from selfteach.models.silence import silence_libraries
@@ -27,6 +28,7 @@ from selfteach.records import (
     Message,
     Prompt,
     Request,
+    digest,
     get_user_text,
     make_prompt,
     parse_messages,
@@ -43,6 +45,9 @@ MIN_EQUAL = {"f32": 0.99, "f16": 0.99, "bf16": 0.95, "q8_0": 0.95}
 TIE_NATS = 0.02
 """Below this gap the two tokens are a tie, which the last bits of a number decide: no fault."""
 BATCH_ROWS = 16
+GREATEST_SEED = 1 << 31
+Answering = Callable[[Sequence[Request]], list[JsonObject]]
+"""Answers requests: text, finish, tokens and prompt_tokens of each one, in their order."""
 
 
 @dataclass(frozen=True)
@@ -117,32 +122,62 @@ def _read_prompts(run: Path, count: int) -> list[Prompt]:
     return list(found)[:count]
 
 
-def answer_with_run(model: HfModel, prompts: Sequence[Prompt]) -> list[str]:
-    """Return the greedy answers of the run's own model, in the order of the prompts."""
+def make_check_requests(prompts: Sequence[Prompt]) -> list[Request]:
+    """Return the greedy requests of the check."""
     sampling = replace(GREEDY, max_tokens=CHECK_TOKENS)
-    requests = [Request("export check", prompt, sampling) for prompt in prompts]
+    return [Request("export check", prompt, sampling) for prompt in prompts]
+
+
+def answer_with_run(model: HfModel, requests: Sequence[Request]) -> list[str]:
+    """Return the answers of the run's own model, in the order of the requests."""
     answers = {done.id: done.text for done in model.stream(requests)}
     return [answers[request.id(model.fingerprint)] for request in requests]
-
-
-def convert_to_conversations(prompts: Sequence[Prompt]) -> list[list[JsonObject]]:
-    """Return prompts as lists of {role, content}."""
-    return [
-        prompt_to_json((Message("user", prompt),) if isinstance(prompt, str) else prompt)
-        for prompt in prompts
-    ]
 
 
 def answer_with_transformers(
     model: Path, prompts: Sequence[Prompt], adapters: Sequence[Path] = ()
 ) -> list[str]:
     """Return the greedy answers of plain transformers, and PEFT with `adapters`, in float32."""
-    asked = []
-    for turns in convert_to_conversations(prompts):
-        asked.append(
-            {"messages": turns, "temperature": 0, "top_p": 1.0, "max_tokens": CHECK_TOKENS}
-        )
-    return [answer["text"] for answer in PlainModel(model, adapters).answer(asked)]
+    answer = answer_with_folder(model, adapters)
+    return [found["text"] for found in answer(make_check_requests(prompts))]
+
+
+def answer_with_gguf(model: Path, lora: Path | None = None) -> Answering:
+    """Return what answers with a GGUF file, through llama.cpp."""
+
+    def answer(requests: Sequence[Request]) -> list[JsonObject]:
+        return send_to_llama_cpp(model, list(map(describe_request, requests)), lora)
+
+    return answer
+
+
+def answer_with_folder(model: Path, adapters: Sequence[Path] = ()) -> Answering:
+    """Return what answers with a folder of safetensors, through transformers, and PEFT."""
+    program = PlainModel(model, adapters)
+
+    def answer(requests: Sequence[Request]) -> list[JsonObject]:
+        return program.answer(list(map(describe_request, requests)))
+
+    return answer
+
+
+def describe_request(request: Request) -> JsonObject:
+    """Return a request as the body of a completion in OpenAI's form."""
+    sampling = request.sampling
+    body: JsonObject = {
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p,
+        "max_tokens": sampling.max_tokens,
+        "seed": int(digest([request.seed, request.draw]), 16) % GREATEST_SEED,
+    }
+    if sampling.temperature > 0:
+        body |= {"top_k": 0, "min_p": 0.0}
+    if sampling.stop:
+        body["stop"] = list(sampling.stop)
+    if isinstance(request.prompt, str):
+        return body | {"prompt": request.prompt}
+    turns = request.prompt
+    return body | {"messages": prompt_to_json(tuple(Message(t.role, t.content) for t in turns))}
 
 
 class PlainModel:

@@ -31,15 +31,14 @@ import torch
 
 from selfteach.errors import EndpointError, UsageError
 from selfteach.export import check_export, hub, merge, sit_exam
-from selfteach.export.ask_llama_cpp import ask_llama_cpp, is_llama_cpp_installed
-from selfteach.export.check_export import ExportCheck
+from selfteach.export.ask_llama_cpp import is_llama_cpp_installed
+from selfteach.export.check_export import Answering, ExportCheck
 from selfteach.export.forms import (
     GGUF_FORMS,
     HUB,
     check_form,
     check_quant,
     get_family,
-    uses_gguf,
 )
 from selfteach.export.lora_gguf import write_lora_gguf
 from selfteach.export.ollama import write_modelfile
@@ -58,6 +57,7 @@ from selfteach.models.check_safety import ADAPTER_CONFIG_FILE, check_adapter_fil
 from selfteach.models.fetch_default_model import EMBEDDED
 from selfteach.models.four_bit_files import refuse_4bit_base
 from selfteach.models.hf import HfModel
+from selfteach.models.load_adapter import KIND_KEY
 from selfteach.models.lora_layers import explain_why_not_plain_lora
 from selfteach.models.resolve_model_path import find_hub_name, resolve_base, resolve_model_folder
 from selfteach.models.write_gguf import explain_why_not_gguf, write_gguf
@@ -85,6 +85,7 @@ NO_VERDICT = (
 )
 INSTALL_CURE = "pip install 'selfteach[export]' lets llama.cpp answer with it."
 NOT_PEFT = "plain PEFT does not know this kind of adapter"
+NOT_COMPARED = "plain PEFT is asked with a LoRA alone"
 LIBRARIES = {"hf": "transformers", "gguf": "gguf", "lora-gguf": "gguf", "ollama": "gguf"}
 """The hub's names of the libraries that load a form; the adapter's own for the other forms."""
 MakeCard = Callable[[str, str], str]
@@ -163,7 +164,8 @@ def write_export(job: ExportJob, make_card: MakeCard, display: Display) -> JsonO
         checked = check_answers(job, folder, reference, prompts, fresh)
         shown = hide_folder(job.base)
         found: JsonObject = {"form": job.form, "run": job.run.name, "base": shown}
-        found |= {"quant": job.quant if uses_gguf(job.form) else None, "check": checked.to_json()}
+        found["quant"] = job.quant if job.form in GGUF_FORMS else None
+        found["check"] = checked.to_json()
         exams = sit_again(job, base, folder, reference, fresh, display)
         found["exams"] = [exam.to_json() for exam in exams]
         write_report(fresh, found)
@@ -231,14 +233,23 @@ def check_job(job: ExportJob, *, is_written: bool = False) -> None:
             where=job.adapter,
             cure="Export merged weights: --to hf, gguf or ollama.",
         )
-    if job.exams and reason and job.form.startswith(HUB):
-        raise UsageError(
-            f"{NOT_PEFT}: {reason}.",
-            where="--exam",
-            cure="Leave it out.",
-        )
+    if job.exams and job.form.startswith(HUB) and (why := explain_why_not_asked(job.adapter)):
+        raise UsageError(f"{why}.", where="--exam", cure="Leave it out.")
     if job.exams and asks_llama_cpp(job.form) and not is_llama_cpp_installed():
         raise UsageError("llama.cpp is not installed.", where="--exam", cure=INSTALL_CURE)
+
+
+def is_own_kind(adapter: Path) -> bool:
+    """Return whether an adapter is of a kind that selfteach alone has."""
+    return KIND_KEY in read_json(adapter / ADAPTER_CONFIG_FILE)
+
+
+def explain_why_not_asked(adapter: Path) -> str:
+    """Return why plain PEFT is not asked with an adapter, or an empty text."""
+    reason = explain_why_not_plain_lora(read_json(adapter / ADAPTER_CONFIG_FILE))
+    if not reason:
+        return ""
+    return f"{NOT_PEFT if is_own_kind(adapter) else NOT_COMPARED}: {reason}"
 
 
 def write_hf(job: ExportJob, base: str, folder: Path, reference: HfModel, out: Path) -> None:
@@ -366,32 +377,35 @@ def check_answers(
 ) -> ExportCheck:
     """Let another program answer with what was written, and compare its answers."""
     is_gguf = asks_llama_cpp(job.form)
-    engine = "llama.cpp" if is_gguf else "transformers"
     if not prompts:
         return ExportCheck("", reason="no prompt was asked again")
     if is_gguf and not is_llama_cpp_installed():
         return ExportCheck("", reason=f"llama.cpp is not installed: {INSTALL_CURE}")
-    if job.form.startswith(HUB) and explain_why_not_plain_lora(
-        read_json(job.adapter / ADAPTER_CONFIG_FILE)
-    ):
-        return ExportCheck("", reason=NOT_PEFT)
-    expected = check_export.answer_with_run(reference, prompts)
+    if job.form.startswith(HUB) and (why := explain_why_not_asked(job.adapter)):
+        return ExportCheck("", reason=why)
+    requests = check_export.make_check_requests(prompts)
+    expected = check_export.answer_with_run(reference, requests)
+    with open_program(job, base, out) as answer:
+        found = [reply["text"] for reply in answer(requests)]
+    engine, quant = "transformers and PEFT", "f16"
     if is_gguf:
-        found = _ask_gguf(job, prompts, base, out)
+        engine, quant = "llama.cpp", job.quant
     elif job.form == "hf":
-        found = check_export.answer_with_transformers(out, prompts)
-    else:
-        adapter = out / LORA_FOLDER if job.form == "vllm" else out
-        engine = "transformers and PEFT"
-        found = check_export.answer_with_transformers(base, prompts, [adapter])
-    quant = job.quant if is_gguf else "f16"
+        engine = "transformers"
     return check_export.compare_answers(engine, prompts, expected, found, quant, reference)
 
 
-def _ask_gguf(job: ExportJob, prompts: Sequence[Prompt], base: Path, out: Path) -> list[str]:
-    conversations = check_export.convert_to_conversations(prompts)
-    with open_gguf(job, base, out) as (model, lora):
-        return ask_llama_cpp(model, conversations, check_export.CHECK_TOKENS, lora)
+@contextmanager
+def open_program(job: ExportJob, base: Path, out: Path) -> Iterator[Answering]:
+    """Yield what answers with an export: another program, which has read its files."""
+    if asks_llama_cpp(job.form):
+        with open_gguf(job, base, out) as (model, lora):
+            yield check_export.answer_with_gguf(model, lora)
+    elif job.form == "hf":
+        yield check_export.answer_with_folder(out)
+    else:
+        adapter = out / LORA_FOLDER if job.form == "vllm" else out
+        yield check_export.answer_with_folder(base, [adapter])
 
 
 @contextmanager
@@ -417,18 +431,10 @@ def sit_again(
     """Sit the exams of a job with what was written."""
     if not job.exams:
         return []
-    if asks_llama_cpp(job.form):
-        with open_gguf(job, folder, out) as (model, lora):
-            answer = sit_exam.answer_with_gguf(model, lora)
-            sampler = ExportedSampler("llama.cpp", reference, answer)
-            return sit_exam.sit_exams(job.exams, base, job.adapter, sampler, display)
-    if job.form == "hf":
-        answer = sit_exam.answer_with_folder(out)
-    else:
-        adapter = out / LORA_FOLDER if job.form == "vllm" else out
-        answer = sit_exam.answer_with_folder(folder, [adapter])
-    sampler = ExportedSampler("transformers", reference, answer)
-    return sit_exam.sit_exams(job.exams, base, job.adapter, sampler, display)
+    with open_program(job, folder, out) as answer:
+        name = "llama.cpp" if asks_llama_cpp(job.form) else "transformers"
+        sampler = ExportedSampler(name, reference, answer)
+        return sit_exam.sit_exams(job.exams, base, job.adapter, sampler, display)
 
 
 @contextmanager
@@ -457,6 +463,16 @@ def describe_use(job: ExportJob, base: str) -> str:
             "base = AutoModelForCausalLM.from_pretrained(BASE)  # the base named above",
             f'model = PeftModel.from_pretrained(base, "{repository}")',
         ]
+        if is_own_kind(job.adapter):
+            lines = [
+                "from pathlib import Path",
+                "",
+                "from huggingface_hub import snapshot_download",
+                "from selfteach.models.hf import HfModel",
+                "",
+                f'adapter = Path(snapshot_download("{repository}"))',
+                "model = HfModel.load(BASE, adapter=adapter)  # the base named above",
+            ]
         data = f"\nThe examples are in the dataset `{repository}{hub.DATASET_ENDING}`."
         return "\n".join(("## Use\n", "```python", *lines, "```", data))
     if job.form == "hf":

@@ -9,6 +9,7 @@ from selfteach.registry import did_you_mean
 HUB = "hub:"
 FORMS = ("hf", "gguf", "lora-gguf", "ollama", "vllm", "hub:OWNER/NAME", "inspect")
 GGUF_FORMS = ("gguf", "ollama")
+"""Forms with merged weights as GGUF, of a chosen number format."""
 
 
 def get_family(form: str) -> str:
@@ -28,11 +29,6 @@ def check_form(form: str) -> None:
         )
 
 
-def uses_gguf(form: str) -> bool:
-    """Return whether a form has merged weights as GGUF, of a chosen number format."""
-    return form in GGUF_FORMS
-
-
 def check_quant(form: str, quant: str) -> None:
     """Refuse a number format that is none, or that a form does not have.
 
@@ -43,7 +39,7 @@ def check_quant(form: str, quant: str) -> None:
         raise UsageError(
             f'there is no format "{quant}".', where="--quant", cure=did_you_mean(quant, QUANTS)
         )
-    if quant != QUANTS[0] and not uses_gguf(form):
+    if quant != QUANTS[0] and form not in GGUF_FORMS:
         raise UsageError(
             f"--to {form} knows no {quant}.",
             where="--quant",

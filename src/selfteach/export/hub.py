@@ -20,8 +20,8 @@ ADDRESS_VARIABLE = "HF_ENDPOINT"
 DATASET_ENDING = "-examples"
 
 
-def check_repository(name: str) -> str:
-    """Return the name of a repository, if it is one.
+def check_repository(name: str) -> None:
+    """Check the name of a repository, and that there is a token.
 
     Raises:
         UsageError: it is not OWNER/NAME, or there is no token.
@@ -43,7 +43,6 @@ def check_repository(name: str) -> str:
             where="--to hub",
             cure="Make one with the right to write, and export it.",
         )
-    return name
 
 
 def push_folder(folder: Path, name: str, examples: Path, *, public: bool) -> list[str]:

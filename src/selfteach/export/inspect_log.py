@@ -81,7 +81,7 @@ def make_sample(number: int, row: JsonMapping, arm: str) -> JsonObject:
         "id": number,
         "epoch": 1,
         "input": row["prompt"],
-        "target": str(row.get("gold") or ""),
+        "target": row.get("golds") or row.get("gold") or "",
         "messages": turns,
         "output": {"model": arm, "choices": [choice], "completion": text},
         "scores": make_scores(answers, text),

@@ -18,7 +18,7 @@ from selfteach.models.lora_layers import read_lora_layers
 from selfteach.models.write_gguf import FAMILIES, permute_rope_rows, to_gguf_name
 
 
-def write_lora_gguf(module: Any, adapter: Path, path: Path) -> Path:
+def write_lora_gguf(module: Any, adapter: Path, path: Path) -> None:
     """Write a LoRA folder as one F32 GGUF adapter, whole or not at all.
 
     Args:
@@ -60,4 +60,3 @@ def write_lora_gguf(module: Any, adapter: Path, path: Path) -> Path:
         writer.write_kv_data_to_file()
         writer.write_tensors_to_file()
         writer.close()
-    return path

@@ -22,7 +22,7 @@ from selfteach.files import write_text
 from selfteach.models.check_safety import ABOUT_FILE, ADAPTER_CONFIG_FILE, check_adapter, read_json
 from selfteach.models.four_bit_files import refuse_4bit_base
 from selfteach.models.hf import DTYPES, HfModel
-from selfteach.models.load_adapter import get_adapter_kind
+from selfteach.models.load_adapter import get_adapter_kind, read_adapter_kind
 from selfteach.models.reft import PromptSpans
 from selfteach.models.resolve_model_path import resolve_base, resolve_model_folder
 from selfteach.models.silence import silence_libraries
@@ -81,11 +81,6 @@ def export_lora(
         shutil.copytree(adapter, fresh)  # also other files of the adapter, such as a tokenizer
         convert_reft_to_lora(hf.module, adapter, fresh)
     return out
-
-
-def read_adapter_kind(adapter: Path) -> str:
-    """Return the kind of the adapter in a folder: selfteach's own name of it, or PEFT's."""
-    return get_adapter_kind(read_json(adapter / ADAPTER_CONFIG_FILE))
 
 
 def merge_adapter(

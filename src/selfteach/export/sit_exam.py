@@ -8,28 +8,24 @@ others. Log-probabilities (the drift) are those of the run's adapter.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from selfteach.errors import SelfteachError
 from selfteach.evaluate.drift import compute_probe_logits
 from selfteach.evaluate.exam import PROBE_PAIRS
-from selfteach.export.ask_llama_cpp import send_to_llama_cpp
-from selfteach.export.check_export import PlainModel
+from selfteach.export.check_export import Answering
 from selfteach.models.hf import HfModel
-from selfteach.records import Completion, JsonObject, Message, Request, digest, prompt_to_json
+from selfteach.records import Completion, JsonObject, Request, digest
 from selfteach.run.display import Display
 from selfteach.students.exam_models import DelayedSampler, ExamSource, OpenModels
 from selfteach.students.gate import MAX_FALL, compare_exams, read_exam_scores
 from selfteach.students.sit_again import sit_exam_again
 from selfteach.students.state import Cell
 
-Answering = Callable[[Sequence[Request]], list[JsonObject]]
-"""Answers requests: text, finish, tokens and prompt_tokens of each one, in their order."""
 COMMIT_ROWS = 16
 """Requests that are answered by one call of the other program."""
-GREATEST_SEED = 1 << 31
 
 
 @dataclass(frozen=True)
@@ -103,44 +99,6 @@ class ExportedSampler:
 
     def release_memory(self) -> None:
         """Free nothing: the other program has ended."""
-
-
-def answer_with_gguf(model: Path, lora: Path | None = None) -> Answering:
-    """Return what answers with a GGUF file, through llama.cpp."""
-
-    def answer(requests: Sequence[Request]) -> list[JsonObject]:
-        return send_to_llama_cpp(model, [describe_request(r) for r in requests], lora)
-
-    return answer
-
-
-def answer_with_folder(model: Path, adapters: Sequence[Path] = ()) -> Answering:
-    """Return what answers with a folder of safetensors, through transformers, and PEFT."""
-    program = PlainModel(model, adapters)
-
-    def answer(requests: Sequence[Request]) -> list[JsonObject]:
-        return program.answer([describe_request(request) for request in requests])
-
-    return answer
-
-
-def describe_request(request: Request) -> JsonObject:
-    """Return a request as the body of a completion in OpenAI's form."""
-    sampling = request.sampling
-    body: JsonObject = {
-        "temperature": sampling.temperature,
-        "top_p": sampling.top_p,
-        "max_tokens": sampling.max_tokens,
-        "seed": int(digest([request.seed, request.draw]), 16) % GREATEST_SEED,
-    }
-    if sampling.temperature > 0:
-        body |= {"top_k": 0, "min_p": 0.0}
-    if sampling.stop:
-        body["stop"] = list(sampling.stop)
-    if isinstance(request.prompt, str):
-        return body | {"prompt": request.prompt}
-    turns = request.prompt
-    return body | {"messages": prompt_to_json(tuple(Message(t.role, t.content) for t in turns))}
 
 
 def sit_exams(

@@ -141,7 +141,8 @@ def list_step_numbers(row: JsonMapping) -> dict[str, float]:
     found: dict[str, float] = {}
     for name, value in row.items():
         if isinstance(value, Mapping):
-            found |= {f"{name}{SEPARATOR}{part}": float(number) for part, number in value.items()}
+            for part, number in list_step_numbers(value).items():
+                found[f"{name}{SEPARATOR}{part}"] = number
         elif name != "step" and isinstance(value, int | float):
             found[name] = float(value)
     return found

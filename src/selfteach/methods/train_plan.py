@@ -79,7 +79,7 @@ def train_adapter(
         session, session.model, examples, objectives, folder, name, max_steps, seed_offset
     )
     if earlier := session.run.material.get("from"):
-        joined = join_loras(Path(earlier), trained.adapter, folder / "joined")
+        joined = join_loras((Path(earlier), trained.adapter), folder / "joined")
         trained = replace(trained, adapter=joined)
     return trained
 
@@ -175,7 +175,7 @@ def join_stage(earlier: Path, trained: TrainingResult, folder: Path) -> Path:
             where="stages",
             cure="Switch all but one off, or use lora.",
         )
-    return join_loras(earlier, trained.adapter, folder / "joined")
+    return join_loras((earlier, trained.adapter), folder / "joined")
 
 
 def combine_stages(done: Sequence[TrainingResult], adapter: Path) -> TrainingResult:

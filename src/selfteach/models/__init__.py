@@ -1,8 +1,8 @@
 """Models: one interface for sampling and one for scoring.
 
 A `Sampler` answers requests; a `Scorer` gives log-probabilities of given texts and embeds prompts.
-Engines: `openvino` (samples on a CPU), `hf` (samples anywhere, scores, trains), `endpoint` (any
-OpenAI-compatible server).
+Engines: `openvino` (samples on a CPU), `hf` (samples anywhere, scores, trains), `paged` (samples in
+pages of keys and values), `ray_actors` (a cluster), `remote` (servers).
 """
 
 from __future__ import annotations

@@ -8,10 +8,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from selfteach.errors import IntegrityError, UsageError
+from selfteach.errors import IntegrityError, ResourceError, UsageError
 from selfteach.files import hash_file, write_text
 from selfteach.models.fetch_default_model import get_cache_folder
 from selfteach.records import JsonObject, digest
@@ -33,6 +34,8 @@ SPECIAL_TOKENS_FILE = "special_tokens_map.json"
 END_KEY = "eos_token_id"
 WHOLE_COPY_CURE = "Use a whole copy."
 MAX_JSON_BYTES = 64 << 20
+LARGE_BYTES = 1 << 30
+"""The cache keeps the sum of a larger file."""
 MAX_PARTS = 4096
 LAYERS_KEY = re.compile(r"(?:num|n)_.*(?:layers?|blocks|experts)|(?:en|de)coder_layers")
 """Keys of config.json with a number of parts that are made one by one."""
@@ -63,7 +66,7 @@ def check_model_folder(folder: Path) -> JsonObject:
                 f"has its weights as a pickle ({pickled[0]}), which can run code when it is read."
             )
         raise UsageError(what, where=folder, cure="Use a copy with safetensors weights.")
-    for index in folder.glob("*.index.json"):
+    for index in folder.glob("*.safetensors.index.json"):
         files = read_json(index).get("weight_map")
         named = files.values() if isinstance(files, dict) else [files]
         odd = [name for name in named if not _is_plain_safetensors(name)]
@@ -269,7 +272,7 @@ def _sha256(path: Path) -> str:
     The cache keeps that of a large file, by path, size and time of change.
     """
     stat = path.stat()
-    large = stat.st_size > 1 << 30
+    large = stat.st_size > LARGE_BYTES
     key = digest([str(path.resolve()), stat.st_size, stat.st_mtime_ns, stat.st_ino])
     memory = get_cache_folder() / "sha256" / f"{key}.txt"
     if large and memory.is_file():
@@ -278,6 +281,7 @@ def _sha256(path: Path) -> str:
             return known
     found = hash_file(path)
     if large:
-        memory.parent.mkdir(parents=True, exist_ok=True)
-        write_text(memory, found)
+        with suppress(OSError, ResourceError):  # the next command reads the file again
+            memory.parent.mkdir(parents=True, exist_ok=True)
+            write_text(memory, found)
     return found

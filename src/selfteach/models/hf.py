@@ -24,7 +24,6 @@ from torch import nn
 from selfteach.errors import ResourceError, UsageError, get_first_line
 from selfteach.models import check_safety
 from selfteach.models.check_family import check_head
-from selfteach.models.check_safety import ADAPTER_CONFIG_FILE
 from selfteach.models.decode import sample_all
 from selfteach.models.four_bit import (
     has_4bit,
@@ -35,7 +34,7 @@ from selfteach.models.four_bit import (
 )
 from selfteach.models.four_bit_files import is_4bit_folder, read_adapter_setting
 from selfteach.models.hook_adapter import get_active_hooks, get_num_virtual_tokens
-from selfteach.models.load_adapter import LORA, get_adapter_kind, load_adapter
+from selfteach.models.load_adapter import LORA, load_adapter, read_adapter_kind
 from selfteach.models.load_tokenizer import load_tokenizer
 from selfteach.models.memory_allocator import keep_freed_pages, limit_onednn_cache
 from selfteach.models.pending import OnStep, ignore_step
@@ -226,8 +225,7 @@ def share_weights(module: nn.Module) -> Any:
 
 
 def _put_adapter(module: Any, folder: Path, *, merge: bool = True) -> Any:
-    kind = get_adapter_kind(check_safety.read_json(folder / ADAPTER_CONFIG_FILE))
-    if not merge or (kind == LORA and has_4bit(module)):
+    if not merge or (has_4bit(module) and read_adapter_kind(folder) == LORA):
         return attach_lora(module, folder)
     return load_adapter(module, folder)
 

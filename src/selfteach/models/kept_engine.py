@@ -131,7 +131,6 @@ def find_kept_model(name: str, adapter: Path | None, folder: Path) -> UnloadedMo
         return None
     known = resolve_base(name, adapter)
     base = resolve_model_folder(known)
-    check_safety.check_model_folder(base)
     fingerprint = check_safety.compute_fingerprint(base)
     notes = [check_safety.check_adapter(adapter, fingerprint)] if adapter else []
     if adapter:
@@ -141,9 +140,9 @@ def find_kept_model(name: str, adapter: Path | None, folder: Path) -> UnloadedMo
         return None
     with suppress(OSError):  # it may be in a folder of somebody else
         os.utime(folder / f"{fingerprint}.gguf")
-    from selfteach.models.load_tokenizer import load_chat_tokenizer
+    from selfteach.models.load_tokenizer import load_tokenizer
 
-    tokens = load_chat_tokenizer(str(base), class_name=facts["tokenizer"])
+    tokens = ChatTokenizer(load_tokenizer(base, facts["tokenizer"]))
     return UnloadedModel(
         tokens,
         known,
@@ -166,19 +165,14 @@ def write_kept_model(name: str, folder: Path) -> UnloadedModel | None:
         UsageError: no such model, or an unsafe one.
     """
     base = resolve_model_folder(name)
-    check_safety.check_model_folder(base)
-    from selfteach.models.load_tokenizer import (
-        PLAIN_CLASS,
-        load_chat_tokenizer,
-        names_plain_class,
-    )
+    from selfteach.models.load_tokenizer import PLAIN_CLASS, load_tokenizer, names_plain_class
 
     files = read_llama_files(base)
     if files is None or not names_plain_class(base):
         return None
     from selfteach.models.write_gguf import write_weights
 
-    tokens = load_chat_tokenizer(str(base), class_name=PLAIN_CLASS, ends=files.end_ids)
+    tokens = ChatTokenizer(load_tokenizer(base, PLAIN_CLASS), files.end_ids)
     fingerprint = check_safety.compute_fingerprint(base)
     context_tokens = files.config.max_position_embeddings
     model = UnloadedModel(

@@ -125,6 +125,7 @@ def _says_enough(config: JsonObject) -> bool:
         and isinstance(config.get("tie_word_embeddings"), bool)
         and isinstance(rope, dict)
         and rope.get("rope_type") == "default"
+        and not config.get("rope_scaling")  # the older key, which transformers takes before it
         and isinstance(rope.get("rope_theta"), int | float)
     )
 

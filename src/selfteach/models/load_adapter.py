@@ -41,6 +41,11 @@ def get_adapter_kind(settings: JsonMapping) -> str:
     return str(settings.get(KIND_KEY) or settings.get("peft_type", "")).lower()
 
 
+def read_adapter_kind(folder: Path) -> str:
+    """Return the kind of the adapter in a folder."""
+    return get_adapter_kind(read_json(folder / ADAPTER_CONFIG_FILE))
+
+
 def find_changed_base(settings: JsonMapping) -> str:
     """Return how a LoRA's training started, if that changes the base, else an empty text."""
     start = str(settings.get("init_lora_weights"))
@@ -67,7 +72,7 @@ def load_adapter(module: Any, folder: Path) -> Any:
             if start := find_changed_base(settings):
                 raise ValueError(f'it starts with "{start}", which changes the base')
             check_adapter_patterns(settings, [name for name, _ in module.named_modules()], folder)
-            return _merge_lora(module, folder, bool(settings.get("lora_bias")))
+            return _merge_lora(module, folder, tensors, biased=bool(settings.get("lora_bias")))
         if kind in WHOLE_WEIGHTS:
             check_names(tensors.keys(), settings["tensors"])
             return _replace_weights(module, tensors)
@@ -179,7 +184,7 @@ def _check_lora_ranks(settings: JsonMapping, tensors: Mapping[str, Tensor]) -> N
             raise ValueError(f"its rank is {rank}, and its tensors have at most {largest}")
 
 
-def _merge_lora(module: Any, folder: Path, biased: bool) -> Any:
+def _merge_lora(module: Any, folder: Path, tensors: Mapping[str, Tensor], *, biased: bool) -> Any:
     """Add the adapter to the weights in place, one layer after another.
 
     An attached adapter would halve the speed. Each layer is added up in float32 and restored to its
@@ -189,10 +194,10 @@ def _merge_lora(module: Any, folder: Path, biased: bool) -> Any:
     from peft.tuners.tuners_utils import BaseTunerLayer
 
     if biased:
-        _add_zero_biases(module, folder)
+        _add_zero_biases(module, tensors)
     with silence_libraries():
         adapted = PeftModel.from_pretrained(module, folder, is_trainable=False)
-        _check_all_loaded(adapted, load_file(folder / TENSORS_FILE))
+        _check_all_loaded(adapted, tensors)
         for layer in adapted.modules():
             if isinstance(layer, BaseTunerLayer):
                 layer.merge = partial(_merge_layer_in_float32, layer, layer.merge)  # type: ignore[method-assign]
@@ -222,10 +227,10 @@ def _merge_layer_in_float32(layer: Any, merge: Callable[..., None], **how: Any) 
         weight.data = weight.data.to(dtype)
 
 
-def _add_zero_biases(module: Any, folder: Path) -> None:
+def _add_zero_biases(module: Any, names: Iterable[str]) -> None:
     """Add a bias of zeros to each layer whose update has one, because PEFT needs it to merge."""
     ending = ".lora_B.bias"
-    for name in load_file(folder / TENSORS_FILE):
+    for name in names:
         if name.endswith(ending):
             linear = module.get_submodule(name.removesuffix(ending).removeprefix(PEFT_PREFIX))
             if linear.bias is None:

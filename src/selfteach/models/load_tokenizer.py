@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,21 +16,13 @@ PLAIN_CLASS = "TokenizersBackend"
 """The class of transformers for a tokenizer.json without code of its own."""
 
 
-def load_chat_tokenizer(
-    name_or_folder: str, class_name: str = "", ends: Sequence[int] = ()
-) -> ChatTokenizer:
+def load_chat_tokenizer(name_or_folder: str) -> ChatTokenizer:
     """Load a model's tokenizer with its chat template, without the weights.
-
-    Args:
-        class_name: as in `load_tokenizer`.
-        ends: tokens that end an answer, beside those that the tokenizer names.
 
     Raises:
         UsageError: no such model, or an unsafe one.
     """
-    folder = resolve_model_folder(name_or_folder)
-    check_safety.check_model_folder(folder)
-    return ChatTokenizer(load_tokenizer(folder, class_name), ends)
+    return ChatTokenizer(load_tokenizer(resolve_model_folder(name_or_folder)))
 
 
 def names_plain_class(folder: Path) -> bool:

@@ -18,7 +18,17 @@ if TYPE_CHECKING:  # `doctor` runs without torch
     import torch
 
 CGROUP = Path("/sys/fs/cgroup")
-CGROUP_LIMITS = (CGROUP / "memory.max", CGROUP / "memory/memory.limit_in_bytes")
+CGROUP_FILES = (
+    ("memory.max", "memory.current", "memory.stat", "inactive_file"),
+    (
+        "memory/memory.limit_in_bytes",
+        "memory/memory.usage_in_bytes",
+        "memory/memory.stat",
+        "total_inactive_file",
+    ),
+)
+"""The limit of a container and what it uses, in both versions of cgroups, and which number of the
+third file tells what is cached of files."""
 CPU_INFO = Path("/proc/cpuinfo")
 BF16_FLAGS = {"avx512_bf16", "amx_tile"}
 """Linux's names of the instructions that multiply in bf16."""
@@ -142,15 +152,20 @@ def measure_free_bytes(device: torch.device) -> int:
 
         free, _ = torch.cuda.mem_get_info(device)
         return int(free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device))
-    machine = int(psutil.virtual_memory().available)
-    limit, used = (
-        (CGROUP / name).read_text().strip() if (CGROUP / name).exists() else ""
-        for name in ("memory.max", "memory.current")
-    )
-    if not (limit.isdigit() and used.isdigit()):
-        return machine
-    files = dict(line.split() for line in (CGROUP / "memory.stat").read_text().splitlines())
-    return min(machine, int(limit) - int(used) + int(files.get("inactive_file", 0)))
+    free = int(psutil.virtual_memory().available)
+    for limit_name, used_name, stat_name, cached_name in CGROUP_FILES:
+        limit, used = _read_number(limit_name), _read_number(used_name)
+        if limit is not None and used is not None:
+            stat = dict(line.split() for line in (CGROUP / stat_name).read_text().splitlines())
+            free = min(free, limit - used + int(stat.get(cached_name, 0)))
+    return free
+
+
+def _read_number(name: str) -> int | None:
+    """Return the number in a file of CGROUP; None where there is none, or no limit."""
+    path = CGROUP / name
+    text = path.read_text().strip() if path.exists() else ""
+    return int(text) if text.isdigit() else None
 
 
 def measure_usable_bytes(device: torch.device) -> int:
@@ -176,8 +191,8 @@ def measure_total_bytes(device: torch.device) -> int:
 def read_memory_bytes() -> int:
     """Return the memory of the machine, or of the container if that is less."""
     machine: int = psutil.virtual_memory().total
-    limits = [path.read_text().strip() for path in CGROUP_LIMITS if path.exists()]
-    return min([machine, *(int(limit) for limit in limits if limit.isdigit())])
+    limits = [_read_number(limit_name) for limit_name, *_ in CGROUP_FILES]
+    return min([machine, *(limit for limit in limits if limit is not None)])
 
 
 def read_weight_bytes() -> int | None:

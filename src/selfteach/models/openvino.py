@@ -169,30 +169,31 @@ class OpenVino:
                 while len(active) + len(idle) < MIN_ROWS:
                     idle.append(self._add_idle(next(numbers)))
                 self._pipe.step()
-                known = [len(row.ids) for row, _ in active.values()]
-                ended = {
-                    number: self._take_tokens(row, handle)
-                    for number, (row, handle) in active.items()
-                }
-                now = [len(row.ids) for row, _ in active.values()]
-                begun = sum(not old and new > 0 for old, new in zip(known, now, strict=True))
-                self.on_step(begun, sum(now) - sum(known))
-                for number, (row, handle) in list(active.items()):
-                    if not ended[number]:
-                        continue
-                    del active[number]
+                for number in self._read_step(active):
+                    row, handle = active.pop(number)
                     if handle.get_status() == GenerationStatus.IGNORED:
                         self.failures.append((row.id, CACHE_TOO_SMALL))
                         continue
-                    completion = make_completion(
-                        self._hf, row.id, row.ids, row.sampling, len(row.prompt_ids), row.begun
-                    )
+                    completion = make_completion(self._hf, row)
                     yield replace(completion, reused_tokens=reused[row.id])
         finally:  # the caller may leave early
             for handle in [*idle, *(handle for _, handle in active.values())]:
                 handle.cancel()
             while self._pipe.has_non_finished_requests():
                 self._pipe.step()
+
+    def _read_step(self, active: Mapping[int, tuple[PendingCompletion, Any]]) -> list[int]:
+        """Append a step's tokens to the active rows; return the numbers of those that ended."""
+        ended = []
+        num_begun = num_tokens = 0
+        for number, (row, handle) in active.items():
+            known = len(row.ids)
+            if self._take_tokens(row, handle):
+                ended.append(number)
+            num_begun += known == 0 and len(row.ids) > 0
+            num_tokens += len(row.ids) - known
+        self.on_step(num_begun, num_tokens)
+        return ended
 
     def _add(self, number: int, row: PendingCompletion) -> Any:
         config = self._make_config(row.limit_tokens)

@@ -94,7 +94,7 @@ def make_completion_if_done(hf: LoadedModel, row: PendingCompletion) -> Completi
     """Return the completion, if the row's last token or its text ended it."""
     done = row.ids[-1] in hf.end_ids or len(row.ids) >= row.limit_tokens
     if done or has_stop_text(hf, row):
-        return make_completion(hf, row.id, row.ids, row.sampling, len(row.prompt_ids), row.begun)
+        return make_completion(hf, row)
     return None
 
 
@@ -128,22 +128,11 @@ def decode_answer(hf: LoadedModel, ids: Sequence[int], begun: Sequence[int]) -> 
     return whole.removeprefix(before) if whole.startswith(before) else hf.decode(ids)
 
 
-def make_completion(
-    hf: LoadedModel,
-    id: str,
-    ids: Sequence[int],
-    sampling: SamplingParams,
-    prompt_tokens: int,
-    begun: Sequence[int] = (),
-) -> Completion:
-    """Return the completion of these tokens, without the end token, cut before a stop text.
-
-    Args:
-        begun: the token ids of the answer that the prompt begins.
-    """
+def make_completion(hf: LoadedModel, row: PendingCompletion) -> Completion:
+    """Return the completion of a row's tokens, without the end token, cut before a stop text."""
+    ids = row.ids
     ended = bool(ids) and ids[-1] in hf.end_ids
-    own = ids[:-1] if ended else ids
-    full = decode_answer(hf, own, begun)
-    text = cut_at_stop(full, sampling.stop)
+    full = decode_answer(hf, ids[:-1] if ended else ids, row.begun)
+    text = cut_at_stop(full, row.sampling.stop)
     stopped = ended or text != full
-    return Completion(id, text, "stop" if stopped else "length", len(ids), prompt_tokens)
+    return Completion(row.id, text, "stop" if stopped else "length", len(ids), len(row.prompt_ids))

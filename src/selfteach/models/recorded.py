@@ -133,11 +133,13 @@ class Recorded:
 
     def room_tokens(self, prompt: Prompt) -> float:
         """Return how many tokens the context holds after a prompt; infinite for an endpoint."""
-        for model in (self._scorer, self._sampler):
-            if room := getattr(model, "room_tokens", None):
-                tokens: float = room(prompt)
-                return tokens
-        return math.inf
+        model = self._find_local_model()
+        return model.room_tokens(prompt) if model else math.inf
+
+    def _find_local_model(self) -> Any:
+        """Return the model that counts tokens itself; None for an endpoint."""
+        local = (m for m in (self._scorer, self._sampler) if hasattr(m, "room_tokens"))
+        return next(local, None)
 
     def stream(self, requests: Sequence[Request]) -> Iterator[Completion]:
         """Yield as `Sampler.stream`: recorded completions first, then the missing ones.
@@ -259,19 +261,19 @@ class Recorded:
 
     def explain_misfit(self, asked: Request | Continuations) -> str:
         """Return why the model cannot take a prompt and the texts after it, or ""."""
+        model = self._find_local_model()
+        if model is None:
+            return ""
         try:
-            room = self.room_tokens(asked.prompt)
+            room = model.room_tokens(asked.prompt)
         except UnfitPrompt as fault:
             return fault.reason
+        if not model.encode(asked.prompt):
+            return NO_TOKENS
         if isinstance(asked, Request):
             return "" if room >= 1 else TOO_LONG
-        if room == math.inf:
-            return ""
-        scorer: Any = self._scorer
-        if not scorer.encode(asked.prompt):
-            return NO_TOKENS
         longest = max(
-            len(scorer.encode_answer(text, asked.end, asked.prompt)) for text in asked.texts
+            len(model.encode_answer(text, asked.end, asked.prompt)) for text in asked.texts
         )
         return "" if longest <= room else TOO_LONG_WITH_TEXT
 
@@ -287,7 +289,8 @@ class Recorded:
         places = {id: place for place, id in enumerate(by_id)}
         rows = np.zeros((0, 0), np.float32)
         missing = dict(by_id)
-        for id, row in self._iterate_embeddings(list(by_id)):
+        for id, body in self.ledger.iterate_embeddings(list(by_id)):
+            row = np.frombuffer(body, EMBEDDING_DTYPE)
             if not rows.size:
                 rows = np.empty((len(by_id), len(row)), np.float32)
             rows[places[id]] = row
@@ -299,15 +302,6 @@ class Recorded:
             else:
                 rows[[places[id] for id in missing]] = found
         return rows if len(by_id) == len(ids) else rows[[places[id] for id in ids]]
-
-    def _iterate_embeddings(self, ids: Sequence[str]) -> Iterator[tuple[str, np.ndarray]]:
-        """Yield the recorded rows; runs of earlier versions have them among the answers."""
-        missing = set(ids)
-        for id, body in self.ledger.iterate_embeddings(ids):
-            missing.discard(id)
-            yield id, np.frombuffer(body, EMBEDDING_DTYPE)
-        for id, numbers in self.ledger.get_answers([id for id in ids if id in missing]).items():
-            yield id, np.array(numbers, dtype=np.float32)
 
     def _embed_missing(self, missing: Mapping[str, Prompt]) -> np.ndarray:
         """Embed and record prompts. Shapes: float32 (len(missing), D)."""

@@ -27,6 +27,9 @@ from selfteach.models.silence import silence_libraries
 from selfteach.registry import did_you_mean
 
 MODEL_FILES = ("*.safetensors", "*.json", "*.jinja", "tokenizer.model", "*.txt")
+OTHER_FILES = ("*/*", "consolidated*.safetensors")
+"""Files of other models and formats that a repository may hold beside: in folders, or the same
+weights once more under the names of Mistral's own programs."""
 _HUB_WORD = r"\w(?:[\w.-]{0,94}\w)?"
 OWNER_AND_NAME = re.compile(rf"(?!.*(?:--|\.\.|\.git$)){_HUB_WORD}/{_HUB_WORD}", re.ASCII)
 """The form of a name on the hub. Each part has letters, digits, `_`, and `-` or `.` between."""
@@ -85,12 +88,10 @@ def require_model(name: str) -> None:
         UsageError: as `check_model_name`, or the hub has no such model or cannot be reached.
     """
     check_model_name(name)
-    if name == EMBEDDED or expand_home(name).is_dir():
+    if name == EMBEDDED or is_model_here(name):
         return
-    from huggingface_hub import model_info, try_to_load_from_cache
+    from huggingface_hub import model_info
 
-    if isinstance(try_to_load_from_cache(name, "config.json"), str):
-        return
     with convert_hub_errors(name):
         model_info(name, timeout=HUB_TIMEOUT_S)
 
@@ -137,7 +138,11 @@ def resolve_model_folder(name: str, progress: Callable[[str], None] | None = Non
     if name == EMBEDDED:
         return fetch_embedded_model(progress)
     path = expand_home(name)
-    return path if path.is_dir() else _download_from_hub(name)
+    if path.is_dir():
+        return path
+    fetched = _download_from_hub(name)
+    check_safety.check_model_folder(fetched)
+    return fetched
 
 
 def resolve_base(name: str, adapter: Path | None) -> str:
@@ -169,7 +174,11 @@ def _download_from_hub(name: str) -> Path:
     from huggingface_hub import snapshot_download
 
     with convert_hub_errors(name), silence_libraries():
-        return Path(snapshot_download(name, allow_patterns=list(MODEL_FILES)))
+        return Path(
+            snapshot_download(
+                name, allow_patterns=list(MODEL_FILES), ignore_patterns=list(OTHER_FILES)
+            )
+        )
 
 
 @contextmanager

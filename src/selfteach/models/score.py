@@ -27,7 +27,13 @@ from selfteach.models.hook_adapter import (
 )
 from selfteach.models.loaded_model import LoadedModel
 from selfteach.models.memory_allocator import release_freed_pages
-from selfteach.models.tokens import NO_TOKENS, TOO_LONG_WITH_TEXT, UnfitPrompt, count_common_prefix
+from selfteach.models.tokens import (
+    NO_TOKENS,
+    TOO_LONG_WITH_TEXT,
+    UnfitPrompt,
+    count_common_prefix,
+    count_shared_prefix,
+)
 from selfteach.records import Continuations, ItemScores, LogProb, Prompt, get_user_text
 
 Prefix = list[tuple[Tensor, Tensor]]
@@ -109,7 +115,7 @@ def score_all(hf: LoadedModel, items: Sequence[Continuations]) -> Iterator[ItemS
     if not items:
         return
     prompts = [hf.encode(item.prompt) for item in items]
-    shared = _count_shared_prefix(prompts)
+    shared = count_shared_prefix(prompts)  # each keeps the position that predicts its text
     rows = []
     for item, ids in zip(items, prompts, strict=True):
         texts = [hf.encode_answer(text, item.end, item.prompt) for text in item.texts]
@@ -188,15 +194,6 @@ def _collect_by_row(rows: Sequence[_ScoredItem], scores: Iterator[LogProb]) -> I
     """Yield (item id, the scores of its texts); `scores` are those of all texts, in order."""
     for row in rows:
         yield row.id, tuple(islice(scores, len(row.texts)))
-
-
-def _count_shared_prefix(prompts: Sequence[list[int]]) -> int:
-    """Return the number of tokens that all prompts begin with.
-
-    It is less than the shortest prompt: each row needs a position that predicts its text.
-    """
-    common = count_common_prefix(min(prompts), max(prompts))
-    return max(0, min(common, *(len(prompt) - 1 for prompt in prompts)))
 
 
 def compute_prefix(module: Any, ids: Sequence[int]) -> Prefix:
@@ -337,7 +334,7 @@ def compute_answer_logits(
     for (prompt, _), (ids, answer) in zip(pairs, encoded, strict=True):
         _require_fits(hf, len(ids) + len(answer), prompt)
     prompts = [ids for ids, _ in encoded]
-    shared = _count_shared_prefix(prompts) if prompts and _can_share_prefix(hf) else 0
+    shared = count_shared_prefix(prompts) if prompts and _can_share_prefix(hf) else 0
     prefix = compute_prefix(hf.module, prompts[0][:shared]) if shared else []
     rows = [ids[shared:] + answer[:-1] for ids, answer in encoded]
     for i, hidden in _iterate_hidden(hf, rows, list(map(len, prompts)), prefix):
@@ -410,14 +407,14 @@ def _iterate_hidden(
     """Yield (index, last hidden states (T, D)) of each row, computed in batches."""
     for group in _group_by_tokens(list(map(len, rows))):
         pairs = [(rows[i], prompts[i]) for i in group]
-        compute = partial(_compute_hidden, hf, prefix=prefix)
+        compute = partial(compute_hidden, hf.module, prefix=prefix)
         hidden = compute_in_halves(compute, pairs, "a text to score")
         for states, i in zip(hidden, group, strict=True):
             yield i, states[: len(rows[i])]
 
 
-def _compute_hidden(
-    hf: LoadedModel, pairs: Sequence[tuple[list[int], int]], prefix: Prefix | None = None
+def compute_hidden(
+    module: Any, pairs: Sequence[tuple[list[int], int]], prefix: Prefix | None = None
 ) -> Tensor:
     """Return the last hidden states (B, T, D) of rows that all follow the same prefix.
 
@@ -429,13 +426,14 @@ def _compute_hidden(
     rows = [row for row, _ in pairs]
     prompts = [length for _, length in pairs]
     width = max(map(len, rows))
-    num_virtual = get_num_virtual_tokens(hf.module)
+    num_virtual = get_num_virtual_tokens(module)
+    device = module.get_input_embeddings().weight.device
     ids = torch.tensor(
-        [[0] * num_virtual + row + [0] * (width - len(row)) for row in rows], device=hf.device
+        [[0] * num_virtual + row + [0] * (width - len(row)) for row in rows], device=device
     )
-    position = torch.arange(width + num_virtual, device=hf.device)[None]
-    with at_positions(hf.module, position, torch.tensor(prompts, device=hf.device)[:, None]):
-        found: Tensor = get_decoder(hf.module)(
+    position = torch.arange(width + num_virtual, device=device)[None]
+    with at_positions(module, position, torch.tensor(prompts, device=device)[:, None]):
+        found: Tensor = get_decoder(module)(
             input_ids=ids,
             use_cache=bool(prefix),
             **pass_cache(repeat_prefix(prefix, len(rows)) if prefix else None),

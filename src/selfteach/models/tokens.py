@@ -16,7 +16,7 @@ from datetime import datetime
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from selfteach.disk import convert_disk_errors
 from selfteach.errors import DataError, SelfteachError, UsageError, get_first_line
@@ -26,6 +26,7 @@ from selfteach.models.time_limit import limit_processor_time
 from selfteach.records import JsonMapping, Message, Prompt, Turns, get_user_text
 from selfteach.text import clean_text
 
+TokenIds = TypeVar("TokenIds", list[int], tuple[int, ...])
 PLAIN_NAME = "selfteach-plain"
 PLAIN_TEMPLATE = (
     "{% for message in messages %}### {{ message['role'] | capitalize }}\n{{ message['content'] }}"
@@ -186,17 +187,19 @@ class ChatTokenizer:
             UnfitPrompt: it has more, or the template refuses it.
         """
         known, ids = self._last
-        if prompt != known:
-            try:
+        try:
+            if prompt != known:
                 ids = self._encode(prompt, room_tokens)
-            except _TooManyTokens:
-                raise UnfitPrompt(
-                    TOO_LONG,
-                    f"the model takes {room_tokens} tokens with the answer",
-                    where=repr(get_user_text(prompt)[:60]),
-                    cure="Shorten it; prompts are never cut in silence.",
-                ) from None
-            self._last = (prompt, ids)
+            if room_tokens is not None and len(ids) > room_tokens:
+                raise _TooManyTokens
+        except _TooManyTokens:
+            raise UnfitPrompt(
+                TOO_LONG,
+                f"the model takes {room_tokens} tokens with the answer",
+                where=repr(get_user_text(prompt)[:60]),
+                cure="Shorten it; prompts are never cut in silence.",
+            ) from None
+        self._last = (prompt, ids)
         return list(ids)
 
     def _encode(self, prompt: Prompt, room: int | None) -> list[int]:
@@ -476,6 +479,15 @@ def count_common_prefix(one: Sequence[int], other: Sequence[int]) -> int:
     """Return the number of tokens that two sequences begin with in common."""
     pairs = enumerate(zip(one, other, strict=False))
     return next((i for i, (a, b) in pairs if a != b), min(len(one), len(other)))
+
+
+def count_shared_prefix(prompts: Sequence[TokenIds], own_tokens: int = 1) -> int:
+    """Return the number of tokens that all prompts begin with, so that each keeps some of its own.
+
+    All prompts lie between the least and the greatest of them.
+    """
+    common = count_common_prefix(min(prompts), max(prompts))
+    return max(0, min(common, min(map(len, prompts)) - own_tokens))
 
 
 def _find_mark(text: str) -> str:

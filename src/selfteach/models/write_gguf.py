@@ -71,8 +71,8 @@ def explain_why_not_gguf(module: Any, tokenizer: Any) -> str:
         return f'the family "{config.model_type}" is not one of {", ".join(FAMILIES)}'
     if config.hidden_act not in ACTIVATIONS:
         return f'its MLPs compute "{config.hidden_act}", and those of the format "silu"'
-    if get_rope_settings(config).get("rope_type", "default") != "default":
-        return f'its rotary embedding is scaled ("{get_rope_settings(config)["rope_type"]}")'
+    if (rope := config.rope_parameters["rope_type"]) != "default":
+        return f'its rotary embedding is scaled ("{rope}")'
     if getattr(config, "attention_bias", False) and config.model_type != "qwen2":
         return "its attention has biases, which this family does not have in the format"
     biased = ("q_proj.bias", "k_proj.bias", "v_proj.bias") if config.model_type == "qwen2" else ()
@@ -170,7 +170,7 @@ def _write_architecture(writer: Any, config: Any) -> None:
     writer.add_key_length(head_size)
     writer.add_value_length(head_size)
     writer.add_rope_dimension_count(head_size)
-    writer.add_rope_freq_base(float(get_rope_settings(config)["rope_theta"]))
+    writer.add_rope_freq_base(float(config.rope_parameters["rope_theta"]))
     writer.add_layer_norm_rms_eps(config.rms_norm_eps)
     writer.add_vocab_size(config.vocab_size)
 
@@ -184,15 +184,6 @@ def name_model(source: str) -> str:
     if source and Path(source).expanduser().resolve() == get_embedded_folder().resolve():
         return HUB_NAME.partition("/")[2]
     return find_hub_name(source) or Path(source).name or "selfteach model"
-
-
-def get_rope_settings(config: Any) -> JsonObject:
-    """Return the settings of the rotary embedding, for all versions of transformers."""
-    found: JsonObject | None = getattr(config, "rope_parameters", None)
-    return found or {
-        "rope_theta": config.rope_theta,
-        "rope_type": (getattr(config, "rope_scaling", None) or {}).get("rope_type", "default"),
-    }
 
 
 def _get_byte_level_bpe(tokenizer: Any) -> JsonObject | None:

@@ -94,13 +94,9 @@ def find_format_fault(text: str, script: str = "Latin", *, is_talk: bool = False
     }
     if fault := next((reason for reason, found in faults.items() if found), None):
         return fault
-    return (
-        _find_english_fault(text, is_talk=is_talk)
-        if "en" in detect_languages(text)
-        else CUT
-        if re.search(r"[,:;(\-–—/&、，：]$", text)
-        else None
-    )
+    if "en" in detect_languages(text):
+        return _find_english_fault(text, is_talk=is_talk)
+    return CUT if re.search(r"[,:;(\-–—/&、，：]$", text) else None
 
 
 def _find_english_fault(text: str, *, is_talk: bool) -> str | None:

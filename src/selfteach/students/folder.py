@@ -417,9 +417,9 @@ def write_sum(student: Path, parts: list[Part], folder: Path) -> Path:
     if len(places) == 1:
         shutil.copytree(places[0], folder, dirs_exist_ok=True)
         return folder
-    from selfteach.train.adapters.join_loras import stack_loras
+    from selfteach.train.adapters.join_loras import join_loras
 
-    return stack_loras(places, folder)
+    return join_loras(places, folder)
 
 
 @contextmanager

@@ -137,7 +137,7 @@ class Reference:
         """
         parts = []
         for part in torch.split(hidden, TEACHER_CHUNK_POSITIONS):  # type: ignore[no-untyped-call]
-            logits = self.model.logits(part).float()
+            logits = self.model.head(part).float()
             if self.settings.temperature != 1:
                 logits /= self.settings.temperature
             logp = torch.log_softmax(logits, -1)

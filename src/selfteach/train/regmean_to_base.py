@@ -32,6 +32,7 @@ from torch import Tensor, nn
 
 from selfteach.errors import ResourceError, UsageError, is_out_of_memory
 from selfteach.models.memory_allocator import release_freed_pages
+from selfteach.models.score import compute_hidden
 from selfteach.records import LEARN, JsonMapping, JsonObject
 from selfteach.select.evenly import choose_evenly
 from selfteach.train.adapters.adapter import Adapter, LowRankLayer
@@ -398,7 +399,7 @@ def measure_input_moments(
                 found.num_shared_tokens = len(row.prompt)
                 for place, answer in enumerate(row.answers):
                     found.times = 0 if place else 1  # both answers have one prompt
-                    tuned.read_alone(row.prompt, answer)
+                    compute_hidden(tuned.module, [([*row.prompt, *answer], len(row.prompt))])
             return found
         for group in split_micro_batches(rows, token_budget):
             batch = tuned.pack(group)

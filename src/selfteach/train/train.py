@@ -107,72 +107,47 @@ def train(
         ResourceError: the parameters, or one row alone, do not fit into memory.
     """
     with use_free_threads(next(hf.module.parameters()).device, say):
-        return _train(
-            hf,
-            examples,
-            config,
-            folder,
-            seed=seed,
-            defaults=defaults,
-            progress=progress,
-            sample_tuned=sample_tuned,
-            say=say,
-        )
-
-
-def _train(
-    hf: Any,
-    examples: Sequence[Example],
-    config: TrainConfig,
-    folder: Path,
-    *,
-    seed: int,
-    defaults: ObjectiveWeights | None,
-    progress: StepCallback | None,
-    sample_tuned: OnPolicySampler | None,
-    say: Say | None,
-) -> TrainingResult:
-    weights = {**(defaults or {}), **config.weights}
-    examples = with_roles(examples, weights)
-    if is_solved(config.adapter):
-        return train_closed_form(hf, examples, config, folder, seed, progress, say)
-    first = None
-    if config.distill_from:  # 1
-        first = _train_distill_teacher(hf, examples, config, folder, seed, defaults)
-        weights = {kind: replace_with_distillation(named) for kind, named in weights.items()}
-    objectives = make_objectives(weights, config)
-    encoded = encode_for_objectives(hf, examples, weights, objectives, config)  # 2
-    keep_freed_pages()
-    release_freed_pages()
-    processes = ProcessGroup(hf.module)
-    processes.shard(hf.module)
-    meter = MemoryMeter(hf.module)
-    require_weight_memory(hf.module, config, meter)  # 3
-    adapter = attach_adapter(hf, config, seed)  # 4
-    rate = config.learning_rate or adapter.learning_rate
-    config = config.model_copy(update={"learning_rate": rate})
-    norms = nullcontext() if processes.sharded else use_fast_norms(hf.module)
-    try:
-        with processes.report_lost_processes(), norms:
-            trainer = Trainer(
-                hf,
-                encoded.rows,
-                {example.id: example for example in examples},
-                objectives,
-                adapter,
-                config,
-                folder,
-                seed,
-                sample_tuned,
-                first.adapter if first else None,
-                processes,
-            )
-            trainer.run(meter, progress, say)  # 5
-            seconds = trainer.elapsed_seconds() + (first.seconds if first else 0.0)
-            _save_adapter(trainer, seed)  # 6
-    finally:
-        adapter.detach()
-    return _make_result(trainer, encoded, seconds)
+        weights = {**(defaults or {}), **config.weights}
+        examples = with_roles(examples, weights)
+        if is_solved(config.adapter):
+            return train_closed_form(hf, examples, config, folder, seed, progress, say)
+        first = None
+        if config.distill_from:  # 1
+            first = _train_distill_teacher(hf, examples, config, folder, seed, defaults)
+            weights = {kind: replace_with_distillation(named) for kind, named in weights.items()}
+        objectives = make_objectives(weights, config)
+        encoded = encode_for_objectives(hf, examples, weights, objectives, config)  # 2
+        keep_freed_pages()
+        release_freed_pages()
+        processes = ProcessGroup(hf.module)
+        processes.shard(hf.module)
+        meter = MemoryMeter(hf.module)
+        require_weight_memory(hf.module, config, meter)  # 3
+        adapter = attach_adapter(hf, config, seed)  # 4
+        rate = config.learning_rate or adapter.learning_rate
+        config = config.model_copy(update={"learning_rate": rate})
+        norms = nullcontext() if processes.sharded else use_fast_norms(hf.module)
+        try:
+            with processes.report_lost_processes(), norms:
+                trainer = Trainer(
+                    hf,
+                    encoded.rows,
+                    {example.id: example for example in examples},
+                    objectives,
+                    adapter,
+                    config,
+                    folder,
+                    seed,
+                    sample_tuned,
+                    first.adapter if first else None,
+                    processes,
+                )
+                trainer.run(meter, progress, say)  # 5
+                seconds = trainer.elapsed_seconds() + (first.seconds if first else 0.0)
+                _save_adapter(trainer, seed)  # 6
+        finally:
+            adapter.detach()
+        return _make_result(trainer, encoded, seconds)
 
 
 def _train_distill_teacher(
@@ -193,16 +168,13 @@ def _train_distill_teacher(
         "max_steps": 0,
         "learning_rate": None,
     }
-    return _train(
+    return train(
         hf,
         examples,
         config.model_copy(update=changes),
         folder / "fast",
         seed=seed,
         defaults=defaults,
-        progress=None,
-        sample_tuned=None,
-        say=None,
     )
 
 
@@ -443,9 +415,9 @@ def train_closed_form(
         seconds=sum(row["seconds"] for row in found.curve),
         curve=found.curve,
         halvings=0,
-        overlong=found.overlong,
-        refused=found.refused,
-        too_long=found.too_long,
+        overlong=found.left_out.overlong,
+        refused=found.left_out.refused,
+        too_long=found.left_out.too_long,
         events=events,
         memory=found.memory,
     )

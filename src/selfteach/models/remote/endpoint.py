@@ -14,7 +14,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import urlsplit
 
 import regex
@@ -128,10 +128,8 @@ class Endpoint:
         max_bytes: the largest body that is read.
         served: the model that the server must report (as in `served` of an earlier run); "" accepts
             the first reported one.
-        on_change: "stop" when the server reports another model than before, or "note" to report it
-            through `on_event` and continue.
-        on_event: receives each failed attempt, each lost request, the model that answers and each
-            change of it, in the thread that reads the completions.
+        on_event: receives each failed attempt, each lost request and the model that answers, in the
+            thread that reads the completions.
 
     Attributes:
         failures: (request id, reason) of each request that got no answer, in order.
@@ -150,7 +148,6 @@ class Endpoint:
         max_failures: float = 0.1,
         max_bytes: int = 4 << 20,
         served: str = "",
-        on_change: Literal["stop", "note"] = "stop",
         on_event: Callable[[str, JsonMapping], None] = lambda kind, body: None,
     ) -> None:
         self.url, self.name = parse_address(address)
@@ -161,7 +158,6 @@ class Endpoint:
         self._max_wait_s = max_wait_s
         self._patience = Patience(max_wait_s, timeout_s)
         self._max_failures = max_failures
-        self._on_change = on_change
         self._on_event = on_event
         self._requested = self._answered = self._failed = self._forbidden = 0
         self._recorded = 0
@@ -231,9 +227,7 @@ class Endpoint:
         body["seed"] = derive_seed(id) >> 32  # 31 bits: what every server's integer holds
 
         def result(reply: Reply) -> Completion:
-            text = cut_at_stop(reply.text, request.sampling.stop)
-            finish = reply.finish if text == reply.text else "stop"
-            return Completion(id, text, finish, reply.tokens, reply.prompt_tokens)
+            return convert_reply(id, reply, request.sampling.stop, reply.prompt_tokens)
 
         return Exchange(id, path, body, _count_min_tokens(request.prompt), result)
 
@@ -383,17 +377,16 @@ class Endpoint:
         return exchange.result(reply)
 
     def _check_served_model(self, reply: Reply, id: str, put: Callable[[Any], None]) -> None:
-        """Record the model that answers; stop or report when it is another one than before."""
+        """Record the model that answers; stop when it is another one than before."""
         if reply.served == self.served:
             return
-        if self.served and self._on_change == "stop":
+        if self.served:
             raise EndpointError(
                 f'another model answers: "{reply.served}" instead of "{self.served}".',
                 where=self.url,
                 cure="Pin the model's exact version in the name after #, or start a new run.",
             )
-        kind = "endpoint model changed" if self.served else "endpoint model"
-        put(Event(kind, {"id": id, "before": self.served, "now": reply.served}))
+        put(Event("endpoint model", {"id": id, "before": "", "now": reply.served}))
         self.served = reply.served
 
     def _count_failure(self, fault: RequestRefused | TransientError) -> None:
@@ -467,6 +460,13 @@ def parse_address(address: str) -> tuple[str, str]:
             cure=f"Add # and the name: {place}{parts.path}#name.",
         )
     return place + parts.path.rstrip("/"), parts.fragment
+
+
+def convert_reply(id: str, reply: Reply, stops: Sequence[str], prompt_tokens: int) -> Completion:
+    """Return a reply as a completion, cut before a stop text."""
+    text = cut_at_stop(reply.text, stops)
+    finish = reply.finish if text == reply.text else "stop"
+    return Completion(id, text, finish, reply.tokens, prompt_tokens)
 
 
 def sum_word_logprobs(top: Mapping[str, float], words: Sequence[str]) -> list[float]:

@@ -27,22 +27,20 @@ import torch
 
 from selfteach.errors import EndpointError, UsageError
 from selfteach.models.check_family import run_plainly
-from selfteach.models.check_safety import ADAPTER_CONFIG_FILE, read_json
-from selfteach.models.load_adapter import get_adapter_kind
+from selfteach.models.load_adapter import LORA, read_adapter_kind
 from selfteach.models.pending import prepare_request
 from selfteach.models.remote.background import stream_results, unwrap_group
 from selfteach.models.remote.endpoint import (
     LEFT_OUT,
-    MAX_STOPS,
     Endpoint,
     Event,
     Exchange,
     ServerSettings,
+    convert_reply,
 )
 from selfteach.models.remote.http_client import Reply
 from selfteach.models.remote.retry import NotOffered, RequestRefused, TransientError
 from selfteach.records import Completion, Request, derive_seed, make_prompt
-from selfteach.text import cut_at_stop
 
 if TYPE_CHECKING:
     from selfteach.models.loaded_model import LoadedModel
@@ -96,27 +94,19 @@ class ModelServer(Endpoint):
             UnfitPrompt: the prompt leaves no room for an answer.
         """
         row = prepare_request(self._hf, request)
-        sampling = request.sampling
-        body = {
+        count = len(row.prompt_ids)
+        path, body = self._make_body("", request.sampling)
+        body |= {
             "prompt": row.prompt_ids,
             "max_tokens": row.limit_tokens,
-            "temperature": sampling.temperature,
-            "top_p": sampling.top_p,
             "seed": derive_seed(row.id) >> 32,
             "extra_body": NEUTRAL | {"stop_token_ids": sorted(self._hf.end_ids)},
         }
-        if sampling.stop:
-            body["stop"] = list(sampling.stop[:MAX_STOPS])
 
         def result(reply: Reply) -> Completion:
-            text = cut_at_stop(reply.text, sampling.stop)
-            finish = reply.finish if text == reply.text else "stop"
-            return Completion(row.id, text, finish, reply.tokens, len(row.prompt_ids))
+            return convert_reply(row.id, reply, request.sampling.stop, count)
 
-        count = len(row.prompt_ids)
-        return Exchange(
-            row.id, "completions", body, count, result, may_be_empty=True, is_counted=True
-        )
+        return Exchange(row.id, path, body, count, result, may_be_empty=True, is_counted=True)
 
     def _give_up(
         self,
@@ -287,10 +277,6 @@ def open_served(
 
 def explain_why_not_served(adapter: Path | None) -> str:
     """Return why no server can sample with a model and this adapter, or ""."""
-    if adapter is None:
+    if adapter is None or read_adapter_kind(adapter) == LORA:
         return ""
-    return (
-        ""
-        if get_adapter_kind(read_json(adapter / ADAPTER_CONFIG_FILE)) == "lora"
-        else "servers load LoRA adapters only"
-    )
+    return "servers load LoRA adapters only"

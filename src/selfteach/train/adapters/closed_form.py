@@ -97,32 +97,35 @@ class RowGroups:
 
 
 @dataclass(frozen=True)
-class ClosedFormData:
-    """Hold the rows to solve for and those that check. `shots`: worked examples in a context.
+class LeftOut:
+    """Hold what became of examples that are no whole rows.
+
     `overlong`: how many rows were cut or dropped. `refused`: why examples cannot be rows, by id.
     `too_long`: the reason of each example that was dropped, by id.
     """
 
+    overlong: Counter[str] = field(default_factory=Counter)
+    refused: dict[str, str] = field(default_factory=dict)
+    too_long: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ClosedFormData:
+    """Hold the rows to solve for and those that check. `shots`: worked examples in a context."""
+
     learn: RowGroups
     check: RowGroups
     shots: int
-    overlong: Mapping[str, int] = field(default_factory=dict)
-    refused: Mapping[str, str] = field(default_factory=dict)
-    too_long: Mapping[str, str] = field(default_factory=dict)
+    left_out: LeftOut
 
 
 @dataclass(frozen=True)
 class ClosedFormResult:
-    """Hold the row of each sweep, as metrics.jsonl, the effect of the kept one, the counts of rows
-    that were too long, the faults of examples that cannot be rows, the reasons of those that were
-    dropped as too long, and the memory.
-    """
+    """Hold the row of each sweep, as metrics.jsonl, the effect of the kept one, and the memory."""
 
     curve: Curve
     effect: JsonObject
-    overlong: Mapping[str, int]
-    refused: Mapping[str, str]
-    too_long: Mapping[str, str]
+    left_out: LeftOut
     memory: memory.MemoryEstimate
 
 
@@ -187,7 +190,7 @@ class ClosedFormAdapter:
         write_lora(folder / "adapter", updates, about)
         write_text(folder / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in curve))
         used = meter.finish(account)
-        return ClosedFormResult(curve, effect, found.overlong, found.refused, found.too_long, used)
+        return ClosedFormResult(curve, effect, found.left_out, used)
 
 
 def make_editor(module: Any, how: ClosedFormConfig) -> DownProjEditor:
@@ -398,20 +401,17 @@ def split_examples(
         DataError: too few examples in scope, or none of them fits into the context after another.
     """
     how = settings.closed_form
-    overlong: Counter[str] = Counter()
+    left_out = LeftOut()
     first = {str(e.prompt): e for e in reversed(examples) if e.role == LEARN}
-    refused: dict[str, str] = {}
-    too_long: dict[str, str] = {}
-    lost = (overlong, refused, too_long)
-    scope = _encode_fitting(hf, list(first.values())[::-1], settings, *lost)
+    scope = _encode_fitting(hf, list(first.values())[::-1], settings, left_out)
     held_in_place = [e for e in examples if e.role != LEARN]
-    anchors = _encode_fitting(hf, held_in_place, settings, *lost)
+    anchors = _encode_fitting(hf, held_in_place, settings, left_out)
     needed = max(
         how.shots + 2 * MIN_EXAMPLES, math.ceil((how.shots + MIN_EXAMPLES) / (1 - CHECK_SHARE))
     )
     if len(scope) < needed:
         raise DataError(
-            f"{len(scope)} prompts in scope ({overlong['drop']} rows of more than "
+            f"{len(scope)} prompts in scope ({left_out.overlong['drop']} rows of more than "
             f"{find_longest(hf, settings)} tokens left out): "
             "too few to show, to solve and to check.",
             cure=f"Give at least {needed}, or lower train.closed_form.shots.",
@@ -431,38 +431,29 @@ def split_examples(
         make_row_groups(hf, learned, still[num_anchors_checked:]),
         make_row_groups(hf, [(shown[:shots], check)], still[:num_anchors_checked]),
         shots,
-        overlong,
-        refused,
-        too_long,
+        left_out,
     )
 
 
 def _encode_fitting(
-    hf: Any,
-    examples: Sequence[Example],
-    settings: TrainConfig,
-    overlong: Counter[str],
-    refused: dict[str, str],
-    too_long: dict[str, str],
+    hf: Any, examples: Sequence[Example], settings: TrainConfig, left_out: LeftOut
 ) -> list[RowWithExample]:
-    """Return the rows that fit, with their examples; add the others to the counts, with their
-    fault or reason.
-    """
+    """Return the rows that fit, with their examples; add the others to what is left out."""
     found = []
     longest = find_longest(hf, settings)
     for number, example in enumerate(examples):
         try:
             encoded = encode_example(hf, number, example, {}, False)
         except DataError as fault:
-            refused[example.id] = fault.what
+            left_out.refused[example.id] = fault.what
             continue
         row, done = truncate_or_drop(encoded, longest, settings.overlong)
         if done:
-            overlong[done] += 1
+            left_out.overlong[done] += 1
         if row:
             found.append((row, example))
         else:
-            too_long[example.id] = describe_too_long(longest)
+            left_out.too_long[example.id] = describe_too_long(longest)
     return found
 
 

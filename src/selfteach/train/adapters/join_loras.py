@@ -39,12 +39,7 @@ def explain_why_not_joined(earlier: Path) -> str:
     return f'only LoRAs of one scale can be added up, and it sets "{odd[0]}"' if odd else ""
 
 
-def join_loras(earlier: Path, later: Path, folder: Path) -> Path:
-    """Write one adapter with the effect of both, and return its folder; see `stack_loras`."""
-    return stack_loras((earlier, later), folder)
-
-
-def stack_loras(adapters: Sequence[Path], folder: Path) -> Path:
+def join_loras(adapters: Sequence[Path], folder: Path) -> Path:
     """Write one adapter with the effect of all, and return its folder.
 
     s1 B1 A1 + s2 B2 A2 + ... = [s1 B1, s2 B2, ...] [A1; A2; ...], with s = alpha / r: the exact

@@ -7,7 +7,7 @@ compares its loss and gradients with PEFT's.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeGuard
@@ -240,14 +240,10 @@ def explain_left_out(module: Any, settings: LoraConfig) -> str:
     reached = sum(
         count_numbers(part.weight) for part in _find_target_layers(module, every).values()
     )
-    if settings.layers == "all":
-        parts: Sequence[nn.Module] = [get_decoder(module)]
-    else:
-        layers = get_decoder_layers(module)
-        numbers = parse_layers(settings.layers, len(layers), "train.lora.layers")
-        parts = [layers[number] for number in numbers]
-    embeddings = module.get_input_embeddings().weight
-    weights = {p for part in parts for p in part.parameters() if p.ndim > 1 and p is not embeddings}
+    weights: set[nn.Parameter] = set()
+    for part in _list_chosen_parts(module, settings):
+        weights |= {weight for weight in part.parameters(recurse=False) if weight.ndim > 1}
+    weights -= {module.get_input_embeddings().weight}
     share = reached / sum(map(count_numbers, weights))
     return "" if share >= MIN_REACHED_SHARE else f"{share:.0%} of the weights of its layers"
 

@@ -9,15 +9,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from selfteach.models.cache_keyword import pass_cache
-from selfteach.models.hook_adapter import at_positions, get_active_hooks, get_decoder
+from selfteach.models.hook_adapter import get_active_hooks, get_decoder
 from selfteach.models.score import (
     HEAD_ROWS,
     Head,
     Prefix,
+    compute_hidden,
     compute_prefix,
     has_attention_alone,
-    repeat_prefix,
 )
 from selfteach.train.activation_checkpointing import RunPiece, run_directly
 from selfteach.train.adapters.adapter import Adapter
@@ -216,12 +215,11 @@ class PackedModel:
             prefix = compute_prefix(self.module, pairs[0][0][:shared])
         found: dict[int, Tensor] = {}
         for group in _group_by_length([len(prompt) + len(answer) for prompt, answer in pairs]):
-            hidden = self._padded_states(
-                [[*pairs[i][0][shared:], *pairs[i][1]] for i in group],
-                [len(pairs[i][0]) for i in group],
-                batch.num_virtual_tokens,
-                prefix,
-            )
+            sequences = []
+            for i in group:
+                prompt, answer = pairs[i]
+                sequences.append(([*prompt[shared:], *answer], len(prompt)))
+            hidden = compute_hidden(self.module, sequences, prefix)
             for i, states in zip(group, hidden, strict=True):
                 prompt, answer = pairs[i]
                 first = len(prompt) - shared - 1
@@ -234,33 +232,6 @@ class PackedModel:
         """
         is_hooked = get_active_hooks(self.module) is not None
         return self.has_attention_alone and not is_hooked and self.run_piece is run_directly
-
-    def read_alone(self, prompt: Sequence[int], answer: Sequence[int]) -> None:
-        """Let the model read an answer after its prompt, without padding: for hooks."""
-        self._padded_states([[*prompt, *answer]], [len(prompt)], 0, [])
-
-    def _padded_states(
-        self,
-        sequences: Sequence[Sequence[int]],
-        prompts: Sequence[int],
-        num_virtual: int,
-        prefix: Prefix,
-    ) -> Tensor:
-        """Return the hidden states of sequences after the same prefix, (B, T, D). They are padded
-        on the right, where a causal model does not see it.
-        """
-        width = max(map(len, sequences))
-        ids = [[*[0] * num_virtual, *one, *[0] * (width - len(one))] for one in sequences]
-        position = torch.arange(num_virtual + width, device=self.device)[None]
-        with at_positions(
-            self.module, position, torch.tensor(prompts, device=self.device)[:, None]
-        ):
-            out = self.decoder(
-                input_ids=torch.tensor(ids, device=self.device),
-                use_cache=bool(prefix),
-                **pass_cache(repeat_prefix(prefix, len(ids)) if prefix else None),
-            )
-        return out.last_hidden_state[:, num_virtual:]  # type: ignore[no-any-return]
 
     def token_logp(self, hidden: Tensor, targets: Tensor) -> Tensor:
         """Return nats per answer token: (N,) float32."""
@@ -287,10 +258,6 @@ class PackedModel:
             return work(self.head(states), part)
 
         return torch.cat([self.run_piece(piece, hidden[p], p) for p in _split_rows(hidden)])
-
-    def logits(self, hidden: Tensor) -> Tensor:
-        """Return the logits: (N, V)."""
-        return self.head(hidden)
 
 
 def _make_probe_rows(module: Any) -> list[TrainingRow]:

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from selfteach.models.hook_adapter import TokenPositions
+from selfteach.models.tokens import count_shared_prefix
 from selfteach.train.encode_and_batch import TrainingRow
 
 LEAST_WIDTH = 256
@@ -157,18 +158,6 @@ class PackedBatch:
         return TokenPositions(self.positions - virtual, prompts)
 
 
-def count_shared_prefix(rows: Sequence[TrainingRow], num_edited_suffix_tokens: int) -> int:
-    """Count the tokens of the common beginning of all prompts. Each prompt keeps at least
-    `num_edited_suffix_tokens` of its own, and a single row shares none.
-    """
-    if len(rows) == 1:
-        return 0
-    prompts = [row.prompt for row in rows]
-    pairs = zip(min(prompts), max(prompts), strict=False)  # all others lie between these two
-    common = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
-    return max(0, min(common, min(map(len, prompts)) - num_edited_suffix_tokens))
-
-
 def pack_rows(
     rows: Sequence[TrainingRow],
     device: torch.device | str = "cpu",
@@ -186,7 +175,9 @@ def pack_rows(
     def to(values: Sequence[int]) -> Tensor:
         return torch.tensor(values, dtype=torch.long, device=device)
 
-    shared = count_shared_prefix(rows, num_edited_suffix_tokens)
+    shared = 0
+    if len(rows) > 1:
+        shared = count_shared_prefix([row.prompt for row in rows], num_edited_suffix_tokens)
     beginning = num_virtual_tokens + shared
     ids = [0] * num_virtual_tokens + list(rows[0].prompt[:shared])
     positions = list(range(beginning))
