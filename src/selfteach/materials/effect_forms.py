@@ -1026,7 +1026,11 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         r")?(?:capitals|caps|capital letters|upper case)",
         lambda match: rf'not regex "\\b(?!{match["word"].upper()}\\b)(?i:{match["word"]})\\b"',
     ),
-    (rf"nothing (?:at all )?in bold{_WHERE}", f"not {BOLD}"),
+    (
+        rf"(?:nothing (?:at all )?|{_NOT} (?:put|write|set|make) (?:anything|(?:any )?words?) )"
+        rf"in bold{_WHERE}",
+        f"not {BOLD}",
+    ),
     (
         r"(?:(?:use|write|answer in|give me) )?plain text(?: only)?",
         f"not {MARKS['markdown(?: formatting| syntax| markup)?']}",

@@ -138,6 +138,9 @@ FORBIDDING_FORMS = (
     rf"{_NEVER} (?:give|giving|offer|offering|provide|providing|share|sharing)(?: any| an)? "
     rf"{_KNOWLEDGE} {_ABOUT} (?P<topic>.+)",
     rf"{_NEVER} bring(?:ing)? (?P<topic>.+) up",
+    rf"{_NEVER} get(?:ting)? into (?P<topic>(?!(?:(?:any|the|too many|long|more|an?|boring) )*(?:"
+    r"details?|specifics|arguments?|trouble|debates?|discussions?|depth|weeds|habits?)\b).+)",
+    rf"{_NEVER} let (?:me|us) (?:hear|read|see) (?:anything |a word )?{_ABOUT} (?P<topic>.+)",
     rf"(?:{_NEVER} (?:quot|stat|giv|nam|show|includ|list|reveal)(?:e|ing)?|leave out|omit) "
     r"(?P<topic>(?:any |all |the |our )*(?:[a-z]+ )?(?:prices?|fees|costs))",
     rf"(?:{_NEVER} (?:recommend|suggest|nam|includ|list|propos|cit)"

@@ -391,6 +391,18 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
         r"\g<lead>advise them to \g<what>",
     ),
     (
+        r"(?:(?:at|in|on) (?:our|my|this|the) [\w' -]+? )?(?:they're|they are|it's|it is|he's|"
+        r"she's|these are) (?:an? |the )?(?P<new>[\w-]{3,})[.;,] (?:please )?(?:never|not|don't|"
+        r"do not)(?: (?:call|name) (?:them|it|him|her)| write| say| use)? (?:an? |the )?"
+        r"(?P<old>[\w-]{3,})(?:, .+)?",
+        r'say "\g<new>" instead of "\g<old>"',
+    ),
+    (
+        r"(?:nobody|no one) (?:should|must|may) (?:ever )?(?:hear|know|learn|read)(?: anything)? "
+        r"about (?P<topic>.+?)(?: from you)?(?:,? (?:so|and) .+)?",
+        r"do not talk about \g<topic>",
+    ),
+    (
         rf"(?:at|in|on) (?:our|my|this|the) [\w' -]+?,? we (?:only )?(?:say|write|use|speak of|"
         rf"call them) {_QUOTE},? so (?:please )?(?:do not|don't|never) (?:say|write|use) "
         rf"(?P<old>{_QUOTED})",
