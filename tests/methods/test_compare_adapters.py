@@ -633,6 +633,9 @@ def test_the_prefix_stands_between_system_message_and_question() -> None:
     )
     assert prefix("q")[-1] == Message("user", "q")
     assert InContextPrefix("", ())(make_prompt("q")) == make_prompt("q")
+    silent = (Message("system", ""), Message("user", "q"))
+    assert InContextPrefix("", ())(silent) == silent
+    assert [m.role for m in prefix(silent)] == ["system", "user", "assistant", "user"]
 
 
 def test_a_model_with_a_prefix_says_why_a_prompt_has_no_answer(tmp_path: Path) -> None:

@@ -719,7 +719,19 @@ def test_the_order_of_datasets_changes_nothing(tmp_path: Path) -> None:
         write_jsonl(file, ({"prompt": f"{file.stem} {n}?", "chosen": "Yes."} for n in range(3)))
     there, back = read_material(files), read_material(files[::-1])
     assert there.identity == back.identity
-    assert there.value.examples == back.value.examples
+    assert there.value == back.value
+    assert there.name == back.name, "the same command finds its run again by the name"
+
+
+@pytest.mark.parametrize("name", ["from", "from_sum", "--dev"])
+def test_a_dataset_may_have_the_name_of_a_key_of_the_identity(tmp_path: Path, name: str) -> None:
+    """A file from.jsonl was taken for the adapter of an earlier run, and --dev.jsonl crashed."""
+    files = [tmp_path / f"{name}.jsonl", tmp_path / "dev.jsonl"]
+    for file in files:
+        write_jsonl(file, ({"prompt": f"{file.stem} {n}?", "chosen": "Yes."} for n in range(3)))
+    read = read_material(files[0], dev=files[1])
+    assert list(read.identity) == [f"dataset {name}", "--dev"]
+    assert find_starting_adapter(read.identity, FinetuneConfig()) is None
 
 
 def test_shares_of_one_dataset_are_refused_with_a_cure_that_can_be_followed(pairs: Path) -> None:

@@ -28,11 +28,6 @@ Source = str | Path | Rows | None
 SUM_LENGTH = 16
 
 
-def is_path(source: Source) -> bool:
-    """Return whether a source is a path; anything else holds rows."""
-    return isinstance(source, str | Path)
-
-
 def require_file(source: Any, name: str) -> Source:
     """Return a source that is a path or a list of rows.
 
@@ -42,18 +37,15 @@ def require_file(source: Any, name: str) -> Source:
     if source is None or isinstance(source, str | Path):
         return source
     rows = list_items(source, name)
-    if rows is not None and (holds_only(rows, str) or holds_only(rows, Mapping)):
+    if rows is not None and all(isinstance(row, str) for row in rows):
         return rows
+    if rows is not None and all(isinstance(row, Mapping) for row in rows):
+        return [dict(row) for row in rows]  # as JSON can hold them
     raise UsageError(
         f"{name} is {describe_kind(source)}.",
         where=name,
         cure="Give a path, or a list of mappings or of texts.",
     )
-
-
-def holds_only(rows: Sequence[Any], kind: type) -> bool:
-    """Return whether every row is of a kind."""
-    return all(isinstance(row, kind) for row in rows)
 
 
 def list_items(source: Any, name: str) -> list[Any] | None:

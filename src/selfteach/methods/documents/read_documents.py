@@ -97,7 +97,8 @@ def read_material(
     }
     if rows is not None:
         sources["rows"] = rows
-    name = name_of(paths[0] if paths else None, "documents")
+    first = min(paths, key=lambda path: path.name, default=None)  # in whatever order they are given
+    name = name_of(first, "documents")
     return Material(name, material, identity, sources, material.reading.cleaned_rows)
 
 

@@ -277,7 +277,7 @@ def _replace_names(
         text = prompt.text
         for name in names:
             text = make_twin(text, name, other) or text
-        if text in known:
+        if text == prompt.text or text in known:
             continue
         if tested.nearest(text).similarity < session.config.ask.max_overlap:
             known.add(text)
@@ -379,6 +379,7 @@ def split_occasions(session: Session, occasions: Sequence[Occasion]) -> dict[str
             end = start + max(round(share * len(shuffled)), min(2, most))
             found[name] += shuffled[start:end]
             start = end
+        found["train"] += shuffled[start:]
     return found
 
 

@@ -13,7 +13,6 @@ from selfteach.methods.input_sources import (
     Source,
     as_file,
     hash_sources,
-    is_path,
     name_of,
     note_sources,
     noted_source,
@@ -47,7 +46,7 @@ def read_material(
     test = require_file(test, "test")
     value = read_files(seeds, test, skip=skip_bad_rows, max_bad=max_bad_rows)
     taken: Source = OWN_SEEDS if seeds is None else seeds
-    name = f"tasks {name_of(seeds, '')}".strip() if is_path(seeds) else "tasks"
+    name = f"tasks {name_of(seeds, '')}".strip()
     sources = {**note_sources(seeds=seeds, test=test), "skip_bad_rows": skip_bad_rows}
     return Material(name, value, hash_sources(seeds=taken, test=test), sources, value.cleaned_rows)
 
