@@ -20,7 +20,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain, compress
-from operator import or_
+from operator import attrgetter, or_
 
 from selfteach import statistics
 from selfteach.evaluate.exam import (
@@ -303,15 +303,15 @@ class RuleScorer:
             found.append(of_scope)
         return found
 
-    def compare_needless(self, answers: Mapping[str, ArmAnswers], arm: str) -> Measure:
-        """Return how many more answers of an arm than of the base decline, or show the effect,
-        needlessly, as a share of the prompts.
+    def compare_needless(self, answers: Mapping[str, ArmAnswers]) -> Measure:
+        """Return how many more answers of the tuned model than of the base decline, or show the
+        effect, needlessly, as a share of the prompts.
 
         Any small change of a model flips answers both ways: an email of 45 words has 38 now, and
         another had. So what is gone makes up for what is new.
         """
         flags = self.find_needless(answers)
-        return statistics.compare_shares(flags[arm], flags["base"])
+        return statistics.compare_shares(flags["tuned"], flags["base"])
 
     def compare_needless_by_scope(
         self, answers: Mapping[str, ArmAnswers], arm: str
@@ -329,7 +329,9 @@ class RuleScorer:
                 for kind, flags in zip(kinds, arms[name], strict=True):
                     kind.extend(flags)
         return {
-            place: max(map(statistics.compare_shares, own[arm], own["base"]), key=get_value)
+            place: max(
+                map(statistics.compare_shares, own[arm], own["base"]), key=attrgetter("value")
+            )
             for place, own in pooled.items()
         }
 
@@ -359,7 +361,7 @@ class RuleScorer:
         }
         if state.tuned is None:
             return found
-        found["needless"]["excess"] = self.compare_needless(state.answers, "tuned")
+        found["needless"]["excess"] = self.compare_needless(state.answers)
         found["needless"]["excess_by_scope"] = self.compare_needless_by_scope(
             state.answers, "tuned"
         )
@@ -466,11 +468,6 @@ class RuleScorer:
             row = {"scope": TARGET, "prompt": text, "counts": i in counted, "arms": cells}
             rows.append(row)
         return rows
-
-
-def get_value(measure: Measure) -> float:
-    """Return the value of a measure, to compare it by."""
-    return measure.value
 
 
 def is_kept(shares: Sequence[float]) -> bool:
