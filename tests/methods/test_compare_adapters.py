@@ -29,11 +29,11 @@ from selfteach.methods.compare.compare_adapters import (
     why_not_trainable,
 )
 from selfteach.methods.compare.learning_rates import (
-    HeldOutExamples,
     choose_rate,
     get_default_rate,
     hold_out_examples,
     list_rates,
+    score_held_out,
 )
 from selfteach.methods.compare.prompted_model import InContextPrefix, PrefixedModel
 from selfteach.methods.feedback import exam as feedback_exam
@@ -513,8 +513,8 @@ def test_rates_are_factors_of_an_adapter_s_own() -> None:
 
 def test_a_method_without_a_dev_part_holds_prompts_out() -> None:
     learned, held = hold_out_examples([example(n) for n in range(40)], 0)
-    assert len(held.examples) == 4
-    assert {e.id for e in learned}.isdisjoint(e.id for e in held.examples)
+    assert len(held) == 4
+    assert {e.id for e in learned}.isdisjoint(e.id for e in held)
 
 
 def test_a_cell_samples_its_own_answers_only_where_its_objective_says_so(
@@ -578,12 +578,10 @@ def test_a_rate_for_pairs_is_chosen_by_the_pair_not_the_likelihood(
     """Chosen 2 and rejected 1 nats less likely than before, or chosen 3 and rejected 9: the second
     teaches the pair.
     """
-    held = HeldOutExamples(
-        [
-            Example("a", "example", make_prompt("q"), "yes yes", "no no"),
-            Example("b", "general", make_prompt("r"), "same"),
-        ]
-    )
+    held = [
+        Example("a", "example", make_prompt("q"), "yes yes", "no no"),
+        Example("b", "general", make_prompt("r"), "same"),
+    ]
 
     def record_scores(chosen: float, rejected: float) -> Any:
         values = {"yes yes": chosen, "no no": rejected, "same": -1.0}
@@ -592,10 +590,10 @@ def test_a_rate_for_pairs_is_chosen_by_the_pair_not_the_likelihood(
 
     near = record_scores(-2.0, -1.0)
     far = record_scores(-3.0, -9.0)
-    assert held.score(near) > held.score(far), "by likelihood alone"
-    assert held.score(near) == pytest.approx((-1.0 - 1.0) / 2)
-    assert held.score(far, {"example"}) > held.score(near, {"example"})
-    assert held.score(near, {"example"}) == pytest.approx(
+    assert score_held_out(near, held) > score_held_out(far, held), "by likelihood alone"
+    assert score_held_out(near, held) == pytest.approx((-1.0 - 1.0) / 2)
+    assert score_held_out(far, held, {"example"}) > score_held_out(near, held, {"example"})
+    assert score_held_out(near, held, {"example"}) == pytest.approx(
         (-1.0 + math.log(math.exp(-2) / (math.exp(-2) + math.exp(-1)))) / 2
     )
     assert find_pair_kinds(

@@ -10,7 +10,7 @@ from typing import Any
 from selfteach.evaluate.exam import TunedModel
 from selfteach.methods.method import TrainingPlan
 from selfteach.methods.session import Session
-from selfteach.methods.train_plan import open_tuned, train_adapter, train_stages
+from selfteach.methods.train_plan import open_tuned, train_plan
 from selfteach.records import JsonMapping, JsonObject
 from selfteach.report.read_run import read_measure
 
@@ -32,7 +32,7 @@ def train_more_seeds(
     kept = 0
     for offset in range(1, session.config.seeds):
         other.recorded.release_memory()  # no tuned model is in memory beside a training
-        other = train_seed(session, plan, offset)
+        other = train_plan(session, plan, f"seed {offset}", offset)
         rows.append(examine_seed(session, plan, other, offset))
         if plan.score_on_dev and rows[-1]["dev"] > rows[kept]["dev"]:
             best, kept = other, offset
@@ -41,19 +41,6 @@ def train_more_seeds(
     for place, row in enumerate(rows):
         row["kept"] = place == kept
     return (best if best is other else open_tuned(session, best.trained)), rows
-
-
-def train_seed(session: Session, plan: TrainingPlan, offset: int) -> TunedModel:
-    """Train a plan with another seed, by its stages where it has some, and open the tuned model."""
-    if plan.stages:
-        name = f"seed {offset}"
-        trained = train_stages(session, plan.stages, plan.objectives, name, seed_offset=offset)
-        with session.run.time_stage(f"open {name}"):
-            return open_tuned(session, trained)
-    with session.run.time_stage(f"train seed {offset}"):
-        name = f"train-seed-{offset}"
-        trained = train_adapter(session, plan.examples, plan.objectives, name, seed_offset=offset)
-        return open_tuned(session, trained)
 
 
 def examine_seed(

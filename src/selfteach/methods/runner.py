@@ -115,7 +115,7 @@ def train_and_improve(session: Session, plan: TrainingPlan) -> tuple[TrainingPla
     """Train a plan, and every better plan that it asks for; return the plan that is chosen in the
     end, and its model.
     """
-    tuned = train_plan(session, plan, 1)
+    tuned = train_plan(session, plan)
     found = [TrainedPlan(plan, tuned)]
     number = 1
     while (more := plan.improve(tuned)) is not None:
@@ -123,7 +123,7 @@ def train_and_improve(session: Session, plan: TrainingPlan) -> tuple[TrainingPla
         plan = more
         number += 1
         del found[:-1]  # each model takes memory
-        tuned = train_plan(session, plan, number)
+        tuned = train_plan(session, plan, str(number))
         found.append(TrainedPlan(plan, tuned))
     return plan.choose(found)
 

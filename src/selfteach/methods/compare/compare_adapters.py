@@ -30,11 +30,11 @@ from selfteach.evaluate.retention import measure_retention
 from selfteach.files import count_folder_bytes
 from selfteach.methods.compare.cells import ON_POLICY, RUN_OBJECTIVE, Comparison
 from selfteach.methods.compare.learning_rates import (
-    HeldOutExamples,
     choose_rate,
     get_default_rate,
     hold_out_examples,
     list_rates,
+    score_held_out,
 )
 from selfteach.methods.compare.prompted_model import InContextPrefix, make_in_context_model
 from selfteach.methods.finished_result import TRAINING_FOLDER, remove_scratch
@@ -300,8 +300,8 @@ def choose_dev_scorer(bench: Bench, examples: Sequence[Example]) -> tuple[list[E
     if score_on_dev:
         return list(examples), lambda model, weights: score_on_dev(model)
     learned, held = hold_out_examples(examples, bench.session.config.seed)
-    held = HeldOutExamples([e for e in held.examples if not explain_misfit(bench.session.base, e)])
-    return learned, lambda model, weights: held.score(model, find_pair_kinds(weights))
+    scored = [example for example in held if not explain_misfit(bench.session.base, example)]
+    return learned, lambda model, weights: score_held_out(model, scored, find_pair_kinds(weights))
 
 
 def run_cell(
