@@ -171,12 +171,9 @@ def prepare_bench(run: Run, finished_run: ComparisonSource, display: Display) ->
     the exam are those of the run.
 
     Raises:
-        UsageError: runs of this kind have no exam, a person would have to correct new answers, or
-            the run was trained in stages.
+        UsageError: a person would have to correct new answers, or the run was trained in stages.
     """
     method = registry.load_registered("methods", finished_run.kind)
-    if finished_run.kind == "train":
-        raise UsageError("a run of `train` has no exam to compare by.", cure="Compare a method.")
     if getattr(run.resolved.config, "review", False):
         raise UsageError(
             "a person corrected its answers, and nobody corrects new ones.",

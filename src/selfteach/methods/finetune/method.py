@@ -96,8 +96,7 @@ def prepare(session: Session, material: FinetuneData) -> TrainingPlan:
     if learns_answers_alone(taught, weights) and knows_all_answers(session.base, taught):  # 3
         share = f"{100 * MIN_KNOWN_PROBABILITY:.0f} % of its samples"
         known = f"the model already gives each of {len(taught)} answers in at least {share}"
-    kinds = {example.kind for example in learned if example.role == "learn"}
-    pairs_only = is_pairs_only(weights, kinds)
+    pairs_only = is_pairs_only(weights, {example.kind for example in taught})
     counts = f"{format_count(len(learned), 'examples')} to learn from, {len(dev)} to measure on"
     header = {
         "method": "train",
