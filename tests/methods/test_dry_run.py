@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -50,7 +51,7 @@ from selfteach.methods.feedback.shared_openings import NEAR_PER_OPENING
 from selfteach.methods.feedback.shared_words import NEAR_PER_SHARED
 from selfteach.methods.feedback.understand_rule import UnderstoodRule, understand_rule
 from selfteach.methods.finetune.split_examples import FinetuneData
-from selfteach.methods.plan_parts import count_asked
+from selfteach.methods.plan_parts import count_asked, plan_run
 from selfteach.methods.tasks.plan_work import plan_invention
 from selfteach.methods.tasks.plan_work import plan_work as plan_tasks
 from selfteach.models.hf import HfModel
@@ -516,3 +517,29 @@ def test_a_preview_forbids_what_the_run_forbids(monkeypatch: pytest.MonkeyPatch)
     model = Scripted(lambda request: " your age,\n", lambda prompt, text: -1.0)
     read = partial(understand_rule, model, "Do not mention your name.", FeedbackConfig())
     assert read().forbidden_topic == read(model).forbidden_topic == "your name"
+
+
+def test_every_seed_is_trained_and_examined_in_the_plan() -> None:
+    """Behind the exam, in the order in which they run."""
+
+    def plan(*names: str, seeds: int) -> list[str]:
+        stages = [PlannedStage(name, trained_rows=place) for place, name in enumerate(names)]
+        config = SimpleNamespace(seeds=seeds)
+        found = plan_run(lambda material, config: stages, None, config)
+        assert [one for one in found if one in stages] == stages
+        assert found[-1:] == stages[-1:] or stages[-1].name == "exam"
+        return [f"{one.name} ({one.trained_rows})" for one in found if one not in stages]
+
+    assert plan("load", "train", "exam", seeds=1) == []
+    assert plan("load", "train", "needless", "train 2", "exam", seeds=3) == [
+        "train seed 1 (3)",
+        "exam of seed 1 (4)",
+        "train seed 2 (3)",
+        "exam of seed 2 (4)",
+    ], "the last of several rounds is trained again"
+    assert plan("train general", "train documents", "exam", "map", seeds=2) == [
+        "train seed 1 general (0)",
+        "train seed 1 documents (1)",
+        "exam of seed 1 (2)",
+    ]
+    assert plan(seeds=2) == [], "a method of another package need not know"

@@ -24,7 +24,7 @@ from selfteach.methods.account_memory import (
     count_file_weights,
     count_teacher_bytes,
 )
-from selfteach.methods.plan_parts import Plan
+from selfteach.methods.plan_parts import Plan, plan_run
 from selfteach.models import Sampler
 from selfteach.models.check_safety import read_json
 from selfteach.models.engines import AUTO, open_kept_sampler, open_sampler
@@ -91,7 +91,7 @@ def estimate_cost(
         earlier: the adapter that the run would continue.
         verbose: whether the method shows whole prompts.
     """
-    stages = plan.plan_work(material, config)
+    stages = plan_run(plan.plan_work, material, config)
     if not stages:
         return {}  # a method of another package need not know
     display.start_stage("measure")
@@ -142,7 +142,7 @@ def describe_work(plan: Plan, material: Any, config: Any) -> JsonObject:
     model: nothing is measured.
     """
     described = plan.describe_text(material, config) if plan.describe_text else {}
-    stages = plan.plan_work(material, config)
+    stages = plan_run(plan.plan_work, material, config)
     return {**described, **describe_stages(stages)} if stages else described
 
 

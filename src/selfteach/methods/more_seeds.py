@@ -49,8 +49,9 @@ def examine_seed(
     """Return the numbers of one seed: its score on dev, if there is one, and those of a brief
     exam.
     """
-    exam = plan.exam.run(session, tuned, brief=True)
-    dev = plan.score_on_dev(tuned.recorded) if plan.score_on_dev else None
+    with session.run.time_stage(f"exam of seed {offset}"):
+        exam = plan.exam.run(session, tuned, brief=True)
+        dev = plan.score_on_dev(tuned.recorded) if plan.score_on_dev else None
     return {
         "seed": session.config.seed + offset,
         "dev": dev,

@@ -19,7 +19,7 @@ from selfteach.methods.earlier_exam import EARLIER_KEY, ask_earlier_questions
 from selfteach.methods.finished_result import find_result
 from selfteach.methods.method import Method, TrainedPlan, TrainingPlan, TrainStage
 from selfteach.methods.more_seeds import describe_seeds, train_more_seeds
-from selfteach.methods.plan_parts import plan_training
+from selfteach.methods.plan_parts import plan_run, plan_training
 from selfteach.methods.publish import publish
 from selfteach.methods.session import Session, open_session
 from selfteach.methods.train_plan import train_plan
@@ -43,7 +43,7 @@ def teach(run: Run, method: Method, material: Any, config: Any, display: Display
         broadcast_from_first(False)
         return done
     refuse_unknown_kinds(method, config)
-    run.work = display.work = RemainingTime(method.plan_work(material, config))
+    run.work = display.work = RemainingTime(plan_run(method.plan_work, material, config))
     with run.time_stage("load"):
         rule = method.rule_of(material)
         session = open_session(
