@@ -18,6 +18,7 @@ import torch
 from scripted import Scripted
 from selfteach import cli, config, registry
 from selfteach.errors import DataError, UsageError
+from selfteach.evaluate.exam import Exam
 from selfteach.methods.compare import compare_adapters as comparing
 from selfteach.methods.compare.compare_adapters import (
     ON_POLICY,
@@ -682,3 +683,14 @@ def test_an_unknown_adapter_is_named_with_those_that_there_are(
 ) -> None:
     with pytest.raises(UsageError, match="Known: closed_form, lora-distill"):
         finished.find_adapter(run / "compare", "zzz")
+
+
+def test_the_tokens_of_a_prompt_are_those_of_its_conversation() -> None:
+    """exam.json has the last turn alone."""
+    talk = make_prompt("And tea?", system="You are kind.")
+    nothing: Any = None
+    row = {"scope": "target", "prompt": "And tea?"}
+    exam = {"answers": [row, {"scope": "general", "prompt": "Who?"}]}
+    own = Exam({"target": [talk], "general": []}, nothing, nothing)
+    assert comparing.list_target_prompts(own, exam) == [talk]
+    assert comparing.list_target_prompts(nothing, exam) == [make_prompt("And tea?")]

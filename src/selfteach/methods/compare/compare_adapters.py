@@ -25,7 +25,7 @@ from safetensors import safe_open
 
 from selfteach import registry
 from selfteach.errors import DataError, IntegrityError, UsageError
-from selfteach.evaluate.exam import TunedModel, measures_to_json
+from selfteach.evaluate.exam import TARGET, Exam, TunedModel, measures_to_json
 from selfteach.evaluate.retention import measure_retention
 from selfteach.files import count_folder_bytes
 from selfteach.methods.compare.cells import ON_POLICY, RUN_OBJECTIVE, Comparison
@@ -38,7 +38,7 @@ from selfteach.methods.compare.learning_rates import (
 )
 from selfteach.methods.compare.prompted_model import InContextPrefix, make_in_context_model
 from selfteach.methods.finished_result import TRAINING_FOLDER, remove_scratch
-from selfteach.methods.method import TrainingPlan
+from selfteach.methods.method import PlannedExam, TrainingPlan
 from selfteach.methods.score_examples import explain_misfit
 from selfteach.methods.session import Session, open_session
 from selfteach.methods.train_plan import (
@@ -438,7 +438,6 @@ def examine_model(
     """
     session = bench.session
     exam = bench.plan.exam.run(session, tuned, brief=True)
-    prompts = [make_prompt(row["prompt"]) for row in exam["answers"] if row["scope"] == "target"]
     retention = None
     if not prefix:
         models = {"base": session.base, "tuned": tuned.recorded}
@@ -447,8 +446,21 @@ def examine_model(
         "name": name,
         **summarize_arm(session.run.material["kind"], exam, "tuned"),
         "retention": retention,
-        "prompt_tokens": average_prompt_tokens(session, tuned, prompts, prefix),
+        "prompt_tokens": average_prompt_tokens(
+            session, tuned, list_target_prompts(bench.plan.exam, exam), prefix
+        ),
     }
+
+
+def list_target_prompts(exam: PlannedExam, found: JsonMapping) -> Sequence[Prompt]:
+    """Return the target questions with their earlier turns, as far as an exam tells them.
+
+    Args:
+        found: what exam.json holds: the words of the questions.
+    """
+    if isinstance(exam, Exam):
+        return exam.questions[TARGET]
+    return [make_prompt(row["prompt"]) for row in found["answers"] if row["scope"] == TARGET]
 
 
 def summarize_arm(kind: str, exam: JsonMapping, arm: str) -> JsonObject:
