@@ -12,8 +12,8 @@ from selfteach.errors import UsageError
 from selfteach.evaluate.exam import TunedModel
 from selfteach.methods.finished_result import ENGINE_FOLDER, TRAINING_FOLDER
 from selfteach.methods.method import TrainingPlan, TrainStage
-from selfteach.methods.session import Session, make_ray_settings, make_server_settings
-from selfteach.models.engines import OPENVINO, RAY, URL, choose_engine, choose_sampler
+from selfteach.methods.session import Session, open_engine
+from selfteach.models.engines import OPENVINO, RAY, URL, choose_engine
 from selfteach.models.hf import HfModel
 from selfteach.models.recorded import Recorded
 from selfteach.models.unmerged_lora import explain_why_unmerged
@@ -274,14 +274,8 @@ def open_tuned(session: Session, trained: TrainingResult) -> TunedModel:
     if not session.samples:
         return TunedModel(trained, model, Recorded(session.run.ledger, None, model, watch))
     config = session.config
-    opened = choose_sampler(
-        model,
-        config.engine,
-        session.run.path / ENGINE_FOLDER,
-        adapter=trained.adapter,
-        server=make_server_settings(session.run, config, session.display),
-        ray=make_ray_settings(session.run, config, session.display),
-    )
+    folder = session.run.path / ENGINE_FOLDER
+    opened = open_engine(session.run, config, watch, model, trained.adapter, folder)
     if model.has_hooks or URL in config.engine or config.engine == RAY:
         session.display.print_line(f"the tuned model samples with {opened.engine}: {opened.reason}")
     recorded = Recorded(session.run.ledger, opened.sampler, model, watch)

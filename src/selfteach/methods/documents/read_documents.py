@@ -238,7 +238,7 @@ def read_whole(noted: JsonMapping) -> list[Document]:
         return read_documents(files, questions=questions_file).documents
 
 
-def noted_paths(noted: JsonMapping, *, missing: bool = False) -> list[Path]:
+def noted_paths(noted: JsonMapping, *, missing: bool) -> list[Path]:
     """Return the paths of a note; with `missing` only those that still exist."""
     paths = [Path(path) for path in noted["paths"]]
     return [path for path in paths if path.exists()] if missing else paths
