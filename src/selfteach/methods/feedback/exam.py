@@ -107,12 +107,7 @@ class RuleScores:
     def kept(self, arm: str, flags: Mapping[str, list[bool]]) -> list[bool]:
         """Return for each group whether all of its answers keep the rule."""
         own = flags[arm]
-        if not own:
-            return []
-        found = []
-        for group in self.groups:
-            found.append(all(own[i] for i in group))
-        return found
+        return [all(own[i] for i in group) for group in self.groups] if own else []
 
     def list_right_before(self, arm: str) -> tuple[list[bool], list[bool]]:
         """Return the flags of the base and of an arm where the base kept the rule, of the sampled
