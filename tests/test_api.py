@@ -261,6 +261,12 @@ def test_rows_from_python_are_read_as_a_file_and_known_by_their_content(tmp_path
     assert read_corrections(str(file)).identity != before
 
 
+def test_a_set_of_texts_has_one_order() -> None:
+    """Of eight letters, by chance one order in 40,320."""
+    found = read_corrections(None, prompts=set("hgfedcba"))
+    assert found.identity == read_corrections(None, prompts=list("abcdefgh")).identity
+
+
 def test_rows_may_be_any_mappings() -> None:
     """The paths of a run are noted as JSON, with the rows in their place."""
     rows = [MappingProxyType({"prompt": "a?", "answer": "b", "correction": "c"})]

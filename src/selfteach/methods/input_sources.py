@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -49,8 +49,8 @@ def require_file(source: Any, name: str) -> Source:
 
 
 def list_items(source: Any, name: str) -> list[Any] | None:
-    """Return the items of a list or of something like it; None for anything else, a single mapping
-    for instance.
+    """Return the items of a list or of something like it, those of a set in an order that is the
+    same in each process; None for anything else, a single mapping for instance.
 
     Raises:
         UsageError: it is a table of pandas or polars, whose items are no rows.
@@ -58,6 +58,8 @@ def list_items(source: Any, name: str) -> list[Any] | None:
     if hasattr(source, "columns"):
         cure = 'Give its rows: df.to_dict("records") with pandas, df.to_dicts() with polars.'
         raise UsageError(f"{name} is {describe_kind(source)}.", where=name, cure=cure)
+    if isinstance(source, Set):
+        return sorted(source, key=str)
     if isinstance(source, Iterable) and not isinstance(source, Mapping | bytes):
         return list(source)
     return None
