@@ -478,6 +478,8 @@ def test_what_cannot_be_trained_on_these_examples() -> None:
         )
     ] == ["lora-sft"]
     assert "goes on from another one" in left_out["reft"]
+    assert not list(list_cells(Comparison(["lora"], ["on_policy"], [1.0]), plain, left_out))
+    assert "lora-on-policy" in left_out, "the name that its row would have"
 
 
 def test_a_plug_in_objective_with_a_prompted_teacher_needs_its_prompt(

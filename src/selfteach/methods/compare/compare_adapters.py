@@ -246,13 +246,14 @@ def list_cells(
         if solved:
             yield ComparedCell(adapter, SOLVED)
         for objective in comparison.objectives:
+            cell = ComparedCell(adapter, objective)
             reason = why_not_trainable(objective, taught)
             if solved:
                 reason = "" if objective == RUN_OBJECTIVE else NO_STEPS
             if reason:
-                left_out[f"{adapter}-{objective}"] = reason
+                left_out[cell.name] = reason
             elif not solved:
-                yield ComparedCell(adapter, objective)
+                yield cell
 
 
 def why_not_trainable(objective: str, examples: Sequence[Example]) -> str:
