@@ -290,7 +290,6 @@ def test_paraphrases_count_once_and_are_kept_only_if_all_are() -> None:
     scores = scorer.score(own)
     assert [list(places) for places in scores.groups] == [[0, 1], [2, 3]]
     assert scores.both("tuned") == [0.0, 1.0]
-    assert scores.percent("tuned") == "50 %"
     gain = scores.measure_gains(seed=0)["base"]
     assert (gain.value, gain.n) == (0.5, 2), "a group is one unit, not its four answers"
 

@@ -26,7 +26,6 @@ from selfteach.methods.finetune.method import (
     DevLossExam,
     FinetuneData,
     choose_objectives,
-    is_pairs_only,
     make_evidence,
     measure_scores,
     split_dev,
@@ -34,6 +33,7 @@ from selfteach.methods.finetune.method import (
 from selfteach.methods.finetune.read_datasets import read_material, refuse_too_little
 from selfteach.methods.score_examples import ExampleScores, score_examples
 from selfteach.methods.session import find_starting_adapter
+from selfteach.methods.train_plan import find_pair_kinds
 from selfteach.records import Example, LogProb, Measure, Message, make_prompt
 from selfteach.run.ledger import Ledger
 from selfteach.train.trainer import Trainer
@@ -672,9 +672,8 @@ def test_pairs_that_teach_alone_are_judged_by_the_pairs(pairs: Path, tiny: Path)
 
 def test_which_examples_pairs_alone_teach() -> None:
     near = {"near": {"anchor": 8.0}}
-    assert is_pairs_only({"example": {"dpo": 1.0}, **near}, ["example"])
-    assert not is_pairs_only({"example": {"dpo": 1.0, "sft": 1.0}, **near}, ["example"])
-    assert not is_pairs_only({"example": {"dpo": 1.0}, "other": {"sft": 1.0}}, ["example", "other"])
+    assert find_pair_kinds({"example": {"dpo": 1.0}, **near}) == {"example"}
+    assert not find_pair_kinds({"example": {"dpo": 1.0, "sft": 1.0}, **near})
 
 
 def test_the_objective_follows_from_the_examples_unless_it_is_named() -> None:

@@ -131,14 +131,6 @@ class RuleScores:
         """
         return measure_gains({arm: self.both(arm) for arm in self.greedy}, seed)
 
-    def percent(self, arm: str) -> str:
-        """Return the share of kept answers of both kinds, as text."""
-        return format_kept(self.both(arm))
-
-    def percent_of_all(self, arm: str) -> str:
-        """Return the share of kept answers of both kinds to all questions, as text."""
-        return format_kept([float(kept) for kept in (*self.greedy[arm], *self.sampled[arm])])
-
 
 @dataclass(frozen=True)
 class RuleScorer:
@@ -377,8 +369,9 @@ class RuleScorer:
         """Return the gain over base and prompted base, and what is degraded outside the rule."""
         scores: RuleScores = state.scores
         effects = state.side_effects
-        percent = {arm: scores.percent(arm) for arm in scores.greedy}
-        start = f"the base keeps the rule in {scores.percent_of_all('base')} of its answers"
+        percent = {arm: format_kept(scores.both(arm)) for arm in scores.greedy}
+        of_base = [*scores.greedy["base"], *scores.sampled["base"]]
+        start = f"the base keeps the rule in {format_kept(of_base)} of its answers"
         if state.tuned is None:
             return self.explain_untrained(start)
         objections, undecided = self.find_objections(state, "tuned")
