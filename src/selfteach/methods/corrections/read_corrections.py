@@ -156,7 +156,14 @@ def refuse_too_little(material: Corrections, config: Settings) -> None:
 
     Raises:
         DataError: there are not; the message counts the rows.
+        UsageError: the settings leave no prompt for training.
     """
+    if not (config.correct.train_share or material.criticisms):
+        raise UsageError(
+            "leaves no prompt to learn from.",
+            where="correct.train_share=0",
+            cure="Give a share above 0.",
+        )
     asked = list_prompts(material)
     teaches = bool(material.edits or config.teacher or config.review)
     if material.criticisms or (len(asked) >= MIN_PROMPTS and teaches):

@@ -111,12 +111,19 @@ def check_settings(config: Settings) -> None:
         )
 
 
-def refuse_too_little(material: Tasks) -> None:
+def refuse_too_little(material: Tasks, config: Settings) -> None:
     """Refuse too few seeds, before any model is loaded.
 
     Raises:
         DataError: the message counts the seeds.
+        UsageError: the settings leave no seed to show, or nothing to be examined on.
     """
+    if config.test_share == 1 or not (config.test_share or material.test):
+        raise UsageError(
+            "leaves no seed to show." if config.test_share else "leaves no task for the exam.",
+            where=f"test_share={config.test_share:g}",
+            cure="Give a share between 0 and 1, or 0 with tasks for the exam (--test FILE).",
+        )
     if len(material.seeds) < MIN_SEEDS:
         dropped = sum(row.state == "dropped" for row in material.outcomes.values())
         raise DataError(
