@@ -11,7 +11,7 @@ from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from pickle import dumps, loads
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -259,6 +259,28 @@ def test_rows_from_python_are_read_as_a_file_and_known_by_their_content(tmp_path
     before = read_corrections(file).identity
     file.write_text(file.read_text().replace("colour", "hue"))
     assert read_corrections(str(file)).identity != before
+
+
+def test_a_set_of_texts_has_one_order() -> None:
+    """Of eight letters, by chance one order in 40,320."""
+    found = read_corrections(None, prompts=set("hgfedcba"))
+    assert found.identity == read_corrections(None, prompts=list("abcdefgh")).identity
+
+
+def test_rows_may_be_any_mappings() -> None:
+    """The paths of a run are noted as JSON, with the rows in their place."""
+    rows = [MappingProxyType({"prompt": "a?", "answer": "b", "correction": "c"})]
+    found = read_corrections(rows)
+    assert json.dumps(found.sources) == json.dumps(read_corrections([dict(rows[0])]).sources)
+
+
+def test_documents_in_another_order_are_the_same_run(tmp_path: Path) -> None:
+    """A run is found again by its folder, which has the name of the material."""
+    files = [tmp_path / "one.md", tmp_path / "two.md"]
+    for file in files:
+        file.write_text(f"The mill {file.stem} was built in the year 1868 by a miller.")
+    there, back = read_documents(files), read_documents(files[::-1])
+    assert (there.name, there.identity) == (back.name, back.identity)
 
 
 def test_documents_and_tasks_from_python() -> None:

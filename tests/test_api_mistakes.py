@@ -90,3 +90,17 @@ def test_rows_of_a_call_are_named_without_a_temporary_folder(rows: list[dict[str
     assert str(fault.value).startswith("corrections.jsonl: ")
     with pytest.raises(DataError, match=r"^documents\.jsonl: no document"):
         selfteach.documents([{"txt": "The mill."}])
+
+
+@pytest.mark.parametrize("share", [0, 1])
+def test_a_share_of_seeds_that_leaves_nothing_is_named(share: int) -> None:
+    with pytest.raises(UsageError, match="leaves no") as fault:
+        selfteach.tasks(test_share=share)
+    assert fault.value.where == f"test_share={share}"
+
+
+def test_a_share_of_prompts_that_leaves_nothing_to_learn_is_named() -> None:
+    rows = [{"prompt": f"{n}?", "answer": "b", "correction": "c"} for n in range(3)]
+    with pytest.raises(UsageError, match="leaves no prompt to learn from") as fault:
+        selfteach.corrections(rows, correct={"train_share": 0})
+    assert fault.value.where == "correct.train_share=0"

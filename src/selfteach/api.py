@@ -392,7 +392,7 @@ def tasks(
     tasks_material.check_settings(resolved.config)
     own: dict[str, Any] = {"test": test, "skip_bad_rows": skip_bad_rows}
     found = tasks_material.read_material(seeds, **own, max_bad_rows=resolved.config.max_bad_rows)
-    tasks_material.refuse_too_little(found.value)
+    tasks_material.refuse_too_little(found.value, resolved.config)
     return call.teach(found, resolved, [seeds], own)
 
 

@@ -18,6 +18,7 @@ import torch
 from scripted import Scripted
 from selfteach import cli, config, registry
 from selfteach.errors import DataError, UsageError
+from selfteach.evaluate.exam import Exam
 from selfteach.methods.compare import compare_adapters as comparing
 from selfteach.methods.compare.compare_adapters import (
     ON_POLICY,
@@ -29,11 +30,11 @@ from selfteach.methods.compare.compare_adapters import (
     why_not_trainable,
 )
 from selfteach.methods.compare.learning_rates import (
-    HeldOutExamples,
     choose_rate,
     get_default_rate,
     hold_out_examples,
     list_rates,
+    score_held_out,
 )
 from selfteach.methods.compare.prompted_model import InContextPrefix, PrefixedModel
 from selfteach.methods.feedback import exam as feedback_exam
@@ -477,6 +478,8 @@ def test_what_cannot_be_trained_on_these_examples() -> None:
         )
     ] == ["lora-sft"]
     assert "goes on from another one" in left_out["reft"]
+    assert not list(list_cells(Comparison(["lora"], ["on_policy"], [1.0]), plain, left_out))
+    assert "lora-on-policy" in left_out, "the name that its row would have"
 
 
 def test_a_plug_in_objective_with_a_prompted_teacher_needs_its_prompt(
@@ -513,8 +516,8 @@ def test_rates_are_factors_of_an_adapter_s_own() -> None:
 
 def test_a_method_without_a_dev_part_holds_prompts_out() -> None:
     learned, held = hold_out_examples([example(n) for n in range(40)], 0)
-    assert len(held.examples) == 4
-    assert {e.id for e in learned}.isdisjoint(e.id for e in held.examples)
+    assert len(held) == 4
+    assert {e.id for e in learned}.isdisjoint(e.id for e in held)
 
 
 def test_a_cell_samples_its_own_answers_only_where_its_objective_says_so(
@@ -578,12 +581,10 @@ def test_a_rate_for_pairs_is_chosen_by_the_pair_not_the_likelihood(
     """Chosen 2 and rejected 1 nats less likely than before, or chosen 3 and rejected 9: the second
     teaches the pair.
     """
-    held = HeldOutExamples(
-        [
-            Example("a", "example", make_prompt("q"), "yes yes", "no no"),
-            Example("b", "general", make_prompt("r"), "same"),
-        ]
-    )
+    held = [
+        Example("a", "example", make_prompt("q"), "yes yes", "no no"),
+        Example("b", "general", make_prompt("r"), "same"),
+    ]
 
     def record_scores(chosen: float, rejected: float) -> Any:
         values = {"yes yes": chosen, "no no": rejected, "same": -1.0}
@@ -592,10 +593,10 @@ def test_a_rate_for_pairs_is_chosen_by_the_pair_not_the_likelihood(
 
     near = record_scores(-2.0, -1.0)
     far = record_scores(-3.0, -9.0)
-    assert held.score(near) > held.score(far), "by likelihood alone"
-    assert held.score(near) == pytest.approx((-1.0 - 1.0) / 2)
-    assert held.score(far, {"example"}) > held.score(near, {"example"})
-    assert held.score(near, {"example"}) == pytest.approx(
+    assert score_held_out(near, held) > score_held_out(far, held), "by likelihood alone"
+    assert score_held_out(near, held) == pytest.approx((-1.0 - 1.0) / 2)
+    assert score_held_out(far, held, {"example"}) > score_held_out(near, held, {"example"})
+    assert score_held_out(near, held, {"example"}) == pytest.approx(
         (-1.0 + math.log(math.exp(-2) / (math.exp(-2) + math.exp(-1)))) / 2
     )
     assert find_pair_kinds(
@@ -636,6 +637,9 @@ def test_the_prefix_stands_between_system_message_and_question() -> None:
     )
     assert prefix("q")[-1] == Message("user", "q")
     assert InContextPrefix("", ())(make_prompt("q")) == make_prompt("q")
+    silent = (Message("system", ""), Message("user", "q"))
+    assert InContextPrefix("", ())(silent) == silent
+    assert [m.role for m in prefix(silent)] == ["system", "user", "assistant", "user"]
 
 
 def test_a_model_with_a_prefix_says_why_a_prompt_has_no_answer(tmp_path: Path) -> None:
@@ -684,3 +688,14 @@ def test_an_unknown_adapter_is_named_with_those_that_there_are(
 ) -> None:
     with pytest.raises(UsageError, match="Known: closed_form, lora-distill"):
         finished.find_adapter(run / "compare", "zzz")
+
+
+def test_the_tokens_of_a_prompt_are_those_of_its_conversation() -> None:
+    """exam.json has the last turn alone."""
+    talk = make_prompt("And tea?", system="You are kind.")
+    nothing: Any = None
+    row = {"scope": "target", "prompt": "And tea?"}
+    exam = {"answers": [row, {"scope": "general", "prompt": "Who?"}]}
+    own = Exam({"target": [talk], "general": []}, nothing, nothing)
+    assert comparing.list_target_prompts(own, exam) == [talk]
+    assert comparing.list_target_prompts(nothing, exam) == [make_prompt("And tea?")]

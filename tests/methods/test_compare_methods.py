@@ -5,18 +5,16 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 import scholar
 from selfteach import cli
+from selfteach.api import find_compared_method
 from selfteach.errors import UsageError
-from selfteach.methods.compare.compare_adapters import ComparisonSource, prepare_bench
 from selfteach.registry import BUILT_IN_NAMES
 from selfteach.report.comparison import SCORES
-from selfteach.run.display import SilentDisplay
 from talker import ADJECTIVES, NOUNS, VERBS, run_json
 from tasker import tasks_command, write_seeds
 
@@ -56,10 +54,8 @@ def test_every_method_that_can_be_compared_has_a_score_of_its_own() -> None:
 
 
 def test_a_run_of_train_has_no_exam_to_compare_by() -> None:
-    past = ComparisonSource("train", None, [], {}, frozenset())
-    run: Any = SimpleNamespace(resolved=SimpleNamespace(config=SimpleNamespace()))
     with pytest.raises(UsageError, match="no exam to compare by"):
-        prepare_bench(run, past, SilentDisplay())
+        find_compared_method({"kind": "train"}, Path("run"))
 
 
 @pytest.mark.slow

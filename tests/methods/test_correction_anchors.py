@@ -20,9 +20,8 @@ from selfteach.generate.correct import (
 )
 from selfteach.methods.corrections.make_examples import (
     WOULD_CORRECT,
-    CorrectionExamples,
     find_accepted_starts,
-    make_examples,
+    make_example,
     make_examples_from_answers,
 )
 from selfteach.methods.corrections.sample_and_correct import Batch
@@ -61,11 +60,11 @@ def test_whole_words_before_the_first_change(answer: str, correction: str, start
 def test_a_correction_that_stops_before_the_limit_teaches_its_end(
     text: str, cut: list[str]
 ) -> None:
-    (example,) = make_examples(
+    example = make_example(
         Revision(Correctable(make_prompt("?"), "It rains. We go, and", cut=True), text),
         "teacher",
         1,
-    ).examples
+    )
     assert example.source["cut"] == cut
 
 
@@ -94,14 +93,14 @@ def test_the_first_words_of_an_answer_need_not_follow_the_style(tmp_path: Path) 
             Recorded(ledger, copies), "chat", 0, follows=lambda text: text.count(".") < 2
         )
         assert [revision.text for revision in teacher.correct(asked)] == ["Leaves."]
-        starts = find_accepted_starts(asked, teacher, CorrectionExamples())
+        starts = find_accepted_starts(asked, teacher, [])
     assert list(starts.values()) == [(text, "")]
 
 
 def test_a_lost_correction_is_a_failure_and_no_refusal(tmp_path: Path) -> None:
     asked = [Correctable(make_prompt(text), text) for text in ("Tea?", "Many colors.", "Red.")]
     teacher: Any = Teacher()
-    starts = find_accepted_starts(asked, teacher, CorrectionExamples())
+    starts = find_accepted_starts(asked, teacher, [])
     assert list(starts.values()) == [("", NO_CORRECTION), ("", WOULD_CORRECT), ("", NO_CORRECTION)]
     ledger = Ledger(tmp_path / "run.db")
     session: Any = SimpleNamespace(

@@ -12,8 +12,9 @@ from selfteach.evaluate.corrections import find_errors
 from selfteach.generate.correct import Correctable, Revision
 from selfteach.methods.corrections.make_examples import (
     FROM_FILE,
-    CorrectionExamples,
-    make_examples,
+    drop_repeats,
+    list_edits,
+    make_example,
     why_not_learnable,
 )
 from selfteach.methods.corrections.method import describe_corrected
@@ -30,17 +31,13 @@ BEGINNING = "Tea is a drink. It is made of leaves and"
 
 def test_a_correction_with_a_criticism_is_learned_as_written() -> None:
     a = Correctable(TEA, LONG, "too long")
-    (found,) = make_examples(
-        Revision(a, "Tea is a drink.", strategy=FROM_FILE), "edits:1", 1
-    ).examples
+    found = make_example(Revision(a, "Tea is a drink.", strategy=FROM_FILE), "edits:1", 1)
     assert (found.kind, found.chosen, found.rejected) == ("rewritten", "Tea is a drink.", BEGINNING)
     assert found.source["teacher_prompt"] == [
         {"role": "system", "content": "too long"},
         {"role": "user", "content": "What is tea?"},
     ]
-    (revised,) = make_examples(
-        Revision(a, "Tea is a drink.", strategy="smallest"), "criticism", 1
-    ).examples
+    revised = make_example(Revision(a, "Tea is a drink.", strategy="smallest"), "criticism", 1)
     assert revised.kind == "criticised", (
         "of what a criticism alone asked for a new end is learned as a rule's"
     )
@@ -63,7 +60,7 @@ def test_what_changes_most_of_a_long_answer_is_learned_as_another_answer(
     answer: str, correction: str, kind: str, round_number: int
 ) -> None:
     revision = Revision(Correctable(TEA, answer), correction, strategy=FROM_FILE)
-    (found,) = make_examples(revision, "edits:1", round_number).examples
+    found = make_example(revision, "edits:1", round_number)
     assert found.kind == ("later_correction" if (kind, round_number) == ("correction", 2) else kind)
     assert found.chosen == correction
     rejected = found.rejected or ""
@@ -72,16 +69,20 @@ def test_what_changes_most_of_a_long_answer_is_learned_as_another_answer(
 
 
 def test_one_answer_that_two_rounds_correct_is_one_pair() -> None:
-    found = CorrectionExamples()
+    found: list[Example] = []
+
+    def learn(revision: Revision, number: int) -> list[tuple[str, str]]:
+        found.append(make_example(revision, "teacher", number))
+        return list_edits(drop_repeats(found))
+
     for number in (1, 2):
-        revision = Revision(Correctable(TEA, "A drink!"), "A drink.")
-        found += make_examples(revision, "teacher", number)
-    assert found.pairs == [("A drink!", "A drink.")]
-    assert find_errors(found.pairs) == set(), "an error is removed from two answers"
-    found += make_examples(Revision(Correctable(TEA, "Hot!"), "Hot."), "teacher", 2)
-    assert find_errors(found.pairs) == {"!"}
-    found += make_examples(Revision(Correctable(TEA, LONG, "too long"), "Tea is a drink."), "", 1)
-    assert len(found.pairs) == 2, "what a criticism cuts off is no error"
+        pairs = learn(Revision(Correctable(TEA, "A drink!"), "A drink."), number)
+        assert pairs == [("A drink!", "A drink.")]
+    assert find_errors(pairs) == set(), "an error is removed from two answers"
+    pairs = learn(Revision(Correctable(TEA, "Hot!"), "Hot."), 2)
+    assert find_errors(pairs) == {"!"}
+    pairs = learn(Revision(Correctable(TEA, LONG, "too long"), "Tea is a drink."), 1)
+    assert len(pairs) == 2, "what a criticism cuts off is no error"
 
 
 def test_a_criticism_joins_the_system_message() -> None:
@@ -91,11 +92,11 @@ def test_a_criticism_joins_the_system_message() -> None:
         Message("assistant", "Hot."),
         *make_prompt("More?"),
     )
-    (found,) = make_examples(
+    found = make_example(
         Revision(Correctable(talk, "A color.", "wrong"), "A drink.", strategy=FROM_FILE),
         "edits:1",
         1,
-    ).examples
+    )
     assert [turn["content"] for turn in found.source["teacher_prompt"]] == [
         "Be kind.\nwrong",
         "Tea?",
@@ -105,21 +106,21 @@ def test_a_criticism_joins_the_system_message() -> None:
 
 
 def test_laid_out_lines_are_a_correction_and_no_anchor() -> None:
-    (found,) = make_examples(
+    found = make_example(
         Revision(Correctable(TEA, "- black - green"), "- black\n- green", strategy=FROM_FILE),
         "edits:1",
         1,
-    ).examples
+    )
     assert (found.kind, found.chosen, found.rejected) == (
         "correction",
         "- black\n- green",
         "- black - green",
     )
-    (kept,) = make_examples(
+    kept = make_example(
         Revision(Correctable(TEA, "- black - green\n"), "- black - green", strategy=FROM_FILE),
         "edits:2",
         1,
-    ).examples
+    )
     assert (kept.kind, kept.rejected) == ("kept", None)
 
 
@@ -165,7 +166,7 @@ def test_few_corrected_answers_are_warned_of_before_the_training() -> None:
     def describe(corrected: int, kept: int) -> str:
         kinds = ["correction"] * corrected + ["kept"] * kept
         rows = [Example(str(i), kind, make_prompt("?"), "Yes.") for i, kind in enumerate(kinds)]
-        return describe_corrected(CorrectionExamples(rows))
+        return describe_corrected(rows)
 
     assert describe(2, 8) == "2 of 10 training answers are corrected"
     assert describe(1, 9).startswith("1 of 10 training answers are corrected; little can be")

@@ -25,7 +25,6 @@ from selfteach.methods.corrections.exam import (
     find_changed_tokens,
     find_held_out,
 )
-from selfteach.methods.corrections.make_examples import CorrectionExamples
 from selfteach.methods.corrections.sample_and_correct import (
     FileRow,
     make_file_teacher,
@@ -320,9 +319,7 @@ def test_as_many_corrections_are_shown_as_leave_room() -> None:
     examples = [
         Example(str(n), "correction", PROMPTS[n], "word " * 12, "x", {}, {}) for n in range(5)
     ]
-    material = CorrectionExamples(
-        [*examples, Example("k", "kept", PROMPTS[5], "word", None, {}, {})]
-    )
+    material = [*examples, Example("k", "kept", PROMPTS[5], "word", None, {}, {})]
     assert len(choose_shots(session, material, PROMPTS[:1], [])) == 2 * 3
     held = [HeldOutCorrection(PROMPTS[0], "word " * 70, "word")]
     assert len(choose_shots(session, material, PROMPTS[:1], held)) == 2

@@ -107,6 +107,10 @@ def test_two_seeds_are_both_trained_by_the_stages_of_the_plan(
         "train seed 1 documents",
         "train seed 1 healing",
     ]
+    assert [name for name in stages if name.startswith("exam of seed")] == [
+        "exam of seed 0",
+        "exam of seed 1",
+    ]
     rows = json.loads((run / "exam.json").read_text())["seeds"]
     assert [(row["seed"], row["kept"]) for row in rows] == [(0, True), (1, False)]
 

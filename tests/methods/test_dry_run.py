@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -37,6 +39,7 @@ from selfteach.methods.documents.describe_size import (
     doubt_size,
 )
 from selfteach.methods.estimate_cost import estimate_cost, find_plan
+from selfteach.methods.feedback import understand_rule as feedback_reading
 from selfteach.methods.feedback.describe_rule import (
     describe_plan,
     describe_text,
@@ -46,9 +49,9 @@ from selfteach.methods.feedback.describe_rule import (
 from selfteach.methods.feedback.plan_work import PLAN, count_outside, plan_work, read_words
 from selfteach.methods.feedback.shared_openings import NEAR_PER_OPENING
 from selfteach.methods.feedback.shared_words import NEAR_PER_SHARED
-from selfteach.methods.feedback.understand_rule import UnderstoodRule, sketch_rule
+from selfteach.methods.feedback.understand_rule import UnderstoodRule, understand_rule
 from selfteach.methods.finetune.split_examples import FinetuneData
-from selfteach.methods.plan_parts import count_asked
+from selfteach.methods.plan_parts import count_asked, plan_run
 from selfteach.methods.tasks.plan_work import plan_invention
 from selfteach.methods.tasks.plan_work import plan_work as plan_tasks
 from selfteach.models.hf import HfModel
@@ -500,7 +503,43 @@ def test_a_part_with_a_check_is_offered_where_the_rest_has_none() -> None:
 def test_a_rule_of_form_holds_for_every_request_and_an_unread_one_may() -> None:
     model = Scripted(lambda request: "none")
     config = FeedbackConfig()
-    known = describe_plan(sketch_rule(model, "Use no emojis.", config), config)
+    known = describe_plan(understand_rule(model, "Use no emojis.", config), config)
     assert known["subject"] == "every request: the rule holds everywhere"
-    unread = describe_plan(sketch_rule(model, "Sing it.", config), config)
+    unread = describe_plan(understand_rule(model, "Sing it.", config), config)
     assert unread["subject"].startswith("none recognized")
+
+
+def test_a_preview_forbids_what_the_run_forbids(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model is also asked about its own name: such requests have forms of their own, but for a
+    rule that forbids it they have those of a subject.
+    """
+    monkeypatch.setattr(feedback_reading, "extract_topic", lambda *given: "your name")
+    model = Scripted(lambda request: " your age,\n", lambda prompt, text: -1.0)
+    read = partial(understand_rule, model, "Do not mention your name.", FeedbackConfig())
+    assert read().forbidden_topic == read(model).forbidden_topic == "your name"
+
+
+def test_every_seed_is_trained_and_examined_in_the_plan() -> None:
+    """Behind the exam, in the order in which they run."""
+
+    def plan(*names: str, seeds: int) -> list[str]:
+        stages = [PlannedStage(name, trained_rows=place) for place, name in enumerate(names)]
+        config = SimpleNamespace(seeds=seeds)
+        found = plan_run(lambda material, config: stages, None, config)
+        assert [one for one in found if one in stages] == stages
+        assert found[-1:] == stages[-1:] or stages[-1].name == "exam"
+        return [f"{one.name} ({one.trained_rows})" for one in found if one not in stages]
+
+    assert plan("load", "train", "exam", seeds=1) == []
+    assert plan("load", "train", "needless", "train 2", "exam", seeds=3) == [
+        "train seed 1 (3)",
+        "exam of seed 1 (4)",
+        "train seed 2 (3)",
+        "exam of seed 2 (4)",
+    ], "the last of several rounds is trained again"
+    assert plan("train general", "train documents", "exam", "map", seeds=2) == [
+        "train seed 1 general (0)",
+        "train seed 1 documents (1)",
+        "exam of seed 1 (2)",
+    ]
+    assert plan(seeds=2) == [], "a method of another package need not know"

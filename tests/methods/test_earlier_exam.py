@@ -79,6 +79,15 @@ def test_the_second_run_asks_the_first_one_s_questions(tmp_path: Path) -> None:
     assert {r.sampling.temperature for r in model.requests} == {0.0}
 
 
+def test_a_run_without_questions_has_no_entry(tmp_path: Path) -> None:
+    """Its own earlier run has some."""
+    earlier = {"run": "zero", "method": "feedback", "check": "", "max_tokens": 9}
+    asked = earlier | {"questions": [{"prompt": "What is tea?", "gold": None, "first": "A drink."}]}
+    exam = {"method": "train", "answers": [], "earlier": [earlier, asked]}
+    (entry,), _ = ask(write_run(tmp_path / "first", exam))
+    assert (entry["run"], entry["questions"][0]["now"]) == ("zero", "A color.")
+
+
 def test_the_change_holds_where_questions_of_a_passage_go_together(tmp_path: Path) -> None:
     """Each passage of ten has four questions; those of half of the passages are forgotten."""
     facts = [

@@ -26,7 +26,6 @@ from selfteach.methods.finetune.method import (
     DevLossExam,
     FinetuneData,
     choose_objectives,
-    is_pairs_only,
     make_evidence,
     measure_scores,
     split_dev,
@@ -34,6 +33,7 @@ from selfteach.methods.finetune.method import (
 from selfteach.methods.finetune.read_datasets import read_material, refuse_too_little
 from selfteach.methods.score_examples import ExampleScores, score_examples
 from selfteach.methods.session import find_starting_adapter
+from selfteach.methods.train_plan import find_pair_kinds
 from selfteach.records import Example, LogProb, Measure, Message, make_prompt
 from selfteach.run.ledger import Ledger
 from selfteach.train.trainer import Trainer
@@ -672,9 +672,8 @@ def test_pairs_that_teach_alone_are_judged_by_the_pairs(pairs: Path, tiny: Path)
 
 def test_which_examples_pairs_alone_teach() -> None:
     near = {"near": {"anchor": 8.0}}
-    assert is_pairs_only({"example": {"dpo": 1.0}, **near}, ["example"])
-    assert not is_pairs_only({"example": {"dpo": 1.0, "sft": 1.0}, **near}, ["example"])
-    assert not is_pairs_only({"example": {"dpo": 1.0}, "other": {"sft": 1.0}}, ["example", "other"])
+    assert find_pair_kinds({"example": {"dpo": 1.0}, **near}) == {"example"}
+    assert not find_pair_kinds({"example": {"dpo": 1.0, "sft": 1.0}, **near})
 
 
 def test_the_objective_follows_from_the_examples_unless_it_is_named() -> None:
@@ -719,7 +718,19 @@ def test_the_order_of_datasets_changes_nothing(tmp_path: Path) -> None:
         write_jsonl(file, ({"prompt": f"{file.stem} {n}?", "chosen": "Yes."} for n in range(3)))
     there, back = read_material(files), read_material(files[::-1])
     assert there.identity == back.identity
-    assert there.value.examples == back.value.examples
+    assert there.value == back.value
+    assert there.name == back.name, "the same command finds its run again by the name"
+
+
+@pytest.mark.parametrize("name", ["from", "from_sum", "--dev"])
+def test_a_dataset_may_have_the_name_of_a_key_of_the_identity(tmp_path: Path, name: str) -> None:
+    """A file from.jsonl was taken for the adapter of an earlier run, and --dev.jsonl crashed."""
+    files = [tmp_path / f"{name}.jsonl", tmp_path / "dev.jsonl"]
+    for file in files:
+        write_jsonl(file, ({"prompt": f"{file.stem} {n}?", "chosen": "Yes."} for n in range(3)))
+    read = read_material(files[0], dev=files[1])
+    assert list(read.identity) == [f"dataset {name}", "--dev"]
+    assert find_starting_adapter(read.identity, FinetuneConfig()) is None
 
 
 def test_shares_of_one_dataset_are_refused_with_a_cure_that_can_be_followed(pairs: Path) -> None:

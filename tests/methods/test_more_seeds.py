@@ -57,8 +57,9 @@ def test_the_best_on_dev_is_kept_and_every_seed_is_reported(
         opened.append(Model(offset))
         return opened[-1]
 
-    monkeypatch.setattr(more_seeds, "train_adapter", train)
-    monkeypatch.setattr(more_seeds, "open_tuned", open_model)
+    monkeypatch.setattr(train_plan, "train_adapter", train)
+    for module in (train_plan, more_seeds):
+        monkeypatch.setattr(module, "open_tuned", open_model)
     plan: Any = SimpleNamespace(
         examples=[],
         stages=(),
@@ -112,15 +113,14 @@ def test_a_plan_with_stages_is_trained_by_them_with_each_seed(
             path=tmp_path, material={}, time_stage=lambda name: nullcontext(), ledger=None
         ),
     )
-    first: Any = train_plan.train_plan(session, plan, 1)
-    own = list(trained)
-    trained.clear()
+    first: Any = train_plan.train_plan(session, plan)
+    train_plan.train_plan(session, plan, "2")
     more_seeds.train_more_seeds(session, plan, first)
-    assert own == [
+    assert trained == [
         ("checkpoints/general", "train general", 0),
         ("checkpoints/documents", "train documents", 0),
-    ]
-    assert trained == [
+        ("checkpoints/2/general", "train 2 general", 0),
+        ("checkpoints/2/documents", "train 2 documents", 0),
         ("checkpoints/seed-1/general", "train seed 1 general", 1),
         ("checkpoints/seed-1/documents", "train seed 1 documents", 1),
     ]

@@ -74,7 +74,7 @@ def test_an_effect_or_a_decline_is_needless_where_the_base_has_neither(tmp_path:
     model = answer_from(TUNED, "tuned")
     tuned = Recorded(session.run.ledger, model, model)
     found = find_needless_effects(session, tuned, list_prompts(list(BASE)), SIX)
-    assert [(one.prompt.text, one.answer.text) for one in found] == [
+    assert [(prompt.text, answer.text) for prompt, answer in found] == [
         ("Cards?", "We take cards."),
         ("Gifts?", "A book."),
     ]

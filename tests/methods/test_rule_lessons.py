@@ -821,6 +821,15 @@ def test_few_occasions_leave_some_to_learn_from(tmp_path: Path) -> None:
     assert all(split.values())
 
 
+def test_every_occasion_is_in_a_part_of_the_split(tmp_path: Path) -> None:
+    """Of 22 each share is rounded down: 4.47, 2.14 and 15.39."""
+    session = open_session(tmp_path)
+    for count in range(12, 48):
+        occasions = [Occasion("clause", f"I am ill {i}") for i in range(count)]
+        split = write_rule_prompts.split_occasions(session, occasions)
+        assert sum(map(len, split.values())) == count
+
+
 @pytest.mark.parametrize(
     ("check", "naming"),
     [
@@ -1195,6 +1204,16 @@ def test_no_twin_of_a_name_is_like_an_exam_prompt_about_another_one(
     )
     found = write_name_prompts(session, ["Felix", "Kitty"], parts, OverlapIndex())
     assert found == {"train": [written], "test": [exam]}
+
+
+def test_a_prompt_about_a_name_is_not_its_own_twin(tmp_path: Path) -> None:
+    """The name is "mouser", the prompt has "mousers", which no sibling can replace. Its own words
+    as a neighbor are dropped later, and it was dropped with them.
+    """
+    session = open_session(tmp_path, subject=Subject("cats", siblings=("cows",)))
+    written = GeneratedPrompt("Are mousers loud?", "target", "plain", "mouser")
+    parts: dict[str, list[GeneratedPrompt]] = {"train": [], "test": []}
+    assert write_twins(session, parts, ["mouser"], [written], OverlapIndex()) == []
 
 
 @pytest.mark.parametrize("check", ['not contains "cat"', "max_words=1"])

@@ -12,9 +12,10 @@ from selfteach.config import FeedbackConfig
 from selfteach.generate.plain_rule import PlainRule, parse_plain_rule, write_prompt
 from selfteach.materials.effect import read_effect
 from selfteach.materials.rule import read_rule
-from selfteach.methods.feedback.say_plainly import may_be_said_plainly, read_wording, say_plainly
+from selfteach.methods.feedback.say_plainly import is_unread, read_wording, say_plainly
 from selfteach.methods.feedback.understand_rule import use_plain_words
 from selfteach.methods.session import Session
+from selfteach.models.recorded import Recorded
 from selfteach.records import Completion, Message, Request
 
 UNREAD = "Fennel, I am afraid, makes me ill, so I would sooner not see it in here."
@@ -40,14 +41,11 @@ class Teacher:
 
 def say(rule: str, *replies: str, **settings: Any) -> PlainRule | None:
     """Return the plain words of a rule with a teacher that replies so."""
-    config = FeedbackConfig(**settings)
-    session = SimpleNamespace(teacher=Teacher(replies), config=config)
-    return say_plainly(cast(Session, session), rule)
+    return say_plainly(cast(Recorded, Teacher(replies)), rule, FeedbackConfig(**settings))
 
 
 def test_a_rule_of_no_known_form_is_asked_about() -> None:
-    session = SimpleNamespace(teacher=Teacher(()), config=FeedbackConfig())
-    assert may_be_said_plainly(cast(Session, session), UNREAD)
+    assert is_unread(read_rule(UNREAD), FeedbackConfig())
 
 
 def test_two_wordings_that_are_read_alike_count() -> None:
@@ -104,13 +102,14 @@ def test_other_wordings_do_not(replies: Sequence[str]) -> None:
     ],
 )
 def test_what_is_decided_is_not_asked(rule: str, settings: dict[str, Any]) -> None:
-    session = SimpleNamespace(teacher=Teacher((PLAIN,) * 3), config=FeedbackConfig(**settings))
-    assert not may_be_said_plainly(cast(Session, session), rule)
+    assert not is_unread(read_rule(rule), FeedbackConfig(**settings))
 
 
 def test_without_a_teacher_nobody_is_asked() -> None:
-    session = SimpleNamespace(teacher=None, config=FeedbackConfig())
-    assert not may_be_said_plainly(cast(Session, session), UNREAD)
+    config = FeedbackConfig()
+    session = SimpleNamespace(teacher=None, config=config)
+    use_plain_words(cast(Session, session), UNREAD)
+    assert session.config is config
 
 
 def test_what_is_liked_is_not_forbidden() -> None:

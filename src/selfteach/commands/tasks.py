@@ -40,7 +40,7 @@ def run_tasks(
     )
     for file in (seeds, test):
         print_notices(describe_unread_columns(file, KEYS))
-    refuse_too_little(material.value)
+    refuse_too_little(material.value, config)
     teach(
         "tasks",
         material,

@@ -91,8 +91,9 @@ def list_entries(folder: Path) -> list[JsonObject]:
         if record := read_lesson_record(folder):
             max_tokens = read_settings(record.exam).exam.max_tokens
             prompts = read_prompts(record.exam["questions"])[TARGET]
-        entries = [make_entry(folder.name, exam, settings.get("check") or "", max_tokens, prompts)]
-        return entries + [entry for entry in exam.get(EARLIER_KEY, []) if entry.get("questions")]
+        own = make_entry(folder.name, exam, settings.get("check") or "", max_tokens, prompts)
+        # The exam of a training on ready examples has no questions.
+        return [entry for entry in (own, *exam.get(EARLIER_KEY, [])) if entry.get("questions")]
     except (AttributeError, KeyError, TypeError) as fault:
         raise IntegrityError(
             "has another form than a run writes.", where=folder / EXAM_FILE
@@ -162,9 +163,8 @@ def ask_again(session: Session, tuned: TunedModel, entry: JsonMapping) -> JsonOb
 
 def get_prompt(question: JsonMapping) -> Prompt:
     """Return the prompt of a question of an entry."""
-    return (
-        read_prompt(question["turns"]) if "turns" in question else make_prompt(question["prompt"])
-    )
+    turns = question.get("turns")
+    return read_prompt(turns) if turns else make_prompt(question["prompt"])
 
 
 def make_grade(entry: JsonMapping, row: JsonMapping) -> Grade | None:

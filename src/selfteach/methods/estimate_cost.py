@@ -24,9 +24,9 @@ from selfteach.methods.account_memory import (
     count_file_weights,
     count_teacher_bytes,
 )
-from selfteach.methods.plan_parts import Plan
+from selfteach.methods.plan_parts import Plan, plan_run
 from selfteach.models import Sampler
-from selfteach.models.check_safety import LOAD_IN_4BIT, read_json
+from selfteach.models.check_safety import read_json
 from selfteach.models.engines import AUTO, open_kept_sampler, open_sampler
 from selfteach.models.fetch_default_model import get_cache_folder
 from selfteach.models.kept_engine import UnloadedModel, count_model_weights
@@ -91,14 +91,12 @@ def estimate_cost(
         earlier: the adapter that the run would continue.
         verbose: whether the method shows whole prompts.
     """
-    stages = plan.plan_work(material, config)
+    stages = plan_run(plan.plan_work, material, config)
     if not stages:
         return {}  # a method of another package need not know
     display.start_stage("measure")
     described: JsonObject = {}
-    engine = getattr(config, "engine", AUTO)
-    four = getattr(config, LOAD_IN_4BIT, False)
-    sampler, base = open_model(plan, config.model, engine, earlier, display, load_in_4bit=four)
+    sampler, base = open_model(plan, config, earlier, display)
     if sampler and plan.describe:
         described = plan.describe(base, sampler, material, config, verbose=verbose)
     if sampler:
@@ -144,18 +142,12 @@ def describe_work(plan: Plan, material: Any, config: Any) -> JsonObject:
     model: nothing is measured.
     """
     described = plan.describe_text(material, config) if plan.describe_text else {}
-    stages = plan.plan_work(material, config)
+    stages = plan_run(plan.plan_work, material, config)
     return {**described, **describe_stages(stages)} if stages else described
 
 
 def open_model(
-    plan: Plan,
-    name: str,
-    engine: str,
-    earlier: Path | None,
-    display: Display,
-    *,
-    load_in_4bit: bool = False,
+    plan: Plan, config: Any, earlier: Path | None, display: Display
 ) -> tuple[Sampler | None, HfModel | UnloadedModel]:
     """Open the engine of a run, from the file that an earlier command kept where there is one.
 
@@ -165,21 +157,23 @@ def open_model(
     Returns:
         the sampler, None for a loaded model of such a method; and the model with its tokenizer.
     """
-    folder = None if earlier or load_in_4bit else get_cache_folder() / "engine"
-    if folder and (kept := open_kept_sampler(name, None, engine, folder)):
+    engine = getattr(config, "engine", AUTO)  # a training on ready examples has none
+    folder = None if earlier or config.load_in_4bit else get_cache_folder() / "engine"
+    if folder and (kept := open_kept_sampler(config.model, None, engine, folder)):
         return kept, kept.unloaded
-    base = load_base(name, earlier, display, load_in_4bit=load_in_4bit)
+    base = load_base(config, earlier, display)
     return open_sampler(base, engine, folder) if plan.samples else None, base
 
 
-def load_base(
-    name: str, earlier: Path | None, display: Display, *, load_in_4bit: bool = False
-) -> HfModel:
+def load_base(config: Any, earlier: Path | None, display: Display) -> HfModel:
     """Load the weights of a run's base."""
     from selfteach.models.hf import HfModel
 
     return HfModel.load(
-        name, adapter=earlier, load_in_4bit=load_in_4bit, progress=display.print_line
+        config.model,
+        adapter=earlier,
+        load_in_4bit=config.load_in_4bit,
+        progress=display.print_line,
     )
 
 
@@ -206,7 +200,7 @@ def look_up_memory(
             base, config.train, has_engine=has_engine
         ):
             return known
-        base = load_base(config.model, None, display)
+        base = load_base(config, None, display)
     found = account_memory(base, config, has_engine=has_engine, continued=continued)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_text(path, json.dumps(asdict(found)) + "\n")

@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,11 +28,6 @@ Source = str | Path | Rows | None
 SUM_LENGTH = 16
 
 
-def is_path(source: Source) -> bool:
-    """Return whether a source is a path; anything else holds rows."""
-    return isinstance(source, str | Path)
-
-
 def require_file(source: Any, name: str) -> Source:
     """Return a source that is a path or a list of rows.
 
@@ -42,8 +37,10 @@ def require_file(source: Any, name: str) -> Source:
     if source is None or isinstance(source, str | Path):
         return source
     rows = list_items(source, name)
-    if rows is not None and (holds_only(rows, str) or holds_only(rows, Mapping)):
+    if rows is not None and all(isinstance(row, str) for row in rows):
         return rows
+    if rows is not None and all(isinstance(row, Mapping) for row in rows):
+        return [dict(row) for row in rows]  # as JSON can hold them
     raise UsageError(
         f"{name} is {describe_kind(source)}.",
         where=name,
@@ -51,14 +48,9 @@ def require_file(source: Any, name: str) -> Source:
     )
 
 
-def holds_only(rows: Sequence[Any], kind: type) -> bool:
-    """Return whether every row is of a kind."""
-    return all(isinstance(row, kind) for row in rows)
-
-
 def list_items(source: Any, name: str) -> list[Any] | None:
-    """Return the items of a list or of something like it; None for anything else, a single mapping
-    for instance.
+    """Return the items of a list or of something like it, those of a set in an order that is the
+    same in each process; None for anything else, a single mapping for instance.
 
     Raises:
         UsageError: it is a table of pandas or polars, whose items are no rows.
@@ -66,6 +58,8 @@ def list_items(source: Any, name: str) -> list[Any] | None:
     if hasattr(source, "columns"):
         cure = 'Give its rows: df.to_dict("records") with pandas, df.to_dicts() with polars.'
         raise UsageError(f"{name} is {describe_kind(source)}.", where=name, cure=cure)
+    if isinstance(source, Set):
+        return sorted(source, key=str)
     if isinstance(source, Iterable) and not isinstance(source, Mapping | bytes):
         return list(source)
     return None

@@ -73,12 +73,8 @@ class TrainStage:
     examples: Sequence[Example]
 
 
-def improve_nothing(tuned: TunedModel) -> None:
-    """Stop after the first training."""
-
-
-def keep_exam(exam: JsonMapping) -> None:
-    """Ask no further questions."""
+def do_no_more(*given: object) -> None:
+    """Train no further, ask no further questions, add nothing."""
 
 
 def choose_last(trained: Sequence[TrainedPlan]) -> TrainedPlan:
@@ -121,10 +117,10 @@ class TrainingPlan:
     objectives: ObjectiveWeights
     exam: PlannedExam
     stages: Sequence[TrainStage] = ()
-    improve: Callable[[TunedModel], TrainingPlan | None] = improve_nothing
+    improve: Callable[[TunedModel], TrainingPlan | None] = do_no_more
     choose: Callable[[Sequence[TrainedPlan]], TrainedPlan] = choose_last
-    lengthen_exam: Callable[[JsonMapping], PlannedExam | None] = keep_exam
-    after: Callable[[TunedModel | None, JsonObject], None] = lambda tuned, exam: None
+    lengthen_exam: Callable[[JsonMapping], PlannedExam | None] = do_no_more
+    after: Callable[[TunedModel | None, JsonObject], None] = do_no_more
     score_on_dev: Callable[[Recorded], float] | None = None
     instruction: str = ""
     shown: Callable[[JsonMapping], JsonObject] = show_nothing

@@ -10,7 +10,7 @@ from typing import Any
 from selfteach.evaluate.exam import TunedModel
 from selfteach.methods.method import TrainingPlan
 from selfteach.methods.session import Session
-from selfteach.methods.train_plan import open_tuned, train_adapter, train_stages
+from selfteach.methods.train_plan import open_tuned, train_plan
 from selfteach.records import JsonMapping, JsonObject
 from selfteach.report.read_run import read_measure
 
@@ -32,7 +32,7 @@ def train_more_seeds(
     kept = 0
     for offset in range(1, session.config.seeds):
         other.recorded.release_memory()  # no tuned model is in memory beside a training
-        other = train_seed(session, plan, offset)
+        other = train_plan(session, plan, f"seed {offset}", offset)
         rows.append(examine_seed(session, plan, other, offset))
         if plan.score_on_dev and rows[-1]["dev"] > rows[kept]["dev"]:
             best, kept = other, offset
@@ -43,27 +43,15 @@ def train_more_seeds(
     return (best if best is other else open_tuned(session, best.trained)), rows
 
 
-def train_seed(session: Session, plan: TrainingPlan, offset: int) -> TunedModel:
-    """Train a plan with another seed, by its stages where it has some, and open the tuned model."""
-    if plan.stages:
-        name = f"seed {offset}"
-        trained = train_stages(session, plan.stages, plan.objectives, name, seed_offset=offset)
-        with session.run.time_stage(f"open {name}"):
-            return open_tuned(session, trained)
-    with session.run.time_stage(f"train seed {offset}"):
-        name = f"train-seed-{offset}"
-        trained = train_adapter(session, plan.examples, plan.objectives, name, seed_offset=offset)
-        return open_tuned(session, trained)
-
-
 def examine_seed(
     session: Session, plan: TrainingPlan, tuned: TunedModel, offset: int
 ) -> JsonObject:
     """Return the numbers of one seed: its score on dev, if there is one, and those of a brief
     exam.
     """
-    exam = plan.exam.run(session, tuned, brief=True)
-    dev = plan.score_on_dev(tuned.recorded) if plan.score_on_dev else None
+    with session.run.time_stage(f"exam of seed {offset}"):
+        exam = plan.exam.run(session, tuned, brief=True)
+        dev = plan.score_on_dev(tuned.recorded) if plan.score_on_dev else None
     return {
         "seed": session.config.seed + offset,
         "dev": dev,

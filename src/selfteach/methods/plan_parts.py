@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from selfteach.config import TrainConfig
@@ -38,6 +38,36 @@ class Plan:
     samples: bool = True
     describe: Callable[..., JsonObject] | None = None
     describe_text: Callable[..., JsonObject] | None = None
+
+
+def plan_run(
+    plan_work: Callable[[Any, Any], Sequence[PlannedStage]], material: Any, config: Any
+) -> list[PlannedStage]:
+    """Return the expected work of each stage of a run; further seeds follow the exam.
+
+    Args:
+        plan_work: see `Method`.
+    """
+    stages = list(plan_work(material, config))
+    more = plan_more_seeds(stages, getattr(config, "seeds", 1))
+    names = [stage.name for stage in stages]
+    end = names.index("exam") + 1 if "exam" in names else len(stages)
+    return [*stages[:end], *more, *stages[end:]]
+
+
+def plan_more_seeds(stages: Sequence[PlannedStage], seeds: int) -> list[PlannedStage]:
+    """Return the stages that train and examine a plan with each further seed."""
+    trainings = [stage for stage in stages if stage.name.split()[0] == "train"]
+    if trainings and trainings[0].name == "train":  # others train again, on more examples
+        trainings = [replace(trainings[-1], name="train")]
+    exams = [stage for stage in stages if stage.name == "exam"]
+    more = []
+    for number in range(1, seeds):
+        for stage in trainings:
+            name = stage.name.replace("train", f"train seed {number}", 1)
+            more.append(replace(stage, name=name))
+        more += [replace(stage, name=f"exam of seed {number}") for stage in exams]
+    return more
 
 
 def count_asked(prompts: int) -> int:

@@ -38,7 +38,8 @@ def publish(
     run = session.run
     if tuned:
         plan = leave_out(plan, tuned.trained)
-        heading = session.rule or describe_examples(plan)
+        learned = sum(example.role == "learn" for example in plan.examples)
+        heading = session.rule or format_count(learned, "examples")
         export_adapter(run, tuned.trained.adapter, heading, exam.get(EARLIER_KEY, []))
         run.export_jsonl("metrics.jsonl", tuned.trained.curve)
         if record := describe_lesson(session, plan, tuned):
@@ -84,12 +85,6 @@ def export_adapter(
             about[EARLIER_KEY] = [summarize_change(entry) for entry in earlier]
             write_text(folder / ABOUT_FILE, json.dumps(about, indent=2, sort_keys=True) + "\n")
         write_text(folder / CARD_FILE, make_adapter_card(run.path, adapter, heading))
-
-
-def describe_examples(plan: TrainingPlan) -> str:
-    """Return what an adapter was taught, where no one text says it."""
-    learned = sum(example.role == "learn" for example in plan.examples)
-    return format_count(learned, "examples")
 
 
 def list_dropped(run: Run) -> list[JsonObject]:

@@ -19,7 +19,7 @@ from selfteach.methods.earlier_exam import EARLIER_KEY, ask_earlier_questions
 from selfteach.methods.finished_result import find_result
 from selfteach.methods.method import Method, TrainedPlan, TrainingPlan, TrainStage
 from selfteach.methods.more_seeds import describe_seeds, train_more_seeds
-from selfteach.methods.plan_parts import plan_training
+from selfteach.methods.plan_parts import plan_run, plan_training
 from selfteach.methods.publish import publish
 from selfteach.methods.session import Session, open_session
 from selfteach.methods.train_plan import train_plan
@@ -43,7 +43,7 @@ def teach(run: Run, method: Method, material: Any, config: Any, display: Display
         broadcast_from_first(False)
         return done
     refuse_unknown_kinds(method, config)
-    run.work = display.work = RemainingTime(method.plan_work(material, config))
+    run.work = display.work = RemainingTime(plan_run(method.plan_work, material, config))
     with run.time_stage("load"):
         rule = method.rule_of(material)
         session = open_session(
@@ -115,7 +115,7 @@ def train_and_improve(session: Session, plan: TrainingPlan) -> tuple[TrainingPla
     """Train a plan, and every better plan that it asks for; return the plan that is chosen in the
     end, and its model.
     """
-    tuned = train_plan(session, plan, 1)
+    tuned = train_plan(session, plan)
     found = [TrainedPlan(plan, tuned)]
     number = 1
     while (more := plan.improve(tuned)) is not None:
@@ -123,7 +123,7 @@ def train_and_improve(session: Session, plan: TrainingPlan) -> tuple[TrainingPla
         plan = more
         number += 1
         del found[:-1]  # each model takes memory
-        tuned = train_plan(session, plan, number)
+        tuned = train_plan(session, plan, str(number))
         found.append(TrainedPlan(plan, tuned))
     return plan.choose(found)
 

@@ -26,6 +26,7 @@ from selfteach.models.engines import (
     PAGED,
     RAY,
     URL,
+    OpenedEngine,
     choose_engine,
     choose_sampler,
 )
@@ -137,9 +138,7 @@ def open_session(
     check_memory(model, config, samples=samples, continued=adapter is not None)
     sampler = None
     if samples:
-        server = make_server_settings(run, config, display)
-        ray = make_ray_settings(run, config, display)
-        opened = choose_sampler(model, config.engine, adapter=adapter, server=server, ray=ray)
+        opened = open_engine(run, config, display, model, adapter)
         sampler = opened.sampler
         display.print_line(f"{model.name} samples with {opened.engine}: {opened.reason}")
     for note in model.notes:
@@ -256,23 +255,24 @@ def open_teacher(ledger: Ledger, config: Any, display: Display, programs: bool) 
     return Recorded(ledger, sampler, scorer, display)
 
 
-def make_server_settings(run: Run, config: Any, display: Display) -> ServerSettings:
-    """Return how the servers of the base and of the tuned model are asked."""
+def open_engine(
+    run: Run,
+    config: Any,
+    display: Display,
+    model: HfModel,
+    adapter: Path | None,
+    folder: Path | None = None,
+) -> OpenedEngine:
+    """Open the engine of a run for its base, or for its tuned model.
+
+    Args:
+        adapter, folder: see `choose_sampler`.
+    """
     how = config.endpoint
-    return ServerSettings(
-        how.key_env,
-        how.concurrency,
-        how.timeout_s,
-        how.max_wait_s,
-        make_event_logger(run.ledger, display, keeps_served=False),
-    )
-
-
-def make_ray_settings(run: Run, config: Any, display: Display) -> RaySettings:
-    """Return how many actors answer, and what records their deaths."""
-    return RaySettings(
-        config.ray.actors, make_event_logger(run.ledger, display, keeps_served=False)
-    )
+    log_event = make_event_logger(run.ledger, display, keeps_served=False)
+    server = ServerSettings(how.key_env, how.concurrency, how.timeout_s, how.max_wait_s, log_event)
+    ray = RaySettings(config.ray.actors, log_event)
+    return choose_sampler(model, config.engine, folder, adapter=adapter, server=server, ray=ray)
 
 
 def cut_long_answer(model: HfModel, completion: Completion) -> Completion:

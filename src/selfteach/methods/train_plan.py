@@ -12,8 +12,8 @@ from selfteach.errors import UsageError
 from selfteach.evaluate.exam import TunedModel
 from selfteach.methods.finished_result import ENGINE_FOLDER, TRAINING_FOLDER
 from selfteach.methods.method import TrainingPlan, TrainStage
-from selfteach.methods.session import Session, make_ray_settings, make_server_settings
-from selfteach.models.engines import OPENVINO, RAY, URL, choose_engine, choose_sampler
+from selfteach.methods.session import Session, open_engine
+from selfteach.models.engines import OPENVINO, RAY, URL, choose_engine
 from selfteach.models.hf import HfModel
 from selfteach.models.recorded import Recorded
 from selfteach.models.unmerged_lora import explain_why_unmerged
@@ -32,26 +32,33 @@ from selfteach.train.on_policy import OnPolicySampler, make_on_policy_sampler
 from selfteach.train.train import TrainingResult, find_longest_row, train
 
 
-def train_plan(session: Session, plan: TrainingPlan, number: int) -> TunedModel:
+def train_plan(
+    session: Session, plan: TrainingPlan, label: str = "", seed_offset: int = 0
+) -> TunedModel:
     """Train the stages of a plan, or all its examples at once, and open the tuned model.
 
     Args:
-        number: how many trainings this run has had with this one.
+        label: of a further training of the run: "2", or "seed 1".
+        seed_offset: the seed of the training minus that of the run.
     """
     if plan.stages:
-        trained = train_stages(session, plan.stages, plan.objectives)
-        with session.run.time_stage("open"):
+        trained = train_stages(session, plan.stages, plan.objectives, label, seed_offset)
+        with session.run.time_stage(f"open {label}".strip()):
             return open_tuned(session, trained)
-    name = "train" if number == 1 else f"train {number}"
+    name = f"train {label}".strip()
+    folder = name.replace(" ", "-")
     with session.run.time_stage(name):
-        return tune(session, plan.examples, plan.objectives, name.replace(" ", "-"))
+        trained = train_adapter(
+            session, plan.examples, plan.objectives, folder, seed_offset=seed_offset
+        )
+        return open_tuned(session, trained)
 
 
 def tune(
     session: Session,
     examples: Sequence[Example],
     objectives: ObjectiveWeights,
-    name: str = "train",
+    name: str,
     max_steps: int = 0,
 ) -> TunedModel:
     """Train an adapter on examples and open the tuned model.
@@ -66,7 +73,7 @@ def train_adapter(
     session: Session,
     examples: Sequence[Example],
     objectives: ObjectiveWeights,
-    name: str = "train",
+    name: str,
     max_steps: int = 0,
     seed_offset: int = 0,
 ) -> TrainingResult:
@@ -267,14 +274,8 @@ def open_tuned(session: Session, trained: TrainingResult) -> TunedModel:
     if not session.samples:
         return TunedModel(trained, model, Recorded(session.run.ledger, None, model, watch))
     config = session.config
-    opened = choose_sampler(
-        model,
-        config.engine,
-        session.run.path / ENGINE_FOLDER,
-        adapter=trained.adapter,
-        server=make_server_settings(session.run, config, session.display),
-        ray=make_ray_settings(session.run, config, session.display),
-    )
+    folder = session.run.path / ENGINE_FOLDER
+    opened = open_engine(session.run, config, watch, model, trained.adapter, folder)
     if model.has_hooks or URL in config.engine or config.engine == RAY:
         session.display.print_line(f"the tuned model samples with {opened.engine}: {opened.reason}")
     recorded = Recorded(session.run.ledger, opened.sampler, model, watch)

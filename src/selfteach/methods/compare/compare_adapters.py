@@ -25,20 +25,20 @@ from safetensors import safe_open
 
 from selfteach import registry
 from selfteach.errors import DataError, IntegrityError, UsageError
-from selfteach.evaluate.exam import TunedModel, measures_to_json
+from selfteach.evaluate.exam import TARGET, Exam, TunedModel, measures_to_json
 from selfteach.evaluate.retention import measure_retention
 from selfteach.files import count_folder_bytes
 from selfteach.methods.compare.cells import ON_POLICY, RUN_OBJECTIVE, Comparison
 from selfteach.methods.compare.learning_rates import (
-    HeldOutExamples,
     choose_rate,
     get_default_rate,
     hold_out_examples,
     list_rates,
+    score_held_out,
 )
 from selfteach.methods.compare.prompted_model import InContextPrefix, make_in_context_model
 from selfteach.methods.finished_result import TRAINING_FOLDER, remove_scratch
-from selfteach.methods.method import TrainingPlan
+from selfteach.methods.method import PlannedExam, TrainingPlan
 from selfteach.methods.score_examples import explain_misfit
 from selfteach.methods.session import Session, open_session
 from selfteach.methods.train_plan import (
@@ -171,12 +171,9 @@ def prepare_bench(run: Run, finished_run: ComparisonSource, display: Display) ->
     the exam are those of the run.
 
     Raises:
-        UsageError: runs of this kind have no exam, a person would have to correct new answers, or
-            the run was trained in stages.
+        UsageError: a person would have to correct new answers, or the run was trained in stages.
     """
     method = registry.load_registered("methods", finished_run.kind)
-    if finished_run.kind == "train":
-        raise UsageError("a run of `train` has no exam to compare by.", cure="Compare a method.")
     if getattr(run.resolved.config, "review", False):
         raise UsageError(
             "a person corrected its answers, and nobody corrects new ones.",
@@ -249,13 +246,14 @@ def list_cells(
         if solved:
             yield ComparedCell(adapter, SOLVED)
         for objective in comparison.objectives:
+            cell = ComparedCell(adapter, objective)
             reason = why_not_trainable(objective, taught)
             if solved:
                 reason = "" if objective == RUN_OBJECTIVE else NO_STEPS
             if reason:
-                left_out[f"{adapter}-{objective}"] = reason
+                left_out[cell.name] = reason
             elif not solved:
-                yield ComparedCell(adapter, objective)
+                yield cell
 
 
 def why_not_trainable(objective: str, examples: Sequence[Example]) -> str:
@@ -300,8 +298,8 @@ def choose_dev_scorer(bench: Bench, examples: Sequence[Example]) -> tuple[list[E
     if score_on_dev:
         return list(examples), lambda model, weights: score_on_dev(model)
     learned, held = hold_out_examples(examples, bench.session.config.seed)
-    held = HeldOutExamples([e for e in held.examples if not explain_misfit(bench.session.base, e)])
-    return learned, lambda model, weights: held.score(model, find_pair_kinds(weights))
+    scored = [example for example in held if not explain_misfit(bench.session.base, example)]
+    return learned, lambda model, weights: score_held_out(model, scored, find_pair_kinds(weights))
 
 
 def run_cell(
@@ -441,7 +439,6 @@ def examine_model(
     """
     session = bench.session
     exam = bench.plan.exam.run(session, tuned, brief=True)
-    prompts = [make_prompt(row["prompt"]) for row in exam["answers"] if row["scope"] == "target"]
     retention = None
     if not prefix:
         models = {"base": session.base, "tuned": tuned.recorded}
@@ -450,8 +447,21 @@ def examine_model(
         "name": name,
         **summarize_arm(session.run.material["kind"], exam, "tuned"),
         "retention": retention,
-        "prompt_tokens": average_prompt_tokens(session, tuned, prompts, prefix),
+        "prompt_tokens": average_prompt_tokens(
+            session, tuned, list_target_prompts(bench.plan.exam, exam), prefix
+        ),
     }
+
+
+def list_target_prompts(exam: PlannedExam, found: JsonMapping) -> Sequence[Prompt]:
+    """Return the target questions with their earlier turns, as far as an exam tells them.
+
+    Args:
+        found: what exam.json holds: the words of the questions.
+    """
+    if isinstance(exam, Exam):
+        return exam.questions[TARGET]
+    return [make_prompt(row["prompt"]) for row in found["answers"] if row["scope"] == TARGET]
 
 
 def summarize_arm(kind: str, exam: JsonMapping, arm: str) -> JsonObject:

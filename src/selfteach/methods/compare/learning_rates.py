@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass
 
 from selfteach import registry
 from selfteach.config import TrainConfig
@@ -21,27 +20,24 @@ HELD_OUT_SHARE = 0.1
 """The share of the prompts that learning rates are chosen on."""
 
 
-@dataclass(frozen=True)
-class HeldOutExamples:
-    """Hold examples that are not trained on, for runs whose method has no dev part."""
+def score_held_out(
+    model: Recorded, examples: Sequence[Example], pairs: Set[str] = frozenset()
+) -> float:
+    """Return the mean score of examples that are not trained on, learned and held ones alike: for
+    runs whose method has no dev part.
 
-    examples: list[Example]
+    The score of an example is log p(chosen) in nats a token. Training on pairs alone lowers the
+    likelihood of both answers, so the score of such an example is log p(chosen | chosen or
+    rejected), in nats.
 
-    def score(self, model: Recorded, pairs: Set[str] = frozenset()) -> float:
-        """Return the mean score of the examples, learned and held ones alike.
-
-        The score of an example is log p(chosen) in nats a token. Training on pairs alone lowers the
-        likelihood of both answers, so the score of such an example is log p(chosen | chosen or
-        rejected), in nats.
-
-        Args:
-            pairs: the kinds that are trained on pairs alone.
-        """
-        found = score_examples(model, self.examples, pairs)
-        scores = [logp.token_logp for logp in found.chosen]
-        for place, rejected in found.rejected.items():
-            scores[place] = -softplus(rejected.logp - found.chosen[place].logp)
-        return sum(scores) / max(len(scores), 1)
+    Args:
+        pairs: the kinds that are trained on pairs alone.
+    """
+    found = score_examples(model, examples, pairs)
+    scores = [logp.token_logp for logp in found.chosen]
+    for place, rejected in found.rejected.items():
+        scores[place] = -softplus(rejected.logp - found.chosen[place].logp)
+    return sum(scores) / max(len(scores), 1)
 
 
 def softplus(x: float) -> float:
@@ -51,12 +47,12 @@ def softplus(x: float) -> float:
 
 def hold_out_examples(
     examples: Sequence[Example], seed: int
-) -> tuple[list[Example], HeldOutExamples]:
+) -> tuple[list[Example], list[Example]]:
     """Return the examples to learn from, and all examples of a tenth of the prompts."""
     aside = choose_prompts(examples, HELD_OUT_SHARE, seed, "rates")
     learned = [example for example in examples if make_prompt_key(example) not in aside]
     held = [example for example in examples if make_prompt_key(example) in aside]
-    return learned, HeldOutExamples(held)
+    return learned, held
 
 
 def get_default_rate(adapter: str, settings: TrainConfig) -> float:

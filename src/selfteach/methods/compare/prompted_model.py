@@ -53,10 +53,10 @@ class InContextPrefix:
         instruction.
         """
         turns = parse_messages(prompt) if isinstance(prompt, str) else prompt
-        own = turns[0].content if turns[0].role == "system" else ""
-        words = f"{own} {self.instruction}".strip()
-        system = (Message("system", words),) if words else ()
-        return (*system, *self.worked, *turns[1 if own else 0 :])
+        own = turns[:1] if turns[0].role == "system" else ()
+        words = " ".join(filter(None, [*(turn.content for turn in own), self.instruction]))
+        system = (Message("system", words),) if own or words else ()
+        return (*system, *self.worked, *turns[len(own) :])
 
 
 class PrefixedModel(Recorded):

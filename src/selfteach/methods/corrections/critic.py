@@ -48,6 +48,8 @@ NUM_OTHERS = 8
 ENOUGH_REVISIONS = 32
 """With so many revisions clearly within a bound, those that barely meet it are dropped."""
 NOT_REVISED = "criticized, but no revision of it was found"
+NOT_MET = "does not meet the criticism"
+ONLY_JUST = "meets the criticism only just"
 
 
 class CriticSession(Protocol):
@@ -158,20 +160,18 @@ class Critic:
         revised = self.correct(rest, progress, checks)
         revisions = brief | {a.id: r for a, r in zip(rest, revised, strict=True)}
         found = self._refuse_unchanged([revisions[a.id] for a in answers])
-        criticised = {e.prompt for e in self.edits}
-        keeps = make_test(checks)
-        close = [not (r.unchanged or r.fault or keeps(r.text)) for r in found]
-        clear = [
-            r for r, bad in zip(found, close, strict=True) if not (bad or r.unchanged or r.fault)
-        ]
-        if len(clear) < ENOUGH_REVISIONS:
+        keeps_clear = make_test(checks)
+        usable = [r for r in found if not (r.unchanged or r.fault)]
+        close = {r.asked.id for r in usable if not keeps_clear(r.text)}
+        if len(usable) - len(close) < ENOUGH_REVISIONS:
             return found
-        kept = []
-        for r, is_close in zip(found, close, strict=True):
-            fault = "meets the criticism only just"
-            similar = r.asked.prompt not in criticised
-            kept.append(replace(r, fault=fault) if is_close and similar else r)
-        return kept
+        criticised = {e.prompt for e in self.edits}
+        return [
+            replace(r, fault=ONLY_JUST)
+            if r.asked.id in close and r.asked.prompt not in criticised
+            else r
+            for r in found
+        ]
 
     def _refuse_unchanged(self, revisions: Sequence[Revision]) -> list[Revision]:
         """Return the revisions, with a fault where a criticized answer stays as it is: unlike
@@ -259,22 +259,9 @@ class Critic:
             if text not in ("", part.answer):
                 found[part.id] = Revision(part, text, strategy="smallest")
         left = [part for part in parts if part.id not in found]
-        written = self._judge_parts(self.writer.correct(left)) if left else []
+        written = self._judge_revisions(self.writer.correct(left), are_parts=True) if left else []
         found |= {revision.asked.id: revision for revision in written}
         return [found[part.id] for part in parts]
-
-    def _judge_parts(self, revisions: Sequence[Revision]) -> list[Revision]:
-        """Return a teacher's revisions of parts, with a fault where they do not meet the criticism,
-        change nothing, or make no sense.
-        """
-        flags = self.broken([replace(r.asked, answer=r.text) for r in revisions])
-        gibberish = find_gibberish(self.session, revisions)
-        judged = []
-        for r, applies, odd in zip(revisions, flags, gibberish, strict=True):
-            fault = "does not meet the criticism" if applies or r.unchanged else ""
-            fault = fault or ("makes no sense" if odd else "")
-            judged.append(replace(r, fault=r.fault or fault))
-        return judged
 
     def _remove_violations(
         self, answers: Mapping[str, Correctable], checks: Sequence[str]
@@ -360,19 +347,25 @@ class Critic:
         sampled = self.session.base.sample(requests)
         return [sampled[i : i + config.tries] for i in range(0, len(sampled), config.tries)]
 
-    def _judge_revisions(self, revisions: Sequence[Revision]) -> list[Revision]:
+    def _judge_revisions(
+        self, revisions: Sequence[Revision], *, are_parts: bool = False
+    ) -> list[Revision]:
         """Return a teacher's revisions, with a fault where they do not meet the criticism, or make
         no sense.
+
+        Args:
+            are_parts: whether they are of parts of answers. A part may be short, and one that
+                stays as it is does not meet the criticism.
         """
         good = [r for r in revisions if not r.fault]
         flags = self.broken([replace(r.asked, answer=r.text, cut=False) for r in good])
         gibberish = find_gibberish(self.session, good)
         judged = []
         for r, applies, odd in zip(good, flags, gibberish, strict=True):
-            fault = self.find_answer_fault(r.asked.prompt, r.text) or (
-                "makes no sense" if odd else ""
-            )
-            judged.append(replace(r, fault="does not meet the criticism" if applies else fault))
+            fault = "" if are_parts else self.find_answer_fault(r.asked.prompt, r.text)
+            if applies or (are_parts and r.unchanged):
+                fault = NOT_MET
+            judged.append(replace(r, fault=fault or ("makes no sense" if odd else "")))
         rest = iter(judged)
         return [r if r.fault else next(rest) for r in revisions]
 

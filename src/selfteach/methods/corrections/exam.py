@@ -57,7 +57,7 @@ from selfteach.evaluate.verdict import MAX_DEGRADED, Evidence, sort_harms
 from selfteach.generate.correct import Corrector, Revision
 from selfteach.judge.contrast import to_messages
 from selfteach.methods.corrections.length_limits import get_max_correction_tokens
-from selfteach.methods.corrections.make_examples import CorrectionExamples
+from selfteach.methods.corrections.make_examples import list_corrected, list_edits
 from selfteach.methods.corrections.recorded_teachers import describe_teachers, read_teachers
 from selfteach.methods.corrections.sample_and_correct import (
     FileRow,
@@ -70,6 +70,7 @@ from selfteach.methods.session import Session
 from selfteach.methods.worked_turns import fit_worked_turns
 from selfteach.records import (
     Completion,
+    Example,
     JsonMapping,
     JsonObject,
     Measure,
@@ -281,7 +282,7 @@ def build_exam(
     parts: CorrectionParts,
     rows: Sequence[FileRow],
     teacher: Corrector | None,
-    examples: CorrectionExamples,
+    examples: Sequence[Example],
     *,
     held: Sequence[HeldOutCorrection],
     shots: Turns,
@@ -295,14 +296,14 @@ def build_exam(
         header: the keys of exam.json about the material.
     """
     questions = {TARGET: parts.get_test_prompts(), GENERAL: parts.general["test"]}
-    worked = examples.worked()
+    worked = list_corrected(examples)
     scorer = CorrectionScorer(
         prompts=questions[TARGET],
         correct=route_by_prompt(parts, teacher.correct if teacher else make_file_teacher(rows)),
         general=questions[GENERAL],
         criticised=parts.get_criticised_test_prompts(),
         held=held,
-        known=find_errors(examples.pairs),
+        known=find_errors(list_edits(examples)),
         taught=len(worked),
     )
     return Exam(
@@ -374,7 +375,7 @@ def find_held_out(rows: Sequence[FileRow], tested: Set[Turns]) -> list[HeldOutCo
 
 def choose_shots(
     session: Session,
-    examples: CorrectionExamples,
+    examples: Sequence[Example],
     prompts: Sequence[Turns],
     held: Sequence[HeldOutCorrection],
 ) -> Turns:
@@ -390,7 +391,7 @@ def choose_shots(
         shown = [add_worked_turns(turns, prompt) for prompt in prompts]
         return all(model.room_tokens(prompt) > needed for prompt in shown)
 
-    return fit_worked_turns(examples.worked(), session.config.exam.shots, fits)
+    return fit_worked_turns(list_corrected(examples), session.config.exam.shots, fits)
 
 
 def find_broken_answers(answers: ArmAnswers) -> tuple[str, str]:

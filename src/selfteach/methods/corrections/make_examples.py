@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from selfteach.dedup.overlap import split_written_words, take_written_words
 from selfteach.evaluate.corrections import find_errors
@@ -61,37 +61,34 @@ EXTRA_WORDS = 6
 """The rejected answer is the corrected one, cut to the length of its revision plus these words."""
 
 
-@dataclass
-class CorrectionExamples:
-    """Hold examples, each of them once."""
+def drop_repeats(examples: Iterable[Example]) -> list[Example]:
+    """Return the examples, each of them once."""
+    found: dict[str, Example] = {}
+    for example in examples:
+        found.setdefault(example.id, example)
+    return list(found.values())
 
-    examples: list[Example] = field(default_factory=list)
 
-    def __iadd__(self, other: CorrectionExamples) -> CorrectionExamples:
-        known = {e.id for e in self.examples}
-        self.examples += [e for e in other.examples if e.id not in known]
-        return self
+def list_edits(examples: Sequence[Example]) -> list[tuple[str, str]]:
+    """Return (answer, correction) of every small correction. What a criticism cuts off is no
+    error.
+    """
+    return [(e.rejected or "", e.chosen) for e in examples if e.kind in SMALL_KINDS]
 
-    @property
-    def pairs(self) -> list[tuple[str, str]]:
-        """Return (answer, correction) of every small correction. What a criticism cuts off is no
-        error.
-        """
-        return [(e.rejected or "", e.chosen) for e in self.examples if e.kind in SMALL_KINDS]
 
-    def worked(self) -> list[tuple[Turns, str]]:
-        """Return (prompt, correction) of every example whose answer was changed."""
-        return [(e.turns, e.chosen) for e in self.examples if e.kind in CORRECTED_KINDS]
+def list_corrected(examples: Sequence[Example]) -> list[tuple[Turns, str]]:
+    """Return (prompt, correction) of every example whose answer was changed."""
+    return [(e.turns, e.chosen) for e in examples if e.kind in CORRECTED_KINDS]
 
 
 def make_examples_from_file(
     session: Session, rows: Sequence[FileRow], parts: CorrectionParts
-) -> CorrectionExamples:
+) -> list[Example]:
     """Return the examples of the corrections and approvals of the file whose prompts are for
     training (step 6).
     """
     train = set(parts.own["train"])
-    found = CorrectionExamples()
+    found = []
     ids = [row.edit.where for row in rows]
     with session.run.ledger.open_funnel("examples from the file", ids) as funnel:
         for row in rows:
@@ -102,13 +99,13 @@ def make_examples_from_file(
                 fault = why_not_learnable(session, revision)
             funnel.decide(edit.where, fault, edit.to_json())
             if not fault:
-                found += make_examples(revision, edit.where, 1)
+                found.append(make_example(revision, edit.where, 1))
     return found
 
 
-def make_examples_from_answers(session: Session, batches: Sequence[Batch]) -> CorrectionExamples:
+def make_examples_from_answers(session: Session, batches: Sequence[Batch]) -> list[Example]:
     """Return the examples of corrected answers; drop answers without a correction (step 6)."""
-    found = CorrectionExamples()
+    found = []
     for batch in batches:
         session.display.start_stage("correct", len(batch.answers))
         ids = [answered.id for answered in batch.answers]
@@ -124,7 +121,7 @@ def make_examples_from_answers(session: Session, batches: Sequence[Batch]) -> Co
                 lost = fault == NO_CORRECTION
                 funnel.decide(answered.id, fault, body if fault else None, failed=lost)
                 if not fault:
-                    found += make_examples(revision, batch.source, batch.round_number)
+                    found.append(make_example(revision, batch.source, batch.round_number))
     return found
 
 
@@ -137,7 +134,7 @@ def why_not_learnable(session: Session, revision: Revision) -> str:
     return "changes no token" if answer == text and not revision.unchanged else ""
 
 
-def make_examples(revision: Revision, source: str, round_number: int) -> CorrectionExamples:
+def make_example(revision: Revision, source: str, round_number: int) -> Example:
     """Return an example from a revision: the correction against the answer, or against its first
     words where most of it is changed; or the answer itself, where nothing is.
     """
@@ -152,19 +149,17 @@ def make_examples(revision: Revision, source: str, round_number: int) -> Correct
         origin["teacher_prompt"] = prompt_to_json(add_criticism(a.prompt, a.feedback))
     id = digest([a.id, revision.text])
     if revision.unchanged:
-        return CorrectionExamples([Example(id, "kept", a.prompt, a.answer, source=origin)])
+        return Example(id, "kept", a.prompt, a.answer, source=origin)
     scores = {"distance": edit_distance(a.answer, revision.text), "tries": float(revision.tries)}
     by_criticism = bool(a.feedback) and revision.strategy != FROM_FILE
     if is_edit(revision, by_criticism=by_criticism):
         kind = LATER_CORRECTION if round_number > 1 else "correction"
-        found = Example(id, kind, a.prompt, revision.text, a.answer, scores, origin)
-        return CorrectionExamples([found])
+        return Example(id, kind, a.prompt, revision.text, a.answer, scores, origin)
     words = len(split_written_words(revision.text)) + EXTRA_WORDS
     rejected = take_written_words(a.answer, words)
     origin["cut"] = ["chosen"] * revision.cut + ["rejected"] * (a.cut or rejected != a.answer)
     kind = "criticised" if by_criticism else REWRITTEN
-    found = Example(id, kind, a.prompt, revision.text, rejected, scores, origin)
-    return CorrectionExamples([found])
+    return Example(id, kind, a.prompt, revision.text, rejected, scores, origin)
 
 
 def is_edit(revision: Revision, *, by_criticism: bool) -> bool:
@@ -191,7 +186,7 @@ def make_correction_anchors(
     session: Session,
     parts: CorrectionParts,
     teacher: Corrector | None,
-    examples: CorrectionExamples,
+    examples: Sequence[Example],
 ) -> list[Example]:
     """Return the beginnings of the base's own answers to general prompts, up to the first word that
     the teacher would correct (step 7).
@@ -224,7 +219,7 @@ def make_correction_anchors(
 
 
 def find_accepted_starts(
-    answers: Sequence[Correctable], teacher: Corrector | None, examples: CorrectionExamples
+    answers: Sequence[Correctable], teacher: Corrector | None, examples: Sequence[Example]
 ) -> dict[str, tuple[str, str]]:
     """Return the words of each answer before the first one that the teacher would change, and the
     reason where there are none, by id. The teacher revises them as little as it can: the first
@@ -235,7 +230,7 @@ def find_accepted_starts(
     corrections remove.
     """
     if not teacher:
-        errors = find_errors(examples.pairs)
+        errors = find_errors(list_edits(examples))
         wrong = {a.id for a in answers if errors & set(split_edit_units(a.answer))}
         return {a.id: ("", WOULD_CORRECT) if a.id in wrong else (a.answer, "") for a in answers}
     found = {}

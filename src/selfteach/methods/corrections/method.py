@@ -51,7 +51,8 @@ from selfteach.methods.corrections.length_limits import drop_overlong_rows, set_
 from selfteach.methods.corrections.make_examples import (
     LATER_CORRECTION,
     REWRITTEN,
-    CorrectionExamples,
+    drop_repeats,
+    list_corrected,
     make_correction_anchors,
     make_examples_from_answers,
     make_examples_from_file,
@@ -146,8 +147,9 @@ def prepare(session: Session, material: Corrections) -> TrainingPlan:
     with run.time_stage("correct"):
         rows = answer_rows(session, parts.edits)  # 5
         batches = collect_answers(session, session.base, parts, teacher)  # 5
-        examples = make_examples_from_file(session, rows, parts)  # 6
-        examples += make_examples_from_answers(session, batches)  # 6
+        from_file = make_examples_from_file(session, rows, parts)  # 6
+        from_answers = make_examples_from_answers(session, batches)  # 6
+        examples = drop_repeats([*from_file, *from_answers])
         session.display.print_line(describe_corrected(examples))
     with run.time_stage("anchors"):
         anchors = make_correction_anchors(session, parts, teacher, examples)  # 7
@@ -155,9 +157,9 @@ def prepare(session: Session, material: Corrections) -> TrainingPlan:
     return Rounds(session, parts, rows, teacher, examples, anchors, header).plan()  # 8, 9, 10
 
 
-def describe_corrected(examples: CorrectionExamples) -> str:
+def describe_corrected(examples: Sequence[Example]) -> str:
     """Return how many training answers are corrected, in one line, before anything is trained."""
-    corrected, count = len(examples.worked()), len(examples.examples)
+    corrected, count = len(list_corrected(examples)), len(examples)
     line = f"{corrected} of {count} training answers are corrected"
     if corrected < FEW_CORRECTED * count:
         line += "; little can be learned from so few: bring prompts on which more is to correct"
@@ -195,7 +197,7 @@ class Rounds:
     parts: CorrectionParts
     rows: Sequence[FileRow]
     teacher: Corrector | None
-    examples: CorrectionExamples
+    examples: Sequence[Example]
     anchors: Sequence[Example]
     header: JsonMapping
     best: TunedModel | None = None
@@ -216,7 +218,7 @@ class Rounds:
         session = self.session
         held = [] if self.teacher else find_held_out(self.rows, set(self.parts.own["test"]))
         shots = choose_shots(session, self.examples, self.parts.get_test_prompts(), held)
-        examples = [*self.examples.examples, *self.anchors]
+        examples = [*self.examples, *self.anchors]
         exam = build_exam(
             session,
             self.parts,
@@ -255,7 +257,8 @@ class Rounds:
             batches = collect_answers(
                 self.session, tuned.recorded, self.parts, self.teacher, self.round_number + 1
             )
-            self.examples += make_examples_from_answers(self.session, batches)
+            more = make_examples_from_answers(self.session, batches)
+            self.examples = drop_repeats([*self.examples, *more])
         return self.plan()
 
     def choose(self, trained: Sequence[TrainedPlan]) -> TrainedPlan:
@@ -279,7 +282,7 @@ class Rounds:
             self.needs.append(measure_round_needs(session, session.base, self.teacher, dev))
             session.base.release_memory()
         self.needs.append(measure_round_needs(session, tuned.recorded, self.teacher, dev))
-        preferred = find_preferred_corrections(tuned.recorded, self.examples.examples)
+        preferred = find_preferred_corrections(tuned.recorded, self.examples)
         self.learned = {**preferred, **self.learned}
         self.earlier.append(describe_earlier_rounds(self.learned, preferred, session.config.seed))
         before, now = self.needs[-2:]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
-
 from selfteach.config import CorrectionsConfig as Settings
 from selfteach.errors import DataError, UsageError
 from selfteach.materials import columns as names
@@ -80,16 +78,14 @@ def read_files(
         DataError: nothing in them can be learned from.
     """
     parts = {}
-    with ExitStack() as stack:
-        edits_file = stack.enter_context(as_file(edits, "corrections"))
-        prompts_file = stack.enter_context(as_file(prompts, "prompts"))
-        sources = {
-            "corrections": (read_corrections, edits_file),
-            "prompts": (read_prompts, prompts_file),
-        }
-        for name, (read, file) in sources.items():
-            if file:
-                parts[name] = read(file, skip=skip, max_bad_share=max_bad, columns=columns)
+    with as_file(edits, "corrections") as file:
+        if file:
+            parts["corrections"] = read_corrections(
+                file, skip=skip, max_bad_share=max_bad, columns=columns
+            )
+    with as_file(prompts, "prompts") as file:
+        if file:
+            parts["prompts"] = read_prompts(file, skip=skip, max_bad_share=max_bad, columns=columns)
     return join_corrections(parts)
 
 
@@ -160,7 +156,14 @@ def refuse_too_little(material: Corrections, config: Settings) -> None:
 
     Raises:
         DataError: there are not; the message counts the rows.
+        UsageError: the settings leave no prompt for training.
     """
+    if not (config.correct.train_share or material.criticisms):
+        raise UsageError(
+            "leaves no prompt to learn from.",
+            where="correct.train_share=0",
+            cure="Give a share above 0.",
+        )
     asked = list_prompts(material)
     teaches = bool(material.edits or config.teacher or config.review)
     if material.criticisms or (len(asked) >= MIN_PROMPTS and teaches):

@@ -17,7 +17,7 @@ right. On one joint set, a judge that only tells the two kinds apart would get a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 from selfteach.evaluate.common_knowledge import CALIBRATION_QUESTIONS
 from selfteach.evaluate.judge_calibration import JudgeCalibration, calibrate_knowledge_judges
@@ -30,7 +30,6 @@ from selfteach.materials.documents import Document
 from selfteach.materials.documents.chunk import split_chunks
 from selfteach.methods.session import Session
 from selfteach.models.recorded import Recorded
-from selfteach.records import JsonObject
 from selfteach.registry import list_names, load_registered
 from selfteach.select.evenly import choose_evenly
 
@@ -73,11 +72,6 @@ def calibrate_on_both_sets(
 def map_answers(answered: Sequence[LabelledQuestion]) -> dict[str, str]:
     """Return the right answer of each question, by its text."""
     return {a.question.text: a.question.short for a in answered}
-
-
-def describe_calibrations(found: Sequence[JudgeCalibration], used: str) -> list[JsonObject]:
-    """Return the calibrations for the report; `used` marks the judge that selects."""
-    return [asdict(one) | {"used": one.judge == used} for one in found]
 
 
 def describe_weak_judges(found: Sequence[JudgeCalibration], min_auroc: float) -> str:

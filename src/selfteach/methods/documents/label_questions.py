@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from selfteach.evaluate.judge_calibration import BestJudge, choose_best_judge
 from selfteach.generate.answers import LabelledQuestion, answer_questions, answer_without_document
@@ -11,7 +11,6 @@ from selfteach.generate.questions import Question
 from selfteach.judge.contradiction import KnowledgeJudge, KnowledgeScores
 from selfteach.methods.documents.calibrate_knowledge_judges import (
     calibrate_on_both_sets,
-    describe_calibrations,
     describe_weak_judges,
     list_judges,
     make_knowledge_setup,
@@ -107,7 +106,8 @@ def rank_judges(
     session.display.start_stage("calibrate")
     judges = list_judges(session, judge)
     found = calibrate_on_both_sets(session, judges, measured.as_written)
-    session.run.ledger.set_note("judges", describe_calibrations(found, config.judge))
+    rows = [asdict(one) | {"used": one.judge == config.judge} for one in found]
+    session.run.ledger.set_note("judges", rows)
     doubt = describe_weak_judges(found, config.min_auroc)
     session.run.ledger.set_note("doubt about judges", doubt)
     if doubt:

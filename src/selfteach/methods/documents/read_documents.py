@@ -97,7 +97,8 @@ def read_material(
     }
     if rows is not None:
         sources["rows"] = rows
-    name = name_of(paths[0] if paths else None, "documents")
+    first = min(paths, key=lambda path: path.name, default=None)  # in whatever order they are given
+    name = name_of(first, "documents")
     return Material(name, material, identity, sources, material.reading.cleaned_rows)
 
 
@@ -237,7 +238,7 @@ def read_whole(noted: JsonMapping) -> list[Document]:
         return read_documents(files, questions=questions_file).documents
 
 
-def noted_paths(noted: JsonMapping, *, missing: bool = False) -> list[Path]:
+def noted_paths(noted: JsonMapping, *, missing: bool) -> list[Path]:
     """Return the paths of a note; with `missing` only those that still exist."""
     paths = [Path(path) for path in noted["paths"]]
     return [path for path in paths if path.exists()] if missing else paths

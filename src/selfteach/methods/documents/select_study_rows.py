@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -97,6 +97,30 @@ def make_study_examples(
         if config.study.distill:
             of_model = [add_teacher_prompt(e, "", e.chosen) for e in of_model]
     rows += of_model
+    reasons = find_drop_reasons(session, rows, held_out, known)
+    with session.run.ledger.open_funnel("study") as funnel:
+        for example in rows:
+            body = {"file": example.source["file"]}
+            funnel.decide(example.id, reasons.get(example.id, ""), body)
+    for line in describe_shortened(rows, reasons, config.study.per_document):
+        session.display.print_line(line)
+    if known:
+        taught = [e for e in rows if reasons.get(e.id) != ALREADY_KNOWN]
+        before, after = (shorten_rows(session, own) for own in ([*make_rows(), *of_model], taught))
+        session.display.print_line(describe_left_out(before, after))
+    return shorten_rows(session, [example for example in rows if example.id not in reasons])
+
+
+def find_drop_reasons(
+    session: Session,
+    rows: Sequence[Example],
+    held_out: Sequence[HeldOutQuestion],
+    known: Set[SentencePlace],
+) -> dict[str, str]:
+    """Return why rows are not learned, by their ids: they are like a question of the exam, their
+    sentence is known, or their document has enough.
+    """
+    config = session.config
     exam = OverlapIndex(text for q in held_out for text in q.list_wordings())
     most = config.questions.max_overlap
     reasons = {}
@@ -105,20 +129,9 @@ def make_study_examples(
             reasons[example.id] = "like a question of the exam"
         elif find_sentences([example]) & known:
             reasons[example.id] = ALREADY_KNOWN
-    limit = config.study.per_document
-    surplus = find_surplus([example for example in rows if example.id not in reasons], limit)
-    reasons |= dict.fromkeys(surplus, ENOUGH_ROWS)
-    with session.run.ledger.open_funnel("study") as funnel:
-        for example in rows:
-            body = {"file": example.source["file"]}
-            funnel.decide(example.id, reasons.get(example.id, ""), body)
-    for line in describe_shortened(rows, reasons, limit):
-        session.display.print_line(line)
-    if known:
-        taught = [e for e in rows if reasons.get(e.id) != ALREADY_KNOWN]
-        before, after = (shorten_rows(session, own) for own in ([*make_rows(), *of_model], taught))
-        session.display.print_line(describe_left_out(before, after))
-    return shorten_rows(session, [example for example in rows if example.id not in reasons])
+    left = [example for example in rows if example.id not in reasons]
+    surplus = find_surplus(left, config.study.per_document)
+    return reasons | dict.fromkeys(surplus, ENOUGH_ROWS)
 
 
 def shorten_rows(session: Session, rows: Sequence[Example]) -> list[Example]:

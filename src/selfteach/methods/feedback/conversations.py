@@ -50,8 +50,9 @@ class Conversations:
             rule: what the prompted arm is told, or an empty text.
             system: the other system prompt.
         """
-        if way == SYSTEM:
-            return [add_system(text, rule, system) for text in self.targets]
+        if way == SYSTEM:  # the rule of the prompted arm follows it
+            words = f"{system} {rule}".strip()
+            return [make_prompt(text, system=words) for text in self.targets]
         if way == SECOND:
             return [add_turn(text, rule) for text in self.targets]
         return [
@@ -91,11 +92,6 @@ def measure_conversations(
             flags = keeps(ways[way], completions, answers[way, "base"])
         found[way][name] = statistics.share(flags)
     return found
-
-
-def add_system(text: str, rule: str, system: str) -> tuple[Message, ...]:
-    """Return the question under another system prompt; the rule of the prompted arm follows it."""
-    return make_prompt(text, system=f"{system} {rule}".strip())
 
 
 HELLO = (

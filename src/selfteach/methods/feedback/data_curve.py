@@ -76,7 +76,7 @@ def measure_point(session: Session, tuned: TunedModel, exam: Exam) -> JsonObject
     kept = scores.kept("tuned", scores.greedy)
     effects = find_side_effects(answers, exam.taught_texts, exam.find_allowed_repeats)
     repeated = share(effects.overapplied.get("tuned", []))
-    applied = cast(RuleScorer, exam.scorer).compare_needless(answers, "tuned")
+    applied = cast(RuleScorer, exam.scorer).compare_needless(answers)
     tuned.recorded.release_memory()
     return {
         "kept": share(kept),

@@ -34,8 +34,8 @@ from selfteach.methods.feedback.understand_rule import (
     ALSO_NOT_USED,
     UnderstoodRule,
     check_rule,
-    sketch_rule,
     state_otherwise,
+    understand_rule,
 )
 from selfteach.models import Sampler
 from selfteach.records import JsonObject, make_prompt
@@ -79,7 +79,7 @@ def describe_rule(
     Args:
         verbose: also return the whole prompt of the base with the rule.
     """
-    found = leave_out_named_neighbors(sketch_rule(sampler, text, config), config.also)
+    found = leave_out_named_neighbors(understand_rule(sampler, text, config), config.also)
     described: JsonObject = {
         **describe_plan(found, config),
         "requests_of_each_scope": show_requests(found, sampler, config.seed, config.also),

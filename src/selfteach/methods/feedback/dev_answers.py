@@ -34,7 +34,7 @@ def score_dev_exam(session: Session, exam: Exam, model: Recorded) -> float:
     kept = scorer.score(answers[TARGET]).both("tuned")
     effects = find_side_effects(answers, exam.taught_texts, exam.find_allowed_repeats)
     intact = [flag for own in effects.intact.values() for flag in own["tuned"]]
-    harm = scorer.compare_needless(answers, "tuned").value
+    harm = scorer.compare_needless(answers).value
     return (mean(kept) if kept else 0.0) + (mean(intact) if intact else 1.0) - harm
 
 

@@ -20,7 +20,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain, compress
-from operator import or_
+from operator import attrgetter, or_
 
 from selfteach import statistics
 from selfteach.evaluate.exam import (
@@ -107,12 +107,7 @@ class RuleScores:
     def kept(self, arm: str, flags: Mapping[str, list[bool]]) -> list[bool]:
         """Return for each group whether all of its answers keep the rule."""
         own = flags[arm]
-        if not own:
-            return []
-        found = []
-        for group in self.groups:
-            found.append(all(own[i] for i in group))
-        return found
+        return [all(own[i] for i in group) for group in self.groups] if own else []
 
     def list_right_before(self, arm: str) -> tuple[list[bool], list[bool]]:
         """Return the flags of the base and of an arm where the base kept the rule, of the sampled
@@ -135,14 +130,6 @@ class RuleScores:
         paired by group; nothing if nothing was trained.
         """
         return measure_gains({arm: self.both(arm) for arm in self.greedy}, seed)
-
-    def percent(self, arm: str) -> str:
-        """Return the share of kept answers of both kinds, as text."""
-        return format_kept(self.both(arm))
-
-    def percent_of_all(self, arm: str) -> str:
-        """Return the share of kept answers of both kinds to all questions, as text."""
-        return format_kept([float(kept) for kept in (*self.greedy[arm], *self.sampled[arm])])
 
 
 @dataclass(frozen=True)
@@ -276,16 +263,16 @@ class RuleScorer:
         not: outside the scope, and on target prompts that are not about a forbidden subject.
         """
         flags: dict[str, list[bool]] = {arm: [] for arm in answers[TARGET]}
-        for arms in self.list_needless(answers):
+        for arms in self.find_needless_by_scope(answers).values():
             for arm, (declines, effects) in arms.items():
                 flags[arm] += map(or_, declines, effects)
         return flags
 
-    def list_needless(
+    def find_needless_by_scope(
         self, answers: Mapping[str, ArmAnswers]
-    ) -> list[dict[str, tuple[list[bool], list[bool]]]]:
+    ) -> dict[str, dict[str, tuple[list[bool], list[bool]]]]:
         """Return `find_needless` of each scope, the declines and the effects apart."""
-        found = []
+        found = {}
         for scope, arms in answers.items():
             base = arms["base"]
             left = list(range(len(base.questions)))
@@ -300,18 +287,18 @@ class RuleScorer:
                     effects = self.keeps(own.questions, own.greedy)
                 declines = self.find_declines(scope, own)
                 of_scope[arm] = ([declines[i] for i in left], [effects[i] for i in left])
-            found.append(of_scope)
+            found[scope] = of_scope
         return found
 
-    def compare_needless(self, answers: Mapping[str, ArmAnswers], arm: str) -> Measure:
-        """Return how many more answers of an arm than of the base decline, or show the effect,
-        needlessly, as a share of the prompts.
+    def compare_needless(self, answers: Mapping[str, ArmAnswers]) -> Measure:
+        """Return how many more answers of the tuned model than of the base decline, or show the
+        effect, needlessly, as a share of the prompts.
 
         Any small change of a model flips answers both ways: an email of 45 words has 38 now, and
         another had. So what is gone makes up for what is new.
         """
         flags = self.find_needless(answers)
-        return statistics.compare_shares(flags[arm], flags["base"])
+        return statistics.compare_shares(flags["tuned"], flags["base"])
 
     def compare_needless_by_scope(
         self, answers: Mapping[str, ArmAnswers], arm: str
@@ -322,14 +309,16 @@ class RuleScorer:
         prompts that are not about a forbidden subject are counted with the near ones.
         """
         pooled: dict[str, dict[str, tuple[list[bool], list[bool]]]] = {}
-        for scope, arms in zip(answers, self.list_needless(answers), strict=True):
+        for scope, arms in self.find_needless_by_scope(answers).items():
             place = NEAR if self.forbids and scope == TARGET and NEAR in answers else scope
             of_place = pooled.setdefault(place, {"base": ([], []), arm: ([], [])})
             for name, kinds in of_place.items():
                 for kind, flags in zip(kinds, arms[name], strict=True):
                     kind.extend(flags)
         return {
-            place: max(map(statistics.compare_shares, own[arm], own["base"]), key=get_value)
+            place: max(
+                map(statistics.compare_shares, own[arm], own["base"]), key=attrgetter("value")
+            )
             for place, own in pooled.items()
         }
 
@@ -359,7 +348,7 @@ class RuleScorer:
         }
         if state.tuned is None:
             return found
-        found["needless"]["excess"] = self.compare_needless(state.answers, "tuned")
+        found["needless"]["excess"] = self.compare_needless(state.answers)
         found["needless"]["excess_by_scope"] = self.compare_needless_by_scope(
             state.answers, "tuned"
         )
@@ -380,8 +369,9 @@ class RuleScorer:
         """Return the gain over base and prompted base, and what is degraded outside the rule."""
         scores: RuleScores = state.scores
         effects = state.side_effects
-        percent = {arm: scores.percent(arm) for arm in scores.greedy}
-        start = f"the base keeps the rule in {scores.percent_of_all('base')} of its answers"
+        percent = {arm: format_kept(scores.both(arm)) for arm in scores.greedy}
+        of_base = [*scores.greedy["base"], *scores.sampled["base"]]
+        start = f"the base keeps the rule in {format_kept(of_base)} of its answers"
         if state.tuned is None:
             return self.explain_untrained(start)
         objections, undecided = self.find_objections(state, "tuned")
@@ -466,11 +456,6 @@ class RuleScorer:
             row = {"scope": TARGET, "prompt": text, "counts": i in counted, "arms": cells}
             rows.append(row)
         return rows
-
-
-def get_value(measure: Measure) -> float:
-    """Return the value of a measure, to compare it by."""
-    return measure.value
 
 
 def is_kept(shares: Sequence[float]) -> bool:

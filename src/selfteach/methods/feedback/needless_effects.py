@@ -13,7 +13,8 @@ answer.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from itertools import compress
 
 from selfteach.generate.ask import GeneratedPrompt
 from selfteach.judge import ViolationJudge
@@ -38,19 +39,11 @@ MIN_NEEDLESS_SHARE = 0.02
 """With a smaller share of needless effects nothing is trained again."""
 
 
-@dataclass(frozen=True)
-class NeedlessEffect:
-    """Hold a prompt on which the tuned model shows the effect, and what the base answers."""
-
-    prompt: GeneratedPrompt
-    answer: Completion
-
-
 def find_needless_effects(
     session: Session, model: Recorded, prompts: Sequence[GeneratedPrompt], judge: ViolationJudge
-) -> list[NeedlessEffect]:
+) -> list[tuple[GeneratedPrompt, Completion]]:
     """Return the prompts outside the scope whose greedy answer shows the effect, or declines, and
-    the base's answer does not.
+    the base's answer does not; each with the latter.
     """
     turns = [make_prompt(prompt.text) for prompt in prompts]
     sampling = replace(GREEDY, max_tokens=session.config.probe.max_tokens)
@@ -61,8 +54,7 @@ def find_needless_effects(
     model.release_memory()
     before = session.base.sample(requests, session.display.advance)
     flags = flag_needless(turns, before, after, judge)
-    rows = zip(prompts, before, flags, strict=True)
-    return [NeedlessEffect(prompt, answer) for prompt, answer, is_needless in rows if is_needless]
+    return list(compress(zip(prompts, before, strict=True), flags))
 
 
 def flag_needless(
@@ -87,18 +79,19 @@ def flag_needless(
 
 
 def make_needless_anchors(
-    session: Session, found: Sequence[NeedlessEffect], reach: int
+    session: Session, found: Sequence[tuple[GeneratedPrompt, Completion]], reach: int
 ) -> list[Example]:
     """Make an anchor of the base's answer to each prompt with a needless effect.
 
     Args:
+        found: (prompt, the base's answer).
         reach: how many tokens of an answer to keep.
     """
     answers = []
-    for one in found:
-        text, cut = truncate_answer(session, one.answer, reach)
-        turns = make_prompt(one.prompt.text)
-        scope = one.prompt.scope
+    for prompt, answer in found:
+        text, cut = truncate_answer(session, answer, reach)
+        turns = make_prompt(prompt.text)
         id = digest(["needless effect", prompt_to_json(turns)])
-        answers.append(OwnAnswer(id, turns, text, cut, kind=scope, source={"scope": scope}))
+        source = {"scope": prompt.scope}
+        answers.append(OwnAnswer(id, turns, text, cut, kind=prompt.scope, source=source))
     return keep_answers(session, answers, NEEDLESS_STAGE)

@@ -10,7 +10,6 @@ from selfteach.generate.few_shot import NAME_LISTS
 from selfteach.generate.subject import NUM_NAME_LISTS, NUM_SIBLING_LISTS, list_name_words
 from selfteach.judge.check import NAMES_OF_CHECK
 from selfteach.materials.effect import read_effect
-from selfteach.materials.effect_checks import Effect
 from selfteach.materials.forbidden_topics import can_forbid
 from selfteach.materials.rule import read_rule
 from selfteach.materials.situation import has_built_requests, has_known_requests, read_situation
@@ -77,7 +76,7 @@ later one. Six rules: .02 to .16 in the first one; three rules: .03 to .08 in a 
 
 @dataclass(frozen=True)
 class RuleWords:
-    """Hold what the words of a rule say without a model.
+    """Hold what the words of a rule and the settings say without a model.
 
     Attributes:
         has_scope: whether the rule holds in a situation only.
@@ -89,13 +88,17 @@ class RuleWords:
         is_asked: whether it holds where somebody asks about a topic of their own.
     """
 
-    effect: Effect | None
     has_scope: bool
     is_built: bool
     is_checked: bool
     is_everywhere: bool
     name_words: tuple[str, ...] = ()
     is_asked: bool = False
+
+    @property
+    def forbids_subject(self) -> bool:
+        """Return whether the rule forbids a subject."""
+        return not self.is_everywhere and not self.has_scope
 
 
 @dataclass(frozen=True)
@@ -135,7 +138,7 @@ def plan_work(text: str, config: FeedbackConfig) -> list[PlannedStage]:
 
 
 def read_words(text: str, config: FeedbackConfig) -> RuleWords:
-    """Return what the words of a rule and the settings say without a model."""
+    """Read a rule and the settings without a model."""
     rule = read_rule(text, config.when, config.then)
     effect = read_effect(rule.effect)
     form = effect.check if effect else ""
@@ -146,7 +149,6 @@ def read_words(text: str, config: FeedbackConfig) -> RuleWords:
     situation = read_situation(rule.scope) if has_scope else None
     topic = situation.topic if situation and situation.kind == "about" else ""
     return RuleWords(
-        effect,
         has_scope,
         is_built=situation is not None and has_built_requests(situation),
         is_checked=is_checked,
@@ -170,15 +172,14 @@ def count_prompts(rule: RuleWords, config: FeedbackConfig) -> PromptCounts:
     """Return how many prompts there are to learn from."""
     ask = config.ask
     beside = count_outside(rule, config)
-    forbids = not rule.is_everywhere and not rule.has_scope
     anchor_tokens = min(config.probe.anchor_tokens, config.probe.max_tokens)
     if rule.has_scope:  # anchors are as long as the examples
         anchor_tokens = int(ANSWER_SHARE * config.probe.max_tokens)
     return PromptCounts(
         targets=int(ask.target * ask.train_share),
         others=int(beside * ask.train_share),
-        more_outside=ask.more_outside if forbids else 0,
-        asked_again=int(beside * ask.train_share) if forbids else 0,
+        more_outside=ask.more_outside if rule.forbids_subject else 0,
+        asked_again=int(beside * ask.train_share) if rule.forbids_subject else 0,
         anchor_tokens=anchor_tokens,
     )
 
@@ -199,7 +200,7 @@ def plan_questions(
     lists = LISTS_OF_ASKED if rule.has_scope else LISTS_OF_NAMES
     if rule.is_built or rule.is_everywhere:
         lists = 0
-    explained = EXPLANATIONS if lists and not rule.is_checked and not rule.has_scope else 0
+    explained = EXPLANATIONS if rule.forbids_subject and not rule.is_checked else 0
     calibrated = 0 if rule.is_checked else 2 * config.judge.pairs
     probes = prompts.targets * config.probe.samples
     answer_tokens = ANSWER_SHARE * config.probe.max_tokens
@@ -264,9 +265,7 @@ def plan_training_and_exams(
     tokens += prompts.more_outside * config.probe.short_anchor_tokens
     rows = pairs + whole_anchors + prompts.more_outside
     train = complete_training(
-        config.train,
-        has_condition=rule.has_scope,
-        forbids_subject=not rule.is_everywhere and not rule.has_scope,
+        config.train, has_condition=rule.has_scope, forbids_subject=rule.forbids_subject
     )
     if train.once and train.epochs and not train.max_steps:  # a part of them in each epoch
         tokens = pair_tokens + (tokens - pair_tokens) // train.epochs

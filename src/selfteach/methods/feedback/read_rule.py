@@ -65,10 +65,16 @@ def check_settings(config: FeedbackConfig, rule: str) -> None:
 
     Raises:
         UsageError: see `selfteach.judge.check.parse_check`, `refuse_impossible_check` and
-            `refuse_judge_beside_check`; or a name is empty.
+            `refuse_judge_beside_check`; or a name is empty, or nothing is to be learned from.
         DataError: see `check_rule` and `refuse_undecidable`.
     """
     refuse_empty_names(config)
+    if not config.ask.train_share:
+        raise UsageError(
+            "leaves no request to learn from.",
+            where="ask.train_share=0",
+            cure="Give a share above 0.",
+        )
     if config.check:
         parse_check(config.check)
         refuse_impossible_check(config.check)

@@ -20,9 +20,9 @@ from selfteach.materials.effect import read_effect
 from selfteach.materials.forbidden_topics import can_forbid
 from selfteach.materials.rule import Rule, read_rule, refuse_exception_in_scope
 from selfteach.materials.situation import read_situation
-from selfteach.methods.session import Session
 from selfteach.models import Sampler
 from selfteach.models.ordered import sample_texts
+from selfteach.models.recorded import Recorded
 from selfteach.number_words import write_digits
 
 DRAWS = 3
@@ -37,28 +37,13 @@ _BAN = re.compile(r"(?:never|do not|don't|avoid|no)\b", re.I)
 _QUOTED = re.compile(r"(?<!\w)[\"']([^\"]+?)[\"'](?!\w)")
 
 
-def may_be_said_plainly(session: Session, text: str) -> bool:
-    """Return whether there is a teacher, and a rule of no known form that nothing else decides.
-
-    Raises:
-        DataError: see `read_rule`.
-    """
-    if session.teacher is None:
-        return False
-    return is_unread(read_rule(text, session.config.when), session.config)
-
-
-def say_plainly(session: Session, text: str) -> PlainRule | None:
+def say_plainly(teacher: Recorded, text: str, config: FeedbackConfig) -> PlainRule | None:
     """Return a rule in plain words of the teacher that are read; None if no other wording agrees
     with the first one.
 
     Raises:
         DataError: see `read_rule`.
     """
-    teacher = session.teacher
-    if teacher is None:
-        return None
-    config = session.config
     rule = read_rule(text, config.when)
     wordings = ask_for_wordings(teacher, rule, config.seed, is_chat=teacher.is_chat_model)
     if config.when:
@@ -68,13 +53,11 @@ def say_plainly(session: Session, text: str) -> PlainRule | None:
 
 
 def is_unread(rule: Rule, config: FeedbackConfig) -> bool:
-    """Return whether a rule has no known form, and nothing else decides it."""
-    return not is_decided(config) and read_effect(rule.effect) is None
-
-
-def is_decided(config: FeedbackConfig) -> bool:
-    """Return whether the person says what an answer must do, or what decides it."""
-    return bool(config.check or config.then or config.judge.name not in NAMES_OF_CHECK)
+    """Return whether a rule has no known form, and the person says neither what an answer must do
+    nor what decides it.
+    """
+    is_decided = config.check or config.then or config.judge.name not in NAMES_OF_CHECK
+    return not is_decided and read_effect(rule.effect) is None
 
 
 def ask_for_wordings(

@@ -40,7 +40,7 @@ from selfteach.materials.situation import (
     name_written_topic,
     read_situation,
 )
-from selfteach.methods.feedback.say_plainly import may_be_said_plainly, say_plainly
+from selfteach.methods.feedback.say_plainly import is_unread, say_plainly
 from selfteach.methods.feedback.training_settings import choose_training
 from selfteach.methods.session import Session
 from selfteach.models import Sampler, Scorer
@@ -96,34 +96,14 @@ def check_rule(text: str, config: FeedbackConfig) -> Rule:
     return rule
 
 
-def sketch_rule(model: Sampler, text: str, config: FeedbackConfig) -> UnderstoodRule:
-    """Read a rule as `understand_rule`, but of a subject only what needs no scorer.
-
-    Raises:
-        DataError: see `check_rule`.
-    """
-    rule = check_rule(text, config)
-    effect = read_effect(rule.effect)
-    situation = read_known_situation(rule.scope) if rule.scope else None
-    subject = Subject("", forbidden=situation is None)
-    topic = (
-        name_topic(situation) if situation else find_forbidden_topic(model, rule, effect, config)
-    )
-    if has_known_requests(topic):
-        subject = describe_known_topic(topic)
-    elif topic and situation:
-        answer = get_answer(situation, effect)
-        asked = list_topics_of_askers(model, rule, answer, config.seed)
-        subject = sketch_topic(model, topic, config.seed, forbidden=False, asked=asked)
-    elif topic:
-        subject = sketch_topic(model, topic, config.seed)
-    return UnderstoodRule(rule, situation, effect, subject)
-
-
 def understand_rule(
-    model: Sampler, scorer: Scorer, text: str, config: FeedbackConfig
+    model: Sampler, text: str, config: FeedbackConfig, scorer: Scorer | None = None
 ) -> UnderstoodRule:
     """Read a rule, and let the model say what its requests are about.
+
+    Args:
+        scorer: the model as a scorer; without one only that is found of a subject which needs none,
+            for a preview.
 
     Raises:
         DataError: see `check_rule`.
@@ -132,7 +112,12 @@ def understand_rule(
     effect = read_effect(rule.effect)
     if not rule.scope:
         topic = find_forbidden_topic(model, rule, effect, config)
-        subject = describe_topic(model, scorer, topic, config.seed) if topic else Subject("")
+        if not topic:
+            subject = Subject("")
+        elif scorer:
+            subject = describe_topic(model, scorer, topic, config.seed)
+        else:
+            subject = sketch_topic(model, topic, config.seed)
         return UnderstoodRule(rule, None, effect, subject)
     situation = read_known_situation(rule.scope)
     subject = Subject("", forbidden=False)
@@ -142,8 +127,11 @@ def understand_rule(
     elif topic:
         answer = get_answer(situation, effect)
         asked = list_topics_of_askers(model, rule, answer, config.seed)
-        subject = describe_asked_topic(model, scorer, topic, config.seed, asked)
-    elif written_about := name_written_topic(situation):
+        if scorer:
+            subject = describe_asked_topic(model, scorer, topic, config.seed, asked)
+        else:
+            subject = sketch_topic(model, topic, config.seed, forbidden=False, asked=asked)
+    elif scorer and (written_about := name_written_topic(situation)):
         words = describe_asked_topic(model, scorer, written_about, config.seed).words
         subject = Subject("", words, forbidden=False)
     return UnderstoodRule(rule, situation, effect, subject)
@@ -195,7 +183,7 @@ def bind_rule(session: Session, text: str) -> Rule:
         DataError: see `check_rule`.
     """
     use_plain_words(session, text)
-    found = understand_rule(session.base, session.base, text, session.config)
+    found = understand_rule(session.base, text, session.config, session.base)
     session.situation = found.situation
     session.effect = found.effect
     session.subject = found.subject
@@ -208,9 +196,10 @@ def bind_rule(session: Session, text: str) -> Rule:
 
 def use_plain_words(session: Session, text: str) -> None:
     """Read a rule of no known form in the teacher's plain words, and print them."""
-    if not may_be_said_plainly(session, text):
+    teacher = session.teacher
+    if teacher is None or not is_unread(read_rule(text, session.config.when), session.config):
         return
-    plain = say_plainly(session, text)
+    plain = say_plainly(teacher, text, session.config)
     if plain is None:
         session.display.print_line(
             "the teacher's plain words for the rule do not agree; it is judged as it is said"

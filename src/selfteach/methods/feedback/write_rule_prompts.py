@@ -13,6 +13,7 @@ from selfteach.errors import DataError
 from selfteach.generate.answered_requests import STAGE, write_answered_requests
 from selfteach.generate.ask import (
     GeneratedPrompt,
+    PromptForms,
     Scope,
     count_near_requests,
     make_twin,
@@ -102,25 +103,19 @@ def write_prompts(session: Session, pool: OverlapIndex) -> dict[Scope, list[Gene
     if subject.topic:
         near = count_near_requests(config.near, subject.name_words)
         counts |= {"near": near, "general": config.general}
-    for_exam = {scope: count_exam_forms(session, scope) if n else 0 for scope, n in counts.items()}
-    sample_first_rounds(session, counts, for_exam)
+    parts = {scope: list_form_counts(session, scope, count) for scope, count in counts.items()}
+    sample_first_rounds(session, parts)
     rounds = range(config.rounds)
-    for scope, count in counts.items():
+    for scope, of_scope in parts.items():
         find_fault = make_novelty_check(
             pool,
             config.max_overlap,
             None if scope == "target" else make_topic_detector(session),
             is_talk=asks_for_nothing(subject, scope),
         )
-        forms = choose_forms(subject, session.situation, scope)
-        held_out = for_exam[scope]
-        own = write_scope_prompts(
-            session, subject, scope, count - held_out, rounds, find_fault, forms
-        )
-        if held_out:
-            own += write_scope_prompts(
-                session, subject, scope, held_out, rounds, find_fault, EXAM_REQUESTS
-            )
+        own: list[GeneratedPrompt] = []
+        for count, forms in of_scope:
+            own += write_scope_prompts(session, subject, scope, count, rounds, find_fault, forms)
         if scope == "target":
             own += write_answered_prompts(session, pool)
         if scope == "near":
@@ -188,20 +183,28 @@ def write_answered_prompts(session: Session, pool: OverlapIndex) -> list[Generat
     return kept
 
 
+def list_form_counts(session: Session, scope: Scope, count: int) -> list[tuple[int, PromptForms]]:
+    """Return how many of the prompts of a scope are wanted in the forms of training, and how many
+    in those that only the exam has, if there are such.
+    """
+    held_out = count_exam_forms(session, scope) if count else 0
+    parts = [(count - held_out, choose_forms(session.subject, session.situation, scope))]
+    return [*parts, (held_out, EXAM_REQUESTS)] if held_out else parts
+
+
 def sample_first_rounds(
-    session: Session, counts: Mapping[Scope, int], for_exam: Mapping[Scope, int]
+    session: Session, parts: Mapping[Scope, Sequence[tuple[int, PromptForms]]]
 ) -> None:
     """Sample the first round of every scope in one call, which fills the batches. The ledger keeps
     the completions for `write_scope_prompts`.
+
+    Args:
+        parts: see `list_form_counts`.
     """
     requests = []
-    subject, seed = session.subject, session.config.seed
-    for scope, count in counts.items():
-        held_out = for_exam[scope]
-        forms = choose_forms(session.subject, session.situation, scope)
-        requests += plan_requests(subject, scope, count - held_out, 0, seed, forms)
-        if held_out:
-            requests += plan_requests(subject, scope, held_out, 0, seed, EXAM_REQUESTS)
+    for scope, of_scope in parts.items():
+        for count, forms in of_scope:
+            requests += plan_requests(session.subject, scope, count, 0, session.config.seed, forms)
     session.display.start_stage("ask", len(requests), "prompts")
     session.base.sample(requests, session.display.advance)
 
@@ -277,7 +280,7 @@ def _replace_names(
         text = prompt.text
         for name in names:
             text = make_twin(text, name, other) or text
-        if text in known:
+        if text == prompt.text or text in known:
             continue
         if tested.nearest(text).similarity < session.config.ask.max_overlap:
             known.add(text)
@@ -379,6 +382,7 @@ def split_occasions(session: Session, occasions: Sequence[Occasion]) -> dict[str
             end = start + max(round(share * len(shuffled)), min(2, most))
             found[name] += shuffled[start:end]
             start = end
+        found["train"] += shuffled[start:]
     return found
 
 

@@ -22,7 +22,7 @@ Source: DPO (Rafailov et al., arXiv 2305.18290, section 6) for the accuracy of p
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -96,8 +96,7 @@ def prepare(session: Session, material: FinetuneData) -> TrainingPlan:
     if learns_answers_alone(taught, weights) and knows_all_answers(session.base, taught):  # 3
         share = f"{100 * MIN_KNOWN_PROBABILITY:.0f} % of its samples"
         known = f"the model already gives each of {len(taught)} answers in at least {share}"
-    kinds = {example.kind for example in learned if example.role == "learn"}
-    pairs_only = is_pairs_only(weights, kinds)
+    pairs_only = {example.kind for example in taught} <= find_pair_kinds(weights)
     counts = f"{format_count(len(learned), 'examples')} to learn from, {len(dev)} to measure on"
     header = {
         "method": "train",
@@ -153,11 +152,6 @@ def record_kept_apart(
         for example in apart:
             funnel.decide(example.id, LIKE_DEV)
     session.display.print_line(f"examples that are not learned: {len(apart)} ({LIKE_DEV})")
-
-
-def is_pairs_only(weights: ObjectiveWeights, kinds: Iterable[str]) -> bool:
-    """Return whether all examples of these kinds are trained on pairs alone."""
-    return set(kinds) <= find_pair_kinds(weights)
 
 
 @dataclass(frozen=True)

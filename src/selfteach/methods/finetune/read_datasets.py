@@ -28,6 +28,9 @@ ExampleSource = str | Path | Sequence[str | Path] | Sequence[JsonMapping] | Sequ
 """A path, several paths, rows, or examples."""
 ROWS = "examples"
 """The name of a dataset that is no file."""
+DEV = "--dev"
+OTHER_KEYS = (DEV, "from", "from_sum")
+"""Keys of a run's identity that hold no dataset (`identify_earlier_adapter`)."""
 
 
 def read_material(
@@ -52,12 +55,14 @@ def read_material(
     datasets = name_datasets(examples)
     dev = require_file(dev, "dev")
     value = read_files(datasets, dev, skip=skip_bad_rows, max_bad=max_bad_rows)
-    identity = hash_sources(**datasets, **{"--dev": dev})
+    named = {f"dataset {n}" if n in OTHER_KEYS else n: one for n, one in datasets.items()}
+    identity = hash_sources(**named, **{DEV: dev})
     return Material(f"train {value.about}", value, identity, None, value.cleaned_rows)
 
 
 def name_datasets(examples: ExampleSource) -> dict[str, Source]:
-    """Return each dataset by its name.
+    """Return each dataset by its name, in the order of the names: the same files in another order
+    are the same run.
 
     Raises:
         UsageError: two datasets have one name, or there is none.
@@ -73,7 +78,7 @@ def name_datasets(examples: ExampleSource) -> dict[str, Source]:
                 where=", ".join(map(str, paths)),
                 cure="Rename one of the files.",
             )
-        return {path.stem: path for path in paths}
+        return {path.stem: path for path in sorted(paths, key=lambda path: path.stem)}
     rows = [one.to_json() if isinstance(one, Example) else one for one in given]
     if rows and all(isinstance(row, Mapping) for row in rows):
         return {ROWS: rows}
@@ -88,9 +93,6 @@ def read_files(
     datasets: Mapping[str, Source], dev: Source, *, skip: bool, max_bad: float
 ) -> FinetuneData:
     """Read all datasets and the dev part; the outcomes and the cleaned rows are those of all.
-
-    The examples come in the order of the datasets' names, so that the same files in another order
-    are the same training: a run's identity does not know the order.
 
     Raises:
         DataError: nothing in them can be used.
@@ -108,7 +110,7 @@ def read_files(
 
         if dev_file:
             held = read_examples(dev_file, skip=skip, max_bad_share=max_bad)
-    by_name = {name: one.examples for name, one in sorted(read.items())}
+    by_name = {name: one.examples for name, one in read.items()}
     learned = tag_with_dataset(by_name) if len(read) > 1 else next(iter(by_name.values()))
     outcomes: dict[str, Outcome] = {}
     repaired = []

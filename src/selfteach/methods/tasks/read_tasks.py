@@ -13,7 +13,6 @@ from selfteach.methods.input_sources import (
     Source,
     as_file,
     hash_sources,
-    is_path,
     name_of,
     note_sources,
     noted_source,
@@ -47,7 +46,7 @@ def read_material(
     test = require_file(test, "test")
     value = read_files(seeds, test, skip=skip_bad_rows, max_bad=max_bad_rows)
     taken: Source = OWN_SEEDS if seeds is None else seeds
-    name = f"tasks {name_of(seeds, '')}".strip() if is_path(seeds) else "tasks"
+    name = f"tasks {name_of(seeds, '')}".strip()
     sources = {**note_sources(seeds=seeds, test=test), "skip_bad_rows": skip_bad_rows}
     return Material(name, value, hash_sources(seeds=taken, test=test), sources, value.cleaned_rows)
 
@@ -112,12 +111,19 @@ def check_settings(config: Settings) -> None:
         )
 
 
-def refuse_too_little(material: Tasks) -> None:
+def refuse_too_little(material: Tasks, config: Settings) -> None:
     """Refuse too few seeds, before any model is loaded.
 
     Raises:
         DataError: the message counts the seeds.
+        UsageError: the settings leave no seed to show, or nothing to be examined on.
     """
+    if config.test_share == 1 or not (config.test_share or material.test):
+        raise UsageError(
+            "leaves no seed to show." if config.test_share else "leaves no task for the exam.",
+            where=f"test_share={config.test_share:g}",
+            cure="Give a share between 0 and 1, or 0 with tasks for the exam (--test FILE).",
+        )
     if len(material.seeds) < MIN_SEEDS:
         dropped = sum(row.state == "dropped" for row in material.outcomes.values())
         raise DataError(
