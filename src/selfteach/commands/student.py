@@ -6,7 +6,6 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -242,11 +241,21 @@ def add_lesson(
     Raises:
         LessonRefused: the gate refuses it; the message says what to type.
     """
-    add = partial(add_on_screen, student, run, title, beside=beside, debug=debug)
+    from selfteach import api  # it loads all methods: a second that a list does not need
+
     off = list(instead_of)
     while True:
         try:
-            found = add(accept=accept, instead_of=off)
+            with open_exam_screen(debug=debug) as screen:
+                found = api.add_lesson(
+                    student,
+                    run,
+                    screen.display,
+                    title,
+                    accept=accept,
+                    instead_of=off,
+                    beside=beside,
+                )
             break
         except LessonRefused as refusal:
             if not as_json:
@@ -287,31 +296,6 @@ def report_refusal(*, as_json: bool) -> Iterator[None]:
         else:
             print_refused_exams(refusal)
         raise
-
-
-def add_on_screen(
-    student: str,
-    run: Path,
-    title: str,
-    *,
-    accept: bool,
-    instead_of: Sequence[str],
-    beside: bool,
-    debug: bool,
-) -> dict[str, Any]:
-    """Make a run a lesson, with the progress on the screen."""
-    from selfteach import api  # it loads all methods: a second that a list does not need
-
-    with open_exam_screen(debug=debug) as screen:
-        return api.add_lesson(
-            student,
-            run,
-            screen.display,
-            title,
-            accept=accept,
-            instead_of=instead_of,
-            beside=beside,
-        )
 
 
 def ask_which_counts(refusal: LessonRefused) -> str | None:
