@@ -9,6 +9,7 @@ import pytest
 
 import selfteach
 from selfteach import api
+from selfteach.config import FeedbackConfig
 from selfteach.errors import DataError, UsageError
 from selfteach.results import FinishedRun
 
@@ -90,3 +91,15 @@ def test_rows_of_a_call_are_named_without_a_temporary_folder(rows: list[dict[str
     assert str(fault.value).startswith("corrections.jsonl: ")
     with pytest.raises(DataError, match=r"^documents\.jsonl: no document"):
         selfteach.documents([{"txt": "The mill."}])
+
+
+def test_the_base_is_looked_for_before_the_teacher(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two that are missing the message names the base, in every process."""
+    looked: list[str] = []
+    monkeypatch.setattr(api, "require_model", looked.append)
+    wanted: list[str] = []
+    for number in range(12):
+        names = [f"a/base-{number}", f"a/teacher-{number}"]
+        wanted += names
+        api.require_models(FeedbackConfig(model=names[0], teacher=names[1]))
+    assert looked == wanted

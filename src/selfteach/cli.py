@@ -50,14 +50,13 @@ from selfteach.commands.options import (
     option,
     with_teach_options,
 )
-from selfteach.errors import UsageError
+from selfteach.errors import Interrupted, UsageError
 
 LIBRARY_ENVIRONMENT = {
     "TRANSFORMERS_VERBOSITY": "error",
     "TOKENIZERS_PARALLELISM": "false",
     "TQDM_DISABLE": "1",
 }
-INTERRUPTED_CODE = 130
 app = typer.Typer(
     name="selfteach",
     help="Fine-tune a language model from instructions instead of datasets.",
@@ -594,7 +593,7 @@ def run_command(arguments: list[str]) -> int:
             raise
         return _end_output()
     except KeyboardInterrupt:
-        return print_failure("stopped.", INTERRUPTED_CODE)
+        return print_failure("stopped.", Interrupted.exit_code)
     except Exception as fault:
         if debug:
             traceback.print_exc()

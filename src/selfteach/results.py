@@ -391,7 +391,7 @@ def load_model(
 
     Args:
         model: "embedded", a hub name, or a folder.
-        engine: auto, openvino, hf, ray, or a server that serves the model: URL#NAME.
+        engine: auto, openvino, hf, paged, ray, or a server that serves the model: URL#NAME.
         gguf: the folder in which merged weights are kept for the engine.
         progress: receives one line at a time.
 
@@ -510,7 +510,7 @@ class Student:
 
     def add(
         self,
-        run: Path | str | FinishedRun,
+        run: RunLike,
         *,
         accept: bool = False,
         beside: bool = False,
@@ -531,7 +531,7 @@ class Student:
         from selfteach.students.examine import examine_with
         from selfteach.students.lessons import add_lesson, find_lesson_of_run
 
-        folder = run.path if isinstance(run, FinishedRun) else Path(run)
+        folder = get_run_path(run)
         display = open_display(quiet=True)
         train = partial(train_beside, display=display) if beside else None
         notes: list[str] = []
@@ -685,7 +685,7 @@ class FinishedRun:
 
         Args:
             adapter: another adapter of the run than its final one.
-            engine: auto, openvino, hf, ray, or a server that serves the model: URL#NAME.
+            engine: auto, openvino, hf, paged, ray, or a server that serves the model: URL#NAME.
 
         Raises:
             UsageError: there is no adapter of that name.
@@ -705,16 +705,13 @@ class FinishedRun:
         return self.exam._repr_html_() + below
 
 
-def open_finished(path: Path) -> FinishedRun:
-    """Return a finished run.
+RunLike = str | Path | FinishedRun
+"""A run, or the path of its folder."""
 
-    Raises:
-        UsageError: it is no run, or it is not finished.
-        IntegrityError: a file of it is damaged.
-    """
-    run = FinishedRun(path)
-    _ = run.result
-    return run
+
+def get_run_path(run: RunLike) -> Path:
+    """Return the folder of a run."""
+    return run.path if isinstance(run, FinishedRun) else Path(run)
 
 
 @dataclass(frozen=True)

@@ -275,6 +275,17 @@ def test_a_folder_moved_aside_by_a_killed_process_comes_back() -> None:
     assert not list(path.glob(".*"))
 
 
+def test_an_inner_folder_moved_aside_by_a_killed_process_comes_back() -> None:
+    with opened("mine") as run, run.export_folder("adapters/reft") as folder:
+        (folder / "w").write_text("whole")
+    adapters = run.path / "adapters"
+    (adapters / "reft").rename(adapters / ".reft.old")
+    (adapters / ".reft.new").mkdir()
+    close(opened("mine"))
+    assert [path.name for path in adapters.iterdir()] == ["reft"]
+    assert (adapters / "reft" / "w").read_text() == "whole"
+
+
 def test_an_inner_folder_is_exported_again_after_a_kill_at_its_last_step() -> None:
     with opened("mine") as run, run.export_folder("adapters/reft") as folder:
         (folder / "w").write_text("before")

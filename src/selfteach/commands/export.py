@@ -216,8 +216,8 @@ def refuse_failed(found: Mapping[str, Any], place: Path) -> None:
     checked = found["check"]
     if checked["passed"] is False:
         raise RequirementNotMet(
-            f"this export is marked as failed: {checked['share']:.0%} of its answers are those of "
-            f"the run, and {checked['needed']:.0%} are needed.",
+            f"this export is marked as failed: {checked['equal']:,} of {checked['prompts']:,} "
+            f"answers are those of the run, and {checked['needed']:.0%} are needed.",
             where=place,
             cure="export.json lists where it differs.",
         )

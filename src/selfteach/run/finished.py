@@ -17,6 +17,7 @@ from selfteach.run.exports import RERUN_CURE, check_adapter_sums, check_export
 from selfteach.run.ledger import Ledger
 from selfteach.run.local_paths import hide_paths
 from selfteach.run.run_folder import (
+    ADAPTERS_FOLDER,
     CONFIG_FILE,
     IDENTITY,
     LEDGER_FILE,
@@ -37,8 +38,6 @@ same command are the same, except for the times in metrics.jsonl and in the repo
 LESSON_FILE = "lesson.json"
 """What a run needs to be a lesson: its exam, to be sat again, and its objectives."""
 REPORT_FILE = "report.html"
-ADAPTERS_FOLDER = "adapters"
-"""The folder of the adapters that a comparison trained."""
 COMPARISON_FOLDER = "compare"
 """The folder of a run's comparison."""
 RUN_ADAPTER = "tuned"

@@ -58,6 +58,8 @@ from selfteach.run.workload import RemainingTime
 RUNS_FOLDER = Path("runs")
 LEDGER_FILE = "run.db"
 CONFIG_FILE = "config.yaml"
+ADAPTERS_FOLDER = "adapters"
+"""The folder of the adapters that a comparison trained."""
 STATE_FILE = "student.json"
 """It makes a folder a student's. Whoever reads folders passes over such ones and over runs."""
 IDENTITY = "identity"
@@ -474,11 +476,13 @@ def _remove_leftovers(folder: Path) -> None:
     with convert_disk_errors(folder):
         for path in folder.glob(".*.tmp"):
             path.unlink()
-        for path in folder.glob(".*.old"):
-            if not (whole := folder / path.name[1:].removesuffix(".old")).exists():
-                path.rename(whole)
-        for pattern in (".*.old", ".*.new", ".recover-*"):
-            for path in folder.glob(pattern):
+        for path in folder.glob(".recover-*"):
+            shutil.rmtree(path)
+        for place in (folder, folder / ADAPTERS_FOLDER):
+            for path in place.glob(".*.old"):
+                if not (whole := place / path.name[1:].removesuffix(".old")).exists():
+                    path.rename(whole)
+            for path in (*place.glob(".*.old"), *place.glob(".*.new")):
                 shutil.rmtree(path)
 
 
