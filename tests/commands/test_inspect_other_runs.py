@@ -1,4 +1,4 @@
-"""`selfteach inspect` on a run that invents no tasks says so."""
+"""`selfteach inspect` on a run that invents no tasks, and on a file of one task."""
 
 from __future__ import annotations
 
@@ -20,3 +20,14 @@ def test_a_run_of_another_method_is_named(
     shown = capfd.readouterr().err
     assert "is a run of `selfteach train`, which invents no tasks." in shown
     assert "round of invention" not in shown
+
+
+def test_counts_of_one_task_are_in_the_singular(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("one.jsonl").write_text('{"instruction": "Write a poem.", "output": "Rain."}')
+    assert cli.run_command(["inspect", "one.jsonl"]) == 0
+    shown = capfd.readouterr().out
+    assert "1 verb, 1 pair of verb and noun" in shown
+    assert "0 instances with an input" in shown

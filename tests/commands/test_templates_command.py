@@ -120,6 +120,7 @@ def test_a_form_and_a_dataset_count_without_a_template_of_one_s_own(tmp_path: Pa
         (["--template", "plain"], 3, "no row that a template fits"),
         (["--prompt", "x {german}"], 2, "Give both"),
         (["--form", "poem"], 2, "no form"),
+        (["--template", "plain", "--form", "completion"], 2, "none of the named templates"),
         (["--template", "plian"], 2, "Did you mean"),
     ],
 )

@@ -61,12 +61,12 @@ def run_export(
         )
     check_form(form)
     folder = run if run is not None else find_student_folder(student or "")
-    is_one = student is None
-    state = None if is_one and not is_student(folder) else read_student(folder)
-    lessons = [folder] if is_one or state is None else list_lesson_folders(folder, state)
+    is_run = run is not None and not is_student(folder)
+    state = None if is_run else read_student(folder)
+    lessons = [folder] if state is None else list_lesson_folders(folder, state)
     if form == INSPECT:
         refuse_model_options(name, quant, public=public, exam=exam)
-        export_exams(folder, lessons, out, is_one=is_one, as_json=as_json)
+        export_exams(folder, lessons, out, is_run=is_run, as_json=as_json)
         return
     check_quant(form, quant)
     adapter = finished.find_adapter(folder, name)
@@ -112,7 +112,7 @@ def refuse_model_options(name: str, quant: str, *, public: bool, exam: bool) -> 
 
 
 def export_exams(
-    folder: Path, lessons: Sequence[Path], out: Path | None, *, is_one: bool, as_json: bool
+    folder: Path, lessons: Sequence[Path], out: Path | None, *, is_run: bool, as_json: bool
 ) -> None:
     """Write the exam of a run, or those of a student's lessons, as logs of inspect_ai, and beside
     them what `selfteach benchmark` has found of the run or the student.
@@ -125,7 +125,7 @@ def export_exams(
     benchmark = read_benchmark(folder)
     with open_atomic_folder(place) as fresh:
         for lesson in lessons:
-            own = fresh if is_one else fresh / lesson.name
+            own = fresh if is_run else fresh / lesson.name
             own.mkdir(parents=True)
             write_inspect_logs(lesson, own, benchmark, folder.resolve().name)
         if benchmark:

@@ -74,12 +74,13 @@ def print_statistics(found: JsonMapping) -> None:
         f"{' '.join(map(str, near['histogram']))}"
     )
     print(
-        f"{spread['verbs']:,} verbs, {spread['pairs']:,} pairs of verb and noun, "
-        f"distinct-2 {spread['distinct_2']:.2f}"
+        f"{format_count(spread['verbs'], 'verbs')}, {format_count(spread['pairs'], 'pairs')} of "
+        f"verb and noun, distinct-2 {spread['distinct_2']:.2f}"
     )
     print(
-        f"{labels['classification']:,} classifications, {labels['other']:,} others; "
-        f"{labels['with_input']:,} instances have an input"
+        f"{format_count(labels['classification'], 'classifications')}, "
+        f"{format_count(labels['other'], 'others')}; "
+        f"{format_count(labels['with_input'], 'instances')} with an input"
     )
 
 

@@ -105,10 +105,6 @@ def filter_overlap(
 
 def _check_options(first: Path, second: Path | None, options: OverlapOptions) -> None:
     """Refuse wrong options and files that cannot be read, before anything is loaded or written."""
-    if not 0 <= options.threshold <= 1:
-        raise UsageError(
-            "must lie between 0 and 1.", where="--threshold", cure="Self-Instruct takes 0.7."
-        )
     if options.words not in WORD_SPLITTERS:
         raise UsageError(
             f'there is no "{options.words}".',

@@ -52,7 +52,8 @@ class TemplateOptions:
         The user's own template has the form chat by default. A given form filters the others.
 
         Raises:
-            UsageError: the form is unknown, or a template has no prompt or no answer.
+            UsageError: the form is unknown, or that of no named template; or a template has no
+                prompt or no answer.
         """
         if self.form not in ("", "chat", "completion"):
             raise UsageError(
@@ -73,6 +74,12 @@ class TemplateOptions:
         if self.names or not found:
             named = get_templates(self.names) if self.names else LIBRARY
             found += [template for template in named if self.form in ("", template.form)]
+        if not found:
+            raise UsageError(
+                f"none of the named templates is of the form {self.form}.",
+                where="--form",
+                cure="Leave it out, or name others.",
+            )
         return tuple(found)
 
 

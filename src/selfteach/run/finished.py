@@ -23,11 +23,12 @@ from selfteach.run.run_folder import (
     LEDGER_FILE,
     MODELS,
     RUNS_FOLDER,
+    STATE_FILE,
     check_run_format,
     read_identity,
     read_notes,
 )
-from selfteach.run.student_adapter import check_student_adapter
+from selfteach.run.student_adapter import DATABASE_FILE, check_student_adapter
 
 Settings = TypeVar("Settings", bound=Section)
 ADAPTER_FOLDER = "adapter"
@@ -67,6 +68,22 @@ def check_run_folder(folder: Path) -> Path:
     return folder
 
 
+def check_own_run(folder: Path) -> Path:
+    """Return the folder, if it is a run's and no student's, which has adapters as a run has.
+
+    Raises:
+        UsageError: it is not.
+    """
+    check_run_folder(folder)
+    if (folder / STATE_FILE).exists() or (folder / DATABASE_FILE).exists():
+        raise UsageError(
+            "is a student, not a run.",
+            where=folder,
+            cure=f"`selfteach student show {folder}/` shows it; lessons/NAME in it is a run.",
+        )
+    return folder
+
+
 def check_readable(folder: Path) -> Path:
     """Return the folder, if it is a run's and this version reads its settings and keys.
 
@@ -75,7 +92,7 @@ def check_readable(folder: Path) -> Path:
     Raises:
         UsageError: it is no run, or one of an earlier version.
     """
-    check_run_format(check_run_folder(folder))
+    check_run_format(check_own_run(folder))
     return folder
 
 
@@ -87,7 +104,7 @@ def check_ledger(folder: Path) -> Path:
     Raises:
         UsageError: it is no run, or its ledger is missing.
     """
-    if not (check_run_folder(folder) / LEDGER_FILE).exists():
+    if not (check_own_run(folder) / LEDGER_FILE).exists():
         raise UsageError(
             f"has no {LEDGER_FILE}, the record of a run.",
             where=folder,

@@ -13,7 +13,7 @@ from typing import Any
 
 from selfteach.errors import IntegrityError
 from selfteach.run.exports import get_sums, read_usable_manifest
-from selfteach.run.finished import COMPARISON_FOLDER, REPORT_FILE, RESULT, check_run_folder
+from selfteach.run.finished import COMPARISON_FOLDER, REPORT_FILE, RESULT, check_own_run
 from selfteach.run.manifest import MANIFEST_FILE
 from selfteach.run.run_folder import (
     COMMAND,
@@ -60,7 +60,7 @@ def verify_run(folder: Path) -> VerifiedRun:
     Raises:
         UsageError: the folder is not a run's, or its ledger cannot be opened.
     """
-    facts = read_usable_manifest(check_run_folder(folder))
+    facts = read_usable_manifest(check_own_run(folder))
     written = get_sums(facts)
     noted: list[Any] = [None] * 5
     faults = []
