@@ -31,6 +31,7 @@ from selfteach.records import (
 from selfteach.registry import did_you_mean
 from selfteach.report.read_run import get_path, iterate_mappings, read_measure
 from selfteach.run import finished
+from selfteach.run.display import open_display
 from selfteach.run.exports import check_export
 from selfteach.students.folder import (
     describe_student,
@@ -526,7 +527,6 @@ class Student:
         Raises:
             LessonRefused: the gate refuses it; the student is as before.
         """
-        from selfteach.run.display import open_display
         from selfteach.students.beside import train_beside
         from selfteach.students.examine import examine_with
         from selfteach.students.lessons import add_lesson, find_lesson_of_run
@@ -566,7 +566,6 @@ class Student:
         Raises:
             LessonRefused: a lesson became worse by it; the student is as before.
         """
-        from selfteach.run.display import open_display
         from selfteach.students.beside import restore_alone, retrain_beside
         from selfteach.students.examine import examine_with
 
@@ -587,7 +586,6 @@ class Student:
 
     def sit_exams(self) -> dict[str, Any]:
         """Sit the exams of all lessons that are on; return the student as JSON."""
-        from selfteach.run.display import open_display
         from selfteach.students.examine import examine_with
         from selfteach.students.lessons import sit_exams
 
@@ -601,7 +599,6 @@ class Student:
         Raises:
             LessonRefused: a lesson became worse by it; the student is as before.
         """
-        from selfteach.run.display import open_display
         from selfteach.students.consolidate import consolidate
         from selfteach.students.examine import examine_with
 

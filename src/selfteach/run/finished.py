@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from selfteach.config import ResolvedConfig, load_yaml, resolve
 from selfteach.config.sections import MethodConfig, Section
@@ -158,13 +158,11 @@ def resolve_settings(
         IntegrityError: config.yaml is not as the run wrote it.
     """
     check_export(folder, CONFIG_FILE)
-    paths = [f"{key}={write_setting(value)}" for key, value in read_hidden_paths(folder).items()]
+    paths = []
+    for key, value in read_hidden_paths(folder).items():
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        paths.append(f"{key}={text}")
     return resolve(schema, folder / CONFIG_FILE, [*paths, *sets])
-
-
-def write_setting(value: Any) -> str:
-    """Return a value as `--set` takes it."""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def read_hidden_paths(folder: Path) -> JsonObject:

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date
-from itertools import chain, count
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from selfteach.config import CHANGEABLE_SETTINGS, ResolvedConfig, dump_config, f
 from selfteach.disk import convert_disk_errors
 from selfteach.errors import IntegrityError, UsageError
 from selfteach.files import (
+    find_free_name,
     hash_file,
     make_folder,
     refuse_current_folder,
@@ -585,9 +586,7 @@ def _choose_default_folder(name: str, identity: JsonObject, new: bool) -> Path:
             if before is not None and has_same_material(before, identity):
                 confirm_other_settings(folder, before, identity)
                 break
-    base = RUNS_FOLDER / f"{date.today().isoformat()}-{name}"
-    numbered = (base.with_name(f"{base.name}-{number}") for number in count(2))
-    return next(folder for folder in chain([base], numbered) if not folder.exists())
+    return find_free_name(RUNS_FOLDER / f"{date.today().isoformat()}-{name}")
 
 
 def _list_default_folders(name: str) -> list[Path]:
