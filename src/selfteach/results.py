@@ -139,7 +139,9 @@ class ExamResult(NamedValues[ArmScores]):
     def __init__(self, raw: Mapping[str, Any]) -> None:
         self.raw = raw
         self.method = str(raw.get("method") or "feedback")
-        found = collect_scores(raw, target_path(self.method))
+        from selfteach.report.comparison import find_score
+
+        found = collect_scores(raw, find_score(self.method).path)
         super().__init__({arm: ArmScores(arm, own) for arm, own in found.items() if own})
 
     @property
@@ -179,13 +181,6 @@ class ExamResult(NamedValues[ArmScores]):
         table = make_html_table(["", *arms.values()], rows) if rows else ""
         verdict = f"<b>{escape(clean_text(self.verdict))}</b>: {escape(clean_text(self.sentence))}"
         return f"<p>{verdict}</p>{table}"
-
-
-def target_path(method: str) -> tuple[str, ...]:
-    """Return where exam.json holds the method's own score."""
-    from selfteach.report.comparison import find_score
-
-    return find_score(method).path
 
 
 def collect_scores(raw: Mapping[str, Any], target: tuple[str, ...]) -> dict[str, dict[str, Scores]]:

@@ -494,7 +494,7 @@ def test_two_exported_folders_with_the_same_files_have_the_same_sum() -> None:
         for text in ("1", "1", "2"):
             with run.export_folder("adapter") as folder:
                 (folder / "w").write_text(text)
-            sums.append(run._exports["adapter/"]["sha256"])
+            sums.append(run.exports["adapter/"]["sha256"])
     assert sums[0] == sums[1] != sums[2]
 
 

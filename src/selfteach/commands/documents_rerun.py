@@ -248,13 +248,22 @@ def list_forbidden_texts(
     whole: Sequence[Document],
     learned: Sequence[LearnedDocument],
 ) -> list[str]:
-    """Return texts that show that a request concerns the forgotten document."""
-    has_own_title = [document.title for document in learned].count(forgotten.title) == 1
-    return [
-        *list_long_sentences(forgotten, whole),
-        *list_request_beginnings(forgotten, whole, has_own_title),
-        *list_questions(ledger, forgotten.id),
-    ]
+    """Return texts that show that a request concerns the forgotten document: its long sentences,
+    its questions, and the beginnings of requests about it and about its short sentences.
+
+    The title identifies requests about a document only if no other document has this title.
+    """
+    title = to_one_line(forgotten.title)
+    found = list_questions(ledger, forgotten.id)
+    if [document.title for document in learned].count(forgotten.title) == 1:
+        found.append(f"Topic: {title} Fact: ")
+        found.append(f"Here is a text about {title}, between two lines of dashes.")
+    for text in list_sentences(forgotten, whole):
+        if count_words(text) >= MIN_WORDS:
+            found.append(text)
+        else:
+            found += [f"Topic: {title} Fact: {text}", f"One sentence of it is: {text}"]
+    return found
 
 
 def check_unchanged(known: Sequence[LearnedDocument], now: Sequence[Document]) -> None:
@@ -280,31 +289,6 @@ def check_unchanged(known: Sequence[LearnedDocument], now: Sequence[Document]) -
             where=new[0],
             cure=f"Take it away, or {cure}",
         )
-
-
-def list_long_sentences(forgotten: LearnedDocument, whole: Sequence[Document]) -> list[str]:
-    """Return the sentences of a document that are long enough to be its own."""
-    return [text for text in list_sentences(forgotten, whole) if count_words(text) >= MIN_WORDS]
-
-
-def list_request_beginnings(
-    forgotten: LearnedDocument, whole: Sequence[Document], has_own_title: bool
-) -> list[str]:
-    """Return the beginnings of requests about a document and about its short sentences.
-
-    The title identifies requests about a document only if no other document has this title.
-    """
-    title = to_one_line(forgotten.title)
-    found = []
-    if has_own_title:
-        found = [
-            f"Topic: {title} Fact: ",
-            f"Here is a text about {title}, between two lines of dashes.",
-        ]
-    for text in list_sentences(forgotten, whole):
-        if count_words(text) < MIN_WORDS:
-            found += [f"Topic: {title} Fact: {text}", f"One sentence of it is: {text}"]
-    return found
 
 
 def list_sentences(forgotten: LearnedDocument, whole: Sequence[Document]) -> list[str]:

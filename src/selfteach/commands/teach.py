@@ -266,20 +266,18 @@ def print_plan(plan: Mapping[str, Any], *, as_json: bool) -> None:
         print_json(plan)
         return
     for key, value in plan.items():
-        name = "time:" if key == "minutes" else f"{key.replace('_', ' ')}:"
-        if value in ([], ""):
-            print(name, "none")
-            continue
+        name = f"{key.replace('_', ' ')}:"
         if key == "minutes":
-            print(name, format_minutes(value))
-            continue
-        if not isinstance(value, list) and "\n" not in str(value):
+            print("time:", format_minutes(value))
+        elif value in ([], ""):
+            print(name, "none")
+        elif not isinstance(value, list) and "\n" not in str(value):
             print(name, value)
-            continue
-        print(name)
-        for part in value if isinstance(value, list) else [value]:
-            text = describe_stage(part) if isinstance(part, Mapping) else str(part)
-            print(_indent_text(clean_text(text)))
+        else:
+            print(name)
+            for part in value if isinstance(value, list) else [value]:
+                text = describe_stage(part) if isinstance(part, Mapping) else str(part)
+                print(_indent_text(clean_text(text)))
 
 
 def describe_stage(stage: Mapping[str, Any]) -> str:

@@ -199,31 +199,10 @@ def _make_usage_section(run: RunData, kind: str) -> str:
     if not kind:
         return ""
     made = sections.describe_origin(run)
-    is_embedded = made["base"] == EMBEDDED
-    hub = made["hub"] or "BASE"
-    settings = sections.list_settings(run.config)
-    in_4bit = any(row["key"] == LOAD_IN_4BIT and row["value"] == "true" for row in settings)
-    how = ", quantization_config=how" if in_4bit else ""
-    if kind in PEFT_KINDS and made["hub"] and not is_embedded:
-        lines = ["from peft import AutoPeftModelForCausalLM", ""]
-        if in_4bit:
-            lines[1:] = LINES_IN_4BIT
-        lines.append(f'model = AutoPeftModelForCausalLM.from_pretrained("adapter"{how})')
-        return "\n".join(("## Use\n", "```python", *lines, "```"))
     if kind in PEFT_KINDS:
-        base = f'"{hub}"'
-        lines = ["from peft import PeftModel", "from transformers import AutoModelForCausalLM", ""]
-        if is_embedded:
-            base = "fetch_embedded_model()"
-            lines.insert(1, "from selfteach.models.fetch_default_model import fetch_embedded_model")
-        if in_4bit:
-            lines[-1:] = LINES_IN_4BIT
-        lines += [
-            f"base = AutoModelForCausalLM.from_pretrained({base}{how})",
-            'model = PeftModel.from_pretrained(base, "adapter")',
-        ]
+        lines = _list_peft_lines(run, made["hub"], is_embedded=made["base"] == EMBEDDED)
         return "\n".join(("## Use\n", "```python", *lines, "```"))
-    name = EMBEDDED if is_embedded else hub
+    name = EMBEDDED if made["base"] == EMBEDDED else made["hub"] or "BASE"
     code = (
         "from pathlib import Path\n\nfrom selfteach.models.hf import HfModel\n\nmodel = "
         f'HfModel.load("{name}", adapter=Path("adapter"))'
@@ -233,6 +212,31 @@ def _make_usage_section(run: RunData, kind: str) -> str:
         f"selfteach does:\n\n```python\n{code}\n```\n\n"
         "Or, without code, in this folder: `selfteach answer --run . --in prompts.txt`."
     )
+
+
+def _list_peft_lines(run: RunData, hub: str, *, is_embedded: bool) -> list[str]:
+    """Return the lines of Python that load the adapter and its base with PEFT.
+
+    Args:
+        hub: the hub's name of the base; "" if it has none.
+    """
+    settings = sections.list_settings(run.config)
+    in_4bit = any(row["key"] == LOAD_IN_4BIT and row["value"] == "true" for row in settings)
+    how = ", quantization_config=how" if in_4bit else ""
+    if hub and not is_embedded:
+        imports = ["from peft import AutoPeftModelForCausalLM"]
+        loading = [f'model = AutoPeftModelForCausalLM.from_pretrained("adapter"{how})']
+    else:
+        base = "fetch_embedded_model()" if is_embedded else '"BASE"'
+        imports = ["from peft import PeftModel"]
+        if is_embedded:
+            imports.append("from selfteach.models.fetch_default_model import fetch_embedded_model")
+        imports.append("from transformers import AutoModelForCausalLM")
+        loading = [
+            f"base = AutoModelForCausalLM.from_pretrained({base}{how})",
+            'model = PeftModel.from_pretrained(base, "adapter")',
+        ]
+    return [*imports, *(LINES_IN_4BIT if in_4bit else [""]), *loading]
 
 
 def _make_exam_section(run: RunData) -> str:
