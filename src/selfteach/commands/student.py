@@ -14,6 +14,7 @@ from selfteach.commands.screen import (
     open_console,
     open_screen,
     print_json,
+    print_notice,
     print_result,
 )
 from selfteach.errors import Interrupted, SelfteachError
@@ -304,7 +305,7 @@ def ask_which_counts(refusal: LessonRefused) -> str | None:
     """
     if not refusal.worse or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return None
-    print(f"selfteach: {replace_control_chars(refusal.what)}", file=sys.stderr)
+    print_notice(refusal.what)
     while True:
         print(QUESTION, end="", file=sys.stderr, flush=True)
         line = sys.stdin.readline()

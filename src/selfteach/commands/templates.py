@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from selfteach.commands.output_file import open_atomic, refuse_existing, refuse_shared_paths
-from selfteach.commands.screen import open_console, print_json, print_result
+from selfteach.commands.screen import open_console, print_json, print_notice, print_result
 from selfteach.errors import DataError, UsageError
 from selfteach.files import BadLine, set_aside
 from selfteach.materials.rows import Row, read_rows, refuse_bad_rows
@@ -199,8 +198,7 @@ def _describe_first(bad: Sequence[BadLine]) -> str:
 def _report_bad_lines(bad: Sequence[BadLine]) -> None:
     """Print on stderr how many rows are left out, and what is wrong with the first."""
     if bad:
-        text = f"{len(bad):,} rows cannot be read{_describe_first(bad)}."
-        print(f"selfteach: {replace_control_chars(text)}", file=sys.stderr)
+        print_notice(f"{len(bad):,} rows cannot be read{_describe_first(bad)}.")
 
 
 def choose_row(template: Template, rows: Sequence[dict[str, str]]) -> dict[str, str] | None:
