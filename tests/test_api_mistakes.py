@@ -93,6 +93,11 @@ def test_rows_of_a_call_are_named_without_a_temporary_folder(rows: list[dict[str
         selfteach.documents([{"txt": "The mill."}])
 
 
+def test_the_folder_of_an_answering_model_may_be_a_path(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"config\.json"):
+        selfteach.answer("Hum a tune.", model=tmp_path)
+
+
 def test_the_base_is_looked_for_before_the_teacher(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of two that are missing the message names the base, in every process."""
     looked: list[str] = []

@@ -547,7 +547,7 @@ def answer(
     questions: str | Sequence[Question],
     *,
     run: RunLike | None = None,
-    model: str | None = None,
+    model: PathLike | None = None,
     adapter: str = "",
     engine: str = "auto",
     system: str = "",
@@ -582,7 +582,8 @@ def answer(
         "seed": seed,
     }
     make_requests(questions, **how)  # refuses before a model is loaded
-    opened = open_model(None if run is None else get_run_path(run), model, adapter, engine)
+    folder = None if run is None else get_run_path(run)
+    opened = open_model(folder, None if model is None else str(model), adapter, engine)
     return opened.answer(questions, **how)
 
 

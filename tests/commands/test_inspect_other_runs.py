@@ -31,3 +31,17 @@ def test_counts_of_one_task_are_in_the_singular(
     shown = capfd.readouterr().out
     assert "1 verb, 1 pair of verb and noun" in shown
     assert "0 instances with an input" in shown
+
+
+def test_the_page_of_a_file_is_written_over_with_force_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("one.jsonl").write_text('{"instruction": "Write a poem.", "output": "Rain."}')
+    page = Path("one.inspection.html")
+    page.write_text("mine")
+    assert cli.run_command(["inspect", "one.jsonl"]) == 2
+    assert "one.inspection.html: exists already." in capfd.readouterr().err
+    assert page.read_text() == "mine"
+    assert cli.run_command(["inspect", "one.jsonl", "--force"]) == 0
+    assert page.read_text() != "mine"

@@ -196,10 +196,9 @@ def _print_warnings(tally: OverlapCounts, options: OverlapOptions, screen: Scree
     for bad in tally.bad[:MAX_BAD_SHOWN]:
         screen.print_line(f"{bad.where}: left out: {bad.fault}.")
     if len(tally.bad) > MAX_BAD_SHOWN:
-        screen.print_line(
-            f"{len(tally.bad) - MAX_BAD_SHOWN:,} more bad lines were left out"
-            + ("." if options.dropped else "; --dropped FILE lists them.")
-        )
+        more = format_count(len(tally.bad) - MAX_BAD_SHOWN, "further bad lines")
+        where = "" if options.dropped else "; --dropped FILE lists all of them"
+        screen.print_line(f"{more} left out{where}.")
     if tally.wordless:
         hint = (
             " --words unicode compares words of every script." if options.words == "rouge" else ""

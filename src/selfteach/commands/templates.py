@@ -22,6 +22,7 @@ from selfteach.materials.templates import (
 )
 from selfteach.records import JsonObject, Prompt, digest, dump_canonical_json, prompt_to_json
 from selfteach.run.display import replace_control_chars
+from selfteach.text import format_count
 
 TASK_COLUMNS = ("instances", "conversations", "messages")
 WIDTH = 80
@@ -100,7 +101,8 @@ def run_templates(data: Path | None, options: TemplateOptions, *, as_json: bool)
             "no_template_fits": unfitting,
             "bad_lines": len(bad),
         }
-        text = f"{options.out}: {written:,} examples, {unfitting:,} rows that no template fits"
+        counts = format_count(written, "examples"), format_count(unfitting, "rows")
+        text = f"{options.out}: {counts[0]}, {counts[1]} that no template fits"
         print_result(found, text, as_json=as_json)
         return
     rows, bad = take_example_rows(data or OWN_SEEDS, library)
@@ -198,7 +200,7 @@ def _describe_first(bad: Sequence[BadLine]) -> str:
 def _report_bad_lines(bad: Sequence[BadLine]) -> None:
     """Print on stderr how many rows are left out, and what is wrong with the first."""
     if bad:
-        print_notice(f"{len(bad):,} rows cannot be read{_describe_first(bad)}.")
+        print_notice(f"{format_count(len(bad), 'rows')} cannot be read{_describe_first(bad)}.")
 
 
 def choose_row(template: Template, rows: Sequence[dict[str, str]]) -> dict[str, str] | None:

@@ -14,6 +14,7 @@ from selfteach.models.fetch_default_model import HUB_NAME, LICENSE
 from selfteach.models.resolve_model_path import find_hub_name
 from selfteach.records import JsonObject
 from selfteach.report.card import escape_markdown, fence_text, name_base
+from selfteach.text import format_count
 
 
 def make_student_card(student: Mapping[str, Any], usage: str, library: str) -> str:
@@ -37,7 +38,7 @@ def make_student_card(student: Mapping[str, Any], usage: str, library: str) -> s
     taught = [lesson for lesson in student["lessons"] if lesson["on"]]
     parts = [
         f"---\n{yaml.safe_dump(fields, sort_keys=False)}---",
-        f"# A model with {len(taught)} lessons",
+        f"# A model with {format_count(len(taught), 'lessons')}",
         describe_training(taught),
         f"## Base\n\n{name_base(student['base'])}.",
     ]
@@ -72,5 +73,6 @@ def describe_cell(cell: Mapping[str, Any] | None) -> str:
     low, high = (f"{100 * score[key]:.0f}" for key in ("low", "high"))
     return (
         f"Exam among the others: {cell['state']}, verdict *{escape_markdown(cell['verdict'])}*, "
-        f"score {100 * score['value']:.0f} % [{low}, {high}] on {score['n']} held-out questions."
+        f"score {100 * score['value']:.0f} % [{low}, {high}] on "
+        f"{format_count(score['n'], 'held-out questions')}."
     )

@@ -11,6 +11,7 @@ from typing import Any
 
 from selfteach.records import JsonMapping
 from selfteach.report.read_run import list_objects, read_number
+from selfteach.text import format_count
 
 INNER_RADIUS = 16.0
 MIDDLE_RADIUS = 33.0
@@ -51,12 +52,12 @@ def make_slices(verbs: Any) -> list[Slice]:
         verb = str(row.get("verb", ""))
         look = place % NUM_LOOKS
         count = _read_count(row["count"])
-        words = f"{verb}: {count:.0f} tasks"
+        words = f"{verb}: {format_count(int(count), 'tasks')}"
         found.append(_make_slice(start, count / total, inner_ring, look, verb, words))
         noun_start = start
         for noun, number in _list_nouns(row):
             share = number / total
-            words = f"{verb} {noun}: {number:.0f} tasks"
+            words = f"{verb} {noun}: {format_count(int(number), 'tasks')}"
             found.append(_make_slice(noun_start, share, outer_ring, look, noun, words))
             noun_start += share
         start += count / total
