@@ -8,12 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import yaml
-
-from selfteach.models.fetch_default_model import HUB_NAME, LICENSE
 from selfteach.models.resolve_model_path import find_hub_name
-from selfteach.records import JsonObject
-from selfteach.report.card import escape_markdown, fence_text, name_base
+from selfteach.report.card import escape_markdown, fence_text, make_front_matter, name_base
 from selfteach.text import format_count
 
 
@@ -25,19 +21,9 @@ def make_student_card(student: Mapping[str, Any], usage: str, library: str) -> s
         usage: the section on loading.
         library: the hub's name of the library that loads it.
     """
-    base = find_hub_name(student["base"])
-    fields: JsonObject = {
-        "library_name": library or "peft",
-        "pipeline_tag": "text-generation",
-        "tags": ["selfteach", "lora"],
-    }
-    if base:
-        fields["base_model"] = base
-    if base == HUB_NAME:
-        fields["license"] = LICENSE
     taught = [lesson for lesson in student["lessons"] if lesson["on"]]
     parts = [
-        f"---\n{yaml.safe_dump(fields, sort_keys=False)}---",
+        make_front_matter(library or "peft", ["selfteach", "lora"], find_hub_name(student["base"])),
         f"# A model with {format_count(len(taught), 'lessons')}",
         describe_training(taught),
         f"## Base\n\n{name_base(student['base'])}.",
