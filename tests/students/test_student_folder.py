@@ -15,9 +15,10 @@ import lesson_runs
 from lesson_runs import LAYER, hash_adapter, make_cell, script, write_lora, write_run
 from selfteach import cli, files
 from selfteach import open_student as open_from_python
-from selfteach.config import TrainConfig
+from selfteach.config import FeedbackConfig, TrainConfig, resolve
 from selfteach.errors import IntegrityError, UsageError
 from selfteach.run import finished
+from selfteach.run.run_folder import open_run
 from selfteach.students import folder as student_folder
 from selfteach.students.folder import (
     StudentFolder,
@@ -189,6 +190,16 @@ def test_a_student_in_the_place_of_a_run_is_named(
     assert cli.run_command([command, str(student)]) == 2
     assert f"{student}: is a student, not a run." in capsys.readouterr().err
     assert (student / "report.html").read_bytes() == page
+
+
+@pytest.mark.parametrize("new", [True, False])
+def test_no_run_takes_the_place_of_a_student(new: bool, tmp_path: Path, runs: list[Path]) -> None:
+    """With --new the student's folder was renamed as that of an old run."""
+    student = tmp_path / "anna"
+    teach(student, runs[:1])
+    with pytest.raises(UsageError, match="is a student, not a run"):
+        open_run(student, "x", "feedback", resolve(FeedbackConfig), {"rule": "x"}, new=new)
+    assert [path.name for path in tmp_path.iterdir()] == ["anna"]
 
 
 def test_a_student_is_exported_whichever_option_names_it(

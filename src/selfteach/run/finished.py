@@ -23,12 +23,12 @@ from selfteach.run.run_folder import (
     LEDGER_FILE,
     MODELS,
     RUNS_FOLDER,
-    STATE_FILE,
     check_run_format,
+    holds_student,
     read_identity,
     read_notes,
 )
-from selfteach.run.student_adapter import DATABASE_FILE, check_student_adapter
+from selfteach.run.student_adapter import check_student_adapter
 
 Settings = TypeVar("Settings", bound=Section)
 ADAPTER_FOLDER = "adapter"
@@ -75,7 +75,7 @@ def check_own_run(folder: Path) -> Path:
         UsageError: it is not.
     """
     check_run_folder(folder)
-    if (folder / STATE_FILE).exists() or (folder / DATABASE_FILE).exists():
+    if holds_student(folder):
         raise UsageError(
             "is a student, not a run.",
             where=folder,

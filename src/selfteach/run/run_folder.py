@@ -61,6 +61,7 @@ LEDGER_FILE = "run.db"
 CONFIG_FILE = "config.yaml"
 ADAPTERS_FOLDER = "adapters"
 """The folder of the adapters that a comparison trained."""
+DATABASE_FILE = "student.db"
 STATE_FILE = "student.json"
 """It makes a folder a student's. Whoever reads folders passes over such ones and over runs."""
 IDENTITY = "identity"
@@ -490,12 +491,15 @@ def check_named_folder(out: Path, identity: JsonObject, *, new: bool = False) ->
         new: whether a run that is there may be another one, because it is renamed.
 
     Raises:
-        UsageError: it is a file, or holds other files, another run or a run without its record.
+        UsageError: it is a file or a student, or holds other files, another run or a run without
+            its record.
     """
     if out.exists() and not out.is_dir():
         raise UsageError("is a file, not a folder.", where=out, cure="Give another --out.")
     if not out.exists() or not any(out.iterdir()):
         return
+    if holds_student(out):
+        raise UsageError("is a student, not a run.", where=out, cure="Give another --out.")
     if not _looks_like_run(out):
         _refuse_other_files(out)
     if new:
@@ -526,6 +530,11 @@ def _refuse_other_files(out: Path) -> None:
         where=out,
         cure="Give an empty or a new folder to --out.",
     )
+
+
+def holds_student(folder: Path) -> bool:
+    """Tell whether a folder has the database of a student, or what is read without it."""
+    return (folder / DATABASE_FILE).exists() or (folder / STATE_FILE).exists()
 
 
 def is_ledger_part(name: str) -> bool:

@@ -12,8 +12,7 @@ from selfteach.errors import IntegrityError
 from selfteach.files import read_own_json, write_text
 from selfteach.records import JsonObject
 from selfteach.run.finished import find_material
-from selfteach.run.run_folder import LEDGER_FILE
-from selfteach.run.student_adapter import DATABASE_FILE
+from selfteach.run.run_folder import DATABASE_FILE, LEDGER_FILE
 
 MATERIAL_FOLDER = "material"
 NOTE_FILE = "material.json"
