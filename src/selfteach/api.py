@@ -67,7 +67,6 @@ from selfteach.models.resolve_model_path import (
 from selfteach.records import Example, JsonMapping
 from selfteach.registry import did_you_mean
 from selfteach.results import (
-    EXAMPLES,
     ComparisonResult,
     FinishedRun,
     Question,
@@ -902,11 +901,12 @@ def compare_run(
     schema = find_settings(kind)
     resolved = finished.resolve_settings(folder, schema, sets)
     value = read_again(kind, folder, identity["material"], sources, resolved.config).value
-    check_export(folder, EXAMPLES)
+    check_export(folder, finished.EXAMPLES_FILE)
     before = finished.open_ledger(folder)
     try:
-        examples = folder / EXAMPLES
-        brought = {"run": str(folder.resolve()), "kind": kind, EXAMPLES: hash_examples(examples)}
+        examples = folder / finished.EXAMPLES_FILE
+        brought = {"run": str(folder.resolve()), "kind": kind}
+        brought[examples.name] = hash_examples(examples)
         brought |= identify_same_earlier_adapter(identity["material"], folder)
         with open_folder(
             out or folder / finished.COMPARISON_FOLDER,

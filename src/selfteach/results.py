@@ -49,7 +49,6 @@ if TYPE_CHECKING:
 ARMS = ("base", "prompted", "tuned")
 TARGET = "target"
 """The place of the method's own score, which has another name in exam.json."""
-EXAMPLES = "examples.jsonl"
 MAX_SEED = (1 << 32) - 1
 Question = str | Sequence[Mapping[str, str]]
 """A question, or a conversation of messages with "role" and "content"."""
@@ -666,8 +665,8 @@ class FinishedRun:
         Raises:
             IntegrityError: the file is not as the run wrote it.
         """
-        check_export(self.path, EXAMPLES)
-        rows = read_jsonl(self.path / EXAMPLES)
+        check_export(self.path, finished.EXAMPLES_FILE)
+        rows = read_jsonl(self.path / finished.EXAMPLES_FILE)
         return [Example.from_json(row, where) for where, row in rows]
 
     def model(self, adapter: str = "", engine: str = "auto") -> AnsweringModel:

@@ -118,6 +118,8 @@ def test_a_changed_exam_and_changed_examples_are_refused(
     for use in (lambda: opened.exam, opened.examples):
         with pytest.raises(IntegrityError, match="command of this run again"):
             use()
+    assert cli.run_command(["soft-prompt", str(run)]) == 6
+    assert "examples.jsonl is changed" in capsys.readouterr().err
     assert cli.run_command(["exam", "--run", str(run)]) == 6
     assert cli.run_command(["report", "--run", str(run)]) == 0
     page = (run / "report.html").read_text()

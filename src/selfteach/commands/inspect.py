@@ -98,7 +98,7 @@ def _inspect_run(run: Path, page: Path) -> JsonObject:
             where=run,
             cure="Give a run of `selfteach tasks`, or a file of tasks.",
         )
-    found: JsonObject = read_run(finished.check_readable(run)).notes.get("inspection")
+    found: JsonObject | None = read_run(finished.check_readable(run)).notes.get("inspection")
     if not found:
         raise UsageError(
             "is not done with its invention.",

@@ -33,6 +33,7 @@ from selfteach.run.student_adapter import check_student_adapter
 Settings = TypeVar("Settings", bound=Section)
 ADAPTER_FOLDER = "adapter"
 EXAM_FILE = "exam.json"
+EXAMPLES_FILE = "examples.jsonl"
 COST_FILE = "cost.json"
 """What a run took on its machine: times, memory, reused tokens. Other files of two runs with the
 same command are the same, except for the times in metrics.jsonl and in the report."""
