@@ -118,6 +118,11 @@ def test_a_changed_exam_and_changed_examples_are_refused(
     for use in (lambda: opened.exam, opened.examples):
         with pytest.raises(IntegrityError, match="command of this run again"):
             use()
+    made = run.parent / "made"
+    for words in (["merge"], ["export", "--to", "hf"]):
+        assert cli.run_command([*words, "--run", str(run), "--out", str(made)]) == 6
+        assert "exam.json is changed" in capsys.readouterr().err
+    assert not made.exists(), "its card would show a changed exam"
     assert cli.run_command(["soft-prompt", str(run)]) == 6
     assert "examples.jsonl is changed" in capsys.readouterr().err
     assert cli.run_command(["exam", "--run", str(run)]) == 6

@@ -51,6 +51,7 @@ def run_export(
 
     Raises:
         UsageError: both a run and a student, or neither; or options that the form does not have.
+        IntegrityError: the adapter, or what the card shows, is not as the run wrote it.
         RequirementNotMet: the export answers otherwise than the run's adapter; it is kept, and
             marked as failed.
     """
@@ -70,6 +71,7 @@ def run_export(
         return
     check_quant(form, quant)
     adapter = finished.find_adapter(folder, name)
+    finished.check_shown_numbers(folder)
     base = finished.read_base_name(folder)
     kind = form.partition(":")[0]
     place = out or folder / EXPORTS_FOLDER / (f"{kind}-{quant}" if uses_gguf(kind) else kind)

@@ -212,6 +212,18 @@ def read_exam(folder: Path) -> JsonObject:
     return add_cost(exam, read_own_json(cost, cure)) if cost.exists() else exam
 
 
+def check_shown_numbers(folder: Path) -> None:
+    """Refuse to show the numbers of a run, as in a card, if they are not as the run wrote them. A
+    folder without an exam passes.
+
+    Raises:
+        IntegrityError: exam.json has changed, or cost.json has changed or is missing.
+    """
+    if (folder / EXAM_FILE).exists():
+        check_export(folder, EXAM_FILE)
+        check_export(folder, COST_FILE)
+
+
 def add_cost(exam: JsonMapping, cost: JsonMapping) -> JsonObject:
     """Return an exam with what cost.json holds under `cost`, beside the tokens that it counted.
 
