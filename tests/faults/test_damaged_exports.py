@@ -132,6 +132,14 @@ def test_a_changed_exam_and_changed_examples_are_refused(
         assert f"{name} is changed, not as the run wrote it." in page
 
 
+def test_changed_examples_are_pushed_to_no_hub(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flip(run / "examples.jsonl")
+    assert cli.run_command(["export", "--to", "hub:ann/bread", "--run", str(run)]) == 6
+    assert "examples.jsonl is changed" in capsys.readouterr().err
+
+
 def test_a_copied_adapter_is_worn_as_before(run: Path, tiny: Path, tmp_path: Path) -> None:
     copied = shutil.copytree(run / "adapter", tmp_path / "plain" / "adapter")
     inside = HfModel.load(tiny, adapter=run / "adapter")

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 from selfteach.commands.options import DEFAULT_QUANT
 from selfteach.commands.screen import Screen, open_screen, print_result
 from selfteach.errors import RequirementNotMet, UsageError
-from selfteach.export.forms import check_form, check_quant, uses_gguf
+from selfteach.export.forms import HUB, check_form, check_quant, uses_gguf
 from selfteach.export.output_folder import check_unused, open_atomic_folder
 from selfteach.export.unpushed import read_unpushed
 from selfteach.run import finished
+from selfteach.run.exports import check_export
 from selfteach.run.signals import handle_interrupts
 from selfteach.students.folder import (
     describe_student,
@@ -71,7 +72,10 @@ def run_export(
         return
     check_quant(form, quant)
     adapter = finished.find_adapter(folder, name)
-    finished.check_shown_numbers(folder)
+    for lesson in lessons:
+        finished.check_shown_numbers(lesson)
+        if form.startswith(HUB):  # the examples are pushed as a dataset
+            check_export(lesson, finished.EXAMPLES_FILE)
     base = finished.read_base_name(folder)
     kind = form.partition(":")[0]
     place = out or folder / EXPORTS_FOLDER / (f"{kind}-{quant}" if uses_gguf(kind) else kind)
