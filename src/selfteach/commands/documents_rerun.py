@@ -31,7 +31,7 @@ from selfteach.methods.method import Material
 from selfteach.records import JsonMapping, JsonObject
 from selfteach.run import finished
 from selfteach.run.ledger import Ledger
-from selfteach.run.run_folder import Run, make_slug
+from selfteach.run.run_folder import IDENTITY, Run, make_slug, read_notes
 from selfteach.select.knowledge import count_states, decide_state, find_most_contradictory
 
 CHANGEABLE_KEYS = ("select.tau_label", "select.tau_knowledge", "select.filter_pairs")
@@ -229,7 +229,7 @@ def rerun(
         forbidden: list[str] = []
         if forgotten:
             forbidden = list_forbidden_texts(before, forgotten, whole, learned)
-        first = before.get_note("identity")["material"]
+        first = before.get_note(IDENTITY)["material"]
         identity = {**material.identity, **identify_same_earlier_adapter(first, folder)}
 
         def is_allowed(body: Any) -> bool:
@@ -337,10 +337,8 @@ def read_note(folder: Path, key: str) -> Any:
     Raises:
         UsageError: the run is one of another material.
     """
-    with closing(finished.open_ledger(folder)) as ledger:
-        identity = ledger.get_note("identity") or {}
-        found = ledger.get_note(key)
-    if identity.get("kind") != "documents":
+    identity, found = read_notes(finished.check_readable(folder), IDENTITY, key)
+    if identity is None or identity["kind"] != "documents":
         raise UsageError(
             "is no run of documents.",
             where=str(folder),

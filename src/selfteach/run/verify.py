@@ -41,7 +41,6 @@ class VerifiedRun:
         lost: whether the ledger is missing or empty.
     """
 
-    path: Path
     finished: bool
     files: Mapping[str, FileState]
     faults: tuple[str, ...]
@@ -64,21 +63,22 @@ def verify_run(folder: Path) -> VerifiedRun:
     written = get_sums(facts)
     noted: list[Any] = [None] * 5
     faults = []
-    files: dict[str, FileState] = {LEDGER_FILE: "whole"}
-    if not (folder / LEDGER_FILE).exists():
-        files[LEDGER_FILE] = "missing"
+    state: FileState = "whole"
+    lost = not (folder / LEDGER_FILE).exists()
+    if lost:
+        state = "missing"
     else:
         try:
             noted = read_notes(folder, IDENTITY, FINISHED, RESULT, EXPORTS, COMMAND)
+            lost = noted[0] is None and bool(written)
+            if lost:
+                state = "changed"
+                faults.append(f"{folder / LEDGER_FILE}: the ledger is empty.")
         except IntegrityError as fault:
-            files[LEDGER_FILE] = "changed"
+            state = "changed"
             faults.append(str(fault))
-    identity, finished, result, recorded, command = noted
-    lost = files[LEDGER_FILE] == "missing"
-    if files[LEDGER_FILE] == "whole" and identity is None and written:
-        lost = True
-        files[LEDGER_FILE] = "changed"
-        faults.append(f"{folder / LEDGER_FILE}: the ledger is empty.")
+    files: dict[str, FileState] = {LEDGER_FILE: state}
+    _, finished, result, recorded, command = noted
     sums = recorded or written or {}
     files[MANIFEST_FILE] = "whole" if written == sums else "changed"
     if not (folder / MANIFEST_FILE).exists():
@@ -92,7 +92,7 @@ def verify_run(folder: Path) -> VerifiedRun:
         files |= {f"{COMPARISON_FOLDER}/{name}": state for name, state in inner.files.items()}
         faults += inner.faults
     command = str(command or facts.get("command") or "")
-    return VerifiedRun(folder, bool(finished), files, tuple(faults), command, lost)
+    return VerifiedRun(bool(finished), files, tuple(faults), command, lost)
 
 
 def restore_exports(run: Run, say: Callable[[str], object]) -> bool:
