@@ -185,10 +185,14 @@ def describe_start(run: Run) -> str:
 
 def make_resume_command(run: Run) -> str:
     """Return the command that resumes this run, spelled as the user has to type it."""
-    program = sys.argv[0]
-    if not program.endswith("selfteach") or shutil.which("selfteach") == program:
-        return run.command
-    return shlex.quote(program) + run.command.removeprefix("selfteach")
+    program = Path(sys.argv[0])
+    found = shutil.which("selfteach")
+    typed = "selfteach"
+    if program.name == "__main__.py" and found is None:  # python -m selfteach
+        typed = f"{shlex.quote(sys.executable)} -m selfteach"
+    elif program.name == "selfteach" and found != str(program):
+        typed = shlex.quote(str(program))
+    return typed + run.command.removeprefix("selfteach")
 
 
 def print_dry_run(
