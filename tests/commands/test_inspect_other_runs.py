@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from selfteach import cli
-from selfteach.config import FinetuneConfig, resolve
+from selfteach.config import FinetuneConfig, TasksConfig, resolve
 from selfteach.run.run_folder import open_run
+from selfteach.select.inspection import inspect_tasks
 
 
 def test_a_run_of_another_method_is_named(
@@ -20,6 +21,14 @@ def test_a_run_of_another_method_is_named(
     shown = capfd.readouterr().err
     assert "is a run of `selfteach train`, which invents no tasks." in shown
     assert "round of invention" not in shown
+
+
+def test_a_run_that_kept_no_task_says_so(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "run"
+    with open_run(folder, "x", "tasks", resolve(TasksConfig), {"seeds": "1"}) as run:
+        run.ledger.set_note("inspection", inspect_tasks([], ["Write a poem."]))
+    assert cli.run_command(["inspect", "--run", str(folder)]) == 2
+    assert f"{folder}: has no invented task that was kept." in capfd.readouterr().err
 
 
 def test_counts_of_one_task_are_in_the_singular(

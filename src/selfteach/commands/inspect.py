@@ -108,6 +108,12 @@ def _inspect_run(run: Path, page: Path) -> JsonObject:
                 f"{run / 'tasks.jsonl'}` its tasks so far."
             ),
         )
+    if not found["tasks"]:
+        raise UsageError(
+            "has no invented task that was kept.",
+            where=run,
+            cure=f"`selfteach report {run}` lists the dropped ones with their reasons.",
+        )
     write_report(run, "inspect.j2", page)
     return found
 

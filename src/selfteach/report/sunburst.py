@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from selfteach.records import JsonMapping
-from selfteach.report.read_run import list_objects, read_number
+from selfteach.report.read_run import list_objects, list_values, read_number
 from selfteach.text import format_count
 
 INNER_RADIUS = 16.0
@@ -69,7 +69,8 @@ def _read_count(value: Any) -> float:
 
 
 def _list_nouns(row: JsonMapping) -> list[tuple[str, float]]:
-    pairs = [pair for pair in row.get("nouns") or [] if isinstance(pair, list) and len(pair) == 2]
+    nouns = list_values(row.get("nouns"))
+    pairs = [pair for pair in nouns if isinstance(pair, list) and len(pair) == 2]
     return [(str(noun), count) for noun, count in pairs if _read_count(count)]
 
 
