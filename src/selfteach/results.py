@@ -136,10 +136,10 @@ class ExamResult(NamedValues[ArmScores]):
     """
 
     def __init__(self, raw: Mapping[str, Any]) -> None:
-        self.raw = raw
-        self.method = str(raw.get("method") or "feedback")
         from selfteach.report.comparison import find_score
 
+        self.raw = raw
+        self.method = str(raw.get("method") or "feedback")
         found = collect_scores(raw, find_score(self.method).path)
         super().__init__({arm: ArmScores(arm, own) for arm, own in found.items() if own})
 
